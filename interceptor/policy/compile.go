@@ -1,0 +1,359 @@
+package policy
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+
+	"google.golang.org/protobuf/reflect/protoreflect"
+	"google.golang.org/protobuf/reflect/protoregistry"
+
+	authzv1 "github.com/protoauthz/protoauthz/gen/protoauthz/v1"
+)
+
+// Files are the descriptors of the files whose services are to be compiled, as
+// in Files{orderv1.File_order_v1_order_proto}. Files that they import are not
+// compiled with them.
+type Files []protoreflect.FileDescriptor
+
+// An Option changes what [Compile] accepts.
+type Option func(*compiler)
+
+// WithAudience sets the resource indicator (RFC 8707) for all methods that are
+// given none by their annotations. There is no default.
+func WithAudience(audience string) Option {
+	return func(c *compiler) {
+		if c.audience != "" && c.audience != audience {
+			c.fault(FaultOption, "WithAudience", "given twice, as %q and %q", c.audience, audience)
+		}
+		if err := checkAudience(audience); err != nil {
+			c.fault(FaultOption, "WithAudience", "%v", err)
+		}
+		c.audience = audience
+	}
+}
+
+// WithPublic opens whole services that carry no annotations, such as
+// "grpc.health.v1.Health": anybody may call them, with or without a token. It is
+// a fault to name a service that does carry annotations.
+func WithPublic(services ...string) Option {
+	return func(c *compiler) { c.public = append(c.public, services...) }
+}
+
+// WithSharedScopes accepts that the given scopes serve both global and
+// organization-level methods of the same audience. An issuer such as Logto puts
+// the API scopes of all of a user's organization roles into his global token, so
+// a shared scope that he holds in one organization opens the global method too.
+func WithSharedScopes(scopes ...string) Option {
+	return func(c *compiler) {
+		for _, scope := range scopes {
+			if err := checkScope(scope); err != nil {
+				c.fault(FaultOption, "WithSharedScopes", "%v", err)
+			}
+			c.sharedScopes = append(c.sharedScopes, scope)
+		}
+	}
+}
+
+// Compile reads the rules of all methods of all services in the given files.
+//
+// The error holds every [Fault] found, joined by [errors.Join] and in the order
+// of the files. With an error there is no table.
+func Compile(files Files, options ...Option) (*Table, error) {
+	c := &compiler{table: &Table{rules: map[string]*Rule{}, publicServices: map[string]*Rule{}}}
+	for i, option := range options {
+		if option == nil {
+			c.fault(FaultOption, "Compile", "option %d is nil", i)
+			continue
+		}
+		option(c)
+	}
+	if len(files) == 0 {
+		c.fault(FaultOption, "Compile", "no files given")
+	}
+	services := map[protoreflect.FullName]protoreflect.ServiceDescriptor{}
+	for i, file := range files {
+		if file == nil {
+			c.fault(FaultOption, "Compile", "file %d is nil", i)
+			continue
+		}
+		for j := range file.Services().Len() {
+			service := file.Services().Get(j)
+			name := service.FullName()
+			if services[name] != nil {
+				c.fault(FaultOption, "Compile", "service %s is given twice", name)
+				continue
+			}
+			services[name] = service
+			if !slices.Contains(c.public, string(name)) {
+				c.service(service)
+			}
+		}
+	}
+	for _, name := range c.public {
+		c.publicService(name, files)
+	}
+	c.scopesShared()
+	if len(c.table.rules)+len(c.table.publicServices) == 0 && len(c.faults) == 0 {
+		c.fault(FaultOption, "Compile", "the files declare no methods")
+	}
+	if len(c.faults) > 0 {
+		return nil, errors.Join(c.faults...)
+	}
+	return c.table, nil
+}
+
+type compiler struct {
+	audience     string
+	public       []string
+	sharedScopes []string
+	table        *Table
+	rules        []*Rule // of all methods that have one, faulty or not, in the order of the files
+	faults       []error
+}
+
+func (c *compiler) fault(kind FaultKind, subject, format string, args ...any) {
+	c.faults = append(c.faults, &Fault{Kind: kind, Subject: subject, Detail: fmt.Sprintf(format, args...)})
+}
+
+func (c *compiler) service(service protoreflect.ServiceDescriptor) {
+	option, err := serviceRule(service)
+	if err != nil {
+		c.fault(FaultRuleUnreadable, string(service.FullName()), "%v", err)
+		return
+	}
+	for i := range service.Methods().Len() {
+		method := service.Methods().Get(i)
+		before := len(c.faults)
+		rule := c.method(method, option)
+		if len(c.faults) == before {
+			c.table.rules[rule.Procedure] = rule
+		}
+		if rule != nil {
+			c.rules = append(c.rules, rule)
+		}
+	}
+}
+
+// method compiles one rule. What it returns counts only if it added no fault.
+func (c *compiler) method(method protoreflect.MethodDescriptor, service *authzv1.ServiceRule) *Rule {
+	name := string(method.FullName())
+	option, err := methodRule(method)
+	switch {
+	case err != nil:
+		c.fault(FaultRuleUnreadable, name, "%v", err)
+		return nil
+	case option == nil:
+		c.fault(FaultRuleMissing, name, "no rule: add option (protoauthz.v1.method)")
+		return nil
+	}
+	rule := &Rule{
+		Procedure: procedure(method),
+		Public:    option.GetPublic(),
+		Scopes:    option.GetScopes(),
+		AnyScopes: option.GetAnyScopes(),
+		Caller:    option.GetCaller(),
+	}
+	c.access(name, option)
+	if rule.Public {
+		return rule
+	}
+	if rule.Model = option.GetModel(); rule.Model == authzv1.Model_MODEL_UNSPECIFIED {
+		rule.Model = service.GetModel()
+	}
+	if rule.Model == authzv1.Model_MODEL_UNSPECIFIED {
+		c.fault(FaultModelMissing, name, "no permission model: set model in option (protoauthz.v1.service)")
+		return rule
+	}
+	c.audienceOf(rule, name, option, service)
+	c.organization(rule, method, option, service)
+	return rule
+}
+
+// access checks that the rule is exactly one of public, authenticated and
+// scoped.
+func (c *compiler) access(name string, option *authzv1.MethodRule) {
+	scoped := len(option.GetScopes())+len(option.GetAnyScopes()) > 0
+	given := 0
+	for _, is := range []bool{option.GetPublic(), option.GetAuthenticated(), scoped} {
+		if is {
+			given++
+		}
+	}
+	if given != 1 {
+		c.fault(FaultRuleConflict, name, "%d of public, authenticated and scopes are given: give exactly one", given)
+	}
+	if option.GetPublic() && (option.GetCaller() != authzv1.Caller_CALLER_ANY || option.GetOrganization() != nil ||
+		option.GetModel() != authzv1.Model_MODEL_UNSPECIFIED || option.GetAudience() != "") {
+		c.fault(FaultRuleConflict, name, "public stands beside a restriction that would not be checked")
+	}
+	seen := map[string]bool{}
+	for _, scope := range slices.Concat(option.GetScopes(), option.GetAnyScopes()) {
+		if err := checkScope(scope); err != nil {
+			c.fault(FaultScopeInvalid, name, "%v", err)
+		}
+		if seen[scope] {
+			c.fault(FaultScopeInvalid, name, "scope %q is given twice", scope)
+		}
+		seen[scope] = true
+	}
+}
+
+func (c *compiler) audienceOf(rule *Rule, name string, option *authzv1.MethodRule, service *authzv1.ServiceRule) {
+	for _, audience := range []string{option.GetAudience(), service.GetAudience(), c.audience} {
+		if audience != "" {
+			rule.Audience = audience
+			break
+		}
+	}
+	if rule.Model == authzv1.Model_MODEL_ORGANIZATION && option.GetAudience() != "" {
+		c.fault(FaultRuleConflict, name, "audience stands beside MODEL_ORGANIZATION, whose audience is the organization")
+	}
+	switch {
+	case rule.Audience != "":
+		if err := checkAudience(rule.Audience); err != nil {
+			c.fault(FaultAudienceInvalid, name, "%v", err)
+		}
+	case rule.Model != authzv1.Model_MODEL_ORGANIZATION:
+		c.fault(FaultAudienceMissing, name, "no audience: set it in the annotation or with WithAudience")
+	}
+}
+
+func (c *compiler) organization(rule *Rule, method protoreflect.MethodDescriptor, option *authzv1.MethodRule, service *authzv1.ServiceRule) {
+	name := string(method.FullName())
+	source := option.GetOrganization()
+	overridden := option.GetModel() != authzv1.Model_MODEL_UNSPECIFIED
+	// A method that turns global leaves its service's organization behind.
+	if source == nil && (!overridden || rule.Model != authzv1.Model_MODEL_GLOBAL_RESOURCE) {
+		source = service.GetOrganization()
+	}
+	switch global := rule.Model == authzv1.Model_MODEL_GLOBAL_RESOURCE; {
+	case global && source != nil:
+		c.fault(FaultOrganizationUnexpected, name, "MODEL_GLOBAL_RESOURCE knows no organization: remove it, or choose an organization model")
+	case global:
+	case source == nil:
+		c.fault(FaultOrganizationMissing, name, "no organization: say where the request names it (field, header or token)")
+	default:
+		organization, kind, err := compileOrganization(source, method.Input())
+		if err != nil {
+			c.fault(kind, name, "%v", err)
+		}
+		rule.Organization = organization
+	}
+}
+
+// publicService opens a service by name. The descriptor, where there is one,
+// proves that the service carries no annotations.
+func (c *compiler) publicService(name string, files Files) {
+	if !protoreflect.FullName(name).IsValid() {
+		c.fault(FaultOption, "WithPublic", "%q is not the full name of a service", name)
+		return
+	}
+	descriptor := find(files, protoreflect.FullName(name))
+	if descriptor == nil {
+		// Nothing is known of it but the name.
+		c.table.publicServices[name] = &Rule{Procedure: "/" + name + "/*", Public: true}
+		return
+	}
+	service, ok := descriptor.(protoreflect.ServiceDescriptor)
+	if !ok {
+		c.fault(FaultOption, "WithPublic", "%s is not a service", name)
+		return
+	}
+	option, err := serviceRule(service)
+	annotated := option != nil || err != nil
+	for i := range service.Methods().Len() {
+		method := service.Methods().Get(i)
+		option, err := methodRule(method)
+		annotated = annotated || option != nil || err != nil
+		path := procedure(method)
+		c.table.rules[path] = &Rule{Procedure: path, Public: true}
+	}
+	if annotated {
+		c.fault(FaultOption, "WithPublic", "service %s carries annotations of its own: they would be ignored", name)
+	}
+}
+
+// find looks for a name in the given files, in what they import, and in what is
+// linked, or returns nil.
+func find(files Files, name protoreflect.FullName) protoreflect.Descriptor {
+	known := new(protoregistry.Files)
+	var register func(protoreflect.FileDescriptor)
+	register = func(file protoreflect.FileDescriptor) {
+		if file == nil || known.RegisterFile(file) != nil { // registered before
+			return
+		}
+		for i := range file.Imports().Len() {
+			register(file.Imports().Get(i).FileDescriptor)
+		}
+	}
+	for _, file := range files {
+		register(file)
+	}
+	for _, registry := range []*protoregistry.Files{known, protoregistry.GlobalFiles} {
+		if descriptor, err := registry.FindDescriptorByName(name); err == nil {
+			return descriptor
+		}
+	}
+	return nil
+}
+
+// scopesShared finds scopes that leak from organizations into the global model.
+func (c *compiler) scopesShared() {
+	type use struct{ audience, scope string }
+	global := map[use]string{}
+	for _, rule := range c.rules {
+		if rule.Model == authzv1.Model_MODEL_GLOBAL_RESOURCE {
+			for _, scope := range slices.Concat(rule.Scopes, rule.AnyScopes) {
+				global[use{rule.Audience, scope}] = rule.Procedure
+			}
+		}
+	}
+	reported := map[use]bool{}
+	for _, rule := range c.rules {
+		if rule.Model != authzv1.Model_MODEL_ORGANIZATION_RESOURCE {
+			continue
+		}
+		for _, scope := range slices.Concat(rule.Scopes, rule.AnyScopes) {
+			key := use{rule.Audience, scope}
+			other, shared := global[key]
+			if !shared || reported[key] || slices.Contains(c.sharedScopes, scope) {
+				continue
+			}
+			reported[key] = true
+			c.fault(FaultScopeShared, strings.ReplaceAll(rule.Procedure[1:], "/", "."),
+				"scope %q also opens the global method %s of the same audience: a user's global token may carry it from any organization; "+
+					"choose another scope, or accept it with WithSharedScopes", scope, other)
+		}
+	}
+}
+
+func procedure(method protoreflect.MethodDescriptor) string {
+	return "/" + string(method.Parent().FullName()) + "/" + string(method.Name())
+}
+
+// checkScope holds scope-token of RFC 6749 section 3.3.
+func checkScope(scope string) error {
+	if scope == "" {
+		return errors.New("scope is empty")
+	}
+	for _, c := range []byte(scope) {
+		if c < 0x21 || c > 0x7e || c == '"' || c == '\\' {
+			return fmt.Errorf("scope %+q has a character outside scope-token of RFC 6749 section 3.3", scope)
+		}
+	}
+	return nil
+}
+
+func checkAudience(audience string) error {
+	if audience == "" {
+		return errors.New("audience is empty")
+	}
+	for _, c := range []byte(audience) {
+		if c <= 0x20 || c == 0x7f {
+			return fmt.Errorf("audience %q has a space or control character", audience)
+		}
+	}
+	return nil
+}

@@ -1,0 +1,60 @@
+package policy
+
+import "fmt"
+
+// A FaultKind tells faults apart. Its text is stable: linters use it as an id.
+type FaultKind string
+
+// The kinds of fault.
+const (
+	// FaultRuleMissing is a method without the option (protoauthz.v1.method).
+	FaultRuleMissing FaultKind = "RULE_MISSING"
+	// FaultRuleConflict is a rule that is not exactly one of public,
+	// authenticated and scoped.
+	FaultRuleConflict FaultKind = "RULE_CONFLICT"
+	// FaultRuleUnreadable is an option that cannot be decoded, or that says
+	// something this version does not know.
+	FaultRuleUnreadable FaultKind = "RULE_UNREADABLE"
+	// FaultScopeInvalid is a scope that is no scope-token of RFC 6749 section
+	// 3.3, or that is given twice.
+	FaultScopeInvalid FaultKind = "SCOPE_INVALID"
+	// FaultScopeShared is a scope that serves both a global and an
+	// organization-level method of the same audience.
+	FaultScopeShared FaultKind = "SCOPE_SHARED"
+	// FaultModelMissing is a method without a permission model.
+	FaultModelMissing FaultKind = "MODEL_MISSING"
+	// FaultAudienceMissing is a method of an API without a resource indicator.
+	FaultAudienceMissing FaultKind = "AUDIENCE_MISSING"
+	// FaultAudienceInvalid is an audience with a space or control character.
+	FaultAudienceInvalid FaultKind = "AUDIENCE_INVALID"
+	// FaultOrganizationMissing is a method of an organization model that does
+	// not say where its requests name the organization.
+	FaultOrganizationMissing FaultKind = "ORGANIZATION_MISSING"
+	// FaultOrganizationUnexpected is an organization on a global method.
+	FaultOrganizationUnexpected FaultKind = "ORGANIZATION_UNEXPECTED"
+	// FaultOrganizationField is a field path that does not lead to a string.
+	FaultOrganizationField FaultKind = "ORGANIZATION_FIELD"
+	// FaultOrganizationHeader is a header that cannot carry an organization.
+	FaultOrganizationHeader FaultKind = "ORGANIZATION_HEADER"
+	// FaultOrganizationPattern is a malformed or misplaced pattern.
+	FaultOrganizationPattern FaultKind = "ORGANIZATION_PATTERN"
+	// FaultOption is a bad argument to [Compile] or to one of its options.
+	FaultOption FaultKind = "OPTION"
+)
+
+// A Fault is one thing that is wrong with the rules. [Compile] returns all of
+// them, joined by [errors.Join].
+type Fault struct {
+	// Kind tells what sort of fault it is.
+	Kind FaultKind
+	// Subject is the full name of the method or service, as in
+	// "pkg.Service.Method", or the name of the option of [Compile].
+	Subject string
+	// Detail says what is wrong and what to do.
+	Detail string
+}
+
+// Error names the subject first.
+func (f *Fault) Error() string {
+	return fmt.Sprintf("%s: %s (%s)", f.Subject, f.Detail, f.Kind)
+}

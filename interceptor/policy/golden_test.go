@@ -1,0 +1,229 @@
+package policy_test
+
+import (
+	"flag"
+	"os"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+
+	"golang.org/x/tools/txtar"
+	"google.golang.org/protobuf/reflect/protoreflect"
+
+	samplev1 "github.com/protoauthz/protoauthz/gen/sample/v1"
+	"github.com/protoauthz/protoauthz/interceptor/policy"
+)
+
+var update = flag.Bool("update", false, "rewrite the golden files in testdata")
+
+// An archive is one case of [TestCompile]. Its name is the kind of all its
+// faults, then a dash and the variant; "ok" is the kind of those without fault,
+// and "several" has its kinds in a file of that name. It holds
+//
+//   - options: one option of Compile a line, see [archive.compile]
+//   - *.proto: the sources; all but the annotations are compiled, in order
+//   - want: the error, or the table
+type archive struct {
+	path    string
+	kind    string
+	sources map[string]string
+	names   []string // of the sources to compile
+	options []string // lines
+	kinds   []string
+	want    string
+}
+
+func readArchive(t testing.TB, path string) *archive {
+	t.Helper()
+	content, err := txtar.ParseFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	kind, _, _ := strings.Cut(strings.TrimSuffix(filepath.Base(path), ".txtar"), "-")
+	a := &archive{path: path, kind: strings.ToUpper(kind), sources: map[string]string{}}
+	for _, file := range content.Files {
+		switch data := string(file.Data); {
+		case file.Name == "options":
+			a.options = slices.Collect(strings.Lines(data))
+		case file.Name == "kinds":
+			a.kinds = strings.Fields(data)
+		case file.Name == "want":
+			a.want = data
+		case strings.HasSuffix(file.Name, ".proto"):
+			a.sources[file.Name] = data
+			if file.Name != annotations {
+				a.names = append(a.names, file.Name)
+			}
+		default:
+			t.Fatalf("%s: unknown file %s", path, file.Name)
+		}
+	}
+	return a
+}
+
+func (a *archive) writeWant(t testing.TB, want string) {
+	t.Helper()
+	content, err := txtar.ParseFile(a.path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	content.Files = slices.DeleteFunc(content.Files, func(f txtar.File) bool { return f.Name == "want" })
+	content.Files = append(content.Files, txtar.File{Name: "want", Data: []byte(want)})
+	if err := os.WriteFile(a.path, txtar.Format(content), 0o644); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// compile calls Compile with the archive's files in the given form.
+func (a *archive) compile(t testing.TB, form form) (*policy.Table, error) {
+	t.Helper()
+	files := policy.Files(form.convert(t, compileSources(t, a.sources, a.names...)))
+	var options []policy.Option
+	for _, line := range a.options {
+		name, arguments, _ := strings.Cut(strings.TrimSuffix(line, "\n"), " ")
+		switch name {
+		case "audience": // one, which may be quoted
+			if unquoted, err := strconv.Unquote(arguments); err == nil {
+				arguments = unquoted
+			}
+			options = append(options, policy.WithAudience(arguments))
+		case "public":
+			options = append(options, policy.WithPublic(strings.Fields(arguments)...))
+		case "shared":
+			options = append(options, policy.WithSharedScopes(strings.Fields(arguments)...))
+		case "nil": // in place of an option
+			options = append(options, nil)
+		case "files": // in place of those in the archive; "nil" is none
+			var chosen policy.Files
+			for _, name := range strings.Fields(arguments) {
+				i := slices.IndexFunc(files, func(f protoreflect.FileDescriptor) bool { return f != nil && f.Path() == name })
+				if i < 0 {
+					chosen = append(chosen, nil)
+					continue
+				}
+				chosen = append(chosen, files[i])
+			}
+			files = chosen
+		default:
+			t.Fatalf("%s: unknown option %q", a.path, name)
+		}
+	}
+	return policy.Compile(files, options...)
+}
+
+func archivePaths(t testing.TB) []string {
+	t.Helper()
+	paths, err := filepath.Glob("testdata/*.txtar")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return paths
+}
+
+func TestCompile(t *testing.T) {
+	t.Parallel()
+	for _, path := range archivePaths(t) {
+		t.Run(strings.TrimSuffix(filepath.Base(path), ".txtar"), func(t *testing.T) {
+			t.Parallel()
+			a := readArchive(t, path)
+			for i, form := range forms() {
+				table, err := a.compile(t, form)
+				got := ""
+				if err == nil {
+					got = table.String()
+				} else {
+					got = err.Error() + "\n"
+				}
+				if *update && i == 0 {
+					a.writeWant(t, got)
+					a.want = got
+				}
+				if got != a.want {
+					t.Errorf("%s: got\n%s\nwant\n%s", form.name, got, a.want)
+				}
+				a.checkKinds(t, table, err)
+			}
+		})
+	}
+}
+
+// checkKinds holds the result against the archive's name, which -update does
+// not change.
+func (a *archive) checkKinds(t testing.TB, table *policy.Table, err error) {
+	t.Helper()
+	if a.kind == "OK" {
+		if err != nil {
+			t.Error(err)
+		}
+		return
+	}
+	if table != nil || err == nil {
+		t.Fatal("got a table, want faults")
+	}
+	var kinds []string
+	for _, fault := range faultsOf(t, err) {
+		kinds = append(kinds, string(fault.Kind))
+	}
+	want := a.kinds
+	if want == nil {
+		want = slices.Repeat([]string{a.kind}, len(kinds))
+	}
+	if !slices.Equal(kinds, want) {
+		t.Errorf("kinds of fault: got %q, want %q", kinds, want)
+	}
+}
+
+// TestEveryKindHasAnArchive keeps the archives complete.
+func TestEveryKindHasAnArchive(t *testing.T) {
+	t.Parallel()
+	source, err := os.ReadFile("fault.go")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var want []string
+	for _, match := range regexp.MustCompile(`FaultKind = "(.+)"`).FindAllStringSubmatch(string(source), -1) {
+		want = append(want, match[1])
+	}
+	want = append(want, "OK", "SEVERAL")
+	slices.Sort(want)
+	var got []string
+	for _, path := range archivePaths(t) {
+		got = append(got, readArchive(t, path).kind)
+	}
+	slices.Sort(got)
+	if got = slices.Compact(got); !slices.Equal(got, want) {
+		t.Errorf("kinds in testdata: got %q, want %q", got, want)
+	}
+}
+
+// TestSample shows what the sample's rules come to, for people to review.
+func TestSample(t *testing.T) {
+	t.Parallel()
+	const golden = "testdata/sample.golden"
+	table, err := policy.Compile(policy.Files{
+		samplev1.File_sample_v1_catalog_proto,
+		samplev1.File_sample_v1_document_proto,
+		samplev1.File_sample_v1_member_proto,
+	},
+		policy.WithAudience("https://api.example.com"),
+		policy.WithPublic("grpc.health.v1.Health", "grpc.reflection.v1.ServerReflection", "grpc.reflection.v1alpha.ServerReflection"),
+	)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if *update {
+		if err := os.WriteFile(golden, []byte(table.String()), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	want, err := os.ReadFile(golden)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := table.String(); got != string(want) {
+		t.Errorf("got\n%s\nwant\n%s", got, want)
+	}
+}

@@ -1,0 +1,247 @@
+package policy
+
+import (
+	"fmt"
+	"strings"
+	"unicode"
+
+	"google.golang.org/protobuf/proto"
+	"google.golang.org/protobuf/reflect/protoreflect"
+
+	authzv1 "github.com/protoauthz/protoauthz/gen/protoauthz/v1"
+)
+
+// A Source is a place in which a request can name its organization.
+type Source int
+
+// The places in which a request can name its organization. The zero Source is
+// none of them.
+const (
+	// SourceField is a field of the request message.
+	SourceField Source = iota + 1
+	// SourceHeader is a request header.
+	SourceHeader
+	// SourceToken is the token itself.
+	SourceToken
+)
+
+// An Organization says where a request names its organization.
+type Organization struct {
+	// Source is the kind of place.
+	Source Source
+	// Name is the dotted field path for SourceField and the header's name, in
+	// lower case, for SourceHeader.
+	Name string
+	// Pattern is the pattern of the resource name in the field, or empty.
+	Pattern string
+
+	path []protoreflect.FieldDescriptor
+}
+
+// String names the place, as in "field:organization_id".
+func (o *Organization) String() string {
+	switch o.Source {
+	case SourceField:
+		if o.Pattern != "" {
+			return "field:" + o.Name + "=" + o.Pattern
+		}
+		return "field:" + o.Name
+	case SourceHeader:
+		return "header:" + o.Name
+	case SourceToken:
+		return "token"
+	default:
+		return "none"
+	}
+}
+
+// Match reports whether a request message names the organization id, and no
+// other, in the field that o points to. Every element of a repeated field
+// counts. It reports false if the message names no organization at all, if id is
+// empty, and if the message is not of the type that o was compiled for.
+func (o *Organization) Match(message proto.Message, id string) bool {
+	if o.Source != SourceField || len(o.path) == 0 || id == "" || message == nil {
+		return false
+	}
+	return o.match(message.ProtoReflect(), o.path, id)
+}
+
+func (o *Organization) match(message protoreflect.Message, path []protoreflect.FieldDescriptor, id string) bool {
+	field := fieldOf(message.Descriptor(), path[0])
+	if field == nil {
+		return false
+	}
+	rest := path[1:]
+	if !field.IsList() {
+		// A field's default value (proto2) is not what the caller said.
+		if !message.Has(field) {
+			return false
+		}
+		if len(rest) == 0 {
+			return o.equal(message.Get(field).String(), id)
+		}
+		return o.match(message.Get(field).Message(), rest, id)
+	}
+	list := message.Get(field).List()
+	for i := range list.Len() {
+		if len(rest) == 0 {
+			if !o.equal(list.Get(i).String(), id) {
+				return false
+			}
+		} else if !o.match(list.Get(i).Message(), rest, id) {
+			return false
+		}
+	}
+	return list.Len() > 0
+}
+
+func (o *Organization) equal(value, id string) bool {
+	if o.Pattern == "" {
+		return value == id
+	}
+	return matchPattern(o.Pattern, value, id)
+}
+
+// fieldOf finds a compiled field in a message that may come from another copy
+// of the same file: rules compiled from an image guard generated messages too.
+func fieldOf(message protoreflect.MessageDescriptor, compiled protoreflect.FieldDescriptor) protoreflect.FieldDescriptor {
+	if compiled.ContainingMessage() == message {
+		return compiled
+	}
+	field := message.Fields().ByNumber(compiled.Number())
+	if field == nil || field.FullName() != compiled.FullName() || field.Kind() != compiled.Kind() ||
+		field.IsList() != compiled.IsList() || field.IsMap() {
+		return nil
+	}
+	return field
+}
+
+// compilePath resolves a dotted path of field names.
+func compilePath(message protoreflect.MessageDescriptor, dotted string) ([]protoreflect.FieldDescriptor, error) {
+	var path []protoreflect.FieldDescriptor
+	names := strings.Split(dotted, ".")
+	for i, name := range names {
+		field := message.Fields().ByName(protoreflect.Name(name))
+		switch last := i == len(names)-1; {
+		case field == nil:
+			return nil, fmt.Errorf("message %s has no field %q", message.FullName(), name)
+		case field.IsMap():
+			return nil, fmt.Errorf("field %s is a map: a map's entries cannot be checked one by one", field.FullName())
+		case last && field.Kind() != protoreflect.StringKind:
+			return nil, fmt.Errorf("field %s is of type %s: the path must end in a string", field.FullName(), field.Kind())
+		case !last && field.Message() == nil:
+			return nil, fmt.Errorf("field %s is of type %s and has no fields of its own", field.FullName(), field.Kind())
+		}
+		path = append(path, field)
+		message = field.Message()
+	}
+	return path, nil
+}
+
+const organizationSegment = "{organization}"
+
+// checkPattern says what is wrong with a resource name pattern.
+func checkPattern(pattern string) error {
+	if strings.ContainsFunc(pattern, func(c rune) bool { return c == ' ' || !unicode.IsPrint(c) }) {
+		return fmt.Errorf("pattern %q has a space or control character", pattern)
+	}
+	organizations := 0
+	for segment := range strings.SplitSeq(pattern, "/") {
+		switch {
+		case segment == "":
+			return fmt.Errorf("pattern %q has an empty segment", pattern)
+		case segment == organizationSegment:
+			organizations++
+		case segment != "*" && strings.ContainsAny(segment, "{}*"):
+			return fmt.Errorf("pattern %q: segment %q is neither a literal, nor *, nor %s", pattern, segment, organizationSegment)
+		}
+	}
+	if organizations != 1 {
+		return fmt.Errorf("pattern %q has %d segments %s, not one", pattern, organizations, organizationSegment)
+	}
+	return nil
+}
+
+// matchPattern reports whether value has the form of the pattern and names the
+// organization id.
+func matchPattern(pattern, value, id string) bool {
+	for {
+		want, restPattern, morePattern := strings.Cut(pattern, "/")
+		got, restValue, moreValue := strings.Cut(value, "/")
+		switch want {
+		case organizationSegment:
+			want = id
+		case "*":
+			want = got
+		}
+		if got == "" || got != want || morePattern != moreValue {
+			return false
+		}
+		if !morePattern {
+			return true
+		}
+		pattern, value = restPattern, restValue
+	}
+}
+
+// compileOrganization turns the annotation into a place to look at.
+func compileOrganization(option *authzv1.Organization, input protoreflect.MessageDescriptor) (*Organization, FaultKind, error) {
+	organization := &Organization{Pattern: option.GetPattern()}
+	var err error
+	switch source := option.GetSource().(type) {
+	case *authzv1.Organization_Field:
+		organization.Source, organization.Name = SourceField, source.Field
+		if organization.path, err = compilePath(input, source.Field); err != nil {
+			return nil, FaultOrganizationField, err
+		}
+	case *authzv1.Organization_Header:
+		organization.Source, organization.Name = SourceHeader, strings.ToLower(source.Header)
+		if err := checkHeader(source.Header); err != nil {
+			return nil, FaultOrganizationHeader, err
+		}
+	case *authzv1.Organization_Token:
+		organization.Source = SourceToken
+		if !source.Token {
+			return nil, FaultOrganizationMissing, fmt.Errorf("organization.token is false: it names no source")
+		}
+	default:
+		return nil, FaultOrganizationMissing, fmt.Errorf("organization names no source: give field, header or token")
+	}
+	if organization.Pattern == "" {
+		return organization, "", nil
+	}
+	if organization.Source != SourceField {
+		return nil, FaultOrganizationPattern, fmt.Errorf("pattern %q stands beside a source that is not a field", organization.Pattern)
+	}
+	if err := checkPattern(organization.Pattern); err != nil {
+		return nil, FaultOrganizationPattern, err
+	}
+	return organization, "", nil
+}
+
+// checkHeader accepts what HTTP and gRPC both can carry as text metadata, apart
+// from what the protocols keep for themselves.
+func checkHeader(name string) error {
+	if name == "" {
+		return fmt.Errorf("organization.header is empty")
+	}
+	// Before it is lowered: ToLower makes ASCII of some letters that are not.
+	for _, c := range []byte(name) {
+		if (c < 'a' || c > 'z') && (c < 'A' || c > 'Z') && (c < '0' || c > '9') && c != '-' && c != '_' && c != '.' {
+			return fmt.Errorf("header %+q has a character outside of letters, digits, '-', '_' and '.'", name)
+		}
+	}
+	name = strings.ToLower(name)
+	switch {
+	case strings.HasSuffix(name, "-bin"):
+		return fmt.Errorf("header %q ends in -bin: gRPC encodes such values", name)
+	case strings.HasPrefix(name, "grpc-"), strings.HasPrefix(name, "connect-"):
+		return fmt.Errorf("header %q belongs to an RPC protocol", name)
+	}
+	switch name {
+	case "authorization", "accept", "accept-encoding", "connection", "content-encoding", "content-length",
+		"content-type", "cookie", "host", "te", "trailer", "transfer-encoding", "upgrade", "user-agent":
+		return fmt.Errorf("header %q has another meaning", name)
+	}
+	return nil
+}

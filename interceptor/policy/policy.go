@@ -1,0 +1,143 @@
+// Package policy reads the rules that stand in .proto files and checks that
+// they make sense.
+//
+// [Compile] takes the descriptors of the services that a server offers, reads
+// the options (protoauthz.v1.method) and (protoauthz.v1.service) of every
+// method, and returns a [Table] with one [Rule] for each procedure. It runs
+// once, when the server starts, and reports every [Fault] it finds at once.
+// There is no lazy path: a procedure that was not compiled has no rule, and a
+// procedure without a rule is refused.
+//
+// The package knows nothing of tokens and does no I/O. It works on linked
+// descriptors and on those built at run time (protodesc, dynamicpb) alike, so
+// that a linter and the server read the rules the same way.
+package policy
+
+import (
+	"maps"
+	"slices"
+	"strings"
+	"text/tabwriter"
+
+	authzv1 "github.com/protoauthz/protoauthz/gen/protoauthz/v1"
+)
+
+// A Rule says who may call one procedure. It is the annotation of the method
+// with everything filled in that it takes from its service and from the options
+// of [Compile].
+//
+// Rules are shared by all calls: they must not be modified.
+type Rule struct {
+	// Procedure is the method's full name in the form "/pkg.Service/Method".
+	Procedure string
+	// Public means that no token is read. All other fields are then empty.
+	Public bool
+	// Scopes must all be granted.
+	Scopes []string
+	// AnyScopes are alternatives: unless empty, one of them must be granted.
+	// With neither Scopes nor AnyScopes, any token of the model will do.
+	AnyScopes []string
+	// Caller is the kind of party that the token must speak for.
+	Caller authzv1.Caller
+	// Model is the permission model. It is never MODEL_UNSPECIFIED unless
+	// Public.
+	Model authzv1.Model
+	// Audience is the resource indicator (RFC 8707) of the API. It may be empty
+	// for MODEL_ORGANIZATION, whose audience is the organization.
+	Audience string
+	// Organization says where the request names its organization. It is nil
+	// exactly if Public or MODEL_GLOBAL_RESOURCE.
+	Organization *Organization
+}
+
+// A Table holds the rule of every procedure. It is immutable and safe for
+// concurrent use. The zero Table refuses everything.
+type Table struct {
+	rules          map[string]*Rule
+	publicServices map[string]*Rule
+}
+
+// Lookup returns the rule of a procedure, given as "/pkg.Service/Method". It
+// reports false if there is none; such a procedure must be refused.
+func (t *Table) Lookup(procedure string) (*Rule, bool) {
+	if rule, ok := t.rules[procedure]; ok {
+		return rule, true
+	}
+	if len(t.publicServices) == 0 || !strings.HasPrefix(procedure, "/") {
+		return nil, false
+	}
+	service, method, ok := strings.Cut(procedure[1:], "/")
+	if !ok || method == "" || strings.Contains(method, "/") {
+		return nil, false
+	}
+	rule, ok := t.publicServices[service]
+	return rule, ok
+}
+
+// Rules returns all rules, sorted by procedure. Services that [WithPublic]
+// names and whose methods are not known stand as "/pkg.Service/*".
+func (t *Table) Rules() []*Rule {
+	rules := slices.AppendSeq(slices.Collect(maps.Values(t.rules)), maps.Values(t.publicServices))
+	slices.SortFunc(rules, func(a, b *Rule) int { return strings.Compare(a.Procedure, b.Procedure) })
+	return rules
+}
+
+// String prints one line for each procedure, sorted: a form made to be reviewed
+// and compared.
+func (t *Table) String() string {
+	var out strings.Builder
+	w := tabwriter.NewWriter(&out, 0, 0, 2, ' ', 0)
+	for _, rule := range t.Rules() {
+		columns := rule.columns()
+		// A row that ends early would end the columns for the rows below it.
+		line := strings.Join(columns, "\t") + strings.Repeat("\t", ruleColumns-len(columns)) + "\n"
+		_, _ = w.Write([]byte(line))
+	}
+	_ = w.Flush()
+	lines := strings.Split(out.String(), "\n")
+	for i, line := range lines {
+		lines[i] = strings.TrimRight(line, " ")
+	}
+	return strings.Join(lines, "\n")
+}
+
+const ruleColumns = 6
+
+// String prints the rule in one line.
+func (r *Rule) String() string { return strings.Join(r.columns(), " ") }
+
+func (r *Rule) columns() []string {
+	if r.Public {
+		return []string{r.Procedure, "public"}
+	}
+	needs := make([]string, 0, 2)
+	if len(r.Scopes) > 0 {
+		needs = append(needs, "all of "+strings.Join(r.Scopes, " "))
+	}
+	if len(r.AnyScopes) > 0 {
+		needs = append(needs, "any of "+strings.Join(r.AnyScopes, " "))
+	}
+	if len(needs) == 0 {
+		needs = append(needs, "authenticated")
+	}
+	audience := r.Audience
+	if r.Model == authzv1.Model_MODEL_ORGANIZATION {
+		audience = "organization"
+	}
+	organization := "-"
+	if r.Organization != nil {
+		organization = r.Organization.String()
+	}
+	return []string{
+		r.Procedure,
+		lowerName(r.Model.String(), "MODEL_"),
+		"audience=" + audience,
+		strings.Join(needs, ", "),
+		"caller=" + lowerName(r.Caller.String(), "CALLER_"),
+		"organization=" + organization,
+	}
+}
+
+func lowerName(enum, prefix string) string {
+	return strings.ToLower(strings.TrimPrefix(enum, prefix))
+}

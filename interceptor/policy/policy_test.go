@@ -1,0 +1,163 @@
+package policy_test
+
+import (
+	"reflect"
+	"strings"
+	"testing"
+
+	authzv1 "github.com/protoauthz/protoauthz/gen/protoauthz/v1"
+	samplev1 "github.com/protoauthz/protoauthz/gen/sample/v1"
+	"github.com/protoauthz/protoauthz/interceptor/policy"
+)
+
+func TestLookup(t *testing.T) {
+	t.Parallel()
+	table := compileTable(t, policy.Files{samplev1.File_sample_v1_catalog_proto},
+		policy.WithAudience("https://api.example.com"),
+		policy.WithPublic("grpc.health.v1.Health", "linked.v1.LinkedService"))
+	const none = "" // no rule
+	for _, c := range []struct{ procedure, want string }{
+		{"/sample.v1.CatalogService/GetInfo", "/sample.v1.CatalogService/GetInfo"},
+		{"/sample.v1.CatalogService/ImportProducts", "/sample.v1.CatalogService/ImportProducts"},
+		{"/sample.v1.CatalogService/Unknown", none},
+		{"/sample.v1.CatalogService/", none},
+		{"/sample.v1.CatalogService", none},
+		{"/sample.v1.CatalogService/*", none},
+		{"/sample.v1.CatalogService/getinfo", none},
+		{"/sample.v1.CatalogService/GetInfo/", none},
+		{"/sample.v1.CatalogService/GetInfo ", none},
+		{"//sample.v1.CatalogService/GetInfo", none},
+		{"/SAMPLE.v1.CatalogService/GetInfo", none},
+		{"sample.v1.CatalogService/GetInfo", none},
+		{"sample.v1.CatalogService.GetInfo", none},
+		{"https://example.com/sample.v1.CatalogService/GetInfo", none},
+		{"/CatalogService/GetInfo", none},
+		{"", none},
+		{"/", none},
+		{"//", none},
+		{"///", none},
+
+		// Linked, and even in the same package, but not compiled.
+		{"/sample.v1.DocumentService/ListDocuments", none},
+		{"/sample.v1.MemberService/ListMembers", none},
+		{"/unknown.v1.Service/Call", none},
+
+		// Opened by name, methods not known.
+		{"/grpc.health.v1.Health/Check", "/grpc.health.v1.Health/*"},
+		{"/grpc.health.v1.Health/Watch", "/grpc.health.v1.Health/*"},
+		{"/grpc.health.v1.Health/", none},
+		{"/grpc.health.v1.Health", none},
+		{"/grpc.health.v1.Health//", none},
+		{"/grpc.health.v1.Health//Check", none},
+		{"/grpc.health.v1.Health/Check/", none},
+		{"/grpc.health.v1.Health/../sample.v1.CatalogService/CreateOrder", none},
+		{"//grpc.health.v1.Health/Check", none},
+		{"grpc.health.v1.Health/Check", none},
+		{"xgrpc.health.v1.Health/Check", none},
+		{"/grpc.health.v1.health/Check", none},
+		{"/grpc.health.v1.HealthCheck/Check", none},
+		{"/grpc.health.v1/Health", none},
+
+		// Opened by name, methods known.
+		{"/linked.v1.LinkedService/Check", "/linked.v1.LinkedService/Check"},
+		{"/linked.v1.LinkedService/Unknown", none},
+		{"/linked.v1.LinkedService/", none},
+	} {
+		got := none
+		rule, ok := table.Lookup(c.procedure)
+		if ok {
+			got = rule.Procedure
+		}
+		if got != c.want || ok != (rule != nil) {
+			t.Errorf("Lookup(%q): got rule %q and %t, want %q", c.procedure, got, ok, c.want)
+		}
+	}
+}
+
+func TestZeroTable(t *testing.T) {
+	t.Parallel()
+	var table policy.Table
+	for _, procedure := range []string{"", "/", "/sample.v1.CatalogService/GetInfo", "/grpc.health.v1.Health/Check"} {
+		if rule, ok := table.Lookup(procedure); ok || rule != nil {
+			t.Errorf("Lookup(%q): got %v and %t, want no rule", procedure, rule, ok)
+		}
+	}
+	if rules := table.Rules(); len(rules) != 0 {
+		t.Errorf("Rules: got %v, want none", rules)
+	}
+	if got := table.String(); got != "" {
+		t.Errorf("String: got %q, want nothing", got)
+	}
+}
+
+// TestRules checks the fields of rules; what the goldens show is only their
+// text.
+func TestRules(t *testing.T) {
+	t.Parallel()
+	table := compileTable(t,
+		policy.Files{
+			samplev1.File_sample_v1_member_proto,
+			samplev1.File_sample_v1_document_proto,
+			samplev1.File_sample_v1_catalog_proto,
+		},
+		policy.WithAudience("https://api.example.com"),
+		policy.WithPublic("grpc.health.v1.Health"))
+	// What can be seen of a rule: without the compiled path.
+	rules := map[string]policy.Rule{}
+	last := ""
+	lines := strings.Split(table.String(), "\n")
+	for i, rule := range table.Rules() {
+		if got, want := rule.String(), strings.Join(strings.Fields(lines[i]), " "); got != want {
+			t.Errorf("got rule %q, want the table's line %q", got, want)
+		}
+		if rule.Procedure <= last {
+			t.Errorf("%s stands after %s", rule.Procedure, last)
+		}
+		last = rule.Procedure
+		if found, ok := table.Lookup(rule.Procedure); !ok || found != rule {
+			t.Errorf("Lookup(%q): got %v and %t", rule.Procedure, found, ok)
+		}
+		seen := *rule
+		if o := rule.Organization; o != nil {
+			seen.Organization = &policy.Organization{Source: o.Source, Name: o.Name, Pattern: o.Pattern}
+		}
+		rules[rule.Procedure] = seen
+	}
+	if got, want := len(rules), 16; got != want {
+		t.Errorf("got %d rules, want %d", got, want)
+	}
+	const audience = "https://api.example.com"
+	for _, want := range []policy.Rule{
+		{Procedure: "/grpc.health.v1.Health/*", Public: true},
+		{Procedure: "/sample.v1.CatalogService/GetInfo", Public: true},
+		{Procedure: "/sample.v1.CatalogService/WhoAmI", Model: authzv1.Model_MODEL_GLOBAL_RESOURCE, Audience: audience},
+		{
+			Procedure: "/sample.v1.CatalogService/ImportProducts", Model: authzv1.Model_MODEL_GLOBAL_RESOURCE, Audience: audience,
+			Scopes: []string{"read:products", "write:products"},
+		},
+		{
+			Procedure: "/sample.v1.MemberService/ListMembers", Model: authzv1.Model_MODEL_ORGANIZATION, Audience: audience,
+			AnyScopes:    []string{"invite:member", "manage:members"},
+			Organization: &policy.Organization{Source: policy.SourceField, Name: "organization_id"},
+		},
+		{
+			Procedure: "/sample.v1.DocumentService/GetDocument", Model: authzv1.Model_MODEL_ORGANIZATION_RESOURCE, Audience: audience,
+			Scopes:       []string{"read:data"},
+			Organization: &policy.Organization{Source: policy.SourceField, Name: "name", Pattern: "organizations/{organization}/documents/*"},
+		},
+		{
+			Procedure: "/sample.v1.DocumentService/UpdateSettings", Model: authzv1.Model_MODEL_ORGANIZATION_RESOURCE, Audience: audience,
+			Scopes:       []string{"write:settings"},
+			Organization: &policy.Organization{Source: policy.SourceHeader, Name: "x-organization-id"},
+		},
+		{
+			Procedure: "/sample.v1.DocumentService/GetUsage", Model: authzv1.Model_MODEL_ORGANIZATION_RESOURCE, Audience: audience,
+			Scopes:       []string{"read:data"},
+			Organization: &policy.Organization{Source: policy.SourceToken},
+		},
+	} {
+		if got := rules[want.Procedure]; !reflect.DeepEqual(got, want) {
+			t.Errorf("got %+v, want %+v", got, want)
+		}
+	}
+}

@@ -1,0 +1,190 @@
+package policy_test
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"strings"
+	"testing"
+
+	"github.com/bufbuild/protocompile"
+	"google.golang.org/protobuf/proto"
+	"google.golang.org/protobuf/reflect/protodesc"
+	"google.golang.org/protobuf/reflect/protoreflect"
+	"google.golang.org/protobuf/reflect/protoregistry"
+	"google.golang.org/protobuf/types/descriptorpb"
+
+	authzv1 "github.com/protoauthz/protoauthz/gen/protoauthz/v1"
+	"github.com/protoauthz/protoauthz/interceptor/policy"
+)
+
+const annotations = "protoauthz/v1/authz.proto"
+
+// TestMain links one service that carries no annotations, as a server links
+// the health service of its RPC library.
+func TestMain(m *testing.M) {
+	linked, err := protodesc.NewFile(&descriptorpb.FileDescriptorProto{
+		Name:        proto.String("linked/v1/linked.proto"),
+		Package:     proto.String("linked.v1"),
+		Syntax:      proto.String("proto3"),
+		MessageType: []*descriptorpb.DescriptorProto{{Name: proto.String("Message")}},
+		Service: []*descriptorpb.ServiceDescriptorProto{{
+			Name: proto.String("LinkedService"),
+			Method: []*descriptorpb.MethodDescriptorProto{
+				{Name: proto.String("Check"), InputType: proto.String(".linked.v1.Message"), OutputType: proto.String(".linked.v1.Message")},
+				{Name: proto.String("Watch"), InputType: proto.String(".linked.v1.Message"), OutputType: proto.String(".linked.v1.Message")},
+			},
+		}},
+	}, nil)
+	if err == nil {
+		err = protoregistry.GlobalFiles.RegisterFile(linked)
+	}
+	if err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		os.Exit(1)
+	}
+	os.Exit(m.Run())
+}
+
+// compileSources compiles .proto sources. They can import the annotations,
+// which sources may hold in a version of their own.
+func compileSources(t testing.TB, sources map[string]string, names ...string) []protoreflect.FileDescriptor {
+	t.Helper()
+	compiler := protocompile.Compiler{Resolver: protocompile.WithStandardImports(&protocompile.SourceResolver{
+		Accessor: func(name string) (io.ReadCloser, error) {
+			if source, ok := sources[name]; ok {
+				return io.NopCloser(strings.NewReader(source)), nil
+			}
+			if name == annotations {
+				return os.Open("../../proto/" + annotations)
+			}
+			return nil, fs.ErrNotExist
+		},
+	})}
+	compiled, err := compiler.Compile(t.Context(), names...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	files := make([]protoreflect.FileDescriptor, len(names))
+	for i, name := range names {
+		files[i] = compiled.FindFileByPath(name)
+	}
+	return files
+}
+
+// A form is a way in which descriptors reach a program.
+type form struct {
+	name    string
+	convert func(testing.TB, []protoreflect.FileDescriptor) []protoreflect.FileDescriptor
+}
+
+// forms hold the same rules in three kinds of option value.
+func forms() []form {
+	return []form{
+		// As the compiler leaves them: the rule is a dynamic message.
+		{"dynamic", func(_ testing.TB, files []protoreflect.FileDescriptor) []protoreflect.FileDescriptor { return files }},
+		// Decoded by a program that does not link the annotations: the rule
+		// stands among the unknown fields.
+		{"unlinked", func(t testing.TB, files []protoreflect.FileDescriptor) []protoreflect.FileDescriptor {
+			return decoded(t, files, new(protoregistry.Types))
+		}},
+		// Decoded by a program that links them: the rule is a generated message.
+		{"linked", func(t testing.TB, files []protoreflect.FileDescriptor) []protoreflect.FileDescriptor {
+			return decoded(t, files, protoregistry.GlobalTypes)
+		}},
+	}
+}
+
+// decoded sends files over the wire.
+func decoded(t testing.TB, files []protoreflect.FileDescriptor, types *protoregistry.Types) []protoreflect.FileDescriptor {
+	t.Helper()
+	set := new(descriptorpb.FileDescriptorSet)
+	seen := map[string]bool{}
+	var add func(protoreflect.FileDescriptor)
+	add = func(file protoreflect.FileDescriptor) {
+		if seen[file.Path()] {
+			return
+		}
+		seen[file.Path()] = true
+		for i := range file.Imports().Len() {
+			add(file.Imports().Get(i).FileDescriptor)
+		}
+		set.File = append(set.File, protodesc.ToFileDescriptorProto(file))
+	}
+	for _, file := range files {
+		add(file)
+	}
+	wire, err := proto.Marshal(set)
+	if err != nil {
+		t.Fatal(err)
+	}
+	set.Reset()
+	if err := (proto.UnmarshalOptions{Resolver: types}).Unmarshal(wire, set); err != nil {
+		t.Fatal(err)
+	}
+	registry, err := protodesc.NewFiles(set)
+	if err != nil {
+		t.Fatal(err)
+	}
+	result := make([]protoreflect.FileDescriptor, len(files))
+	for i, file := range files {
+		if result[i], err = registry.FindFileByPath(file.Path()); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return result
+}
+
+// faultsOf takes a joined error apart, all of whose parts must be faults.
+func faultsOf(t testing.TB, err error) []*policy.Fault {
+	t.Helper()
+	joined, ok := err.(interface{ Unwrap() []error })
+	if !ok {
+		t.Fatalf("%T is not a joined error", err)
+	}
+	var faults []*policy.Fault
+	for _, err := range joined.Unwrap() {
+		var fault *policy.Fault
+		if !errors.As(err, &fault) {
+			t.Fatalf("%T is not a fault: %v", err, err)
+		}
+		faults = append(faults, fault)
+	}
+	return faults
+}
+
+// TestForms shows that the forms are what they are called.
+func TestForms(t *testing.T) {
+	t.Parallel()
+	source := map[string]string{"a.proto": `
+		syntax = "proto3";
+		import "protoauthz/v1/authz.proto";
+		message Request {}
+		service Service {
+			rpc Call(Request) returns (Request) { option (protoauthz.v1.method) = {public: true}; }
+		}`}
+	const dynamic, unlinked, linked = "*dynamicpb.Message", "unknown fields", "*authzv1.MethodRule"
+	want := map[string]string{"dynamic": dynamic, "unlinked": unlinked, "linked": linked}
+	for _, form := range forms() {
+		t.Run(form.name, func(t *testing.T) {
+			t.Parallel()
+			file := form.convert(t, compileSources(t, source, "a.proto"))[0]
+			options := file.Services().Get(0).Methods().Get(0).Options().ProtoReflect()
+			got := "none"
+			if len(options.GetUnknown()) > 0 {
+				got = unlinked
+			}
+			options.Range(func(field protoreflect.FieldDescriptor, value protoreflect.Value) bool {
+				if field.Number() == authzv1.E_Method.TypeDescriptor().Number() {
+					got = fmt.Sprintf("%T", value.Message().Interface())
+				}
+				return true
+			})
+			if got != want[form.name] {
+				t.Errorf("the rule is held as %s, want %s", got, want[form.name])
+			}
+		})
+	}
+}

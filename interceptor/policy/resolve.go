@@ -1,0 +1,86 @@
+package policy
+
+import (
+	"errors"
+	"fmt"
+
+	"google.golang.org/protobuf/encoding/protowire"
+	"google.golang.org/protobuf/proto"
+	"google.golang.org/protobuf/reflect/protoreflect"
+	"google.golang.org/protobuf/reflect/protoregistry"
+	"google.golang.org/protobuf/types/descriptorpb"
+
+	authzv1 "github.com/protoauthz/protoauthz/gen/protoauthz/v1"
+)
+
+// methodRule reads the option (protoauthz.v1.method); nil means that there is
+// none.
+func methodRule(method protoreflect.MethodDescriptor) (*authzv1.MethodRule, error) {
+	return read[*authzv1.MethodRule](method.Options(), new(descriptorpb.MethodOptions), authzv1.E_Method)
+}
+
+// serviceRule reads the option (protoauthz.v1.service); nil means that there is
+// none.
+func serviceRule(service protoreflect.ServiceDescriptor) (*authzv1.ServiceRule, error) {
+	return read[*authzv1.ServiceRule](service.Options(), new(descriptorpb.ServiceOptions), authzv1.E_Service)
+}
+
+// read decodes options again, with our own extension type. However the
+// descriptor came about, the rule is found: as a generated message, as a dynamic
+// one, or among the unknown fields, where it stands when the descriptor was
+// decoded without our package.
+func read[Rule proto.Message](options, into proto.Message, extension protoreflect.ExtensionType) (none Rule, err error) {
+	wire, err := proto.MarshalOptions{AllowPartial: true}.Marshal(options)
+	if err != nil {
+		return none, fmt.Errorf("encode options: %w", err)
+	}
+	// The resolver knows nothing but our option: others need not be readable.
+	types := new(protoregistry.Types)
+	if err := types.RegisterExtension(extension); err != nil {
+		return none, fmt.Errorf("register options: %w", err)
+	}
+	if err := (proto.UnmarshalOptions{AllowPartial: true, Resolver: types}).Unmarshal(wire, into); err != nil {
+		return none, fmt.Errorf("decode options: %w", err)
+	}
+	if message := into.ProtoReflect(); message.Has(message.Descriptor().Fields().ByName("uninterpreted_option")) {
+		return none, errors.New("decode options: the compiler has left them uninterpreted")
+	}
+	// What is encoded otherwise than a message stays unknown; it is no less an
+	// option.
+	for unknown := into.ProtoReflect().GetUnknown(); len(unknown) > 0; {
+		number, _, length := protowire.ConsumeField(unknown)
+		if number == extension.TypeDescriptor().Number() {
+			return none, errors.New("decode options: the rule is not encoded as a message")
+		}
+		unknown = unknown[length:]
+	}
+	if !proto.HasExtension(into, extension) {
+		return none, nil
+	}
+	rule, ok := proto.GetExtension(into, extension).(Rule)
+	if !ok {
+		return none, errors.New("decode options: the rule is of another type")
+	}
+	return rule, checkKnown(rule.ProtoReflect())
+}
+
+// checkKnown refuses what a newer version of the annotations may say: a
+// restriction that is not understood must not be dropped.
+func checkKnown(message protoreflect.Message) error {
+	if len(message.GetUnknown()) > 0 {
+		return fmt.Errorf("%s has fields that this version does not know: update the module", message.Descriptor().FullName())
+	}
+	var err error
+	message.Range(func(field protoreflect.FieldDescriptor, value protoreflect.Value) bool {
+		switch {
+		case field.Kind() == protoreflect.EnumKind:
+			if number := value.Enum(); field.Enum().Values().ByNumber(number) == nil {
+				err = fmt.Errorf("%s is %d, which this version does not know: update the module", field.FullName(), number)
+			}
+		case field.Kind() == protoreflect.MessageKind && !field.IsList():
+			err = checkKnown(value.Message())
+		}
+		return err == nil
+	})
+	return err
+}

@@ -1,0 +1,274 @@
+package policy_test
+
+import (
+	"slices"
+	"strings"
+	"testing"
+
+	"google.golang.org/protobuf/encoding/protowire"
+	"google.golang.org/protobuf/proto"
+	"google.golang.org/protobuf/reflect/protodesc"
+	"google.golang.org/protobuf/reflect/protoreflect"
+	"google.golang.org/protobuf/types/descriptorpb"
+
+	authzv1 "github.com/protoauthz/protoauthz/gen/protoauthz/v1"
+	"github.com/protoauthz/protoauthz/interceptor/policy"
+)
+
+// optionNumber is that of both options.
+const optionNumber protowire.Number = 91731
+
+// fileWith builds a file with one method, /wire.v1.Service/Call, out of the
+// encoded options of the method and its service, as a program sees them that
+// does not link the annotations. The request has the fields that the archives
+// in testdata use.
+func fileWith(t testing.TB, method, service []byte) protoreflect.FileDescriptor {
+	t.Helper()
+	const text, message = descriptorpb.FieldDescriptorProto_TYPE_STRING, descriptorpb.FieldDescriptorProto_TYPE_MESSAGE
+	const one, many = descriptorpb.FieldDescriptorProto_LABEL_OPTIONAL, descriptorpb.FieldDescriptorProto_LABEL_REPEATED
+	field := func(name string, number int32, kind descriptorpb.FieldDescriptorProto_Type, label descriptorpb.FieldDescriptorProto_Label) *descriptorpb.FieldDescriptorProto {
+		field := &descriptorpb.FieldDescriptorProto{Name: &name, Number: &number, Type: kind.Enum(), Label: label.Enum()}
+		if kind == message {
+			field.TypeName = proto.String(".wire.v1.Request")
+		}
+		return field
+	}
+	file := &descriptorpb.FileDescriptorProto{
+		Name:    proto.String("wire/v1/wire.proto"),
+		Package: proto.String("wire.v1"),
+		Syntax:  proto.String("proto3"),
+		MessageType: []*descriptorpb.DescriptorProto{{Name: proto.String("Request"), Field: []*descriptorpb.FieldDescriptorProto{
+			field("organization_id", 1, text, one), field("names", 2, text, many), field("id", 3, text, one),
+			field("tenant", 4, message, one), field("tenants", 5, message, many), field("parents", 6, message, many),
+		}}},
+		Service: []*descriptorpb.ServiceDescriptorProto{{
+			Name:    proto.String("Service"),
+			Options: new(descriptorpb.ServiceOptions),
+			Method: []*descriptorpb.MethodDescriptorProto{{
+				Name: proto.String("Call"), InputType: proto.String(".wire.v1.Request"), OutputType: proto.String(".wire.v1.Request"),
+				Options: new(descriptorpb.MethodOptions),
+			}},
+		}},
+	}
+	file.Service[0].Options.ProtoReflect().SetUnknown(service)
+	file.Service[0].Method[0].Options.ProtoReflect().SetUnknown(method)
+	descriptor, err := protodesc.NewFile(file, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return descriptor
+}
+
+// option encodes our option with the given content.
+func option(content []byte) []byte {
+	return protowire.AppendBytes(protowire.AppendTag(nil, optionNumber, protowire.BytesType), content)
+}
+
+func encode(t testing.TB, message proto.Message) []byte {
+	t.Helper()
+	wire, err := proto.Marshal(message)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return wire
+}
+
+// TestWire reads options that no compiler writes.
+func TestWire(t *testing.T) {
+	t.Parallel()
+	scopes := func(scopes ...string) []byte { return encode(t, &authzv1.MethodRule{Scopes: scopes}) }
+	public := encode(t, &authzv1.MethodRule{Public: true})
+	global := encode(t, &authzv1.ServiceRule{Model: authzv1.Model_MODEL_GLOBAL_RESOURCE})
+	varint := protowire.AppendVarint(protowire.AppendTag(nil, optionNumber, protowire.VarintType), 1)
+	fixed := protowire.AppendFixed64(protowire.AppendTag(nil, optionNumber, protowire.Fixed64Type), 1)
+	group := protowire.AppendGroup(protowire.AppendTag(nil, optionNumber, protowire.StartGroupType), optionNumber, public)
+	neighbour := protowire.AppendVarint(protowire.AppendTag(nil, optionNumber+1, protowire.VarintType), 1)
+	uninterpreted := encode(t, &descriptorpb.MethodOptions{UninterpretedOption: []*descriptorpb.UninterpretedOption{{
+		Name: []*descriptorpb.UninterpretedOption_NamePart{{NamePart: proto.String("protoauthz.v1.method"), IsExtension: proto.Bool(true)}},
+	}}})
+	notUTF8 := protowire.AppendBytes(protowire.AppendTag(nil, 3, protowire.BytesType), []byte("read:\xff"))
+	unreadable, missing, conflict := policy.FaultRuleUnreadable, policy.FaultRuleMissing, policy.FaultRuleConflict
+	for _, c := range []struct {
+		name            string
+		method, service []byte
+		want            []policy.FaultKind
+	}{
+		{"good", option(scopes("read:x")), option(global), nil},
+		{"beside another option", slices.Concat(neighbour, option(scopes("read:x")), neighbour), slices.Concat(neighbour, option(global)), nil},
+		{"in two parts", slices.Concat(option(scopes("read:x")), neighbour, option(scopes("read:y"))), option(global), nil},
+		{"two parts that contradict each other", slices.Concat(option(scopes("read:x")), option(public)), option(global), []policy.FaultKind{conflict}},
+		{"nothing", nil, option(global), []policy.FaultKind{missing}},
+		{"another option", neighbour, option(global), []policy.FaultKind{missing}},
+		{"empty", option(nil), option(global), []policy.FaultKind{conflict}},
+		{"truncated", option(scopes("read:x")[:4]), option(global), []policy.FaultKind{unreadable}},
+		{"not UTF-8", option(notUTF8), option(global), []policy.FaultKind{unreadable}},
+		{"a varint", varint, option(global), []policy.FaultKind{unreadable}},
+		{"a fixed64", fixed, option(global), []policy.FaultKind{unreadable}},
+		{"a group", group, option(global), []policy.FaultKind{unreadable}},
+		{"a varint beside a rule", slices.Concat(option(public), varint), option(global), []policy.FaultKind{unreadable}},
+		{"a varint after another option", slices.Concat(neighbour, varint), option(global), []policy.FaultKind{unreadable}},
+		{"uninterpreted", uninterpreted, option(global), []policy.FaultKind{unreadable}},
+		{"service truncated", option(public), option(global[:1]), []policy.FaultKind{unreadable}},
+		{"service a varint", option(public), varint, []policy.FaultKind{unreadable}},
+		{"service a varint, method bare", nil, varint, []policy.FaultKind{unreadable}},
+		{"service a group", option(public), group, []policy.FaultKind{unreadable}},
+	} {
+		file := policy.Files{fileWith(t, c.method, c.service)}
+		table, err := policy.Compile(file, policy.WithAudience("https://api.example.com"))
+		var got []policy.FaultKind
+		if err != nil {
+			for _, fault := range faultsOf(t, err) {
+				got = append(got, fault.Kind)
+			}
+		}
+		if !slices.Equal(got, c.want) || (table == nil) != (err != nil) {
+			t.Errorf("%s: got %v, want %v", c.name, err, c.want)
+		}
+		// Whatever the rule is worth, the service carries one.
+		_, err = policy.Compile(file, policy.WithPublic("wire.v1.Service"))
+		if err == nil {
+			t.Errorf("%s: WithPublic opens a service that carries annotations", c.name)
+		}
+	}
+	if _, err := policy.Compile(policy.Files{fileWith(t, neighbour, nil)}, policy.WithPublic("wire.v1.Service")); err != nil {
+		t.Errorf("WithPublic of a service with other people's options: %v", err)
+	}
+}
+
+// contentOf returns what stands in our option.
+func contentOf(t testing.TB, options proto.Message) []byte {
+	t.Helper()
+	var content []byte
+	for wire := encode(t, options); len(wire) > 0; {
+		number, _, tag := protowire.ConsumeTag(wire)
+		_, _, length := protowire.ConsumeField(wire)
+		if number == optionNumber {
+			value, _ := protowire.ConsumeBytes(wire[tag:])
+			content = append(content, value...)
+		}
+		wire = wire[length:]
+	}
+	return content
+}
+
+// FuzzCompile compiles arbitrary content of our options. What compiles is
+// exactly what the annotations say: a rule is public or has a model, and is
+// complete; and it comes out the same when it is written as an annotation again.
+func FuzzCompile(f *testing.F) {
+	good, bad := 0, 0
+	for _, path := range archivePaths(f) {
+		a := readArchive(f, path)
+		for _, file := range compileSources(f, a.sources, a.names...) {
+			for i := range file.Services().Len() {
+				service := file.Services().Get(i)
+				for j := range service.Methods().Len() {
+					f.Add(contentOf(f, service.Methods().Get(j).Options()), contentOf(f, service.Options()))
+				}
+				if a.kind == "OK" {
+					good += service.Methods().Len()
+				} else {
+					bad += service.Methods().Len()
+				}
+			}
+		}
+	}
+	if good < 50 || bad < 100 {
+		f.Fatalf("%d good and %d bad seeds: too few", good, bad)
+	}
+	const procedure = "/wire.v1.Service/Call"
+	f.Fuzz(func(t *testing.T, method, service []byte) {
+		table, err := policy.Compile(policy.Files{fileWith(t, option(method), option(service))}, policy.WithAudience("https://api.example.com"))
+		if err != nil {
+			if faults := faultsOf(t, err); table != nil || len(faults) == 0 {
+				t.Fatalf("got table %v and faults %v", table, faults)
+			}
+			return
+		}
+		rule, ok := table.Lookup(procedure)
+		if !ok || len(table.Rules()) != 1 {
+			t.Fatalf("got rules %v, want one", table.Rules())
+		}
+		checkComplete(t, rule)
+
+		// The rule says what the bytes say, to a decoder that is not ours.
+		var said authzv1.MethodRule
+		var inherited authzv1.ServiceRule
+		if err := proto.Unmarshal(method, &said); err != nil {
+			t.Fatalf("compiled, but cannot be decoded: %v", err)
+		}
+		if err := proto.Unmarshal(service, &inherited); err != nil {
+			t.Fatalf("compiled, but the service's cannot be decoded: %v", err)
+		}
+		if rule.Public != said.GetPublic() || rule.Caller != said.GetCaller() ||
+			!slices.Equal(rule.Scopes, said.GetScopes()) || !slices.Equal(rule.AnyScopes, said.GetAnyScopes()) ||
+			!rule.Public && rule.Model != said.GetModel() && rule.Model != inherited.GetModel() {
+			t.Fatalf("%v became %v", &said, rule)
+		}
+
+		again, err := policy.Compile(policy.Files{fileWith(t, option(encode(t, annotationOf(rule))), nil)})
+		if err != nil {
+			t.Fatalf("%v, written again: %v", rule, err)
+		}
+		if got := again.String(); got != table.String() {
+			t.Fatalf("written again: got %s, want %s", got, table)
+		}
+	})
+}
+
+func checkComplete(t testing.TB, rule *policy.Rule) {
+	t.Helper()
+	global := rule.Model == authzv1.Model_MODEL_GLOBAL_RESOURCE
+	organization := rule.Model == authzv1.Model_MODEL_ORGANIZATION
+	resource := rule.Model == authzv1.Model_MODEL_ORGANIZATION_RESOURCE
+	if rule.Public {
+		if rule.Model != 0 || rule.Caller != 0 || rule.Scopes != nil || rule.AnyScopes != nil || rule.Audience != "" || rule.Organization != nil {
+			t.Fatalf("public, and restricted: %+v", rule)
+		}
+		return
+	}
+	if !global && !organization && !resource {
+		t.Fatalf("neither public nor of a model: %+v", rule)
+	}
+	if global != (rule.Organization == nil) {
+		t.Fatalf("organization and model contradict each other: %+v", rule)
+	}
+	if rule.Audience == "" && !organization {
+		t.Fatalf("no audience: %+v", rule)
+	}
+	if rule.Organization != nil && rule.Organization.Source == 0 {
+		t.Fatalf("no source of the organization: %+v", rule)
+	}
+	for _, scope := range slices.Concat(rule.Scopes, rule.AnyScopes) {
+		if scope == "" || strings.ContainsFunc(scope, func(c rune) bool { return c <= ' ' || c > '~' || c == '"' || c == '\\' }) {
+			t.Fatalf("not a scope-token: %q", scope)
+		}
+	}
+}
+
+// annotationOf writes a rule as the annotation that means it, whatever the
+// service says.
+func annotationOf(rule *policy.Rule) *authzv1.MethodRule {
+	annotation := &authzv1.MethodRule{
+		Public:        rule.Public,
+		Authenticated: !rule.Public && len(rule.Scopes)+len(rule.AnyScopes) == 0,
+		Scopes:        rule.Scopes,
+		AnyScopes:     rule.AnyScopes,
+		Caller:        rule.Caller,
+		Model:         rule.Model,
+	}
+	if rule.Model != authzv1.Model_MODEL_ORGANIZATION {
+		annotation.Audience = rule.Audience
+	}
+	if o := rule.Organization; o != nil {
+		annotation.Organization = &authzv1.Organization{Pattern: o.Pattern}
+		switch o.Source {
+		case policy.SourceField:
+			annotation.Organization.Source = &authzv1.Organization_Field{Field: o.Name}
+		case policy.SourceHeader:
+			annotation.Organization.Source = &authzv1.Organization_Header{Header: o.Name}
+		case policy.SourceToken:
+			annotation.Organization.Source = &authzv1.Organization_Token{Token: true}
+		}
+	}
+	return annotation
+}
