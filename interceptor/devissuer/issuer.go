@@ -1,0 +1,200 @@
+// Package devissuer is an OAuth 2.0 authorization server for development and tests. It answers
+// discovery, its key set and the client credentials grant the way Logto does, so that a service can
+// run and its authorization can be tested without an identity provider.
+//
+// Never use it in production. Its keys live in memory and are gone when the process ends, client
+// secrets stand in the configuration as plain text, nobody logs in, nothing is limited or recorded,
+// and [Issuer.Mint] signs whatever it is given: whoever holds an [Issuer] is everybody.
+//
+// An [Issuer] is an [net/http.Handler]. In a server, register it for the path of its URL and all
+// below:
+//
+//	issuer, err := devissuer.New("http://127.0.0.1:8080/oidc", config)
+//	mux.Handle("/oidc/", issuer)
+//
+// In a test, [Issuer.Mint] makes any token, an expired or a foreign one too, and [Issuer.Rotate]
+// and [Issuer.TrimKeys] change the keys under the verifier's feet.
+package devissuer
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/http"
+	"net/netip"
+	"net/url"
+	"path"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+)
+
+const (
+	discoveryPath = "/.well-known/openid-configuration"
+	jwksPath      = "/jwks"
+	tokenPath     = "/token"
+)
+
+// An Issuer issues access tokens and serves what is needed to obtain and to verify them. Under the
+// path of its URL it answers
+//
+//   - GET .well-known/openid-configuration, its metadata (OpenID Connect Discovery 1.0, RFC 8414),
+//   - GET jwks, its key set (RFC 7517),
+//   - POST token, the token endpoint (RFC 6749 §4.4),
+//
+// and 404 to everything else. Make one with [New]. It starts no goroutine and needs no closing, and
+// is safe for concurrent use.
+type Issuer struct {
+	url       string
+	path      string
+	algorithm string
+	lifetime  time.Duration
+	resources map[string][]string
+	clients   map[string]Client
+	discovery []byte
+
+	mu   sync.RWMutex
+	keys *keySet // replaced as a whole, never changed
+}
+
+// New returns an issuer of the given URL with a fresh signing key.
+//
+// The URL is the tokens' iss claim, byte for byte, such as http://127.0.0.1:8080/oidc: absolute,
+// without a trailing slash, query, fragment or user. The scheme http is for loopback hosts only.
+//
+// The error joins every fault in the URL and the configuration, each with the name of its field.
+// New keeps no reference to the configuration.
+func New(issuerURL string, config Config) (*Issuer, error) {
+	urlPath, urlErr := issuerPath(issuerURL)
+	if err := errors.Join(urlErr, config.validate()); err != nil {
+		return nil, err
+	}
+	config = config.withDefaults()
+
+	key, err := newSigningKey(config.SigningAlgorithm)
+	if err != nil {
+		return nil, err
+	}
+	issuer := &Issuer{
+		url:       issuerURL,
+		path:      urlPath,
+		algorithm: config.SigningAlgorithm,
+		lifetime:  config.TokenLifetime,
+		resources: config.Resources,
+		clients:   make(map[string]Client, len(config.Clients)),
+		keys:      newKeySet(key),
+	}
+	for _, client := range config.Clients {
+		issuer.clients[client.ID] = client
+	}
+	issuer.discovery, err = json.Marshal(metadata{
+		Issuer:                   issuerURL,
+		TokenEndpoint:            issuer.TokenURL(),
+		JWKSURI:                  issuerURL + jwksPath,
+		ScopesSupported:          config.scopes(),
+		ResponseTypesSupported:   []string{},
+		GrantTypesSupported:      []string{"client_credentials"},
+		SubjectTypesSupported:    []string{"public"},
+		IDTokenSigningAlgorithms: []string{config.SigningAlgorithm},
+		TokenEndpointAuthMethods: []string{"client_secret_basic", "client_secret_post"},
+	})
+	if err != nil {
+		return nil, fmt.Errorf("devissuer: encode metadata: %w", err)
+	}
+	return issuer, nil
+}
+
+// metadata is the discovery document: what OpenID Connect Discovery 1.0 §3 requires of an issuer
+// that has no authorization endpoint.
+type metadata struct {
+	Issuer                   string   `json:"issuer"`
+	TokenEndpoint            string   `json:"token_endpoint"`
+	JWKSURI                  string   `json:"jwks_uri"`
+	ScopesSupported          []string `json:"scopes_supported"`
+	ResponseTypesSupported   []string `json:"response_types_supported"`
+	GrantTypesSupported      []string `json:"grant_types_supported"`
+	SubjectTypesSupported    []string `json:"subject_types_supported"`
+	IDTokenSigningAlgorithms []string `json:"id_token_signing_alg_values_supported"`
+	TokenEndpointAuthMethods []string `json:"token_endpoint_auth_methods_supported"`
+}
+
+// URL returns the issuer's URL as it was given to [New]: the iss claim of its tokens.
+func (i *Issuer) URL() string { return i.url }
+
+// TokenURL returns the URL of the token endpoint.
+func (i *Issuer) TokenURL() string { return i.url + tokenPath }
+
+// ServeHTTP implements [net/http.Handler]. It goes by the path alone, so the server may listen on
+// an address other than the URL's.
+func (i *Issuer) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	switch r.URL.Path {
+	case i.path + discoveryPath:
+		serveDocument(w, r, "application/json", i.discovery)
+	case i.path + jwksPath:
+		keys := i.keySet()
+		// As Logto: a verifier needs a floor of its own between two fetches.
+		w.Header().Set("Cache-Control", "no-cache, max-age=0")
+		w.Header().Set("ETag", keys.etag)
+		serveDocument(w, r, "application/jwk-set+json", keys.document)
+	case i.path + tokenPath:
+		if !allowMethods(w, r, http.MethodPost) {
+			return
+		}
+		i.serveToken(w, r)
+	default:
+		http.NotFound(w, r)
+	}
+}
+
+func serveDocument(w http.ResponseWriter, r *http.Request, contentType string, document []byte) {
+	if !allowMethods(w, r, http.MethodGet, http.MethodHead) {
+		return
+	}
+	w.Header().Set("Content-Type", contentType)
+	http.ServeContent(w, r, "", time.Time{}, bytes.NewReader(document)) // answers If-None-Match
+}
+
+// issuerPath returns the path of the issuer's URL. Its errors never quote the URL, which may hold a
+// password.
+func issuerPath(issuerURL string) (string, error) {
+	u, err := url.Parse(issuerURL)
+	if err != nil || u.Scheme != "https" && u.Scheme != "http" || u.Hostname() == "" {
+		return "", fault("issuerURL", "must be an absolute http or https URL, such as http://127.0.0.1:8080/oidc")
+	}
+	var faults []error
+	if u.Scheme == "http" && !isLoopback(u.Hostname()) {
+		faults = append(faults, fault("issuerURL", "http is for loopback hosts only; use https"))
+	}
+	if u.User != nil {
+		faults = append(faults, fault("issuerURL", "must hold no user or password"))
+	}
+	if u.RawQuery != "" || u.ForceQuery || u.Fragment != "" {
+		faults = append(faults, fault("issuerURL", "must have no query or fragment"))
+	}
+	// The issuer is compared byte for byte, so one that any client rewrites on its way is a trap.
+	if !isCleanPath(u.Path) {
+		faults = append(faults, fault("issuerURL", "path must have no trailing slash, empty segment, . or .."))
+	} else if len(faults) == 0 && (u.RawPath != "" || u.String() != issuerURL) {
+		faults = append(faults, fault("issuerURL", "must be in normal form: lower-case scheme, no needless or missing escapes"))
+	}
+	return u.Path, errors.Join(faults...)
+}
+
+func isCleanPath(p string) bool { return p == "" || p != "/" && path.Clean(p) == p }
+
+func isLoopback(host string) bool {
+	addr, err := netip.ParseAddr(host)
+	return host == "localhost" || err == nil && addr.IsLoopback()
+}
+
+// allowMethods answers 405 unless the request's method is one of those given.
+func allowMethods(w http.ResponseWriter, r *http.Request, methods ...string) bool {
+	if slices.Contains(methods, r.Method) {
+		return true
+	}
+	w.Header().Set("Allow", strings.Join(methods, ", "))
+	http.Error(w, "method not allowed", http.StatusMethodNotAllowed)
+	return false
+}

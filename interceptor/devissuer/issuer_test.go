@@ -1,0 +1,257 @@
+package devissuer_test
+
+import (
+	"net/http"
+	"net/http/httptest"
+	"reflect"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/protoauthz/protoauthz/interceptor/devissuer"
+)
+
+func TestNewReportsEveryFault(t *testing.T) {
+	t.Parallel()
+	const (
+		secret   = "s3cret\n"
+		absolute = "devissuer: issuerURL: must be an absolute http or https URL, such as http://127.0.0.1:8080/oidc"
+		loopback = "devissuer: issuerURL: http is for loopback hosts only; use https"
+		path     = "devissuer: issuerURL: path must have no trailing slash, empty segment, . or .."
+		query    = "devissuer: issuerURL: must have no query or fragment"
+		normal   = "devissuer: issuerURL: must be in normal form: lower-case scheme, no needless or missing escapes"
+		lifetime = "devissuer: TokenLifetime: must be whole seconds, at least one"
+	)
+	tests := []struct {
+		name   string
+		url    string
+		config devissuer.Config
+		want   []string
+	}{
+		{name: "zero config", url: issuerURL},
+		{name: "localhost", url: "http://localhost:8080/oidc"},
+		{name: "loopback v6", url: "http://[::1]:8080/oidc"},
+		{name: "no path", url: "http://127.0.0.1:8080"},
+		{name: "https anywhere", url: "https://dev.example.test/a/b"},
+		{name: "full config", url: issuerURL, config: logtoTenant()},
+		{name: "empty", url: "", want: []string{absolute}},
+		{name: "relative", url: "/oidc", want: []string{absolute}},
+		{name: "no host", url: "http:///oidc", want: []string{absolute}},
+		{name: "other scheme", url: "ftp://127.0.0.1/oidc", want: []string{absolute}},
+		{name: "unreadable", url: "http://user:" + secret + "@127.0.0.1/oidc", want: []string{absolute}},
+		{name: "http to the world", url: "http://idp.example.test/oidc", want: []string{loopback}},
+		{name: "loopback by its looks", url: "http://127.0.0.1.example.test/oidc", want: []string{loopback}},
+		{name: "user", url: "http://me:pw@127.0.0.1/oidc", want: []string{"devissuer: issuerURL: must hold no user or password"}},
+		{name: "query", url: "http://127.0.0.1/oidc?a", want: []string{query}},
+		{name: "empty query", url: "http://127.0.0.1/oidc?", want: []string{query}},
+		{name: "fragment", url: "http://127.0.0.1/oidc#a", want: []string{query}},
+		{name: "empty fragment", url: "http://127.0.0.1/oidc#", want: []string{normal}},
+		{name: "trailing slash", url: "http://127.0.0.1/oidc/", want: []string{path}},
+		{name: "only a slash", url: "http://127.0.0.1/", want: []string{path}},
+		{name: "empty segment", url: "http://127.0.0.1/a//b", want: []string{path}},
+		{name: "dots", url: "http://127.0.0.1/a/../b", want: []string{path}},
+		{name: "scheme in upper case", url: "HTTP://127.0.0.1/oidc", want: []string{normal}},
+		{name: "missing escape", url: "http://127.0.0.1/{a}", want: []string{normal}},
+		{name: "needless escape", url: "http://127.0.0.1/%6Fidc", want: []string{normal}},
+		{name: "all at once", url: "http://me:pw@idp.example.test/?a",
+			config: devissuer.Config{SigningAlgorithm: "HS256", TokenLifetime: -time.Second},
+			want: []string{
+				loopback, "devissuer: issuerURL: must hold no user or password", query, path,
+				`devissuer: SigningAlgorithm: "HS256" is none of ES384, ES256 and RS256`, lifetime,
+			}},
+		{name: "half a second", url: issuerURL, config: devissuer.Config{TokenLifetime: time.Second / 2}, want: []string{lifetime}},
+		{name: "second and a half", url: issuerURL, config: devissuer.Config{TokenLifetime: 3 * time.Second / 2}, want: []string{lifetime}},
+		{name: "algorithm none", url: issuerURL, config: devissuer.Config{SigningAlgorithm: "none"},
+			want: []string{`devissuer: SigningAlgorithm: "none" is none of ES384, ES256 and RS256`}},
+		{
+			name: "configuration",
+			url:  issuerURL,
+			config: devissuer.Config{
+				Resources: map[string][]string{
+					"https://a.test":         {"read", "read", "", "re ad", `re"ad`},
+					"https://b.test/#frag":   nil,
+					"relative":               nil,
+					"urn:logto:organization": nil,
+				},
+				OrganizationScopes: []string{"invite", "invite", "ü"},
+				Organizations:      []string{"acme", "acme", "", "a b"},
+				Clients: []devissuer.Client{
+					{ID: "one", Secret: secret, Scopes: map[string][]string{
+						"https://a.test": {"read", "write", "read"},
+						"https://z.test": {"read"},
+					}},
+					{ID: "one", Organizations: map[string]devissuer.Membership{
+						"acme":   {OrganizationScopes: []string{"invite", "read"}, Scopes: map[string][]string{"relative": {"read"}}},
+						"globex": {Scopes: map[string][]string{"https://z.test": nil}},
+					}},
+					{Secret: "x"},
+				},
+			},
+			want: []string{
+				`devissuer: Resources["https://a.test"]: "read" stands twice`,
+				`devissuer: Resources["https://a.test"]: "" is no scope (RFC 6749 §3.3)`,
+				`devissuer: Resources["https://a.test"]: "re ad" is no scope (RFC 6749 §3.3)`,
+				`devissuer: Resources["https://a.test"]: "re\"ad" is no scope (RFC 6749 §3.3)`,
+				`devissuer: Resources["https://b.test/#frag"]: must be an absolute URI without fragment`,
+				`devissuer: Resources["relative"]: must be an absolute URI without fragment`,
+				`devissuer: Resources["urn:logto:organization"]: urn:logto: is reserved`,
+				`devissuer: OrganizationScopes: "invite" stands twice`,
+				`devissuer: OrganizationScopes: "ü" is no scope (RFC 6749 §3.3)`,
+				`devissuer: Organizations[1]: "acme" stands twice`,
+				`devissuer: Organizations[2]: must be printable ASCII characters without space, at least one`,
+				`devissuer: Organizations[3]: must be printable ASCII characters without space, at least one`,
+				`devissuer: Clients[0].Secret: must be printable ASCII characters, at least one`,
+				`devissuer: Clients[0].Scopes["https://a.test"]: "write" is no scope of the resource`,
+				`devissuer: Clients[0].Scopes["https://a.test"]: "read" stands twice`,
+				`devissuer: Clients[0].Scopes["https://z.test"]: no such resource`,
+				`devissuer: Clients[1].ID: "one" stands twice`,
+				`devissuer: Clients[1].Secret: must be printable ASCII characters, at least one`,
+				`devissuer: Clients[1].Organizations["acme"].OrganizationScopes: "read" is no organization scope`,
+				`devissuer: Clients[1].Organizations["acme"].Scopes["relative"]: "read" is no scope of the resource`,
+				`devissuer: Clients[1].Organizations["globex"]: no such organization`,
+				`devissuer: Clients[1].Organizations["globex"].Scopes["https://z.test"]: no such resource`,
+				`devissuer: Clients[2].ID: must be printable ASCII characters, at least one`,
+			},
+		},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			t.Parallel()
+			issuer, err := devissuer.New(test.url, test.config)
+			var got []string
+			if err != nil {
+				got = strings.Split(err.Error(), "\n")
+			}
+			if !reflect.DeepEqual(got, test.want) {
+				t.Errorf("got\n%s\nwant\n%s", strings.Join(got, "\n"), strings.Join(test.want, "\n"))
+			}
+			if (issuer == nil) != (err != nil) {
+				t.Errorf("issuer %v with error %v", issuer, err)
+			}
+		})
+	}
+}
+
+func TestNewKeepsNothingOfTheConfiguration(t *testing.T) {
+	t.Parallel()
+	config := logtoTenant()
+	issuer := newIssuer(t, config)
+	config.Clients[2].Scopes = config.Clients[0].Scopes
+	config.Clients[1].Scopes[api][0] = "write:orders"
+	config.Clients[1].Scopes[other] = []string{"other:scope"}
+	config.Clients[1].Organizations["xqki9rxdl206"].OrganizationScopes[0] = "manage:billing"
+	config.Resources["https://new.example.test"] = nil
+
+	for _, test := range []struct{ client, secret, form, want string }{
+		{"noroles", "no roles: +%&=", "resource=" + api + "&scope=read:products", ""},
+		{"reader", "reader-secret", "resource=" + api + "&scope=write:orders+read:products", "read:products"},
+		{"reader", "reader-secret", "resource=" + other + "&scope=other:scope", ""},
+		{"reader", "reader-secret", "organization_id=xqki9rxdl206&scope=manage:billing+invite:member", "invite:member"},
+	} {
+		response := serve(issuer, tokenRequest("grant_type=client_credentials&"+test.form, test.client, test.secret))
+		if response.Code != http.StatusOK {
+			t.Fatalf("%s: %d %s", test.form, response.Code, response.Body)
+		}
+		if got := decodeJSON[struct{ Scope string }](t, response.Body.Bytes()).Scope; got != test.want {
+			t.Errorf("%s: scope %q, want %q", test.form, got, test.want)
+		}
+	}
+	unknown := serve(issuer, tokenRequest("grant_type=client_credentials&resource=https://new.example.test", "full", "full-secret"))
+	if unknown.Code != http.StatusBadRequest {
+		t.Errorf("added resource answers %d", unknown.Code)
+	}
+}
+
+func TestDiscovery(t *testing.T) {
+	t.Parallel()
+	tests := []struct {
+		url, path string
+		config    devissuer.Config
+		want      map[string]any
+	}{
+		{
+			url:    issuerURL,
+			path:   "/oidc/.well-known/openid-configuration",
+			config: logtoTenant(),
+			want: map[string]any{
+				"issuer":                   "http://127.0.0.1:8080/oidc",
+				"token_endpoint":           "http://127.0.0.1:8080/oidc/token",
+				"jwks_uri":                 "http://127.0.0.1:8080/oidc/jwks",
+				"response_types_supported": []any{},
+				"grant_types_supported":    []any{"client_credentials"},
+				"subject_types_supported":  []any{"public"},
+				"scopes_supported": []any{"invite:member", "manage:billing", "other:scope", "read:data",
+					"read:products", "write:orders", "write:settings"},
+				"id_token_signing_alg_values_supported": []any{"ES384"},
+				"token_endpoint_auth_methods_supported": []any{"client_secret_basic", "client_secret_post"},
+			},
+		},
+		{
+			url:    "https://dev.example.test",
+			path:   "/.well-known/openid-configuration",
+			config: devissuer.Config{SigningAlgorithm: "ES256"},
+			want: map[string]any{
+				"issuer":                                "https://dev.example.test",
+				"token_endpoint":                        "https://dev.example.test/token",
+				"jwks_uri":                              "https://dev.example.test/jwks",
+				"response_types_supported":              []any{},
+				"grant_types_supported":                 []any{"client_credentials"},
+				"subject_types_supported":               []any{"public"},
+				"scopes_supported":                      []any{},
+				"id_token_signing_alg_values_supported": []any{"ES256"},
+				"token_endpoint_auth_methods_supported": []any{"client_secret_basic", "client_secret_post"},
+			},
+		},
+	}
+	for _, test := range tests {
+		t.Run(test.url, func(t *testing.T) {
+			t.Parallel()
+			issuer, err := devissuer.New(test.url, test.config)
+			if err != nil {
+				t.Fatal(err)
+			}
+			response := get(t, issuer, test.path)
+			if response.Code != http.StatusOK || response.Header().Get("Content-Type") != "application/json" {
+				t.Errorf("%d %v", response.Code, response.Header())
+			}
+			if got := decodeJSON[map[string]any](t, response.Body.Bytes()); !reflect.DeepEqual(got, test.want) {
+				t.Errorf("got  %v\nwant %v", got, test.want)
+			}
+			if issuer.URL() != test.url || issuer.TokenURL() != test.url+"/token" {
+				t.Errorf("URL %s, TokenURL %s", issuer.URL(), issuer.TokenURL())
+			}
+		})
+	}
+}
+
+func TestRoutes(t *testing.T) {
+	t.Parallel()
+	issuer := newIssuer(t, devissuer.Config{})
+	tests := []struct {
+		method, path string
+		code         int
+		allow        string
+	}{
+		{"GET", "/oidc/.well-known/openid-configuration", 200, ""},
+		{"HEAD", "/oidc/.well-known/openid-configuration", 200, ""},
+		{"POST", "/oidc/.well-known/openid-configuration", 405, "GET, HEAD"},
+		{"GET", "/oidc/jwks", 200, ""},
+		{"HEAD", "/oidc/jwks", 200, ""},
+		{"DELETE", "/oidc/jwks", 405, "GET, HEAD"},
+		{"GET", "/oidc/token", 405, "POST"},
+		{"GET", "/oidc", 404, ""},
+		{"GET", "/oidc/", 404, ""},
+		{"GET", "/oidc/jwks/", 404, ""},
+		{"GET", "/jwks", 404, ""},
+		{"GET", "/.well-known/openid-configuration", 404, ""},
+		{"POST", "/token", 404, ""},
+		{"POST", "/oidc/tokens", 404, ""},
+	}
+	for _, test := range tests {
+		response := serve(issuer, httptest.NewRequest(test.method, test.path, nil))
+		if response.Code != test.code || response.Header().Get("Allow") != test.allow {
+			t.Errorf("%s %s: %d, Allow %q; want %d, %q", test.method, test.path,
+				response.Code, response.Header().Get("Allow"), test.code, test.allow)
+		}
+	}
+}
