@@ -1,0 +1,55 @@
+package token
+
+import "strings"
+
+// MaxBytes is the size of the largest token that is looked at. Real access
+// tokens have about 1 KiB.
+const MaxBytes = 8 << 10
+
+const scheme = "Bearer"
+
+// Bearer returns the token in the values of a request's Authorization header
+// (RFC 6750 section 2.1). There must be exactly one value; the scheme's case does
+// not matter (RFC 9110 section 11.1), and the rest must be a b64token.
+//
+// The errors are [ErrMissing], [ErrScheme] and [ErrMalformed].
+func Bearer(values []string) (string, error) {
+	switch len(values) {
+	case 0:
+		return "", ErrMissing
+	case 1:
+	default:
+		return "", malformed("%d Authorization values", len(values))
+	}
+	value := values[0]
+	if len(value) > len(scheme)+1+MaxBytes {
+		return "", malformed("Authorization has %d bytes", len(value))
+	}
+	name, rest, _ := strings.Cut(value, " ")
+	switch {
+	case value == "":
+		return "", malformed("Authorization is empty")
+	case !strings.EqualFold(name, scheme):
+		return "", ErrScheme
+	}
+	raw := strings.TrimLeft(rest, " ")
+	if !isB64Token(raw) {
+		return "", malformed("the credentials are no b64token")
+	}
+	return raw, nil
+}
+
+// isB64Token holds b64token of RFC 6750 section 2.1.
+func isB64Token(s string) bool {
+	s = strings.TrimRight(s, "=")
+	for _, c := range []byte(s) {
+		if !isBase64URL(c) && !strings.ContainsRune(".~+/", rune(c)) {
+			return false
+		}
+	}
+	return s != ""
+}
+
+func isBase64URL(c byte) bool {
+	return 'a' <= c && c <= 'z' || 'A' <= c && c <= 'Z' || '0' <= c && c <= '9' || c == '-' || c == '_'
+}

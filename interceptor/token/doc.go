@@ -1,0 +1,18 @@
+// Package token turns the bearer token of a request into verified claims.
+//
+// A [Verifier] accepts the JWT access tokens of the issuers it was made for
+// (RFC 9068, and the older forms that Auth0 and others send) and nothing else:
+//
+//	verifier, err := token.NewVerifier(token.Logto("https://tenant.logto.app"))
+//	raw, err := token.Bearer(request.Header.Values("Authorization"))
+//	claims, err := verifier.Verify(ctx, raw)
+//
+// Verification is strict. A token that can be read in two ways, that says less
+// than it must, or whose claims are of the wrong type is refused; nothing is
+// trimmed, folded or guessed. Keys come from the issuer's own key set (RFC 7517),
+// fetched when first needed, shared by all calls, and refreshed while it is in
+// use. There is no goroutine to stop and nothing to close.
+//
+// The package says who the caller is, not what he may do: what an audience, a
+// scope or an organization opens is decided elsewhere. It knows nothing of RPC.
+package token

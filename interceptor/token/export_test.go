@@ -1,0 +1,45 @@
+package token
+
+import (
+	"crypto"
+	"encoding/json"
+	"errors"
+)
+
+// PublicKey is what a test may see of a key.
+type PublicKey struct {
+	ID, Algorithm string
+	Public        crypto.PublicKey
+}
+
+// ParseObject is parseObject.
+func ParseObject(data []byte) (map[string]json.RawMessage, error) { return parseObject(data) }
+
+// ParseKeySet is parseKeySet. The keys that cannot be used are counted.
+func ParseKeySet(body []byte) (keys []PublicKey, skipped int, err error) {
+	set, err := parseKeySet(body)
+	if err != nil {
+		return nil, 0, err
+	}
+	for _, key := range set.keys {
+		keys = append(keys, PublicKey{ID: key.id, Algorithm: key.algorithm, Public: key.public})
+	}
+	return keys, len(set.skipped), nil
+}
+
+// VerifyJWS verifies a JWS with a key out of a key set, whatever its payload is.
+func VerifyJWS(keySet []byte, raw string) (payload []byte, err error) {
+	token, err := parseJWS(raw)
+	if err != nil {
+		return nil, err
+	}
+	set, err := parseKeySet(keySet)
+	if err != nil {
+		return nil, err
+	}
+	key := set.find(token.keyID, token.algorithm)
+	if key == nil {
+		return nil, errors.New("no key")
+	}
+	return token.payload, token.verify(key)
+}

@@ -1,0 +1,198 @@
+package token
+
+import (
+	"errors"
+	"fmt"
+	"net/netip"
+	"net/url"
+	"slices"
+	"strings"
+)
+
+// An Issuer says whose tokens are accepted, and what their claims are called.
+// [Logto], [Auth0] and [AuthAction] fill it; for other issuers, fill it by hand.
+type Issuer struct {
+	// URL is the issuer: `iss` must be equal to it byte for byte, trailing slash
+	// included. Required; https, or http on a loopback address.
+	URL string
+	// KeySetURL is where the key set (RFC 7517) is. If empty, it is found by
+	// OpenID Connect Discovery at URL + "/.well-known/openid-configuration".
+	KeySetURL string
+	// Algorithms are the `alg` values to accept, out of RS256, RS384, RS512,
+	// PS256, PS384, PS512, ES256, ES384, ES512 and EdDSA. Required. Whatever is
+	// listed, a key is used only with the algorithm that it was made for.
+	Algorithms []string
+	// Types are the `typ` values to accept, without regard to case and to the
+	// prefix "application/" (RFC 7515 section 4.1.9). If empty: "at+jwt" (RFC
+	// 9068), which no ID token bears.
+	Types []string
+	// ScopeClaims are the claims that may hold the scopes. The first one that a
+	// token has counts, alone. Each is a string of scopes separated by spaces or,
+	// unless it is called "scope", an array of strings. If empty: "scope".
+	ScopeClaims []string
+	// ClientClaims are the claims that may hold the client. If a token has
+	// several, they must agree. If empty: "client_id".
+	ClientClaims []string
+	// ClientSubject is the `sub` of a token that a client obtained for itself,
+	// with "{client}" in place of the client's id. All other tokens that name a
+	// client are a user's. If empty, users and clients cannot be told apart, and
+	// no token opens what is only for one of them.
+	ClientSubject string
+	// OrganizationClaim is the claim that holds the organization, or empty if
+	// the issuer has none.
+	OrganizationClaim string
+	// OrganizationAudience is what precedes the organization's id in the `aud` of
+	// an organization token, or empty if the issuer has no such tokens.
+	OrganizationAudience string
+}
+
+const clientPlaceholder = "{client}"
+
+// Logto is the issuer of a Logto tenant, given its endpoint such as
+// "https://tenant.logto.app", with or without "/oidc".
+func Logto(endpoint string) Issuer {
+	endpoint = strings.TrimSuffix(strings.TrimSuffix(endpoint, "/"), "/oidc")
+	return Issuer{
+		URL:                  endpoint + "/oidc",
+		Algorithms:           []string{"ES384", "ES256", "ES512", "RS256"},
+		Types:                []string{"at+jwt"},
+		ScopeClaims:          []string{"scope"},
+		ClientClaims:         []string{"client_id"},
+		ClientSubject:        clientPlaceholder,
+		OrganizationClaim:    "organization_id",
+		OrganizationAudience: "urn:logto:organization:",
+	}
+}
+
+// Auth0 is the issuer of an Auth0 tenant, given its domain such as
+// "tenant.eu.auth0.com" or a custom domain. If the API adds permissions to its
+// tokens (role-based access control), these are the scopes; else `scope` is. The
+// organization of MODEL_ORGANIZATION_RESOURCE is `org_id`; Auth0 has no tokens
+// for MODEL_ORGANIZATION.
+func Auth0(domain string) Issuer {
+	return Issuer{
+		URL:               domainURL(domain) + "/",
+		KeySetURL:         domainURL(domain) + "/.well-known/jwks.json",
+		Algorithms:        []string{"RS256"},
+		Types:             []string{"JWT", "at+jwt"},
+		ScopeClaims:       []string{"permissions", "scope"},
+		ClientClaims:      []string{"azp", "client_id"},
+		ClientSubject:     clientPlaceholder + "@clients",
+		OrganizationClaim: "org_id",
+	}
+}
+
+// AuthAction is the issuer of an AuthAction tenant, given its domain such as
+// "tenant.eu.authaction.com". AuthAction does not say how a client's own token
+// differs from a user's, nor how it names an organization: [Claims.Caller] is
+// unknown, and only MODEL_GLOBAL_RESOURCE has tokens.
+func AuthAction(domain string) Issuer {
+	return Issuer{
+		URL:          domainURL(domain),
+		KeySetURL:    domainURL(domain) + "/.well-known/jwks.json",
+		Algorithms:   []string{"RS256"},
+		Types:        []string{"JWT", "at+jwt"},
+		ScopeClaims:  []string{"permissions", "scope"},
+		ClientClaims: []string{"azp", "client_id"},
+	}
+}
+
+// domainURL escapes what is no domain, a path above all, so that [NewVerifier]
+// finds a URL that cannot be parsed and not one of another issuer.
+func domainURL(domain string) string { return "https://" + url.PathEscape(domain) }
+
+// withDefaults returns the issuer as it is used: with defaults filled in, and
+// sharing no memory with its caller. The error holds every fault.
+func (i Issuer) withDefaults() (Issuer, error) {
+	var faults []error
+	fault := func(format string, args ...any) {
+		name := i.URL
+		if u, err := url.Parse(name); err == nil && u.User != nil {
+			name = u.Redacted()
+		}
+		faults = append(faults, fmt.Errorf("token: issuer %q: %w", name, fmt.Errorf(format, args...)))
+	}
+	if err := checkURL(i.URL); err != nil {
+		fault("URL: %w", err)
+	} else if strings.ContainsAny(i.URL, "? ") {
+		fault("URL: it has a query or a space")
+	}
+	if i.KeySetURL != "" {
+		if err := checkKeySetURL(i.URL, i.KeySetURL); err != nil {
+			fault("KeySetURL: %w", err)
+		}
+	}
+	if len(i.Algorithms) == 0 {
+		fault("Algorithms: none given")
+	}
+	for _, name := range i.Algorithms {
+		if _, ok := algorithms[name]; !ok {
+			fault("Algorithms: %q is not supported", name)
+		}
+	}
+	if i.ClientSubject != "" && strings.Count(i.ClientSubject, clientPlaceholder) != 1 {
+		fault("ClientSubject: %q does not hold %s once", i.ClientSubject, clientPlaceholder)
+	}
+	i.Types = slices.Clone(i.Types)
+	for n, typ := range i.Types {
+		i.Types[n] = canonicalType(typ)
+	}
+	for _, list := range []struct {
+		name     string
+		values   *[]string
+		fallback string
+	}{
+		{"Types", &i.Types, "at+jwt"},
+		{"ScopeClaims", &i.ScopeClaims, "scope"},
+		{"ClientClaims", &i.ClientClaims, "client_id"},
+	} {
+		if slices.Contains(*list.values, "") {
+			fault("%s: an empty name", list.name)
+		}
+		if *list.values = slices.Clone(*list.values); len(*list.values) == 0 {
+			*list.values = []string{list.fallback}
+		}
+	}
+	i.Algorithms = slices.Clone(i.Algorithms)
+	return i, errors.Join(faults...)
+}
+
+// canonicalType brings a media type into the one form that is compared.
+func canonicalType(typ string) string {
+	return strings.TrimPrefix(strings.ToLower(typ), "application/")
+}
+
+// checkURL accepts absolute https URLs, and http ones on loopback addresses,
+// where nobody can listen in.
+func checkURL(raw string) error {
+	u, err := url.Parse(raw)
+	switch {
+	case raw == "":
+		return errors.New("it is empty")
+	case err != nil:
+		return errors.New("it cannot be parsed")
+	case u.Hostname() == "" || u.Opaque != "" || strings.HasSuffix(u.Host, ":"):
+		return errors.New("it names no host")
+	case u.User != nil || strings.ContainsRune(raw, '#'):
+		return errors.New("it has user information or a fragment")
+	case u.Scheme == "http" && !isLoopback(u.Hostname()):
+		return errors.New("it is plain http and not on a loopback address: use https")
+	case !strings.HasPrefix(raw, "https://") && !strings.HasPrefix(raw, "http://"):
+		return errors.New("it is not an https URL")
+	}
+	return nil
+}
+
+// checkKeySetURL makes sure that keys come over a channel no weaker than the
+// issuer's own.
+func checkKeySetURL(issuer, raw string) error {
+	if strings.HasPrefix(issuer, "https:") && strings.HasPrefix(raw, "http:") {
+		return errors.New("it is not an https URL, while the issuer's is")
+	}
+	return checkURL(raw)
+}
+
+func isLoopback(host string) bool {
+	address, err := netip.ParseAddr(host)
+	return host == "localhost" || err == nil && address.IsLoopback()
+}

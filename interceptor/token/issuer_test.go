@@ -1,0 +1,159 @@
+package token_test
+
+import (
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/protoauthz/protoauthz/interceptor/token"
+)
+
+// TestNewVerifierFaults is about all that can be wrong with a configuration. The
+// texts are what the one reads who has to mend it.
+func TestNewVerifierFaults(t *testing.T) {
+	t.Parallel()
+	with := func(change func(*token.Issuer)) token.Issuer {
+		issuer := token.Issuer{URL: issuerURL, Algorithms: []string{"ES256"}}
+		change(&issuer)
+		return issuer
+	}
+	good := with(func(*token.Issuer) {})
+	url := func(url string) token.Issuer { return with(func(i *token.Issuer) { i.URL = url }) }
+	keySet := func(url string) token.Issuer { return with(func(i *token.Issuer) { i.KeySetURL = url }) }
+	const (
+		of        = `token: issuer "https://idp.test/oidc": `
+		noHost    = "it names no host"
+		notHTTPS  = "it is not an https URL"
+		plainHTTP = "it is plain http and not on a loopback address: use https"
+		unparsed  = "it cannot be parsed"
+		userInfo  = "it has user information or a fragment"
+		weaker    = "it is not an https URL, while the issuer's is"
+	)
+	tests := []struct {
+		name   string
+		issuer token.Issuer
+		opts   []token.Option
+		faults []string
+	}{
+		{"none", good, nil, nil},
+		{"loopback by name", url("http://localhost:3001/oidc"), nil, nil},
+		{"loopback IPv4", url("http://127.0.0.1:3001/oidc"), nil, nil},
+		{"loopback IPv4, another", url("http://127.9.9.9"), nil, nil},
+		{"loopback IPv6", url("http://[::1]:3001/oidc"), nil, nil},
+		{"key set with a query", keySet("https://keys.test/jwks?p=policy"), nil, nil},
+		{"key set of a loopback issuer", with(func(i *token.Issuer) { i.URL, i.KeySetURL = "http://localhost", "http://127.0.0.1/jwks" }), nil, nil},
+		{"all algorithms", with(func(i *token.Issuer) {
+			i.Algorithms = []string{"RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512", "EdDSA"}
+		}), nil, nil},
+		{"another issuer", good, []token.Option{token.WithIssuer(token.Auth0("tenant.eu.auth0.com")), token.WithIssuer(token.AuthAction("t.eu.authaction.com"))}, nil},
+		{"no leeway", good, []token.Option{token.WithLeeway(0)}, nil},
+		{"largest leeway", good, []token.Option{token.WithLeeway(5 * time.Minute)}, nil},
+
+		{"nothing", token.Issuer{}, nil, []string{`token: issuer "": URL: it is empty`, `token: issuer "": Algorithms: none given`}},
+		{"http", url("http://idp.test/oidc"), nil, []string{`token: issuer "http://idp.test/oidc": URL: ` + plainHTTP}},
+		{"http, loopback as a label", url("http://localhost.idp.test"), nil, []string{`token: issuer "http://localhost.idp.test": URL: ` + plainHTTP}},
+		{"http, loopback as user", url("http://127.0.0.1@idp.test"), nil, []string{`token: issuer "http://127.0.0.1@idp.test": URL: ` + userInfo}},
+		{"http, any address", url("http://0.0.0.0"), nil, []string{`token: issuer "http://0.0.0.0": URL: ` + plainHTTP}},
+		{"http, private address", url("http://192.168.0.1"), nil, []string{`token: issuer "http://192.168.0.1": URL: ` + plainHTTP}},
+		{"another scheme", url("ftp://idp.test"), nil, []string{`token: issuer "ftp://idp.test": URL: ` + notHTTPS}},
+		{"file", url("file:///etc/jwks"), nil, []string{`token: issuer "file:///etc/jwks": URL: ` + noHost}},
+		{"no scheme", url("idp.test/oidc"), nil, []string{`token: issuer "idp.test/oidc": URL: ` + noHost}},
+		{"opaque", url("https:idp.test"), nil, []string{`token: issuer "https:idp.test": URL: ` + noHost}},
+		{"no host", url("https:///oidc"), nil, []string{`token: issuer "https:///oidc": URL: ` + noHost}},
+		{"port alone", url("https://:443/oidc"), nil, []string{`token: issuer "https://:443/oidc": URL: ` + noHost}},
+		{"empty port", url("https://idp.test:/oidc"), nil, []string{`token: issuer "https://idp.test:/oidc": URL: ` + noHost}},
+		{"scheme twice", url("https://https://idp.test"), nil, []string{`token: issuer "https://https://idp.test": URL: ` + noHost}},
+		{"not a URL", url("https://idp.test\n"), nil, []string{`token: issuer "https://idp.test\n": URL: ` + unparsed}},
+		{"space behind the host", url("https://idp.test "), nil, []string{`token: issuer "https://idp.test ": URL: ` + unparsed}},
+		{"space behind the path", url("https://idp.test/oidc "), nil, []string{`token: issuer "https://idp.test/oidc ": URL: it has a query or a space`}},
+		{"query", url("https://idp.test/oidc?a=b"), nil, []string{`token: issuer "https://idp.test/oidc?a=b": URL: it has a query or a space`}},
+		{"empty query", url("https://idp.test/oidc?"), nil, []string{`token: issuer "https://idp.test/oidc?": URL: it has a query or a space`}},
+		{"fragment", url("https://idp.test/oidc#a"), nil, []string{`token: issuer "https://idp.test/oidc#a": URL: ` + userInfo}},
+		{"empty fragment", url("https://idp.test/oidc#"), nil, []string{`token: issuer "https://idp.test/oidc#": URL: ` + userInfo}},
+		{"password", url("https://a:b@idp.test"), nil, []string{`token: issuer "https://a:xxxxx@idp.test": URL: ` + userInfo}},
+		{"scheme in upper case", url("HTTPS://idp.test"), nil, []string{`token: issuer "HTTPS://idp.test": URL: it is not an https URL`}},
+		{"key set over http", keySet("http://idp.test/jwks"), nil, []string{of + "KeySetURL: " + weaker}},
+		{"key set on loopback", keySet("http://localhost/jwks"), nil, []string{of + "KeySetURL: " + weaker}},
+		{"key set in a file", keySet("file:///etc/jwks"), nil, []string{of + "KeySetURL: it names no host"}},
+		{"key set without host", keySet("https:///jwks"), nil, []string{of + "KeySetURL: " + noHost}},
+		{"key set with a password", keySet("https://a:b@idp.test/jwks"), nil, []string{of + "KeySetURL: " + userInfo}},
+		{"no algorithms", with(func(i *token.Issuer) { i.Algorithms = []string{} }), nil, []string{of + "Algorithms: none given"}},
+		{"algorithms", with(func(i *token.Issuer) { i.Algorithms = []string{"none", "HS256", "ES256", "es256", "RS1", ""} }), nil, []string{
+			of + `Algorithms: "none" is not supported`, of + `Algorithms: "HS256" is not supported`, of + `Algorithms: "es256" is not supported`,
+			of + `Algorithms: "RS1" is not supported`, of + `Algorithms: "" is not supported`,
+		}},
+		{"names", with(func(i *token.Issuer) {
+			i.Types, i.ScopeClaims, i.ClientClaims = []string{"JWT", ""}, []string{""}, []string{"azp", ""}
+		}), nil, []string{of + "Types: an empty name", of + "ScopeClaims: an empty name", of + "ClientClaims: an empty name"}},
+		{"type that is a prefix alone", with(func(i *token.Issuer) { i.Types = []string{"Application/"} }), nil, []string{of + "Types: an empty name"}},
+		{"subject without a client", with(func(i *token.Issuer) { i.ClientSubject = "client" }), nil, []string{of + `ClientSubject: "client" does not hold {client} once`}},
+		{"subject of two clients", with(func(i *token.Issuer) { i.ClientSubject = "{client}{client}" }), nil, []string{of + `ClientSubject: "{client}{client}" does not hold {client} once`}},
+		{"Logto, a path and more", token.Logto("https://idp.test/?a=b"), nil, []string{`token: issuer "https://idp.test/?a=b/oidc": URL: it has a query or a space`}},
+		{"Logto, domain", token.Logto("idp.test"), nil, []string{`token: issuer "idp.test/oidc": URL: ` + noHost}},
+		{"Logto, empty", token.Logto(""), nil, []string{`token: issuer "/oidc": URL: ` + noHost}},
+		{"Auth0, URL", token.Auth0("https://idp.test"), nil, []string{
+			`token: issuer "https://https:%2F%2Fidp.test/": URL: ` + unparsed, `token: issuer "https://https:%2F%2Fidp.test/": KeySetURL: ` + unparsed,
+		}},
+		{"Auth0, slash", token.Auth0("idp.test/"), nil, []string{
+			`token: issuer "https://idp.test%2F/": URL: ` + unparsed, `token: issuer "https://idp.test%2F/": KeySetURL: ` + unparsed,
+		}},
+		{"Auth0, path", token.Auth0("idp.test/a"), nil, []string{
+			`token: issuer "https://idp.test%2Fa/": URL: ` + unparsed, `token: issuer "https://idp.test%2Fa/": KeySetURL: ` + unparsed,
+		}},
+		{"Auth0, empty", token.Auth0(""), nil, []string{`token: issuer "https:///": URL: ` + noHost, `token: issuer "https:///": KeySetURL: ` + noHost}},
+		{"Auth0, user", token.Auth0("idp.test@evil.test"), nil, []string{
+			`token: issuer "https://idp.test@evil.test/": URL: ` + userInfo, `token: issuer "https://idp.test@evil.test/": KeySetURL: ` + userInfo,
+		}},
+		{"AuthAction, slash", token.AuthAction("idp.test/"), nil, []string{
+			`token: issuer "https://idp.test%2F": URL: ` + unparsed, `token: issuer "https://idp.test%2F": KeySetURL: ` + unparsed,
+		}},
+		{"issuer twice", good, []token.Option{token.WithIssuer(good)}, []string{`token: issuer "https://idp.test/oidc" is given twice`}},
+		{"negative leeway", good, []token.Option{token.WithLeeway(-1)}, []string{"token: WithLeeway: -1ns is not between 0 and 5m0s"}},
+		{"wide leeway", good, []token.Option{token.WithLeeway(5*time.Minute + 1)}, []string{"token: WithLeeway: 5m0.000000001s is not between 0 and 5m0s"}},
+		{"nil transport", good, []token.Option{token.WithTransport(nil)}, []string{"token: WithTransport: transport is nil"}},
+		{"nil option", good, []token.Option{nil}, []string{"token: an option is nil"}},
+		{"all at once", with(func(i *token.Issuer) {
+			i.KeySetURL, i.Algorithms, i.Types, i.ClientSubject = "http://idp.test", []string{"none"}, []string{""}, "x"
+		}), []token.Option{nil, token.WithLeeway(-1), token.WithTransport(nil), token.WithIssuer(token.Issuer{})}, []string{
+			"token: an option is nil", "token: WithLeeway: -1ns is not between 0 and 5m0s", "token: WithTransport: transport is nil",
+			of + "KeySetURL: " + weaker, of + `Algorithms: "none" is not supported`, of + `ClientSubject: "x" does not hold {client} once`, of + "Types: an empty name",
+			`token: issuer "": URL: it is empty`, `token: issuer "": Algorithms: none given`,
+		}},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			t.Parallel()
+			verifier, err := token.NewVerifier(test.issuer, test.opts...)
+			text := ""
+			if err != nil {
+				text = err.Error()
+			}
+			if want := strings.Join(test.faults, "\n"); text != want {
+				t.Errorf("faults are\n%s\nwant\n%s", text, want)
+			}
+			if (verifier == nil) != (err != nil) {
+				t.Errorf("verifier %v beside the error %v", verifier, err)
+			}
+		})
+	}
+}
+
+// TestIssuerIsCopied changes an issuer after its verifier was made.
+func TestIssuerIsCopied(t *testing.T) {
+	t.Parallel()
+	mine := token.Issuer{URL: issuerURL, Algorithms: []string{"EdDSA"}, Types: []string{"JWT"}, ScopeClaims: []string{"scp"}, ClientClaims: []string{"azp"}}
+	verifier, err := token.NewVerifier(mine, token.WithTransport(newIDP(jwksOf(all...)...)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if mine.Types[0] != "JWT" {
+		t.Errorf("the caller's types became %q", mine.Types)
+	}
+	mine.Algorithms[0], mine.Types[0], mine.ScopeClaims[0], mine.ClientClaims[0] = "ES256", "at+jwt", "scope", "sub"
+	claims, err := verifier.Verify(t.Context(), eddsa.mint(eddsa.header("typ", "JWT"), payload("exp", 253402300799, "scp", "a", "azp", "b", "client_id", "c")))
+	if err != nil || claims.ClientID() != "b" || !claims.HasScope("a") {
+		t.Errorf("claims are %+v, %v", claims, err)
+	}
+	_, err = verifier.Verify(t.Context(), es256.mint(es256.header(), payload("exp", 253402300799)))
+	checkError(t, err, token.ErrInvalid)
+}

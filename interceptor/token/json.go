@@ -1,0 +1,211 @@
+package token
+
+import (
+	"encoding/json"
+	"errors"
+	"math"
+	"strconv"
+	"unicode/utf16"
+	"unicode/utf8"
+)
+
+// object is a JSON object whose member names are known to be unique.
+type object map[string]json.RawMessage
+
+var (
+	errJSON      = errors.New("not a JSON object in UTF-8")
+	errDuplicate = errors.New("an object has a member name twice")
+	errSurrogate = errors.New("a string has half of a surrogate pair")
+)
+
+// parseObject reads a JSON object. encoding/json alone would take the last of
+// two members with one name, and replace invalid UTF-8 and half surrogate pairs,
+// so that different strings become one.
+func parseObject(data []byte) (object, error) { return parse(data, true) }
+
+// parseShallow is parseObject, but leaves the objects inside the object to be
+// parsed one by one.
+func parseShallow(data []byte) (object, error) { return parse(data, false) }
+
+func parse(data []byte, deep bool) (object, error) {
+	if !utf8.Valid(data) || !json.Valid(data) {
+		return nil, errJSON
+	}
+	s := scanner{rest: data, deep: deep}
+	if s.space(); s.rest[0] != '{' {
+		return nil, errJSON
+	}
+	return s.object(true)
+}
+
+// scanner walks through JSON that is known to be valid.
+type scanner struct {
+	rest []byte
+	deep bool
+}
+
+func (s *scanner) space() {
+	for len(s.rest) > 0 && (s.rest[0] == ' ' || s.rest[0] == '\t' || s.rest[0] == '\n' || s.rest[0] == '\r') {
+		s.rest = s.rest[1:]
+	}
+}
+
+// skip passes the next n bytes and the space behind them.
+func (s *scanner) skip(n int) {
+	s.rest = s.rest[n:]
+	s.space()
+}
+
+func (s *scanner) object(unique bool) (object, error) {
+	members := object{}
+	for s.skip(1); s.rest[0] != '}'; {
+		if s.rest[0] == ',' {
+			s.skip(1)
+		}
+		quoted, err := s.string()
+		if err != nil {
+			return nil, err
+		}
+		var name string
+		if err := json.Unmarshal(quoted, &name); err != nil {
+			return nil, errJSON
+		}
+		s.space()
+		s.skip(1) // the colon
+		value, err := s.value()
+		if err != nil {
+			return nil, err
+		}
+		if _, ok := members[name]; ok && unique {
+			return nil, errDuplicate
+		}
+		members[name] = value
+	}
+	s.skip(1)
+	return members, nil
+}
+
+// value passes one value and the space behind it.
+func (s *scanner) value() (json.RawMessage, error) {
+	start := s.rest
+	switch s.rest[0] {
+	case '{':
+		if _, err := s.object(s.deep); err != nil {
+			return nil, err
+		}
+	case '[':
+		for s.skip(1); s.rest[0] != ']'; {
+			if s.rest[0] == ',' {
+				s.skip(1)
+			}
+			if _, err := s.value(); err != nil {
+				return nil, err
+			}
+		}
+		s.skip(1)
+	case '"':
+		value, err := s.string()
+		s.space()
+		return value, err
+	default:
+		n := 0
+		for n < len(s.rest) && s.rest[n] != ',' && s.rest[n] != '}' && s.rest[n] != ']' && s.rest[n] > ' ' {
+			n++
+		}
+		s.skip(n)
+		return start[:n], nil
+	}
+	return start[:len(start)-len(s.rest)], nil
+}
+
+// string passes one string, quotes included.
+func (s *scanner) string() (json.RawMessage, error) {
+	n := 1
+	for s.rest[n] != '"' {
+		if unit := codeUnit(s.rest[n:]); utf16.IsSurrogate(unit) && s.deep {
+			const escape = len(`\u0000`)
+			if n += escape; utf16.DecodeRune(unit, codeUnit(s.rest[n:])) == utf8.RuneError {
+				return nil, errSurrogate
+			}
+			n += escape
+			continue
+		}
+		if s.rest[n] == '\\' {
+			n++
+		}
+		n++
+	}
+	value := s.rest[:n+1]
+	s.rest = s.rest[n+1:]
+	return value, nil
+}
+
+// codeUnit returns the UTF-16 code unit that text begins with as an escape, or 0.
+func codeUnit(text []byte) rune {
+	if text[0] != '\\' || text[1] != 'u' {
+		return 0
+	}
+	unit, err := strconv.ParseUint(string(text[2:6]), 16, 16)
+	if err != nil {
+		return 0
+	}
+	return rune(unit)
+}
+
+// text returns the string member of that name, and whether it is there. A
+// member of another type, null included, is an error.
+func (o object) text(name string) (value string, ok bool, err error) {
+	raw, ok := o[name]
+	if !ok {
+		return "", false, nil
+	}
+	if raw[0] != '"' || json.Unmarshal(raw, &value) != nil {
+		return "", true, invalid("%s is not a string", name)
+	}
+	return value, true, nil
+}
+
+// texts returns the member of that name, an array of strings or a single
+// string, and whether it is there.
+func (o object) texts(name string) (values []string, array, ok bool, err error) {
+	raw, ok := o[name]
+	if !ok {
+		return nil, false, false, nil
+	}
+	if raw[0] == '"' {
+		value, _, err := o.text(name)
+		return []string{value}, false, true, err
+	}
+	// A null element would decode into an empty string.
+	var elements []*string
+	if raw[0] != '[' || json.Unmarshal(raw, &elements) != nil {
+		return nil, false, true, invalid("%s is neither a string nor an array of strings", name)
+	}
+	for _, element := range elements {
+		if element == nil {
+			return nil, true, true, invalid("%s has an element that is not a string", name)
+		}
+		values = append(values, *element)
+	}
+	return values, true, true, nil
+}
+
+// maxDate is the last second of the year 9999.
+const maxDate = 253402300799
+
+// date returns a NumericDate (RFC 7519 section 2) in seconds since the epoch,
+// and whether it is there. A fraction is rounded by round.
+func (o object) date(name string, round func(float64) float64) (seconds int64, ok bool, err error) {
+	raw, ok := o[name]
+	if !ok {
+		return 0, false, nil
+	}
+	if raw[0] != '-' && (raw[0] < '0' || raw[0] > '9') {
+		return 0, true, invalid("%s is not a number", name)
+	}
+	value, err := strconv.ParseFloat(string(raw), 64)
+	if err != nil || math.IsNaN(value) || value < 0 || value > maxDate {
+		return 0, true, invalid("%s is out of range", name)
+	}
+	return int64(round(value)), true, nil
+}

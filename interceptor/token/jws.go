@@ -1,0 +1,169 @@
+package token
+
+import (
+	"crypto"
+	"crypto/ecdsa"
+	"crypto/ed25519"
+	"crypto/elliptic"
+	"crypto/rsa"
+	"encoding/base64"
+	"strings"
+
+	"github.com/golang-jwt/jwt/v5"
+)
+
+// maxKeyID is the longest `kid`, in bytes, that is looked up.
+const maxKeyID = 256
+
+// An algorithm is a signature algorithm of RFC 7518 section 3 or RFC 8037, with
+// the one kind of key that it may be used with.
+type algorithm struct {
+	method jwt.SigningMethod
+	kty    string
+	curve  elliptic.Curve // of an EC key
+}
+
+// algorithms are all that can be allowed. There is neither none nor HMAC: no
+// configuration can bring them in.
+var algorithms = map[string]algorithm{
+	"RS256": {method: jwt.SigningMethodRS256, kty: "RSA"},
+	"RS384": {method: jwt.SigningMethodRS384, kty: "RSA"},
+	"RS512": {method: jwt.SigningMethodRS512, kty: "RSA"},
+	"PS256": {method: strictPSS(jwt.SigningMethodPS256), kty: "RSA"},
+	"PS384": {method: strictPSS(jwt.SigningMethodPS384), kty: "RSA"},
+	"PS512": {method: strictPSS(jwt.SigningMethodPS512), kty: "RSA"},
+	"ES256": {method: jwt.SigningMethodES256, kty: "EC", curve: elliptic.P256()},
+	"ES384": {method: jwt.SigningMethodES384, kty: "EC", curve: elliptic.P384()},
+	"ES512": {method: jwt.SigningMethodES512, kty: "EC", curve: elliptic.P521()},
+	"EdDSA": {method: jwt.SigningMethodEdDSA, kty: "OKP"},
+}
+
+// strictPSS makes the salt as long as the hash (RFC 7518 section 3.5), where
+// golang-jwt accepts any length.
+func strictPSS(method *jwt.SigningMethodRSAPSS) *jwt.SigningMethodRSAPSS {
+	return &jwt.SigningMethodRSAPSS{
+		SigningMethodRSA: method.SigningMethodRSA,
+		Options:          method.Options,
+		VerifyOptions:    &rsa.PSSOptions{SaltLength: rsa.PSSSaltLengthEqualsHash},
+	}
+}
+
+// fits reports whether a public key is of the algorithm's kind.
+func (a algorithm) fits(public crypto.PublicKey) bool {
+	switch public := public.(type) {
+	case *rsa.PublicKey:
+		return a.kty == "RSA"
+	case *ecdsa.PublicKey:
+		return a.kty == "EC" && public.Curve == a.curve
+	case ed25519.PublicKey:
+		return a.kty == "OKP"
+	default:
+		return false
+	}
+}
+
+// jws is a token in JWS compact serialization (RFC 7515 section 7.1), decoded
+// but not verified.
+type jws struct {
+	algorithm string
+	typ       string
+	keyID     string // empty if the header has none
+	payload   []byte
+	signed    string
+	signature []byte
+}
+
+func parseJWS(raw string) (*jws, error) {
+	if len(raw) > MaxBytes {
+		return nil, malformed("token has %d bytes", len(raw))
+	}
+	switch dots := strings.Count(raw, "."); dots {
+	case 2:
+	case 0:
+		return nil, malformed("not a JWT but an opaque token: ask the issuer for one with the API as its resource (audience)")
+	case 4:
+		return nil, malformed("an encrypted token (JWE)")
+	default:
+		return nil, malformed("%d segments instead of 3", dots+1)
+	}
+	lastDot := strings.LastIndexByte(raw, '.')
+	header64, payload64, _ := strings.Cut(raw[:lastDot], ".")
+	header, err := decodeSegment(header64)
+	if err != nil {
+		return nil, err
+	}
+	token := &jws{signed: raw[:lastDot]}
+	if err := token.parseHeader(header); err != nil {
+		return nil, err
+	}
+	if token.payload, err = decodeSegment(payload64); err != nil {
+		return nil, err
+	}
+	if token.signature, err = decodeSegment(raw[lastDot+1:]); err != nil {
+		return nil, err
+	}
+	return token, nil
+}
+
+// decodeSegment decodes base64url without padding. The decoder of the standard
+// library skips line breaks even when strict.
+func decodeSegment(segment string) ([]byte, error) {
+	if segment == "" {
+		return nil, malformed("an empty segment")
+	}
+	for _, c := range []byte(segment) {
+		if !isBase64URL(c) {
+			return nil, malformed("a segment is not in base64url")
+		}
+	}
+	data, err := base64.RawURLEncoding.Strict().DecodeString(segment)
+	if err != nil {
+		return nil, malformed("a segment is not in strict base64url")
+	}
+	return data, nil
+}
+
+// parseHeader reads a JOSE header. Keys that stand in it or that it points to
+// (jwk, jku, x5c, x5u) are never looked at.
+func (t *jws) parseHeader(data []byte) error {
+	header, err := parseObject(data)
+	if err != nil {
+		return malformed("header: %w", err)
+	}
+	// Each of them changes the meaning of what was signed.
+	for _, name := range []string{"crit", "b64", "zip", "cty"} {
+		if _, ok := header[name]; ok {
+			return invalid("header has %s", name)
+		}
+	}
+	var ok bool
+	if t.algorithm, ok, err = header.text("alg"); err != nil {
+		return err
+	} else if !ok {
+		return invalid("header has no alg")
+	}
+	if _, ok := algorithms[t.algorithm]; !ok {
+		return invalid("alg is not supported")
+	}
+	if t.typ, _, err = header.text("typ"); err != nil {
+		return err
+	}
+	if t.keyID, ok, err = header.text("kid"); err != nil {
+		return err
+	} else if ok && (t.keyID == "" || len(t.keyID) > maxKeyID) {
+		return invalid("kid is empty or too long")
+	}
+	return nil
+}
+
+// verify checks the signature. The key is known to fit the algorithm.
+func (t *jws) verify(key *publicKey) error {
+	algorithm, ok := algorithms[t.algorithm]
+	if !ok || !algorithm.fits(key.public) {
+		return invalid("the key is not of the kind that alg needs")
+	}
+	if algorithm.method.Verify(t.signed, t.signature, key.public) != nil {
+		return invalid("the signature does not match")
+	}
+	return nil
+}

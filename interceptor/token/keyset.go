@@ -1,0 +1,233 @@
+package token
+
+import (
+	"context"
+	"crypto"
+	"crypto/ecdsa"
+	"crypto/ed25519"
+	"crypto/rsa"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/MicahParks/keyfunc/v3"
+)
+
+// A publicKey verifies signatures of one algorithm, or, if its JWK does not name
+// one and it is an RSA key, of all RSA algorithms.
+type publicKey struct {
+	id        string // empty if the JWK has none
+	algorithm string // empty if the JWK has none
+	public    crypto.PublicKey
+}
+
+// fits reports whether the key may verify signatures of the named algorithm.
+func (k *publicKey) fits(name string) bool {
+	return (k.algorithm == "" || k.algorithm == name) && algorithms[name].fits(k.public)
+}
+
+// A keySet is one state of an issuer's key set. It is immutable.
+type keySet struct {
+	keys    []*publicKey
+	fetched time.Time
+	skipped []error // one for each key that cannot be used
+}
+
+// find returns the key for a token's `kid` and `alg`. A token without a `kid`
+// finds a key only if there is no other for its algorithm.
+func (s *keySet) find(id, algorithm string) *publicKey {
+	var found *publicKey
+	for _, key := range s.keys {
+		if (id != "" && key.id != id) || !key.fits(algorithm) {
+			continue
+		}
+		if id != "" {
+			return key
+		}
+		if found != nil {
+			return nil
+		}
+		found = key
+	}
+	return found
+}
+
+// maxKeys is the number of keys in the largest key set that is taken.
+const maxKeys = 100
+
+// parseKeySet reads a key set (RFC 7517 section 5). Keys that cannot be used are
+// skipped; a set without a single usable key is an error.
+func parseKeySet(body []byte) (*keySet, error) {
+	members, err := parseShallow(body) // what is wrong with one key spoils that key alone
+	if err != nil {
+		return nil, err
+	}
+	var keys []json.RawMessage
+	if raw, ok := members["keys"]; !ok || raw[0] != '[' || json.Unmarshal(raw, &keys) != nil {
+		return nil, errors.New("no array of keys")
+	}
+	if len(keys) > maxKeys {
+		return nil, fmt.Errorf("%d keys, more than %d", len(keys), maxKeys)
+	}
+	set := new(keySet)
+	for n, raw := range keys {
+		key, err := parseKey(raw)
+		if err == nil && key.id != "" && slices.ContainsFunc(set.keys, key.collides) {
+			err = errors.New("a key before it has the same kid")
+		}
+		if err != nil {
+			set.skipped = append(set.skipped, fmt.Errorf("key %d: %w", n, err))
+			continue
+		}
+		set.keys = append(set.keys, key)
+	}
+	if len(set.keys) == 0 {
+		return nil, errors.Join(append([]error{errors.New("no usable key")}, set.skipped...)...)
+	}
+	return set, nil
+}
+
+// collides reports whether a token could mean either key.
+func (k *publicKey) collides(other *publicKey) bool {
+	if k.id != other.id {
+		return false
+	}
+	for name := range algorithms {
+		if k.fits(name) && other.fits(name) {
+			return true
+		}
+	}
+	return false
+}
+
+// parseKey reads one JWK. Its errors name what is wrong, never a value.
+func parseKey(raw json.RawMessage) (*publicKey, error) {
+	members, err := parseObject(raw)
+	if err != nil {
+		return nil, err
+	}
+	key := new(publicKey)
+	var kty string
+	for name, into := range map[string]*string{"kty": &kty, "kid": &key.id, "alg": &key.algorithm} {
+		if *into, _, err = members.text(name); err != nil {
+			return nil, fmt.Errorf("its %s is not a string", name) // err means a token's claim
+		}
+	}
+	for _, name := range []string{"d", "k", "p", "q", "dp", "dq", "qi", "oth"} {
+		if _, ok := members[name]; ok {
+			return nil, errors.New("it holds private or symmetric key material")
+		}
+	}
+	if use, ok, err := members.text("use"); err != nil || ok && use != "sig" {
+		return nil, errors.New("its use is not sig")
+	}
+	if ops, array, ok, err := members.texts("key_ops"); err != nil || ok && (!array || !slices.Contains(ops, "verify")) {
+		return nil, errors.New("its key_ops do not contain verify")
+	}
+	if len(key.id) > maxKeyID {
+		return nil, errors.New("its kid is too long")
+	}
+	if key.public, err = parsePublic(kty, members); err != nil {
+		return nil, err
+	}
+	for name := range algorithms {
+		if key.fits(name) {
+			return key, nil
+		}
+	}
+	return nil, errors.New("no supported algorithm fits it")
+}
+
+// coordinates are the members that make up a public key, by key type.
+var coordinates = map[string][]string{
+	"RSA": {"n", "e"},
+	"EC":  {"x", "y"},
+	"OKP": {"x"},
+}
+
+// parsePublic builds the public key. It hands on nothing but the members that
+// make it up, so that nothing else (private parts, certificates, URLs) is read.
+func parsePublic(kty string, members object) (crypto.PublicKey, error) {
+	names, ok := coordinates[kty]
+	if !ok {
+		return nil, errors.New("its kty is not supported")
+	}
+	jwk := map[string]string{"kty": kty}
+	lengths := map[string]int{}
+	for _, name := range names {
+		value, _, err := members.text(name)
+		var decoded []byte
+		if err == nil {
+			decoded, err = decodeSegment(value)
+		}
+		if err != nil {
+			return nil, fmt.Errorf("its %s is missing or not in base64url", name)
+		}
+		jwk[name], lengths[name] = value, len(decoded)
+	}
+	if kty != "RSA" {
+		crv, _, err := members.text("crv")
+		if err != nil {
+			return nil, errors.New("its crv is not a string")
+		}
+		jwk["crv"] = crv
+	}
+	encoded, err := json.Marshal(jwk)
+	if err != nil {
+		return nil, errors.New("it cannot be encoded")
+	}
+	public, err := publicOf(encoded)
+	if err != nil {
+		return nil, errors.New("it is not a valid key")
+	}
+	return public, checkPublic(public, lengths)
+}
+
+// publicOf lets keyfunc build the key of a single JWK.
+func publicOf(jwk json.RawMessage) (crypto.PublicKey, error) {
+	set, err := keyfunc.NewJWKJSON(jwk)
+	if err != nil {
+		return nil, err
+	}
+	keys, err := set.VerificationKeySet(context.Background())
+	if err != nil || len(keys.Keys) != 1 {
+		return nil, errors.New("not one key")
+	}
+	return keys.Keys[0], nil
+}
+
+const (
+	minRSABits  = 2048
+	maxRSABits  = 8192
+	maxExponent = 1<<31 - 1
+)
+
+// checkPublic refuses keys that are well-formed and yet not to be trusted.
+func checkPublic(public crypto.PublicKey, lengths map[string]int) error {
+	switch public := public.(type) {
+	case *rsa.PublicKey:
+		if bits := public.N.BitLen(); bits < minRSABits || bits > maxRSABits || public.N.Bit(0) == 0 {
+			return fmt.Errorf("an RSA modulus must be odd and have %d to %d bits", minRSABits, maxRSABits)
+		}
+		if public.E < 3 || public.E > maxExponent || public.E%2 == 0 {
+			return errors.New("an RSA exponent must be odd, and from 3 to 2^31-1")
+		}
+	case *ecdsa.PublicKey:
+		size := (public.Params().BitSize + 7) / 8
+		if lengths["x"] != size || lengths["y"] != size {
+			return errors.New("an EC coordinate is not of the curve's length")
+		}
+		if _, err := public.ECDH(); err != nil {
+			return errors.New("the EC point is not on the curve")
+		}
+	case ed25519.PublicKey:
+		if len(public) != ed25519.PublicKeySize {
+			return errors.New("an Ed25519 key is not 32 bytes long")
+		}
+	default:
+		return errors.New("its kty or crv is not supported")
+	}
+	return nil
+}

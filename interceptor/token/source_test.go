@@ -1,0 +1,480 @@
+package token_test
+
+import (
+	"context"
+	"net/http"
+	"slices"
+	"strconv"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/protoauthz/protoauthz/interceptor/token"
+)
+
+const never = 253402300799 // as exp
+
+// slow answers after a while, unless the request ends before.
+func slow(wait time.Duration, h handler) handler {
+	return func(request *http.Request) (*http.Response, error) {
+		select {
+		case <-time.After(wait):
+			return h(request)
+		case <-request.Context().Done():
+			return nil, request.Context().Err()
+		}
+	}
+}
+
+// hang answers when the request ends.
+func hang(request *http.Request) (*http.Response, error) {
+	<-request.Context().Done()
+	return nil, request.Context().Err()
+}
+
+func down(request *http.Request) (*http.Response, error) {
+	return respond(http.StatusServiceUnavailable, "")(request)
+}
+
+// recording notes at what times requests come, since the bubble began.
+func recording(times *[]time.Duration, h handler) handler {
+	return func(request *http.Request) (*http.Response, error) {
+		*times = append(*times, sinceEpoch())
+		return h(request)
+	}
+}
+
+func sinceEpoch() time.Duration { return time.Since(time.Unix(epoch, 0)) }
+
+// sleepUntil moves the bubble's clock.
+func sleepUntil(at time.Duration) {
+	time.Sleep(at - sinceEpoch()) // the bubble's clock
+}
+
+// settle lets the clock run as long as a fetch may take. The bubble panics if a
+// goroutine is left after that.
+func settle() {
+	time.Sleep(5 * time.Second) // the bubble's clock
+}
+
+// check verifies a token and fails unless that ends as wanted, and takes a time.
+func check(t *testing.T, verifier *token.Verifier, raw string, want error, took time.Duration) {
+	t.Helper()
+	start := time.Now()
+	_, err := verifier.Verify(t.Context(), raw)
+	checkError(t, err, want)
+	if got := time.Since(start); got != took {
+		t.Errorf("at %v: the call took %v, want %v", sinceEpoch(), got, took)
+	}
+}
+
+func checkCount(t *testing.T, idp *idp, url string, want int) {
+	t.Helper()
+	synctest.Wait() // for what the calls have started
+	if got := idp.count(url); got != want {
+		t.Errorf("at %v: %d requests to %q, want %d", sinceEpoch(), got, url, want)
+	}
+}
+
+// warm is a verifier that has fetched the issuer's keys.
+func warm(t *testing.T, opts ...token.Option) (*idp, *token.Verifier) {
+	t.Helper()
+	idp := newIDP(jwksOf(eddsa, es256)...)
+	verifier := newVerifier(t, idp, opts...)
+	check(t, verifier, eddsa.token(), nil, 0)
+	checkCount(t, idp, "", 2)
+	time.Sleep(time.Second) // the bubble's clock
+	return idp, verifier
+}
+
+// J17 and J18: a thousand calls at once, the first of which is called off.
+func TestColdHerd(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		idp := newIDP(eddsa.jwk())
+		idp.serve(discoveryURL, slow(time.Second, respond(200, discovery())))
+		idp.serve(keySetURL, slow(time.Second/2, respond(200, keySet(eddsa.jwk()))))
+		verifier := newVerifier(t, idp)
+		raw := eddsa.token()
+		checkCount(t, idp, "", 0)
+		var herd sync.WaitGroup
+		first, cancel := context.WithCancel(t.Context())
+		herd.Go(func() {
+			_, err := verifier.Verify(first, raw)
+			checkError(t, err, token.ErrKeysUnavailable)
+			if sinceEpoch() != time.Second/4 {
+				t.Errorf("the canceled call returned at %v", sinceEpoch())
+			}
+		})
+		synctest.Wait()
+		for range 999 {
+			herd.Go(func() {
+				if _, err := verifier.Verify(t.Context(), raw); err != nil {
+					t.Error(err)
+				}
+			})
+		}
+		time.Sleep(time.Second / 4) // the bubble's clock
+		cancel()
+		herd.Wait()
+		if sinceEpoch() != 3*time.Second/2 {
+			t.Errorf("the herd returned at %v", sinceEpoch())
+		}
+		checkCount(t, idp, discoveryURL, 1)
+		checkCount(t, idp, keySetURL, 1)
+	})
+}
+
+// J01: the endpoint is down at start. It is asked with growing pauses, and calls
+// are answered at once meanwhile.
+func TestEndpointDownAtStart(t *testing.T) {
+	t.Parallel()
+	for _, outage := range []time.Duration{30 * time.Second, 10 * time.Minute} {
+		t.Run(outage.String(), func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				idp, raw := newIDP(eddsa.jwk()), eddsa.token("exp", never)
+				var times []time.Duration
+				idp.serve(discoveryURL, recording(&times, down))
+				verifier := newVerifier(t, idp)
+				for ; sinceEpoch() < outage; time.Sleep(time.Second / 10) { // the bubble's clock
+					check(t, verifier, raw, token.ErrKeysUnavailable, 0)
+				}
+				want := []time.Duration{0, 1, 3, 5, 7, 9, 11, 13, 15, 17, 19, 21, 23, 25, 27, 29}
+				within := 2 * time.Second
+				if outage > time.Minute {
+					for s := time.Duration(31); s <= 61; s += 2 {
+						want = append(want, s)
+					}
+					want = append(want, 121, 181, 241, 301, 361, 421, 481, 541)
+					within = time.Minute
+				}
+				for n := range want {
+					want[n] *= time.Second
+				}
+				synctest.Wait()
+				if !slices.Equal(times, want) {
+					t.Errorf("requests at %v, want %v", times, want)
+				}
+				idp.serve(discoveryURL, respond(200, discovery()))
+				for ; ; time.Sleep(time.Second / 10) { // the bubble's clock
+					if _, err := verifier.Verify(t.Context(), raw); err == nil {
+						break
+					}
+					if sinceEpoch() > outage+within {
+						t.Fatalf("no recovery at %v", sinceEpoch())
+					}
+				}
+				check(t, verifier, raw, nil, 0)
+			})
+		})
+	}
+}
+
+// J02: the endpoint never answers, or even keeps on after it was called off.
+func TestEndpointHangs(t *testing.T) {
+	t.Parallel()
+	tests := map[string]struct {
+		hang     func(release chan struct{}) handler
+		requests int // in half a minute
+	}{
+		"header": {func(chan struct{}) handler { return hang }, 5},
+		"body": {func(chan struct{}) handler {
+			return func(request *http.Request) (*http.Response, error) {
+				response, err := respond(200, "")(request)
+				response.Body = &stuckBody{request.Context()}
+				return response, err
+			}
+		}, 5},
+		"deaf": {func(release chan struct{}) handler {
+			return func(request *http.Request) (*http.Response, error) {
+				<-release
+				return down(request)
+			}
+		}, 1},
+	}
+	for name, test := range tests {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				idp, raw := newIDP(eddsa.jwk()), eddsa.token("exp", never)
+				release := make(chan struct{})
+				idp.serve(discoveryURL, test.hang(release))
+				verifier := newVerifier(t, idp)
+				var callers sync.WaitGroup
+				for range 20 {
+					callers.Go(func() {
+						for sinceEpoch() < 30*time.Second {
+							start := time.Now()
+							_, err := verifier.Verify(t.Context(), raw)
+							checkError(t, err, token.ErrKeysUnavailable)
+							if took := time.Since(start); took > 2*time.Second {
+								t.Errorf("a call took %v", took)
+							}
+							time.Sleep(time.Second / 4) // the bubble's clock
+						}
+					})
+				}
+				callers.Wait()
+				if idp.atOnce() != 1 || idp.count("") != test.requests {
+					t.Errorf("%d requests, %d at once, want %d and 1", idp.count(""), idp.atOnce(), test.requests)
+				}
+				close(release)
+				idp.serve(discoveryURL, respond(200, discovery()))
+				time.Sleep(time.Minute) // the bubble's clock
+				check(t, verifier, raw, nil, 0)
+			})
+		})
+	}
+}
+
+type stuckBody struct{ ctx context.Context }
+
+func (b *stuckBody) Read([]byte) (int, error) {
+	<-b.ctx.Done()
+	return 0, b.ctx.Err()
+}
+
+func (*stuckBody) Close() error { return nil }
+
+// Keys are refreshed behind the calls' back from 10 minutes on, and before their
+// eyes from 15 minutes on. J12: a key that was taken out is refused then.
+func TestRefresh(t *testing.T) {
+	t.Parallel()
+	newer := newEd25519("kid-newer")
+	old, raw := eddsa.token("exp", never), newer.token("exp", never)
+	rotated := slow(time.Second, respond(200, keySet(newer.jwk())))
+	t.Run("in the background", func(t *testing.T) {
+		t.Parallel()
+		synctest.Test(t, func(t *testing.T) {
+			idp, verifier := warm(t)
+			idp.serve(keySetURL, rotated)
+			sleepUntil(10*time.Minute - 1)
+			check(t, verifier, old, nil, 0)
+			checkCount(t, idp, keySetURL, 1)
+			sleepUntil(10 * time.Minute)
+			for range 10 {
+				check(t, verifier, old, nil, 0)
+			}
+			time.Sleep(time.Second + 1) // the bubble's clock
+			check(t, verifier, old, token.ErrInvalid, 1*time.Second)
+			check(t, verifier, raw, nil, 0)
+			checkCount(t, idp, keySetURL, 3) // the third for the old kid, which is unknown now
+		})
+	})
+	t.Run("before the call", func(t *testing.T) {
+		t.Parallel()
+		synctest.Test(t, func(t *testing.T) {
+			idp, verifier := warm(t)
+			idp.serve(keySetURL, rotated)
+			sleepUntil(15 * time.Minute)
+			check(t, verifier, old, token.ErrInvalid, time.Second)
+			checkCount(t, idp, keySetURL, 2)
+			check(t, verifier, raw, nil, 0)
+		})
+	})
+	t.Run("nearly before the call", func(t *testing.T) {
+		t.Parallel()
+		synctest.Test(t, func(t *testing.T) {
+			idp, verifier := warm(t)
+			idp.serve(keySetURL, rotated)
+			sleepUntil(15*time.Minute - 1)
+			check(t, verifier, old, nil, 0)
+			time.Sleep(time.Minute) // the bubble's clock
+			check(t, verifier, raw, nil, 0)
+			checkCount(t, idp, keySetURL, 2)
+		})
+	})
+	t.Run("and the endpoint hangs", func(t *testing.T) {
+		t.Parallel()
+		synctest.Test(t, func(t *testing.T) {
+			idp, verifier := warm(t)
+			idp.serve(keySetURL, hang)
+			sleepUntil(20 * time.Minute)
+			check(t, verifier, old, nil, 2*time.Second)
+			check(t, verifier, old, nil, 2*time.Second)
+			check(t, verifier, old, nil, time.Second) // the fetch ends after 5 seconds
+			check(t, verifier, old, nil, 0)
+			checkCount(t, idp, keySetURL, 2)
+			sleepUntil(20*time.Minute + 7*time.Second)
+			check(t, verifier, old, nil, 0) // the endpoint is known to fail: nobody waits
+			checkCount(t, idp, keySetURL, 3)
+			settle()
+		})
+	})
+}
+
+// J04 and J24: keys of an endpoint that is down serve for a day.
+func TestStaleKeys(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		idp, verifier := warm(t)
+		raw := eddsa.token("exp", never)
+		var times []time.Duration
+		idp.serve(discoveryURL, recording(&times, down))
+		for ; sinceEpoch() < 13*time.Minute; time.Sleep(time.Second) { // the bubble's clock
+			check(t, verifier, raw, nil, 0)
+		}
+		want := []time.Duration{0, 1, 3, 7, 15, 31, 63, 123}
+		for n := range want {
+			want[n] = 10*time.Minute + want[n]*time.Second
+		}
+		synctest.Wait()
+		if !slices.Equal(times, want) {
+			t.Errorf("requests at %v, want %v", times, want)
+		}
+		for ; sinceEpoch() < 24*time.Hour-time.Minute; time.Sleep(time.Minute) { // the bubble's clock
+			check(t, verifier, raw, nil, 0)
+		}
+		sleepUntil(24*time.Hour - 1)
+		check(t, verifier, raw, nil, 0)
+		sleepUntil(24 * time.Hour)
+		check(t, verifier, raw, token.ErrKeysUnavailable, 0)
+		check(t, verifier, es256.token("exp", never), token.ErrKeysUnavailable, 0)
+		idp.serve(discoveryURL, respond(200, discovery()))
+		time.Sleep(time.Minute) // the bubble's clock
+		check(t, verifier, raw, nil, 0)
+	})
+	synctest.Test(t, func(t *testing.T) {
+		idp, verifier := warm(t)
+		idp.serve(discoveryURL, down)
+		sleepUntil(24*time.Hour - 1)
+		check(t, verifier, eddsa.token("exp", never), nil, 0)
+		sleepUntil(24 * time.Hour)
+		check(t, verifier, eddsa.token("exp", never), token.ErrKeysUnavailable, 0)
+	})
+}
+
+// J14: a rotation without overlap is picked up by the call that meets it, and
+// the next one after half a minute at the latest.
+func TestRotation(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		idp, verifier := warm(t)
+		second, third := newEd25519("kid-2"), newEd25519("kid-3")
+		idp.serve(keySetURL, slow(time.Second, respond(200, keySet(second.jwk()))))
+		var users sync.WaitGroup
+		for range 100 {
+			users.Go(func() { check(t, verifier, second.token(), nil, time.Second) })
+		}
+		users.Wait()
+		checkCount(t, idp, keySetURL, 2)
+		check(t, verifier, eddsa.token(), token.ErrInvalid, 0)
+
+		idp.serve(keySetURL, respond(200, keySet(third.jwk())))
+		for sinceEpoch() < 31*time.Second {
+			check(t, verifier, third.token(), token.ErrInvalid, 0)
+			check(t, verifier, second.token(), nil, 0)
+			time.Sleep(time.Second) // the bubble's clock
+		}
+		checkCount(t, idp, keySetURL, 2)
+		check(t, verifier, third.token(), nil, 0)
+		checkCount(t, idp, keySetURL, 3)
+	})
+}
+
+// J15: made-up kids cost a fetch in half a minute and nobody's time but the one
+// call's that caused it.
+// A token with a new key that meets the regular refresh waits for it.
+func TestRotationDuringRefresh(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		idp, verifier := warm(t)
+		newer := newEd25519("kid-newer")
+		idp.serve(keySetURL, slow(time.Second, respond(200, keySet(newer.jwk(), eddsa.jwk()))))
+		sleepUntil(10 * time.Minute)
+		check(t, verifier, eddsa.token("exp", never), nil, 0)
+		check(t, verifier, newer.token("exp", never), nil, time.Second)
+		checkCount(t, idp, keySetURL, 2)
+	})
+}
+
+func TestUnknownKeyFlood(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		idp, verifier := warm(t)
+		idp.serve(keySetURL, slow(time.Second, respond(200, keySet(jwksOf(eddsa, es256)...))))
+		good, parts := eddsa.token(), eddsa.token()
+		_, _, signature := cutLast(parts)
+		made := func(n int) string {
+			return encode([]byte(eddsa.header("kid", "made up "+strconv.Itoa(n)))) + "." + encode([]byte(payload())) + "." + signature
+		}
+		var first, flood sync.WaitGroup
+		first.Go(func() { check(t, verifier, made(0), token.ErrInvalid, time.Second) })
+		synctest.Wait()
+		for n := range 100 {
+			flood.Go(func() {
+				for m := range 100 {
+					check(t, verifier, made(1+100*n+m), token.ErrInvalid, 0)
+					if m%25 == 0 {
+						check(t, verifier, good, nil, 0)
+					}
+					time.Sleep(time.Second / 10) // the bubble's clock
+				}
+			})
+		}
+		flood.Wait()
+		first.Wait()
+		checkCount(t, idp, keySetURL, 2)
+		sleepUntil(31*time.Second - 1)
+		check(t, verifier, made(1), token.ErrInvalid, 0)
+		checkCount(t, idp, keySetURL, 2)
+		sleepUntil(31 * time.Second)
+		check(t, verifier, made(1), token.ErrInvalid, time.Second)
+		check(t, verifier, made(1), token.ErrInvalid, 0)
+		checkCount(t, idp, keySetURL, 3)
+	})
+}
+
+// A kid that is unknown while the endpoint fails may be a good one.
+func TestUnknownKeyWhileDown(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		idp, verifier := warm(t)
+		idp.serve(discoveryURL, down)
+		newer := newEd25519("kid-newer")
+		check(t, verifier, newer.token(), token.ErrKeysUnavailable, 0)
+		check(t, verifier, newer.token(), token.ErrKeysUnavailable, 0)
+		check(t, verifier, eddsa.token(), nil, 0)
+		checkCount(t, idp, discoveryURL, 2)
+		idp.serve(discoveryURL, respond(200, discovery()))
+		idp.serve(keySetURL, respond(200, keySet(newer.jwk())))
+		time.Sleep(30 * time.Second) // the bubble's clock
+		check(t, verifier, newer.token(), nil, 0)
+		check(t, verifier, newEd25519("made up").token(), token.ErrInvalid, 0)
+	})
+	synctest.Test(t, func(t *testing.T) { // ... or the endpoint may hang
+		idp, verifier := warm(t)
+		idp.serve(keySetURL, hang)
+		newer := newEd25519("kid-newer")
+		check(t, verifier, newer.token(), token.ErrKeysUnavailable, 2*time.Second)
+		check(t, verifier, eddsa.token(), nil, 0)
+		check(t, verifier, newEd25519("kid-other").token(), token.ErrInvalid, 0)
+		hurried, cancel := context.WithTimeout(t.Context(), time.Second/2)
+		defer cancel()
+		_, err := verifier.Verify(hurried, newer.token())
+		checkError(t, err, token.ErrKeysUnavailable)
+		if idp.atOnce() != 1 {
+			t.Errorf("%d requests at once", idp.atOnce())
+		}
+		settle()
+	})
+}
+
+// J31: what a known key did not sign asks for no other key.
+func TestWrongSignatureFetchesNothing(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		idp, verifier := warm(t)
+		forger := newEd25519(eddsa.id)
+		for _, raw := range []string{forger.token(), forger.mint(forger.header("kid", absent{}), payload()), eddsa.token("exp", 1)} {
+			for range 1000 {
+				if _, err := verifier.Verify(t.Context(), raw); err == nil {
+					t.Fatal("accepted")
+				}
+			}
+		}
+		checkCount(t, idp, "", 2)
+	})
+}

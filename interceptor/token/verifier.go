@@ -1,0 +1,157 @@
+package token
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"slices"
+	"time"
+)
+
+const (
+	defaultLeeway = 30 * time.Second
+	maxLeeway     = 5 * time.Minute
+)
+
+// A Verifier verifies the tokens of its issuers. It is safe for concurrent use
+// and needs no closing.
+type Verifier struct {
+	issuers map[string]*issuerKeys
+	leeway  time.Duration
+}
+
+type issuerKeys struct {
+	Issuer
+	keys *source
+}
+
+// An Option changes how a [Verifier] works.
+type Option func(*options)
+
+type options struct {
+	issuers   []Issuer
+	leeway    time.Duration
+	transport http.RoundTripper
+	faults    []error
+}
+
+// WithIssuer accepts the tokens of another issuer too. Each issuer's tokens are
+// verified with its own keys only.
+func WithIssuer(issuer Issuer) Option {
+	return func(o *options) { o.issuers = append(o.issuers, issuer) }
+}
+
+// WithLeeway sets by how much the clocks of issuer and verifier may differ, from
+// zero to 5 minutes. The default is 30 seconds.
+func WithLeeway(leeway time.Duration) Option {
+	return func(o *options) {
+		if leeway < 0 || leeway > maxLeeway {
+			o.faults = append(o.faults, fmt.Errorf("token: WithLeeway: %v is not between 0 and %v", leeway, maxLeeway))
+		}
+		o.leeway = leeway
+	}
+}
+
+// WithTransport sets how keys are fetched: for private certificate authorities
+// and proxies. It must end a request when the request's context ends. Timeouts,
+// size limits and the refusal of redirects hold as ever.
+// The default is like [http.DefaultTransport], but keeps no idle connections.
+func WithTransport(transport http.RoundTripper) Option {
+	return func(o *options) {
+		if transport == nil {
+			o.faults = append(o.faults, errors.New("token: WithTransport: transport is nil"))
+		}
+		o.transport = transport
+	}
+}
+
+// NewVerifier makes a verifier for the tokens of an issuer. It does no I/O: keys
+// are fetched when the first token comes, and an issuer that cannot be reached
+// keeps no server from starting. The error holds every fault of the issuers and
+// options.
+func NewVerifier(issuer Issuer, opts ...Option) (*Verifier, error) {
+	o := &options{issuers: []Issuer{issuer}, leeway: defaultLeeway, transport: defaultTransport()}
+	for _, option := range opts {
+		if option == nil {
+			o.faults = append(o.faults, errors.New("token: an option is nil"))
+			continue
+		}
+		option(o)
+	}
+	v := &Verifier{issuers: make(map[string]*issuerKeys, len(o.issuers)), leeway: o.leeway}
+	for _, issuer := range o.issuers {
+		issuer, err := issuer.withDefaults()
+		if err != nil {
+			o.faults = append(o.faults, err)
+		}
+		if v.issuers[issuer.URL] != nil {
+			o.faults = append(o.faults, fmt.Errorf("token: issuer %q is given twice", issuer.URL))
+		}
+		keys := &issuerKeys{Issuer: issuer}
+		keys.keys = &source{issuer: &keys.Issuer, transport: o.transport}
+		v.issuers[issuer.URL] = keys
+	}
+	if len(o.faults) > 0 {
+		return nil, errors.Join(o.faults...)
+	}
+	return v, nil
+}
+
+func defaultTransport() http.RoundTripper {
+	transport, ok := http.DefaultTransport.(*http.Transport)
+	if !ok {
+		return http.DefaultTransport
+	}
+	transport = transport.Clone()
+	transport.DisableKeepAlives = true // one fetch in ten minutes needs none
+	return transport
+}
+
+// Verify verifies a token, as [Bearer] returns it, and returns its claims.
+//
+// It checks in this order: size and form (RFC 7515 section 7.1), JOSE header,
+// `iss`, `typ` and `alg`, `exp` and `nbf` (RFC 7519 section 4.1), the signature
+// with a key of that issuer, and the types of all claims that are used. What the
+// token opens is not its business: `aud` and scopes are for the caller to judge.
+//
+// A call waits for keys at most 2 seconds, less if ctx ends. The errors are those
+// of this package; for [ErrKeysUnavailable] it is right to try again.
+func (v *Verifier) Verify(ctx context.Context, raw string) (*Claims, error) {
+	token, err := parseJWS(raw)
+	if err != nil {
+		return nil, err
+	}
+	members, err := parsePayload(token.payload)
+	if err != nil {
+		return nil, err
+	}
+	name, _, err := members.text("iss")
+	if err != nil {
+		return nil, err
+	}
+	issuer, ok := v.issuers[name]
+	switch {
+	case !ok:
+		return nil, invalid("iss is not a configured issuer")
+	case !slices.Contains(issuer.Types, canonicalType(token.typ)):
+		return nil, invalid("typ is not one of %q: an ID token, or another kind?", issuer.Types)
+	case !slices.Contains(issuer.Algorithms, token.algorithm):
+		return nil, invalid("alg is not one of %q", issuer.Algorithms)
+	}
+	validity, err := readValidity(members)
+	if err != nil {
+		return nil, err
+	}
+	if err := validity.check(time.Now(), v.leeway); err != nil {
+		return nil, err
+	}
+	key, err := issuer.keys.key(ctx, token.keyID, token.algorithm)
+	if err != nil {
+		return nil, err
+	}
+	if err := token.verify(key); err != nil {
+		return nil, err
+	}
+	return issuer.claims(token.payload, members, validity, v.leeway)
+}
