@@ -1,0 +1,74 @@
+package interceptor
+
+import (
+	"slices"
+	"strings"
+
+	"connectrpc.com/connect"
+	"google.golang.org/genproto/googleapis/rpc/errdetails"
+)
+
+// domain is the domain of the google.rpc.ErrorInfo, and the realm of challenges.
+const domain = "protoauthz"
+
+// connectError is a denial as it goes to the client.
+func connectError(denial *Denial, spec connect.Spec, peer connect.Peer) *connect.Error {
+	err := connect.NewError(denial.Reason.code(), denial)
+	info := &errdetails.ErrorInfo{Reason: string(denial.Reason), Domain: domain}
+	if denial.Reason == ReasonScopeInsufficient {
+		info.Metadata = map[string]string{"required_scopes": denial.allScopes()}
+		if len(denial.AnyScopes) > 0 {
+			info.Metadata["any_scopes"] = strings.Join(denial.AnyScopes, " ")
+		}
+	}
+	if detail, detailErr := connect.NewErrorDetail(info); detailErr == nil {
+		err.AddDetail(detail)
+	}
+	// Elsewhere the metadata of an error ends up in trailers, in which HTTP forbids
+	// a challenge.
+	if peer.Protocol == connect.ProtocolConnect && spec.StreamType == connect.StreamTypeUnary {
+		if challenge := denial.challenge(); challenge != "" {
+			err.Meta().Set("WWW-Authenticate", challenge)
+		}
+	}
+	return err
+}
+
+func (r Reason) code() connect.Code {
+	switch r {
+	case ReasonTokenMissing, ReasonSchemeUnsupported, ReasonTokenMalformed, ReasonTokenInvalid,
+		ReasonTokenExpired, ReasonTokenNotYetValid:
+		return connect.CodeUnauthenticated
+	case ReasonAudienceMismatch, ReasonModelMismatch, ReasonOrganizationMismatch, ReasonScopeInsufficient,
+		ReasonCallerNotAllowed, ReasonRuleMissing:
+		return connect.CodePermissionDenied
+	case ReasonKeysUnavailable:
+		return connect.CodeUnavailable
+	case ReasonGuardFailed:
+		return connect.CodeInternal
+	default:
+		return connect.CodeInternal
+	}
+}
+
+// challenge returns the WWW-Authenticate of RFC 6750 section 3, or "". Without
+// credentials that could be judged it names no error (section 3.1).
+func (d *Denial) challenge() string {
+	const bearer = `Bearer realm="` + domain + `"`
+	switch {
+	case d.Reason == ReasonTokenMissing, d.Reason == ReasonSchemeUnsupported:
+		return bearer
+	case d.Reason.code() == connect.CodeUnauthenticated:
+		return bearer + `, error="invalid_token"`
+	case d.Reason == ReasonScopeInsufficient:
+		// Scope-tokens hold neither quotes nor backslashes: nothing to escape.
+		return bearer + `, error="insufficient_scope", scope="` + d.allScopes() + `"`
+	default:
+		return ""
+	}
+}
+
+// allScopes names every scope of the rule: with all of them a token will do.
+func (d *Denial) allScopes() string {
+	return strings.Join(slices.Concat(d.Scopes, d.AnyScopes), " ")
+}

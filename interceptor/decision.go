@@ -1,0 +1,124 @@
+package interceptor
+
+import (
+	"errors"
+
+	authzv1 "github.com/protoauthz/protoauthz/gen/protoauthz/v1"
+	"github.com/protoauthz/protoauthz/interceptor/policy"
+	"github.com/protoauthz/protoauthz/interceptor/token"
+)
+
+var errScope = errors.New("the token lacks a scope that the rule requires")
+
+// decide judges verified claims by a rule that is not public. It returns the
+// organization that the token opens, which is empty for MODEL_GLOBAL_RESOURCE;
+// that the request names it too is for [namesOrganization] and
+// [policy.Organization.Match] to check.
+func decide(rule *policy.Rule, claims *token.Claims) (organization string, denial *Denial) {
+	organization, denial = checkModel(rule, claims)
+	if denial != nil {
+		return "", denial
+	}
+	if !callerAllowed(rule.Caller, claims.Caller()) {
+		return "", deny(ReasonCallerNotAllowed, "the rule asks for another kind of caller than "+claims.Caller().String())
+	}
+	if !scopesGranted(rule, claims) {
+		return "", &Denial{Reason: ReasonScopeInsufficient, Scopes: rule.Scopes, AnyScopes: rule.AnyScopes, cause: errScope}
+	}
+	return organization, nil
+}
+
+// checkModel makes sure that the token was issued for the rule's permission
+// model and audience: scopes alone never prove which model granted them.
+func checkModel(rule *policy.Rule, claims *token.Claims) (organization string, denial *Denial) {
+	switch rule.Model {
+	case authzv1.Model_MODEL_ORGANIZATION:
+		return checkOrganizationModel(rule, claims)
+	case authzv1.Model_MODEL_GLOBAL_RESOURCE, authzv1.Model_MODEL_ORGANIZATION_RESOURCE:
+	default:
+		return "", deny(ReasonRuleMissing, "the rule's model is unknown")
+	}
+	switch {
+	case claims.HasOrganizationAudience():
+		return "", deny(ReasonModelMismatch, "aud names an organization: this is an organization token")
+	case rule.Audience == "" || !claims.HasAudience(rule.Audience):
+		return "", deny(ReasonAudienceMismatch, "aud does not contain the rule's audience")
+	}
+	organization, present := claims.OrganizationClaim()
+	if rule.Model == authzv1.Model_MODEL_GLOBAL_RESOURCE {
+		if present { // even if empty
+			return "", deny(ReasonModelMismatch, "the method is global and the token is for one organization")
+		}
+		return "", nil
+	}
+	if organization == "" {
+		return "", deny(ReasonModelMismatch, "the token has no organization claim, or an empty one")
+	}
+	return organization, nil
+}
+
+func checkOrganizationModel(rule *policy.Rule, claims *token.Claims) (organization string, denial *Denial) {
+	organization, ok := claims.OrganizationAudience()
+	claimed, present := claims.OrganizationClaim()
+	switch {
+	case ok && (!present || claimed == organization):
+		return organization, nil
+	case claims.HasOrganizationAudience():
+		return "", deny(ReasonModelMismatch, "aud is not exactly one organization, or the organization claim names another")
+	case rule.Audience != "" && claims.HasAudience(rule.Audience):
+		return "", deny(ReasonModelMismatch, "the token is for the API: this method takes an organization token")
+	default:
+		return "", deny(ReasonAudienceMismatch, "aud is not an organization")
+	}
+}
+
+func callerAllowed(want authzv1.Caller, is token.Caller) bool {
+	switch want {
+	case authzv1.Caller_CALLER_ANY:
+		return true
+	case authzv1.Caller_CALLER_USER:
+		return is == token.CallerUser
+	case authzv1.Caller_CALLER_CLIENT:
+		return is == token.CallerClient
+	default:
+		return false
+	}
+}
+
+func scopesGranted(rule *policy.Rule, claims *token.Claims) bool {
+	for _, scope := range rule.Scopes {
+		if !claims.HasScope(scope) {
+			return false
+		}
+	}
+	if len(rule.AnyScopes) == 0 {
+		return true
+	}
+	for _, scope := range rule.AnyScopes {
+		if claims.HasScope(scope) {
+			return true
+		}
+	}
+	return false
+}
+
+// namesOrganization reports whether a request names the organization that the
+// token opens, as far as that can be told before its message is read. Where a
+// field names it, the message decides later.
+func namesOrganization(source *policy.Organization, organization string, header func(string) []string) bool {
+	switch {
+	case source == nil:
+		return organization == ""
+	case organization == "": // empty never equals empty
+		return false
+	}
+	switch source.Source {
+	case policy.SourceField, policy.SourceToken:
+		return true
+	case policy.SourceHeader:
+		values := header(source.Name)
+		return len(values) == 1 && values[0] == organization
+	default:
+		return false
+	}
+}

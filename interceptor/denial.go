@@ -1,0 +1,105 @@
+package interceptor
+
+import (
+	"errors"
+
+	"github.com/protoauthz/protoauthz/interceptor/token"
+)
+
+// A Reason says why a call was refused. Clients find it in the google.rpc.ErrorInfo
+// detail of the error.
+type Reason string
+
+// All reasons. The code that goes with each stands behind it.
+const (
+	// ReasonTokenMissing: there is no Authorization (unauthenticated).
+	ReasonTokenMissing Reason = "TOKEN_MISSING"
+	// ReasonSchemeUnsupported: the Authorization is no bearer token (unauthenticated).
+	ReasonSchemeUnsupported Reason = "SCHEME_UNSUPPORTED"
+	// ReasonTokenMalformed: what was sent is no token (unauthenticated).
+	ReasonTokenMalformed Reason = "TOKEN_MALFORMED"
+	// ReasonTokenInvalid: signature, key, algorithm, type, issuer or a claim is wrong (unauthenticated).
+	ReasonTokenInvalid Reason = "TOKEN_INVALID"
+	// ReasonTokenExpired: the token has ended, perhaps during the call (unauthenticated).
+	ReasonTokenExpired Reason = "TOKEN_EXPIRED"
+	// ReasonTokenNotYetValid: the token's time has not begun (unauthenticated).
+	ReasonTokenNotYetValid Reason = "TOKEN_NOT_YET_VALID"
+	// ReasonAudienceMismatch: the token is for another API (permission_denied).
+	ReasonAudienceMismatch Reason = "AUDIENCE_MISMATCH"
+	// ReasonModelMismatch: the token is of another permission model (permission_denied).
+	ReasonModelMismatch Reason = "MODEL_MISMATCH"
+	// ReasonOrganizationMismatch: the request names another organization than the token, or none
+	// (permission_denied).
+	ReasonOrganizationMismatch Reason = "ORGANIZATION_MISMATCH"
+	// ReasonScopeInsufficient: a required scope is not granted (permission_denied).
+	ReasonScopeInsufficient Reason = "SCOPE_INSUFFICIENT"
+	// ReasonCallerNotAllowed: the method is for users or for clients only (permission_denied).
+	ReasonCallerNotAllowed Reason = "CALLER_NOT_ALLOWED"
+	// ReasonRuleMissing: no rule was compiled for the procedure (permission_denied).
+	ReasonRuleMissing Reason = "RULE_MISSING"
+	// ReasonKeysUnavailable: the issuer's keys cannot be had, so the token cannot be judged (unavailable).
+	ReasonKeysUnavailable Reason = "KEYS_UNAVAILABLE"
+	// ReasonGuardFailed: a verifier or observer panicked or broke its contract (internal).
+	ReasonGuardFailed Reason = "GUARD_FAILED"
+)
+
+// texts are what clients read: fixed, so that nothing of a token can slip in.
+var texts = map[Reason]string{
+	ReasonTokenMissing:         "a bearer token is required",
+	ReasonSchemeUnsupported:    "the authorization scheme must be Bearer",
+	ReasonTokenMalformed:       "the bearer token is malformed",
+	ReasonTokenInvalid:         "the bearer token is not valid",
+	ReasonTokenExpired:         "the bearer token has expired",
+	ReasonTokenNotYetValid:     "the bearer token is not valid yet",
+	ReasonAudienceMismatch:     "the token is for another audience",
+	ReasonModelMismatch:        "the token is of another permission model",
+	ReasonOrganizationMismatch: "the token does not open this organization",
+	ReasonScopeInsufficient:    "a required scope is missing",
+	ReasonCallerNotAllowed:     "this kind of caller is not allowed",
+	ReasonRuleMissing:          "the method has no authorization rule",
+	ReasonKeysUnavailable:      "tokens cannot be verified now: try again later",
+	ReasonGuardFailed:          "the call could not be authorized",
+}
+
+// A Denial is the refusal of a call. Find it in an error with [errors.As].
+type Denial struct {
+	// Reason is the reason given to the client.
+	Reason Reason
+	// Scopes and AnyScopes are what the rule requires, with ReasonScopeInsufficient.
+	// They must not be modified.
+	Scopes, AnyScopes []string
+
+	cause error
+}
+
+// Error returns the text that the client reads.
+func (d *Denial) Error() string { return texts[d.Reason] }
+
+// Unwrap returns the cause, for logs: more detail than the client is told, and
+// still without any secret. It matches the errors of package token if the token
+// itself was refused.
+func (d *Denial) Unwrap() error { return d.cause }
+
+// deny tells the client the reason and the log why.
+func deny(reason Reason, why string) *Denial { return &Denial{Reason: reason, cause: errors.New(why)} }
+
+// denyToken translates what is wrong with a token.
+func denyToken(err error) *Denial {
+	for _, known := range []struct {
+		err    error
+		reason Reason
+	}{
+		{token.ErrMissing, ReasonTokenMissing},
+		{token.ErrScheme, ReasonSchemeUnsupported},
+		{token.ErrMalformed, ReasonTokenMalformed},
+		{token.ErrInvalid, ReasonTokenInvalid},
+		{token.ErrExpired, ReasonTokenExpired},
+		{token.ErrNotYetValid, ReasonTokenNotYetValid},
+		{token.ErrKeysUnavailable, ReasonKeysUnavailable},
+	} {
+		if errors.Is(err, known.err) {
+			return &Denial{Reason: known.reason, cause: err}
+		}
+	}
+	return &Denial{Reason: ReasonGuardFailed, cause: err}
+}

@@ -1,0 +1,52 @@
+// Package interceptor guards connect-go handlers with the rules that stand in
+// their .proto files.
+//
+// A [Guard] joins a verifier of tokens with a table of rules:
+//
+//	verifier, err := token.NewVerifier(token.Logto("https://tenant.logto.app"))
+//	table, err := policy.Compile(
+//		policy.Files{orderv1.File_order_v1_order_proto},
+//		policy.WithAudience("https://api.example.com"),
+//	)
+//	guard := interceptor.New(verifier, table)
+//	mux.Handle(orderv1connect.NewOrderServiceHandler(svc, guard.HandlerOption()))
+//
+// Give [Guard.HandlerOption] to every handler: a handler that is registered
+// without it is open, as with any interceptor. Package guardtest proves in a test
+// that none was forgotten.
+//
+// # What is checked, and when
+//
+// Before a byte of the request's body is read: the rule of the procedure, the
+// bearer token, and by the rule its audience and permission model, the kind of
+// caller, the scopes, and the organization where a header or the token itself
+// names it. A procedure without a rule is refused. A public one is let through
+// without a look at any token.
+//
+// Once a message has been read: the organization where a field names it. A unary
+// call is checked before the handler runs. On a stream every message is checked
+// before the handler sees it; until one has named the right organization nothing
+// can be sent, and after one that did not the call fails, whatever the handler
+// returns.
+//
+// # Streams end with their token
+//
+// The context of a streaming handler has the token's end (`exp` and the leeway)
+// as its deadline. When it is reached the call ends with TOKEN_EXPIRED, also if
+// the handler is blocked in Receive; what the handler still sends is dropped and
+// its Send and Receive return errors. A message that is being sent at that very
+// moment is finished first, however long the client takes to read it. See
+// [WithoutStreamExpiry].
+//
+// Over HTTP/1.1 a client stream that is blocked in Receive is told only once the
+// client sends something more, or leaves: net/http cannot interrupt the read. No
+// further message reaches the handler in any case.
+//
+// # Answers
+//
+// A refusal is a [connect.Error] that holds a [Denial]: a code, a fixed text
+// without any secret, and a google.rpc.ErrorInfo of the domain "protoauthz" with
+// the [Reason]. Over the Connect protocol, unary calls also carry the
+// WWW-Authenticate challenge of RFC 6750 section 3. Handlers read the verified
+// claims with [ClaimsFromContext].
+package interceptor

@@ -1,0 +1,235 @@
+package interceptor
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"runtime"
+
+	"connectrpc.com/connect"
+	"google.golang.org/protobuf/proto"
+
+	"github.com/protoauthz/protoauthz/interceptor/policy"
+	"github.com/protoauthz/protoauthz/interceptor/token"
+)
+
+// A Verifier verifies a bearer token. [token.Verifier] is one. It must be safe for
+// concurrent use; its errors should match those of package token, and hold nothing
+// of the token.
+type Verifier interface {
+	Verify(ctx context.Context, raw string) (*token.Claims, error)
+}
+
+// A Guard decides who may call. It is a [connect.Interceptor] for handlers, does
+// nothing to clients, and is safe for concurrent use.
+type Guard struct {
+	verifier     Verifier
+	table        *policy.Table
+	observer     func(context.Context, Event)
+	streamExpiry bool
+}
+
+// An Option changes how a [Guard] works.
+type Option func(*Guard)
+
+// WithObserver calls a function for every decision: once for each call that is
+// let in, and once for each that is refused, be it in the midst of a stream. The
+// function must be quick and safe for concurrent use. If it panics, the call is
+// refused. The default is none.
+func WithObserver(observer func(context.Context, Event)) Option {
+	return func(g *Guard) { g.observer = observer }
+}
+
+// WithoutStreamExpiry lets streams go on after their token has ended. The default
+// is to end them.
+func WithoutStreamExpiry() Option {
+	return func(g *Guard) { g.streamExpiry = false }
+}
+
+// An Event is one decision of a [Guard].
+type Event struct {
+	// Procedure is the method that was called, as in "/pkg.Service/Method".
+	Procedure string
+	// Claims are those of the verified token: nil if the method is public, and if
+	// the token was refused.
+	Claims *token.Claims
+	// Denial is nil if the call was let in.
+	Denial *Denial
+}
+
+// New makes a guard that lets in who has a token that the verifier accepts and
+// that satisfies the rule in the table. It panics if either is nil.
+func New(verifier Verifier, table *policy.Table, options ...Option) *Guard {
+	if verifier == nil || table == nil {
+		panic("interceptor: New needs a verifier and a table")
+	}
+	g := &Guard{verifier: verifier, table: table, streamExpiry: true}
+	for _, option := range options {
+		option(g)
+	}
+	return g
+}
+
+// HandlerOption installs the guard in a handler: as a request gate, which refuses
+// a call before its body is read, and as an interceptor, which checks messages.
+//
+// A Guard given to [connect.WithInterceptors] alone is as strict, but refuses a
+// unary call only after its message was read and decoded.
+func (g *Guard) HandlerOption() connect.HandlerOption {
+	return connect.WithHandlerOptions(connect.WithRequestGate(g.gate), connect.WithInterceptors(g))
+}
+
+func (g *Guard) gate(ctx context.Context, spec connect.Spec, peer connect.Peer, header http.Header) (context.Context, error) {
+	a, denial := g.admit(ctx, spec.Procedure, header)
+	if denial != nil {
+		return nil, connectError(denial, spec, peer)
+	}
+	return context.WithValue(ctx, contextKey{}, a), nil
+}
+
+// WrapUnary implements [connect.Interceptor].
+func (g *Guard) WrapUnary(next connect.UnaryFunc) connect.UnaryFunc {
+	return func(ctx context.Context, request connect.AnyRequest) (connect.AnyResponse, error) {
+		spec := request.Spec()
+		if spec.IsClient {
+			return next(ctx, request)
+		}
+		ctx, a, denial := g.admitted(ctx, spec.Procedure, request.Header())
+		if denial == nil && (a.byMessage() || a.overdue()) {
+			denial = g.admitMessage(ctx, a, request.Any())
+		}
+		if denial != nil {
+			return nil, connectError(denial, spec, request.Peer())
+		}
+		return next(ctx, request)
+	}
+}
+
+// WrapStreamingClient implements [connect.Interceptor]. It does nothing.
+func (g *Guard) WrapStreamingClient(next connect.StreamingClientFunc) connect.StreamingClientFunc {
+	return next
+}
+
+// WrapStreamingHandler implements [connect.Interceptor].
+func (g *Guard) WrapStreamingHandler(next connect.StreamingHandlerFunc) connect.StreamingHandlerFunc {
+	return func(ctx context.Context, conn connect.StreamingHandlerConn) error {
+		ctx, a, denial := g.admitted(ctx, conn.Spec().Procedure, conn.RequestHeader())
+		switch {
+		case denial != nil:
+			return connectError(denial, conn.Spec(), conn.Peer())
+		case a.rule.Public:
+			return next(ctx, conn)
+		default:
+			return g.serveStream(ctx, a, conn, next)
+		}
+	}
+}
+
+// admitted returns the admission that the gate made for this call, or makes one
+// if there was no gate.
+func (g *Guard) admitted(ctx context.Context, procedure string, header http.Header) (context.Context, *admission, *Denial) {
+	if a, _ := ctx.Value(contextKey{}).(*admission); a.take(g, procedure, header) {
+		return ctx, a, nil
+	}
+	a, denial := g.admit(ctx, procedure, header)
+	if denial != nil {
+		return ctx, nil, denial
+	}
+	a.used.Store(true)
+	return context.WithValue(ctx, contextKey{}, a), a, nil
+}
+
+// admit is the first moment of a call: what can be decided from its procedure
+// and headers.
+func (g *Guard) admit(ctx context.Context, procedure string, header http.Header) (*admission, *Denial) {
+	a := &admission{guard: g, procedure: procedure, header: header}
+	denial := g.judge(ctx, a, procedure)
+	if denial == nil && a.byMessage() {
+		return a, nil // observed once a message has named the organization
+	}
+	if denial = g.observe(ctx, Event{Procedure: procedure, Claims: a.claims, Denial: denial}); denial != nil {
+		return nil, denial
+	}
+	return a, nil
+}
+
+func (g *Guard) judge(ctx context.Context, a *admission, procedure string) (denial *Denial) {
+	defer func() {
+		if p := recover(); p != nil {
+			denial = panicked("verifier", p)
+		}
+	}()
+	rule, ok := g.table.Lookup(procedure)
+	if !ok {
+		return deny(ReasonRuleMissing, "the procedure was not compiled into the table")
+	}
+	if a.rule = rule; rule.Public {
+		return nil
+	}
+	raw, err := token.Bearer(a.header.Values("Authorization"))
+	if err != nil {
+		return denyToken(err)
+	}
+	claims, err := g.verifier.Verify(ctx, raw)
+	switch {
+	case err != nil:
+		return denyToken(err)
+	case claims == nil:
+		return failed(fmt.Errorf("the verifier returned neither claims nor an error"))
+	}
+	a.claims = claims
+	if a.organization, denial = decide(rule, claims); denial != nil {
+		return denial
+	}
+	if !namesOrganization(rule.Organization, a.organization, a.header.Values) {
+		return deny(ReasonOrganizationMismatch, "the request header does not name the token's organization once")
+	}
+	return nil
+}
+
+// admitMessage is the second moment of a unary call: it judges the message in
+// which the request names its organization, and whether it came in time.
+func (g *Guard) admitMessage(ctx context.Context, a *admission, message any) *Denial {
+	var denial *Denial
+	if a.overdue() {
+		denial = denyToken(token.ErrExpired)
+	} else {
+		denial = judgeMessage(a, message)
+	}
+	return g.observe(ctx, Event{Procedure: a.procedure, Claims: a.claims, Denial: denial})
+}
+
+func judgeMessage(a *admission, message any) *Denial {
+	if m, ok := message.(proto.Message); ok && a.rule.Organization.Match(m, a.organization) {
+		return nil
+	}
+	return deny(ReasonOrganizationMismatch, "the message does not name the token's organization")
+}
+
+// observe tells the observer and returns the event's denial, or one of its own if
+// the observer panics: what cannot be observed does not happen.
+func (g *Guard) observe(ctx context.Context, event Event) (denial *Denial) {
+	if g.observer == nil {
+		return event.Denial
+	}
+	defer func() {
+		if p := recover(); p != nil {
+			if denial = event.Denial; denial == nil {
+				denial = panicked("observer", p)
+			}
+		}
+	}()
+	g.observer(ctx, event)
+	return event.Denial
+}
+
+func failed(cause error) *Denial { return &Denial{Reason: ReasonGuardFailed, cause: cause} }
+
+// panicked does not repeat what the panic says, which may be a secret, unless the
+// runtime says it.
+func panicked(who string, p any) *Denial {
+	if err, ok := p.(runtime.Error); ok {
+		return failed(fmt.Errorf("panic in the %s: %w", who, err))
+	}
+	return failed(fmt.Errorf("panic in the %s with a %T", who, p))
+}

@@ -1,0 +1,149 @@
+// Package guardtest proves in a test that no procedure of a server was left
+// unguarded.
+//
+// A handler that is registered without Guard.HandlerOption is open, and nothing
+// at run time can tell. One line in a test can:
+//
+//	guardtest.AssertGuarded(t, mux, table)
+package guardtest
+
+import (
+	"context"
+	"encoding/base64"
+	"fmt"
+	"net/http"
+	"net/http/httptest"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"google.golang.org/genproto/googleapis/rpc/errdetails"
+	"google.golang.org/genproto/googleapis/rpc/status"
+	"google.golang.org/protobuf/proto"
+	"google.golang.org/protobuf/reflect/protoreflect"
+	"google.golang.org/protobuf/reflect/protoregistry"
+
+	"github.com/protoauthz/protoauthz/interceptor"
+	"github.com/protoauthz/protoauthz/interceptor/policy"
+)
+
+// AssertGuarded calls every procedure of a handler, usually a [http.ServeMux] of
+// connect-go handlers, without a token, and fails the test for each that is not
+// refused as a Guard refuses it. Procedures that the table declares public are not
+// called.
+//
+// The procedures are those of the table and of all services that are linked into
+// the test: a service that was mounted, but whose file was never compiled into the
+// table, is found too. What the handler answers with 404 counts as not mounted. At
+// least one procedure of the table must be mounted and guarded, so that a test that
+// builds the wrong handler does not pass.
+//
+// Calls are made in process, over gRPC, with an empty body: an unguarded unary
+// handler fails to read its request, and an unguarded client stream sees its end at
+// once.
+func AssertGuarded(t testing.TB, handler http.Handler, table *policy.Table) {
+	t.Helper()
+	guarded := 0
+	for _, procedure := range procedures(table) {
+		rule, ok := table.Lookup(procedure)
+		if ok && rule.Public {
+			continue
+		}
+		mounted, err := probe(t.Context(), handler, procedure, ok)
+		switch {
+		case err != nil:
+			t.Errorf("guardtest: %s is not guarded: %v", procedure, err)
+		case mounted && ok:
+			guarded++
+		}
+	}
+	if guarded == 0 {
+		t.Errorf("guardtest: the handler has no guarded procedure of the table")
+	}
+}
+
+// procedures returns those of the table and of all linked services, sorted.
+func procedures(table *policy.Table) []string {
+	var all []string
+	for _, rule := range table.Rules() {
+		if !strings.HasSuffix(rule.Procedure, "/*") {
+			all = append(all, rule.Procedure)
+		}
+	}
+	protoregistry.GlobalFiles.RangeFiles(func(file protoreflect.FileDescriptor) bool {
+		for i := range file.Services().Len() {
+			service := file.Services().Get(i)
+			for j := range service.Methods().Len() {
+				all = append(all, "/"+string(service.FullName())+"/"+string(service.Methods().Get(j).Name()))
+			}
+		}
+		return true
+	})
+	slices.Sort(all)
+	return slices.Compact(all)
+}
+
+// patience bounds a call that an unguarded handler does not answer.
+const patience = 5 * time.Second
+
+// probe makes one call without a token.
+func probe(ctx context.Context, handler http.Handler, procedure string, known bool) (mounted bool, err error) {
+	ctx, cancel := context.WithTimeout(ctx, patience)
+	defer cancel()
+	request := httptest.NewRequestWithContext(ctx, http.MethodPost, procedure, http.NoBody)
+	request.Proto, request.ProtoMajor, request.ProtoMinor = "HTTP/2.0", 2, 0
+	request.Header.Set("Content-Type", "application/grpc+proto")
+	request.Header.Set("TE", "trailers")
+	recorder := httptest.NewRecorder()
+	done := make(chan any, 1)
+	go func() {
+		defer func() { done <- recover() }()
+		handler.ServeHTTP(recorder, request)
+	}()
+	select {
+	case panicked := <-done:
+		if panicked != nil {
+			return true, fmt.Errorf("it panicked: %v", panicked)
+		}
+	case <-ctx.Done():
+		return true, fmt.Errorf("it has not refused within %v", patience)
+	}
+	response := recorder.Result()
+	defer func() { _ = response.Body.Close() }()
+	if response.StatusCode == http.StatusNotFound {
+		return false, nil
+	}
+	want := interceptor.ReasonTokenMissing
+	if !known {
+		want = interceptor.ReasonRuleMissing
+	}
+	if got := reason(response); got != want {
+		return true, fmt.Errorf("it answered HTTP status %d, gRPC status %q and reason %q; want reason %q",
+			response.StatusCode, response.Trailer.Get("Grpc-Status"), got, want)
+	}
+	if !known {
+		return true, fmt.Errorf("it is refused to everybody: compile its file into the table")
+	}
+	return true, nil
+}
+
+// reason finds a Guard's reason in the details of a gRPC status.
+func reason(response *http.Response) interceptor.Reason {
+	encoded := response.Trailer.Get("Grpc-Status-Details-Bin")
+	wire, err := base64.RawStdEncoding.DecodeString(strings.TrimRight(encoded, "="))
+	if err != nil {
+		return ""
+	}
+	decoded := new(status.Status)
+	if proto.Unmarshal(wire, decoded) != nil {
+		return ""
+	}
+	for _, detail := range decoded.GetDetails() {
+		info := new(errdetails.ErrorInfo)
+		if detail.UnmarshalTo(info) == nil && info.GetDomain() == "protoauthz" {
+			return interceptor.Reason(info.GetReason())
+		}
+	}
+	return ""
+}

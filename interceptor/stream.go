@@ -1,0 +1,218 @@
+package interceptor
+
+import (
+	"context"
+	"errors"
+	"io"
+	"maps"
+	"net/http"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"connectrpc.com/connect"
+	"google.golang.org/protobuf/proto"
+
+	"github.com/protoauthz/protoauthz/interceptor/token"
+)
+
+// serveStream runs a streaming handler on a guarded connection.
+func (g *Guard) serveStream(ctx context.Context, a *admission, conn connect.StreamingHandlerConn, next connect.StreamingHandlerFunc) error {
+	guarded := &guardedConn{StreamingHandlerConn: conn, guard: g, ctx: ctx, admission: a}
+	guarded.proved.Store(!a.byMessage())
+	if !g.streamExpiry {
+		return guarded.finish(next(ctx, guarded))
+	}
+	return guarded.finishBefore(a.claims.Deadline(), next)
+}
+
+// A guardedConn checks each message that is received, and locks the connection
+// once the call is refused.
+type guardedConn struct {
+	connect.StreamingHandlerConn
+	guard     *Guard
+	ctx       context.Context
+	admission *admission
+
+	proved atomic.Bool // a message has named the organization, or none needs to
+	denial atomic.Pointer[Denial]
+
+	// Held while sending, so that the end of the call never races with a Send.
+	sending sync.Mutex
+	sent    bool
+	// The handler's own, since it may outlive the call: handed on to the
+	// connection when nothing else reads them there.
+	header, trailer http.Header
+}
+
+// Receive receives a message and checks it before the handler sees it.
+func (c *guardedConn) Receive(message any) error {
+	if err := c.refused(); err != nil {
+		return err
+	}
+	err := c.StreamingHandlerConn.Receive(message)
+	if refused := c.refused(); refused != nil {
+		forget(message)
+		return refused
+	}
+	if err != nil {
+		if errors.Is(err, io.EOF) && !c.proved.Load() {
+			return c.refuse(deny(ReasonOrganizationMismatch, "the stream ended without a message"))
+		}
+		return err
+	}
+	if !c.admission.byMessage() {
+		return nil
+	}
+	if denial := judgeMessage(c.admission, message); denial != nil {
+		forget(message)
+		return c.refuse(denial)
+	}
+	if c.proved.Load() {
+		return nil
+	}
+	event := Event{Procedure: c.admission.procedure, Claims: c.admission.claims}
+	if denial := c.guard.observe(c.ctx, event); denial != nil {
+		forget(message)
+		return c.lock(denial)
+	}
+	c.proved.Store(true)
+	return nil
+}
+
+// forget empties a refused message, which a handler could read in spite of the
+// error: see [connect.ClientStream.Msg].
+func forget(message any) {
+	if m, ok := message.(proto.Message); ok {
+		proto.Reset(m)
+	}
+}
+
+// Send sends a message, unless the call has been refused or nothing has proved the
+// organization yet.
+func (c *guardedConn) Send(message any) error {
+	c.sending.Lock()
+	defer c.sending.Unlock()
+	if err := c.refused(); err != nil {
+		return err
+	}
+	if !c.proved.Load() {
+		return c.refuse(deny(ReasonOrganizationMismatch, "the handler sent before a message named the organization"))
+	}
+	c.handOnHeader()
+	return c.StreamingHandlerConn.Send(message)
+}
+
+// ResponseHeader returns the header to send.
+func (c *guardedConn) ResponseHeader() http.Header {
+	if c.header != nil {
+		return c.header
+	}
+	return c.StreamingHandlerConn.ResponseHeader()
+}
+
+// ResponseTrailer returns the trailer to send.
+func (c *guardedConn) ResponseTrailer() http.Header {
+	if c.trailer != nil {
+		return c.trailer
+	}
+	return c.StreamingHandlerConn.ResponseTrailer()
+}
+
+// handOnHeader hands the handler's header on to the connection, once: it goes out
+// with the first message, or with the end.
+func (c *guardedConn) handOnHeader() {
+	if c.header != nil && !c.sent {
+		c.sent = true
+		replace(c.StreamingHandlerConn.ResponseHeader(), c.header)
+	}
+}
+
+func replace(into, from http.Header) {
+	clear(into)
+	maps.Copy(into, from.Clone())
+}
+
+// refused returns the error of the refusal, or nil.
+func (c *guardedConn) refused() error {
+	if denial := c.denial.Load(); denial != nil {
+		return connectError(denial, c.Spec(), c.Peer())
+	}
+	return nil
+}
+
+// refuse tells the observer and locks the connection. The first refusal counts.
+func (c *guardedConn) refuse(denial *Denial) error {
+	if c.denial.CompareAndSwap(nil, denial) {
+		_ = c.guard.observe(c.ctx, Event{Procedure: c.admission.procedure, Claims: c.admission.claims, Denial: denial})
+	}
+	return c.refused()
+}
+
+func (c *guardedConn) lock(denial *Denial) error {
+	c.denial.CompareAndSwap(nil, denial)
+	return c.refused()
+}
+
+// finish decides how the call ends, given what the handler returned: a refusal
+// stands even if the handler swallowed it.
+func (c *guardedConn) finish(err error) error {
+	if err == nil && !c.proved.Load() {
+		return c.refuse(deny(ReasonOrganizationMismatch, "the handler returned before a message named the organization"))
+	}
+	if refused := c.refused(); refused != nil {
+		return refused
+	}
+	return err
+}
+
+var errExited = errors.New("interceptor: the handler called runtime.Goexit")
+
+// finishBefore runs the handler until the deadline. Nothing wakes a handler that
+// is blocked in Receive but the end of the request, so the handler has a goroutine
+// of its own, which ends soon after the request does; the connection is locked
+// before.
+func (c *guardedConn) finishBefore(deadline time.Time, next connect.StreamingHandlerFunc) error {
+	ctx, cancel := context.WithDeadlineCause(c.ctx, deadline, token.ErrExpired)
+	defer cancel()
+	c.header = c.StreamingHandlerConn.ResponseHeader().Clone()
+	c.trailer = c.StreamingHandlerConn.ResponseTrailer().Clone()
+	if c.header == nil {
+		c.header = http.Header{}
+	}
+	if c.trailer == nil {
+		c.trailer = http.Header{}
+	}
+	type outcome struct {
+		err      error
+		panicked any
+	}
+	done := make(chan outcome, 1)
+	go func() {
+		result := outcome{err: errExited}
+		defer func() {
+			result.panicked = recover()
+			done <- result
+		}()
+		result.err = next(ctx, c)
+	}()
+	timer := time.NewTimer(time.Until(deadline))
+	defer timer.Stop()
+	select {
+	case result := <-done:
+		if result.panicked != nil {
+			panic(result.panicked) // where net/http and connect.WithRecover expect it
+		}
+		// The context may be ahead of a wall clock that has been set back.
+		if time.Now().Before(deadline) && !errors.Is(context.Cause(ctx), token.ErrExpired) {
+			c.handOnHeader()
+			replace(c.StreamingHandlerConn.ResponseTrailer(), c.trailer)
+			return c.finish(result.err)
+		}
+	case <-timer.C:
+	}
+	err := c.refuse(denyToken(token.ErrExpired))
+	c.sending.Lock() // a Send under way is finished first, and is the last
+	defer c.sending.Unlock()
+	return err
+}
