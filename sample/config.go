@@ -1,0 +1,130 @@
+package main
+
+import (
+	"flag"
+	"io"
+	"net"
+	"net/url"
+	"strings"
+
+	"github.com/protoauthz/protoauthz/interceptor/token"
+)
+
+const serverHelp = `Sample is a service that is guarded by protoauthz, with an issuer inside.
+
+Usage:
+
+  go run ./sample [flags]         start the server
+  go run ./sample token [flags]   print an access token for it (token -h)
+
+Examples:
+
+  go run ./sample
+  go run ./sample -listen 127.0.0.1:9090 -audience https://api.acme.example
+  go run ./sample -issuer https://tenant.logto.app/oidc
+  go run ./sample -issuer https://tenant.eu.auth0.com/ -provider auth0
+
+Flags:
+
+`
+
+// A config is what the server's flags say, once they are known to make sense.
+type config struct {
+	address  *net.TCPAddr
+	audience string
+	issuer   *token.Issuer // nil means the embedded one
+}
+
+// parseConfig reads the server's flags. It reports the first fault, by the name of
+// its flag.
+func parseConfig(args []string, stdout io.Writer) (config, error) {
+	flags := flag.NewFlagSet("sample", flag.ContinueOnError)
+	listen := flags.String("listen", "127.0.0.1:8080", "`address` to listen on; port 0 takes a free one")
+	issuer := flags.String("issuer", "", "`URL` of the issuer whose tokens to accept (default: the embedded one)")
+	provider := flags.String("provider", "logto", "whose claims the issuer speaks: logto, auth0 or authaction")
+	audience := flags.String("audience", "https://api.example.com", "resource indicator (`URI`) of the API, which tokens must name")
+	if err := parseFlags(flags, args, serverHelp, stdout); err != nil {
+		return config{}, err
+	}
+	var c config
+	var err error
+	if c.address, err = parseAddress(*listen, *issuer == ""); err != nil {
+		return config{}, err
+	}
+	if c.issuer, err = parseIssuer(*provider, *issuer); err != nil {
+		return config{}, err
+	}
+	if c.audience, err = parseAudience(*audience); err != nil {
+		return config{}, err
+	}
+	return c, nil
+}
+
+func parseAddress(listen string, embedded bool) (*net.TCPAddr, error) {
+	if _, _, err := net.SplitHostPort(listen); err != nil {
+		return nil, badFlag("listen", "%w", err)
+	}
+	address, err := net.ResolveTCPAddr("tcp", listen)
+	if err != nil {
+		return nil, badFlag("listen", "%w", err)
+	}
+	if embedded && !address.IP.IsLoopback() {
+		return nil, badFlag("listen", "%s can be reached from elsewhere, and the embedded issuer gives tokens to whoever asks: "+
+			"listen on 127.0.0.1, or give an -issuer", listen)
+	}
+	return address, nil
+}
+
+// parseIssuer returns nil for the embedded issuer.
+func parseIssuer(provider, issuer string) (*token.Issuer, error) {
+	var result token.Issuer
+	switch provider {
+	case "logto":
+		result = token.Logto(issuer)
+	case "auth0":
+		result = token.Auth0(domain(issuer))
+	case "authaction":
+		result = token.AuthAction(domain(issuer))
+	default:
+		return nil, badFlag("provider", "%q is none of logto, auth0 and authaction", provider)
+	}
+	switch {
+	case issuer == "" && provider == "logto":
+		return nil, nil
+	case issuer == "":
+		return nil, badFlag("provider", "the embedded issuer speaks logto: give the -issuer that speaks %s", provider)
+	case provider != "logto" && domain(issuer) == "":
+		return nil, badFlag("issuer", "%q is not of the form https://domain/, as that of %s is", issuer, provider)
+	case provider != "logto" && strings.HasPrefix(issuer, "http://"): // one for tests, on a loopback address
+		result.URL = strings.Replace(result.URL, "https://", "http://", 1)
+		result.KeySetURL = strings.Replace(result.KeySetURL, "https://", "http://", 1)
+	}
+	if _, err := token.NewVerifier(result); err != nil {
+		return nil, badFlag("issuer", "%w", err)
+	}
+	return &result, nil
+}
+
+// domain returns the domain of an issuer's URL that consists of nothing else, or "".
+func domain(issuer string) string {
+	u, err := url.Parse(issuer)
+	if err != nil || strings.TrimSuffix(issuer, "/") != u.Scheme+"://"+u.Host || strings.HasSuffix(u.Host, ":") {
+		return ""
+	}
+	if u.Scheme == "https" || u.Scheme == "http" && net.ParseIP(u.Hostname()).IsLoopback() {
+		return u.Host
+	}
+	return ""
+}
+
+// parseAudience accepts a resource indicator (RFC 8707 section 2).
+func parseAudience(audience string) (string, error) {
+	u, err := url.Parse(audience)
+	switch {
+	case err != nil || !u.IsAbs() || strings.ContainsAny(audience, " #"):
+		return "", badFlag("audience", "%q is not an absolute URI without fragment", audience)
+	case strings.HasPrefix(audience, "urn:logto:"):
+		return "", badFlag("audience", "urn:logto: is the audience of organizations, not of an API")
+	}
+	return audience, nil
+}

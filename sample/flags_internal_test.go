@@ -1,0 +1,91 @@
+package main
+
+import (
+	"net"
+	"strings"
+	"testing"
+)
+
+func TestHelp(t *testing.T) {
+	t.Parallel()
+	for _, args := range [][]string{{"-h"}, {"--help"}, {"token", "-h"}} {
+		status, stdout, stderr := runOnce(t, args...)
+		if status != exitOK || stderr != "" || !strings.Contains(stdout, "  go run ./sample token ") || !strings.Contains(stdout, "Flags:\n\n  -") {
+			t.Errorf("%s: status %d, stderr %q, stdout %q", args, status, stderr, stdout)
+		}
+	}
+}
+
+func TestBadCommandLines(t *testing.T) {
+	t.Parallel()
+	p := startProcess(t)
+	defer p.end(t)
+	token := func(args ...string) []string { return append([]string{"token", "-server", p.url}, args...) }
+	for _, c := range []struct {
+		args   []string
+		status int
+		names  string // what the error names
+	}{
+		{[]string{"serve"}, exitUsage, `"serve"`},
+		{[]string{"-listen", "127.0.0.1:0", "token"}, exitUsage, `"token"`},
+		{[]string{"-verbose"}, exitUsage, "-verbose"},
+		{[]string{"-listen"}, exitUsage, "-listen"},
+		{[]string{"-listen", ""}, exitUsage, "-listen"},
+		{[]string{"-listen", "8080"}, exitUsage, "-listen"},
+		{[]string{"-listen", "127.0.0.1:99999"}, exitUsage, "-listen"},
+		{[]string{"-listen", "127.0.0.1:teatime"}, exitUsage, "-listen"},
+		{[]string{"-listen", "127.0.0.999:0"}, exitUsage, "-listen"},
+		{[]string{"-listen", ":0"}, exitUsage, "-listen"},
+		{[]string{"-listen", "0.0.0.0:0"}, exitUsage, "-listen"},
+		{[]string{"-listen", strings.TrimPrefix(p.url, "http://")}, exitFailed, "-listen"},
+		{[]string{"-provider", "okta"}, exitUsage, "-provider"},
+		{[]string{"-provider", ""}, exitUsage, "-provider"},
+		{[]string{"-provider", "auth0"}, exitUsage, "-provider"},
+		{[]string{"-issuer", "tenant.logto.app"}, exitUsage, "-issuer"},
+		{[]string{"-issuer", "http://tenant.logto.app"}, exitUsage, "-issuer"},
+		{[]string{"-issuer", "https://tenant.logto.app/oidc?x=y"}, exitUsage, "-issuer"},
+		{[]string{"-issuer", "https://user:password@tenant.logto.app"}, exitUsage, "-issuer"},
+		{[]string{"-provider", "auth0", "-issuer", "tenant.eu.auth0.com"}, exitUsage, "-issuer"},
+		{[]string{"-provider", "auth0", "-issuer", "http://tenant.eu.auth0.com/"}, exitUsage, "-issuer"},
+		{[]string{"-provider", "auth0", "-issuer", "https://tenant.eu.auth0.com:"}, exitUsage, "-issuer"},
+		{[]string{"-provider", "authaction", "-issuer", "https://tenant.eu.authaction.com/path"}, exitUsage, "-issuer"},
+		{[]string{"-audience", ""}, exitUsage, "-audience"},
+		{[]string{"-audience", "api"}, exitUsage, "-audience"},
+		{[]string{"-audience", "https://api.example.com/ "}, exitUsage, "-audience"},
+		{[]string{"-audience", "https://api.example.com#part"}, exitUsage, "-audience"},
+		{[]string{"-audience", "https://api.example.com/\n"}, exitUsage, "-audience"},
+		{[]string{"-audience", "urn:logto:organization:acme"}, exitUsage, "-audience"},
+		{[]string{"token"}, exitUsage, "-client"},
+		{[]string{"token", "acme-admin"}, exitUsage, `"acme-admin"`},
+		{token("-clients", "acme-admin"), exitUsage, "-clients"},
+		{token("-client", "nobody"), exitFailed, "-client"},
+		{token("-client", "acme-admin", "-secret", "wrong"), exitFailed, "-secret"},
+		{token("-client", "acme-admin", "-scope", `"read:products"`), exitUsage, "-scope"},
+		{token("-client", "acme-admin", "-scope", "read:products\n"), exitUsage, "-scope"},
+		{token("-client", "acme-admin", "-organization", "globex"), exitFailed, "-organization"},
+		{token("-client", "acme-admin", "-organization", "unknown"), exitFailed, "-organization"},
+		{token("-client", "no-roles", "-organization", "acme"), exitFailed, "-organization"},
+		{token("-client", "acme-admin", "-resource", "https://other.example.com"), exitFailed, "-resource"},
+		{token("-client", "acme-admin", "-server", "127.0.0.1"), exitUsage, "-server"},
+		{token("-client", "acme-admin", "-server", "ftp://127.0.0.1"), exitUsage, "-server"},
+		{token("-client", "acme-admin", "-server", "http://"+freeAddress(t)), exitFailed, "-server"},
+		{token("-client", "acme-admin", "-server", p.url+"/oidc"), exitFailed, "-server"},
+	} {
+		status, stdout, stderr := runOnce(t, c.args...)
+		if status != c.status || stdout != "" || !strings.HasPrefix(stderr, "sample: ") ||
+			!strings.Contains(stderr, c.names) || strings.Count(stderr, "\n") != 1 {
+			t.Errorf("%q: status %d, stdout %q, stderr %q", c.args, status, stdout, stderr)
+		}
+	}
+}
+
+// freeAddress returns an address at which nobody listens.
+func freeAddress(t testing.TB) string {
+	t.Helper()
+	listener, err := new(net.ListenConfig).Listen(t.Context(), "tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer listener.Close()
+	return listener.Addr().String()
+}

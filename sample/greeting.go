@@ -1,0 +1,40 @@
+package main
+
+import (
+	"fmt"
+	"io"
+)
+
+// greet prints where the server is, and lines to paste. They hold a token if the
+// server can issue one.
+func (s *server) greet(stdout io.Writer) error {
+	bearer := "$TOKEN"
+	notes := "# TOKEN is an access token for " + s.audience + " with the scope read:products."
+	if s.issuer != nil {
+		minted, err := s.issuer.Mint(map[string]any{"client_id": "acme-admin", "aud": s.audience, "scope": "read:products"})
+		if err != nil {
+			return err
+		}
+		bearer = minted
+		notes = "# Another token, for the organization acme (more: go run ./sample token -h):\n" +
+			"go run ./sample token -server " + s.url() + " -client acme-admin -scope invite:member -organization acme"
+	}
+	const curl = "curl -i -H 'Content-Type: application/json'"
+	_, err := fmt.Fprintf(stdout, `Listening on %[1]s
+
+# 200, a call that is answered:
+%[2]s -H "Authorization: Bearer %[3]s" -d '{}' %[1]s/sample.v1.CatalogService/ListProducts
+
+# 403, as the token lacks the scope write:orders:
+%[2]s -H "Authorization: Bearer %[3]s" -d '{"productId": "tea", "quantity": 1}' %[1]s/sample.v1.CatalogService/CreateOrder
+
+# 401, as there is no token:
+%[2]s -d '{}' %[1]s/sample.v1.CatalogService/ListProducts
+
+# The same server over gRPC:
+buf curl --http2-prior-knowledge --protocol grpc -H "Authorization: Bearer %[3]s" -d '{}' %[1]s/sample.v1.CatalogService/WhoAmI
+
+%[4]s
+`, s.url(), curl, bearer, notes)
+	return err
+}

@@ -1,0 +1,92 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"net/http"
+
+	"connectrpc.com/connect"
+	"connectrpc.com/grpchealth"
+	"connectrpc.com/grpcreflect"
+
+	samplev1 "github.com/protoauthz/protoauthz/gen/sample/v1"
+	"github.com/protoauthz/protoauthz/gen/sample/v1/samplev1connect"
+	"github.com/protoauthz/protoauthz/interceptor"
+	"github.com/protoauthz/protoauthz/interceptor/policy"
+	"github.com/protoauthz/protoauthz/interceptor/token"
+)
+
+// maxMessageBytes caps a request message, compressed or not: connect-go has no
+// limit of its own.
+const maxMessageBytes = 4 << 20
+
+// newHandler puts the services behind a guard.
+func newHandler(issuer token.Issuer, audience string, logger *slog.Logger) (http.Handler, error) {
+	verifier, err := token.NewVerifier(issuer)
+	if err != nil {
+		return nil, err
+	}
+	table, err := compilePolicy(audience)
+	if err != nil {
+		return nil, err
+	}
+	guard := interceptor.New(verifier, table, interceptor.WithObserver(logDecision(logger)))
+
+	// Every handler gets the same options: one without the guard would be open.
+	options := connect.WithHandlerOptions(guard.HandlerOption(), connect.WithReadMaxBytes(maxMessageBytes))
+	names := []string{
+		samplev1connect.CatalogServiceName,
+		samplev1connect.MemberServiceName,
+		samplev1connect.DocumentServiceName,
+	}
+	reflector := grpcreflect.NewStaticReflector(names...)
+	organizations := seedOrganizations()
+	mux := http.NewServeMux()
+	mux.Handle(samplev1connect.NewCatalogServiceHandler(&catalogService{
+		info:     &samplev1.GetInfoResponse{Name: "protoauthz sample", Issuer: issuer.URL, Audience: audience},
+		products: seedProducts(),
+	}, options))
+	mux.Handle(samplev1connect.NewMemberServiceHandler(&memberService{organizations: organizations}, options))
+	mux.Handle(samplev1connect.NewDocumentServiceHandler(&documentService{organizations: organizations}, options))
+	mux.Handle(grpchealth.NewHandler(grpchealth.NewStaticChecker(names...), options))
+	mux.Handle(grpcreflect.NewHandlerV1(reflector, options))
+	mux.Handle(grpcreflect.NewHandlerV1Alpha(reflector, options))
+	return mux, nil
+}
+
+// compilePolicy reads the rules out of the services' .proto files. A method without
+// a rule keeps the server from starting.
+func compilePolicy(audience string) (*policy.Table, error) {
+	return policy.Compile(
+		policy.Files{
+			samplev1.File_sample_v1_catalog_proto,
+			samplev1.File_sample_v1_member_proto,
+			samplev1.File_sample_v1_document_proto,
+		},
+		policy.WithAudience(audience),
+		// They are not ours to annotate, and tell nothing that is secret.
+		policy.WithPublic(
+			grpchealth.HealthV1ServiceName,
+			grpcreflect.ReflectV1ServiceName,
+			grpcreflect.ReflectV1AlphaServiceName,
+		),
+	)
+}
+
+// logDecision logs one line for each decision, without any claim: a log is no place
+// for who did what.
+func logDecision(logger *slog.Logger) func(context.Context, interceptor.Event) {
+	return func(ctx context.Context, event interceptor.Event) {
+		attrs := []slog.Attr{slog.String("procedure", event.Procedure)}
+		if event.Denial == nil {
+			logger.LogAttrs(ctx, slog.LevelInfo, "allowed", attrs...)
+			return
+		}
+		attrs = append(attrs, slog.String("reason", string(event.Denial.Reason)))
+		if cause := errors.Unwrap(event.Denial); cause != nil {
+			attrs = append(attrs, slog.String("cause", cause.Error()))
+		}
+		logger.LogAttrs(ctx, slog.LevelWarn, "refused", attrs...)
+	}
+}

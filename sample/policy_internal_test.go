@@ -1,0 +1,84 @@
+package main
+
+import (
+	"flag"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"slices"
+	"testing"
+
+	"connectrpc.com/connect"
+	"connectrpc.com/grpchealth"
+	"connectrpc.com/grpcreflect"
+
+	"github.com/protoauthz/protoauthz/interceptor/guardtest"
+	"github.com/protoauthz/protoauthz/interceptor/token"
+)
+
+var update = flag.Bool("update", false, "rewrite testdata/policy.golden")
+
+// Who may call what, on one page: a change of it is a change to review.
+func TestPolicy(t *testing.T) {
+	t.Parallel()
+	table, err := compilePolicy(api)
+	if err != nil {
+		t.Fatal(err)
+	}
+	golden := filepath.Join("testdata", "policy.golden")
+	if *update {
+		if err := os.WriteFile(golden, []byte(table.String()), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	want, err := os.ReadFile(golden)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if table.String() != string(want) {
+		t.Errorf("the policy is not that of %s. If it is right, run go test ./sample -update. Got:\n%s", golden, table)
+	}
+}
+
+func TestEveryHandlerIsGuarded(t *testing.T) {
+	t.Parallel()
+	table, err := compilePolicy(api)
+	if err != nil {
+		t.Fatal(err)
+	}
+	handler, err := newHandler(token.Logto("https://tenant.logto.app"), api, slog.New(slog.DiscardHandler))
+	if err != nil {
+		t.Fatal(err)
+	}
+	guardtest.AssertGuarded(t, handler, table)
+}
+
+func TestReflectionAndHealthArePublic(t *testing.T) {
+	t.Parallel()
+	s := startSample(t)
+	want := []string{"sample.v1.CatalogService", "sample.v1.DocumentService", "sample.v1.MemberService"}
+
+	reflection := grpcreflect.NewClient(s.client, s.url(), connect.WithGRPC()).NewStream(ending(t))
+	names, err := reflection.ListServices()
+	if err != nil {
+		t.Fatal(err)
+	}
+	var got []string
+	for _, name := range names {
+		got = append(got, string(name))
+	}
+	if slices.Sort(got); !slices.Equal(got, want) {
+		t.Errorf("got services %v, want %v", got, want)
+	}
+	if _, err := reflection.Close(); err != nil {
+		t.Error(err)
+	}
+
+	health := grpchealth.NewClient(s.client, s.url(), connect.WithGRPC())
+	for _, service := range append(want, "") {
+		response, err := health.Check(ending(t), &grpchealth.CheckRequest{Service: service})
+		if err != nil || response.Status != grpchealth.StatusServing {
+			t.Errorf("health of %q: got %v, %v", service, response, err)
+		}
+	}
+}

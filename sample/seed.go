@@ -1,0 +1,69 @@
+package main
+
+import (
+	samplev1 "github.com/protoauthz/protoauthz/gen/sample/v1"
+	"github.com/protoauthz/protoauthz/interceptor/devissuer"
+)
+
+func seedProducts() *products {
+	products := newProducts()
+	products.put(&samplev1.Product{Id: "tea", Title: "Green tea"})
+	products.put(&samplev1.Product{Id: "coffee", Title: "Coffee beans"})
+	return products
+}
+
+// seedOrganizations fills acme and globex. Names are the same on both sides, as names
+// are.
+func seedOrganizations() *organizations {
+	organizations := new(organizations)
+	acme := organizations.get("acme")
+	acme.addMember(&samplev1.Member{Email: "ada@acme.example"})
+	acme.addMember(&samplev1.Member{Email: "alan@acme.example"})
+	acme.putDocument(&samplev1.Document{Name: "roadmap", Text: "Acme sells anvils."})
+	acme.putDocument(&samplev1.Document{Name: "budget", Text: "Acme has 100."})
+	globex := organizations.get("globex")
+	globex.addMember(&samplev1.Member{Email: "grace@globex.example"})
+	globex.putDocument(&samplev1.Document{Name: "roadmap", Text: "Globex sells weather."})
+	return organizations
+}
+
+// seedIssuer is the tenant that the embedded issuer serves. A scope belongs to one
+// permission model: those of the API that hold everywhere, those of the API that hold
+// in one organization, and those of an organization that belong to no API.
+func seedIssuer(audience string) devissuer.Config {
+	global := []string{"read:products", "write:products", "write:orders"}
+	data := []string{"read:data", "write:data", "write:settings"}
+	organization := []string{"invite:member", "manage:members", "manage:billing"}
+
+	api := func(scopes ...string) map[string][]string {
+		return map[string][]string{audience: scopes}
+	}
+	admin := devissuer.Membership{OrganizationScopes: organization, Scopes: api(data...)}
+	clients := []devissuer.Client{
+		{
+			ID:            "acme-admin",
+			Scopes:        api(global...),
+			Organizations: map[string]devissuer.Membership{"acme": admin},
+		},
+		{
+			ID:            "acme-viewer",
+			Scopes:        api("read:products"),
+			Organizations: map[string]devissuer.Membership{"acme": {Scopes: api("read:data")}},
+		},
+		{
+			ID:            "globex-admin",
+			Scopes:        api("read:products"),
+			Organizations: map[string]devissuer.Membership{"globex": admin},
+		},
+		{ID: "no-roles"},
+	}
+	for i := range clients {
+		clients[i].Secret = clients[i].ID + "-secret"
+	}
+	return devissuer.Config{
+		Resources:          api(append(global, data...)...),
+		OrganizationScopes: organization,
+		Organizations:      []string{"acme", "globex"},
+		Clients:            clients,
+	}
+}

@@ -1,0 +1,158 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"flag"
+	"fmt"
+	"io"
+	"net/http"
+	"net/url"
+	"strings"
+	"time"
+
+	"connectrpc.com/connect"
+
+	samplev1 "github.com/protoauthz/protoauthz/gen/sample/v1"
+	"github.com/protoauthz/protoauthz/gen/sample/v1/samplev1connect"
+)
+
+const tokenHelp = `Token prints an access token for a running sample.
+
+Usage:
+
+  go run ./sample token -client ID [flags]
+
+There is a kind of token for each permission model:
+
+  go run ./sample token -client acme-admin -scope read:products
+  go run ./sample token -client acme-admin -scope invite:member -organization acme
+  go run ./sample token -client acme-admin -scope read:data -organization acme -resource https://api.example.com
+
+Clients of the embedded issuer: acme-admin, acme-viewer, globex-admin, no-roles.
+
+Flags:
+
+`
+
+// A grant is what to ask a token for.
+type grant struct {
+	client, secret                string
+	scope, organization, resource string
+}
+
+// runToken prints a token of the issuer that a running sample trusts.
+func runToken(ctx context.Context, args []string, stdout, _ io.Writer) error {
+	var g grant
+	flags := flag.NewFlagSet("token", flag.ContinueOnError)
+	server := flags.String("server", "http://127.0.0.1:8080", "`URL` of the running sample")
+	flags.StringVar(&g.client, "client", "", "`id` of the client that asks (required)")
+	flags.StringVar(&g.secret, "secret", "", "secret of the client (default: its id and \"-secret\")")
+	flags.StringVar(&g.scope, "scope", "", "`scopes` to ask for, separated by spaces; those the client does not hold are left out")
+	flags.StringVar(&g.organization, "organization", "", "`id` of the organization that the token is for")
+	flags.StringVar(&g.resource, "resource", "", "`URI` of the API that the token is for (default: the sample's, unless there is an -organization)")
+	if err := parseFlags(flags, args, tokenHelp, stdout); err != nil {
+		return err
+	}
+	if g.client == "" {
+		return badFlag("client", "the client's id is required")
+	}
+	// RFC 6749 section 3.3.
+	if strings.ContainsFunc(g.scope, func(r rune) bool { return r < ' ' || r > '~' || r == '"' || r == '\\' }) {
+		return badFlag("scope", "%q has a character that no scope has", g.scope)
+	}
+	if g.secret == "" {
+		g.secret = g.client + "-secret"
+	}
+	if u, err := url.Parse(*server); err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https" {
+		return badFlag("server", "%q is not an http or https URL", *server)
+	}
+
+	client := &http.Client{
+		Timeout: 10 * time.Second,
+		// A redirect would take the secret along.
+		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
+	}
+	catalog := samplev1connect.NewCatalogServiceClient(client, strings.TrimSuffix(*server, "/"))
+	info, err := catalog.GetInfo(ctx, connect.NewRequest(&samplev1.GetInfoRequest{}))
+	if err != nil {
+		return fmt.Errorf("-server: no sample answers there: %w", err)
+	}
+	if g.resource == "" && g.organization == "" {
+		g.resource = info.Msg.GetAudience()
+	}
+	token, err := g.ask(ctx, client, info.Msg.GetIssuer())
+	if err != nil {
+		return err
+	}
+	_, err = fmt.Fprintln(stdout, token)
+	return err
+}
+
+// ask obtains a token by the client credentials grant (RFC 6749 section 4.4).
+func (g grant) ask(ctx context.Context, client *http.Client, issuer string) (string, error) {
+	var metadata struct {
+		TokenEndpoint string `json:"token_endpoint"`
+	}
+	discovery, err := http.NewRequestWithContext(ctx, http.MethodGet,
+		strings.TrimSuffix(issuer, "/")+"/.well-known/openid-configuration", nil)
+	if err != nil {
+		return "", err
+	}
+	if _, err := doJSON(client, discovery, &metadata); err != nil {
+		return "", fmt.Errorf("discovery of %s: %w", issuer, err)
+	}
+
+	form := url.Values{"grant_type": {"client_credentials"}}
+	for name, value := range map[string]string{
+		"scope": g.scope, "organization_id": g.organization, "resource": g.resource,
+	} {
+		if value != "" {
+			form.Set(name, value)
+		}
+	}
+	request, err := http.NewRequestWithContext(ctx, http.MethodPost, metadata.TokenEndpoint, strings.NewReader(form.Encode()))
+	if err != nil {
+		return "", err
+	}
+	request.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+	request.SetBasicAuth(url.QueryEscape(g.client), url.QueryEscape(g.secret))
+	var answer struct {
+		AccessToken      string `json:"access_token"`
+		Error            string `json:"error"`
+		ErrorDescription string `json:"error_description"`
+	}
+	status, err := doJSON(client, request, &answer)
+	switch {
+	case err != nil:
+		return "", fmt.Errorf("token endpoint %s: %w", metadata.TokenEndpoint, err)
+	case status != http.StatusOK || answer.AccessToken == "":
+		return "", fmt.Errorf("%sthe issuer refused with status %d: %s: %s",
+			flagsByError[answer.Error], status, answer.Error, answer.ErrorDescription)
+	}
+	return answer.AccessToken, nil
+}
+
+// flagsByError names the flags that an error of the token endpoint is about.
+var flagsByError = map[string]string{
+	"invalid_client": "-client, -secret: ",
+	"access_denied":  "-organization: ",
+	"invalid_target": "-resource: ",
+	"invalid_scope":  "-scope: ",
+}
+
+// maxAnswerBytes caps what an issuer answers: 1 MiB.
+const maxAnswerBytes = 1 << 20
+
+// doJSON sends a request and decodes the answer, whatever its status.
+func doJSON(client *http.Client, request *http.Request, into any) (status int, err error) {
+	response, err := client.Do(request)
+	if err != nil {
+		return 0, err
+	}
+	defer response.Body.Close()
+	if err := json.NewDecoder(io.LimitReader(response.Body, maxAnswerBytes)).Decode(into); err != nil {
+		return 0, fmt.Errorf("status %d and no JSON: %w", response.StatusCode, err)
+	}
+	return response.StatusCode, nil
+}

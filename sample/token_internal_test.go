@@ -1,0 +1,95 @@
+package main
+
+import (
+	"encoding/base64"
+	"encoding/json"
+	"net/http"
+	"strings"
+	"testing"
+
+	samplev1 "github.com/protoauthz/protoauthz/gen/sample/v1"
+	"github.com/protoauthz/protoauthz/gen/sample/v1/samplev1connect"
+)
+
+// TestToken obtains every kind of token for every client by command line, and shows
+// what it opens.
+func TestToken(t *testing.T) {
+	t.Parallel()
+	const audience = "https://api.acme.example"
+	p := startProcess(t, "-audience", audience)
+	defer p.end(t)
+	// All scopes are asked for; what the client does not hold is left out.
+	global := []string{"-scope", "read:products write:products write:orders read:data"}
+	member := []string{"-scope", "invite:member manage:members manage:billing"}
+	data := []string{"-scope", "read:data write:data write:settings read:products", "-resource", audience}
+	of := func(organization string, flags []string) []string {
+		return append([]string{"-organization", organization}, flags...)
+	}
+	for _, c := range []struct {
+		client string
+		flags  []string
+		scopes string
+	}{
+		{"acme-admin", global, "read:products write:products write:orders"},
+		{"acme-admin", of("acme", member), "invite:member manage:members manage:billing"},
+		{"acme-admin", of("acme", data), "read:data write:data write:settings"},
+		{"acme-viewer", global, "read:products"},
+		{"acme-viewer", of("acme", member), ""},
+		{"acme-viewer", of("acme", data), "read:data"},
+		{"globex-admin", global, "read:products"},
+		{"globex-admin", of("globex", member), "invite:member manage:members manage:billing"},
+		{"globex-admin", of("globex", data), "read:data write:data write:settings"},
+		{"no-roles", global, ""},
+		{"no-roles", nil, ""},
+	} {
+		status, stdout, stderr := runOnce(t, append([]string{"token", "-server", p.url, "-client", c.client}, c.flags...)...)
+		if status != exitOK || stderr != "" || strings.Count(stdout, "\n") != 1 {
+			t.Errorf("%s %s: status %d, stdout %q, stderr %q", c.client, c.flags, status, stdout, stderr)
+			continue
+		}
+		claims := payload(t, stdout)
+		if claims.Scope != c.scopes || claims.ClientID != c.client {
+			t.Errorf("%s %s: got %+v, want scopes %q", c.client, c.flags, claims, c.scopes)
+		}
+		wantAudience, wantOrganization := audience, ""
+		if c.flags != nil && c.flags[0] == "-organization" {
+			if wantOrganization = c.flags[1]; len(c.flags) == 4 { // without -resource
+				wantAudience, wantOrganization = "urn:logto:organization:"+wantOrganization, ""
+			}
+		}
+		if claims.Audience != wantAudience || claims.OrganizationID != wantOrganization {
+			t.Errorf("%s %s: got %+v, want audience %q and organization %q",
+				c.client, c.flags, claims, wantAudience, wantOrganization)
+		}
+	}
+
+	_, stdout, _ := runOnce(t, "token", "-server", p.url+"/", "-client", "acme-admin", "-scope", "read:products")
+	_, err := samplev1connect.NewCatalogServiceClient(new(http.Client), p.url).ListProducts(ending(t),
+		request("Bearer "+strings.TrimSpace(stdout), &samplev1.ListProductsRequest{}))
+	check(t, err, answer{})
+}
+
+// tokenClaims are those of a token that TestToken looks at.
+type tokenClaims struct {
+	Audience       string `json:"aud"`
+	ClientID       string `json:"client_id"`
+	OrganizationID string `json:"organization_id"`
+	Scope          string `json:"scope"`
+}
+
+// payload reads a token without verifying it.
+func payload(t testing.TB, raw string) (claims tokenClaims) {
+	t.Helper()
+	segments := strings.Split(raw, ".")
+	if len(segments) != 3 {
+		t.Fatalf("no token: %q", raw)
+	}
+	decoded, err := base64.RawURLEncoding.DecodeString(segments[1])
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := json.Unmarshal(decoded, &claims); err != nil {
+		t.Fatal(err)
+	}
+	return claims
+}
