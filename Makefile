@@ -1,0 +1,91 @@
+# After connect-go's, see https://tech.davis-hansson.com/p/make/
+SHELL := bash
+.SHELLFLAGS := -eu -o pipefail -c
+.DELETE_ON_ERROR:
+.DEFAULT_GOAL := help
+MAKEFLAGS += --warn-undefined-variables
+MAKEFLAGS += --no-builtin-rules
+MAKEFLAGS += --no-print-directory
+
+BUF_VERSION := 1.75.0
+GOLANGCI_LINT_VERSION := 2.15.0
+
+# A tool's version is part of its file name: a new pin is a new file, so it gets installed.
+TMP := $(CURDIR)/.tmp
+BUF := $(TMP)/bin/buf-$(BUF_VERSION)
+GOLANGCI_LINT := $(TMP)/bin/golangci-lint-$(GOLANGCI_LINT_VERSION)
+
+ARGS ?=
+BENCH ?= .
+COUNT ?= 1
+FUZZTIME ?= 10s
+
+.PHONY: help
+help: ## Describe the targets (default)
+	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "%-14s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
+
+.PHONY: test
+test: ## Run the tests; needs nothing but Go
+	go test ./...
+
+.PHONY: lint
+lint: $(BUF) $(GOLANGCI_LINT) ## Check style and correctness of Go, Protobuf and go.mod
+	go mod tidy -diff
+	go mod verify
+	go vet ./...
+	$(GOLANGCI_LINT) run
+	$(BUF) lint
+	$(BUF) format --diff --exit-code
+
+.PHONY: generate
+generate: $(BUF) ## Write gen/ anew from proto/
+	$(BUF) generate
+
+.PHONY: checkgenerate
+checkgenerate: $(BUF) ## Check that gen/ is what proto/ generates, also on a dirty tree
+	rm -rf $(TMP)/generated
+	$(BUF) generate --output $(TMP)/generated
+	diff -ru gen $(TMP)/generated/gen
+
+.PHONY: bench
+bench: ## Run the benchmarks (BENCH=regexp COUNT=n)
+	go test -run '^$$' -bench '$(BENCH)' -benchmem -count $(COUNT) ./...
+
+.PHONY: fuzz
+fuzz: ## Run every fuzz target for FUZZTIME (10s), one after another
+	@targets=$$(go test -list '^Fuzz' ./... | \
+		awk '/^Fuzz/ {names = names " " $$1} /^ok/ {$$0 = $$2 names; for (i = 2; i <= NF; i++) print $$1 ":" $$i; names = ""}'); \
+	if [[ -z $$targets ]]; then echo 'no fuzz targets'; fi; \
+	for target in $$targets; do \
+		echo "fuzz $$target"; \
+		go test -run '^$$' -fuzz "^$${target#*:}$$" -fuzztime $(FUZZTIME) "$${target%:*}"; \
+	done
+
+.PHONY: run
+run: ## Run the sample (ARGS='-listen 127.0.0.1:9090')
+	go run ./sample $(ARGS)
+
+.PHONY: ci
+ci: ## Run the gate, as CI does
+	bash .ci/run
+
+.PHONY: clean
+clean: ## Delete the tools and everything else in .tmp
+	rm -rf $(TMP)
+
+# The npm package ships the binary, ready in seconds; compiling it takes minutes.
+$(BUF):
+	@mkdir -p $(@D)
+	@if npm install --silent --ignore-scripts --no-audit --no-fund \
+		--prefix $@.npm @bufbuild/buf@$(BUF_VERSION); then \
+		ln -sf $(@F).npm/node_modules/.bin/buf $@; \
+	else \
+		echo 'buf: no npm, compiling it'; \
+		GOBIN=$(@D) go install github.com/bufbuild/buf/cmd/buf@v$(BUF_VERSION); \
+		mv $(@D)/buf $@; \
+	fi
+
+$(GOLANGCI_LINT):
+	@mkdir -p $(@D)
+	GOBIN=$(@D) go install github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v$(GOLANGCI_LINT_VERSION)
+	mv $(@D)/golangci-lint $@
