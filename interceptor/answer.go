@@ -44,9 +44,7 @@ func (r Reason) code() connect.Code {
 		return connect.CodePermissionDenied
 	case ReasonKeysUnavailable:
 		return connect.CodeUnavailable
-	case ReasonGuardFailed:
-		return connect.CodeInternal
-	default:
+	default: // ReasonGuardFailed
 		return connect.CodeInternal
 	}
 }

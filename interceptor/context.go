@@ -13,7 +13,7 @@ import (
 
 type contextKey struct{}
 
-// An admission is what the first moment of a call found out: the one value that
+// An admission is what the first step of a call found out: the one value that
 // a Guard puts into the context.
 type admission struct {
 	claims       *token.Claims // nil if the rule is public
@@ -33,17 +33,19 @@ func (a *admission) byMessage() bool {
 	return a.rule.Organization != nil && a.rule.Organization.Source == policy.SourceField
 }
 
-// overdue reports whether the token has ended since it was verified: a request's
+// expired reports whether the token has expired since it was verified: a request's
 // body may take its time.
-func (a *admission) overdue() bool {
+func (a *admission) expired() bool {
 	return !a.rule.Public && !time.Now().Before(a.claims.Deadline())
 }
 
 // take reports whether the admission was made by this guard for this very call
-// and has not counted before.
+// and has not counted before. The header that names the organization is read again,
+// since the handler reads it after interceptors may have changed it.
 func (a *admission) take(guard *Guard, procedure string, header http.Header) bool {
 	return a != nil && a.guard == guard && a.procedure == procedure &&
-		sameMap(a.header, header) && a.used.CompareAndSwap(false, true)
+		sameMap(a.header, header) && namesOrganization(a.rule.Organization, a.organization, header.Values) &&
+		a.used.CompareAndSwap(false, true)
 }
 
 // sameMap reports whether two headers are one map, not whether they are equal.
@@ -53,8 +55,8 @@ func sameMap(a, b http.Header) bool {
 
 // ClaimsFromContext returns the verified claims of the caller, or nil if the
 // method is public or the context is not that of a guarded call. The methods of
-// nil Claims return nothing, so a handler of a method that is not public needs no
-// check.
+// nil Claims return nothing, so the handler of a guarded method that is not public
+// needs no check.
 func ClaimsFromContext(ctx context.Context) *token.Claims {
 	if a, ok := ctx.Value(contextKey{}).(*admission); ok {
 		return a.claims

@@ -47,7 +47,7 @@ func checkModel(rule *policy.Rule, claims *token.Claims) (organization string, d
 	organization, present := claims.OrganizationClaim()
 	if rule.Model == authzv1.Model_MODEL_GLOBAL_RESOURCE {
 		if present { // even if empty
-			return "", deny(ReasonModelMismatch, "the method is global and the token is for one organization")
+			return "", deny(ReasonModelMismatch, "the method is global and the token has an organization claim")
 		}
 		return "", nil
 	}

@@ -31,7 +31,9 @@ const (
 	// ReasonOrganizationMismatch: the request names another organization than the token, or none
 	// (permission_denied).
 	ReasonOrganizationMismatch Reason = "ORGANIZATION_MISMATCH"
-	// ReasonScopeInsufficient: a required scope is not granted (permission_denied).
+	// ReasonScopeInsufficient: a required scope is not granted (permission_denied). The metadata of the
+	// ErrorInfo holds, separated by spaces, all scopes that the rule names in "required_scopes", and
+	// in "any_scopes" those among them of which one is enough.
 	ReasonScopeInsufficient Reason = "SCOPE_INSUFFICIENT"
 	// ReasonCallerNotAllowed: the method is for users or for clients only (permission_denied).
 	ReasonCallerNotAllowed Reason = "CALLER_NOT_ALLOWED"

@@ -4,10 +4,16 @@
 // A [Guard] joins a verifier of tokens with a table of rules:
 //
 //	verifier, err := token.NewVerifier(token.Logto("https://tenant.logto.app"))
+//	if err != nil {
+//		return err
+//	}
 //	table, err := policy.Compile(
 //		policy.Files{orderv1.File_order_v1_order_proto},
 //		policy.WithAudience("https://api.example.com"),
 //	)
+//	if err != nil {
+//		return err
+//	}
 //	guard := interceptor.New(verifier, table)
 //	mux.Handle(orderv1connect.NewOrderServiceHandler(svc, guard.HandlerOption()))
 //
@@ -25,18 +31,23 @@
 //
 // Once a message has been read: the organization where a field names it. A unary
 // call is checked before the handler runs. On a stream every message is checked
-// before the handler sees it; until one has named the right organization nothing
+// before the handler sees it; until one has named the right organization no message
 // can be sent, and after one that did not the call fails, whatever the handler
-// returns.
+// returns. An error that the handler returns of its own goes out in any case.
 //
-// # Streams end with their token
+// # Streams end when their token expires
 //
-// The context of a streaming handler has the token's end (`exp` and the leeway)
+// The context of a streaming handler has the token's expiry (`exp` and the leeway)
 // as its deadline. When it is reached the call ends with TOKEN_EXPIRED, also if
 // the handler is blocked in Receive; what the handler still sends is dropped and
 // its Send and Receive return errors. A message that is being sent at that very
 // moment is finished first, however long the client takes to read it. See
 // [WithoutStreamExpiry].
+//
+// For this a handler runs on a goroutine of its own. One that does not return when
+// its context ends goes on after its call has ended, as with [http.TimeoutHandler]:
+// interceptors and middleware around it have then returned. A panic is raised again
+// where net/http expects it, or dropped once the call has ended.
 //
 // Over HTTP/1.1 a client stream that is blocked in Receive is told only once the
 // client sends something more, or leaves: net/http cannot interrupt the read. No

@@ -2,6 +2,7 @@ package interceptor
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net/http"
 	"runtime"
@@ -20,30 +21,37 @@ type Verifier interface {
 	Verify(ctx context.Context, raw string) (*token.Claims, error)
 }
 
-// A Guard decides who may call. It is a [connect.Interceptor] for handlers, does
-// nothing to clients, and is safe for concurrent use.
+// A Guard decides who may call. It is a [connect.Interceptor] for handlers, leaves
+// client calls alone, and is safe for concurrent use.
 type Guard struct {
-	verifier     Verifier
-	table        *policy.Table
+	verifier Verifier
+	table    *policy.Table
+	options
+}
+
+// An Option changes how a [Guard] works.
+type Option func(*options)
+
+type options struct {
 	observer     func(context.Context, Event)
 	streamExpiry bool
 }
 
-// An Option changes how a [Guard] works.
-type Option func(*Guard)
-
-// WithObserver calls a function for every decision: once for each call that is
-// let in, and once for each that is refused, be it in the midst of a stream. The
-// function must be quick and safe for concurrent use. If it panics, the call is
-// refused. The default is none.
+// WithObserver calls a function when a call is let in and when one is refused. A
+// call that was let in can be refused later, when its token expires or, on a
+// stream, when a message names another organization. A call that fails for another
+// reason before its organization could be checked, as with a message that cannot be
+// decoded, is neither. The function must return quickly, be safe for concurrent use,
+// and not use the call's connection. If it panics, a call that would have been let
+// in is refused. The default is none.
 func WithObserver(observer func(context.Context, Event)) Option {
-	return func(g *Guard) { g.observer = observer }
+	return func(o *options) { o.observer = observer }
 }
 
-// WithoutStreamExpiry lets streams go on after their token has ended. The default
-// is to end them.
+// WithoutStreamExpiry lets streams outlive their token. By default they end when
+// it expires.
 func WithoutStreamExpiry() Option {
-	return func(g *Guard) { g.streamExpiry = false }
+	return func(o *options) { o.streamExpiry = false }
 }
 
 // An Event is one decision of a [Guard].
@@ -57,21 +65,31 @@ type Event struct {
 	Denial *Denial
 }
 
-// New makes a guard that lets in who has a token that the verifier accepts and
-// that satisfies the rule in the table. It panics if either is nil.
-func New(verifier Verifier, table *policy.Table, options ...Option) *Guard {
-	if verifier == nil || table == nil {
-		panic("interceptor: New needs a verifier and a table")
+// New makes a guard that admits callers whose token the verifier accepts and
+// satisfies the rule in the table. It panics if the verifier, the table or an option
+// is nil.
+func New(verifier Verifier, table *policy.Table, opts ...Option) *Guard {
+	if v, ok := verifier.(*token.Verifier); verifier == nil || ok && v == nil || table == nil {
+		panic("interceptor: New needs a verifier and a table: check the errors of NewVerifier and Compile")
 	}
-	g := &Guard{verifier: verifier, table: table, streamExpiry: true}
-	for _, option := range options {
-		option(g)
+	g := &Guard{verifier: verifier, table: table, options: options{streamExpiry: true}}
+	for _, option := range opts {
+		if option == nil {
+			panic("interceptor: an option of New is nil")
+		}
+		option(&g.options)
 	}
 	return g
 }
 
 // HandlerOption installs the guard in a handler: as a request gate, which refuses
-// a call before its body is read, and as an interceptor, which checks messages.
+// a call before its body is read, and as an interceptor, which checks messages. Give
+// it before the options that install other interceptors, so that none of them acts
+// on a call that is not checked yet: a cache, for example, would answer with another
+// organization's data.
+//
+// Other interceptors do not see what the gate refuses, and [connect.WithRecover]
+// does not cover it: log refusals with [WithObserver].
 //
 // A Guard given to [connect.WithInterceptors] alone is as strict, but refuses a
 // unary call only after its message was read and decoded.
@@ -92,10 +110,16 @@ func (g *Guard) WrapUnary(next connect.UnaryFunc) connect.UnaryFunc {
 	return func(ctx context.Context, request connect.AnyRequest) (connect.AnyResponse, error) {
 		spec := request.Spec()
 		if spec.IsClient {
-			return next(ctx, request)
+			// A handler's request that was sent on by an interceptor before us bears
+			// the client's spec from then on. It is still the handler's.
+			info, ok := connect.CallInfoForHandlerContext(ctx)
+			if !ok || !sameMap(info.RequestHeader(), request.Header()) {
+				return next(ctx, request)
+			}
+			spec = info.Spec()
 		}
 		ctx, a, denial := g.admitted(ctx, spec.Procedure, request.Header())
-		if denial == nil && (a.byMessage() || a.overdue()) {
+		if denial == nil {
 			denial = g.admitMessage(ctx, a, request.Any())
 		}
 		if denial != nil {
@@ -139,11 +163,11 @@ func (g *Guard) admitted(ctx context.Context, procedure string, header http.Head
 	return context.WithValue(ctx, contextKey{}, a), a, nil
 }
 
-// admit is the first moment of a call: what can be decided from its procedure
+// admit is the first step of a call: what can be decided from its procedure
 // and headers.
 func (g *Guard) admit(ctx context.Context, procedure string, header http.Header) (*admission, *Denial) {
 	a := &admission{guard: g, procedure: procedure, header: header}
-	denial := g.judge(ctx, a, procedure)
+	denial := g.judge(ctx, a)
 	if denial == nil && a.byMessage() {
 		return a, nil // observed once a message has named the organization
 	}
@@ -153,13 +177,13 @@ func (g *Guard) admit(ctx context.Context, procedure string, header http.Header)
 	return a, nil
 }
 
-func (g *Guard) judge(ctx context.Context, a *admission, procedure string) (denial *Denial) {
+func (g *Guard) judge(ctx context.Context, a *admission) (denial *Denial) {
 	defer func() {
 		if p := recover(); p != nil {
 			denial = panicked("verifier", p)
 		}
 	}()
-	rule, ok := g.table.Lookup(procedure)
+	rule, ok := g.table.Lookup(a.procedure)
 	if !ok {
 		return deny(ReasonRuleMissing, "the procedure was not compiled into the table")
 	}
@@ -175,7 +199,7 @@ func (g *Guard) judge(ctx context.Context, a *admission, procedure string) (deni
 	case err != nil:
 		return denyToken(err)
 	case claims == nil:
-		return failed(fmt.Errorf("the verifier returned neither claims nor an error"))
+		return failed(errors.New("the verifier returned neither claims nor an error"))
 	}
 	a.claims = claims
 	if a.organization, denial = decide(rule, claims); denial != nil {
@@ -187,14 +211,17 @@ func (g *Guard) judge(ctx context.Context, a *admission, procedure string) (deni
 	return nil
 }
 
-// admitMessage is the second moment of a unary call: it judges the message in
-// which the request names its organization, and whether it came in time.
+// admitMessage is the second step of a unary call: it judges whether the message
+// came in time, and names the organization where it has to.
 func (g *Guard) admitMessage(ctx context.Context, a *admission, message any) *Denial {
 	var denial *Denial
-	if a.overdue() {
+	switch {
+	case a.expired():
 		denial = denyToken(token.ErrExpired)
-	} else {
+	case a.byMessage():
 		denial = judgeMessage(a, message)
+	default:
+		return nil // observed when it was admitted
 	}
 	return g.observe(ctx, Event{Procedure: a.procedure, Claims: a.claims, Denial: denial})
 }

@@ -18,7 +18,10 @@ import (
 
 // serveStream runs a streaming handler on a guarded connection.
 func (g *Guard) serveStream(ctx context.Context, a *admission, conn connect.StreamingHandlerConn, next connect.StreamingHandlerFunc) error {
-	guarded := &guardedConn{StreamingHandlerConn: conn, guard: g, ctx: ctx, admission: a}
+	guarded := &guardedConn{
+		StreamingHandlerConn: conn, guard: g, ctx: ctx, admission: a,
+		header: cloneHeader(conn.ResponseHeader()), trailer: cloneHeader(conn.ResponseTrailer()),
+	}
 	guarded.proved.Store(!a.byMessage())
 	if !g.streamExpiry {
 		return guarded.finish(next(ctx, guarded))
@@ -41,7 +44,7 @@ type guardedConn struct {
 	sending sync.Mutex
 	sent    bool
 	// The handler's own, since it may outlive the call: handed on to the
-	// connection when nothing else reads them there.
+	// connection when nothing else reads them there, and not if it is refused.
 	header, trailer http.Header
 }
 
@@ -56,6 +59,7 @@ func (c *guardedConn) Receive(message any) error {
 		return refused
 	}
 	if err != nil {
+		forget(message) // what was decoded of it before the error
 		if errors.Is(err, io.EOF) && !c.proved.Load() {
 			return c.refuse(deny(ReasonOrganizationMismatch, "the stream ended without a message"))
 		}
@@ -74,7 +78,8 @@ func (c *guardedConn) Receive(message any) error {
 	event := Event{Procedure: c.admission.procedure, Claims: c.admission.claims}
 	if denial := c.guard.observe(c.ctx, event); denial != nil {
 		forget(message)
-		return c.lock(denial)
+		c.denial.CompareAndSwap(nil, denial)
+		return c.refused()
 	}
 	c.proved.Store(true)
 	return nil
@@ -104,25 +109,15 @@ func (c *guardedConn) Send(message any) error {
 }
 
 // ResponseHeader returns the header to send.
-func (c *guardedConn) ResponseHeader() http.Header {
-	if c.header != nil {
-		return c.header
-	}
-	return c.StreamingHandlerConn.ResponseHeader()
-}
+func (c *guardedConn) ResponseHeader() http.Header { return c.header }
 
 // ResponseTrailer returns the trailer to send.
-func (c *guardedConn) ResponseTrailer() http.Header {
-	if c.trailer != nil {
-		return c.trailer
-	}
-	return c.StreamingHandlerConn.ResponseTrailer()
-}
+func (c *guardedConn) ResponseTrailer() http.Header { return c.trailer }
 
 // handOnHeader hands the handler's header on to the connection, once: it goes out
 // with the first message, or with the end.
 func (c *guardedConn) handOnHeader() {
-	if c.header != nil && !c.sent {
+	if !c.sent {
 		c.sent = true
 		replace(c.StreamingHandlerConn.ResponseHeader(), c.header)
 	}
@@ -149,9 +144,11 @@ func (c *guardedConn) refuse(denial *Denial) error {
 	return c.refused()
 }
 
-func (c *guardedConn) lock(denial *Denial) error {
-	c.denial.CompareAndSwap(nil, denial)
-	return c.refused()
+// cloneHeader never returns nil.
+func cloneHeader(header http.Header) http.Header {
+	clone := make(http.Header, len(header))
+	maps.Copy(clone, header.Clone())
+	return clone
 }
 
 // finish decides how the call ends, given what the handler returned: a refusal
@@ -163,6 +160,8 @@ func (c *guardedConn) finish(err error) error {
 	if refused := c.refused(); refused != nil {
 		return refused
 	}
+	c.handOnHeader()
+	replace(c.StreamingHandlerConn.ResponseTrailer(), c.trailer)
 	return err
 }
 
@@ -173,16 +172,9 @@ var errExited = errors.New("interceptor: the handler called runtime.Goexit")
 // of its own, which ends soon after the request does; the connection is locked
 // before.
 func (c *guardedConn) finishBefore(deadline time.Time, next connect.StreamingHandlerFunc) error {
-	ctx, cancel := context.WithDeadlineCause(c.ctx, deadline, token.ErrExpired)
+	left := time.Until(deadline)
+	ctx, cancel := context.WithTimeoutCause(c.ctx, left, token.ErrExpired)
 	defer cancel()
-	c.header = c.StreamingHandlerConn.ResponseHeader().Clone()
-	c.trailer = c.StreamingHandlerConn.ResponseTrailer().Clone()
-	if c.header == nil {
-		c.header = http.Header{}
-	}
-	if c.trailer == nil {
-		c.trailer = http.Header{}
-	}
 	type outcome struct {
 		err      error
 		panicked any
@@ -196,7 +188,7 @@ func (c *guardedConn) finishBefore(deadline time.Time, next connect.StreamingHan
 		}()
 		result.err = next(ctx, c)
 	}()
-	timer := time.NewTimer(time.Until(deadline))
+	timer := time.NewTimer(left)
 	defer timer.Stop()
 	select {
 	case result := <-done:
@@ -205,11 +197,10 @@ func (c *guardedConn) finishBefore(deadline time.Time, next connect.StreamingHan
 		}
 		// The context may be ahead of a wall clock that has been set back.
 		if time.Now().Before(deadline) && !errors.Is(context.Cause(ctx), token.ErrExpired) {
-			c.handOnHeader()
-			replace(c.StreamingHandlerConn.ResponseTrailer(), c.trailer)
 			return c.finish(result.err)
 		}
 	case <-timer.C:
+		<-ctx.Done() // by itself, so that its cause is ErrExpired and not the deferred cancel
 	}
 	err := c.refuse(denyToken(token.ErrExpired))
 	c.sending.Lock() // a Send under way is finished first, and is the last

@@ -41,7 +41,9 @@ import (
 //
 // Calls are made in process, over gRPC, with an empty body: an unguarded unary
 // handler fails to read its request, and an unguarded client stream sees its end at
-// once.
+// once. So does a handler with a Guard that was given to connect.WithInterceptors
+// alone, which decides on a unary call only once its request was read: it fails the
+// test too.
 func AssertGuarded(t testing.TB, handler http.Handler, table *policy.Table) {
 	t.Helper()
 	guarded := 0

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"connectrpc.com/connect"
+	"google.golang.org/genproto/googleapis/rpc/errdetails"
 
 	samplev1 "github.com/protoauthz/protoauthz/gen/sample/v1"
 	"github.com/protoauthz/protoauthz/gen/sample/v1/samplev1connect"
@@ -94,6 +95,22 @@ func TestAssertGuarded(t *testing.T) {
 	answering := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		_ = connect.NewErrorWriter().Write(w, r, connect.NewError(connect.CodeUnauthenticated, errors.New("who are you?")))
 	})
+	impostor := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		err := connect.NewError(connect.CodeUnauthenticated, errors.New("who are you?"))
+		detail, detailErr := connect.NewErrorDetail(&errdetails.ErrorInfo{Reason: string(interceptor.ReasonTokenMissing), Domain: "example.test"})
+		if detailErr != nil {
+			t.Error(detailErr)
+			return
+		}
+		err.AddDetail(detail)
+		_ = connect.NewErrorWriter().Write(w, r, err)
+	})
+	garbled := func(details string) http.Handler {
+		return http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+			w.Header().Set(http.TrailerPrefix+"Grpc-Status", "16")
+			w.Header().Set(http.TrailerPrefix+"Grpc-Status-Details-Bin", details)
+		})
+	}
 	for _, test := range []struct {
 		name    string
 		handler http.Handler
@@ -126,6 +143,12 @@ func TestAssertGuarded(t *testing.T) {
 			"/sample.v1.DocumentService/BatchGetDocuments", "/sample.v1.DocumentService/GetDocument", "/sample.v1.DocumentService/GetUsage",
 			"/sample.v1.DocumentService/ListDocuments", "/sample.v1.DocumentService/SyncDocuments", "/sample.v1.DocumentService/UpdateSettings",
 		}},
+		{"interceptor alone", only(samplev1connect.NewMemberServiceHandler(
+			samplev1connect.UnimplementedMemberServiceHandler{}, connect.WithInterceptors(guard),
+		)), table, []string{
+			"/sample.v1.MemberService/InviteMember", "/sample.v1.MemberService/ListMembers", "/sample.v1.MemberService/UpdateBilling",
+			"the handler has no guarded procedure",
+		}},
 		{"a file was forgotten", only(samplev1connect.NewMemberServiceHandler(
 			samplev1connect.UnimplementedMemberServiceHandler{}, interceptor.New(noVerifier{}, smaller).HandlerOption(),
 		)), smaller, []string{
@@ -138,12 +161,14 @@ func TestAssertGuarded(t *testing.T) {
 			"/sample.v1.MemberService/InviteMember", "/sample.v1.MemberService/ListMembers", "/sample.v1.MemberService/UpdateBilling",
 		}},
 		{"its own refusal", sample(guard, map[string]http.Handler{unary: answering}), table, []string{unary}},
+		{"another's refusal", sample(guard, map[string]http.Handler{unary: impostor}), table, []string{unary}},
+		{"garbled details", sample(guard, map[string]http.Handler{unary: garbled("!"), bidi: garbled("////")}), table, []string{unary, bidi}},
 		{"no RPC", sample(guard, map[string]http.Handler{
 			unary: http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write([]byte("hello")) }),
 		}), table, []string{unary}},
 		{"panic", sample(guard, map[string]http.Handler{
 			bidi: http.HandlerFunc(func(http.ResponseWriter, *http.Request) { panic("a handler's panic") }),
-		}), table, []string{bidi}},
+		}), table, []string{bidi + " is not guarded: it panicked: a handler's panic"}},
 		{"empty", http.NewServeMux(), table, []string{"the handler has no guarded procedure"}},
 		{"public only", sample(guard, nil), new(policy.Table), []string{
 			"/sample.v1.CatalogService/CreateOrder", "/sample.v1.CatalogService/GetInfo", "/sample.v1.CatalogService/ImportProducts",

@@ -4,10 +4,8 @@ import (
 	"errors"
 	"fmt"
 	"slices"
-	"strings"
 
 	"google.golang.org/protobuf/reflect/protoreflect"
-	"google.golang.org/protobuf/reflect/protoregistry"
 
 	authzv1 "github.com/protoauthz/protoauthz/gen/protoauthz/v1"
 )
@@ -31,28 +29,6 @@ func WithAudience(audience string) Option {
 			c.fault(FaultOption, "WithAudience", "%v", err)
 		}
 		c.audience = audience
-	}
-}
-
-// WithPublic opens whole services that carry no annotations, such as
-// "grpc.health.v1.Health": anybody may call them, with or without a token. It is
-// a fault to name a service that does carry annotations.
-func WithPublic(services ...string) Option {
-	return func(c *compiler) { c.public = append(c.public, services...) }
-}
-
-// WithSharedScopes accepts that the given scopes serve both global and
-// organization-level methods of the same audience. An issuer such as Logto puts
-// the API scopes of all of a user's organization roles into his global token, so
-// a shared scope that he holds in one organization opens the global method too.
-func WithSharedScopes(scopes ...string) Option {
-	return func(c *compiler) {
-		for _, scope := range scopes {
-			if err := checkScope(scope); err != nil {
-				c.fault(FaultOption, "WithSharedScopes", "%v", err)
-			}
-			c.sharedScopes = append(c.sharedScopes, scope)
-		}
 	}
 }
 
@@ -243,107 +219,8 @@ func (c *compiler) organization(rule *Rule, method protoreflect.MethodDescriptor
 	}
 }
 
-// publicService opens a service by name. The descriptor, where there is one,
-// proves that the service carries no annotations.
-func (c *compiler) publicService(name string, files Files) {
-	if !protoreflect.FullName(name).IsValid() {
-		c.fault(FaultOption, "WithPublic", "%q is not the full name of a service", name)
-		return
-	}
-	descriptor := find(files, protoreflect.FullName(name))
-	if descriptor == nil {
-		// Nothing is known of it but the name.
-		c.table.publicServices[name] = &Rule{Procedure: "/" + name + "/*", Public: true}
-		return
-	}
-	service, ok := descriptor.(protoreflect.ServiceDescriptor)
-	if !ok {
-		c.fault(FaultOption, "WithPublic", "%s is not a service", name)
-		return
-	}
-	option, err := serviceRule(service)
-	annotated := option != nil || err != nil
-	for i := range service.Methods().Len() {
-		method := service.Methods().Get(i)
-		option, err := methodRule(method)
-		annotated = annotated || option != nil || err != nil
-		path := procedure(method)
-		c.table.rules[path] = &Rule{Procedure: path, Public: true}
-	}
-	if annotated {
-		c.fault(FaultOption, "WithPublic", "service %s carries annotations of its own: they would be ignored", name)
-	}
-}
-
-// find looks for a name in the given files, in what they import, and in what is
-// linked, or returns nil.
-func find(files Files, name protoreflect.FullName) protoreflect.Descriptor {
-	known := new(protoregistry.Files)
-	var register func(protoreflect.FileDescriptor)
-	register = func(file protoreflect.FileDescriptor) {
-		if file == nil || known.RegisterFile(file) != nil { // registered before
-			return
-		}
-		for i := range file.Imports().Len() {
-			register(file.Imports().Get(i).FileDescriptor)
-		}
-	}
-	for _, file := range files {
-		register(file)
-	}
-	for _, registry := range []*protoregistry.Files{known, protoregistry.GlobalFiles} {
-		if descriptor, err := registry.FindDescriptorByName(name); err == nil {
-			return descriptor
-		}
-	}
-	return nil
-}
-
-// scopesShared finds scopes that leak from organizations into the global model.
-func (c *compiler) scopesShared() {
-	type use struct{ audience, scope string }
-	global := map[use]string{}
-	for _, rule := range c.rules {
-		if rule.Model == authzv1.Model_MODEL_GLOBAL_RESOURCE {
-			for _, scope := range slices.Concat(rule.Scopes, rule.AnyScopes) {
-				global[use{rule.Audience, scope}] = rule.Procedure
-			}
-		}
-	}
-	reported := map[use]bool{}
-	for _, rule := range c.rules {
-		if rule.Model != authzv1.Model_MODEL_ORGANIZATION_RESOURCE {
-			continue
-		}
-		for _, scope := range slices.Concat(rule.Scopes, rule.AnyScopes) {
-			key := use{rule.Audience, scope}
-			other, shared := global[key]
-			if !shared || reported[key] || slices.Contains(c.sharedScopes, scope) {
-				continue
-			}
-			reported[key] = true
-			c.fault(FaultScopeShared, strings.ReplaceAll(rule.Procedure[1:], "/", "."),
-				"scope %q also opens the global method %s of the same audience: a user's global token may carry it from any organization; "+
-					"choose another scope, or accept it with WithSharedScopes", scope, other)
-		}
-	}
-}
-
 func procedure(method protoreflect.MethodDescriptor) string {
 	return "/" + string(method.Parent().FullName()) + "/" + string(method.Name())
-}
-
-// checkScope holds scope-token of RFC 6749 section 3.3.
-func checkScope(scope string) error {
-	if scope == "" {
-		return errors.New("scope is empty")
-	}
-	for _, c := range []byte(scope) {
-		if c < 0x21 || c > 0x7e || c == '"' || c == '\\' {
-			return fmt.Errorf("scope %+q has a character outside scope-token of RFC 6749 section 3.3", scope)
-		}
-	}
-	return nil
 }
 
 func checkAudience(audience string) error {

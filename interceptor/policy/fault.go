@@ -2,15 +2,16 @@ package policy
 
 import "fmt"
 
-// A FaultKind tells faults apart. Its text is stable: linters use it as an id.
+// A FaultKind tells faults apart. Its text is stable: tools may
+// rely on it.
 type FaultKind string
 
 // The kinds of fault.
 const (
 	// FaultRuleMissing is a method without the option (protoauthz.v1.method).
 	FaultRuleMissing FaultKind = "RULE_MISSING"
-	// FaultRuleConflict is a rule that is not exactly one of public,
-	// authenticated and scoped.
+	// FaultRuleConflict is a rule that contradicts itself: not exactly one of
+	// public, authenticated and scoped, or a field that would not be checked.
 	FaultRuleConflict FaultKind = "RULE_CONFLICT"
 	// FaultRuleUnreadable is an option that cannot be decoded, or that says
 	// something this version does not know.
@@ -48,7 +49,7 @@ type Fault struct {
 	// Kind tells what sort of fault it is.
 	Kind FaultKind
 	// Subject is the full name of the method or service, as in
-	// "pkg.Service.Method", or the name of the option of [Compile].
+	// "pkg.Service.Method", the name of an option, or "Compile".
 	Subject string
 	// Detail says what is wrong and what to do.
 	Detail string

@@ -13,7 +13,6 @@ import (
 	"golang.org/x/tools/txtar"
 	"google.golang.org/protobuf/reflect/protoreflect"
 
-	samplev1 "github.com/protoauthz/protoauthz/gen/sample/v1"
 	"github.com/protoauthz/protoauthz/interceptor/policy"
 )
 
@@ -196,34 +195,5 @@ func TestEveryKindHasAnArchive(t *testing.T) {
 	slices.Sort(got)
 	if got = slices.Compact(got); !slices.Equal(got, want) {
 		t.Errorf("kinds in testdata: got %q, want %q", got, want)
-	}
-}
-
-// TestSample shows what the sample's rules come to, for people to review.
-func TestSample(t *testing.T) {
-	t.Parallel()
-	const golden = "testdata/sample.golden"
-	table, err := policy.Compile(policy.Files{
-		samplev1.File_sample_v1_catalog_proto,
-		samplev1.File_sample_v1_document_proto,
-		samplev1.File_sample_v1_member_proto,
-	},
-		policy.WithAudience("https://api.example.com"),
-		policy.WithPublic("grpc.health.v1.Health", "grpc.reflection.v1.ServerReflection", "grpc.reflection.v1alpha.ServerReflection"),
-	)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if *update {
-		if err := os.WriteFile(golden, []byte(table.String()), 0o644); err != nil {
-			t.Fatal(err)
-		}
-	}
-	want, err := os.ReadFile(golden)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if got := table.String(); got != string(want) {
-		t.Errorf("got\n%s\nwant\n%s", got, want)
 	}
 }

@@ -1,9 +1,9 @@
 package policy
 
 import (
+	"errors"
 	"fmt"
 	"strings"
-	"unicode"
 
 	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/reflect/protoreflect"
@@ -138,52 +138,6 @@ func compilePath(message protoreflect.MessageDescriptor, dotted string) ([]proto
 	return path, nil
 }
 
-const organizationSegment = "{organization}"
-
-// checkPattern says what is wrong with a resource name pattern.
-func checkPattern(pattern string) error {
-	if strings.ContainsFunc(pattern, func(c rune) bool { return c == ' ' || !unicode.IsPrint(c) }) {
-		return fmt.Errorf("pattern %q has a space or control character", pattern)
-	}
-	organizations := 0
-	for segment := range strings.SplitSeq(pattern, "/") {
-		switch {
-		case segment == "":
-			return fmt.Errorf("pattern %q has an empty segment", pattern)
-		case segment == organizationSegment:
-			organizations++
-		case segment != "*" && strings.ContainsAny(segment, "{}*"):
-			return fmt.Errorf("pattern %q: segment %q is neither a literal, nor *, nor %s", pattern, segment, organizationSegment)
-		}
-	}
-	if organizations != 1 {
-		return fmt.Errorf("pattern %q has %d segments %s, not one", pattern, organizations, organizationSegment)
-	}
-	return nil
-}
-
-// matchPattern reports whether value has the form of the pattern and names the
-// organization id.
-func matchPattern(pattern, value, id string) bool {
-	for {
-		want, restPattern, morePattern := strings.Cut(pattern, "/")
-		got, restValue, moreValue := strings.Cut(value, "/")
-		switch want {
-		case organizationSegment:
-			want = id
-		case "*":
-			want = got
-		}
-		if got == "" || got != want || morePattern != moreValue {
-			return false
-		}
-		if !morePattern {
-			return true
-		}
-		pattern, value = restPattern, restValue
-	}
-}
-
 // compileOrganization turns the annotation into a place to look at.
 func compileOrganization(option *authzv1.Organization, input protoreflect.MessageDescriptor) (*Organization, FaultKind, error) {
 	organization := &Organization{Pattern: option.GetPattern()}
@@ -202,10 +156,10 @@ func compileOrganization(option *authzv1.Organization, input protoreflect.Messag
 	case *authzv1.Organization_Token:
 		organization.Source = SourceToken
 		if !source.Token {
-			return nil, FaultOrganizationMissing, fmt.Errorf("organization.token is false: it names no source")
+			return nil, FaultOrganizationMissing, errors.New("organization.token is false: it names no source")
 		}
 	default:
-		return nil, FaultOrganizationMissing, fmt.Errorf("organization names no source: give field, header or token")
+		return nil, FaultOrganizationMissing, errors.New("organization names no source: give field, header or token")
 	}
 	if organization.Pattern == "" {
 		return organization, "", nil
@@ -223,7 +177,7 @@ func compileOrganization(option *authzv1.Organization, input protoreflect.Messag
 // from what the protocols keep for themselves.
 func checkHeader(name string) error {
 	if name == "" {
-		return fmt.Errorf("organization.header is empty")
+		return errors.New("organization.header is empty")
 	}
 	// Before it is lowered: ToLower makes ASCII of some letters that are not.
 	for _, c := range []byte(name) {

@@ -10,7 +10,7 @@
 //
 // The package knows nothing of tokens and does no I/O. It works on linked
 // descriptors and on those built at run time (protodesc, dynamicpb) alike, so
-// that a linter and the server read the rules the same way.
+// that a tool and the server read the rules the same way.
 package policy
 
 import (

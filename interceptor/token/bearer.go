@@ -2,15 +2,16 @@ package token
 
 import "strings"
 
-// MaxBytes is the size of the largest token that is looked at. Real access
+// maxBytes is the size of the largest token that is looked at. Real access
 // tokens have about 1 KiB.
-const MaxBytes = 8 << 10
+const maxBytes = 8 << 10
 
 const scheme = "Bearer"
 
 // Bearer returns the token in the values of a request's Authorization header
 // (RFC 6750 section 2.1). There must be exactly one value; the scheme's case does
-// not matter (RFC 9110 section 11.1), and the rest must be a b64token.
+// not matter (RFC 9110 section 11.1), and the rest must be a b64token of at most
+// 8 KiB.
 //
 // The errors are [ErrMissing], [ErrScheme] and [ErrMalformed].
 func Bearer(values []string) (string, error) {
@@ -22,7 +23,7 @@ func Bearer(values []string) (string, error) {
 		return "", malformed("%d Authorization values", len(values))
 	}
 	value := values[0]
-	if len(value) > len(scheme)+1+MaxBytes {
+	if len(value) > len(scheme)+1+maxBytes {
 		return "", malformed("Authorization has %d bytes", len(value))
 	}
 	name, rest, _ := strings.Cut(value, " ")
@@ -39,7 +40,7 @@ func Bearer(values []string) (string, error) {
 	return raw, nil
 }
 
-// isB64Token holds b64token of RFC 6750 section 2.1.
+// isB64Token reports whether s is a b64token of RFC 6750 section 2.1.
 func isB64Token(s string) bool {
 	s = strings.TrimRight(s, "=")
 	for _, c := range []byte(s) {

@@ -3,8 +3,8 @@ package token
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
 	"fmt"
-	"math"
 	"slices"
 	"strings"
 	"time"
@@ -107,7 +107,8 @@ func (c *Claims) OrganizationID() string {
 }
 
 // OrganizationClaim returns the issuer's organization claim, and whether the
-// token has it. A claim that is there may be empty.
+// token has it. A claim that is there may be empty. It is for guards: handlers
+// want [Claims.OrganizationID].
 func (c *Claims) OrganizationClaim() (id string, ok bool) {
 	if c = c.get(); c.organizationClaim == nil {
 		return "", false
@@ -116,7 +117,8 @@ func (c *Claims) OrganizationClaim() (id string, ok bool) {
 }
 
 // OrganizationAudience returns the organization that the token is meant for, if
-// `aud` is exactly one value and that names one.
+// `aud` is exactly one value and that names one. It is for guards: handlers want
+// [Claims.OrganizationID].
 func (c *Claims) OrganizationAudience() (id string, ok bool) {
 	if c = c.get(); len(c.audience) != 1 || len(c.organizationAudiences) != 1 || c.organizationAudiences[0] == "" {
 		return "", false
@@ -125,7 +127,7 @@ func (c *Claims) OrganizationAudience() (id string, ok bool) {
 }
 
 // HasOrganizationAudience reports whether any value of `aud` has the form of an
-// organization's.
+// organization's. It is for guards.
 func (c *Claims) HasOrganizationAudience() bool { return len(c.get().organizationAudiences) > 0 }
 
 // Decode stores all claims of the token in v, as [json.Unmarshal] does: for
@@ -142,7 +144,7 @@ func (c *Claims) Decode(v any) error {
 		folded[strings.ToLower(strings.ToUpper(name))] = struct{}{}
 	}
 	if len(folded) != len(members) {
-		return fmt.Errorf("token: claims: two names differ in case alone")
+		return errors.New("token: claims: two names differ in case alone")
 	}
 	if err := json.Unmarshal(payload, v); err != nil {
 		return fmt.Errorf("token: claims do not fit into %T", v) // the cause quotes the claim
@@ -178,8 +180,13 @@ func (c *Claims) get() *Claims {
 
 // UnverifiedClaims reads the payload of a token as the issuer's, without looking
 // at any signature or time: for tests of handlers and for tools that explain a
-// token. Never decide anything by its result. The error is [ErrMalformed] or
-// [ErrInvalid], or that of [NewVerifier] if the issuer is faulty.
+// token. Never decide anything by its result. The payload needs a `sub` and an
+// `exp`, such as
+//
+//	{"sub": "user_1", "exp": 1, "scope": "read:orders", "organization_id": "acme"}
+//
+// The error is [ErrMalformed] or [ErrInvalid], or that of [NewVerifier] if the
+// issuer is faulty.
 func UnverifiedClaims(issuer Issuer, payload []byte) (*Claims, error) {
 	issuer, err := issuer.withDefaults()
 	if err != nil {
@@ -202,135 +209,4 @@ func parsePayload(payload []byte) (object, error) {
 		return nil, malformed("payload: %w", err)
 	}
 	return members, nil
-}
-
-// validity is the time in which a token is good, in seconds since the epoch.
-type validity struct{ expires, notBefore int64 }
-
-// readValidity reads `exp`, which must be there, `nbf` and `iat`. Fractions are
-// rounded against the token.
-func readValidity(members object) (validity, error) {
-	var v validity
-	var ok bool
-	var err error
-	if v.expires, ok, err = members.date("exp", math.Floor); err != nil {
-		return v, err
-	} else if !ok {
-		return v, invalid("exp is missing")
-	}
-	if v.notBefore, _, err = members.date("nbf", math.Ceil); err != nil {
-		return v, err
-	}
-	_, _, err = members.date("iat", math.Ceil)
-	return v, err
-}
-
-// check holds RFC 7519 sections 4.1.4 and 4.1.5.
-func (v validity) check(now time.Time, leeway time.Duration) error {
-	switch {
-	case !now.Before(time.Unix(v.expires, 0).Add(leeway)):
-		return ErrExpired
-	case now.Add(leeway).Before(time.Unix(v.notBefore, 0)):
-		return ErrNotYetValid
-	}
-	return nil
-}
-
-// claims reads the claims of a token of this issuer.
-func (i *Issuer) claims(payload []byte, members object, validity validity, leeway time.Duration) (*Claims, error) {
-	expiry := time.Unix(validity.expires, 0)
-	c := &Claims{issuer: i.URL, expiry: expiry, deadline: expiry.Add(leeway), payload: payload}
-	if _, ok := members["cnf"]; ok {
-		return nil, invalid("bound to a key of the sender (cnf): a bearer cannot prove it")
-	}
-	var ok bool
-	var err error
-	if c.subject, _, err = members.text("sub"); err != nil {
-		return nil, err
-	} else if c.subject == "" {
-		return nil, invalid("sub is missing or empty")
-	}
-	if c.id, _, err = members.text("jti"); err != nil {
-		return nil, err
-	}
-	if c.audience, _, _, err = members.texts("aud"); err != nil {
-		return nil, err
-	}
-	if prefix := i.OrganizationAudience; prefix != "" {
-		for _, audience := range c.audience {
-			if id, ok := strings.CutPrefix(audience, prefix); ok {
-				c.organizationAudiences = append(c.organizationAudiences, id)
-			}
-		}
-	}
-	if i.OrganizationClaim != "" {
-		var id string
-		if id, ok, err = members.text(i.OrganizationClaim); err != nil {
-			return nil, err
-		} else if ok {
-			c.organizationClaim = &id
-		}
-	}
-	if c.scopes, err = i.scopes(members); err != nil {
-		return nil, err
-	}
-	if c.clientID, err = i.client(members); err != nil {
-		return nil, err
-	}
-	c.caller = i.caller(c.subject, c.clientID)
-	return c, nil
-}
-
-func (i *Issuer) caller(subject, client string) Caller {
-	switch {
-	case i.ClientSubject == "" || client == "":
-		return CallerUnknown
-	case subject == strings.Replace(i.ClientSubject, clientPlaceholder, client, 1):
-		return CallerClient
-	default:
-		return CallerUser
-	}
-}
-
-// scopes takes the first scope claim that the token has. All of them must be
-// readable, so that a broken one is not mistaken for none.
-func (i *Issuer) scopes(members object) ([]string, error) {
-	var scopes []string
-	found := false
-	for _, name := range i.ScopeClaims {
-		values, array, ok, err := members.texts(name)
-		switch {
-		case err != nil:
-			return nil, err
-		case ok && array && name == "scope":
-			return nil, invalid("scope is not a string")
-		case !ok || found:
-			continue
-		}
-		found = true
-		if !array {
-			values = strings.FieldsFunc(values[0], func(r rune) bool { return r == ' ' })
-		}
-		scopes = values
-	}
-	return scopes, nil
-}
-
-func (i *Issuer) client(members object) (string, error) {
-	client := ""
-	for _, name := range i.ClientClaims {
-		value, ok, err := members.text(name)
-		switch {
-		case err != nil:
-			return "", err
-		case !ok:
-			continue
-		case value == "":
-			return "", invalid("%s is empty", name)
-		case client != "" && client != value:
-			return "", invalid("%s names another client than the claims before it", name)
-		}
-		client = value
-	}
-	return client, nil
 }

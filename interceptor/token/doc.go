@@ -13,6 +13,6 @@
 // fetched when first needed, shared by all calls, and refreshed while it is in
 // use. There is no goroutine to stop and nothing to close.
 //
-// The package says who the caller is, not what he may do: what an audience, a
+// The package says who the caller is, not what they may do: what an audience, a
 // scope or an organization opens is decided elsewhere. It knows nothing of RPC.
 package token

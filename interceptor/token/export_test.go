@@ -6,6 +6,9 @@ import (
 	"errors"
 )
 
+// MaxBytes is maxBytes.
+const MaxBytes = maxBytes
+
 // PublicKey is what a test may see of a key.
 type PublicKey struct {
 	ID, Algorithm string
@@ -24,7 +27,7 @@ func ParseKeySet(body []byte) (keys []PublicKey, skipped int, err error) {
 	for _, key := range set.keys {
 		keys = append(keys, PublicKey{ID: key.id, Algorithm: key.algorithm, Public: key.public})
 	}
-	return keys, len(set.skipped), nil
+	return keys, set.skipped, nil
 }
 
 // VerifyJWS verifies a JWS with a key out of a key set, whatever its payload is.

@@ -65,7 +65,7 @@ func Logto(endpoint string) Issuer {
 }
 
 // Auth0 is the issuer of an Auth0 tenant, given its domain such as
-// "tenant.eu.auth0.com" or a custom domain. If the API adds permissions to its
+// "tenant.eu.auth0.com" or a custom domain, without https:// and path. If the API adds permissions to its
 // tokens (role-based access control), these are the scopes; else `scope` is. The
 // organization of MODEL_ORGANIZATION_RESOURCE is `org_id`; Auth0 has no tokens
 // for MODEL_ORGANIZATION.
@@ -83,7 +83,7 @@ func Auth0(domain string) Issuer {
 }
 
 // AuthAction is the issuer of an AuthAction tenant, given its domain such as
-// "tenant.eu.authaction.com". AuthAction does not say how a client's own token
+// "tenant.eu.authaction.com", without https:// and path. AuthAction does not say how a client's own token
 // differs from a user's, nor how it names an organization: [Claims.Caller] is
 // unknown, and only MODEL_GLOBAL_RESOURCE has tokens.
 func AuthAction(domain string) Issuer {
@@ -106,19 +106,17 @@ func domainURL(domain string) string { return "https://" + url.PathEscape(domain
 func (i Issuer) withDefaults() (Issuer, error) {
 	var faults []error
 	fault := func(format string, args ...any) {
-		name := i.URL
-		if u, err := url.Parse(name); err == nil && u.User != nil {
-			name = u.Redacted()
-		}
-		faults = append(faults, fmt.Errorf("token: issuer %q: %w", name, fmt.Errorf(format, args...)))
+		faults = append(faults, fmt.Errorf("token: issuer %q: %w", displayURL(i.URL), fmt.Errorf(format, args...)))
 	}
-	if err := checkURL(i.URL); err != nil {
-		fault("URL: %w", err)
+	urlErr := checkURL(i.URL)
+	if urlErr != nil {
+		fault("URL: %w", urlErr)
 	} else if strings.ContainsAny(i.URL, "? ") {
 		fault("URL: it has a query or a space")
 	}
 	if i.KeySetURL != "" {
-		if err := checkKeySetURL(i.URL, i.KeySetURL); err != nil {
+		// One bad domain spoils both URLs of a preset in the same way.
+		if err := checkKeySetURL(i.URL, i.KeySetURL); err != nil && (urlErr == nil || urlErr.Error() != err.Error()) {
 			fault("KeySetURL: %w", err)
 		}
 	}
@@ -157,6 +155,20 @@ func (i Issuer) withDefaults() (Issuer, error) {
 	return i, errors.Join(faults...)
 }
 
+// displayURL is a URL as errors show it, without the password that it must not
+// hold.
+func displayURL(raw string) string {
+	u, err := url.Parse(raw)
+	switch {
+	case err == nil:
+		return u.Redacted()
+	case strings.Contains(raw, "@"):
+		return "(with user information)"
+	default:
+		return raw
+	}
+}
+
 // canonicalType brings a media type into the one form that is compared.
 func canonicalType(typ string) string {
 	return strings.TrimPrefix(strings.ToLower(typ), "application/")
@@ -169,8 +181,10 @@ func checkURL(raw string) error {
 	switch {
 	case raw == "":
 		return errors.New("it is empty")
+	case !strings.Contains(raw, "://"):
+		return errors.New("it does not begin with https://")
 	case err != nil:
-		return errors.New("it cannot be parsed")
+		return errors.New("it cannot be parsed (Auth0 and AuthAction take a bare domain, without https:// and path)")
 	case u.Hostname() == "" || u.Opaque != "" || strings.HasSuffix(u.Host, ":"):
 		return errors.New("it names no host")
 	case u.User != nil || strings.ContainsRune(raw, '#'):

@@ -74,7 +74,7 @@ type jws struct {
 }
 
 func parseJWS(raw string) (*jws, error) {
-	if len(raw) > MaxBytes {
+	if len(raw) > maxBytes {
 		return nil, malformed("token has %d bytes", len(raw))
 	}
 	switch dots := strings.Count(raw, "."); dots {
@@ -156,7 +156,8 @@ func (t *jws) parseHeader(data []byte) error {
 	return nil
 }
 
-// verify checks the signature. The key is known to fit the algorithm.
+// verify checks the signature. Whether the key fits is asked again: a slip
+// elsewhere must not become a forgery.
 func (t *jws) verify(key *publicKey) error {
 	algorithm, ok := algorithms[t.algorithm]
 	if !ok || !algorithm.fits(key.public) {

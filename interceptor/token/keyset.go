@@ -32,7 +32,7 @@ func (k *publicKey) fits(name string) bool {
 type keySet struct {
 	keys    []*publicKey
 	fetched time.Time
-	skipped []error // one for each key that cannot be used
+	skipped int // keys that cannot be used
 }
 
 // find returns the key for a token's `kid` and `alg`. A token without a `kid`
@@ -72,19 +72,21 @@ func parseKeySet(body []byte) (*keySet, error) {
 		return nil, fmt.Errorf("%d keys, more than %d", len(keys), maxKeys)
 	}
 	set := new(keySet)
+	faults := []error{errors.New("no usable key")}
 	for n, raw := range keys {
 		key, err := parseKey(raw)
 		if err == nil && key.id != "" && slices.ContainsFunc(set.keys, key.collides) {
 			err = errors.New("a key before it has the same kid")
 		}
 		if err != nil {
-			set.skipped = append(set.skipped, fmt.Errorf("key %d: %w", n, err))
+			set.skipped++
+			faults = append(faults, fmt.Errorf("key %d: %w", n, err))
 			continue
 		}
 		set.keys = append(set.keys, key)
 	}
 	if len(set.keys) == 0 {
-		return nil, errors.Join(append([]error{errors.New("no usable key")}, set.skipped...)...)
+		return nil, errors.Join(faults...)
 	}
 	return set, nil
 }

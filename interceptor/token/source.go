@@ -133,7 +133,7 @@ func (s *source) startRefresh(now time.Time) *flight {
 }
 
 // refetchFor fetches the key set for an unknown kid, if its budget allows.
-// Made-up kids cost a fetch in a while, and nobody else's time. Calls wait if the
+// Made-up kids cost one fetch per unknownPeriod, and nobody else's time. Calls wait if the
 // fetch is for their very kid, or the regular one of an endpoint that works.
 func (s *source) refetchFor(ctx context.Context, keyID string, now time.Time) {
 	s.mu.Lock()

@@ -54,7 +54,8 @@ const (
 	Model_MODEL_GLOBAL_RESOURCE Model = 1
 	// Permissions inside one organization that belong to no API. The token's
 	// `aud` is exactly the organization (`urn:logto:organization:<id>`), and the
-	// request must name the same one.
+	// request must name the same one. So must an organization claim, if the token
+	// has one.
 	Model_MODEL_ORGANIZATION Model = 2
 	// An API whose permissions hold inside one organization. The token's `aud`
 	// contains the API's resource indicator, its organization claim names the
@@ -185,10 +186,12 @@ type MethodRule struct {
 	// The permission model of this method, in place of the service's.
 	Model Model `protobuf:"varint,6,opt,name=model,proto3,enum=protoauthz.v1.Model" json:"model,omitempty"`
 	// Where this method's request names its organization, in place of the
-	// service's. It replaces the service's as a whole.
+	// service's as a whole. A method that turns global leaves its service's
+	// organization behind.
 	Organization *Organization `protobuf:"bytes,7,opt,name=organization,proto3" json:"organization,omitempty"`
 	// The resource indicator (RFC 8707) that the token's `aud` must contain, in
-	// place of the service's.
+	// place of the service's. Forbidden with `MODEL_ORGANIZATION`, whose audience
+	// is the organization.
 	Audience      string `protobuf:"bytes,8,opt,name=audience,proto3" json:"audience,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -286,12 +289,13 @@ type ServiceRule struct {
 	// The permission model. Required, unless every method is public or names its
 	// own.
 	Model Model `protobuf:"varint,1,opt,name=model,proto3,enum=protoauthz.v1.Model" json:"model,omitempty"`
-	// Where requests name their organization. Required for
-	// `MODEL_ORGANIZATION` and `MODEL_ORGANIZATION_RESOURCE`, forbidden for
-	// `MODEL_GLOBAL_RESOURCE`.
+	// Where requests name their organization. Needed by every method of
+	// `MODEL_ORGANIZATION` or `MODEL_ORGANIZATION_RESOURCE` that names none of its
+	// own; forbidden if `model` is `MODEL_GLOBAL_RESOURCE`.
 	Organization *Organization `protobuf:"bytes,2,opt,name=organization,proto3" json:"organization,omitempty"`
-	// The resource indicator (RFC 8707) that the token's `aud` must contain. Left
-	// out: the audience that the server was configured with.
+	// The resource indicator (RFC 8707) that the token's `aud` must contain, for
+	// the two models of an API. Left out: the audience that the server was
+	// configured with.
 	Audience      string `protobuf:"bytes,3,opt,name=audience,proto3" json:"audience,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -362,7 +366,7 @@ type Organization struct {
 	//	*Organization_Token
 	Source isOrganization_Source `protobuf_oneof:"source"`
 	// How the organization stands inside `field`, for resource names: segments
-	// parted by `/`, of which one is `{organization}`, `*` stands for any one
+	// separated by `/`, of which one is `{organization}`, `*` stands for any one
 	// segment that is not empty, and all others for themselves. For example
 	// `organizations/{organization}/documents/*`. Left out: the field holds the
 	// organization and nothing else.

@@ -61,7 +61,7 @@ type CatalogServiceClient interface {
 	// ListProducts lists all products.
 	ListProducts(context.Context, *connect.Request[v1.ListProductsRequest]) (*connect.Response[v1.ListProductsResponse], error)
 	// WatchProducts sends every product there is, then each one that is added,
-	// until the client leaves or its token ends.
+	// until the client leaves or its token expires.
 	WatchProducts(context.Context, *connect.Request[v1.WatchProductsRequest]) (*connect.ServerStreamForClient[v1.WatchProductsResponse], error)
 	// CreateOrder orders a product.
 	CreateOrder(context.Context, *connect.Request[v1.CreateOrderRequest]) (*connect.Response[v1.CreateOrderResponse], error)
@@ -171,7 +171,7 @@ type CatalogServiceHandler interface {
 	// ListProducts lists all products.
 	ListProducts(context.Context, *connect.Request[v1.ListProductsRequest]) (*connect.Response[v1.ListProductsResponse], error)
 	// WatchProducts sends every product there is, then each one that is added,
-	// until the client leaves or its token ends.
+	// until the client leaves or its token expires.
 	WatchProducts(context.Context, *connect.Request[v1.WatchProductsRequest], *connect.ServerStream[v1.WatchProductsResponse]) error
 	// CreateOrder orders a product.
 	CreateOrder(context.Context, *connect.Request[v1.CreateOrderRequest]) (*connect.Response[v1.CreateOrderResponse], error)

@@ -1,0 +1,128 @@
+package interceptor_test
+
+import (
+	"bytes"
+	"context"
+	"net/http"
+	"net/http/httptest"
+	"testing"
+
+	"connectrpc.com/connect"
+	"google.golang.org/protobuf/proto"
+
+	"github.com/protoauthz/protoauthz/interceptor"
+	"github.com/protoauthz/protoauthz/interceptor/token"
+)
+
+// believing is a guard that costs no verification, which is benchmarked in
+// package token: what is measured is its own share.
+func believing(b *testing.B, options ...interceptor.Option) *interceptor.Guard {
+	b.Helper()
+	claims, err := token.UnverifiedClaims(token.Logto(issuerEndpoint),
+		[]byte(`{"sub":"s","aud":"`+api+`","scope":"read:data","organization_id":"`+acme+`","exp":4102444800}`))
+	if err != nil {
+		b.Fatal(err)
+	}
+	return interceptor.New(verifierFunc(func(context.Context, string) (*token.Claims, error) { return claims, nil }), rules(b), options...)
+}
+
+// BenchmarkUnary makes the same call with and without a guard, in memory.
+func BenchmarkUnary(b *testing.B) {
+	guard := believing(b)
+	body, err := proto.Marshal(naming(acme))
+	if err != nil {
+		b.Fatal(err)
+	}
+	for _, bench := range []struct {
+		name          string
+		options       []connect.HandlerOption
+		authorization string
+		want          int
+	}{
+		{"open", nil, "Bearer any", http.StatusOK},
+		{"guarded", []connect.HandlerOption{guard.HandlerOption()}, "Bearer any", http.StatusOK},
+		{"refused", []connect.HandlerOption{guard.HandlerOption()}, "Basic any", http.StatusUnauthorized},
+	} {
+		b.Run(bench.name, func(b *testing.B) {
+			mux := handlers{}.mux(bench.options...)
+			path := procedure("Field", connect.StreamTypeUnary)
+			b.ReportAllocs()
+			for b.Loop() {
+				request := httptest.NewRequestWithContext(b.Context(), http.MethodPost, path, bytes.NewReader(body))
+				request.Header.Set("Content-Type", "application/proto")
+				request.Header.Set("Authorization", bench.authorization)
+				recorder := httptest.NewRecorder()
+				mux.ServeHTTP(recorder, request)
+				if recorder.Code != bench.want {
+					b.Fatalf("%d: %s", recorder.Code, recorder.Body)
+				}
+			}
+		})
+	}
+}
+
+// An endless connection has a message at any time.
+type endless struct {
+	*conn
+	message *message
+}
+
+func (e endless) Receive(into any) error {
+	if m, ok := into.(*message); ok {
+		m.OrganizationId = e.message.GetOrganizationId()
+	}
+	return nil
+}
+
+func (endless) Send(any) error { return nil }
+
+// BenchmarkMessage receives and sends on one stream, with and without a guard.
+func BenchmarkMessage(b *testing.B) {
+	echo := func(b *testing.B) connect.StreamingHandlerFunc {
+		received, reply := new(message), text(acme)
+		return func(_ context.Context, conn connect.StreamingHandlerConn) error {
+			b.ReportAllocs()
+			for b.Loop() {
+				if err := conn.Receive(received); err != nil {
+					return err
+				}
+				if err := conn.Send(reply); err != nil {
+					return err
+				}
+			}
+			return nil
+		}
+	}
+	stream := func() endless { return endless{newConn("Field", connect.StreamTypeBidi), naming(acme)} }
+	b.Run("open", func(b *testing.B) {
+		if err := echo(b)(b.Context(), stream()); err != nil {
+			b.Fatal(err)
+		}
+	})
+	b.Run("guarded", func(b *testing.B) {
+		if err := believing(b).WrapStreamingHandler(echo(b))(b.Context(), stream()); err != nil {
+			b.Fatal(err)
+		}
+	})
+}
+
+// BenchmarkStream opens and ends streams: the guard gives each a goroutine.
+func BenchmarkStream(b *testing.B) {
+	for _, bench := range []struct {
+		name    string
+		options []interceptor.Option
+	}{{"with expiry", nil}, {"without expiry", []interceptor.Option{interceptor.WithoutStreamExpiry()}}} {
+		b.Run(bench.name, func(b *testing.B) {
+			guarded := believing(b, bench.options...).WrapStreamingHandler(func(_ context.Context, conn connect.StreamingHandlerConn) error {
+				return conn.Receive(new(message))
+			})
+			stream := endless{newConn("Field", connect.StreamTypeBidi), naming(acme)}
+			b.ReportAllocs()
+			for b.Loop() {
+				if err := guarded(b.Context(), stream); err != nil {
+					b.Fatal(err)
+				}
+			}
+		})
+	}
+}

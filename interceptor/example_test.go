@@ -1,0 +1,99 @@
+package interceptor_test
+
+import (
+	"context"
+	"fmt"
+	"log"
+	"net/http"
+	"net/http/httptest"
+
+	"connectrpc.com/connect"
+
+	samplev1 "github.com/protoauthz/protoauthz/gen/sample/v1"
+	"github.com/protoauthz/protoauthz/gen/sample/v1/samplev1connect"
+	"github.com/protoauthz/protoauthz/interceptor"
+	"github.com/protoauthz/protoauthz/interceptor/policy"
+	"github.com/protoauthz/protoauthz/interceptor/token"
+)
+
+// catalog is a service. It holds no line of authorization: the rules stand in
+// its .proto file.
+type catalog struct {
+	samplev1connect.UnimplementedCatalogServiceHandler
+}
+
+// WhoAmI answers with what the server knows of the caller.
+func (catalog) WhoAmI(ctx context.Context, _ *connect.Request[samplev1.WhoAmIRequest]) (*connect.Response[samplev1.WhoAmIResponse], error) {
+	claims := interceptor.ClaimsFromContext(ctx)
+	organization := claims.OrganizationID()
+	return connect.NewResponse(&samplev1.WhoAmIResponse{Auth: &samplev1.AuthInfo{
+		Sub:            claims.Subject(),
+		ClientId:       claims.ClientID(),
+		OrganizationId: &organization,
+		Scopes:         claims.Scopes(),
+		Audience:       claims.Audience(),
+	}}), nil
+}
+
+func ExampleNew() {
+	verifier, err := token.NewVerifier(token.Logto("https://tenant.logto.app"))
+	if err != nil {
+		log.Fatal(err)
+	}
+	table, err := policy.Compile(
+		policy.Files{samplev1.File_sample_v1_catalog_proto},
+		policy.WithAudience("https://api.example.com"),
+	)
+	if err != nil {
+		log.Fatal(err)
+	}
+	guard := interceptor.New(verifier, table)
+	mux := http.NewServeMux()
+	mux.Handle(samplev1connect.NewCatalogServiceHandler(catalog{}, guard.HandlerOption()))
+
+	// Who has no token is refused.
+	server := httptest.NewServer(mux)
+	defer server.Close()
+	client := samplev1connect.NewCatalogServiceClient(server.Client(), server.URL)
+	_, err = client.WhoAmI(context.Background(), connect.NewRequest(&samplev1.WhoAmIRequest{}))
+	fmt.Println(err)
+
+	// Output:
+	// unauthenticated: a bearer token is required
+}
+
+// A handler reads who calls. It needs no check: without a token that satisfies
+// the rule it is not called.
+func ExampleClaimsFromContext() {
+	greet := func(ctx context.Context) string {
+		return "Hello, " + interceptor.ClaimsFromContext(ctx).Subject() + "!"
+	}
+
+	alice, err := token.UnverifiedClaims(token.Logto("https://tenant.logto.app"), []byte(`{"sub": "alice", "exp": 4102444800}`))
+	if err != nil {
+		log.Fatal(err)
+	}
+	fmt.Println(greet(interceptor.ContextWithClaims(context.Background(), alice)))
+
+	// Output:
+	// Hello, alice!
+}
+
+// A handler's own test needs no token, no key and no issuer.
+func ExampleContextWithClaims() {
+	claims, err := token.UnverifiedClaims(token.Logto("https://tenant.logto.app"), []byte(`{
+		"sub": "alice", "client_id": "web", "aud": "https://api.example.com", "scope": "read:products", "exp": 4102444800
+	}`))
+	if err != nil {
+		log.Fatal(err)
+	}
+	ctx := interceptor.ContextWithClaims(context.Background(), claims)
+	response, err := catalog{}.WhoAmI(ctx, connect.NewRequest(&samplev1.WhoAmIRequest{}))
+	if err != nil {
+		log.Fatal(err)
+	}
+	fmt.Println(response.Msg.GetAuth().GetSub(), response.Msg.GetAuth().GetScopes())
+
+	// Output:
+	// alice [read:products]
+}

@@ -1,0 +1,433 @@
+package interceptor_test
+
+import (
+	"context"
+	"errors"
+	"io"
+	"net/http"
+	"runtime"
+	"slices"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"connectrpc.com/connect"
+
+	"github.com/protoauthz/protoauthz/interceptor"
+	"github.com/protoauthz/protoauthz/interceptor/token"
+)
+
+// bubble runs a test in a bubble, in which its clock stands still unless all
+// wait, and which no goroutine outlives. The rules belong to no bubble.
+func bubble(t *testing.T, name string, test func(t *testing.T)) {
+	t.Helper()
+	_ = rules(t)
+	t.Run(name, func(t *testing.T) {
+		synctest.Test(t, func(t *testing.T) {
+			test(t)
+			time.Sleep(2 * time.Hour) // the bubble's clock: the handlers' goroutines must be gone by then
+		})
+	})
+}
+
+// TestDeadline makes sure that streams end at the very moment: exp and leeway,
+// whatever the handler does.
+func TestDeadline(t *testing.T) {
+	t.Parallel()
+	for name, handler := range map[string]connect.StreamingHandlerFunc{
+		"receives": func(_ context.Context, conn connect.StreamingHandlerConn) error {
+			for {
+				if _, err := receive(conn); err != nil {
+					return err
+				}
+			}
+		},
+		"waits": func(ctx context.Context, _ connect.StreamingHandlerConn) error {
+			<-ctx.Done()
+			return ctx.Err()
+		},
+		"sends": func(_ context.Context, conn connect.StreamingHandlerConn) error {
+			for send(conn, acme) == nil {
+				time.Sleep(10 * time.Millisecond) // the bubble's clock
+			}
+			return nil
+		},
+		"returns at the deadline": func(ctx context.Context, _ connect.StreamingHandlerConn) error {
+			deadline, ok := ctx.Deadline()
+			if !ok {
+				return errors.New("no deadline")
+			}
+			time.Sleep(time.Until(deadline)) // the bubble's clock
+			return nil
+		},
+		"fails at the deadline": func(ctx context.Context, _ connect.StreamingHandlerConn) error {
+			deadline, _ := ctx.Deadline()
+			time.Sleep(time.Until(deadline)) // the bubble's clock
+			return connect.NewError(connect.CodeDataLoss, errors.New("late"))
+		},
+		"panics later": func(_ context.Context, conn connect.StreamingHandlerConn) error {
+			_, _ = receive(conn)
+			panic("nobody is there to hear it")
+		},
+		"ignores everything": func(_ context.Context, conn connect.StreamingHandlerConn) error {
+			_, _ = receive(conn)
+			time.Sleep(time.Hour) // the bubble's clock
+			return nil
+		},
+	} {
+		bubble(t, name, func(t *testing.T) {
+			for _, leeway := range []time.Duration{0, 90 * time.Second} {
+				tenant, err := newTenant(token.WithLeeway(leeway))
+				if err != nil {
+					t.Fatal(err)
+				}
+				raw := mint(t, tenant.good, with(resource(acme, "read:data"), "exp", time.Now().Unix()+60))
+				conn := newConn("Token", connect.StreamTypeBidi)
+				conn.request.Set("Authorization", "Bearer "+raw)
+				started := time.Now()
+				err = conn.serve(t.Context(), interceptor.New(tenant.verifier, rules(t)), handler)
+				if took := time.Since(started); refused(err) != expired || took != 60*time.Second+leeway {
+					t.Errorf("%v after %v with a leeway of %v", err, took, leeway)
+				}
+				var denial *interceptor.Denial
+				if !errors.As(err, &denial) || !errors.Is(err, token.ErrExpired) {
+					t.Errorf("%T holds no denial, or not its cause", err)
+				}
+			}
+		})
+	}
+}
+
+// TestBeforeDeadline makes sure that who ends in time ends in peace.
+func TestBeforeDeadline(t *testing.T) {
+	t.Parallel()
+	own := connect.NewError(connect.CodeDataLoss, errors.New("the handler's own"))
+	bubble(t, "a moment before", func(t *testing.T) {
+		for _, want := range []error{nil, own} {
+			conn := newConn("Token", connect.StreamTypeBidi)
+			err := conn.serve(t.Context(), expiring(t, time.Minute), func(ctx context.Context, _ connect.StreamingHandlerConn) error {
+				deadline, _ := ctx.Deadline()
+				time.Sleep(time.Until(deadline) - 1) // the bubble's clock
+				return want
+			})
+			if !errors.Is(err, want) {
+				t.Errorf("%v, want %v", err, want)
+			}
+		}
+	})
+	bubble(t, "request timeout", func(t *testing.T) {
+		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+		defer cancel()
+		started := time.Now()
+		err := newConn("Token", connect.StreamTypeServer).serve(ctx, expiring(t, time.Minute), func(ctx context.Context, _ connect.StreamingHandlerConn) error {
+			<-ctx.Done()
+			return ctx.Err()
+		})
+		if !errors.Is(err, context.DeadlineExceeded) || reasonOf(err) != "" || time.Since(started) != time.Second {
+			t.Errorf("%v after %v", err, time.Since(started))
+		}
+	})
+	bubble(t, "the client leaves", func(t *testing.T) {
+		ctx, cancel := context.WithCancel(t.Context())
+		time.AfterFunc(time.Second, cancel)
+		err := newConn("Token", connect.StreamTypeServer).serve(ctx, expiring(t, time.Minute), func(ctx context.Context, _ connect.StreamingHandlerConn) error {
+			<-ctx.Done()
+			return ctx.Err()
+		})
+		if !errors.Is(err, context.Canceled) || reasonOf(err) != "" {
+			t.Error(err)
+		}
+	})
+	bubble(t, "clocks that differ", func(t *testing.T) {
+		// The context's timer goes by the monotonic clock, which a wall clock that
+		// is set back lags behind. A bubble has one clock only.
+		ctx, cancel := context.WithCancelCause(t.Context())
+		time.AfterFunc(time.Second, func() { cancel(token.ErrExpired) })
+		err := newConn("Token", connect.StreamTypeServer).serve(ctx, expiring(t, time.Minute), func(ctx context.Context, _ connect.StreamingHandlerConn) error {
+			<-ctx.Done()
+			return ctx.Err()
+		})
+		if refused(err) != expired {
+			t.Error(err)
+		}
+	})
+	bubble(t, "WithoutStreamExpiry", func(t *testing.T) {
+		conn := newConn("Field", connect.StreamTypeBidi)
+		go func() {
+			conn.in <- naming(acme)
+			time.Sleep(time.Hour) // the bubble's clock
+			conn.in <- naming(acme)
+			close(conn.in)
+		}()
+		guard := expiring(t, time.Minute, interceptor.WithoutStreamExpiry())
+		err := conn.serve(t.Context(), guard, func(ctx context.Context, conn connect.StreamingHandlerConn) error {
+			if _, ok := ctx.Deadline(); ok {
+				return errors.New("there is a deadline")
+			}
+			for {
+				organization, err := receive(conn)
+				if err != nil {
+					return ended(err)
+				}
+				if err := send(conn, organization); err != nil {
+					return err
+				}
+			}
+		})
+		if err != nil || !slices.Equal(conn.sent, []string{acme, acme}) {
+			t.Errorf("%v, sent %q", err, conn.sent)
+		}
+	})
+	bubble(t, "a token for ages", func(t *testing.T) {
+		payload := `{"sub":"s","aud":"` + api + `","scope":"read:data","organization_id":"acme","exp":253402300799}`
+		guard := interceptor.New(unverified(payload), rules(t))
+		err := newConn("Token", connect.StreamTypeServer).serve(t.Context(), guard, func(ctx context.Context, _ connect.StreamingHandlerConn) error {
+			time.Sleep(100 * 365 * 24 * time.Hour) // the bubble's clock
+			return ctx.Err()
+		})
+		if err != nil {
+			t.Error(err)
+		}
+	})
+	bubble(t, "public", func(t *testing.T) {
+		conn := newConn("Public", connect.StreamTypeBidi)
+		err := conn.serve(t.Context(), expiring(t, time.Minute), func(ctx context.Context, _ connect.StreamingHandlerConn) error {
+			time.Sleep(time.Hour) // the bubble's clock
+			return ctx.Err()
+		})
+		if err != nil {
+			t.Error(err)
+		}
+	})
+}
+
+// TestAfterDeadline makes sure that a handler which goes on after the end
+// reaches nobody, and touches nothing that the end of the call uses.
+func TestAfterDeadline(t *testing.T) {
+	t.Parallel()
+	bubble(t, "a lingering handler", func(t *testing.T) {
+		conn := newConn("Field", connect.StreamTypeBidi)
+		go func() {
+			conn.in <- naming(acme)
+			select {
+			case conn.in <- naming(acme): // after the end
+			case <-conn.body:
+			}
+		}()
+		var after []error
+		var late string
+		finished := make(chan struct{})
+		guard := expiring(t, time.Minute, interceptor.WithObserver(observer))
+		ctx, call := withCall(t.Context())
+		err := conn.serve(ctx, guard, func(ctx context.Context, conn connect.StreamingHandlerConn) error {
+			defer close(finished)
+			_, err := receive(conn)
+			after = append(after, err, send(conn, acme))
+			<-ctx.Done()
+			if cause := context.Cause(ctx); !errors.Is(cause, token.ErrExpired) {
+				t.Errorf("the context ends because of %v", cause)
+			}
+			time.Sleep(time.Second) // the bubble's clock
+			for range 3 {
+				conn.ResponseHeader().Set("Late", "1")
+				conn.ResponseTrailer().Set("Late", "1")
+				late, err = receive(conn)
+				after = append(after, err, send(conn, acme))
+			}
+			return nil
+		})
+		if refused(err) != expired {
+			t.Error(err)
+		}
+		<-finished
+		for i, err := range after {
+			if want := map[bool]refusal{true: {}, false: expired}[i < 2]; refused(err) != want {
+				t.Errorf("%d: %v", i, err)
+			}
+		}
+		if !slices.Equal(conn.sent, []string{acme}) || conn.header.Get("Late") != "" || conn.trailer.Get("Late") != "" || late != "" {
+			t.Errorf("sent %q, headers %v, trailers %v, received %q", conn.sent, conn.header, conn.trailer, late)
+		}
+		if got := call.decisions(); !slices.Equal(got, []interceptor.Reason{"", expired.reason}) {
+			t.Errorf("events %q", got)
+		}
+	})
+	bubble(t, "a message that comes after the end", func(t *testing.T) {
+		conn := newConn("Field", connect.StreamTypeBidi)
+		finished := make(chan struct{})
+		var late string
+		var lateErr error
+		err := expiring(t, time.Minute).WrapStreamingHandler(func(_ context.Context, conn connect.StreamingHandlerConn) error {
+			defer close(finished)
+			late, lateErr = receive(conn)
+			return nil
+		})(t.Context(), conn)
+		conn.in <- naming(acme) // for the body is not closed yet
+		<-finished
+		if refused(err) != expired || late != "" || refused(lateErr) != expired {
+			t.Errorf("%v, received %q, %v", err, late, lateErr)
+		}
+		close(conn.body)
+	})
+	bubble(t, "a message that is being sent", func(t *testing.T) {
+		conn := newConn("Token", connect.StreamTypeServer)
+		var over atomic.Bool
+		conn.sending = func() {
+			time.Sleep(time.Minute) // the bubble's clock: up to the deadline
+			for range 1000 {
+				runtime.Gosched() // real time, since a bubble's clock does not wait for locks
+			}
+			if over.Load() {
+				t.Error("the call has ended while a message was being sent")
+			}
+		}
+		var again error
+		finished := make(chan struct{})
+		err := conn.serve(t.Context(), expiring(t, time.Minute), func(_ context.Context, conn connect.StreamingHandlerConn) error {
+			defer close(finished)
+			if err := send(conn, acme); err != nil {
+				t.Error(err)
+			}
+			again = send(conn, globex)
+			return again
+		})
+		over.Store(true)
+		<-finished
+		if refused(err) != expired || refused(again) != expired || !slices.Equal(conn.sent, []string{acme}) {
+			t.Errorf("%v, %v, sent %q", err, again, conn.sent)
+		}
+	})
+	bubble(t, "header and trailer", func(t *testing.T) {
+		// Under the race detector: the end of the call and the handler both write.
+		conn := newConn("Token", connect.StreamTypeServer)
+		finished := make(chan struct{})
+		err := conn.serve(t.Context(), expiring(t, time.Second), func(ctx context.Context, conn connect.StreamingHandlerConn) error {
+			defer close(finished)
+			var writing sync.WaitGroup
+			writing.Go(func() {
+				for ctx.Err() == nil {
+					conn.ResponseHeader().Set("A", "1")
+					time.Sleep(time.Millisecond) // the bubble's clock
+				}
+				conn.ResponseHeader().Set("A", "2")
+			})
+			writing.Go(func() {
+				for ctx.Err() == nil {
+					conn.ResponseTrailer().Set("A", "1")
+					time.Sleep(time.Millisecond) // the bubble's clock
+				}
+				conn.ResponseTrailer().Set("A", "2")
+			})
+			writing.Wait()
+			return nil
+		})
+		<-finished
+		if refused(err) != expired {
+			t.Error(err)
+		}
+	})
+	bubble(t, "an earlier refusal", func(t *testing.T) {
+		conn := newConn("Field", connect.StreamTypeBidi)
+		go func() { conn.in <- naming(globex) }()
+		ctx, call := withCall(t.Context())
+		err := conn.serve(ctx, expiring(t, time.Minute, interceptor.WithObserver(observer)), func(ctx context.Context, conn connect.StreamingHandlerConn) error {
+			_, _ = receive(conn)
+			<-ctx.Done()
+			return nil
+		})
+		if refused(err) != organization || !slices.Equal(call.decisions(), []interceptor.Reason{organization.reason}) {
+			t.Errorf("%v, events %q", err, call.decisions())
+		}
+	})
+	bubble(t, "a token that has ended before", func(t *testing.T) {
+		err := newConn("Token", connect.StreamTypeServer).serve(t.Context(), expiring(t, -time.Minute), func(ctx context.Context, _ connect.StreamingHandlerConn) error {
+			return ctx.Err()
+		})
+		if refused(err) != expired {
+			t.Error(err)
+		}
+	})
+}
+
+// TestPanics makes sure that panics arrive where net/http expects them.
+func TestPanics(t *testing.T) {
+	t.Parallel()
+	for _, options := range [][]interceptor.Option{nil, {interceptor.WithoutStreamExpiry()}} {
+		for _, value := range []any{"a handler's panic", http.ErrAbortHandler, io.EOF} {
+			bubble(t, "panic", func(t *testing.T) {
+				defer func() {
+					if p := recover(); p != value {
+						t.Errorf("panic with %v, want %v", p, value)
+					}
+				}()
+				err := newConn("Token", connect.StreamTypeServer).serve(t.Context(), expiring(t, time.Minute, options...), func(context.Context, connect.StreamingHandlerConn) error {
+					panic(value)
+				})
+				t.Errorf("no panic, but %v", err)
+			})
+		}
+	}
+	bubble(t, "panic with nil", func(t *testing.T) {
+		defer func() {
+			if _, ok := recover().(*runtime.PanicNilError); !ok {
+				t.Error("another panic, or none")
+			}
+		}()
+		_ = newConn("Token", connect.StreamTypeServer).serve(t.Context(), expiring(t, time.Minute), func(context.Context, connect.StreamingHandlerConn) error {
+			panic(nil) //nolint:govet // as careless handlers do
+		})
+	})
+	bubble(t, "Goexit", func(t *testing.T) {
+		err := newConn("Token", connect.StreamTypeServer).serve(t.Context(), expiring(t, time.Minute), func(context.Context, connect.StreamingHandlerConn) error {
+			runtime.Goexit()
+			return nil
+		})
+		if err == nil || connect.CodeOf(err) != connect.CodeUnknown {
+			t.Errorf("%v", err)
+		}
+	})
+}
+
+// TestHeaders makes sure that what handlers set arrives, as without a guard.
+func TestHeaders(t *testing.T) {
+	t.Parallel()
+	own := errors.New("the handler's own")
+	for _, options := range [][]interceptor.Option{nil, {interceptor.WithoutStreamExpiry()}} {
+		for name, test := range map[string]struct {
+			sends int
+			err   error
+		}{"no message": {0, nil}, "one message": {1, nil}, "two messages": {2, nil}, "error": {0, own}, "message and error": {1, own}} {
+			bubble(t, name, func(t *testing.T) {
+				conn := newConn("Token", connect.StreamTypeServer)
+				conn.trailer.Set("Before", "kept")
+				err := conn.serve(t.Context(), expiring(t, time.Minute, options...), func(_ context.Context, conn connect.StreamingHandlerConn) error {
+					if conn.ResponseHeader().Get("Content-Type") == "" || conn.ResponseTrailer().Get("Before") == "" {
+						t.Error("the handler does not see what was set before")
+					}
+					conn.ResponseHeader().Set("Early", "1")
+					conn.ResponseHeader().Del("Content-Type")
+					conn.ResponseTrailer().Set("Early", "1")
+					for range test.sends {
+						if err := send(conn, acme); err != nil {
+							return err
+						}
+						conn.ResponseHeader().Set("Late", "1")
+					}
+					conn.ResponseTrailer().Set("Late", "1")
+					return test.err
+				})
+				if !errors.Is(err, test.err) {
+					t.Error(err)
+				}
+				if got := conn.headers; got.Get("Early") != "1" || got.Get("Late") != "" || got.Get("Content-Type") != "" {
+					t.Errorf("headers %v", got)
+				}
+				if got := conn.trailer; got.Get("Early") != "1" || got.Get("Late") != "1" || got.Get("Before") != "kept" {
+					t.Errorf("trailers %v", got)
+				}
+			})
+		}
+	}
+}

@@ -1,0 +1,53 @@
+package policy
+
+import (
+	"fmt"
+	"strings"
+	"unicode"
+)
+
+const organizationSegment = "{organization}"
+
+// checkPattern says what is wrong with a resource name pattern.
+func checkPattern(pattern string) error {
+	if strings.ContainsFunc(pattern, func(c rune) bool { return c == ' ' || !unicode.IsPrint(c) }) {
+		return fmt.Errorf("pattern %q has a space or control character", pattern)
+	}
+	organizations := 0
+	for segment := range strings.SplitSeq(pattern, "/") {
+		switch {
+		case segment == "":
+			return fmt.Errorf("pattern %q has an empty segment", pattern)
+		case segment == organizationSegment:
+			organizations++
+		case segment != "*" && strings.ContainsAny(segment, "{}*"):
+			return fmt.Errorf("pattern %q: segment %q is neither a literal, nor *, nor %s", pattern, segment, organizationSegment)
+		}
+	}
+	if organizations != 1 {
+		return fmt.Errorf("pattern %q has %d segments %s, not one", pattern, organizations, organizationSegment)
+	}
+	return nil
+}
+
+// matchPattern reports whether value has the form of the pattern and names the
+// organization id.
+func matchPattern(pattern, value, id string) bool {
+	for {
+		want, restPattern, morePattern := strings.Cut(pattern, "/")
+		got, restValue, moreValue := strings.Cut(value, "/")
+		switch want {
+		case organizationSegment:
+			want = id
+		case "*":
+			want = got
+		}
+		if got == "" || got != want || morePattern != moreValue {
+			return false
+		}
+		if !morePattern {
+			return true
+		}
+		pattern, value = restPattern, restValue
+	}
+}

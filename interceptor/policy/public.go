@@ -1,0 +1,69 @@
+package policy
+
+import (
+	"google.golang.org/protobuf/reflect/protoreflect"
+	"google.golang.org/protobuf/reflect/protoregistry"
+)
+
+// WithPublic opens whole services that carry no annotations, such as
+// "grpc.health.v1.Health": anybody may call them, with or without a token. It is
+// a fault to name a service that does carry annotations.
+func WithPublic(services ...string) Option {
+	return func(c *compiler) { c.public = append(c.public, services...) }
+}
+
+// publicService opens a service by name. The descriptor, where there is one,
+// proves that the service carries no annotations.
+func (c *compiler) publicService(name string, files Files) {
+	if !protoreflect.FullName(name).IsValid() {
+		c.fault(FaultOption, "WithPublic", "%q is not the full name of a service", name)
+		return
+	}
+	descriptor := find(files, protoreflect.FullName(name))
+	if descriptor == nil {
+		// Nothing is known of it but the name.
+		c.table.publicServices[name] = &Rule{Procedure: "/" + name + "/*", Public: true}
+		return
+	}
+	service, ok := descriptor.(protoreflect.ServiceDescriptor)
+	if !ok {
+		c.fault(FaultOption, "WithPublic", "%s is not a service", name)
+		return
+	}
+	option, err := serviceRule(service)
+	annotated := option != nil || err != nil
+	for i := range service.Methods().Len() {
+		method := service.Methods().Get(i)
+		option, err := methodRule(method)
+		annotated = annotated || option != nil || err != nil
+		path := procedure(method)
+		c.table.rules[path] = &Rule{Procedure: path, Public: true}
+	}
+	if annotated {
+		c.fault(FaultOption, "WithPublic", "service %s carries annotations of its own: they would be ignored", name)
+	}
+}
+
+// find looks for a name in the given files, in what they import, and in what is
+// linked, or returns nil.
+func find(files Files, name protoreflect.FullName) protoreflect.Descriptor {
+	known := new(protoregistry.Files)
+	var register func(protoreflect.FileDescriptor)
+	register = func(file protoreflect.FileDescriptor) {
+		if file == nil || known.RegisterFile(file) != nil { // registered before
+			return
+		}
+		for i := range file.Imports().Len() {
+			register(file.Imports().Get(i).FileDescriptor)
+		}
+	}
+	for _, file := range files {
+		register(file)
+	}
+	for _, registry := range []*protoregistry.Files{known, protoregistry.GlobalFiles} {
+		if descriptor, err := registry.FindDescriptorByName(name); err == nil {
+			return descriptor
+		}
+	}
+	return nil
+}

@@ -1,0 +1,253 @@
+package interceptor_test
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"io"
+	"log"
+	"net"
+	"net/http"
+	"strconv"
+	"sync"
+	"sync/atomic"
+	"testing"
+
+	"connectrpc.com/connect"
+	"google.golang.org/genproto/googleapis/rpc/errdetails"
+
+	"github.com/protoauthz/protoauthz/interceptor"
+)
+
+// ended returns nil for the end of a stream.
+func ended(err error) error {
+	if errors.Is(err, io.EOF) {
+		return nil
+	}
+	return err
+}
+
+// A server serves HTTP/1.1 and HTTP/2 on one port.
+type server struct {
+	url          string
+	http1, http2 *http.Client
+
+	lastCall atomic.Int64
+	calls    sync.Map
+
+	mu  sync.Mutex
+	log bytes.Buffer
+}
+
+const callHeader = "X-Test-Call"
+
+func serve(t testing.TB, handler http.Handler) *server {
+	t.Helper()
+	s := new(server)
+	listener, err := new(net.ListenConfig).Listen(t.Context(), "tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	both, only2 := new(http.Protocols), new(http.Protocols)
+	both.SetHTTP1(true)
+	both.SetUnencryptedHTTP2(true)
+	only2.SetUnencryptedHTTP2(true)
+	backend := &http.Server{
+		Protocols: both,
+		ErrorLog:  log.New(s, "", 0),
+		Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			if c, ok := s.calls.Load(r.Header.Get(callHeader)); ok {
+				r = r.WithContext(context.WithValue(r.Context(), callKey{}, c))
+			}
+			handler.ServeHTTP(w, r)
+		}),
+	}
+	var serving sync.WaitGroup
+	serving.Go(func() { _ = backend.Serve(listener) })
+	one, two := new(http.Transport), &http.Transport{Protocols: only2}
+	s.url = "http://" + listener.Addr().String()
+	s.http1, s.http2 = &http.Client{Transport: one}, &http.Client{Transport: two}
+	t.Cleanup(func() {
+		one.CloseIdleConnections()
+		two.CloseIdleConnections()
+		_ = backend.Close()
+		serving.Wait()
+	})
+	return s
+}
+
+// Write takes what net/http logs.
+func (s *server) Write(line []byte) (int, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.log.Write(line)
+}
+
+func (s *server) logged() string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.log.String()
+}
+
+// record adds a header by which the server knows the call.
+func (s *server) record(header http.Header) *call {
+	c := new(call)
+	id := strconv.FormatInt(s.lastCall.Add(1), 10)
+	s.calls.Store(id, c)
+	header.Set(callHeader, id)
+	return c
+}
+
+// A wire is a way to call.
+type wire struct {
+	name     string
+	protocol string
+	get      bool
+	http1    bool
+	options  []connect.ClientOption
+}
+
+var wires = []wire{
+	{name: "Connect JSON", protocol: connect.ProtocolConnect, options: []connect.ClientOption{connect.WithProtoJSON()}},
+	{name: "Connect proto", protocol: connect.ProtocolConnect},
+	{name: "Connect GET", protocol: connect.ProtocolConnect, get: true, options: []connect.ClientOption{connect.WithHTTPGet()}},
+	{name: "gRPC", protocol: connect.ProtocolGRPC, options: []connect.ClientOption{connect.WithGRPC()}},
+	{name: "gRPC-Web", protocol: connect.ProtocolGRPCWeb, options: []connect.ClientOption{connect.WithGRPCWeb()}},
+	{name: "Connect JSON, HTTP/1.1", protocol: connect.ProtocolConnect, http1: true, options: []connect.ClientOption{connect.WithProtoJSON()}},
+	{name: "Connect GET, HTTP/1.1", protocol: connect.ProtocolConnect, http1: true, get: true, options: []connect.ClientOption{connect.WithHTTPGet()}},
+	{name: "gRPC-Web, HTTP/1.1", protocol: connect.ProtocolGRPCWeb, http1: true, options: []connect.ClientOption{connect.WithGRPCWeb()}},
+}
+
+// can tells whether there is such a call at all.
+func (w wire) can(kind connect.StreamType) bool {
+	return (!w.get || kind == connect.StreamTypeUnary) && (!w.http1 || kind != connect.StreamTypeBidi)
+}
+
+// http2 are the ways over HTTP/2, without doubles.
+func http2() []wire {
+	return []wire{wires[1], wires[3], wires[4]}
+}
+
+func (s *server) connect(w wire, procedure string) *connect.Client[message, answer] {
+	client := s.http2
+	if w.http1 {
+		client = s.http1
+	}
+	options := append([]connect.ClientOption{connect.WithIdempotency(connect.IdempotencyNoSideEffects)}, w.options...)
+	return connect.NewClient[message, answer](client, s.url+procedure, options...)
+}
+
+func naming(organization string) *message { return &message{OrganizationId: organization} }
+
+// do makes one call with a message for each organization, and returns the texts
+// in its answers.
+func (s *server) do(ctx context.Context, w wire, service string, kind connect.StreamType, header http.Header, organizations ...string) ([]string, error) {
+	client := s.connect(w, procedure(service, kind))
+	switch kind {
+	case connect.StreamTypeUnary:
+		request := connect.NewRequest(naming(organizations[0]))
+		merge(request.Header(), header)
+		response, err := client.CallUnary(ctx, request)
+		if err != nil {
+			return nil, err
+		}
+		return []string{response.Msg.GetDocument().GetText()}, nil
+	case connect.StreamTypeServer:
+		request := connect.NewRequest(naming(organizations[0]))
+		merge(request.Header(), header)
+		stream, err := client.CallServerStream(ctx, request)
+		if err != nil {
+			return nil, err
+		}
+		defer func() { _ = stream.Close() }()
+		var texts []string
+		for stream.Receive() {
+			texts = append(texts, stream.Msg().GetDocument().GetText())
+		}
+		return texts, stream.Err()
+	case connect.StreamTypeClient:
+		stream := client.CallClientStream(ctx)
+		merge(stream.RequestHeader(), header)
+		for _, organization := range organizations {
+			if stream.Send(naming(organization)) != nil {
+				break // the answer says why
+			}
+		}
+		response, err := stream.CloseAndReceive()
+		if err != nil {
+			return nil, err
+		}
+		return []string{response.Msg.GetDocument().GetText()}, nil
+	default:
+		stream := client.CallBidiStream(ctx)
+		defer func() { _ = stream.CloseResponse() }()
+		merge(stream.RequestHeader(), header)
+		for _, organization := range organizations {
+			if stream.Send(naming(organization)) != nil {
+				break
+			}
+		}
+		_ = stream.CloseRequest()
+		var texts []string
+		for {
+			response, err := stream.Receive()
+			if err != nil {
+				return texts, ended(err)
+			}
+			texts = append(texts, response.GetDocument().GetText())
+		}
+	}
+}
+
+func merge(into, from http.Header) {
+	for name, values := range from {
+		into[name] = append(into[name], values...)
+	}
+}
+
+// A refusal is all that a client learns.
+type refusal struct {
+	code      connect.Code
+	text      string
+	reason    interceptor.Reason
+	domain    string
+	required  string // the metadata of the ErrorInfo
+	any       string
+	more      int // how many other details and metadata there are
+	challenge string
+}
+
+// refused takes an error apart. The zero refusal is none.
+func refused(err error) refusal {
+	if err == nil {
+		return refusal{}
+	}
+	var coded *connect.Error
+	if !errors.As(err, &coded) {
+		return refusal{code: connect.CodeOf(err), text: err.Error(), more: -1}
+	}
+	r := refusal{code: coded.Code(), text: coded.Message(), more: len(coded.Details())}
+	for _, detail := range coded.Details() {
+		value, err := detail.Value()
+		info, ok := value.(*errdetails.ErrorInfo)
+		if err != nil || !ok {
+			continue
+		}
+		r.more--
+		r.reason, r.domain = interceptor.Reason(info.GetReason()), info.GetDomain()
+		r.required, r.any = info.GetMetadata()["required_scopes"], info.GetMetadata()["any_scopes"]
+		for name := range info.GetMetadata() {
+			if name != "required_scopes" && name != "any_scopes" {
+				r.more++
+			}
+		}
+	}
+	if challenges := coded.Meta().Values("Www-Authenticate"); len(challenges) > 0 {
+		r.challenge = challenges[0]
+		r.more += len(challenges) - 1
+	}
+	return r
+}
+
+// reasonOf is what most tests ask for.
+func reasonOf(err error) interceptor.Reason { return refused(err).reason }

@@ -1,0 +1,105 @@
+package token
+
+import (
+	"strings"
+	"time"
+)
+
+// claims reads the claims of a token of this issuer.
+func (i *Issuer) claims(payload []byte, members object, validity validity, leeway time.Duration) (*Claims, error) {
+	expiry := time.Unix(validity.expires, 0)
+	c := &Claims{issuer: i.URL, expiry: expiry, deadline: expiry.Add(leeway), payload: payload}
+	if _, ok := members["cnf"]; ok {
+		return nil, invalid("bound to a key of the sender (cnf): a bearer cannot prove it")
+	}
+	var ok bool
+	var err error
+	if c.subject, _, err = members.text("sub"); err != nil {
+		return nil, err
+	} else if c.subject == "" {
+		return nil, invalid("sub is missing or empty")
+	}
+	if c.id, _, err = members.text("jti"); err != nil {
+		return nil, err
+	}
+	if c.audience, _, _, err = members.texts("aud"); err != nil {
+		return nil, err
+	}
+	if prefix := i.OrganizationAudience; prefix != "" {
+		for _, audience := range c.audience {
+			if id, ok := strings.CutPrefix(audience, prefix); ok {
+				c.organizationAudiences = append(c.organizationAudiences, id)
+			}
+		}
+	}
+	if i.OrganizationClaim != "" {
+		var id string
+		if id, ok, err = members.text(i.OrganizationClaim); err != nil {
+			return nil, err
+		} else if ok {
+			c.organizationClaim = &id
+		}
+	}
+	if c.scopes, err = i.scopes(members); err != nil {
+		return nil, err
+	}
+	if c.clientID, err = i.client(members); err != nil {
+		return nil, err
+	}
+	c.caller = i.caller(c.subject, c.clientID)
+	return c, nil
+}
+
+func (i *Issuer) caller(subject, client string) Caller {
+	switch {
+	case i.ClientSubject == "" || client == "":
+		return CallerUnknown
+	case subject == strings.Replace(i.ClientSubject, clientPlaceholder, client, 1):
+		return CallerClient
+	default:
+		return CallerUser
+	}
+}
+
+// scopes takes the first scope claim that the token has. All of them must be
+// readable, so that a broken one is not mistaken for none.
+func (i *Issuer) scopes(members object) ([]string, error) {
+	var scopes []string
+	found := false
+	for _, name := range i.ScopeClaims {
+		values, array, ok, err := members.texts(name)
+		switch {
+		case err != nil:
+			return nil, err
+		case ok && array && name == "scope":
+			return nil, invalid("scope is not a string")
+		case !ok || found:
+			continue
+		}
+		found = true
+		if !array {
+			values = strings.FieldsFunc(values[0], func(r rune) bool { return r == ' ' })
+		}
+		scopes = values
+	}
+	return scopes, nil
+}
+
+func (i *Issuer) client(members object) (string, error) {
+	client := ""
+	for _, name := range i.ClientClaims {
+		value, ok, err := members.text(name)
+		switch {
+		case err != nil:
+			return "", err
+		case !ok:
+			continue
+		case value == "":
+			return "", invalid("%s is empty", name)
+		case client != "" && client != value:
+			return "", invalid("%s names another client than the claims before it", name)
+		}
+		client = value
+	}
+	return client, nil
+}
