@@ -1,0 +1,123 @@
+package interceptor_test
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"testing"
+
+	"connectrpc.com/connect"
+
+	"github.com/protoauthz/protoauthz/interceptor"
+)
+
+// installed are the two ways to install a guard behind another interceptor.
+func installed(outer connect.Interceptor, guard *interceptor.Guard) map[string][]connect.HandlerOption {
+	return map[string][]connect.HandlerOption{
+		"gate":             {connect.WithInterceptors(outer), guard.HandlerOption()},
+		"interceptor only": {connect.WithInterceptors(outer, guard)},
+	}
+}
+
+// TestForwardedRequest makes sure that a request which an interceptor has sent on to
+// another server, and which bears a client's spec since then, is still judged.
+func TestForwardedRequest(t *testing.T) {
+	t.Parallel()
+	guard := interceptor.New(shared(t).verifier, rules(t))
+	mirror := serve(t, handlers{}.mux()).connect(wires[0], procedure("Field", connect.StreamTypeUnary))
+	forward := connect.UnaryInterceptorFunc(func(next connect.UnaryFunc) connect.UnaryFunc {
+		return func(ctx context.Context, request connect.AnyRequest) (connect.AnyResponse, error) {
+			typed, ok := request.(*connect.Request[message])
+			if !ok {
+				return nil, errors.New("another request")
+			}
+			if _, err := mirror.CallUnary(ctx, typed); err != nil || !request.Spec().IsClient {
+				t.Errorf("not forwarded: %v", err)
+			}
+			return next(ctx, request)
+		}
+	})
+	for name, options := range installed(forward, guard) {
+		server := serve(t, handlers{}.mux(options...))
+		for _, test := range []struct {
+			name   string
+			header http.Header
+			want   interceptor.Reason
+		}{
+			{"no token", http.Header{}, interceptor.ReasonTokenMissing},
+			{"another organization", bearer(t, resource(globex, "read:data")), interceptor.ReasonOrganizationMismatch},
+			{"good", bearer(t, resource(acme, "read:data")), ""},
+		} {
+			_, err := server.do(t.Context(), wires[0], "Field", connect.StreamTypeUnary, test.header, acme)
+			if got := reasonOf(err); got != test.want || (err == nil) != (test.want == "") {
+				t.Errorf("%s, %s: %q, %v", name, test.name, got, err)
+			}
+		}
+	}
+}
+
+// TestRewrittenHeader makes sure that the organization which the handler reads in a
+// header is the one that was judged.
+func TestRewrittenHeader(t *testing.T) {
+	t.Parallel()
+	guard := interceptor.New(shared(t).verifier, rules(t))
+	for _, written := range []string{acme, globex} {
+		rewrite := connect.UnaryInterceptorFunc(func(next connect.UnaryFunc) connect.UnaryFunc {
+			return func(ctx context.Context, request connect.AnyRequest) (connect.AnyResponse, error) {
+				request.Header().Set("X-Organization-Id", written)
+				return next(ctx, request)
+			}
+		})
+		for name, options := range installed(rewrite, guard) {
+			header := bearer(t, resource(acme, "read:data"))
+			header.Set("X-Organization-Id", acme)
+			got := post(t.Context(), handlers{}.mux(options...), "Header", header)
+			if want := map[string]int{acme: http.StatusOK, globex: http.StatusForbidden}[written]; got.Code != want {
+				t.Errorf("%s, %s: %d, want %d: %s", name, written, got.Code, want, got.Body)
+			}
+		}
+	}
+}
+
+// TestHeaderOfRefusal makes sure that a handler's header and trailer do not go out
+// with a refusal.
+func TestHeaderOfRefusal(t *testing.T) {
+	t.Parallel()
+	for name, options := range map[string][]interceptor.Option{"expiry": nil, "no expiry": {interceptor.WithoutStreamExpiry()}} {
+		for _, organization := range []string{acme, globex} {
+			conn := newConn("Field", connect.StreamTypeBidi)
+			go func() { conn.in <- naming(organization) }()
+			err := conn.serve(t.Context(), expiring(t, 1<<40, options...), func(_ context.Context, conn connect.StreamingHandlerConn) error {
+				conn.ResponseHeader().Set("Secret", "1")
+				conn.ResponseTrailer().Set("Secret", "1")
+				_, err := receive(conn)
+				return err
+			})
+			want := map[string]string{acme: "1", globex: ""}[organization]
+			if got := conn.headers.Get("Secret") + conn.trailer.Get("Secret"); got != want+want || (err == nil) != (want == "1") {
+				t.Errorf("%s, %s: header and trailer hold %q, %v", name, organization, got, err)
+			}
+		}
+	}
+}
+
+// A breakingConn decodes a part of each message and then fails.
+type breakingConn struct{ *conn }
+
+func (c breakingConn) Receive(into any) error {
+	return errors.Join(c.conn.Receive(into), errors.New("unexpected end"))
+}
+
+// TestPartOfMessage makes sure that what was decoded of a message before an error
+// is not left where a handler that does not look at errors finds it.
+func TestPartOfMessage(t *testing.T) {
+	t.Parallel()
+	conn := newConn("Field", connect.StreamTypeBidi)
+	go func() { conn.in <- naming(globex) }()
+	_ = expiring(t, 1<<40).WrapStreamingHandler(func(_ context.Context, conn connect.StreamingHandlerConn) error {
+		if organization, err := receive(conn); organization != "" || err == nil {
+			t.Errorf("the handler reads %q, %v", organization, err)
+		}
+		return nil
+	})(t.Context(), breakingConn{conn})
+}
