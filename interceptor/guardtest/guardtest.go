@@ -10,6 +10,7 @@ package guardtest
 import (
 	"context"
 	"encoding/base64"
+	"errors"
 	"fmt"
 	"net/http"
 	"net/http/httptest"
@@ -35,9 +36,9 @@ import (
 //
 // The procedures are those of the table and of all services that are linked into
 // the test: a service that was mounted, but whose file was never compiled into the
-// table, is found too. What the handler answers with 404 counts as not mounted. At
-// least one procedure of the table must be mounted and guarded, so that a test that
-// builds the wrong handler does not pass.
+// table, is found too, unless it is mounted under a prefix or for one host only.
+// What the handler answers with 404 counts as not mounted, and every procedure of
+// the table that is not public must be: a test of the wrong handler does not pass.
 //
 // Calls are made in process, over gRPC, with an empty body: an unguarded unary
 // handler fails to read its request, and an unguarded client stream sees its end at
@@ -46,7 +47,8 @@ import (
 // test too.
 func AssertGuarded(t testing.TB, handler http.Handler, table *policy.Table) {
 	t.Helper()
-	guarded := 0
+	var missing []string
+	found := false
 	for _, procedure := range procedures(table) {
 		rule, ok := table.Lookup(procedure)
 		if ok && rule.Public {
@@ -55,13 +57,20 @@ func AssertGuarded(t testing.TB, handler http.Handler, table *policy.Table) {
 		mounted, err := probe(t.Context(), handler, procedure, ok)
 		switch {
 		case err != nil:
-			t.Errorf("guardtest: %s is not guarded: %v", procedure, err)
-		case mounted && ok:
-			guarded++
+			t.Errorf("guardtest: %s %v", procedure, err)
+			found = true
+		case mounted:
+			found = true
+		case ok:
+			missing = append(missing, procedure)
 		}
 	}
-	if guarded == 0 {
-		t.Errorf("guardtest: the handler has no guarded procedure of the table")
+	switch {
+	case len(missing) > 0:
+		t.Errorf("guardtest: the handler answers 404 to %s: give the one that serves them, without the prefix or host that it is mounted under",
+			strings.Join(missing, ", "))
+	case !found:
+		t.Errorf("guardtest: the table guards nothing")
 	}
 }
 
@@ -106,10 +115,10 @@ func probe(ctx context.Context, handler http.Handler, procedure string, known bo
 	select {
 	case panicked := <-done:
 		if panicked != nil {
-			return true, fmt.Errorf("it panicked: %v", panicked)
+			return true, fmt.Errorf("panicked when called without a token: %v", panicked)
 		}
 	case <-ctx.Done():
-		return true, fmt.Errorf("it has not refused within %v", patience)
+		return true, fmt.Errorf("is open: it has not refused a call without a token within %v: give its handler guard.HandlerOption()", patience)
 	}
 	response := recorder.Result()
 	defer func() { _ = response.Body.Close() }()
@@ -120,12 +129,17 @@ func probe(ctx context.Context, handler http.Handler, procedure string, known bo
 	if !known {
 		want = interceptor.ReasonRuleMissing
 	}
-	if got := reason(response); got != want {
-		return true, fmt.Errorf("it answered HTTP status %d, gRPC status %q and reason %q; want reason %q",
+	got := reason(response)
+	switch {
+	case !known && got == interceptor.ReasonTokenMissing:
+		return true, errors.New("is guarded by another table than the given one")
+	case got != want:
+		return true, fmt.Errorf("is open: it answered a call without a token with HTTP status %d, gRPC status %q and reason %q, not with %q: "+
+			"give its handler guard.HandlerOption(), and compile its file",
 			response.StatusCode, response.Trailer.Get("Grpc-Status"), got, want)
 	}
 	if !known {
-		return true, fmt.Errorf("it is refused to everybody: compile its file into the table")
+		return true, errors.New("is refused to everybody: compile its file into the table")
 	}
 	return true, nil
 }

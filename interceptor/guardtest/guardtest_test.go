@@ -83,6 +83,8 @@ const (
 	bidi   = samplev1connect.DocumentServiceSyncDocumentsProcedure
 )
 
+const absent = "the handler answers 404 to "
+
 func TestAssertGuarded(t *testing.T) {
 	t.Parallel()
 	table := compile(t)
@@ -118,7 +120,8 @@ func TestAssertGuarded(t *testing.T) {
 		want    []string // each the beginning of a fault
 	}{
 		{"all", sample(guard, nil), table, nil},
-		{"some are not mounted", only(samplev1connect.NewMemberServiceHandler(samplev1connect.UnimplementedMemberServiceHandler{}, guard.HandlerOption())), table, nil},
+		{"some are not mounted", only(samplev1connect.NewMemberServiceHandler(samplev1connect.UnimplementedMemberServiceHandler{}, guard.HandlerOption())), table, []string{absent + "/sample.v1.CatalogService/CreateOrder, "}},
+		{"under a prefix", only("/api/", http.StripPrefix("/api", sample(guard, nil))), table, []string{absent + "/sample.v1.CatalogService/CreateOrder, "}},
 		{"open unary", sample(guard, map[string]http.Handler{
 			unary: connect.NewUnaryHandler(unary, open.ListDocuments),
 		}), table, []string{unary}},
@@ -142,18 +145,19 @@ func TestAssertGuarded(t *testing.T) {
 		), table, []string{
 			"/sample.v1.DocumentService/BatchGetDocuments", "/sample.v1.DocumentService/GetDocument", "/sample.v1.DocumentService/GetUsage",
 			"/sample.v1.DocumentService/ListDocuments", "/sample.v1.DocumentService/SyncDocuments", "/sample.v1.DocumentService/UpdateSettings",
+			absent + "/sample.v1.MemberService/InviteMember, ",
 		}},
 		{"interceptor alone", only(samplev1connect.NewMemberServiceHandler(
 			samplev1connect.UnimplementedMemberServiceHandler{}, connect.WithInterceptors(guard),
 		)), table, []string{
 			"/sample.v1.MemberService/InviteMember", "/sample.v1.MemberService/ListMembers", "/sample.v1.MemberService/UpdateBilling",
-			"the handler has no guarded procedure",
+			absent,
 		}},
 		{"a file was forgotten", only(samplev1connect.NewMemberServiceHandler(
 			samplev1connect.UnimplementedMemberServiceHandler{}, interceptor.New(noVerifier{}, smaller).HandlerOption(),
 		)), smaller, []string{
-			"/sample.v1.MemberService/InviteMember", "/sample.v1.MemberService/ListMembers", "/sample.v1.MemberService/UpdateBilling",
-			"the handler has no guarded procedure",
+			"/sample.v1.MemberService/InviteMember is refused to everybody", "/sample.v1.MemberService/ListMembers", "/sample.v1.MemberService/UpdateBilling",
+			absent,
 		}},
 		{"the guard's table is another", sample(interceptor.New(noVerifier{}, smaller), nil), table, []string{
 			"/sample.v1.DocumentService/BatchGetDocuments", "/sample.v1.DocumentService/GetDocument", "/sample.v1.DocumentService/GetUsage",
@@ -168,15 +172,15 @@ func TestAssertGuarded(t *testing.T) {
 		}), table, []string{unary}},
 		{"panic", sample(guard, map[string]http.Handler{
 			bidi: http.HandlerFunc(func(http.ResponseWriter, *http.Request) { panic("a handler's panic") }),
-		}), table, []string{bidi + " is not guarded: it panicked: a handler's panic"}},
-		{"empty", http.NewServeMux(), table, []string{"the handler has no guarded procedure"}},
+		}), table, []string{bidi + " panicked when called without a token: a handler's panic"}},
+		{"empty", http.NewServeMux(), table, []string{absent}},
+		{"nothing", http.NewServeMux(), new(policy.Table), []string{"the table guards nothing"}},
 		{"public only", sample(guard, nil), new(policy.Table), []string{
-			"/sample.v1.CatalogService/CreateOrder", "/sample.v1.CatalogService/GetInfo", "/sample.v1.CatalogService/ImportProducts",
+			"/sample.v1.CatalogService/CreateOrder is guarded by another table", "/sample.v1.CatalogService/GetInfo", "/sample.v1.CatalogService/ImportProducts",
 			"/sample.v1.CatalogService/ListProducts", "/sample.v1.CatalogService/WatchProducts", "/sample.v1.CatalogService/WhoAmI",
 			"/sample.v1.DocumentService/BatchGetDocuments", "/sample.v1.DocumentService/GetDocument", "/sample.v1.DocumentService/GetUsage",
 			"/sample.v1.DocumentService/ListDocuments", "/sample.v1.DocumentService/SyncDocuments", "/sample.v1.DocumentService/UpdateSettings",
 			"/sample.v1.MemberService/InviteMember", "/sample.v1.MemberService/ListMembers", "/sample.v1.MemberService/UpdateBilling",
-			"the handler has no guarded procedure",
 		}},
 	} {
 		r := &report{TB: t, ctx: t.Context()}

@@ -39,10 +39,12 @@ type Issuer struct {
 	// no token opens what is only for one of them.
 	ClientSubject string
 	// OrganizationClaim is the claim that holds the organization, or empty if
-	// the issuer has none.
+	// the issuer has none. Where it should be given and is not, a token for one
+	// organization counts as one for all.
 	OrganizationClaim string
 	// OrganizationAudience is what precedes the organization's id in the `aud` of
-	// an organization token, or empty if the issuer has no such tokens.
+	// an organization token, or empty if the issuer has no such tokens. The same
+	// holds as for OrganizationClaim.
 	OrganizationAudience string
 }
 
@@ -65,10 +67,13 @@ func Logto(endpoint string) Issuer {
 }
 
 // Auth0 is the issuer of an Auth0 tenant, given its domain such as
-// "tenant.eu.auth0.com" or a custom domain, without https:// and path. If the API adds permissions to its
-// tokens (role-based access control), these are the scopes; else `scope` is. The
-// organization of MODEL_ORGANIZATION_RESOURCE is `org_id`; Auth0 has no tokens
-// for MODEL_ORGANIZATION.
+// "tenant.eu.auth0.com" or a custom domain, without https:// and path.
+//
+// If the API adds permissions to its tokens (role-based access control), these are
+// the scopes; else `scope` is. Permissions are all that the user may do, whatever
+// the client asked for: to go by what it asked for, set ScopeClaims to "scope". The
+// organization of MODEL_ORGANIZATION_RESOURCE is `org_id`; Auth0 has no tokens for
+// MODEL_ORGANIZATION.
 func Auth0(domain string) Issuer {
 	return Issuer{
 		URL:               domainURL(domain) + "/",
@@ -160,9 +165,9 @@ func (i Issuer) withDefaults() (Issuer, error) {
 func displayURL(raw string) string {
 	u, err := url.Parse(raw)
 	switch {
-	case err == nil:
+	case err == nil && u.User != nil:
 		return u.Redacted()
-	case strings.Contains(raw, "@"):
+	case err != nil && strings.Contains(raw, "@"):
 		return "(with user information)"
 	default:
 		return raw

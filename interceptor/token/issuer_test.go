@@ -25,7 +25,8 @@ func TestNewVerifierFaults(t *testing.T) {
 		noHost    = "it names no host"
 		notHTTPS  = "it is not an https URL"
 		plainHTTP = "it is plain http and not on a loopback address: use https"
-		unparsed  = "it cannot be parsed"
+		noScheme  = "it does not begin with https://"
+		unparsed  = "it cannot be parsed (Auth0 and AuthAction take a bare domain, without https:// and path)"
 		userInfo  = "it has user information or a fragment"
 		weaker    = "it is not an https URL, while the issuer's is"
 	)
@@ -57,8 +58,8 @@ func TestNewVerifierFaults(t *testing.T) {
 		{"http, private address", url("http://192.168.0.1"), nil, []string{`token: issuer "http://192.168.0.1": URL: ` + plainHTTP}},
 		{"another scheme", url("ftp://idp.test"), nil, []string{`token: issuer "ftp://idp.test": URL: ` + notHTTPS}},
 		{"file", url("file:///etc/jwks"), nil, []string{`token: issuer "file:///etc/jwks": URL: ` + noHost}},
-		{"no scheme", url("idp.test/oidc"), nil, []string{`token: issuer "idp.test/oidc": URL: ` + noHost}},
-		{"opaque", url("https:idp.test"), nil, []string{`token: issuer "https:idp.test": URL: ` + noHost}},
+		{"no scheme", url("idp.test/oidc"), nil, []string{`token: issuer "idp.test/oidc": URL: ` + noScheme}},
+		{"opaque", url("https:idp.test"), nil, []string{`token: issuer "https:idp.test": URL: ` + noScheme}},
 		{"no host", url("https:///oidc"), nil, []string{`token: issuer "https:///oidc": URL: ` + noHost}},
 		{"port alone", url("https://:443/oidc"), nil, []string{`token: issuer "https://:443/oidc": URL: ` + noHost}},
 		{"empty port", url("https://idp.test:/oidc"), nil, []string{`token: issuer "https://idp.test:/oidc": URL: ` + noHost}},
@@ -89,24 +90,29 @@ func TestNewVerifierFaults(t *testing.T) {
 		{"subject without a client", with(func(i *token.Issuer) { i.ClientSubject = "client" }), nil, []string{of + `ClientSubject: "client" does not hold {client} once`}},
 		{"subject of two clients", with(func(i *token.Issuer) { i.ClientSubject = "{client}{client}" }), nil, []string{of + `ClientSubject: "{client}{client}" does not hold {client} once`}},
 		{"Logto, a path and more", token.Logto("https://idp.test/?a=b"), nil, []string{`token: issuer "https://idp.test/?a=b/oidc": URL: it has a query or a space`}},
-		{"Logto, domain", token.Logto("idp.test"), nil, []string{`token: issuer "idp.test/oidc": URL: ` + noHost}},
-		{"Logto, empty", token.Logto(""), nil, []string{`token: issuer "/oidc": URL: ` + noHost}},
+		{"Logto, domain", token.Logto("idp.test"), nil, []string{`token: issuer "idp.test/oidc": URL: ` + noScheme}},
+		{"Logto, empty", token.Logto(""), nil, []string{`token: issuer "/oidc": URL: ` + noScheme}},
 		{"Auth0, URL", token.Auth0("https://idp.test"), nil, []string{
-			`token: issuer "https://https:%2F%2Fidp.test/": URL: ` + unparsed, `token: issuer "https://https:%2F%2Fidp.test/": KeySetURL: ` + unparsed,
+			`token: issuer "https://https:%2F%2Fidp.test/": URL: ` + unparsed,
 		}},
 		{"Auth0, slash", token.Auth0("idp.test/"), nil, []string{
-			`token: issuer "https://idp.test%2F/": URL: ` + unparsed, `token: issuer "https://idp.test%2F/": KeySetURL: ` + unparsed,
+			`token: issuer "https://idp.test%2F/": URL: ` + unparsed,
 		}},
 		{"Auth0, path", token.Auth0("idp.test/a"), nil, []string{
-			`token: issuer "https://idp.test%2Fa/": URL: ` + unparsed, `token: issuer "https://idp.test%2Fa/": KeySetURL: ` + unparsed,
+			`token: issuer "https://idp.test%2Fa/": URL: ` + unparsed,
 		}},
-		{"Auth0, empty", token.Auth0(""), nil, []string{`token: issuer "https:///": URL: ` + noHost, `token: issuer "https:///": KeySetURL: ` + noHost}},
+		{"Auth0, empty", token.Auth0(""), nil, []string{`token: issuer "https:///": URL: ` + noHost}},
 		{"Auth0, user", token.Auth0("idp.test@evil.test"), nil, []string{
-			`token: issuer "https://idp.test@evil.test/": URL: ` + userInfo, `token: issuer "https://idp.test@evil.test/": KeySetURL: ` + userInfo,
+			`token: issuer "https://idp.test@evil.test/": URL: ` + userInfo,
 		}},
 		{"AuthAction, slash", token.AuthAction("idp.test/"), nil, []string{
-			`token: issuer "https://idp.test%2F": URL: ` + unparsed, `token: issuer "https://idp.test%2F": KeySetURL: ` + unparsed,
+			`token: issuer "https://idp.test%2F": URL: ` + unparsed,
 		}},
+		{"issuer twice, with a password", url("https://a:secret@idp.test"), []token.Option{token.WithIssuer(url("https://a:secret@idp.test"))}, []string{
+			`token: issuer "https://a:xxxxx@idp.test": URL: ` + userInfo, `token: issuer "https://a:xxxxx@idp.test": URL: ` + userInfo,
+			`token: issuer "https://a:xxxxx@idp.test" is given twice`,
+		}},
+		{"password in what is no URL", url("https://a:secret@[idp.test"), nil, []string{`token: issuer "(with user information)": URL: ` + unparsed}},
 		{"issuer twice", good, []token.Option{token.WithIssuer(good)}, []string{`token: issuer "https://idp.test/oidc" is given twice`}},
 		{"negative leeway", good, []token.Option{token.WithLeeway(-1)}, []string{"token: WithLeeway: -1ns is not between 0 and 5m0s"}},
 		{"wide leeway", good, []token.Option{token.WithLeeway(5*time.Minute + 1)}, []string{"token: WithLeeway: 5m0.000000001s is not between 0 and 5m0s"}},

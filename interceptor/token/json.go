@@ -16,6 +16,7 @@ var (
 	errJSON      = errors.New("not a JSON object in UTF-8")
 	errDuplicate = errors.New("an object has a member name twice")
 	errSurrogate = errors.New("a string has half of a surrogate pair")
+	errDepth     = errors.New("nested too deeply")
 )
 
 // parseObject reads a JSON object. encoding/json alone would take the last of
@@ -38,10 +39,15 @@ func parse(data []byte, deep bool) (object, error) {
 	return s.object(true)
 }
 
+// maxDepth is how deeply objects and arrays may be nested. Real tokens and key sets
+// need three or four levels.
+const maxDepth = 32
+
 // scanner walks through JSON that is known to be valid.
 type scanner struct {
-	rest []byte
-	deep bool
+	rest  []byte
+	deep  bool
+	depth int
 }
 
 func (s *scanner) space() {
@@ -57,7 +63,7 @@ func (s *scanner) skip(n int) {
 }
 
 func (s *scanner) object(unique bool) (object, error) {
-	members := object{}
+	var members object
 	for s.skip(1); s.rest[0] != '}'; {
 		if s.rest[0] == ',' {
 			s.skip(1)
@@ -79,6 +85,9 @@ func (s *scanner) object(unique bool) (object, error) {
 		if _, ok := members[name]; ok && unique {
 			return nil, errDuplicate
 		}
+		if members == nil {
+			members = object{}
+		}
 		members[name] = value
 	}
 	s.skip(1)
@@ -88,6 +97,10 @@ func (s *scanner) object(unique bool) (object, error) {
 // value passes one value and the space behind it.
 func (s *scanner) value() (json.RawMessage, error) {
 	start := s.rest
+	if s.depth++; s.depth > maxDepth {
+		return nil, errDepth
+	}
+	defer func() { s.depth-- }()
 	switch s.rest[0] {
 	case '{':
 		if _, err := s.object(s.deep); err != nil {

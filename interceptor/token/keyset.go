@@ -1,6 +1,7 @@
 package token
 
 import (
+	"bytes"
 	"context"
 	"crypto"
 	"crypto/ecdsa"
@@ -64,12 +65,9 @@ func parseKeySet(body []byte) (*keySet, error) {
 	if err != nil {
 		return nil, err
 	}
-	var keys []json.RawMessage
-	if raw, ok := members["keys"]; !ok || raw[0] != '[' || json.Unmarshal(raw, &keys) != nil {
-		return nil, errors.New("no array of keys")
-	}
-	if len(keys) > maxKeys {
-		return nil, fmt.Errorf("%d keys, more than %d", len(keys), maxKeys)
+	keys, err := splitKeys(members["keys"])
+	if err != nil {
+		return nil, err
 	}
 	set := new(keySet)
 	faults := []error{errors.New("no usable key")}
@@ -89,6 +87,25 @@ func parseKeySet(body []byte) (*keySet, error) {
 		return nil, errors.Join(faults...)
 	}
 	return set, nil
+}
+
+// splitKeys splits an array of keys, without a look at what comes after the last
+// one that would be taken.
+func splitKeys(array json.RawMessage) (keys []json.RawMessage, err error) {
+	decoder := json.NewDecoder(bytes.NewReader(array))
+	if start, err := decoder.Token(); err != nil || start != json.Delim('[') {
+		return nil, errors.New("no array of keys")
+	}
+	for decoder.More() {
+		var key json.RawMessage
+		if err := decoder.Decode(&key); err != nil {
+			return nil, errors.New("no array of keys")
+		}
+		if keys = append(keys, key); len(keys) > maxKeys {
+			return nil, fmt.Errorf("more than %d keys", maxKeys)
+		}
+	}
+	return keys, nil
 }
 
 // collides reports whether a token could mean either key.

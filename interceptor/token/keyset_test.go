@@ -225,6 +225,27 @@ func TestBodyCap(t *testing.T) {
 	})
 }
 
+// TestRequestErrors makes sure that the cause of a failed request holds neither the
+// URL, whose query may be a secret, nor the text of a whole response.
+func TestRequestErrors(t *testing.T) {
+	t.Parallel()
+	for _, cause := range []error{errors.New("connection refused"), errors.New(strings.Repeat("x", 1<<20))} {
+		idp := newIDP()
+		idp.serve(keySetURL+"?key=secret", func(*http.Request) (*http.Response, error) { return nil, cause })
+		issuer := issuer("https://idp.test")
+		issuer.KeySetURL = keySetURL + "?key=secret"
+		verifier, err := token.NewVerifier(issuer, token.WithTransport(idp))
+		if err != nil {
+			t.Fatal(err)
+		}
+		_, err = verifier.Verify(t.Context(), eddsa.token("exp", never))
+		checkError(t, err, token.ErrKeysUnavailable)
+		if text := err.Error(); strings.Contains(text, "secret") || len(text) > 1<<10 {
+			t.Errorf("%d bytes: %.100s", len(text), text)
+		}
+	}
+}
+
 // TestDefaultTransport uses what nobody has set, over a network: the answer that
 // unpacks to 300 MiB costs little, a redirect is not followed, and no goroutine stays.
 func TestDefaultTransport(t *testing.T) { //nolint:paralleltest // counts goroutines and allocations

@@ -12,6 +12,11 @@ func (i *Issuer) claims(payload []byte, members object, validity validity, leewa
 	if _, ok := members["cnf"]; ok {
 		return nil, invalid("bound to a key of the sender (cnf): a bearer cannot prove it")
 	}
+	for _, name := range []string{"at_hash", "c_hash"} {
+		if _, ok := members[name]; ok {
+			return nil, invalid("an ID token (%s): ask for an access token", name)
+		}
+	}
 	var ok bool
 	var err error
 	if c.subject, _, err = members.text("sub"); err != nil {

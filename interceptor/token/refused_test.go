@@ -86,6 +86,7 @@ func malformed() []verification {
 		"not UTF-8": strings.Replace(payload(), "user_1", "\xff", 1), "overlong UTF-8": strings.Replace(payload(), "user_1", "\xc0\xaf", 1),
 		"surrogate in UTF-8": strings.Replace(payload(), "user_1", "\xed\xa0\x80", 1), "not UTF-8 in a name": strings.Replace(payload(), "jti", "\xff", 1),
 		"control character": strings.Replace(payload(), "user_1", "\x01", 1), "deep": strings.Repeat("[", 5000) + strings.Repeat("]", 5000),
+		"33 levels": payload("a", nested(33)), "half a surrogate pair": strings.Replace(payload(), "user_1", `\ud800`, 1),
 	} {
 		tests = append(tests, verification{"payload/" + name, at(es384.header(), text), token.ErrMalformed})
 		if text = strings.ReplaceAll(text, payload(), es384.header()); !strings.Contains(text, "iss") {
@@ -93,6 +94,11 @@ func malformed() []verification {
 		}
 	}
 	return tests
+}
+
+// nested is an array of arrays.
+func nested(levels int) json.RawMessage {
+	return json.RawMessage(strings.Repeat("[", levels) + strings.Repeat("]", levels))
 }
 
 const base64URL = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"
@@ -171,6 +177,8 @@ func headers() []verification {
 		{"D27/typ array", es384.mint(es384.header("typ", []string{"at+jwt"}), payload()), token.ErrInvalid},
 		{"D27/typ twice prefixed", es384.mint(es384.header("typ", "application/application/at+jwt"), payload()), token.ErrInvalid},
 		{"D27/typ dpop", es384.mint(es384.header("typ", "dpop+jwt"), payload()), token.ErrInvalid},
+		{"D28/ID token by at_hash", es384.mint(es384.header(), payload("at_hash", "h")), token.ErrInvalid},
+		{"D28/ID token by c_hash", es384.mint(es384.header(), payload("c_hash", nil)), token.ErrInvalid},
 		{"D28/ID token for the API", es384.mint(es384.header("typ", "JWT"), payload()), token.ErrInvalid},
 	}
 	// alg and key must belong together, whoever signed with what.

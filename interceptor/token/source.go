@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"net/url"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -25,6 +26,7 @@ const (
 	coldRetry     = 2 * time.Second  // ... or to this while there are no keys at all,
 	coldPeriod    = 1 * time.Minute  // for so long after the first failure
 	unknownPeriod = 30 * time.Second // between two fetches for an unknown kid
+	maxErrorText  = 512              // of what net/http says, in bytes
 )
 
 // A source keeps the key set of one issuer. Keys are fetched when a call needs
@@ -109,7 +111,7 @@ func (s *source) unavailable() error {
 	if s.lastErr == nil {
 		return fmt.Errorf("%w: still being fetched", ErrKeysUnavailable)
 	}
-	return fmt.Errorf("%w: %w", ErrKeysUnavailable, s.lastErr)
+	return s.lastErr
 }
 
 // wait waits for the end of a flight, but no longer than a call may.
@@ -171,7 +173,7 @@ func (s *source) run(f *flight) {
 		if s.failures == 0 {
 			s.firstFailed = now
 		}
-		s.lastErr = err
+		s.lastErr = fmt.Errorf("%w: %w", ErrKeysUnavailable, err)
 		retry := min(minRetry<<min(s.failures, 16), maxRetry)
 		if s.current.Load() == nil && now.Sub(s.firstFailed) < coldPeriod {
 			retry = min(retry, coldRetry)
@@ -231,8 +233,8 @@ func (s *source) discover(ctx context.Context) (string, error) {
 	return keySetURL, nil
 }
 
-func (s *source) get(ctx context.Context, url string) ([]byte, error) {
-	request, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
+func (s *source) get(ctx context.Context, address string) ([]byte, error) {
+	request, err := http.NewRequestWithContext(ctx, http.MethodGet, address, nil)
 	if err != nil {
 		return nil, err
 	}
@@ -244,7 +246,7 @@ func (s *source) get(ctx context.Context, url string) ([]byte, error) {
 	}
 	response, err := client.Do(request)
 	if err != nil {
-		return nil, err
+		return nil, requestError(err)
 	}
 	defer func() { _ = response.Body.Close() }()
 	if response.StatusCode != http.StatusOK {
@@ -258,4 +260,16 @@ func (s *source) get(ctx context.Context, url string) ([]byte, error) {
 		return nil, fmt.Errorf("the response is larger than %d bytes", maxBody)
 	}
 	return body, nil
+}
+
+// requestError is the cause of a failed request. It leaves the URL out, whose query
+// may hold a key, and what may be a whole response that net/http quotes.
+func requestError(err error) error {
+	if wrapped, ok := errors.AsType[*url.Error](err); ok {
+		err = wrapped.Err
+	}
+	if len(err.Error()) > maxErrorText {
+		return errors.New("the response is malformed")
+	}
+	return err
 }

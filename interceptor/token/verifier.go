@@ -44,7 +44,8 @@ type options struct {
 }
 
 // WithIssuer accepts the tokens of another issuer too. Each issuer's tokens are
-// verified with its own keys only.
+// verified with its own keys only. Scopes and organization ids mean the same
+// whoever grants them: an issuer that is trusted for one is trusted for all.
 func WithIssuer(issuer Issuer) Option {
 	return func(o *options) { o.issuers = append(o.issuers, issuer) }
 }
@@ -113,6 +114,7 @@ func defaultTransport() http.RoundTripper {
 	}
 	transport = transport.Clone()
 	transport.DisableKeepAlives = true // one fetch in ten minutes needs none
+	transport.MaxResponseHeaderBytes = 64 << 10
 	return transport
 }
 
