@@ -80,7 +80,7 @@ $(BUF):
 		--prefix $@.npm @bufbuild/buf@$(BUF_VERSION); then \
 		ln -sf $(@F).npm/node_modules/.bin/buf $@; \
 	else \
-		echo 'buf: no npm, compiling it'; \
+		echo 'buf: npm cannot install it, compiling it'; \
 		GOBIN=$(@D) go install github.com/bufbuild/buf/cmd/buf@v$(BUF_VERSION); \
 		mv $(@D)/buf $@; \
 	fi

@@ -2,6 +2,7 @@ package interceptor_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log"
 	"net/http"
@@ -36,26 +37,21 @@ func (catalog) WhoAmI(ctx context.Context, _ *connect.Request[samplev1.WhoAmIReq
 }
 
 func ExampleNew() {
-	verifier, err := token.NewVerifier(token.Logto("https://tenant.logto.app"))
-	if err != nil {
-		log.Fatal(err)
-	}
-	table, err := policy.Compile(
-		policy.Files{samplev1.File_sample_v1_catalog_proto},
-		policy.WithAudience("https://api.example.com"),
-	)
-	if err != nil {
-		log.Fatal(err)
+	mux := http.NewServeMux()
+
+	verifier, verifierErr := token.NewVerifier(token.Logto("https://tenant.logto.app"))
+	table, tableErr := policy.Compile(policy.Files{samplev1.File_sample_v1_catalog_proto}, policy.WithAudience("https://api.example.com"))
+	if err := errors.Join(verifierErr, tableErr); err != nil {
+		log.Fatal(err) // every fault at once, each with its name
 	}
 	guard := interceptor.New(verifier, table)
-	mux := http.NewServeMux()
 	mux.Handle(samplev1connect.NewCatalogServiceHandler(catalog{}, guard.HandlerOption()))
 
 	// Who has no token is refused.
 	server := httptest.NewServer(mux)
 	defer server.Close()
 	client := samplev1connect.NewCatalogServiceClient(server.Client(), server.URL)
-	_, err = client.WhoAmI(context.Background(), connect.NewRequest(&samplev1.WhoAmIRequest{}))
+	_, err := client.WhoAmI(context.Background(), connect.NewRequest(&samplev1.WhoAmIRequest{}))
 	fmt.Println(err)
 
 	// Output:

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"flag"
 	"io"
 	"net"
@@ -35,8 +36,8 @@ type config struct {
 	issuer   *token.Issuer // nil means the embedded one
 }
 
-// parseConfig reads the server's flags. It reports the first fault, by the name of
-// its flag.
+// parseConfig reads the server's flags. The error holds every fault, each by the
+// name of its flag.
 func parseConfig(args []string, stdout io.Writer) (config, error) {
 	flags := flag.NewFlagSet("sample", flag.ContinueOnError)
 	listen := flags.String("listen", "127.0.0.1:8080", "`address` to listen on; port 0 takes a free one")
@@ -46,18 +47,10 @@ func parseConfig(args []string, stdout io.Writer) (config, error) {
 	if err := parseFlags(flags, args, serverHelp, stdout); err != nil {
 		return config{}, err
 	}
-	var c config
-	var err error
-	if c.address, err = parseAddress(*listen, *issuer == ""); err != nil {
-		return config{}, err
-	}
-	if c.issuer, err = parseIssuer(*provider, *issuer); err != nil {
-		return config{}, err
-	}
-	if c.audience, err = parseAudience(*audience); err != nil {
-		return config{}, err
-	}
-	return c, nil
+	address, addressErr := parseAddress(*listen, *issuer == "")
+	trusted, issuerErr := parseIssuer(*provider, *issuer)
+	resource, audienceErr := parseAudience(*audience)
+	return config{address: address, issuer: trusted, audience: resource}, errors.Join(addressErr, issuerErr, audienceErr)
 }
 
 func parseAddress(listen string, embedded bool) (*net.TCPAddr, error) {

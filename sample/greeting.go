@@ -8,20 +8,20 @@ import (
 // greet prints where the server is, and lines to paste. They hold a token if the
 // server can issue one.
 func (s *server) greet(stdout io.Writer) error {
-	bearer := "$TOKEN"
-	notes := "# TOKEN is an access token for " + s.audience + " with the scope read:products."
+	bearer, more := "$TOKEN", ""
+	about := "\n# TOKEN is an access token for " + s.audience + " with the scope read:products.\n"
 	if s.issuer != nil {
 		minted, err := s.issuer.Mint(map[string]any{"client_id": "acme-admin", "aud": s.audience, "scope": "read:products"})
 		if err != nil {
 			return err
 		}
-		bearer = minted
-		notes = "# Another token, for the organization acme (more: go run ./sample token -h):\n" +
-			"go run ./sample token -server " + s.url() + " -client acme-admin -scope invite:member -organization acme"
+		bearer, about = minted, ""
+		more = "\n# Another token, for the organization acme (more: go run ./sample token -h):\n" +
+			"go run ./sample token -server " + s.url() + " -client acme-admin -scope invite:member -organization acme\n"
 	}
 	const curl = "curl -i -H 'Content-Type: application/json'"
 	_, err := fmt.Fprintf(stdout, `Listening on %[1]s
-
+%[4]s
 # 200, a call that is answered:
 %[2]s -H "Authorization: Bearer %[3]s" -d '{}' %[1]s/sample.v1.CatalogService/ListProducts
 
@@ -33,8 +33,6 @@ func (s *server) greet(stdout io.Writer) error {
 
 # The same server over gRPC:
 buf curl --http2-prior-knowledge --protocol grpc -H "Authorization: Bearer %[3]s" -d '{}' %[1]s/sample.v1.CatalogService/WhoAmI
-
-%[4]s
-`, s.url(), curl, bearer, notes)
+%[5]s`, s.url(), curl, bearer, about, more)
 	return err
 }

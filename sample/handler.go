@@ -23,12 +23,9 @@ const maxMessageBytes = 4 << 20
 
 // newHandler puts the services behind a guard.
 func newHandler(issuer token.Issuer, audience string, logger *slog.Logger) (http.Handler, error) {
-	verifier, err := token.NewVerifier(issuer)
-	if err != nil {
-		return nil, err
-	}
-	table, err := compilePolicy(audience)
-	if err != nil {
+	verifier, verifierErr := token.NewVerifier(issuer)
+	table, tableErr := compilePolicy(audience)
+	if err := errors.Join(verifierErr, tableErr); err != nil {
 		return nil, err
 	}
 	guard := interceptor.New(verifier, table, interceptor.WithObserver(logDecision(logger)))
@@ -74,8 +71,8 @@ func compilePolicy(audience string) (*policy.Table, error) {
 	)
 }
 
-// logDecision logs one line for each decision, without any claim: a log is no place
-// for who did what.
+// logDecision logs one line for each decision, without any claim: this log does not
+// record who did what.
 func logDecision(logger *slog.Logger) func(context.Context, interceptor.Event) {
 	return func(ctx context.Context, event interceptor.Event) {
 		attrs := []slog.Attr{slog.String("procedure", event.Procedure)}

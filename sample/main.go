@@ -71,7 +71,7 @@ func parseFlags(flags *flag.FlagSet, args []string, help string, stdout io.Write
 	case err != nil:
 		return usageError{err}
 	case flags.NArg() > 0:
-		return usageError{fmt.Errorf("unexpected argument %q: the only subcommand is token, which comes first", flags.Arg(0))}
+		return usageError{fmt.Errorf("unexpected argument %q: a value with spaces needs quotes, and the only subcommand, token, comes first", flags.Arg(0))}
 	default:
 		return nil
 	}

@@ -44,6 +44,7 @@ func (s *memberService) UpdateBilling(
 	if plan == "" {
 		return nil, invalid("plan must not be empty")
 	}
-	s.organizations.ofCaller(ctx).setPlan(plan)
-	return connect.NewResponse(&samplev1.UpdateBillingResponse{Plan: plan}), nil
+	return connect.NewResponse(&samplev1.UpdateBillingResponse{
+		Plan: s.organizations.ofCaller(ctx).setPlan(plan),
+	}), nil
 }

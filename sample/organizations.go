@@ -74,10 +74,12 @@ func (o *organization) addMember(member *samplev1.Member) bool {
 	return true
 }
 
-func (o *organization) setPlan(plan string) {
+// setPlan returns the plan that now holds.
+func (o *organization) setPlan(plan string) string {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	o.plan = plan
+	return o.plan
 }
 
 // listDocuments returns all documents, ordered by name.

@@ -12,8 +12,8 @@ func seedProducts() *products {
 	return products
 }
 
-// seedOrganizations fills acme and globex. Names are the same on both sides, as names
-// are.
+// seedOrganizations fills acme and globex. Both have a document "roadmap", so that a
+// mix-up would show.
 func seedOrganizations() *organizations {
 	organizations := new(organizations)
 	acme := organizations.get("acme")

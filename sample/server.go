@@ -118,7 +118,7 @@ func (s *server) serve(ctx context.Context) error {
 	return nil
 }
 
-// url returns where the server is, for who is on the same machine.
+// url returns where the server is, as seen from the same machine.
 func (s *server) url() string {
 	address, ok := s.listener.Addr().(*net.TCPAddr)
 	if ok && address.IP.IsUnspecified() {

@@ -4,7 +4,7 @@
 //
 // Never use it in production. Its keys live in memory and are gone when the process ends, client
 // secrets stand in the configuration as plain text, nobody logs in, nothing is limited or recorded,
-// and [Issuer.Mint] signs whatever it is given: whoever holds an [Issuer] is everybody.
+// and [Issuer.Mint] signs whatever it is given: whoever holds an [Issuer] can act as anybody.
 //
 // An [Issuer] is an [net/http.Handler]. In a server, register it for the path of its URL and all
 // below:
@@ -12,8 +12,13 @@
 //	issuer, err := devissuer.New("http://127.0.0.1:8080/oidc", config)
 //	mux.Handle("/oidc/", issuer)
 //
+// A verifier takes it for Logto, if the path of its URL is /oidc:
+//
+//	verifier, err := token.NewVerifier(token.Logto(issuer.URL()))
+//
 // In a test, [Issuer.Mint] makes any token, an expired or a foreign one too, and [Issuer.Rotate]
-// and [Issuer.TrimKeys] change the keys under the verifier's feet.
+// and [Issuer.TrimKeys] change the keys. How to give it the address of a test server is shown by the
+// example of [New].
 package devissuer
 
 import (

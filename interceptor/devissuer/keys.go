@@ -31,7 +31,7 @@ func (i *Issuer) Rotate() error {
 }
 
 // TrimKeys drops every key but the one that signs from the key set. Tokens signed by the others can
-// no longer be verified by who fetches the set from now on.
+// no longer be verified by anyone who fetches the set from now on.
 func (i *Issuer) TrimKeys() {
 	i.mu.Lock()
 	defer i.mu.Unlock()

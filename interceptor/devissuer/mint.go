@@ -11,17 +11,13 @@ import (
 const mintClientID = "devissuer"
 
 // A MintOption changes how [Issuer.Mint] makes a token.
-type MintOption func(*mintOptions)
-
-type mintOptions struct {
-	header map[string]any
-}
+type MintOption func(header map[string]any)
 
 // WithHeader sets a member of the token's header: WithHeader("typ", "JWT") makes what passes for an
 // ID token. A nil value removes the member. Without it the header is that of Logto: alg, kid, and
 // at+jwt as typ. The signature is made by the issuer's key whatever the header says.
 func WithHeader(name string, value any) MintOption {
-	return func(o *mintOptions) { o.header[name] = value }
+	return func(header map[string]any) { header[name] = value }
 }
 
 // Mint signs the given claims, for tests. It asks for no client and checks nothing: the scopes and
@@ -29,8 +25,8 @@ func WithHeader(name string, value any) MintOption {
 //
 // Claims that are not given are filled in: iss with the issuer's URL, iat with now, exp with now and
 // the token lifetime, jti with a random id, client_id with "devissuer", and sub with the client id,
-// which makes it a client's token; give a sub for a user's. There is no default for aud, scope and
-// organization_id.
+// which makes it a client's token; give a sub for a user's. There is no default for aud, scope (one
+// string, with spaces between the scopes) and organization_id.
 //
 // A nil value leaves its claim out, and json.RawMessage("null") makes it null. Times are numbers of
 // seconds, as [time.Time.Unix] returns them.
@@ -43,9 +39,9 @@ func WithHeader(name string, value any) MintOption {
 // issuer's kid, given by [WithHeader], its signature is wrong. Mint fails when a value has no JSON
 // form.
 func (i *Issuer) Mint(claims map[string]any, options ...MintOption) (string, error) {
-	minting := mintOptions{header: map[string]any{}}
+	header := map[string]any{}
 	for _, option := range options {
-		option(&minting)
+		option(header)
 	}
 	subject, ok := claims["client_id"].(string)
 	if !ok {
@@ -53,7 +49,7 @@ func (i *Issuer) Mint(claims map[string]any, options ...MintOption) (string, err
 	}
 	stamped := i.stamp(mintClientID)
 	stamped["sub"] = subject
-	return i.keySet().sign(merge(stamped, claims), minting.header)
+	return i.keySet().sign(merge(stamped, claims), header)
 }
 
 // stamp returns the claims that every token of a client carries.
