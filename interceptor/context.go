@@ -56,7 +56,8 @@ func sameMap(a, b http.Header) bool {
 // ClaimsFromContext returns the verified claims of the caller, or nil if the
 // method is public or the context is not that of a guarded call. The methods of
 // nil Claims return nothing, so the handler of a guarded method that is not public
-// needs no check.
+// needs no check. What a handler calls in process with its own context, without a
+// guard, sees the handler's caller.
 func ClaimsFromContext(ctx context.Context) *token.Claims {
 	if a, ok := ctx.Value(contextKey{}).(*admission); ok {
 		return a.claims

@@ -20,7 +20,7 @@ const (
 	ReasonTokenMalformed Reason = "TOKEN_MALFORMED"
 	// ReasonTokenInvalid: signature, key, algorithm, type, issuer or a claim is wrong (unauthenticated).
 	ReasonTokenInvalid Reason = "TOKEN_INVALID"
-	// ReasonTokenExpired: the token has ended, perhaps during the call (unauthenticated).
+	// ReasonTokenExpired: the token has expired, perhaps during the call (unauthenticated).
 	ReasonTokenExpired Reason = "TOKEN_EXPIRED"
 	// ReasonTokenNotYetValid: the token's time has not begun (unauthenticated).
 	ReasonTokenNotYetValid Reason = "TOKEN_NOT_YET_VALID"

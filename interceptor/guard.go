@@ -15,8 +15,8 @@ import (
 )
 
 // A Verifier verifies a bearer token. [token.Verifier] is one. It must be safe for
-// concurrent use; its errors should match those of package token, and hold nothing
-// of the token.
+// concurrent use. Its errors should match those of package token, and hold nothing
+// of the token; any other is answered with [ReasonGuardFailed].
 type Verifier interface {
 	Verify(ctx context.Context, raw string) (*token.Claims, error)
 }

@@ -32,7 +32,9 @@ func WithAudience(audience string) Option {
 	}
 }
 
-// Compile reads the rules of all methods of all services in the given files.
+// Compile reads the rules of all methods of all services in the given files. Give
+// it all files of an audience at once: a scope that is shared between two tables is
+// not found.
 //
 // The error holds every [Fault] found, joined by [errors.Join] and in the order
 // of the files. With an error there is no table.
