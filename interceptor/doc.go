@@ -44,10 +44,11 @@
 // moment is finished first, however long the client takes to read it. See
 // [WithoutStreamExpiry].
 //
-// For this a handler runs on a goroutine of its own. One that does not return when
-// its context ends goes on after its call has ended, as with [http.TimeoutHandler]:
-// interceptors and middleware around it have then returned. A panic is raised again
-// where net/http expects it, or dropped once the call has ended.
+// For this a handler runs on a goroutine of its own. One that is blocked in Receive,
+// or that does not return within half a second of its context's end, goes on after
+// its call has ended, as with [http.TimeoutHandler]: interceptors and middleware
+// around it have then returned. A panic is raised again where net/http expects it,
+// or dropped once the call has ended.
 //
 // Over HTTP/1.1 a client stream that is blocked in Receive is told only once the
 // client sends something more, or leaves: net/http cannot interrupt the read. No

@@ -37,8 +37,9 @@ type guardedConn struct {
 	ctx       context.Context
 	admission *admission
 
-	proved atomic.Bool // a message has named the organization, or none needs to
-	denial atomic.Pointer[Denial]
+	proved    atomic.Bool // a message has named the organization, or none needs to
+	receiving atomic.Bool // the handler waits for the client
+	denial    atomic.Pointer[Denial]
 
 	// Held while sending, so that the end of the call never races with a Send.
 	sending sync.Mutex
@@ -53,7 +54,9 @@ func (c *guardedConn) Receive(message any) error {
 	if err := c.refused(); err != nil {
 		return err
 	}
+	c.receiving.Store(true)
 	err := c.StreamingHandlerConn.Receive(message)
+	c.receiving.Store(false)
 	if refused := c.refused(); refused != nil {
 		forget(message)
 		return refused
@@ -167,6 +170,10 @@ func (c *guardedConn) finish(err error) error {
 
 var errExited = errors.New("interceptor: the handler called runtime.Goexit")
 
+// expiryGrace is how long an expired call waits for a handler that is not blocked in
+// Receive.
+const expiryGrace = 500 * time.Millisecond
+
 // finishBefore runs the handler until the deadline. Nothing wakes a handler that
 // is blocked in Receive but the end of the request, so the handler has a goroutine
 // of its own, which ends soon after the request does; the connection is locked
@@ -190,19 +197,32 @@ func (c *guardedConn) finishBefore(deadline time.Time, next connect.StreamingHan
 	}()
 	timer := time.NewTimer(left)
 	defer timer.Stop()
-	select {
-	case result := <-done:
-		if result.panicked != nil {
-			panic(result.panicked) // where net/http and connect.WithRecover expect it
+	var result outcome
+	await := func(until <-chan time.Time) (returned bool) {
+		select {
+		case result = <-done:
+			if result.panicked != nil {
+				panic(result.panicked) // where net/http and connect.WithRecover expect it
+			}
+			return true
+		case <-until:
+			return false
 		}
-		// The context may be ahead of a wall clock that has been set back.
-		if time.Now().Before(deadline) && !errors.Is(context.Cause(ctx), token.ErrExpired) {
-			return c.finish(result.err)
-		}
-	case <-timer.C:
+	}
+	returned := await(timer.C)
+	// The context may be ahead of a wall clock that has been set back.
+	if returned && time.Now().Before(deadline) && !errors.Is(context.Cause(ctx), token.ErrExpired) {
+		return c.finish(result.err)
+	}
+	if !returned {
 		<-ctx.Done() // by itself, so that its cause is ErrExpired and not the deferred cancel
 	}
 	err := c.refuse(denyToken(token.ErrExpired))
+	if !returned && !c.receiving.Load() {
+		// A handler that heeds its context returns now. What stands around it should
+		// not see it run on.
+		await(time.After(expiryGrace))
+	}
 	c.sending.Lock() // a Send under way is finished first, and is the last
 	defer c.sending.Unlock()
 	return err
