@@ -91,10 +91,21 @@ func New(verifier Verifier, table *policy.Table, opts ...Option) *Guard {
 // Other interceptors do not see what the gate refuses, and [connect.WithRecover]
 // does not cover it: log refusals with [WithObserver].
 //
-// A Guard given to [connect.WithInterceptors] alone is as strict, but refuses a
-// unary call only after its message was read and decoded.
+// A Guard given to [connect.WithInterceptors] alone refuses a unary call only after
+// its message was read and decoded. It cannot tell that it stands before a handler:
+// a request that an interceptor before it has copied and sent on through a client
+// passes as a client's.
 func (g *Guard) HandlerOption() connect.HandlerOption {
-	return connect.WithHandlerOptions(connect.WithRequestGate(g.gate), connect.WithInterceptors(g))
+	return connect.WithHandlerOptions(connect.WithRequestGate(g.gate), connect.WithInterceptors(handlerSide{g}))
+}
+
+// handlerSide is a Guard that is known to stand before a handler, so that no request
+// passes as a client's.
+type handlerSide struct{ *Guard }
+
+// WrapUnary implements [connect.Interceptor].
+func (h handlerSide) WrapUnary(next connect.UnaryFunc) connect.UnaryFunc {
+	return h.wrapUnary(next, true)
 }
 
 func (g *Guard) gate(ctx context.Context, spec connect.Spec, peer connect.Peer, header http.Header) (context.Context, error) {
@@ -107,23 +118,31 @@ func (g *Guard) gate(ctx context.Context, spec connect.Spec, peer connect.Peer, 
 
 // WrapUnary implements [connect.Interceptor].
 func (g *Guard) WrapUnary(next connect.UnaryFunc) connect.UnaryFunc {
+	return g.wrapUnary(next, false)
+}
+
+func (g *Guard) wrapUnary(next connect.UnaryFunc, atHandler bool) connect.UnaryFunc {
 	return func(ctx context.Context, request connect.AnyRequest) (connect.AnyResponse, error) {
-		spec := request.Spec()
+		spec, peer := request.Spec(), request.Peer()
 		if spec.IsClient {
-			// A handler's request that was sent on by an interceptor before us bears
-			// the client's spec from then on. It is still the handler's.
+			// A request that an interceptor before us has sent on through a client bears
+			// that client's spec. It may still be the handler's.
 			info, ok := connect.CallInfoForHandlerContext(ctx)
-			if !ok || !sameMap(info.RequestHeader(), request.Header()) {
+			switch {
+			case ok && (atHandler || sameMap(info.RequestHeader(), request.Header())):
+				spec, peer = info.Spec(), info.Peer()
+			case atHandler:
+				return nil, connectError(failed(errors.New("an interceptor has lost the context of the call")), spec, peer)
+			default:
 				return next(ctx, request)
 			}
-			spec = info.Spec()
 		}
 		ctx, a, denial := g.admitted(ctx, spec.Procedure, request.Header())
 		if denial == nil {
 			denial = g.admitMessage(ctx, a, request.Any())
 		}
 		if denial != nil {
-			return nil, connectError(denial, spec, request.Peer())
+			return nil, connectError(denial, spec, peer)
 		}
 		return next(ctx, request)
 	}

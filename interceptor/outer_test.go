@@ -56,6 +56,44 @@ func TestForwardedRequest(t *testing.T) {
 	}
 }
 
+// TestReplacedRequest makes sure that behind a gate no request passes as a client's,
+// whatever an interceptor has made of it and of the context.
+func TestReplacedRequest(t *testing.T) {
+	t.Parallel()
+	guard := interceptor.New(shared(t).verifier, rules(t))
+	mirror := serve(t, handlers{}.mux()).connect(wires[0], procedure("Field", connect.StreamTypeUnary))
+	for _, test := range []struct {
+		name     string
+		lost     bool // the context of the call
+		want     interceptor.Reason
+		wantGood interceptor.Reason
+	}{
+		{"a copy", false, interceptor.ReasonOrganizationMismatch, ""},
+		{"a copy and another context", true, interceptor.ReasonGuardFailed, interceptor.ReasonGuardFailed},
+	} {
+		replace := connect.UnaryInterceptorFunc(func(next connect.UnaryFunc) connect.UnaryFunc {
+			return func(ctx context.Context, request connect.AnyRequest) (connect.AnyResponse, error) {
+				replaced := connect.NewRequest(naming(acme))
+				merge(replaced.Header(), request.Header())
+				if _, err := mirror.CallUnary(ctx, replaced); err != nil || !replaced.Spec().IsClient {
+					t.Errorf("not sent: %v", err)
+				}
+				if test.lost {
+					ctx = t.Context()
+				}
+				return next(ctx, replaced)
+			}
+		})
+		server := serve(t, handlers{}.mux(connect.WithInterceptors(replace), guard.HandlerOption()))
+		for organization, want := range map[string]interceptor.Reason{globex: test.want, acme: test.wantGood} {
+			_, err := server.do(t.Context(), wires[0], "Field", connect.StreamTypeUnary, bearer(t, resource(organization, "read:data")), acme)
+			if got := reasonOf(err); got != want || (err == nil) != (want == "") {
+				t.Errorf("%s, %s: %q, %v", test.name, organization, got, err)
+			}
+		}
+	}
+}
+
 // TestRewrittenHeader makes sure that the organization which the handler reads in a
 // header is the one that was judged.
 func TestRewrittenHeader(t *testing.T) {
@@ -98,6 +136,80 @@ func TestHeaderOfRefusal(t *testing.T) {
 				t.Errorf("%s, %s: header and trailer hold %q, %v", name, organization, got, err)
 			}
 		}
+	}
+}
+
+// TestHeaderOfOthers makes sure that a handler's changes to header and trailer arrive,
+// and those that others make on the connection meanwhile, too; and that nothing of the
+// handler's does if its organization was never proved.
+func TestHeaderOfOthers(t *testing.T) {
+	t.Parallel()
+	own := connect.NewError(connect.CodeDataLoss, errors.New("the handler's own"))
+	for _, proved := range []bool{true, false} {
+		conn := newConn("Field", connect.StreamTypeBidi)
+		conn.header.Set("Removed", "before")
+		if proved {
+			go func() { conn.in <- naming(acme) }()
+		}
+		err := conn.serve(t.Context(), expiring(t, 1<<40), func(_ context.Context, guarded connect.StreamingHandlerConn) error {
+			guarded.ResponseHeader().Del("Removed")
+			guarded.ResponseHeader().Set("Handler", "h")
+			guarded.ResponseTrailer().Set("Handler", "t")
+			if proved {
+				_, _ = receive(guarded)
+			}
+			conn.header.Set("Other", "1")
+			conn.trailer.Set("Other", "2")
+			return own
+		})
+		got := conn.headers.Get("Removed") + conn.headers.Get("Handler") + conn.trailer.Get("Handler") + conn.headers.Get("Other") + conn.trailer.Get("Other")
+		if want := map[bool]string{true: "ht12", false: "before12"}[proved]; got != want || !errors.Is(err, own) {
+			t.Errorf("proved %v: %q, want %q, %v", proved, got, want, err)
+		}
+	}
+}
+
+// TestExpiredStart makes sure that a handler does not start once the token has
+// expired, be it while another interceptor took its time.
+func TestExpiredStart(t *testing.T) {
+	t.Parallel()
+	for name, test := range map[string]struct {
+		options []interceptor.Option
+		want    interceptor.Reason
+	}{"expiry": {nil, interceptor.ReasonTokenExpired}, "no expiry": {[]interceptor.Option{interceptor.WithoutStreamExpiry()}, ""}} {
+		ran := false
+		err := newConn("Token", connect.StreamTypeServer).serve(t.Context(), expiring(t, -1<<40, test.options...),
+			func(context.Context, connect.StreamingHandlerConn) error {
+				ran = true
+				return nil
+			})
+		if got := reasonOf(err); got != test.want || ran != (test.want == "") {
+			t.Errorf("%s: %q, ran %v, %v", name, got, ran, err)
+		}
+	}
+}
+
+// TestReusedMessage makes sure that the end of a stream takes nothing from a message
+// that was received before.
+func TestReusedMessage(t *testing.T) {
+	t.Parallel()
+	conn := newConn("Field", connect.StreamTypeBidi)
+	go func() {
+		conn.in <- naming(acme)
+		close(conn.in)
+	}()
+	err := conn.serve(t.Context(), expiring(t, 1<<40), func(_ context.Context, guarded connect.StreamingHandlerConn) error {
+		reused := new(message)
+		for guarded.Receive(reused) == nil {
+			continue
+		}
+		if reused.GetOrganizationId() != acme {
+			t.Errorf("the handler has %q", reused)
+		}
+		return nil
+	})
+	if err != nil {
+		t.Error(err)
 	}
 }
 

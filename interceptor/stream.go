@@ -4,8 +4,8 @@ import (
 	"context"
 	"errors"
 	"io"
-	"maps"
 	"net/http"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -20,9 +20,12 @@ import (
 func (g *Guard) serveStream(ctx context.Context, a *admission, conn connect.StreamingHandlerConn, next connect.StreamingHandlerFunc) error {
 	guarded := &guardedConn{
 		StreamingHandlerConn: conn, guard: g, ctx: ctx, admission: a,
-		header: cloneHeader(conn.ResponseHeader()), trailer: cloneHeader(conn.ResponseTrailer()),
+		header: newOwnHeader(conn.ResponseHeader()), trailer: newOwnHeader(conn.ResponseTrailer()),
 	}
 	guarded.proved.Store(!a.byMessage())
+	if g.streamExpiry && a.expired() { // while other interceptors took their time
+		return guarded.refuse(denyToken(token.ErrExpired))
+	}
 	if !g.streamExpiry {
 		return guarded.finish(next(ctx, guarded))
 	}
@@ -46,7 +49,7 @@ type guardedConn struct {
 	sent    bool
 	// The handler's own, since it may outlive the call: handed on to the
 	// connection when nothing else reads them there, and not if it is refused.
-	header, trailer http.Header
+	header, trailer ownHeader
 }
 
 // Receive receives a message and checks it before the handler sees it.
@@ -62,8 +65,11 @@ func (c *guardedConn) Receive(message any) error {
 		return refused
 	}
 	if err != nil {
-		forget(message) // what was decoded of it before the error
-		if errors.Is(err, io.EOF) && !c.proved.Load() {
+		atEnd := errors.Is(err, io.EOF)
+		if !atEnd {
+			forget(message) // what was decoded of it before the error
+		}
+		if atEnd && !c.proved.Load() {
 			return c.refuse(deny(ReasonOrganizationMismatch, "the stream ended without a message"))
 		}
 		return err
@@ -112,23 +118,47 @@ func (c *guardedConn) Send(message any) error {
 }
 
 // ResponseHeader returns the header to send.
-func (c *guardedConn) ResponseHeader() http.Header { return c.header }
+func (c *guardedConn) ResponseHeader() http.Header { return c.header.Header }
 
 // ResponseTrailer returns the trailer to send.
-func (c *guardedConn) ResponseTrailer() http.Header { return c.trailer }
+func (c *guardedConn) ResponseTrailer() http.Header { return c.trailer.Header }
 
 // handOnHeader hands the handler's header on to the connection, once: it goes out
 // with the first message, or with the end.
 func (c *guardedConn) handOnHeader() {
 	if !c.sent {
 		c.sent = true
-		replace(c.StreamingHandlerConn.ResponseHeader(), c.header)
+		c.header.handOn(c.StreamingHandlerConn.ResponseHeader())
 	}
 }
 
-func replace(into, from http.Header) {
-	clear(into)
-	maps.Copy(into, from.Clone())
+// An ownHeader is a copy of a header, and what it was copied from.
+type ownHeader struct {
+	http.Header
+	before http.Header
+}
+
+func newOwnHeader(header http.Header) ownHeader {
+	own := ownHeader{Header: header.Clone(), before: header.Clone()}
+	if own.Header == nil {
+		own.Header = http.Header{}
+	}
+	return own
+}
+
+// handOn makes the changes to the copy in the original too, to which others may have
+// added in the meantime.
+func (h ownHeader) handOn(into http.Header) {
+	for name := range h.before {
+		if _, ok := h.Header[name]; !ok {
+			delete(into, name)
+		}
+	}
+	for name, values := range h.Header {
+		if before, ok := h.before[name]; !ok || !slices.Equal(values, before) {
+			into[name] = slices.Clone(values)
+		}
+	}
 }
 
 // refused returns the error of the refusal, or nil.
@@ -147,13 +177,6 @@ func (c *guardedConn) refuse(denial *Denial) error {
 	return c.refused()
 }
 
-// cloneHeader never returns nil.
-func cloneHeader(header http.Header) http.Header {
-	clone := make(http.Header, len(header))
-	maps.Copy(clone, header.Clone())
-	return clone
-}
-
 // finish decides how the call ends, given what the handler returned: a refusal
 // stands even if the handler swallowed it.
 func (c *guardedConn) finish(err error) error {
@@ -163,8 +186,10 @@ func (c *guardedConn) finish(err error) error {
 	if refused := c.refused(); refused != nil {
 		return refused
 	}
-	c.handOnHeader()
-	replace(c.StreamingHandlerConn.ResponseTrailer(), c.trailer)
+	if c.proved.Load() {
+		c.handOnHeader()
+		c.trailer.handOn(c.StreamingHandlerConn.ResponseTrailer())
+	}
 	return err
 }
 
@@ -201,9 +226,6 @@ func (c *guardedConn) finishBefore(deadline time.Time, next connect.StreamingHan
 	await := func(until <-chan time.Time) (returned bool) {
 		select {
 		case result = <-done:
-			if result.panicked != nil {
-				panic(result.panicked) // where net/http and connect.WithRecover expect it
-			}
 			return true
 		case <-until:
 			return false
@@ -212,6 +234,9 @@ func (c *guardedConn) finishBefore(deadline time.Time, next connect.StreamingHan
 	returned := await(timer.C)
 	// The context may be ahead of a wall clock that has been set back.
 	if returned && time.Now().Before(deadline) && !errors.Is(context.Cause(ctx), token.ErrExpired) {
+		if result.panicked != nil {
+			panic(result.panicked) // where net/http and connect.WithRecover expect it
+		}
 		return c.finish(result.err)
 	}
 	if !returned {
@@ -225,5 +250,8 @@ func (c *guardedConn) finishBefore(deadline time.Time, next connect.StreamingHan
 	}
 	c.sending.Lock() // a Send under way is finished first, and is the last
 	defer c.sending.Unlock()
+	if result.panicked != nil {
+		panic(result.panicked)
+	}
 	return err
 }

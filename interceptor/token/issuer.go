@@ -160,18 +160,13 @@ func (i Issuer) withDefaults() (Issuer, error) {
 	return i, errors.Join(faults...)
 }
 
-// displayURL is a URL as errors show it, without the password that it must not
-// hold.
+// displayURL is a URL as errors show it, without the user information that it must
+// not hold.
 func displayURL(raw string) string {
-	u, err := url.Parse(raw)
-	switch {
-	case err == nil && u.User != nil:
-		return u.Redacted()
-	case err != nil && strings.Contains(raw, "@"):
-		return "(with user information)"
-	default:
-		return raw
+	if at := strings.LastIndexByte(raw, '@'); at >= 0 {
+		return "xxxxx" + raw[at:]
 	}
+	return raw
 }
 
 // canonicalType brings a media type into the one form that is compared.

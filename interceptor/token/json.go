@@ -97,7 +97,7 @@ func (s *scanner) object(unique bool) (object, error) {
 // value passes one value and the space behind it.
 func (s *scanner) value() (json.RawMessage, error) {
 	start := s.rest
-	if s.depth++; s.depth > maxDepth {
+	if s.depth++; s.deep && s.depth > maxDepth {
 		return nil, errDepth
 	}
 	defer func() { s.depth-- }()

@@ -61,18 +61,23 @@ func (s *source) key(ctx context.Context, keyID, algorithm string) (*publicKey, 
 	if err != nil {
 		return nil, err
 	}
-	if key := set.find(keyID, algorithm); key != nil {
-		return key, nil
-	}
-	if set.fetched.Before(asked) && keyID != "" {
+	// The fetch under way may have begun before the key was there.
+	for range 2 {
+		if key := set.find(keyID, algorithm); key != nil {
+			return key, nil
+		}
+		if keyID == "" || !set.fetched.Before(asked) {
+			break
+		}
 		s.refetchFor(ctx, keyID, asked)
+		set = s.current.Load()
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	switch key := s.current.Load().find(keyID, algorithm); {
 	case key != nil:
 		return key, nil
-	case s.failures > 0, s.flight != nil && keyID != "" && s.flight.keyID == keyID:
+	case s.failures > 0, s.flight != nil && keyID != "" && (s.flight.keyID == "" || s.flight.keyID == keyID):
 		// The key may be one that the endpoint has and we do not have yet.
 		return nil, s.unavailable()
 	}
@@ -265,7 +270,7 @@ func (s *source) get(ctx context.Context, address string) ([]byte, error) {
 // requestError is the cause of a failed request. It leaves the URL out, whose query
 // may hold a key, and what may be a whole response that net/http quotes.
 func requestError(err error) error {
-	if wrapped, ok := errors.AsType[*url.Error](err); ok {
+	for wrapped, ok := errors.AsType[*url.Error](err); ok; wrapped, ok = errors.AsType[*url.Error](err) {
 		err = wrapped.Err
 	}
 	if len(err.Error()) > maxErrorText {

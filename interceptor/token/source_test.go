@@ -390,6 +390,38 @@ func TestRotationDuringRefresh(t *testing.T) {
 	})
 }
 
+// A regular refresh that takes longer than a call may wait says nothing against a
+// new key.
+func TestRotationDuringSlowRefresh(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		idp, verifier := warm(t)
+		newer := newEd25519("kid-newer")
+		idp.serve(keySetURL, slow(3*time.Second, respond(200, keySet(newer.jwk(), eddsa.jwk()))))
+		sleepUntil(10 * time.Minute)
+		check(t, verifier, eddsa.token("exp", never), nil, 0)
+		check(t, verifier, newer.token("exp", never), token.ErrKeysUnavailable, 2*time.Second)
+		settle()
+		check(t, verifier, newer.token("exp", never), nil, 0)
+	})
+}
+
+// A refresh that began before the rotation is followed by another.
+func TestRotationAfterRefreshBegan(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		idp, verifier := warm(t)
+		newer := newEd25519("kid-newer")
+		idp.serve(keySetURL, slow(time.Second, respond(200, keySet(eddsa.jwk()))))
+		sleepUntil(10 * time.Minute)
+		check(t, verifier, eddsa.token("exp", never), nil, 0)
+		time.Sleep(time.Second / 2) // the bubble's clock
+		idp.serve(keySetURL, respond(200, keySet(newer.jwk(), eddsa.jwk())))
+		check(t, verifier, newer.token("exp", never), nil, time.Second/2)
+		checkCount(t, idp, keySetURL, 3)
+	})
+}
+
 func TestUnknownKeyFlood(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
