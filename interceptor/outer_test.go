@@ -56,6 +56,32 @@ func TestForwardedRequest(t *testing.T) {
 	}
 }
 
+// TestForwardedOverAnotherProtocol makes sure that the challenge goes by the protocol of
+// the call and not by that of the client which an interceptor used.
+func TestForwardedOverAnotherProtocol(t *testing.T) {
+	t.Parallel()
+	guard := interceptor.New(shared(t).verifier, rules(t))
+	for _, test := range []struct {
+		caller, mirror wire
+		challenged     bool
+	}{{wires[0], wires[3], true}, {wires[3], wires[0], false}} {
+		mirror := serve(t, handlers{}.mux()).connect(test.mirror, procedure("Field", connect.StreamTypeUnary))
+		forward := connect.UnaryInterceptorFunc(func(next connect.UnaryFunc) connect.UnaryFunc {
+			return func(ctx context.Context, request connect.AnyRequest) (connect.AnyResponse, error) {
+				if typed, ok := request.(*connect.Request[message]); ok {
+					_, _ = mirror.CallUnary(ctx, typed)
+				}
+				return next(ctx, request)
+			}
+		})
+		server := serve(t, handlers{}.mux(connect.WithInterceptors(forward, guard)))
+		_, err := server.do(t.Context(), test.caller, "Field", connect.StreamTypeUnary, http.Header{}, acme)
+		if got := refused(err); got.reason != interceptor.ReasonTokenMissing || (got.challenge != "") != test.challenged {
+			t.Errorf("%s, forwarded over %s: %+v", test.caller.name, test.mirror.name, got)
+		}
+	}
+}
+
 // TestReplacedRequest makes sure that behind a gate no request passes as a client's,
 // whatever an interceptor has made of it and of the context.
 func TestReplacedRequest(t *testing.T) {

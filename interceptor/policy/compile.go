@@ -50,7 +50,7 @@ func Compile(files Files, options ...Option) (*Table, error) {
 	if len(files) == 0 {
 		c.fault(FaultOption, "Compile", "no files given")
 	}
-	services := map[protoreflect.FullName]protoreflect.ServiceDescriptor{}
+	seen := map[protoreflect.FullName]bool{}
 	for i, file := range files {
 		if file == nil {
 			c.fault(FaultOption, "Compile", "file %d is nil", i)
@@ -59,11 +59,11 @@ func Compile(files Files, options ...Option) (*Table, error) {
 		for j := range file.Services().Len() {
 			service := file.Services().Get(j)
 			name := service.FullName()
-			if services[name] != nil {
+			if seen[name] {
 				c.fault(FaultOption, "Compile", "service %s is given twice", name)
 				continue
 			}
-			services[name] = service
+			seen[name] = true
 			if !slices.Contains(c.public, string(name)) {
 				c.service(service)
 			}

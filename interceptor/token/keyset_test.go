@@ -13,6 +13,7 @@ import (
 	"math/big"
 	"net/http"
 	"net/http/httptest"
+	"net/url"
 	"runtime"
 	"slices"
 	"strings"
@@ -229,7 +230,7 @@ func TestBodyCap(t *testing.T) {
 // URL, whose query may be a secret, nor the text of a whole response.
 func TestRequestErrors(t *testing.T) {
 	t.Parallel()
-	for _, cause := range []error{errors.New("connection refused"), errors.New(strings.Repeat("x", 1<<20))} {
+	for _, cause := range []error{errors.New("connection refused"), &url.Error{Op: "Get", URL: "https://secret.test", Err: errors.New("refused")}, errors.New(strings.Repeat("x", 1<<20))} {
 		idp := newIDP()
 		idp.serve(keySetURL+"?key=secret", func(*http.Request) (*http.Response, error) { return nil, cause })
 		issuer := issuer("https://idp.test")
