@@ -18,11 +18,11 @@ type PublicKey struct {
 // ParseObject is parseObject.
 func ParseObject(data []byte) (map[string]json.RawMessage, error) { return parseObject(data) }
 
-// ParseKeySet is parseKeySet. The keys that cannot be used are counted.
-func ParseKeySet(body []byte) (keys []PublicKey, skipped int, err error) {
-	set, err := parseKeySet(body)
+// ParseKeySet is parseKeySet.
+func ParseKeySet(body []byte, allowed ...string) (keys []PublicKey, skipped []error, err error) {
+	set, err := parseKeySet(body, allowed)
 	if err != nil {
-		return nil, 0, err
+		return nil, nil, err
 	}
 	for _, key := range set.keys {
 		keys = append(keys, PublicKey{ID: key.id, Algorithm: key.algorithm, Public: key.public})
@@ -30,13 +30,14 @@ func ParseKeySet(body []byte) (keys []PublicKey, skipped int, err error) {
 	return keys, set.skipped, nil
 }
 
-// VerifyJWS verifies a JWS with a key out of a key set, whatever its payload is.
+// VerifyJWS verifies a JWS with a key out of a key set, whatever its payload and
+// whatever its algorithm is.
 func VerifyJWS(keySet []byte, raw string) (payload []byte, err error) {
 	token, err := parseJWS(raw)
 	if err != nil {
 		return nil, err
 	}
-	set, err := parseKeySet(keySet)
+	set, err := parseKeySet(keySet, []string{token.algorithm})
 	if err != nil {
 		return nil, err
 	}

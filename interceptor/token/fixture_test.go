@@ -236,6 +236,13 @@ func (i *idp) atOnce() int {
 	return i.peak
 }
 
+// underWay is the number of requests that are not answered yet.
+func (i *idp) underWay() int {
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	return i.running
+}
+
 func respond(status int, body string, headers ...string) handler {
 	return func(request *http.Request) (*http.Response, error) {
 		header := http.Header{"Content-Type": {"application/json"}}
@@ -249,10 +256,13 @@ func respond(status int, body string, headers ...string) handler {
 	}
 }
 
+// allowed are the algorithms of the keys above.
+var allowed = []string{"ES256", "ES384", "ES512", "RS256", "PS256", "EdDSA"}
+
 // issuer is Logto's kind of issuer, with all algorithms of the keys above.
 func issuer(url string) token.Issuer {
 	issuer := token.Logto(url)
-	issuer.Algorithms = []string{"ES256", "ES384", "ES512", "RS256", "PS256", "EdDSA"}
+	issuer.Algorithms = allowed
 	return issuer
 }
 

@@ -16,24 +16,18 @@ import (
 	"github.com/MicahParks/keyfunc/v3"
 )
 
-// A publicKey verifies signatures of one algorithm, or, if its JWK does not name
-// one and it is an RSA key, of all RSA algorithms.
+// A publicKey verifies signatures of one algorithm (RFC 8725 section 3.2).
 type publicKey struct {
 	id        string // empty if the JWK has none
-	algorithm string // empty if the JWK has none
+	algorithm string
 	public    crypto.PublicKey
-}
-
-// fits reports whether the key may verify signatures of the named algorithm.
-func (k *publicKey) fits(name string) bool {
-	return (k.algorithm == "" || k.algorithm == name) && algorithms[name].fits(k.public)
 }
 
 // A keySet is one state of an issuer's key set. It is immutable.
 type keySet struct {
 	keys    []*publicKey
 	fetched time.Time
-	skipped int // keys that cannot be used
+	skipped []error // why the other keys cannot be used
 }
 
 // find returns the key for a token's `kid` and `alg`. A token without a `kid`
@@ -41,7 +35,7 @@ type keySet struct {
 func (s *keySet) find(id, algorithm string) *publicKey {
 	var found *publicKey
 	for _, key := range s.keys {
-		if (id != "" && key.id != id) || !key.fits(algorithm) {
+		if (id != "" && key.id != id) || key.algorithm != algorithm {
 			continue
 		}
 		if id != "" {
@@ -58,9 +52,10 @@ func (s *keySet) find(id, algorithm string) *publicKey {
 // maxKeys is the number of keys in the largest key set that is taken.
 const maxKeys = 100
 
-// parseKeySet reads a key set (RFC 7517 section 5). Keys that cannot be used are
-// skipped; a set without a single usable key is an error.
-func parseKeySet(body []byte) (*keySet, error) {
+// parseKeySet reads a key set (RFC 7517 section 5) of an issuer that signs with the
+// algorithms given. Keys that cannot be used are skipped; a set without a single usable
+// key is an error.
+func parseKeySet(body []byte, allowed []string) (*keySet, error) {
 	members, err := parseShallow(body) // what is wrong with one key spoils that key alone
 	if err != nil {
 		return nil, err
@@ -70,21 +65,19 @@ func parseKeySet(body []byte) (*keySet, error) {
 		return nil, err
 	}
 	set := new(keySet)
-	faults := []error{errors.New("no usable key")}
 	for n, raw := range keys {
-		key, err := parseKey(raw)
-		if err == nil && key.id != "" && slices.ContainsFunc(set.keys, key.collides) {
+		key, err := parseKey(raw, allowed)
+		if err == nil && key.id != "" && set.find(key.id, key.algorithm) != nil {
 			err = errors.New("a key before it has the same kid")
 		}
 		if err != nil {
-			set.skipped++
-			faults = append(faults, fmt.Errorf("key %d: %w", n, err))
+			set.skipped = append(set.skipped, fmt.Errorf("key %d: %w", n, err))
 			continue
 		}
 		set.keys = append(set.keys, key)
 	}
 	if len(set.keys) == 0 {
-		return nil, errors.Join(faults...)
+		return nil, errors.Join(append([]error{errors.New("no usable key")}, set.skipped...)...)
 	}
 	return set, nil
 }
@@ -108,21 +101,8 @@ func splitKeys(array json.RawMessage) (keys []json.RawMessage, err error) {
 	return keys, nil
 }
 
-// collides reports whether a token could mean either key.
-func (k *publicKey) collides(other *publicKey) bool {
-	if k.id != other.id {
-		return false
-	}
-	for name := range algorithms {
-		if k.fits(name) && other.fits(name) {
-			return true
-		}
-	}
-	return false
-}
-
 // parseKey reads one JWK. Its errors name what is wrong, never a value.
-func parseKey(raw json.RawMessage) (*publicKey, error) {
+func parseKey(raw json.RawMessage, allowed []string) (*publicKey, error) {
 	members, err := parseObject(raw)
 	if err != nil {
 		return nil, err
@@ -151,12 +131,27 @@ func parseKey(raw json.RawMessage) (*publicKey, error) {
 	if key.public, err = parsePublic(kty, members); err != nil {
 		return nil, err
 	}
-	for name := range algorithms {
-		if key.fits(name) {
-			return key, nil
+	key.algorithm, err = bind(key, allowed)
+	return key, err
+}
+
+// bind returns the one algorithm that a key is for: that which it names, or the only
+// one of those allowed that is for such keys.
+func bind(key *publicKey, allowed []string) (string, error) {
+	var fitting []string
+	for _, name := range allowed {
+		if (key.algorithm == "" || key.algorithm == name) && algorithms[name].fits(key.public) && !slices.Contains(fitting, name) {
+			fitting = append(fitting, name)
 		}
 	}
-	return nil, errors.New("no supported algorithm fits it")
+	switch len(fitting) {
+	case 0:
+		return "", errors.New("none of the issuer's algorithms fits it")
+	case 1:
+		return fitting[0], nil
+	default:
+		return "", fmt.Errorf("it names no alg, and %q fit it: allow only one of them", fitting)
+	}
 }
 
 // coordinates are the members that make up a public key, by key type.

@@ -1,6 +1,8 @@
 package token_test
 
 import (
+	"bytes"
+	"compress/gzip"
 	"crypto/ecdh"
 	"crypto/ecdsa"
 	"crypto/ed25519"
@@ -247,8 +249,8 @@ func TestRequestErrors(t *testing.T) {
 	}
 }
 
-// TestDefaultTransport uses what nobody has set, over a network: the answer that
-// unpacks to 300 MiB costs little, a redirect is not followed, and no goroutine stays.
+// TestDefaultTransport uses what nobody has set, over a network: an answer of 300 MiB
+// costs little, packed or not, a redirect is not followed, and no goroutine stays.
 func TestDefaultTransport(t *testing.T) { //nolint:paralleltest // counts goroutines and allocations
 	goroutines := runtime.NumGoroutine()
 	mux := http.NewServeMux()
@@ -259,13 +261,23 @@ func TestDefaultTransport(t *testing.T) { //nolint:paralleltest // counts gorout
 		_, _ = io.WriteString(w, discovery("issuer", server.URL, "jwks_uri", server.URL+"/jwks"))
 	})
 	mux.HandleFunc("/jwks", func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, set) })
-	mux.HandleFunc("/bomb", func(w http.ResponseWriter, _ *http.Request) {
-		block := make([]byte, 1<<20)
+	block := make([]byte, 1<<20)
+	mux.HandleFunc("/large", func(w http.ResponseWriter, _ *http.Request) {
 		for range 300 {
 			if _, err := w.Write(block); err != nil {
 				return
 			}
 		}
+	})
+	var bomb bytes.Buffer
+	packer := must(gzip.NewWriterLevel(&bomb, gzip.BestSpeed))
+	for range 300 {
+		must(packer.Write(block))
+	}
+	must(0, packer.Close())
+	mux.HandleFunc("/bomb", func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Content-Encoding", "gzip")
+		_, _ = w.Write(bomb.Bytes())
 	})
 	mux.Handle("/redirect", http.RedirectHandler("/evil", http.StatusFound))
 	mux.HandleFunc("/evil", func(w http.ResponseWriter, _ *http.Request) {
@@ -274,25 +286,35 @@ func TestDefaultTransport(t *testing.T) { //nolint:paralleltest // counts gorout
 	})
 	raw := eddsa.token("iss", server.URL, "exp", never)
 	for _, test := range []struct {
-		url string
-		err error
-	}{{"", nil}, {"/jwks", nil}, {"/bomb", token.ErrKeysUnavailable}, {"/redirect", token.ErrKeysUnavailable}, {"/none", token.ErrKeysUnavailable}} {
-		issuer := issuer(issuerURL)
-		if issuer.URL = server.URL; test.url != "" {
-			issuer.KeySetURL = server.URL + test.url
-		}
-		verifier, err := token.NewVerifier(issuer)
-		if err != nil {
-			t.Fatal(err)
-		}
-		var before, after runtime.MemStats
-		runtime.ReadMemStats(&before)
-		_, err = verifier.Verify(t.Context(), raw)
-		runtime.ReadMemStats(&after)
-		checkError(t, err, test.err)
-		if grown := after.TotalAlloc - before.TotalAlloc; grown > 16<<20 { // the server's share included
-			t.Errorf("%s: %d bytes were allocated", test.url, grown)
-		}
+		name, url string
+		err       error
+	}{
+		{"discovery", "", nil},
+		{"key set", "/jwks", nil},
+		{"J04 404", "/none", token.ErrKeysUnavailable},
+		{"J07 300 MiB", "/large", token.ErrKeysUnavailable},
+		{"J07 300 MiB, packed", "/bomb", token.ErrKeysUnavailable},
+		{"J22 redirect", "/redirect", token.ErrKeysUnavailable},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			issuer := issuer(server.URL)
+			if test.url != "" {
+				issuer.KeySetURL = server.URL + test.url
+			}
+			issuer.URL = server.URL
+			verifier, err := token.NewVerifier(issuer)
+			if err != nil {
+				t.Fatal(err)
+			}
+			var before, after runtime.MemStats
+			runtime.ReadMemStats(&before)
+			_, err = verifier.Verify(t.Context(), raw)
+			runtime.ReadMemStats(&after)
+			checkError(t, err, test.err)
+			if grown := after.TotalAlloc - before.TotalAlloc; grown > 8<<20 { // the server's share included
+				t.Errorf("%d bytes were allocated", grown)
+			}
+		})
 	}
 	if visited {
 		t.Error("a redirect was followed")
@@ -351,6 +373,8 @@ func TestBadKeys(t *testing.T) {
 		"RSA exponent 2^64+65537":   exponent(1, 0, 0, 0, 0, 0, 1, 0, 1),
 		"RSA exponent 2^63+65537":   exponent(0x80, 0, 0, 0, 0, 1, 0, 1),
 		"RSA exponent missing":      rs256.jwk("e", absent{}),
+		"RSA without alg":           rs256.jwk("alg", absent{}), // it could be for RS256 and for PS256
+		"RSA with alg RS512":        rs256.jwk("alg", "RS512"),  // which the issuer does not use
 		"RSA with alg ES256":        rs256.jwk("alg", "ES256"),
 		"RSA with alg RSA-OAEP":     rs256.jwk("alg", "RSA-OAEP"),
 		"RSA with alg none":         rs256.jwk("alg", "none"),
@@ -403,13 +427,16 @@ func TestBadKeys(t *testing.T) {
 		"key set inside a key set ": keySet(es256.jwk()),
 	}
 	for name, jwk := range bad {
-		t.Run(name, func(t *testing.T) {
+		t.Run("J09/"+name, func(t *testing.T) {
 			t.Parallel()
 			good := eddsa
 			for _, body := range []string{keySet(good.jwk(), jwk), keySet(good.jwk(), jwk, es384.jwk("alg", "x")), keySet(jwk, good.jwk())} {
-				keys, skipped, err := token.ParseKeySet([]byte(body))
-				if err != nil || len(keys) != 1 || skipped != strings.Count(body, `"alg":"x"`)+1 {
-					t.Fatalf("%d keys, %d skipped, %v, want the good one", len(keys), skipped, err)
+				keys, skipped, err := token.ParseKeySet([]byte(body), allowed...)
+				if err != nil || len(keys) != 1 || len(skipped) != strings.Count(body, `"alg":"x"`)+1 {
+					t.Fatalf("%d keys, %q skipped, %v, want the good one", len(keys), skipped, err)
+				}
+				for _, reason := range skipped {
+					checkSilent(t, reason, jwk)
 				}
 				if keys[0].ID != good.id {
 					t.Errorf("%q was kept", keys[0].ID)
@@ -443,18 +470,18 @@ func TestGoodKeys(t *testing.T) {
 	for name, jwk := range good {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			keys, skipped, err := token.ParseKeySet([]byte(keySet(jwk)))
-			if err != nil || len(keys) != 1 || skipped != 0 {
-				t.Errorf("%d keys, %d skipped, %v, want 1 key", len(keys), skipped, err)
+			keys, skipped, err := token.ParseKeySet([]byte(keySet(jwk)), "RS256", "RS256", "ES256", "EdDSA")
+			if err != nil || len(keys) != 1 || len(skipped) != 0 {
+				t.Errorf("%d keys, %q skipped, %v, want 1 key", len(keys), skipped, err)
 			}
 		})
 	}
-	if keys, skipped, err := token.ParseKeySet([]byte(keySet(jwksOf(all...)...))); err != nil || len(keys) != len(all) || skipped != 0 {
-		t.Errorf("%d keys, %d skipped, %v, want all %d", len(keys), skipped, err, len(all))
+	if keys, skipped, err := token.ParseKeySet([]byte(keySet(jwksOf(all...)...)), allowed...); err != nil || len(keys) != len(all) || len(skipped) != 0 {
+		t.Errorf("%d keys, %q skipped, %v, want all %d", len(keys), skipped, err, len(all))
 	}
 }
 
-// TestKeyChoice is about which key of a set a token finds (J11).
+// TestKeyChoice is about which key of a set a token finds.
 func TestKeyChoice(t *testing.T) {
 	t.Parallel()
 	second := &key{"kid-second", "ES256", must(ecdsa.GenerateKey(elliptic.P256(), rand.Reader))}
@@ -466,22 +493,22 @@ func TestKeyChoice(t *testing.T) {
 		raw  string
 		err  error
 	}{
-		{"no kid, single key", jwksOf(es256), without(es256), nil},
-		{"no kid, single key for the alg", jwksOf(es256, es384, eddsa, rs256), without(es256), nil},
-		{"no kid, two keys for the alg", jwksOf(es256, second), without(es256), token.ErrInvalid},
-		{"no kid, an RSA key without alg beside", []string{rs256.jwk(), ps256.jwk("alg", absent{})}, without(rs256), token.ErrInvalid},
-		{"kid, two keys for the alg", jwksOf(es256, second), second.token(), nil},
-		{"kid, key has none", []string{es256.jwk("kid", absent{})}, es256.token(), token.ErrInvalid},
-		{"no kid, key has none", []string{es256.jwk("kid", absent{})}, without(es256), nil},
-		{"no kid, two keys have none", []string{es256.jwk("kid", absent{}), second.jwk("kid", absent{})}, without(es256), token.ErrInvalid},
-		{"one kid for two algs, first", jwksOf(eddsa, sameKid), eddsa.token(), nil},
-		{"one kid for two algs, second", jwksOf(eddsa, sameKid), sameKid.token(), nil},
-		{"RSA key without alg, RS256", []string{rs256.jwk("alg", absent{})}, rs256.token(), nil},
-		{"RSA key without alg, PS256", []string{ps256.jwk("alg", absent{})}, ps256.token(), nil},
-		{"RSA key of RS256, PS256", []string{ps256.jwk("alg", "RS256")}, ps256.token(), token.ErrInvalid},
-		{"RSA key of RS512, RS256", []string{rs256.jwk("alg", "RS512")}, rs256.token(), token.ErrInvalid},
-		{"kid of 256 bytes", []string{es256.jwk("kid", strings.Repeat("k", 256))}, es256.mint(es256.header("kid", strings.Repeat("k", 256)), payload()), nil},
-		{"kid that is a number in the set", []string{es256.jwk("kid", 1), eddsa.jwk()}, es256.mint(es256.header("kid", "1"), payload()), token.ErrInvalid},
+		{"J11/no kid, single key", jwksOf(es256), without(es256), nil},
+		{"J11/no kid, single key for the alg", jwksOf(es256, es384, eddsa, rs256), without(es256), nil},
+		{"J11/no kid, two keys for the alg", jwksOf(es256, second), without(es256), token.ErrInvalid},
+		{"J11/no kid, two RSA keys of one alg", []string{rs256.jwk(), ps256.jwk("alg", "RS256")}, without(rs256), token.ErrInvalid},
+		{"J11/kid, two keys for the alg", jwksOf(es256, second), second.token(), nil},
+		{"J11/kid, key has none", []string{es256.jwk("kid", absent{})}, es256.token(), token.ErrInvalid},
+		{"J11/no kid, key has none", []string{es256.jwk("kid", absent{})}, without(es256), nil},
+		{"J11/no kid, two keys have none", []string{es256.jwk("kid", absent{}), second.jwk("kid", absent{})}, without(es256), token.ErrInvalid},
+		{"J11/one kid for two algs, first", jwksOf(eddsa, sameKid), eddsa.token(), nil},
+		{"J11/one kid for two algs, second", jwksOf(eddsa, sameKid), sameKid.token(), nil},
+		{"J11/RSA key without alg, RS256", []string{rs256.jwk("alg", absent{}), eddsa.jwk()}, rs256.token(), token.ErrInvalid},
+		{"J11/RSA key without alg, PS256", []string{ps256.jwk("alg", absent{}), eddsa.jwk()}, ps256.token(), token.ErrInvalid},
+		{"J11/RSA key of RS256, PS256", []string{ps256.jwk("alg", "RS256")}, ps256.token(), token.ErrInvalid},
+		{"J11/RSA key of RS512, RS256", []string{rs256.jwk("alg", "RS512"), eddsa.jwk()}, rs256.token(), token.ErrInvalid},
+		{"J11/kid of 256 bytes", []string{es256.jwk("kid", strings.Repeat("k", 256))}, es256.mint(es256.header("kid", strings.Repeat("k", 256)), payload()), nil},
+		{"J11/kid that is a number in the set", []string{es256.jwk("kid", 1), eddsa.jwk()}, es256.mint(es256.header("kid", "1"), payload()), token.ErrInvalid},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {

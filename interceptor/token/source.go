@@ -4,10 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"net/http"
-	"net/url"
-	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -15,8 +12,6 @@ import (
 
 // How keys are kept. Each bound closes a way to starve or to poison the key set.
 const (
-	fetchTimeout  = 5 * time.Second  // for discovery and key set together
-	maxBody       = 1 << 20          // of a response, in bytes, decompressed
 	softAge       = 10 * time.Minute // from then on refreshed in the background
 	hardAge       = 15 * time.Minute // from then on a call waits for the refresh
 	maxStale      = 24 * time.Hour   // from then on the keys are no longer used
@@ -26,7 +21,6 @@ const (
 	coldRetry     = 2 * time.Second  // ... or to this while there are no keys at all,
 	coldPeriod    = 1 * time.Minute  // for so long after the first failure
 	unknownPeriod = 30 * time.Second // between two fetches for an unknown kid
-	maxErrorText  = 512              // of what net/http says, in bytes
 )
 
 // A source keeps the key set of one issuer. Keys are fetched when a call needs
@@ -35,6 +29,7 @@ const (
 type source struct {
 	issuer    *Issuer
 	transport http.RoundTripper
+	observer  func(KeySetEvent) // or nil
 	current   atomic.Pointer[keySet]
 
 	mu          sync.Mutex
@@ -166,14 +161,24 @@ func (s *source) start(now time.Time, keyID string) *flight {
 }
 
 func (s *source) run(f *flight) {
-	set, err := s.fetch()
+	set, err := (*keySet)(nil), errExited
+	defer func() { s.observe(s.land(f, set, err)) }()
+	set, err = s.fetch()
+}
+
+var errExited = errors.New("the HTTP transport called runtime.Goexit")
+
+// land ends a flight.
+func (s *source) land(f *flight, set *keySet, err error) KeySetEvent {
 	now := time.Now()
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	event := KeySetEvent{Issuer: s.issuer.URL}
 	if err == nil {
 		set.fetched = f.started
 		s.current.Store(set)
 		s.failures, s.lastErr = 0, nil
+		event.Skipped = set.skipped
 	} else {
 		if s.failures == 0 {
 			s.firstFailed = now
@@ -185,96 +190,15 @@ func (s *source) run(f *flight) {
 		}
 		s.failures++
 		s.retryAt = now.Add(retry)
+		event.Err = s.lastErr
+	}
+	if set := s.current.Load(); set != nil {
+		event.Fetched = set.fetched
+		if now.Sub(set.fetched) < maxStale {
+			event.Keys = len(set.keys)
+		}
 	}
 	s.flight = nil
 	close(f.done)
-}
-
-// fetch gets the key set, after discovery if its URL is not fixed.
-func (s *source) fetch() (set *keySet, err error) {
-	defer func() {
-		if recover() != nil { // a transport that panics must not end the process
-			err = errors.New("the HTTP transport panicked")
-		}
-	}()
-	ctx, cancel := context.WithTimeout(context.Background(), fetchTimeout)
-	defer cancel()
-	keySetURL := s.issuer.KeySetURL
-	if keySetURL == "" {
-		if keySetURL, err = s.discover(ctx); err != nil {
-			return nil, fmt.Errorf("discovery: %w", err)
-		}
-	}
-	body, err := s.get(ctx, keySetURL)
-	if err != nil {
-		return nil, fmt.Errorf("key set: %w", err)
-	}
-	if set, err = parseKeySet(body); err != nil {
-		return nil, fmt.Errorf("key set: %w", err)
-	}
-	return set, nil
-}
-
-// discover finds the key set as OpenID Connect Discovery 1.0 section 4 says.
-func (s *source) discover(ctx context.Context) (string, error) {
-	body, err := s.get(ctx, strings.TrimSuffix(s.issuer.URL, "/")+"/.well-known/openid-configuration")
-	if err != nil {
-		return "", err
-	}
-	document, err := parseObject(body)
-	if err != nil {
-		return "", err
-	}
-	if issuer, _, err := document.text("issuer"); err != nil || issuer != s.issuer.URL {
-		return "", errors.New("the document is another issuer's: check the issuer's URL, slash by slash")
-	}
-	keySetURL, _, err := document.text("jwks_uri")
-	if err != nil {
-		return "", errors.New("jwks_uri is not a string")
-	}
-	if err := checkKeySetURL(s.issuer.URL, keySetURL); err != nil {
-		return "", fmt.Errorf("jwks_uri: %w", err)
-	}
-	return keySetURL, nil
-}
-
-func (s *source) get(ctx context.Context, address string) ([]byte, error) {
-	request, err := http.NewRequestWithContext(ctx, http.MethodGet, address, nil)
-	if err != nil {
-		return nil, err
-	}
-	request.Header.Set("Accept", "application/json, application/jwk-set+json")
-	client := &http.Client{
-		Transport: s.transport,
-		// Who follows a redirect lets another host choose the keys.
-		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
-	}
-	response, err := client.Do(request)
-	if err != nil {
-		return nil, requestError(err)
-	}
-	defer func() { _ = response.Body.Close() }()
-	if response.StatusCode != http.StatusOK {
-		return nil, fmt.Errorf("the endpoint answered with status %d", response.StatusCode)
-	}
-	body, err := io.ReadAll(io.LimitReader(response.Body, maxBody+1))
-	switch {
-	case err != nil:
-		return nil, err
-	case len(body) > maxBody:
-		return nil, fmt.Errorf("the response is larger than %d bytes", maxBody)
-	}
-	return body, nil
-}
-
-// requestError is the cause of a failed request. It leaves the URL out, whose query
-// may hold a key, and what may be a whole response that net/http quotes.
-func requestError(err error) error {
-	for wrapped, ok := errors.AsType[*url.Error](err); ok; wrapped, ok = errors.AsType[*url.Error](err) {
-		err = wrapped.Err
-	}
-	if len(err.Error()) > maxErrorText {
-		return errors.New("the response is malformed")
-	}
-	return err
+	return event
 }

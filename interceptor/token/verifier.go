@@ -40,6 +40,7 @@ type options struct {
 	issuers   []Issuer
 	leeway    time.Duration
 	transport http.RoundTripper
+	observer  func(KeySetEvent)
 	faults    []error
 }
 
@@ -97,7 +98,7 @@ func NewVerifier(issuer Issuer, opts ...Option) (*Verifier, error) {
 			o.faults = append(o.faults, fmt.Errorf("token: issuer %q is given twice", displayURL(issuer.URL)))
 		}
 		keys := &issuerKeys{Issuer: issuer}
-		keys.keys = &source{issuer: &keys.Issuer, transport: o.transport}
+		keys.keys = &source{issuer: &keys.Issuer, transport: o.transport, observer: o.observer}
 		v.issuers[issuer.URL] = keys
 	}
 	if len(o.faults) > 0 {

@@ -1,0 +1,61 @@
+package token
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"time"
+)
+
+// WithKeySetObserver calls a function after each attempt to fetch a key set, which is
+// how a failing issuer is seen before its keys are too old. The function must be safe for
+// concurrent use. Nothing waits for it, and if it panics nothing changes. The default is
+// none.
+func WithKeySetObserver(observer func(KeySetEvent)) Option {
+	return func(o *options) { o.observer = observer }
+}
+
+// A KeySetEvent is the outcome of one attempt to fetch an issuer's key set.
+type KeySetEvent struct {
+	// Issuer is the URL of the issuer.
+	Issuer string
+	// Err is nil if the attempt succeeded. Otherwise it matches [ErrKeysUnavailable],
+	// and the keys that were there before stay in use.
+	Err error
+	// Skipped says for each key of a fetched set that cannot be used what is wrong
+	// with it. Keys for encryption are among them.
+	Skipped []error
+	// Keys is how many keys can be used now.
+	Keys int
+	// Fetched is when they were fetched: after 24 hours they are no longer used. It is
+	// the zero time if there never were any.
+	Fetched time.Time
+}
+
+// Ready reports whether tokens can be verified: it is for a readiness probe. It fetches
+// keys if there are none, waiting as long as [Verifier.Verify] does, and returns nil if
+// every issuer has keys that can be used. Otherwise the error matches
+// [ErrKeysUnavailable] and names the issuers that have none.
+func (v *Verifier) Ready(ctx context.Context) error {
+	errs := make([]error, len(v.names))
+	var asking sync.WaitGroup
+	for n, name := range v.names {
+		asking.Go(func() {
+			if _, err := v.issuers[name].keys.usable(ctx, time.Now()); err != nil {
+				errs[n] = fmt.Errorf("token: issuer %q: %w", name, err)
+			}
+		})
+	}
+	asking.Wait()
+	return errors.Join(errs...)
+}
+
+// observe tells the observer, for whom no call waits. It decides nothing, so a panic
+// changes nothing.
+func (s *source) observe(event KeySetEvent) {
+	defer func() { _ = recover() }()
+	if s.observer != nil {
+		s.observer(event)
+	}
+}

@@ -1,0 +1,195 @@
+package token_test
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"runtime"
+	"strings"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/protoauthz/protoauthz/interceptor/token"
+)
+
+// An eventLog is an observer that remembers.
+type eventLog struct {
+	mu     sync.Mutex
+	events []token.KeySetEvent
+}
+
+func (l *eventLog) observe(event token.KeySetEvent) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.events = append(l.events, event)
+}
+
+// next returns the one event since it was last called.
+func (l *eventLog) next(t *testing.T) token.KeySetEvent {
+	t.Helper()
+	synctest.Wait()
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	events := l.events
+	l.events = nil
+	if len(events) != 1 {
+		t.Fatalf("at %v: %d events, want 1: %+v", sinceEpoch(), len(events), events)
+	}
+	if events[0].Issuer != issuerURL {
+		t.Errorf("the issuer is %q", events[0].Issuer)
+	}
+	checkSilent(t, events[0].Err, eddsa.jwk())
+	return events[0]
+}
+
+func TestKeySetEvents(t *testing.T) {
+	t.Parallel()
+	checkEvent := func(t *testing.T, got token.KeySetEvent, err error, keys, skipped int, fetched time.Duration) {
+		t.Helper()
+		checkError(t, got.Err, err)
+		at := time.Unix(epoch, 0).Add(fetched)
+		if got.Keys != keys || len(got.Skipped) != skipped || !got.Fetched.Equal(at) {
+			t.Errorf("at %v: %+v, want %d keys of %v, and %d skipped", sinceEpoch(), got, keys, at, skipped)
+		}
+	}
+	raw := eddsa.token("exp", never)
+	bubble(t, "J09 keys are skipped, J24 keys grow old", func(t *testing.T) {
+		log := new(eventLog)
+		idp := newIDP(rs256.jwk("use", "enc"), eddsa.jwk(), es256.jwk("crv", "P-521"), es384.jwk())
+		verifier := newVerifier(t, idp, token.WithKeySetObserver(log.observe))
+		check(t, verifier, raw, nil, 0)
+		event := log.next(t)
+		checkEvent(t, event, nil, 2, 2, 0)
+		if got, want := errors.Join(event.Skipped...).Error(), "key 0: its use is not sig\nkey 2: it is not a valid key"; got != want {
+			t.Errorf("skipped because\n%s\nwant\n%s", got, want)
+		}
+
+		idp.serve(keySetURL, slow(time.Second, respond(200, keySet(eddsa.jwk()))))
+		sleepUntil(10 * time.Minute)
+		check(t, verifier, raw, nil, 0)
+		time.Sleep(time.Second) // the bubble's clock
+		checkEvent(t, log.next(t), nil, 1, 0, 10*time.Minute)
+
+		idp.serve(keySetURL, respond(200, "{}"))
+		sleepUntil(time.Hour)
+		check(t, verifier, raw, nil, 0)
+		checkEvent(t, log.next(t), token.ErrKeysUnavailable, 1, 0, 10*time.Minute)
+		const stale = 24*time.Hour + 10*time.Minute
+		sleepUntil(stale - 1)
+		check(t, verifier, raw, nil, 0)
+		checkEvent(t, log.next(t), token.ErrKeysUnavailable, 1, 0, 10*time.Minute)
+		sleepUntil(stale + time.Minute)
+		check(t, verifier, raw, token.ErrKeysUnavailable, 0)
+		checkEvent(t, log.next(t), token.ErrKeysUnavailable, 0, 0, 10*time.Minute)
+	})
+	bubble(t, "J01 there never were keys", func(t *testing.T) {
+		log := new(eventLog)
+		idp := newIDP()
+		idp.serve(discoveryURL, down)
+		check(t, newVerifier(t, idp, token.WithKeySetObserver(log.observe)), raw, token.ErrKeysUnavailable, 0)
+		event := log.next(t)
+		checkError(t, event.Err, token.ErrKeysUnavailable)
+		if event.Keys != 0 || !event.Fetched.IsZero() {
+			t.Errorf("%+v, want no keys", event)
+		}
+		if !strings.Contains(event.Err.Error(), "discovery: the endpoint answered with status 503") {
+			t.Errorf("the error does not say what to do: %v", event.Err)
+		}
+	})
+}
+
+// What an observer or a transport does wrong harms nobody.
+func TestMisbehavingHooks(t *testing.T) {
+	t.Parallel()
+	for name, observer := range map[string]func(token.KeySetEvent){
+		"panics": func(token.KeySetEvent) { panic("observer") },
+		"exits":  func(token.KeySetEvent) { runtime.Goexit() },
+		"is nil": nil,
+	} {
+		bubble(t, "observer "+name, func(t *testing.T) {
+			idp, verifier := warm(t, token.WithKeySetObserver(observer))
+			sleepUntil(20 * time.Minute)
+			check(t, verifier, eddsa.token("exp", never), nil, 0)
+			checkCount(t, idp, keySetURL, 2)
+		})
+	}
+	bubble(t, "observer hangs", func(t *testing.T) {
+		release := make(chan struct{})
+		idp, verifier := warm(t, token.WithKeySetObserver(func(token.KeySetEvent) { <-release }))
+		sleepUntil(20 * time.Minute)
+		check(t, verifier, eddsa.token("exp", never), nil, 0)
+		checkCount(t, idp, keySetURL, 2)
+		close(release)
+	})
+	bubble(t, "transport exits", func(t *testing.T) {
+		idp, verifier := warm(t)
+		idp.serve(keySetURL, func(*http.Request) (*http.Response, error) {
+			runtime.Goexit()
+			return nil, nil
+		})
+		newer := newEd25519("kid-newer")
+		check(t, verifier, newer.token("exp", never), token.ErrKeysUnavailable, 0)
+		idp.serve(keySetURL, respond(200, keySet(newer.jwk())))
+		time.Sleep(30 * time.Second) // the bubble's clock
+		check(t, verifier, newer.token("exp", never), nil, 0)
+	})
+}
+
+func TestReady(t *testing.T) {
+	t.Parallel()
+	// ready asks and fails unless the answer comes as wanted, after that time.
+	ready := func(t *testing.T, verifier *token.Verifier, want error, took time.Duration) {
+		t.Helper()
+		start := time.Now()
+		checkError(t, verifier.Ready(t.Context()), want)
+		if got := time.Since(start); got != took {
+			t.Errorf("at %v: it took %v, want %v", sinceEpoch(), got, took)
+		}
+	}
+	bubble(t, "as the process starts", func(t *testing.T) {
+		idp := newIDP(eddsa.jwk())
+		idp.serve(discoveryURL, slow(time.Second, down))
+		verifier := newVerifier(t, idp)
+		ready(t, verifier, token.ErrKeysUnavailable, time.Second)
+		for range 1000 {
+			ready(t, verifier, token.ErrKeysUnavailable, 0)
+		}
+		checkCount(t, idp, "", 1)
+		idp.serve(discoveryURL, hang)
+		time.Sleep(time.Second) // the bubble's clock
+		ready(t, verifier, token.ErrKeysUnavailable, 2*time.Second)
+		canceled, cancel := context.WithCancel(t.Context())
+		cancel()
+		checkError(t, verifier.Ready(canceled), token.ErrKeysUnavailable)
+		settle()
+		idp.serve(discoveryURL, respond(200, discovery()))
+		time.Sleep(2 * time.Second) // the bubble's clock
+		ready(t, verifier, nil, 0)
+		checkCount(t, idp, keySetURL, 1)
+		check(t, verifier, eddsa.token(), nil, 0)
+		checkCount(t, idp, keySetURL, 1)
+	})
+	bubble(t, "as long as keys serve", func(t *testing.T) {
+		idp, verifier := warm(t)
+		idp.serve(keySetURL, down)
+		sleepUntil(24*time.Hour - 1)
+		ready(t, verifier, nil, 0)
+		sleepUntil(24 * time.Hour)
+		ready(t, verifier, token.ErrKeysUnavailable, 0)
+	})
+	bubble(t, "with a second issuer, which hangs", func(t *testing.T) {
+		idp := newIDP(eddsa.jwk())
+		idp.serve(discoveryURL, slow(time.Second, respond(200, discovery())))
+		idp.serve(otherIssuer+"/.well-known/openid-configuration", hang)
+		verifier := newVerifier(t, idp, token.WithIssuer(issuer(otherIssuer)))
+		ready(t, verifier, token.ErrKeysUnavailable, 2*time.Second)
+		err := verifier.Ready(t.Context()) // waits for the rest of the fetch
+		if err == nil || !strings.Contains(err.Error(), otherIssuer) || strings.Contains(err.Error(), issuerURL) {
+			t.Errorf("the error is %v, want one about %s alone", err, otherIssuer)
+		}
+		check(t, verifier, eddsa.token(), nil, 0)
+		settle()
+	})
+}
