@@ -23,7 +23,7 @@ const maxMessageBytes = 4 << 20
 
 // newHandler puts the services behind a guard.
 func newHandler(issuer token.Issuer, audience string, logger *slog.Logger) (http.Handler, error) {
-	verifier, verifierErr := token.NewVerifier(issuer)
+	verifier, verifierErr := token.NewVerifier(issuer, token.WithKeySetObserver(logKeySet(logger)))
 	table, tableErr := compilePolicy(audience)
 	if err := errors.Join(verifierErr, tableErr); err != nil {
 		return nil, err
@@ -46,7 +46,7 @@ func newHandler(issuer token.Issuer, audience string, logger *slog.Logger) (http
 	}, options))
 	mux.Handle(samplev1connect.NewMemberServiceHandler(&memberService{organizations: organizations}, options))
 	mux.Handle(samplev1connect.NewDocumentServiceHandler(&documentService{organizations: organizations}, options))
-	mux.Handle(grpchealth.NewHandler(grpchealth.NewStaticChecker(names...), options))
+	mux.Handle(grpchealth.NewHandler(&healthChecker{grpchealth.NewStaticChecker(names...), verifier}, options))
 	mux.Handle(grpcreflect.NewHandlerV1(reflector, options))
 	mux.Handle(grpcreflect.NewHandlerV1Alpha(reflector, options))
 	return mux, nil
