@@ -3,6 +3,7 @@ package token_test
 import (
 	"encoding/json"
 	"reflect"
+	"runtime"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -110,6 +111,7 @@ func TestRefusalIsCheap(t *testing.T) { //nolint:paralleltest // testing.AllocsP
 	tests := []verification{
 		{"D08/a million dots", strings.Repeat(".", 1_000_000), token.ErrMalformed},
 		{"D08/dots up to the cap", strings.Repeat(".", token.MaxBytes), token.ErrMalformed},
+		{"D09/1 MiB", strings.Repeat("x", 1<<20), token.ErrMalformed},
 		{"D09/a claim of 64 KiB", eddsa.token("exp", 253402300799, "pad", strings.Repeat("x", 64<<10)), token.ErrMalformed},
 		{"D10/another alg", eddsa.mint(eddsa.header("alg", "none"), payload("pad", strings.Repeat("x", 4096))), token.ErrInvalid},
 	}
@@ -121,6 +123,14 @@ func TestRefusalIsCheap(t *testing.T) { //nolint:paralleltest // testing.AllocsP
 			})
 			if allocations > 40 {
 				t.Errorf("%v allocations for a refusal", allocations)
+			}
+			var before, after runtime.MemStats
+			runtime.ReadMemStats(&before)
+			_, err := verifier.Verify(t.Context(), test.raw)
+			runtime.ReadMemStats(&after)
+			checkError(t, err, test.err)
+			if grown := after.TotalAlloc - before.TotalAlloc; grown > 64<<10 {
+				t.Errorf("%d bytes for a refusal", grown)
 			}
 			if idp.count("") > 0 {
 				t.Error("a refusal by form asks for keys")
