@@ -98,45 +98,6 @@ func TestExpiry(t *testing.T) {
 	calls.Wait()
 }
 
-// TestExpiryHTTP1 shows the limit of HTTP/1.1: the client learns of the end once
-// it sends something, which reaches no handler.
-func TestExpiryHTTP1(t *testing.T) {
-	t.Parallel()
-	guard := interceptor.New(shared(t).verifier, rules(t), interceptor.WithObserver(observer))
-	started := make(chan struct{}, 2)
-	server := serve(t, handlers{
-		client: func(ctx context.Context, stream *connect.ClientStream[message]) (*connect.Response[answer], error) {
-			for stream.Receive() {
-				saw(ctx, stream.Msg().GetOrganizationId())
-				started <- struct{}{}
-			}
-			return connect.NewResponse(text("done")), stream.Err()
-		},
-	}.mux(guard.HandlerOption()))
-	header := bearer(t, with(resource(acme, "read:data"), "exp", time.Now().Unix()+2))
-	call := server.record(header)
-	stream := server.connect(wires[5], procedure("Field", connect.StreamTypeClient)).CallClientStream(t.Context())
-	merge(stream.RequestHeader(), header)
-	if err := stream.Send(naming(acme)); err != nil {
-		t.Fatal(err)
-	}
-	<-started
-	for len(call.decisions()) < 2 { // until the end has been decided
-		select {
-		case <-t.Context().Done():
-			t.Fatal("it does not end")
-		case <-time.After(10 * time.Millisecond):
-		}
-	}
-	_ = stream.Send(naming(acme))
-	if _, err := stream.CloseAndReceive(); refused(err) != expired {
-		t.Errorf("%v", err)
-	}
-	if _, seen := call.seen(); len(seen) != 1 {
-		t.Errorf("the handler saw %q", seen)
-	}
-}
-
 // TestSlowBody makes sure that a call which was let in by its headers does not
 // wait with its body until the token has ended.
 func TestSlowBody(t *testing.T) {

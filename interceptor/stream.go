@@ -243,15 +243,35 @@ func (c *guardedConn) finishBefore(deadline time.Time, next connect.StreamingHan
 		<-ctx.Done() // by itself, so that its cause is ErrExpired and not the deferred cancel
 	}
 	err := c.refuse(denyToken(token.ErrExpired))
+	if !returned {
+		interruptReads(c.ctx)
+	}
 	if !returned && !c.receiving.Load() {
 		// A handler that heeds its context returns now. What stands around it should
 		// not see it run on.
 		await(time.After(expiryGrace))
 	}
-	c.sending.Lock() // a Send under way is finished first, and is the last
+	c.lockSending()
 	defer c.sending.Unlock()
 	if result.panicked != nil {
 		panic(result.panicked)
 	}
 	return err
+}
+
+// lockSending waits for the Send that is under way, which is the last. If the client takes
+// too long to read it and can be interrupted, it is.
+func (c *guardedConn) lockSending() {
+	if c.sending.TryLock() {
+		return
+	}
+	cut := make(chan struct{})
+	timer := time.AfterFunc(expiryGrace, func() {
+		defer close(cut)
+		interruptWrites(c.ctx)
+	})
+	c.sending.Lock()
+	if !timer.Stop() {
+		<-cut // the connection may serve another request after this one
+	}
 }

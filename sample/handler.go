@@ -49,7 +49,7 @@ func newHandler(issuer token.Issuer, audience string, logger *slog.Logger) (http
 	mux.Handle(grpchealth.NewHandler(&healthChecker{grpchealth.NewStaticChecker(names...), verifier}, options))
 	mux.Handle(grpcreflect.NewHandlerV1(reflector, options))
 	mux.Handle(grpcreflect.NewHandlerV1Alpha(reflector, options))
-	return mux, nil
+	return interceptor.Interruptible(mux), nil
 }
 
 // compilePolicy reads the rules out of the services' .proto files. A method without

@@ -1,0 +1,123 @@
+package interceptor_test
+
+import (
+	"context"
+	"net/http"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"connectrpc.com/connect"
+
+	"github.com/protoauthz/protoauthz/interceptor"
+)
+
+// returning tells when a handler has returned.
+func returning(handler http.Handler) (http.Handler, <-chan time.Time) {
+	returned := make(chan time.Time, 1)
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		defer func() { returned <- time.Now() }()
+		handler.ServeHTTP(w, r)
+	}), returned
+}
+
+// TestIdleHTTP1 is about a client that streams over HTTP/1.1 and sends nothing more. If
+// the server can be interrupted, the client is told when its token expires.
+func TestIdleHTTP1(t *testing.T) {
+	t.Parallel()
+	for name, interruptible := range map[string]bool{"told once it sends": false, "told at once": true} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			guard := interceptor.New(shared(t).verifier, rules(t), interceptor.WithObserver(observer))
+			started := make(chan struct{}, 2)
+			var handler http.Handler = handlers{
+				client: func(ctx context.Context, stream *connect.ClientStream[message]) (*connect.Response[answer], error) {
+					for stream.Receive() {
+						saw(ctx, stream.Msg().GetOrganizationId())
+						started <- struct{}{}
+					}
+					return connect.NewResponse(text("done")), stream.Err()
+				},
+			}.mux(guard.HandlerOption())
+			if interruptible {
+				handler = interceptor.Interruptible(handler)
+			}
+			handler, returned := returning(handler)
+			server := serve(t, handler)
+			expiry := time.Unix(time.Now().Unix()+2, 0)
+			header := bearer(t, with(resource(acme, "read:data"), "exp", expiry.Unix()))
+			call := server.record(header)
+			stream := server.connect(wires[5], procedure("Field", connect.StreamTypeClient)).CallClientStream(t.Context())
+			merge(stream.RequestHeader(), header)
+			if err := stream.Send(naming(acme)); err != nil {
+				t.Fatal(err)
+			}
+			<-started
+			if interruptible {
+				if late := (<-returned).Sub(expiry); late < 0 || late > time.Second {
+					t.Errorf("it ended %v after exp", late)
+				}
+			}
+			for len(call.decisions()) < 2 { // until the end has been decided
+				select {
+				case <-t.Context().Done():
+					t.Fatal("it does not end")
+				case <-time.After(10 * time.Millisecond):
+				}
+			}
+			if !interruptible {
+				select {
+				case <-returned:
+					t.Error("it ended before the client sent anything: the documentation says otherwise")
+				default:
+				}
+				_ = stream.Send(naming(acme))
+			}
+			if _, err := stream.CloseAndReceive(); refused(err) != expired {
+				t.Errorf("%v", err)
+			}
+			if _, seen := call.seen(); len(seen) != 1 {
+				t.Errorf("the handler saw %q", seen)
+			}
+		})
+	}
+}
+
+// TestUnreadStream is about a client that does not read, so that a Send blocks.
+func TestUnreadStream(t *testing.T) {
+	t.Parallel()
+	for _, wire := range slices.Concat(http2(), []wire{wires[5], wires[7]}) {
+		t.Run(wire.name, func(t *testing.T) {
+			t.Parallel()
+			guard := interceptor.New(shared(t).verifier, rules(t), interceptor.WithObserver(observer))
+			handler, returned := returning(interceptor.Interruptible(handlers{
+				server: func(_ context.Context, _ *connect.Request[message], stream *connect.ServerStream[answer]) error {
+					large := text(strings.Repeat("x", 1<<20))
+					for {
+						if err := stream.Send(large); err != nil {
+							return err
+						}
+					}
+				},
+			}.mux(guard.HandlerOption())))
+			server := serve(t, handler)
+			expiry := time.Unix(time.Now().Unix()+2, 0)
+			header := bearer(t, with(resource(acme, "read:data"), "exp", expiry.Unix()))
+			call := server.record(header)
+			request := connect.NewRequest(naming(acme))
+			merge(request.Header(), header)
+			stream, err := server.connect(wire, procedure("Field", connect.StreamTypeServer)).CallServerStream(t.Context(), request)
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer func() { _ = stream.Close() }()
+			if late := (<-returned).Sub(expiry); late < 0 || late > 3*time.Second {
+				t.Errorf("it ended %v after exp", late)
+			}
+			if got, want := call.decisions(), []interceptor.Reason{"", expired.reason}; !slices.Equal(got, want) {
+				t.Errorf("decisions are %q, want %q", got, want)
+			}
+		})
+	}
+}
