@@ -244,7 +244,7 @@ func (c *guardedConn) finishBefore(deadline time.Time, next connect.StreamingHan
 	}
 	err := c.refuse(denyToken(token.ErrExpired))
 	if !returned {
-		interruptReads(c.ctx)
+		endReads(c.ctx, 0)
 	}
 	if !returned && !c.receiving.Load() {
 		// A handler that heeds its context returns now. What stands around it should
@@ -268,7 +268,7 @@ func (c *guardedConn) lockSending() {
 	cut := make(chan struct{})
 	timer := time.AfterFunc(expiryGrace, func() {
 		defer close(cut)
-		interruptWrites(c.ctx)
+		endWrites(c.ctx)
 	})
 	c.sending.Lock()
 	if !timer.Stop() {

@@ -2,12 +2,12 @@ package main
 
 import (
 	"bytes"
-	"errors"
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
 	"slices"
 	"strings"
+	"syscall"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -35,7 +35,7 @@ func TestHealthFollowsKeys(t *testing.T) {
 		down := true
 		transport := roundTripper(func(request *http.Request) (*http.Response, error) {
 			if down {
-				return nil, errors.New("connection refused")
+				return nil, syscall.ECONNREFUSED
 			}
 			recorder := httptest.NewRecorder()
 			issuer.ServeHTTP(recorder, request)
@@ -75,7 +75,7 @@ func TestHealthFollowsKeys(t *testing.T) {
 			_, line, _ = strings.Cut(line, " ") // the time
 			got = append(got, strings.TrimSpace(line))
 		}
-		const cause = `cause="issuer keys are unavailable: discovery: connection refused"`
+		const cause = `cause="issuer keys are unavailable: discovery: the request failed: connection refused"`
 		want := []string{
 			`level=ERROR msg="issuer keys unavailable" issuer=http://127.0.0.1:1/oidc keys=0 ` + cause,
 			`level=INFO msg="issuer keys fetched" issuer=http://127.0.0.1:1/oidc keys=1 age=0s`,

@@ -68,6 +68,7 @@ func newServer(ctx context.Context, c config, logger *slog.Logger) (*server, err
 		ReadHeaderTimeout: 10 * time.Second,
 		IdleTimeout:       2 * time.Minute,
 		MaxHeaderBytes:    32 << 10,
+		HTTP2:             &http.HTTP2Config{WriteByteTimeout: 10 * time.Second},
 	}
 	s.http.Protocols.SetHTTP1(true)
 	s.http.Protocols.SetUnencryptedHTTP2(true) // gRPC needs HTTP/2

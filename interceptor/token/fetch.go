@@ -2,12 +2,15 @@ package token
 
 import (
 	"context"
+	"crypto/tls"
+	"crypto/x509"
 	"errors"
 	"fmt"
 	"io"
+	"net"
 	"net/http"
-	"net/url"
 	"strings"
+	"syscall"
 	"time"
 )
 
@@ -15,7 +18,6 @@ import (
 const (
 	fetchTimeout = 5 * time.Second // for discovery and key set together
 	maxBody      = 1 << 20         // of a response, in bytes, decompressed
-	maxErrorText = 512             // of what net/http says, in bytes
 )
 
 // fetch gets the key set, after discovery if its URL is not fixed.
@@ -88,21 +90,44 @@ func (s *source) get(ctx context.Context, address string) ([]byte, error) {
 	body, err := io.ReadAll(io.LimitReader(response.Body, maxBody+1))
 	switch {
 	case err != nil:
-		return nil, err
+		return nil, requestError(err)
 	case len(body) > maxBody:
 		return nil, fmt.Errorf("the response is larger than %d bytes", maxBody)
 	}
 	return body, nil
 }
 
-// requestError is the cause of a failed request. It leaves the URL out, whose query
-// may hold a key, and what may be a whole response that net/http quotes.
+// requestError says why a request failed. It repeats nothing of what the error says, which
+// may be the URL, whose query can hold a key, or a piece of the response.
 func requestError(err error) error {
-	for wrapped, ok := errors.AsType[*url.Error](err); ok; wrapped, ok = errors.AsType[*url.Error](err) {
-		err = wrapped.Err
+	var innermost error
+	for wrapped := err; wrapped != nil; wrapped = errors.Unwrap(wrapped) {
+		innermost = wrapped
 	}
-	if len(err.Error()) > maxErrorText {
-		return errors.New("the response is malformed")
+	network, isNetwork := errors.AsType[net.Error](innermost) // a *url.Error is one too
+	number, isNumber := errors.AsType[syscall.Errno](innermost)
+	_, isDNS := errors.AsType[*net.DNSError](err)
+	_, isCertificate := errors.AsType[*tls.CertificateVerificationError](err)
+	_, isHost := errors.AsType[x509.HostnameError](err)
+	_, isAuthority := errors.AsType[x509.UnknownAuthorityError](err)
+	text := "a malformed response, or a fault of the transport"
+	switch {
+	case isDNS:
+		text = "its host cannot be resolved"
+	case isNetwork && network.Timeout():
+		text = "it takes too long"
+	case isNumber:
+		text = number.Error()
+	case isHost:
+		text = "its certificate is for another host"
+	case isAuthority:
+		text = "its certificate is of an unknown authority"
+	case isCertificate:
+		text = "its certificate is not valid"
+	case errors.Is(err, http.ErrSchemeMismatch):
+		text = "it does not speak TLS"
+	case errors.Is(innermost, io.ErrUnexpectedEOF), errors.Is(innermost, io.EOF):
+		text = "it broke off"
 	}
-	return err
+	return errors.New("the request failed: " + text)
 }

@@ -4,14 +4,13 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"sync"
 	"time"
 )
 
 // WithKeySetObserver calls a function after each attempt to fetch a key set, which is
-// how a failing issuer is seen before its keys are too old. The function must be safe for
-// concurrent use. Nothing waits for it, and if it panics nothing changes. The default is
-// none.
+// how a failing issuer is seen before its keys are too old. The function must return, and
+// be safe for concurrent use. Nothing waits for it, and if it panics nothing changes. The
+// default is none.
 func WithKeySetObserver(observer func(KeySetEvent)) Option {
 	return func(o *options) { o.observer = observer }
 }
@@ -23,8 +22,8 @@ type KeySetEvent struct {
 	// Err is nil if the attempt succeeded. Otherwise it matches [ErrKeysUnavailable],
 	// and the keys that were there before stay in use.
 	Err error
-	// Skipped says for each key of a fetched set that cannot be used what is wrong
-	// with it. Keys for encryption are among them.
+	// Skipped says for each key of the set that cannot be used what is wrong with it.
+	// Keys for encryption are among them.
 	Skipped []error
 	// Keys is how many keys can be used now.
 	Keys int
@@ -35,19 +34,20 @@ type KeySetEvent struct {
 
 // Ready reports whether tokens can be verified: it is for a readiness probe. It fetches
 // keys if there are none, waiting as long as [Verifier.Verify] does, and returns nil if
-// every issuer has keys that can be used. Otherwise the error matches
-// [ErrKeysUnavailable] and names the issuers that have none.
+// every issuer has keys that can be used: a new release that one issuer refuses its keys
+// should not replace the old one, which has them. Otherwise the error matches
+// [ErrKeysUnavailable] and names the issuers whose keys are missing.
 func (v *Verifier) Ready(ctx context.Context) error {
-	errs := make([]error, len(v.names))
-	var asking sync.WaitGroup
-	for n, name := range v.names {
-		asking.Go(func() {
-			if _, err := v.issuers[name].keys.usable(ctx, time.Now()); err != nil {
-				errs[n] = fmt.Errorf("token: issuer %q: %w", name, err)
-			}
-		})
+	now := time.Now()
+	for _, name := range v.names { // all at once, so that their waits do not add up
+		v.issuers[name].keys.refresh(now, "")
 	}
-	asking.Wait()
+	var errs []error
+	for _, name := range v.names {
+		if _, err := v.issuers[name].keys.usable(ctx, now, ""); err != nil {
+			errs = append(errs, fmt.Errorf("token: issuer %q: %w", name, err))
+		}
+	}
 	return errors.Join(errs...)
 }
 

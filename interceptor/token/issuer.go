@@ -169,9 +169,16 @@ func displayURL(raw string) string {
 	return raw
 }
 
-// canonicalType brings a media type into the one form that is compared.
+// canonicalType brings a media type into the one form that is compared. Its letters are
+// ASCII: strings.ToLower would make some of others.
 func canonicalType(typ string) string {
-	return strings.TrimPrefix(strings.ToLower(typ), "application/")
+	lower := strings.Map(func(r rune) rune {
+		if 'A' <= r && r <= 'Z' {
+			r += 'a' - 'A'
+		}
+		return r
+	}, typ)
+	return strings.TrimPrefix(lower, "application/")
 }
 
 // checkURL accepts absolute https URLs, and http ones on loopback addresses,

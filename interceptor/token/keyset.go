@@ -77,9 +77,20 @@ func parseKeySet(body []byte, allowed []string) (*keySet, error) {
 		set.keys = append(set.keys, key)
 	}
 	if len(set.keys) == 0 {
-		return nil, errors.Join(append([]error{errors.New("no usable key")}, set.skipped...)...)
+		return nil, &unusableError{set.skipped}
 	}
 	return set, nil
+}
+
+// An unusableError is a key set without a key that can be used.
+type unusableError struct{ skipped []error }
+
+// Error tells of the first key: what is wrong is mostly wrong with all.
+func (e *unusableError) Error() string {
+	if len(e.skipped) == 0 {
+		return "it holds no keys"
+	}
+	return fmt.Sprintf("none of its %d keys can be used; %v", len(e.skipped), e.skipped[0])
 }
 
 // splitKeys splits an array of keys, without a look at what comes after the last

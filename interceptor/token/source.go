@@ -20,6 +20,7 @@ const (
 	maxRetry      = 60 * time.Second // to this
 	coldRetry     = 2 * time.Second  // ... or to this while there are no keys at all,
 	coldPeriod    = 1 * time.Minute  // for so long after the first failure
+	knownPeriod   = 2 * maxRetry     // for so long after a failure the endpoint is known to fail
 	unknownPeriod = 30 * time.Second // between two fetches for an unknown kid
 )
 
@@ -31,11 +32,13 @@ type source struct {
 	transport http.RoundTripper
 	observer  func(KeySetEvent) // or nil
 	current   atomic.Pointer[keySet]
+	failing   atomic.Bool // whether there are failures
 
 	mu          sync.Mutex
 	flight      *flight
 	failures    int // since the last success
 	firstFailed time.Time
+	failedAt    time.Time // the last of them
 	retryAt     time.Time
 	unknownAt   time.Time // when an unknown kid may cause the next fetch
 	lastErr     error
@@ -44,7 +47,7 @@ type source struct {
 // A flight is one fetch under way.
 type flight struct {
 	started time.Time
-	keyID   string // the unknown kid that caused it, if one did
+	keyID   string // the kid whose call waits for it, or empty if all may
 	done    chan struct{}
 }
 
@@ -52,7 +55,7 @@ type flight struct {
 // [ErrKeysUnavailable] or [ErrInvalid].
 func (s *source) key(ctx context.Context, keyID, algorithm string) (*publicKey, error) {
 	asked := time.Now()
-	set, err := s.usable(ctx, asked)
+	set, err := s.usable(ctx, asked, keyID)
 	if err != nil {
 		return nil, err
 	}
@@ -80,24 +83,38 @@ func (s *source) key(ctx context.Context, keyID, algorithm string) (*publicKey, 
 }
 
 // usable returns keys that may be used now, and sees to it that they stay fresh.
-func (s *source) usable(ctx context.Context, now time.Time) (*keySet, error) {
-	set := s.current.Load()
+func (s *source) usable(ctx context.Context, now time.Time, keyID string) (*keySet, error) {
+	set, f, patient := s.refresh(now, keyID)
+	if f == nil || !patient {
+		return s.stillGood(set, now)
+	}
+	if !s.wait(ctx, f, now) {
+		// Whoever sets a deadline of nothing must not get old keys for it.
+		return nil, fmt.Errorf("%w: the call ended before they were fetched", ErrKeysUnavailable)
+	}
+	return s.stillGood(s.current.Load(), now)
+}
+
+// refresh returns the keys and, if they should be fetched, the flight that does, and
+// whether to wait for it. The keys are nil if there are none yet.
+func (s *source) refresh(now time.Time, keyID string) (set *keySet, f *flight, patient bool) {
+	set = s.current.Load()
 	age := maxStale
 	if set != nil {
 		age = now.Sub(set.fetched)
 	}
-	if age < softAge {
-		return set, nil
+	if age < softAge && !s.failing.Load() {
+		return set, nil, false
 	}
 	s.mu.Lock()
-	f := s.startRefresh(now)
-	failing := s.failures > 0
-	s.mu.Unlock()
+	defer s.mu.Unlock()
 	// Old keys serve on at once while the endpoint is known to fail.
-	if f != nil && (age >= maxStale || age >= hardAge && !failing) {
-		s.wait(ctx, f, now)
-	}
-	set = s.current.Load()
+	known := s.failures > 0 && now.Sub(s.failedAt) < knownPeriod
+	return set, s.startRefresh(now, keyID), age >= maxStale || age >= hardAge && !known
+}
+
+// stillGood returns keys unless they are too old, or none.
+func (s *source) stillGood(set *keySet, now time.Time) (*keySet, error) {
 	if set == nil || now.Sub(set.fetched) >= maxStale {
 		s.mu.Lock()
 		defer s.mu.Unlock()
@@ -114,22 +131,29 @@ func (s *source) unavailable() error {
 	return s.lastErr
 }
 
-// wait waits for the end of a flight, but no longer than a call may.
-func (s *source) wait(ctx context.Context, f *flight, asked time.Time) {
+// wait waits for the end of a flight, but no longer than a call may. It reports false
+// if the call has ended before.
+func (s *source) wait(ctx context.Context, f *flight, asked time.Time) bool {
 	timer := time.NewTimer(time.Until(asked.Add(maxWait)))
 	defer timer.Stop()
 	select {
 	case <-f.done:
+		return true
 	case <-timer.C:
+		return true
 	case <-ctx.Done():
+		return false
 	}
 }
 
 // startRefresh returns the flight under way or a new one, or nil while it is too
 // early for another attempt. It is called with mu held.
-func (s *source) startRefresh(now time.Time) *flight {
+func (s *source) startRefresh(now time.Time, keyID string) *flight {
 	if s.flight == nil && !now.Before(s.retryAt) {
-		s.start(now, "")
+		if s.failures == 0 {
+			keyID = "" // it is for all
+		}
+		s.start(now, keyID)
 	}
 	return s.flight
 }
@@ -189,9 +213,13 @@ func (s *source) land(f *flight, set *keySet, err error) KeySetEvent {
 			retry = min(retry, coldRetry)
 		}
 		s.failures++
-		s.retryAt = now.Add(retry)
+		s.failedAt, s.retryAt = now, now.Add(retry)
 		event.Err = s.lastErr
+		if unusable, ok := errors.AsType[*unusableError](err); ok {
+			event.Skipped = unusable.skipped
+		}
 	}
+	s.failing.Store(s.failures > 0)
 	if set := s.current.Load(); set != nil {
 		event.Fetched = set.fetched
 		if now.Sub(set.fetched) < maxStale {

@@ -13,6 +13,7 @@ import (
 const (
 	defaultLeeway = 30 * time.Second
 	maxLeeway     = 5 * time.Minute
+	maxNames      = 5 // of issuers in an error
 )
 
 // A Verifier verifies the tokens of its issuers. It is safe for concurrent use
@@ -26,6 +27,8 @@ type Verifier struct {
 	issuers map[string]*issuerKeys
 	names   []string // of the issuers, sorted
 	leeway  time.Duration
+
+	errIssuer error // for a token of none of them
 }
 
 type issuerKeys struct {
@@ -105,6 +108,10 @@ func NewVerifier(issuer Issuer, opts ...Option) (*Verifier, error) {
 		return nil, errors.Join(o.faults...)
 	}
 	v.names = slices.Sorted(maps.Keys(v.issuers))
+	v.errIssuer = invalid("iss is none of %q: compare slash by slash", v.names)
+	if more := len(v.names) - maxNames; more > 0 {
+		v.errIssuer = invalid("iss is none of %q and %d more: compare slash by slash", v.names[:maxNames], more)
+	}
 	return v, nil
 }
 
@@ -144,7 +151,7 @@ func (v *Verifier) Verify(ctx context.Context, raw string) (*Claims, error) {
 	issuer, ok := v.issuers[name]
 	switch {
 	case !ok:
-		return nil, invalid("iss is none of %q: compare slash by slash", v.names)
+		return nil, v.errIssuer
 	case !slices.Contains(issuer.Types, canonicalType(token.typ)):
 		return nil, invalid("typ is not one of %q: an ID token, or another kind?", issuer.Types)
 	case !slices.Contains(issuer.Algorithms, token.algorithm):
