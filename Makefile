@@ -58,7 +58,7 @@ fuzz: ## Run every fuzz target for FUZZTIME (10s), one after another
 	if [[ -z $$targets ]]; then echo 'no fuzz targets'; fi; \
 	for target in $$targets; do \
 		echo "fuzz $$target"; \
-		go test -run '^$$' -fuzz "^$${target#*:}$$" -fuzztime $(FUZZTIME) "$${target%:*}"; \
+		go test -run '^$$' -fuzz "^$${target#*:}$$" -fuzztime $(FUZZTIME) -fuzzminimizetime 10x "$${target%:*}"; \
 	done
 
 .PHONY: run

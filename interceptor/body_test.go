@@ -10,11 +10,45 @@ import (
 	"runtime"
 	"strings"
 	"testing"
+	"time"
 
 	"connectrpc.com/connect"
 
 	"github.com/protoauthz/protoauthz/interceptor"
+	"github.com/protoauthz/protoauthz/interceptor/internal/tokentest"
 )
+
+// carriers are what a call can be made of by hand.
+var carriers = []struct {
+	name, contentType, encodingHeader string
+	kind                              connect.StreamType
+}{
+	{"Connect", "application/proto", "Content-Encoding", connect.StreamTypeUnary},
+	{"Connect JSON", "application/json", "Content-Encoding", connect.StreamTypeUnary},
+	{"gRPC", "application/grpc", "Grpc-Encoding", connect.StreamTypeUnary},
+	{"gRPC-Web", "application/grpc-web", "Grpc-Encoding", connect.StreamTypeUnary},
+	{"Connect stream", "application/connect+proto", "Connect-Content-Encoding", connect.StreamTypeServer},
+}
+
+// allocated is how much memory all goroutines allocate in the meantime.
+func allocated(do func()) uint64 {
+	var before, after runtime.MemStats
+	runtime.ReadMemStats(&before)
+	do()
+	runtime.ReadMemStats(&after)
+	return after.TotalAlloc - before.TotalAlloc
+}
+
+// checkUnauthenticated looks for the code, which each protocol has in a place of its own.
+func checkUnauthenticated(t *testing.T, recorder *httptest.ResponseRecorder) {
+	t.Helper()
+	response := recorder.Result()
+	_ = response.Body.Close()
+	if response.StatusCode != http.StatusUnauthorized && response.Trailer.Get("Grpc-Status") != "16" &&
+		response.Header.Get("Grpc-Status") != "16" && !strings.Contains(recorder.Body.String(), `"unauthenticated"`) {
+		t.Errorf("%d %v %v %.100q", response.StatusCode, response.Header, response.Trailer, recorder.Body)
+	}
+}
 
 // TestBodiesWithoutToken makes sure that who has no token cannot make the server
 // work: not a byte of the body is read, however it is made.
@@ -37,47 +71,53 @@ func TestBodiesWithoutToken(t *testing.T) { //nolint:paralleltest // memory is c
 		{"garbage", []byte("\xff\xff\xff\xff garbage"), false},
 		{"nothing", nil, false},
 	} {
-		for _, wire := range []struct{ name, contentType, encodingHeader string }{
-			{"Connect", "application/proto", "Content-Encoding"},
-			{"Connect JSON", "application/json", "Content-Encoding"},
-			{"gRPC", "application/grpc", "Grpc-Encoding"},
-			{"gRPC-Web", "application/grpc-web", "Grpc-Encoding"},
-			{"Connect stream", "application/connect+proto", "Connect-Content-Encoding"},
-		} {
-			data, kind := body.data, connect.StreamTypeUnary
-			if wire.encodingHeader != "Content-Encoding" {
-				data = enveloped(data, body.compressed)
-			}
-			if wire.name == "Connect stream" {
-				kind = connect.StreamTypeServer
-			}
-			unread := bytes.NewReader(data)
-			request := httptest.NewRequestWithContext(t.Context(), http.MethodPost, procedure("Field", kind), struct{ io.Reader }{unread})
-			request.Proto, request.ProtoMajor, request.ProtoMinor = "HTTP/2.0", 2, 0
-			request.Header.Set("Content-Type", wire.contentType)
-			if body.compressed {
-				request.Header.Set(wire.encodingHeader, "gzip")
-			}
-			recorder := httptest.NewRecorder()
+		for _, carrier := range carriers {
+			t.Run("D54/"+body.name+", "+carrier.name, func(t *testing.T) {
+				data := body.data
+				if carrier.encodingHeader != "Content-Encoding" {
+					data = enveloped(data, body.compressed)
+				}
+				unread := bytes.NewReader(data)
+				request := httptest.NewRequestWithContext(t.Context(), http.MethodPost, procedure("Field", carrier.kind), struct{ io.Reader }{unread})
+				request.Proto, request.ProtoMajor, request.ProtoMinor = "HTTP/2.0", 2, 0
+				request.Header.Set("Content-Type", carrier.contentType)
+				if body.compressed {
+					request.Header.Set(carrier.encodingHeader, "gzip")
+				}
+				recorder := httptest.NewRecorder()
+				if n := allocated(func() { mux.ServeHTTP(recorder, request) }); n >= 1<<20 {
+					t.Errorf("%d bytes allocated", n)
+				}
+				if unread.Len() != len(data) {
+					t.Errorf("%d bytes read", len(data)-unread.Len())
+				}
+				checkUnauthenticated(t, recorder)
+			})
+		}
+	}
+}
 
-			var before, after runtime.MemStats
-			runtime.ReadMemStats(&before)
-			mux.ServeHTTP(recorder, request)
-			runtime.ReadMemStats(&after)
-
-			if got := after.TotalAlloc - before.TotalAlloc; got >= 1<<20 {
-				t.Errorf("%s, %s: %d bytes allocated", wire.name, body.name, got)
-			}
-			if unread.Len() != len(data) {
-				t.Errorf("%s, %s: %d bytes read", wire.name, body.name, len(data)-unread.Len())
-			}
-			response := recorder.Result()
-			_ = response.Body.Close()
-			// Each protocol says "unauthenticated" in a place of its own.
-			if response.StatusCode != http.StatusUnauthorized && response.Trailer.Get("Grpc-Status") != "16" &&
-				response.Header.Get("Grpc-Status") != "16" && !strings.Contains(recorder.Body.String(), `"unauthenticated"`) {
-				t.Errorf("%s, %s: %d %v %v %.100q", wire.name, body.name, response.StatusCode, response.Header, response.Trailer, recorder.Body)
-			}
+// TestHugeTokens makes sure that a refusal by size costs next to nothing. It is not
+// parallel either.
+func TestHugeTokens(t *testing.T) { //nolint:paralleltest // memory is counted for the whole process
+	mux := handlers{}.mux(interceptor.New(shared(t).verifier, rules(t)).HandlerOption())
+	scene, key := tokentest.Scene{Now: time.Now().Unix()}, tokentest.I1.ES256
+	for _, token := range []struct{ name, raw string }{
+		{"D08/a million dots", strings.Repeat(".", 1_000_000)},
+		{"D09/a claim of 64 KiB", scene.Token(key, "pad", strings.Repeat("x", 64<<10))},
+		{"D09/1 MiB", scene.Token(key, "pad", strings.Repeat("x", 1<<20*3/4))},
+	} {
+		for _, carrier := range carriers {
+			t.Run(token.name+", "+carrier.name, func(t *testing.T) {
+				request := httptest.NewRequestWithContext(t.Context(), http.MethodPost, procedure("Read", carrier.kind), http.NoBody)
+				request.Proto, request.ProtoMajor, request.ProtoMinor = "HTTP/2.0", 2, 0
+				request.Header = http.Header{"Content-Type": {carrier.contentType}, "Authorization": {"Bearer " + token.raw}}
+				recorder := httptest.NewRecorder()
+				if n := allocated(func() { mux.ServeHTTP(recorder, request) }); n >= 64<<10 {
+					t.Errorf("%d bytes allocated", n)
+				}
+				checkUnauthenticated(t, recorder)
+			})
 		}
 	}
 }

@@ -180,7 +180,7 @@ func TestCallsInProcess(t *testing.T) {
 				}
 				return connect.NewResponse(new(answer)), nil
 			}}.mux(options[i/2])
-			if got := post(t.Context(), outer, "Global", bearer(t, global("read:products write:products"))); got.Code != http.StatusOK {
+			if got := post(t.Context(), outer, "Global", bearer(t, global("read:a write:b"))); got.Code != http.StatusOK {
 				t.Errorf("%s: %s", name, got.Body)
 			}
 			if got := count.Load(); got != test.verified {
@@ -225,7 +225,7 @@ func TestUntakenAdmission(t *testing.T) {
 			}
 		})
 		outer := handlers{}.mux(connect.WithInterceptors(early), guard.HandlerOption())
-		if got := post(t.Context(), outer, "Global", bearer(t, global("read:products write:products"))); got.Code != http.StatusOK {
+		if got := post(t.Context(), outer, "Global", bearer(t, global("read:a write:b"))); got.Code != http.StatusOK {
 			t.Errorf("%s: %s", name, got.Body)
 		}
 		if got := count.Load() - before; got != test.verified {

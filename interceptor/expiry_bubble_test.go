@@ -5,6 +5,7 @@ import (
 	"errors"
 	"io"
 	"net/http"
+	"net/http/httptest"
 	"runtime"
 	"slices"
 	"sync"
@@ -114,6 +115,33 @@ func TestDeadline(t *testing.T) {
 			}
 		})
 	}
+}
+
+// TestUnaryDeadline makes sure that the token of a unary call is still good once its
+// body has arrived, to the very moment.
+func TestUnaryDeadline(t *testing.T) {
+	t.Parallel()
+	for took, want := range map[time.Duration]int{time.Minute - 1: http.StatusOK, time.Minute: http.StatusUnauthorized} {
+		bubble(t, took.String(), func(t *testing.T) {
+			mux := handlers{}.mux(expiring(t, time.Minute).HandlerOption())
+			request := httptest.NewRequestWithContext(t.Context(), http.MethodPost, procedure("Token", connect.StreamTypeUnary), slowBody(took))
+			request.Header.Set("Authorization", "Bearer any")
+			request.Header.Set("Content-Type", "application/proto")
+			recorder := httptest.NewRecorder()
+			mux.ServeHTTP(recorder, request)
+			if recorder.Code != want {
+				t.Errorf("%d, want %d: %s", recorder.Code, want, recorder.Body)
+			}
+		})
+	}
+}
+
+// A slowBody takes so long to say nothing.
+type slowBody time.Duration
+
+func (b slowBody) Read([]byte) (int, error) {
+	time.Sleep(time.Duration(b)) // the bubble's clock
+	return 0, io.EOF
 }
 
 // TestLatePanic makes sure that a panic of a handler which has just been told to end
@@ -310,7 +338,7 @@ func TestAfterDeadline(t *testing.T) {
 		conn := newConn("Token", connect.StreamTypeServer)
 		var over atomic.Bool
 		conn.sending = func() {
-			time.Sleep(time.Minute) // the bubble's clock: up to the deadline
+			time.Sleep(time.Minute + 500*time.Millisecond) // the bubble's clock: up to the deadline, and what a handler is given
 			for range 1000 {
 				runtime.Gosched() // real time, since a bubble's clock does not wait for locks
 			}

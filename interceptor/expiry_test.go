@@ -111,7 +111,7 @@ func TestSlowBody(t *testing.T) {
 			want, events := expired, []interceptor.Reason{expired.reason}
 			switch service {
 			case "Global":
-				claims = global("read:products write:products")
+				claims = global("read:a write:b")
 				events = []interceptor.Reason{"", expired.reason} // let in, and then not
 			case "Public":
 				want, events = refusal{}, []interceptor.Reason{""}

@@ -1,7 +1,11 @@
 package interceptor_test
 
 import (
+	"bufio"
 	"context"
+	"errors"
+	"io"
+	"net"
 	"net/http"
 	"slices"
 	"strings"
@@ -88,6 +92,8 @@ func TestIdleHTTP1(t *testing.T) {
 func TestUnreadStream(t *testing.T) {
 	t.Parallel()
 	for _, wire := range slices.Concat(http2(), []wire{wires[5], wires[7]}) {
+		// Packed, the messages would be too small to fill what lies on the way.
+		wire.options = append(slices.Clone(wire.options), connect.WithAcceptCompression("gzip", nil, nil))
 		t.Run(wire.name, func(t *testing.T) {
 			t.Parallel()
 			guard := interceptor.New(shared(t).verifier, rules(t), interceptor.WithObserver(observer))
@@ -119,5 +125,41 @@ func TestUnreadStream(t *testing.T) {
 				t.Errorf("decisions are %q, want %q", got, want)
 			}
 		})
+	}
+}
+
+// TestRefusedBody is about a call over HTTP/1.1 without a token, whose body does not come:
+// net/http would wait for it before it answers.
+func TestRefusedBody(t *testing.T) {
+	t.Parallel()
+	server := serve(t, interceptor.Interruptible(handlers{}.mux(interceptor.New(shared(t).verifier, rules(t)).HandlerOption())))
+	connection, err := new(net.Dialer).DialContext(t.Context(), "tcp", strings.TrimPrefix(server.url, "http://"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = connection.Close() }()
+	if err := connection.SetDeadline(time.Now().Add(10 * time.Second)); err != nil {
+		t.Fatal(err)
+	}
+	answers := bufio.NewReader(connection)
+	head := "POST " + procedure("Global", connect.StreamTypeUnary) + " HTTP/1.1\r\nHost: test\r\nContent-Type: application/json\r\nContent-Length: 2\r\n\r\n"
+	for _, sent := range []struct {
+		text  string
+		close bool
+	}{{head + "{}", false}, {head + "{}", false}, {head, true}} {
+		if _, err := io.WriteString(connection, sent.text); err != nil {
+			t.Fatal(err)
+		}
+		response, err := http.ReadResponse(answers, nil)
+		if err != nil {
+			t.Fatalf("%q: %v", sent.text, err)
+		}
+		_, err = io.Copy(io.Discard, response.Body)
+		if err := errors.Join(err, response.Body.Close()); err != nil {
+			t.Error(err)
+		}
+		if response.StatusCode != http.StatusUnauthorized || response.Close != sent.close {
+			t.Errorf("%q: %s, closes: %t", sent.text, response.Status, response.Close)
+		}
 	}
 }

@@ -2,138 +2,67 @@ package interceptor_test
 
 import (
 	"context"
-	"errors"
-	"fmt"
 	"net/http"
 	"net/http/httptest"
-	"os"
-	"runtime"
-	"runtime/pprof"
 	"slices"
+	"strings"
 	"sync"
 	"testing"
-	"time"
 
 	"connectrpc.com/connect"
-	"google.golang.org/protobuf/proto"
-	"google.golang.org/protobuf/reflect/protodesc"
-	"google.golang.org/protobuf/reflect/protoregistry"
-	"google.golang.org/protobuf/types/descriptorpb"
+	"go.uber.org/goleak"
 
-	authzv1 "github.com/protoauthz/protoauthz/gen/protoauthz/v1"
 	samplev1 "github.com/protoauthz/protoauthz/gen/sample/v1"
 	"github.com/protoauthz/protoauthz/interceptor"
 	"github.com/protoauthz/protoauthz/interceptor/devissuer"
+	"github.com/protoauthz/protoauthz/interceptor/internal/rpctest"
+	"github.com/protoauthz/protoauthz/interceptor/internal/tokentest"
 	"github.com/protoauthz/protoauthz/interceptor/policy"
 	"github.com/protoauthz/protoauthz/interceptor/token"
 )
 
 // TestMain makes sure that no goroutine outlives its test.
-func TestMain(m *testing.M) {
-	before := runtime.NumGoroutine()
-	code := m.Run()
-	for deadline := time.Now().Add(5 * time.Second); runtime.NumGoroutine() > before; runtime.Gosched() {
-		if time.Now().After(deadline) {
-			fmt.Fprintf(os.Stderr, "%d goroutines before the tests, and now:\n", before)
-			_ = pprof.Lookup("goroutine").WriteTo(os.Stderr, 1)
-			code = 1
-			break
-		}
-	}
-	os.Exit(code)
-}
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 const (
-	api    = "https://api.example.test"
+	api    = tokentest.API
 	acme   = "acme"
 	globex = "globex"
 
 	issuerEndpoint = "http://127.0.0.1:1"
-	brokenEndpoint = "http://127.0.0.2:1" // its keys cannot be had
 )
 
 // All methods of the tests' services have the same messages.
 type (
-	message = samplev1.SyncDocumentsRequest
-	answer  = samplev1.SyncDocumentsResponse
+	message  = samplev1.SyncDocumentsRequest
+	answer   = samplev1.SyncDocumentsResponse
+	document = samplev1.Document
 )
 
-// services are the tests' services with the rule that all their methods have.
-// Each has a method of every stream type, called as kinds says.
-var services = map[string]*authzv1.MethodRule{
-	"Public":        {Public: true},
-	"Authenticated": {Model: authzv1.Model_MODEL_GLOBAL_RESOURCE, Authenticated: true},
-	"Global":        {Model: authzv1.Model_MODEL_GLOBAL_RESOURCE, Scopes: []string{"read:products", "write:products"}},
-	"Any": {
-		Model: authzv1.Model_MODEL_GLOBAL_RESOURCE, Scopes: []string{"read:products"}, AnyScopes: []string{"sell", "buy"},
-	},
-	"User":   {Model: authzv1.Model_MODEL_GLOBAL_RESOURCE, Authenticated: true, Caller: authzv1.Caller_CALLER_USER},
-	"Client": {Model: authzv1.Model_MODEL_GLOBAL_RESOURCE, Authenticated: true, Caller: authzv1.Caller_CALLER_CLIENT},
-	"Member": {
-		Model: authzv1.Model_MODEL_ORGANIZATION, AnyScopes: []string{"invite:member", "manage:members"},
-		Organization: &authzv1.Organization{Source: &authzv1.Organization_Field{Field: "organization_id"}},
-	},
-	"Field": {
-		Model: authzv1.Model_MODEL_ORGANIZATION_RESOURCE, Scopes: []string{"read:data"},
-		Organization: &authzv1.Organization{Source: &authzv1.Organization_Field{Field: "organization_id"}},
-	},
-	"Header": {
-		Model: authzv1.Model_MODEL_ORGANIZATION_RESOURCE, Scopes: []string{"read:data"},
-		Organization: &authzv1.Organization{Source: &authzv1.Organization_Header{Header: "X-Organization-Id"}},
-	},
-	"Token": {
-		Model: authzv1.Model_MODEL_ORGANIZATION_RESOURCE, Scopes: []string{"read:data"},
-		Organization: &authzv1.Organization{Source: &authzv1.Organization_Token{Token: true}},
-	},
-}
-
-// More services: without a rule, and public as a whole without being known.
 const (
-	unruled = "Unruled"
-	opened  = "Opened"
+	unruled = rpctest.Unruled
+	opened  = rpctest.Opened
 )
 
 // kinds are the methods of each service.
 var kinds = map[connect.StreamType]string{
-	connect.StreamTypeUnary:  "Unary",
-	connect.StreamTypeServer: "Server",
-	connect.StreamTypeClient: "Client",
-	connect.StreamTypeBidi:   "Bidi",
+	connect.StreamTypeUnary:  rpctest.Unary.Name,
+	connect.StreamTypeServer: rpctest.Server.Name,
+	connect.StreamTypeClient: rpctest.Client.Name,
+	connect.StreamTypeBidi:   rpctest.Bidi.Name,
 }
 
 func procedure(service string, kind connect.StreamType) string {
-	return "/test.v1." + service + "/" + kinds[kind]
+	return rpctest.Procedure(service, methodOf(kind))
 }
 
-var compiled = sync.OnceValues(func() (*policy.Table, error) {
-	file := &descriptorpb.FileDescriptorProto{
-		Name:       proto.String("test/v1/test.proto"),
-		Package:    proto.String("test.v1"),
-		Syntax:     proto.String("proto3"),
-		Dependency: []string{samplev1.File_sample_v1_document_proto.Path()},
+func methodOf(kind connect.StreamType) rpctest.Method {
+	return rpctest.Method{
+		Name: kinds[kind], ClientStreams: kind&connect.StreamTypeClient != 0, ServerStreams: kind&connect.StreamTypeServer != 0,
 	}
-	for name, rule := range services {
-		service := &descriptorpb.ServiceDescriptorProto{Name: proto.String(name)}
-		for kind, name := range kinds {
-			options := new(descriptorpb.MethodOptions)
-			proto.SetExtension(options, authzv1.E_Method, rule)
-			service.Method = append(service.Method, &descriptorpb.MethodDescriptorProto{
-				Name:            proto.String(name),
-				InputType:       proto.String(".sample.v1.SyncDocumentsRequest"),
-				OutputType:      proto.String(".sample.v1.SyncDocumentsResponse"),
-				ClientStreaming: proto.Bool(kind&connect.StreamTypeClient != 0),
-				ServerStreaming: proto.Bool(kind&connect.StreamTypeServer != 0),
-				Options:         options,
-			})
-		}
-		file.Service = append(file.Service, service)
-	}
-	descriptor, err := protodesc.NewFile(file, protoregistry.GlobalFiles)
-	if err != nil {
-		return nil, err
-	}
-	return policy.Compile(policy.Files{descriptor}, policy.WithAudience(api), policy.WithPublic("test.v1."+opened))
-})
+}
+
+var compiled = sync.OnceValues(rpctest.Compile)
 
 func rules(t testing.TB) *policy.Table {
 	t.Helper()
@@ -161,26 +90,18 @@ func inProcess(handler http.Handler) roundTripper {
 // A tenant is an issuer and the verifier of its tokens. It must not be shared
 // between bubbles of testing/synctest.
 type tenant struct {
-	good, broken, forger *devissuer.Issuer
-	verifier             *token.Verifier
+	good     *devissuer.Issuer
+	verifier *token.Verifier
 }
 
 func newTenant(options ...token.Option) (*tenant, error) {
-	config := devissuer.Config{SigningAlgorithm: "ES256"}
-	var errs [4]error
-	tenant := new(tenant)
-	tenant.good, errs[0] = devissuer.New(issuerEndpoint+"/oidc", config)
-	tenant.broken, errs[1] = devissuer.New(brokenEndpoint+"/oidc", config)
-	tenant.forger, errs[2] = devissuer.New(issuerEndpoint+"/oidc", config)
-	transport := roundTripper(func(request *http.Request) (*http.Response, error) {
-		if "http://"+request.URL.Host == brokenEndpoint {
-			return nil, errors.New("no route to host")
-		}
-		return inProcess(tenant.good)(request)
-	})
-	options = append([]token.Option{token.WithLeeway(0), token.WithTransport(transport), token.WithIssuer(token.Logto(brokenEndpoint))}, options...)
-	tenant.verifier, errs[3] = token.NewVerifier(token.Logto(issuerEndpoint), options...)
-	return tenant, errors.Join(errs[:]...)
+	good, err := devissuer.New(issuerEndpoint+"/oidc", devissuer.Config{SigningAlgorithm: "ES256"})
+	if err != nil {
+		return nil, err
+	}
+	options = append([]token.Option{token.WithLeeway(0), token.WithTransport(inProcess(good))}, options...)
+	verifier, err := token.NewVerifier(token.Logto(issuerEndpoint), options...)
+	return &tenant{good: good, verifier: verifier}, err
 }
 
 var sharedTenant = sync.OnceValues(func() (*tenant, error) { return newTenant() })
@@ -201,10 +122,6 @@ func global(scope string) claims { return claims{"aud": api, "scope": scope} }
 
 func resource(organization, scope string) claims {
 	return claims{"aud": api, "scope": scope, "organization_id": organization}
-}
-
-func member(organization, scope string) claims {
-	return claims{"aud": "urn:logto:organization:" + organization, "scope": scope}
 }
 
 func with(base claims, name string, value any) claims {
@@ -243,10 +160,14 @@ func unverified(payload string) verifierFunc {
 
 // A call is what the server knows of one call of a test.
 type call struct {
+	swallow bool // as rpctest.Case says
+
 	mu       sync.Mutex
 	handled  int      // how often a handler was called
 	messages []string // the organizations in the messages that handlers saw
 	events   []interceptor.Event
+	received strings.Builder // by the client
+	status   int             // of HTTP
 }
 
 type callKey struct{}
@@ -282,6 +203,12 @@ func saw(ctx context.Context, organization string) {
 	}
 }
 
+// swallows reports whether the handler of a call shall ignore that it cannot receive.
+func swallows(ctx context.Context) bool {
+	c, ok := ctx.Value(callKey{}).(*call)
+	return ok && c.swallow
+}
+
 // decisions are the reasons of all events, "" for a call that was let in.
 func (c *call) decisions() []interceptor.Reason {
 	c.mu.Lock()
@@ -311,8 +238,11 @@ type handlers struct {
 	bidi   func(context.Context, *connect.BidiStream[message, answer]) error
 }
 
+// said is what a message names, as rpctest.Message says it.
+func said(m *message) string { return m.GetOrganizationId() + m.GetDocument().GetName() }
+
 func text(organization string) *answer {
-	return &answer{Document: &samplev1.Document{Text: organization}}
+	return &answer{Document: &document{Text: organization}}
 }
 
 // mux serves all services with these handlers.
@@ -320,15 +250,15 @@ func (h handlers) mux(options ...connect.HandlerOption) *http.ServeMux {
 	if h.unary == nil {
 		h.unary = func(ctx context.Context, request *connect.Request[message]) (*connect.Response[answer], error) {
 			handled(ctx)
-			saw(ctx, request.Msg.GetOrganizationId())
-			return connect.NewResponse(text(request.Msg.GetOrganizationId())), nil
+			saw(ctx, said(request.Msg))
+			return connect.NewResponse(text(said(request.Msg))), nil
 		}
 	}
 	if h.server == nil {
 		h.server = func(ctx context.Context, request *connect.Request[message], stream *connect.ServerStream[answer]) error {
 			handled(ctx)
-			saw(ctx, request.Msg.GetOrganizationId())
-			return stream.Send(text(request.Msg.GetOrganizationId()))
+			saw(ctx, said(request.Msg))
+			return stream.Send(text(said(request.Msg)))
 		}
 	}
 	if h.client == nil {
@@ -336,8 +266,11 @@ func (h handlers) mux(options ...connect.HandlerOption) *http.ServeMux {
 			handled(ctx)
 			last := ""
 			for stream.Receive() {
-				last = stream.Msg().GetOrganizationId()
+				last = said(stream.Msg())
 				saw(ctx, last)
+			}
+			if swallows(ctx) {
+				return connect.NewResponse(text(last)), nil
 			}
 			return connect.NewResponse(text(last)), stream.Err()
 		}
@@ -347,11 +280,14 @@ func (h handlers) mux(options ...connect.HandlerOption) *http.ServeMux {
 			handled(ctx)
 			for {
 				message, err := stream.Receive()
+				if swallows(ctx) && err != nil {
+					return nil
+				}
 				if err != nil {
 					return ended(err)
 				}
-				saw(ctx, message.GetOrganizationId())
-				if err := stream.Send(text(message.GetOrganizationId())); err != nil {
+				saw(ctx, said(message))
+				if err := stream.Send(text(said(message))); err != nil {
 					return err
 				}
 			}
@@ -360,7 +296,7 @@ func (h handlers) mux(options ...connect.HandlerOption) *http.ServeMux {
 	mux := http.NewServeMux()
 	options = append(options, connect.WithIdempotency(connect.IdempotencyNoSideEffects))
 	names := []string{unruled, opened}
-	for name := range services {
+	for name := range rpctest.Services {
 		names = append(names, name)
 	}
 	for _, name := range names {

@@ -3,7 +3,9 @@ package interceptor_test
 import (
 	"context"
 	"errors"
+	"net/http"
 	"slices"
+	"sync"
 	"testing"
 	"time"
 
@@ -14,7 +16,7 @@ import (
 )
 
 // TestEvents holds what an event says. That there is one for each decision is
-// TestTransports' business.
+// TestCatalogue's business.
 func TestEvents(t *testing.T) {
 	t.Parallel()
 	var got []interceptor.Event
@@ -35,8 +37,8 @@ func TestEvents(t *testing.T) {
 		{service: unruled, claims: global(""), reason: ruleless.reason},
 		{service: "Any", reason: missing.reason, cause: token.ErrMissing},
 		{service: "Any", claims: with(global("buy"), "exp", 1), reason: expired.reason, cause: token.ErrExpired},
-		{service: "Any", claims: global("buy read:products"), subject: "devissuer"},
-		{service: "Any", claims: with(global("buy"), "sub", "alice"), subject: "alice", reason: "SCOPE_INSUFFICIENT", scopes: []string{"read:products", "sell", "buy"}},
+		{service: "Any", claims: global("buy read:a"), subject: "devissuer"},
+		{service: "Any", claims: with(global("buy"), "sub", "alice"), subject: "alice", reason: "SCOPE_INSUFFICIENT", scopes: []string{"read:a", "sell", "buy"}},
 		{service: "User", claims: global(""), subject: "devissuer", reason: callerKind.reason},
 		{service: "Header", claims: resource(acme, "read:data"), subject: "devissuer", reason: organization.reason},
 		{service: "Field", claims: resource(acme, "read:data"), subject: "devissuer", reason: organization.reason},
@@ -88,7 +90,7 @@ func TestPanickingObserver(t *testing.T) {
 					organization string
 					want         refusal
 				}{
-					{"Global", global("read:products write:products"), acme, failed},
+					{"Global", global("read:a write:b"), acme, failed},
 					{"Public", global(""), acme, failed},
 					{"Field", resource(acme, "read:data"), acme, failed},
 					{"Field", resource(acme, "read:data"), globex, organization},
@@ -121,6 +123,38 @@ func TestPanickingObserver(t *testing.T) {
 			return nil
 		})
 		if refused(err) != expired {
+			t.Error(err)
+		}
+	})
+}
+
+// TestObserverPanicsOnce makes sure that the message of a stream which could not be
+// observed is not left to the handler, and that no later one makes up for it.
+func TestObserverPanicsOnce(t *testing.T) {
+	t.Parallel()
+	bubble(t, "at the first message", func(t *testing.T) {
+		conn := newConn("Field", connect.StreamTypeBidi)
+		go func() {
+			for range 2 {
+				select {
+				case conn.in <- naming(acme):
+				case <-conn.body:
+				}
+			}
+		}()
+		var once sync.Once
+		guard := expiring(t, time.Minute, interceptor.WithObserver(func(context.Context, interceptor.Event) {
+			once.Do(func() { panic("an observer's panic") })
+		}))
+		err := conn.serve(t.Context(), guard, func(_ context.Context, conn connect.StreamingHandlerConn) error {
+			for range 2 {
+				if organization, err := receive(conn); organization != "" || refused(err) != failed {
+					t.Errorf("the handler reads %q, %v", organization, err)
+				}
+			}
+			return nil
+		})
+		if refused(err) != failed {
 			t.Error(err)
 		}
 	})
@@ -170,6 +204,22 @@ func TestObserverAmidStream(t *testing.T) {
 			t.Errorf("%v, sent %q", err, conn.sent)
 		}
 	})
+}
+
+// TestErrorBesideClaims makes sure that a verifier's error counts, whatever comes with
+// it.
+func TestErrorBesideClaims(t *testing.T) {
+	t.Parallel()
+	for want, err := range map[int]error{http.StatusOK: nil, http.StatusUnauthorized: token.ErrInvalid} {
+		guard := interceptor.New(verifierFunc(func(ctx context.Context, raw string) (*token.Claims, error) {
+			claims, _ := shared(t).verifier.Verify(ctx, raw)
+			return claims, err
+		}), rules(t))
+		got := post(t.Context(), handlers{}.mux(guard.HandlerOption()), "Token", bearer(t, resource(acme, "read:data")))
+		if got.Code != want {
+			t.Errorf("%v: %d, want %d: %s", err, got.Code, want, got.Body)
+		}
+	}
 }
 
 // TestNew makes sure that a guard without a verifier or table is none.

@@ -1,7 +1,9 @@
 package interceptor_test
 
 import (
+	"io/fs"
 	"os"
+	"regexp"
 	"strings"
 	"testing"
 )
@@ -30,5 +32,35 @@ func TestReadme(t *testing.T) {
 	).Replace("\n" + strings.TrimSuffix(snippet, "\n"))
 	if !strings.Contains(string(example), snippet+"\n") {
 		t.Errorf("not in ExampleNew:%s", snippet)
+	}
+}
+
+// TestSecurityDocument makes sure that the tests which SECURITY.md names are there.
+func TestSecurityDocument(t *testing.T) {
+	t.Parallel()
+	document, err := os.ReadFile("../SECURITY.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var tests strings.Builder
+	err = fs.WalkDir(os.DirFS("."), ".", func(path string, _ fs.DirEntry, err error) error {
+		if err != nil || !strings.HasSuffix(path, "_test.go") {
+			return err
+		}
+		code, err := os.ReadFile(path)
+		tests.Write(code)
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	named := regexp.MustCompile(`\b(?:Test|Fuzz)[A-Z]\w+`).FindAllString(string(document), -1)
+	if len(named) < 30 {
+		t.Errorf("only %q are named", named)
+	}
+	for _, name := range named {
+		if !strings.Contains(tests.String(), "\nfunc "+name+"(") {
+			t.Errorf("SECURITY.md names %s, which is no test", name)
+		}
 	}
 }

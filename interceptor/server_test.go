@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"log"
 	"net"
@@ -17,6 +18,7 @@ import (
 	"google.golang.org/genproto/googleapis/rpc/errdetails"
 
 	"github.com/protoauthz/protoauthz/interceptor"
+	"github.com/protoauthz/protoauthz/interceptor/internal/rpctest"
 )
 
 // ended returns nil for the end of a stream.
@@ -55,18 +57,13 @@ func serve(t testing.TB, handler http.Handler) *server {
 	backend := &http.Server{
 		Protocols: both,
 		ErrorLog:  log.New(s, "", 0),
-		Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-			if c, ok := s.calls.Load(r.Header.Get(callHeader)); ok {
-				r = r.WithContext(context.WithValue(r.Context(), callKey{}, c))
-			}
-			handler.ServeHTTP(w, r)
-		}),
+		Handler:   s.recording(handler),
 	}
 	var serving sync.WaitGroup
 	serving.Go(func() { _ = backend.Serve(listener) })
 	one, two := new(http.Transport), &http.Transport{Protocols: only2}
 	s.url = "http://" + listener.Addr().String()
-	s.http1, s.http2 = &http.Client{Transport: one}, &http.Client{Transport: two}
+	s.http1, s.http2 = &http.Client{Transport: tap{one, s}}, &http.Client{Transport: tap{two, s}}
 	t.Cleanup(func() {
 		one.CloseIdleConnections()
 		two.CloseIdleConnections()
@@ -74,6 +71,76 @@ func serve(t testing.TB, handler http.Handler) *server {
 		serving.Wait()
 	})
 	return s
+}
+
+// serveInProcess serves without a network: headers arrive as they are, even if no HTTP
+// could carry them.
+func serveInProcess(handler http.Handler) *server {
+	s := &server{url: "http://in.process"}
+	recording := s.recording(handler)
+	client := &http.Client{Transport: tap{roundTripper(func(request *http.Request) (*http.Response, error) {
+		request = request.Clone(request.Context())
+		request.ProtoMajor, request.ProtoMinor = 2, 0
+		if request.Body == nil {
+			request.Body = http.NoBody
+		}
+		defer func() { _ = request.Body.Close() }() // as a server does
+		response, err := inProcess(recording)(request)
+		response.ProtoMajor, response.ProtoMinor = 2, 0
+		return response, err
+	}), s}}
+	s.http1, s.http2 = client, client
+	return s
+}
+
+// recording hands on requests with their call.
+func (s *server) recording(handler http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if c, ok := s.calls.Load(r.Header.Get(callHeader)); ok {
+			r = r.WithContext(context.WithValue(r.Context(), callKey{}, c))
+		}
+		handler.ServeHTTP(w, r)
+	})
+}
+
+// A tap keeps what comes back to a client.
+type tap struct {
+	http.RoundTripper
+	server *server
+}
+
+func (t tap) RoundTrip(request *http.Request) (*http.Response, error) {
+	response, err := t.RoundTripper.RoundTrip(request)
+	recorded, _ := t.server.calls.Load(request.Header.Get(callHeader))
+	if c, ok := recorded.(*call); ok && err == nil {
+		c.status = response.StatusCode
+		header := response.Header.Clone()
+		header.Del("Date")
+		c.receive(header)
+		response.Body = &tappedBody{response.Body, c, response}
+	}
+	return response, err
+}
+
+type tappedBody struct {
+	io.ReadCloser
+	call     *call
+	response *http.Response
+}
+
+func (b *tappedBody) Read(into []byte) (int, error) {
+	n, err := b.ReadCloser.Read(into)
+	b.call.receive(string(into[:n]))
+	if errors.Is(err, io.EOF) {
+		b.call.receive(b.response.Trailer)
+	}
+	return n, err
+}
+
+func (c *call) receive(parts ...any) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	_, _ = fmt.Fprintln(&c.received, parts...)
 }
 
 // Write takes what net/http logs.
@@ -133,7 +200,11 @@ func (s *server) connect(w wire, procedure string) *connect.Client[message, answ
 	if w.http1 {
 		client = s.http1
 	}
-	options := append([]connect.ClientOption{connect.WithIdempotency(connect.IdempotencyNoSideEffects)}, w.options...)
+	options := append([]connect.ClientOption{
+		connect.WithIdempotency(connect.IdempotencyNoSideEffects),
+		// So that answers can be read as they come, and since the race detector makes it slow.
+		connect.WithAcceptCompression("gzip", nil, nil),
+	}, w.options...)
 	return connect.NewClient[message, answer](client, s.url+procedure, options...)
 }
 
@@ -142,10 +213,19 @@ func naming(organization string) *message { return &message{OrganizationId: orga
 // do makes one call with a message for each organization, and returns the texts
 // in its answers.
 func (s *server) do(ctx context.Context, w wire, service string, kind connect.StreamType, header http.Header, organizations ...string) ([]string, error) {
+	messages := make([]*message, len(organizations))
+	for n, organization := range organizations {
+		messages[n] = naming(organization)
+	}
+	return s.send(ctx, w, service, kind, header, messages...)
+}
+
+// send makes one call, and returns the texts in its answers.
+func (s *server) send(ctx context.Context, w wire, service string, kind connect.StreamType, header http.Header, messages ...*message) ([]string, error) {
 	client := s.connect(w, procedure(service, kind))
 	switch kind {
 	case connect.StreamTypeUnary:
-		request := connect.NewRequest(naming(organizations[0]))
+		request := connect.NewRequest(messages[0])
 		merge(request.Header(), header)
 		response, err := client.CallUnary(ctx, request)
 		if err != nil {
@@ -153,7 +233,7 @@ func (s *server) do(ctx context.Context, w wire, service string, kind connect.St
 		}
 		return []string{response.Msg.GetDocument().GetText()}, nil
 	case connect.StreamTypeServer:
-		request := connect.NewRequest(naming(organizations[0]))
+		request := connect.NewRequest(messages[0])
 		merge(request.Header(), header)
 		stream, err := client.CallServerStream(ctx, request)
 		if err != nil {
@@ -168,8 +248,8 @@ func (s *server) do(ctx context.Context, w wire, service string, kind connect.St
 	case connect.StreamTypeClient:
 		stream := client.CallClientStream(ctx)
 		merge(stream.RequestHeader(), header)
-		for _, organization := range organizations {
-			if stream.Send(naming(organization)) != nil {
+		for _, message := range messages {
+			if stream.Send(message) != nil {
 				break // the answer says why
 			}
 		}
@@ -182,8 +262,8 @@ func (s *server) do(ctx context.Context, w wire, service string, kind connect.St
 		stream := client.CallBidiStream(ctx)
 		defer func() { _ = stream.CloseResponse() }()
 		merge(stream.RequestHeader(), header)
-		for _, organization := range organizations {
-			if stream.Send(naming(organization)) != nil {
+		for _, message := range messages {
+			if stream.Send(message) != nil {
 				break
 			}
 		}
@@ -202,6 +282,29 @@ func (s *server) do(ctx context.Context, w wire, service string, kind connect.St
 func merge(into, from http.Header) {
 	for name, values := range from {
 		into[name] = append(into[name], values...)
+	}
+}
+
+// Refusals that tests ask for, apart from the challenge.
+var (
+	missing      = refusalOf(rpctest.Missing)
+	malformed    = refusalOf(rpctest.Malformed)
+	expired      = refusalOf(rpctest.Expired)
+	model        = refusalOf(rpctest.Model)
+	organization = refusalOf(rpctest.Organization)
+	callerKind   = refusalOf(rpctest.Caller)
+	ruleless     = refusalOf(rpctest.Ruleless)
+	failed       = refusalOf(rpctest.Failed)
+)
+
+// refusalOf is how a client of Connect gets a refusal.
+func refusalOf(answer rpctest.Answer) refusal {
+	if answer.Reason == "" {
+		return refusal{}
+	}
+	return refusal{
+		code: connect.Code(answer.Code), text: answer.Text, reason: interceptor.Reason(answer.Reason), domain: "protoauthz",
+		required: answer.Required, any: answer.Any,
 	}
 }
 

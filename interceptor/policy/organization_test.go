@@ -190,6 +190,38 @@ var matchCases = []matchCase{
 	{"Token", `organization_id: "acme"`, "acme", false},
 }
 
+// TestUnsetPath is about messages that end before the path to the organization does:
+// they name none, not even an empty one.
+func TestUnsetPath(t *testing.T) {
+	t.Parallel()
+	file := compileMatch(t, matchSources(t))
+	table := compileTable(t, policy.Files{file})
+	for _, c := range []struct{ name, method, request string }{
+		{"message empty", "Nested", ``},
+		{"tenant empty", "Nested", `tenant: {}`},
+		{"id empty", "Nested", `tenant: {id: ""}`},
+		{"message empty, deep", "Deep", ``},
+		{"tenant empty, deep", "Deep", `tenant: {}`},
+		{"parent empty", "Deep", `tenant: {id: "acme" parent: {}}`},
+		{"parent's parent empty", "Deep", `tenant: {id: "acme" parent: {id: "acme" parent: {}}}`},
+		{"id empty, deep", "Deep", `tenant: {id: "acme" parent: {id: "acme" parent: {id: ""}}}`},
+		{"another field names it", "Deep", `organization_id: "acme" names: "acme"`},
+		{"list empty", "ThroughRepeated", ``},
+		{"element empty", "ThroughRepeated", `tenants: {}`},
+		{"another of the oneof", "ThroughOneof", `subject_id: "acme"`},
+	} {
+		t.Run("D50/"+c.name, func(t *testing.T) {
+			t.Parallel()
+			organization := organizationOf(t, table, "/match.v1.MatchService/"+c.method)
+			for _, id := range []string{"acme", ""} {
+				if organization.Match(dynamicMessage(t, file, "Request", c.request), id) {
+					t.Errorf("{%s} names %q", c.request, id)
+				}
+			}
+		})
+	}
+}
+
 // TestMatch tries every rule on messages of the descriptors that it was
 // compiled from, and on those of another copy of them.
 func TestMatch(t *testing.T) {
@@ -320,6 +352,8 @@ func TestMatchNothing(t *testing.T) {
 	list := organizationOf(t, table, "/sample.v1.DocumentService/ListDocuments")
 	batch := organizationOf(t, table, "/sample.v1.DocumentService/BatchGetDocuments")
 	made := &policy.Organization{Source: policy.SourceField, Name: "organization_id"}
+	moved := *list
+	moved.Source = policy.SourceToken
 	type item = samplev1.BatchGetDocumentsRequest_Request
 	for _, c := range []struct {
 		name         string
@@ -334,6 +368,7 @@ func TestMatchNothing(t *testing.T) {
 		{"typed nil of another type", list, (*samplev1.GetUsageRequest)(nil), "acme"},
 		{"nil in a list", batch, &samplev1.BatchGetDocumentsRequest{Requests: []*item{{OrganizationId: "acme"}, nil}}, "acme"},
 		{"not compiled", made, &samplev1.ListDocumentsRequest{OrganizationId: "acme"}, "acme"},
+		{"no longer a field", &moved, &samplev1.ListDocumentsRequest{OrganizationId: "acme"}, "acme"},
 		{"zero", &policy.Organization{}, &samplev1.ListDocumentsRequest{OrganizationId: "acme"}, "acme"},
 	} {
 		if c.organization.Match(c.request, c.id) {

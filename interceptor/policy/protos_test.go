@@ -22,32 +22,6 @@ import (
 
 const annotations = "protoauthz/v1/authz.proto"
 
-// TestMain links one service that carries no annotations, as a server links
-// the health service of its RPC library.
-func TestMain(m *testing.M) {
-	linked, err := protodesc.NewFile(&descriptorpb.FileDescriptorProto{
-		Name:        proto.String("linked/v1/linked.proto"),
-		Package:     proto.String("linked.v1"),
-		Syntax:      proto.String("proto3"),
-		MessageType: []*descriptorpb.DescriptorProto{{Name: proto.String("Message")}},
-		Service: []*descriptorpb.ServiceDescriptorProto{{
-			Name: proto.String("LinkedService"),
-			Method: []*descriptorpb.MethodDescriptorProto{
-				{Name: proto.String("Check"), InputType: proto.String(".linked.v1.Message"), OutputType: proto.String(".linked.v1.Message")},
-				{Name: proto.String("Watch"), InputType: proto.String(".linked.v1.Message"), OutputType: proto.String(".linked.v1.Message")},
-			},
-		}},
-	}, nil)
-	if err == nil {
-		err = protoregistry.GlobalFiles.RegisterFile(linked)
-	}
-	if err != nil {
-		fmt.Fprintln(os.Stderr, err)
-		os.Exit(1)
-	}
-	os.Exit(m.Run())
-}
-
 // compileSources compiles .proto sources. They can import the annotations,
 // which sources may hold in a version of their own.
 func compileSources(t testing.TB, sources map[string]string, names ...string) []protoreflect.FileDescriptor {

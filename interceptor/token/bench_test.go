@@ -10,6 +10,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/protoauthz/protoauthz/interceptor/internal/tokentest"
 	"github.com/protoauthz/protoauthz/interceptor/token"
 )
 
@@ -18,7 +19,7 @@ func BenchmarkRefuse(b *testing.B) {
 	verifier := newVerifier(b, newIDP(jwksOf(all...)...))
 	for name, raw := range map[string]string{
 		"1,000,000 dots": strings.Repeat(".", 1_000_000),
-		"1 MiB":          es384.token("exp", never, "pad", strings.Repeat("x", 1<<20*3/4)),
+		"1 MiB":          scene.Token(es384, "exp", never, "pad", strings.Repeat("x", 1<<20*3/4)),
 	} {
 		b.Run(name, func(b *testing.B) {
 			b.ReportAllocs()
@@ -45,20 +46,20 @@ func BenchmarkRefuse(b *testing.B) {
 func BenchmarkFlood(b *testing.B) {
 	idp := newIDP(jwksOf(all...)...)
 	verifier := newVerifier(b, idp)
-	good := eddsa.token("exp", never)
+	good := scene.Token(eddsa, "exp", never)
 	if _, err := verifier.Verify(b.Context(), good); err != nil {
 		b.Fatal(err)
 	}
-	_, _, signature := cutLast(good)
+	_, signature := tokentest.CutSignature(good)
 	body := "." + encode([]byte(payload("exp", never))) + "." + signature
 	var made [10_000]string
 	for n := range made {
-		made[n] = encode([]byte(eddsa.header("kid", "made up "+strconv.Itoa(n)))) + body
+		made[n] = encode([]byte(eddsa.Header("kid", "made up "+strconv.Itoa(n)))) + body
 	}
 	var mu sync.Mutex
 	var refusals, successes []time.Duration
 	var next atomic.Int64
-	before := idp.count(keySetURL)
+	before := idp.Count(keySetURL)
 	b.SetParallelism(50) // times two cores
 	b.RunParallel(func(pb *testing.PB) {
 		var refused, succeeded []time.Duration
@@ -83,7 +84,7 @@ func BenchmarkFlood(b *testing.B) {
 	})
 	b.ReportMetric(float64(p99(refusals).Microseconds()), "refusal-p99-µs")
 	b.ReportMetric(float64(p99(successes).Microseconds()), "good-p99-µs")
-	b.ReportMetric(float64(idp.count(keySetURL)-before), "fetches")
+	b.ReportMetric(float64(idp.Count(keySetURL)-before), "fetches")
 }
 
 func p99(durations []time.Duration) time.Duration {

@@ -143,18 +143,18 @@ func TestPresets(t *testing.T) {
 			t.Parallel()
 			synctest.Test(t, func(t *testing.T) {
 				idp := newIDP()
-				idp.serve(test.keySet, respond(200, keySet(jwksOf(all...)...)))
+				idp.Serve(test.keySet, respond(200, keySet(jwksOf(all...)...)))
 				verifier, err := token.NewVerifier(test.issuer, token.WithTransport(idp))
 				if err != nil {
 					t.Fatal(err)
 				}
-				mint := func(k *key, typ any) string { return k.mint(k.header("typ", typ), payload("iss", test.url)) }
+				mint := func(k *key, typ any) string { return k.Mint(k.Header("typ", typ), payload("iss", test.url)) }
 				for _, k := range all {
 					claims, err := verifier.Verify(t.Context(), mint(k, test.typ))
 					if !slices.Contains(test.keys, k) {
 						checkError(t, err, token.ErrInvalid)
 					} else if err != nil || claims.Issuer() != test.url {
-						t.Errorf("%s: issuer %q, %v, want %q", k.alg, claims.Issuer(), err, test.url)
+						t.Errorf("%s: issuer %q, %v, want %q", k.Alg, claims.Issuer(), err, test.url)
 					}
 				}
 				for _, typ := range test.refused {

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"net/http"
 	"runtime"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -40,7 +41,7 @@ func (l *eventLog) next(t *testing.T) token.KeySetEvent {
 	if events[0].Issuer != issuerURL {
 		t.Errorf("the issuer is %q", events[0].Issuer)
 	}
-	checkSilent(t, events[0].Err, eddsa.jwk())
+	checkSilent(t, events[0].Err, eddsa.JWK())
 	return events[0]
 }
 
@@ -54,10 +55,10 @@ func TestKeySetEvents(t *testing.T) {
 			t.Errorf("at %v: %+v, want %d keys of %v, and %d skipped", sinceEpoch(), got, keys, at, skipped)
 		}
 	}
-	raw := eddsa.token("exp", never)
+	raw := scene.Token(eddsa, "exp", never)
 	bubble(t, "J09 keys are skipped, J24 keys grow old", func(t *testing.T) {
 		log := new(eventLog)
-		idp := newIDP(rs256.jwk("use", "enc"), eddsa.jwk(), es256.jwk("crv", "P-521"), es384.jwk())
+		idp := newIDP(rs256.JWK("use", "enc"), eddsa.JWK(), es256.JWK("crv", "P-521"), es384.JWK())
 		verifier := newVerifier(t, idp, token.WithKeySetObserver(log.observe))
 		check(t, verifier, raw, nil, 0)
 		event := log.next(t)
@@ -66,13 +67,13 @@ func TestKeySetEvents(t *testing.T) {
 			t.Errorf("skipped because\n%s\nwant\n%s", got, want)
 		}
 
-		idp.serve(keySetURL, slow(time.Second, respond(200, keySet(eddsa.jwk()))))
+		idp.Serve(keySetURL, slow(time.Second, respond(200, keySet(eddsa.JWK()))))
 		sleepUntil(10 * time.Minute)
 		check(t, verifier, raw, nil, 0)
 		time.Sleep(time.Second) // the bubble's clock
 		checkEvent(t, log.next(t), nil, 1, 0, 10*time.Minute)
 
-		idp.serve(keySetURL, respond(200, "{}"))
+		idp.Serve(keySetURL, respond(200, "{}"))
 		sleepUntil(time.Hour)
 		check(t, verifier, raw, nil, 0)
 		checkEvent(t, log.next(t), token.ErrKeysUnavailable, 1, 0, 10*time.Minute)
@@ -87,7 +88,7 @@ func TestKeySetEvents(t *testing.T) {
 	bubble(t, "J01 there never were keys", func(t *testing.T) {
 		log := new(eventLog)
 		idp := newIDP()
-		idp.serve(discoveryURL, down)
+		idp.Serve(discoveryURL, down)
 		check(t, newVerifier(t, idp, token.WithKeySetObserver(log.observe)), raw, token.ErrKeysUnavailable, 0)
 		event := log.next(t)
 		checkError(t, event.Err, token.ErrKeysUnavailable)
@@ -96,6 +97,21 @@ func TestKeySetEvents(t *testing.T) {
 		}
 		if !strings.Contains(event.Err.Error(), "discovery: the endpoint answered with status 503") {
 			t.Errorf("the error does not say what to do: %v", event.Err)
+		}
+	})
+}
+
+// TestUnusableKeys makes sure that a set of bad keys does not make each refusal as large.
+func TestUnusableKeys(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		log := new(eventLog)
+		idp := newIDP(slices.Repeat([]string{rs256.JWK("alg", absent{})}, 100)...)
+		_, err := newVerifier(t, idp, token.WithKeySetObserver(log.observe)).Verify(t.Context(), scene.Token(rs256))
+		checkError(t, err, token.ErrKeysUnavailable)
+		const want = `key set: none of its 100 keys can be used; key 0: it names no alg, and ["RS256" "PS256"] fit it: allow only one of them`
+		if event := log.next(t); len(event.Skipped) != 100 || !errors.Is(err, event.Err) || !strings.HasSuffix(err.Error(), want) {
+			t.Errorf("%d skipped, and the error is %v", len(event.Skipped), err)
 		}
 	})
 }
@@ -111,7 +127,7 @@ func TestMisbehavingHooks(t *testing.T) {
 		bubble(t, "observer "+name, func(t *testing.T) {
 			idp, verifier := warm(t, token.WithKeySetObserver(observer))
 			sleepUntil(20 * time.Minute)
-			check(t, verifier, eddsa.token("exp", never), nil, 0)
+			check(t, verifier, scene.Token(eddsa, "exp", never), nil, 0)
 			checkCount(t, idp, keySetURL, 2)
 		})
 	}
@@ -119,21 +135,21 @@ func TestMisbehavingHooks(t *testing.T) {
 		release := make(chan struct{})
 		idp, verifier := warm(t, token.WithKeySetObserver(func(token.KeySetEvent) { <-release }))
 		sleepUntil(20 * time.Minute)
-		check(t, verifier, eddsa.token("exp", never), nil, 0)
+		check(t, verifier, scene.Token(eddsa, "exp", never), nil, 0)
 		checkCount(t, idp, keySetURL, 2)
 		close(release)
 	})
 	bubble(t, "transport exits", func(t *testing.T) {
 		idp, verifier := warm(t)
-		idp.serve(keySetURL, func(*http.Request) (*http.Response, error) {
+		idp.Serve(keySetURL, func(*http.Request) (*http.Response, error) {
 			runtime.Goexit()
 			return nil, nil
 		})
 		newer := newEd25519("kid-newer")
-		check(t, verifier, newer.token("exp", never), token.ErrKeysUnavailable, 0)
-		idp.serve(keySetURL, respond(200, keySet(newer.jwk())))
+		check(t, verifier, scene.Token(newer, "exp", never), token.ErrKeysUnavailable, 0)
+		idp.Serve(keySetURL, respond(200, keySet(newer.JWK())))
 		time.Sleep(30 * time.Second) // the bubble's clock
-		check(t, verifier, newer.token("exp", never), nil, 0)
+		check(t, verifier, scene.Token(newer, "exp", never), nil, 0)
 	})
 }
 
@@ -149,47 +165,47 @@ func TestReady(t *testing.T) {
 		}
 	}
 	bubble(t, "as the process starts", func(t *testing.T) {
-		idp := newIDP(eddsa.jwk())
-		idp.serve(discoveryURL, slow(time.Second, down))
+		idp := newIDP(eddsa.JWK())
+		idp.Serve(discoveryURL, slow(time.Second, down))
 		verifier := newVerifier(t, idp)
 		ready(t, verifier, token.ErrKeysUnavailable, time.Second)
 		for range 1000 {
 			ready(t, verifier, token.ErrKeysUnavailable, 0)
 		}
 		checkCount(t, idp, "", 1)
-		idp.serve(discoveryURL, hang)
+		idp.Serve(discoveryURL, hang)
 		time.Sleep(time.Second) // the bubble's clock
 		ready(t, verifier, token.ErrKeysUnavailable, 2*time.Second)
 		canceled, cancel := context.WithCancel(t.Context())
 		cancel()
 		checkError(t, verifier.Ready(canceled), token.ErrKeysUnavailable)
 		settle()
-		idp.serve(discoveryURL, respond(200, discovery()))
+		idp.Serve(discoveryURL, respond(200, discovery()))
 		time.Sleep(2 * time.Second) // the bubble's clock
 		ready(t, verifier, nil, 0)
 		checkCount(t, idp, keySetURL, 1)
-		check(t, verifier, eddsa.token(), nil, 0)
+		check(t, verifier, scene.Token(eddsa), nil, 0)
 		checkCount(t, idp, keySetURL, 1)
 	})
 	bubble(t, "as long as keys serve", func(t *testing.T) {
 		idp, verifier := warm(t)
-		idp.serve(keySetURL, down)
+		idp.Serve(keySetURL, down)
 		sleepUntil(24*time.Hour - 1)
 		ready(t, verifier, nil, 0)
 		sleepUntil(24 * time.Hour)
 		ready(t, verifier, token.ErrKeysUnavailable, 0)
 	})
 	bubble(t, "with a second issuer, which hangs", func(t *testing.T) {
-		idp := newIDP(eddsa.jwk())
-		idp.serve(discoveryURL, slow(time.Second, respond(200, discovery())))
-		idp.serve(otherIssuer+"/.well-known/openid-configuration", hang)
+		idp := newIDP(eddsa.JWK())
+		idp.Serve(discoveryURL, slow(time.Second, respond(200, discovery())))
+		idp.Serve(otherIssuer+"/.well-known/openid-configuration", hang)
 		verifier := newVerifier(t, idp, token.WithIssuer(issuer(otherIssuer)))
 		ready(t, verifier, token.ErrKeysUnavailable, 2*time.Second)
 		err := verifier.Ready(t.Context()) // waits for the rest of the fetch
 		if err == nil || !strings.Contains(err.Error(), otherIssuer) || strings.Contains(err.Error(), issuerURL) {
 			t.Errorf("the error is %v, want one about %s alone", err, otherIssuer)
 		}
-		check(t, verifier, eddsa.token(), nil, 0)
+		check(t, verifier, scene.Token(eddsa), nil, 0)
 		settle()
 	})
 }

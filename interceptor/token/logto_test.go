@@ -105,8 +105,8 @@ func TestLogto(t *testing.T) {
 			slices.SortStableFunc(tokens, func(a, b logtoToken) int { return cmp.Compare(a.at().Unix(), b.at().Unix()) })
 			synctest.Test(t, func(t *testing.T) {
 				idp := newIDP()
-				idp.serve(file.Issuer+"/.well-known/openid-configuration", respond(200, string(file.Discovery)))
-				idp.serve(file.Issuer+"/jwks", respond(200, string(file.KeySets[set])))
+				idp.Serve(file.Issuer+"/.well-known/openid-configuration", respond(200, string(file.Discovery)))
+				idp.Serve(file.Issuer+"/jwks", respond(200, string(file.KeySets[set])))
 				verifier, err := token.NewVerifier(token.Logto(strings.TrimSuffix(file.Issuer, "/oidc")), token.WithTransport(idp))
 				if err != nil {
 					t.Fatal(err)

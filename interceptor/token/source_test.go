@@ -11,6 +11,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/protoauthz/protoauthz/interceptor/internal/tokentest"
 	"github.com/protoauthz/protoauthz/interceptor/token"
 )
 
@@ -82,7 +83,7 @@ func check(t *testing.T, verifier *token.Verifier, raw string, want error, took 
 func checkCount(t *testing.T, idp *idp, url string, want int) {
 	t.Helper()
 	synctest.Wait() // for what the calls have started
-	if got := idp.count(url); got != want {
+	if got := idp.Count(url); got != want {
 		t.Errorf("at %v: %d requests to %q, want %d", sinceEpoch(), got, url, want)
 	}
 }
@@ -92,7 +93,7 @@ func warm(t *testing.T, opts ...token.Option) (*idp, *token.Verifier) {
 	t.Helper()
 	idp := newIDP(jwksOf(eddsa, es256)...)
 	verifier := newVerifier(t, idp, opts...)
-	check(t, verifier, eddsa.token(), nil, 0)
+	check(t, verifier, scene.Token(eddsa), nil, 0)
 	checkCount(t, idp, "", 2)
 	time.Sleep(time.Second) // the bubble's clock
 	return idp, verifier
@@ -101,11 +102,11 @@ func warm(t *testing.T, opts ...token.Option) (*idp, *token.Verifier) {
 func TestColdHerd(t *testing.T) {
 	t.Parallel()
 	bubble(t, "J17 a thousand calls at once, J18 the first is called off", func(t *testing.T) {
-		idp := newIDP(eddsa.jwk())
-		idp.serve(discoveryURL, slow(time.Second, respond(200, discovery())))
-		idp.serve(keySetURL, slow(time.Second/2, respond(200, keySet(eddsa.jwk()))))
+		idp := newIDP(eddsa.JWK())
+		idp.Serve(discoveryURL, slow(time.Second, respond(200, discovery())))
+		idp.Serve(keySetURL, slow(time.Second/2, respond(200, keySet(eddsa.JWK()))))
 		verifier := newVerifier(t, idp)
-		raw := eddsa.token()
+		raw := scene.Token(eddsa)
 		checkCount(t, idp, "", 0)
 		var herd sync.WaitGroup
 		first, cancel := context.WithCancel(t.Context())
@@ -141,9 +142,9 @@ func TestEndpointDownAtStart(t *testing.T) {
 	t.Parallel()
 	for _, outage := range []time.Duration{30 * time.Second, 10 * time.Minute} {
 		bubble(t, "J01 down at start for "+outage.String(), func(t *testing.T) {
-			idp, raw := newIDP(eddsa.jwk()), eddsa.token("exp", never)
+			idp, raw := newIDP(eddsa.JWK()), scene.Token(eddsa, "exp", never)
 			var times []time.Duration
-			idp.serve(discoveryURL, recording(&times, down))
+			idp.Serve(discoveryURL, recording(&times, down))
 			verifier := newVerifier(t, idp)
 			for ; sinceEpoch() < outage; time.Sleep(time.Second / 10) { // the bubble's clock
 				check(t, verifier, raw, token.ErrKeysUnavailable, 0)
@@ -164,7 +165,7 @@ func TestEndpointDownAtStart(t *testing.T) {
 			if !slices.Equal(times, want) {
 				t.Errorf("requests at %v, want %v", times, want)
 			}
-			idp.serve(discoveryURL, respond(200, discovery()))
+			idp.Serve(discoveryURL, respond(200, discovery()))
 			for ; ; time.Sleep(time.Second / 10) { // the bubble's clock
 				if _, err := verifier.Verify(t.Context(), raw); err == nil {
 					break
@@ -202,9 +203,9 @@ func TestEndpointHangs(t *testing.T) {
 	}
 	for name, test := range tests {
 		bubble(t, "J02 hangs in the "+name, func(t *testing.T) {
-			idp, raw := newIDP(eddsa.jwk()), eddsa.token("exp", never)
+			idp, raw := newIDP(eddsa.JWK()), scene.Token(eddsa, "exp", never)
 			release := make(chan struct{})
-			idp.serve(discoveryURL, test.hang(release))
+			idp.Serve(discoveryURL, test.hang(release))
 			verifier := newVerifier(t, idp)
 			var callers sync.WaitGroup
 			for range 20 {
@@ -221,11 +222,11 @@ func TestEndpointHangs(t *testing.T) {
 				})
 			}
 			callers.Wait()
-			if idp.atOnce() != 1 || idp.count("") != test.requests {
-				t.Errorf("%d requests, %d at once, want %d and 1", idp.count(""), idp.atOnce(), test.requests)
+			if idp.AtOnce() != 1 || idp.Count("") != test.requests {
+				t.Errorf("%d requests, %d at once, want %d and 1", idp.Count(""), idp.AtOnce(), test.requests)
 			}
 			close(release)
-			idp.serve(discoveryURL, respond(200, discovery()))
+			idp.Serve(discoveryURL, respond(200, discovery()))
 			time.Sleep(time.Minute) // the bubble's clock
 			check(t, verifier, raw, nil, 0)
 		})
@@ -246,11 +247,11 @@ func (*stuckBody) Close() error { return nil }
 func TestRefresh(t *testing.T) {
 	t.Parallel()
 	newer := newEd25519("kid-newer")
-	old, raw := eddsa.token("exp", never), newer.token("exp", never)
-	rotated := slow(time.Second, respond(200, keySet(newer.jwk())))
+	old, raw := scene.Token(eddsa, "exp", never), scene.Token(newer, "exp", never)
+	rotated := slow(time.Second, respond(200, keySet(newer.JWK())))
 	bubble(t, "J12 in the background", func(t *testing.T) {
 		idp, verifier := warm(t)
-		idp.serve(keySetURL, rotated)
+		idp.Serve(keySetURL, rotated)
 		sleepUntil(10*time.Minute - 1)
 		check(t, verifier, old, nil, 0)
 		checkCount(t, idp, keySetURL, 1)
@@ -265,7 +266,7 @@ func TestRefresh(t *testing.T) {
 	})
 	bubble(t, "J12 before the call", func(t *testing.T) {
 		idp, verifier := warm(t)
-		idp.serve(keySetURL, rotated)
+		idp.Serve(keySetURL, rotated)
 		sleepUntil(15 * time.Minute)
 		check(t, verifier, old, token.ErrInvalid, time.Second)
 		checkCount(t, idp, keySetURL, 2)
@@ -273,7 +274,7 @@ func TestRefresh(t *testing.T) {
 	})
 	bubble(t, "J12 nearly before the call", func(t *testing.T) {
 		idp, verifier := warm(t)
-		idp.serve(keySetURL, rotated)
+		idp.Serve(keySetURL, rotated)
 		sleepUntil(15*time.Minute - 1)
 		check(t, verifier, old, nil, 0)
 		time.Sleep(time.Minute) // the bubble's clock
@@ -282,7 +283,7 @@ func TestRefresh(t *testing.T) {
 	})
 	bubble(t, "and the endpoint hangs", func(t *testing.T) {
 		idp, verifier := warm(t)
-		idp.serve(keySetURL, hang)
+		idp.Serve(keySetURL, hang)
 		sleepUntil(20 * time.Minute)
 		check(t, verifier, old, nil, 2*time.Second)
 		check(t, verifier, old, nil, 2*time.Second)
@@ -296,14 +297,69 @@ func TestRefresh(t *testing.T) {
 	})
 }
 
+// Who does not wait for the refresh of old keys gets none: neither is a key accepted that
+// has been taken out, nor does it help to set a deadline that ends at once.
+func TestOldKeysOfTheHurried(t *testing.T) {
+	t.Parallel()
+	for _, patience := range []time.Duration{0, time.Nanosecond, time.Second / 2, 3 * time.Second} {
+		bubble(t, "J12 after "+patience.String(), func(t *testing.T) {
+			idp, verifier := warm(t)
+			idp.Serve(keySetURL, slow(time.Second, respond(200, keySet(es256.JWK()))))
+			sleepUntil(23 * time.Hour)
+			hurried, cancel := context.WithTimeout(t.Context(), patience)
+			defer cancel()
+			want := token.ErrKeysUnavailable
+			if patience > time.Second {
+				want = token.ErrInvalid
+			}
+			_, err := verifier.Verify(hurried, scene.Token(eddsa, "exp", never))
+			checkError(t, err, want)
+			if patience < time.Second {
+				checkError(t, verifier.Ready(hurried), want)
+			}
+			settle()
+		})
+	}
+}
+
+// A failure long ago says nothing of the endpoint now.
+func TestOldFailure(t *testing.T) {
+	t.Parallel()
+	fail := func(t *testing.T, idp *idp, verifier *token.Verifier) {
+		t.Helper()
+		idp.Serve(discoveryURL, down)
+		check(t, verifier, scene.Token(newEd25519("made up")), token.ErrKeysUnavailable, 0)
+		checkCount(t, idp, discoveryURL, 2)
+		idp.Serve(discoveryURL, respond(200, discovery()))
+		idp.Serve(keySetURL, slow(time.Second, respond(200, keySet(es256.JWK()))))
+	}
+	bubble(t, "J12 a key that has been taken out", func(t *testing.T) {
+		idp, verifier := warm(t)
+		fail(t, idp, verifier)
+		sleepUntil(23 * time.Hour)
+		check(t, verifier, scene.Token(eddsa, "exp", never), token.ErrInvalid, time.Second)
+	})
+	bubble(t, "J15 made-up keys are invalid again", func(t *testing.T) {
+		idp, verifier := warm(t)
+		fail(t, idp, verifier)
+		without := eddsa.Mint(eddsa.Header("kid", absent{}, "alg", "ES384"), payload())
+		check(t, verifier, without, token.ErrKeysUnavailable, 0)
+		time.Sleep(time.Second) // the bubble's clock
+		check(t, verifier, without, token.ErrKeysUnavailable, 0)
+		time.Sleep(time.Second + 1) // the bubble's clock
+		check(t, verifier, without, token.ErrInvalid, 0)
+		checkCount(t, idp, discoveryURL, 3)
+	})
+}
+
 // Keys of an endpoint that is down serve for a day.
 func TestStaleKeys(t *testing.T) {
 	t.Parallel()
 	bubble(t, "J04 eight attempts in two minutes, J24 a day of old keys", func(t *testing.T) {
 		idp, verifier := warm(t)
-		raw := eddsa.token("exp", never)
+		raw := scene.Token(eddsa, "exp", never)
 		var times []time.Duration
-		idp.serve(discoveryURL, recording(&times, down))
+		idp.Serve(discoveryURL, recording(&times, down))
 		for ; sinceEpoch() < 13*time.Minute; time.Sleep(time.Second) { // the bubble's clock
 			check(t, verifier, raw, nil, 0)
 		}
@@ -322,18 +378,18 @@ func TestStaleKeys(t *testing.T) {
 		check(t, verifier, raw, nil, 0)
 		sleepUntil(24 * time.Hour)
 		check(t, verifier, raw, token.ErrKeysUnavailable, 0)
-		check(t, verifier, es256.token("exp", never), token.ErrKeysUnavailable, 0)
-		idp.serve(discoveryURL, respond(200, discovery()))
+		check(t, verifier, scene.Token(es256, "exp", never), token.ErrKeysUnavailable, 0)
+		idp.Serve(discoveryURL, respond(200, discovery()))
 		time.Sleep(time.Minute) // the bubble's clock
 		check(t, verifier, raw, nil, 0)
 	})
 	bubble(t, "J24 nobody called in the meantime", func(t *testing.T) {
 		idp, verifier := warm(t)
-		idp.serve(discoveryURL, down)
+		idp.Serve(discoveryURL, down)
 		sleepUntil(24*time.Hour - 1)
-		check(t, verifier, eddsa.token("exp", never), nil, 0)
+		check(t, verifier, scene.Token(eddsa, "exp", never), nil, 0)
 		sleepUntil(24 * time.Hour)
-		check(t, verifier, eddsa.token("exp", never), token.ErrKeysUnavailable, 0)
+		check(t, verifier, scene.Token(eddsa, "exp", never), token.ErrKeysUnavailable, 0)
 	})
 }
 
@@ -344,23 +400,23 @@ func TestRotation(t *testing.T) {
 	bubble(t, "J14 a new key is used at once", func(t *testing.T) {
 		idp, verifier := warm(t)
 		second, third := newEd25519("kid-2"), newEd25519("kid-3")
-		idp.serve(keySetURL, slow(time.Second, respond(200, keySet(second.jwk()))))
+		idp.Serve(keySetURL, slow(time.Second, respond(200, keySet(second.JWK()))))
 		var users sync.WaitGroup
 		for range 100 {
-			users.Go(func() { check(t, verifier, second.token(), nil, time.Second) })
+			users.Go(func() { check(t, verifier, scene.Token(second), nil, time.Second) })
 		}
 		users.Wait()
 		checkCount(t, idp, keySetURL, 2)
-		check(t, verifier, eddsa.token(), token.ErrInvalid, 0)
+		check(t, verifier, scene.Token(eddsa), token.ErrInvalid, 0)
 
-		idp.serve(keySetURL, respond(200, keySet(third.jwk())))
+		idp.Serve(keySetURL, respond(200, keySet(third.JWK())))
 		for sinceEpoch() < 31*time.Second {
-			check(t, verifier, third.token(), token.ErrInvalid, 0)
-			check(t, verifier, second.token(), nil, 0)
+			check(t, verifier, scene.Token(third), token.ErrInvalid, 0)
+			check(t, verifier, scene.Token(second), nil, 0)
 			time.Sleep(time.Second) // the bubble's clock
 		}
 		checkCount(t, idp, keySetURL, 2)
-		check(t, verifier, third.token(), nil, 0)
+		check(t, verifier, scene.Token(third), nil, 0)
 		checkCount(t, idp, keySetURL, 3)
 	})
 }
@@ -371,10 +427,10 @@ func TestRotationDuringRefresh(t *testing.T) {
 	bubble(t, "J14 during the refresh", func(t *testing.T) {
 		idp, verifier := warm(t)
 		newer := newEd25519("kid-newer")
-		idp.serve(keySetURL, slow(time.Second, respond(200, keySet(newer.jwk(), eddsa.jwk()))))
+		idp.Serve(keySetURL, slow(time.Second, respond(200, keySet(newer.JWK(), eddsa.JWK()))))
 		sleepUntil(10 * time.Minute)
-		check(t, verifier, eddsa.token("exp", never), nil, 0)
-		check(t, verifier, newer.token("exp", never), nil, time.Second)
+		check(t, verifier, scene.Token(eddsa, "exp", never), nil, 0)
+		check(t, verifier, scene.Token(newer, "exp", never), nil, time.Second)
 		checkCount(t, idp, keySetURL, 2)
 	})
 }
@@ -386,12 +442,12 @@ func TestRotationDuringSlowRefresh(t *testing.T) {
 	bubble(t, "J14 during a slow refresh", func(t *testing.T) {
 		idp, verifier := warm(t)
 		newer := newEd25519("kid-newer")
-		idp.serve(keySetURL, slow(3*time.Second, respond(200, keySet(newer.jwk(), eddsa.jwk()))))
+		idp.Serve(keySetURL, slow(3*time.Second, respond(200, keySet(newer.JWK(), eddsa.JWK()))))
 		sleepUntil(10 * time.Minute)
-		check(t, verifier, eddsa.token("exp", never), nil, 0)
-		check(t, verifier, newer.token("exp", never), token.ErrKeysUnavailable, 2*time.Second)
+		check(t, verifier, scene.Token(eddsa, "exp", never), nil, 0)
+		check(t, verifier, scene.Token(newer, "exp", never), token.ErrKeysUnavailable, 2*time.Second)
 		settle()
-		check(t, verifier, newer.token("exp", never), nil, 0)
+		check(t, verifier, scene.Token(newer, "exp", never), nil, 0)
 	})
 }
 
@@ -401,12 +457,12 @@ func TestRotationAfterRefreshBegan(t *testing.T) {
 	bubble(t, "J14 after the refresh began", func(t *testing.T) {
 		idp, verifier := warm(t)
 		newer := newEd25519("kid-newer")
-		idp.serve(keySetURL, slow(time.Second, respond(200, keySet(eddsa.jwk()))))
+		idp.Serve(keySetURL, slow(time.Second, respond(200, keySet(eddsa.JWK()))))
 		sleepUntil(10 * time.Minute)
-		check(t, verifier, eddsa.token("exp", never), nil, 0)
+		check(t, verifier, scene.Token(eddsa, "exp", never), nil, 0)
 		time.Sleep(time.Second / 2) // the bubble's clock
-		idp.serve(keySetURL, respond(200, keySet(newer.jwk(), eddsa.jwk())))
-		check(t, verifier, newer.token("exp", never), nil, time.Second/2)
+		idp.Serve(keySetURL, respond(200, keySet(newer.JWK(), eddsa.JWK())))
+		check(t, verifier, scene.Token(newer, "exp", never), nil, time.Second/2)
 		checkCount(t, idp, keySetURL, 3)
 	})
 }
@@ -418,11 +474,11 @@ func TestUnknownKeyFlood(t *testing.T) {
 	bubble(t, "J15 10,000 a second from 100 callers, and a rotation", func(t *testing.T) {
 		idp, verifier := warm(t)
 		newer := newEd25519("kid-newer")
-		idp.serve(keySetURL, slow(time.Second, respond(200, keySet(jwksOf(eddsa, es256)...))))
-		good, rotated := eddsa.token(), newer.token()
-		_, _, signature := cutLast(good)
+		idp.Serve(keySetURL, slow(time.Second, respond(200, keySet(jwksOf(eddsa, es256)...))))
+		good, rotated := scene.Token(eddsa), scene.Token(newer)
+		_, signature := tokentest.CutSignature(good)
 		made := func(n int) string {
-			return encode([]byte(eddsa.header("kid", "made up "+strconv.Itoa(n)))) + "." + encode([]byte(payload())) + "." + signature
+			return encode([]byte(eddsa.Header("kid", "made up "+strconv.Itoa(n)))) + "." + encode([]byte(payload())) + "." + signature
 		}
 		var callers sync.WaitGroup
 		var waited atomic.Int64
@@ -443,7 +499,7 @@ func TestUnknownKeyFlood(t *testing.T) {
 			})
 		}
 		sleepUntil(2*time.Second + 1) // the first fetch for a made-up kid is over
-		idp.serve(keySetURL, slow(time.Second, respond(200, keySet(newer.jwk(), eddsa.jwk()))))
+		idp.Serve(keySetURL, slow(time.Second, respond(200, keySet(newer.JWK(), eddsa.JWK()))))
 		for sinceEpoch() < 31*time.Second {
 			check(t, verifier, rotated, token.ErrInvalid, 0)
 			time.Sleep(time.Second / 4) // the bubble's clock
@@ -463,31 +519,31 @@ func TestUnknownKeyWhileDown(t *testing.T) {
 	t.Parallel()
 	bubble(t, "J15 the endpoint fails", func(t *testing.T) {
 		idp, verifier := warm(t)
-		idp.serve(discoveryURL, down)
+		idp.Serve(discoveryURL, down)
 		newer := newEd25519("kid-newer")
-		check(t, verifier, newer.token(), token.ErrKeysUnavailable, 0)
-		check(t, verifier, newer.token(), token.ErrKeysUnavailable, 0)
-		check(t, verifier, eddsa.token(), nil, 0)
+		check(t, verifier, scene.Token(newer), token.ErrKeysUnavailable, 0)
+		check(t, verifier, scene.Token(newer), token.ErrKeysUnavailable, 0)
+		check(t, verifier, scene.Token(eddsa), nil, 0)
 		checkCount(t, idp, discoveryURL, 2)
-		idp.serve(discoveryURL, respond(200, discovery()))
-		idp.serve(keySetURL, respond(200, keySet(newer.jwk())))
+		idp.Serve(discoveryURL, respond(200, discovery()))
+		idp.Serve(keySetURL, respond(200, keySet(newer.JWK())))
 		time.Sleep(30 * time.Second) // the bubble's clock
-		check(t, verifier, newer.token(), nil, 0)
-		check(t, verifier, newEd25519("made up").token(), token.ErrInvalid, 0)
+		check(t, verifier, scene.Token(newer), nil, 0)
+		check(t, verifier, scene.Token(newEd25519("made up")), token.ErrInvalid, 0)
 	})
 	bubble(t, "J15 the endpoint hangs", func(t *testing.T) { // ... or the endpoint may hang
 		idp, verifier := warm(t)
-		idp.serve(keySetURL, hang)
+		idp.Serve(keySetURL, hang)
 		newer := newEd25519("kid-newer")
-		check(t, verifier, newer.token(), token.ErrKeysUnavailable, 2*time.Second)
-		check(t, verifier, eddsa.token(), nil, 0)
-		check(t, verifier, newEd25519("kid-other").token(), token.ErrInvalid, 0)
+		check(t, verifier, scene.Token(newer), token.ErrKeysUnavailable, 2*time.Second)
+		check(t, verifier, scene.Token(eddsa), nil, 0)
+		check(t, verifier, scene.Token(newEd25519("kid-other")), token.ErrInvalid, 0)
 		hurried, cancel := context.WithTimeout(t.Context(), time.Second/2)
 		defer cancel()
-		_, err := verifier.Verify(hurried, newer.token())
+		_, err := verifier.Verify(hurried, scene.Token(newer))
 		checkError(t, err, token.ErrKeysUnavailable)
-		if idp.atOnce() != 1 {
-			t.Errorf("%d requests at once", idp.atOnce())
+		if idp.AtOnce() != 1 {
+			t.Errorf("%d requests at once", idp.AtOnce())
 		}
 		settle()
 	})
@@ -498,8 +554,8 @@ func TestWrongSignatureFetchesNothing(t *testing.T) {
 	t.Parallel()
 	bubble(t, "J31 no fetch in 3,000 calls", func(t *testing.T) {
 		idp, verifier := warm(t)
-		forger := newEd25519(eddsa.id)
-		for _, raw := range []string{forger.token(), forger.mint(forger.header("kid", absent{}), payload()), eddsa.token("exp", 1)} {
+		forger := newEd25519(eddsa.ID)
+		for _, raw := range []string{scene.Token(forger), forger.Mint(forger.Header("kid", absent{}), payload()), scene.Token(eddsa, "exp", 1)} {
 			for range 1000 {
 				if _, err := verifier.Verify(t.Context(), raw); err == nil {
 					t.Fatal("accepted")
@@ -515,18 +571,18 @@ func TestFetchEnds(t *testing.T) {
 	t.Parallel()
 	bubble(t, "J27 nothing is left after the fetch timeout", func(t *testing.T) {
 		idp := newIDP()
-		idp.serve(discoveryURL, hang)
+		idp.Serve(discoveryURL, hang)
 		canceled, cancel := context.WithCancel(t.Context())
 		cancel()
-		_, err := newVerifier(t, idp).Verify(canceled, eddsa.token())
+		_, err := newVerifier(t, idp).Verify(canceled, scene.Token(eddsa))
 		checkError(t, err, token.ErrKeysUnavailable)
 		time.Sleep(5*time.Second - 1) // the bubble's clock
-		if n := idp.underWay(); n != 1 {
+		if n := idp.UnderWay(); n != 1 {
 			t.Errorf("%d requests are under way, want 1", n)
 		}
 		time.Sleep(time.Nanosecond) // the bubble's clock
 		synctest.Wait()
-		if n := idp.underWay(); n != 0 {
+		if n := idp.UnderWay(); n != 0 {
 			t.Errorf("%d requests are under way", n)
 		}
 	})

@@ -4,11 +4,14 @@ import (
 	"encoding/json"
 	"reflect"
 	"runtime"
+	"slices"
+	"strconv"
 	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
 
+	"github.com/protoauthz/protoauthz/interceptor/internal/tokentest"
 	"github.com/protoauthz/protoauthz/interceptor/token"
 )
 
@@ -19,60 +22,52 @@ type verification struct {
 	err  error
 }
 
+// trials are the verifications of tokens at the epoch.
+func trials() (tests []verification) {
+	verdicts := map[tokentest.Verdict]error{
+		tokentest.Malformed: token.ErrMalformed, tokentest.Invalid: token.ErrInvalid,
+		tokentest.Expired: token.ErrExpired, tokentest.NotYetValid: token.ErrNotYetValid,
+	}
+	for _, trial := range scene.Trials() {
+		tests = append(tests, verification{trial.String(), trial.Raw, verdicts[trial.Verdict]})
+	}
+	return tests
+}
+
+// opaque are tokens that are good and open nothing: that is for the caller to judge.
+func opaque() []verification {
+	return []verification{
+		{"D25/other API", scene.Token(es384, "aud", tokentest.OtherAPI), nil},
+		{"D25/aud missing", scene.Token(es384, "aud", absent{}), nil},
+		{"D25/aud empty", scene.Token(es384, "aud", ""), nil},
+		{"D25/aud of none", scene.Token(es384, "aud", []string{}), nil},
+		{"D26/slash", scene.Token(es384, "aud", api+"/"), nil},
+		{"D32/scope missing", scene.Token(es384, "scope", absent{}), nil},
+		{"D32/scope empty", scene.Token(es384, "scope", ""), nil},
+	}
+}
+
 // TestVerify runs all verifications at the same moment, each with a verifier that
 // has no keys yet. The tokens that must pass are the control of those that must not.
 func TestVerify(t *testing.T) {
 	t.Parallel()
-	for _, tests := range [][]verification{accepted(), malformed(), algorithms(), headers(), signatures(), times(), claims()} {
-		for _, test := range tests {
-			t.Run(test.name, func(t *testing.T) {
-				t.Parallel()
-				synctest.Test(t, func(t *testing.T) {
-					idp := newIDP(jwksOf(all...)...)
-					claims, err := newVerifier(t, idp).Verify(t.Context(), test.raw)
-					checkError(t, err, test.err)
-					checkSilent(t, err, test.raw)
-					if (claims == nil) != (err != nil) {
-						t.Errorf("claims are %v beside the error %v", claims, err)
-					}
-					if n := idp.count("") - idp.count(discoveryURL) - idp.count(keySetURL); n != 0 {
-						t.Errorf("%d requests to URLs that nobody configured", n)
-					}
-				})
+	for _, test := range slices.Concat(trials(), opaque()) {
+		t.Run(test.name, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				idp := newIDP(jwksOf(all...)...)
+				claims, err := newVerifier(t, idp).Verify(t.Context(), test.raw)
+				checkError(t, err, test.err)
+				checkSilent(t, err, test.raw)
+				if (claims == nil) != (err != nil) {
+					t.Errorf("claims are %v beside the error %v", claims, err)
+				}
+				if n := idp.Count("") - idp.Count(discoveryURL) - idp.Count(keySetURL); n != 0 {
+					t.Errorf("%d requests to URLs that nobody configured", n)
+				}
 			})
-		}
+		})
 	}
-}
-
-func accepted() []verification {
-	tests := []verification{
-		{"typ in upper case", es384.mint(es384.header("typ", "AT+JWT"), payload()), nil},
-		{"typ in full", es384.mint(es384.header("typ", "application/at+jwt"), payload()), nil},
-		{"no kid, and one key for the alg", es384.mint(es384.header("kid", absent{}), payload()), nil},
-		{"unknown header members", es384.mint(es384.header("x", map[string]any{"exp": 1}), payload()), nil},
-		{"white space in the JSON", es384.mint(" "+es384.header()+"\r\n\t", "\n"+payload()+" "), nil},
-		{"escaped member names", es384.mint(es384.header(), strings.Replace(payload(), `"exp"`, `"\u0065xp"`, 1)), nil},
-		{"unknown claims of all types", es384.token("x", []any{nil, true, 1.5, "", []any{}, map[string]any{"y": []any{nil}}}), nil},
-		{"D02/only what is required", es384.mint(es384.header(), with(map[string]any{"iss": issuerURL, "sub": "s", "exp": epoch + 1})), nil},
-		{"D15/jku and x5u beside the right key", es384.mint(es384.header("jku", "https://evil.test/jwks", "x5u", "https://evil.test/x5u"), payload()), nil},
-		{"D20/exp inside the leeway", es384.token("exp", epoch-29), nil},
-		{"D20/exp with a fraction", es384.token("exp", 946684770.5+1), nil},
-		{"D21/last second of 9999", es384.token("exp", 253402300799), nil},
-		{"D22/exponent", es384.token("exp", json.RawMessage("9.466848e8")), nil},
-		{"D23/nbf at the leeway", es384.token("nbf", epoch+30), nil},
-		{"D23/nbf zero", es384.token("nbf", 0), nil},
-		{"D25/other API", es384.token("aud", "https://other.test"), nil},
-		{"D25/aud missing", es384.token("aud", absent{}), nil},
-		{"D25/aud empty", es384.token("aud", ""), nil},
-		{"D25/aud of none", es384.token("aud", []string{}), nil},
-		{"D26/slash", es384.token("aud", api+"/"), nil},
-		{"D32/scope missing", es384.token("scope", absent{}), nil},
-		{"D32/scope empty", es384.token("scope", ""), nil},
-	}
-	for _, k := range all {
-		tests = append(tests, verification{"D02/" + k.alg, k.token(), nil})
-	}
-	return tests
 }
 
 // TestSize is about the two tokens at the cap.
@@ -82,7 +77,7 @@ func TestSize(t *testing.T) {
 		t.Helper()
 		for header := range 4 { // not every length is one of base64
 			for pad := size * 3 / 5; pad < size; pad++ {
-				raw := eddsa.mint(eddsa.header("x", strings.Repeat("x", header)), payload("pad", strings.Repeat("x", pad)))
+				raw := eddsa.Mint(eddsa.Header("x", strings.Repeat("x", header)), payload("pad", strings.Repeat("x", pad)))
 				if len(raw) == size {
 					return raw
 				}
@@ -95,7 +90,7 @@ func TestSize(t *testing.T) {
 		return ""
 	}
 	synctest.Test(t, func(t *testing.T) {
-		verifier := newVerifier(t, newIDP(eddsa.jwk()))
+		verifier := newVerifier(t, newIDP(eddsa.JWK()))
 		if _, err := verifier.Verify(t.Context(), sized(token.MaxBytes)); err != nil {
 			t.Errorf("D09/%d bytes: %v", token.MaxBytes, err)
 		}
@@ -112,8 +107,8 @@ func TestRefusalIsCheap(t *testing.T) { //nolint:paralleltest // testing.AllocsP
 		{"D08/a million dots", strings.Repeat(".", 1_000_000), token.ErrMalformed},
 		{"D08/dots up to the cap", strings.Repeat(".", token.MaxBytes), token.ErrMalformed},
 		{"D09/1 MiB", strings.Repeat("x", 1<<20), token.ErrMalformed},
-		{"D09/a claim of 64 KiB", eddsa.token("exp", 253402300799, "pad", strings.Repeat("x", 64<<10)), token.ErrMalformed},
-		{"D10/another alg", eddsa.mint(eddsa.header("alg", "none"), payload("pad", strings.Repeat("x", 4096))), token.ErrInvalid},
+		{"D09/a claim of 64 KiB", scene.Token(eddsa, "exp", 253402300799, "pad", strings.Repeat("x", 64<<10)), token.ErrMalformed},
+		{"D10/another alg", eddsa.Mint(eddsa.Header("alg", "none"), payload("pad", strings.Repeat("x", 4096))), token.ErrInvalid},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
@@ -132,7 +127,7 @@ func TestRefusalIsCheap(t *testing.T) { //nolint:paralleltest // testing.AllocsP
 			if grown := after.TotalAlloc - before.TotalAlloc; grown > 64<<10 {
 				t.Errorf("%d bytes for a refusal", grown)
 			}
-			if idp.count("") > 0 {
+			if idp.Count("") > 0 {
 				t.Error("a refusal by form asks for keys")
 			}
 		})
@@ -166,8 +161,8 @@ func viewOf(c *token.Claims) view {
 func TestVerifiedClaims(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		verifier := newVerifier(t, newIDP(es384.jwk()), token.WithLeeway(5*time.Second))
-		got, err := verifier.Verify(t.Context(), es384.token("organization_id", "org_1", "aud", []string{api, "b"}))
+		verifier := newVerifier(t, newIDP(es384.JWK()), token.WithLeeway(5*time.Second))
+		got, err := verifier.Verify(t.Context(), scene.Token(es384, "organization_id", "org_1", "aud", []string{api, "b"}))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -193,8 +188,8 @@ func TestLeeway(t *testing.T) {
 		t.Run(leeway.String(), func(t *testing.T) {
 			t.Parallel()
 			synctest.Test(t, func(t *testing.T) {
-				verifier := newVerifier(t, newIDP(eddsa.jwk()), token.WithLeeway(leeway))
-				raw := eddsa.token("nbf", epoch+1000, "exp", epoch+2000)
+				verifier := newVerifier(t, newIDP(eddsa.JWK()), token.WithLeeway(leeway))
+				raw := scene.Token(eddsa, "nbf", epoch+1000, "exp", epoch+2000)
 				begin := time.Unix(epoch+1000, 0).Add(-leeway)
 				end := time.Unix(epoch+2000, 0).Add(leeway)
 				for _, step := range []struct {
@@ -221,16 +216,16 @@ func TestTwoIssuers(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		mine, theirs := newEd25519("same"), newEd25519("same")
-		idp := newIDP(mine.jwk())
-		idp.serve(otherIssuer+"/.well-known/openid-configuration",
+		idp := newIDP(mine.JWK())
+		idp.Serve(otherIssuer+"/.well-known/openid-configuration",
 			respond(200, discovery("issuer", otherIssuer, "jwks_uri", otherIssuer+"/jwks")))
-		idp.serve(otherIssuer+"/jwks", respond(200, keySet(theirs.jwk())))
+		idp.Serve(otherIssuer+"/jwks", respond(200, keySet(theirs.JWK())))
 		both := newVerifier(t, idp, token.WithIssuer(issuer(otherIssuer)))
 		tests := []verification{
-			{"D24/mine", mine.token(), nil},
-			{"D24/theirs", theirs.token("iss", otherIssuer), nil},
-			{"D30/mine by their key", theirs.token(), token.ErrInvalid},
-			{"D30/theirs by my key", mine.token("iss", otherIssuer), token.ErrInvalid},
+			{"D24/mine", scene.Token(mine), nil},
+			{"D24/theirs", scene.Token(theirs, "iss", otherIssuer), nil},
+			{"D30/mine by their key", scene.Token(theirs), token.ErrInvalid},
+			{"D30/theirs by my key", scene.Token(mine, "iss", otherIssuer), token.ErrInvalid},
 		}
 		for range 1000 {
 			for _, test := range tests {
@@ -240,14 +235,14 @@ func TestTwoIssuers(t *testing.T) {
 				}
 			}
 		}
-		if n := idp.count(""); n != 4 {
+		if n := idp.Count(""); n != 4 {
 			t.Errorf("%d requests, want 4", n)
 		}
 
-		idp = newIDP(mine.jwk())
-		_, err := newVerifier(t, idp).Verify(t.Context(), theirs.token("iss", otherIssuer))
+		idp = newIDP(mine.JWK())
+		_, err := newVerifier(t, idp).Verify(t.Context(), scene.Token(theirs, "iss", otherIssuer))
 		checkError(t, err, token.ErrInvalid)
-		if n := idp.count(""); n != 0 {
+		if n := idp.Count(""); n != 0 {
 			t.Errorf("D29: %d requests for an issuer that is not configured", n)
 		}
 	})
@@ -260,10 +255,10 @@ func TestNarrowIssuer(t *testing.T) {
 	narrow.Algorithms = []string{"ES384"}
 	narrow.Types = []string{"JWT"}
 	tests := []verification{
-		{"D12/an allowed alg", es384.mint(es384.header("typ", "jwt"), payload()), nil},
-		{"D12/a supported alg that is not allowed", es256.mint(es256.header("typ", "JWT"), payload()), token.ErrInvalid},
-		{"D27/another typ", es384.token(), token.ErrInvalid},
-		{"D27/no typ", es384.mint(es384.header("typ", absent{}), payload()), token.ErrInvalid},
+		{"D12/an allowed alg", es384.Mint(es384.Header("typ", "jwt"), payload()), nil},
+		{"D12/a supported alg that is not allowed", es256.Mint(es256.Header("typ", "JWT"), payload()), token.ErrInvalid},
+		{"D27/another typ", scene.Token(es384), token.ErrInvalid},
+		{"D27/no typ", es384.Mint(es384.Header("typ", absent{}), payload()), token.ErrInvalid},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
@@ -277,5 +272,20 @@ func TestNarrowIssuer(t *testing.T) {
 				checkError(t, err, test.err)
 			})
 		})
+	}
+}
+
+// TestManyIssuers makes sure that their number does not make a refusal dear.
+func TestManyIssuers(t *testing.T) {
+	t.Parallel()
+	var options []token.Option
+	for n := range 100 {
+		options = append(options, token.WithIssuer(issuer("https://idp.test/"+strconv.Itoa(n))))
+	}
+	verifier := newVerifier(t, newIDP(), options...)
+	_, err := verifier.Verify(t.Context(), scene.Token(eddsa, "iss", "https://evil.test"))
+	checkError(t, err, token.ErrInvalid)
+	if text := err.Error(); len(text) > 300 || !strings.Contains(text, `"https://idp.test/0/oidc"`) || !strings.Contains(text, "96 more") {
+		t.Errorf("%d bytes: %s", len(text), text)
 	}
 }

@@ -52,6 +52,13 @@ var rules = []rule{
 	{from: "./interceptor/devissuer", ban: "connectrpc.com/...", why: "OpenID Connect speaks plain HTTP"},
 	{from: "./interceptor/devissuer", ban: "testing", why: "the sample runs it outside of tests"},
 
+	{from: "./interceptor", ban: "./interceptor/internal/tokentest", why: "what accepts tokens must hold no code that forges them"},
+	{from: "./interceptor/internal/tokentest", ban: "./...", why: "what forges tokens must not share the mistakes of what verifies them"},
+	{from: "./interceptor/internal/tokentest", ban: "testing", why: "tables of tokens are for whoever makes something of them"},
+	{from: "./interceptor/internal/rpctest", ban: "connectrpc.com/...", why: "the answers are the same over every transport"},
+	{from: "./interceptor/internal/rpctest", ban: "./interceptor", why: "what must be answered does not hang on what is"},
+	{from: "./interceptor/internal/rpctest", ban: "testing", why: "tables of calls are for whoever makes them"},
+
 	{from: "./gen/protoauthz/...", ban: "...", but: []string{"std", "google.golang.org/protobuf/..."}, why: "all generated code of all users imports it"},
 	{from: "./interceptor/...", ban: "./gen/sample/...", why: "the sample's messages must not register in a user's program"},
 	{from: "./interceptor/...", ban: "./sample/...", why: "the sample shows the library and is no part of it"},

@@ -1,0 +1,260 @@
+package interceptor
+
+import (
+	"maps"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+
+	"connectrpc.com/connect"
+	"google.golang.org/genproto/googleapis/rpc/errdetails"
+	"google.golang.org/protobuf/proto"
+	"google.golang.org/protobuf/reflect/protodesc"
+	"google.golang.org/protobuf/reflect/protoregistry"
+	"google.golang.org/protobuf/types/descriptorpb"
+	"google.golang.org/protobuf/types/known/emptypb"
+
+	authzv1 "github.com/protoauthz/protoauthz/gen/protoauthz/v1"
+	"github.com/protoauthz/protoauthz/interceptor/policy"
+)
+
+// scopeToken is that of RFC 6749 section 3.3.
+var scopeToken = regexp.MustCompile(`\A[\x21\x23-\x5b\x5d-\x7e]+\z`)
+
+// compileScopes compiles a rule that requires scopes.
+func compileScopes(t testing.TB, all, any []string) (*policy.Rule, error) {
+	t.Helper()
+	options := new(descriptorpb.MethodOptions)
+	proto.SetExtension(options, authzv1.E_Method, &authzv1.MethodRule{
+		Model: authzv1.Model_MODEL_GLOBAL_RESOURCE, Audience: testAPI, Scopes: all, AnyScopes: any,
+	})
+	empty := proto.String(".google.protobuf.Empty")
+	file, err := protodesc.NewFile(&descriptorpb.FileDescriptorProto{
+		Name:       proto.String("scopes/v1/scopes.proto"),
+		Package:    proto.String("scopes.v1"),
+		Syntax:     proto.String("proto3"),
+		Dependency: []string{emptypb.File_google_protobuf_empty_proto.Path()},
+		Service: []*descriptorpb.ServiceDescriptorProto{{
+			Name:   proto.String("Service"),
+			Method: []*descriptorpb.MethodDescriptorProto{{Name: proto.String("Call"), InputType: empty, OutputType: empty, Options: options}},
+		}},
+	}, protoregistry.GlobalFiles)
+	if err != nil {
+		t.Fatal(err)
+	}
+	table, err := policy.Compile(policy.Files{file})
+	if err != nil {
+		return nil, err
+	}
+	rule, _ := table.Lookup("/scopes.v1.Service/Call")
+	return rule, nil
+}
+
+// parseChallenge reads a WWW-Authenticate that holds one challenge, as strictly
+// as RFC 9110 section 11.6.1 and RFC 6750 section 3 let a server write it. It
+// returns the parameters, or what is wrong.
+func parseChallenge(value string) (params map[string]string, fault string) {
+	const token = "!#$%&'*+-.^_`|~0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
+	rest, ok := strings.CutPrefix(value, "Bearer ")
+	if !ok {
+		return nil, "the scheme is not Bearer"
+	}
+	params = map[string]string{}
+	for {
+		quoted := strings.TrimLeft(rest, token)
+		name := strings.ToLower(rest[:len(rest)-len(quoted)])
+		if rest, ok = strings.CutPrefix(quoted, `="`); name == "" || !ok {
+			return nil, "not a parameter with a quoted string: " + quoted
+		}
+		if _, twice := params[name]; twice {
+			return nil, name + " is there twice"
+		}
+		var content strings.Builder
+		for {
+			if rest == "" {
+				return nil, "a quoted string has no end"
+			}
+			c := rest[0]
+			if rest = rest[1:]; c == '"' {
+				break
+			}
+			if c == '\\' {
+				if rest == "" {
+					return nil, "a quoted pair has no end"
+				}
+				c, rest = rest[0], rest[1:]
+			}
+			if c < ' ' || c > '~' {
+				return nil, "a quoted string holds what no field value may hold"
+			}
+			content.WriteByte(c)
+		}
+		if params[name] = content.String(); rest == "" {
+			return params, ""
+		}
+		if rest, ok = strings.CutPrefix(rest, ", "); !ok {
+			return nil, "parameters are not separated: " + rest
+		}
+	}
+}
+
+func TestParseChallenge(t *testing.T) {
+	t.Parallel()
+	for _, test := range []struct {
+		value string
+		want  map[string]string
+	}{
+		{`Bearer realm="r"`, map[string]string{"realm": "r"}},
+		{`Bearer realm="", scope="a b"`, map[string]string{"realm": "", "scope": "a b"}},
+		{`Bearer realm="a\"\\b, c=\"d"`, map[string]string{"realm": `a"\b, c="d`}},
+		{``, nil},
+		{`Bearer`, nil},
+		{`Bearer `, nil},
+		{`Basic realm="r"`, nil},
+		{`Bearer abc==`, nil},
+		{`Bearer realm=r`, nil},
+		{`Bearer realm = "r"`, nil},
+		{`Bearer ="r"`, nil},
+		{`Bearer realm="r`, nil},
+		{`Bearer realm="r\`, nil},
+		{`Bearer realm="r",`, nil},
+		{`Bearer realm="r", `, nil},
+		{`Bearer realm="r" scope="a"`, nil},
+		{`Bearer realm="r",scope="a"`, nil},
+		{`Bearer realm="r", REALM="r"`, nil},
+		{`Bearer realm="r", Basic realm="r"`, nil},
+		{"Bearer realm=\"r\n\"", nil},
+		{"Bearer realm=\"r\x00\"", nil},
+		{"Bearer realm=\"\u00e9\"", nil},
+		{"Bearer realm=\"r\"\r\n", nil},
+	} {
+		params, fault := parseChallenge(test.value)
+		if (fault == "") != (test.want != nil) || !maps.Equal(params, test.want) {
+			t.Errorf("%q: got %q, %q, want %q", test.value, params, fault, test.want)
+		}
+	}
+}
+
+// FuzzChallenge holds what a client is told against what the rule requires. Scopes
+// that would break it open cannot be compiled.
+func FuzzChallenge(f *testing.F) {
+	// Scopes are separated by line breaks.
+	split := func(scopes string) []string {
+		if scopes == "" {
+			return nil
+		}
+		return strings.Split(scopes, "\n")
+	}
+	legal := func(all, any string) bool {
+		scopes := slices.Concat(split(all), split(any))
+		unique := slices.Compact(slices.Sorted(slices.Values(scopes)))
+		return len(scopes) > 0 && len(unique) == len(scopes) && !slices.ContainsFunc(scopes, func(s string) bool { return !scopeToken.MatchString(s) })
+	}
+	accepted, refused := 0, 0
+	for _, seed := range [][2]string{
+		{"read:a", ""}, {"", "read:a"}, {"read:a\nwrite:b", ""}, {"read:a", "sell\nbuy"}, {"", "sell\nbuy\ngive"},
+		{"a,b", "c=d"}, {"realm=x,error=invalid_token", ""}, {"https://api.example.test/a?b=c&d=%20#e", "{}|~!'()*"},
+		{"", ""}, {"a\na", ""}, {"a", "a"}, {"a\n", ""}, {"\n", ""}, {" a", ""}, {"a b", ""}, {"", "a\tb"}, {`a"`, ""}, {`a", error="x`, ""},
+		{`\`, ""}, {"", `a\`}, {"a\r", ""}, {"a\x00", ""}, {"a\x7f", ""}, {"a", "\u00e9"}, {"\xff", ""}, {"a\u00a0b", ""}, {"a\u2028", ""},
+	} {
+		if legal(seed[0], seed[1]) {
+			accepted++
+		} else {
+			refused++
+		}
+		f.Add(seed[0], seed[1])
+	}
+	if accepted < 5 || refused < 15 {
+		f.Fatalf("%d accepted and %d refused seeds: too few", accepted, refused)
+	}
+	f.Fuzz(func(t *testing.T, all, any string) {
+		rule, err := compileScopes(t, split(all), split(any))
+		if (err == nil) != legal(all, any) {
+			t.Fatalf("scopes %q, %q: %v", all, any, err)
+		}
+		if err != nil {
+			return
+		}
+		for reason := range texts {
+			denial := &Denial{Reason: reason, Scopes: rule.Scopes, AnyScopes: rule.AnyScopes}
+			if reason == ReasonScopeInsufficient { // as it comes about
+				claims, _ := claimed(logto, "sub", `"alice"`, "aud", `"`+testAPI+`"`)
+				if _, denial = decide(rule, claims); denial == nil {
+					t.Fatalf("%v lets in a token without scopes", rule)
+				}
+			}
+			for _, protocol := range []string{connect.ProtocolConnect, connect.ProtocolGRPC, connect.ProtocolGRPCWeb} {
+				for _, kind := range []connect.StreamType{connect.StreamTypeUnary, connect.StreamTypeClient, connect.StreamTypeServer, connect.StreamTypeBidi} {
+					err := connectError(denial, connect.Spec{StreamType: kind}, connect.Peer{Protocol: protocol})
+					checkInfo(t, err, reason, split(all), split(any))
+					if protocol == connect.ProtocolConnect && kind == connect.StreamTypeUnary {
+						checkChallenge(t, err, reason, slices.Concat(split(all), split(any)))
+					} else if len(err.Meta()) > 0 {
+						t.Errorf("%s: %s, %v call carries %v", reason, protocol, kind, err.Meta())
+					}
+				}
+			}
+		}
+	})
+}
+
+// checkChallenge makes sure that an error's metadata is its challenge, and that
+// there is one exactly if HTTP or RFC 6750 has one for the reason.
+func checkChallenge(t testing.TB, err *connect.Error, reason Reason, scopes []string) {
+	t.Helper()
+	want := map[string]string{"realm": "protoauthz"}
+	switch {
+	case reason == ReasonTokenMissing || reason == ReasonSchemeUnsupported: // nothing was judged
+		scopes = nil
+	case err.Code() == connect.CodeUnauthenticated:
+		want["error"], scopes = "invalid_token", nil
+	case reason == ReasonScopeInsufficient:
+		want["error"] = "insufficient_scope"
+	default:
+		if len(err.Meta()) > 0 {
+			t.Errorf("%s carries %v", reason, err.Meta())
+		}
+		return
+	}
+	values := err.Meta()["Www-Authenticate"]
+	if len(values) != 1 || len(err.Meta()) != 1 {
+		t.Fatalf("%s carries %v, want one WWW-Authenticate", reason, err.Meta())
+	}
+	params, fault := parseChallenge(values[0])
+	if got := takeScopes(params, "scope"); fault != "" || !slices.Equal(got, scopes) || !maps.Equal(params, want) {
+		t.Errorf("%s: %s: got scopes %q, %q, %s, want %q, %q", reason, values[0], got, params, fault, scopes, want)
+	}
+}
+
+// checkInfo makes sure that an error has one detail, which tells the reason and
+// the scopes if these are the reason.
+func checkInfo(t testing.TB, err *connect.Error, reason Reason, all, any []string) {
+	t.Helper()
+	if err.Message() != texts[reason] || err.Code() != reason.code() || len(err.Details()) != 1 {
+		t.Fatalf("%s: got %v with %d details", reason, err, len(err.Details()))
+	}
+	value, valueErr := err.Details()[0].Value()
+	info, ok := value.(*errdetails.ErrorInfo)
+	if valueErr != nil || !ok || info.GetReason() != string(reason) || info.GetDomain() != "protoauthz" {
+		t.Fatalf("%s: got detail %v, %v", reason, value, valueErr)
+	}
+	if reason != ReasonScopeInsufficient {
+		all, any = nil, nil
+	}
+	metadata := maps.Clone(info.GetMetadata())
+	required, alternatives := takeScopes(metadata, "required_scopes"), takeScopes(metadata, "any_scopes")
+	if !slices.Equal(required, slices.Concat(all, any)) || !slices.Equal(alternatives, any) || len(metadata) > 0 {
+		t.Errorf("%s: got metadata %q, want scopes %q and %q", reason, info.GetMetadata(), all, any)
+	}
+}
+
+// takeScopes takes a list of scopes out of params. It is nil if it is not there.
+func takeScopes(params map[string]string, name string) []string {
+	list, ok := params[name]
+	if !ok {
+		return nil
+	}
+	delete(params, name)
+	return strings.Split(list, " ") // of which an empty one stays
+}

@@ -1,0 +1,57 @@
+package rpctest
+
+import (
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/protoauthz/protoauthz/interceptor/internal/tokentest"
+)
+
+// Catalogue is all cases, by row, for an attacker whose server is at a URL. Their
+// tokens are good for the next minutes.
+func Catalogue(attacker string) []Case {
+	f := forge{tokentest.Scene{
+		Now: time.Now().Unix(), Leeway: int64(leeway / time.Second), Slack: int64(slack / time.Second), Attacker: attacker,
+	}}
+	cases := slices.Concat(
+		f.carried(), f.schemes(), f.issuers(), f.audiences(), f.scopes(), f.otherScopeClaims(), f.callers(),
+		f.globals(), f.resources(), f.members(), f.confusions(), f.streams(), f.nested(), f.otherSources(),
+		f.anywhere(), f.ruleless(), f.publics(), f.reasons(), f.secrets(), f.whims(), f.trials(),
+	)
+	for n := range cases {
+		c := &cases[n]
+		if c.Realm == "" {
+			c.Realm = Both
+		}
+		if c.Messages == nil {
+			c.Messages = naming(tokentest.OrganizationA)
+		}
+		if c.Cause == nil {
+			c.Cause = causes[c.Want.Reason]
+		}
+	}
+	slices.SortStableFunc(cases, func(a, b Case) int { return strings.Compare(a.ID, b.ID) })
+	for n := range cases {
+		cases[n].Everywhere = cases[n].Everywhere || n == 0 || cases[n].ID != cases[n-1].ID
+	}
+	return cases
+}
+
+// trials are what is decided by the token alone.
+func (f forge) trials() []Case {
+	answers := map[tokentest.Verdict]Answer{
+		tokentest.Malformed: Malformed, tokentest.Invalid: Invalid, tokentest.Expired: Expired, tokentest.NotYetValid: NotYetValid,
+	}
+	var cases []Case
+	for _, trial := range f.Trials() {
+		c := Case{
+			ID: trial.Row, Name: trial.Name, Service: "Read", Authorization: bearer(trial.Raw), Want: answers[trial.Verdict],
+		}
+		if trial.Row == "D29" {
+			c.Realm, c.Everywhere = Alone, true
+		}
+		cases = append(cases, c)
+	}
+	return cases
+}

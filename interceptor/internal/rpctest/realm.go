@@ -1,0 +1,92 @@
+package rpctest
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"slices"
+	"time"
+
+	"github.com/protoauthz/protoauthz/interceptor/internal/tokentest"
+	"github.com/protoauthz/protoauthz/interceptor/token"
+)
+
+// The realms that cases are made for.
+const (
+	// Both trusts two issuers, and a third whose keys cannot be had.
+	Both = "both issuers"
+	// Alone trusts the first issuer.
+	Alone = "one issuer"
+)
+
+const (
+	down   = "https://down.test/oidc"
+	leeway = 5 * time.Minute
+	// slack is for how long the catalogue's tokens are what their cases say.
+	slack = 4 * time.Minute
+)
+
+// A Realm is a verifier with the endpoint that it gets keys from.
+type Realm struct {
+	verifier *token.Verifier
+	idp      *tokentest.IDP
+	issuers  []string
+}
+
+// NewRealms makes the realms, by name. Requests for URLs that nobody configured go
+// out to the network, where somebody may be waiting for them.
+func NewRealms() (map[string]*Realm, error) {
+	network := &http.Transport{DisableKeepAlives: true}
+	realm := func(issuers ...string) (*Realm, error) {
+		idp := tokentest.NewIDP(tokentest.JWKs(tokentest.I1.Keys()...)...)
+		idp.Elsewhere = network
+		if len(issuers) > 1 {
+			idp.ServeIssuer(tokentest.I2, tokentest.JWKs(tokentest.I2.Keys()...)...)
+			idp.Serve(discoveryURL(down), tokentest.Respond(http.StatusServiceUnavailable, ""))
+		}
+		options := []token.Option{token.WithLeeway(leeway), token.WithTransport(idp)}
+		for _, url := range issuers[1:] {
+			options = append(options, token.WithIssuer(issuer(url)))
+		}
+		verifier, err := token.NewVerifier(issuer(issuers[0]), options...)
+		return &Realm{verifier: verifier, idp: idp, issuers: issuers}, err
+	}
+	both, err1 := realm(tokentest.I1.URL, tokentest.I2.URL, down)
+	alone, err2 := realm(tokentest.I1.URL)
+	return map[string]*Realm{Both: both, Alone: alone}, errors.Join(err1, err2)
+}
+
+func issuer(url string) token.Issuer {
+	issuer := token.Logto(url)
+	issuer.Algorithms = tokentest.Algorithms()
+	return issuer
+}
+
+func discoveryURL(issuer string) string { return (&tokentest.Issuer{URL: issuer}).DiscoveryURL() }
+
+// ErrForeign is an error that no verifier should return.
+var ErrForeign = errors.New("out of order")
+
+// Verify verifies a token. It has moods, for tokens that only a test can send.
+func (r *Realm) Verify(ctx context.Context, raw string) (*token.Claims, error) {
+	switch raw {
+	case "foreign":
+		return nil, ErrForeign
+	case "nothing":
+		return nil, nil
+	case "panic", "secret.panic":
+		panic(errors.New("cannot handle " + raw))
+	default:
+		return r.verifier.Verify(ctx, raw)
+	}
+}
+
+// Strays are the URLs that the verifier asked for and nobody configured, sorted.
+func (r *Realm) Strays() []string {
+	return slices.DeleteFunc(r.idp.Requested(), func(url string) bool {
+		return slices.ContainsFunc(r.issuers, func(issuer string) bool {
+			i := tokentest.Issuer{URL: issuer}
+			return url == i.DiscoveryURL() || url == i.KeySetURL()
+		})
+	})
+}

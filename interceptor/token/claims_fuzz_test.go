@@ -1,0 +1,287 @@
+package token_test
+
+import (
+	"encoding/json"
+	"math"
+	"reflect"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+	"unicode"
+
+	"github.com/protoauthz/protoauthz/interceptor/token"
+)
+
+// said is what a payload says, to the oracle.
+type said struct {
+	expires, notBefore    float64 // whole seconds
+	subject, client, id   string
+	audience, scopes      []string
+	organization          *string
+	organizationAudiences []string
+}
+
+// readClaims is an oracle: it reads a payload as the issuer's by the standard
+// library alone, and says what is wrong with it.
+func readClaims(issuer token.Issuer, payload []byte) (c said, fault string) {
+	members, ok := readObject(payload)
+	if !ok {
+		return c, "it is no sound object"
+	}
+	text := func(name string) *string {
+		raw, ok := members[name]
+		if !ok {
+			return nil
+		}
+		var value any
+		_ = json.Unmarshal(raw, &value)
+		text, ok := value.(string)
+		if !ok {
+			fault = name + " is not a string"
+		}
+		return &text
+	}
+	texts := func(name string) (values []string, array, ok bool) {
+		raw, ok := members[name]
+		if !ok {
+			return nil, false, false
+		}
+		var elements []any
+		if raw[0] != '[' {
+			return []string{*text(name)}, false, true
+		} else if json.Unmarshal(raw, &elements) != nil {
+			fault = name + " cannot be read"
+		}
+		for _, element := range elements {
+			text, ok := element.(string)
+			if !ok {
+				fault = name + " has an element that is not a string"
+			}
+			values = append(values, text)
+		}
+		return values, true, true
+	}
+	date := func(name string) *float64 {
+		raw, ok := members[name]
+		if !ok {
+			return nil
+		}
+		var value any
+		_ = json.Unmarshal(raw, &value)
+		seconds, ok := value.(float64)
+		if !ok || seconds < 0 || seconds > never {
+			fault = name + " is no date"
+		}
+		return &seconds
+	}
+	if exp := date("exp"); exp == nil {
+		fault = "exp is missing"
+	} else {
+		c.expires = math.Floor(*exp)
+	}
+	if nbf := date("nbf"); nbf != nil {
+		c.notBefore = math.Ceil(*nbf)
+	}
+	date("iat")
+	for _, name := range []string{"cnf", "at_hash", "c_hash"} {
+		if _, ok := members[name]; ok {
+			fault = "it has " + name
+		}
+	}
+	if sub := text("sub"); sub == nil || *sub == "" {
+		fault = "sub is missing"
+	} else {
+		c.subject = *sub
+	}
+	if jti := text("jti"); jti != nil {
+		c.id = *jti
+	}
+	c.audience, _, _ = texts("aud")
+	for _, audience := range c.audience {
+		if prefix := issuer.OrganizationAudience; prefix != "" && strings.HasPrefix(audience, prefix) {
+			c.organizationAudiences = append(c.organizationAudiences, audience[len(prefix):])
+		}
+	}
+	if issuer.OrganizationClaim != "" {
+		c.organization = text(issuer.OrganizationClaim)
+	}
+	for _, name := range slices.Backward(issuer.ScopeClaims) { // the first stays
+		switch scopes, array, ok := texts(name); {
+		case array && name == "scope":
+			fault = "scope is an array"
+		case array:
+			c.scopes = scopes
+		case ok:
+			c.scopes = slices.DeleteFunc(strings.Split(scopes[0], " "), func(s string) bool { return s == "" })
+		}
+	}
+	for _, name := range issuer.ClientClaims {
+		switch client := text(name); {
+		case client == nil:
+		case *client == "" || c.client != "" && c.client != *client:
+			fault = name + " contradicts"
+		default:
+			c.client = *client
+		}
+	}
+	return c, fault
+}
+
+// check compares claims with what the payload says.
+func (c said) check(t testing.TB, issuer token.Issuer, claims *token.Claims, leeway time.Duration) {
+	t.Helper()
+	expiry := time.Unix(int64(c.expires), 0)
+	caller := token.CallerUnknown
+	if before, after, ok := strings.Cut(issuer.ClientSubject, "{client}"); ok && c.client != "" {
+		if caller = token.CallerUser; c.subject == before+c.client+after {
+			caller = token.CallerClient
+		}
+	}
+	claim, claimed := "", c.organization != nil
+	if claimed {
+		claim = *c.organization
+	}
+	meant := ""
+	if len(c.audience) == 1 && len(c.organizationAudiences) == 1 {
+		meant = c.organizationAudiences[0]
+	}
+	// What is named everywhere is the organization.
+	organization := meant
+	if claimed {
+		organization = claim
+		for _, other := range c.organizationAudiences {
+			if other != claim {
+				organization = ""
+			}
+		}
+	}
+	if len(c.organizationAudiences) > 1 {
+		organization = ""
+	}
+	gotClaim, gotClaimed := claims.OrganizationClaim()
+	gotMeant, gotIsMeant := claims.OrganizationAudience()
+	for _, test := range []struct {
+		name      string
+		got, want any
+	}{
+		{"Issuer", claims.Issuer(), issuer.URL},
+		{"Subject", claims.Subject(), c.subject},
+		{"ClientID", claims.ClientID(), c.client},
+		{"ID", claims.ID(), c.id},
+		{"Caller", claims.Caller(), caller},
+		{"Expiry", claims.Expiry(), expiry},
+		{"Deadline", claims.Deadline(), expiry.Add(leeway)},
+		{"OrganizationClaim", gotClaim, claim},
+		{"OrganizationClaim's presence", gotClaimed, claimed},
+		{"OrganizationAudience", gotMeant, meant},
+		{"OrganizationAudience's presence", gotIsMeant, meant != ""},
+		{"HasOrganizationAudience", claims.HasOrganizationAudience(), len(c.organizationAudiences) > 0},
+		{"OrganizationID", claims.OrganizationID(), organization},
+	} {
+		if test.got != test.want {
+			t.Errorf("%s: got %v, want %v", test.name, test.got, test.want)
+		}
+	}
+	if got := claims.Scopes(); !slices.Equal(got, c.scopes) || slices.ContainsFunc(got, func(s string) bool { return !claims.HasScope(s) }) {
+		t.Errorf("scopes: got %q, want %q", got, c.scopes)
+	}
+	if got := claims.Audience(); !slices.Equal(got, c.audience) || slices.ContainsFunc(got, func(a string) bool { return !claims.HasAudience(a) }) {
+		t.Errorf("audience: got %q, want %q", got, c.audience)
+	}
+	var answer struct {
+		Sub, ClientID, OrganizationID string
+		Scopes, Audience              []string
+	}
+	if err := json.Unmarshal(must(claims.MarshalJSON()), &answer); err != nil || answer.Sub != c.subject || answer.ClientID != c.client ||
+		answer.OrganizationID != organization || !slices.Equal(answer.Scopes, c.scopes) || !slices.Equal(answer.Audience, c.audience) {
+		t.Errorf("marshalled: got %+v, %v, want %+v of %q", answer, err, c, organization)
+	}
+}
+
+// checkDecode makes sure that Decode is encoding/json, without the names that
+// it takes for others.
+func checkDecode(t testing.TB, claims *token.Claims, payload []byte) {
+	t.Helper()
+	var got, want map[string]any
+	err := claims.Decode(&got)
+	wantErr := json.Unmarshal(payload, &want)
+	alike, ascii := false, true
+	members, _ := readObject(payload)
+	for name := range members {
+		for other := range members {
+			alike = alike || name != other && strings.EqualFold(name, other)
+		}
+		ascii = ascii && !strings.ContainsFunc(name, func(r rune) bool { return r > unicode.MaxASCII })
+	}
+	switch {
+	case err == nil && (alike || wantErr != nil || !reflect.DeepEqual(got, want)):
+		t.Errorf("decoded %s as %v, want %v, %v", payload, got, want, wantErr)
+	case err != nil && !alike && ascii && wantErr == nil:
+		t.Errorf("cannot decode %s: %v", payload, err)
+	}
+}
+
+// claimIssuers are issuers of all kinds of claims.
+var claimIssuers = []token.Issuer{
+	token.Logto("https://idp.test"), token.Auth0("idp.test"), token.AuthAction("idp.test"),
+	{
+		URL: "https://idp.test/x", Algorithms: []string{"EdDSA"}, ScopeClaims: []string{"scp", "scope", "permissions"}, ClientClaims: []string{"azp", "appid", "client_id"},
+		ClientSubject: "{client}@clients", OrganizationClaim: "org", OrganizationAudience: "org:",
+	},
+}
+
+// FuzzClaims reads payloads as each issuer's: no claim is overlooked, read into
+// another, or taken for what it is not.
+func FuzzClaims(f *testing.F) {
+	seeds := []string{
+		payload(), payload("organization_id", "acme"), payload("aud", "urn:logto:organization:acme"), payload("aud", "urn:logto:organization:acme", "organization_id", "globex"),
+		payload("aud", []string{"urn:logto:organization:acme", "urn:logto:organization:acme"}, "organization_id", "acme"), payload("aud", []string{"urn:logto:organization:acme", api}),
+		payload("aud", "urn:logto:organization:"), payload("aud", "urn:logto:organization:Acme"), payload("aud", "URN:LOGTO:ORGANIZATION:acme"), payload("aud", absent{}), payload("aud", []string{}), payload("organization_id", ""), payload("sub", "app_1"),
+		payload("sub", "app_1@clients"), payload("azp", "app_1"), payload("azp", "app_2"), payload("azp", ""), payload("client_id", absent{}, "appid", "app_1"), payload("client_id", absent{}),
+		payload("scope", ""), payload("scope", " a  b "), payload("scope", "a\tb"), payload("scope", []string{"a"}), payload("scope", absent{}), payload("scope", nil), payload("scope", 1),
+		payload("permissions", []string{"read:a", "", "a b"}), payload("permissions", []string{}), payload("permissions", "a b"), payload("permissions", []any{"a", nil}),
+		payload("permissions", []any{"a", 1}), payload("permissions", map[string]any{}), payload("scp", "a", "permissions", "b"), payload("scp", []string{"a"}),
+		payload("aud", nil), payload("aud", 1), payload("aud", []any{api, nil}), payload("aud", []any{[]string{api}}), payload("org", "acme", "aud", []string{"org:acme"}),
+		payload("org", "acme", "aud", []string{"org:globex"}), payload("org_id", "acme"), payload("org_id", 1), payload("organization_id", nil), payload("organization_id", []string{"acme"}),
+		payload("sub", absent{}), payload("sub", ""), payload("sub", nil), payload("sub", 1), payload("jti", 1), payload("jti", absent{}), payload("client_id", 1), payload("client_id", ""),
+		payload("exp", absent{}), payload("exp", "1"), payload("exp", nil), payload("exp", -1), payload("exp", 1.9), payload("exp", 1e300), payload("exp", never), payload("exp", never+1), payload("exp", true),
+		payload("nbf", 1.1), payload("nbf", "1"), payload("nbf", nil), payload("iat", "1"), payload("iat", -1), payload("cnf", nil), payload("at_hash", ""), payload("c_hash", 1),
+		payload("SUB", "root"), payload("Scope", "admin"), payload("AUD", api, "aud", "x"), payload("a", map[string]any{"b": 1, "B": 2}),
+		payload()[:len(payload())-1] + `,"sub":"root"}`, payload()[:len(payload())-1] + `,"x":1e999}`, payload()[:len(payload())-1] + `,"exp":1e999}`, "{}", "", "[]", "null", "{\"sub\":\"\xff\",\"exp\":1}",
+	}
+	for _, issuer := range claimIssuers {
+		checkSeeds(f, seeds, func(seed string) bool { _, fault := readClaims(issuer, []byte(seed)); return fault == "" })
+	}
+	for n := range claimIssuers {
+		for _, seed := range seeds {
+			f.Add(uint8(n), []byte(seed))
+		}
+	}
+	f.Fuzz(func(t *testing.T, n uint8, payload []byte) {
+		if len(payload) > token.MaxBytes || replaced.Match(payload) {
+			return
+		}
+		issuer := claimIssuers[int(n)%len(claimIssuers)]
+		want, fault := readClaims(issuer, payload)
+		claims, err := token.UnverifiedClaims(issuer, payload)
+		if fault != "" {
+			wantErr := token.ErrInvalid
+			if _, ok := readObject(payload); !ok {
+				wantErr = token.ErrMalformed
+			}
+			if checkError(t, err, wantErr); err == nil || claims != nil {
+				t.Errorf("%s: %s, and yet it is %+v", payload, fault, claims)
+			}
+			return
+		}
+		if err != nil {
+			t.Fatalf("%s: %v", payload, err)
+		}
+		want.check(t, issuer, claims, 0)
+		checkDecode(t, claims, payload)
+		if t.Failed() {
+			t.Logf("%s of %s", payload, issuer.URL)
+		}
+	})
+}
