@@ -75,8 +75,9 @@ func TestSize(t *testing.T) {
 	t.Parallel()
 	sized := func(size int) string {
 		t.Helper()
+		room := (size - len(scene.Token(eddsa))) * 3 / 4
 		for header := range 4 { // not every length is one of base64
-			for pad := size * 3 / 5; pad < size; pad++ {
+			for pad := room - 32; pad < room+32; pad++ {
 				raw := eddsa.Mint(eddsa.Header("x", strings.Repeat("x", header)), payload("pad", strings.Repeat("x", pad)))
 				if len(raw) == size {
 					return raw
@@ -227,8 +228,11 @@ func TestTwoIssuers(t *testing.T) {
 			{"D30/mine by their key", scene.Token(theirs), token.ErrInvalid},
 			{"D30/theirs by my key", scene.Token(mine, "iss", otherIssuer), token.ErrInvalid},
 		}
-		for range 1000 {
+		for round := range 1000 {
 			for _, test := range tests {
+				if test.err == nil && round%10 != 0 {
+					continue
+				}
 				claims, err := both.Verify(t.Context(), test.raw)
 				if checkError(t, err, test.err); t.Failed() {
 					t.Fatal(test.name, claims)
