@@ -3,6 +3,7 @@ package interceptor_test
 import (
 	"encoding/base64"
 	"errors"
+	"flag"
 	"fmt"
 	"maps"
 	"net"
@@ -26,32 +27,35 @@ import (
 func TestCatalogue(t *testing.T) {
 	t.Parallel()
 	attacker := listen(t)
-	realms, err := rpctest.NewRealms()
+	trusts, err := rpctest.NewTrusts()
 	if err != nil {
 		t.Fatal(err)
 	}
 	fronts := map[string][]front{}
-	for name, realm := range realms {
-		fronts[name] = newFronts(t, realm)
+	for name, trust := range trusts {
+		fronts[name] = newFronts(t, trust)
 	}
 	cases := rpctest.Catalogue(attacker.url)
 	checkComplete(t, cases)
 	rows := map[string][]rpctest.Case{}
 	for _, c := range cases {
-		rows[c.ID] = append(rows[c.ID], c)
+		rows[c.Row] = append(rows[c.Row], c)
 	}
 	var seen sighting
 	// When all is over.
 	t.Cleanup(func() {
 		seen.checkSecrets(t, cases)
-		if seen.cases == len(cases) { // and not those that -run names
+		if flag.Lookup("test.run").Value.String() == "" && flag.Lookup("test.skip").Value.String() == "" {
 			seen.checkCoverage(t, rows)
+			if seen.cases != len(cases) {
+				t.Errorf("%d cases ran, want all %d", seen.cases, len(cases))
+			}
 		}
 		if n := attacker.connections.Load(); n != 0 {
 			t.Errorf("%d connections to the attacker's server", n)
 		}
-		for name, realm := range realms {
-			if strays := realm.Strays(); len(strays) > 0 {
+		for name, trust := range trusts {
+			if strays := trust.Strays(); len(strays) > 0 {
 				t.Errorf("%s: requests to %q, which nobody configured", name, strays)
 			}
 			for _, front := range fronts[name] {
@@ -69,7 +73,7 @@ func TestCatalogue(t *testing.T) {
 		t.Run(id, func(t *testing.T) {
 			t.Parallel()
 			for n, c := range row {
-				t.Run(c.Name, func(t *testing.T) { seen.run(t, fronts[c.Realm], c, n) })
+				t.Run(c.Name, func(t *testing.T) { seen.run(t, fronts[c.Trust], c, n) })
 			}
 		})
 	}
@@ -81,9 +85,9 @@ type front struct {
 	served, inProcess *server
 }
 
-func newFronts(t *testing.T, realm *rpctest.Realm) (fronts []front) {
+func newFronts(t *testing.T, trust *rpctest.Trust) (fronts []front) {
 	t.Helper()
-	guard := interceptor.New(realm, rules(t), interceptor.WithObserver(observer))
+	guard := interceptor.New(trust, rules(t), interceptor.WithObserver(observer))
 	for _, installed := range []string{"HandlerOption", "WithInterceptors"} {
 		option := guard.HandlerOption()
 		if installed == "WithInterceptors" {
@@ -263,12 +267,12 @@ func (s *sighting) note(c rpctest.Case, way string, call *call, err error) {
 	if s.answers == nil {
 		s.answers, s.covered = map[string]string{}, map[string]map[string]bool{}
 	}
-	if s.covered[c.ID] == nil {
-		s.covered[c.ID] = map[string]bool{}
+	if s.covered[c.Row] == nil {
+		s.covered[c.Row] = map[string]bool{}
 	}
-	s.covered[c.ID][way] = true
+	s.covered[c.Row][way] = true
 	for _, text := range told {
-		s.answers[text] = c.ID + "/" + c.Name + ", " + way
+		s.answers[text] = c.Row + "/" + c.Name + ", " + way
 	}
 }
 
@@ -340,8 +344,8 @@ func checkComplete(t *testing.T, cases []rpctest.Case) {
 	t.Helper()
 	rows, names := map[string]bool{}, map[string]bool{}
 	for _, c := range cases {
-		rows[c.ID] = true
-		if name := c.ID + "/" + c.Name; names[name] {
+		rows[c.Row] = true
+		if name := c.Row + "/" + c.Name; names[name] {
 			t.Errorf("%s is there twice", name)
 		} else {
 			names[name] = true

@@ -2,6 +2,7 @@ package interceptor
 
 import (
 	"errors"
+	"strconv"
 
 	authzv1 "github.com/protoauthz/protoauthz/gen/protoauthz/v1"
 	"github.com/protoauthz/protoauthz/interceptor/policy"
@@ -42,7 +43,7 @@ func checkModel(rule *policy.Rule, claims *token.Claims) (organization string, d
 	case claims.HasOrganizationAudience():
 		return "", deny(ReasonModelMismatch, "aud names an organization: this is an organization token")
 	case rule.Audience == "" || !claims.HasAudience(rule.Audience):
-		return "", deny(ReasonAudienceMismatch, "aud does not contain the rule's audience")
+		return "", deny(ReasonAudienceMismatch, "aud does not contain the rule's audience "+strconv.Quote(rule.Audience))
 	}
 	organization, present := claims.OrganizationClaim()
 	if rule.Model == authzv1.Model_MODEL_GLOBAL_RESOURCE {

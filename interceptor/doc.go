@@ -41,18 +41,19 @@
 // as its deadline. When it is reached the call ends with TOKEN_EXPIRED, also if
 // the handler is blocked in Receive; what the handler still sends is dropped and
 // its Send and Receive return errors. A message that is being sent at that very
-// moment is finished first. See [WithoutStreamExpiry].
+// moment is finished first; with [Interruptible], it is cut off if the client does not
+// read it within half a second. See [WithoutStreamExpiry].
 //
 // Two clients are out of an interceptor's reach: one that streams over HTTP/1.1 and
 // sends nothing more, since only the connection can interrupt that read, and one that
 // does not read what it is sent. Wrap the mux in [Interruptible] to end their streams
 // too. No further message reaches the handler in any case.
 //
-// For this a handler runs on a goroutine of its own. One that is blocked in Receive,
-// or that does not return within half a second of its context's end, goes on after
-// its call has ended, as with [http.TimeoutHandler]: interceptors and middleware
-// around it have then returned. A panic is raised again where net/http expects it,
-// or dropped once the call has ended.
+// To end a stream on time, its handler runs on a goroutine of its own. One that is
+// blocked in Receive and cannot be interrupted, or that does not return within half a
+// second of its context's end, goes on after its call has ended, as with
+// [http.TimeoutHandler]: interceptors and middleware around it have then returned. A
+// panic is raised again where net/http expects it, or dropped once the call has ended.
 //
 // # Answers
 //

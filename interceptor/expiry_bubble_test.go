@@ -339,7 +339,7 @@ func TestAfterDeadline(t *testing.T) {
 		var over atomic.Bool
 		conn.sending = func() {
 			time.Sleep(time.Minute + 500*time.Millisecond) // the bubble's clock: up to the deadline, and what a handler is given
-			for range 1000 {
+			for range 100_000 {
 				runtime.Gosched() // real time, since a bubble's clock does not wait for locks
 			}
 			if over.Load() {

@@ -111,7 +111,7 @@ func (h handlerSide) WrapUnary(next connect.UnaryFunc) connect.UnaryFunc {
 func (g *Guard) gate(ctx context.Context, spec connect.Spec, peer connect.Peer, header http.Header) (context.Context, error) {
 	a, denial := g.admit(ctx, spec.Procedure, header)
 	if denial != nil {
-		endReads(ctx, refusedBody)
+		endReads(ctx, header, refusedBody)
 		return nil, connectError(denial, spec, peer)
 	}
 	return context.WithValue(ctx, contextKey{}, a), nil

@@ -6,39 +6,53 @@ import (
 	"time"
 )
 
-type connectionKey struct{}
-
-// Interruptible lets a guard interrupt what is read and written. Wrap the mux in it:
+// Interruptible returns a handler that lets guards set read and write deadlines on the
+// connection of a call. Wrap the whole mux in it, so that
 //
-//   - Streams end with their token also if the client streams over HTTP/1.1 and sends
-//     nothing more, or does not read what it is sent.
-//   - A call over HTTP/1.1 that is refused gets its answer within a second, where net/http
-//     would wait for its body.
+//   - a stream ends with its token even if the client streams over HTTP/1.1 and sends
+//     nothing more, or does not read what it is sent;
+//   - a refused call over HTTP/1.1 is answered within a second, where net/http would wait
+//     for its body.
 //
-// It needs a [http.ResponseWriter] that [http.ResponseController] can set deadlines on, as
-// that of [http.Server] is, and does nothing with others. A client that stops reading the
-// HTTP/2 connection as a whole is for [http.HTTP2Config.WriteByteTimeout].
+// The [http.ResponseWriter] must support deadlines, as that of [http.Server] does;
+// middleware outside that wraps it needs an Unwrap method (see [http.ResponseController]).
+// With others it does nothing. Against a client that stops reading a whole HTTP/2
+// connection, set [http.HTTP2Config.WriteByteTimeout].
 func Interruptible(handler http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		ctx := context.WithValue(r.Context(), connectionKey{}, http.NewResponseController(w))
-		handler.ServeHTTP(w, r.WithContext(ctx))
+		c := &connection{http.NewResponseController(w), r.Header}
+		handler.ServeHTTP(w, r.WithContext(context.WithValue(r.Context(), connectionKey{}, c)))
 	})
 }
 
-// refusedBody is for how long a refused call may send what is left of its body. Within that
-// time net/http can keep the connection.
+type connectionKey struct{}
+
+// A connection is what a call came over. A handler may call another one in process, with
+// the same context: the header tells them apart.
+type connection struct {
+	*http.ResponseController
+	header http.Header
+}
+
+func connectionOf(ctx context.Context, header http.Header) (*connection, bool) {
+	c, ok := ctx.Value(connectionKey{}).(*connection)
+	return c, ok && sameMap(c.header, header)
+}
+
+// refusedBody is how long a refused call may still send its body. If all of it comes in
+// time, net/http keeps the connection.
 const refusedBody = time.Second
 
 // endReads wakes a handler that waits for the client.
-func endReads(ctx context.Context, in time.Duration) {
-	if connection, ok := ctx.Value(connectionKey{}).(*http.ResponseController); ok {
-		_ = connection.SetReadDeadline(time.Now().Add(in))
+func endReads(ctx context.Context, header http.Header, in time.Duration) {
+	if c, ok := connectionOf(ctx, header); ok {
+		_ = c.SetReadDeadline(time.Now().Add(in))
 	}
 }
 
 // endWrites wakes a handler whose client does not read, at the price of the answer.
-func endWrites(ctx context.Context) {
-	if connection, ok := ctx.Value(connectionKey{}).(*http.ResponseController); ok {
-		_ = connection.SetWriteDeadline(time.Now())
+func endWrites(ctx context.Context, header http.Header) {
+	if c, ok := connectionOf(ctx, header); ok {
+		_ = c.SetWriteDeadline(time.Now())
 	}
 }

@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"net"
 	"net/http"
@@ -52,15 +53,15 @@ func TestIdleHTTP1(t *testing.T) {
 			expiry := time.Unix(time.Now().Unix()+2, 0)
 			header := bearer(t, with(resource(acme, "read:data"), "exp", expiry.Unix()))
 			call := server.record(header)
-			stream := server.connect(wires[5], procedure("Field", connect.StreamTypeClient)).CallClientStream(t.Context())
+			stream := server.connect(wireNamed("Connect JSON, HTTP/1.1"), procedure("Field", connect.StreamTypeClient)).CallClientStream(t.Context())
 			merge(stream.RequestHeader(), header)
 			if err := stream.Send(naming(acme)); err != nil {
 				t.Fatal(err)
 			}
 			<-started
 			if interruptible {
-				if late := (<-returned).Sub(expiry); late < 0 || late > time.Second {
-					t.Errorf("it ended %v after exp", late)
+				if late := (<-returned).Sub(expiry); late < 0 {
+					t.Errorf("it ended %v before exp", -late)
 				}
 			}
 			for len(call.decisions()) < 2 { // until the end has been decided
@@ -74,7 +75,7 @@ func TestIdleHTTP1(t *testing.T) {
 				select {
 				case <-returned:
 					t.Error("it ended before the client sent anything: the documentation says otherwise")
-				default:
+				case <-time.After(100 * time.Millisecond):
 				}
 				_ = stream.Send(naming(acme))
 			}
@@ -91,9 +92,7 @@ func TestIdleHTTP1(t *testing.T) {
 // TestUnreadStream is about a client that does not read, so that a Send blocks.
 func TestUnreadStream(t *testing.T) {
 	t.Parallel()
-	for _, wire := range slices.Concat(http2(), []wire{wires[5], wires[7]}) {
-		// Packed, the messages would be too small to fill what lies on the way.
-		wire.options = append(slices.Clone(wire.options), connect.WithAcceptCompression("gzip", nil, nil))
+	for _, wire := range slices.Concat(http2(), []wire{wireNamed("Connect JSON, HTTP/1.1"), wireNamed("gRPC-Web, HTTP/1.1")}) {
 		t.Run(wire.name, func(t *testing.T) {
 			t.Parallel()
 			guard := interceptor.New(shared(t).verifier, rules(t), interceptor.WithObserver(observer))
@@ -118,8 +117,8 @@ func TestUnreadStream(t *testing.T) {
 				t.Fatal(err)
 			}
 			defer func() { _ = stream.Close() }()
-			if late := (<-returned).Sub(expiry); late < 0 || late > 3*time.Second {
-				t.Errorf("it ended %v after exp", late)
+			if late := (<-returned).Sub(expiry); late < 0 {
+				t.Errorf("it ended %v before exp", -late)
 			}
 			if got, want := call.decisions(), []interceptor.Reason{"", expired.reason}; !slices.Equal(got, want) {
 				t.Errorf("decisions are %q, want %q", got, want)
@@ -133,14 +132,7 @@ func TestUnreadStream(t *testing.T) {
 func TestRefusedBody(t *testing.T) {
 	t.Parallel()
 	server := serve(t, interceptor.Interruptible(handlers{}.mux(interceptor.New(shared(t).verifier, rules(t)).HandlerOption())))
-	connection, err := new(net.Dialer).DialContext(t.Context(), "tcp", strings.TrimPrefix(server.url, "http://"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer func() { _ = connection.Close() }()
-	if err := connection.SetDeadline(time.Now().Add(10 * time.Second)); err != nil {
-		t.Fatal(err)
-	}
+	connection := dial(t, server)
 	answers := bufio.NewReader(connection)
 	head := "POST " + procedure("Global", connect.StreamTypeUnary) + " HTTP/1.1\r\nHost: test\r\nContent-Type: application/json\r\nContent-Length: 2\r\n\r\n"
 	for _, sent := range []struct {
@@ -161,5 +153,47 @@ func TestRefusedBody(t *testing.T) {
 		if response.StatusCode != http.StatusUnauthorized || response.Close != sent.close {
 			t.Errorf("%q: %s, closes: %t", sent.text, response.Status, response.Close)
 		}
+	}
+}
+
+// dial returns a connection to a server that a test can write on by hand.
+func dial(t *testing.T, server *server) net.Conn {
+	t.Helper()
+	connection, err := new(net.Dialer).DialContext(t.Context(), "tcp", strings.TrimPrefix(server.url, "http://"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = connection.Close() })
+	if err := connection.SetDeadline(time.Now().Add(10 * time.Second)); err != nil {
+		t.Fatal(err)
+	}
+	return connection
+}
+
+// TestRefusedInProcess makes sure that a call which a handler makes in process, with its own
+// context, is refused without an end to what the handler itself reads.
+func TestRefusedInProcess(t *testing.T) {
+	t.Parallel()
+	guarded := handlers{}.mux(interceptor.New(shared(t).verifier, rules(t)).HandlerOption())
+	refused := make(chan int, 1)
+	server := serve(t, interceptor.Interruptible(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		refused <- post(r.Context(), guarded, "Global", http.Header{}).Code
+		body, err := io.ReadAll(r.Body)
+		_, _ = fmt.Fprintf(w, "%s %v", body, err)
+	})))
+	connection := dial(t, server)
+	_, err := io.WriteString(connection, "POST / HTTP/1.1\r\nHost: test\r\nContent-Length: 2\r\n\r\na")
+	if code := <-refused; code != http.StatusUnauthorized {
+		t.Errorf("the call in process is answered with %d", code)
+	}
+	<-time.After(1200 * time.Millisecond) // longer than a refused call has for its body
+	_, err2 := io.WriteString(connection, "b")
+	response, err3 := http.ReadResponse(bufio.NewReader(connection), nil)
+	if err := errors.Join(err, err2, err3); err != nil {
+		t.Fatal(err)
+	}
+	body, err := io.ReadAll(response.Body)
+	if err := errors.Join(err, response.Body.Close()); err != nil || string(body) != "ab <nil>" {
+		t.Errorf("the handler read %q, %v", body, err)
 	}
 }

@@ -9,6 +9,7 @@ import (
 	"log"
 	"net"
 	"net/http"
+	"slices"
 	"strconv"
 	"sync"
 	"sync/atomic"
@@ -183,6 +184,10 @@ var wires = []wire{
 	{name: "Connect JSON, HTTP/1.1", protocol: connect.ProtocolConnect, http1: true, options: []connect.ClientOption{connect.WithProtoJSON()}},
 	{name: "Connect GET, HTTP/1.1", protocol: connect.ProtocolConnect, http1: true, get: true, options: []connect.ClientOption{connect.WithHTTPGet()}},
 	{name: "gRPC-Web, HTTP/1.1", protocol: connect.ProtocolGRPCWeb, http1: true, options: []connect.ClientOption{connect.WithGRPCWeb()}},
+}
+
+func wireNamed(name string) wire {
+	return wires[slices.IndexFunc(wires, func(w wire) bool { return w.name == name })]
 }
 
 // can tells whether there is such a call at all.

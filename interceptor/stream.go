@@ -196,12 +196,12 @@ func (c *guardedConn) finish(err error) error {
 var errExited = errors.New("interceptor: the handler called runtime.Goexit")
 
 // expiryGrace is how long an expired call waits for a handler that is not blocked in
-// Receive.
+// Receive, and then for a Send that is under way before it is interrupted.
 const expiryGrace = 500 * time.Millisecond
 
-// finishBefore runs the handler until the deadline. Nothing wakes a handler that
-// is blocked in Receive but the end of the request, so the handler has a goroutine
-// of its own, which ends soon after the request does; the connection is locked
+// finishBefore runs the handler until the deadline. Unless [Interruptible] does, nothing
+// wakes a handler that is blocked in Receive but the end of the request, so the handler
+// has a goroutine of its own, which ends soon after the request does; the connection is locked
 // before.
 func (c *guardedConn) finishBefore(deadline time.Time, next connect.StreamingHandlerFunc) error {
 	left := time.Until(deadline)
@@ -244,7 +244,7 @@ func (c *guardedConn) finishBefore(deadline time.Time, next connect.StreamingHan
 	}
 	err := c.refuse(denyToken(token.ErrExpired))
 	if !returned {
-		endReads(c.ctx, 0)
+		endReads(c.ctx, c.RequestHeader(), 0)
 	}
 	if !returned && !c.receiving.Load() {
 		// A handler that heeds its context returns now. What stands around it should
@@ -268,7 +268,7 @@ func (c *guardedConn) lockSending() {
 	cut := make(chan struct{})
 	timer := time.AfterFunc(expiryGrace, func() {
 		defer close(cut)
-		endWrites(c.ctx)
+		endWrites(c.ctx, c.RequestHeader())
 	})
 	c.sending.Lock()
 	if !timer.Stop() {

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"context"
 	"errors"
 	"log/slog"
 	"net/http"
@@ -69,21 +68,4 @@ func compilePolicy(audience string) (*policy.Table, error) {
 			grpcreflect.ReflectV1AlphaServiceName,
 		),
 	)
-}
-
-// logDecision logs one line for each decision, without any claim: this log does not
-// record who did what.
-func logDecision(logger *slog.Logger) func(context.Context, interceptor.Event) {
-	return func(ctx context.Context, event interceptor.Event) {
-		attrs := []slog.Attr{slog.String("procedure", event.Procedure)}
-		if event.Denial == nil {
-			logger.LogAttrs(ctx, slog.LevelInfo, "allowed", attrs...)
-			return
-		}
-		attrs = append(attrs, slog.String("reason", string(event.Denial.Reason)))
-		if cause := errors.Unwrap(event.Denial); cause != nil {
-			attrs = append(attrs, slog.String("cause", cause.Error()))
-		}
-		logger.LogAttrs(ctx, slog.LevelWarn, "refused", attrs...)
-	}
 }

@@ -75,11 +75,11 @@ func TestHealthFollowsKeys(t *testing.T) {
 			_, line, _ = strings.Cut(line, " ") // the time
 			got = append(got, strings.TrimSpace(line))
 		}
-		const cause = `cause="issuer keys are unavailable: discovery: the request failed: connection refused"`
+		const cause = `cause="issuer keys are unavailable: issuer \"http://127.0.0.1:1/oidc\": discovery: the request failed: connection refused: is the issuer's URL right?"`
 		want := []string{
-			`level=ERROR msg="issuer keys unavailable" issuer=http://127.0.0.1:1/oidc keys=0 ` + cause,
+			`level=ERROR msg="no issuer keys" issuer=http://127.0.0.1:1/oidc keys=0 ` + cause,
 			`level=INFO msg="issuer keys fetched" issuer=http://127.0.0.1:1/oidc keys=1 age=0s`,
-			`level=ERROR msg="issuer keys unavailable" issuer=http://127.0.0.1:1/oidc keys=1 age=1h0m0s ` + cause,
+			`level=WARN msg="issuer keys not refreshed" issuer=http://127.0.0.1:1/oidc keys=1 age=1h0m0s ` + cause,
 		}
 		if !slices.Equal(got, want) {
 			t.Errorf("the log is\n%s\nwant\n%s", strings.Join(got, "\n"), strings.Join(want, "\n"))

@@ -2,6 +2,7 @@ package token_test
 
 import (
 	"errors"
+	"runtime"
 	"slices"
 	"strconv"
 	"strings"
@@ -60,7 +61,8 @@ func BenchmarkFlood(b *testing.B) {
 	var refusals, successes []time.Duration
 	var next atomic.Int64
 	before := idp.Count(keySetURL)
-	b.SetParallelism(50) // times two cores
+	procs := runtime.GOMAXPROCS(0)
+	b.SetParallelism((100 + procs - 1) / procs) // about 100 goroutines on any machine
 	b.RunParallel(func(pb *testing.PB) {
 		var refused, succeeded []time.Duration
 		for pb.Next() {

@@ -45,11 +45,14 @@ func (s *source) fetch() (set *keySet, err error) {
 	return set, nil
 }
 
+// discoveryPath is where an issuer's metadata is.
+const discoveryPath = "/.well-known/openid-configuration"
+
 // discover finds the key set as OpenID Connect Discovery 1.0 section 4 says.
 func (s *source) discover(ctx context.Context) (string, error) {
-	body, err := s.get(ctx, strings.TrimSuffix(s.issuer.URL, "/")+"/.well-known/openid-configuration")
+	body, err := s.get(ctx, strings.TrimSuffix(s.issuer.URL, "/")+discoveryPath)
 	if err != nil {
-		return "", err
+		return "", fmt.Errorf("%w: is the issuer's URL right?", err)
 	}
 	document, err := parseObject(body)
 	if err != nil {

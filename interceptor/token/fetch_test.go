@@ -280,13 +280,9 @@ func TestRequestErrors(t *testing.T) {
 		fmt.Errorf("secret: %w", os.ErrDeadlineExceeded): "it takes too long",
 		errors.New("secret"):                             "a malformed response, or a fault of the transport",
 	} {
-		checkRequestError(t, issuerURL, want, token.WithTransport(roundTripper(func(*http.Request) (*http.Response, error) { return nil, cause })))
+		checkRequestError(t, issuerURL, want, token.WithTransport(handler(func(*http.Request) (*http.Response, error) { return nil, cause })))
 	}
 }
-
-type roundTripper func(*http.Request) (*http.Response, error)
-
-func (f roundTripper) RoundTrip(request *http.Request) (*http.Response, error) { return f(request) }
 
 // checkRequestError looks at all that is told of a key set that cannot be had.
 func checkRequestError(t *testing.T, url, want string, options ...token.Option) {

@@ -8,9 +8,9 @@ import (
 )
 
 // WithKeySetObserver calls a function after each attempt to fetch a key set, which is
-// how a failing issuer is seen before its keys are too old. The function must return, and
-// be safe for concurrent use. Nothing waits for it, and if it panics nothing changes. The
-// default is none.
+// how a failing issuer is seen before its keys are too old. The function must be safe for
+// concurrent use; events may come out of order. Nothing waits for it, but each call of it
+// that does not return holds a goroutine. A panic is dropped. The default is none.
 func WithKeySetObserver(observer func(KeySetEvent)) Option {
 	return func(o *options) { o.observer = observer }
 }
@@ -20,24 +20,28 @@ type KeySetEvent struct {
 	// Issuer is the URL of the issuer.
 	Issuer string
 	// Err is nil if the attempt succeeded. Otherwise it matches [ErrKeysUnavailable],
-	// and the keys that were there before stay in use.
+	// and the keys that were there before stay in use, for up to 24 hours after they
+	// were fetched.
 	Err error
-	// Skipped says for each key of the set that cannot be used what is wrong with it.
-	// Keys for encryption are among them.
+	// Skipped holds, for each key of the set that is not used, its position and the
+	// reason. Encryption keys are among them.
 	Skipped []error
-	// Keys is how many keys can be used now.
+	// Keys is the number of keys in use after the attempt.
 	Keys int
-	// Fetched is when they were fetched: after 24 hours they are no longer used. It is
-	// the zero time if there never were any.
+	// Fetched is when the last successful fetch began, the zero time if there was none.
 	Fetched time.Time
 }
 
-// Ready reports whether tokens can be verified: it is for a readiness probe. It fetches
-// keys if there are none, waiting as long as [Verifier.Verify] does, and returns nil if
-// every issuer has keys that can be used: a new release that one issuer refuses its keys
-// should not replace the old one, which has them. Otherwise the error matches
-// [ErrKeysUnavailable] and names the issuers whose keys are missing.
+// Ready returns nil if every issuer has keys that can be used: it is for readiness
+// probes, not for liveness probes. It fetches keys if there are none, waiting as long as
+// [Verifier.Verify] does, and refreshes old ones as Verify does. One issuer without keys
+// is enough to fail, so that a new release which cannot reach it does not replace one that
+// has its keys. The error matches [ErrKeysUnavailable] and names the issuers whose keys
+// are missing.
 func (v *Verifier) Ready(ctx context.Context) error {
+	if v == nil || len(v.names) == 0 {
+		return fmt.Errorf("%w: the verifier has no issuer: make it with NewVerifier", ErrKeysUnavailable)
+	}
 	now := time.Now()
 	for _, name := range v.names { // all at once, so that their waits do not add up
 		v.issuers[name].keys.refresh(now, "")
@@ -45,7 +49,7 @@ func (v *Verifier) Ready(ctx context.Context) error {
 	var errs []error
 	for _, name := range v.names {
 		if _, err := v.issuers[name].keys.usable(ctx, now, ""); err != nil {
-			errs = append(errs, fmt.Errorf("token: issuer %q: %w", name, err))
+			errs = append(errs, err)
 		}
 	}
 	return errors.Join(errs...)

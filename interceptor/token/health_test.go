@@ -109,7 +109,7 @@ func TestUnusableKeys(t *testing.T) {
 		idp := newIDP(slices.Repeat([]string{rs256.JWK("alg", absent{})}, 100)...)
 		_, err := newVerifier(t, idp, token.WithKeySetObserver(log.observe)).Verify(t.Context(), scene.Token(rs256))
 		checkError(t, err, token.ErrKeysUnavailable)
-		const want = `key set: none of its 100 keys can be used; key 0: it names no alg, and ["RS256" "PS256"] fit it: allow only one of them`
+		const want = `key set: none of its keys (100) can be used; key 0: it names no alg, and ["RS256" "PS256"] fit it: allow only one of them`
 		if event := log.next(t); len(event.Skipped) != 100 || !errors.Is(err, event.Err) || !strings.HasSuffix(err.Error(), want) {
 			t.Errorf("%d skipped, and the error is %v", len(event.Skipped), err)
 		}
@@ -187,6 +187,9 @@ func TestReady(t *testing.T) {
 		check(t, verifier, scene.Token(eddsa), nil, 0)
 		checkCount(t, idp, keySetURL, 1)
 	})
+	for _, nobody := range []*token.Verifier{nil, {}} {
+		checkError(t, nobody.Ready(t.Context()), token.ErrKeysUnavailable)
+	}
 	bubble(t, "as long as keys serve", func(t *testing.T) {
 		idp, verifier := warm(t)
 		idp.Serve(keySetURL, down)

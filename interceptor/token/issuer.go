@@ -3,6 +3,7 @@ package token
 import (
 	"errors"
 	"fmt"
+	"maps"
 	"net/netip"
 	"net/url"
 	"slices"
@@ -19,8 +20,10 @@ type Issuer struct {
 	// OpenID Connect Discovery at URL + "/.well-known/openid-configuration".
 	KeySetURL string
 	// Algorithms are the `alg` values to accept, out of RS256, RS384, RS512,
-	// PS256, PS384, PS512, ES256, ES384, ES512 and EdDSA. Required. Whatever is
-	// listed, a key is used only with the algorithm that it was made for.
+	// PS256, PS384, PS512, ES256, ES384, ES512 and EdDSA. Required. A key is used
+	// with one algorithm only: that of its `alg` or, if it has none, the only one
+	// listed here that fits it. A key without `alg` that several fit is skipped: list
+	// one algorithm for RSA keys.
 	Algorithms []string
 	// Types are the `typ` values to accept, without regard to case and to the
 	// prefix "application/" (RFC 7515 section 4.1.9). If empty: "at+jwt" (RFC
@@ -118,6 +121,8 @@ func (i Issuer) withDefaults() (Issuer, error) {
 		fault("URL: %w", urlErr)
 	} else if strings.ContainsAny(i.URL, "? ") {
 		fault("URL: it has a query or a space")
+	} else if strings.HasSuffix(i.URL, discoveryPath) {
+		fault("URL: it is where the issuer's metadata is: leave out %s", discoveryPath)
 	}
 	if i.KeySetURL != "" {
 		// One bad domain spoils both URLs of a preset in the same way.
@@ -130,7 +135,7 @@ func (i Issuer) withDefaults() (Issuer, error) {
 	}
 	for _, name := range i.Algorithms {
 		if _, ok := algorithms[name]; !ok {
-			fault("Algorithms: %q is not supported", name)
+			fault("Algorithms: %q is none of %q", name, slices.Sorted(maps.Keys(algorithms)))
 		}
 	}
 	if i.ClientSubject != "" && strings.Count(i.ClientSubject, clientPlaceholder) != 1 {
@@ -169,8 +174,8 @@ func displayURL(raw string) string {
 	return raw
 }
 
-// canonicalType brings a media type into the one form that is compared. Its letters are
-// ASCII: strings.ToLower would make some of others.
+// canonicalType returns the form of a media type that is compared. Only ASCII letters are
+// folded: strings.ToLower would also turn U+0130 into i and U+212A into k.
 func canonicalType(typ string) string {
 	lower := strings.Map(func(r rune) rune {
 		if 'A' <= r && r <= 'Z' {

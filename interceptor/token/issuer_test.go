@@ -67,6 +67,9 @@ func TestNewVerifierFaults(t *testing.T) {
 		{"not a URL", url("https://idp.test\n"), nil, []string{`token: issuer "https://idp.test\n": URL: ` + unparsed}},
 		{"space behind the host", url("https://idp.test "), nil, []string{`token: issuer "https://idp.test ": URL: ` + unparsed}},
 		{"space behind the path", url("https://idp.test/oidc "), nil, []string{`token: issuer "https://idp.test/oidc ": URL: it has a query or a space`}},
+		{"metadata", url("https://idp.test/oidc/.well-known/openid-configuration"), nil, []string{
+			`token: issuer "https://idp.test/oidc/.well-known/openid-configuration": URL: it is where the issuer's metadata is: leave out /.well-known/openid-configuration`,
+		}},
 		{"query", url("https://idp.test/oidc?a=b"), nil, []string{`token: issuer "https://idp.test/oidc?a=b": URL: it has a query or a space`}},
 		{"empty query", url("https://idp.test/oidc?"), nil, []string{`token: issuer "https://idp.test/oidc?": URL: it has a query or a space`}},
 		{"fragment", url("https://idp.test/oidc#a"), nil, []string{`token: issuer "https://idp.test/oidc#a": URL: ` + userInfo}},
@@ -80,8 +83,8 @@ func TestNewVerifierFaults(t *testing.T) {
 		{"key set with a password", keySet("https://a:b@idp.test/jwks"), nil, []string{of + "KeySetURL: " + userInfo}},
 		{"no algorithms", with(func(i *token.Issuer) { i.Algorithms = []string{} }), nil, []string{of + "Algorithms: none given"}},
 		{"algorithms", with(func(i *token.Issuer) { i.Algorithms = []string{"none", "HS256", "ES256", "es256", "RS1", ""} }), nil, []string{
-			of + `Algorithms: "none" is not supported`, of + `Algorithms: "HS256" is not supported`, of + `Algorithms: "es256" is not supported`,
-			of + `Algorithms: "RS1" is not supported`, of + `Algorithms: "" is not supported`,
+			of + `Algorithms: "none" is none of ["ES256" "ES384" "ES512" "EdDSA" "PS256" "PS384" "PS512" "RS256" "RS384" "RS512"]`, of + `Algorithms: "HS256" is none of ["ES256" "ES384" "ES512" "EdDSA" "PS256" "PS384" "PS512" "RS256" "RS384" "RS512"]`, of + `Algorithms: "es256" is none of ["ES256" "ES384" "ES512" "EdDSA" "PS256" "PS384" "PS512" "RS256" "RS384" "RS512"]`,
+			of + `Algorithms: "RS1" is none of ["ES256" "ES384" "ES512" "EdDSA" "PS256" "PS384" "PS512" "RS256" "RS384" "RS512"]`, of + `Algorithms: "" is none of ["ES256" "ES384" "ES512" "EdDSA" "PS256" "PS384" "PS512" "RS256" "RS384" "RS512"]`,
 		}},
 		{"names", with(func(i *token.Issuer) {
 			i.Types, i.ScopeClaims, i.ClientClaims = []string{"JWT", ""}, []string{""}, []string{"azp", ""}
@@ -123,7 +126,7 @@ func TestNewVerifierFaults(t *testing.T) {
 			i.KeySetURL, i.Algorithms, i.Types, i.ClientSubject = "http://idp.test", []string{"none"}, []string{""}, "x"
 		}), []token.Option{nil, token.WithLeeway(-1), token.WithTransport(nil), token.WithIssuer(token.Issuer{})}, []string{
 			"token: an option is nil", "token: WithLeeway: -1ns is not between 0 and 5m0s", "token: WithTransport: transport is nil",
-			of + "KeySetURL: " + weaker, of + `Algorithms: "none" is not supported`, of + `ClientSubject: "x" does not hold {client} once`, of + "Types: an empty name",
+			of + "KeySetURL: " + weaker, of + `Algorithms: "none" is none of ["ES256" "ES384" "ES512" "EdDSA" "PS256" "PS384" "PS512" "RS256" "RS384" "RS512"]`, of + `ClientSubject: "x" does not hold {client} once`, of + "Types: an empty name",
 			`token: issuer "": URL: it is empty`, `token: issuer "": Algorithms: none given`,
 		}},
 	}

@@ -90,7 +90,7 @@ func (e *unusableError) Error() string {
 	if len(e.skipped) == 0 {
 		return "it holds no keys"
 	}
-	return fmt.Sprintf("none of its %d keys can be used; %v", len(e.skipped), e.skipped[0])
+	return fmt.Sprintf("none of its keys (%d) can be used; %v", len(e.skipped), e.skipped[0])
 }
 
 // splitKeys splits an array of keys, without a look at what comes after the last

@@ -12,15 +12,15 @@ import (
 
 // How keys are kept. Each bound closes a way to starve or to poison the key set.
 const (
-	softAge       = 10 * time.Minute // from then on refreshed in the background
-	hardAge       = 15 * time.Minute // from then on a call waits for the refresh
-	maxStale      = 24 * time.Hour   // from then on the keys are no longer used
+	softAge       = 10 * time.Minute // from this age on refreshed in the background
+	hardAge       = 15 * time.Minute // from this age on a call waits for the refresh
+	maxStale      = 24 * time.Hour   // from this age on no longer used
 	maxWait       = 2 * time.Second  // of a call, for any fetch
 	minRetry      = 1 * time.Second  // after a failure, doubling
 	maxRetry      = 60 * time.Second // to this
 	coldRetry     = 2 * time.Second  // ... or to this while there are no keys at all,
-	coldPeriod    = 1 * time.Minute  // for so long after the first failure
-	knownPeriod   = 2 * maxRetry     // for so long after a failure the endpoint is known to fail
+	coldPeriod    = 1 * time.Minute  // which is how long after the first failure
+	knownPeriod   = 2 * maxRetry     // how long after a failure an endpoint is known to fail
 	unknownPeriod = 30 * time.Second // between two fetches for an unknown kid
 )
 
@@ -32,7 +32,7 @@ type source struct {
 	transport http.RoundTripper
 	observer  func(KeySetEvent) // or nil
 	current   atomic.Pointer[keySet]
-	failing   atomic.Bool // whether there are failures
+	failing   atomic.Bool // failures > 0, read without the lock by every call
 
 	mu          sync.Mutex
 	flight      *flight
@@ -88,9 +88,9 @@ func (s *source) usable(ctx context.Context, now time.Time, keyID string) (*keyS
 	if f == nil || !patient {
 		return s.stillGood(set, now)
 	}
-	if !s.wait(ctx, f, now) {
+	if !f.wait(ctx, now) {
 		// Whoever sets a deadline of nothing must not get old keys for it.
-		return nil, fmt.Errorf("%w: the call ended before they were fetched", ErrKeysUnavailable)
+		return nil, s.keysUnavailable(errors.New("the call ended before they were fetched"))
 	}
 	return s.stillGood(s.current.Load(), now)
 }
@@ -123,17 +123,21 @@ func (s *source) stillGood(set *keySet, now time.Time) (*keySet, error) {
 	return set, nil
 }
 
-// unavailable is called with mu held.
+// unavailable returns why there are no keys. It is called with mu held.
 func (s *source) unavailable() error {
 	if s.lastErr == nil {
-		return fmt.Errorf("%w: still being fetched", ErrKeysUnavailable)
+		return s.keysUnavailable(errors.New("they are still being fetched"))
 	}
 	return s.lastErr
 }
 
+func (s *source) keysUnavailable(cause error) error {
+	return fmt.Errorf("%w: issuer %q: %w", ErrKeysUnavailable, s.issuer.URL, cause)
+}
+
 // wait waits for the end of a flight, but no longer than a call may. It reports false
 // if the call has ended before.
-func (s *source) wait(ctx context.Context, f *flight, asked time.Time) bool {
+func (f *flight) wait(ctx context.Context, asked time.Time) bool {
 	timer := time.NewTimer(time.Until(asked.Add(maxWait)))
 	defer timer.Stop()
 	select {
@@ -173,10 +177,10 @@ func (s *source) refetchFor(ctx context.Context, keyID string, now time.Time) {
 		f = s.start(now, keyID)
 	}
 	s.mu.Unlock()
-	s.wait(ctx, f, now)
+	f.wait(ctx, now)
 }
 
-// start is called with mu held.
+// start begins a flight. It is called with mu held.
 func (s *source) start(now time.Time, keyID string) *flight {
 	f := &flight{started: now, keyID: keyID, done: make(chan struct{})}
 	s.flight = f
@@ -207,7 +211,7 @@ func (s *source) land(f *flight, set *keySet, err error) KeySetEvent {
 		if s.failures == 0 {
 			s.firstFailed = now
 		}
-		s.lastErr = fmt.Errorf("%w: %w", ErrKeysUnavailable, err)
+		s.lastErr = s.keysUnavailable(err)
 		retry := min(minRetry<<min(s.failures, 16), maxRetry)
 		if s.current.Load() == nil && now.Sub(s.firstFailed) < coldPeriod {
 			retry = min(retry, coldRetry)

@@ -13,16 +13,18 @@ import (
 const (
 	defaultLeeway = 30 * time.Second
 	maxLeeway     = 5 * time.Minute
-	maxNames      = 5 // of issuers in an error
+	maxNames      = 5 // of issuers that an error lists
 )
 
 // A Verifier verifies the tokens of its issuers. It is safe for concurrent use
 // and needs no closing.
 //
-// Keys are refreshed once they are 10 minutes old; while that fails they serve
-// for up to 24 hours after the last success. A token with an unknown `kid` causes
-// a fetch too, at most one in 30 seconds. A fetch takes at most 5 seconds and 1
-// MiB, follows no redirect, and is tried again after 1 second, doubling to 60.
+// Keys are refreshed in the background once they are 10 minutes old; from 15 minutes on
+// a call waits for that, unless it is known to fail. While it fails they serve for up to
+// 24 hours after the last success. A token with an unknown `kid` causes a fetch too, at
+// most one in 30 seconds. A fetch takes at most 5 seconds, reads at most 1 MiB per
+// response and follows no redirect. One that fails is tried again, when a call needs it,
+// after 1 second, doubling to 60; in the first minute without any keys, to 2.
 type Verifier struct {
 	issuers map[string]*issuerKeys
 	names   []string // of the issuers, sorted

@@ -20,6 +20,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/protoauthz/protoauthz/interceptor/internal/tokentest"
 	"github.com/protoauthz/protoauthz/interceptor/token"
 )
 
@@ -190,8 +191,7 @@ func FuzzVerify(f *testing.F) {
 		jwks = append(jwks, key.JWK())
 	}
 	idp := newIDP(jwks...)
-	idp.Serve(otherIssuer+"/.well-known/openid-configuration", respond(200, discovery("issuer", otherIssuer, "jwks_uri", otherIssuer+"/jwks")))
-	idp.Serve(otherIssuer+"/jwks", respond(200, keySet(foreign.JWK())))
+	idp.ServeIssuer(tokentest.I2, foreign.JWK())
 
 	good := payload()
 	also := func(more string) string { return good[:len(good)-1] + "," + more + "}" }

@@ -218,9 +218,7 @@ func TestTwoIssuers(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		mine, theirs := newEd25519("same"), newEd25519("same")
 		idp := newIDP(mine.JWK())
-		idp.Serve(otherIssuer+"/.well-known/openid-configuration",
-			respond(200, discovery("issuer", otherIssuer, "jwks_uri", otherIssuer+"/jwks")))
-		idp.Serve(otherIssuer+"/jwks", respond(200, keySet(theirs.JWK())))
+		idp.ServeIssuer(tokentest.I2, theirs.JWK())
 		both := newVerifier(t, idp, token.WithIssuer(issuer(otherIssuer)))
 		tests := []verification{
 			{"D24/mine", scene.Token(mine), nil},

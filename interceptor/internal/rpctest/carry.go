@@ -16,11 +16,11 @@ func (f forge) carried() []Case {
 	var cases []Case
 	for _, service := range slices.Sorted(maps.Keys(Services)) {
 		if !Services[service].GetPublic() {
-			cases = append(cases, Case{ID: "D01", Name: "no Authorization, " + service, Service: service, Want: Missing, Everywhere: true})
+			cases = append(cases, Case{Row: "D01", Name: "no Authorization, " + service, Service: service, Want: Missing, Everywhere: true})
 		}
 	}
 	for _, field := range []string{"X-Authorization", "Proxy-Authorization", "X-Forwarded-Authorization", "Cookie", "Access-Token", "X-Access-Token"} {
-		cases = append(cases, Case{ID: "D01", Name: "a token in " + field, Service: "Read", Header: http.Header{field: bearer(good)}, Want: Missing})
+		cases = append(cases, Case{Row: "D01", Name: "a token in " + field, Service: "Read", Header: http.Header{field: bearer(good)}, Want: Missing})
 	}
 	for _, values := range []struct {
 		name   string
@@ -37,7 +37,7 @@ func (f forge) carried() []Case {
 		{"empty, empty", []string{"", ""}},
 		{"three times good", []string{"Bearer " + good, "Bearer " + good, "Bearer " + good}},
 	} {
-		cases = append(cases, Case{ID: "D03", Name: values.name, Service: "Read", Authorization: values.values, Want: Malformed})
+		cases = append(cases, Case{Row: "D03", Name: values.name, Service: "Read", Authorization: values.values, Want: Malformed})
 	}
 	for _, value := range []struct{ name, value string }{
 		{"good, bad", "Bearer " + good + ", Bearer x.y.z"},
@@ -52,10 +52,10 @@ func (f forge) carried() []Case {
 		{"quotes", `Bearer "` + good + `"`},
 		{"Basic behind", "Bearer " + good + ", Basic dXNlcjpwYXNz"},
 	} {
-		cases = append(cases, Case{ID: "D04", Name: value.name, Service: "Read", Authorization: []string{value.value}, Want: Malformed})
+		cases = append(cases, Case{Row: "D04", Name: value.name, Service: "Read", Authorization: []string{value.value}, Want: Malformed})
 	}
 	return append(cases, Case{
-		ID: "D04", Name: "Basic before", Service: "Read", Authorization: []string{"Basic dXNlcjpwYXNz, Bearer " + good}, Want: Unsupported,
+		Row: "D04", Name: "Basic before", Service: "Read", Authorization: []string{"Basic dXNlcjpwYXNz, Bearer " + good}, Want: Unsupported,
 	})
 }
 
@@ -64,7 +64,7 @@ func (f forge) schemes() []Case {
 	good := f.Token(tokentest.I1.ES256)
 	var cases []Case
 	for _, scheme := range []string{"bearer ", "BEARER ", "bEaReR ", "Bearer   "} {
-		cases = append(cases, Case{ID: "D02", Name: "as " + strings.ReplaceAll(scheme, " ", "_"), Service: "Read", Authorization: []string{scheme + good}})
+		cases = append(cases, Case{Row: "D02", Name: "as " + strings.ReplaceAll(scheme, " ", "_"), Service: "Read", Authorization: []string{scheme + good}})
 	}
 	for _, value := range []struct{ name, value string }{
 		{"Basic", "Basic dXNlcjpwYXNz"},
@@ -85,10 +85,10 @@ func (f forge) schemes() []Case {
 		{"space before", " Bearer " + good},
 		{"look-alike", "Веarer " + good},
 	} {
-		cases = append(cases, Case{ID: "D05", Name: value.name, Service: "Read", Authorization: []string{value.value}, Want: Unsupported})
+		cases = append(cases, Case{Row: "D05", Name: value.name, Service: "Read", Authorization: []string{value.value}, Want: Unsupported})
 	}
 	for _, value := range []string{"Bearer ", "Bearer", "", "bearer", "Bearer   ", "Bearer =", "Bearer =="} {
-		cases = append(cases, Case{ID: "D06", Name: "as " + strings.ReplaceAll(value, " ", "_"), Service: "Read", Authorization: []string{value}, Want: Malformed})
+		cases = append(cases, Case{Row: "D06", Name: "as " + strings.ReplaceAll(value, " ", "_"), Service: "Read", Authorization: []string{value}, Want: Malformed})
 	}
-	return append(cases, Case{ID: "D06", Name: "for an organization", Service: "Field", Authorization: []string{"Bearer "}, Want: Malformed})
+	return append(cases, Case{Row: "D06", Name: "for an organization", Service: "Field", Authorization: []string{"Bearer "}, Want: Malformed})
 }

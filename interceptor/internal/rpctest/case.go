@@ -1,5 +1,5 @@
 // Package rpctest is what a guard must answer, whatever carries the calls: services
-// with their rules, and the calls of the catalogue of attacks with the answers that
+// with their rules, and the calls of the threats in SECURITY.md with the answers that
 // are the same over every transport.
 package rpctest
 
@@ -12,13 +12,13 @@ import (
 
 // A Case is one call that has the same answer over every transport.
 type Case struct {
-	// ID is the row of the catalogue, as in "D07", or empty if the case is in none.
-	ID, Name string
+	// Row is the group of cases in SECURITY.md, as in "D07", or empty if there is none.
+	Row, Name string
 	// Service is one of [Services], [Unruled] or [Opened]: any of its methods is
 	// called that can have so many messages.
 	Service string
-	// Realm is whom the server trusts.
-	Realm string
+	// Trust is whom the server trusts.
+	Trust string
 	// Authorization are the values of that header, and Header are other fields.
 	Authorization []string
 	Header        http.Header

@@ -21,8 +21,8 @@ func Catalogue(attacker string) []Case {
 	)
 	for n := range cases {
 		c := &cases[n]
-		if c.Realm == "" {
-			c.Realm = Both
+		if c.Trust == "" {
+			c.Trust = Both
 		}
 		if c.Messages == nil {
 			c.Messages = naming(tokentest.OrganizationA)
@@ -31,9 +31,9 @@ func Catalogue(attacker string) []Case {
 			c.Cause = causes[c.Want.Reason]
 		}
 	}
-	slices.SortStableFunc(cases, func(a, b Case) int { return strings.Compare(a.ID, b.ID) })
+	slices.SortStableFunc(cases, func(a, b Case) int { return strings.Compare(a.Row, b.Row) })
 	for n := range cases {
-		cases[n].Everywhere = cases[n].Everywhere || n == 0 || cases[n].ID != cases[n-1].ID
+		cases[n].Everywhere = cases[n].Everywhere || n == 0 || cases[n].Row != cases[n-1].Row
 	}
 	return cases
 }
@@ -46,10 +46,10 @@ func (f forge) trials() []Case {
 	var cases []Case
 	for _, trial := range f.Trials() {
 		c := Case{
-			ID: trial.Row, Name: trial.Name, Service: "Read", Authorization: bearer(trial.Raw), Want: answers[trial.Verdict],
+			Row: trial.Row, Name: trial.Name, Service: "Read", Authorization: bearer(trial.Raw), Want: answers[trial.Verdict],
 		}
 		if trial.Row == "D29" {
-			c.Realm, c.Everywhere = Alone, true
+			c.Trust, c.Everywhere = Alone, true
 		}
 		cases = append(cases, c)
 	}

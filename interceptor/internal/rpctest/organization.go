@@ -8,15 +8,14 @@ import (
 
 // globals are tokens of an organization for a method that is global.
 func (f forge) globals() []Case {
-	cases := []Case{
-		{ID: "D38", Name: "organization_id", Service: "Read", Authorization: f.resource(orgA, "read:a"), Want: Model},
-		{ID: "D38", Name: "organization_id, no scope required", Service: "Authenticated", Authorization: f.resource(orgA, ""), Want: Model},
-		{ID: "D38", Name: "organization_id in another case", Service: "Read", Authorization: f.good("ORGANIZATION_ID", orgA)},
-		{ID: "D39", Name: "organization_id empty", Service: "Read", Authorization: f.resource("", "read:a"), Want: Model},
-		{ID: "D39", Name: "organization_id empty, no scope required", Service: "Authenticated", Authorization: f.resource("", ""), Want: Model},
-		{ID: "D39", Name: "organization_id of a space", Service: "Read", Authorization: f.resource(" ", "read:a"), Want: Model},
+	return []Case{
+		{Row: "D38", Name: "organization_id", Service: "Read", Authorization: f.resource(orgA, "read:a"), Want: Model},
+		{Row: "D38", Name: "organization_id, no scope required", Service: "Authenticated", Authorization: f.resource(orgA, ""), Want: Model},
+		{Row: "D38", Name: "organization_id in another case", Service: "Read", Authorization: f.good("ORGANIZATION_ID", orgA)},
+		{Row: "D39", Name: "organization_id empty", Service: "Read", Authorization: f.resource("", "read:a"), Want: Model},
+		{Row: "D39", Name: "organization_id empty, no scope required", Service: "Authenticated", Authorization: f.resource("", ""), Want: Model},
+		{Row: "D39", Name: "organization_id of a space", Service: "Read", Authorization: f.resource(" ", "read:a"), Want: Model},
 	}
-	return cases
 }
 
 // resources are calls for an organization that the token is not for, or that is
@@ -24,28 +23,28 @@ func (f forge) globals() []Case {
 func (f forge) resources() []Case {
 	inA, inB := f.resource(orgA, "read:data"), f.resource(orgB, "read:data")
 	cases := []Case{
-		{ID: "D40", Name: "request A, token B", Service: "Field", Authorization: inB, Want: Organization},
-		{ID: "D40", Name: "request for none that exists, token A", Service: "Field", Authorization: inA, Messages: naming("nonexistent"), Want: Organization},
-		{ID: "D40", Name: "request A, token A", Service: "Field", Authorization: inA},
-		{ID: "D41", Name: "no organization_id", Service: "Field", Authorization: f.global("read:data"), Want: Model},
-		{ID: "D41", Name: "no organization_id, read from the header", Service: "Header", Authorization: f.global("read:data"), Header: organizationHeader(orgA), Want: Model},
-		{ID: "D41", Name: "no organization_id, read from the token", Service: "Token", Authorization: f.global("read:data"), Want: Model},
-		{ID: "D41", Name: "another claim", Service: "Field", Authorization: f.good("scope", "read:data", "org_id", orgA, "organizationId", orgA, "ORGANIZATION_ID", orgA), Want: Model},
-		{ID: "D42", Name: "neither names one", Service: "Field", Authorization: f.global("read:data"), Messages: naming(""), Want: Model},
-		{ID: "D42", Name: "neither names one, in the header", Service: "Header", Authorization: f.global("read:data"), Header: organizationHeader(""), Want: Model},
-		{ID: "D43", Name: "both empty", Service: "Field", Authorization: f.resource("", "read:data"), Messages: naming(""), Want: Model},
-		{ID: "D43", Name: "both empty, in the header", Service: "Header", Authorization: f.resource("", "read:data"), Header: organizationHeader(""), Want: Model},
-		{ID: "D43", Name: "both empty, in the token", Service: "Token", Authorization: f.resource("", "read:data"), Want: Model},
-		{ID: "D43", Name: "both empty, in aud", Service: "Member", Authorization: f.member("", "invite:member"), Messages: naming(""), Want: Model},
-		{ID: "D44", Name: "request names none, token A", Service: "Field", Authorization: inA, Messages: naming(""), Want: Organization},
-		{ID: "D44", Name: "no header, token A", Service: "Header", Authorization: inA, Want: Organization},
-		{ID: "D44", Name: "request names none, aud A", Service: "Member", Authorization: f.member(orgA, "invite:member"), Messages: naming(""), Want: Organization},
+		{Row: "D40", Name: "request A, token B", Service: "Field", Authorization: inB, Want: Organization},
+		{Row: "D40", Name: "request for none that exists, token A", Service: "Field", Authorization: inA, Messages: naming("nonexistent"), Want: Organization},
+		{Row: "D40", Name: "request A, token A", Service: "Field", Authorization: inA},
+		{Row: "D41", Name: "no organization_id", Service: "Field", Authorization: f.global("read:data"), Want: Model},
+		{Row: "D41", Name: "no organization_id, read from the header", Service: "Header", Authorization: f.global("read:data"), Header: organizationHeader(orgA), Want: Model},
+		{Row: "D41", Name: "no organization_id, read from the token", Service: "Token", Authorization: f.global("read:data"), Want: Model},
+		{Row: "D41", Name: "another claim", Service: "Field", Authorization: f.good("scope", "read:data", "org_id", orgA, "organizationId", orgA, "ORGANIZATION_ID", orgA), Want: Model},
+		{Row: "D42", Name: "neither names one", Service: "Field", Authorization: f.global("read:data"), Messages: naming(""), Want: Model},
+		{Row: "D42", Name: "neither names one, in the header", Service: "Header", Authorization: f.global("read:data"), Header: organizationHeader(""), Want: Model},
+		{Row: "D43", Name: "both empty", Service: "Field", Authorization: f.resource("", "read:data"), Messages: naming(""), Want: Model},
+		{Row: "D43", Name: "both empty, in the header", Service: "Header", Authorization: f.resource("", "read:data"), Header: organizationHeader(""), Want: Model},
+		{Row: "D43", Name: "both empty, in the token", Service: "Token", Authorization: f.resource("", "read:data"), Want: Model},
+		{Row: "D43", Name: "both empty, in aud", Service: "Member", Authorization: f.member("", "invite:member"), Messages: naming(""), Want: Model},
+		{Row: "D44", Name: "request names none, token A", Service: "Field", Authorization: inA, Messages: naming(""), Want: Organization},
+		{Row: "D44", Name: "no header, token A", Service: "Header", Authorization: inA, Want: Organization},
+		{Row: "D44", Name: "request names none, aud A", Service: "Member", Authorization: f.member(orgA, "invite:member"), Messages: naming(""), Want: Organization},
 	}
 	for _, other := range []struct{ name, organization string }{
 		{"prefix", orgA[:6]}, {"longer", orgA + "0"}, {"in upper case", "A1B2C3D4E5F6"}, {"with a space", orgA + " "}, {"after a space", " " + orgA},
 		{"with a NUL", orgA + "\x00"}, {"a list", orgA + "," + orgB}, {"a path", "../" + orgA}, {"the URN", urn + orgA}, {"any", "*"}, {"a look-alike", "\u0430" + orgA[1:]},
 	} {
-		cases = append(cases, Case{ID: "D40", Name: other.name + ", token A", Service: "Field", Authorization: inA, Messages: naming(other.organization), Want: Organization})
+		cases = append(cases, Case{Row: "D40", Name: other.name + ", token A", Service: "Field", Authorization: inA, Messages: naming(other.organization), Want: Organization})
 	}
 	return cases
 }
@@ -67,19 +66,19 @@ func (f forge) members() []Case {
 		{Name: "A, and an empty claim", Authorization: f.good("scope", "invite:member", "aud", urn+orgA, "organization_id", "")},
 	}
 	cases := []Case{
-		{ID: "D45", Name: "request A, aud B", Service: "Member", Authorization: f.member(orgB, "invite:member"), Want: Organization},
-		{ID: "D45", Name: "request for none that exists, aud A", Service: "Member", Authorization: f.member(orgA, "invite:member"), Messages: naming("nonexistent"), Want: Organization},
-		{ID: "D45", Name: "request the URN, aud A", Service: "Member", Authorization: f.member(orgA, "invite:member"), Messages: naming(urn + orgA), Want: Organization},
-		{ID: "D45", Name: "request A, aud A", Service: "Member", Authorization: f.member(orgA, "invite:member")},
-		{ID: "D45", Name: "request A, aud A in an array", Service: "Member", Authorization: aud(urn + orgA)},
-		{ID: "D45", Name: "request A, aud and claim A", Service: "Member", Authorization: f.good("scope", "invite:member", "aud", urn+orgA, "organization_id", orgA)},
-		{ID: "D45", Name: "another URN", Service: "Member", Authorization: aud("urn:logto:organizations:" + orgA), Want: Audience},
-		{ID: "D45", Name: "the URN in upper case", Service: "Member", Authorization: aud("URN:LOGTO:ORGANIZATION:" + orgA), Want: Audience},
-		{ID: "D45", Name: "the bare id", Service: "Member", Authorization: aud(orgA), Want: Audience},
+		{Row: "D45", Name: "request A, aud B", Service: "Member", Authorization: f.member(orgB, "invite:member"), Want: Organization},
+		{Row: "D45", Name: "request for none that exists, aud A", Service: "Member", Authorization: f.member(orgA, "invite:member"), Messages: naming("nonexistent"), Want: Organization},
+		{Row: "D45", Name: "request the URN, aud A", Service: "Member", Authorization: f.member(orgA, "invite:member"), Messages: naming(urn + orgA), Want: Organization},
+		{Row: "D45", Name: "request A, aud A", Service: "Member", Authorization: f.member(orgA, "invite:member")},
+		{Row: "D45", Name: "request A, aud A in an array", Service: "Member", Authorization: aud(urn + orgA)},
+		{Row: "D45", Name: "request A, aud and claim A", Service: "Member", Authorization: f.good("scope", "invite:member", "aud", urn+orgA, "organization_id", orgA)},
+		{Row: "D45", Name: "another URN", Service: "Member", Authorization: aud("urn:logto:organizations:" + orgA), Want: Audience},
+		{Row: "D45", Name: "the URN in upper case", Service: "Member", Authorization: aud("URN:LOGTO:ORGANIZATION:" + orgA), Want: Audience},
+		{Row: "D45", Name: "the bare id", Service: "Member", Authorization: aud(orgA), Want: Audience},
 	}
 	for _, requested := range []struct{ name, organization string }{{"A", orgA}, {"B", orgB}, {"both", orgA + " " + orgB}, {"none", ""}} {
 		for _, c := range several {
-			c.ID, c.Service, c.Messages, c.Want = "D46", "Member", naming(requested.organization), Model
+			c.Row, c.Service, c.Messages, c.Want = "D46", "Member", naming(requested.organization), Model
 			c.Name = "aud " + c.Name + ", request " + requested.name
 			cases = append(cases, c)
 		}
@@ -102,7 +101,7 @@ func (f forge) confusions() []Case {
 		{"an organization token for the API", f.good("scope", all, "aud", []string{tokentest.API, urn + orgA}), []string{"Member", "Field", "Read", "Authenticated"}},
 	} {
 		for _, service := range test.services {
-			cases = append(cases, Case{ID: "D47", Name: test.token + " on " + service, Service: service, Authorization: test.authorization, Want: Model})
+			cases = append(cases, Case{Row: "D47", Name: test.token + " on " + service, Service: service, Authorization: test.authorization, Want: Model})
 		}
 	}
 	return cases

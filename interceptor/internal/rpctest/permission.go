@@ -15,18 +15,18 @@ const (
 // issuers are tokens of several issuers that one server trusts.
 func (f forge) issuers() []Case {
 	i1, i2 := tokentest.I1, tokentest.I2
-	cases := []Case{{ID: "D29", Name: "the issuer that is trusted", Service: "Read", Realm: Alone, Authorization: f.good()}}
+	cases := []Case{{Row: "D29", Name: "the issuer that is trusted", Service: "Read", Trust: Alone, Authorization: f.good()}}
 	for n, k := range i1.Keys() {
 		theirs := i2.Keys()[n]
 		cases = append(cases,
-			Case{ID: "D30", Name: "as I1, by the key of I2, " + k.Alg, Service: "Read", Authorization: bearer(f.Token(theirs, "iss", i1.URL)), Want: Invalid},
-			Case{ID: "D30", Name: "as I2, by the key of I1, " + k.Alg, Service: "Read", Authorization: bearer(f.Token(k, "iss", i2.URL)), Want: Invalid},
-			Case{ID: "D30", Name: "I1, " + k.Alg, Service: "Read", Authorization: bearer(f.Token(k))},
-			Case{ID: "D30", Name: "I2, " + k.Alg, Service: "Read", Authorization: bearer(f.Token(theirs))})
+			Case{Row: "D30", Name: "as I1, by the key of I2, " + k.Alg, Service: "Read", Authorization: bearer(f.Token(theirs, "iss", i1.URL)), Want: Invalid},
+			Case{Row: "D30", Name: "as I2, by the key of I1, " + k.Alg, Service: "Read", Authorization: bearer(f.Token(k, "iss", i2.URL)), Want: Invalid},
+			Case{Row: "D30", Name: "I1, " + k.Alg, Service: "Read", Authorization: bearer(f.Token(k))},
+			Case{Row: "D30", Name: "I2, " + k.Alg, Service: "Read", Authorization: bearer(f.Token(theirs))})
 	}
 	return append(cases,
-		Case{ID: "D30", Name: "I2, after it was rotated", Service: "Read", Authorization: bearer(f.Token(i2.Retired)), Want: Invalid},
-		Case{ID: "", Name: "an issuer whose keys cannot be had", Service: "Read", Authorization: f.good("iss", down), Want: Unavailable})
+		Case{Row: "D30", Name: "I2, after it was rotated", Service: "Read", Authorization: bearer(f.Token(i2.Retired)), Want: Invalid},
+		Case{Row: "", Name: "an issuer whose keys cannot be had", Service: "Read", Authorization: f.good("iss", down), Want: Unavailable})
 }
 
 // audiences are tokens for somebody else.
@@ -34,7 +34,7 @@ func (f forge) audiences() []Case {
 	const api, other = tokentest.API, tokentest.OtherAPI
 	var cases []Case
 	refuse := func(id, name string, changes ...any) {
-		cases = append(cases, Case{ID: id, Name: name, Service: "Read", Authorization: f.good(changes...), Want: Audience})
+		cases = append(cases, Case{Row: id, Name: name, Service: "Read", Authorization: f.good(changes...), Want: Audience})
 	}
 	refuse("D25", "another API", "aud", other)
 	refuse("D25", "missing", "aud", tokentest.Absent{})
@@ -53,18 +53,18 @@ func (f forge) audiences() []Case {
 	}
 	refuse("D26", "several", "aud", []string{api + "/", "API", other})
 	return append(cases,
-		Case{ID: "D25", Name: "another API, a method without scopes", Service: "Authenticated", Authorization: f.good("aud", other), Want: Audience},
-		Case{ID: "D25", Name: "another API, an organization's method", Service: "Field", Authorization: f.good("aud", other, "scope", "read:data", "organization_id", orgA), Want: Audience},
-		Case{ID: "D25", Name: "another API, an organization's method by its token", Service: "Member", Authorization: f.good("aud", other, "scope", "invite:member"), Want: Audience},
-		Case{ID: "D25", Name: "ours in an array", Service: "Read", Authorization: f.good("aud", []string{api})},
-		Case{ID: "D25", Name: "ours among others", Service: "Read", Authorization: f.good("aud", []string{other, api})})
+		Case{Row: "D25", Name: "another API, a method without scopes", Service: "Authenticated", Authorization: f.good("aud", other), Want: Audience},
+		Case{Row: "D25", Name: "another API, an organization's method", Service: "Field", Authorization: f.good("aud", other, "scope", "read:data", "organization_id", orgA), Want: Audience},
+		Case{Row: "D25", Name: "another API, an organization's method by its token", Service: "Member", Authorization: f.good("aud", other, "scope", "invite:member"), Want: Audience},
+		Case{Row: "D25", Name: "ours in an array", Service: "Read", Authorization: f.good("aud", []string{api})},
+		Case{Row: "D25", Name: "ours among others", Service: "Read", Authorization: f.good("aud", []string{other, api})})
 }
 
 // scopes are tokens with the wrong scopes, and with the right ones in disorder.
 func (f forge) scopes() []Case {
 	var cases []Case
 	refuse := func(id, name string, scope any) {
-		cases = append(cases, Case{ID: id, Name: name, Service: "Read", Authorization: f.good("scope", scope), Want: Insufficient("read:a")})
+		cases = append(cases, Case{Row: id, Name: name, Service: "Read", Authorization: f.good("scope", scope), Want: Insufficient("read:a")})
 	}
 	refuse("D32", "missing", tokentest.Absent{})
 	refuse("D32", "empty", "")
@@ -76,23 +76,23 @@ func (f forge) scopes() []Case {
 		refuse("D33", fmt.Sprintf("%q", scope), scope)
 	}
 	cases = append(cases,
-		Case{ID: "D32", Name: "missing, for an organization", Service: "Field", Authorization: f.good("scope", tokentest.Absent{}, "organization_id", orgA), Want: Insufficient("read:data")},
-		Case{ID: "D35", Name: "the first of two", Service: "Global", Authorization: f.global("read:a"), Want: Insufficient("read:a write:b")},
-		Case{ID: "D35", Name: "the second of two", Service: "Global", Authorization: f.global("write:b"), Want: Insufficient("read:a write:b")},
-		Case{ID: "D35", Name: "the first twice", Service: "Global", Authorization: f.global("read:a read:a"), Want: Insufficient("read:a write:b")},
-		Case{ID: "D35", Name: "two of two", Service: "Global", Authorization: f.global("read:a write:b")},
-		Case{ID: "D35", Name: "one alternative", Service: "Any", Authorization: f.global("buy read:a")},
-		Case{ID: "D35", Name: "the other alternative", Service: "Any", Authorization: f.global("read:a sell")},
-		Case{ID: "D35", Name: "no alternative", Service: "Any", Authorization: f.global("read:a sellall"), Want: Insufficient("read:a sell buy", "sell", "buy")},
-		Case{ID: "D35", Name: "an alternative alone", Service: "Any", Authorization: f.global("sell buy"), Want: Insufficient("read:a sell buy", "sell", "buy")},
-		Case{ID: "D35", Name: "one alternative of an organization", Service: "Member", Authorization: f.member(orgA, "manage:members")},
+		Case{Row: "D32", Name: "missing, for an organization", Service: "Field", Authorization: f.good("scope", tokentest.Absent{}, "organization_id", orgA), Want: Insufficient("read:data")},
+		Case{Row: "D35", Name: "the first of two", Service: "Global", Authorization: f.global("read:a"), Want: Insufficient("read:a write:b")},
+		Case{Row: "D35", Name: "the second of two", Service: "Global", Authorization: f.global("write:b"), Want: Insufficient("read:a write:b")},
+		Case{Row: "D35", Name: "the first twice", Service: "Global", Authorization: f.global("read:a read:a"), Want: Insufficient("read:a write:b")},
+		Case{Row: "D35", Name: "two of two", Service: "Global", Authorization: f.global("read:a write:b")},
+		Case{Row: "D35", Name: "one alternative", Service: "Any", Authorization: f.global("buy read:a")},
+		Case{Row: "D35", Name: "the other alternative", Service: "Any", Authorization: f.global("read:a sell")},
+		Case{Row: "D35", Name: "no alternative", Service: "Any", Authorization: f.global("read:a sellall"), Want: Insufficient("read:a sell buy", "sell", "buy")},
+		Case{Row: "D35", Name: "an alternative alone", Service: "Any", Authorization: f.global("sell buy"), Want: Insufficient("read:a sell buy", "sell", "buy")},
+		Case{Row: "D35", Name: "one alternative of an organization", Service: "Member", Authorization: f.member(orgA, "manage:members")},
 		Case{
-			ID: "D35", Name: "no alternative of an organization", Service: "Member", Authorization: f.member(orgA, "read:members"),
+			Row: "D35", Name: "no alternative of an organization", Service: "Member", Authorization: f.member(orgA, "read:members"),
 			Want: Insufficient("invite:member manage:members", "invite:member", "manage:members"),
 		},
-		Case{ID: "D35", Name: "none is required", Service: "Authenticated", Authorization: f.global("")})
+		Case{Row: "D35", Name: "none is required", Service: "Authenticated", Authorization: f.global("")})
 	for _, scope := range []string{"read:a x", "x read:a", "write:b read:a", "read:a read:a", "x  read:a", " read:a", "read:a ", "  read:a   y  "} {
-		cases = append(cases, Case{ID: "D36", Name: fmt.Sprintf("%q", scope), Service: "Read", Authorization: f.global(scope)})
+		cases = append(cases, Case{Row: "D36", Name: fmt.Sprintf("%q", scope), Service: "Read", Authorization: f.global(scope)})
 	}
 	return cases
 }
@@ -103,8 +103,8 @@ func (f forge) otherScopeClaims() []Case {
 	for _, claim := range []string{"scp", "scopes", "permissions", "roles", "SCOPE", "Scope", "scope ", "authorities", "realm_access"} {
 		for _, value := range []any{"read:a", []string{"read:a"}} {
 			cases = append(cases,
-				Case{ID: "D37", Name: fmt.Sprintf("%s %q", claim, value), Service: "Read", Authorization: f.good("scope", tokentest.Absent{}, claim, value), Want: Insufficient("read:a")},
-				Case{ID: "D37", Name: fmt.Sprintf("%s %q beside an empty scope", claim, value), Service: "Read", Authorization: f.good("scope", "", claim, value), Want: Insufficient("read:a")})
+				Case{Row: "D37", Name: fmt.Sprintf("%s %q", claim, value), Service: "Read", Authorization: f.good("scope", tokentest.Absent{}, claim, value), Want: Insufficient("read:a")},
+				Case{Row: "D37", Name: fmt.Sprintf("%s %q beside an empty scope", claim, value), Service: "Read", Authorization: f.good("scope", "", claim, value), Want: Insufficient("read:a")})
 		}
 	}
 	return cases

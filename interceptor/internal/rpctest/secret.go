@@ -64,7 +64,7 @@ func (f forge) secrets() []Case {
 		{Name: "panic", Authorization: bearer("secret.panic"), Want: Failed},
 	}
 	for n := range cases {
-		cases[n].ID = "D56"
+		cases[n].Row = "D56"
 		if cases[n].Service == "" {
 			cases[n].Service = "Read"
 		}

@@ -12,6 +12,9 @@ import (
 // A Handler answers a request for keys.
 type Handler func(*http.Request) (*http.Response, error)
 
+// RoundTrip implements [http.RoundTripper].
+func (h Handler) RoundTrip(request *http.Request) (*http.Response, error) { return h(request) }
+
 // An IDP is the endpoint of identity providers without a network, which counts the
 // requests. It is safe for concurrent use.
 type IDP struct {

@@ -45,7 +45,7 @@ const (
 // first issuer and allows all of [Algorithms]. Tokens that are accepted are the
 // control of those that are not.
 type Trial struct {
-	// Row is that of the catalogue of attacks, or empty if it has none for the trial.
+	// Row is the group of cases in SECURITY.md, or empty if there is none.
 	Row, Name string
 	Raw       string
 	Verdict   Verdict

@@ -11,7 +11,7 @@ import (
 	"github.com/protoauthz/protoauthz/interceptor/token"
 )
 
-// The realms that cases are made for.
+// The trusts that cases are made for.
 const (
 	// Both trusts two issuers, and a third whose keys cannot be had.
 	Both = "both issuers"
@@ -26,18 +26,18 @@ const (
 	slack = 4 * time.Minute
 )
 
-// A Realm is a verifier with the endpoint that it gets keys from.
-type Realm struct {
+// A Trust is a verifier with the endpoint that it gets keys from.
+type Trust struct {
 	verifier *token.Verifier
 	idp      *tokentest.IDP
 	issuers  []string
 }
 
-// NewRealms makes the realms, by name. Requests for URLs that nobody configured go
+// NewTrusts makes the trusts, by name. Requests for URLs that nobody configured go
 // out to the network, where somebody may be waiting for them.
-func NewRealms() (map[string]*Realm, error) {
+func NewTrusts() (map[string]*Trust, error) {
 	network := &http.Transport{DisableKeepAlives: true}
-	realm := func(issuers ...string) (*Realm, error) {
+	trust := func(issuers ...string) (*Trust, error) {
 		idp := tokentest.NewIDP(tokentest.JWKs(tokentest.I1.Keys()...)...)
 		idp.Elsewhere = network
 		if len(issuers) > 1 {
@@ -49,11 +49,11 @@ func NewRealms() (map[string]*Realm, error) {
 			options = append(options, token.WithIssuer(issuer(url)))
 		}
 		verifier, err := token.NewVerifier(issuer(issuers[0]), options...)
-		return &Realm{verifier: verifier, idp: idp, issuers: issuers}, err
+		return &Trust{verifier: verifier, idp: idp, issuers: issuers}, err
 	}
-	both, err1 := realm(tokentest.I1.URL, tokentest.I2.URL, down)
-	alone, err2 := realm(tokentest.I1.URL)
-	return map[string]*Realm{Both: both, Alone: alone}, errors.Join(err1, err2)
+	both, err1 := trust(tokentest.I1.URL, tokentest.I2.URL, down)
+	alone, err2 := trust(tokentest.I1.URL)
+	return map[string]*Trust{Both: both, Alone: alone}, errors.Join(err1, err2)
 }
 
 func issuer(url string) token.Issuer {
@@ -68,7 +68,7 @@ func discoveryURL(issuer string) string { return (&tokentest.Issuer{URL: issuer}
 var ErrForeign = errors.New("out of order")
 
 // Verify verifies a token. It has moods, for tokens that only a test can send.
-func (r *Realm) Verify(ctx context.Context, raw string) (*token.Claims, error) {
+func (r *Trust) Verify(ctx context.Context, raw string) (*token.Claims, error) {
 	switch raw {
 	case "foreign":
 		return nil, ErrForeign
@@ -82,7 +82,7 @@ func (r *Realm) Verify(ctx context.Context, raw string) (*token.Claims, error) {
 }
 
 // Strays are the URLs that the verifier asked for and nobody configured, sorted.
-func (r *Realm) Strays() []string {
+func (r *Trust) Strays() []string {
 	return slices.DeleteFunc(r.idp.Requested(), func(url string) bool {
 		return slices.ContainsFunc(r.issuers, func(issuer string) bool {
 			i := tokentest.Issuer{URL: issuer}
