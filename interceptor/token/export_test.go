@@ -47,3 +47,8 @@ func VerifyJWS(keySet []byte, raw string) (payload []byte, err error) {
 	}
 	return token.payload, token.verify(key)
 }
+
+// CheckPublic is checkPublic, for coordinates of those lengths.
+func CheckPublic(public crypto.PublicKey, x, y int) error {
+	return checkPublic(public, map[string]int{"x": x, "y": y})
+}
