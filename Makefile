@@ -19,6 +19,7 @@ ARGS ?=
 BENCH ?= .
 COUNT ?= 1
 FUZZTIME ?= 10s
+MUTATE ?=
 
 .PHONY: help
 help: ## Describe the targets (default)
@@ -53,6 +54,7 @@ bench: ## Run the benchmarks (BENCH=regexp COUNT=n)
 
 .PHONY: fuzz
 fuzz: ## Run every fuzz target for FUZZTIME (10s), one after another
+	@# Minimizing an input, by default up to a minute long, would eat up FUZZTIME.
 	@targets=$$(go test -list '^Fuzz' ./... | \
 		awk '/^Fuzz/ {names = names " " $$1} /^ok/ {$$0 = $$2 names; for (i = 2; i <= NF; i++) print $$1 ":" $$i; names = ""}'); \
 	if [[ -z $$targets ]]; then echo 'no fuzz targets'; fi; \
@@ -60,6 +62,10 @@ fuzz: ## Run every fuzz target for FUZZTIME (10s), one after another
 		echo "fuzz $$target"; \
 		go test -run '^$$' -fuzz "^$${target#*:}$$" -fuzztime $(FUZZTIME) -fuzzminimizetime 10x "$${target%:*}"; \
 	done
+
+.PHONY: mutate
+mutate: ## Take each security check away and see a test fail (MUTATE=regexp)
+	go run ./interceptor/internal/mutate '$(MUTATE)'
 
 .PHONY: run
 run: ## Run the sample (ARGS='-listen 127.0.0.1:9090')

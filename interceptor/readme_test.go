@@ -35,7 +35,8 @@ func TestReadme(t *testing.T) {
 	}
 }
 
-// TestSecurityDocument makes sure that the tests which SECURITY.md names are there.
+// TestSecurityDocument makes sure that what SECURITY.md names is there: tests, groups of
+// cases, and commands.
 func TestSecurityDocument(t *testing.T) {
 	t.Parallel()
 	document, err := os.ReadFile("../SECURITY.md")
@@ -53,6 +54,20 @@ func TestSecurityDocument(t *testing.T) {
 	})
 	if err != nil {
 		t.Fatal(err)
+	}
+	makefile, err := os.ReadFile("../Makefile")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, command := range regexp.MustCompile("`make (\\w+)`").FindAllStringSubmatch(string(document), -1) {
+		if !strings.Contains(string(makefile), "\n"+command[1]+": ") {
+			t.Errorf("SECURITY.md names %s, which the Makefile does not have", command[0])
+		}
+	}
+	for _, id := range regexp.MustCompile(`\bJ\d\d\b`).FindAllString(string(document), -1) {
+		if !strings.Contains(tests.String(), `"`+id) && !strings.Contains(tests.String(), ", "+id+" ") {
+			t.Errorf("SECURITY.md names %s, which no test bears", id)
+		}
 	}
 	named := regexp.MustCompile(`\b(?:Test|Fuzz)[A-Z]\w+`).FindAllString(string(document), -1)
 	if len(named) < 30 {

@@ -1,0 +1,256 @@
+package main
+
+// policyMutations are the checks of package policy.
+var policyMutations = []mutation{
+	{
+		"lookup: undeclared", "interceptor/policy/policy.go",
+		`	rule, ok := t.publicServices[service]
+	return rule, ok`,
+		`	if rule, ok := t.publicServices[service]; ok {
+		return rule, true
+	}
+	return &Rule{Procedure: procedure, Public: true}, true`,
+	},
+	{"lookup: no slash before", "interceptor/policy/policy.go", `if len(t.publicServices) == 0 || !strings.HasPrefix(procedure, "/") {`, "if len(procedure) == 0 {"},
+	{"lookup: no method", "interceptor/policy/policy.go", `if !ok || method == "" || strings.Contains(method, "/") {`, `if !ok || strings.Contains(method, "/") {`},
+	{"lookup: slash in the method", "interceptor/policy/policy.go", `if !ok || method == "" || strings.Contains(method, "/") {`, `if !ok || method == "" {`},
+	{"compile: WithAudience twice", "interceptor/policy/compile.go", `if c.audience != "" && c.audience != audience {`, "if false {"},
+	{
+		"compile: WithAudience invalid", "interceptor/policy/compile.go",
+		`			c.fault(FaultOption, "WithAudience", "%v", err)
+`,
+		"",
+	},
+	{
+		"compile: option nil", "interceptor/policy/compile.go",
+		`			c.fault(FaultOption, "Compile", "option %d is nil", i)
+			continue
+`,
+		`			_ = i
+			continue
+`,
+	},
+	{"compile: no files", "interceptor/policy/compile.go", "if len(files) == 0 {", "if false {"},
+	{
+		"compile: file nil", "interceptor/policy/compile.go",
+		`			c.fault(FaultOption, "Compile", "file %d is nil", i)
+`,
+		`			_ = i
+`,
+	},
+	{"compile: service twice", "interceptor/policy/compile.go", "if seen[name] {", "if false {"},
+	{"compile: no methods", "interceptor/policy/compile.go", "if len(c.table.rules)+len(c.table.publicServices) == 0 && len(c.faults) == 0 {", "if false {"},
+	{"compile: no table with faults", "interceptor/policy/compile.go", "if len(c.faults) > 0 {", "if false {"},
+	{
+		"compile: service rule unreadable", "interceptor/policy/compile.go",
+		`		c.fault(FaultRuleUnreadable, string(service.FullName()), "%v", err)
+		return
+`,
+		`		option = nil
+`,
+	},
+	{
+		"compile: method rule unreadable", "interceptor/policy/compile.go",
+		`		c.fault(FaultRuleUnreadable, name, "%v", err)
+`,
+		`		return &Rule{Procedure: procedure(method), Public: true}
+`,
+	},
+	{
+		"compile: method rule missing", "interceptor/policy/compile.go",
+		`		c.fault(FaultRuleMissing, name, "no rule: add option (protoauthz.v1.method)")
+`,
+		`		return &Rule{Procedure: procedure(method), Public: true}
+`,
+	},
+	{
+		"compile: model missing", "interceptor/policy/compile.go",
+		`		c.fault(FaultModelMissing, name, "no permission model: set model in option (protoauthz.v1.service)")
+`,
+		`		rule.Public = true
+`,
+	},
+	{"compile: one of public, authenticated and scopes", "interceptor/policy/compile.go", "if given != 1 {", "if false {"},
+	{"compile: authenticated is said", "interceptor/policy/compile.go", "if given != 1 {", "if given > 1 {"},
+	{"compile: public beside caller", "interceptor/policy/compile.go", "option.GetPublic() && (option.GetCaller() != authzv1.Caller_CALLER_ANY || option", "option.GetPublic() && (option"},
+	{"compile: public beside organization", "interceptor/policy/compile.go", "option.GetOrganization() != nil ||", "false ||"},
+	{"compile: public beside model", "interceptor/policy/compile.go", "option.GetModel() != authzv1.Model_MODEL_UNSPECIFIED || option", "option"},
+	{"compile: public beside audience", "interceptor/policy/compile.go", ` || option.GetAudience() != "") {`, ") {"},
+	{
+		"compile: scope invalid", "interceptor/policy/compile.go",
+		`			c.fault(FaultScopeInvalid, name, "%v", err)
+`,
+		"",
+	},
+	{"compile: scope twice", "interceptor/policy/compile.go", "if seen[scope] {", "if false {"},
+	{"compile: audience beside MODEL_ORGANIZATION", "interceptor/policy/compile.go", `if rule.Model == authzv1.Model_MODEL_ORGANIZATION && option.GetAudience() != "" {`, "if false {"},
+	{
+		"compile: audience invalid", "interceptor/policy/compile.go",
+		`			c.fault(FaultAudienceInvalid, name, "%v", err)
+`,
+		"",
+	},
+	{"compile: audience missing", "interceptor/policy/compile.go", "case rule.Model != authzv1.Model_MODEL_ORGANIZATION:", "case false:"},
+	{"compile: organization of a global method", "interceptor/policy/compile.go", "case global && source != nil:", "case false:"},
+	{
+		"compile: organization missing", "interceptor/policy/compile.go",
+		`	case source == nil:
+		c.fault(FaultOrganizationMissing, name, "no organization: say where the request names it (field, header or token)")
+`,
+		`	case source == nil:
+`,
+	},
+	{"compile: organization faulty", "interceptor/policy/compile.go", `c.fault(kind, name, "%v", err)`, "_ = kind"},
+	{
+		"compile: audience empty", "interceptor/policy/compile.go",
+		`	if audience == "" {
+		return errors.New("audience is empty")
+	}
+`,
+		`	_ = errors.New
+`,
+	},
+	{"compile: audience with a space", "interceptor/policy/compile.go", "if c <= 0x20 || c == 0x7f {", "if c < 0x20 || c == 0x7f {"},
+	{"compile: audience with a control character", "interceptor/policy/compile.go", "if c <= 0x20 || c == 0x7f {", "if c == 0x20 || c == 0x7f {"},
+	{"compile: audience with DEL", "interceptor/policy/compile.go", "if c <= 0x20 || c == 0x7f {", "if c <= 0x20 {"},
+	{"annotation: undecodable", "interceptor/policy/annotation.go", `return none, fmt.Errorf("decode options: %w", err)`, "return none, nil"},
+	{"annotation: uninterpreted", "interceptor/policy/annotation.go", `return none, errors.New("decode options: the compiler has left them uninterpreted")`, "return none, nil"},
+	{"annotation: encoded otherwise", "interceptor/policy/annotation.go", "if number == extension.TypeDescriptor().Number() {", "if number == extension.TypeDescriptor().Number() && false {"},
+	{"annotation: field of a newer version", "interceptor/policy/annotation.go", "if len(message.GetUnknown()) > 0 {", "if false {"},
+	{"annotation: enum of a newer version", "interceptor/policy/annotation.go", "if number := value.Enum(); field.Enum().Values().ByNumber(number) == nil {", "if number := value.Enum(); false {"},
+	{"annotation: field of a newer version, nested", "interceptor/policy/annotation.go", "err = checkKnown(value.Message())", "err = nil"},
+	{
+		"scope: WithSharedScopes invalid", "interceptor/policy/scope.go",
+		`				c.fault(FaultOption, "WithSharedScopes", "%v", err)
+`,
+		"",
+	},
+	{"scope: shared", "interceptor/policy/scope.go", "if !shared || reported[key] || slices.Contains(c.sharedScopes, scope) {", "if !shared || !reported[key] {"},
+	{
+		"scope: shared, any of them", "interceptor/policy/scope.go",
+		`for _, scope := range slices.Concat(rule.Scopes, rule.AnyScopes) {
+			key`,
+		`for _, scope := range rule.Scopes {
+			key`,
+	},
+	{
+		"scope: shared, any of the global ones", "interceptor/policy/scope.go",
+		`for _, scope := range slices.Concat(rule.Scopes, rule.AnyScopes) {
+				global`,
+		`for _, scope := range rule.Scopes {
+				global`,
+	},
+	{"scope: empty", "interceptor/policy/scope.go", `if scope == "" {`, "if false {"},
+	{"scope: space and control characters", "interceptor/policy/scope.go", "c < 0x21 || ", ""},
+	{"scope: beyond ASCII", "interceptor/policy/scope.go", "c > 0x7e || ", ""},
+	{"scope: quote", "interceptor/policy/scope.go", `c == '"' || `, ""},
+	{"scope: backslash", "interceptor/policy/scope.go", ` || c == '\\' `, " "},
+	{
+		"public: name", "interceptor/policy/public.go",
+		`		c.fault(FaultOption, "WithPublic", "%q is not the full name of a service", name)
+`,
+		"",
+	},
+	{
+		"public: not a service", "interceptor/policy/public.go",
+		`		c.fault(FaultOption, "WithPublic", "%s is not a service", name)
+`,
+		"",
+	},
+	{"public: annotated service", "interceptor/policy/public.go", "annotated := option != nil || err != nil", "annotated := option == nil && err != nil"},
+	{"public: unreadable service", "interceptor/policy/public.go", "annotated := option != nil || err != nil", "annotated := option != nil && err == nil"},
+	{"public: annotated method", "interceptor/policy/public.go", "annotated = annotated || option != nil || err != nil", "annotated = annotated || err != nil && option == nil"},
+	{"public: unreadable method", "interceptor/policy/public.go", "annotated = annotated || option != nil || err != nil", "annotated = annotated || option != nil && err == nil"},
+	{"public: annotations are looked for in what is linked", "interceptor/policy/public.go", "[]*protoregistry.Files{known, protoregistry.GlobalFiles}", "[]*protoregistry.Files{known}"},
+	{"public: annotations are looked for in imports", "interceptor/policy/public.go", "range file.Imports().Len()", "range 0"},
+	{"pattern: strange characters", "interceptor/policy/pattern.go", "c == ' ' || !unicode.IsPrint(c)", "!unicode.IsPrint(c) && false"},
+	{"pattern: space", "interceptor/policy/pattern.go", "c == ' ' || !unicode.IsPrint(c)", "!unicode.IsPrint(c)"},
+	{
+		"pattern: empty segment", "interceptor/policy/pattern.go",
+		`		case segment == "":
+			return fmt.Errorf("pattern %q has an empty segment", pattern)
+`,
+		"",
+	},
+	{"pattern: mixed segment", "interceptor/policy/pattern.go", `case segment != "*" && strings.ContainsAny(segment, "{}*"):`, "case false:"},
+	{"pattern: organization once", "interceptor/policy/pattern.go", "if organizations != 1 {", "if false {"},
+	{"match: empty segment", "interceptor/policy/pattern.go", `if got == "" || got != want || morePattern != moreValue {`, "if got != want || morePattern != moreValue {"},
+	{"match: segment", "interceptor/policy/pattern.go", `if got == "" || got != want || morePattern != moreValue {`, `if got == "" || morePattern != moreValue {`},
+	{"match: number of segments", "interceptor/policy/pattern.go", `if got == "" || got != want || morePattern != moreValue {`, `if got == "" || got != want || morePattern && !moreValue {`},
+	{"match: source is a field", "interceptor/policy/organization.go", `if o.Source != SourceField || len(o.path) == 0 || id == "" || message == nil {`, `if len(o.path) == 0 || id == "" || message == nil {`},
+	{"match: no path", "interceptor/policy/organization.go", `if o.Source != SourceField || len(o.path) == 0 || id == "" || message == nil {`, `if o.Source != SourceField || id == "" || message == nil {`},
+	{"match: no organization", "interceptor/policy/organization.go", `if o.Source != SourceField || len(o.path) == 0 || id == "" || message == nil {`, "if o.Source != SourceField || len(o.path) == 0 || message == nil {"},
+	{"match: no message", "interceptor/policy/organization.go", `if o.Source != SourceField || len(o.path) == 0 || id == "" || message == nil {`, `if o.Source != SourceField || len(o.path) == 0 || id == "" {`},
+	{
+		"match: another message", "interceptor/policy/organization.go",
+		`	if field == nil {
+		return false
+	}
+`,
+		`	if field == nil {
+		return true
+	}
+`,
+	},
+	{"match: field not set", "interceptor/policy/organization.go", "if !message.Has(field) {", "if false {"},
+	{"match: field", "interceptor/policy/organization.go", "return o.equal(message.Get(field).String(), id)", "return o.equal(message.Get(field).String(), id) || true"},
+	{"match: each element of a list", "interceptor/policy/organization.go", "if !o.equal(list.Get(i).String(), id) {", "if i == 0 && !o.equal(list.Get(i).String(), id) {"},
+	{"match: each message of a list", "interceptor/policy/organization.go", "} else if !o.match(list.Get(i).Message(), rest, id) {", "} else if i == 0 && !o.match(list.Get(i).Message(), rest, id) {"},
+	{"match: empty list", "interceptor/policy/organization.go", "return list.Len() > 0", "return true"},
+	{"match: byte for byte", "interceptor/policy/organization.go", "return value == id", "return strings.EqualFold(value, id)"},
+	{
+		"match: pattern", "interceptor/policy/organization.go",
+		`	if o.Pattern == "" {
+		return value == id
+	}
+	return matchPattern(o.Pattern, value, id)`,
+		`	_ = matchPattern
+	return value == id`,
+	},
+	{"match: field number taken by another name", "interceptor/policy/organization.go", "field.FullName() != compiled.FullName() || ", ""},
+	{"match: field of another kind", "interceptor/policy/organization.go", "field.Kind() != compiled.Kind() ||", "false ||"},
+	{"match: field that is a list elsewhere", "interceptor/policy/organization.go", "field.IsList() != compiled.IsList() || ", ""},
+	{"match: field that is a map elsewhere", "interceptor/policy/organization.go", " || field.IsMap() {", " {"},
+	{
+		"path: unknown field", "interceptor/policy/organization.go",
+		`		case field == nil:
+			return nil, fmt.Errorf("message %s has no field %q", message.FullName(), name)
+`,
+		`		case field == nil:
+			return path, nil
+`,
+	},
+	{"path: map", "interceptor/policy/organization.go", "case field.IsMap():", "case false:"},
+	{"path: ends in a string", "interceptor/policy/organization.go", "case last && field.Kind() != protoreflect.StringKind:", "case false:"},
+	{"path: goes through messages", "interceptor/policy/organization.go", "case !last && field.Message() == nil:", "case !last && field.Message() == nil && false:"},
+	{"organization: field path", "interceptor/policy/organization.go", "return nil, FaultOrganizationField, err", `return organization, "", nil`},
+	{"organization: header", "interceptor/policy/organization.go", "return nil, FaultOrganizationHeader, err", `return organization, "", nil`},
+	{"organization: token is false", "interceptor/policy/organization.go", "if !source.Token {", "if false {"},
+	{"organization: no source", "interceptor/policy/organization.go", `return nil, FaultOrganizationMissing, errors.New("organization names no source: give field, header or token")`, "organization.Source = SourceToken"},
+	{"organization: pattern without a field", "interceptor/policy/organization.go", "if organization.Source != SourceField {", "if false {"},
+	{"organization: pattern", "interceptor/policy/organization.go", "return nil, FaultOrganizationPattern, err", `return organization, "", nil`},
+	{
+		"header: empty", "interceptor/policy/organization.go",
+		`	if name == "" {
+		return errors.New("organization.header is empty")
+	}
+`,
+		"",
+	},
+	{
+		"header: characters", "interceptor/policy/organization.go",
+		`			return fmt.Errorf("header %+q has a character outside of letters, digits, '-', '_' and '.'", name)
+`,
+		"",
+	},
+	{
+		"header: -bin", "interceptor/policy/organization.go",
+		`	case strings.HasSuffix(name, "-bin"):
+		return fmt.Errorf("header %q ends in -bin: gRPC encodes such values", name)
+`,
+		"",
+	},
+	{"header: grpc-", "interceptor/policy/organization.go", `case strings.HasPrefix(name, "grpc-"), strings.HasPrefix(name, "connect-"):`, `case strings.HasPrefix(name, "connect-"):`},
+	{"header: connect-", "interceptor/policy/organization.go", `case strings.HasPrefix(name, "grpc-"), strings.HasPrefix(name, "connect-"):`, `case strings.HasPrefix(name, "grpc-"):`},
+	{"header: another meaning", "interceptor/policy/organization.go", `return fmt.Errorf("header %q has another meaning", name)`, "return nil"},
+}

@@ -1,0 +1,353 @@
+package main
+
+// tokenMutations are the checks of package token.
+var tokenMutations = []mutation{
+	{
+		"token: one Authorization value", "interceptor/token/bearer.go",
+		`	default:
+		return "", malformed("%d Authorization values", len(values))
+`,
+		`	default:
+`,
+	},
+	{"token: size of Authorization", "interceptor/token/bearer.go", "if len(value) > len(scheme)+1+maxBytes {", "if false {"},
+	{"token: scheme", "interceptor/token/bearer.go", "case !strings.EqualFold(name, scheme):", `case name == "Basic":`},
+	{"token: b64token", "interceptor/token/bearer.go", "if !isB64Token(raw) {", `if raw == "" {`},
+	{"token: b64token, empty", "interceptor/token/bearer.go", `return s != ""`, "return true"},
+	{"token: b64token, padding at the end only", "interceptor/token/bearer.go", `strings.ContainsRune(".~+/", rune(c))`, `strings.ContainsRune(".~+/=", rune(c))`},
+	{"token: size", "interceptor/token/jws.go", "if len(raw) > maxBytes {", "if false {"},
+	{
+		"token: segments", "interceptor/token/jws.go",
+		`	default:
+		return nil, malformed("%d segments instead of 3", dots+1)
+	}
+	lastDot := strings.LastIndexByte(raw, '.')
+	header64, payload64, _ := strings.Cut(raw[:lastDot], ".")
+`,
+		`	}
+	lastDot := strings.LastIndexByte(raw, '.')
+	header64, payload64, _ := strings.Cut(raw[:lastDot], ".")
+	payload64, _, _ = strings.Cut(payload64, ".")
+`,
+	},
+	{"token: empty segment", "interceptor/token/jws.go", `if segment == "" {`, "if false {"},
+	{"token: base64url alphabet", "interceptor/token/jws.go", "if !isBase64URL(c) {", "if c == '=' {"},
+	{"token: unused bits of base64url", "interceptor/token/jws.go", "base64.RawURLEncoding.Strict()", "base64.RawURLEncoding"},
+	{"token: header crit", "interceptor/token/jws.go", `[]string{"crit", "b64", "zip", "cty"}`, `[]string{"b64", "zip", "cty"}`},
+	{"token: header b64", "interceptor/token/jws.go", `[]string{"crit", "b64", "zip", "cty"}`, `[]string{"crit", "zip", "cty"}`},
+	{"token: header zip", "interceptor/token/jws.go", `[]string{"crit", "b64", "zip", "cty"}`, `[]string{"crit", "b64", "cty"}`},
+	{"token: header cty", "interceptor/token/jws.go", `[]string{"crit", "b64", "zip", "cty"}`, `[]string{"crit", "b64", "zip"}`},
+	{"token: alg missing", "interceptor/token/jws.go", `return invalid("header has no alg")`, `t.algorithm = "ES256"`},
+	{
+		"token: alg type", "interceptor/token/jws.go",
+		`header.text("alg"); err != nil {
+		return err
+`,
+		`header.text("alg"); err != nil {
+		t.algorithm, ok = "ES256", true
+`,
+	},
+	{"token: alg unsupported", "interceptor/token/jws.go", `return invalid("alg is not supported")`, `t.algorithm = "ES256"`},
+	{
+		"token: typ type", "interceptor/token/jws.go",
+		`if t.typ, _, err = header.text("typ"); err != nil {
+		return err
+`,
+		`if t.typ, _, err = header.text("typ"); err != nil {
+		t.typ = "at+jwt"
+`,
+	},
+	{
+		"token: kid type", "interceptor/token/jws.go",
+		`header.text("kid"); err != nil {
+		return err
+	} else if`,
+		`header.text("kid"); err != nil {
+		return nil
+	} else if`,
+	},
+	{"token: kid empty", "interceptor/token/jws.go", `ok && (t.keyID == "" || len(t.keyID) > maxKeyID)`, "ok && len(t.keyID) > maxKeyID"},
+	{"token: kid length", "interceptor/token/jws.go", `ok && (t.keyID == "" || len(t.keyID) > maxKeyID)`, `ok && t.keyID == ""`},
+	{"token: key fits alg when used", "interceptor/token/jws.go", "if !ok || !algorithm.fits(key.public) {", "if !ok {"},
+	{"token: signature", "interceptor/token/jws.go", "if algorithm.method.Verify(t.signed, t.signature, key.public) != nil {", "if algorithm.method.Verify(t.signed, t.signature, key.public) != nil && false {"},
+	{"token: PSS salt", "interceptor/token/jws.go", "rsa.PSSSaltLengthEqualsHash", "rsa.PSSSaltLengthAuto"},
+	{"token: RSA key for an RSA alg", "interceptor/token/jws.go", `return a.kty == "RSA"`, "return true"},
+	{"token: EC key for an EC alg", "interceptor/token/jws.go", `return a.kty == "EC" && public.Curve == a.curve`, `return a.kty != "EC" || public.Curve == a.curve`},
+	{"token: EC key of alg's curve", "interceptor/token/jws.go", "public.Curve == a.curve", "public.Curve != nil"},
+	{"token: Ed25519 key for EdDSA", "interceptor/token/jws.go", `return a.kty == "OKP"`, "return true"},
+	{"token: UTF-8", "interceptor/token/json.go", "!utf8.Valid(data) || !json.Valid(data)", "!json.Valid(data)"},
+	{"token: JSON", "interceptor/token/json.go", "!utf8.Valid(data) || !json.Valid(data)", "!utf8.Valid(data)"},
+	{"token: JSON object", "interceptor/token/json.go", "if s.space(); s.rest[0] != '{' {", "if s.space(); s.rest[0] != '{' && s.rest[0] != '[' {"},
+	{"token: name twice, top", "interceptor/token/json.go", "return s.object(true)", "return s.object(false)"},
+	{"token: name twice, nested", "interceptor/token/json.go", "s.object(s.deep)", "s.object(false)"},
+	{"token: half of a surrogate pair", "interceptor/token/json.go", "return nil, errSurrogate", "continue"},
+	{"token: depth", "interceptor/token/json.go", "if s.depth++; s.deep && s.depth > maxDepth {", "if s.depth++; false {"},
+	{"token: string is not null", "interceptor/token/json.go", `if raw[0] != '"' || json.Unmarshal(raw, &value) != nil {`, "if json.Unmarshal(raw, &value) != nil {"},
+	{"token: string is a string", "interceptor/token/json.go", `return "", true, invalid("%s is not a string", name)`, `return "", false, nil`},
+	{"token: array of strings is not null", "interceptor/token/json.go", "if raw[0] != '[' || json.Unmarshal(raw, &elements) != nil {", "if json.Unmarshal(raw, &elements) != nil {"},
+	{"token: array of strings is of strings", "interceptor/token/json.go", `return nil, false, true, invalid("%s is neither a string nor an array of strings", name)`, "return nil, false, false, nil"},
+	{"token: array of strings holds no null", "interceptor/token/json.go", `return nil, true, true, invalid("%s has an element that is not a string", name)`, "continue"},
+	{
+		"token: date type", "interceptor/token/json.go",
+		`	if raw[0] != '-' && (raw[0] < '0' || raw[0] > '9') {
+		return 0, true, invalid("%s is not a number", name)
+	}
+	value, err := strconv.ParseFloat(string(raw), 64)
+`,
+		`	var number json.Number // which takes a string, too
+	_ = json.Unmarshal(raw, &number)
+	value, err := number.Float64()
+`,
+	},
+	{"token: date below zero", "interceptor/token/json.go", "value < 0 || value > maxDate", "value > maxDate"},
+	{"token: date above range", "interceptor/token/json.go", "value < 0 || value > maxDate", "value < 0"},
+	{"token: exp missing", "interceptor/token/validity.go", `return v, invalid("exp is missing")`, "v.expires = maxDate"},
+	{"token: exp", "interceptor/token/validity.go", "case !now.Before(time.Unix(v.expires, 0).Add(leeway)):", "case false:"},
+	{"token: exp at the edge", "interceptor/token/validity.go", "!now.Before(time.Unix(v.expires, 0).Add(leeway))", "now.After(time.Unix(v.expires, 0).Add(leeway))"},
+	{"token: exp with leeway once", "interceptor/token/validity.go", "time.Unix(v.expires, 0).Add(leeway)", "time.Unix(v.expires, 0).Add(2*leeway)"},
+	{"token: exp rounded down", "interceptor/token/validity.go", `"exp", math.Floor`, `"exp", math.Ceil`},
+	{"token: nbf", "interceptor/token/validity.go", "case now.Add(leeway).Before(time.Unix(v.notBefore, 0)):", "case false:"},
+	{"token: nbf with leeway once", "interceptor/token/validity.go", "now.Add(leeway).Before", "now.Add(2*leeway).Before"},
+	{"token: nbf rounded up", "interceptor/token/validity.go", `"nbf", math.Ceil`, `"nbf", math.Floor`},
+	{
+		"token: nbf type and range", "interceptor/token/validity.go",
+		`math.Ceil); err != nil {
+		return v, err
+	}`,
+		`math.Ceil); err != nil {
+		v.notBefore = 0
+	}`,
+	},
+	{"token: iat type and range", "interceptor/token/validity.go", `_, _, err = members.date("iat", math.Ceil)`, `_, _, _ = members.date("iat", math.Ceil)`},
+	{
+		"token: iss", "interceptor/token/verifier.go",
+		`	switch {
+	case !ok:
+		return nil, v.errIssuer
+`,
+		`	if !ok {
+		issuer = v.issuers[v.names[0]]
+	}
+	switch {
+`,
+	},
+	{
+		"token: iss type", "interceptor/token/verifier.go",
+		`members.text("iss")
+	if err != nil {
+		return nil, err
+	}`,
+		`members.text("iss")
+	if err != nil {
+		name = v.names[0]
+	}`,
+	},
+	{"token: typ", "interceptor/token/verifier.go", "case !slices.Contains(issuer.Types, canonicalType(token.typ)):", "case false:"},
+	{"token: alg not allowed", "interceptor/token/verifier.go", "case !slices.Contains(issuer.Algorithms, token.algorithm):", "case false:"},
+	{"token: times are checked", "interceptor/token/verifier.go", "if err := validity.check(time.Now(), v.leeway); err != nil {", "if err := validity.check(time.Now(), v.leeway); err != nil && false {"},
+	{"token: signature is checked", "interceptor/token/verifier.go", "if err := token.verify(key); err != nil {", "if err := token.verify(key); err != nil && false {"},
+	{
+		"token: keys of the token's own issuer", "interceptor/token/verifier.go",
+		`		keys.keys = &source{issuer: &keys.Issuer, transport: o.transport, observer: o.observer}
+`,
+		`		keys.keys = &source{issuer: &keys.Issuer, transport: o.transport, observer: o.observer}
+		if first := v.issuers[o.issuers[0].URL]; first != nil {
+			keys.keys = first.keys
+		}
+`,
+	},
+	{"token: issuer twice", "interceptor/token/verifier.go", "if v.issuers[issuer.URL] != nil {", "if false {"},
+	{"token: leeway below zero", "interceptor/token/verifier.go", "leeway < 0 || leeway > maxLeeway", "leeway > maxLeeway"},
+	{"token: leeway too wide", "interceptor/token/verifier.go", "leeway < 0 || leeway > maxLeeway", "leeway < 0"},
+	{"token: transport nil", "interceptor/token/verifier.go", "if transport == nil {", "if false {"},
+	{"token: option nil", "interceptor/token/verifier.go", `o.faults = append(o.faults, errors.New("token: an option is nil"))`, "_ = 0"},
+	{
+		"token: faults of issuers", "interceptor/token/verifier.go",
+		`			o.faults = append(o.faults, err)
+`,
+		`			_ = err
+`,
+	},
+	{"token: no verifier with faults", "interceptor/token/verifier.go", "if len(o.faults) > 0 {", "if false {"},
+	{"issuer: query or space", "interceptor/token/issuer.go", `} else if strings.ContainsAny(i.URL, "? ") {`, "} else if false {"},
+	{"issuer: URL of the metadata", "interceptor/token/issuer.go", "} else if strings.HasSuffix(i.URL, discoveryPath) {", "} else if false {"},
+	{"issuer: no algorithms", "interceptor/token/issuer.go", "if len(i.Algorithms) == 0 {", "if false {"},
+	{"issuer: unsupported algorithms", "interceptor/token/issuer.go", "if _, ok := algorithms[name]; !ok {", "if _, ok := algorithms[name]; !ok && false {"},
+	{"issuer: ClientSubject", "interceptor/token/issuer.go", `if i.ClientSubject != "" && strings.Count(i.ClientSubject, clientPlaceholder) != 1 {`, "if false {"},
+	{"issuer: empty names", "interceptor/token/issuer.go", `if slices.Contains(*list.values, "") {`, "if false {"},
+	{"issuer: default type", "interceptor/token/issuer.go", `{"Types", &i.Types, "at+jwt"}`, `{"Types", &i.Types, ""}`},
+	{
+		"issuer: types fold ASCII letters alone", "interceptor/token/issuer.go",
+		`strings.Map(func(r rune) rune {
+		if 'A' <= r && r <= 'Z' {
+			r += 'a' - 'A'
+		}
+		return r
+	}, typ)`,
+		"strings.ToLower(typ)",
+	},
+	{"issuer: copied algorithms", "interceptor/token/issuer.go", "i.Algorithms = slices.Clone(i.Algorithms)", "i.Algorithms = i.Algorithms[:]"},
+	{"issuer: URL without a scheme", "interceptor/token/issuer.go", `case !strings.Contains(raw, "://"):`, "case false:"},
+	{
+		"issuer: URL unreadable", "interceptor/token/issuer.go",
+		"case err != nil:",
+		`case err != nil && strings.HasPrefix(raw, "https://"):
+		return nil
+	case err != nil:`,
+	},
+	{"issuer: URL without a host", "interceptor/token/issuer.go", `case u.Hostname() == "" || u.Opaque != "" || strings.HasSuffix(u.Host, ":"):`, "case false:"},
+	{"issuer: URL with user or fragment", "interceptor/token/issuer.go", "case u.User != nil || strings.ContainsRune(raw, '#'):", "case false:"},
+	{"issuer: URL over plain http", "interceptor/token/issuer.go", `case u.Scheme == "http" && !isLoopback(u.Hostname()):`, "case false:"},
+	{"issuer: URL of another scheme", "interceptor/token/issuer.go", `case !strings.HasPrefix(raw, "https://") && !strings.HasPrefix(raw, "http://"):`, "case false:"},
+	{"issuer: loopback by name alone", "interceptor/token/issuer.go", `host == "localhost" || `, `strings.HasPrefix(host, "localhost") || `},
+	{"issuer: key set no weaker than the issuer", "interceptor/token/issuer.go", `if strings.HasPrefix(issuer, "https:") && strings.HasPrefix(raw, "http:") {`, "if false {"},
+	{"issuer: KeySetURL", "interceptor/token/issuer.go", `if i.KeySetURL != "" {`, "if false {"},
+	{"keys: kid of the token", "interceptor/token/keyset.go", `if (id != "" && key.id != id) || key.algorithm != algorithm {`, "if key.algorithm != algorithm {"},
+	{"keys: alg of the token", "interceptor/token/keyset.go", `if (id != "" && key.id != id) || key.algorithm != algorithm {`, `if id != "" && key.id != id {`},
+	{
+		"keys: two keys for a token without kid", "interceptor/token/keyset.go",
+		`		if found != nil {
+			return nil
+		}
+`,
+		"",
+	},
+	{"keys: kid twice", "interceptor/token/keyset.go", `if err == nil && key.id != "" && set.find(key.id, key.algorithm) != nil {`, "if false {"},
+	{"keys: none usable", "interceptor/token/keyset.go", "if len(set.keys) == 0 {", "if false {"},
+	{"keys: too many", "interceptor/token/keyset.go", "len(keys) > maxKeys {", "false {"},
+	{"keys: members of another type", "interceptor/token/keyset.go", "if *into, _, err = members.text(name); err != nil {", "if *into, _, err = members.text(name); err != nil && false {"},
+	{"keys: private", "interceptor/token/keyset.go", `[]string{"d", "k", "p", "q", "dp", "dq", "qi", "oth"}`, `[]string{"k", "p", "q", "dp", "dq", "qi", "oth"}`},
+	{"keys: symmetric", "interceptor/token/keyset.go", `[]string{"d", "k", "p", "q", "dp", "dq", "qi", "oth"}`, `[]string{"d", "p", "q", "dp", "dq", "qi", "oth"}`},
+	{"keys: private, primes", "interceptor/token/keyset.go", `[]string{"d", "k", "p", "q", "dp", "dq", "qi", "oth"}`, `[]string{"d", "k"}`},
+	{"keys: use", "interceptor/token/keyset.go", `err != nil || ok && use != "sig" {`, `err != nil || ok && use == "" {`},
+	{"keys: use type", "interceptor/token/keyset.go", `err != nil || ok && use != "sig" {`, `err == nil && ok && use != "sig" {`},
+	{"keys: key_ops", "interceptor/token/keyset.go", `ok && (!array || !slices.Contains(ops, "verify"))`, "ok && !array && len(ops) > 0"},
+	{"keys: key_ops is an array", "interceptor/token/keyset.go", `ok && (!array || !slices.Contains(ops, "verify"))`, `ok && !slices.Contains(ops, "verify") && !array == array`},
+	{"keys: kid length", "interceptor/token/keyset.go", "if len(key.id) > maxKeyID {", "if false {"},
+	{"keys: kind of key for its alg", "interceptor/token/keyset.go", `(key.algorithm == "" || key.algorithm == name) && algorithms[name].fits(key.public) &&`, `(key.algorithm == "" || key.algorithm == name) &&`},
+	{"keys: alg that the key names", "interceptor/token/keyset.go", `(key.algorithm == "" || key.algorithm == name) && algorithms[name].fits(key.public) &&`, "algorithms[name].fits(key.public) &&"},
+	{"keys: no alg fits", "interceptor/token/keyset.go", `return "", errors.New("none of the issuer's algorithms fits it")`, "return key.algorithm, nil"},
+	{"keys: several algs fit", "interceptor/token/keyset.go", `return "", fmt.Errorf("it names no alg, and %q fit it: allow only one of them", fitting)`, "return fitting[0], nil"},
+	{"keys: base64url of coordinates", "interceptor/token/keyset.go", "decoded, err = decodeSegment(value)", "decoded, _ = decodeSegment(value)"},
+	{"keys: crv type", "interceptor/token/keyset.go", `return nil, errors.New("its crv is not a string")`, `crv = "P-256"`},
+	{"keys: RSA too short", "interceptor/token/keyset.go", "bits < minRSABits || bits", "bits"},
+	{"keys: RSA too long", "interceptor/token/keyset.go", " || bits > maxRSABits", ""},
+	{"keys: RSA modulus even", "interceptor/token/keyset.go", " || public.N.Bit(0) == 0", ""},
+	{"keys: RSA exponent too small", "interceptor/token/keyset.go", "public.E < 3 || ", ""},
+	{"keys: RSA exponent too large", "interceptor/token/keyset.go", "public.E > maxExponent || ", ""},
+	{"keys: RSA exponent even", "interceptor/token/keyset.go", " || public.E%2 == 0", ""},
+	{"keys: EC coordinate length", "interceptor/token/keyset.go", `if lengths["x"] != size || lengths["y"] != size {`, `if lengths["x"] > size || lengths["y"] > size {`},
+	{"keys: EC point on the curve", "interceptor/token/keyset.go", "if _, err := public.ECDH(); err != nil {", "if _, err := public.ECDH(); err != nil && false {"},
+	{"keys: Ed25519 length", "interceptor/token/keyset.go", "if len(public) != ed25519.PublicKeySize {", "if false {"},
+	{"keys: other kinds", "interceptor/token/keyset.go", `return errors.New("its kty or crv is not supported")`, "return nil"},
+	{"claims: cnf", "interceptor/token/mapping.go", `if _, ok := members["cnf"]; ok {`, "if false {"},
+	{"claims: at_hash", "interceptor/token/mapping.go", `[]string{"at_hash", "c_hash"}`, `[]string{"c_hash"}`},
+	{"claims: c_hash", "interceptor/token/mapping.go", `[]string{"at_hash", "c_hash"}`, `[]string{"at_hash"}`},
+	{
+		"claims: sub type", "interceptor/token/mapping.go",
+		`members.text("sub"); err != nil {
+		return nil, err
+`,
+		`members.text("sub"); err != nil {
+		c.subject = "?"
+`,
+	},
+	{"claims: sub missing or empty", "interceptor/token/mapping.go", `} else if c.subject == "" {`, "} else if false {"},
+	{"claims: jti type", "interceptor/token/mapping.go", `if c.id, _, err = members.text("jti"); err != nil {`, `if c.id, _, _ = members.text("jti"); err != nil {`},
+	{"claims: aud types", "interceptor/token/mapping.go", `if c.audience, _, _, err = members.texts("aud"); err != nil {`, `if c.audience, _, _, _ = members.texts("aud"); err != nil {`},
+	{"claims: issuer without organization tokens", "interceptor/token/mapping.go", `prefix != "" {`, "len(prefix) >= 0 {"},
+	{"claims: organization claim type", "interceptor/token/mapping.go", "if id, ok, err = members.text(i.OrganizationClaim); err != nil {", "if id, ok, _ = members.text(i.OrganizationClaim); err != nil {"},
+	{"claims: caller without ClientSubject", "interceptor/token/mapping.go", `case i.ClientSubject == "" || client == "":`, `case client == "":`},
+	{"claims: caller without client", "interceptor/token/mapping.go", `case i.ClientSubject == "" || client == "":`, `case i.ClientSubject == "":`},
+	{"claims: client is no user", "interceptor/token/mapping.go", "case subject == strings.Replace(i.ClientSubject, clientPlaceholder, client, 1):", "case false:"},
+	{"claims: user is no client", "interceptor/token/mapping.go", "case subject == strings.Replace(i.ClientSubject, clientPlaceholder, client, 1):", "case true:"},
+	{
+		"claims: scopes types", "interceptor/token/mapping.go",
+		`		case err != nil:
+			return nil, err
+`,
+		`		case err != nil:
+			continue
+`,
+	},
+	{"claims: scope is no array", "interceptor/token/mapping.go", `case ok && array && name == "scope":`, "case false:"},
+	{"claims: first scope claim alone", "interceptor/token/mapping.go", "case !ok || found:", "case !ok || found && false:"},
+	{
+		"claims: client types", "interceptor/token/mapping.go",
+		`		case err != nil:
+			return "", err
+`,
+		`		case err != nil:
+			continue
+`,
+	},
+	{"claims: client empty", "interceptor/token/mapping.go", `case value == "":`, "case false:"},
+	{"claims: client mismatch", "interceptor/token/mapping.go", `case client != "" && client != value:`, "case false:"},
+	{"claims: aud byte for byte", "interceptor/token/claims.go", "return slices.Contains(c.get().audience, audience)", "return slices.ContainsFunc(c.get().audience, func(a string) bool { return strings.EqualFold(a, audience) })"},
+	{"claims: scope byte for byte", "interceptor/token/claims.go", "return slices.Contains(c.get().scopes, scope)", "return slices.ContainsFunc(c.get().scopes, func(s string) bool { return strings.EqualFold(s, scope) })"},
+	{"claims: two organizations in aud", "interceptor/token/claims.go", "case len(audiences) > 1, claimed", "case claimed"},
+	{"claims: organization of claim and aud differ", "interceptor/token/claims.go", ", claimed && len(audiences) == 1 && audiences[0] != fromClaim:", ":"},
+	{"claims: aud beside an organization", "interceptor/token/claims.go", "len(c.audience) != 1 || len(c.organizationAudiences) != 1", "len(c.organizationAudiences) != 1"},
+	{"claims: organization in aud empty", "interceptor/token/claims.go", ` || c.organizationAudiences[0] == ""`, ""},
+	{"claims: any organization in aud", "interceptor/token/claims.go", "len(c.get().organizationAudiences) > 0", "len(c.get().organizationAudiences) > 1"},
+	{"claims: names that differ in case alone", "interceptor/token/claims.go", "if len(folded) != len(members) {", "if false {"},
+	{"fetch: transport panics", "interceptor/token/fetch.go", "if recover() != nil {", "if false {"},
+	{"fetch: timeout", "interceptor/token/fetch.go", "context.WithTimeout(context.Background(), fetchTimeout)", "context.WithTimeout(context.Background(), time.Hour)"},
+	{"fetch: issuer of discovery", "interceptor/token/fetch.go", `if issuer, _, err := document.text("issuer"); err != nil || issuer != s.issuer.URL {`, `if _, _, err := document.text("issuer"); err != nil {`},
+	{"fetch: jwks_uri is https", "interceptor/token/fetch.go", "if err := checkKeySetURL(s.issuer.URL, keySetURL); err != nil {", "if err := checkKeySetURL(s.issuer.URL, keySetURL); err != nil && false {"},
+	{"fetch: redirect", "interceptor/token/fetch.go", "return http.ErrUseLastResponse", "return nil"},
+	{"fetch: status", "interceptor/token/fetch.go", "if response.StatusCode != http.StatusOK {", "if response.StatusCode >= http.StatusBadRequest {"},
+	{
+		"fetch: body cap", "interceptor/token/fetch.go",
+		`io.LimitReader(response.Body, maxBody+1))
+	switch {
+	case err != nil:
+		return nil, requestError(err)
+	case len(body) > maxBody:`,
+		`io.LimitReader(response.Body, 2*maxBody+1))
+	switch {
+	case err != nil:
+		return nil, requestError(err)
+	case len(body) > 2*maxBody:`,
+	},
+	{
+		"fetch: body breaks off", "interceptor/token/fetch.go",
+		`	case err != nil:
+		return nil, requestError(err)
+	case len`,
+		`	case err != nil && len(body) == 0:
+		return nil, requestError(err)
+	case len`,
+	},
+	{"fetch: text of the error is not told", "interceptor/token/fetch.go", `errors.New("the request failed: " + text)`, `fmt.Errorf("the request failed: %s: %w", text, err)`},
+	{"source: max stale", "interceptor/token/source.go", "if set == nil || now.Sub(set.fetched) >= maxStale {", "if set == nil {"},
+	{"source: wait for keys that are too old", "interceptor/token/source.go", "age >= maxStale || age >= hardAge && !known", "age >= maxStale || age >= hardAge && !known && false"},
+	{"source: wait cap", "interceptor/token/source.go", "time.NewTimer(time.Until(asked.Add(maxWait)))", "time.NewTimer(time.Until(asked.Add(time.Hour)))"},
+	{
+		"source: wait ends with the call", "interceptor/token/source.go",
+		`	case <-ctx.Done():
+		return false
+`,
+		"",
+	},
+	{"source: old keys serve on while the endpoint fails", "interceptor/token/source.go", "age >= hardAge && !known", "age >= hardAge && (known || !known)"},
+	{"source: no old keys for a call that has ended", "interceptor/token/source.go", "if !f.wait(ctx, now) {", "if !f.wait(ctx, now) && false {"},
+	{
+		"source: fetch outlives the call that caused it", "interceptor/token/source.go",
+		`	case <-ctx.Done():
+`,
+		`	case <-ctx.Done():
+		close(f.done)
+		f.done = make(chan struct{})
+`,
+	},
+	{"source: unknown kid budget", "interceptor/token/source.go", ", f == nil && now.Before(s.unknownAt):", ":"},
+	{"source: unknown kid costs nobody's time", "interceptor/token/source.go", `f != nil && f.keyID != keyID && (f.keyID != "" || s.failures > 0)`, "false"},
+	{"source: token without kid fetches nothing", "interceptor/token/source.go", `if keyID == "" || !set.fetched.Before(asked) {`, "if !set.fetched.Before(asked) {"},
+	{"source: one flight", "interceptor/token/source.go", "s.flight == nil && !now.Before(s.retryAt)", "!now.Before(s.retryAt)"},
+	{"source: pause after a failure", "interceptor/token/source.go", "s.flight == nil && !now.Before(s.retryAt)", "s.flight == nil"},
+	{"source: pauses double", "interceptor/token/source.go", "min(minRetry<<min(s.failures, 16), maxRetry)", "minRetry"},
+	{"source: pauses are capped", "interceptor/token/source.go", "min(minRetry<<min(s.failures, 16), maxRetry)", "minRetry << min(s.failures, 16)"},
+	{"source: short pauses without keys", "interceptor/token/source.go", "retry = min(retry, coldRetry)", "retry = min(retry, maxRetry)"},
+	{"source: a failed fetch leaves no keys", "interceptor/token/source.go", "set, err := (*keySet)(nil), errExited", "set, err := new(keySet), error(nil)"},
+}
