@@ -277,6 +277,72 @@ func TestNarrowIssuer(t *testing.T) {
 	}
 }
 
+// TestRefusedWithoutKeys is about tokens that are refused before anybody looks for their
+// key: they cause no fetch.
+func TestRefusedWithoutKeys(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		idp := newIDP(es384.JWK())
+		narrow := issuer(issuerURL)
+		narrow.Algorithms = []string{"ES384"}
+		verifier := must(token.NewVerifier(narrow, token.WithTransport(idp)))
+		if _, err := verifier.Verify(t.Context(), scene.Token(es384)); err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(time.Second) // the bubble's clock
+		for name, raw := range map[string]string{
+			"alg that is not allowed": scene.Token(es256),
+			"kid of 257 bytes":        es384.Mint(es384.Header("kid", strings.Repeat("k", 257)), payload()),
+			"another typ":             es384.Mint(es384.Header("typ", "JWT", "kid", "unknown"), payload()),
+		} {
+			_, err := verifier.Verify(t.Context(), raw)
+			checkError(t, err, token.ErrInvalid)
+			if idp.Count("") != 2 {
+				t.Fatalf("%s: it causes a fetch", name)
+			}
+		}
+	})
+}
+
+// TestDefaultType makes sure that an issuer of which nothing else is said is one of access
+// tokens.
+func TestDefaultType(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		short := token.Issuer{URL: issuerURL, Algorithms: []string{"ES384"}}
+		verifier := must(token.NewVerifier(short, token.WithTransport(newIDP(es384.JWK()))))
+		for typ, want := range map[any]error{"at+jwt": nil, "JWT": token.ErrInvalid, "": token.ErrInvalid, absent{}: token.ErrInvalid} {
+			_, err := verifier.Verify(t.Context(), es384.Mint(es384.Header("typ", typ), payload()))
+			checkError(t, err, want)
+		}
+	})
+}
+
+// TestKeyOfAnotherKind makes sure that a key which does not fit is refused also where it is
+// used, and not only where it is chosen.
+func TestKeyOfAnotherKind(t *testing.T) {
+	t.Parallel()
+	raw := scene.Token(es384)
+	signed := raw[:strings.LastIndexByte(raw, '.')]
+	small := es256.Sign("ES384", signed) // r and s of P-256, made as long as those of P-384
+	wide := make([]byte, 96)
+	copy(wide[16:], small[:32])
+	copy(wide[64:], small[32:])
+	checkError(t, token.VerifyWith(signed+"."+encode(wide), es256.Private.Public()), token.ErrInvalid)
+	for _, k := range all {
+		for _, other := range all {
+			want := token.ErrInvalid
+			if k == other {
+				want = nil
+			}
+			if k != other && k.Alg[1:] == other.Alg[1:] && k.Alg[0] != 'E' {
+				continue // RS256 and PS256 have one key
+			}
+			checkError(t, token.VerifyWith(scene.Token(k), other.Private.Public()), want)
+		}
+	}
+}
+
 // TestManyIssuers makes sure that their number does not make a refusal dear.
 func TestManyIssuers(t *testing.T) {
 	t.Parallel()
