@@ -13,6 +13,7 @@ import (
 	"google.golang.org/protobuf/proto"
 
 	"github.com/protoauthz/protoauthz/interceptor"
+	"github.com/protoauthz/protoauthz/interceptor/token"
 )
 
 var errBodyClosed = errors.New("read on closed body")
@@ -112,10 +113,16 @@ func send(conn connect.StreamingHandlerConn, organization string) error {
 	return conn.Send(text(organization))
 }
 
-// expiring is a guard that lets in for so long.
+// until is the payload of a token that is good up to then.
+func until(exp int64) string {
+	return fmt.Sprintf(`{"sub":"s","aud":%q,"scope":"read:data","organization_id":%q,"exp":%d}`, api, acme, exp)
+}
+
+// expiring is a guard that lets in for so long, in whole seconds, from when it is asked.
 func expiring(t testing.TB, lifetime time.Duration, options ...interceptor.Option) *interceptor.Guard {
 	t.Helper()
-	payload := fmt.Sprintf(`{"sub":"s","aud":%q,"scope":"read:data","organization_id":%q,"exp":%d}`,
-		api, acme, time.Now().Add(lifetime).Unix())
-	return interceptor.New(unverified(payload), rules(t), options...)
+	verifier := verifierFunc(func(ctx context.Context, raw string) (*token.Claims, error) {
+		return unverified(until(time.Now().Add(lifetime).Unix()))(ctx, raw)
+	})
+	return interceptor.New(verifier, rules(t), options...)
 }

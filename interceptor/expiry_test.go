@@ -3,6 +3,7 @@ package interceptor_test
 import (
 	"context"
 	"errors"
+	"net/http"
 	"slices"
 	"sync"
 	"testing"
@@ -45,7 +46,7 @@ func sleepers(release <-chan struct{}) []sleeper {
 					if err := stream.Send(text(acme)); err != nil {
 						return err
 					}
-					<-time.After(10 * time.Millisecond)
+					time.Sleep(10 * time.Millisecond) // the bubble's clock
 				}
 			},
 		}},
@@ -58,90 +59,98 @@ func sleepers(release <-chan struct{}) []sleeper {
 	}
 }
 
-// TestExpiry makes sure that no stream outlives its token, in real time and over
-// HTTP/2.
+// TestExpiry makes sure that no stream outlives its token over HTTP/2.
 func TestExpiry(t *testing.T) {
 	t.Parallel()
-	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
-	defer cancel()
-	guard := interceptor.New(shared(t).verifier, rules(t))
-	release := make(chan struct{})
-	t.Cleanup(func() { close(release) })
-	var calls sync.WaitGroup // not subtests, of which only a few run at a time
-	for _, sleeper := range sleepers(release) {
-		server := serve(t, sleeper.mux(guard.HandlerOption()))
-		for _, wire := range http2() {
-			expiry := time.Now().Add(2 * time.Second).Truncate(time.Second)
-			header := bearer(t, with(resource(acme, "read:data"), "exp", expiry.Unix()))
-			calls.Go(func() {
-				stream := server.connect(wire, procedure("Field", sleeper.kind)).CallBidiStream(ctx)
-				defer func() { _ = stream.CloseResponse() }()
-				merge(stream.RequestHeader(), header)
-				message := naming(acme)
-				if sleeper.idle {
-					message = nil // the headers only
-				}
-				err := stream.Send(message)
-				if sleeper.kind == connect.StreamTypeServer {
-					err = errors.Join(err, stream.CloseRequest())
-				}
-				for err == nil {
-					_, err = stream.Receive()
-				}
-				late := time.Since(expiry)
-				if got := refused(err); got != expired || late < 0 {
-					t.Errorf("%s, %s, %s: %+v, %v after exp", sleeper.name, kinds[sleeper.kind], wire.name, got, late)
-				}
-			})
-		}
+	for _, wire := range http2() {
+		bubble(t, wire.name, func(t *testing.T) {
+			ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
+			defer cancel()
+			tenant, err := newTenant()
+			if err != nil {
+				t.Fatal(err)
+			}
+			guard := interceptor.New(tenant.verifier, rules(t))
+			release := make(chan struct{})
+			defer close(release)
+			expiry := time.Now().Add(time.Minute)
+			raw := mint(t, tenant.good, with(resource(acme, "read:data"), "exp", expiry.Unix()))
+			var calls sync.WaitGroup
+			for _, sleeper := range sleepers(release) {
+				server := servePiped(t, sleeper.mux(guard.HandlerOption()))
+				calls.Go(func() {
+					stream := server.connect(wire, procedure("Field", sleeper.kind)).CallBidiStream(ctx)
+					defer func() { _ = stream.CloseResponse() }()
+					stream.RequestHeader().Set("Authorization", "Bearer "+raw)
+					// What is blocked in the request's body does not heed the context.
+					defer context.AfterFunc(ctx, func() { _ = stream.CloseRequest() })()
+					message := naming(acme)
+					if sleeper.idle {
+						message = nil // the headers only
+					}
+					err := stream.Send(message)
+					if sleeper.kind == connect.StreamTypeServer {
+						err = errors.Join(err, stream.CloseRequest())
+					}
+					for err == nil {
+						_, err = stream.Receive()
+					}
+					late := time.Since(expiry)
+					if got := refused(err); got != expired || late < 0 || late > time.Second {
+						t.Errorf("%s, %s: %+v, %v after exp", sleeper.name, kinds[sleeper.kind], got, late)
+					}
+				})
+			}
+			calls.Wait()
+		})
 	}
-	calls.Wait()
 }
 
 // TestSlowBody makes sure that a call which was let in by its headers does not
 // wait with its body until the token has ended.
 func TestSlowBody(t *testing.T) {
 	t.Parallel()
-	guard := interceptor.New(shared(t).verifier, rules(t), interceptor.WithObserver(observer))
-	server := serve(t, handlers{}.mux(guard.HandlerOption()))
-	var calls sync.WaitGroup
 	for _, service := range []string{"Global", "Field", "Public"} {
 		for _, wire := range http2()[1:] {
-			claims := resource(acme, "read:data")
-			want, events := expired, []interceptor.Reason{expired.reason}
-			switch service {
-			case "Global":
-				claims = global("read:a write:b")
-				events = []interceptor.Reason{"", expired.reason} // let in, and then not
-			case "Public":
-				want, events = refusal{}, []interceptor.Reason{""}
-			}
-			expiry := time.Now().Add(2 * time.Second).Truncate(time.Second)
-			header := bearer(t, with(claims, "exp", expiry.Unix()))
-			call := server.record(header)
-			calls.Go(func() {
+			bubble(t, service+", "+wire.name, func(t *testing.T) {
+				tenant, err := newTenant()
+				if err != nil {
+					t.Fatal(err)
+				}
+				guard := interceptor.New(tenant.verifier, rules(t), interceptor.WithObserver(observer))
+				server := servePiped(t, handlers{}.mux(guard.HandlerOption()))
+				claims := resource(acme, "read:data")
+				want, events := expired, []interceptor.Reason{expired.reason}
+				switch service {
+				case "Global":
+					claims = global("read:a write:b")
+					events = []interceptor.Reason{"", expired.reason} // let in, and then not
+				case "Public":
+					want, events = refusal{}, []interceptor.Reason{""}
+				}
+				header := http.Header{"Authorization": {"Bearer " + mint(t, tenant.good, with(claims, "exp", time.Now().Unix()+60))}}
+				call := server.record(header)
 				stream := server.connect(wire, procedure(service, connect.StreamTypeUnary)).CallBidiStream(t.Context())
 				defer func() { _ = stream.CloseResponse() }()
 				merge(stream.RequestHeader(), header)
-				err := stream.Send(nil) // the headers
-				<-time.After(time.Until(expiry) + 10*time.Millisecond)
+				err = stream.Send(nil)  // the headers
+				time.Sleep(time.Minute) // the bubble's clock
 				err = errors.Join(err, stream.Send(naming(acme)), stream.CloseRequest())
 				if err == nil {
 					_, err = stream.Receive()
 				}
 				if got := refused(err); got != want {
-					t.Errorf("%s, %s: %+v", service, wire.name, got)
+					t.Errorf("%+v", got)
 				}
 				if got := call.decisions(); !slices.Equal(got, events) {
-					t.Errorf("%s, %s: events %q, want %q", service, wire.name, got, events)
+					t.Errorf("events %q, want %q", got, events)
 				} else if last := call.events[len(got)-1].Denial; want.reason != "" && !errors.Is(last, token.ErrExpired) {
-					t.Errorf("%s, %s: cause %v", service, wire.name, last.Unwrap())
+					t.Errorf("cause %v", last.Unwrap())
 				}
 				if calls, _ := call.seen(); calls != 0 != (service == "Public") {
-					t.Errorf("%s, %s: %d calls", service, wire.name, calls)
+					t.Errorf("%d calls", calls)
 				}
 			})
 		}
 	}
-	calls.Wait()
 }

@@ -73,13 +73,8 @@ func rules(t testing.TB) *policy.Table {
 	return table
 }
 
-// A roundTripper is a transport that is no network.
-type roundTripper func(*http.Request) (*http.Response, error)
-
-func (f roundTripper) RoundTrip(request *http.Request) (*http.Response, error) { return f(request) }
-
-// inProcess calls a handler.
-func inProcess(handler http.Handler) roundTripper {
+// inProcess is a transport that calls a handler.
+func inProcess(handler http.Handler) tokentest.Handler {
 	return func(request *http.Request) (*http.Response, error) {
 		recorder := httptest.NewRecorder()
 		handler.ServeHTTP(recorder, request)

@@ -20,6 +20,7 @@ import (
 
 	"github.com/protoauthz/protoauthz/interceptor"
 	"github.com/protoauthz/protoauthz/interceptor/internal/rpctest"
+	"github.com/protoauthz/protoauthz/interceptor/internal/tokentest"
 )
 
 // ended returns nil for the end of a stream.
@@ -33,6 +34,7 @@ func ended(err error) error {
 // A server serves HTTP/1.1 and HTTP/2 on one port.
 type server struct {
 	url          string
+	dial         dialer
 	http1, http2 *http.Client
 
 	lastCall atomic.Int64
@@ -44,13 +46,20 @@ type server struct {
 
 const callHeader = "X-Test-Call"
 
+type dialer = func(ctx context.Context, network, address string) (net.Conn, error)
+
 func serve(t testing.TB, handler http.Handler) *server {
 	t.Helper()
-	s := new(server)
 	listener, err := new(net.ListenConfig).Listen(t.Context(), "tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}
+	return serveOn(t, listener, new(net.Dialer).DialContext, handler)
+}
+
+func serveOn(t testing.TB, listener net.Listener, dial dialer, handler http.Handler) *server {
+	t.Helper()
+	s := &server{url: "http://" + listener.Addr().String(), dial: dial}
 	both, only2 := new(http.Protocols), new(http.Protocols)
 	both.SetHTTP1(true)
 	both.SetUnencryptedHTTP2(true)
@@ -62,8 +71,7 @@ func serve(t testing.TB, handler http.Handler) *server {
 	}
 	var serving sync.WaitGroup
 	serving.Go(func() { _ = backend.Serve(listener) })
-	one, two := new(http.Transport), &http.Transport{Protocols: only2}
-	s.url = "http://" + listener.Addr().String()
+	one, two := &http.Transport{DialContext: dial}, &http.Transport{DialContext: dial, Protocols: only2}
 	s.http1, s.http2 = &http.Client{Transport: tap{one, s}}, &http.Client{Transport: tap{two, s}}
 	t.Cleanup(func() {
 		one.CloseIdleConnections()
@@ -79,7 +87,7 @@ func serve(t testing.TB, handler http.Handler) *server {
 func serveInProcess(handler http.Handler) *server {
 	s := &server{url: "http://in.process"}
 	recording := s.recording(handler)
-	client := &http.Client{Transport: tap{roundTripper(func(request *http.Request) (*http.Response, error) {
+	client := &http.Client{Transport: tap{tokentest.Handler(func(request *http.Request) (*http.Response, error) {
 		request = request.Clone(request.Context())
 		request.ProtoMajor, request.ProtoMinor = 2, 0
 		if request.Body == nil {

@@ -30,7 +30,10 @@ type (
 	absent  = tokentest.Absent
 )
 
-const api = tokentest.API
+const (
+	api   = tokentest.API
+	never = tokentest.MaxDate // as exp
+)
 
 var (
 	issuerURL    = tokentest.I1.URL
@@ -57,20 +60,8 @@ var (
 	discovery  = tokentest.I1.Discovery
 )
 
-func must[T any](value T, err error) T {
-	if err != nil {
-		panic(err)
-	}
-	return value
-}
-
-func as[T any](value any) T {
-	typed, ok := value.(T)
-	if !ok {
-		panic("another type")
-	}
-	return typed
-}
+func must[T any](value T, err error) T { return tokentest.Must(value, err) }
+func as[T any](value any) T            { return tokentest.As[T](value) }
 
 // issuer is Logto's kind of issuer, with all algorithms of the keys above.
 func issuer(url string) token.Issuer {

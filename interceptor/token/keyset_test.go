@@ -25,12 +25,13 @@ func TestBadKeys(t *testing.T) {
 	even, huge := new(big.Int).Lsh(n, 1), new(big.Int).Lsh(big.NewInt(1), 8192)
 	exponent := func(e ...byte) string { return rs256.JWK("e", encode(e)) }
 	x := must(as[*ecdsa.PublicKey](es256.Private.Public()).Bytes())[1:33]
+	okp := newEd25519("okp") // any 32 bytes are such a key
 	x25519 := encode(must(ecdh.X25519().GenerateKey(rand.Reader)).PublicKey().Bytes())
 	bad := map[string]string{
 		"oct":                       `{"kty":"oct","kid":"o","alg":"HS256","k":"AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA"}`,
 		"oct without alg":           `{"kty":"oct","kid":"o","k":"AAAA"}`,
 		"private EC":                es256.JWK("d", encode(x)),
-		"private OKP":               eddsa.JWK("d", encode(x)),
+		"private OKP":               okp.JWK("d", encode(x)),
 		"private RSA":               rs256.JWK("d", "AQAB", "p", "Aw", "q", "BQ"),
 		"a prime alone":             rs256.JWK("p", "Aw"),
 		"symmetric in RSA":          rs256.JWK("k", "AAAA"),
@@ -106,9 +107,12 @@ func TestBadKeys(t *testing.T) {
 		"kid of the good one":       newEd25519(eddsa.ID).JWK(),
 		"padding":                   es256.JWK("x", encode(x)+"="),
 		"line break":                es256.JWK("x", encode(x)[:8]+"\n"+encode(x)[8:]),
+		"line break in RSA":         rs256.JWK("n", encode(n.Bytes())[:8]+"\n"+encode(n.Bytes())[8:]),
+		"line break in OKP":         okp.JWK("x", encode(x)[:8]+"\n"+encode(x)[8:]),
 		"line break at the end":     es256.JWK("x", encode(x)+"\r\n"),
 		"standard base64":           es256.JWK("x", strings.Repeat("+/", 21)+"8"),
 		"unused bits":               es256.JWK("x", strings.Repeat("A", 42)+"B"),
+		"unused bits in OKP":        okp.JWK("x", strings.Repeat("A", 42)+"B"),
 		"array":                     `["EC"]`,
 		"null":                      "null",
 		"number":                    "1",

@@ -73,8 +73,8 @@ func (s Scene) malformed() []Trial {
 // bomb is 4 MiB of zeros, in 4 KiB.
 func bomb() []byte {
 	var compressed bytes.Buffer
-	writer := must(flate.NewWriter(&compressed, flate.BestCompression))
-	_ = must(io.Copy(writer, bytes.NewReader(make([]byte, 4<<20))))
+	writer := Must(flate.NewWriter(&compressed, flate.BestCompression))
+	_ = Must(io.Copy(writer, bytes.NewReader(make([]byte, 4<<20))))
 	if err := writer.Close(); err != nil {
 		panic(err)
 	}

@@ -48,7 +48,7 @@ func (s Scene) algorithms() []Trial {
 func (s Scene) macs() []Trial {
 	var trials []Trial
 	for _, k := range []*Key{I1.RS256, I1.ES256, I1.ES384, I1.EdDSA} {
-		der := must(x509.MarshalPKIXPublicKey(k.Private.Public()))
+		der := Must(x509.MarshalPKIXPublicKey(k.Private.Public()))
 		type secret struct {
 			name string
 			key  []byte
@@ -65,7 +65,7 @@ func (s Scene) macs() []Trial {
 		}
 		switch public := k.Private.Public().(type) {
 		case *ecdsa.PublicKey:
-			point := must(public.Bytes())
+			point := Must(public.Bytes())
 			secrets = append(secrets, secret{"x and y", point[1:]}, secret{"point", point}, secret{"x", point[1 : 1+len(point)/2]})
 		case *rsa.PublicKey:
 			pkcs1 := x509.MarshalPKCS1PublicKey(public)
@@ -95,7 +95,7 @@ func (s Scene) headers() []Trial {
 	k, evil := I1.ES256, I2.ES256
 	payload := s.Payload(k.Issuer)
 	jwk := json.RawMessage(evil.JWK("kid", "evil"))
-	certificate := base64.StdEncoding.EncodeToString(must(x509.MarshalPKIXPublicKey(evil.Private.Public())))
+	certificate := base64.StdEncoding.EncodeToString(Must(x509.MarshalPKIXPublicKey(evil.Private.Public())))
 	forged := func(changes ...any) string { return evil.Mint(evil.Header(changes...), payload) }
 	signed := func(changes ...any) string { return k.Mint(k.Header(changes...), payload) }
 	jku, x5u := s.Attacker+"/jwks", s.Attacker+"/x5u"

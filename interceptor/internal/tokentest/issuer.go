@@ -38,20 +38,20 @@ type Issuer struct {
 }
 
 func newIssuer(url string) *Issuer {
-	rsaKey := must(rsa.GenerateKey(rand.Reader, 2048))
+	rsaKey := Must(rsa.GenerateKey(rand.Reader, 2048))
 	_, edKey, err := ed25519.GenerateKey(rand.Reader)
-	elliptic256 := func() crypto.Signer { return must(ecdsa.GenerateKey(elliptic.P256(), rand.Reader)) }
+	elliptic256 := func() crypto.Signer { return Must(ecdsa.GenerateKey(elliptic.P256(), rand.Reader)) }
 	named := func(id, alg string, private crypto.Signer) *Key {
 		return &Key{ID: id, Alg: alg, Issuer: url, Private: private}
 	}
 	return &Issuer{
 		URL:     url,
 		ES256:   named("kid-es256", "ES256", elliptic256()),
-		ES384:   named("kid-es384", "ES384", must(ecdsa.GenerateKey(elliptic.P384(), rand.Reader))),
-		ES512:   named("kid-es512", "ES512", must(ecdsa.GenerateKey(elliptic.P521(), rand.Reader))),
+		ES384:   named("kid-es384", "ES384", Must(ecdsa.GenerateKey(elliptic.P384(), rand.Reader))),
+		ES512:   named("kid-es512", "ES512", Must(ecdsa.GenerateKey(elliptic.P521(), rand.Reader))),
 		RS256:   named("kid-rs256", "RS256", rsaKey),
 		PS256:   named("kid-ps256", "PS256", rsaKey),
-		EdDSA:   named("kid-eddsa", "EdDSA", must(edKey, err)),
+		EdDSA:   named("kid-eddsa", "EdDSA", Must(edKey, err)),
 		Retired: named("kid-retired", "ES256", elliptic256()),
 	}
 }

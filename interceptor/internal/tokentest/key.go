@@ -13,12 +13,8 @@ import (
 	"crypto/elliptic"
 	"crypto/rand"
 	"crypto/rsa"
-	"encoding/base64"
-	"encoding/json"
 	"io"
-	"maps"
 	"math/big"
-	"slices"
 	"strings"
 )
 
@@ -33,7 +29,7 @@ type Key struct {
 // NewEd25519 makes a key of the first issuer, for key sets that change.
 func NewEd25519(id string) *Key {
 	_, private, err := ed25519.GenerateKey(rand.Reader)
-	return &Key{ID: id, Alg: "EdDSA", Issuer: I1.URL, Private: must(private, err)}
+	return &Key{ID: id, Alg: "EdDSA", Issuer: I1.URL, Private: Must(private, err)}
 }
 
 var hashes = map[string]crypto.Hash{"256": crypto.SHA256, "384": crypto.SHA384, "512": crypto.SHA512}
@@ -50,12 +46,12 @@ func (k *Key) Sign(alg, text string) []byte {
 	switch private := k.Private.(type) {
 	case *rsa.PrivateKey:
 		if alg[0] == 'P' {
-			return must(rsa.SignPSS(rand.Reader, private, hash, digest, &rsa.PSSOptions{SaltLength: rsa.PSSSaltLengthEqualsHash}))
+			return Must(rsa.SignPSS(rand.Reader, private, hash, digest, &rsa.PSSOptions{SaltLength: rsa.PSSSaltLengthEqualsHash}))
 		}
-		return must(rsa.SignPKCS1v15(rand.Reader, private, hash, digest))
+		return Must(rsa.SignPKCS1v15(rand.Reader, private, hash, digest))
 	case *ecdsa.PrivateKey:
 		r, s, err := ecdsa.Sign(rand.Reader, private, digest)
-		return rawSignature(private.Curve, must(r, err), s)
+		return rawSignature(private.Curve, Must(r, err), s)
 	}
 	panic("tokentest: no such key")
 }
@@ -74,7 +70,7 @@ func (k *Key) JWK(changes ...any) string {
 		members["kty"], members["n"] = "RSA", Encode(public.N.Bytes())
 		members["e"] = Encode(big.NewInt(int64(public.E)).Bytes())
 	case *ecdsa.PublicKey:
-		point := must(public.Bytes())[1:]
+		point := Must(public.Bytes())[1:]
 		members["kty"], members["crv"] = "EC", public.Params().Name
 		members["x"], members["y"] = Encode(point[:len(point)/2]), Encode(point[len(point)/2:])
 	case ed25519.PublicKey:
@@ -108,37 +104,4 @@ func (k *Key) Mint(header, payload string) string {
 // unsigned is what a signature is made for.
 func unsigned(header, payload string) string {
 	return Encode([]byte(header)) + "." + Encode([]byte(payload))
-}
-
-// Encode is base64url without padding.
-func Encode(data []byte) string { return base64.RawURLEncoding.EncodeToString(data) }
-
-// Absent as the value of a change takes the member away.
-type Absent struct{}
-
-// With is a JSON object with changes, given as name, value, name, value …
-func With(members map[string]any, changes ...any) string {
-	members = maps.Clone(members)
-	for pair := range slices.Chunk(changes, 2) {
-		name := as[string](pair[0])
-		if members[name] = pair[1]; pair[1] == (any)(Absent{}) {
-			delete(members, name)
-		}
-	}
-	return string(must(json.Marshal(members)))
-}
-
-func must[T any](value T, err error) T {
-	if err != nil {
-		panic(err)
-	}
-	return value
-}
-
-func as[T any](value any) T {
-	typed, ok := value.(T)
-	if !ok {
-		panic("tokentest: another type")
-	}
-	return typed
 }

@@ -17,7 +17,7 @@ import (
 func (s Scene) curves() []Trial {
 	var trials []Trial
 	for _, k := range []*Key{I1.ES256, I1.ES384, I1.ES512} {
-		curve := as[*ecdsa.PublicKey](k.Private.Public()).Curve
+		curve := As[*ecdsa.PublicKey](k.Private.Public()).Curve
 		order, size := curve.Params().N, (curve.Params().BitSize+7)/8
 		signed, _ := CutSignature(s.Token(k))
 		signature := k.Sign(k.Alg, signed)
@@ -34,7 +34,7 @@ func (s Scene) curves() []Trial {
 		refuse("D17", "r and s are n", rawSignature(curve, order, order))
 		refuse("D17", "one", rawSignature(curve, one, one))
 		refuse("D17", "s and r", rawSignature(curve, sum, r))
-		refuse("D18", "DER", must(asn1.Marshal(struct{ R, S *big.Int }{r, sum})))
+		refuse("D18", "DER", Must(asn1.Marshal(struct{ R, S *big.Int }{r, sum})))
 		refuse("D18", "one byte short", signature[:2*size-1])
 		refuse("D18", "one byte long", append(signature[:2*size:2*size], 0))
 		refuse("D18", "a zero before", append([]byte{0}, signature...))
@@ -51,7 +51,7 @@ func (s Scene) changed() []Trial {
 	for _, k := range I1.Keys() {
 		signed, signature := CutSignature(s.Token(k))
 		_, pasted := CutSignature(s.Token(k, "sub", "user_2"))
-		flipped := must(base64.RawURLEncoding.DecodeString(signature))
+		flipped := Must(base64.RawURLEncoding.DecodeString(signature))
 		flipped[len(flipped)/2] ^= 1
 		refuse := func(name, raw string) {
 			trials = append(trials, Trial{"D19", k.Alg + " " + name, raw, Invalid})
@@ -79,7 +79,7 @@ func (s Scene) otherSchemes() []Trial {
 	for _, salt := range []int{0, 20, 31, 33, 64} {
 		options := &rsa.PSSOptions{SaltLength: salt}
 		refuse(fmt.Sprintf("PS256 with a salt of %d", salt), signed,
-			must(rsa.SignPSS(rand.Reader, as[*rsa.PrivateKey](k.Private), crypto.SHA256, digest[:], options)))
+			Must(rsa.SignPSS(rand.Reader, As[*rsa.PrivateKey](k.Private), crypto.SHA256, digest[:], options)))
 	}
 	refuse("PS256 as PKCS #1", signed, k.Sign("RS256", signed))
 	refuse("PS256 with SHA-384", signed, k.Sign("PS384", signed))

@@ -1,0 +1,29 @@
+package tokentest
+
+import (
+	"encoding/base64"
+	"encoding/json"
+	"maps"
+	"slices"
+)
+
+// MaxDate is the largest NumericDate that is taken: the last second of the year 9999.
+const MaxDate = 253402300799
+
+// Encode is base64url without padding.
+func Encode(data []byte) string { return base64.RawURLEncoding.EncodeToString(data) }
+
+// Absent as the value of a change takes the member away.
+type Absent struct{}
+
+// With is a JSON object with changes, given as name, value, name, value …
+func With(members map[string]any, changes ...any) string {
+	members = maps.Clone(members)
+	for pair := range slices.Chunk(changes, 2) {
+		name := As[string](pair[0])
+		if members[name] = pair[1]; pair[1] == (any)(Absent{}) {
+			delete(members, name)
+		}
+	}
+	return string(Must(json.Marshal(members)))
+}
