@@ -1,0 +1,117 @@
+package cache_test
+
+import (
+	"strconv"
+	"sync"
+	"testing"
+
+	"go.uber.org/goleak"
+
+	"github.com/protoauthz/protoauthz/interceptor/internal/cache"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+func key(n int) string { return "key " + strconv.Itoa(n) }
+
+// held returns which of the first n keys a cache holds. Values are their keys' numbers.
+func held(t *testing.T, c *cache.Cache[int], n int) (keys []int) {
+	t.Helper()
+	for i := range n {
+		if value := c.Get(key(i)); value != nil {
+			if *value != i {
+				t.Errorf("%q has the value %d", key(i), *value)
+			}
+			keys = append(keys, i)
+		}
+	}
+	return keys
+}
+
+func put(c *cache.Cache[int], keys ...int) {
+	for _, n := range keys {
+		c.Put(key(n), &n)
+	}
+}
+
+func checkCache(t *testing.T, c *cache.Cache[int], keys []int, n int, evictions uint64) {
+	t.Helper()
+	got := held(t, c, n)
+	if len(got) != len(keys) || c.Len() != len(keys) || c.Evictions() != evictions {
+		t.Fatalf("holds %d, has %d, evicted %d; want %d, evicted %d", got, c.Len(), c.Evictions(), keys, evictions)
+	}
+	for i := range got {
+		if got[i] != keys[i] {
+			t.Fatalf("holds %d, want %d", got, keys)
+		}
+	}
+}
+
+func TestCache(t *testing.T) {
+	t.Parallel()
+	c := cache.New[int](3)
+	checkCache(t, c, nil, 9, 0)
+	put(c, 0, 1, 2)
+	put(c, 1) // again: nothing has to make room
+	checkCache(t, c, []int{0, 1, 2}, 9, 0)
+
+	// All were used by now, so the hand comes by a second time, and takes the first.
+	put(c, 3)
+	checkCache(t, c, []int{1, 2, 3}, 9, 1)
+}
+
+// TestSecondChance makes sure that those that are asked for stay.
+func TestSecondChance(t *testing.T) {
+	t.Parallel()
+	c := cache.New[int](3)
+	put(c, 0, 1, 2)
+	for n := 3; n < 1000; n++ {
+		if c.Get(key(0)) == nil {
+			t.Fatalf("%d others took the place of a key in use", n-2)
+		}
+		put(c, n)
+	}
+	checkCache(t, c, []int{0, 998, 999}, 1000, 997)
+}
+
+func TestNewValue(t *testing.T) {
+	t.Parallel()
+	c := cache.New[int](1)
+	one, two := 1, 2
+	c.Put("key", &one)
+	c.Put("key", &two)
+	if got := c.Get("key"); got != &two {
+		t.Errorf("got %v", got)
+	}
+	if c.Len() != 1 || c.Evictions() != 0 {
+		t.Errorf("%d values, %d evictions", c.Len(), c.Evictions())
+	}
+}
+
+// TestConcurrentUse makes sure that the bound holds whoever does what at the same time,
+// and that each key has its own value.
+func TestConcurrentUse(t *testing.T) {
+	t.Parallel()
+	const size, keys = 50, 200
+	c := cache.New[int](size)
+	var all sync.WaitGroup
+	for worker := range 8 {
+		all.Go(func() {
+			for i := range 10_000 {
+				n := (i*7 + worker*31) % keys
+				if value := c.Get(key(n)); value == nil {
+					put(c, n)
+				} else if *value != n {
+					t.Errorf("%q has the value %d", key(n), *value)
+				}
+				if got := c.Len(); got > size {
+					t.Errorf("%d values", got)
+				}
+			}
+		})
+	}
+	all.Wait()
+	if got := held(t, c, keys); len(got) != size || c.Len() != size || c.Evictions() == 0 {
+		t.Errorf("holds %d, has %d, evicted %d", len(got), c.Len(), c.Evictions())
+	}
+}
