@@ -15,6 +15,18 @@ const scheme = "Bearer"
 //
 // The errors are [ErrMissing], [ErrScheme] and [ErrMalformed].
 func Bearer(values []string) (string, error) {
+	raw, err := credentials(values)
+	if err != nil {
+		return "", err
+	}
+	if err := checkB64Token(raw); err != nil {
+		return "", err
+	}
+	return raw, nil
+}
+
+// credentials returns what stands behind the scheme.
+func credentials(values []string) (string, error) {
 	switch len(values) {
 	case 0:
 		return "", ErrMissing
@@ -33,22 +45,21 @@ func Bearer(values []string) (string, error) {
 	case !strings.EqualFold(name, scheme):
 		return "", ErrScheme
 	}
-	raw := strings.TrimLeft(rest, " ")
-	if !isB64Token(raw) {
-		return "", malformed("the credentials are no b64token")
-	}
-	return raw, nil
+	return strings.TrimLeft(rest, " "), nil
 }
 
-// isB64Token reports whether s is a b64token of RFC 6750 section 2.1.
-func isB64Token(s string) bool {
-	s = strings.TrimRight(s, "=")
+// checkB64Token makes sure that the credentials are a b64token.
+func checkB64Token(raw string) error {
+	s := strings.TrimRight(raw, "=")
 	for _, c := range []byte(s) {
 		if !isBase64URL(c) && !strings.ContainsRune(".~+/", rune(c)) {
-			return false
+			return malformed("the credentials are no b64token")
 		}
 	}
-	return s != ""
+	if s == "" {
+		return malformed("the credentials are empty")
+	}
+	return nil
 }
 
 func isBase64URL(c byte) bool {

@@ -1,7 +1,7 @@
 package token
 
 import (
-	"bytes"
+	"encoding/base64"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -42,11 +42,12 @@ func (c Caller) String() string {
 type Claims struct {
 	issuer, subject, clientID, id string
 	audience, scopes              []string
+	granted                       []string // the scopes, sorted
 	caller                        Caller
 	organizationClaim             *string
 	organizationAudiences         []string // the ids of all organizations in aud
 	expiry, deadline              time.Time
-	payload                       []byte
+	payload                       string // in base64url, as in the token: most calls need no more of it
 }
 
 // Issuer returns `iss`.
@@ -87,7 +88,10 @@ func (c *Claims) Scopes() []string { return slices.Clone(c.get().scopes) }
 
 // HasScope reports whether a scope is granted, byte for byte (RFC 6749 section
 // 3.3).
-func (c *Claims) HasScope(scope string) bool { return slices.Contains(c.get().scopes, scope) }
+func (c *Claims) HasScope(scope string) bool {
+	_, ok := slices.BinarySearch(c.get().granted, scope)
+	return ok
+}
 
 // OrganizationID returns the organization that the token is for: that of the
 // organization claim or that of the audience. It is "" if there is none, and if
@@ -134,16 +138,19 @@ func (c *Claims) HasOrganizationAudience() bool { return len(c.get().organizatio
 // claims that have no method here. Names are matched without regard to case by
 // encoding/json, so it is an error if two claims differ in case alone.
 func (c *Claims) Decode(v any) error {
-	payload := c.get().payload
+	payload, err := decodeSegment(c.get().payload)
+	if err != nil {
+		return fmt.Errorf("token: claims: %w", err)
+	}
 	members, err := parseObject(payload)
 	if err != nil {
 		return fmt.Errorf("token: claims: %w", err)
 	}
-	folded := make(map[string]struct{}, len(members))
-	for name := range members {
-		folded[strings.ToLower(strings.ToUpper(name))] = struct{}{}
+	folded := make(map[string]struct{}, len(members.members))
+	for _, m := range members.members {
+		folded[strings.ToLower(strings.ToUpper(m.name))] = struct{}{}
 	}
-	if len(folded) != len(members) {
+	if len(folded) != len(members.members) {
 		return errors.New("token: claims: two names differ in case alone")
 	}
 	if err := json.Unmarshal(payload, v); err != nil {
@@ -196,17 +203,17 @@ func UnverifiedClaims(issuer Issuer, payload []byte) (*Claims, error) {
 	if err != nil {
 		return nil, err
 	}
-	validity, err := readValidity(members)
+	validity, err := readValidity(&members, 0)
 	if err != nil {
 		return nil, err
 	}
-	return issuer.claims(bytes.Clone(payload), members, validity, 0)
+	return issuer.claims(base64.RawURLEncoding.EncodeToString(payload), &members, validity.until, 0)
 }
 
 func parsePayload(payload []byte) (object, error) {
 	members, err := parseObject(payload)
 	if err != nil {
-		return nil, malformed("payload: %w", err)
+		return object{}, malformed("payload: %w", err)
 	}
 	return members, nil
 }

@@ -13,6 +13,9 @@
 // fetched when first needed, shared by all calls, and refreshed while it is in
 // use. There is no goroutine to stop and nothing to close.
 //
+// The signature of a token is verified once, and not for every call: the verifier
+// remembers tokens, and forgets one as soon as it would be refused without.
+//
 // The package says who the caller is, not what they may do: what an audience, a
 // scope or an organization opens is decided elsewhere. It knows nothing of RPC.
 package token

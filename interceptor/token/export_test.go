@@ -16,7 +16,20 @@ type PublicKey struct {
 }
 
 // ParseObject is parseObject.
-func ParseObject(data []byte) (map[string]json.RawMessage, error) { return parseObject(data) }
+func ParseObject(data []byte) (map[string]json.RawMessage, error) {
+	o, err := parseObject(data)
+	if err != nil {
+		return nil, err
+	}
+	members := map[string]json.RawMessage{}
+	for _, m := range o.members {
+		members[m.name] = json.RawMessage(m.value)
+		if value, ok := o.get(m.name); !ok || value != m.value {
+			return nil, errors.New("a member is not found")
+		}
+	}
+	return members, nil
+}
 
 // ParseKeySet is parseKeySet.
 func ParseKeySet(body []byte, allowed ...string) (keys []PublicKey, skipped []error, err error) {

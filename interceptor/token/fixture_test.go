@@ -81,7 +81,7 @@ func newVerifier(t testing.TB, transport http.RoundTripper, opts ...token.Option
 
 var sentinels = []error{
 	token.ErrMissing, token.ErrScheme, token.ErrMalformed, token.ErrInvalid,
-	token.ErrExpired, token.ErrNotYetValid, token.ErrKeysUnavailable,
+	token.ErrExpired, token.ErrNotYetValid, token.ErrKeysUnavailable, token.ErrBusy,
 }
 
 // checkError fails unless an error matches the one sentinel that is wanted, and

@@ -47,6 +47,7 @@ func TestNewVerifierFaults(t *testing.T) {
 			i.Algorithms = []string{"RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512", "EdDSA"}
 		}), nil, nil},
 		{"another issuer", good, []token.Option{token.WithIssuer(token.Auth0("tenant.eu.auth0.com")), token.WithIssuer(token.AuthAction("t.eu.authaction.com"))}, nil},
+		{"cache of one", good, []token.Option{token.WithCache(1), token.WithSignatureLimit(1)}, nil},
 		{"no leeway", good, []token.Option{token.WithLeeway(0)}, nil},
 		{"largest leeway", good, []token.Option{token.WithLeeway(5 * time.Minute)}, nil},
 
@@ -120,6 +121,8 @@ func TestNewVerifierFaults(t *testing.T) {
 		{"issuer twice", good, []token.Option{token.WithIssuer(good)}, []string{`token: issuer "https://idp.test/oidc" is given twice`}},
 		{"negative leeway", good, []token.Option{token.WithLeeway(-1)}, []string{"token: WithLeeway: -1ns is not between 0 and 5m0s"}},
 		{"wide leeway", good, []token.Option{token.WithLeeway(5*time.Minute + 1)}, []string{"token: WithLeeway: 5m0.000000001s is not between 0 and 5m0s"}},
+		{"no cache by number", good, []token.Option{token.WithCache(0)}, []string{"token: WithCache: 0 is not positive: use WithoutCache"}},
+		{"no signatures", good, []token.Option{token.WithSignatureLimit(0)}, []string{"token: WithSignatureLimit: 0 is not positive"}},
 		{"nil transport", good, []token.Option{token.WithTransport(nil)}, []string{"token: WithTransport: transport is nil"}},
 		{"nil option", good, []token.Option{nil}, []string{"token: an option is nil"}},
 		{"all at once", with(func(i *token.Issuer) {

@@ -5,12 +5,56 @@ import (
 	"errors"
 	"math"
 	"strconv"
+	"strings"
 	"unicode/utf16"
 	"unicode/utf8"
 )
 
-// object is a JSON object whose member names are known to be unique.
-type object map[string]json.RawMessage
+// An object is a JSON object whose member names are known to be unique. It holds the
+// values as they were written, in parts of the text that was read.
+type object struct {
+	members []member
+	index   map[string]int // of the members by name, if they are many
+}
+
+type member struct{ name, value string }
+
+// manyMembers is from how many on members are found by an index. Most tokens have fewer.
+const manyMembers = 16
+
+func (o *object) get(name string) (value string, ok bool) {
+	if o.index != nil {
+		n, ok := o.index[name]
+		if !ok {
+			return "", false
+		}
+		return o.members[n].value, true
+	}
+	for _, m := range o.members {
+		if m.name == name {
+			return m.value, true
+		}
+	}
+	return "", false
+}
+
+func (o *object) has(name string) bool {
+	_, ok := o.get(name)
+	return ok
+}
+
+func (o *object) add(name, value string) {
+	o.members = append(o.members, member{name, value})
+	switch {
+	case o.index != nil:
+		o.index[name] = len(o.members) - 1
+	case len(o.members) > manyMembers:
+		o.index = make(map[string]int, 2*len(o.members))
+		for n, m := range o.members {
+			o.index[m.name] = n
+		}
+	}
+}
 
 var (
 	errJSON      = errors.New("not a JSON object in UTF-8")
@@ -30,13 +74,15 @@ func parseShallow(data []byte) (object, error) { return parse(data, false) }
 
 func parse(data []byte, deep bool) (object, error) {
 	if !utf8.Valid(data) || !json.Valid(data) {
-		return nil, errJSON
+		return object{}, errJSON
 	}
-	s := scanner{rest: data, deep: deep}
+	s := scanner{rest: string(data), deep: deep}
 	if s.space(); s.rest[0] != '{' {
-		return nil, errJSON
+		return object{}, errJSON
 	}
-	return s.object(true)
+	o := object{members: make([]member, 0, manyMembers)}
+	err := s.object(&o)
+	return o, err
 }
 
 // maxDepth is how deeply objects and arrays may be nested. Real tokens and key sets
@@ -45,7 +91,7 @@ const maxDepth = 32
 
 // scanner walks through JSON that is known to be valid.
 type scanner struct {
-	rest  []byte
+	rest  string
 	deep  bool
 	depth int
 }
@@ -62,49 +108,54 @@ func (s *scanner) skip(n int) {
 	s.space()
 }
 
-func (s *scanner) object(unique bool) (object, error) {
-	var members object
+// object passes one object and the space behind it. It stores the members in o, unless
+// they may be there twice.
+func (s *scanner) object(o *object) error {
 	for s.skip(1); s.rest[0] != '}'; {
 		if s.rest[0] == ',' {
 			s.skip(1)
 		}
 		quoted, err := s.string()
 		if err != nil {
-			return nil, err
-		}
-		var name string
-		if err := json.Unmarshal(quoted, &name); err != nil {
-			return nil, errJSON
+			return err
 		}
 		s.space()
 		s.skip(1) // the colon
 		value, err := s.value()
 		if err != nil {
-			return nil, err
+			return err
 		}
-		if _, ok := members[name]; ok && unique {
-			return nil, errDuplicate
+		if o == nil {
+			continue
 		}
-		if members == nil {
-			members = object{}
+		name, err := unquote(quoted)
+		if err != nil {
+			return errJSON
 		}
-		members[name] = value
+		if o.has(name) {
+			return errDuplicate
+		}
+		o.add(name, value)
 	}
 	s.skip(1)
-	return members, nil
+	return nil
 }
 
 // value passes one value and the space behind it.
-func (s *scanner) value() (json.RawMessage, error) {
+func (s *scanner) value() (string, error) {
 	start := s.rest
 	if s.depth++; s.deep && s.depth > maxDepth {
-		return nil, errDepth
+		return "", errDepth
 	}
 	defer func() { s.depth-- }()
 	switch s.rest[0] {
 	case '{':
-		if _, err := s.object(s.deep); err != nil {
-			return nil, err
+		var inner *object
+		if s.deep {
+			inner = new(object)
+		}
+		if err := s.object(inner); err != nil {
+			return "", err
 		}
 	case '[':
 		for s.skip(1); s.rest[0] != ']'; {
@@ -112,7 +163,7 @@ func (s *scanner) value() (json.RawMessage, error) {
 				s.skip(1)
 			}
 			if _, err := s.value(); err != nil {
-				return nil, err
+				return "", err
 			}
 		}
 		s.skip(1)
@@ -132,13 +183,13 @@ func (s *scanner) value() (json.RawMessage, error) {
 }
 
 // string passes one string, quotes included.
-func (s *scanner) string() (json.RawMessage, error) {
+func (s *scanner) string() (string, error) {
 	n := 1
 	for s.rest[n] != '"' {
 		if unit := codeUnit(s.rest[n:]); utf16.IsSurrogate(unit) && s.deep {
 			const escape = len(`\u0000`)
 			if n += escape; utf16.DecodeRune(unit, codeUnit(s.rest[n:])) == utf8.RuneError {
-				return nil, errSurrogate
+				return "", errSurrogate
 			}
 			n += escape
 			continue
@@ -153,12 +204,28 @@ func (s *scanner) string() (json.RawMessage, error) {
 	return value, nil
 }
 
+// unquote returns the value of a string, as part of JSON that is known to be valid.
+func unquote(quoted string) (string, error) {
+	if quoted[0] != '"' {
+		return "", errJSON
+	}
+	if strings.IndexByte(quoted, '\\') < 0 {
+		return quoted[1 : len(quoted)-1], nil
+	}
+	return unescape(quoted)
+}
+
+func unescape(quoted string) (value string, err error) {
+	err = json.Unmarshal([]byte(quoted), &value)
+	return value, err
+}
+
 // codeUnit returns the UTF-16 code unit that text begins with as an escape, or 0.
-func codeUnit(text []byte) rune {
+func codeUnit(text string) rune {
 	if text[0] != '\\' || text[1] != 'u' {
 		return 0
 	}
-	unit, err := strconv.ParseUint(string(text[2:6]), 16, 16)
+	unit, err := strconv.ParseUint(text[2:6], 16, 16)
 	if err != nil {
 		return 0
 	}
@@ -167,12 +234,12 @@ func codeUnit(text []byte) rune {
 
 // text returns the string member of that name, and whether it is there. A
 // member of another type, null included, is an error.
-func (o object) text(name string) (value string, ok bool, err error) {
-	raw, ok := o[name]
+func (o *object) text(name string) (value string, ok bool, err error) {
+	raw, ok := o.get(name)
 	if !ok {
 		return "", false, nil
 	}
-	if raw[0] != '"' || json.Unmarshal(raw, &value) != nil {
+	if value, err = unquote(raw); err != nil {
 		return "", true, invalid("%s is not a string", name)
 	}
 	return value, true, nil
@@ -180,8 +247,8 @@ func (o object) text(name string) (value string, ok bool, err error) {
 
 // texts returns the member of that name, an array of strings or a single
 // string, and whether it is there.
-func (o object) texts(name string) (values []string, array, ok bool, err error) {
-	raw, ok := o[name]
+func (o *object) texts(name string) (values []string, array, ok bool, err error) {
+	raw, ok := o.get(name)
 	if !ok {
 		return nil, false, false, nil
 	}
@@ -191,7 +258,7 @@ func (o object) texts(name string) (values []string, array, ok bool, err error) 
 	}
 	// A null element would decode into an empty string.
 	var elements []*string
-	if raw[0] != '[' || json.Unmarshal(raw, &elements) != nil {
+	if raw[0] != '[' || json.Unmarshal([]byte(raw), &elements) != nil {
 		return nil, false, true, invalid("%s is neither a string nor an array of strings", name)
 	}
 	for _, element := range elements {
@@ -208,15 +275,15 @@ const maxDate = 253402300799
 
 // date returns a NumericDate (RFC 7519 section 2) in seconds since the epoch,
 // and whether it is there. A fraction is rounded by round.
-func (o object) date(name string, round func(float64) float64) (seconds int64, ok bool, err error) {
-	raw, ok := o[name]
+func (o *object) date(name string, round func(float64) float64) (seconds int64, ok bool, err error) {
+	raw, ok := o.get(name)
 	if !ok {
 		return 0, false, nil
 	}
 	if raw[0] != '-' && (raw[0] < '0' || raw[0] > '9') {
 		return 0, true, invalid("%s is not a number", name)
 	}
-	value, err := strconv.ParseFloat(string(raw), 64)
+	value, err := strconv.ParseFloat(raw, 64)
 	if err != nil || math.IsNaN(value) || value < 0 || value > maxDate {
 		return 0, true, invalid("%s is out of range", name)
 	}

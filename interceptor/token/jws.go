@@ -73,34 +73,34 @@ type jws struct {
 	signature []byte
 }
 
-func parseJWS(raw string) (*jws, error) {
+func parseJWS(raw string) (jws, error) {
 	if len(raw) > maxBytes {
-		return nil, malformed("token has %d bytes", len(raw))
+		return jws{}, malformed("token has %d bytes", len(raw))
 	}
 	switch dots := strings.Count(raw, "."); dots {
 	case 2:
 	case 0:
-		return nil, malformed("not a JWT but an opaque token: ask the issuer for one with the API as its resource (audience)")
+		return jws{}, malformed("not a JWT but an opaque token: ask the issuer for one with the API as its resource (audience)")
 	case 4:
-		return nil, malformed("an encrypted token (JWE)")
+		return jws{}, malformed("an encrypted token (JWE)")
 	default:
-		return nil, malformed("%d segments instead of 3", dots+1)
+		return jws{}, malformed("%d segments instead of 3", dots+1)
 	}
 	lastDot := strings.LastIndexByte(raw, '.')
 	header64, payload64, _ := strings.Cut(raw[:lastDot], ".")
 	header, err := decodeSegment(header64)
 	if err != nil {
-		return nil, err
+		return jws{}, err
 	}
-	token := &jws{signed: raw[:lastDot]}
+	token := jws{signed: raw[:lastDot]}
 	if err := token.parseHeader(header); err != nil {
-		return nil, err
+		return jws{}, err
 	}
 	if token.payload, err = decodeSegment(payload64); err != nil {
-		return nil, err
+		return jws{}, err
 	}
 	if token.signature, err = decodeSegment(raw[lastDot+1:]); err != nil {
-		return nil, err
+		return jws{}, err
 	}
 	return token, nil
 }
@@ -111,10 +111,8 @@ func decodeSegment(segment string) ([]byte, error) {
 	if segment == "" {
 		return nil, malformed("an empty segment")
 	}
-	for _, c := range []byte(segment) {
-		if !isBase64URL(c) {
-			return nil, malformed("a segment is not in base64url")
-		}
+	if strings.ContainsAny(segment, "\r\n") {
+		return nil, malformed("a segment has a line break")
 	}
 	data, err := base64.RawURLEncoding.Strict().DecodeString(segment)
 	if err != nil {
@@ -132,7 +130,7 @@ func (t *jws) parseHeader(data []byte) error {
 	}
 	// Each of them changes the meaning of what was signed.
 	for _, name := range []string{"crit", "b64", "zip", "cty"} {
-		if _, ok := header[name]; ok {
+		if header.has(name) {
 			return invalid("header has %s", name)
 		}
 	}

@@ -1,7 +1,6 @@
 package token
 
 import (
-	"bytes"
 	"context"
 	"crypto"
 	"crypto/ecdsa"
@@ -11,6 +10,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/MicahParks/keyfunc/v3"
@@ -23,11 +23,18 @@ type publicKey struct {
 	public    crypto.PublicKey
 }
 
+// equal reports whether two keys verify the same signatures of an algorithm.
+func (k *publicKey) equal(other *publicKey) bool {
+	public, ok := k.public.(interface{ Equal(crypto.PublicKey) bool })
+	return ok && public.Equal(other.public)
+}
+
 // A keySet is one state of an issuer's key set. It is immutable.
 type keySet struct {
-	keys    []*publicKey
-	fetched time.Time
-	skipped []error // why the other keys cannot be used
+	keys       []*publicKey
+	fetched    time.Time
+	generation uint64  // counts the issuer's key sets
+	skipped    []error // why the other keys cannot be used
 }
 
 // find returns the key for a token's `kid` and `alg`. A token without a `kid`
@@ -60,7 +67,8 @@ func parseKeySet(body []byte, allowed []string) (*keySet, error) {
 	if err != nil {
 		return nil, err
 	}
-	keys, err := splitKeys(members["keys"])
+	array, _ := members.get("keys")
+	keys, err := splitKeys(array)
 	if err != nil {
 		return nil, err
 	}
@@ -95,8 +103,8 @@ func (e *unusableError) Error() string {
 
 // splitKeys splits an array of keys, without a look at what comes after the last
 // one that would be taken.
-func splitKeys(array json.RawMessage) (keys []json.RawMessage, err error) {
-	decoder := json.NewDecoder(bytes.NewReader(array))
+func splitKeys(array string) (keys []json.RawMessage, err error) {
+	decoder := json.NewDecoder(strings.NewReader(array))
 	if start, err := decoder.Token(); err != nil || start != json.Delim('[') {
 		return nil, errors.New("no array of keys")
 	}
@@ -126,7 +134,7 @@ func parseKey(raw json.RawMessage, allowed []string) (*publicKey, error) {
 		}
 	}
 	for _, name := range []string{"d", "k", "p", "q", "dp", "dq", "qi", "oth"} {
-		if _, ok := members[name]; ok {
+		if members.has(name) {
 			return nil, errors.New("it holds private or symmetric key material")
 		}
 	}
@@ -139,7 +147,7 @@ func parseKey(raw json.RawMessage, allowed []string) (*publicKey, error) {
 	if len(key.id) > maxKeyID {
 		return nil, errors.New("its kid is too long")
 	}
-	if key.public, err = parsePublic(kty, members); err != nil {
+	if key.public, err = parsePublic(kty, &members); err != nil {
 		return nil, err
 	}
 	key.algorithm, err = bind(key, allowed)
@@ -174,7 +182,7 @@ var coordinates = map[string][]string{
 
 // parsePublic builds the public key. It hands on nothing but the members that
 // make it up, so that nothing else (private parts, certificates, URLs) is read.
-func parsePublic(kty string, members object) (crypto.PublicKey, error) {
+func parsePublic(kty string, members *object) (crypto.PublicKey, error) {
 	names, ok := coordinates[kty]
 	if !ok {
 		return nil, errors.New("its kty is not supported")

@@ -1,19 +1,20 @@
 package token
 
 import (
+	"slices"
 	"strings"
 	"time"
 )
 
-// claims reads the claims of a token of this issuer.
-func (i *Issuer) claims(payload []byte, members object, validity validity, leeway time.Duration) (*Claims, error) {
-	expiry := time.Unix(validity.expires, 0)
-	c := &Claims{issuer: i.URL, expiry: expiry, deadline: expiry.Add(leeway), payload: payload}
-	if _, ok := members["cnf"]; ok {
+// claims reads the claims of a token of this issuer, whose payload is given as the token's
+// segment too.
+func (i *Issuer) claims(payload string, members *object, deadline time.Time, leeway time.Duration) (*Claims, error) {
+	c := &Claims{issuer: i.URL, expiry: deadline.Add(-leeway), deadline: deadline, payload: payload}
+	if members.has("cnf") {
 		return nil, invalid("bound to a key of the sender (cnf): a bearer cannot prove it")
 	}
 	for _, name := range []string{"at_hash", "c_hash"} {
-		if _, ok := members[name]; ok {
+		if members.has(name) {
 			return nil, invalid("an ID token (%s): ask for an access token", name)
 		}
 	}
@@ -52,7 +53,24 @@ func (i *Issuer) claims(payload []byte, members object, validity validity, leewa
 		return nil, err
 	}
 	c.caller = i.caller(c.subject, c.clientID)
+	c.settle()
 	return c, nil
+}
+
+// settle copies the strings, which are parts of the payload's text: claims that are
+// remembered would keep all of it. It sorts the scopes, of which there may be hundreds.
+func (c *Claims) settle() {
+	for _, s := range []*string{&c.subject, &c.clientID, &c.id, c.organizationClaim} {
+		if s != nil {
+			*s = strings.Clone(*s)
+		}
+	}
+	for _, list := range [][]string{c.audience, c.scopes, c.organizationAudiences} {
+		for i := range list {
+			list[i] = strings.Clone(list[i])
+		}
+	}
+	c.granted = slices.Sorted(slices.Values(c.scopes))
 }
 
 func (i *Issuer) caller(subject, client string) Caller {
@@ -68,7 +86,7 @@ func (i *Issuer) caller(subject, client string) Caller {
 
 // scopes takes the first scope claim that the token has. All of them must be
 // readable, so that a broken one is not mistaken for none.
-func (i *Issuer) scopes(members object) ([]string, error) {
+func (i *Issuer) scopes(members *object) ([]string, error) {
 	var scopes []string
 	found := false
 	for _, name := range i.ScopeClaims {
@@ -90,7 +108,7 @@ func (i *Issuer) scopes(members object) ([]string, error) {
 	return scopes, nil
 }
 
-func (i *Issuer) client(members object) (string, error) {
+func (i *Issuer) client(members *object) (string, error) {
 	client := ""
 	for _, name := range i.ClientClaims {
 		value, ok, err := members.text(name)

@@ -5,33 +5,35 @@ import (
 	"time"
 )
 
-// validity is the time in which a token is good, in seconds since the epoch.
-type validity struct{ expires, notBefore int64 }
+// validity is the time in which a token is accepted: that in which it is good, and the
+// leeway on both sides.
+type validity struct{ from, until time.Time }
 
 // readValidity reads `exp`, which must be there, `nbf` and `iat`. Fractions are
 // rounded against the token.
-func readValidity(members object) (validity, error) {
-	var v validity
-	var ok bool
-	var err error
-	if v.expires, ok, err = members.date("exp", math.Floor); err != nil {
-		return v, err
+func readValidity(members *object, leeway time.Duration) (validity, error) {
+	expires, ok, err := members.date("exp", math.Floor)
+	if err != nil {
+		return validity{}, err
 	} else if !ok {
-		return v, invalid("exp is missing")
+		return validity{}, invalid("exp is missing")
 	}
-	if v.notBefore, _, err = members.date("nbf", math.Ceil); err != nil {
-		return v, err
+	notBefore, _, err := members.date("nbf", math.Ceil)
+	if err != nil {
+		return validity{}, err
 	}
-	_, _, err = members.date("iat", math.Ceil)
-	return v, err
+	if _, _, err := members.date("iat", math.Ceil); err != nil {
+		return validity{}, err
+	}
+	return validity{time.Unix(notBefore, 0).Add(-leeway), time.Unix(expires, 0).Add(leeway)}, nil
 }
 
 // check enforces RFC 7519 sections 4.1.4 and 4.1.5.
-func (v validity) check(now time.Time, leeway time.Duration) error {
+func (v validity) check(now time.Time) error {
 	switch {
-	case !now.Before(time.Unix(v.expires, 0).Add(leeway)):
+	case !now.Before(v.until):
 		return ErrExpired
-	case now.Add(leeway).Before(time.Unix(v.notBefore, 0)):
+	case now.Before(v.from):
 		return ErrNotYetValid
 	}
 	return nil

@@ -1,0 +1,243 @@
+package token
+
+import (
+	"context"
+	"errors"
+	"runtime"
+	"slices"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/protoauthz/protoauthz/interceptor/internal/tokentest"
+)
+
+// begins notes how a call of begin ended, and when.
+func begins(ctx context.Context, l *limiter, took *time.Duration, err *error) func() {
+	return func() {
+		start := time.Now()
+		*err = l.begin(ctx)
+		*took = time.Since(start)
+	}
+}
+
+// TestTurns makes sure that turns come in the order in which they were asked for.
+func TestTurns(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		l := newLimiter(2)
+		for range 2 {
+			if err := l.begin(t.Context()); err != nil {
+				t.Fatal(err)
+			}
+		}
+		var mu sync.Mutex
+		var order []int
+		for n := range 5 {
+			go func() {
+				if err := l.begin(t.Context()); err != nil {
+					t.Error(err)
+				}
+				mu.Lock()
+				defer mu.Unlock()
+				order = append(order, n)
+			}()
+			synctest.Wait()
+		}
+		for range 5 {
+			time.Sleep(100 * time.Millisecond) // the bubble's clock
+			l.end(0)
+			synctest.Wait()
+		}
+		if want := []int{0, 1, 2, 3, 4}; !slices.Equal(order, want) {
+			t.Errorf("turns came as %d", order)
+		}
+		if busy, waiting := l.busy.Load(), l.waiting.Load(); busy != 0 || waiting != 0 {
+			t.Errorf("%d refused, %d wait", busy, waiting)
+		}
+	})
+}
+
+func TestBusy(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		l := newLimiter(1)
+		if err := l.begin(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		var waiting sync.WaitGroup
+		type outcome struct {
+			took time.Duration
+			err  error
+		}
+		outcomes := make([]outcome, maxQueue)
+		for n := range outcomes[1:] {
+			waiting.Go(begins(t.Context(), l, &outcomes[n+1].took, &outcomes[n+1].err))
+		}
+		left, leave := context.WithTimeout(t.Context(), maxTurn/4)
+		defer leave()
+		waiting.Go(begins(left, l, &outcomes[0].took, &outcomes[0].err))
+		synctest.Wait()
+
+		// The queue is full.
+		var one outcome
+		begins(t.Context(), l, &one.took, &one.err)()
+		if !errors.Is(one.err, ErrBusy) || one.took != 0 {
+			t.Errorf("behind a full queue: %v after %v", one.err, one.took)
+		}
+		waiting.Wait()
+		for n, got := range outcomes {
+			want := maxTurn
+			if n == 0 {
+				want = maxTurn / 4
+			}
+			if !errors.Is(got.err, ErrBusy) || got.took != want {
+				t.Fatalf("%d: %v after %v, want %v", n, got.err, got.took, want)
+			}
+		}
+		if busy := l.busy.Load(); busy != maxQueue+1 {
+			t.Errorf("%d refused", busy)
+		}
+
+		// Nobody who has left holds a turn or a place.
+		l.end(0)
+		begins(t.Context(), l, &one.took, &one.err)()
+		if one.err != nil || one.took != 0 {
+			t.Errorf("afterwards: %v after %v", one.err, one.took)
+		}
+	})
+}
+
+// TestRest makes sure that those who are refused wait longer than it took to refuse them,
+// for which nobody else has to pay.
+func TestRest(t *testing.T) {
+	t.Parallel()
+	refused := errors.New("refused")
+	for name, test := range map[string]struct {
+		err  error
+		took time.Duration
+		want time.Duration // until the next turn
+	}{
+		"success": {nil, 10 * time.Millisecond, 10 * time.Millisecond},
+		"refusal": {refused, 10 * time.Millisecond, 40 * time.Millisecond},
+		"bound":   {refused, 300 * time.Millisecond, 400 * time.Millisecond},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				l := newLimiter(1)
+				start := time.Now()
+				err := l.run(t.Context(), func() error {
+					time.Sleep(test.took) // the bubble's clock
+					return test.err
+				})
+				if took := time.Since(start); !errors.Is(err, test.err) || took != test.took {
+					t.Errorf("%v after %v", err, took)
+				}
+				if err := l.run(t.Context(), func() error { return nil }); err != nil || time.Since(start) != test.want {
+					t.Errorf("the next turn: %v after %v, want %v", err, time.Since(start), test.want)
+				}
+			})
+		})
+	}
+}
+
+// limited is a verifier of one signature at once, whose turn is taken.
+func limited(t *testing.T, opts ...Option) *Verifier {
+	t.Helper()
+	issuer := Logto(tokentest.I1.URL)
+	issuer.Algorithms = tokentest.Algorithms()
+	idp := tokentest.NewIDP(tokentest.JWKs(tokentest.I1.Keys()...)...)
+	v, err := NewVerifier(issuer, append(opts, WithTransport(idp), WithSignatureLimit(1))...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return v
+}
+
+// TestWhoWaits makes sure that a flood is the matter of those alone whose signature has
+// to be verified.
+func TestWhoWaits(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		scene := tokentest.Scene{Now: time.Now().Unix(), Leeway: 30}
+		eddsa := tokentest.I1.EdDSA
+		known, unknown := scene.Token(eddsa), scene.Token(eddsa, "jti", "another")
+		v := limited(t)
+		if _, err := v.Verify(t.Context(), known); err != nil {
+			t.Fatal(err)
+		}
+		if err := v.limit.begin(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		for _, test := range []struct {
+			name, raw string
+			want      error
+			took      time.Duration
+		}{
+			{"remembered", known, nil, 0},
+			{"not remembered", unknown, ErrBusy, maxTurn},
+			{"forged", scene.Token(tokentest.I2.EdDSA, "iss", tokentest.I1.URL), ErrBusy, maxTurn},
+			{"malformed", "a.b.c", ErrMalformed, 0},
+			{"another issuer", scene.Token(eddsa, "iss", tokentest.I2.URL), ErrInvalid, 0},
+			{"expired", scene.Token(eddsa, "exp", scene.Now-30), ErrExpired, 0},
+			{"not valid yet", scene.Token(eddsa, "nbf", scene.Now+60), ErrNotYetValid, 0},
+			{"unknown kid", eddsa.Mint(eddsa.Header("kid", "unknown"), scene.Payload(tokentest.I1.URL)), ErrInvalid, 0},
+		} {
+			start := time.Now()
+			_, err := v.Verify(t.Context(), test.raw)
+			if took := time.Since(start); !errors.Is(err, test.want) || took != test.took {
+				t.Errorf("%s: %v after %v, want %v after %v", test.name, err, took, test.want, test.took)
+			}
+		}
+		if got := v.Stats().Busy; got != 2 {
+			t.Errorf("%d refused", got)
+		}
+		v.limit.end(0)
+		if _, err := v.Verify(t.Context(), unknown); err != nil {
+			t.Error(err)
+		}
+	})
+}
+
+// TestWarmHerd makes sure that a token that many present at once is verified once.
+func TestWarmHerd(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		v := limited(t)
+		if err := v.Ready(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		if err := v.limit.begin(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		scene := tokentest.Scene{Now: time.Now().Unix()}
+		raw := scene.Token(tokentest.I1.EdDSA)
+		var herd sync.WaitGroup
+		for range 100 {
+			herd.Go(func() {
+				if _, err := v.Verify(t.Context(), raw); err != nil {
+					t.Error(err)
+				}
+			})
+		}
+		synctest.Wait()
+		v.limit.end(0)
+		herd.Wait()
+		if got := v.Stats(); got.Misses != 1 || got.Entries != 1 {
+			t.Errorf("%+v", got)
+		}
+	})
+}
+
+func TestDefaultLimit(t *testing.T) {
+	t.Parallel()
+	v, err := NewVerifier(Logto(tokentest.I1.URL))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got, processors := cap(v.limit.turns), runtime.GOMAXPROCS(0); got > max(1, processors/2) || got < 1 {
+		t.Errorf("%d of %d processors", got, processors)
+	}
+}
