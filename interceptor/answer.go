@@ -5,7 +5,6 @@ import (
 	"strings"
 
 	"connectrpc.com/connect"
-	"google.golang.org/genproto/googleapis/rpc/errdetails"
 )
 
 // domain is the domain of the google.rpc.ErrorInfo, and the realm of challenges.
@@ -14,21 +13,14 @@ const domain = "protoauthz"
 // connectError is a denial as it goes to the client.
 func connectError(denial *Denial, spec connect.Spec, peer connect.Peer) *connect.Error {
 	err := connect.NewError(denial.Reason.code(), denial)
-	info := &errdetails.ErrorInfo{Reason: string(denial.Reason), Domain: domain}
-	if denial.Reason == ReasonScopeInsufficient {
-		info.Metadata = map[string]string{"required_scopes": denial.allScopes()}
-		if len(denial.AnyScopes) > 0 {
-			info.Metadata["any_scopes"] = strings.Join(denial.AnyScopes, " ")
-		}
-	}
-	if detail, detailErr := connect.NewErrorDetail(info); detailErr == nil {
+	if detail, detailErr := errorDetail(denial); detailErr == nil {
 		err.AddDetail(detail)
 	}
 	// Elsewhere the metadata of an error ends up in trailers, in which HTTP forbids
 	// a challenge.
 	if peer.Protocol == connect.ProtocolConnect && spec.StreamType == connect.StreamTypeUnary {
 		if challenge := denial.challenge(); challenge != "" {
-			err.Meta().Set("WWW-Authenticate", challenge)
+			err.Meta()["Www-Authenticate"] = []string{challenge}
 		}
 	}
 	return err
@@ -42,7 +34,7 @@ func (r Reason) code() connect.Code {
 	case ReasonAudienceMismatch, ReasonModelMismatch, ReasonOrganizationMismatch, ReasonScopeInsufficient,
 		ReasonCallerNotAllowed, ReasonRuleMissing:
 		return connect.CodePermissionDenied
-	case ReasonKeysUnavailable:
+	case ReasonKeysUnavailable, ReasonVerifierBusy:
 		return connect.CodeUnavailable
 	default: // ReasonGuardFailed
 		return connect.CodeInternal

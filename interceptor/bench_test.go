@@ -16,7 +16,7 @@ import (
 
 // believing is a guard that costs no verification, which is benchmarked in
 // package token: what is measured is its own share.
-func believing(b *testing.B, options ...interceptor.Option) *interceptor.Guard {
+func believing(b testing.TB, options ...interceptor.Option) *interceptor.Guard {
 	b.Helper()
 	claims, err := token.UnverifiedClaims(token.Logto(issuerEndpoint),
 		[]byte(`{"sub":"s","aud":"`+api+`","scope":"read:data","organization_id":"`+acme+`","exp":4102444800}`))

@@ -362,7 +362,7 @@ func checkComplete(t *testing.T, cases []rpctest.Case) {
 	if len(rows) > 0 {
 		t.Errorf("there are no rows %v", rows)
 	}
-	if reasons := rpctest.Reasons(cases); len(reasons) != 15 { // with that of being let in
+	if reasons := rpctest.Reasons(cases); len(reasons) != 16 { // with that of being let in
 		t.Errorf("reasons %q", reasons)
 	}
 	ways := map[string]bool{}

@@ -2,6 +2,8 @@ package interceptor
 
 import (
 	"context"
+	"fmt"
+	"io"
 	"net/http"
 	"reflect"
 	"sync/atomic"
@@ -13,19 +15,32 @@ import (
 
 type contextKey struct{}
 
-// An admission is what the first step of a call found out: the one value that
-// a Guard puts into the context.
+// An admission is what the first step of a call found out. It is also the context that it
+// is found in, so that it is all that a Guard allocates for a call.
 type admission struct {
+	context.Context
+
 	claims       *token.Claims // nil if the rule is public
 	rule         *policy.Rule
 	organization string
 
 	// For which call it was made. A handler may call another one in process, with
 	// the same context.
-	guard     *Guard
-	procedure string // not the rule's, which may be that of a whole service
-	header    http.Header
-	used      atomic.Bool
+	guard  atomic.Pointer[Guard] // whose gate made it: nil once it has counted
+	header http.Header
+}
+
+// Value implements [context.Context].
+func (a *admission) Value(key any) any {
+	if key == (contextKey{}) {
+		return a
+	}
+	return a.Context.Value(key)
+}
+
+// Format keeps the token and its claims out of whatever a context is printed to.
+func (a *admission) Format(out fmt.State, _ rune) {
+	_, _ = io.WriteString(out, "interceptor.admission")
 }
 
 // byMessage reports whether messages have to name the organization.
@@ -43,9 +58,19 @@ func (a *admission) expired() bool {
 // and has not counted before. The header that names the organization is read again,
 // since the handler reads it after interceptors may have changed it.
 func (a *admission) take(guard *Guard, procedure string, header http.Header) bool {
-	return a != nil && a.guard == guard && a.procedure == procedure &&
+	return a != nil && a.guard.Load() == guard && a.covers(procedure, guard.table) &&
 		sameMap(a.header, header) && namesOrganization(a.rule.Organization, a.organization, header.Values) &&
-		a.used.CompareAndSwap(false, true)
+		a.guard.CompareAndSwap(guard, nil)
+}
+
+// covers reports whether the admission's rule is that of a procedure. Those of a service
+// that is public as a whole have one rule.
+func (a *admission) covers(procedure string, table *policy.Table) bool {
+	if !a.rule.Public {
+		return a.rule.Procedure == procedure
+	}
+	rule, ok := table.Lookup(procedure)
+	return ok && rule == a.rule
 }
 
 // sameMap reports whether two headers are one map, not whether they are equal.
@@ -69,5 +94,5 @@ func ClaimsFromContext(ctx context.Context) *token.Claims {
 // claims: for tests of handlers. It admits nothing: a Guard that meets such a
 // context verifies the call's own token.
 func ContextWithClaims(ctx context.Context, claims *token.Claims) context.Context {
-	return context.WithValue(ctx, contextKey{}, &admission{claims: claims})
+	return &admission{Context: ctx, claims: claims}
 }

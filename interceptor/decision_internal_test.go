@@ -471,7 +471,7 @@ func TestNamesOrganization(t *testing.T) {
 // TestReasons makes sure that every reason has a code and a text.
 func TestReasons(t *testing.T) {
 	t.Parallel()
-	if len(texts) != 14 {
+	if len(texts) != 15 {
 		t.Errorf("%d reasons", len(texts))
 	}
 	for reason, text := range texts {

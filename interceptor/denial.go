@@ -41,6 +41,8 @@ const (
 	ReasonRuleMissing Reason = "RULE_MISSING"
 	// ReasonKeysUnavailable: the issuer's keys cannot be had, so the token cannot be judged (unavailable).
 	ReasonKeysUnavailable Reason = "KEYS_UNAVAILABLE"
+	// ReasonVerifierBusy: too many other tokens are being verified (unavailable).
+	ReasonVerifierBusy Reason = "VERIFIER_BUSY"
 	// ReasonGuardFailed: a verifier or observer panicked or broke its contract (internal).
 	ReasonGuardFailed Reason = "GUARD_FAILED"
 )
@@ -60,6 +62,7 @@ var texts = map[Reason]string{
 	ReasonCallerNotAllowed:     "this kind of caller is not allowed",
 	ReasonRuleMissing:          "the method has no authorization rule",
 	ReasonKeysUnavailable:      "tokens cannot be verified now: try again later",
+	ReasonVerifierBusy:         "too many tokens are being verified: try again later",
 	ReasonGuardFailed:          "the call could not be authorized",
 }
 
@@ -98,6 +101,7 @@ func denyToken(err error) *Denial {
 		{token.ErrExpired, ReasonTokenExpired},
 		{token.ErrNotYetValid, ReasonTokenNotYetValid},
 		{token.ErrKeysUnavailable, ReasonKeysUnavailable},
+		{token.ErrBusy, ReasonVerifierBusy},
 	} {
 		if errors.Is(err, known.err) {
 			return &Denial{Reason: known.reason, cause: err}

@@ -24,8 +24,9 @@ type Verifier interface {
 // A Guard decides who may call. It is a [connect.Interceptor] for handlers, leaves
 // client calls alone, and is safe for concurrent use.
 type Guard struct {
-	verifier Verifier
-	table    *policy.Table
+	authenticate func(ctx context.Context, authorization []string) (*token.Claims, error)
+	exact        bool // authenticate accepts no token that has expired
+	table        *policy.Table
 	options
 }
 
@@ -69,10 +70,14 @@ type Event struct {
 // satisfies the rule in the table. It panics if the verifier, the table or an option
 // is nil.
 func New(verifier Verifier, table *policy.Table, opts ...Option) *Guard {
-	if v, ok := verifier.(*token.Verifier); verifier == nil || ok && v == nil || table == nil {
+	v, ok := verifier.(*token.Verifier)
+	if verifier == nil || ok && v == nil || table == nil {
 		panic("interceptor: New needs a verifier and a table: check the errors of NewVerifier and Compile")
 	}
-	g := &Guard{verifier: verifier, table: table, options: options{streamExpiry: true}}
+	g := &Guard{authenticate: authenticator(verifier), table: table, options: options{streamExpiry: true}}
+	if ok { // the type itself: what embeds it may have a Verify of its own
+		g.authenticate, g.exact = v.Authenticate, true
+	}
 	for _, option := range opts {
 		if option == nil {
 			panic("interceptor: an option of New is nil")
@@ -80,6 +85,16 @@ func New(verifier Verifier, table *policy.Table, opts ...Option) *Guard {
 		option(&g.options)
 	}
 	return g
+}
+
+func authenticator(verifier Verifier) func(context.Context, []string) (*token.Claims, error) {
+	return func(ctx context.Context, authorization []string) (*token.Claims, error) {
+		raw, err := token.Bearer(authorization)
+		if err != nil {
+			return nil, err
+		}
+		return verifier.Verify(ctx, raw)
+	}
 }
 
 // HandlerOption installs the guard in a handler: as a request gate, which refuses
@@ -114,7 +129,8 @@ func (g *Guard) gate(ctx context.Context, spec connect.Spec, peer connect.Peer, 
 		endReads(ctx, header, refusedBody)
 		return nil, connectError(denial, spec, peer)
 	}
-	return context.WithValue(ctx, contextKey{}, a), nil
+	a.guard.Store(g)
+	return a, nil
 }
 
 // WrapUnary implements [connect.Interceptor].
@@ -124,26 +140,26 @@ func (g *Guard) WrapUnary(next connect.UnaryFunc) connect.UnaryFunc {
 
 func (g *Guard) wrapUnary(next connect.UnaryFunc, atHandler bool) connect.UnaryFunc {
 	return func(ctx context.Context, request connect.AnyRequest) (connect.AnyResponse, error) {
-		spec, peer := request.Spec(), request.Peer()
+		spec, peer := request.Spec(), request.Peer
 		if spec.IsClient {
 			// A request that an interceptor before us has sent on through a client bears
 			// that client's spec. It may still be the handler's.
 			info, ok := connect.CallInfoForHandlerContext(ctx)
 			switch {
 			case ok && (atHandler || sameMap(info.RequestHeader(), request.Header())):
-				spec, peer = info.Spec(), info.Peer()
+				spec, peer = info.Spec(), info.Peer
 			case atHandler:
-				return nil, connectError(failed(errors.New("an interceptor has lost the context of the call")), spec, peer)
+				return nil, connectError(failed(errors.New("an interceptor has lost the context of the call")), spec, peer())
 			default:
 				return next(ctx, request)
 			}
 		}
-		ctx, a, denial := g.admitted(ctx, spec.Procedure, request.Header())
+		ctx, a, denial := g.admitted(ctx, spec, request.Header())
 		if denial == nil {
 			denial = g.admitMessage(ctx, a, request.Any())
 		}
 		if denial != nil {
-			return nil, connectError(denial, spec, peer)
+			return nil, connectError(denial, spec, peer())
 		}
 		return next(ctx, request)
 	}
@@ -157,7 +173,7 @@ func (g *Guard) WrapStreamingClient(next connect.StreamingClientFunc) connect.St
 // WrapStreamingHandler implements [connect.Interceptor].
 func (g *Guard) WrapStreamingHandler(next connect.StreamingHandlerFunc) connect.StreamingHandlerFunc {
 	return func(ctx context.Context, conn connect.StreamingHandlerConn) error {
-		ctx, a, denial := g.admitted(ctx, conn.Spec().Procedure, conn.RequestHeader())
+		ctx, a, denial := g.admitted(ctx, conn.Spec(), conn.RequestHeader())
 		switch {
 		case denial != nil:
 			return connectError(denial, conn.Spec(), conn.Peer())
@@ -169,25 +185,30 @@ func (g *Guard) WrapStreamingHandler(next connect.StreamingHandlerFunc) connect.
 	}
 }
 
-// admitted returns the admission that the gate made for this call, or makes one
-// if there was no gate.
-func (g *Guard) admitted(ctx context.Context, procedure string, header http.Header) (context.Context, *admission, *Denial) {
-	if a, _ := ctx.Value(contextKey{}).(*admission); a.take(g, procedure, header) {
-		return ctx, a, nil
+// admitted returns the admission that the gate made for this call, or makes one if there
+// was no gate. The token must not have expired since: a body, and interceptors before this
+// one, may take their time.
+func (g *Guard) admitted(ctx context.Context, spec connect.Spec, header http.Header) (context.Context, *admission, *Denial) {
+	a, _ := ctx.Value(contextKey{}).(*admission)
+	taken := a.take(g, spec.Procedure, header)
+	if !taken {
+		var denial *Denial
+		if a, denial = g.admit(ctx, spec.Procedure, header); denial != nil {
+			return ctx, nil, denial
+		}
+		ctx = a
 	}
-	a, denial := g.admit(ctx, procedure, header)
-	if denial != nil {
-		return ctx, nil, denial
+	if (taken || !g.exact) && a.expired() && (spec.StreamType == connect.StreamTypeUnary || g.streamExpiry) {
+		return ctx, nil, g.observe(ctx, Event{Procedure: spec.Procedure, Claims: a.claims, Denial: denyToken(token.ErrExpired)})
 	}
-	a.used.Store(true)
-	return context.WithValue(ctx, contextKey{}, a), a, nil
+	return ctx, a, nil
 }
 
 // admit is the first step of a call: what can be decided from its procedure
 // and headers.
 func (g *Guard) admit(ctx context.Context, procedure string, header http.Header) (*admission, *Denial) {
-	a := &admission{guard: g, procedure: procedure, header: header}
-	denial := g.judge(ctx, a)
+	a := &admission{Context: ctx, header: header}
+	denial := g.judge(a, procedure)
 	if denial == nil && a.byMessage() {
 		return a, nil // observed once a message has named the organization
 	}
@@ -197,24 +218,20 @@ func (g *Guard) admit(ctx context.Context, procedure string, header http.Header)
 	return a, nil
 }
 
-func (g *Guard) judge(ctx context.Context, a *admission) (denial *Denial) {
+func (g *Guard) judge(a *admission, procedure string) (denial *Denial) {
 	defer func() {
 		if p := recover(); p != nil {
 			denial = panicked("verifier", p)
 		}
 	}()
-	rule, ok := g.table.Lookup(a.procedure)
+	rule, ok := g.table.Lookup(procedure)
 	if !ok {
 		return deny(ReasonRuleMissing, "the procedure was not compiled into the table")
 	}
 	if a.rule = rule; rule.Public {
 		return nil
 	}
-	raw, err := token.Bearer(a.header.Values("Authorization"))
-	if err != nil {
-		return denyToken(err)
-	}
-	claims, err := g.verifier.Verify(ctx, raw)
+	claims, err := g.authenticate(a.Context, a.header["Authorization"])
 	switch {
 	case err != nil:
 		return denyToken(err)
@@ -231,19 +248,13 @@ func (g *Guard) judge(ctx context.Context, a *admission) (denial *Denial) {
 	return nil
 }
 
-// admitMessage is the second step of a unary call: it judges whether the message
-// came in time, and names the organization where it has to.
+// admitMessage is the second step of a unary call: it judges whether the message names
+// the organization where it has to.
 func (g *Guard) admitMessage(ctx context.Context, a *admission, message any) *Denial {
-	var denial *Denial
-	switch {
-	case a.expired():
-		denial = denyToken(token.ErrExpired)
-	case a.byMessage():
-		denial = judgeMessage(a, message)
-	default:
+	if !a.byMessage() {
 		return nil // observed when it was admitted
 	}
-	return g.observe(ctx, Event{Procedure: a.procedure, Claims: a.claims, Denial: denial})
+	return g.observe(ctx, Event{Procedure: a.rule.Procedure, Claims: a.claims, Denial: judgeMessage(a, message)})
 }
 
 func judgeMessage(a *admission, message any) *Denial {

@@ -94,7 +94,7 @@ func newTenant(options ...token.Option) (*tenant, error) {
 	if err != nil {
 		return nil, err
 	}
-	options = append([]token.Option{token.WithLeeway(0), token.WithTransport(inProcess(good))}, options...)
+	options = append([]token.Option{token.WithLeeway(0), token.WithTransport(inProcess(good)), token.WithSignatureLimit(1000)}, options...)
 	verifier, err := token.NewVerifier(token.Logto(issuerEndpoint), options...)
 	return &tenant{good: good, verifier: verifier}, err
 }

@@ -223,6 +223,29 @@ func TestErrorBesideClaims(t *testing.T) {
 }
 
 // TestNew makes sure that a guard without a verifier or table is none.
+// A revoking verifier accepts nothing, although what it embeds would.
+type revoking struct{ *token.Verifier }
+
+func (revoking) Verify(context.Context, string) (*token.Claims, error) { return nil, token.ErrExpired }
+
+func TestEmbeddedVerifier(t *testing.T) {
+	t.Parallel()
+	header := bearer(t, global("read:a"))
+	for name, test := range map[string]struct {
+		verifier interceptor.Verifier
+		want     error
+	}{
+		"alone":    {shared(t).verifier, nil},
+		"embedded": {revoking{shared(t).verifier}, token.ErrExpired},
+	} {
+		unary := interceptor.New(test.verifier, rules(t)).WrapUnary(func(context.Context, connect.AnyRequest) (connect.AnyResponse, error) { return nil, nil })
+		request := &unaryRequest{spec: connect.Spec{Procedure: procedure("Read", connect.StreamTypeUnary)}, header: header}
+		if _, err := unary(t.Context(), request); !errors.Is(err, test.want) {
+			t.Errorf("%s: %v, want %v", name, err, test.want)
+		}
+	}
+}
+
 func TestNew(t *testing.T) {
 	t.Parallel()
 	verifier, table := shared(t).verifier, rules(t)

@@ -23,9 +23,6 @@ func (g *Guard) serveStream(ctx context.Context, a *admission, conn connect.Stre
 		header: newOwnHeader(conn.ResponseHeader()), trailer: newOwnHeader(conn.ResponseTrailer()),
 	}
 	guarded.proved.Store(!a.byMessage())
-	if g.streamExpiry && a.expired() { // while other interceptors took their time
-		return guarded.refuse(denyToken(token.ErrExpired))
-	}
 	if !g.streamExpiry {
 		return guarded.finish(next(ctx, guarded))
 	}
@@ -84,7 +81,7 @@ func (c *guardedConn) Receive(message any) error {
 	if c.proved.Load() {
 		return nil
 	}
-	event := Event{Procedure: c.admission.procedure, Claims: c.admission.claims}
+	event := Event{Procedure: c.admission.rule.Procedure, Claims: c.admission.claims}
 	if denial := c.guard.observe(c.ctx, event); denial != nil {
 		forget(message)
 		c.denial.CompareAndSwap(nil, denial)
@@ -172,7 +169,7 @@ func (c *guardedConn) refused() error {
 // refuse tells the observer and locks the connection. The first refusal counts.
 func (c *guardedConn) refuse(denial *Denial) error {
 	if c.denial.CompareAndSwap(nil, denial) {
-		_ = c.guard.observe(c.ctx, Event{Procedure: c.admission.procedure, Claims: c.admission.claims, Denial: denial})
+		_ = c.guard.observe(c.ctx, Event{Procedure: c.admission.rule.Procedure, Claims: c.admission.claims, Denial: denial})
 	}
 	return c.refused()
 }

@@ -73,8 +73,9 @@ func (o *Organization) match(message protoreflect.Message, path []protoreflect.F
 	}
 	rest := path[1:]
 	if !field.IsList() {
-		// A field's default value (proto2) is not what the caller said.
-		if !message.Has(field) {
+		// A field's default value (proto2) is not what the caller said. Fields without
+		// presence have none but the empty value, which names nothing.
+		if field.HasPresence() && !message.Has(field) {
 			return false
 		}
 		if len(rest) == 0 {

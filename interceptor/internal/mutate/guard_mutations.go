@@ -133,7 +133,7 @@ func scopesGranted`,
 	default:
 		return true`,
 	},
-	{"guard: verifier or table nil", "interceptor/guard.go", "if v, ok := verifier.(*token.Verifier); verifier == nil || ok && v == nil || table == nil {", "if false {"},
+	{"guard: verifier or table nil", "interceptor/guard.go", "if verifier == nil || ok && v == nil || table == nil {", "if false {"},
 	{"guard: *token.Verifier nil", "interceptor/guard.go", " ok && v == nil ||", " ok && v == nil && false ||"},
 	{
 		"guard: option nil", "interceptor/guard.go",
@@ -151,15 +151,15 @@ func scopesGranted`,
 		"guard: gate", "interceptor/guard.go",
 		`		return nil, connectError(denial, spec, peer)
 	}
-	return context.WithValue`,
+	a.guard.Store(g)`,
 		`		return ctx, nil
 	}
-	return context.WithValue`,
+	a.guard.Store(g)`,
 	},
 	{
 		"guard: unary", "interceptor/guard.go",
 		`		if denial != nil {
-			return nil, connectError(denial, spec, peer)
+			return nil, connectError(denial, spec, peer())
 		}
 		return next(ctx, request)
 	}
@@ -185,7 +185,7 @@ func scopesGranted`,
 	{
 		"guard: replaced request and context behind the gate", "interceptor/guard.go",
 		`			case atHandler:
-				return nil, connectError(failed(errors.New("an interceptor has lost the context of the call")), spec, peer)
+				return nil, connectError(failed(errors.New("an interceptor has lost the context of the call")), spec, peer())
 `,
 		"",
 	},
@@ -204,11 +204,13 @@ func scopesGranted`,
 	{"guard: messages of a stream", "interceptor/guard.go", "return g.serveStream(ctx, a, conn, next)", "return next(ctx, conn)"},
 	{
 		"guard: own admission is used up", "interceptor/guard.go",
-		`	a.used.Store(true)
+		`		ctx = a
 `,
-		"",
+		`		ctx = a
+		a.guard.Store(g)
+`,
 	},
-	{"guard: admission is this call's", "interceptor/guard.go", "*admission); a.take(g, procedure, header) {", "*admission); a.take(g, procedure, header) || a != nil && a.rule != nil {"},
+	{"guard: admission is this call's", "interceptor/guard.go", "taken := a.take(g, spec.Procedure, header)", "taken := a.take(g, spec.Procedure, header) || a != nil && a.rule != nil"},
 	{
 		"guard: denial of the first step", "interceptor/guard.go",
 		`Denial: denial}); denial != nil {
@@ -243,14 +245,14 @@ func scopesGranted`,
 	{"guard: no rule", "interceptor/guard.go", `return deny(ReasonRuleMissing, "the procedure was not compiled into the table")`, "rule = &policy.Rule{Public: true}"},
 	{
 		"guard: bearer", "interceptor/guard.go",
-		`	if err != nil {
-		return denyToken(err)
-	}
-	claims, err`,
-		`	if err != nil {
-		raw = ""
-	}
-	claims, err`,
+		`		if err != nil {
+			return nil, err
+		}
+		return verifier.Verify(ctx, raw)`,
+		`		if err != nil {
+			raw = ""
+		}
+		return verifier.Verify(ctx, raw)`,
 	},
 	{
 		"guard: error of the verifier", "interceptor/guard.go",
@@ -278,8 +280,8 @@ func scopesGranted`,
 	}`,
 	},
 	{"guard: organization in the header", "interceptor/guard.go", "if !namesOrganization(rule.Organization, a.organization, a.header.Values) {", "if false {"},
-	{"guard: expiry of a unary call after its body", "interceptor/guard.go", "case a.expired():", "case false:"},
-	{"guard: organization in the message", "interceptor/guard.go", "denial = judgeMessage(a, message)", "denial = nil"},
+	{"guard: expiry of a unary call after its body", "interceptor/guard.go", "a.expired() && (spec.StreamType == connect.StreamTypeUnary || g.streamExpiry) {", "a.expired() && spec.StreamType != connect.StreamTypeUnary && g.streamExpiry {"},
+	{"guard: organization in the message", "interceptor/guard.go", "Denial: judgeMessage(a, message)})", "Denial: nil})"},
 	{"guard: message is a message", "interceptor/guard.go", "ok && a.rule.Organization.Match(m, a.organization)", "!ok || a.rule.Organization.Match(m, a.organization)"},
 	{"guard: message names the organization", "interceptor/guard.go", "ok && a.rule.Organization.Match(m, a.organization)", "ok && m != nil"},
 	{"guard: panic of the observer", "interceptor/guard.go", `denial = panicked("observer", p)`, "_ = p"},
@@ -298,15 +300,33 @@ func scopesGranted`,
 	{"admission: message decides", "interceptor/context.go", "a.rule.Organization != nil && a.rule.Organization.Source == policy.SourceField", "a.rule.Organization != nil && a.rule.Organization.Source == policy.SourceField && false"},
 	{"admission: expired", "interceptor/context.go", "!a.rule.Public && !time.Now().Before(a.claims.Deadline())", "false && time.Now().Before(a.claims.Deadline())"},
 	{"admission: expired at the edge", "interceptor/context.go", "!time.Now().Before(a.claims.Deadline())", "time.Now().After(a.claims.Deadline())"},
-	{"admission: same guard", "interceptor/context.go", "a.guard == guard && ", "a.guard != nil && "},
-	{"admission: same procedure", "interceptor/context.go", " && a.procedure == procedure &&", " &&"},
+	{"admission: rule of a public service", "interceptor/context.go", "return ok && rule == a.rule", "return ok && rule != nil"},
+	{"admission: printed", "interceptor/context.go", `_, _ = io.WriteString(out, "interceptor.admission")`, `_, _ = fmt.Fprint(out, a.organization, a.header)`},
+	{
+		"guard: verifier that embeds another", "interceptor/guard.go",
+		`	if ok { // the type itself: what embeds it may have a Verify of its own
+		g.authenticate, g.exact = v.Authenticate, true
+	}
+`,
+		`	if v, ok := verifier.(interface {
+		Authenticate(context.Context, []string) (*token.Claims, error)
+	}); ok {
+		g.authenticate = v.Authenticate
+	}
+`,
+	},
+	{"answer: detail of a missing scope", "interceptor/detail.go", `	if denial.Reason != ReasonScopeInsufficient {
+		if detail`, `	if denial.Reason != "" {
+		if detail`},
+	{"admission: same guard", "interceptor/context.go", "a.guard.Load() == guard && ", "a.guard.Load() != nil && "},
+	{"admission: same procedure", "interceptor/context.go", " && a.covers(procedure, guard.table) &&", " &&"},
 	{"admission: same header map", "interceptor/context.go", "sameMap(a.header, header) && ", ""},
 	{"admission: header names the organization still", "interceptor/context.go", " && namesOrganization(a.rule.Organization, a.organization, header.Values) &&", " &&"},
-	{"admission: taken once", "interceptor/context.go", "a.used.CompareAndSwap(false, true)", "!a.used.Swap(false)"},
+	{"admission: taken once", "interceptor/context.go", "a.guard.CompareAndSwap(guard, nil)", "a.guard.Load() != nil"},
 	{"admission: header that is nil", "interceptor/context.go", "return a != nil && reflect", "return reflect"},
 	{"admission: one map, not an equal one", "interceptor/context.go", "reflect.ValueOf(a).Pointer() == reflect.ValueOf(b).Pointer()", "reflect.DeepEqual(a, b)"},
 	{"stream: nothing is proved yet", "interceptor/stream.go", "guarded.proved.Store(!a.byMessage())", "guarded.proved.Store(true)"},
-	{"stream: expired before it starts", "interceptor/stream.go", "if g.streamExpiry && a.expired() {", "if false {"},
+	{"stream: expired before it starts", "interceptor/guard.go", "a.expired() && (spec.StreamType == connect.StreamTypeUnary || g.streamExpiry) {", "a.expired() && spec.StreamType == connect.StreamTypeUnary {"},
 	{"stream: expiry", "interceptor/stream.go", "guarded.finishBefore(a.claims.Deadline(), next)", "guarded.finishBefore(a.claims.Deadline().Add(3*time.Second), next)"},
 	{
 		"stream: receive after a refusal", "interceptor/stream.go",

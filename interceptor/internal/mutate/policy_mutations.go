@@ -192,7 +192,7 @@ var policyMutations = []mutation{
 	}
 `,
 	},
-	{"match: field not set", "interceptor/policy/organization.go", "if !message.Has(field) {", "if false {"},
+	{"match: field not set", "interceptor/policy/organization.go", "if field.HasPresence() && !message.Has(field) {", "if false {"},
 	{"match: field", "interceptor/policy/organization.go", "return o.equal(message.Get(field).String(), id)", "return o.equal(message.Get(field).String(), id) || true"},
 	{"match: each element of a list", "interceptor/policy/organization.go", "if !o.equal(list.Get(i).String(), id) {", "if i == 0 && !o.equal(list.Get(i).String(), id) {"},
 	{"match: each message of a list", "interceptor/policy/organization.go", "} else if !o.match(list.Get(i).Message(), rest, id) {", "} else if i == 0 && !o.match(list.Get(i).Message(), rest, id) {"},

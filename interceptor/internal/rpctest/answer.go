@@ -71,6 +71,9 @@ var (
 	Unavailable  = Answer{
 		Code: unavailable, Reason: "KEYS_UNAVAILABLE", Text: "tokens cannot be verified now: try again later",
 	}
+	Busy = Answer{
+		Code: unavailable, Reason: "VERIFIER_BUSY", Text: "too many tokens are being verified: try again later",
+	}
 	Failed = Answer{Code: internal, Reason: "GUARD_FAILED", Text: "the call could not be authorized"}
 )
 
@@ -100,4 +103,5 @@ var causes = map[string]error{
 	Expired.Reason:     token.ErrExpired,
 	NotYetValid.Reason: token.ErrNotYetValid,
 	Unavailable.Reason: token.ErrKeysUnavailable,
+	Busy.Reason:        token.ErrBusy,
 }

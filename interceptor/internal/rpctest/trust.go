@@ -44,7 +44,8 @@ func NewTrusts() (map[string]*Trust, error) {
 			idp.ServeIssuer(tokentest.I2, tokentest.JWKs(tokentest.I2.Keys()...)...)
 			idp.Serve(discoveryURL(down), tokentest.Respond(http.StatusServiceUnavailable, ""))
 		}
-		options := []token.Option{token.WithLeeway(leeway), token.WithTransport(idp)}
+		// No call is refused for the others that the test makes at the same time.
+		options := []token.Option{token.WithLeeway(leeway), token.WithTransport(idp), token.WithSignatureLimit(1000)}
 		for _, url := range issuers[1:] {
 			options = append(options, token.WithIssuer(issuer(url)))
 		}
@@ -72,6 +73,8 @@ func (r *Trust) Verify(ctx context.Context, raw string) (*token.Claims, error) {
 	switch raw {
 	case "foreign":
 		return nil, ErrForeign
+	case "busy":
+		return nil, token.ErrBusy
 	case "nothing":
 		return nil, nil
 	case "panic", "secret.panic":

@@ -1,0 +1,163 @@
+package interceptor_test
+
+import (
+	"bytes"
+	"context"
+	"io"
+	"net/http"
+	"runtime"
+	"testing"
+	"time"
+
+	"connectrpc.com/connect"
+	"google.golang.org/protobuf/proto"
+
+	"github.com/protoauthz/protoauthz/interceptor"
+	"github.com/protoauthz/protoauthz/interceptor/devissuer"
+	"github.com/protoauthz/protoauthz/interceptor/internal/tokentest"
+)
+
+// perCall is how often a call allocates, and how many bytes.
+//
+// Tests that use it are not parallel: what others allocate would count.
+func perCall(call func()) (allocations, size uint64) {
+	const calls = 1000
+	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(1))
+	call() // what is made once
+	var before, after runtime.MemStats
+	runtime.ReadMemStats(&before)
+	for range calls {
+		call()
+	}
+	runtime.ReadMemStats(&after)
+	return (after.Mallocs - before.Mallocs) / calls, (after.TotalAlloc - before.TotalAlloc) / calls
+}
+
+// A unaryRequest is as an interceptor sees it.
+type unaryRequest struct {
+	connect.AnyRequest
+
+	spec    connect.Spec
+	header  http.Header
+	message *message
+}
+
+func (r *unaryRequest) Spec() connect.Spec  { return r.spec }
+func (r *unaryRequest) Peer() connect.Peer  { return connect.Peer{Protocol: connect.ProtocolConnect} }
+func (r *unaryRequest) Header() http.Header { return r.header }
+func (r *unaryRequest) Any() any            { return r.message }
+
+// TestAllocations is about what the guard itself allocates for a call whose token is
+// remembered.
+func TestAllocations(t *testing.T) { //nolint:paralleltest // memory is counted for the whole process
+	guard := interceptor.New(shared(t).verifier, rules(t))
+	unary := guard.WrapUnary(func(context.Context, connect.AnyRequest) (connect.AnyResponse, error) { return nil, nil })
+	for _, test := range []struct {
+		service string
+		claims  claims
+	}{
+		{opened, nil},
+		{"Read", global("read:a")},
+		{"Any", global("read:a buy")},
+		{"Token", resource(acme, "read:data")},
+		{"Field", resource(acme, "read:data")},
+	} {
+		t.Run(test.service, func(t *testing.T) {
+			header := http.Header{}
+			if test.claims != nil {
+				header = bearer(t, test.claims)
+			}
+			request := &unaryRequest{
+				spec:   connect.Spec{Procedure: procedure(test.service, connect.StreamTypeUnary), StreamType: connect.StreamTypeUnary},
+				header: header, message: naming(acme),
+			}
+			allocations, size := perCall(func() {
+				if _, err := unary(t.Context(), request); err != nil {
+					t.Fatal(err)
+				}
+			})
+			if allocations > 1 || size > 64 {
+				t.Errorf("%d allocations of %d bytes in all", allocations, size)
+			}
+		})
+	}
+	t.Run("message", func(t *testing.T) {
+		received, reply := new(message), text(acme)
+		stream := endless{newConn("Field", connect.StreamTypeBidi), naming(acme)}
+		err := believing(t).WrapStreamingHandler(func(_ context.Context, conn connect.StreamingHandlerConn) error {
+			allocations, size := perCall(func() {
+				if err := conn.Receive(received); err != nil {
+					t.Error(err)
+				}
+				if err := conn.Send(reply); err != nil {
+					t.Error(err)
+				}
+			})
+			if allocations > 0 || size > 0 {
+				t.Errorf("%d allocations of %d bytes in all", allocations, size)
+			}
+			return nil
+		})(t.Context(), stream)
+		if err != nil {
+			t.Fatal(err)
+		}
+	})
+}
+
+// A drain is a response that nobody reads.
+type drain struct {
+	header http.Header
+	code   int
+}
+
+func (d *drain) Header() http.Header         { return d.header }
+func (d *drain) Write(b []byte) (int, error) { return len(b), nil }
+func (d *drain) WriteHeader(code int)        { d.code = code }
+
+// TestAllocationsOfRefusals is about whole calls of a handler, what connect-go allocates for
+// them included.
+func TestAllocationsOfRefusals(t *testing.T) { //nolint:paralleltest // memory is counted for the whole process
+	if slow {
+		t.Skip("connect-go's pools forget at random under the race detector")
+	}
+	guard := interceptor.New(shared(t).verifier, rules(t))
+	good := resource(acme, "read:data")
+	own, other := shared(t).good, tokentest.Must(newTenant())
+	body := tokentest.Must(proto.Marshal(naming(acme)))
+	call := func(authorization string, want int, options ...connect.HandlerOption) func() {
+		mux := handlers{}.mux(options...)
+		reader := bytes.NewReader(nil)
+		request := tokentest.Must(http.NewRequestWithContext(t.Context(), http.MethodPost, procedure("Field", connect.StreamTypeUnary), io.NopCloser(reader)))
+		request.Header.Set("Content-Type", "application/proto")
+		request.Header.Set("Authorization", authorization)
+		request.ContentLength = int64(len(body))
+		unread := request.Body
+		response := &drain{header: http.Header{}}
+		return func() {
+			reader.Reset(body)
+			request.Body, response.code = unread, http.StatusOK
+			clear(response.header)
+			if mux.ServeHTTP(response, request); response.code != want {
+				t.Fatalf("%d, want %d", response.code, want)
+			}
+		}
+	}
+	open, _ := perCall(call("Bearer any", http.StatusOK))
+	guarded, _ := perCall(call("Bearer "+mint(t, own, good), http.StatusOK, guard.HandlerOption()))
+	if guarded > open+1 {
+		t.Errorf("%d allocations with the guard, %d without", guarded, open)
+	}
+	for name, authorization := range map[string]string{
+		"no token":       "Basic any",
+		"garbage":        "Bearer " + string(bytes.Repeat([]byte("x"), 700)),
+		"another issuer": "Bearer " + mint(t, own, with(resource(acme, "read:data"), "iss", "https://other.test")),
+		"another type":   "Bearer " + mint(t, own, good, devissuer.WithHeader("typ", "JWT")),
+		"expired":        "Bearer " + mint(t, own, with(resource(acme, "read:data"), "exp", time.Now().Add(-time.Hour).Unix())),
+		"unknown kid":    "Bearer " + mint(t, other.good, with(resource(acme, "read:data"), "iss", own.URL())),
+	} {
+		allocations, _ := perCall(call(authorization, http.StatusUnauthorized, guard.HandlerOption()))
+		if allocations > 40 {
+			t.Errorf("%s: %d allocations", name, allocations)
+		}
+	}
+}
