@@ -8,6 +8,7 @@ import (
 	"testing"
 	"time"
 
+	samplev1 "github.com/protoauthz/protoauthz/gen/sample/v1"
 	"github.com/protoauthz/protoauthz/interceptor/policy"
 )
 
@@ -50,6 +51,40 @@ func TestPrintedContext(t *testing.T) {
 			if got := fmt.Sprintf(verb, ctx); strings.Contains(got, "secret") || strings.Contains(got, fmt.Sprintf("%x", "secret")) {
 				t.Errorf("%s: %s", verb, got)
 			}
+		}
+	}
+}
+
+// TestCovers makes sure that an admission is for its own procedure, also among public ones.
+func TestCovers(t *testing.T) {
+	t.Parallel()
+	table, err := policy.Compile(policy.Files{samplev1.File_sample_v1_catalog_proto}, policy.WithAudience(testAPI),
+		policy.WithPublic("a.v1.A", "b.v1.B"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	const info, list = "/sample.v1.CatalogService/GetInfo", "/sample.v1.CatalogService/ListProducts"
+	for _, test := range []struct {
+		admitted, procedure string
+		want                bool
+	}{
+		{list, list, true},
+		{list, info, false},
+		{info, list, false},
+		{info, info, true},
+		{info, "/a.v1.A/One", false},
+		{"/a.v1.A/One", "/a.v1.A/One", true},
+		{"/a.v1.A/One", "/a.v1.A/Two", true},
+		{"/a.v1.A/One", "/b.v1.B/One", false},
+		{"/a.v1.A/One", info, false},
+		{"/a.v1.A/One", "/c.v1.C/One", false},
+	} {
+		rule, ok := table.Lookup(test.admitted)
+		if !ok {
+			t.Fatalf("no rule for %s", test.admitted)
+		}
+		if got := (&admission{rule: rule}).covers(test.procedure, table); got != test.want {
+			t.Errorf("%s covers %s: %t", test.admitted, test.procedure, got)
 		}
 	}
 }

@@ -13,7 +13,7 @@ import (
 const defaultCache = 10_000
 
 // WithCache sets how many verified tokens are remembered, so that the signature of each
-// is verified once and not for every call. A token takes its size and about 1 KiB. The
+// is verified once and not for every call. A token takes its size and about 750 bytes. The
 // default is 10,000.
 //
 // A token that is remembered is refused as soon as it would be without: when its time is

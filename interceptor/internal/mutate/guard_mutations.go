@@ -301,7 +301,7 @@ func scopesGranted`,
 	{"admission: expired", "interceptor/context.go", "!a.rule.Public && !time.Now().Before(a.claims.Deadline())", "false && time.Now().Before(a.claims.Deadline())"},
 	{"admission: expired at the edge", "interceptor/context.go", "!time.Now().Before(a.claims.Deadline())", "time.Now().After(a.claims.Deadline())"},
 	{"admission: rule of a public service", "interceptor/context.go", "return ok && rule == a.rule", "return ok && rule != nil"},
-	{"admission: printed", "interceptor/context.go", `_, _ = io.WriteString(out, "interceptor.admission")`, `_, _ = fmt.Fprint(out, a.organization, a.header)`},
+	{"admission: printed", "interceptor/context.go", `_, _ = io.WriteString(out, "interceptor.admission")`, `_, _ = io.WriteString(out, fmt.Sprint(a.organization, a.header))`},
 	{
 		"guard: verifier that embeds another", "interceptor/guard.go",
 		`	if ok { // the type itself: what embeds it may have a Verify of its own
@@ -318,7 +318,15 @@ func scopesGranted`,
 	{"answer: detail of a missing scope", "interceptor/detail.go", `	if denial.Reason != ReasonScopeInsufficient {
 		if detail`, `	if denial.Reason != "" {
 		if detail`},
-	{"admission: same guard", "interceptor/context.go", "a.guard.Load() == guard && ", "a.guard.Load() != nil && "},
+	{
+		"admission: same guard", "interceptor/context.go",
+		`a.guard.Load() == guard && a.covers(procedure, guard.table) &&
+		sameMap(a.header, header) && namesOrganization(a.rule.Organization, a.organization, header.Values) &&
+		a.guard.CompareAndSwap(guard, nil)`,
+		`a.guard.Load() != nil && a.covers(procedure, guard.table) &&
+		sameMap(a.header, header) && namesOrganization(a.rule.Organization, a.organization, header.Values) &&
+		a.guard.Swap(nil) != nil`,
+	},
 	{"admission: same procedure", "interceptor/context.go", " && a.covers(procedure, guard.table) &&", " &&"},
 	{"admission: same header map", "interceptor/context.go", "sameMap(a.header, header) && ", ""},
 	{"admission: header names the organization still", "interceptor/context.go", " && namesOrganization(a.rule.Organization, a.organization, header.Values) &&", " &&"},

@@ -20,7 +20,6 @@ var tokenMutations = []mutation{
 `,
 		"",
 	},
-	{"token: b64token when authenticating", "interceptor/token/verifier.go", "if err := checkB64Token(raw); err != nil {", "if err := checkB64Token(raw); err != nil && false {"},
 	{"token: b64token, empty", "interceptor/token/bearer.go", `if s == "" {`, `if s == "" && raw != "" {`},
 	{"token: b64token, padding at the end only", "interceptor/token/bearer.go", `strings.ContainsRune(".~+/", rune(c))`, `strings.ContainsRune(".~+/=", rune(c))`},
 	{"token: size", "interceptor/token/jws.go", "if len(raw) > maxBytes {", "if false {"},
