@@ -48,7 +48,7 @@ func (r *unaryRequest) Header() http.Header { return r.header }
 func (r *unaryRequest) Any() any            { return r.message }
 
 // TestAllocations is about what the guard itself allocates for a call whose token is
-// remembered.
+// cached.
 func TestAllocations(t *testing.T) { //nolint:paralleltest // memory is counted for the whole process
 	guard := interceptor.New(shared(t).verifier, rules(t))
 	unary := guard.WrapUnary(func(context.Context, connect.AnyRequest) (connect.AnyResponse, error) { return nil, nil })
@@ -117,7 +117,7 @@ func (d *drain) WriteHeader(code int)        { d.code = code }
 // TestAllocationsOfRefusals is about whole calls of a handler, what connect-go allocates for
 // them included.
 func TestAllocationsOfRefusals(t *testing.T) { //nolint:paralleltest // memory is counted for the whole process
-	if slow {
+	if racing {
 		t.Skip("connect-go's pools forget at random under the race detector")
 	}
 	guard := interceptor.New(shared(t).verifier, rules(t))

@@ -20,7 +20,7 @@ func connectError(denial *Denial, spec connect.Spec, peer connect.Peer) *connect
 	// a challenge.
 	if peer.Protocol == connect.ProtocolConnect && spec.StreamType == connect.StreamTypeUnary {
 		if challenge := denial.challenge(); challenge != "" {
-			err.Meta()["Www-Authenticate"] = []string{challenge}
+			err.Meta().Set("WWW-Authenticate", challenge)
 		}
 	}
 	return err

@@ -139,13 +139,13 @@ type sighting struct {
 	covered map[string]map[string]bool // by row, the ways in which it was called
 }
 
-// slow is set under the race detector, which makes each call six times as dear.
-var slow = false
+// racing is set under the race detector, which makes each call six times as dear.
+var racing = false
 
 // inTurn is how many cases of a row share the ways to call, apart from those that go
 // everywhere.
 func inTurn() int {
-	if slow || testing.Short() {
+	if racing || testing.Short() {
 		return 7
 	}
 	return 1

@@ -38,7 +38,7 @@ func (a *admission) Value(key any) any {
 	return a.Context.Value(key)
 }
 
-// Format keeps the token and its claims out of whatever a context is printed to.
+// Format implements [fmt.Formatter]: a printed context holds neither token nor claims.
 func (a *admission) Format(out fmt.State, _ rune) {
 	_, _ = io.WriteString(out, "interceptor.admission")
 }
@@ -48,8 +48,7 @@ func (a *admission) byMessage() bool {
 	return a.rule.Organization != nil && a.rule.Organization.Source == policy.SourceField
 }
 
-// expired reports whether the token has expired since it was verified: a request's
-// body may take its time.
+// expired reports whether the token has expired since it was verified.
 func (a *admission) expired() bool {
 	return !a.rule.Public && !time.Now().Before(a.claims.Deadline())
 }

@@ -14,13 +14,10 @@ import (
 	"google.golang.org/protobuf/types/known/emptypb"
 )
 
-// errorDetail returns the google.rpc.ErrorInfo of a denial. It is made once for each
-// reason, unless it names the rule's scopes.
+// errorDetail returns the google.rpc.ErrorInfo of a denial.
 func errorDetail(denial *Denial) (*connect.ErrorDetail, error) {
-	if denial.Reason != ReasonScopeInsufficient {
-		if detail := details()[denial.Reason]; detail != nil {
-			return detail, nil
-		}
+	if detail := details()[denial.Reason]; detail != nil {
+		return detail, nil
 	}
 	info := &errdetails.ErrorInfo{Reason: string(denial.Reason), Domain: domain}
 	if denial.Reason == ReasonScopeInsufficient {
@@ -32,26 +29,30 @@ func errorDetail(denial *Denial) (*connect.ErrorDetail, error) {
 	return connect.NewErrorDetail(info)
 }
 
+// details are those that can be made once.
 var details = sync.OnceValue(func() map[Reason]*connect.ErrorDetail {
 	details := make(map[Reason]*connect.ErrorDetail, len(texts))
 	for reason := range texts {
-		if detail, err := written(&errdetails.ErrorInfo{Reason: string(reason), Domain: domain}); err == nil {
+		if reason == ReasonScopeInsufficient {
+			continue // it names the rule's scopes
+		}
+		if detail, err := received(&errdetails.ErrorInfo{Reason: string(reason), Domain: domain}); err == nil {
 			details[reason] = detail
 		}
 	}
 	return details
 })
 
-// written returns a detail that connect has read from an answer. Such a detail keeps its
-// JSON, while that of others is made anew, by reflection, for every refusal.
-func written(info *errdetails.ErrorInfo) (*connect.ErrorDetail, error) {
+// received returns a detail as a client reads it. connect keeps the JSON of such a detail,
+// and makes that of others anew, by reflection, for every refusal.
+func received(info *errdetails.ErrorInfo) (*connect.ErrorDetail, error) {
 	detail, err := connect.NewErrorDetail(info)
 	if err != nil {
 		return nil, err
 	}
 	refusal := connect.NewError(connect.CodeInternal, nil)
 	refusal.AddDetail(detail)
-	client := connect.NewClient[emptypb.Empty, emptypb.Empty](refusing{refusal}, "http://localhost/")
+	client := connect.NewClient[emptypb.Empty, emptypb.Empty](answering{refusal}, "http://localhost/")
 	_, err = client.CallUnary(context.Background(), connect.NewRequest(new(emptypb.Empty)))
 	if answer, ok := errors.AsType[*connect.Error](err); ok && len(answer.Details()) == 1 {
 		return answer.Details()[0], nil
@@ -59,23 +60,23 @@ func written(info *errdetails.ErrorInfo) (*connect.ErrorDetail, error) {
 	return detail, nil
 }
 
-// refusing is an HTTP client whose requests are answered with an error.
-type refusing struct{ err *connect.Error }
+// answering is an HTTP client that has an error for every request.
+type answering struct{ err *connect.Error }
 
-func (r refusing) Do(request *http.Request) (*http.Response, error) {
-	w := &response{Response: http.Response{Header: http.Header{}, Request: request}}
-	err := connect.NewErrorWriter().Write(w, request, r.err)
-	w.Body = io.NopCloser(&w.body)
-	return &w.Response, err
+func (a answering) Do(request *http.Request) (*http.Response, error) {
+	r := &recorder{Response: http.Response{Header: http.Header{}, Request: request}}
+	err := connect.NewErrorWriter().Write(r, request, a.err)
+	r.Body = io.NopCloser(&r.body)
+	return &r.Response, err
 }
 
-// A response is written to and then read.
-type response struct {
+// A recorder is written as an answer and read as a response.
+type recorder struct {
 	http.Response
 
 	body bytes.Buffer
 }
 
-func (r *response) Header() http.Header                  { return r.Response.Header }
-func (r *response) WriteHeader(status int)               { r.StatusCode = status }
-func (r *response) Write(data []byte) (n int, err error) { return r.body.Write(data) }
+func (r *recorder) Header() http.Header                  { return r.Response.Header }
+func (r *recorder) WriteHeader(status int)               { r.StatusCode = status }
+func (r *recorder) Write(data []byte) (n int, err error) { return r.body.Write(data) }

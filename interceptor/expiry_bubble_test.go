@@ -96,15 +96,12 @@ func TestDeadline(t *testing.T) {
 		bubble(t, name, func(t *testing.T) {
 			for _, leeway := range []time.Duration{0, 90 * time.Second} {
 				time.Sleep(time.Until(time.Now().Truncate(time.Second).Add(time.Second))) // the bubble's clock: exp has whole seconds
-				tenant, err := newTenant(token.WithLeeway(leeway))
-				if err != nil {
-					t.Fatal(err)
-				}
+				tenant := tokentest.Must(newTenant(token.WithLeeway(leeway)))
 				raw := mint(t, tenant.good, with(resource(acme, "read:data"), "exp", time.Now().Unix()+60))
 				conn := newConn("Token", connect.StreamTypeBidi)
 				conn.request.Set("Authorization", "Bearer "+raw)
 				started := time.Now()
-				err = conn.serve(t.Context(), interceptor.New(tenant.verifier, rules(t)), handler)
+				err := conn.serve(t.Context(), interceptor.New(tenant.verifier, rules(t)), handler)
 				late := time.Since(started) - 60*time.Second - leeway
 				if early := name == "sends" && late == 0; refused(err) != expired || late != later[name] && !early {
 					t.Errorf("%v, %v late with a leeway of %v", err, late, leeway)

@@ -12,6 +12,7 @@ import (
 	"connectrpc.com/connect"
 
 	"github.com/protoauthz/protoauthz/interceptor"
+	"github.com/protoauthz/protoauthz/interceptor/internal/tokentest"
 	"github.com/protoauthz/protoauthz/interceptor/token"
 )
 
@@ -66,10 +67,7 @@ func TestExpiry(t *testing.T) {
 		bubble(t, wire.name, func(t *testing.T) {
 			ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
 			defer cancel()
-			tenant, err := newTenant()
-			if err != nil {
-				t.Fatal(err)
-			}
+			tenant := tokentest.Must(newTenant())
 			guard := interceptor.New(tenant.verifier, rules(t))
 			release := make(chan struct{})
 			defer close(release)
@@ -113,10 +111,7 @@ func TestSlowBody(t *testing.T) {
 	for _, service := range []string{"Global", "Field", "Public"} {
 		for _, wire := range http2()[1:] {
 			bubble(t, service+", "+wire.name, func(t *testing.T) {
-				tenant, err := newTenant()
-				if err != nil {
-					t.Fatal(err)
-				}
+				tenant := tokentest.Must(newTenant())
 				guard := interceptor.New(tenant.verifier, rules(t), interceptor.WithObserver(observer))
 				server := servePiped(t, handlers{}.mux(guard.HandlerOption()))
 				claims := resource(acme, "read:data")
@@ -133,7 +128,7 @@ func TestSlowBody(t *testing.T) {
 				stream := server.connect(wire, procedure(service, connect.StreamTypeUnary)).CallBidiStream(t.Context())
 				defer func() { _ = stream.CloseResponse() }()
 				merge(stream.RequestHeader(), header)
-				err = stream.Send(nil)  // the headers
+				err := stream.Send(nil) // the headers
 				time.Sleep(time.Minute) // the bubble's clock
 				err = errors.Join(err, stream.Send(naming(acme)), stream.CloseRequest())
 				if err == nil {

@@ -140,16 +140,16 @@ func (g *Guard) WrapUnary(next connect.UnaryFunc) connect.UnaryFunc {
 
 func (g *Guard) wrapUnary(next connect.UnaryFunc, atHandler bool) connect.UnaryFunc {
 	return func(ctx context.Context, request connect.AnyRequest) (connect.AnyResponse, error) {
-		spec, peer := request.Spec(), request.Peer
+		spec, peer := request.Spec(), request.Peer()
 		if spec.IsClient {
 			// A request that an interceptor before us has sent on through a client bears
 			// that client's spec. It may still be the handler's.
 			info, ok := connect.CallInfoForHandlerContext(ctx)
 			switch {
 			case ok && (atHandler || sameMap(info.RequestHeader(), request.Header())):
-				spec, peer = info.Spec(), info.Peer
+				spec, peer = info.Spec(), info.Peer()
 			case atHandler:
-				return nil, connectError(failed(errors.New("an interceptor has lost the context of the call")), spec, peer())
+				return nil, connectError(failed(errors.New("an interceptor has lost the context of the call")), spec, peer)
 			default:
 				return next(ctx, request)
 			}
@@ -159,7 +159,7 @@ func (g *Guard) wrapUnary(next connect.UnaryFunc, atHandler bool) connect.UnaryF
 			denial = g.admitMessage(ctx, a, request.Any())
 		}
 		if denial != nil {
-			return nil, connectError(denial, spec, peer())
+			return nil, connectError(denial, spec, peer)
 		}
 		return next(ctx, request)
 	}

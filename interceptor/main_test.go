@@ -94,6 +94,7 @@ func newTenant(options ...token.Option) (*tenant, error) {
 	if err != nil {
 		return nil, err
 	}
+	// No call is refused for others made at the same time.
 	options = append([]token.Option{token.WithLeeway(0), token.WithTransport(inProcess(good)), token.WithSignatureLimit(1000)}, options...)
 	verifier, err := token.NewVerifier(token.Logto(issuerEndpoint), options...)
 	return &tenant{good: good, verifier: verifier}, err

@@ -222,7 +222,6 @@ func TestErrorBesideClaims(t *testing.T) {
 	}
 }
 
-// TestNew makes sure that a guard without a verifier or table is none.
 // A revoking verifier accepts nothing, although what it embeds would.
 type revoking struct{ *token.Verifier }
 
@@ -246,6 +245,7 @@ func TestEmbeddedVerifier(t *testing.T) {
 	}
 }
 
+// TestNew makes sure that a guard without a verifier or table is none.
 func TestNew(t *testing.T) {
 	t.Parallel()
 	verifier, table := shared(t).verifier, rules(t)

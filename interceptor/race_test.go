@@ -2,4 +2,4 @@
 
 package interceptor_test
 
-func init() { slow = true }
+func init() { racing = true }

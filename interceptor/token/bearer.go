@@ -52,7 +52,7 @@ func credentials(values []string) (string, error) {
 func checkB64Token(raw string) error {
 	s := strings.TrimRight(raw, "=")
 	for _, c := range []byte(s) {
-		if !isBase64URL(c) && !strings.ContainsRune(".~+/", rune(c)) {
+		if !isB64(c) {
 			return malformed("the credentials are no b64token")
 		}
 	}
@@ -62,6 +62,8 @@ func checkB64Token(raw string) error {
 	return nil
 }
 
-func isBase64URL(c byte) bool {
-	return 'a' <= c && c <= 'z' || 'A' <= c && c <= 'Z' || '0' <= c && c <= '9' || c == '-' || c == '_'
+// isB64 reports whether a character may stand in a b64token, before the padding (RFC 6750
+// section 2.1).
+func isB64(c byte) bool {
+	return 'a' <= c && c <= 'z' || 'A' <= c && c <= 'Z' || '0' <= c && c <= '9' || strings.IndexByte("-._~+/", c) >= 0
 }

@@ -47,7 +47,7 @@ type Claims struct {
 	organizationClaim             *string
 	organizationAudiences         []string // the ids of all organizations in aud
 	expiry, deadline              time.Time
-	payload                       string // in base64url, as in the token: most calls need no more of it
+	payload                       string // the token's segment, in base64url: only Decode reads it
 }
 
 // Issuer returns `iss`.

@@ -70,7 +70,7 @@ func readClaims(issuer token.Issuer, payload []byte) (c said, fault string) {
 		var value any
 		_ = json.Unmarshal(raw, &value)
 		seconds, ok := value.(float64)
-		if !ok || seconds < 0 || seconds > never {
+		if !ok || seconds < 0 || seconds > float64(never) {
 			fault = name + " is no date"
 		}
 		return &seconds

@@ -4,8 +4,7 @@
 // (RFC 9068, and the older forms that Auth0 and others send) and nothing else:
 //
 //	verifier, err := token.NewVerifier(token.Logto("https://tenant.logto.app"))
-//	raw, err := token.Bearer(request.Header.Values("Authorization"))
-//	claims, err := verifier.Verify(ctx, raw)
+//	claims, err := verifier.Authenticate(ctx, request.Header.Values("Authorization"))
 //
 // Verification is strict. A token that can be read in two ways, that says less
 // than it must, or whose claims are of the wrong type is refused; nothing is
@@ -13,8 +12,8 @@
 // fetched when first needed, shared by all calls, and refreshed while it is in
 // use. There is no goroutine to stop and nothing to close.
 //
-// The signature of a token is verified once, and not for every call: the verifier
-// remembers tokens, and forgets one as soon as it would be refused without.
+// The signature of a token is verified once and not for every call: verified tokens are
+// cached. A cached token is refused as soon as it would be without the cache.
 //
 // The package says who the caller is, not what they may do: what an audience, a
 // scope or an organization opens is decided elsewhere. It knows nothing of RPC.

@@ -5,8 +5,8 @@ import (
 	"fmt"
 )
 
-// The reasons for which a token is refused. Every error of [Bearer] and
-// [Verifier.Verify] matches exactly one of them with [errors.Is]; its text adds
+// The reasons for which a token is refused. Every error of [Bearer], [Verifier.Verify]
+// and [Verifier.Authenticate] matches exactly one of them with [errors.Is]; its text adds
 // a detail for logs, which never holds a byte of the token, of a claim or of a
 // key.
 var (
@@ -27,24 +27,15 @@ var (
 	// ErrKeysUnavailable means that the token could not be judged, since the
 	// issuer's keys cannot be had now. Trying again later may succeed.
 	ErrKeysUnavailable = errors.New("issuer keys are unavailable")
-	// ErrBusy means that the token was not judged, since too many others are. Trying
-	// again later may succeed.
+	// ErrBusy means that the token was not judged, since too many others are being
+	// verified (see [WithSignatureLimit]). Trying again later may succeed.
 	ErrBusy = errors.New("too many tokens to verify")
 )
 
-// A refusal is an error that matches its reason, and its detail too.
-type refusal struct{ reason, detail error }
-
-func (r *refusal) Error() string { return r.reason.Error() + ": " + r.detail.Error() }
-
-func (r *refusal) Is(target error) bool { return target == r.reason }
-
-func (r *refusal) Unwrap() error { return r.detail }
-
 func malformed(format string, args ...any) error {
-	return &refusal{ErrMalformed, fmt.Errorf(format, args...)}
+	return fmt.Errorf("%w: %w", ErrMalformed, fmt.Errorf(format, args...))
 }
 
 func invalid(format string, args ...any) error {
-	return &refusal{ErrInvalid, fmt.Errorf(format, args...)}
+	return fmt.Errorf("%w: %w", ErrInvalid, fmt.Errorf(format, args...))
 }

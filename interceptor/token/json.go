@@ -19,7 +19,7 @@ type object struct {
 
 type member struct{ name, value string }
 
-// manyMembers is from how many on members are found by an index. Most tokens have fewer.
+// manyMembers is up to how many members are searched one by one. Most tokens have fewer.
 const manyMembers = 16
 
 func (o *object) get(name string) (value string, ok bool) {
@@ -108,8 +108,8 @@ func (s *scanner) skip(n int) {
 	s.space()
 }
 
-// object passes one object and the space behind it. It stores the members in o, unless
-// they may be there twice.
+// object passes one object and the space behind it, and stores its members in o. If o is
+// nil, names may stand twice.
 func (s *scanner) object(o *object) error {
 	for s.skip(1); s.rest[0] != '}'; {
 		if s.rest[0] == ',' {
@@ -204,7 +204,7 @@ func (s *scanner) string() (string, error) {
 	return value, nil
 }
 
-// unquote returns the value of a string, as part of JSON that is known to be valid.
+// unquote returns the value of a JSON string. The error is errJSON if it is another value.
 func unquote(quoted string) (string, error) {
 	if quoted[0] != '"' {
 		return "", errJSON
@@ -212,11 +212,8 @@ func unquote(quoted string) (string, error) {
 	if strings.IndexByte(quoted, '\\') < 0 {
 		return quoted[1 : len(quoted)-1], nil
 	}
-	return unescape(quoted)
-}
-
-func unescape(quoted string) (value string, err error) {
-	err = json.Unmarshal([]byte(quoted), &value)
+	var value string
+	err := json.Unmarshal([]byte(quoted), &value)
 	return value, err
 }
 

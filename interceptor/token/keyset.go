@@ -31,10 +31,9 @@ func (k *publicKey) equal(other *publicKey) bool {
 
 // A keySet is one state of an issuer's key set. It is immutable.
 type keySet struct {
-	keys       []*publicKey
-	fetched    time.Time
-	generation uint64  // counts the issuer's key sets
-	skipped    []error // why the other keys cannot be used
+	keys    []*publicKey
+	fetched time.Time
+	skipped []error // why the other keys cannot be used
 }
 
 // find returns the key for a token's `kid` and `alg`. A token without a `kid`

@@ -9,71 +9,85 @@ import (
 )
 
 const (
-	maxTurn  = 1 * time.Second        // how long a call waits for its turn
-	maxQueue = 1000                   // calls that wait, for each turn there is
-	restOver = 3                      // times as long as it took, a turn rests after a refusal
-	maxRest  = 100 * time.Millisecond // but no longer
+	maxSlotWait   = 1 * time.Second // of a call, for a slot
+	maxQueue      = 1000            // calls that wait, for each slot
+	penaltyFactor = 3               // times as long as it took, a slot stays empty after a refusal
+	maxPenalty    = 100 * time.Millisecond
 )
 
-// A limiter bounds how many signatures are verified at once: whoever makes up tokens pays
-// nothing, and each costs a server as much as a thousand calls with a token it knows. Made-up
-// tokens get a quarter of each turn's time.
+// WithSignatureLimit sets how many signatures are verified at once. A flood of forged
+// tokens then leaves the other processors to calls whose token is cached (see [WithCache]),
+// which never wait. Up to 1,000 calls per signature wait, in order and for at most a second;
+// others are refused with [ErrBusy]. A slot whose token was refused stays empty for three
+// times as long as that took, at most 100 milliseconds. The default is half of GOMAXPROCS,
+// at least one.
+func WithSignatureLimit(n int) Option {
+	return func(o *options) {
+		if n < 1 {
+			o.faults = append(o.faults, fmt.Errorf("token: WithSignatureLimit: %d is not positive", n))
+		}
+		o.signatureLimit = n
+	}
+}
+
+// defaultSignatureLimit leaves half of the processors, where there are two or more, to
+// calls whose tokens are cached.
+func defaultSignatureLimit() int { return max(1, runtime.GOMAXPROCS(0)/2) }
+
+// A limiter bounds how many signatures are verified at once: whoever forges tokens pays
+// nothing, and each costs a server as much as a thousand calls with a cached one. Forged
+// tokens get about a quarter of each slot's time.
 type limiter struct {
-	turns   chan struct{} // calls that wait to send get their turn in order
+	slots   chan struct{} // calls that wait to send get theirs in order
 	waiting atomic.Int64
 	busy    atomic.Uint64
 }
 
-func newLimiter(n int) *limiter { return &limiter{turns: make(chan struct{}, n)} }
+func newLimiter(n int) *limiter { return &limiter{slots: make(chan struct{}, n)} }
 
-// defaultLimit leaves at least half of the processors to calls whose tokens are known.
-func defaultLimit() int { return max(1, runtime.GOMAXPROCS(0)/2) }
-
-// run waits for a turn and verifies. The error is that of verify, or [ErrBusy].
+// run waits for a slot and verifies. The error is that of verify, or [ErrBusy].
 func (l *limiter) run(ctx context.Context, verify func() error) error {
-	if err := l.begin(ctx); err != nil {
+	if err := l.acquire(ctx); err != nil {
 		return err
 	}
-	var rest time.Duration
-	defer func() { l.end(rest) }()
+	var penalty time.Duration
+	defer func() { l.release(penalty) }()
 	start := time.Now()
 	err := verify()
 	if err != nil {
-		rest = min(restOver*time.Since(start), maxRest)
+		penalty = min(penaltyFactor*time.Since(start), maxPenalty)
 	}
 	return err
 }
 
-// begin waits for a turn. The error is [ErrBusy].
-func (l *limiter) begin(ctx context.Context) error {
+func (l *limiter) acquire(ctx context.Context) error {
 	select {
-	case l.turns <- struct{}{}:
+	case l.slots <- struct{}{}:
 		return nil
 	default:
 	}
 	defer l.waiting.Add(-1)
-	if l.waiting.Add(1) > int64(maxQueue*cap(l.turns)) {
-		return l.refuse("too many calls wait for it")
+	if l.waiting.Add(1) > int64(maxQueue*cap(l.slots)) {
+		return l.refuse("the queue is full: see WithSignatureLimit")
 	}
-	timer := time.NewTimer(maxTurn)
+	timer := time.NewTimer(maxSlotWait)
 	defer timer.Stop()
 	select {
-	case l.turns <- struct{}{}:
+	case l.slots <- struct{}{}:
 		return nil
 	case <-timer.C:
-		return l.refuse("its turn did not come in time")
+		return l.refuse("no slot came free in time: see WithSignatureLimit")
 	case <-ctx.Done():
-		return l.refuse("the call ended before its turn came")
+		return l.refuse("the call ended before a slot came free")
 	}
 }
 
-// end ends a turn, after a rest.
-func (l *limiter) end(rest time.Duration) {
-	if rest <= 0 {
-		<-l.turns
+func (l *limiter) release(penalty time.Duration) {
+	if penalty <= 0 {
+		<-l.slots
 		return
 	}
-	time.AfterFunc(rest, func() { <-l.turns })
+	time.AfterFunc(penalty, func() { <-l.slots })
 }
 
 func (l *limiter) refuse(why string) error {

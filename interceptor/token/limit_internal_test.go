@@ -13,22 +13,25 @@ import (
 	"github.com/protoauthz/protoauthz/interceptor/internal/tokentest"
 )
 
-// begins notes how a call of begin ended, and when.
-func begins(ctx context.Context, l *limiter, took *time.Duration, err *error) func() {
-	return func() {
-		start := time.Now()
-		*err = l.begin(ctx)
-		*took = time.Since(start)
-	}
+// An outcome is how a call of acquire ended.
+type outcome struct {
+	took time.Duration
+	err  error
 }
 
-// TestTurns makes sure that turns come in the order in which they were asked for.
-func TestTurns(t *testing.T) {
+func acquire(ctx context.Context, l *limiter) outcome {
+	start := time.Now()
+	err := l.acquire(ctx)
+	return outcome{time.Since(start), err}
+}
+
+// TestQueue makes sure that slots come in the order in which they were asked for.
+func TestQueue(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		l := newLimiter(2)
 		for range 2 {
-			if err := l.begin(t.Context()); err != nil {
+			if err := l.acquire(t.Context()); err != nil {
 				t.Fatal(err)
 			}
 		}
@@ -36,7 +39,7 @@ func TestTurns(t *testing.T) {
 		var order []int
 		for n := range 5 {
 			go func() {
-				if err := l.begin(t.Context()); err != nil {
+				if err := l.acquire(t.Context()); err != nil {
 					t.Error(err)
 				}
 				mu.Lock()
@@ -47,11 +50,11 @@ func TestTurns(t *testing.T) {
 		}
 		for range 5 {
 			time.Sleep(100 * time.Millisecond) // the bubble's clock
-			l.end(0)
+			l.release(0)
 			synctest.Wait()
 		}
 		if want := []int{0, 1, 2, 3, 4}; !slices.Equal(order, want) {
-			t.Errorf("turns came as %d", order)
+			t.Errorf("slots came as %d", order)
 		}
 		if busy, waiting := l.busy.Load(), l.waiting.Load(); busy != 0 || waiting != 0 {
 			t.Errorf("%d refused, %d wait", busy, waiting)
@@ -63,34 +66,27 @@ func TestBusy(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		l := newLimiter(1)
-		if err := l.begin(t.Context()); err != nil {
+		if err := l.acquire(t.Context()); err != nil {
 			t.Fatal(err)
 		}
 		var waiting sync.WaitGroup
-		type outcome struct {
-			took time.Duration
-			err  error
-		}
 		outcomes := make([]outcome, maxQueue)
 		for n := range outcomes[1:] {
-			waiting.Go(begins(t.Context(), l, &outcomes[n+1].took, &outcomes[n+1].err))
+			waiting.Go(func() { outcomes[n+1] = acquire(t.Context(), l) })
 		}
-		left, leave := context.WithTimeout(t.Context(), maxTurn/4)
+		left, leave := context.WithTimeout(t.Context(), maxSlotWait/4)
 		defer leave()
-		waiting.Go(begins(left, l, &outcomes[0].took, &outcomes[0].err))
+		waiting.Go(func() { outcomes[0] = acquire(left, l) })
 		synctest.Wait()
 
-		// The queue is full.
-		var one outcome
-		begins(t.Context(), l, &one.took, &one.err)()
-		if !errors.Is(one.err, ErrBusy) || one.took != 0 {
+		if one := acquire(t.Context(), l); !errors.Is(one.err, ErrBusy) || one.took != 0 {
 			t.Errorf("behind a full queue: %v after %v", one.err, one.took)
 		}
 		waiting.Wait()
 		for n, got := range outcomes {
-			want := maxTurn
+			want := maxSlotWait
 			if n == 0 {
-				want = maxTurn / 4
+				want = maxSlotWait / 4
 			}
 			if !errors.Is(got.err, ErrBusy) || got.took != want {
 				t.Fatalf("%d: %v after %v, want %v", n, got.err, got.took, want)
@@ -100,24 +96,23 @@ func TestBusy(t *testing.T) {
 			t.Errorf("%d refused", busy)
 		}
 
-		// Nobody who has left holds a turn or a place.
-		l.end(0)
-		begins(t.Context(), l, &one.took, &one.err)()
-		if one.err != nil || one.took != 0 {
+		// Nobody who has left holds a slot or a place in the queue.
+		l.release(0)
+		if one := acquire(t.Context(), l); one.err != nil || one.took != 0 {
 			t.Errorf("afterwards: %v after %v", one.err, one.took)
 		}
 	})
 }
 
-// TestRest makes sure that those who are refused wait longer than it took to refuse them,
+// TestPenalty makes sure that those who are refused wait longer than it took to refuse them,
 // for which nobody else has to pay.
-func TestRest(t *testing.T) {
+func TestPenalty(t *testing.T) {
 	t.Parallel()
 	refused := errors.New("refused")
 	for name, test := range map[string]struct {
 		err  error
 		took time.Duration
-		want time.Duration // until the next turn
+		want time.Duration // until the next slot
 	}{
 		"success": {nil, 10 * time.Millisecond, 10 * time.Millisecond},
 		"refusal": {refused, 10 * time.Millisecond, 40 * time.Millisecond},
@@ -136,14 +131,14 @@ func TestRest(t *testing.T) {
 					t.Errorf("%v after %v", err, took)
 				}
 				if err := l.run(t.Context(), func() error { return nil }); err != nil || time.Since(start) != test.want {
-					t.Errorf("the next turn: %v after %v, want %v", err, time.Since(start), test.want)
+					t.Errorf("the next slot: %v after %v, want %v", err, time.Since(start), test.want)
 				}
 			})
 		})
 	}
 }
 
-// limited is a verifier of one signature at once, whose turn is taken.
+// limited is a verifier of one signature at once, whose slot can be taken.
 func limited(t *testing.T, opts ...Option) *Verifier {
 	t.Helper()
 	issuer := Logto(tokentest.I1.URL)
@@ -168,7 +163,7 @@ func TestWhoWaits(t *testing.T) {
 		if _, err := v.Verify(t.Context(), known); err != nil {
 			t.Fatal(err)
 		}
-		if err := v.limit.begin(t.Context()); err != nil {
+		if err := v.limit.acquire(t.Context()); err != nil {
 			t.Fatal(err)
 		}
 		for _, test := range []struct {
@@ -176,9 +171,9 @@ func TestWhoWaits(t *testing.T) {
 			want      error
 			took      time.Duration
 		}{
-			{"remembered", known, nil, 0},
-			{"not remembered", unknown, ErrBusy, maxTurn},
-			{"forged", scene.Token(tokentest.I2.EdDSA, "iss", tokentest.I1.URL), ErrBusy, maxTurn},
+			{"cached", known, nil, 0},
+			{"not cached", unknown, ErrBusy, maxSlotWait},
+			{"forged", scene.Token(tokentest.I2.EdDSA, "iss", tokentest.I1.URL), ErrBusy, maxSlotWait},
 			{"malformed", "a.b.c", ErrMalformed, 0},
 			{"another issuer", scene.Token(eddsa, "iss", tokentest.I2.URL), ErrInvalid, 0},
 			{"expired", scene.Token(eddsa, "exp", scene.Now-30), ErrExpired, 0},
@@ -194,7 +189,7 @@ func TestWhoWaits(t *testing.T) {
 		if got := v.Stats().Busy; got != 2 {
 			t.Errorf("%d refused", got)
 		}
-		v.limit.end(0)
+		v.limit.release(0)
 		if _, err := v.Verify(t.Context(), unknown); err != nil {
 			t.Error(err)
 		}
@@ -209,7 +204,7 @@ func TestWarmHerd(t *testing.T) {
 		if err := v.Ready(t.Context()); err != nil {
 			t.Fatal(err)
 		}
-		if err := v.limit.begin(t.Context()); err != nil {
+		if err := v.limit.acquire(t.Context()); err != nil {
 			t.Fatal(err)
 		}
 		scene := tokentest.Scene{Now: time.Now().Unix()}
@@ -223,10 +218,10 @@ func TestWarmHerd(t *testing.T) {
 			})
 		}
 		synctest.Wait()
-		v.limit.end(0)
+		v.limit.release(0)
 		herd.Wait()
-		if got := v.Stats(); got.Misses != 1 || got.Entries != 1 {
-			t.Errorf("%+v", got)
+		if got, want := v.Stats(), (Stats{Hits: 99, Misses: 1, Entries: 1}); got != want {
+			t.Errorf("%+v, want %+v", got, want)
 		}
 	})
 }
@@ -237,7 +232,7 @@ func TestDefaultLimit(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if got, processors := cap(v.limit.turns), runtime.GOMAXPROCS(0); got > max(1, processors/2) || got < 1 {
+	if got, processors := cap(v.limit.slots), runtime.GOMAXPROCS(0); got > max(1, processors/2) || got < 1 {
 		t.Errorf("%d of %d processors", got, processors)
 	}
 }

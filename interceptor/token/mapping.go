@@ -6,8 +6,8 @@ import (
 	"time"
 )
 
-// claims reads the claims of a token of this issuer, whose payload is given as the token's
-// segment too.
+// claims reads the claims of a token of this issuer. The payload is the token's segment,
+// still in base64url.
 func (i *Issuer) claims(payload string, members *object, deadline time.Time, leeway time.Duration) (*Claims, error) {
 	c := &Claims{issuer: i.URL, expiry: deadline.Add(-leeway), deadline: deadline, payload: payload}
 	if members.has("cnf") {
@@ -53,13 +53,14 @@ func (i *Issuer) claims(payload string, members *object, deadline time.Time, lee
 		return nil, err
 	}
 	c.caller = i.caller(c.subject, c.clientID)
-	c.settle()
+	c.detach()
+	c.granted = slices.Sorted(slices.Values(c.scopes)) // there may be hundreds
 	return c, nil
 }
 
-// settle copies the strings, which are parts of the payload's text: claims that are
-// remembered would keep all of it. It sorts the scopes, of which there may be hundreds.
-func (c *Claims) settle() {
+// detach copies the strings out of the payload's text, all of which would stay in memory
+// with them.
+func (c *Claims) detach() {
 	for _, s := range []*string{&c.subject, &c.clientID, &c.id, c.organizationClaim} {
 		if s != nil {
 			*s = strings.Clone(*s)
@@ -70,7 +71,6 @@ func (c *Claims) settle() {
 			list[i] = strings.Clone(list[i])
 		}
 	}
-	c.granted = slices.Sorted(slices.Values(c.scopes))
 }
 
 func (i *Issuer) caller(subject, client string) Caller {

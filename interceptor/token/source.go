@@ -51,18 +51,18 @@ type flight struct {
 	done    chan struct{}
 }
 
-// key returns the key for a token's `kid` and `alg`, and the key set that it is in. The
-// error is [ErrKeysUnavailable] or [ErrInvalid].
-func (s *source) key(ctx context.Context, keyID, algorithm string) (*publicKey, *keySet, error) {
+// key returns the key for a token's `kid` and `alg`. The error is
+// [ErrKeysUnavailable] or [ErrInvalid].
+func (s *source) key(ctx context.Context, keyID, algorithm string) (*publicKey, error) {
 	asked := time.Now()
 	set, err := s.usable(ctx, asked, keyID)
 	if err != nil {
-		return nil, nil, err
+		return nil, err
 	}
 	// The fetch under way may have begun before the key was there.
 	for range 2 {
 		if key := set.find(keyID, algorithm); key != nil {
-			return key, set, nil
+			return key, nil
 		}
 		if keyID == "" || !set.fetched.Before(asked) {
 			break
@@ -72,22 +72,20 @@ func (s *source) key(ctx context.Context, keyID, algorithm string) (*publicKey, 
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	set = s.current.Load()
-	switch key := set.find(keyID, algorithm); {
+	switch key := s.current.Load().find(keyID, algorithm); {
 	case key != nil:
-		return key, set, nil
+		return key, nil
 	case s.failures > 0, s.flight != nil && keyID != "" && (s.flight.keyID == "" || s.flight.keyID == keyID):
 		// The key may be one that the endpoint has and we do not have yet.
-		return nil, nil, s.unavailable()
+		return nil, s.unavailable()
 	}
-	return nil, nil, invalid("no key of the issuer's fits kid and alg")
+	return nil, errNoKey
 }
+
+var errNoKey = invalid("no key of the issuer's fits kid and alg")
 
 // usable returns keys that may be used now, and sees to it that they stay fresh.
 func (s *source) usable(ctx context.Context, now time.Time, keyID string) (*keySet, error) {
-	if set := s.current.Load(); set != nil && now.Sub(set.fetched) < softAge && !s.failing.Load() {
-		return set, nil
-	}
 	set, f, patient := s.refresh(now, keyID)
 	if f == nil || !patient {
 		return s.stillGood(set, now)
@@ -208,9 +206,6 @@ func (s *source) land(f *flight, set *keySet, err error) KeySetEvent {
 	event := KeySetEvent{Issuer: s.issuer.URL}
 	if err == nil {
 		set.fetched = f.started
-		if before := s.current.Load(); before != nil {
-			set.generation = before.generation + 1
-		}
 		s.current.Store(set)
 		s.failures, s.lastErr = 0, nil
 		event.Skipped = set.skipped

@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"github.com/protoauthz/protoauthz/interceptor/internal/cache"
@@ -21,7 +22,7 @@ const (
 )
 
 // A Verifier verifies the tokens of its issuers. It is safe for concurrent use
-// and needs no closing.
+// and needs no closing. The zero Verifier accepts nothing.
 //
 // Keys are refreshed in the background once they are 10 minutes old; from 15 minutes on
 // a call waits for that, unless it is known to fail. While it fails they serve for up to
@@ -33,8 +34,11 @@ type Verifier struct {
 	issuers map[string]*issuerKeys
 	names   []string // of the issuers, sorted
 	leeway  time.Duration
-	memory  memory
+	cache   *cache.Cache[verifiedToken] // nil if there is none
 	limit   *limiter
+
+	hits   counter
+	misses atomic.Uint64
 
 	errIssuer error // for a token of none of them
 }
@@ -50,13 +54,13 @@ type issuerKeys struct {
 type Option func(*options)
 
 type options struct {
-	issuers   []Issuer
-	leeway    time.Duration
-	cache     int // 0 for none
-	limit     int
-	transport http.RoundTripper
-	observer  func(KeySetEvent)
-	faults    []error
+	issuers        []Issuer
+	leeway         time.Duration
+	cacheSize      int // 0 for none
+	signatureLimit int
+	transport      http.RoundTripper
+	observer       func(KeySetEvent)
+	faults         []error
 }
 
 // WithIssuer accepts the tokens of another issuer too. Each issuer's tokens are
@@ -74,21 +78,6 @@ func WithLeeway(leeway time.Duration) Option {
 			o.faults = append(o.faults, fmt.Errorf("token: WithLeeway: %v is not between 0 and %v", leeway, maxLeeway))
 		}
 		o.leeway = leeway
-	}
-}
-
-// WithSignatureLimit sets how many signatures are verified at once, so that a flood of
-// made-up tokens leaves processors to the calls whose token is remembered (see
-// [WithCache]), which it does not delay. For each of them up to 1,000 calls wait, in order
-// and for at most a second; others are refused with [ErrBusy]. After a token that is
-// refused, its place stays empty for three times as long as the token took, and at most 100
-// milliseconds. The default is half of GOMAXPROCS, and at least one.
-func WithSignatureLimit(n int) Option {
-	return func(o *options) {
-		if n < 1 {
-			o.faults = append(o.faults, fmt.Errorf("token: WithSignatureLimit: %d is not positive", n))
-		}
-		o.limit = n
 	}
 }
 
@@ -110,7 +99,7 @@ func WithTransport(transport http.RoundTripper) Option {
 // keeps no server from starting. The error holds every fault of the issuers and
 // options.
 func NewVerifier(issuer Issuer, opts ...Option) (*Verifier, error) {
-	o := &options{issuers: []Issuer{issuer}, leeway: defaultLeeway, cache: defaultCache, limit: defaultLimit(), transport: defaultTransport()}
+	o := &options{issuers: []Issuer{issuer}, leeway: defaultLeeway, cacheSize: defaultCacheSize, signatureLimit: defaultSignatureLimit(), transport: defaultTransport()}
 	for _, option := range opts {
 		if option == nil {
 			o.faults = append(o.faults, errors.New("token: an option is nil"))
@@ -138,9 +127,9 @@ func NewVerifier(issuer Issuer, opts ...Option) (*Verifier, error) {
 	if len(o.faults) > 0 {
 		return nil, errors.Join(o.faults...)
 	}
-	v.limit = newLimiter(o.limit)
-	if o.cache > 0 {
-		v.memory.tokens = cache.New[verified](o.cache)
+	v.limit = newLimiter(o.signatureLimit)
+	if o.cacheSize > 0 {
+		v.cache = cache.New[verifiedToken](o.cacheSize)
 	}
 	v.names = slices.Sorted(maps.Keys(v.issuers))
 	v.errIssuer = invalid("iss is none of %q: compare slash by slash", v.names)
@@ -167,21 +156,21 @@ func defaultTransport() http.RoundTripper {
 // `iss`, `typ` and `alg`, `exp` and `nbf` (RFC 7519 section 4.1), the signature
 // with a key of that issuer, and the types of all claims that are used. What the
 // token opens is not its business: `aud` and scopes are for the caller to judge.
-// A token that was verified before is remembered, see [WithCache].
+// Verified tokens are cached, see [WithCache].
 //
-// A call waits for keys at most 2 seconds, and for its turn to verify a signature at most
-// one (see [WithSignatureLimit]), less if ctx ends. The errors are those of this package;
+// A call waits for keys at most 2 seconds, and to verify a signature at most one (see
+// [WithSignatureLimit]), less if ctx ends. The errors are those of this package;
 // for [ErrKeysUnavailable] and [ErrBusy] it is right to try again.
 func (v *Verifier) Verify(ctx context.Context, raw string) (*Claims, error) {
-	if claims, ok, err := v.recall(ctx, raw); ok {
+	if claims, ok, err := v.fromCache(ctx, raw); ok {
 		return claims, err
 	}
 	return v.verify(ctx, raw)
 }
 
-// Authenticate is [Bearer] and [Verifier.Verify] in one: it verifies the token in the
-// values of a request's Authorization header. It is faster than one after the other, since a
-// token that is remembered is found before its form is looked at.
+// Authenticate is [Bearer] and [Verifier.Verify] in one, for the values of a request's
+// Authorization header, and has the errors of both. It is faster where the token is cached,
+// since that is found before its form is looked at.
 func (v *Verifier) Authenticate(ctx context.Context, authorization []string) (*Claims, error) {
 	raw, err := credentials(authorization)
 	if err != nil {
@@ -219,17 +208,18 @@ func (v *Verifier) verify(ctx context.Context, raw string) (*Claims, error) {
 	if err := validity.check(time.Now()); err != nil {
 		return nil, err
 	}
-	key, keys, err := issuer.keys.key(ctx, token.keyID, token.algorithm)
+	key, err := issuer.keys.key(ctx, token.keyID, token.algorithm)
 	if err != nil {
 		return nil, err
 	}
 	var claims *Claims
 	err = v.limit.run(ctx, func() error {
-		if known := v.memory.get(raw); known != nil && known.key == key {
+		if known := v.cached(raw); known != nil && known.key == key {
+			v.hits.add()
 			claims = known.claims // another call has verified it while this one waited
 			return nil
 		}
-		v.memory.misses.Add(1)
+		v.misses.Add(1)
 		if err := token.verify(key); err != nil {
 			return err
 		}
@@ -238,7 +228,9 @@ func (v *Verifier) verify(ctx context.Context, raw string) (*Claims, error) {
 		if claims, err = issuer.claims(payload, &members, validity.until, v.leeway); err != nil {
 			return err
 		}
-		v.remember(raw, &verified{claims: claims, validity: validity, issuer: issuer, keyID: token.keyID, key: key}, keys)
+		if v.cache != nil {
+			v.cache.Put(raw, &verifiedToken{claims: claims, validity: validity, issuer: issuer, keyID: token.keyID, key: key})
+		}
 		return nil
 	})
 	if err != nil {

@@ -30,29 +30,29 @@ func New[V any](size int) *Cache[V] { return &Cache[V]{size: size} }
 
 // Get returns the value of a key, or nil if there is none.
 func (c *Cache[V]) Get(key string) *V {
-	found, ok := c.entries.Load(key)
-	if !ok {
+	e := c.find(key)
+	if e == nil {
 		return nil
 	}
-	e, ok := found.(*entry[V])
-	if !ok {
-		return nil
-	}
-	if !e.used.Load() { // a store each time would have the cores fight for it
+	if !e.used.Load() { // a store each time would have the processors fight for it
 		e.used.Store(true)
 	}
 	return e.value.Load()
+}
+
+func (c *Cache[V]) find(key string) *entry[V] {
+	found, _ := c.entries.Load(key)
+	e, _ := found.(*entry[V]) // nil if there is none
+	return e
 }
 
 // Put sets the value of a key.
 func (c *Cache[V]) Put(key string, value *V) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if found, ok := c.entries.Load(key); ok {
-		if e, ok := found.(*entry[V]); ok {
-			e.value.Store(value)
-			return
-		}
+	if e := c.find(key); e != nil {
+		e.value.Store(value)
+		return
 	}
 	e := &entry[V]{key: key}
 	e.value.Store(value)

@@ -1,6 +1,7 @@
 package cache_test
 
 import (
+	"slices"
 	"strconv"
 	"sync"
 	"testing"
@@ -37,13 +38,8 @@ func put(c *cache.Cache[int], keys ...int) {
 func checkCache(t *testing.T, c *cache.Cache[int], keys []int, n int, evictions uint64) {
 	t.Helper()
 	got := held(t, c, n)
-	if len(got) != len(keys) || c.Len() != len(keys) || c.Evictions() != evictions {
+	if !slices.Equal(got, keys) || c.Len() != len(keys) || c.Evictions() != evictions {
 		t.Fatalf("holds %d, has %d, evicted %d; want %d, evicted %d", got, c.Len(), c.Evictions(), keys, evictions)
-	}
-	for i := range got {
-		if got[i] != keys[i] {
-			t.Fatalf("holds %d, want %d", got, keys)
-		}
 	}
 }
 

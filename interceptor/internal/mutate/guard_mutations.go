@@ -136,6 +136,19 @@ func scopesGranted`,
 	{"guard: verifier or table nil", "interceptor/guard.go", "if verifier == nil || ok && v == nil || table == nil {", "if false {"},
 	{"guard: *token.Verifier nil", "interceptor/guard.go", " ok && v == nil ||", " ok && v == nil && false ||"},
 	{
+		"guard: verifier that embeds another", "interceptor/guard.go",
+		`	if ok { // the type itself: what embeds it may have a Verify of its own
+		g.authenticate, g.exact = v.Authenticate, true
+	}
+`,
+		`	if v, ok := verifier.(interface {
+		Authenticate(context.Context, []string) (*token.Claims, error)
+	}); ok {
+		g.authenticate = v.Authenticate
+	}
+`,
+	},
+	{
 		"guard: option nil", "interceptor/guard.go",
 		`		if option == nil {
 			panic("interceptor: an option of New is nil")
@@ -159,7 +172,7 @@ func scopesGranted`,
 	{
 		"guard: unary", "interceptor/guard.go",
 		`		if denial != nil {
-			return nil, connectError(denial, spec, peer())
+			return nil, connectError(denial, spec, peer)
 		}
 		return next(ctx, request)
 	}
@@ -185,7 +198,7 @@ func scopesGranted`,
 	{
 		"guard: replaced request and context behind the gate", "interceptor/guard.go",
 		`			case atHandler:
-				return nil, connectError(failed(errors.New("an interceptor has lost the context of the call")), spec, peer())
+				return nil, connectError(failed(errors.New("an interceptor has lost the context of the call")), spec, peer)
 `,
 		"",
 	},
@@ -302,22 +315,6 @@ func scopesGranted`,
 	{"admission: expired at the edge", "interceptor/context.go", "!time.Now().Before(a.claims.Deadline())", "time.Now().After(a.claims.Deadline())"},
 	{"admission: rule of a public service", "interceptor/context.go", "return ok && rule == a.rule", "return ok && rule != nil"},
 	{"admission: printed", "interceptor/context.go", `_, _ = io.WriteString(out, "interceptor.admission")`, `_, _ = io.WriteString(out, fmt.Sprint(a.organization, a.header))`},
-	{
-		"guard: verifier that embeds another", "interceptor/guard.go",
-		`	if ok { // the type itself: what embeds it may have a Verify of its own
-		g.authenticate, g.exact = v.Authenticate, true
-	}
-`,
-		`	if v, ok := verifier.(interface {
-		Authenticate(context.Context, []string) (*token.Claims, error)
-	}); ok {
-		g.authenticate = v.Authenticate
-	}
-`,
-	},
-	{"answer: detail of a missing scope", "interceptor/detail.go", `	if denial.Reason != ReasonScopeInsufficient {
-		if detail`, `	if denial.Reason != "" {
-		if detail`},
 	{
 		"admission: same guard", "interceptor/context.go",
 		`a.guard.Load() == guard && a.covers(procedure, guard.table) &&
@@ -462,4 +459,5 @@ func scopesGranted`,
 	{"interrupt: reads", "interceptor/interrupt.go", "_ = c.SetReadDeadline(time.Now().Add(in))", "_ = c"},
 	{"interrupt: writes", "interceptor/interrupt.go", "_ = c.SetWriteDeadline(time.Now())", "_ = c"},
 	{"interrupt: another call's connection", "interceptor/interrupt.go", "ok && sameMap(c.header, header)", "ok"},
+	{"denial: detail of a missing scope", "interceptor/detail.go", "if reason == ReasonScopeInsufficient {", `if reason == "" {`},
 }

@@ -21,7 +21,7 @@ var tokenMutations = []mutation{
 		"",
 	},
 	{"token: b64token, empty", "interceptor/token/bearer.go", `if s == "" {`, `if s == "" && raw != "" {`},
-	{"token: b64token, padding at the end only", "interceptor/token/bearer.go", `strings.ContainsRune(".~+/", rune(c))`, `strings.ContainsRune(".~+/=", rune(c))`},
+	{"token: b64token, padding at the end only", "interceptor/token/bearer.go", `strings.IndexByte("-._~+/", c)`, `strings.IndexByte("-._~+/=", c)`},
 	{"token: size", "interceptor/token/jws.go", "if len(raw) > maxBytes {", "if false {"},
 	{
 		"token: segments", "interceptor/token/jws.go",

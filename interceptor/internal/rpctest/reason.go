@@ -15,7 +15,7 @@ func (f forge) reasons() []Case {
 		{Service: "Read", Authorization: bearer("a.b"), Want: Malformed},
 		{Service: "Read", Authorization: f.good("iss", tokentest.I2.URL), Want: Invalid},
 		{Service: "Read", Authorization: f.good("exp", 1), Want: Expired},
-		{Service: "Read", Authorization: f.good("nbf", int64(tokentest.MaxDate)), Want: NotYetValid},
+		{Service: "Read", Authorization: f.good("nbf", tokentest.MaxDate), Want: NotYetValid},
 		{Service: "Read", Authorization: f.good("aud", tokentest.OtherAPI), Want: Audience},
 		{Service: "Read", Authorization: f.resource(orgA, "read:a"), Want: Model},
 		{Service: "Field", Authorization: f.resource(orgB, "read:data"), Want: Organization},

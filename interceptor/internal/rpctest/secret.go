@@ -50,7 +50,7 @@ func (f forge) secrets() []Case {
 		{Name: "organization_id of a wrong type", Service: "Field", Authorization: good("organization_id", []string{"secret-organization"}), Want: Invalid},
 		{Name: "cnf", Authorization: good("cnf", map[string]any{"jkt": "secret-thumbprint"}), Want: Invalid},
 		{Name: "expired", Authorization: good("exp", 1), Want: Expired},
-		{Name: "not yet valid", Authorization: good("nbf", int64(tokentest.MaxDate)), Want: NotYetValid},
+		{Name: "not yet valid", Authorization: good("nbf", tokentest.MaxDate), Want: NotYetValid},
 		{Name: "keys", Authorization: good("iss", down), Want: Unavailable},
 		{Name: "aud", Authorization: good("aud", []string{"https://secret-audience.test"}), Want: Audience},
 		{Name: "organization_id", Authorization: good("organization_id", "secret-organization"), Want: Model},

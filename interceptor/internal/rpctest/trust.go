@@ -44,7 +44,7 @@ func NewTrusts() (map[string]*Trust, error) {
 			idp.ServeIssuer(tokentest.I2, tokentest.JWKs(tokentest.I2.Keys()...)...)
 			idp.Serve(discoveryURL(down), tokentest.Respond(http.StatusServiceUnavailable, ""))
 		}
-		// No call is refused for the others that the test makes at the same time.
+		// No call is refused for others made at the same time.
 		options := []token.Option{token.WithLeeway(leeway), token.WithTransport(idp), token.WithSignatureLimit(1000)}
 		for _, url := range issuers[1:] {
 			options = append(options, token.WithIssuer(issuer(url)))

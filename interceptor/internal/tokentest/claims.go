@@ -5,6 +5,9 @@ import (
 	"fmt"
 )
 
+// MaxDate is the largest NumericDate that is taken: the last second of the year 9999.
+const MaxDate int64 = 253402300799
+
 // times are tokens before, at and after the edges of their life. The edges are
 // exact where the time that verdicts must hold is on their side.
 func (s Scene) times() []Trial {
@@ -25,14 +28,14 @@ func (s Scene) times() []Trial {
 		{"D20", "expired and forged", I2.ES256.Mint(I2.ES256.Header(), s.Payload(k.Issuer, "exp", 1)), Expired},
 		{"D21", "exp missing", at("exp", Absent{}), Invalid},
 		{"D21", "exp in another case", s.Token(k, "exp", Absent{}, "EXP", s.Now+300), Invalid},
-		{"D21", "exp in 9999", at("exp", int64(MaxDate)), Accepted},
+		{"D21", "exp in 9999", at("exp", MaxDate), Accepted},
 		{"D22", "exp 0", at("exp", 0), Expired},
 		{"D22", "exp -0", at("exp", json.RawMessage("-0")), Expired},
 		{"D22", "exp with an exponent", at("exp", json.RawMessage("4.1024448e9")), Accepted},
 		{"D23", "nbf past the leeway", at("nbf", soon+1), NotYetValid},
 		{"D23", "nbf at the leeway", at("nbf", begin), Accepted},
 		{"D23", "a fraction does not hasten", at("nbf", fraction(soon, "001")), NotYetValid},
-		{"D23", "nbf in 9999", at("nbf", int64(MaxDate)), NotYetValid},
+		{"D23", "nbf in 9999", at("nbf", MaxDate), NotYetValid},
 		{"D23", "nbf 0", at("nbf", 0), Accepted},
 	}
 	for _, name := range []string{"exp", "nbf", "iat"} {

@@ -7,9 +7,6 @@ import (
 	"slices"
 )
 
-// MaxDate is the largest NumericDate that is taken: the last second of the year 9999.
-const MaxDate = 253402300799
-
 // Encode is base64url without padding.
 func Encode(data []byte) string { return base64.RawURLEncoding.EncodeToString(data) }
 

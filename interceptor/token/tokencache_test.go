@@ -31,13 +31,13 @@ func answering(t *testing.T) func(claims *token.Claims, err error) any {
 	}
 }
 
-// TestMemoryChangesNoAnswer asks a verifier with a memory and one without about every
+// TestCacheChangesNoAnswer asks a verifier with a cache and one without about every
 // token, again and again while time goes by.
-func TestMemoryChangesNoAnswer(t *testing.T) {
+func TestCacheChangesNoAnswer(t *testing.T) {
 	t.Parallel()
 	bubble(t, "", func(t *testing.T) {
 		idp := newIDP(jwksOf(all...)...)
-		remembering, forgetful := newVerifier(t, idp), newVerifier(t, idp, token.WithoutCache())
+		caching, uncached := newVerifier(t, idp), newVerifier(t, idp, token.WithoutCache())
 		trials := scene.Trials()
 		for _, seconds := range []int{5, 300, 325, 330, 335} { // good tokens expire after 330
 			trials = append(trials, tokentest.Trial{
@@ -49,14 +49,14 @@ func TestMemoryChangesNoAnswer(t *testing.T) {
 		for _, at := range []time.Duration{0, 1, 2, 5, 299, 329, 330, 331, 336} {
 			sleepUntil(at * time.Second)
 			for _, trial := range trials {
-				want := answer(remembering.Verify(t.Context(), trial.Raw))
+				want := answer(caching.Verify(t.Context(), trial.Raw))
 				if _, refused := want.(error); !refused {
 					accepted[at]++
 				}
-				again := answer(remembering.Verify(t.Context(), trial.Raw))
-				authenticated := answer(remembering.Authenticate(t.Context(), []string{"Bearer " + trial.Raw}))
-				without := answer(forgetful.Verify(t.Context(), trial.Raw))
-				for name, got := range map[string]any{"a second time": again, "by Authenticate": authenticated, "without memory": without} {
+				again := answer(caching.Verify(t.Context(), trial.Raw))
+				authenticated := answer(caching.Authenticate(t.Context(), []string{"Bearer " + trial.Raw}))
+				without := answer(uncached.Verify(t.Context(), trial.Raw))
+				for name, got := range map[string]any{"a second time": again, "by Authenticate": authenticated, "without cache": without} {
 					if !reflect.DeepEqual(got, want) {
 						t.Errorf("at %v, %v: %s %v, first %v", at, trial, name, got, want)
 					}
@@ -66,14 +66,14 @@ func TestMemoryChangesNoAnswer(t *testing.T) {
 		if accepted[0] < 20 || accepted[2] <= accepted[5] || accepted[299] <= accepted[331] || accepted[336] == 0 {
 			t.Errorf("accepted %v", accepted)
 		}
-		if stats := remembering.Stats(); stats.Hits == 0 || stats.Entries < accepted[0] {
+		if stats := caching.Stats(); stats.Hits == 0 || stats.Entries < accepted[0] {
 			t.Errorf("%+v", stats)
 		}
 	})
 }
 
 // TestAuthenticate makes sure that it refuses what Bearer refuses, also around a token that
-// is remembered.
+// is cached.
 func TestAuthenticate(t *testing.T) {
 	t.Parallel()
 	bubble(t, "", func(t *testing.T) {
@@ -99,8 +99,8 @@ func TestAuthenticate(t *testing.T) {
 	})
 }
 
-// TestRememberedKeys changes the key set after a token was verified.
-func TestRememberedKeys(t *testing.T) {
+// TestCachedKeys changes the key set after a token was verified.
+func TestCachedKeys(t *testing.T) {
 	t.Parallel()
 	another := newEd25519(eddsa.ID)
 	anonymous := eddsa.Mint(eddsa.Header("kid", absent{}), payload("exp", never))
@@ -127,7 +127,7 @@ func TestRememberedKeys(t *testing.T) {
 	} {
 		bubble(t, name, func(t *testing.T) {
 			idp := newIDP(test.before...)
-			verifier, forgetful := newVerifier(t, idp), newVerifier(t, idp, token.WithoutCache())
+			verifier, uncached := newVerifier(t, idp), newVerifier(t, idp, token.WithoutCache())
 			check(t, verifier, test.raw, nil, 0)
 			check(t, verifier, test.raw, nil, 0)
 			if got := verifier.Stats(); got.Hits != 1 {
@@ -137,7 +137,7 @@ func TestRememberedKeys(t *testing.T) {
 			sleepUntil(15 * time.Minute) // from now on calls wait for the refresh
 			for range 2 {
 				check(t, verifier, test.raw, test.want, 0)
-				check(t, forgetful, test.raw, test.want, 0)
+				check(t, uncached, test.raw, test.want, 0)
 			}
 			idp.Serve(keySetURL, respond(200, keySet(test.before...)))
 			sleepUntil(31 * time.Minute)
@@ -154,7 +154,7 @@ func TestRememberedKeys(t *testing.T) {
 		sleepUntil(24 * time.Hour)
 		check(t, verifier, raw, token.ErrKeysUnavailable, 0)
 	})
-	bubble(t, "J12 refreshed by those who are remembered", func(t *testing.T) {
+	bubble(t, "J12 refreshed by those whose token is cached", func(t *testing.T) {
 		idp, verifier := warm(t)
 		raw := scene.Token(eddsa, "exp", never)
 		check(t, verifier, raw, nil, 0)
@@ -254,11 +254,11 @@ func TestCacheSize(t *testing.T) {
 	}
 }
 
-// TestMemorySize makes sure that a token takes less than 900 bytes more than its own, and
+// TestCachedSize makes sure that a token takes less than 900 bytes more than its own, and
 // does not keep alive what it was a part of.
 //
 // It is not parallel: what others keep would count.
-func TestMemorySize(t *testing.T) { //nolint:paralleltest // memory is counted for the whole process
+func TestCachedSize(t *testing.T) { //nolint:paralleltest // memory is counted for the whole process
 	verifier := newVerifier(t, newIDP(jwksOf(eddsa)...))
 	pad := strings.Repeat("p", 250)
 	verify := func(n int) int {
