@@ -86,6 +86,9 @@ var errNoKey = invalid("no key of the issuer's fits kid and alg")
 
 // usable returns keys that may be used now, and sees to it that they stay fresh.
 func (s *source) usable(ctx context.Context, now time.Time, keyID string) (*keySet, error) {
+	if set := s.current.Load(); s.fresh(set, now) {
+		return set, nil
+	}
 	set, f, patient := s.refresh(now, keyID)
 	if f == nil || !patient {
 		return s.stillGood(set, now)
@@ -97,16 +100,21 @@ func (s *source) usable(ctx context.Context, now time.Time, keyID string) (*keyS
 	return s.stillGood(s.current.Load(), now)
 }
 
+// fresh reports whether keys need no refresh. Most calls ask nothing else.
+func (s *source) fresh(set *keySet, now time.Time) bool {
+	return set != nil && now.Sub(set.fetched) < softAge && !s.failing.Load()
+}
+
 // refresh returns the keys and, if they should be fetched, the flight that does, and
 // whether to wait for it. The keys are nil if there are none yet.
 func (s *source) refresh(now time.Time, keyID string) (set *keySet, f *flight, patient bool) {
 	set = s.current.Load()
+	if s.fresh(set, now) {
+		return set, nil, false
+	}
 	age := maxStale
 	if set != nil {
 		age = now.Sub(set.fetched)
-	}
-	if age < softAge && !s.failing.Load() {
-		return set, nil, false
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
