@@ -6,23 +6,25 @@ import (
 	"sync/atomic"
 )
 
-// A Cache holds values by key. Once it is full, each new key takes the place of one
-// that has not been asked for lately. It is safe for concurrent use, and lookups
-// neither wait for each other nor for Put.
+// A Cache holds values by key. Once it is full, each new key takes the place of another:
+// of one that is new itself and has not been asked for, and else of one that has not been
+// asked for lately, so that keys that are never asked for again push out nobody but each
+// other. That is S3-FIFO (https://s3fifo.com) without its memory of what was evicted.
+//
+// A Cache is safe for concurrent use, and lookups neither wait for each other nor for Put.
 type Cache[V any] struct {
 	entries sync.Map // of string to *entry[V]
 
-	mu        sync.Mutex
-	ring      []*entry[V] // all entries, which hand goes around
-	hand      int
-	size      int
-	evictions uint64
+	mu         sync.Mutex
+	size       int
+	fresh, old []*entry[V] // in the order in which they came
+	evictions  uint64
 }
 
 type entry[V any] struct {
 	key   string
 	value atomic.Pointer[V]
-	used  atomic.Bool // since the hand last came by
+	used  atomic.Bool // since it came
 }
 
 // New makes a cache of at most size values, which must be positive.
@@ -54,33 +56,42 @@ func (c *Cache[V]) Put(key string, value *V) {
 		e.value.Store(value)
 		return
 	}
+	if c.len() == c.size {
+		c.evict()
+	}
 	e := &entry[V]{key: key}
 	e.value.Store(value)
-	if len(c.ring) < c.size {
-		c.ring = append(c.ring, e)
-	} else {
-		c.evict(e)
-	}
-	c.entries.Store(e.key, e)
+	c.fresh = append(c.fresh, e)
+	c.entries.Store(key, e)
 }
 
-// evict puts an entry in the place of the first one that was not used since the hand
-// came by, as the second-chance algorithm has it.
-func (c *Cache[V]) evict(e *entry[V]) {
-	for c.ring[c.hand].used.Swap(false) {
-		c.hand = (c.hand + 1) % len(c.ring)
+// evict makes room for one. Up to a tenth of all are fresh for as long as they like.
+func (c *Cache[V]) evict() {
+	for tries := 2 * c.size; ; tries-- {
+		queue := &c.old
+		if len(c.fresh) > c.size/10 {
+			queue = &c.fresh
+		}
+		e := (*queue)[0]
+		(*queue)[0] = nil // it is let go
+		*queue = (*queue)[1:]
+		if e.used.Swap(false) && tries > 0 { // others may use all of them all the time
+			c.old = append(c.old, e)
+			continue
+		}
+		c.entries.Delete(e.key)
+		c.evictions++
+		return
 	}
-	c.entries.Delete(c.ring[c.hand].key)
-	c.ring[c.hand] = e
-	c.hand = (c.hand + 1) % len(c.ring)
-	c.evictions++
 }
+
+func (c *Cache[V]) len() int { return len(c.fresh) + len(c.old) }
 
 // Len returns the number of values.
 func (c *Cache[V]) Len() int {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	return len(c.ring)
+	return c.len()
 }
 
 // Evictions returns how many values had to make room for others.

@@ -51,9 +51,55 @@ func TestCache(t *testing.T) {
 	put(c, 1) // again: nothing has to make room
 	checkCache(t, c, []int{0, 1, 2}, 9, 0)
 
-	// All were used by now, so the hand comes by a second time, and takes the first.
+	// All were used by now, so the first goes.
 	put(c, 3)
 	checkCache(t, c, []int{1, 2, 3}, 9, 1)
+}
+
+// TestScan makes sure that keys that are never asked for again push out none that are asked
+// for now and then.
+func TestScan(t *testing.T) {
+	t.Parallel()
+	const size, hot = 100, 80
+	c := cache.New[int](size)
+	for n := range hot {
+		put(c, n)
+	}
+	held(t, c, hot)
+	for n := range 50 * size {
+		put(c, hot+n)
+		if n%size == 0 && len(held(t, c, hot)) != hot {
+			t.Fatalf("after %d others, %d of %d are left", n+1, len(held(t, c, hot)), hot)
+		}
+	}
+	if c.Len() != size || c.Evictions() != hot+50*size-size {
+		t.Errorf("%d values, %d evictions", c.Len(), c.Evictions())
+	}
+}
+
+// TestUnused makes sure that what was asked for once does not stay for ever.
+func TestUnused(t *testing.T) {
+	t.Parallel()
+	const size = 100
+	c := cache.New[int](size)
+	for n := range 100 * size {
+		put(c, n)
+		if c.Get(key(n)) == nil {
+			t.Fatalf("%d is not there", n)
+		}
+	}
+	if got := held(t, c, 98*size); len(got) != 0 {
+		t.Errorf("%d old ones are left", len(got))
+	}
+}
+
+func TestOne(t *testing.T) {
+	t.Parallel()
+	c := cache.New[int](1)
+	for n := range 10 {
+		put(c, n)
+		checkCache(t, c, []int{n}, 10, uint64(n))
+	}
 }
 
 // TestSecondChance makes sure that those that are asked for stay.

@@ -1,9 +1,11 @@
 package main
 
 var cacheMutations = []mutation{
-	{"cache: bound", "interceptor/internal/cache/cache.go", "if len(c.ring) < c.size {", "if true {"},
-	{"cache: what is evicted goes", "interceptor/internal/cache/cache.go", "	c.entries.Delete(c.ring[c.hand].key)\n", ""},
-	{"cache: second chance", "interceptor/internal/cache/cache.go", "for c.ring[c.hand].used.Swap(false) {", "for false {"},
+	{"cache: bound", "interceptor/internal/cache/cache.go", "if c.len() == c.size {", "if false {"},
+	{"cache: what is evicted goes", "interceptor/internal/cache/cache.go", "		c.entries.Delete(e.key)\n", ""},
+	{"cache: second chance", "interceptor/internal/cache/cache.go", "if e.used.Swap(false) && tries > 0 {", "if false {"},
+	{"cache: one chance for one use", "interceptor/internal/cache/cache.go", "if e.used.Swap(false) && tries > 0 {", "if e.used.Load() && tries > 0 {"},
+	{"cache: scans", "interceptor/internal/cache/cache.go", "if len(c.fresh) > c.size/10 {", "if len(c.old) == 0 {"},
 	{"cache: lookups count as use", "interceptor/internal/cache/cache.go", "e.used.Store(true)", "e.used.Store(false)"},
 	{"cache: a new value", "interceptor/internal/cache/cache.go", "		e.value.Store(value)\n		return", "		return"},
 	{"limit: wait for a slot", "interceptor/token/limit.go", "	if err := l.acquire(ctx); err != nil {\n		return err\n	}\n", "	l.slots <- struct{}{}\n"},
