@@ -42,13 +42,16 @@ func (c Caller) String() string {
 type Claims struct {
 	issuer, subject, clientID, id string
 	audience, scopes              []string
-	granted                       []string // the scopes, sorted
+	sortedScopes                  []string // nil unless there are many
 	caller                        Caller
 	organizationClaim             *string
 	organizationAudiences         []string // the ids of all organizations in aud
 	expiry, deadline              time.Time
 	payload                       string // the token's segment, in base64url: only Decode reads it
 }
+
+// manyScopes is up to how many scopes are searched one by one.
+const manyScopes = 16
 
 // Issuer returns `iss`.
 func (c *Claims) Issuer() string { return c.get().issuer }
@@ -89,7 +92,11 @@ func (c *Claims) Scopes() []string { return slices.Clone(c.get().scopes) }
 // HasScope reports whether a scope is granted, byte for byte (RFC 6749 section
 // 3.3).
 func (c *Claims) HasScope(scope string) bool {
-	_, ok := slices.BinarySearch(c.get().granted, scope)
+	c = c.get()
+	if c.sortedScopes == nil {
+		return slices.Contains(c.scopes, scope)
+	}
+	_, ok := slices.BinarySearch(c.sortedScopes, scope)
 	return ok
 }
 

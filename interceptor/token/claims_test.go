@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"reflect"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -291,6 +292,28 @@ func TestCallerString(t *testing.T) {
 	for caller, want := range map[token.Caller]string{token.CallerUnknown: "unknown", token.CallerUser: "user", token.CallerClient: "client", -1: "unknown"} {
 		if got := caller.String(); got != want {
 			t.Errorf("Caller(%d) is %q, want %q", int(caller), got, want)
+		}
+	}
+}
+
+func TestManyScopes(t *testing.T) {
+	t.Parallel()
+	for _, n := range []int{1, 16, 17, 200} {
+		var scopes []string
+		for i := range n {
+			scopes = append(scopes, "scope:"+strconv.Itoa(i*7%n)) // not in order
+		}
+		claims := must(token.UnverifiedClaims(token.Logto("https://idp.test"), []byte(`{"sub":"s","exp":1,"scope":"`+strings.Join(scopes, " ")+`"}`)))
+		if got := claims.Scopes(); !slices.Equal(got, scopes) {
+			t.Errorf("%d: %q", n, got)
+		}
+		for _, scope := range scopes {
+			if !claims.HasScope(scope) || claims.HasScope(scope+"0 ") || claims.HasScope(strings.ToUpper(scope)) || claims.HasScope(scope[:6]) {
+				t.Errorf("%d: %q is not exact", n, scope)
+			}
+		}
+		if claims.HasScope("") || claims.HasScope("scope:"+strconv.Itoa(n)) {
+			t.Errorf("%d: a scope is granted that is not there", n)
 		}
 	}
 }

@@ -229,7 +229,8 @@ func codeUnit(text string) rune {
 	return rune(unit)
 }
 
-// text returns the string member of that name, and whether it is there. A
+// text returns the string member of that name, which may be a part of the object's text
+// and keep all of it in memory, and whether it is there. A
 // member of another type, null included, is an error.
 func (o *object) text(name string) (value string, ok bool, err error) {
 	raw, ok := o.get(name)
@@ -242,7 +243,7 @@ func (o *object) text(name string) (value string, ok bool, err error) {
 	return value, true, nil
 }
 
-// texts returns the member of that name, an array of strings or a single
+// texts returns copies of the member of that name, an array of strings or a single
 // string, and whether it is there.
 func (o *object) texts(name string) (values []string, array, ok bool, err error) {
 	raw, ok := o.get(name)
@@ -251,7 +252,7 @@ func (o *object) texts(name string) (values []string, array, ok bool, err error)
 	}
 	if raw[0] == '"' {
 		value, _, err := o.text(name)
-		return []string{value}, false, true, err
+		return []string{strings.Clone(value)}, false, true, err
 	}
 	// A null element would decode into an empty string.
 	var elements []*string

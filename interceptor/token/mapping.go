@@ -53,24 +53,15 @@ func (i *Issuer) claims(payload string, members *object, deadline time.Time, lee
 		return nil, err
 	}
 	c.caller = i.caller(c.subject, c.clientID)
-	c.detach()
-	c.granted = slices.Sorted(slices.Values(c.scopes)) // there may be hundreds
+	if len(c.scopes) > manyScopes {
+		c.sortedScopes = slices.Sorted(slices.Values(c.scopes))
+	}
+	for _, part := range []*string{&c.subject, &c.clientID, &c.id, c.organizationClaim} {
+		if part != nil {
+			*part = strings.Clone(*part) // of the payload's text
+		}
+	}
 	return c, nil
-}
-
-// detach copies the strings out of the payload's text, all of which would stay in memory
-// with them.
-func (c *Claims) detach() {
-	for _, s := range []*string{&c.subject, &c.clientID, &c.id, c.organizationClaim} {
-		if s != nil {
-			*s = strings.Clone(*s)
-		}
-	}
-	for _, list := range [][]string{c.audience, c.scopes, c.organizationAudiences} {
-		for i := range list {
-			list[i] = strings.Clone(list[i])
-		}
-	}
 }
 
 func (i *Issuer) caller(subject, client string) Caller {

@@ -33,12 +33,20 @@ func WithoutCache() Option {
 
 // A verifiedToken is one that passed every check, and what may end it.
 type verifiedToken struct {
-	claims   *Claims
-	validity validity
-	issuer   *issuerKeys
-	keyID    string // which the token gives
-	key      *publicKey
-	keys     atomic.Pointer[keySet] // the last in which key was found to be the one to use
+	claims    *Claims
+	validity  validity
+	issuer    *issuerKeys
+	key       *publicKey
+	anonymous bool                   // the token does not name the key
+	keys      atomic.Pointer[keySet] // the last in which key was found to be the one to use
+}
+
+// keyID is the token's `kid`, without the header that it was a part of.
+func (t *verifiedToken) keyID() string {
+	if t.anonymous {
+		return ""
+	}
+	return t.key.id
 }
 
 // cached returns the verified token, or nil if there is none.
@@ -60,7 +68,7 @@ func (v *Verifier) fromCache(ctx context.Context, raw string) (claims *Claims, o
 	if err := token.validity.check(now); err != nil {
 		return nil, true, err
 	}
-	keys, err := token.issuer.keys.usable(ctx, now, token.keyID)
+	keys, err := token.issuer.keys.usable(ctx, now, token.keyID())
 	if err != nil {
 		return nil, true, err
 	}
@@ -77,7 +85,7 @@ func (t *verifiedToken) signedBy(keys *keySet) bool {
 	if t.keys.Load() == keys {
 		return true
 	}
-	if key := keys.find(t.keyID, t.key.algorithm); key == nil || !key.equal(t.key) {
+	if key := keys.find(t.keyID(), t.key.algorithm); key == nil || !key.equal(t.key) {
 		return false
 	}
 	t.keys.Store(keys)

@@ -254,7 +254,7 @@ func TestCacheSize(t *testing.T) {
 	}
 }
 
-// TestCachedSize makes sure that a token takes less than 900 bytes more than its own, and
+// TestCachedSize makes sure that a token takes less than 800 bytes more than its own, and
 // does not keep alive what it was a part of.
 //
 // It is not parallel: what others keep would count.
@@ -286,7 +286,7 @@ func TestCachedSize(t *testing.T) { //nolint:paralleltest // memory is counted f
 		verify(n + 1)
 	}
 	after := heap()
-	if each := int(after-before) / tokens; each < size || each > size+900 {
+	if each := int(after-before) / tokens; each < size || each > size+800 {
 		t.Errorf("a token of %d bytes takes %d", size, each)
 	}
 	if got := verifier.Stats(); got.Entries != tokens+1 {

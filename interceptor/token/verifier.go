@@ -229,7 +229,7 @@ func (v *Verifier) verify(ctx context.Context, raw string) (*Claims, error) {
 			return err
 		}
 		if v.cache != nil {
-			v.cache.Put(raw, &verifiedToken{claims: claims, validity: validity, issuer: issuer, keyID: token.keyID, key: key})
+			v.cache.Put(raw, &verifiedToken{claims: claims, validity: validity, issuer: issuer, anonymous: token.keyID == "", key: key})
 		}
 		return nil
 	})

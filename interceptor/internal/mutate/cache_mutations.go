@@ -40,5 +40,5 @@ var cacheMutations = []mutation{
 	{"cached: verified by another call, with another key", "interceptor/token/verifier.go", "known != nil && known.key == key {", "known != nil {"},
 	{"cached: calls under way look again", "interceptor/token/verifier.go", "known != nil && known.key == key {", "known != nil && known.key != key && false {"},
 	{"cached: what a token was a part of", "interceptor/token/verifier.go", "raw := strings.Clone(raw)", "raw := raw"},
-	{"cached: what a claim was a part of", "interceptor/token/mapping.go", "*s = strings.Clone(*s)", "_ = s"},
+	{"cached: what a claim was a part of", "interceptor/token/mapping.go", "*part = strings.Clone(*part)", "_ = part"},
 }
