@@ -38,12 +38,16 @@ func credentials(values []string) (string, error) {
 	if len(value) > len(scheme)+1+maxBytes {
 		return "", malformed("Authorization has %d bytes", len(value))
 	}
-	name, rest, _ := strings.Cut(value, " ")
-	switch {
-	case value == "":
-		return "", malformed("Authorization is empty")
-	case !strings.EqualFold(name, scheme):
-		return "", ErrScheme
+	rest, ok := strings.CutPrefix(value, scheme+" ") // as most clients write it
+	if !ok {
+		var name string
+		name, rest, _ = strings.Cut(value, " ")
+		switch {
+		case value == "":
+			return "", malformed("Authorization is empty")
+		case !strings.EqualFold(name, scheme):
+			return "", ErrScheme
+		}
 	}
 	return strings.TrimLeft(rest, " "), nil
 }

@@ -1,7 +1,7 @@
 package token
 
 import (
-	"math/rand/v2"
+	"sync"
 	"sync/atomic"
 )
 
@@ -36,16 +36,29 @@ func (v *Verifier) Stats() Stats {
 
 // A counter can be added to by all processors at once: a single number would be
 // handed from one to the next.
-type counter [32]struct {
+type counter struct {
+	numbers [32]number
+	given   atomic.Uint32 // numbers that were given to processors
+	pool    sync.Pool     // of them, one for each processor
+}
+
+type number struct {
 	atomic.Uint64
 	_ [56]byte // a cache line each
 }
 
-func (c *counter) add() { c[rand.Uint64()%uint64(len(c))].Add(1) } //nolint:gosec // it spreads load and hides nothing
-
-func (c *counter) sum() (n uint64) {
-	for i := range c {
-		n += c[i].Load()
+func (c *counter) add() {
+	n, ok := c.pool.Get().(*number)
+	if !ok {
+		n = &c.numbers[c.given.Add(1)%uint32(len(c.numbers))]
 	}
-	return n
+	n.Add(1)
+	c.pool.Put(n)
+}
+
+func (c *counter) sum() (sum uint64) {
+	for i := range c.numbers {
+		sum += c.numbers[i].Load()
+	}
+	return sum
 }
