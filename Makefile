@@ -19,11 +19,12 @@ ARGS ?=
 BENCH ?= .
 COUNT ?= 1
 FUZZTIME ?= 10s
+ROUNDS ?= 12
 MUTATE ?=
 
 .PHONY: help
 help: ## Describe the targets (default)
-	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "%-14s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "%-14s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
 
 .PHONY: test
 test: ## Run the tests; needs nothing but Go
@@ -35,6 +36,7 @@ lint: $(BUF) $(GOLANGCI_LINT) ## Check style and correctness of Go, Protobuf and
 	go mod verify
 	go vet ./...
 	$(GOLANGCI_LINT) run
+	cd interceptor/internal/bench && go mod tidy -diff && go vet ./... && $(GOLANGCI_LINT) run --config ../../../.golangci.yml
 	$(BUF) lint
 	$(BUF) format --diff --exit-code
 
@@ -51,6 +53,10 @@ checkgenerate: $(BUF) ## Check that gen/ is what proto/ generates, also on a dir
 .PHONY: bench
 bench: ## Run the benchmarks (BENCH=regexp COUNT=n)
 	go test -run '^$$' -bench '$(BENCH)' -benchmem -count $(COUNT) ./...
+
+.PHONY: bench-peers
+bench-peers: ## Measure against no auth and other libraries, and write the tables (ROUNDS=n)
+	go -C interceptor/internal/bench run . -rounds $(ROUNDS) -out README.md -readme ../../../README.md
 
 .PHONY: fuzz
 fuzz: ## Run every fuzz target for FUZZTIME (10s), one after another
