@@ -41,7 +41,8 @@ const (
 	ReasonRuleMissing Reason = "RULE_MISSING"
 	// ReasonKeysUnavailable: the issuer's keys cannot be had, so the token cannot be judged (unavailable).
 	ReasonKeysUnavailable Reason = "KEYS_UNAVAILABLE"
-	// ReasonVerifierBusy: too many other tokens are being verified (unavailable).
+	// ReasonVerifierBusy: the token was not judged, as too many others are being verified: the client
+	// may try again (unavailable). See [token.WithSignatureLimit].
 	ReasonVerifierBusy Reason = "VERIFIER_BUSY"
 	// ReasonGuardFailed: a verifier or observer panicked or broke its contract (internal).
 	ReasonGuardFailed Reason = "GUARD_FAILED"

@@ -17,7 +17,8 @@ import (
 // errorDetail returns the google.rpc.ErrorInfo of a denial.
 func errorDetail(denial *Denial) (*connect.ErrorDetail, error) {
 	if detail := details()[denial.Reason]; detail != nil {
-		return detail, nil
+		own := *detail // whoever gets the error may write to it
+		return &own, nil
 	}
 	info := &errdetails.ErrorInfo{Reason: string(denial.Reason), Domain: domain}
 	if denial.Reason == ReasonScopeInsufficient {

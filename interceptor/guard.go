@@ -14,8 +14,8 @@ import (
 	"github.com/protoauthz/protoauthz/interceptor/token"
 )
 
-// A Verifier verifies a bearer token. [token.Verifier] is one. It must be safe for
-// concurrent use. Its errors should match those of package token, and hold nothing
+// A Verifier verifies a bearer token. [token.Verifier] is one; a Guard that is given one
+// calls its Authenticate, which is faster. It must be safe for concurrent use. Its errors should match those of package token, and hold nothing
 // of the token; any other is answered with [ReasonGuardFailed].
 type Verifier interface {
 	Verify(ctx context.Context, raw string) (*token.Claims, error)

@@ -27,8 +27,9 @@ var (
 	// ErrKeysUnavailable means that the token could not be judged, since the
 	// issuer's keys cannot be had now. Trying again later may succeed.
 	ErrKeysUnavailable = errors.New("issuer keys are unavailable")
-	// ErrBusy means that the token was not judged, since too many others are being
-	// verified (see [WithSignatureLimit]). Trying again later may succeed.
+	// ErrBusy means that the token was not judged: too many others are being verified (see
+	// [WithSignatureLimit]), or the context ended while it waited for that. Trying again
+	// later may succeed.
 	ErrBusy = errors.New("too many tokens to verify")
 )
 

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"errors"
 	"math"
+	"slices"
 	"strconv"
 	"strings"
 	"unicode/utf16"
@@ -259,6 +260,7 @@ func (o *object) texts(name string) (values []string, array, ok bool, err error)
 	if raw[0] != '[' || json.Unmarshal([]byte(raw), &elements) != nil {
 		return nil, false, true, invalid("%s is neither a string nor an array of strings", name)
 	}
+	values = slices.Grow(values, len(elements))
 	for _, element := range elements {
 		if element == nil {
 			return nil, true, true, invalid("%s has an element that is not a string", name)

@@ -9,18 +9,21 @@ import (
 )
 
 const (
-	maxSlotWait   = 1 * time.Second // of a call, for a slot
-	maxQueue      = 1000            // calls that wait, for each slot
-	penaltyFactor = 3               // times as long as it took, a slot stays empty after a refusal
-	maxPenalty    = 100 * time.Millisecond
+	maxSlotWait = 1 * time.Second // of a call, for a slot
+	maxQueue    = 1000            // calls that wait, for each slot
+	restFactor  = 2               // times what a forged token costs, a slot stays empty after it
+	minRest     = 2 * time.Millisecond
+	maxRest     = 10 * time.Millisecond
 )
 
-// WithSignatureLimit sets how many signatures are verified at once. A flood of forged
-// tokens then leaves the other processors to calls whose token is cached (see [WithCache]),
-// which never wait. Up to 1,000 calls per signature wait, in order and for at most a second;
-// others are refused with [ErrBusy]. A slot whose token was refused stays empty for three
-// times as long as that took, at most 100 milliseconds. The default is half of GOMAXPROCS,
-// at least one.
+// WithSignatureLimit sets how many signatures are verified at once, so that a flood of
+// forged tokens leaves the other processors to calls whose token is cached (see
+// [WithCache]): those wait for no signature. Up to 1,000 times n other calls wait in order.
+// One that finds the queue full, or has waited for a second, is refused with [ErrBusy].
+//
+// Forged tokens get a third of the time: after one, its place stays empty for twice as long as
+// it took. A larger n lets more new callers in during a flood, and costs the others
+// processors. The default is half of GOMAXPROCS, at least one.
 func WithSignatureLimit(n int) Option {
 	return func(o *options) {
 		if n < 1 {
@@ -35,27 +38,27 @@ func WithSignatureLimit(n int) Option {
 func defaultSignatureLimit() int { return max(1, runtime.GOMAXPROCS(0)/2) }
 
 // A limiter bounds how many signatures are verified at once: whoever forges tokens pays
-// nothing, and each costs a server as much as a thousand calls with a cached one. Forged
-// tokens get about a quarter of each slot's time.
+// nothing, and each costs a server as much as a thousand calls with a cached one.
 type limiter struct {
 	slots   chan struct{} // calls that wait to send get theirs in order
 	waiting atomic.Int64
 	busy    atomic.Uint64
+	due     atomic.Int64 // rest of slots that is still to come, in nanoseconds
 }
 
 func newLimiter(n int) *limiter { return &limiter{slots: make(chan struct{}, n)} }
 
-// run waits for a slot and verifies. The error is that of verify, or [ErrBusy].
-func (l *limiter) run(ctx context.Context, verify func() error) error {
+// run waits for a slot and calls verify, which returns what that costs. The error is that
+// of verify, or [ErrBusy].
+func (l *limiter) run(ctx context.Context, verify func() (cost time.Duration, err error)) error {
 	if err := l.acquire(ctx); err != nil {
 		return err
 	}
-	var penalty time.Duration
-	defer func() { l.release(penalty) }()
-	start := time.Now()
-	err := verify()
+	var rest time.Duration
+	defer func() { l.release(rest) }()
+	cost, err := verify()
 	if err != nil {
-		penalty = min(penaltyFactor*time.Since(start), maxPenalty)
+		rest = min(restFactor*cost, maxRest)
 	}
 	return err
 }
@@ -78,16 +81,20 @@ func (l *limiter) acquire(ctx context.Context) error {
 	case <-timer.C:
 		return l.refuse("no slot came free in time: see WithSignatureLimit")
 	case <-ctx.Done():
-		return l.refuse("the call ended before a slot came free")
+		return fmt.Errorf("%w: the call ended before a slot came free", ErrBusy)
 	}
 }
 
-func (l *limiter) release(penalty time.Duration) {
-	if penalty <= 0 {
+// release gives a slot back, after a rest. Timers are no finer than a millisecond, so short
+// ones add up first.
+func (l *limiter) release(rest time.Duration) {
+	due := l.due.Add(int64(rest))
+	if rest <= 0 || due < int64(minRest) {
 		<-l.slots
 		return
 	}
-	time.AfterFunc(penalty, func() { <-l.slots })
+	l.due.Add(-due)
+	time.AfterFunc(time.Duration(due), func() { <-l.slots })
 }
 
 func (l *limiter) refuse(why string) error {

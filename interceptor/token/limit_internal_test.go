@@ -92,7 +92,7 @@ func TestBusy(t *testing.T) {
 				t.Fatalf("%d: %v after %v, want %v", n, got.err, got.took, want)
 			}
 		}
-		if busy := l.busy.Load(); busy != maxQueue+1 {
+		if busy := l.busy.Load(); busy != maxQueue { // those who left do not count
 			t.Errorf("%d refused", busy)
 		}
 
@@ -104,34 +104,99 @@ func TestBusy(t *testing.T) {
 	})
 }
 
-// TestPenalty makes sure that those who are refused wait longer than it took to refuse them,
-// for which nobody else has to pay.
-func TestPenalty(t *testing.T) {
+// TestRest makes sure that forged tokens get a third of a slot's time, and nobody else pays.
+func TestRest(t *testing.T) {
 	t.Parallel()
 	refused := errors.New("refused")
 	for name, test := range map[string]struct {
 		err  error
-		took time.Duration
-		want time.Duration // until the next slot
+		cost time.Duration
+		want time.Duration // of 100 calls
 	}{
-		"success": {nil, 10 * time.Millisecond, 10 * time.Millisecond},
-		"refusal": {refused, 10 * time.Millisecond, 40 * time.Millisecond},
-		"bound":   {refused, 300 * time.Millisecond, 400 * time.Millisecond},
+		"good":               {nil, 4 * time.Millisecond, 400 * time.Millisecond},
+		"refused unverified": {refused, 0, 400 * time.Millisecond},
+		"forged":             {refused, 4 * time.Millisecond, 1200 * time.Millisecond},
+		"forged, cheap":      {refused, 4 * time.Microsecond, 400 * time.Millisecond},
+		"forged, on average": {refused, time.Millisecond / 2, 500 * time.Millisecond},
+		"the longest rest":   {refused, time.Hour, 1400 * time.Millisecond},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			synctest.Test(t, func(t *testing.T) {
 				l := newLimiter(1)
 				start := time.Now()
-				err := l.run(t.Context(), func() error {
-					time.Sleep(test.took) // the bubble's clock
-					return test.err
-				})
-				if took := time.Since(start); !errors.Is(err, test.err) || took != test.took {
-					t.Errorf("%v after %v", err, took)
+				for range 100 {
+					err := l.run(t.Context(), func() (time.Duration, error) {
+						time.Sleep(4 * time.Millisecond) // the bubble's clock
+						return test.cost, test.err
+					})
+					if !errors.Is(err, test.err) {
+						t.Fatal(err)
+					}
 				}
-				if err := l.run(t.Context(), func() error { return nil }); err != nil || time.Since(start) != test.want {
-					t.Errorf("the next slot: %v after %v, want %v", err, time.Since(start), test.want)
+				if next := acquire(t.Context(), l); next.err != nil || time.Since(start) != test.want {
+					t.Errorf("the next slot: %v after %v, want %v", next.err, time.Since(start), test.want)
+				}
+			})
+		})
+	}
+}
+
+// TestCost makes sure that time spent waiting for a processor is nobody's cost.
+func TestCost(t *testing.T) {
+	t.Parallel()
+	key := new(publicKey)
+	for _, test := range []struct{ took, want time.Duration }{{5, 5}, {9, 5}, {4, 4}, {100, 4}, {4, 4}, {3, 3}} {
+		if got := key.cost(test.took); got != test.want {
+			t.Errorf("%d after %d", got, test.took)
+		}
+	}
+}
+
+// TestWaitedTooLong makes sure that what ends a token ends it while its call waits, too.
+func TestWaitedTooLong(t *testing.T) {
+	t.Parallel()
+	eddsa, es256 := tokentest.I1.EdDSA, tokentest.I1.ES256
+	for name, test := range map[string]struct {
+		changes []any
+		keys    []*tokentest.Key // of a key set that comes in the meantime
+		want    error
+	}{
+		"good":             {nil, []*tokentest.Key{eddsa}, nil},
+		"expired":          {[]any{"exp", int64(946684800 + 600 - 30)}, nil, ErrExpired},
+		"its key is gone":  {nil, []*tokentest.Key{es256}, ErrInvalid},
+		"another key came": {nil, []*tokentest.Key{es256, eddsa}, nil},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				scene := tokentest.Scene{Now: time.Now().Unix() + 600}
+				idp := tokentest.NewIDP(tokentest.JWKs(eddsa)...)
+				v := limited(t, WithTransport(idp))
+				if err := v.Ready(t.Context()); err != nil {
+					t.Fatal(err)
+				}
+				time.Sleep(10*time.Minute - time.Second/2) // the bubble's clock
+				if err := v.limit.acquire(t.Context()); err != nil {
+					t.Fatal(err)
+				}
+				var err error
+				var waiting sync.WaitGroup
+				waiting.Go(func() { _, err = v.Verify(t.Context(), scene.Token(eddsa, test.changes...)) })
+				synctest.Wait()
+				if test.keys != nil {
+					idp.ServeIssuer(tokentest.I1, tokentest.JWKs(test.keys...)...)
+					time.Sleep(time.Second / 2) // the bubble's clock
+					if err := v.Ready(t.Context()); err != nil {
+						t.Fatal(err)
+					}
+					synctest.Wait()
+				}
+				time.Sleep(time.Second*3/4 - time.Since(time.Unix(946684800, 0).Add(10*time.Minute-time.Second/2))) // the bubble's clock
+				v.limit.release(0)
+				waiting.Wait()
+				if !errors.Is(err, test.want) {
+					t.Errorf("%v, want %v", err, test.want)
 				}
 			})
 		})
@@ -144,7 +209,7 @@ func limited(t *testing.T, opts ...Option) *Verifier {
 	issuer := Logto(tokentest.I1.URL)
 	issuer.Algorithms = tokentest.Algorithms()
 	idp := tokentest.NewIDP(tokentest.JWKs(tokentest.I1.Keys()...)...)
-	v, err := NewVerifier(issuer, append(opts, WithTransport(idp), WithSignatureLimit(1))...)
+	v, err := NewVerifier(issuer, append([]Option{WithTransport(idp), WithSignatureLimit(1)}, opts...)...)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -54,7 +54,8 @@ func (i *Issuer) claims(payload string, members *object, deadline time.Time, lee
 	}
 	c.caller = i.caller(c.subject, c.clientID)
 	if len(c.scopes) > manyScopes {
-		c.sortedScopes = slices.Sorted(slices.Values(c.scopes))
+		c.sortedScopes = slices.Clone(c.scopes)
+		slices.Sort(c.sortedScopes)
 	}
 	for _, part := range []*string{&c.subject, &c.clientID, &c.id, c.organizationClaim} {
 		if part != nil {
@@ -92,11 +93,22 @@ func (i *Issuer) scopes(members *object) ([]string, error) {
 		}
 		found = true
 		if !array {
-			values = strings.FieldsFunc(values[0], func(r rune) bool { return r == ' ' })
+			values = splitScopes(values[0])
 		}
 		scopes = values
 	}
 	return scopes, nil
+}
+
+// splitScopes splits a `scope` (RFC 6749 section 3.3), into no more room than is needed.
+func splitScopes(value string) []string {
+	scopes := make([]string, 0, strings.Count(value, " ")+1)
+	for scope := range strings.SplitSeq(value, " ") {
+		if scope != "" {
+			scopes = append(scopes, scope)
+		}
+	}
+	return scopes
 }
 
 func (i *Issuer) client(members *object) (string, error) {

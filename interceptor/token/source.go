@@ -41,6 +41,7 @@ type source struct {
 	failedAt    time.Time // the last of them
 	retryAt     time.Time
 	unknownAt   time.Time // when an unknown kid may cause the next fetch
+	generation  uint64    // of the current keys
 	lastErr     error
 }
 
@@ -86,9 +87,6 @@ var errNoKey = invalid("no key of the issuer's fits kid and alg")
 
 // usable returns keys that may be used now, and sees to it that they stay fresh.
 func (s *source) usable(ctx context.Context, now time.Time, keyID string) (*keySet, error) {
-	if set := s.current.Load(); s.fresh(set, now) {
-		return set, nil
-	}
 	set, f, patient := s.refresh(now, keyID)
 	if f == nil || !patient {
 		return s.stillGood(set, now)
@@ -100,7 +98,7 @@ func (s *source) usable(ctx context.Context, now time.Time, keyID string) (*keyS
 	return s.stillGood(s.current.Load(), now)
 }
 
-// fresh reports whether keys need no refresh. Most calls ask nothing else.
+// fresh reports whether keys need no refresh.
 func (s *source) fresh(set *keySet, now time.Time) bool {
 	return set != nil && now.Sub(set.fetched) < softAge && !s.failing.Load()
 }
@@ -213,7 +211,8 @@ func (s *source) land(f *flight, set *keySet, err error) KeySetEvent {
 	defer s.mu.Unlock()
 	event := KeySetEvent{Issuer: s.issuer.URL}
 	if err == nil {
-		set.fetched = f.started
+		s.generation++
+		set.fetched, set.generation = f.started, s.generation
 		s.current.Store(set)
 		s.failures, s.lastErr = 0, nil
 		event.Skipped = set.skipped

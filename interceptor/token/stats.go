@@ -5,17 +5,20 @@ import (
 	"sync/atomic"
 )
 
-// Stats are the counters of a [Verifier] since it was made. Calls that are refused for
-// another reason are in none of them.
+// Stats are the counters of a [Verifier] since it was made. They count tokens, whatever a
+// guard decides about them. One that is refused before its signature is looked at, for its
+// form, issuer, type, time or unknown key, is in none of them.
 type Stats struct {
-	// Hits counts the calls that were let in without verifying a signature.
+	// Hits counts the tokens that were accepted without verifying their signature.
 	Hits uint64
-	// Misses counts the signatures that were verified, good or bad.
+	// Misses counts the signatures that were verified, those of forged tokens among them.
 	Misses uint64
-	// Busy counts the calls that were refused with [ErrBusy].
+	// Busy counts the calls that were refused with [ErrBusy], but not those that ended
+	// while they waited.
 	Busy uint64
-	// Evictions counts the cached tokens that had to make room for others. If they are
-	// about as many as Misses, a larger cache may help: see [WithCache].
+	// Evictions counts the cached tokens that made room for others, many of them expired. A
+	// larger cache helps if Misses grow faster than the issuers hand out tokens: see
+	// [WithCache].
 	Evictions uint64
 	// Entries is the number of cached tokens. Those whose time is over are among them,
 	// until their place is needed.

@@ -10,8 +10,10 @@ import (
 const defaultCacheSize = 10_000
 
 // WithCache sets how many verified tokens are cached, so that the signature of each is
-// verified once and not for every call. A token takes its size and about 750 bytes. The
-// default is 10,000.
+// verified once and not for every call. A token takes its size, about 750 bytes, and 50 for
+// each scope beyond ten. When the cache is full, a token makes room that was not used
+// lately; it is verified again when it comes back. Choose more than there are tokens in use at
+// one time. The default is 10,000.
 //
 // A cached token is refused as soon as it would be without the cache: when its time is
 // over, and when the key that signed it leaves the issuer's key set or can no longer be
@@ -26,19 +28,20 @@ func WithCache(size int) Option {
 	}
 }
 
-// WithoutCache verifies the signature of a token for every call.
+// WithoutCache verifies the signature of a token for every call. All calls then wait for
+// each other, see [WithSignatureLimit], and for forged tokens.
 func WithoutCache() Option {
 	return func(o *options) { o.cacheSize = 0 }
 }
 
 // A verifiedToken is one that passed every check, and what may end it.
 type verifiedToken struct {
-	claims    *Claims
-	validity  validity
-	issuer    *issuerKeys
-	key       *publicKey
-	anonymous bool                   // the token does not name the key
-	keys      atomic.Pointer[keySet] // the last in which key was found to be the one to use
+	claims     *Claims
+	validity   validity
+	issuer     *issuerKeys
+	key        *publicKey
+	anonymous  bool          // the token does not name the key
+	generation atomic.Uint64 // of the last key set in which key was found to be the one to use
 }
 
 // keyID is the token's `kid`, without the header that it was a part of.
@@ -68,9 +71,15 @@ func (v *Verifier) fromCache(ctx context.Context, raw string) (claims *Claims, o
 	if err := token.validity.check(now); err != nil {
 		return nil, true, err
 	}
-	keys, err := token.issuer.keys.usable(ctx, now, token.keyID())
-	if err != nil {
-		return nil, true, err
+	source := token.issuer.keys
+	keys := source.current.Load()
+	if !source.fresh(keys, now) {
+		if keys, err = source.usable(ctx, now, token.keyID()); err != nil {
+			return nil, true, err
+		}
+		if err := token.validity.check(time.Now()); err != nil { // it may have waited
+			return nil, true, err
+		}
 	}
 	if !token.signedBy(keys) {
 		return nil, false, nil
@@ -82,12 +91,12 @@ func (v *Verifier) fromCache(ctx context.Context, raw string) (claims *Claims, o
 // signedBy reports whether the key that verified the token is the one that would be used
 // for it now.
 func (t *verifiedToken) signedBy(keys *keySet) bool {
-	if t.keys.Load() == keys {
+	if t.generation.Load() == keys.generation {
 		return true
 	}
 	if key := keys.find(t.keyID(), t.key.algorithm); key == nil || !key.equal(t.key) {
 		return false
 	}
-	t.keys.Store(keys)
+	t.generation.Store(keys.generation)
 	return true
 }

@@ -83,7 +83,7 @@ func TestAuthenticate(t *testing.T) {
 		for _, values := range [][]string{
 			nil, {}, {""}, {raw}, {"Bearer"}, {"Bearer "}, {"Bearer  " + raw}, {"bearer " + raw}, {"Bearer " + raw + " "}, {"Bearer " + raw + "="},
 			{"Bearer " + raw + "," + raw}, {"Bearer " + raw, "Bearer " + raw}, {"Basic " + raw}, {"Bearer\t" + raw}, {" Bearer " + raw},
-			{"Bearer " + raw + "\x00"}, {"Bearer " + strings.Repeat("a", token.MaxBytes+1)}, {"Bearer " + strings.Repeat(" ", token.MaxBytes) + raw},
+			{"Bearer " + raw + "\x00"}, {"Bearer " + encode([]byte(`{"alg":"none"}`)) + ". ,\x00.x"}, {"Bearer " + strings.Repeat("a", token.MaxBytes+1)}, {"Bearer " + strings.Repeat(" ", token.MaxBytes) + raw},
 		} {
 			var want any
 			bearer, err := token.Bearer(values)
@@ -153,6 +153,14 @@ func TestCachedKeys(t *testing.T) {
 		check(t, verifier, raw, nil, 0)
 		sleepUntil(24 * time.Hour)
 		check(t, verifier, raw, token.ErrKeysUnavailable, 0)
+	})
+	bubble(t, "expired while it waited for keys", func(t *testing.T) {
+		idp, verifier := warm(t)
+		raw := scene.Token(eddsa, "exp", int64(epoch+15*60+1-30))
+		check(t, verifier, raw, nil, 0)
+		idp.Serve(discoveryURL, slow(3*time.Second/2, respond(200, discovery())))
+		sleepUntil(15 * time.Minute)
+		check(t, verifier, raw, token.ErrExpired, 3*time.Second/2)
 	})
 	bubble(t, "J12 refreshed by those whose token is cached", func(t *testing.T) {
 		idp, verifier := warm(t)

@@ -169,14 +169,20 @@ func (v *Verifier) Verify(ctx context.Context, raw string) (*Claims, error) {
 }
 
 // Authenticate is [Bearer] and [Verifier.Verify] in one, for the values of a request's
-// Authorization header, and has the errors of both. It is faster where the token is cached,
-// since that is found before its form is looked at.
+// Authorization header, and has the errors of both. It is faster where the token is cached:
+// its form need not be checked again.
 func (v *Verifier) Authenticate(ctx context.Context, authorization []string) (*Claims, error) {
 	raw, err := credentials(authorization)
 	if err != nil {
 		return nil, err
 	}
-	return v.Verify(ctx, raw) // whose tokens are b64tokens too
+	if claims, ok, err := v.fromCache(ctx, raw); ok {
+		return claims, err
+	}
+	if err := checkB64Token(raw); err != nil {
+		return nil, err
+	}
+	return v.verify(ctx, raw)
 }
 
 func (v *Verifier) verify(ctx context.Context, raw string) (*Claims, error) {
@@ -213,25 +219,34 @@ func (v *Verifier) verify(ctx context.Context, raw string) (*Claims, error) {
 		return nil, err
 	}
 	var claims *Claims
-	err = v.limit.run(ctx, func() error {
+	err = v.limit.run(ctx, func() (cost time.Duration, err error) {
+		// The call may have waited: for keys, and for its slot.
+		if err := validity.check(time.Now()); err != nil {
+			return 0, err
+		}
+		if key = issuer.keys.current.Load().find(token.keyID, token.algorithm); key == nil {
+			return 0, errNoKey
+		}
 		if known := v.cached(raw); known != nil && known.key == key {
 			v.hits.add()
-			claims = known.claims // another call has verified it while this one waited
-			return nil
+			claims = known.claims // another call has verified it
+			return 0, nil
 		}
 		v.misses.Add(1)
-		if err := token.verify(key); err != nil {
-			return err
+		start := time.Now()
+		err = token.verify(key)
+		if cost = key.cost(time.Since(start)); err != nil {
+			return cost, err
 		}
 		raw := strings.Clone(raw) // it may be a small part of something large
 		_, payload, _ := strings.Cut(raw[:len(token.signed)], ".")
 		if claims, err = issuer.claims(payload, &members, validity.until, v.leeway); err != nil {
-			return err
+			return cost, err
 		}
 		if v.cache != nil {
 			v.cache.Put(raw, &verifiedToken{claims: claims, validity: validity, issuer: issuer, anonymous: token.keyID == "", key: key})
 		}
-		return nil
+		return cost, nil
 	})
 	if err != nil {
 		return nil, err

@@ -65,9 +65,12 @@ func (c *Cache[V]) Put(key string, value *V) {
 	c.entries.Store(key, e)
 }
 
+// maxTries is how many values that are in use are passed over: it may be all of them.
+const maxTries = 256
+
 // evict makes room for one. Up to a tenth of all are fresh for as long as they like.
 func (c *Cache[V]) evict() {
-	for tries := 2 * c.size; ; tries-- {
+	for tries := maxTries; ; tries-- {
 		queue := &c.old
 		if len(c.fresh) > c.size/10 {
 			queue = &c.fresh
@@ -75,7 +78,7 @@ func (c *Cache[V]) evict() {
 		e := (*queue)[0]
 		(*queue)[0] = nil // it is let go
 		*queue = (*queue)[1:]
-		if e.used.Swap(false) && tries > 0 { // others may use all of them all the time
+		if e.used.Swap(false) && tries > 0 {
 			c.old = append(c.old, e)
 			continue
 		}

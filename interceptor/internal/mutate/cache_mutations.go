@@ -9,10 +9,15 @@ var cacheMutations = []mutation{
 	{"cache: lookups count as use", "interceptor/internal/cache/cache.go", "e.used.Store(true)", "e.used.Store(false)"},
 	{"cache: a new value", "interceptor/internal/cache/cache.go", "		e.value.Store(value)\n		return", "		return"},
 	{"limit: wait for a slot", "interceptor/token/limit.go", "	if err := l.acquire(ctx); err != nil {\n		return err\n	}\n", "	l.slots <- struct{}{}\n"},
-	{"limit: slot is given back", "interceptor/token/limit.go", "defer func() { l.release(penalty) }()", "defer func() { l.release(penalty + time.Hour) }()"},
-	{"limit: penalty after a refusal", "interceptor/token/limit.go", "	if penalty <= 0 {", "	if true {"},
-	{"limit: no penalty after success", "interceptor/token/limit.go", "	if err != nil {\n		penalty = ", "	{\n		penalty = "},
-	{"limit: largest penalty", "interceptor/token/limit.go", "min(penaltyFactor*time.Since(start), maxPenalty)", "penaltyFactor * time.Since(start)"},
+	{"limit: slot is given back", "interceptor/token/limit.go", "defer func() { l.release(rest) }()", "defer func() { l.release(rest + time.Hour) }()"},
+	{"limit: rest after a forged token", "interceptor/token/limit.go", "	if rest <= 0 || due < int64(minRest) {", "	if true {"},
+	{"limit: rest adds up", "interceptor/token/limit.go", "due := l.due.Add(int64(rest))", "due := int64(rest)"},
+	{"limit: rest once", "interceptor/token/limit.go", "	l.due.Add(-due)\n", ""},
+	{"limit: no rest after a good token", "interceptor/token/limit.go", "	if err != nil {\n		rest = ", "	{\n		rest = "},
+	{"limit: longest rest", "interceptor/token/limit.go", "min(restFactor*cost, maxRest)", "restFactor * cost"},
+	{"limit: expired while it waited", "interceptor/token/verifier.go", "		if err := validity.check(time.Now()); err != nil {\n			return 0, err\n		}\n", ""},
+	{"limit: key that went while it waited", "interceptor/token/verifier.go", "		if key = issuer.keys.current.Load().find(token.keyID, token.algorithm); key == nil {", "		if key == nil {"},
+	{"limit: cost of a verification", "interceptor/token/keyset.go", "if fastest > 0 && time.Duration(fastest) <= took {", "if false {"},
 	{"limit: number of slots", "interceptor/token/limit.go", "make(chan struct{}, n)", "make(chan struct{}, n+1)"},
 	{"limit: default", "interceptor/token/verifier.go", "signatureLimit: defaultSignatureLimit()", "signatureLimit: 1000"},
 	{"limit: WithSignatureLimit", "interceptor/token/limit.go", "o.signatureLimit = n", "o.signatureLimit = max(n, 2)"},
@@ -26,14 +31,17 @@ var cacheMutations = []mutation{
 	{"cached: times are checked", "interceptor/token/tokencache.go", "if err := token.validity.check(now); err != nil {", "if err := token.validity.check(now); err != nil && false {"},
 	{
 		"cached: keys that cannot be used", "interceptor/token/tokencache.go",
-		`	if err != nil {
-		return nil, true, err
-	}
-	if !token.signedBy(keys) {`,
-		`	if err == nil && !token.signedBy(keys) {`,
+		`		if keys, err = source.usable(ctx, now, token.keyID()); err != nil {
+			return nil, true, err
+		}`,
+		`		if fresh, err := source.usable(ctx, now, token.keyID()); err == nil {
+			keys = fresh
+		}`,
 	},
+	{"cached: expired while it waited", "interceptor/token/tokencache.go", "if err := token.validity.check(time.Now()); err != nil { // it may have waited", "if false {"},
+	{"cached: key sets are counted", "interceptor/token/source.go", "		s.generation++\n", ""},
 	{"cached: key is in the key set", "interceptor/token/tokencache.go", "if !token.signedBy(keys) {", "if !token.signedBy(keys) && false {"},
-	{"cached: every key set is looked at", "interceptor/token/tokencache.go", "if t.keys.Load() == keys {", "if t.keys.Load() != nil {"},
+	{"cached: every key set is looked at", "interceptor/token/tokencache.go", "if t.generation.Load() == keys.generation {", "if t.generation.Load() > 0 {"},
 	{"cached: another key with its kid", "interceptor/token/tokencache.go", "key == nil || !key.equal(t.key)", "key == nil"},
 	{"cached: key is gone", "interceptor/token/tokencache.go", "key == nil || !key.equal(t.key)", "key != nil && !key.equal(t.key)"},
 	{"cached: keys are compared", "interceptor/token/keyset.go", "return ok && public.Equal(other.public)", "return ok && public != nil"},

@@ -20,6 +20,14 @@ var tokenMutations = []mutation{
 `,
 		"",
 	},
+	{
+		"token: b64token when authenticating", "interceptor/token/verifier.go",
+		`	if err := checkB64Token(raw); err != nil {
+		return nil, err
+	}
+`,
+		"",
+	},
 	{"token: b64token, empty", "interceptor/token/bearer.go", `if s == "" {`, `if s == "" && raw != "" {`},
 	{"token: b64token, padding at the end only", "interceptor/token/bearer.go", `strings.IndexByte("-._~+/", c)`, `strings.IndexByte("-._~+/=", c)`},
 	{"token: size", "interceptor/token/jws.go", "if len(raw) > maxBytes {", "if false {"},
@@ -153,8 +161,8 @@ var tokenMutations = []mutation{
 	},
 	{"token: typ", "interceptor/token/verifier.go", "case !slices.Contains(issuer.Types, canonicalType(token.typ)):", "case false:"},
 	{"token: alg not allowed", "interceptor/token/verifier.go", "case !slices.Contains(issuer.Algorithms, token.algorithm):", "case false:"},
-	{"token: times are checked", "interceptor/token/verifier.go", "if err := validity.check(time.Now()); err != nil {", "if err := validity.check(time.Now()); err != nil && false {"},
-	{"token: signature is checked", "interceptor/token/verifier.go", "if err := token.verify(key); err != nil {", "if err := token.verify(key); err != nil && false {"},
+	{"token: times are checked", "interceptor/token/verifier.go", "	if err := validity.check(time.Now()); err != nil {\n		return nil, err", "	if err := validity.check(time.Now()); err != nil && false {\n		return nil, err"},
+	{"token: signature is checked", "interceptor/token/verifier.go", "err = token.verify(key)", "_ = token.verify(key)"},
 	{
 		"token: keys of the token's own issuer", "interceptor/token/verifier.go",
 		`		keys.keys = &source{issuer: &keys.Issuer, transport: o.transport, observer: o.observer}
