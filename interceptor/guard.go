@@ -140,26 +140,26 @@ func (g *Guard) WrapUnary(next connect.UnaryFunc) connect.UnaryFunc {
 
 func (g *Guard) wrapUnary(next connect.UnaryFunc, atHandler bool) connect.UnaryFunc {
 	return func(ctx context.Context, request connect.AnyRequest) (connect.AnyResponse, error) {
-		spec, peer := request.Spec(), request.Peer()
+		spec, peer := request.Spec(), request.Peer // called for a refusal only
 		if spec.IsClient {
 			// A request that an interceptor before us has sent on through a client bears
 			// that client's spec. It may still be the handler's.
 			info, ok := connect.CallInfoForHandlerContext(ctx)
 			switch {
 			case ok && (atHandler || sameMap(info.RequestHeader(), request.Header())):
-				spec, peer = info.Spec(), info.Peer()
+				spec, peer = info.Spec(), info.Peer
 			case atHandler:
-				return nil, connectError(failed(errors.New("an interceptor has lost the context of the call")), spec, peer)
+				return nil, connectError(failed(errors.New("an interceptor has lost the context of the call")), spec, peer())
 			default:
 				return next(ctx, request)
 			}
 		}
-		ctx, a, denial := g.admitted(ctx, spec, request.Header())
+		ctx, a, denial := g.admitted(ctx, spec.Procedure, spec.StreamType, request.Header())
 		if denial == nil {
 			denial = g.admitMessage(ctx, a, request.Any())
 		}
 		if denial != nil {
-			return nil, connectError(denial, spec, peer)
+			return nil, connectError(denial, spec, peer())
 		}
 		return next(ctx, request)
 	}
@@ -173,7 +173,7 @@ func (g *Guard) WrapStreamingClient(next connect.StreamingClientFunc) connect.St
 // WrapStreamingHandler implements [connect.Interceptor].
 func (g *Guard) WrapStreamingHandler(next connect.StreamingHandlerFunc) connect.StreamingHandlerFunc {
 	return func(ctx context.Context, conn connect.StreamingHandlerConn) error {
-		ctx, a, denial := g.admitted(ctx, conn.Spec(), conn.RequestHeader())
+		ctx, a, denial := g.admitted(ctx, conn.Spec().Procedure, conn.Spec().StreamType, conn.RequestHeader())
 		switch {
 		case denial != nil:
 			return connectError(denial, conn.Spec(), conn.Peer())
@@ -188,18 +188,18 @@ func (g *Guard) WrapStreamingHandler(next connect.StreamingHandlerFunc) connect.
 // admitted returns the admission that the gate made for this call, or makes one if there
 // was no gate. The token must not have expired since: a body, and interceptors before this
 // one, may take their time.
-func (g *Guard) admitted(ctx context.Context, spec connect.Spec, header http.Header) (context.Context, *admission, *Denial) {
+func (g *Guard) admitted(ctx context.Context, procedure string, kind connect.StreamType, header http.Header) (context.Context, *admission, *Denial) {
 	a, _ := ctx.Value(contextKey{}).(*admission)
-	taken := a.take(g, spec.Procedure, header)
+	taken := a.take(g, procedure, header)
 	if !taken {
 		var denial *Denial
-		if a, denial = g.admit(ctx, spec.Procedure, header); denial != nil {
+		if a, denial = g.admit(ctx, procedure, header); denial != nil {
 			return ctx, nil, denial
 		}
 		ctx = a
 	}
-	if (taken || !g.exact) && a.expired() && (spec.StreamType == connect.StreamTypeUnary || g.streamExpiry) {
-		return ctx, nil, g.observe(ctx, Event{Procedure: spec.Procedure, Claims: a.claims, Denial: denyToken(token.ErrExpired)})
+	if (taken || !g.exact) && a.expired() && (kind == connect.StreamTypeUnary || g.streamExpiry) {
+		return ctx, nil, g.observe(ctx, Event{Procedure: procedure, Claims: a.claims, Denial: denyToken(token.ErrExpired)})
 	}
 	return ctx, a, nil
 }

@@ -172,7 +172,7 @@ func scopesGranted`,
 	{
 		"guard: unary", "interceptor/guard.go",
 		`		if denial != nil {
-			return nil, connectError(denial, spec, peer)
+			return nil, connectError(denial, spec, peer())
 		}
 		return next(ctx, request)
 	}
@@ -198,7 +198,7 @@ func scopesGranted`,
 	{
 		"guard: replaced request and context behind the gate", "interceptor/guard.go",
 		`			case atHandler:
-				return nil, connectError(failed(errors.New("an interceptor has lost the context of the call")), spec, peer)
+				return nil, connectError(failed(errors.New("an interceptor has lost the context of the call")), spec, peer())
 `,
 		"",
 	},
@@ -223,7 +223,7 @@ func scopesGranted`,
 		a.guard.Store(g)
 `,
 	},
-	{"guard: admission is this call's", "interceptor/guard.go", "taken := a.take(g, spec.Procedure, header)", "taken := a.take(g, spec.Procedure, header) || a != nil && a.rule != nil"},
+	{"guard: admission is this call's", "interceptor/guard.go", "taken := a.take(g, procedure, header)", "taken := a.take(g, procedure, header) || a != nil && a.rule != nil"},
 	{
 		"guard: denial of the first step", "interceptor/guard.go",
 		`Denial: denial}); denial != nil {
@@ -293,7 +293,7 @@ func scopesGranted`,
 	}`,
 	},
 	{"guard: organization in the header", "interceptor/guard.go", "if !namesOrganization(rule.Organization, a.organization, a.header.Values) {", "if false {"},
-	{"guard: expiry of a unary call after its body", "interceptor/guard.go", "a.expired() && (spec.StreamType == connect.StreamTypeUnary || g.streamExpiry) {", "a.expired() && spec.StreamType != connect.StreamTypeUnary && g.streamExpiry {"},
+	{"guard: expiry of a unary call after its body", "interceptor/guard.go", "a.expired() && (kind == connect.StreamTypeUnary || g.streamExpiry) {", "a.expired() && kind != connect.StreamTypeUnary && g.streamExpiry {"},
 	{"guard: organization in the message", "interceptor/guard.go", "Denial: judgeMessage(a, message)})", "Denial: nil})"},
 	{"guard: message is a message", "interceptor/guard.go", "ok && a.rule.Organization.Match(m, a.organization)", "!ok || a.rule.Organization.Match(m, a.organization)"},
 	{"guard: message names the organization", "interceptor/guard.go", "ok && a.rule.Organization.Match(m, a.organization)", "ok && m != nil"},
@@ -331,7 +331,7 @@ func scopesGranted`,
 	{"admission: header that is nil", "interceptor/context.go", "return a != nil && reflect", "return reflect"},
 	{"admission: one map, not an equal one", "interceptor/context.go", "reflect.ValueOf(a).Pointer() == reflect.ValueOf(b).Pointer()", "reflect.DeepEqual(a, b)"},
 	{"stream: nothing is proved yet", "interceptor/stream.go", "guarded.proved.Store(!a.byMessage())", "guarded.proved.Store(true)"},
-	{"stream: expired before it starts", "interceptor/guard.go", "a.expired() && (spec.StreamType == connect.StreamTypeUnary || g.streamExpiry) {", "a.expired() && spec.StreamType == connect.StreamTypeUnary {"},
+	{"stream: expired before it starts", "interceptor/guard.go", "a.expired() && (kind == connect.StreamTypeUnary || g.streamExpiry) {", "a.expired() && kind == connect.StreamTypeUnary {"},
 	{"stream: expiry", "interceptor/stream.go", "guarded.finishBefore(a.claims.Deadline(), next)", "guarded.finishBefore(a.claims.Deadline().Add(3*time.Second), next)"},
 	{
 		"stream: receive after a refusal", "interceptor/stream.go",
