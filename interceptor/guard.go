@@ -78,6 +78,7 @@ func New(verifier Verifier, table *policy.Table, opts ...Option) *Guard {
 	if ok { // the type itself: what embeds it may have a Verify of its own
 		g.authenticate, g.exact = v.Authenticate, true
 	}
+	details() // now, and not for the first refusal
 	for _, option := range opts {
 		if option == nil {
 			panic("interceptor: an option of New is nil")
