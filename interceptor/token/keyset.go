@@ -22,18 +22,19 @@ type publicKey struct {
 	id        string // empty if the JWK has none
 	algorithm string
 	public    crypto.PublicKey
-	fastest   atomic.Int64 // verification, in nanoseconds
+	fastest   atomic.Int64 // verification of a good signature, in nanoseconds
 }
 
 // cost returns how long a verification takes, given how long one took, of which a part may
-// have been spent waiting for a processor.
-func (k *publicKey) cost(took time.Duration) time.Duration {
+// have been spent waiting for a processor. Only good signatures tell: there are bad ones that
+// are found out early.
+func (k *publicKey) cost(took time.Duration, good bool) time.Duration {
 	for {
 		fastest := k.fastest.Load()
 		if fastest > 0 && time.Duration(fastest) <= took {
 			return time.Duration(fastest)
 		}
-		if k.fastest.CompareAndSwap(fastest, int64(took)) {
+		if !good || k.fastest.CompareAndSwap(fastest, int64(took)) {
 			return took
 		}
 	}
@@ -70,6 +71,15 @@ func (s *keySet) find(id, algorithm string) *publicKey {
 		found = key
 	}
 	return found
+}
+
+// inherit takes over what was learned about keys that were there before.
+func (s *keySet) inherit(before *keySet) {
+	for _, key := range s.keys {
+		if old := before.find(key.id, key.algorithm); old != nil && old.equal(key) {
+			key.fastest.Store(old.fastest.Load())
+		}
+	}
 }
 
 // maxKeys is the number of keys in the largest key set that is taken.

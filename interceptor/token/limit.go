@@ -88,13 +88,12 @@ func (l *limiter) acquire(ctx context.Context) error {
 // release gives a slot back, after a rest. Timers are no finer than a millisecond, so short
 // ones add up first.
 func (l *limiter) release(rest time.Duration) {
-	due := l.due.Add(int64(rest))
-	if rest <= 0 || due < int64(minRest) {
+	if rest <= 0 || l.due.Add(int64(rest)) < int64(minRest) {
 		<-l.slots
 		return
 	}
-	l.due.Add(-due)
-	time.AfterFunc(time.Duration(due), func() { <-l.slots })
+	due := time.Duration(l.due.Swap(0))
+	time.AfterFunc(due, func() { <-l.slots })
 }
 
 func (l *limiter) refuse(why string) error {

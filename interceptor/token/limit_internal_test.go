@@ -142,13 +142,29 @@ func TestRest(t *testing.T) {
 	}
 }
 
-// TestCost makes sure that time spent waiting for a processor is nobody's cost.
+// TestCost makes sure that neither time spent waiting for a processor nor a signature that is
+// found out early makes a verification dearer or cheaper than it is.
 func TestCost(t *testing.T) {
 	t.Parallel()
-	key := new(publicKey)
-	for _, test := range []struct{ took, want time.Duration }{{5, 5}, {9, 5}, {4, 4}, {100, 4}, {4, 4}, {3, 3}} {
-		if got := key.cost(test.took); got != test.want {
-			t.Errorf("%d after %d", got, test.took)
+	key := &publicKey{public: tokentest.I1.EdDSA.Private.Public()}
+	for _, test := range []struct {
+		took time.Duration
+		good bool
+		want time.Duration
+	}{{9, false, 9}, {5, true, 5}, {9, true, 5}, {9, false, 5}, {1, false, 1}, {9, false, 5}, {4, true, 4}, {100, true, 4}} {
+		if got := key.cost(test.took, test.good); got != test.want {
+			t.Errorf("%d after %d, good %t: want %d", got, test.took, test.good, test.want)
+		}
+	}
+	other := &publicKey{public: tokentest.I2.EdDSA.Private.Public()}
+	for _, test := range []struct {
+		before *publicKey
+		want   time.Duration
+	}{{key, 4}, {other, 50}} {
+		refreshed := &publicKey{public: key.public}
+		(&keySet{keys: []*publicKey{refreshed}}).inherit(&keySet{keys: []*publicKey{test.before}})
+		if got := refreshed.cost(50, false); got != test.want {
+			t.Errorf("%d after a refresh, want %d", got, test.want)
 		}
 	}
 }

@@ -102,13 +102,7 @@ func (i *Issuer) scopes(members *object) ([]string, error) {
 
 // splitScopes splits a `scope` (RFC 6749 section 3.3), into no more room than is needed.
 func splitScopes(value string) []string {
-	scopes := make([]string, 0, strings.Count(value, " ")+1)
-	for scope := range strings.SplitSeq(value, " ") {
-		if scope != "" {
-			scopes = append(scopes, scope)
-		}
-	}
-	return scopes
+	return slices.Clone(strings.FieldsFunc(value, func(r rune) bool { return r == ' ' }))
 }
 
 func (i *Issuer) client(members *object) (string, error) {

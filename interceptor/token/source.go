@@ -95,7 +95,7 @@ func (s *source) usable(ctx context.Context, now time.Time, keyID string) (*keyS
 		// Whoever sets a deadline of nothing must not get old keys for it.
 		return nil, s.keysUnavailable(errors.New("the call ended before they were fetched"))
 	}
-	return s.stillGood(s.current.Load(), now)
+	return s.stillGood(s.current.Load(), time.Now())
 }
 
 // fresh reports whether keys need no refresh.
@@ -213,6 +213,9 @@ func (s *source) land(f *flight, set *keySet, err error) KeySetEvent {
 	if err == nil {
 		s.generation++
 		set.fetched, set.generation = f.started, s.generation
+		if before := s.current.Load(); before != nil {
+			set.inherit(before)
+		}
 		s.current.Store(set)
 		s.failures, s.lastErr = 0, nil
 		event.Skipped = set.skipped

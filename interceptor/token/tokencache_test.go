@@ -154,6 +154,15 @@ func TestCachedKeys(t *testing.T) {
 		sleepUntil(24 * time.Hour)
 		check(t, verifier, raw, token.ErrKeysUnavailable, 0)
 	})
+	bubble(t, "J24 too old while it waited for keys", func(t *testing.T) {
+		idp, verifier := warm(t)
+		raw := scene.Token(eddsa, "exp", never)
+		check(t, verifier, raw, nil, 0)
+		idp.Serve(discoveryURL, hang)
+		sleepUntil(24*time.Hour - time.Second)
+		check(t, verifier, raw, token.ErrKeysUnavailable, 2*time.Second)
+		settle()
+	})
 	bubble(t, "expired while it waited for keys", func(t *testing.T) {
 		idp, verifier := warm(t)
 		raw := scene.Token(eddsa, "exp", int64(epoch+15*60+1-30))

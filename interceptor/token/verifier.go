@@ -224,10 +224,14 @@ func (v *Verifier) verify(ctx context.Context, raw string) (*Claims, error) {
 		if err := validity.check(time.Now()); err != nil {
 			return 0, err
 		}
-		if key = issuer.keys.current.Load().find(token.keyID, token.algorithm); key == nil {
+		keys, err := issuer.keys.stillGood(issuer.keys.current.Load(), time.Now())
+		if err != nil {
+			return 0, err
+		}
+		if key = keys.find(token.keyID, token.algorithm); key == nil {
 			return 0, errNoKey
 		}
-		if known := v.cached(raw); known != nil && known.key == key {
+		if known := v.cached(raw); known != nil && known.signedBy(keys) {
 			v.hits.add()
 			claims = known.claims // another call has verified it
 			return 0, nil
@@ -235,7 +239,7 @@ func (v *Verifier) verify(ctx context.Context, raw string) (*Claims, error) {
 		v.misses.Add(1)
 		start := time.Now()
 		err = token.verify(key)
-		if cost = key.cost(time.Since(start)); err != nil {
+		if cost = key.cost(time.Since(start), err == nil); err != nil {
 			return cost, err
 		}
 		raw := strings.Clone(raw) // it may be a small part of something large
