@@ -15,8 +15,9 @@ import (
 )
 
 // A Verifier verifies a bearer token. [token.Verifier] is one; a Guard that is given one
-// calls its Authenticate, which is faster. It must be safe for concurrent use. Its errors should match those of package token, and hold nothing
-// of the token; any other is answered with [ReasonGuardFailed].
+// calls its Authenticate, which is faster. A Verifier must be safe for concurrent use. Its
+// errors should match those of package token, and hold nothing of the token; any other is
+// answered with [ReasonGuardFailed].
 type Verifier interface {
 	Verify(ctx context.Context, raw string) (*token.Claims, error)
 }
