@@ -169,46 +169,57 @@ func TestCost(t *testing.T) {
 	}
 }
 
-// TestWaitedTooLong makes sure that what ends a token ends it while its call waits, too.
+// TestWaitedTooLong makes sure that what ends a token ends it while its call waits for a
+// slot, too: half a second before to a quarter after a moment.
 func TestWaitedTooLong(t *testing.T) {
 	t.Parallel()
 	eddsa, es256 := tokentest.I1.EdDSA, tokentest.I1.ES256
+	down := tokentest.Respond(503, "")
 	for name, test := range map[string]struct {
-		changes []any
-		keys    []*tokentest.Key // of a key set that comes in the meantime
+		moment  time.Duration
+		expires bool             // at the moment
+		keys    []*tokentest.Key // of the key set that comes at the moment
+		down    bool
 		want    error
 	}{
-		"good":             {nil, []*tokentest.Key{eddsa}, nil},
-		"expired":          {[]any{"exp", int64(946684800 + 600 - 30)}, nil, ErrExpired},
-		"its key is gone":  {nil, []*tokentest.Key{es256}, ErrInvalid},
-		"another key came": {nil, []*tokentest.Key{es256, eddsa}, nil},
+		"good":             {moment: softAge, keys: []*tokentest.Key{eddsa}},
+		"expired":          {moment: softAge, expires: true, want: ErrExpired},
+		"its key is gone":  {moment: softAge, keys: []*tokentest.Key{es256}, want: ErrInvalid},
+		"another key came": {moment: softAge, keys: []*tokentest.Key{es256, eddsa}},
+		"J24 keys too old": {moment: maxStale, down: true, want: ErrKeysUnavailable},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			synctest.Test(t, func(t *testing.T) {
-				scene := tokentest.Scene{Now: time.Now().Unix() + 600}
+				moment := time.Now().Add(test.moment)
+				scene := tokentest.Scene{Now: moment.Unix()}
+				raw := scene.Token(eddsa)
+				if test.expires {
+					raw = scene.Token(eddsa, "exp", moment.Add(-defaultLeeway).Unix())
+				}
 				idp := tokentest.NewIDP(tokentest.JWKs(eddsa)...)
 				v := limited(t, WithTransport(idp))
 				if err := v.Ready(t.Context()); err != nil {
 					t.Fatal(err)
 				}
-				time.Sleep(10*time.Minute - time.Second/2) // the bubble's clock
+				if test.down {
+					idp.Serve(tokentest.I1.DiscoveryURL(), down)
+				}
+				time.Sleep(time.Until(moment) - time.Second/2) // the bubble's clock
 				if err := v.limit.acquire(t.Context()); err != nil {
 					t.Fatal(err)
 				}
 				var err error
 				var waiting sync.WaitGroup
-				waiting.Go(func() { _, err = v.Verify(t.Context(), scene.Token(eddsa, test.changes...)) })
-				synctest.Wait()
+				waiting.Go(func() { _, err = v.Verify(t.Context(), raw) })
+				time.Sleep(time.Until(moment)) // the bubble's clock
 				if test.keys != nil {
 					idp.ServeIssuer(tokentest.I1, tokentest.JWKs(test.keys...)...)
-					time.Sleep(time.Second / 2) // the bubble's clock
 					if err := v.Ready(t.Context()); err != nil {
 						t.Fatal(err)
 					}
-					synctest.Wait()
 				}
-				time.Sleep(time.Second*3/4 - time.Since(time.Unix(946684800, 0).Add(10*time.Minute-time.Second/2))) // the bubble's clock
+				time.Sleep(time.Second / 4) // the bubble's clock
 				v.limit.release(0)
 				waiting.Wait()
 				if !errors.Is(err, test.want) {

@@ -98,7 +98,7 @@ func (r *report) headline() (string, error) {
 		}
 		t.rows = append(t.rows, cells)
 	}
-	return r.date + ", " + r.machine + ". Ratio: our time to that of the fastest of the others; ES384 unless said otherwise.\n\n" + t.String(), nil
+	return r.date + ", " + r.machine + ". Times are medians; ratios, of our time to that of the fastest of the others, are medians of each round's, so not quite their quotients. ES384 unless said otherwise.\n\n" + t.String(), nil
 }
 
 func (h headlineRow) cells(s *standings) ([]string, error) {

@@ -24,7 +24,7 @@ type Cache[V any] struct {
 type entry[V any] struct {
 	key   string
 	value atomic.Pointer[V]
-	used  atomic.Bool // since it came
+	used  atomic.Bool // since it came, or since evict passed it over
 }
 
 // New makes a cache of at most size values, which must be positive.

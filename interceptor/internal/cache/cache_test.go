@@ -93,6 +93,22 @@ func TestUnused(t *testing.T) {
 	}
 }
 
+// TestAllInUse makes sure that a key is not in the way of Put for long because all of the
+// others are in use: the search ends.
+func TestAllInUse(t *testing.T) {
+	t.Parallel()
+	const size, passedOver = 1000, 256
+	c := cache.New[int](size)
+	for n := range size {
+		put(c, n)
+	}
+	held(t, c, size)
+	put(c, size)
+	if got := held(t, c, size); len(got) != size-1 || slices.Contains(got, passedOver) {
+		t.Errorf("%d are left, %d among them: %t", len(got), passedOver, slices.Contains(got, passedOver))
+	}
+}
+
 func TestOne(t *testing.T) {
 	t.Parallel()
 	c := cache.New[int](1)

@@ -6,6 +6,7 @@ var cacheMutations = []mutation{
 	{"cache: second chance", "interceptor/internal/cache/cache.go", "if e.used.Swap(false) && tries > 0 {", "if false {"},
 	{"cache: one chance for one use", "interceptor/internal/cache/cache.go", "if e.used.Swap(false) && tries > 0 {", "if e.used.Load() && tries > 0 {"},
 	{"cache: scans", "interceptor/internal/cache/cache.go", "if len(c.fresh) > c.size/10 {", "if len(c.old) == 0 {"},
+	{"cache: the search ends", "interceptor/internal/cache/cache.go", "tries > 0 {", "tries > -1_000_000 {"},
 	{"cache: lookups count as use", "interceptor/internal/cache/cache.go", "e.used.Store(true)", "e.used.Store(false)"},
 	{"cache: a new value", "interceptor/internal/cache/cache.go", "		e.value.Store(value)\n		return", "		return"},
 	{"limit: wait for a slot", "interceptor/token/limit.go", "	if err := l.acquire(ctx); err != nil {\n		return err\n	}\n", "	l.slots <- struct{}{}\n"},
@@ -19,6 +20,17 @@ var cacheMutations = []mutation{
 	{"limit: cost outlives a refresh", "interceptor/token/keyset.go", "old != nil && old.equal(key) {", "old != nil && old.equal(key) && false {"},
 	{"limit: keys too old while it waited", "interceptor/token/source.go", "return s.stillGood(s.current.Load(), time.Now())", "return s.stillGood(s.current.Load(), now)"},
 	{"limit: expired while it waited", "interceptor/token/verifier.go", "		if err := validity.check(time.Now()); err != nil {\n			return 0, err\n		}\n", ""},
+	{
+		"limit: keys too old for a slot", "interceptor/token/verifier.go",
+		`		if err != nil {
+			return 0, err
+		}
+		if key = keys.find`,
+		`		if err != nil {
+			keys = issuer.keys.current.Load()
+		}
+		if key = keys.find`,
+	},
 	{"limit: key that went while it waited", "interceptor/token/verifier.go", "		if key = keys.find(token.keyID, token.algorithm); key == nil {", "		if key == nil {"},
 	{"limit: cost of a verification", "interceptor/token/keyset.go", "if fastest > 0 && time.Duration(fastest) <= took {", "if false {"},
 	{"limit: number of slots", "interceptor/token/limit.go", "make(chan struct{}, n)", "make(chan struct{}, n+1)"},
