@@ -19,7 +19,7 @@ func connectError(denial *Denial, spec connect.Spec, peer connect.Peer) *connect
 	// Elsewhere the metadata of an error ends up in trailers, in which HTTP forbids
 	// a challenge.
 	if peer.Protocol == connect.ProtocolConnect && spec.StreamType == connect.StreamTypeUnary {
-		if challenge := denial.challenge(); challenge != "" {
+		if challenge := denial.Challenge(); challenge != "" {
 			err.Meta().Set("WWW-Authenticate", challenge)
 		}
 	}
@@ -41,9 +41,13 @@ func (r Reason) code() connect.Code {
 	}
 }
 
-// challenge returns the WWW-Authenticate of RFC 6750 section 3, or "". Without
-// credentials that could be judged it names no error (section 3.1).
-func (d *Denial) challenge() string {
+// Code returns the code that goes with the reason. Those of gRPC have the same numbers.
+func (d *Denial) Code() connect.Code { return d.Reason.code() }
+
+// Challenge returns the WWW-Authenticate of RFC 6750 section 3, or "" if there is none for
+// the reason. Without credentials that could be judged it names no error (section 3.1). It
+// belongs into HTTP headers, so only to unary calls of the Connect protocol.
+func (d *Denial) Challenge() string {
 	const bearer = `Bearer realm="` + domain + `"`
 	switch {
 	case d.Reason == ReasonTokenMissing, d.Reason == ReasonSchemeUnsupported:

@@ -58,7 +58,7 @@ func (a *admission) expired() bool {
 // since the handler reads it after interceptors may have changed it.
 func (a *admission) take(guard *Guard, procedure string, header http.Header) bool {
 	return a != nil && a.guard.Load() == guard && a.covers(procedure, guard.table) &&
-		sameMap(a.header, header) && namesOrganization(a.rule.Organization, a.organization, header.Values) &&
+		sameMap(a.header, header) && namesOrganization(a.rule.Organization, a.organization, header) &&
 		a.guard.CompareAndSwap(guard, nil)
 }
 
@@ -75,6 +75,11 @@ func (a *admission) covers(procedure string, table *policy.Table) bool {
 // sameMap reports whether two headers are one map, not whether they are equal.
 func sameMap(a, b http.Header) bool {
 	return a != nil && reflect.ValueOf(a).Pointer() == reflect.ValueOf(b).Pointer()
+}
+
+// sameAs is sameMap for one of the two.
+func sameAs(a http.Header) func(http.Header) bool {
+	return func(b http.Header) bool { return sameMap(a, b) }
 }
 
 // ClaimsFromContext returns the verified claims of the caller, or nil if the

@@ -106,7 +106,7 @@ func scopesGranted(rule *policy.Rule, claims *token.Claims) bool {
 // namesOrganization reports whether a request names the organization that the
 // token opens, as far as that can be told before its message is read. Where a
 // field names it, the message decides later.
-func namesOrganization(source *policy.Organization, organization string, header func(string) []string) bool {
+func namesOrganization(source *policy.Organization, organization string, header Header) bool {
 	switch {
 	case source == nil:
 		return organization == ""
@@ -117,7 +117,7 @@ func namesOrganization(source *policy.Organization, organization string, header 
 	case policy.SourceField, policy.SourceToken:
 		return true
 	case policy.SourceHeader:
-		values := header(source.Name)
+		values := header.Values(source.Name)
 		return len(values) == 1 && values[0] == organization
 	default:
 		return false

@@ -455,7 +455,7 @@ func TestNamesOrganization(t *testing.T) {
 		{list, "", nil, batch(""), false},
 	} {
 		a := &admission{rule: test.rule, organization: test.organization}
-		got := namesOrganization(test.rule.Organization, test.organization, test.header.Values)
+		got := namesOrganization(test.rule.Organization, test.organization, test.header)
 		if got && a.byMessage() {
 			denial := judgeMessage(a, test.message)
 			if got = denial == nil; !got && string(denial.Reason) != org {

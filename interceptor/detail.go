@@ -20,14 +20,19 @@ func errorDetail(denial *Denial) (*connect.ErrorDetail, error) {
 		own := *detail // whoever gets the error may write to it
 		return &own, nil
 	}
-	info := &errdetails.ErrorInfo{Reason: string(denial.Reason), Domain: domain}
-	if denial.Reason == ReasonScopeInsufficient {
-		info.Metadata = map[string]string{"required_scopes": denial.allScopes()}
-		if len(denial.AnyScopes) > 0 {
-			info.Metadata["any_scopes"] = strings.Join(denial.AnyScopes, " ")
+	return connect.NewErrorDetail(denial.ErrorInfo())
+}
+
+// ErrorInfo returns the detail that goes with the error.
+func (d *Denial) ErrorInfo() *errdetails.ErrorInfo {
+	info := &errdetails.ErrorInfo{Reason: string(d.Reason), Domain: domain}
+	if d.Reason == ReasonScopeInsufficient {
+		info.Metadata = map[string]string{"required_scopes": d.allScopes()}
+		if len(d.AnyScopes) > 0 {
+			info.Metadata["any_scopes"] = strings.Join(d.AnyScopes, " ")
 		}
 	}
-	return connect.NewErrorDetail(info)
+	return info
 }
 
 // details are those that can be made once.

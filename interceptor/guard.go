@@ -4,10 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"net/http"
 	"runtime"
 
-	"connectrpc.com/connect"
 	"google.golang.org/protobuf/proto"
 
 	"github.com/protoauthz/protoauthz/interceptor/policy"
@@ -26,6 +24,7 @@ type Verifier interface {
 // client calls alone, and is safe for concurrent use.
 type Guard struct {
 	authenticate func(ctx context.Context, authorization []string) (*token.Claims, error)
+	precheck     func(authorization []string) (*token.Claims, error)
 	exact        bool // authenticate accepts no token that has expired
 	table        *policy.Table
 	options
@@ -75,9 +74,9 @@ func New(verifier Verifier, table *policy.Table, opts ...Option) *Guard {
 	if verifier == nil || ok && v == nil || table == nil {
 		panic("interceptor: New needs a verifier and a table: check the errors of NewVerifier and Compile")
 	}
-	g := &Guard{authenticate: authenticator(verifier), table: table, options: options{streamExpiry: true}}
+	g := &Guard{authenticate: authenticator(verifier), precheck: precheckForm, table: table, options: options{streamExpiry: true}}
 	if ok { // the type itself: what embeds it may have a Verify of its own
-		g.authenticate, g.exact = v.Authenticate, true
+		g.authenticate, g.precheck, g.exact = v.Authenticate, v.Precheck, true
 	}
 	details() // now, and not for the first refusal
 	for _, option := range opts {
@@ -87,6 +86,12 @@ func New(verifier Verifier, table *policy.Table, opts ...Option) *Guard {
 		option(&g.options)
 	}
 	return g
+}
+
+// precheckForm is the precheck of a verifier of which nothing is known.
+func precheckForm(authorization []string) (*token.Claims, error) {
+	_, err := token.Bearer(authorization)
+	return nil, err
 }
 
 func authenticator(verifier Verifier) func(context.Context, []string) (*token.Claims, error) {
@@ -99,118 +104,11 @@ func authenticator(verifier Verifier) func(context.Context, []string) (*token.Cl
 	}
 }
 
-// HandlerOption installs the guard in a handler: as a request gate, which refuses
-// a call before its body is read, and as an interceptor, which checks messages. Give
-// it before the options that install other interceptors, so that none of them acts
-// on a call that is not checked yet: a cache, for example, would answer with another
-// organization's data.
-//
-// Other interceptors do not see what the gate refuses, and [connect.WithRecover]
-// does not cover it: log refusals with [WithObserver].
-//
-// A Guard given to [connect.WithInterceptors] alone refuses a unary call only after
-// its message was read and decoded. It cannot tell that it stands before a handler:
-// a request that an interceptor before it has copied and sent on through a client
-// passes as a client's.
-func (g *Guard) HandlerOption() connect.HandlerOption {
-	return connect.WithHandlerOptions(connect.WithRequestGate(g.gate), connect.WithInterceptors(handlerSide{g}))
-}
-
-// handlerSide is a Guard that is known to stand before a handler, so that no request
-// passes as a client's.
-type handlerSide struct{ *Guard }
-
-// WrapUnary implements [connect.Interceptor].
-func (h handlerSide) WrapUnary(next connect.UnaryFunc) connect.UnaryFunc {
-	return h.wrapUnary(next, true)
-}
-
-func (g *Guard) gate(ctx context.Context, spec connect.Spec, peer connect.Peer, header http.Header) (context.Context, error) {
-	a, denial := g.admit(ctx, spec.Procedure, header)
-	if denial != nil {
-		endReads(ctx, header, refusedBody)
-		return nil, connectError(denial, spec, peer)
-	}
-	a.guard.Store(g)
-	return a, nil
-}
-
-// WrapUnary implements [connect.Interceptor].
-func (g *Guard) WrapUnary(next connect.UnaryFunc) connect.UnaryFunc {
-	return g.wrapUnary(next, false)
-}
-
-func (g *Guard) wrapUnary(next connect.UnaryFunc, atHandler bool) connect.UnaryFunc {
-	return func(ctx context.Context, request connect.AnyRequest) (connect.AnyResponse, error) {
-		spec, peer := request.Spec(), request.Peer // called for a refusal only
-		if spec.IsClient {
-			// A request that an interceptor before us has sent on through a client bears
-			// that client's spec. It may still be the handler's.
-			info, ok := connect.CallInfoForHandlerContext(ctx)
-			switch {
-			case ok && (atHandler || sameMap(info.RequestHeader(), request.Header())):
-				spec, peer = info.Spec(), info.Peer
-			case atHandler:
-				return nil, connectError(failed(errors.New("an interceptor has lost the context of the call")), spec, peer())
-			default:
-				return next(ctx, request)
-			}
-		}
-		ctx, a, denial := g.admitted(ctx, spec.Procedure, spec.StreamType, request.Header())
-		if denial == nil {
-			denial = g.admitMessage(ctx, a, request.Any())
-		}
-		if denial != nil {
-			return nil, connectError(denial, spec, peer())
-		}
-		return next(ctx, request)
-	}
-}
-
-// WrapStreamingClient implements [connect.Interceptor]. It does nothing.
-func (g *Guard) WrapStreamingClient(next connect.StreamingClientFunc) connect.StreamingClientFunc {
-	return next
-}
-
-// WrapStreamingHandler implements [connect.Interceptor].
-func (g *Guard) WrapStreamingHandler(next connect.StreamingHandlerFunc) connect.StreamingHandlerFunc {
-	return func(ctx context.Context, conn connect.StreamingHandlerConn) error {
-		ctx, a, denial := g.admitted(ctx, conn.Spec().Procedure, conn.Spec().StreamType, conn.RequestHeader())
-		switch {
-		case denial != nil:
-			return connectError(denial, conn.Spec(), conn.Peer())
-		case a.rule.Public:
-			return next(ctx, conn)
-		default:
-			return g.serveStream(ctx, a, conn, next)
-		}
-	}
-}
-
-// admitted returns the admission that the gate made for this call, or makes one if there
-// was no gate. The token must not have expired since: a body, and interceptors before this
-// one, may take their time.
-func (g *Guard) admitted(ctx context.Context, procedure string, kind connect.StreamType, header http.Header) (context.Context, *admission, *Denial) {
-	a, _ := ctx.Value(contextKey{}).(*admission)
-	taken := a.take(g, procedure, header)
-	if !taken {
-		var denial *Denial
-		if a, denial = g.admit(ctx, procedure, header); denial != nil {
-			return ctx, nil, denial
-		}
-		ctx = a
-	}
-	if (taken || !g.exact) && a.expired() && (kind == connect.StreamTypeUnary || g.streamExpiry) {
-		return ctx, nil, g.observe(ctx, Event{Procedure: procedure, Claims: a.claims, Denial: denyToken(token.ErrExpired)})
-	}
-	return ctx, a, nil
-}
-
 // admit is the first step of a call: what can be decided from its procedure
-// and headers.
-func (g *Guard) admit(ctx context.Context, procedure string, header http.Header) (*admission, *Denial) {
-	a := &admission{Context: ctx, header: header}
-	denial := g.judge(a, procedure)
+// and header.
+func (g *Guard) admit(ctx context.Context, procedure string, header Header) (*admission, *Denial) {
+	a := &admission{Context: ctx}
+	denial := g.judge(a, procedure, header)
 	if denial == nil && a.byMessage() {
 		return a, nil // observed once a message has named the organization
 	}
@@ -220,20 +118,12 @@ func (g *Guard) admit(ctx context.Context, procedure string, header http.Header)
 	return a, nil
 }
 
-func (g *Guard) judge(a *admission, procedure string) (denial *Denial) {
-	defer func() {
-		if p := recover(); p != nil {
-			denial = panicked("verifier", p)
-		}
-	}()
-	rule, ok := g.table.Lookup(procedure)
-	if !ok {
-		return deny(ReasonRuleMissing, "the procedure was not compiled into the table")
+func (g *Guard) judge(a *admission, procedure string, header Header) (denial *Denial) {
+	defer catch(&denial)
+	if denial = g.lookUp(a, procedure); denial != nil || a.rule.Public {
+		return denial
 	}
-	if a.rule = rule; rule.Public {
-		return nil
-	}
-	claims, err := g.authenticate(a.Context, a.header["Authorization"])
+	claims, err := g.authenticate(a.Context, header.Values("Authorization"))
 	switch {
 	case err != nil:
 		return denyToken(err)
@@ -241,10 +131,26 @@ func (g *Guard) judge(a *admission, procedure string) (denial *Denial) {
 		return failed(errors.New("the verifier returned neither claims nor an error"))
 	}
 	a.claims = claims
-	if a.organization, denial = decide(rule, claims); denial != nil {
+	if !g.exact && a.expired() {
+		return denyToken(token.ErrExpired)
+	}
+	return judgeClaims(a, header)
+}
+
+func (g *Guard) lookUp(a *admission, procedure string) *Denial {
+	rule, ok := g.table.Lookup(procedure)
+	if !ok {
+		return deny(ReasonRuleMissing, "the procedure was not compiled into the table")
+	}
+	a.rule = rule
+	return nil
+}
+
+func judgeClaims(a *admission, header Header) (denial *Denial) {
+	if a.organization, denial = decide(a.rule, a.claims); denial != nil {
 		return denial
 	}
-	if !namesOrganization(rule.Organization, a.organization, a.header.Values) {
+	if !namesOrganization(a.rule.Organization, a.organization, header) {
 		return deny(ReasonOrganizationMismatch, "the request header does not name the token's organization once")
 	}
 	return nil
@@ -283,6 +189,35 @@ func (g *Guard) observe(ctx context.Context, event Event) (denial *Denial) {
 	return event.Denial
 }
 
+// Precheck refuses what can be refused at once, before Admit, and returns nil for all else:
+// it verifies no signature and waits for nothing, so it can stand where nobody may wait. It
+// judges the rule and the form of the token and, if the guard's verifier is a
+// [token.Verifier], all that its Precheck tells. Only a refusal is observed.
+func (g *Guard) Precheck(ctx context.Context, procedure string, header Header) *Denial {
+	a := &admission{Context: ctx}
+	denial := g.prejudge(a, procedure, header)
+	if denial == nil {
+		return nil
+	}
+	return g.observe(ctx, Event{Procedure: procedure, Claims: a.claims, Denial: denial})
+}
+
+func (g *Guard) prejudge(a *admission, procedure string, header Header) (denial *Denial) {
+	defer catch(&denial)
+	if denial = g.lookUp(a, procedure); denial != nil || a.rule.Public {
+		return denial
+	}
+	claims, err := g.precheck(header.Values("Authorization"))
+	switch {
+	case err != nil:
+		return denyToken(err)
+	case claims == nil:
+		return nil // it cannot be told yet
+	}
+	a.claims = claims
+	return judgeClaims(a, header)
+}
+
 func failed(cause error) *Denial { return &Denial{Reason: ReasonGuardFailed, cause: cause} }
 
 // panicked does not repeat what the panic says, which may be a secret, unless the
@@ -292,4 +227,11 @@ func panicked(who string, p any) *Denial {
 		return failed(fmt.Errorf("panic in the %s: %w", who, err))
 	}
 	return failed(fmt.Errorf("panic in the %s with a %T", who, p))
+}
+
+// catch turns a panic of the verifier into a denial.
+func catch(denial **Denial) {
+	if p := recover(); p != nil {
+		*denial = panicked("verifier", p)
+	}
 }

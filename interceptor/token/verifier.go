@@ -1,7 +1,6 @@
 package token
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -186,34 +185,11 @@ func (v *Verifier) Authenticate(ctx context.Context, authorization []string) (*C
 }
 
 func (v *Verifier) verify(ctx context.Context, raw string) (*Claims, error) {
-	token, err := parseJWS(raw)
+	token, err := v.read(raw)
 	if err != nil {
 		return nil, err
 	}
-	members, err := parsePayload(token.payload)
-	if err != nil {
-		return nil, err
-	}
-	name, _, err := members.text("iss")
-	if err != nil {
-		return nil, err
-	}
-	issuer, ok := v.issuers[name]
-	switch {
-	case !ok:
-		return nil, cmp.Or(v.errIssuer, ErrInvalid)
-	case !slices.Contains(issuer.Types, canonicalType(token.typ)):
-		return nil, issuer.errType
-	case !slices.Contains(issuer.Algorithms, token.algorithm):
-		return nil, issuer.errAlgorithm
-	}
-	validity, err := readValidity(&members, v.leeway)
-	if err != nil {
-		return nil, err
-	}
-	if err := validity.check(time.Now()); err != nil {
-		return nil, err
-	}
+	issuer, validity := token.issuer, token.validity
 	key, err := issuer.keys.key(ctx, token.keyID, token.algorithm)
 	if err != nil {
 		return nil, err
@@ -244,7 +220,7 @@ func (v *Verifier) verify(ctx context.Context, raw string) (*Claims, error) {
 		}
 		raw := strings.Clone(raw) // it may be a small part of something large
 		_, payload, _ := strings.Cut(raw[:len(token.signed)], ".")
-		if claims, err = issuer.claims(payload, &members, validity.until, v.leeway); err != nil {
+		if claims, err = issuer.claims(payload, &token.members, validity.until, v.leeway); err != nil {
 			return cost, err
 		}
 		if v.cache != nil {

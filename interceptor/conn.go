@@ -1,0 +1,165 @@
+package interceptor
+
+import (
+	"context"
+	"net/http"
+	"slices"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"connectrpc.com/connect"
+
+	"github.com/protoauthz/protoauthz/interceptor/internal/interrupt"
+)
+
+// serveConn runs a streaming handler on a guarded connection.
+func serveConn(call *Call, conn connect.StreamingHandlerConn, next connect.StreamingHandlerFunc) error {
+	guarded := &guardedConn{
+		StreamingHandlerConn: conn,
+		header:               newOwnHeader(conn.ResponseHeader()),
+		trailer:              newOwnHeader(conn.ResponseTrailer()),
+	}
+	guarded.open.Store(!call.AwaitsMessage())
+	guarded.connection, _ = interrupt.Find(call.ctx, sameAs(conn.RequestHeader()))
+	defer guarded.end()
+	denial, err := call.Serve((*lowerConn)(guarded), func(ctx context.Context, stream Stream) error {
+		guarded.stream = stream
+		return next(ctx, guarded)
+	})
+	if denial != nil {
+		return guarded.refusal(denial)
+	}
+	if guarded.open.Load() {
+		guarded.handOnHeader()
+		guarded.trailer.handOn(conn.ResponseTrailer())
+	}
+	return err
+}
+
+// A guardedConn is the connection that a handler has.
+type guardedConn struct {
+	connect.StreamingHandlerConn
+	stream     Stream // which checks, and goes on to the lowerConn
+	connection *interrupt.Connection
+	open       atomic.Bool // the client may read what the handler says
+
+	// Held while sending, so that the end of the call never races with a Send.
+	sending     sync.Mutex
+	sent        bool
+	interrupted bool // the call ends before its handler
+	// The handler's own, since it may outlive the call: handed on to the
+	// connection when nothing else reads them there, and not if it is refused.
+	header, trailer ownHeader
+}
+
+// Receive implements [connect.StreamingHandlerConn].
+func (c *guardedConn) Receive(message any) error {
+	err := c.stream.Receive(message)
+	if err == nil {
+		c.open.Store(true)
+	}
+	return c.answer(err)
+}
+
+// Send implements [connect.StreamingHandlerConn].
+func (c *guardedConn) Send(message any) error {
+	c.sending.Lock()
+	defer c.sending.Unlock()
+	return c.answer(c.stream.Send(message))
+}
+
+// ResponseHeader returns the header to send.
+func (c *guardedConn) ResponseHeader() http.Header { return c.header.Header }
+
+// ResponseTrailer returns the trailer to send.
+func (c *guardedConn) ResponseTrailer() http.Header { return c.trailer.Header }
+
+func (c *guardedConn) answer(err error) error {
+	if denial, ok := err.(*Denial); ok { //nolint:errorlint // ours, and not what another error is about
+		return c.refusal(denial)
+	}
+	return err
+}
+
+func (c *guardedConn) refusal(denial *Denial) error {
+	return connectError(denial, c.Spec(), c.Peer())
+}
+
+// handOnHeader hands the handler's header on to the connection, once: it goes out
+// with the first message, or with the end.
+func (c *guardedConn) handOnHeader() {
+	if !c.sent {
+		c.sent = true
+		c.header.handOn(c.StreamingHandlerConn.ResponseHeader())
+	}
+}
+
+// end waits for the Send of an interrupted handler that is under way, which is the last. If
+// the client takes too long to read it and can be interrupted, it is.
+func (c *guardedConn) end() {
+	if !c.interrupted {
+		return
+	}
+	if c.sending.TryLock() {
+		c.sending.Unlock()
+		return
+	}
+	cut := make(chan struct{})
+	timer := time.AfterFunc(expiryGrace, func() {
+		defer close(cut)
+		c.connection.EndWrites()
+	})
+	c.sending.Lock()
+	defer c.sending.Unlock()
+	if !timer.Stop() {
+		<-cut // the connection may serve another request after this one
+	}
+}
+
+// A lowerConn is the side of a guardedConn that is turned to the connection.
+type lowerConn guardedConn
+
+// Receive implements [Stream].
+func (c *lowerConn) Receive(message any) error { return c.StreamingHandlerConn.Receive(message) }
+
+// Send implements [Stream].
+func (c *lowerConn) Send(message any) error {
+	(*guardedConn)(c).handOnHeader()
+	return c.StreamingHandlerConn.Send(message)
+}
+
+// Interrupt wakes a handler that waits for the client.
+func (c *lowerConn) Interrupt() {
+	c.interrupted = true
+	c.connection.EndReads(0)
+}
+
+// An ownHeader is a copy of a header, and what it was copied from.
+type ownHeader struct {
+	http.Header
+	before http.Header
+}
+
+func newOwnHeader(header http.Header) ownHeader {
+	own := ownHeader{Header: header.Clone(), before: header.Clone()}
+	if own.Header == nil {
+		own.Header = http.Header{}
+	}
+	return own
+}
+
+// handOn makes the changes to the copy in the original too, to which others may have
+// added in the meantime.
+func (h ownHeader) handOn(into http.Header) {
+	for name := range h.before {
+		if _, ok := h.Header[name]; !ok {
+			delete(into, name)
+		}
+	}
+	for name, values := range h.Header {
+		if before, ok := h.before[name]; !ok || !slices.Equal(values, before) {
+			into[name] = slices.Clone(values)
+		}
+	}
+}

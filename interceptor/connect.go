@@ -1,0 +1,126 @@
+package interceptor
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"time"
+
+	"connectrpc.com/connect"
+
+	"github.com/protoauthz/protoauthz/interceptor/internal/interrupt"
+	"github.com/protoauthz/protoauthz/interceptor/token"
+)
+
+// HandlerOption installs the guard in a handler: as a request gate, which refuses
+// a call before its body is read, and as an interceptor, which checks messages. Give
+// it before the options that install other interceptors, so that none of them acts
+// on a call that is not checked yet: a cache, for example, would answer with another
+// organization's data.
+//
+// Other interceptors do not see what the gate refuses, and [connect.WithRecover]
+// does not cover it: log refusals with [WithObserver].
+//
+// A Guard given to [connect.WithInterceptors] alone refuses a unary call only after
+// its message was read and decoded. It cannot tell that it stands before a handler:
+// a request that an interceptor before it has copied and sent on through a client
+// passes as a client's.
+func (g *Guard) HandlerOption() connect.HandlerOption {
+	return connect.WithHandlerOptions(connect.WithRequestGate(g.gate), connect.WithInterceptors(handlerSide{g}))
+}
+
+// handlerSide is a Guard that is known to stand before a handler, so that no request
+// passes as a client's.
+type handlerSide struct{ *Guard }
+
+// WrapUnary implements [connect.Interceptor].
+func (h handlerSide) WrapUnary(next connect.UnaryFunc) connect.UnaryFunc {
+	return h.wrapUnary(next, true)
+}
+
+// refusedBody is how long a refused call may still send its body. If all of it comes in
+// time, net/http keeps the connection.
+const refusedBody = time.Second
+
+func (g *Guard) gate(ctx context.Context, spec connect.Spec, peer connect.Peer, header http.Header) (context.Context, error) {
+	a, denial := g.admit(ctx, spec.Procedure, header)
+	if denial != nil {
+		connection, _ := interrupt.Find(ctx, sameAs(header))
+		connection.EndReads(refusedBody)
+		return nil, connectError(denial, spec, peer)
+	}
+	a.guard.Store(g)
+	a.header = header
+	return a, nil
+}
+
+// WrapUnary implements [connect.Interceptor].
+func (g *Guard) WrapUnary(next connect.UnaryFunc) connect.UnaryFunc {
+	return g.wrapUnary(next, false)
+}
+
+func (g *Guard) wrapUnary(next connect.UnaryFunc, atHandler bool) connect.UnaryFunc {
+	return func(ctx context.Context, request connect.AnyRequest) (connect.AnyResponse, error) {
+		spec, peer := request.Spec(), request.Peer // called for a refusal only
+		if spec.IsClient {
+			// A request that an interceptor before us has sent on through a client bears
+			// that client's spec. It may still be the handler's.
+			info, ok := connect.CallInfoForHandlerContext(ctx)
+			switch {
+			case ok && (atHandler || sameMap(info.RequestHeader(), request.Header())):
+				spec, peer = info.Spec(), info.Peer
+			case atHandler:
+				return nil, connectError(failed(errors.New("an interceptor has lost the context of the call")), spec, peer())
+			default:
+				return next(ctx, request)
+			}
+		}
+		ctx, a, denial := g.admitted(ctx, spec.Procedure, spec.StreamType, request.Header())
+		if denial == nil {
+			denial = g.admitMessage(ctx, a, request.Any())
+		}
+		if denial != nil {
+			return nil, connectError(denial, spec, peer())
+		}
+		return next(ctx, request)
+	}
+}
+
+// WrapStreamingClient implements [connect.Interceptor]. It does nothing.
+func (g *Guard) WrapStreamingClient(next connect.StreamingClientFunc) connect.StreamingClientFunc {
+	return next
+}
+
+// WrapStreamingHandler implements [connect.Interceptor].
+func (g *Guard) WrapStreamingHandler(next connect.StreamingHandlerFunc) connect.StreamingHandlerFunc {
+	return func(ctx context.Context, conn connect.StreamingHandlerConn) error {
+		ctx, a, denial := g.admitted(ctx, conn.Spec().Procedure, conn.Spec().StreamType, conn.RequestHeader())
+		switch {
+		case denial != nil:
+			return connectError(denial, conn.Spec(), conn.Peer())
+		case a.rule.Public:
+			return next(ctx, conn)
+		default:
+			return serveConn(&Call{g, a, ctx}, conn, next)
+		}
+	}
+}
+
+// admitted returns the admission that the gate made for this call, or makes one if there
+// was no gate. The token must not have expired since: a body, and interceptors before this
+// one, may take their time.
+func (g *Guard) admitted(ctx context.Context, procedure string, kind connect.StreamType, header http.Header) (context.Context, *admission, *Denial) {
+	a, _ := ctx.Value(contextKey{}).(*admission)
+	taken := a.take(g, procedure, header)
+	if !taken {
+		var denial *Denial
+		if a, denial = g.admit(ctx, procedure, header); denial != nil {
+			return ctx, nil, denial
+		}
+		ctx = a
+	}
+	if taken && a.expired() && (kind == connect.StreamTypeUnary || g.streamExpiry) {
+		return ctx, nil, g.observe(ctx, Event{Procedure: procedure, Claims: a.claims, Denial: denyToken(token.ErrExpired)})
+	}
+	return ctx, a, nil
+}
