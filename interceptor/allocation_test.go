@@ -14,6 +14,7 @@ import (
 
 	"github.com/protoauthz/protoauthz/interceptor"
 	"github.com/protoauthz/protoauthz/interceptor/devissuer"
+	"github.com/protoauthz/protoauthz/interceptor/internal/calltest"
 	"github.com/protoauthz/protoauthz/interceptor/internal/tokentest"
 )
 
@@ -117,7 +118,7 @@ func (d *drain) WriteHeader(code int)        { d.code = code }
 // TestAllocationsOfRefusals is about whole calls of a handler, what connect-go allocates for
 // them included.
 func TestAllocationsOfRefusals(t *testing.T) { //nolint:paralleltest // memory is counted for the whole process
-	if racing {
+	if calltest.Racing {
 		t.Skip("connect-go's pools forget at random under the race detector")
 	}
 	guard := interceptor.New(shared(t).verifier, rules(t))

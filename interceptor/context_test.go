@@ -11,6 +11,7 @@ import (
 	"connectrpc.com/connect"
 
 	"github.com/protoauthz/protoauthz/interceptor"
+	"github.com/protoauthz/protoauthz/interceptor/internal/calltest"
 	"github.com/protoauthz/protoauthz/interceptor/token"
 )
 
@@ -19,10 +20,10 @@ func telling() handlers {
 	tell := func(ctx context.Context) {
 		claims := interceptor.ClaimsFromContext(ctx)
 		if claims == nil {
-			saw(ctx, "nobody")
+			calltest.Saw(ctx, "nobody")
 			return
 		}
-		saw(ctx, claims.Subject())
+		calltest.Saw(ctx, claims.Subject())
 	}
 	return handlers{
 		unary: func(ctx context.Context, _ *connect.Request[message]) (*connect.Response[answer], error) {
@@ -73,11 +74,11 @@ func TestClaimsFromContext(t *testing.T) {
 		server := serve(t, telling().mux(test.options...))
 		for kind := range kinds {
 			header := bearer(t, with(resource(acme, "read:data"), "sub", "alice"))
-			call := server.record(header)
+			call := server.Record(header)
 			if _, err := server.do(t.Context(), wires[3], test.service, kind, header, acme); err != nil {
 				t.Errorf("%s, %s: %v", name, kinds[kind], err)
 			}
-			_, told := call.seen()
+			_, told := call.Seen()
 			if len(told) == 0 || slices.ContainsFunc(told, func(s string) bool { return s != test.want }) {
 				t.Errorf("%s, %s: called by %q, want %q", name, kinds[kind], told, test.want)
 			}

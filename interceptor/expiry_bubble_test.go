@@ -17,6 +17,7 @@ import (
 	"connectrpc.com/connect"
 
 	"github.com/protoauthz/protoauthz/interceptor"
+	"github.com/protoauthz/protoauthz/interceptor/internal/calltest"
 	"github.com/protoauthz/protoauthz/interceptor/internal/tokentest"
 	"github.com/protoauthz/protoauthz/interceptor/token"
 )
@@ -279,7 +280,7 @@ func TestAfterDeadline(t *testing.T) {
 		var after []error
 		var late string
 		finished := make(chan struct{})
-		guard := expiring(t, time.Minute, interceptor.WithObserver(observer))
+		guard := expiring(t, time.Minute, interceptor.WithObserver(calltest.Observe))
 		ctx, call := withCall(t.Context())
 		err := conn.serve(ctx, guard, func(ctx context.Context, conn connect.StreamingHandlerConn) error {
 			defer close(finished)
@@ -310,7 +311,7 @@ func TestAfterDeadline(t *testing.T) {
 		if !slices.Equal(conn.sent, []string{acme}) || conn.header.Get("Late") != "" || conn.trailer.Get("Late") != "" || late != "" {
 			t.Errorf("sent %q, headers %v, trailers %v, received %q", conn.sent, conn.header, conn.trailer, late)
 		}
-		if got := call.decisions(); !slices.Equal(got, []interceptor.Reason{"", expired.reason}) {
+		if got := call.Decisions(); !slices.Equal(got, []interceptor.Reason{"", expired.reason}) {
 			t.Errorf("events %q", got)
 		}
 	})
@@ -389,13 +390,13 @@ func TestAfterDeadline(t *testing.T) {
 		conn := newConn("Field", connect.StreamTypeBidi)
 		go func() { conn.in <- naming(globex) }()
 		ctx, call := withCall(t.Context())
-		err := conn.serve(ctx, expiring(t, time.Minute, interceptor.WithObserver(observer)), func(ctx context.Context, conn connect.StreamingHandlerConn) error {
+		err := conn.serve(ctx, expiring(t, time.Minute, interceptor.WithObserver(calltest.Observe)), func(ctx context.Context, conn connect.StreamingHandlerConn) error {
 			_, _ = receive(conn)
 			<-ctx.Done()
 			return nil
 		})
-		if refused(err) != organization || !slices.Equal(call.decisions(), []interceptor.Reason{organization.reason}) {
-			t.Errorf("%v, events %q", err, call.decisions())
+		if refused(err) != organization || !slices.Equal(call.Decisions(), []interceptor.Reason{organization.reason}) {
+			t.Errorf("%v, events %q", err, call.Decisions())
 		}
 	})
 	bubble(t, "a token that has ended before", func(t *testing.T) {

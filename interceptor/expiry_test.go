@@ -12,6 +12,7 @@ import (
 	"connectrpc.com/connect"
 
 	"github.com/protoauthz/protoauthz/interceptor"
+	"github.com/protoauthz/protoauthz/interceptor/internal/calltest"
 	"github.com/protoauthz/protoauthz/interceptor/internal/tokentest"
 	"github.com/protoauthz/protoauthz/interceptor/token"
 )
@@ -112,7 +113,7 @@ func TestSlowBody(t *testing.T) {
 		for _, wire := range http2()[1:] {
 			bubble(t, service+", "+wire.name, func(t *testing.T) {
 				tenant := tokentest.Must(newTenant())
-				guard := interceptor.New(tenant.verifier, rules(t), interceptor.WithObserver(observer))
+				guard := interceptor.New(tenant.verifier, rules(t), interceptor.WithObserver(calltest.Observe))
 				server := servePiped(t, handlers{}.mux(guard.HandlerOption()))
 				claims := resource(acme, "read:data")
 				want, events := expired, []interceptor.Reason{expired.reason}
@@ -124,7 +125,7 @@ func TestSlowBody(t *testing.T) {
 					want, events = refusal{}, []interceptor.Reason{""}
 				}
 				header := http.Header{"Authorization": {"Bearer " + mint(t, tenant.good, with(claims, "exp", time.Now().Unix()+60))}}
-				call := server.record(header)
+				call := server.Record(header)
 				stream := server.connect(wire, procedure(service, connect.StreamTypeUnary)).CallBidiStream(t.Context())
 				defer func() { _ = stream.CloseResponse() }()
 				merge(stream.RequestHeader(), header)
@@ -137,12 +138,12 @@ func TestSlowBody(t *testing.T) {
 				if got := refused(err); got != want {
 					t.Errorf("%+v", got)
 				}
-				if got := call.decisions(); !slices.Equal(got, events) {
+				if got := call.Decisions(); !slices.Equal(got, events) {
 					t.Errorf("events %q, want %q", got, events)
-				} else if last := call.events[len(got)-1].Denial; want.reason != "" && !errors.Is(last, token.ErrExpired) {
+				} else if last := call.Event(len(got) - 1).Denial; want.reason != "" && !errors.Is(last, token.ErrExpired) {
 					t.Errorf("cause %v", last.Unwrap())
 				}
-				if calls, _ := call.seen(); calls != 0 != (service == "Public") {
+				if calls, _ := call.Seen(); calls != 0 != (service == "Public") {
 					t.Errorf("%d calls", calls)
 				}
 			})

@@ -17,6 +17,7 @@ import (
 	"connectrpc.com/connect"
 
 	"github.com/protoauthz/protoauthz/interceptor"
+	"github.com/protoauthz/protoauthz/interceptor/internal/calltest"
 )
 
 // returning tells when a handler has returned.
@@ -37,18 +38,18 @@ func TestIdleHTTP1(t *testing.T) {
 			var handler http.Handler = handlers{
 				client: func(ctx context.Context, stream *connect.ClientStream[message]) (*connect.Response[answer], error) {
 					for stream.Receive() {
-						saw(ctx, stream.Msg().GetOrganizationId())
+						calltest.Saw(ctx, stream.Msg().GetOrganizationId())
 					}
 					return connect.NewResponse(text("done")), stream.Err()
 				},
-			}.mux(expiring(t, time.Minute, interceptor.WithObserver(observer)).HandlerOption())
+			}.mux(expiring(t, time.Minute, interceptor.WithObserver(calltest.Observe)).HandlerOption())
 			if interruptible {
 				handler = interceptor.Interruptible(handler)
 			}
 			handler, returned := returning(handler)
 			server := servePiped(t, handler)
 			header := http.Header{"Authorization": {"Bearer any"}}
-			call := server.record(header)
+			call := server.Record(header)
 			stream := server.connect(wireNamed("Connect JSON, HTTP/1.1"), procedure("Field", connect.StreamTypeClient)).CallClientStream(t.Context())
 			merge(stream.RequestHeader(), header)
 			if err := stream.Send(naming(acme)); err != nil {
@@ -56,7 +57,7 @@ func TestIdleHTTP1(t *testing.T) {
 			}
 			time.Sleep(time.Minute) // the bubble's clock: the message has arrived before it moves
 			// From here on it may stand still: net/http holds a lock while it waits for a body.
-			if !soon(many, func() bool { return len(call.decisions()) == 2 }) {
+			if !soon(many, func() bool { return len(call.Decisions()) == 2 }) {
 				t.Error("no end was decided")
 			}
 			turns := map[bool]int{false: few, true: many}[interruptible]
@@ -70,7 +71,7 @@ func TestIdleHTTP1(t *testing.T) {
 			if _, err := stream.CloseAndReceive(); refused(err) != expired {
 				t.Errorf("%v", err)
 			}
-			if _, seen := call.seen(); len(seen) != 1 {
+			if _, seen := call.Seen(); len(seen) != 1 {
 				t.Errorf("the handler saw %q", seen)
 			}
 		})
@@ -87,7 +88,7 @@ func TestUnreadStream(t *testing.T) {
 	var calls sync.WaitGroup // not subtests, of which only a few run at a time
 	for _, wire := range slices.Concat(http2(), []wire{wireNamed("Connect JSON, HTTP/1.1"), wireNamed("gRPC-Web, HTTP/1.1")}) {
 		// Two seconds at most from when it is let in, however long it took to get there.
-		guard := expiring(t, 2*time.Second, interceptor.WithObserver(observer))
+		guard := expiring(t, 2*time.Second, interceptor.WithObserver(calltest.Observe))
 		handler, returned := returning(interceptor.Interruptible(handlers{
 			server: func(_ context.Context, _ *connect.Request[message], stream *connect.ServerStream[answer]) error {
 				large := text(strings.Repeat("x", 1<<20))
@@ -101,7 +102,7 @@ func TestUnreadStream(t *testing.T) {
 		server := serve(t, handler)
 		request := connect.NewRequest(naming(acme))
 		request.Header().Set("Authorization", "Bearer any")
-		call := server.record(request.Header())
+		call := server.Record(request.Header())
 		calls.Go(func() {
 			stream, err := server.connect(wire, procedure("Token", connect.StreamTypeServer)).CallServerStream(t.Context(), request)
 			if err != nil {
@@ -111,9 +112,9 @@ func TestUnreadStream(t *testing.T) {
 			defer func() { _ = stream.Close() }()
 			select {
 			case at := <-returned:
-				if got, want := call.decisions(), []interceptor.Reason{"", expired.reason}; !slices.Equal(got, want) {
+				if got, want := call.Decisions(), []interceptor.Reason{"", expired.reason}; !slices.Equal(got, want) {
 					t.Errorf("%s: decisions are %q, want %q", wire.name, got, want)
-				} else if late := at.Sub(call.events[0].Claims.Deadline()); late < 0 {
+				} else if late := at.Sub(call.Event(0).Claims.Deadline()); late < 0 {
 					t.Errorf("%s: it ended %v before exp", wire.name, -late)
 				}
 			case <-time.After(patience):
@@ -159,9 +160,9 @@ func TestRefusedBody(t *testing.T) {
 }
 
 // dial returns a connection to a server that a test can write on by hand.
-func dial(t *testing.T, server *server) net.Conn {
+func dial(t *testing.T, server server) net.Conn {
 	t.Helper()
-	connection, err := server.dial(t.Context(), "tcp", strings.TrimPrefix(server.url, "http://"))
+	connection, err := server.Dial(t.Context(), "tcp", strings.TrimPrefix(server.URL, "http://"))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -4,8 +4,6 @@ import (
 	"context"
 	"net/http"
 	"net/http/httptest"
-	"slices"
-	"strings"
 	"sync"
 	"testing"
 
@@ -13,8 +11,8 @@ import (
 	"go.uber.org/goleak"
 
 	samplev1 "github.com/protoauthz/protoauthz/gen/sample/v1"
-	"github.com/protoauthz/protoauthz/interceptor"
 	"github.com/protoauthz/protoauthz/interceptor/devissuer"
+	"github.com/protoauthz/protoauthz/interceptor/internal/calltest"
 	"github.com/protoauthz/protoauthz/interceptor/internal/rpctest"
 	"github.com/protoauthz/protoauthz/interceptor/internal/tokentest"
 	"github.com/protoauthz/protoauthz/interceptor/policy"
@@ -60,6 +58,15 @@ func methodOf(kind connect.StreamType) rpctest.Method {
 	return rpctest.Method{
 		Name: kinds[kind], ClientStreams: kind&connect.StreamTypeClient != 0, ServerStreams: kind&connect.StreamTypeServer != 0,
 	}
+}
+
+func kindOf(method rpctest.Method) (kind connect.StreamType) {
+	for kind = range kinds {
+		if methodOf(kind) == method {
+			break
+		}
+	}
+	return kind
 }
 
 var compiled = sync.OnceValues(rpctest.Compile)
@@ -154,76 +161,13 @@ func unverified(payload string) verifierFunc {
 	}
 }
 
-// A call is what the server knows of one call of a test.
-type call struct {
-	swallow bool // as rpctest.Case says
-
-	mu       sync.Mutex
-	handled  int      // how often a handler was called
-	messages []string // the organizations in the messages that handlers saw
-	events   []interceptor.Event
-	received strings.Builder // by the client
-	status   int             // of HTTP
-}
-
-type callKey struct{}
+// A call is what is known of one call of a test.
+type call = calltest.Record
 
 // withCall records what happens in a context.
 func withCall(ctx context.Context) (context.Context, *call) {
 	c := new(call)
-	return context.WithValue(ctx, callKey{}, c), c
-}
-
-// observer is an observer for what withCall records.
-func observer(ctx context.Context, event interceptor.Event) {
-	if c, ok := ctx.Value(callKey{}).(*call); ok {
-		c.mu.Lock()
-		defer c.mu.Unlock()
-		c.events = append(c.events, event)
-	}
-}
-
-func handled(ctx context.Context) {
-	if c, ok := ctx.Value(callKey{}).(*call); ok {
-		c.mu.Lock()
-		defer c.mu.Unlock()
-		c.handled++
-	}
-}
-
-func saw(ctx context.Context, organization string) {
-	if c, ok := ctx.Value(callKey{}).(*call); ok {
-		c.mu.Lock()
-		defer c.mu.Unlock()
-		c.messages = append(c.messages, organization)
-	}
-}
-
-// swallows reports whether the handler of a call shall ignore that it cannot receive.
-func swallows(ctx context.Context) bool {
-	c, ok := ctx.Value(callKey{}).(*call)
-	return ok && c.swallow
-}
-
-// decisions are the reasons of all events, "" for a call that was let in.
-func (c *call) decisions() []interceptor.Reason {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	var reasons []interceptor.Reason
-	for _, event := range c.events {
-		if event.Denial == nil {
-			reasons = append(reasons, "")
-		} else {
-			reasons = append(reasons, event.Denial.Reason)
-		}
-	}
-	return reasons
-}
-
-func (c *call) seen() (int, []string) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	return c.handled, slices.Clone(c.messages)
+	return calltest.NewContext(ctx, c), c
 }
 
 // Handlers of each kind. What is nil echoes.
@@ -245,27 +189,27 @@ func text(organization string) *answer {
 func (h handlers) mux(options ...connect.HandlerOption) *http.ServeMux {
 	if h.unary == nil {
 		h.unary = func(ctx context.Context, request *connect.Request[message]) (*connect.Response[answer], error) {
-			handled(ctx)
-			saw(ctx, said(request.Msg))
+			calltest.Handled(ctx)
+			calltest.Saw(ctx, said(request.Msg))
 			return connect.NewResponse(text(said(request.Msg))), nil
 		}
 	}
 	if h.server == nil {
 		h.server = func(ctx context.Context, request *connect.Request[message], stream *connect.ServerStream[answer]) error {
-			handled(ctx)
-			saw(ctx, said(request.Msg))
+			calltest.Handled(ctx)
+			calltest.Saw(ctx, said(request.Msg))
 			return stream.Send(text(said(request.Msg)))
 		}
 	}
 	if h.client == nil {
 		h.client = func(ctx context.Context, stream *connect.ClientStream[message]) (*connect.Response[answer], error) {
-			handled(ctx)
+			calltest.Handled(ctx)
 			last := ""
 			for stream.Receive() {
 				last = said(stream.Msg())
-				saw(ctx, last)
+				calltest.Saw(ctx, last)
 			}
-			if swallows(ctx) {
+			if calltest.Swallows(ctx) {
 				return connect.NewResponse(text(last)), nil
 			}
 			return connect.NewResponse(text(last)), stream.Err()
@@ -273,16 +217,16 @@ func (h handlers) mux(options ...connect.HandlerOption) *http.ServeMux {
 	}
 	if h.bidi == nil {
 		h.bidi = func(ctx context.Context, stream *connect.BidiStream[message, answer]) error {
-			handled(ctx)
+			calltest.Handled(ctx)
 			for {
 				message, err := stream.Receive()
-				if swallows(ctx) && err != nil {
+				if calltest.Swallows(ctx) && err != nil {
 					return nil
 				}
 				if err != nil {
 					return ended(err)
 				}
-				saw(ctx, said(message))
+				calltest.Saw(ctx, said(message))
 				if err := stream.Send(text(said(message))); err != nil {
 					return err
 				}

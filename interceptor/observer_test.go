@@ -98,14 +98,14 @@ func TestPanickingObserver(t *testing.T) {
 					{unruled, global("read:data"), acme, ruleless},
 				} {
 					header := bearer(t, test.claims)
-					call := server.record(header)
+					call := server.Record(header)
 					_, err := server.do(t.Context(), wire, test.service, kind, header, test.organization)
 					got := refused(err)
 					got.challenge = ""
 					if got != test.want {
 						t.Errorf("%s, %s, %s: %+v, want %+v", test.service, kinds[kind], wire.name, got, test.want)
 					}
-					if _, seen := call.seen(); len(seen) > 0 {
+					if _, seen := call.Seen(); len(seen) > 0 {
 						t.Errorf("%s, %s, %s: the handler saw %q", test.service, kinds[kind], wire.name, seen)
 					}
 				}

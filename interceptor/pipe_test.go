@@ -7,6 +7,8 @@ import (
 	"runtime"
 	"sync"
 	"testing"
+
+	"github.com/protoauthz/protoauthz/interceptor/internal/calltest"
 )
 
 // Pipes are a network in memory. Bubbles of testing/synctest know who waits for it, so that
@@ -18,11 +20,11 @@ type pipes struct {
 }
 
 // servePiped serves without a port.
-func servePiped(t testing.TB, handler http.Handler) *server {
+func servePiped(t testing.TB, handler http.Handler) server {
 	t.Helper()
 	p := &pipes{accepting: make(chan net.Conn), closed: make(chan struct{})}
 	p.close = sync.OnceFunc(func() { close(p.closed) })
-	return serveOn(t, p, p.dial, handler)
+	return server{calltest.ServeOn(t, p, p.dial, handler)}
 }
 
 func (p *pipes) dial(ctx context.Context, _, _ string) (net.Conn, error) {

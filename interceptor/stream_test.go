@@ -16,6 +16,7 @@ import (
 
 	samplev1 "github.com/protoauthz/protoauthz/gen/sample/v1"
 	"github.com/protoauthz/protoauthz/interceptor"
+	"github.com/protoauthz/protoauthz/interceptor/internal/calltest"
 )
 
 // A misbehaviour is what a handler does with a stream that proves nothing, or
@@ -64,11 +65,11 @@ func misbehaviours() []misbehaviour {
 				for range 5 {
 					received := new(message)
 					if conn.Receive(received) == nil || received.GetOrganizationId() != "" {
-						saw(ctx, received.GetOrganizationId())
+						calltest.Saw(ctx, received.GetOrganizationId())
 					}
 				}
 				if conn.Send(text("sent")) == nil {
-					saw(ctx, "nothing of a refusal when sending")
+					calltest.Saw(ctx, "nothing of a refusal when sending")
 				}
 				return connect.NewResponse(text("done")), nil
 			},
@@ -76,10 +77,10 @@ func misbehaviours() []misbehaviour {
 				swallowAll(stream)
 				for range 5 {
 					if message, err := stream.Receive(); err == nil {
-						saw(ctx, message.GetOrganizationId())
+						calltest.Saw(ctx, message.GetOrganizationId())
 					}
 					if stream.Send(text("sent")) == nil {
-						saw(ctx, "nothing of a refusal when sending")
+						calltest.Saw(ctx, "nothing of a refusal when sending")
 					}
 				}
 				return nil
@@ -103,11 +104,11 @@ func misbehaviours() []misbehaviour {
 			},
 			bidi: func(ctx context.Context, stream *connect.BidiStream[message, answer]) error {
 				if stream.Send(text("early")) == nil {
-					saw(ctx, "nothing of a refusal when sending")
+					calltest.Saw(ctx, "nothing of a refusal when sending")
 				}
 				// It is too late now: the first refusal stands.
 				if _, err := stream.Receive(); err == nil {
-					saw(ctx, "nothing of a refusal when receiving")
+					calltest.Saw(ctx, "nothing of a refusal when receiving")
 				}
 				return stream.Send(text("late"))
 			},
@@ -171,13 +172,13 @@ func misbehaviours() []misbehaviour {
 func TestMisbehaviour(t *testing.T) {
 	t.Parallel()
 	for _, options := range [][]interceptor.Option{nil, {interceptor.WithoutStreamExpiry()}} {
-		guard := interceptor.New(shared(t).verifier, rules(t), append(options, interceptor.WithObserver(observer))...)
+		guard := interceptor.New(shared(t).verifier, rules(t), append(options, interceptor.WithObserver(calltest.Observe))...)
 		for _, test := range misbehaviours() {
 			server := serve(t, handlers{client: test.client, bidi: test.bidi}.mux(guard.HandlerOption()))
 			for _, wire := range http2() {
 				for _, kind := range []connect.StreamType{connect.StreamTypeClient, connect.StreamTypeBidi} {
 					header := bearer(t, resource(acme, "read:data"))
-					call := server.record(header)
+					call := server.Record(header)
 					texts, err := server.do(t.Context(), wire, "Field", kind, header, test.messages...)
 					where := test.name + ", " + kinds[kind] + ", " + wire.name
 					if got := refused(err); got != test.want {
@@ -186,10 +187,10 @@ func TestMisbehaviour(t *testing.T) {
 					if kind == connect.StreamTypeClient && texts != nil || kind == connect.StreamTypeBidi && !slices.Equal(texts, test.answers) {
 						t.Errorf("%s: the client got %q", where, texts)
 					}
-					if got := call.decisions(); !slices.Equal(got, test.events) {
+					if got := call.Decisions(); !slices.Equal(got, test.events) {
 						t.Errorf("%s: events %q, want %q", where, got, test.events)
 					}
-					if _, seen := call.seen(); slices.ContainsFunc(seen, func(s string) bool { return s != acme }) {
+					if _, seen := call.Seen(); slices.ContainsFunc(seen, func(s string) bool { return s != acme }) {
 						t.Errorf("%s: the handler saw %q", where, seen)
 					}
 				}
@@ -208,17 +209,17 @@ func TestRefusedMessage(t *testing.T) {
 			for stream.Receive() {
 				continue
 			}
-			saw(ctx, stream.Msg().String())
+			calltest.Saw(ctx, stream.Msg().String())
 			return nil, stream.Err()
 		},
 	}.mux(guard.HandlerOption()))
 	header := bearer(t, resource(acme, "read:data"))
-	call := server.record(header)
+	call := server.Record(header)
 	_, err := server.do(t.Context(), wires[0], "Field", connect.StreamTypeClient, header, acme, globex)
 	if got := reasonOf(err); got != organization.reason {
 		t.Errorf("%q: %v", got, err)
 	}
-	if _, seen := call.seen(); !slices.Equal(seen, []string{""}) {
+	if _, seen := call.Seen(); !slices.Equal(seen, []string{""}) {
 		t.Errorf("the handler read %q", seen)
 	}
 }
@@ -323,7 +324,7 @@ func TestFlowControl(t *testing.T) {
 // are refused in the midst: for the race detector.
 func TestConcurrentStreams(t *testing.T) {
 	t.Parallel()
-	guard := interceptor.New(shared(t).verifier, rules(t), interceptor.WithObserver(observer))
+	guard := interceptor.New(shared(t).verifier, rules(t), interceptor.WithObserver(calltest.Observe))
 	server := serve(t, handlers{bidi: func(_ context.Context, stream *connect.BidiStream[message, answer]) error {
 		if _, err := stream.Receive(); err != nil {
 			return err
@@ -346,7 +347,7 @@ func TestConcurrentStreams(t *testing.T) {
 	var calls sync.WaitGroup
 	for i := range 30 {
 		header := bearer(t, resource(acme, "read:data"))
-		call := server.record(header)
+		call := server.Record(header)
 		messages := slices.Repeat([]string{acme}, 20)
 		want := []interceptor.Reason{""}
 		if i%2 == 0 {
@@ -358,7 +359,7 @@ func TestConcurrentStreams(t *testing.T) {
 			if got := reasonOf(err); got != want[len(want)-1] || err != nil && got == "" {
 				t.Errorf("%v, want %q", err, want)
 			}
-			if got := call.decisions(); !slices.Equal(got, want) {
+			if got := call.Decisions(); !slices.Equal(got, want) {
 				t.Errorf("events %q, want %q", got, want)
 			}
 		})

@@ -16,7 +16,9 @@ import (
 // Check returns an error that names every procedure of a server that the table does not
 // cover. Calls of them are refused, so call it once all services are registered, and do not
 // start if it fails. A [grpc.Server] is such a server.
-func Check(server interface{ GetServiceInfo() map[string]grpc.ServiceInfo }, table *policy.Table) error {
+func Check(server interface {
+	GetServiceInfo() map[string]grpc.ServiceInfo
+}, table *policy.Table) error {
 	remedies := map[string]string{}
 	for service, info := range server.GetServiceInfo() {
 		for _, method := range info.Methods {

@@ -1,0 +1,185 @@
+package grpcguard_test
+
+import (
+	"context"
+	"errors"
+	"io"
+	"maps"
+	"net"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+
+	"go.uber.org/goleak"
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/credentials/insecure"
+	"google.golang.org/grpc/metadata"
+
+	samplev1 "github.com/protoauthz/protoauthz/gen/sample/v1"
+	"github.com/protoauthz/protoauthz/interceptor"
+	"github.com/protoauthz/protoauthz/interceptor/grpcguard"
+	"github.com/protoauthz/protoauthz/interceptor/internal/calltest"
+	"github.com/protoauthz/protoauthz/interceptor/internal/rpctest"
+	"github.com/protoauthz/protoauthz/interceptor/policy"
+)
+
+// TestMain makes sure that no goroutine outlives its test.
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+// All methods of the tests' services have the same messages.
+type (
+	message = samplev1.SyncDocumentsRequest
+	answer  = samplev1.SyncDocumentsResponse
+)
+
+var compiled = sync.OnceValues(rpctest.Compile)
+
+func rules(t testing.TB) *policy.Table {
+	t.Helper()
+	table, err := compiled()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return table
+}
+
+// said is what a message names, as rpctest.Message says it.
+func said(m *message) string { return m.GetOrganizationId() + m.GetDocument().GetName() }
+
+func text(organization string) *answer {
+	return &answer{Document: &samplev1.Document{Text: organization}}
+}
+
+// Handlers echo.
+func unary(ctx context.Context, request any) (any, error) {
+	calltest.Handled(ctx)
+	said := said(request.(*message)) //nolint:forcetypeassert // a test would fail
+	calltest.Saw(ctx, said)
+	return text(said), nil
+}
+
+func streaming(method rpctest.Method) grpc.StreamHandler {
+	return func(_ any, stream grpc.ServerStream) error {
+		ctx := stream.Context()
+		if method == rpctest.Server {
+			request := new(message)
+			if err := stream.RecvMsg(request); err != nil {
+				return err // the method that is generated does so before it calls the handler
+			}
+			calltest.Handled(ctx)
+			calltest.Saw(ctx, said(request))
+			return stream.SendMsg(text(said(request)))
+		}
+		calltest.Handled(ctx)
+		last := ""
+		for {
+			request := new(message)
+			err := stream.RecvMsg(request)
+			switch {
+			case err == nil:
+			case errors.Is(err, io.EOF) || calltest.Swallows(ctx):
+				if method == rpctest.Client {
+					return stream.SendMsg(text(last))
+				}
+				return nil
+			default:
+				return err
+			}
+			last = said(request)
+			calltest.Saw(ctx, last)
+			if method == rpctest.Bidi {
+				if err := stream.SendMsg(text(last)); err != nil {
+					return err
+				}
+			}
+		}
+	}
+}
+
+// register registers all services with these handlers.
+func register(server grpc.ServiceRegistrar, unary grpc.UnaryHandler, streaming func(rpctest.Method) grpc.StreamHandler) {
+	for _, name := range append(slices.Collect(maps.Keys(rpctest.Services)), rpctest.Unruled, rpctest.Opened) {
+		path := rpctest.Procedure(name, rpctest.Unary)
+		desc := &grpc.ServiceDesc{ServiceName: service(name), HandlerType: (*any)(nil), Methods: []grpc.MethodDesc{{
+			MethodName: rpctest.Unary.Name,
+			Handler: func(_ any, ctx context.Context, decode func(any) error, interceptor grpc.UnaryServerInterceptor) (any, error) { //nolint:revive // the order is grpc-go's
+				request := new(message)
+				if err := decode(request); err != nil {
+					return nil, err
+				}
+				return interceptor(ctx, request, &grpc.UnaryServerInfo{FullMethod: path}, unary)
+			},
+		}}}
+		for _, method := range rpctest.Methods[1:] {
+			desc.Streams = append(desc.Streams, *streamDesc(method, streaming(method)))
+		}
+		server.RegisterService(desc, struct{}{})
+	}
+}
+
+// service is the full name of a service.
+func service(name string) string {
+	return strings.Trim(rpctest.Procedure(name, rpctest.Method{}), "/")
+}
+
+func streamDesc(method rpctest.Method, handler grpc.StreamHandler) *grpc.StreamDesc {
+	return &grpc.StreamDesc{
+		StreamName: method.Name, Handler: handler, ClientStreams: method.ClientStreams, ServerStreams: method.ServerStreams,
+	}
+}
+
+// serve serves all services behind a guard, and returns a connection to them.
+func serve(t testing.TB, records *calltest.Records, guard *interceptor.Guard, options ...grpc.ServerOption) *grpc.ClientConn {
+	t.Helper()
+	// The record of a call has to be there before the guard.
+	options = append([]grpc.ServerOption{
+		grpc.ChainUnaryInterceptor(func(ctx context.Context, request any, _ *grpc.UnaryServerInfo, handler grpc.UnaryHandler) (any, error) {
+			return handler(recorded(ctx, records), request)
+		}, grpcguard.Unary(guard)),
+		grpc.ChainStreamInterceptor(func(server any, stream grpc.ServerStream, _ *grpc.StreamServerInfo, handler grpc.StreamHandler) error {
+			return handler(server, contextStream{stream, recorded(stream.Context(), records)})
+		}, grpcguard.Stream(guard)),
+	}, options...)
+	server := grpc.NewServer(options...)
+	register(server, unary, streaming)
+	return dial(t, server)
+}
+
+// A contextStream is a stream with another context.
+type contextStream struct {
+	grpc.ServerStream
+	ctx context.Context //nolint:containedctx // as grpc has it
+}
+
+func (s contextStream) Context() context.Context { return s.ctx }
+
+func recorded(ctx context.Context, records *calltest.Records) context.Context {
+	for _, id := range metadata.ValueFromIncomingContext(ctx, calltest.Field) {
+		if record := records.Find(id); record != nil {
+			return calltest.NewContext(ctx, record)
+		}
+	}
+	return ctx
+}
+
+// dial serves until the test is over.
+func dial(t testing.TB, server *grpc.Server) *grpc.ClientConn {
+	t.Helper()
+	listener, err := new(net.ListenConfig).Listen(t.Context(), "tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var serving sync.WaitGroup
+	serving.Go(func() { _ = server.Serve(listener) })
+	client, err := grpc.NewClient(listener.Addr().String(), grpc.WithTransportCredentials(insecure.NewCredentials()))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		_ = client.Close()
+		server.Stop()
+		serving.Wait()
+	})
+	return client
+}

@@ -1,0 +1,333 @@
+package calltest
+
+import (
+	"context"
+	"encoding/base64"
+	"errors"
+	"flag"
+	"fmt"
+	"maps"
+	"net"
+	"net/http"
+	"reflect"
+	"regexp"
+	"slices"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+
+	"github.com/protoauthz/protoauthz/interceptor/internal/rpctest"
+)
+
+// A Transport is a way to call all services of a server with a guard.
+type Transport struct {
+	// Name is the same for whomever the server trusts.
+	Name string
+	// Carries tells whether there are such calls at all. Nil means all.
+	Carries func(rpctest.Method) bool
+	// ShowsHTTP tells whether a client sees the status of HTTP that goes with an answer, and its
+	// challenge. Nil means never: then the status is 200, if the client sees one.
+	ShowsHTTP func(rpctest.Method) bool
+	// Records are those of the server.
+	Records *Records
+	// Call makes one call with a header, and returns the refusal, if it is one, and the
+	// texts in the answers.
+	Call func(ctx context.Context, c *rpctest.Case, method rpctest.Method, header http.Header) (Answer, []string)
+	// Logged is what the server has logged. Nil means nothing.
+	Logged func() string
+}
+
+// An Answer is what a client gets. Error is nil if the call succeeded.
+type Answer struct {
+	rpctest.Answer
+
+	Domain string
+	More   int // how many other details, metadata and challenges there are
+	Status int // of HTTP, or 0 if the client cannot see it
+	Error  error
+}
+
+// Run makes every call of the catalogue over the transports that a function returns for
+// each trust, with guards that call Observe.
+func Run(t *testing.T, transports func(t *testing.T, trust *rpctest.Trust) []Transport) {
+	t.Helper()
+	attacker := listen(t)
+	trusts, err := rpctest.NewTrusts()
+	if err != nil {
+		t.Fatal(err)
+	}
+	ways := map[string][]Transport{}
+	for name, trust := range trusts {
+		ways[name] = transports(t, trust)
+	}
+	cases := rpctest.Catalogue(attacker.url)
+	rows := map[string][]rpctest.Case{}
+	for _, c := range cases {
+		rows[c.Row] = append(rows[c.Row], c)
+	}
+	var seen sighting
+	// When all is over.
+	t.Cleanup(func() {
+		seen.checkSecrets(t, cases)
+		if flag.Lookup("test.run").Value.String() == "" && flag.Lookup("test.skip").Value.String() == "" {
+			seen.checkCoverage(t, rows, ways[rpctest.Both])
+			if seen.cases != len(cases) {
+				t.Errorf("%d cases ran, want all %d", seen.cases, len(cases))
+			}
+		}
+		if n := attacker.connections.Load(); n != 0 {
+			t.Errorf("%d connections to the attacker's server", n)
+		}
+		for name, trust := range trusts {
+			if strays := trust.Strays(); len(strays) > 0 {
+				t.Errorf("%s: requests to %q, which nobody configured", name, strays)
+			}
+			for _, way := range ways[name] {
+				if way.Logged == nil {
+					continue
+				}
+				if log := way.Logged(); log != "" {
+					t.Errorf("%s, %s: the server logged:\n%s", name, way.Name, log)
+				}
+			}
+		}
+		t.Logf("%d cases, %d calls of %d combinations with transport and stream type, %d without a token; %d different answers",
+			len(cases), seen.calls, seen.combinations, seen.bare, len(seen.answers))
+	})
+	for id, row := range rows {
+		if id == "" {
+			id = "other"
+		}
+		t.Run(id, func(t *testing.T) {
+			t.Parallel()
+			for n := range row {
+				t.Run(row[n].Name, func(t *testing.T) { seen.run(t, ways[row[n].Trust], &row[n], n) })
+			}
+		})
+	}
+}
+
+// An attacker is a server that nobody has any business with.
+type attacker struct {
+	url         string
+	connections atomic.Int64
+}
+
+func listen(t *testing.T) *attacker {
+	t.Helper()
+	listener, err := new(net.ListenConfig).Listen(t.Context(), "tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	a := &attacker{url: "http://" + listener.Addr().String()}
+	var accepting sync.WaitGroup
+	accepting.Go(func() {
+		for {
+			conn, err := listener.Accept()
+			if err != nil {
+				return
+			}
+			a.connections.Add(1)
+			_ = conn.Close()
+		}
+	})
+	t.Cleanup(func() {
+		_ = listener.Close()
+		accepting.Wait()
+	})
+	return a
+}
+
+// A sighting is what came out of all calls.
+type sighting struct {
+	mu           sync.Mutex
+	cases        int
+	combinations int // of case, transport and method
+	calls        int // that were made of them
+	bare         int // without a token
+	answers      map[string]string          // what came back to the client or went to the observer, with the call
+	covered      map[string]map[string]bool // by row, the ways in which it was called
+}
+
+// Racing is set under the race detector, which makes each call six times as dear.
+var Racing = false
+
+// inTurn is how many cases of a row share the ways to call, apart from those that go
+// everywhere.
+func inTurn() int {
+	if Racing || testing.Short() {
+		return 7
+	}
+	return 1
+}
+
+// fits reports whether a transport can carry a case as a call of the method.
+func (w *Transport) fits(c *rpctest.Case, method rpctest.Method) bool {
+	return (w.Carries == nil || w.Carries(method)) && c.Fits(method)
+}
+
+// run makes all calls of the nth case of a row.
+func (s *sighting) run(t *testing.T, ways []Transport, c *rpctest.Case, n int) {
+	t.Helper()
+	s.mu.Lock()
+	s.cases++
+	s.mu.Unlock()
+	turn := n
+	for w := range ways {
+		for _, method := range rpctest.Methods {
+			if !ways[w].fits(c, method) {
+				continue
+			}
+			s.mu.Lock()
+			s.combinations++
+			s.mu.Unlock()
+			if turn++; !c.Everywhere && turn%inTurn() != 0 {
+				continue
+			}
+			way := ways[w].Name + ", " + method.Name
+			record, answer := testCall(t, &ways[w], c, method)
+			s.note(c, way, record, answer.Error)
+			if t.Failed() {
+				t.Fatal("called with " + way)
+			}
+		}
+	}
+}
+
+// testCall makes one call and compares all that comes of it.
+func testCall(t *testing.T, way *Transport, c *rpctest.Case, method rpctest.Method) (*Record, Answer) {
+	t.Helper()
+	header := c.Header.Clone()
+	if header == nil {
+		header = http.Header{}
+	}
+	if c.Authorization != nil {
+		header["Authorization"] = slices.Clone(c.Authorization)
+	}
+	record, id := way.Records.New()
+	header.Set(Field, id)
+	record.swallow = c.Swallow
+	answer, texts := way.Call(t.Context(), c, method, header)
+
+	wantAnswer, wantStatus := c.Want, http.StatusOK
+	if way.ShowsHTTP != nil && way.ShowsHTTP(method) {
+		wantStatus = c.Want.HTTPStatus()
+	} else {
+		wantAnswer.Challenge = ""
+	}
+	if answer.Answer != wantAnswer || answer.More != 0 || (answer.Error == nil) != (c.Want.Reason == "") {
+		t.Errorf("the answer is\n     %+v\nwant %+v", answer, wantAnswer)
+	}
+	if answer.Error != nil && answer.Domain != "protoauthz" {
+		t.Errorf("the domain is %q", answer.Domain)
+	}
+	if answer.Status != 0 && answer.Status != wantStatus {
+		t.Errorf("the HTTP status is %d, want %d", answer.Status, wantStatus)
+	}
+	want := c.Outcome(method)
+	var decisions []string
+	for _, reason := range record.Decisions() {
+		decisions = append(decisions, string(reason))
+	}
+	times, messagesSeen := record.Seen()
+	got := rpctest.Outcome{Decisions: decisions, Handled: times, Seen: messagesSeen, Got: texts}
+	if !reflect.DeepEqual(got, want) {
+		t.Errorf("the outcome is\n     %#v\nwant %#v", got, want)
+	}
+	if denial := record.Denial(); denial != nil {
+		if cause := denial.Unwrap(); cause == nil || c.Cause != nil && !errors.Is(cause, c.Cause) {
+			t.Errorf("the cause is %v, want %v", cause, c.Cause)
+		}
+	}
+	return record, answer
+}
+
+// note keeps what a refusal told: to the client, and by the observer to the log.
+func (s *sighting) note(c *rpctest.Case, way string, record *Record, err error) {
+	denial := record.Denial()
+	var told []string
+	if _, seen := record.Seen(); len(seen) == 0 { // else it is an echo of the request
+		told = append(told, record.Received(), fmt.Sprint(err))
+	}
+	if denial != nil {
+		told = append(told, fmt.Sprintf("%v %+v %q", denial, denial, denial))
+		for err := error(denial); err != nil; err = errors.Unwrap(err) {
+			told = append(told, err.Error())
+		}
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.calls++
+	if len(c.Authorization) == 0 {
+		s.bare++
+	}
+	if s.answers == nil {
+		s.answers, s.covered = map[string]string{}, map[string]map[string]bool{}
+	}
+	if s.covered[c.Row] == nil {
+		s.covered[c.Row] = map[string]bool{}
+	}
+	s.covered[c.Row][way] = true
+	for _, text := range told {
+		s.answers[text] = c.Row + "/" + c.Name + ", " + way
+	}
+}
+
+var encoded = regexp.MustCompile(`[A-Za-z0-9+/_-]{8,}`)
+
+// decoded is a text with what is encoded in it.
+func decoded(text string) string {
+	whole := text
+	for _, piece := range encoded.FindAllString(text, -1) {
+		piece = strings.NewReplacer("-", "+", "_", "/").Replace(piece)
+		if len(piece)%4 == 1 {
+			piece = piece[:len(piece)-1]
+		}
+		if data, err := base64.RawStdEncoding.DecodeString(piece); err == nil {
+			whole += "\n" + string(data)
+		}
+	}
+	return whole
+}
+
+// checkSecrets looks for what is in the tokens in what was told.
+func (s *sighting) checkSecrets(t *testing.T, cases []rpctest.Case) {
+	t.Helper()
+	texts, pieces := rpctest.Secrets(cases)
+	if len(texts) < 100 || len(pieces) < 10_000 || len(s.answers) == 0 {
+		t.Errorf("%d secrets and %d pieces of tokens looked for in %d answers", len(texts), len(pieces), len(s.answers))
+	}
+	for answer, call := range s.answers {
+		answer = decoded(answer)
+		for _, secret := range texts {
+			if strings.Contains(answer, secret) {
+				t.Errorf("D56: %s: %q is told: %q", call, secret, answer)
+			}
+		}
+		for n := rpctest.Piece; n <= len(answer); n++ {
+			if piece := answer[n-rpctest.Piece : n]; pieces[piece] {
+				t.Errorf("D56: %s: %q is told: %q", call, piece, answer)
+			}
+		}
+	}
+}
+
+// checkCoverage makes sure that each row was called in all ways.
+func (s *sighting) checkCoverage(t *testing.T, rows map[string][]rpctest.Case, ways []Transport) {
+	t.Helper()
+	for id, row := range rows {
+		want := map[string]bool{}
+		for w := range ways {
+			for _, method := range rpctest.Methods {
+				if slices.ContainsFunc(row, func(c rpctest.Case) bool { return ways[w].fits(&c, method) }) {
+					want[ways[w].Name+", "+method.Name] = true
+				}
+			}
+		}
+		if got := s.covered[id]; !maps.Equal(got, want) {
+			t.Errorf("%s: called in %d ways of %d", id, len(got), len(want))
+		}
+	}
+}
+

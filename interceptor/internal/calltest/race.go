@@ -1,0 +1,5 @@
+//go:build race
+
+package calltest
+
+func init() { Racing = true }
