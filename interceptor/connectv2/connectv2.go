@@ -1,0 +1,110 @@
+// Package connectv2 is the guard for servers of connectrpc.com/connect/v2:
+//
+//	server := connect.NewServer(connectv2.Interceptor(guard))
+//	orderv1connect.RegisterOrderServiceServer(server, orders)
+//	mux := http.NewServeMux()
+//	connecthttp.Mount(mux, server)
+//	handler := interceptor.Interruptible(mux)
+//
+// The rules, decisions and answers are those of package interceptor: in a refusal [errors.As]
+// finds an [interceptor.Denial], and handlers read the claims with
+// [interceptor.ClaimsFromContext]. A call is refused before its body is read, wherever that
+// can be told from its header.
+package connectv2
+
+import (
+	"context"
+	"net/http"
+	"time"
+
+	"connectrpc.com/connect/v2"
+	"connectrpc.com/connect/v2/connecthttp"
+	"connectrpc.com/connect/v2/connectproto"
+
+	"github.com/protoauthz/protoauthz/interceptor"
+	"github.com/protoauthz/protoauthz/interceptor/internal/interrupt"
+)
+
+// Interceptor returns the interceptor of all calls to a server, unknown procedures included.
+// Give it before others, so that none of them acts on a call that is not checked yet. It
+// panics if the guard is nil.
+//
+// Until a message has named the organization, what a streaming handler says is held back. Its
+// handler has a goroutine and a [connect.CallInfo] of its own and ends soon after its call, as
+// [interceptor.Call.Serve] says.
+func Interceptor(guard *interceptor.Guard) connect.ServerInterceptor {
+	if guard == nil {
+		panic("connectv2: the guard is nil")
+	}
+	return func(next connect.ServerFunc) connect.ServerFunc {
+		serve := handing(next)
+		return func(ctx context.Context, spec connect.Spec, stream connect.ServerStream) error {
+			info, ok := connect.CallInfoForServerContext(ctx)
+			if !ok {
+				info = new(connect.CallInfo) // without a token
+			}
+			call, denial := guard.Admit(ctx, spec.Procedure, info.RequestHeader())
+			if denial != nil {
+				connectionOf(ctx, info).EndReads(refusedBody)
+				return refuse(denial, spec, info)
+			}
+			guarded := &guardedStream{stream: stream, spec: spec, info: info}
+			guarded.open.Store(!call.AwaitsMessage())
+			lower := lowerStream{guarded, ctx}
+			var err error
+			if spec.StreamType == connect.StreamTypeUnary {
+				denial, err = call.ServeUnary(lower, func(ctx context.Context, messages interceptor.Stream) error {
+					guarded.messages = messages
+					return next(ctx, spec, guarded)
+				})
+			} else {
+				denial, err = lower.serve(call, serve)
+			}
+			if denial != nil {
+				return refuse(denial, spec, info)
+			}
+			return err
+		}
+	}
+}
+
+// serve runs a streaming handler.
+func (s lowerStream) serve(call *interceptor.Call, handler func(context.Context, *guardedStream) error) (denial *interceptor.Denial, err error) {
+	s.own = newOwnInfo(s.info)
+	refused := true // or a panic
+	defer func() { s.end(refused) }()
+	denial, err = call.Serve(s, func(ctx context.Context, messages interceptor.Stream) error {
+		s.messages = messages
+		return handler(ctx, s.guardedStream)
+	})
+	refused = denial != nil
+	return denial, err
+}
+
+// refusedBody is how long a refused call may still send its body.
+const refusedBody = time.Second
+
+// connectionOf returns the connection that a call came over.
+func connectionOf(ctx context.Context, info *connect.CallInfo) *interrupt.Connection {
+	if _, ok := info.TransportInfo.(*connecthttp.ServerInfo); !ok {
+		return nil
+	}
+	c, _ := interrupt.Find(ctx, func(header http.Header) bool {
+		a, b := header["Host"], info.RequestHeader().Values("Host") // connecthttp sets it, and copies no values
+		return len(a) > 0 && len(b) > 0 && &a[0] == &b[0]
+	})
+	return c
+}
+
+func refuse(denial *interceptor.Denial, spec connect.Spec, info *connect.CallInfo) error {
+	err := connect.NewError(connect.Code(denial.Code()), denial.Error()).WithCause(denial)
+	if detail, detailErr := connectproto.NewErrorDetail(denial.ErrorInfo()); detailErr == nil {
+		err = err.WithDetail(detail)
+	}
+	if info.Protocol == connect.ProtocolNameConnect && spec.StreamType == connect.StreamTypeUnary {
+		if challenge := denial.Challenge(); challenge != "" {
+			info.ResponseHeader().Set("WWW-Authenticate", challenge)
+		}
+	}
+	return err
+}

@@ -1,0 +1,115 @@
+package connectv2_test
+
+import (
+	"context"
+	"errors"
+	"io"
+	"maps"
+	"net/http"
+	"slices"
+	"sync"
+	"testing"
+
+	"connectrpc.com/connect/v2"
+	"connectrpc.com/connect/v2/connecthttp"
+	"go.uber.org/goleak"
+
+	samplev1 "github.com/protoauthz/protoauthz/gen/sample/v1"
+	"github.com/protoauthz/protoauthz/interceptor"
+	"github.com/protoauthz/protoauthz/interceptor/connectv2"
+	"github.com/protoauthz/protoauthz/interceptor/internal/calltest"
+	"github.com/protoauthz/protoauthz/interceptor/internal/rpctest"
+	"github.com/protoauthz/protoauthz/interceptor/policy"
+)
+
+// TestMain makes sure that no goroutine outlives its test.
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+// All methods of the tests' services have the same messages.
+type (
+	message = samplev1.SyncDocumentsRequest
+	answer  = samplev1.SyncDocumentsResponse
+)
+
+var compiled = sync.OnceValues(rpctest.Compile)
+
+func rules(t testing.TB) *policy.Table {
+	t.Helper()
+	table, err := compiled()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return table
+}
+
+// said is what a message names, as rpctest.Message says it.
+func said(m *message) string { return m.GetOrganizationId() + m.GetDocument().GetName() }
+
+func text(organization string) *answer {
+	return &answer{Document: &samplev1.Document{Text: organization}}
+}
+
+var streamTypes = map[string]connect.StreamType{
+	rpctest.Unary.Name: connect.StreamTypeUnary, rpctest.Server.Name: connect.StreamTypeServer,
+	rpctest.Client.Name: connect.StreamTypeClient, rpctest.Bidi.Name: connect.StreamTypeBidi,
+}
+
+func specOf(service string, method rpctest.Method) connect.Spec {
+	return connect.Spec{
+		Procedure: rpctest.Procedure(service, method), StreamType: streamTypes[method.Name],
+		IdempotencyLevel: connect.IdempotencyNoSideEffects,
+	}
+}
+
+// echo is the handler of all methods.
+func echo(ctx context.Context, spec connect.Spec, stream connect.ServerStream) error {
+	if spec.StreamType&connect.StreamTypeClient == 0 {
+		request := new(message)
+		if err := stream.Receive(request); err != nil {
+			return err // the function that is generated does so before it calls the handler
+		}
+		calltest.Handled(ctx)
+		calltest.Saw(ctx, said(request))
+		return stream.Send(text(said(request)))
+	}
+	calltest.Handled(ctx)
+	last := ""
+	for {
+		request := new(message)
+		err := stream.Receive(request)
+		switch {
+		case err == nil:
+		case errors.Is(err, io.EOF) || calltest.Swallows(ctx):
+			if spec.StreamType == connect.StreamTypeClient {
+				return stream.Send(text(last))
+			}
+			return nil
+		default:
+			return err
+		}
+		last = said(request)
+		calltest.Saw(ctx, last)
+		if spec.StreamType == connect.StreamTypeBidi {
+			if err := stream.Send(text(last)); err != nil {
+				return err
+			}
+		}
+	}
+}
+
+// newServer serves all services behind a guard.
+func newServer(guard *interceptor.Guard, handler connect.ServerFunc) *connect.Server {
+	server := connect.NewServer(connectv2.Interceptor(guard))
+	for _, name := range append(slices.Collect(maps.Keys(rpctest.Services)), rpctest.Unruled, rpctest.Opened) {
+		for _, method := range rpctest.Methods {
+			server.Register(connect.Method{Spec: specOf(name, method), Handler: handler})
+		}
+	}
+	return server
+}
+
+func mount(server *connect.Server) http.Handler {
+	mux := http.NewServeMux()
+	connecthttp.Mount(mux, server)
+	return mux
+}

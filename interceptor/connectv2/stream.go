@@ -1,0 +1,133 @@
+package connectv2
+
+import (
+	"context"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"connectrpc.com/connect/v2"
+
+	"github.com/protoauthz/protoauthz/interceptor"
+)
+
+// A guardedStream is the stream that a handler has.
+type guardedStream struct {
+	stream   connect.ServerStream
+	messages interceptor.Stream // which checks, and goes on to the lowerStream
+	spec     connect.Spec
+	info     *connect.CallInfo
+
+	open          atomic.Bool // the client may read what the handler says
+	headersWanted atomic.Bool // once it is open
+	interrupted   bool        // the call ends before its handler
+
+	// Held while sending, so that the end of the call never races with a Send.
+	sending sync.Mutex
+	sent    bool
+	// A streaming handler's own, since it may outlive the call, or nil: what it says there is
+	// handed on when nothing else reads it, and not if the call is refused.
+	own *ownInfo
+}
+
+// Receive implements [connect.ServerStream].
+func (s *guardedStream) Receive(message any) error {
+	if err := s.messages.Receive(message); err != nil {
+		return s.answer(err)
+	}
+	if !s.open.Swap(true) && s.headersWanted.Load() {
+		return s.Send(headers{})
+	}
+	return nil
+}
+
+// Send implements [connect.ServerStream].
+func (s *guardedStream) Send(message any) error {
+	s.sending.Lock()
+	defer s.sending.Unlock()
+	return s.answer(s.messages.Send(message))
+}
+
+// headers are sent as the message that they are not, so that they are checked like one.
+type headers struct{}
+
+// SendHeaders implements [connect.ServerStream].
+func (s *guardedStream) SendHeaders() error {
+	s.headersWanted.Store(true)
+	if !s.open.Load() {
+		return nil
+	}
+	return s.Send(headers{})
+}
+
+func (s *guardedStream) answer(err error) error {
+	if denial, ok := err.(*interceptor.Denial); ok { //nolint:errorlint // the guard's, and not what another error is about
+		return refuse(denial, s.spec, s.info)
+	}
+	return err
+}
+
+// A lowerStream is the side of a guardedStream that is turned to the connection.
+type lowerStream struct {
+	*guardedStream
+	ctx context.Context //nolint:containedctx // of the call
+}
+
+// Receive implements [interceptor.Stream].
+func (s lowerStream) Receive(message any) error {
+	err := s.stream.Receive(message)
+	s.own.received(s.info)
+	return err
+}
+
+// Send implements [interceptor.Stream].
+func (s lowerStream) Send(message any) error {
+	s.handOnHeader()
+	if message == (headers{}) {
+		return s.stream.SendHeaders()
+	}
+	err := s.stream.Send(message)
+	s.own.sent(s.info)
+	return err
+}
+
+// Interrupt wakes a handler that waits for the client.
+func (s lowerStream) Interrupt() {
+	s.interrupted = true
+	connectionOf(s.ctx, s.info).EndReads(0)
+}
+
+// handOnHeader hands the handler's header on, once: it goes out with the first message, or
+// with the end.
+func (s *guardedStream) handOnHeader() {
+	if s.own != nil && !s.sent {
+		s.sent = true
+		s.own.header.handOn(s.info.ResponseHeader())
+	}
+}
+
+// end hands on what the handler said at last, if the call was not refused. It waits for the
+// Send of an interrupted handler that is under way, which is the last. If the client takes
+// too long to read it and can be interrupted, it is.
+func (s lowerStream) end(refused bool) {
+	if !refused && s.own != nil && s.open.Load() {
+		s.handOnHeader()
+		s.own.trailer.handOn(s.info.ResponseTrailer())
+	}
+	if !s.interrupted {
+		return
+	}
+	cut := make(chan struct{})
+	timer := time.AfterFunc(sendGrace, func() {
+		defer close(cut)
+		connectionOf(s.ctx, s.info).EndWrites()
+	})
+	s.sending.Lock()
+	defer s.sending.Unlock()
+	if !timer.Stop() {
+		<-cut // the connection may serve another request after this one
+	}
+}
+
+// sendGrace is how long an expired call waits for its last Send.
+const sendGrace = 500 * time.Millisecond
