@@ -76,7 +76,7 @@ func TestExpiry(t *testing.T) {
 			raw := mint(t, tenant.good, with(resource(acme, "read:data"), "exp", expiry.Unix()))
 			var calls sync.WaitGroup
 			for _, sleeper := range sleepers(release) {
-				server := servePiped(t, sleeper.mux(guard.HandlerOption()))
+				server := server{calltest.ServePiped(t, sleeper.mux(guard.HandlerOption()))}
 				calls.Go(func() {
 					stream := server.connect(wire, procedure("Field", sleeper.kind)).CallBidiStream(ctx)
 					defer func() { _ = stream.CloseResponse() }()
@@ -114,7 +114,7 @@ func TestSlowBody(t *testing.T) {
 			bubble(t, service+", "+wire.name, func(t *testing.T) {
 				tenant := tokentest.Must(newTenant())
 				guard := interceptor.New(tenant.verifier, rules(t), interceptor.WithObserver(calltest.Observe))
-				server := servePiped(t, handlers{}.mux(guard.HandlerOption()))
+				server := server{calltest.ServePiped(t, handlers{}.mux(guard.HandlerOption()))}
 				claims := resource(acme, "read:data")
 				want, events := expired, []interceptor.Reason{expired.reason}
 				switch service {

@@ -47,7 +47,7 @@ func TestIdleHTTP1(t *testing.T) {
 				handler = interceptor.Interruptible(handler)
 			}
 			handler, returned := returning(handler)
-			server := servePiped(t, handler)
+			server := server{calltest.ServePiped(t, handler)}
 			header := http.Header{"Authorization": {"Bearer any"}}
 			call := server.Record(header)
 			stream := server.connect(wireNamed("Connect JSON, HTTP/1.1"), procedure("Field", connect.StreamTypeClient)).CallClientStream(t.Context())
@@ -130,7 +130,7 @@ func TestUnreadStream(t *testing.T) {
 func TestRefusedBody(t *testing.T) {
 	t.Parallel()
 	bubble(t, "HTTP/1.1", func(t *testing.T) {
-		server := servePiped(t, interceptor.Interruptible(handlers{}.mux(expiring(t, time.Minute).HandlerOption())))
+		server := server{calltest.ServePiped(t, interceptor.Interruptible(handlers{}.mux(expiring(t, time.Minute).HandlerOption())))}
 		connection := dial(t, server)
 		answers := bufio.NewReader(connection)
 		head := "POST " + procedure("Global", connect.StreamTypeUnary) + " HTTP/1.1\r\nHost: test\r\nContent-Type: application/json\r\nContent-Length: 2\r\n\r\n"
@@ -180,11 +180,11 @@ func TestRefusedInProcess(t *testing.T) {
 	bubble(t, "HTTP/1.1", func(t *testing.T) {
 		guarded := handlers{}.mux(expiring(t, time.Minute).HandlerOption())
 		refused := make(chan int, 1)
-		server := servePiped(t, interceptor.Interruptible(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		server := server{calltest.ServePiped(t, interceptor.Interruptible(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 			refused <- post(r.Context(), guarded, "Global", http.Header{}).Code
 			body, err := io.ReadAll(r.Body)
 			_, _ = fmt.Fprintf(w, "%s %v", body, err)
-		})))
+		})))}
 		connection := dial(t, server)
 		_, err := io.WriteString(connection, "POST / HTTP/1.1\r\nHost: test\r\nContent-Length: 2\r\n\r\na")
 		if code := <-refused; code != http.StatusUnauthorized {

@@ -143,9 +143,9 @@ func listen(t *testing.T) *attacker {
 type sighting struct {
 	mu           sync.Mutex
 	cases        int
-	combinations int // of case, transport and method
-	calls        int // that were made of them
-	bare         int // without a token
+	combinations int                        // of case, transport and method
+	calls        int                        // that were made of them
+	bare         int                        // without a token
 	answers      map[string]string          // what came back to the client or went to the observer, with the call
 	covered      map[string]map[string]bool // by row, the ways in which it was called
 }
@@ -330,4 +330,3 @@ func (s *sighting) checkCoverage(t *testing.T, rows map[string][]rpctest.Case, w
 		}
 	}
 }
-

@@ -93,3 +93,6 @@ func (r *Trust) Strays() []string {
 		})
 	})
 }
+
+// Verifier is the verifier that has no moods.
+func (r *Trust) Verifier() *token.Verifier { return r.verifier }

@@ -1,0 +1,239 @@
+package grpcguard_test
+
+import (
+	"context"
+	"errors"
+	"io"
+	"net"
+	"slices"
+	"strconv"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/credentials/insecure"
+	"google.golang.org/grpc/metadata"
+
+	"github.com/protoauthz/protoauthz/interceptor"
+	"github.com/protoauthz/protoauthz/interceptor/grpcguard"
+	"github.com/protoauthz/protoauthz/interceptor/internal/calltest"
+	"github.com/protoauthz/protoauthz/interceptor/internal/rpctest"
+	"github.com/protoauthz/protoauthz/interceptor/internal/tokentest"
+	"github.com/protoauthz/protoauthz/interceptor/token"
+)
+
+// A verifierFunc is a verifier that is no token.Verifier.
+type verifierFunc func(ctx context.Context, raw string) (*token.Claims, error)
+
+func (f verifierFunc) Verify(ctx context.Context, raw string) (*token.Claims, error) {
+	return f(ctx, raw)
+}
+
+const acme = "acme"
+
+// expiring is a guard for which every token opens acme until it expires.
+func expiring(t testing.TB, in time.Duration) *interceptor.Guard {
+	t.Helper()
+	claims, err := token.UnverifiedClaims(token.Logto("https://issuer.example"), []byte(`{"sub": "a", "aud": "`+tokentest.API+
+		`", "scope": "read:data", "organization_id": "acme", "exp": `+strconv.FormatInt(time.Now().Add(in).Unix(), 10)+`}`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	verify := func(context.Context, string) (*token.Claims, error) { return claims, nil }
+	return interceptor.New(verifierFunc(verify), rules(t), interceptor.WithObserver(calltest.Observe))
+}
+
+// piped serves one streaming handler in memory, and returns a connection to it and how its
+// calls ended.
+func piped(t testing.TB, guard *interceptor.Guard, handler grpc.StreamHandler) (*grpc.ClientConn, <-chan error) {
+	t.Helper()
+	ended := make(chan error, 1)
+	server := grpc.NewServer(grpc.StreamInterceptor(grpcguard.Stream(guard)))
+	register(server, unary, func(rpctest.Method) grpc.StreamHandler {
+		return func(server any, stream grpc.ServerStream) (err error) {
+			defer func() { ended <- err }()
+			return handler(server, stream)
+		}
+	})
+	pipes := calltest.NewPipes()
+	var serving sync.WaitGroup
+	serving.Go(func() { _ = server.Serve(pipes) })
+	client, err := grpc.NewClient("passthrough:///pipes", grpc.WithTransportCredentials(insecure.NewCredentials()),
+		grpc.WithContextDialer(func(ctx context.Context, _ string) (net.Conn, error) { return pipes.Dial(ctx) }))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		_ = client.Close()
+		server.Stop()
+		serving.Wait()
+	})
+	return client, ended
+}
+
+// open opens a stream with a token.
+func open(t testing.TB, client *grpc.ClientConn, service string, organizations ...string) grpc.ClientStream {
+	t.Helper()
+	ctx := metadata.AppendToOutgoingContext(t.Context(), "Authorization", "Bearer any")
+	stream, err := client.NewStream(ctx, streamDesc(rpctest.Bidi, nil), rpctest.Procedure(service, rpctest.Bidi))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, organization := range organizations {
+		if err := stream.SendMsg(&message{OrganizationId: organization}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return stream
+}
+
+// TestExpiry makes sure that a stream ends with its token, whatever its handler and its
+// client do, and that the handler ends with the stream.
+func TestExpiry(t *testing.T) {
+	t.Parallel()
+	_ = rules(t) // which belong to no bubble
+	for name, test := range map[string]struct {
+		handler grpc.StreamHandler
+		idle    bool // the client does not read
+		late    time.Duration
+	}{
+		"receives": {handler: func(_ any, stream grpc.ServerStream) error {
+			for {
+				if err := stream.RecvMsg(new(message)); err != nil {
+					return err
+				}
+			}
+		}},
+		"waits": {handler: func(_ any, stream grpc.ServerStream) error {
+			<-stream.Context().Done()
+			return context.Cause(stream.Context())
+		}},
+		"sends to a client that does not read": {idle: true, handler: func(_ any, stream grpc.ServerStream) error {
+			large := text(string(make([]byte, 16<<10)))
+			for {
+				if err := stream.SendMsg(large); err != nil {
+					return err
+				}
+			}
+		}},
+		"computes": {late: 500 * time.Millisecond, handler: func(_ any, stream grpc.ServerStream) error {
+			time.Sleep(time.Hour) // the bubble's clock
+			return stream.SendMsg(text("too late"))
+		}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				client, ended := piped(t, expiring(t, time.Minute), test.handler)
+				start := time.Now()
+				stream := open(t, client, "Token", "")
+				if test.idle {
+					time.Sleep(time.Minute + time.Second) // the bubble's clock
+				}
+				var err error
+				for err == nil {
+					err = stream.RecvMsg(new(answer))
+				}
+				if got := answerOf(err); got.Answer != withoutChallenge(rpctest.Expired) {
+					t.Errorf("the client gets %v", err)
+				}
+				if late := time.Since(start) - time.Minute; !test.idle && (late < test.late || late > test.late+time.Second) {
+					t.Errorf("%v after expiry, want %v", late, test.late)
+				}
+				if err := <-ended; err == nil {
+					t.Error("the handler ended in peace")
+				}
+			})
+		})
+	}
+}
+
+func withoutChallenge(a rpctest.Answer) rpctest.Answer {
+	a.Challenge = ""
+	return a
+}
+
+// TestHeldBack makes sure that nothing of what a handler says reaches a client before a
+// message has named the organization, and that all of it does once one has.
+func TestHeldBack(t *testing.T) {
+	t.Parallel()
+	handler := func(_ any, stream grpc.ServerStream) error {
+		stream.SetTrailer(metadata.Pairs("x-trailing", "secret"))
+		err := errors.Join(stream.SetHeader(metadata.Pairs("x-early", "secret")), stream.SendHeader(metadata.Pairs("x-sent", "secret")))
+		if err != nil {
+			return err
+		}
+		for {
+			if err := stream.RecvMsg(new(message)); errors.Is(err, io.EOF) {
+				stream.SetTrailer(metadata.Pairs("x-last", "secret"))
+				return nil
+			} else if err != nil {
+				return err
+			}
+		}
+	}
+	for name, test := range map[string]struct {
+		service      string
+		organization []string
+		want         rpctest.Answer
+	}{
+		"named":        {service: "Field", organization: []string{acme}},
+		"wrong":        {service: "Field", organization: []string{"globex"}, want: rpctest.Organization},
+		"none":         {service: "Field", want: rpctest.Organization},
+		"by the token": {service: "Token"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			client, _ := piped(t, expiring(t, time.Hour), handler)
+			stream := open(t, client, test.service, test.organization...)
+			if err := stream.CloseSend(); err != nil {
+				t.Fatal(err)
+			}
+			err := stream.RecvMsg(new(answer))
+			if errors.Is(err, io.EOF) {
+				err = nil
+			}
+			if got := answerOf(err); got.Answer != test.want {
+				t.Errorf("the client gets %v", err)
+			}
+			header, _ := stream.Header()
+			var secrets []string
+			for _, name := range []string{"x-early", "x-sent", "x-trailing", "x-last"} {
+				for _, md := range []metadata.MD{header, stream.Trailer()} {
+					if len(md.Get(name)) == 1 {
+						secrets = append(secrets, name)
+					}
+				}
+			}
+			var want []string
+			if test.want.Reason == "" {
+				want = []string{"x-early", "x-sent", "x-trailing", "x-last"}
+			}
+			if !slices.Equal(secrets, want) {
+				t.Errorf("the client sees %q, want %q", secrets, want)
+			}
+		})
+	}
+}
+
+// TestEarlyHeader makes sure that a handler that sends its header first reaches its client
+// once it may, and not only with its first message.
+func TestEarlyHeader(t *testing.T) {
+	t.Parallel()
+	release := make(chan struct{})
+	client, _ := piped(t, expiring(t, time.Hour), func(_ any, stream grpc.ServerStream) error {
+		err := errors.Join(stream.SendHeader(metadata.Pairs("x-sent", "yes")), stream.RecvMsg(new(message)))
+		<-release
+		return err
+	})
+	stream := open(t, client, "Field", acme)
+	header, err := stream.Header() // waits for it
+	close(release)
+	if err != nil || len(header.Get("x-sent")) != 1 {
+		t.Errorf("%v, %v", header, err)
+	}
+	if err := stream.RecvMsg(new(answer)); !errors.Is(err, io.EOF) {
+		t.Error(err)
+	}
+}
