@@ -1,0 +1,368 @@
+package connectv2_test
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"io"
+	"net/http"
+	"slices"
+	"strconv"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"connectrpc.com/connect/v2"
+	"connectrpc.com/connect/v2/connecthttp"
+	"connectrpc.com/connect/v2/connectinprocess"
+
+	"github.com/protoauthz/protoauthz/interceptor"
+	"github.com/protoauthz/protoauthz/interceptor/connectv2"
+	"github.com/protoauthz/protoauthz/interceptor/internal/calltest"
+	"github.com/protoauthz/protoauthz/interceptor/internal/rpctest"
+	"github.com/protoauthz/protoauthz/interceptor/internal/tokentest"
+	"github.com/protoauthz/protoauthz/interceptor/token"
+)
+
+// A verifierFunc is a verifier that is no token.Verifier.
+type verifierFunc func(ctx context.Context, raw string) (*token.Claims, error)
+
+func (f verifierFunc) Verify(ctx context.Context, raw string) (*token.Claims, error) {
+	return f(ctx, raw)
+}
+
+const acme = "acme"
+
+// expiring is a guard for which every token opens acme until it expires.
+func expiring(t testing.TB, in time.Duration) *interceptor.Guard {
+	t.Helper()
+	claims, err := token.UnverifiedClaims(token.Logto("https://issuer.example"), []byte(`{"sub": "a", "aud": "`+tokentest.API+
+		`", "scope": "read:data", "organization_id": "acme", "exp": `+strconv.FormatInt(time.Now().Add(in).Unix(), 10)+`}`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	verify := func(context.Context, string) (*token.Claims, error) { return claims, nil }
+	return interceptor.New(verifierFunc(verify), rules(t), interceptor.WithObserver(calltest.Observe))
+}
+
+// authorized is a context for a client's call with a token.
+func authorized(ctx context.Context) (context.Context, *connect.CallInfo) {
+	ctx, info := connect.NewClientContext(ctx)
+	info.RequestHeader().Set("Authorization", "Bearer any")
+	return ctx, info
+}
+
+// A way is a client of a server.
+type way struct {
+	http1, inProcess bool
+	options          []connecthttp.Option
+}
+
+var ways = map[string]way{
+	"Connect":           {},
+	"gRPC":              {options: []connecthttp.Option{connecthttp.WithGRPC()}},
+	"Connect, HTTP/1.1": {http1: true},
+	"in process":        {inProcess: true},
+}
+
+// client returns a client in a bubble.
+func (w way) client(t testing.TB, server *connect.Server) *connect.Client {
+	t.Helper()
+	if w.inProcess {
+		return connect.NewClient(connectinprocess.New(server))
+	}
+	served := calltest.ServePiped(t, interceptor.Interruptible(mount(server)))
+	client := served.HTTP2
+	if w.http1 {
+		client = served.HTTP1
+	}
+	return connect.NewClient(connecthttp.NewTransport(client, served.URL, w.options...))
+}
+
+// TestExpiry makes sure that a stream ends with its token, whatever its handler does, and
+// that the handler ends with the stream. What a handler says of itself after that harms nobody.
+func TestExpiry(t *testing.T) {
+	t.Parallel()
+	_ = rules(t) // which belong to no bubble
+	for name, handler := range map[string]connect.ServerFunc{
+		"receives": func(ctx context.Context, _ connect.Spec, stream connect.ServerStream) error {
+			info, _ := connect.CallInfoForServerContext(ctx)
+			for {
+				if err := stream.Receive(new(message)); err != nil {
+					info.ResponseHeader().Set("X-Late", "yes")
+					info.ResponseTrailer().Set("X-Late", "yes")
+					return err
+				}
+			}
+		},
+		"waits": func(ctx context.Context, _ connect.Spec, stream connect.ServerStream) error {
+			_ = stream.Receive(new(message))
+			<-ctx.Done()
+			return context.Cause(ctx)
+		},
+	} {
+		for wayName, way := range ways {
+			t.Run(name+", "+wayName, func(t *testing.T) {
+				synctest.Test(t, func(t *testing.T) {
+					ended := make(chan error, 1)
+					server := newServer(expiring(t, time.Minute), func(ctx context.Context, spec connect.Spec, stream connect.ServerStream) (err error) {
+						defer func() { ended <- err }()
+						return handler(ctx, spec, stream)
+					})
+					client := way.client(t, server)
+					ctx, info := authorized(t.Context())
+					stream, err := client.CallClientStream(ctx, specOf("Token", rpctest.Client))
+					if err == nil {
+						err = stream.Send(&message{})
+					}
+					if err != nil {
+						t.Fatal(err)
+					}
+					start := time.Now()
+					for err == nil {
+						err = stream.Receive(new(answer))
+					}
+					if got := answerOf(err, info); got.Answer != withoutChallenge(rpctest.Expired) {
+						t.Errorf("the client gets %v", err)
+					}
+					if late := time.Since(start) - time.Minute; late < 0 || late > time.Second {
+						t.Errorf("%v after expiry", late)
+					}
+					_ = stream.Close()
+					if err := <-ended; err == nil {
+						t.Error("the handler ended in peace")
+					}
+				})
+			})
+		}
+	}
+}
+
+func withoutChallenge(a rpctest.Answer) rpctest.Answer {
+	a.Challenge = ""
+	return a
+}
+
+// TestExpiredBody makes sure that a unary call is refused whose message comes too late.
+func TestExpiredBody(t *testing.T) {
+	t.Parallel()
+	_ = rules(t)
+	synctest.Test(t, func(t *testing.T) {
+		ran := false
+		server := newServer(expiring(t, time.Minute), func(_ context.Context, _ connect.Spec, stream connect.ServerStream) error {
+			err := stream.Receive(new(message))
+			ran = err == nil
+			return err
+		})
+		served := calltest.ServePiped(t, mount(server))
+		body, late := io.Pipe()
+		go func() {
+			_, _ = late.Write([]byte("{"))
+			time.Sleep(time.Minute) // the bubble's clock
+			_, _ = late.Write([]byte("}"))
+			_ = late.Close()
+		}()
+		request, err := http.NewRequestWithContext(t.Context(), http.MethodPost, served.URL+rpctest.Procedure("Token", rpctest.Unary), body)
+		if err != nil {
+			t.Fatal(err)
+		}
+		request.Header.Set("Content-Type", "application/json")
+		request.Header.Set("Authorization", "Bearer any")
+		response, err := served.HTTP1.Do(request)
+		if err != nil {
+			t.Fatal(err)
+		}
+		text, err := io.ReadAll(response.Body)
+		if err := errors.Join(err, response.Body.Close()); err != nil || ran || !strings.Contains(string(text), rpctest.Expired.Reason) {
+			t.Errorf("ran %t, %s, %v", ran, text, err)
+		}
+	})
+}
+
+// TestHeldBack makes sure that nothing of what a streaming handler says reaches a client
+// before a message has named the organization, and that all of it does once one has.
+func TestHeldBack(t *testing.T) {
+	t.Parallel()
+	handler := func(ctx context.Context, _ connect.Spec, stream connect.ServerStream) error {
+		info, _ := connect.CallInfoForServerContext(ctx)
+		info.ResponseHeader().Set("X-Early", "secret")
+		info.ResponseTrailer().Set("X-Trailing", "secret")
+		if err := stream.SendHeaders(); err != nil {
+			return err
+		}
+		for {
+			if err := stream.Receive(new(message)); errors.Is(err, io.EOF) {
+				info.ResponseTrailer().Set("X-Last", "secret")
+				return nil
+			} else if err != nil {
+				return err
+			}
+		}
+	}
+	for name, test := range map[string]struct {
+		service      string
+		organization []string
+		want         rpctest.Answer
+	}{
+		"named":        {service: "Field", organization: []string{acme}},
+		"wrong":        {service: "Field", organization: []string{"globex"}, want: rpctest.Organization},
+		"none":         {service: "Field", want: rpctest.Organization},
+		"by the token": {service: "Token"},
+	} {
+		for wayName, way := range ways {
+			if way.http1 {
+				continue
+			}
+			t.Run(name+", "+wayName, func(t *testing.T) {
+				t.Parallel()
+				client := way.client(t, newServer(expiring(t, time.Hour), handler))
+				ctx, info := authorized(t.Context())
+				stream, err := client.CallClientStream(ctx, specOf(test.service, rpctest.Bidi))
+				if err == nil {
+					err = stream.SendHeaders()
+				}
+				if err != nil {
+					t.Fatal(err)
+				}
+				for _, organization := range test.organization {
+					if err := stream.Send(&message{OrganizationId: organization}); err != nil {
+						t.Fatal(err)
+					}
+				}
+				if err := stream.CloseSend(); err != nil {
+					t.Fatal(err)
+				}
+				err = stream.Receive(new(answer))
+				if errors.Is(err, io.EOF) {
+					err = nil
+				}
+				if got := answerOf(err, info); got.Answer != test.want {
+					t.Errorf("the client gets %v", err)
+				}
+				var secrets []string
+				for _, name := range []string{"X-Early", "X-Trailing", "X-Last"} {
+					if len(info.ResponseHeader().Values(name))+len(info.ResponseTrailer().Values(name)) == 1 {
+						secrets = append(secrets, name)
+					}
+				}
+				var want []string
+				if test.want.Reason == "" {
+					want = []string{"X-Early", "X-Trailing", "X-Last"}
+				}
+				if !slices.Equal(secrets, want) {
+					t.Errorf("the client sees %q, want %q", secrets, want)
+				}
+			})
+		}
+	}
+}
+
+// TestCallInfo makes sure that a streaming handler's own CallInfo says what the transport's
+// says.
+func TestCallInfo(t *testing.T) {
+	t.Parallel()
+	var got, want *connect.CallInfo
+	outer := func(next connect.ServerFunc) connect.ServerFunc {
+		return func(ctx context.Context, spec connect.Spec, stream connect.ServerStream) error {
+			want, _ = connect.CallInfoForServerContext(ctx)
+			want.ResponseHeader().Set("X-Outer", "yes")
+			return next(ctx, spec, stream)
+		}
+	}
+	server := connect.NewServer(outer, connectv2.Interceptor(expiring(t, time.Hour)))
+	server.Register(connect.Method{Spec: specOf("Token", rpctest.Bidi), Handler: func(ctx context.Context, _ connect.Spec, stream connect.ServerStream) error {
+		got, _ = connect.CallInfoForServerContext(ctx)
+		err := errors.Join(stream.Receive(new(message)), stream.Send(text("a")))
+		if got == want {
+			t.Error("the handler has the transport's CallInfo")
+		}
+		if _, ok := connecthttp.ServerInfoForContext(ctx); !ok {
+			t.Error("the transport's information is lost")
+		}
+		for _, same := range []struct{ got, want any }{
+			{got.Spec.Procedure, want.Spec.Procedure}, {got.PeerAddr, want.PeerAddr}, {got.Protocol, want.Protocol}, {got.Codec, want.Codec},
+			{got.RequestEncoding, want.RequestEncoding}, {got.ResponseEncoding, want.ResponseEncoding},
+			{got.SendStats, want.SendStats}, {got.ReceiveStats, want.ReceiveStats},
+			{got.RequestHeader().Get("Authorization"), "Bearer any"}, {got.ResponseHeader().Get("X-Outer"), "yes"},
+			{got.SendStats.Size > 0 && got.ReceiveStats.Size > 0, true},
+		} {
+			if same.got != same.want {
+				t.Errorf("%v, want %v", same.got, same.want)
+			}
+		}
+		got.ResponseHeader().Delete("X-Outer") // too late for this call
+		return err
+	}})
+	client := way{}.client(t, server)
+	ctx, info := authorized(t.Context())
+	stream, err := client.CallClientStream(ctx, specOf("Token", rpctest.Bidi))
+	if err != nil {
+		t.Fatal(err)
+	}
+	err = errors.Join(stream.Send(&message{OrganizationId: "a"}), stream.CloseSend(), stream.Receive(new(answer)))
+	if end := stream.Receive(new(answer)); err != nil || !errors.Is(end, io.EOF) || info.ResponseHeader().Get("X-Outer") != "yes" {
+		t.Errorf("%v, %v", err, end)
+	}
+}
+
+// TestBodyWithoutToken makes sure that nothing of a body is read for a call without a token,
+// however it is compressed.
+func TestBodyWithoutToken(t *testing.T) {
+	t.Parallel()
+	handler := mount(newServer(expiring(t, time.Hour), echo))
+	for _, contentType := range []string{"application/proto", "application/json", "application/grpc", "application/grpc-web", "application/connect+proto"} {
+		method := rpctest.Unary
+		if strings.HasPrefix(contentType, "application/connect") {
+			method = rpctest.Client
+		}
+		var read atomic.Int64
+		body := readerFunc(func(into []byte) (int, error) {
+			read.Add(int64(len(into)))
+			return copy(into, bytes.Repeat([]byte{1}, len(into))), nil
+		})
+		served := calltest.ServeInProcess(handler, new(calltest.Records))
+		request, err := http.NewRequestWithContext(t.Context(), http.MethodPost, served.URL+rpctest.Procedure("Field", method), io.LimitReader(body, 10<<20))
+		if err != nil {
+			t.Fatal(err)
+		}
+		request.Header.Set("Content-Type", contentType)
+		response, err := served.HTTP2.Do(request)
+		if err != nil {
+			t.Fatal(err)
+		}
+		text, err := io.ReadAll(response.Body)
+		told := string(text) + response.Header.Get("Grpc-Message") + response.Trailer.Get("Grpc-Message")
+		if err := errors.Join(err, response.Body.Close()); err != nil || read.Load() != 0 || !strings.Contains(told, "a bearer token is required") {
+			t.Errorf("%s: %d bytes were read, %q, %v", contentType, read.Load(), told, err)
+		}
+	}
+}
+
+type readerFunc func([]byte) (int, error)
+
+func (f readerFunc) Read(into []byte) (int, error) { return f(into) }
+
+// TestDenial makes sure that interceptors around the guard's find out why a call was refused,
+// and that a handler that is called without a server is not open.
+func TestDenial(t *testing.T) {
+	t.Parallel()
+	guarded := connectv2.Interceptor(expiring(t, time.Hour))(func(context.Context, connect.Spec, connect.ServerStream) error {
+		t.Error("the handler ran")
+		return nil
+	})
+	for _, method := range rpctest.Methods {
+		err := guarded(t.Context(), specOf("Field", method), nil)
+		denial, ok := errors.AsType[*interceptor.Denial](err)
+		if !ok || denial.Reason != interceptor.ReasonTokenMissing || connect.CodeOf(err) != connect.CodeUnauthenticated {
+			t.Errorf("%s: %v", method.Name, err)
+		}
+	}
+	defer func() {
+		if recover() == nil {
+			t.Error("accepts no guard")
+		}
+	}()
+	connectv2.Interceptor(nil)
+}
