@@ -1,5 +1,6 @@
-// Package interceptor guards connect-go handlers with the rules that stand in
-// their .proto files.
+// Package interceptor guards RPC handlers with the rules that stand in their .proto
+// files: those of connect-go itself, and with the packages grpcguard and connectv2 those
+// of grpc-go and of the second version of connect-go.
 //
 // A [Guard] joins a verifier of tokens with a table of rules:
 //
@@ -62,4 +63,9 @@
 // the [Reason]. Over the Connect protocol, unary calls also carry the
 // WWW-Authenticate challenge of RFC 6750 section 3. Handlers read the verified
 // claims with [ClaimsFromContext].
+//
+// # Other frameworks
+//
+// [Guard.Admit] returns a [Call], with which an adapter to another RPC framework gives the
+// same answers. The packages beside this one use nothing else.
 package interceptor

@@ -58,6 +58,39 @@ func ExampleNew() {
 	// unauthenticated: a bearer token is required
 }
 
+// A download over plain HTTP goes by the rule of an RPC.
+func ExampleGuard_Admit() {
+	verifier, verifierErr := token.NewVerifier(token.Logto("https://tenant.logto.app"))
+	table, tableErr := policy.Compile(policy.Files{samplev1.File_sample_v1_catalog_proto}, policy.WithAudience("https://api.example.com"))
+	if err := errors.Join(verifierErr, tableErr); err != nil {
+		log.Fatal(err)
+	}
+	guard := interceptor.New(verifier, table)
+	download := func(w http.ResponseWriter, r *http.Request) {
+		call, denial := guard.Admit(r.Context(), "/sample.v1.CatalogService/ListProducts", r.Header)
+		if denial == nil {
+			denial = call.AdmitMessage(new(samplev1.ListProductsRequest))
+		}
+		if denial != nil {
+			status := http.StatusForbidden
+			if denial.Code() == connect.CodeUnauthenticated {
+				status = http.StatusUnauthorized
+			}
+			w.Header().Set("WWW-Authenticate", denial.Challenge())
+			http.Error(w, denial.Error(), status)
+			return
+		}
+		_, _ = fmt.Fprintln(w, "for", interceptor.ClaimsFromContext(call.Context()).Subject())
+	}
+
+	w := httptest.NewRecorder()
+	download(w, httptest.NewRequest(http.MethodGet, "/products.csv", nil))
+	fmt.Print(w.Code, " ", w.Body)
+
+	// Output:
+	// 401 a bearer token is required
+}
+
 // A handler reads who calls. It needs no check: without a token that satisfies
 // the rule it is not called.
 func ExampleClaimsFromContext() {

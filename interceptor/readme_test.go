@@ -35,6 +35,30 @@ func TestReadme(t *testing.T) {
 	}
 }
 
+// TestReadmeFrameworks makes sure that what the README says for other frameworks is what
+// their examples do.
+func TestReadmeFrameworks(t *testing.T) {
+	t.Parallel()
+	readme, err := os.ReadFile("../README.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for heading, path := range map[string]string{
+		"grpc-go": "grpcguard/example_test.go", "connect-go v2": "connectv2/example_test.go",
+	} {
+		example, err := os.ReadFile(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		_, section, ok := strings.Cut(string(readme), "\n### "+heading+"\n\n```go\n")
+		snippet, _, closed := strings.Cut(section, "```\n")
+		snippet = "\t" + strings.ReplaceAll(strings.TrimSuffix(snippet, "\n"), "\n", "\n\t")
+		if !ok || !closed || !strings.Contains(string(example), snippet+"\n") {
+			t.Errorf("%s: not in %s:\n%s", heading, path, snippet)
+		}
+	}
+}
+
 // TestSecurityDocument makes sure that what SECURITY.md names is there: tests, groups of
 // cases, and commands.
 func TestSecurityDocument(t *testing.T) {

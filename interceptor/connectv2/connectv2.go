@@ -1,7 +1,7 @@
 // Package connectv2 is the guard for servers of connectrpc.com/connect/v2:
 //
 //	server := connect.NewServer(connectv2.Interceptor(guard))
-//	orderv1connect.RegisterOrderServiceServer(server, orders)
+//	orderv1connect.RegisterOrderServiceHandler(server, orders)
 //	mux := http.NewServeMux()
 //	connecthttp.Mount(mux, server)
 //	handler := interceptor.Interruptible(mux)

@@ -163,7 +163,7 @@ func callInProcess(ctx context.Context, records *calltest.Records, guard *interc
 		if err != nil {
 			return answerOf(err), nil
 		}
-		return answerOf(nil), []string{response.(*answer).GetDocument().GetText()} //nolint:forcetypeassert // a test would fail
+		return answerOf(nil), []string{response.(*answer).GetDocument().GetText()} //nolint:errcheck // a test would fail
 	}
 	stream := &fakeStream{ctx: ctx, messages: c.Messages}
 	err := grpcguard.Stream(guard)(nil, stream, &grpc.StreamServerInfo{FullMethod: path}, streaming(method))
@@ -184,13 +184,13 @@ func (s *fakeStream) RecvMsg(into any) error {
 	if len(s.messages) == 0 {
 		return io.EOF
 	}
-	proto.Merge(into.(*message), newMessage(s.messages[0])) //nolint:forcetypeassert // a test would fail
+	proto.Merge(into.(*message), newMessage(s.messages[0])) //nolint:errcheck // a test would fail
 	s.messages = s.messages[1:]
 	return nil
 }
 
 func (s *fakeStream) SendMsg(response any) error {
-	s.texts = append(s.texts, response.(*answer).GetDocument().GetText()) //nolint:forcetypeassert // a test would fail
+	s.texts = append(s.texts, response.(*answer).GetDocument().GetText()) //nolint:errcheck // a test would fail
 	return nil
 }
 

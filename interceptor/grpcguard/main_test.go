@@ -54,7 +54,7 @@ func text(organization string) *answer {
 // Handlers echo.
 func unary(ctx context.Context, request any) (any, error) {
 	calltest.Handled(ctx)
-	said := said(request.(*message)) //nolint:forcetypeassert // a test would fail
+	said := said(request.(*message)) //nolint:errcheck // a test would fail
 	calltest.Saw(ctx, said)
 	return text(said), nil
 }
@@ -103,7 +103,7 @@ func register(server grpc.ServiceRegistrar, unary grpc.UnaryHandler, streaming f
 		path := rpctest.Procedure(name, rpctest.Unary)
 		desc := &grpc.ServiceDesc{ServiceName: service(name), HandlerType: (*any)(nil), Methods: []grpc.MethodDesc{{
 			MethodName: rpctest.Unary.Name,
-			Handler: func(_ any, ctx context.Context, decode func(any) error, interceptor grpc.UnaryServerInterceptor) (any, error) { //nolint:revive // the order is grpc-go's
+			Handler: func(_ any, ctx context.Context, decode func(any) error, interceptor grpc.UnaryServerInterceptor) (any, error) {
 				request := new(message)
 				if err := decode(request); err != nil {
 					return nil, err
