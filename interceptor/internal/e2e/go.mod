@@ -1,0 +1,13 @@
+module github.com/protoauthz/protoauthz/interceptor/internal/e2e
+
+go 1.26.0
+
+replace github.com/protoauthz/protoauthz => ../../..
+
+require (
+	connectrpc.com/connect v1.21.1
+	github.com/protoauthz/protoauthz v0.0.0
+	go.uber.org/goleak v1.3.0
+	google.golang.org/genproto/googleapis/rpc v0.0.0-20261019180522-ce908d29299b
+	google.golang.org/protobuf v1.36.12
+)
