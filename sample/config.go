@@ -22,6 +22,7 @@ Examples:
 
   go run ./sample
   go run ./sample -listen 127.0.0.1:9090 -audience https://api.acme.example
+  go run ./sample -origins http://localhost:5173
   go run ./sample -issuer https://tenant.logto.app/oidc
   go run ./sample -issuer https://tenant.eu.auth0.com/ -provider auth0
 
@@ -34,6 +35,7 @@ type config struct {
 	address  *net.TCPAddr
 	audience string
 	issuer   *token.Issuer // nil means the embedded one
+	origins  []string      // of web pages that may call
 }
 
 // parseConfig reads the server's flags. The error holds every fault, each by the
@@ -43,6 +45,7 @@ func parseConfig(args []string, stdout io.Writer) (config, error) {
 	listen := flags.String("listen", "127.0.0.1:8080", "`address` to listen on; port 0 takes a free one")
 	issuer := flags.String("issuer", "", "`URL` of the issuer whose tokens to accept (default: the embedded one)")
 	provider := flags.String("provider", "logto", "whose claims the issuer speaks: logto, auth0 or authaction")
+	origins := flags.String("origins", "", "`origins` of web pages that may call, separated by commas (default: none)")
 	audience := flags.String("audience", "https://api.example.com", "resource indicator (`URI`) of the API, which tokens must name")
 	if err := parseFlags(flags, args, serverHelp, stdout); err != nil {
 		return config{}, err
@@ -50,7 +53,9 @@ func parseConfig(args []string, stdout io.Writer) (config, error) {
 	address, addressErr := parseAddress(*listen, *issuer == "")
 	trusted, issuerErr := parseIssuer(*provider, *issuer)
 	resource, audienceErr := parseAudience(*audience)
-	return config{address: address, issuer: trusted, audience: resource}, errors.Join(addressErr, issuerErr, audienceErr)
+	pages, originsErr := parseOrigins(*origins)
+	return config{address: address, issuer: trusted, audience: resource, origins: pages},
+		errors.Join(addressErr, issuerErr, audienceErr, originsErr)
 }
 
 func parseAddress(listen string, embedded bool) (*net.TCPAddr, error) {

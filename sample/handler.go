@@ -20,8 +20,8 @@ import (
 // limit of its own.
 const maxMessageBytes = 4 << 20
 
-// newHandler puts the services behind a guard.
-func newHandler(issuer token.Issuer, audience string, logger *slog.Logger) (http.Handler, error) {
+// newHandler puts the services behind a guard, and lets pages of some origins call them.
+func newHandler(issuer token.Issuer, audience string, origins []string, logger *slog.Logger) (http.Handler, error) {
 	verifier, verifierErr := token.NewVerifier(issuer, token.WithKeySetObserver(logKeySet(logger)))
 	table, tableErr := compilePolicy(audience)
 	if err := errors.Join(verifierErr, tableErr); err != nil {
@@ -48,7 +48,7 @@ func newHandler(issuer token.Issuer, audience string, logger *slog.Logger) (http
 	mux.Handle(grpchealth.NewHandler(&healthChecker{grpchealth.NewStaticChecker(names...), verifier}, options))
 	mux.Handle(grpcreflect.NewHandlerV1(reflector, options))
 	mux.Handle(grpcreflect.NewHandlerV1Alpha(reflector, options))
-	return interceptor.Interruptible(mux), nil
+	return allowOrigins(origins, interceptor.Interruptible(mux)), nil
 }
 
 // compilePolicy reads the rules out of the services' .proto files. A method without

@@ -46,7 +46,7 @@ func TestEveryHandlerIsGuarded(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	handler, err := newHandler(token.Logto("https://tenant.logto.app"), api, slog.New(slog.DiscardHandler))
+	handler, err := newHandler(token.Logto("https://tenant.logto.app"), api, nil, slog.New(slog.DiscardHandler))
 	if err != nil {
 		t.Fatal(err)
 	}

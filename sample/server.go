@@ -76,16 +76,16 @@ func newServer(ctx context.Context, c config, logger *slog.Logger) (*server, err
 }
 
 // handler returns the services, and beside them the embedded issuer if no other
-// is given.
+// is given. Pages of other origins may not call the issuer: it is for whoever runs it.
 func (s *server) handler(c config, logger *slog.Logger) (http.Handler, error) {
 	if c.issuer != nil {
-		return newHandler(*c.issuer, c.audience, logger)
+		return newHandler(*c.issuer, c.audience, c.origins, logger)
 	}
 	issuer, err := devissuer.New(s.url()+"/oidc", seedIssuer(c.audience))
 	if err != nil {
 		return nil, err
 	}
-	services, err := newHandler(token.Logto(issuer.URL()), c.audience, logger)
+	services, err := newHandler(token.Logto(issuer.URL()), c.audience, c.origins, logger)
 	if err != nil {
 		return nil, err
 	}

@@ -68,6 +68,7 @@ var rules = []rule{
 
 	{from: "./gen/protoauthz/...", ban: "...", but: []string{"std", "google.golang.org/protobuf/..."}, why: "all generated code of all users imports it"},
 	{from: "./interceptor/...", ban: "./gen/sample/...", why: "the sample's messages must not register in a user's program"},
+	{from: "./interceptor/...", ban: "github.com/rs/cors/...", why: "which web pages may call is for each server to say"},
 	{from: "./interceptor/...", ban: "./sample/...", why: "the sample shows the library and is no part of it"},
 }
 

@@ -1,0 +1,54 @@
+package main
+
+import (
+	"net/http"
+	"net/url"
+	"strings"
+	"time"
+
+	connectcors "connectrpc.com/cors"
+	"github.com/rs/cors"
+)
+
+// preflightAge is how long a browser may remember what a preflight told it. Browsers
+// cap it: Chromium at two hours.
+const preflightAge = 2 * time.Hour
+
+// allowOrigins lets web pages of the given origins call the services and read what
+// is answered, refusals too. Preflights are answered here: browsers send no token
+// with them, so none must be asked for.
+//
+// Credentials stay off: a page sends its token itself, and has no use for cookies.
+func allowOrigins(origins []string, services http.Handler) http.Handler {
+	if len(origins) == 0 {
+		return services // to cors.New no origin means every origin
+	}
+	return cors.New(cors.Options{
+		AllowedOrigins: origins,
+		AllowedMethods: connectcors.AllowedMethods(),
+		AllowedHeaders: append(connectcors.AllowedHeaders(), "Authorization", "X-Organization-Id"),
+		ExposedHeaders: append(connectcors.ExposedHeaders(), "WWW-Authenticate"),
+		MaxAge:         int(preflightAge.Seconds()),
+	}).Handler(services)
+}
+
+// parseOrigins accepts origins separated by commas, each as browsers send it. There
+// is no wildcard: whoever copies this should know whose pages call.
+func parseOrigins(list string) ([]string, error) {
+	if list == "" {
+		return nil, nil
+	}
+	origins := strings.Split(list, ",")
+	for _, origin := range origins {
+		u, err := url.Parse(origin)
+		if err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Hostname() == "" || strings.HasSuffix(u.Host, ":") ||
+			origin != strings.ToLower(u.Scheme+"://"+u.Host) || strings.Contains(origin, "*") {
+			return nil, badFlag("origins", "%q is not an origin: name each, such as https://app.example.com or http://localhost:5173, "+
+				"separated by commas", origin)
+		}
+		if port := u.Port(); u.Scheme == "http" && port == "80" || u.Scheme == "https" && port == "443" {
+			return nil, badFlag("origins", "%q has the port that browsers leave out: say %s", origin, strings.TrimSuffix(origin, ":"+port))
+		}
+	}
+	return origins, nil
+}
