@@ -8,12 +8,18 @@ MAKEFLAGS += --no-builtin-rules
 MAKEFLAGS += --no-print-directory
 
 BUF_VERSION := 1.75.0
+GRPCURL_VERSION := 1.9.4
 GOLANGCI_LINT_VERSION := 2.15.0
 
 # A tool's version is part of its file name: a new pin is a new file, so it gets installed.
 TMP := $(CURDIR)/.tmp
 BUF := $(TMP)/bin/buf-$(BUF_VERSION)
+GRPCURL := $(TMP)/bin/grpcurl-$(GRPCURL_VERSION)
 GOLANGCI_LINT := $(TMP)/bin/golangci-lint-$(GOLANGCI_LINT_VERSION)
+
+E2E := interceptor/internal/e2e
+# What `npm ci` writes last.
+E2E_NPM := $(patsubst %package-lock.json,%node_modules/.package-lock.json,$(wildcard $(E2E)/package-lock.json $(E2E)/*/package-lock.json))
 
 ARGS ?=
 BENCH ?= .
@@ -24,7 +30,7 @@ MUTATE ?=
 
 .PHONY: help
 help: ## Describe the targets (default)
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "%-14s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "%-14s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
 
 .PHONY: test
 test: ## Run the tests; needs nothing but Go
@@ -37,6 +43,7 @@ lint: $(BUF) $(GOLANGCI_LINT) ## Check style and correctness of Go, Protobuf and
 	go vet ./...
 	$(GOLANGCI_LINT) run
 	cd interceptor/internal/bench && go mod tidy -diff && go vet ./... && $(GOLANGCI_LINT) run --config ../../../.golangci.yml
+	cd $(E2E) && go mod tidy -diff && go vet ./... && $(GOLANGCI_LINT) run --config ../../../.golangci.yml
 	$(BUF) lint
 	$(BUF) format --diff --exit-code
 
@@ -57,6 +64,23 @@ bench: ## Run the benchmarks (BENCH=regexp COUNT=n)
 .PHONY: bench-peers
 bench-peers: ## Measure against no auth and other libraries, and write the tables (ROUNDS=n)
 	go -C interceptor/internal/bench run . -rounds $(ROUNDS) -out README.md -readme ../../../README.md
+
+# Without npm or Chromium, which only root can install, the tests that need them are skipped, and
+# that is said. With CI=true they fail.
+.PHONY: e2e
+e2e: $(BUF) $(GRPCURL) $(E2E_NPM) ## Call the sample with curl, buf, grpcurl, Go, Node.js and Chromium
+	@if [[ -z $$(command -v chromium) && -n $$(command -v apt-get) && $$(id -u) == 0 ]]; then \
+		apt-get -qq update && apt-get -qq install --yes --no-install-recommends chromium >/dev/null || true; \
+	fi
+	@rm -f $(TMP)/e2e-skipped; status=0; \
+	E2E_SKIPPED=$(TMP)/e2e-skipped E2E_BUF=$(BUF) E2E_GRPCURL=$(GRPCURL) \
+		go -C $(E2E) test -count=1 -timeout 10m ./... || status=$$?; \
+	if [[ -s $(TMP)/e2e-skipped ]]; then \
+		echo 'e2e: SKIPPED, so not tested:'; sort $(TMP)/e2e-skipped; \
+	elif (( status == 0 )); then \
+		echo 'e2e: nothing was skipped'; \
+	fi; \
+	exit $$status
 
 .PHONY: fuzz
 fuzz: ## Run every fuzz target for FUZZTIME (10s), one after another
@@ -83,7 +107,7 @@ ci: ## Run the gate, as CI does
 
 .PHONY: clean
 clean: ## Delete the tools and everything else in .tmp
-	rm -rf $(TMP)
+	rm -rf $(TMP) $(dir $(E2E_NPM))
 
 # The npm package ships the binary, ready in seconds; compiling it takes minutes.
 $(BUF):
@@ -95,6 +119,18 @@ $(BUF):
 		echo 'buf: npm cannot install it, compiling it'; \
 		GOBIN=$(@D) go install github.com/bufbuild/buf/cmd/buf@v$(BUF_VERSION); \
 		mv $(@D)/buf $@; \
+	fi
+
+$(GRPCURL):
+	@mkdir -p $(@D)
+	GOBIN=$(@D) go install github.com/fullstorydev/grpcurl/cmd/grpcurl@v$(GRPCURL_VERSION)
+	mv $(@D)/grpcurl $@
+
+%/node_modules/.package-lock.json: %/package-lock.json
+	@if command -v npm >/dev/null; then \
+		cd $* && npm ci --silent --ignore-scripts --no-audit --no-fund && touch node_modules/.package-lock.json; \
+	else \
+		echo 'e2e: there is no npm to install what $< pins'; \
 	fi
 
 $(GOLANGCI_LINT):

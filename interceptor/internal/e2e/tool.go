@@ -1,0 +1,61 @@
+package e2e
+
+import (
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"testing"
+)
+
+// Tool returns the path of a program: the environment variable E2E_NAME, or what PATH has of the
+// name. Without it the test is skipped, see [Missing].
+func Tool(t testing.TB, name string) string {
+	t.Helper()
+	if path := os.Getenv("E2E_" + strings.ToUpper(name)); path != "" {
+		return path
+	}
+	path, err := exec.LookPath(name)
+	if err != nil {
+		Missing(t, "there is no "+name)
+	}
+	return path
+}
+
+// NodeModules returns the absolute path of the node_modules of a folder, in which `npm ci` must
+// have run, and that of Node.js. Without them the test is skipped, see [Missing].
+func NodeModules(t testing.TB, folder string) (modules, node string) {
+	t.Helper()
+	node = Tool(t, "node")
+	modules, err := filepath.Abs(filepath.Join(folder, "node_modules"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := os.Stat(filepath.Join(modules, ".package-lock.json")); err != nil {
+		Missing(t, "npm has not installed "+modules)
+	}
+	return modules, node
+}
+
+// Missing skips the test, since something that it needs is not there. With CI=true in the
+// environment it fails: there, everything must be. What is skipped is added to the file that
+// E2E_SKIPPED names, a line each, since go test tells of it only with -v.
+func Missing(t testing.TB, what string) {
+	t.Helper()
+	if ci, err := strconv.ParseBool(os.Getenv("CI")); ci && err == nil {
+		t.Fatalf("%s, and CI is set", what)
+	}
+	if path := os.Getenv("E2E_SKIPPED"); path != "" {
+		file, err := os.OpenFile(path, os.O_APPEND|os.O_CREATE|os.O_WRONLY, 0o600)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer file.Close()
+		if _, err := fmt.Fprintf(file, "%s: %s\n", t.Name(), what); err != nil {
+			t.Fatal(err)
+		}
+	}
+	t.Skip(what)
+}
