@@ -1,5 +1,5 @@
-// Package e2e runs the sample as a process, for tests that call it as its users do:
-// with clients that share no code with it.
+// Package e2e runs the sample as a process, for tests that call it with the clients that its users
+// have.
 package e2e
 
 import (
