@@ -72,14 +72,12 @@ e2e: $(BUF) $(GRPCURL) $(E2E_NPM) ## Call the sample with curl, buf, grpcurl, Go
 	@if [[ -z $$(command -v chromium) && -n $$(command -v apt-get) && $$(id -u) == 0 ]]; then \
 		apt-get -qq update && apt-get -qq install --yes --no-install-recommends chromium >/dev/null || true; \
 	fi
-	@rm -f $(TMP)/e2e-skipped; status=0; \
-	E2E_SKIPPED=$(TMP)/e2e-skipped E2E_BUF=$(BUF) E2E_GRPCURL=$(GRPCURL) \
-		go -C $(E2E) test -count=1 -timeout 10m ./... || status=$$?; \
-	if [[ -s $(TMP)/e2e-skipped ]]; then \
-		echo 'e2e: SKIPPED, so not tested:'; sort $(TMP)/e2e-skipped; \
-	elif (( status == 0 )); then \
-		echo 'e2e: nothing was skipped'; \
-	fi; \
+	@status=0; E2E_BUF=$(BUF) E2E_GRPCURL=$(GRPCURL) go -C $(E2E) test -v -count=1 -timeout 10m ./... 2>&1 | \
+		tee $(TMP)/e2e.log | { grep -Ev '^=== |^ *--- PASS|^PASS$$' || true; } || status=$$?; \
+	awk -v status=$$status '/^=== / {test = $$3} /^ +[a-z0-9_]+\.go:[0-9]+: / {why[test] = $$0} \
+		/^ *--- SKIP: / {skipped = skipped "\n  " $$3 ":" why[$$3]} \
+		END {if (skipped) print "e2e: SKIPPED, so not tested:" skipped; else if (!status) print "e2e: nothing was skipped"}' \
+		$(TMP)/e2e.log; \
 	exit $$status
 
 .PHONY: fuzz
