@@ -10,11 +10,11 @@ import (
 	"net/http"
 	"net/http/cookiejar"
 	"net/url"
-	"os"
-	"os/exec"
 	"strconv"
 	"strings"
 	"testing"
+
+	"github.com/protoauthz/protoauthz/interceptor/internal/e2e"
 )
 
 // connections are kept open to each server: one for each goroutine of a load.
@@ -26,24 +26,9 @@ type idp struct {
 	client   *http.Client
 }
 
-// requireIDP skips the test where there is no Node.js or no oidc-provider, unless E2E_REQUIRE is set.
-func requireIDP(t *testing.T) {
-	t.Helper()
-	missing := t.Skipf
-	if os.Getenv("E2E_REQUIRE") != "" {
-		missing = t.Fatalf
-	}
-	if _, err := exec.LookPath("node"); err != nil {
-		missing("no test against oidc-provider: install Node.js 20 or later: %v", err)
-	}
-	if _, err := os.Stat("node_modules/oidc-provider"); err != nil {
-		missing("no test against oidc-provider: run npm ci in interceptor/internal/e2e/provider: %v", err)
-	}
-}
-
 func startIDP(t *testing.T) *idp {
 	t.Helper()
-	requireIDP(t)
+	e2e.NodeModules(t, ".")
 	var ready struct{ Endpoint string }
 	if line := start(t, "node", "provider.mjs"); json.Unmarshal([]byte(line), &ready) != nil {
 		t.Fatalf("the identity provider says %q", line)

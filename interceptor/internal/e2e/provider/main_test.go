@@ -2,7 +2,7 @@
 // oidc-provider, the engine of Logto.
 //
 // It needs Node.js and the packages that npm ci installs. Without them its tests are skipped, which
-// go test -v shows, or fail if E2E_REQUIRE is set. The processes that it starts are not
+// go test -v shows, or fail with CI=true in the environment. The processes that it starts are not
 // among what go test caches by: run it with -count=1.
 package provider_test
 

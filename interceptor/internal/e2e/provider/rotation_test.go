@@ -7,6 +7,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/protoauthz/protoauthz/interceptor/internal/e2e"
 )
 
 // TestRotation rotates the keys under load, in the orders that an issuer may choose. No call is
@@ -14,7 +16,7 @@ import (
 //
 //nolint:paralleltest // it takes all processors, and calls of other tests would wait too long
 func TestRotation(t *testing.T) {
-	requireIDP(t)
+	e2e.NodeModules(t, ".")
 	for _, order := range []struct {
 		name  string
 		steps [][]int // the generations of keys that are published; the first one signs
@@ -67,7 +69,7 @@ const unknownPeriod = 30 * time.Second
 // refused for that long if an unknown key, be it made up, has caused a fetch before.
 func TestSecondRotation(t *testing.T) {
 	t.Parallel()
-	requireIDP(t)
+	e2e.NodeModules(t, ".")
 	if testing.Short() {
 		t.Skip("it takes 30 seconds")
 	}
