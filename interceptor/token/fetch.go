@@ -2,22 +2,12 @@ package token
 
 import (
 	"context"
-	"crypto/tls"
-	"crypto/x509"
 	"errors"
 	"fmt"
-	"io"
-	"net"
 	"net/http"
 	"strings"
-	"syscall"
-	"time"
-)
 
-// What one fetch may cost.
-const (
-	fetchTimeout = 5 * time.Second // for discovery and key set together
-	maxBody      = 1 << 20         // of a response, in bytes, decompressed
+	"github.com/protoauthz/protoauthz/interceptor/internal/endpoint"
 )
 
 // fetch gets the key set, after discovery if its URL is not fixed.
@@ -27,7 +17,7 @@ func (s *source) fetch() (set *keySet, err error) {
 			err = errors.New("the HTTP transport panicked")
 		}
 	}()
-	ctx, cancel := context.WithTimeout(context.Background(), fetchTimeout)
+	ctx, cancel := context.WithTimeout(context.Background(), endpoint.Timeout)
 	defer cancel()
 	keySetURL := s.issuer.KeySetURL
 	if keySetURL == "" {
@@ -77,60 +67,6 @@ func (s *source) get(ctx context.Context, address string) ([]byte, error) {
 		return nil, err
 	}
 	request.Header.Set("Accept", "application/json, application/jwk-set+json")
-	client := &http.Client{
-		Transport: s.transport,
-		// Who follows a redirect lets another host choose the keys.
-		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
-	}
-	response, err := client.Do(request)
-	if err != nil {
-		return nil, requestError(err)
-	}
-	defer func() { _ = response.Body.Close() }()
-	if response.StatusCode != http.StatusOK {
-		return nil, fmt.Errorf("the endpoint answered with status %d", response.StatusCode)
-	}
-	body, err := io.ReadAll(io.LimitReader(response.Body, maxBody+1))
-	switch {
-	case err != nil:
-		return nil, requestError(err)
-	case len(body) > maxBody:
-		return nil, fmt.Errorf("the response is larger than %d bytes", maxBody)
-	}
-	return body, nil
-}
-
-// requestError says why a request failed. It repeats nothing of what the error says, which
-// may be the URL, whose query can hold a key, or a piece of the response.
-func requestError(err error) error {
-	var innermost error
-	for wrapped := err; wrapped != nil; wrapped = errors.Unwrap(wrapped) {
-		innermost = wrapped
-	}
-	network, isNetwork := errors.AsType[net.Error](innermost) // a *url.Error is one too
-	number, isNumber := errors.AsType[syscall.Errno](innermost)
-	_, isDNS := errors.AsType[*net.DNSError](err)
-	_, isCertificate := errors.AsType[*tls.CertificateVerificationError](err)
-	_, isHost := errors.AsType[x509.HostnameError](err)
-	_, isAuthority := errors.AsType[x509.UnknownAuthorityError](err)
-	text := "a malformed response, or a fault of the transport"
-	switch {
-	case isDNS:
-		text = "its host cannot be resolved"
-	case isNetwork && network.Timeout():
-		text = "it takes too long"
-	case isNumber:
-		text = number.Error()
-	case isHost:
-		text = "its certificate is for another host"
-	case isAuthority:
-		text = "its certificate is of an unknown authority"
-	case isCertificate:
-		text = "its certificate is not valid"
-	case errors.Is(err, http.ErrSchemeMismatch):
-		text = "it does not speak TLS"
-	case errors.Is(innermost, io.ErrUnexpectedEOF), errors.Is(innermost, io.EOF):
-		text = "it broke off"
-	}
-	return errors.New("the request failed: " + text)
+	body, _, err := endpoint.Do(s.transport, request, http.StatusOK)
+	return body, err
 }

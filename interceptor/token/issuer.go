@@ -4,10 +4,10 @@ import (
 	"errors"
 	"fmt"
 	"maps"
-	"net/netip"
-	"net/url"
 	"slices"
 	"strings"
+
+	"github.com/protoauthz/protoauthz/interceptor/internal/endpoint"
 )
 
 // An Issuer says whose tokens are accepted, and what their claims are called.
@@ -79,8 +79,8 @@ func Logto(endpoint string) Issuer {
 // MODEL_ORGANIZATION.
 func Auth0(domain string) Issuer {
 	return Issuer{
-		URL:               domainURL(domain) + "/",
-		KeySetURL:         domainURL(domain) + "/.well-known/jwks.json",
+		URL:               endpoint.DomainURL(domain) + "/",
+		KeySetURL:         endpoint.DomainURL(domain) + "/.well-known/jwks.json",
 		Algorithms:        []string{"RS256"},
 		Types:             []string{"JWT", "at+jwt"},
 		ScopeClaims:       []string{"permissions", "scope"},
@@ -96,8 +96,8 @@ func Auth0(domain string) Issuer {
 // unknown, and only MODEL_GLOBAL_RESOURCE has tokens.
 func AuthAction(domain string) Issuer {
 	return Issuer{
-		URL:          domainURL(domain),
-		KeySetURL:    domainURL(domain) + "/.well-known/jwks.json",
+		URL:          endpoint.DomainURL(domain),
+		KeySetURL:    endpoint.DomainURL(domain) + "/.well-known/jwks.json",
 		Algorithms:   []string{"RS256"},
 		Types:        []string{"JWT", "at+jwt"},
 		ScopeClaims:  []string{"permissions", "scope"},
@@ -105,18 +105,14 @@ func AuthAction(domain string) Issuer {
 	}
 }
 
-// domainURL escapes what is no domain, a path above all, so that [NewVerifier]
-// finds a URL that cannot be parsed and not one of another issuer.
-func domainURL(domain string) string { return "https://" + url.PathEscape(domain) }
-
 // withDefaults returns the issuer as it is used: with defaults filled in, and
 // sharing no memory with its caller. The error holds every fault.
 func (i Issuer) withDefaults() (Issuer, error) {
 	var faults []error
 	fault := func(format string, args ...any) {
-		faults = append(faults, fmt.Errorf("token: issuer %q: %w", displayURL(i.URL), fmt.Errorf(format, args...)))
+		faults = append(faults, fmt.Errorf("token: issuer %q: %w", endpoint.DisplayURL(i.URL), fmt.Errorf(format, args...)))
 	}
-	urlErr := checkURL(i.URL)
+	urlErr := endpoint.CheckURL(i.URL)
 	if urlErr != nil {
 		fault("URL: %w", urlErr)
 	} else if strings.ContainsAny(i.URL, "? ") {
@@ -165,15 +161,6 @@ func (i Issuer) withDefaults() (Issuer, error) {
 	return i, errors.Join(faults...)
 }
 
-// displayURL is a URL as errors show it, without the user information that it must
-// not hold.
-func displayURL(raw string) string {
-	if at := strings.LastIndexByte(raw, '@'); at >= 0 {
-		return "xxxxx" + raw[at:]
-	}
-	return raw
-}
-
 // canonicalType returns the form of a media type that is compared. Only ASCII letters are
 // folded: strings.ToLower would also turn U+0130 into i and U+212A into k.
 func canonicalType(typ string) string {
@@ -186,39 +173,11 @@ func canonicalType(typ string) string {
 	return strings.TrimPrefix(lower, "application/")
 }
 
-// checkURL accepts absolute https URLs, and http ones on loopback addresses,
-// where nobody can listen in.
-func checkURL(raw string) error {
-	u, err := url.Parse(raw)
-	switch {
-	case raw == "":
-		return errors.New("it is empty")
-	case !strings.Contains(raw, "://"):
-		return errors.New("it does not begin with https://")
-	case err != nil:
-		return errors.New("it cannot be parsed (Auth0 and AuthAction take a bare domain, without https:// and path)")
-	case u.Hostname() == "" || u.Opaque != "" || strings.HasSuffix(u.Host, ":"):
-		return errors.New("it names no host")
-	case u.User != nil || strings.ContainsRune(raw, '#'):
-		return errors.New("it has user information or a fragment")
-	case u.Scheme == "http" && !isLoopback(u.Hostname()):
-		return errors.New("it is plain http and not on a loopback address: use https")
-	case !strings.HasPrefix(raw, "https://") && !strings.HasPrefix(raw, "http://"):
-		return errors.New("it is not an https URL")
-	}
-	return nil
-}
-
 // checkKeySetURL makes sure that keys come over a channel no weaker than the
 // issuer's own.
 func checkKeySetURL(issuer, raw string) error {
 	if strings.HasPrefix(issuer, "https:") && strings.HasPrefix(raw, "http:") {
 		return errors.New("it is not an https URL, while the issuer's is")
 	}
-	return checkURL(raw)
-}
-
-func isLoopback(host string) bool {
-	address, err := netip.ParseAddr(host)
-	return host == "localhost" || err == nil && address.IsLoopback()
+	return endpoint.CheckURL(raw)
 }

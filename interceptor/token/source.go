@@ -26,7 +26,7 @@ const (
 
 // A source keeps the key set of one issuer. Keys are fetched when a call needs
 // them, by one flight at a time that all calls share; a flight has a context and
-// a goroutine of its own, which end within fetchTimeout.
+// a goroutine of its own, which end within endpoint.Timeout.
 type source struct {
 	issuer    *Issuer
 	transport http.RoundTripper

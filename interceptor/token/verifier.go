@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/protoauthz/protoauthz/interceptor/internal/cache"
+	"github.com/protoauthz/protoauthz/interceptor/internal/endpoint"
 )
 
 const (
@@ -98,7 +99,7 @@ func WithTransport(transport http.RoundTripper) Option {
 // keeps no server from starting. The error holds every fault of the issuers and
 // options.
 func NewVerifier(issuer Issuer, opts ...Option) (*Verifier, error) {
-	o := &options{issuers: []Issuer{issuer}, leeway: defaultLeeway, cacheSize: defaultCacheSize, signatureLimit: defaultSignatureLimit(), transport: defaultTransport()}
+	o := &options{issuers: []Issuer{issuer}, leeway: defaultLeeway, cacheSize: defaultCacheSize, signatureLimit: defaultSignatureLimit(), transport: endpoint.Transport()}
 	for _, option := range opts {
 		if option == nil {
 			o.faults = append(o.faults, errors.New("token: an option is nil"))
@@ -113,7 +114,7 @@ func NewVerifier(issuer Issuer, opts ...Option) (*Verifier, error) {
 			o.faults = append(o.faults, err)
 		}
 		if v.issuers[issuer.URL] != nil {
-			o.faults = append(o.faults, fmt.Errorf("token: issuer %q is given twice", displayURL(issuer.URL)))
+			o.faults = append(o.faults, fmt.Errorf("token: issuer %q is given twice", endpoint.DisplayURL(issuer.URL)))
 		}
 		keys := &issuerKeys{
 			Issuer:       issuer,
@@ -136,17 +137,6 @@ func NewVerifier(issuer Issuer, opts ...Option) (*Verifier, error) {
 		v.errIssuer = invalid("iss is none of %q and %d more: compare slash by slash", v.names[:maxNames], more)
 	}
 	return v, nil
-}
-
-func defaultTransport() http.RoundTripper {
-	transport, ok := http.DefaultTransport.(*http.Transport)
-	if !ok {
-		return http.DefaultTransport
-	}
-	transport = transport.Clone()
-	transport.DisableKeepAlives = true // one fetch in ten minutes needs none
-	transport.MaxResponseHeaderBytes = 64 << 10
-	return transport
 }
 
 // Verify verifies a token, as [Bearer] returns it, and returns its claims.

@@ -204,19 +204,19 @@ var tokenMutations = []mutation{
 		"strings.ToLower(typ)",
 	},
 	{"issuer: copied algorithms", "interceptor/token/issuer.go", "i.Algorithms = slices.Clone(i.Algorithms)", "i.Algorithms = i.Algorithms[:]"},
-	{"issuer: URL without a scheme", "interceptor/token/issuer.go", `case !strings.Contains(raw, "://"):`, "case false:"},
+	{"endpoint: URL without a scheme", "interceptor/internal/endpoint/url.go", `case !strings.Contains(raw, "://"):`, "case false:"},
 	{
-		"issuer: URL unreadable", "interceptor/token/issuer.go",
+		"endpoint: URL unreadable", "interceptor/internal/endpoint/url.go",
 		"case err != nil:",
 		`case err != nil && strings.HasPrefix(raw, "https://"):
 		return nil
 	case err != nil:`,
 	},
-	{"issuer: URL without a host", "interceptor/token/issuer.go", `case u.Hostname() == "" || u.Opaque != "" || strings.HasSuffix(u.Host, ":"):`, "case false:"},
-	{"issuer: URL with user or fragment", "interceptor/token/issuer.go", "case u.User != nil || strings.ContainsRune(raw, '#'):", "case false:"},
-	{"issuer: URL over plain http", "interceptor/token/issuer.go", `case u.Scheme == "http" && !isLoopback(u.Hostname()):`, "case false:"},
-	{"issuer: URL of another scheme", "interceptor/token/issuer.go", `case !strings.HasPrefix(raw, "https://") && !strings.HasPrefix(raw, "http://"):`, "case false:"},
-	{"issuer: loopback by name alone", "interceptor/token/issuer.go", `host == "localhost" || `, `strings.HasPrefix(host, "localhost") || `},
+	{"endpoint: URL without a host", "interceptor/internal/endpoint/url.go", `case u.Hostname() == "" || u.Opaque != "" || strings.HasSuffix(u.Host, ":"):`, "case false:"},
+	{"endpoint: URL with user or fragment", "interceptor/internal/endpoint/url.go", "case u.User != nil || strings.ContainsRune(raw, '#'):", "case false:"},
+	{"endpoint: URL over plain http", "interceptor/internal/endpoint/url.go", `case u.Scheme == "http" && !IsLoopback(u.Hostname()):`, "case false:"},
+	{"endpoint: URL of another scheme", "interceptor/internal/endpoint/url.go", `case !strings.HasPrefix(raw, "https://") && !strings.HasPrefix(raw, "http://"):`, "case false:"},
+	{"endpoint: loopback by name alone", "interceptor/internal/endpoint/url.go", `host == "localhost" || `, `strings.HasPrefix(host, "localhost") || `},
 	{"issuer: key set no weaker than the issuer", "interceptor/token/issuer.go", `if strings.HasPrefix(issuer, "https:") && strings.HasPrefix(raw, "http:") {`, "if false {"},
 	{"issuer: KeySetURL", "interceptor/token/issuer.go", `if i.KeySetURL != "" {`, "if false {"},
 	{"keys: kid of the token", "interceptor/token/keyset.go", `if (id != "" && key.id != id) || key.algorithm != algorithm {`, "if key.algorithm != algorithm {"},
@@ -310,34 +310,34 @@ var tokenMutations = []mutation{
 	{"claims: any organization in aud", "interceptor/token/claims.go", "len(c.get().organizationAudiences) > 0", "len(c.get().organizationAudiences) > 1"},
 	{"claims: names that differ in case alone", "interceptor/token/claims.go", "if len(folded) != len(members.members) {", "if false {"},
 	{"fetch: transport panics", "interceptor/token/fetch.go", "if recover() != nil {", "if false {"},
-	{"fetch: timeout", "interceptor/token/fetch.go", "context.WithTimeout(context.Background(), fetchTimeout)", "context.WithTimeout(context.Background(), time.Hour)"},
+	{"fetch: timeout", "interceptor/token/fetch.go", "context.WithTimeout(context.Background(), endpoint.Timeout)", "context.WithTimeout(context.Background(), 720*endpoint.Timeout)"},
 	{"fetch: issuer of discovery", "interceptor/token/fetch.go", `if issuer, _, err := document.text("issuer"); err != nil || issuer != s.issuer.URL {`, `if _, _, err := document.text("issuer"); err != nil {`},
 	{"fetch: jwks_uri is https", "interceptor/token/fetch.go", "if err := checkKeySetURL(s.issuer.URL, keySetURL); err != nil {", "if err := checkKeySetURL(s.issuer.URL, keySetURL); err != nil && false {"},
-	{"fetch: redirect", "interceptor/token/fetch.go", "return http.ErrUseLastResponse", "return nil"},
-	{"fetch: status", "interceptor/token/fetch.go", "if response.StatusCode != http.StatusOK {", "if response.StatusCode >= http.StatusBadRequest {"},
+	{"endpoint: redirect", "interceptor/internal/endpoint/fetch.go", "return http.ErrUseLastResponse", "return nil"},
+	{"endpoint: status", "interceptor/internal/endpoint/fetch.go", "if !slices.Contains(statuses, response.StatusCode) {", "if response.StatusCode >= http.StatusBadRequest && !slices.Contains(statuses, response.StatusCode) {"},
 	{
-		"fetch: body cap", "interceptor/token/fetch.go",
-		`io.LimitReader(response.Body, maxBody+1))
+		"endpoint: body cap", "interceptor/internal/endpoint/fetch.go",
+		`io.LimitReader(response.Body, MaxBody+1))
 	switch {
 	case err != nil:
-		return nil, requestError(err)
-	case len(body) > maxBody:`,
-		`io.LimitReader(response.Body, 2*maxBody+1))
+		return nil, 0, requestError(err)
+	case len(body) > MaxBody:`,
+		`io.LimitReader(response.Body, 2*MaxBody+1))
 	switch {
 	case err != nil:
-		return nil, requestError(err)
-	case len(body) > 2*maxBody:`,
+		return nil, 0, requestError(err)
+	case len(body) > 2*MaxBody:`,
 	},
 	{
-		"fetch: body breaks off", "interceptor/token/fetch.go",
+		"endpoint: body breaks off", "interceptor/internal/endpoint/fetch.go",
 		`	case err != nil:
-		return nil, requestError(err)
+		return nil, 0, requestError(err)
 	case len`,
 		`	case err != nil && len(body) == 0:
-		return nil, requestError(err)
+		return nil, 0, requestError(err)
 	case len`,
 	},
-	{"fetch: text of the error is not told", "interceptor/token/fetch.go", `errors.New("the request failed: " + text)`, `fmt.Errorf("the request failed: %s: %w", text, err)`},
+	{"endpoint: text of the error is not told", "interceptor/internal/endpoint/fetch.go", `errors.New("the request failed: " + text)`, `fmt.Errorf("the request failed: %s: %w", text, err)`},
 	{"source: max stale", "interceptor/token/source.go", "if set == nil || now.Sub(set.fetched) >= maxStale {", "if set == nil {"},
 	{"source: wait for keys that are too old", "interceptor/token/source.go", "age >= maxStale || age >= hardAge && !known", "age >= maxStale || age >= hardAge && !known && false"},
 	{"source: wait cap", "interceptor/token/source.go", "time.NewTimer(time.Until(asked.Add(maxWait)))", "time.NewTimer(time.Until(asked.Add(time.Hour)))"},

@@ -1,0 +1,115 @@
+package endpoint_test
+
+import (
+	"errors"
+	"io"
+	"net/http"
+	"strings"
+	"testing"
+
+	"github.com/protoauthz/protoauthz/interceptor/internal/endpoint"
+	"github.com/protoauthz/protoauthz/interceptor/internal/tokentest"
+)
+
+func TestCheckURL(t *testing.T) {
+	t.Parallel()
+	for url, want := range map[string]bool{
+		"https://idp.test/oidc":      true,
+		"https://idp.test?tenant=a":  true,
+		"http://127.0.0.1:3001/oidc": true,
+		"http://127.9.9.9":           true,
+		"http://[::1]:3001":          true,
+		"http://localhost:3001":      true,
+
+		"":                                   false,
+		"idp.test":                           false,
+		"//idp.test":                         false,
+		"https://":                           false,
+		"https://:443":                       false,
+		"https://idp.test:":                  false,
+		"https://idp test":                   false,
+		"https://idp.test%2Foidc":            false,
+		"https://user@idp.test":              false,
+		"https://idp.test/#part":             false,
+		"https://idp.test#":                  false,
+		"HTTPS://idp.test":                   false,
+		"ftp://idp.test":                     false,
+		"http://idp.test":                    false,
+		"http://0.0.0.0":                     false,
+		"http://192.168.0.1":                 false,
+		"http://localhost.idp.test":          false,
+		"http://127.0.0.1@idp.test":          false,
+		"http://127.0.0.1.idp.test":          false,
+		endpoint.DomainURL("idp.test"):       true,
+		endpoint.DomainURL("idp.test/evil"):  false,
+		endpoint.DomainURL("x@idp.test"):     false,
+		endpoint.DomainURL("https://a.test"): false,
+	} {
+		if err := endpoint.CheckURL(url); (err == nil) != want {
+			t.Errorf("%q: %v", url, err)
+		}
+	}
+	// The text is for the one who has to mend it.
+	if err := endpoint.CheckURL("idp.test"); err == nil || err.Error() != "it does not begin with https://" {
+		t.Error(err)
+	}
+	if got := endpoint.DisplayURL("https://user:secret@idp.test"); got != "xxxxx@idp.test" {
+		t.Error(got)
+	}
+}
+
+// failing is a body that breaks off.
+type failing struct{ io.Reader }
+
+func (failing) Close() error { return nil }
+
+func TestDo(t *testing.T) {
+	t.Parallel()
+	const url = "https://idp.test/token?key=secret"
+	respond := tokentest.Respond
+	for _, test := range []struct {
+		name   string
+		serve  tokentest.Handler
+		body   string
+		status int
+	}{
+		{"good", respond(200, "{}"), "{}", 200},
+		{"another status that counts", respond(400, "no"), "no", 400},
+		{"as large as may be", respond(200, strings.Repeat(" ", endpoint.MaxBody)), strings.Repeat(" ", endpoint.MaxBody), 200},
+		{"larger", respond(200, strings.Repeat(" ", endpoint.MaxBody+1)), "", 0},
+		{"a status that does not count", respond(201, "secret"), "", 0},
+		{"a redirect", respond(307, "secret", "Location", "https://evil.test/secret"), "", 0},
+		{"no answer", func(*http.Request) (*http.Response, error) { return nil, errors.New("secret") }, "", 0},
+		{"half an answer", func(request *http.Request) (*http.Response, error) {
+			response, err := respond(200, "")(request)
+			response.Body = failing{io.MultiReader(strings.NewReader("secret"), failure{})}
+			return response, err
+		}, "", 0},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			t.Parallel()
+			idp := tokentest.NewIDP()
+			idp.Serve(url, test.serve)
+			request, err := http.NewRequestWithContext(t.Context(), http.MethodPost, url, strings.NewReader("secret"))
+			if err != nil {
+				t.Fatal(err)
+			}
+			body, status, err := endpoint.Do(idp, request, 200, 400)
+			if string(body) != test.body || status != test.status || (err == nil) != (test.status != 0) {
+				t.Errorf("%.20q, %d, %v", body, status, err)
+			}
+			for cause := err; cause != nil; cause = errors.Unwrap(cause) {
+				if strings.Contains(cause.Error(), "secret") {
+					t.Errorf("a secret is told: %v", cause)
+				}
+			}
+			if idp.Count("") != 1 {
+				t.Errorf("asked: %q", idp.Requested())
+			}
+		})
+	}
+}
+
+type failure struct{}
+
+func (failure) Read([]byte) (int, error) { return 0, errors.New("secret") }
