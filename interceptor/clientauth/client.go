@@ -1,0 +1,195 @@
+package clientauth
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"net/url"
+	"strings"
+	"sync"
+
+	"github.com/protoauthz/protoauthz/interceptor/internal/cache"
+	"github.com/protoauthz/protoauthz/interceptor/internal/endpoint"
+)
+
+// maxTargets is for how many targets a client keeps tokens, of about 2 KiB each.
+const maxTargets = 10_000
+
+// A Client gets tokens for itself, by the client credentials grant (RFC 6749 section 4.4),
+// and keeps them: one for each [Target], 10,000 at most, of which those that were not asked
+// for lately make room for others. It is safe for concurrent use and needs no closing. All
+// sources of a process that act as the same client should come from one Client.
+//
+// A token is kept for as long as the provider says (`expires_in`, which it must), at most a
+// day. When a
+// quarter of that is left, five minutes at most, the next call fetches another one in the
+// background; in its last tenth, ten seconds at most, a token is no longer handed out and
+// calls wait for the next one. However many calls wait, there is one request, which ends
+// after 5 seconds, reads at most 1 MiB and follows no redirect; the end of a call's context
+// ends its own wait only.
+//
+// A request that fails is not repeated until a second later, doubling to 60 with every
+// failure; until then, calls get its error at once, unless they have a token that is still
+// good. If the endpoint is down, or refuses the client, this holds for all targets.
+//
+// A token that a server has refused is replaced at once, but no more than once a minute for
+// each target: what refuses fresh tokens will refuse the next one too.
+type Client struct {
+	provider   Provider
+	id, secret string
+	transport  http.RoundTripper
+	failing    backoff // of the endpoint
+
+	mu      sync.Mutex // held to make a keeper
+	keepers *cache.Cache[keeper]
+}
+
+// A Target is what a token is for. It is not the zero Target.
+type Target struct {
+	// Resource is the API that is called: its resource indicator (Logto) or identifier,
+	// which becomes the token's `aud`.
+	Resource string
+	// Organization is the organization in which the token is to be good. If empty, the
+	// token is good for none, or for all: see the permission models.
+	Organization string
+	// Scopes are the scopes to ask for. Providers grant those of them that the client
+	// holds; what they grant if there are none differs: Logto nothing, Auth0 and
+	// AuthAction all.
+	Scopes []string
+}
+
+// An Option changes how a [Client] works.
+type Option func(*options)
+
+type options struct {
+	transport http.RoundTripper
+	faults    []error
+}
+
+// WithTransport sets how tokens are fetched: for private certificate authorities and
+// proxies. It must end a request when the request's context ends. Timeouts, size limits and
+// the refusal of redirects still apply. The default is like [http.DefaultTransport], but
+// keeps no idle connections.
+func WithTransport(transport http.RoundTripper) Option {
+	return func(o *options) {
+		if transport == nil {
+			o.faults = append(o.faults, errors.New("clientauth: WithTransport: transport is nil"))
+		}
+		o.transport = transport
+	}
+}
+
+// New makes a client, given what the provider calls it and its secret. It does no I/O. The
+// error holds every fault.
+func New(provider Provider, id, secret string, opts ...Option) (*Client, error) {
+	o := &options{transport: endpoint.Transport()}
+	for _, option := range opts {
+		if option == nil {
+			o.faults = append(o.faults, errors.New("clientauth: an option is nil"))
+			continue
+		}
+		option(o)
+	}
+	provider, err := provider.withDefaults()
+	if err != nil {
+		o.faults = append(o.faults, err)
+	}
+	if id == "" {
+		o.faults = append(o.faults, errors.New("clientauth: the client's id is empty"))
+	}
+	if secret == "" {
+		o.faults = append(o.faults, errors.New("clientauth: the client's secret is empty: is it set in the environment?"))
+	}
+	if len(o.faults) > 0 {
+		return nil, errors.Join(o.faults...)
+	}
+	return &Client{provider: provider, id: id, secret: secret, transport: o.transport, keepers: cache.New[keeper](maxTargets)}, nil
+}
+
+// Format implements [fmt.Formatter]: a printed client holds no secret.
+func (c *Client) Format(out fmt.State, _ rune) { _, _ = io.WriteString(out, "clientauth.Client") }
+
+// Source gives calls the token for a target.
+func (c *Client) Source(target Target) *Source {
+	form, err := c.form(target)
+	return &Source{func(context.Context) (holder, error) {
+		if err != nil {
+			return nil, err
+		}
+		return c.keeper(form), nil
+	}}
+}
+
+// SourceFunc gives each call the token for a target of its own, which may depend on what its
+// context holds, such as the organization of the call that it is made for:
+//
+//	source := client.SourceFunc(func(ctx context.Context) (clientauth.Target, error) {
+//		organization := interceptor.ClaimsFromContext(ctx).OrganizationID()
+//		if organization == "" {
+//			return clientauth.Target{}, errors.New("no organization")
+//		}
+//		return clientauth.Target{Resource: "https://api.example.com", Organization: organization}, nil
+//	})
+//
+// Return an error where there must be an organization and is none: a target without one is
+// valid, and may open more. A call whose target is an error does not go out. The function
+// must be safe for concurrent use; it is called again when a token was refused.
+func (c *Client) SourceFunc(target func(context.Context) (Target, error)) *Source {
+	if target == nil {
+		panic("clientauth: SourceFunc needs a function")
+	}
+	return &Source{func(ctx context.Context) (holder, error) {
+		target, err := target(ctx)
+		if err != nil {
+			return nil, fmt.Errorf("clientauth: no target: %w", err)
+		}
+		form, err := c.form(target)
+		if err != nil {
+			return nil, err
+		}
+		return c.keeper(form), nil
+	}}
+}
+
+// form is the request for a token, without the client's credentials. That of a target is
+// always the same, and of another another.
+func (c *Client) form(target Target) (string, error) {
+	values := url.Values{"grant_type": {"client_credentials"}}
+	if target.Resource != "" {
+		values.Set(c.provider.ResourceParameter, target.Resource)
+	}
+	if target.Organization != "" {
+		if c.provider.OrganizationParameter == "" {
+			return "", fmt.Errorf("clientauth: %w: the provider has no tokens for one organization", ErrRefused)
+		}
+		values.Set(c.provider.OrganizationParameter, target.Organization)
+	}
+	for _, scope := range target.Scopes {
+		if scope == "" || strings.ContainsFunc(scope, func(r rune) bool { return r <= ' ' || r > '~' || r == '"' || r == '\\' }) {
+			return "", fmt.Errorf("clientauth: %w: %q is no scope (RFC 6749 section 3.3)", ErrRefused, scope)
+		}
+	}
+	if len(target.Scopes) > 0 {
+		values.Set("scope", strings.Join(target.Scopes, " "))
+	}
+	if len(values) == 1 {
+		return "", fmt.Errorf("clientauth: %w: the target is empty", ErrRefused)
+	}
+	return values.Encode(), nil
+}
+
+func (c *Client) keeper(form string) *keeper {
+	if k := c.keepers.Get(form); k != nil {
+		return k
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	k := c.keepers.Get(form) // another call may have made it
+	if k == nil {
+		k = &keeper{fetch: func() (grant, error) { return c.fetch(form) }, shared: &c.failing}
+		c.keepers.Put(form, k)
+	}
+	return k
+}

@@ -1,0 +1,300 @@
+package clientauth_test
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"strconv"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/protoauthz/protoauthz/interceptor/clientauth"
+	"github.com/protoauthz/protoauthz/interceptor/internal/tokentest"
+)
+
+// TestRefresh is about when a token is replaced, and how long it serves.
+func TestRefresh(t *testing.T) {
+	t.Parallel()
+	for _, test := range []struct {
+		seconds        int
+		refreshed, end time.Duration
+	}{
+		{3600, 55 * time.Minute, 59*time.Minute + 50*time.Second},
+		{60, 45 * time.Second, 54 * time.Second},
+		{1, 750 * time.Millisecond, 900 * time.Millisecond},
+		{30 * 86400, 24*time.Hour - 5*time.Minute, 24*time.Hour - 10*time.Second},
+	} {
+		t.Run(strconv.Itoa(test.seconds), func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				idp := granting(test.seconds)
+				source := newClient(t, idp).Source(target)
+				want(t, source, "secret-1")
+				time.Sleep(test.refreshed - 1) // the bubble's clock
+				want(t, source, "secret-1")
+				asked(t, idp, 1)
+				time.Sleep(time.Nanosecond) // the bubble's clock
+				want(t, source, "secret-1") // at once
+				synctest.Wait()
+				asked(t, idp, 2)
+				want(t, source, "secret-2")
+			})
+			synctest.Test(t, func(t *testing.T) {
+				idp := granting(test.seconds)
+				source := newClient(t, idp).Source(target)
+				want(t, source, "secret-1")
+				time.Sleep(test.end) // the bubble's clock
+				want(t, source, "secret-2")
+			})
+			synctest.Test(t, func(t *testing.T) {
+				idp := granting(test.seconds)
+				source := newClient(t, idp).Source(target)
+				want(t, source, "secret-1")
+				idp.Serve(tokenURL, tokentest.Respond(503, ""))
+				time.Sleep(test.refreshed) // the bubble's clock
+				want(t, source, "secret-1")
+				time.Sleep(test.end - test.refreshed - 1) // the bubble's clock
+				want(t, source, "secret-1")
+				time.Sleep(time.Nanosecond) // the bubble's clock
+				fails(t, source, clientauth.ErrUnavailable)
+			})
+		})
+	}
+}
+
+// TestExpiry makes sure that no token is handed out that has expired, however slow the
+// endpoint is.
+func TestExpiry(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		idp := tokentest.NewIDP()
+		idp.Serve(tokenURL, slow(700*time.Millisecond, grants(2)))
+		source := newClient(t, idp).Source(target)
+		for range 100 {
+			token, err := source.Token(t.Context())
+			if err != nil || !time.Now().Before(token.Expiry) {
+				t.Fatal(err, "or an expired token")
+			}
+			time.Sleep(123 * time.Millisecond) // the bubble's clock
+		}
+		idp.Serve(tokenURL, slow(1900*time.Millisecond, grants(2)))
+		time.Sleep(2 * time.Second) // the bubble's clock
+		fails(t, source, clientauth.ErrUnavailable)
+	})
+}
+
+// TestHerd makes sure that calls share a request.
+func TestHerd(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		idp := tokentest.NewIDP()
+		idp.Serve(tokenURL, slow(time.Second, grants(60)))
+		client := newClient(t, idp)
+		var calls sync.WaitGroup
+		for range 1000 {
+			calls.Go(func() {
+				if got := get(t, client.Source(target)); got != "secret-1" {
+					t.Error(got)
+				}
+			})
+		}
+		calls.Wait()
+		asked(t, idp, 1)
+	})
+}
+
+// TestCancelledCall makes sure that the end of a call is that of no other.
+func TestCancelledCall(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		idp := tokentest.NewIDP()
+		idp.Serve(tokenURL, slow(time.Second, grants(60)))
+		source := newClient(t, idp).Source(target)
+		ctx, cancel := context.WithCancel(t.Context())
+		var calls sync.WaitGroup
+		calls.Go(func() {
+			_, err := source.Token(ctx)
+			checkError(t, err, context.Canceled)
+		})
+		synctest.Wait()
+		asked(t, idp, 1)
+		calls.Go(func() { want(t, source, "secret-1") })
+		synctest.Wait()
+		cancel()
+		calls.Wait()
+		asked(t, idp, 1)
+	})
+}
+
+// TestHangingEndpoint makes sure that calls wait for as long as a request may take, and no
+// longer.
+func TestHangingEndpoint(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		idp := tokentest.NewIDP()
+		idp.Serve(tokenURL, slow(time.Hour, grants(60)))
+		source := newClient(t, idp).Source(target)
+		start := time.Now()
+		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+		defer cancel()
+		_, err := source.Token(ctx)
+		checkError(t, err, context.DeadlineExceeded)
+		if waited := time.Since(start); waited != time.Second {
+			t.Error(waited)
+		}
+		fails(t, source, clientauth.ErrUnavailable)
+		if waited := time.Since(start); waited != 5*time.Second {
+			t.Error(waited)
+		}
+		asked(t, idp, 1)
+	})
+}
+
+// TestBackoff makes sure that an endpoint that fails is left in peace.
+func TestBackoff(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		idp := tokentest.NewIDP()
+		idp.Serve(tokenURL, tokentest.Respond(503, "secret"))
+		source := newClient(t, idp).Source(target)
+		start, requests := time.Now(), []time.Duration{}
+		for time.Since(start) < 4*time.Minute {
+			before := idp.Count("")
+			fails(t, source, clientauth.ErrUnavailable)
+			if idp.Count("") > before {
+				requests = append(requests, time.Since(start))
+			}
+			time.Sleep(500 * time.Millisecond) // the bubble's clock
+		}
+		if got, want := fmt.Sprint(requests), "[0s 1s 3s 7s 15s 31s 1m3s 2m3s 3m3s]"; got != want {
+			t.Errorf("\n got %v\nwant %v", got, want)
+		}
+		idp.Serve(tokenURL, grants(60))
+		time.Sleep(3 * time.Second) // the bubble's clock
+		want(t, source, "secret-1")
+		// One success, and it begins anew.
+		idp.Serve(tokenURL, tokentest.Respond(503, "secret"))
+		time.Sleep(time.Minute) // the bubble's clock
+		fails(t, source, clientauth.ErrUnavailable)
+		idp.Serve(tokenURL, grants(60))
+		time.Sleep(time.Second) // the bubble's clock
+		want(t, source, "secret-1")
+	})
+}
+
+func organization(id string) clientauth.Target {
+	return clientauth.Target{Resource: "https://api.test", Organization: id}
+}
+
+// TestBackoffOfOthers is about whose requests wait for whose failure.
+func TestBackoffOfOthers(t *testing.T) {
+	t.Parallel()
+	for name, test := range map[string]struct {
+		serve  tokentest.Handler
+		reason error
+		all    bool
+	}{
+		"endpoint down":     {tokentest.Respond(503, ""), clientauth.ErrUnavailable, true},
+		"rate limit":        {tokentest.Respond(429, ""), clientauth.ErrUnavailable, true},
+		"wrong secret":      {tokentest.Respond(401, ""), clientauth.ErrRefused, true},
+		"unknown client":    {tokentest.Respond(400, `{"error": "invalid_client"}`), clientauth.ErrRefused, true},
+		"wrong target":      {tokentest.Respond(400, `{"error": "invalid_target"}`), clientauth.ErrRefused, false},
+		"no member":         {tokentest.Respond(403, `{"error": "access_denied"}`), clientauth.ErrRefused, false},
+		"no reason is told": {tokentest.Respond(403, ""), clientauth.ErrRefused, false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				idp := tokentest.NewIDP()
+				idp.Serve(tokenURL, test.serve)
+				client := newClient(t, idp)
+				var calls sync.WaitGroup // all side by side, which counts as one failure
+				for n := range 10 {
+					calls.Go(func() { fails(t, client.Source(organization("side"+strconv.Itoa(n))), test.reason) })
+				}
+				calls.Wait()
+				before := idp.Count("")
+				for n := range 10 {
+					fails(t, client.Source(organization(strconv.Itoa(n))), test.reason)
+				}
+				if test.all {
+					asked(t, idp, before)
+				} else {
+					asked(t, idp, before+10)
+				}
+				idp.Serve(tokenURL, grants(60))
+				time.Sleep(time.Second) // the bubble's clock
+				want(t, client.Source(organization("another")), "secret-1")
+			})
+		})
+	}
+}
+
+// TestTokensOfTargets makes sure that no target gets another one's token, and that targets
+// that are the same share theirs.
+func TestTokensOfTargets(t *testing.T) {
+	t.Parallel()
+	idp := granting(60)
+	client := newClient(t, idp)
+	for n, target := range []clientauth.Target{
+		{Resource: "a"},
+		{Organization: "a"},
+		{Resource: "a", Organization: "b"},
+		{Resource: "b", Organization: "a"},
+		{Resource: "a&organization_id=b"},
+		{Resource: "a", Scopes: []string{"a"}},
+		{Resource: "a", Scopes: []string{"a", "b"}},
+	} {
+		for range 2 {
+			want(t, client.Source(target), fmt.Sprintf("secret-%d", n+1))
+		}
+	}
+	asked(t, idp, 7)
+}
+
+// TestManyTargets makes sure that many organizations do not take more and more memory.
+func TestManyTargets(t *testing.T) {
+	t.Parallel()
+	const size, many = 10_000, 11_000
+	idp := granting(60)
+	client := newClient(t, idp)
+	for range 2 {
+		for n := range many {
+			if _, err := client.Source(organization(strconv.Itoa(n))).Token(t.Context()); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	if again := idp.Count("") - many; again < many-size {
+		t.Errorf("only %d tokens had to make room", again)
+	}
+}
+
+type organizationKey struct{}
+
+// TestSourceFunc is about a target for each call.
+func TestSourceFunc(t *testing.T) {
+	t.Parallel()
+	idp := tokentest.NewIDP()
+	idp.Serve(tokenURL, func(request *http.Request) (*http.Response, error) {
+		return tokentest.Respond(200, `{"access_token": "`+request.FormValue("organization_id")+`", "token_type": "Bearer", "expires_in": 60}`)(request)
+	})
+	source := newClient(t, idp).SourceFunc(func(ctx context.Context) (clientauth.Target, error) {
+		id, ok := ctx.Value(organizationKey{}).(string)
+		if !ok {
+			return clientauth.Target{}, context.Canceled // any error
+		}
+		return organization(id), nil
+	})
+	for _, id := range []string{"acme", "globex", "acme"} {
+		token, err := source.Token(context.WithValue(t.Context(), organizationKey{}, id))
+		if err != nil || token.AccessToken != id {
+			t.Error(err, "or another organization's token")
+		}
+	}
+	asked(t, idp, 2)
+	fails(t, source, context.Canceled)
+	asked(t, idp, 2)
+}

@@ -1,0 +1,22 @@
+// Package clientauth gives outgoing calls their token: a service that is itself a client needs
+// one for each service that it calls.
+//
+// A [Client] gets tokens from the identity provider and keeps them, a [Source] says which of
+// them a call needs, an [Interceptor] and an [HTTPClient] send it:
+//
+//	client, err := clientauth.New(clientauth.Logto("https://tenant.logto.app"), "shop", os.Getenv("SHOP_SECRET"))
+//	if err != nil {
+//		return err
+//	}
+//	source := client.Source(clientauth.Target{Resource: "https://orders.example.com", Scopes: []string{"read:orders"}})
+//	orders := orderv1connect.NewOrderServiceClient(
+//		clientauth.HTTPClient(http.DefaultClient), "https://orders.example.com",
+//		connect.WithInterceptors(clientauth.NewInterceptor(source)),
+//	)
+//
+// Package grpcclientauth does the same for clients of grpc-go.
+//
+// A token is never sent over plain HTTP, except to this machine. One that is refused is
+// replaced, and a unary call then repeated once. There is no goroutine to stop and nothing to
+// close. No error holds a byte of a token or of the client's secret.
+package clientauth

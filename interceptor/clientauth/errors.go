@@ -1,0 +1,49 @@
+package clientauth
+
+import (
+	"context"
+	"errors"
+
+	"connectrpc.com/connect"
+)
+
+// The reasons for which a call has no token, and so does not go out. They match with
+// [errors.Is]; the text adds what failed, and never holds a byte of a token or secret.
+var (
+	// ErrUnavailable means that no token can be had now: the token endpoint cannot be
+	// reached, takes too long, or answers with something else than a token. Trying again
+	// later may succeed. The call's code is `unavailable`.
+	ErrUnavailable = errors.New("no token can be had now")
+	// ErrRefused means that the token endpoint refuses what it is asked for, as with a
+	// wrong secret, or that the provider cannot be asked for it. The call's code is
+	// `internal`, as with all that follow: it is not the caller's fault.
+	ErrRefused = errors.New("no token is granted")
+	// ErrInsecure means that the token would have been sent over plain HTTP to another
+	// machine, or to where a redirect leads.
+	ErrInsecure = errors.New("a token must not be sent there")
+	// ErrNoCaller means that there is no token to forward: the call is not made for one
+	// that a guard has let in with a token.
+	ErrNoCaller = errors.New("no verified caller whose token could be forwarded")
+	// ErrNotInstalled means that the server refused a call without a token, since its
+	// client has no HTTP client of [HTTPClient].
+	ErrNotInstalled = errors.New("no token was sent: give the client an HTTP client of clientauth.HTTPClient")
+
+	// ErrSameToken means that a refused token is all there is: see [Source.Replace].
+	ErrSameToken = errors.New("there is no other token than the refused one")
+)
+
+// codeOf is the code of a call that got no token.
+func codeOf(err error) connect.Code {
+	switch coded := new(connect.Error); {
+	case errors.As(err, &coded):
+		return coded.Code()
+	case errors.Is(err, ErrUnavailable):
+		return connect.CodeUnavailable
+	case errors.Is(err, context.Canceled):
+		return connect.CodeCanceled
+	case errors.Is(err, context.DeadlineExceeded):
+		return connect.CodeDeadlineExceeded
+	default:
+		return connect.CodeInternal
+	}
+}

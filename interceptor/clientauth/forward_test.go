@@ -1,0 +1,103 @@
+package clientauth_test
+
+import (
+	"context"
+	"testing"
+
+	"connectrpc.com/connect"
+
+	"github.com/protoauthz/protoauthz/interceptor"
+	"github.com/protoauthz/protoauthz/interceptor/clientauth"
+	"github.com/protoauthz/protoauthz/interceptor/internal/rpctest"
+	"github.com/protoauthz/protoauthz/interceptor/token"
+)
+
+// forwarding makes the handlers of a world call another one as their caller.
+func forwarding(t testing.TB, from, to *world) {
+	client := to.connect(clientauth.Forward(), "Read", rpctest.Unary)
+	from.unary = func(ctx context.Context, _ *connect.Request[message]) (*connect.Response[answer], error) {
+		text, err := call(ctx, client, rpctest.Unary)
+		if err != nil {
+			return nil, err
+		}
+		return connect.NewResponse(saying(text)), nil
+	}
+	to.unary = func(ctx context.Context, request *connect.Request[message]) (*connect.Response[answer], error) {
+		if subject := interceptor.ClaimsFromContext(ctx).Subject(); subject != "shop" {
+			t.Errorf("called by %q", subject)
+		}
+		return connect.NewResponse(saying(request.Msg.GetDocument().GetText())), nil
+	}
+}
+
+func TestForward(t *testing.T) {
+	t.Parallel()
+	for name, protocol := range protocols {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			to := newWorld(t)
+			from := newWorldOf(t, to.issuer)
+			forwarding(t, from, to)
+			client := from.connect(from.source, "Read", rpctest.Unary, protocol)
+			does(t, client, rpctest.Unary)
+			from.counts(t, 1, 0)
+			to.counts(t, 0, 0)
+
+			// A token that is refused is not tried again, and no other one either.
+			to.refuse.Store("all", nil)
+			anybody := from.connect(from.source, "Read", rpctest.Unary, protocol)
+			refuses(t, anybody, rpctest.Unary, connect.CodeUnauthenticated)
+			if calls := to.refused.Load(); calls != 2 { // one for each of the caller's own attempts
+				t.Errorf("%d calls", calls)
+			}
+			to.counts(t, 0, 2)
+
+			// Where a token was not asked for, none is taken.
+			calls := len(to.headers)
+			refuses(t, from.connect(from.source, rpctest.Opened, rpctest.Unary, protocol), rpctest.Unary, connect.CodeInternal)
+			if len(to.headers) != calls {
+				t.Error("the call went out")
+			}
+		})
+	}
+}
+
+// TestForwardNobody is about contexts that are not those of a guarded call.
+func TestForwardNobody(t *testing.T) {
+	t.Parallel()
+	claims, err := token.UnverifiedClaims(token.Logto("https://idp.test"), []byte(`{"sub": "user_1", "exp": 4102444800}`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	guarded := interceptor.ContextWithClaims(t.Context(), claims)
+	const good = "Bearer secret"
+	for _, test := range []struct {
+		name   string
+		ctx    context.Context
+		header []string
+		reason error
+	}{
+		{"good", guarded, []string{good}, nil},
+		{"no guard", t.Context(), []string{good}, clientauth.ErrNoCaller},
+		{"no header", guarded, nil, clientauth.ErrNoCaller},
+		{"two", guarded, []string{good, good}, clientauth.ErrNoCaller},
+		{"another scheme", guarded, []string{"Basic secret"}, clientauth.ErrNoCaller},
+		{"no token", guarded, []string{"Bearer secret, secret"}, clientauth.ErrNoCaller},
+	} {
+		source := clientauth.ForwardFrom(func(context.Context) []string { return test.header })
+		token, err := source.Token(test.ctx)
+		if test.reason == nil {
+			if err != nil || token.AccessToken != "secret" || token.Type() != "Bearer" {
+				t.Errorf("%s: %v, or another token", test.name, err)
+			}
+			_, err = source.Replace(test.ctx, token)
+			checkError(t, err, clientauth.ErrSameToken)
+			continue
+		}
+		checkError(t, err, test.reason)
+	}
+	for _, ctx := range []context.Context{t.Context(), guarded} {
+		_, err := clientauth.Forward().Token(ctx)
+		checkError(t, err, clientauth.ErrNoCaller)
+	}
+}

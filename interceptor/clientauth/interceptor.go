@@ -1,0 +1,106 @@
+package clientauth
+
+import (
+	"context"
+	"maps"
+	"net/http"
+
+	"connectrpc.com/connect"
+	"golang.org/x/oauth2"
+)
+
+// An Interceptor gives the calls of connect clients a token. It is a [connect.Interceptor],
+// leaves handlers alone, and is safe for concurrent use.
+type Interceptor struct{ source *Source }
+
+// NewInterceptor makes an interceptor of a source. The client must also have an HTTP client
+// of [HTTPClient], which is what sends the token: without it none is sent, and calls that
+// need one fail with [ErrNotInstalled].
+//
+//	orderv1connect.NewOrderServiceClient(
+//		clientauth.HTTPClient(http.DefaultClient), "https://orders.example.com",
+//		connect.WithInterceptors(clientauth.NewInterceptor(source)),
+//	)
+//
+// A unary call that the server answers with `unauthenticated` is repeated once, with another
+// token, if the source has one; this may have the handler run twice if it is the handler that
+// says so. What a stream has sent cannot be repeated: its token is dropped, so that the next
+// call has another one. No other answer causes either.
+//
+// A call whose Authorization header the caller has set goes out as it is.
+//
+// It panics if the source is nil.
+func NewInterceptor(source *Source) *Interceptor {
+	if source == nil {
+		panic("clientauth: NewInterceptor needs a source: check the errors of New")
+	}
+	return &Interceptor{source}
+}
+
+// WrapUnary implements [connect.Interceptor].
+func (i *Interceptor) WrapUnary(next connect.UnaryFunc) connect.UnaryFunc {
+	return func(ctx context.Context, request connect.AnyRequest) (connect.AnyResponse, error) {
+		if !request.Spec().IsClient {
+			return next(ctx, request)
+		}
+		header := request.Header().Clone() // what is after us may change it
+		c := i.call(request.Spec(), nil)
+		response, err := next(withCall(ctx, c), request)
+		refused, err := c.refused(request.Header(), err)
+		if refused == nil {
+			return response, err
+		}
+		fresh, noFresh := i.source.Replace(ctx, refused)
+		if noFresh != nil {
+			return nil, err // what the server said counts for more
+		}
+		clear(request.Header())
+		maps.Copy(request.Header(), header)
+		return next(withCall(ctx, i.call(request.Spec(), fresh)), request)
+	}
+}
+
+// WrapStreamingClient implements [connect.Interceptor].
+func (i *Interceptor) WrapStreamingClient(next connect.StreamingClientFunc) connect.StreamingClientFunc {
+	return func(ctx context.Context, spec connect.Spec) connect.StreamingClientConn {
+		c := i.call(spec, nil)
+		return &conn{StreamingClientConn: next(withCall(ctx, c), spec), ctx: ctx, call: c}
+	}
+}
+
+// WrapStreamingHandler implements [connect.Interceptor]. It does nothing.
+func (i *Interceptor) WrapStreamingHandler(next connect.StreamingHandlerFunc) connect.StreamingHandlerFunc {
+	return next
+}
+
+func (i *Interceptor) call(spec connect.Spec, token *oauth2.Token) *call {
+	return &call{source: i.source, procedure: spec.Procedure, token: token}
+}
+
+// refused returns the token that the server has refused, or nil, and the error of the call.
+func (c *call) refused(header http.Header, err error) (*oauth2.Token, error) {
+	if err == nil || connect.CodeOf(err) != connect.CodeUnauthenticated {
+		return nil, err
+	}
+	if _, own := header["Authorization"]; !own && !c.reached.Load() {
+		return nil, connect.NewError(connect.CodeInternal, ErrNotInstalled)
+	}
+	return c.sent.Load(), err
+}
+
+// A conn drops the token of a stream that is refused.
+type conn struct {
+	connect.StreamingClientConn
+
+	ctx  context.Context
+	call *call
+}
+
+// Receive implements [connect.StreamingClientConn].
+func (c *conn) Receive(message any) error {
+	refused, err := c.call.refused(c.RequestHeader(), c.StreamingClientConn.Receive(message))
+	if refused != nil {
+		c.call.source.Drop(c.ctx, refused)
+	}
+	return err
+}

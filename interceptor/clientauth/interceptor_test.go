@@ -1,0 +1,296 @@
+package clientauth_test
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"sync"
+	"testing"
+
+	"connectrpc.com/connect"
+	"golang.org/x/oauth2"
+
+	"github.com/protoauthz/protoauthz/interceptor/clientauth"
+	"github.com/protoauthz/protoauthz/interceptor/internal/rpctest"
+	"github.com/protoauthz/protoauthz/interceptor/internal/tokentest"
+)
+
+var protocols = map[string]connect.ClientOption{
+	"Connect":     connect.WithClientOptions(),
+	"Connect GET": connect.WithHTTPGet(),
+	"gRPC":        connect.WithGRPC(),
+	"gRPC-Web":    connect.WithGRPCWeb(),
+}
+
+// does makes a call that must succeed.
+func does(t testing.TB, client *connect.Client[message, answer], method rpctest.Method) {
+	t.Helper()
+	if text, err := call(t.Context(), client, method); err != nil || text != "hello" {
+		t.Fatal(text, err)
+	}
+}
+
+// refuses makes a call that must fail.
+func refuses(t testing.TB, client *connect.Client[message, answer], method rpctest.Method, code connect.Code) {
+	t.Helper()
+	_ = refusal(t, client, method, code)
+}
+
+// refusal is the error of a call that must fail.
+func refusal(t testing.TB, client *connect.Client[message, answer], method rpctest.Method, code connect.Code) error {
+	t.Helper()
+	_, err := call(t.Context(), client, method)
+	if err == nil || connect.CodeOf(err) != code {
+		t.Fatalf("%v instead of %v", err, code)
+	}
+	checkSecrets(t, err)
+	return err
+}
+
+// counts makes sure how many tokens were fetched, and how many calls refused.
+func (w *world) counts(t testing.TB, fetches, refused int64) {
+	t.Helper()
+	if f, r := w.fetches.Load(), w.refused.Load(); f != fetches || r != refused {
+		t.Fatalf("%d fetches instead of %d, %d refusals instead of %d", f, fetches, r, refused)
+	}
+}
+
+// TestInterceptor makes calls of each kind, with tokens that are good and that are refused.
+func TestInterceptor(t *testing.T) {
+	t.Parallel()
+	for name, protocol := range protocols {
+		for _, method := range rpctest.Methods {
+			t.Run(name+"/"+method.Name, func(t *testing.T) {
+				t.Parallel()
+				w := newWorld(t)
+				client := w.connect(w.source, "Read", method, protocol)
+				does(t, client, method)
+				does(t, client, method)
+				w.counts(t, 1, 0)
+				w.refuseNow(t)
+				if method != rpctest.Unary {
+					refuses(t, client, method, connect.CodeUnauthenticated)
+				}
+				does(t, client, method)
+				w.counts(t, 2, 1)
+				// Whoever refuses everything gets one call, and no token is fetched.
+				w.refuse.Store("all", nil)
+				refuses(t, client, method, connect.CodeUnauthenticated)
+				refuses(t, client, method, connect.CodeUnauthenticated)
+				w.counts(t, 2, 3)
+			})
+			t.Run(name+"/"+method.Name+"/permission denied", func(t *testing.T) {
+				t.Parallel()
+				w := newWorld(t)
+				client := w.connect(w.source, "Global", method, protocol)
+				refuses(t, client, method, connect.CodePermissionDenied)
+				refuses(t, client, method, connect.CodePermissionDenied)
+				w.counts(t, 1, 0)
+			})
+		}
+	}
+}
+
+// TestRetryOnce makes sure that a call is repeated once and no more.
+func TestRetryOnce(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.refuse.Store("all", nil)
+	client := w.connect(w.source, "Read", rpctest.Unary)
+	refuses(t, client, rpctest.Unary, connect.CodeUnauthenticated)
+	w.counts(t, 2, 2)
+}
+
+// TestRetryCodes makes sure that no other answer has a call repeated.
+func TestRetryCodes(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	var code connect.Code
+	calls := 0
+	w.unary = func(context.Context, *connect.Request[message]) (*connect.Response[answer], error) {
+		calls++
+		return nil, connect.NewError(code, errors.New("no"))
+	}
+	client := w.connect(w.source, "Read", rpctest.Unary)
+	for code = connect.CodeCanceled; code <= connect.CodeUnauthenticated; code++ {
+		calls = 0
+		refuses(t, client, rpctest.Unary, code)
+		if once := code != connect.CodeUnauthenticated; calls != 1 && once || calls != 2 && !once {
+			t.Errorf("%v: %d calls", code, calls)
+		}
+	}
+	w.counts(t, 2, 0)
+}
+
+// TestRefusedHerd makes sure that refused calls share one new token.
+func TestRefusedHerd(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	client := w.connect(w.source, "Read", rpctest.Unary)
+	does(t, client, rpctest.Unary)
+	w.refuseNow(t)
+	var calls sync.WaitGroup
+	for range 100 {
+		calls.Go(func() {
+			if text, err := call(t.Context(), client, rpctest.Unary); err != nil || text != "hello" {
+				t.Error(text, err)
+			}
+		})
+	}
+	calls.Wait()
+	if n := w.fetches.Load(); n != 2 {
+		t.Errorf("%d fetches", n)
+	}
+}
+
+// TestRotation is what a refusal is mostly about: the issuer's keys changed at once.
+func TestRotation(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	does(t, w.connect(w.source, "Read", rpctest.Unary), rpctest.Unary)
+	if err := w.issuer.Rotate(); err != nil {
+		t.Fatal(err)
+	}
+	w.issuer.TrimKeys()
+	restarted := newWorldOf(t, w.issuer)
+	w.url, w.http = restarted.url, restarted.http
+	does(t, w.connect(w.source, "Read", rpctest.Unary), rpctest.Unary)
+	w.counts(t, 2, 0)
+}
+
+// TestRepeatedHeaders makes sure that a call is repeated as it was, whatever those have added
+// to it who stand between.
+func TestRepeatedHeaders(t *testing.T) {
+	t.Parallel()
+	for name, protocol := range protocols {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			w := newWorld(t)
+			attempts := 0
+			client := w.connect(w.source, "Read", rpctest.Unary, protocol, connect.WithInterceptors(
+				connect.UnaryInterceptorFunc(func(next connect.UnaryFunc) connect.UnaryFunc {
+					return func(ctx context.Context, request connect.AnyRequest) (connect.AnyResponse, error) {
+						attempts++
+						request.Header().Add("X-Attempt", "1")
+						return next(ctx, request)
+					}
+				})))
+			w.refuseNow(t)
+			request := connect.NewRequest(hearing("hello"))
+			request.Header().Set("X-Caller", "1")
+			if _, err := client.CallUnary(t.Context(), request); err != nil {
+				t.Fatal(err)
+			}
+			header := w.headers[0]
+			if attempts != 2 || len(header.Values("X-Attempt")) != 1 || len(header.Values("X-Caller")) != 1 || len(header.Values("Authorization")) != 1 {
+				t.Error(attempts, header)
+			}
+		})
+	}
+}
+
+// TestOwnAuthorization makes sure that what the caller sets is what is sent.
+func TestOwnAuthorization(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	own := get(t, w.client.Source(clientauth.Target{Resource: tokentest.API, Scopes: []string{"read:a"}, Organization: "acme"}))
+	set := func(header http.Header) { header.Set("Authorization", "Bearer "+own) }
+	check := func(err error, code connect.Code) {
+		t.Helper()
+		if connect.CodeOf(err) != code {
+			t.Fatalf("%v instead of %v", err, code)
+		}
+	}
+	// The token of an organization, which the source has none of.
+	for _, code := range []connect.Code{connect.CodePermissionDenied, connect.CodeUnauthenticated} {
+		request := connect.NewRequest(hearing("hello"))
+		set(request.Header())
+		_, err := w.connect(w.source, "Read", rpctest.Unary).CallUnary(t.Context(), request)
+		check(err, code)
+		stream := w.connect(w.source, "Read", rpctest.Bidi).CallBidiStream(t.Context())
+		set(stream.RequestHeader())
+		_ = stream.Send(hearing("hello")) // the answer says why it failed
+		_, err = stream.Receive()
+		check(err, code)
+		_ = stream.CloseRequest()
+		_ = stream.CloseResponse()
+		w.refuse.Store("all", nil)
+	}
+	w.counts(t, 1, 2)
+}
+
+// TestNotInstalled makes sure that a client without our HTTP client sends no token and says
+// so.
+func TestNotInstalled(t *testing.T) {
+	t.Parallel()
+	for _, method := range rpctest.Methods {
+		w := newWorld(t)
+		client := func(service string) *connect.Client[message, answer] {
+			return connect.NewClient[message, answer](w.http, w.url+rpctest.Procedure(service, method),
+				connect.WithInterceptors(clientauth.NewInterceptor(w.source)))
+		}
+		checkError(t, refusal(t, client("Read"), method, connect.CodeInternal), clientauth.ErrNotInstalled)
+		does(t, client(rpctest.Opened), method)
+		w.counts(t, 0, 0)
+	}
+}
+
+// TestNoToken makes sure that a call without a token does not go out, and says why.
+func TestNoToken(t *testing.T) {
+	t.Parallel()
+	from := func(serve tokentest.Handler) *clientauth.Source { return newClient(t, serve).Source(target) }
+	for name, test := range map[string]struct {
+		source *clientauth.Source
+		reason error
+		code   connect.Code
+	}{
+		"endpoint down": {from(tokentest.Respond(503, "secret")), clientauth.ErrUnavailable, connect.CodeUnavailable},
+		"refused":       {from(tokentest.Respond(401, "secret")), clientauth.ErrRefused, connect.CodeInternal},
+		"no target": {newClient(t, granting(60)).SourceFunc(func(context.Context) (clientauth.Target, error) {
+			return clientauth.Target{}, connect.NewError(connect.CodeUnauthenticated, clientauth.ErrNoCaller)
+		}), clientauth.ErrNoCaller, connect.CodeUnauthenticated},
+		"another source": {clientauth.FromTokenSource(tokenSource(func() (*oauth2.Token, error) { return nil, context.Canceled })),
+			clientauth.ErrUnavailable, connect.CodeUnavailable},
+		"nobody": {clientauth.Forward(), clientauth.ErrNoCaller, connect.CodeInternal},
+	} {
+		for _, method := range rpctest.Methods {
+			t.Run(name+"/"+method.Name, func(t *testing.T) {
+				t.Parallel()
+				w := newWorld(t)
+				checkError(t, refusal(t, w.connect(test.source, rpctest.Opened, method), method, test.code), test.reason)
+				if len(w.headers) != 0 {
+					t.Error("the call went out")
+				}
+			})
+		}
+	}
+}
+
+// TestOrganizations calls for the organization of each call.
+func TestOrganizations(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	source := w.client.SourceFunc(func(ctx context.Context) (clientauth.Target, error) {
+		id, _ := ctx.Value(organizationKey{}).(string)
+		return clientauth.Target{Resource: tokentest.API, Organization: id, Scopes: []string{"read:data"}}, nil
+	})
+	client := w.connect(source, "Token", rpctest.Unary)
+	for _, id := range []string{"acme", "globex", "acme"} {
+		text, err := call(context.WithValue(t.Context(), organizationKey{}, id), client, rpctest.Unary)
+		if err != nil || text != id+"hello" {
+			t.Error(text, err)
+		}
+	}
+	w.counts(t, 2, 0)
+}
+
+// TestHandlerSide makes sure that a handler is left alone.
+func TestHandlerSide(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	url, client := serve(t, w.mux(connect.WithInterceptors(clientauth.NewInterceptor(clientauth.Forward()))))
+	for _, method := range rpctest.Methods {
+		does(t, connect.NewClient[message, answer](client, url+rpctest.Procedure("Read", method)), method)
+	}
+	w.counts(t, 0, 0)
+}

@@ -1,0 +1,165 @@
+package clientauth_test
+
+import (
+	"fmt"
+	"io"
+	"net/http"
+	"strings"
+	"testing"
+
+	"golang.org/x/oauth2"
+
+	"github.com/protoauthz/protoauthz/interceptor/clientauth"
+	"github.com/protoauthz/protoauthz/interceptor/internal/tokentest"
+)
+
+// TestRequest is about what is sent to whom.
+func TestRequest(t *testing.T) {
+	t.Parallel()
+	both := clientauth.Target{Resource: "https://api.test", Organization: "acme", Scopes: []string{"read:a", "write:b"}}
+	const basic = "Basic c2hvcCUyRjE6YSUyQiUyRiUzQWI=" // of shop%2F1:a%2B%2F%3Ab
+	other := clientauth.Provider{TokenURL: "http://127.0.0.1:1/token"}
+	inForm := other
+	inForm.AuthStyle = oauth2.AuthStyleInParams
+	for _, test := range []struct {
+		name          string
+		provider      clientauth.Provider
+		target        clientauth.Target
+		url           string
+		authorization string
+		form          string
+	}{
+		{"Logto", clientauth.Logto("https://idp.test"), both, tokenURL, basic,
+			"grant_type=client_credentials&organization_id=acme&resource=https%3A%2F%2Fapi.test&scope=read%3Aa+write%3Ab"},
+		{"Logto, slash", clientauth.Logto("https://idp.test/"), clientauth.Target{Organization: "acme"}, tokenURL, basic,
+			"grant_type=client_credentials&organization_id=acme"},
+		{"Logto, issuer", clientauth.Logto("https://idp.test/oidc/"), clientauth.Target{Resource: "a"}, tokenURL, basic,
+			"grant_type=client_credentials&resource=a"},
+		{"Auth0", clientauth.Auth0("idp.test"), both, "https://idp.test/oauth/token", "",
+			"audience=https%3A%2F%2Fapi.test&grant_type=client_credentials&organization=acme&scope=read%3Aa+write%3Ab&client_id=shop%2F1&client_secret=a%2B%2F%3Ab"},
+		{"AuthAction", clientauth.AuthAction("idp.test"), clientauth.Target{Resource: "a"}, "https://idp.test/oauth2/m2m/token", "",
+			"audience=a&grant_type=client_credentials&client_id=shop%2F1&client_secret=a%2B%2F%3Ab"},
+		{"another", other, clientauth.Target{Resource: "a"}, "http://127.0.0.1:1/token", basic, "grant_type=client_credentials&resource=a"},
+		{"another, in the form", inForm, clientauth.Target{Scopes: []string{"a"}}, "http://127.0.0.1:1/token", "",
+			"grant_type=client_credentials&scope=a&client_id=shop%2F1&client_secret=a%2B%2F%3Ab"},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			t.Parallel()
+			client, err := clientauth.New(test.provider, "shop/1", "a+/:b", clientauth.WithTransport(tokentest.Handler(
+				func(request *http.Request) (*http.Response, error) {
+					body, err := io.ReadAll(request.Body)
+					if err != nil {
+						return nil, err
+					}
+					if request.Method != http.MethodPost || request.URL.String() != test.url ||
+						request.Header.Get("Content-Type") != "application/x-www-form-urlencoded" {
+						t.Errorf("%s %s %v", request.Method, request.URL, request.Header)
+					}
+					if got := request.Header.Get("Authorization"); got != test.authorization {
+						t.Errorf("Authorization: %s", got)
+					}
+					if string(body) != test.form {
+						t.Errorf("\n got %s\nwant %s", body, test.form)
+					}
+					return grants(60)(request)
+				})))
+			if err != nil {
+				t.Fatal(err)
+			}
+			want(t, client.Source(test.target), "secret-1")
+		})
+	}
+}
+
+// TestNewFaults is about all that can be wrong with a configuration. The texts are what the
+// one reads who has to mend it.
+func TestNewFaults(t *testing.T) {
+	t.Parallel()
+	provider := func(url string) clientauth.Provider { return clientauth.Provider{TokenURL: url} }
+	for _, test := range []struct {
+		name       string
+		provider   clientauth.Provider
+		id, secret string
+		opts       []clientauth.Option
+		faults     []string
+	}{
+		{"none", clientauth.Logto("https://idp.test"), "shop", "s", nil, nil},
+		{"loopback", clientauth.Logto("http://localhost:3001"), "shop", "s", nil, nil},
+		{"everything", clientauth.Provider{AuthStyle: 7}, "", "", []clientauth.Option{nil, clientauth.WithTransport(nil)}, []string{
+			"clientauth: an option is nil",
+			"clientauth: WithTransport: transport is nil",
+			`clientauth: TokenURL "": it is empty`,
+			"clientauth: AuthStyle 7 is unknown",
+			"clientauth: the client's id is empty",
+			"clientauth: the client's secret is empty: is it set in the environment?",
+		}},
+		{"plain HTTP", clientauth.Logto("http://idp.test"), "shop", "s", nil, []string{
+			`clientauth: TokenURL "http://idp.test/oidc/token": it is plain http and not on a loopback address: use https`,
+		}},
+		{"query", provider("https://idp.test/token?key=secret"), "shop", "s", nil, []string{"clientauth: TokenURL: it has a query"}},
+		{"user", provider("https://user:secret@idp.test/token"), "shop", "s", nil, []string{
+			`clientauth: TokenURL "xxxxx@idp.test/token": it has user information or a fragment`,
+		}},
+		{"Auth0 with a URL", clientauth.Auth0("https://idp.test"), "shop", "s", nil, []string{
+			`clientauth: TokenURL "https://https:%2F%2Fidp.test/oauth/token": it cannot be parsed (Auth0 and AuthAction take a bare domain, without https:// and path)`,
+		}},
+		{"AuthAction with a path", clientauth.AuthAction("idp.test/a"), "shop", "s", nil, []string{
+			`clientauth: TokenURL "https://idp.test%2Fa/oauth2/m2m/token": it cannot be parsed (Auth0 and AuthAction take a bare domain, without https:// and path)`,
+		}},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			t.Parallel()
+			client, err := clientauth.New(test.provider, test.id, test.secret, test.opts...)
+			if len(test.faults) == 0 {
+				if client == nil || err != nil {
+					t.Fatal(client, err)
+				}
+				return
+			}
+			if client != nil || err == nil || err.Error() != strings.Join(test.faults, "\n") {
+				t.Errorf("\n got %v\nwant %s", err, strings.Join(test.faults, "\n"))
+			}
+			if test.secret != "" { // else the text speaks of it
+				checkSecrets(t, err)
+			}
+		})
+	}
+}
+
+// TestTargets is about what is refused before anybody is asked.
+func TestTargets(t *testing.T) {
+	t.Parallel()
+	for name, target := range map[string]clientauth.Target{
+		"empty":                {},
+		"empty scope":          {Resource: "a", Scopes: []string{"read", ""}},
+		"two scopes in one":    {Resource: "a", Scopes: []string{"read write"}},
+		"scope with a quote":   {Resource: "a", Scopes: []string{`"`}},
+		"scope with an umlaut": {Resource: "a", Scopes: []string{"lösche"}},
+		"organization":         {Resource: "a", Organization: "acme"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			idp := tokentest.NewIDP()
+			client, err := clientauth.New(clientauth.AuthAction("idp.test"), "shop", clientSecret, clientauth.WithTransport(idp))
+			if err != nil {
+				t.Fatal(err)
+			}
+			fails(t, client.Source(target), clientauth.ErrRefused)
+			asked(t, idp, 0)
+		})
+	}
+}
+
+func TestPrintedClient(t *testing.T) {
+	t.Parallel()
+	client := newClient(t, granting(60))
+	source := client.Source(target)
+	want(t, source, "secret-1")
+	for _, format := range []string{"%v", "%+v", "%#v", "%s", "%x"} {
+		for _, value := range []any{client, *source, clientauth.NewInterceptor(source)} {
+			if text := fmt.Sprintf(format, value); strings.Contains(text, "secret") {
+				t.Errorf("%s: %s", format, text)
+			}
+		}
+	}
+}

@@ -1,0 +1,246 @@
+package clientauth_test
+
+import (
+	"context"
+	"errors"
+	"io"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+
+	"connectrpc.com/connect"
+
+	samplev1 "github.com/protoauthz/protoauthz/gen/sample/v1"
+	"github.com/protoauthz/protoauthz/interceptor"
+	"github.com/protoauthz/protoauthz/interceptor/clientauth"
+	"github.com/protoauthz/protoauthz/interceptor/devissuer"
+	"github.com/protoauthz/protoauthz/interceptor/internal/rpctest"
+	"github.com/protoauthz/protoauthz/interceptor/internal/tokentest"
+	"github.com/protoauthz/protoauthz/interceptor/policy"
+	"github.com/protoauthz/protoauthz/interceptor/token"
+)
+
+// All methods of the tests' services have the same messages.
+type (
+	message = samplev1.SyncDocumentsRequest
+	answer  = samplev1.SyncDocumentsResponse
+)
+
+var (
+	compiled = sync.OnceValues(rpctest.Compile)
+	api      = clientauth.Target{Resource: tokentest.API, Scopes: []string{"read:a"}}
+)
+
+func table(t testing.TB) *policy.Table {
+	t.Helper()
+	table, err := compiled()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return table
+}
+
+// A world is an issuer, a client of it, and a server that accepts its tokens.
+type world struct {
+	issuer  *devissuer.Issuer
+	client  *clientauth.Client
+	source  *clientauth.Source // of tokens for the tests' services
+	url     string
+	http    *http.Client // that knows nothing of tokens
+	fetches atomic.Int64 // of tokens
+	refuse  sync.Map     // tokens
+	refused atomic.Int64 // calls
+	unary   func(context.Context, *connect.Request[message]) (*connect.Response[answer], error)
+
+	mu      sync.Mutex
+	headers []http.Header // of calls
+}
+
+// verifying is a verifier that refuses tokens.
+func (w *world) verifying(verifier *token.Verifier) verifierFunc {
+	return func(ctx context.Context, raw string) (*token.Claims, error) {
+		_, refused := w.refuse.Load(raw)
+		if _, all := w.refuse.Load("all"); all || refused {
+			w.refused.Add(1)
+			return nil, token.ErrInvalid
+		}
+		return verifier.Verify(ctx, raw)
+	}
+}
+
+type verifierFunc func(ctx context.Context, raw string) (*token.Claims, error)
+
+func (f verifierFunc) Verify(ctx context.Context, raw string) (*token.Claims, error) {
+	return f(ctx, raw)
+}
+
+// refuseNow has the server refuse the tokens that are in use.
+func (w *world) refuseNow(t testing.TB) { w.refuse.Store(get(t, w.source), nil) }
+
+func newWorld(t testing.TB) *world {
+	t.Helper()
+	issuer, err := devissuer.New("https://idp.test/oidc", devissuer.Config{
+		SigningAlgorithm: "ES256",
+		Resources:        map[string][]string{tokentest.API: {"read:a", "write:b", "read:data"}},
+		Organizations:    []string{"acme", "globex"},
+		Clients: []devissuer.Client{{
+			ID: "shop", Secret: clientSecret,
+			Scopes: map[string][]string{tokentest.API: {"read:a"}},
+			Organizations: map[string]devissuer.Membership{
+				"acme":   {Scopes: map[string][]string{tokentest.API: {"read:data"}}},
+				"globex": {Scopes: map[string][]string{tokentest.API: {"read:data"}}},
+			},
+		}},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return newWorldOf(t, issuer)
+}
+
+// newWorldOf is a server that has just started.
+func newWorldOf(t testing.TB, issuer *devissuer.Issuer) *world {
+	t.Helper()
+	w := &world{issuer: issuer}
+	transport := tokentest.Handler(func(request *http.Request) (*http.Response, error) {
+		if strings.HasSuffix(request.URL.Path, "/token") {
+			w.fetches.Add(1)
+		}
+		recorder := httptest.NewRecorder()
+		issuer.ServeHTTP(recorder, request)
+		return recorder.Result(), nil
+	})
+	w.client = newClient(t, transport)
+	w.source = w.client.Source(api)
+	verifier, err := token.NewVerifier(token.Logto("https://idp.test"), token.WithTransport(transport))
+	if err != nil {
+		t.Fatal(err)
+	}
+	w.unary = func(ctx context.Context, request *connect.Request[message]) (*connect.Response[answer], error) {
+		return connect.NewResponse(saying(interceptor.ClaimsFromContext(ctx).OrganizationID() + request.Msg.GetDocument().GetText())), nil
+	}
+	guard := interceptor.New(w.verifying(verifier), table(t))
+	w.url, w.http = serve(t, w.mux(guard.HandlerOption()))
+	return w
+}
+
+func saying(text string) *answer { return &answer{Document: &samplev1.Document{Text: text}} }
+
+func hearing(text string) *message { return &message{Document: &samplev1.Document{Text: text}} }
+
+// mux serves methods of each kind, which echo.
+func (w *world) mux(options ...connect.HandlerOption) http.Handler {
+	options = append(options, connect.WithIdempotency(connect.IdempotencyNoSideEffects))
+	mux := http.NewServeMux()
+	for _, service := range []string{"Read", "Global", "Token", rpctest.Opened} {
+		path := rpctest.Procedure(service, rpctest.Unary)
+		mux.Handle(path, connect.NewUnaryHandler(path, func(ctx context.Context, request *connect.Request[message]) (*connect.Response[answer], error) {
+			w.mu.Lock()
+			w.headers = append(w.headers, request.Header())
+			w.mu.Unlock()
+			return w.unary(ctx, request)
+		}, options...))
+		path = rpctest.Procedure(service, rpctest.Server)
+		mux.Handle(path, connect.NewServerStreamHandler(path,
+			func(_ context.Context, request *connect.Request[message], stream *connect.ServerStream[answer]) error {
+				return stream.Send(saying(request.Msg.GetDocument().GetText()))
+			}, options...))
+		path = rpctest.Procedure(service, rpctest.Client)
+		mux.Handle(path, connect.NewClientStreamHandler(path, func(_ context.Context, stream *connect.ClientStream[message]) (*connect.Response[answer], error) {
+			text := ""
+			for stream.Receive() {
+				text += stream.Msg().GetDocument().GetText()
+			}
+			return connect.NewResponse(saying(text)), stream.Err()
+		}, options...))
+		path = rpctest.Procedure(service, rpctest.Bidi)
+		mux.Handle(path, connect.NewBidiStreamHandler(path, func(_ context.Context, stream *connect.BidiStream[message, answer]) error {
+			for {
+				request, err := stream.Receive()
+				if errors.Is(err, io.EOF) {
+					return nil
+				}
+				if err != nil {
+					return err
+				}
+				if err := stream.Send(saying(request.GetDocument().GetText())); err != nil {
+					return err
+				}
+			}
+		}, options...))
+	}
+	return mux
+}
+
+// serve serves HTTP/1.1 and HTTP/2 on a loopback address.
+func serve(t testing.TB, handler http.Handler) (url string, client *http.Client) {
+	t.Helper()
+	listener, err := new(net.ListenConfig).Listen(t.Context(), "tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	both, only2 := new(http.Protocols), new(http.Protocols)
+	both.SetHTTP1(true)
+	both.SetUnencryptedHTTP2(true)
+	only2.SetUnencryptedHTTP2(true)
+	server := &http.Server{Handler: handler, Protocols: both}
+	var serving sync.WaitGroup
+	serving.Go(func() { _ = server.Serve(listener) })
+	transport := &http.Transport{Protocols: only2}
+	t.Cleanup(func() {
+		transport.CloseIdleConnections()
+		_ = server.Close()
+		serving.Wait()
+	})
+	return "http://" + listener.Addr().String(), &http.Client{Transport: transport}
+}
+
+// connect returns a client of a method, with tokens of the source.
+func (w *world) connect(source *clientauth.Source, service string, method rpctest.Method, options ...connect.ClientOption) *connect.Client[message, answer] {
+	options = append([]connect.ClientOption{
+		connect.WithInterceptors(clientauth.NewInterceptor(source)), connect.WithIdempotency(connect.IdempotencyNoSideEffects),
+	}, options...)
+	return connect.NewClient[message, answer](clientauth.HTTPClient(w.http), w.url+rpctest.Procedure(service, method), options...)
+}
+
+// call makes one call of a kind that says and hears "hello".
+func call(ctx context.Context, client *connect.Client[message, answer], method rpctest.Method) (string, error) {
+	switch method {
+	case rpctest.Unary:
+		response, err := client.CallUnary(ctx, connect.NewRequest(hearing("hello")))
+		if err != nil {
+			return "", err
+		}
+		return response.Msg.GetDocument().GetText(), nil
+	case rpctest.Server:
+		stream, err := client.CallServerStream(ctx, connect.NewRequest(hearing("hello")))
+		if err != nil {
+			return "", err
+		}
+		defer func() { _ = stream.Close() }()
+		text := ""
+		for stream.Receive() {
+			text += stream.Msg().GetDocument().GetText()
+		}
+		return text, stream.Err()
+	case rpctest.Client:
+		stream := client.CallClientStream(ctx)
+		_ = stream.Send(hearing("hello")) // the answer says why it failed
+		response, err := stream.CloseAndReceive()
+		if err != nil {
+			return "", err
+		}
+		return response.Msg.GetDocument().GetText(), nil
+	default:
+		stream := client.CallBidiStream(ctx)
+		defer func() { _ = stream.CloseResponse() }()
+		_ = stream.Send(hearing("hello"))
+		_ = stream.CloseRequest()
+		response, err := stream.Receive()
+		return response.GetDocument().GetText(), err
+	}
+}

@@ -1,0 +1,97 @@
+package clientauth
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"golang.org/x/oauth2"
+)
+
+// A Source gives calls their token. Make one with [Client.Source], [Client.SourceFunc],
+// [FromTokenSource] or [Forward]. It is safe for concurrent use.
+type Source struct {
+	holder func(context.Context) (holder, error) // of the call with this context
+}
+
+// A holder has one token.
+type holder interface {
+	token(context.Context) (*oauth2.Token, error)
+	// drop says that a server has refused a token.
+	drop(refused *oauth2.Token)
+}
+
+// Token returns the token for a call with this context. It must not be changed, printed or
+// sent over plain HTTP. The errors are those of this package and of the context.
+func (s *Source) Token(ctx context.Context) (*oauth2.Token, error) {
+	h, err := s.holder(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return h.token(ctx)
+}
+
+// Drop says that a server has refused the token of a call with this context, so that later
+// calls get another one. It does nothing if they do already, or if it was done less than a
+// minute ago.
+func (s *Source) Drop(ctx context.Context, refused *oauth2.Token) {
+	if h, err := s.holder(ctx); err == nil {
+		h.drop(refused)
+	}
+}
+
+// Replace is [Source.Drop], and returns another token for the same call. If there is none,
+// the error is [ErrSameToken].
+func (s *Source) Replace(ctx context.Context, refused *oauth2.Token) (*oauth2.Token, error) {
+	h, err := s.holder(ctx)
+	if err != nil {
+		return nil, err
+	}
+	h.drop(refused)
+	token, err := h.token(ctx)
+	if err == nil && token.AccessToken == refused.AccessToken {
+		return nil, fmt.Errorf("clientauth: %w", ErrSameToken)
+	}
+	return token, err
+}
+
+// FromTokenSource gives calls the token of any other source: a fixed one, or one of Google's.
+//
+// The source is asked for every call, so it should keep its token ([oauth2.ReuseTokenSource]);
+// calls made at the same time share one answer. As it has no context, a call that ends no
+// longer waits for it, but cannot end it. After a failure it is asked again a second later,
+// doubling to 60 with every failure. When a server has refused its token it is asked once
+// more; if the answer is the same, the call is not repeated.
+func FromTokenSource(source oauth2.TokenSource) *Source {
+	if source == nil {
+		panic("clientauth: FromTokenSource needs a source")
+	}
+	k := &keeper{shared: new(backoff), fetch: func() (grant, error) {
+		token, err := source.Token()
+		switch {
+		case err != nil:
+			err = sourceFault(err)
+		case token == nil:
+			err = errors.New("the source returned neither a token nor an error")
+		case !token.Expiry.IsZero() && !time.Now().Before(token.Expiry):
+			err = errors.New("the source returned an expired token")
+		default:
+			err = check(token)
+		}
+		if err != nil {
+			return grant{}, fmt.Errorf("clientauth: %w: %w", ErrUnavailable, err)
+		}
+		return grant{token: token}, nil // it is not kept here
+	}}
+	return &Source{func(context.Context) (holder, error) { return k, nil }}
+}
+
+// sourceFault is what may be told of another source's error: [oauth2.RetrieveError], for one,
+// repeats the whole response.
+func sourceFault(err error) error {
+	if refused, ok := errors.AsType[*oauth2.RetrieveError](err); ok && refused.Response != nil {
+		return fmt.Errorf("the source failed: %w", newRefusal(refused.Response.StatusCode, refused.ErrorCode))
+	}
+	return fmt.Errorf("the source failed with a %T", err)
+}

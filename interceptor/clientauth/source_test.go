@@ -1,0 +1,195 @@
+package clientauth_test
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"golang.org/x/oauth2"
+
+	"github.com/protoauthz/protoauthz/interceptor/clientauth"
+	"github.com/protoauthz/protoauthz/interceptor/internal/tokentest"
+)
+
+// refuse replaces the token that a source has.
+func refuse(t testing.TB, source *clientauth.Source) (string, error) {
+	t.Helper()
+	token, err := source.Token(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if token, err = source.Replace(t.Context(), token); err != nil {
+		checkSecrets(t, err)
+		return "", err
+	}
+	return token.AccessToken, nil
+}
+
+// TestReplace is about tokens that servers refuse.
+func TestReplace(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		idp := granting(3600)
+		source := newClient(t, idp).Source(target)
+		if got, err := refuse(t, source); got != "secret-2" || err != nil {
+			t.Fatal(got, err)
+		}
+		want(t, source, "secret-2")
+		asked(t, idp, 2)
+		// A server that refuses everything costs no more than a request in a minute.
+		time.Sleep(time.Minute - 1) // the bubble's clock
+		_, err := refuse(t, source)
+		checkError(t, err, clientauth.ErrSameToken)
+		asked(t, idp, 2)
+		time.Sleep(time.Nanosecond) // the bubble's clock
+		if got, err := refuse(t, source); got != "secret-3" || err != nil {
+			t.Fatal(got, err)
+		}
+	})
+}
+
+// TestReplaceOld makes sure that the refusal of a token is not that of the next one.
+func TestReplaceOld(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		idp := tokentest.NewIDP()
+		idp.Serve(tokenURL, slow(time.Second, grants(3600)))
+		source := newClient(t, idp).Source(target)
+		old, err := source.Token(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		var calls sync.WaitGroup
+		for range 100 {
+			calls.Go(func() {
+				if token, err := source.Replace(t.Context(), old); err != nil || token.AccessToken != "secret-2" {
+					t.Error(err, "or another token")
+				}
+			})
+		}
+		calls.Wait()
+		time.Sleep(time.Hour / 2) // the bubble's clock
+		for range 100 {
+			source.Drop(t.Context(), old)
+		}
+		want(t, source, "secret-2")
+		asked(t, idp, 2)
+	})
+}
+
+// TestReplaceWhileDown makes sure that a token that one server has refused serves on at others
+// until there is a new one.
+func TestReplaceWhileDown(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		idp := granting(3600)
+		source := newClient(t, idp).Source(target)
+		want(t, source, "secret-1")
+		idp.Serve(tokenURL, tokentest.Respond(503, ""))
+		_, err := refuse(t, source)
+		checkError(t, err, clientauth.ErrSameToken)
+		want(t, source, "secret-1")
+		asked(t, idp, 2)
+		time.Sleep(time.Second) // the bubble's clock
+		want(t, source, "secret-1")
+		asked(t, idp, 3)
+		idp.Serve(tokenURL, tokentest.Respond(200, `{"access_token": "new", "token_type": "Bearer", "expires_in": 60}`))
+		time.Sleep(2 * time.Second) // the bubble's clock
+		want(t, source, "new")
+	})
+}
+
+// A tokenSource is any other source.
+type tokenSource func() (*oauth2.Token, error)
+
+func (s tokenSource) Token() (*oauth2.Token, error) { return s() }
+
+func TestFromTokenSource(t *testing.T) {
+	t.Parallel()
+	response := func(status int) *http.Response { return &http.Response{StatusCode: status, Status: "secret"} }
+	for name, test := range map[string]struct {
+		token *oauth2.Token
+		err   error
+		text  string // of the error
+	}{
+		"good":          {&oauth2.Token{AccessToken: "secret"}, nil, ""},
+		"good, expires": {&oauth2.Token{AccessToken: "secret", TokenType: "bearer", Expiry: time.Now().Add(time.Hour)}, nil, ""},
+		"neither":       {nil, nil, "the source returned neither a token nor an error"},
+		"expired":       {&oauth2.Token{AccessToken: "secret", Expiry: time.Now()}, nil, "the source returned an expired token"},
+		"DPoP":          {&oauth2.Token{AccessToken: "secret", TokenType: "DPoP"}, nil, "the token is no bearer token"},
+		"empty":         {new(oauth2.Token), nil, "access_token: malformed token: the credentials are empty"},
+		"two lines":     {&oauth2.Token{AccessToken: "secret\r\nX-Secret: 1"}, nil, "access_token: malformed token: the credentials are no b64token"},
+		"failure":       {nil, errors.New("secret"), "the source failed with a *errors.errorString"},
+		"refusal": {nil, &oauth2.RetrieveError{Response: response(400), Body: []byte("secret"), ErrorCode: "invalid_scope", ErrorDescription: "secret"},
+			"the source failed: the endpoint answered with status 400, invalid_scope"},
+		"refusal, unknown": {nil, &oauth2.RetrieveError{Response: response(500), Body: []byte("secret"), ErrorCode: "secret"},
+			"the source failed: the endpoint answered with status 500"},
+		"refusal without a response": {nil, &oauth2.RetrieveError{ErrorCode: "secret"}, "the source failed with a *oauth2.RetrieveError"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			source := clientauth.FromTokenSource(tokenSource(func() (*oauth2.Token, error) { return test.token, test.err }))
+			if test.text == "" {
+				want(t, source, "secret")
+				_, err := refuse(t, source)
+				checkError(t, err, clientauth.ErrSameToken)
+				return
+			}
+			if got := get(t, source); got != "clientauth: no token can be had now: "+test.text {
+				t.Error(got)
+			}
+			fails(t, source, clientauth.ErrUnavailable)
+		})
+	}
+}
+
+// TestSlowTokenSource makes sure that a source without a context holds nobody up, and that
+// calls share its answer.
+func TestSlowTokenSource(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		var n atomic.Int64
+		source := clientauth.FromTokenSource(tokenSource(func() (*oauth2.Token, error) {
+			time.Sleep(time.Minute) // the bubble's clock
+			return &oauth2.Token{AccessToken: "secret"}, errors.Join(nil, map[bool]error{true: errors.New("secret")}[n.Add(1) == 2])
+		}))
+		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+		defer cancel()
+		_, err := source.Token(ctx)
+		checkError(t, err, context.DeadlineExceeded)
+		var calls sync.WaitGroup
+		for range 100 {
+			calls.Go(func() { want(t, source, "secret") })
+		}
+		calls.Wait()
+		fails(t, source, clientauth.ErrUnavailable)
+		fails(t, source, clientauth.ErrUnavailable)
+		if n := n.Load(); n != 2 {
+			t.Errorf("%d questions instead of 2", n)
+		}
+	})
+}
+
+func TestNil(t *testing.T) {
+	t.Parallel()
+	for name, call := range map[string]func(){
+		"NewInterceptor":  func() { clientauth.NewInterceptor(nil) },
+		"FromTokenSource": func() { clientauth.FromTokenSource(nil) },
+		"ForwardFrom":     func() { clientauth.ForwardFrom(nil) },
+		"SourceFunc":      func() { newClient(t, granting(60)).SourceFunc(nil) },
+	} {
+		func() {
+			defer func() {
+				if recover() == nil {
+					t.Errorf("%s(nil) does not panic", name)
+				}
+			}()
+			call()
+		}()
+	}
+}

@@ -1,0 +1,241 @@
+package clientauth_test
+
+import (
+	"crypto/tls"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"net/url"
+	"strings"
+	"sync"
+	"testing"
+
+	"connectrpc.com/connect"
+
+	"github.com/protoauthz/protoauthz/interceptor/clientauth"
+	"github.com/protoauthz/protoauthz/interceptor/internal/rpctest"
+	"github.com/protoauthz/protoauthz/interceptor/internal/tokentest"
+)
+
+// A body knows whether it was closed.
+type body struct {
+	io.Reader
+	closed bool
+}
+
+func (b *body) Close() error {
+	b.closed = true
+	return nil
+}
+
+// TestPlainHTTP is about where tokens go and where not.
+func TestPlainHTTP(t *testing.T) {
+	t.Parallel()
+	for base, good := range map[string]bool{
+		"https://api.test":             true,
+		"https://192.0.2.1:8443/base":  true,
+		"http://127.0.0.1:8080":        true,
+		"http://127.9.9.9":             true,
+		"http://[::1]:8080":            true,
+		"http://localhost:8080/base":   true,
+		"http://api.test":              false,
+		"http://api.test:443":          false,
+		"http://0.0.0.0":               false,
+		"http://192.168.0.1":           false,
+		"http://localhost.api.test":    false,
+		"http://127.0.0.1.api.test":    false,
+		"http://localhost@api.test":    false,
+		"http://api.test/127.0.0.1":    false,
+		"http://[::ffff:192.168.0.1]/": false,
+		"ws://127.0.0.1":               false,
+	} {
+		for _, method := range rpctest.Methods {
+			t.Run(base+"/"+method.Name, func(t *testing.T) {
+				t.Parallel()
+				idp := granting(60)
+				var mu sync.Mutex
+				var sent []string
+				network := tokentest.Handler(func(request *http.Request) (*http.Response, error) {
+					mu.Lock()
+					sent = append(sent, request.Header.Get("Authorization"))
+					mu.Unlock()
+					_, _ = io.Copy(io.Discard, request.Body)
+					return tokentest.Respond(http.StatusNotFound, "")(request)
+				})
+				client := connect.NewClient[message, answer](
+					clientauth.HTTPClient(&http.Client{Transport: network}), strings.TrimSuffix(base, "/")+rpctest.Procedure("Read", method),
+					connect.WithInterceptors(clientauth.NewInterceptor(newClient(t, idp).Source(target))),
+				)
+				if good {
+					refuses(t, client, method, connect.CodeUnimplemented) // by the network
+					if len(sent) != 1 || sent[0] != "Bearer secret-1" {
+						t.Errorf("sent: %q", sent)
+					}
+					return
+				}
+				checkError(t, refusal(t, client, method, connect.CodeInternal), clientauth.ErrInsecure)
+				if len(sent) != 0 {
+					t.Errorf("sent: %q", sent)
+				}
+				asked(t, idp, 0)
+			})
+		}
+		t.Run(base+"/own Authorization", func(t *testing.T) {
+			t.Parallel()
+			ours := clientauth.HTTPClient(&http.Client{Transport: tokentest.Respond(200, "")})
+			request, err := http.NewRequestWithContext(t.Context(), http.MethodPost, base, nil)
+			if err != nil {
+				t.Fatal(err)
+			}
+			sent := &body{Reader: strings.NewReader("")}
+			request.Body = sent
+			request.Header.Set("Authorization", "Bearer secret")
+			_, err = ours.Do(request)
+			if good && err != nil {
+				t.Error(err)
+			}
+			if !good {
+				checkError(t, err, clientauth.ErrInsecure)
+				if !sent.closed {
+					t.Error("the body is open")
+				}
+			}
+		})
+	}
+}
+
+// TestOtherRequests makes sure that requests that are no calls of ours are left alone.
+func TestOtherRequests(t *testing.T) {
+	t.Parallel()
+	idp := granting(60)
+	ours := clientauth.HTTPClient(&http.Client{Transport: tokentest.Handler(func(request *http.Request) (*http.Response, error) {
+		if request.Header.Get("Authorization") != "" {
+			t.Errorf("a token goes to %s", request.URL)
+		}
+		return tokentest.Respond(200, "")(request)
+	})})
+	get := func(request *http.Request) (*http.Response, error) {
+		// Somebody on the way uses our context for something else.
+		other, err := http.NewRequestWithContext(request.Context(), http.MethodGet, "http://other.test/", nil)
+		if err != nil {
+			return nil, err
+		}
+		if _, err := ours.Do(other); err != nil {
+			t.Error(err)
+		}
+		return tokentest.Respond(http.StatusNotFound, "")(request)
+	}
+	client := connect.NewClient[message, answer](
+		clientauth.HTTPClient(&http.Client{Transport: tokentest.Handler(get)}), "https://api.test"+rpctest.Procedure("Read", rpctest.Unary),
+		connect.WithInterceptors(clientauth.NewInterceptor(newClient(t, idp).Source(target))),
+	)
+	refuses(t, client, rpctest.Unary, connect.CodeUnimplemented)
+	asked(t, idp, 1)
+}
+
+// TestProxy makes sure that what goes to this machine does not go elsewhere first.
+func TestProxy(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	proxy, err := url.Parse("http://proxy.test")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, test := range []struct {
+		proxy  func(*http.Request) (*url.URL, error)
+		reason error
+	}{
+		{nil, nil},
+		{http.ProxyFromEnvironment, nil},
+		{http.ProxyURL(nil), nil},
+		{http.ProxyURL(proxy), clientauth.ErrInsecure},
+		{func(*http.Request) (*url.URL, error) { return nil, io.EOF }, clientauth.ErrInsecure},
+	} {
+		base := &http.Transport{Proxy: test.proxy, DisableKeepAlives: true}
+		client := connect.NewClient[message, answer](clientauth.HTTPClient(&http.Client{Transport: base}),
+			w.url+rpctest.Procedure("Read", rpctest.Unary), connect.WithInterceptors(clientauth.NewInterceptor(w.source)))
+		if test.reason == nil {
+			does(t, client, rpctest.Unary)
+			continue
+		}
+		checkError(t, refusal(t, client, rpctest.Unary, connect.CodeInternal), test.reason)
+	}
+}
+
+// A recorder is a server that notes what comes.
+type recorder struct {
+	mu       sync.Mutex
+	requests []*http.Request
+}
+
+func (r *recorder) ServeHTTP(w http.ResponseWriter, request *http.Request) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.requests = append(r.requests, request)
+	w.WriteHeader(http.StatusNotFound)
+}
+
+// TestRedirects makes sure that no redirect gets a token, or a call: neither from https to
+// http, nor to another host, nor on the same one.
+func TestRedirects(t *testing.T) {
+	t.Parallel()
+	path := rpctest.Procedure("Read", rpctest.Unary)
+	for _, status := range []int{301, 302, 303, 307, 308} {
+		for _, where := range []string{"the same host", "another host", "http"} {
+			for _, around := range []bool{false, true} {
+				t.Run(http.StatusText(status)+"/"+where, func(t *testing.T) {
+					t.Parallel()
+					elsewhere := new(recorder)
+					plain := httptest.NewServer(elsewhere)
+					t.Cleanup(plain.Close)
+					other := httptest.NewTLSServer(elsewhere)
+					t.Cleanup(other.Close)
+					to := map[string]string{"the same host": "/base" + path, "another host": other.URL + path, "http": plain.URL + path}[where]
+					tokens := 0
+					server := httptest.NewTLSServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+						if r.URL.Path != path {
+							elsewhere.ServeHTTP(w, r)
+							return
+						}
+						if r.Header.Get("Authorization") == "Bearer secret-1" {
+							tokens++
+						}
+						http.Redirect(w, r, to, status)
+					}))
+					t.Cleanup(server.Close)
+					base := server.Client()
+					base.Transport = &http.Transport{TLSClientConfig: &tls.Config{InsecureSkipVerify: true}, DisableKeepAlives: true}
+					ours := clientauth.HTTPClient(base)
+					if around { // by somebody who takes it apart, and follows redirects
+						ours = &http.Client{Transport: ours.Transport}
+					}
+					client := connect.NewClient[message, answer](ours, server.URL+path,
+						connect.WithInterceptors(clientauth.NewInterceptor(newClient(t, granting(60)).Source(target))))
+					_, err := call(t.Context(), client, rpctest.Unary)
+					if err == nil {
+						t.Error("the redirect was followed")
+					}
+					checkSecrets(t, err)
+					elsewhere.mu.Lock()
+					defer elsewhere.mu.Unlock()
+					if len(elsewhere.requests) != 0 || tokens != 1 {
+						t.Errorf("%d requests elsewhere, %d tokens", len(elsewhere.requests), tokens)
+					}
+				})
+			}
+		}
+	}
+}
+
+// TestBase makes sure that an HTTP client keeps what it was given.
+func TestBase(t *testing.T) {
+	t.Parallel()
+	base := &http.Client{Timeout: 1}
+	ours := clientauth.HTTPClient(base)
+	if ours == base || ours.Timeout != 1 || base.Transport != nil || base.CheckRedirect != nil {
+		t.Error("changed")
+	}
+	if clientauth.HTTPClient(nil).Transport == nil {
+		t.Error("no transport")
+	}
+}
