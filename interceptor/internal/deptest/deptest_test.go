@@ -45,6 +45,8 @@ var rules = []rule{
 
 	{from: "./interceptor", ban: "./interceptor/devissuer", why: "what accepts tokens must hold no code that makes them"},
 	{from: "./interceptor", ban: "./interceptor/guardtest", why: "it serves the tests of those who import the guard"},
+	{from: "./interceptor", ban: "./interceptor/clientauth/...", why: "who only serves calls needs no tokens of its own"},
+	{from: "./interceptor", ban: "golang.org/x/oauth2/...", why: "what verifies tokens asks for none"},
 	{from: "./interceptor", ban: "testing", why: "what runs in production must not know when it is tested"},
 
 	{from: "./interceptor", ban: "google.golang.org/grpc/...", why: "users of Connect must not pay for grpc-go, 6 MB of a program"},
@@ -53,6 +55,12 @@ var rules = []rule{
 	{from: "./interceptor/connectv2", ban: "google.golang.org/grpc/...", why: "users of Connect must not pay for grpc-go, 6 MB of a program"},
 	{from: "./interceptor/grpcguard", ban: "connectrpc.com/connect/v2/...", why: "users of grpc-go must not pay for connect-go's second version"},
 	{from: "./sample/...", ban: "google.golang.org/grpc/...", why: "the sample is what users of Connect start from"},
+
+	{from: "./interceptor/clientauth", ban: "google.golang.org/grpc/...", why: "clients of Connect must not pay for grpc-go's 6 MB"},
+	{from: "./interceptor/clientauth/...", ban: "./interceptor/devissuer", why: "what asks for tokens must hold no code that makes them"},
+	{from: "./interceptor/clientauth/...", ban: "testing", why: "what runs in production must not know when it is tested"},
+	{from: "./interceptor/internal/endpoint", ban: "./...", why: "it is a leaf, for keys and for tokens alike"},
+	{from: "./interceptor/internal/endpoint", ban: "testing", why: "what runs in production must not know when it is tested"},
 
 	{from: "./interceptor/devissuer", ban: "./...", why: "an issuer that shares code with the verifier shares its mistakes"},
 	{from: "./interceptor/devissuer", ban: "google.golang.org/protobuf/...", why: "OpenID Connect speaks JSON"},
