@@ -35,7 +35,8 @@ const maxTargets = 10_000
 // good. If the endpoint is down, or refuses the client, this holds for all targets.
 //
 // A token that a server has refused is replaced at once, but no more than once a minute for
-// each target: what refuses fresh tokens will refuse the next one too.
+// each target: what refuses fresh tokens will refuse the next one too. If there is no other to
+// be had, it serves on: other servers may accept it.
 type Client struct {
 	provider   Provider
 	id, secret string

@@ -208,21 +208,22 @@ func TestBackoffOfOthers(t *testing.T) {
 			t.Parallel()
 			synctest.Test(t, func(t *testing.T) {
 				idp := tokentest.NewIDP()
-				idp.Serve(tokenURL, test.serve)
+				idp.Serve(tokenURL, slow(time.Second, test.serve))
 				client := newClient(t, idp)
 				var calls sync.WaitGroup // all side by side, which counts as one failure
 				for n := range 10 {
 					calls.Go(func() { fails(t, client.Source(organization("side"+strconv.Itoa(n))), test.reason) })
 				}
 				calls.Wait()
-				before := idp.Count("")
+				asked(t, idp, 10)
+				idp.Serve(tokenURL, test.serve)
 				for n := range 10 {
 					fails(t, client.Source(organization(strconv.Itoa(n))), test.reason)
 				}
 				if test.all {
-					asked(t, idp, before)
+					asked(t, idp, 10)
 				} else {
-					asked(t, idp, before+10)
+					asked(t, idp, 20)
 				}
 				idp.Serve(tokenURL, grants(60))
 				time.Sleep(time.Second) // the bubble's clock

@@ -91,7 +91,7 @@ func parseGrant(body []byte, asked time.Time) (grant, error) {
 		endAt:     asked.Add(lifetime - min(lifetime/10, maxReserve)),
 	}
 	switch {
-	case lifetime <= 0:
+	case answer.ExpiresIn <= 0:
 		return grant{}, errors.New("the answer has no expires_in above zero")
 	case answer.TokenType == "":
 		return grant{}, errors.New("the answer has no token_type")

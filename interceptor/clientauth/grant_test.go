@@ -62,6 +62,7 @@ func TestAnswers(t *testing.T) {
 		"expires_in null":          {with("60", "null"), clientauth.ErrUnavailable},
 		"expires_in 0":             {with("60", "0"), clientauth.ErrUnavailable},
 		"expires_in negative":      {with("60", "-1"), clientauth.ErrUnavailable},
+		"expires_in overflows":     {with("60", "-9223372037"), clientauth.ErrUnavailable},
 		"expires_in a string":      {with("60", `"60"`), clientauth.ErrUnavailable},
 		"expires_in a fraction":    {with("60", "59.9"), clientauth.ErrUnavailable},
 		"expires_in 2^64":          {with("60", "18446744073709551616"), clientauth.ErrUnavailable},

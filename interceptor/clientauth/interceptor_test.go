@@ -185,6 +185,9 @@ func TestRepeatedHeaders(t *testing.T) {
 			if attempts != 2 || len(header.Values("X-Attempt")) != 1 || len(header.Values("X-Caller")) != 1 || len(header.Values("Authorization")) != 1 {
 				t.Error(attempts, header)
 			}
+			if _, told := request.Header()["Authorization"]; told {
+				t.Error("the caller is told the token")
+			}
 		})
 	}
 }
@@ -284,13 +287,25 @@ func TestOrganizations(t *testing.T) {
 	w.counts(t, 2, 0)
 }
 
-// TestHandlerSide makes sure that a handler is left alone.
+// TestHandlerSide makes sure that a handler is left alone, also if it says unauthenticated.
 func TestHandlerSide(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	url, client := serve(t, w.mux(connect.WithInterceptors(clientauth.NewInterceptor(clientauth.Forward()))))
+	of := func(method rpctest.Method) *connect.Client[message, answer] {
+		return connect.NewClient[message, answer](client, url+rpctest.Procedure("Read", method))
+	}
 	for _, method := range rpctest.Methods {
-		does(t, connect.NewClient[message, answer](client, url+rpctest.Procedure("Read", method)), method)
+		does(t, of(method), method)
+	}
+	calls := 0
+	w.unary = func(context.Context, *connect.Request[message]) (*connect.Response[answer], error) {
+		calls++
+		return nil, connect.NewError(connect.CodeUnauthenticated, errors.New("no"))
+	}
+	refuses(t, of(rpctest.Unary), rpctest.Unary, connect.CodeUnauthenticated)
+	if calls != 1 {
+		t.Errorf("%d calls", calls)
 	}
 	w.counts(t, 0, 0)
 }

@@ -110,6 +110,8 @@ func (k *keeper) land(f *flight, g grant, err error) {
 		k.shared.succeed()
 	} else {
 		if time.Now().Before(k.held.endAt) {
+			// One server refuses it, others may not. No further call waits for the next one.
+			k.refused, k.held.refreshAt = false, time.Time{}
 			f.token, f.err = k.held.token, nil
 		}
 		k.own.fail(f.started, err)

@@ -83,24 +83,61 @@ func TestReplaceOld(t *testing.T) {
 }
 
 // TestReplaceWhileDown makes sure that a token that one server has refused serves on at others
-// until there is a new one.
+// until there is a new one, and that only the first calls wait for that.
 func TestReplaceWhileDown(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		idp := granting(3600)
 		source := newClient(t, idp).Source(target)
 		want(t, source, "secret-1")
+		idp.Serve(tokenURL, slow(time.Second, tokentest.Respond(503, "")))
+		start := time.Now()
+		var calls sync.WaitGroup
+		calls.Go(func() {
+			_, err := refuse(t, source)
+			checkError(t, err, clientauth.ErrSameToken)
+		})
+		synctest.Wait()
+		want(t, source, "secret-1")
+		calls.Wait()
+		if waited := time.Since(start); waited != time.Second {
+			t.Error(waited)
+		}
+		asked(t, idp, 2)
+		for range 2 { // too early, and in the background
+			want(t, source, "secret-1")
+			asked(t, idp, 2)
+			time.Sleep(time.Second / 2) // the bubble's clock
+		}
+		want(t, source, "secret-1")
+		if waited := time.Since(start); waited != 2*time.Second {
+			t.Error(waited)
+		}
+		synctest.Wait()
+		asked(t, idp, 3)
+		idp.Serve(tokenURL, tokentest.Respond(200, `{"access_token": "new", "token_type": "Bearer", "expires_in": 60}`))
+		time.Sleep(3 * time.Second) // the bubble's clock
+		want(t, source, "secret-1")
+		synctest.Wait()
+		want(t, source, "new")
+	})
+}
+
+// TestReplaceTooEarly makes sure that a token that is refused while the endpoint is left in
+// peace serves on.
+func TestReplaceTooEarly(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		idp := granting(3600)
+		client := newClient(t, idp)
+		source := client.Source(target)
+		want(t, source, "secret-1")
 		idp.Serve(tokenURL, tokentest.Respond(503, ""))
+		fails(t, client.Source(organization("acme")), clientauth.ErrUnavailable)
 		_, err := refuse(t, source)
 		checkError(t, err, clientauth.ErrSameToken)
 		want(t, source, "secret-1")
 		asked(t, idp, 2)
-		time.Sleep(time.Second) // the bubble's clock
-		want(t, source, "secret-1")
-		asked(t, idp, 3)
-		idp.Serve(tokenURL, tokentest.Respond(200, `{"access_token": "new", "token_type": "Bearer", "expires_in": 60}`))
-		time.Sleep(2 * time.Second) // the bubble's clock
-		want(t, source, "new")
 	})
 }
 

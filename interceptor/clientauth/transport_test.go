@@ -181,7 +181,7 @@ func TestRedirects(t *testing.T) {
 	t.Parallel()
 	path := rpctest.Procedure("Read", rpctest.Unary)
 	for _, status := range []int{301, 302, 303, 307, 308} {
-		for _, where := range []string{"the same host", "another host", "http"} {
+		for _, where := range []string{"the same host", "another host", "http", "another path"} {
 			for _, around := range []bool{false, true} {
 				t.Run(http.StatusText(status)+"/"+where, func(t *testing.T) {
 					t.Parallel()
@@ -190,7 +190,7 @@ func TestRedirects(t *testing.T) {
 					t.Cleanup(plain.Close)
 					other := httptest.NewTLSServer(elsewhere)
 					t.Cleanup(other.Close)
-					to := map[string]string{"the same host": "/base" + path, "another host": other.URL + path, "http": plain.URL + path}[where]
+					to := map[string]string{"the same host": "/base" + path, "another host": other.URL + path, "http": plain.URL + path, "another path": "/login"}[where]
 					tokens := 0
 					server := httptest.NewTLSServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 						if r.URL.Path != path {
@@ -213,13 +213,18 @@ func TestRedirects(t *testing.T) {
 						connect.WithInterceptors(clientauth.NewInterceptor(newClient(t, granting(60)).Source(target))))
 					_, err := call(t.Context(), client, rpctest.Unary)
 					if err == nil {
-						t.Error("the redirect was followed")
+						t.Error("the call has succeeded")
 					}
 					checkSecrets(t, err)
 					elsewhere.mu.Lock()
 					defer elsewhere.mu.Unlock()
-					if len(elsewhere.requests) != 0 || tokens != 1 {
-						t.Errorf("%d requests elsewhere, %d tokens", len(elsewhere.requests), tokens)
+					for _, request := range elsewhere.requests {
+						if !around || where != "another path" || request.Header.Get("Authorization") != "" {
+							t.Errorf("%s was called, with %v", request.URL, request.Header)
+						}
+					}
+					if tokens != 1 {
+						t.Errorf("%d tokens", tokens)
 					}
 				})
 			}
