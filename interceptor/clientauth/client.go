@@ -47,7 +47,7 @@ type Client struct {
 	keepers *cache.Cache[keeper]
 }
 
-// A Target is what a token is for. It is not the zero Target.
+// A Target is what a token is for. The zero Target is none: asking for it is an error.
 type Target struct {
 	// Resource is the API that is called: its resource indicator (Logto) or identifier,
 	// which becomes the token's `aud`.
@@ -56,8 +56,7 @@ type Target struct {
 	// token is good for none, or for all: see the permission models.
 	Organization string
 	// Scopes are the scopes to ask for. Providers grant those of them that the client
-	// holds; what they grant if there are none differs: Logto nothing, Auth0 and
-	// AuthAction all.
+	// holds; if there are none here, Logto grants none and Auth0 all.
 	Scopes []string
 }
 
