@@ -9,12 +9,14 @@ MAKEFLAGS += --no-print-directory
 
 BUF_VERSION := 1.75.0
 GRPCURL_VERSION := 1.9.4
+CONNECTCONFORMANCE_VERSION := 1.0.6
 GOLANGCI_LINT_VERSION := 2.15.0
 
 # A tool's version is part of its file name: a new pin is a new file, so it gets installed.
 TMP := $(CURDIR)/.tmp
 BUF := $(TMP)/bin/buf-$(BUF_VERSION)
 GRPCURL := $(TMP)/bin/grpcurl-$(GRPCURL_VERSION)
+CONNECTCONFORMANCE := $(TMP)/bin/connectconformance-$(CONNECTCONFORMANCE_VERSION)
 GOLANGCI_LINT := $(TMP)/bin/golangci-lint-$(GOLANGCI_LINT_VERSION)
 
 E2E := interceptor/internal/e2e
@@ -42,8 +44,9 @@ lint: $(BUF) $(GOLANGCI_LINT) ## Check style and correctness of Go, Protobuf and
 	go mod verify
 	go vet ./...
 	$(GOLANGCI_LINT) run
-	cd interceptor/internal/bench && go mod tidy -diff && go vet ./... && $(GOLANGCI_LINT) run --config ../../../.golangci.yml
-	cd $(E2E) && go mod tidy -diff && go vet ./... && $(GOLANGCI_LINT) run --config ../../../.golangci.yml
+	for module in bench conformance e2e; do \
+		(cd interceptor/internal/$$module && go mod tidy -diff && go vet ./... && $(GOLANGCI_LINT) run --config ../../../.golangci.yml); \
+	done
 	$(BUF) lint
 	$(BUF) format --diff --exit-code
 
@@ -79,6 +82,11 @@ e2e: $(BUF) $(GRPCURL) $(E2E_NPM) ## Call the sample with curl, buf, grpcurl, Go
 		END {if (skipped) print "e2e: SKIPPED, so not tested:" skipped; else if (!status) print "e2e: nothing was skipped"}' \
 		$(TMP)/e2e.log; \
 	exit $$status
+
+.PHONY: conformance
+conformance: $(CONNECTCONFORMANCE) ## Run the conformance suite of Connect against a guarded server
+	go -C interceptor/internal/conformance test -count 1 ./...
+	go -C interceptor/internal/conformance run . -runner $(CONNECTCONFORMANCE)
 
 .PHONY: fuzz
 fuzz: ## Run every fuzz target for FUZZTIME (10s), one after another
@@ -130,6 +138,11 @@ $(GRPCURL):
 	else \
 		echo 'e2e: there is no npm to install what $< pins'; \
 	fi
+
+$(CONNECTCONFORMANCE):
+	@mkdir -p $(@D)
+	GOBIN=$(@D) go install connectrpc.com/conformance/cmd/connectconformance@v$(CONNECTCONFORMANCE_VERSION)
+	mv $(@D)/connectconformance $@
 
 $(GOLANGCI_LINT):
 	@mkdir -p $(@D)

@@ -1,0 +1,75 @@
+// Command conformance shows that a guard changes nothing about the protocols: it runs
+// connectconformance against a guarded server, with tokens, where every case must pass, and
+// without, where no call may get through. It is a module of its own, so that none of its
+// dependencies is a user's.
+//
+//	conformance -runner .tmp/bin/connectconformance-1.0.6
+//
+// The runner starts the servers, as "conformance serve".
+package main
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"syscall"
+)
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	command := run
+	args := os.Args[1:]
+	if len(args) > 0 && args[0] == "serve" {
+		command, args = runServer, args[1:]
+	}
+	err := command(ctx, args, os.Stdin, os.Stdout, os.Stderr)
+	stop()
+	if err != nil && !errors.Is(err, flag.ErrHelp) {
+		_, _ = fmt.Fprintln(os.Stderr, "conformance:", err)
+		os.Exit(1)
+	}
+}
+
+func runServer(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.Writer) error {
+	var protos string
+	var anonymous bool
+	flags := flag.NewFlagSet("conformance serve", flag.ContinueOnError)
+	flags.StringVar(&protos, "protos", "", "`directory` of the suite's .proto files")
+	flags.BoolVar(&anonymous, "anonymous", false, "do not add a token to requests")
+	if err := flags.Parse(args); err != nil {
+		return err
+	}
+	return serve(ctx, protos, anonymous, stdin, stdout, stderr)
+}
+
+func run(ctx context.Context, args []string, _ io.Reader, stdout, stderr io.Writer) error {
+	var binary string
+	flags := flag.NewFlagSet("conformance", flag.ContinueOnError)
+	flags.StringVar(&binary, "runner", "", "the connectconformance to run, a `file`")
+	if err := flags.Parse(args); err != nil {
+		return err
+	}
+	r, err := newRunner(ctx, binary)
+	if err != nil {
+		return err
+	}
+	var faults []error
+	for _, trial := range trials {
+		result, err := r.run(ctx, trial)
+		if err != nil {
+			return fmt.Errorf("%s: %w", trial.name, err)
+		}
+		_, _ = fmt.Fprintf(stdout, "%s: %s\n", trial.name, result)
+		for _, line := range result.said {
+			_, _ = fmt.Fprintf(stderr, "%s: a server said: %s", trial.name, line)
+		}
+		if err := trial.check(result); err != nil {
+			faults = append(faults, fmt.Errorf("%s: %w", trial.name, err))
+		}
+	}
+	return errors.Join(faults...)
+}

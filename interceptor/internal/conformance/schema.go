@@ -1,0 +1,101 @@
+package main
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/bufbuild/protocompile"
+	"google.golang.org/protobuf/proto"
+	"google.golang.org/protobuf/reflect/protodesc"
+	"google.golang.org/protobuf/reflect/protoreflect"
+	"google.golang.org/protobuf/reflect/protoregistry"
+	"google.golang.org/protobuf/types/descriptorpb"
+	"google.golang.org/protobuf/types/dynamicpb"
+
+	authzv1 "github.com/protoauthz/protoauthz/gen/protoauthz/v1"
+)
+
+const (
+	pkg         = "connectrpc.conformance.v1"
+	serviceName = "ConformanceService"
+)
+
+// What tokens carry, and methods ask for.
+const (
+	audience    = "https://conformance.example.com"
+	unaryScope  = "call:unary"
+	streamScope = "call:stream"
+)
+
+// loadSchema compiles the suite's .proto files under a directory, gives the methods rules,
+// and registers the types for the codecs, which need those that come in an Any.
+func loadSchema(ctx context.Context, dir string) (protoreflect.ServiceDescriptor, error) {
+	compiler := protocompile.Compiler{
+		Resolver: protocompile.WithStandardImports(&protocompile.SourceResolver{ImportPaths: []string{dir}}),
+	}
+	const prefix = "connectrpc/conformance/v1/"
+	files, err := compiler.Compile(ctx, prefix+"config.proto", prefix+"service.proto", prefix+"server_compat.proto")
+	if err != nil {
+		return nil, fmt.Errorf("the suite's .proto files: %w", err)
+	}
+	var service protoreflect.ServiceDescriptor
+	for _, file := range files {
+		file, err := withRules(file)
+		if err != nil {
+			return nil, err
+		}
+		if err := protoregistry.GlobalFiles.RegisterFile(file); err != nil {
+			return nil, err
+		}
+		if err := registerTypes(file.Messages()); err != nil {
+			return nil, err
+		}
+		if found := file.Services().ByName(serviceName); found != nil {
+			service = found
+		}
+	}
+	if service == nil {
+		return nil, fmt.Errorf("the suite's .proto files have no %s", serviceName)
+	}
+	return service, nil
+}
+
+func registerTypes(messages protoreflect.MessageDescriptors) error {
+	for n := range messages.Len() {
+		if err := protoregistry.GlobalTypes.RegisterMessage(dynamicpb.NewMessageType(messages.Get(n))); err != nil {
+			return err
+		}
+		if err := registerTypes(messages.Get(n).Messages()); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// withRules copies a file and gives the methods rules: one of each kind that does not look
+// into messages, since none of these names an organization.
+func withRules(file protoreflect.FileDescriptor) (protoreflect.FileDescriptor, error) {
+	described := protodesc.ToFileDescriptorProto(file)
+	for _, service := range described.GetService() {
+		service.Options = new(descriptorpb.ServiceOptions)
+		proto.SetExtension(service.Options, authzv1.E_Service, &authzv1.ServiceRule{Model: authzv1.Model_MODEL_GLOBAL_RESOURCE})
+		for _, method := range service.GetMethod() {
+			rule := new(authzv1.MethodRule)
+			switch {
+			case method.GetClientStreaming():
+				rule.Scopes = []string{streamScope}
+			case method.GetServerStreaming():
+				rule.AnyScopes = []string{streamScope, "call:nothing"}
+			case method.GetOptions().GetIdempotencyLevel() == descriptorpb.MethodOptions_NO_SIDE_EFFECTS:
+				rule.Authenticated = true
+			default:
+				rule.Scopes, rule.Caller = []string{unaryScope}, authzv1.Caller_CALLER_CLIENT
+			}
+			if method.Options == nil {
+				method.Options = new(descriptorpb.MethodOptions)
+			}
+			proto.SetExtension(method.Options, authzv1.E_Method, rule)
+		}
+	}
+	return protodesc.NewFile(described, protoregistry.GlobalFiles)
+}

@@ -1,0 +1,130 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"regexp"
+	"slices"
+	"strings"
+
+	"github.com/protoauthz/protoauthz/interceptor"
+)
+
+// A trial is a run of all cases, and the check of what came of it.
+type trial struct {
+	name       string
+	serverArgs []string
+	check      func(*result) error
+}
+
+var trials = []trial{
+	{"with tokens", nil, checkWithTokens},
+	{"without tokens", []string{"-anonymous"}, checkWithoutTokens},
+}
+
+// The number of cases that the suite has for what config.yaml says, and of those that
+// connect-go answers before it asks the guard.
+const (
+	allCases     = 13022
+	unaskedCases = 60
+)
+
+// unaskedCase is the name of such a case: its request names no procedure, or comes in a
+// form that no handler takes.
+var unaskedCase = regexp.MustCompile(`^(?:Connect |gRPC |gRPC-Web )?Unexpected Requests/.+/unexpected-(?:codec|compression|content-type|uri|verb)$`)
+
+// What can be wrong with a result.
+var (
+	errCases     = errors.New("these are not the cases that were expected")
+	errFailed    = errors.New("cases failed")
+	errPassed    = errors.New("cases passed without a token")
+	errReason    = errors.New("cases failed for another reason than a missing token")
+	errUnguarded = errors.New("calls reached the handler past the guard")
+	errRefused   = errors.New("the guard refused others than it should")
+)
+
+func checkWithTokens(r *result) error {
+	var failed []string
+	for name, reason := range r.failed {
+		failed = append(failed, name+":\n"+reason)
+	}
+	return errors.Join(
+		checkCases(r),
+		fault(errFailed, failed),
+		unless(r.tally.Strangers == 0 && r.tally.Handled > 0 && r.tally.Handled <= r.tally.Admitted, errUnguarded),
+		unless(r.tally.refused() == 0, errRefused),
+	)
+}
+
+func checkWithoutTokens(r *result) error {
+	var passed, failed, others []string
+	for name := range r.passed {
+		if !unaskedCase.MatchString(name) {
+			passed = append(passed, name)
+		}
+	}
+	for name, reason := range r.failed {
+		if unaskedCase.MatchString(name) {
+			failed = append(failed, name+":\n"+reason)
+		} else if !unauthenticated(name, reason) {
+			others = append(others, name+":\n"+reason)
+		}
+	}
+	return errors.Join(
+		checkCases(r),
+		fault(errFailed, failed),
+		fault(errPassed, passed),
+		fault(errReason, others),
+		unless(r.tally.Handled == 0 && r.tally.Admitted == 0, errUnguarded),
+		unless(r.tally.refused() == r.tally.Refused[interceptor.ReasonTokenMissing], errRefused),
+	)
+}
+
+// checkCases checks how many cases there are, and that the guard was asked about each but
+// those that connect-go answers.
+func checkCases(r *result) error {
+	var unasked int
+	for name := range r.passed {
+		if unaskedCase.MatchString(name) {
+			unasked++
+		}
+	}
+	for name := range r.failed {
+		if unaskedCase.MatchString(name) {
+			unasked++
+		}
+	}
+	asked := r.tally.Admitted + r.tally.refused()
+	return errors.Join(
+		unless(len(r.passed)+len(r.failed) == allCases && unasked == unaskedCases, errCases),
+		unless(r.tally.Requests-asked == unaskedCases && asked >= allCases-unaskedCases, errUnguarded),
+	)
+}
+
+// unauthenticated reports whether a case failed for want of a token. The code is right where
+// the case asks for just this code: then only the error's details are not.
+func unauthenticated(name, reason string) bool {
+	if strings.HasSuffix(name, "/unauthenticated") {
+		return strings.Contains(reason, "actual error detail #1 does not match expected error detail") &&
+			!strings.Contains(reason, "does not match expected code")
+	}
+	return strings.Contains(reason, `code: 16 (unauthenticated), message: "a bearer token is required"`) ||
+		strings.Contains(reason, "received an unexpected error:\ncode:CODE_UNAUTHENTICATED")
+}
+
+func unless(ok bool, err error) error {
+	if ok {
+		return nil
+	}
+	return err
+}
+
+// fault is the error with the first of the cases that it is about, or nil if there is none.
+func fault(err error, cases []string) error {
+	if len(cases) == 0 {
+		return nil
+	}
+	slices.Sort(cases)
+	const most = 10
+	return fmt.Errorf("%d %w, such as\n%s", len(cases), err, strings.Join(cases[:min(most, len(cases))], "\n"))
+}
