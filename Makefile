@@ -84,7 +84,7 @@ e2e: $(BUF) $(GRPCURL) $(E2E_NPM) ## Call the sample with curl, buf, grpcurl, Go
 	exit $$status
 
 .PHONY: conformance
-conformance: $(CONNECTCONFORMANCE) ## Run the conformance suite of Connect against a guarded server
+conformance: $(CONNECTCONFORMANCE) ## Run the conformance suites of Connect and gRPC behind the guard
 	go -C interceptor/internal/conformance test -count 1 ./...
 	go -C interceptor/internal/conformance run . -runner $(CONNECTCONFORMANCE)
 

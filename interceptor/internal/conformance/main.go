@@ -1,7 +1,7 @@
 // Command conformance shows that a guard changes nothing about the protocols: it runs
 // connectconformance against a guarded server, with tokens, where every case must pass, and
 // without, where no call may get through. It is a module of its own, so that none of its
-// dependencies is a user's.
+// dependencies is a user's. Its tests do the same with gRPC's interoperability tests.
 //
 //	conformance -runner .tmp/bin/connectconformance-1.0.6
 //
