@@ -78,6 +78,8 @@ func TestTrials(t *testing.T) {
 		{"the code is the expected", refused(), checkWithoutTokens, func(r *result) { delete(r.failed, asked(0)); r.fail("Errors/unauthenticated", otherDetail) }, nil},
 		{"the code should be the expected", refused(), checkWithoutTokens, func(r *result) { delete(r.failed, asked(0)); r.fail("Errors/unauthenticated", otherCode) }, errReason},
 		{"a case passed", refused(), checkWithoutTokens, func(r *result) { r.pass(asked(0)) }, errPassed},
+		{"a refusal came late", refused(), checkWithoutTokens, func(r *result) { delete(r.failed, asked(0)); r.pass("Timeouts/unary") }, nil},
+		{"a call timed out", refused(), checkWithoutTokens, func(r *result) { delete(r.failed, asked(0)); r.pass("Timeouts/unary"); r.tally.Handled++ }, errPassed},
 		{"a case failed that needs no token", refused(), checkWithoutTokens, func(r *result) { r.fail(unasked(0), missing) }, errFailed},
 		{"another reason", refused(), checkWithoutTokens, func(r *result) { r.fail(asked(0), "error starting server: exit status 1") }, errReason},
 		{"a case is missing, too", refused(), checkWithoutTokens, func(r *result) { delete(r.failed, asked(0)) }, errCases},
