@@ -44,7 +44,7 @@ func newRunner(ctx context.Context, binary string) (*runner, error) {
 }
 
 // patience is how long a run may take. One takes less than a minute.
-const patience = 8 * time.Minute
+const patience = 5 * time.Minute
 
 // run runs all cases. The runner names only those that surprise it, or that it was told
 // about: it is told that all will fail. Servers write their tallies to standard error.

@@ -1,0 +1,55 @@
+package main
+
+import (
+	"context"
+	"net/http"
+	"net/url"
+	"time"
+
+	"google.golang.org/protobuf/proto"
+	"google.golang.org/protobuf/types/known/anypb"
+
+	"github.com/protoauthz/protoauthz/interceptor"
+)
+
+// A sight is what a handler has seen of a request.
+type sight struct {
+	header   http.Header
+	query    url.Values
+	requests []*anypb.Any
+}
+
+func (s *sight) add(request proto.Message) error {
+	packed, err := anypb.New(request)
+	s.requests = append(s.requests, packed)
+	return err
+}
+
+// messages tells of the requests that were added.
+func (s *sight) messages() message {
+	info := newMessage("ConformancePayload.RequestInfo")
+	for _, request := range s.requests {
+		packed := info.add("requests")
+		packed.set("type_url", request.GetTypeUrl())
+		packed.set("value", request.GetValue())
+	}
+	return info
+}
+
+// all tells everything but the token.
+func (s *sight) all(ctx context.Context) message {
+	info := s.messages()
+	header := s.header.Clone()
+	header.Del("Authorization")
+	info.addFields("request_headers", header)
+	// The guard gives streams the deadline of their token, an hour away. Clients' come sooner.
+	if deadline, ok := ctx.Deadline(); ok && deadline.Before(interceptor.ClaimsFromContext(ctx).Expiry()) {
+		info.set("timeout_ms", time.Until(deadline).Milliseconds())
+	}
+	if len(s.query) > 0 {
+		get := newMessage("ConformancePayload.ConnectGetInfo")
+		get.addFields("query_params", s.query)
+		info.set("connect_get_info", get)
+	}
+	return info
+}
