@@ -2,6 +2,7 @@ package main
 
 import (
 	"errors"
+	"maps"
 	"net/http"
 	"net/http/httptest"
 
@@ -16,31 +17,37 @@ import (
 
 const issuerURL = "http://127.0.0.1/oidc"
 
-// newGuard makes a guard for the methods in the files, and a token that opens them all.
-func newGuard(counts *tally, files ...protoreflect.FileDescriptor) (guard *interceptor.Guard, raw string, err error) {
+// newGuard makes a guard for the methods in the files, and a token that opens them all, with
+// more claims.
+func newGuard(counts *tally, claims map[string]any, files ...protoreflect.FileDescriptor) (guard *interceptor.Guard, raw string, err error) {
 	issuer, err := devissuer.New(issuerURL, devissuer.Config{})
 	if err != nil {
 		return nil, "", err
 	}
 	verifier, verifierErr := token.NewVerifier(token.Logto(issuerURL), token.WithTransport(inProcess{issuer}))
 	table, tableErr := policy.Compile(files, policy.WithAudience(audience))
-	raw, tokenErr := issuer.Mint(map[string]any{"aud": audience, "scope": unaryScope + " " + streamScope})
+	all := map[string]any{"aud": audience, "scope": unaryScope + " " + streamScope}
+	maps.Copy(all, claims)
+	raw, tokenErr := issuer.Mint(all)
 	if err := errors.Join(verifierErr, tableErr, tokenErr); err != nil {
 		return nil, "", err
 	}
 	return interceptor.New(verifier, table, interceptor.WithObserver(counts.decided)), raw, nil
 }
 
-// newHandler puts the service behind a guard. The suite's clients send no token: unless they
-// are to stay anonymous, one is added in front of everything.
-func newHandler(service protoreflect.ServiceDescriptor, anonymous bool, counts *tally, options ...connect.HandlerOption) (http.Handler, error) {
-	guard, raw, err := newGuard(counts, service.ParentFile())
+// newHandler puts the service behind a guard. The suite's clients send no token and name no
+// organization: unless they are not to, both is added in front of the guard.
+func newHandler(service protoreflect.ServiceDescriptor, m mode, counts *tally, options ...connect.HandlerOption) (http.Handler, error) {
+	guard, raw, err := newGuard(counts, m.claims(), service.ParentFile())
 	if err != nil {
 		return nil, err
 	}
 	options = append([]connect.HandlerOption{guard.HandlerOption(), compressions()}, options...)
+	if m == inOrganization {
+		options = append([]connect.HandlerOption{connect.WithInterceptors(naming{})}, options...)
+	}
 	handler := interceptor.Interruptible(halfDuplex(newService(service, counts.handled, options...)))
-	if !anonymous {
+	if m != withoutTokens {
 		handler = authorized(raw, handler)
 	}
 	return counts.requested(handler), nil

@@ -204,11 +204,11 @@ func serveInterop(t *testing.T, install func(*interceptor.Guard) []grpc.ServerOp
 	files := make([]protoreflect.FileDescriptor, 2)
 	for n, file := range []protoreflect.FileDescriptor{grpc_testing.File_grpc_testing_test_proto, orcaservicev3.File_xds_service_orca_v3_orca_proto} {
 		var err error
-		if files[n], err = withRules(file); err != nil {
+		if files[n], err = withRules(file, globalRule); err != nil {
 			t.Fatal(err)
 		}
 	}
-	guard, raw, err := newGuard(counts, files...)
+	guard, raw, err := newGuard(counts, nil, files...)
 	if err != nil {
 		t.Fatal(err)
 	}

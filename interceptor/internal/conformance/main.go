@@ -1,6 +1,6 @@
 // Command conformance shows that a guard changes nothing about the protocols: it runs
-// connectconformance against a guarded server, with tokens, where every case must pass, and
-// without, where no call may get through. It is a module of its own, so that none of its
+// connectconformance against a guarded server, with tokens, where every case must pass,
+// without, where no call may get through, and with an organization in each message. It is a module of its own, so that none of its
 // dependencies is a user's. Its tests do the same with gRPC's interoperability tests.
 //
 //	conformance -runner .tmp/bin/connectconformance-1.0.6
@@ -35,15 +35,14 @@ func main() {
 }
 
 func runServer(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.Writer) error {
-	var protos string
-	var anonymous bool
+	var protos, name string
 	flags := flag.NewFlagSet("conformance serve", flag.ContinueOnError)
 	flags.StringVar(&protos, "protos", "", "`directory` of the suite's .proto files")
-	flags.BoolVar(&anonymous, "anonymous", false, "do not add a token to requests")
+	flags.StringVar(&name, "mode", string(withTokens), "what is added to requests")
 	if err := flags.Parse(args); err != nil {
 		return err
 	}
-	return serve(ctx, protos, anonymous, stdin, stdout, stderr)
+	return serve(ctx, protos, mode(name), stdin, stdout, stderr)
 }
 
 func run(ctx context.Context, args []string, _ io.Reader, stdout, stderr io.Writer) error {
@@ -59,16 +58,16 @@ func run(ctx context.Context, args []string, _ io.Reader, stdout, stderr io.Writ
 	}
 	var faults []error
 	for _, trial := range trials {
-		result, err := r.run(ctx, trial)
+		result, err := r.run(ctx, trial.mode)
 		if err != nil {
-			return fmt.Errorf("%s: %w", trial.name, err)
+			return fmt.Errorf("%s: %w", trial.mode, err)
 		}
-		_, _ = fmt.Fprintf(stdout, "%s: %s\n", trial.name, result)
+		_, _ = fmt.Fprintf(stdout, "%s: %s\n", trial.mode, result)
 		for _, line := range result.said {
-			_, _ = fmt.Fprintf(stderr, "%s: a server said: %s", trial.name, line)
+			_, _ = fmt.Fprintf(stderr, "%s: a server said: %s", trial.mode, line)
 		}
 		if err := trial.check(result); err != nil {
-			faults = append(faults, fmt.Errorf("%s: %w", trial.name, err))
+			faults = append(faults, fmt.Errorf("%s: %w", trial.mode, err))
 		}
 	}
 	return errors.Join(faults...)

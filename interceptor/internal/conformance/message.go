@@ -40,6 +40,8 @@ func (m message) set(name protoreflect.Name, value any) {
 	m.Set(m.field(name), protoreflect.ValueOf(value))
 }
 
+func (m message) clear(name protoreflect.Name) { m.Clear(m.field(name)) }
+
 // add adds an element to a repeated field of messages.
 func (m message) add(name protoreflect.Name) message {
 	return message{m.Mutable(m.field(name)).List().AppendMutable().Message()}

@@ -10,7 +10,6 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"slices"
 	"syscall"
 	"time"
 )
@@ -48,14 +47,13 @@ const patience = 5 * time.Minute
 
 // run runs all cases. The runner names only those that surprise it, or that it was told
 // about: it is told that all will fail. Servers write their tallies to standard error.
-func (r *runner) run(ctx context.Context, t trial) (*result, error) {
+func (r *runner) run(ctx context.Context, m mode) (*result, error) {
 	ctx, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
-	args := slices.Concat(
-		[]string{"-v", "--conf", "config.yaml", "--mode", "server", "--known-failing", "**", "--", r.self, "serve", "-protos", r.protos}, t.serverArgs,
-	)
 	var stdout, stderr bytes.Buffer
-	command := exec.CommandContext(ctx, r.binary, args...) //nolint:gosec // it is what the user wants to be run
+	command := exec.CommandContext(ctx, r.binary, //nolint:gosec // it is what the user wants to be run
+		"-v", "--conf", "config.yaml", "--mode", "server", "--known-failing", "**",
+		"--", r.self, "serve", "-protos", r.protos, "-mode", string(m))
 	command.Stdout, command.Stderr = &stdout, &stderr
 	// The runner leaves its servers behind when it is told to end.
 	command.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}

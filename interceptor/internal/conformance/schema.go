@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"fmt"
+	"strings"
 
 	"github.com/bufbuild/protocompile"
 	"google.golang.org/protobuf/proto"
@@ -22,14 +23,26 @@ const (
 
 // What tokens carry, and methods ask for.
 const (
-	audience    = "https://conformance.example.com"
-	unaryScope  = "call:unary"
-	streamScope = "call:stream"
+	audience     = "https://conformance.example.com"
+	unaryScope   = "call:unary"
+	streamScope  = "call:stream"
+	organization = "conformance"
+)
+
+const organizationField = "organization_id"
+
+// The rules for services: a token opens them as a whole, or what is in one organization.
+var (
+	globalRule       = &authzv1.ServiceRule{Model: authzv1.Model_MODEL_GLOBAL_RESOURCE}
+	organizationRule = &authzv1.ServiceRule{
+		Model:        authzv1.Model_MODEL_ORGANIZATION_RESOURCE,
+		Organization: &authzv1.Organization{Source: &authzv1.Organization_Field{Field: organizationField}},
+	}
 )
 
 // loadSchema compiles the suite's .proto files under a directory, gives the methods rules,
 // and registers the types for the codecs, which need those that come in an Any.
-func loadSchema(ctx context.Context, dir string) (protoreflect.ServiceDescriptor, error) {
+func loadSchema(ctx context.Context, dir string, rule *authzv1.ServiceRule) (protoreflect.ServiceDescriptor, error) {
 	compiler := protocompile.Compiler{
 		Resolver: protocompile.WithStandardImports(&protocompile.SourceResolver{ImportPaths: []string{dir}}),
 	}
@@ -40,7 +53,7 @@ func loadSchema(ctx context.Context, dir string) (protoreflect.ServiceDescriptor
 	}
 	var service protoreflect.ServiceDescriptor
 	for _, file := range files {
-		file, err := withRules(file)
+		file, err := withRules(file, rule)
 		if err != nil {
 			return nil, err
 		}
@@ -72,13 +85,21 @@ func registerTypes(messages protoreflect.MessageDescriptors) error {
 	return nil
 }
 
-// withRules copies a file and gives the methods rules: one of each kind that does not look
-// into messages, since none of these names an organization.
-func withRules(file protoreflect.FileDescriptor) (protoreflect.FileDescriptor, error) {
+// withRules copies a file, gives its services a rule and their methods rules of every kind
+// but public, and gives requests a field for their organization.
+func withRules(file protoreflect.FileDescriptor, rule *authzv1.ServiceRule) (protoreflect.FileDescriptor, error) {
 	described := protodesc.ToFileDescriptorProto(file)
+	for _, message := range described.GetMessageType() {
+		if strings.HasSuffix(message.GetName(), "Request") {
+			message.Field = append(message.Field, &descriptorpb.FieldDescriptorProto{
+				Name: proto.String(organizationField), Number: proto.Int32(1000),
+				Label: descriptorpb.FieldDescriptorProto_LABEL_OPTIONAL.Enum(), Type: descriptorpb.FieldDescriptorProto_TYPE_STRING.Enum(),
+			})
+		}
+	}
 	for _, service := range described.GetService() {
 		service.Options = new(descriptorpb.ServiceOptions)
-		proto.SetExtension(service.Options, authzv1.E_Service, &authzv1.ServiceRule{Model: authzv1.Model_MODEL_GLOBAL_RESOURCE})
+		proto.SetExtension(service.Options, authzv1.E_Service, rule)
 		for _, method := range service.GetMethod() {
 			rule := new(authzv1.MethodRule)
 			switch {

@@ -15,8 +15,8 @@ import (
 
 // serve is the server under test: it reads from in what it shall be, writes to out where it
 // listens, and serves until the context ends. Then it writes its tally to notes, as JSON.
-func serve(ctx context.Context, protos string, anonymous bool, in io.Reader, out, notes io.Writer) error {
-	service, err := loadSchema(ctx, protos)
+func serve(ctx context.Context, protos string, m mode, in io.Reader, out, notes io.Writer) error {
+	service, err := loadSchema(ctx, protos, m.rule())
 	if err != nil {
 		return err
 	}
@@ -26,7 +26,7 @@ func serve(ctx context.Context, protos string, anonymous bool, in io.Reader, out
 	}
 	counts := newTally()
 	limit := int(wanted.get("message_receive_limit").Uint()) //nolint:gosec // it has 32 bits
-	handler, err := newHandler(service, anonymous, counts, connect.WithReadMaxBytes(limit))
+	handler, err := newHandler(service, m, counts, connect.WithReadMaxBytes(limit))
 	if err != nil {
 		return err
 	}

@@ -6,7 +6,7 @@ import (
 	"net/url"
 	"time"
 
-	"google.golang.org/protobuf/proto"
+	"google.golang.org/protobuf/types/dynamicpb"
 	"google.golang.org/protobuf/types/known/anypb"
 
 	"github.com/protoauthz/protoauthz/interceptor"
@@ -19,7 +19,9 @@ type sight struct {
 	requests []*anypb.Any
 }
 
-func (s *sight) add(request proto.Message) error {
+// add adds a request, as the client has sent it.
+func (s *sight) add(request *dynamicpb.Message) error {
+	message{request}.clear(organizationField)
 	packed, err := anypb.New(request)
 	s.requests = append(s.requests, packed)
 	return err

@@ -8,9 +8,16 @@ import (
 	"github.com/protoauthz/protoauthz/interceptor"
 )
 
-const missing = "received an unexpected error:\ncode:CODE_UNAUTHENTICATED  message:\"a bearer token is required\"\n"
+const (
+	missing  = "received an unexpected error:\ncode:CODE_UNAUTHENTICATED  message:\"a bearer token is required\"\n"
+	mismatch = `actual error {code: 7 (permission_denied), message: "the token does not open this organization"} does not match expected code 12 (unimplemented)`
+)
 
 func asked(n int) string { return fmt.Sprintf("Basic/%d/unary/success", n) }
+
+func empty(n int) string {
+	return fmt.Sprintf("gRPC Unexpected Requests/%d/server-stream/no-request", n)
+}
 
 func unasked(n int) string { return fmt.Sprintf("gRPC Unexpected Requests/%d/unexpected-verb", n) }
 
@@ -35,6 +42,17 @@ func refused() *result {
 	}
 	r.tally.Admitted, r.tally.Handled = 0, 0
 	r.tally.Refused[interceptor.ReasonTokenMissing] = allCases - unaskedCases
+	return r
+}
+
+// confined is what should come of the trial with an organization in each message.
+func confined() *result {
+	r := accepted()
+	for n := range emptyCases {
+		delete(r.passed, asked(n))
+		r.fail(empty(n), mismatch)
+	}
+	r.tally.Admitted, r.tally.Refused[interceptor.ReasonOrganizationMismatch] = 12554, emptyCases
 	return r
 }
 
@@ -86,6 +104,15 @@ func TestTrials(t *testing.T) {
 		{"one was let in", refused(), checkWithoutTokens, func(r *result) { r.tally.Admitted++; r.tally.Requests++ }, errUnguarded},
 		{"one was handled", refused(), checkWithoutTokens, func(r *result) { r.tally.Handled++ }, errUnguarded},
 		{"one had a token", refused(), checkWithoutTokens, func(r *result) { r.tally.Refused[interceptor.ReasonTokenInvalid]++; r.tally.Requests++ }, errRefused},
+
+		{"all well in an organization", confined(), checkInOrganization, func(*result) {}, nil},
+		{"another case failed", confined(), checkInOrganization, func(r *result) { r.fail(asked(99), mismatch) }, errFailed},
+		{"an empty stream passed", confined(), checkInOrganization, func(r *result) { r.pass(empty(0)) }, errPassed},
+		{"an empty stream failed otherwise", confined(), checkInOrganization, func(r *result) { r.fail(empty(0), missing) }, errReason},
+		{"an empty stream is missing", confined(), checkInOrganization, func(r *result) { delete(r.failed, empty(0)) }, errCases},
+		{"the organization was not asked for", confined(), checkInOrganization, func(r *result) { clear(r.tally.Refused) }, errRefused},
+		{"one was refused otherwise", confined(), checkInOrganization, func(r *result) { r.tally.Refused[interceptor.ReasonTokenInvalid]++ }, errRefused},
+		{"a handler without a guard, too", confined(), checkInOrganization, func(r *result) { r.tally.Strangers = 1 }, errUnguarded},
 	} {
 		test.happen(test.result)
 		if err := test.check(test.result); !errors.Is(err, test.want) {
