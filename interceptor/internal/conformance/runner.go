@@ -62,7 +62,7 @@ func (r *runner) run(ctx context.Context, m mode) (*result, error) {
 	err := command.Run()
 	// The exit status is 1 if a case passed.
 	if exit, ok := errors.AsType[*exec.ExitError](err); err != nil && (!ok || exit.ExitCode() != 1) {
-		return nil, fmt.Errorf("%w\n%s%s", err, tail(stdout.Bytes()), tail(stderr.Bytes()))
+		return nil, fmt.Errorf("%w\n%s%s", errors.Join(ctx.Err(), err), tail(stdout.Bytes()), tail(stderr.Bytes()))
 	}
 	result, parseErr := parse(stdout.String(), stderr.String())
 	if parseErr != nil {
