@@ -14,6 +14,7 @@ import (
 	"os"
 	"os/exec"
 	"os/signal"
+	"path"
 	"path/filepath"
 	"regexp"
 	"slices"
@@ -32,7 +33,7 @@ func main() {
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
-	m := mutator{root: ".", fallback: "interceptor", parallel: *parallel, timeout: time.Minute, out: os.Stdout}
+	m := mutator{root: ".", users: users, parallel: *parallel, timeout: time.Minute, out: os.Stdout}
 	if err := m.run(ctx, mutations, flag.Arg(0)); err != nil {
 		_, _ = fmt.Fprintln(os.Stderr, "mutate:", err)
 		os.Exit(1)
@@ -55,8 +56,8 @@ func (m mutation) apply(root string) (string, error) {
 }
 
 type mutator struct {
-	root     string // of the module
-	fallback string // the package that is tried when the tests of the file's own let a mutation pass
+	root     string              // of the module
+	users    map[string][]string // by package, those that are tried, in order, when its own tests let a mutation pass
 	parallel int
 	timeout  time.Duration // of a package's tests
 	out      io.Writer
@@ -122,9 +123,9 @@ const killed, timeout, survived, failed = "killed", "timeout", "SURVIVED", "ERRO
 // baseline makes sure that the tests pass without a mutation: one that always fails
 // proves nothing.
 func (m mutator) baseline(ctx context.Context, all []mutation) error {
-	packages := []string{m.fallback}
+	var packages []string
 	for _, mutation := range all {
-		packages = append(packages, filepath.Dir(mutation.file))
+		packages = append(packages, m.testers(mutation)...)
 	}
 	slices.Sort(packages)
 	for _, pkg := range slices.Compact(packages) {
@@ -169,11 +170,19 @@ func (m mutator) try(ctx context.Context, mutation mutation) (killer string, err
 	if err := errors.Join(os.WriteFile(file, []byte(changed), 0o600), os.WriteFile(overlay, replace, 0o600)); err != nil {
 		return "", err
 	}
-	own := filepath.Dir(mutation.file)
-	if killer, err = m.test(ctx, dir, own, "-overlay", overlay); err == nil && killer == "" && own != m.fallback {
-		killer, err = m.test(ctx, dir, m.fallback, "-overlay", overlay)
+	for _, pkg := range m.testers(mutation) {
+		if killer, err = m.test(ctx, dir, pkg, "-overlay", overlay); err != nil || killer != "" {
+			break
+		}
 	}
 	return killer, err
+}
+
+// testers are the packages whose tests may kill a mutation, in the order in which they are
+// tried.
+func (m mutator) testers(mutation mutation) []string {
+	own := path.Dir(mutation.file)
+	return append([]string{own}, m.users[own]...)
 }
 
 // test runs the tests of a package and returns what fails, or "". What does not compile is

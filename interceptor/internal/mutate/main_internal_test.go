@@ -57,7 +57,7 @@ func TestOther(t *testing.T) {
 func newMutator(t *testing.T) (m mutator, out *bytes.Buffer) {
 	t.Helper()
 	out = new(bytes.Buffer)
-	m = mutator{root: t.TempDir(), fallback: "other", parallel: 1, timeout: 3 * time.Second, out: out}
+	m = mutator{root: t.TempDir(), users: map[string][]string{"check": {"other"}}, parallel: 1, timeout: 3 * time.Second, out: out}
 	for _, file := range txtar.Parse([]byte(module)).Files {
 		write(t, filepath.Join(m.root, file.Name), string(file.Data))
 	}

@@ -19,4 +19,11 @@ func TestMutations(t *testing.T) {
 			t.Errorf("%s: %v", m.name, err)
 		}
 	}
+	for pkg, users := range users {
+		for _, dir := range append(users, pkg) {
+			if tests, err := filepath.Glob(filepath.Join("../../..", dir, "*_test.go")); err != nil || len(tests) == 0 {
+				t.Errorf("%s has no tests: %v", dir, err)
+			}
+		}
+	}
 }

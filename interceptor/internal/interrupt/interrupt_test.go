@@ -1,0 +1,78 @@
+package interrupt_test
+
+import (
+	"net/http"
+	"net/http/httptest"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"go.uber.org/goleak"
+
+	"github.com/protoauthz/protoauthz/interceptor/internal/interrupt"
+)
+
+// TestMain makes sure that no goroutine outlives its test.
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+// A writer keeps the deadlines that are set.
+type writer struct {
+	http.ResponseWriter
+	read, write time.Time
+}
+
+func (w *writer) SetReadDeadline(at time.Time) error {
+	w.read = at
+	return nil
+}
+
+func (w *writer) SetWriteDeadline(at time.Time) error {
+	w.write = at
+	return nil
+}
+
+// TestConnection makes sure that who finds the connection of a call can end its reads and
+// its writes, each alone.
+func TestConnection(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) { // whose clock stands still
+		w := &writer{ResponseWriter: httptest.NewRecorder()}
+		request := httptest.NewRequestWithContext(t.Context(), http.MethodPost, "/", http.NoBody)
+		ctx := interrupt.NewContext(w, request).Context()
+		if c, ok := interrupt.Find(ctx, func(http.Header) bool { return false }); c != nil || ok {
+			t.Error("another call's connection is found")
+		}
+		if c, ok := interrupt.Find(request.Context(), func(http.Header) bool { return true }); c != nil || ok {
+			t.Error("a connection is found where none was put")
+		}
+		var header http.Header
+		c, ok := interrupt.Find(ctx, func(of http.Header) bool { header = of; return true })
+		if !ok {
+			t.Fatal("the connection is not found")
+		}
+		if header.Set("Same", "1"); request.Header.Get("Same") == "" {
+			t.Error("the header is a copy: nobody can tell the call by it")
+		}
+		if c.EndReads(time.Second); !w.read.Equal(time.Now().Add(time.Second)) || !w.write.IsZero() {
+			t.Errorf("reads end at %v, writes at %v", w.read, w.write)
+		}
+		if c.EndWrites(); !w.write.Equal(time.Now()) {
+			t.Errorf("writes end at %v", w.write)
+		}
+	})
+}
+
+// TestNoConnection makes sure that what cannot be interrupted is left alone.
+func TestNoConnection(t *testing.T) {
+	t.Parallel()
+	var none *interrupt.Connection
+	none.EndReads(0)
+	none.EndWrites()
+	unable := interrupt.NewContext(httptest.NewRecorder(), httptest.NewRequestWithContext(t.Context(), http.MethodPost, "/", http.NoBody))
+	c, ok := interrupt.Find(unable.Context(), func(http.Header) bool { return true })
+	if !ok {
+		t.Fatal("the connection is not found")
+	}
+	c.EndReads(0)
+	c.EndWrites()
+}

@@ -1,0 +1,154 @@
+package main
+
+// connectMutations are the checks of the guard for connect v1.
+var connectMutations = []mutation{
+	{
+		"connect: gate", "interceptor/connect.go",
+		`		return nil, connectError(denial, spec, peer)
+	}
+	a.guard.Store(g)`,
+		`		return ctx, nil
+	}
+	a.guard.Store(g)`,
+	},
+	{
+		"connect: unary", "interceptor/connect.go",
+		`		if denial != nil {
+			return nil, connectError(denial, spec, peer())
+		}
+		return next(ctx, request)
+	}
+}`,
+		`		if denial != nil {
+			return next(ctx, request)
+		}
+		return next(ctx, request)
+	}
+}`,
+	},
+	{
+		"connect: message of a unary call", "interceptor/connect.go",
+		`		if denial == nil {
+			denial = g.admitMessage(ctx, a, request.Any())
+		}
+`,
+		`		_ = a
+`,
+	},
+	{"connect: request sent on through a client", "interceptor/connect.go", "ok && (atHandler || sameMap(info.RequestHeader(), request.Header()))", "ok && atHandler"},
+	{"connect: replaced request behind the gate", "interceptor/connect.go", "ok && (atHandler || sameMap(info.RequestHeader(), request.Header()))", "ok && sameMap(info.RequestHeader(), request.Header())"},
+	{
+		"connect: replaced request and context behind the gate", "interceptor/connect.go",
+		`			case atHandler:
+				return nil, connectError(failed(errors.New("an interceptor has lost the context of the call")), spec, peer())
+`,
+		"",
+	},
+	{"connect: HandlerOption's interceptor stands before a handler", "interceptor/connect.go", "return h.wrapUnary(next, true)", "return h.wrapUnary(next, false)"},
+	{"connect: HandlerOption's gate", "interceptor/connect.go", "connect.WithRequestGate(g.gate), ", ""},
+	{"connect: HandlerOption's interceptor", "interceptor/connect.go", ", connect.WithInterceptors(handlerSide{g})", ""},
+	{
+		"connect: stream", "interceptor/connect.go",
+		`		case denial != nil:
+			return connectError(denial, conn.Spec(), conn.Peer())
+`,
+		`		case denial != nil:
+			return next(ctx, conn)
+`,
+	},
+	{"connect: messages of a stream", "interceptor/connect.go", "return serveConn(&Call{g, a, ctx}, conn, next)", "return next(ctx, conn)"},
+	{
+		"connect: own admission is used up", "interceptor/connect.go",
+		`		ctx = a
+`,
+		`		ctx = a
+		a.guard.Store(g)
+`,
+	},
+	{"connect: admission is this call's", "interceptor/connect.go", "taken := a.take(g, procedure, header)", "taken := a.take(g, procedure, header) || a != nil && a.rule != nil"},
+	{"connect: expiry of a unary call after its body", "interceptor/connect.go", "a.expired() && (kind == connect.StreamTypeUnary || g.streamExpiry) {", "a.expired() && kind != connect.StreamTypeUnary && g.streamExpiry {"},
+	{
+		"connect: reads of a refused call end", "interceptor/connect.go",
+		`		connection.EndReads(refusedBody)
+`,
+		`		_ = connection
+`,
+	},
+	{"connect: another call's connection", "interceptor/connect.go", "interrupt.Find(ctx, sameAs(header))", "interrupt.Find(ctx, func(http.Header) bool { return true })"},
+}
+
+// callMutations are those of calls as adapters use them.
+var callMutations = []mutation{
+	{
+		"call: denial of the first step", "interceptor/call.go",
+		`	if denial != nil {
+		return nil, denial
+	}
+	return &Call{g, a, a}, nil`,
+		`	if denial != nil && a != nil {
+		return nil, denial
+	}
+	return &Call{g, &admission{Context: ctx, rule: &policy.Rule{Public: true}}, ctx}, nil`,
+	},
+	{"call: context", "interceptor/call.go", "return &Call{g, a, a}, nil", "return &Call{g, a, ctx}, nil"},
+	{"call: awaits a message", "interceptor/call.go", "return c.admission.byMessage() }", "return false }"},
+	{
+		"call: expired before its message", "interceptor/call.go",
+		`	if a.expired() {
+		return c.guard.observe(`,
+		`	if false {
+		return c.guard.observe(`,
+	},
+	{"call: expiry before its message is observed", "interceptor/call.go", "return c.guard.observe(c.ctx, Event{Procedure: a.rule.Procedure, Claims: a.claims, Denial: denyToken(token.ErrExpired)})", "return denyToken(token.ErrExpired)"},
+	{"call: message", "interceptor/call.go", "return c.guard.admitMessage(c.ctx, a, message)", "return nil"},
+	{
+		"call: ServeUnary judges", "interceptor/call.go",
+		`	return guarded.finish(handler(c.ctx, guarded))
+}
+
+// Serve is`,
+		`	return guarded.finish(handler(c.ctx, stream))
+}
+
+// Serve is`,
+	},
+	{
+		"call: refusal of ServeUnary", "interceptor/call.go",
+		`	return guarded.finish(handler(c.ctx, guarded))
+}
+
+// Serve is`,
+		`	return nil, handler(c.ctx, guarded)
+}
+
+// Serve is`,
+	},
+	{"call: late body of ServeUnary", "interceptor/call.go", "guarded.unary = true", "guarded.unary = false"},
+	{
+		"call: public", "interceptor/call.go",
+		`		return nil, handler(c.ctx, stream)
+	}
+	guarded := c.newStream(stream)
+	if !c`,
+		`		_ = handler
+	}
+	guarded := c.newStream(stream)
+	if !c`,
+	},
+	{"call: Serve until the token expires", "interceptor/call.go", "if !c.guard.streamExpiry {", "if true {"},
+	{"call: Serve without expiry", "interceptor/call.go", "if !c.guard.streamExpiry {", "if false {"},
+	{
+		"call: Serve without expiry judges", "interceptor/call.go",
+		`		return guarded.finish(handler(c.ctx, guarded))
+`,
+		`		return guarded.finish(handler(c.ctx, stream))
+`,
+	},
+	{
+		"call: refusal of Serve without expiry", "interceptor/call.go",
+		`		return guarded.finish(handler(c.ctx, guarded))
+`,
+		`		return nil, handler(c.ctx, guarded)
+`,
+	},
+}

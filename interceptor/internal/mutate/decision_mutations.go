@@ -1,0 +1,137 @@
+package main
+
+// decisionMutations are the checks of the decision.
+var decisionMutations = []mutation{
+	{
+		"decide: model", "interceptor/decision.go",
+		`	if denial != nil {
+		return "", denial
+	}
+`,
+		`	if denial != nil {
+		denial = nil
+	}
+`,
+	},
+	{"decide: caller", "interceptor/decision.go", "if !callerAllowed(rule.Caller, claims.Caller()) {", "if false {"},
+	{"decide: scopes", "interceptor/decision.go", "if !scopesGranted(rule, claims) {", "if false {"},
+	{
+		"decide: unknown model", "interceptor/decision.go",
+		`	default:
+		return "", deny(ReasonRuleMissing, "the rule's model is unknown")
+	}
+	switch {
+`,
+		`	default:
+	}
+	switch {
+`,
+	},
+	{
+		"decide: organization token for the API", "interceptor/decision.go",
+		`	case claims.HasOrganizationAudience():
+		return "", deny(ReasonModelMismatch, "aud names an organization: this is an organization token")
+`,
+		"",
+	},
+	{"decide: rule without audience", "interceptor/decision.go", `case rule.Audience == "" || !claims.HasAudience(rule.Audience):`, "case !claims.HasAudience(rule.Audience):"},
+	{"decide: audience", "interceptor/decision.go", `case rule.Audience == "" || !claims.HasAudience(rule.Audience):`, `case rule.Audience == "":`},
+	{"decide: organization claim in a global call", "interceptor/decision.go", "if present { // even if empty", "if present && false {"},
+	{"decide: organization claim in a global call, empty", "interceptor/decision.go", "if present { // even if empty", `if present && organization != "" {`},
+	{
+		"decide: organization claim missing or empty", "interceptor/decision.go",
+		`	if organization == "" {
+		return`,
+		`	if organization == "" && !present && false {
+		return`,
+	},
+	{
+		"decide: organization claim empty", "interceptor/decision.go",
+		`	if organization == "" {
+		return`,
+		`	if !present {
+		return`,
+	},
+	{"decide: aud is not exactly one organization", "interceptor/decision.go", "case ok && (!present || claimed == organization):", "case (ok || claims.HasOrganizationAudience()) && (!present || claimed == organization):"},
+	{"decide: organization claim and aud agree", "interceptor/decision.go", "!present || claimed == organization", `!present || claimed != ""`},
+	{
+		"decide: organization token for another organization model", "interceptor/decision.go",
+		`case claims.HasOrganizationAudience():
+		return "", deny(ReasonModelMismatch, "aud is not`,
+		`case false:
+		return "", deny(ReasonModelMismatch, "aud is not`,
+	},
+	{
+		"decide: token of the API for an organization method", "interceptor/decision.go",
+		`		return "", deny(ReasonModelMismatch, "the token is for the API: this method takes an organization token")
+`,
+		`		return claimed, nil
+`,
+	},
+	{"decide: aud is no organization", "interceptor/decision.go", `return "", deny(ReasonAudienceMismatch, "aud is not an organization")`, "return claimed, nil"},
+	{"decide: caller is a user", "interceptor/decision.go", "return is == token.CallerUser", "return true"},
+	{"decide: caller is a client", "interceptor/decision.go", "return is == token.CallerClient", "return true"},
+	{"decide: caller unknown counts as a user", "interceptor/decision.go", "return is == token.CallerUser", "return is != token.CallerClient"},
+	{"decide: caller unknown counts as a client", "interceptor/decision.go", "return is == token.CallerClient", "return is != token.CallerUser"},
+	{
+		"decide: caller of a newer version", "interceptor/decision.go",
+		`	default:
+		return false
+	}
+}
+
+func scopesGranted`,
+		`	default:
+		return true
+	}
+}
+
+func scopesGranted`,
+	},
+	{
+		"decide: all of scopes", "interceptor/decision.go",
+		`		if !claims.HasScope(scope) {
+			return false
+		}`,
+		`		if claims.HasScope(scope) {
+			break
+		}`,
+	},
+	{"decide: all of scopes, each", "interceptor/decision.go", "if !claims.HasScope(scope) {", "if scope == rule.Scopes[0] && !claims.HasScope(scope) {"},
+	{
+		"decide: any of scopes", "interceptor/decision.go",
+		`			return true
+		}
+	}
+	return false
+}
+`,
+		`			return true
+		}
+	}
+	return true
+}
+`,
+	},
+	{"decide: any of scopes beside all of them", "interceptor/decision.go", "if len(rule.AnyScopes) == 0 {", "if len(rule.AnyScopes) == 0 || len(rule.Scopes) > 0 {"},
+	{"names: organization without a source", "interceptor/decision.go", `return organization == ""`, "return true"},
+	{
+		"names: empty organization", "interceptor/decision.go",
+		`	case organization == "": // empty never equals empty
+		return false
+`,
+		"",
+	},
+	{"names: header once", "interceptor/decision.go", "len(values) == 1 && values[0] == organization", "len(values) > 0 && values[0] == organization"},
+	{"names: header", "interceptor/decision.go", "len(values) == 1 && values[0] == organization", `len(values) == 1 && values[0] != ""`},
+	{
+		"names: unknown source", "interceptor/decision.go",
+		`len(values) == 1 && values[0] == organization
+	default:
+		return false`,
+		`len(values) == 1 && values[0] == organization
+	default:
+		return true`,
+	},
+	{"denial: detail of a missing scope", "interceptor/detail.go", "if reason == ReasonScopeInsufficient {", `if reason == "" {`},
+}

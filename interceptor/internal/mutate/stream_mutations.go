@@ -1,0 +1,237 @@
+package main
+
+// streamMutations are the checks of messages, and of the time that a call takes.
+var streamMutations = []mutation{
+	{"stream: nothing is proved yet", "interceptor/stream.go", "guarded.proved.Store(!c.admission.byMessage())", "guarded.proved.Store(true)"},
+	{"stream: expired before it starts", "interceptor/connect.go", "a.expired() && (kind == connect.StreamTypeUnary || g.streamExpiry) {", "a.expired() && kind == connect.StreamTypeUnary {"},
+	{"stream: expiry", "interceptor/stream.go", "deadline := s.admission.claims.Deadline()", "deadline := s.admission.claims.Deadline().Add(3 * time.Second)"},
+	{
+		"stream: receive after a refusal", "interceptor/stream.go",
+		`	if err := s.refused(); err != nil {
+		return err
+	}
+	s.receiving.Store(true)`,
+		`	s.receiving.Store(true)`,
+	},
+	{
+		"stream: refused while receiving", "interceptor/stream.go",
+		`if refused := s.refused(); refused != nil {
+		forget(message)`,
+		`if refused := s.refused(); false {
+		forget(message)`,
+	},
+	{
+		"stream: forget what came after a refusal", "interceptor/stream.go",
+		`refused != nil {
+		forget(message)
+`,
+		`refused != nil {
+`,
+	},
+	{
+		"stream: forget a part of a message", "interceptor/stream.go",
+		`			forget(message) // what was decoded of it before the error
+`,
+		`			_ = message
+`,
+	},
+	{"stream: end without a message", "interceptor/stream.go", "if atEnd && !s.proved.Load() {", "if false {"},
+	{"stream: each message", "interceptor/stream.go", "if denial := judgeMessage(s.admission, message); denial != nil {", "if denial := judgeMessage(s.admission, message); denial != nil && !s.proved.Load() {"},
+	{"stream: first message", "interceptor/stream.go", "if denial := judgeMessage(s.admission, message); denial != nil {", "if denial := judgeMessage(s.admission, message); denial != nil && s.proved.Load() {"},
+	{
+		"stream: forget a refused message", "interceptor/stream.go",
+		`		forget(message)
+		return s.refuse(denial)`,
+		`		return s.refuse(denial)`,
+	},
+	{"stream: refused message is an error", "interceptor/stream.go", "return s.refuse(denial)", "_ = s.refuse(denial)"},
+	{"stream: observer refuses", "interceptor/stream.go", "if denial := s.observe(nil); denial != nil {", "if denial := s.observe(nil); false {"},
+	{
+		"stream: forget what the observer refused", "interceptor/stream.go",
+		`		forget(message)
+		s.denial.CompareAndSwap`,
+		`		s.denial.CompareAndSwap`,
+	},
+	{
+		"stream: observer's refusal stands", "interceptor/stream.go",
+		`		s.denial.CompareAndSwap(nil, denial)
+		return s.refused()`,
+		`		return denial`,
+	},
+	{
+		"stream: forget empties", "interceptor/stream.go",
+		`		proto.Reset(m)
+`,
+		`		_ = m
+`,
+	},
+	{
+		"stream: send after a refusal", "interceptor/stream.go",
+		`	if err := s.refused(); err != nil {
+		return err
+	}
+	if !s.proved.Load() {`,
+		`	if !s.proved.Load() {`,
+	},
+	{
+		"stream: send before the proof", "interceptor/stream.go",
+		`	if !s.proved.Load() {
+		return s.refuse(deny(ReasonOrganizationMismatch, "the handler sent`,
+		`	if false {
+		return s.refuse(deny(ReasonOrganizationMismatch, "the handler sent`,
+	},
+	{
+		"stream: refusal is an error", "interceptor/stream.go",
+		`	if denial := s.denial.Load(); denial != nil {
+		return denial
+	}
+	return nil
+`,
+		`	return nil
+`,
+	},
+	{"stream: refusal locks", "interceptor/stream.go", "if s.denial.CompareAndSwap(nil, denial) {", "if s.denial.Load() == nil {"},
+	{"stream: return before the proof", "interceptor/stream.go", "if err == nil && !s.proved.Load() {", "if false {"},
+	{
+		"stream: swallowed refusal", "interceptor/stream.go",
+		`	if denial := s.denial.Load(); denial != nil {
+		return denial, nil
+	}
+	return nil, err`,
+		`	return nil, err`,
+	},
+	{"stream: context ends at the expiry", "interceptor/stream.go", "context.WithTimeoutCause(s.ctx, left, token.ErrExpired)", "context.WithTimeoutCause(s.ctx, left+3*time.Second, token.ErrExpired)"},
+	{"stream: end at the expiry", "interceptor/stream.go", "timer := time.NewTimer(left)", "timer := time.NewTimer(left + 3*time.Second)"},
+	{"stream: handler that returns after the expiry", "interceptor/stream.go", "if returned && time.Now().Before(deadline) && !errors.Is(context.Cause(ctx), token.ErrExpired) {", "if returned {"},
+	{"stream: expired by the context alone", "interceptor/stream.go", " && !errors.Is(context.Cause(ctx), token.ErrExpired) {", " {"},
+	{
+		"stream: locked at the expiry", "interceptor/stream.go",
+		`	_ = s.refuse(denyToken(token.ErrExpired))
+	if interrupter`,
+		`	return denyToken(token.ErrExpired), s.observe(denyToken(token.ErrExpired))
+	if interrupter`,
+	},
+	{"stream: grace for the handler", "interceptor/stream.go", "!returned && !s.receiving.Load()", "false"},
+	{"stream: late body of a unary call", "interceptor/stream.go", "err == nil && s.unary && s.admission.expired()", "err == nil && s.unary && false"},
+	{"stream: late body of a unary call alone", "interceptor/stream.go", "err == nil && s.unary && s.admission.expired()", "err == nil && s.admission.expired()"},
+	{"stream: end that is wrapped", "interceptor/stream.go", "errors.Is(err, io.EOF)", "err == io.EOF"},
+	{
+		"stream: refusal is observed", "interceptor/stream.go",
+		`		_ = s.observe(denial)
+`,
+		"",
+	},
+	{"stream: first message is observed", "interceptor/stream.go", "if denial := s.observe(nil); denial != nil {", "if denial := (*Denial)(nil); denial != nil {"},
+	{
+		"stream: proved once", "interceptor/stream.go",
+		`	if s.proved.Load() {
+		return nil
+	}
+`,
+		"",
+	},
+	{"stream: exit of the handler", "interceptor/stream.go", "result := outcome{err: errExited}", "result := outcome{}"},
+	{
+		"stream: panic of the handler", "interceptor/stream.go",
+		`			panic(result.panicked) // where net/http and connect.WithRecover expect it
+`,
+		`			return nil, nil
+`,
+	},
+	{
+		"stream: panic of the handler after the end", "interceptor/stream.go",
+		`	if result.panicked != nil {
+		panic(result.panicked)
+	}
+	return s.denial`,
+		"\treturn s.denial",
+	},
+	{"stream: handler is woken", "interceptor/stream.go", "ok && !returned {", "ok && false {"},
+	{"stream: handler that has returned is not woken", "interceptor/stream.go", "ok && !returned {", "ok {"},
+	{"conn: nothing is proved yet", "interceptor/conn.go", "guarded.open.Store(!call.AwaitsMessage())", "guarded.open.Store(true)"},
+	{
+		"conn: message that cannot be read", "interceptor/conn.go",
+		`	if err == nil {
+		c.open.Store(true)
+	}
+`,
+		`	c.open.Store(true)
+`,
+	},
+	{"conn: header without the proof", "interceptor/conn.go", "if guarded.open.Load() {", "if true {"},
+	{
+		"conn: header of a refused call", "interceptor/conn.go",
+		`	if denial != nil {
+		return guarded.refusal(denial)
+	}
+`,
+		`	if denial != nil {
+		defer guarded.trailer.handOn(conn.ResponseTrailer())
+		guarded.handOnHeader()
+		return guarded.refusal(denial)
+	}
+`,
+	},
+	{
+		"conn: refusal", "interceptor/conn.go",
+		`	if denial != nil {
+		return guarded.refusal(denial)
+	}
+`,
+		`	_ = denial
+`,
+	},
+	{
+		"conn: refusal as the handler sees it", "interceptor/conn.go",
+		`		return c.refusal(denial)
+	}
+	return err
+`,
+		`		return denial
+	}
+	return err
+`,
+	},
+	{
+		"conn: send holds the lock", "interceptor/conn.go",
+		`	c.sending.Lock()
+	defer c.sending.Unlock()
+	return c.answer(`,
+		"\treturn c.answer(",
+	},
+	{"conn: sends by way of the guard", "interceptor/conn.go", "return c.answer(c.stream.Send(message))", "return c.answer((*lowerConn)(c).Send(message))"},
+	{"conn: receives by way of the guard", "interceptor/conn.go", "err := c.stream.Receive(message)", "err := (*lowerConn)(c).Receive(message)"},
+	{"conn: the handler's own header", "interceptor/conn.go", "return c.header.Header }", "return c.StreamingHandlerConn.ResponseHeader() }"},
+	{"conn: the handler's own trailer", "interceptor/conn.go", "return c.trailer.Header }", "return c.StreamingHandlerConn.ResponseTrailer() }"},
+	{"conn: a copy of the header", "interceptor/conn.go", "ownHeader{Header: header.Clone(), before: header.Clone()}", "ownHeader{Header: header, before: header.Clone()}"},
+	{
+		"conn: a send under way ends first", "interceptor/conn.go",
+		`	defer guarded.end()
+`,
+		"",
+	},
+	{
+		"conn: a send under way is waited for", "interceptor/conn.go",
+		`	c.interrupted = true
+`,
+		"",
+	},
+	{
+		"conn: reads end at the expiry", "interceptor/conn.go",
+		`	c.connection.EndReads(0)
+`,
+		"",
+	},
+	{
+		"conn: writes end after the expiry", "interceptor/conn.go",
+		`		c.connection.EndWrites()
+`,
+		"",
+	},
+	{"conn: another call's connection", "interceptor/conn.go", "interrupt.Find(call.ctx, sameAs(conn.RequestHeader()))", "interrupt.Find(call.ctx, func(http.Header) bool { return true })"},
+	{"interrupt: reads", "interceptor/internal/interrupt/interrupt.go", "_ = c.controller.SetReadDeadline(time.Now().Add(in))", "_ = in"},
+	{"interrupt: reads at once", "interceptor/internal/interrupt/interrupt.go", "time.Now().Add(in)", "time.Time{}.Add(in)"},
+	{"interrupt: writes", "interceptor/internal/interrupt/interrupt.go", "_ = c.controller.SetWriteDeadline(time.Now())", "_ = c"},
+	{"interrupt: another call's connection", "interceptor/internal/interrupt/interrupt.go", "if !ok || !isOf(c.header) {", "if !ok {"},
+	{"interrupt: header of the request", "interceptor/internal/interrupt/interrupt.go", "http.NewResponseController(w), r.Header}", "http.NewResponseController(w), r.Header.Clone()}"},
+}
