@@ -34,7 +34,7 @@ func (f verifierFunc) Verify(ctx context.Context, raw string) (*token.Claims, er
 const acme = "acme"
 
 // expiring is a guard for which every token opens acme until it expires.
-func expiring(t testing.TB, in time.Duration) *interceptor.Guard {
+func expiring(t testing.TB, in time.Duration, options ...interceptor.Option) *interceptor.Guard {
 	t.Helper()
 	claims, err := token.UnverifiedClaims(token.Logto("https://issuer.example"), []byte(`{"sub": "a", "aud": "`+tokentest.API+
 		`", "scope": "read:data", "organization_id": "acme", "exp": `+strconv.FormatInt(time.Now().Add(in).Unix(), 10)+`}`))
@@ -42,7 +42,7 @@ func expiring(t testing.TB, in time.Duration) *interceptor.Guard {
 		t.Fatal(err)
 	}
 	verify := func(context.Context, string) (*token.Claims, error) { return claims, nil }
-	return interceptor.New(verifierFunc(verify), rules(t), interceptor.WithObserver(calltest.Observe))
+	return interceptor.New(verifierFunc(verify), rules(t), append(options, interceptor.WithObserver(calltest.Observe))...)
 }
 
 // piped serves one streaming handler in memory, and returns a connection to it and how its
@@ -177,8 +177,10 @@ func TestHeldBack(t *testing.T) {
 		service      string
 		organization []string
 		want         rpctest.Answer
+		early        bool // the client sees what was set before the refusal
 	}{
-		"named":        {service: "Field", organization: []string{acme}},
+		"named":        {service: "Field", organization: []string{acme, acme}},
+		"named, then":  {service: "Field", organization: []string{acme, "globex"}, want: rpctest.Organization, early: true},
 		"wrong":        {service: "Field", organization: []string{"globex"}, want: rpctest.Organization},
 		"none":         {service: "Field", want: rpctest.Organization},
 		"by the token": {service: "Token"},
@@ -207,8 +209,11 @@ func TestHeldBack(t *testing.T) {
 				}
 			}
 			var want []string
-			if test.want.Reason == "" {
+			switch {
+			case test.want.Reason == "":
 				want = []string{"x-early", "x-sent", "x-trailing", "x-last"}
+			case test.early:
+				want = []string{"x-early", "x-sent", "x-trailing"}
 			}
 			if !slices.Equal(secrets, want) {
 				t.Errorf("the client sees %q, want %q", secrets, want)
@@ -218,22 +223,122 @@ func TestHeldBack(t *testing.T) {
 }
 
 // TestEarlyHeader makes sure that a handler that sends its header first reaches its client
-// once it may, and not only with its first message.
+// once it may, and not only with its first message; one that sets it, with its message.
 func TestEarlyHeader(t *testing.T) {
 	t.Parallel()
-	release := make(chan struct{})
-	client, _ := piped(t, expiring(t, time.Hour), func(_ any, stream grpc.ServerStream) error {
-		err := errors.Join(stream.SendHeader(metadata.Pairs("x-sent", "yes")), stream.RecvMsg(new(message)))
-		<-release
-		return err
+	_ = rules(t) // which belong to no bubble
+	for name, test := range map[string]struct {
+		sets func(stream grpc.ServerStream, md metadata.MD) error
+		took time.Duration
+	}{
+		"sends": {grpc.ServerStream.SendHeader, 0},
+		"sets":  {grpc.ServerStream.SetHeader, time.Second},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				client, _ := piped(t, expiring(t, time.Hour), func(_ any, stream grpc.ServerStream) error {
+					err := errors.Join(test.sets(stream, metadata.Pairs("x-early", "yes")), stream.RecvMsg(new(message)))
+					time.Sleep(time.Second) // the bubble's clock
+					return errors.Join(err, stream.SendMsg(text(acme)))
+				})
+				start := time.Now()
+				stream := open(t, client, "Field", acme)
+				header, err := stream.Header() // waits for it
+				if took := time.Since(start); err != nil || len(header.Get("x-early")) != 1 || took != test.took {
+					t.Errorf("%v, %v after %v", header, err, took)
+				}
+				response := new(answer)
+				if err := errors.Join(stream.CloseSend(), stream.RecvMsg(response)); err != nil || response.GetDocument().GetText() != acme {
+					t.Errorf("%v, %v", response, err)
+				}
+				if err := stream.RecvMsg(response); !errors.Is(err, io.EOF) {
+					t.Error(err)
+				}
+			})
+		})
+	}
+}
+
+// TestMisbehaviour makes sure that a handler which goes on after a refusal, or sends before
+// anything is proved, learns why from a status, and reaches nobody.
+func TestMisbehaviour(t *testing.T) {
+	t.Parallel()
+	refused := func(t *testing.T, err error) {
+		t.Helper()
+		if got := answerOf(err); got.Answer != rpctest.Organization || got.More != 0 {
+			t.Errorf("the handler gets %v", err)
+		}
+	}
+	goOn := func(t *testing.T, stream grpc.ServerStream) {
+		t.Helper()
+		for range 2 {
+			received := new(message)
+			refused(t, stream.RecvMsg(received))
+			refused(t, stream.SendMsg(text("secret")))
+			if received.GetOrganizationId() != "" {
+				t.Errorf("the handler receives %v", received)
+			}
+		}
+	}
+	for _, options := range [][]interceptor.Option{nil, {interceptor.WithoutStreamExpiry()}} {
+		for name, test := range map[string]struct {
+			messages []rpctest.Message
+			handler  func(t *testing.T, stream grpc.ServerStream)
+			texts    []string
+		}{
+			"receives on": {[]rpctest.Message{{Organization: "globex"}, {Organization: acme}}, goOn, nil},
+			"receives on, midway": {[]rpctest.Message{{Organization: acme}, {Organization: "globex"}}, func(t *testing.T, stream grpc.ServerStream) {
+				t.Helper()
+				if err := errors.Join(stream.RecvMsg(new(message)), stream.SendMsg(text(acme))); err != nil {
+					t.Error(err)
+				}
+				goOn(t, stream)
+			}, []string{acme}},
+			"sends first": {[]rpctest.Message{{Organization: acme}}, func(t *testing.T, stream grpc.ServerStream) {
+				t.Helper()
+				refused(t, stream.SendMsg(text("secret")))
+				goOn(t, stream)
+			}, nil},
+			"does nothing": {[]rpctest.Message{{Organization: acme}}, func(*testing.T, grpc.ServerStream) {}, nil},
+		} {
+			t.Run(name, func(t *testing.T) {
+				t.Parallel()
+				stream := &fakeStream{
+					ctx:      metadata.NewIncomingContext(t.Context(), metadata.Pairs("authorization", "Bearer any")),
+					messages: test.messages,
+				}
+				err := grpcguard.Stream(expiring(t, time.Hour, options...))(nil, stream, &grpc.StreamServerInfo{FullMethod: rpctest.Procedure("Field", rpctest.Bidi)},
+					func(_ any, stream grpc.ServerStream) error {
+						test.handler(t, stream)
+						return nil
+					})
+				if got := answerOf(err); got.Answer != rpctest.Organization || !slices.Equal(stream.texts, test.texts) {
+					t.Errorf("%v, sent %q", err, stream.texts)
+				}
+			})
+		}
+	}
+}
+
+// TestWithoutStreamExpiry makes sure that a stream may outlive its token if its guard says so.
+func TestWithoutStreamExpiry(t *testing.T) {
+	t.Parallel()
+	_ = rules(t)
+	synctest.Test(t, func(t *testing.T) {
+		client, ended := piped(t, expiring(t, time.Minute, interceptor.WithoutStreamExpiry()), streaming(rpctest.Bidi))
+		stream := open(t, client, "Field", acme)
+		time.Sleep(time.Hour) // the bubble's clock
+		response := new(answer)
+		for range 2 {
+			if err := errors.Join(stream.RecvMsg(response), stream.SendMsg(&message{OrganizationId: acme})); err != nil || response.GetDocument().GetText() != acme {
+				t.Errorf("%v, %v", response, err)
+			}
+		}
+		if err := errors.Join(stream.CloseSend(), stream.RecvMsg(response)); err != nil {
+			t.Error(err)
+		}
+		if err := errors.Join(stream.RecvMsg(response), <-ended); !errors.Is(err, io.EOF) {
+			t.Error(err)
+		}
 	})
-	stream := open(t, client, "Field", acme)
-	header, err := stream.Header() // waits for it
-	close(release)
-	if err != nil || len(header.Get("x-sent")) != 1 {
-		t.Errorf("%v, %v", header, err)
-	}
-	if err := stream.RecvMsg(new(answer)); !errors.Is(err, io.EOF) {
-		t.Error(err)
-	}
 }
