@@ -36,7 +36,7 @@ func (f verifierFunc) Verify(ctx context.Context, raw string) (*token.Claims, er
 const acme = "acme"
 
 // expiring is a guard for which every token opens acme until it expires.
-func expiring(t testing.TB, in time.Duration) *interceptor.Guard {
+func expiring(t testing.TB, in time.Duration, options ...interceptor.Option) *interceptor.Guard {
 	t.Helper()
 	claims, err := token.UnverifiedClaims(token.Logto("https://issuer.example"), []byte(`{"sub": "a", "aud": "`+tokentest.API+
 		`", "scope": "read:data", "organization_id": "acme", "exp": `+strconv.FormatInt(time.Now().Add(in).Unix(), 10)+`}`))
@@ -44,7 +44,7 @@ func expiring(t testing.TB, in time.Duration) *interceptor.Guard {
 		t.Fatal(err)
 	}
 	verify := func(context.Context, string) (*token.Claims, error) { return claims, nil }
-	return interceptor.New(verifierFunc(verify), rules(t), interceptor.WithObserver(calltest.Observe))
+	return interceptor.New(verifierFunc(verify), rules(t), append(options, interceptor.WithObserver(calltest.Observe))...)
 }
 
 // authorized is a context for a client's call with a token.
@@ -100,6 +100,9 @@ func TestExpiry(t *testing.T) {
 		"waits": func(ctx context.Context, _ connect.Spec, stream connect.ServerStream) error {
 			_ = stream.Receive(new(message))
 			<-ctx.Done()
+			info, _ := connect.CallInfoForServerContext(ctx)
+			info.ResponseHeader().Set("X-Late", "yes")
+			info.ResponseTrailer().Set("X-Late", "yes")
 			return context.Cause(ctx)
 		},
 	} {
@@ -129,6 +132,9 @@ func TestExpiry(t *testing.T) {
 					}
 					if late := time.Since(start) - time.Minute; late < 0 || late > time.Second {
 						t.Errorf("%v after expiry", late)
+					}
+					if info.ResponseHeader().Has("X-Late") || info.ResponseTrailer().Has("X-Late") {
+						t.Error("the client sees what the handler said after the end")
 					}
 					_ = stream.Close()
 					if err := <-ended; err == nil {

@@ -1,0 +1,386 @@
+package connectv2_test
+
+import (
+	"context"
+	"errors"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"runtime"
+	"slices"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"connectrpc.com/connect/v2"
+	"connectrpc.com/connect/v2/connecthttp"
+	"google.golang.org/protobuf/proto"
+
+	"github.com/protoauthz/protoauthz/interceptor"
+	"github.com/protoauthz/protoauthz/interceptor/connectv2"
+	"github.com/protoauthz/protoauthz/interceptor/internal/calltest"
+	"github.com/protoauthz/protoauthz/interceptor/internal/interrupt"
+	"github.com/protoauthz/protoauthz/interceptor/internal/rpctest"
+)
+
+// A fakeStream is a connection without a transport.
+type fakeStream struct {
+	in      []string // what the client's messages name
+	sent    []string
+	headers int    // how often they were sent
+	sending func() // while a message is being sent, if not nil
+}
+
+func (s *fakeStream) Receive(into any) error {
+	if len(s.in) == 0 {
+		return io.EOF
+	}
+	proto.Merge(into.(*message), &message{OrganizationId: s.in[0]}) //nolint:forcetypeassert // a test would fail
+	s.in = s.in[1:]
+	return nil
+}
+
+func (s *fakeStream) Send(response any) error {
+	if s.sending != nil {
+		s.sending()
+	}
+	s.sent = append(s.sent, response.(*answer).GetDocument().GetText()) //nolint:forcetypeassert // a test would fail
+	return nil
+}
+
+func (s *fakeStream) SendHeaders() error {
+	s.headers++
+	return nil
+}
+
+// direct calls a handler behind interceptors with a token, and returns what the transport
+// would have.
+func direct(ctx context.Context, service string, method rpctest.Method, stream connect.ServerStream, handler connect.ServerFunc, interceptors ...connect.ServerInterceptor) (*connect.CallInfo, error) {
+	server := connect.NewServer(interceptors...)
+	server.Register(connect.Method{Spec: specOf(service, method), Handler: handler})
+	info := new(connect.CallInfo)
+	info.RequestHeader().Set("Authorization", "Bearer any")
+	err := server.Call(ctx, rpctest.Procedure(service, method), info, stream)
+	return info, err
+}
+
+// TestMisbehaviour makes sure that a handler which goes on after a refusal, or speaks before
+// anything is proved, learns why, and reaches nobody.
+func TestMisbehaviour(t *testing.T) {
+	t.Parallel()
+	refused := func(t *testing.T, err error) {
+		t.Helper()
+		if got := answerOf(err, new(connect.CallInfo)); got.Answer != rpctest.Organization || got.More != 0 {
+			t.Errorf("the handler gets %v", err)
+		}
+	}
+	goOn := func(t *testing.T, info *connect.CallInfo, stream connect.ServerStream) {
+		t.Helper()
+		for range 2 {
+			received := new(message)
+			refused(t, stream.Receive(received))
+			refused(t, stream.Send(text("secret")))
+			if received.GetOrganizationId() != "" {
+				t.Errorf("the handler receives %v", received)
+			}
+		}
+		info.ResponseHeader().Set("X-Late", "secret")
+		info.ResponseTrailer().Set("X-Late", "secret")
+	}
+	for _, options := range [][]interceptor.Option{nil, {interceptor.WithoutStreamExpiry()}} {
+		for _, method := range rpctest.Methods {
+			for name, test := range map[string]struct {
+				in      []string
+				handler func(t *testing.T, info *connect.CallInfo, stream connect.ServerStream)
+				sent    []string
+				headers int
+			}{
+				"receives on": {[]string{"globex", acme}, goOn, nil, 0},
+				"receives on, midway": {[]string{acme, "globex", acme}, func(t *testing.T, info *connect.CallInfo, stream connect.ServerStream) {
+					t.Helper()
+					if err := errors.Join(stream.Receive(new(message)), stream.Send(text(acme))); err != nil {
+						t.Error(err)
+					}
+					goOn(t, info, stream)
+					refused(t, stream.SendHeaders())
+				}, []string{acme}, 0},
+				"sends first": {[]string{acme}, func(t *testing.T, info *connect.CallInfo, stream connect.ServerStream) {
+					t.Helper()
+					refused(t, stream.Send(text("secret")))
+					goOn(t, info, stream)
+				}, nil, 0},
+				"sends headers first": {[]string{"globex"}, func(t *testing.T, info *connect.CallInfo, stream connect.ServerStream) {
+					t.Helper()
+					if err := stream.SendHeaders(); err != nil { // to be held back
+						t.Error(err)
+					}
+					goOn(t, info, stream)
+				}, nil, 0},
+				"sends headers, midway": {[]string{acme, "globex"}, func(t *testing.T, info *connect.CallInfo, stream connect.ServerStream) {
+					t.Helper()
+					if err := errors.Join(stream.SendHeaders(), stream.Receive(new(message))); err != nil {
+						t.Error(err)
+					}
+					goOn(t, info, stream)
+				}, nil, 1},
+				"does nothing": {[]string{acme}, func(*testing.T, *connect.CallInfo, connect.ServerStream) {}, nil, 0},
+			} {
+				t.Run(name+", "+method.Name, func(t *testing.T) {
+					t.Parallel()
+					stream := &fakeStream{in: test.in}
+					info, err := direct(t.Context(), "Field", method, stream, func(ctx context.Context, _ connect.Spec, stream connect.ServerStream) error {
+						info, _ := connect.CallInfoForServerContext(ctx)
+						test.handler(t, info, stream)
+						return nil
+					}, connectv2.Interceptor(expiring(t, time.Hour, options...)))
+					refused(t, err)
+					if !slices.Equal(stream.sent, test.sent) || stream.headers != test.headers {
+						t.Errorf("sent %q, and headers %d times", stream.sent, stream.headers)
+					}
+					streams := method != rpctest.Unary
+					if streams && (info.ResponseHeader().Has("X-Late") || info.ResponseTrailer().Has("X-Late")) {
+						t.Error("what the handler said is handed on")
+					}
+				})
+			}
+		}
+	}
+}
+
+// TestOwnError makes sure that nothing of what a streaming handler says goes out with an
+// error of its own, if no message has named the organization.
+func TestOwnError(t *testing.T) {
+	t.Parallel()
+	own := errors.New("the handler's own")
+	for service, want := range map[string]bool{"Field": false, "Token": true} {
+		info, err := direct(t.Context(), service, rpctest.Bidi, new(fakeStream), func(ctx context.Context, _ connect.Spec, _ connect.ServerStream) error {
+			info, _ := connect.CallInfoForServerContext(ctx)
+			info.ResponseHeader().Set("X-Early", "secret")
+			info.ResponseTrailer().Set("X-Early", "secret")
+			return own
+		}, connectv2.Interceptor(expiring(t, time.Hour)))
+		if got := info.ResponseHeader().Has("X-Early"); !errors.Is(err, own) || got != want || info.ResponseTrailer().Has("X-Early") != want {
+			t.Errorf("%s: %v, handed on: %t", service, err, got)
+		}
+	}
+}
+
+// TestPanic makes sure that a panic of a handler comes out where interceptors that recover
+// expect it, and that what a streaming handler said before goes nowhere.
+func TestPanic(t *testing.T) {
+	t.Parallel()
+	for _, method := range rpctest.Methods {
+		var recovered any
+		recovering := func(next connect.ServerFunc) connect.ServerFunc {
+			return func(ctx context.Context, spec connect.Spec, stream connect.ServerStream) error {
+				defer func() { recovered = recover() }()
+				return next(ctx, spec, stream)
+			}
+		}
+		info, _ := direct(t.Context(), "Token", method, new(fakeStream), func(ctx context.Context, spec connect.Spec, _ connect.ServerStream) error {
+			if info, ok := connect.CallInfoForServerContext(ctx); ok && spec.StreamType != connect.StreamTypeUnary {
+				info.ResponseHeader().Set("X-Early", "yes")
+			}
+			panic("handler")
+		}, recovering, connectv2.Interceptor(expiring(t, time.Hour)))
+		if recovered != "handler" || info.ResponseHeader().Has("X-Early") {
+			t.Errorf("%s: recovered %v, header handed on: %t", method.Name, recovered, info.ResponseHeader().Has("X-Early"))
+		}
+	}
+}
+
+// TestUnaryOutlivesToken makes sure that a unary call whose message came in time is answered,
+// however long that takes, and in the context and CallInfo of its transport.
+func TestUnaryOutlivesToken(t *testing.T) {
+	t.Parallel()
+	_ = rules(t) // which belong to no bubble
+	synctest.Test(t, func(t *testing.T) {
+		stream := &fakeStream{in: []string{acme}}
+		info, err := direct(t.Context(), "Field", rpctest.Unary, stream, func(ctx context.Context, _ connect.Spec, stream connect.ServerStream) error {
+			if err := stream.Receive(new(message)); err != nil {
+				return err
+			}
+			time.Sleep(time.Hour) // the bubble's clock
+			info, _ := connect.CallInfoForServerContext(ctx)
+			info.ResponseHeader().Set("X-Late", "yes")
+			return errors.Join(ctx.Err(), stream.Send(text(acme)))
+		}, connectv2.Interceptor(expiring(t, time.Minute)))
+		if err != nil || !slices.Equal(stream.sent, []string{acme}) || !info.ResponseHeader().Has("X-Late") {
+			t.Errorf("%v, sent %q", err, stream.sent)
+		}
+	})
+}
+
+// TestWithoutStreamExpiry makes sure that a stream may outlive its token if its guard says so.
+func TestWithoutStreamExpiry(t *testing.T) {
+	t.Parallel()
+	_ = rules(t)
+	synctest.Test(t, func(t *testing.T) {
+		stream := &fakeStream{in: []string{acme, acme}}
+		_, err := direct(t.Context(), "Field", rpctest.Bidi, stream, func(ctx context.Context, spec connect.Spec, stream connect.ServerStream) error {
+			if _, ok := ctx.Deadline(); ok {
+				t.Error("there is a deadline")
+			}
+			time.Sleep(time.Hour) // the bubble's clock
+			return echo(ctx, spec, stream)
+		}, connectv2.Interceptor(expiring(t, time.Minute, interceptor.WithoutStreamExpiry())))
+		if err != nil || !slices.Equal(stream.sent, []string{acme, acme}) {
+			t.Errorf("%v, sent %q", err, stream.sent)
+		}
+	})
+}
+
+// TestSendUnderWay makes sure that a message that is being sent when the token expires is
+// sent before the call ends, and is the last.
+func TestSendUnderWay(t *testing.T) {
+	t.Parallel()
+	_ = rules(t)
+	synctest.Test(t, func(t *testing.T) {
+		var over atomic.Bool
+		stream := &fakeStream{sending: func() {
+			time.Sleep(time.Minute + 500*time.Millisecond) // the bubble's clock: up to the expiry, and what a handler is given
+			for range 100_000 {                            // turns: the clock stands still while the call waits for a lock
+				if over.Load() {
+					t.Error("the call has ended while a message was being sent")
+					return
+				}
+				runtime.Gosched()
+			}
+		}}
+		finished := make(chan struct{})
+		_, err := direct(t.Context(), "Token", rpctest.Server, stream, func(_ context.Context, _ connect.Spec, stream connect.ServerStream) error {
+			defer close(finished)
+			if err := stream.Send(text(acme)); err != nil {
+				t.Error(err)
+			}
+			again := stream.Send(text("late"))
+			if denial, ok := errors.AsType[*interceptor.Denial](again); !ok || string(denial.Reason) != rpctest.Expired.Reason {
+				t.Errorf("the next Send: %v", again)
+			}
+			return again
+		}, connectv2.Interceptor(expiring(t, time.Minute)))
+		over.Store(true)
+		<-finished
+		if connect.CodeOf(err) != connect.CodeUnauthenticated || !slices.Equal(stream.sent, []string{acme}) {
+			t.Errorf("%v, sent %q", err, stream.sent)
+		}
+	})
+}
+
+// A deadlineWriter tells when reads are to end.
+type deadlineWriter struct {
+	http.ResponseWriter
+	reads chan time.Time
+}
+
+func (w deadlineWriter) SetReadDeadline(at time.Time) error {
+	w.reads <- at
+	return nil
+}
+
+// TestInterrupt makes sure that the reads of a connection end with the token of the stream
+// that came over it, and not before.
+func TestInterrupt(t *testing.T) {
+	t.Parallel()
+	_ = rules(t)
+	for name, test := range map[string]struct {
+		handler connect.ServerFunc
+		want    int
+	}{
+		"waits for the end": {func(ctx context.Context, _ connect.Spec, _ connect.ServerStream) error {
+			<-ctx.Done()
+			return nil
+		}, 1},
+		"returns": {func(context.Context, connect.Spec, connect.ServerStream) error { return nil }, 0},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				writer := deadlineWriter{httptest.NewRecorder(), make(chan time.Time, 2)}
+				request := httptest.NewRequestWithContext(t.Context(), http.MethodPost, "/", http.NoBody)
+				request.Header.Set("Host", request.Host)
+				ctx := interrupt.NewContext(writer, request).Context()
+				over := func(next connect.ServerFunc) connect.ServerFunc {
+					return func(ctx context.Context, spec connect.Spec, stream connect.ServerStream) error {
+						info, _ := connect.CallInfoForServerContext(ctx)
+						info.TransportInfo = new(connecthttp.ServerInfo)
+						info.RequestHeader().SetValues("Host", request.Header["Host"])
+						return next(ctx, spec, stream)
+					}
+				}
+				start := time.Now()
+				_, err := direct(ctx, "Token", rpctest.Bidi, new(fakeStream), test.handler, over, connectv2.Interceptor(expiring(t, time.Minute)))
+				if (err == nil) != (test.want == 0) || len(writer.reads) != test.want {
+					t.Errorf("%v, reads were ended %d times", err, len(writer.reads))
+				} else if test.want > 0 && (<-writer.reads).Sub(start) != time.Minute {
+					t.Error("reads do not end with the token")
+				}
+			})
+		})
+	}
+}
+
+// TestInterceptors makes sure that interceptors before the guard's see its refusals and the
+// transport's CallInfo, that those after it see what is let in alone, and that each call is
+// observed once.
+func TestInterceptors(t *testing.T) {
+	t.Parallel()
+	for _, method := range rpctest.Methods {
+		for organization, want := range map[string]string{
+			acme:     "before, after, message acme, message acme, handler acme, after: let in, before: let in",
+			"globex": "before, after, message globex, after: permission_denied, before: permission_denied",
+			"":       "before, before: unauthenticated", // without a token
+		} {
+			var told []string
+			telling := func(who string) connect.ServerInterceptor {
+				return func(next connect.ServerFunc) connect.ServerFunc {
+					return func(ctx context.Context, spec connect.Spec, stream connect.ServerStream) error {
+						info, _ := connect.CallInfoForServerContext(ctx)
+						if organization == "" {
+							info.RequestHeader().Delete("Authorization")
+						}
+						told = append(told, who)
+						err := next(ctx, spec, tellingStream{stream, &told})
+						outcome := "let in"
+						if err != nil {
+							outcome = connect.CodeOf(err).String()
+						}
+						told = append(told, who+": "+outcome)
+						return err
+					}
+				}
+			}
+			record := new(calltest.Record)
+			ctx := calltest.NewContext(t.Context(), record)
+			_, _ = direct(ctx, "Field", method, &fakeStream{in: []string{organization}}, func(_ context.Context, _ connect.Spec, stream connect.ServerStream) error {
+				received := new(message)
+				if err := stream.Receive(received); err != nil {
+					return err
+				}
+				told = append(told, "handler "+said(received))
+				return nil
+			}, telling("before"), connectv2.Interceptor(expiring(t, time.Hour)), telling("after"))
+			if got := strings.Join(told, ", "); got != want {
+				t.Errorf("%s: %s\nwant %s", method.Name, got, want)
+			}
+			if n := len(record.Decisions()); n != 1 {
+				t.Errorf("%s, %q: observed %d times", method.Name, organization, n)
+			}
+		}
+	}
+}
+
+// A tellingStream tells which messages come through.
+type tellingStream struct {
+	connect.ServerStream
+	told *[]string
+}
+
+func (s tellingStream) Receive(into any) error {
+	err := s.ServerStream.Receive(into)
+	if err == nil {
+		*s.told = append(*s.told, "message "+said(into.(*message))) //nolint:forcetypeassert // a test would fail
+	}
+	return err
+}

@@ -1,0 +1,181 @@
+package connectv2_test
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"connectrpc.com/connect/v2"
+	"connectrpc.com/connect/v2/connecthttp"
+	"connectrpc.com/connect/v2/connectinprocess"
+
+	"github.com/protoauthz/protoauthz/interceptor"
+	"github.com/protoauthz/protoauthz/interceptor/connectv2"
+	"github.com/protoauthz/protoauthz/interceptor/internal/calltest"
+	"github.com/protoauthz/protoauthz/interceptor/internal/rpctest"
+)
+
+// patience is how long a test waits for what must come before it fails.
+const patience = 30 * time.Second
+
+// dial returns a connection to a server that a test can write on by hand.
+func dial(t *testing.T, server *calltest.Server) net.Conn {
+	t.Helper()
+	connection, err := server.Dial(t.Context(), "tcp", strings.TrimPrefix(server.URL, "http://"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = connection.Close() })
+	if err := connection.SetDeadline(time.Now().Add(patience)); err != nil {
+		t.Fatal(err)
+	}
+	return connection
+}
+
+// head is that of a call over HTTP/1.1 whose body has two bytes.
+func head(service string) string {
+	return "POST " + rpctest.Procedure(service, rpctest.Unary) + " HTTP/1.1\r\nHost: test\r\nContent-Type: application/json\r\nContent-Length: 2\r\n\r\n"
+}
+
+// TestRefusedBody is about a call over HTTP/1.1 without a token, whose body does not come:
+// net/http would wait for it before it answers.
+func TestRefusedBody(t *testing.T) {
+	t.Parallel()
+	_ = rules(t) // which belong to no bubble
+	synctest.Test(t, func(t *testing.T) {
+		connection := dial(t, calltest.ServePiped(t, interceptor.Interruptible(mount(newServer(expiring(t, time.Minute), echo)))))
+		answers := bufio.NewReader(connection)
+		for _, sent := range []struct {
+			text string
+			took time.Duration
+		}{{head("Field") + "{}", 0}, {head("Field") + "{}", 0}, {head("Field"), time.Second}} {
+			start := time.Now()
+			if _, err := io.WriteString(connection, sent.text); err != nil {
+				t.Fatal(err)
+			}
+			response, err := http.ReadResponse(answers, nil)
+			if err != nil {
+				t.Fatalf("%q: %v", sent.text, err)
+			}
+			_, err = io.Copy(io.Discard, response.Body)
+			if err := errors.Join(err, response.Body.Close()); err != nil {
+				t.Error(err)
+			}
+			if took := time.Since(start); response.StatusCode != http.StatusUnauthorized || took != sent.took {
+				t.Errorf("%q: %s after %v", sent.text, response.Status, took)
+			}
+		}
+	})
+}
+
+// TestRefusedInProcess makes sure that a call which a handler makes in process, with its own
+// context and header, is refused without an end to what the handler itself reads.
+func TestRefusedInProcess(t *testing.T) {
+	t.Parallel()
+	_ = rules(t)
+	refusing := func() *connect.Server { return newServer(expiring(t, time.Minute), echo) }
+	spec := specOf("Global", rpctest.Unary)
+	for name, call := range map[string]func(ctx context.Context, header http.Header) error{
+		"by HTTP": func(ctx context.Context, header http.Header) error {
+			request := httptest.NewRequestWithContext(ctx, http.MethodPost, spec.Procedure, http.NoBody)
+			request.Header = header.Clone()
+			request.Host = header.Get("Host")
+			request.Header.Set("Content-Type", "application/proto")
+			recorder := httptest.NewRecorder()
+			mount(refusing()).ServeHTTP(recorder, request)
+			if recorder.Code != http.StatusUnauthorized {
+				return nil
+			}
+			return connect.NewError(connect.CodeUnauthenticated, "over HTTP")
+		},
+		"by a transport in process": func(ctx context.Context, header http.Header) error {
+			ctx, info := connect.NewClientContext(ctx)
+			for name, values := range header { // as a proxy does
+				info.RequestHeader().SetValues(name, values)
+			}
+			return connect.NewClient(connectinprocess.New(refusing())).CallUnary(ctx, spec, new(message), new(answer))
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				refused := make(chan error, 1)
+				served := calltest.ServePiped(t, interceptor.Interruptible(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+					r.Header["Host"] = []string{r.Host} // as connecthttp does
+					refused <- call(r.Context(), r.Header)
+					body, err := io.ReadAll(r.Body)
+					_, _ = fmt.Fprintf(w, "%s %v", body, err)
+				})))
+				connection := dial(t, served)
+				_, err := io.WriteString(connection, head("Field")+"a")
+				if err := <-refused; connect.CodeOf(err) != connect.CodeUnauthenticated {
+					t.Errorf("the call in process ends with %v", err)
+				}
+				time.Sleep(2 * time.Second) // the bubble's clock: longer than a refused call has for its body
+				_, err2 := io.WriteString(connection, "b")
+				response, err3 := http.ReadResponse(bufio.NewReader(connection), nil)
+				if err := errors.Join(err, err2, err3); err != nil {
+					t.Fatal(err)
+				}
+				body, err := io.ReadAll(response.Body)
+				if err := errors.Join(err, response.Body.Close()); err != nil || string(body) != "ab <nil>" {
+					t.Errorf("the handler read %q, %v", body, err)
+				}
+			})
+		})
+	}
+}
+
+// TestUnreadStream is about a client that does not read, so that a Send blocks. It is in no
+// bubble, since who waits for that Send waits for a lock.
+func TestUnreadStream(t *testing.T) {
+	t.Parallel()
+	for _, way := range []way{{}, {options: []connecthttp.Option{connecthttp.WithGRPC()}}, {http1: true}} {
+		t.Run(fmt.Sprintf("HTTP/1.1 %t, %d options", way.http1, len(way.options)), func(t *testing.T) {
+			t.Parallel()
+			returned := make(chan error, 1)
+			server := connect.NewServer(func(next connect.ServerFunc) connect.ServerFunc {
+				return func(ctx context.Context, spec connect.Spec, stream connect.ServerStream) error {
+					err := next(ctx, spec, stream)
+					returned <- err
+					return err
+				}
+			}, connectv2.Interceptor(expiring(t, 2*time.Second)))
+			server.Register(connect.Method{Spec: specOf("Token", rpctest.Server), Handler: func(_ context.Context, _ connect.Spec, stream connect.ServerStream) error {
+				large := text(strings.Repeat("x", 1<<20))
+				err := stream.Receive(new(message))
+				for err == nil {
+					err = stream.Send(large)
+				}
+				return err
+			}})
+			served := calltest.Serve(t, interceptor.Interruptible(mount(server)))
+			client := served.HTTP2
+			if way.http1 {
+				client = served.HTTP1
+			}
+			ctx, _ := authorized(t.Context())
+			stream, err := connect.NewClient(connecthttp.NewTransport(client, served.URL, way.options...)).CallServerStream(ctx, specOf("Token", rpctest.Server), new(message))
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer func() { _ = stream.Close() }()
+			select {
+			case err := <-returned:
+				if denial, ok := errors.AsType[*interceptor.Denial](err); !ok || string(denial.Reason) != rpctest.Expired.Reason {
+					t.Errorf("it ends with %v", err)
+				}
+			case <-time.After(patience):
+				t.Error("it does not end")
+			}
+		})
+	}
+}
