@@ -154,15 +154,26 @@ func TestMisbehaviour(t *testing.T) {
 func TestOwnError(t *testing.T) {
 	t.Parallel()
 	own := errors.New("the handler's own")
-	for service, want := range map[string]bool{"Field": false, "Token": true} {
+	outer := func(next connect.ServerFunc) connect.ServerFunc {
+		return func(ctx context.Context, spec connect.Spec, stream connect.ServerStream) error {
+			info, _ := connect.CallInfoForServerContext(ctx)
+			info.ResponseHeader().Set("X-Outer", "kept")
+			return next(ctx, spec, stream)
+		}
+	}
+	for service, want := range map[string]string{"Field": "", "Token": "secret"} {
 		info, err := direct(t.Context(), service, rpctest.Bidi, new(fakeStream), func(ctx context.Context, _ connect.Spec, _ connect.ServerStream) error {
 			info, _ := connect.CallInfoForServerContext(ctx)
 			info.ResponseHeader().Set("X-Early", "secret")
 			info.ResponseTrailer().Set("X-Early", "secret")
+			info.ResponseHeader().Values("X-Outer")[0] = "secret"
 			return own
-		}, connectv2.Interceptor(expiring(t, time.Hour)))
-		if got := info.ResponseHeader().Has("X-Early"); !errors.Is(err, own) || got != want || info.ResponseTrailer().Has("X-Early") != want {
-			t.Errorf("%s: %v, handed on: %t", service, err, got)
+		}, outer, connectv2.Interceptor(expiring(t, time.Hour)))
+		if !errors.Is(err, own) || info.ResponseHeader().Get("X-Early") != want || info.ResponseTrailer().Get("X-Early") != want {
+			t.Errorf("%s: %v, header %q, trailer %q", service, err, info.ResponseHeader().Get("X-Early"), info.ResponseTrailer().Get("X-Early"))
+		}
+		if got := info.ResponseHeader().Get("X-Outer"); (got == "kept") != (want == "") {
+			t.Errorf("%s: what was there before the handler is %q", service, got)
 		}
 	}
 }
