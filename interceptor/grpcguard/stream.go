@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"sync"
+	"sync/atomic"
 
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/metadata"
@@ -15,8 +16,8 @@ import (
 // panics if the guard is nil.
 //
 // Until a message has named the organization, headers and trailers that the handler sets are
-// held back. A handler has a goroutine of its own and ends soon after its call, as
-// [interceptor.Call.Serve] says.
+// held back. [grpc.SetSendCompressor] cannot be used where a message has to. A handler has a
+// goroutine of its own and ends soon after its call, as [interceptor.Call.Serve] says.
 func Stream(guard *interceptor.Guard) grpc.StreamServerInterceptor {
 	mustGuard(guard)
 	return func(server any, stream grpc.ServerStream, info *grpc.StreamServerInfo, handler grpc.StreamHandler) error {
@@ -25,37 +26,39 @@ func Stream(guard *interceptor.Guard) grpc.StreamServerInterceptor {
 		if denial != nil {
 			return refuse(denial)
 		}
-		denial, err := call.Serve(messages{stream}, func(ctx context.Context, messages interceptor.Stream) error {
-			return handler(server, &guardedStream{
-				ServerStream: stream, ctx: ctx, messages: messages, open: !call.AwaitsMessage(),
-			})
+		guarded := &guardedStream{ServerStream: stream}
+		guarded.open.Store(!call.AwaitsMessage())
+		denial, err := call.Serve(lowerStream{guarded}, func(ctx context.Context, messages interceptor.Stream) error {
+			if transport := grpc.ServerTransportStreamFromContext(ctx); transport != nil && call.AwaitsMessage() {
+				ctx = grpc.NewContextWithServerTransportStream(ctx, transportStream{transport, guarded})
+			}
+			guarded.ctx, guarded.messages = ctx, messages
+			return handler(server, guarded)
 		})
 		if denial != nil {
 			return refuse(denial)
+		}
+		if endErr := guarded.end(); err == nil {
+			err = endErr
 		}
 		return err
 	}
 }
 
-// messages are those of a grpc.ServerStream.
-type messages struct{ grpc.ServerStream }
-
-// Receive implements [interceptor.Stream].
-func (m messages) Receive(message any) error { return m.RecvMsg(message) }
-
-// Send implements [interceptor.Stream].
-func (m messages) Send(message any) error { return m.SendMsg(message) }
-
 // A guardedStream is the stream that a handler has.
 type guardedStream struct {
 	grpc.ServerStream
 	ctx      context.Context
-	messages interceptor.Stream
+	messages interceptor.Stream // which checks, and goes on to the lowerStream
 
+	open         atomic.Bool // the client may read what the handler says
+	headerWanted atomic.Bool // once it is open
+
+	// What the handler says may come after the call: it is handed on when nothing else reads
+	// it, and not if the call is refused.
 	mu              sync.Mutex
-	open            bool // the client may read what the handler says
+	sent            bool
 	header, trailer metadata.MD
-	sendHeader      bool // once it is open
 }
 
 // Context implements [grpc.ServerStream].
@@ -66,7 +69,10 @@ func (s *guardedStream) RecvMsg(message any) error {
 	if err := s.messages.Receive(message); err != nil {
 		return answer(err)
 	}
-	return s.release()
+	if !s.open.Swap(true) && s.headerWanted.Load() {
+		return s.SendMsg(ownHeader{})
+	}
+	return nil
 }
 
 // SendMsg implements [grpc.ServerStream].
@@ -76,8 +82,8 @@ func (s *guardedStream) SendMsg(message any) error { return answer(s.messages.Se
 func (s *guardedStream) SetHeader(md metadata.MD) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.open {
-		return s.ServerStream.SetHeader(md)
+	if s.sent {
+		return s.ServerStream.SetHeader(md) // which says that it is too late
 	}
 	s.header = metadata.Join(s.header, md)
 	return nil
@@ -85,39 +91,47 @@ func (s *guardedStream) SetHeader(md metadata.MD) error {
 
 // SendHeader implements [grpc.ServerStream].
 func (s *guardedStream) SendHeader(md metadata.MD) error {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.open {
-		return s.ServerStream.SendHeader(md)
+	if err := s.SetHeader(md); err != nil {
+		return err
 	}
-	s.header, s.sendHeader = metadata.Join(s.header, md), true
-	return nil
+	s.headerWanted.Store(true)
+	if !s.open.Load() {
+		return nil
+	}
+	return s.SendMsg(ownHeader{})
 }
 
 // SetTrailer implements [grpc.ServerStream].
 func (s *guardedStream) SetTrailer(md metadata.MD) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.open {
-		s.ServerStream.SetTrailer(md)
-		return
-	}
 	s.trailer = metadata.Join(s.trailer, md)
 }
 
-// release sends what was held back.
-func (s *guardedStream) release() error {
+// ownHeader is sent as the message that it is not, so that it is checked like one.
+type ownHeader struct{}
+
+// handOnHeader hands the handler's header on, once: it goes out with the first message, or
+// with the end.
+func (s *guardedStream) handOnHeader() error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.open {
+	if s.sent {
 		return nil
 	}
-	s.open = true
-	s.ServerStream.SetTrailer(s.trailer)
-	if s.sendHeader {
-		return s.ServerStream.SendHeader(s.header)
-	}
+	s.sent = true
 	return s.ServerStream.SetHeader(s.header)
+}
+
+// end hands on what the handler said at last.
+func (s *guardedStream) end() error {
+	if !s.open.Load() {
+		return nil
+	}
+	s.mu.Lock()
+	s.ServerStream.SetTrailer(s.trailer)
+	s.mu.Unlock()
+	return s.handOnHeader()
 }
 
 func answer(err error) error {
@@ -125,4 +139,39 @@ func answer(err error) error {
 		return refuse(denial)
 	}
 	return err
+}
+
+// A lowerStream is the side of a guardedStream that is turned to the connection.
+type lowerStream struct{ *guardedStream }
+
+// Receive implements [interceptor.Stream].
+func (s lowerStream) Receive(message any) error { return s.ServerStream.RecvMsg(message) }
+
+// Send implements [interceptor.Stream].
+func (s lowerStream) Send(message any) error {
+	if err := s.handOnHeader(); err != nil {
+		return err
+	}
+	if message == (ownHeader{}) {
+		return s.ServerStream.SendHeader(nil)
+	}
+	return s.ServerStream.SendMsg(message)
+}
+
+// A transportStream is what [grpc.SetHeader] and its like find in the context of a handler.
+type transportStream struct {
+	grpc.ServerTransportStream
+	stream *guardedStream
+}
+
+// SetHeader implements [grpc.ServerTransportStream].
+func (s transportStream) SetHeader(md metadata.MD) error { return s.stream.SetHeader(md) }
+
+// SendHeader implements [grpc.ServerTransportStream].
+func (s transportStream) SendHeader(md metadata.MD) error { return s.stream.SendHeader(md) }
+
+// SetTrailer implements [grpc.ServerTransportStream].
+func (s transportStream) SetTrailer(md metadata.MD) error {
+	s.stream.SetTrailer(md)
+	return nil
 }

@@ -160,24 +160,25 @@ func TestHeldBack(t *testing.T) {
 	t.Parallel()
 	handler := func(_ any, stream grpc.ServerStream) error {
 		stream.SetTrailer(metadata.Pairs("x-trailing", "secret"))
-		err := errors.Join(stream.SetHeader(metadata.Pairs("x-early", "secret")), stream.SendHeader(metadata.Pairs("x-sent", "secret")))
-		if err != nil {
-			return err
+		ctx := stream.Context()
+		err := errors.Join(
+			stream.SetHeader(metadata.Pairs("x-early", "secret")), grpc.SetHeader(ctx, metadata.Pairs("x-context", "secret")),
+			grpc.SetTrailer(ctx, metadata.Pairs("x-context-trailing", "secret")), stream.SendHeader(metadata.Pairs("x-sent", "secret")),
+		)
+		for err == nil {
+			err = stream.RecvMsg(new(message))
 		}
-		for {
-			if err := stream.RecvMsg(new(message)); errors.Is(err, io.EOF) {
-				stream.SetTrailer(metadata.Pairs("x-last", "secret"))
-				return nil
-			} else if err != nil {
-				return err
-			}
+		stream.SetTrailer(metadata.Pairs("x-last", "secret"))
+		if errors.Is(err, io.EOF) {
+			return nil
 		}
+		return err
 	}
 	for name, test := range map[string]struct {
 		service      string
 		organization []string
 		want         rpctest.Answer
-		early        bool // the client sees what was set before the refusal
+		early        bool // the header went out before the refusal
 	}{
 		"named":        {service: "Field", organization: []string{acme, acme}},
 		"named, then":  {service: "Field", organization: []string{acme, "globex"}, want: rpctest.Organization, early: true},
@@ -201,7 +202,7 @@ func TestHeldBack(t *testing.T) {
 			}
 			header, _ := stream.Header()
 			var secrets []string
-			for _, name := range []string{"x-early", "x-sent", "x-trailing", "x-last"} {
+			for _, name := range []string{"x-early", "x-context", "x-sent", "x-trailing", "x-context-trailing", "x-last"} {
 				for _, md := range []metadata.MD{header, stream.Trailer()} {
 					if len(md.Get(name)) == 1 {
 						secrets = append(secrets, name)
@@ -211,9 +212,9 @@ func TestHeldBack(t *testing.T) {
 			var want []string
 			switch {
 			case test.want.Reason == "":
-				want = []string{"x-early", "x-sent", "x-trailing", "x-last"}
+				want = []string{"x-early", "x-context", "x-sent", "x-trailing", "x-context-trailing", "x-last"}
 			case test.early:
-				want = []string{"x-early", "x-sent", "x-trailing"}
+				want = []string{"x-early", "x-context", "x-sent"}
 			}
 			if !slices.Equal(secrets, want) {
 				t.Errorf("the client sees %q, want %q", secrets, want)
@@ -342,3 +343,39 @@ func TestWithoutStreamExpiry(t *testing.T) {
 		}
 	})
 }
+
+// TestOwnError makes sure that nothing of what a handler says goes out with an error, if no
+// message that could be read has named the organization.
+func TestOwnError(t *testing.T) {
+	t.Parallel()
+	for service, want := range map[string]int{"Field": 0, "Token": 1} {
+		stream := &unreadableStream{fakeStream: fakeStream{
+			ctx: metadata.NewIncomingContext(t.Context(), metadata.Pairs("authorization", "Bearer any")),
+		}}
+		err := grpcguard.Stream(expiring(t, time.Hour))(nil, stream, &grpc.StreamServerInfo{FullMethod: rpctest.Procedure(service, rpctest.Bidi)},
+			func(_ any, stream grpc.ServerStream) error {
+				stream.SetTrailer(metadata.Pairs("x-early", "secret"))
+				return errors.Join(stream.SetHeader(metadata.Pairs("x-early", "secret")), stream.RecvMsg(new(message)))
+			})
+		if !errors.Is(err, errUnreadable) || len(stream.header.Get("x-early")) != want || len(stream.trailer.Get("x-early")) != want {
+			t.Errorf("%s: %v, header %v, trailer %v", service, err, stream.header, stream.trailer)
+		}
+	}
+}
+
+var errUnreadable = errors.New("the message cannot be decoded")
+
+// An unreadableStream has no message that can be decoded, and keeps what would go out.
+type unreadableStream struct {
+	fakeStream
+	header, trailer metadata.MD
+}
+
+func (*unreadableStream) RecvMsg(any) error { return errUnreadable }
+
+func (s *unreadableStream) SetHeader(md metadata.MD) error {
+	s.header = metadata.Join(s.header, md)
+	return nil
+}
+
+func (s *unreadableStream) SetTrailer(md metadata.MD) { s.trailer = metadata.Join(s.trailer, md) }
