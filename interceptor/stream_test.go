@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"fmt"
 	"net/http"
 	"net/http/httptest"
 	"slices"
@@ -233,6 +234,8 @@ func TestUnreadableMessage(t *testing.T) {
 		want    string
 	}{"reported": {false, "invalid_argument"}, "swallowed": {true, "permission_denied"}} {
 		mux := handlers{bidi: func(_ context.Context, stream *connect.BidiStream[message, answer]) error {
+			stream.ResponseHeader().Set("X-Early", "secret")
+			stream.ResponseTrailer().Set("X-Early", "secret")
 			_, err := stream.Receive()
 			if test.swallow {
 				return nil
@@ -248,6 +251,9 @@ func TestUnreadableMessage(t *testing.T) {
 		mux.ServeHTTP(recorder, request)
 		if !strings.Contains(recorder.Body.String(), `"`+test.want+`"`) {
 			t.Errorf("%s: %s, want %s", name, recorder.Body, test.want)
+		}
+		if strings.Contains(recorder.Body.String()+fmt.Sprint(recorder.Header()), "secret") {
+			t.Errorf("%s: the handler's header is handed on: %v, %s", name, recorder.Header(), recorder.Body)
 		}
 	}
 }

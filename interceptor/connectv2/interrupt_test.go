@@ -3,6 +3,8 @@ package connectv2_test
 import (
 	"bufio"
 	"context"
+	"crypto/rand"
+	"encoding/base64"
 	"errors"
 	"fmt"
 	"io"
@@ -150,7 +152,9 @@ func TestUnreadStream(t *testing.T) {
 				}
 			}, connectv2.Interceptor(expiring(t, 2*time.Second)))
 			server.Register(connect.Method{Spec: specOf("Token", rpctest.Server), Handler: func(_ context.Context, _ connect.Spec, stream connect.ServerStream) error {
-				large := text(strings.Repeat("x", 1<<20))
+				noise := make([]byte, 1<<20) // which nothing compresses
+				_, _ = rand.Read(noise)
+				large := text(base64.StdEncoding.EncodeToString(noise))
 				err := stream.Receive(new(message))
 				for err == nil {
 					err = stream.Send(large)
