@@ -1,0 +1,167 @@
+package main
+
+// connectv2Mutations are the checks of the guard for connect v2.
+var connectv2Mutations = []mutation{
+	{"v2: no guard", "interceptor/connectv2/connectv2.go", "if guard == nil {", "if false {"},
+	{
+		"v2: call without a server", "interceptor/connectv2/connectv2.go",
+		`			if !ok {
+`,
+		`			if !ok {
+				return next(ctx, spec, stream)
+			}
+			if !ok {
+`,
+	},
+	{
+		"v2: denial of the first step", "interceptor/connectv2/connectv2.go",
+		`				return refuse(denial, spec, info)
+			}
+			guarded`,
+		`				return next(ctx, spec, stream)
+			}
+			guarded`,
+	},
+	{
+		"v2: reads of a refused call end", "interceptor/connectv2/connectv2.go",
+		`				connectionOf(ctx, info).EndReads(refusedBody)
+`,
+		"",
+	},
+	{"v2: nothing is proved yet", "interceptor/connectv2/connectv2.go", "guarded.open.Store(!call.AwaitsMessage())", "guarded.open.Store(true)"},
+	{
+		"v2: unary call is served as one", "interceptor/connectv2/connectv2.go",
+		`if spec.StreamType == connect.StreamTypeUnary {
+				denial, err`,
+		`if false {
+				denial, err`,
+	},
+	{
+		"v2: stream is served as one", "interceptor/connectv2/connectv2.go",
+		`if spec.StreamType == connect.StreamTypeUnary {
+				denial, err`,
+		`if true {
+				denial, err`,
+	},
+	{"v2: unary call by way of the guard", "interceptor/connectv2/connectv2.go", "\t\t\t\t\treturn next(ctx, spec, guarded)", "\t\t\t\t\treturn next(ctx, spec, stream)"},
+	{
+		"v2: refusal", "interceptor/connectv2/connectv2.go",
+		`			if denial != nil {
+				return refuse(denial, spec, info)
+			}
+			return err
+`,
+		`			_ = denial
+			return err
+`,
+	},
+	{"v2: header of a refused call", "interceptor/connectv2/connectv2.go", "refused = denial != nil", "refused = false"},
+	{"v2: header of a call that panicked", "interceptor/connectv2/connectv2.go", "refused := true // or a panic", "refused := false // or a panic"},
+	{"v2: a send under way ends first", "interceptor/connectv2/connectv2.go", "defer func() { s.end(refused) }()", "defer func() { s.interrupted = false; s.end(refused) }()"},
+	{"v2: code", "interceptor/connectv2/connectv2.go", "connect.Code(denial.Code())", "connect.CodeUnknown"},
+	{
+		"v2: details", "interceptor/connectv2/connectv2.go",
+		`		err = err.WithDetail(detail)
+`,
+		`		_ = detail
+`,
+	},
+	{"v2: denial in the refusal", "interceptor/connectv2/connectv2.go", ".WithCause(denial)", ""},
+	{"v2: challenge in the Connect protocol alone", "interceptor/connectv2/connectv2.go", "if info.Protocol == connect.ProtocolNameConnect && spec.StreamType", "if spec.StreamType"},
+	{
+		"v2: challenge of unary calls alone", "interceptor/connectv2/connectv2.go",
+		` && spec.StreamType == connect.StreamTypeUnary {
+		if challenge`,
+		` {
+		if challenge`,
+	},
+	{"v2: challenge", "interceptor/connectv2/connectv2.go", `info.ResponseHeader().Set("WWW-Authenticate", challenge)`, "_ = challenge"},
+	{
+		"v2: connection of a call in process", "interceptor/connectv2/connectv2.go",
+		`	if _, ok := info.TransportInfo.(*connecthttp.ServerInfo); !ok {
+		return nil
+	}
+`,
+		`	_ = connecthttp.Mount
+`,
+	},
+	{"v2: another call's connection", "interceptor/connectv2/connectv2.go", "len(a) > 0 && len(b) > 0 && &a[0] == &b[0]", "len(a) > 0 && len(b) > 0 && a[0] == b[0]"},
+	{"v2: receives by way of the guard", "interceptor/connectv2/stream.go", "err := s.messages.Receive(message); err", "err := s.stream.Receive(message); err"},
+	{"v2: sends by way of the guard", "interceptor/connectv2/stream.go", "return s.answer(s.messages.Send(message))", "return s.answer(s.stream.Send(message))"},
+	{
+		"v2: message that cannot be read opens nothing", "interceptor/connectv2/stream.go",
+		`		return s.answer(err)
+	}
+`,
+		`		s.open.Store(true)
+		return s.answer(err)
+	}
+`,
+	},
+	{
+		"v2: refusal as the handler sees it, receiving", "interceptor/connectv2/stream.go",
+		`		return s.answer(err)
+`,
+		`		return err
+`,
+	},
+	{"v2: refusal as the handler sees it, sending", "interceptor/connectv2/stream.go", "return s.answer(s.messages.Send(message))", "return s.messages.Send(message)"},
+	{
+		"v2: send holds the lock", "interceptor/connectv2/stream.go",
+		`	s.sending.Lock()
+	defer s.sending.Unlock()
+	return s.answer`,
+		"\treturn s.answer",
+	},
+	{
+		"v2: headers are held back", "interceptor/connectv2/stream.go",
+		`	if !s.open.Load() {
+		return nil
+	}
+`,
+		"",
+	},
+	{"v2: headers are released", "interceptor/connectv2/stream.go", "!s.open.Swap(true) && s.headersWanted.Load()", "!s.open.Swap(true) && false"},
+	{
+		"v2: headers by way of the guard", "interceptor/connectv2/stream.go",
+		`		return nil
+	}
+	return s.Send(headers{})`,
+		`		return nil
+	}
+	return lowerStream{s, context.Background()}.Send(headers{})`,
+	},
+	{
+		"v2: reads end at the expiry", "interceptor/connectv2/stream.go",
+		`	connectionOf(s.ctx, s.info).EndReads(0)
+`,
+		"",
+	},
+	{
+		"v2: writes end after the expiry", "interceptor/connectv2/stream.go",
+		`		connectionOf(s.ctx, s.info).EndWrites()
+`,
+		"",
+	},
+	{
+		"v2: a send under way is waited for", "interceptor/connectv2/stream.go",
+		`	s.interrupted = true
+`,
+		"",
+	},
+	{"v2: header without the proof", "interceptor/connectv2/stream.go", "s.own != nil && s.open.Load()", "s.own != nil"},
+	{"v2: the handler's own CallInfo", "interceptor/connectv2/info.go", "return server.Call(ctx, stream.spec.Procedure, stream.own.info, stream)", "return server.Call(ctx, stream.spec.Procedure, stream.info, stream)"},
+	{
+		"v2: a copy of the header", "interceptor/connectv2/info.go",
+		`into.SetValues(name, slices.Clone(values))
+	}
+}
+
+// handOn`,
+		`into.SetValues(name, values)
+	}
+}
+
+// handOn`,
+	},
+}

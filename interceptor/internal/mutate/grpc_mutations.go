@@ -1,0 +1,182 @@
+package main
+
+// grpcMutations are the checks of the guard for grpc-go.
+var grpcMutations = []mutation{
+	{
+		"grpc: unary", "interceptor/grpcguard/grpcguard.go",
+		`		call, denial := guard.Admit(ctx, info.FullMethod, incoming{ctx})
+		if denial != nil {
+			return nil, refuse(denial)
+		}
+`,
+		`		call, denial := guard.Admit(ctx, info.FullMethod, incoming{ctx})
+		if denial != nil {
+			return handler(ctx, request)
+		}
+`,
+	},
+	{"grpc: message of a unary call", "interceptor/grpcguard/grpcguard.go", "if denial := call.AdmitMessage(request); denial != nil {", "if denial := call.AdmitMessage(request); false {"},
+	{"grpc: context of a unary call", "interceptor/grpcguard/grpcguard.go", "return handler(call.Context(), request)", "return handler(ctx, request)"},
+	{"grpc: Tap", "interceptor/grpcguard/grpcguard.go", "denial := guard.Precheck(ctx, info.FullMethodName, header(info.Header)); denial != nil", "denial := guard.Precheck(ctx, info.FullMethodName, header(info.Header)); false"},
+	{"grpc: header of Tap", "interceptor/grpcguard/grpcguard.go", "header(info.Header)", "header(nil)"},
+	{
+		"grpc: no guard, unary", "interceptor/grpcguard/grpcguard.go",
+		`	mustGuard(guard)
+	return func(ctx context.Context, request any`,
+		"\treturn func(ctx context.Context, request any",
+	},
+	{
+		"grpc: no guard, Tap", "interceptor/grpcguard/grpcguard.go",
+		`	mustGuard(guard)
+	return func(ctx context.Context, info *tap`,
+		"\treturn func(ctx context.Context, info *tap",
+	},
+	{
+		"grpc: every Authorization", "interceptor/grpcguard/grpcguard.go",
+		"return metadata.ValueFromIncomingContext(i.Context, name)",
+		`values := metadata.ValueFromIncomingContext(i.Context, name)
+	return values[:min(len(values), 1)]`,
+	},
+	{"grpc: every Authorization of Tap", "interceptor/grpcguard/grpcguard.go", "return metadata.MD(h).Get(name) }", "values := metadata.MD(h).Get(name); return values[:min(len(values), 1)] }"},
+	{"grpc: code", "interceptor/grpcguard/grpcguard.go", "codes.Code(denial.Code())", "codes.Unknown"},
+	{
+		"grpc: details", "interceptor/grpcguard/grpcguard.go",
+		`		r.status = detailed
+`,
+		`		_ = detailed
+`,
+	},
+	{"grpc: denial in the refusal", "interceptor/grpcguard/grpcguard.go", "return r.denial }", "return nil }"},
+	{"grpc: status of the refusal", "interceptor/grpcguard/grpcguard.go", "GRPCStatus() *status.Status { return r.status }", "GRPCStatus() *status.Status { return nil }"},
+	{
+		"grpc: no guard, stream", "interceptor/grpcguard/stream.go",
+		`	mustGuard(guard)
+`,
+		"",
+	},
+	{
+		"grpc: stream", "interceptor/grpcguard/stream.go",
+		`		if denial != nil {
+			return refuse(denial)
+		}
+		guarded :=`,
+		`		if denial != nil {
+			return handler(server, stream)
+		}
+		guarded :=`,
+	},
+	{
+		"grpc: refusal of a stream", "interceptor/grpcguard/stream.go",
+		`		if denial != nil {
+			return refuse(denial)
+		}
+		if endErr`,
+		`		_ = denial
+		if endErr`,
+	},
+	{"grpc: context of a stream", "interceptor/grpcguard/stream.go", "return s.ctx }", "return s.ServerStream.Context() }"},
+	{"grpc: header by way of the context", "interceptor/grpcguard/stream.go", "transport != nil && call.AwaitsMessage() {", "transport != nil && false {"},
+	{"grpc: header by way of the context alone where a message has to name the organization", "interceptor/grpcguard/stream.go", "transport != nil && call.AwaitsMessage() {", "transport != nil {"},
+	{"grpc: receives by way of the guard", "interceptor/grpcguard/stream.go", "s.messages.Receive(message); err", "s.ServerStream.RecvMsg(message); err"},
+	{"grpc: sends by way of the guard", "interceptor/grpcguard/stream.go", "answer(s.messages.Send(message))", "answer(lowerStream{s}.Send(message))"},
+	{"grpc: nothing is proved yet", "interceptor/grpcguard/stream.go", "guarded.open.Store(!call.AwaitsMessage())", "guarded.open.Store(true)"},
+	{
+		"grpc: message that cannot be read opens nothing", "interceptor/grpcguard/stream.go",
+		`		return answer(err)
+	}
+	if !s.open`,
+		`		s.open.Store(true)
+		return answer(err)
+	}
+	if !s.open`,
+	},
+	{
+		"grpc: refusal as the handler sees it, receiving", "interceptor/grpcguard/stream.go",
+		`		return answer(err)
+	}
+	if !s.open`,
+		`		return err
+	}
+	if !s.open`,
+	},
+	{"grpc: refusal as the handler sees it, sending", "interceptor/grpcguard/stream.go", "return answer(s.messages.Send(message))", "return s.messages.Send(message)"},
+	{
+		"grpc: header is held back", "interceptor/grpcguard/stream.go",
+		`	if s.sent {
+		return s.ServerStream.SetHeader(md)`,
+		`	if true {
+		return s.ServerStream.SetHeader(md)`,
+	},
+	{
+		"grpc: sent header is held back", "interceptor/grpcguard/stream.go",
+		`	if !s.open.Load() {
+		return nil
+	}
+	return s.SendMsg`,
+		"\treturn s.SendMsg",
+	},
+	{
+		"grpc: sent header by way of the guard", "interceptor/grpcguard/stream.go",
+		`		return nil
+	}
+	return s.SendMsg(ownHeader{})
+}
+
+// SetTrailer`,
+		`		return nil
+	}
+	return lowerStream{s}.Send(ownHeader{})
+}
+
+// SetTrailer`,
+	},
+	{
+		"grpc: trailer is held back", "interceptor/grpcguard/stream.go",
+		`	s.trailer = metadata.Join(s.trailer, md)
+}`,
+		`	s.ServerStream.SetTrailer(md)
+}`,
+	},
+	{"grpc: sent header is released", "interceptor/grpcguard/stream.go", "!s.open.Swap(true) && s.headerWanted.Load()", "!s.open.Swap(true) && false"},
+	{
+		"grpc: header is handed on once", "interceptor/grpcguard/stream.go",
+		`	if s.sent {
+		return nil
+	}
+`,
+		"",
+	},
+	{
+		"grpc: header without the proof", "interceptor/grpcguard/stream.go",
+		`	if !s.open.Load() {
+		return nil
+	}
+	s.mu.Lock()`,
+		"\ts.mu.Lock()",
+	},
+	{
+		"grpc: header of a refused call", "interceptor/grpcguard/stream.go",
+		`		if denial != nil {
+			return refuse(denial)
+		}
+		if endErr`,
+		`		if denial != nil {
+			_ = guarded.end()
+			return refuse(denial)
+		}
+		if endErr`,
+	},
+	{
+		"grpc: header at the end", "interceptor/grpcguard/stream.go",
+		`	return s.handOnHeader()
+}
+
+func answer`,
+		`	return nil
+}
+
+func answer`,
+	},
+	{"grpc: Check", "interceptor/grpcguard/check.go", "if _, ok := table.Lookup(procedure); !ok {", "if _, ok := table.Lookup(procedure); !ok && false {"},
+	{"grpc: Check of all procedures", "interceptor/grpcguard/check.go", "for _, method := range info.Methods {", "for _, method := range info.Methods[:min(len(info.Methods), 1)] {"},
+}
