@@ -15,6 +15,7 @@ import (
 
 	"github.com/protoauthz/protoauthz/interceptor"
 	"github.com/protoauthz/protoauthz/interceptor/internal/calltest"
+	"github.com/protoauthz/protoauthz/interceptor/internal/tokentest"
 	"github.com/protoauthz/protoauthz/interceptor/token"
 )
 
@@ -40,7 +41,7 @@ func (s *plainStream) Receive(into any) error {
 	if !ok {
 		return fmt.Errorf("no more: %w", io.EOF)
 	}
-	proto.Merge(into.(*message), received) //nolint:forcetypeassert // a test would fail
+	proto.Merge(tokentest.As[*message](into), received)
 	return nil
 }
 
@@ -48,7 +49,7 @@ func (s *plainStream) Send(sent any) error {
 	if s.sending != nil {
 		s.sending()
 	}
-	s.sent = append(s.sent, sent.(*answer).GetDocument().GetText()) //nolint:forcetypeassert // a test would fail
+	s.sent = append(s.sent, tokentest.As[*answer](sent).GetDocument().GetText())
 	return nil
 }
 

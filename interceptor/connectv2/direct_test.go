@@ -23,6 +23,7 @@ import (
 	"github.com/protoauthz/protoauthz/interceptor/internal/calltest"
 	"github.com/protoauthz/protoauthz/interceptor/internal/interrupt"
 	"github.com/protoauthz/protoauthz/interceptor/internal/rpctest"
+	"github.com/protoauthz/protoauthz/interceptor/internal/tokentest"
 )
 
 // unreadable is a message that cannot be decoded.
@@ -45,7 +46,7 @@ func (s *fakeStream) Receive(into any) error {
 	case s.in[0] == unreadable:
 		return errUnreadable
 	}
-	proto.Merge(into.(*message), &message{OrganizationId: s.in[0]}) //nolint:forcetypeassert // a test would fail
+	proto.Merge(tokentest.As[*message](into), &message{OrganizationId: s.in[0]})
 	s.in = s.in[1:]
 	return nil
 }
@@ -54,7 +55,7 @@ func (s *fakeStream) Send(response any) error {
 	if s.sending != nil {
 		s.sending()
 	}
-	s.sent = append(s.sent, response.(*answer).GetDocument().GetText()) //nolint:forcetypeassert // a test would fail
+	s.sent = append(s.sent, tokentest.As[*answer](response).GetDocument().GetText())
 	return nil
 }
 
@@ -398,7 +399,7 @@ type tellingStream struct {
 func (s tellingStream) Receive(into any) error {
 	err := s.ServerStream.Receive(into)
 	if err == nil {
-		*s.told = append(*s.told, "message "+said(into.(*message))) //nolint:forcetypeassert // a test would fail
+		*s.told = append(*s.told, "message "+said(tokentest.As[*message](into)))
 	}
 	return err
 }

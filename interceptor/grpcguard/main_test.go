@@ -21,6 +21,7 @@ import (
 	"github.com/protoauthz/protoauthz/interceptor/grpcguard"
 	"github.com/protoauthz/protoauthz/interceptor/internal/calltest"
 	"github.com/protoauthz/protoauthz/interceptor/internal/rpctest"
+	"github.com/protoauthz/protoauthz/interceptor/internal/tokentest"
 	"github.com/protoauthz/protoauthz/interceptor/policy"
 )
 
@@ -54,7 +55,7 @@ func text(organization string) *answer {
 // Handlers echo.
 func unary(ctx context.Context, request any) (any, error) {
 	calltest.Handled(ctx)
-	said := said(request.(*message)) //nolint:errcheck // a test would fail
+	said := said(tokentest.As[*message](request))
 	calltest.Saw(ctx, said)
 	return text(said), nil
 }

@@ -295,6 +295,14 @@ func TestMisbehaviour(t *testing.T) {
 				}
 				goOn(t, stream)
 			}, []string{acme}},
+			"sends its header after": {[]rpctest.Message{{Organization: acme}, {Organization: "globex"}}, func(t *testing.T, stream grpc.ServerStream) {
+				t.Helper()
+				if err := stream.RecvMsg(new(message)); err != nil {
+					t.Error(err)
+				}
+				goOn(t, stream)
+				refused(t, stream.SendHeader(metadata.Pairs("x-late", "secret")))
+			}, nil},
 			"sends first": {[]rpctest.Message{{Organization: acme}}, func(t *testing.T, stream grpc.ServerStream) {
 				t.Helper()
 				refused(t, stream.SendMsg(text("secret")))
@@ -379,3 +387,23 @@ func (s *unreadableStream) SetHeader(md metadata.MD) error {
 }
 
 func (s *unreadableStream) SetTrailer(md metadata.MD) { s.trailer = metadata.Join(s.trailer, md) }
+
+// TestSendCompressor holds what the documentation says of it.
+func TestSendCompressor(t *testing.T) {
+	t.Parallel()
+	for service, can := range map[string]bool{"Token": true, "Public": true, "Field": false} {
+		client, _ := piped(t, expiring(t, time.Hour), func(_ any, stream grpc.ServerStream) error {
+			if err := grpc.SetSendCompressor(stream.Context(), "identity"); (err == nil) != can {
+				t.Errorf("%s: %v", service, err)
+			}
+			if method, ok := grpc.Method(stream.Context()); !ok || method != rpctest.Procedure(service, rpctest.Bidi) {
+				t.Errorf("%s: the method is %q", service, method)
+			}
+			return stream.RecvMsg(new(message))
+		})
+		stream := open(t, client, service, acme)
+		if err := stream.RecvMsg(new(answer)); !errors.Is(err, io.EOF) {
+			t.Errorf("%s: %v", service, err)
+		}
+	}
+}

@@ -48,7 +48,7 @@ func ServeOn(t testing.TB, listener net.Listener, dial Dialer, handler http.Hand
 	both.SetHTTP1(true)
 	both.SetUnencryptedHTTP2(true)
 	only2.SetUnencryptedHTTP2(true)
-	backend := &http.Server{ //nolint:gosec // of a test
+	backend := &http.Server{ //nolint:gosec // without timeouts: tests wait on purpose
 		Protocols: both,
 		ErrorLog:  log.New(s, "", 0),
 		Handler:   s.recording(handler),

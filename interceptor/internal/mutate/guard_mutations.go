@@ -84,7 +84,9 @@ var guardMutations = []mutation{
 		`	case claims == nil:
 		return failed(errors.New("the verifier returned neither claims nor an error"))
 `,
-		"",
+		`	case claims == nil:
+		_ = errors.New
+`,
 	},
 	{
 		"guard: decision", "interceptor/guard.go",
