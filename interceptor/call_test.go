@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"slices"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"connectrpc.com/connect"
@@ -238,6 +239,31 @@ func TestServe(t *testing.T) {
 				}
 			})
 		}
+	}
+}
+
+// TestServeLate makes sure that the handler of a stream does not run at all if the token has
+// expired before.
+func TestServeLate(t *testing.T) {
+	t.Parallel()
+	for took, want := range map[time.Duration]interceptor.Reason{time.Minute - 1: "", time.Minute: expired.reason} {
+		bubble(t, took.String(), func(t *testing.T) {
+			ctx, record := withCall(t.Context())
+			call := admit(t, ctx, expiring(t, time.Minute, interceptor.WithObserver(calltest.Observe)), "Token")
+			time.Sleep(took) // the bubble's clock
+			ran := false
+			denial, err := call.Serve(newPlainStream(), func(context.Context, interceptor.Stream) error {
+				ran = true
+				return nil
+			})
+			synctest.Wait()
+			if (denial == nil) != (want == "") || denial != nil && denial.Reason != want || err != nil || ran != (want == "") {
+				t.Errorf("%v, %v, ran: %t", denial, err, ran)
+			}
+			if n := len(record.Decisions()); n == 2 != (want != "") {
+				t.Errorf("events %q", record.Decisions())
+			}
+		})
 	}
 }
 

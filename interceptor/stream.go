@@ -137,6 +137,9 @@ const expiryGrace = 500 * time.Millisecond
 // that is blocked in Receive but the end of the call, so the handler has a goroutine of its
 // own, which ends soon after the call does; the stream is locked before.
 func (s *guardedStream) serve(handler func(context.Context, Stream) error) (*Denial, error) {
+	if s.admission.expired() {
+		return s.finish(s.refuse(denyToken(token.ErrExpired)))
+	}
 	deadline := s.admission.claims.Deadline()
 	left := time.Until(deadline)
 	ctx, cancel := context.WithTimeoutCause(s.ctx, left, token.ErrExpired)

@@ -100,6 +100,7 @@ var streamMutations = []mutation{
 	return nil, err`,
 		`	return nil, err`,
 	},
+	{"stream: expired before its handler runs", "interceptor/stream.go", "	if s.admission.expired() {", "	if false {"},
 	{"stream: context ends at the expiry", "interceptor/stream.go", "context.WithTimeoutCause(s.ctx, left, token.ErrExpired)", "context.WithTimeoutCause(s.ctx, left+3*time.Second, token.ErrExpired)"},
 	{"stream: end at the expiry", "interceptor/stream.go", "timer := time.NewTimer(left)", "timer := time.NewTimer(left + 3*time.Second)"},
 	{"stream: handler that returns after the expiry", "interceptor/stream.go", "if returned && time.Now().Before(deadline) && !errors.Is(context.Cause(ctx), token.ErrExpired) {", "if returned {"},
