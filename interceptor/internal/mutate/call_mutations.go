@@ -42,7 +42,10 @@ var connectMutations = []mutation{
 		`			case atHandler:
 				return nil, connectError(failed(errors.New("an interceptor has lost the context of the call")), spec, peer())
 `,
-		"",
+		`			case atHandler:
+				_ = errors.New
+				return next(ctx, request)
+`,
 	},
 	{"connect: HandlerOption's interceptor stands before a handler", "interceptor/connect.go", "return h.wrapUnary(next, true)", "return h.wrapUnary(next, false)"},
 	{"connect: HandlerOption's gate", "interceptor/connect.go", "connect.WithRequestGate(g.gate), ", ""},
