@@ -44,7 +44,7 @@ func expiring(t testing.TB, in time.Duration, options ...interceptor.Option) *in
 		t.Fatal(err)
 	}
 	verify := func(context.Context, string) (*token.Claims, error) { return claims, nil }
-	return interceptor.New(verifierFunc(verify), rules(t), append(options, interceptor.WithObserver(calltest.Observe))...)
+	return interceptor.New(verifierFunc(verify), rules(t), append([]interceptor.Option{interceptor.WithObserver(calltest.Observe)}, options...)...)
 }
 
 // authorized is a context for a client's call with a token.

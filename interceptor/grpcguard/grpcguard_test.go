@@ -112,7 +112,8 @@ func TestTap(t *testing.T) {
 	}
 }
 
-// TestTapBeforeBody makes sure that the tap stands before the body on a server.
+// TestTapBeforeBody makes sure that the tap stands before the body on a server, and that each
+// call is observed once, whoever refuses it.
 func TestTapBeforeBody(t *testing.T) {
 	t.Parallel()
 	var read atomic.Int64
@@ -120,7 +121,8 @@ func TestTapBeforeBody(t *testing.T) {
 		read.Add(1)
 		return handler(ctx, request)
 	})
-	guard := expiring(t, time.Hour)
+	var events atomic.Int64
+	guard := expiring(t, time.Hour, interceptor.WithObserver(func(context.Context, interceptor.Event) { events.Add(1) }))
 	client := serve(t, new(calltest.Records), guard, count, grpc.InTapHandle(grpcguard.Tap(guard)))
 	large := &message{OrganizationId: strings.Repeat("x", 3<<20)}
 	for name, authorization := range map[string]string{"missing": "", "malformed": "Bearer ", "scheme": "Basic a"} {
@@ -132,12 +134,12 @@ func TestTapBeforeBody(t *testing.T) {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
-	if n := read.Load(); n != 0 {
-		t.Errorf("%d messages were read", n)
+	if read.Load() != 0 || events.Load() != 3 {
+		t.Errorf("%d messages were read, %d calls observed", read.Load(), events.Load())
 	}
 	ctx := metadata.AppendToOutgoingContext(t.Context(), "authorization", "Bearer any")
-	if err := client.Invoke(ctx, rpctest.Procedure("Field", rpctest.Unary), &message{OrganizationId: acme}, new(answer)); err != nil || read.Load() != 1 {
-		t.Errorf("%d messages were read, %v", read.Load(), err)
+	if err := client.Invoke(ctx, rpctest.Procedure("Field", rpctest.Unary), &message{OrganizationId: acme}, new(answer)); err != nil || read.Load() != 1 || events.Load() != 4 {
+		t.Errorf("%d messages were read, %d calls observed, %v", read.Load(), events.Load(), err)
 	}
 }
 

@@ -42,7 +42,7 @@ func expiring(t testing.TB, in time.Duration, options ...interceptor.Option) *in
 		t.Fatal(err)
 	}
 	verify := func(context.Context, string) (*token.Claims, error) { return claims, nil }
-	return interceptor.New(verifierFunc(verify), rules(t), append(options, interceptor.WithObserver(calltest.Observe))...)
+	return interceptor.New(verifierFunc(verify), rules(t), append([]interceptor.Option{interceptor.WithObserver(calltest.Observe)}, options...)...)
 }
 
 // piped serves one streaming handler in memory, and returns a connection to it and how its
