@@ -107,8 +107,8 @@ func (g *Guard) WrapStreamingHandler(next connect.StreamingHandlerFunc) connect.
 }
 
 // admitted returns the admission that the gate made for this call, or makes one if there
-// was no gate. The token must not have expired since: a body, and interceptors before this
-// one, may take their time.
+// was no gate. The token of a unary call must not have expired since: a body, and
+// interceptors before this one, may take their time. Serve asks that of streams.
 func (g *Guard) admitted(ctx context.Context, procedure string, kind connect.StreamType, header http.Header) (context.Context, *admission, *Denial) {
 	a, _ := ctx.Value(contextKey{}).(*admission)
 	taken := a.take(g, procedure, header)
@@ -119,7 +119,7 @@ func (g *Guard) admitted(ctx context.Context, procedure string, kind connect.Str
 		}
 		ctx = a
 	}
-	if taken && a.expired() && (kind == connect.StreamTypeUnary || g.streamExpiry) {
+	if taken && kind == connect.StreamTypeUnary && a.expired() {
 		return ctx, nil, g.observe(ctx, Event{Procedure: procedure, Claims: a.claims, Denial: denyToken(token.ErrExpired)})
 	}
 	return ctx, a, nil

@@ -65,11 +65,12 @@ var connectMutations = []mutation{
 		`		ctx = a
 `,
 		`		ctx = a
+		a.header = header
 		a.guard.Store(g)
 `,
 	},
 	{"connect: admission is this call's", "interceptor/connect.go", "taken := a.take(g, procedure, header)", "taken := a.take(g, procedure, header) || a != nil && a.rule != nil"},
-	{"connect: expiry of a unary call after its body", "interceptor/connect.go", "a.expired() && (kind == connect.StreamTypeUnary || g.streamExpiry) {", "a.expired() && kind != connect.StreamTypeUnary && g.streamExpiry {"},
+	{"connect: expiry of a unary call after its body", "interceptor/connect.go", "kind == connect.StreamTypeUnary && a.expired() {", "kind == connect.StreamTypeUnary && false {"},
 	{
 		"connect: reads of a refused call end", "interceptor/connect.go",
 		`		connection.EndReads(refusedBody)
@@ -88,10 +89,8 @@ var callMutations = []mutation{
 		return nil, denial
 	}
 	return &Call{g, a, a}, nil`,
-		`	if denial != nil && a != nil {
-		return nil, denial
-	}
-	return &Call{g, &admission{Context: ctx, rule: &policy.Rule{Public: true}}, ctx}, nil`,
+		`	_ = denial
+	return &Call{g, a, a}, nil`,
 	},
 	{"call: context", "interceptor/call.go", "return &Call{g, a, a}, nil", "return &Call{g, a, ctx}, nil"},
 	{"call: awaits a message", "interceptor/call.go", "return c.admission.byMessage() }", "return false }"},

@@ -3,7 +3,6 @@ package main
 // streamMutations are the checks of messages, and of the time that a call takes.
 var streamMutations = []mutation{
 	{"stream: nothing is proved yet", "interceptor/stream.go", "guarded.proved.Store(!c.admission.byMessage())", "guarded.proved.Store(true)"},
-	{"stream: expired before it starts", "interceptor/connect.go", "a.expired() && (kind == connect.StreamTypeUnary || g.streamExpiry) {", "a.expired() && kind == connect.StreamTypeUnary {"},
 	{"stream: expiry", "interceptor/stream.go", "deadline := s.admission.claims.Deadline()", "deadline := s.admission.claims.Deadline().Add(3 * time.Second)"},
 	{
 		"stream: receive after a refusal", "interceptor/stream.go",
