@@ -8,12 +8,18 @@ import (
 
 // A Header is what a request says beside its messages, as [net/http.Header] is.
 type Header interface {
-	// Values returns the values of a field, whose name is matched without regard to case.
+	// Values returns all values of a field, each as it came, whose name is matched without
+	// regard to case.
 	Values(name string) []string
 }
 
-// A Call was admitted by its header. It is for adapters to RPC frameworks, which must have
-// its messages judged too: by AdmitMessage, ServeUnary or Serve.
+// A Call has passed the first step, the one by its header. It is for adapters to RPC
+// frameworks: no handler may run, on no message, but by the second step, which is
+// AdmitMessage, ServeUnary or Serve.
+//
+// What a handler says beside its messages, in headers and trailers, is for the adapter to
+// hold back: until a message was let in if the call awaits one, and altogether if the call is
+// refused.
 type Call struct {
 	guard     *Guard
 	admission *admission
@@ -32,14 +38,15 @@ func (g *Guard) Admit(ctx context.Context, procedure string, header Header) (*Ca
 	return &Call{g, a, a}, nil
 }
 
-// Context returns the handler's context, in which [ClaimsFromContext] finds the claims.
+// Context returns the context of a unary handler that runs after AdmitMessage:
+// [ClaimsFromContext] finds the claims in it. The others are given theirs.
 func (c *Call) Context() context.Context { return c.ctx }
 
 // AwaitsMessage reports whether a message has to name the organization: until one has,
 // nothing of what the handler says may reach the client.
 func (c *Call) AwaitsMessage() bool { return c.admission.byMessage() }
 
-// AdmitMessage is the second step of a unary call whose message has been read before the
+// AdmitMessage is the second step of a unary call whose one message has been read before the
 // handler runs. It returns nil if the handler may run.
 func (c *Call) AdmitMessage(message any) *Denial {
 	a := c.admission
@@ -52,16 +59,17 @@ func (c *Call) AdmitMessage(message any) *Denial {
 // A Stream is the server's side of a call, as its handler sees it. One goroutine at a time
 // may call Receive, and one Send.
 type Stream interface {
-	// Receive reads a message, or returns an error that matches io.EOF if there are no more.
+	// Receive reads a message and decodes all of it, or returns an error that matches io.EOF
+	// if there are no more. A message that is refused is emptied.
 	Receive(message any) error
 	Send(message any) error
 }
 
 // ServeUnary is the second step of a unary call whose handler reads the message itself: it
-// runs the handler on a stream that judges the message. See [Call.Serve] for the results.
-func (c *Call) ServeUnary(stream Stream, handler func(context.Context, Stream) error) (*Denial, error) {
+// runs the handler on a stream that judges the message. See [Call.Serve] for the error.
+func (c *Call) ServeUnary(stream Stream, handler func(context.Context, Stream) error) error {
 	if c.admission.rule.Public {
-		return nil, handler(c.ctx, stream)
+		return handler(c.ctx, stream)
 	}
 	guarded := c.newStream(stream)
 	guarded.unary = true
@@ -69,21 +77,21 @@ func (c *Call) ServeUnary(stream Stream, handler func(context.Context, Stream) e
 }
 
 // Serve is the second step of a streaming call: it runs the handler on a stream that judges
-// every message, and until the token expires. It returns a denial if the call was refused,
-// whatever the handler made of that, and else the error of the handler.
+// every message, and until the token expires. If the call was refused, the error is the
+// *Denial itself, whatever the handler made of it, and else that of the handler. So are those
+// that the handler gets from its stream once the call is refused.
 //
-// Once the call is refused, the stream that the handler has returns the denial, a *Denial,
-// from all of its methods.
-//
-// When the token expires, the handler may be blocked in the stream it was given. If that has
-// a method Interrupt, Serve calls it to wake the handler. In any case Serve returns, and the
-// end of the call must wake it: a Receive or Send that was under way may go on until then.
-func (c *Call) Serve(stream Stream, handler func(context.Context, Stream) error) (*Denial, error) {
+// When the token expires, the handler may be blocked in the stream that Serve was given. If
+// that has a method Interrupt, Serve calls it to wake the handler. In any case Serve returns,
+// and the end of the call must wake it. A Receive that was under way may go on until then, and
+// so may a Send, also one of a goroutine that the handler has left behind.
+func (c *Call) Serve(stream Stream, handler func(context.Context, Stream) error) error {
 	if c.admission.rule.Public {
-		return nil, handler(c.ctx, stream)
+		return handler(c.ctx, stream)
 	}
 	guarded := c.newStream(stream)
-	if !c.guard.streamExpiry {
+	guarded.expires = c.guard.streamExpiry
+	if !guarded.expires {
 		return guarded.finish(handler(c.ctx, guarded))
 	}
 	return guarded.serve(handler)

@@ -83,6 +83,14 @@ func isDenial(err error, reason interceptor.Reason) bool {
 	return ok && denial.Reason == reason
 }
 
+// split tells a denial from the handler's error.
+func split(err error) (*interceptor.Denial, error) {
+	if denial, ok := err.(*interceptor.Denial); ok { //nolint:errorlint // so it is promised
+		return denial, nil
+	}
+	return nil, err
+}
+
 func echoPlain(_ context.Context, stream interceptor.Stream) error {
 	for {
 		received := new(message)
@@ -173,7 +181,7 @@ func TestAdmitMessage(t *testing.T) {
 func TestServe(t *testing.T) {
 	t.Parallel()
 	own := errors.New("the handler's own")
-	type serve = func(*interceptor.Call, interceptor.Stream, func(context.Context, interceptor.Stream) error) (*interceptor.Denial, error)
+	type serve = func(*interceptor.Call, interceptor.Stream, func(context.Context, interceptor.Stream) error) error
 	for way, serve := range map[string]struct {
 		serve
 		options []interceptor.Option
@@ -225,12 +233,13 @@ func TestServe(t *testing.T) {
 				ctx, record := withCall(t.Context())
 				guard := expiring(t, time.Minute, append(serve.options, interceptor.WithObserver(calltest.Observe))...)
 				stream := newPlainStream(test.in...)
-				denial, err := serve.serve(admit(t, ctx, guard, test.service), stream, func(ctx context.Context, stream interceptor.Stream) error {
+				served := serve.serve(admit(t, ctx, guard, test.service), stream, func(ctx context.Context, stream interceptor.Stream) error {
 					if (interceptor.ClaimsFromContext(ctx) == nil) != (test.service == "Public") {
 						t.Errorf("claims %v", interceptor.ClaimsFromContext(ctx))
 					}
 					return test.handler(ctx, stream)
 				})
+				denial, err := split(served)
 				if (denial == nil) != (test.want == "") || denial != nil && denial.Reason != test.want || err != test.err { //nolint:errorlint // as it is
 					t.Errorf("%v, %v, want %q, %v", denial, err, test.want, test.err)
 				}
@@ -252,10 +261,11 @@ func TestServeLate(t *testing.T) {
 			call := admit(t, ctx, expiring(t, time.Minute, interceptor.WithObserver(calltest.Observe)), "Token")
 			time.Sleep(took) // the bubble's clock
 			ran := false
-			denial, err := call.Serve(newPlainStream(), func(context.Context, interceptor.Stream) error {
+			served := call.Serve(newPlainStream(), func(context.Context, interceptor.Stream) error {
 				ran = true
 				return nil
 			})
+			denial, err := split(served)
 			synctest.Wait()
 			if (denial == nil) != (want == "") || denial != nil && denial.Reason != want || err != nil || ran != (want == "") {
 				t.Errorf("%v, %v, ran: %t", denial, err, ran)
@@ -275,7 +285,7 @@ func TestServeUnaryLate(t *testing.T) {
 		bubble(t, took.String(), func(t *testing.T) {
 			stream := &plainStream{in: make(chan *message, 1)}
 			time.AfterFunc(took, func() { stream.in <- naming(acme) })
-			denial, err := admit(t, t.Context(), expiring(t, time.Minute), "Field").ServeUnary(stream, func(ctx context.Context, stream interceptor.Stream) error {
+			served := admit(t, t.Context(), expiring(t, time.Minute), "Field").ServeUnary(stream, func(ctx context.Context, stream interceptor.Stream) error {
 				received := new(message)
 				if err := stream.Receive(received); isDenial(err, want) != (want != "") || (received.GetOrganizationId() == "") != (want != "") {
 					t.Errorf("received %v, %v", received, err)
@@ -284,6 +294,7 @@ func TestServeUnaryLate(t *testing.T) {
 				_ = stream.Send(text(acme))
 				return ctx.Err()
 			})
+			denial, err := split(served)
 			if (denial == nil) != (want == "") || denial != nil && denial.Reason != want || err != nil || len(stream.sent) > 0 != (want == "") {
 				t.Errorf("%v, %v, sent %q", denial, err, stream.sent)
 			}
@@ -303,7 +314,8 @@ func TestServeWithoutExpiry(t *testing.T) {
 			stream.in <- naming(acme)
 			stream.in <- naming(globex)
 		}()
-		denial, err := admit(t, t.Context(), expiring(t, time.Minute, interceptor.WithoutStreamExpiry()), "Field").Serve(stream, echoPlain)
+		served := admit(t, t.Context(), expiring(t, time.Minute, interceptor.WithoutStreamExpiry()), "Field").Serve(stream, echoPlain)
+		denial, err := split(served)
 		if denial == nil || denial.Reason != organization.reason || err != nil || !slices.Equal(stream.sent, []string{acme, acme}) {
 			t.Errorf("%v, %v, sent %q", denial, err, stream.sent)
 		}
@@ -333,11 +345,12 @@ func TestInterrupt(t *testing.T) {
 			return nil
 		}, 1, expired.reason, time.Minute + time.Second/2},
 		"returned before":  {func(context.Context, interceptor.Stream) error { return nil }, 0, "", 0},
-		"a refusal before": {func(context.Context, interceptor.Stream) error { return &interceptor.Denial{Reason: failed.reason} }, 0, "", 0},
+		"a refusal before": {func(context.Context, interceptor.Stream) error { return &interceptor.Denial{Reason: failed.reason} }, 0, failed.reason, 0},
 	} {
 		bubble(t, name, func(t *testing.T) {
 			stream, start := &wokenStream{plainStream: &plainStream{in: make(chan *message)}}, time.Now()
-			denial, err := admit(t, t.Context(), expiring(t, time.Minute), "Token").Serve(stream, test.handler)
+			served := admit(t, t.Context(), expiring(t, time.Minute), "Token").Serve(stream, test.handler)
+			denial, err := split(served)
 			if (denial == nil) != (test.want == "") || denial != nil && (denial.Reason != test.want || err != nil) {
 				t.Errorf("%v, %v", denial, err)
 			}
@@ -349,10 +362,11 @@ func TestInterrupt(t *testing.T) {
 	bubble(t, "returned, and the context says expired", func(t *testing.T) {
 		ctx, cancel := context.WithCancelCause(t.Context())
 		stream := &wokenStream{plainStream: &plainStream{in: make(chan *message)}}
-		denial, err := admit(t, ctx, expiring(t, time.Minute), "Token").Serve(stream, func(context.Context, interceptor.Stream) error {
+		served := admit(t, ctx, expiring(t, time.Minute), "Token").Serve(stream, func(context.Context, interceptor.Stream) error {
 			cancel(token.ErrExpired)
 			return nil
 		})
+		denial, err := split(served)
 		if denial == nil || denial.Reason != expired.reason || err != nil || stream.times != 0 {
 			t.Errorf("%v, %v, interrupted %d times", denial, err, stream.times)
 		}
@@ -367,7 +381,7 @@ func TestSendUnderWay(t *testing.T) {
 		end, finished := make(chan struct{}), make(chan struct{})
 		stream := &plainStream{in: make(chan *message), sending: func() { <-end }}
 		start := time.Now()
-		denial, err := admit(t, t.Context(), expiring(t, time.Minute), "Token").Serve(stream, func(_ context.Context, stream interceptor.Stream) error {
+		served := admit(t, t.Context(), expiring(t, time.Minute), "Token").Serve(stream, func(_ context.Context, stream interceptor.Stream) error {
 			defer close(finished)
 			if err := stream.Send(text(acme)); err != nil {
 				t.Errorf("the Send that was under way: %v", err)
@@ -380,6 +394,7 @@ func TestSendUnderWay(t *testing.T) {
 			}
 			return nil
 		})
+		denial, err := split(served)
 		if took := time.Since(start); denial == nil || denial.Reason != expired.reason || err != nil || took != time.Minute+time.Second/2 {
 			t.Errorf("%v, %v after %v", denial, err, took)
 		}

@@ -23,11 +23,12 @@ func serveConn(call *Call, conn connect.StreamingHandlerConn, next connect.Strea
 	guarded.open.Store(!call.AwaitsMessage())
 	guarded.connection, _ = interrupt.Find(call.ctx, sameAs(conn.RequestHeader()))
 	defer guarded.end()
-	denial, err := call.Serve((*lowerConn)(guarded), func(ctx context.Context, stream Stream) error {
+	err := call.Serve((*lowerConn)(guarded), func(ctx context.Context, stream Stream) error {
 		guarded.stream = stream
 		return next(ctx, guarded)
 	})
-	if denial != nil {
+	if denial, ok := err.(*Denial); ok { //nolint:errorlint // the guard's, and not what another error is about
+		guarded.expired = denial.Reason == ReasonTokenExpired
 		return guarded.refusal(denial)
 	}
 	if guarded.open.Load() {
@@ -48,6 +49,7 @@ type guardedConn struct {
 	sending     sync.Mutex
 	sent        bool
 	interrupted bool // the call ends before its handler
+	expired     bool // the call ends with its token
 	// The handler's own, since it may outlive the call: handed on to the
 	// connection when nothing else reads them there, and not if it is refused.
 	header, trailer ownHeader
@@ -95,10 +97,10 @@ func (c *guardedConn) handOnHeader() {
 	}
 }
 
-// end waits for the Send of an interrupted handler that is under way, which is the last. If
-// the client takes too long to read it and can be interrupted, it is.
+// end waits for the Send that is under way when a token expires, which is the last. If the
+// client takes too long to read it and can be interrupted, it is.
 func (c *guardedConn) end() {
-	if !c.interrupted {
+	if !c.interrupted && !c.expired {
 		return
 	}
 	if c.sending.TryLock() {

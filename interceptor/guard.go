@@ -24,7 +24,6 @@ type Verifier interface {
 // client calls alone, and is safe for concurrent use.
 type Guard struct {
 	authenticate func(ctx context.Context, authorization []string) (*token.Claims, error)
-	precheck     func(authorization []string) (*token.Claims, error)
 	exact        bool // authenticate accepts no token that has expired
 	table        *policy.Table
 	options
@@ -74,9 +73,9 @@ func New(verifier Verifier, table *policy.Table, opts ...Option) *Guard {
 	if verifier == nil || ok && v == nil || table == nil {
 		panic("interceptor: New needs a verifier and a table: check the errors of NewVerifier and Compile")
 	}
-	g := &Guard{authenticate: authenticator(verifier), precheck: precheckForm, table: table, options: options{streamExpiry: true}}
+	g := &Guard{authenticate: authenticator(verifier), table: table, options: options{streamExpiry: true}}
 	if ok { // the type itself: what embeds it may have a Verify of its own
-		g.authenticate, g.precheck, g.exact = v.Authenticate, v.Precheck, true
+		g.authenticate, g.exact = v.Authenticate, true
 	}
 	details() // now, and not for the first refusal
 	for _, option := range opts {
@@ -86,12 +85,6 @@ func New(verifier Verifier, table *policy.Table, opts ...Option) *Guard {
 		option(&g.options)
 	}
 	return g
-}
-
-// precheckForm is the precheck of a verifier of which nothing is known.
-func precheckForm(authorization []string) (*token.Claims, error) {
-	_, err := token.Bearer(authorization)
-	return nil, err
 }
 
 func authenticator(verifier Verifier) func(context.Context, []string) (*token.Claims, error) {
@@ -119,9 +112,17 @@ func (g *Guard) admit(ctx context.Context, procedure string, header Header) (*ad
 }
 
 func (g *Guard) judge(a *admission, procedure string, header Header) (denial *Denial) {
-	defer catch(&denial)
-	if denial = g.lookUp(a, procedure); denial != nil || a.rule.Public {
-		return denial
+	defer func() {
+		if p := recover(); p != nil {
+			denial = panicked("verifier", p)
+		}
+	}()
+	rule, ok := g.table.Lookup(procedure)
+	if !ok {
+		return deny(ReasonRuleMissing, "the procedure was not compiled into the table")
+	}
+	if a.rule = rule; rule.Public {
+		return nil
 	}
 	claims, err := g.authenticate(a.Context, header.Values("Authorization"))
 	switch {
@@ -134,23 +135,10 @@ func (g *Guard) judge(a *admission, procedure string, header Header) (denial *De
 	if !g.exact && a.expired() {
 		return denyToken(token.ErrExpired)
 	}
-	return judgeClaims(a, header)
-}
-
-func (g *Guard) lookUp(a *admission, procedure string) *Denial {
-	rule, ok := g.table.Lookup(procedure)
-	if !ok {
-		return deny(ReasonRuleMissing, "the procedure was not compiled into the table")
-	}
-	a.rule = rule
-	return nil
-}
-
-func judgeClaims(a *admission, header Header) (denial *Denial) {
-	if a.organization, denial = decide(a.rule, a.claims); denial != nil {
+	if a.organization, denial = decide(rule, claims); denial != nil {
 		return denial
 	}
-	if !namesOrganization(a.rule.Organization, a.organization, header) {
+	if !namesOrganization(rule.Organization, a.organization, header) {
 		return deny(ReasonOrganizationMismatch, "the request header does not name the token's organization once")
 	}
 	return nil
@@ -189,35 +177,6 @@ func (g *Guard) observe(ctx context.Context, event Event) (denial *Denial) {
 	return event.Denial
 }
 
-// Precheck refuses what can be refused at once, before Admit, and returns nil for all else:
-// it verifies no signature and waits for nothing, so it can stand where nobody may wait. It
-// judges the rule and the form of the token and, if the guard's verifier is a
-// [token.Verifier], all that its Precheck tells. Only a refusal is observed.
-func (g *Guard) Precheck(ctx context.Context, procedure string, header Header) *Denial {
-	a := &admission{Context: ctx}
-	denial := g.prejudge(a, procedure, header)
-	if denial == nil {
-		return nil
-	}
-	return g.observe(ctx, Event{Procedure: procedure, Claims: a.claims, Denial: denial})
-}
-
-func (g *Guard) prejudge(a *admission, procedure string, header Header) (denial *Denial) {
-	defer catch(&denial)
-	if denial = g.lookUp(a, procedure); denial != nil || a.rule.Public {
-		return denial
-	}
-	claims, err := g.precheck(header.Values("Authorization"))
-	switch {
-	case err != nil:
-		return denyToken(err)
-	case claims == nil:
-		return nil // it cannot be told yet
-	}
-	a.claims = claims
-	return judgeClaims(a, header)
-}
-
 func failed(cause error) *Denial { return &Denial{Reason: ReasonGuardFailed, cause: cause} }
 
 // panicked does not repeat what the panic says, which may be a secret, unless the
@@ -227,11 +186,4 @@ func panicked(who string, p any) *Denial {
 		return failed(fmt.Errorf("panic in the %s: %w", who, err))
 	}
 	return failed(fmt.Errorf("panic in the %s with a %T", who, p))
-}
-
-// catch turns a panic of the verifier into a denial.
-func catch(denial **Denial) {
-	if p := recover(); p != nil {
-		*denial = panicked("verifier", p)
-	}
 }

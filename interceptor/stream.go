@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"io"
+	"reflect"
 	"sync/atomic"
 	"time"
 
@@ -17,7 +18,8 @@ import (
 type guardedStream struct {
 	stream Stream
 	*Call
-	unary bool // what is received has to arrive before the token expires
+	unary   bool // what is received has to arrive before the token expires
+	expires bool // so has what is sent
 
 	proved    atomic.Bool // a message has named the organization, or none needs to
 	receiving atomic.Bool // the handler waits for the client
@@ -38,7 +40,7 @@ func (s *guardedStream) Receive(message any) error {
 	s.receiving.Store(true)
 	err := s.stream.Receive(message)
 	s.receiving.Store(false)
-	if err == nil && s.unary && s.admission.expired() {
+	if err == nil && (s.unary || s.expires) && s.admission.expired() {
 		_ = s.refuse(denyToken(token.ErrExpired))
 	}
 	if refused := s.refused(); refused != nil {
@@ -79,14 +81,19 @@ func (s *guardedStream) Receive(message any) error {
 func forget(message any) {
 	if m, ok := message.(proto.Message); ok {
 		proto.Reset(m)
+	} else if v := reflect.ValueOf(message); v.Kind() == reflect.Pointer && !v.IsNil() {
+		v.Elem().SetZero()
 	}
 }
 
-// Send sends a message, unless the call has been refused or nothing has proved the
-// organization yet.
+// Send sends a message, unless the call has been refused, its token has expired or nothing
+// has proved the organization yet.
 func (s *guardedStream) Send(message any) error {
 	if err := s.refused(); err != nil {
 		return err
+	}
+	if s.expires && s.admission.expired() { // the goroutine that ends the call may be late
+		return s.refuse(denyToken(token.ErrExpired))
 	}
 	if !s.proved.Load() {
 		return s.refuse(deny(ReasonOrganizationMismatch, "the handler sent before a message named the organization"))
@@ -117,14 +124,14 @@ func (s *guardedStream) observe(denial *Denial) *Denial {
 
 // finish decides how the call ends, given what the handler returned: a refusal stands even
 // if the handler swallowed it.
-func (s *guardedStream) finish(err error) (*Denial, error) {
+func (s *guardedStream) finish(err error) error {
 	if err == nil && !s.proved.Load() {
 		_ = s.refuse(deny(ReasonOrganizationMismatch, "the handler returned before a message named the organization"))
 	}
-	if denial := s.denial.Load(); denial != nil {
-		return denial, nil
+	if refused := s.refused(); refused != nil {
+		return refused
 	}
-	return nil, err
+	return err
 }
 
 var errExited = errors.New("interceptor: the handler called runtime.Goexit")
@@ -136,7 +143,7 @@ const expiryGrace = 500 * time.Millisecond
 // serve runs the handler until the token expires. Nothing may be able to wake a handler
 // that is blocked in Receive but the end of the call, so the handler has a goroutine of its
 // own, which ends soon after the call does; the stream is locked before.
-func (s *guardedStream) serve(handler func(context.Context, Stream) error) (*Denial, error) {
+func (s *guardedStream) serve(handler func(context.Context, Stream) error) error {
 	if s.admission.expired() {
 		return s.finish(s.refuse(denyToken(token.ErrExpired)))
 	}
@@ -191,5 +198,5 @@ func (s *guardedStream) serve(handler func(context.Context, Stream) error) (*Den
 	if result.panicked != nil {
 		panic(result.panicked)
 	}
-	return s.denial.Load(), nil
+	return s.refused()
 }

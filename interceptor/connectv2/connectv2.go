@@ -29,9 +29,10 @@ import (
 // Give it before others, so that none of them acts on a call that is not checked yet. It
 // panics if the guard is nil.
 //
-// Until a message has named the organization, what a streaming handler says is held back. Its
-// handler has a goroutine and a [connect.CallInfo] of its own and ends soon after its call, as
-// [interceptor.Call.Serve] says.
+// Until a message has named the organization, what a handler says is held back, for which it
+// has a [connect.CallInfo] of its own. A streaming handler has a goroutine of its own, too, and
+// ends soon after its call, as [interceptor.Call.Serve] says. A client in the same process that
+// does not read what it is sent holds up the end of its call.
 func Interceptor(guard *interceptor.Guard) connect.ServerInterceptor {
 	if guard == nil {
 		panic("connectv2: the guard is nil")
@@ -52,33 +53,17 @@ func Interceptor(guard *interceptor.Guard) connect.ServerInterceptor {
 			guarded.open.Store(!call.AwaitsMessage())
 			lower := lowerStream{guarded, ctx}
 			var err error
-			if spec.StreamType == connect.StreamTypeUnary {
-				denial, err = call.ServeUnary(lower, func(ctx context.Context, messages interceptor.Stream) error {
+			if spec.StreamType == connect.StreamTypeUnary && !call.AwaitsMessage() {
+				err = call.ServeUnary(lower, func(ctx context.Context, messages interceptor.Stream) error {
 					guarded.messages = messages
 					return next(ctx, spec, guarded)
 				})
 			} else {
-				denial, err = lower.serve(call, serve)
+				err = lower.serve(call, serve)
 			}
-			if denial != nil {
-				return refuse(denial, spec, info)
-			}
-			return err
+			return guarded.answer(err)
 		}
 	}
-}
-
-// serve runs a streaming handler.
-func (s lowerStream) serve(call *interceptor.Call, handler func(context.Context, *guardedStream) error) (denial *interceptor.Denial, err error) {
-	s.own = newOwnInfo(s.info)
-	refused := true // or a panic
-	defer func() { s.end(refused) }()
-	denial, err = call.Serve(s, func(ctx context.Context, messages interceptor.Stream) error {
-		s.messages = messages
-		return handler(ctx, s.guardedStream)
-	})
-	refused = denial != nil
-	return denial, err
 }
 
 // refusedBody is how long a refused call may still send its body.

@@ -21,12 +21,13 @@ type guardedStream struct {
 	open          atomic.Bool // the client may read what the handler says
 	headersWanted atomic.Bool // once it is open
 	interrupted   bool        // the call ends before its handler
+	expired       bool        // the call ends with its token
 
 	// Held while sending, so that the end of the call never races with a Send.
 	sending sync.Mutex
 	sent    bool
-	// A streaming handler's own, since it may outlive the call, or nil: what it says there is
-	// handed on when nothing else reads it, and not if the call is refused.
+	// The handler's own, since it may outlive the call, or nil: what it says there is handed on
+	// when nothing else reads it, and not if the call is refused.
 	own *ownInfo
 }
 
@@ -97,24 +98,50 @@ func (s lowerStream) Interrupt() {
 	connectionOf(s.ctx, s.info).EndReads(0)
 }
 
-// handOnHeader hands the handler's header on, once: it goes out with the first message, or
-// with the end.
-func (s *guardedStream) handOnHeader() {
-	if s.own != nil && !s.sent {
-		s.sent = true
-		s.own.header.handOn(s.info.ResponseHeader())
+// serve runs a handler that has a CallInfo of its own.
+func (s lowerStream) serve(call *interceptor.Call, handler func(context.Context, *guardedStream) error) error {
+	s.own = newOwnInfo(s.info)
+	run := call.Serve
+	if s.spec.StreamType == connect.StreamTypeUnary {
+		run = call.ServeUnary
 	}
-}
-
-// end hands on what the handler said at last, if the call was not refused. It waits for the
-// Send of an interrupted handler that is under way, which is the last. If the client takes
-// too long to read it and can be interrupted, it is.
-func (s lowerStream) end(refused bool) {
-	if !refused && s.own != nil && s.open.Load() {
+	defer s.end()
+	err := run(s, func(ctx context.Context, messages interceptor.Stream) error {
+		s.messages = messages
+		return handler(ctx, s.guardedStream)
+	})
+	if denial, ok := err.(*interceptor.Denial); ok { //nolint:errorlint // the guard's, and not what another error is about
+		s.expired = denial.Reason == interceptor.ReasonTokenExpired
+		return denial
+	}
+	if s.open.Load() {
 		s.handOnHeader()
 		s.own.trailer.handOn(s.info.ResponseTrailer())
 	}
-	if !s.interrupted {
+	return err
+}
+
+// handOnHeader hands the handler's header on, once: it goes out with the first message, or
+// with the end. With the one message of a unary call goes its trailer.
+func (s *guardedStream) handOnHeader() {
+	if s.own == nil || s.sent {
+		return
+	}
+	s.sent = true
+	s.own.header.handOn(s.info.ResponseHeader())
+	if s.spec.StreamType == connect.StreamTypeUnary {
+		s.own.trailer.handOn(s.info.ResponseTrailer())
+	}
+}
+
+// end waits for the Send that is under way when a token expires, which is the last. If the
+// client takes too long to read it and can be interrupted, it is.
+func (s lowerStream) end() {
+	if !s.interrupted && !s.expired {
+		return
+	}
+	if s.sending.TryLock() {
+		s.sending.Unlock()
 		return
 	}
 	cut := make(chan struct{})

@@ -12,7 +12,6 @@ import (
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/metadata"
 	"google.golang.org/grpc/status"
-	"google.golang.org/grpc/tap"
 	"google.golang.org/protobuf/proto"
 
 	samplev1 "github.com/protoauthz/protoauthz/gen/sample/v1"
@@ -23,36 +22,28 @@ import (
 	"github.com/protoauthz/protoauthz/interceptor/internal/tokentest"
 )
 
-// TestCatalogue makes every call with a client of grpc-go to a server of grpc-go, with the
-// guard's interceptors alone and behind its tap.
+// TestCatalogue makes every call with a client of grpc-go to a server of grpc-go.
 func TestCatalogue(t *testing.T) {
 	t.Parallel()
-	calltest.Run(t, func(t *testing.T, trust *rpctest.Trust) (ways []calltest.Transport) {
+	calltest.Run(t, func(t *testing.T, trust *rpctest.Trust) []calltest.Transport {
 		t.Helper()
-		for installed, precheck := range map[string]bool{"grpc-go": false, "grpc-go with Tap": true} {
-			records := new(calltest.Records)
-			guard := interceptor.New(trust, rules(t), interceptor.WithObserver(calltest.Observe))
-			var options []grpc.ServerOption
-			if precheck {
-				options = append(options, grpc.InTapHandle(recordedTap(records, grpcguard.Tap(guard))))
-			}
-			client := serve(t, records, guard, options...)
-			ways = append(ways, calltest.Transport{
-				Name:    installed,
-				Records: records,
-				Call: func(ctx context.Context, c *rpctest.Case, method rpctest.Method, header http.Header) (calltest.Answer, []string) {
-					md := metadata.MD{}
-					for name, values := range header {
-						md[strings.ToLower(name)] = values
-					}
-					if !travels(c) {
-						return callInProcess(metadata.NewIncomingContext(ctx, md), records, guard, c, method)
-					}
-					return call(metadata.NewOutgoingContext(ctx, md), records, client, c, method)
-				},
-			})
-		}
-		return ways
+		records := new(calltest.Records)
+		guard := interceptor.New(trust, rules(t), interceptor.WithObserver(calltest.Observe))
+		client := serve(t, records, guard)
+		return []calltest.Transport{{
+			Name:    "grpc-go",
+			Records: records,
+			Call: func(ctx context.Context, c *rpctest.Case, method rpctest.Method, header http.Header) (calltest.Answer, []string) {
+				md := metadata.MD{}
+				for name, values := range header {
+					md[strings.ToLower(name)] = values
+				}
+				if !travels(c) {
+					return callInProcess(metadata.NewIncomingContext(ctx, md), records, guard, c, method)
+				}
+				return call(metadata.NewOutgoingContext(ctx, md), records, client, c, method)
+			},
+		}}
 	})
 }
 
@@ -66,15 +57,6 @@ func travels(c *rpctest.Case) bool {
 		}
 	}
 	return c.Travels()
-}
-
-func recordedTap(records *calltest.Records, next tap.ServerInHandle) tap.ServerInHandle {
-	return func(ctx context.Context, info *tap.Info) (context.Context, error) {
-		if _, err := next(recorded(metadata.NewIncomingContext(ctx, info.Header), records), info); err != nil {
-			return nil, err
-		}
-		return ctx, nil
-	}
 }
 
 func newMessage(m rpctest.Message) *message {

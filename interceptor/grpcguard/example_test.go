@@ -25,7 +25,6 @@ func Example() {
 	server := grpc.NewServer(
 		grpc.ChainUnaryInterceptor(grpcguard.Unary(guard)),
 		grpc.ChainStreamInterceptor(grpcguard.Stream(guard)),
-		grpc.InTapHandle(grpcguard.Tap(guard)),
 	)
 	grpc_health_v1.RegisterHealthServer(server, health.NewServer())
 	if err := grpcguard.Check(server, table); err != nil {

@@ -3,7 +3,6 @@
 //	server := grpc.NewServer(
 //		grpc.ChainUnaryInterceptor(grpcguard.Unary(guard)),
 //		grpc.ChainStreamInterceptor(grpcguard.Stream(guard)),
-//		grpc.InTapHandle(grpcguard.Tap(guard)),
 //	)
 //	orderv1.RegisterOrderServiceServer(server, orders)
 //	if err := grpcguard.Check(server, table); err != nil {
@@ -12,12 +11,21 @@
 //
 // The rules, decisions and answers are those of package interceptor: a refusal is a status
 // with a google.rpc.ErrorInfo, in which [errors.As] finds an [interceptor.Denial], and
-// handlers read the claims with [interceptor.ClaimsFromContext]. Chain the interceptors
-// before others, so that none of them acts on a call that is not checked yet.
+// handlers read the claims with [interceptor.ClaimsFromContext]. Both interceptors are needed:
+// a server without one of them leaves its calls open. Chain them before others, so that none
+// acts on a call that is not checked yet.
 //
-// grpc-go hands a unary call to its interceptors only after its message was read,
-// decompressed and decoded, and bounds it by [grpc.MaxRecvMsgSize], 4 MiB by default. [Tap]
-// refuses before that what can be refused without verifying a signature.
+// # What grpc-go leaves open
+//
+// It calls no interceptor for a method that a [grpc.ServiceDesc] lists among its streams with
+// neither ClientStreams nor ServerStreams. Generated code has none; a description that is made
+// by hand must not.
+//
+// A unary call comes to its interceptors only once its message was read, decompressed and
+// decoded: bound it with [grpc.MaxRecvMsgSize], which is 4 MiB by default, and
+// [grpc.MaxConcurrentStreams]. [grpc.InTapHandle], which runs before, is no place to refuse
+// calls: it holds up its whole connection, and grpc-go 1.85 keeps the timer of a call that is
+// refused there until the deadline that the client has chosen, be it in a thousand years.
 package grpcguard
 
 import (
@@ -27,7 +35,6 @@ import (
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/metadata"
 	"google.golang.org/grpc/status"
-	"google.golang.org/grpc/tap"
 
 	"github.com/protoauthz/protoauthz/interceptor"
 )
@@ -47,24 +54,6 @@ func Unary(guard *interceptor.Guard) grpc.UnaryServerInterceptor {
 	}
 }
 
-// Tap returns a function for [grpc.InTapHandle], which runs for each call before its body is
-// read and must not wait. It refuses what [interceptor.Guard.Precheck] refuses: calls without
-// a rule, without a token, with one that is malformed, expired or of another issuer, and
-// with a cached one that does not suffice. Calls with a forged signature, and with a token
-// that is not cached yet, go on to the interceptors, which are needed in any case. It panics
-// if the guard is nil.
-//
-// grpc-go has one such function for a server, and calls that "experimental".
-func Tap(guard *interceptor.Guard) tap.ServerInHandle {
-	mustGuard(guard)
-	return func(ctx context.Context, info *tap.Info) (context.Context, error) {
-		if denial := guard.Precheck(ctx, info.FullMethodName, header(info.Header)); denial != nil {
-			return nil, refuse(denial)
-		}
-		return ctx, nil
-	}
-}
-
 func mustGuard(guard *interceptor.Guard) {
 	if guard == nil {
 		panic("grpcguard: the guard is nil")
@@ -78,12 +67,6 @@ type incoming struct{ context.Context }
 func (i incoming) Values(name string) []string {
 	return metadata.ValueFromIncomingContext(i.Context, name)
 }
-
-// header is metadata.
-type header metadata.MD
-
-// Values implements [interceptor.Header].
-func (h header) Values(name string) []string { return metadata.MD(h).Get(name) }
 
 // A refusal is a status whose cause is a denial.
 type refusal struct {

@@ -3,9 +3,7 @@ package grpcguard_test
 import (
 	"context"
 	"errors"
-	"slices"
 	"strings"
-	"sync/atomic"
 	"testing"
 	"time"
 
@@ -13,11 +11,9 @@ import (
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/metadata"
 	"google.golang.org/grpc/status"
-	"google.golang.org/grpc/tap"
 
 	"github.com/protoauthz/protoauthz/interceptor"
 	"github.com/protoauthz/protoauthz/interceptor/grpcguard"
-	"github.com/protoauthz/protoauthz/interceptor/internal/calltest"
 	"github.com/protoauthz/protoauthz/interceptor/internal/rpctest"
 	"github.com/protoauthz/protoauthz/interceptor/token"
 )
@@ -72,77 +68,6 @@ func TestPanic(t *testing.T) {
 	t.Errorf("returned %v", err)
 }
 
-// TestTap makes sure that a call that is refused at once gets no further, so that its message
-// is not read, and that others do.
-func TestTap(t *testing.T) {
-	t.Parallel()
-	trusts, err := rpctest.NewTrusts()
-	if err != nil {
-		t.Fatal(err)
-	}
-	trust := trusts[rpctest.Both]
-	atOnce := []string{
-		rpctest.Missing.Reason, rpctest.Unsupported.Reason, rpctest.Malformed.Reason,
-		rpctest.Expired.Reason, rpctest.NotYetValid.Reason, rpctest.Ruleless.Reason,
-	}
-	guard := interceptor.New(trust.Verifier(), rules(t), interceptor.WithObserver(calltest.Observe))
-	for _, c := range rpctest.Catalogue("http://127.0.0.1:1") {
-		if c.Trust != rpctest.Both || c.Want == rpctest.Failed || c.Want == rpctest.Busy { // the last two are moods
-			continue
-		}
-		md := metadata.MD{"authorization": c.Authorization}
-		for name, values := range c.Header {
-			md[strings.ToLower(name)] = values
-		}
-		for _, cached := range []bool{false, true} {
-			info := &tap.Info{FullMethodName: rpctest.Procedure(c.Service, rpctest.Unary), Header: md}
-			ctx, err := grpcguard.Tap(guard)(t.Context(), info)
-			switch {
-			case err == nil && ctx == nil:
-				t.Fatalf("%s/%s: no context", c.Row, c.Name)
-			case err != nil && answerOf(err).Answer != withoutChallenge(c.Want):
-				t.Errorf("%s/%s, cached %t: refused with %v, want %+v", c.Row, c.Name, cached, err, c.Want)
-			case err == nil && slices.Contains(atOnce, c.Want.Reason):
-				t.Errorf("%s/%s: not refused, want %+v", c.Row, c.Name, c.Want)
-			case err == nil && cached && c.Want.Code == int(codes.PermissionDenied) && c.Want != rpctest.Organization:
-				t.Errorf("%s/%s: the token is cached and not refused, want %+v", c.Row, c.Name, c.Want)
-			}
-			_, _ = grpcguard.Unary(guard)(metadata.NewIncomingContext(t.Context(), md), new(message), &grpc.UnaryServerInfo{FullMethod: info.FullMethodName}, unary)
-		}
-	}
-}
-
-// TestTapBeforeBody makes sure that the tap stands before the body on a server, and that each
-// call is observed once, whoever refuses it.
-func TestTapBeforeBody(t *testing.T) {
-	t.Parallel()
-	var read atomic.Int64
-	count := grpc.ChainUnaryInterceptor(func(ctx context.Context, request any, _ *grpc.UnaryServerInfo, handler grpc.UnaryHandler) (any, error) {
-		read.Add(1)
-		return handler(ctx, request)
-	})
-	var events atomic.Int64
-	guard := expiring(t, time.Hour, interceptor.WithObserver(func(context.Context, interceptor.Event) { events.Add(1) }))
-	client := serve(t, new(calltest.Records), guard, count, grpc.InTapHandle(grpcguard.Tap(guard)))
-	large := &message{OrganizationId: strings.Repeat("x", 3<<20)}
-	for name, authorization := range map[string]string{"missing": "", "malformed": "Bearer ", "scheme": "Basic a"} {
-		ctx := t.Context()
-		if authorization != "" {
-			ctx = metadata.AppendToOutgoingContext(ctx, "authorization", authorization)
-		}
-		if err := client.Invoke(ctx, rpctest.Procedure("Field", rpctest.Unary), large, new(answer)); status.Code(err) != codes.Unauthenticated {
-			t.Errorf("%s: %v", name, err)
-		}
-	}
-	if read.Load() != 0 || events.Load() != 3 {
-		t.Errorf("%d messages were read, %d calls observed", read.Load(), events.Load())
-	}
-	ctx := metadata.AppendToOutgoingContext(t.Context(), "authorization", "Bearer any")
-	if err := client.Invoke(ctx, rpctest.Procedure("Field", rpctest.Unary), &message{OrganizationId: acme}, new(answer)); err != nil || read.Load() != 1 || events.Load() != 4 {
-		t.Errorf("%d messages were read, %d calls observed, %v", read.Load(), events.Load(), err)
-	}
-}
-
 // TestCheck makes sure that a server with a service that has no rules does not start.
 func TestCheck(t *testing.T) {
 	t.Parallel()
@@ -178,7 +103,6 @@ func TestNilGuard(t *testing.T) {
 	for name, make := range map[string]func(){
 		"Unary":  func() { grpcguard.Unary(nil) },
 		"Stream": func() { grpcguard.Stream(nil) },
-		"Tap":    func() { grpcguard.Tap(nil) },
 	} {
 		func() {
 			defer func() {

@@ -2,7 +2,6 @@ package grpcguard
 
 import (
 	"context"
-	"errors"
 	"sync"
 	"sync/atomic"
 
@@ -17,7 +16,8 @@ import (
 //
 // Until a message has named the organization, headers and trailers that the handler sets are
 // held back. [grpc.SetSendCompressor] cannot be used where a message has to. A handler has a
-// goroutine of its own and ends soon after its call, as [interceptor.Call.Serve] says.
+// goroutine of its own and ends soon after its call, as [interceptor.Call.Serve] says: until
+// then neither [grpc.WaitForHandlers] nor [grpc.MaxConcurrentStreams] counts it.
 func Stream(guard *interceptor.Guard) grpc.StreamServerInterceptor {
 	mustGuard(guard)
 	return func(server any, stream grpc.ServerStream, info *grpc.StreamServerInfo, handler grpc.StreamHandler) error {
@@ -28,14 +28,14 @@ func Stream(guard *interceptor.Guard) grpc.StreamServerInterceptor {
 		}
 		guarded := &guardedStream{ServerStream: stream}
 		guarded.open.Store(!call.AwaitsMessage())
-		denial, err := call.Serve(lowerStream{guarded}, func(ctx context.Context, messages interceptor.Stream) error {
+		err := call.Serve(lowerStream{guarded}, func(ctx context.Context, messages interceptor.Stream) error {
 			if transport := grpc.ServerTransportStreamFromContext(ctx); transport != nil && call.AwaitsMessage() {
 				ctx = grpc.NewContextWithServerTransportStream(ctx, transportStream{transport, guarded})
 			}
 			guarded.ctx, guarded.messages = ctx, messages
 			return handler(server, guarded)
 		})
-		if denial != nil {
+		if denial, ok := err.(*interceptor.Denial); ok { //nolint:errorlint // the guard's, and not what another error is about
 			return refuse(denial)
 		}
 		if endErr := guarded.end(); err == nil {
@@ -135,7 +135,7 @@ func (s *guardedStream) end() error {
 }
 
 func answer(err error) error {
-	if denial, ok := errors.AsType[*interceptor.Denial](err); ok {
+	if denial, ok := err.(*interceptor.Denial); ok { //nolint:errorlint // the guard's, and not what another error is about
 		return refuse(denial)
 	}
 	return err

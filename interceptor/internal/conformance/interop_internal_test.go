@@ -88,14 +88,6 @@ var hasty = []string{"unimplemented_service", "timeout_on_sleeping_server", "can
 // reportLoad is the load balancer that the tests of load reports read them from.
 const reportLoad = `{"loadBalancingConfig": [{"test_backend_metrics_load_balancer": {}}]}`
 
-// installs are the ways to install a guard in a server.
-var installs = map[string]func(*interceptor.Guard) []grpc.ServerOption{
-	"interceptors": interceptors,
-	"tap too": func(guard *interceptor.Guard) []grpc.ServerOption {
-		return append(interceptors(guard), grpc.InTapHandle(grpcguard.Tap(guard)))
-	},
-}
-
 func interceptors(guard *interceptor.Guard) []grpc.ServerOption {
 	return []grpc.ServerOption{
 		grpc.ChainUnaryInterceptor(grpcguard.Unary(guard)),
@@ -106,29 +98,27 @@ func interceptors(guard *interceptor.Guard) []grpc.ServerOption {
 // Every test of gRPC's passes behind the guard.
 func TestInterop(t *testing.T) {
 	t.Parallel()
-	for how, install := range installs {
-		for name, call := range interopCases {
-			t.Run(how+"/"+name, func(t *testing.T) {
-				t.Parallel()
-				server := serveInterop(t, install)
-				options := []grpc.DialOption{grpc.WithPerRPCCredentials(bearer(server.raw))}
-				if strings.HasPrefix(name, "orca_") {
-					options = append(options, grpc.WithDefaultServiceConfig(reportLoad))
-				}
-				conn := server.dial(t, options...)
-				if failure := failureOf(func() { call(t.Context(), conn) }); failure != "" {
-					t.Error(failure)
-				}
-				server.stop()
-				c := server.counts
-				if c.Strangers > 0 || c.Handled > c.Admitted {
-					t.Errorf("calls reached the handlers past the guard: %s", c)
-				}
-				if (c.Handled == 0 || c.refused() > 0) && !slices.Contains(hasty, name) {
-					t.Errorf("calls did not reach the handlers: %s", c)
-				}
-			})
-		}
+	for name, call := range interopCases {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			server := serveInterop(t)
+			options := []grpc.DialOption{grpc.WithPerRPCCredentials(bearer(server.raw))}
+			if strings.HasPrefix(name, "orca_") {
+				options = append(options, grpc.WithDefaultServiceConfig(reportLoad))
+			}
+			conn := server.dial(t, options...)
+			if failure := failureOf(func() { call(t.Context(), conn) }); failure != "" {
+				t.Error(failure)
+			}
+			server.stop()
+			c := server.counts
+			if c.Strangers > 0 || c.Handled > c.Admitted {
+				t.Errorf("calls reached the handlers past the guard: %s", c)
+			}
+			if (c.Handled == 0 || c.refused() > 0) && !slices.Contains(hasty, name) {
+				t.Errorf("calls did not reach the handlers: %s", c)
+			}
+		})
 	}
 }
 
@@ -151,26 +141,21 @@ func failureOf(call func()) (failure interopFailure) {
 func TestInteropMethods(t *testing.T) {
 	t.Parallel()
 	const methods = 9 // 8 of the tests' service, and the load reports
-	for how, install := range installs {
-		t.Run(how, func(t *testing.T) {
-			t.Parallel()
-			server := serveInterop(t, install)
-			conn := server.dial(t)
-			var calls int
-			for service, info := range server.GetServiceInfo() {
-				for _, method := range info.Methods {
-					if err := callEmpty(t.Context(), conn, service, method); status.Code(err) != codes.Unauthenticated {
-						t.Errorf("%s/%s: %v", service, method.Name, err)
-					}
-					calls++
-				}
+	server := serveInterop(t)
+	conn := server.dial(t)
+	var calls int
+	for service, info := range server.GetServiceInfo() {
+		for _, method := range info.Methods {
+			if err := callEmpty(t.Context(), conn, service, method); status.Code(err) != codes.Unauthenticated {
+				t.Errorf("%s/%s: %v", service, method.Name, err)
 			}
-			server.stop()
-			c := server.counts
-			if calls != methods || c.Admitted > 0 || c.Handled > 0 || c.refused() != calls || c.Refused[interceptor.ReasonTokenMissing] != calls {
-				t.Errorf("%d calls: %s", calls, c)
-			}
-		})
+			calls++
+		}
+	}
+	server.stop()
+	c := server.counts
+	if calls != methods || c.Admitted > 0 || c.Handled > 0 || c.refused() != calls || c.Refused[interceptor.ReasonTokenMissing] != calls {
+		t.Errorf("%d calls: %s", calls, c)
 	}
 }
 
@@ -198,7 +183,7 @@ type interopServer struct {
 	stop         func()
 }
 
-func serveInterop(t *testing.T, install func(*interceptor.Guard) []grpc.ServerOption) *interopServer {
+func serveInterop(t *testing.T) *interopServer {
 	t.Helper()
 	counts := newTally()
 	files := make([]protoreflect.FileDescriptor, 2)
@@ -221,7 +206,7 @@ func serveInterop(t *testing.T, install func(*interceptor.Guard) []grpc.ServerOp
 		return handler(service, stream)
 	}
 	server := grpc.NewServer(append(
-		install(guard), grpc.ChainUnaryInterceptor(unary), grpc.ChainStreamInterceptor(stream),
+		interceptors(guard), grpc.ChainUnaryInterceptor(unary), grpc.ChainStreamInterceptor(stream),
 		orca.CallMetricsServerOption(nil), grpc.WaitForHandlers(true),
 	)...)
 	recorder := orca.NewServerMetricsRecorder()

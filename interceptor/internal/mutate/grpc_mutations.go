@@ -17,8 +17,6 @@ var grpcMutations = []mutation{
 	},
 	{"grpc: message of a unary call", "interceptor/grpcguard/grpcguard.go", "if denial := call.AdmitMessage(request); denial != nil {", "if denial := call.AdmitMessage(request); false {"},
 	{"grpc: context of a unary call", "interceptor/grpcguard/grpcguard.go", "return handler(call.Context(), request)", "return handler(ctx, request)"},
-	{"grpc: Tap", "interceptor/grpcguard/grpcguard.go", "denial := guard.Precheck(ctx, info.FullMethodName, header(info.Header)); denial != nil", "denial := guard.Precheck(ctx, info.FullMethodName, header(info.Header)); false"},
-	{"grpc: header of Tap", "interceptor/grpcguard/grpcguard.go", "header(info.Header)", "header(nil)"},
 	{
 		"grpc: no guard, unary", "interceptor/grpcguard/grpcguard.go",
 		`	mustGuard(guard)
@@ -26,18 +24,11 @@ var grpcMutations = []mutation{
 		"\treturn func(ctx context.Context, request any",
 	},
 	{
-		"grpc: no guard, Tap", "interceptor/grpcguard/grpcguard.go",
-		`	mustGuard(guard)
-	return func(ctx context.Context, info *tap`,
-		"\treturn func(ctx context.Context, info *tap",
-	},
-	{
 		"grpc: every Authorization", "interceptor/grpcguard/grpcguard.go",
 		"return metadata.ValueFromIncomingContext(i.Context, name)",
 		`values := metadata.ValueFromIncomingContext(i.Context, name)
 	return values[:min(len(values), 1)]`,
 	},
-	{"grpc: every Authorization of Tap", "interceptor/grpcguard/grpcguard.go", "return metadata.MD(h).Get(name) }", "values := metadata.MD(h).Get(name); return values[:min(len(values), 1)] }"},
 	{"grpc: code", "interceptor/grpcguard/grpcguard.go", "codes.Code(denial.Code())", "codes.Unknown"},
 	{
 		"grpc: details", "interceptor/grpcguard/grpcguard.go",

@@ -137,7 +137,7 @@ var tokenMutations = []mutation{
 	},
 	{"token: iat type and range", "interceptor/token/validity.go", `if _, _, err := members.date("iat", math.Ceil); err != nil {`, "if false {"},
 	{
-		"token: iss", "interceptor/token/precheck.go",
+		"token: iss", "interceptor/token/unverified.go",
 		`	switch {
 	case !ok:
 		return unverified{}, cmp.Or(v.errIssuer, ErrInvalid)
@@ -149,7 +149,7 @@ var tokenMutations = []mutation{
 `,
 	},
 	{
-		"token: iss type", "interceptor/token/precheck.go",
+		"token: iss type", "interceptor/token/unverified.go",
 		`members.text("iss")
 	if err != nil {
 		return unverified{}, err
@@ -159,9 +159,9 @@ var tokenMutations = []mutation{
 		name = v.names[0]
 	}`,
 	},
-	{"token: typ", "interceptor/token/precheck.go", "case !slices.Contains(issuer.Types, canonicalType(token.typ)):", "case false:"},
-	{"token: alg not allowed", "interceptor/token/precheck.go", "case !slices.Contains(issuer.Algorithms, token.algorithm):", "case false:"},
-	{"token: times are checked", "interceptor/token/precheck.go", "return unverified{token, members, issuer, validity}, validity.check(time.Now())", "return unverified{token, members, issuer, validity}, nil"},
+	{"token: typ", "interceptor/token/unverified.go", "case !slices.Contains(issuer.Types, canonicalType(token.typ)):", "case false:"},
+	{"token: alg not allowed", "interceptor/token/unverified.go", "case !slices.Contains(issuer.Algorithms, token.algorithm):", "case false:"},
+	{"token: times are checked", "interceptor/token/unverified.go", "return unverified{token, members, issuer, validity}, validity.check(time.Now())", "return unverified{token, members, issuer, validity}, nil"},
 	{"token: signature is checked", "interceptor/token/verifier.go", "err = token.verify(key)", "_ = token.verify(key)"},
 	{
 		"token: keys of the token's own issuer", "interceptor/token/verifier.go",
@@ -368,31 +368,4 @@ var tokenMutations = []mutation{
 	{"source: pauses are capped", "interceptor/token/source.go", "min(minRetry<<min(s.failures, 16), maxRetry)", "minRetry << min(s.failures, 16)"},
 	{"source: short pauses without keys", "interceptor/token/source.go", "retry = min(retry, coldRetry)", "retry = min(retry, maxRetry)"},
 	{"source: a failed fetch leaves no keys", "interceptor/token/source.go", "set, err := (*keySet)(nil), errExited", "set, err := new(keySet), error(nil)"},
-	{
-		"precheck: one good Authorization", "interceptor/token/precheck.go",
-		`	if err != nil {
-		return nil, err
-	}
-	if token := v.cached(raw); token`,
-		`	if err != nil {
-		return nil, nil
-	}
-	if token := v.cached(raw); token`,
-	},
-	{"precheck: times of a cached token", "interceptor/token/precheck.go", "if err := token.validity.check(now); err != nil {", "if err := token.validity.check(now); err != nil && false {"},
-	{"precheck: age of the keys", "interceptor/token/precheck.go", "token.issuer.keys.fresh(keys, now) && token.signedBy(keys)", "token.signedBy(keys)"},
-	{"precheck: key is in the key set", "interceptor/token/precheck.go", "token.issuer.keys.fresh(keys, now) && token.signedBy(keys)", "token.issuer.keys.fresh(keys, now)"},
-	{
-		"precheck: checks before the signature's", "interceptor/token/precheck.go",
-		`	_, err = v.read(raw)
-`,
-		"",
-	},
-	{
-		"precheck: no claims of an unverified token", "interceptor/token/precheck.go",
-		`		return nil, nil //nolint:nilnil // neither: the keys may have changed
-`,
-		`		return token.claims, nil
-`,
-	},
 }

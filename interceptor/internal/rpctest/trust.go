@@ -93,6 +93,3 @@ func (r *Trust) Strays() []string {
 		})
 	})
 }
-
-// Verifier is the verifier that has no moods.
-func (r *Trust) Verifier() *token.Verifier { return r.verifier }
