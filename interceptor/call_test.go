@@ -405,3 +405,26 @@ func TestSendUnderWay(t *testing.T) {
 		}
 	})
 }
+
+// TestSendAtExpiry makes sure that nothing is sent once the token has expired, even if the
+// goroutine that ends the call is late.
+func TestSendAtExpiry(t *testing.T) {
+	t.Parallel()
+	for range 50 { // whose turn it is first is left to chance
+		bubble(t, "", func(t *testing.T) {
+			stream := &plainStream{in: make(chan *message)}
+			err := admit(t, t.Context(), expiring(t, time.Minute), "Token").Serve(stream, func(_ context.Context, stream interceptor.Stream) error {
+				time.Sleep(time.Minute) // the bubble's clock
+				for range 10 {
+					if err := stream.Send(text(acme)); !isDenial(err, expired.reason) {
+						t.Errorf("sent: %v", err)
+					}
+				}
+				return nil
+			})
+			if !isDenial(err, expired.reason) || len(stream.sent) > 0 {
+				t.Errorf("%v, sent %q", err, stream.sent)
+			}
+		})
+	}
+}

@@ -315,6 +315,32 @@ func TestAfterDeadline(t *testing.T) {
 			t.Errorf("events %q", got)
 		}
 	})
+	bubble(t, "a Send that the handler has left behind", func(t *testing.T) {
+		conn := newConn("Token", connect.StreamTypeBidi)
+		started, sent := make(chan struct{}), make(chan struct{})
+		conn.sending = func() {
+			close(started)
+			<-sent
+		}
+		finished := make(chan struct{})
+		err := conn.serve(t.Context(), expiring(t, time.Minute), func(ctx context.Context, conn connect.StreamingHandlerConn) error {
+			go func() {
+				defer close(finished)
+				_ = send(conn, acme)
+			}()
+			<-started
+			<-ctx.Done()
+			go func() {
+				soon(few, func() bool { return false }) // the end of the call waits for a lock: the clock stands still
+				close(sent)
+			}()
+			return nil
+		})
+		<-finished // the end of the call has waited for it, or the race detector says so
+		if refused(err) != expired || !slices.Equal(conn.sent, []string{acme}) {
+			t.Errorf("%v, sent %q", err, conn.sent)
+		}
+	})
 	bubble(t, "a message that comes after the end", func(t *testing.T) {
 		conn := newConn("Field", connect.StreamTypeBidi)
 		finished := make(chan struct{})

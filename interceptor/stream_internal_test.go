@@ -1,0 +1,19 @@
+package interceptor
+
+import (
+	"testing"
+
+	"google.golang.org/genproto/googleapis/rpc/errdetails"
+)
+
+// TestForget makes sure that nothing is left of a refused message, whatever it is.
+func TestForget(t *testing.T) {
+	t.Parallel()
+	raw, decoded := []byte("secret"), &errdetails.ErrorInfo{Reason: "secret"}
+	for _, message := range []any{&raw, decoded, nil, (*[]byte)(nil), raw, "a value that cannot be emptied"} {
+		forget(message)
+	}
+	if len(raw) > 0 || decoded.GetReason() != "" {
+		t.Errorf("left: %q, %v", raw, decoded)
+	}
+}
