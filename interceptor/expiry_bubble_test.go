@@ -323,13 +323,14 @@ func TestAfterDeadline(t *testing.T) {
 			<-sent
 		}
 		finished := make(chan struct{})
-		err := conn.serve(t.Context(), expiring(t, time.Minute), func(ctx context.Context, conn connect.StreamingHandlerConn) error {
+		ctx, cancel := context.WithCancelCause(t.Context())
+		err := conn.serve(ctx, expiring(t, time.Minute), func(_ context.Context, conn connect.StreamingHandlerConn) error {
 			go func() {
 				defer close(finished)
 				_ = send(conn, acme)
 			}()
 			<-started
-			<-ctx.Done()
+			cancel(token.ErrExpired) // as the stream's own context does, but before the guard looks
 			go func() {
 				soon(few, func() bool { return false }) // the end of the call waits for a lock: the clock stands still
 				close(sent)
