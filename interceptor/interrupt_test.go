@@ -173,32 +173,51 @@ func dial(t *testing.T, server server) net.Conn {
 	return connection
 }
 
-// TestRefusedInProcess makes sure that a call which a handler makes in process, with its own
-// context, is refused without an end to what the handler itself reads.
-func TestRefusedInProcess(t *testing.T) {
+// TestInProcess makes sure that a call which a handler makes in process, with its own
+// context, is refused, or ends with its token, without an end to what the handler itself reads.
+func TestInProcess(t *testing.T) {
 	t.Parallel()
-	bubble(t, "HTTP/1.1", func(t *testing.T) {
-		guarded := handlers{}.mux(expiring(t, time.Minute).HandlerOption())
-		refused := make(chan int, 1)
-		server := server{calltest.ServePiped(t, interceptor.Interruptible(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-			refused <- post(r.Context(), guarded, "Global", http.Header{}).Code
-			body, err := io.ReadAll(r.Body)
-			_, _ = fmt.Fprintf(w, "%s %v", body, err)
-		})))}
-		connection := dial(t, server)
-		_, err := io.WriteString(connection, "POST / HTTP/1.1\r\nHost: test\r\nContent-Length: 2\r\n\r\na")
-		if code := <-refused; code != http.StatusUnauthorized {
-			t.Errorf("the call in process is answered with %d", code)
-		}
-		time.Sleep(2 * time.Second) // the bubble's clock: longer than a refused call has for its body
-		_, err2 := io.WriteString(connection, "b")
-		response, err3 := http.ReadResponse(bufio.NewReader(connection), nil)
-		if err := errors.Join(err, err2, err3); err != nil {
-			t.Fatal(err)
-		}
-		body, err := io.ReadAll(response.Body)
-		if err := errors.Join(err, response.Body.Close()); err != nil || string(body) != "ab <nil>" {
-			t.Errorf("the handler read %q, %v", body, err)
-		}
-	})
+	for name, call := range map[string]func(ctx context.Context) error{
+		"refused": func(ctx context.Context) error {
+			guarded := handlers{}.mux(expiring(t, time.Minute).HandlerOption())
+			if got := post(ctx, guarded, "Global", http.Header{}); got.Code != http.StatusUnauthorized {
+				return fmt.Errorf("%d: %s", got.Code, got.Body)
+			}
+			return nil
+		},
+		"expired": func(ctx context.Context) error {
+			err := newConn("Token", connect.StreamTypeBidi).serve(ctx, expiring(t, time.Second), func(_ context.Context, conn connect.StreamingHandlerConn) error {
+				_, err := receive(conn)
+				return err
+			})
+			if refused(err) != expired {
+				return err
+			}
+			return nil
+		},
+	} {
+		bubble(t, name, func(t *testing.T) {
+			called := make(chan error, 1)
+			server := server{calltest.ServePiped(t, interceptor.Interruptible(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+				called <- call(r.Context())
+				body, err := io.ReadAll(r.Body)
+				_, _ = fmt.Fprintf(w, "%s %v", body, err)
+			})))}
+			connection := dial(t, server)
+			_, err := io.WriteString(connection, "POST / HTTP/1.1\r\nHost: test\r\nContent-Length: 2\r\n\r\na")
+			if err := <-called; err != nil {
+				t.Errorf("the call in process ends with %v", err)
+			}
+			time.Sleep(2 * time.Second) // the bubble's clock: longer than a refused call has for its body
+			_, err2 := io.WriteString(connection, "b")
+			response, err3 := http.ReadResponse(bufio.NewReader(connection), nil)
+			if err := errors.Join(err, err2, err3); err != nil {
+				t.Fatal(err)
+			}
+			body, err := io.ReadAll(response.Body)
+			if err := errors.Join(err, response.Body.Close()); err != nil || string(body) != "ab <nil>" {
+				t.Errorf("the handler read %q, %v", body, err)
+			}
+		})
+	}
 }
