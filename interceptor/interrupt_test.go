@@ -191,7 +191,7 @@ func TestInProcess(t *testing.T) {
 				return err
 			})
 			if refused(err) != expired {
-				return err
+				return fmt.Errorf("not expired: %w", err)
 			}
 			return nil
 		},
