@@ -41,12 +41,12 @@ func (r Reason) code() connect.Code {
 	}
 }
 
-// Code returns the code that goes with the reason. Those of gRPC have the same numbers.
+// Code returns the code that goes with the reason: its number is also that of gRPC.
 func (d *Denial) Code() connect.Code { return d.Reason.code() }
 
 // Challenge returns the WWW-Authenticate of RFC 6750 section 3, or "" if there is none for
 // the reason. Without credentials that could be judged it names no error (section 3.1). It
-// belongs into HTTP headers, so only to unary calls of the Connect protocol.
+// belongs in HTTP headers, so to unary calls of the Connect protocol alone.
 func (d *Denial) Challenge() string {
 	const bearer = `Bearer realm="` + domain + `"`
 	switch {

@@ -6,16 +6,18 @@ import (
 	"github.com/protoauthz/protoauthz/interceptor/token"
 )
 
-// A Header is what a request says beside its messages, as [net/http.Header] is.
+// A Header is what a request says beside its messages: [net/http.Header] is one, and the
+// metadata of gRPC can be made one.
 type Header interface {
-	// Values returns all values of a field, each as it came, whose name is matched without
+	// Values returns all values of a field, each as it came. The name is matched without
 	// regard to case.
 	Values(name string) []string
 }
 
-// A Call has passed the first step, the one by its header. It is for adapters to RPC
-// frameworks: no handler may run, on no message, but by the second step, which is
-// AdmitMessage, ServeUnary or Serve.
+// A Call is half a decision: it was admitted by its header. It is for adapters to RPC
+// frameworks, which must have its messages judged too, also those of public methods: by one
+// of AdmitMessage, ServeUnary and Serve, called once. Messages are judged as the
+// [proto.Message] of the method's input; anything else names no organization.
 //
 // What a handler says beside its messages, in headers and trailers, is for the adapter to
 // hold back: until a message was let in if the call awaits one, and altogether if the call is
@@ -47,7 +49,7 @@ func (c *Call) Context() context.Context { return c.ctx }
 func (c *Call) AwaitsMessage() bool { return c.admission.byMessage() }
 
 // AdmitMessage is the second step of a unary call whose one message has been read before the
-// handler runs. It returns nil if the handler may run.
+// handler runs. It returns nil if the handler may run: a nil *Denial, which is no nil error.
 func (c *Call) AdmitMessage(message any) *Denial {
 	a := c.admission
 	if a.expired() {
@@ -62,11 +64,13 @@ type Stream interface {
 	// Receive reads a message and decodes all of it, or returns an error that matches io.EOF
 	// if there are no more. A message that is refused is emptied.
 	Receive(message any) error
+	// Send writes a message.
 	Send(message any) error
 }
 
 // ServeUnary is the second step of a unary call whose handler reads the message itself: it
-// runs the handler on a stream that judges the message. See [Call.Serve] for the error.
+// runs the handler on a stream that judges the message, which must have arrived before the
+// token expires. See [Call.Serve] for the error.
 func (c *Call) ServeUnary(stream Stream, handler func(context.Context, Stream) error) error {
 	if c.admission.rule.Public {
 		return handler(c.ctx, stream)
@@ -77,14 +81,21 @@ func (c *Call) ServeUnary(stream Stream, handler func(context.Context, Stream) e
 }
 
 // Serve is the second step of a streaming call: it runs the handler on a stream that judges
-// every message, and until the token expires. If the call was refused, the error is the
-// *Denial itself, whatever the handler made of it, and else that of the handler. So are those
-// that the handler gets from its stream once the call is refused.
+// every message, and until the token expires. If the call is refused, the error is the
+// *Denial itself, whatever the handler made of it, and so are those that the handler gets
+// from its stream; else it is the handler's.
 //
-// When the token expires, the handler may be blocked in the stream that Serve was given. If
-// that has a method Interrupt, Serve calls it to wake the handler. In any case Serve returns,
-// and the end of the call must wake it. A Receive that was under way may go on until then, and
-// so may a Send, also one of a goroutine that the handler has left behind.
+// The handler's context ends when the token expires, with the cause [token.ErrExpired]. Serve
+// then returns at once if the handler is blocked in Receive, and half a second later at the
+// latest; the handler, which has a goroutine of its own, may go on. If the stream that Serve
+// was given has a method Interrupt(), Serve calls it to wake the handler. A Receive or Send
+// that was under way, be it in a goroutine that the handler has left behind, may all the same
+// go on until the end of the call, which must wake it: what the adapter answers with must be
+// safe beside it.
+//
+// A panic of the handler is raised again by Serve, or dropped if Serve has returned. Calls of
+// public methods, and all calls with [WithoutStreamExpiry], have no goroutine of their own and
+// do not end with a token.
 func (c *Call) Serve(stream Stream, handler func(context.Context, Stream) error) error {
 	if c.admission.rule.Public {
 		return handler(c.ctx, stream)

@@ -23,7 +23,8 @@ func errorDetail(denial *Denial) (*connect.ErrorDetail, error) {
 	return connect.NewErrorDetail(denial.ErrorInfo())
 }
 
-// ErrorInfo returns the detail that goes with the error.
+// ErrorInfo returns the detail that goes with the error, of the domain "protoauthz". See
+// [ReasonScopeInsufficient] for its metadata.
 func (d *Denial) ErrorInfo() *errdetails.ErrorInfo {
 	info := &errdetails.ErrorInfo{Reason: string(d.Reason), Domain: domain}
 	if d.Reason == ReasonScopeInsufficient {

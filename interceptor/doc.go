@@ -1,6 +1,6 @@
 // Package interceptor guards RPC handlers with the rules that stand in their .proto
-// files: those of connect-go itself, and with the packages grpcguard and connectv2 those
-// of grpc-go and of the second version of connect-go.
+// files: those of connect-go, and with the packages grpcguard and connectv2 those of
+// grpc-go and connect-go v2.
 //
 // A [Guard] joins a verifier of tokens with a table of rules:
 //
@@ -28,7 +28,8 @@
 // bearer token, and by the rule its audience and permission model, the kind of
 // caller, the scopes, and the organization where a header or the token itself
 // names it. A procedure without a rule is refused. A public one is let through
-// without a look at any token.
+// without a look at any token. (grpc-go reads the message of a unary call earlier: see
+// package grpcguard.)
 //
 // Once a message has been read: the organization where a field names it. A unary
 // call is checked before the handler runs. On a stream every message is checked
@@ -67,5 +68,5 @@
 // # Other frameworks
 //
 // [Guard.Admit] returns a [Call], with which an adapter to another RPC framework gives the
-// same answers. The packages beside this one use nothing else.
+// same answers. Package grpcguard is made of nothing else but [Guard.Precheck].
 package interceptor
