@@ -23,12 +23,11 @@ const maxTargets = 10_000
 // sources of a process that act as the same client should come from one Client.
 //
 // A token is kept for as long as the provider says (`expires_in`, which it must), at most a
-// day. When a
-// quarter of that is left, five minutes at most, the next call fetches another one in the
-// background; in its last tenth, ten seconds at most, a token is no longer handed out and
-// calls wait for the next one. However many calls wait, there is one request, which ends
-// after 5 seconds, reads at most 1 MiB and follows no redirect; the end of a call's context
-// ends its own wait only.
+// day. When a quarter of that is left, five minutes at most, the next call fetches another
+// one in the background; in its last tenth, ten seconds at most, a token is no longer handed
+// out and calls wait for the next one. However many calls wait, there is one request, which
+// ends after 5 seconds, reads at most 1 MiB and follows no redirect; the end of a call's
+// context ends its own wait only.
 //
 // A request that fails is not repeated until a second later, doubling to 60 with every
 // failure; until then, calls get its error at once, unless they have a token that is still

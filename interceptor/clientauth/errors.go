@@ -11,7 +11,7 @@ import (
 // [errors.Is]; the text adds what failed, and never holds a byte of a token or secret.
 var (
 	// ErrUnavailable means that no token can be had now: the token endpoint cannot be
-	// reached, takes too long, or answers with something else than a token. Trying again
+	// reached, takes too long, or answers with something other than a token. Trying again
 	// later may succeed. The call's code is `unavailable`.
 	ErrUnavailable = errors.New("no token can be had now")
 	// ErrRefused means that the token endpoint refuses what it is asked for, as with a
@@ -34,9 +34,10 @@ var (
 
 // codeOf is the code of a call that got no token.
 func codeOf(err error) connect.Code {
-	switch coded := new(connect.Error); {
-	case errors.As(err, &coded):
+	if coded, ok := errors.AsType[*connect.Error](err); ok {
 		return coded.Code()
+	}
+	switch {
 	case errors.Is(err, ErrUnavailable):
 		return connect.CodeUnavailable
 	case errors.Is(err, context.Canceled):
