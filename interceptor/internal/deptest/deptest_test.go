@@ -53,6 +53,8 @@ var rules = []rule{
 	{from: "./interceptor", ban: "connectrpc.com/connect/v2/...", why: "users of Connect's first version must not pay for its second"},
 	{from: "./interceptor/guardtest", ban: "google.golang.org/grpc/...", why: "users of Connect must not pay for grpc-go, 6 MB of a program"},
 	{from: "./interceptor/connectv2", ban: "google.golang.org/grpc/...", why: "users of Connect must not pay for grpc-go, 6 MB of a program"},
+	{from: "./interceptor/connectv2", ban: "testing", why: "what runs in production must not know when it is tested"},
+	{from: "./interceptor/grpcguard", ban: "testing", why: "what runs in production must not know when it is tested"},
 	{from: "./interceptor/grpcguard", ban: "connectrpc.com/connect/v2/...", why: "users of grpc-go must not pay for connect-go's second version"},
 	{from: "./sample/...", ban: "google.golang.org/grpc/...", why: "the sample is what users of Connect start from"},
 
