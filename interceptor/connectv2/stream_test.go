@@ -340,7 +340,7 @@ func TestBodyWithoutToken(t *testing.T) {
 		}
 		text, err := io.ReadAll(response.Body)
 		told := string(text) + response.Header.Get("Grpc-Message") + response.Trailer.Get("Grpc-Message")
-		if err := errors.Join(err, response.Body.Close()); err != nil || read.Load() != 0 || !strings.Contains(told, "a bearer token is required") {
+		if err := errors.Join(err, response.Body.Close()); err != nil || read.Load() != 0 || !strings.Contains(told, rpctest.Missing.Text) {
 			t.Errorf("%s: %d bytes were read, %q, %v", contentType, read.Load(), told, err)
 		}
 	}
