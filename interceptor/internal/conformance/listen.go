@@ -11,7 +11,7 @@ import (
 	"google.golang.org/protobuf/reflect/protoreflect"
 )
 
-// A listening server serves on a port of loopback.
+// listening is a server on a port of loopback.
 type listening struct {
 	port int
 	done <-chan error // why it ended of itself

@@ -1,7 +1,8 @@
 // Command conformance shows that a guard changes nothing about the protocols: it runs
 // connectconformance against a guarded server, with tokens, where every case must pass,
-// without, where no call may get through, and with an organization in each message. It is a module of its own, so that none of its
-// dependencies is a user's. Its tests do the same with gRPC's interoperability tests.
+// without, where no call may get through, and with an organization in each message. It is a
+// module of its own, so that none of its dependencies is a user's. Its tests do the same with
+// gRPC's interoperability tests.
 //
 //	conformance -runner .tmp/bin/connectconformance-1.0.6
 //
