@@ -112,7 +112,7 @@ ci: ## Run the gate, as CI does
 	bash .ci/run
 
 .PHONY: clean
-clean: ## Delete the tools and everything else in .tmp
+clean: ## Delete .tmp, with the tools, and what npm installed
 	rm -rf $(TMP) $(dir $(E2E_NPM))
 
 # The npm package ships the binary, ready in seconds; compiling it takes minutes.
