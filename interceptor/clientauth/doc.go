@@ -8,7 +8,7 @@
 //	if err != nil {
 //		return err
 //	}
-//	source := client.Source(clientauth.Target{Resource: "https://orders.example.com", Scopes: []string{"read:orders"}})
+//	source := client.Source(clientauth.Target{Resource: "https://api.example.com", Scopes: []string{"read:orders"}})
 //	orders := orderv1connect.NewOrderServiceClient(
 //		clientauth.HTTPClient(http.DefaultClient), "https://orders.example.com",
 //		connect.WithInterceptors(clientauth.NewInterceptor(source)),

@@ -31,7 +31,7 @@ import (
 //
 // Until a message has named the organization, what a handler says is held back, for which it
 // has a [connect.CallInfo] of its own. A streaming handler has a goroutine of its own, too, and
-// ends soon after its call, as [interceptor.Call.Serve] says. A client in the same process that
+// should end soon after its call: see [interceptor.Call.Serve]. A client in the same process that
 // does not read what it is sent holds up the end of its call.
 func Interceptor(guard *interceptor.Guard) connect.ServerInterceptor {
 	if guard == nil {

@@ -41,9 +41,10 @@ const (
 // token, if the source has one; this may have the handler run twice if it is the handler that
 // says so. What a stream has sent cannot be repeated: its token is dropped, so that the next
 // call has another one. A call that gets no token does not go out; its code is Unavailable if
-// trying again may help, and Internal otherwise.
+// trying again may help, and Internal otherwise. Its error is a status of grpc-go, so it does
+// not match the errors of package clientauth.
 //
-// It panics if an argument is nil.
+// The options may serve any number of connections. It panics if an argument is nil.
 func DialOptions(source *clientauth.Source, transport credentials.TransportCredentials) []grpc.DialOption {
 	if source == nil || transport == nil {
 		panic("grpcclientauth: DialOptions needs a source and transport credentials")
