@@ -11,6 +11,7 @@ import (
 	"golang.org/x/oauth2"
 
 	"github.com/protoauthz/protoauthz/interceptor/clientauth"
+	"github.com/protoauthz/protoauthz/interceptor/internal/calltest"
 	"github.com/protoauthz/protoauthz/interceptor/internal/rpctest"
 	"github.com/protoauthz/protoauthz/interceptor/internal/tokentest"
 )
@@ -291,9 +292,9 @@ func TestOrganizations(t *testing.T) {
 func TestHandlerSide(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
-	url, client := serve(t, w.mux(connect.WithInterceptors(clientauth.NewInterceptor(clientauth.Forward()))))
+	served := calltest.Serve(t, w.mux(connect.WithInterceptors(clientauth.NewInterceptor(clientauth.Forward()))))
 	of := func(method rpctest.Method) *connect.Client[message, answer] {
-		return connect.NewClient[message, answer](client, url+rpctest.Procedure("Read", method))
+		return connect.NewClient[message, answer](served.HTTP2, served.URL+rpctest.Procedure("Read", method))
 	}
 	for _, method := range rpctest.Methods {
 		does(t, of(method), method)

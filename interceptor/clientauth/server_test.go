@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"io"
-	"net"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -18,6 +17,7 @@ import (
 	"github.com/protoauthz/protoauthz/interceptor"
 	"github.com/protoauthz/protoauthz/interceptor/clientauth"
 	"github.com/protoauthz/protoauthz/interceptor/devissuer"
+	"github.com/protoauthz/protoauthz/interceptor/internal/calltest"
 	"github.com/protoauthz/protoauthz/interceptor/internal/rpctest"
 	"github.com/protoauthz/protoauthz/interceptor/internal/tokentest"
 	"github.com/protoauthz/protoauthz/interceptor/policy"
@@ -124,7 +124,8 @@ func newWorldOf(t testing.TB, issuer *devissuer.Issuer) *world {
 		return connect.NewResponse(saying(interceptor.ClaimsFromContext(ctx).OrganizationID() + request.Msg.GetDocument().GetText())), nil
 	}
 	guard := interceptor.New(w.verifying(verifier), table(t))
-	w.url, w.http = serve(t, w.mux(guard.HandlerOption()))
+	served := calltest.Serve(t, w.mux(guard.HandlerOption()))
+	w.url, w.http = served.URL, served.HTTP2
 	return w
 }
 
@@ -174,29 +175,6 @@ func (w *world) mux(options ...connect.HandlerOption) http.Handler {
 		}, options...))
 	}
 	return mux
-}
-
-// serve serves HTTP/1.1 and HTTP/2 on a loopback address.
-func serve(t testing.TB, handler http.Handler) (url string, client *http.Client) {
-	t.Helper()
-	listener, err := new(net.ListenConfig).Listen(t.Context(), "tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	both, only2 := new(http.Protocols), new(http.Protocols)
-	both.SetHTTP1(true)
-	both.SetUnencryptedHTTP2(true)
-	only2.SetUnencryptedHTTP2(true)
-	server := &http.Server{Handler: handler, Protocols: both}
-	var serving sync.WaitGroup
-	serving.Go(func() { _ = server.Serve(listener) })
-	transport := &http.Transport{Protocols: only2}
-	t.Cleanup(func() {
-		transport.CloseIdleConnections()
-		_ = server.Close()
-		serving.Wait()
-	})
-	return "http://" + listener.Addr().String(), &http.Client{Transport: transport}
 }
 
 // connect returns a client of a method, with tokens of the source.
