@@ -1,5 +1,3 @@
-// Package calltest makes the calls of package rpctest over a transport, and compares all
-// that comes of them.
 package calltest
 
 import (
