@@ -75,15 +75,16 @@ func get(t testing.TB, source *clientauth.Source) string {
 	return token.AccessToken
 }
 
-// want makes sure that the next call gets this token.
+// want makes sure that the next call gets this token. It may be called by any goroutine.
 func want(t testing.TB, source *clientauth.Source, token string) {
 	t.Helper()
 	if got := get(t, source); got != token {
-		t.Fatalf("%q instead of %q", got, token)
+		t.Errorf("%q instead of %q", got, token)
 	}
 }
 
-// fails makes sure that the next call gets none, for this reason.
+// fails makes sure that the next call gets none, for this reason. It may be called by any
+// goroutine.
 func fails(t testing.TB, source *clientauth.Source, reason error) {
 	t.Helper()
 	token, err := source.Token(t.Context())
@@ -96,7 +97,7 @@ func fails(t testing.TB, source *clientauth.Source, reason error) {
 func checkError(t testing.TB, err, reason error) {
 	t.Helper()
 	if !errors.Is(err, reason) {
-		t.Fatalf("%v instead of %v", err, reason)
+		t.Errorf("%v instead of %v", err, reason)
 	}
 	checkSecrets(t, err)
 }
