@@ -60,7 +60,8 @@ type Sample struct {
 }
 
 // Start runs the sample on a free port of 127.0.0.1, with more flags if given, until the test
-// ends. It must then end by SIGINT, with status 0; if the test failed, its log is shown.
+// ends. It must then end by SIGINT, with status 0, and must have logged no token; if the test
+// failed, its log is shown.
 func Start(t testing.TB, flags ...string) *Sample {
 	t.Helper()
 	binary, err := build()
@@ -107,6 +108,9 @@ func (s *Sample) stop(t testing.TB, command *exec.Cmd, ended <-chan error) {
 	defer kill.Stop()
 	if err := <-ended; err != nil {
 		t.Errorf("the sample ends with %v", err)
+	}
+	if strings.Contains(s.log.String(), "eyJ") { // as every token begins
+		t.Error("the sample has logged a token")
 	}
 	if t.Failed() {
 		t.Logf("the sample's log:\n%s", s.log.String())

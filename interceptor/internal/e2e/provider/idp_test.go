@@ -28,14 +28,14 @@ type idp struct {
 
 func startIDP(t *testing.T) *idp {
 	t.Helper()
-	e2e.NodeModules(t, ".")
+	_, node := e2e.NodeModules(t, ".")
 	var ready struct{ Endpoint string }
-	if line := start(t, "node", "provider.mjs"); json.Unmarshal([]byte(line), &ready) != nil {
+	if line := start(t, node, "provider.mjs"); json.Unmarshal([]byte(line), &ready) != nil {
 		t.Fatalf("the identity provider says %q", line)
 	}
 	transport := &http.Transport{MaxIdleConnsPerHost: connections}
 	t.Cleanup(transport.CloseIdleConnections)
-	return &idp{endpoint: ready.Endpoint, client: &http.Client{Transport: transport, Timeout: patience}}
+	return &idp{endpoint: ready.Endpoint, client: &http.Client{Transport: transport, Timeout: e2e.Patience}}
 }
 
 func (i *idp) issuer() string { return i.endpoint + "/oidc" }
@@ -125,7 +125,7 @@ func (i *idp) signIn(t *testing.T, resource, scope string) tokens {
 	}
 	browser := &http.Client{
 		Transport: i.client.Transport,
-		Timeout:   patience,
+		Timeout:   e2e.Patience,
 		Jar:       jar,
 		CheckRedirect: func(request *http.Request, _ []*http.Request) error {
 			if strings.HasPrefix(request.URL.String(), callback) {

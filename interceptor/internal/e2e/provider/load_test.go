@@ -8,6 +8,8 @@ import (
 	"sync/atomic"
 	"testing"
 	"time"
+
+	"github.com/protoauthz/protoauthz/interceptor/internal/e2e"
 )
 
 const (
@@ -55,7 +57,7 @@ func (l *load) run(t *testing.T) {
 	}
 	l.accepted = make([]keyCounts, len(l.steps)+1)
 
-	ctx, cancel := context.WithTimeout(t.Context(), 3*patience)
+	ctx, cancel := context.WithTimeout(t.Context(), 3*e2e.Patience)
 	defer cancel()
 	var group sync.WaitGroup
 	for range connections {

@@ -8,19 +8,17 @@ import (
 	"strings"
 	"syscall"
 	"testing"
-	"time"
+
+	"github.com/protoauthz/protoauthz/interceptor/internal/e2e"
 )
 
-// patience bounds what a test waits for.
-const patience = 20 * time.Second
-
 // start runs a program until the test ends, and returns the first line that it prints. With the
-// test it must end well, and it must have logged no token.
+// test it must end well.
 func start(t *testing.T, name string, args ...string) string {
 	t.Helper()
 	command := exec.CommandContext(t.Context(), name, args...)
 	command.Cancel = func() error { return command.Process.Signal(syscall.SIGTERM) }
-	command.WaitDelay = patience
+	command.WaitDelay = e2e.Patience
 	var stderr bytes.Buffer
 	command.Stderr = &stderr
 	stdin, err := command.StdinPipe() // closes with this process, however that ends
@@ -41,9 +39,6 @@ func start(t *testing.T, name string, args ...string) string {
 		stdin.Close()
 		if status := command.ProcessState; !status.Success() {
 			t.Errorf("%s: %v", name, status)
-		}
-		if strings.Contains(stderr.String(), "eyJ") {
-			t.Errorf("%s has logged a token", name)
 		}
 		if t.Failed() {
 			t.Logf("%s:\n%s", name, stderr.Bytes()[max(0, stderr.Len()-10_000):])

@@ -118,12 +118,12 @@ func TestSecondRotation(t *testing.T) {
 
 			tick := time.NewTicker(100 * time.Millisecond)
 			defer tick.Stop()
-			for answerOf(call(newest)) == invalid && time.Since(began) < unknownPeriod+patience {
+			for answerOf(call(newest)) == invalid && time.Since(began) < unknownPeriod+e2e.Patience {
 				<-tick.C
 			}
 			took := time.Since(began)
 			t.Logf("the newest key is accepted after %v", took.Round(time.Millisecond))
-			if took < unknownPeriod || took > unknownPeriod+patience/2 {
+			if took < unknownPeriod || took > unknownPeriod+e2e.Patience/2 {
 				t.Errorf("the newest key is accepted after %v, want %v", took, unknownPeriod)
 			}
 			check(t, "newest key, later", call(newest), accepted)

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"net/http"
-	"strings"
 	"testing"
 
 	"connectrpc.com/connect"
@@ -12,6 +11,7 @@ import (
 
 	samplev1 "github.com/protoauthz/protoauthz/gen/sample/v1"
 	"github.com/protoauthz/protoauthz/gen/sample/v1/samplev1connect"
+	"github.com/protoauthz/protoauthz/interceptor/internal/e2e"
 )
 
 // A sample is a running sample that trusts an identity provider.
@@ -22,21 +22,13 @@ type sample struct {
 
 func startSample(t *testing.T, i *idp, audience string) *sample {
 	t.Helper()
-	path, err := built()
-	if err != nil {
-		t.Fatal(err)
-	}
-	line := start(t, path, "-listen", "127.0.0.1:0", "-issuer", i.issuer(), "-provider", "logto", "-audience", audience)
-	url, ok := strings.CutPrefix(line, "Listening on ")
-	if !ok {
-		t.Fatalf("the sample says %q", line)
-	}
+	started := e2e.Start(t, "-issuer", i.issuer(), "-provider", "logto", "-audience", audience)
 	http1 := &http.Transport{MaxIdleConnsPerHost: connections}
 	http2 := &http.Transport{Protocols: new(http.Protocols)}
 	http2.Protocols.SetUnencryptedHTTP2(true)
 	t.Cleanup(http1.CloseIdleConnections)
 	t.Cleanup(http2.CloseIdleConnections)
-	return &sample{url: url, http1: &http.Client{Transport: http1}, http2: &http.Client{Transport: http2}}
+	return &sample{url: started.URL, http1: &http.Client{Transport: http1}, http2: &http.Client{Transport: http2}}
 }
 
 // A protocol is a way to make the same call.
