@@ -6,7 +6,6 @@ import (
 	"slices"
 	"sync"
 	"sync/atomic"
-	"time"
 
 	"connectrpc.com/connect"
 
@@ -21,7 +20,7 @@ func serveConn(call *Call, conn connect.StreamingHandlerConn, next connect.Strea
 		trailer:              newOwnHeader(conn.ResponseTrailer()),
 	}
 	guarded.open.Store(!call.AwaitsMessage())
-	guarded.connection, _ = interrupt.Find(call.ctx, sameAs(conn.RequestHeader()))
+	guarded.connection = interrupt.Find(call.ctx, sameAs(conn.RequestHeader()))
 	defer guarded.end()
 	err := call.Serve((*lowerConn)(guarded), func(ctx context.Context, stream Stream) error {
 		guarded.stream = stream
@@ -97,25 +96,10 @@ func (c *guardedConn) handOnHeader() {
 	}
 }
 
-// end waits for the Send that is under way when a token expires, which is the last. If the
-// client takes too long to read it and can be interrupted, it is.
+// end waits for the Send that is under way when a token expires, which is the last.
 func (c *guardedConn) end() {
-	if !c.interrupted && !c.expired {
-		return
-	}
-	if c.sending.TryLock() {
-		c.sending.Unlock()
-		return
-	}
-	cut := make(chan struct{})
-	timer := time.AfterFunc(expiryGrace, func() {
-		defer close(cut)
-		c.connection.EndWrites()
-	})
-	c.sending.Lock()
-	defer c.sending.Unlock()
-	if !timer.Stop() {
-		<-cut // the connection may serve another request after this one
+	if c.interrupted || c.expired {
+		c.connection.AwaitWrite(&c.sending)
 	}
 }
 
@@ -134,7 +118,7 @@ func (c *lowerConn) Send(message any) error {
 // Interrupt wakes a handler that waits for the client.
 func (c *lowerConn) Interrupt() {
 	c.interrupted = true
-	c.connection.EndReads(0)
+	c.connection.EndReads()
 }
 
 // An ownHeader is a copy of a header, and what it was copied from.

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"net/http"
-	"time"
 
 	"connectrpc.com/connect"
 
@@ -38,15 +37,10 @@ func (h handlerSide) WrapUnary(next connect.UnaryFunc) connect.UnaryFunc {
 	return h.wrapUnary(next, true)
 }
 
-// refusedBody is how long a refused call may still send its body. If all of it comes in
-// time, net/http keeps the connection.
-const refusedBody = time.Second
-
 func (g *Guard) gate(ctx context.Context, spec connect.Spec, peer connect.Peer, header http.Header) (context.Context, error) {
 	a, denial := g.admit(ctx, spec.Procedure, header)
 	if denial != nil {
-		connection, _ := interrupt.Find(ctx, sameAs(header))
-		connection.EndReads(refusedBody)
+		interrupt.Find(ctx, sameAs(header)).EndBody()
 		return nil, connectError(denial, spec, peer)
 	}
 	a.guard.Store(g)

@@ -15,7 +15,6 @@ package connectv2
 import (
 	"context"
 	"net/http"
-	"time"
 
 	"connectrpc.com/connect/v2"
 	"connectrpc.com/connect/v2/connecthttp"
@@ -46,7 +45,7 @@ func Interceptor(guard *interceptor.Guard) connect.ServerInterceptor {
 			}
 			call, denial := guard.Admit(ctx, spec.Procedure, info.RequestHeader())
 			if denial != nil {
-				connectionOf(ctx, info).EndReads(refusedBody)
+				connectionOf(ctx, info).EndBody()
 				return refuse(denial, spec, info)
 			}
 			guarded := &guardedStream{stream: stream, spec: spec, info: info}
@@ -66,19 +65,15 @@ func Interceptor(guard *interceptor.Guard) connect.ServerInterceptor {
 	}
 }
 
-// refusedBody is how long a refused call may still send its body.
-const refusedBody = time.Second
-
 // connectionOf returns the connection that a call came over.
 func connectionOf(ctx context.Context, info *connect.CallInfo) *interrupt.Connection {
 	if _, ok := info.TransportInfo.(*connecthttp.ServerInfo); !ok {
 		return nil
 	}
-	c, _ := interrupt.Find(ctx, func(header http.Header) bool {
+	return interrupt.Find(ctx, func(header http.Header) bool {
 		a, b := header["Host"], info.RequestHeader().Values("Host") // connecthttp sets it, and copies no values
 		return len(a) > 0 && len(b) > 0 && &a[0] == &b[0]
 	})
-	return c
 }
 
 func refuse(denial *interceptor.Denial, spec connect.Spec, info *connect.CallInfo) error {

@@ -4,7 +4,6 @@ import (
 	"context"
 	"sync"
 	"sync/atomic"
-	"time"
 
 	"connectrpc.com/connect/v2"
 
@@ -95,7 +94,7 @@ func (s lowerStream) Send(message any) error {
 // Interrupt wakes a handler that waits for the client.
 func (s lowerStream) Interrupt() {
 	s.interrupted = true
-	connectionOf(s.ctx, s.info).EndReads(0)
+	connectionOf(s.ctx, s.info).EndReads()
 }
 
 // serve runs a handler that has a CallInfo of its own.
@@ -134,27 +133,9 @@ func (s *guardedStream) handOnHeader() {
 	}
 }
 
-// end waits for the Send that is under way when a token expires, which is the last. If the
-// client takes too long to read it and can be interrupted, it is.
+// end waits for the Send that is under way when a token expires, which is the last.
 func (s lowerStream) end() {
-	if !s.interrupted && !s.expired {
-		return
-	}
-	if s.sending.TryLock() {
-		s.sending.Unlock()
-		return
-	}
-	cut := make(chan struct{})
-	timer := time.AfterFunc(sendGrace, func() {
-		defer close(cut)
-		connectionOf(s.ctx, s.info).EndWrites()
-	})
-	s.sending.Lock()
-	defer s.sending.Unlock()
-	if !timer.Stop() {
-		<-cut // the connection may serve another request after this one
+	if s.interrupted || s.expired {
+		connectionOf(s.ctx, s.info).AwaitWrite(&s.sending)
 	}
 }
-
-// sendGrace is how long an expired call waits for its last Send.
-const sendGrace = 500 * time.Millisecond

@@ -3,6 +3,7 @@ package interrupt_test
 import (
 	"net/http"
 	"net/http/httptest"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -39,25 +40,28 @@ func TestConnection(t *testing.T) {
 		w := &writer{ResponseWriter: httptest.NewRecorder()}
 		request := httptest.NewRequestWithContext(t.Context(), http.MethodPost, "/", http.NoBody)
 		ctx := interrupt.NewContext(w, request).Context()
-		if c, ok := interrupt.Find(ctx, func(http.Header) bool { return false }); c != nil || ok {
+		if interrupt.Find(ctx, func(http.Header) bool { return false }) != nil {
 			t.Error("another call's connection is found")
 		}
-		if c, ok := interrupt.Find(request.Context(), func(http.Header) bool { return true }); c != nil || ok {
+		if interrupt.Find(request.Context(), func(http.Header) bool { return true }) != nil {
 			t.Error("a connection is found where none was put")
 		}
 		var header http.Header
-		c, ok := interrupt.Find(ctx, func(of http.Header) bool { header = of; return true })
-		if !ok {
+		c := interrupt.Find(ctx, func(of http.Header) bool { header = of; return true })
+		if c == nil {
 			t.Fatal("the connection is not found")
 		}
 		if header.Set("Same", "1"); request.Header.Get("Same") == "" {
 			t.Error("the header is a copy: nobody can tell the call by it")
 		}
-		if c.EndReads(time.Second); !w.read.Equal(time.Now().Add(time.Second)) || !w.write.IsZero() {
+		if c.EndBody(); !w.read.Equal(time.Now().Add(time.Second)) || !w.write.IsZero() {
+			t.Errorf("a body ends at %v, writes at %v", w.read, w.write)
+		}
+		if c.EndReads(); !w.read.Equal(time.Now()) || !w.write.IsZero() {
 			t.Errorf("reads end at %v, writes at %v", w.read, w.write)
 		}
-		if c.EndWrites(); !w.write.Equal(time.Now()) {
-			t.Errorf("writes end at %v", w.write)
+		if c.AwaitWrite(new(sync.Mutex)); !w.write.IsZero() {
+			t.Errorf("writes end at %v though there are none", w.write)
 		}
 	})
 }
@@ -66,13 +70,14 @@ func TestConnection(t *testing.T) {
 func TestNoConnection(t *testing.T) {
 	t.Parallel()
 	var none *interrupt.Connection
-	none.EndReads(0)
-	none.EndWrites()
+	none.EndReads()
+	none.EndBody()
+	none.AwaitWrite(new(sync.Mutex))
 	unable := interrupt.NewContext(httptest.NewRecorder(), httptest.NewRequestWithContext(t.Context(), http.MethodPost, "/", http.NoBody))
-	c, ok := interrupt.Find(unable.Context(), func(http.Header) bool { return true })
-	if !ok {
+	c := interrupt.Find(unable.Context(), func(http.Header) bool { return true })
+	if c == nil {
 		t.Fatal("the connection is not found")
 	}
-	c.EndReads(0)
-	c.EndWrites()
+	c.EndReads()
+	c.EndBody()
 }
