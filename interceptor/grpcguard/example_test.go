@@ -22,10 +22,7 @@ func Example() {
 		log.Fatal(err)
 	}
 	guard := interceptor.New(verifier, table)
-	server := grpc.NewServer(
-		grpc.ChainUnaryInterceptor(grpcguard.Unary(guard)),
-		grpc.ChainStreamInterceptor(grpcguard.Stream(guard)),
-	)
+	server := grpc.NewServer(grpcguard.ServerOptions(guard)...)
 	grpc_health_v1.RegisterHealthServer(server, health.NewServer())
 	if err := grpcguard.Check(server, table); err != nil {
 		log.Fatal(err)

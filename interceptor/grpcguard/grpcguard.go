@@ -1,9 +1,6 @@
 // Package grpcguard is the guard for servers of google.golang.org/grpc:
 //
-//	server := grpc.NewServer(
-//		grpc.ChainUnaryInterceptor(grpcguard.Unary(guard)),
-//		grpc.ChainStreamInterceptor(grpcguard.Stream(guard)),
-//	)
+//	server := grpc.NewServer(grpcguard.ServerOptions(guard)...)
 //	orderv1.RegisterOrderServiceServer(server, orders)
 //	if err := grpcguard.Check(server, table); err != nil {
 //		log.Fatal(err)
@@ -11,9 +8,7 @@
 //
 // The rules, decisions and answers are those of package interceptor: a refusal is a status
 // with a google.rpc.ErrorInfo, in which [errors.As] finds an [interceptor.Denial], and
-// handlers read the claims with [interceptor.ClaimsFromContext]. Both interceptors are needed:
-// a server without one of them leaves its calls open. Chain them before others, so that none
-// acts on a call that is not checked yet.
+// handlers read the claims with [interceptor.ClaimsFromContext].
 //
 // # What grpc-go leaves open
 //
@@ -39,7 +34,15 @@ import (
 	"github.com/protoauthz/protoauthz/interceptor"
 )
 
-// Unary returns the interceptor of unary calls. It panics if the guard is nil.
+// ServerOptions returns the interceptors as options of a server. Give them before the options
+// that chain other interceptors, so that none of them acts on a call that is not checked yet.
+// It panics if the guard is nil.
+func ServerOptions(guard *interceptor.Guard) []grpc.ServerOption {
+	return []grpc.ServerOption{grpc.ChainUnaryInterceptor(Unary(guard)), grpc.ChainStreamInterceptor(Stream(guard))}
+}
+
+// Unary returns the interceptor of unary calls, for servers whose chains are made by hand:
+// without [Stream] beside it, all streams are open. It panics if the guard is nil.
 func Unary(guard *interceptor.Guard) grpc.UnaryServerInterceptor {
 	mustGuard(guard)
 	return func(ctx context.Context, request any, info *grpc.UnaryServerInfo, handler grpc.UnaryHandler) (any, error) {

@@ -137,11 +137,11 @@ func serve(t testing.TB, records *calltest.Records, guard *interceptor.Guard, op
 	options = append([]grpc.ServerOption{
 		grpc.ChainUnaryInterceptor(func(ctx context.Context, request any, _ *grpc.UnaryServerInfo, handler grpc.UnaryHandler) (any, error) {
 			return handler(recorded(ctx, records), request)
-		}, grpcguard.Unary(guard)),
+		}),
 		grpc.ChainStreamInterceptor(func(server any, stream grpc.ServerStream, _ *grpc.StreamServerInfo, handler grpc.StreamHandler) error {
 			return handler(server, contextStream{stream, recorded(stream.Context(), records)})
-		}, grpcguard.Stream(guard)),
-	}, options...)
+		}),
+	}, append(grpcguard.ServerOptions(guard), options...)...)
 	server := grpc.NewServer(options...)
 	register(server, unary, streaming)
 	return dial(t, server)

@@ -11,8 +11,9 @@ import (
 	"github.com/protoauthz/protoauthz/interceptor"
 )
 
-// Stream returns the interceptor of streaming calls, and of those of an unknown service. It
-// panics if the guard is nil.
+// Stream returns the interceptor of streaming calls, and of those of an unknown service, for
+// servers whose chains are made by hand: without [Unary] beside it, all unary calls are open.
+// It panics if the guard is nil.
 //
 // Until a message has named the organization, headers and trailers that the handler sets are
 // held back. [grpc.SetSendCompressor] cannot be used where a message has to. A handler has a
