@@ -85,7 +85,9 @@ e2e: $(BUF) $(GRPCURL) $(E2E_NPM) ## Call the sample with curl, buf, grpcurl, Go
 
 .PHONY: conformance
 conformance: $(CONNECTCONFORMANCE) ## Run the conformance suites of Connect and gRPC behind the guard
-	go -C interceptor/internal/conformance test -count 1 ./...
+	@go -C interceptor/internal/conformance test -count 1 -v -run '^TestInterop' ./... | \
+		awk '/^    --- PASS: TestInterop\// {passed++} /FAIL/ {print} END {printf "gRPC: %d of 16 interoperability tests passed\n", passed; exit passed != 16}'
+	go -C interceptor/internal/conformance test ./...
 	go -C interceptor/internal/conformance run . -runner $(CONNECTCONFORMANCE)
 
 .PHONY: fuzz

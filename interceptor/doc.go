@@ -68,5 +68,5 @@
 // # Other frameworks
 //
 // [Guard.Admit] returns a [Call], with which an adapter to another RPC framework gives the
-// same answers. Package grpcguard is made of nothing else but [Guard.Precheck].
+// same answers. Package grpcguard is made of nothing else.
 package interceptor

@@ -72,11 +72,17 @@ func ExampleGuard_Admit() {
 			denial = call.AdmitMessage(new(samplev1.ListProductsRequest))
 		}
 		if denial != nil {
-			status := http.StatusForbidden
-			if denial.Code() == connect.CodeUnauthenticated {
-				status = http.StatusUnauthorized
+			status, ok := map[connect.Code]int{
+				connect.CodeUnauthenticated:  http.StatusUnauthorized,
+				connect.CodePermissionDenied: http.StatusForbidden,
+				connect.CodeUnavailable:      http.StatusServiceUnavailable,
+			}[denial.Code()]
+			if !ok {
+				status = http.StatusInternalServerError
 			}
-			w.Header().Set("WWW-Authenticate", denial.Challenge())
+			if challenge := denial.Challenge(); challenge != "" {
+				w.Header().Set("WWW-Authenticate", challenge)
+			}
 			http.Error(w, denial.Error(), status)
 			return
 		}

@@ -13,12 +13,16 @@ import (
 	"github.com/protoauthz/protoauthz/interceptor/policy"
 )
 
-// Check returns an error that names every procedure of a server that the table does not
-// cover. Calls of them are refused, so call it once all services are registered, and do not
-// start if it fails. A [grpc.Server] is such a server.
-func Check(server interface {
+// A Server is one that knows its services: a [grpc.Server], for example.
+type Server interface {
 	GetServiceInfo() map[string]grpc.ServiceInfo
-}, table *policy.Table) error {
+}
+
+// Check returns an error that names every procedure of a server that the table does not
+// cover, and nil if there is none. Their calls are refused, so call it once all services are
+// registered, and do not start if it fails. It is about rules: it cannot tell whether the
+// server has the interceptors.
+func Check(server Server, table *policy.Table) error {
 	remedies := map[string]string{}
 	for service, info := range server.GetServiceInfo() {
 		for _, method := range info.Methods {

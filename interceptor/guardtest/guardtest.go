@@ -44,7 +44,8 @@ import (
 // handler fails to read its request, and an unguarded client stream sees its end at
 // once. So does a handler with a Guard that was given to connect.WithInterceptors
 // alone, which decides on a unary call only once its request was read: it fails the
-// test too.
+// test too. And so does every server of grpc-go, for the same reason: there, the
+// interceptors stand before all handlers, and grpcguard.Check is about the rules.
 func AssertGuarded(t testing.TB, handler http.Handler, table *policy.Table) {
 	t.Helper()
 	var missing []string
@@ -118,7 +119,8 @@ func probe(ctx context.Context, handler http.Handler, procedure string, known bo
 			return true, fmt.Errorf("panicked when called without a token: %v", panicked)
 		}
 	case <-ctx.Done():
-		return true, fmt.Errorf("is open: it has not refused a call without a token within %v: give its handler guard.HandlerOption()", patience)
+		return true, fmt.Errorf("is open: it has not refused a call without a token within %v: "+
+			"give its handler guard.HandlerOption(), or its server of connect-go v2 connectv2.Interceptor(guard)", patience)
 	}
 	response := recorder.Result()
 	defer func() { _ = response.Body.Close() }()
@@ -135,11 +137,11 @@ func probe(ctx context.Context, handler http.Handler, procedure string, known bo
 		return true, errors.New("is guarded by another table than the given one")
 	case got != want:
 		return true, fmt.Errorf("is open: it answered a call without a token with HTTP status %d, gRPC status %q and reason %q, not with %q: "+
-			"give its handler guard.HandlerOption(), and compile its file",
+			"give its handler guard.HandlerOption(), or its server of connect-go v2 connectv2.Interceptor(guard), and compile its file",
 			response.StatusCode, response.Trailer.Get("Grpc-Status"), got, want)
 	}
 	if !known {
-		return true, errors.New("is refused to everybody: compile its file into the table")
+		return true, errors.New("is refused to everybody: compile its file into the table, or name its service in policy.WithPublic")
 	}
 	return true, nil
 }

@@ -69,7 +69,9 @@ func run(ctx context.Context, args []string, _ io.Reader, stdout, stderr io.Writ
 		}
 		if err := trial.check(result); err != nil {
 			faults = append(faults, fmt.Errorf("%s: %w", trial.mode, err))
+			continue
 		}
+		_, _ = fmt.Fprintf(stdout, "%s: %s\n", trial.mode, trial.means)
 	}
 	return errors.Join(faults...)
 }

@@ -14,12 +14,13 @@ import (
 type trial struct {
 	mode  mode
 	check func(*result) error
+	means string // the figures of a result without faults
 }
 
 var trials = []trial{
-	{withTokens, checkWithTokens},
-	{withoutTokens, checkWithoutTokens},
-	{inOrganization, checkInOrganization},
+	{withTokens, checkWithTokens, "the guard changes nothing"},
+	{withoutTokens, checkWithoutTokens, "as it must be: 60 cases want an error that comes before any interceptor, the others are refused"},
+	{inOrganization, checkInOrganization, "as it must be: 12 cases send no message that could name the organization, and are refused"},
 }
 
 // The number of cases that the suite has for what config.yaml says, and of those that
