@@ -16,9 +16,10 @@ import (
 // It panics if the guard is nil.
 //
 // Until a message has named the organization, headers and trailers that the handler sets are
-// held back. [grpc.SetSendCompressor] cannot be used where a message has to. A handler has a
-// goroutine of its own and should end soon after its call, see [interceptor.Call.Serve]:
-// [grpc.WaitForHandlers] and [grpc.MaxConcurrentStreams] do not count it after that.
+// held back. [grpc.SetSendCompressor] cannot be used where a message has to, nor after the
+// end of the context. A handler has a goroutine of its own and should end soon after its
+// call, see [interceptor.Call.Serve]: [grpc.WaitForHandlers] and [grpc.MaxConcurrentStreams]
+// do not count it after that.
 func Stream(guard *interceptor.Guard) grpc.StreamServerInterceptor {
 	mustGuard(guard)
 	return func(server any, stream grpc.ServerStream, info *grpc.StreamServerInfo, handler grpc.StreamHandler) error {
