@@ -30,7 +30,7 @@ const (
 //
 //   - [credentials.NewTLS], and others whose connections nobody else can read;
 //   - [google.golang.org/grpc/credentials/local.NewCredentials], for 127.0.0.0/8, ::1 and unix
-//     sockets: it connects to nothing else;
+//     sockets: it connects to nothing else, and with it no proxy of the environment is used;
 //   - not insecure.NewCredentials, with which [grpc.NewClient] fails: a name or an address does
 //     not tell where a connection leads.
 //
@@ -50,10 +50,14 @@ func DialOptions(source *clientauth.Source, transport credentials.TransportCrede
 		panic("grpcclientauth: DialOptions needs a source and transport credentials")
 	}
 	a := &authorizer{source: source, local: transport.Info().SecurityProtocol == local}
-	return []grpc.DialOption{
+	options := []grpc.DialOption{
 		grpc.WithTransportCredentials(transport), grpc.WithPerRPCCredentials(a),
 		grpc.WithChainUnaryInterceptor(a.unary), grpc.WithChainStreamInterceptor(a.stream),
 	}
+	if a.local {
+		options = append(options, grpc.WithNoProxy()) // the credentials would take one on this machine for the server
+	}
+	return options
 }
 
 // Forward is [clientauth.Forward] for handlers of grpc-go.

@@ -325,6 +325,20 @@ func TestSecure(t *testing.T) {
 		conn := connect(t, listener.Addr().String(), grpcclientauth.DialOptions(w.source, transport)...)
 		w.check(t, call(t.Context(), conn), codes.OK, first)
 	})
+	// A proxy on this machine looks to local credentials like the server.
+	t.Run("no proxy", func(t *testing.T) {
+		t.Parallel()
+		w := newWorld(t)
+		listener := listen(t, "tcp", "127.0.0.1:0")
+		w.serve(t, listener)
+		_, port, err := net.SplitHostPort(listener.Addr().String())
+		if err != nil {
+			t.Fatal(err)
+		}
+		// Proxies are not asked for what is loopback by name. This is by where it leads.
+		conn := connect(t, "0.0.0.0:"+port, grpcclientauth.DialOptions(w.source, local.NewCredentials())...)
+		w.check(t, call(t.Context(), conn), codes.OK, first)
+	})
 	t.Run("unix socket", func(t *testing.T) {
 		t.Parallel()
 		w := newWorld(t)

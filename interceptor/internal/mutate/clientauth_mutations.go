@@ -75,6 +75,7 @@ var clientauthMutations = []mutation{
 	{"clientauth: refused stream", "interceptor/clientauth/interceptor.go", "	if refused != nil {\n\t\tc.call", "	if false {\n\t\tc.call"},
 
 	{"grpcclientauth: transport security", "interceptor/clientauth/grpcclientauth/grpcclientauth.go", "return !a.local", "return false"},
+	{"grpcclientauth: proxy", "interceptor/clientauth/grpcclientauth/grpcclientauth.go", "	if a.local {\n", "	if false {\n"},
 	{"grpcclientauth: connection", "interceptor/clientauth/grpcclientauth/grpcclientauth.go", "if !secure(ctx) {", "if false {"},
 	{"grpcclientauth: nothing is known", "interceptor/clientauth/grpcclientauth/grpcclientauth.go", "if request.AuthInfo == nil {\n\t\treturn false", "if request.AuthInfo == nil {\n\t\treturn true"},
 	{"grpcclientauth: level", "interceptor/clientauth/grpcclientauth/grpcclientauth.go", "SecurityLevel == credentials.PrivacyAndIntegrity", "SecurityLevel != credentials.NoSecurity"},
