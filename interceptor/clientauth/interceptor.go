@@ -45,6 +45,7 @@ func (i *Interceptor) WrapUnary(next connect.UnaryFunc) connect.UnaryFunc {
 		}
 		header := request.Header().Clone() // what is after us may change it
 		c := i.call(request.Spec(), nil)
+		c.calls(request.Peer())
 		response, err := next(withCall(ctx, c), request)
 		refused, err := c.refused(request.Header(), err)
 		if refused == nil {
@@ -56,7 +57,9 @@ func (i *Interceptor) WrapUnary(next connect.UnaryFunc) connect.UnaryFunc {
 		}
 		clear(request.Header())
 		maps.Copy(request.Header(), header)
-		return next(withCall(ctx, i.call(request.Spec(), fresh)), request)
+		c = i.call(request.Spec(), fresh)
+		c.calls(request.Peer())
+		return next(withCall(ctx, c), request)
 	}
 }
 
@@ -64,7 +67,9 @@ func (i *Interceptor) WrapUnary(next connect.UnaryFunc) connect.UnaryFunc {
 func (i *Interceptor) WrapStreamingClient(next connect.StreamingClientFunc) connect.StreamingClientFunc {
 	return func(ctx context.Context, spec connect.Spec) connect.StreamingClientConn {
 		c := i.call(spec, nil)
-		return &conn{StreamingClientConn: next(withCall(ctx, c), spec), ctx: ctx, call: c}
+		stream := next(withCall(ctx, c), spec)
+		c.calls(stream.Peer()) // before anything is sent
+		return &conn{StreamingClientConn: stream, ctx: ctx, call: c}
 	}
 }
 
@@ -75,6 +80,13 @@ func (i *Interceptor) WrapStreamingHandler(next connect.StreamingHandlerFunc) co
 
 func (i *Interceptor) call(spec connect.Spec, token *oauth2.Token) *call {
 	return &call{source: i.source, procedure: spec.Procedure, token: token}
+}
+
+// calls says whom the call is for.
+func (c *call) calls(server connect.Peer) {
+	if server.Addr != "" { // an interceptor after us may not say it
+		c.host.Store(&server.Addr)
+	}
 }
 
 // refused returns the token that the server has refused, or nil, and the error of the call.

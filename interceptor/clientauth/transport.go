@@ -21,6 +21,10 @@ import (
 // to 127.0.0.0/8, ::1 and localhost, and there not through a proxy: such a request fails with
 // [ErrInsecure] and does not go out. It follows no redirects. One such client can serve any
 // number of clients with different interceptors, and calls without any.
+//
+// A token goes to the host of the URL that a client was made with. What sends calls to other
+// hosts, as load balancers do, belongs into base: there, a request is sent as it is. A base
+// whose transport is no [http.Transport] is trusted to use no proxy for this machine.
 func HTTPClient(base *http.Client) *http.Client {
 	client := new(http.Client)
 	if base != nil {
@@ -43,18 +47,22 @@ func HTTPClient(base *http.Client) *http.Client {
 type call struct {
 	source    *Source
 	procedure string
-	token     *oauth2.Token // to send, or nil to ask the source
+	host      atomic.Pointer[string] // that is called, once it is known
+	token     *oauth2.Token          // to send, or nil to ask the source
 	sent      atomic.Pointer[oauth2.Token]
 	reached   atomic.Bool // the transport
 }
 
 type callKey struct{}
 
-// callOf returns the call that a request is, or nil. A request for something else, by code that
-// was handed the context, is none.
+// callOf returns the call that a request is, or nil. A request for something else, or to
+// another host, by code that was handed the context, is none.
 func callOf(request *http.Request) *call {
 	c, _ := request.Context().Value(callKey{}).(*call)
 	if c == nil || !strings.HasSuffix(request.URL.Path, c.procedure) {
+		return nil
+	}
+	if host := c.host.Load(); host != nil && *host != request.URL.Host && request.Response == nil { // no redirect, which fails
 		return nil
 	}
 	c.reached.Store(true)
@@ -71,6 +79,10 @@ func (t *transport) RoundTrip(request *http.Request) (*http.Response, error) {
 			_ = request.Body.Close()
 		}
 		return nil, connect.NewError(codeOf(err), err)
+	}
+	if ctx := authorized.Context(); ctx.Value(callKey{}) != nil {
+		// What is beyond may be a handler in this process, whose own calls are others.
+		authorized = authorized.WithContext(withCall(ctx, nil))
 	}
 	return t.next.RoundTrip(authorized)
 }

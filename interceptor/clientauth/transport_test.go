@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"net/url"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -131,6 +132,76 @@ func TestOtherRequests(t *testing.T) {
 	)
 	refuses(t, client, rpctest.Unary, connect.CodeUnimplemented)
 	asked(t, idp, 1)
+}
+
+// TestOtherHosts makes sure that a token goes nowhere else than to the server that is called,
+// though the request there has the same path and the call's context.
+func TestOtherHosts(t *testing.T) {
+	t.Parallel()
+	for _, method := range rpctest.Methods {
+		path := rpctest.Procedure("Read", method)
+		for name, run := range map[string]func(*testing.T, *noted){
+			// A gateway in this process calls the same procedure, under the same name, where no
+			// token is needed.
+			"gateway": func(t *testing.T, sent *noted) {
+				ours := clientauth.HTTPClient(&http.Client{Transport: sent})
+				gateway := tokentest.Handler(func(request *http.Request) (*http.Response, error) {
+					other, err := http.NewRequestWithContext(request.Context(), http.MethodPost, "https://api.test"+path, nil)
+					if err != nil {
+						return nil, err
+					}
+					if _, err := ours.Do(other); err != nil {
+						t.Error(err)
+					}
+					return sent.RoundTrip(request)
+				})
+				client := connect.NewClient[message, answer](clientauth.HTTPClient(&http.Client{Transport: gateway}), "https://api.test"+path,
+					connect.WithInterceptors(clientauth.NewInterceptor(newClient(t, granting(60)).Source(target))))
+				refuses(t, client, method, connect.CodeUnimplemented)
+			},
+			// A transport around ours sends each request to another host too.
+			"mirror": func(t *testing.T, sent *noted) {
+				ours := clientauth.HTTPClient(&http.Client{Transport: sent}).Transport
+				mirror := tokentest.Handler(func(request *http.Request) (*http.Response, error) {
+					other := request.Clone(request.Context())
+					other.URL.Host, other.Body = "other.test", nil
+					if _, err := ours.RoundTrip(other); err != nil {
+						t.Error(err)
+					}
+					return ours.RoundTrip(request)
+				})
+				client := connect.NewClient[message, answer](&http.Client{Transport: mirror}, "https://api.test"+path,
+					connect.WithInterceptors(clientauth.NewInterceptor(newClient(t, granting(60)).Source(target))))
+				refuses(t, client, method, connect.CodeUnimplemented)
+			},
+		} {
+			t.Run(method.Name+"/"+name, func(t *testing.T) {
+				t.Parallel()
+				sent := new(noted)
+				run(t, sent)
+				other := map[string]string{"gateway": "api.test ", "mirror": "other.test "}[name]
+				if want := []string{other, "api.test Bearer secret-1"}; !slices.Equal(sent.requests, want) {
+					t.Errorf("sent: %q", sent.requests)
+				}
+			})
+		}
+	}
+}
+
+// A noted network has no methods, and notes who was sent which token.
+type noted struct {
+	mu       sync.Mutex
+	requests []string
+}
+
+func (n *noted) RoundTrip(request *http.Request) (*http.Response, error) {
+	n.mu.Lock()
+	n.requests = append(n.requests, request.URL.Host+" "+request.Header.Get("Authorization"))
+	n.mu.Unlock()
+	if request.Body != nil {
+		_, _ = io.Copy(io.Discard, request.Body)
+	}
+	return tokentest.Respond(http.StatusNotFound, "")(request)
 }
 
 // TestProxy makes sure that what goes to this machine does not go elsewhere first.
