@@ -1,7 +1,9 @@
 package clientauth
 
 import (
+	"cmp"
 	"errors"
+	"net/http"
 	"sync"
 	"time"
 )
@@ -15,11 +17,13 @@ const (
 // A backoff keeps what fails from being tried again too soon. The zero backoff has seen no
 // failure.
 type backoff struct {
-	mu       sync.Mutex
-	failures int // since the last success
-	failedAt time.Time
-	retryAt  time.Time
-	err      error // the last one
+	longest time.Duration // if not maxRetry
+
+	mu          sync.Mutex
+	failures    int // since the last success
+	succeededAt time.Time
+	retryAt     time.Time
+	err         error // the last one
 }
 
 // blocked returns the last error if it is too early for another attempt.
@@ -32,27 +36,56 @@ func (b *backoff) blocked(now time.Time) error {
 	return nil
 }
 
-// fail notes the failure of an attempt. Those that were made side by side count as one.
+// claim is blocked for those who share a backoff: while attempts fail, it lets one through in
+// each minRetry.
+func (b *backoff) claim(now time.Time) error {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if now.Before(b.retryAt) {
+		return b.err
+	}
+	if b.failures > 0 {
+		b.retryAt = now.Add(minRetry)
+	}
+	return nil
+}
+
+// fail notes the failure of an attempt. One that has succeeded since it began counts for
+// more.
 func (b *backoff) fail(started time.Time, err error) {
 	now := time.Now()
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	b.err = err
-	if b.failures > 0 && !started.After(b.failedAt) {
+	if started.Before(b.succeededAt) {
 		return
 	}
-	b.failedAt, b.retryAt = now, now.Add(min(minRetry<<min(b.failures, 16), maxRetry))
+	b.err, b.retryAt = err, now.Add(min(minRetry<<min(b.failures, 16), cmp.Or(b.longest, maxRetry)))
 	b.failures++
 }
 
 func (b *backoff) succeed() {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	b.failures, b.retryAt, b.err = 0, time.Time{}, nil
+	b.failures, b.succeededAt, b.retryAt, b.err = 0, time.Now(), time.Time{}, nil
 }
 
 // ofAll reports whether a failure would meet every request to the endpoint.
 func ofAll(err error) bool {
+	_, down := errors.AsType[downError](err)
 	refused, ok := errors.AsType[*refusedError](err)
-	return errors.Is(err, ErrUnavailable) || ok && refused.ofClient()
+	return down || ok && refused.ofClient()
+}
+
+// A downError is why the endpoint is of no use now, whatever it is asked for.
+type downError struct{ error }
+
+// Unwrap is for [errors.Is].
+func (e downError) Unwrap() error { return e.error }
+
+// down says so of a failed request, given the status of the answer, or 0 if there is none.
+func down(status int, err error) error {
+	if status == 0 || status == http.StatusTooManyRequests || status >= http.StatusInternalServerError {
+		return downError{err}
+	}
+	return err
 }

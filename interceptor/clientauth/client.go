@@ -31,7 +31,11 @@ const maxTargets = 10_000
 //
 // A request that fails is not repeated until a second later, doubling to 60 with every
 // failure; until then, calls get its error at once, unless they have a token that is still
-// good. If the endpoint is down, or refuses the client, this holds for all targets.
+// good. If there is no answer, or a status of 429 or from 500 on, or the client itself is
+// refused, no other target is asked for within a second, and then one in a second until an
+// answer shows that the endpoint works: one target for which it fails holds no other up for
+// longer. There is no such limit before the first failure: a client that starts asks once for
+// each target that is called.
 //
 // A token that a server has refused is replaced at once, but no more than once a minute for
 // each target: what refuses fresh tokens will refuse the next one too. If there is no other to
@@ -40,7 +44,7 @@ type Client struct {
 	provider   Provider
 	id, secret string
 	transport  http.RoundTripper
-	failing    backoff // of the endpoint
+	failing    backoff // of the endpoint, which one target may only seem to be
 
 	mu      sync.Mutex // held to make a keeper
 	keepers *cache.Cache[keeper]
@@ -104,7 +108,7 @@ func New(provider Provider, id, secret string, opts ...Option) (*Client, error) 
 	if len(o.faults) > 0 {
 		return nil, errors.Join(o.faults...)
 	}
-	return &Client{provider: provider, id: id, secret: secret, transport: o.transport, keepers: cache.New[keeper](maxTargets)}, nil
+	return &Client{provider: provider, id: id, secret: secret, transport: o.transport, keepers: cache.New[keeper](maxTargets), failing: backoff{longest: minRetry}}, nil
 }
 
 // Format implements [fmt.Formatter]: a printed client holds no secret.

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net/http"
 	"strconv"
+	"strings"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -196,6 +197,8 @@ func TestBackoffOfOthers(t *testing.T) {
 		reason error
 		all    bool
 	}{
+		"no answer": {func(*http.Request) (*http.Response, error) { return nil, context.Canceled }, // any error
+			clientauth.ErrUnavailable, true},
 		"endpoint down":     {tokentest.Respond(503, ""), clientauth.ErrUnavailable, true},
 		"rate limit":        {tokentest.Respond(429, ""), clientauth.ErrUnavailable, true},
 		"wrong secret":      {tokentest.Respond(401, ""), clientauth.ErrRefused, true},
@@ -203,6 +206,11 @@ func TestBackoffOfOthers(t *testing.T) {
 		"wrong target":      {tokentest.Respond(400, `{"error": "invalid_target"}`), clientauth.ErrRefused, false},
 		"no member":         {tokentest.Respond(403, `{"error": "access_denied"}`), clientauth.ErrRefused, false},
 		"no reason is told": {tokentest.Respond(403, ""), clientauth.ErrRefused, false},
+		"no rights":         {tokentest.Respond(401, `{"error": "invalid_target"}`), clientauth.ErrRefused, false},
+		"no such path":      {tokentest.Respond(404, ""), clientauth.ErrUnavailable, false},
+		"no token":          {tokentest.Respond(200, "{}"), clientauth.ErrUnavailable, false},
+		"too much":          {tokentest.Respond(200, strings.Repeat(" ", 1<<20+1)), clientauth.ErrUnavailable, false},
+		"panic":             {func(*http.Request) (*http.Response, error) { panic("secret") }, clientauth.ErrUnavailable, true},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -210,7 +218,7 @@ func TestBackoffOfOthers(t *testing.T) {
 				idp := tokentest.NewIDP()
 				idp.Serve(tokenURL, slow(time.Second, test.serve))
 				client := newClient(t, idp)
-				var calls sync.WaitGroup // all side by side, which counts as one failure
+				var calls sync.WaitGroup // all side by side
 				for n := range 10 {
 					calls.Go(func() { fails(t, client.Source(organization("side"+strconv.Itoa(n))), test.reason) })
 				}
@@ -231,6 +239,90 @@ func TestBackoffOfOthers(t *testing.T) {
 			})
 		})
 	}
+}
+
+// TestBackoffOfOne makes sure that a target for which the endpoint fails holds the others up for
+// a second, and no longer.
+func TestBackoffOfOne(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		idp := tokentest.NewIDP()
+		idp.Serve(tokenURL, func(request *http.Request) (*http.Response, error) {
+			if request.FormValue("organization_id") == "bad" {
+				return tokentest.Respond(500, "")(request)
+			}
+			return grants(3600)(request)
+		})
+		client := newClient(t, idp)
+		bad := client.Source(organization("bad"))
+		for n := range 10 { // each later than the last
+			fails(t, bad, clientauth.ErrUnavailable)
+			time.Sleep(time.Second - 1) // the bubble's clock
+			source := client.Source(organization(strconv.Itoa(n)))
+			fails(t, source, clientauth.ErrUnavailable)
+			time.Sleep(time.Nanosecond) // the bubble's clock
+			want(t, source, "secret-1")
+			want(t, client.Source(organization("another"+strconv.Itoa(n))), "secret-1")
+			time.Sleep(time.Minute) // the bubble's clock
+		}
+	})
+}
+
+// TestHerdOfTargets makes sure that many targets do not ask an endpoint that is down all at
+// once again, and ask at once again when it is back.
+func TestHerdOfTargets(t *testing.T) {
+	t.Parallel()
+	for name, answers := range map[string]tokentest.Handler{
+		"it grants":  grants(60),
+		"it refuses": tokentest.Respond(400, `{"error": "invalid_target"}`),
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				idp := tokentest.NewIDP()
+				idp.Serve(tokenURL, slow(time.Second, tokentest.Respond(503, "")))
+				client := newClient(t, idp)
+				ask := func() {
+					var calls sync.WaitGroup
+					for n := range 100 {
+						calls.Go(func() { _ = get(t, client.Source(organization(strconv.Itoa(n)))) })
+					}
+					calls.Wait()
+				}
+				ask() // at the start, when nothing is known
+				asked(t, idp, 100)
+				for n := range 10 {
+					time.Sleep(time.Minute) // the bubble's clock
+					ask()
+					asked(t, idp, 101+n)
+				}
+				idp.Serve(tokenURL, slow(time.Second, answers))
+				time.Sleep(time.Minute) // the bubble's clock
+				ask()
+				asked(t, idp, 111)
+				ask()
+				asked(t, idp, 210)
+			})
+		})
+	}
+}
+
+// TestLateFailure makes sure that a request that fails in the end says nothing of an endpoint
+// that has served others in the meantime.
+func TestLateFailure(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		idp := tokentest.NewIDP()
+		idp.Serve(tokenURL, slow(time.Hour, nil))
+		client := newClient(t, idp)
+		var calls sync.WaitGroup
+		calls.Go(func() { fails(t, client.Source(organization("slow")), clientauth.ErrUnavailable) })
+		time.Sleep(time.Second) // the bubble's clock
+		idp.Serve(tokenURL, grants(60))
+		want(t, client.Source(organization("acme")), "secret-1")
+		calls.Wait()
+		want(t, client.Source(organization("globex")), "secret-2")
+	})
 }
 
 // TestTokensOfTargets makes sure that no target gets another one's token, and that targets

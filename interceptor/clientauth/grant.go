@@ -47,7 +47,7 @@ func (c *Client) fetch(form string) (grant, error) {
 		http.StatusOK, http.StatusBadRequest, http.StatusUnauthorized, http.StatusForbidden)
 	switch {
 	case err != nil:
-		return fail(ErrUnavailable, err)
+		return fail(ErrUnavailable, down(status, err))
 	case status != http.StatusOK:
 		return fail(ErrRefused, refusal(status, body))
 	}
@@ -152,5 +152,5 @@ func (e *refusedError) Error() string {
 
 // ofClient reports whether the client is refused, and not what it asks for.
 func (e *refusedError) ofClient() bool {
-	return e.status == http.StatusUnauthorized || e.code == "invalid_client"
+	return e.code == "invalid_client" || e.code == "" && e.status == http.StatusUnauthorized
 }

@@ -78,7 +78,7 @@ func (k *keeper) start(now time.Time) error {
 	if err := k.own.blocked(now); err != nil {
 		return err
 	}
-	if err := k.shared.blocked(now); err != nil {
+	if err := k.shared.claim(now); err != nil {
 		return err
 	}
 	k.flight = &flight{started: now, done: make(chan struct{})}
@@ -97,7 +97,7 @@ func (k *keeper) run(f *flight) {
 	g, err = k.fetch()
 }
 
-var errDied = fmt.Errorf("clientauth: %w: what fetches it panicked or exited", ErrUnavailable)
+var errDied error = downError{fmt.Errorf("clientauth: %w: what fetches it panicked or exited", ErrUnavailable)}
 
 // land ends a flight.
 func (k *keeper) land(f *flight, g grant, err error) {
@@ -117,6 +117,8 @@ func (k *keeper) land(f *flight, g grant, err error) {
 		k.own.fail(f.started, err)
 		if ofAll(err) {
 			k.shared.fail(f.started, err)
+		} else {
+			k.shared.succeed() // the endpoint is there
 		}
 	}
 	k.flight = nil

@@ -72,19 +72,20 @@ func TestDo(t *testing.T) {
 		serve  tokentest.Handler
 		body   string
 		status int
+		good   bool
 	}{
-		{"good", respond(200, "{}"), "{}", 200},
-		{"another status that counts", respond(400, "no"), "no", 400},
-		{"as large as may be", respond(200, strings.Repeat(" ", endpoint.MaxBody)), strings.Repeat(" ", endpoint.MaxBody), 200},
-		{"larger", respond(200, strings.Repeat(" ", endpoint.MaxBody+1)), "", 0},
-		{"a status that does not count", respond(201, "secret"), "", 0},
-		{"a redirect", respond(307, "secret", "Location", "https://evil.test/secret"), "", 0},
-		{"no answer", func(*http.Request) (*http.Response, error) { return nil, errors.New("secret") }, "", 0},
+		{"good", respond(200, "{}"), "{}", 200, true},
+		{"another status that counts", respond(400, "no"), "no", 400, true},
+		{"as large as may be", respond(200, strings.Repeat(" ", endpoint.MaxBody)), strings.Repeat(" ", endpoint.MaxBody), 200, true},
+		{"larger", respond(200, strings.Repeat(" ", endpoint.MaxBody+1)), "", 200, false},
+		{"a status that does not count", respond(201, "secret"), "", 201, false},
+		{"a redirect", respond(307, "secret", "Location", "https://evil.test/secret"), "", 307, false},
+		{"no answer", func(*http.Request) (*http.Response, error) { return nil, errors.New("secret") }, "", 0, false},
 		{"half an answer", func(request *http.Request) (*http.Response, error) {
 			response, err := respond(200, "")(request)
 			response.Body = failing{io.MultiReader(strings.NewReader("secret"), failure{})}
 			return response, err
-		}, "", 0},
+		}, "", 200, false},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()
@@ -95,7 +96,7 @@ func TestDo(t *testing.T) {
 				t.Fatal(err)
 			}
 			body, status, err := endpoint.Do(idp, request, 200, 400)
-			if string(body) != test.body || status != test.status || (err == nil) != (test.status != 0) {
+			if string(body) != test.body || status != test.status || (err == nil) != test.good {
 				t.Errorf("%.20q, %d, %v", body, status, err)
 			}
 			for cause := err; cause != nil; cause = errors.Unwrap(cause) {

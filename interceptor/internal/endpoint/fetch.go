@@ -31,9 +31,9 @@ func Transport() http.RoundTripper {
 	return transport
 }
 
-// Do makes a request and returns the response's body and which of the statuses it has. A
-// response of another status is an error, and so is a redirect. No error repeats anything
-// of the request or the response.
+// Do makes a request and returns the response's body and its status, which is 0 if there is
+// none. A response of another status than the given ones is an error, and so is a redirect.
+// No error repeats anything of the request or the response.
 func Do(transport http.RoundTripper, request *http.Request, statuses ...int) (body []byte, status int, err error) {
 	client := &http.Client{
 		Transport: transport,
@@ -46,14 +46,14 @@ func Do(transport http.RoundTripper, request *http.Request, statuses ...int) (bo
 	}
 	defer func() { _ = response.Body.Close() }()
 	if !slices.Contains(statuses, response.StatusCode) {
-		return nil, 0, fmt.Errorf("the endpoint answered with status %d", response.StatusCode)
+		return nil, response.StatusCode, fmt.Errorf("the endpoint answered with status %d", response.StatusCode)
 	}
 	body, err = io.ReadAll(io.LimitReader(response.Body, MaxBody+1))
 	switch {
 	case err != nil:
-		return nil, 0, requestError(err)
+		return nil, response.StatusCode, requestError(err)
 	case len(body) > MaxBody:
-		return nil, 0, fmt.Errorf("the response is larger than %d bytes", MaxBody)
+		return nil, response.StatusCode, fmt.Errorf("the response is larger than %d bytes", MaxBody)
 	}
 	return body, response.StatusCode, nil
 }
