@@ -288,6 +288,61 @@ func TestOrganizations(t *testing.T) {
 	w.counts(t, 2, 0)
 }
 
+// TestRepeatedTarget makes sure that a call is repeated for the same organization, also where an
+// interceptor after ours chooses it.
+func TestRepeatedTarget(t *testing.T) {
+	t.Parallel()
+	for _, method := range rpctest.Methods {
+		t.Run(method.Name, func(t *testing.T) {
+			t.Parallel()
+			w := newWorld(t)
+			source := w.client.SourceFunc(func(ctx context.Context) (clientauth.Target, error) {
+				id, ok := ctx.Value(organizationKey{}).(string)
+				if !ok {
+					id = "globex"
+				}
+				return clientauth.Target{Resource: tokentest.API, Organization: id, Scopes: []string{"read:data"}}, nil
+			})
+			acme := context.WithValue(t.Context(), organizationKey{}, "acme")
+			old, err := source.Token(acme)
+			if err != nil {
+				t.Fatal(err)
+			}
+			w.refuse.Store(old.AccessToken, nil)
+			client := w.connect(source, "Token", method, connect.WithInterceptors(choosing{}))
+			if method != rpctest.Unary {
+				refuses(t, client, method, connect.CodeUnauthenticated)
+			}
+			text, err := call(t.Context(), client, method)
+			if err != nil || method == rpctest.Unary && text != "acmehello" {
+				t.Error(text, err)
+			}
+			w.counts(t, 2, 1)
+		})
+	}
+}
+
+// choosing is an interceptor that calls for an organization.
+type choosing struct{}
+
+func (choosing) in(ctx context.Context) context.Context {
+	return context.WithValue(ctx, organizationKey{}, "acme")
+}
+
+func (c choosing) WrapUnary(next connect.UnaryFunc) connect.UnaryFunc {
+	return func(ctx context.Context, request connect.AnyRequest) (connect.AnyResponse, error) {
+		return next(c.in(ctx), request)
+	}
+}
+
+func (c choosing) WrapStreamingClient(next connect.StreamingClientFunc) connect.StreamingClientFunc {
+	return func(ctx context.Context, spec connect.Spec) connect.StreamingClientConn { return next(c.in(ctx), spec) }
+}
+
+func (choosing) WrapStreamingHandler(next connect.StreamingHandlerFunc) connect.StreamingHandlerFunc {
+	return next
+}
+
 // TestHandlerSide makes sure that a handler is left alone, also if it says unauthenticated.
 func TestHandlerSide(t *testing.T) {
 	t.Parallel()

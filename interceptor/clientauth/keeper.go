@@ -105,7 +105,8 @@ func (k *keeper) land(f *flight, g grant, err error) {
 	defer k.mu.Unlock()
 	f.token, f.err = g.token, err
 	if err == nil {
-		k.held, k.refused = g, false
+		g.token = heldBy(k, g.token)
+		f.token, k.held, k.refused = g.token, g, false
 		k.own.succeed()
 		k.shared.succeed()
 	} else {

@@ -22,6 +22,22 @@ type holder interface {
 	drop(refused *oauth2.Token)
 }
 
+// holderKey is the extra field of a token that has its holder.
+const holderKey = "github.com/protoauthz/protoauthz/interceptor/clientauth"
+
+// heldBy returns the token with its holder, which is asked for another one if it is refused: the
+// context may then choose another organization than the one that the call began with.
+func heldBy(h holder, token *oauth2.Token) *oauth2.Token {
+	return token.WithExtra(map[string]any{holderKey: h})
+}
+
+func (s *Source) holderOf(ctx context.Context, token *oauth2.Token) (holder, error) {
+	if h, ok := token.Extra(holderKey).(holder); ok {
+		return h, nil
+	}
+	return s.holder(ctx)
+}
+
 // Token returns the token for a call with this context. It must not be changed, printed or
 // sent over plain HTTP. The errors are those of this package and of the context.
 func (s *Source) Token(ctx context.Context) (*oauth2.Token, error) {
@@ -32,19 +48,19 @@ func (s *Source) Token(ctx context.Context) (*oauth2.Token, error) {
 	return h.token(ctx)
 }
 
-// Drop says that a server has refused the token of a call with this context, so that later
-// calls get another one. It does nothing if they do already, or if it was done less than a
-// minute ago.
+// Drop says that a server has refused a token of [Source.Token], so that later calls get
+// another one, whatever the context. It does nothing if they do already, or if it was done less
+// than a minute ago.
 func (s *Source) Drop(ctx context.Context, refused *oauth2.Token) {
-	if h, err := s.holder(ctx); err == nil {
+	if h, err := s.holderOf(ctx, refused); err == nil {
 		h.drop(refused)
 	}
 }
 
-// Replace is [Source.Drop], and returns another token for the same call. If there is none,
-// the error is [ErrSameToken].
+// Replace is [Source.Drop], and returns another token for the same target, whatever the
+// context, with which only the wait ends. If there is none, the error is [ErrSameToken].
 func (s *Source) Replace(ctx context.Context, refused *oauth2.Token) (*oauth2.Token, error) {
-	h, err := s.holder(ctx)
+	h, err := s.holderOf(ctx, refused)
 	if err != nil {
 		return nil, err
 	}

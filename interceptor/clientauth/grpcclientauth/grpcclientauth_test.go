@@ -224,6 +224,41 @@ func TestRefusedHerd(t *testing.T) {
 	}
 }
 
+type organizationKey struct{}
+
+// TestRepeatedTarget makes sure that a call is repeated for the same organization, also where an
+// interceptor after ours chooses it.
+func TestRepeatedTarget(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	client, err := clientauth.New(clientauth.Logto("https://idp.test"), "shop", "client-secret", clientauth.WithTransport(tokentest.Handler(
+		func(request *http.Request) (*http.Response, error) {
+			return tokentest.Respond(200, fmt.Sprintf(`{"access_token": "%s-%d", "token_type": "Bearer", "expires_in": 3600}`,
+				request.FormValue("organization_id"), w.fetches.Add(1)))(request)
+		})))
+	if err != nil {
+		t.Fatal(err)
+	}
+	w.source = client.SourceFunc(func(ctx context.Context) (clientauth.Target, error) {
+		id, ok := ctx.Value(organizationKey{}).(string)
+		if !ok {
+			id = "globex"
+		}
+		return clientauth.Target{Organization: id}, nil
+	})
+	listener := listen(t, "tcp", "127.0.0.1:0")
+	w.serve(t, listener)
+	in := func(ctx context.Context) context.Context { return context.WithValue(ctx, organizationKey{}, "acme") }
+	conn := connect(t, listener.Addr().String(), append(grpcclientauth.DialOptions(w.source, local.NewCredentials()),
+		grpc.WithChainUnaryInterceptor(func(
+			ctx context.Context, method string, request, reply any, conn *grpc.ClientConn, invoke grpc.UnaryInvoker, opts ...grpc.CallOption,
+		) error {
+			return invoke(in(ctx), method, request, reply, conn, opts...)
+		}))...)
+	w.answers(refusing(codes.Unauthenticated, "acme-1"))
+	w.check(t, call(t.Context(), conn), codes.OK, "Bearer acme-1", "Bearer acme-2")
+}
+
 // TestOwnAuthorization makes sure that what the caller sets is what is sent.
 func TestOwnAuthorization(t *testing.T) {
 	t.Parallel()
