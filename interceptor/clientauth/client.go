@@ -137,7 +137,8 @@ func (c *Client) Source(target Target) *Source {
 //	})
 //
 // Return an error where there must be an organization and is none: a target without one is
-// valid, and may open more. A call whose target is an error does not go out. The function
+// valid, and may open more. A call whose target is an error does not go out; a panic is an error
+// that does not repeat what it says. The function
 // must be safe for concurrent use. A call that is repeated with another token
 // keeps its target.
 func (c *Client) SourceFunc(target func(context.Context) (Target, error)) *Source {

@@ -96,6 +96,12 @@ func TestForwardNobody(t *testing.T) {
 		}
 		checkError(t, err, test.reason)
 	}
+	panicking := clientauth.ForwardFrom(func(context.Context) []string { panic("secret") })
+	if token, err := panicking.Token(guarded); token != nil || err == nil {
+		t.Error("a panic is no error")
+	} else {
+		checkSecrets(t, err)
+	}
 	for _, ctx := range []context.Context{t.Context(), guarded} {
 		_, err := clientauth.Forward().Token(ctx)
 		checkError(t, err, clientauth.ErrNoCaller)

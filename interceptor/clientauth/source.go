@@ -35,13 +35,24 @@ func (s *Source) holderOf(ctx context.Context, token *oauth2.Token) (holder, err
 	if h, ok := token.Extra(holderKey).(holder); ok {
 		return h, nil
 	}
+	return s.chosen(ctx)
+}
+
+// chosen is the holder for a context, which a function of somebody else may choose: of a stream,
+// on a goroutine whose panic nobody could recover.
+func (s *Source) chosen(ctx context.Context) (h holder, err error) {
+	defer func() {
+		if p := recover(); p != nil { // what it says may be a secret
+			h, err = nil, fmt.Errorf("clientauth: what chooses the token panicked with a %T", p)
+		}
+	}()
 	return s.holder(ctx)
 }
 
 // Token returns the token for a call with this context. It must not be changed, printed or
 // sent over plain HTTP. The errors are those of this package and of the context.
 func (s *Source) Token(ctx context.Context) (*oauth2.Token, error) {
-	h, err := s.holder(ctx)
+	h, err := s.chosen(ctx)
 	if err != nil {
 		return nil, err
 	}

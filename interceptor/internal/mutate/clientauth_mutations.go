@@ -59,6 +59,8 @@ var clientauthMutations = []mutation{
 	{"clientauth: the refusal of an old token", "interceptor/clientauth/keeper.go", "k.held.token.AccessToken != refused.AccessToken", "false"},
 	{"clientauth: one replacement a minute", "interceptor/clientauth/keeper.go", "!k.replacedAt.IsZero() && now.Sub(k.replacedAt) < replacePeriod", "false"},
 	{"clientauth: target of a repeated call", "interceptor/clientauth/source.go", "token.Extra(holderKey).(holder); ok {", "token.Extra(holderKey).(holder); ok && h == nil {"},
+	{"clientauth: panic of what chooses the token", "interceptor/clientauth/source.go", "if p := recover(); p != nil {", "if p := any(nil); p != nil {"},
+	{"clientauth: text of a panic", "interceptor/clientauth/source.go", `panicked with a %T", p)`, `panicked with a %v", p)`},
 	{"clientauth: same token", "interceptor/clientauth/source.go", "if err == nil && token.AccessToken == refused.AccessToken {", "if false {"},
 	{"clientauth: another source's expired token", "interceptor/clientauth/source.go", "case !token.Expiry.IsZero() && !time.Now().Before(token.Expiry):", "case false && time.Now().IsZero():"},
 	{"clientauth: another source's token", "interceptor/clientauth/source.go", "err = check(token)", "err = nil"},
