@@ -111,6 +111,7 @@ func (g *Guard) admitted(ctx context.Context, procedure string, kind connect.Str
 		if a, denial = g.admit(ctx, procedure, header); denial != nil {
 			return ctx, nil, denial
 		}
+		a.header = header
 		ctx = a
 	}
 	if taken && kind == connect.StreamTypeUnary && a.expired() {

@@ -9,6 +9,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/protoauthz/protoauthz/interceptor/internal/admitted"
 	"github.com/protoauthz/protoauthz/interceptor/policy"
 	"github.com/protoauthz/protoauthz/interceptor/token"
 )
@@ -32,8 +33,11 @@ type admission struct {
 
 // Value implements [context.Context].
 func (a *admission) Value(key any) any {
-	if key == (contextKey{}) {
+	switch key {
+	case contextKey{}:
 		return a
+	case admitted.Call{}:
+		return sameAs(a.header)
 	}
 	return a.Context.Value(key)
 }

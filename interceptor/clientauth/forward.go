@@ -3,11 +3,13 @@ package clientauth
 import (
 	"context"
 	"fmt"
+	"net/http"
 
 	"connectrpc.com/connect"
 	"golang.org/x/oauth2"
 
 	"github.com/protoauthz/protoauthz/interceptor"
+	"github.com/protoauthz/protoauthz/interceptor/internal/admitted"
 	"github.com/protoauthz/protoauthz/interceptor/token"
 )
 
@@ -16,8 +18,10 @@ import (
 // grpc-go.
 //
 // Only the token of a call that a guard has let in with a verified token is forwarded. Where
-// there is none, as in a public method or a background job, the call fails with [ErrNoCaller]
-// and does not go out. A forwarded token that is refused is not replaced: there is no other.
+// there is none, as in a public method, a background job or a handler without a guard that is
+// called in process, the call fails with [ErrNoCaller] and does not go out. A context that is
+// kept when the call is over still forwards, until the token expires. A forwarded token that is
+// refused is not replaced: there is no other.
 //
 // Prefer [Client.SourceFunc] unless you must act as the caller. Whoever gets a token can do
 // with it what the caller can do, at every service that accepts its audience: forward it only
@@ -27,16 +31,21 @@ import (
 // for one organization, says who really calls and can do less.
 func Forward() *Source {
 	return ForwardFrom(func(ctx context.Context) []string {
-		if info, ok := connect.CallInfoForHandlerContext(ctx); ok {
-			return info.RequestHeader().Values("Authorization")
+		// A handler may be called in process, without a guard: then the claims are its caller's.
+		info, ok := connect.CallInfoForHandlerContext(ctx)
+		isOf, guarded := ctx.Value(admitted.Call{}).(func(http.Header) bool)
+		if !ok || !guarded || !isOf(info.RequestHeader()) {
+			return nil
 		}
-		return nil
+		return info.RequestHeader().Values("Authorization")
 	})
 }
 
 // ForwardFrom is [Forward] for other kinds of handlers, given what finds the values of the
 // Authorization header of the call that a context belongs to. They count only if
-// [interceptor.ClaimsFromContext] has claims too.
+// [interceptor.ClaimsFromContext] has claims too. Whether these are of the same call is not
+// known: a handler without a guard that is called in process, with the context of one that has
+// a guard, would forward what nobody has verified.
 func ForwardFrom(authorization func(context.Context) []string) *Source {
 	if authorization == nil {
 		panic("clientauth: ForwardFrom needs a function")

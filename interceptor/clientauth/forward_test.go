@@ -2,6 +2,8 @@ package clientauth_test
 
 import (
 	"context"
+	"net/http"
+	"net/http/httptest"
 	"testing"
 
 	"connectrpc.com/connect"
@@ -9,6 +11,7 @@ import (
 	"github.com/protoauthz/protoauthz/interceptor"
 	"github.com/protoauthz/protoauthz/interceptor/clientauth"
 	"github.com/protoauthz/protoauthz/interceptor/internal/rpctest"
+	"github.com/protoauthz/protoauthz/interceptor/internal/tokentest"
 	"github.com/protoauthz/protoauthz/interceptor/token"
 )
 
@@ -58,6 +61,42 @@ func TestForward(t *testing.T) {
 			if len(to.headers) != calls {
 				t.Error("the call went out")
 			}
+		})
+	}
+}
+
+// TestForwardInProcess makes sure that a handler without a guard does not forward what it is
+// called with in process, by one that has a guard and with its context.
+func TestForwardInProcess(t *testing.T) {
+	t.Parallel()
+	for name, options := range map[string]func(*interceptor.Guard) connect.HandlerOption{
+		"gate":        (*interceptor.Guard).HandlerOption,
+		"interceptor": func(guard *interceptor.Guard) connect.HandlerOption { return connect.WithInterceptors(guard) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			w := newWorld(t)
+			w.url, w.http = serve(t, w.mux(options(w.guard)))
+			const path = "/inner.v1.Inner/Do"
+			inner := connect.NewUnaryHandler(path, func(ctx context.Context, _ *connect.Request[message]) (*connect.Response[answer], error) {
+				_, err := clientauth.Forward().Token(ctx)
+				checkError(t, err, clientauth.ErrNoCaller)
+				return connect.NewResponse(saying("hello")), nil
+			})
+			client := connect.NewClient[message, answer](&http.Client{Transport: tokentest.Handler(func(request *http.Request) (*http.Response, error) {
+				recorder := httptest.NewRecorder()
+				inner.ServeHTTP(recorder, request)
+				return recorder.Result(), nil
+			})}, "https://inner.test"+path)
+			w.unary = func(ctx context.Context, _ *connect.Request[message]) (*connect.Response[answer], error) {
+				if token, err := clientauth.Forward().Token(ctx); err != nil || token.AccessToken != get(t, w.source) {
+					t.Error(err, "or another token")
+				}
+				request := connect.NewRequest(hearing("hello"))
+				request.Header().Set("Authorization", "Bearer secret")
+				return client.CallUnary(ctx, request)
+			}
+			does(t, w.connect(w.source, "Read", rpctest.Unary), rpctest.Unary)
 		})
 	}
 }

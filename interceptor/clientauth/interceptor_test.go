@@ -248,7 +248,7 @@ func TestNoToken(t *testing.T) {
 		reason error
 		code   connect.Code
 	}{
-		"panic": {newClient(t, granting(60)).SourceFunc(func(context.Context) (clientauth.Target, error) { panic("secret") }), nil, connect.CodeInternal},
+		"panic":         {newClient(t, granting(60)).SourceFunc(func(context.Context) (clientauth.Target, error) { panic("secret") }), nil, connect.CodeInternal},
 		"endpoint down": {from(tokentest.Respond(503, "secret")), clientauth.ErrUnavailable, connect.CodeUnavailable},
 		"refused":       {from(tokentest.Respond(401, "secret")), clientauth.ErrRefused, connect.CodeInternal},
 		"no target": {newClient(t, granting(60)).SourceFunc(func(context.Context) (clientauth.Target, error) {

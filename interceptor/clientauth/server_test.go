@@ -49,6 +49,7 @@ type world struct {
 	issuer  *devissuer.Issuer
 	client  *clientauth.Client
 	source  *clientauth.Source // of tokens for the tests' services
+	guard   *interceptor.Guard
 	url     string
 	http    *http.Client // that knows nothing of tokens
 	fetches atomic.Int64 // of tokens
@@ -123,8 +124,8 @@ func newWorldOf(t testing.TB, issuer *devissuer.Issuer) *world {
 	w.unary = func(ctx context.Context, request *connect.Request[message]) (*connect.Response[answer], error) {
 		return connect.NewResponse(saying(interceptor.ClaimsFromContext(ctx).OrganizationID() + request.Msg.GetDocument().GetText())), nil
 	}
-	guard := interceptor.New(w.verifying(verifier), table(t))
-	served := calltest.Serve(t, w.mux(guard.HandlerOption()))
+	w.guard = interceptor.New(w.verifying(verifier), table(t))
+	served := calltest.Serve(t, w.mux(w.guard.HandlerOption()))
 	w.url, w.http = served.URL, served.HTTP2
 	return w
 }

@@ -60,7 +60,8 @@ func DialOptions(source *clientauth.Source, transport credentials.TransportCrede
 	return options
 }
 
-// Forward is [clientauth.Forward] for handlers of grpc-go.
+// Forward is [clientauth.Forward] for handlers of grpc-go. It cannot tell the calls of a server
+// from those that are made in process with an incoming context: see [clientauth.ForwardFrom].
 func Forward() *clientauth.Source {
 	return clientauth.ForwardFrom(func(ctx context.Context) []string {
 		return metadata.ValueFromIncomingContext(ctx, header)

@@ -11,7 +11,7 @@ var mutations = slices.Concat(tokenMutations, cacheMutations, policyMutations, d
 // users are the packages that use a package, the quickest first. What the tests of both let
 // pass is not checked.
 var users = map[string][]string{
-	"interceptor":                    {"interceptor/grpcguard", "interceptor/connectv2"},
+	"interceptor":                    {"interceptor/grpcguard", "interceptor/connectv2", "interceptor/clientauth"},
 	"interceptor/internal/cache":     {"interceptor/token", "interceptor"},
 	"interceptor/internal/interrupt": {"interceptor", "interceptor/connectv2"},
 	"interceptor/policy":             {"interceptor"},

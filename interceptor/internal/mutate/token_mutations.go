@@ -320,21 +320,21 @@ var tokenMutations = []mutation{
 		`io.LimitReader(response.Body, MaxBody+1))
 	switch {
 	case err != nil:
-		return nil, 0, requestError(err)
+		return nil, response.StatusCode, requestError(err)
 	case len(body) > MaxBody:`,
 		`io.LimitReader(response.Body, 2*MaxBody+1))
 	switch {
 	case err != nil:
-		return nil, 0, requestError(err)
+		return nil, response.StatusCode, requestError(err)
 	case len(body) > 2*MaxBody:`,
 	},
 	{
 		"endpoint: body breaks off", "interceptor/internal/endpoint/fetch.go",
 		`	case err != nil:
-		return nil, 0, requestError(err)
+		return nil, response.StatusCode, requestError(err)
 	case len`,
 		`	case err != nil && len(body) == 0:
-		return nil, 0, requestError(err)
+		return nil, response.StatusCode, requestError(err)
 	case len`,
 	},
 	{"endpoint: text of the error is not told", "interceptor/internal/endpoint/fetch.go", `errors.New("the request failed: " + text)`, `fmt.Errorf("the request failed: %s: %w", text, err)`},
