@@ -87,6 +87,13 @@ func (t *transport) RoundTrip(request *http.Request) (*http.Response, error) {
 	return t.next.RoundTrip(authorized)
 }
 
+// CloseIdleConnections is what [http.Client.CloseIdleConnections] calls.
+func (t *transport) CloseIdleConnections() {
+	if next, ok := t.next.(interface{ CloseIdleConnections() }); ok {
+		next.CloseIdleConnections()
+	}
+}
+
 // authorize returns the request as it may go out.
 func (t *transport) authorize(request *http.Request, c *call) (*http.Request, error) {
 	_, own := request.Header["Authorization"]

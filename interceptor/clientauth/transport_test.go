@@ -303,6 +303,26 @@ func TestRedirects(t *testing.T) {
 	}
 }
 
+// closing is a transport with connections.
+type closing struct {
+	http.RoundTripper
+
+	closed bool
+}
+
+func (c *closing) CloseIdleConnections() { c.closed = true }
+
+// TestCloseIdleConnections makes sure that the connections of the base can be closed.
+func TestCloseIdleConnections(t *testing.T) {
+	t.Parallel()
+	base := new(closing)
+	clientauth.HTTPClient(&http.Client{Transport: base}).CloseIdleConnections()
+	if !base.closed {
+		t.Error("they are open")
+	}
+	clientauth.HTTPClient(&http.Client{Transport: tokentest.Respond(200, "")}).CloseIdleConnections() // it has none
+}
+
 // TestBase makes sure that an HTTP client keeps what it was given.
 func TestBase(t *testing.T) {
 	t.Parallel()

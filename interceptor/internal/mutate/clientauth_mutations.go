@@ -81,6 +81,7 @@ var clientauthMutations = []mutation{
 	{"clientauth: redirects are not followed", "interceptor/clientauth/transport.go", "return http.ErrUseLastResponse", "return nil"},
 	{"clientauth: own Authorization", "interceptor/clientauth/transport.go", "	case own:\n", "	case false:\n"},
 	{"clientauth: proxy", "interceptor/clientauth/transport.go", "return err == nil && proxy == nil", "return err == nil || proxy == nil"},
+	{"clientauth: idle connections", "interceptor/clientauth/transport.go", "		next.CloseIdleConnections()\n", "		_ = next\n"},
 	{"clientauth: body is closed", "interceptor/clientauth/transport.go", "if request.Body != nil {", "if false {"},
 	{"clientauth: request is left as it is", "interceptor/clientauth/transport.go", "request.Header = request.Header.Clone()", "_ = request.Header"},
 	{"clientauth: handlers are left alone", "interceptor/clientauth/interceptor.go", "if !request.Spec().IsClient {", "if false {"},
