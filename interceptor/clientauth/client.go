@@ -41,10 +41,11 @@ const maxTargets = 10_000
 // each target: what refuses fresh tokens will refuse the next one too. If there is no other to
 // be had, it serves on: other servers may accept it.
 type Client struct {
-	provider   Provider
-	id, secret string
-	transport  http.RoundTripper
-	failing    backoff // of the endpoint, which one target may only seem to be
+	provider  Provider
+	id        string
+	secret    func() string // which cannot be printed
+	transport http.RoundTripper
+	failing   backoff // of the endpoint, which one target may only seem to be
 
 	mu      sync.Mutex // held to make a keeper
 	keepers *cache.Cache[keeper]
@@ -108,7 +109,10 @@ func New(provider Provider, id, secret string, opts ...Option) (*Client, error) 
 	if len(o.faults) > 0 {
 		return nil, errors.Join(o.faults...)
 	}
-	return &Client{provider: provider, id: id, secret: secret, transport: o.transport, keepers: cache.New[keeper](maxTargets), failing: backoff{longest: minRetry}}, nil
+	return &Client{
+		provider: provider, id: id, secret: func() string { return secret }, transport: o.transport,
+		failing: backoff{longest: minRetry}, keepers: cache.New[keeper](maxTargets),
+	}, nil
 }
 
 // Format implements [fmt.Formatter]: a printed client holds no secret.

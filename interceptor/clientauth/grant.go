@@ -60,7 +60,7 @@ func (c *Client) fetch(form string) (grant, error) {
 
 func (c *Client) request(ctx context.Context, form string) (*http.Request, error) {
 	if c.provider.AuthStyle == oauth2.AuthStyleInParams {
-		form += "&" + url.Values{"client_id": {c.id}, "client_secret": {c.secret}}.Encode()
+		form += "&" + url.Values{"client_id": {c.id}, "client_secret": {c.secret()}}.Encode()
 	}
 	request, err := http.NewRequestWithContext(ctx, http.MethodPost, c.provider.TokenURL, strings.NewReader(form))
 	if err != nil {
@@ -69,7 +69,7 @@ func (c *Client) request(ctx context.Context, form string) (*http.Request, error
 	request.Header.Set("Content-Type", "application/x-www-form-urlencoded")
 	request.Header.Set("Accept", "application/json")
 	if c.provider.AuthStyle == oauth2.AuthStyleInHeader {
-		request.SetBasicAuth(url.QueryEscape(c.id), url.QueryEscape(c.secret))
+		request.SetBasicAuth(url.QueryEscape(c.id), url.QueryEscape(c.secret()))
 	}
 	return request, nil
 }

@@ -63,10 +63,10 @@ func AuthAction(domain string) Provider {
 // withDefaults returns the provider as it is used. The error holds every fault.
 func (p Provider) withDefaults() (Provider, error) {
 	var faults []error
-	if err := endpoint.CheckURL(p.TokenURL); err != nil {
-		faults = append(faults, fmt.Errorf("clientauth: TokenURL %q: %w", endpoint.DisplayURL(p.TokenURL), err))
-	} else if strings.ContainsRune(p.TokenURL, '?') {
+	if strings.ContainsRune(p.TokenURL, '?') { // which may hold a secret
 		faults = append(faults, errors.New("clientauth: TokenURL: it has a query"))
+	} else if err := endpoint.CheckURL(p.TokenURL); err != nil {
+		faults = append(faults, fmt.Errorf("clientauth: TokenURL %q: %w", endpoint.DisplayURL(p.TokenURL), err))
 	}
 	if p.ResourceParameter == "" {
 		p.ResourceParameter = "resource"

@@ -97,6 +97,7 @@ func TestNewFaults(t *testing.T) {
 			`clientauth: TokenURL "http://idp.test/oidc/token": it is plain http and not on a loopback address: use https`,
 		}},
 		{"query", provider("https://idp.test/token?key=secret"), "shop", "s", nil, []string{"clientauth: TokenURL: it has a query"}},
+		{"query, plain HTTP", provider("http://user@idp.test/token?key=secret"), "shop", "s", nil, []string{"clientauth: TokenURL: it has a query"}},
 		{"user", provider("https://user:secret@idp.test/token"), "shop", "s", nil, []string{
 			`clientauth: TokenURL "xxxxx@idp.test/token": it has user information or a fragment`,
 		}},
@@ -155,8 +156,12 @@ func TestPrintedClient(t *testing.T) {
 	client := newClient(t, granting(60))
 	source := client.Source(target)
 	want(t, source, "secret-1")
-	for _, format := range []string{"%v", "%+v", "%#v", "%s", "%x"} {
-		for _, value := range []any{client, *source, clientauth.NewInterceptor(source)} {
+	type service struct { // fmt calls no method of its fields, and shows behind pointers what a verb does not fit
+		client *clientauth.Client
+		source *clientauth.Source
+	}
+	for _, format := range []string{"%v", "%+v", "%#v", "%s", "%q", "%d", "%x"} {
+		for _, value := range []any{client, *source, clientauth.NewInterceptor(source), service{client, source}, &service{client, source}} {
 			if text := fmt.Sprintf(format, value); strings.Contains(text, "secret") {
 				t.Errorf("%s: %s", format, text)
 			}

@@ -2,8 +2,8 @@ package main
 
 // clientauthMutations are the checks of packages clientauth and grpcclientauth.
 var clientauthMutations = []mutation{
-	{"clientauth: token URL", "interceptor/clientauth/provider.go", "if err := endpoint.CheckURL(p.TokenURL); err != nil {", "if err := endpoint.CheckURL(p.TokenURL); false {"},
-	{"clientauth: query of the token URL", "interceptor/clientauth/provider.go", "} else if strings.ContainsRune(p.TokenURL, '?') {", "} else if false {"},
+	{"clientauth: token URL", "interceptor/clientauth/provider.go", "} else if err := endpoint.CheckURL(p.TokenURL); err != nil {", "} else if err := endpoint.CheckURL(p.TokenURL); false {"},
+	{"clientauth: query of the token URL", "interceptor/clientauth/provider.go", "if strings.ContainsRune(p.TokenURL, '?') {", "if strings.ContainsRune(p.TokenURL, '?') && strings.HasPrefix(p.TokenURL, \"http:\") {"},
 	{"clientauth: secret is given", "interceptor/clientauth/client.go", `if secret == "" {`, "if false {"},
 	{
 		"clientauth: printed client", "interceptor/clientauth/client.go",
@@ -18,7 +18,7 @@ var clientauthMutations = []mutation{
 		form, err :=`, `		_ = err
 		form, err :=`},
 	{"clientauth: number of targets", "interceptor/clientauth/client.go", "cache.New[keeper](maxTargets)", "cache.New[keeper](100 * maxTargets)"},
-	{"clientauth: id and secret are encoded", "interceptor/clientauth/grant.go", "request.SetBasicAuth(url.QueryEscape(c.id), url.QueryEscape(c.secret))", "request.SetBasicAuth(c.id, c.secret)"},
+	{"clientauth: id and secret are encoded", "interceptor/clientauth/grant.go", "request.SetBasicAuth(url.QueryEscape(c.id), url.QueryEscape(c.secret()))", "request.SetBasicAuth(c.id, c.secret())"},
 	{"clientauth: secret by one way alone", "interceptor/clientauth/grant.go", "if c.provider.AuthStyle == oauth2.AuthStyleInHeader {", "if true {"},
 	{"clientauth: fetch timeout", "interceptor/clientauth/grant.go", "context.WithTimeout(context.Background(), endpoint.Timeout)", "context.WithTimeout(context.Background(), 720*endpoint.Timeout)"},
 	{"clientauth: status", "interceptor/clientauth/grant.go", "case status != http.StatusOK:", "case false:"},
