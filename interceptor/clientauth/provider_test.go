@@ -156,13 +156,14 @@ func TestPrintedClient(t *testing.T) {
 	client := newClient(t, granting(60))
 	source := client.Source(target)
 	want(t, source, "secret-1")
+	hex := fmt.Sprintf("%x", "secret")
 	type service struct { // fmt calls no method of its fields, and shows behind pointers what a verb does not fit
 		client *clientauth.Client
 		source *clientauth.Source
 	}
 	for _, format := range []string{"%v", "%+v", "%#v", "%s", "%q", "%d", "%x"} {
 		for _, value := range []any{client, *source, clientauth.NewInterceptor(source), service{client, source}, &service{client, source}} {
-			if text := fmt.Sprintf(format, value); strings.Contains(text, "secret") {
+			if text := fmt.Sprintf(format, value); strings.Contains(text, "secret") || strings.Contains(text, hex) {
 				t.Errorf("%s: %s", format, text)
 			}
 		}

@@ -35,7 +35,8 @@ const (
 //     not tell where a connection leads.
 //
 // The security of the very connection is looked at again for every call, also if the caller
-// has set an authorization of its own. That is sent as it is.
+// has set an authorization of its own. That is sent as it is, and so are those of a call with
+// [grpc.PerRPCCredentials] of its own: none of the source goes beside them.
 //
 // A unary call that the server answers with Unauthenticated is repeated once, with another
 // token, if the source has one; this may have the handler run twice if it is the handler that
@@ -81,12 +82,12 @@ func (a *authorizer) GetRequestMetadata(ctx context.Context, _ ...string) (map[s
 	if !secure(ctx) {
 		return nil, statusOf(fmt.Errorf("grpcclientauth: %w: others can read the connection, use TLS", clientauth.ErrInsecure))
 	}
-	if outgoing, _ := metadata.FromOutgoingContext(ctx); len(outgoing.Get(header)) > 0 {
-		return nil, nil
-	}
 	c, _ := ctx.Value(callKey{}).(*call)
 	if c == nil {
 		c = new(call)
+	}
+	if outgoing, _ := metadata.FromOutgoingContext(ctx); c.own || len(outgoing.Get(header)) > 0 {
+		return nil, nil
 	}
 	token := c.token
 	if token == nil {
@@ -129,8 +130,19 @@ func statusOf(err error) error {
 
 // A call is how the interceptors and the credentials know of each other.
 type call struct {
+	own   bool          // credentials, and none of the source
 	token *oauth2.Token // to send, or nil to ask the source
 	sent  atomic.Pointer[oauth2.Token]
+}
+
+func newCall(opts []grpc.CallOption) *call {
+	c := new(call)
+	for _, option := range opts {
+		if credentials, ok := option.(grpc.PerRPCCredsCallOption); ok {
+			c.own = credentials.Creds != nil // the last one counts
+		}
+	}
+	return c
 }
 
 type callKey struct{}
@@ -150,7 +162,7 @@ func (c *call) refused(err error) *oauth2.Token {
 func (a *authorizer) unary(
 	ctx context.Context, method string, request, reply any, conn *grpc.ClientConn, invoke grpc.UnaryInvoker, opts ...grpc.CallOption,
 ) error {
-	c := new(call)
+	c := newCall(opts)
 	err := invoke(withCall(ctx, c), method, request, reply, conn, opts...)
 	refused := c.refused(err)
 	if refused == nil {
@@ -166,7 +178,7 @@ func (a *authorizer) unary(
 func (a *authorizer) stream(
 	ctx context.Context, desc *grpc.StreamDesc, conn *grpc.ClientConn, method string, open grpc.Streamer, opts ...grpc.CallOption,
 ) (grpc.ClientStream, error) {
-	c := new(call)
+	c := newCall(opts)
 	stream, err := open(withCall(ctx, c), desc, conn, method, opts...)
 	if err != nil {
 		return nil, err // nothing was sent

@@ -275,6 +275,39 @@ func TestOwnAuthorization(t *testing.T) {
 	}
 }
 
+// own is credentials of a call.
+type own string
+
+func (o own) GetRequestMetadata(context.Context, ...string) (map[string]string, error) {
+	return map[string]string{"authorization": string(o)}, nil
+}
+
+func (own) RequireTransportSecurity() bool { return false }
+
+// TestOwnCredentials makes sure that those of a call are all that is sent.
+func TestOwnCredentials(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	listener := listen(t, "tcp", "127.0.0.1:0")
+	w.serve(t, listener)
+	dial := func(options ...grpc.CallOption) *grpc.ClientConn {
+		return connect(t, listener.Addr().String(),
+			append(grpcclientauth.DialOptions(w.source, local.NewCredentials()), grpc.WithDefaultCallOptions(options...))...)
+	}
+	conn := dial(grpc.PerRPCCredentials(own("Bearer own")))
+	w.check(t, call(t.Context(), conn), codes.OK, "Bearer own")
+	w.check(t, stream(t.Context(), conn), codes.OK, "Bearer own")
+	w.answers(refusing(codes.Unauthenticated))
+	w.check(t, call(t.Context(), conn), codes.Unauthenticated, "Bearer own")
+	w.check(t, stream(t.Context(), conn), codes.Unauthenticated, "Bearer own")
+	if n := w.fetches.Load(); n != 0 {
+		t.Errorf("%d fetches", n)
+	}
+	w.answers(func([]string) error { return nil })
+	conn = dial(grpc.PerRPCCredentials(own("Bearer own")), grpc.PerRPCCredentials(nil))
+	w.check(t, call(t.Context(), conn), codes.OK, first)
+}
+
 // A disguise is transport credentials that say something else of themselves.
 type disguise struct {
 	credentials.TransportCredentials

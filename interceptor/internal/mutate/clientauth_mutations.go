@@ -98,6 +98,8 @@ var clientauthMutations = []mutation{
 	{"grpcclientauth: level", "interceptor/clientauth/grpcclientauth/grpcclientauth.go", "SecurityLevel == credentials.PrivacyAndIntegrity", "SecurityLevel != credentials.NoSecurity"},
 	{"grpcclientauth: level is said", "interceptor/clientauth/grpcclientauth/grpcclientauth.go", "return ok && info", "return !ok || info"},
 	{"grpcclientauth: own authorization", "interceptor/clientauth/grpcclientauth/grpcclientauth.go", "len(outgoing.Get(header)) > 0", "len(outgoing.Get(header)) > 9"},
+	{"grpcclientauth: own credentials", "interceptor/clientauth/grpcclientauth/grpcclientauth.go", "c.own = credentials.Creds != nil", "_ = credentials"},
+	{"grpcclientauth: own credentials of a stream", "interceptor/clientauth/grpcclientauth/grpcclientauth.go", "	c := newCall(opts)\n	stream, err", "	c := new(call)\n	stream, err"},
 	{"grpcclientauth: code of an error", "interceptor/clientauth/grpcclientauth/grpcclientauth.go", "return nil, statusOf(err)\n", "return nil, err\n"},
 	{"grpcclientauth: retry for Unauthenticated alone", "interceptor/clientauth/grpcclientauth/grpcclientauth.go", "if status.Code(err) != codes.Unauthenticated {", "if err == nil {"},
 	{"grpcclientauth: no retry with the same token", "interceptor/clientauth/grpcclientauth/grpcclientauth.go", "if noFresh != nil {", "if fresh = refused; false && noFresh != nil {"},
