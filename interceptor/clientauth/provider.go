@@ -3,6 +3,7 @@ package clientauth
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 
 	"golang.org/x/oauth2"
@@ -70,6 +71,15 @@ func (p Provider) withDefaults() (Provider, error) {
 	}
 	if p.ResourceParameter == "" {
 		p.ResourceParameter = "resource"
+	}
+	taken := []string{"grant_type", "scope", "client_id", "client_secret"}
+	for _, name := range []string{p.ResourceParameter, p.OrganizationParameter} {
+		if slices.Contains(taken, name) {
+			faults = append(faults, fmt.Errorf("clientauth: the parameter %q is used twice", name))
+		}
+		if name != "" {
+			taken = append(taken, name)
+		}
 	}
 	switch p.AuthStyle {
 	case oauth2.AuthStyleAutoDetect:

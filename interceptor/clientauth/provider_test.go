@@ -97,6 +97,12 @@ func TestNewFaults(t *testing.T) {
 			`clientauth: TokenURL "http://idp.test/oidc/token": it is plain http and not on a loopback address: use https`,
 		}},
 		{"query", provider("https://idp.test/token?key=secret"), "shop", "s", nil, []string{"clientauth: TokenURL: it has a query"}},
+		{"same parameters", clientauth.Provider{TokenURL: tokenURL, ResourceParameter: "audience", OrganizationParameter: "audience"}, "shop", "s", nil,
+			[]string{`clientauth: the parameter "audience" is used twice`}},
+		{"parameters of the grant", clientauth.Provider{TokenURL: tokenURL, ResourceParameter: "scope", OrganizationParameter: "client_id"}, "shop", "s", nil,
+			[]string{`clientauth: the parameter "scope" is used twice`, `clientauth: the parameter "client_id" is used twice`}},
+		{"default parameters", clientauth.Provider{TokenURL: tokenURL, OrganizationParameter: "resource"}, "shop", "s", nil,
+			[]string{`clientauth: the parameter "resource" is used twice`}},
 		{"query, plain HTTP", provider("http://user@idp.test/token?key=secret"), "shop", "s", nil, []string{"clientauth: TokenURL: it has a query"}},
 		{"user", provider("https://user:secret@idp.test/token"), "shop", "s", nil, []string{
 			`clientauth: TokenURL "xxxxx@idp.test/token": it has user information or a fragment`,
