@@ -24,8 +24,9 @@ var (
 	// ErrNoCaller means that there is no token to forward: the call is not made for one
 	// that a guard has let in with a token.
 	ErrNoCaller = errors.New("no verified caller whose token could be forwarded")
-	// ErrNotInstalled means that the server refused a call without a token, since its
-	// client has no HTTP client of [HTTPClient].
+	// ErrNotInstalled means that a call was refused, for the reason that is joined to it,
+	// and that no token was sent, since its client has no HTTP client of [HTTPClient], or one
+	// around it that calls another host.
 	ErrNotInstalled = errors.New("no token was sent: give the client an HTTP client of clientauth.HTTPClient")
 
 	// ErrSameToken means that a refused token is all there is: see [Source.Replace].

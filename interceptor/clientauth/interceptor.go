@@ -2,6 +2,7 @@ package clientauth
 
 import (
 	"context"
+	"fmt"
 	"maps"
 	"net/http"
 
@@ -94,8 +95,8 @@ func (c *call) refused(header http.Header, err error) (*oauth2.Token, error) {
 	if err == nil || connect.CodeOf(err) != connect.CodeUnauthenticated {
 		return nil, err
 	}
-	if _, own := header["Authorization"]; !own && !c.reached.Load() {
-		return nil, connect.NewError(connect.CodeInternal, ErrNotInstalled)
+	if !authorized(header) && !c.reached.Load() {
+		return nil, connect.NewError(connect.CodeInternal, fmt.Errorf("clientauth: %w: %w", ErrNotInstalled, err))
 	}
 	return c.sent.Load(), err
 }

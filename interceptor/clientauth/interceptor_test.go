@@ -198,7 +198,7 @@ func TestOwnAuthorization(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	own := get(t, w.client.Source(clientauth.Target{Resource: tokentest.API, Scopes: []string{"read:a"}, Organization: "acme"}))
-	set := func(header http.Header) { header.Set("Authorization", "Bearer "+own) }
+	set := func(header http.Header) { header["authorization"] = []string{"Bearer " + own} } // which is sent too
 	check := func(err error, code connect.Code) {
 		t.Helper()
 		if connect.CodeOf(err) != code {
@@ -233,7 +233,11 @@ func TestNotInstalled(t *testing.T) {
 			return connect.NewClient[message, answer](w.http, w.url+rpctest.Procedure(service, method),
 				connect.WithInterceptors(clientauth.NewInterceptor(w.source)))
 		}
-		checkError(t, refusal(t, client("Read"), method, connect.CodeInternal), clientauth.ErrNotInstalled)
+		err := refusal(t, client("Read"), method, connect.CodeInternal)
+		checkError(t, err, clientauth.ErrNotInstalled)
+		if ours, ok := errors.AsType[*connect.Error](err); !ok || connect.CodeOf(errors.Unwrap(ours)) != connect.CodeUnauthenticated {
+			t.Errorf("%v does not hold what the server says", err)
+		}
 		does(t, client(rpctest.Opened), method)
 		w.counts(t, 0, 0)
 	}

@@ -73,18 +73,18 @@ type transport struct{ next http.RoundTripper }
 
 // RoundTrip implements [http.RoundTripper].
 func (t *transport) RoundTrip(request *http.Request) (*http.Response, error) {
-	authorized, err := t.authorize(request, callOf(request))
+	outgoing, err := t.authorize(request, callOf(request))
 	if err != nil {
 		if request.Body != nil {
 			_ = request.Body.Close()
 		}
 		return nil, connect.NewError(codeOf(err), err)
 	}
-	if ctx := authorized.Context(); ctx.Value(callKey{}) != nil {
+	if ctx := outgoing.Context(); ctx.Value(callKey{}) != nil {
 		// What is beyond may be a handler in this process, whose own calls are others.
-		authorized = authorized.WithContext(withCall(ctx, nil))
+		outgoing = outgoing.WithContext(withCall(ctx, nil))
 	}
-	return t.next.RoundTrip(authorized)
+	return t.next.RoundTrip(outgoing)
 }
 
 // CloseIdleConnections is what [http.Client.CloseIdleConnections] calls.
@@ -96,7 +96,7 @@ func (t *transport) CloseIdleConnections() {
 
 // authorize returns the request as it may go out.
 func (t *transport) authorize(request *http.Request, c *call) (*http.Request, error) {
-	_, own := request.Header["Authorization"]
+	own := authorized(request.Header)
 	switch {
 	case c == nil && !own:
 		return request, nil
@@ -119,6 +119,17 @@ func (t *transport) authorize(request *http.Request, c *call) (*http.Request, er
 	request.Header = request.Header.Clone()
 	request.Header.Set("Authorization", "Bearer "+token.AccessToken)
 	return request, nil
+}
+
+// authorized reports whether the caller has set Authorization. What is not spelled that way in
+// the map is sent too.
+func authorized(header http.Header) bool {
+	for name := range header {
+		if strings.EqualFold(name, "Authorization") {
+			return true
+		}
+	}
+	return false
 }
 
 // secure reports whether nobody else can read the request.

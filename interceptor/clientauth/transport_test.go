@@ -81,27 +81,29 @@ func TestPlainHTTP(t *testing.T) {
 				asked(t, idp, 0)
 			})
 		}
-		t.Run(base+"/own Authorization", func(t *testing.T) {
-			t.Parallel()
-			ours := clientauth.HTTPClient(&http.Client{Transport: tokentest.Respond(200, "")})
-			request, err := http.NewRequestWithContext(t.Context(), http.MethodPost, base, nil)
-			if err != nil {
-				t.Fatal(err)
-			}
-			sent := &body{Reader: strings.NewReader("")}
-			request.Body = sent
-			request.Header.Set("Authorization", "Bearer secret")
-			_, err = ours.Do(request)
-			if good && err != nil {
-				t.Error(err)
-			}
-			if !good {
-				checkError(t, err, clientauth.ErrInsecure)
-				if !sent.closed {
-					t.Error("the body is open")
+		for _, header := range []string{"Authorization", "authorization"} {
+			t.Run(base+"/own "+header, func(t *testing.T) {
+				t.Parallel()
+				ours := clientauth.HTTPClient(&http.Client{Transport: tokentest.Respond(200, "")})
+				request, err := http.NewRequestWithContext(t.Context(), http.MethodPost, base, nil)
+				if err != nil {
+					t.Fatal(err)
 				}
-			}
-		})
+				sent := &body{Reader: strings.NewReader("")}
+				request.Body = sent
+				request.Header[header] = []string{"Bearer secret"}
+				_, err = ours.Do(request)
+				if good && err != nil {
+					t.Error(err)
+				}
+				if !good {
+					checkError(t, err, clientauth.ErrInsecure)
+					if !sent.closed {
+						t.Error("the body is open")
+					}
+				}
+			})
+		}
 	}
 }
 
