@@ -26,9 +26,15 @@ type Interceptor struct{ source *Source }
 // A unary call that the server answers with `unauthenticated` is repeated once, with another
 // token, if the source has one; this may have the handler run twice if it is the handler that
 // says so. What a stream has sent cannot be repeated: its token is dropped, so that the next
-// call has another one. No other answer causes either.
+// call has another one. No other answer causes either. A refused call may take as long as a
+// request for a token longer, and where services call one another in a chain, each of them may
+// repeat its call.
 //
-// A call whose Authorization header the caller has set goes out as it is.
+// A call whose Authorization header the caller has set goes out as it is. A client has one such
+// interceptor: of two, the inner one sends its token.
+//
+// The error of a call that got no token names the token endpoint. It is for the log of this
+// service, and not for those who call it.
 //
 // It panics if the source is nil.
 func NewInterceptor(source *Source) *Interceptor {

@@ -41,9 +41,10 @@ const (
 // A unary call that the server answers with Unauthenticated is repeated once, with another
 // token, if the source has one; this may have the handler run twice if it is the handler that
 // says so. What a stream has sent cannot be repeated: its token is dropped, so that the next
-// call has another one. A call that gets no token does not go out; its code is Unavailable if
-// trying again may help, and Internal otherwise. Its error is a status of grpc-go, so it does
-// not match the errors of package clientauth.
+// call has another one. Options of a call, such as [grpc.OnFinish], act on both attempts. A
+// call that gets no token does not go out; its code is Unavailable if trying again may help, and
+// Internal otherwise. Its error is a status of grpc-go, so it does not match the errors of
+// package clientauth, and names the token endpoint: do not pass it on to callers.
 //
 // The options may serve any number of connections. It panics if an argument is nil.
 func DialOptions(source *clientauth.Source, transport credentials.TransportCredentials) []grpc.DialOption {
