@@ -2,7 +2,9 @@ package main
 
 import (
 	"net/http"
+	"net/netip"
 	"net/url"
+	"strconv"
 	"strings"
 	"time"
 
@@ -42,7 +44,7 @@ func parseOrigins(list string) ([]string, error) {
 	for _, origin := range origins {
 		u, err := url.Parse(origin)
 		if err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Hostname() == "" || strings.HasSuffix(u.Host, ":") ||
-			origin != strings.ToLower(u.Scheme+"://"+u.Host) || strings.Contains(origin, "*") {
+			origin != strings.ToLower(u.Scheme+"://"+u.Host) || !asSent(u) {
 			return nil, badFlag("origins", "%q is not an origin: name each, such as https://app.example.com or http://localhost:5173, "+
 				"separated by commas", origin)
 		}
@@ -51,4 +53,18 @@ func parseOrigins(list string) ([]string, error) {
 		}
 	}
 	return origins, nil
+}
+
+// asSent reports whether browsers write the host and the port so: names in ASCII, such as
+// xn--bcher-kva.example, addresses and ports in their shortest form.
+func asSent(u *url.URL) bool {
+	host := u.Hostname()
+	if address, err := netip.ParseAddr(host); strings.Contains(host, ":") && (err != nil || address.String() != host) {
+		return false
+	}
+	other := func(r rune) bool {
+		return (r < 'a' || r > 'z') && (r < '0' || r > '9') && !strings.ContainsRune("-._:", r)
+	}
+	port, err := strconv.ParseUint(u.Port(), 10, 16)
+	return !strings.ContainsFunc(host, other) && (u.Port() == "" || err == nil && strconv.FormatUint(port, 10) == u.Port())
 }
