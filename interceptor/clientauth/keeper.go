@@ -81,7 +81,7 @@ func (k *keeper) start(now time.Time) error {
 	if err := k.shared.claim(now); err != nil {
 		return err
 	}
-	k.flight = &flight{started: now, done: make(chan struct{})}
+	k.flight = &flight{started: time.Now(), done: make(chan struct{})}
 	go k.run(k.flight)
 	return nil
 }

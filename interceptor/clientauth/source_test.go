@@ -50,6 +50,10 @@ func TestReplace(t *testing.T) {
 		if got, err := refuse(t, source); got != "secret-3" || err != nil {
 			t.Fatal(got, err)
 		}
+		// What is left of a token that somebody has copied is its text.
+		time.Sleep(time.Minute) // the bubble's clock
+		source.Drop(t.Context(), &oauth2.Token{AccessToken: "secret-3"})
+		want(t, source, "secret-4")
 	})
 }
 

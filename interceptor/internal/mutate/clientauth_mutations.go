@@ -59,6 +59,7 @@ var clientauthMutations = []mutation{
 	{"clientauth: the refusal of an old token", "interceptor/clientauth/keeper.go", "k.held.token.AccessToken != refused.AccessToken", "false"},
 	{"clientauth: one replacement a minute", "interceptor/clientauth/keeper.go", "!k.replacedAt.IsZero() && now.Sub(k.replacedAt) < replacePeriod", "false"},
 	{"clientauth: target of a repeated call", "interceptor/clientauth/source.go", "token.Extra(holderKey).(holder); ok {", "token.Extra(holderKey).(holder); ok && h == nil {"},
+	{"clientauth: copied token", "interceptor/clientauth/source.go", "		return h, nil\n	}\n	return s.chosen(ctx)", "		return h, nil\n	}\n	return forwarded(token.AccessToken), nil"},
 	{"clientauth: panic of what chooses the token", "interceptor/clientauth/source.go", "if p := recover(); p != nil {", "if p := any(nil); p != nil {"},
 	{"clientauth: text of a panic", "interceptor/clientauth/source.go", `panicked with a %T", p)`, `panicked with a %v", p)`},
 	{"clientauth: same token", "interceptor/clientauth/source.go", "if err == nil && token.AccessToken == refused.AccessToken {", "if false {"},
