@@ -117,19 +117,20 @@ func TestOtherRequests(t *testing.T) {
 		}
 		return tokentest.Respond(200, "")(request)
 	})})
+	below := clientauth.HTTPClient(&http.Client{Transport: tokentest.Respond(http.StatusNotFound, "")}).Transport
 	get := func(request *http.Request) (*http.Response, error) {
 		// Somebody on the way uses our context for something else.
-		other, err := http.NewRequestWithContext(request.Context(), http.MethodGet, "http://other.test/", nil)
+		other, err := http.NewRequestWithContext(request.Context(), http.MethodGet, "https://api.test/other", nil)
 		if err != nil {
 			return nil, err
 		}
 		if _, err := ours.Do(other); err != nil {
 			t.Error(err)
 		}
-		return tokentest.Respond(http.StatusNotFound, "")(request)
+		return below.RoundTrip(request)
 	}
 	client := connect.NewClient[message, answer](
-		clientauth.HTTPClient(&http.Client{Transport: tokentest.Handler(get)}), "https://api.test"+rpctest.Procedure("Read", rpctest.Unary),
+		&http.Client{Transport: tokentest.Handler(get)}, "https://api.test"+rpctest.Procedure("Read", rpctest.Unary),
 		connect.WithInterceptors(clientauth.NewInterceptor(newClient(t, idp).Source(target))),
 	)
 	refuses(t, client, rpctest.Unary, connect.CodeUnimplemented)
