@@ -10,6 +10,7 @@ import (
 
 	"github.com/protoauthz/protoauthz/interceptor"
 	"github.com/protoauthz/protoauthz/interceptor/clientauth"
+	"github.com/protoauthz/protoauthz/interceptor/internal/calltest"
 	"github.com/protoauthz/protoauthz/interceptor/internal/rpctest"
 	"github.com/protoauthz/protoauthz/interceptor/internal/tokentest"
 	"github.com/protoauthz/protoauthz/interceptor/token"
@@ -76,7 +77,8 @@ func TestForwardInProcess(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			w := newWorld(t)
-			w.url, w.http = serve(t, w.mux(options(w.guard)))
+			served := calltest.Serve(t, w.mux(options(w.guard)))
+			w.url, w.http = served.URL, served.HTTP2
 			const path = "/inner.v1.Inner/Do"
 			inner := connect.NewUnaryHandler(path, func(ctx context.Context, _ *connect.Request[message]) (*connect.Response[answer], error) {
 				_, err := clientauth.Forward().Token(ctx)
