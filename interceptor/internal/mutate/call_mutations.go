@@ -71,13 +71,7 @@ var connectMutations = []mutation{
 	},
 	{"connect: admission is this call's", "interceptor/connect.go", "taken := a.take(g, procedure, header)", "taken := a.take(g, procedure, header) || a != nil && a.rule != nil"},
 	{"connect: expiry of a unary call after its body", "interceptor/connect.go", "kind == connect.StreamTypeUnary && a.expired() {", "kind == connect.StreamTypeUnary && false {"},
-	{
-		"connect: reads of a refused call end", "interceptor/connect.go",
-		`		connection.EndReads(refusedBody)
-`,
-		`		_ = connection
-`,
-	},
+	{"connect: reads of a refused call end", "interceptor/connect.go", "interrupt.Find(ctx, sameAs(header)).EndBody()", "_ = interrupt.Find(ctx, sameAs(header))"},
 	{"connect: another call's connection", "interceptor/connect.go", "interrupt.Find(ctx, sameAs(header))", "interrupt.Find(ctx, func(http.Header) bool { return true })"},
 }
 
@@ -120,7 +114,7 @@ var callMutations = []mutation{
 }
 
 // Serve is`,
-		`	return nil, handler(c.ctx, guarded)
+		`	return handler(c.ctx, guarded)
 }
 
 // Serve is`,
@@ -128,17 +122,17 @@ var callMutations = []mutation{
 	{"call: late body of ServeUnary", "interceptor/call.go", "guarded.unary = true", "guarded.unary = false"},
 	{
 		"call: public", "interceptor/call.go",
-		`		return nil, handler(c.ctx, stream)
+		`		return handler(c.ctx, stream)
 	}
 	guarded := c.newStream(stream)
-	if !c`,
+	guarded.expires`,
 		`		_ = handler
 	}
 	guarded := c.newStream(stream)
-	if !c`,
+	guarded.expires`,
 	},
-	{"call: Serve until the token expires", "interceptor/call.go", "if !c.guard.streamExpiry {", "if true {"},
-	{"call: Serve without expiry", "interceptor/call.go", "if !c.guard.streamExpiry {", "if false {"},
+	{"call: Serve until the token expires", "interceptor/call.go", "if !guarded.expires {", "if true {"},
+	{"call: Serve without expiry", "interceptor/call.go", "if !guarded.expires {", "if false {"},
 	{
 		"call: Serve without expiry judges", "interceptor/call.go",
 		`		return guarded.finish(handler(c.ctx, guarded))
@@ -150,7 +144,7 @@ var callMutations = []mutation{
 		"call: refusal of Serve without expiry", "interceptor/call.go",
 		`		return guarded.finish(handler(c.ctx, guarded))
 `,
-		`		return nil, handler(c.ctx, guarded)
+		`		return handler(c.ctx, guarded)
 `,
 	},
 }

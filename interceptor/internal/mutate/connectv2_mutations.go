@@ -24,40 +24,15 @@ var connectv2Mutations = []mutation{
 	},
 	{
 		"v2: reads of a refused call end", "interceptor/connectv2/connectv2.go",
-		`				connectionOf(ctx, info).EndReads(refusedBody)
+		`				connectionOf(ctx, info).EndBody()
 `,
 		"",
 	},
 	{"v2: nothing is proved yet", "interceptor/connectv2/connectv2.go", "guarded.open.Store(!call.AwaitsMessage())", "guarded.open.Store(true)"},
-	{
-		"v2: unary call is served as one", "interceptor/connectv2/connectv2.go",
-		`if spec.StreamType == connect.StreamTypeUnary {
-				denial, err`,
-		`if false {
-				denial, err`,
-	},
-	{
-		"v2: stream is served as one", "interceptor/connectv2/connectv2.go",
-		`if spec.StreamType == connect.StreamTypeUnary {
-				denial, err`,
-		`if true {
-				denial, err`,
-	},
+	{"v2: stream is served as one", "interceptor/connectv2/connectv2.go", "if spec.StreamType == connect.StreamTypeUnary && !call.AwaitsMessage() {", "if !call.AwaitsMessage() {"},
+	{"v2: unary call that awaits its message has a CallInfo of its own", "interceptor/connectv2/connectv2.go", "if spec.StreamType == connect.StreamTypeUnary && !call.AwaitsMessage() {", "if spec.StreamType == connect.StreamTypeUnary {"},
 	{"v2: unary call by way of the guard", "interceptor/connectv2/connectv2.go", "\t\t\t\t\treturn next(ctx, spec, guarded)", "\t\t\t\t\treturn next(ctx, spec, stream)"},
-	{
-		"v2: refusal", "interceptor/connectv2/connectv2.go",
-		`			if denial != nil {
-				return refuse(denial, spec, info)
-			}
-			return err
-`,
-		`			_ = denial
-			return err
-`,
-	},
-	{"v2: header of a refused call", "interceptor/connectv2/connectv2.go", "refused = denial != nil", "refused = false"},
-	{"v2: header of a call that panicked", "interceptor/connectv2/connectv2.go", "refused := true // or a panic", "refused := false // or a panic"},
-	{"v2: a send under way ends first", "interceptor/connectv2/connectv2.go", "defer func() { s.end(refused) }()", "defer func() { s.interrupted = false; s.end(refused) }()"},
+	{"v2: refusal", "interceptor/connectv2/connectv2.go", "return guarded.answer(err)", "return err"},
 	{"v2: code", "interceptor/connectv2/connectv2.go", "connect.Code(denial.Code())", "connect.CodeUnknown"},
 	{
 		"v2: details", "interceptor/connectv2/connectv2.go",
@@ -133,13 +108,21 @@ var connectv2Mutations = []mutation{
 	},
 	{
 		"v2: reads end at the expiry", "interceptor/connectv2/stream.go",
-		`	connectionOf(s.ctx, s.info).EndReads(0)
+		`	connectionOf(s.ctx, s.info).EndReads()
 `,
 		"",
 	},
+	{"v2: writes end after the expiry", "interceptor/connectv2/stream.go", "connectionOf(s.ctx, s.info).AwaitWrite(&s.sending)", "connectionOf(s.ctx, new(connect.CallInfo)).AwaitWrite(&s.sending)"},
 	{
-		"v2: writes end after the expiry", "interceptor/connectv2/stream.go",
-		`		connectionOf(s.ctx, s.info).EndWrites()
+		"v2: unary call is served as one", "interceptor/connectv2/stream.go",
+		`	if s.spec.StreamType == connect.StreamTypeUnary {
+		run = call.ServeUnary`,
+		`	if false {
+		run = call.ServeUnary`,
+	},
+	{
+		"v2: a send under way ends first", "interceptor/connectv2/stream.go",
+		`	defer s.end()
 `,
 		"",
 	},
@@ -149,7 +132,47 @@ var connectv2Mutations = []mutation{
 `,
 		"",
 	},
-	{"v2: header without the proof", "interceptor/connectv2/stream.go", "s.own != nil && s.open.Load()", "s.own != nil"},
+	{"v2: a send that the handler has left behind is waited for", "interceptor/connectv2/stream.go", "s.expired = denial.Reason == interceptor.ReasonTokenExpired", "s.expired = false"},
+	{
+		"v2: header of a refused call", "interceptor/connectv2/stream.go",
+		`		return denial
+	}
+	if s.open.Load() {`,
+		`	}
+	if s.open.Load() {`,
+	},
+	{
+		"v2: header of a call that panicked", "interceptor/connectv2/stream.go",
+		`	defer s.end()
+`,
+		`	defer func() {
+		s.end()
+		if p := recover(); p != nil {
+			s.handOnHeader()
+			panic(p)
+		}
+	}()
+`,
+	},
+	{
+		"v2: header without the proof", "interceptor/connectv2/stream.go",
+		`	if s.open.Load() {
+		s.handOnHeader()`,
+		`	if true {
+		s.handOnHeader()`,
+	},
+	{
+		"v2: header is handed on once", "interceptor/connectv2/stream.go",
+		"if s.own == nil || s.sent {",
+		"if s.own == nil {",
+	},
+	{
+		"v2: trailer with the message of a unary call", "interceptor/connectv2/stream.go",
+		`	if s.spec.StreamType == connect.StreamTypeUnary {
+		s.own.trailer`,
+		`	if false {
+		s.own.trailer`,
+	},
 	{"v2: the handler's own CallInfo", "interceptor/connectv2/info.go", "return server.Call(ctx, stream.spec.Procedure, stream.own.info, stream)", "return server.Call(ctx, stream.spec.Procedure, stream.info, stream)"},
 	{
 		"v2: a copy of the header", "interceptor/connectv2/info.go",

@@ -58,11 +58,11 @@ var grpcMutations = []mutation{
 	},
 	{
 		"grpc: refusal of a stream", "interceptor/grpcguard/stream.go",
-		`		if denial != nil {
-			return refuse(denial)
+		`			return refuse(denial)
 		}
 		if endErr`,
-		`		_ = denial
+		`			_ = denial
+		}
 		if endErr`,
 	},
 	{"grpc: context of a stream", "interceptor/grpcguard/stream.go", "return s.ctx }", "return s.ServerStream.Context() }"},
@@ -147,12 +147,10 @@ var grpcMutations = []mutation{
 	},
 	{
 		"grpc: header of a refused call", "interceptor/grpcguard/stream.go",
-		`		if denial != nil {
-			return refuse(denial)
+		`			return refuse(denial)
 		}
 		if endErr`,
-		`		if denial != nil {
-			_ = guarded.end()
+		`			_ = guarded.end()
 			return refuse(denial)
 		}
 		if endErr`,
@@ -168,6 +166,8 @@ func answer`,
 
 func answer`,
 	},
+	{"grpc: ServerOptions, unary calls", "interceptor/grpcguard/grpcguard.go", "grpc.ChainUnaryInterceptor(Unary(guard)), ", ""},
+	{"grpc: ServerOptions, streams", "interceptor/grpcguard/grpcguard.go", ", grpc.ChainStreamInterceptor(Stream(guard))", ""},
 	{"grpc: Check", "interceptor/grpcguard/check.go", "if _, ok := table.Lookup(procedure); !ok {", "if _, ok := table.Lookup(procedure); !ok && false {"},
 	{"grpc: Check of all procedures", "interceptor/grpcguard/check.go", "for _, method := range info.Methods {", "for _, method := range info.Methods[:min(len(info.Methods), 1)] {"},
 }

@@ -7,7 +7,7 @@ var guardMutations = []mutation{
 	{
 		"guard: verifier that embeds another", "interceptor/guard.go",
 		`	if ok { // the type itself: what embeds it may have a Verify of its own
-		g.authenticate, g.precheck, g.exact = v.Authenticate, v.Precheck, true
+		g.authenticate, g.exact = v.Authenticate, true
 	}
 `,
 		`	if v, ok := verifier.(interface {
@@ -42,19 +42,20 @@ var guardMutations = []mutation{
 	},
 	{
 		"guard: panic of the verifier", "interceptor/guard.go",
-		`		*denial = panicked("verifier", p)
+		`			denial = panicked("verifier", p)
 `,
-		`		*denial = nil
+		`			denial = nil
 `,
 	},
 	{
 		"guard: panic of the verifier is caught", "interceptor/guard.go",
-		`	if p := recover(); p != nil {
-		*denial = panicked("verifier", p)
-	}
+		`	defer func() {
+		if p := recover(); p != nil {
+			denial = panicked("verifier", p)
+		}
+	}()
 `,
-		`	_ = denial
-`,
+		"",
 	},
 	{"guard: no rule", "interceptor/guard.go", `return deny(ReasonRuleMissing, "the procedure was not compiled into the table")`, "rule = &policy.Rule{Public: true}"},
 	{
@@ -90,14 +91,14 @@ var guardMutations = []mutation{
 	},
 	{
 		"guard: decision", "interceptor/guard.go",
-		`denial = decide(a.rule, a.claims); denial != nil {
+		`denial = decide(rule, claims); denial != nil {
 		return denial
 	}`,
-		`denial = decide(a.rule, a.claims); denial != nil {
+		`denial = decide(rule, claims); denial != nil {
 		denial = nil
 	}`,
 	},
-	{"guard: organization in the header", "interceptor/guard.go", "if !namesOrganization(a.rule.Organization, a.organization, header) {", "if false {"},
+	{"guard: organization in the header", "interceptor/guard.go", "if !namesOrganization(rule.Organization, a.organization, header) {", "if false {"},
 	{"guard: organization in the message", "interceptor/guard.go", "Denial: judgeMessage(a, message)})", "Denial: nil})"},
 	{"guard: message is a message", "interceptor/guard.go", "ok && a.rule.Organization.Match(m, a.organization)", "!ok || a.rule.Organization.Match(m, a.organization)"},
 	{"guard: message names the organization", "interceptor/guard.go", "ok && a.rule.Organization.Match(m, a.organization)", "ok && m != nil"},

@@ -64,14 +64,19 @@ var streamMutations = []mutation{
 		`		_ = m
 `,
 	},
+	{"stream: forget what is no proto.Message", "interceptor/stream.go", "v.Elem().SetZero()", "_ = v"},
+	{"stream: forget what is no pointer", "interceptor/stream.go", "v.Kind() == reflect.Pointer && !v.IsNil()", "!v.IsNil()"},
+	{"stream: forget nil", "interceptor/stream.go", "v.Kind() == reflect.Pointer && !v.IsNil()", "v.Kind() == reflect.Pointer"},
 	{
 		"stream: send after a refusal", "interceptor/stream.go",
 		`	if err := s.refused(); err != nil {
 		return err
 	}
-	if !s.proved.Load() {`,
-		`	if !s.proved.Load() {`,
+	if s.expires`,
+		`	if s.expires`,
 	},
+	{"stream: send after the expiry", "interceptor/stream.go", "if s.expires && s.admission.expired() {", "if false {"},
+	{"stream: send of a call that may outlive its token", "interceptor/stream.go", "if s.expires && s.admission.expired() {", "if s.admission.expired() {"},
 	{
 		"stream: send before the proof", "interceptor/stream.go",
 		`	if !s.proved.Load() {
@@ -93,11 +98,17 @@ var streamMutations = []mutation{
 	{"stream: return before the proof", "interceptor/stream.go", "if err == nil && !s.proved.Load() {", "if false {"},
 	{
 		"stream: swallowed refusal", "interceptor/stream.go",
-		`	if denial := s.denial.Load(); denial != nil {
-		return denial, nil
+		`	if refused := s.refused(); refused != nil {
+		return refused
 	}
-	return nil, err`,
-		`	return nil, err`,
+	return err
+}
+
+var`,
+		`	return err
+}
+
+var`,
 	},
 	{"stream: expired before its handler runs", "interceptor/stream.go", "	if s.admission.expired() {", "	if false {"},
 	{"stream: context ends at the expiry", "interceptor/stream.go", "context.WithTimeoutCause(s.ctx, left, token.ErrExpired)", "context.WithTimeoutCause(s.ctx, left+3*time.Second, token.ErrExpired)"},
@@ -108,12 +119,13 @@ var streamMutations = []mutation{
 		"stream: locked at the expiry", "interceptor/stream.go",
 		`	_ = s.refuse(denyToken(token.ErrExpired))
 	if interrupter`,
-		`	return denyToken(token.ErrExpired), s.observe(denyToken(token.ErrExpired))
+		`	_ = s.observe(denyToken(token.ErrExpired))
 	if interrupter`,
 	},
 	{"stream: grace for the handler", "interceptor/stream.go", "!returned && !s.receiving.Load()", "false"},
-	{"stream: late body of a unary call", "interceptor/stream.go", "err == nil && s.unary && s.admission.expired()", "err == nil && s.unary && false"},
-	{"stream: late body of a unary call alone", "interceptor/stream.go", "err == nil && s.unary && s.admission.expired()", "err == nil && s.admission.expired()"},
+	{"stream: late body of a unary call", "interceptor/stream.go", "(s.unary || s.expires) && s.admission", "s.expires && s.admission"},
+	{"stream: late message of a stream", "interceptor/stream.go", "(s.unary || s.expires) && s.admission", "s.unary && s.admission"},
+	{"stream: late message of a call that may outlive its token", "interceptor/stream.go", "err == nil && (s.unary || s.expires) && s.admission", "err == nil && s.admission"},
 	{"stream: end that is wrapped", "interceptor/stream.go", "errors.Is(err, io.EOF)", "err == io.EOF"},
 	{
 		"stream: refusal is observed", "interceptor/stream.go",
@@ -135,7 +147,7 @@ var streamMutations = []mutation{
 		"stream: panic of the handler", "interceptor/stream.go",
 		`			panic(result.panicked) // where net/http and connect.WithRecover expect it
 `,
-		`			return nil, nil
+		`			return nil
 `,
 	},
 	{
@@ -143,8 +155,8 @@ var streamMutations = []mutation{
 		`	if result.panicked != nil {
 		panic(result.panicked)
 	}
-	return s.denial`,
-		"\treturn s.denial",
+	return s.refused`,
+		"\treturn s.refused",
 	},
 	{"stream: handler is woken", "interceptor/stream.go", "ok && !returned {", "ok && false {"},
 	{"stream: handler that has returned is not woken", "interceptor/stream.go", "ok && !returned {", "ok {"},
@@ -161,25 +173,18 @@ var streamMutations = []mutation{
 	{"conn: header without the proof", "interceptor/conn.go", "if guarded.open.Load() {", "if true {"},
 	{
 		"conn: header of a refused call", "interceptor/conn.go",
-		`	if denial != nil {
-		return guarded.refusal(denial)
-	}
+		`		return guarded.refusal(denial)
 `,
-		`	if denial != nil {
-		defer guarded.trailer.handOn(conn.ResponseTrailer())
+		`		defer guarded.trailer.handOn(conn.ResponseTrailer())
 		guarded.handOnHeader()
 		return guarded.refusal(denial)
-	}
 `,
 	},
 	{
 		"conn: refusal", "interceptor/conn.go",
-		`	if denial != nil {
-		return guarded.refusal(denial)
-	}
+		`		return guarded.refusal(denial)
 `,
-		`	_ = denial
-`,
+		"",
 	},
 	{
 		"conn: refusal as the handler sees it", "interceptor/conn.go",
@@ -218,19 +223,31 @@ var streamMutations = []mutation{
 	},
 	{
 		"conn: reads end at the expiry", "interceptor/conn.go",
-		`	c.connection.EndReads(0)
+		`	c.connection.EndReads()
 `,
 		"",
 	},
-	{
-		"conn: writes end after the expiry", "interceptor/conn.go",
-		`		c.connection.EndWrites()
-`,
-		"",
-	},
+	{"conn: a send that the handler has left behind is waited for", "interceptor/conn.go", "guarded.expired = denial.Reason == ReasonTokenExpired", "guarded.expired = false"},
+	{"conn: writes end after the expiry", "interceptor/conn.go", "c.connection.AwaitWrite(&c.sending)", "(*interrupt.Connection)(nil).AwaitWrite(&c.sending)"},
 	{"conn: another call's connection", "interceptor/conn.go", "interrupt.Find(call.ctx, sameAs(conn.RequestHeader()))", "interrupt.Find(call.ctx, func(http.Header) bool { return true })"},
 	{"interrupt: reads", "interceptor/internal/interrupt/interrupt.go", "_ = c.controller.SetReadDeadline(time.Now().Add(in))", "_ = in"},
 	{"interrupt: reads at once", "interceptor/internal/interrupt/interrupt.go", "time.Now().Add(in)", "time.Time{}.Add(in)"},
+	{
+		"interrupt: a write is awaited", "interceptor/internal/interrupt/interrupt.go",
+		`	writing.Lock()
+	defer writing.Unlock()
+	if`,
+		"\tif",
+	},
+	{"interrupt: a write has its time", "interceptor/internal/interrupt/interrupt.go", "time.AfterFunc(writeGrace,", "time.AfterFunc(writeGrace/500,"},
+	{
+		"interrupt: the end of a write that takes too long is awaited", "interceptor/internal/interrupt/interrupt.go",
+		`		<-cut // the connection may serve another request after this one
+`,
+		`		_ = cut
+`,
+	},
+	{"interrupt: a refused body has its time", "interceptor/internal/interrupt/interrupt.go", "c.endReads(refusedBody)", "c.endReads(0)"},
 	{"interrupt: writes", "interceptor/internal/interrupt/interrupt.go", "_ = c.controller.SetWriteDeadline(time.Now())", "_ = c"},
 	{"interrupt: another call's connection", "interceptor/internal/interrupt/interrupt.go", "if !ok || !isOf(c.header) {", "if !ok {"},
 	{"interrupt: header of the request", "interceptor/internal/interrupt/interrupt.go", "http.NewResponseController(w), r.Header}", "http.NewResponseController(w), r.Header.Clone()}"},
