@@ -3,7 +3,9 @@ package interrupt_test
 import (
 	"net/http"
 	"net/http/httptest"
+	"runtime"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -20,6 +22,7 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 type writer struct {
 	http.ResponseWriter
 	read, write time.Time
+	cutting     func() // while writes are being ended, if not nil
 }
 
 func (w *writer) SetReadDeadline(at time.Time) error {
@@ -28,6 +31,9 @@ func (w *writer) SetReadDeadline(at time.Time) error {
 }
 
 func (w *writer) SetWriteDeadline(at time.Time) error {
+	if w.cutting != nil {
+		w.cutting()
+	}
 	w.write = at
 	return nil
 }
@@ -64,6 +70,48 @@ func TestConnection(t *testing.T) {
 			t.Errorf("writes end at %v though there are none", w.write)
 		}
 	})
+}
+
+// TestAwaitWrite makes sure that a write has half a second, is ended then, and that neither it
+// nor its end is under way after that. It is in no bubble, since who waits for the write waits
+// for a lock.
+func TestAwaitWrite(t *testing.T) {
+	t.Parallel()
+	for name, ends := range map[string]bool{"in time": true, "too late": false} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			var writing sync.Mutex
+			var returned atomic.Bool
+			turns := func() {
+				for range 100_000 {
+					if returned.Load() {
+						t.Error("a write, or its end, is not waited for")
+						return
+					}
+					runtime.Gosched()
+				}
+			}
+			w := &writer{ResponseWriter: httptest.NewRecorder(), cutting: func() {
+				writing.Unlock() // the write fails
+				turns()
+			}}
+			ctx := interrupt.NewContext(w, httptest.NewRequestWithContext(t.Context(), http.MethodPost, "/", http.NoBody)).Context()
+			c := interrupt.Find(ctx, func(http.Header) bool { return true })
+			writing.Lock()
+			if ends {
+				go func() {
+					turns()
+					writing.Unlock()
+				}()
+			}
+			start := time.Now()
+			c.AwaitWrite(&writing)
+			returned.Store(true)
+			if w.write.IsZero() != ends || !ends && w.write.Sub(start) < time.Second/2 {
+				t.Errorf("writes end at %v, after %v", w.write, time.Since(start))
+			}
+		})
+	}
 }
 
 // TestNoConnection makes sure that what cannot be interrupted is left alone.
