@@ -337,7 +337,12 @@ func TestAfterDeadline(t *testing.T) {
 			}()
 			return nil
 		})
-		<-finished // the end of the call has waited for it, or the race detector says so
+		select {
+		case <-sent:
+		default:
+			t.Error("the call has ended while a message was being sent")
+		}
+		<-finished
 		if refused(err) != expired || !slices.Equal(conn.sent, []string{acme}) {
 			t.Errorf("%v, sent %q", err, conn.sent)
 		}
