@@ -101,8 +101,9 @@ func TestCheck(t *testing.T) {
 func TestNilGuard(t *testing.T) {
 	t.Parallel()
 	for name, make := range map[string]func(){
-		"Unary":  func() { grpcguard.Unary(nil) },
-		"Stream": func() { grpcguard.Stream(nil) },
+		"Unary":         func() { grpcguard.Unary(nil) },
+		"Stream":        func() { grpcguard.Stream(nil) },
+		"ServerOptions": func() { grpcguard.ServerOptions(nil) },
 	} {
 		func() {
 			defer func() {

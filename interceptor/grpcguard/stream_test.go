@@ -111,12 +111,12 @@ func TestExpiry(t *testing.T) {
 			return context.Cause(stream.Context())
 		}},
 		"sends to a client that does not read": {idle: true, handler: func(_ any, stream grpc.ServerStream) error {
-			large := text(string(make([]byte, 16<<10)))
-			for {
-				if err := stream.SendMsg(large); err != nil {
-					return err
-				}
-			}
+			return sendOn(stream)
+		}},
+		"leaves a Send behind": {idle: true, handler: func(_ any, stream grpc.ServerStream) error {
+			go func() { _ = sendOn(stream) }()
+			<-stream.Context().Done()
+			return context.Cause(stream.Context())
 		}},
 		"computes": {late: 500 * time.Millisecond, handler: func(_ any, stream grpc.ServerStream) error {
 			time.Sleep(time.Hour) // the bubble's clock
@@ -147,6 +147,47 @@ func TestExpiry(t *testing.T) {
 			})
 		})
 	}
+}
+
+// sendOn sends until it cannot.
+func sendOn(stream grpc.ServerStream) error {
+	large := text(string(make([]byte, 16<<10)))
+	for {
+		if err := stream.SendMsg(large); err != nil {
+			return err
+		}
+	}
+}
+
+// TestSendLeftBehind makes sure that the end of a call at the expiry of its token is safe
+// beside the goroutines that handlers have left in SendMsg, whose messages the client reads.
+// It is in no bubble, whose clock would stand still while they send.
+func TestSendLeftBehind(t *testing.T) {
+	t.Parallel()
+	var left sync.WaitGroup
+	client, ended := piped(t, expiring(t, 2*time.Second), func(_ any, stream grpc.ServerStream) error {
+		left.Go(func() { _ = sendOn(stream) })
+		<-stream.Context().Done()
+		return context.Cause(stream.Context())
+	})
+	var calls sync.WaitGroup
+	for range 4 {
+		stream := open(t, client, "Token", "")
+		calls.Go(func() {
+			var err error
+			for err == nil {
+				err = stream.RecvMsg(new(answer))
+			}
+			if got := answerOf(err); got.Answer != withoutChallenge(rpctest.Expired) {
+				t.Errorf("the client gets %v", err)
+			}
+			if err := <-ended; !errors.Is(err, token.ErrExpired) {
+				t.Errorf("the handler ended with %v", err)
+			}
+		})
+	}
+	calls.Wait()
+	left.Wait()
 }
 
 func withoutChallenge(a rpctest.Answer) rpctest.Answer {
