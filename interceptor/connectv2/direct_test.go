@@ -9,6 +9,7 @@ import (
 	"runtime"
 	"slices"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"testing/synctest"
@@ -24,6 +25,7 @@ import (
 	"github.com/protoauthz/protoauthz/interceptor/internal/interrupt"
 	"github.com/protoauthz/protoauthz/interceptor/internal/rpctest"
 	"github.com/protoauthz/protoauthz/interceptor/internal/tokentest"
+	"github.com/protoauthz/protoauthz/interceptor/token"
 )
 
 // unreadable is a message that cannot be decoded.
@@ -148,8 +150,7 @@ func TestMisbehaviour(t *testing.T) {
 					if !slices.Equal(stream.sent, test.sent) || stream.headers != test.headers {
 						t.Errorf("sent %q, and headers %d times", stream.sent, stream.headers)
 					}
-					streams := method != rpctest.Unary
-					if streams && (info.ResponseHeader().Has("X-Late") || info.ResponseTrailer().Has("X-Late")) {
+					if info.ResponseHeader().Has("X-Late") || info.ResponseTrailer().Has("X-Late") {
 						t.Error("what the handler said is handed on")
 					}
 				})
@@ -286,6 +287,84 @@ func TestSendUnderWay(t *testing.T) {
 			t.Errorf("%v, sent %q", err, stream.sent)
 		}
 	})
+}
+
+// TestSendLeftBehind makes sure that a call which ends with its token does not do so before a
+// Send that the handler has left behind, however the handler ends.
+func TestSendLeftBehind(t *testing.T) {
+	t.Parallel()
+	_ = rules(t)
+	for name, test := range map[string]struct {
+		service string
+		in      []string
+		goOn    func(cancel context.CancelCauseFunc, stream connect.ServerStream) // while it sends
+		end     time.Duration                                                     // of the call
+		want    rpctest.Answer
+	}{
+		"returns": {"Token", nil, func(cancel context.CancelCauseFunc, _ connect.ServerStream) {
+			cancel(token.ErrExpired) // as the stream's own context does, but before the guard looks
+		}, 0, withoutChallenge(rpctest.Expired)},
+		"has been refused before": {"Field", []string{acme, "globex"}, func(_ context.CancelCauseFunc, stream connect.ServerStream) {
+			_ = stream.Receive(new(message))
+			time.Sleep(time.Hour) // the bubble's clock
+		}, time.Minute + time.Second/2, rpctest.Organization},
+		"panics": {"Token", []string{acme}, func(context.CancelCauseFunc, connect.ServerStream) {
+			time.Sleep(time.Minute + 1) // the bubble's clock
+			panic("handler")
+		}, time.Minute + 1, rpctest.Answer{}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				started, sent := make(chan struct{}), make(chan struct{})
+				var left sync.WaitGroup // to end after the call
+				stream := &fakeStream{in: test.in, sending: func() {
+					close(started)
+					<-sent
+				}}
+				watching := func(next connect.ServerFunc) connect.ServerFunc {
+					return func(ctx context.Context, spec connect.Spec, stream connect.ServerStream) error {
+						defer func() {
+							_ = recover()
+							select {
+							case <-sent:
+							default:
+								t.Error("the call has ended while a message was being sent")
+							}
+						}()
+						return next(ctx, spec, stream)
+					}
+				}
+				ctx, cancel := context.WithCancelCause(t.Context())
+				defer cancel(nil)
+				left.Add(1)
+				_, err := direct(ctx, test.service, rpctest.Bidi, stream, func(_ context.Context, _ connect.Spec, stream connect.ServerStream) error {
+					defer left.Done()
+					if err := stream.Receive(new(message)); err != nil && test.in != nil {
+						t.Error(err)
+					}
+					left.Go(func() {
+						if err := stream.Send(text(acme)); err != nil {
+							t.Error(err)
+						}
+					})
+					<-started
+					go func() {
+						time.Sleep(test.end) // the bubble's clock
+						for range 100_000 {  // turns: the clock stands still while the call waits for a lock
+							runtime.Gosched()
+						}
+						close(sent)
+					}()
+					test.goOn(cancel, stream)
+					return nil
+				}, watching, connectv2.Interceptor(expiring(t, time.Minute)))
+				left.Wait()
+				if got := answerOf(err, new(connect.CallInfo)); got.Answer != test.want || !slices.Equal(stream.sent, []string{acme}) {
+					t.Errorf("%v, sent %q", err, stream.sent)
+				}
+			})
+		})
+	}
 }
 
 // A deadlineWriter tells when reads are to end.

@@ -12,6 +12,8 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"strings"
+	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -136,50 +138,90 @@ func TestRefusedInProcess(t *testing.T) {
 	}
 }
 
-// TestUnreadStream is about a client that does not read, so that a Send blocks. It is in no
+// sendOn sends until it cannot.
+func sendOn(stream connect.ServerStream) error {
+	noise := make([]byte, 1<<20) // which nothing compresses
+	_, _ = rand.Read(noise)
+	large := text(base64.StdEncoding.EncodeToString(noise))
+	for {
+		if err := stream.Send(large); err != nil {
+			return err
+		}
+	}
+}
+
+// A sendingStream tells whether something is being sent.
+type sendingStream struct {
+	connect.ServerStream
+	sending *atomic.Bool
+}
+
+func (s sendingStream) Send(message any) error {
+	s.sending.Store(true)
+	defer s.sending.Store(false)
+	return s.ServerStream.Send(message)
+}
+
+// TestUnreadStream is about a client that does not read, so that a Send blocks: the call ends
+// with its token, and not before that Send, even if the handler has left it behind. It is in no
 // bubble, since who waits for that Send waits for a lock.
 func TestUnreadStream(t *testing.T) {
 	t.Parallel()
-	for _, way := range []way{{}, {options: []connecthttp.Option{connecthttp.WithGRPC()}}, {http1: true}} {
-		t.Run(fmt.Sprintf("HTTP/1.1 %t, %d options", way.http1, len(way.options)), func(t *testing.T) {
-			t.Parallel()
+	var calls sync.WaitGroup // not subtests, of which only a few run at a time
+	for wayName, way := range ways {
+		for name, handler := range map[string]func(context.Context, connect.ServerStream) error{
+			"sends": func(_ context.Context, stream connect.ServerStream) error { return sendOn(stream) },
+			"leaves a Send behind": func(ctx context.Context, stream connect.ServerStream) error {
+				go func() { _ = sendOn(stream) }()
+				<-ctx.Done()
+				return nil
+			},
+		} {
+			if way.inProcess {
+				continue
+			}
+			name += ", " + wayName
 			returned := make(chan error, 1)
 			server := connect.NewServer(func(next connect.ServerFunc) connect.ServerFunc {
 				return func(ctx context.Context, spec connect.Spec, stream connect.ServerStream) error {
-					err := next(ctx, spec, stream)
+					var sending atomic.Bool
+					err := next(ctx, spec, sendingStream{stream, &sending})
+					if sending.Load() {
+						t.Errorf("%s: the call has ended while a message was being sent", name)
+					}
 					returned <- err
 					return err
 				}
 			}, connectv2.Interceptor(expiring(t, 2*time.Second)))
-			server.Register(connect.Method{Spec: specOf("Token", rpctest.Server), Handler: func(_ context.Context, _ connect.Spec, stream connect.ServerStream) error {
-				noise := make([]byte, 1<<20) // which nothing compresses
-				_, _ = rand.Read(noise)
-				large := text(base64.StdEncoding.EncodeToString(noise))
-				err := stream.Receive(new(message))
-				for err == nil {
-					err = stream.Send(large)
+			server.Register(connect.Method{Spec: specOf("Token", rpctest.Server), Handler: func(ctx context.Context, _ connect.Spec, stream connect.ServerStream) error {
+				if err := stream.Receive(new(message)); err != nil {
+					return err
 				}
-				return err
+				return handler(ctx, stream)
 			}})
 			served := calltest.Serve(t, interceptor.Interruptible(mount(server)))
 			client := served.HTTP2
 			if way.http1 {
 				client = served.HTTP1
 			}
-			ctx, _ := authorized(t.Context())
-			stream, err := connect.NewClient(connecthttp.NewTransport(client, served.URL, way.options...)).CallServerStream(ctx, specOf("Token", rpctest.Server), new(message))
-			if err != nil {
-				t.Fatal(err)
-			}
-			defer func() { _ = stream.Close() }()
-			select {
-			case err := <-returned:
-				if denial, ok := errors.AsType[*interceptor.Denial](err); !ok || string(denial.Reason) != rpctest.Expired.Reason {
-					t.Errorf("it ends with %v", err)
+			calls.Go(func() {
+				ctx, _ := authorized(t.Context())
+				stream, err := connect.NewClient(connecthttp.NewTransport(client, served.URL, way.options...)).CallServerStream(ctx, specOf("Token", rpctest.Server), new(message))
+				if err != nil {
+					t.Errorf("%s: %v", name, err)
+					return
 				}
-			case <-time.After(patience):
-				t.Error("it does not end")
-			}
-		})
+				defer func() { _ = stream.Close() }()
+				select {
+				case err := <-returned:
+					if denial, ok := errors.AsType[*interceptor.Denial](err); !ok || string(denial.Reason) != rpctest.Expired.Reason {
+						t.Errorf("%s: it ends with %v", name, err)
+					}
+				case <-time.After(patience):
+					t.Errorf("%s: it does not end", name)
+				}
+			})
+		}
 	}
+	calls.Wait()
 }

@@ -265,6 +265,46 @@ func TestHeldBack(t *testing.T) {
 	}
 }
 
+// TestUnaryHeldBack makes sure that nothing of what a unary handler says reaches a client if
+// its message was refused, even if it ignores that, and that all of it does otherwise.
+func TestUnaryHeldBack(t *testing.T) {
+	t.Parallel()
+	handler := func(ctx context.Context, _ connect.Spec, stream connect.ServerStream) error {
+		info, _ := connect.CallInfoForServerContext(ctx)
+		info.ResponseHeader().Set("X-Early", "secret")
+		info.ResponseTrailer().Set("X-Trailing", "secret")
+		_ = stream.Receive(new(message))
+		info.ResponseHeader().Set("X-Late", "secret")
+		_ = stream.Send(text("secret"))
+		return nil
+	}
+	for organization, want := range map[string]rpctest.Answer{acme: {}, "globex": rpctest.Organization} {
+		for wayName, way := range ways {
+			t.Run(organization+", "+wayName, func(t *testing.T) {
+				t.Parallel()
+				client := way.client(t, newServer(expiring(t, time.Hour), handler))
+				ctx, info := authorized(t.Context())
+				response := new(answer)
+				err := client.CallUnary(ctx, specOf("Field", rpctest.Unary), &message{OrganizationId: organization}, response)
+				if got := answerOf(err, info); got.Answer != want {
+					t.Errorf("the client gets %v", err)
+				}
+				let := want.Reason == ""
+				for name, header := range map[string]*connect.Header{
+					"X-Early": info.ResponseHeader(), "X-Late": info.ResponseHeader(), "X-Trailing": info.ResponseTrailer(),
+				} {
+					if header.Has(name) != let || !let && (info.ResponseHeader().Has(name) || info.ResponseTrailer().Has(name)) {
+						t.Errorf("the client sees %s: %t, want %t", name, !let, let)
+					}
+				}
+				if (response.GetDocument().GetText() == "secret") != let {
+					t.Errorf("the client receives %v", response)
+				}
+			})
+		}
+	}
+}
+
 // TestCallInfo makes sure that a streaming handler's own CallInfo says what the transport's
 // says.
 func TestCallInfo(t *testing.T) {
