@@ -258,6 +258,19 @@ func TestUnreadableMessage(t *testing.T) {
 	}
 }
 
+// TestOthersDenial makes sure that a handler's error which is about the refusal of another call
+// does not pass as one of this call.
+func TestOthersDenial(t *testing.T) {
+	t.Parallel()
+	others := fmt.Errorf("the call of another service: %w", &interceptor.Denial{Reason: interceptor.ReasonTokenMissing})
+	err := newConn("Token", connect.StreamTypeBidi).serve(t.Context(), expiring(t, time.Hour), func(context.Context, connect.StreamingHandlerConn) error {
+		return others
+	})
+	if err != others { //nolint:errorlint // as it is
+		t.Errorf("it ends with %v", err)
+	}
+}
+
 // TestFlowControl makes sure that the guard's locks stop nobody: a handler that
 // cannot send, since the client does not read, goes on receiving.
 func TestFlowControl(t *testing.T) {

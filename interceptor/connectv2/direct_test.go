@@ -3,6 +3,7 @@ package connectv2_test
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"net/http"
 	"net/http/httptest"
@@ -183,6 +184,21 @@ func TestOwnError(t *testing.T) {
 		}
 		if got := info.ResponseHeader().Get("X-Outer"); (got == "kept") != (want == "") {
 			t.Errorf("%s: what was there before the handler is %q", service, got)
+		}
+	}
+}
+
+// TestOthersDenial makes sure that a handler's error which is about the refusal of another call
+// does not pass as one of this call.
+func TestOthersDenial(t *testing.T) {
+	t.Parallel()
+	others := fmt.Errorf("the call of another service: %w", &interceptor.Denial{Reason: interceptor.ReasonTokenMissing})
+	for _, method := range rpctest.Methods {
+		_, err := direct(t.Context(), "Token", method, new(fakeStream), func(context.Context, connect.Spec, connect.ServerStream) error {
+			return others
+		}, connectv2.Interceptor(expiring(t, time.Hour)))
+		if err != others { //nolint:errorlint // as it is
+			t.Errorf("%s: it ends with %v", method.Name, err)
 		}
 	}
 }

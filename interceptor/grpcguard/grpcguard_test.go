@@ -3,6 +3,7 @@ package grpcguard_test
 import (
 	"context"
 	"errors"
+	"fmt"
 	"strings"
 	"testing"
 	"time"
@@ -29,6 +30,19 @@ func TestDenial(t *testing.T) {
 		if !ok || denial.Reason != interceptor.ReasonTokenMissing || !errors.Is(err, token.ErrMissing) || status.Code(err) != codes.Unauthenticated {
 			t.Errorf("%v", err)
 		}
+	}
+}
+
+// TestOthersDenial makes sure that a handler's error which is about the refusal of another call
+// does not pass as one of this call.
+func TestOthersDenial(t *testing.T) {
+	t.Parallel()
+	others := fmt.Errorf("the call of another service: %w", &interceptor.Denial{Reason: interceptor.ReasonTokenMissing})
+	ctx := metadata.NewIncomingContext(t.Context(), metadata.Pairs("authorization", "Bearer any"))
+	err := grpcguard.Stream(expiring(t, time.Hour))(nil, &fakeStream{ctx: ctx}, &grpc.StreamServerInfo{FullMethod: rpctest.Procedure("Token", rpctest.Bidi)},
+		func(any, grpc.ServerStream) error { return others })
+	if err != others { //nolint:errorlint // as it is
+		t.Errorf("it ends with %v", err)
 	}
 }
 

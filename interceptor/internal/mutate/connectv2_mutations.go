@@ -33,6 +33,18 @@ var connectv2Mutations = []mutation{
 	{"v2: unary call that awaits its message has a CallInfo of its own", "interceptor/connectv2/connectv2.go", "if spec.StreamType == connect.StreamTypeUnary && !call.AwaitsMessage() {", "if spec.StreamType == connect.StreamTypeUnary {"},
 	{"v2: unary call by way of the guard", "interceptor/connectv2/connectv2.go", "\t\t\t\t\treturn next(ctx, spec, guarded)", "\t\t\t\t\treturn next(ctx, spec, stream)"},
 	{"v2: refusal", "interceptor/connectv2/connectv2.go", "return guarded.answer(err)", "return err"},
+	{
+		"v2: a denial that another error is about", "interceptor/connectv2/stream.go",
+		`	if denial, ok := err.(*interceptor.Denial); ok { //nolint:errorlint // the guard's, and not what another error is about
+		return refuse`,
+		`	if w, ok := err.(interface{ Unwrap() error }); ok {
+		if denial, ok := w.Unwrap().(*interceptor.Denial); ok {
+			err = denial
+		}
+	}
+	if denial, ok := err.(*interceptor.Denial); ok {
+		return refuse`,
+	},
 	{"v2: code", "interceptor/connectv2/connectv2.go", "connect.Code(denial.Code())", "connect.CodeUnknown"},
 	{
 		"v2: details", "interceptor/connectv2/connectv2.go",

@@ -65,6 +65,16 @@ var grpcMutations = []mutation{
 		}
 		if endErr`,
 	},
+	{
+		"grpc: a denial that another error is about", "interceptor/grpcguard/stream.go",
+		`		if denial, ok := err.(*interceptor.Denial); ok {`,
+		`	if w, ok := err.(interface{ Unwrap() error }); ok {
+		if denial, ok := w.Unwrap().(*interceptor.Denial); ok {
+			err = denial
+		}
+	}
+		if denial, ok := err.(*interceptor.Denial); ok {`,
+	},
 	{"grpc: context of a stream", "interceptor/grpcguard/stream.go", "return s.ctx }", "return s.ServerStream.Context() }"},
 	{"grpc: header by way of the context", "interceptor/grpcguard/stream.go", "transport != nil && call.AwaitsMessage() {", "transport != nil && false {"},
 	{"grpc: header by way of the context alone where a message has to name the organization", "interceptor/grpcguard/stream.go", "transport != nil && call.AwaitsMessage() {", "transport != nil {"},

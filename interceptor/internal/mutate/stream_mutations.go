@@ -187,6 +187,18 @@ var`,
 		"",
 	},
 	{
+		"conn: a denial that another error is about", "interceptor/conn.go",
+		`	if denial, ok := err.(*Denial); ok { //nolint:errorlint // the guard's, and not what another error is about
+		guarded`,
+		`	if w, ok := err.(interface{ Unwrap() error }); ok {
+		if denial, ok := w.Unwrap().(*Denial); ok {
+			err = denial
+		}
+	}
+	if denial, ok := err.(*Denial); ok {
+		guarded`,
+	},
+	{
 		"conn: refusal as the handler sees it", "interceptor/conn.go",
 		`		return c.refusal(denial)
 	}
