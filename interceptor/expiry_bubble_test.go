@@ -315,38 +315,6 @@ func TestAfterDeadline(t *testing.T) {
 			t.Errorf("events %q", got)
 		}
 	})
-	bubble(t, "a Send that the handler has left behind", func(t *testing.T) {
-		conn := newConn("Token", connect.StreamTypeBidi)
-		started, sent := make(chan struct{}), make(chan struct{})
-		conn.sending = func() {
-			close(started)
-			<-sent
-		}
-		finished := make(chan struct{})
-		ctx, cancel := context.WithCancelCause(t.Context())
-		err := conn.serve(ctx, expiring(t, time.Minute), func(_ context.Context, conn connect.StreamingHandlerConn) error {
-			go func() {
-				defer close(finished)
-				_ = send(conn, acme)
-			}()
-			<-started
-			cancel(token.ErrExpired) // as the stream's own context does, but before the guard looks
-			go func() {
-				soon(few, func() bool { return false }) // the end of the call waits for a lock: the clock stands still
-				close(sent)
-			}()
-			return nil
-		})
-		select {
-		case <-sent:
-		default:
-			t.Error("the call has ended while a message was being sent")
-		}
-		<-finished
-		if refused(err) != expired || !slices.Equal(conn.sent, []string{acme}) {
-			t.Errorf("%v, sent %q", err, conn.sent)
-		}
-	})
 	bubble(t, "a message that comes after the end", func(t *testing.T) {
 		conn := newConn("Field", connect.StreamTypeBidi)
 		finished := make(chan struct{})
@@ -439,6 +407,80 @@ func TestAfterDeadline(t *testing.T) {
 			t.Error(err)
 		}
 	})
+}
+
+// TestSendLeftBehind makes sure that a call which ends with its token does not do so before a
+// Send that the handler has left behind, however the handler ends.
+func TestSendLeftBehind(t *testing.T) {
+	t.Parallel()
+	for name, test := range map[string]struct {
+		service string
+		goOn    func(cancel context.CancelCauseFunc, conn connect.StreamingHandlerConn) // while it sends
+		end     time.Duration                                                           // of the call
+		want    refusal
+	}{
+		"returns": {"Token", func(cancel context.CancelCauseFunc, _ connect.StreamingHandlerConn) {
+			cancel(token.ErrExpired) // as the stream's own context does, but before the guard looks
+		}, 0, expired},
+		"has been refused before": {"Field", func(_ context.CancelCauseFunc, conn connect.StreamingHandlerConn) {
+			_, _ = receive(conn)
+			time.Sleep(time.Hour) // the bubble's clock
+		}, time.Minute + time.Second/2, organization},
+		"panics": {"Token", func(context.CancelCauseFunc, connect.StreamingHandlerConn) {
+			time.Sleep(time.Minute + 1) // the bubble's clock
+			panic("handler")
+		}, time.Minute + 1, refusal{}},
+	} {
+		bubble(t, name, func(t *testing.T) {
+			conn := newConn(test.service, connect.StreamTypeBidi)
+			conn.in = make(chan *message, 2)
+			conn.in <- naming(acme)
+			conn.in <- naming(globex)
+			started, sent := make(chan struct{}), make(chan struct{})
+			conn.sending = func() {
+				close(started)
+				<-sent
+			}
+			ctx, cancel := context.WithCancelCause(t.Context())
+			defer cancel(nil)
+			var left sync.WaitGroup // to end after the call
+			left.Add(1)
+			var err error
+			func() {
+				defer func() {
+					_ = recover()
+					select {
+					case <-sent:
+					default:
+						t.Error("the call has ended while a message was being sent")
+					}
+				}()
+				err = conn.serve(ctx, expiring(t, time.Minute), func(_ context.Context, conn connect.StreamingHandlerConn) error {
+					defer left.Done()
+					if _, err := receive(conn); err != nil {
+						t.Error(err)
+					}
+					left.Go(func() {
+						if err := send(conn, acme); err != nil {
+							t.Error(err)
+						}
+					})
+					<-started
+					go func() {
+						time.Sleep(test.end)                    // the bubble's clock
+						soon(few, func() bool { return false }) // the end of the call waits for a lock: the clock stands still
+						close(sent)
+					}()
+					test.goOn(cancel, conn)
+					return nil
+				})
+			}()
+			left.Wait()
+			if refused(err) != test.want || !slices.Equal(conn.sent, []string{acme}) {
+				t.Errorf("%v, sent %q", err, conn.sent)
+			}
+		})
+	}
 }
 
 // TestPanics makes sure that panics arrive where net/http expects them.
