@@ -406,15 +406,21 @@ func TestSendUnderWay(t *testing.T) {
 	})
 }
 
-// TestSendAtExpiry makes sure that nothing is sent once the token has expired, even if the
-// goroutine that ends the call is late.
-func TestSendAtExpiry(t *testing.T) {
+// TestAtExpiry makes sure that nothing is received and nothing sent once the token has expired,
+// even if the goroutine that ends the call is late.
+func TestAtExpiry(t *testing.T) {
 	t.Parallel()
-	for range 50 { // whose turn it is first is left to chance
+	for i := range 100 { // whose turn it is first is left to chance
 		bubble(t, "", func(t *testing.T) {
-			stream := &plainStream{in: make(chan *message)}
+			stream := newPlainStream(acme)
 			err := admit(t, t.Context(), expiring(t, time.Minute), "Token").Serve(stream, func(_ context.Context, stream interceptor.Stream) error {
 				time.Sleep(time.Minute) // the bubble's clock
+				if i%2 == 0 {
+					received := new(message)
+					if err := stream.Receive(received); !isDenial(err, expired.reason) || received.GetOrganizationId() != "" {
+						t.Errorf("received %v, %v", received, err)
+					}
+				}
 				for range 10 {
 					if err := stream.Send(text(acme)); !isDenial(err, expired.reason) {
 						t.Errorf("sent: %v", err)
