@@ -228,7 +228,7 @@ func TestPanic(t *testing.T) {
 }
 
 // TestUnaryOutlivesToken makes sure that a unary call whose message came in time is answered,
-// however long that takes, and in the context and CallInfo of its transport.
+// however long that takes, in a context that does not end with the token.
 func TestUnaryOutlivesToken(t *testing.T) {
 	t.Parallel()
 	_ = rules(t) // which belong to no bubble
