@@ -14,7 +14,8 @@
 //		connect.WithInterceptors(clientauth.NewInterceptor(source)),
 //	)
 //
-// Package grpcclientauth does the same for clients of grpc-go.
+// Package grpcclientauth does the same for clients of grpc-go. There is none yet for those of
+// connect-go v2.
 //
 // A token is never sent over plain HTTP, except to this machine. One that is refused is
 // replaced, and a unary call then repeated once. There is no goroutine to stop and nothing to
