@@ -72,6 +72,9 @@ func TestConnection(t *testing.T) {
 	})
 }
 
+// patience is how long a test waits for what must come before it fails.
+const patience = 10 * time.Second
+
 // TestAwaitWrite makes sure that a write has half a second, is ended then, and that neither it
 // nor its end is under way after that. It is in no bubble, since who waits for the write waits
 // for a lock.
@@ -91,8 +94,9 @@ func TestAwaitWrite(t *testing.T) {
 					runtime.Gosched()
 				}
 			}
+			end := sync.OnceFunc(writing.Unlock)
 			w := &writer{ResponseWriter: httptest.NewRecorder(), cutting: func() {
-				writing.Unlock() // the write fails
+				end() // the write fails
 				turns()
 			}}
 			ctx := interrupt.NewContext(w, httptest.NewRequestWithContext(t.Context(), http.MethodPost, "/", http.NoBody)).Context()
@@ -101,9 +105,10 @@ func TestAwaitWrite(t *testing.T) {
 			if ends {
 				go func() {
 					turns()
-					writing.Unlock()
+					end()
 				}()
 			}
+			defer time.AfterFunc(patience, end).Stop()
 			start := time.Now()
 			c.AwaitWrite(&writing)
 			returned.Store(true)
