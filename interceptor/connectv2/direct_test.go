@@ -188,6 +188,23 @@ func TestOwnError(t *testing.T) {
 	}
 }
 
+// TestLateHeader makes sure that a header which is set after the first message is not taken for
+// one that was sent with it, and that a trailer goes out in any case.
+func TestLateHeader(t *testing.T) {
+	t.Parallel()
+	info, err := direct(t.Context(), "Token", rpctest.Server, new(fakeStream), func(ctx context.Context, _ connect.Spec, stream connect.ServerStream) error {
+		info, _ := connect.CallInfoForServerContext(ctx)
+		info.ResponseHeader().Set("X-Early", "yes")
+		err := stream.Send(text(acme))
+		info.ResponseHeader().Set("X-Late", "yes")
+		info.ResponseTrailer().Set("X-Late", "yes")
+		return err
+	}, connectv2.Interceptor(expiring(t, time.Hour)))
+	if header := info.ResponseHeader(); err != nil || !header.Has("X-Early") || header.Has("X-Late") || !info.ResponseTrailer().Has("X-Late") {
+		t.Errorf("%v, early %t, late %t", err, header.Has("X-Early"), header.Has("X-Late"))
+	}
+}
+
 // TestOthersDenial makes sure that a handler's error which is about the refusal of another call
 // does not pass as one of this call.
 func TestOthersDenial(t *testing.T) {

@@ -173,11 +173,7 @@ var connectv2Mutations = []mutation{
 		`	if true {
 		s.handOnHeader()`,
 	},
-	{
-		"v2: header is handed on once", "interceptor/connectv2/stream.go",
-		"if s.own == nil || s.sent {",
-		"if s.own == nil {",
-	},
+	{"v2: header is handed on once", "interceptor/connectv2/stream.go", "if s.own == nil || s.sent {", "if s.own == nil {"},
 	{
 		"v2: trailer with the message of a unary call", "interceptor/connectv2/stream.go",
 		`	if s.spec.StreamType == connect.StreamTypeUnary {

@@ -220,6 +220,7 @@ var`,
 	{"conn: receives by way of the guard", "interceptor/conn.go", "err := c.stream.Receive(message)", "err := (*lowerConn)(c).Receive(message)"},
 	{"conn: the handler's own header", "interceptor/conn.go", "return c.header.Header }", "return c.StreamingHandlerConn.ResponseHeader() }"},
 	{"conn: the handler's own trailer", "interceptor/conn.go", "return c.trailer.Header }", "return c.StreamingHandlerConn.ResponseTrailer() }"},
+	{"conn: header is handed on once", "interceptor/conn.go", "if !c.sent {", "if true {"},
 	{"conn: a copy of the header", "interceptor/conn.go", "ownHeader{Header: header.Clone(), before: header.Clone()}", "ownHeader{Header: header, before: header.Clone()}"},
 	{
 		"conn: a send under way ends first", "interceptor/conn.go",
