@@ -126,6 +126,10 @@ func TestNoConnection(t *testing.T) {
 	none.EndReads()
 	none.EndBody()
 	none.AwaitWrite(new(sync.Mutex))
+	var writing sync.Mutex
+	writing.Lock()
+	time.AfterFunc(time.Second, writing.Unlock) // longer than a last write has
+	none.AwaitWrite(&writing)
 	unable := interrupt.NewContext(httptest.NewRecorder(), httptest.NewRequestWithContext(t.Context(), http.MethodPost, "/", http.NoBody))
 	c := interrupt.Find(unable.Context(), func(http.Header) bool { return true })
 	if c == nil {

@@ -262,6 +262,20 @@ var`,
 	},
 	{"interrupt: a refused body has its time", "interceptor/internal/interrupt/interrupt.go", "c.endReads(refusedBody)", "c.endReads(0)"},
 	{"interrupt: writes", "interceptor/internal/interrupt/interrupt.go", "_ = c.controller.SetWriteDeadline(time.Now())", "_ = c"},
+	{
+		"interrupt: reads of no connection", "interceptor/internal/interrupt/interrupt.go",
+		`	if c != nil {
+		_ = c.controller.SetReadDeadline`,
+		`	if true {
+		_ = c.controller.SetReadDeadline`,
+	},
+	{
+		"interrupt: writes of no connection", "interceptor/internal/interrupt/interrupt.go",
+		`		if c != nil {
+			_ = c.controller.SetWriteDeadline`,
+		`		if true {
+			_ = c.controller.SetWriteDeadline`,
+	},
 	{"interrupt: another call's connection", "interceptor/internal/interrupt/interrupt.go", "if !ok || !isOf(c.header) {", "if !ok {"},
 	{"interrupt: header of the request", "interceptor/internal/interrupt/interrupt.go", "http.NewResponseController(w), r.Header}", "http.NewResponseController(w), r.Header.Clone()}"},
 }
