@@ -2,6 +2,7 @@ package interceptor
 
 import (
 	"context"
+	"fmt"
 
 	"github.com/protoauthz/protoauthz/interceptor/token"
 )
@@ -73,7 +74,7 @@ type Stream interface {
 // token expires. See [Call.Serve] for the error.
 func (c *Call) ServeUnary(stream Stream, handler func(context.Context, Stream) error) error {
 	if c.admission.rule.Public {
-		return handler(c.ctx, stream)
+		return handlerError(handler(c.ctx, stream))
 	}
 	guarded := c.newStream(stream)
 	guarded.unary = true
@@ -98,7 +99,7 @@ func (c *Call) ServeUnary(stream Stream, handler func(context.Context, Stream) e
 // do not end with a token.
 func (c *Call) Serve(stream Stream, handler func(context.Context, Stream) error) error {
 	if c.admission.rule.Public {
-		return handler(c.ctx, stream)
+		return handlerError(handler(c.ctx, stream))
 	}
 	guarded := c.newStream(stream)
 	guarded.expires = c.guard.streamExpiry
@@ -106,4 +107,13 @@ func (c *Call) Serve(stream Stream, handler func(context.Context, Stream) error)
 		return guarded.finish(handler(c.ctx, guarded))
 	}
 	return guarded.serve(handler)
+}
+
+// handlerError keeps the refusal of another call, which a handler has returned as it is, from
+// passing as that of its own.
+func handlerError(err error) error {
+	if _, ok := err.(*Denial); ok { //nolint:errorlint // what wraps one cannot pass as one
+		return fmt.Errorf("another call was refused: %w", err)
+	}
+	return err
 }

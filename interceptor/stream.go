@@ -81,8 +81,13 @@ func (s *guardedStream) Receive(message any) error {
 func forget(message any) {
 	if m, ok := message.(proto.Message); ok {
 		proto.Reset(m)
-	} else if v := reflect.ValueOf(message); v.Kind() == reflect.Pointer && !v.IsNil() {
+		return
+	}
+	switch v := reflect.ValueOf(message); {
+	case v.Kind() == reflect.Pointer && !v.IsNil():
 		v.Elem().SetZero()
+	case v.Kind() == reflect.Map:
+		v.Clear()
 	}
 }
 
@@ -131,7 +136,7 @@ func (s *guardedStream) finish(err error) error {
 	if refused := s.refused(); refused != nil {
 		return refused
 	}
-	return err
+	return handlerError(err)
 }
 
 var errExited = errors.New("interceptor: the handler called runtime.Goexit")

@@ -9,11 +9,11 @@ import (
 // TestForget makes sure that nothing is left of a refused message, whatever it is.
 func TestForget(t *testing.T) {
 	t.Parallel()
-	raw, decoded := []byte("secret"), &errdetails.ErrorInfo{Reason: "secret"}
-	for _, message := range []any{&raw, decoded, nil, (*[]byte)(nil), raw, "a value that cannot be emptied"} {
+	raw, fields, decoded := []byte("secret"), map[string]any{"secret": true}, &errdetails.ErrorInfo{Reason: "secret"}
+	for _, message := range []any{&raw, fields, decoded, nil, (*[]byte)(nil), raw, "a value that cannot be emptied"} {
 		forget(message)
 	}
-	if len(raw) > 0 || decoded.GetReason() != "" {
+	if len(raw) > 0 || len(fields) > 0 || decoded.GetReason() != "" {
 		t.Errorf("left: %q, %v", raw, decoded)
 	}
 }

@@ -262,12 +262,18 @@ func TestUnreadableMessage(t *testing.T) {
 // does not pass as one of this call.
 func TestOthersDenial(t *testing.T) {
 	t.Parallel()
-	others := fmt.Errorf("the call of another service: %w", &interceptor.Denial{Reason: interceptor.ReasonTokenMissing})
-	err := newConn("Token", connect.StreamTypeBidi).serve(t.Context(), expiring(t, time.Hour), func(context.Context, connect.StreamingHandlerConn) error {
-		return others
-	})
-	if err != others { //nolint:errorlint // as it is
-		t.Errorf("it ends with %v", err)
+	bare := &interceptor.Denial{Reason: interceptor.ReasonTokenMissing}
+	for _, others := range []error{bare, fmt.Errorf("the call of another service: %w", bare)} {
+		for _, service := range []string{"Token", "Public"} {
+			conn := newConn(service, connect.StreamTypeBidi)
+			err := conn.serve(t.Context(), expiring(t, time.Hour), func(_ context.Context, conn connect.StreamingHandlerConn) error {
+				conn.ResponseTrailer().Set("Handler", "1")
+				return others
+			})
+			if connect.CodeOf(err) != connect.CodeUnknown || !errors.Is(err, others) || conn.trailer.Get("Handler") == "" {
+				t.Errorf("%s, %T: it ends with %v, trailer %v", service, others, err, conn.trailer)
+			}
+		}
 	}
 }
 

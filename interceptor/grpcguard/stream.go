@@ -115,14 +115,14 @@ type ownHeader struct{}
 
 // handOnHeader hands the handler's header on, once: it goes out with the first message, or
 // with the end.
-func (s *guardedStream) handOnHeader() error {
+func (s *guardedStream) handOnHeader() (first bool, err error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.sent {
-		return nil
+		return false, nil
 	}
 	s.sent = true
-	return s.ServerStream.SetHeader(s.header)
+	return true, s.ServerStream.SetHeader(s.header)
 }
 
 // end hands on what the handler said at last.
@@ -133,7 +133,8 @@ func (s *guardedStream) end() error {
 	s.mu.Lock()
 	s.ServerStream.SetTrailer(s.trailer)
 	s.mu.Unlock()
-	return s.handOnHeader()
+	_, err := s.handOnHeader()
+	return err
 }
 
 func answer(err error) error {
@@ -151,10 +152,14 @@ func (s lowerStream) Receive(message any) error { return s.ServerStream.RecvMsg(
 
 // Send implements [interceptor.Stream].
 func (s lowerStream) Send(message any) error {
-	if err := s.handOnHeader(); err != nil {
+	first, err := s.handOnHeader()
+	if err != nil {
 		return err
 	}
 	if message == (ownHeader{}) {
+		if !first { // another goroutine's is on its way
+			return nil
+		}
 		return s.ServerStream.SendHeader(nil)
 	}
 	return s.ServerStream.SendMsg(message)

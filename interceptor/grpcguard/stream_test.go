@@ -195,6 +195,22 @@ func withoutChallenge(a rpctest.Answer) rpctest.Answer {
 	return a
 }
 
+// TestSendHeaderAgain makes sure that a header which another goroutine has just sent is no
+// error: neither the handler nor the guard, which sends it once it may, can tell.
+func TestSendHeaderAgain(t *testing.T) {
+	t.Parallel()
+	client, _ := piped(t, expiring(t, time.Hour), func(_ any, stream grpc.ServerStream) error {
+		return errors.Join(stream.SendHeader(metadata.Pairs("x-sent", "yes")), stream.RecvMsg(new(message)), stream.SendHeader(nil))
+	})
+	stream := open(t, client, "Field", acme)
+	if err := stream.RecvMsg(new(answer)); !errors.Is(err, io.EOF) {
+		t.Error(err)
+	}
+	if header, err := stream.Header(); err != nil || len(header.Get("x-sent")) != 1 {
+		t.Errorf("%v, %v", header, err)
+	}
+}
+
 // TestHeldBack makes sure that nothing of what a handler says reaches a client before a
 // message has named the organization, and that all of it does once one has.
 func TestHeldBack(t *testing.T) {

@@ -36,7 +36,8 @@ const (
 //
 // The security of the very connection is looked at again for every call, also if the caller
 // has set an authorization of its own. That is sent as it is, and so are those of a call with
-// [grpc.PerRPCCredentials] of its own: none of the source goes beside them.
+// [grpc.PerRPCCredentials] of its own: none of the source goes beside them, whatever they
+// send. Give these options after those whose interceptors add such credentials.
 //
 // A unary call that the server answers with Unauthenticated is repeated once, with another
 // token, if the source has one; this may have the handler run twice if it is the handler that

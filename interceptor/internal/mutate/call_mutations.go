@@ -122,7 +122,7 @@ var callMutations = []mutation{
 	{"call: late body of ServeUnary", "interceptor/call.go", "guarded.unary = true", "guarded.unary = false"},
 	{
 		"call: public", "interceptor/call.go",
-		`		return handler(c.ctx, stream)
+		`		return handlerError(handler(c.ctx, stream))
 	}
 	guarded := c.newStream(stream)
 	guarded.expires`,
@@ -131,6 +131,7 @@ var callMutations = []mutation{
 	guarded := c.newStream(stream)
 	guarded.expires`,
 	},
+	{"call: refusal of another call", "interceptor/call.go", "if _, ok := err.(*Denial); ok {", "if _, ok := err.(*Denial); ok && false {"},
 	{"call: Serve until the token expires", "interceptor/call.go", "if !guarded.expires {", "if true {"},
 	{"call: Serve without expiry", "interceptor/call.go", "if !guarded.expires {", "if false {"},
 	{

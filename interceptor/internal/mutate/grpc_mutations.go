@@ -142,10 +142,19 @@ var grpcMutations = []mutation{
 	{
 		"grpc: header is handed on once", "interceptor/grpcguard/stream.go",
 		`	if s.sent {
-		return nil
+		return false, nil
 	}
 `,
 		"",
+	},
+	{
+		"grpc: header is sent once", "interceptor/grpcguard/stream.go",
+		`		if !first { // another goroutine's is on its way
+			return nil
+		}
+`,
+		`		_ = first
+`,
 	},
 	{
 		"grpc: header without the proof", "interceptor/grpcguard/stream.go",
@@ -167,7 +176,8 @@ var grpcMutations = []mutation{
 	},
 	{
 		"grpc: header at the end", "interceptor/grpcguard/stream.go",
-		`	return s.handOnHeader()
+		`	_, err := s.handOnHeader()
+	return err
 }
 
 func answer`,

@@ -101,11 +101,11 @@ var streamMutations = []mutation{
 		`	if refused := s.refused(); refused != nil {
 		return refused
 	}
-	return err
+	return handlerError(err)
 }
 
 var`,
-		`	return err
+		`	return handlerError(err)
 }
 
 var`,
