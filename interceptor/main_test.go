@@ -69,15 +69,9 @@ func kindOf(method rpctest.Method) (kind connect.StreamType) {
 	return kind
 }
 
-var compiled = sync.OnceValues(rpctest.Compile)
-
 func rules(t testing.TB) *policy.Table {
 	t.Helper()
-	table, err := compiled()
-	if err != nil {
-		t.Fatal(err)
-	}
-	return table
+	return calltest.Rules(t)
 }
 
 // inProcess is a transport that calls a handler.
@@ -147,12 +141,7 @@ func bearer(t testing.TB, claims claims) http.Header {
 	return http.Header{"Authorization": {"Bearer " + mint(t, shared(t).good, claims)}}
 }
 
-// A verifierFunc is a verifier that is no token.Verifier.
-type verifierFunc func(ctx context.Context, raw string) (*token.Claims, error)
-
-func (f verifierFunc) Verify(ctx context.Context, raw string) (*token.Claims, error) {
-	return f(ctx, raw)
-}
+type verifierFunc = calltest.VerifierFunc
 
 // unverified believes everything: the claims of a token are all there is of it.
 func unverified(payload string) verifierFunc {

@@ -45,7 +45,7 @@ func TestCatalogue(t *testing.T) {
 	t.Parallel()
 	calltest.Run(t, func(t *testing.T, trust *rpctest.Trust) (ways []calltest.Transport) {
 		t.Helper()
-		guard := interceptor.New(trust, rules(t), interceptor.WithObserver(calltest.Observe))
+		guard := interceptor.New(trust, calltest.Rules(t), interceptor.WithObserver(calltest.Observe))
 		handler := interceptor.Interruptible(mount(newServer(guard, echo)))
 		served := calltest.Serve(t, handler)
 		odd := calltest.ServeInProcess(handler, served.Records)
@@ -160,14 +160,7 @@ func answerOf(err error, info *connect.CallInfo) calltest.Answer {
 		if err != nil || !ok {
 			continue
 		}
-		got.More--
-		got.Reason, got.Domain = info.GetReason(), info.GetDomain()
-		got.Required, got.Any = info.GetMetadata()["required_scopes"], info.GetMetadata()["any_scopes"]
-		for name := range info.GetMetadata() {
-			if name != "required_scopes" && name != "any_scopes" {
-				got.More++
-			}
-		}
+		got.Explain(info)
 	}
 	if challenges := info.ResponseHeader().Values("Www-Authenticate"); len(challenges) > 0 {
 		got.Challenge = challenges[0]

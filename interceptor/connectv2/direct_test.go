@@ -146,7 +146,7 @@ func TestMisbehaviour(t *testing.T) {
 						info, _ := connect.CallInfoForServerContext(ctx)
 						test.handler(t, info, stream)
 						return nil
-					}, connectv2.Interceptor(expiring(t, time.Hour, options...)))
+					}, connectv2.Interceptor(calltest.Expiring(t, time.Hour, options...)))
 					refused(t, err)
 					if !slices.Equal(stream.sent, test.sent) || stream.headers != test.headers {
 						t.Errorf("sent %q, and headers %d times", stream.sent, stream.headers)
@@ -178,7 +178,7 @@ func TestOwnError(t *testing.T) {
 			info.ResponseTrailer().Set("X-Early", "secret")
 			info.ResponseHeader().Values("X-Outer")[0] = "secret"
 			return stream.Receive(new(message))
-		}, outer, connectv2.Interceptor(expiring(t, time.Hour)))
+		}, outer, connectv2.Interceptor(calltest.Expiring(t, time.Hour)))
 		if !errors.Is(err, errUnreadable) || info.ResponseHeader().Get("X-Early") != want || info.ResponseTrailer().Get("X-Early") != want {
 			t.Errorf("%s: %v, header %q, trailer %q", service, err, info.ResponseHeader().Get("X-Early"), info.ResponseTrailer().Get("X-Early"))
 		}
@@ -199,7 +199,7 @@ func TestLateHeader(t *testing.T) {
 		info.ResponseHeader().Set("X-Late", "yes")
 		info.ResponseTrailer().Set("X-Late", "yes")
 		return err
-	}, connectv2.Interceptor(expiring(t, time.Hour)))
+	}, connectv2.Interceptor(calltest.Expiring(t, time.Hour)))
 	if header := info.ResponseHeader(); err != nil || !header.Has("X-Early") || header.Has("X-Late") || !info.ResponseTrailer().Has("X-Late") {
 		t.Errorf("%v, early %t, late %t", err, header.Has("X-Early"), header.Has("X-Late"))
 	}
@@ -213,7 +213,7 @@ func TestOthersDenial(t *testing.T) {
 	for _, method := range rpctest.Methods {
 		_, err := direct(t.Context(), "Token", method, new(fakeStream), func(context.Context, connect.Spec, connect.ServerStream) error {
 			return others
-		}, connectv2.Interceptor(expiring(t, time.Hour)))
+		}, connectv2.Interceptor(calltest.Expiring(t, time.Hour)))
 		if err != others { //nolint:errorlint // as it is
 			t.Errorf("%s: it ends with %v", method.Name, err)
 		}
@@ -237,7 +237,7 @@ func TestPanic(t *testing.T) {
 				info.ResponseHeader().Set("X-Early", "yes")
 			}
 			panic("handler")
-		}, recovering, connectv2.Interceptor(expiring(t, time.Hour)))
+		}, recovering, connectv2.Interceptor(calltest.Expiring(t, time.Hour)))
 		if recovered != "handler" || info.ResponseHeader().Has("X-Early") {
 			t.Errorf("%s: recovered %v, header handed on: %t", method.Name, recovered, info.ResponseHeader().Has("X-Early"))
 		}
@@ -248,7 +248,7 @@ func TestPanic(t *testing.T) {
 // however long that takes, in a context that does not end with the token.
 func TestUnaryOutlivesToken(t *testing.T) {
 	t.Parallel()
-	_ = rules(t) // which belong to no bubble
+	_ = calltest.Rules(t) // which belong to no bubble
 	synctest.Test(t, func(t *testing.T) {
 		stream := &fakeStream{in: []string{acme}}
 		info, err := direct(t.Context(), "Field", rpctest.Unary, stream, func(ctx context.Context, _ connect.Spec, stream connect.ServerStream) error {
@@ -259,7 +259,7 @@ func TestUnaryOutlivesToken(t *testing.T) {
 			info, _ := connect.CallInfoForServerContext(ctx)
 			info.ResponseHeader().Set("X-Late", "yes")
 			return errors.Join(ctx.Err(), stream.Send(text(acme)))
-		}, connectv2.Interceptor(expiring(t, time.Minute)))
+		}, connectv2.Interceptor(calltest.Expiring(t, time.Minute)))
 		if err != nil || !slices.Equal(stream.sent, []string{acme}) || !info.ResponseHeader().Has("X-Late") {
 			t.Errorf("%v, sent %q", err, stream.sent)
 		}
@@ -269,7 +269,7 @@ func TestUnaryOutlivesToken(t *testing.T) {
 // TestWithoutStreamExpiry makes sure that a stream may outlive its token if its guard says so.
 func TestWithoutStreamExpiry(t *testing.T) {
 	t.Parallel()
-	_ = rules(t)
+	_ = calltest.Rules(t)
 	synctest.Test(t, func(t *testing.T) {
 		stream := &fakeStream{in: []string{acme, acme}}
 		_, err := direct(t.Context(), "Field", rpctest.Bidi, stream, func(ctx context.Context, spec connect.Spec, stream connect.ServerStream) error {
@@ -278,7 +278,7 @@ func TestWithoutStreamExpiry(t *testing.T) {
 			}
 			time.Sleep(time.Hour) // the bubble's clock
 			return echo(ctx, spec, stream)
-		}, connectv2.Interceptor(expiring(t, time.Minute, interceptor.WithoutStreamExpiry())))
+		}, connectv2.Interceptor(calltest.Expiring(t, time.Minute, interceptor.WithoutStreamExpiry())))
 		if err != nil || !slices.Equal(stream.sent, []string{acme, acme}) {
 			t.Errorf("%v, sent %q", err, stream.sent)
 		}
@@ -289,7 +289,7 @@ func TestWithoutStreamExpiry(t *testing.T) {
 // sent before the call ends, and is the last.
 func TestSendUnderWay(t *testing.T) {
 	t.Parallel()
-	_ = rules(t)
+	_ = calltest.Rules(t)
 	synctest.Test(t, func(t *testing.T) {
 		var over atomic.Bool
 		stream := &fakeStream{sending: func() {
@@ -313,7 +313,7 @@ func TestSendUnderWay(t *testing.T) {
 				t.Errorf("the next Send: %v", again)
 			}
 			return again
-		}, connectv2.Interceptor(expiring(t, time.Minute)))
+		}, connectv2.Interceptor(calltest.Expiring(t, time.Minute)))
 		over.Store(true)
 		<-finished
 		if connect.CodeOf(err) != connect.CodeUnauthenticated || !slices.Equal(stream.sent, []string{acme}) {
@@ -326,7 +326,7 @@ func TestSendUnderWay(t *testing.T) {
 // Send that the handler has left behind, however the handler ends.
 func TestSendLeftBehind(t *testing.T) {
 	t.Parallel()
-	_ = rules(t)
+	_ = calltest.Rules(t)
 	for name, test := range map[string]struct {
 		service string
 		in      []string
@@ -390,7 +390,7 @@ func TestSendLeftBehind(t *testing.T) {
 					}()
 					test.goOn(cancel, stream)
 					return nil
-				}, watching, connectv2.Interceptor(expiring(t, time.Minute)))
+				}, watching, connectv2.Interceptor(calltest.Expiring(t, time.Minute)))
 				left.Wait()
 				if got := answerOf(err, new(connect.CallInfo)); got.Answer != test.want || !slices.Equal(stream.sent, []string{acme}) {
 					t.Errorf("%v, sent %q", err, stream.sent)
@@ -415,7 +415,7 @@ func (w deadlineWriter) SetReadDeadline(at time.Time) error {
 // that came over it, and not before.
 func TestInterrupt(t *testing.T) {
 	t.Parallel()
-	_ = rules(t)
+	_ = calltest.Rules(t)
 	for name, test := range map[string]struct {
 		handler connect.ServerFunc
 		want    int
@@ -441,7 +441,7 @@ func TestInterrupt(t *testing.T) {
 					}
 				}
 				start := time.Now()
-				_, err := direct(ctx, "Token", rpctest.Bidi, new(fakeStream), test.handler, over, connectv2.Interceptor(expiring(t, time.Minute)))
+				_, err := direct(ctx, "Token", rpctest.Bidi, new(fakeStream), test.handler, over, connectv2.Interceptor(calltest.Expiring(t, time.Minute)))
 				if (err == nil) != (test.want == 0) || len(writer.reads) != test.want {
 					t.Errorf("%v, reads were ended %d times", err, len(writer.reads))
 				} else if test.want > 0 && (<-writer.reads).Sub(start) != time.Minute {
@@ -491,7 +491,7 @@ func TestInterceptors(t *testing.T) {
 				}
 				told = append(told, "handler "+said(received))
 				return nil
-			}, telling("before"), connectv2.Interceptor(expiring(t, time.Hour)), telling("after"))
+			}, telling("before"), connectv2.Interceptor(calltest.Expiring(t, time.Hour)), telling("after"))
 			if got := strings.Join(told, ", "); got != want {
 				t.Errorf("%s: %s\nwant %s", method.Name, got, want)
 			}

@@ -54,9 +54,9 @@ func head(service string) string {
 // net/http would wait for it before it answers.
 func TestRefusedBody(t *testing.T) {
 	t.Parallel()
-	_ = rules(t) // which belong to no bubble
+	_ = calltest.Rules(t) // which belong to no bubble
 	synctest.Test(t, func(t *testing.T) {
-		connection := dial(t, calltest.ServePiped(t, interceptor.Interruptible(mount(newServer(expiring(t, time.Minute), echo)))))
+		connection := dial(t, calltest.ServePiped(t, interceptor.Interruptible(mount(newServer(calltest.Expiring(t, time.Minute), echo)))))
 		answers := bufio.NewReader(connection)
 		for _, sent := range []struct {
 			text string
@@ -85,8 +85,8 @@ func TestRefusedBody(t *testing.T) {
 // context and header, is refused without an end to what the handler itself reads.
 func TestRefusedInProcess(t *testing.T) {
 	t.Parallel()
-	_ = rules(t)
-	refusing := func() *connect.Server { return newServer(expiring(t, time.Minute), echo) }
+	_ = calltest.Rules(t)
+	refusing := func() *connect.Server { return newServer(calltest.Expiring(t, time.Minute), echo) }
 	spec := specOf("Global", rpctest.Unary)
 	for name, call := range map[string]func(ctx context.Context, header http.Header) error{
 		"by HTTP": func(ctx context.Context, header http.Header) error {
@@ -192,7 +192,7 @@ func TestUnreadStream(t *testing.T) {
 					returned <- err
 					return err
 				}
-			}, connectv2.Interceptor(expiring(t, 2*time.Second)))
+			}, connectv2.Interceptor(calltest.Expiring(t, 2*time.Second)))
 			server.Register(connect.Method{Spec: specOf("Token", rpctest.Server), Handler: func(ctx context.Context, _ connect.Spec, stream connect.ServerStream) error {
 				if err := stream.Receive(new(message)); err != nil {
 					return err

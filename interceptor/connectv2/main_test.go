@@ -7,7 +7,6 @@ import (
 	"maps"
 	"net/http"
 	"slices"
-	"sync"
 	"testing"
 
 	"connectrpc.com/connect/v2"
@@ -19,7 +18,6 @@ import (
 	"github.com/protoauthz/protoauthz/interceptor/connectv2"
 	"github.com/protoauthz/protoauthz/interceptor/internal/calltest"
 	"github.com/protoauthz/protoauthz/interceptor/internal/rpctest"
-	"github.com/protoauthz/protoauthz/interceptor/policy"
 )
 
 // TestMain makes sure that no goroutine outlives its test.
@@ -30,17 +28,6 @@ type (
 	message = samplev1.SyncDocumentsRequest
 	answer  = samplev1.SyncDocumentsResponse
 )
-
-var compiled = sync.OnceValues(rpctest.Compile)
-
-func rules(t testing.TB) *policy.Table {
-	t.Helper()
-	table, err := compiled()
-	if err != nil {
-		t.Fatal(err)
-	}
-	return table
-}
 
 // said is what a message names, as rpctest.Message says it.
 func said(m *message) string { return m.GetOrganizationId() + m.GetDocument().GetName() }

@@ -7,7 +7,6 @@ import (
 	"io"
 	"net/http"
 	"slices"
-	"strconv"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -22,30 +21,9 @@ import (
 	"github.com/protoauthz/protoauthz/interceptor/connectv2"
 	"github.com/protoauthz/protoauthz/interceptor/internal/calltest"
 	"github.com/protoauthz/protoauthz/interceptor/internal/rpctest"
-	"github.com/protoauthz/protoauthz/interceptor/internal/tokentest"
-	"github.com/protoauthz/protoauthz/interceptor/token"
 )
 
-// A verifierFunc is a verifier that is no token.Verifier.
-type verifierFunc func(ctx context.Context, raw string) (*token.Claims, error)
-
-func (f verifierFunc) Verify(ctx context.Context, raw string) (*token.Claims, error) {
-	return f(ctx, raw)
-}
-
-const acme = "acme"
-
-// expiring is a guard for which every token opens acme until it expires.
-func expiring(t testing.TB, in time.Duration, options ...interceptor.Option) *interceptor.Guard {
-	t.Helper()
-	claims, err := token.UnverifiedClaims(token.Logto("https://issuer.example"), []byte(`{"sub": "a", "aud": "`+tokentest.API+
-		`", "scope": "read:data", "organization_id": "acme", "exp": `+strconv.FormatInt(time.Now().Add(in).Unix(), 10)+`}`))
-	if err != nil {
-		t.Fatal(err)
-	}
-	verify := func(context.Context, string) (*token.Claims, error) { return claims, nil }
-	return interceptor.New(verifierFunc(verify), rules(t), append([]interceptor.Option{interceptor.WithObserver(calltest.Observe)}, options...)...)
-}
+const acme = calltest.Acme
 
 // authorized is a context for a client's call with a token.
 func authorized(ctx context.Context) (context.Context, *connect.CallInfo) {
@@ -85,7 +63,7 @@ func (w way) client(t testing.TB, server *connect.Server) *connect.Client {
 // that the handler ends with the stream. What a handler says of itself after that harms nobody.
 func TestExpiry(t *testing.T) {
 	t.Parallel()
-	_ = rules(t) // which belong to no bubble
+	_ = calltest.Rules(t) // which belong to no bubble
 	for name, handler := range map[string]connect.ServerFunc{
 		"receives": func(ctx context.Context, _ connect.Spec, stream connect.ServerStream) error {
 			info, _ := connect.CallInfoForServerContext(ctx)
@@ -110,7 +88,7 @@ func TestExpiry(t *testing.T) {
 			t.Run(name+", "+wayName, func(t *testing.T) {
 				synctest.Test(t, func(t *testing.T) {
 					ended := make(chan error, 1)
-					server := newServer(expiring(t, time.Minute), func(ctx context.Context, spec connect.Spec, stream connect.ServerStream) (err error) {
+					server := newServer(calltest.Expiring(t, time.Minute), func(ctx context.Context, spec connect.Spec, stream connect.ServerStream) (err error) {
 						defer func() { ended <- err }()
 						return handler(ctx, spec, stream)
 					})
@@ -154,10 +132,10 @@ func withoutChallenge(a rpctest.Answer) rpctest.Answer {
 // TestExpiredBody makes sure that a unary call is refused whose message comes too late.
 func TestExpiredBody(t *testing.T) {
 	t.Parallel()
-	_ = rules(t)
+	_ = calltest.Rules(t)
 	synctest.Test(t, func(t *testing.T) {
 		ran := false
-		server := newServer(expiring(t, time.Minute), func(_ context.Context, _ connect.Spec, stream connect.ServerStream) error {
+		server := newServer(calltest.Expiring(t, time.Minute), func(_ context.Context, _ connect.Spec, stream connect.ServerStream) error {
 			err := stream.Receive(new(message))
 			ran = err == nil
 			return err
@@ -223,7 +201,7 @@ func TestHeldBack(t *testing.T) {
 			}
 			t.Run(name+", "+wayName, func(t *testing.T) {
 				t.Parallel()
-				client := way.client(t, newServer(expiring(t, time.Hour), handler))
+				client := way.client(t, newServer(calltest.Expiring(t, time.Hour), handler))
 				ctx, info := authorized(t.Context())
 				stream, err := client.CallClientStream(ctx, specOf(test.service, rpctest.Bidi))
 				if err == nil {
@@ -282,7 +260,7 @@ func TestUnaryHeldBack(t *testing.T) {
 		for wayName, way := range ways {
 			t.Run(organization+", "+wayName, func(t *testing.T) {
 				t.Parallel()
-				client := way.client(t, newServer(expiring(t, time.Hour), handler))
+				client := way.client(t, newServer(calltest.Expiring(t, time.Hour), handler))
 				ctx, info := authorized(t.Context())
 				response := new(answer)
 				err := client.CallUnary(ctx, specOf("Field", rpctest.Unary), &message{OrganizationId: organization}, response)
@@ -317,7 +295,7 @@ func TestCallInfo(t *testing.T) {
 			return next(ctx, spec, stream)
 		}
 	}
-	server := connect.NewServer(outer, connectv2.Interceptor(expiring(t, time.Hour)))
+	server := connect.NewServer(outer, connectv2.Interceptor(calltest.Expiring(t, time.Hour)))
 	server.Register(connect.Method{Spec: specOf("Token", rpctest.Bidi), Handler: func(ctx context.Context, _ connect.Spec, stream connect.ServerStream) error {
 		got, _ = connect.CallInfoForServerContext(ctx)
 		err := errors.Join(stream.Receive(new(message)), stream.Send(text("a")))
@@ -357,7 +335,7 @@ func TestCallInfo(t *testing.T) {
 // however it is compressed.
 func TestBodyWithoutToken(t *testing.T) {
 	t.Parallel()
-	handler := mount(newServer(expiring(t, time.Hour), echo))
+	handler := mount(newServer(calltest.Expiring(t, time.Hour), echo))
 	for _, contentType := range []string{"application/proto", "application/json", "application/grpc", "application/grpc-web", "application/connect+proto"} {
 		method := rpctest.Unary
 		if strings.HasPrefix(contentType, "application/connect") {
@@ -394,7 +372,7 @@ func (f readerFunc) Read(into []byte) (int, error) { return f(into) }
 // and that a handler that is called without a server is not open.
 func TestDenial(t *testing.T) {
 	t.Parallel()
-	guarded := connectv2.Interceptor(expiring(t, time.Hour))(func(context.Context, connect.Spec, connect.ServerStream) error {
+	guarded := connectv2.Interceptor(calltest.Expiring(t, time.Hour))(func(context.Context, connect.Spec, connect.ServerStream) error {
 		t.Error("the handler ran")
 		return nil
 	})

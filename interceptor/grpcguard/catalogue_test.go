@@ -28,7 +28,7 @@ func TestCatalogue(t *testing.T) {
 	calltest.Run(t, func(t *testing.T, trust *rpctest.Trust) []calltest.Transport {
 		t.Helper()
 		records := new(calltest.Records)
-		guard := interceptor.New(trust, rules(t), interceptor.WithObserver(calltest.Observe))
+		guard := interceptor.New(trust, calltest.Rules(t), interceptor.WithObserver(calltest.Observe))
 		client := serve(t, records, guard)
 		return []calltest.Transport{{
 			Name:    "grpc-go",
@@ -126,14 +126,7 @@ func answerOf(err error) calltest.Answer {
 		if !ok {
 			continue
 		}
-		got.More--
-		got.Reason, got.Domain = info.GetReason(), info.GetDomain()
-		got.Required, got.Any = info.GetMetadata()["required_scopes"], info.GetMetadata()["any_scopes"]
-		for name := range info.GetMetadata() {
-			if name != "required_scopes" && name != "any_scopes" {
-				got.More++
-			}
-		}
+		got.Explain(info)
 	}
 	return got
 }

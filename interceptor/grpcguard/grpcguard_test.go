@@ -15,6 +15,7 @@ import (
 
 	"github.com/protoauthz/protoauthz/interceptor"
 	"github.com/protoauthz/protoauthz/interceptor/grpcguard"
+	"github.com/protoauthz/protoauthz/interceptor/internal/calltest"
 	"github.com/protoauthz/protoauthz/interceptor/internal/rpctest"
 	"github.com/protoauthz/protoauthz/interceptor/token"
 )
@@ -22,7 +23,7 @@ import (
 // TestDenial makes sure that interceptors around the guard's find out why a call was refused.
 func TestDenial(t *testing.T) {
 	t.Parallel()
-	guard := expiring(t, time.Hour)
+	guard := calltest.Expiring(t, time.Hour)
 	_, unaryErr := grpcguard.Unary(guard)(t.Context(), new(message), &grpc.UnaryServerInfo{FullMethod: rpctest.Procedure("Field", rpctest.Unary)}, unary)
 	streamErr := grpcguard.Stream(guard)(nil, &fakeStream{ctx: t.Context()}, &grpc.StreamServerInfo{FullMethod: rpctest.Procedure("Field", rpctest.Bidi)}, streaming(rpctest.Bidi))
 	for _, err := range []error{unaryErr, streamErr} {
@@ -39,7 +40,7 @@ func TestOthersDenial(t *testing.T) {
 	t.Parallel()
 	others := fmt.Errorf("the call of another service: %w", &interceptor.Denial{Reason: interceptor.ReasonTokenMissing})
 	ctx := metadata.NewIncomingContext(t.Context(), metadata.Pairs("authorization", "Bearer any"))
-	err := grpcguard.Stream(expiring(t, time.Hour))(nil, &fakeStream{ctx: ctx}, &grpc.StreamServerInfo{FullMethod: rpctest.Procedure("Token", rpctest.Bidi)},
+	err := grpcguard.Stream(calltest.Expiring(t, time.Hour))(nil, &fakeStream{ctx: ctx}, &grpc.StreamServerInfo{FullMethod: rpctest.Procedure("Token", rpctest.Bidi)},
 		func(any, grpc.ServerStream) error { return others })
 	if err != others { //nolint:errorlint // as it is
 		t.Errorf("it ends with %v", err)
@@ -49,7 +50,7 @@ func TestOthersDenial(t *testing.T) {
 // TestClaims makes sure that handlers know their caller.
 func TestClaims(t *testing.T) {
 	t.Parallel()
-	guard := expiring(t, time.Hour)
+	guard := calltest.Expiring(t, time.Hour)
 	ctx := metadata.NewIncomingContext(t.Context(), metadata.Pairs("authorization", "Bearer any"))
 	var callers []string
 	_, err := grpcguard.Unary(guard)(ctx, &message{OrganizationId: acme}, &grpc.UnaryServerInfo{FullMethod: rpctest.Procedure("Field", rpctest.Unary)},
@@ -77,7 +78,7 @@ func TestPanic(t *testing.T) {
 		}
 	}()
 	ctx := metadata.NewIncomingContext(t.Context(), metadata.Pairs("authorization", "Bearer any"))
-	err := grpcguard.Stream(expiring(t, time.Hour))(nil, &fakeStream{ctx: ctx}, &grpc.StreamServerInfo{FullMethod: rpctest.Procedure("Token", rpctest.Bidi)},
+	err := grpcguard.Stream(calltest.Expiring(t, time.Hour))(nil, &fakeStream{ctx: ctx}, &grpc.StreamServerInfo{FullMethod: rpctest.Procedure("Token", rpctest.Bidi)},
 		func(any, grpc.ServerStream) error { panic("handler") })
 	t.Errorf("returned %v", err)
 }
@@ -87,7 +88,7 @@ func TestCheck(t *testing.T) {
 	t.Parallel()
 	server := grpc.NewServer()
 	register(server, unary, streaming)
-	err := grpcguard.Check(server, rules(t))
+	err := grpcguard.Check(server, calltest.Rules(t))
 	if err == nil {
 		t.Fatal("the service without rules is not found")
 	}
@@ -103,10 +104,10 @@ func TestCheck(t *testing.T) {
 	linked.RegisterService(&grpc.ServiceDesc{
 		ServiceName: "sample.v1.DocumentService", HandlerType: (*any)(nil), Methods: []grpc.MethodDesc{{MethodName: "ListDocuments"}},
 	}, struct{}{})
-	if err := grpcguard.Check(linked, rules(t)); err == nil || !strings.Contains(err.Error(), "sample/v1/document.proto") {
+	if err := grpcguard.Check(linked, calltest.Rules(t)); err == nil || !strings.Contains(err.Error(), "sample/v1/document.proto") {
 		t.Errorf("the file is not named: %v", err)
 	}
-	if err := grpcguard.Check(grpc.NewServer(), rules(t)); err != nil {
+	if err := grpcguard.Check(grpc.NewServer(), calltest.Rules(t)); err != nil {
 		t.Errorf("a server without services: %v", err)
 	}
 }

@@ -22,7 +22,6 @@ import (
 	"github.com/protoauthz/protoauthz/interceptor/internal/calltest"
 	"github.com/protoauthz/protoauthz/interceptor/internal/rpctest"
 	"github.com/protoauthz/protoauthz/interceptor/internal/tokentest"
-	"github.com/protoauthz/protoauthz/interceptor/policy"
 )
 
 // TestMain makes sure that no goroutine outlives its test.
@@ -33,17 +32,6 @@ type (
 	message = samplev1.SyncDocumentsRequest
 	answer  = samplev1.SyncDocumentsResponse
 )
-
-var compiled = sync.OnceValues(rpctest.Compile)
-
-func rules(t testing.TB) *policy.Table {
-	t.Helper()
-	table, err := compiled()
-	if err != nil {
-		t.Fatal(err)
-	}
-	return table
-}
 
 // said is what a message names, as rpctest.Message says it.
 func said(m *message) string { return m.GetOrganizationId() + m.GetDocument().GetName() }

@@ -6,7 +6,6 @@ import (
 	"io"
 	"net"
 	"slices"
-	"strconv"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -20,30 +19,10 @@ import (
 	"github.com/protoauthz/protoauthz/interceptor/grpcguard"
 	"github.com/protoauthz/protoauthz/interceptor/internal/calltest"
 	"github.com/protoauthz/protoauthz/interceptor/internal/rpctest"
-	"github.com/protoauthz/protoauthz/interceptor/internal/tokentest"
 	"github.com/protoauthz/protoauthz/interceptor/token"
 )
 
-// A verifierFunc is a verifier that is no token.Verifier.
-type verifierFunc func(ctx context.Context, raw string) (*token.Claims, error)
-
-func (f verifierFunc) Verify(ctx context.Context, raw string) (*token.Claims, error) {
-	return f(ctx, raw)
-}
-
-const acme = "acme"
-
-// expiring is a guard for which every token opens acme until it expires.
-func expiring(t testing.TB, in time.Duration, options ...interceptor.Option) *interceptor.Guard {
-	t.Helper()
-	claims, err := token.UnverifiedClaims(token.Logto("https://issuer.example"), []byte(`{"sub": "a", "aud": "`+tokentest.API+
-		`", "scope": "read:data", "organization_id": "acme", "exp": `+strconv.FormatInt(time.Now().Add(in).Unix(), 10)+`}`))
-	if err != nil {
-		t.Fatal(err)
-	}
-	verify := func(context.Context, string) (*token.Claims, error) { return claims, nil }
-	return interceptor.New(verifierFunc(verify), rules(t), append([]interceptor.Option{interceptor.WithObserver(calltest.Observe)}, options...)...)
-}
+const acme = calltest.Acme
 
 // piped serves one streaming handler in memory, and returns a connection to it and how its
 // calls ended.
@@ -93,7 +72,7 @@ func open(t testing.TB, client *grpc.ClientConn, service string, organizations .
 // client do, and that the handler ends with the stream.
 func TestExpiry(t *testing.T) {
 	t.Parallel()
-	_ = rules(t) // which belong to no bubble
+	_ = calltest.Rules(t) // which belong to no bubble
 	for name, test := range map[string]struct {
 		handler grpc.StreamHandler
 		idle    bool // the client does not read
@@ -125,7 +104,7 @@ func TestExpiry(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				client, ended := piped(t, expiring(t, time.Minute), test.handler)
+				client, ended := piped(t, calltest.Expiring(t, time.Minute), test.handler)
 				start := time.Now()
 				stream := open(t, client, "Token", "")
 				if test.idle {
@@ -165,7 +144,7 @@ func sendOn(stream grpc.ServerStream) error {
 func TestSendLeftBehind(t *testing.T) {
 	t.Parallel()
 	var left sync.WaitGroup
-	client, ended := piped(t, expiring(t, 2*time.Second), func(_ any, stream grpc.ServerStream) error {
+	client, ended := piped(t, calltest.Expiring(t, 2*time.Second), func(_ any, stream grpc.ServerStream) error {
 		left.Go(func() { _ = sendOn(stream) })
 		<-stream.Context().Done()
 		return context.Cause(stream.Context())
@@ -199,7 +178,7 @@ func withoutChallenge(a rpctest.Answer) rpctest.Answer {
 // error: neither the handler nor the guard, which sends it once it may, can tell.
 func TestSendHeaderAgain(t *testing.T) {
 	t.Parallel()
-	client, _ := piped(t, expiring(t, time.Hour), func(_ any, stream grpc.ServerStream) error {
+	client, _ := piped(t, calltest.Expiring(t, time.Hour), func(_ any, stream grpc.ServerStream) error {
 		return errors.Join(stream.SendHeader(metadata.Pairs("x-sent", "yes")), stream.RecvMsg(new(message)), stream.SendHeader(nil))
 	})
 	stream := open(t, client, "Field", acme)
@@ -245,7 +224,7 @@ func TestHeldBack(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			client, _ := piped(t, expiring(t, time.Hour), handler)
+			client, _ := piped(t, calltest.Expiring(t, time.Hour), handler)
 			stream := open(t, client, test.service, test.organization...)
 			if err := stream.CloseSend(); err != nil {
 				t.Fatal(err)
@@ -284,7 +263,7 @@ func TestHeldBack(t *testing.T) {
 // once it may, and not only with its first message; one that sets it, with its message.
 func TestEarlyHeader(t *testing.T) {
 	t.Parallel()
-	_ = rules(t) // which belong to no bubble
+	_ = calltest.Rules(t) // which belong to no bubble
 	for name, test := range map[string]struct {
 		sets func(stream grpc.ServerStream, md metadata.MD) error
 		took time.Duration
@@ -294,7 +273,7 @@ func TestEarlyHeader(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				client, _ := piped(t, expiring(t, time.Hour), func(_ any, stream grpc.ServerStream) error {
+				client, _ := piped(t, calltest.Expiring(t, time.Hour), func(_ any, stream grpc.ServerStream) error {
 					err := errors.Join(test.sets(stream, metadata.Pairs("x-early", "yes")), stream.RecvMsg(new(message)))
 					time.Sleep(time.Second) // the bubble's clock
 					return errors.Join(err, stream.SendMsg(text(acme)))
@@ -373,7 +352,7 @@ func TestMisbehaviour(t *testing.T) {
 					ctx:      metadata.NewIncomingContext(t.Context(), metadata.Pairs("authorization", "Bearer any")),
 					messages: test.messages,
 				}
-				err := grpcguard.Stream(expiring(t, time.Hour, options...))(nil, stream, &grpc.StreamServerInfo{FullMethod: rpctest.Procedure("Field", rpctest.Bidi)},
+				err := grpcguard.Stream(calltest.Expiring(t, time.Hour, options...))(nil, stream, &grpc.StreamServerInfo{FullMethod: rpctest.Procedure("Field", rpctest.Bidi)},
 					func(_ any, stream grpc.ServerStream) error {
 						test.handler(t, stream)
 						return nil
@@ -389,9 +368,9 @@ func TestMisbehaviour(t *testing.T) {
 // TestWithoutStreamExpiry makes sure that a stream may outlive its token if its guard says so.
 func TestWithoutStreamExpiry(t *testing.T) {
 	t.Parallel()
-	_ = rules(t)
+	_ = calltest.Rules(t)
 	synctest.Test(t, func(t *testing.T) {
-		client, ended := piped(t, expiring(t, time.Minute, interceptor.WithoutStreamExpiry()), streaming(rpctest.Bidi))
+		client, ended := piped(t, calltest.Expiring(t, time.Minute, interceptor.WithoutStreamExpiry()), streaming(rpctest.Bidi))
 		stream := open(t, client, "Field", acme)
 		time.Sleep(time.Hour) // the bubble's clock
 		response := new(answer)
@@ -417,7 +396,7 @@ func TestOwnError(t *testing.T) {
 		stream := &unreadableStream{fakeStream: fakeStream{
 			ctx: metadata.NewIncomingContext(t.Context(), metadata.Pairs("authorization", "Bearer any")),
 		}}
-		err := grpcguard.Stream(expiring(t, time.Hour))(nil, stream, &grpc.StreamServerInfo{FullMethod: rpctest.Procedure(service, rpctest.Bidi)},
+		err := grpcguard.Stream(calltest.Expiring(t, time.Hour))(nil, stream, &grpc.StreamServerInfo{FullMethod: rpctest.Procedure(service, rpctest.Bidi)},
 			func(_ any, stream grpc.ServerStream) error {
 				stream.SetTrailer(metadata.Pairs("x-early", "secret"))
 				return errors.Join(stream.SetHeader(metadata.Pairs("x-early", "secret")), stream.RecvMsg(new(message)))
@@ -449,7 +428,7 @@ func (s *unreadableStream) SetTrailer(md metadata.MD) { s.trailer = metadata.Joi
 func TestSendCompressor(t *testing.T) {
 	t.Parallel()
 	for service, can := range map[string]bool{"Token": true, "Public": true, "Field": false} {
-		client, _ := piped(t, expiring(t, time.Hour), func(_ any, stream grpc.ServerStream) error {
+		client, _ := piped(t, calltest.Expiring(t, time.Hour), func(_ any, stream grpc.ServerStream) error {
 			if err := grpc.SetSendCompressor(stream.Context(), "identity"); (err == nil) != can {
 				t.Errorf("%s: %v", service, err)
 			}
