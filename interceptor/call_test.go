@@ -68,7 +68,7 @@ func (s *wokenStream) Interrupt() {
 var withToken = http.Header{"Authorization": {"Bearer any"}}
 
 // admit admits a call, which must succeed.
-func admit(t testing.TB, ctx context.Context, guard *interceptor.Guard, service string) *interceptor.Call { //nolint:revive // as other helpers
+func admit(t testing.TB, ctx context.Context, guard *interceptor.Guard, service string) *interceptor.Call { //nolint:revive // t comes first in every test helper
 	t.Helper()
 	call, denial := guard.Admit(ctx, procedure(service, connect.StreamTypeBidi), withToken)
 	if denial != nil || call == nil {
@@ -240,7 +240,7 @@ func TestServe(t *testing.T) {
 					return test.handler(ctx, stream)
 				})
 				denial, err := split(served)
-				if (denial == nil) != (test.want == "") || denial != nil && denial.Reason != test.want || err != test.err { //nolint:errorlint // as it is
+				if (denial == nil) != (test.want == "") || denial != nil && denial.Reason != test.want || err != test.err { //nolint:errorlint // the very error is promised
 					t.Errorf("%v, %v, want %q, %v", denial, err, test.want, test.err)
 				}
 				if !slices.Equal(stream.sent, test.sent) || !slices.Equal(record.Decisions(), test.events) {
