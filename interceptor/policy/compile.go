@@ -1,6 +1,7 @@
 package policy
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"slices"
@@ -23,10 +24,10 @@ type Option func(*compiler)
 func WithAudience(audience string) Option {
 	return func(c *compiler) {
 		if c.audience != "" && c.audience != audience {
-			c.fault(FaultOption, "WithAudience", "given twice, as %q and %q", c.audience, audience)
+			c.fault("WithAudience", "given twice, as %q and %q", c.audience, audience)
 		}
 		if err := checkAudience(audience); err != nil {
-			c.fault(FaultOption, "WithAudience", "%v", err)
+			c.fault("WithAudience", "%v", err)
 		}
 		c.audience = audience
 	}
@@ -36,31 +37,31 @@ func WithAudience(audience string) Option {
 // it all files of an audience at once: a scope that is shared between two tables is
 // not found.
 //
-// The error holds every [Fault] found, joined by [errors.Join] and in the order
-// of the files. With an error there is no table.
+// The error is an [*Error] with every [Fault] found, in the order of the files.
+// With an error there is no table.
 func Compile(files Files, options ...Option) (*Table, error) {
 	c := &compiler{table: &Table{rules: map[string]*Rule{}, publicServices: map[string]*Rule{}}}
 	for i, option := range options {
 		if option == nil {
-			c.fault(FaultOption, "Compile", "option %d is nil", i)
+			c.fault("Compile", "option %d is nil", i)
 			continue
 		}
 		option(c)
 	}
 	if len(files) == 0 {
-		c.fault(FaultOption, "Compile", "no files given")
+		c.fault("Compile", "no files given")
 	}
 	seen := map[protoreflect.FullName]bool{}
 	for i, file := range files {
 		if file == nil {
-			c.fault(FaultOption, "Compile", "file %d is nil", i)
+			c.fault("Compile", "file %d is nil", i)
 			continue
 		}
 		for j := range file.Services().Len() {
 			service := file.Services().Get(j)
 			name := service.FullName()
 			if seen[name] {
-				c.fault(FaultOption, "Compile", "service %s is given twice", name)
+				c.fault("Compile", "service %s is given twice", name)
 				continue
 			}
 			seen[name] = true
@@ -74,10 +75,10 @@ func Compile(files Files, options ...Option) (*Table, error) {
 	}
 	c.scopesShared()
 	if len(c.table.rules)+len(c.table.publicServices) == 0 && len(c.faults) == 0 {
-		c.fault(FaultOption, "Compile", "the files declare no methods")
+		c.fault("Compile", "the files declare no methods")
 	}
 	if len(c.faults) > 0 {
-		return nil, errors.Join(c.faults...)
+		return nil, &Error{Faults: c.faults, Rules: c.table.Rules()}
 	}
 	return c.table, nil
 }
@@ -88,17 +89,22 @@ type compiler struct {
 	sharedScopes []string
 	table        *Table
 	rules        []*Rule // of all methods that have one, faulty or not, in the order of the files
-	faults       []error
+	faults       []*Fault
 }
 
-func (c *compiler) fault(kind FaultKind, subject, format string, args ...any) {
-	c.faults = append(c.faults, &Fault{Kind: kind, Subject: subject, Detail: fmt.Sprintf(format, args...)})
+// fault reports a bad argument.
+func (c *compiler) fault(subject, format string, args ...any) {
+	c.faultAt(Place{}, FaultOption, subject, format, args...)
+}
+
+func (c *compiler) faultAt(place Place, kind FaultKind, subject, format string, args ...any) {
+	c.faults = append(c.faults, &Fault{Kind: kind, Subject: subject, Detail: fmt.Sprintf(format, args...), Place: place})
 }
 
 func (c *compiler) service(service protoreflect.ServiceDescriptor) {
 	option, err := serviceRule(service)
 	if err != nil {
-		c.fault(FaultRuleUnreadable, string(service.FullName()), "%v", err)
+		c.faultAt(serviceOption(service), FaultRuleUnreadable, string(service.FullName()), "%v", err)
 		return
 	}
 	for i := range service.Methods().Len() {
@@ -120,38 +126,46 @@ func (c *compiler) method(method protoreflect.MethodDescriptor, service *authzv1
 	option, err := methodRule(method)
 	switch {
 	case err != nil:
-		c.fault(FaultRuleUnreadable, name, "%v", err)
+		c.faultAt(methodOption(method), FaultRuleUnreadable, name, "%v", err)
 		return nil
 	case option == nil:
-		c.fault(FaultRuleMissing, name, "no rule: add option (protoauthz.v1.method)")
+		c.faultAt(methodPlace(method), FaultRuleMissing, name, "no rule: add option (protoauthz.v1.method)")
 		return nil
 	}
 	rule := &Rule{
 		Procedure: procedure(method),
+		Method:    method,
 		Public:    option.GetPublic(),
 		Scopes:    option.GetScopes(),
 		AnyScopes: option.GetAnyScopes(),
 		Caller:    option.GetCaller(),
 	}
-	c.access(name, option)
+	c.access(rule, option)
 	if rule.Public {
 		return rule
 	}
+	// What is missing is missed where the model is said, or should be.
+	about := methodOption(method)
 	if rule.Model = option.GetModel(); rule.Model == authzv1.Model_MODEL_UNSPECIFIED {
+		if about = serviceOption(method.Parent()); service == nil {
+			about = servicePlace(method.Parent())
+		}
 		rule.Model = service.GetModel()
+		rule.inherit("model", rule.Model != authzv1.Model_MODEL_UNSPECIFIED)
 	}
 	if rule.Model == authzv1.Model_MODEL_UNSPECIFIED {
-		c.fault(FaultModelMissing, name, "no permission model: set model in option (protoauthz.v1.service)")
+		c.faultAt(about, FaultModelMissing, name, "no permission model: set model in option (protoauthz.v1.service)")
 		return rule
 	}
-	c.audienceOf(rule, name, option, service)
-	c.organization(rule, method, option, service)
+	c.audienceOf(rule, about, option, service)
+	c.organization(rule, about, option, service)
 	return rule
 }
 
 // access checks that the rule is exactly one of public, authenticated and
 // scoped.
-func (c *compiler) access(name string, option *authzv1.MethodRule) {
+func (c *compiler) access(rule *Rule, option *authzv1.MethodRule) {
+	name := string(rule.Method.FullName())
 	scoped := len(option.GetScopes())+len(option.GetAnyScopes()) > 0
 	given := 0
 	for _, is := range []bool{option.GetPublic(), option.GetAuthenticated(), scoped} {
@@ -160,62 +174,63 @@ func (c *compiler) access(name string, option *authzv1.MethodRule) {
 		}
 	}
 	if given != 1 {
-		c.fault(FaultRuleConflict, name, "%d of public, authenticated and scopes are given: give exactly one", given)
+		c.faultAt(methodOption(rule.Method), FaultRuleConflict, name, "%d of public, authenticated and scopes are given: give exactly one", given)
 	}
 	if option.GetPublic() && (option.GetCaller() != authzv1.Caller_CALLER_ANY || option.GetOrganization() != nil ||
 		option.GetModel() != authzv1.Model_MODEL_UNSPECIFIED || option.GetAudience() != "") {
-		c.fault(FaultRuleConflict, name, "public stands beside a restriction that would not be checked")
+		c.faultAt(methodOption(rule.Method, "public"), FaultRuleConflict, name, "public stands beside a restriction that would not be checked")
 	}
 	seen := map[string]bool{}
 	for _, scope := range slices.Concat(option.GetScopes(), option.GetAnyScopes()) {
 		if err := checkScope(scope); err != nil {
-			c.fault(FaultScopeInvalid, name, "%v", err)
+			c.faultAt(rule.ScopePlace(scope), FaultScopeInvalid, name, "%v", err)
 		}
 		if seen[scope] {
-			c.fault(FaultScopeInvalid, name, "scope %q is given twice", scope)
+			c.faultAt(rule.ScopePlace(scope), FaultScopeInvalid, name, "scope %q is given twice", scope)
 		}
 		seen[scope] = true
 	}
 }
 
-func (c *compiler) audienceOf(rule *Rule, name string, option *authzv1.MethodRule, service *authzv1.ServiceRule) {
-	for _, audience := range []string{option.GetAudience(), service.GetAudience(), c.audience} {
-		if audience != "" {
-			rule.Audience = audience
-			break
-		}
+func (c *compiler) audienceOf(rule *Rule, about Place, option *authzv1.MethodRule, service *authzv1.ServiceRule) {
+	name := string(rule.Method.FullName())
+	if rule.Audience = option.GetAudience(); rule.Audience == "" {
+		rule.Audience = service.GetAudience()
+		rule.inherit("audience", rule.Audience != "")
 	}
+	rule.Audience = cmp.Or(rule.Audience, c.audience)
 	if rule.Model == authzv1.Model_MODEL_ORGANIZATION && option.GetAudience() != "" {
-		c.fault(FaultRuleConflict, name, "audience stands beside MODEL_ORGANIZATION, whose audience is the organization")
+		c.faultAt(rule.Place("audience"), FaultRuleConflict, name, "audience stands beside MODEL_ORGANIZATION, whose audience is the organization")
 	}
 	switch {
 	case rule.Audience != "":
 		if err := checkAudience(rule.Audience); err != nil {
-			c.fault(FaultAudienceInvalid, name, "%v", err)
+			c.faultAt(rule.Place("audience"), FaultAudienceInvalid, name, "%v", err)
 		}
 	case rule.Model != authzv1.Model_MODEL_ORGANIZATION:
-		c.fault(FaultAudienceMissing, name, "no audience: set it in the annotation or with WithAudience")
+		c.faultAt(about, FaultAudienceMissing, name, "no audience: set it in the annotation or with WithAudience")
 	}
 }
 
-func (c *compiler) organization(rule *Rule, method protoreflect.MethodDescriptor, option *authzv1.MethodRule, service *authzv1.ServiceRule) {
-	name := string(method.FullName())
+func (c *compiler) organization(rule *Rule, about Place, option *authzv1.MethodRule, service *authzv1.ServiceRule) {
+	name := string(rule.Method.FullName())
 	source := option.GetOrganization()
 	overridden := option.GetModel() != authzv1.Model_MODEL_UNSPECIFIED
 	// A method that turns global leaves its service's organization behind.
 	if source == nil && (!overridden || rule.Model != authzv1.Model_MODEL_GLOBAL_RESOURCE) {
 		source = service.GetOrganization()
+		rule.inherit("organization", source != nil)
 	}
 	switch global := rule.Model == authzv1.Model_MODEL_GLOBAL_RESOURCE; {
 	case global && source != nil:
-		c.fault(FaultOrganizationUnexpected, name, "MODEL_GLOBAL_RESOURCE knows no organization: remove it, or choose an organization model")
+		c.faultAt(rule.Place("organization"), FaultOrganizationUnexpected, name, "MODEL_GLOBAL_RESOURCE knows no organization: remove it, or choose an organization model")
 	case global:
 	case source == nil:
-		c.fault(FaultOrganizationMissing, name, "no organization: say where the request names it (field, header or token)")
+		c.faultAt(about, FaultOrganizationMissing, name, "no organization: say where the request names it (field, header or token)")
 	default:
-		organization, kind, err := compileOrganization(source, method.Input())
+		organization, kind, err := compileOrganization(source, rule.Method.Input())
 		if err != nil {
-			c.fault(kind, name, "%v", err)
+			c.faultAt(rule.organizationPlace(kind), kind, name, "%v", err)
 		}
 		rule.Organization = organization
 	}

@@ -1,6 +1,9 @@
 package policy
 
-import "fmt"
+import (
+	"fmt"
+	"strings"
+)
 
 // A FaultKind tells faults apart. Its text is stable: tools may
 // rely on it.
@@ -43,8 +46,8 @@ const (
 	FaultOption FaultKind = "OPTION"
 )
 
-// A Fault is one thing that is wrong with the rules. [Compile] returns all of
-// them, joined by [errors.Join].
+// A Fault is one thing that is wrong with the rules. The [Error] of [Compile]
+// holds all of them.
 type Fault struct {
 	// Kind tells what sort of fault it is.
 	Kind FaultKind
@@ -53,9 +56,40 @@ type Fault struct {
 	Subject string
 	// Detail says what is wrong and what to do.
 	Detail string
+	// Place is where the mistake is, for tools. It is zero if the Subject is an
+	// option or "Compile".
+	Place Place
 }
 
 // Error names the subject first.
 func (f *Fault) Error() string {
 	return fmt.Sprintf("%s: %s (%s)", f.Subject, f.Detail, f.Kind)
+}
+
+// An Error is what [Compile] returns: [errors.As] finds it, and the first Fault.
+type Error struct {
+	// Faults are all that were found, at least one.
+	Faults []*Fault
+	// Rules are those of the methods that have no fault of their own, sorted by
+	// procedure. They are for tools, which compare what can be compared; no server
+	// may go by them.
+	Rules []*Rule
+}
+
+// Error gives each fault a line.
+func (e *Error) Error() string {
+	lines := make([]string, len(e.Faults))
+	for i, fault := range e.Faults {
+		lines[i] = fault.Error()
+	}
+	return strings.Join(lines, "\n")
+}
+
+// Unwrap returns the faults.
+func (e *Error) Unwrap() []error {
+	faults := make([]error, len(e.Faults))
+	for i, fault := range e.Faults {
+		faults[i] = fault
+	}
+	return faults
 }

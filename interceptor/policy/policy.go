@@ -19,6 +19,8 @@ import (
 	"strings"
 	"text/tabwriter"
 
+	"google.golang.org/protobuf/reflect/protoreflect"
+
 	authzv1 "github.com/protoauthz/protoauthz/gen/protoauthz/v1"
 )
 
@@ -30,7 +32,10 @@ import (
 type Rule struct {
 	// Procedure is the method's full name in the form "/pkg.Service/Method".
 	Procedure string
-	// Public means that no token is read. All other fields are then empty.
+	// Method is the method that the rule stands at. It is nil for services of
+	// [WithPublic] whose methods are not known.
+	Method protoreflect.MethodDescriptor
+	// Public means that no token is read. All fields below are then empty.
 	Public bool
 	// Scopes must all be granted.
 	Scopes []string
@@ -48,6 +53,8 @@ type Rule struct {
 	// Organization says where the request names its organization. It is nil
 	// exactly if Public or MODEL_GLOBAL_RESOURCE.
 	Organization *Organization
+
+	inherited []protoreflect.Name // the fields that are the service's
 }
 
 // A Table holds the rule of every procedure. It is immutable and safe for
@@ -110,16 +117,6 @@ func (r *Rule) columns() []string {
 	if r.Public {
 		return []string{r.Procedure, "public"}
 	}
-	needs := make([]string, 0, 2)
-	if len(r.Scopes) > 0 {
-		needs = append(needs, "all of "+strings.Join(r.Scopes, " "))
-	}
-	if len(r.AnyScopes) > 0 {
-		needs = append(needs, "any of "+strings.Join(r.AnyScopes, " "))
-	}
-	if len(needs) == 0 {
-		needs = append(needs, "authenticated")
-	}
 	audience := r.Audience
 	if r.Model == authzv1.Model_MODEL_ORGANIZATION {
 		audience = "organization"
@@ -132,11 +129,28 @@ func (r *Rule) columns() []string {
 		r.Procedure,
 		lowerName(r.Model.String(), "MODEL_"),
 		"audience=" + audience,
-		strings.Join(needs, ", "),
+		r.needs(),
 		"caller=" + lowerName(r.Caller.String(), "CALLER_"),
 		"organization=" + organization,
 	}
 }
+
+// needs says which scopes a token must have.
+func (r *Rule) needs() string {
+	if r.authenticated() {
+		return "authenticated"
+	}
+	needs := make([]string, 0, 2)
+	if len(r.Scopes) > 0 {
+		needs = append(needs, "all of "+strings.Join(r.Scopes, " "))
+	}
+	if len(r.AnyScopes) > 0 {
+		needs = append(needs, "any of "+strings.Join(r.AnyScopes, " "))
+	}
+	return strings.Join(needs, ", ")
+}
+
+func (r *Rule) authenticated() bool { return !r.Public && len(r.Scopes)+len(r.AnyScopes) == 0 }
 
 func lowerName(enum, prefix string) string {
 	return strings.ToLower(strings.TrimPrefix(enum, prefix))

@@ -117,7 +117,10 @@ func TestRules(t *testing.T) {
 		if found, ok := table.Lookup(rule.Procedure); !ok || found != rule {
 			t.Errorf("Lookup(%q): got %v and %t", rule.Procedure, found, ok)
 		}
-		seen := *rule
+		seen := policy.Rule{
+			Procedure: rule.Procedure, Public: rule.Public, Scopes: rule.Scopes, AnyScopes: rule.AnyScopes,
+			Caller: rule.Caller, Model: rule.Model, Audience: rule.Audience,
+		}
 		if o := rule.Organization; o != nil {
 			seen.Organization = &policy.Organization{Source: o.Source, Name: o.Name, Pattern: o.Pattern}
 		}

@@ -16,7 +16,7 @@ func WithPublic(services ...string) Option {
 // proves that the service carries no annotations.
 func (c *compiler) publicService(name string, files Files) {
 	if !protoreflect.FullName(name).IsValid() {
-		c.fault(FaultOption, "WithPublic", "%q is not the full name of a service", name)
+		c.fault("WithPublic", "%q is not the full name of a service", name)
 		return
 	}
 	descriptor := find(files, protoreflect.FullName(name))
@@ -27,7 +27,7 @@ func (c *compiler) publicService(name string, files Files) {
 	}
 	service, ok := descriptor.(protoreflect.ServiceDescriptor)
 	if !ok {
-		c.fault(FaultOption, "WithPublic", "%s is not a service", name)
+		c.fault("WithPublic", "%s is not a service", name)
 		return
 	}
 	option, err := serviceRule(service)
@@ -37,10 +37,10 @@ func (c *compiler) publicService(name string, files Files) {
 		option, err := methodRule(method)
 		annotated = annotated || option != nil || err != nil
 		path := procedure(method)
-		c.table.rules[path] = &Rule{Procedure: path, Public: true}
+		c.table.rules[path] = &Rule{Procedure: path, Method: method, Public: true}
 	}
 	if annotated {
-		c.fault(FaultOption, "WithPublic", "service %s carries annotations of its own: they would be ignored", name)
+		c.faultAt(servicePlace(service), FaultOption, "WithPublic", "service %s carries annotations of its own: they would be ignored", name)
 	}
 }
 

@@ -17,7 +17,7 @@ func WithSharedScopes(scopes ...string) Option {
 	return func(c *compiler) {
 		for _, scope := range scopes {
 			if err := checkScope(scope); err != nil {
-				c.fault(FaultOption, "WithSharedScopes", "%v", err)
+				c.fault("WithSharedScopes", "%v", err)
 			}
 			c.sharedScopes = append(c.sharedScopes, scope)
 		}
@@ -47,7 +47,7 @@ func (c *compiler) scopesShared() {
 				continue
 			}
 			reported[key] = true
-			c.fault(FaultScopeShared, strings.ReplaceAll(rule.Procedure[1:], "/", "."),
+			c.faultAt(rule.ScopePlace(scope), FaultScopeShared, strings.ReplaceAll(rule.Procedure[1:], "/", "."),
 				"scope %q also opens the global method %s of the same audience: a user's global token may carry it from any organization; "+
 					"choose another scope, or accept it with WithSharedScopes", scope, other)
 		}

@@ -1,0 +1,262 @@
+package policy
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	authzv1 "github.com/protoauthz/protoauthz/gen/protoauthz/v1"
+)
+
+// A ChangeKind tells changes apart. Its text is stable: tools may rely on it.
+type ChangeKind string
+
+// The kinds of change that let in a call which was refused before.
+const (
+	// ChangeMadePublic is a method that needs no token any more.
+	ChangeMadePublic ChangeKind = "MADE_PUBLIC"
+	// ChangeMadeAuthenticated is a method that needs no scope any more.
+	ChangeMadeAuthenticated ChangeKind = "MADE_AUTHENTICATED"
+	// ChangeScopeRemoved is a scope, or a choice of scopes, that is not required any
+	// more.
+	ChangeScopeRemoved ChangeKind = "SCOPE_REMOVED"
+	// ChangeAlternativeAdded is one more scope of which one is enough.
+	ChangeAlternativeAdded ChangeKind = "ALTERNATIVE_ADDED"
+	// ChangeModel is another permission model: other tokens are let in.
+	ChangeModel ChangeKind = "MODEL_CHANGED"
+	// ChangeAudience is another audience: other tokens are let in.
+	ChangeAudience ChangeKind = "AUDIENCE_CHANGED"
+	// ChangeOrganizationLoosened is an organization that is not checked any more
+	// where it was, even if it is checked elsewhere.
+	ChangeOrganizationLoosened ChangeKind = "ORGANIZATION_LOOSENED"
+	// ChangeCallerLoosened is a kind of caller that was not allowed.
+	ChangeCallerLoosened ChangeKind = "CALLER_LOOSENED"
+)
+
+// The kinds of change that only refuse calls that were let in before.
+const (
+	// ChangePublicDropped is a method that needs a token now.
+	ChangePublicDropped ChangeKind = "PUBLIC_DROPPED"
+	// ChangeScopeAdded is a scope, or a choice of scopes, that is required now.
+	ChangeScopeAdded ChangeKind = "SCOPE_ADDED"
+	// ChangeAlternativeRemoved is a scope that is not enough any more.
+	ChangeAlternativeRemoved ChangeKind = "ALTERNATIVE_REMOVED"
+	// ChangeOrganizationTightened is an organization that is checked in one more
+	// place, or in a narrower form.
+	ChangeOrganizationTightened ChangeKind = "ORGANIZATION_TIGHTENED"
+	// ChangeCallerTightened is a kind of caller that is not allowed any more.
+	ChangeCallerTightened ChangeKind = "CALLER_TIGHTENED"
+	// ChangeMethodRemoved is a procedure without a rule any more.
+	ChangeMethodRemoved ChangeKind = "METHOD_REMOVED"
+)
+
+// ChangeMethodAdded is a procedure that had no rule before: nothing that was
+// protected is less so.
+const ChangeMethodAdded ChangeKind = "METHOD_ADDED"
+
+// Looser reports whether there is a call that is let in only after the change.
+func (k ChangeKind) Looser() bool {
+	switch k {
+	case ChangeMadePublic, ChangeMadeAuthenticated, ChangeScopeRemoved, ChangeAlternativeAdded, ChangeModel, ChangeAudience,
+		ChangeOrganizationLoosened, ChangeCallerLoosened:
+		return true
+	default:
+		return false
+	}
+}
+
+// A Change is one difference between two versions of a rule.
+type Change struct {
+	// Kind tells what sort of change it is.
+	Kind ChangeKind
+	// Old and New are the rules. Old is nil with ChangeMethodAdded, New with
+	// ChangeMethodRemoved.
+	Old, New *Rule
+	// Detail says what has changed, in one line.
+	Detail string
+	// Place is where the change is in the new version, or where in the old one the
+	// method was.
+	Place Place
+}
+
+// Procedure is the method, as in "/pkg.Service/Method".
+func (c *Change) Procedure() string {
+	if c.New == nil {
+		return c.Old.Procedure
+	}
+	return c.New.Procedure
+}
+
+// Compare returns what differs between two versions of the rules, such as those of
+// [Table.Rules], sorted by procedure. A change is looser exactly if a call may be
+// let in for it that was refused; one that lets in some and refuses others is
+// looser.
+func Compare(before, after []*Rule) []*Change {
+	c := &comparison{}
+	index := func(rules []*Rule) map[string]*Rule {
+		byProcedure := make(map[string]*Rule, len(rules))
+		for _, rule := range rules {
+			byProcedure[rule.Procedure] = rule
+		}
+		return byProcedure
+	}
+	olds, news := index(before), index(after)
+	for _, rule := range after {
+		if old := olds[rule.Procedure]; old != nil {
+			c.rule(old, rule)
+			continue
+		}
+		c.old, c.new = nil, rule
+		c.add(ChangeMethodAdded, Place{}, "takes %s", rule.takes())
+	}
+	for _, rule := range before {
+		if news[rule.Procedure] == nil {
+			c.old, c.new = rule, nil
+			c.add(ChangeMethodRemoved, Place{}, "took %s", rule.takes())
+		}
+	}
+	slices.SortStableFunc(c.changes, func(a, b *Change) int { return strings.Compare(a.Procedure(), b.Procedure()) })
+	return c.changes
+}
+
+// takes says what a call needs, in a sentence.
+func (r *Rule) takes() string {
+	switch {
+	case r.Public:
+		return "no token"
+	case r.authenticated():
+		return "any token of the model"
+	default:
+		return r.needs()
+	}
+}
+
+type comparison struct {
+	old, new *Rule
+	changes  []*Change
+}
+
+// add notes a change, by default at the whole method.
+func (c *comparison) add(kind ChangeKind, place Place, format string, args ...any) {
+	change := &Change{Kind: kind, Old: c.old, New: c.new, Detail: fmt.Sprintf(format, args...), Place: place}
+	for _, rule := range []*Rule{c.new, c.old} {
+		if change.Place.File == nil && rule != nil && rule.Method != nil {
+			change.Place = methodPlace(rule.Method)
+		}
+	}
+	c.changes = append(c.changes, change)
+}
+
+func (c *comparison) rule(before, after *Rule) {
+	c.old, c.new = before, after
+	switch {
+	case before.Public && after.Public:
+	case after.Public:
+		c.add(ChangeMadePublic, after.Place("public"), "anybody may call; it took %s", before.takes())
+	case before.Public:
+		c.add(ChangePublicDropped, after.Place("public"), "anybody could call; it takes %s", after.takes())
+	default:
+		c.model()
+		c.caller()
+		c.scopes()
+		c.organization()
+	}
+}
+
+func (c *comparison) model() {
+	was, is := lowerName(c.old.Model.String(), "MODEL_"), lowerName(c.new.Model.String(), "MODEL_")
+	if was != is {
+		c.add(ChangeModel, c.new.Place("model"), "the model is %s, and was %s", is, was)
+	}
+	// The audience of organization tokens is the organization.
+	if c.old.Model != authzv1.Model_MODEL_ORGANIZATION && c.new.Model != authzv1.Model_MODEL_ORGANIZATION && c.old.Audience != c.new.Audience {
+		c.add(ChangeAudience, c.new.Place("audience"), "the audience is %q, and was %q", c.new.Audience, c.old.Audience)
+	}
+}
+
+func (c *comparison) caller() {
+	was, is := lowerName(c.old.Caller.String(), "CALLER_"), lowerName(c.new.Caller.String(), "CALLER_")
+	switch {
+	case was == is:
+	case c.old.Caller == authzv1.Caller_CALLER_ANY:
+		c.add(ChangeCallerTightened, c.new.Place("caller"), "only a %s may call; any caller could", is)
+	default:
+		c.add(ChangeCallerLoosened, c.new.Place("caller"), "the caller is %s, and had to be %s", is, was)
+	}
+}
+
+// scopes compares what the rules say as a whole: a scope may move from one list to the
+// other without being required less.
+func (c *comparison) scopes() {
+	if !c.old.authenticated() && c.new.authenticated() {
+		c.add(ChangeMadeAuthenticated, c.new.Place("authenticated"), "any token of the model will do; it took %s", c.old.takes())
+		return
+	}
+	c.lost(c.old, c.new, ChangeScopeRemoved, ChangeAlternativeAdded, "%s not required any more", "%s enough now")
+	c.lost(c.new, c.old, ChangeScopeAdded, ChangeAlternativeRemoved, "%s required now", "%s not enough any more")
+}
+
+// lost adds what one rule asks for and another does not imply.
+func (c *comparison) lost(rule, other *Rule, scope, alternative ChangeKind, scopeText, alternativeText string) {
+	for _, s := range rule.Scopes {
+		if !other.requires(s) {
+			c.add(scope, c.new.ScopePlace(s), scopeText, fmt.Sprintf("scope %q is", s))
+		}
+	}
+	if len(rule.AnyScopes) == 0 || other.requires(rule.AnyScopes...) {
+		return
+	}
+	if len(other.AnyScopes) == 0 {
+		c.add(scope, c.new.Place("any_scopes"), scopeText, fmt.Sprintf("one of the scopes %q is", rule.AnyScopes))
+		return
+	}
+	for _, s := range other.AnyScopes {
+		if !slices.Contains(rule.AnyScopes, s) {
+			c.add(alternative, c.new.ScopePlace(s), alternativeText, fmt.Sprintf("scope %q is", s))
+		}
+	}
+}
+
+// requires reports whether no token satisfies the rule without one of the given
+// scopes.
+func (r *Rule) requires(anyOf ...string) bool {
+	given := func(scope string) bool { return slices.Contains(anyOf, scope) }
+	if slices.ContainsFunc(r.Scopes, given) {
+		return true
+	}
+	return len(r.AnyScopes) > 0 && !slices.ContainsFunc(r.AnyScopes, func(scope string) bool { return !given(scope) })
+}
+
+func (c *comparison) organization() {
+	was, is := c.old.Organization, c.new.Organization
+	if was == nil || is == nil || was.String() == is.String() {
+		return // the model says it all, or there is nothing to say
+	}
+	place := c.new.Place("organization")
+	if is.implies(was) {
+		c.add(ChangeOrganizationTightened, place, "the organization stands in %s, and stood in %s", is, was)
+		return
+	}
+	c.add(ChangeOrganizationLoosened, place, "the organization stands in %s, and %s is not checked any more", is, was)
+}
+
+// implies reports whether each request that names an organization in o names the same one in
+// other.
+func (o *Organization) implies(other *Organization) bool {
+	switch {
+	case other.Source == SourceToken:
+		return true
+	case o.Source != other.Source || o.Name != other.Name:
+		return false
+	case o.Pattern == other.Pattern:
+		return true
+	case other.Pattern == "":
+		return o.Pattern == organizationSegment
+	case o.Pattern == "":
+		return false
+	}
+	narrow, wide := strings.Split(o.Pattern, "/"), strings.Split(other.Pattern, "/")
+	return slices.EqualFunc(narrow, wide, func(narrow, wide string) bool {
+		return narrow == wide || wide == "*"
+	})
+}
