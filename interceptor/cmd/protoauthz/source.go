@@ -1,0 +1,126 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"strings"
+
+	"github.com/urfave/cli/v3"
+
+	"github.com/protoauthz/protoauthz/interceptor/policy"
+)
+
+// sourceHelp says what the commands read.
+const sourceHelp = `SOURCE is an image of buf or a FileDescriptorSet of protoc (with --include_imports),
+as a file or, if left out or -, on standard input, or the URL of a server with
+reflection. Give the options that the server gives to policy.Compile as flags.`
+
+// policyFlags are the flags of all commands that read rules.
+func policyFlags() []cli.Flag {
+	return []cli.Flag{
+		&cli.StringFlag{Name: "audience", Usage: "`RESOURCE` indicator of methods that are given none, as with policy.WithAudience"},
+		&cli.StringSliceFlag{Name: "public", Usage: "`SERVICE` without rules that is open, as with policy.WithPublic; may be repeated"},
+		&cli.StringSliceFlag{Name: "shared-scope", Usage: "`SCOPE` that may serve two models, as with policy.WithSharedScopes; may be repeated"},
+		&cli.StringSliceFlag{Name: "header", Usage: "'`NAME: VALUE`' to send to a server with reflection; may be repeated"},
+	}
+}
+
+// readFiles reads the services that an argument means: the name of a file, - for standard
+// input, or a URL.
+func readFiles(ctx context.Context, c *cli.Command, argument string) (policy.Files, error) {
+	if strings.HasPrefix(argument, "http://") || strings.HasPrefix(argument, "https://") {
+		files, err := reflectFiles(ctx, argument, c.StringSlice("header"))
+		if err != nil {
+			return nil, fmt.Errorf("%s: %w", argument, err)
+		}
+		return files, nil
+	}
+	if len(c.StringSlice("header")) > 0 {
+		return nil, fmt.Errorf("-header: %s is no URL to send it to", argument)
+	}
+	name, data, err := readAll(c, argument)
+	if err != nil {
+		return nil, err
+	}
+	files, err := imageFiles(data)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", name, err)
+	}
+	return files, nil
+}
+
+// readAll reads a file or, if it is -, standard input.
+func readAll(c *cli.Command, argument string) (name string, data []byte, err error) {
+	if argument != "-" {
+		data, err = os.ReadFile(argument) //nolint:gosec // the user names it
+		return argument, data, err
+	}
+	stdin := c.Root().Reader
+	if file, ok := stdin.(*os.File); ok {
+		if info, err := file.Stat(); err == nil && info.Mode()&os.ModeCharDevice != 0 {
+			return "", nil, errors.New("standard input is a terminal: name a file, or pipe an image in, as in: buf build -o - | " + c.FullName())
+		}
+	}
+	data, err = io.ReadAll(stdin)
+	return "standard input", data, err
+}
+
+// argument returns the only argument, which may be left out.
+func argument(c *cli.Command) (string, error) {
+	switch c.NArg() {
+	case 0:
+		return "-", nil
+	case 1:
+		return c.Args().First(), nil
+	default:
+		return "", fmt.Errorf("unexpected argument %q: see %s -help", c.Args().Get(1), c.FullName())
+	}
+}
+
+// compile compiles the services with the options in the flags.
+func compile(c *cli.Command, files policy.Files) (*policy.Table, error) {
+	var options []policy.Option
+	if c.IsSet("audience") {
+		options = append(options, policy.WithAudience(c.String("audience")))
+	}
+	options = append(options, policy.WithPublic(c.StringSlice("public")...), policy.WithSharedScopes(c.StringSlice("shared-scope")...))
+	table, err := policy.Compile(files, options...)
+	var faults *policy.Error
+	if !errors.As(err, &faults) {
+		return table, err
+	}
+	return nil, describe(faults)
+}
+
+// hints say which flag stands for the option that a fault asks for.
+var hints = []struct {
+	kind policy.FaultKind
+	text string
+}{
+	{policy.FaultAudienceMissing, "what the server gives to policy.WithAudience, give with -audience"},
+	{policy.FaultScopeShared, "what the server gives to policy.WithSharedScopes, give with -shared-scope"},
+	{policy.FaultRuleMissing, "what the server gives to policy.WithPublic, give with -public"},
+}
+
+// describe gives each fault a line that begins with its place.
+func describe(faults *policy.Error) error {
+	lines := []error{errors.New("the rules do not compile: no server starts with them")}
+	kinds := map[policy.FaultKind]bool{}
+	for _, fault := range faults.Faults {
+		kinds[fault.Kind] = true
+		if place := fault.Place.String(); place != "" {
+			lines = append(lines, fmt.Errorf("%s: %w", place, fault))
+		} else {
+			lines = append(lines, fault)
+		}
+	}
+	for _, hint := range hints {
+		if kinds[hint.kind] {
+			lines = append(lines, errors.New("hint: "+hint.text))
+		}
+	}
+	return errors.Join(lines...)
+}
