@@ -211,9 +211,14 @@ func (c *comparison) lost(rule, other *Rule, scope, alternative ChangeKind, scop
 		return
 	}
 	for _, s := range other.AnyScopes {
-		if !slices.Contains(rule.AnyScopes, s) {
-			c.add(alternative, c.new.ScopePlace(s), alternativeText, fmt.Sprintf("scope %q is", s))
+		if slices.Contains(rule.AnyScopes, s) {
+			continue
 		}
+		place := c.new.ScopePlace(s)
+		if other != c.new {
+			place = c.new.Place("any_scopes")
+		}
+		c.add(alternative, place, alternativeText, fmt.Sprintf("scope %q is", s))
 	}
 }
 

@@ -181,14 +181,17 @@ func (c *compiler) access(rule *Rule, option *authzv1.MethodRule) {
 		c.faultAt(methodOption(rule.Method, "public"), FaultRuleConflict, name, "public stands beside a restriction that would not be checked")
 	}
 	seen := map[string]bool{}
-	for _, scope := range slices.Concat(option.GetScopes(), option.GetAnyScopes()) {
-		if err := checkScope(scope); err != nil {
-			c.faultAt(rule.ScopePlace(scope), FaultScopeInvalid, name, "%v", err)
+	for _, list := range rule.scopeLists() {
+		for i, scope := range list.scopes {
+			place := rule.Place(list.name).below(int32(i))
+			if err := checkScope(scope); err != nil {
+				c.faultAt(place, FaultScopeInvalid, name, "%v", err)
+			}
+			if seen[scope] {
+				c.faultAt(place, FaultScopeInvalid, name, "scope %q is given twice", scope)
+			}
+			seen[scope] = true
 		}
-		if seen[scope] {
-			c.faultAt(rule.ScopePlace(scope), FaultScopeInvalid, name, "scope %q is given twice", scope)
-		}
-		seen[scope] = true
 	}
 }
 

@@ -2,6 +2,7 @@ package policy_test
 
 import (
 	"flag"
+	"fmt"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -25,6 +26,7 @@ var update = flag.Bool("update", false, "rewrite the golden files in testdata")
 //   - options: one option of Compile a line, see [archive.compile]
 //   - *.proto: the sources; all but the annotations are compiled, in order
 //   - want: the error, or the table
+//   - places: where each fault is, if it is in a file
 type archive struct {
 	path    string
 	kind    string
@@ -33,6 +35,7 @@ type archive struct {
 	options []string // lines
 	kinds   []string
 	want    string
+	places  string
 }
 
 func readArchive(t testing.TB, path string) *archive {
@@ -51,6 +54,8 @@ func readArchive(t testing.TB, path string) *archive {
 			a.kinds = strings.Fields(data)
 		case file.Name == "want":
 			a.want = data
+		case file.Name == "places":
+			a.places = data
 		case strings.HasSuffix(file.Name, ".proto"):
 			a.sources[file.Name] = data
 			if file.Name != annotations {
@@ -63,14 +68,17 @@ func readArchive(t testing.TB, path string) *archive {
 	return a
 }
 
-func (a *archive) writeWant(t testing.TB, want string) {
+func (a *archive) write(t testing.TB, want, places string) {
 	t.Helper()
 	content, err := txtar.ParseFile(a.path)
 	if err != nil {
 		t.Fatal(err)
 	}
-	content.Files = slices.DeleteFunc(content.Files, func(f txtar.File) bool { return f.Name == "want" })
+	content.Files = slices.DeleteFunc(content.Files, func(f txtar.File) bool { return f.Name == "want" || f.Name == "places" })
 	content.Files = append(content.Files, txtar.File{Name: "want", Data: []byte(want)})
+	if places != "" {
+		content.Files = append(content.Files, txtar.File{Name: "places", Data: []byte(places)})
+	}
 	if err := os.WriteFile(a.path, txtar.Format(content), 0o644); err != nil {
 		t.Fatal(err)
 	}
@@ -130,23 +138,40 @@ func TestCompile(t *testing.T) {
 			a := readArchive(t, path)
 			for i, form := range forms() {
 				table, err := a.compile(t, form)
-				got := ""
+				got, places := "", ""
 				if err == nil {
 					got = table.String()
 				} else {
-					got = err.Error() + "\n"
+					got, places = err.Error()+"\n", placesOf(t, err)
 				}
 				if *update && i == 0 {
-					a.writeWant(t, got)
-					a.want = got
+					a.write(t, got, places)
+					a.want, a.places = got, places
 				}
 				if got != a.want {
 					t.Errorf("%s: got\n%s\nwant\n%s", form.name, got, a.want)
+				}
+				if places != a.places {
+					t.Errorf("%s: the places are\n%s\nwant\n%s", form.name, places, a.places)
 				}
 				a.checkKinds(t, table, err)
 			}
 		})
 	}
+}
+
+// placesOf says where the faults are.
+func placesOf(t testing.TB, err error) string {
+	t.Helper()
+	var places strings.Builder
+	for _, fault := range faultsOf(t, err) {
+		if place := fault.Place.String(); place != "" {
+			_, _ = fmt.Fprintf(&places, "%s: %s\n", place, fault.Kind)
+		} else if fault.Kind != policy.FaultOption {
+			t.Errorf("%v has no place", fault)
+		}
+	}
+	return places.String()
 }
 
 // checkKinds holds the result against the archive's name, which -update does

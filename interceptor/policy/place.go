@@ -117,15 +117,21 @@ func (r *Rule) Place(field protoreflect.Name) Place {
 
 // ScopePlace returns where the rule names a scope, or would.
 func (r *Rule) ScopePlace(scope string) Place {
-	for _, list := range []struct {
-		name   protoreflect.Name
-		scopes []string
-	}{{"scopes", r.Scopes}, {"any_scopes", r.AnyScopes}} {
+	for _, list := range r.scopeLists() {
 		if i := slices.Index(list.scopes, scope); i >= 0 {
 			return r.Place(list.name).below(int32(i)) //nolint:gosec // the index in a list
 		}
 	}
 	return r.Place("scopes")
+}
+
+type scopeList struct {
+	name   protoreflect.Name
+	scopes []string
+}
+
+func (r *Rule) scopeLists() []scopeList {
+	return []scopeList{{"scopes", r.Scopes}, {"any_scopes", r.AnyScopes}}
 }
 
 // organizationPlace returns where the fault of an organization is.

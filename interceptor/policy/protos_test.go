@@ -36,7 +36,7 @@ func compileSources(t testing.TB, sources map[string]string, names ...string) []
 			}
 			return nil, fs.ErrNotExist
 		},
-	})}
+	}), SourceInfoMode: protocompile.SourceInfoExtraOptionLocations}
 	compiled, err := compiler.Compile(t.Context(), names...)
 	if err != nil {
 		t.Fatal(err)

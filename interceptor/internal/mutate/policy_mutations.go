@@ -17,13 +17,13 @@ var policyMutations = []mutation{
 	{"compile: WithAudience twice", "interceptor/policy/compile.go", `if c.audience != "" && c.audience != audience {`, "if false {"},
 	{
 		"compile: WithAudience invalid", "interceptor/policy/compile.go",
-		`			c.fault(FaultOption, "WithAudience", "%v", err)
+		`			c.fault("WithAudience", "%v", err)
 `,
 		"",
 	},
 	{
 		"compile: option nil", "interceptor/policy/compile.go",
-		`			c.fault(FaultOption, "Compile", "option %d is nil", i)
+		`			c.fault("Compile", "option %d is nil", i)
 			continue
 `,
 		`			_ = i
@@ -33,7 +33,7 @@ var policyMutations = []mutation{
 	{"compile: no files", "interceptor/policy/compile.go", "if len(files) == 0 {", "if false {"},
 	{
 		"compile: file nil", "interceptor/policy/compile.go",
-		`			c.fault(FaultOption, "Compile", "file %d is nil", i)
+		`			c.fault("Compile", "file %d is nil", i)
 `,
 		`			_ = i
 `,
@@ -43,7 +43,7 @@ var policyMutations = []mutation{
 	{"compile: no table with faults", "interceptor/policy/compile.go", "if len(c.faults) > 0 {", "if false {"},
 	{
 		"compile: service rule unreadable", "interceptor/policy/compile.go",
-		`		c.fault(FaultRuleUnreadable, string(service.FullName()), "%v", err)
+		`		c.faultAt(serviceOption(service), FaultRuleUnreadable, string(service.FullName()), "%v", err)
 		return
 `,
 		`		option = nil
@@ -51,21 +51,21 @@ var policyMutations = []mutation{
 	},
 	{
 		"compile: method rule unreadable", "interceptor/policy/compile.go",
-		`		c.fault(FaultRuleUnreadable, name, "%v", err)
+		`		c.faultAt(methodOption(method), FaultRuleUnreadable, name, "%v", err)
 `,
 		`		return &Rule{Procedure: procedure(method), Public: true}
 `,
 	},
 	{
 		"compile: method rule missing", "interceptor/policy/compile.go",
-		`		c.fault(FaultRuleMissing, name, "no rule: add option (protoauthz.v1.method)")
+		`		c.faultAt(methodPlace(method), FaultRuleMissing, name, "no rule: add option (protoauthz.v1.method)")
 `,
 		`		return &Rule{Procedure: procedure(method), Public: true}
 `,
 	},
 	{
 		"compile: model missing", "interceptor/policy/compile.go",
-		`		c.fault(FaultModelMissing, name, "no permission model: set model in option (protoauthz.v1.service)")
+		`		c.faultAt(about, FaultModelMissing, name, "no permission model: set model in option (protoauthz.v1.service)")
 `,
 		`		rule.Public = true
 `,
@@ -78,7 +78,7 @@ var policyMutations = []mutation{
 	{"compile: public beside audience", "interceptor/policy/compile.go", ` || option.GetAudience() != "") {`, ") {"},
 	{
 		"compile: scope invalid", "interceptor/policy/compile.go",
-		`			c.fault(FaultScopeInvalid, name, "%v", err)
+		`				c.faultAt(place, FaultScopeInvalid, name, "%v", err)
 `,
 		"",
 	},
@@ -86,7 +86,7 @@ var policyMutations = []mutation{
 	{"compile: audience beside MODEL_ORGANIZATION", "interceptor/policy/compile.go", `if rule.Model == authzv1.Model_MODEL_ORGANIZATION && option.GetAudience() != "" {`, "if false {"},
 	{
 		"compile: audience invalid", "interceptor/policy/compile.go",
-		`			c.fault(FaultAudienceInvalid, name, "%v", err)
+		`			c.faultAt(rule.Place("audience"), FaultAudienceInvalid, name, "%v", err)
 `,
 		"",
 	},
@@ -95,12 +95,12 @@ var policyMutations = []mutation{
 	{
 		"compile: organization missing", "interceptor/policy/compile.go",
 		`	case source == nil:
-		c.fault(FaultOrganizationMissing, name, "no organization: say where the request names it (field, header or token)")
+		c.faultAt(about, FaultOrganizationMissing, name, "no organization: say where the request names it (field, header or token)")
 `,
 		`	case source == nil:
 `,
 	},
-	{"compile: organization faulty", "interceptor/policy/compile.go", `c.fault(kind, name, "%v", err)`, "_ = kind"},
+	{"compile: organization faulty", "interceptor/policy/compile.go", `c.faultAt(rule.organizationPlace(kind), kind, name, "%v", err)`, "_ = kind"},
 	{
 		"compile: audience empty", "interceptor/policy/compile.go",
 		`	if audience == "" {
@@ -121,7 +121,7 @@ var policyMutations = []mutation{
 	{"annotation: field of a newer version, nested", "interceptor/policy/annotation.go", "err = checkKnown(value.Message())", "err = nil"},
 	{
 		"scope: WithSharedScopes invalid", "interceptor/policy/scope.go",
-		`				c.fault(FaultOption, "WithSharedScopes", "%v", err)
+		`				c.fault("WithSharedScopes", "%v", err)
 `,
 		"",
 	},
@@ -147,13 +147,13 @@ var policyMutations = []mutation{
 	{"scope: backslash", "interceptor/policy/scope.go", ` || c == '\\' `, " "},
 	{
 		"public: name", "interceptor/policy/public.go",
-		`		c.fault(FaultOption, "WithPublic", "%q is not the full name of a service", name)
+		`		c.fault("WithPublic", "%q is not the full name of a service", name)
 `,
 		"",
 	},
 	{
 		"public: not a service", "interceptor/policy/public.go",
-		`		c.fault(FaultOption, "WithPublic", "%s is not a service", name)
+		`		c.fault("WithPublic", "%s is not a service", name)
 `,
 		"",
 	},
@@ -253,4 +253,32 @@ var policyMutations = []mutation{
 	{"header: grpc-", "interceptor/policy/organization.go", `case strings.HasPrefix(name, "grpc-"), strings.HasPrefix(name, "connect-"):`, `case strings.HasPrefix(name, "connect-"):`},
 	{"header: connect-", "interceptor/policy/organization.go", `case strings.HasPrefix(name, "grpc-"), strings.HasPrefix(name, "connect-"):`, `case strings.HasPrefix(name, "grpc-"):`},
 	{"header: another meaning", "interceptor/policy/organization.go", `return fmt.Errorf("header %q has another meaning", name)`, "return nil"},
+	{"place: nearest known", "interceptor/policy/place.go", "path = path[:len(path)-1] {", "path = nil {"},
+	{"place: a part of it", "interceptor/policy/place.go", "slices.Equal(found.Path[:len(path)], path) {", "false {"},
+	{"place: at the service", "interceptor/policy/place.go", "return serviceOption(r.Method.Parent(), field)", "return methodOption(r.Method, field)"},
+	{"place: field of the service that does not fit", "interceptor/policy/place.go", "return methodOption(r.Method)\n\t\t}", "return serviceOption(r.Method.Parent())\n\t\t}"},
+	{"place: of what the model misses", "interceptor/policy/compile.go", "about = serviceOption(method.Parent()); service == nil {", "service == nil {"},
+	{"place: of a scope given twice", "interceptor/policy/compile.go", "place := rule.Place(list.name).below(int32(i))", "_ = i; place := rule.ScopePlace(scope)"},
+	{"error: rules without a fault", "interceptor/policy/compile.go", "Rules: c.table.Rules()", "Rules: c.rules"},
+	{"compare: made public", "interceptor/policy/change.go", "case after.Public:", "case after.Public && false:"},
+	{"compare: made authenticated", "interceptor/policy/change.go", "if !c.old.authenticated() && c.new.authenticated() {", "if false {"},
+	{"compare: model", "interceptor/policy/change.go", "if was != is {", "if false {"},
+	{"compare: audience", "interceptor/policy/change.go", "c.old.Audience != c.new.Audience {", "false {"},
+	{"compare: audience of organizations", "interceptor/policy/change.go", "if c.old.Model != authzv1.Model_MODEL_ORGANIZATION && c.new.Model != authzv1.Model_MODEL_ORGANIZATION && c", "if c"},
+	{"compare: caller", "interceptor/policy/change.go", "case c.old.Caller == authzv1.Caller_CALLER_ANY:", "case true:"},
+	{"compare: scope", "interceptor/policy/change.go", "if !other.requires(s) {", "if false {"},
+	{"compare: any of the scopes", "interceptor/policy/change.go", "if len(rule.AnyScopes) == 0 || other.requires(rule.AnyScopes...) {", "if true {"},
+	{"compare: one scope of several", "interceptor/policy/change.go", "return len(r.AnyScopes) > 0 && !slices", "return !slices"},
+	{"compare: organization", "interceptor/policy/change.go", "if is.implies(was) {", "if true {"},
+	{"compare: organization of the token", "interceptor/policy/change.go", "case other.Source == SourceToken:", "case o.Source == SourceToken:"},
+	{"compare: another field", "interceptor/policy/change.go", "o.Source != other.Source || o.Name != other.Name:", "o.Source != other.Source:"},
+	{"compare: header of a field's name", "interceptor/policy/change.go", "o.Source != other.Source || o.Name != other.Name:", "o.Name != other.Name:"},
+	{"compare: pattern given", "interceptor/policy/change.go", "return o.Pattern == organizationSegment", "return true"},
+	{"compare: pattern dropped", "interceptor/policy/change.go", `case o.Pattern == "":
+		return false`, `case o.Pattern == "":
+		return true`},
+	{"compare: pattern widened", "interceptor/policy/change.go", `return narrow == wide || wide == "*"`, `return narrow == wide || wide == "*" || narrow == "*"`},
+	{"compare: looser", "interceptor/policy/change.go", "ChangeOrganizationLoosened, ChangeCallerLoosened:\n\t\treturn true", "ChangeOrganizationLoosened:\n\t\treturn true"},
+	{"compare: method removed", "interceptor/policy/change.go", "if news[rule.Procedure] == nil {", "if _, ok := news[rule.Procedure]; ok {"},
+	{"compare: method added", "interceptor/policy/change.go", `c.add(ChangeMethodAdded, Place{}, "takes %s", rule.takes())`, ""},
 }

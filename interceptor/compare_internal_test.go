@@ -1,0 +1,232 @@
+package interceptor
+
+import (
+	"fmt"
+	"net/http"
+	"strconv"
+	"strings"
+	"testing"
+
+	"google.golang.org/protobuf/proto"
+	"google.golang.org/protobuf/reflect/protodesc"
+	"google.golang.org/protobuf/reflect/protoreflect"
+	"google.golang.org/protobuf/types/descriptorpb"
+	"google.golang.org/protobuf/types/dynamicpb"
+
+	authzv1 "github.com/protoauthz/protoauthz/gen/protoauthz/v1"
+	"github.com/protoauthz/protoauthz/interceptor/policy"
+	"github.com/protoauthz/protoauthz/interceptor/token"
+)
+
+// TestCompare holds what policy.Compare says of two rules against what the guard decides by
+// them: it says that one is looser exactly if it lets in a request that the other refuses, and
+// that they differ exactly if they decide differently.
+func TestCompare(t *testing.T) {
+	t.Parallel()
+	rules := everyRule(t)
+	tokens, requests := everyToken(t), everyRequest(rules[0].Method.Input())
+	accepts := make([][]bool, len(rules))
+	for i, rule := range rules {
+		accepts[i] = accepted(rule, tokens, requests)
+	}
+	let := func(a, b []bool) bool { // in by a, and refused by b
+		for i := range a {
+			if a[i] && !b[i] {
+				return true
+			}
+		}
+		return false
+	}
+	pairs, loosened := 0, 0
+	for i, before := range rules {
+		for j, after := range rules {
+			if (31*i+j)%23 != 0 && i != j { // there are too many
+				continue
+			}
+			pairs++
+			looser, tighter := let(accepts[j], accepts[i]), let(accepts[i], accepts[j])
+			if looser {
+				loosened++
+			}
+			renamed := *after
+			renamed.Procedure = before.Procedure
+			saysLooser := false
+			changes := policy.Compare([]*policy.Rule{before}, []*policy.Rule{&renamed})
+			for _, change := range changes {
+				saysLooser = saysLooser || change.Kind.Looser()
+				if !change.Kind.Looser() && !tighter {
+					t.Errorf("from %s\n  to %s: %s %q, and no request is refused for it", before, after, change.Kind, change.Detail)
+				}
+			}
+			if saysLooser != looser {
+				t.Errorf("from %s\n  to %s: looser is %t, want %t", before, after, saysLooser, looser)
+			}
+			if differ := looser || tighter; differ != (len(changes) > 0) {
+				t.Errorf("from %s\n  to %s: %d changes, and the decisions differ: %t", before, after, len(changes), differ)
+			}
+			if t.Failed() {
+				return
+			}
+		}
+	}
+	if len(rules) < 500 || len(accepts[0]) < 10_000 || pairs < 10_000 || loosened < 5_000 {
+		t.Errorf("%d rules, %d requests, %d pairs, %d of them loosened", len(rules), len(accepts[0]), pairs, loosened)
+	}
+}
+
+// everyRule is one rule for each combination of what a rule can say.
+func everyRule(t *testing.T) []*policy.Rule {
+	t.Helper()
+	access := []*authzv1.MethodRule{
+		{Authenticated: true},
+		{Scopes: []string{"a"}}, {Scopes: []string{"b"}}, {Scopes: []string{"a", "b"}},
+		{AnyScopes: []string{"a"}}, {AnyScopes: []string{"a", "b"}}, {AnyScopes: []string{"a", "b", "c"}},
+		{Scopes: []string{"a"}, AnyScopes: []string{"b", "c"}},
+	}
+	field := func(name, pattern string) *authzv1.Organization {
+		return &authzv1.Organization{Source: &authzv1.Organization_Field{Field: name}, Pattern: pattern}
+	}
+	header := func(name string) *authzv1.Organization {
+		return &authzv1.Organization{Source: &authzv1.Organization_Header{Header: name}}
+	}
+	organizations := []*authzv1.Organization{
+		{Source: &authzv1.Organization_Token{Token: true}}, header("x-a"), header("x-b"), field("a", ""), field("b", ""),
+		field("a", "{organization}"), field("a", "organizations/{organization}"), field("a", "organizations/{organization}/documents/*"),
+		field("a", "organizations/{organization}/*/*"), field("a", "*/{organization}/documents/*"), field("a", "{organization}/*/documents/*"),
+	}
+	var options []*authzv1.MethodRule
+	add := func(model authzv1.Model, audience string, organization *authzv1.Organization) {
+		for _, caller := range []authzv1.Caller{authzv1.Caller_CALLER_ANY, authzv1.Caller_CALLER_USER, authzv1.Caller_CALLER_CLIENT} {
+			for _, option := range access {
+				option := proto.CloneOf(option)
+				option.Model, option.Audience, option.Organization, option.Caller = model, audience, organization, caller
+				options = append(options, option)
+			}
+		}
+	}
+	for _, audience := range []string{"https://a.example.test", "https://b.example.test"} {
+		add(authzv1.Model_MODEL_GLOBAL_RESOURCE, audience, nil)
+		for _, organization := range organizations {
+			add(authzv1.Model_MODEL_ORGANIZATION_RESOURCE, audience, organization)
+		}
+	}
+	for _, organization := range organizations {
+		add(authzv1.Model_MODEL_ORGANIZATION, "", organization)
+	}
+	options = append(options, &authzv1.MethodRule{Public: true})
+	table, err := policy.Compile(policy.Files{fileOf(t, options)}, policy.WithSharedScopes("a", "b", "c"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return table.Rules()
+}
+
+// fileOf declares a method for each rule. Its request has two fields, a and b.
+func fileOf(t *testing.T, rules []*authzv1.MethodRule) protoreflect.FileDescriptor {
+	t.Helper()
+	field := func(name string, number int32) *descriptorpb.FieldDescriptorProto {
+		return &descriptorpb.FieldDescriptorProto{
+			Name: &name, Number: &number,
+			Type:  descriptorpb.FieldDescriptorProto_TYPE_STRING.Enum(),
+			Label: descriptorpb.FieldDescriptorProto_LABEL_OPTIONAL.Enum(),
+		}
+	}
+	service := &descriptorpb.ServiceDescriptorProto{Name: proto.String("Service")}
+	for i, rule := range rules {
+		options := new(descriptorpb.MethodOptions)
+		proto.SetExtension(options, authzv1.E_Method, rule)
+		service.Method = append(service.Method, &descriptorpb.MethodDescriptorProto{
+			Name: proto.String("Call" + strconv.Itoa(i)), InputType: proto.String(".compare.v1.Request"), OutputType: proto.String(".compare.v1.Request"),
+			Options: options,
+		})
+	}
+	file, err := protodesc.NewFile(&descriptorpb.FileDescriptorProto{
+		Name: proto.String("compare/v1/compare.proto"), Package: proto.String("compare.v1"), Syntax: proto.String("proto3"),
+		MessageType: []*descriptorpb.DescriptorProto{{
+			Name: proto.String("Request"), Field: []*descriptorpb.FieldDescriptorProto{field("a", 1), field("b", 2)},
+		}},
+		Service: []*descriptorpb.ServiceDescriptorProto{service},
+	}, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return file
+}
+
+// A request is what a decision is made of, beside the token.
+type request struct {
+	header  http.Header
+	message proto.Message
+}
+
+// accepted tells for a call without a token, then for each token with each request, whether the
+// rule lets it in.
+func accepted(rule *policy.Rule, tokens []*token.Claims, requests []request) []bool {
+	is := []bool{rule.Public}
+	for _, claims := range tokens {
+		organization, denial := "", (*Denial)(nil)
+		if !rule.Public {
+			organization, denial = decide(rule, claims)
+		}
+		a := &admission{rule: rule, claims: claims, organization: organization}
+		for _, r := range requests {
+			is = append(is, denial == nil && (rule.Public || namesOrganization(rule.Organization, organization, r.header)) &&
+				(!a.byMessage() || judgeMessage(a, r.message) == nil))
+		}
+	}
+	return is
+}
+
+// everyRequest is one request for each combination of what the rules look at.
+func everyRequest(input protoreflect.MessageDescriptor) []request {
+	var requests []request
+	for _, names := range [][2]string{{"", ""}, {"acme", ""}, {"", "acme"}, {"acme", "acme"}} {
+		header := http.Header{}
+		for i, field := range []string{"x-a", "x-b"} {
+			if names[i] != "" {
+				header.Set(field, names[i])
+			}
+		}
+		for _, a := range []string{
+			"", "acme", "a/b", "organizations/acme", "organizations/acme/documents/1", "organizations/acme/users/1",
+			"tenants/acme/documents/1", "acme/organizations/documents/1",
+		} {
+			for _, b := range []string{"", "acme"} {
+				message := dynamicpb.NewMessage(input)
+				message.Set(input.Fields().ByName("a"), protoreflect.ValueOfString(a))
+				message.Set(input.Fields().ByName("b"), protoreflect.ValueOfString(b))
+				requests = append(requests, request{header, message})
+			}
+		}
+	}
+	return requests
+}
+
+func everyToken(t *testing.T) []*token.Claims {
+	t.Helper()
+	var tokens []*token.Claims
+	for _, organization := range []string{
+		`"aud": "https://a.example.test"`, `"aud": "https://b.example.test"`,
+		`"aud": "https://a.example.test", "organization_id": "acme"`, `"aud": "https://b.example.test", "organization_id": "acme"`,
+		`"aud": "https://a.example.test", "organization_id": "a/b"`, `"aud": "https://b.example.test", "organization_id": "a/b"`,
+		`"aud": "urn:logto:organization:acme"`, `"aud": "urn:logto:organization:a/b"`,
+	} {
+		for _, caller := range []string{`"sub": "x"`, `"sub": "user", "client_id": "x"`, `"sub": "x", "client_id": "x"`} {
+			for set := range 8 {
+				var scopes []string
+				for i, scope := range []string{"a", "b", "c"} {
+					if set&(1<<i) != 0 {
+						scopes = append(scopes, scope)
+					}
+				}
+				payload := fmt.Sprintf(`{"exp": 1, %s, %s, "scope": %q}`, caller, organization, strings.Join(scopes, " "))
+				claims, err := token.UnverifiedClaims(logto, []byte(payload))
+				if err != nil {
+					t.Fatal(err)
+				}
+				tokens = append(tokens, claims)
+			}
+		}
+	}
+	return tokens
+}

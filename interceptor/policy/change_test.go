@@ -1,0 +1,210 @@
+package policy_test
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+
+	"google.golang.org/protobuf/reflect/protoreflect"
+
+	"github.com/protoauthz/protoauthz/interceptor/policy"
+)
+
+// ruled is a file with a service, one line for its option and one for each method.
+func ruled(service string, methods ...string) string {
+	lines := []string{`syntax = "proto3"; package order.v1; import "protoauthz/v1/authz.proto"; service OrderService {`, service}
+	for i, method := range methods {
+		if method != "" {
+			method = fmt.Sprintf(`rpc Call%d(Request) returns (Request) {%s}`, i, method)
+		}
+		lines = append(lines, method)
+	}
+	return strings.Join(append(lines, `} message Request {string a = 1; string b = 2;}`), "\n")
+}
+
+func rulesOf(t testing.TB, source string) []*policy.Rule {
+	t.Helper()
+	files := compileSources(t, map[string]string{"order.proto": source}, "order.proto")
+	return compileTable(t, files, policy.WithAudience("https://api.example.com")).Rules()
+}
+
+const (
+	global   = `option (protoauthz.v1.service) = {model: MODEL_GLOBAL_RESOURCE};`
+	resource = `option (protoauthz.v1.service) = {model: MODEL_ORGANIZATION_RESOURCE, organization: {field: "a"}};`
+	member   = `option (protoauthz.v1.service) = {model: MODEL_ORGANIZATION, organization: {field: "a"}};`
+)
+
+// TestCompare says for each change of a rule what it is called and where it is. What makes it
+// looser is held against the guard's decisions in package interceptor.
+func TestCompare(t *testing.T) {
+	t.Parallel()
+	method := func(rule string) string { return ruled(global, "option (protoauthz.v1.method) = {"+rule+"};") }
+	inOrganization := func(rule string) string { return ruled(resource, "option (protoauthz.v1.method) = {"+rule+"};") }
+	fields := func(rule string) string { return ruled(resource, rule) }
+	for _, test := range []struct {
+		name, before, after string
+		want                []string // kind, and the first word at the place
+	}{
+		{"nothing", method(`scopes: ["a"]`), method(`scopes: ["a"]`), nil},
+		{"another order", method(`scopes: ["a", "b"]`), method(`scopes: ["b", "a"]`), nil},
+		{"another list", method(`scopes: ["a"]`), method(`any_scopes: ["a"]`), nil},
+		{"still public", method(`public: true`), method(`public: true`), nil},
+		{"made public", method(`scopes: ["a"]`), method(`public: true`), []string{"MADE_PUBLIC at public"}},
+		{"not public", method(`public: true`), method(`scopes: ["a"]`), []string{"PUBLIC_DROPPED at option"}},
+		{"made authenticated", method(`scopes: ["a"] any_scopes: ["b"]`), method(`authenticated: true`), []string{"MADE_AUTHENTICATED at authenticated"}},
+		{"not authenticated", method(`authenticated: true`), method(`scopes: ["a"]`), []string{`SCOPE_ADDED at "a`}},
+		{"scope removed", method(`scopes: ["a", "b"]`), method(`scopes: ["a"]`), []string{`SCOPE_REMOVED at "a`}},
+		{"scope added", method(`scopes: ["a"]`), method(`scopes: ["a", "b"]`), []string{`SCOPE_ADDED at "b`}},
+		{"scope replaced", method(`scopes: ["a"]`), method(`scopes: ["b"]`), []string{`SCOPE_REMOVED at "b`, `SCOPE_ADDED at "b`}},
+		{"scope made an alternative", method(`scopes: ["a", "b"]`), method(`scopes: ["a"] any_scopes: ["b", "c"]`), []string{`SCOPE_REMOVED at "b`}},
+		{"alternative added", method(`any_scopes: ["a"]`), method(`any_scopes: ["a", "b"]`), []string{`ALTERNATIVE_ADDED at "b`}},
+		{"another alternative added", method(`any_scopes: ["a", "b"]`), method(`any_scopes: ["a", "b", "c"]`), []string{`ALTERNATIVE_ADDED at "c`}},
+		{"alternative removed", method(`any_scopes: ["a", "b", "c"]`), method(`any_scopes: ["a", "b"]`), []string{`ALTERNATIVE_REMOVED at "a`}},
+		{"choice removed", method(`scopes: ["c"] any_scopes: ["a", "b"]`), method(`scopes: ["c"]`), []string{"SCOPE_REMOVED at option"}},
+		{"choice added", method(`scopes: ["c"]`), method(`scopes: ["c"] any_scopes: ["a", "b"]`), []string{`SCOPE_ADDED at "a`}},
+		{"choice made", method(`any_scopes: ["a", "b"]`), method(`scopes: ["a"]`), []string{`SCOPE_ADDED at "a`}},
+		{"caller dropped", method(`scopes: ["a"] caller: CALLER_CLIENT`), method(`scopes: ["a"]`), []string{"CALLER_LOOSENED at option"}},
+		{"caller changed", method(`scopes: ["a"] caller: CALLER_CLIENT`), method(`scopes: ["a"] caller: CALLER_USER`), []string{"CALLER_LOOSENED at caller"}},
+		{"caller given", method(`scopes: ["a"]`), method(`scopes: ["a"] caller: CALLER_USER`), []string{"CALLER_TIGHTENED at caller"}},
+		{"audience given", method(`scopes: ["a"]`), method(`scopes: ["a"] audience: "https://b.example.com"`), []string{"AUDIENCE_CHANGED at audience"}},
+		{"audience dropped", method(`scopes: ["a"] audience: "https://b.example.com"`), method(`scopes: ["a"]`), []string{"AUDIENCE_CHANGED at option"}},
+		{"the same audience, said elsewhere", method(`scopes: ["a"] audience: "https://api.example.com"`), method(`scopes: ["a"]`), nil},
+		{"model of the service", method(`scopes: ["a"]`), inOrganization(`scopes: ["a"]`), []string{"MODEL_CHANGED at model"}},
+		{"model of the method", inOrganization(`scopes: ["a"]`), inOrganization(`scopes: ["a"] model: MODEL_GLOBAL_RESOURCE`), []string{"MODEL_CHANGED at model"}},
+		{"model and audience", inOrganization(`scopes: ["a"]`), method(`scopes: ["a"] audience: "https://b.example.com"`), []string{"MODEL_CHANGED at model", "AUDIENCE_CHANGED at audience"}},
+		{
+			"between organization models", ruled(member, `option (protoauthz.v1.method) = {scopes: ["a"]};`), fields(`option (protoauthz.v1.method) = {scopes: ["a"] organization: {token: true}};`),
+			[]string{"MODEL_CHANGED at model", "ORGANIZATION_LOOSENED at organization"},
+		},
+		{"audience of an organization", ruled(member, `option (protoauthz.v1.method) = {scopes: ["a"]};`),
+			ruled(strings.Replace(member, "model", `audience: "https://b.example.com" model`, 1), `option (protoauthz.v1.method) = {scopes: ["a"]};`), nil},
+		{"field to token", inOrganization(`scopes: ["a"]`), inOrganization(`scopes: ["a"] organization: {token: true}`), []string{"ORGANIZATION_LOOSENED at organization"}},
+		{"token to field", inOrganization(`scopes: ["a"] organization: {token: true}`), inOrganization(`scopes: ["a"]`), []string{"ORGANIZATION_TIGHTENED at organization"}},
+		{"token to header", inOrganization(`scopes: ["a"] organization: {token: true}`), inOrganization(`scopes: ["a"] organization: {header: "x-a"}`), []string{"ORGANIZATION_TIGHTENED at organization"}},
+		{"field to header", inOrganization(`scopes: ["a"]`), inOrganization(`scopes: ["a"] organization: {header: "a"}`), []string{"ORGANIZATION_LOOSENED at organization"}},
+		{"header to field", inOrganization(`scopes: ["a"] organization: {header: "a"}`), inOrganization(`scopes: ["a"]`), []string{"ORGANIZATION_LOOSENED at organization"}},
+		{"header to another", inOrganization(`scopes: ["a"] organization: {header: "x-a"}`), inOrganization(`scopes: ["a"] organization: {header: "x-b"}`), []string{"ORGANIZATION_LOOSENED at organization"}},
+		{"field to another", inOrganization(`scopes: ["a"]`), inOrganization(`scopes: ["a"] organization: {field: "b"}`), []string{"ORGANIZATION_LOOSENED at organization"}},
+		{"header in another case", inOrganization(`scopes: ["a"] organization: {header: "x-a"}`), inOrganization(`scopes: ["a"] organization: {header: "X-A"}`), nil},
+		{"the same field, said elsewhere", inOrganization(`scopes: ["a"] organization: {field: "a"}`), inOrganization(`scopes: ["a"]`), nil},
+		{"pattern given", inOrganization(`scopes: ["a"]`), inOrganization(`scopes: ["a"] organization: {field: "a" pattern: "o/{organization}"}`), []string{"ORGANIZATION_LOOSENED at organization"}},
+		{"pattern of one segment given", inOrganization(`scopes: ["a"]`), inOrganization(`scopes: ["a"] organization: {field: "a" pattern: "{organization}"}`), []string{"ORGANIZATION_TIGHTENED at organization"}},
+		{"pattern dropped", inOrganization(`scopes: ["a"] organization: {field: "a" pattern: "o/{organization}"}`), inOrganization(`scopes: ["a"]`), []string{"ORGANIZATION_LOOSENED at organization"}},
+		{"pattern narrowed", inOrganization(`scopes: ["a"] organization: {field: "a" pattern: "*/{organization}"}`), inOrganization(`scopes: ["a"] organization: {field: "a" pattern: "o/{organization}"}`), []string{"ORGANIZATION_TIGHTENED at organization"}},
+		{"pattern widened", inOrganization(`scopes: ["a"] organization: {field: "a" pattern: "o/{organization}"}`), inOrganization(`scopes: ["a"] organization: {field: "a" pattern: "*/{organization}"}`), []string{"ORGANIZATION_LOOSENED at organization"}},
+		{"pattern turned around", inOrganization(`scopes: ["a"] organization: {field: "a" pattern: "{organization}/*"}`), inOrganization(`scopes: ["a"] organization: {field: "a" pattern: "*/{organization}"}`), []string{"ORGANIZATION_LOOSENED at organization"}},
+		{"pattern cut", inOrganization(`scopes: ["a"] organization: {field: "a" pattern: "{organization}/*"}`), inOrganization(`scopes: ["a"] organization: {field: "a" pattern: "{organization}"}`), []string{"ORGANIZATION_LOOSENED at organization"}},
+		{
+			"methods come and go", ruled(global, `option (protoauthz.v1.method) = {public: true};`, ``, `option (protoauthz.v1.method) = {public: true};`),
+			ruled(global, `option (protoauthz.v1.method) = {public: true};`, `option (protoauthz.v1.method) = {public: true};`),
+			[]string{"METHOD_ADDED at rpc", "METHOD_REMOVED at rpc"},
+		},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			t.Parallel()
+			var got []string
+			for _, change := range policy.Compare(rulesOf(t, test.before), rulesOf(t, test.after)) {
+				source := test.after
+				if change.New == nil {
+					source = test.before
+				}
+				got = append(got, fmt.Sprintf("%s at %s", change.Kind, standsAt(t, change.Place, source)))
+				if change.Detail == "" || !strings.HasPrefix(change.Procedure(), "/order.v1.OrderService/Call") {
+					t.Errorf("%s of %q: %q", change.Kind, change.Procedure(), change.Detail)
+				}
+			}
+			if !slices.Equal(got, test.want) {
+				t.Errorf("got %q, want %q", got, test.want)
+			}
+		})
+	}
+}
+
+// standsAt returns the first word at a place.
+func standsAt(t testing.TB, place policy.Place, source string) string {
+	t.Helper()
+	location, ok := place.Location()
+	if !ok {
+		t.Fatalf("no location of %v", place)
+	}
+	line := strings.Split(source, "\n")[location.StartLine]
+	return regexp.MustCompile(`^\W?\w*`).FindString(line[location.StartColumn:])
+}
+
+// TestCompareWithoutMethods is about services that are known by name alone.
+func TestCompareWithoutMethods(t *testing.T) {
+	t.Parallel()
+	health := []*policy.Rule{{Procedure: "/grpc.health.v1.Health/*", Public: true}}
+	for _, test := range []struct {
+		before, after []*policy.Rule
+		want          policy.ChangeKind
+	}{{nil, health, policy.ChangeMethodAdded}, {health, nil, policy.ChangeMethodRemoved}} {
+		changes := policy.Compare(test.before, test.after)
+		if len(changes) != 1 || changes[0].Kind != test.want || changes[0].Place.String() != "" {
+			t.Errorf("got %v, want %s", changes, test.want)
+		}
+	}
+}
+
+// TestChangeKinds makes sure that each kind is looser or not on purpose.
+func TestChangeKinds(t *testing.T) {
+	t.Parallel()
+	source, err := os.ReadFile("change.go")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var looser []string
+	for _, match := range regexp.MustCompile(`ChangeKind = "(.+)"`).FindAllStringSubmatch(string(source), -1) {
+		if policy.ChangeKind(match[1]).Looser() {
+			looser = append(looser, match[1])
+		}
+	}
+	want := []string{
+		"MADE_PUBLIC", "MADE_AUTHENTICATED", "SCOPE_REMOVED", "ALTERNATIVE_ADDED", "MODEL_CHANGED", "AUDIENCE_CHANGED",
+		"ORGANIZATION_LOOSENED", "CALLER_LOOSENED",
+	}
+	if !slices.Equal(looser, want) {
+		t.Errorf("looser kinds are %q, want %q", looser, want)
+	}
+}
+
+// TestErrorRules makes sure that tools can compare what compiles, and nothing else.
+func TestErrorRules(t *testing.T) {
+	t.Parallel()
+	source := ruled(global,
+		`option (protoauthz.v1.method) = {scopes: ["a"]};`, ` `, `option (protoauthz.v1.method) = {scopes: ["a", "a"]};`,
+		`option (protoauthz.v1.method) = {public: true, caller: CALLER_USER};`, `option (protoauthz.v1.method) = {public: true};`)
+	_, err := policy.Compile(compileSources(t, map[string]string{"order.proto": source}, "order.proto"), policy.WithAudience("https://api.example.com"))
+	var compileErr *policy.Error
+	if !errors.As(err, &compileErr) {
+		t.Fatalf("the error is %T", err)
+	}
+	var rules []string
+	for _, rule := range compileErr.Rules {
+		rules = append(rules, string(rule.Method.Name()))
+	}
+	if want := []string{"Call0", "Call4"}; !slices.Equal(rules, want) {
+		t.Errorf("rules of %q, want %q", rules, want)
+	}
+	if got := len(compileErr.Faults); got != 3 || !errors.Is(err, compileErr.Faults[2]) {
+		t.Errorf("%d faults in %v", got, err)
+	}
+}
+
+// TestPlaces is about files whose source is not known.
+func TestPlaces(t *testing.T) {
+	t.Parallel()
+	file := fileWith(t, nil, nil)
+	_, err := policy.Compile(policy.Files{file})
+	fault := faultsOf(t, err)[0]
+	if _, ok := fault.Place.Location(); ok || fault.Place.String() != "wire/v1/wire.proto" {
+		t.Errorf("the place is %q", fault.Place)
+	}
+	if fault.Place.File != protoreflect.FileDescriptor(file) {
+		t.Errorf("the file is %v", fault.Place.File)
+	}
+}
