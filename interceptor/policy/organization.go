@@ -55,6 +55,15 @@ func (o *Organization) String() string {
 	}
 }
 
+// Field is the field that holds the organization: the last of the path for
+// SourceField, else nil.
+func (o *Organization) Field() protoreflect.FieldDescriptor {
+	if len(o.path) == 0 {
+		return nil
+	}
+	return o.path[len(o.path)-1]
+}
+
 // Match reports whether a request message names the organization id, and no
 // other, in the field that o points to. Every element of a repeated field
 // counts. It reports false if the message names no organization at all, if id is

@@ -246,6 +246,27 @@ func TestMatch(t *testing.T) {
 	}
 }
 
+// TestField finds the last field of a path, and none where there is no path.
+func TestField(t *testing.T) {
+	t.Parallel()
+	table := compileTable(t, policy.Files{compileMatch(t, matchSources(t))}, policy.WithAudience("https://api.example.com"))
+	for method, want := range map[string]protoreflect.FullName{
+		"Top":                "match.v1.Request.organization_id",
+		"Deep":               "match.v1.Tenant.id",
+		"RepeatedInRepeated": "match.v1.Tenant.aliases",
+		"Header":             "",
+		"Token":              "",
+	} {
+		var got protoreflect.FullName
+		if field := organizationOf(t, table, "/match.v1.MatchService/"+method).Field(); field != nil {
+			got = field.FullName()
+		}
+		if got != want {
+			t.Errorf("%s: got field %q, want %q", method, got, want)
+		}
+	}
+}
+
 // TestMatchOtherVersion tries a rule on a message whose file says something
 // else under the same name: it is refused, and does not panic.
 func TestMatchOtherVersion(t *testing.T) {
