@@ -1,0 +1,113 @@
+package main_test
+
+import (
+	"slices"
+	"strings"
+	"testing"
+
+	"buf.build/go/bufplugin/check/checktest"
+
+	plugin "github.com/protoauthz/protoauthz/interceptor/cmd/buf-plugin-protoauthz"
+)
+
+// looser and tighter are new versions of the fixture before, with their options.
+func looser(t testing.TB) (*checktest.ProtoFileSpec, map[string]any) {
+	t.Helper()
+	return source(t, "testdata/looser", protos), map[string]any{"audience": "https://api.example.com", "public": []string{"change.Opened"}}
+}
+
+func tighter(t testing.TB) (*checktest.ProtoFileSpec, map[string]any) {
+	t.Helper()
+	return source(t, "testdata/tighter", protos), audience
+}
+
+func TestBreaking(t *testing.T) {
+	t.Parallel()
+	before := source(t, "testdata/before", protos)
+	loosened, loosenedOptions := looser(t)
+	tightened, tightenedOptions := tighter(t)
+	older, newer := source(t, "testdata/older", protos), source(t, "testdata/newer")
+	lost := wanted(t, newer)
+	for i, line := range lost {
+		lost[i] = strings.ReplaceAll(line, "RULE_UNREADABLE", "RULE_LOST")
+	}
+	both := slices.Concat(ids("PROTOAUTHZ_LOOSER"), ids("PROTOAUTHZ_TIGHTER"))
+	for _, c := range []struct {
+		name          string
+		before, after *checktest.ProtoFileSpec
+		options       map[string]any
+		rules         []string
+		want          []string
+	}{
+		{"looser", before, loosened, loosenedOptions, ids("PROTOAUTHZ_LOOSER"), wanted(t, loosened)},
+		{"looser, for the other rules", before, loosened, loosenedOptions, ids("PROTOAUTHZ_TIGHTER"), nil},
+		{"tighter", before, tightened, tightenedOptions, ids("PROTOAUTHZ_TIGHTER"), wanted(t, tightened)},
+		{"tighter, for the other rules", before, tightened, tightenedOptions, ids("PROTOAUTHZ_LOOSER"), nil},
+		{"unchanged", before, before, audience, both, nil},
+		{"without a rule before", source(t, "testdata/newer"), older, nil, both, nil},
+		{"unreadable now", older, newer, nil, both, lost},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
+			compare(t, found(t, &checktest.RequestSpec{Files: c.after, AgainstFiles: c.before, Options: c.options, RuleIDs: c.rules}), c.want)
+		})
+	}
+
+	// No rule goes untried.
+	for _, id := range ids("PROTOAUTHZ_LOOSER") {
+		without(t, wanted(t, loosened), id)
+	}
+	for _, id := range ids("PROTOAUTHZ_TIGHTER") {
+		without(t, wanted(t, tightened), id)
+	}
+}
+
+// TestBreakingDefault shows what is checked when nothing is listed.
+func TestBreakingDefault(t *testing.T) {
+	t.Parallel()
+	before := source(t, "testdata/before", protos)
+	files, options := looser(t)
+	want := append(found(t, &checktest.RequestSpec{Files: files, Options: options}), wanted(t, files)...) // lint is checked too
+	slices.Sort(want)
+	compare(t, found(t, &checktest.RequestSpec{Files: files, AgainstFiles: before, Options: options}), want)
+	files, options = tighter(t)
+	want = found(t, &checktest.RequestSpec{Files: files, Options: options})
+	compare(t, found(t, &checktest.RequestSpec{Files: files, AgainstFiles: before, Options: options}), want)
+}
+
+// TestBreakingAgainst shows that what is reported names what was there before.
+func TestBreakingAgainst(t *testing.T) {
+	t.Parallel()
+	before := source(t, "testdata/before", protos)
+	sources := lines(t, before, before.FilePaths[0])
+	files, options := looser(t)
+	annotations, err := run(t, &checktest.RequestSpec{Files: files, AgainstFiles: before, Options: options, RuleIDs: ids("PROTOAUTHZ_LOOSER")})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, a := range annotations {
+		at := a.AgainstFileLocation()
+		if at == nil {
+			t.Errorf("%s: no place in the old version", a.Message())
+			continue
+		}
+		name, _, _ := strings.Cut(a.Message(), ":")
+		method := name[strings.LastIndex(name, ".")+1:]
+		if line := sources[at.StartLine()]; !strings.HasPrefix(line, "  rpc "+method+"(") {
+			t.Errorf("%s: was not at line %d: %s", a.Message(), at.StartLine()+1, line)
+		}
+	}
+	if len(annotations) == 0 {
+		t.Error("nothing was found")
+	}
+}
+
+// TestUnprepared shows that a rule without preparation is no rule that finds nothing.
+func TestUnprepared(t *testing.T) {
+	t.Parallel()
+	for _, rule := range plugin.Spec().Rules {
+		if err := rule.Handler.Handle(t.Context(), nil, nil); err == nil {
+			t.Errorf("%s: no error", rule.ID)
+		}
+	}
+}

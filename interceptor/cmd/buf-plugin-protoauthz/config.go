@@ -1,0 +1,95 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"maps"
+	"regexp"
+	"slices"
+	"strings"
+
+	"buf.build/go/bufplugin/option"
+
+	"github.com/protoauthz/protoauthz/interceptor/policy"
+)
+
+// The options of the plugin in buf.yaml.
+const (
+	optionAudience     = "audience"
+	optionPublic       = "public"
+	optionScopePattern = "scope_pattern"
+	optionSharedScopes = "shared_scopes"
+)
+
+// optionOf is the plugin's option for one of policy's.
+var optionOf = map[string]string{
+	"WithAudience":     optionAudience,
+	"WithPublic":       optionPublic,
+	"WithSharedScopes": optionSharedScopes,
+}
+
+// defaultScopePattern is the form verb:noun.
+const defaultScopePattern = `[a-z][a-z0-9]*([_-][a-z0-9]+)*:[a-z][a-z0-9]*([_-][a-z0-9]+)*`
+
+// A config is what buf.yaml says.
+type config struct {
+	audience     string
+	public       []string
+	sharedScopes []string
+	scopePattern string
+	scope        *regexp.Regexp // the pattern, for a whole scope
+}
+
+// readConfig returns every fault of the options at once, with what is good of them.
+func readConfig(options option.Options) (config, error) {
+	var c config
+	faults := []error{checkKeys(options)}
+	read := func(err error) {
+		if err != nil {
+			faults = append(faults, err)
+		}
+	}
+	var err error
+	c.audience, err = option.GetStringValue(options, optionAudience)
+	read(err)
+	c.public, err = option.GetStringSliceValue(options, optionPublic)
+	read(err)
+	c.sharedScopes, err = option.GetStringSliceValue(options, optionSharedScopes)
+	read(err)
+	c.scopePattern, err = option.GetStringValue(options, optionScopePattern)
+	read(err)
+	if c.scopePattern == "" {
+		c.scopePattern = defaultScopePattern
+	}
+	// By itself first, so that no parenthesis of its own can leave the group.
+	if _, err = regexp.Compile(c.scopePattern); err == nil {
+		c.scope, err = regexp.Compile(`\A(?:` + c.scopePattern + `)\z`)
+	}
+	if err != nil {
+		faults = append(faults, fmt.Errorf("option %s: %w", optionScopePattern, err))
+	}
+	return c, errors.Join(faults...)
+}
+
+// checkKeys refuses options that would have no effect.
+func checkKeys(options option.Options) error {
+	known := []string{optionAudience, optionPublic, optionScopePattern, optionSharedScopes}
+	unknown := map[string]bool{}
+	options.Range(func(key string, _ any) { unknown[key] = !slices.Contains(known, key) })
+	var faults []error
+	for _, key := range slices.Sorted(maps.Keys(unknown)) {
+		if unknown[key] {
+			faults = append(faults, fmt.Errorf("unknown option %q: there are %s", key, strings.Join(known, ", ")))
+		}
+	}
+	return errors.Join(faults...)
+}
+
+// compile holds for both versions: what buf.yaml said before is not known.
+func (c config) compile() []policy.Option {
+	options := []policy.Option{policy.WithSharedScopes(c.sharedScopes...)}
+	if c.audience != "" {
+		options = append(options, policy.WithAudience(c.audience))
+	}
+	return options
+}

@@ -1,0 +1,172 @@
+package main_test
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"testing"
+
+	"buf.build/go/bufplugin/check/checktest"
+)
+
+// faults have everything that lint finds, given these options.
+func faults(t testing.TB) (*checktest.ProtoFileSpec, map[string]any) {
+	t.Helper()
+	return source(t, "testdata/faults", "testdata/protovalidate", protos),
+		map[string]any{"public": []string{"faults.Opened", "faults.Bare", "grpc.health.v1.Health"}}
+}
+
+func TestLint(t *testing.T) {
+	t.Parallel()
+	files, options := faults(t)
+	newer := source(t, "testdata/newer")
+	compare(t, found(t, &checktest.RequestSpec{Files: files, Options: options}), wanted(t, files))
+	compare(t, found(t, &checktest.RequestSpec{Files: newer}), wanted(t, newer))
+
+	// No rule goes untried.
+	all := append(wanted(t, files), wanted(t, newer)...)
+	for _, id := range ids("PROTOAUTHZ") {
+		without(t, all, id)
+	}
+}
+
+// TestLintRules shows that each rule reports what is its own.
+func TestLintRules(t *testing.T) {
+	t.Parallel()
+	files, options := faults(t)
+	all := wanted(t, files)
+	for _, id := range ids("PROTOAUTHZ") {
+		want := slices.DeleteFunc(slices.Clone(all), func(line string) bool { return !strings.HasSuffix(line, " "+id) })
+		compare(t, found(t, &checktest.RequestSpec{Files: files, Options: options, RuleIDs: []string{id}}), want)
+	}
+}
+
+// TestLintOptions shows what each option changes.
+func TestLintOptions(t *testing.T) {
+	t.Parallel()
+	files, options := faults(t)
+	all := wanted(t, files)
+	for _, c := range []struct {
+		key   string
+		value any
+		want  []string
+	}{
+		{"audience", "https://api.example.com", without(t, all, "PROTOAUTHZ_AUDIENCE_MISSING")},
+		{"shared_scopes", []string{"read:shared"}, without(t, all, "PROTOAUTHZ_SCOPE_SHARED")},
+		{"shared_scopes", []string{"read:other"}, all},
+		{"scope_pattern", "(?i)[a-z:_2-]*", without(t, all, "PROTOAUTHZ_SCOPE_NAMING")},
+		{"scope_pattern", "x|[A-Za-z_:2-]*", without(t, all, "PROTOAUTHZ_SCOPE_NAMING")},
+	} {
+		changed := maps.Clone(options)
+		changed[c.key] = c.value
+		t.Run(fmt.Sprint(c.key, c.value), func(t *testing.T) {
+			t.Parallel()
+			compare(t, found(t, &checktest.RequestSpec{Files: files, Options: changed}), c.want)
+		})
+	}
+
+	// A service that is not opened any more.
+	changed := map[string]any{"audience": "https://api.example.com", "public": []string{"faults.Opened"}}
+	want := append(without(t, all, "PROTOAUTHZ_AUDIENCE_MISSING"), "faults.proto:"+lineOf(t, files, "rpc Bare(")+":3: PROTOAUTHZ_RULE_MISSING")
+	slices.Sort(want)
+	compare(t, found(t, &checktest.RequestSpec{Files: files, Options: changed}), want)
+}
+
+// importing is a file that imports the faults and has none itself.
+func importing(t testing.TB, content string) *checktest.ProtoFileSpec {
+	t.Helper()
+	files := written(t, "syntax = \"proto3\";\npackage a;\nimport \"faults.proto\";\nimport \"protoauthz/v1/authz.proto\";\n"+content)
+	files.DirPaths = append(files.DirPaths, "testdata/faults", "testdata/protovalidate")
+	return files
+}
+
+const scopedProto = `syntax = "proto3";
+package a;
+import "protoauthz/v1/authz.proto";
+service S {
+  option (protoauthz.v1.service) = {model: MODEL_GLOBAL_RESOURCE};
+  rpc M(E) returns (E) { option (protoauthz.v1.method) = {scopes: [%q]}; }
+}
+message E {}
+`
+
+func TestScopeNaming(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		pattern, scope string
+		want           bool
+	}{
+		{"", "read:orders", true},
+		{"", "read:client_grants", true},
+		{"", "read:org-members", true},
+		{"", "bulk-read:orders", true},
+		{"", "read:v2", true},
+		{"", "read", false},
+		{"", "read:", false},
+		{"", ":orders", false},
+		{"", "read:orders:own", false},
+		{"", "read:Orders", false},
+		{"", "read:orders.own", false},
+		{"", "read:-orders", false},
+		{"", "read:orders_", false},
+		{"", "read::orders", false},
+		{"", "2read:orders", false},
+		{"[a-z]+", "read", true},
+		{"[a-z]+", "read:orders", false},
+		{"[a-z]+", "Read", false},
+		{"a|b", "a", true},
+		{"a|b", "b", true},
+		{"a|b", "ax", false},
+		{"a|b", "xb", false},
+		{"(?m)^a$", "a", true},
+		{"a|", "b", false},
+	} {
+		options := maps.Clone(audience)
+		if c.pattern != "" {
+			options["scope_pattern"] = c.pattern
+		}
+		got := found(t, &checktest.RequestSpec{Files: written(t, fmt.Sprintf(scopedProto, c.scope)), Options: options})
+		want := []string{"a.proto:6:68: PROTOAUTHZ_SCOPE_NAMING"}
+		if c.want {
+			want = nil
+		}
+		if !slices.Equal(got, want) {
+			t.Errorf("pattern %q, scope %q: got %v, want %v", c.pattern, c.scope, got, want)
+		}
+	}
+}
+
+// TestLintSilent has modules in which there is nothing to say.
+func TestLintSilent(t *testing.T) {
+	t.Parallel()
+	for name, files := range map[string]*checktest.ProtoFileSpec{
+		"no services":            written(t, "syntax = \"proto3\";\nmessage M {}\n"),
+		"no methods":             written(t, "syntax = \"proto3\";\nservice S {}\n"),
+		"the services of others": importing(t, "message M {}"),
+	} {
+		if got := found(t, &checktest.RequestSpec{Files: files}); len(got) > 0 {
+			t.Errorf("%s: got %v", name, got)
+		}
+	}
+}
+
+// BenchmarkLint has 5,000 methods.
+func BenchmarkLint(b *testing.B) {
+	var content strings.Builder
+	content.WriteString("syntax = \"proto3\";\npackage a;\nimport \"protoauthz/v1/authz.proto\";\nmessage M {\n  string organization_id = 1;\n}\n")
+	for service := range 100 {
+		fmt.Fprintf(&content, "service S%d {\n  option (protoauthz.v1.service) = {model: MODEL_ORGANIZATION_RESOURCE organization: {field: \"organization_id\"}};\n", service)
+		for method := range 50 {
+			fmt.Fprintf(&content, "  rpc M%d(M) returns (M) {\n    option (protoauthz.v1.method) = {scopes: [\"READ:s%d\"]};\n  }\n", method, service)
+		}
+		content.WriteString("}\n")
+	}
+	files := written(b, content.String())
+	request := &checktest.RequestSpec{Files: files, AgainstFiles: files, Options: audience, RuleIDs: slices.Concat(ids("PROTOAUTHZ"), ids("PROTOAUTHZ_LOOSER"))}
+	for b.Loop() {
+		if got := found(b, request); len(got) != 5000 {
+			b.Fatalf("got %d findings", len(got))
+		}
+	}
+}

@@ -1,0 +1,122 @@
+package main
+
+import (
+	"context"
+	"fmt"
+
+	"buf.build/go/bufplugin/check"
+
+	"github.com/protoauthz/protoauthz/interceptor/policy"
+)
+
+// The categories of rules.
+const (
+	categoryLint    = "PROTOAUTHZ"
+	categoryLooser  = "PROTOAUTHZ_LOOSER"
+	categoryTighter = "PROTOAUTHZ_TIGHTER"
+)
+
+// The rules that stand for no kind of fault or change.
+const (
+	ruleScopeNaming          = "PROTOAUTHZ_SCOPE_NAMING"
+	rulePublicComment        = "PROTOAUTHZ_PUBLIC_COMMENT"
+	ruleOrganizationRequired = "PROTOAUTHZ_ORGANIZATION_REQUIRED"
+	ruleLost                 = "PROTOAUTHZ_RULE_LOST"
+)
+
+// ruleID is the rule of a kind of fault or change.
+func ruleID[Kind policy.FaultKind | policy.ChangeKind](kind Kind) string {
+	return "PROTOAUTHZ_" + string(kind)
+}
+
+// A rule is a line of the table in the package's documentation.
+type rule struct{ id, purpose string }
+
+var lintRules = []rule{
+	{ruleID(policy.FaultRuleMissing), "Checks that every method has a rule."},
+	{ruleID(policy.FaultRuleConflict), "Checks that no rule contradicts itself."},
+	{ruleID(policy.FaultRuleUnreadable), "Checks that every rule is one that this version understands."},
+	{ruleID(policy.FaultScopeInvalid), "Checks that scopes are scope-tokens of RFC 6749, each given once."},
+	{ruleID(policy.FaultScopeShared), "Checks that a scope serves one permission model per audience."},
+	{ruleID(policy.FaultModelMissing), "Checks that every method has a permission model."},
+	{ruleID(policy.FaultAudienceMissing), "Checks that every method of an API has an audience."},
+	{ruleID(policy.FaultAudienceInvalid), "Checks that audiences have no space or control character."},
+	{ruleID(policy.FaultOrganizationMissing), "Checks that a method of an organization says where its requests name it."},
+	{ruleID(policy.FaultOrganizationUnexpected), "Checks that no global method names an organization."},
+	{ruleID(policy.FaultOrganizationField), "Checks that an organization's field path leads to a string."},
+	{ruleID(policy.FaultOrganizationHeader), "Checks that an organization's header can carry it."},
+	{ruleID(policy.FaultOrganizationPattern), "Checks that an organization's pattern is well formed."},
+	{ruleID(policy.FaultOption), "Checks that no service is both annotated and opened by the option public."},
+	{ruleScopeNaming, "Checks that scopes follow the pattern of the option scope_pattern."},
+	{rulePublicComment, "Checks that a comment says why a method is public."},
+	{ruleOrganizationRequired, "Checks that protovalidate refuses a request whose organization is empty."},
+}
+
+var looserRules = []rule{
+	{ruleID(policy.ChangeMadePublic), "Checks that no method stops asking for a token."},
+	{ruleID(policy.ChangeMadeAuthenticated), "Checks that no method stops asking for scopes."},
+	{ruleID(policy.ChangeScopeRemoved), "Checks that no scope stops being required."},
+	{ruleID(policy.ChangeAlternativeAdded), "Checks that no further scope becomes enough."},
+	{ruleID(policy.ChangeModel), "Checks that no method takes tokens of another permission model."},
+	{ruleID(policy.ChangeAudience), "Checks that no method takes tokens of another audience."},
+	{ruleID(policy.ChangeOrganizationLoosened), "Checks that an organization is still checked where it was."},
+	{ruleID(policy.ChangeCallerLoosened), "Checks that no further kind of caller is let in."},
+	{ruleLost, "Checks that no method loses its rule, or has one that cannot be compared."},
+}
+
+var tighterRules = []rule{
+	{ruleID(policy.ChangePublicDropped), "Checks that no method starts asking for a token."},
+	{ruleID(policy.ChangeScopeAdded), "Checks that no further scope becomes required."},
+	{ruleID(policy.ChangeAlternativeRemoved), "Checks that no scope stops being enough."},
+	{ruleID(policy.ChangeOrganizationTightened), "Checks that an organization is checked in no further place."},
+	{ruleID(policy.ChangeCallerTightened), "Checks that no kind of caller is locked out."},
+}
+
+// Spec is the plugin, as bufplugin serves it.
+func Spec() *check.Spec {
+	spec := &check.Spec{
+		Categories: []*check.CategorySpec{
+			{ID: categoryLint, Purpose: "Checks that the rules of methods compile and are well kept."},
+			{ID: categoryLooser, Purpose: "Checks that no call is let in that was refused."},
+			{ID: categoryTighter, Purpose: "Checks that no call is refused that was let in."},
+		},
+		Before: before,
+	}
+	add := func(rules []rule, category string, kind check.RuleType, isDefault bool) {
+		for _, r := range rules {
+			spec.Rules = append(spec.Rules, &check.RuleSpec{
+				ID: r.id, CategoryIDs: []string{category}, Default: isDefault, Purpose: r.purpose, Type: kind, Handler: handler(r.id),
+			})
+		}
+	}
+	add(lintRules, categoryLint, check.RuleTypeLint, true)
+	add(looserRules, categoryLooser, check.RuleTypeBreaking, true)
+	add(tighterRules, categoryTighter, check.RuleTypeBreaking, false)
+	return spec
+}
+
+// findingsKey is where the context of a request keeps its findings.
+type findingsKey struct{}
+
+// before compiles the rules once, for all that is to be said of them.
+func before(ctx context.Context, request check.Request) (context.Context, check.Request, error) {
+	found, err := find(request)
+	if err != nil {
+		return nil, nil, err
+	}
+	return context.WithValue(ctx, findingsKey{}, found), request, nil
+}
+
+// handler writes what was found for one rule.
+func handler(id string) check.RuleHandler {
+	return check.RuleHandlerFunc(func(ctx context.Context, response check.ResponseWriter, _ check.Request) error {
+		found, ok := ctx.Value(findingsKey{}).(findings)
+		if !ok {
+			return fmt.Errorf("%s: the request was not prepared", id)
+		}
+		for _, f := range found[id] {
+			response.AddAnnotation(f.annotation()...)
+		}
+		return nil
+	})
+}

@@ -1,0 +1,135 @@
+package main_test
+
+import (
+	"fmt"
+	"go/ast"
+	"go/parser"
+	"go/token"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+
+	"buf.build/go/bufplugin/check"
+	"buf.build/go/bufplugin/check/checktest"
+
+	plugin "github.com/protoauthz/protoauthz/interceptor/cmd/buf-plugin-protoauthz"
+	"github.com/protoauthz/protoauthz/interceptor/policy"
+)
+
+func TestSpec(t *testing.T) {
+	t.Parallel()
+	spec := plugin.Spec()
+	checktest.SpecTest(t, spec)
+	type class struct {
+		category  string
+		kind      check.RuleType
+		isDefault bool
+	}
+	classes := []class{
+		{"PROTOAUTHZ", check.RuleTypeLint, true},
+		{"PROTOAUTHZ_LOOSER", check.RuleTypeBreaking, true},
+		{"PROTOAUTHZ_TIGHTER", check.RuleTypeBreaking, false},
+	}
+	for _, rule := range spec.Rules {
+		if len(rule.CategoryIDs) != 1 || !slices.Contains(classes, class{rule.CategoryIDs[0], rule.Type, rule.Default}) {
+			t.Errorf("%s: categories %v, type %v, default %t", rule.ID, rule.CategoryIDs, rule.Type, rule.Default)
+		}
+	}
+}
+
+// TestFaultKinds finds a rule for all that may be wrong.
+func TestFaultKinds(t *testing.T) {
+	t.Parallel()
+	rules := ids("PROTOAUTHZ")
+	for _, kind := range kinds(t, "FaultKind") {
+		if !slices.Contains(rules, "PROTOAUTHZ_"+kind) {
+			t.Errorf("no rule in PROTOAUTHZ for the fault %s", kind)
+		}
+	}
+}
+
+// TestChangeKinds finds a rule for all that may change.
+func TestChangeKinds(t *testing.T) {
+	t.Parallel()
+	without := map[policy.ChangeKind]string{
+		policy.ChangeMethodAdded:   "what had no rule cannot lose one",
+		policy.ChangeMethodRemoved: "buf has RPC_NO_DELETE; what is still there is PROTOAUTHZ_RULE_LOST",
+	}
+	looser, tighter := ids("PROTOAUTHZ_LOOSER"), ids("PROTOAUTHZ_TIGHTER")
+	for _, kind := range kinds(t, "ChangeKind") {
+		rules, others := tighter, looser
+		if policy.ChangeKind(kind).Looser() {
+			rules, others = looser, tighter
+		}
+		_, excepted := without[policy.ChangeKind(kind)]
+		if slices.Contains(rules, "PROTOAUTHZ_"+kind) == excepted || slices.Contains(others, "PROTOAUTHZ_"+kind) {
+			t.Errorf("the change %s: looser %t, excepted %t: it needs a rule in that category, or a reason to have none",
+				kind, policy.ChangeKind(kind).Looser(), excepted)
+		}
+	}
+}
+
+// kinds reads the constants of a type of package policy.
+func kinds(t *testing.T, typeName string) []string {
+	t.Helper()
+	paths, err := filepath.Glob("../../policy/*.go")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var kinds []string
+	for _, path := range paths {
+		file, err := parser.ParseFile(token.NewFileSet(), path, nil, 0)
+		if err != nil {
+			t.Fatal(err)
+		}
+		ast.Inspect(file, func(node ast.Node) bool {
+			spec, ok := node.(*ast.ValueSpec)
+			if !ok {
+				return true
+			}
+			if name, ok := spec.Type.(*ast.Ident); !ok || name.Name != typeName {
+				return true
+			}
+			for _, value := range spec.Values {
+				literal, ok := value.(*ast.BasicLit)
+				if !ok {
+					t.Errorf("%s: a constant of %s is no literal", path, typeName)
+					continue
+				}
+				kind, err := strconv.Unquote(literal.Value)
+				if err != nil {
+					t.Error(err)
+				}
+				kinds = append(kinds, kind)
+			}
+			return true
+		})
+	}
+	if len(kinds) < 10 {
+		t.Fatalf("found only %d constants of type %s", len(kinds), typeName)
+	}
+	return kinds
+}
+
+// TestDoc holds the package's documentation to the rules and options.
+func TestDoc(t *testing.T) {
+	t.Parallel()
+	file, err := parser.ParseFile(token.NewFileSet(), "main.go", nil, parser.ParseComments|parser.PackageClauseOnly)
+	if err != nil {
+		t.Fatal(err)
+	}
+	doc := file.Doc.Text()
+	for _, category := range []string{"PROTOAUTHZ", "PROTOAUTHZ_LOOSER", "PROTOAUTHZ_TIGHTER"} {
+		var table strings.Builder
+		for _, rule := range plugin.Spec().Rules {
+			if rule.CategoryIDs[0] == category {
+				fmt.Fprintf(&table, "\t%-34s  %s\n", rule.ID, rule.Purpose)
+			}
+		}
+		if !strings.Contains(doc, "\n\n"+table.String()+"\n") {
+			t.Errorf("the package's documentation lacks this table of %s:\n%s", category, table.String())
+		}
+	}
+}
