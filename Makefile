@@ -44,8 +44,8 @@ lint: $(BUF) $(GOLANGCI_LINT) ## Check style and correctness of Go, Protobuf and
 	go mod verify
 	go vet ./...
 	$(GOLANGCI_LINT) run
-	for module in bench conformance e2e; do \
-		(cd interceptor/internal/$$module && go mod tidy -diff && go vet ./... && $(GOLANGCI_LINT) run --config ../../../.golangci.yml); \
+	for module in cmd internal/bench internal/conformance internal/e2e; do \
+		(cd interceptor/$$module && go mod tidy -diff && go vet ./... && $(GOLANGCI_LINT) run --config $(CURDIR)/.golangci.yml); \
 	done
 	$(BUF) lint
 	$(BUF) format --diff --exit-code
