@@ -24,8 +24,8 @@
 //	      audience: https://api.example.com
 //
 // Where "use" is given it must list the categories, or the rules that are wanted:
-// buf runs nothing else, and says nothing of it. Without "use", buf runs
-// PROTOAUTHZ and PROTOAUTHZ_LOOSER.
+// buf runs nothing else. If it lists none of them, buf prints a warning and
+// passes. Without "use", buf runs PROTOAUTHZ and PROTOAUTHZ_LOOSER.
 //
 // The options, each of which may be left out:
 //
