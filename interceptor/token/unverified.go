@@ -3,6 +3,7 @@ package token
 import (
 	"cmp"
 	"slices"
+	"strings"
 	"time"
 )
 
@@ -43,4 +44,25 @@ func (v *Verifier) read(raw string) (unverified, error) {
 		return unverified{}, err
 	}
 	return unverified{token, members, issuer, validity}, validity.check(time.Now())
+}
+
+// Unverified reads a token, as [Bearer] returns it, and makes every check of
+// [Verifier.Verify] but that of the signature: nobody has to have signed the token, and no
+// key is fetched. It is for tools that explain a token. Never decide anything by its result.
+// The issuer and the options are those of [NewVerifier].
+//
+// The error is the one with which Verify would end if the signature were that of the issuer
+// ([ErrMalformed], [ErrInvalid], [ErrExpired] or [ErrNotYetValid]), or that of NewVerifier if
+// the issuer or an option is faulty.
+func Unverified(issuer Issuer, raw string, opts ...Option) (*Claims, error) {
+	v, err := NewVerifier(issuer, opts...)
+	if err != nil {
+		return nil, err
+	}
+	token, err := v.read(raw)
+	if err != nil {
+		return nil, err
+	}
+	_, payload, _ := strings.Cut(strings.Clone(token.signed), ".")
+	return token.issuer.claims(payload, &token.members, token.validity.until, v.leeway)
 }
