@@ -1,0 +1,290 @@
+package explain_test
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"maps"
+	"net/http"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"google.golang.org/protobuf/proto"
+
+	"github.com/protoauthz/protoauthz/interceptor"
+	"github.com/protoauthz/protoauthz/interceptor/cmd/protoauthz/internal/explain"
+	"github.com/protoauthz/protoauthz/interceptor/internal/calltest"
+	"github.com/protoauthz/protoauthz/interceptor/internal/rpctest"
+	"github.com/protoauthz/protoauthz/interceptor/internal/tokentest"
+	"github.com/protoauthz/protoauthz/interceptor/policy"
+	"github.com/protoauthz/protoauthz/interceptor/token"
+)
+
+// All calls are made, under the race detector too: they are few.
+func init() { calltest.Racing = false } //nolint:gochecknoinits // before any test
+
+const (
+	down   = "https://down.test/oidc"
+	leeway = 5 * time.Minute // of rpctest's verifiers
+)
+
+func issuer(url string) token.Issuer {
+	issuer := token.Logto(url)
+	issuer.Algorithms = tokentest.Algorithms()
+	return issuer
+}
+
+// inspectors are as rpctest's trusts.
+var inspectors = map[string]func(string) (*token.Claims, error){
+	rpctest.Both: func(raw string) (*token.Claims, error) {
+		return token.Unverified(issuer(tokentest.I1.URL), raw, token.WithLeeway(leeway), token.WithIssuer(issuer(tokentest.I2.URL)), token.WithIssuer(issuer(down)))
+	},
+	rpctest.Alone: func(raw string) (*token.Claims, error) {
+		return token.Unverified(issuer(tokentest.I1.URL), raw, token.WithLeeway(leeway))
+	},
+}
+
+// question is what a case asks.
+func question(table *policy.Table, c *rpctest.Case, method rpctest.Method) explain.Question {
+	messages := make([]proto.Message, len(c.Messages))
+	for n, m := range c.Messages {
+		messages[n] = newMessage(m)
+	}
+	return explain.Question{
+		Table: table, Inspect: inspectors[c.Trust], Procedure: rpctest.Procedure(c.Service, method),
+		Authorization: c.Authorization, Header: c.Header, Messages: messages,
+	}
+}
+
+// A printed explanation is what programs read of one.
+type printed struct {
+	Decision, Code, Reason, Text string
+	Verified                     bool
+	Scopes                       []string
+	AnyScopes                    []string `json:"any_scopes"`
+	Message                      int
+	Organization                 string
+	Steps                        []struct{ Check, Status, About, Change string }
+	Token                        json.RawMessage
+}
+
+// explained explains a call in both forms.
+func explained(t *testing.T, q explain.Question) (p printed, text string) {
+	t.Helper()
+	e := explain.Explain(context.WithoutCancel(t.Context()), q)
+	data, err := json.Marshal(e)
+	if err != nil {
+		t.Fatal(err)
+	}
+	decoder := json.NewDecoder(bytes.NewReader(data))
+	if err := decoder.Decode(&p); err != nil {
+		t.Fatal(err)
+	}
+	var out strings.Builder
+	if err := e.Write(&out, true); err != nil {
+		t.Fatal(err)
+	}
+	return p, string(data) + out.String()
+}
+
+// answer is the refusal that an explanation tells of.
+func (p printed) answer() (answer rpctest.Answer) {
+	if p.Decision != string(explain.Refused) {
+		return rpctest.Answer{}
+	}
+	for _, code := range codes {
+		if code.String() == p.Code {
+			answer.Code = int(code)
+		}
+	}
+	answer.Reason, answer.Text = p.Reason, p.Text
+	answer.Required, answer.Any = strings.Join(slices.Concat(p.Scopes, p.AnyScopes), " "), strings.Join(p.AnyScopes, " ")
+	return answer
+}
+
+// seen is what happened to all cases.
+type seen struct {
+	mu       sync.Mutex
+	cases    map[*rpctest.Case]bool
+	calls    int
+	refusals map[string]int // by the step that refused, and the reason
+}
+
+// TestCatalogue makes every call, explains it, and compares the explanation with the answer that
+// the server gave.
+func TestCatalogue(t *testing.T) {
+	t.Parallel()
+	s := &seen{cases: map[*rpctest.Case]bool{}, refusals: map[string]int{}}
+	t.Cleanup(func() {
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		if want := len(rpctest.Catalogue("http://127.0.0.1:1")); len(s.cases) != want && whole() {
+			t.Errorf("%d cases are explained, want %d", len(s.cases), want)
+		}
+		if whole() && !maps.Equal(s.reached(), steps) {
+			t.Errorf("the steps that refuse are %v, want %v", s.reached(), steps)
+		}
+		t.Logf("%d cases, %d calls explained; refused at %v", len(s.cases), s.calls, s.refusals)
+	})
+	calltest.Run(t, func(t *testing.T, trust *rpctest.Trust) []calltest.Transport {
+		t.Helper()
+		table := calltest.Rules(t)
+		guard := interceptor.New(trust, table, interceptor.WithObserver(calltest.Observe))
+		handler := services(guard.HandlerOption())
+		served := calltest.Serve(t, handler)
+		odd := calltest.ServeInProcess(handler, served.Records)
+		return []calltest.Transport{{
+			Name: "explained", Records: served.Records, Logged: served.Logged,
+			Call: func(ctx context.Context, c *rpctest.Case, method rpctest.Method, header http.Header) (calltest.Answer, []string) {
+				to := served
+				if !c.Travels() {
+					to = odd
+				}
+				texts, err := call(ctx, to, c, method, header)
+				got := answerOf(err)
+				q := question(table, c, method)
+				q.Verifier = trust
+				p, text := explained(t, q)
+				name := c.Row + "/" + c.Name + ", " + method.Name
+				if p.answer() != got.Answer {
+					t.Errorf("%s: explained as\n     %+v\nwant %+v", name, p.answer(), got.Answer)
+				}
+				s.check(t, name, c, p)
+				checkSilent(t, name, c, q, text)
+				return got, texts
+			},
+		}}
+	})
+}
+
+// check makes sure that one step refuses, and that all before it have passed.
+func (s *seen) check(t *testing.T, name string, c *rpctest.Case, p printed) {
+	t.Helper()
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.cases[c] = true
+	s.calls++
+	refused := ""
+	for _, step := range p.Steps {
+		switch status := explain.Status(step.Status); {
+		case status == explain.StatusRefused && refused == "" && step.About != "" && step.Change != "":
+			refused = step.Check
+		case status == explain.StatusNotReached && (refused != "" || p.Reason == rpctest.Failed.Reason):
+		case status == explain.StatusNotNeeded && refused == "":
+		case status == explain.StatusPassed && refused == "":
+		case status == explain.StatusNotMade && refused == "" && step.Check == "signature" && !p.Verified:
+		default:
+			t.Errorf("%s: the step %+v, after %q refused", name, step, refused)
+		}
+	}
+	if (refused == "") != (p.Reason == "") || len(p.Steps) != 11 {
+		t.Errorf("%s: refused at %q with %q, of %d steps", name, refused, p.Reason, len(p.Steps))
+	}
+	if want := len(c.Seen) + 1; p.Reason == rpctest.Organization.Reason && len(c.Seen) > 0 && p.Message != want {
+		t.Errorf("%s: refused at message %d, want %d", name, p.Message, want)
+	}
+	if refused != "" {
+		s.refusals[refused+" "+p.Reason]++
+	}
+}
+
+func (s *seen) reached() map[string]bool {
+	reached := map[string]bool{}
+	for step := range s.refusals {
+		reached[step] = true
+	}
+	return reached
+}
+
+// TestUnverified explains every call without any keys. Where the signature or the keys do not
+// matter, the answer is the server's; elsewhere it is that of a server which trusts the issuer
+// that the token names, to the same token signed by that issuer.
+func TestUnverified(t *testing.T) {
+	t.Parallel()
+	table := calltest.Rules(t)
+	cases := rpctest.Catalogue("http://127.0.0.1:1")
+	same, different := 0, map[string]int{}
+	for n := range cases {
+		c := &cases[n]
+		for _, method := range rpctest.Methods {
+			if !c.Fits(method) {
+				continue
+			}
+			q := question(table, c, method)
+			q.Inspect = explain.Inspector(issuer("any"), token.WithLeeway(leeway))
+			p, text := explained(t, q)
+			name := c.Row + "/" + c.Name + ", " + method.Name
+			checkSilent(t, name, c, q, text)
+			if p.Verified {
+				t.Errorf("%s: it is verified", name)
+			}
+			want := c.Want
+			want.Challenge = ""
+			if p.answer() == want {
+				same++
+				continue
+			}
+			different[c.Want.Reason+" "+p.Reason]++
+			if !slices.Contains([]string{rpctest.Invalid.Reason, rpctest.Unavailable.Reason, rpctest.Busy.Reason, rpctest.Failed.Reason}, want.Reason) {
+				t.Errorf("%s: explained as %+v, want %+v", name, p.answer(), want)
+			}
+			q.Authorization = slices.Clone(q.Authorization)
+			var verifier interceptor.Verifier
+			verifier, q.Authorization[0] = resigned(q.Authorization[0])
+			if q.Verifier = verifier; verifier == nil {
+				t.Errorf("%s: there is no such token", name)
+				continue
+			}
+			if resigned, _ := explained(t, q); resigned.answer() != p.answer() {
+				t.Errorf("%s: explained as %+v, want %+v", name, p.answer(), resigned.answer())
+			}
+		}
+	}
+	if len(different) == 0 || same < 1500 {
+		t.Errorf("%d calls have the same answer, and others %v", same, different)
+	}
+	t.Logf("%d cases; %d calls have the same answer, others (verified, unverified) %v", len(cases), same, different)
+}
+
+// resigned is a token that its issuer has signed, and a verifier that trusts that issuer. Moods of
+// rpctest's verifiers are no tokens, and stay what they are.
+func resigned(authorization string) (interceptor.Verifier, string) {
+	scheme, raw, _ := strings.Cut(authorization, " ")
+	var claims map[string]any
+	if segments := strings.Split(raw, "."); len(segments) == 3 {
+		payload, _ := decodeSegment(segments[1])
+		_ = json.Unmarshal(payload, &claims)
+	}
+	url, _ := claims["iss"].(string)
+	signed, jwk, ok := tokentest.Resign(raw)
+	if !ok {
+		signed, jwk, url = raw, tokentest.I1.ES256.JWK(), tokentest.I1.URL
+	}
+	idp := tokentest.NewIDP()
+	idp.Serve(keys, tokentest.Respond(http.StatusOK, tokentest.KeySet(jwk)))
+	verifier, err := token.NewVerifier(issuerAt(url), token.WithLeeway(leeway), token.WithTransport(idp))
+	if err != nil {
+		return nobody{}, scheme + " " + signed
+	}
+	return verifier, scheme + " " + signed
+}
+
+func issuerAt(url string) token.Issuer {
+	issuer := issuer("any")
+	issuer.URL, issuer.KeySetURL = url, keys
+	return issuer
+}
+
+// keys is where the keys of all issuers are.
+const keys = "https://keys.test"
+
+// nobody trusts no issuer.
+type nobody struct{}
+
+func (nobody) Verify(context.Context, string) (*token.Claims, error) {
+	return nil, errors.Join(token.ErrInvalid)
+}

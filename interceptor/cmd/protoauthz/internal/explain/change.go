@@ -1,0 +1,113 @@
+package explain
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	authzv1 "github.com/protoauthz/protoauthz/gen/protoauthz/v1"
+	"github.com/protoauthz/protoauthz/interceptor"
+	"github.com/protoauthz/protoauthz/interceptor/policy"
+)
+
+// change is what would have to change for a check to pass.
+func (q *Question) change(rule *policy.Rule, a answer, check Check) string {
+	switch a.denial.Reason {
+	case interceptor.ReasonRuleMissing:
+		return "annotate the method with (protoauthz.v1.method), or name its service with -public"
+	case interceptor.ReasonTokenMissing:
+		return "send a token: " + request(rule)
+	case interceptor.ReasonSchemeUnsupported:
+		return `send the token as "Authorization: Bearer TOKEN"`
+	case interceptor.ReasonTokenMalformed:
+		if check == CheckAuthorization {
+			return `send one header "Authorization: Bearer TOKEN", with nothing but the access token in it`
+		}
+		return "send an access token that is a JWT: " + request(rule)
+	case interceptor.ReasonTokenInvalid:
+		return invalid(rule, check)
+	case interceptor.ReasonTokenExpired:
+		return "ask the issuer for a new token; if this one is new, set the clocks right"
+	case interceptor.ReasonTokenNotYetValid:
+		return "wait until nbf; if it has passed, set the clocks right"
+	case interceptor.ReasonAudienceMismatch, interceptor.ReasonModelMismatch:
+		return request(rule)
+	case interceptor.ReasonCallerNotAllowed:
+		if rule.Caller == authzv1.Caller_CALLER_CLIENT {
+			return "use the client's own token (client_credentials): the method is for clients alone"
+		}
+		return "use the token of a user who has signed in: the method is for users alone"
+	case interceptor.ReasonScopeInsufficient:
+		return missing(a)
+	case interceptor.ReasonOrganizationMismatch:
+		return naming(rule, a)
+	case interceptor.ReasonKeysUnavailable:
+		return "make the issuer's key set reachable, and try again"
+	case interceptor.ReasonVerifierBusy:
+		return "try again"
+	case interceptor.ReasonGuardFailed:
+		return "repair the verifier"
+	default:
+		return ""
+	}
+}
+
+func invalid(rule *policy.Rule, check Check) string {
+	switch check {
+	case CheckSignature:
+		return "ask the issuer for a new token: this one was changed, was signed by somebody else, or its key is no longer in use"
+	case CheckTime, CheckClaims:
+		return "have the issuer write that claim as it should be"
+	default:
+		return "use an access token of the issuer that the server trusts: " + request(rule)
+	}
+}
+
+// request says what token to ask for.
+func request(rule *policy.Rule) string {
+	switch {
+	case isOrganization(rule):
+		return "ask the issuer for an organization token: for the organization, and without any resource (audience)"
+	case rule.Model == authzv1.Model_MODEL_ORGANIZATION_RESOURCE:
+		return fmt.Sprintf("ask the issuer for a token with the resource (audience) %s, for the organization", rule.Audience)
+	default:
+		return fmt.Sprintf("ask the issuer for a token with the resource (audience) %s, for no organization", rule.Audience)
+	}
+}
+
+func isOrganization(rule *policy.Rule) bool { return rule.Model == authzv1.Model_MODEL_ORGANIZATION }
+
+// missing names the scopes that are not granted.
+func missing(a answer) string {
+	lacks := func(scope string) bool { return !a.claims.HasScope(scope) }
+	var ask []string
+	if all := slices.DeleteFunc(slices.Clone(a.denial.Scopes), func(scope string) bool { return !lacks(scope) }); len(all) > 0 {
+		ask = append(ask, strings.Join(all, " "))
+	}
+	if alternatives := a.denial.AnyScopes; len(alternatives) > 0 && !slices.ContainsFunc(alternatives, a.claims.HasScope) {
+		ask = append(ask, "one of "+strings.Join(alternatives, " "))
+	}
+	return "ask the issuer for scope " + strings.Join(ask, ", and ") + ": it grants only what the roles of the caller hold"
+}
+
+// naming says where to name which organization.
+func naming(rule *policy.Rule, a answer) string {
+	organization := printable(a.claims.OrganizationID())
+	where := ""
+	switch rule.Organization.Source {
+	case policy.SourceHeader:
+		where = "once in the header " + rule.Organization.Name
+	case policy.SourceField:
+		message := "the message"
+		if rule.Method != nil && rule.Method.IsStreamingClient() {
+			message = "every message"
+		}
+		where = "in the field " + rule.Organization.Name + " of " + message
+		if pattern := rule.Organization.Pattern; pattern != "" {
+			where += ", as " + strings.ReplaceAll(pattern, "{organization}", organization)
+		}
+	case policy.SourceToken:
+	}
+	return strings.TrimSpace("name the organization "+organization+" "+where) + ", or use a token for the one that is meant"
+}
+

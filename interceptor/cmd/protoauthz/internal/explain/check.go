@@ -1,0 +1,205 @@
+package explain
+
+import (
+	"fmt"
+	"strings"
+
+	"github.com/protoauthz/protoauthz/interceptor"
+	"github.com/protoauthz/protoauthz/interceptor/policy"
+	"github.com/protoauthz/protoauthz/interceptor/token"
+)
+
+// A Check is one that the guard makes.
+type Check string
+
+// The checks, in the order in which the guard makes them.
+const (
+	CheckRule          Check = "rule"
+	CheckAuthorization Check = "authorization"
+	CheckForm          Check = "form"
+	CheckHeader        Check = "header"
+	CheckTime          Check = "time"
+	CheckSignature     Check = "signature"
+	CheckClaims        Check = "claims"
+	CheckModel         Check = "model"
+	CheckCaller        Check = "caller"
+	CheckScopes        Check = "scopes"
+	CheckOrganization  Check = "organization"
+)
+
+var checks = []Check{
+	CheckRule, CheckAuthorization, CheckForm, CheckHeader, CheckTime, CheckSignature, CheckClaims,
+	CheckModel, CheckCaller, CheckScopes, CheckOrganization,
+}
+
+// A Status is what came of a check.
+type Status string
+
+// The statuses.
+const (
+	StatusPassed  Status = "passed"
+	StatusRefused Status = "refused"
+	// StatusNotReached is that of the checks behind the one that refused.
+	StatusNotReached Status = "not_reached"
+	// StatusNotMade is that of a check that could not be made here, and that a server makes.
+	StatusNotMade Status = "not_made"
+	// StatusNotNeeded is that of a check that the rule does not ask for.
+	StatusNotNeeded Status = "not_needed"
+)
+
+// A Step is a check and what came of it.
+type Step struct {
+	Check  Check  `json:"check"`
+	Status Status `json:"status"`
+	// About is what is checked or, of the step that refused, what is wrong.
+	About string `json:"about"`
+	// Change is what would have to change, of the step that refused.
+	Change string `json:"change,omitempty"`
+}
+
+// refusing is the check that ended in a denial.
+func (q *Question) refusing(denial *interceptor.Denial) Check {
+	switch denial.Reason {
+	case interceptor.ReasonRuleMissing:
+		return CheckRule
+	case interceptor.ReasonTokenMissing, interceptor.ReasonSchemeUnsupported:
+		return CheckAuthorization
+	case interceptor.ReasonTokenMalformed:
+		if _, err := token.Bearer(q.Authorization); err != nil {
+			return CheckAuthorization
+		}
+		return CheckForm
+	case interceptor.ReasonTokenInvalid:
+		return q.failedCheck(denial)
+	case interceptor.ReasonTokenExpired, interceptor.ReasonTokenNotYetValid:
+		return CheckTime
+	case interceptor.ReasonAudienceMismatch, interceptor.ReasonModelMismatch:
+		return CheckModel
+	case interceptor.ReasonCallerNotAllowed:
+		return CheckCaller
+	case interceptor.ReasonScopeInsufficient:
+		return CheckScopes
+	case interceptor.ReasonOrganizationMismatch:
+		return CheckOrganization
+	case interceptor.ReasonKeysUnavailable, interceptor.ReasonVerifierBusy, interceptor.ReasonGuardFailed:
+		return CheckSignature
+	default:
+		return CheckRule
+	}
+}
+
+// steps tells of all checks.
+func (q *Question) steps(a answer) []Step {
+	rule, _ := q.Table.Lookup(q.Procedure)
+	refusing := Check("")
+	if a.denial != nil {
+		refusing = q.refusing(a.denial)
+	}
+	steps, status := make([]Step, 0, len(checks)), StatusPassed
+	for _, check := range checks {
+		step := Step{Check: check, Status: status}
+		switch {
+		case check == refusing:
+			step.Status, step.About, step.Change = StatusRefused, why(a.denial), q.change(rule, a, check)
+			status = StatusNotReached
+		case rule == nil: // the first step has refused
+			step.About = "there is no rule to check by"
+		case rule.Public && check != CheckRule:
+			step.Status, step.About = StatusNotNeeded, "the method is public"
+		default:
+			step.About = about(rule, check)
+			switch {
+			case status != StatusPassed:
+			case refusing == CheckSignature && a.denial.Reason == interceptor.ReasonGuardFailed && check != CheckRule && check != CheckAuthorization:
+				step.Status = StatusNotReached // as far as anybody knows
+			case !needs(rule, check):
+				step.Status = StatusNotNeeded
+			case check == CheckSignature && q.Verifier == nil:
+				step.Status, step.About = StatusNotMade, "not verified: anybody can have written this token"
+			case check == CheckOrganization && a.awaits:
+				step.Status, step.About = StatusNotMade, "not known: "+naming(rule, a)
+			}
+		}
+		steps = append(steps, step)
+	}
+	return steps
+}
+
+// needs reports whether a rule asks for a check at all.
+func needs(rule *policy.Rule, check Check) bool {
+	switch check {
+	case CheckCaller:
+		return rule.Caller != 0
+	case CheckScopes:
+		return len(rule.Scopes)+len(rule.AnyScopes) > 0
+	case CheckOrganization:
+		return rule.Organization != nil
+	default:
+		return true
+	}
+}
+
+// about is what a check is about.
+func about(rule *policy.Rule, check Check) string {
+	switch check {
+	case CheckRule:
+		if rule.Public {
+			return "the method is public: no token is read"
+		}
+		return "the method has a rule"
+	case CheckAuthorization:
+		return "one Authorization, which is of a bearer"
+	case CheckForm:
+		return "a JWT of strict form, and not too large"
+	case CheckHeader:
+		return "JOSE header, issuer, type and algorithm"
+	case CheckTime:
+		return "exp and nbf, with the leeway"
+	case CheckSignature:
+		return "a key of the issuer has signed the token"
+	case CheckClaims:
+		return "the claims are of the right types"
+	case CheckModel:
+		if isOrganization(rule) {
+			return "the token is for one organization, and no API"
+		}
+		return fmt.Sprintf("a token of model %s, for the API %s", model(rule), rule.Audience)
+	case CheckCaller:
+		return "caller: " + strings.ToLower(strings.TrimPrefix(rule.Caller.String(), "CALLER_"))
+	case CheckScopes:
+		return scopes(rule)
+	case CheckOrganization:
+		if rule.Organization == nil {
+			return "the method is for no organization"
+		}
+		return "the request names the organization: " + rule.Organization.String()
+	default:
+		return ""
+	}
+}
+
+func scopes(rule *policy.Rule) string {
+	var needs []string
+	if len(rule.Scopes) > 0 {
+		needs = append(needs, "all of "+strings.Join(rule.Scopes, " "))
+	}
+	if len(rule.AnyScopes) > 0 {
+		needs = append(needs, "any of "+strings.Join(rule.AnyScopes, " "))
+	}
+	if needs == nil {
+		return "no scope is needed"
+	}
+	return strings.Join(needs, ", ")
+}
+
+func model(rule *policy.Rule) string {
+	return strings.ToLower(strings.TrimPrefix(rule.Model.String(), "MODEL_"))
+}
+
+// why is the cause of a denial, which holds nothing of the token.
+func why(denial *interceptor.Denial) string {
+	if cause := denial.Unwrap(); cause != nil {
+		return cause.Error()
+	}
+	return denial.Error()
+}

@@ -1,0 +1,215 @@
+package explain_test
+
+import (
+	"encoding/json"
+	"net/http"
+	"slices"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"google.golang.org/protobuf/proto"
+
+	"github.com/protoauthz/protoauthz/interceptor/cmd/protoauthz/internal/explain"
+	"github.com/protoauthz/protoauthz/interceptor/internal/calltest"
+	"github.com/protoauthz/protoauthz/interceptor/internal/rpctest"
+	"github.com/protoauthz/protoauthz/interceptor/internal/tokentest"
+	"github.com/protoauthz/protoauthz/interceptor/token"
+)
+
+// scene is where tokens are minted in a bubble.
+var scene = tokentest.Scene{Now: 946684800, Leeway: 30}
+
+// in asks about a call of a service with a token.
+func in(t *testing.T, service, raw string) explain.Question {
+	t.Helper()
+	return explain.Question{
+		Table: calltest.Rules(t), Inspect: explain.Inspector(issuer("any")),
+		Procedure: rpctest.Procedure(service, rpctest.Bidi), Authorization: []string{"Bearer " + raw},
+	}
+}
+
+// TestInvalid makes sure that the first fault of a token is the one that is named, in the order of
+// [token.Verifier.Verify].
+func TestInvalid(t *testing.T) {
+	t.Parallel()
+	k, forger := tokentest.I1.ES256, tokentest.I2.ES256
+	good := scene.Payload(k.Issuer)
+	idp := tokentest.NewIDP(tokentest.JWKs(tokentest.I1.Keys()...)...)
+	for _, test := range []struct {
+		name, raw string
+		want      explain.Check
+		unsigned  explain.Check // without a verifier
+	}{
+		{"alg", k.Mint(k.Header("alg", "none"), good), explain.CheckHeader, explain.CheckHeader},
+		{"crit", k.Mint(k.Header("crit", []string{"x"}), good), explain.CheckHeader, explain.CheckHeader},
+		{"typ", k.Mint(k.Header("typ", "JWT"), good), explain.CheckHeader, explain.CheckHeader},
+		{"typ and exp", k.Mint(k.Header("typ", "JWT"), scene.Payload(k.Issuer, "exp", "soon")), explain.CheckHeader, explain.CheckHeader},
+		{"iss of a wrong type", k.Mint(k.Header(), scene.Payload(k.Issuer, "iss", 1)), explain.CheckHeader, explain.CheckHeader},
+		{"no iss", k.Mint(k.Header(), scene.Payload(k.Issuer, "iss", tokentest.Absent{})), explain.CheckHeader, explain.CheckHeader},
+		{"another iss", k.Mint(k.Header(), scene.Payload("https://other.test")), explain.CheckHeader, ""},
+		{"exp of a wrong type", k.Mint(k.Header(), scene.Payload(k.Issuer, "exp", "soon")), explain.CheckTime, explain.CheckTime},
+		{"no exp", k.Mint(k.Header(), scene.Payload(k.Issuer, "exp", tokentest.Absent{})), explain.CheckTime, explain.CheckTime},
+		{"iat of a wrong type, forged", forger.Mint(forger.Header(), scene.Payload(k.Issuer, "iat", "now")), explain.CheckTime, explain.CheckTime},
+		{"forged", forger.Mint(forger.Header(), good), explain.CheckSignature, ""},
+		{"another key", k.Mint(k.Header("kid", "other"), good), explain.CheckSignature, ""},
+		{"sub of a wrong type", k.Mint(k.Header(), scene.Payload(k.Issuer, "sub", 1)), explain.CheckClaims, explain.CheckClaims},
+		{"sub of a wrong type, forged", forger.Mint(forger.Header(), scene.Payload(k.Issuer, "sub", 1)), explain.CheckSignature, explain.CheckClaims},
+		{"good", k.Mint(k.Header(), good), "", ""},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			t.Parallel()
+			calltest.Rules(t)
+			synctest.Test(t, func(t *testing.T) {
+				verifier, err := token.NewVerifier(issuer(k.Issuer), token.WithTransport(idp))
+				if err != nil {
+					t.Fatal(err)
+				}
+				q := in(t, "Read", test.raw)
+				if got := refusing(explain.Explain(t.Context(), q)); got != test.unsigned {
+					t.Errorf("without keys, refused at %q, want %q", got, test.unsigned)
+				}
+				q.Inspect = func(raw string) (*token.Claims, error) { return token.Unverified(issuer(k.Issuer), raw) }
+				q.Verifier = verifier
+				if got := refusing(explain.Explain(t.Context(), q)); got != test.want {
+					t.Errorf("refused at %q, want %q", got, test.want)
+				}
+			})
+		})
+	}
+}
+
+func refusing(e *explain.Explanation) explain.Check {
+	for _, step := range e.Steps {
+		if step.Status == explain.StatusRefused {
+			return step.Check
+		}
+	}
+	return ""
+}
+
+// TestChange is what a caller has to do.
+func TestChange(t *testing.T) {
+	t.Parallel()
+	organization := tokentest.OrganizationA
+	for _, test := range []struct {
+		name, service string
+		claims        []any
+		names, omits  []string // what must and must not be named
+	}{
+		{"one scope of two", "Global", []any{"scope", "read:a"}, []string{"scope write:b:"}, []string{"read:a"}},
+		{"an alternative", "Any", []any{"scope", "read:a"}, []string{"one of sell buy"}, []string{"read:a"}},
+		{"a scope beside an alternative", "Any", []any{"scope", "buy"}, []string{"scope read:a:"}, []string{"sell", "buy"}},
+		{"both", "Any", []any{"scope", ""}, []string{"scope read:a, and one of sell buy"}, nil},
+		{"the API", "Read", []any{"aud", "https://other.test"}, []string{"resource (audience) " + tokentest.API, "for no organization"}, nil},
+		{"the API and an organization", "Field", []any{"scope", "read:data"}, []string{"resource (audience) " + tokentest.API, "for the organization"}, nil},
+		{"an organization", "Member", []any{"scope", "invite:member"}, []string{"organization token", "without any resource"}, []string{tokentest.API}},
+		{"a user", "User", []any{"sub", "app_1"}, []string{"token of a user"}, nil},
+		{"a client", "Client", nil, []string{"client_credentials"}, nil},
+		{"a header", "Header", []any{"scope", "read:data", "organization_id", organization}, []string{organization, "once in the header x-organization-id"}, nil},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			t.Parallel()
+			calltest.Rules(t)
+			synctest.Test(t, func(t *testing.T) {
+				e := explain.Explain(t.Context(), in(t, test.service, scene.Token(tokentest.I1.ES256, test.claims...)))
+				n := slices.IndexFunc(e.Steps, func(step explain.Step) bool { return step.Status == explain.StatusRefused })
+				if n < 0 {
+					t.Fatalf("%s", e.Decision)
+				}
+				for _, name := range test.names {
+					if !strings.Contains(e.Steps[n].Change, name) {
+						t.Errorf("%q does not name %q", e.Steps[n].Change, name)
+					}
+				}
+				for _, name := range test.omits {
+					if strings.Contains(e.Steps[n].Change, name) {
+						t.Errorf("%q names %q", e.Steps[n].Change, name)
+					}
+				}
+			})
+		})
+	}
+}
+
+// TestMessages is about messages that are not known, and ones that are not there.
+func TestMessages(t *testing.T) {
+	t.Parallel()
+	calltest.Rules(t)
+	synctest.Test(t, func(t *testing.T) {
+		q := in(t, "Field", scene.Token(tokentest.I1.ES256, "scope", "read:data", "organization_id", "acme"))
+		acme, globex := &message{OrganizationId: "acme"}, &message{OrganizationId: "globex"}
+		for _, test := range []struct {
+			name     string
+			messages []proto.Message
+			decision explain.Decision
+			message  int
+		}{
+			{"not known", nil, explain.Awaits, 0},
+			{"none", []proto.Message{}, explain.Refused, 0},
+			{"acme", []proto.Message{acme, acme}, explain.Allowed, 0},
+			{"globex", []proto.Message{globex, acme}, explain.Refused, 1},
+			{"acme, acme, globex", []proto.Message{acme, acme, globex}, explain.Refused, 3},
+		} {
+			q.Messages = test.messages
+			if e := explain.Explain(t.Context(), q); e.Decision != test.decision || e.Message != test.message || e.Organization != "acme" {
+				t.Errorf("%s: %s at message %d, for %q", test.name, e.Decision, e.Message, e.Organization)
+			}
+		}
+		if acme.GetOrganizationId() != "acme" || globex.GetOrganizationId() != "globex" {
+			t.Error("the messages of the caller's were changed")
+		}
+	})
+}
+
+// TestAuthorization makes sure that only what is given as Authorization is one.
+func TestAuthorization(t *testing.T) {
+	t.Parallel()
+	calltest.Rules(t)
+	synctest.Test(t, func(t *testing.T) {
+		q := in(t, "Read", "")
+		q.Header = http.Header{"Authorization": {"Bearer " + scene.Token(tokentest.I1.ES256)}}
+		q.Authorization = nil
+		if e := explain.Explain(t.Context(), q); string(e.Reason) != rpctest.Missing.Reason || e.Token != nil {
+			t.Errorf("%+v", e)
+		}
+	})
+}
+
+// TestToken is about what is shown of a token.
+func TestToken(t *testing.T) {
+	t.Parallel()
+	calltest.Rules(t)
+	synctest.Test(t, func(t *testing.T) {
+		k := tokentest.I1.ES256
+		e := explain.Explain(t.Context(), in(t, "Read", scene.Token(k, "exp", scene.Now-180, "nbf", scene.Now+86400, "iat", 0)))
+		want := []explain.Time{
+			{Claim: "iat", Time: time.Unix(0, 0).UTC(), Note: "issued 30 years ago"},
+			{Claim: "nbf", Time: time.Unix(scene.Now+86400, 0).UTC(), Note: "valid in 1 day"},
+			{Claim: "exp", Time: time.Unix(scene.Now-180, 0).UTC(), Note: "expired 3 minutes ago"},
+		}
+		if e.Token == nil || !slices.Equal(e.Token.Times, want) {
+			t.Errorf("the times are %+v, want %+v", e.Token, want)
+		}
+		var out strings.Builder
+		e = explain.Explain(t.Context(), in(t, "Read", scene.Token(k, "name", "a\u009b31m\u202eb")))
+		if err := e.Write(&out, false); err != nil || strings.ContainsAny(out.String(), "\x1b\u009b\u202e") || !strings.Contains(out.String(), `a\u009b31m\u202eb`) {
+			t.Errorf("a terminal is steered: %v %q", err, out.String())
+		}
+		signed := strings.Split(scene.Token(k), ".")
+		for _, raw := range []string{
+			"an.opaque.secret", "eyJhbGciOiJub25lIn0.c2VjcmV0LXBheWxvYWQ.c2ln", // not JSON, behind a header that is refused
+			signed[0] + "." + signed[1] + ".not-base64url!", signed[0] + "." + signed[1], "hunter2",
+		} {
+			if e := explain.Explain(t.Context(), in(t, "Public", raw)); e.Token != nil || e.Decision != explain.Allowed {
+				t.Errorf("%q: %+v", raw, e.Token)
+			}
+		}
+		e = explain.Explain(t.Context(), in(t, "Public", k.Mint(k.Header("alg", "HS256"), scene.Payload(k.Issuer))))
+		var header map[string]string
+		if e.Token == nil || json.Unmarshal(e.Token.Header, &header) != nil || header["alg"] != "HS256" {
+			t.Errorf("a token that is refused is not shown: %+v", e.Token)
+		}
+	})
+}

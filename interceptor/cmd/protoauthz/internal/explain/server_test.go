@@ -1,0 +1,141 @@
+package explain_test
+
+import (
+	"context"
+	"errors"
+	"io"
+	"net/http"
+
+	"connectrpc.com/connect"
+	"google.golang.org/genproto/googleapis/rpc/errdetails"
+
+	samplev1 "github.com/protoauthz/protoauthz/gen/sample/v1"
+	"github.com/protoauthz/protoauthz/interceptor/internal/calltest"
+	"github.com/protoauthz/protoauthz/interceptor/internal/rpctest"
+)
+
+// All methods of the tests' services have the same messages.
+type (
+	message = samplev1.SyncDocumentsRequest
+	reply   = samplev1.SyncDocumentsResponse
+)
+
+func newMessage(m rpctest.Message) *message {
+	made := &message{OrganizationId: m.Organization}
+	if m.Document != nil {
+		made.Document = &samplev1.Document{Name: *m.Document}
+	}
+	return made
+}
+
+// echo says what a message names.
+func echo(ctx context.Context, m *message) *reply {
+	text := m.GetOrganizationId() + m.GetDocument().GetName()
+	calltest.Saw(ctx, text)
+	return &reply{Document: &samplev1.Document{Text: text}}
+}
+
+// services are all services, with handlers that echo.
+func services(options ...connect.HandlerOption) *http.ServeMux {
+	mux := http.NewServeMux()
+	handle := func(service string, method rpctest.Method, handler func(string) http.Handler) {
+		path := rpctest.Procedure(service, method)
+		mux.Handle(path, handler(path))
+	}
+	names := []string{rpctest.Unruled, rpctest.Opened}
+	for name := range rpctest.Services {
+		names = append(names, name)
+	}
+	for _, name := range names {
+		handle(name, rpctest.Unary, func(path string) http.Handler {
+			return connect.NewUnaryHandler(path, func(ctx context.Context, request *connect.Request[message]) (*connect.Response[reply], error) {
+				calltest.Handled(ctx)
+				return connect.NewResponse(echo(ctx, request.Msg)), nil
+			}, options...)
+		})
+		handle(name, rpctest.Server, func(path string) http.Handler {
+			return connect.NewServerStreamHandler(path, func(ctx context.Context, request *connect.Request[message], stream *connect.ServerStream[reply]) error {
+				calltest.Handled(ctx)
+				return stream.Send(echo(ctx, request.Msg))
+			}, options...)
+		})
+		handle(name, rpctest.Client, func(path string) http.Handler {
+			return connect.NewClientStreamHandler(path, func(ctx context.Context, stream *connect.ClientStream[message]) (*connect.Response[reply], error) {
+				calltest.Handled(ctx)
+				last := new(reply)
+				for stream.Receive() {
+					last = echo(ctx, stream.Msg())
+				}
+				if calltest.Swallows(ctx) {
+					return connect.NewResponse(last), nil
+				}
+				return connect.NewResponse(last), stream.Err()
+			}, options...)
+		})
+		handle(name, rpctest.Bidi, func(path string) http.Handler {
+			return connect.NewBidiStreamHandler(path, func(ctx context.Context, stream *connect.BidiStream[message, reply]) error {
+				calltest.Handled(ctx)
+				for {
+					m, err := stream.Receive()
+					switch {
+					case errors.Is(err, io.EOF), err != nil && calltest.Swallows(ctx):
+						return nil
+					case err != nil:
+						return err
+					}
+					if err := stream.Send(echo(ctx, m)); err != nil {
+						return err
+					}
+				}
+			}, options...)
+		})
+	}
+	return mux
+}
+
+// call makes one call over gRPC, as a stream of both sides: on the wire all are.
+func call(ctx context.Context, to *calltest.Server, c *rpctest.Case, method rpctest.Method, header http.Header) (texts []string, err error) {
+	client := connect.NewClient[message, reply](to.HTTP2, to.URL+rpctest.Procedure(c.Service, method), connect.WithGRPC())
+	stream := client.CallBidiStream(ctx)
+	defer func() { _ = stream.CloseResponse() }()
+	for name, values := range header {
+		stream.RequestHeader()[name] = values
+	}
+	for _, m := range c.Messages {
+		if stream.Send(newMessage(m)) != nil {
+			break // the answer says why
+		}
+	}
+	_ = stream.CloseRequest()
+	for {
+		response, err := stream.Receive()
+		switch {
+		case errors.Is(err, io.EOF):
+			return texts, nil
+		case err != nil:
+			return texts, err
+		}
+		texts = append(texts, response.GetDocument().GetText())
+	}
+}
+
+// answerOf takes an error apart.
+func answerOf(err error) calltest.Answer {
+	var coded *connect.Error
+	if !errors.As(err, &coded) {
+		return calltest.Answer{Error: err}
+	}
+	got := calltest.Answer{
+		Answer: rpctest.Answer{Code: int(coded.Code()), Text: coded.Message()},
+		More:   len(coded.Details()), Error: err,
+	}
+	for _, detail := range coded.Details() {
+		if value, err := detail.Value(); err == nil {
+			if info, ok := value.(*errdetails.ErrorInfo); ok {
+				got.Explain(info)
+			}
+		}
+	}
+	return got
+}
+

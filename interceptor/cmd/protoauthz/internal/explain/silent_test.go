@@ -1,0 +1,79 @@
+package explain_test
+
+import (
+	"encoding/base64"
+	"flag"
+	"strings"
+	"testing"
+
+	"connectrpc.com/connect"
+
+	"github.com/protoauthz/protoauthz/interceptor/cmd/protoauthz/internal/explain"
+	"github.com/protoauthz/protoauthz/interceptor/internal/rpctest"
+	"github.com/protoauthz/protoauthz/interceptor/token"
+)
+
+var codes = []connect.Code{connect.CodePermissionDenied, connect.CodeInternal, connect.CodeUnavailable, connect.CodeUnauthenticated}
+
+// whole tells whether all tests run.
+func whole() bool {
+	return flag.Lookup("test.run").Value.String() == "" && flag.Lookup("test.skip").Value.String() == ""
+}
+
+func decodeSegment(segment string) ([]byte, error) { return base64.RawURLEncoding.DecodeString(segment) }
+
+// piece is the size of the pieces that are looked for.
+const piece = 8
+
+// checkSilent makes sure that an explanation holds neither the signature of a token nor, of what
+// is no token, any piece.
+func checkSilent(t *testing.T, name string, c *rpctest.Case, q explain.Question, text string) {
+	t.Helper()
+	told := func(secret string, public string) {
+		for n := piece; n <= min(len(secret), 4<<10); n++ {
+			if part := secret[n-piece : n]; strings.Contains(text, part) && !strings.Contains(public, part) {
+				t.Errorf("%s: %q is told: %q", name, part, text)
+				return
+			}
+		}
+	}
+	fixed := ""
+	if c.Want == rpctest.Malformed || c.Want == rpctest.Unsupported {
+		for _, authorization := range [][]string{{"Bearer ~"}, {"~"}, {"Bearer ~ ~"}} {
+			q.Authorization = authorization
+			_, same := explained(t, q)
+			fixed += same
+		}
+	}
+	for _, value := range c.Authorization {
+		if c.Want == rpctest.Malformed || c.Want == rpctest.Unsupported {
+			told(value, fixed)
+		}
+		if raw, err := token.Bearer([]string{value}); err == nil && strings.Count(raw, ".") == 2 {
+			told(raw[strings.LastIndexByte(raw, '.')+1:], "")
+		}
+	}
+}
+
+// steps are all steps that refuse a call of the table, with the reasons.
+var steps = func() map[string]bool {
+	steps := map[string]bool{}
+	for check, reasons := range map[explain.Check][]rpctest.Answer{
+		explain.CheckRule:          {rpctest.Ruleless},
+		explain.CheckAuthorization: {rpctest.Missing, rpctest.Unsupported, rpctest.Malformed},
+		explain.CheckForm:          {rpctest.Malformed},
+		explain.CheckHeader:        {rpctest.Invalid},
+		explain.CheckTime:          {rpctest.Invalid, rpctest.Expired, rpctest.NotYetValid},
+		explain.CheckSignature:     {rpctest.Invalid, rpctest.Unavailable, rpctest.Busy, rpctest.Failed},
+		explain.CheckClaims:        {rpctest.Invalid},
+		explain.CheckModel:         {rpctest.Audience, rpctest.Model},
+		explain.CheckCaller:        {rpctest.Caller},
+		explain.CheckScopes:        {rpctest.Insufficient("")},
+		explain.CheckOrganization:  {rpctest.Organization},
+	} {
+		for _, answer := range reasons {
+			steps[string(check)+" "+answer.Reason] = true
+		}
+	}
+	return steps
+}()

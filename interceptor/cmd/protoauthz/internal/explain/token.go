@@ -1,0 +1,177 @@
+package explain
+
+import (
+	"bytes"
+	"encoding/base64"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"math"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/protoauthz/protoauthz/interceptor"
+	"github.com/protoauthz/protoauthz/interceptor/token"
+)
+
+// Inspector returns an Inspect for the tokens of whatever issuer they name themselves, given
+// what issuers of the kind are like.
+func Inspector(kind token.Issuer, opts ...token.Option) func(raw string) (*token.Claims, error) {
+	return func(raw string) (*token.Claims, error) {
+		issuer := kind
+		issuer.URL, issuer.KeySetURL = issuerOf(raw), ""
+		if _, err := token.NewVerifier(issuer, opts...); err == nil {
+			return token.Unverified(issuer, raw, opts...)
+		}
+		// There is no such issuer. Who else it is does not matter.
+		issuer.URL = "https://issuer.invalid"
+		claims, err := token.Unverified(issuer, raw, opts...)
+		if errors.Is(err, token.ErrInvalid) {
+			err = fmt.Errorf("%w: iss is missing, or no URL of an issuer", token.ErrInvalid)
+		}
+		return claims, err
+	}
+}
+
+// issuerOf is what a token says of its issuer.
+func issuerOf(raw string) (url string) {
+	_, rest, _ := strings.Cut(raw, ".")
+	payload, _, _ := strings.Cut(rest, ".")
+	_ = json.Unmarshal(member(decode(payload), "iss"), &url)
+	return url
+}
+
+// A Token is what a token says. All of it is as nobody may have signed it.
+type Token struct {
+	Header json.RawMessage `json:"header"`
+	Claims json.RawMessage `json:"claims"`
+	Times  []Time          `json:"times,omitempty"`
+}
+
+// A Time is a claim that is one.
+type Time struct {
+	Claim string    `json:"claim"`
+	Time  time.Time `json:"time"`
+	Note  string    `json:"note"`
+}
+
+// read returns what a token says, or nil if it is none: what that is nobody knows, and it may
+// be a secret.
+func (q *Question) read() *Token {
+	raw, err := token.Bearer(q.Authorization)
+	if err != nil {
+		return nil
+	}
+	segments := strings.Split(raw, ".")
+	if _, err := q.Inspect(raw); errors.Is(err, token.ErrMalformed) || len(segments) != 3 {
+		return nil
+	}
+	// Its header may have been refused before the rest was looked at.
+	if _, err := q.Inspect(encode(`{"alg":"ES256","typ":"at+jwt"}`) + "." + segments[1] + "." + segments[2]); errors.Is(err, token.ErrMalformed) {
+		return nil
+	}
+	t := &Token{Header: decode(segments[0]), Claims: decode(segments[1])}
+	if t.Header == nil || t.Claims == nil {
+		return nil
+	}
+	now := time.Now()
+	for _, name := range []string{"iat", "nbf", "exp"} {
+		var seconds float64
+		if err := json.Unmarshal(member(t.Claims, name), &seconds); err == nil && seconds >= 0 && seconds <= maxDate {
+			at := time.Unix(int64(math.Floor(seconds)), 0).UTC()
+			t.Times = append(t.Times, Time{name, at, note(name, at.Sub(now))})
+		}
+	}
+	return t
+}
+
+// maxDate is the last second of the year 9999.
+const maxDate = 253402300799
+
+func note(claim string, in time.Duration) string {
+	switch verbs := map[string][2]string{
+		"iat": {"issued", "issued"}, "nbf": {"valid since", "valid"}, "exp": {"expired", "expires"},
+	}[claim]; {
+	case in > 0:
+		return verbs[1] + " in " + spoken(in)
+	case claim == "nbf":
+		return verbs[0] + " " + spoken(-in)
+	default:
+		return verbs[0] + " " + spoken(-in) + " ago"
+	}
+}
+
+// spoken is a duration in its largest unit.
+func spoken(d time.Duration) string {
+	for _, unit := range []struct {
+		name string
+		time.Duration
+	}{{"year", 365 * 24 * time.Hour}, {"day", 24 * time.Hour}, {"hour", time.Hour}, {"minute", time.Minute}, {"second", time.Second}} {
+		if n := int64(d / unit.Duration); n == 1 {
+			return "1 " + unit.name
+		} else if n > 1 {
+			return strconv.FormatInt(n, 10) + " " + unit.name + "s"
+		}
+	}
+	return "0 seconds"
+}
+
+// failedCheck is where a token was refused as invalid. Parts of the token are asked about, in the
+// order of [token.Verifier.Verify].
+func (q *Question) failedCheck(denial *interceptor.Denial) Check {
+	raw, err := token.Bearer(q.Authorization)
+	segments := strings.Split(raw, ".")
+	if err != nil || len(segments) != 3 {
+		return CheckSignature // it is the verifier that is out of order
+	}
+	payload := decode(segments[1])
+	asked := func(claims map[string]json.RawMessage) string {
+		text, err := json.Marshal(claims)
+		if err != nil {
+			return ""
+		}
+		return segments[0] + "." + encode(string(text)) + "." + encode("signature")
+	}
+	claims := map[string]json.RawMessage{"sub": json.RawMessage(`"x"`), "exp": json.RawMessage(strconv.Itoa(maxDate))}
+	if iss := member(payload, "iss"); iss != nil {
+		claims["iss"] = iss
+	}
+	if _, err := q.Inspect(asked(claims)); err != nil {
+		return CheckHeader
+	}
+	delete(claims, "exp")
+	for _, name := range []string{"exp", "nbf", "iat"} {
+		if value := member(payload, name); value != nil {
+			claims[name] = value
+		}
+	}
+	if _, err := q.Inspect(asked(claims)); err != nil {
+		return CheckTime
+	}
+	// Claims are read last, and what is wrong with them is the same with any signature.
+	if _, err := q.Inspect(raw); err != nil && err.Error() == denial.Unwrap().Error() {
+		return CheckClaims
+	}
+	return CheckSignature
+}
+
+func encode(text string) string { return base64.RawURLEncoding.EncodeToString([]byte(text)) }
+
+// decode returns the JSON object in a segment, or nil.
+func decode(segment string) json.RawMessage {
+	data, err := base64.RawURLEncoding.DecodeString(segment)
+	var object bytes.Buffer
+	if err != nil || json.Compact(&object, data) != nil || !bytes.HasPrefix(object.Bytes(), []byte("{")) {
+		return nil
+	}
+	return object.Bytes()
+}
+
+// member returns the member of that very name, or nil.
+func member(object json.RawMessage, name string) json.RawMessage {
+	var members map[string]json.RawMessage
+	_ = json.Unmarshal(object, &members)
+	return members[name]
+}
+
