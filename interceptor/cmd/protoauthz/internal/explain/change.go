@@ -79,15 +79,18 @@ func isOrganization(rule *policy.Rule) bool { return rule.Model == authzv1.Model
 
 // missing names the scopes that are not granted.
 func missing(a answer) string {
-	lacks := func(scope string) bool { return !a.claims.HasScope(scope) }
 	var ask []string
-	if all := slices.DeleteFunc(slices.Clone(a.denial.Scopes), func(scope string) bool { return !lacks(scope) }); len(all) > 0 {
-		ask = append(ask, strings.Join(all, " "))
+	switch all := slices.DeleteFunc(slices.Clone(a.denial.Scopes), a.claims.HasScope); len(all) {
+	case 0:
+	case 1:
+		ask = append(ask, "the scope "+all[0])
+	default:
+		ask = append(ask, "the scopes "+strings.Join(all, " "))
 	}
 	if alternatives := a.denial.AnyScopes; len(alternatives) > 0 && !slices.ContainsFunc(alternatives, a.claims.HasScope) {
-		ask = append(ask, "one of "+strings.Join(alternatives, " "))
+		ask = append(ask, "one of the scopes "+strings.Join(alternatives, " "))
 	}
-	return "ask the issuer for scope " + strings.Join(ask, ", and ") + ": it grants only what the roles of the caller hold"
+	return "ask the issuer for " + strings.Join(ask, " and ") + ": it grants only what the roles of the caller hold"
 }
 
 // naming says where to name which organization.
@@ -110,4 +113,3 @@ func naming(rule *policy.Rule, a answer) string {
 	}
 	return strings.TrimSpace("name the organization "+organization+" "+where) + ", or use a token for the one that is meant"
 }
-

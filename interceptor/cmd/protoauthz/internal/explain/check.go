@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"strings"
 
+	authzv1 "github.com/protoauthz/protoauthz/gen/protoauthz/v1"
 	"github.com/protoauthz/protoauthz/interceptor"
 	"github.com/protoauthz/protoauthz/interceptor/policy"
 	"github.com/protoauthz/protoauthz/interceptor/token"
@@ -129,7 +130,7 @@ func (q *Question) steps(a answer) []Step {
 func needs(rule *policy.Rule, check Check) bool {
 	switch check {
 	case CheckCaller:
-		return rule.Caller != 0
+		return rule.Caller != authzv1.Caller_CALLER_ANY
 	case CheckScopes:
 		return len(rule.Scopes)+len(rule.AnyScopes) > 0
 	case CheckOrganization:
@@ -165,7 +166,10 @@ func about(rule *policy.Rule, check Check) string {
 		}
 		return fmt.Sprintf("a token of model %s, for the API %s", model(rule), rule.Audience)
 	case CheckCaller:
-		return "caller: " + strings.ToLower(strings.TrimPrefix(rule.Caller.String(), "CALLER_"))
+		if rule.Caller == authzv1.Caller_CALLER_ANY {
+			return "any kind of caller will do"
+		}
+		return "the caller is a " + strings.ToLower(strings.TrimPrefix(rule.Caller.String(), "CALLER_"))
 	case CheckScopes:
 		return scopes(rule)
 	case CheckOrganization:

@@ -98,10 +98,11 @@ func TestChange(t *testing.T) {
 		claims        []any
 		names, omits  []string // what must and must not be named
 	}{
-		{"one scope of two", "Global", []any{"scope", "read:a"}, []string{"scope write:b:"}, []string{"read:a"}},
-		{"an alternative", "Any", []any{"scope", "read:a"}, []string{"one of sell buy"}, []string{"read:a"}},
-		{"a scope beside an alternative", "Any", []any{"scope", "buy"}, []string{"scope read:a:"}, []string{"sell", "buy"}},
-		{"both", "Any", []any{"scope", ""}, []string{"scope read:a, and one of sell buy"}, nil},
+		{"one scope of two", "Global", []any{"scope", "read:a"}, []string{"the scope write:b:"}, []string{"read:a"}},
+		{"an alternative", "Any", []any{"scope", "read:a"}, []string{"one of the scopes sell buy:"}, []string{"read:a"}},
+		{"a scope beside an alternative", "Any", []any{"scope", "buy"}, []string{"the scope read:a:"}, []string{"sell", "buy"}},
+		{"two scopes", "Global", []any{"scope", ""}, []string{"the scopes read:a write:b:"}, nil},
+		{"both", "Any", []any{"scope", ""}, []string{"the scope read:a and one of the scopes sell buy:"}, nil},
 		{"the API", "Read", []any{"aud", "https://other.test"}, []string{"resource (audience) " + tokentest.API, "for no organization"}, nil},
 		{"the API and an organization", "Field", []any{"scope", "read:data"}, []string{"resource (audience) " + tokentest.API, "for the organization"}, nil},
 		{"an organization", "Member", []any{"scope", "invite:member"}, []string{"organization token", "without any resource"}, []string{tokentest.API}},

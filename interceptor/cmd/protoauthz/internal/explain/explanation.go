@@ -2,6 +2,7 @@ package explain
 
 import (
 	"context"
+	"strings"
 
 	"github.com/protoauthz/protoauthz/interceptor"
 )
@@ -9,7 +10,7 @@ import (
 // An Explanation says what comes of a call and why. Its JSON form is for programs.
 type Explanation struct {
 	Procedure string `json:"procedure"`
-	// Rule is the method's, in one line, or empty if there is none.
+	// Rule is the method's, in one line as a policy.Table prints it, or empty if there is none.
 	Rule     string   `json:"rule,omitempty"`
 	Decision Decision `json:"decision"`
 	// Verified tells whether the signature counted.
@@ -41,7 +42,7 @@ func Explain(ctx context.Context, q Question) *Explanation {
 		Token:        q.read(),
 	}
 	if rule, ok := q.Table.Lookup(q.Procedure); ok {
-		e.Rule = rule.String()
+		e.Rule = strings.TrimPrefix(rule.String(), rule.Procedure+" ")
 	}
 	switch {
 	case a.denial != nil:

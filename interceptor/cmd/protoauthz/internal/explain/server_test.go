@@ -138,4 +138,3 @@ func answerOf(err error) calltest.Answer {
 	}
 	return got
 }
-

@@ -20,7 +20,9 @@ func whole() bool {
 	return flag.Lookup("test.run").Value.String() == "" && flag.Lookup("test.skip").Value.String() == ""
 }
 
-func decodeSegment(segment string) ([]byte, error) { return base64.RawURLEncoding.DecodeString(segment) }
+func decodeSegment(segment string) ([]byte, error) {
+	return base64.RawURLEncoding.DecodeString(segment)
+}
 
 // piece is the size of the pieces that are looked for.
 const piece = 8

@@ -46,20 +46,21 @@ func (e *Explanation) Write(w io.Writer, colours bool) error {
 	}
 	out.WriteString("\n")
 	if e.Rule != "" {
-		out.WriteString("rule: " + strings.TrimPrefix(e.Rule, e.Procedure+" ") + "\n")
+		out.WriteString("rule: " + e.Rule + "\n")
 	}
-	if step := e.step(CheckSignature); !e.Verified && step.Status != StatusNotNeeded {
+	public := e.status(CheckSignature) == StatusNotNeeded
+	if !e.Verified && !public && e.Token != nil {
 		out.WriteString(paint(yellow, "THE SIGNATURE IS NOT VERIFIED: a server may refuse what is let in here. Give -issuer URL to verify it.") + "\n")
 	}
 	out.WriteString("\n")
 	for _, step := range e.Steps {
+		if public && step.Status == StatusNotNeeded {
+			continue
+		}
 		mark := marks[step.Status]
 		text := step.About
 		if step.Status == StatusNotReached {
 			text = "not reached: " + text
-		}
-		if step.Status == StatusNotNeeded {
-			text = "not needed: " + text
 		}
 		// Colours take no room.
 		padded := mark.text + strings.Repeat(" ", 9-len(mark.text))
@@ -81,13 +82,13 @@ func (e *Explanation) Write(w io.Writer, colours bool) error {
 	return err
 }
 
-func (e *Explanation) step(check Check) Step {
+func (e *Explanation) status(check Check) Status {
 	for _, step := range e.Steps {
 		if step.Check == check {
-			return step
+			return step.Status
 		}
 	}
-	return Step{}
+	return StatusNotReached
 }
 
 func (t *Token) write(out *strings.Builder) error {

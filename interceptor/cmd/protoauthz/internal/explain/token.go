@@ -174,4 +174,3 @@ func member(object json.RawMessage, name string) json.RawMessage {
 	_ = json.Unmarshal(object, &members)
 	return members[name]
 }
-

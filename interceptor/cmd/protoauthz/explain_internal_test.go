@@ -1,0 +1,295 @@
+package main
+
+import (
+	"context"
+	"flag"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"testing/synctest"
+
+	"github.com/urfave/cli/v3"
+	"google.golang.org/protobuf/proto"
+	"google.golang.org/protobuf/reflect/protodesc"
+	"google.golang.org/protobuf/reflect/protoreflect"
+	"google.golang.org/protobuf/types/descriptorpb"
+
+	samplev1 "github.com/protoauthz/protoauthz/gen/sample/v1"
+	"github.com/protoauthz/protoauthz/interceptor/devissuer"
+	"github.com/protoauthz/protoauthz/interceptor/internal/tokentest"
+)
+
+var updateExplanations = flag.Bool("update-explanations", false, "write testdata/explain")
+
+// sampleImage is the name of a file with the sample's descriptors.
+func sampleImage(t *testing.T) string {
+	t.Helper()
+	set := new(descriptorpb.FileDescriptorSet)
+	seen := map[string]bool{}
+	var add func(protoreflect.FileDescriptor)
+	add = func(file protoreflect.FileDescriptor) {
+		if seen[file.Path()] {
+			return
+		}
+		seen[file.Path()] = true
+		for n := range file.Imports().Len() {
+			add(file.Imports().Get(n))
+		}
+		set.File = append(set.File, protodesc.ToFileDescriptorProto(file))
+	}
+	for _, file := range []protoreflect.FileDescriptor{
+		samplev1.File_sample_v1_catalog_proto, samplev1.File_sample_v1_document_proto, samplev1.File_sample_v1_member_proto,
+	} {
+		add(file)
+	}
+	data, err := proto.Marshal(set)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return write(t, "image.binpb", string(data))
+}
+
+func write(t *testing.T, name, text string) string {
+	t.Helper()
+	path := filepath.Join(t.TempDir(), name)
+	if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return path
+}
+
+// runExplanation runs the command, and returns its exit status.
+func runExplanation(t *testing.T, stdin string, args ...string) (status int, stdout string, err error) {
+	t.Helper()
+	var out strings.Builder
+	root := &cli.Command{
+		Name: "protoauthz", Commands: []*cli.Command{explainCommand()},
+		Reader: strings.NewReader(stdin), Writer: &out, ErrWriter: &out,
+		ExitErrHandler: func(context.Context, *cli.Command, error) {},
+	}
+	err = root.Run(t.Context(), append([]string{"protoauthz", "explain", "-audience", tokentest.API}, args...))
+	switch {
+	case err == nil:
+		return 0, out.String(), nil
+	case err == errRefused: //nolint:errorlint // it is returned as it is
+		return 1, out.String(), nil
+	default:
+		return 2, out.String(), err
+	}
+}
+
+// TestExplanations compares whole outputs with those in testdata/explain.
+func TestExplanations(t *testing.T) {
+	t.Parallel()
+	image := sampleImage(t)
+	scene := tokentest.Scene{Now: 946684800} // when bubbles begin
+	k := tokentest.I1.ES256
+	acme := func(changes ...any) string {
+		return scene.Token(k, append([]any{"organization_id", "acme", "scope", "read:data write:data"}, changes...)...)
+	}
+	const (
+		list = "/sample.v1.DocumentService/ListDocuments"
+		sync = "/sample.v1.DocumentService/SyncDocuments"
+	)
+	for _, test := range []struct {
+		name, method, token string
+		args                []string
+		status              int
+	}{
+		{"allowed", list, acme(), []string{"-message", `{"organizationId": "acme"}`}, 0},
+		{"public", "/sample.v1.CatalogService/GetInfo", "", nil, 0},
+		{"organization_not_given", list, acme(), nil, 0},
+		{"pattern_not_given", "sample.v1.DocumentService/GetDocument", acme(), nil, 0},
+		{"missing_scope", "sample.v1.DocumentService.SyncDocuments", acme("scope", "read:data"), nil, 1},
+		{"missing_any_scope", "/sample.v1.MemberService/ListMembers", scene.Token(k, "aud", "urn:logto:organization:acme"), nil, 1},
+		{"wrong_organization", list, acme(), []string{"-message", `{"organization_id": "globex"}`}, 1},
+		{"wrong_organization_later", sync, acme(), []string{"-message", `{"organization_id": "acme"}`, "-message", `{"organization_id": "globex", "document": {"name": "a,b"}}`}, 1},
+		{"wrong_organization_header", "/sample.v1.DocumentService/UpdateSettings", acme("scope", "write:settings"), []string{"-request-header", "X-Organization-ID: globex"}, 1},
+		{"wrong_model", list, scene.Token(k, "scope", "read:data"), nil, 1},
+		{"wrong_audience", list, acme("aud", "https://other.example"), nil, 1},
+		{"expired", list, acme("exp", scene.Now-180), nil, 1},
+		{"id_token", list, k.Mint(k.Header("typ", "JWT"), scene.Payload(k.Issuer)), nil, 1},
+		{"no_token", list, "", nil, 1},
+		{"garbage", list, "hunter2-is-the-secret-of-the-client", nil, 1},
+		{"json", list, acme("scope", "read:data"), []string{"-format", "json"}, 0},
+		{"json_refused", sync, acme("scope", "read:data"), []string{"-format", "json"}, 1},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			t.Parallel()
+			args := append([]string{"-method", test.method}, test.args...)
+			if test.token != "" {
+				args = append(args, "-token", write(t, "token", test.token+"\n"))
+			}
+			_, _ = runExplanation, samplev1.File_sample_v1_catalog_proto // before the bubble
+			synctest.Test(t, func(t *testing.T) {
+				status, got, err := runExplanation(t, "", append(args, image)...)
+				if err != nil || status != test.status {
+					t.Fatalf("status %d, want %d: %v\n%s", status, test.status, err, got)
+				}
+				path := filepath.Join("testdata", "explain", test.name+".golden")
+				if *updateExplanations {
+					if err := os.WriteFile(path, []byte(got), 0o600); err != nil {
+						t.Fatal(err)
+					}
+				}
+				if want, err := os.ReadFile(path); err != nil || got != string(want) {
+					t.Errorf("%v: got\n%s\nwant\n%s", err, got, want)
+				}
+			})
+		})
+	}
+}
+
+// TestExplainIssuer verifies tokens with the keys of an issuer.
+func TestExplainIssuer(t *testing.T) {
+	t.Parallel()
+	image := sampleImage(t)
+	server := httptest.NewUnstartedServer(nil)
+	url := "http://" + server.Listener.Addr().String() + "/oidc"
+	good, err := devissuer.New(url, devissuer.Config{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	other, err := devissuer.New(url, devissuer.Config{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	server.Config.Handler = good
+	server.Start()
+	t.Cleanup(server.Close)
+	claims := map[string]any{"aud": tokentest.API, "scope": "read:products"}
+	for _, test := range []struct {
+		name   string
+		issuer *devissuer.Issuer
+		args   []string
+		status int
+		names  string
+	}{
+		{"good", good, []string{"-issuer", url}, 0, `"verified": true`},
+		{"good, by its endpoint", good, []string{"-issuer", strings.TrimSuffix(url, "/oidc")}, 0, `"verified": true`},
+		{"forged", other, []string{"-issuer", url}, 1, `"reason": "TOKEN_INVALID"`},
+		{"forged, not verified", other, nil, 0, `"verified": false`},
+		{"of another issuer", good, []string{"-issuer", "http://127.0.0.1:1/oidc"}, 1, `"reason": "TOKEN_INVALID"`},
+		{"of another provider", good, []string{"-provider", "auth0"}, 1, `"reason": "TOKEN_INVALID"`},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			t.Parallel()
+			raw, err := test.issuer.Mint(claims)
+			if err != nil {
+				t.Fatal(err)
+			}
+			args := append([]string{"-method", "sample.v1.CatalogService/ListProducts", "-token", "-", "-format", "json"}, test.args...)
+			status, out, err := runExplanation(t, "Bearer "+raw, append(args, image)...)
+			if err != nil || status != test.status || !strings.Contains(out, test.names) {
+				t.Errorf("status %d, want %d: %v\n%s", status, test.status, err, out)
+			}
+		})
+	}
+	unreachable := httptest.NewServer(http.NotFoundHandler())
+	t.Cleanup(unreachable.Close)
+	lost, err := devissuer.New(unreachable.URL+"/oidc", devissuer.Config{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	raw, err := lost.Mint(claims)
+	if err != nil {
+		t.Fatal(err)
+	}
+	status, out, err := runExplanation(t, raw, "-method", "sample.v1.CatalogService/ListProducts", "-token", "-", "-issuer", unreachable.URL, image)
+	if err != nil || status != 1 || !strings.Contains(out, "unavailable KEYS_UNAVAILABLE") {
+		t.Errorf("status %d: %v\n%s", status, err, out)
+	}
+}
+
+// TestExplainFaults is about what cannot be explained. No error repeats what may be a secret.
+func TestExplainFaults(t *testing.T) {
+	t.Parallel()
+	image := sampleImage(t)
+	const secret = "eyJhbGciOiJFUzI1NiJ9.hunter2.hunter2"
+	method := []string{"-method", "sample.v1.DocumentService/ListDocuments"}
+	for _, test := range []struct {
+		name  string
+		args  []string
+		names []string
+	}{
+		{"no method", []string{image}, []string{"method"}},
+		{"no image", method, []string{"IMAGE"}},
+		{"two images", append(method, image, image), []string{"IMAGE"}},
+		{"a near method", []string{"-method", "/sample.v1.DocumentService/ListDocument", image}, []string{"/sample.v1.DocumentService/ListDocuments or"}},
+		{"the method alone", []string{"-method", "getusage", image}, []string{"is it /sample.v1.DocumentService/GetUsage?"}},
+		{"another package", []string{"-method", "sample.v2.DocumentService.GetUsage", image}, []string{"/sample.v1.DocumentService/GetUsage"}},
+		{"nothing near", []string{"-method", "/a.B/Xyzzy", image}, []string{`there is no "/a.B/Xyzzy"`}},
+		{"no name", []string{"-method", "", image}, []string{"-method"}},
+		{"token on the command line", append(method, "-token", secret, image), []string{"-token", "command line"}},
+		{"long token on the command line", append(method, "-token", strings.Repeat(secret, 1000), image), []string{"-token"}},
+		{"token in a directory", append(method, "-token", t.TempDir(), image), []string{"-token"}},
+		{"token empty", append(method, "-token", "-", image), []string{"-token", "empty"}},
+		{"standard input twice", append(method, "-token", "-", "-"), []string{"standard input"}},
+		{"header without a name", append(method, "-request-header", secret, image), []string{"-request-header", "number 1"}},
+		{"Authorization", append(method, "-request-header", "authorization: Bearer "+secret, image), []string{"-token"}},
+		{"message of another type", append(method, "-message", `{"organization_id": 1}`, image), []string{"-message", "number 1", "sample.v1.ListDocumentsRequest"}},
+		{"message in no file", append(method, "-message", "@/nonexistent", image), []string{"-message", "/nonexistent"}},
+		{"two messages", append(method, "-message", "{}", "-message", "{}", image), []string{"takes one message"}},
+		{"format", append(method, "-format", "xml", image), []string{"-format"}},
+		{"provider", append(method, "-provider", "okta", image), []string{"-provider"}},
+		{"issuer", append(method, "-issuer", "http://issuer.example", image), []string{"-issuer"}},
+		{"issuer of Auth0", append(method, "-provider", "auth0", "-issuer", "tenant.auth0.com", image), []string{"-issuer"}},
+		{"leeway", append(method, "-leeway", "1h", image), []string{"WithLeeway"}},
+		{"several", append(method, "-format", "xml", "-provider", "okta", image), []string{"-format", "-provider"}},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			t.Parallel()
+			status, out, err := runExplanation(t, "", test.args...)
+			if status != 2 || err == nil {
+				t.Fatalf("status %d: %v\n%s", status, err, out)
+			}
+			for _, name := range test.names {
+				if !strings.Contains(err.Error(), name) {
+					t.Errorf("%q does not name %q", err, name)
+				}
+			}
+			if strings.Contains(err.Error()+out, "hunter2") {
+				t.Errorf("a secret is told: %v\n%s", err, out)
+			}
+		})
+	}
+}
+
+// TestIssuers is about how each provider's issuers are named.
+func TestIssuers(t *testing.T) {
+	t.Parallel()
+	for _, test := range []struct{ provider, issuer, url, keys string }{
+		{"logto", "https://tenant.logto.app", "https://tenant.logto.app/oidc", ""},
+		{"logto", "https://tenant.logto.app/oidc", "https://tenant.logto.app/oidc", ""},
+		{"auth0", "https://tenant.auth0.com/", "https://tenant.auth0.com/", "https://tenant.auth0.com/.well-known/jwks.json"},
+		{"auth0", "http://127.0.0.1:1", "http://127.0.0.1:1/", "http://127.0.0.1:1/.well-known/jwks.json"},
+		{"authaction", "https://tenant.authaction.com", "https://tenant.authaction.com", "https://tenant.authaction.com/.well-known/jwks.json"},
+	} {
+		issuer, err := issuerOf(test.provider, test.issuer)
+		if err != nil || issuer.URL != test.url || issuer.KeySetURL != test.keys {
+			t.Errorf("%s %s: %q with keys at %q: %v", test.provider, test.issuer, issuer.URL, issuer.KeySetURL, err)
+		}
+	}
+	for _, url := range []string{"tenant.auth0.com", "http://tenant.auth0.com/", "https://tenant.auth0.com/path", "ftp://tenant.auth0.com", "https://"} {
+		if issuer, err := issuerOf("auth0", url); err == nil {
+			t.Errorf("%s is taken as %q", url, issuer.URL)
+		}
+	}
+}
+
+// TestMessageFile reads a message from a file.
+func TestMessageFile(t *testing.T) {
+	t.Parallel()
+	k := tokentest.I1.ES256
+	raw := k.Mint(k.Header(), tokentest.Scene{}.Payload(k.Issuer, "exp", tokentest.MaxDate, "organization_id", "acme", "scope", "read:data"))
+	for organization, want := range map[string]int{"acme": 0, "globex": 1} {
+		status, out, err := runExplanation(t, raw, "-method", "sample.v1.DocumentService/ListDocuments", "-token", "-",
+			"-message", "@"+write(t, "message.json", `{"organization_id": "`+organization+`"}`), sampleImage(t))
+		if err != nil || status != want {
+			t.Errorf("%s: status %d, want %d: %v\n%s", organization, status, want, err, out)
+		}
+	}
+}

@@ -1,0 +1,73 @@
+package main
+
+import (
+	"cmp"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/protoauthz/protoauthz/interceptor/policy"
+)
+
+// findMethod finds the rule of a method, which may be written in three ways.
+func findMethod(table *policy.Table, name string) (*policy.Rule, string, error) {
+	procedure := strings.TrimPrefix(name, "/")
+	if dot := strings.LastIndexByte(procedure, '.'); dot > 0 && !strings.Contains(procedure, "/") {
+		procedure = procedure[:dot] + "/" + procedure[dot+1:]
+	}
+	procedure = "/" + procedure
+	if rule, ok := table.Lookup(procedure); ok {
+		return rule, procedure, nil
+	}
+	message := fmt.Sprintf("-method: there is no %q", name)
+	if near := nearest(table, procedure); len(near) > 0 {
+		message += "; is it " + strings.Join(near, " or ") + "?"
+	}
+	return nil, "", errors.New(message)
+}
+
+const maxNear = 3
+
+// nearest are the procedures with the most similar names, or none if nothing is similar.
+func nearest(table *policy.Table, procedure string) []string {
+	type candidate struct {
+		name     string
+		distance int
+	}
+	var near []candidate
+	method := procedure[strings.LastIndexByte(procedure, '/')+1:]
+	for _, rule := range table.Rules() {
+		_, name, _ := strings.Cut(rule.Procedure[1:], "/")
+		whole := distance(strings.ToLower(procedure), strings.ToLower(rule.Procedure))
+		if d := min(whole, 1+distance(strings.ToLower(method), strings.ToLower(name))); d <= max(2, len(method)/3) {
+			near = append(near, candidate{rule.Procedure, d})
+		}
+	}
+	slices.SortStableFunc(near, func(a, b candidate) int { return cmp.Compare(a.distance, b.distance) })
+	var names []string
+	for _, c := range near[:min(len(near), maxNear)] {
+		names = append(names, c.name)
+	}
+	return names
+}
+
+// distance is how many bytes have to be put in, taken away or replaced.
+func distance(a, b string) int {
+	row := make([]int, len(b)+1)
+	for j := range row {
+		row[j] = j
+	}
+	for i := range len(a) {
+		diagonal := row[0]
+		row[0] = i + 1
+		for j := range len(b) {
+			cost := 1
+			if a[i] == b[j] {
+				cost = 0
+			}
+			diagonal, row[j+1] = row[j+1], min(row[j+1]+1, row[j]+1, diagonal+cost)
+		}
+	}
+	return row[len(b)]
+}

@@ -1,0 +1,100 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"os"
+	"strings"
+
+	"google.golang.org/protobuf/encoding/protojson"
+	"google.golang.org/protobuf/proto"
+	"google.golang.org/protobuf/reflect/protoregistry"
+	"google.golang.org/protobuf/types/dynamicpb"
+
+	"github.com/protoauthz/protoauthz/interceptor/policy"
+)
+
+// maxTokenFile is how much of a file is read: more is no token, and the guard says so.
+const maxTokenFile = 64 << 10
+
+// readToken returns the Authorization that a file makes. It may hold the scheme too. Errors do
+// not name the file: a token that stands on the command line by mistake looks like one.
+func readToken(stdin io.Reader, name string) (string, error) {
+	in := stdin
+	if name != "-" {
+		file, err := os.Open(name) //nolint:gosec // the user's own
+		if err != nil {
+			return "", fmt.Errorf("-token: %w: give the name of a file that holds the token, or - for standard input; others can read what stands on the command line", reason(err))
+		}
+		defer func() { _ = file.Close() }()
+		in = file
+	}
+	data, err := io.ReadAll(io.LimitReader(in, maxTokenFile))
+	if err != nil {
+		return "", fmt.Errorf("-token: %w", reason(err))
+	}
+	text := strings.TrimSpace(string(data))
+	if text == "" {
+		return "", errors.New("-token: the file is empty; leave out -token for a call without a token")
+	}
+	if scheme, _, ok := strings.Cut(text, " "); ok && strings.EqualFold(scheme, "Bearer") {
+		return text, nil
+	}
+	return "Bearer " + text, nil
+}
+
+// reason is an error without the name of the file.
+func reason(err error) error {
+	if path, ok := errors.AsType[*os.PathError](err); ok {
+		return path.Err
+	}
+	return err
+}
+
+func parseHeader(lines []string) (http.Header, error) {
+	header := http.Header{}
+	for n, line := range lines {
+		name, value, ok := strings.Cut(line, ":")
+		switch name = strings.TrimSpace(name); {
+		case !ok || name == "":
+			return nil, fmt.Errorf("-request-header: number %d is not of the form 'Name: value'", n+1) // it may be a secret
+		case strings.EqualFold(name, "Authorization"):
+			return nil, errors.New("-request-header: give the token with -token, in a file")
+		}
+		header.Add(name, strings.TrimSpace(value))
+	}
+	return header, nil
+}
+
+// parseMessages decodes messages as the method's input. None means that they are not known.
+func parseMessages(rule *policy.Rule, files policy.Files, texts []string) (messages []proto.Message, err error) {
+	switch {
+	case len(texts) == 0:
+		return nil, nil
+	case rule.Method == nil:
+		return nil, fmt.Errorf("-message: nothing is known of the messages of %s", rule.Procedure)
+	case len(texts) > 1 && !rule.Method.IsStreamingClient():
+		return nil, fmt.Errorf("-message: %s takes one message, and %d are given", rule.Procedure, len(texts))
+	}
+	registry := new(protoregistry.Files)
+	for _, file := range files {
+		_ = registry.RegisterFile(file) // for google.protobuf.Any; what is there twice is there
+	}
+	options := protojson.UnmarshalOptions{Resolver: dynamicpb.NewTypes(registry)}
+	for n, text := range texts {
+		data := []byte(text)
+		if name, ok := strings.CutPrefix(text, "@"); ok {
+			if data, err = os.ReadFile(name); err != nil { //nolint:gosec // the user's own
+				return nil, fmt.Errorf("-message: %w", err)
+			}
+		}
+		message := dynamicpb.NewMessage(rule.Method.Input())
+		if err := options.Unmarshal(data, message); err != nil {
+			return nil, fmt.Errorf("-message: number %d is no %s in JSON: %w", n+1, rule.Method.Input().FullName(), err)
+		}
+		messages = append(messages, message)
+	}
+	return messages, nil
+}

@@ -1,0 +1,66 @@
+package main
+
+import (
+	"fmt"
+	"net"
+	"net/url"
+	"strings"
+
+	"github.com/protoauthz/protoauthz/interceptor/cmd/protoauthz/internal/explain"
+	"github.com/protoauthz/protoauthz/interceptor/token"
+)
+
+// setTrust says whose tokens the question is about. Without an issuer, the token itself names it.
+func setTrust(q *explain.Question, provider, issuer string, leeway token.Option) error {
+	trusted, err := issuerOf(provider, issuer)
+	if err != nil {
+		return err
+	}
+	if issuer == "" {
+		trusted.URL, trusted.KeySetURL = "https://issuer.invalid", "" // whose options are checked
+	}
+	verifier, err := token.NewVerifier(trusted, leeway)
+	if err != nil {
+		return fmt.Errorf("-issuer or -leeway: %w", err)
+	}
+	if issuer == "" {
+		q.Inspect = explain.Inspector(trusted, leeway)
+		return nil
+	}
+	q.Verifier = verifier
+	q.Inspect = func(raw string) (*token.Claims, error) { return token.Unverified(trusted, raw, leeway) }
+	return nil
+}
+
+func issuerOf(provider, issuer string) (trusted token.Issuer, err error) {
+	switch provider {
+	case "logto":
+		return token.Logto(issuer), nil
+	case "auth0":
+		trusted = token.Auth0(domain(issuer))
+	case "authaction":
+		trusted = token.AuthAction(domain(issuer))
+	default:
+		return trusted, fmt.Errorf("-provider %q is none of logto, auth0 and authaction", provider)
+	}
+	switch {
+	case issuer != "" && domain(issuer) == "":
+		return trusted, fmt.Errorf("-issuer is not of the form https://domain/, as that of %s is", provider)
+	case strings.HasPrefix(issuer, "http://"): // one for tests, on a loopback address
+		trusted.URL = strings.Replace(trusted.URL, "https://", "http://", 1)
+		trusted.KeySetURL = strings.Replace(trusted.KeySetURL, "https://", "http://", 1)
+	}
+	return trusted, nil
+}
+
+// domain returns the domain of an issuer's URL that consists of nothing else, or "".
+func domain(issuer string) string {
+	u, err := url.Parse(issuer)
+	if err != nil || strings.TrimSuffix(issuer, "/") != u.Scheme+"://"+u.Host {
+		return ""
+	}
+	if u.Scheme == "https" || u.Scheme == "http" && net.ParseIP(u.Hostname()).IsLoopback() {
+		return u.Host
+	}
+	return ""
+}
