@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -100,14 +99,9 @@ func runExplain(ctx context.Context, c *cli.Command) error {
 func writer(format string) (func(io.Writer, *explain.Explanation) error, error) {
 	switch format {
 	case "text":
-		return func(w io.Writer, e *explain.Explanation) error { return e.Write(w, colourful(w)) }, nil
+		return func(w io.Writer, e *explain.Explanation) error { return e.WriteText(w, colourful(w)) }, nil
 	case "json":
-		return func(w io.Writer, e *explain.Explanation) error {
-			encoder := json.NewEncoder(w)
-			encoder.SetEscapeHTML(false)
-			encoder.SetIndent("", "  ")
-			return encoder.Encode(e)
-		}, nil
+		return func(w io.Writer, e *explain.Explanation) error { return e.WriteJSON(w) }, nil
 	default:
 		return nil, fmt.Errorf("-format %q is none of text and json", format)
 	}

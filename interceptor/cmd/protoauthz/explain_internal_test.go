@@ -85,6 +85,14 @@ func runExplanation(t *testing.T, stdin string, args ...string) (status int, std
 func TestExplanations(t *testing.T) {
 	t.Parallel()
 	image := sampleImage(t)
+	goldens, err := os.ReadDir(filepath.Join("testdata", "explain"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	stale := map[string]bool{}
+	for _, golden := range goldens {
+		stale[golden.Name()] = true
+	}
 	scene := tokentest.Scene{Now: 946684800} // when bubbles begin
 	k := tokentest.I1.ES256
 	acme := func(changes ...any) string {
@@ -117,13 +125,13 @@ func TestExplanations(t *testing.T) {
 		{"json", list, acme("scope", "read:data"), []string{"-format", "json"}, 0},
 		{"json_refused", sync, acme("scope", "read:data"), []string{"-format", "json"}, 1},
 	} {
+		delete(stale, test.name+".golden")
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()
 			args := append([]string{"-method", test.method}, test.args...)
 			if test.token != "" {
 				args = append(args, "-token", write(t, "token", test.token+"\n"))
 			}
-			_, _ = runExplanation, samplev1.File_sample_v1_catalog_proto // before the bubble
 			synctest.Test(t, func(t *testing.T) {
 				status, got, err := runExplanation(t, "", append(args, image)...)
 				if err != nil || status != test.status {
@@ -140,6 +148,9 @@ func TestExplanations(t *testing.T) {
 				}
 			})
 		})
+	}
+	if len(stale) > 0 {
+		t.Errorf("nobody writes %v", stale)
 	}
 }
 

@@ -1,7 +1,6 @@
 package explain_test
 
 import (
-	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -75,20 +74,18 @@ type printed struct {
 // explained explains a call in both forms.
 func explained(t *testing.T, q explain.Question) (p printed, text string) {
 	t.Helper()
-	e := explain.Explain(context.WithoutCancel(t.Context()), q)
-	data, err := json.Marshal(e)
-	if err != nil {
-		t.Fatal(err)
-	}
-	decoder := json.NewDecoder(bytes.NewReader(data))
-	if err := decoder.Decode(&p); err != nil {
-		t.Fatal(err)
-	}
+	e := explain.Explain(t.Context(), q)
 	var out strings.Builder
-	if err := e.Write(&out, true); err != nil {
+	if err := e.WriteJSON(&out); err != nil {
 		t.Fatal(err)
 	}
-	return p, string(data) + out.String()
+	if err := json.Unmarshal([]byte(out.String()), &p); err != nil {
+		t.Fatal(err)
+	}
+	if err := e.WriteText(&out, true); err != nil {
+		t.Fatal(err)
+	}
+	return p, out.String()
 }
 
 // answer is the refusal that an explanation tells of.
@@ -150,7 +147,7 @@ func TestCatalogue(t *testing.T) {
 				q.Verifier = trust
 				p, text := explained(t, q)
 				name := c.Row + "/" + c.Name + ", " + method.Name
-				if p.answer() != got.Answer {
+				if p.answer() != got.Answer || !p.Verified {
 					t.Errorf("%s: explained as\n     %+v\nwant %+v", name, p.answer(), got.Answer)
 				}
 				s.check(t, name, c, p)

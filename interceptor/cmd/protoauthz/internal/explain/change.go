@@ -95,7 +95,7 @@ func missing(a answer) string {
 
 // naming says where to name which organization.
 func naming(rule *policy.Rule, a answer) string {
-	organization := printable(a.claims.OrganizationID())
+	organization := a.claims.OrganizationID()
 	where := ""
 	switch rule.Organization.Source {
 	case policy.SourceHeader:

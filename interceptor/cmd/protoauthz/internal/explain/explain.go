@@ -22,7 +22,8 @@ type Question struct {
 	Table *policy.Table
 	// Verifier verifies the token. If nil, all checks are made but that of the signature.
 	Verifier interceptor.Verifier
-	// Inspect is [token.Unverified] for the issuers that are trusted, as with [Inspector].
+	// Inspect is [token.Unverified] for the issuers that are trusted, or what [Inspector] returns.
+	// Required.
 	Inspect func(raw string) (*token.Claims, error)
 	// Procedure is the method that is called, as in "/pkg.Service/Method".
 	Procedure string
@@ -42,7 +43,7 @@ const (
 	Allowed Decision = "allowed"
 	Refused Decision = "refused"
 	// Awaits means that the call is let in once each of its messages, which are not known,
-	// names the organization.
+	// names the organization that the token opens.
 	Awaits Decision = "awaits_message"
 )
 

@@ -2,7 +2,9 @@ package explain_test
 
 import (
 	"encoding/json"
+	"errors"
 	"net/http"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -193,15 +195,27 @@ func TestToken(t *testing.T) {
 		if e.Token == nil || !slices.Equal(e.Token.Times, want) {
 			t.Errorf("the times are %+v, want %+v", e.Token, want)
 		}
-		var out strings.Builder
-		e = explain.Explain(t.Context(), in(t, "Read", scene.Token(k, "name", "a\u009b31m\u202eb")))
-		if err := e.Write(&out, false); err != nil || strings.ContainsAny(out.String(), "\x1b\u009b\u202e") || !strings.Contains(out.String(), `a\u009b31m\u202eb`) {
-			t.Errorf("a terminal is steered: %v %q", err, out.String())
+		const odd = "a\u009b31m\u202eb\U000e0001\x7f"
+		e = explain.Explain(t.Context(), in(t, "Field", scene.Token(k, "scope", "read:data", "organization_id", odd)))
+		const escaped = `a\u009b31m\u202eb\udb40\udc01\u007f`
+		var text, data strings.Builder
+		if err := errors.Join(e.WriteText(&text, false), e.WriteJSON(&data)); err != nil {
+			t.Error(err)
+		}
+		for _, out := range []string{text.String(), data.String()} {
+			if strings.ContainsAny(out, "\x1b\u009b\u202e\U000e0001\x7f") || strings.Count(out, escaped) < 3 {
+				t.Errorf("a terminal is steered: %q", out)
+			}
+		}
+		var back explain.Explanation
+		if err := json.Unmarshal([]byte(data.String()), &back); err != nil || back.Organization != odd {
+			t.Errorf("the organization is %q: %v", back.Organization, err)
 		}
 		signed := strings.Split(scene.Token(k), ".")
 		for _, raw := range []string{
-			"an.opaque.secret", "eyJhbGciOiJub25lIn0.c2VjcmV0LXBheWxvYWQ.c2ln", // not JSON, behind a header that is refused
-			signed[0] + "." + signed[1] + ".not-base64url!", signed[0] + "." + signed[1], "hunter2",
+			k.Mint(`{"alg":"ES256","alg":"ES256","typ":"at+jwt"}`, scene.Payload(k.Issuer)), "an.opaque.secret", "eyJhbGciOiJub25lIn0.c2VjcmV0LXBheWxvYWQ.c2ln", // not JSON, behind a header that is refused
+			tokentest.Encode([]byte(`{"alg":"none"}`)) + "." + signed[1] + ".not~base64url",
+			signed[0] + "." + signed[1] + ".not~base64url", signed[0] + "." + signed[1], "hunter2",
 		} {
 			if e := explain.Explain(t.Context(), in(t, "Public", raw)); e.Token != nil || e.Decision != explain.Allowed {
 				t.Errorf("%q: %+v", raw, e.Token)
@@ -211,6 +225,24 @@ func TestToken(t *testing.T) {
 		var header map[string]string
 		if e.Token == nil || json.Unmarshal(e.Token.Header, &header) != nil || header["alg"] != "HS256" {
 			t.Errorf("a token that is refused is not shown: %+v", e.Token)
+		}
+	})
+}
+
+// TestColours makes sure that colours are all that they add.
+func TestColours(t *testing.T) {
+	t.Parallel()
+	calltest.Rules(t)
+	synctest.Test(t, func(t *testing.T) {
+		for _, service := range []string{"Read", "Field", "Public", "Nested"} {
+			e := explain.Explain(t.Context(), in(t, service, scene.Token(tokentest.I1.ES256, "organization_id", "acme")))
+			var coloured, black strings.Builder
+			if err := errors.Join(e.WriteText(&coloured, true), e.WriteText(&black, false)); err != nil {
+				t.Error(err)
+			}
+			if got := regexp.MustCompile("\x1b\\[[0-9]+m").ReplaceAllString(coloured.String(), ""); got != black.String() || got == coloured.String() {
+				t.Errorf("in colours:\n%s\nwithout:\n%s", coloured.String(), black.String())
+			}
 		}
 	})
 }

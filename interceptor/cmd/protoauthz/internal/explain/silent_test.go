@@ -17,7 +17,7 @@ var codes = []connect.Code{connect.CodePermissionDenied, connect.CodeInternal, c
 
 // whole tells whether all tests run.
 func whole() bool {
-	return flag.Lookup("test.run").Value.String() == "" && flag.Lookup("test.skip").Value.String() == ""
+	return !testing.Short() && flag.Lookup("test.run").Value.String() == "" && flag.Lookup("test.skip").Value.String() == ""
 }
 
 func decodeSegment(segment string) ([]byte, error) {

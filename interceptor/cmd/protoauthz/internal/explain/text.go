@@ -3,11 +3,9 @@ package explain
 import (
 	"fmt"
 	"io"
-	"strconv"
 	"strings"
 	"text/tabwriter"
 	"time"
-	"unicode"
 )
 
 const (
@@ -23,8 +21,8 @@ var marks = map[Status]struct{ text, color string }{
 	StatusNotNeeded:  {"", dim},
 }
 
-// Write writes the explanation as a text for people, in colours or not.
-func (e *Explanation) Write(w io.Writer, colours bool) error {
+// WriteText writes the explanation for people, in colours or not.
+func (e *Explanation) WriteText(w io.Writer, colours bool) error {
 	paint := func(color, text string) string {
 		if !colours || text == "" {
 			return text
@@ -40,7 +38,7 @@ func (e *Explanation) Write(w io.Writer, colours bool) error {
 			_, _ = fmt.Fprintf(&out, ", at message %d", e.Message)
 		}
 	case Awaits:
-		out.WriteString(paint(green, "let in") + " once the message names the organization " + printable(e.Organization))
+		out.WriteString(paint(green, "let in") + " once its message names the organization " + printable(e.Organization))
 	case Allowed:
 		out.WriteString(paint(green, "let in"))
 	}
@@ -58,7 +56,7 @@ func (e *Explanation) Write(w io.Writer, colours bool) error {
 			continue
 		}
 		mark := marks[step.Status]
-		text := step.About
+		text := printable(step.About)
 		if step.Status == StatusNotReached {
 			text = "not reached: " + text
 		}
@@ -70,7 +68,7 @@ func (e *Explanation) Write(w io.Writer, colours bool) error {
 		}
 		out.WriteString("  " + line + "\n")
 		if step.Change != "" {
-			out.WriteString(strings.Repeat(" ", 2+9+15) + "to change: " + step.Change + "\n")
+			out.WriteString(strings.Repeat(" ", 2+9+15) + "to change: " + printable(step.Change) + "\n")
 		}
 	}
 	if e.Token != nil {
@@ -99,17 +97,4 @@ func (t *Token) write(out *strings.Builder) error {
 		_, _ = fmt.Fprintf(w, "  %s\t%s, %s\n", at.Claim, at.Time.Format(time.RFC3339), at.Note)
 	}
 	return w.Flush()
-}
-
-// printable escapes what could steer a terminal, or turn text around.
-func printable(text string) string {
-	var out strings.Builder
-	for _, r := range text {
-		if unicode.IsPrint(r) {
-			out.WriteRune(r)
-		} else {
-			out.WriteString(strings.Trim(strconv.QuoteRuneToASCII(r), "'"))
-		}
-	}
-	return out.String()
 }
