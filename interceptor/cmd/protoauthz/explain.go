@@ -28,7 +28,7 @@ func explainCommand() *cli.Command {
 	return &cli.Command{
 		Name:        "explain",
 		Usage:       "say why a call is let in or refused",
-		ArgsUsage:   "IMAGE",
+		ArgsUsage:   "[SOURCE]",
 		Description: explainHelp,
 		// Messages and headers have commas.
 		DisableSliceFlagSeparator: true,
@@ -46,22 +46,17 @@ func explainCommand() *cli.Command {
 	}
 }
 
-// errRefused ends the program with status 1: everything has been said.
-var errRefused = cli.Exit("", 1)
-
 func runExplain(ctx context.Context, c *cli.Command) error {
-	if c.Args().Len() != 1 {
-		return fmt.Errorf("explain takes one IMAGE, after its flags, and got %d arguments", c.Args().Len())
-	}
+	source, argumentErr := argument(c)
 	write, formatErr := writer(c.String("format"))
 	header, headerErr := parseHeader(c.StringSlice("request-header"))
 	q := explain.Question{Header: header}
 	trustErr := setTrust(&q, c.String("provider"), c.String("issuer"), token.WithLeeway(c.Duration("leeway")))
 	var inputErr error
-	if c.String("token") == "-" && c.Args().First() == "-" {
-		inputErr = errors.New("-token and IMAGE cannot both be standard input")
+	if c.String("token") == "-" && source == "-" {
+		inputErr = errors.New("-token and SOURCE cannot both be standard input")
 	}
-	if err := errors.Join(formatErr, headerErr, trustErr, inputErr); err != nil {
+	if err := errors.Join(argumentErr, formatErr, headerErr, trustErr, inputErr); err != nil {
 		return err
 	}
 	if c.IsSet("token") {
@@ -71,7 +66,7 @@ func runExplain(ctx context.Context, c *cli.Command) error {
 		}
 		q.Authorization = []string{authorization}
 	}
-	files, err := readFiles(ctx, c, c.Args().First())
+	files, err := readFiles(ctx, c, source)
 	if err != nil {
 		return err
 	}
@@ -91,7 +86,7 @@ func runExplain(ctx context.Context, c *cli.Command) error {
 		return err
 	}
 	if e.Decision == explain.Refused {
-		return errRefused
+		return errNo
 	}
 	return nil
 }

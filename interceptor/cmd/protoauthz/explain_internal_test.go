@@ -1,7 +1,7 @@
 package main
 
 import (
-	"context"
+	"errors"
 	"flag"
 	"net/http"
 	"net/http/httptest"
@@ -11,7 +11,6 @@ import (
 	"testing"
 	"testing/synctest"
 
-	"github.com/urfave/cli/v3"
 	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/reflect/protodesc"
 	"google.golang.org/protobuf/reflect/protoreflect"
@@ -64,21 +63,12 @@ func write(t *testing.T, name, text string) string {
 // runExplanation runs the command, and returns its exit status.
 func runExplanation(t *testing.T, stdin string, args ...string) (status int, stdout string, err error) {
 	t.Helper()
-	var out strings.Builder
-	root := &cli.Command{
-		Name: "protoauthz", Commands: []*cli.Command{explainCommand()},
-		Reader: strings.NewReader(stdin), Writer: &out, ErrWriter: &out,
-		ExitErrHandler: func(context.Context, *cli.Command, error) {},
+	var out, errs strings.Builder
+	status = run(t.Context(), append([]string{"protoauthz", "explain", "-audience", tokentest.API}, args...), strings.NewReader(stdin), &out, &errs)
+	if errs.Len() > 0 {
+		err = errors.New(errs.String())
 	}
-	err = root.Run(t.Context(), append([]string{"protoauthz", "explain", "-audience", tokentest.API}, args...))
-	switch {
-	case err == nil:
-		return 0, out.String(), nil
-	case err == errRefused: //nolint:errorlint // it is returned as it is
-		return 1, out.String(), nil
-	default:
-		return 2, out.String(), err
-	}
+	return status, out.String(), err
 }
 
 // TestExplanations compares whole outputs with those in testdata/explain.
@@ -227,8 +217,8 @@ func TestExplainFaults(t *testing.T) {
 		names []string
 	}{
 		{"no method", []string{image}, []string{"method"}},
-		{"no image", method, []string{"IMAGE"}},
-		{"two images", append(method, image, image), []string{"IMAGE"}},
+		{"no image", method, []string{"standard input", "empty"}},
+		{"two images", append(method, image, image), []string{"unexpected argument"}},
 		{"a near method", []string{"-method", "/sample.v1.DocumentService/ListDocument", image}, []string{"/sample.v1.DocumentService/ListDocuments or"}},
 		{"the method alone", []string{"-method", "getusage", image}, []string{"is it /sample.v1.DocumentService/GetUsage?"}},
 		{"another package", []string{"-method", "sample.v2.DocumentService.GetUsage", image}, []string{"/sample.v1.DocumentService/GetUsage"}},

@@ -5,4 +5,3 @@ import "github.com/urfave/cli/v3"
 func matrixCommand() *cli.Command  { return &cli.Command{Name: "matrix", Flags: policyFlags()} }
 func scopesCommand() *cli.Command  { return &cli.Command{Name: "scopes", Flags: policyFlags()} }
 func diffCommand() *cli.Command    { return &cli.Command{Name: "diff", Flags: policyFlags()} }
-func explainCommand() *cli.Command { return &cli.Command{Name: "explain", Flags: policyFlags()} }
