@@ -14,6 +14,9 @@ import (
 	"github.com/protoauthz/protoauthz/interceptor/policy"
 )
 
+// errNoServices is an image that is sound and has nothing to compile.
+var errNoServices = errors.New("there are no services")
+
 // imageFiles returns the files of an image that declare services and are no imports.
 func imageFiles(data []byte) (policy.Files, error) {
 	switch {
@@ -50,7 +53,7 @@ func serviceFiles(set *descriptorpb.FileDescriptorSet, wanted func(*descriptorpb
 		files = append(files, descriptor)
 	}
 	if len(files) == 0 {
-		return nil, fmt.Errorf("none of its %d files declares a service", len(set.GetFile()))
+		return nil, fmt.Errorf("%w among its %s", errNoServices, count(len(set.GetFile()), "file", "files"))
 	}
 	return files, nil
 }

@@ -8,7 +8,9 @@
 //	protoauthz scopes http://127.0.0.1:8080
 //	protoauthz explain -method /order.v1.OrderService/ListOrders -token token.txt image.binpb
 //
-// Every command has -help.
+// Every command has -help. The exit status is 0, 1 if the answer is no (diff: rules are
+// looser; explain: the call is refused), or 2 if there is no answer. In scripts, only the
+// formats are stable that say so.
 package main
 
 import (
@@ -18,6 +20,7 @@ import (
 	"io"
 	"os"
 	"os/signal"
+	"strings"
 	"syscall"
 
 	"github.com/urfave/cli/v3"
@@ -42,7 +45,7 @@ var errNo = errors.New("no")
 
 // run is the whole program.
 func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.Writer) int {
-	command := newCommand()
+	command := newCommand(args)
 	command.Reader, command.Writer, command.ErrWriter = stdin, stdout, stderr
 	err := command.Run(ctx, args)
 	switch {
@@ -51,27 +54,64 @@ func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.
 	case errors.Is(err, errNo):
 		return exitNo
 	}
-	_, _ = fmt.Fprintf(stderr, "protoauthz: %v\n", err)
+	complain(stderr, err.Error())
 	return exitFailed
 }
 
-func newCommand() *cli.Command {
+// complain prints a message, of which parts may come from an image or a server.
+func complain(stderr io.Writer, message string) {
+	lines := strings.Split(message, "\n")
+	for i, line := range lines {
+		lines[i] = visible(line)
+	}
+	_, _ = fmt.Fprintf(stderr, "protoauthz: %s\n", strings.Join(lines, "\n"))
+}
+
+const rootHelp = `The rules are the options (protoauthz.v1.method) and (protoauthz.v1.service). They are read as
+a server reads them: what is shown here is what policy.Compile compiles.
+
+Exit status: 0; 1 if the answer is no (diff: rules are looser; explain: the call is refused);
+2 if there is no answer.
+
+Completion of commands, flags and files by the shell, here in ~/.bashrc (with the package
+bash-completion), ~/.zshrc and for fish:
+   source <(protoauthz completion bash)
+   source <(protoauthz completion zsh)
+   protoauthz completion fish > ~/.config/fish/completions/protoauthz.fish`
+
+// newCommand describes the program. It needs the arguments only to complete them.
+func newCommand(args []string) *cli.Command {
 	root := &cli.Command{
-		Name:  "protoauthz",
-		Usage: "show who may call what, by the rules in .proto files",
+		Name:        "protoauthz",
+		Usage:       "show who may call what, by the rules in .proto files",
+		Description: rootHelp,
 		Commands: []*cli.Command{
 			matrixCommand(), scopesCommand(), diffCommand(), explainCommand(),
 		},
+		Action:                    unknownCommand,
 		EnableShellCompletion:     true,
 		DisableSliceFlagSeparator: true, // values of headers have commas
-		Suggest:                   true,
 		ExitErrHandler:            func(context.Context, *cli.Command, error) {}, // run prints it
 		OnUsageError:              usageError,
 	}
 	for _, command := range root.Commands {
 		command.OnUsageError = usageError
+		command.HideHelpCommand = true // a file may be called help
+		command.ShellComplete = complete(args)
 	}
 	return root
+}
+
+// unknownCommand is what the root does itself.
+func unknownCommand(_ context.Context, c *cli.Command) error {
+	name := c.Args().First()
+	if name == "" {
+		return cli.ShowRootCommandHelp(c)
+	}
+	if similar := cli.SuggestCommand(c.VisibleCommands(), name); similar != "" {
+		return fmt.Errorf("there is no command %q: did you mean %s?", name, similar)
+	}
+	return fmt.Errorf("there is no command %q: see protoauthz -help", name)
 }
 
 // usageError answers with one line, and not with the whole help.

@@ -17,9 +17,11 @@ import (
 	"github.com/protoauthz/protoauthz/interceptor/policy"
 )
 
+// What a server may take from those who ask it.
 const (
 	reflectionTimeout = 20 * time.Second
 	reflectionBytes   = 64 << 20 // of one answer
+	reflectionFiles   = 10_000
 )
 
 // reflectFiles asks a server for the files of the services that it offers. The server may
@@ -35,7 +37,11 @@ func reflectFiles(ctx context.Context, url string, headers []string) (files poli
 	transport.Protocols.SetHTTP2(true)
 	transport.Protocols.SetUnencryptedHTTP2(true)
 	defer transport.CloseIdleConnections()
-	client := grpcreflect.NewClient(&http.Client{Transport: transport}, strings.TrimSuffix(url, "/"), connect.WithGRPC(), connect.WithReadMaxBytes(reflectionBytes))
+	client := grpcreflect.NewClient(&http.Client{
+		Transport: transport,
+		// What is in -header is for the server that was named.
+		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
+	}, strings.TrimSuffix(url, "/"), connect.WithGRPC(), connect.WithReadMaxBytes(reflectionBytes))
 	stream := client.NewStream(ctx, grpcreflect.WithRequestHeaders(header))
 	defer func() {
 		_, closeErr := stream.Close()
@@ -47,24 +53,42 @@ func reflectFiles(ctx context.Context, url string, headers []string) (files poli
 	}()
 	services, err := stream.ListServices()
 	if err != nil {
-		return nil, err
+		return nil, advise(err, len(headers) > 0)
 	}
 	set := new(descriptorpb.FileDescriptorSet)
 	known := map[string]bool{}
-	add := func(found []*descriptorpb.FileDescriptorProto) {
+	declared := map[protoreflect.FullName]bool{}
+	add := func(found []*descriptorpb.FileDescriptorProto) error {
 		for _, file := range found {
-			if !known[file.GetName()] {
-				known[file.GetName()] = true
-				set.File = append(set.File, file)
+			if known[file.GetName()] {
+				continue
+			}
+			if len(known) == reflectionFiles {
+				return fmt.Errorf("the server has more than %d files", reflectionFiles)
+			}
+			known[file.GetName()] = true
+			set.File = append(set.File, file)
+			for _, service := range file.GetService() {
+				declared[serviceName(file, service)] = true
 			}
 		}
+		return nil
 	}
 	for _, service := range services {
+		if declared[service] {
+			continue
+		}
 		found, err := stream.FileContainingSymbol(service)
+		if err == nil {
+			err = add(found)
+		}
 		if err != nil {
 			return nil, fmt.Errorf("%s: %w", service, err)
 		}
-		add(found)
+		// Without it the answer would be silent on its methods.
+		if !declared[service] {
+			return nil, fmt.Errorf("the server lists %q, and has no file that declares it", service)
+		}
 	}
 	for i := 0; i < len(set.File); i++ { // it grows
 		for _, name := range set.File[i].GetDependency() {
@@ -72,20 +96,38 @@ func reflectFiles(ctx context.Context, url string, headers []string) (files poli
 				continue
 			}
 			found, err := stream.FileByFilename(name)
-			if err != nil {
-				return nil, fmt.Errorf("%s: %w", name, err)
+			if err == nil {
+				err = add(found)
 			}
-			if add(found); !known[name] {
-				return nil, fmt.Errorf("the server has no %s", name)
+			if err != nil {
+				return nil, fmt.Errorf("%q: %w", name, err)
+			}
+			if !known[name] {
+				return nil, fmt.Errorf("the server has no file %q", name)
 			}
 		}
 	}
 	return serviceFiles(set, func(file *descriptorpb.FileDescriptorProto) bool {
 		return slices.ContainsFunc(file.GetService(), func(service *descriptorpb.ServiceDescriptorProto) bool {
-			name := protoreflect.FullName(file.GetPackage()).Append(protoreflect.Name(service.GetName()))
-			return slices.Contains(services, name)
+			return slices.Contains(services, serviceName(file, service))
 		})
 	})
+}
+
+func serviceName(file *descriptorpb.FileDescriptorProto, service *descriptorpb.ServiceDescriptorProto) protoreflect.FullName {
+	return protoreflect.FullName(file.GetPackage()).Append(protoreflect.Name(service.GetName()))
+}
+
+// advise says what to do about a refusal.
+func advise(err error, headers bool) error {
+	switch code := connect.CodeOf(err); {
+	case code == connect.CodeUnimplemented:
+		return fmt.Errorf("the server has no reflection: read an image: %w", err)
+	case (code == connect.CodeUnauthenticated || code == connect.CodePermissionDenied) && !headers:
+		return fmt.Errorf("the server refuses: give a token with -header 'Authorization: Bearer ...': %w", err)
+	default:
+		return err
+	}
 }
 
 // parseHeaders parses "Name: value".

@@ -14,9 +14,9 @@ import (
 )
 
 // sourceHelp says what the commands read.
-const sourceHelp = `SOURCE is an image of buf or a FileDescriptorSet of protoc (with --include_imports),
-as a file or, if left out or -, on standard input, or the URL of a server with
-reflection. Give the options that the server gives to policy.Compile as flags.`
+const sourceHelp = `SOURCE is an image of buf or a FileDescriptorSet of protoc (with --include_imports), as a file or, if
+left out or -, on standard input, or the URL of a server with reflection, which has no lines. Give
+the options that the server gives to policy.Compile as flags.`
 
 // policyFlags are the flags of all commands that read rules.
 func policyFlags() []cli.Flag {
@@ -31,15 +31,12 @@ func policyFlags() []cli.Flag {
 // readFiles reads the services that an argument means: the name of a file, - for standard
 // input, or a URL.
 func readFiles(ctx context.Context, c *cli.Command, argument string) (policy.Files, error) {
-	if strings.HasPrefix(argument, "http://") || strings.HasPrefix(argument, "https://") {
+	if isURL(argument) {
 		files, err := reflectFiles(ctx, argument, c.StringSlice("header"))
 		if err != nil {
 			return nil, fmt.Errorf("%s: %w", argument, err)
 		}
 		return files, nil
-	}
-	if len(c.StringSlice("header")) > 0 {
-		return nil, fmt.Errorf("-header: %s is no URL to send it to", argument)
 	}
 	name, data, err := readAll(c, argument)
 	if err != nil {
@@ -50,6 +47,10 @@ func readFiles(ctx context.Context, c *cli.Command, argument string) (policy.Fil
 		return nil, fmt.Errorf("%s: %w", name, err)
 	}
 	return files, nil
+}
+
+func isURL(argument string) bool {
+	return strings.HasPrefix(argument, "http://") || strings.HasPrefix(argument, "https://")
 }
 
 // readAll reads a file or, if it is -, standard input.
@@ -68,6 +69,22 @@ func readAll(c *cli.Command, argument string) (name string, data []byte, err err
 	return "standard input", data, err
 }
 
+// readTable reads and compiles the rules that the only argument means.
+func readTable(ctx context.Context, c *cli.Command) (*policy.Table, error) {
+	source, err := argument(c)
+	if err != nil {
+		return nil, err
+	}
+	if len(c.StringSlice("header")) > 0 && !isURL(source) {
+		return nil, fmt.Errorf("-header: %s is no URL to send it to", source)
+	}
+	files, err := readFiles(ctx, c, source)
+	if err != nil {
+		return nil, err
+	}
+	return compile(c, files)
+}
+
 // argument returns the only argument, which may be left out.
 func argument(c *cli.Command) (string, error) {
 	switch c.NArg() {
@@ -80,14 +97,18 @@ func argument(c *cli.Command) (string, error) {
 	}
 }
 
-// compile compiles the services with the options in the flags.
-func compile(c *cli.Command, files policy.Files) (*policy.Table, error) {
-	var options []policy.Option
+// options returns the options in the flags.
+func options(c *cli.Command) []policy.Option {
+	options := []policy.Option{policy.WithPublic(c.StringSlice("public")...), policy.WithSharedScopes(c.StringSlice("shared-scope")...)}
 	if c.IsSet("audience") {
 		options = append(options, policy.WithAudience(c.String("audience")))
 	}
-	options = append(options, policy.WithPublic(c.StringSlice("public")...), policy.WithSharedScopes(c.StringSlice("shared-scope")...))
-	table, err := policy.Compile(files, options...)
+	return options
+}
+
+// compile compiles the services with the options in the flags.
+func compile(c *cli.Command, files policy.Files) (*policy.Table, error) {
+	table, err := policy.Compile(files, options(c)...)
 	var faults *policy.Error
 	if !errors.As(err, &faults) {
 		return table, err
@@ -107,11 +128,11 @@ var hints = []struct {
 
 // describe gives each fault a line that begins with its place.
 func describe(faults *policy.Error) error {
-	lines := []error{errors.New("the rules do not compile: no server starts with them")}
+	lines := []error{errors.New("no server starts with these rules")}
 	kinds := map[policy.FaultKind]bool{}
 	for _, fault := range faults.Faults {
 		kinds[fault.Kind] = true
-		if place := fault.Place.String(); place != "" {
+		if place := visible(fault.Place.String()); place != "" {
 			lines = append(lines, fmt.Errorf("%s: %w", place, fault))
 		} else {
 			lines = append(lines, fault)

@@ -1,0 +1,206 @@
+package main
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"strings"
+
+	"github.com/urfave/cli/v3"
+
+	"github.com/protoauthz/protoauthz/interceptor/policy"
+)
+
+const diffHelp = `Prints what differs between two versions of the rules. A change is looser if a call may be let in
+for it that was refused; a change that lets in some and refuses others is looser, too. New and
+deleted methods are neither. The exit status is 1 if anything is looser.
+
+OLD may not compile, as before the rules were complete: then those methods are compared that have a
+rule without fault, the others count as new, and the faults are printed on standard error. NEW must
+compile.
+
+` + sourceHelp + `
+Either OLD or NEW may be -, and both are read with the same flags.
+
+Formats:
+   text       for reading
+   markdown   for a comment on a pull request
+
+Examples:
+   buf build '.git#branch=main' -o main.binpb && buf build -o - | protoauthz diff main.binpb -
+   protoauthz diff -format markdown main.binpb image.binpb > comment.md
+   protoauthz diff https://api.example.com image.binpb`
+
+func diffCommand() *cli.Command {
+	return &cli.Command{
+		Name:        "diff",
+		Usage:       "print what two versions of the rules let in and refuse, and fail if the new one is looser",
+		ArgsUsage:   "OLD NEW",
+		Description: diffHelp,
+		Flags:       append([]cli.Flag{newFormatFlag("text", "markdown")}, policyFlags()...),
+		Action:      diff,
+	}
+}
+
+func diff(ctx context.Context, c *cli.Command) error {
+	if c.NArg() != 2 {
+		return fmt.Errorf("%d arguments, not OLD and NEW: see %s -help", c.NArg(), c.FullName())
+	}
+	before, after := c.Args().Get(0), c.Args().Get(1)
+	if before == "-" && after == "-" {
+		return errors.New("both OLD and NEW are -: name a file for one of them")
+	}
+	if len(c.StringSlice("header")) > 0 && !isURL(before) && !isURL(after) {
+		return errors.New("-header: neither OLD nor NEW is a URL to send it to")
+	}
+	old, err := oldRules(ctx, c, before)
+	if err != nil {
+		return err
+	}
+	files, err := readFiles(ctx, c, after)
+	if err != nil {
+		return err
+	}
+	table, err := compile(c, files)
+	if err != nil {
+		return fmt.Errorf("%s: %w", after, err)
+	}
+	found := sortChanges(policy.Compare(old, table.Rules()))
+	w := bufio.NewWriter(c.Root().Writer)
+	if c.String(formatFlagName) == "markdown" {
+		diffMarkdown(w, found)
+	} else {
+		diffText(w, found)
+	}
+	if err := w.Flush(); err != nil {
+		return err
+	}
+	if len(found[looser].changes) > 0 {
+		return errNo
+	}
+	return nil
+}
+
+// oldRules returns those rules of the old version that have no fault.
+func oldRules(ctx context.Context, c *cli.Command, source string) ([]*policy.Rule, error) {
+	files, err := readFiles(ctx, c, source)
+	if errors.Is(err, errNoServices) {
+		complain(c.Root().ErrWriter, "warning: "+err.Error())
+		return nil, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	table, err := policy.Compile(files, options(c)...)
+	var faults *policy.Error
+	if errors.As(err, &faults) {
+		complain(c.Root().ErrWriter, fmt.Sprintf("warning: %s: compared are the %s without fault: %v",
+			source, count(len(faults.Rules), "rule", "rules"), describe(faults)))
+		return faults.Rules, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	return table.Rules(), nil
+}
+
+// The sorts of change, in the order in which they are printed.
+const (
+	looser = iota
+	tighter
+	added
+	removed
+)
+
+type changes struct {
+	name    string
+	changes []*policy.Change
+}
+
+func sortChanges(all []*policy.Change) []*changes {
+	found := []*changes{looser: {name: "looser"}, tighter: {name: "tighter"}, added: {name: "new"}, removed: {name: "gone"}}
+	for _, change := range all {
+		kind := tighter
+		switch {
+		case change.Kind.Looser():
+			kind = looser
+		case change.Old == nil:
+			kind = added
+		case change.New == nil:
+			kind = removed
+		}
+		found[kind].changes = append(found[kind].changes, change)
+	}
+	return found
+}
+
+// verdict is the answer in one line.
+func verdict(found []*changes) string {
+	var parts []string
+	for _, sort := range found {
+		if n := len(sort.changes); n > 0 {
+			parts = append(parts, fmt.Sprintf("%d %s", n, sort.name))
+		}
+	}
+	if len(parts) == 0 {
+		return "nothing has changed"
+	}
+	return strings.Join(parts, ", ")
+}
+
+func diffText(w io.Writer, found []*changes) {
+	_, _ = fmt.Fprintln(w, "Rules: "+verdict(found))
+	for _, sort := range found {
+		if len(sort.changes) == 0 {
+			continue
+		}
+		_, _ = fmt.Fprintf(w, "\n%s:\n", sort.name)
+		for _, change := range sort.changes {
+			_, _ = fmt.Fprintf(w, "  %s: %s", change.Procedure(), visible(change.Detail))
+			if place := change.Place.String(); place != "" {
+				_, _ = fmt.Fprintf(w, " (%s)", visible(place))
+			}
+			_, _ = fmt.Fprintln(w)
+		}
+	}
+}
+
+func diffMarkdown(w io.Writer, found []*changes) {
+	_, _ = fmt.Fprintf(w, "### Rules: %s\n", verdict(found))
+	header := "\n| | Procedure | Change | Old → new | Place |\n|---|---|---|---|---|\n"
+	for _, sort := range found {
+		for _, change := range sort.changes {
+			name := sort.name
+			if sort == found[looser] {
+				name = "**" + name + "**"
+			}
+			_, _ = fmt.Fprintf(w, "%s| %s | %s | %s | %s → %s | %s |\n", header, name, code(change.Procedure()),
+				code(change.Detail), summary(change.Old), summary(change.New), code(change.Place.String()))
+			header = ""
+		}
+	}
+}
+
+// summary is a rule in Markdown, or a dash for none.
+func summary(rule *policy.Rule) string {
+	if rule == nil {
+		return "–"
+	}
+	r := newRow(rule)
+	parts := []string{markdownNeeds(r)}
+	if !rule.Public {
+		parts = append(parts, strings.ReplaceAll(r.Model, "_", " "))
+	}
+	if r.Audience != "" {
+		parts = append(parts, code(r.Audience))
+	}
+	if r.Organization != nil {
+		parts = append(parts, code(r.where()))
+	}
+	if r.Caller == "user" || r.Caller == "client" {
+		parts = append(parts, r.Caller+"s only")
+	}
+	return strings.Join(parts, ", ")
+}

@@ -1,0 +1,165 @@
+package main
+
+import (
+	"bufio"
+	"context"
+	"fmt"
+	"io"
+	"strings"
+	"unicode/utf8"
+
+	"github.com/urfave/cli/v3"
+)
+
+const matrixHelp = `Prints every procedure with what its callers need, sorted.
+
+` + sourceHelp + `
+
+Formats:
+   table     for reading: columns, a block for each service
+   markdown  for review and comparison: commit it, and a change of the rules shows in the diff
+   json      for programs: {"procedures": [...]}, each with procedure, access (public, authenticated or
+             scopes), model (global_resource, organization, organization_resource), audience, scopes (all
+             are needed), anyScopes (one is needed, unless empty), caller (any, user, client),
+             organization (null, or source, name and pattern) and place. What does not apply is "".
+             Names and values are stable; fields may be added.
+   html      for searching: one page that needs no network
+
+Examples:
+   buf build -o - | protoauthz matrix -audience https://api.example.com
+   buf build -o - | protoauthz matrix -format html > policy.html
+   protoc --include_imports --include_source_info -o image.binpb order.proto && protoauthz matrix image.binpb
+   protoauthz matrix -header 'Authorization: Bearer ...' https://api.example.com`
+
+func matrixCommand() *cli.Command {
+	return &cli.Command{
+		Name:        "matrix",
+		Usage:       "print who may call what",
+		ArgsUsage:   "[SOURCE]",
+		Description: matrixHelp,
+		Flags:       append([]cli.Flag{newFormatFlag("table", "markdown", "json", "html")}, policyFlags()...),
+		Action:      matrix,
+	}
+}
+
+func matrix(ctx context.Context, c *cli.Command) error {
+	table, err := readTable(ctx, c)
+	if err != nil {
+		return err
+	}
+	all := groups(table.Rules())
+	w := bufio.NewWriter(c.Root().Writer)
+	switch c.String(formatFlagName) {
+	case "markdown":
+		matrixMarkdown(w, all)
+	case "json":
+		err = matrixJSON(w, all)
+	case "html":
+		err = matrixHTML(w, all)
+	default:
+		matrixTable(w, all, colourful(c.Root().Writer))
+	}
+	if err != nil {
+		return err
+	}
+	return w.Flush()
+}
+
+// Colours that terminals have, bright or dark.
+const (
+	bold   = "1"
+	yellow = "33"
+	faint  = "2"
+)
+
+func matrixTable(w io.Writer, all []*group, colours bool) {
+	paint := func(style, s string) string {
+		if !colours || style == "" || s == "" {
+			return s
+		}
+		return "\x1b[" + style + "m" + s + "\x1b[0m"
+	}
+	header := []string{"METHOD", "NEEDS", "MODEL", "ORGANIZATION", "CALLER", "AUDIENCE"}
+	cells := func(r *row) []string {
+		_, method := r.split()
+		return []string{method, r.needs(), r.Model, r.where(), r.Caller, r.aud()}
+	}
+	widths := make([]int, len(header))
+	widen := func(line []string) {
+		for i, cell := range line {
+			widths[i] = max(widths[i], utf8.RuneCountInString(cell))
+		}
+	}
+	widen(header)
+	for _, g := range all {
+		for _, r := range g.Rows {
+			widen(cells(r))
+		}
+	}
+	print := func(line []string, styles ...string) {
+		for len(line) > 0 && line[len(line)-1] == "" {
+			line = line[:len(line)-1]
+		}
+		for i, cell := range line {
+			style, space := "", ""
+			if i < len(styles) {
+				style = styles[i]
+			}
+			if i < len(line)-1 {
+				space = strings.Repeat(" ", widths[i]-utf8.RuneCountInString(cell))
+			}
+			_, _ = fmt.Fprint(w, "  ", paint(style, cell), space)
+		}
+		_, _ = fmt.Fprintln(w)
+	}
+	print(header, faint, faint, faint, faint, faint, faint)
+	for _, g := range all {
+		_, _ = fmt.Fprintf(w, "%s\n", paint(bold, g.Service))
+		for _, r := range g.Rows {
+			style := ""
+			if r.Access != accessScopes {
+				style = yellow // the open doors
+			}
+			print(cells(r), "", style)
+		}
+	}
+}
+
+func matrixMarkdown(w io.Writer, all []*group) {
+	_, _ = fmt.Fprint(w, "# Who may call what\n")
+	for _, g := range all {
+		_, _ = fmt.Fprintf(w, "\n## %s\n\n", code(g.Service))
+		_, _ = fmt.Fprint(w, "| Method | Needs | Model | Organization | Caller | Audience |\n|---|---|---|---|---|---|\n")
+		for _, r := range g.Rows {
+			_, method := r.split()
+			audience := code(r.Audience)
+			if audience == "" {
+				audience = r.aud()
+			}
+			line := []string{code(method), markdownNeeds(r), strings.ReplaceAll(r.Model, "_", " "), code(r.where()), r.Caller, audience}
+			_, _ = fmt.Fprintf(w, "| %s |\n", strings.Join(line, " | "))
+		}
+	}
+}
+
+func markdownNeeds(r *row) string {
+	var needs []string
+	if len(r.Scopes) > 0 {
+		needs = append(needs, "all of "+codes(r.Scopes))
+	}
+	if len(r.AnyScopes) > 0 {
+		needs = append(needs, "any of "+codes(r.AnyScopes))
+	}
+	if len(needs) == 0 {
+		return "**" + r.Access + "**"
+	}
+	return strings.Join(needs, ", ")
+}
+
+func matrixJSON(w io.Writer, all []*group) error {
+	rows := []*row{}
+	for _, g := range all {
+		rows = append(rows, g.Rows...)
+	}
+	return writeJSON(w, map[string]any{"procedures": rows})
+}

@@ -1,0 +1,65 @@
+package main
+
+import (
+	"crypto/sha256"
+	_ "embed" // the page
+	"encoding/base64"
+	"html/template"
+	"io"
+	"maps"
+	"slices"
+)
+
+var (
+	//go:embed page.html
+	pageHTML string
+	//go:embed page.css
+	pageStyle string
+	//go:embed page.js
+	pageScript string
+
+	page = template.Must(template.New("page").Parse(pageHTML))
+)
+
+// matrixHTML writes one page that needs no network, and is kept from using it by its policy:
+// nothing runs but the script whose hash is there.
+func matrixHTML(w io.Writer, all []*group) error {
+	type line struct {
+		*row
+		Method, Where, Aud, Place string
+	}
+	type service struct {
+		Name string
+		Rows []line
+	}
+	var services []service
+	total := 0
+	models, callers := map[string]bool{}, map[string]bool{}
+	for _, g := range all {
+		one := service{Name: g.Service}
+		for _, r := range g.Rows {
+			_, method := r.split()
+			one.Rows = append(one.Rows, line{r, method, r.where(), r.aud(), visible(r.Place)})
+			if total++; r.Access != accessPublic {
+				models[r.Model], callers[r.Caller] = true, true
+			}
+		}
+		services = append(services, one)
+	}
+	return page.Execute(w, map[string]any{
+		"Policy": "default-src 'none'; style-src '" + hash(pageStyle) + "'; script-src '" + hash(pageScript) +
+			"'; base-uri 'none'; form-action 'none'",
+		"Style":    template.CSS(pageStyle), //nolint:gosec // our own
+		"Script":   template.JS(pageScript), //nolint:gosec // our own
+		"Services": services,
+		"Total":    total,
+		"Models":   slices.Sorted(maps.Keys(models)),
+		"Callers":  slices.Sorted(maps.Keys(callers)),
+	})
+}
+
+// hash is a source of Content Security Policy.
+func hash(code string) string {
+	sum := sha256.Sum256([]byte(code))
+	return "sha256-" + base64.StdEncoding.EncodeToString(sum[:])
+}

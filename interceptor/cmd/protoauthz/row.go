@@ -1,0 +1,127 @@
+package main
+
+import (
+	"strings"
+
+	authzv1 "github.com/protoauthz/protoauthz/gen/protoauthz/v1"
+	"github.com/protoauthz/protoauthz/interceptor/policy"
+)
+
+// The values of row.Access.
+const (
+	accessPublic        = "public"
+	accessAuthenticated = "authenticated"
+	accessScopes        = "scopes"
+)
+
+// A row is the rule of one procedure, for people and programs. The names in JSON are
+// stable.
+type row struct {
+	Procedure    string        `json:"procedure"`    // "/pkg.Service/Method", or "/pkg.Service/*"
+	Access       string        `json:"access"`       // "public", "authenticated" or "scopes"
+	Model        string        `json:"model"`        // "global_resource", "organization", "organization_resource", or "" if public
+	Audience     string        `json:"audience"`     // "" if public, and for "organization"
+	Scopes       []string      `json:"scopes"`       // all are needed
+	AnyScopes    []string      `json:"anyScopes"`    // one is needed, unless empty
+	Caller       string        `json:"caller"`       // "any", "user", "client", or "" if public
+	Organization *organization `json:"organization"` // null if public, and for "global_resource"
+	Place        string        `json:"place"`        // "file:line:column", as much of it as is known
+}
+
+// An organization is the place where requests name it.
+type organization struct {
+	Source  string `json:"source"`  // "field", "header" or "token"
+	Name    string `json:"name"`    // the path of the field, the header, or ""
+	Pattern string `json:"pattern"` // of the resource name in the field, or ""
+
+	text string
+}
+
+var sources = map[policy.Source]string{policy.SourceField: "field", policy.SourceHeader: "header", policy.SourceToken: "token"}
+
+// newRow says what a rule says.
+func newRow(rule *policy.Rule) *row {
+	r := &row{Procedure: rule.Procedure, Access: accessScopes, Scopes: list(rule.Scopes), AnyScopes: list(rule.AnyScopes)}
+	if rule.Method != nil {
+		r.Place = rule.Place("public").String() // which stands for the whole option, as most rules are not public
+	}
+	if rule.Public {
+		r.Access = accessPublic
+		return r
+	}
+	if len(rule.Scopes)+len(rule.AnyScopes) == 0 {
+		r.Access = accessAuthenticated
+	}
+	r.Model = modelName(rule.Model)
+	r.Caller = strings.ToLower(strings.TrimPrefix(rule.Caller.String(), "CALLER_"))
+	// An organization's token is meant for the organization, whatever the service says.
+	if rule.Model != authzv1.Model_MODEL_ORGANIZATION {
+		r.Audience = rule.Audience
+	}
+	if place := rule.Organization; place != nil {
+		r.Organization = &organization{sources[place.Source], place.Name, place.Pattern, place.String()}
+	}
+	return r
+}
+
+func modelName(model authzv1.Model) string {
+	return strings.ToLower(strings.TrimPrefix(model.String(), "MODEL_"))
+}
+
+// split returns the service and the method.
+func (r *row) split() (service, method string) {
+	service, method, _ = strings.Cut(strings.TrimPrefix(r.Procedure, "/"), "/")
+	return service, method
+}
+
+// needs says what a token must have, if one is needed.
+func (r *row) needs() string {
+	if r.Access != accessScopes {
+		return r.Access
+	}
+	var needs []string
+	if len(r.Scopes) > 0 {
+		needs = append(needs, "all of "+strings.Join(r.Scopes, " "))
+	}
+	if len(r.AnyScopes) > 0 {
+		needs = append(needs, "any of "+strings.Join(r.AnyScopes, " "))
+	}
+	return strings.Join(needs, ", ")
+}
+
+// where says where requests name their organization.
+func (r *row) where() string {
+	if r.Organization == nil {
+		return ""
+	}
+	return r.Organization.text
+}
+
+// aud says what a token's audience must be.
+func (r *row) aud() string {
+	if r.Model == modelName(authzv1.Model_MODEL_ORGANIZATION) {
+		return "organization"
+	}
+	return visible(r.Audience)
+}
+
+// A group is what is known of the methods of one service.
+type group struct {
+	Service string
+	Rows    []*row
+}
+
+// groups takes rules that are sorted by procedure.
+func groups(rules []*policy.Rule) []*group {
+	var all []*group
+	for _, rule := range rules {
+		r := newRow(rule)
+		service, _ := r.split()
+		if len(all) == 0 || all[len(all)-1].Service != service {
+			all = append(all, &group{Service: service})
+		}
+		last := all[len(all)-1]
+		last.Rows = append(last.Rows, r)
+	}
+	return all
+}

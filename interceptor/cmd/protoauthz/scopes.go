@@ -1,0 +1,257 @@
+package main
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"io"
+	"maps"
+	"slices"
+	"strings"
+
+	"github.com/urfave/cli/v3"
+
+	authzv1 "github.com/protoauthz/protoauthz/gen/protoauthz/v1"
+	"github.com/protoauthz/protoauthz/interceptor/policy"
+)
+
+const scopesHelp = `Prints the scopes that the rules ask for, to create them at the issuer. Nothing is sent.
+
+` + sourceHelp + `
+
+Formats:
+   json    for programs: {"groups": [...]}, one for each model and audience, each with model, audience
+           ("" for organization) and scopes; each scope with name and the procedures that ask for it.
+           Names and values are stable; fields may be added.
+   logto   bodies for Logto's Management API. {"resources": [{"resource": ..., "scopes": [...]}]}:
+           resource is the body of POST /api/resources, each of scopes that of
+           POST /api/resources/{resourceId}/scopes. {"organizationScopes": [...]}: each is the body
+           of POST /api/organization-scopes.
+   auth0   bodies for Auth0's Management API. {"resourceServers": [...]}: each is the body of
+           POST /api/v2/resource-servers. PATCH /api/v2/resource-servers/{id} takes only its scopes,
+           and deletes those that are not among them.
+
+The models stand for:
+   global_resource         scopes of an API. Users and clients get them by roles.
+   organization_resource   scopes of an API, too. Logto: organization roles hold them as API
+                           permissions. Auth0: roles hold them, given to members of an organization.
+   organization            organization scopes of Logto, held by organization roles. Auth0 has no
+                           such thing: what is left out is named on standard error.
+
+Examples:
+   buf build -o - | protoauthz scopes -audience https://api.example.com
+   protoauthz scopes -format logto image.binpb | jq -c '.organizationScopes[]'
+   protoauthz scopes -format auth0 image.binpb | jq '.resourceServers[0] | {scopes}'`
+
+func scopesCommand() *cli.Command {
+	return &cli.Command{
+		Name:        "scopes",
+		Usage:       "print the scopes to create at Logto, Auth0 or another issuer",
+		ArgsUsage:   "[SOURCE]",
+		Description: scopesHelp,
+		Flags:       append([]cli.Flag{newFormatFlag("json", "logto", "auth0")}, policyFlags()...),
+		Action:      scopes,
+	}
+}
+
+func scopes(ctx context.Context, c *cli.Command) error {
+	table, err := readTable(ctx, c)
+	if err != nil {
+		return err
+	}
+	found := inventory(table.Rules())
+	w := c.Root().Writer
+	switch c.String(formatFlagName) {
+	case "logto":
+		return scopesLogto(w, found)
+	case "auth0":
+		return scopesAuth0(w, c.Root().ErrWriter, found)
+	default:
+		return scopesJSON(w, found)
+	}
+}
+
+// A scopeGroup is the scopes of a model and an audience, which is empty for
+// MODEL_ORGANIZATION.
+type scopeGroup struct {
+	model    authzv1.Model
+	audience string
+	opens    map[string][]string // procedures by scope
+}
+
+// inventory returns what rules ask for, sorted. A group may have no scopes: its methods
+// take any token of the model.
+func inventory(rules []*policy.Rule) []*scopeGroup {
+	type key struct {
+		model    authzv1.Model
+		audience string
+	}
+	groups := map[key]*scopeGroup{}
+	for _, rule := range rules {
+		if rule.Public {
+			continue
+		}
+		k := key{rule.Model, rule.Audience}
+		if k.model == authzv1.Model_MODEL_ORGANIZATION {
+			k.audience = ""
+		}
+		if groups[k] == nil {
+			groups[k] = &scopeGroup{k.model, k.audience, map[string][]string{}}
+		}
+		for _, scope := range slices.Concat(rule.Scopes, rule.AnyScopes) {
+			groups[k].opens[scope] = append(groups[k].opens[scope], rule.Procedure)
+		}
+	}
+	return slices.SortedFunc(maps.Values(groups), func(a, b *scopeGroup) int {
+		return cmp.Or(strings.Compare(a.audience, b.audience), cmp.Compare(a.model, b.model))
+	})
+}
+
+func scopesJSON(w io.Writer, found []*scopeGroup) error {
+	type scope struct {
+		Name       string   `json:"name"`
+		Procedures []string `json:"procedures"`
+	}
+	type group struct {
+		Model    string  `json:"model"`
+		Audience string  `json:"audience"`
+		Scopes   []scope `json:"scopes"`
+	}
+	document := struct {
+		Groups []group `json:"groups"`
+	}{[]group{}}
+	for _, g := range found {
+		one := group{modelName(g.model), g.audience, []scope{}}
+		for _, name := range slices.Sorted(maps.Keys(g.opens)) {
+			one.Scopes = append(one.Scopes, scope{name, g.opens[name]})
+		}
+		document.Groups = append(document.Groups, one)
+	}
+	return writeJSON(w, document)
+}
+
+// A resource is an API with the scopes of both models that it may serve.
+type resource struct {
+	indicator string
+	opens     map[string][]string
+}
+
+// resources returns the APIs, and the scopes that belong to none.
+func resources(found []*scopeGroup) (apis []*resource, organization map[string][]string) {
+	for _, g := range found {
+		if g.model == authzv1.Model_MODEL_ORGANIZATION {
+			organization = g.opens
+			continue
+		}
+		if len(apis) == 0 || apis[len(apis)-1].indicator != g.audience {
+			apis = append(apis, &resource{g.audience, map[string][]string{}})
+		}
+		for scope, procedures := range g.opens {
+			opens := apis[len(apis)-1].opens
+			opens[scope] = append(opens[scope], procedures...)
+		}
+	}
+	return apis, organization
+}
+
+func scopesLogto(w io.Writer, found []*scopeGroup) error {
+	// CreateScope and CreateOrganizationScope of @logto/schemas, without what Logto fills in.
+	type scope struct {
+		Name        string `json:"name"`
+		Description string `json:"description"`
+	}
+	type api struct {
+		Resource struct {
+			Name      string `json:"name"`
+			Indicator string `json:"indicator"`
+		} `json:"resource"`
+		Scopes []scope `json:"scopes"`
+	}
+	all := func(opens map[string][]string) []scope {
+		list := []scope{}
+		for _, name := range slices.Sorted(maps.Keys(opens)) {
+			list = append(list, scope{name, description(opens[name])})
+		}
+		return list
+	}
+	document := struct {
+		Resources          []api   `json:"resources"`
+		OrganizationScopes []scope `json:"organizationScopes"`
+	}{Resources: []api{}}
+	apis, organization := resources(found)
+	for _, r := range apis {
+		one := api{Scopes: all(r.opens)}
+		one.Resource.Name, one.Resource.Indicator = r.indicator, r.indicator
+		document.Resources = append(document.Resources, one)
+	}
+	document.OrganizationScopes = all(organization)
+	return writeJSON(w, document)
+}
+
+func scopesAuth0(w, stderr io.Writer, found []*scopeGroup) error {
+	// ResourceServerCreate and Scope of Auth0's SDKs.
+	type scope struct {
+		Value       string `json:"value"`
+		Description string `json:"description"`
+	}
+	type server struct {
+		Identifier string  `json:"identifier"`
+		Name       string  `json:"name"`
+		Scopes     []scope `json:"scopes"`
+	}
+	document := struct {
+		ResourceServers []server `json:"resourceServers"`
+	}{[]server{}}
+	apis, organization := resources(found)
+	for _, r := range apis {
+		// Auth0 takes no such characters in a name.
+		one := server{r.indicator, strings.NewReplacer("<", "", ">", "").Replace(r.indicator), []scope{}}
+		for _, name := range slices.Sorted(maps.Keys(r.opens)) {
+			one.Scopes = append(one.Scopes, scope{name, description(r.opens[name])})
+		}
+		document.ResourceServers = append(document.ResourceServers, one)
+	}
+	if slices.ContainsFunc(found, func(g *scopeGroup) bool { return g.model == authzv1.Model_MODEL_ORGANIZATION }) {
+		complain(stderr, fmt.Sprintf("warning: Auth0 issues no tokens for MODEL_ORGANIZATION, left out: %s %s",
+			count(len(organization), "scope", "scopes"), strings.Join(slices.Sorted(maps.Keys(organization)), " ")))
+	}
+	return writeJSON(w, document)
+}
+
+// descriptionLength is what a description has at most, in bytes. It is no issuer's limit.
+const descriptionLength = 250
+
+// description names the methods, as in "OrderService: GetOrder, ListOrders", and as many as there
+// is room for.
+func description(procedures []string) string {
+	procedures = slices.Sorted(slices.Values(procedures))
+	short := func(service string) string { return service[strings.LastIndexByte(service, '.')+1:] }
+	full := map[string]map[string]bool{} // by short name, such as OrderService of v1 and of v2
+	for _, procedure := range procedures {
+		service, _, _ := strings.Cut(procedure[1:], "/")
+		if full[short(service)] == nil {
+			full[short(service)] = map[string]bool{}
+		}
+		full[short(service)][service] = true
+	}
+	var out strings.Builder
+	last := ""
+	for i, procedure := range procedures {
+		service, method, _ := strings.Cut(procedure[1:], "/")
+		part := ", " + method
+		if service != last {
+			name := short(service)
+			if len(full[name]) > 1 {
+				name = service
+			}
+			part = "; " + name + ": " + method
+		}
+		last = service
+		if rest := fmt.Sprintf(" and %d more", len(procedures)-i); i > 0 && out.Len()+len(part)+len(rest) > descriptionLength {
+			out.WriteString(rest)
+			break
+		}
+		out.WriteString(part)
+	}
+	return strings.TrimPrefix(out.String(), "; ")
+}
