@@ -11,54 +11,11 @@ import (
 	"testing"
 	"testing/synctest"
 
-	"google.golang.org/protobuf/proto"
-	"google.golang.org/protobuf/reflect/protodesc"
-	"google.golang.org/protobuf/reflect/protoreflect"
-	"google.golang.org/protobuf/types/descriptorpb"
-
-	samplev1 "github.com/protoauthz/protoauthz/gen/sample/v1"
 	"github.com/protoauthz/protoauthz/interceptor/devissuer"
 	"github.com/protoauthz/protoauthz/interceptor/internal/tokentest"
 )
 
 var updateExplanations = flag.Bool("update-explanations", false, "write testdata/explain")
-
-// sampleImage is the name of a file with the sample's descriptors.
-func sampleImage(t *testing.T) string {
-	t.Helper()
-	set := new(descriptorpb.FileDescriptorSet)
-	seen := map[string]bool{}
-	var add func(protoreflect.FileDescriptor)
-	add = func(file protoreflect.FileDescriptor) {
-		if seen[file.Path()] {
-			return
-		}
-		seen[file.Path()] = true
-		for n := range file.Imports().Len() {
-			add(file.Imports().Get(n))
-		}
-		set.File = append(set.File, protodesc.ToFileDescriptorProto(file))
-	}
-	for _, file := range []protoreflect.FileDescriptor{
-		samplev1.File_sample_v1_catalog_proto, samplev1.File_sample_v1_document_proto, samplev1.File_sample_v1_member_proto,
-	} {
-		add(file)
-	}
-	data, err := proto.Marshal(set)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return write(t, "image.binpb", string(data))
-}
-
-func write(t *testing.T, name, text string) string {
-	t.Helper()
-	path := filepath.Join(t.TempDir(), name)
-	if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	return path
-}
 
 // runExplanation runs the command, and returns its exit status.
 func runExplanation(t *testing.T, stdin string, args ...string) (status int, stdout string, err error) {
@@ -74,7 +31,7 @@ func runExplanation(t *testing.T, stdin string, args ...string) (status int, std
 // TestExplanations compares whole outputs with those in testdata/explain.
 func TestExplanations(t *testing.T) {
 	t.Parallel()
-	image := sampleImage(t)
+	image := write(t, "image.binpb", sampleImage(t))
 	goldens, err := os.ReadDir(filepath.Join("testdata", "explain"))
 	if err != nil {
 		t.Fatal(err)
@@ -120,7 +77,7 @@ func TestExplanations(t *testing.T) {
 			t.Parallel()
 			args := append([]string{"-method", test.method}, test.args...)
 			if test.token != "" {
-				args = append(args, "-token", write(t, "token", test.token+"\n"))
+				args = append(args, "-token", write(t, "token", []byte(test.token+"\n")))
 			}
 			synctest.Test(t, func(t *testing.T) {
 				status, got, err := runExplanation(t, "", append(args, image)...)
@@ -147,7 +104,7 @@ func TestExplanations(t *testing.T) {
 // TestExplainIssuer verifies tokens with the keys of an issuer.
 func TestExplainIssuer(t *testing.T) {
 	t.Parallel()
-	image := sampleImage(t)
+	image := write(t, "image.binpb", sampleImage(t))
 	server := httptest.NewUnstartedServer(nil)
 	url := "http://" + server.Listener.Addr().String() + "/oidc"
 	good, err := devissuer.New(url, devissuer.Config{})
@@ -208,7 +165,7 @@ func TestExplainIssuer(t *testing.T) {
 // TestExplainFaults is about what cannot be explained. No error repeats what may be a secret.
 func TestExplainFaults(t *testing.T) {
 	t.Parallel()
-	image := sampleImage(t)
+	image := write(t, "image.binpb", sampleImage(t))
 	const secret = "eyJhbGciOiJFUzI1NiJ9.hunter2.hunter2"
 	method := []string{"-method", "sample.v1.DocumentService/ListDocuments"}
 	for _, test := range []struct {
@@ -288,7 +245,7 @@ func TestMessageFile(t *testing.T) {
 	raw := k.Mint(k.Header(), tokentest.Scene{}.Payload(k.Issuer, "exp", tokentest.MaxDate, "organization_id", "acme", "scope", "read:data"))
 	for organization, want := range map[string]int{"acme": 0, "globex": 1} {
 		status, out, err := runExplanation(t, raw, "-method", "sample.v1.DocumentService/ListDocuments", "-token", "-",
-			"-message", "@"+write(t, "message.json", `{"organization_id": "`+organization+`"}`), sampleImage(t))
+			"-message", "@"+write(t, "message.json", []byte(`{"organization_id": "`+organization+`"}`)), write(t, "image.binpb", sampleImage(t)))
 		if err != nil || status != want {
 			t.Errorf("%s: status %d, want %d: %v\n%s", organization, status, want, err, out)
 		}

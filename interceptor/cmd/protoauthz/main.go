@@ -90,7 +90,7 @@ func newCommand(args []string) *cli.Command {
 		},
 		Action:                    unknownCommand,
 		EnableShellCompletion:     true,
-		DisableSliceFlagSeparator: true, // values of headers have commas
+		DisableSliceFlagSeparator: true,                                          // values of headers have commas
 		ExitErrHandler:            func(context.Context, *cli.Command, error) {}, // run prints it
 		OnUsageError:              usageError,
 	}
@@ -122,5 +122,5 @@ func usageError(_ context.Context, c *cli.Command, err error, _ bool) error {
 // colourful reports whether what is written may hold colours.
 func colourful(w io.Writer) bool {
 	file, ok := w.(*os.File)
-	return ok && term.IsTerminal(int(file.Fd())) && os.Getenv("NO_COLOR") == "" && os.Getenv("TERM") != "dumb" //nolint:gosec // a file descriptor
+	return ok && term.IsTerminal(int(file.Fd())) && os.Getenv("NO_COLOR") == "" && os.Getenv("TERM") != "dumb"
 }

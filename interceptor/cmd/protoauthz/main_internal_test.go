@@ -1,10 +1,159 @@
 package main
 
 import (
+	"bytes"
+	"context"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
 	"testing"
 
 	"go.uber.org/goleak"
 )
 
-// TestMain makes sure that no goroutine outlives its test.
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+// asCommand in the environment makes the test binary the program.
+const asCommand = "PROTOAUTHZ_AS_COMMAND"
+
+func TestMain(m *testing.M) {
+	if os.Getenv(asCommand) != "" {
+		main()
+	}
+	goleak.VerifyTestMain(m)
+}
+
+// A result is what a command leaves behind.
+type result struct {
+	status         int
+	stdout, stderr string
+}
+
+// execute runs the program in this process.
+func execute(t testing.TB, stdin []byte, args ...string) result {
+	t.Helper()
+	return executeContext(t.Context(), stdin, args...)
+}
+
+func executeContext(ctx context.Context, stdin []byte, args ...string) result {
+	var stdout, stderr bytes.Buffer
+	status := run(ctx, append([]string{"protoauthz"}, args...), bytes.NewReader(stdin), &stdout, &stderr)
+	return result{status, stdout.String(), stderr.String()}
+}
+
+// write writes a file of the test.
+func write(t testing.TB, name string, data []byte) string {
+	t.Helper()
+	path := filepath.Join(t.TempDir(), name)
+	if err := os.WriteFile(path, data, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return path
+}
+
+func TestUsage(t *testing.T) {
+	t.Parallel()
+	image := write(t, "image.binpb", sampleImage(t))
+	missing := filepath.Join(t.TempDir(), "missing.binpb")
+	for _, test := range []struct {
+		name   string
+		args   []string
+		status int
+		says   []string // in any order, on standard error, or on standard output if the status is 0
+	}{
+		{"nothing", nil, exitOK, []string{"matrix", "scopes", "diff", "explain", "completion bash"}},
+		{"help", []string{"-help"}, exitOK, []string{"matrix", "Exit status"}},
+		{"matrix", []string{"matrix", "-help"}, exitOK, []string{"-format", "-audience", "-public", "-shared-scope", "-header", "Examples:", "[SOURCE]"}},
+		{"scopes", []string{"scopes", "--help"}, exitOK, []string{"/api/organization-scopes", "/api/v2/resource-servers", "Examples:"}},
+		{"diff", []string{"diff", "-h"}, exitOK, []string{"OLD NEW", "exit status is 1", "Examples:"}},
+		{"unknown command", []string{"matix"}, exitFailed, []string{`"matix"`, "did you mean matrix?"}},
+		{"unlike any command", []string{"q"}, exitFailed, []string{`"q"`, "-help"}},
+		{"unknown flag", []string{"matrix", "-fromat", "json"}, exitFailed, []string{"-fromat", "protoauthz matrix -help"}},
+		{"unknown format", []string{"matrix", "-format", "xml", image}, exitFailed, []string{"-format", `"xml"`, "table, markdown, json, html"}},
+		{"two sources", []string{"matrix", image, "other.binpb"}, exitFailed, []string{`"other.binpb"`}},
+		{"missing file", []string{"matrix", missing}, exitFailed, []string{missing}},
+		{"a file called help", []string{"matrix", "help"}, exitFailed, []string{"open help"}},
+		{"header and file", []string{"matrix", "-header", "A: b", image}, exitFailed, []string{"-header", image}},
+		{"bad header", []string{"matrix", "-header", "s3cret", "http://127.0.0.1:1"}, exitFailed, []string{"-header", "Name: value"}},
+		{"audience missing", []string{"matrix", image}, exitFailed, []string{"sample/v1/catalog.proto:13:", "hint", "-audience"}},
+		{"audience empty", []string{"matrix", "-audience", "", image}, exitFailed, []string{"audience is empty"}},
+		{"one version", []string{"diff", image}, exitFailed, []string{"OLD and NEW"}},
+		{"three versions", []string{"diff", image, image, image}, exitFailed, []string{"3 arguments"}},
+		{"twice standard input", []string{"diff", "-", "-"}, exitFailed, []string{"both"}},
+		{"header and files", []string{"diff", "-header", "A: b", image, image}, exitFailed, []string{"-header"}},
+		{"flags behind", []string{"matrix", image, "-audience", audience}, exitOK, []string{"CreateOrder"}},
+		{"two dashes", []string{"matrix", "--audience=" + audience, image}, exitOK, []string{"CreateOrder"}},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			t.Parallel()
+			got := execute(t, nil, test.args...)
+			text, other := got.stderr, got.stdout
+			if test.status == exitOK {
+				text, other = other, text
+			}
+			if got.status != test.status || other != "" {
+				t.Errorf("status %d, want %d; on the other stream: %q", got.status, test.status, other)
+			}
+			for _, want := range test.says {
+				if !strings.Contains(text, want) {
+					t.Errorf("%q is not in\n%s", want, text)
+				}
+			}
+			if strings.Contains(text, "s3cret") {
+				t.Error("a header is echoed")
+			}
+		})
+	}
+}
+
+// The words that bash suggests, by the script that the help names.
+func TestBashCompletion(t *testing.T) {
+	t.Parallel()
+	bash, err := exec.LookPath("bash")
+	if err != nil {
+		t.Skip("there is no bash")
+	}
+	self, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	bin := t.TempDir()
+	if err := os.Symlink(self, filepath.Join(bin, "protoauthz")); err != nil {
+		t.Fatal(err)
+	}
+	for _, test := range []struct {
+		line string
+		want []string
+	}{
+		{"protoauthz ma", []string{"matrix"}},
+		{"protoauthz matrix -format ", []string{"html", "json", "markdown", "table"}},
+		{"protoauthz matrix --format m", []string{"markdown"}},
+		{"protoauthz scopes -format ", []string{"auth0", "json", "logto"}},
+		{"protoauthz diff --sh", []string{"--shared-scope"}},
+		{"protoauthz matrix ", nil}, // so that bash suggests files
+	} {
+		t.Run(test.line, func(t *testing.T) {
+			t.Parallel()
+			// What bash-completion does for the script, which asks for no more.
+			const script = `
+				_init_completion() { :; }; _comp_initialize() { :; }; _get_comp_words_by_ref() { :; }
+				source <(protoauthz completion bash)
+				read -ra COMP_WORDS <<<"$LINE"
+				[[ $LINE == *' ' ]] && COMP_WORDS+=("")
+				COMP_CWORD=$((${#COMP_WORDS[@]} - 1))
+				__protoauthz_bash_autocomplete
+				printf '%s\n' "${COMPREPLY[@]}"`
+			command := exec.CommandContext(t.Context(), bash, "-c", script)
+			command.Env = append(os.Environ(), asCommand+"=1", "PATH="+bin+":"+os.Getenv("PATH"), "LINE="+test.line)
+			command.Stderr = t.Output()
+			out, err := command.Output()
+			if err != nil {
+				t.Fatal(err)
+			}
+			got := strings.Fields(string(out))
+			if slices.Sort(got); !slices.Equal(got, test.want) {
+				t.Errorf("got %q, want %q", got, test.want)
+			}
+		})
+	}
+}

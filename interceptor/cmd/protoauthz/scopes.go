@@ -212,7 +212,7 @@ func scopesAuth0(w, stderr io.Writer, found []*scopeGroup) error {
 		document.ResourceServers = append(document.ResourceServers, one)
 	}
 	if slices.ContainsFunc(found, func(g *scopeGroup) bool { return g.model == authzv1.Model_MODEL_ORGANIZATION }) {
-		complain(stderr, fmt.Sprintf("warning: Auth0 issues no tokens for MODEL_ORGANIZATION, left out: %s %s",
+		complain(stderr, fmt.Sprintf("warning: Auth0 issues no tokens for MODEL_ORGANIZATION, so the output lacks %s: %s",
 			count(len(organization), "scope", "scopes"), strings.Join(slices.Sorted(maps.Keys(organization)), " ")))
 	}
 	return writeJSON(w, document)
