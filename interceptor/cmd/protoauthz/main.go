@@ -96,7 +96,8 @@ func newCommand(args []string) *cli.Command {
 	}
 	for _, command := range root.Commands {
 		command.OnUsageError = usageError
-		command.HideHelpCommand = true // a file may be called help
+		command.HideHelpCommand = true           // a file may be called help
+		command.DisableSliceFlagSeparator = true // values of headers have commas
 		command.ShellComplete = complete(args)
 	}
 	return root

@@ -25,7 +25,7 @@ type row struct {
 	AnyScopes    []string      `json:"anyScopes"`    // one is needed, unless empty
 	Caller       string        `json:"caller"`       // "any", "user", "client", or "" if public
 	Organization *organization `json:"organization"` // null if public, and for "global_resource"
-	Place        string        `json:"place"`        // "file:line:column", as much of it as is known
+	Place        string        `json:"place"`        // "file:line:column" of the method, as much of it as is known
 }
 
 // An organization is the place where requests name it.
@@ -42,8 +42,9 @@ var sources = map[policy.Source]string{policy.SourceField: "field", policy.Sourc
 // newRow says what a rule says.
 func newRow(rule *policy.Rule) *row {
 	r := &row{Procedure: rule.Procedure, Access: accessScopes, Scopes: list(rule.Scopes), AnyScopes: list(rule.AnyScopes)}
-	if rule.Method != nil {
-		r.Place = rule.Place("public").String() // which stands for the whole option, as most rules are not public
+	if method := rule.Method; method != nil {
+		file := method.ParentFile()
+		r.Place = policy.Place{File: file, Path: file.SourceLocations().ByDescriptor(method).Path}.String()
 	}
 	if rule.Public {
 		r.Access = accessPublic
