@@ -39,7 +39,7 @@ test: ## Run the tests; needs nothing but Go
 	go test ./...
 
 .PHONY: lint
-lint: $(BUF) $(GOLANGCI_LINT) ## Check style and correctness of Go, Protobuf and go.mod
+lint: $(BUF) $(GOLANGCI_LINT) checkpolicy ## Check style and correctness of Go, Protobuf and go.mod, and checkpolicy
 	go mod tidy -diff
 	go mod verify
 	go vet ./...
@@ -59,6 +59,22 @@ checkgenerate: $(BUF) ## Check that gen/ is what proto/ generates, also on a dir
 	rm -rf $(TMP)/generated
 	$(BUF) generate --output $(TMP)/generated
 	diff -ru gen $(TMP)/generated/gen
+
+# With what sample/handler.go gives to policy.Compile.
+define print_policy
+$(BUF) build -o - | go -C interceptor/cmd run ./protoauthz matrix -format markdown -audience https://api.example.com \
+	-public grpc.health.v1.Health -public grpc.reflection.v1.ServerReflection -public grpc.reflection.v1alpha.ServerReflection
+endef
+
+.PHONY: policy
+policy: $(BUF) ## Write who may call what of the sample into sample/POLICY.md
+	$(print_policy) >$(TMP)/POLICY.md
+	mv $(TMP)/POLICY.md sample/POLICY.md
+
+.PHONY: checkpolicy
+checkpolicy: $(BUF) ## Check that sample/POLICY.md is what proto/ says, also on a dirty tree
+	@$(print_policy) >$(TMP)/POLICY.md
+	@diff -u sample/POLICY.md $(TMP)/POLICY.md || { echo 'the rules have changed: review them, then run make policy' >&2; exit 1; }
 
 .PHONY: bench
 bench: ## Run the benchmarks (BENCH=regexp COUNT=n)
