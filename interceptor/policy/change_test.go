@@ -195,6 +195,25 @@ func TestErrorRules(t *testing.T) {
 	}
 }
 
+// TestOpenedByName makes sure that a service which is opened by name, although it has rules,
+// is compared by these.
+func TestOpenedByName(t *testing.T) {
+	t.Parallel()
+	source := ruled(global, `option (protoauthz.v1.method) = {scopes: ["a"]};`, "option deprecated = true;")
+	files := compileSources(t, map[string]string{"order.proto": source}, "order.proto")
+	_, err := policy.Compile(files, policy.WithAudience("https://api.example.com"), policy.WithPublic("order.v1.OrderService"))
+	var compileErr *policy.Error
+	if !errors.As(err, &compileErr) {
+		t.Fatalf("the error is %T", err)
+	}
+	if len(compileErr.Faults) != 1 || compileErr.Faults[0].Kind != policy.FaultOption {
+		t.Errorf("the faults are %v", err)
+	}
+	if rules := compileErr.Rules; len(rules) != 1 || rules[0].Public || !slices.Equal(rules[0].Scopes, []string{"a"}) {
+		t.Errorf("the rules are %v", rules)
+	}
+}
+
 // TestPlaces is about files whose source is not known.
 func TestPlaces(t *testing.T) {
 	t.Parallel()

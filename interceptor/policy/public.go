@@ -1,6 +1,8 @@
 package policy
 
 import (
+	"slices"
+
 	"google.golang.org/protobuf/reflect/protoreflect"
 	"google.golang.org/protobuf/reflect/protoregistry"
 )
@@ -33,15 +35,29 @@ func (c *compiler) publicService(name string, files Files) {
 	option, err := serviceRule(service)
 	annotated := option != nil || err != nil
 	for i := range service.Methods().Len() {
-		method := service.Methods().Get(i)
-		option, err := methodRule(method)
+		option, err := methodRule(service.Methods().Get(i))
 		annotated = annotated || option != nil || err != nil
-		path := procedure(method)
-		c.table.rules[path] = &Rule{Procedure: path, Method: method, Public: true}
 	}
 	if annotated {
 		c.faultAt(servicePlace(service), FaultOption, "WithPublic", "service %s carries annotations of its own: they would be ignored", name)
+		if slices.Contains(files, service.ParentFile()) {
+			c.ownRules(service)
+		}
+		return
 	}
+	for i := range service.Methods().Len() {
+		method := service.Methods().Get(i)
+		path := procedure(method)
+		c.table.rules[path] = &Rule{Procedure: path, Method: method, Public: true}
+	}
+}
+
+// ownRules keeps what a service says for itself, for those who compare rules: that it was
+// opened by name must not hide what it was before. Faults of its own are not of interest.
+func (c *compiler) ownRules(service protoreflect.ServiceDescriptor) {
+	rules, faults := len(c.rules), len(c.faults)
+	c.service(service)
+	c.rules, c.faults = c.rules[:rules], c.faults[:faults]
 }
 
 // find looks for a name in the given files, in what they import, and in what is

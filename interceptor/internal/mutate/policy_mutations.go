@@ -253,6 +253,7 @@ var policyMutations = []mutation{
 	{"header: grpc-", "interceptor/policy/organization.go", `case strings.HasPrefix(name, "grpc-"), strings.HasPrefix(name, "connect-"):`, `case strings.HasPrefix(name, "connect-"):`},
 	{"header: connect-", "interceptor/policy/organization.go", `case strings.HasPrefix(name, "grpc-"), strings.HasPrefix(name, "connect-"):`, `case strings.HasPrefix(name, "grpc-"):`},
 	{"header: another meaning", "interceptor/policy/organization.go", `return fmt.Errorf("header %q has another meaning", name)`, "return nil"},
+	{"public: rules of a service that is opened by name", "interceptor/policy/public.go", "\t\t\tc.ownRules(service)\n", ""},
 	{"place: nearest known", "interceptor/policy/place.go", "path = path[:len(path)-1] {", "path = nil {"},
 	{"place: a part of it", "interceptor/policy/place.go", "slices.Equal(found.Path[:len(path)], path) {", "false {"},
 	{"place: at the service", "interceptor/policy/place.go", "return serviceOption(r.Method.Parent(), field)", "return methodOption(r.Method, field)"},
