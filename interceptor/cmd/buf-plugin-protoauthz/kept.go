@@ -31,7 +31,7 @@ func (f findings) kept(v version, c config) error {
 			}
 		}
 		if place := rule.Place("public"); rule.Public && !saysWhy(rule.Method, place) {
-			f.add(rulePublicComment, place, fmt.Sprintf("%s: say in a comment why anybody may call, after the word public, "+
+			f.add(rulePublicComment, place, fmt.Sprintf("%s: say in the method's comment why anybody may call, after the word public, "+
 				"as in \"Public: a client needs it before it has a token.\"", name))
 		}
 		if rule.Organization == nil || rule.Organization.Field() == nil {
@@ -65,12 +65,11 @@ func (v version) fieldPlace(field protoreflect.FieldDescriptor, rule *policy.Rul
 // because is the word, and something after it.
 var because = regexp.MustCompile(`(?i)\bpublic\b\W*\w`)
 
-// saysWhy looks for the reason in the comments at the method, and in those at
-// the option, given the place of its field public.
+// saysWhy looks for the reason in the comments at the method, and in those at its
+// option's field public, which has some only if it is set by itself.
 func saysWhy(method protoreflect.MethodDescriptor, place policy.Place) bool {
 	locations := method.ParentFile().SourceLocations()
-	option := place.Path[:len(place.Path)-1]
-	for _, path := range []protoreflect.SourcePath{locations.ByDescriptor(method).Path, option, place.Path} {
+	for _, path := range []protoreflect.SourcePath{locations.ByDescriptor(method).Path, place.Path} {
 		at := locations.ByPath(path)
 		for _, comment := range []string{at.LeadingComments, at.TrailingComments} {
 			// Not what is said to buf.

@@ -81,6 +81,48 @@ func importing(t testing.TB, content string) *checktest.ProtoFileSpec {
 	return files
 }
 
+// TestLintImportedField shows that what another module's field lacks is said where it
+// is named.
+func TestLintImportedField(t *testing.T) {
+	t.Parallel()
+	files := importing(t, `import "request.proto";
+service S {
+  option (protoauthz.v1.service) = {model: MODEL_ORGANIZATION organization: {field: "required"}};
+  rpc Required(faults.Fields) returns (faults.Fields) {
+    option (protoauthz.v1.method) = {authenticated: true};
+  }
+  rpc Free(faults.Fields) returns (faults.Fields) {
+    option (protoauthz.v1.method) = {
+      authenticated: true
+      organization: {field: "free"} // want PROTOAUTHZ_ORGANIZATION_REQUIRED:7
+    };
+  }
+}`)
+	compare(t, found(t, &checktest.RequestSpec{Files: files}), wanted(t, files))
+}
+
+// TestLintHints shows that messages name the options of the plugin, not only those of policy.
+func TestLintHints(t *testing.T) {
+	t.Parallel()
+	files, options := faults(t)
+	for id, option := range map[string]string{
+		"PROTOAUTHZ_RULE_MISSING":     "public",
+		"PROTOAUTHZ_AUDIENCE_MISSING": "audience",
+		"PROTOAUTHZ_SCOPE_SHARED":     "shared_scopes",
+		"PROTOAUTHZ_OPTION":           "public",
+	} {
+		annotations, err := run(t, &checktest.RequestSpec{Files: files, Options: options, RuleIDs: []string{id}})
+		if err != nil || len(annotations) == 0 {
+			t.Fatalf("%s: got %d annotations, error %v", id, len(annotations), err)
+		}
+		for _, a := range annotations {
+			if !strings.Contains(a.Message(), "option "+option) {
+				t.Errorf("%s: does not name the option %s: %s", id, option, a.Message())
+			}
+		}
+	}
+}
+
 const scopedProto = `syntax = "proto3";
 package a;
 import "protoauthz/v1/authz.proto";

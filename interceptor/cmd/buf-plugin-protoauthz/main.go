@@ -109,10 +109,11 @@
 //
 // Buf shows the plugin one module at a time, and with --path no more than the
 // files it names: a scope that is shared with a module or a file beyond is not
-// found, as policy.Compile finds it in the server. What the options in buf.yaml
-// say now is taken to have held before: a service that is added to "public", or
-// another "audience", is no change that "buf breaking" sees, unless the service
-// carried annotations before.
+// found, as policy.Compile finds it in the server, and a method that moves to
+// another module is compared with nothing. What the options in buf.yaml say now
+// is taken to have held before: a service that is added to "public", or another
+// "audience", is no change that "buf breaking" sees, unless the service carried
+// annotations before.
 package main
 
 import "buf.build/go/bufplugin/check"
