@@ -23,7 +23,8 @@ func find(request check.Request) (findings, error) {
 	if err := errors.Join(configErr, found.faults(now)); err != nil {
 		return nil, pluginrpc.NewError(pluginrpc.CodeInvalidArgument, err)
 	}
-	if err := found.kept(now, config); err != nil {
+	found.kept(now, config)
+	if err := found.required(now); err != nil {
 		return nil, err
 	}
 	if files := request.AgainstFileDescriptors(); len(files) > 0 {

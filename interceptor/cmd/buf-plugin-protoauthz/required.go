@@ -1,0 +1,97 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+
+	"buf.build/go/protovalidate"
+	"google.golang.org/protobuf/proto"
+	"google.golang.org/protobuf/reflect/protoreflect"
+	"google.golang.org/protobuf/types/dynamicpb"
+
+	"github.com/protoauthz/protoauthz/interceptor/policy"
+)
+
+// required reports organizations that protovalidate lets a request leave out.
+func (f findings) required(v version) error {
+	seen := map[protoreflect.FieldDescriptor]bool{}
+	var ask judge
+	for _, rule := range v.rules {
+		if rule.Organization == nil {
+			continue
+		}
+		field := rule.Organization.Field()
+		if field == nil || seen[field] || !usesProtovalidate(field.ParentFile()) {
+			continue
+		}
+		seen[field] = true
+		refused, err := ask.refusesEmpty(field)
+		if err != nil {
+			return err
+		}
+		if !refused {
+			f.add(ruleOrganizationRequired, v.fieldPlace(field, rule), fmt.Sprintf("%s: protovalidate lets pass a request that leaves out %s: "+
+				"set (buf.validate.field).required", rule.Method.FullName(), field.FullName()))
+		}
+	}
+	return nil
+}
+
+// fieldPlace is where a field stands, or the rule that names it if the field
+// belongs to another module.
+func (v version) fieldPlace(field protoreflect.FieldDescriptor, rule *policy.Rule) policy.Place {
+	file := field.ParentFile()
+	if !slices.Contains(v.own, file) {
+		return rule.Place("organization")
+	}
+	return policy.Place{File: file, Path: file.SourceLocations().ByDescriptor(field).Path}
+}
+
+func usesProtovalidate(file protoreflect.FileDescriptor) bool {
+	for i := range file.Imports().Len() {
+		if file.Imports().Get(i).Path() == "buf/validate/validate.proto" {
+			return true
+		}
+	}
+	return false
+}
+
+// A judge asks protovalidate itself, and the same only once: to compile the rules
+// of a message takes it a good part of a millisecond.
+type judge struct {
+	validator protovalidate.Validator
+	verdicts  map[question]bool
+}
+
+// A question is all that the verdict on a string hangs on.
+type question struct {
+	options        string // encoded
+	list, presence bool
+}
+
+// refusesEmpty is the verdict on a message without the field. Whatever else is wrong
+// with the message does not matter; rules of the field that protovalidate cannot
+// apply refuse nothing.
+func (j *judge) refusesEmpty(field protoreflect.FieldDescriptor) (bool, error) {
+	if j.validator == nil {
+		validator, err := protovalidate.New()
+		if err != nil {
+			return false, err
+		}
+		j.validator, j.verdicts = validator, map[question]bool{}
+	}
+	options, err := proto.MarshalOptions{AllowPartial: true, Deterministic: true}.Marshal(field.Options())
+	if err != nil {
+		return false, err
+	}
+	key := question{string(options), field.IsList(), field.HasPresence()}
+	refused, ok := j.verdicts[key]
+	if !ok {
+		only := protovalidate.FilterFunc(func(_ protoreflect.Message, d protoreflect.Descriptor) bool { return d == field })
+		_, refused = errors.AsType[*protovalidate.ValidationError](
+			j.validator.Validate(dynamicpb.NewMessage(field.ContainingMessage()), protovalidate.WithFilter(only)))
+		j.verdicts[key] = refused
+	}
+	return refused, nil
+}
