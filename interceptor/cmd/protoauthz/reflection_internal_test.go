@@ -12,6 +12,7 @@ import (
 	"os/exec"
 	"strconv"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -119,8 +120,8 @@ func TestRefusedReflection(t *testing.T) {
 		}
 		handler.ServeHTTP(w, r)
 	})
-	redirected := false
-	elsewhere := serve(t, http.HandlerFunc(func(http.ResponseWriter, *http.Request) { redirected = true }))
+	var redirected atomic.Bool
+	elsewhere := serve(t, http.HandlerFunc(func(http.ResponseWriter, *http.Request) { redirected.Store(true) }))
 	closed := httptest.NewServer(nil)
 	closed.Close()
 	for _, test := range []struct {
@@ -136,7 +137,7 @@ func TestRefusedReflection(t *testing.T) {
 		{"no reflection", serve(t, http.NotFoundHandler()).URL, nil, exitFailed, "no reflection: read an image"},
 		{"nobody listens", closed.URL, nil, exitFailed, "refused"},
 		{"HTTP/1.1 alone", httptestServer(t).URL, nil, exitFailed, ""},
-		{"redirect", serve(t, http.RedirectHandler(elsewhere.URL, http.StatusTemporaryRedirect)).URL, []string{"-header", "X-Key: s3cret"}, exitFailed, ""},
+		{"redirect", serve(t, http.RedirectHandler(elsewhere.URL, http.StatusFound)).URL, []string{"-header", "X-Key: s3cret"}, exitFailed, ""},
 		{"no host", "http://", nil, exitFailed, "http://"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
@@ -154,7 +155,7 @@ func TestRefusedReflection(t *testing.T) {
 		})
 	}
 	t.Cleanup(func() {
-		if redirected {
+		if redirected.Load() {
 			t.Error("a redirect is followed")
 		}
 	})

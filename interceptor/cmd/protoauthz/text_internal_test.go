@@ -35,6 +35,8 @@ func TestCode(t *testing.T) {
 		"read:orders":   "`read:orders`",
 		"@org/team":     "`@org/team`",
 		"a|b":           "<code>a&#124;b</code>",
+		"a`b":           "<code>a&#96;b</code>",
+		"a\\b":          "<code>a&#92;b</code>",
 		"a`b\\":         "<code>a&#96;b&#92;</code>",
 		"</code>":       "<code>&#60;/code&#62;</code>",
 		"&lt;":          "<code>&#38;lt;</code>",

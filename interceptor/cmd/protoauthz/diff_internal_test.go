@@ -1,0 +1,108 @@
+package main
+
+import (
+	"strings"
+	"testing"
+
+	"google.golang.org/protobuf/types/descriptorpb"
+)
+
+func TestDiff(t *testing.T) {
+	t.Parallel()
+	get := `Get scopes: ["read:orders"]`
+	none := encode(t, &descriptorpb.FileDescriptorSet{File: compileSet(t, nil, "protoauthz/v1/authz.proto").GetFile()})
+	for _, test := range []struct {
+		name     string
+		old, new []byte
+		status   int
+		says     string // on standard output
+		warns    string // on standard error
+	}{
+		{"nothing", service(t, get), service(t, get), exitOK, "nothing has changed", ""},
+		{"looser", service(t, get), service(t, `Get public: true`), exitNo, "1 looser", ""},
+		{"tighter", service(t, get), service(t, `Get scopes: ["read:orders", "write:orders"]`), exitOK, "Rules: 1 tighter\n\ntighter:\n  /order.v1.OrderService/Get: ", ""},
+		{"new, and public", service(t, get), service(t, get, `List public: true`), exitOK, "Rules: 1 new\n\nnew:\n  /order.v1.OrderService/List: takes no token", ""},
+		{"gone", service(t, get, `List public: true`), service(t, get), exitOK, "Rules: 1 gone\n\ngone:\n  /order.v1.OrderService/List: ", ""},
+		{"old with faults", service(t, get, `List model: MODEL_UNSPECIFIED`), service(t, `Get public: true`, `List public: true`), exitNo,
+			"Rules: 1 looser, 1 new", "compared are the 1 rule without fault"},
+		{"old without services", none, service(t, get), exitOK, "1 new", "no services"},
+		{"new with faults", service(t, get), service(t, get, `List model: MODEL_UNSPECIFIED`), exitFailed, "", "order.proto:6:"},
+		{"new without services", service(t, get), none, exitFailed, "", "no services"},
+		{"broken old", []byte("x"), service(t, get), exitFailed, "", "old.binpb"},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			t.Parallel()
+			old := write(t, "old.binpb", test.old)
+			for _, sources := range [][]string{{old, "-"}, {old, write(t, "new.binpb", test.new)}} {
+				got := execute(t, test.new, append([]string{"diff"}, sources...)...)
+				if got.status != test.status || !strings.Contains(got.stdout, test.says) || !strings.Contains(got.stderr, test.warns) ||
+					(got.stderr == "") != (test.warns == "") || (got.stdout == "") != (test.says == "") {
+					t.Errorf("%v: status %d, printed %q and %q", sources, got.status, got.stdout, got.stderr)
+				}
+			}
+			if got := execute(t, test.old, "diff", "-", write(t, "new.binpb", test.new)); got.status != test.status {
+				t.Errorf("with the old version on standard input: status %d", got.status)
+			}
+		})
+	}
+}
+
+// The flags stand for the options of policy.Compile.
+func TestFlags(t *testing.T) {
+	t.Parallel()
+	shared := service(t, `Get scopes: ["read:orders"]`,
+		`List scopes: ["read:orders"], model: MODEL_ORGANIZATION_RESOURCE, organization: {field: "organization_id"}`)
+	unruled := encode(t, compileSet(t, map[string]string{"a.proto": `syntax = "proto3"; package a; message M {} service S { rpc Get(M) returns (M); }`}, "a.proto"))
+	for _, test := range []struct {
+		name   string
+		image  []byte
+		flags  []string
+		status int
+		hint   string
+	}{
+		{"shared", shared, nil, exitFailed, "-shared-scope"},
+		{"shared, accepted", shared, []string{"-shared-scope", "read:orders"}, exitOK, ""},
+		{"shared, another accepted", shared, []string{"-shared-scope", "read"}, exitFailed, "-shared-scope"},
+		{"no rules", unruled, nil, exitFailed, "-public"},
+		{"public", unruled, []string{"-public", "b.S", "-public", "a.S"}, exitOK, ""},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			t.Parallel()
+			for _, command := range []string{"matrix", "scopes"} {
+				got := execute(t, test.image, append([]string{command}, test.flags...)...)
+				if got.status != test.status || !strings.Contains(got.stderr, test.hint) {
+					t.Errorf("%s: status %d, %s", command, got.status, got.stderr)
+				}
+			}
+		})
+	}
+	// A scope that two models share is one scope of the API.
+	got := execute(t, shared, "scopes", "-shared-scope", "read:orders", "-format", "logto")
+	if strings.Count(got.stdout, `"indicator"`) != 1 || strings.Count(got.stdout, `"read:orders"`) != 1 || !strings.Contains(got.stdout, "OrderService: Get, List") {
+		t.Errorf("got %s", got.stdout)
+	}
+}
+
+func TestDescription(t *testing.T) {
+	t.Parallel()
+	many := make([]string, 0, 100)
+	for range 100 {
+		many = append(many, "/order.v1.OrderService/ListOrders")
+	}
+	for _, test := range []struct {
+		procedures []string
+		want       string
+	}{
+		{[]string{"/order.v1.OrderService/List", "/order.v1.OrderService/Get"}, "OrderService: Get, List"},
+		{[]string{"/a.OrderService/Get", "/a.ItemService/Get"}, "ItemService: Get; OrderService: Get"},
+		{[]string{"/order.v2.OrderService/Get", "/order.v1.OrderService/Get", "/x.ItemService/Get"},
+			"order.v1.OrderService: Get; order.v2.OrderService: Get; ItemService: Get"},
+		{[]string{"/Service/Get"}, "Service: Get"},
+		{many, "OrderService: ListOrders" + strings.Repeat(", ListOrders", 17) + " and 82 more"},
+	} {
+		got := description(test.procedures)
+		if got != test.want || len(got) > descriptionLength {
+			t.Errorf("%d bytes: got %q, want %q", len(got), got, test.want)
+		}
+	}
+}
