@@ -39,7 +39,10 @@ test: ## Run the tests; needs nothing but Go
 	go test ./...
 
 .PHONY: lint
-lint: $(BUF) $(GOLANGCI_LINT) checkpolicy ## Check style and correctness of Go, Protobuf and go.mod, and checkpolicy
+lint: $(BUF) $(GOLANGCI_LINT) ## Check style and correctness of Protobuf, Go and go.mod, and checkpolicy
+	$(BUF) lint
+	$(BUF) format --diff --exit-code
+	$(MAKE) checkpolicy
 	go mod tidy -diff
 	go mod verify
 	go vet ./...
@@ -47,8 +50,6 @@ lint: $(BUF) $(GOLANGCI_LINT) checkpolicy ## Check style and correctness of Go, 
 	for module in cmd internal/bench internal/conformance internal/e2e; do \
 		(cd interceptor/$$module && go mod tidy -diff && go vet ./... && $(GOLANGCI_LINT) run --config $(CURDIR)/.golangci.yml); \
 	done
-	$(BUF) lint
-	$(BUF) format --diff --exit-code
 
 .PHONY: generate
 generate: $(BUF) ## Write gen/ anew from proto/
