@@ -27,15 +27,27 @@ func (p Place) Location() (protoreflect.SourceLocation, bool) {
 	}
 	locations := p.File.SourceLocations()
 	for path := p.Path; len(path) > 0; path = path[:len(path)-1] {
-		if found := locations.ByPath(path); found.Path != nil {
-			return found, true
-		}
 		// Compilers leave out what is clear from its parts, and all elements of a list
 		// but one.
-		for i := range locations.Len() {
-			if found := locations.Get(i); len(found.Path) > len(path) && slices.Equal(found.Path[:len(path)], path) {
+		for depth := range 3 {
+			if found, ok := firstBelow(locations, path, depth); ok {
 				return found, true
 			}
+		}
+	}
+	return protoreflect.SourceLocation{}, false
+}
+
+// firstBelow returns the first part at some depth below a path, of those that options have:
+// numbers of our fields, and the first elements of lists.
+func firstBelow(locations protoreflect.SourceLocations, path protoreflect.SourcePath, depth int) (protoreflect.SourceLocation, bool) {
+	if depth == 0 {
+		found := locations.ByPath(path)
+		return found, found.Path != nil
+	}
+	for number := range int32(9) {
+		if found, ok := firstBelow(locations, append(slices.Clip(path), number), depth-1); ok {
+			return found, true
 		}
 	}
 	return protoreflect.SourceLocation{}, false

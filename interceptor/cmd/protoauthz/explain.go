@@ -3,8 +3,6 @@ package main
 import (
 	"context"
 	"errors"
-	"fmt"
-	"io"
 	"time"
 
 	"github.com/urfave/cli/v3"
@@ -13,15 +11,29 @@ import (
 	"github.com/protoauthz/protoauthz/interceptor/token"
 )
 
-const explainHelp = `Explain makes the checks of the guard for one call, in their order, and says which
-of them refuses it and what would have to change.
+const explainHelp = `Makes the checks of the guard for one call, in their order, and says which of them refuses it and
+what would have to change. No call is made.
 
-Without -issuer the signature of the token is not verified: then a server may refuse
-what is let in here. The token is shown without its signature, and not at all if it is
-none.
+Without -issuer the signature of the token is not verified: then a server may refuse what is let in
+here. The token is shown without its signature, and not at all if it is none. Without -message the
+messages are not known, and the call may be let in by what they say.
 
-The exit status is 0 if the call is let in, perhaps by messages that are not given, 1
-if it is refused, and 2 if that cannot be told.`
+` + sourceHelp + `
+
+Exit status: 0 if the call is let in, perhaps by its messages; 1 if it is refused; 2 if that cannot
+be told.
+
+Formats:
+   text   for reading
+   json   for programs: decision (allowed, refused or awaits_message), code and reason of a refusal,
+          and steps, each with check, status, about and change. Names and values are stable; fields
+          may be added.
+
+Examples:
+   protoauthz explain -method order.v1.OrderService/ListOrders -token token.txt image.binpb
+   protoauthz explain -method order.v1.OrderService/ListOrders -token token.txt \
+      -issuer https://tenant.logto.app -audience https://api.example.com \
+      -message '{"organizationId": "acme"}' image.binpb`
 
 // explainCommand explains what comes of a call and why.
 func explainCommand() *cli.Command {
@@ -30,17 +42,15 @@ func explainCommand() *cli.Command {
 		Usage:       "say why a call is let in or refused",
 		ArgsUsage:   "[SOURCE]",
 		Description: explainHelp,
-		// Messages and headers have commas.
-		DisableSliceFlagSeparator: true,
 		Flags: append([]cli.Flag{
 			&cli.StringFlag{Name: "method", Usage: "the `METHOD` that is called, as /pkg.Service/Method", Required: true},
 			&cli.StringFlag{Name: "token", Usage: "the `FILE` that holds the token, or - for standard input (default: a call without a token)"},
 			&cli.StringFlag{Name: "issuer", Usage: "the `URL` of the issuer whose keys verify the token (default: not verified)"},
-			&cli.StringFlag{Name: "provider", Usage: "whose claims the issuer speaks: logto, auth0 or authaction", Value: "logto"},
-			&cli.StringSliceFlag{Name: "request-header", Usage: "a `HEADER` of the call, as 'Name: value'; may be repeated"},
-			&cli.StringSliceFlag{Name: "message", Usage: "a request `MESSAGE` in JSON, or @FILE; may be repeated for streams"},
-			&cli.DurationFlag{Name: "leeway", Usage: "by how much clocks may differ", Value: 30 * time.Second},
-			&cli.StringFlag{Name: "format", Usage: "text or json", Value: "text"},
+			&cli.StringFlag{Name: "provider", Usage: "whose claims the `ISSUER` speaks: logto, auth0, authaction", Value: "logto"},
+			&cli.StringSliceFlag{Name: "request-header", Usage: "'`NAME: VALUE`' in the header of the call; may be repeated"},
+			&cli.StringSliceFlag{Name: "message", Usage: "a request message, as `JSON` or @FILE; may be repeated for streams"},
+			&cli.DurationFlag{Name: "leeway", Usage: "by how much clocks may differ, `TIME` of at most 5m", Value: 30 * time.Second},
+			newFormatFlag("text", "json"),
 		}, policyFlags()...),
 		Action: runExplain,
 	}
@@ -48,15 +58,14 @@ func explainCommand() *cli.Command {
 
 func runExplain(ctx context.Context, c *cli.Command) error {
 	source, argumentErr := argument(c)
-	write, formatErr := writer(c.String("format"))
-	header, headerErr := parseHeader(c.StringSlice("request-header"))
+	header, headerErr := requestHeader(c.StringSlice("request-header"))
 	q := explain.Question{Header: header}
 	trustErr := setTrust(&q, c.String("provider"), c.String("issuer"), token.WithLeeway(c.Duration("leeway")))
 	var inputErr error
 	if c.String("token") == "-" && source == "-" {
 		inputErr = errors.New("-token and SOURCE cannot both be standard input")
 	}
-	if err := errors.Join(argumentErr, formatErr, headerErr, trustErr, inputErr); err != nil {
+	if err := errors.Join(argumentErr, headerErr, trustErr, inputErr); err != nil {
 		return err
 	}
 	if c.IsSet("token") {
@@ -82,22 +91,17 @@ func runExplain(ctx context.Context, c *cli.Command) error {
 		return err
 	}
 	e := explain.Explain(ctx, q)
-	if err := write(c.Root().Writer, e); err != nil {
+	w := c.Root().Writer
+	if c.String(formatFlagName) == "json" {
+		err = e.WriteJSON(w)
+	} else {
+		err = e.WriteText(w, colourful(w))
+	}
+	if err != nil {
 		return err
 	}
 	if e.Decision == explain.Refused {
 		return errNo
 	}
 	return nil
-}
-
-func writer(format string) (func(io.Writer, *explain.Explanation) error, error) {
-	switch format {
-	case "text":
-		return func(w io.Writer, e *explain.Explanation) error { return e.WriteText(w, colourful(w)) }, nil
-	case "json":
-		return func(w io.Writer, e *explain.Explanation) error { return e.WriteJSON(w) }, nil
-	default:
-		return nil, fmt.Errorf("-format %q is none of text and json", format)
-	}
 }

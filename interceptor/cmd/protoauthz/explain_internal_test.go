@@ -186,17 +186,18 @@ func TestExplainFaults(t *testing.T) {
 		{"token in a directory", append(method, "-token", t.TempDir(), image), []string{"-token"}},
 		{"token empty", append(method, "-token", "-", image), []string{"-token", "empty"}},
 		{"standard input twice", append(method, "-token", "-", "-"), []string{"standard input"}},
-		{"header without a name", append(method, "-request-header", secret, image), []string{"-request-header", "number 1"}},
+		{"header without a name", append(method, "-request-header", secret, image), []string{"-request-header", "Name: value"}},
 		{"Authorization", append(method, "-request-header", "authorization: Bearer "+secret, image), []string{"-token"}},
 		{"message of another type", append(method, "-message", `{"organization_id": 1}`, image), []string{"-message", "number 1", "sample.v1.ListDocumentsRequest"}},
 		{"message in no file", append(method, "-message", "@/nonexistent", image), []string{"-message", "/nonexistent"}},
 		{"two messages", append(method, "-message", "{}", "-message", "{}", image), []string{"takes one message"}},
+		{"header and file", append(method, "-header", "A: b", image), []string{"-header"}},
 		{"format", append(method, "-format", "xml", image), []string{"-format"}},
 		{"provider", append(method, "-provider", "okta", image), []string{"-provider"}},
 		{"issuer", append(method, "-issuer", "http://issuer.example", image), []string{"-issuer"}},
 		{"issuer of Auth0", append(method, "-provider", "auth0", "-issuer", "tenant.auth0.com", image), []string{"-issuer"}},
 		{"leeway", append(method, "-leeway", "1h", image), []string{"WithLeeway"}},
-		{"several", append(method, "-format", "xml", "-provider", "okta", image), []string{"-format", "-provider"}},
+		{"several", append(method, "-request-header", "x", "-provider", "okta", image), []string{"-request-header", "-provider"}},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()

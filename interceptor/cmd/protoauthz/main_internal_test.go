@@ -66,6 +66,7 @@ func TestUsage(t *testing.T) {
 		{"matrix", []string{"matrix", "-help"}, exitOK, []string{"-format", "-audience", "-public", "-shared-scope", "-header", "Examples:", "[SOURCE]"}},
 		{"scopes", []string{"scopes", "--help"}, exitOK, []string{"/api/organization-scopes", "/api/v2/resource-servers", "Examples:"}},
 		{"diff", []string{"diff", "-h"}, exitOK, []string{"OLD NEW", "exit status is 1", "Examples:"}},
+		{"explain", []string{"explain", "-help"}, exitOK, []string{"-method", "-token", "-issuer", "Exit status", "Examples:", "[SOURCE]"}},
 		{"unknown command", []string{"matix"}, exitFailed, []string{`"matix"`, "did you mean matrix?"}},
 		{"unlike any command", []string{"q"}, exitFailed, []string{`"q"`, "-help"}},
 		{"unknown flag", []string{"matrix", "-fromat", "json"}, exitFailed, []string{"-fromat", "protoauthz matrix -help"}},

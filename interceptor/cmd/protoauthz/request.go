@@ -53,17 +53,14 @@ func reason(err error) error {
 	return err
 }
 
-func parseHeader(lines []string) (http.Header, error) {
-	header := http.Header{}
-	for n, line := range lines {
-		name, value, ok := strings.Cut(line, ":")
-		switch name = strings.TrimSpace(name); {
-		case !ok || name == "":
-			return nil, fmt.Errorf("-request-header: number %d is not of the form 'Name: value'", n+1) // it may be a secret
-		case strings.EqualFold(name, "Authorization"):
-			return nil, errors.New("-request-header: give the token with -token, in a file")
-		}
-		header.Add(name, strings.TrimSpace(value))
+// requestHeader is the header of the call, without its token.
+func requestHeader(lines []string) (http.Header, error) {
+	header, err := parseHeaders(lines)
+	if err == nil && len(header.Values("Authorization")) > 0 {
+		err = errors.New("give the token with -token, in a file")
+	}
+	if err != nil {
+		return nil, fmt.Errorf("-request-header: %w", err)
 	}
 	return header, nil
 }

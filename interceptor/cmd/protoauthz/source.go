@@ -75,9 +75,6 @@ func readTable(ctx context.Context, c *cli.Command) (*policy.Table, error) {
 	if err != nil {
 		return nil, err
 	}
-	if len(c.StringSlice("header")) > 0 && !isURL(source) {
-		return nil, fmt.Errorf("-header: %s is no URL to send it to", source)
-	}
 	files, err := readFiles(ctx, c, source)
 	if err != nil {
 		return nil, err
@@ -85,16 +82,20 @@ func readTable(ctx context.Context, c *cli.Command) (*policy.Table, error) {
 	return compile(c, files)
 }
 
-// argument returns the only argument, which may be left out.
+// argument returns the only argument, a source, which may be left out.
 func argument(c *cli.Command) (string, error) {
+	source := "-"
 	switch c.NArg() {
 	case 0:
-		return "-", nil
 	case 1:
-		return c.Args().First(), nil
+		source = c.Args().First()
 	default:
 		return "", fmt.Errorf("unexpected argument %q: see %s -help", c.Args().Get(1), c.FullName())
 	}
+	if len(c.StringSlice("header")) > 0 && !isURL(source) {
+		return "", fmt.Errorf("-header: %s is no URL to send it to", source)
+	}
+	return source, nil
 }
 
 // options returns the options in the flags.

@@ -255,7 +255,7 @@ var policyMutations = []mutation{
 	{"header: another meaning", "interceptor/policy/organization.go", `return fmt.Errorf("header %q has another meaning", name)`, "return nil"},
 	{"public: rules of a service that is opened by name", "interceptor/policy/public.go", "\t\t\tc.ownRules(service)\n", ""},
 	{"place: nearest known", "interceptor/policy/place.go", "path = path[:len(path)-1] {", "path = nil {"},
-	{"place: a part of it", "interceptor/policy/place.go", "slices.Equal(found.Path[:len(path)], path) {", "false {"},
+	{"place: a part of it", "interceptor/policy/place.go", "for depth := range 3 {", "for depth := range 1 {"},
 	{"place: at the service", "interceptor/policy/place.go", "return serviceOption(r.Method.Parent(), field)", "return methodOption(r.Method, field)"},
 	{"place: field of the service that does not fit", "interceptor/policy/place.go", "return methodOption(r.Method)\n\t\t}", "return serviceOption(r.Method.Parent())\n\t\t}"},
 	{"place: of what the model misses", "interceptor/policy/compile.go", "about = serviceOption(method.Parent()); service == nil {", "service == nil {"},
