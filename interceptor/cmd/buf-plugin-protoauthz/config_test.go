@@ -11,7 +11,7 @@ import (
 // that the error names all that are.
 func TestConfig(t *testing.T) {
 	t.Parallel()
-	annotated := written(t, strings.ReplaceAll(scopedProto, "%q", `"read:orders"`))
+	annotated := scoped(t, "read:orders")
 	other := importing(t, `
 		service S {
 			// Public: everybody may know.

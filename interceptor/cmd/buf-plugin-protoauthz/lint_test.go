@@ -123,59 +123,52 @@ func TestLintHints(t *testing.T) {
 	}
 }
 
-const scopedProto = `syntax = "proto3";
+// scoped has a method for each scope, the first of them on line 7.
+func scoped(t testing.TB, scopes ...string) *checktest.ProtoFileSpec {
+	t.Helper()
+	var content strings.Builder
+	content.WriteString(`syntax = "proto3";
 package a;
 import "protoauthz/v1/authz.proto";
+message E {}
 service S {
   option (protoauthz.v1.service) = {model: MODEL_GLOBAL_RESOURCE};
-  rpc M(E) returns (E) { option (protoauthz.v1.method) = {scopes: [%q]}; }
+`)
+	for i, scope := range scopes {
+		fmt.Fprintf(&content, "  rpc M%02d(E) returns (E) { option (protoauthz.v1.method).scopes = %q; }\n", i, scope)
+	}
+	content.WriteString("}\n")
+	return written(t, content.String())
 }
-message E {}
-`
 
 func TestScopeNaming(t *testing.T) {
 	t.Parallel()
 	for _, c := range []struct {
-		pattern, scope string
-		want           bool
+		pattern   string // or none
+		good, bad []string
 	}{
-		{"", "read:orders", true},
-		{"", "read:client_grants", true},
-		{"", "read:org-members", true},
-		{"", "bulk-read:orders", true},
-		{"", "read:v2", true},
-		{"", "read", false},
-		{"", "read:", false},
-		{"", ":orders", false},
-		{"", "read:orders:own", false},
-		{"", "read:Orders", false},
-		{"", "read:orders.own", false},
-		{"", "read:-orders", false},
-		{"", "read:orders_", false},
-		{"", "read::orders", false},
-		{"", "2read:orders", false},
-		{"[a-z]+", "read", true},
-		{"[a-z]+", "read:orders", false},
-		{"[a-z]+", "Read", false},
-		{"a|b", "a", true},
-		{"a|b", "b", true},
-		{"a|b", "ax", false},
-		{"a|b", "xb", false},
-		{"(?m)^a$", "a", true},
-		{"a|", "b", false},
+		{
+			"",
+			[]string{"read:orders", "read:client_grants", "read:org-members", "invite:member", "bulk-read:orders", "read:v2"},
+			[]string{
+				"read", "read:", ":orders", "read:orders:own", "read:Orders", "Read:orders", "read:orders.own", "read:-orders",
+				"read:orders_", "read::orders", "2read:orders",
+			},
+		},
+		{"[a-z]+", []string{"read"}, []string{"read:orders", "Read"}},
+		{"a|b", []string{"a", "b"}, []string{"ax", "xb"}},
+		{"(?m)^a$", []string{"a"}, []string{"b"}},
 	} {
 		options := maps.Clone(audience)
 		if c.pattern != "" {
 			options["scope_pattern"] = c.pattern
 		}
-		got := found(t, &checktest.RequestSpec{Files: written(t, fmt.Sprintf(scopedProto, c.scope)), Options: options})
-		want := []string{"a.proto:6:68: PROTOAUTHZ_SCOPE_NAMING"}
-		if c.want {
-			want = nil
+		want := []string{}
+		for i := range c.bad {
+			want = append(want, fmt.Sprintf("a.proto:%d:28: PROTOAUTHZ_SCOPE_NAMING", 7+len(c.good)+i))
 		}
-		if !slices.Equal(got, want) {
-			t.Errorf("pattern %q, scope %q: got %v, want %v", c.pattern, c.scope, got, want)
-		}
+		slices.Sort(want)
+		compare(t, found(t, &checktest.RequestSpec{Files: scoped(t, append(c.good, c.bad...)...), Options: options}), want)
 	}
 }
 
