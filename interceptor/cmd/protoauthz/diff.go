@@ -65,7 +65,7 @@ func diff(ctx context.Context, c *cli.Command) error {
 	}
 	table, err := compile(c, files)
 	if err != nil {
-		return fmt.Errorf("%s: %w", after, err)
+		return fmt.Errorf("%s: %w", sourceName(after), err)
 	}
 	found := sortChanges(policy.Compare(old, table.Rules()))
 	w := bufio.NewWriter(c.Root().Writer)
@@ -87,7 +87,7 @@ func diff(ctx context.Context, c *cli.Command) error {
 func oldRules(ctx context.Context, c *cli.Command, source string) ([]*policy.Rule, error) {
 	files, err := readFiles(ctx, c, source)
 	if errors.Is(err, errNoServices) {
-		complain(c.Root().ErrWriter, "warning: "+err.Error())
+		complain(c.Root().ErrWriter, "warning: "+err.Error()+": everything is new")
 		return nil, nil
 	}
 	if err != nil {
@@ -97,7 +97,7 @@ func oldRules(ctx context.Context, c *cli.Command, source string) ([]*policy.Rul
 	var faults *policy.Error
 	if errors.As(err, &faults) {
 		complain(c.Root().ErrWriter, fmt.Sprintf("warning: %s: compared are the %s without fault: %v",
-			source, count(len(faults.Rules), "rule", "rules"), describe(faults)))
+			sourceName(source), count(len(faults.Rules), "rule", "rules"), describe(faults)))
 		return faults.Rules, nil
 	}
 	if err != nil {

@@ -79,7 +79,19 @@ func readTable(ctx context.Context, c *cli.Command) (*policy.Table, error) {
 	if err != nil {
 		return nil, err
 	}
-	return compile(c, files)
+	table, err := compile(c, files)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", sourceName(source), err)
+	}
+	return table, nil
+}
+
+// sourceName is how errors name a source.
+func sourceName(source string) string {
+	if source == "-" {
+		return "standard input"
+	}
+	return source
 }
 
 // argument returns the only argument, a source, which may be left out.
