@@ -6,6 +6,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 	"testing"
 
 	"connectrpc.com/connect"
@@ -37,6 +38,35 @@ func TestPolicy(t *testing.T) {
 	}
 	if table.String() != string(want) {
 		t.Errorf("the policy is not that of %s. If it is right, run go test ./sample -update. Got:\n%s", golden, table)
+	}
+}
+
+// POLICY.md, which make policy writes without running the sample, is about the same procedures.
+func TestPolicyForReview(t *testing.T) {
+	t.Parallel()
+	table, err := compilePolicy(api)
+	if err != nil {
+		t.Fatal(err)
+	}
+	page, err := os.ReadFile("POLICY.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var got, want []string
+	service := ""
+	for line := range strings.Lines(string(page)) {
+		if name, ok := strings.CutPrefix(line, "## `"); ok {
+			service, _, _ = strings.Cut(name, "`")
+		} else if name, ok := strings.CutPrefix(line, "| `"); ok {
+			method, _, _ := strings.Cut(name, "`")
+			got = append(got, "/"+service+"/"+method)
+		}
+	}
+	for _, rule := range table.Rules() {
+		want = append(want, rule.Procedure)
+	}
+	if !slices.Equal(got, want) {
+		t.Errorf("POLICY.md has %q, want %q: does the Makefile give the options of compilePolicy?", got, want)
 	}
 }
 
