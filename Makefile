@@ -110,12 +110,14 @@ conformance: $(CONNECTCONFORMANCE) ## Run the conformance suites of Connect and 
 .PHONY: fuzz
 fuzz: ## Run every fuzz target for FUZZTIME (10s), one after another
 	@# Minimizing an input, by default up to a minute long, would eat up FUZZTIME.
-	@targets=$$(go test -list '^Fuzz' ./... | \
-		awk '/^Fuzz/ {names = names " " $$1} /^ok/ {$$0 = $$2 names; for (i = 2; i <= NF; i++) print $$1 ":" $$i; names = ""}'); \
-	if [[ -z $$targets ]]; then echo 'no fuzz targets'; fi; \
-	for target in $$targets; do \
-		echo "fuzz $$target"; \
-		go test -run '^$$' -fuzz "^$${target#*:}$$" -fuzztime $(FUZZTIME) -fuzzminimizetime 10x "$${target%:*}"; \
+	@for module in . interceptor/cmd; do \
+		targets=$$(go -C $$module test -list '^Fuzz' ./... | \
+			awk '/^Fuzz/ {names = names " " $$1} /^ok/ {$$0 = $$2 names; for (i = 2; i <= NF; i++) print $$1 ":" $$i; names = ""}'); \
+		if [[ -z $$targets ]]; then echo "no fuzz targets in $$module"; fi; \
+		for target in $$targets; do \
+			echo "fuzz $$target"; \
+			go -C $$module test -run '^$$' -fuzz "^$${target#*:}$$" -fuzztime $(FUZZTIME) -fuzzminimizetime 10x "$${target%:*}"; \
+		done; \
 	done
 
 .PHONY: mutate

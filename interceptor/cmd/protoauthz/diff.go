@@ -63,9 +63,9 @@ func diff(ctx context.Context, c *cli.Command) error {
 	if err != nil {
 		return err
 	}
-	table, err := compile(c, files)
+	table, err := compile(c, after, files)
 	if err != nil {
-		return fmt.Errorf("%s: %w", sourceName(after), err)
+		return err
 	}
 	found := sortChanges(policy.Compare(old, table.Rules()))
 	w := bufio.NewWriter(c.Root().Writer)

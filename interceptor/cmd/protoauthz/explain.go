@@ -79,7 +79,7 @@ func runExplain(ctx context.Context, c *cli.Command) error {
 	if err != nil {
 		return err
 	}
-	if q.Table, err = compile(c, files); err != nil {
+	if q.Table, err = compile(c, source, files); err != nil {
 		return err
 	}
 	rule, procedure, err := findMethod(q.Table, c.String("method"))

@@ -79,11 +79,7 @@ func readTable(ctx context.Context, c *cli.Command) (*policy.Table, error) {
 	if err != nil {
 		return nil, err
 	}
-	table, err := compile(c, files)
-	if err != nil {
-		return nil, fmt.Errorf("%s: %w", sourceName(source), err)
-	}
-	return table, nil
+	return compile(c, source, files)
 }
 
 // sourceName is how errors name a source.
@@ -119,14 +115,16 @@ func options(c *cli.Command) []policy.Option {
 	return options
 }
 
-// compile compiles the services with the options in the flags.
-func compile(c *cli.Command, files policy.Files) (*policy.Table, error) {
+// compile compiles the services of a source with the options in the flags.
+func compile(c *cli.Command, source string, files policy.Files) (*policy.Table, error) {
 	table, err := policy.Compile(files, options(c)...)
-	var faults *policy.Error
-	if !errors.As(err, &faults) {
-		return table, err
+	if faults, ok := errors.AsType[*policy.Error](err); ok {
+		err = describe(faults)
 	}
-	return nil, describe(faults)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", sourceName(source), err)
+	}
+	return table, nil
 }
 
 // hints say which flag stands for the option that a fault asks for.
