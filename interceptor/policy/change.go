@@ -79,9 +79,10 @@ type Change struct {
 	Place Place
 }
 
-// Procedure is the method, as in "/pkg.Service/Method".
+// Procedure is the method, as in "/pkg.Service/Method". It is "/pkg.Service/*" only
+// if nothing is known of the service but its name, before and after.
 func (c *Change) Procedure() string {
-	if c.New == nil {
+	if c.New == nil || c.Old != nil && c.New.Method == nil {
 		return c.Old.Procedure
 	}
 	return c.New.Procedure
@@ -93,16 +94,9 @@ func (c *Change) Procedure() string {
 // looser.
 func Compare(before, after []*Rule) []*Change {
 	c := &comparison{}
-	index := func(rules []*Rule) map[string]*Rule {
-		byProcedure := make(map[string]*Rule, len(rules))
-		for _, rule := range rules {
-			byProcedure[rule.Procedure] = rule
-		}
-		return byProcedure
-	}
-	olds, news := index(before), index(after)
+	olds, news := byProcedure(before), byProcedure(after)
 	for _, rule := range after {
-		if old := olds[rule.Procedure]; old != nil {
+		if old := olds.lookup(rule.Procedure); old != nil {
 			c.rule(old, rule)
 			continue
 		}
@@ -110,13 +104,34 @@ func Compare(before, after []*Rule) []*Change {
 		c.add(ChangeMethodAdded, Place{}, "takes %s", rule.takes())
 	}
 	for _, rule := range before {
-		if news[rule.Procedure] == nil {
+		switch opened := news.lookup(rule.Procedure); {
+		case opened == nil:
 			c.old, c.new = rule, nil
 			c.add(ChangeMethodRemoved, Place{}, "took %s", rule.takes())
+		case opened.Procedure != rule.Procedure: // with its service, by name
+			c.rule(rule, opened)
 		}
 	}
 	slices.SortStableFunc(c.changes, func(a, b *Change) int { return strings.Compare(a.Procedure(), b.Procedure()) })
 	return c.changes
+}
+
+type procedures map[string]*Rule
+
+func byProcedure(rules []*Rule) procedures {
+	p := make(procedures, len(rules))
+	for _, rule := range rules {
+		p[rule.Procedure] = rule
+	}
+	return p
+}
+
+// lookup finds the rule that holds for a procedure, as [Table.Lookup] does.
+func (p procedures) lookup(procedure string) *Rule {
+	if rule := p[procedure]; rule != nil {
+		return rule
+	}
+	return p[procedure[:strings.LastIndexByte(procedure, '/')+1]+"*"]
 }
 
 // takes says what a call needs, in a sentence.

@@ -135,17 +135,32 @@ func standsAt(t testing.TB, place policy.Place, source string) string {
 	return regexp.MustCompile(`^\W?\w*`).FindString(line[location.StartColumn:])
 }
 
-// TestCompareWithoutMethods is about services that are known by name alone.
-func TestCompareWithoutMethods(t *testing.T) {
+// TestCompareByName is about services that are opened by name, and of which nothing else is
+// known.
+func TestCompareByName(t *testing.T) {
 	t.Parallel()
-	health := []*policy.Rule{{Procedure: "/grpc.health.v1.Health/*", Public: true}}
+	byName := []*policy.Rule{{Procedure: "/order.v1.OrderService/*", Public: true}}
+	scoped := rulesOf(t, ruled(global, `option (protoauthz.v1.method) = {scopes: ["a"]};`))
+	open := rulesOf(t, ruled(global, `option (protoauthz.v1.method) = {public: true};`))
 	for _, test := range []struct {
+		name          string
 		before, after []*policy.Rule
-		want          policy.ChangeKind
-	}{{nil, health, policy.ChangeMethodAdded}, {health, nil, policy.ChangeMethodRemoved}} {
-		changes := policy.Compare(test.before, test.after)
-		if len(changes) != 1 || changes[0].Kind != test.want || changes[0].Place.String() != "" {
-			t.Errorf("got %v, want %s", changes, test.want)
+		want          []string
+	}{
+		{"new", nil, byName, []string{"METHOD_ADDED /order.v1.OrderService/*"}},
+		{"gone", byName, nil, []string{"METHOD_REMOVED /order.v1.OrderService/*"}},
+		{"still there", byName, byName, nil},
+		{"opened by name", scoped, byName, []string{"METHOD_ADDED /order.v1.OrderService/*", "MADE_PUBLIC /order.v1.OrderService/Call0"}},
+		{"open before", open, byName, []string{"METHOD_ADDED /order.v1.OrderService/*"}},
+		{"given rules", byName, scoped, []string{"METHOD_REMOVED /order.v1.OrderService/*", "PUBLIC_DROPPED /order.v1.OrderService/Call0"}},
+		{"another service", scoped, []*policy.Rule{{Procedure: "/order.v1.Order/*", Public: true}}, []string{"METHOD_ADDED /order.v1.Order/*", "METHOD_REMOVED /order.v1.OrderService/Call0"}},
+	} {
+		var got []string
+		for _, change := range policy.Compare(test.before, test.after) {
+			got = append(got, string(change.Kind)+" "+change.Procedure())
+		}
+		if !slices.Equal(got, test.want) {
+			t.Errorf("%s: got %q, want %q", test.name, got, test.want)
 		}
 	}
 }

@@ -102,6 +102,35 @@ func TestBreakingAgainst(t *testing.T) {
 	}
 }
 
+// TestBreakingOpenedByName shows that a service which is not declared any more, and is opened
+// by name, has been made public.
+func TestBreakingOpenedByName(t *testing.T) {
+	t.Parallel()
+	declaring := func(service string) *checktest.ProtoFileSpec {
+		return written(t, `syntax = "proto3";
+package a;
+import "protoauthz/v1/authz.proto";
+service `+service+` {
+  option (protoauthz.v1.service) = {model: MODEL_GLOBAL_RESOURCE};
+  rpc R(M) returns (M) { option (protoauthz.v1.method) = {scopes: ["read:orders"]}; }
+}
+message M {}
+`)
+	}
+	before, after := declaring("S"), declaring("T")
+	options := map[string]any{"audience": "https://api.example.com", "public": []string{"a.S"}}
+	annotations, err := run(t, &checktest.RequestSpec{Files: after, AgainstFiles: before, Options: options, RuleIDs: ids("PROTOAUTHZ_LOOSER")})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(annotations) != 1 || annotations[0].RuleID() != "PROTOAUTHZ_MADE_PUBLIC" {
+		t.Fatalf("got %v", annotations)
+	}
+	if at := annotations[0].AgainstFileLocation(); annotations[0].FileLocation() != nil || at == nil || at.StartLine() != 5 {
+		t.Errorf("it is at %v, and was at %v", annotations[0].FileLocation(), at)
+	}
+}
+
 // TestUnprepared shows that a rule without preparation is no rule that finds nothing.
 func TestUnprepared(t *testing.T) {
 	t.Parallel()

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"slices"
 	"strings"
 
 	"google.golang.org/protobuf/reflect/protoreflect"
@@ -21,7 +22,11 @@ func (f findings) changes(old, now version) {
 				f[ruleLost] = append(f[ruleLost], finding{place, change.Old.Method, message + ", and cannot be compared: " + why})
 			}
 		default:
-			f[id] = append(f[id], finding{change.Place, change.Old.Method, message})
+			place := change.Place
+			if !slices.Contains(now.own, place.File) {
+				place = policy.Place{} // it is opened by name, and was in a file that is gone
+			}
+			f[id] = append(f[id], finding{place, change.Old.Method, message})
 		}
 	}
 }

@@ -12,7 +12,7 @@ type findings map[string][]finding
 
 // A finding is one thing to report.
 type finding struct {
-	place   policy.Place                  // in a file of the request
+	place   policy.Place                  // in a file of the request, or nowhere
 	against protoreflect.MethodDescriptor // what stood there before, or nil
 	message string
 }
@@ -22,12 +22,12 @@ func (f findings) add(id string, place policy.Place, message string) {
 }
 
 func (f finding) annotation() []check.AddAnnotationOption {
-	// The exact path of what is known: asked for one that is not, bufplugin may
-	// choose something that stands beside it.
-	location, _ := f.place.Location()
-	options := []check.AddAnnotationOption{
-		check.WithMessage(f.message),
-		check.WithFileNameAndSourcePath(f.place.File.Path(), location.Path),
+	options := []check.AddAnnotationOption{check.WithMessage(f.message)}
+	if f.place.File != nil {
+		// The exact path of what is known: asked for one that is not, bufplugin may
+		// choose something that stands beside it.
+		location, _ := f.place.Location()
+		options = append(options, check.WithFileNameAndSourcePath(f.place.File.Path(), location.Path))
 	}
 	if f.against != nil {
 		options = append(options, check.WithAgainstDescriptor(f.against))

@@ -280,6 +280,8 @@ var policyMutations = []mutation{
 		return true`},
 	{"compare: pattern widened", "interceptor/policy/change.go", `return narrow == wide || wide == "*"`, `return narrow == wide || wide == "*" || narrow == "*"`},
 	{"compare: looser", "interceptor/policy/change.go", "ChangeOrganizationLoosened, ChangeCallerLoosened:\n\t\treturn true", "ChangeOrganizationLoosened:\n\t\treturn true"},
-	{"compare: method removed", "interceptor/policy/change.go", "if news[rule.Procedure] == nil {", "if _, ok := news[rule.Procedure]; ok {"},
+	{"compare: method removed", "interceptor/policy/change.go", `c.add(ChangeMethodRemoved, Place{}, "took %s", rule.takes())`, ""},
 	{"compare: method added", "interceptor/policy/change.go", `c.add(ChangeMethodAdded, Place{}, "takes %s", rule.takes())`, ""},
+	{"compare: opened by name", "interceptor/policy/change.go", "case opened.Procedure != rule.Procedure:", "case false:"},
+	{"compare: opened by name before", "interceptor/policy/change.go", `return p[procedure[:strings.LastIndexByte(procedure, '/')+1]+"*"]`, "return nil"},
 }
