@@ -10,6 +10,7 @@ import (
 
 	"github.com/urfave/cli/v3"
 
+	"github.com/protoauthz/protoauthz/interceptor/cmd/protoauthz/internal/visible"
 	"github.com/protoauthz/protoauthz/interceptor/policy"
 )
 
@@ -158,9 +159,9 @@ func diffText(w io.Writer, found []*changes) {
 		}
 		_, _ = fmt.Fprintf(w, "\n%s:\n", sort.name)
 		for _, change := range sort.changes {
-			_, _ = fmt.Fprintf(w, "  %s: %s", change.Procedure(), visible(change.Detail))
+			_, _ = fmt.Fprintf(w, "  %s: %s", change.Procedure(), visible.Text(change.Detail))
 			if place := change.Place.String(); place != "" {
-				_, _ = fmt.Fprintf(w, " (%s)", visible(place))
+				_, _ = fmt.Fprintf(w, " (%s)", visible.Text(place))
 			}
 			_, _ = fmt.Fprintln(w)
 		}

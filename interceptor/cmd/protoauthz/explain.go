@@ -8,6 +8,7 @@ import (
 	"github.com/urfave/cli/v3"
 
 	"github.com/protoauthz/protoauthz/interceptor/cmd/protoauthz/internal/explain"
+	"github.com/protoauthz/protoauthz/interceptor/cmd/protoauthz/internal/visible"
 	"github.com/protoauthz/protoauthz/interceptor/token"
 )
 
@@ -93,7 +94,7 @@ func runExplain(ctx context.Context, c *cli.Command) error {
 	e := explain.Explain(ctx, q)
 	w := c.Root().Writer
 	if c.String(formatFlagName) == "json" {
-		err = e.WriteJSON(w)
+		err = visible.JSON(w, e)
 	} else {
 		err = e.WriteText(w, colourful(w))
 	}

@@ -2,9 +2,7 @@ package main
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
-	"io"
 	"slices"
 	"strings"
 
@@ -50,14 +48,6 @@ func complete(args []string) cli.ShellCompleteFunc {
 		}
 		cli.DefaultCompleteWithFlags(ctx, c)
 	}
-}
-
-// writeJSON prints a document.
-func writeJSON(w io.Writer, document any) error {
-	encoder := json.NewEncoder(w)
-	encoder.SetIndent("", "  ")
-	encoder.SetEscapeHTML(false)
-	return encoder.Encode(document)
 }
 
 // list is a list that is never null in JSON.

@@ -178,7 +178,7 @@ func FuzzImage(f *testing.F) {
 	f.Add(encode(f, hostileSet(f)))
 	f.Fuzz(func(t *testing.T, image []byte) {
 		got := execute(t, image, "matrix", "-audience", audience)
-		if printed := got.stdout + got.stderr; strings.ContainsFunc(strings.ReplaceAll(printed, "\n", ""), invisible) {
+		if printed := got.stdout + got.stderr; strings.ContainsFunc(strings.ReplaceAll(printed, "\n", ""), hidden) {
 			t.Errorf("it prints %q", printed)
 		}
 		files, err := imageFiles(image)

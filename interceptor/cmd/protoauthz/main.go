@@ -25,6 +25,8 @@ import (
 
 	"github.com/urfave/cli/v3"
 	"golang.org/x/term"
+
+	"github.com/protoauthz/protoauthz/interceptor/cmd/protoauthz/internal/visible"
 )
 
 func main() {
@@ -62,7 +64,7 @@ func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.
 func complain(stderr io.Writer, message string) {
 	lines := strings.Split(message, "\n")
 	for i, line := range lines {
-		lines[i] = visible(line)
+		lines[i] = visible.Text(line)
 	}
 	_, _ = fmt.Fprintf(stderr, "protoauthz: %s\n", strings.Join(lines, "\n"))
 }

@@ -9,6 +9,8 @@ import (
 	"unicode/utf8"
 
 	"github.com/urfave/cli/v3"
+
+	"github.com/protoauthz/protoauthz/interceptor/cmd/protoauthz/internal/visible"
 )
 
 const matrixHelp = `Prints every procedure with what its callers need, sorted.
@@ -161,5 +163,5 @@ func matrixJSON(w io.Writer, all []*group) error {
 	for _, g := range all {
 		rows = append(rows, g.Rows...)
 	}
-	return writeJSON(w, map[string]any{"procedures": rows})
+	return visible.JSON(w, map[string]any{"procedures": rows})
 }

@@ -8,6 +8,8 @@ import (
 	"io"
 	"maps"
 	"slices"
+
+	"github.com/protoauthz/protoauthz/interceptor/cmd/protoauthz/internal/visible"
 )
 
 var (
@@ -39,7 +41,7 @@ func matrixHTML(w io.Writer, all []*group) error {
 		one := service{Name: g.Service}
 		for _, r := range g.Rows {
 			_, method := r.split()
-			one.Rows = append(one.Rows, line{r, method, r.where(), r.aud(), visible(r.Place)})
+			one.Rows = append(one.Rows, line{r, method, r.where(), r.aud(), visible.Text(r.Place)})
 			if total++; r.Access != accessPublic {
 				models[r.Model], callers[r.Caller] = true, true
 			}

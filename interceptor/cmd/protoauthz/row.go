@@ -4,6 +4,7 @@ import (
 	"strings"
 
 	authzv1 "github.com/protoauthz/protoauthz/gen/protoauthz/v1"
+	"github.com/protoauthz/protoauthz/interceptor/cmd/protoauthz/internal/visible"
 	"github.com/protoauthz/protoauthz/interceptor/policy"
 )
 
@@ -103,7 +104,7 @@ func (r *row) aud() string {
 	if r.Model == modelName(authzv1.Model_MODEL_ORGANIZATION) {
 		return "organization"
 	}
-	return visible(r.Audience)
+	return visible.Text(r.Audience)
 }
 
 // A group is what is known of the methods of one service.

@@ -10,6 +10,7 @@ import (
 
 	"github.com/urfave/cli/v3"
 
+	"github.com/protoauthz/protoauthz/interceptor/cmd/protoauthz/internal/visible"
 	"github.com/protoauthz/protoauthz/interceptor/policy"
 )
 
@@ -143,7 +144,7 @@ func describe(faults *policy.Error) error {
 	kinds := map[policy.FaultKind]bool{}
 	for _, fault := range faults.Faults {
 		kinds[fault.Kind] = true
-		if place := visible(fault.Place.String()); place != "" {
+		if place := visible.Text(fault.Place.String()); place != "" {
 			lines = append(lines, fmt.Errorf("%s: %w", place, fault))
 		} else {
 			lines = append(lines, fault)

@@ -4,36 +4,15 @@ import (
 	"fmt"
 	"strconv"
 	"strings"
-	"unicode"
 	"unicode/utf8"
+
+	"github.com/protoauthz/protoauthz/interceptor/cmd/protoauthz/internal/visible"
 )
-
-// visible replaces what a terminal or a reader could be misled by: control characters,
-// directions of writing, and what is no UTF-8. Names of files may hold any of that, and
-// audiences some.
-func visible(s string) string {
-	if utf8.ValidString(s) && !strings.ContainsFunc(s, invisible) {
-		return s
-	}
-	var out strings.Builder
-	for i, width := 0, 0; i < len(s); i += width {
-		r := rune(0)
-		if r, width = utf8.DecodeRuneInString(s[i:]); !invisible(r) && (r != utf8.RuneError || width > 1) {
-			out.WriteRune(r)
-			continue
-		}
-		quoted := strconv.QuoteToASCII(s[i : i+width])
-		out.WriteString(quoted[1 : len(quoted)-1])
-	}
-	return out.String()
-}
-
-func invisible(r rune) bool { return !unicode.IsPrint(r) }
 
 // code makes Markdown of a text that is shown as it is, in a table too. In code no part
 // becomes a link, mentions anybody, or is read as markup.
 func code(s string) string {
-	s = visible(s)
+	s = visible.Text(s)
 	switch {
 	case s == "":
 		return ""

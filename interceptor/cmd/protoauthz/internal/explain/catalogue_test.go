@@ -15,6 +15,7 @@ import (
 
 	"github.com/protoauthz/protoauthz/interceptor"
 	"github.com/protoauthz/protoauthz/interceptor/cmd/protoauthz/internal/explain"
+	"github.com/protoauthz/protoauthz/interceptor/cmd/protoauthz/internal/visible"
 	"github.com/protoauthz/protoauthz/interceptor/internal/calltest"
 	"github.com/protoauthz/protoauthz/interceptor/internal/rpctest"
 	"github.com/protoauthz/protoauthz/interceptor/internal/tokentest"
@@ -75,7 +76,7 @@ func explained(t *testing.T, q explain.Question) (p printed, text string) {
 	t.Helper()
 	e := explain.Explain(t.Context(), q)
 	var out strings.Builder
-	if err := e.WriteJSON(&out); err != nil {
+	if err := visible.JSON(&out, e); err != nil {
 		t.Fatal(err)
 	}
 	if err := json.Unmarshal([]byte(out.String()), &p); err != nil {

@@ -14,6 +14,7 @@ import (
 	"google.golang.org/protobuf/proto"
 
 	"github.com/protoauthz/protoauthz/interceptor/cmd/protoauthz/internal/explain"
+	"github.com/protoauthz/protoauthz/interceptor/cmd/protoauthz/internal/visible"
 	"github.com/protoauthz/protoauthz/interceptor/internal/calltest"
 	"github.com/protoauthz/protoauthz/interceptor/internal/rpctest"
 	"github.com/protoauthz/protoauthz/interceptor/internal/tokentest"
@@ -199,7 +200,7 @@ func TestToken(t *testing.T) {
 		e = explain.Explain(t.Context(), in(t, "Field", scene.Token(k, "scope", "read:data", "organization_id", odd)))
 		const escaped = `a\u009b31m\u202eb\udb40\udc01\u007f`
 		var text, data strings.Builder
-		if err := errors.Join(e.WriteText(&text, false), e.WriteJSON(&data)); err != nil {
+		if err := errors.Join(e.WriteText(&text, false), visible.JSON(&data, e)); err != nil {
 			t.Error(err)
 		}
 		for _, out := range []string{text.String(), data.String()} {

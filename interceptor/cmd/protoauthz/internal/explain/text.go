@@ -6,6 +6,8 @@ import (
 	"strings"
 	"text/tabwriter"
 	"time"
+
+	"github.com/protoauthz/protoauthz/interceptor/cmd/protoauthz/internal/visible"
 )
 
 const (
@@ -30,7 +32,7 @@ func (e *Explanation) WriteText(w io.Writer, colours bool) error {
 		return color + text + plain
 	}
 	var out strings.Builder
-	out.WriteString(printable(e.Procedure) + ": ")
+	out.WriteString(visible.Text(e.Procedure) + ": ")
 	switch e.Decision {
 	case Refused:
 		out.WriteString(paint(red, "refused") + ", " + e.Code + " " + string(e.Reason))
@@ -38,7 +40,7 @@ func (e *Explanation) WriteText(w io.Writer, colours bool) error {
 			_, _ = fmt.Fprintf(&out, ", at message %d", e.Message)
 		}
 	case Awaits:
-		out.WriteString(paint(green, "let in") + " once its message names the organization " + printable(e.Organization))
+		out.WriteString(paint(green, "let in") + " once its message names the organization " + visible.Text(e.Organization))
 	case Allowed:
 		out.WriteString(paint(green, "let in"))
 	}
@@ -56,7 +58,7 @@ func (e *Explanation) WriteText(w io.Writer, colours bool) error {
 			continue
 		}
 		mark := marks[step.Status]
-		text := printable(step.About)
+		text := visible.Text(step.About)
 		if step.Status == StatusNotReached {
 			text = "not reached: " + text
 		}
@@ -68,7 +70,7 @@ func (e *Explanation) WriteText(w io.Writer, colours bool) error {
 		}
 		out.WriteString("  " + line + "\n")
 		if step.Change != "" {
-			out.WriteString(strings.Repeat(" ", 2+9+15) + "to change: " + printable(step.Change) + "\n")
+			out.WriteString(strings.Repeat(" ", 2+9+15) + "to change: " + visible.Text(step.Change) + "\n")
 		}
 	}
 	if e.Token != nil {
@@ -92,7 +94,7 @@ func (e *Explanation) status(check Check) Status {
 func (t *Token) write(out *strings.Builder) error {
 	out.WriteString("\ntoken, without its signature:\n")
 	w := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
-	_, _ = fmt.Fprintf(w, "  header\t%s\n  claims\t%s\n", printable(string(t.Header)), printable(string(t.Claims)))
+	_, _ = fmt.Fprintf(w, "  header\t%s\n  claims\t%s\n", visible.Text(string(t.Header)), visible.Text(string(t.Claims)))
 	for _, at := range t.Times {
 		_, _ = fmt.Fprintf(w, "  %s\t%s, %s\n", at.Claim, at.Time.Format(time.RFC3339), at.Note)
 	}

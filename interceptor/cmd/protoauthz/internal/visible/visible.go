@@ -1,0 +1,61 @@
+// Package visible writes what comes out of a token, an image or a server so that it neither
+// steers a terminal nor misleads a reader: names of files may hold anything, and claims too.
+package visible
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"io"
+	"strings"
+	"unicode"
+	"unicode/utf16"
+	"unicode/utf8"
+)
+
+// Text escapes, as JSON does, what cannot be seen: control characters, directions of writing,
+// and all white space but the space. What is no UTF-8 becomes `\x` and two digits.
+func Text(s string) string {
+	if utf8.ValidString(s) && !strings.ContainsFunc(s, hidden) {
+		return s
+	}
+	var out strings.Builder
+	for i, width := 0, 0; i < len(s); i += width {
+		r := rune(0)
+		switch r, width = utf8.DecodeRuneInString(s[i:]); {
+		case r == utf8.RuneError && width == 1:
+			_, _ = fmt.Fprintf(&out, `\x%02x`, s[i])
+		case r == '\n':
+			out.WriteString(`\n`)
+		case r == '\t':
+			out.WriteString(`\t`)
+		case !hidden(r):
+			out.WriteRune(r)
+		default:
+			for _, unit := range utf16.AppendRune(nil, r) {
+				_, _ = fmt.Fprintf(&out, `\u%04x`, unit)
+			}
+		}
+	}
+	return out.String()
+}
+
+func hidden(r rune) bool { return !unicode.IsPrint(r) }
+
+// JSON writes a document with indentation, which reads back as it was.
+func JSON(w io.Writer, document any) error {
+	var out bytes.Buffer
+	encoder := json.NewEncoder(&out)
+	encoder.SetIndent("", "  ")
+	encoder.SetEscapeHTML(false)
+	if err := encoder.Encode(document); err != nil {
+		return err
+	}
+	// The encoder leaves no line break and no invalid UTF-8 in a string.
+	lines := strings.Split(out.String(), "\n")
+	for i, line := range lines {
+		lines[i] = Text(line)
+	}
+	_, err := io.WriteString(w, strings.Join(lines, "\n"))
+	return err
+}
