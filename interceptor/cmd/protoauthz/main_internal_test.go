@@ -70,7 +70,7 @@ func TestUsage(t *testing.T) {
 		{"unknown command", []string{"matix"}, exitFailed, []string{`"matix"`, "did you mean matrix?"}},
 		{"unlike any command", []string{"q"}, exitFailed, []string{`"q"`, "-help"}},
 		{"unknown flag", []string{"matrix", "-fromat", "json"}, exitFailed, []string{"-fromat", "protoauthz matrix -help"}},
-		{"unknown format", []string{"matrix", "-format", "xml", image}, exitFailed, []string{"-format", `"xml"`, "table, markdown, json, html"}},
+		{"unknown format", []string{"matrix", "-format", "xml", image}, exitFailed, []string{"-format", `"xml"`, "text, markdown, json, html"}},
 		{"two sources", []string{"matrix", image, "other.binpb"}, exitFailed, []string{`"other.binpb"`}},
 		{"missing file", []string{"matrix", missing}, exitFailed, []string{missing}},
 		{"a file called help", []string{"matrix", "help"}, exitFailed, []string{"open help"}},
@@ -128,7 +128,7 @@ func TestBashCompletion(t *testing.T) {
 		want []string
 	}{
 		{"protoauthz ma", []string{"matrix"}},
-		{"protoauthz matrix -format ", []string{"html", "json", "markdown", "table"}},
+		{"protoauthz matrix -format ", []string{"html", "json", "markdown", "text"}},
 		{"protoauthz matrix --format m", []string{"markdown"}},
 		{"protoauthz scopes -format ", []string{"auth0", "json", "logto"}},
 		{"protoauthz diff --sh", []string{"--shared-scope"}},

@@ -18,7 +18,7 @@ const matrixHelp = `Prints every procedure with what its callers need, sorted.
 ` + sourceHelp + `
 
 Formats:
-   table     for reading: columns, a block for each service
+   text      for reading: columns, a block for each service
    markdown  for review and comparison: commit it, and a change of the rules shows in the diff
    json      for programs: {"procedures": [...]}, each with procedure, access (public, authenticated or
              scopes), model (global_resource, organization, organization_resource), audience, scopes (all
@@ -39,7 +39,7 @@ func matrixCommand() *cli.Command {
 		Usage:       "print who may call what",
 		ArgsUsage:   "[SOURCE]",
 		Description: matrixHelp,
-		Flags:       append([]cli.Flag{newFormatFlag("table", "markdown", "json", "html")}, policyFlags()...),
+		Flags:       append([]cli.Flag{newFormatFlag("text", "markdown", "json", "html")}, policyFlags()...),
 		Action:      matrix,
 	}
 }
@@ -59,7 +59,7 @@ func matrix(ctx context.Context, c *cli.Command) error {
 	case "html":
 		err = matrixHTML(w, all)
 	default:
-		matrixTable(w, all, colourful(c.Root().Writer))
+		matrixText(w, all, colourful(c.Root().Writer))
 	}
 	if err != nil {
 		return err
@@ -74,7 +74,7 @@ const (
 	faint  = "2"
 )
 
-func matrixTable(w io.Writer, all []*group, colours bool) {
+func matrixText(w io.Writer, all []*group, colours bool) {
 	paint := func(style, s string) string {
 		if !colours || style == "" || s == "" {
 			return s

@@ -63,8 +63,7 @@ func question(table *policy.Table, c *rpctest.Case, method rpctest.Method) expla
 type printed struct {
 	Decision, Code, Reason, Text string
 	Verified                     bool
-	Scopes                       []string
-	AnyScopes                    []string `json:"any_scopes"`
+	Scopes, AnyScopes            []string
 	Message                      int
 	Organization                 string
 	Steps                        []struct{ Check, Status, About, Change string }

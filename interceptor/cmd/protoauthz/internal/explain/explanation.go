@@ -20,7 +20,7 @@ type Explanation struct {
 	Reason    interceptor.Reason `json:"reason,omitempty"`
 	Text      string             `json:"text,omitempty"`
 	Scopes    []string           `json:"scopes,omitempty"`
-	AnyScopes []string           `json:"any_scopes,omitempty"`
+	AnyScopes []string           `json:"anyScopes,omitempty"`
 	// Message is which message was refused, counted from one, or 0 if none was.
 	Message int `json:"message,omitempty"`
 	// Organization is the one that the token opens.
