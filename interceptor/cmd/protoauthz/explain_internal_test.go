@@ -1,8 +1,6 @@
 package main
 
 import (
-	"errors"
-	"flag"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -15,17 +13,10 @@ import (
 	"github.com/protoauthz/protoauthz/interceptor/internal/tokentest"
 )
 
-var updateExplanations = flag.Bool("update-explanations", false, "write testdata/explain")
-
-// runExplanation runs the command, and returns its exit status.
-func runExplanation(t *testing.T, stdin string, args ...string) (status int, stdout string, err error) {
+// executeExplain runs the command on rules of the tokens' audience.
+func executeExplain(t *testing.T, stdin string, args ...string) result {
 	t.Helper()
-	var out, errs strings.Builder
-	status = run(t.Context(), append([]string{"protoauthz", "explain", "-audience", tokentest.API}, args...), strings.NewReader(stdin), &out, &errs)
-	if errs.Len() > 0 {
-		err = errors.New(errs.String())
-	}
-	return status, out.String(), err
+	return execute(t, []byte(stdin), append([]string{"explain", "-audience", tokentest.API}, args...)...)
 }
 
 // TestExplanations compares whole outputs with those in testdata/explain.
@@ -54,23 +45,23 @@ func TestExplanations(t *testing.T) {
 		args                []string
 		status              int
 	}{
-		{"allowed", list, acme(), []string{"-message", `{"organizationId": "acme"}`}, 0},
-		{"public", "/sample.v1.CatalogService/GetInfo", "", nil, 0},
-		{"organization_not_given", list, acme(), nil, 0},
-		{"pattern_not_given", "sample.v1.DocumentService/GetDocument", acme(), nil, 0},
-		{"missing_scope", "sample.v1.DocumentService.SyncDocuments", acme("scope", "read:data"), nil, 1},
-		{"missing_any_scope", "/sample.v1.MemberService/ListMembers", scene.Token(k, "aud", "urn:logto:organization:acme"), nil, 1},
-		{"wrong_organization", list, acme(), []string{"-message", `{"organization_id": "globex"}`}, 1},
-		{"wrong_organization_later", sync, acme(), []string{"-message", `{"organization_id": "acme"}`, "-message", `{"organization_id": "globex", "document": {"name": "a,b"}}`}, 1},
-		{"wrong_organization_header", "/sample.v1.DocumentService/UpdateSettings", acme("scope", "write:settings"), []string{"-request-header", "X-Organization-ID: globex"}, 1},
-		{"wrong_model", list, scene.Token(k, "scope", "read:data"), nil, 1},
-		{"wrong_audience", list, acme("aud", "https://other.example"), nil, 1},
-		{"expired", list, acme("exp", scene.Now-180), nil, 1},
-		{"id_token", list, k.Mint(k.Header("typ", "JWT"), scene.Payload(k.Issuer)), nil, 1},
-		{"no_token", list, "", nil, 1},
-		{"garbage", list, "hunter2-is-the-secret-of-the-client", nil, 1},
-		{"json", list, acme("scope", "read:data"), []string{"-format", "json"}, 0},
-		{"json_refused", sync, acme("scope", "read:data"), []string{"-format", "json"}, 1},
+		{"allowed", list, acme(), []string{"-message", `{"organizationId": "acme"}`}, exitOK},
+		{"public", "/sample.v1.CatalogService/GetInfo", "", nil, exitOK},
+		{"organization_not_given", list, acme(), nil, exitOK},
+		{"pattern_not_given", "sample.v1.DocumentService/GetDocument", acme(), nil, exitOK},
+		{"missing_scope", "sample.v1.DocumentService.SyncDocuments", acme("scope", "read:data"), nil, exitNo},
+		{"missing_any_scope", "/sample.v1.MemberService/ListMembers", scene.Token(k, "aud", "urn:logto:organization:acme"), nil, exitNo},
+		{"wrong_organization", list, acme(), []string{"-message", `{"organization_id": "globex"}`}, exitNo},
+		{"wrong_organization_later", sync, acme(), []string{"-message", `{"organization_id": "acme"}`, "-message", `{"organization_id": "globex", "document": {"name": "a,b"}}`}, exitNo},
+		{"wrong_organization_header", "/sample.v1.DocumentService/UpdateSettings", acme("scope", "write:settings"), []string{"-request-header", "X-Organization-ID: globex"}, exitNo},
+		{"wrong_model", list, scene.Token(k, "scope", "read:data"), nil, exitNo},
+		{"wrong_audience", list, acme("aud", "https://other.example"), nil, exitNo},
+		{"expired", list, acme("exp", scene.Now-180), nil, exitNo},
+		{"id_token", list, k.Mint(k.Header("typ", "JWT"), scene.Payload(k.Issuer)), nil, exitNo},
+		{"no_token", list, "", nil, exitNo},
+		{"garbage", list, "hunter2-is-the-secret-of-the-client", nil, exitNo},
+		{"json", list, acme("scope", "read:data"), []string{"-format", "json"}, exitOK},
+		{"json_refused", sync, acme("scope", "read:data"), []string{"-format", "json"}, exitNo},
 	} {
 		delete(stale, test.name+".golden")
 		t.Run(test.name, func(t *testing.T) {
@@ -80,19 +71,11 @@ func TestExplanations(t *testing.T) {
 				args = append(args, "-token", write(t, "token", []byte(test.token+"\n")))
 			}
 			synctest.Test(t, func(t *testing.T) {
-				status, got, err := runExplanation(t, "", append(args, image)...)
-				if err != nil || status != test.status {
-					t.Fatalf("status %d, want %d: %v\n%s", status, test.status, err, got)
+				got := executeExplain(t, "", append(args, image)...)
+				if got.stderr != "" || got.status != test.status {
+					t.Fatalf("status %d, want %d: %s\n%s", got.status, test.status, got.stderr, got.stdout)
 				}
-				path := filepath.Join("testdata", "explain", test.name+".golden")
-				if *updateExplanations {
-					if err := os.WriteFile(path, []byte(got), 0o600); err != nil {
-						t.Fatal(err)
-					}
-				}
-				if want, err := os.ReadFile(path); err != nil || got != string(want) {
-					t.Errorf("%v: got\n%s\nwant\n%s", err, got, want)
-				}
+				golden(t, filepath.Join("explain", test.name+".golden"), got.stdout)
 			})
 		})
 	}
@@ -126,12 +109,12 @@ func TestExplainIssuer(t *testing.T) {
 		status int
 		names  string
 	}{
-		{"good", good, []string{"-issuer", url}, 0, `"verified": true`},
-		{"good, by its endpoint", good, []string{"-issuer", strings.TrimSuffix(url, "/oidc")}, 0, `"verified": true`},
-		{"forged", other, []string{"-issuer", url}, 1, `"reason": "TOKEN_INVALID"`},
-		{"forged, not verified", other, nil, 0, `"verified": false`},
-		{"of another issuer", good, []string{"-issuer", "http://127.0.0.1:1/oidc"}, 1, `"reason": "TOKEN_INVALID"`},
-		{"of another provider", good, []string{"-provider", "auth0"}, 1, `"reason": "TOKEN_INVALID"`},
+		{"good", good, []string{"-issuer", url}, exitOK, `"verified": true`},
+		{"good, by its endpoint", good, []string{"-issuer", strings.TrimSuffix(url, "/oidc")}, exitOK, `"verified": true`},
+		{"forged", other, []string{"-issuer", url}, exitNo, `"reason": "TOKEN_INVALID"`},
+		{"forged, not verified", other, nil, exitOK, `"verified": false`},
+		{"of another issuer", good, []string{"-issuer", "http://127.0.0.1:1/oidc"}, exitNo, `"reason": "TOKEN_INVALID"`},
+		{"of another provider", good, []string{"-provider", "auth0"}, exitNo, `"reason": "TOKEN_INVALID"`},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()
@@ -140,9 +123,9 @@ func TestExplainIssuer(t *testing.T) {
 				t.Fatal(err)
 			}
 			args := append([]string{"-method", "sample.v1.CatalogService/ListProducts", "-token", "-", "-format", "json"}, test.args...)
-			status, out, err := runExplanation(t, "Bearer "+raw, append(args, image)...)
-			if err != nil || status != test.status || !strings.Contains(out, test.names) {
-				t.Errorf("status %d, want %d: %v\n%s", status, test.status, err, out)
+			got := executeExplain(t, "Bearer "+raw, append(args, image)...)
+			if got.stderr != "" || got.status != test.status || !strings.Contains(got.stdout, test.names) {
+				t.Errorf("status %d, want %d: %s\n%s", got.status, test.status, got.stderr, got.stdout)
 			}
 		})
 	}
@@ -156,9 +139,9 @@ func TestExplainIssuer(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	status, out, err := runExplanation(t, raw, "-method", "sample.v1.CatalogService/ListProducts", "-token", "-", "-issuer", unreachable.URL, image)
-	if err != nil || status != 1 || !strings.Contains(out, "unavailable KEYS_UNAVAILABLE") {
-		t.Errorf("status %d: %v\n%s", status, err, out)
+	got := executeExplain(t, raw, "-method", "sample.v1.CatalogService/ListProducts", "-token", "-", "-issuer", unreachable.URL, image)
+	if got.stderr != "" || got.status != exitNo || !strings.Contains(got.stdout, "unavailable KEYS_UNAVAILABLE") {
+		t.Errorf("status %d: %s\n%s", got.status, got.stderr, got.stdout)
 	}
 }
 
@@ -201,17 +184,17 @@ func TestExplainFaults(t *testing.T) {
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()
-			status, out, err := runExplanation(t, "", test.args...)
-			if status != 2 || err == nil {
-				t.Fatalf("status %d: %v\n%s", status, err, out)
+			got := executeExplain(t, "", test.args...)
+			if got.status != exitFailed || got.stderr == "" {
+				t.Fatalf("status %d: %s\n%s", got.status, got.stderr, got.stdout)
 			}
 			for _, name := range test.names {
-				if !strings.Contains(err.Error(), name) {
-					t.Errorf("%q does not name %q", err, name)
+				if !strings.Contains(got.stderr, name) {
+					t.Errorf("%q does not name %q", got.stderr, name)
 				}
 			}
-			if strings.Contains(err.Error()+out, "hunter2") {
-				t.Errorf("a secret is told: %v\n%s", err, out)
+			if strings.Contains(got.stderr+got.stdout, "hunter2") {
+				t.Errorf("a secret is told: %s\n%s", got.stderr, got.stdout)
 			}
 		})
 	}
@@ -244,11 +227,11 @@ func TestMessageFile(t *testing.T) {
 	t.Parallel()
 	k := tokentest.I1.ES256
 	raw := k.Mint(k.Header(), tokentest.Scene{}.Payload(k.Issuer, "exp", tokentest.MaxDate, "organization_id", "acme", "scope", "read:data"))
-	for organization, want := range map[string]int{"acme": 0, "globex": 1} {
-		status, out, err := runExplanation(t, raw, "-method", "sample.v1.DocumentService/ListDocuments", "-token", "-",
+	for organization, want := range map[string]int{"acme": exitOK, "globex": exitNo} {
+		got := executeExplain(t, raw, "-method", "sample.v1.DocumentService/ListDocuments", "-token", "-",
 			"-message", "@"+write(t, "message.json", []byte(`{"organization_id": "`+organization+`"}`)), write(t, "image.binpb", sampleImage(t)))
-		if err != nil || status != want {
-			t.Errorf("%s: status %d, want %d: %v\n%s", organization, status, want, err, out)
+		if got.stderr != "" || got.status != want {
+			t.Errorf("%s: status %d, want %d: %s\n%s", organization, got.status, want, got.stderr, got.stdout)
 		}
 	}
 }
