@@ -142,7 +142,7 @@ func (r *Rule) takes() string {
 	case r.authenticated():
 		return "any token of the model"
 	default:
-		return r.needs()
+		return r.Needs()
 	}
 }
 

@@ -115,7 +115,7 @@ func (r *Rule) String() string { return strings.Join(r.columns(), " ") }
 
 func (r *Rule) columns() []string {
 	if r.Public {
-		return []string{r.Procedure, "public"}
+		return []string{r.Procedure, r.Needs()}
 	}
 	audience := r.Audience
 	if r.Model == authzv1.Model_MODEL_ORGANIZATION {
@@ -129,15 +129,19 @@ func (r *Rule) columns() []string {
 		r.Procedure,
 		lowerName(r.Model.String(), "MODEL_"),
 		"audience=" + audience,
-		r.needs(),
+		r.Needs(),
 		"caller=" + lowerName(r.Caller.String(), "CALLER_"),
 		"organization=" + organization,
 	}
 }
 
-// needs says which scopes a token must have.
-func (r *Rule) needs() string {
-	if r.authenticated() {
+// Needs says which scopes a token must have, as in "all of read:a write:a, any of
+// read:b write:b": "authenticated" if none, and "public" if no token is needed.
+func (r *Rule) Needs() string {
+	switch {
+	case r.Public:
+		return "public"
+	case r.authenticated():
 		return "authenticated"
 	}
 	needs := make([]string, 0, 2)

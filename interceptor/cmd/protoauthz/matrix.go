@@ -84,7 +84,7 @@ func matrixText(w io.Writer, all []*group, colours bool) {
 	header := []string{"METHOD", "NEEDS", "MODEL", "ORGANIZATION", "CALLER", "AUDIENCE"}
 	cells := func(r *row) []string {
 		_, method := r.split()
-		return []string{method, r.needs(), r.Model, r.where(), r.Caller, r.aud()}
+		return []string{method, r.needs, r.Model, r.where(), r.Caller, r.aud()}
 	}
 	widths := make([]int, len(header))
 	widen := func(line []string) {

@@ -27,6 +27,8 @@ type row struct {
 	Caller       string        `json:"caller"`       // "any", "user", "client", or "" if public
 	Organization *organization `json:"organization"` // null if public, and for "global_resource"
 	Place        string        `json:"place"`        // "file:line:column" of the method, as much of it as is known
+
+	needs string // what the token must have, for people
 }
 
 // An organization is the place where requests name it.
@@ -42,7 +44,7 @@ var sources = map[policy.Source]string{policy.SourceField: "field", policy.Sourc
 
 // newRow says what a rule says.
 func newRow(rule *policy.Rule) *row {
-	r := &row{Procedure: rule.Procedure, Access: accessScopes, Scopes: list(rule.Scopes), AnyScopes: list(rule.AnyScopes)}
+	r := &row{Procedure: rule.Procedure, Access: accessScopes, Scopes: list(rule.Scopes), AnyScopes: list(rule.AnyScopes), needs: rule.Needs()}
 	if method := rule.Method; method != nil {
 		file := method.ParentFile()
 		r.Place = policy.Place{File: file, Path: file.SourceLocations().ByDescriptor(method).Path}.String()
@@ -60,8 +62,8 @@ func newRow(rule *policy.Rule) *row {
 	if rule.Model != authzv1.Model_MODEL_ORGANIZATION {
 		r.Audience = rule.Audience
 	}
-	if place := rule.Organization; place != nil {
-		r.Organization = &organization{sources[place.Source], place.Name, place.Pattern, place.String()}
+	if o := rule.Organization; o != nil {
+		r.Organization = &organization{sources[o.Source], o.Name, o.Pattern, o.String()}
 	}
 	return r
 }
@@ -74,21 +76,6 @@ func modelName(model authzv1.Model) string {
 func (r *row) split() (service, method string) {
 	service, method, _ = strings.Cut(strings.TrimPrefix(r.Procedure, "/"), "/")
 	return service, method
-}
-
-// needs says what a token must have, if one is needed.
-func (r *row) needs() string {
-	if r.Access != accessScopes {
-		return r.Access
-	}
-	var needs []string
-	if len(r.Scopes) > 0 {
-		needs = append(needs, "all of "+strings.Join(r.Scopes, " "))
-	}
-	if len(r.AnyScopes) > 0 {
-		needs = append(needs, "any of "+strings.Join(r.AnyScopes, " "))
-	}
-	return strings.Join(needs, ", ")
 }
 
 // where says where requests name their organization.

@@ -171,7 +171,10 @@ func about(rule *policy.Rule, check Check) string {
 		}
 		return "the caller is a " + strings.ToLower(strings.TrimPrefix(rule.Caller.String(), "CALLER_"))
 	case CheckScopes:
-		return scopes(rule)
+		if !needs(rule, check) {
+			return "no scope is needed"
+		}
+		return rule.Needs()
 	case CheckOrganization:
 		if rule.Organization == nil {
 			return "the method is for no organization"
@@ -180,20 +183,6 @@ func about(rule *policy.Rule, check Check) string {
 	default:
 		return ""
 	}
-}
-
-func scopes(rule *policy.Rule) string {
-	var needs []string
-	if len(rule.Scopes) > 0 {
-		needs = append(needs, "all of "+strings.Join(rule.Scopes, " "))
-	}
-	if len(rule.AnyScopes) > 0 {
-		needs = append(needs, "any of "+strings.Join(rule.AnyScopes, " "))
-	}
-	if needs == nil {
-		return "no scope is needed"
-	}
-	return strings.Join(needs, ", ")
 }
 
 func model(rule *policy.Rule) string {
