@@ -22,9 +22,9 @@ const (
 	ChangeScopeRemoved ChangeKind = "SCOPE_REMOVED"
 	// ChangeAlternativeAdded is one more scope of which one is enough.
 	ChangeAlternativeAdded ChangeKind = "ALTERNATIVE_ADDED"
-	// ChangeModel is another permission model: other tokens are let in.
+	// ChangeModel is another permission model: tokens that were refused are let in.
 	ChangeModel ChangeKind = "MODEL_CHANGED"
-	// ChangeAudience is another audience: other tokens are let in.
+	// ChangeAudience is another audience: tokens that were refused are let in.
 	ChangeAudience ChangeKind = "AUDIENCE_CHANGED"
 	// ChangeOrganizationLoosened is an organization that is not checked any more
 	// where it was, even if it is checked elsewhere.
@@ -74,8 +74,8 @@ type Change struct {
 	Old, New *Rule
 	// Detail says what has changed, in one line.
 	Detail string
-	// Place is where the change is in the new version, or where in the old one the
-	// method was.
+	// Place is where the change is in the new version, or where the method was in
+	// the old one with ChangeMethodRemoved.
 	Place Place
 }
 
@@ -88,10 +88,10 @@ func (c *Change) Procedure() string {
 	return c.New.Procedure
 }
 
-// Compare returns what differs between two versions of the rules, such as those of
-// [Table.Rules], sorted by procedure. A change is looser exactly if a call may be
-// let in for it that was refused; one that lets in some and refuses others is
-// looser.
+// Compare returns what differs between two versions of the rules, sorted by
+// procedure: those of [Table.Rules], or of [Error] if not all compile. A change is
+// looser exactly if a call may be let in for it that was refused; one that lets in
+// some and refuses others is looser, too.
 func Compare(before, after []*Rule) []*Change {
 	c := &comparison{}
 	olds, news := byProcedure(before), byProcedure(after)
@@ -260,8 +260,8 @@ func (c *comparison) organization() {
 	c.add(ChangeOrganizationLoosened, place, "the organization stands in %s, and %s is not checked any more", is, was)
 }
 
-// implies reports whether each request that names an organization in o names the same one in
-// other.
+// implies reports whether each request that names an organization in o names the
+// same one in other.
 func (o *Organization) implies(other *Organization) bool {
 	switch {
 	case other.Source == SourceToken:

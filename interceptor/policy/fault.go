@@ -5,8 +5,7 @@ import (
 	"strings"
 )
 
-// A FaultKind tells faults apart. Its text is stable: tools may
-// rely on it.
+// A FaultKind tells faults apart. Its text is stable: tools may rely on it.
 type FaultKind string
 
 // The kinds of fault.

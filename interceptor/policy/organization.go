@@ -11,11 +11,10 @@ import (
 	authzv1 "github.com/protoauthz/protoauthz/gen/protoauthz/v1"
 )
 
-// A Source is a place in which a request can name its organization.
+// A Source is that part of a request which can name its organization.
 type Source int
 
-// The places in which a request can name its organization. The zero Source is
-// none of them.
+// The sources. The zero Source is none of them.
 const (
 	// SourceField is a field of the request message.
 	SourceField Source = iota + 1
@@ -27,7 +26,7 @@ const (
 
 // An Organization says where a request names its organization.
 type Organization struct {
-	// Source is the kind of place.
+	// Source is the part of the request.
 	Source Source
 	// Name is the dotted field path for SourceField and the header's name, in
 	// lower case, for SourceHeader.
@@ -38,7 +37,7 @@ type Organization struct {
 	path []protoreflect.FieldDescriptor
 }
 
-// String names the place, as in "field:organization_id".
+// String names the source, as in "field:organization_id".
 func (o *Organization) String() string {
 	switch o.Source {
 	case SourceField:

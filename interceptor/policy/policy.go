@@ -10,7 +10,9 @@
 //
 // The package knows nothing of tokens and does no I/O. It works on linked
 // descriptors and on those built at run time (protodesc, dynamicpb) alike, so
-// that a tool and the server read the rules the same way.
+// that a tool and the server read the rules the same way. For tools, each
+// [Fault] has its [Place] in the source, and [Compare] tells which changes of
+// the rules let in calls that were refused.
 package policy
 
 import (

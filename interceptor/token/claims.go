@@ -193,9 +193,8 @@ func (c *Claims) get() *Claims {
 }
 
 // UnverifiedClaims reads the payload of a token as the issuer's, without looking
-// at any signature or time: for tests of handlers and for tools that explain a
-// token. Never decide anything by its result. The payload needs a `sub` and an
-// `exp`, such as
+// at any signature or time: for tests of handlers. Never decide anything by its
+// result. The payload needs a `sub` and an `exp`, such as
 //
 //	{"sub": "user_1", "exp": 1, "scope": "read:orders", "organization_id": "acme"}
 //

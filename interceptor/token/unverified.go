@@ -47,13 +47,14 @@ func (v *Verifier) read(raw string) (unverified, error) {
 }
 
 // Unverified reads a token, as [Bearer] returns it, and makes every check of
-// [Verifier.Verify] but that of the signature: nobody has to have signed the token, and no
-// key is fetched. It is for tools that explain a token. Never decide anything by its result.
+// [Verifier.Verify] but that of the signature: nobody has to have signed the
+// token, and no key is fetched. It is for tools that explain a token; for claims
+// without one there is [UnverifiedClaims]. Never decide anything by its result.
 // The issuer and the options are those of [NewVerifier].
 //
-// The error is the one with which Verify would end if the signature were that of the issuer
-// ([ErrMalformed], [ErrInvalid], [ErrExpired] or [ErrNotYetValid]), or that of NewVerifier if
-// the issuer or an option is faulty.
+// The error is the one with which Verify would end if the signature were the
+// issuer's ([ErrMalformed], [ErrInvalid], [ErrExpired] or [ErrNotYetValid]), or
+// that of NewVerifier if the issuer or an option is faulty.
 func Unverified(issuer Issuer, raw string, opts ...Option) (*Claims, error) {
 	v, err := NewVerifier(issuer, opts...)
 	if err != nil {
