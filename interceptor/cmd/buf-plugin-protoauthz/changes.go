@@ -1,45 +1,46 @@
 package main
 
 import (
+	"fmt"
 	"slices"
-	"strings"
 
 	"google.golang.org/protobuf/reflect/protoreflect"
 
 	"github.com/protoauthz/protoauthz/interceptor/policy"
 )
 
-// changes reports what differs. Methods of the old version that do not compile
-// count as not there: nothing was protected that is less so.
+// changes reports what differs. A method that was not there, or did not compile, was
+// not protected: nothing is less so.
 func (f findings) changes(old, now version) {
 	for _, change := range policy.Compare(old.rules, now.rules) {
-		id, message := ruleID(change.Kind), subject(change.Procedure())+": "+change.Detail
-		switch change.Kind {
-		case policy.ChangeMethodAdded:
-			// Nothing was protected that is less so.
-		case policy.ChangeMethodRemoved:
-			if place, why, ok := now.lost(change.Old.Method); ok {
-				f[ruleLost] = append(f[ruleLost], finding{place, change.Old.Method, message + ", and cannot be compared: " + why})
-			}
-		default:
-			place := change.Place
-			if !slices.Contains(now.own, place.File) {
-				place = policy.Place{} // it is opened by name, and was in a file that is gone
-			}
-			f[id] = append(f[id], finding{place, change.Old.Method, message})
+		if change.Kind == policy.ChangeMethodAdded {
+			continue
 		}
+		method := change.Old.Method
+		id, place, message := ruleID(change.Kind), change.Place, fmt.Sprintf("%s: %s", method.FullName(), change.Detail)
+		if !slices.Contains(now.own, place.File) {
+			place = policy.Place{} // what is opened by name was in a file that is gone
+		}
+		if change.Kind == policy.ChangeMethodRemoved {
+			fault := now.faultOf(method)
+			if fault == nil {
+				continue // it is gone, which is for buf to say
+			}
+			id, place, message = ruleLost, fault.Place, message+", and cannot be compared: "+fault.Detail
+		}
+		f[id] = append(f[id], finding{place, method, message})
 	}
 }
 
-// lost finds a method of the old version that is there without a rule, and the
-// fault that has cost it.
-func (v version) lost(method protoreflect.MethodDescriptor) (policy.Place, string, bool) {
+// faultOf is the fault that has cost a method of the old version its rule, or nil if the
+// method is not there any more.
+func (v version) faultOf(method protoreflect.MethodDescriptor) *policy.Fault {
 	for _, fault := range v.faults {
 		if name := protoreflect.FullName(fault.Subject); name == method.FullName() || name == method.Parent().FullName() && v.declares(method) {
-			return fault.Place, fault.Detail, true
+			return fault
 		}
 	}
-	return policy.Place{}, "", false
+	return nil
 }
 
 func (v version) declares(method protoreflect.MethodDescriptor) bool {
@@ -49,9 +50,4 @@ func (v version) declares(method protoreflect.MethodDescriptor) bool {
 		}
 	}
 	return false
-}
-
-// subject is the name of a method as faults have it.
-func subject(procedure string) string {
-	return strings.ReplaceAll(strings.TrimPrefix(procedure, "/"), "/", ".")
 }
