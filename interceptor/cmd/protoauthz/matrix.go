@@ -98,7 +98,7 @@ func matrixText(w io.Writer, all []*group, colours bool) {
 			widen(cells(r))
 		}
 	}
-	print := func(line []string, styles ...string) {
+	printRow := func(line []string, styles ...string) {
 		for len(line) > 0 && line[len(line)-1] == "" {
 			line = line[:len(line)-1]
 		}
@@ -114,7 +114,7 @@ func matrixText(w io.Writer, all []*group, colours bool) {
 		}
 		_, _ = fmt.Fprintln(w)
 	}
-	print(header, faint, faint, faint, faint, faint, faint)
+	printRow(header, faint, faint, faint, faint, faint, faint)
 	for _, g := range all {
 		_, _ = fmt.Fprintf(w, "%s\n", paint(bold, g.Service))
 		for _, r := range g.Rows {
@@ -122,7 +122,7 @@ func matrixText(w io.Writer, all []*group, colours bool) {
 			if r.Access != accessScopes {
 				style = yellow // the open doors
 			}
-			print(cells(r), "", style)
+			printRow(cells(r), "", style)
 		}
 	}
 }

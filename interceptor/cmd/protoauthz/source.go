@@ -16,8 +16,8 @@ import (
 
 // sourceHelp says what the commands read.
 const sourceHelp = `SOURCE is an image of buf or a FileDescriptorSet of protoc (with --include_imports), as a file or, if
-left out or -, on standard input, or the URL of a server with reflection, which has no lines. Give
-the options that the server gives to policy.Compile as flags.`
+left out or -, on standard input, or the URL of a server with reflection, which tells no line numbers.
+Give the options that the server gives to policy.Compile as flags.`
 
 // policyFlags are the flags of all commands that read rules.
 func policyFlags() []cli.Flag {

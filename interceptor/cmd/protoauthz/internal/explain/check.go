@@ -149,7 +149,7 @@ func about(rule *policy.Rule, check Check) string {
 		}
 		return "the method has a rule"
 	case CheckAuthorization:
-		return "one Authorization, which is of a bearer"
+		return "one Authorization header, with a bearer token"
 	case CheckForm:
 		return "a JWT of strict form, and not too large"
 	case CheckHeader:
