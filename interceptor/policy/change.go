@@ -91,7 +91,8 @@ func (c *Change) Procedure() string {
 // Compare returns what differs between two versions of the rules, sorted by
 // procedure: those of [Table.Rules], or of [Error] if not all compile. A change is
 // looser exactly if a call may be let in for it that was refused; one that lets in
-// some and refuses others is looser, too.
+// some and refuses others is looser, too. An audience that is not known before (see
+// [Error]) is not compared.
 func Compare(before, after []*Rule) []*Change {
 	c := &comparison{}
 	olds, news := byProcedure(before), byProcedure(after)
@@ -183,8 +184,9 @@ func (c *comparison) model() {
 	if was != is {
 		c.add(ChangeModel, c.new.Place("model"), "the model is %s, and was %s", is, was)
 	}
-	// The audience of organization tokens is the organization.
-	if c.old.Model != authzv1.Model_MODEL_ORGANIZATION && c.new.Model != authzv1.Model_MODEL_ORGANIZATION && c.old.Audience != c.new.Audience {
+	// The audience of organization tokens is the organization. One that is not known cannot be
+	// compared.
+	if c.old.Audience != "" && c.old.Model != authzv1.Model_MODEL_ORGANIZATION && c.new.Model != authzv1.Model_MODEL_ORGANIZATION && c.old.Audience != c.new.Audience {
 		c.add(ChangeAudience, c.new.Place("audience"), "the audience is %q, and was %q", c.new.Audience, c.old.Audience)
 	}
 }

@@ -210,6 +210,39 @@ func TestErrorRules(t *testing.T) {
 	}
 }
 
+// TestAudienceUnknown makes sure that rules can be compared without the audience that only the
+// server is given, and that one which is lost is seen.
+func TestAudienceUnknown(t *testing.T) {
+	t.Parallel()
+	source := ruled(global, `option (protoauthz.v1.method) = {scopes: ["a"]};`, `option (protoauthz.v1.method) = {scopes: ["a", "a"]};`)
+	_, err := policy.Compile(compileSources(t, map[string]string{"order.proto": source}, "order.proto"))
+	var compileErr *policy.Error
+	if !errors.As(err, &compileErr) {
+		t.Fatalf("the error is %T", err)
+	}
+	unknown := compileErr.Rules
+	if len(unknown) != 1 || unknown[0].Audience != "" || len(compileErr.Faults) != 3 {
+		t.Fatalf("%d rules, faults %v", len(unknown), err)
+	}
+	known := rulesOf(t, ruled(global, `option (protoauthz.v1.method) = {authenticated: true};`))
+	for _, test := range []struct {
+		before, after []*policy.Rule
+		want          []policy.ChangeKind
+	}{
+		{unknown, unknown, nil},
+		{unknown, known, []policy.ChangeKind{policy.ChangeMadeAuthenticated}},
+		{known, unknown, []policy.ChangeKind{policy.ChangeAudience, policy.ChangeScopeAdded}},
+	} {
+		var got []policy.ChangeKind
+		for _, change := range policy.Compare(test.before, test.after) {
+			got = append(got, change.Kind)
+		}
+		if !slices.Equal(got, test.want) {
+			t.Errorf("from %v to %v: got %v, want %v", test.before, test.after, got, test.want)
+		}
+	}
+}
+
 // TestOpenedByName makes sure that a service which is opened by name, although it has rules,
 // is compared by these.
 func TestOpenedByName(t *testing.T) {

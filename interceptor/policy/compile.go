@@ -111,7 +111,7 @@ func (c *compiler) service(service protoreflect.ServiceDescriptor) {
 		method := service.Methods().Get(i)
 		before := len(c.faults)
 		rule := c.method(method, option)
-		if len(c.faults) == before {
+		if !slices.ContainsFunc(c.faults[before:], func(fault *Fault) bool { return fault.Kind != FaultAudienceMissing }) {
 			c.table.rules[rule.Procedure] = rule
 		}
 		if rule != nil {

@@ -70,8 +70,9 @@ type Error struct {
 	// Faults are all that were found, at least one.
 	Faults []*Fault
 	// Rules are those of the methods that have no fault of their own, sorted by
-	// procedure. They are for tools, which compare what can be compared; no server
-	// may go by them.
+	// procedure. A missing audience, which may be one that only the server is given,
+	// is left empty. They are for tools, which compare what can be compared; no
+	// server may go by them.
 	Rules []*Rule
 }
 

@@ -131,6 +131,18 @@ message M {}
 	}
 }
 
+// TestBreakingAudienceMoved shows that rules are compared although the audience, which buf.yaml
+// gave to the old version, has moved into the annotations.
+func TestBreakingAudienceMoved(t *testing.T) {
+	t.Parallel()
+	after := written(t, `syntax = "proto3"; package a; import "protoauthz/v1/authz.proto"; message E {}
+service S {
+  option (protoauthz.v1.service) = {model: MODEL_GLOBAL_RESOURCE audience: "https://api.example.com"};
+  rpc M00(E) returns (E) { option (protoauthz.v1.method).authenticated = true; } // want PROTOAUTHZ_MADE_AUTHENTICATED:28
+}`)
+	compare(t, found(t, &checktest.RequestSpec{Files: after, AgainstFiles: scoped(t, "read:orders"), RuleIDs: ids("PROTOAUTHZ_LOOSER")}), wanted(t, after))
+}
+
 // TestUnprepared shows that a rule without preparation is no rule that finds nothing.
 func TestUnprepared(t *testing.T) {
 	t.Parallel()

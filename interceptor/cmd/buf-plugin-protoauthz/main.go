@@ -103,7 +103,8 @@
 //
 // Methods that are gone are for the rule RPC_NO_DELETE of buf. Methods that had no
 // rule before, or one that does not compile, are compared with nothing: so the
-// annotations can be adopted one by one.
+// annotations can be adopted one by one. (A rule that lacks no more than an
+// audience, since buf.yaml names none now, is compared.)
 //
 // # Limits
 //

@@ -19,8 +19,8 @@ for it that was refused; a change that lets in some and refuses others is looser
 deleted methods are neither. The exit status is 1 if anything is looser.
 
 OLD may not compile, as before the rules were complete: then those methods are compared that have a
-rule without fault, the others count as new, and the faults are printed on standard error. NEW must
-compile.
+rule without fault, or one that lacks no more than an audience, the others count as new, and the
+faults are printed on standard error. NEW must compile.
 
 ` + sourceHelp + `
 Either OLD or NEW may be -, and both are read with the same flags.
@@ -97,7 +97,7 @@ func oldRules(ctx context.Context, c *cli.Command, source string) ([]*policy.Rul
 	table, err := policy.Compile(files, options(c)...)
 	var faults *policy.Error
 	if errors.As(err, &faults) {
-		complain(c.Root().ErrWriter, fmt.Sprintf("warning: %s: compared are the %s without fault: %v",
+		complain(c.Root().ErrWriter, fmt.Sprintf("warning: %s: compared are the %s that can be: %v",
 			sourceName(source), count(len(faults.Rules), "rule", "rules"), describe(faults)))
 		return faults.Rules, nil
 	}

@@ -24,7 +24,7 @@ func TestDiff(t *testing.T) {
 		{"new, and public", service(t, get), service(t, get, `List public: true`), exitOK, "Rules: 1 new\n\nnew:\n  /order.v1.OrderService/List: takes no token", ""},
 		{"gone", service(t, get, `List public: true`), service(t, get), exitOK, "Rules: 1 gone\n\ngone:\n  /order.v1.OrderService/List: ", ""},
 		{"old with faults", service(t, get, `List model: MODEL_UNSPECIFIED`), service(t, `Get public: true`, `List public: true`), exitNo,
-			"Rules: 1 looser, 1 new", "compared are the 1 rule without fault"},
+			"Rules: 1 looser, 1 new", "compared are the 1 rule that can be"},
 		{"old without services", none, service(t, get), exitOK, "1 new", "no services"},
 		{"new with faults", service(t, get), service(t, get, `List model: MODEL_UNSPECIFIED`), exitFailed, "", "order.proto:6:"},
 		{"new without services", service(t, get), none, exitFailed, "", "no services"},
