@@ -112,7 +112,8 @@ func TestExplainIssuer(t *testing.T) {
 		{"good", good, []string{"-issuer", url}, exitOK, `"verified": true`},
 		{"good, by its endpoint", good, []string{"-issuer", strings.TrimSuffix(url, "/oidc")}, exitOK, `"verified": true`},
 		{"forged", other, []string{"-issuer", url}, exitNo, `"reason": "TOKEN_INVALID"`},
-		{"forged, not verified", other, nil, exitOK, `"verified": false`},
+		{"forged, and not verified", other, []string{"-issuer", url}, exitNo, `"verified": false`},
+		{"forged, without keys", other, nil, exitOK, `"verified": false`},
 		{"of another issuer", good, []string{"-issuer", "http://127.0.0.1:1/oidc"}, exitNo, `"reason": "TOKEN_INVALID"`},
 		{"of another provider", good, []string{"-provider", "auth0"}, exitNo, `"reason": "TOKEN_INVALID"`},
 	} {

@@ -13,7 +13,7 @@ type Explanation struct {
 	// Rule is the method's, in one line as a policy.Table prints it, or empty if there is none.
 	Rule     string   `json:"rule,omitempty"`
 	Decision Decision `json:"decision"`
-	// Verified tells whether the signature counted.
+	// Verified tells whether the signature was verified, and is good.
 	Verified bool `json:"verified"`
 	// Code, Reason, Text, Scopes and AnyScopes are what the client is told of a refusal.
 	Code      string             `json:"code,omitempty"`
@@ -28,6 +28,8 @@ type Explanation struct {
 	Steps        []Step `json:"steps"`
 	// Token is what the token says, whether it is believed or not. Nil if it is none.
 	Token *Token `json:"token,omitempty"`
+
+	keyless bool // no signature can be verified
 }
 
 // Explain asks the guard, and finds out why it answers so.
@@ -36,11 +38,12 @@ func Explain(ctx context.Context, q Question) *Explanation {
 	e := &Explanation{
 		Procedure:    q.Procedure,
 		Decision:     Allowed,
-		Verified:     q.Verifier != nil,
 		Organization: a.claims.OrganizationID(),
 		Steps:        q.steps(a),
 		Token:        q.read(),
+		keyless:      q.Verifier == nil,
 	}
+	e.Verified = e.status(CheckSignature) == StatusPassed
 	if rule, ok := q.Table.Lookup(q.Procedure); ok {
 		e.Rule = strings.TrimPrefix(rule.String(), rule.Procedure+" ")
 	}

@@ -49,7 +49,7 @@ func (e *Explanation) WriteText(w io.Writer, colours bool) error {
 		out.WriteString("rule: " + e.Rule + "\n")
 	}
 	public := e.status(CheckSignature) == StatusNotNeeded
-	if !e.Verified && !public && e.Token != nil {
+	if e.keyless && !public && e.Token != nil {
 		out.WriteString(paint(yellow, "THE SIGNATURE IS NOT VERIFIED: a server may refuse what is let in here. Give -issuer URL to verify it.") + "\n")
 	}
 	out.WriteString("\n")
