@@ -128,6 +128,27 @@ func TestPage(t *testing.T) {
 	}
 }
 
+// No command lets an image steer a terminal or turn its text around.
+func TestTerminal(t *testing.T) {
+	t.Parallel()
+	image := encode(t, hostileSet(t))
+	old := write(t, "old.binpb", sampleImage(t))
+	for _, args := range [][]string{
+		{"matrix"}, {"matrix", "-format", "markdown"}, {"matrix", "-format", "html"}, {"matrix", "-format", "json"},
+		{"scopes"}, {"scopes", "-format", "logto"}, {"scopes", "-format", "auth0"},
+		{"explain", "-method", "a.S/Get"}, {"explain", "-method", "a.S/Get", "-format", "json"},
+		{"diff", "-audience", audience, old, "-"}, {"diff", "-audience", audience, "-format", "markdown", old, "-"},
+	} {
+		got := execute(t, image, args...)
+		if got.status == exitFailed || len(got.stdout) < 100 {
+			t.Errorf("%v: status %d: %s", args, got.status, got.stderr)
+		}
+		if steers := strings.IndexFunc(strings.ReplaceAll(got.stdout, "\n", ""), func(r rune) bool { return !unicode.IsPrint(r) }); steers >= 0 {
+			t.Errorf("%v: byte %d of\n%q", args, steers, got.stdout)
+		}
+	}
+}
+
 // Programs may rely on lists that are lists, and on these names.
 func TestJSONHasNoNullLists(t *testing.T) {
 	t.Parallel()

@@ -46,7 +46,7 @@ func (e *Explanation) WriteText(w io.Writer, colours bool) error {
 	}
 	out.WriteString("\n")
 	if e.Rule != "" {
-		out.WriteString("rule: " + e.Rule + "\n")
+		out.WriteString("rule: " + visible.Text(e.Rule) + "\n")
 	}
 	public := e.status(CheckSignature) == StatusNotNeeded
 	if e.keyless && !public && e.Token != nil {
