@@ -24,8 +24,11 @@
 //	      audience: https://api.example.com
 //
 // Where "use" is given it must list the categories, or the rules that are wanted:
-// buf runs nothing else. If it lists none of them, buf prints a warning and
-// passes. Without "use", buf runs PROTOAUTHZ and PROTOAUTHZ_LOOSER.
+// buf runs nothing else, and says so only if neither list has anything of the
+// plugin. A module with a "lint" or "breaking" of its own must list them there.
+// Without "use", buf runs PROTOAUTHZ and PROTOAUTHZ_LOOSER. What runs is shown by
+// "buf config ls-lint-rules --configured-only --module-path proto", and
+// ls-breaking-rules.
 //
 // The options, each of which may be left out:
 //
@@ -77,6 +80,8 @@
 //
 //	// buf:lint:ignore PROTOAUTHZ_SCOPE_NAMING
 //
+// "buf lint --error-format json" names the rule of each finding.
+//
 // # Breaking
 //
 // The rules of the category PROTOAUTHZ_LOOSER. A call that was refused may be
@@ -100,6 +105,14 @@
 //	PROTOAUTHZ_ALTERNATIVE_REMOVED      Checks that no scope stops being enough.
 //	PROTOAUTHZ_ORGANIZATION_TIGHTENED   Checks that an organization is checked in no further place.
 //	PROTOAUTHZ_CALLER_TIGHTENED         Checks that no kind of caller is locked out.
+//
+// No comment silences these. A change that is meant passes with "ignore_only" in
+// buf.yaml until it is merged:
+//
+//	breaking:
+//	  ignore_only:
+//	    PROTOAUTHZ_MADE_PUBLIC:
+//	      - proto/order/v1/order.proto
 //
 // Methods that are gone are for the rule RPC_NO_DELETE of buf. Methods that had no
 // rule before, or one that does not compile, are compared with nothing: so the
