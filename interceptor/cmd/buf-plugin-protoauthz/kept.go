@@ -21,7 +21,7 @@ func (f findings) kept(v version, c config) {
 		name := rule.Method.FullName()
 		for _, scope := range slices.Concat(rule.Scopes, rule.AnyScopes) {
 			if !c.scope.MatchString(scope) {
-				f.add(ruleScopeNaming, rule.ScopePlace(scope), fmt.Sprintf("%s: scope %q has not the form %s", name, scope, c.scopePattern))
+				f.add(ruleScopeNaming, rule.ScopePlace(scope), fmt.Sprintf("%s: scope %q does not match %s: that is the option %s of this plugin in buf.yaml, by default for verb:noun", name, scope, c.scopePattern, optionScopePattern))
 			}
 		}
 		if place := rule.Place("public"); rule.Public && !saysWhy(rule.Method, place) {

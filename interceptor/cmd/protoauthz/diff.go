@@ -56,15 +56,15 @@ func diff(ctx context.Context, c *cli.Command) error {
 	if len(c.StringSlice("header")) > 0 && !isURL(before) && !isURL(after) {
 		return errors.New("-header: neither OLD nor NEW is a URL to send it to")
 	}
-	old, err := oldRules(ctx, c, before)
-	if err != nil {
-		return err
-	}
 	files, err := readFiles(ctx, c, after)
 	if err != nil {
 		return err
 	}
 	table, err := compile(c, after, files)
+	if err != nil {
+		return err
+	}
+	old, err := oldRules(ctx, c, before)
 	if err != nil {
 		return err
 	}
@@ -192,7 +192,7 @@ func summary(rule *policy.Rule) string {
 	r := newRow(rule)
 	parts := []string{markdownNeeds(r)}
 	if !rule.Public {
-		parts = append(parts, strings.ReplaceAll(r.Model, "_", " "))
+		parts = append(parts, r.Model)
 	}
 	if r.Audience != "" {
 		parts = append(parts, code(r.Audience))

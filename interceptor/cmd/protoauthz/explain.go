@@ -7,6 +7,7 @@ import (
 
 	"github.com/urfave/cli/v3"
 
+	"github.com/protoauthz/protoauthz/interceptor"
 	"github.com/protoauthz/protoauthz/interceptor/cmd/protoauthz/internal/explain"
 	"github.com/protoauthz/protoauthz/interceptor/cmd/protoauthz/internal/visible"
 	"github.com/protoauthz/protoauthz/interceptor/token"
@@ -22,13 +23,15 @@ messages are not known, and the call may be let in by what they say.
 ` + sourceHelp + `
 
 Exit status: 0 if the call is let in, perhaps by its messages; 1 if it is refused; 2 if that cannot
-be told.
+be told, as when the keys of -issuer cannot be had.
 
 Formats:
    text   for reading
-   json   for programs: decision (allowed, refused or awaits_message), code and reason of a refusal,
-          and steps, each with check, status, about and change. Names and values are stable; fields
-          may be added.
+   json   for programs: procedure, rule, decision (allowed, refused or awaits_message), verified (the
+          signature is good), code, reason, text, scopes and anyScopes of a refusal, message (the
+          number of the one that is refused), organization, steps, each with check, status (passed,
+          refused, not_reached, not_made, not_needed), about and change, and token. Names and values
+          are stable; fields may be added.
 
 Examples:
    protoauthz explain -method order.v1.OrderService/ListOrders -token token.txt image.binpb
@@ -47,7 +50,7 @@ func explainCommand() *cli.Command {
 			&cli.StringFlag{Name: "method", Usage: "the `METHOD` that is called, as /pkg.Service/Method", Required: true},
 			&cli.StringFlag{Name: "token", Usage: "the `FILE` that holds the token, or - for standard input (default: a call without a token)"},
 			&cli.StringFlag{Name: "issuer", Usage: "the `URL` of the issuer whose keys verify the token (default: not verified)"},
-			&cli.StringFlag{Name: "provider", Usage: "whose claims the `ISSUER` speaks: logto, auth0, authaction", Value: "logto"},
+			newChoice("provider", "whose claims the `ISSUER` speaks", "logto", "auth0", "authaction"),
 			&cli.StringSliceFlag{Name: "request-header", Usage: "'`NAME: VALUE`' in the header of the call; may be repeated"},
 			&cli.StringSliceFlag{Name: "message", Usage: "a request message, as `JSON` or @FILE; may be repeated for streams"},
 			&cli.DurationFlag{Name: "leeway", Usage: "by how much clocks may differ, `TIME` of at most 5m", Value: 30 * time.Second},
@@ -101,8 +104,12 @@ func runExplain(ctx context.Context, c *cli.Command) error {
 	if err != nil {
 		return err
 	}
-	if e.Decision == explain.Refused {
+	switch {
+	case e.Reason == interceptor.ReasonKeysUnavailable:
+		return errors.New("-issuer: its keys cannot be had, so whether the token is good cannot be told")
+	case e.Decision == explain.Refused:
 		return errNo
+	default:
+		return nil
 	}
-	return nil
 }

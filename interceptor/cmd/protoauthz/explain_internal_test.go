@@ -52,6 +52,7 @@ func TestExplanations(t *testing.T) {
 		{"missing_scope", "sample.v1.DocumentService.SyncDocuments", acme("scope", "read:data"), nil, exitNo},
 		{"missing_any_scope", "/sample.v1.MemberService/ListMembers", scene.Token(k, "aud", "urn:logto:organization:acme"), nil, exitNo},
 		{"wrong_organization", list, acme(), []string{"-message", `{"organization_id": "globex"}`}, exitNo},
+		{"wrong_organization_element", "/sample.v1.DocumentService/BatchGetDocuments", acme(), []string{"-message", `{"requests": [{"organizationId": "acme"}, {"organizationId": "globex"}]}`}, exitNo},
 		{"wrong_organization_later", sync, acme(), []string{"-message", `{"organization_id": "acme"}`, "-message", `{"organization_id": "globex", "document": {"name": "a,b"}}`}, exitNo},
 		{"wrong_organization_header", "/sample.v1.DocumentService/UpdateSettings", acme("scope", "write:settings"), []string{"-request-header", "X-Organization-ID: globex"}, exitNo},
 		{"wrong_model", list, scene.Token(k, "scope", "read:data"), nil, exitNo},
@@ -141,7 +142,7 @@ func TestExplainIssuer(t *testing.T) {
 		t.Fatal(err)
 	}
 	got := executeExplain(t, raw, "-method", "sample.v1.CatalogService/ListProducts", "-token", "-", "-issuer", unreachable.URL, image)
-	if got.stderr != "" || got.status != exitNo || !strings.Contains(got.stdout, "unavailable KEYS_UNAVAILABLE") {
+	if !strings.Contains(got.stderr, "-issuer: its keys") || got.status != exitFailed || !strings.Contains(got.stdout, "unavailable KEYS_UNAVAILABLE") {
 		t.Errorf("status %d: %s\n%s", got.status, got.stderr, got.stdout)
 	}
 }
@@ -180,8 +181,8 @@ func TestExplainFaults(t *testing.T) {
 		{"provider", append(method, "-provider", "okta", image), []string{"-provider"}},
 		{"issuer", append(method, "-issuer", "http://issuer.example", image), []string{"-issuer"}},
 		{"issuer of Auth0", append(method, "-provider", "auth0", "-issuer", "tenant.auth0.com", image), []string{"-issuer"}},
-		{"leeway", append(method, "-leeway", "1h", image), []string{"WithLeeway"}},
-		{"several", append(method, "-request-header", "x", "-provider", "okta", image), []string{"-request-header", "-provider"}},
+		{"leeway", append(method, "-leeway", "1h", image), []string{"-leeway:", "5m"}},
+		{"several", append(method, "-request-header", "x", "-leeway", "1h", image), []string{"-request-header", "-leeway"}},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()

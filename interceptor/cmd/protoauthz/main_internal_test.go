@@ -72,11 +72,11 @@ func TestUsage(t *testing.T) {
 		{"unknown flag", []string{"matrix", "-fromat", "json"}, exitFailed, []string{"-fromat", "protoauthz matrix -help"}},
 		{"unknown format", []string{"matrix", "-format", "xml", image}, exitFailed, []string{"-format", `"xml"`, "text, markdown, json, html"}},
 		{"two sources", []string{"matrix", image, "other.binpb"}, exitFailed, []string{`"other.binpb"`}},
-		{"missing file", []string{"matrix", missing}, exitFailed, []string{missing}},
+		{"missing file", []string{"matrix", missing}, exitFailed, []string{missing, "buf build -o", "http://"}},
 		{"a file called help", []string{"matrix", "help"}, exitFailed, []string{"open help"}},
 		{"header and file", []string{"matrix", "-header", "A: b", image}, exitFailed, []string{"-header", image}},
 		{"bad header", []string{"matrix", "-header", "s3cret", "http://127.0.0.1:1"}, exitFailed, []string{"-header", "Name: value"}},
-		{"audience missing", []string{"matrix", image}, exitFailed, []string{image + ": no server", "sample/v1/catalog.proto:13:", "hint", "-audience"}},
+		{"audience missing", []string{"matrix", image}, exitFailed, []string{image + ": the rules do not compile", "sample/v1/catalog.proto:13:", "hint", "-audience"}},
 		{"nothing on standard input", []string{"matrix"}, exitFailed, []string{"standard input: it is empty"}},
 		{"audience empty", []string{"matrix", "-audience", "", image}, exitFailed, []string{"audience is empty"}},
 		{"one version", []string{"diff", image}, exitFailed, []string{"OLD and NEW"}},
@@ -131,6 +131,7 @@ func TestBashCompletion(t *testing.T) {
 		{"protoauthz matrix -format ", []string{"html", "json", "markdown", "text"}},
 		{"protoauthz matrix --format m", []string{"markdown"}},
 		{"protoauthz scopes -format ", []string{"auth0", "json", "logto"}},
+		{"protoauthz explain -provider ", []string{"auth0", "authaction", "logto"}},
 		{"protoauthz diff --sh", []string{"--shared-scope"}},
 		{"protoauthz matrix ", nil}, // so that bash suggests files
 	} {

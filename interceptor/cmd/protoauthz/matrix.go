@@ -138,7 +138,7 @@ func matrixMarkdown(w io.Writer, all []*group) {
 			if audience == "" {
 				audience = r.aud()
 			}
-			line := []string{code(method), markdownNeeds(r), strings.ReplaceAll(r.Model, "_", " "), code(r.where()), r.Caller, audience}
+			line := []string{code(method), markdownNeeds(r), r.Model, code(r.where()), r.Caller, audience}
 			_, _ = fmt.Fprintf(w, "| %s |\n", strings.Join(line, " | "))
 		}
 	}

@@ -57,7 +57,9 @@ func isURL(argument string) bool {
 // readAll reads a file or, if it is -, standard input.
 func readAll(c *cli.Command, argument string) (name string, data []byte, err error) {
 	if argument != "-" {
-		data, err = os.ReadFile(argument) //nolint:gosec // the user names it
+		if data, err = os.ReadFile(argument); err != nil { //nolint:gosec // the user names it
+			err = fmt.Errorf("%w: name a file with an image of buf build -o, - for standard input, or the URL of a server, http:// or https://", err)
+		}
 		return argument, data, err
 	}
 	stdin := c.Root().Reader
@@ -140,7 +142,7 @@ var hints = []struct {
 
 // describe gives each fault a line that begins with its place.
 func describe(faults *policy.Error) error {
-	lines := []error{errors.New("no server starts with these rules")}
+	lines := []error{errors.New("the rules do not compile")}
 	kinds := map[policy.FaultKind]bool{}
 	for _, fault := range faults.Faults {
 		kinds[fault.Kind] = true

@@ -17,11 +17,15 @@ func setTrust(q *explain.Question, provider, issuer string, leeway token.Option)
 		return err
 	}
 	if issuer == "" {
-		trusted.URL, trusted.KeySetURL = "https://issuer.invalid", "" // whose options are checked
+		// There is an issuer all the same, so that the leeway is checked.
+		trusted.URL, trusted.KeySetURL = "https://issuer.invalid", ""
+	}
+	if _, err := token.NewVerifier(trusted); err != nil {
+		return fmt.Errorf("-issuer: %w", err)
 	}
 	verifier, err := token.NewVerifier(trusted, leeway)
 	if err != nil {
-		return fmt.Errorf("-issuer or -leeway: %w", err)
+		return fmt.Errorf("-leeway: %w", err)
 	}
 	if issuer == "" {
 		q.Inspect = explain.Inspector(trusted, leeway)

@@ -5,6 +5,8 @@ import (
 	"slices"
 	"strings"
 
+	"google.golang.org/protobuf/reflect/protoreflect"
+
 	authzv1 "github.com/protoauthz/protoauthz/gen/protoauthz/v1"
 	"github.com/protoauthz/protoauthz/interceptor"
 	"github.com/protoauthz/protoauthz/interceptor/policy"
@@ -102,14 +104,30 @@ func naming(rule *policy.Rule, a answer) string {
 		where = "once in the header " + rule.Organization.Name
 	case policy.SourceField:
 		message := "the message"
-		if rule.Method != nil && rule.Method.IsStreamingClient() {
+		if rule.Method.IsStreamingClient() {
 			message = "every message"
 		}
 		where = "in the field " + rule.Organization.Name + " of " + message
+		if repeated(rule) {
+			where = "in each " + rule.Organization.Name + " of " + message
+		}
 		if pattern := rule.Organization.Pattern; pattern != "" {
 			where += ", as " + strings.ReplaceAll(pattern, "{organization}", organization)
 		}
 	case policy.SourceToken:
 	}
 	return strings.TrimSpace("name the organization "+organization+" "+where) + ", or use a token for the one that is meant"
+}
+
+// repeated reports whether a message may name the organization more than once.
+func repeated(rule *policy.Rule) bool {
+	message := rule.Method.Input()
+	for name := range strings.SplitSeq(rule.Organization.Name, ".") {
+		field := message.Fields().ByName(protoreflect.Name(name))
+		if field.IsList() {
+			return true
+		}
+		message = field.Message()
+	}
+	return false
 }
