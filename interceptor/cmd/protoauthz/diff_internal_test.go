@@ -29,6 +29,7 @@ func TestDiff(t *testing.T) {
 		{"new with faults", service(t, get), service(t, get, `List model: MODEL_UNSPECIFIED`), exitFailed, "", "order.proto:6:"},
 		{"new without services", service(t, get), none, exitFailed, "", "no services"},
 		{"broken old", []byte("x"), service(t, get), exitFailed, "", "old.binpb"},
+		{"old without files", []byte("\x12\x00"), service(t, get), exitFailed, "", "no files"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()

@@ -32,6 +32,9 @@ func imageFiles(data []byte) (policy.Files, error) {
 	if err := (proto.UnmarshalOptions{Resolver: new(protoregistry.Types)}).Unmarshal(data, set); err != nil {
 		return nil, errors.New("it is neither an image of buf nor a FileDescriptorSet: write one with buf build -o")
 	}
+	if len(set.GetFile()) == 0 { // no image, but some other message
+		return nil, errors.New("there are no files in it: write an image with buf build -o")
+	}
 	return serviceFiles(set, func(file *descriptorpb.FileDescriptorProto) bool { return !isImport(file) })
 }
 
