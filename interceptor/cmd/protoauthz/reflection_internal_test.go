@@ -96,6 +96,37 @@ func TestReflectionOverTLS(t *testing.T) {
 	}
 }
 
+// What is in -header is for one server: a second one gets nothing.
+func TestHeaderForOneServer(t *testing.T) {
+	t.Parallel()
+	path, handler := grpcreflect.NewHandlerV1(grpcreflect.NewStaticReflector(sampleServices...))
+	var asked atomic.Int64
+	mux := http.NewServeMux()
+	mux.HandleFunc(path, func(w http.ResponseWriter, r *http.Request) {
+		if r.Header.Get("Authorization") != "" {
+			asked.Add(1)
+		}
+		handler.ServeHTTP(w, r)
+	})
+	one, other := serve(t, mux).URL, serve(t, mux).URL
+	for _, test := range []struct {
+		old, new string
+		status   int
+		asked    int64
+	}{
+		{one, other, exitFailed, 0},
+		{one, strings.Replace(one, "http:", "https:", 1), exitFailed, 0},
+		{one, one + "/", exitOK, 2},
+		{one, "-", exitOK, 1},
+	} {
+		asked.Store(0)
+		got := execute(t, sampleImage(t), "diff", "-audience", audience, "-header", "Authorization: Bearer hunter2", test.old, test.new)
+		if got.status != test.status || asked.Load() != test.asked || strings.Contains(got.stdout+got.stderr, "hunter2") {
+			t.Errorf("%s %s: status %d, sent %d times: %s%s", test.old, test.new, got.status, asked.Load(), got.stdout, got.stderr)
+		}
+	}
+}
+
 // serve serves HTTP/2 without TLS, and HTTP/1.1.
 func serve(t *testing.T, handler http.Handler) *httptest.Server {
 	t.Helper()

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net/url"
 	"os"
 	"strings"
 
@@ -52,6 +53,15 @@ func readFiles(ctx context.Context, c *cli.Command, argument string) (policy.Fil
 
 func isURL(argument string) bool {
 	return strings.HasPrefix(argument, "http://") || strings.HasPrefix(argument, "https://")
+}
+
+// origin is the server that a URL means.
+func origin(argument string) string {
+	u, err := url.Parse(argument)
+	if err != nil {
+		return argument
+	}
+	return u.Scheme + "://" + u.Host
 }
 
 // readAll reads a file or, if it is -, standard input.
