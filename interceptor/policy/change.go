@@ -5,6 +5,8 @@ import (
 	"slices"
 	"strings"
 
+	"google.golang.org/protobuf/reflect/protoreflect"
+
 	authzv1 "github.com/protoauthz/protoauthz/gen/protoauthz/v1"
 )
 
@@ -251,15 +253,29 @@ func (r *Rule) requires(anyOf ...string) bool {
 
 func (c *comparison) organization() {
 	was, is := c.old.Organization, c.new.Organization
-	if was == nil || is == nil || was.String() == is.String() {
+	if was == nil || is == nil {
 		return // the model says it all, or there is nothing to say
 	}
 	place := c.new.Place("organization")
-	if is.implies(was) {
+	switch same := was.String() == is.String(); {
+	case same && is.reads(was) && was.reads(is):
+	case same && is.implies(was):
+		c.add(ChangeOrganizationTightened, place, "%s is a list, and each element must name the organization", is)
+	case same:
+		c.add(ChangeOrganizationLoosened, place, "%s is another field than it was, or no list any more", is)
+	case is.implies(was):
 		c.add(ChangeOrganizationTightened, place, "the organization stands in %s, and stood in %s", is, was)
-		return
+	default:
+		c.add(ChangeOrganizationLoosened, place, "the organization stands in %s, and %s is not checked any more", is, was)
 	}
-	c.add(ChangeOrganizationLoosened, place, "the organization stands in %s, and %s is not checked any more", is, was)
+}
+
+// reads reports whether o finds in each encoded request what other finds there, and perhaps more:
+// of a list that is read as a single field, only the last element counts.
+func (o *Organization) reads(other *Organization) bool {
+	return slices.EqualFunc(o.path, other.path, func(a, b protoreflect.FieldDescriptor) bool {
+		return a.Number() == b.Number() && a.Kind() == b.Kind() && (a.IsList() || !b.IsList())
+	})
 }
 
 // implies reports whether each request that names an organization in o names the
@@ -268,7 +284,7 @@ func (o *Organization) implies(other *Organization) bool {
 	switch {
 	case other.Source == SourceToken:
 		return true
-	case o.Source != other.Source || o.Name != other.Name:
+	case o.Source != other.Source || o.Name != other.Name || !o.reads(other):
 		return false
 	case o.Pattern == other.Pattern:
 		return true

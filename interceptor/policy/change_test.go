@@ -44,6 +44,9 @@ func TestCompare(t *testing.T) {
 	t.Parallel()
 	method := func(rule string) string { return ruled(global, "option (protoauthz.v1.method) = {"+rule+"};") }
 	inOrganization := func(rule string) string { return ruled(resource, "option (protoauthz.v1.method) = {"+rule+"};") }
+	request := func(fields string) string {
+		return strings.Replace(inOrganization(`scopes: ["a"]`), "string a = 1; string b = 2;", fields, 1)
+	}
 	fields := func(rule string) string { return ruled(resource, rule) }
 	for _, test := range []struct {
 		name, before, after string
@@ -98,6 +101,11 @@ func TestCompare(t *testing.T) {
 		{"pattern widened", inOrganization(`scopes: ["a"] organization: {field: "a" pattern: "o/{organization}"}`), inOrganization(`scopes: ["a"] organization: {field: "a" pattern: "*/{organization}"}`), []string{"ORGANIZATION_LOOSENED at organization"}},
 		{"pattern turned around", inOrganization(`scopes: ["a"] organization: {field: "a" pattern: "{organization}/*"}`), inOrganization(`scopes: ["a"] organization: {field: "a" pattern: "*/{organization}"}`), []string{"ORGANIZATION_LOOSENED at organization"}},
 		{"pattern cut", inOrganization(`scopes: ["a"] organization: {field: "a" pattern: "{organization}/*"}`), inOrganization(`scopes: ["a"] organization: {field: "a" pattern: "{organization}"}`), []string{"ORGANIZATION_LOOSENED at organization"}},
+		{"field of another number", inOrganization(`scopes: ["a"]`), request(`string b = 1; string a = 2;`), []string{"ORGANIZATION_LOOSENED at organization"}},
+		{"field made a list", inOrganization(`scopes: ["a"]`), request(`repeated string a = 1;`), []string{"ORGANIZATION_TIGHTENED at organization"}},
+		{"field no longer a list", request(`repeated string a = 1;`), inOrganization(`scopes: ["a"]`), []string{"ORGANIZATION_LOOSENED at organization"}},
+		{"field made a list, and its pattern dropped", inOrganization(`scopes: ["a"] organization: {field: "a" pattern: "o/{organization}"}`), request(`repeated string a = 1;`), []string{"ORGANIZATION_LOOSENED at organization"}},
+		{"field and the message around it", inOrganization(`scopes: ["a"]`), request(`optional string a = 1; oneof c { string b = 2; }`), nil},
 		{
 			"methods come and go", ruled(global, `option (protoauthz.v1.method) = {public: true};`, ``, `option (protoauthz.v1.method) = {public: true};`),
 			ruled(global, `option (protoauthz.v1.method) = {public: true};`, `option (protoauthz.v1.method) = {public: true};`),
