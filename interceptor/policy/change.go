@@ -194,14 +194,21 @@ func (c *comparison) model() {
 }
 
 func (c *comparison) caller() {
-	was, is := lowerName(c.old.Caller.String(), "CALLER_"), lowerName(c.new.Caller.String(), "CALLER_")
-	switch {
-	case was == is:
-	case c.old.Caller == authzv1.Caller_CALLER_ANY:
-		c.add(ChangeCallerTightened, c.new.Place("caller"), "only a %s may call; any caller could", is)
-	default:
-		c.add(ChangeCallerLoosened, c.new.Place("caller"), "the caller is %s, and had to be %s", is, was)
+	if c.old.Caller == c.new.Caller {
+		return
 	}
+	kind := ChangeCallerLoosened
+	if c.old.Caller == authzv1.Caller_CALLER_ANY {
+		kind = ChangeCallerTightened
+	}
+	c.add(kind, c.new.Place("caller"), "%s may call; %s could", whichCaller(c.new.Caller), whichCaller(c.old.Caller))
+}
+
+func whichCaller(caller authzv1.Caller) string {
+	if caller == authzv1.Caller_CALLER_ANY {
+		return "any caller"
+	}
+	return "only a " + lowerName(caller.String(), "CALLER_")
 }
 
 // scopes compares what the rules say as a whole: a scope may move from one list to the

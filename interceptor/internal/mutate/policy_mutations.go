@@ -266,7 +266,7 @@ var policyMutations = []mutation{
 	{"compare: model", "interceptor/policy/change.go", "if was != is {", "if false {"},
 	{"compare: audience", "interceptor/policy/change.go", "c.old.Audience != c.new.Audience {", "false {"},
 	{"compare: audience of organizations", "interceptor/policy/change.go", "if c.old.Model != authzv1.Model_MODEL_ORGANIZATION && c.new.Model != authzv1.Model_MODEL_ORGANIZATION && c", "if c"},
-	{"compare: caller", "interceptor/policy/change.go", "case c.old.Caller == authzv1.Caller_CALLER_ANY:", "case true:"},
+	{"compare: caller", "interceptor/policy/change.go", "kind := ChangeCallerLoosened", "kind := ChangeCallerTightened"},
 	{"compare: scope", "interceptor/policy/change.go", "if !other.requires(s) {", "if false {"},
 	{"compare: any of the scopes", "interceptor/policy/change.go", "if len(rule.AnyScopes) == 0 || other.requires(rule.AnyScopes...) {", "if true {"},
 	{"compare: one scope of several", "interceptor/policy/change.go", "return len(r.AnyScopes) > 0 && !slices", "return !slices"},
