@@ -99,7 +99,7 @@ func runExplain(ctx context.Context, c *cli.Command) error {
 	if c.String(formatFlagName) == "json" {
 		err = visible.JSON(w, e)
 	} else {
-		err = e.WriteText(w, colourful(w))
+		err = e.WriteText(w, painterOf(w))
 	}
 	if err != nil {
 		return err

@@ -122,8 +122,8 @@ func usageError(_ context.Context, c *cli.Command, err error, _ bool) error {
 	return fmt.Errorf("%w: see %s -help", err, c.FullName())
 }
 
-// colourful reports whether what is written may hold colours.
-func colourful(w io.Writer) bool {
+// painterOf returns a painter if what is written may hold colours.
+func painterOf(w io.Writer) visible.Painter {
 	file, ok := w.(*os.File)
-	return ok && term.IsTerminal(int(file.Fd())) && os.Getenv("NO_COLOR") == "" && os.Getenv("TERM") != "dumb"
+	return visible.Painter(ok && term.IsTerminal(int(file.Fd())) && os.Getenv("NO_COLOR") == "" && os.Getenv("TERM") != "dumb")
 }

@@ -5,6 +5,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 	"unicode/utf8"
 
@@ -59,7 +60,7 @@ func matrix(ctx context.Context, c *cli.Command) error {
 	case "html":
 		err = matrixHTML(w, all)
 	default:
-		matrixText(w, all, colourful(c.Root().Writer))
+		matrixText(w, all, painterOf(c.Root().Writer))
 	}
 	if err != nil {
 		return err
@@ -67,20 +68,7 @@ func matrix(ctx context.Context, c *cli.Command) error {
 	return w.Flush()
 }
 
-// Colours that terminals have, bright or dark.
-const (
-	bold   = "1"
-	yellow = "33"
-	faint  = "2"
-)
-
-func matrixText(w io.Writer, all []*group, colours bool) {
-	paint := func(style, s string) string {
-		if !colours || style == "" || s == "" {
-			return s
-		}
-		return "\x1b[" + style + "m" + s + "\x1b[0m"
-	}
+func matrixText(w io.Writer, all []*group, painter visible.Painter) {
 	header := []string{"METHOD", "NEEDS", "MODEL", "ORGANIZATION", "CALLER", "AUDIENCE"}
 	cells := func(r *row) []string {
 		_, method := r.split()
@@ -98,31 +86,31 @@ func matrixText(w io.Writer, all []*group, colours bool) {
 			widen(cells(r))
 		}
 	}
-	printRow := func(line []string, styles ...string) {
+	printRow := func(line []string, styles ...visible.Style) {
 		for len(line) > 0 && line[len(line)-1] == "" {
 			line = line[:len(line)-1]
 		}
 		for i, cell := range line {
-			style, space := "", ""
+			style, space := visible.Plain, ""
 			if i < len(styles) {
 				style = styles[i]
 			}
 			if i < len(line)-1 {
 				space = strings.Repeat(" ", widths[i]-utf8.RuneCountInString(cell))
 			}
-			_, _ = fmt.Fprint(w, "  ", paint(style, cell), space)
+			_, _ = fmt.Fprint(w, "  ", painter.Paint(style, cell), space)
 		}
 		_, _ = fmt.Fprintln(w)
 	}
-	printRow(header, faint, faint, faint, faint, faint, faint)
+	printRow(header, slices.Repeat([]visible.Style{visible.Faint}, len(header))...)
 	for _, g := range all {
-		_, _ = fmt.Fprintf(w, "%s\n", paint(bold, g.Service))
+		_, _ = fmt.Fprintf(w, "%s\n", painter.Paint(visible.Bold, g.Service))
 		for _, r := range g.Rows {
-			style := ""
+			style := visible.Plain
 			if r.Access != accessScopes {
-				style = yellow // the open doors
+				style = visible.Yellow // the open doors
 			}
-			printRow(cells(r), "", style)
+			printRow(cells(r), visible.Plain, style)
 		}
 	}
 }

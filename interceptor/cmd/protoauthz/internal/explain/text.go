@@ -10,39 +10,32 @@ import (
 	"github.com/protoauthz/protoauthz/interceptor/cmd/protoauthz/internal/visible"
 )
 
-const (
-	red, green, yellow, dim, plain = "\x1b[31m", "\x1b[32m", "\x1b[33m", "\x1b[2m", "\x1b[0m"
-)
-
 // marks are how the statuses are shown.
-var marks = map[Status]struct{ text, color string }{
-	StatusPassed:     {"ok", green},
-	StatusRefused:    {"REFUSED", red},
-	StatusNotReached: {"-", dim},
-	StatusNotMade:    {"?", yellow},
-	StatusNotNeeded:  {"", dim},
+var marks = map[Status]struct {
+	text  string
+	style visible.Style
+}{
+	StatusPassed:     {"ok", visible.Green},
+	StatusRefused:    {"REFUSED", visible.Red},
+	StatusNotReached: {"-", visible.Faint},
+	StatusNotMade:    {"?", visible.Yellow},
+	StatusNotNeeded:  {"", visible.Faint},
 }
 
-// WriteText writes the explanation for people, in colours or not.
-func (e *Explanation) WriteText(w io.Writer, colours bool) error {
-	paint := func(color, text string) string {
-		if !colours || text == "" {
-			return text
-		}
-		return color + text + plain
-	}
+// WriteText writes the explanation for people.
+func (e *Explanation) WriteText(w io.Writer, painter visible.Painter) error {
 	var out strings.Builder
 	out.WriteString(visible.Text(e.Procedure) + ": ")
 	switch e.Decision {
 	case Refused:
-		out.WriteString(paint(red, "refused") + ", " + e.Code + " " + string(e.Reason))
+		out.WriteString(painter.Paint(visible.Red, "refused") + ", " + e.Code + " " + string(e.Reason))
 		if e.Message > 0 {
 			_, _ = fmt.Fprintf(&out, ", at message %d", e.Message)
 		}
 	case Awaits:
-		out.WriteString(paint(green, "let in") + " once its message names the organization " + visible.Text(e.Organization))
+		out.WriteString(painter.Paint(visible.Green, "let in") + " once its message names the organization " + visible.Text(e.Organization))
 	case Allowed:
-		out.WriteString(paint(green, "let in"))
+		out.WriteString(painter.Paint(visible.Green, "let in"))
 	}
 	out.WriteString("\n")
 	if e.Rule != "" {
@@ -50,7 +43,7 @@ func (e *Explanation) WriteText(w io.Writer, colours bool) error {
 	}
 	public := e.status(CheckSignature) == StatusNotNeeded
 	if e.keyless && !public && e.Token != nil {
-		out.WriteString(paint(yellow, "THE SIGNATURE IS NOT VERIFIED: a server may refuse what is let in here. Give -issuer URL to verify it.") + "\n")
+		out.WriteString(painter.Paint(visible.Yellow, "THE SIGNATURE IS NOT VERIFIED: a server may refuse what is let in here. Give -issuer URL to verify it.") + "\n")
 	}
 	out.WriteString("\n")
 	for _, step := range e.Steps {
@@ -64,9 +57,9 @@ func (e *Explanation) WriteText(w io.Writer, colours bool) error {
 		}
 		// Colours take no room.
 		padded := mark.text + strings.Repeat(" ", 9-len(mark.text))
-		line := paint(mark.color, padded) + fmt.Sprintf("%-15s", step.Check) + text
-		if mark.color == dim {
-			line = paint(dim, padded+fmt.Sprintf("%-15s", step.Check)+text)
+		line := painter.Paint(mark.style, padded) + fmt.Sprintf("%-15s", step.Check) + text
+		if mark.style == visible.Faint {
+			line = painter.Paint(visible.Faint, padded+fmt.Sprintf("%-15s", step.Check)+text)
 		}
 		out.WriteString("  " + line + "\n")
 		if step.Change != "" {
