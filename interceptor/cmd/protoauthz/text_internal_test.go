@@ -41,7 +41,7 @@ func TestHostileImage(t *testing.T) {
 	t.Parallel()
 	image := encode(t, hostileSet(t))
 	for _, args := range [][]string{
-		{"matrix"}, {"matrix", "-format", "markdown"}, {"matrix", "-format", "json"}, {"matrix", "-format", "html"}, {"scopes"},
+		{"matrix"}, {"matrix", "-format", "markdown"}, {"matrix", "-format", "json"}, {"matrix", "-format", "html"}, {"scopes"}, {"explain", "-method", "a.S.Get"},
 		{"diff", write(t, "old.binpb", sampleImage(t)), "-"}, {"diff", "-format", "markdown", write(t, "old.binpb", sampleImage(t)), "-"},
 	} {
 		got := execute(t, image, append(args, "-audience", audience)...)
