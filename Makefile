@@ -37,6 +37,7 @@ help: ## Describe the targets (default)
 .PHONY: test
 test: ## Run the tests; needs nothing but Go
 	go test ./...
+	go -C interceptor/cmd test ./...
 
 .PHONY: lint
 lint: $(BUF) $(GOLANGCI_LINT) ## Check style and correctness of Protobuf, Go and go.mod, and checkpolicy

@@ -271,9 +271,9 @@ func (c *comparison) organization() {
 	case same:
 		c.add(ChangeOrganizationLoosened, place, "%s is another field than it was, or no list any more", is)
 	case is.implies(was):
-		c.add(ChangeOrganizationTightened, place, "the organization stands in %s, and stood in %s", is, was)
+		c.add(ChangeOrganizationTightened, place, "the organization is taken from %s, and was taken from %s", is, was)
 	default:
-		c.add(ChangeOrganizationLoosened, place, "the organization stands in %s, and %s is not checked any more", is, was)
+		c.add(ChangeOrganizationLoosened, place, "the organization is taken from %s, and %s is not checked any more", is, was)
 	}
 }
 

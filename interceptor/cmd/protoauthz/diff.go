@@ -53,12 +53,12 @@ func diff(ctx context.Context, c *cli.Command) error {
 	if before == "-" && after == "-" {
 		return errors.New("both OLD and NEW are -: name a file for one of them")
 	}
-	switch headers := len(c.StringSlice("header")) > 0; {
+	switch headers := len(c.StringSlice("reflect-header")) > 0; {
 	case headers && !isURL(before) && !isURL(after):
-		return errors.New("-header: neither OLD nor NEW is a URL to send it to")
+		return errors.New("-reflect-header: neither OLD nor NEW is a URL to send it to")
 	case headers && isURL(before) && isURL(after) && origin(before) != origin(after):
 		// What is in it may be a secret of one of them.
-		return errors.New("-header: OLD and NEW are different servers, and both would get it: name an image for one of them")
+		return errors.New("-reflect-header: OLD and NEW are different servers, and both would get it: name an image for one of them")
 	}
 	files, err := readFiles(ctx, c, after)
 	if err != nil {

@@ -51,7 +51,7 @@ func explainCommand() *cli.Command {
 			&cli.StringFlag{Name: "token", Usage: "the `FILE` that holds the token, or - for standard input (default: a call without a token)"},
 			&cli.StringFlag{Name: "issuer", Usage: "the `URL` of the issuer whose keys verify the token (default: not verified)"},
 			newChoice("provider", "whose claims the `ISSUER` speaks", "logto", "auth0", "authaction"),
-			&cli.StringSliceFlag{Name: "request-header", Usage: "'`NAME: VALUE`' in the header of the call; may be repeated"},
+			&cli.StringSliceFlag{Name: "header", Usage: "'`NAME: VALUE`' in the header of the call; may be repeated"},
 			&cli.StringSliceFlag{Name: "message", Usage: "a request message, as `JSON` or @FILE; may be repeated for streams"},
 			&cli.DurationFlag{Name: "leeway", Usage: "by how much clocks may differ, `TIME` of at most 5m", Value: 30 * time.Second},
 			newFormatFlag("text", "json"),
@@ -62,7 +62,7 @@ func explainCommand() *cli.Command {
 
 func runExplain(ctx context.Context, c *cli.Command) error {
 	source, argumentErr := argument(c)
-	header, headerErr := requestHeader(c.StringSlice("request-header"))
+	header, headerErr := requestHeader(c.StringSlice("header"))
 	q := explain.Question{Header: header}
 	trustErr := setTrust(&q, c.String("provider"), c.String("issuer"), token.WithLeeway(c.Duration("leeway")))
 	var inputErr error

@@ -33,7 +33,7 @@ func TestGolden(t *testing.T) {
 	t.Parallel()
 	image := sampleImage(t)
 	for _, test := range []struct{ file, command, format string }{
-		{"matrix.txt", "matrix", "text"},
+		{"matrix.txt", "matrix", "table"},
 		{"matrix.md", "matrix", "markdown"},
 		{"matrix.json", "matrix", "json"},
 		{"matrix.html", "matrix", "html"},

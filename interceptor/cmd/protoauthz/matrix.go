@@ -19,7 +19,7 @@ const matrixHelp = `Prints every procedure with what its callers need, sorted.
 ` + sourceHelp + `
 
 Formats:
-   text      for reading: columns, a block for each service
+   table     for reading: columns, a block for each service
    markdown  for review and comparison: commit it, and a change of the rules shows in the diff
    json      for programs: {"procedures": [...]}, each with procedure, access (public, authenticated or
              scopes), model (global_resource, organization, organization_resource), audience, scopes (all
@@ -32,7 +32,7 @@ Examples:
    buf build -o - | protoauthz matrix -audience https://api.example.com
    buf build -o - | protoauthz matrix -format html > policy.html
    protoc --include_imports --include_source_info -o image.binpb order.proto && protoauthz matrix image.binpb
-   protoauthz matrix -header 'Authorization: Bearer ...' https://api.example.com`
+   protoauthz matrix -reflect-header 'Authorization: Bearer ...' https://api.example.com`
 
 func matrixCommand() *cli.Command {
 	return &cli.Command{
@@ -40,7 +40,7 @@ func matrixCommand() *cli.Command {
 		Usage:       "print who may call what",
 		ArgsUsage:   "[SOURCE]",
 		Description: matrixHelp,
-		Flags:       append([]cli.Flag{newFormatFlag("text", "markdown", "json", "html")}, policyFlags()...),
+		Flags:       append([]cli.Flag{newFormatFlag("table", "markdown", "json", "html")}, policyFlags()...),
 		Action:      matrix,
 	}
 }

@@ -29,7 +29,7 @@ const (
 func reflectFiles(ctx context.Context, url string, headers []string) (files policy.Files, err error) {
 	header, err := parseHeaders(headers)
 	if err != nil {
-		return nil, fmt.Errorf("-header: %w", err)
+		return nil, fmt.Errorf("-reflect-header: %w", err)
 	}
 	ctx, cancel := context.WithTimeout(ctx, reflectionTimeout)
 	defer cancel()
@@ -39,7 +39,7 @@ func reflectFiles(ctx context.Context, url string, headers []string) (files poli
 	defer transport.CloseIdleConnections()
 	client := grpcreflect.NewClient(&http.Client{
 		Transport: transport,
-		// What is in -header is for the server that was named.
+		// What is in -reflect-header is for the server that was named.
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 	}, strings.TrimSuffix(url, "/"), connect.WithGRPC(), connect.WithReadMaxBytes(reflectionBytes))
 	stream := client.NewStream(ctx, grpcreflect.WithRequestHeaders(header))
@@ -124,7 +124,7 @@ func advise(err error, headers bool) error {
 	case code == connect.CodeUnimplemented:
 		return fmt.Errorf("the server has no reflection: read an image: %w", err)
 	case (code == connect.CodeUnauthenticated || code == connect.CodePermissionDenied) && !headers:
-		return fmt.Errorf("the server refuses: give a token with -header 'Authorization: Bearer ...': %w", err)
+		return fmt.Errorf("the server refuses: give a token with -reflect-header 'Authorization: Bearer ...': %w", err)
 	default:
 		return err
 	}

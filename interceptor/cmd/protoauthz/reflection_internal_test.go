@@ -96,7 +96,7 @@ func TestReflectionOverTLS(t *testing.T) {
 	}
 }
 
-// What is in -header is for one server: a second one gets nothing.
+// What is in -reflect-header is for one server: a second one gets nothing.
 func TestHeaderForOneServer(t *testing.T) {
 	t.Parallel()
 	path, handler := grpcreflect.NewHandlerV1(grpcreflect.NewStaticReflector(sampleServices...))
@@ -120,7 +120,7 @@ func TestHeaderForOneServer(t *testing.T) {
 		{one, "-", exitOK, 1},
 	} {
 		asked.Store(0)
-		got := execute(t, sampleImage(t), "diff", "-audience", audience, "-header", "Authorization: Bearer hunter2", test.old, test.new)
+		got := execute(t, sampleImage(t), "diff", "-audience", audience, "-reflect-header", "Authorization: Bearer hunter2", test.old, test.new)
 		if got.status != test.status || asked.Load() != test.asked || strings.Contains(got.stdout+got.stderr, "hunter2") {
 			t.Errorf("%s %s: status %d, sent %d times: %s%s", test.old, test.new, got.status, asked.Load(), got.stdout, got.stderr)
 		}
@@ -162,13 +162,13 @@ func TestRefusedReflection(t *testing.T) {
 		status int
 		says   string
 	}{
-		{"no token", serve(t, mux).URL, nil, exitFailed, "-header 'Authorization: Bearer ...'"},
-		{"wrong token", serve(t, mux).URL, []string{"-header", "Authorization: Bearer s3cret"}, exitFailed, "a token is required"},
-		{"token", serve(t, mux).URL, []string{"-header", "Authorization: Bearer a,b"}, exitOK, ""},
+		{"no token", serve(t, mux).URL, nil, exitFailed, "-reflect-header 'Authorization: Bearer ...'"},
+		{"wrong token", serve(t, mux).URL, []string{"-reflect-header", "Authorization: Bearer s3cret"}, exitFailed, "a token is required"},
+		{"token", serve(t, mux).URL, []string{"-reflect-header", "Authorization: Bearer a,b"}, exitOK, ""},
 		{"no reflection", serve(t, http.NotFoundHandler()).URL, nil, exitFailed, "no reflection: read an image"},
 		{"nobody listens", closed.URL, nil, exitFailed, "refused"},
 		{"HTTP/1.1 alone", httptestServer(t).URL, nil, exitFailed, ""},
-		{"redirect", serve(t, http.RedirectHandler(elsewhere.URL, http.StatusFound)).URL, []string{"-header", "X-Key: s3cret"}, exitFailed, ""},
+		{"redirect", serve(t, http.RedirectHandler(elsewhere.URL, http.StatusFound)).URL, []string{"-reflect-header", "X-Key: s3cret"}, exitFailed, ""},
 		{"no host", "http://", nil, exitFailed, "http://"},
 	} {
 		t.Run(test.name, func(t *testing.T) {

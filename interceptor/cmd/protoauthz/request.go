@@ -60,7 +60,7 @@ func requestHeader(lines []string) (http.Header, error) {
 		err = errors.New("give the token with -token, in a file")
 	}
 	if err != nil {
-		return nil, fmt.Errorf("-request-header: %w", err)
+		return nil, fmt.Errorf("-header: %w", err)
 	}
 	return header, nil
 }

@@ -26,7 +26,7 @@ func policyFlags() []cli.Flag {
 		&cli.StringFlag{Name: "audience", Usage: "`RESOURCE` indicator of methods that are given none, as with policy.WithAudience"},
 		&cli.StringSliceFlag{Name: "public", Usage: "`SERVICE` without rules that is open, as with policy.WithPublic; may be repeated"},
 		&cli.StringSliceFlag{Name: "shared-scope", Usage: "`SCOPE` that may serve two models, as with policy.WithSharedScopes; may be repeated"},
-		&cli.StringSliceFlag{Name: "header", Usage: "'`NAME: VALUE`' to send to a server with reflection; may be repeated"},
+		&cli.StringSliceFlag{Name: "reflect-header", Usage: "'`NAME: VALUE`' to send to a server with reflection; may be repeated"},
 	}
 }
 
@@ -34,7 +34,7 @@ func policyFlags() []cli.Flag {
 // input, or a URL.
 func readFiles(ctx context.Context, c *cli.Command, argument string) (policy.Files, error) {
 	if isURL(argument) {
-		files, err := reflectFiles(ctx, argument, c.StringSlice("header"))
+		files, err := reflectFiles(ctx, argument, c.StringSlice("reflect-header"))
 		if err != nil {
 			return nil, fmt.Errorf("%s: %w", argument, err)
 		}
@@ -113,8 +113,8 @@ func argument(c *cli.Command) (string, error) {
 	default:
 		return "", fmt.Errorf("unexpected argument %q: see %s -help", c.Args().Get(1), c.FullName())
 	}
-	if len(c.StringSlice("header")) > 0 && !isURL(source) {
-		return "", fmt.Errorf("-header: %s is no URL to send it to", source)
+	if len(c.StringSlice("reflect-header")) > 0 && !isURL(source) {
+		return "", fmt.Errorf("-reflect-header: %s is no URL to send it to", source)
 	}
 	return source, nil
 }
