@@ -44,7 +44,8 @@ func TestBreaking(t *testing.T) {
 		{"tighter", before, tightened, tightenedOptions, ids("PROTOAUTHZ_TIGHTER"), wanted(t, tightened)},
 		{"tighter, for the other rules", before, tightened, tightenedOptions, ids("PROTOAUTHZ_LOOSER"), nil},
 		{"unchanged", before, before, audience, both, nil},
-		{"without a rule before", source(t, "testdata/newer"), older, nil, both, nil},
+		{"unreadable before", newer, older, nil, both, []string{"newer.proto:13:38: PROTOAUTHZ_RULE_LOST", "newer.proto:19:38: PROTOAUTHZ_RULE_LOST"}},
+		{"without a rule before", declaring(t, "S", ""), declaring(t, "S", scopedMethod), audience, both, nil},
 		{"unreadable now", older, newer, nil, both, lost},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -102,32 +103,42 @@ func TestBreakingAgainst(t *testing.T) {
 	}
 }
 
-// TestBreakingOpenedByName shows that a service which is not declared any more, and is opened
-// by name, has been made public.
-func TestBreakingOpenedByName(t *testing.T) {
-	t.Parallel()
-	declaring := func(service string) *checktest.ProtoFileSpec {
-		return written(t, `syntax = "proto3";
+// declaring is a service with a method.
+func declaring(t testing.TB, service, option string) *checktest.ProtoFileSpec {
+	t.Helper()
+	return written(t, `syntax = "proto3";
 package a;
 import "protoauthz/v1/authz.proto";
 service `+service+` {
   option (protoauthz.v1.service) = {model: MODEL_GLOBAL_RESOURCE};
-  rpc R(M) returns (M) { option (protoauthz.v1.method) = {scopes: ["read:orders"]}; }
+  rpc R(M) returns (M) { `+option+` }
 }
 message M {}
 `)
-	}
-	before, after := declaring("S"), declaring("T")
+}
+
+const scopedMethod = `option (protoauthz.v1.method) = {scopes: ["read:orders"]};`
+
+// TestBreakingOpenedByName shows that a service which is not declared any more, and is opened
+// by name, has been made public.
+func TestBreakingOpenedByName(t *testing.T) {
+	t.Parallel()
 	options := map[string]any{"audience": "https://api.example.com", "public": []string{"a.S"}}
-	annotations, err := run(t, &checktest.RequestSpec{Files: after, AgainstFiles: before, Options: options, RuleIDs: ids("PROTOAUTHZ_LOOSER")})
-	if err != nil {
-		t.Fatal(err)
-	}
-	if len(annotations) != 1 || annotations[0].RuleID() != "PROTOAUTHZ_MADE_PUBLIC" {
-		t.Fatalf("got %v", annotations)
-	}
-	if at := annotations[0].AgainstFileLocation(); annotations[0].FileLocation() != nil || at == nil || at.StartLine() != 5 {
-		t.Errorf("it is at %v, and was at %v", annotations[0].FileLocation(), at)
+	for name, after := range map[string]*checktest.ProtoFileSpec{
+		"another service": declaring(t, "T", scopedMethod), "no service": written(t, "syntax = \"proto3\";\npackage a;\n"),
+	} {
+		annotations, err := run(t, &checktest.RequestSpec{
+			Files: after, AgainstFiles: declaring(t, "S", scopedMethod), Options: options, RuleIDs: ids("PROTOAUTHZ_LOOSER"),
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if len(annotations) != 1 || annotations[0].RuleID() != "PROTOAUTHZ_MADE_PUBLIC" {
+			t.Fatalf("%s: got %v", name, annotations)
+		}
+		if at := annotations[0].AgainstFileLocation(); annotations[0].FileLocation() != nil || at == nil || at.StartLine() != 5 {
+			t.Errorf("%s: it is at %v, and was at %v", name, annotations[0].FileLocation(), at)
+		}
 	}
 }
 

@@ -30,6 +30,26 @@ func (f findings) changes(old, now version) {
 		}
 		f[id] = append(f[id], finding{place, method, message})
 	}
+	f.unreadable(old, now)
+}
+
+// unreadable reports rules of the old version that cannot be read, as those of a newer
+// version of the annotations: nobody knows whether they are looser now.
+func (f findings) unreadable(old, now version) {
+	for _, fault := range old.faults {
+		if fault.Kind != policy.FaultRuleUnreadable {
+			continue
+		}
+		for _, rule := range now.rules {
+			if rule.Method == nil {
+				continue
+			}
+			name := rule.Method.FullName()
+			if subject := protoreflect.FullName(fault.Subject); subject == name || subject == rule.Method.Parent().FullName() && old.declares(rule.Method) {
+				f.add(ruleLost, rule.Place("public"), fmt.Sprintf("%s: the old rule cannot be compared: %s", name, fault.Detail))
+			}
+		}
+	}
 }
 
 // faultOf is the fault that has cost a method of the old version its rule, or nil if the

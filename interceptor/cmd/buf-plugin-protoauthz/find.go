@@ -18,7 +18,7 @@ import (
 // error is about the configuration, and ends the run whatever rules are in use.
 func find(request check.Request) (findings, error) {
 	config, configErr := readConfig(request.Options())
-	now := compile(request.FileDescriptors(), append(config.compile(), policy.WithPublic(config.public...))...)
+	now := compile(request.FileDescriptors(), config, config.public)
 	found := findings{}
 	if err := errors.Join(configErr, found.faults(now)); err != nil {
 		return nil, pluginrpc.NewError(pluginrpc.CodeInvalidArgument, err)
@@ -30,7 +30,7 @@ func find(request check.Request) (findings, error) {
 	if files := request.AgainstFileDescriptors(); len(files) > 0 {
 		// Not WithPublic: what a service said for itself must be seen, although it is
 		// opened by name now.
-		found.changes(compile(files, config.compile()...), now)
+		found.changes(compile(files, config, nil), now)
 	}
 	return found, nil
 }
@@ -44,7 +44,7 @@ type version struct {
 }
 
 // compile compiles the files that belong to the module and declare methods.
-func compile(files []descriptor.FileDescriptor, options ...policy.Option) version {
+func compile(files []descriptor.FileDescriptor, c config, public []string) version {
 	var v version
 	for _, file := range files {
 		if file.IsImport() {
@@ -56,11 +56,15 @@ func compile(files []descriptor.FileDescriptor, options ...policy.Option) versio
 			v.files = append(v.files, proto)
 		}
 	}
-	if len(v.files) == 0 {
+	services := v.files
+	switch {
+	case len(v.own) == 0, len(v.files)+len(public) == 0:
 		return v
+	case len(v.files) == 0: // and some were, perhaps, that are only opened by name now
+		services = v.own
 	}
-	slices.SortFunc(v.files, func(a, b protoreflect.FileDescriptor) int { return strings.Compare(a.Path(), b.Path()) })
-	table, err := policy.Compile(v.files, options...)
+	slices.SortFunc(services, func(a, b protoreflect.FileDescriptor) int { return strings.Compare(a.Path(), b.Path()) })
+	table, err := policy.Compile(services, append(c.compile(), policy.WithPublic(public...))...)
 	if faulty, ok := errors.AsType[*policy.Error](err); ok {
 		v.rules, v.faults = faulty.Rules, faulty.Faults
 		return v

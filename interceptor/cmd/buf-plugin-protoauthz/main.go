@@ -114,10 +114,12 @@
 //	    PROTOAUTHZ_MADE_PUBLIC:
 //	      - proto/order/v1/order.proto
 //
-// Methods that are gone are for the rule RPC_NO_DELETE of buf. Methods that had no
-// rule before, or one that does not compile, are compared with nothing: so the
-// annotations can be adopted one by one. (A rule that lacks no more than an
-// audience, since buf.yaml names none now, is compared.)
+// Methods that are gone are for the rule RPC_NO_DELETE of buf, of its categories FILE
+// and PACKAGE: list one of them too, or a renamed service is no change. Methods that
+// had no rule before, or one that does not compile, are compared with nothing: so the
+// annotations can be adopted one by one. (A rule that lacks no more than an audience,
+// since buf.yaml names none now, is compared. One that could not be read is
+// PROTOAUTHZ_RULE_LOST.)
 //
 // # Limits
 //

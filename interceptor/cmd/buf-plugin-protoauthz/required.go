@@ -6,6 +6,7 @@ import (
 	"slices"
 
 	"buf.build/go/protovalidate"
+	"google.golang.org/protobuf/encoding/protowire"
 	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/reflect/protoreflect"
 	"google.golang.org/protobuf/types/dynamicpb"
@@ -66,7 +67,7 @@ type judge struct {
 
 // A question is all that the verdict on a string hangs on.
 type question struct {
-	options        string // encoded
+	options        string // of field and message, encoded
 	list, presence bool
 }
 
@@ -81,9 +82,13 @@ func (j *judge) refusesEmpty(field protoreflect.FieldDescriptor) (bool, error) {
 		}
 		j.validator, j.verdicts = validator, map[question]bool{}
 	}
-	options, err := proto.MarshalOptions{AllowPartial: true, Deterministic: true}.Marshal(field.Options())
-	if err != nil {
-		return false, err
+	var options []byte
+	for _, o := range []proto.Message{field.Options(), field.ContainingMessage().Options()} {
+		encoded, err := proto.MarshalOptions{AllowPartial: true, Deterministic: true}.Marshal(o)
+		if err != nil {
+			return false, err
+		}
+		options = protowire.AppendBytes(options, encoded)
 	}
 	key := question{string(options), field.IsList(), field.HasPresence()}
 	refused, ok := j.verdicts[key]

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 
 	"github.com/urfave/cli/v3"
@@ -18,7 +19,7 @@ const diffHelp = `Prints what differs between two versions of the rules. A chang
 for it that was refused; a change that lets in some and refuses others is looser, too. New and
 deleted methods are neither. The exit status is 1 if anything is looser.
 
-OLD may not compile, as before the rules were complete: then those methods are compared that have a
+OLD may not compile, as before the rules were complete, as long as its rules can be read: then those methods are compared that have a
 rule without fault, or one that lacks no more than an audience, the others count as new, and the
 faults are printed on standard error. NEW must compile.
 
@@ -101,6 +102,9 @@ func oldRules(ctx context.Context, c *cli.Command, source string) ([]*policy.Rul
 	table, err := policy.Compile(files, options(c)...)
 	var faults *policy.Error
 	if errors.As(err, &faults) {
+		if slices.ContainsFunc(faults.Faults, func(fault *policy.Fault) bool { return fault.Kind == policy.FaultRuleUnreadable }) {
+			return nil, fmt.Errorf("%s: %w", sourceName(source), describe(faults)) // they may well be stricter
+		}
 		complain(c.Root().ErrWriter, fmt.Sprintf("warning: %s: compared are the %s that can be: %v",
 			sourceName(source), count(len(faults.Rules), "rule", "rules"), describe(faults)))
 		return faults.Rules, nil

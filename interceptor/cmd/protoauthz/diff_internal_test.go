@@ -4,6 +4,7 @@ import (
 	"strings"
 	"testing"
 
+	"google.golang.org/protobuf/encoding/protowire"
 	"google.golang.org/protobuf/types/descriptorpb"
 )
 
@@ -25,6 +26,7 @@ func TestDiff(t *testing.T) {
 		{"gone", service(t, get, `List public: true`), service(t, get), exitOK, "Rules: 1 gone\n\ngone:\n  /order.v1.OrderService/List: ", ""},
 		{"old with faults", service(t, get, `List model: MODEL_UNSPECIFIED`), service(t, `Get public: true`, `List public: true`), exitNo,
 			"Rules: 1 looser, 1 new", "compared are the 1 rule that can be"},
+		{"old that cannot be read", newer(t, get), service(t, `Get public: true`), exitFailed, "", "RULE_UNREADABLE"},
 		{"old without services", none, service(t, get), exitOK, "1 new", "no services"},
 		{"new with faults", service(t, get), service(t, get, `List model: MODEL_UNSPECIFIED`), exitFailed, "", "order.proto:6:"},
 		{"new without services", service(t, get), none, exitFailed, "", "no services"},
@@ -106,4 +108,16 @@ func TestDescription(t *testing.T) {
 			t.Errorf("%d bytes: got %q, want %q", len(got), got, test.want)
 		}
 	}
+}
+
+// newer is a service whose rules have a field that this version does not know.
+func newer(t testing.TB, methods ...string) []byte {
+	t.Helper()
+	set := serviceSet(t, methods...)
+	field := protowire.AppendVarint(protowire.AppendTag(nil, 99, protowire.VarintType), 1)
+	for _, method := range set.GetFile()[len(set.GetFile())-1].GetService()[0].GetMethod() {
+		options := method.GetOptions().ProtoReflect()
+		options.SetUnknown(protowire.AppendBytes(protowire.AppendTag(options.GetUnknown(), 91731, protowire.BytesType), field))
+	}
+	return encode(t, set)
 }

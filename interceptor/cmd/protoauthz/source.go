@@ -36,7 +36,7 @@ func readFiles(ctx context.Context, c *cli.Command, argument string) (policy.Fil
 	if isURL(argument) {
 		files, err := reflectFiles(ctx, argument, c.StringSlice("reflect-header"))
 		if err != nil {
-			return nil, fmt.Errorf("%s: %w", argument, err)
+			return nil, fmt.Errorf("%s: %w", sourceName(argument), err)
 		}
 		return files, nil
 	}
@@ -99,6 +99,9 @@ func readTable(ctx context.Context, c *cli.Command) (*policy.Table, error) {
 func sourceName(source string) string {
 	if source == "-" {
 		return "standard input"
+	}
+	if u, err := url.Parse(source); err == nil && u.User != nil {
+		return u.Redacted() // it may hold a password
 	}
 	return source
 }

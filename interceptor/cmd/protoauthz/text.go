@@ -22,7 +22,7 @@ func code(s string) string {
 	var out strings.Builder
 	out.WriteString("<code>")
 	for _, r := range s {
-		if r < utf8.RuneSelf && strings.ContainsRune("`|\\<>&*_[]!~#@:\"'", r) {
+		if r < utf8.RuneSelf && strings.ContainsRune("`|\\<>&*_[]!~#@:.\"'", r) {
 			_, _ = fmt.Fprintf(&out, "&#%d;", r)
 		} else {
 			out.WriteRune(r)
