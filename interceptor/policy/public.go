@@ -53,11 +53,13 @@ func (c *compiler) publicService(name string, files Files) {
 }
 
 // ownRules keeps what a service says for itself, for those who compare rules: that it was
-// opened by name must not hide what it was before. Faults of its own are not of interest.
+// opened by name must not hide what it was before. Faults of its own are not of interest, but
+// that a rule cannot be read: nobody knows then what it was.
 func (c *compiler) ownRules(service protoreflect.ServiceDescriptor) {
 	rules, faults := len(c.rules), len(c.faults)
 	c.service(service)
-	c.rules, c.faults = c.rules[:rules], c.faults[:faults]
+	c.rules = c.rules[:rules]
+	c.faults = slices.Concat(c.faults[:faults], slices.DeleteFunc(c.faults[faults:], func(fault *Fault) bool { return fault.Kind != FaultRuleUnreadable }))
 }
 
 // find looks for a name in the given files, in what they import, and in what is

@@ -50,6 +50,28 @@ func TestDiff(t *testing.T) {
 	}
 }
 
+// TestDiffOpenedByName is about a service that had rules and is opened by name: whether they are
+// known or not, it is no new one.
+func TestDiffOpenedByName(t *testing.T) {
+	t.Parallel()
+	get := `Get scopes: ["read:orders"]`
+	opened := write(t, "new.binpb", encode(t, compileSet(t, map[string]string{
+		"order.proto": `syntax = "proto3"; package order.v1; message M {} service OrderService { rpc Get(M) returns (M); }`,
+	}, "order.proto")))
+	for _, test := range []struct {
+		name   string
+		old    []byte
+		status int
+	}{
+		{"known", service(t, get), exitNo},
+		{"unreadable", newer(t, get), exitFailed},
+	} {
+		if got := execute(t, test.old, "diff", "-public", "order.v1.OrderService", "-", opened); got.status != test.status {
+			t.Errorf("%s: status %d, printed %q and %q", test.name, got.status, got.stdout, got.stderr)
+		}
+	}
+}
+
 // The flags stand for the options of policy.Compile.
 func TestFlags(t *testing.T) {
 	t.Parallel()
