@@ -142,6 +142,39 @@ func TestBreakingOpenedByName(t *testing.T) {
 	}
 }
 
+// TestBreakingOpenedUnread shows that rules which cannot be read are lost with their services, too,
+// where these are opened by name.
+func TestBreakingOpenedUnread(t *testing.T) {
+	t.Parallel()
+	annotations, err := run(t, &checktest.RequestSpec{
+		Files: written(t, "syntax = \"proto3\";\npackage a;\n"), AgainstFiles: source(t, "testdata/newer"),
+		Options: map[string]any{"public": []string{"newer.Methods", "newer.Service"}}, RuleIDs: ids("PROTOAUTHZ_LOOSER"),
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var got []string
+	for _, a := range annotations {
+		name, _, _ := strings.Cut(a.Message(), ":")
+		got = append(got, a.RuleID()+" "+name)
+	}
+	slices.Sort(got)
+	if want := []string{"PROTOAUTHZ_RULE_LOST newer.Methods.Newer", "PROTOAUTHZ_RULE_LOST newer.Service"}; !slices.Equal(got, want) {
+		t.Errorf("got %q, want %q", got, want)
+	}
+}
+
+// TestBreakingAnnotatedAndOpened shows that a service which is new, although it was opened by name
+// before it was there, is compared with nothing.
+func TestBreakingAnnotatedAndOpened(t *testing.T) {
+	t.Parallel()
+	options := map[string]any{"audience": "https://api.example.com", "public": []string{"a.S"}}
+	compare(t, found(t, &checktest.RequestSpec{
+		Files: declaring(t, "S", scopedMethod), AgainstFiles: declaring(t, "T", scopedMethod), Options: options,
+		RuleIDs: slices.Concat(ids("PROTOAUTHZ_LOOSER"), ids("PROTOAUTHZ_TIGHTER")),
+	}), nil)
+}
+
 // TestBreakingAudienceMoved shows that rules are compared although the audience, which buf.yaml
 // gave to the old version, has moved into the annotations.
 func TestBreakingAudienceMoved(t *testing.T) {

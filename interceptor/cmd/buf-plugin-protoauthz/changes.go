@@ -40,12 +40,16 @@ func (f findings) unreadable(old, now version) {
 		if fault.Kind != policy.FaultRuleUnreadable {
 			continue
 		}
+		subject := protoreflect.FullName(fault.Subject)
 		for _, rule := range now.rules {
-			if rule.Method == nil {
+			if rule.Method == nil { // opened by name: what is known of it is what it was
+				if slices.Contains([]string{"/" + string(subject) + "/*", "/" + string(subject.Parent()) + "/*"}, rule.Procedure) {
+					f.add(ruleLost, policy.Place{}, fmt.Sprintf("%s: anybody may call, and the old rule cannot be compared: %s", subject, fault.Detail))
+				}
 				continue
 			}
 			name := rule.Method.FullName()
-			if subject := protoreflect.FullName(fault.Subject); subject == name || subject == rule.Method.Parent().FullName() && old.declares(rule.Method) {
+			if subject == name || subject == rule.Method.Parent().FullName() && old.declares(rule.Method) {
 				f.add(ruleLost, rule.Place("public"), fmt.Sprintf("%s: the old rule cannot be compared: %s", name, fault.Detail))
 			}
 		}
