@@ -34,6 +34,10 @@ func policyFlags() []cli.Flag {
 // input, or a URL.
 func readFiles(ctx context.Context, c *cli.Command, argument string) (policy.Files, error) {
 	if isURL(argument) {
+		if _, err := url.Parse(argument); err != nil {
+			// It may hold a password, and so may the error.
+			return nil, errors.New("a URL of a server is malformed: it is not of the form http://host or https://host")
+		}
 		files, err := reflectFiles(ctx, argument, c.StringSlice("reflect-header"))
 		if err != nil {
 			return nil, fmt.Errorf("%s: %w", sourceName(argument), err)
@@ -114,7 +118,8 @@ func argument(c *cli.Command) (string, error) {
 	case 1:
 		source = c.Args().First()
 	default:
-		return "", fmt.Errorf("unexpected argument %q: see %s -help", c.Args().Get(1), c.FullName())
+		// What is too much may be the end of a header that lacks its quotes, and a secret.
+		return "", fmt.Errorf("%d arguments, and not one SOURCE: see %s -help", c.NArg(), c.FullName())
 	}
 	if len(c.StringSlice("reflect-header")) > 0 && !isURL(source) {
 		return "", fmt.Errorf("-reflect-header: %s is no URL to send it to", source)
