@@ -1,6 +1,9 @@
 package main_test
 
 import (
+	"fmt"
+	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -173,6 +176,30 @@ func TestBreakingAnnotatedAndOpened(t *testing.T) {
 		Files: declaring(t, "S", scopedMethod), AgainstFiles: declaring(t, "T", scopedMethod), Options: options,
 		RuleIDs: slices.Concat(ids("PROTOAUTHZ_LOOSER"), ids("PROTOAUTHZ_TIGHTER")),
 	}), nil)
+}
+
+// TestBreakingSameName shows that a rule which is lost is not looked for in a service of the same
+// name in another package.
+func TestBreakingSameName(t *testing.T) {
+	t.Parallel()
+	files := func(imports, of string) *checktest.ProtoFileSpec {
+		dir := t.TempDir()
+		for _, name := range []string{"a", "b"} {
+			option := ""
+			if name == "b" {
+				option = of
+			}
+			content := fmt.Sprintf(`syntax = "proto3"; package %s; import "protoauthz/v1/authz.proto"; message M {}
+service S { %s rpc %s(M) returns (M) { option (protoauthz.v1.method).public = true; } }`, name, option, strings.ToUpper(name))
+			if err := os.WriteFile(filepath.Join(dir, name+".proto"), []byte(content), 0o600); err != nil {
+				t.Fatal(err)
+			}
+		}
+		return source(t, dir, imports)
+	}
+	before, after := files(protos, ""), files("testdata/newer", `option (protoauthz.v1.service) = {region: "eu"};`)
+	want := []string{"b.proto:2:13: PROTOAUTHZ_RULE_LOST"}
+	compare(t, found(t, &checktest.RequestSpec{Files: after, AgainstFiles: before, RuleIDs: ids("PROTOAUTHZ_LOOSER")}), want)
 }
 
 // TestBreakingAudienceMoved shows that rules are compared although the audience, which buf.yaml

@@ -72,6 +72,19 @@ func TestDiffOpenedByName(t *testing.T) {
 	}
 }
 
+// TestDiffOpenByName is about a service of which no more is known than that it is open: the page for
+// a review does not say that it has no rule.
+func TestDiffOpenByName(t *testing.T) {
+	t.Parallel()
+	other := encode(t, compileSet(t, map[string]string{"a.proto": `syntax = "proto3"; package a; import "protoauthz/v1/authz.proto"; message M {}
+service T { option (protoauthz.v1.service) = {model: MODEL_GLOBAL_RESOURCE, audience: "https://api.example.com"};
+  rpc Get(M) returns (M) { option (protoauthz.v1.method).authenticated = true; } }`}, "a.proto"))
+	got := execute(t, service(t, `Get scopes: ["read:orders"]`), "diff", "-format", "markdown", "-public", "order.v1.OrderService", "-", write(t, "new.binpb", other))
+	if got.status != exitNo || !strings.Contains(got.stdout, "→ **public** |") {
+		t.Errorf("status %d: %s%s", got.status, got.stdout, got.stderr)
+	}
+}
+
 // The flags stand for the options of policy.Compile.
 func TestFlags(t *testing.T) {
 	t.Parallel()

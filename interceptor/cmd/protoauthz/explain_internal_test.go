@@ -8,6 +8,7 @@ import (
 	"strings"
 	"testing"
 	"testing/synctest"
+	"time"
 
 	"github.com/protoauthz/protoauthz/interceptor/devissuer"
 	"github.com/protoauthz/protoauthz/interceptor/internal/tokentest"
@@ -131,6 +132,15 @@ func TestExplainIssuer(t *testing.T) {
 			}
 		})
 	}
+	// The leeway holds for finding the reason, too.
+	late, err := other.Mint(map[string]any{"aud": tokentest.API, "scope": "read:products", "iat": time.Now().Unix() - 3600, "exp": time.Now().Unix() - 120})
+	if err != nil {
+		t.Fatal(err)
+	}
+	forged := executeExplain(t, late, "-method", "sample.v1.CatalogService/ListProducts", "-token", "-", "-issuer", url, "-leeway", "4m", image)
+	if forged.status != exitNo || !strings.Contains(forged.stdout, "REFUSED  signature") {
+		t.Errorf("status %d: %s\n%s", forged.status, forged.stderr, forged.stdout)
+	}
 	unreachable := httptest.NewServer(http.NotFoundHandler())
 	t.Cleanup(unreachable.Close)
 	lost, err := devissuer.New(unreachable.URL+"/oidc", devissuer.Config{})
@@ -160,7 +170,7 @@ func TestExplainFaults(t *testing.T) {
 	}{
 		{"no method", []string{image}, []string{"method"}},
 		{"no image", method, []string{"standard input", "empty"}},
-		{"two images", append(method, image, image), []string{"unexpected argument"}},
+		{"two images", append(method, image, image), []string{"2 arguments"}},
 		{"a near method", []string{"-method", "/sample.v1.DocumentService/ListDocument", image}, []string{"/sample.v1.DocumentService/ListDocuments or"}},
 		{"the method alone", []string{"-method", "getusage", image}, []string{"is it /sample.v1.DocumentService/GetUsage?"}},
 		{"another package", []string{"-method", "sample.v2.DocumentService.GetUsage", image}, []string{"/sample.v1.DocumentService/GetUsage"}},

@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"context"
+	"io"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -108,6 +109,26 @@ func TestUsage(t *testing.T) {
 				t.Error("a header is echoed")
 			}
 		})
+	}
+}
+
+// What cannot be written is no answer, and no good one.
+func TestNoOutput(t *testing.T) {
+	t.Parallel()
+	image := service(t, `Get scopes: ["read:orders"]`)
+	file := write(t, "image.binpb", image)
+	for _, args := range [][]string{
+		{"matrix"}, {"matrix", "-format", "markdown"}, {"matrix", "-format", "json"}, {"matrix", "-format", "html"},
+		{"scopes"}, {"scopes", "-format", "logto"}, {"scopes", "-format", "auth0"},
+		{"diff", file, "-"}, {"diff", "-format", "markdown", file, "-"},
+		{"explain", "-method", "order.v1.OrderService/Get"}, {"explain", "-method", "order.v1.OrderService/Get", "-format", "json"},
+	} {
+		reader, writer := io.Pipe()
+		_ = reader.Close()
+		var stderr bytes.Buffer
+		if status := run(t.Context(), append([]string{"protoauthz"}, args...), bytes.NewReader(image), writer, &stderr); status != exitFailed || stderr.Len() == 0 {
+			t.Errorf("%v: status %d, %q", args, status, stderr.String())
+		}
 	}
 }
 

@@ -116,6 +116,7 @@ func TestHeaderForOneServer(t *testing.T) {
 	}{
 		{one, other, exitFailed, 0},
 		{one, strings.Replace(one, "http:", "https:", 1), exitFailed, 0},
+		{strings.Replace(one, "http:", "https:", 1), one, exitFailed, 0}, // which would be asked first
 		{one, one + "/", exitOK, 2},
 		{one, "-", exitOK, 1},
 	} {
