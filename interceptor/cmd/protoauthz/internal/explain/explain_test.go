@@ -1,6 +1,7 @@
 package explain_test
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
 	"net/http"
@@ -13,6 +14,7 @@ import (
 
 	"google.golang.org/protobuf/proto"
 
+	"github.com/protoauthz/protoauthz/interceptor"
 	"github.com/protoauthz/protoauthz/interceptor/cmd/protoauthz/internal/explain"
 	"github.com/protoauthz/protoauthz/interceptor/cmd/protoauthz/internal/visible"
 	"github.com/protoauthz/protoauthz/interceptor/internal/calltest"
@@ -167,6 +169,37 @@ func TestMessages(t *testing.T) {
 	})
 }
 
+// A broken verifier panics.
+type broken struct{}
+
+func (broken) Verify(context.Context, string) (*token.Claims, error) { panic("broken") }
+
+// TestBrokenVerifier makes sure that of a token nothing has passed of which nobody knows.
+func TestBrokenVerifier(t *testing.T) {
+	t.Parallel()
+	calltest.Rules(t)
+	synctest.Test(t, func(t *testing.T) {
+		q := in(t, "Read", scene.Token(tokentest.I1.ES256))
+		q.Verifier = broken{}
+		e := explain.Explain(t.Context(), q)
+		if e.Reason != interceptor.ReasonGuardFailed || e.Decision != explain.Refused || e.Verified {
+			t.Errorf("%+v", e)
+		}
+		for _, step := range e.Steps {
+			want := explain.StatusNotReached
+			switch step.Check {
+			case explain.CheckRule, explain.CheckAuthorization:
+				want = explain.StatusPassed
+			case explain.CheckSignature:
+				want = explain.StatusRefused
+			}
+			if step.Status != want {
+				t.Errorf("%s: %s, want %s", step.Check, step.Status, want)
+			}
+		}
+	})
+}
+
 // TestAuthorization makes sure that only what is given as Authorization is one.
 func TestAuthorization(t *testing.T) {
 	t.Parallel()
@@ -207,6 +240,12 @@ func TestToken(t *testing.T) {
 			if strings.ContainsAny(out, "\x1b\u009b\u202e\U000e0001\x7f") || strings.Count(out, escaped) < 3 {
 				t.Errorf("a terminal is steered: %q", out)
 			}
+		}
+		var shown strings.Builder
+		e = explain.Explain(t.Context(), in(t, "Field", scene.Token(k)))
+		e.Token.Header = json.RawMessage(`{"kid":"` + odd + `"}`)
+		if err := e.WriteText(&shown, false); err != nil || strings.ContainsAny(shown.String(), "\u009b\u202e") || !strings.Contains(shown.String(), escaped) {
+			t.Errorf("a terminal is steered by a header: %q, %v", shown.String(), err)
 		}
 		var back explain.Explanation
 		if err := json.Unmarshal([]byte(data.String()), &back); err != nil || back.Organization != odd {
