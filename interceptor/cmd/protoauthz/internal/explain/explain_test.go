@@ -186,12 +186,11 @@ func TestBrokenVerifier(t *testing.T) {
 			t.Errorf("%+v", e)
 		}
 		for _, step := range e.Steps {
-			want := explain.StatusNotReached
-			switch step.Check {
-			case explain.CheckRule, explain.CheckAuthorization:
-				want = explain.StatusPassed
-			case explain.CheckSignature:
-				want = explain.StatusRefused
+			want, known := map[explain.Check]explain.Status{
+				explain.CheckRule: explain.StatusPassed, explain.CheckAuthorization: explain.StatusPassed, explain.CheckSignature: explain.StatusRefused,
+			}[step.Check]
+			if !known {
+				want = explain.StatusNotReached
 			}
 			if step.Status != want {
 				t.Errorf("%s: %s, want %s", step.Check, step.Status, want)
