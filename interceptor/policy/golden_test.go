@@ -1,6 +1,7 @@
 package policy_test
 
 import (
+	"errors"
 	"flag"
 	"fmt"
 	"os"
@@ -157,6 +158,32 @@ func TestCompile(t *testing.T) {
 				a.checkKinds(t, table, err)
 			}
 		})
+	}
+}
+
+// TestErrorRulesHaveNoFault makes sure that a rule with a fault of its own is not compared, unless it is that
+// the audience is missing.
+func TestErrorRulesHaveNoFault(t *testing.T) {
+	t.Parallel()
+	compared := 0
+	for _, path := range archivePaths(t) {
+		_, err := readArchive(t, path).compile(t, forms()[0])
+		faulty, ok := errors.AsType[*policy.Error](err)
+		if !ok {
+			continue
+		}
+		compared += len(faulty.Rules)
+		for _, rule := range faulty.Rules {
+			for _, fault := range faulty.Faults {
+				own := rule.Method != nil && (fault.Subject == string(rule.Method.FullName()) || fault.Subject == string(rule.Method.Parent().FullName()))
+				if own && fault.Kind != policy.FaultAudienceMissing && fault.Kind != policy.FaultScopeShared {
+					t.Errorf("%s: %v, and the rule is %v", path, fault, rule)
+				}
+			}
+		}
+	}
+	if compared == 0 {
+		t.Error("there are no rules")
 	}
 }
 

@@ -254,6 +254,7 @@ var policyMutations = []mutation{
 	{"header: connect-", "interceptor/policy/organization.go", `case strings.HasPrefix(name, "grpc-"), strings.HasPrefix(name, "connect-"):`, `case strings.HasPrefix(name, "grpc-"):`},
 	{"header: another meaning", "interceptor/policy/organization.go", `return fmt.Errorf("header %q has another meaning", name)`, "return nil"},
 	{"public: rules of a service that is opened by name", "interceptor/policy/public.go", "\t\t\tc.ownRules(service)\n", ""},
+	{"public: a rule of it that cannot be read", "interceptor/policy/public.go", "return fault.Kind != FaultRuleUnreadable", "return true"},
 	{"place: nearest known", "interceptor/policy/place.go", "path = path[:len(path)-1] {", "path = nil {"},
 	{"place: a part of it", "interceptor/policy/place.go", "for depth := range 3 {", "for depth := range 1 {"},
 	{"place: at the service", "interceptor/policy/place.go", "return serviceOption(r.Method.Parent(), field)", "return methodOption(r.Method, field)"},
