@@ -129,7 +129,8 @@
 // another module is compared with nothing. What the options in buf.yaml say now
 // is taken to have held before: a service that is added to "public", or another
 // "audience", is no change that "buf breaking" sees, unless the service carried
-// annotations before.
+// annotations before. An audience that moves from buf.yaml into the annotations may
+// become another one unseen: the rest of the rule is compared.
 package main
 
 import "buf.build/go/bufplugin/check"
