@@ -55,6 +55,7 @@ func TestExplanations(t *testing.T) {
 		{"wrong_organization", list, acme(), []string{"-message", `{"organization_id": "globex"}`}, exitNo},
 		{"wrong_organization_element", "/sample.v1.DocumentService/BatchGetDocuments", acme(), []string{"-message", `{"requests": [{"organizationId": "acme"}, {"organizationId": "globex"}]}`}, exitNo},
 		{"wrong_organization_later", sync, acme(), []string{"-message", `{"organization_id": "acme"}`, "-message", `{"organization_id": "globex", "document": {"name": "a,b"}}`}, exitNo},
+		{"allowed_header", "/sample.v1.DocumentService/UpdateSettings", acme("scope", "write:settings"), []string{"-header", "X-Organization-ID: acme"}, exitOK},
 		{"wrong_organization_header", "/sample.v1.DocumentService/UpdateSettings", acme("scope", "write:settings"), []string{"-header", "X-Organization-ID: globex"}, exitNo},
 		{"wrong_model", list, scene.Token(k, "scope", "read:data"), nil, exitNo},
 		{"wrong_audience", list, acme("aud", "https://other.example"), nil, exitNo},
