@@ -80,22 +80,11 @@ func (q *Question) ask(ctx context.Context) (a answer) {
 		a.awaits = call.AwaitsMessage()
 		return a
 	}
-	serve := call.ServeUnary
-	if q.streams() {
-		serve = call.Serve
-	}
 	messages := &messages{rest: q.Messages}
-	err := serve(messages, messages.handle)
+	err := call.Serve(messages, messages.handle)
 	a.messages = messages.received
 	a.denial, _ = errors.AsType[*interceptor.Denial](err)
 	return a
-}
-
-// streams reports whether the client may send any number of messages. So it may if nobody
-// knows the method, which is public then.
-func (q *Question) streams() bool {
-	rule, ok := q.Table.Lookup(q.Procedure)
-	return !ok || rule.Method == nil || rule.Method.IsStreamingClient() || rule.Method.IsStreamingServer()
 }
 
 // unverified accepts tokens that nobody has to have signed.
