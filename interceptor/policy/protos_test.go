@@ -3,20 +3,15 @@ package policy_test
 import (
 	"errors"
 	"fmt"
-	"io"
-	"io/fs"
-	"os"
-	"strings"
 	"testing"
 
-	"github.com/bufbuild/protocompile"
 	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/reflect/protodesc"
 	"google.golang.org/protobuf/reflect/protoreflect"
 	"google.golang.org/protobuf/reflect/protoregistry"
-	"google.golang.org/protobuf/types/descriptorpb"
 
 	authzv1 "github.com/protoauthz/protoauthz/gen/protoauthz/v1"
+	"github.com/protoauthz/protoauthz/interceptor/internal/prototest"
 	"github.com/protoauthz/protoauthz/interceptor/policy"
 )
 
@@ -26,24 +21,9 @@ const annotations = "protoauthz/v1/authz.proto"
 // which sources may hold in a version of their own.
 func compileSources(t testing.TB, sources map[string]string, names ...string) []protoreflect.FileDescriptor {
 	t.Helper()
-	compiler := protocompile.Compiler{Resolver: protocompile.WithStandardImports(&protocompile.SourceResolver{
-		Accessor: func(name string) (io.ReadCloser, error) {
-			if source, ok := sources[name]; ok {
-				return io.NopCloser(strings.NewReader(source)), nil
-			}
-			if name == annotations {
-				return os.Open("../../proto/" + annotations)
-			}
-			return nil, fs.ErrNotExist
-		},
-	}), SourceInfoMode: protocompile.SourceInfoExtraOptionLocations}
-	compiled, err := compiler.Compile(t.Context(), names...)
+	files, err := prototest.Compile(t.Context(), "../../proto", sources, names...)
 	if err != nil {
 		t.Fatal(err)
-	}
-	files := make([]protoreflect.FileDescriptor, len(names))
-	for i, name := range names {
-		files[i] = compiled.FindFileByPath(name)
 	}
 	return files
 }
@@ -74,22 +54,7 @@ func forms() []form {
 // decoded sends files over the wire.
 func decoded(t testing.TB, files []protoreflect.FileDescriptor, types *protoregistry.Types) []protoreflect.FileDescriptor {
 	t.Helper()
-	set := new(descriptorpb.FileDescriptorSet)
-	seen := map[string]bool{}
-	var add func(protoreflect.FileDescriptor)
-	add = func(file protoreflect.FileDescriptor) {
-		if seen[file.Path()] {
-			return
-		}
-		seen[file.Path()] = true
-		for i := range file.Imports().Len() {
-			add(file.Imports().Get(i).FileDescriptor)
-		}
-		set.File = append(set.File, protodesc.ToFileDescriptorProto(file))
-	}
-	for _, file := range files {
-		add(file)
-	}
+	set := prototest.Set(files...)
 	wire, err := proto.Marshal(set)
 	if err != nil {
 		t.Fatal(err)

@@ -2,19 +2,14 @@ package main
 
 import (
 	"fmt"
-	"io"
-	"os"
-	"path/filepath"
 	"strings"
 	"testing"
 
-	"github.com/bufbuild/protocompile"
 	"google.golang.org/protobuf/proto"
-	"google.golang.org/protobuf/reflect/protodesc"
-	"google.golang.org/protobuf/reflect/protoreflect"
 	"google.golang.org/protobuf/types/descriptorpb"
 
 	authzv1 "github.com/protoauthz/protoauthz/gen/protoauthz/v1"
+	"github.com/protoauthz/protoauthz/interceptor/internal/prototest"
 )
 
 const (
@@ -26,38 +21,11 @@ const (
 // where everything stands.
 func compileSet(t testing.TB, sources map[string]string, names ...string) *descriptorpb.FileDescriptorSet {
 	t.Helper()
-	compiler := protocompile.Compiler{
-		SourceInfoMode: protocompile.SourceInfoStandard | protocompile.SourceInfoExtraOptionLocations,
-		Resolver: protocompile.WithStandardImports(&protocompile.SourceResolver{
-			Accessor: func(name string) (io.ReadCloser, error) {
-				if source, ok := sources[name]; ok {
-					return io.NopCloser(strings.NewReader(source)), nil
-				}
-				return os.Open(filepath.Join(protos, name))
-			},
-		}),
-	}
-	compiled, err := compiler.Compile(t.Context(), names...)
+	files, err := prototest.Compile(t.Context(), protos, sources, names...)
 	if err != nil {
 		t.Fatal(err)
 	}
-	set := new(descriptorpb.FileDescriptorSet)
-	seen := map[string]bool{}
-	var add func(protoreflect.FileDescriptor)
-	add = func(file protoreflect.FileDescriptor) {
-		if seen[file.Path()] {
-			return
-		}
-		seen[file.Path()] = true
-		for i := range file.Imports().Len() {
-			add(file.Imports().Get(i).FileDescriptor)
-		}
-		set.File = append(set.File, protodesc.ToFileDescriptorProto(file))
-	}
-	for _, file := range compiled {
-		add(file)
-	}
-	return set
+	return prototest.Set(files...)
 }
 
 func encode(t testing.TB, set *descriptorpb.FileDescriptorSet) []byte {
