@@ -17,9 +17,9 @@ import (
 // [Error]) is not compared.
 func Compare(before, after []*Rule) []*Change {
 	c := &comparison{}
-	olds, news := byProcedure(before), byProcedure(after)
+	olds, news := tableOf(before), tableOf(after)
 	for _, rule := range after {
-		if old := olds.lookup(rule.Procedure); old != nil {
+		if old, ok := olds.Lookup(rule.Procedure); ok {
 			c.rule(old, rule)
 			continue
 		}
@@ -27,8 +27,8 @@ func Compare(before, after []*Rule) []*Change {
 		c.add(ChangeMethodAdded, Place{}, "takes %s", rule.takes())
 	}
 	for _, rule := range before {
-		switch opened := news.lookup(rule.Procedure); {
-		case opened == nil:
+		switch opened, ok := news.Lookup(rule.Procedure); {
+		case !ok:
 			c.old, c.new = rule, nil
 			c.add(ChangeMethodRemoved, Place{}, "took %s", rule.takes())
 		case opened.Procedure != rule.Procedure: // with its service, by name
@@ -39,22 +39,17 @@ func Compare(before, after []*Rule) []*Change {
 	return c.changes
 }
 
-type procedures map[string]*Rule
-
-func byProcedure(rules []*Rule) procedures {
-	p := make(procedures, len(rules))
+// tableOf makes the table again that rules come from, or would.
+func tableOf(rules []*Rule) *Table {
+	t := &Table{rules: make(map[string]*Rule, len(rules)), publicServices: map[string]*Rule{}}
 	for _, rule := range rules {
-		p[rule.Procedure] = rule
+		if service, ok := strings.CutSuffix(rule.Procedure, "/*"); ok {
+			t.publicServices[strings.TrimPrefix(service, "/")] = rule
+			continue
+		}
+		t.rules[rule.Procedure] = rule
 	}
-	return p
-}
-
-// lookup finds the rule that holds for a procedure, as [Table.Lookup] does.
-func (p procedures) lookup(procedure string) *Rule {
-	if rule := p[procedure]; rule != nil {
-		return rule
-	}
-	return p[procedure[:strings.LastIndexByte(procedure, '/')+1]+"*"]
+	return t
 }
 
 // takes says what a call needs, in a sentence.

@@ -262,7 +262,7 @@ func TestOpenedByName(t *testing.T) {
 	if !errors.As(err, &compileErr) {
 		t.Fatalf("the error is %T", err)
 	}
-	if len(compileErr.Faults) != 1 || compileErr.Faults[0].Kind != policy.FaultOption {
+	if faults := compileErr.Faults; len(faults) != 2 || faults[0].Kind != policy.FaultOption || faults[1].Kind != policy.FaultRuleMissing {
 		t.Errorf("the faults are %v", err)
 	}
 	if rules := compileErr.Rules; len(rules) != 1 || rules[0].Public || !slices.Equal(rules[0].Scopes, []string{"a"}) {

@@ -151,7 +151,7 @@ func (c *compiler) method(method protoreflect.MethodDescriptor, service *authzv1
 			about = servicePlace(method.Parent())
 		}
 		rule.Model = service.GetModel()
-		rule.inherit("model", rule.Model != authzv1.Model_MODEL_UNSPECIFIED)
+		rule.inherited = append(rule.inherited, "model")
 	}
 	if rule.Model == authzv1.Model_MODEL_UNSPECIFIED {
 		c.faultAt(about, FaultModelMissing, name, "no permission model: set model in option (protoauthz.v1.service)")
@@ -183,12 +183,11 @@ func (c *compiler) access(rule *Rule, option *authzv1.MethodRule) {
 	seen := map[string]bool{}
 	for _, list := range rule.scopeLists() {
 		for i, scope := range list.scopes {
-			place := rule.Place(list.name).below(int32(i))
 			if err := checkScope(scope); err != nil {
-				c.faultAt(place, FaultScopeInvalid, name, "%v", err)
+				c.faultAt(rule.scopePlace(list.name, i), FaultScopeInvalid, name, "%v", err)
 			}
 			if seen[scope] {
-				c.faultAt(place, FaultScopeInvalid, name, "scope %q is given twice", scope)
+				c.faultAt(rule.scopePlace(list.name, i), FaultScopeInvalid, name, "scope %q is given twice", scope)
 			}
 			seen[scope] = true
 		}
@@ -198,8 +197,9 @@ func (c *compiler) access(rule *Rule, option *authzv1.MethodRule) {
 func (c *compiler) audienceOf(rule *Rule, about Place, option *authzv1.MethodRule, service *authzv1.ServiceRule) {
 	name := string(rule.Method.FullName())
 	if rule.Audience = option.GetAudience(); rule.Audience == "" {
-		rule.Audience = service.GetAudience()
-		rule.inherit("audience", rule.Audience != "")
+		if rule.Audience = service.GetAudience(); rule.Audience != "" {
+			rule.inherited = append(rule.inherited, "audience")
+		}
 	}
 	rule.Audience = cmp.Or(rule.Audience, c.audience)
 	if rule.Model == authzv1.Model_MODEL_ORGANIZATION && option.GetAudience() != "" {
@@ -221,8 +221,9 @@ func (c *compiler) organization(rule *Rule, about Place, option *authzv1.MethodR
 	overridden := option.GetModel() != authzv1.Model_MODEL_UNSPECIFIED
 	// A method that turns global leaves its service's organization behind.
 	if source == nil && (!overridden || rule.Model != authzv1.Model_MODEL_GLOBAL_RESOURCE) {
-		source = service.GetOrganization()
-		rule.inherit("organization", source != nil)
+		if source = service.GetOrganization(); source != nil {
+			rule.inherited = append(rule.inherited, "organization")
+		}
 	}
 	switch global := rule.Model == authzv1.Model_MODEL_GLOBAL_RESOURCE; {
 	case global && source != nil:

@@ -3,6 +3,7 @@ package policy
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 
 	"google.golang.org/protobuf/proto"
@@ -54,14 +55,9 @@ func (o *Organization) String() string {
 	}
 }
 
-// Field is the field that holds the organization: the last of the path for
-// SourceField, else nil.
-func (o *Organization) Field() protoreflect.FieldDescriptor {
-	if len(o.path) == 0 {
-		return nil
-	}
-	return o.path[len(o.path)-1]
-}
+// Path returns the fields of the path for SourceField, of which the last holds the
+// organization, in a slice of the caller's own.
+func (o *Organization) Path() []protoreflect.FieldDescriptor { return slices.Clone(o.path) }
 
 // Match reports whether a request message names the organization id, and no
 // other, in the field that o points to. Every element of a repeated field

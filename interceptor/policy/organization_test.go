@@ -3,6 +3,7 @@ package policy_test
 import (
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -246,23 +247,29 @@ func TestMatch(t *testing.T) {
 	}
 }
 
-// TestField finds the last field of a path, and none where there is no path.
-func TestField(t *testing.T) {
+// TestPath finds the fields of a path, and none where there is no path.
+func TestPath(t *testing.T) {
 	t.Parallel()
 	table := compileTable(t, policy.Files{compileMatch(t, matchSources(t))}, policy.WithAudience("https://api.example.com"))
-	for method, want := range map[string]protoreflect.FullName{
-		"Top":                "match.v1.Request.organization_id",
-		"Deep":               "match.v1.Tenant.id",
-		"RepeatedInRepeated": "match.v1.Tenant.aliases",
-		"Header":             "",
-		"Token":              "",
+	for method, want := range map[string][]protoreflect.FullName{
+		"Top":                {"match.v1.Request.organization_id"},
+		"Deep":               {"match.v1.Request.tenant", "match.v1.Tenant.parent", "match.v1.Tenant.parent", "match.v1.Tenant.id"},
+		"RepeatedInRepeated": {"match.v1.Request.tenants", "match.v1.Tenant.children", "match.v1.Tenant.aliases"},
+		"Header":             nil,
+		"Token":              nil,
 	} {
-		var got protoreflect.FullName
-		if field := organizationOf(t, table, "/match.v1.MatchService/"+method).Field(); field != nil {
-			got = field.FullName()
+		organization := organizationOf(t, table, "/match.v1.MatchService/"+method)
+		var got []protoreflect.FullName
+		for _, field := range organization.Path() {
+			got = append(got, field.FullName())
 		}
-		if got != want {
-			t.Errorf("%s: got field %q, want %q", method, got, want)
+		if !slices.Equal(got, want) {
+			t.Errorf("%s: the path is %q, want %q", method, got, want)
+		}
+		if path := organization.Path(); len(path) > 0 {
+			if path[0] = nil; organization.Path()[0] == nil {
+				t.Errorf("%s: the path is shared", method)
+			}
 		}
 	}
 }

@@ -87,23 +87,20 @@ func methodPlace(method protoreflect.MethodDescriptor) Place {
 
 // serviceOption is where the option (protoauthz.v1.service) stands, or a field in
 // it.
-func serviceOption(service protoreflect.Descriptor, fields ...protoreflect.Name) Place {
-	return servicePlace(service).option(optionsOfService, authzv1.E_Service, fields)
+func serviceOption(service protoreflect.Descriptor, field ...protoreflect.Name) Place {
+	return servicePlace(service).option(optionsOfService, authzv1.E_Service, field)
 }
 
 // methodOption is where the option (protoauthz.v1.method) stands, or a field in
 // it.
-func methodOption(method protoreflect.MethodDescriptor, fields ...protoreflect.Name) Place {
-	return methodPlace(method).option(optionsOfMethod, authzv1.E_Method, fields)
+func methodOption(method protoreflect.MethodDescriptor, field ...protoreflect.Name) Place {
+	return methodPlace(method).option(optionsOfMethod, authzv1.E_Method, field)
 }
 
 func (p Place) option(options int32, extension protoreflect.ExtensionType, fields []protoreflect.Name) Place {
 	p = p.below(options, int32(extension.TypeDescriptor().Number()))
-	message := extension.TypeDescriptor().Message()
 	for _, name := range fields {
-		field := message.Fields().ByName(name)
-		p = p.below(int32(field.Number()))
-		message = field.Message()
+		p = p.below(int32(extension.TypeDescriptor().Message().Fields().ByName(name).Number()))
 	}
 	return p
 }
@@ -131,10 +128,14 @@ func (r *Rule) Place(field protoreflect.Name) Place {
 func (r *Rule) ScopePlace(scope string) Place {
 	for _, list := range r.scopeLists() {
 		if i := slices.Index(list.scopes, scope); i >= 0 {
-			return r.Place(list.name).below(int32(i)) //nolint:gosec // the index in a list
+			return r.scopePlace(list.name, i)
 		}
 	}
 	return r.Place("scopes")
+}
+
+func (r *Rule) scopePlace(list protoreflect.Name, i int) Place {
+	return r.Place(list).below(int32(i)) //nolint:gosec // the index in a list
 }
 
 type scopeList struct {
@@ -154,7 +155,7 @@ func (r *Rule) organizationPlace(kind FaultKind) Place {
 		if slices.Contains(r.inherited, "organization") {
 			return methodOption(r.Method)
 		}
-		return methodOption(r.Method, "organization", "field")
+		return r.Place("organization").below(organizationField("field"))
 	case FaultOrganizationHeader:
 		return r.Place("organization").below(organizationField("header"))
 	case FaultOrganizationPattern:
@@ -166,10 +167,4 @@ func (r *Rule) organizationPlace(kind FaultKind) Place {
 
 func organizationField(name protoreflect.Name) int32 {
 	return int32(new(authzv1.Organization).ProtoReflect().Descriptor().Fields().ByName(name).Number())
-}
-
-func (r *Rule) inherit(field protoreflect.Name, is bool) {
-	if is {
-		r.inherited = append(r.inherited, field)
-	}
 }

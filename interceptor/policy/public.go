@@ -41,7 +41,7 @@ func (c *compiler) publicService(name string, files Files) {
 	if annotated {
 		c.faultAt(servicePlace(service), FaultOption, "WithPublic", "service %s carries annotations of its own: they would be ignored", name)
 		if slices.Contains(files, service.ParentFile()) {
-			c.ownRules(service)
+			c.service(service) // by its own rules, as if it were not named
 		}
 		return
 	}
@@ -50,16 +50,6 @@ func (c *compiler) publicService(name string, files Files) {
 		path := procedure(method)
 		c.table.rules[path] = &Rule{Procedure: path, Method: method, Public: true}
 	}
-}
-
-// ownRules keeps what a service says for itself, for those who compare rules: that it was
-// opened by name must not hide what it was before. Faults of its own are not of interest, but
-// that a rule cannot be read: nobody knows then what it was.
-func (c *compiler) ownRules(service protoreflect.ServiceDescriptor) {
-	rules, faults := len(c.rules), len(c.faults)
-	c.service(service)
-	c.rules = c.rules[:rules]
-	c.faults = slices.Concat(c.faults[:faults], slices.DeleteFunc(c.faults[faults:], func(fault *Fault) bool { return fault.Kind != FaultRuleUnreadable }))
 }
 
 // find looks for a name in the given files, in what they import, and in what is

@@ -19,11 +19,12 @@ func (f findings) required(v version) error {
 	seen := map[protoreflect.FieldDescriptor]bool{}
 	var ask judge
 	for _, rule := range v.rules {
-		if rule.Organization == nil {
+		if rule.Organization == nil || rule.Organization.Source != policy.SourceField {
 			continue
 		}
-		field := rule.Organization.Field()
-		if field == nil || seen[field] || !usesProtovalidate(field.ParentFile()) {
+		path := rule.Organization.Path()
+		field := path[len(path)-1]
+		if seen[field] || !usesProtovalidate(field.ParentFile()) {
 			continue
 		}
 		seen[field] = true

@@ -108,7 +108,7 @@ func naming(rule *policy.Rule, a answer) string {
 			message = "every message"
 		}
 		where = "in the field " + rule.Organization.Name + " of " + message
-		if repeated(rule) {
+		if slices.ContainsFunc(rule.Organization.Path(), protoreflect.FieldDescriptor.IsList) {
 			where = "in each " + rule.Organization.Name + " of " + message
 		}
 		if pattern := rule.Organization.Pattern; pattern != "" {
@@ -117,17 +117,4 @@ func naming(rule *policy.Rule, a answer) string {
 	case policy.SourceToken:
 	}
 	return strings.TrimSpace("name the organization "+organization+" "+where) + ", or use a token for the one that is meant"
-}
-
-// repeated reports whether a message may name the organization more than once.
-func repeated(rule *policy.Rule) bool {
-	message := rule.Method.Input()
-	for name := range strings.SplitSeq(rule.Organization.Name, ".") {
-		field := message.Fields().ByName(protoreflect.Name(name))
-		if field.IsList() {
-			return true
-		}
-		message = field.Message()
-	}
-	return false
 }
