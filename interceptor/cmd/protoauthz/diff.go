@@ -19,9 +19,9 @@ const diffHelp = `Prints what differs between two versions of the rules. A chang
 for it that was refused; a change that lets in some and refuses others is looser, too. New and
 deleted methods are neither. The exit status is 1 if anything is looser.
 
-OLD may not compile, as before the rules were complete, as long as its rules can be read: then those methods are compared that have a
-rule without fault, or one that lacks no more than an audience, the others count as new, and the
-faults are printed on standard error. NEW must compile.
+NEW must compile. OLD need not, as before the rules were complete, as long as its rules can be read:
+then those methods are compared that have a rule without fault, or one that lacks no more than an
+audience, the others count as new, and the faults are printed on standard error.
 
 ` + sourceHelp + `
 Either OLD or NEW may be -, and both are read with the same flags.

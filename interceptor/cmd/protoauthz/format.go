@@ -54,6 +54,3 @@ func complete(args []string) cli.ShellCompleteFunc {
 		cli.DefaultCompleteWithFlags(ctx, c)
 	}
 }
-
-// list is a list that is never null in JSON.
-func list(values []string) []string { return append([]string{}, values...) }

@@ -68,6 +68,9 @@ func newRow(rule *policy.Rule) *row {
 	return r
 }
 
+// list is a list that is never null in JSON.
+func list(values []string) []string { return append([]string{}, values...) }
+
 func modelName(model authzv1.Model) string {
 	return strings.ToLower(strings.TrimPrefix(model.String(), "MODEL_"))
 }

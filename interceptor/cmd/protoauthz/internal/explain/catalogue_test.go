@@ -23,9 +23,6 @@ import (
 	"github.com/protoauthz/protoauthz/interceptor/token"
 )
 
-// All calls are made, under the race detector too: they are few.
-func init() { calltest.Racing = false } //nolint:gochecknoinits // before any test
-
 const (
 	down   = "https://down.test/oidc"
 	leeway = 5 * time.Minute // of rpctest's verifiers

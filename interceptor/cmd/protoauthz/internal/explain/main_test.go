@@ -4,7 +4,13 @@ import (
 	"testing"
 
 	"go.uber.org/goleak"
+
+	"github.com/protoauthz/protoauthz/interceptor/internal/calltest"
 )
 
-// TestMain makes sure that no goroutine outlives its test.
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+// TestMain makes all calls of the catalogue, under the race detector too, as they are few, and
+// makes sure that no goroutine outlives its test.
+func TestMain(m *testing.M) {
+	calltest.Racing = false
+	goleak.VerifyTestMain(m)
+}
