@@ -1,0 +1,51 @@
+package policy_test
+
+import (
+	"errors"
+	"slices"
+	"testing"
+
+	"github.com/protoauthz/protoauthz/interceptor/policy"
+)
+
+// TestErrorRules makes sure that tools can compare what compiles, and nothing else.
+func TestErrorRules(t *testing.T) {
+	t.Parallel()
+	source := ruled(global,
+		`option (protoauthz.v1.method) = {scopes: ["a"]};`, ` `, `option (protoauthz.v1.method) = {scopes: ["a", "a"]};`,
+		`option (protoauthz.v1.method) = {public: true, caller: CALLER_USER};`, `option (protoauthz.v1.method) = {public: true};`)
+	_, err := policy.Compile(compileSources(t, map[string]string{"order.proto": source}, "order.proto"), policy.WithAudience("https://api.example.com"))
+	var compileErr *policy.Error
+	if !errors.As(err, &compileErr) {
+		t.Fatalf("the error is %T", err)
+	}
+	var rules []string
+	for _, rule := range compileErr.Rules {
+		rules = append(rules, string(rule.Method.Name()))
+	}
+	if want := []string{"Call0", "Call4"}; !slices.Equal(rules, want) {
+		t.Errorf("rules of %q, want %q", rules, want)
+	}
+	if got := len(compileErr.Faults); got != 3 || !errors.Is(err, compileErr.Faults[2]) {
+		t.Errorf("%d faults in %v", got, err)
+	}
+}
+
+// TestOpenedByName makes sure that a service which is opened by name, although it has rules,
+// is compared by these.
+func TestOpenedByName(t *testing.T) {
+	t.Parallel()
+	source := ruled(global, `option (protoauthz.v1.method) = {scopes: ["a"]};`, "option deprecated = true;")
+	files := compileSources(t, map[string]string{"order.proto": source}, "order.proto")
+	_, err := policy.Compile(files, policy.WithAudience("https://api.example.com"), policy.WithPublic("order.v1.OrderService"))
+	var compileErr *policy.Error
+	if !errors.As(err, &compileErr) {
+		t.Fatalf("the error is %T", err)
+	}
+	if faults := compileErr.Faults; len(faults) != 2 || faults[0].Kind != policy.FaultOption || faults[1].Kind != policy.FaultRuleMissing {
+		t.Errorf("the faults are %v", err)
+	}
+	if rules := compileErr.Rules; len(rules) != 1 || rules[0].Public || !slices.Equal(rules[0].Scopes, []string{"a"}) {
+		t.Errorf("the rules are %v", rules)
+	}
+}
