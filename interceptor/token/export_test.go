@@ -54,11 +54,12 @@ func VerifyJWS(keySet []byte, raw string) (payload []byte, err error) {
 	if err != nil {
 		return nil, err
 	}
-	key := set.find(token.keyID, token.algorithm)
-	if key == nil {
+	keys := set.find(keyName{token.keyID, token.algorithm})
+	if len(keys) == 0 {
 		return nil, errors.New("no key")
 	}
-	return token.payload, token.verify(key)
+	_, _, err = new(Verifier).signer(&token, keys)
+	return token.payload, err
 }
 
 // CheckPublic is checkPublic, for coordinates of those lengths.

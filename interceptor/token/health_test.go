@@ -198,6 +198,26 @@ func TestReady(t *testing.T) {
 		sleepUntil(24 * time.Hour)
 		ready(t, verifier, token.ErrKeysUnavailable, 0)
 	})
+	bubble(t, "B9 with a partner's issuer, which is down", func(t *testing.T) {
+		idp := newIDP(eddsa.JWK())
+		idp.Serve(otherIssuer+"/.well-known/openid-configuration", slow(time.Second, down))
+		verifier := newVerifier(t, idp, token.WithIssuer(issuer(otherIssuer)))
+		ours, theirs := verifier.Ready(t.Context(), issuerURL), verifier.Ready(t.Context(), otherIssuer)
+		checkError(t, ours, nil)
+		checkError(t, theirs, token.ErrKeysUnavailable)
+		checkError(t, verifier.Ready(t.Context()), token.ErrKeysUnavailable)
+		checkError(t, verifier.Ready(t.Context(), issuerURL, otherIssuer), token.ErrKeysUnavailable)
+		for _, unknown := range []string{"", issuerURL + "/", "https://user:secret@idp.test"} {
+			err := verifier.Ready(t.Context(), issuerURL, unknown)
+			checkError(t, err, token.ErrKeysUnavailable)
+			if text := err.Error(); !strings.Contains(text, "no issuer of this verifier") || strings.Contains(text, "secret") {
+				t.Errorf("%q: %v", unknown, err)
+			}
+		}
+		if idp.Count(keySetURL) != 1 {
+			t.Errorf("asked: %q", idp.Requested())
+		}
+	})
 	bubble(t, "with a second issuer, which hangs", func(t *testing.T) {
 		idp := newIDP(eddsa.JWK())
 		idp.Serve(discoveryURL, slow(time.Second, respond(200, discovery())))

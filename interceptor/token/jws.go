@@ -162,7 +162,9 @@ func (t *jws) verify(key *publicKey) error {
 		return invalid("the key is not of the kind that alg needs")
 	}
 	if algorithm.method.Verify(t.signed, t.signature, key.public) != nil {
-		return invalid("the signature does not match")
+		return errSignature
 	}
 	return nil
 }
+
+var errSignature = invalid("the signature does not match")

@@ -46,38 +46,64 @@ func (k *publicKey) equal(other *publicKey) bool {
 	return ok && public.Equal(other.public)
 }
 
+// A keyName is what a token says of its key: `kid`, which may be empty, and `alg`.
+type keyName struct{ id, algorithm string }
+
+// clone returns the name without the text that it was a part of.
+func (n keyName) clone() keyName { return keyName{strings.Clone(n.id), strings.Clone(n.algorithm)} }
+
+// maxCandidates is how many keys may have one name: RFC 7517 section 4.5 only recommends that kids
+// are distinct.
+const maxCandidates = 2
+
 // A keySet is one state of an issuer's key set. It is immutable.
 type keySet struct {
 	keys       []*publicKey
+	byName     map[keyName][]*publicKey
+	flight     uint64 // the number of the one that has brought it
 	fetched    time.Time
 	generation uint64  // counts the key sets of the issuer, from 1
 	skipped    []error // why the other keys cannot be used
 }
 
-// find returns the key for a token's `kid` and `alg`. A token without a `kid`
-// finds a key only if there is no other for its algorithm.
-func (s *keySet) find(id, algorithm string) *publicKey {
-	var found *publicKey
-	for _, key := range s.keys {
-		if (id != "" && key.id != id) || key.algorithm != algorithm {
-			continue
-		}
-		if id != "" {
-			return key
-		}
-		if found != nil {
-			return nil
-		}
-		found = key
+// find returns the keys that a token of a name may be signed with. A token without a `kid`
+// finds a key only if there is no other for its algorithm. The slice must not be modified.
+func (s *keySet) find(name keyName) []*publicKey {
+	found := s.byName[name]
+	if name.id == "" && len(found) > 1 {
+		return nil
 	}
 	return found
 }
 
+// add takes a key in, unless there are enough of its name.
+func (s *keySet) add(key *publicKey) error {
+	name := keyName{key.id, key.algorithm}
+	if key.id != "" {
+		switch same := s.byName[name]; {
+		case slices.ContainsFunc(same, key.equal):
+			return errors.New("it is given twice")
+		case len(same) == maxCandidates:
+			return fmt.Errorf("%d keys before it have the same kid and alg", maxCandidates)
+		}
+		s.byName[name] = append(s.byName[name], key)
+		name.id = ""
+	}
+	s.keys = append(s.keys, key)
+	s.byName[name] = append(s.byName[name], key)
+	return nil
+}
+
+// sameKeys reports whether two lists hold the same keys in the same order.
+func sameKeys(a, b []*publicKey) bool { return slices.EqualFunc(a, b, (*publicKey).equal) }
+
 // inherit takes over what was learned about keys that were there before.
 func (s *keySet) inherit(before *keySet) {
 	for _, key := range s.keys {
-		if old := before.find(key.id, key.algorithm); old != nil && old.equal(key) {
-			key.fastest.Store(old.fastest.Load())
+		for _, old := range before.keys {
+			if old.algorithm == key.algorithm && old.equal(key) {
+				key.fastest.Store(old.fastest.Load())
+			}
 		}
 	}
 }
@@ -98,17 +124,15 @@ func parseKeySet(body []byte, allowed []string) (*keySet, error) {
 	if err != nil {
 		return nil, err
 	}
-	set := new(keySet)
+	set := &keySet{byName: map[keyName][]*publicKey{}}
 	for n, raw := range keys {
 		key, err := parseKey(raw, allowed)
-		if err == nil && key.id != "" && set.find(key.id, key.algorithm) != nil {
-			err = errors.New("a key before it has the same kid")
+		if err == nil {
+			err = set.add(key)
 		}
 		if err != nil {
 			set.skipped = append(set.skipped, fmt.Errorf("key %d: %w", n, err))
-			continue
 		}
-		set.keys = append(set.keys, key)
 	}
 	if len(set.keys) == 0 {
 		return nil, &unusableError{set.skipped}

@@ -100,7 +100,14 @@ func readKeys(body []byte, algorithms []string) (keys []token.PublicKey, total i
 	}
 	for _, jwk := range set {
 		key, ok := readKey(jwk, algorithms)
-		if ok && !slices.ContainsFunc(keys, func(k token.PublicKey) bool { return key.ID != "" && k.ID == key.ID && k.Algorithm == key.Algorithm }) {
+		sameName, same := 0, false
+		for _, k := range keys {
+			if ok && key.ID != "" && k.ID == key.ID && k.Algorithm == key.Algorithm {
+				sameName++
+				same = same || equalKeys(k, key)
+			}
+		}
+		if ok && !same && sameName < 2 {
 			keys = append(keys, key)
 		}
 	}

@@ -104,7 +104,7 @@ func TestBadKeys(t *testing.T) {
 		"member twice":              strings.Replace(es256.JWK(), "{", `{"kid":"x",`, 1),
 		"member twice, alike":       strings.Replace(es256.JWK(), "{", `{"kty":"EC",`, 1),
 		"twice inside a member":     es256.JWK("x5t", json.RawMessage(`{"a":1,"a":1}`)),
-		"kid of the good one":       newEd25519(eddsa.ID).JWK(),
+		"the good one again":        eddsa.JWK("use", absent{}),
 		"padding":                   es256.JWK("x", encode(x)+"="),
 		"line break":                es256.JWK("x", encode(x)[:8]+"\n"+encode(x)[8:]),
 		"line break in RSA":         rs256.JWK("n", encode(n.Bytes())[:8]+"\n"+encode(n.Bytes())[8:]),

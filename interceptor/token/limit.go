@@ -3,27 +3,28 @@ package token
 import (
 	"context"
 	"fmt"
-	"runtime"
 	"sync/atomic"
 	"time"
 )
 
 const (
-	maxSlotWait = 1 * time.Second // of a call, for a slot
-	maxQueue    = 1000            // calls that wait, for each slot
-	restFactor  = 2               // times what a forged token costs, a slot stays empty after it
+	maxSlotWait = 2 * time.Second // of a call, for a slot
+	maxQueue    = 2000            // calls that wait, for each slot
 	minRest     = 2 * time.Millisecond
-	maxRest     = 10 * time.Millisecond
+	maxRest     = 25 * time.Millisecond
 )
 
-// WithSignatureLimit sets how many signatures are verified at once, so that a flood of
-// forged tokens leaves the other processors to calls whose token is cached (see
-// [WithCache]): those wait for no signature. Up to 1,000 times n other calls wait in order.
-// One that finds the queue full, or has waited for a second, is refused with [ErrBusy].
+// WithSignatureLimit sets how many signatures are verified at once, in peace and while somebody
+// forges tokens. Calls whose token is cached (see [WithCache]) wait for no signature. Up to 2,000
+// times n other calls wait in order. A call that finds the queue full, or has waited for two
+// seconds, is refused with [ErrBusy].
 //
-// Forged tokens get a third of the time: after one, its place stays empty for twice as long as
-// it took. A larger n lets more new callers in during a flood, and costs the others
-// processors. The default is half of GOMAXPROCS, at least one.
+// After a forged token its place stays empty for twice as long as the token took, so that forged
+// tokens get a third of the n places.
+//
+// The default is GOMAXPROCS, and forged tokens get a third of half the processors: all processors
+// verify the tokens of honest callers, as after a restart, and a flood of forged tokens leaves most
+// of the time to calls whose token is cached.
 func WithSignatureLimit(n int) Option {
 	return func(o *options) {
 		if n < 1 {
@@ -33,20 +34,26 @@ func WithSignatureLimit(n int) Option {
 	}
 }
 
-// defaultSignatureLimit leaves half of the processors, where there are two or more, to
-// calls whose tokens are cached.
-func defaultSignatureLimit() int { return max(1, runtime.GOMAXPROCS(0)/2) }
-
-// A limiter bounds how many signatures are verified at once: whoever forges tokens pays
-// nothing, and each costs a server as much as a thousand calls with a cached one.
+// A limiter bounds how many signatures are verified at once, and rests after forged ones: an
+// attacker pays nothing for a forged token, which costs a server as much as a thousand calls with a
+// cached one.
 type limiter struct {
 	slots   chan struct{} // calls that wait to send get theirs in order
+	rest    time.Duration // of a slot, for each nanosecond that a forged token has taken
 	waiting atomic.Int64
 	busy    atomic.Uint64
 	due     atomic.Int64 // rest of slots that is still to come, in nanoseconds
 }
 
-func newLimiter(n int) *limiter { return &limiter{slots: make(chan struct{}, n)} }
+// newLimiter makes a limiter of n slots, or of one for each processor if n is 0. Forged tokens get a
+// third of the n slots, or of half the processors.
+func newLimiter(n, processors int) *limiter {
+	forged := n
+	if n == 0 {
+		n, forged = processors, max(1, processors/2)
+	}
+	return &limiter{slots: make(chan struct{}, n), rest: time.Duration((3*n+forged-1)/forged - 1)}
+}
 
 // run waits for a slot and calls verify, which returns what that costs. The error is that
 // of verify, or [ErrBusy].
@@ -58,7 +65,7 @@ func (l *limiter) run(ctx context.Context, verify func() (cost time.Duration, er
 	defer func() { l.release(rest) }()
 	cost, err := verify()
 	if err != nil {
-		rest = min(restFactor*cost, maxRest)
+		rest = min(l.rest*cost, maxRest)
 	}
 	return err
 }

@@ -29,7 +29,7 @@ func acquire(ctx context.Context, l *limiter) outcome {
 func TestQueue(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		l := newLimiter(2)
+		l := newLimiter(2, 8)
 		for range 2 {
 			if err := l.acquire(t.Context()); err != nil {
 				t.Fatal(err)
@@ -65,7 +65,7 @@ func TestQueue(t *testing.T) {
 func TestBusy(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		l := newLimiter(1)
+		l := newLimiter(1, 8)
 		if err := l.acquire(t.Context()); err != nil {
 			t.Fatal(err)
 		}
@@ -118,12 +118,12 @@ func TestRest(t *testing.T) {
 		"forged":             {refused, 4 * time.Millisecond, 1200 * time.Millisecond},
 		"forged, cheap":      {refused, 4 * time.Microsecond, 400 * time.Millisecond},
 		"forged, on average": {refused, time.Millisecond / 2, 500 * time.Millisecond},
-		"the longest rest":   {refused, time.Hour, 1400 * time.Millisecond},
+		"the longest rest":   {refused, time.Hour, 2900 * time.Millisecond},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			synctest.Test(t, func(t *testing.T) {
-				l := newLimiter(1)
+				l := newLimiter(1, 8)
 				start := time.Now()
 				for range 100 {
 					err := l.run(t.Context(), func() (time.Duration, error) {
@@ -318,13 +318,65 @@ func TestWarmHerd(t *testing.T) {
 	})
 }
 
+// TestSlots makes sure that without a limit all processors verify, and that forged tokens get a third of
+// half of them, or of the limit.
+func TestSlots(t *testing.T) {
+	t.Parallel()
+	const cost = 2 * time.Millisecond
+	for _, test := range []struct {
+		limit, processors, slots int
+		share                    float64 // of a slot's time, for forged tokens
+	}{
+		{0, 1, 1, 1. / 3}, {0, 2, 2, 1. / 3}, {0, 3, 3, 1. / 3}, {0, 4, 4, 2. / 3}, {0, 5, 5, 5. / 8}, {0, 64, 64, 32. / 3},
+		{1, 1, 1, 1. / 3}, {1, 8, 1, 1. / 3}, {2, 1, 2, 2. / 3}, {7, 8, 7, 7. / 3},
+	} {
+		synctest.Test(t, func(t *testing.T) {
+			l := newLimiter(test.limit, test.processors)
+			const rounds = 60
+			run := func(verdict error) float64 {
+				start := time.Now()
+				var calls sync.WaitGroup
+				for range rounds * test.slots {
+					calls.Go(func() {
+						_ = l.run(t.Context(), func() (time.Duration, error) {
+							time.Sleep(cost) // the bubble's clock
+							return cost, verdict
+						})
+					})
+				}
+				calls.Wait()
+				for range cap(l.slots) { // until none rests
+					if err := l.acquire(t.Context()); err != nil {
+						t.Error(err)
+					}
+				}
+				defer func() {
+					for range cap(l.slots) {
+						l.release(0)
+					}
+				}()
+				return float64(rounds*test.slots) * float64(cost) / float64(time.Since(start))
+			}
+			for _, verdict := range []error{nil, ErrInvalid, nil} {
+				want := float64(test.slots)
+				if verdict != nil {
+					want = test.share
+				}
+				if got := run(verdict); got != want {
+					t.Errorf("limit %d, %d processors: calls that end with %v get %v of the slots, want %v", test.limit, test.processors, verdict, got, want)
+				}
+			}
+		})
+	}
+}
+
+// TestDefaultLimit makes sure that a verifier has a slot for each processor unless it is given a limit.
 func TestDefaultLimit(t *testing.T) {
 	t.Parallel()
-	v, err := NewVerifier(Logto(tokentest.I1.URL))
-	if err != nil {
-		t.Fatal(err)
-	}
-	if got, processors := cap(v.limit.slots), runtime.GOMAXPROCS(0); got > max(1, processors/2) || got < 1 {
-		t.Errorf("%d of %d processors", got, processors)
+	for want, opts := range map[int][]Option{runtime.GOMAXPROCS(0): nil, 100: {WithSignatureLimit(100)}} {
+		v, err := NewVerifier(Logto(tokentest.I1.URL), opts...)
+		if err != nil || cap(v.limit.slots) != want {
+			t.Errorf("%v, want %d slots", err, want)
+		}
 	}
 }

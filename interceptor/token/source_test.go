@@ -4,14 +4,11 @@ import (
 	"context"
 	"net/http"
 	"slices"
-	"strconv"
 	"sync"
-	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
 
-	"github.com/protoauthz/protoauthz/interceptor/internal/tokentest"
 	"github.com/protoauthz/protoauthz/interceptor/token"
 )
 
@@ -343,9 +340,7 @@ func TestOldFailure(t *testing.T) {
 		without := eddsa.Mint(eddsa.Header("kid", absent{}, "alg", "ES384"), payload())
 		check(t, verifier, without, token.ErrKeysUnavailable, 0)
 		time.Sleep(time.Second) // the bubble's clock
-		check(t, verifier, without, token.ErrKeysUnavailable, 0)
-		time.Sleep(time.Second + 1) // the bubble's clock
-		check(t, verifier, without, token.ErrInvalid, 0)
+		check(t, verifier, without, token.ErrInvalid, time.Second)
 		checkCount(t, idp, discoveryURL, 3)
 	})
 }
@@ -388,182 +383,6 @@ func TestStaleKeys(t *testing.T) {
 		check(t, verifier, scene.Token(eddsa, "exp", never), nil, 0)
 		sleepUntil(24 * time.Hour)
 		check(t, verifier, scene.Token(eddsa, "exp", never), token.ErrKeysUnavailable, 0)
-	})
-}
-
-// A rotation without overlap is picked up by the call that meets it, and
-// the next one after half a minute at the latest.
-func TestRotation(t *testing.T) {
-	t.Parallel()
-	bubble(t, "J14 a new key is used at once", func(t *testing.T) {
-		idp, verifier := warm(t)
-		second, third := newEd25519("kid-2"), newEd25519("kid-3")
-		idp.Serve(keySetURL, slow(time.Second, respond(200, keySet(second.JWK()))))
-		var users sync.WaitGroup
-		for range 100 {
-			users.Go(func() { check(t, verifier, scene.Token(second), nil, time.Second) })
-		}
-		users.Wait()
-		checkCount(t, idp, keySetURL, 2)
-		check(t, verifier, scene.Token(eddsa), token.ErrInvalid, 0)
-
-		idp.Serve(keySetURL, respond(200, keySet(third.JWK())))
-		for sinceEpoch() < 31*time.Second {
-			check(t, verifier, scene.Token(third), token.ErrInvalid, 0)
-			check(t, verifier, scene.Token(second), nil, 0)
-			time.Sleep(time.Second) // the bubble's clock
-		}
-		checkCount(t, idp, keySetURL, 2)
-		check(t, verifier, scene.Token(third), nil, 0)
-		checkCount(t, idp, keySetURL, 3)
-	})
-}
-
-// A token with a new key that meets the regular refresh waits for it.
-func TestRotationDuringRefresh(t *testing.T) {
-	t.Parallel()
-	bubble(t, "J14 during the refresh", func(t *testing.T) {
-		idp, verifier := warm(t)
-		newer := newEd25519("kid-newer")
-		idp.Serve(keySetURL, slow(time.Second, respond(200, keySet(newer.JWK(), eddsa.JWK()))))
-		sleepUntil(10 * time.Minute)
-		check(t, verifier, scene.Token(eddsa, "exp", never), nil, 0)
-		check(t, verifier, scene.Token(newer, "exp", never), nil, time.Second)
-		checkCount(t, idp, keySetURL, 2)
-	})
-}
-
-// A regular refresh that takes longer than a call may wait says nothing against a
-// new key.
-func TestRotationDuringSlowRefresh(t *testing.T) {
-	t.Parallel()
-	bubble(t, "J14 during a slow refresh", func(t *testing.T) {
-		idp, verifier := warm(t)
-		newer := newEd25519("kid-newer")
-		idp.Serve(keySetURL, slow(3*time.Second, respond(200, keySet(newer.JWK(), eddsa.JWK()))))
-		sleepUntil(10 * time.Minute)
-		check(t, verifier, scene.Token(eddsa, "exp", never), nil, 0)
-		check(t, verifier, scene.Token(newer, "exp", never), token.ErrKeysUnavailable, 2*time.Second)
-		settle()
-		check(t, verifier, scene.Token(newer, "exp", never), nil, 0)
-	})
-}
-
-// A refresh that began before the rotation is followed by another.
-func TestRotationAfterRefreshBegan(t *testing.T) {
-	t.Parallel()
-	bubble(t, "J14 after the refresh began", func(t *testing.T) {
-		idp, verifier := warm(t)
-		newer := newEd25519("kid-newer")
-		idp.Serve(keySetURL, slow(time.Second, respond(200, keySet(eddsa.JWK()))))
-		sleepUntil(10 * time.Minute)
-		check(t, verifier, scene.Token(eddsa, "exp", never), nil, 0)
-		time.Sleep(time.Second / 2) // the bubble's clock
-		idp.Serve(keySetURL, respond(200, keySet(newer.JWK(), eddsa.JWK())))
-		check(t, verifier, scene.Token(newer, "exp", never), nil, time.Second/2)
-		checkCount(t, idp, keySetURL, 3)
-	})
-}
-
-// Made-up kids cost a fetch in half a minute, and nobody's time but that of the one call
-// that caused it. Amid them a real rotation is picked up with the next such fetch.
-func TestUnknownKeyFlood(t *testing.T) {
-	t.Parallel()
-	bubble(t, "J15 10,000 a second from 100 callers, and a rotation", func(t *testing.T) {
-		idp, verifier := warm(t)
-		newer := newEd25519("kid-newer")
-		idp.Serve(keySetURL, slow(time.Second, respond(200, keySet(jwksOf(eddsa, es256)...))))
-		good, rotated := scene.Token(eddsa), scene.Token(newer)
-		_, signature := tokentest.CutSignature(good)
-		made := func(n int) string {
-			return encode([]byte(eddsa.Header("kid", "made up "+strconv.Itoa(n)))) + "." + encode([]byte(payload())) + "." + signature
-		}
-		var callers sync.WaitGroup
-		var waited atomic.Int64
-		for n := range 100 {
-			callers.Go(func() {
-				for m := range 350 {
-					start := time.Now()
-					_, err := verifier.Verify(t.Context(), made(1000*n+m))
-					checkError(t, err, token.ErrInvalid)
-					if time.Since(start) > 0 {
-						waited.Add(1)
-					}
-					if m%25 == 0 {
-						check(t, verifier, good, nil, 0)
-					}
-					time.Sleep(time.Second / 10) // the bubble's clock
-				}
-			})
-		}
-		sleepUntil(2*time.Second + 1) // the first fetch for a made-up kid is over
-		idp.Serve(keySetURL, slow(time.Second, respond(200, keySet(newer.JWK(), eddsa.JWK()))))
-		for sinceEpoch() < 31*time.Second {
-			check(t, verifier, rotated, token.ErrInvalid, 0)
-			time.Sleep(time.Second / 4) // the bubble's clock
-		}
-		sleepUntil(32*time.Second + 1)
-		check(t, verifier, rotated, nil, 0)
-		callers.Wait()
-		checkCount(t, idp, keySetURL, 3)
-		if waited.Load() != 2 {
-			t.Errorf("%d calls waited, want those that caused the two fetches", waited.Load())
-		}
-	})
-}
-
-// A kid that is unknown while the endpoint fails may be a good one.
-func TestUnknownKeyWhileDown(t *testing.T) {
-	t.Parallel()
-	bubble(t, "J15 the endpoint fails", func(t *testing.T) {
-		idp, verifier := warm(t)
-		idp.Serve(discoveryURL, down)
-		newer := newEd25519("kid-newer")
-		check(t, verifier, scene.Token(newer), token.ErrKeysUnavailable, 0)
-		check(t, verifier, scene.Token(newer), token.ErrKeysUnavailable, 0)
-		check(t, verifier, scene.Token(eddsa), nil, 0)
-		checkCount(t, idp, discoveryURL, 2)
-		idp.Serve(discoveryURL, respond(200, discovery()))
-		idp.Serve(keySetURL, respond(200, keySet(newer.JWK())))
-		time.Sleep(30 * time.Second) // the bubble's clock
-		check(t, verifier, scene.Token(newer), nil, 0)
-		check(t, verifier, scene.Token(newEd25519("made up")), token.ErrInvalid, 0)
-	})
-	bubble(t, "J15 the endpoint hangs", func(t *testing.T) { // ... or the endpoint may hang
-		idp, verifier := warm(t)
-		idp.Serve(keySetURL, hang)
-		newer := newEd25519("kid-newer")
-		check(t, verifier, scene.Token(newer), token.ErrKeysUnavailable, 2*time.Second)
-		check(t, verifier, scene.Token(eddsa), nil, 0)
-		check(t, verifier, scene.Token(newEd25519("kid-other")), token.ErrInvalid, 0)
-		hurried, cancel := context.WithTimeout(t.Context(), time.Second/2)
-		defer cancel()
-		_, err := verifier.Verify(hurried, scene.Token(newer))
-		checkError(t, err, token.ErrKeysUnavailable)
-		if idp.AtOnce() != 1 {
-			t.Errorf("%d requests at once", idp.AtOnce())
-		}
-		settle()
-	})
-}
-
-// What a known key did not sign asks for no other key.
-func TestWrongSignatureFetchesNothing(t *testing.T) {
-	t.Parallel()
-	bubble(t, "J31 no fetch in 4,000 calls", func(t *testing.T) {
-		idp, verifier := warm(t)
-		forger := newEd25519(eddsa.ID)
-		for _, raw := range []string{
-			scene.Token(forger), forger.Mint(forger.Header("kid", absent{}), payload()), scene.Token(eddsa, "exp", 1),
-			foreign.Mint(foreign.Header("kid", absent{}), payload()), // for whose alg there is no key
-		} {
-			for range 1000 {
-				if _, err := verifier.Verify(t.Context(), raw); err == nil {
-					t.Fatal("accepted")
-				}
-			}
-		}
-		checkCount(t, idp, "", 2)
 	})
 }
 

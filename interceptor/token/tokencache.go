@@ -3,6 +3,7 @@ package token
 import (
 	"context"
 	"fmt"
+	"slices"
 	"sync/atomic"
 	"time"
 )
@@ -44,12 +45,12 @@ type verifiedToken struct {
 	generation atomic.Uint64 // of the last key set in which key was found to be the one to use
 }
 
-// keyID is the token's `kid`, without the header that it was a part of.
-func (t *verifiedToken) keyID() string {
+// keyName is what the token says of its key, without the header that it was a part of.
+func (t *verifiedToken) keyName() keyName {
 	if t.anonymous {
-		return ""
+		return keyName{"", t.key.algorithm}
 	}
-	return t.key.id
+	return keyName{t.key.id, t.key.algorithm}
 }
 
 // cached returns the verified token, or nil if there is none.
@@ -74,7 +75,7 @@ func (v *Verifier) fromCache(ctx context.Context, raw string) (claims *Claims, o
 	source := token.issuer.keys
 	keys := source.current.Load()
 	if !source.fresh(keys, now) {
-		if keys, err = source.usable(ctx, now, token.keyID()); err != nil {
+		if keys, err = source.usable(ctx, now, token.keyName()); err != nil {
 			return nil, true, err
 		}
 		if err := token.validity.check(time.Now()); err != nil { // it may have waited
@@ -88,13 +89,12 @@ func (v *Verifier) fromCache(ctx context.Context, raw string) (claims *Claims, o
 	return token.claims, true, nil
 }
 
-// signedBy reports whether the key that verified the token is the one that would be used
-// for it now.
+// signedBy reports whether the key that verified the token is one that would be used for it now.
 func (t *verifiedToken) signedBy(keys *keySet) bool {
 	if t.generation.Load() == keys.generation {
 		return true
 	}
-	if key := keys.find(t.keyID(), t.key.algorithm); key == nil || !key.equal(t.key) {
+	if !slices.ContainsFunc(keys.find(t.keyName()), t.key.equal) {
 		return false
 	}
 	t.generation.Store(keys.generation)

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"maps"
 	"net/http"
+	"runtime"
 	"slices"
 	"strings"
 	"sync/atomic"
@@ -26,10 +27,14 @@ const (
 //
 // Keys are refreshed in the background once they are 10 minutes old; from 15 minutes on
 // a call waits for that, unless it is known to fail. While it fails they serve for up to
-// 24 hours after the last success. A token with an unknown `kid` causes a fetch too, at
-// most one in 30 seconds. A fetch takes at most 5 seconds, reads at most 1 MiB per
+// 24 hours after the last success. A fetch takes at most 5 seconds, reads at most 1 MiB per
 // response and follows no redirect. One that fails is tried again, when a call needs it,
 // after 1 second, doubling to 60; in the first minute without any keys, to 2.
+//
+// A token with an unknown `kid`, or one that the key of its `kid` has not signed, draws a fetch too,
+// so that a rotation is seen at once. A budget of five such fetches, which refills by one in 30
+// seconds, bounds what made-up tokens cost the issuer. While the budget is spent, such tokens are
+// refused with [ErrInvalid]. One `kid` may stand for two keys.
 type Verifier struct {
 	issuers map[string]*issuerKeys
 	names   []string // of the issuers, sorted
@@ -57,7 +62,7 @@ type options struct {
 	issuers        []Issuer
 	leeway         time.Duration
 	cacheSize      int // 0 for none
-	signatureLimit int
+	signatureLimit int // 0 for the default
 	transport      http.RoundTripper
 	observer       func(KeySetEvent)
 	faults         []error
@@ -99,7 +104,7 @@ func WithTransport(transport http.RoundTripper) Option {
 // keeps no server from starting. The error holds every fault of the issuers and
 // options.
 func NewVerifier(issuer Issuer, opts ...Option) (*Verifier, error) {
-	o := &options{issuers: []Issuer{issuer}, leeway: defaultLeeway, cacheSize: defaultCacheSize, signatureLimit: defaultSignatureLimit(), transport: endpoint.Transport()}
+	o := &options{issuers: []Issuer{issuer}, leeway: defaultLeeway, cacheSize: defaultCacheSize, transport: endpoint.Transport()}
 	for _, option := range opts {
 		if option == nil {
 			o.faults = append(o.faults, errors.New("token: an option is nil"))
@@ -127,7 +132,7 @@ func NewVerifier(issuer Issuer, opts ...Option) (*Verifier, error) {
 	if len(o.faults) > 0 {
 		return nil, errors.Join(o.faults...)
 	}
-	v.limit = newLimiter(o.signatureLimit)
+	v.limit = newLimiter(o.signatureLimit, runtime.GOMAXPROCS(0))
 	if o.cacheSize > 0 {
 		v.cache = cache.New[verifiedToken](o.cacheSize)
 	}
@@ -147,7 +152,7 @@ func NewVerifier(issuer Issuer, opts ...Option) (*Verifier, error) {
 // token opens is not its business: `aud` and scopes are for the caller to judge.
 // Verified tokens are cached, see [WithCache].
 //
-// A call waits for keys at most 2 seconds, and to verify a signature at most one (see
+// A call waits for keys at most 2 seconds, and as long to verify a signature (see
 // [WithSignatureLimit]), less if ctx ends. The errors are those of this package;
 // for [ErrKeysUnavailable] and [ErrBusy] it is right to try again.
 func (v *Verifier) Verify(ctx context.Context, raw string) (*Claims, error) {
@@ -179,12 +184,21 @@ func (v *Verifier) verify(ctx context.Context, raw string) (*Claims, error) {
 	if err != nil {
 		return nil, err
 	}
-	issuer, validity := token.issuer, token.validity
-	key, err := issuer.keys.key(ctx, token.keyID, token.algorithm)
-	if err != nil {
+	asked, keys, name := time.Now(), token.issuer.keys, keyName{token.keyID, token.algorithm}
+	if err := keys.await(ctx, name, asked); err != nil {
 		return nil, err
 	}
-	var claims *Claims
+	claims, tried, err := v.verifySignature(ctx, raw, &token, name)
+	if errors.Is(err, errSignature) && keys.changed(ctx, name, tried, asked) {
+		claims, _, err = v.verifySignature(ctx, raw, &token, name)
+	}
+	return claims, err
+}
+
+// verifySignature waits for a slot, verifies the signature and reads the claims. It returns the keys
+// that it has tried, too.
+func (v *Verifier) verifySignature(ctx context.Context, raw string, token *unverified, name keyName) (claims *Claims, tried []*publicKey, err error) {
+	issuer, validity := token.issuer, token.validity
 	err = v.limit.run(ctx, func() (cost time.Duration, err error) {
 		// The call may have waited: for keys, and for its slot.
 		if err := validity.check(time.Now()); err != nil {
@@ -194,7 +208,7 @@ func (v *Verifier) verify(ctx context.Context, raw string) (*Claims, error) {
 		if err != nil {
 			return 0, err
 		}
-		if key = keys.find(token.keyID, token.algorithm); key == nil {
+		if tried = keys.find(name); len(tried) == 0 {
 			return 0, errNoKey
 		}
 		if known := v.cached(raw); known != nil && known.signedBy(keys) {
@@ -202,10 +216,8 @@ func (v *Verifier) verify(ctx context.Context, raw string) (*Claims, error) {
 			claims = known.claims // another call has verified it
 			return 0, nil
 		}
-		v.misses.Add(1)
-		start := time.Now()
-		err = token.verify(key)
-		if cost = key.cost(time.Since(start), err == nil); err != nil {
+		key, cost, err := v.signer(&token.jws, tried)
+		if err != nil {
 			return cost, err
 		}
 		raw := strings.Clone(raw) // it may be a small part of something large
@@ -214,12 +226,26 @@ func (v *Verifier) verify(ctx context.Context, raw string) (*Claims, error) {
 			return cost, err
 		}
 		if v.cache != nil {
-			v.cache.Put(raw, &verifiedToken{claims: claims, validity: validity, issuer: issuer, anonymous: token.keyID == "", key: key})
+			v.cache.Put(raw, &verifiedToken{claims: claims, validity: validity, issuer: issuer, anonymous: name.id == "", key: key})
 		}
 		return cost, nil
 	})
 	if err != nil {
-		return nil, err
+		return nil, tried, err
 	}
-	return claims, nil
+	return claims, tried, nil
+}
+
+// signer returns the key out of a few that has signed a token, and what it has cost to find out.
+func (v *Verifier) signer(token *jws, candidates []*publicKey) (signer *publicKey, cost time.Duration, err error) {
+	for _, key := range candidates {
+		v.misses.Add(1)
+		start := time.Now()
+		err = token.verify(key)
+		cost += key.cost(time.Since(start), err == nil)
+		if err == nil {
+			return key, cost, nil
+		}
+	}
+	return nil, cost, err
 }

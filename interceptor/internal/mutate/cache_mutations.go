@@ -15,9 +15,9 @@ var cacheMutations = []mutation{
 	{"limit: rest adds up", "interceptor/token/limit.go", "l.due.Add(int64(rest)) < int64(minRest)", "int64(rest) < int64(minRest)"},
 	{"limit: rest once", "interceptor/token/limit.go", "l.due.Swap(0)", "l.due.Load()"},
 	{"limit: no rest after a good token", "interceptor/token/limit.go", "	if err != nil {\n		rest = ", "	{\n		rest = "},
-	{"limit: longest rest", "interceptor/token/limit.go", "min(restFactor*cost, maxRest)", "restFactor * cost"},
+	{"limit: longest rest", "interceptor/token/limit.go", "min(l.rest*cost, maxRest)", "l.rest * cost"},
 	{"limit: bad signatures tell no cost", "interceptor/token/keyset.go", "if !good || k.fastest", "if k.fastest"},
-	{"limit: cost outlives a refresh", "interceptor/token/keyset.go", "old != nil && old.equal(key) {", "old != nil && old.equal(key) && false {"},
+	{"limit: cost outlives a refresh", "interceptor/token/keyset.go", "if old.algorithm == key.algorithm && old.equal(key) {", "if false {"},
 	{"limit: keys too old while it waited", "interceptor/token/source.go", "return s.stillGood(s.current.Load(), time.Now())", "return s.stillGood(s.current.Load(), now)"},
 	{"limit: expired while it waited", "interceptor/token/verifier.go", "		if err := validity.check(time.Now()); err != nil {\n			return 0, err\n		}\n", ""},
 	{
@@ -25,16 +25,19 @@ var cacheMutations = []mutation{
 		`		if err != nil {
 			return 0, err
 		}
-		if key = keys.find`,
+		if tried = keys.find`,
 		`		if err != nil {
 			keys = issuer.keys.current.Load()
 		}
-		if key = keys.find`,
+		if tried = keys.find`,
 	},
-	{"limit: key that went while it waited", "interceptor/token/verifier.go", "		if key = keys.find(token.keyID, token.algorithm); key == nil {", "		if key == nil {"},
+	{"limit: key that went while it waited", "interceptor/token/verifier.go", "if tried = keys.find(name); len(tried) == 0 {", "if tried == nil {\n			tried = keys.keys\n		}\n		if len(tried) == 0 {"},
 	{"limit: cost of a verification", "interceptor/token/keyset.go", "if fastest > 0 && time.Duration(fastest) <= took {", "if false {"},
 	{"limit: number of slots", "interceptor/token/limit.go", "make(chan struct{}, n)", "make(chan struct{}, n+1)"},
-	{"limit: default", "interceptor/token/verifier.go", "signatureLimit: defaultSignatureLimit()", "signatureLimit: 1000"},
+	{"limit: default", "interceptor/token/limit.go", "n, forged = processors, max(1, processors/2)", "n, forged = max(1, processors/2), max(1, processors/2)"},
+	{"limit: forged tokens get half of the processors", "interceptor/token/limit.go", "n, forged = processors, max(1, processors/2)", "n, forged = processors, processors"},
+	{"limit: forged tokens get a third", "interceptor/token/limit.go", "(3*n+forged-1)/forged - 1", "(2*n+forged-1)/forged - 1"},
+	{"limit: cost of all candidates", "interceptor/token/verifier.go", "cost += key.cost(", "cost = key.cost("},
 	{"limit: WithSignatureLimit", "interceptor/token/limit.go", "o.signatureLimit = n", "o.signatureLimit = max(n, 2)"},
 	{"limit: WithSignatureLimit range", "interceptor/token/limit.go", "if n < 1 {", "if n < 0 {"},
 	{"limit: queue", "interceptor/token/limit.go", "if l.waiting.Add(1) > int64(maxQueue*cap(l.slots)) {", "if l.waiting.Add(1) < 0 {"},
@@ -46,10 +49,10 @@ var cacheMutations = []mutation{
 	{"cached: times are checked", "interceptor/token/tokencache.go", "if err := token.validity.check(now); err != nil {", "if err := token.validity.check(now); err != nil && false {"},
 	{
 		"cached: keys that cannot be used", "interceptor/token/tokencache.go",
-		`		if keys, err = source.usable(ctx, now, token.keyID()); err != nil {
+		`		if keys, err = source.usable(ctx, now, token.keyName()); err != nil {
 			return nil, true, err
 		}`,
-		`		if fresh, err := source.usable(ctx, now, token.keyID()); err == nil {
+		`		if fresh, err := source.usable(ctx, now, token.keyName()); err == nil {
 			keys = fresh
 		}`,
 	},
@@ -57,8 +60,8 @@ var cacheMutations = []mutation{
 	{"cached: key sets are counted", "interceptor/token/source.go", "		s.generation++\n", ""},
 	{"cached: key is in the key set", "interceptor/token/tokencache.go", "if !token.signedBy(keys) {", "if !token.signedBy(keys) && false {"},
 	{"cached: every key set is looked at", "interceptor/token/tokencache.go", "if t.generation.Load() == keys.generation {", "if t.generation.Load() > 0 {"},
-	{"cached: another key with its kid", "interceptor/token/tokencache.go", "key == nil || !key.equal(t.key)", "key == nil"},
-	{"cached: key is gone", "interceptor/token/tokencache.go", "key == nil || !key.equal(t.key)", "key != nil && !key.equal(t.key)"},
+	{"cached: another key with its kid", "interceptor/token/tokencache.go", "!slices.ContainsFunc(keys.find(t.keyName()), t.key.equal)", "len(keys.find(t.keyName())) == 0"},
+	{"cached: key is gone", "interceptor/token/tokencache.go", "!slices.ContainsFunc(keys.find(t.keyName()), t.key.equal)", "found := keys.find(t.keyName()); found != nil && !slices.ContainsFunc(found, t.key.equal)"},
 	{"cached: keys are compared", "interceptor/token/keyset.go", "return ok && public.Equal(other.public)", "return ok && public != nil"},
 	{"cached: verified by another call, with another key", "interceptor/token/verifier.go", "known != nil && known.signedBy(keys) {", "known != nil {"},
 	{"cached: calls under way look again", "interceptor/token/verifier.go", "known != nil && known.signedBy(keys) {", "known != nil && false {"},

@@ -219,17 +219,18 @@ var tokenMutations = []mutation{
 	{"endpoint: loopback by name alone", "interceptor/internal/endpoint/url.go", `host == "localhost" || `, `strings.HasPrefix(host, "localhost") || `},
 	{"issuer: key set no weaker than the issuer", "interceptor/token/issuer.go", `if strings.HasPrefix(issuer, "https:") && strings.HasPrefix(raw, "http:") {`, "if false {"},
 	{"issuer: KeySetURL", "interceptor/token/issuer.go", `if i.KeySetURL != "" {`, "if false {"},
-	{"keys: kid of the token", "interceptor/token/keyset.go", `if (id != "" && key.id != id) || key.algorithm != algorithm {`, "if key.algorithm != algorithm {"},
-	{"keys: alg of the token", "interceptor/token/keyset.go", `if (id != "" && key.id != id) || key.algorithm != algorithm {`, `if id != "" && key.id != id {`},
+	{"keys: kid of the token", "interceptor/token/keyset.go", "found := s.byName[name]", "found := s.byName[keyName{\"\", name.algorithm}]"},
+	{"keys: alg of the token", "interceptor/token/keyset.go", "found := s.byName[name]", "found := s.byName[name]\n	for other, keys := range s.byName {\n		if other.id == name.id {\n			found = keys\n		}\n	}"},
 	{
 		"keys: two keys for a token without kid", "interceptor/token/keyset.go",
-		`		if found != nil {
-			return nil
-		}
+		`	if name.id == "" && len(found) > 1 {
+		return nil
+	}
 `,
 		"",
 	},
-	{"keys: kid twice", "interceptor/token/keyset.go", `if err == nil && key.id != "" && set.find(key.id, key.algorithm) != nil {`, "if false {"},
+	{"keys: three of one kid", "interceptor/token/keyset.go", "case len(same) == maxCandidates:", "case false:"},
+	{"keys: one key twice", "interceptor/token/keyset.go", "case slices.ContainsFunc(same, key.equal):", "case false:"},
 	{"keys: none usable", "interceptor/token/keyset.go", "if len(set.keys) == 0 {", "if false {"},
 	{"keys: too many", "interceptor/token/keyset.go", "len(keys) > maxKeys {", "false {"},
 	{"keys: members of another type", "interceptor/token/keyset.go", "if *into, _, err = members.text(name); err != nil {", "if *into, _, err = members.text(name); err != nil && false {"},
@@ -344,12 +345,15 @@ var tokenMutations = []mutation{
 	{
 		"source: wait ends with the call", "interceptor/token/source.go",
 		`	case <-ctx.Done():
-		return false
+	}
+	return false
 `,
-		"",
+		`	}
+	return false
+`,
 	},
 	{"source: old keys serve on while the endpoint fails", "interceptor/token/source.go", "age >= hardAge && !known", "age >= hardAge && (known || !known)"},
-	{"source: no old keys for a call that has ended", "interceptor/token/source.go", "if !f.wait(ctx, now) {", "if !f.wait(ctx, now) && false {"},
+	{"source: no old keys for a call that has ended", "interceptor/token/source.go", "if !f.wait(ctx, now) && ctx.Err() != nil {", "if !f.wait(ctx, now) && false {"},
 	{
 		"source: fetch outlives the call that caused it", "interceptor/token/source.go",
 		`	case <-ctx.Done():
@@ -359,9 +363,24 @@ var tokenMutations = []mutation{
 		f.done = make(chan struct{})
 `,
 	},
-	{"source: unknown kid budget", "interceptor/token/source.go", ", f == nil && now.Before(s.unknownAt):", ":"},
-	{"source: unknown kid costs nobody's time", "interceptor/token/source.go", `f != nil && f.keyID != keyID && (f.keyID != "" || s.failures > 0)`, "false"},
-	{"source: token without kid fetches nothing", "interceptor/token/source.go", `if keyID == "" || !set.fetched.Before(asked) {`, "if !set.fetched.Before(asked) {"},
+	{"source: budget of drawn fetches", "interceptor/token/source.go", "	return left >= drawCost\n", "	return true\n"},
+	{"source: drawn fetches are paid", "interceptor/token/source.go", "s.paidAt = s.paidAt.Add(drawCost)", "_ = 0"},
+	{"source: a change costs less", "interceptor/token/source.go", "s.paidAt = s.paidAt.Add(changeCost - drawCost)", "_ = 0"},
+	{"source: a change costs something", "interceptor/token/source.go", "Add(changeCost - drawCost)", "Add(-drawCost)"},
+	{"source: answered names", "interceptor/token/source.go", "case slices.Contains(s.answered, name):", "case false:"},
+	{"source: answered names leave the budget", "interceptor/token/source.go", "return left == drawBudget || left >= drawCost && now.Sub(s.drawnAt) >= askAgain", "return left >= drawCost"},
+	{"source: answered names ask again", "interceptor/token/source.go", "return left == drawBudget || left >= drawCost && now.Sub(s.drawnAt) >= askAgain", "return false"},
+	{"source: answered names ask again with a spent budget", "interceptor/token/source.go", "return left == drawBudget || left >= drawCost && now.Sub(s.drawnAt) >= askAgain", "return left == drawBudget"},
+	{"source: a failing endpoint is not drawn from", "interceptor/token/source.go", "case s.failures > 0: // a failing endpoint has retries of its own", "case false:"},
+	{"source: made-up kids cost few calls' time", "interceptor/token/source.go", "case len(f.names) < maxWaitingOn:", "case true:"},
+	{"source: several new kids at once", "interceptor/token/source.go", "case len(f.names) < maxWaitingOn:", "case false:"},
+	{"source: a fetch that began before the call", "interceptor/token/source.go", "set.flight <= before &&", "set.flight < before &&"},
+	{"source: one fetch for a call", "interceptor/token/source.go", "set.flight <= before && s.draw", "s.draw"},
+	{"source: a wrong signature waits for no other's fetch", "interceptor/token/source.go", "if s.flight != nil || !s.affords(name, time.Now()) {", "if !s.affords(name, time.Now()) {"},
+	{"source: a wrong signature draws from the budget", "interceptor/token/source.go", "if s.flight != nil || !s.affords(name, time.Now()) {", "if s.flight != nil {"},
+	{"source: verified again only with another key", "interceptor/token/source.go", "return f.wait(ctx, asked) && !sameKeys(s.current.Load().find(name), tried)", "return f.wait(ctx, asked)"},
+	{"token: a kid that is used again", "interceptor/token/verifier.go", "if errors.Is(err, errSignature) && keys.changed(ctx, name, tried, asked) {", "if false {"},
+	{"token: only a wrong signature draws a fetch", "interceptor/token/verifier.go", "errors.Is(err, errSignature) && keys.changed", "err != nil && keys.changed"},
 	{"source: one flight", "interceptor/token/source.go", "s.flight == nil && !now.Before(s.retryAt)", "!now.Before(s.retryAt)"},
 	{"source: pause after a failure", "interceptor/token/source.go", "s.flight == nil && !now.Before(s.retryAt)", "s.flight == nil"},
 	{"source: pauses double", "interceptor/token/source.go", "min(minRetry<<min(s.failures, 16), maxRetry)", "minRetry"},
