@@ -58,12 +58,11 @@ const maxCandidates = 2
 
 // A keySet is one state of an issuer's key set. It is immutable.
 type keySet struct {
-	keys       []*publicKey
-	byName     map[keyName][]*publicKey
-	flight     uint64 // the number of the one that has brought it
-	fetched    time.Time
-	generation uint64  // counts the key sets of the issuer, from 1
-	skipped    []error // why the other keys cannot be used
+	keys    []*publicKey
+	byName  map[keyName][]*publicKey
+	flight  uint64    // the number of the one that has brought it
+	fetched time.Time // when the flight began
+	skipped []error   // why the other keys cannot be used
 }
 
 // find returns the keys that a token of a name may be signed with. A token without a `kid`

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
-	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -24,17 +23,6 @@ const (
 	knownPeriod = 2 * maxRetry     // how long after a failure an endpoint is known to fail
 )
 
-// What fetches cost that a single token draws. A budget of time pays for them, which refills as time
-// goes by.
-const (
-	drawCost     = 30 * time.Second // of a fetch
-	changeCost   = 6 * time.Second  // ... that has brought another key, as a rotation does
-	drawBudget   = 5 * drawCost
-	askAgain     = 1 * time.Minute // after the last drawn fetch, for a key name that is answered
-	maxAnswered  = 100             // key names that are remembered: those that a fetch has brought no other key for
-	maxWaitingOn = 5               // key names whose calls wait for one fetch
-)
-
 // A source keeps the key set of one issuer. Keys are fetched when a call needs
 // them, by one flight at a time that all calls share; a flight has a context and
 // a goroutine of its own, which end within endpoint.Timeout.
@@ -51,12 +39,9 @@ type source struct {
 	firstFailed time.Time
 	failedAt    time.Time // the last of them
 	retryAt     time.Time
-	drawnAt     time.Time // when the last drawn fetch began
-	paidAt      time.Time // when the budget for drawn fetches is whole again
-	answered    []keyName // those for which a drawn fetch has brought no other key
-	flights     uint64    // that have begun
-	generation  uint64    // of the current keys
+	flights     uint64 // that have begun
 	lastErr     error
+	budget
 }
 
 // A flight is one fetch under way.
@@ -67,90 +52,6 @@ type flight struct {
 	drawn   bool      // a single token has caused it
 	names   []keyName // whose calls wait for it, the first of which has caused it
 	done    chan struct{}
-}
-
-// await waits until there is a key for a token, if a fetch may bring one. The error is
-// [ErrKeysUnavailable] or [ErrInvalid].
-func (s *source) await(ctx context.Context, name keyName, asked time.Time) error {
-	if set := s.current.Load(); s.fresh(set, asked) && len(set.find(name)) > 0 {
-		return nil
-	}
-	s.mu.Lock()
-	before := s.flights
-	s.mu.Unlock()
-	set, err := s.usable(ctx, asked, name)
-	if err != nil {
-		return err
-	}
-	// A fetch that was under way may have begun before the key was there.
-	for len(set.find(name)) == 0 && set.flight <= before && s.draw(ctx, name, asked) {
-		set = s.current.Load()
-	}
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	switch f := s.flight; {
-	case len(s.current.Load().find(name)) > 0:
-		return nil
-	case s.failures > 0, f != nil && (f.regular || slices.Contains(f.names, name)):
-		// The key may be one that the endpoint has and we do not have yet.
-		return s.unavailable()
-	}
-	return errNoKey
-}
-
-var errNoKey = invalid("no key of the issuer's fits kid and alg")
-
-// draw waits for a fetch that may bring a key which is not there yet, and reports whether one has
-// ended. The budget pays for fetches that no other call waits for. Calls wait for a fetch that is
-// for all, and for that of a few key names: those of a flood of made-up ones are refused at once.
-func (s *source) draw(ctx context.Context, name keyName, asked time.Time) bool {
-	s.mu.Lock()
-	f := s.flight
-	switch {
-	case f != nil && (f.regular || slices.Contains(f.names, name)):
-	case !s.affords(name, time.Now()):
-		f = nil
-	case f == nil:
-		f = s.start(time.Now(), name, true)
-	case len(f.names) < maxWaitingOn:
-		f.names = append(f.names, name.clone())
-	default:
-		f = nil
-	}
-	s.mu.Unlock()
-	return f != nil && f.wait(ctx, asked)
-}
-
-// changed fetches the key set for a token that the keys of its name did not sign, and reports whether
-// the issuer has others under that name: it may use a kid again, or none at all. Such a fetch costs
-// what one for an unknown kid costs, and only the call that has caused it waits.
-func (s *source) changed(ctx context.Context, name keyName, tried []*publicKey, asked time.Time) bool {
-	if !sameKeys(s.current.Load().find(name), tried) {
-		return true // meanwhile
-	}
-	s.mu.Lock()
-	if s.flight != nil || !s.affords(name, time.Now()) {
-		s.mu.Unlock()
-		return false
-	}
-	f := s.start(time.Now(), name, true)
-	s.mu.Unlock()
-	return f.wait(ctx, asked) && !sameKeys(s.current.Load().find(name), tried)
-}
-
-// affords reports whether a token may draw a fetch. Key names that are answered draw again only from the
-// whole budget, or after a minute without a drawn fetch: however many there are, they leave most of the
-// budget to others, and an attacker who guesses the kid of the next key does not keep it out for long.
-// It is called with mu held.
-func (s *source) affords(name keyName, now time.Time) bool {
-	left := drawBudget - max(0, s.paidAt.Sub(now))
-	switch {
-	case s.failures > 0: // a failing endpoint has retries of its own
-		return false
-	case slices.Contains(s.answered, name):
-		return left == drawBudget || left >= drawCost && now.Sub(s.drawnAt) >= askAgain
-	}
-	return left >= drawCost
 }
 
 // usable returns keys that may be used now, and sees to it that they stay fresh.
@@ -240,29 +141,11 @@ func (s *source) start(now time.Time, name keyName, drawn bool) *flight {
 	f := &flight{number: s.flights, started: now, names: []keyName{name.clone()}, drawn: drawn, done: make(chan struct{})}
 	f.regular = !drawn && s.failures == 0
 	if drawn {
-		if s.drawnAt = now; s.paidAt.Before(now) {
-			s.paidAt = now
-		}
-		s.paidAt = s.paidAt.Add(drawCost)
+		s.pay(now)
 	}
 	s.flight = f
 	go s.run(f)
 	return f
-}
-
-// learn settles what a drawn fetch has cost, and whether its key name is answered. It is called with mu
-// held.
-func (s *source) learn(f *flight, before, set *keySet) {
-	name := f.names[0]
-	s.answered = slices.DeleteFunc(s.answered, func(answered keyName) bool { return answered == name })
-	if !sameKeys(before.find(name), set.find(name)) {
-		s.paidAt = s.paidAt.Add(changeCost - drawCost)
-		return
-	}
-	if len(s.answered) == maxAnswered {
-		s.answered = slices.Delete(s.answered, 0, 1)
-	}
-	s.answered = append(s.answered, name)
 }
 
 func (s *source) run(f *flight) {
@@ -280,12 +163,11 @@ func (s *source) land(f *flight, set *keySet, err error) KeySetEvent {
 	defer s.mu.Unlock()
 	event := KeySetEvent{Issuer: s.issuer.URL}
 	if err == nil {
-		s.generation++
-		set.flight, set.fetched, set.generation = f.number, f.started, s.generation
+		set.flight, set.fetched = f.number, f.started
 		if before := s.current.Load(); before != nil {
 			set.inherit(before)
 			if f.drawn {
-				s.learn(f, before, set)
+				s.learn(f.names[0], sameKeys(before.find(f.names[0]), set.find(f.names[0])))
 			}
 		}
 		s.current.Store(set)

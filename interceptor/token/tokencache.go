@@ -37,12 +37,12 @@ func WithoutCache() Option {
 
 // A verifiedToken is one that passed every check, and what may end it.
 type verifiedToken struct {
-	claims     *Claims
-	validity   validity
-	issuer     *issuerKeys
-	key        *publicKey
-	anonymous  bool          // the token does not name the key
-	generation atomic.Uint64 // of the last key set in which key was found to be the one to use
+	claims    *Claims
+	validity  validity
+	issuer    *issuerKeys
+	key       *publicKey
+	anonymous bool          // the token does not name the key
+	flight    atomic.Uint64 // of the last key set in which key was found to be one to use
 }
 
 // keyName is what the token says of its key, without the header that it was a part of.
@@ -91,12 +91,12 @@ func (v *Verifier) fromCache(ctx context.Context, raw string) (claims *Claims, o
 
 // signedBy reports whether the key that verified the token is one that would be used for it now.
 func (t *verifiedToken) signedBy(keys *keySet) bool {
-	if t.generation.Load() == keys.generation {
+	if t.flight.Load() == keys.flight {
 		return true
 	}
 	if !slices.ContainsFunc(keys.find(t.keyName()), t.key.equal) {
 		return false
 	}
-	t.generation.Store(keys.generation)
+	t.flight.Store(keys.flight)
 	return true
 }
