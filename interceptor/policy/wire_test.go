@@ -16,7 +16,7 @@ import (
 )
 
 // optionNumber is that of both options.
-const optionNumber protowire.Number = 91731
+const optionNumber protowire.Number = 404209324
 
 // fileWith builds a file with one method, /wire.v1.Service/Call, out of the
 // encoded options of the method and its service, as a program sees them that

@@ -481,17 +481,17 @@ var file_protoauthz_v1_authz_proto_extTypes = []protoimpl.ExtensionInfo{
 	{
 		ExtendedType:  (*descriptorpb.MethodOptions)(nil),
 		ExtensionType: (*MethodRule)(nil),
-		Field:         91731,
+		Field:         404209324,
 		Name:          "protoauthz.v1.method",
-		Tag:           "bytes,91731,opt,name=method",
+		Tag:           "bytes,404209324,opt,name=method",
 		Filename:      "protoauthz/v1/authz.proto",
 	},
 	{
 		ExtendedType:  (*descriptorpb.ServiceOptions)(nil),
 		ExtensionType: (*ServiceRule)(nil),
-		Field:         91731,
+		Field:         404209324,
 		Name:          "protoauthz.v1.service",
-		Tag:           "bytes,91731,opt,name=service",
+		Tag:           "bytes,404209324,opt,name=service",
 		Filename:      "protoauthz/v1/authz.proto",
 	},
 }
@@ -501,7 +501,7 @@ var (
 	// What a caller must hold to call this method. Every method of a guarded
 	// service carries it; a method without it is a fault, not a default.
 	//
-	// optional protoauthz.v1.MethodRule method = 91731;
+	// optional protoauthz.v1.MethodRule method = 404209324;
 	E_Method = &file_protoauthz_v1_authz_proto_extTypes[0]
 )
 
@@ -510,7 +510,7 @@ var (
 	// What holds for all methods of this service that do not override it. Scopes
 	// are never part of it: each method states its own.
 	//
-	// optional protoauthz.v1.ServiceRule service = 91731;
+	// optional protoauthz.v1.ServiceRule service = 404209324;
 	E_Service = &file_protoauthz_v1_authz_proto_extTypes[1]
 )
 
@@ -549,9 +549,9 @@ const file_protoauthz_v1_authz_proto_rawDesc = "" +
 	"\n" +
 	"CALLER_ANY\x10\x00\x12\x0f\n" +
 	"\vCALLER_USER\x10\x01\x12\x11\n" +
-	"\rCALLER_CLIENT\x10\x02:S\n" +
-	"\x06method\x12\x1e.google.protobuf.MethodOptions\x18\xd3\xcc\x05 \x01(\v2\x19.protoauthz.v1.MethodRuleR\x06method:W\n" +
-	"\aservice\x12\x1f.google.protobuf.ServiceOptions\x18\xd3\xcc\x05 \x01(\v2\x1a.protoauthz.v1.ServiceRuleR\aserviceB<Z:github.com/protoauthz/protoauthz/gen/protoauthz/v1;authzv1b\x06proto3"
+	"\rCALLER_CLIENT\x10\x02:U\n" +
+	"\x06method\x12\x1e.google.protobuf.MethodOptions\x18\xac\xfd\xde\xc0\x01 \x01(\v2\x19.protoauthz.v1.MethodRuleR\x06method:Y\n" +
+	"\aservice\x12\x1f.google.protobuf.ServiceOptions\x18\xac\xfd\xde\xc0\x01 \x01(\v2\x1a.protoauthz.v1.ServiceRuleR\aserviceB<Z:github.com/protoauthz/protoauthz/gen/protoauthz/v1;authzv1b\x06proto3"
 
 var (
 	file_protoauthz_v1_authz_proto_rawDescOnce sync.Once

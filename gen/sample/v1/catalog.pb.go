@@ -822,14 +822,14 @@ const file_sample_v1_catalog_proto_rawDesc = "" +
 	"\x15ImportProductsRequest\x12,\n" +
 	"\aproduct\x18\x01 \x01(\v2\x12.sample.v1.ProductR\aproduct\"4\n" +
 	"\x16ImportProductsResponse\x12\x1a\n" +
-	"\bimported\x18\x01 \x01(\x05R\bimported2\xe0\x04\n" +
-	"\x0eCatalogService\x12K\n" +
-	"\aGetInfo\x12\x19.sample.v1.GetInfoRequest\x1a\x1a.sample.v1.GetInfoResponse\"\t\x9a\xe5,\x02\b\x01\x90\x02\x01\x12E\n" +
-	"\x06WhoAmI\x12\x18.sample.v1.WhoAmIRequest\x1a\x19.sample.v1.WhoAmIResponse\"\x06\x9a\xe5,\x02\x10\x01\x12g\n" +
-	"\fListProducts\x12\x1e.sample.v1.ListProductsRequest\x1a\x1f.sample.v1.ListProductsResponse\"\x16\x9a\xe5,\x0f\x1a\rread:products\x90\x02\x01\x12i\n" +
-	"\rWatchProducts\x12\x1f.sample.v1.WatchProductsRequest\x1a .sample.v1.WatchProductsResponse\"\x13\x9a\xe5,\x0f\x1a\rread:products0\x01\x12`\n" +
-	"\vCreateOrder\x12\x1d.sample.v1.CreateOrderRequest\x1a\x1e.sample.v1.CreateOrderResponse\"\x12\x9a\xe5,\x0e\x1a\fwrite:orders\x12|\n" +
-	"\x0eImportProducts\x12 .sample.v1.ImportProductsRequest\x1a!.sample.v1.ImportProductsResponse\"#\x9a\xe5,\x1f\x1a\rread:products\x1a\x0ewrite:products(\x01\x1a\x06\x9a\xe5,\x02\b\x01B9Z7github.com/protoauthz/protoauthz/gen/sample/v1;samplev1b\x06proto3"
+	"\bimported\x18\x01 \x01(\x05R\bimported2\xee\x04\n" +
+	"\x0eCatalogService\x12M\n" +
+	"\aGetInfo\x12\x19.sample.v1.GetInfoRequest\x1a\x1a.sample.v1.GetInfoResponse\"\v\xe2\xea\xf7\x85\f\x02\b\x01\x90\x02\x01\x12G\n" +
+	"\x06WhoAmI\x12\x18.sample.v1.WhoAmIRequest\x1a\x19.sample.v1.WhoAmIResponse\"\b\xe2\xea\xf7\x85\f\x02\x10\x01\x12i\n" +
+	"\fListProducts\x12\x1e.sample.v1.ListProductsRequest\x1a\x1f.sample.v1.ListProductsResponse\"\x18\xe2\xea\xf7\x85\f\x0f\x1a\rread:products\x90\x02\x01\x12k\n" +
+	"\rWatchProducts\x12\x1f.sample.v1.WatchProductsRequest\x1a .sample.v1.WatchProductsResponse\"\x15\xe2\xea\xf7\x85\f\x0f\x1a\rread:products0\x01\x12b\n" +
+	"\vCreateOrder\x12\x1d.sample.v1.CreateOrderRequest\x1a\x1e.sample.v1.CreateOrderResponse\"\x14\xe2\xea\xf7\x85\f\x0e\x1a\fwrite:orders\x12~\n" +
+	"\x0eImportProducts\x12 .sample.v1.ImportProductsRequest\x1a!.sample.v1.ImportProductsResponse\"%\xe2\xea\xf7\x85\f\x1f\x1a\rread:products\x1a\x0ewrite:products(\x01\x1a\b\xe2\xea\xf7\x85\f\x02\b\x01B9Z7github.com/protoauthz/protoauthz/gen/sample/v1;samplev1b\x06proto3"
 
 var (
 	file_sample_v1_catalog_proto_rawDescOnce sync.Once

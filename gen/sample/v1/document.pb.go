@@ -734,17 +734,17 @@ const file_sample_v1_document_proto_rawDesc = "" +
 	"\x0forganization_id\x18\x01 \x01(\tR\x0eorganizationId\x12/\n" +
 	"\bdocument\x18\x02 \x01(\v2\x13.sample.v1.DocumentR\bdocument\"H\n" +
 	"\x15SyncDocumentsResponse\x12/\n" +
-	"\bdocument\x18\x01 \x01(\v2\x13.sample.v1.DocumentR\bdocument2\x83\x06\n" +
-	"\x0fDocumentService\x12c\n" +
-	"\rListDocuments\x12\x1f.sample.v1.ListDocumentsRequest\x1a .sample.v1.ListDocumentsResponse\"\x0f\x9a\xe5,\v\x1a\tread:data\x12\x8f\x01\n" +
-	"\vGetDocument\x12\x1d.sample.v1.GetDocumentRequest\x1a\x1e.sample.v1.GetDocumentResponse\"A\x9a\xe5,=\x1a\tread:data:0\"(organizations/{organization}/documents/*\n" +
-	"\x04name\x12\x8b\x01\n" +
-	"\x11BatchGetDocuments\x12#.sample.v1.BatchGetDocumentsRequest\x1a$.sample.v1.BatchGetDocumentsResponse\"+\x9a\xe5,'\x1a\tread:data:\x1a\n" +
-	"\x18requests.organization_id\x12\x80\x01\n" +
-	"\x0eUpdateSettings\x12 .sample.v1.UpdateSettingsRequest\x1a!.sample.v1.UpdateSettingsResponse\")\x9a\xe5,%\x1a\x0ewrite:settings:\x13\x12\x11x-organization-id\x12X\n" +
-	"\bGetUsage\x12\x1a.sample.v1.GetUsageRequest\x1a\x1b.sample.v1.GetUsageResponse\"\x13\x9a\xe5,\x0f\x1a\tread:data:\x02\x18\x01\x12s\n" +
-	"\rSyncDocuments\x12\x1f.sample.v1.SyncDocumentsRequest\x1a .sample.v1.SyncDocumentsResponse\"\x1b\x9a\xe5,\x17\x1a\tread:data\x1a\n" +
-	"write:data(\x010\x01\x1a\x19\x9a\xe5,\x15\b\x03\x12\x11\n" +
+	"\bdocument\x18\x01 \x01(\v2\x13.sample.v1.DocumentR\bdocument2\x91\x06\n" +
+	"\x0fDocumentService\x12e\n" +
+	"\rListDocuments\x12\x1f.sample.v1.ListDocumentsRequest\x1a .sample.v1.ListDocumentsResponse\"\x11\xe2\xea\xf7\x85\f\v\x1a\tread:data\x12\x91\x01\n" +
+	"\vGetDocument\x12\x1d.sample.v1.GetDocumentRequest\x1a\x1e.sample.v1.GetDocumentResponse\"C\xe2\xea\xf7\x85\f=\x1a\tread:data:0\"(organizations/{organization}/documents/*\n" +
+	"\x04name\x12\x8d\x01\n" +
+	"\x11BatchGetDocuments\x12#.sample.v1.BatchGetDocumentsRequest\x1a$.sample.v1.BatchGetDocumentsResponse\"-\xe2\xea\xf7\x85\f'\x1a\tread:data:\x1a\n" +
+	"\x18requests.organization_id\x12\x82\x01\n" +
+	"\x0eUpdateSettings\x12 .sample.v1.UpdateSettingsRequest\x1a!.sample.v1.UpdateSettingsResponse\"+\xe2\xea\xf7\x85\f%\x1a\x0ewrite:settings:\x13\x12\x11x-organization-id\x12Z\n" +
+	"\bGetUsage\x12\x1a.sample.v1.GetUsageRequest\x1a\x1b.sample.v1.GetUsageResponse\"\x15\xe2\xea\xf7\x85\f\x0f\x1a\tread:data:\x02\x18\x01\x12u\n" +
+	"\rSyncDocuments\x12\x1f.sample.v1.SyncDocumentsRequest\x1a .sample.v1.SyncDocumentsResponse\"\x1d\xe2\xea\xf7\x85\f\x17\x1a\tread:data\x1a\n" +
+	"write:data(\x010\x01\x1a\x1b\xe2\xea\xf7\x85\f\x15\b\x03\x12\x11\n" +
 	"\x0forganization_idB9Z7github.com/protoauthz/protoauthz/gen/sample/v1;samplev1b\x06proto3"
 
 var (

@@ -392,11 +392,11 @@ const file_sample_v1_member_proto_rawDesc = "" +
 	"\x0forganization_id\x18\x01 \x01(\tR\x0eorganizationId\x12\x12\n" +
 	"\x04plan\x18\x02 \x01(\tR\x04plan\"+\n" +
 	"\x15UpdateBillingResponse\x12\x12\n" +
-	"\x04plan\x18\x01 \x01(\tR\x04plan2\xed\x02\n" +
-	"\rMemberService\x12q\n" +
-	"\vListMembers\x12\x1d.sample.v1.ListMembersRequest\x1a\x1e.sample.v1.ListMembersResponse\"#\x9a\xe5,\x1f\"\rinvite:member\"\x0emanage:members\x12d\n" +
-	"\fInviteMember\x12\x1e.sample.v1.InviteMemberRequest\x1a\x1f.sample.v1.InviteMemberResponse\"\x13\x9a\xe5,\x0f\x1a\rinvite:member\x12h\n" +
-	"\rUpdateBilling\x12\x1f.sample.v1.UpdateBillingRequest\x1a .sample.v1.UpdateBillingResponse\"\x14\x9a\xe5,\x10\x1a\x0emanage:billing\x1a\x19\x9a\xe5,\x15\b\x02\x12\x11\n" +
+	"\x04plan\x18\x01 \x01(\tR\x04plan2\xf5\x02\n" +
+	"\rMemberService\x12s\n" +
+	"\vListMembers\x12\x1d.sample.v1.ListMembersRequest\x1a\x1e.sample.v1.ListMembersResponse\"%\xe2\xea\xf7\x85\f\x1f\"\rinvite:member\"\x0emanage:members\x12f\n" +
+	"\fInviteMember\x12\x1e.sample.v1.InviteMemberRequest\x1a\x1f.sample.v1.InviteMemberResponse\"\x15\xe2\xea\xf7\x85\f\x0f\x1a\rinvite:member\x12j\n" +
+	"\rUpdateBilling\x12\x1f.sample.v1.UpdateBillingRequest\x1a .sample.v1.UpdateBillingResponse\"\x16\xe2\xea\xf7\x85\f\x10\x1a\x0emanage:billing\x1a\x1b\xe2\xea\xf7\x85\f\x15\b\x02\x12\x11\n" +
 	"\x0forganization_idB9Z7github.com/protoauthz/protoauthz/gen/sample/v1;samplev1b\x06proto3"
 
 var (

@@ -152,7 +152,7 @@ func newer(t testing.TB, methods ...string) []byte {
 	field := protowire.AppendVarint(protowire.AppendTag(nil, 99, protowire.VarintType), 1)
 	for _, method := range set.GetFile()[len(set.GetFile())-1].GetService()[0].GetMethod() {
 		options := method.GetOptions().ProtoReflect()
-		options.SetUnknown(protowire.AppendBytes(protowire.AppendTag(options.GetUnknown(), 91731, protowire.BytesType), field))
+		options.SetUnknown(protowire.AppendBytes(protowire.AppendTag(options.GetUnknown(), 404209324, protowire.BytesType), field))
 	}
 	return encode(t, set)
 }

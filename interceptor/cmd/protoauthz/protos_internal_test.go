@@ -86,7 +86,7 @@ func bigImage(t testing.TB, methods int) []byte {
 		last := file.Service[len(file.Service)-1]
 		at := []int32{6, int32(len(file.Service) - 1), 2, int32(len(last.Method))}
 		// As compilers do: the method, its name and types, its option and the field of the option.
-		for _, below := range [][]int32{nil, {1}, {2}, {3}, {4}, {4, 91731}, {4, 91731, 3}} {
+		for _, below := range [][]int32{nil, {1}, {2}, {3}, {4}, {4, 404209324}, {4, 404209324, 3}} {
 			file.SourceCodeInfo.Location = append(file.SourceCodeInfo.Location, &descriptorpb.SourceCodeInfo_Location{
 				Path: append(append([]int32{}, at...), below...), Span: []int32{int32(i), 2, 30},
 			})
