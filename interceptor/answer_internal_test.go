@@ -34,7 +34,7 @@ func compileScopes(t testing.TB, all, any []string) (*policy.Rule, error) {
 		Name:       proto.String("scopes/v1/scopes.proto"),
 		Package:    proto.String("scopes.v1"),
 		Syntax:     proto.String("proto3"),
-		Dependency: []string{emptypb.File_google_protobuf_empty_proto.Path()},
+		Dependency: []string{emptypb.File_google_protobuf_empty_proto.Path(), authzv1.File_protoauthz_v1_authz_proto.Path()},
 		Service: []*descriptorpb.ServiceDescriptorProto{{
 			Name:   proto.String("Service"),
 			Method: []*descriptorpb.MethodDescriptorProto{{Name: proto.String("Call"), InputType: empty, OutputType: empty, Options: options}},

@@ -12,6 +12,7 @@ import (
 	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/reflect/protodesc"
 	"google.golang.org/protobuf/reflect/protoreflect"
+	"google.golang.org/protobuf/reflect/protoregistry"
 	"google.golang.org/protobuf/types/descriptorpb"
 	"google.golang.org/protobuf/types/dynamicpb"
 
@@ -151,11 +152,12 @@ func fileOf(t *testing.T, rules []*authzv1.MethodRule) protoreflect.FileDescript
 	}
 	file, err := protodesc.NewFile(&descriptorpb.FileDescriptorProto{
 		Name: proto.String("compare/v1/compare.proto"), Package: proto.String("compare.v1"), Syntax: proto.String("proto3"),
+		Dependency: []string{authzv1.File_protoauthz_v1_authz_proto.Path()},
 		MessageType: []*descriptorpb.DescriptorProto{{
 			Name: proto.String("Request"), Field: []*descriptorpb.FieldDescriptorProto{field("a", 1), field("b", 2)},
 		}},
 		Service: []*descriptorpb.ServiceDescriptorProto{service},
-	}, nil)
+	}, protoregistry.GlobalFiles)
 	if err != nil {
 		t.Fatal(err)
 	}

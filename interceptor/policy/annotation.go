@@ -15,21 +15,54 @@ import (
 
 // methodRule reads the option (protoauthz.v1.method); nil means that there is
 // none.
-func methodRule(method protoreflect.MethodDescriptor) (*authzv1.MethodRule, error) {
-	return read[*authzv1.MethodRule](method.Options(), new(descriptorpb.MethodOptions), authzv1.E_Method)
+func methodRule(method protoreflect.MethodDescriptor, seen *declarations) (*authzv1.MethodRule, error) {
+	return read[*authzv1.MethodRule](method, new(descriptorpb.MethodOptions), authzv1.E_Method, seen.method)
 }
 
 // serviceRule reads the option (protoauthz.v1.service); nil means that there is
 // none.
-func serviceRule(service protoreflect.ServiceDescriptor) (*authzv1.ServiceRule, error) {
-	return read[*authzv1.ServiceRule](service.Options(), new(descriptorpb.ServiceOptions), authzv1.E_Service)
+func serviceRule(service protoreflect.ServiceDescriptor, seen *declarations) (*authzv1.ServiceRule, error) {
+	return read[*authzv1.ServiceRule](service, new(descriptorpb.ServiceOptions), authzv1.E_Service, seen.service)
 }
 
-// read decodes options again, with our own extension type. However the
+// A ruleMessage is the message of one of our options.
+type ruleMessage interface {
+	comparable
+	proto.Message
+}
+
+// read reads one of our options, if the file of a method or service sees it.
+func read[Rule ruleMessage](described protoreflect.Descriptor, into proto.Message, extension protoreflect.ExtensionType, d declaration) (none Rule, err error) {
+	switch {
+	case d.fault != nil:
+		return none, d.fault
+	case d.seen:
+		found, err := decode[Rule](described.Options(), into, extension)
+		if d.doubt != nil && (err != nil || found != none) {
+			return none, d.doubt
+		}
+		return found, err
+	case d.doubt == nil:
+		return none, nil // whatever has our number is another package's
+	}
+	// Linked descriptors decode their options when they are asked for them, and panic on
+	// those that are not of the type that has the number here.
+	defer func() {
+		if recover() != nil {
+			err = d.doubt
+		}
+	}()
+	if found, err := decode[Rule](described.Options(), into, extension); err != nil || found != none {
+		return none, d.doubt
+	}
+	return none, nil
+}
+
+// decode decodes options again, with our own extension type. However the
 // descriptor came about, the rule is found: as a generated message, as a dynamic
 // one, or among the unknown fields, where it stands when the descriptor was
 // decoded without our package.
-func read[Rule proto.Message](options, into proto.Message, extension protoreflect.ExtensionType) (none Rule, err error) {
+func decode[Rule ruleMessage](options, into proto.Message, extension protoreflect.ExtensionType) (none Rule, err error) {
 	wire, err := proto.MarshalOptions{AllowPartial: true}.Marshal(options)
 	if err != nil {
 		return none, fmt.Errorf("encode options: %w", err)

@@ -40,7 +40,7 @@ func WithAudience(audience string) Option {
 // The error is an [*Error] with every [Fault] found, in the order of the files.
 // With an error there is no table.
 func Compile(files Files, options ...Option) (*Table, error) {
-	c := &compiler{table: &Table{rules: map[string]*Rule{}, publicServices: map[string]*Rule{}}}
+	c := &compiler{declared: newFinder(files), table: &Table{rules: map[string]*Rule{}, publicServices: map[string]*Rule{}}}
 	for i, option := range options {
 		if option == nil {
 			c.fault("Compile", "option %d is nil", i)
@@ -87,6 +87,7 @@ type compiler struct {
 	audience     string
 	public       []string
 	sharedScopes []string
+	declared     *finder
 	table        *Table
 	rules        []*Rule // of all methods that have one, faulty or not, in the order of the files
 	faults       []*Fault
@@ -102,7 +103,8 @@ func (c *compiler) faultAt(place Place, kind FaultKind, subject, format string, 
 }
 
 func (c *compiler) service(service protoreflect.ServiceDescriptor) {
-	option, err := serviceRule(service)
+	seen := c.declared.find(service.ParentFile())
+	option, err := serviceRule(service, seen)
 	if err != nil {
 		c.faultAt(serviceOption(service), FaultRuleUnreadable, string(service.FullName()), "%v", err)
 		return
@@ -110,7 +112,7 @@ func (c *compiler) service(service protoreflect.ServiceDescriptor) {
 	for i := range service.Methods().Len() {
 		method := service.Methods().Get(i)
 		before := len(c.faults)
-		rule := c.method(method, option)
+		rule := c.method(method, option, seen)
 		if !slices.ContainsFunc(c.faults[before:], func(fault *Fault) bool { return fault.Kind != FaultAudienceMissing }) {
 			c.table.rules[rule.Procedure] = rule
 		}
@@ -121,15 +123,15 @@ func (c *compiler) service(service protoreflect.ServiceDescriptor) {
 }
 
 // method compiles one rule. What it returns counts only if it added no fault.
-func (c *compiler) method(method protoreflect.MethodDescriptor, service *authzv1.ServiceRule) *Rule {
+func (c *compiler) method(method protoreflect.MethodDescriptor, service *authzv1.ServiceRule, seen *declarations) *Rule {
 	name := string(method.FullName())
-	option, err := methodRule(method)
+	option, err := methodRule(method, seen)
 	switch {
 	case err != nil:
 		c.faultAt(methodOption(method), FaultRuleUnreadable, name, "%v", err)
 		return nil
 	case option == nil:
-		c.faultAt(methodPlace(method), FaultRuleMissing, name, "no rule: add option (protoauthz.v1.method)")
+		c.faultAt(methodPlace(method), FaultRuleMissing, name, "no rule: add option (protoauthz.v1.method)%s", seen.hint())
 		return nil
 	}
 	rule := &Rule{

@@ -81,7 +81,7 @@ func ruleOn(t testing.TB, request protoreflect.MessageDescriptor, path, pattern 
 		Name:       proto.String("rule/v1/rule.proto"),
 		Package:    proto.String("rule.v1"),
 		Syntax:     proto.String("proto3"),
-		Dependency: []string{request.ParentFile().Path()},
+		Dependency: slices.Compact([]string{request.ParentFile().Path(), annotations}),
 		Service: []*descriptorpb.ServiceDescriptorProto{{
 			Name:   proto.String("Service"),
 			Method: []*descriptorpb.MethodDescriptorProto{{Name: proto.String("Call"), InputType: &name, OutputType: &name, Options: new(descriptorpb.MethodOptions)}},
@@ -92,7 +92,8 @@ func ruleOn(t testing.TB, request protoreflect.MessageDescriptor, path, pattern 
 		Model:         authzv1.Model_MODEL_ORGANIZATION,
 		Organization:  &authzv1.Organization{Source: &authzv1.Organization_Field{Field: path}, Pattern: pattern},
 	})))
-	descriptor, err := protodesc.NewFile(file, files)
+	// The annotations are linked, and not among the files.
+	descriptor, err := protodesc.FileOptions{AllowUnresolvable: true}.New(file, files)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -32,10 +32,11 @@ func (c *compiler) publicService(name string, files Files) {
 		c.fault("WithPublic", "%s is not a service", name)
 		return
 	}
-	option, err := serviceRule(service)
+	seen := c.declared.find(service.ParentFile())
+	option, err := serviceRule(service, seen)
 	annotated := option != nil || err != nil
 	for i := range service.Methods().Len() {
-		option, err := methodRule(service.Methods().Get(i))
+		option, err := methodRule(service.Methods().Get(i), seen)
 		annotated = annotated || option != nil || err != nil
 	}
 	if annotated {

@@ -9,6 +9,7 @@ import (
 	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/reflect/protodesc"
 	"google.golang.org/protobuf/reflect/protoreflect"
+	"google.golang.org/protobuf/reflect/protoregistry"
 	"google.golang.org/protobuf/types/descriptorpb"
 
 	authzv1 "github.com/protoauthz/protoauthz/gen/protoauthz/v1"
@@ -34,9 +35,10 @@ func fileWith(t testing.TB, method, service []byte) protoreflect.FileDescriptor 
 		return field
 	}
 	file := &descriptorpb.FileDescriptorProto{
-		Name:    proto.String("wire/v1/wire.proto"),
-		Package: proto.String("wire.v1"),
-		Syntax:  proto.String("proto3"),
+		Name:       proto.String("wire/v1/wire.proto"),
+		Package:    proto.String("wire.v1"),
+		Syntax:     proto.String("proto3"),
+		Dependency: []string{annotations},
 		MessageType: []*descriptorpb.DescriptorProto{{Name: proto.String("Request"), Field: []*descriptorpb.FieldDescriptorProto{
 			field("organization_id", 1, text, one), field("names", 2, text, many), field("id", 3, text, one),
 			field("tenant", 4, message, one), field("tenants", 5, message, many), field("parents", 6, message, many),
@@ -52,7 +54,7 @@ func fileWith(t testing.TB, method, service []byte) protoreflect.FileDescriptor 
 	}
 	file.Service[0].Options.ProtoReflect().SetUnknown(service)
 	file.Service[0].Method[0].Options.ProtoReflect().SetUnknown(method)
-	descriptor, err := protodesc.NewFile(file, nil)
+	descriptor, err := protodesc.NewFile(file, protoregistry.GlobalFiles)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -9,8 +9,10 @@ import (
 	"buf.build/go/bufplugin/check"
 	"buf.build/go/bufplugin/descriptor"
 	"google.golang.org/protobuf/reflect/protoreflect"
+	"google.golang.org/protobuf/types/descriptorpb"
 	"pluginrpc.com/pluginrpc"
 
+	"github.com/protoauthz/protoauthz/interceptor/cmd/internal/fileset"
 	"github.com/protoauthz/protoauthz/interceptor/policy"
 )
 
@@ -18,7 +20,10 @@ import (
 // error is about the configuration, and ends the run whatever rules are in use.
 func find(request check.Request) (findings, error) {
 	config, configErr := readConfig(request.Options())
-	now := compile(request.FileDescriptors(), config, config.public)
+	now, err := compile(request.FileDescriptors(), config, config.public)
+	if err != nil {
+		return nil, err
+	}
 	found := findings{}
 	if err := errors.Join(configErr, found.faults(now)); err != nil {
 		return nil, pluginrpc.NewError(pluginrpc.CodeInvalidArgument, err)
@@ -30,7 +35,11 @@ func find(request check.Request) (findings, error) {
 	if files := request.AgainstFileDescriptors(); len(files) > 0 {
 		// Not WithPublic: what a service said for itself must be seen, although it is
 		// opened by name now.
-		found.changes(compile(files, config, nil), now)
+		old, err := compile(files, config, nil)
+		if err != nil {
+			return nil, err
+		}
+		found.changes(old, now)
 	}
 	return found, nil
 }
@@ -44,13 +53,24 @@ type version struct {
 }
 
 // compile compiles the files that belong to the module and declare methods.
-func compile(files []descriptor.FileDescriptor, c config, public []string) version {
-	var v version
+func compile(files []descriptor.FileDescriptor, c config, public []string) (v version, err error) {
+	set := new(descriptorpb.FileDescriptorSet)
+	for _, file := range files {
+		set.File = append(set.File, file.FileDescriptorProto())
+	}
+	// Those of bufplugin find what is imported for options by chance.
+	linked, err := fileset.Link(set)
+	if err != nil {
+		return v, err
+	}
 	for _, file := range files {
 		if file.IsImport() {
 			continue
 		}
-		proto := file.ProtoreflectFileDescriptor()
+		proto, err := linked.FindFileByPath(file.FileDescriptorProto().GetName())
+		if err != nil {
+			return v, err
+		}
 		v.own = append(v.own, proto)
 		if declaresMethods(proto) {
 			v.files = append(v.files, proto)
@@ -59,7 +79,7 @@ func compile(files []descriptor.FileDescriptor, c config, public []string) versi
 	services := v.files
 	switch {
 	case len(v.own) == 0, len(v.files)+len(public) == 0:
-		return v
+		return v, nil
 	case len(v.files) == 0: // and some were, perhaps, that are only opened by name now
 		services = v.own
 	}
@@ -67,10 +87,10 @@ func compile(files []descriptor.FileDescriptor, c config, public []string) versi
 	table, err := policy.Compile(services, append(c.compile(), policy.WithPublic(public...))...)
 	if faulty, ok := errors.AsType[*policy.Error](err); ok {
 		v.rules, v.faults = faulty.Rules, faulty.Faults
-		return v
+		return v, nil
 	}
 	v.rules = table.Rules()
-	return v
+	return v, nil
 }
 
 func declaresMethods(file protoreflect.FileDescriptor) bool {

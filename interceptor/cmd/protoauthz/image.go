@@ -7,10 +7,10 @@ import (
 
 	"google.golang.org/protobuf/encoding/protowire"
 	"google.golang.org/protobuf/proto"
-	"google.golang.org/protobuf/reflect/protodesc"
 	"google.golang.org/protobuf/reflect/protoregistry"
 	"google.golang.org/protobuf/types/descriptorpb"
 
+	"github.com/protoauthz/protoauthz/interceptor/cmd/internal/fileset"
 	"github.com/protoauthz/protoauthz/interceptor/policy"
 )
 
@@ -40,7 +40,7 @@ func imageFiles(data []byte) (policy.Files, error) {
 
 // serviceFiles returns those files of a set that are wanted and declare services.
 func serviceFiles(set *descriptorpb.FileDescriptorSet, wanted func(*descriptorpb.FileDescriptorProto) bool) (policy.Files, error) {
-	registry, err := protodesc.NewFiles(set)
+	registry, err := fileset.Link(set)
 	if err != nil {
 		return nil, fmt.Errorf("its files do not fit together (are the imports in it?): %w", err)
 	}

@@ -91,11 +91,14 @@ func reflectFiles(ctx context.Context, url string, headers []string) (files poli
 		}
 	}
 	for i := 0; i < len(set.File); i++ { // it grows
-		for _, name := range set.File[i].GetDependency() {
+		for _, name := range slices.Concat(set.File[i].GetDependency(), set.File[i].GetOptionDependency()) {
 			if known[name] {
 				continue
 			}
 			found, err := stream.FileByFilename(name)
+			if err != nil && !grpcreflect.IsReflectionStreamBroken(err) && slices.Contains(set.File[i].GetOptionDependency(), name) {
+				continue // servers need not link it; policy knows whether it matters
+			}
 			if err == nil {
 				err = add(found)
 			}

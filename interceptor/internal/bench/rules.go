@@ -19,7 +19,7 @@ func tableOf(size int, rule *authzv1.MethodRule) (*policy.Table, []string, error
 	proto.SetExtension(options, authzv1.E_Method, rule)
 	file := &descriptorpb.FileDescriptorProto{
 		Name: proto.String("bench/v1/bench.proto"), Package: proto.String("bench.v1"), Syntax: proto.String("proto3"),
-		Dependency: []string{"sample/v1/catalog.proto"},
+		Dependency: []string{"sample/v1/catalog.proto", "protoauthz/v1/authz.proto"},
 	}
 	var procedures []string
 	for n := range size {

@@ -89,6 +89,7 @@ func registerTypes(messages protoreflect.MessageDescriptors) error {
 // but public, and gives requests a field for their organization.
 func withRules(file protoreflect.FileDescriptor, rule *authzv1.ServiceRule) (protoreflect.FileDescriptor, error) {
 	described := protodesc.ToFileDescriptorProto(file)
+	described.Dependency = append(described.Dependency, authzv1.File_protoauthz_v1_authz_proto.Path())
 	for _, message := range described.GetMessageType() {
 		if strings.HasSuffix(message.GetName(), "Request") {
 			message.Field = append(message.Field, &descriptorpb.FieldDescriptorProto{

@@ -90,7 +90,7 @@ func Compile() (*policy.Table, error) {
 		Name:       proto.String("test/v1/test.proto"),
 		Package:    proto.String(pkg),
 		Syntax:     proto.String("proto3"),
-		Dependency: []string{input.ParentFile().Path()},
+		Dependency: []string{input.ParentFile().Path(), authzv1.File_protoauthz_v1_authz_proto.Path()},
 	}
 	for name, rule := range Services {
 		service := &descriptorpb.ServiceDescriptorProto{Name: proto.String(name)}

@@ -1,0 +1,209 @@
+package policy
+
+import (
+	"fmt"
+
+	"google.golang.org/protobuf/reflect/protoreflect"
+	"google.golang.org/protobuf/reflect/protoregistry"
+
+	authzv1 "github.com/protoauthz/protoauthz/gen/protoauthz/v1"
+)
+
+// A declaration is what one file sees of one of our options. The number of an option
+// proves nothing: another package may use the same one. An option is ours if its file
+// sees our declaration by its full name: in the file itself, in what the file imports
+// (from edition 2024 on, also for options only), or in what these import publicly.
+type declaration struct {
+	seen  bool
+	fault error // what has our name is not ours
+	doubt error // an option with our number may be another package's
+}
+
+// declarations are what one file sees of (protoauthz.v1.method) and (protoauthz.v1.service).
+type declarations struct {
+	method, service declaration
+	linked          bool // ours were not given with the file: the linked ones stand in
+}
+
+// hint says why a rule that stands in the file may be none.
+func (d *declarations) hint() string {
+	if !d.linked {
+		return ""
+	}
+	return fmt.Sprintf("; if there is one, the file was compiled with an old copy of %q, which is missing: vendor it again, and give the image with its imports",
+		authzv1.File_protoauthz_v1_authz_proto.Path())
+}
+
+// A finder finds declarations, once for each file.
+type finder struct {
+	given  Files
+	byPath map[string]protoreflect.FileDescriptor // what is given and all that it imports; nil until needed
+	known  map[protoreflect.FileDescriptor]*declarations
+
+	extensions map[protoreflect.FileDescriptor][]protoreflect.ExtensionDescriptor // see extensionsIn
+}
+
+func newFinder(given Files) *finder {
+	return &finder{
+		given:      given,
+		known:      map[protoreflect.FileDescriptor]*declarations{},
+		extensions: map[protoreflect.FileDescriptor][]protoreflect.ExtensionDescriptor{},
+	}
+}
+
+// find returns what a file sees.
+func (f *finder) find(file protoreflect.FileDescriptor) *declarations {
+	if known, ok := f.known[file]; ok {
+		return known
+	}
+	found := new(declarations)
+	visible, missing := []protoreflect.FileDescriptor{file}, []string(nil)
+	paths := map[string]bool{file.Path(): true}
+	for i := 0; i < len(visible); i++ { // it grows
+		for _, imported := range importsOf(visible[i]) {
+			path := imported.Path()
+			if paths[path] || i > 0 && !imported.IsPublic {
+				continue
+			}
+			paths[path] = true
+			target, linked := f.resolve(imported)
+			switch {
+			case target == nil:
+				missing = append(missing, path)
+				continue
+			case linked && target.Path() == authzv1.File_protoauthz_v1_authz_proto.Path():
+				found.linked = true
+			}
+			visible = append(visible, target)
+		}
+	}
+	f.declared(&found.method, authzv1.E_Method.TypeDescriptor(), visible, missing)
+	f.declared(&found.service, authzv1.E_Service.TypeDescriptor(), visible, missing)
+	f.known[file] = found
+	return found
+}
+
+// importsOf returns what a file imports, also for its options only.
+func importsOf(file protoreflect.FileDescriptor) (all []protoreflect.FileImport) {
+	lists := []protoreflect.FileImports{file.Imports()}
+	// protoreflect has no method for it; protodesc.ToFileDescriptorProto asks in the same way.
+	if importing, ok := file.(interface {
+		OptionImports() protoreflect.FileImports
+	}); ok {
+		lists = append(lists, importing.OptionImports())
+	}
+	for _, list := range lists {
+		for i := range list.Len() {
+			all = append(all, list.Get(i))
+		}
+	}
+	return all
+}
+
+// resolve returns the file that is imported, or nil. One that the import does not hold is
+// looked up by its path: in what is given, then in what is linked. (In what protodesc.NewFiles
+// builds, it is left to chance which imports for options are held.)
+func (f *finder) resolve(imported protoreflect.FileImport) (target protoreflect.FileDescriptor, linked bool) {
+	if !imported.IsPlaceholder() {
+		return imported.FileDescriptor, false
+	}
+	if f.byPath == nil {
+		f.byPath = map[string]protoreflect.FileDescriptor{}
+		for _, file := range f.given {
+			f.index(file)
+		}
+	}
+	if file := f.byPath[imported.Path()]; file != nil {
+		return file, false
+	}
+	if file, err := protoregistry.GlobalFiles.FindFileByPath(imported.Path()); err == nil {
+		return file, true
+	}
+	return nil, false
+}
+
+func (f *finder) index(file protoreflect.FileDescriptor) {
+	if file == nil || file.IsPlaceholder() || f.byPath[file.Path()] != nil {
+		return
+	}
+	f.byPath[file.Path()] = file
+	for _, imported := range importsOf(file) {
+		f.index(imported.FileDescriptor)
+	}
+}
+
+// declared says what is to be seen of one of our options in the visible files.
+func (f *finder) declared(d *declaration, ours protoreflect.ExtensionDescriptor, visible []protoreflect.FileDescriptor, missing []string) {
+	var rival protoreflect.ExtensionDescriptor
+	for _, file := range visible {
+		for _, extension := range f.extensionsIn(file) {
+			switch {
+			case extension.FullName() == ours.FullName():
+				d.seen = true
+				if why := difference(extension, ours); why != "" {
+					d.fault = fmt.Errorf("%q declares (%s) otherwise than this version does, %s: vendor it again", file.Path(), ours.FullName(), why)
+				}
+			case extension.ContainingMessage().FullName() == ours.ContainingMessage().FullName() && extension.Number() == ours.Number():
+				rival = extension
+			}
+		}
+	}
+	switch {
+	case d.seen && rival != nil:
+		d.doubt = fmt.Errorf("options with the number %d may be (%s) or (%s) of %q: give the latter another number",
+			ours.Number(), ours.FullName(), rival.FullName(), rival.ParentFile().Path())
+	case !d.seen && len(missing) > 0:
+		d.doubt = fmt.Errorf("whose the option with the number %d is cannot be told without the imports %q: give the image with its imports", ours.Number(), missing)
+	}
+}
+
+// difference says in what a declaration by our name is not ours, or nothing.
+func difference(theirs, ours protoreflect.ExtensionDescriptor) string {
+	switch {
+	case theirs.ContainingMessage().FullName() != ours.ContainingMessage().FullName():
+		return fmt.Sprintf("as an option of %s", theirs.ContainingMessage().FullName())
+	case theirs.Number() != ours.Number():
+		return fmt.Sprintf("with the number %d instead of %d", theirs.Number(), ours.Number())
+	case theirs.Kind() != ours.Kind() || theirs.Cardinality() != ours.Cardinality() || theirs.Message().FullName() != ours.Message().FullName():
+		return "with another type"
+	}
+	fields := ours.Message().Fields()
+	for i := range fields.Len() {
+		// An older version may lack it.
+		our := fields.Get(i)
+		if their := theirs.Message().Fields().ByNumber(our.Number()); their != nil && their.Name() != our.Name() {
+			return fmt.Sprintf("with the field %s in place of %s", their.Name(), our.Name())
+		}
+	}
+	return ""
+}
+
+// extensionsIn returns the extensions that a file declares with one of our names or numbers.
+func (f *finder) extensionsIn(file protoreflect.FileDescriptor) []protoreflect.ExtensionDescriptor {
+	extensions, ok := f.extensions[file]
+	if !ok {
+		extensions = appendExtensions(nil, file)
+		f.extensions[file] = extensions
+	}
+	return extensions
+}
+
+func appendExtensions(all []protoreflect.ExtensionDescriptor, in interface {
+	Extensions() protoreflect.ExtensionDescriptors
+	Messages() protoreflect.MessageDescriptors
+},
+) []protoreflect.ExtensionDescriptor {
+	for i := range in.Extensions().Len() {
+		extension := in.Extensions().Get(i)
+		for _, ours := range []protoreflect.ExtensionType{authzv1.E_Method, authzv1.E_Service} {
+			if ours := ours.TypeDescriptor(); extension.Number() == ours.Number() || extension.FullName() == ours.FullName() {
+				all = append(all, extension)
+				break
+			}
+		}
+	}
+	for i := range in.Messages().Len() {
+		all = appendExtensions(all, in.Messages().Get(i))
+	}
+	return all
+}
