@@ -18,6 +18,8 @@ func checkPattern(pattern string) error {
 		switch {
 		case segment == "":
 			return fmt.Errorf("pattern %q has an empty segment", pattern)
+		case isDots(segment):
+			return fmt.Errorf("pattern %q: segment %q is a step in a path and no name: leave it out", pattern, segment)
 		case segment == organizationSegment:
 			organizations++
 		case segment != "*" && strings.ContainsAny(segment, "{}*"):
@@ -29,6 +31,10 @@ func checkPattern(pattern string) error {
 	}
 	return nil
 }
+
+// isDots reports whether a segment is a step in a path: a handler that joins or cleans paths
+// would act on another name than the one that was judged.
+func isDots(segment string) bool { return segment == "." || segment == ".." }
 
 // matchPattern reports whether value has the form of the pattern and names the
 // organization id.
@@ -42,7 +48,7 @@ func matchPattern(pattern, value, id string) bool {
 		case "*":
 			want = got
 		}
-		if got == "" || got != want || morePattern != moreValue {
+		if got == "" || isDots(got) || got != want || morePattern != moreValue {
 			return false
 		}
 		if !morePattern {

@@ -367,9 +367,14 @@ type Organization struct {
 	Source isOrganization_Source `protobuf_oneof:"source"`
 	// How the organization stands inside `field`, for resource names: segments
 	// separated by `/`, of which one is `{organization}`, `*` stands for any one
-	// segment that is not empty, and all others for themselves. For example
+	// segment, and all others for themselves. For example
 	// `organizations/{organization}/documents/*`. Left out: the field holds the
 	// organization and nothing else.
+	//
+	// A segment is never empty, `.` or `..`. All else is compared as it stands:
+	// percent-encoding (`%2F`, `%2e%2e`), backslashes and other escapes are
+	// neither decoded nor refused. A handler that decodes a name, or joins it to a
+	// path, a URL or a key, must judge the result itself.
 	Pattern       string `protobuf:"bytes,4,opt,name=pattern,proto3" json:"pattern,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
