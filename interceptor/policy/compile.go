@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 
 	"google.golang.org/protobuf/reflect/protoreflect"
 
@@ -109,6 +110,7 @@ func (c *compiler) service(service protoreflect.ServiceDescriptor) {
 		c.faultAt(serviceOption(service), FaultRuleUnreadable, string(service.FullName()), "%v", err)
 		return
 	}
+	inherited := false // the audience, with its fault
 	for i := range service.Methods().Len() {
 		method := service.Methods().Get(i)
 		before := len(c.faults)
@@ -118,6 +120,12 @@ func (c *compiler) service(service protoreflect.ServiceDescriptor) {
 		}
 		if rule != nil {
 			c.rules = append(c.rules, rule)
+			inherited = inherited || slices.Contains(rule.inherited, "audience")
+		}
+	}
+	if audience := option.GetAudience(); audience != "" && !inherited {
+		if err := checkAudience(audience); err != nil {
+			c.faultAt(serviceOption(service, "audience"), FaultAudienceInvalid, string(service.FullName()), "%v", err)
 		}
 	}
 }
@@ -246,6 +254,9 @@ func procedure(method protoreflect.MethodDescriptor) string {
 	return "/" + string(method.Parent().FullName()) + "/" + string(method.Name())
 }
 
+// logtoNamespace is that of urn:logto:organization:<id> and of urn:logto:resource:organizations.
+const logtoNamespace = "urn:logto:"
+
 func checkAudience(audience string) error {
 	if audience == "" {
 		return errors.New("audience is empty")
@@ -254,6 +265,11 @@ func checkAudience(audience string) error {
 		if c <= 0x20 || c == 0x7f {
 			return fmt.Errorf("audience %q has a space or control character", audience)
 		}
+	}
+	// The scheme and the namespace of a URN have no case (RFC 8141 section 3.1).
+	if len(audience) >= len(logtoNamespace) && strings.EqualFold(audience[:len(logtoNamespace)], logtoNamespace) {
+		return fmt.Errorf("audience %q is Logto's own, for tokens with all scopes of an organization, and no API: "+
+			"give the API's resource indicator; permissions of organizations need MODEL_ORGANIZATION, and no audience", audience)
 	}
 	return nil
 }

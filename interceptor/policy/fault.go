@@ -15,8 +15,9 @@ const (
 	// FaultRuleConflict is a rule that contradicts itself: not exactly one of
 	// public, authenticated and scoped, or a field that would not be checked.
 	FaultRuleConflict FaultKind = "RULE_CONFLICT"
-	// FaultRuleUnreadable is an option that cannot be decoded, or that says
-	// something this version does not know.
+	// FaultRuleUnreadable is an option that cannot be decoded, that says
+	// something this version does not know, or that may be another package's: its
+	// file sees a declaration that is not this version's, or lacks an import.
 	FaultRuleUnreadable FaultKind = "RULE_UNREADABLE"
 	// FaultScopeInvalid is a scope that is no scope-token of RFC 6749 section
 	// 3.3, or that is given twice.
@@ -28,7 +29,8 @@ const (
 	FaultModelMissing FaultKind = "MODEL_MISSING"
 	// FaultAudienceMissing is a method of an API without a resource indicator.
 	FaultAudienceMissing FaultKind = "AUDIENCE_MISSING"
-	// FaultAudienceInvalid is an audience with a space or control character.
+	// FaultAudienceInvalid is an audience with a space or control character, or
+	// one that Logto keeps for tokens of organizations.
 	FaultAudienceInvalid FaultKind = "AUDIENCE_INVALID"
 	// FaultOrganizationMissing is a method of an organization model that does
 	// not say where its requests name the organization.

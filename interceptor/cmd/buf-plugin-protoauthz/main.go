@@ -52,7 +52,7 @@
 //	PROTOAUTHZ_SCOPE_SHARED             Checks that a scope serves one permission model per audience.
 //	PROTOAUTHZ_MODEL_MISSING            Checks that every method has a permission model.
 //	PROTOAUTHZ_AUDIENCE_MISSING         Checks that every method of an API has an audience.
-//	PROTOAUTHZ_AUDIENCE_INVALID         Checks that audiences have no space or control character.
+//	PROTOAUTHZ_AUDIENCE_INVALID         Checks that audiences can be those of an API.
 //	PROTOAUTHZ_ORGANIZATION_MISSING     Checks that a method of an organization says where its requests name it.
 //	PROTOAUTHZ_ORGANIZATION_UNEXPECTED  Checks that no global method names an organization.
 //	PROTOAUTHZ_ORGANIZATION_FIELD       Checks that an organization's field path leads to a string.

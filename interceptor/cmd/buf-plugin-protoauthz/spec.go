@@ -40,7 +40,7 @@ var lintRules = []rule{
 	{ruleID(policy.FaultScopeShared), "Checks that a scope serves one permission model per audience."},
 	{ruleID(policy.FaultModelMissing), "Checks that every method has a permission model."},
 	{ruleID(policy.FaultAudienceMissing), "Checks that every method of an API has an audience."},
-	{ruleID(policy.FaultAudienceInvalid), "Checks that audiences have no space or control character."},
+	{ruleID(policy.FaultAudienceInvalid), "Checks that audiences can be those of an API."},
 	{ruleID(policy.FaultOrganizationMissing), "Checks that a method of an organization says where its requests name it."},
 	{ruleID(policy.FaultOrganizationUnexpected), "Checks that no global method names an organization."},
 	{ruleID(policy.FaultOrganizationField), "Checks that an organization's field path leads to a string."},
