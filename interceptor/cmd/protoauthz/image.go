@@ -42,7 +42,7 @@ func imageFiles(data []byte) (policy.Files, error) {
 func serviceFiles(set *descriptorpb.FileDescriptorSet, wanted func(*descriptorpb.FileDescriptorProto) bool) (policy.Files, error) {
 	registry, err := fileset.Link(set)
 	if err != nil {
-		return nil, fmt.Errorf("its files do not fit together (are the imports in it?): %w", err)
+		return nil, fmt.Errorf("its files do not fit together: give the image with its imports (of protoc: with --include_imports): %w", err)
 	}
 	var files policy.Files
 	for _, file := range set.GetFile() {

@@ -1,0 +1,106 @@
+package main
+
+import (
+	"net/http"
+	"slices"
+	"strings"
+	"testing"
+
+	"connectrpc.com/grpcreflect"
+	"google.golang.org/protobuf/proto"
+	"google.golang.org/protobuf/reflect/protodesc"
+	"google.golang.org/protobuf/types/descriptorpb"
+
+	"github.com/protoauthz/protoauthz/interceptor/cmd/internal/fileset"
+	"github.com/protoauthz/protoauthz/interceptor/internal/prototest"
+)
+
+// TestOutside holds what was found from outside against what is right.
+func TestOutside(t *testing.T) {
+	t.Parallel()
+	for _, edition := range prototest.Editions() {
+		for _, c := range prototest.DeclarationCases(edition) {
+			t.Run("A1/"+c.Name+"/"+edition.String(), func(t *testing.T) {
+				t.Parallel()
+				testDeclaration(t, c)
+			})
+		}
+	}
+	for _, audience := range []string{"urn:logto:organization:x", "URN:logto:resource:organizations"} {
+		t.Run("A10/"+audience, func(t *testing.T) {
+			t.Parallel()
+			got := execute(t, service(t, `Get public: true`), "matrix", "-audience", audience)
+			if got.status != exitFailed || !strings.Contains(got.stderr, "WithAudience") || !strings.Contains(got.stderr, "give the API's resource indicator") {
+				t.Errorf("status %d, %s", got.status, got.stderr)
+			}
+		})
+	}
+}
+
+func testDeclaration(t *testing.T, c prototest.DeclarationCase) {
+	t.Helper()
+	set := &descriptorpb.FileDescriptorSet{File: append([]*descriptorpb.FileDescriptorProto{
+		protodesc.ToFileDescriptorProto(descriptorpb.File_google_protobuf_descriptor_proto),
+	}, c.Files...)}
+	sources := map[string]string{"image": write(t, "image.binpb", encode(t, set))}
+	backwards := proto.CloneOf(set)
+	slices.Reverse(backwards.GetFile())
+	sources["image backwards"] = write(t, "image.binpb", encode(t, backwards))
+	complete := !slices.ContainsFunc(set.GetFile(), func(file *descriptorpb.FileDescriptorProto) bool {
+		return slices.ContainsFunc(file.GetDependency(), func(path string) bool {
+			return !slices.ContainsFunc(set.GetFile(), func(file *descriptorpb.FileDescriptorProto) bool { return file.GetName() == path })
+		})
+	})
+	// grpcreflect itself decodes options that have our number, and fails on what is none of ours.
+	if complete && !strings.Contains(c.Name, "not readable as ours") {
+		sources["server"] = serveSet(t, set)
+	}
+	for name, source := range sources {
+		got := execute(t, nil, "matrix", source)
+		switch {
+		case !complete: // for options only, imports need not be there
+			if got.status != exitFailed || !strings.Contains(got.stderr, "give the image with its imports") {
+				t.Errorf("%s: status %d, %s", name, got.status, got.stderr)
+			}
+		case c.Fault == "":
+			if got.status != exitOK || !slices.Contains(strings.Fields(got.stdout), "public") {
+				t.Errorf("%s: status %d, %s%s", name, got.status, got.stdout, got.stderr)
+			}
+		default:
+			if got.status != exitFailed || !strings.Contains(got.stderr, c.Fault) || got.stdout != "" {
+				t.Errorf("%s: status %d, %s%s, want %s", name, got.status, got.stdout, got.stderr, c.Fault)
+			}
+			for _, says := range c.Says {
+				if !strings.Contains(got.stderr, says) {
+					t.Errorf("%s: %s, want %q in it", name, got.stderr, says)
+				}
+			}
+		}
+		got = execute(t, nil, "matrix", "-public", "served.Service", "-public", "protoauthz.v1.Service", source)
+		if opens := got.status == exitOK; opens != (c.Opens && complete) {
+			t.Errorf("%s: opened by name: status %d, %s", name, got.status, got.stderr)
+		}
+	}
+}
+
+// serveSet serves the reflection of a set, and returns its URL.
+func serveSet(t *testing.T, set *descriptorpb.FileDescriptorSet) string {
+	t.Helper()
+	files, err := fileset.Link(set)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var names []string
+	for _, file := range set.GetFile() {
+		for _, service := range file.GetService() {
+			names = append(names, string(serviceName(file, service)))
+		}
+	}
+	mux := http.NewServeMux()
+	mux.Handle(grpcreflect.NewHandlerV1(grpcreflect.NewReflector(staticNames(names), grpcreflect.WithDescriptorResolver(files))))
+	return serve(t, mux).URL
+}
+
+type staticNames []string
+
+func (n staticNames) Names() []string { return n }
