@@ -15,6 +15,14 @@ import (
 // Files are the descriptors of the files whose services are to be compiled, as
 // in Files{orderv1.File_order_v1_order_proto}. Files that they import are not
 // compiled with them.
+//
+// An option is a rule only if its file sees the declaration of
+// protoauthz/v1/authz.proto: it declares the option itself, or imports the
+// declaration, directly, for options only, or by a chain of public imports. An
+// import that a descriptor does not hold is looked up by its path among all files
+// that are given here and what these import, then among the linked ones. Give all
+// files of a set that protodesc.NewFiles has built: it may leave out imports for
+// options only.
 type Files []protoreflect.FileDescriptor
 
 // An Option changes what [Compile] accepts.

@@ -58,7 +58,7 @@ var policyMutations = []mutation{
 	},
 	{
 		"compile: method rule missing", "interceptor/policy/compile.go",
-		`		c.faultAt(methodPlace(method), FaultRuleMissing, name, "no rule: add option (protoauthz.v1.method)")
+		`		c.faultAt(methodPlace(method), FaultRuleMissing, name, "no rule: add option (protoauthz.v1.method)%s", seen.hint())
 `,
 		`		return &Rule{Procedure: procedure(method), Public: true}
 `,
@@ -113,6 +113,14 @@ var policyMutations = []mutation{
 	{"compile: audience with a space", "interceptor/policy/compile.go", "if c <= 0x20 || c == 0x7f {", "if c < 0x20 || c == 0x7f {"},
 	{"compile: audience with a control character", "interceptor/policy/compile.go", "if c <= 0x20 || c == 0x7f {", "if c == 0x20 || c == 0x7f {"},
 	{"compile: audience with DEL", "interceptor/policy/compile.go", "if c <= 0x20 || c == 0x7f {", "if c <= 0x20 {"},
+	{"compile: audience of Logto", "interceptor/policy/compile.go", "strings.EqualFold(audience[:len(logtoNamespace)], logtoNamespace) {", "strings.EqualFold(audience, logtoNamespace) {"},
+	{"compile: audience of Logto in another case", "interceptor/policy/compile.go", "strings.EqualFold(audience[:len(logtoNamespace)], logtoNamespace) {", "strings.HasPrefix(audience, logtoNamespace) {"},
+	{"compile: audience of a service that no method takes", "interceptor/policy/compile.go", `if audience := option.GetAudience(); audience != "" && !inherited {`, `if audience := option.GetAudience(); audience == "" && !inherited {`},
+	{"declaration: number alone", "interceptor/policy/annotation.go", "return none, nil // whatever", "return decode[Rule](described.Options(), into, extension) // whatever"},
+	{"declaration: old copy", "interceptor/policy/annotation.go", "		return none, d.fault\n", ""},
+	{"declaration: number of two", "interceptor/policy/annotation.go", "if d.doubt != nil && (err != nil || found != none) {", "if false {"},
+	{"declaration: missing import", "interceptor/policy/declaration.go", "case !d.seen && len(missing) > 0:", "case false:"},
+	{"declaration: import of an import", "interceptor/policy/declaration.go", "i > 0 && !imported.IsPublic", "false"},
 	{"annotation: undecodable", "interceptor/policy/annotation.go", `return none, fmt.Errorf("decode options: %w", err)`, "return none, nil"},
 	{"annotation: uninterpreted", "interceptor/policy/annotation.go", `return none, errors.New("decode options: the compiler has left them uninterpreted")`, "return none, nil"},
 	{"annotation: encoded otherwise", "interceptor/policy/annotation.go", "if number == extension.TypeDescriptor().Number() {", "if number == extension.TypeDescriptor().Number() && false {"},
@@ -174,9 +182,11 @@ var policyMutations = []mutation{
 	},
 	{"pattern: mixed segment", "interceptor/policy/pattern.go", `case segment != "*" && strings.ContainsAny(segment, "{}*"):`, "case false:"},
 	{"pattern: organization once", "interceptor/policy/pattern.go", "if organizations != 1 {", "if false {"},
-	{"match: empty segment", "interceptor/policy/pattern.go", `if got == "" || got != want || morePattern != moreValue {`, "if got != want || morePattern != moreValue {"},
-	{"match: segment", "interceptor/policy/pattern.go", `if got == "" || got != want || morePattern != moreValue {`, `if got == "" || morePattern != moreValue {`},
-	{"match: number of segments", "interceptor/policy/pattern.go", `if got == "" || got != want || morePattern != moreValue {`, `if got == "" || got != want || morePattern && !moreValue {`},
+	{"match: empty segment", "interceptor/policy/pattern.go", `if got == "" || isDots(got) || got != want || morePattern != moreValue {`, "if isDots(got) || got != want || morePattern != moreValue {"},
+	{"match: segment", "interceptor/policy/pattern.go", `if got == "" || isDots(got) || got != want || morePattern != moreValue {`, `if got == "" || isDots(got) || morePattern != moreValue {`},
+	{"match: steps of a path", "interceptor/policy/pattern.go", `if got == "" || isDots(got) || got`, `if got == "" || got`},
+	{"pattern: steps of a path", "interceptor/policy/pattern.go", "case isDots(segment):", "case false:"},
+	{"match: number of segments", "interceptor/policy/pattern.go", `if got == "" || isDots(got) || got != want || morePattern != moreValue {`, `if got == "" || isDots(got) || got != want || morePattern && !moreValue {`},
 	{"match: source is a field", "interceptor/policy/organization.go", `if o.Source != SourceField || len(o.path) == 0 || id == "" || message == nil {`, `if len(o.path) == 0 || id == "" || message == nil {`},
 	{"match: no path", "interceptor/policy/organization.go", `if o.Source != SourceField || len(o.path) == 0 || id == "" || message == nil {`, `if o.Source != SourceField || id == "" || message == nil {`},
 	{"match: no organization", "interceptor/policy/organization.go", `if o.Source != SourceField || len(o.path) == 0 || id == "" || message == nil {`, "if o.Source != SourceField || len(o.path) == 0 || message == nil {"},
