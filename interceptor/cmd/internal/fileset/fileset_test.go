@@ -37,9 +37,13 @@ func TestLink(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			imports := file.(interface {
+			importing, ok := file.(interface {
 				OptionImports() protoreflect.FileImports
-			}).OptionImports()
+			})
+			if !ok {
+				t.Fatalf("%T has no imports for options only", file)
+			}
+			imports := importing.OptionImports()
 			for i := range imports.Len() {
 				found[path+" "+imports.Get(i).Path()] = !imports.Get(i).IsPlaceholder()
 			}
