@@ -153,7 +153,7 @@ func (f *finder) declared(d *declaration, ours protoreflect.ExtensionDescriptor,
 		d.doubt = fmt.Errorf("options with the number %d may be (%s) or (%s) of %q: give the latter another number",
 			ours.Number(), ours.FullName(), rival.FullName(), rival.ParentFile().Path())
 	case !d.seen && len(missing) > 0:
-		d.doubt = fmt.Errorf("whose the option with the number %d is cannot be told without the imports %q: give the image with its imports", ours.Number(), missing)
+		d.doubt = fmt.Errorf("whose the option with the number %d is cannot be told without the imports %q: give the image with its imports, and policy.Compile these files too", ours.Number(), missing)
 	}
 }
 
