@@ -34,15 +34,27 @@ import (
 	"github.com/protoauthz/protoauthz/interceptor"
 )
 
-// ServerOptions returns the interceptors as options of a server. Give them before the options
-// that chain other interceptors, so that none of them acts on a call that is not checked yet.
-// It panics if the guard is nil.
+// ServerOptions returns the interceptors as options of a server. They run before every other
+// interceptor, wherever among the server's options they stand: grpc-go runs the interceptors of
+// [grpc.UnaryInterceptor] and [grpc.StreamInterceptor] before all chained ones, and here they
+// are the guard's. Give others with [grpc.ChainUnaryInterceptor] and
+// [grpc.ChainStreamInterceptor]. A second [grpc.UnaryInterceptor] or [grpc.StreamInterceptor]
+// beside these options, a second guard's too, makes [grpc.NewServer] panic.
+//
+// ServerOptions panics if the guard is nil.
 func ServerOptions(guard *interceptor.Guard) []grpc.ServerOption {
-	return []grpc.ServerOption{grpc.ChainUnaryInterceptor(Unary(guard)), grpc.ChainStreamInterceptor(Stream(guard))}
+	return []grpc.ServerOption{grpc.UnaryInterceptor(Unary(guard)), grpc.StreamInterceptor(Stream(guard))}
 }
 
 // Unary returns the interceptor of unary calls, for servers whose chains are made by hand:
-// without [Stream] beside it, all streams are open. It panics if the guard is nil.
+// without [Stream] beside it, all unary calls are guarded and all streams are open.
+//
+// What runs before the interceptor acts on calls that the guard has not judged. In
+// [grpc.ChainUnaryInterceptor], that is each interceptor which stands before this one, and the
+// one of [grpc.UnaryInterceptor], which grpc-go runs before the whole chain wherever it is
+// given. [ServerOptions] leaves no such place.
+//
+// Unary panics if the guard is nil.
 func Unary(guard *interceptor.Guard) grpc.UnaryServerInterceptor {
 	mustGuard(guard)
 	return func(ctx context.Context, request any, info *grpc.UnaryServerInfo, handler grpc.UnaryHandler) (any, error) {

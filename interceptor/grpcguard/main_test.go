@@ -15,6 +15,7 @@ import (
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/credentials/insecure"
 	"google.golang.org/grpc/metadata"
+	"google.golang.org/grpc/stats"
 
 	samplev1 "github.com/protoauthz/protoauthz/gen/sample/v1"
 	"github.com/protoauthz/protoauthz/interceptor"
@@ -121,27 +122,24 @@ func streamDesc(method rpctest.Method, handler grpc.StreamHandler) *grpc.StreamD
 // serve serves all services behind a guard, and returns a connection to them.
 func serve(t testing.TB, records *calltest.Records, guard *interceptor.Guard, options ...grpc.ServerOption) *grpc.ClientConn {
 	t.Helper()
-	// The record of a call has to be there before the guard.
-	options = append([]grpc.ServerOption{
-		grpc.ChainUnaryInterceptor(func(ctx context.Context, request any, _ *grpc.UnaryServerInfo, handler grpc.UnaryHandler) (any, error) {
-			return handler(recorded(ctx, records), request)
-		}),
-		grpc.ChainStreamInterceptor(func(server any, stream grpc.ServerStream, _ *grpc.StreamServerInfo, handler grpc.StreamHandler) error {
-			return handler(server, contextStream{stream, recorded(stream.Context(), records)})
-		}),
-	}, append(grpcguard.ServerOptions(guard), options...)...)
-	server := grpc.NewServer(options...)
+	options = append(options, grpc.StatsHandler(recorder{records}))
+	server := grpc.NewServer(append(options, grpcguard.ServerOptions(guard)...)...)
 	register(server, unary, streaming)
 	return dial(t, server)
 }
 
-// A contextStream is a stream with another context.
-type contextStream struct {
-	grpc.ServerStream
-	ctx context.Context //nolint:containedctx // as grpc has it
+// A recorder gives calls their records before any interceptor runs.
+type recorder struct{ records *calltest.Records }
+
+func (r recorder) TagRPC(ctx context.Context, _ *stats.RPCTagInfo) context.Context {
+	return recorded(ctx, r.records)
 }
 
-func (s contextStream) Context() context.Context { return s.ctx }
+func (recorder) HandleRPC(context.Context, stats.RPCStats) {}
+
+func (recorder) TagConn(ctx context.Context, _ *stats.ConnTagInfo) context.Context { return ctx }
+
+func (recorder) HandleConn(context.Context, stats.ConnStats) {}
 
 func recorded(ctx context.Context, records *calltest.Records) context.Context {
 	for _, id := range metadata.ValueFromIncomingContext(ctx, calltest.Field) {

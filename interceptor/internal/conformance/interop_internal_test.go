@@ -88,13 +88,6 @@ var hasty = []string{"unimplemented_service", "timeout_on_sleeping_server", "can
 // reportLoad is the load balancer that the tests of load reports read them from.
 const reportLoad = `{"loadBalancingConfig": [{"test_backend_metrics_load_balancer": {}}]}`
 
-func interceptors(guard *interceptor.Guard) []grpc.ServerOption {
-	return []grpc.ServerOption{
-		grpc.ChainUnaryInterceptor(grpcguard.Unary(guard)),
-		grpc.ChainStreamInterceptor(grpcguard.Stream(guard)),
-	}
-}
-
 // Every test of gRPC's passes behind the guard.
 func TestInterop(t *testing.T) {
 	t.Parallel()
@@ -206,7 +199,7 @@ func serveInterop(t *testing.T) *interopServer {
 		return handler(service, stream)
 	}
 	server := grpc.NewServer(append(
-		interceptors(guard), grpc.ChainUnaryInterceptor(unary), grpc.ChainStreamInterceptor(stream),
+		grpcguard.ServerOptions(guard), grpc.ChainUnaryInterceptor(unary), grpc.ChainStreamInterceptor(stream),
 		orca.CallMetricsServerOption(nil), grpc.WaitForHandlers(true),
 	)...)
 	recorder := orca.NewServerMetricsRecorder()

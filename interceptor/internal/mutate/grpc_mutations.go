@@ -186,8 +186,10 @@ func answer`,
 
 func answer`,
 	},
-	{"grpc: ServerOptions, unary calls", "interceptor/grpcguard/grpcguard.go", "grpc.ChainUnaryInterceptor(Unary(guard)), ", ""},
-	{"grpc: ServerOptions, streams", "interceptor/grpcguard/grpcguard.go", ", grpc.ChainStreamInterceptor(Stream(guard))", ""},
+	{"grpc: ServerOptions, unary calls", "interceptor/grpcguard/grpcguard.go", "grpc.UnaryInterceptor(Unary(guard)), ", ""},
+	{"grpc: ServerOptions, streams", "interceptor/grpcguard/grpcguard.go", ", grpc.StreamInterceptor(Stream(guard))", ""},
+	{"grpc: ServerOptions before chained interceptors of unary calls", "interceptor/grpcguard/grpcguard.go", "grpc.UnaryInterceptor(Unary(guard))", "grpc.ChainUnaryInterceptor(Unary(guard))"},
+	{"grpc: ServerOptions before chained interceptors of streams", "interceptor/grpcguard/grpcguard.go", "grpc.StreamInterceptor(Stream(guard))", "grpc.ChainStreamInterceptor(Stream(guard))"},
 	{"grpc: Check", "interceptor/grpcguard/check.go", "if _, ok := table.Lookup(procedure); !ok {", "if _, ok := table.Lookup(procedure); !ok && false {"},
 	{"grpc: Check of all procedures", "interceptor/grpcguard/check.go", "for _, method := range info.Methods {", "for _, method := range info.Methods[:min(len(info.Methods), 1)] {"},
 }
