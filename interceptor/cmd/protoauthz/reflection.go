@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"net/url"
 	"slices"
 	"strings"
 	"time"
@@ -14,6 +15,7 @@ import (
 	"google.golang.org/protobuf/reflect/protoreflect"
 	"google.golang.org/protobuf/types/descriptorpb"
 
+	"github.com/protoauthz/protoauthz/interceptor/internal/endpoint"
 	"github.com/protoauthz/protoauthz/interceptor/policy"
 )
 
@@ -26,10 +28,13 @@ const (
 
 // reflectFiles asks a server for the files of the services that it offers. The server may
 // say nothing of comments and places.
-func reflectFiles(ctx context.Context, url string, headers []string) (files policy.Files, err error) {
+func reflectFiles(ctx context.Context, server string, headers []string) (files policy.Files, err error) {
 	header, err := parseHeaders(headers)
 	if err != nil {
 		return nil, fmt.Errorf("-reflect-header: %w", err)
+	}
+	if err := checkChannel(server, headers); err != nil {
+		return nil, err
 	}
 	ctx, cancel := context.WithTimeout(ctx, reflectionTimeout)
 	defer cancel()
@@ -41,7 +46,7 @@ func reflectFiles(ctx context.Context, url string, headers []string) (files poli
 		Transport: transport,
 		// What is in -reflect-header is for the server that was named.
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
-	}, strings.TrimSuffix(url, "/"), connect.WithGRPC(), connect.WithReadMaxBytes(reflectionBytes))
+	}, strings.TrimSuffix(server, "/"), connect.WithGRPC(), connect.WithReadMaxBytes(reflectionBytes))
 	stream := client.NewStream(ctx, grpcreflect.WithRequestHeaders(header))
 	defer func() {
 		_, closeErr := stream.Close()
@@ -116,6 +121,26 @@ func reflectFiles(ctx context.Context, url string, headers []string) (files poli
 		})
 	})
 }
+
+// checkChannel refuses to send what may be a secret, a header or the password in the URL, where
+// others can read it: over plain HTTP, unless the server is on this machine, for which
+// [http.ProxyFromEnvironment] knows no proxy.
+func checkChannel(server string, headers []string) error {
+	u, err := url.Parse(server)
+	switch {
+	case err != nil:
+		return errMalformedURL // the cause may hold a password
+	case u.Scheme == "https", endpoint.IsLoopback(u.Hostname()):
+		return nil
+	case len(headers) > 0:
+		return fmt.Errorf("-reflect-header: %w", errPlainHTTP)
+	case u.User != nil:
+		return fmt.Errorf("the user and password in the URL: %w", errPlainHTTP)
+	}
+	return nil
+}
+
+var errPlainHTTP = errors.New("http:// sends it in the clear to another machine: use https://, or a tunnel to 127.0.0.1")
 
 func serviceName(file *descriptorpb.FileDescriptorProto, service *descriptorpb.ServiceDescriptorProto) protoreflect.FullName {
 	return protoreflect.FullName(file.GetPackage()).Append(protoreflect.Name(service.GetName()))

@@ -26,17 +26,18 @@ func policyFlags() []cli.Flag {
 		&cli.StringFlag{Name: "audience", Usage: "`RESOURCE` indicator of methods that are given none, as with policy.WithAudience"},
 		&cli.StringSliceFlag{Name: "public", Usage: "`SERVICE` without rules that is open, as with policy.WithPublic; may be repeated"},
 		&cli.StringSliceFlag{Name: "shared-scope", Usage: "`SCOPE` that may serve two models, as with policy.WithSharedScopes; may be repeated"},
-		&cli.StringSliceFlag{Name: "reflect-header", Usage: "'`NAME: VALUE`' to send to a server with reflection; may be repeated"},
+		&cli.StringSliceFlag{Name: "reflect-header", Usage: "'`NAME: VALUE`' to send to a server with reflection, by https:// or on this machine; may be repeated"},
 	}
 }
+
+var errMalformedURL = errors.New("a URL of a server is malformed: it is not of the form http://host or https://host")
 
 // readFiles reads the services that an argument means: the name of a file, - for standard
 // input, or a URL.
 func readFiles(ctx context.Context, c *cli.Command, argument string) (policy.Files, error) {
 	if isURL(argument) {
 		if _, err := url.Parse(argument); err != nil {
-			// It may hold a password, and so may the error.
-			return nil, errors.New("a URL of a server is malformed: it is not of the form http://host or https://host")
+			return nil, errMalformedURL // the URL may hold a password, and so may the error
 		}
 		files, err := reflectFiles(ctx, argument, c.StringSlice("reflect-header"))
 		if err != nil {
