@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"crypto/sha256"
 	"errors"
 	"fmt"
 	"net/http"
@@ -19,12 +20,8 @@ import (
 	"github.com/protoauthz/protoauthz/interceptor/policy"
 )
 
-// What a server may take from those who ask it.
-const (
-	reflectionTimeout = 20 * time.Second
-	reflectionBytes   = 64 << 20 // of one answer
-	reflectionFiles   = 10_000
-)
+// reflectionTimeout is how long a server may take for all of its answers.
+const reflectionTimeout = 20 * time.Second
 
 // reflectFiles asks a server for the files of the services that it offers. The server may
 // say nothing of comments and places.
@@ -42,13 +39,17 @@ func reflectFiles(ctx context.Context, server string, headers []string) (files p
 	transport.Protocols.SetHTTP2(true)
 	transport.Protocols.SetUnencryptedHTTP2(true)
 	defer transport.CloseIdleConnections()
+	meter := &meter{RoundTripper: transport, files: map[[sha256.Size]byte]struct{}{}}
 	client := grpcreflect.NewClient(&http.Client{
-		Transport: transport,
+		Transport: meter,
 		// What is in -reflect-header is for the server that was named.
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
-	}, strings.TrimSuffix(server, "/"), connect.WithGRPC(), connect.WithReadMaxBytes(reflectionBytes))
+	}, strings.TrimSuffix(server, "/"), connect.WithGRPC(), connect.WithCodec(meter), connect.WithReadMaxBytes(reflectionBytes))
 	stream := client.NewStream(ctx, grpcreflect.WithRequestHeaders(header))
 	defer func() {
+		if err != nil {
+			cancel() // nothing more is wanted of the server
+		}
 		_, closeErr := stream.Close()
 		if err != nil {
 			err = fmt.Errorf("reflection: %w", err)
