@@ -35,6 +35,12 @@ type Config struct {
 	// TokenLifetime is how long a token is valid, in whole seconds of at least one. The default
 	// is one hour.
 	TokenLifetime time.Duration
+
+	// AllowRemote answers requests that do not come from this machine: whoever reaches the server
+	// and knows a client's secret gets tokens. The Host header must still name the issuer's host or
+	// a loopback host. The default, false, refuses them. It refuses what [net/http/httptest.NewRequest]
+	// makes too, whose RemoteAddr is no loopback address: empty that, or use [net/http.NewRequest].
+	AllowRemote bool
 }
 
 // A Client is a machine-to-machine application: what it is called, and what its roles grant it.

@@ -4,7 +4,8 @@
 //
 // Never use it in production. Its keys live in memory and are gone when the process ends, client
 // secrets stand in the configuration as plain text, nobody logs in, nothing is limited or recorded,
-// and [Issuer.Mint] signs whatever it is given: whoever holds an [Issuer] can act as anybody.
+// and [Issuer.Mint] signs whatever it is given: whoever holds an [Issuer] can act as anybody. Other
+// machines, and web pages of other sites, get no answer.
 //
 // An [Issuer] is an [net/http.Handler]. In a server, register it for the path of its URL and all
 // below:
@@ -49,16 +50,26 @@ const (
 //   - GET jwks, its key set (RFC 7517),
 //   - POST token, the token endpoint (RFC 6749 §4.4),
 //
-// and 404 to everything else. Make one with [New]. It starts no goroutine and needs no closing, and
-// is safe for concurrent use.
+// and 404 to everything else.
+//
+// It answers this machine alone, 403 to others: requests over loopback, over Unix sockets or in
+// memory, unless [Config] has AllowRemote. The Host header must name the issuer's host or a loopback
+// host (localhost, 127.0.0.0/8, ::1), with any port: the name of a web page that resolves to this
+// machine (DNS rebinding) is refused. So is an Origin header that names another host, or "null": a
+// page of another site. Behind a proxy on this machine, whoever reaches the proxy is on this machine.
+//
+// Make an issuer with [New]. It starts no goroutine and needs no closing, and is safe for concurrent
+// use.
 type Issuer struct {
-	url       string
-	path      string
-	algorithm string
-	lifetime  time.Duration
-	resources map[string][]string
-	clients   map[string]Client
-	discovery []byte
+	url         string
+	host        string // of the URL, in lower case and without the port
+	path        string
+	allowRemote bool
+	algorithm   string
+	lifetime    time.Duration
+	resources   map[string][]string
+	clients     map[string]Client
+	discovery   []byte
 
 	mu   sync.RWMutex
 	keys *keySet // replaced as a whole, never changed
@@ -72,7 +83,7 @@ type Issuer struct {
 // The error joins every fault in the URL and the configuration, each with the name of its field.
 // New keeps no reference to the configuration.
 func New(issuerURL string, config Config) (*Issuer, error) {
-	urlPath, urlErr := issuerPath(issuerURL)
+	host, urlPath, urlErr := parseIssuerURL(issuerURL)
 	if err := errors.Join(urlErr, config.validate()); err != nil {
 		return nil, err
 	}
@@ -83,13 +94,15 @@ func New(issuerURL string, config Config) (*Issuer, error) {
 		return nil, err
 	}
 	issuer := &Issuer{
-		url:       issuerURL,
-		path:      urlPath,
-		algorithm: config.SigningAlgorithm,
-		lifetime:  config.TokenLifetime,
-		resources: config.Resources,
-		clients:   make(map[string]Client, len(config.Clients)),
-		keys:      newKeySet(key),
+		url:         issuerURL,
+		host:        host,
+		path:        urlPath,
+		allowRemote: config.AllowRemote,
+		algorithm:   config.SigningAlgorithm,
+		lifetime:    config.TokenLifetime,
+		resources:   config.Resources,
+		clients:     make(map[string]Client, len(config.Clients)),
+		keys:        newKeySet(key),
 	}
 	for _, client := range config.Clients {
 		issuer.clients[client.ID] = client
@@ -131,9 +144,13 @@ func (i *Issuer) URL() string { return i.url }
 // TokenURL returns the URL of the token endpoint.
 func (i *Issuer) TokenURL() string { return i.url + tokenPath }
 
-// ServeHTTP implements [net/http.Handler]. It goes by the path alone, so the server may listen on
-// an address other than the URL's.
+// ServeHTTP implements [net/http.Handler]. It answers 403 to what [Issuer] says it refuses. It finds
+// the endpoint by the path alone, so the server may listen on an address other than the URL's.
 func (i *Issuer) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	if refusal := i.boundary(r); refusal != "" {
+		http.Error(w, refusal, http.StatusForbidden)
+		return
+	}
 	switch r.URL.Path {
 	case i.path + discoveryPath:
 		serveDocument(w, r, "application/json", i.discovery)
@@ -161,12 +178,12 @@ func serveDocument(w http.ResponseWriter, r *http.Request, contentType string, d
 	http.ServeContent(w, r, "", time.Time{}, bytes.NewReader(document)) // answers If-None-Match
 }
 
-// issuerPath returns the path of the issuer's URL. Its errors never quote the URL, which may hold a
-// password.
-func issuerPath(issuerURL string) (string, error) {
+// parseIssuerURL returns the name of the host in the issuer's URL, and the path. Its errors never
+// quote the URL, which may hold a password.
+func parseIssuerURL(issuerURL string) (host, urlPath string, err error) {
 	u, err := url.Parse(issuerURL)
 	if err != nil || u.Scheme != "https" && u.Scheme != "http" || u.Hostname() == "" {
-		return "", fault("issuerURL", "must be an absolute http or https URL, such as http://127.0.0.1:8080/oidc")
+		return "", "", fault("issuerURL", "must be an absolute http or https URL, such as http://127.0.0.1:8080/oidc")
 	}
 	var faults []error
 	if u.Scheme == "http" && !isLoopback(u.Hostname()) {
@@ -184,7 +201,7 @@ func issuerPath(issuerURL string) (string, error) {
 	} else if len(faults) == 0 && (u.RawPath != "" || u.String() != issuerURL) {
 		faults = append(faults, fault("issuerURL", "must be in normal form: lower-case scheme, no needless or missing escapes"))
 	}
-	return u.Path, errors.Join(faults...)
+	return strings.ToLower(u.Hostname()), u.Path, errors.Join(faults...)
 }
 
 func isCleanPath(p string) bool { return p == "" || p != "/" && path.Clean(p) == p }

@@ -91,9 +91,7 @@ func mint(t testing.TB, issuer *devissuer.Issuer, claims map[string]any, options
 
 func get(t testing.TB, handler http.Handler, path string) *httptest.ResponseRecorder {
 	t.Helper()
-	recorder := httptest.NewRecorder()
-	handler.ServeHTTP(recorder, httptest.NewRequest(http.MethodGet, path, nil))
-	return recorder
+	return serve(handler, httptest.NewRequest(http.MethodGet, path, nil))
 }
 
 // tokenRequest is a request as a client makes it: a form, and Basic credentials when there is an id.
@@ -106,7 +104,9 @@ func tokenRequest(body, id, secret string) *http.Request {
 	return request
 }
 
+// serve answers a request as one from this machine.
 func serve(handler http.Handler, request *http.Request) *httptest.ResponseRecorder {
+	request.RemoteAddr, request.Host = "127.0.0.1:1234", "127.0.0.1:8080"
 	recorder := httptest.NewRecorder()
 	handler.ServeHTTP(recorder, request)
 	return recorder

@@ -1,0 +1,59 @@
+package devissuer
+
+import (
+	"net"
+	"net/http"
+	"net/netip"
+	"net/url"
+	"slices"
+	"strings"
+)
+
+// boundary returns why a request does not get an answer, or "". Whatever the path is: who may not
+// ask for tokens gets no key set either.
+//
+// A browser on this machine can reach the issuer for any web page. The name in Host gives a page
+// away that has its own domain resolve to 127.0.0.1 (DNS rebinding): the browser takes the issuer
+// for the page's own server, and lets the page read the answer. Origin gives away any other page.
+func (i *Issuer) boundary(r *http.Request) (refusal string) {
+	switch {
+	case !i.allowRemote && !isLocalPeer(r):
+		return "devissuer: the request does not come from this machine: set AllowRemote in devissuer.Config to answer others"
+	case !i.isOwnHost(r.Host):
+		return "devissuer: the Host header names neither this machine nor the issuer: address the issuer by its URL, " + i.url
+	case slices.ContainsFunc(r.Header.Values("Origin"), func(origin string) bool { return !i.isOwnOrigin(origin) }):
+		return "devissuer: the request comes from a web page of another origin: ask without a browser, or from a page of this machine"
+	}
+	return ""
+}
+
+// isLocalPeer reports whether a request comes from this machine: over loopback, over what leads to
+// no other machine, or from this process, whose request no server has given a RemoteAddr. What
+// cannot be told is taken for remote.
+func isLocalPeer(r *http.Request) bool {
+	if r.RemoteAddr == "" {
+		return true
+	}
+	if local, ok := r.Context().Value(http.LocalAddrContextKey).(net.Addr); ok && slices.Contains([]string{"unix", "pipe", "bufconn"}, local.Network()) {
+		return true
+	}
+	peer, err := netip.ParseAddrPort(r.RemoteAddr)
+	return err == nil && peer.Addr().IsLoopback()
+}
+
+// isOwnHost reports whether a Host header names the issuer or this machine, with any port.
+func (i *Issuer) isOwnHost(host string) bool {
+	u, err := url.Parse("//" + host)
+	return err == nil && u.Host == host && i.isOwnName(u)
+}
+
+// isOwnOrigin does the same for an Origin header (RFC 6454 §7).
+func (i *Issuer) isOwnOrigin(origin string) bool {
+	u, err := url.Parse(origin)
+	return err == nil && i.isOwnName(u)
+}
+
+func (i *Issuer) isOwnName(u *url.URL) bool {
+	name := strings.ToLower(u.Hostname())
+	return isLoopback(name) || name == i.host
+}
