@@ -10,9 +10,11 @@ import (
 // domain is the domain of the google.rpc.ErrorInfo, and the realm of challenges.
 const domain = "protoauthz"
 
-// connectError is a denial as it goes to the client.
-func connectError(denial *Denial, spec connect.Spec, peer connect.Peer) *connect.Error {
-	err := connect.NewError(denial.Reason.code(), denial)
+// connectError is a denial as it goes to the client, within a call that another guard may
+// have let in.
+func connectError(denial *Denial, within *admission, spec connect.Spec, peer connect.Peer) *connect.Error {
+	denial.within = within // it was made for this call
+	err := connect.NewError(denial.Code(), denial)
 	if detail, detailErr := errorDetail(denial); detailErr == nil {
 		err.AddDetail(detail)
 	}
@@ -42,19 +44,19 @@ func (r Reason) code() connect.Code {
 }
 
 // Code returns the code that goes with the reason: its number is also that of gRPC.
-func (d *Denial) Code() connect.Code { return d.Reason.code() }
+func (d *Denial) Code() connect.Code { return d.Reason().code() }
 
 // Challenge returns the WWW-Authenticate of RFC 6750 section 3, or "" if there is none for
 // the reason. Without credentials that could be judged it names no error (section 3.1). It
 // belongs in HTTP headers, so to unary calls of the Connect protocol alone.
 func (d *Denial) Challenge() string {
 	const bearer = `Bearer realm="` + domain + `"`
-	switch {
-	case d.Reason == ReasonTokenMissing, d.Reason == ReasonSchemeUnsupported:
+	switch reason := d.Reason(); {
+	case reason == ReasonTokenMissing, reason == ReasonSchemeUnsupported:
 		return bearer
-	case d.Reason.code() == connect.CodeUnauthenticated:
+	case reason.code() == connect.CodeUnauthenticated:
 		return bearer + `, error="invalid_token"`
-	case d.Reason == ReasonScopeInsufficient:
+	case reason == ReasonScopeInsufficient:
 		// Scope-tokens hold neither quotes nor backslashes: nothing to escape.
 		return bearer + `, error="insufficient_scope", scope="` + d.allScopes() + `"`
 	default:
@@ -64,5 +66,5 @@ func (d *Denial) Challenge() string {
 
 // allScopes names every scope of the rule: with all of them a token will do.
 func (d *Denial) allScopes() string {
-	return strings.Join(slices.Concat(d.Scopes, d.AnyScopes), " ")
+	return strings.Join(slices.Concat(d.scopes, d.anyScopes), " ")
 }

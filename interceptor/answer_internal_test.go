@@ -177,7 +177,7 @@ func FuzzChallenge(f *testing.F) {
 			return
 		}
 		for reason := range texts {
-			denial := &Denial{Reason: reason, Scopes: rule.Scopes, AnyScopes: rule.AnyScopes}
+			denial := &Denial{reason: reason, scopes: rule.Scopes, anyScopes: rule.AnyScopes}
 			if reason == ReasonScopeInsufficient { // as it comes about
 				claims, _ := claimed(logto, "sub", `"alice"`, "aud", `"`+testAPI+`"`)
 				if _, denial = decide(rule, claims); denial == nil {
@@ -186,7 +186,7 @@ func FuzzChallenge(f *testing.F) {
 			}
 			for _, protocol := range []string{connect.ProtocolConnect, connect.ProtocolGRPC, connect.ProtocolGRPCWeb} {
 				for _, kind := range []connect.StreamType{connect.StreamTypeUnary, connect.StreamTypeClient, connect.StreamTypeServer, connect.StreamTypeBidi} {
-					err := connectError(denial, connect.Spec{StreamType: kind}, connect.Peer{Protocol: protocol})
+					err := connectError(denial, nil, connect.Spec{StreamType: kind}, connect.Peer{Protocol: protocol})
 					checkInfo(t, err, reason, split(all), split(any))
 					if protocol == connect.ProtocolConnect && kind == connect.StreamTypeUnary {
 						checkChallenge(t, err, reason, slices.Concat(split(all), split(any)))

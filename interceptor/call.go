@@ -2,7 +2,6 @@ package interceptor
 
 import (
 	"context"
-	"fmt"
 
 	"github.com/protoauthz/protoauthz/interceptor/token"
 )
@@ -51,6 +50,7 @@ func (c *Call) AwaitsMessage() bool { return c.admission.byMessage() }
 
 // AdmitMessage is the second step of a unary call whose one message has been read before the
 // handler runs. It returns nil if the handler may run: a nil *Denial, which is no nil error.
+// What the handler returns is the adapter's to judge: a [Denial] in it is another call's.
 func (c *Call) AdmitMessage(message any) *Denial {
 	a := c.admission
 	if a.expired() {
@@ -74,7 +74,7 @@ type Stream interface {
 // token expires. See [Call.Serve] for the error.
 func (c *Call) ServeUnary(stream Stream, handler func(context.Context, Stream) error) error {
 	if c.admission.rule.Public {
-		return handlerError(handler(c.ctx, stream))
+		return c.admission.handlerError(handler(c.ctx, stream))
 	}
 	guarded := c.newStream(stream)
 	guarded.unary = true
@@ -84,7 +84,7 @@ func (c *Call) ServeUnary(stream Stream, handler func(context.Context, Stream) e
 // Serve is the second step of a streaming call: it runs the handler on a stream that judges
 // every message, and until the token expires. If the call is refused, the error is the
 // *Denial itself, whatever the handler made of it, and so are those that the handler gets
-// from its stream; else it is the handler's.
+// from its stream; else it is the handler's, in which no [Denial] is found: see there.
 //
 // The handler's context ends when the token expires, with the cause [token.ErrExpired]. Serve
 // then returns at once if the handler is blocked in Receive, and half a second later at the
@@ -99,7 +99,7 @@ func (c *Call) ServeUnary(stream Stream, handler func(context.Context, Stream) e
 // do not end with a token.
 func (c *Call) Serve(stream Stream, handler func(context.Context, Stream) error) error {
 	if c.admission.rule.Public {
-		return handlerError(handler(c.ctx, stream))
+		return c.admission.handlerError(handler(c.ctx, stream))
 	}
 	guarded := c.newStream(stream)
 	guarded.expires = c.guard.streamExpiry
@@ -107,13 +107,4 @@ func (c *Call) Serve(stream Stream, handler func(context.Context, Stream) error)
 		return guarded.finish(handler(c.ctx, guarded))
 	}
 	return guarded.serve(handler)
-}
-
-// handlerError keeps the refusal of another call, which a handler has returned as it is, from
-// passing as that of its own.
-func handlerError(err error) error {
-	if _, ok := err.(*Denial); ok { //nolint:errorlint // what wraps one cannot pass as one
-		return fmt.Errorf("another call was refused: %w", err)
-	}
-	return err
 }

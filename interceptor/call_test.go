@@ -80,7 +80,7 @@ func admit(t testing.TB, ctx context.Context, guard *interceptor.Guard, service 
 // isDenial reports whether an error is a denial itself, and not one around it.
 func isDenial(err error, reason interceptor.Reason) bool {
 	denial, ok := err.(*interceptor.Denial) //nolint:errorlint // so it is promised
-	return ok && denial.Reason == reason
+	return ok && denial.Reason() == reason
 }
 
 // split tells a denial from the handler's error.
@@ -127,7 +127,7 @@ func TestAdmit(t *testing.T) {
 	} {
 		call, denial := guard.Admit(t.Context(), procedure(test.service, connect.StreamTypeBidi), test.header)
 		if test.reason != "" {
-			if call != nil || denial == nil || denial.Reason != test.reason {
+			if call != nil || denial == nil || denial.Reason() != test.reason {
 				t.Errorf("%s: %v, %v, want %s", test.service, call, denial, test.reason)
 			}
 			continue
@@ -166,7 +166,7 @@ func TestAdmitMessage(t *testing.T) {
 			call := admit(t, ctx, expiring(t, time.Minute, interceptor.WithObserver(calltest.Observe)), test.service)
 			time.Sleep(test.took) // the bubble's clock
 			denial := call.AdmitMessage(test.message)
-			if (denial == nil) != (test.want == "") || denial != nil && denial.Reason != test.want {
+			if (denial == nil) != (test.want == "") || denial != nil && denial.Reason() != test.want {
 				t.Errorf("%v, want %q", denial, test.want)
 			}
 			if got := record.Decisions(); !slices.Equal(got, test.events) {
@@ -240,7 +240,7 @@ func TestServe(t *testing.T) {
 					return test.handler(ctx, stream)
 				})
 				denial, err := split(served)
-				if (denial == nil) != (test.want == "") || denial != nil && denial.Reason != test.want || err != test.err { //nolint:errorlint // the very error is promised
+				if (denial == nil) != (test.want == "") || denial != nil && denial.Reason() != test.want || err != test.err { //nolint:errorlint // the very error is promised
 					t.Errorf("%v, %v, want %q, %v", denial, err, test.want, test.err)
 				}
 				if !slices.Equal(stream.sent, test.sent) || !slices.Equal(record.Decisions(), test.events) {
@@ -267,7 +267,7 @@ func TestServeLate(t *testing.T) {
 			})
 			denial, err := split(served)
 			synctest.Wait()
-			if (denial == nil) != (want == "") || denial != nil && denial.Reason != want || err != nil || ran != (want == "") {
+			if (denial == nil) != (want == "") || denial != nil && denial.Reason() != want || err != nil || ran != (want == "") {
 				t.Errorf("%v, %v, ran: %t", denial, err, ran)
 			}
 			if n := len(record.Decisions()); n == 2 != (want != "") {
@@ -295,7 +295,7 @@ func TestServeUnaryLate(t *testing.T) {
 				return ctx.Err()
 			})
 			denial, err := split(served)
-			if (denial == nil) != (want == "") || denial != nil && denial.Reason != want || err != nil || len(stream.sent) > 0 != (want == "") {
+			if (denial == nil) != (want == "") || denial != nil && denial.Reason() != want || err != nil || len(stream.sent) > 0 != (want == "") {
 				t.Errorf("%v, %v, sent %q", denial, err, stream.sent)
 			}
 		})
@@ -316,7 +316,7 @@ func TestServeWithoutExpiry(t *testing.T) {
 		}()
 		served := admit(t, t.Context(), expiring(t, time.Minute, interceptor.WithoutStreamExpiry()), "Field").Serve(stream, echoPlain)
 		denial, err := split(served)
-		if denial == nil || denial.Reason != organization.reason || err != nil || !slices.Equal(stream.sent, []string{acme, acme}) {
+		if denial == nil || denial.Reason() != organization.reason || err != nil || !slices.Equal(stream.sent, []string{acme, acme}) {
 			t.Errorf("%v, %v, sent %q", denial, err, stream.sent)
 		}
 	})
@@ -345,13 +345,13 @@ func TestInterrupt(t *testing.T) {
 			return nil
 		}, 1, expired.reason, time.Minute + time.Second/2},
 		"returned before":  {func(context.Context, interceptor.Stream) error { return nil }, 0, "", 0},
-		"a refusal before": {func(context.Context, interceptor.Stream) error { return &interceptor.Denial{Reason: failed.reason} }, 0, "", 0},
+		"a refusal before": {func(context.Context, interceptor.Stream) error { return new(interceptor.Denial) }, 0, "", 0},
 	} {
 		bubble(t, name, func(t *testing.T) {
 			stream, start := &wokenStream{plainStream: &plainStream{in: make(chan *message)}}, time.Now()
 			served := admit(t, t.Context(), expiring(t, time.Minute), "Token").Serve(stream, test.handler)
 			denial, err := split(served)
-			if (denial == nil) != (test.want == "") || denial != nil && (denial.Reason != test.want || err != nil) {
+			if (denial == nil) != (test.want == "") || denial != nil && (denial.Reason() != test.want || err != nil) {
 				t.Errorf("%v, %v", denial, err)
 			}
 			if took := time.Since(start); stream.times != test.times || took != test.took {
@@ -367,7 +367,7 @@ func TestInterrupt(t *testing.T) {
 			return nil
 		})
 		denial, err := split(served)
-		if denial == nil || denial.Reason != expired.reason || err != nil || stream.times != 0 {
+		if denial == nil || denial.Reason() != expired.reason || err != nil || stream.times != 0 {
 			t.Errorf("%v, %v, interrupted %d times", denial, err, stream.times)
 		}
 	})
@@ -395,7 +395,7 @@ func TestSendUnderWay(t *testing.T) {
 			return nil
 		})
 		denial, err := split(served)
-		if took := time.Since(start); denial == nil || denial.Reason != expired.reason || err != nil || took != time.Minute+time.Second/2 {
+		if took := time.Since(start); denial == nil || denial.Reason() != expired.reason || err != nil || took != time.Minute+time.Second/2 {
 			t.Errorf("%v, %v after %v", denial, err, took)
 		}
 		close(end) // as the end of the call does

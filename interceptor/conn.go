@@ -13,9 +13,10 @@ import (
 )
 
 // serveConn runs a streaming handler on a guarded connection.
-func serveConn(call *Call, conn connect.StreamingHandlerConn, next connect.StreamingHandlerFunc) error {
+func serveConn(call *Call, within *admission, conn connect.StreamingHandlerConn, next connect.StreamingHandlerFunc) error {
 	guarded := &guardedConn{
 		StreamingHandlerConn: conn,
+		within:               within,
 		header:               newOwnHeader(conn.ResponseHeader()),
 		trailer:              newOwnHeader(conn.ResponseTrailer()),
 	}
@@ -27,7 +28,7 @@ func serveConn(call *Call, conn connect.StreamingHandlerConn, next connect.Strea
 		return next(ctx, guarded)
 	})
 	if denial, ok := err.(*Denial); ok { //nolint:errorlint // the guard's, and not what another error is about
-		guarded.expired = denial.Reason == ReasonTokenExpired
+		guarded.expired = denial.reason == ReasonTokenExpired
 		return guarded.refusal(denial)
 	}
 	if guarded.open.Load() {
@@ -42,6 +43,7 @@ type guardedConn struct {
 	connect.StreamingHandlerConn
 	stream     Stream // which checks, and goes on to the lowerConn
 	connection *interrupt.Connection
+	within     *admission  // see sameCall
 	open       atomic.Bool // the client may read what the handler says
 
 	// Held while sending, so that the end of the call never races with a Send.
@@ -84,7 +86,7 @@ func (c *guardedConn) answer(err error) error {
 }
 
 func (c *guardedConn) refusal(denial *Denial) error {
-	return connectError(denial, c.Spec(), c.Peer())
+	return connectError(denial, c.within, c.Spec(), c.Peer())
 }
 
 // handOnHeader hands the handler's header on to the connection, once: it goes out

@@ -41,7 +41,7 @@ func (g *Guard) gate(ctx context.Context, spec connect.Spec, peer connect.Peer, 
 	a, denial := g.admit(ctx, spec.Procedure, header)
 	if denial != nil {
 		interrupt.Find(ctx, sameAs(header)).EndBody()
-		return nil, connectError(denial, spec, peer)
+		return nil, connectError(denial, nil, spec, peer)
 	}
 	a.guard.Store(g)
 	a.header = header
@@ -64,19 +64,21 @@ func (g *Guard) wrapUnary(next connect.UnaryFunc, atHandler bool) connect.UnaryF
 			case ok && (atHandler || sameMap(info.RequestHeader(), request.Header())):
 				spec, peer = info.Spec(), info.Peer
 			case atHandler:
-				return nil, connectError(failed(errors.New("an interceptor has lost the context of the call")), spec, peer())
+				return nil, connectError(failed(errors.New("an interceptor has lost the context of the call")), nil, spec, peer())
 			default:
 				return next(ctx, request)
 			}
 		}
+		within := sameCall(ctx, spec.Procedure, request.Header())
 		ctx, a, denial := g.admitted(ctx, spec.Procedure, spec.StreamType, request.Header())
 		if denial == nil {
 			denial = g.admitMessage(ctx, a, request.Any())
 		}
 		if denial != nil {
-			return nil, connectError(denial, spec, peer())
+			return nil, connectError(denial, within, spec, peer())
 		}
-		return next(ctx, request)
+		response, err := next(ctx, request)
+		return response, a.handlerError(err)
 	}
 }
 
@@ -88,14 +90,15 @@ func (g *Guard) WrapStreamingClient(next connect.StreamingClientFunc) connect.St
 // WrapStreamingHandler implements [connect.Interceptor].
 func (g *Guard) WrapStreamingHandler(next connect.StreamingHandlerFunc) connect.StreamingHandlerFunc {
 	return func(ctx context.Context, conn connect.StreamingHandlerConn) error {
+		within := sameCall(ctx, conn.Spec().Procedure, conn.RequestHeader())
 		ctx, a, denial := g.admitted(ctx, conn.Spec().Procedure, conn.Spec().StreamType, conn.RequestHeader())
 		switch {
 		case denial != nil:
-			return connectError(denial, conn.Spec(), conn.Peer())
+			return connectError(denial, within, conn.Spec(), conn.Peer())
 		case a.rule.Public:
-			return next(ctx, conn)
+			return a.handlerError(next(ctx, conn))
 		default:
-			return serveConn(&Call{g, a, ctx}, conn, next)
+			return serveConn(&Call{g, a, ctx}, within, conn, next)
 		}
 	}
 }

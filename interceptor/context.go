@@ -61,18 +61,18 @@ func (a *admission) expired() bool {
 // and has not counted before. The header that names the organization is read again,
 // since the handler reads it after interceptors may have changed it.
 func (a *admission) take(guard *Guard, procedure string, header http.Header) bool {
-	return a != nil && a.guard.Load() == guard && a.covers(procedure, guard.table) &&
+	return a != nil && a.guard.Load() == guard && a.covers(procedure, guard) &&
 		sameMap(a.header, header) && namesOrganization(a.rule.Organization, a.organization, header) &&
 		a.guard.CompareAndSwap(guard, nil)
 }
 
 // covers reports whether the admission's rule is that of a procedure. Those of a service
 // that is public as a whole have one rule.
-func (a *admission) covers(procedure string, table *policy.Table) bool {
+func (a *admission) covers(procedure string, guard *Guard) bool {
 	if !a.rule.Public {
 		return a.rule.Procedure == procedure
 	}
-	rule, ok := table.Lookup(procedure)
+	rule, ok := guard.rules.lookup(procedure)
 	return ok && rule == a.rule
 }
 

@@ -10,6 +10,7 @@ import (
 
 	samplev1 "github.com/protoauthz/protoauthz/gen/sample/v1"
 	"github.com/protoauthz/protoauthz/interceptor/policy"
+	"github.com/protoauthz/protoauthz/interceptor/token"
 )
 
 // TestSameMap makes sure that no header passes for another one that is like it.
@@ -63,6 +64,7 @@ func TestCovers(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	guard := New(new(token.Verifier), table)
 	const info, list = "/sample.v1.CatalogService/GetInfo", "/sample.v1.CatalogService/ListProducts"
 	for _, test := range []struct {
 		admitted, procedure string
@@ -79,12 +81,37 @@ func TestCovers(t *testing.T) {
 		{"/a.v1.A/One", info, false},
 		{"/a.v1.A/One", "/c.v1.C/One", false},
 	} {
-		rule, ok := table.Lookup(test.admitted)
+		rule, ok := guard.rules.lookup(test.admitted)
 		if !ok {
 			t.Fatalf("no rule for %s", test.admitted)
 		}
-		if got := (&admission{rule: rule}).covers(test.procedure, table); got != test.want {
+		if got := (&admission{rule: rule}).covers(test.procedure, guard); got != test.want {
 			t.Errorf("%s covers %s: %t", test.admitted, test.procedure, got)
 		}
+	}
+}
+
+// TestRulesOf makes sure that a guard looks up what its table does.
+func TestRulesOf(t *testing.T) {
+	t.Parallel()
+	table, err := policy.Compile(policy.Files{samplev1.File_sample_v1_catalog_proto}, policy.WithAudience(testAPI),
+		policy.WithPublic("a.v1.A", "b.v1.B"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	own := rulesOf(table)
+	for _, procedure := range []string{
+		"/sample.v1.CatalogService/ListProducts", "/sample.v1.CatalogService/GetInfo", "/sample.v1.CatalogService/", "/sample.v1.CatalogService/*",
+		"sample.v1.CatalogService/ListProducts", "/a.v1.A/One", "/b.v1.B/One", "/a.v1.A/*", "/a.v1.A/", "/a.v1.A", "a.v1.A/One", "//a.v1.A/One",
+		"/a.v1.A//One", "/a.v1.A/One/", "/a.v1.A/One/Two", "/x/a.v1.A/One", "/c.v1.C/One", "/", "//", "*", "/*", "",
+	} {
+		want, known := table.Lookup(procedure)
+		got, ok := own.lookup(procedure)
+		if ok != known || ok && got.String() != want.String() {
+			t.Errorf("%q: %v, %t, want %v, %t", procedure, got, ok, want, known)
+		}
+	}
+	if rule, ok := rulesOf(new(policy.Table)).lookup(""); ok {
+		t.Errorf("the zero table has %v", rule)
 	}
 }

@@ -24,7 +24,7 @@ func decide(rule *policy.Rule, claims *token.Claims) (organization string, denia
 		return "", deny(ReasonCallerNotAllowed, "the rule asks for another kind of caller than "+claims.Caller().String())
 	}
 	if !scopesGranted(rule, claims) {
-		return "", &Denial{Reason: ReasonScopeInsufficient, Scopes: rule.Scopes, AnyScopes: rule.AnyScopes, cause: errScope}
+		return "", &Denial{reason: ReasonScopeInsufficient, scopes: rule.Scopes, anyScopes: rule.AnyScopes, cause: errScope}
 	}
 	return organization, nil
 }

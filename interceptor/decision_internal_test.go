@@ -39,7 +39,7 @@ func claimed(issuer token.Issuer, members ...string) (*token.Claims, *Denial) {
 // outcome is the organization behind "=", or the reason.
 func outcome(organization string, denial *Denial) string {
 	if denial != nil {
-		return string(denial.Reason)
+		return string(denial.Reason())
 	}
 	return "=" + organization
 }
@@ -270,8 +270,8 @@ func TestDecide(t *testing.T) {
 					if denial == nil {
 						continue
 					}
-					if missing := denial.Reason == ReasonScopeInsufficient; organization != "" || missing != (denial.allScopes() != "") {
-						t.Errorf("%v with %v, %v, %v: %s with %q and %q", rule, m, c, g, denial.Reason, organization, denial.allScopes())
+					if missing := denial.Reason() == ReasonScopeInsufficient; organization != "" || missing != (denial.allScopes() != "") {
+						t.Errorf("%v with %v, %v, %v: %s with %q and %q", rule, m, c, g, denial.Reason(), organization, denial.allScopes())
 					}
 				}
 			}
@@ -458,8 +458,8 @@ func TestNamesOrganization(t *testing.T) {
 		got := namesOrganization(test.rule.Organization, test.organization, test.header)
 		if got && a.byMessage() {
 			denial := judgeMessage(a, test.message)
-			if got = denial == nil; !got && string(denial.Reason) != org {
-				t.Errorf("%d: %s", i, denial.Reason)
+			if got = denial == nil; !got && string(denial.Reason()) != org {
+				t.Errorf("%d: %s", i, denial.Reason())
 			}
 		}
 		if got != test.want {

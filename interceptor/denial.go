@@ -2,6 +2,7 @@ package interceptor
 
 import (
 	"errors"
+	"slices"
 
 	"github.com/protoauthz/protoauthz/interceptor/token"
 )
@@ -67,27 +68,68 @@ var texts = map[Reason]string{
 	ReasonGuardFailed:          "the call could not be authorized",
 }
 
-// A Denial is the refusal of a call. Find it in an error with [errors.As].
+// A Denial is the refusal of a call by a [Guard], which alone makes one. Find it with
+// [errors.As] in the error of a call that was refused, outside of the guard.
+//
+// A Denial is immutable and safe for concurrent use. The zero Denial and a nil one are
+// refusals with [ReasonGuardFailed].
+//
+// A handler may hold a Denial of another call, or of another service in the same process. An
+// error of a handler in which [errors.As] finds one becomes an ordinary error, so that it
+// does not pass for the refusal of the handler's own call: the code is unknown, unless the
+// handler has chosen one with a [connect.Error] or a status of gRPC, which then stands with
+// its text. The Denial is gone from the error, as are the google.rpc.ErrorInfo of the
+// domain "protoauthz" and a WWW-Authenticate. An error that a client has received from
+// another process holds no Denial and stays as it is.
 type Denial struct {
-	// Reason is the reason given to the client.
-	Reason Reason
-	// Scopes and AnyScopes are what the rule requires, with ReasonScopeInsufficient.
-	// They must not be modified.
-	Scopes, AnyScopes []string
-
-	cause error
+	reason            Reason
+	scopes, anyScopes []string // the rule's own
+	cause             error
+	within            *admission // by a guard around the one that refused, of the same call
 }
 
+// Reason returns the reason that the client is given.
+func (d *Denial) Reason() Reason {
+	if d == nil || d.reason == "" {
+		return ReasonGuardFailed
+	}
+	return d.reason
+}
+
+// Scopes returns the scopes that the rule requires, all of them, with
+// [ReasonScopeInsufficient] and in a slice of the caller's own.
+func (d *Denial) Scopes() []string { return slices.Clone(d.get().scopes) }
+
+// AnyScopes returns the scopes of which the rule requires one, with
+// [ReasonScopeInsufficient] and in a slice of the caller's own.
+func (d *Denial) AnyScopes() []string { return slices.Clone(d.get().anyScopes) }
+
 // Error returns the text that the client reads.
-func (d *Denial) Error() string { return texts[d.Reason] }
+func (d *Denial) Error() string { return texts[d.Reason()] }
 
 // Unwrap returns the cause, for logs: more detail than the client is told, and
 // still without any secret. It matches the errors of package token if the token
 // itself was refused.
-func (d *Denial) Unwrap() error { return d.cause }
+func (d *Denial) Unwrap() error { return d.get().cause }
+
+func (d *Denial) get() *Denial {
+	if d == nil {
+		return new(Denial)
+	}
+	return d
+}
+
+// own returns a copy for somebody who may overwrite it.
+func (d *Denial) own() *Denial {
+	if d == nil {
+		return nil
+	}
+	own := *d
+	return &own
+}
 
 // deny tells the client the reason and the log why.
-func deny(reason Reason, why string) *Denial { return &Denial{Reason: reason, cause: errors.New(why)} }
+func deny(reason Reason, why string) *Denial { return &Denial{reason: reason, cause: errors.New(why)} }
 
 // denyToken translates what is wrong with a token.
 func denyToken(err error) *Denial {
@@ -105,8 +147,8 @@ func denyToken(err error) *Denial {
 		{token.ErrBusy, ReasonVerifierBusy},
 	} {
 		if errors.Is(err, known.err) {
-			return &Denial{Reason: known.reason, cause: err}
+			return &Denial{reason: known.reason, cause: err}
 		}
 	}
-	return &Denial{Reason: ReasonGuardFailed, cause: err}
+	return &Denial{reason: ReasonGuardFailed, cause: err}
 }

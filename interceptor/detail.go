@@ -16,7 +16,7 @@ import (
 
 // errorDetail returns the google.rpc.ErrorInfo of a denial.
 func errorDetail(denial *Denial) (*connect.ErrorDetail, error) {
-	if detail := details()[denial.Reason]; detail != nil {
+	if detail := details()[denial.Reason()]; detail != nil {
 		own := *detail // whoever gets the error may write to it
 		return &own, nil
 	}
@@ -26,11 +26,11 @@ func errorDetail(denial *Denial) (*connect.ErrorDetail, error) {
 // ErrorInfo returns the detail that goes with the error, of the domain "protoauthz". See
 // [ReasonScopeInsufficient] for its metadata.
 func (d *Denial) ErrorInfo() *errdetails.ErrorInfo {
-	info := &errdetails.ErrorInfo{Reason: string(d.Reason), Domain: domain}
-	if d.Reason == ReasonScopeInsufficient {
+	info := &errdetails.ErrorInfo{Reason: string(d.Reason()), Domain: domain}
+	if d.Reason() == ReasonScopeInsufficient {
 		info.Metadata = map[string]string{"required_scopes": d.allScopes()}
-		if len(d.AnyScopes) > 0 {
-			info.Metadata["any_scopes"] = strings.Join(d.AnyScopes, " ")
+		if len(d.anyScopes) > 0 {
+			info.Metadata["any_scopes"] = strings.Join(d.anyScopes, " ")
 		}
 	}
 	return info

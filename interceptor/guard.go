@@ -25,7 +25,7 @@ type Verifier interface {
 type Guard struct {
 	authenticate func(ctx context.Context, authorization []string) (*token.Claims, error)
 	exact        bool // authenticate accepts no token that has expired
-	table        *policy.Table
+	rules        rules
 	options
 }
 
@@ -66,14 +66,14 @@ type Event struct {
 }
 
 // New makes a guard that admits callers whose token the verifier accepts and
-// satisfies the rule in the table. It panics if the verifier, the table or an option
-// is nil.
+// satisfies the rule in the table, of which it keeps a copy. It panics if the verifier,
+// the table or an option is nil.
 func New(verifier Verifier, table *policy.Table, opts ...Option) *Guard {
 	v, ok := verifier.(*token.Verifier)
 	if verifier == nil || ok && v == nil || table == nil {
 		panic("interceptor: New needs a verifier and a table: check the errors of NewVerifier and Compile")
 	}
-	g := &Guard{authenticate: authenticator(verifier), table: table, options: options{streamExpiry: true}}
+	g := &Guard{authenticate: authenticator(verifier), rules: rulesOf(table), options: options{streamExpiry: true}}
 	if ok { // the type itself: what embeds it may have a Verify of its own
 		g.authenticate, g.exact = v.Authenticate, true
 	}
@@ -117,7 +117,7 @@ func (g *Guard) judge(a *admission, procedure string, header Header) (denial *De
 			denial = panicked("verifier", p)
 		}
 	}()
-	rule, ok := g.table.Lookup(procedure)
+	rule, ok := g.rules.lookup(procedure)
 	if !ok {
 		return deny(ReasonRuleMissing, "the procedure was not compiled into the table")
 	}
@@ -173,11 +173,13 @@ func (g *Guard) observe(ctx context.Context, event Event) (denial *Denial) {
 			}
 		}
 	}()
-	g.observer(ctx, event)
+	told := event
+	told.Denial = event.Denial.own()
+	g.observer(ctx, told)
 	return event.Denial
 }
 
-func failed(cause error) *Denial { return &Denial{Reason: ReasonGuardFailed, cause: cause} }
+func failed(cause error) *Denial { return &Denial{reason: ReasonGuardFailed, cause: cause} }
 
 // panicked does not repeat what the panic says, which may be a secret, unless the
 // runtime says it.

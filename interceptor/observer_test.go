@@ -65,9 +65,9 @@ func TestEvents(t *testing.T) {
 			continue
 		}
 		denial := event.Denial
-		if denial == nil || denial.Reason != test.reason || denial.Unwrap() == nil || test.cause != nil && !errors.Is(denial, test.cause) {
+		if denial == nil || denial.Reason() != test.reason || denial.Unwrap() == nil || test.cause != nil && !errors.Is(denial, test.cause) {
 			t.Errorf("%s: %+v, want %s", test.service, denial, test.reason)
-		} else if got := slices.Concat(denial.Scopes, denial.AnyScopes); !slices.Equal(got, test.scopes) {
+		} else if got := slices.Concat(denial.Scopes(), denial.AnyScopes()); !slices.Equal(got, test.scopes) {
 			t.Errorf("%s: scopes %q, want %q", test.service, got, test.scopes)
 		}
 	}

@@ -106,10 +106,10 @@ func (s *guardedStream) Send(message any) error {
 	return s.stream.Send(message)
 }
 
-// refused returns the refusal as an error, or nil.
+// refused returns the refusal as an error, or nil. Whoever gets the error may write to it.
 func (s *guardedStream) refused() error {
 	if denial := s.denial.Load(); denial != nil {
-		return denial
+		return denial.own()
 	}
 	return nil
 }
@@ -136,7 +136,7 @@ func (s *guardedStream) finish(err error) error {
 	if refused := s.refused(); refused != nil {
 		return refused
 	}
-	return handlerError(err)
+	return s.admission.handlerError(err)
 }
 
 var errExited = errors.New("interceptor: the handler called runtime.Goexit")

@@ -258,25 +258,6 @@ func TestUnreadableMessage(t *testing.T) {
 	}
 }
 
-// TestOthersDenial makes sure that a handler's error which is about the refusal of another call
-// does not pass as one of this call.
-func TestOthersDenial(t *testing.T) {
-	t.Parallel()
-	bare := &interceptor.Denial{Reason: interceptor.ReasonTokenMissing}
-	for _, others := range []error{bare, fmt.Errorf("the call of another service: %w", bare)} {
-		for _, service := range []string{"Token", "Public"} {
-			conn := newConn(service, connect.StreamTypeBidi)
-			err := conn.serve(t.Context(), expiring(t, time.Hour), func(_ context.Context, conn connect.StreamingHandlerConn) error {
-				conn.ResponseTrailer().Set("Handler", "1")
-				return others
-			})
-			if connect.CodeOf(err) != connect.CodeUnknown || !errors.Is(err, others) || conn.trailer.Get("Handler") == "" {
-				t.Errorf("%s, %T: it ends with %v, trailer %v", service, others, err, conn.trailer)
-			}
-		}
-	}
-}
-
 // TestFlowControl makes sure that the guard's locks stop nobody: a handler that
 // cannot send, since the client does not read, goes on receiving.
 func TestFlowControl(t *testing.T) {

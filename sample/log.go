@@ -19,7 +19,7 @@ func logDecision(logger *slog.Logger) func(context.Context, interceptor.Event) {
 			logger.LogAttrs(ctx, slog.LevelInfo, "allowed", attrs...)
 			return
 		}
-		attrs = append(attrs, slog.String("reason", string(event.Denial.Reason)))
+		attrs = append(attrs, slog.String("reason", string(event.Denial.Reason())))
 		if cause := errors.Unwrap(event.Denial); cause != nil {
 			attrs = append(attrs, slog.String("cause", cause.Error()))
 		}

@@ -14,11 +14,13 @@ package connectv2
 
 import (
 	"context"
+	"errors"
 	"net/http"
 
 	"connectrpc.com/connect/v2"
 	"connectrpc.com/connect/v2/connecthttp"
 	"connectrpc.com/connect/v2/connectproto"
+	"google.golang.org/genproto/googleapis/rpc/errdetails"
 
 	"github.com/protoauthz/protoauthz/interceptor"
 	"github.com/protoauthz/protoauthz/interceptor/internal/interrupt"
@@ -55,7 +57,7 @@ func Interceptor(guard *interceptor.Guard) connect.ServerInterceptor {
 			if spec.StreamType == connect.StreamTypeUnary && !call.AwaitsMessage() {
 				err = call.ServeUnary(lower, func(ctx context.Context, messages interceptor.Stream) error {
 					guarded.messages = messages
-					return next(ctx, spec, guarded)
+					return handlerError(next(ctx, spec, guarded))
 				})
 			} else {
 				err = lower.serve(call, serve)
@@ -74,6 +76,27 @@ func connectionOf(ctx context.Context, info *connect.CallInfo) *interrupt.Connec
 		a, b := header["Host"], info.RequestHeader().Values("Host") // connecthttp sets it, and copies no values
 		return len(a) > 0 && len(b) > 0 && &a[0] == &b[0]
 	})
+}
+
+// handlerError returns the error of a handler whose call was let in. A refusal in it is that of
+// another call, and becomes an ordinary error: see [interceptor.Denial].
+func handlerError(err error) error {
+	denial, refused := errors.AsType[*interceptor.Denial](err)
+	explicit, ok := errors.AsType[*connect.Error](err)
+	if !refused || !ok {
+		return err // of which interceptor.Call takes care
+	}
+	ordinary := connect.NewError(explicit.Code(), explicit.Message())
+	for _, detail := range explicit.Details() {
+		message, err := connectproto.UnmarshalErrorDetail(detail)
+		if info, ok := message.(*errdetails.ErrorInfo); err == nil && (!ok || info.GetDomain() != denial.ErrorInfo().GetDomain()) {
+			ordinary = ordinary.WithDetail(detail)
+		}
+	}
+	if explicit.IsRemote() {
+		ordinary = ordinary.WithRemote()
+	}
+	return ordinary
 }
 
 func refuse(denial *interceptor.Denial, spec connect.Spec, info *connect.CallInfo) error {

@@ -3,7 +3,6 @@ package connectv2_test
 import (
 	"context"
 	"errors"
-	"fmt"
 	"io"
 	"net/http"
 	"net/http/httptest"
@@ -205,21 +204,6 @@ func TestLateHeader(t *testing.T) {
 	}
 }
 
-// TestOthersDenial makes sure that a handler's error which is about the refusal of another call
-// does not pass as one of this call.
-func TestOthersDenial(t *testing.T) {
-	t.Parallel()
-	others := fmt.Errorf("the call of another service: %w", &interceptor.Denial{Reason: interceptor.ReasonTokenMissing})
-	for _, method := range rpctest.Methods {
-		_, err := direct(t.Context(), "Token", method, new(fakeStream), func(context.Context, connect.Spec, connect.ServerStream) error {
-			return others
-		}, connectv2.Interceptor(calltest.Expiring(t, time.Hour)))
-		if err != others { //nolint:errorlint // as it is
-			t.Errorf("%s: it ends with %v", method.Name, err)
-		}
-	}
-}
-
 // TestPanic makes sure that a panic of a handler comes out where interceptors that recover
 // expect it, and that what a streaming handler said before goes nowhere.
 func TestPanic(t *testing.T) {
@@ -309,7 +293,7 @@ func TestSendUnderWay(t *testing.T) {
 				t.Error(err)
 			}
 			again := stream.Send(text("late"))
-			if denial, ok := errors.AsType[*interceptor.Denial](again); !ok || string(denial.Reason) != rpctest.Expired.Reason {
+			if denial, ok := errors.AsType[*interceptor.Denial](again); !ok || string(denial.Reason()) != rpctest.Expired.Reason {
 				t.Errorf("the next Send: %v", again)
 			}
 			return again

@@ -214,7 +214,7 @@ func TestUnreadStream(t *testing.T) {
 				defer func() { _ = stream.Close() }()
 				select {
 				case err := <-returned:
-					if denial, ok := errors.AsType[*interceptor.Denial](err); !ok || string(denial.Reason) != rpctest.Expired.Reason {
+					if denial, ok := errors.AsType[*interceptor.Denial](err); !ok || string(denial.Reason()) != rpctest.Expired.Reason {
 						t.Errorf("%s: it ends with %v", name, err)
 					}
 				case <-time.After(patience):

@@ -107,10 +107,10 @@ func (s lowerStream) serve(call *interceptor.Call, handler func(context.Context,
 	defer s.end()
 	err := run(s, func(ctx context.Context, messages interceptor.Stream) error {
 		s.messages = messages
-		return handler(ctx, s.guardedStream)
+		return handlerError(handler(ctx, s.guardedStream))
 	})
 	if denial, ok := err.(*interceptor.Denial); ok { //nolint:errorlint // the guard's, and not what another error is about
-		s.expired = denial.Reason == interceptor.ReasonTokenExpired
+		s.expired = denial.Reason() == interceptor.ReasonTokenExpired
 		return denial
 	}
 	if s.open.Load() {

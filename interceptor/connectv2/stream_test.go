@@ -379,7 +379,7 @@ func TestDenial(t *testing.T) {
 	for _, method := range rpctest.Methods {
 		err := guarded(t.Context(), specOf("Field", method), nil)
 		denial, ok := errors.AsType[*interceptor.Denial](err)
-		if !ok || denial.Reason != interceptor.ReasonTokenMissing || connect.CodeOf(err) != connect.CodeUnauthenticated {
+		if !ok || denial.Reason() != interceptor.ReasonTokenMissing || connect.CodeOf(err) != connect.CodeUnauthenticated {
 			t.Errorf("%s: %v", method.Name, err)
 		}
 	}

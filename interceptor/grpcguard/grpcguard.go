@@ -25,11 +25,15 @@ package grpcguard
 
 import (
 	"context"
+	"errors"
+	"slices"
 
+	"google.golang.org/genproto/googleapis/rpc/errdetails"
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/metadata"
 	"google.golang.org/grpc/status"
+	"google.golang.org/protobuf/types/known/anypb"
 
 	"github.com/protoauthz/protoauthz/interceptor"
 )
@@ -65,7 +69,8 @@ func Unary(guard *interceptor.Guard) grpc.UnaryServerInterceptor {
 		if denial := call.AdmitMessage(request); denial != nil {
 			return nil, refuse(denial)
 		}
-		return handler(call.Context(), request)
+		response, err := handler(call.Context(), request)
+		return response, handlerError(err)
 	}
 }
 
@@ -95,6 +100,25 @@ func refuse(denial *interceptor.Denial) error {
 		r.status = detailed
 	}
 	return r
+}
+
+// handlerError returns the error of a handler whose call was let in. A refusal in it is that of
+// another call, and becomes an ordinary error: see [interceptor.Denial].
+func handlerError(err error) error {
+	denial, refused := errors.AsType[*interceptor.Denial](err)
+	if !refused {
+		return err
+	}
+	explicit, ok := status.FromError(err)
+	if !ok {
+		return status.Error(codes.Unknown, "another call was refused: "+err.Error())
+	}
+	ordinary := explicit.Proto()
+	ordinary.Details = slices.DeleteFunc(ordinary.Details, func(detail *anypb.Any) bool {
+		info := new(errdetails.ErrorInfo)
+		return detail.MessageIs(info) && (detail.UnmarshalTo(info) != nil || info.GetDomain() == denial.ErrorInfo().GetDomain())
+	})
+	return status.FromProto(ordinary).Err()
 }
 
 // Error implements error.

@@ -37,7 +37,7 @@ func Stream(guard *interceptor.Guard) grpc.StreamServerInterceptor {
 				ctx = grpc.NewContextWithServerTransportStream(ctx, transportStream{transport, guarded})
 			}
 			guarded.ctx, guarded.messages = ctx, messages
-			return handler(server, guarded)
+			return handlerError(handler(server, guarded))
 		})
 		if denial, ok := err.(*interceptor.Denial); ok { //nolint:errorlint // the guard's, and not what another error is about
 			return refuse(denial)

@@ -19,7 +19,7 @@ func Compare(before, after []*Rule) []*Change {
 	c := &comparison{}
 	olds, news := tableOf(before), tableOf(after)
 	for _, rule := range after {
-		if old, ok := olds.Lookup(rule.Procedure); ok {
+		if old, ok := olds.lookup(rule.Procedure); ok {
 			c.rule(old, rule)
 			continue
 		}
@@ -27,7 +27,7 @@ func Compare(before, after []*Rule) []*Change {
 		c.add(ChangeMethodAdded, Place{}, "takes %s", rule.takes())
 	}
 	for _, rule := range before {
-		switch opened, ok := news.Lookup(rule.Procedure); {
+		switch opened, ok := news.lookup(rule.Procedure); {
 		case !ok:
 			c.old, c.new = rule, nil
 			c.add(ChangeMethodRemoved, Place{}, "took %s", rule.takes())

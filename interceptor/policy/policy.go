@@ -30,7 +30,7 @@ import (
 // with everything filled in that it takes from its service and from the options
 // of [Compile].
 //
-// Rules are shared by all calls: they must not be modified.
+// A Rule that a [Table] returns is a copy: a change of it changes no decision.
 type Rule struct {
 	// Procedure is the method's full name in the form "/pkg.Service/Method".
 	Procedure string
@@ -66,9 +66,19 @@ type Table struct {
 	publicServices map[string]*Rule
 }
 
-// Lookup returns the rule of a procedure, given as "/pkg.Service/Method". It
-// reports false if there is none; such a procedure must be refused.
+// Lookup returns the rule of a procedure, given as "/pkg.Service/Method", as a copy
+// of the caller's own. It reports false if there is none; such a procedure must be
+// refused.
 func (t *Table) Lookup(procedure string) (*Rule, bool) {
+	rule, ok := t.lookup(procedure)
+	if !ok {
+		return nil, false
+	}
+	return rule.clone(), true
+}
+
+// lookup is Lookup without the copy.
+func (t *Table) lookup(procedure string) (*Rule, bool) {
 	if rule, ok := t.rules[procedure]; ok {
 		return rule, true
 	}
@@ -83,10 +93,14 @@ func (t *Table) Lookup(procedure string) (*Rule, bool) {
 	return rule, ok
 }
 
-// Rules returns all rules, sorted by procedure. Services that [WithPublic]
-// names and whose methods are not known stand as "/pkg.Service/*".
+// Rules returns all rules, sorted by procedure, as copies of the caller's own.
+// Services that [WithPublic] names and whose methods are not known stand as
+// "/pkg.Service/*".
 func (t *Table) Rules() []*Rule {
 	rules := slices.AppendSeq(slices.Collect(maps.Values(t.rules)), maps.Values(t.publicServices))
+	for i, rule := range rules {
+		rules[i] = rule.clone()
+	}
 	slices.SortFunc(rules, func(a, b *Rule) int { return strings.Compare(a.Procedure, b.Procedure) })
 	return rules
 }
@@ -111,6 +125,17 @@ func (t *Table) String() string {
 }
 
 const ruleColumns = 6
+
+// clone returns a copy that shares no memory which can be written to.
+func (r *Rule) clone() *Rule {
+	clone := *r
+	clone.Scopes, clone.AnyScopes = slices.Clone(r.Scopes), slices.Clone(r.AnyScopes)
+	if r.Organization != nil {
+		organization := *r.Organization
+		clone.Organization = &organization
+	}
+	return &clone
+}
 
 // String prints the rule in one line.
 func (r *Rule) String() string { return strings.Join(r.columns(), " ") }

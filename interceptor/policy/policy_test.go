@@ -114,7 +114,7 @@ func TestRules(t *testing.T) {
 			t.Errorf("%s stands after %s", rule.Procedure, last)
 		}
 		last = rule.Procedure
-		if found, ok := table.Lookup(rule.Procedure); !ok || found != rule {
+		if found, ok := table.Lookup(rule.Procedure); !ok || found == rule || !reflect.DeepEqual(found, rule) {
 			t.Errorf("Lookup(%q): got %v and %t", rule.Procedure, found, ok)
 		}
 		seen := policy.Rule{

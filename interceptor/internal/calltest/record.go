@@ -73,7 +73,7 @@ func (r *Record) Decisions() []interceptor.Reason {
 		if event.Denial == nil {
 			reasons = append(reasons, "")
 		} else {
-			reasons = append(reasons, event.Denial.Reason)
+			reasons = append(reasons, event.Denial.Reason())
 		}
 	}
 	return reasons

@@ -45,7 +45,7 @@ func (t *tally) decided(_ context.Context, event interceptor.Event) {
 	if event.Denial == nil {
 		t.Admitted++
 	} else {
-		t.Refused[event.Denial.Reason]++
+		t.Refused[event.Denial.Reason()]++
 	}
 }
 

@@ -4,7 +4,7 @@ package main
 var connectMutations = []mutation{
 	{
 		"connect: gate", "interceptor/connect.go",
-		`		return nil, connectError(denial, spec, peer)
+		`		return nil, connectError(denial, nil, spec, peer)
 	}
 	a.guard.Store(g)`,
 		`		return ctx, nil
@@ -14,17 +14,14 @@ var connectMutations = []mutation{
 	{
 		"connect: unary", "interceptor/connect.go",
 		`		if denial != nil {
-			return nil, connectError(denial, spec, peer())
+			return nil, connectError(denial, within, spec, peer())
 		}
-		return next(ctx, request)
-	}
-}`,
+		response, err`,
 		`		if denial != nil {
+			_ = within
 			return next(ctx, request)
 		}
-		return next(ctx, request)
-	}
-}`,
+		response, err`,
 	},
 	{
 		"connect: message of a unary call", "interceptor/connect.go",
@@ -40,7 +37,7 @@ var connectMutations = []mutation{
 	{
 		"connect: replaced request and context behind the gate", "interceptor/connect.go",
 		`			case atHandler:
-				return nil, connectError(failed(errors.New("an interceptor has lost the context of the call")), spec, peer())
+				return nil, connectError(failed(errors.New("an interceptor has lost the context of the call")), nil, spec, peer())
 `,
 		`			case atHandler:
 				_ = errors.New
@@ -53,13 +50,15 @@ var connectMutations = []mutation{
 	{
 		"connect: stream", "interceptor/connect.go",
 		`		case denial != nil:
-			return connectError(denial, conn.Spec(), conn.Peer())
+			return connectError(denial, within, conn.Spec(), conn.Peer())
 `,
 		`		case denial != nil:
 			return next(ctx, conn)
 `,
 	},
-	{"connect: messages of a stream", "interceptor/connect.go", "return serveConn(&Call{g, a, ctx}, conn, next)", "return next(ctx, conn)"},
+	{"connect: messages of a stream", "interceptor/connect.go", "return serveConn(&Call{g, a, ctx}, within, conn, next)", "return next(ctx, conn)"},
+	{"connect: refusal of another unary call", "interceptor/connect.go", "return response, a.handlerError(err)", "return response, err"},
+	{"connect: refusal of another call in a public stream", "interceptor/connect.go", "return a.handlerError(next(ctx, conn))", "return next(ctx, conn)"},
 	{
 		"connect: own admission is used up", "interceptor/connect.go",
 		`		ctx = a
@@ -122,7 +121,7 @@ var callMutations = []mutation{
 	{"call: late body of ServeUnary", "interceptor/call.go", "guarded.unary = true", "guarded.unary = false"},
 	{
 		"call: public", "interceptor/call.go",
-		`		return handlerError(handler(c.ctx, stream))
+		`		return c.admission.handlerError(handler(c.ctx, stream))
 	}
 	guarded := c.newStream(stream)
 	guarded.expires`,
@@ -131,7 +130,15 @@ var callMutations = []mutation{
 	guarded := c.newStream(stream)
 	guarded.expires`,
 	},
-	{"call: refusal of another call", "interceptor/call.go", "if _, ok := err.(*Denial); ok {", "if _, ok := err.(*Denial); ok && false {"},
+	{"call: refusal of another call", "interceptor/handler_error.go", "denial.get().within == a {", "denial.get() != nil {"},
+	{"call: refusal by another guard", "interceptor/handler_error.go", "denial.get().within == a {", "denial == nil {"},
+	{"call: refusal of another guard's call", "interceptor/handler_error.go", "if !refused || denial.get().within == a {", "if !refused || denial.get().within != nil {"},
+	{"call: detail of another call's refusal", "interceptor/handler_error.go", "if !isRefusal(detail) {", "if true {"},
+	{"call: other details of the handler's", "interceptor/handler_error.go", "if !isRefusal(detail) {", "if false {"},
+	{"call: challenge of another call's refusal", "interceptor/handler_error.go", `	ordinary.Meta().Del("WWW-Authenticate")
+`, ""},
+	{"call: another procedure in the same context", "interceptor/handler_error.go", "a.rule.Procedure == procedure && ", ""},
+	{"call: another request in the same context", "interceptor/handler_error.go", " && sameMap(a.header, header) {", " {"},
 	{"call: Serve until the token expires", "interceptor/call.go", "if !guarded.expires {", "if true {"},
 	{"call: Serve without expiry", "interceptor/call.go", "if !guarded.expires {", "if false {"},
 	{

@@ -31,20 +31,11 @@ var connectv2Mutations = []mutation{
 	{"v2: nothing is proved yet", "interceptor/connectv2/connectv2.go", "guarded.open.Store(!call.AwaitsMessage())", "guarded.open.Store(true)"},
 	{"v2: stream is served as one", "interceptor/connectv2/connectv2.go", "if spec.StreamType == connect.StreamTypeUnary && !call.AwaitsMessage() {", "if !call.AwaitsMessage() {"},
 	{"v2: unary call that awaits its message has a CallInfo of its own", "interceptor/connectv2/connectv2.go", "if spec.StreamType == connect.StreamTypeUnary && !call.AwaitsMessage() {", "if spec.StreamType == connect.StreamTypeUnary {"},
-	{"v2: unary call by way of the guard", "interceptor/connectv2/connectv2.go", "\t\t\t\t\treturn next(ctx, spec, guarded)", "\t\t\t\t\treturn next(ctx, spec, stream)"},
+	{"v2: unary call by way of the guard", "interceptor/connectv2/connectv2.go", "handlerError(next(ctx, spec, guarded))", "handlerError(next(ctx, spec, stream))"},
+	{"v2: refusal of another unary call", "interceptor/connectv2/connectv2.go", "return handlerError(next(ctx, spec, guarded))", "return next(ctx, spec, guarded)"},
+	{"v2: refusal of another call", "interceptor/connectv2/stream.go", "return handlerError(handler(ctx, s.guardedStream))", "return handler(ctx, s.guardedStream)"},
+	{"v2: detail of another call's refusal", "interceptor/connectv2/connectv2.go", "if info, ok := message.(*errdetails.ErrorInfo); err == nil && (!ok || info.GetDomain() != denial.ErrorInfo().GetDomain()) {", `if info, ok := message.(*errdetails.ErrorInfo); err == nil && (!ok || info.GetDomain() != denial.Error()) {`},
 	{"v2: refusal", "interceptor/connectv2/connectv2.go", "return guarded.answer(err)", "return err"},
-	{
-		"v2: a denial that another error is about", "interceptor/connectv2/stream.go",
-		`	if denial, ok := err.(*interceptor.Denial); ok { //nolint:errorlint // the guard's, and not what another error is about
-		return refuse`,
-		`	if w, ok := err.(interface{ Unwrap() error }); ok {
-		if denial, ok := w.Unwrap().(*interceptor.Denial); ok {
-			err = denial
-		}
-	}
-	if denial, ok := err.(*interceptor.Denial); ok {
-		return refuse`,
-	},
 	{"v2: code", "interceptor/connectv2/connectv2.go", "connect.Code(denial.Code())", "connect.CodeUnknown"},
 	{
 		"v2: details", "interceptor/connectv2/connectv2.go",
@@ -144,7 +135,7 @@ var connectv2Mutations = []mutation{
 `,
 		"",
 	},
-	{"v2: a send that the handler has left behind is waited for", "interceptor/connectv2/stream.go", "s.expired = denial.Reason == interceptor.ReasonTokenExpired", "s.expired = false"},
+	{"v2: a send that the handler has left behind is waited for", "interceptor/connectv2/stream.go", "s.expired = denial.Reason() == interceptor.ReasonTokenExpired", "s.expired = false"},
 	{
 		"v2: header of a refused call", "interceptor/connectv2/stream.go",
 		`		return denial

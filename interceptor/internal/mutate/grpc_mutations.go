@@ -16,7 +16,10 @@ var grpcMutations = []mutation{
 `,
 	},
 	{"grpc: message of a unary call", "interceptor/grpcguard/grpcguard.go", "if denial := call.AdmitMessage(request); denial != nil {", "if denial := call.AdmitMessage(request); false {"},
-	{"grpc: context of a unary call", "interceptor/grpcguard/grpcguard.go", "return handler(call.Context(), request)", "return handler(ctx, request)"},
+	{"grpc: context of a unary call", "interceptor/grpcguard/grpcguard.go", "handler(call.Context(), request)", "handler(ctx, request)"},
+	{"grpc: refusal of another call, unary", "interceptor/grpcguard/grpcguard.go", "return response, handlerError(err)", "return response, err"},
+	{"grpc: refusal of another call, stream", "interceptor/grpcguard/stream.go", "return handlerError(handler(server, guarded))", "return handler(server, guarded)"},
+	{"grpc: detail of another call's refusal", "interceptor/grpcguard/grpcguard.go", "|| info.GetDomain() == denial", `|| "" == denial`},
 	{
 		"grpc: no guard, unary", "interceptor/grpcguard/grpcguard.go",
 		`	mustGuard(guard)
@@ -64,16 +67,6 @@ var grpcMutations = []mutation{
 		`			_ = denial
 		}
 		if endErr`,
-	},
-	{
-		"grpc: a denial that another error is about", "interceptor/grpcguard/stream.go",
-		`		if denial, ok := err.(*interceptor.Denial); ok {`,
-		`	if w, ok := err.(interface{ Unwrap() error }); ok {
-		if denial, ok := w.Unwrap().(*interceptor.Denial); ok {
-			err = denial
-		}
-	}
-		if denial, ok := err.(*interceptor.Denial); ok {`,
 	},
 	{"grpc: context of a stream", "interceptor/grpcguard/stream.go", "return s.ctx }", "return s.ServerStream.Context() }"},
 	{"grpc: header by way of the context", "interceptor/grpcguard/stream.go", "transport != nil && call.AwaitsMessage() {", "transport != nil && false {"},

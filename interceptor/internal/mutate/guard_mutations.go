@@ -122,18 +122,23 @@ var guardMutations = []mutation{
 	{"admission: printed", "interceptor/context.go", `_, _ = io.WriteString(out, "interceptor.admission")`, `_, _ = io.WriteString(out, fmt.Sprint(a.organization, a.header))`},
 	{
 		"admission: same guard", "interceptor/context.go",
-		`a.guard.Load() == guard && a.covers(procedure, guard.table) &&
+		`a.guard.Load() == guard && a.covers(procedure, guard) &&
 		sameMap(a.header, header) && namesOrganization(a.rule.Organization, a.organization, header) &&
 		a.guard.CompareAndSwap(guard, nil)`,
-		`a.guard.Load() != nil && a.covers(procedure, guard.table) &&
+		`a.guard.Load() != nil && a.covers(procedure, guard) &&
 		sameMap(a.header, header) && namesOrganization(a.rule.Organization, a.organization, header) &&
 		a.guard.Swap(nil) != nil`,
 	},
-	{"admission: same procedure", "interceptor/context.go", " && a.covers(procedure, guard.table) &&", " &&"},
+	{"admission: same procedure", "interceptor/context.go", " && a.covers(procedure, guard) &&", " &&"},
 	{"admission: same header map", "interceptor/context.go", "sameMap(a.header, header) && ", ""},
 	{"admission: header names the organization still", "interceptor/context.go", " && namesOrganization(a.rule.Organization, a.organization, header) &&", " &&"},
 	{"admission: taken once", "interceptor/context.go", "a.guard.CompareAndSwap(guard, nil)", "a.guard.Load() != nil"},
 	{"admission: header that is nil", "interceptor/context.go", "return a != nil && reflect", "return reflect"},
 	{"admission: one map, not an equal one", "interceptor/context.go", "reflect.ValueOf(a).Pointer() == reflect.ValueOf(b).Pointer()", "reflect.DeepEqual(a, b)"},
+	{"guard: rule of a service that is public as a whole", "interceptor/rules.go", "return rule, ok && method < len(procedure)", "return rule, ok"},
+	{"guard: observer's own denial", "interceptor/guard.go", "told.Denial = event.Denial.own()", "told.Denial = event.Denial"},
+	{"denial: copy of scopes", "interceptor/denial.go", "return slices.Clone(d.get().scopes)", "return d.get().scopes"},
+	{"denial: zero", "interceptor/denial.go", `if d == nil || d.reason == "" {`, "if d == nil {"},
+	{"denial: nil", "interceptor/denial.go", `if d == nil || d.reason == "" {`, `if d.reason == "" {`},
 	{"guard: expired token of another verifier", "interceptor/guard.go", "if !g.exact && a.expired() {", "if false {"},
 }

@@ -11,6 +11,10 @@ var policyMutations = []mutation{
 	}
 	return &Rule{Procedure: procedure, Public: true}, true`,
 	},
+	{"lookup: a copy", "interceptor/policy/policy.go", "return rule.clone(), true", "return rule, true"},
+	{"rules: copies", "interceptor/policy/policy.go", "rules[i] = rule.clone()", "rules[i] = rule"},
+	{"rules: copies of scopes", "interceptor/policy/policy.go", "slices.Clone(r.Scopes), slices.Clone(r.AnyScopes)", "r.Scopes, r.AnyScopes"},
+	{"rules: copies of organizations", "interceptor/policy/policy.go", "clone.Organization = &organization", "_ = &organization"},
 	{"lookup: no slash before", "interceptor/policy/policy.go", `if len(t.publicServices) == 0 || !strings.HasPrefix(procedure, "/") {`, "if len(procedure) == 0 {"},
 	{"lookup: no method", "interceptor/policy/policy.go", `if !ok || method == "" || strings.Contains(method, "/") {`, `if !ok || strings.Contains(method, "/") {`},
 	{"lookup: slash in the method", "interceptor/policy/policy.go", `if !ok || method == "" || strings.Contains(method, "/") {`, `if !ok || method == "" {`},

@@ -87,13 +87,14 @@ var streamMutations = []mutation{
 	{
 		"stream: refusal is an error", "interceptor/stream.go",
 		`	if denial := s.denial.Load(); denial != nil {
-		return denial
+		return denial.own()
 	}
 	return nil
 `,
 		`	return nil
 `,
 	},
+	{"stream: refusal that a handler overwrites", "interceptor/stream.go", "return denial.own()", "return denial"},
 	{"stream: refusal locks", "interceptor/stream.go", "if s.denial.CompareAndSwap(nil, denial) {", "if s.denial.Load() == nil {"},
 	{"stream: return before the proof", "interceptor/stream.go", "if err == nil && !s.proved.Load() {", "if false {"},
 	{
@@ -101,11 +102,11 @@ var streamMutations = []mutation{
 		`	if refused := s.refused(); refused != nil {
 		return refused
 	}
-	return handlerError(err)
+	return s.admission.handlerError(err)
 }
 
 var`,
-		`	return handlerError(err)
+		`	return s.admission.handlerError(err)
 }
 
 var`,
@@ -187,18 +188,6 @@ var`,
 		"",
 	},
 	{
-		"conn: a denial that another error is about", "interceptor/conn.go",
-		`	if denial, ok := err.(*Denial); ok { //nolint:errorlint // the guard's, and not what another error is about
-		guarded`,
-		`	if w, ok := err.(interface{ Unwrap() error }); ok {
-		if denial, ok := w.Unwrap().(*Denial); ok {
-			err = denial
-		}
-	}
-	if denial, ok := err.(*Denial); ok {
-		guarded`,
-	},
-	{
 		"conn: refusal as the handler sees it", "interceptor/conn.go",
 		`		return c.refusal(denial)
 	}
@@ -240,7 +229,7 @@ var`,
 `,
 		"",
 	},
-	{"conn: a send that the handler has left behind is waited for", "interceptor/conn.go", "guarded.expired = denial.Reason == ReasonTokenExpired", "guarded.expired = false"},
+	{"conn: a send that the handler has left behind is waited for", "interceptor/conn.go", "guarded.expired = denial.reason == ReasonTokenExpired", "guarded.expired = false"},
 	{"conn: writes end after the expiry", "interceptor/conn.go", "c.connection.AwaitWrite(&c.sending)", "(*interrupt.Connection)(nil).AwaitWrite(&c.sending)"},
 	{"conn: another call's connection", "interceptor/conn.go", "interrupt.Find(call.ctx, sameAs(conn.RequestHeader()))", "interrupt.Find(call.ctx, func(http.Header) bool { return true })"},
 	{"interrupt: reads", "interceptor/internal/interrupt/interrupt.go", "_ = c.controller.SetReadDeadline(time.Now().Add(in))", "_ = in"},

@@ -14,7 +14,7 @@ import (
 
 // change is what would have to change for a check to pass.
 func (q *Question) change(rule *policy.Rule, a answer, check Check) string {
-	switch a.denial.Reason {
+	switch a.denial.Reason() {
 	case interceptor.ReasonRuleMissing:
 		return "annotate the method with (protoauthz.v1.method), or name its service with -public"
 	case interceptor.ReasonTokenMissing:
@@ -82,14 +82,14 @@ func isOrganization(rule *policy.Rule) bool { return rule.Model == authzv1.Model
 // missing names the scopes that are not granted.
 func missing(a answer) string {
 	var ask []string
-	switch all := slices.DeleteFunc(slices.Clone(a.denial.Scopes), a.claims.HasScope); len(all) {
+	switch all := slices.DeleteFunc(slices.Clone(a.denial.Scopes()), a.claims.HasScope); len(all) {
 	case 0:
 	case 1:
 		ask = append(ask, "the scope "+all[0])
 	default:
 		ask = append(ask, "the scopes "+strings.Join(all, " "))
 	}
-	if alternatives := a.denial.AnyScopes; len(alternatives) > 0 && !slices.ContainsFunc(alternatives, a.claims.HasScope) {
+	if alternatives := a.denial.AnyScopes(); len(alternatives) > 0 && !slices.ContainsFunc(alternatives, a.claims.HasScope) {
 		ask = append(ask, "one of the scopes "+strings.Join(alternatives, " "))
 	}
 	return "ask the issuer for " + strings.Join(ask, " and ") + ": it grants only what the roles of the caller hold"

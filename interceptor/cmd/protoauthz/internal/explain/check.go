@@ -60,7 +60,7 @@ type Step struct {
 
 // refusing is the check that ended in a denial.
 func (q *Question) refusing(denial *interceptor.Denial) Check {
-	switch denial.Reason {
+	switch denial.Reason() {
 	case interceptor.ReasonRuleMissing:
 		return CheckRule
 	case interceptor.ReasonTokenMissing, interceptor.ReasonSchemeUnsupported:
@@ -111,7 +111,7 @@ func (q *Question) steps(a answer) []Step {
 			step.About = about(rule, check)
 			switch {
 			case status != StatusPassed:
-			case refusing == CheckSignature && a.denial.Reason == interceptor.ReasonGuardFailed && check != CheckRule && check != CheckAuthorization:
+			case refusing == CheckSignature && a.denial.Reason() == interceptor.ReasonGuardFailed && check != CheckRule && check != CheckAuthorization:
 				step.Status = StatusNotReached // as far as anybody knows
 			case !needs(rule, check):
 				step.Status = StatusNotNeeded

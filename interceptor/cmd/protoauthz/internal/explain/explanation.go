@@ -51,8 +51,8 @@ func Explain(ctx context.Context, q Question) *Explanation {
 	case a.denial != nil:
 		e.Decision = Refused
 		e.Code = a.denial.Code().String()
-		e.Reason, e.Text = a.denial.Reason, a.denial.Error()
-		e.Scopes, e.AnyScopes = a.denial.Scopes, a.denial.AnyScopes
+		e.Reason, e.Text = a.denial.Reason(), a.denial.Error()
+		e.Scopes, e.AnyScopes = a.denial.Scopes(), a.denial.AnyScopes()
 		e.Message = a.messages
 	case a.awaits:
 		e.Decision = Awaits
