@@ -1,6 +1,7 @@
 package main
 
 import (
+	"crypto/sha256"
 	"encoding/binary"
 	"errors"
 	"io"
@@ -18,6 +19,7 @@ import (
 	"google.golang.org/protobuf/reflect/protoreflect"
 	"google.golang.org/protobuf/reflect/protoregistry"
 	"google.golang.org/protobuf/types/descriptorpb"
+	"google.golang.org/protobuf/types/dynamicpb"
 )
 
 // A server whose files import each other without end is asked no more once they are too large
@@ -72,12 +74,12 @@ func must[T any](value T, err error) T {
 	return value
 }
 
-// A server that is large and honest is shown, also if it sends its imports with each file.
+// A server that is large and honest is shown.
 func TestLargeReflection(t *testing.T) {
 	t.Parallel()
 	const services, methods = 250, 20
 	common := &descriptorpb.FileDescriptorProto{Name: proto.String("common"), Package: proto.String("a")}
-	for n := range 300 {
+	for n := range 2000 {
 		message := &descriptorpb.DescriptorProto{Name: proto.String("M" + strconv.Itoa(n))}
 		for field := range int32(15) {
 			message.Field = append(message.Field, &descriptorpb.FieldDescriptorProto{
@@ -87,7 +89,6 @@ func TestLargeReflection(t *testing.T) {
 		}
 		common.MessageType = append(common.MessageType, message)
 	}
-	first := must(proto.Marshal(common))
 	answer := func(files ...[]byte) []byte {
 		var response []byte
 		for _, file := range files {
@@ -96,7 +97,7 @@ func TestLargeReflection(t *testing.T) {
 		return protowire.AppendBytes(protowire.AppendTag(nil, 4, protowire.BytesType), response)
 	}
 	var list []byte
-	answers := make([][]byte, 1, 1+services)
+	answers := make([][]byte, 1, 2+services)
 	flags := []string{"matrix", "-audience", audience}
 	for s := range services {
 		service := &descriptorpb.ServiceDescriptorProto{Name: proto.String("S" + strconv.Itoa(s))}
@@ -110,9 +111,10 @@ func TestLargeReflection(t *testing.T) {
 		flags = append(flags, "-public", name)
 		answers = append(answers, answer(must(proto.Marshal(&descriptorpb.FileDescriptorProto{
 			Name: proto.String(name), Package: proto.String("a"), Dependency: []string{"common"}, Service: []*descriptorpb.ServiceDescriptorProto{service},
-		})), first))
+		}))))
 	}
 	answers[0] = listAnswer(list)
+	answers = append(answers, answer(must(proto.Marshal(common))))
 	got := execute(t, nil, append(flags, serve(t, scripted(answers...)).URL)...)
 	if lines := strings.Count(got.stdout, "Method"); got.status != exitOK || lines != services*methods {
 		t.Errorf("status %d, %d methods, %.200s", got.status, lines, got.stderr)
@@ -154,6 +156,33 @@ func TestReflectionDefinitions(t *testing.T) {
 				t.Errorf("status %d: %.500s", got.status, got.stderr)
 			}
 		})
+	}
+}
+
+// A server that sends the same imports with each of its files is no larger for that.
+func TestFilesSentAgain(t *testing.T) {
+	t.Parallel()
+	one := &descriptorpb.FileDescriptorProto{Name: proto.String("f"), Syntax: proto.String("proto3"), MessageType: []*descriptorpb.DescriptorProto{{
+		Name: proto.String("Response"), Field: []*descriptorpb.FieldDescriptorProto{{
+			Name: proto.String("file_descriptor_proto"), Number: proto.Int32(1),
+			Label: descriptorpb.FieldDescriptorProto_LABEL_REPEATED.Enum(), Type: descriptorpb.FieldDescriptorProto_TYPE_BYTES.Enum(),
+		}},
+	}}}
+	response := dynamicpb.NewMessage(must(protodesc.NewFile(one, nil)).Messages().Get(0))
+	common := []byte(strings.Repeat("\x22\x00", 100_000)) // empty messages
+	answers := &meter{files: map[[sha256.Size]byte]struct{}{}}
+	for n := range 50 {
+		own := protowire.AppendString(protowire.AppendTag(nil, 1, protowire.BytesType), strconv.Itoa(n))
+		var answer []byte
+		for _, file := range [][]byte{own, common} {
+			answer = protowire.AppendBytes(protowire.AppendTag(answer, 1, protowire.BytesType), file)
+		}
+		if err := answers.Unmarshal(answer, response); err != nil {
+			t.Fatalf("%d: %v", n, err)
+		}
+	}
+	if answers.definitions != 50+100_001 || len(answers.files) != 51 {
+		t.Errorf("%d definitions in %d files", answers.definitions, len(answers.files))
 	}
 }
 
