@@ -49,14 +49,23 @@ func (s *Source) chosen(ctx context.Context) (h holder, err error) {
 	return s.holder(ctx)
 }
 
-// Token returns the token for a call with this context. It must not be changed, printed or
-// sent over plain HTTP. The errors are those of this package and of the context.
+// Token returns the token for a call with this context, in a copy of the caller's own. It must not
+// be printed or sent over plain HTTP. The errors are those of this package and of the context.
 func (s *Source) Token(ctx context.Context) (*oauth2.Token, error) {
 	h, err := s.chosen(ctx)
 	if err != nil {
 		return nil, err
 	}
-	return h.token(ctx)
+	return copyOf(h.token(ctx))
+}
+
+// copyOf keeps whoever writes to a token from writing to that of other calls.
+func copyOf(token *oauth2.Token, err error) (*oauth2.Token, error) {
+	if token == nil {
+		return nil, err
+	}
+	own := *token
+	return &own, err
 }
 
 // Drop says that a server has refused a token of [Source.Token], so that later calls get
@@ -76,7 +85,7 @@ func (s *Source) Replace(ctx context.Context, refused *oauth2.Token) (*oauth2.To
 		return nil, err
 	}
 	h.drop(refused)
-	token, err := h.token(ctx)
+	token, err := copyOf(h.token(ctx))
 	if err == nil && token.AccessToken == refused.AccessToken {
 		return nil, fmt.Errorf("clientauth: %w", ErrSameToken)
 	}

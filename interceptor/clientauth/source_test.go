@@ -234,3 +234,22 @@ func TestNil(t *testing.T) {
 		}()
 	}
 }
+
+// TestOwnToken makes sure that whoever writes to a token changes nobody else's.
+func TestOwnToken(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		source := newClient(t, granting(3600)).Source(target)
+		token, err := source.Token(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		token.AccessToken = "written"
+		want(t, source, "secret-1")
+		if token, err = source.Replace(t.Context(), &oauth2.Token{AccessToken: "secret-1"}); err != nil {
+			t.Fatal(err)
+		}
+		token.AccessToken = "written"
+		want(t, source, "secret-2")
+	})
+}
