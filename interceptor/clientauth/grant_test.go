@@ -52,7 +52,7 @@ func TestAnswers(t *testing.T) {
 		"access_token a number":    {with(`"secret-1"`, "1"), clientauth.ErrUnavailable},
 		"access_token two lines":   {with("secret-1", `secret-1\r\nX-Secret: 1`), clientauth.ErrUnavailable},
 		"access_token two words":   {with("secret-1", "secret 1"), clientauth.ErrUnavailable},
-		"access_token too large":   {with("secret-1", strings.Repeat("secret", 2000)), clientauth.ErrUnavailable},
+		"access_token too large":   {with("secret-1", strings.Repeat("secret", 3000)), clientauth.ErrUnavailable},
 		"no token_type":            {with("token_type", "type"), clientauth.ErrUnavailable},
 		"token_type empty":         {with("Bearer", ""), clientauth.ErrUnavailable},
 		"token_type DPoP":          {with("Bearer", "DPoP"), clientauth.ErrUnavailable},

@@ -153,12 +153,13 @@ func (c *Claims) Decode(v any) error {
 	if err != nil {
 		return fmt.Errorf("token: claims: %w", err)
 	}
-	folded := make(map[string]struct{}, len(members.members))
+	folded := map[string]struct{}{}
 	for _, m := range members.members {
-		folded[strings.ToLower(strings.ToUpper(m.name))] = struct{}{}
-	}
-	if len(folded) != len(members.members) {
-		return errors.New("token: claims: two names differ in case alone")
+		name := strings.ToLower(strings.ToUpper(m.name))
+		if _, twice := folded[name]; twice {
+			return errors.New("token: claims: two names differ in case alone")
+		}
+		folded[name] = struct{}{}
 	}
 	if err := json.Unmarshal(payload, v); err != nil {
 		return fmt.Errorf("token: claims do not fit into %T", v) // the cause quotes the claim
@@ -193,8 +194,9 @@ func (c *Claims) get() *Claims {
 }
 
 // UnverifiedClaims reads the payload of a token as the issuer's, without looking
-// at any signature or time: for tests of handlers. Never decide anything by its
-// result. The payload needs a `sub` and an `exp`, such as
+// at any signature or clock: for tests of handlers. Never decide anything by its
+// result. The payload needs a `sub` and an `exp`, and an `iat` for an issuer with
+// [Issuer.MaxLifetime], such as
 //
 //	{"sub": "user_1", "exp": 1, "scope": "read:orders", "organization_id": "acme"}
 //
@@ -205,19 +207,19 @@ func UnverifiedClaims(issuer Issuer, payload []byte) (*Claims, error) {
 	if err != nil {
 		return nil, err
 	}
-	members, err := parsePayload(payload)
+	members, err := parsePayload(string(payload), issuer.claimNames())
 	if err != nil {
 		return nil, err
 	}
-	validity, err := readValidity(&members, 0)
+	validity, err := issuer.readValidity(&members, 0)
 	if err != nil {
 		return nil, err
 	}
 	return issuer.claims(base64.RawURLEncoding.EncodeToString(payload), &members, validity.until, 0)
 }
 
-func parsePayload(payload []byte) (object, error) {
-	members, err := parseObject(payload)
+func parsePayload(payload string, names []string) (object, error) {
+	members, err := parseMembers(payload, names)
 	if err != nil {
 		return object{}, malformed("payload: %w", err)
 	}

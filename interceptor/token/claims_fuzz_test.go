@@ -1,9 +1,11 @@
 package token_test
 
 import (
+	"cmp"
 	"encoding/json"
-	"math"
+	"math/big"
 	"reflect"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -15,7 +17,8 @@ import (
 
 // said is what a payload says, to the oracle.
 type said struct {
-	expires, notBefore    float64 // whole seconds
+	expires, notBefore    int64 // whole seconds
+	issued                int64
 	subject, client, id   string
 	audience, scopes      []string
 	organization          *string
@@ -62,28 +65,35 @@ func readClaims(issuer token.Issuer, payload []byte) (c said, fault string) {
 		}
 		return values, true, true
 	}
-	date := func(name string) *float64 {
+	date := func(name string) *big.Rat {
 		raw, ok := members[name]
 		if !ok {
 			return nil
 		}
-		var value any
-		_ = json.Unmarshal(raw, &value)
-		seconds, ok := value.(float64)
-		if !ok || seconds < 0 || seconds > float64(never) {
+		seconds, ok := new(big.Rat).SetString(string(raw))
+		if !ok || raw[0] == '"' || seconds.Sign() < 0 || seconds.Cmp(big.NewRat(never, 1)) > 0 {
 			fault = name + " is no date"
+			return nil
 		}
-		return &seconds
+		return seconds
 	}
-	if exp := date("exp"); exp == nil {
-		fault = "exp is missing"
+	floor := func(r *big.Rat) int64 { return new(big.Int).Quo(r.Num(), r.Denom()).Int64() } // of what is not negative
+	ceil := func(r *big.Rat) int64 { return -new(big.Int).Div(new(big.Int).Neg(r.Num()), r.Denom()).Int64() }
+	exp, iat := date("exp"), date("iat")
+	if exp == nil {
+		fault = cmp.Or(fault, "exp is missing")
 	} else {
-		c.expires = math.Floor(*exp)
+		c.expires = floor(exp)
 	}
 	if nbf := date("nbf"); nbf != nil {
-		c.notBefore = math.Ceil(*nbf)
+		c.notBefore = ceil(nbf)
 	}
-	date("iat")
+	if iat != nil {
+		c.issued = ceil(iat)
+	}
+	if most := issuer.MaxLifetime; most > 0 && (iat == nil || exp != nil && new(big.Rat).Sub(exp, iat).Cmp(big.NewRat(int64(most), int64(time.Second))) > 0) {
+		fault = "it lives too long"
+	}
 	for _, name := range []string{"cnf", "at_hash", "c_hash"} {
 		if _, ok := members[name]; ok {
 			fault = "it has " + name
@@ -125,13 +135,27 @@ func readClaims(issuer token.Issuer, payload []byte) (c said, fault string) {
 			c.client = *client
 		}
 	}
+	for _, identity := range slices.Concat([]string{c.subject, c.id, c.client}, c.organizationAudiences) {
+		if control.MatchString(identity) {
+			fault = "it has a control character"
+		}
+	}
+	if c.organization != nil && control.MatchString(*c.organization) {
+		fault = "it has a control character"
+	}
 	return c, fault
 }
+
+// far finds exponents that are too large for exact arithmetic.
+var far = regexp.MustCompile(`[eE][+-]?[0-9]{4}`)
+
+// control finds the characters of Unicode's category Cc.
+var control = regexp.MustCompile(`\p{Cc}`)
 
 // check compares claims with what the payload says.
 func (c said) check(t testing.TB, issuer token.Issuer, claims *token.Claims, leeway time.Duration) {
 	t.Helper()
-	expiry := time.Unix(int64(c.expires), 0)
+	expiry := time.Unix(c.expires, 0)
 	caller := token.CallerUnknown
 	if before, after, ok := strings.Cut(issuer.ClientSubject, "{client}"); ok && c.client != "" {
 		if caller = token.CallerUser; c.subject == before+c.client+after {
@@ -227,7 +251,7 @@ var claimIssuers = []token.Issuer{
 	token.Logto("https://idp.test"), token.Auth0("idp.test"), token.AuthAction("idp.test"),
 	{
 		URL: "https://idp.test/x", Algorithms: []string{"EdDSA"}, ScopeClaims: []string{"scp", "scope", "permissions"}, ClientClaims: []string{"azp", "appid", "client_id"},
-		ClientSubject: "{client}@clients", OrganizationClaim: "org", OrganizationAudience: "org:",
+		ClientSubject: "{client}@clients", OrganizationClaim: "org", OrganizationAudience: "org:", MaxLifetime: time.Hour,
 	},
 }
 
@@ -247,6 +271,8 @@ func FuzzClaims(f *testing.F) {
 		payload("sub", absent{}), payload("sub", ""), payload("sub", nil), payload("sub", 1), payload("jti", 1), payload("jti", absent{}), payload("client_id", 1), payload("client_id", ""),
 		payload("exp", absent{}), payload("exp", "1"), payload("exp", nil), payload("exp", -1), payload("exp", 1.9), payload("exp", 1e300), payload("exp", never), payload("exp", never+1), payload("exp", true),
 		payload("nbf", 1.1), payload("nbf", "1"), payload("nbf", nil), payload("iat", "1"), payload("iat", -1), payload("cnf", nil), payload("at_hash", ""), payload("c_hash", 1),
+		payload("nbf", 1.0000001), payload("exp", json.RawMessage("946685100.00000000001")), payload("iat", absent{}), payload("iat", epoch-3300), payload("iat", json.RawMessage("946681500.00000000001")), payload("iat", json.RawMessage("946681499.99999999999")),
+		payload("sub", "user_1\x00"), payload("sub", "user_1\u0085"), payload("jti", "\x7f"), payload("client_id", "app_1\n"), payload("azp", "app\x001"), payload("organization_id", "acme\t"), payload("aud", "urn:logto:organization:acme\u009f"), payload("aud", api+"\n"), payload("scope", "a\nb"),
 		payload("SUB", "root"), payload("Scope", "admin"), payload("AUD", api, "aud", "x"), payload("a", map[string]any{"b": 1, "B": 2}),
 		payload()[:len(payload())-1] + `,"sub":"root"}`, payload()[:len(payload())-1] + `,"x":1e999}`, payload()[:len(payload())-1] + `,"exp":1e999}`, "{}", "", "[]", "null", "{\"sub\":\"\xff\",\"exp\":1}",
 	}
@@ -259,7 +285,7 @@ func FuzzClaims(f *testing.F) {
 		}
 	}
 	f.Fuzz(func(t *testing.T, n uint8, payload []byte) {
-		if len(payload) > token.MaxBytes || replaced.Match(payload) {
+		if len(payload) > token.MaxBytes || replaced.Match(payload) || far.Match(payload) {
 			return
 		}
 		issuer := claimIssuers[int(n)%len(claimIssuers)]

@@ -22,7 +22,7 @@ var (
 	ErrInvalid = errors.New("invalid token")
 	// ErrExpired means that `exp` has passed.
 	ErrExpired = errors.New("token has expired")
-	// ErrNotYetValid means that `nbf` has not been reached.
+	// ErrNotYetValid means that `nbf` has not been reached, or that `iat` is ahead of the clock.
 	ErrNotYetValid = errors.New("token is not valid yet")
 	// ErrKeysUnavailable means that the token could not be judged, since the
 	// issuer's keys cannot be had now. Trying again later may succeed.

@@ -4,6 +4,7 @@ import (
 	"crypto"
 	"encoding/json"
 	"errors"
+	"fmt"
 )
 
 // MaxBytes is maxBytes.
@@ -15,20 +16,43 @@ type PublicKey struct {
 	Public        crypto.PublicKey
 }
 
-// ParseObject is parseObject.
+// ParseObject is parseObject, and parseMembers for the members that there are and one more.
 func ParseObject(data []byte) (map[string]json.RawMessage, error) {
 	o, err := parseObject(data)
+	names := []string{"not there"}
+	for _, m := range o.members {
+		names = append(names, m.name)
+	}
+	asked, again := parseMembers(string(data), names)
+	if !errors.Is(again, err) || err == nil && again != nil {
+		return nil, fmt.Errorf("%w, and then %w", err, again)
+	}
 	if err != nil {
 		return nil, err
 	}
 	members := map[string]json.RawMessage{}
 	for _, m := range o.members {
 		members[m.name] = json.RawMessage(m.value)
-		if value, ok := o.get(m.name); !ok || value != m.value {
-			return nil, errors.New("a member is not found")
+		for _, o := range []object{o, asked} {
+			if found, ok := o.get(m.name); !ok || found != m.value {
+				return nil, errors.New("a member is not found")
+			}
 		}
 	}
+	if _, there := members["not there"]; there != asked.has("not there") {
+		return nil, errors.New("a member is found")
+	}
 	return members, nil
+}
+
+// ParseShallow is parseShallow.
+func ParseShallow(data []byte) (map[string]json.RawMessage, error) {
+	o, err := parseShallow(data)
+	members := map[string]json.RawMessage{}
+	for _, m := range o.members {
+		members[m.name] = json.RawMessage(m.value)
+	}
+	return members, err
 }
 
 // ParseKeySet is parseKeySet.
@@ -59,7 +83,7 @@ func VerifyJWS(keySet []byte, raw string) (payload []byte, err error) {
 		return nil, errors.New("no key")
 	}
 	_, _, err = new(Verifier).signer(&token, keys)
-	return token.payload, err
+	return []byte(token.payload), err
 }
 
 // CheckPublic is checkPublic, for coordinates of those lengths.

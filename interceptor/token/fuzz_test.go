@@ -4,10 +4,12 @@ import (
 	"bytes"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"io"
 	"regexp"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"unicode/utf8"
 
@@ -125,6 +127,108 @@ func FuzzParseObject(f *testing.F) {
 			}
 		}
 	})
+}
+
+// FuzzParseShallow holds it against encoding/json and the uniqueness of the outermost names.
+func FuzzParseShallow(f *testing.F) {
+	seeds := []string{
+		`{"keys":[{"a":1,"a":1}]}`, `{"a":1,"\u0061":1}`, `{"a":{"a":{"a":1}}}`, `{"\ud800":1,"\udfff":2}`, `{"\ud800":1}`, `{"a":"\ud83d\u0041"}`, "{\"\ufffd\":1,\"\\udc00\":1}", `{"a":` + strings.Repeat("[", 100) + strings.Repeat("]", 100) + `}`,
+		`{"a":1}x`, "[]", "{\"a\":\"\xff\"}", "\ufeff{}", `{"a":01}`, `{"a":"\x"}`, "{\"a\":\"\x1f\"}", `{"a":tru}`, `{,}`, `{"a"}`, "{",
+	}
+	read := func(data []byte) (map[string]json.RawMessage, bool) {
+		decoder := json.NewDecoder(bytes.NewReader(data))
+		if first, err := decoder.Token(); err != nil || first != json.Delim('{') || !utf8.Valid(data) || !json.Valid(data) {
+			return nil, false
+		}
+		members := map[string]json.RawMessage{}
+		for decoder.More() {
+			name, err := decoder.Token()
+			var value json.RawMessage
+			if err != nil || decoder.Decode(&value) != nil {
+				return nil, false
+			}
+			text, _ := name.(string)
+			if _, twice := members[text]; twice {
+				return nil, false
+			}
+			members[text] = value
+		}
+		return members, true
+	}
+	checkSeeds(f, seeds, func(seed string) bool { _, ok := read([]byte(seed)); return ok })
+	for _, seed := range seeds {
+		f.Add([]byte(seed))
+	}
+	f.Fuzz(func(t *testing.T, data []byte) {
+		want, ok := read(data)
+		got, err := token.ParseShallow(data)
+		if (err == nil) != ok || len(got) != len(want) {
+			t.Fatalf("%q: %d members, %v, want %d, %t", data, len(got), err, len(want), ok)
+		}
+		for name, value := range want {
+			if compact(t, got[name]) != compact(t, value) {
+				t.Errorf("%q is %s, want %s", name, got[name], value)
+			}
+		}
+	})
+}
+
+// TestParseObject is about what FuzzParseObject leaves out, and what it should not have to find.
+func TestParseObject(t *testing.T) {
+	t.Parallel()
+	nested := func(depth int, within string) string {
+		return `{"a":` + strings.Repeat("[", depth) + within + strings.Repeat("]", depth) + "}"
+	}
+	for text, ok := range map[string]bool{
+		"{\"\ufffd\":1}": true, `{"\ufffd":1}`: true, "{\"\ufffd\":1,\"\\ufffd\":1}": false, "{\"a\":\"\ufffd\\ufffd\"}": true, "{\"\ufffd\":1,\"\ufffd\ufffd\":1}": true,
+		"{\"\xef\xbf\":1}": false, "{\"\xc0\x80\":1}": false, "{\"\xf4\x90\x80\x80\":1}": false, "{\"\U0010ffff\":1}": true, "\ufeff{}": false, "{}\x00": false, "\x00{}": false, "{\"a\x00\":1}": false, "{\"a\x7f\":1}": true,
+		`{"\u0000":1,"":1}`: true, `{"\u0000":1,"\u0000\u0000":1}`: true, `{"a\u0000":1,"a":1}`: true, `{"\u0061":1,"a":1}`: false, `{"\u006A":1,"\u006a":1}`: false, `{"\/":1,"/":1}`: false, `{"":1,"":1}`: false, `{"\"":1,"\u0022":1}`: false,
+		`{"\ud83d\ude00":1,"😀":1}`: false, `{"\ud83d\ude00":1,"\uD83D\uDE00":1}`: false, `{"\ude00\ud83d":1}`: false, `{"\ud83d":1}`: false, `{"\ud83dx":1}`: false, `{"\ud83d\n":1}`: false, `{"\ud83d\ud83d\ude00":1}`: false,
+		`{"1234567":1,"12345678":1,"123456789":1}`: true, `{"1234567":1,"\u0031234567":1}`: false, `{"12345678":1,"\u00312345678":1}`: false, `{"12345\u00367":1,"1234567":1}`: false, `{"a":{"x":1},"b":{"x":1},"x":[{"x":1},{"x":1}]}`: true, `{"x":[{"y":1,"z":{"y":1},"y":1}]}`: false,
+		`{"a":-}`: false, `{"a":-0}`: true, `{"a":-01}`: false, `{"a":00}`: false, `{"a":1.}`: false, `{"a":.1}`: false, `{"a":1e}`: false, `{"a":1e+}`: false, `{"a":1E-0}`: true, `{"a":0e0}`: true, `{"a":+1}`: false, `{"a":0x1}`: false, `{"a":1_0}`: false, `{"a":Infinity}`: false,
+		`{"a":truee}`: false, `{"a":nul}`: false, `{"a":True}`: false, `{"a":"\u12g4"}`: false, `{"a":"\u123`: false, `{"a":"\u\u0030"}`: false, `{"a":"\x41"}`: false, `{"a":"\`: false, `{"a":1,}`: false, `{"a":[1,]}`: false, `{"a":[,1]}`: false, `{"a":1]`: false, `{"a":[1}}`: false, `{"a":{]}`: false, `{"a" :1}`: true, `{a:1}`: false, `{"a":1 2}`: false, `{1:1}`: false, "{\"a\"\v:1}": false, `{"a":}`: false, `{"a",1}`: false, `{"a":1;"b":2}`: false, `{"a":[1;2]}`: false,
+		`{"x":[` + strings.Repeat(`{"x":1},`, 2000) + `0]}`: true, `{"x":[` + strings.Repeat(`{"x":1},`, 2000) + `{"x":1,"x":1}]}`: false,
+		nested(31, "0"): true, nested(32, ""): true, nested(32, " "): true, nested(32, "0"): false, nested(33, ""): false, nested(31, "{}"): true, nested(31, `{"a":1}`): false,
+	} {
+		if _, err := token.ParseObject([]byte(text)); (err == nil) != ok {
+			t.Errorf("%q: %v", text, err)
+		}
+		if _, sound := readObject([]byte(text)); sound != ok && !strings.Contains(text, "fffd") && !strings.Contains(text, "\ufffd") {
+			t.Errorf("%q: the oracle says %t", text, sound)
+		}
+	}
+	for depth, ok := range map[int]bool{9_998: true, 9_999: true, 10_000: false} { // as encoding/json
+		if _, err := token.ParseShallow([]byte(nested(depth, ""))); (err == nil) != ok || json.Valid([]byte(nested(depth, ""))) != ok {
+			t.Errorf("shallow, depth %d: %v", depth, err)
+		}
+	}
+}
+
+// TestManyNames reads objects with names of all sizes, large ones among them, one after
+// another: what one has does not show in the next.
+func TestManyNames(t *testing.T) {
+	t.Parallel()
+	var wait sync.WaitGroup
+	for range 4 {
+		wait.Go(func() {
+			for _, count := range []int{1, 5000, 0, 3, 2000, 17, 1} {
+				var names []string
+				for n := range count {
+					names = append(names, fmt.Sprintf(`"%s%d":%d`, strings.Repeat("x", n%20), n, n))
+				}
+				members, err := token.ParseObject([]byte("{" + strings.Join(names, ",") + "}"))
+				if err != nil || len(members) != count {
+					t.Errorf("%d members, %v, want %d", len(members), err, count)
+				}
+				if count > 0 {
+					if _, err := token.ParseObject([]byte("{" + strings.Join(append(names, names[len(names)/2]), ",") + "}")); err == nil {
+						t.Errorf("one of %d names may stand twice", count)
+					}
+				}
+			}
+		})
+	}
+	wait.Wait()
 }
 
 func FuzzBearer(f *testing.F) {

@@ -6,6 +6,7 @@ import (
 	"maps"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/protoauthz/protoauthz/interceptor/internal/endpoint"
 )
@@ -49,6 +50,10 @@ type Issuer struct {
 	// an organization token, or empty if the issuer has no such tokens. The same
 	// holds as for OrganizationClaim.
 	OrganizationAudience string
+	// MaxLifetime is how much later than `iat` a token's `exp` may be. With it a token
+	// needs an `iat`; one without, or that lives longer, is [ErrInvalid]. Zero stands for any
+	// lifetime, and is what [Logto], [Auth0] and [AuthAction] set. It must not be negative.
+	MaxLifetime time.Duration
 }
 
 const clientPlaceholder = "{client}"
@@ -136,6 +141,9 @@ func (i Issuer) withDefaults() (Issuer, error) {
 	}
 	if i.ClientSubject != "" && strings.Count(i.ClientSubject, clientPlaceholder) != 1 {
 		fault("ClientSubject: %q does not hold %s once", i.ClientSubject, clientPlaceholder)
+	}
+	if i.MaxLifetime < 0 {
+		fault("MaxLifetime: %v is negative", i.MaxLifetime)
 	}
 	i.Types = slices.Clone(i.Types)
 	for n, typ := range i.Types {

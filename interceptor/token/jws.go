@@ -15,6 +15,10 @@ import (
 // maxKeyID is the longest `kid`, in bytes, that is looked up.
 const maxKeyID = 256
 
+// maxType is the longest `typ`, in bytes, that is looked at: a media type's two names have at
+// most 127 each (RFC 6838 section 4.2), and "application/" may be left out.
+const maxType = 255
+
 // An algorithm is a signature algorithm of RFC 7518 section 3 or RFC 8037, with
 // the one kind of key that it may be used with.
 type algorithm struct {
@@ -68,7 +72,7 @@ type jws struct {
 	algorithm string
 	typ       string
 	keyID     string // empty if the header has none
-	payload   []byte
+	payload   string
 	signed    string
 	signature []byte
 }
@@ -88,48 +92,78 @@ func parseJWS(raw string) (jws, error) {
 	}
 	lastDot := strings.LastIndexByte(raw, '.')
 	header64, payload64, _ := strings.Cut(raw[:lastDot], ".")
-	header, err := decodeSegment(header64)
+	header, err := decodeText(header64)
 	if err != nil {
 		return jws{}, err
 	}
 	token := jws{signed: raw[:lastDot]}
+	if token.payload, err = decodeText(payload64); err != nil {
+		return jws{}, err
+	}
+	if signature := raw[lastDot+1:]; signature != "" { // without one, alg is looked at first
+		if token.signature, err = decodeSegment(signature); err != nil {
+			return jws{}, err
+		}
+	}
 	if err := token.parseHeader(header); err != nil {
 		return jws{}, err
 	}
-	if token.payload, err = decodeSegment(payload64); err != nil {
-		return jws{}, err
-	}
-	if token.signature, err = decodeSegment(raw[lastDot+1:]); err != nil {
-		return jws{}, err
+	if token.payload == "" || len(token.signature) == 0 {
+		return jws{}, errEmptySegment
 	}
 	return token, nil
 }
+
+var (
+	errBase64       = malformed("a segment is not in strict base64url")
+	errEmptySegment = malformed("an empty segment")
+	strictBase64    = base64.RawURLEncoding.Strict()
+)
 
 // decodeSegment decodes base64url without padding. The decoder of the standard
 // library skips line breaks even when strict.
 func decodeSegment(segment string) ([]byte, error) {
 	if segment == "" {
-		return nil, malformed("an empty segment")
+		return nil, errEmptySegment
 	}
-	if strings.ContainsAny(segment, "\r\n") {
-		return nil, malformed("a segment has a line break")
-	}
-	data, err := base64.RawURLEncoding.Strict().DecodeString(segment)
-	if err != nil {
-		return nil, malformed("a segment is not in strict base64url")
+	data, err := strictBase64.DecodeString(segment)
+	if err != nil || len(data) != strictBase64.DecodedLen(len(segment)) {
+		return nil, errBase64
 	}
 	return data, nil
 }
 
+// decodeText is decodeSegment for what is wanted as a string, which is made only once.
+func decodeText(segment string) (string, error) {
+	var text strings.Builder
+	text.Grow(strictBase64.DecodedLen(len(segment)))
+	var data [768]byte
+	const chunk = len(data) / 3 * 4
+	for len(segment) > 0 {
+		part := segment[:min(chunk, len(segment))]
+		n, err := strictBase64.Decode(data[:], []byte(part))
+		if err != nil || n != strictBase64.DecodedLen(len(part)) {
+			return "", errBase64
+		}
+		text.Write(data[:n])
+		segment = segment[len(part):]
+	}
+	return text.String(), nil
+}
+
+// meddling are header members that change the meaning of what was signed.
+var meddling = []string{"crit", "b64", "zip", "cty"}
+
+var headerMembers = append([]string{"alg", "typ", "kid"}, meddling...)
+
 // parseHeader reads a JOSE header. Keys that stand in it or that it points to
 // (jwk, jku, x5c, x5u) are never looked at.
-func (t *jws) parseHeader(data []byte) error {
-	header, err := parseObject(data)
+func (t *jws) parseHeader(data string) error {
+	header, err := parseMembers(data, headerMembers)
 	if err != nil {
 		return malformed("header: %w", err)
 	}
-	// Each of them changes the meaning of what was signed.
-	for _, name := range []string{"crit", "b64", "zip", "cty"} {
+	for _, name := range meddling {
 		if header.has(name) {
 			return invalid("header has %s", name)
 		}
@@ -145,6 +179,8 @@ func (t *jws) parseHeader(data []byte) error {
 	}
 	if t.typ, _, err = header.text("typ"); err != nil {
 		return err
+	} else if len(t.typ) > maxType {
+		return invalid("typ is too long")
 	}
 	if t.keyID, ok, err = header.text("kid"); err != nil {
 		return err

@@ -4,7 +4,14 @@ import (
 	"slices"
 	"strings"
 	"time"
+	"unicode"
 )
+
+// claimNames are all claims that are read, of a token of this issuer.
+func (i *Issuer) claimNames() []string {
+	names := []string{"iss", "exp", "nbf", "iat", "sub", "jti", "aud", "cnf", "at_hash", "c_hash", i.OrganizationClaim}
+	return slices.Concat(names, i.ScopeClaims, i.ClientClaims)
+}
 
 // claims reads the claims of a token of this issuer. The payload is the token's segment,
 // still in base64url.
@@ -20,12 +27,12 @@ func (i *Issuer) claims(payload string, members *object, deadline time.Time, lee
 	}
 	var ok bool
 	var err error
-	if c.subject, _, err = members.text("sub"); err != nil {
+	if c.subject, _, err = members.identity("sub"); err != nil {
 		return nil, err
 	} else if c.subject == "" {
 		return nil, invalid("sub is missing or empty")
 	}
-	if c.id, _, err = members.text("jti"); err != nil {
+	if c.id, _, err = members.identity("jti"); err != nil {
 		return nil, err
 	}
 	if c.audience, _, _, err = members.texts("aud"); err != nil {
@@ -34,13 +41,16 @@ func (i *Issuer) claims(payload string, members *object, deadline time.Time, lee
 	if prefix := i.OrganizationAudience; prefix != "" {
 		for _, audience := range c.audience {
 			if id, ok := strings.CutPrefix(audience, prefix); ok {
+				if err := checkIdentity("an organization in aud", id); err != nil {
+					return nil, err
+				}
 				c.organizationAudiences = append(c.organizationAudiences, id)
 			}
 		}
 	}
 	if i.OrganizationClaim != "" {
 		var id string
-		if id, ok, err = members.text(i.OrganizationClaim); err != nil {
+		if id, ok, err = members.identity(i.OrganizationClaim); err != nil {
 			return nil, err
 		} else if ok {
 			c.organizationClaim = &id
@@ -63,6 +73,23 @@ func (i *Issuer) claims(payload string, members *object, deadline time.Time, lee
 		}
 	}
 	return c, nil
+}
+
+// identity is text for a claim that tells somebody or something apart from others.
+func (o *object) identity(name string) (value string, ok bool, err error) {
+	if value, ok, err = o.text(name); err == nil {
+		err = checkIdentity(name, value)
+	}
+	return value, ok, err
+}
+
+// checkIdentity refuses control characters. What logs, databases and file systems make of
+// them can turn one identity into another.
+func checkIdentity(name, value string) error {
+	if strings.ContainsFunc(value, unicode.IsControl) {
+		return invalid("%s has a control character", name)
+	}
+	return nil
 }
 
 func (i *Issuer) caller(subject, client string) Caller {
@@ -108,7 +135,7 @@ func splitScopes(value string) []string {
 func (i *Issuer) client(members *object) (string, error) {
 	client := ""
 	for _, name := range i.ClientClaims {
-		value, ok, err := members.text(name)
+		value, ok, err := members.identity(name)
 		switch {
 		case err != nil:
 			return "", err

@@ -12,7 +12,8 @@ const defaultCacheSize = 10_000
 
 // WithCache sets how many verified tokens are cached, so that the signature of each is
 // verified once and not for every call. A token takes its size, about 750 bytes, and 50 for
-// each scope beyond ten. When the cache is full, a token makes room that was not used
+// each scope beyond ten: 10,000 tokens of 1 KiB about 20 MB, of 16 KiB, the largest, about
+// 170 MB. When the cache is full, a token makes room that was not used
 // lately; it is verified again when it comes back. Choose more than there are tokens in use at
 // one time. The default is 10,000.
 //

@@ -22,7 +22,7 @@ func (v *Verifier) read(raw string) (unverified, error) {
 	if err != nil {
 		return unverified{}, err
 	}
-	members, err := parsePayload(token.payload)
+	members, err := parsePayload(token.payload, v.claims)
 	if err != nil {
 		return unverified{}, err
 	}
@@ -39,7 +39,7 @@ func (v *Verifier) read(raw string) (unverified, error) {
 	case !slices.Contains(issuer.Algorithms, token.algorithm):
 		return unverified{}, issuer.errAlgorithm
 	}
-	validity, err := readValidity(&members, v.leeway)
+	validity, err := issuer.readValidity(&members, v.leeway)
 	if err != nil {
 		return unverified{}, err
 	}

@@ -38,6 +38,7 @@ const (
 type Verifier struct {
 	issuers map[string]*issuerKeys
 	names   []string // of the issuers, sorted
+	claims  []string // what any of them may have to know of a token
 	leeway  time.Duration
 	cache   *cache.Cache[verifiedToken] // nil if there is none
 	limit   *limiter
@@ -76,7 +77,8 @@ func WithIssuer(issuer Issuer) Option {
 }
 
 // WithLeeway sets by how much the clocks of issuer and verifier may differ, from
-// zero to 5 minutes. The default is 30 seconds.
+// zero to 5 minutes. The default is 30 seconds. An `iat` may be ahead of the verifier's
+// clock by as much, but by at least 10 and at most 60 seconds.
 func WithLeeway(leeway time.Duration) Option {
 	return func(o *options) {
 		if leeway < 0 || leeway > maxLeeway {
@@ -128,7 +130,10 @@ func NewVerifier(issuer Issuer, opts ...Option) (*Verifier, error) {
 		}
 		keys.keys = &source{issuer: &keys.Issuer, transport: o.transport, observer: o.observer}
 		v.issuers[issuer.URL] = keys
+		v.claims = append(v.claims, issuer.claimNames()...)
 	}
+	slices.Sort(v.claims)
+	v.claims = slices.Compact(v.claims)
 	if len(o.faults) > 0 {
 		return nil, errors.Join(o.faults...)
 	}
@@ -147,9 +152,10 @@ func NewVerifier(issuer Issuer, opts ...Option) (*Verifier, error) {
 // Verify verifies a token, as [Bearer] returns it, and returns its claims.
 //
 // It checks in this order: size and form (RFC 7515 section 7.1), JOSE header,
-// `iss`, `typ` and `alg`, `exp` and `nbf` (RFC 7519 section 4.1), the signature
-// with a key of that issuer, and the types of all claims that are used. What the
-// token opens is not its business: `aud` and scopes are for the caller to judge.
+// `iss`, `typ` and `alg`, `exp`, `nbf` and `iat` (RFC 7519 section 4.1) with
+// [Issuer.MaxLifetime], the signature with a key of that issuer, and the types of all
+// claims that are used. Identities (`sub`, `jti`, the client and the organization) must have
+// no control characters. What the token opens is not its business: `aud` and scopes are for the caller to judge.
 // Verified tokens are cached, see [WithCache].
 //
 // A call waits for keys at most 2 seconds, and as long to verify a signature (see
@@ -163,8 +169,8 @@ func (v *Verifier) Verify(ctx context.Context, raw string) (*Claims, error) {
 }
 
 // Authenticate is [Bearer] and [Verifier.Verify] in one, for the values of a request's
-// Authorization header, and has the errors of both. It is faster where the token is cached:
-// its form need not be checked again.
+// Authorization header, and has the errors of both. It is faster:
+// characters are checked once, or not at all where the token is cached.
 func (v *Verifier) Authenticate(ctx context.Context, authorization []string) (*Claims, error) {
 	raw, err := credentials(authorization)
 	if err != nil {
@@ -172,9 +178,6 @@ func (v *Verifier) Authenticate(ctx context.Context, authorization []string) (*C
 	}
 	if claims, ok, err := v.fromCache(ctx, raw); ok {
 		return claims, err
-	}
-	if err := checkB64Token(raw); err != nil {
-		return nil, err
 	}
 	return v.verify(ctx, raw)
 }

@@ -70,6 +70,19 @@ func TestVerify(t *testing.T) {
 	}
 }
 
+// TestTypeLength makes sure that nothing is compared with what can be no media type.
+func TestTypeLength(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		for length, want := range map[int]error{255: nil, 256: token.ErrInvalid} {
+			issuer := issuer(issuerURL)
+			issuer.Types = []string{strings.Repeat("t", length)}
+			_, err := token.Unverified(issuer, eddsa.Mint(eddsa.Header("typ", issuer.Types[0]), payload()))
+			checkError(t, err, want)
+		}
+	})
+}
+
 // TestSize is about the two tokens at the cap.
 func TestSize(t *testing.T) {
 	t.Parallel()

@@ -3,6 +3,7 @@ package tokentest
 import (
 	"encoding/json"
 	"fmt"
+	"strings"
 )
 
 // MaxDate is the largest NumericDate that is taken: the last second of the year 9999.
@@ -18,6 +19,8 @@ func (s Scene) times() []Trial {
 	}
 	end, begin := s.Now-s.Leeway, s.Now+s.Leeway // the latest exp that has passed, the last nbf that has come
 	soon := begin + s.Slack                      // and the last that comes while verdicts hold
+	ahead := s.Now + min(max(s.Leeway, 10), 60)  // the last iat
+	later := ahead + s.Slack
 	trials := []Trial{
 		{"D20", "exp a second past the leeway", at("exp", end-1), Expired},
 		{"D20", "exp at the leeway", at("exp", end), Expired},
@@ -37,6 +40,18 @@ func (s Scene) times() []Trial {
 		{"D23", "a fraction does not hasten", at("nbf", fraction(soon, "001")), NotYetValid},
 		{"D23", "nbf in 9999", at("nbf", MaxDate), NotYetValid},
 		{"D23", "nbf 0", at("nbf", 0), Accepted},
+		{"D23", "iat ahead", at("iat", later+1), NotYetValid},
+		{"D23", "iat as far ahead as may be", at("iat", ahead), Accepted},
+		{"D23", "iat ahead by a fraction", at("iat", fraction(later, "001")), NotYetValid},
+		{"D23", "iat ahead by less than a float64 holds", at("iat", fraction(later, "0000000001")), NotYetValid},
+		{"D23", "iat ahead by a day", at("iat", s.Now+86400), NotYetValid},
+		{"D23", "iat in 9999", at("iat", MaxDate), NotYetValid},
+		{"D23", "iat ahead, expired", s.Token(k, "iat", s.Now+86400, "exp", 1), Expired},
+		{"D23", "iat ahead and forged", I2.ES256.Mint(I2.ES256.Header(), s.Payload(k.Issuer, "iat", s.Now+86400)), NotYetValid},
+		{"D23", "iat missing", at("iat", Absent{}), Accepted},
+		{"D23", "iat 0", at("iat", 0), Accepted},
+		{"D23", "iat in another case", s.Token(k, "iat", Absent{}, "IAT", MaxDate), Accepted},
+		{"D23", "nbf ahead by less than a float64 holds", at("nbf", fraction(soon, "0000000001")), NotYetValid},
 	}
 	for _, name := range []string{"exp", "nbf", "iat"} {
 		row := map[string]string{"exp": "D21", "nbf": "D23", "iat": "D23"}[name]
@@ -126,4 +141,27 @@ func (s Scene) wrongTypes() []Trial {
 		}
 	}
 	return append(trials, Trial{"", "sub missing", s.Token(k, "sub", Absent{}), Invalid})
+}
+
+// controls are tokens whose identities have a control character.
+func (s Scene) controls() []Trial {
+	k := I1.ES256
+	trials := []Trial{
+		{"D57", "another space in sub", s.Token(k, "sub", "user\u00a01\u200b\u2028"), Accepted},
+		{"D57", "a line break in a claim that nobody reads", s.Token(k, "name", "a\nb\x00"), Accepted},
+	}
+	for _, character := range []string{"\x00", "\n", "\r", "\t", "\x1b", "\x1f", "\x7f", "\u0080", "\u0085", "\u009f"} {
+		for _, name := range []string{"sub", "client_id", "jti", "organization_id"} {
+			for _, value := range []string{"a" + character, character + "a", "a" + character + "b"} {
+				trials = append(trials, Trial{"D57", fmt.Sprintf("%+q in %s", value, name), s.Token(k, name, value), Invalid})
+			}
+		}
+		for _, audience := range []any{"urn:logto:organization:a" + character, []string{API, "urn:logto:organization:" + character}} {
+			trials = append(trials, Trial{"D57", fmt.Sprintf("an organization in aud %+q", audience), s.Token(k, "aud", audience), Invalid})
+		}
+	}
+	return append(trials,
+		Trial{"D57", "NUL as it stands in sub", k.Mint(k.Header(), strings.Replace(s.Payload(k.Issuer), "user_1", "user_1\x00", 1)), Malformed},
+		Trial{"D57", "DEL as it stands in sub", k.Mint(k.Header(), strings.Replace(s.Payload(k.Issuer), "user_1", "user_1\x7f", 1)), Invalid},
+		Trial{"D57", "NUL in sub, forged", I2.ES256.Mint(I2.ES256.Header(), s.Payload(k.Issuer, "sub", "\x00")), Invalid})
 }

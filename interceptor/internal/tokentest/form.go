@@ -6,11 +6,12 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 )
 
 // maxBytes is the size of the largest token that is looked at.
-const maxBytes = 8 << 10
+const maxBytes = 16 << 10
 
 func (s Scene) good() []Trial {
 	k := I1.ES256
@@ -55,6 +56,9 @@ func (s Scene) malformed() []Trial {
 		{"D08", "dots up to the cap", strings.Repeat(".", maxBytes), Malformed},
 		{"D08", "100,000 dots", strings.Repeat(".", 100_000), Malformed},
 		{"D08", "a million dots", strings.Repeat(".", 1_000_000), Malformed},
+		{"D09", "16 KiB", s.sized(k, maxBytes), Accepted},
+		{"D09", "16 KiB and a byte", s.sized(k, maxBytes+1), Malformed},
+		{"D09", "200 groups", s.Token(k, "groups", slices.Repeat([]string{"5b1e7f6c-3f0a-4a52-9d0e-1b7d6c2f9a01"}, 200)), Accepted},
 		{"D09", "a claim of 64 KiB", s.Token(k, "pad", strings.Repeat("x", 64<<10)), Malformed},
 		{"D09", "a header member of 64 KiB", k.Mint(k.Header("pad", strings.Repeat("x", 64<<10)), s.Payload(k.Issuer)), Malformed},
 		{"D09", "1 MiB", s.Token(k, "pad", strings.Repeat("x", 1<<20*3/4)), Malformed},
@@ -67,6 +71,18 @@ func (s Scene) malformed() []Trial {
 		{"D11", "general JSON", `{"payload":"` + body + `","signatures":[{"protected":"` + header + `","signature":"` + signature + `"}]}`, Malformed},
 		{"D11", "flattened JSON, alg outside", `{"header":` + k.Header() + `,"payload":"` + body + `","signature":"` + signature + `"}`, Malformed},
 		{"D11", "JSON in base64url", Encode([]byte(`{"protected":"` + header + `","payload":"` + body + `","signature":"` + signature + `"}`)), Malformed},
+	}
+}
+
+// sized is a good token of so many bytes.
+func (s Scene) sized(k *Key, size int) string {
+	room := (size - len(s.Token(k))) * 3 / 4
+	for name := "x"; ; name += "x" { // no header alone makes tokens of every length
+		for pad := room - 32; pad < room; pad++ {
+			if raw := k.Mint(k.Header(name, ""), s.Payload(k.Issuer, "pad", strings.Repeat("x", pad))); len(raw) == size {
+				return raw
+			}
+		}
 	}
 }
 

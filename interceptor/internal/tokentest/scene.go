@@ -58,7 +58,7 @@ func (t Trial) String() string { return strings.Trim(t.Row+"/"+t.Name, "/") }
 func (s Scene) Trials() []Trial {
 	trials := slices.Concat(
 		s.good(), s.malformed(), s.looseEncodings(), s.brokenJSON(), s.algorithms(), s.macs(), s.headers(), s.kinds(), s.mixedKeys(),
-		s.curves(), s.changed(), s.otherSchemes(), s.times(), s.claims(), s.wrongTypes(),
+		s.curves(), s.changed(), s.otherSchemes(), s.times(), s.claims(), s.wrongTypes(), s.controls(),
 	)
 	slices.SortStableFunc(trials, func(a, b Trial) int { return strings.Compare(a.Row, b.Row) })
 	return trials

@@ -1,0 +1,206 @@
+package token
+
+import (
+	"errors"
+	"math"
+	"strings"
+)
+
+var (
+	errJSON      = errors.New("not a JSON object in UTF-8")
+	errDuplicate = errors.New("an object has a member name twice")
+	errSurrogate = errors.New("a string has half of a surrogate pair")
+	errDepth     = errors.New("nested too deeply")
+)
+
+const (
+	// maxDepth is how deeply objects and arrays may be nested. Real tokens and key sets
+	// need three or four levels.
+	maxDepth = 32
+	// maxShallowDepth is the same for parseShallow: that of encoding/json.
+	maxShallowDepth = 10_000
+)
+
+// A scanner reads a JSON text (RFC 8259) once, from front to back. What it spends on a byte is
+// bounded, whatever the text is.
+type scanner struct {
+	text    string
+	deep    bool   // inner objects matter, too
+	objects uint32 // that have begun
+	names   *nameTable
+}
+
+// A frame is an object or an array that has begun.
+type frame struct {
+	end    byte
+	object uint32 // its number
+	member int    // in names, the last one of the object
+}
+
+// run reads the text, which has to be one object.
+func (s *scanner) run() error {
+	var few [maxDepth + 1]frame
+	stack := few[:0]
+	at := space(s.text, 0)
+	if uint64(len(s.text)) > math.MaxUint32 || peek(s.text, at) != '{' {
+		return errJSON
+	}
+	for {
+		// A value begins here.
+		if s.deep && len(stack) > maxDepth {
+			return errDepth
+		}
+		begun := false
+		var err error
+		switch c := peek(s.text, at); c {
+		case '{', '[':
+			if len(stack) == maxShallowDepth {
+				return errDepth
+			}
+			stack = append(stack, s.begin(c))
+			begun = true
+			at++
+		case '"':
+			at, _, err = s.string(at)
+		default:
+			at, err = scalar(s.text, at)
+		}
+		if err != nil {
+			return err
+		}
+		if !begun && len(stack) == 1 {
+			s.names.all[stack[0].member].value.end = offset(at)
+		}
+		// Behind it are ends of objects and arrays, and a comma unless one has just begun.
+		at = space(s.text, at)
+		for peek(s.text, at) == stack[len(stack)-1].end {
+			begun = false
+			switch stack = stack[:len(stack)-1]; len(stack) {
+			case 0:
+				if space(s.text, at+1) < len(s.text) {
+					return errJSON
+				}
+				return nil
+			case 1:
+				s.names.all[stack[0].member].value.end = offset(at + 1)
+			}
+			at = space(s.text, at+1)
+		}
+		if !begun {
+			if peek(s.text, at) != ',' {
+				return errJSON
+			}
+			at = space(s.text, at+1)
+		}
+		if object := &stack[len(stack)-1]; object.end == '}' {
+			if at, err = s.name(at, object); err != nil {
+				return err
+			}
+		}
+	}
+}
+
+// begin returns the frame of the object or array that begins with c.
+func (s *scanner) begin(c byte) frame {
+	if c == '[' {
+		return frame{end: ']'}
+	}
+	s.objects++
+	return frame{end: '}', object: s.objects}
+}
+
+// name returns where the value begins behind a member's name and the colon.
+func (s *scanner) name(start int, object *frame) (at int, err error) {
+	if peek(s.text, start) != '"' {
+		return 0, errJSON
+	}
+	end, escaped, err := s.string(start)
+	if err != nil {
+		return 0, err
+	}
+	if at = space(s.text, end); peek(s.text, at) != ':' {
+		return 0, errJSON
+	}
+	at = space(s.text, at+1)
+	if !s.deep && object.object != outermost {
+		return at, nil
+	}
+	object.member = len(s.names.all)
+	if !s.names.add(s.text, object.object, span{offset(start + 1), offset(end - 1)}, escaped, at) {
+		return 0, errDuplicate
+	}
+	return at, nil
+}
+
+// peek returns a byte of a text, or 0 behind its end.
+func peek(text string, at int) byte {
+	if at < len(text) {
+		return text[at]
+	}
+	return 0
+}
+
+// space returns where the space ends that may be there.
+func space(text string, at int) int {
+	for at < len(text) && text[at] <= ' ' {
+		if c := text[at]; c != ' ' && c != '\t' && c != '\n' && c != '\r' {
+			break
+		}
+		at++
+	}
+	return at
+}
+
+// scalar returns where the number or the word ends that is there.
+func scalar(text string, at int) (end int, err error) {
+	integer := at
+	if end = digits(text, at); end == at {
+		switch peek(text, at) {
+		case 't':
+			return word(text, at, "true")
+		case 'f':
+			return word(text, at, "false")
+		case 'n':
+			return word(text, at, "null")
+		case '-':
+			integer++
+			end = digits(text, integer)
+		}
+	}
+	if end == integer || text[integer] == '0' && end > integer+1 {
+		return 0, errJSON
+	}
+	c := peek(text, end)
+	if c == '.' {
+		fraction := end + 1
+		if end = digits(text, fraction); end == fraction {
+			return 0, errJSON
+		}
+		c = peek(text, end)
+	}
+	if c == 'e' || c == 'E' {
+		exponent := end + 1
+		if c := peek(text, exponent); c == '+' || c == '-' {
+			exponent++
+		}
+		if end = digits(text, exponent); end == exponent {
+			return 0, errJSON
+		}
+	}
+	return end, nil
+}
+
+func word(text string, at int, word string) (end int, err error) {
+	if !strings.HasPrefix(text[at:], word) {
+		return 0, errJSON
+	}
+	return at + len(word), nil
+}
+
+// digits returns where the digits end that may be there.
+func digits(text string, at int) int {
+	for at < len(text) && '0' <= text[at] && text[at] <= '9' {
+		at++
+	}
+	return at
+}
