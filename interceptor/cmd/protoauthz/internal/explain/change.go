@@ -31,7 +31,7 @@ func (q *Question) change(rule *policy.Rule, a answer, check Check) string {
 	case interceptor.ReasonTokenExpired:
 		return "ask the issuer for a new token; if this one is new, set the clocks right"
 	case interceptor.ReasonTokenNotYetValid:
-		return "wait until nbf; if it has passed, set the clocks right"
+		return "wait until the time that the claim names; if it has passed, set the clocks right"
 	case interceptor.ReasonAudienceMismatch, interceptor.ReasonModelMismatch:
 		return request(rule)
 	case interceptor.ReasonCallerNotAllowed:

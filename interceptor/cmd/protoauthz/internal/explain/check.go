@@ -155,11 +155,11 @@ func about(rule *policy.Rule, check Check) string {
 	case CheckHeader:
 		return "JOSE header, issuer, type and algorithm"
 	case CheckTime:
-		return "exp and nbf, with the leeway"
+		return "exp, nbf and iat, with the leeway"
 	case CheckSignature:
 		return "a key of the issuer has signed the token"
 	case CheckClaims:
-		return "the claims are of the right types"
+		return "the claims are of the right types, without control characters"
 	case CheckModel:
 		if isOrganization(rule) {
 			return "the token is for one organization, and no API"

@@ -57,10 +57,14 @@ func TestInvalid(t *testing.T) {
 		{"exp of a wrong type", k.Mint(k.Header(), scene.Payload(k.Issuer, "exp", "soon")), explain.CheckTime, explain.CheckTime},
 		{"no exp", k.Mint(k.Header(), scene.Payload(k.Issuer, "exp", tokentest.Absent{})), explain.CheckTime, explain.CheckTime},
 		{"iat of a wrong type, forged", forger.Mint(forger.Header(), scene.Payload(k.Issuer, "iat", "now")), explain.CheckTime, explain.CheckTime},
+		{"iat of a wrong type and sub, too", k.Mint(k.Header(), scene.Payload(k.Issuer, "iat", "now", "sub", 1)), explain.CheckTime, explain.CheckTime},
+		{"iat ahead", k.Mint(k.Header(), scene.Payload(k.Issuer, "iat", scene.Now+86400)), explain.CheckTime, explain.CheckTime},
 		{"forged", forger.Mint(forger.Header(), good), explain.CheckSignature, ""},
 		{"another key", k.Mint(k.Header("kid", "other"), good), explain.CheckSignature, ""},
 		{"sub of a wrong type", k.Mint(k.Header(), scene.Payload(k.Issuer, "sub", 1)), explain.CheckClaims, explain.CheckClaims},
 		{"sub of a wrong type, forged", forger.Mint(forger.Header(), scene.Payload(k.Issuer, "sub", 1)), explain.CheckSignature, explain.CheckClaims},
+		{"a control character in sub", k.Mint(k.Header(), scene.Payload(k.Issuer, "sub", "a\x00")), explain.CheckClaims, explain.CheckClaims},
+		{"a control character in sub, forged", forger.Mint(forger.Header(), scene.Payload(k.Issuer, "sub", "a\x00")), explain.CheckSignature, explain.CheckClaims},
 		{"good", k.Mint(k.Header(), good), "", ""},
 	} {
 		t.Run(test.name, func(t *testing.T) {
@@ -83,6 +87,30 @@ func TestInvalid(t *testing.T) {
 			})
 		})
 	}
+}
+
+// TestMaxLifetime is about an issuer whose tokens have to say how long they live.
+func TestMaxLifetime(t *testing.T) {
+	t.Parallel()
+	k := tokentest.I1.ES256
+	kind := issuer("any")
+	kind.MaxLifetime = time.Hour
+	calltest.Rules(t)
+	synctest.Test(t, func(t *testing.T) {
+		for name, want := range map[string]explain.Check{
+			scene.Token(k):                                          "",
+			scene.Token(k, "exp", scene.Now+3601):                   explain.CheckTime,
+			scene.Token(k, "iat", tokentest.Absent{}):               explain.CheckTime,
+			scene.Token(k, "sub", 1):                                explain.CheckClaims,
+			k.Mint(k.Header("typ", "JWT"), scene.Payload(k.Issuer)): explain.CheckHeader,
+		} {
+			q := in(t, "Read", name)
+			q.Inspect = explain.Inspector(kind)
+			if e := explain.Explain(t.Context(), q); refusing(e) != want {
+				t.Errorf("refused at %q, want %q: %+v", refusing(e), want, e.Token)
+			}
+		}
+	})
 }
 
 func refusing(e *explain.Explanation) explain.Check {
@@ -228,22 +256,22 @@ func TestToken(t *testing.T) {
 		if e.Token == nil || !slices.Equal(e.Token.Times, want) {
 			t.Errorf("the times are %+v, want %+v", e.Token, want)
 		}
-		const odd = "a\u009b31m\u202eb\U000e0001\x7f"
-		e = explain.Explain(t.Context(), in(t, "Field", scene.Token(k, "scope", "read:data", "organization_id", odd)))
-		const escaped = `a\u009b31m\u202eb\udb40\udc01\u007f`
+		const odd, control = "a\u202eb\U000e0001", "\u009b31m\x7f"
+		e = explain.Explain(t.Context(), in(t, "Field", scene.Token(k, "scope", "read:data", "organization_id", odd, "name", control)))
+		const escaped, escapedControl = `a\u202eb\udb40\udc01`, `\u009b31m\u007f`
 		var text, data strings.Builder
 		if err := errors.Join(e.WriteText(&text, false), visible.JSON(&data, e)); err != nil {
 			t.Error(err)
 		}
 		for _, out := range []string{text.String(), data.String()} {
-			if strings.ContainsAny(out, "\x1b\u009b\u202e\U000e0001\x7f") || strings.Count(out, escaped) < 3 {
+			if strings.ContainsAny(out, "\x1b\u009b\u202e\U000e0001\x7f") || strings.Count(out, escaped) < 3 || !strings.Contains(out, escapedControl) {
 				t.Errorf("a terminal is steered: %q", out)
 			}
 		}
 		var shown strings.Builder
 		e = explain.Explain(t.Context(), in(t, "Field", scene.Token(k)))
-		e.Token.Header = json.RawMessage(`{"kid":"` + odd + `"}`)
-		if err := e.WriteText(&shown, false); err != nil || strings.ContainsAny(shown.String(), "\u009b\u202e") || !strings.Contains(shown.String(), escaped) {
+		e.Token.Header = json.RawMessage(`{"kid":"` + odd + control + `"}`)
+		if err := e.WriteText(&shown, false); err != nil || strings.ContainsAny(shown.String(), "\u009b\u202e") || !strings.Contains(shown.String(), escaped+escapedControl) {
 			t.Errorf("a terminal is steered by a header: %q, %v", shown.String(), err)
 		}
 		var back explain.Explanation
