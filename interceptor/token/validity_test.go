@@ -88,6 +88,8 @@ func TestMaxLifetime(t *testing.T) {
 			{time.Hour, epoch, never, token.ErrInvalid},
 			{time.Hour, 0, epoch + 60, token.ErrInvalid},
 			{time.Hour, absent{}, epoch + 60, token.ErrInvalid},
+			{time.Hour, absent{}, 60, token.ErrInvalid},
+			{200 * 365 * 24 * time.Hour, absent{}, epoch + 60, token.ErrInvalid},
 			{time.Hour, nil, epoch + 60, token.ErrInvalid},
 			{time.Hour, fmt.Sprint(epoch), epoch + 60, token.ErrInvalid},
 			{time.Hour, number("946684800.5"), number("946688400.5"), nil},

@@ -276,7 +276,7 @@ var tokenMutations = []mutation{
 	{"claims: sub missing or empty", "interceptor/token/mapping.go", `} else if c.subject == "" {`, "} else if false {"},
 	{"claims: jti type", "interceptor/token/mapping.go", `if c.id, _, err = members.identity("jti"); err != nil {`, `if c.id, _, _ = members.identity("jti"); err != nil {`},
 	{"claims: aud types", "interceptor/token/mapping.go", `if c.audience, _, _, err = members.texts("aud"); err != nil {`, `if c.audience, _, _, _ = members.texts("aud"); err != nil {`},
-	{"claims: control characters", "interceptor/token/mapping.go", "if strings.ContainsFunc(value, unicode.IsControl) {", "if false {"},
+	{"claims: control characters", "interceptor/token/mapping.go", "if strings.ContainsFunc(value, unicode.IsControl) {", "if strings.ContainsFunc(value, unicode.IsControl) && false {"},
 	{"claims: control characters in an organization of aud", "interceptor/token/mapping.go", `if err := checkIdentity("an organization in aud", id); err != nil {`, "if false {"},
 	{"claims: issuer without organization tokens", "interceptor/token/mapping.go", `prefix != "" {`, "len(prefix) >= 0 {"},
 	{"claims: organization claim type", "interceptor/token/mapping.go", "if id, ok, err = members.identity(i.OrganizationClaim); err != nil {", "if id, ok, _ = members.identity(i.OrganizationClaim); err != nil {"},
