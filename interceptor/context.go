@@ -93,9 +93,18 @@ func sameAs(a http.Header) func(http.Header) bool {
 // guard, sees the handler's caller.
 func ClaimsFromContext(ctx context.Context) *token.Claims {
 	if a, ok := ctx.Value(contextKey{}).(*admission); ok {
-		return a.claims
+		return ownClaims(a.claims)
 	}
 	return nil
+}
+
+// ownClaims returns a copy for somebody who may overwrite it: the same claims serve other calls.
+func ownClaims(claims *token.Claims) *token.Claims {
+	if claims == nil {
+		return nil
+	}
+	own := *claims
+	return &own
 }
 
 // ContextWithClaims returns a context from which [ClaimsFromContext] takes the

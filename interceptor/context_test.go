@@ -97,7 +97,7 @@ func TestContextWithClaims(t *testing.T) {
 		t.Fatal(err)
 	}
 	ctx := interceptor.ContextWithClaims(t.Context(), claims)
-	if got := interceptor.ClaimsFromContext(ctx); got != claims {
+	if got := interceptor.ClaimsFromContext(ctx); *got != *claims {
 		t.Errorf("%v", got)
 	}
 	if got := interceptor.ClaimsFromContext(interceptor.ContextWithClaims(ctx, nil)); got != nil {

@@ -17,6 +17,7 @@ import (
 	"github.com/protoauthz/protoauthz/interceptor"
 	"github.com/protoauthz/protoauthz/interceptor/internal/rpctest"
 	"github.com/protoauthz/protoauthz/interceptor/policy"
+	"github.com/protoauthz/protoauthz/interceptor/token"
 )
 
 // TestZeroDenial makes sure that a Denial which no guard has made is a harmless one.
@@ -209,6 +210,9 @@ func TestNothingIsShared(t *testing.T) {
 		spoilRules(table)
 		clear(event.Claims.Scopes())
 		clear(event.Claims.Audience())
+		if event.Claims != nil {
+			*event.Claims = token.Claims{}
+		}
 		if denial := event.Denial; denial != nil {
 			overwrite(denial.Scopes(), "buy")
 			overwrite(denial.AnyScopes(), "buy")
@@ -262,6 +266,28 @@ func TestNothingIsShared(t *testing.T) {
 				*denial = interceptor.Denial{}
 			}
 		}
+	}
+}
+
+// TestOwnClaims makes sure that a handler which overwrites its caller's claims changes nobody else's.
+func TestOwnClaims(t *testing.T) {
+	t.Parallel()
+	var seen []string
+	mux := handlers{unary: func(ctx context.Context, _ *connect.Request[message]) (*connect.Response[answer], error) {
+		claims := interceptor.ClaimsFromContext(ctx)
+		seen = append(seen, claims.Subject())
+		*claims = token.Claims{}
+		seen = append(seen, interceptor.ClaimsFromContext(ctx).Subject())
+		return connect.NewResponse(new(answer)), nil
+	}}.mux(interceptor.New(shared(t).verifier, rules(t)).HandlerOption())
+	header := bearer(t, global("read:a write:b"))
+	for range 2 {
+		if got := post(t.Context(), mux, "Global", header.Clone()); got.Code != http.StatusOK {
+			t.Errorf("%d %s", got.Code, got.Body)
+		}
+	}
+	if len(seen) != 4 || seen[0] == "" || len(slices.Compact(seen)) != 1 {
+		t.Errorf("the handler saw %q", seen)
 	}
 }
 

@@ -174,7 +174,7 @@ func (g *Guard) observe(ctx context.Context, event Event) (denial *Denial) {
 		}
 	}()
 	told := event
-	told.Denial = event.Denial.own()
+	told.Claims, told.Denial = ownClaims(event.Claims), event.Denial.own()
 	g.observer(ctx, told)
 	return event.Denial
 }

@@ -40,6 +40,10 @@ func (c Caller) String() string {
 // and safe for concurrent use: slices are copies. All methods may be called on
 // nil Claims, which say nothing.
 type Claims struct {
+	*claimSet // so that a copy costs a pointer
+}
+
+type claimSet struct {
 	issuer, subject, clientID, id string
 	audience, scopes              []string
 	sortedScopes                  []string // nil unless there are many
@@ -92,11 +96,11 @@ func (c *Claims) Scopes() []string { return slices.Clone(c.get().scopes) }
 // HasScope reports whether a scope is granted, byte for byte (RFC 6749 section
 // 3.3).
 func (c *Claims) HasScope(scope string) bool {
-	c = c.get()
-	if c.sortedScopes == nil {
-		return slices.Contains(c.scopes, scope)
+	set := c.get()
+	if set.sortedScopes == nil {
+		return slices.Contains(set.scopes, scope)
 	}
-	_, ok := slices.BinarySearch(c.sortedScopes, scope)
+	_, ok := slices.BinarySearch(set.sortedScopes, scope)
 	return ok
 }
 
@@ -121,20 +125,22 @@ func (c *Claims) OrganizationID() string {
 // token has it. A claim that is there may be empty. It is for guards: handlers
 // want [Claims.OrganizationID].
 func (c *Claims) OrganizationClaim() (id string, ok bool) {
-	if c = c.get(); c.organizationClaim == nil {
+	claim := c.get().organizationClaim
+	if claim == nil {
 		return "", false
 	}
-	return *c.organizationClaim, true
+	return *claim, true
 }
 
 // OrganizationAudience returns the organization that the token is meant for, if
 // `aud` is exactly one value and that names one. It is for guards: handlers want
 // [Claims.OrganizationID].
 func (c *Claims) OrganizationAudience() (id string, ok bool) {
-	if c = c.get(); len(c.audience) != 1 || len(c.organizationAudiences) != 1 || c.organizationAudiences[0] == "" {
+	set := c.get()
+	if len(set.audience) != 1 || len(set.organizationAudiences) != 1 || set.organizationAudiences[0] == "" {
 		return "", false
 	}
-	return c.organizationAudiences[0], true
+	return set.organizationAudiences[0], true
 }
 
 // HasOrganizationAudience reports whether any value of `aud` has the form of an
@@ -186,11 +192,11 @@ func orEmpty(list []string) []string {
 	return list
 }
 
-func (c *Claims) get() *Claims {
-	if c == nil {
-		return new(Claims)
+func (c *Claims) get() *claimSet {
+	if c == nil || c.claimSet == nil {
+		return new(claimSet)
 	}
-	return c
+	return c.claimSet
 }
 
 // UnverifiedClaims reads the payload of a token as the issuer's, without looking

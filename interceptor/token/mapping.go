@@ -16,7 +16,7 @@ func (i *Issuer) claimNames() []string {
 // claims reads the claims of a token of this issuer. The payload is the token's segment,
 // still in base64url.
 func (i *Issuer) claims(payload string, members *object, deadline time.Time, leeway time.Duration) (*Claims, error) {
-	c := &Claims{issuer: i.URL, expiry: deadline.Add(-leeway), deadline: deadline, payload: payload}
+	c := &claimSet{issuer: i.URL, expiry: deadline.Add(-leeway), deadline: deadline, payload: payload}
 	if members.has("cnf") {
 		return nil, invalid("bound to a key of the sender (cnf): a bearer cannot prove it")
 	}
@@ -72,7 +72,7 @@ func (i *Issuer) claims(payload string, members *object, deadline time.Time, lee
 			*part = strings.Clone(*part) // of the payload's text
 		}
 	}
-	return c, nil
+	return &Claims{c}, nil
 }
 
 // identity is text for a claim that tells somebody or something apart from others.
