@@ -428,7 +428,7 @@ func TestInterrupt(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				writer := deadlineWriter{httptest.NewRecorder(), make(chan time.Time, 2)}
-				request := httptest.NewRequestWithContext(t.Context(), http.MethodPost, rpctest.Procedure("Token", rpctest.Bidi), http.NoBody)
+				request := httptest.NewRequestWithContext(t.Context(), http.MethodPost, rpctest.Procedure("Token", rpctest.Bidi), strings.NewReader("more"))
 				request.Header.Set("Host", request.Host)
 				over := func(next connect.ServerFunc) connect.ServerFunc {
 					return func(ctx context.Context, spec connect.Spec, stream connect.ServerStream) error {

@@ -5,6 +5,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"runtime"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -46,7 +47,7 @@ const procedure = "/acme.v1.Orders/List"
 // newRequest is a request of the procedure without a token.
 func newRequest(t *testing.T) *http.Request {
 	t.Helper()
-	return httptest.NewRequestWithContext(t.Context(), http.MethodPost, procedure, http.NoBody)
+	return httptest.NewRequestWithContext(t.Context(), http.MethodPost, procedure, strings.NewReader("body"))
 }
 
 // claimed is the connection of a request, for as long as the handler runs.
