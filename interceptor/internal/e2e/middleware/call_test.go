@@ -56,6 +56,7 @@ func (s setup) refused(t *testing.T, version int, procedure string) {
 	ctx, cancel := context.WithTimeout(t.Context(), patience)
 	defer cancel()
 	body, unsent := io.Pipe()
+	defer context.AfterFunc(ctx, func() { _ = unsent.Close() })() // for which the client waits
 	defer func() { _ = unsent.Close() }()
 	told := make(chan struct{}, 1)
 	ctx = httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{Got100Continue: func() { told <- struct{}{} }})
