@@ -46,19 +46,24 @@ func (c *Connection) live() context.Context {
 	}
 	h := new(hangup)
 	h.Context, h.cancel = context.WithCancelCause(context.WithoutCancel(c.Context))
-	h.stop = context.AfterFunc(c.Context, func() { c.hangUp(h) })
+	h.stop = context.AfterFunc(c.Context, func() {
+		c.mu.Lock()
+		defer c.mu.Unlock()
+		c.hangUp(h)
+	})
 	c.hangup.Store(h)
-	if c.over {
+	switch {
+	case c.over:
 		h.end()
+	case c.Context.Err() != nil:
+		c.hangUp(h)
 	}
 	return h
 }
 
-// hangUp hands on the end of the request's context.
+// hangUp hands on the end of the request's context. The lock is held.
 func (c *Connection) hangUp(h *hangup) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if c.over || c.cutoff.IsZero() || time.Now().Before(c.cutoff) {
+	if c.cutoff.IsZero() || time.Now().Before(c.cutoff) {
 		h.cancel(context.Cause(c.Context))
 	}
 }
