@@ -106,7 +106,7 @@ func TestOutsideNextRequest(t *testing.T) {
 	t.Parallel()
 	bubble(t, "B1", func(t *testing.T) {
 		streams := handlers{server: func(context.Context, *connect.Request[message], *connect.ServerStream[answer]) error {
-			time.Sleep(time.Minute) // longer than the token is good, and than a handler is waited for
+			time.Sleep(time.Minute) // the bubble's clock: longer than the token is good, and than a handler is waited for
 			return nil
 		}}.mux(expiring(t, time.Second).HandlerOption())
 		mux := http.NewServeMux()
@@ -145,7 +145,7 @@ func TestOutsideTimeout(t *testing.T) {
 	for _, http1 := range []bool{true, false} {
 		bubble(t, map[bool]string{true: "B1 HTTP/1.1", false: "B1 HTTP/2"}[http1], func(t *testing.T) {
 			streams, returned := returning(handlers{client: func(context.Context, *connect.ClientStream[message]) (*connect.Response[answer], error) {
-				time.Sleep(time.Hour)
+				time.Sleep(time.Hour) // the bubble's clock
 				return connect.NewResponse(new(answer)), nil
 			}}.mux(expiring(t, time.Minute).HandlerOption()))
 			mux := http.NewServeMux()

@@ -117,12 +117,13 @@ func TestOutside(t *testing.T) {
 			r.Header["Authorization"][0] = "***"
 			return clone
 		})},
-		"another context": {change: changing(func(r *http.Request) *http.Request { return r.WithContext(context.Background()) })},
+		"another context": {change: changing(func(r *http.Request) *http.Request { return r.WithContext(t.Context()) })},
 	} {
 		for version, ask := range versions {
 			t.Run("B1 "+name+", "+version, func(t *testing.T) {
 				t.Parallel()
 				request := newRequest(t)
+				request.Header.Set("Host", request.Host)
 				request.Header["Authorization"] = test.token
 				if test.token == nil {
 					request.Header["Authorization"] = []string{token}
@@ -171,11 +172,14 @@ func TestClaimedOnce(t *testing.T) {
 	t.Parallel()
 	w := newWriter()
 	interrupt.Handler(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+		c := interrupt.FromContext(r.Context())
+		c.Refuse(call(r.Clone(r.Context()), procedure)) // which leaves it free
+		w.read = time.Time{}
 		var claims atomic.Int64
 		var calls sync.WaitGroup
 		for range 8 {
 			calls.Go(func() {
-				if interrupt.FromContext(r.Context()).Claim(call(r.Clone(r.Context()), procedure)) != nil {
+				if c.Claim(call(r.Clone(r.Context()), procedure)) != nil {
 					claims.Add(1)
 				}
 			})
@@ -184,7 +188,6 @@ func TestClaimedOnce(t *testing.T) {
 		if got := claims.Load(); got != 1 {
 			t.Errorf("%d calls have the connection", got)
 		}
-		c := interrupt.FromContext(r.Context())
 		c.Refuse(call(r, procedure))
 		if !w.read.IsZero() {
 			t.Error("the reads of another call end")
@@ -251,7 +254,7 @@ func TestExpectation(t *testing.T) {
 				interrupt.Handler(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
 					interrupt.FromContext(r.Context()).Refuse(call(r, procedure))
 				})).ServeHTTP(w, request)
-				if got := w.read.Sub(time.Now()); got != test.want {
+				if got := time.Until(w.read); got != test.want {
 					t.Errorf("the body ends in %v, want %v", got, test.want)
 				}
 			})

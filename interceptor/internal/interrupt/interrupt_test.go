@@ -97,22 +97,33 @@ func TestConnection(t *testing.T) {
 // if its handler has panicked.
 func TestEndRaces(t *testing.T) {
 	t.Parallel()
-	w := newWriter() // which the race detector watches
-	for range 100 {
-		var left sync.WaitGroup
-		func() {
-			defer func() { _ = recover() }()
-			claimed(t, w, func(c *interrupt.Connection) {
-				left.Go(c.EndReads)
-				panic("over")
-			})
-		}()
-		w.read = time.Time{}
-		left.Wait()
-		if !w.read.IsZero() {
-			t.Fatal("the connection, which may serve another request, is interrupted")
+	var served atomic.Bool
+	setting := make(chan struct{})
+	w := newWriter()
+	w.cutting = func() {
+		close(setting)
+		for range 100_000 {
+			if served.Load() {
+				t.Error("the connection, which may serve another request, is interrupted")
+				return
+			}
+			runtime.Gosched()
 		}
 	}
+	var writing sync.Mutex
+	var left sync.WaitGroup
+	writing.Lock()
+	func() {
+		defer func() { _ = recover() }()
+		claimed(t, w, func(c *interrupt.Connection) {
+			left.Go(func() { c.AwaitWrite(&writing) })
+			<-setting
+			panic("over")
+		})
+	}()
+	served.Store(true)
+	writing.Unlock()
+	left.Wait()
 }
 
 // patience is how long a test waits for what must come before it fails.
