@@ -5,6 +5,7 @@ import (
 	"io"
 	"net/http"
 	"net/http/httptest"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -98,6 +99,7 @@ func TestOutsideInProcess(t *testing.T) {
 		"interceptor only": handlers{}.mux(connect.WithInterceptors(refusing(t))),
 	}
 	good, bad := expiring(t, time.Hour), refusing(t)
+	all := []string{"with the same token", "with the very header"}
 	type calling = func(ctx context.Context, header http.Header)
 	unguarded := func(call calling) http.Handler {
 		return http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) { call(r.Context(), r.Header) })
@@ -113,34 +115,37 @@ func TestOutsideInProcess(t *testing.T) {
 	}
 	for name, test := range map[string]struct {
 		outer     func(call calling) http.Handler
-		forwarded bool  // it is told from calls that look like it
-		own       int64 // how often its own body is ended
+		forwarded []string // those that look like its own and are told apart
+		own       int64    // how often its own body is ended
 	}{
-		"guarded": {func(call calling) http.Handler { return handling(call, good.HandlerOption()) }, true, 0},
+		"guarded": {func(call calling) http.Handler { return handling(call, good.HandlerOption()) }, all, 0},
 		"guarded without the gate": {func(call calling) http.Handler {
 			return handling(call, connect.WithInterceptors(good))
-		}, true, 0},
+		}, all, 0},
 		"guarded twice": {func(call calling) http.Handler {
 			return handling(call, good.HandlerOption(), expiring(t, time.Hour).HandlerOption())
-		}, true, 0},
-		"connect-go's, without a guard": {func(call calling) http.Handler { return handling(call) }, true, 0},
-		"another one's":                 {unguarded, false, 0},
+		}, all, 0},
+		"connect-go's, without a guard": {func(call calling) http.Handler { return handling(call) }, all, 0},
+		"another one's":                 {unguarded, nil, 0},
 		"an interceptor before a guard": {func(call calling) http.Handler {
 			return handling(nil, connect.WithInterceptors(early(call), bad))
-		}, false, 1},
+		}, nil, 1},
+		"an interceptor behind a gate": {func(call calling) http.Handler {
+			return handling(func(context.Context, http.Header) {}, connect.WithInterceptors(early(call)), good.HandlerOption())
+		}, []string{"with the same token"}, 0},
 		"middleware before a guard": {func(call calling) http.Handler {
 			guarded := handling(nil, bad.HandlerOption())
 			return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 				call(r.Context(), r.Header)
 				guarded.ServeHTTP(w, r)
 			})
-		}, false, 1},
+		}, nil, 1},
 	} {
 		for innerName, inner := range inner {
 			for _, calls := range []map[string]func(context.Context, http.Handler, string, http.Header){nested, forwarded} {
 				for call, make := range calls {
-					if _, alike := forwarded[call]; alike && !test.forwarded {
-						continue // it is that of a middleware
+					if _, alike := forwarded[call]; alike && !slices.Contains(test.forwarded, call) {
+						continue // for all that can be told it is the call itself
 					}
 					t.Run("B1 "+name+", "+call+", "+innerName, func(t *testing.T) {
 						t.Parallel()

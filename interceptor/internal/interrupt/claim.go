@@ -57,7 +57,7 @@ func (c *Connection) find(call Call, claim bool) bool {
 	}
 	c.mu.Lock()
 	lost := !c.over && c.owner == nil && !c.carries(call)
-	found := !c.over && !lost && (c.owner == nil || c.owner == call.ID)
+	found := !c.over && !lost && (c.owner == nil || c.owner == call.ID && c.procedure == call.Procedure)
 	if found {
 		c.procedure = call.Procedure
 		if claim {

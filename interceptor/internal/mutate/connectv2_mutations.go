@@ -65,7 +65,7 @@ var connectv2Mutations = []mutation{
 	{"v2: challenge", "interceptor/connectv2/connectv2.go", `info.ResponseHeader().Set("WWW-Authenticate", challenge)`, "_ = challenge"},
 	{"v2: connection of a call in process", "interceptor/connectv2/connectv2.go", "\tif !ok {\n\t\treturn nil, interrupt.Call{}", "\tif !ok && false {\n\t\treturn nil, interrupt.Call{}"},
 	{"v2: the call claims the connection", "interceptor/connectv2/connectv2.go", "connection: connection.Claim(arrived)}", "connection: connection}"},
-	{"v2: ID of the call", "interceptor/connectv2/connectv2.go", "ID:            served,", "ID:            info,"},
+	{"v2: ID of the call", "interceptor/connectv2/connectv2.go", "ID:            served,", "ID:            served.TLS(),"},
 	{"v2: header that was changed in place", "interceptor/connectv2/connectv2.go", `Host:          header.Values("Host"),`, ""},
 	{
 		"v2: reads of a call that was refused later end", "interceptor/connectv2/connectv2.go",
