@@ -15,6 +15,8 @@ import (
 //     at once, without a 100 Continue, if the client expects one before it sends the body
 //     (RFC 9110 section 10.1.1).
 //
+// A connection of HTTP/1.1 whose body is cut off so is closed after the answer.
+//
 // Without it connect-go waits for the body of a refused call over HTTP/1.1, as long as the
 // timeouts of [http.Server] let it. A Guard given to [connect.WithInterceptors] alone has the
 // body of a unary call read in any case, for which net/http sends the 100 Continue.
@@ -29,7 +31,7 @@ import (
 // [http.ResponseController]).
 //
 // If the connection of a call cannot be told or does not support deadlines, a warning that
-// names the procedure goes to [slog.Default], once for each handler that Interruptible has
+// names the procedure goes to [log/slog.Default], once for each handler that Interruptible has
 // returned. Calls that a handler makes in process, with its own context, do not have the
 // handler's connection; handlers that are neither guarded nor connect-go's draw the warning
 // with them.
