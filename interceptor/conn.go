@@ -12,16 +12,16 @@ import (
 	"github.com/protoauthz/protoauthz/interceptor/internal/interrupt"
 )
 
-// serveConn runs a streaming handler on a guarded connection.
-func serveConn(call *Call, within *admission, conn connect.StreamingHandlerConn, next connect.StreamingHandlerFunc) error {
+// serveConn runs a streaming handler on a guarded connection. What the call came over may be nil.
+func serveConn(call *Call, within *admission, conn connect.StreamingHandlerConn, connection *interrupt.Connection, next connect.StreamingHandlerFunc) error {
 	guarded := &guardedConn{
 		StreamingHandlerConn: conn,
 		within:               within,
+		connection:           connection,
 		header:               newOwnHeader(conn.ResponseHeader()),
 		trailer:              newOwnHeader(conn.ResponseTrailer()),
 	}
 	guarded.open.Store(!call.AwaitsMessage())
-	guarded.connection = interrupt.Find(call.ctx, sameAs(conn.RequestHeader()))
 	defer guarded.end()
 	err := call.Serve((*lowerConn)(guarded), func(ctx context.Context, stream Stream) error {
 		guarded.stream = stream
@@ -29,6 +29,9 @@ func serveConn(call *Call, within *admission, conn connect.StreamingHandlerConn,
 	})
 	if denial, ok := err.(*Denial); ok { //nolint:errorlint // the guard's, and not what another error is about
 		guarded.expired = denial.reason == ReasonTokenExpired
+		if !guarded.interrupted {
+			guarded.connection.EndBody()
+		}
 		return guarded.refusal(denial)
 	}
 	if guarded.open.Load() {

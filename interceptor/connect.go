@@ -37,15 +37,39 @@ func (h handlerSide) WrapUnary(next connect.UnaryFunc) connect.UnaryFunc {
 	return h.wrapUnary(next, true)
 }
 
+// WrapStreamingHandler implements [connect.Interceptor].
+func (h handlerSide) WrapStreamingHandler(next connect.StreamingHandlerFunc) connect.StreamingHandlerFunc {
+	return h.wrapStreamingHandler(next, true)
+}
+
 func (g *Guard) gate(ctx context.Context, spec connect.Spec, peer connect.Peer, header http.Header) (context.Context, error) {
+	connection, call := connectionOf(ctx, spec.Procedure, header)
 	a, denial := g.admit(ctx, spec.Procedure, header)
 	if denial != nil {
-		interrupt.Find(ctx, sameAs(header)).EndBody()
+		connection.Refuse(call)
 		return nil, connectError(denial, nil, spec, peer)
 	}
+	connection.Claim(call)
 	a.guard.Store(g)
 	a.header = header
 	return a, nil
+}
+
+// connectionOf returns the connection that a call may have come over, and what to ask it for. A
+// call that a handler of connect-go makes in process came over none.
+func connectionOf(ctx context.Context, procedure string, header http.Header) (*interrupt.Connection, interrupt.Call) {
+	connection := interrupt.FromContext(ctx)
+	if connection == nil {
+		return nil, interrupt.Call{}
+	}
+	if _, inHandler := connect.CallInfoForHandlerContext(ctx); inHandler {
+		return nil, interrupt.Call{}
+	}
+	return connection, interrupt.Call{
+		ID:            interrupt.HeaderID(header),
+		Procedure:     procedure,
+		Authorization: header.Values("Authorization"),
+	}
 }
 
 // WrapUnary implements [connect.Interceptor].
@@ -89,16 +113,27 @@ func (g *Guard) WrapStreamingClient(next connect.StreamingClientFunc) connect.St
 
 // WrapStreamingHandler implements [connect.Interceptor].
 func (g *Guard) WrapStreamingHandler(next connect.StreamingHandlerFunc) connect.StreamingHandlerFunc {
+	return g.wrapStreamingHandler(next, false)
+}
+
+func (g *Guard) wrapStreamingHandler(next connect.StreamingHandlerFunc, gated bool) connect.StreamingHandlerFunc {
 	return func(ctx context.Context, conn connect.StreamingHandlerConn) error {
-		within := sameCall(ctx, conn.Spec().Procedure, conn.RequestHeader())
-		ctx, a, denial := g.admitted(ctx, conn.Spec().Procedure, conn.Spec().StreamType, conn.RequestHeader())
+		spec, header := conn.Spec(), conn.RequestHeader()
+		within := sameCall(ctx, spec.Procedure, header)
+		connection, call := connectionOf(ctx, spec.Procedure, header)
+		if a, ok := ctx.Value(contextKey{}).(*admission); ok && gated && a.header != nil {
+			// An interceptor may have replaced the header since the gate claimed the connection.
+			call.ID = interrupt.HeaderID(a.header)
+		}
+		ctx, a, denial := g.admitted(ctx, spec.Procedure, spec.StreamType, header)
 		switch {
 		case denial != nil:
-			return connectError(denial, within, conn.Spec(), conn.Peer())
+			connection.Refuse(call)
+			return connectError(denial, within, spec, conn.Peer())
 		case a.rule.Public:
 			return a.handlerError(next(ctx, conn))
 		default:
-			return serveConn(&Call{g, a, ctx}, within, conn, next)
+			return serveConn(&Call{g, a, ctx}, within, conn, connection.Claim(call), next)
 		}
 	}
 }

@@ -129,34 +129,65 @@ func TestUnreadStream(t *testing.T) {
 // net/http would wait for it before it answers.
 func TestRefusedBody(t *testing.T) {
 	t.Parallel()
-	bubble(t, "HTTP/1.1", func(t *testing.T) {
-		server := server{calltest.ServePiped(t, interceptor.Interruptible(handlers{}.mux(expiring(t, time.Minute).HandlerOption())))}
-		connection := dial(t, server)
-		answers := bufio.NewReader(connection)
-		head := "POST " + procedure("Global", connect.StreamTypeUnary) + " HTTP/1.1\r\nHost: test\r\nContent-Type: application/json\r\nContent-Length: 2\r\n\r\n"
-		for _, sent := range []struct {
-			text  string
-			close bool
-			took  time.Duration
-		}{{head + "{}", false, 0}, {head + "{}", false, 0}, {head, true, time.Second}} {
-			start := time.Now()
-			if _, err := io.WriteString(connection, sent.text); err != nil {
-				t.Fatal(err)
-			}
-			response, err := http.ReadResponse(answers, nil)
-			if err != nil {
-				t.Fatalf("%q: %v", sent.text, err)
-			}
-			_, err = io.Copy(io.Discard, response.Body)
-			if err := errors.Join(err, response.Body.Close()); err != nil {
-				t.Error(err)
-			}
-			took := time.Since(start)
-			if response.StatusCode != http.StatusUnauthorized || response.Close != sent.close || took != sent.took {
-				t.Errorf("%q: %s, closes: %t, after %v", sent.text, response.Status, response.Close, took)
-			}
+	const sized, chunked = "Content-Length: 2\r\n", "Transfer-Encoding: chunked\r\n"
+	for name, sent := range map[string]struct {
+		field, body string
+		took        time.Duration // until it is answered
+		calls       int           // on one connection
+	}{
+		"it comes":                       {sized, "{}", 0, 2},
+		"it does not come":               {sized, "", time.Second, 1},
+		"it does not come in chunks":     {chunked, "", time.Second, 1},
+		"it comes in part":               {chunked, "2\r\n{}\r\n", time.Second, 1},
+		"B7 it is waited with":           {"Expect: 100-continue\r\n" + sized, "", 0, 1},
+		"B7 it is waited with in chunks": {"Expect: 100-continue\r\n" + chunked, "", 0, 1},
+		"B7 written otherwise":           {"expect: 100-Continue\r\n" + chunked, "", 0, 1},
+		"B7 it comes all the same":       {"Expect: 100-continue\r\n" + sized, "{}", 0, 1},
+	} {
+		for method, want := range map[string]struct {
+			kind   connect.StreamType
+			format string
+			code   int
+			option func(*interceptor.Guard) connect.HandlerOption
+		}{
+			"unary":  {connect.StreamTypeUnary, "application/json", http.StatusUnauthorized, (*interceptor.Guard).HandlerOption},
+			"stream": {connect.StreamTypeClient, "application/connect+json", http.StatusOK, (*interceptor.Guard).HandlerOption},
+			"stream, interceptor only": {connect.StreamTypeClient, "application/connect+json", http.StatusOK, func(guard *interceptor.Guard) connect.HandlerOption {
+				return connect.WithInterceptors(guard)
+			}},
+		} {
+			bubble(t, name+", "+method, func(t *testing.T) {
+				mux := handlers{}.mux(want.option(expiring(t, time.Minute)))
+				connection := dial(t, server{calltest.ServePiped(t, interceptor.Interruptible(mux))})
+				answers := bufio.NewReader(connection)
+				for n := range sent.calls {
+					start := time.Now()
+					_, err := io.WriteString(connection, "POST "+procedure("Global", want.kind)+" HTTP/1.1\r\nHost: test\r\nContent-Type: "+want.format+"\r\n"+sent.field+"\r\n"+sent.body)
+					if err != nil {
+						t.Fatal(err)
+					}
+					response, err := http.ReadResponse(answers, nil)
+					if err != nil {
+						t.Fatal(err)
+					}
+					body, err := io.ReadAll(response.Body)
+					if err := errors.Join(err, response.Body.Close()); err != nil {
+						t.Error(err)
+					}
+					took := time.Since(start)
+					if response.StatusCode != want.code || !strings.Contains(string(body), `"unauthenticated"`) || took != sent.took {
+						t.Errorf("call %d: %s after %v: %s", n, response.Status, took, body)
+					}
+				}
+				if sent.calls > 1 {
+					return
+				}
+				if _, err := answers.ReadByte(); !errors.Is(err, io.EOF) {
+					t.Errorf("what comes next is taken for a request: %v", err)
+				}
+			})
 		}
-	})
+	}
 }
 
 // dial returns a connection to a server that a test can write on by hand.

@@ -15,7 +15,6 @@ package connectv2
 import (
 	"context"
 	"errors"
-	"net/http"
 
 	"connectrpc.com/connect/v2"
 	"connectrpc.com/connect/v2/connecthttp"
@@ -45,14 +44,15 @@ func Interceptor(guard *interceptor.Guard) connect.ServerInterceptor {
 			if !ok {
 				info = new(connect.CallInfo) // without a token
 			}
+			connection, arrived := connectionOf(ctx, spec, info)
 			call, denial := guard.Admit(ctx, spec.Procedure, info.RequestHeader())
 			if denial != nil {
-				connectionOf(ctx, info).EndBody()
+				connection.Refuse(arrived)
 				return refuse(denial, spec, info)
 			}
-			guarded := &guardedStream{stream: stream, spec: spec, info: info}
+			guarded := &guardedStream{stream: stream, spec: spec, info: info, connection: connection.Claim(arrived)}
 			guarded.open.Store(!call.AwaitsMessage())
-			lower := lowerStream{guarded, ctx}
+			lower := lowerStream{guarded}
 			var err error
 			if spec.StreamType == connect.StreamTypeUnary && !call.AwaitsMessage() {
 				err = call.ServeUnary(lower, func(ctx context.Context, messages interceptor.Stream) error {
@@ -62,20 +62,32 @@ func Interceptor(guard *interceptor.Guard) connect.ServerInterceptor {
 			} else {
 				err = lower.serve(call, serve)
 			}
+			if _, refused := err.(*interceptor.Denial); refused && !guarded.interrupted { //nolint:errorlint // the guard's, and not what another error is about
+				guarded.connection.EndBody()
+			}
 			return guarded.answer(err)
 		}
 	}
 }
 
-// connectionOf returns the connection that a call came over.
-func connectionOf(ctx context.Context, info *connect.CallInfo) *interrupt.Connection {
-	if _, ok := info.TransportInfo.(*connecthttp.ServerInfo); !ok {
-		return nil
+// connectionOf returns the connection that a call may have come over, and what to ask it for. A
+// call over a transport in process came over none.
+func connectionOf(ctx context.Context, spec connect.Spec, info *connect.CallInfo) (*interrupt.Connection, interrupt.Call) {
+	connection := interrupt.FromContext(ctx)
+	if connection == nil {
+		return nil, interrupt.Call{}
 	}
-	return interrupt.Find(ctx, func(header http.Header) bool {
-		a, b := header["Host"], info.RequestHeader().Values("Host") // connecthttp sets it, and copies no values
-		return len(a) > 0 && len(b) > 0 && &a[0] == &b[0]
-	})
+	served, ok := info.TransportInfo.(*connecthttp.ServerInfo)
+	if !ok {
+		return nil, interrupt.Call{}
+	}
+	header := info.RequestHeader()
+	return connection, interrupt.Call{
+		ID:            served,
+		Procedure:     spec.Procedure,
+		Authorization: header.Values("Authorization"),
+		Host:          header.Values("Host"), // connecthttp sets it, and copies no values
+	}
 }
 
 // handlerError returns the error of a handler whose call was let in. A refusal in it is that of

@@ -22,7 +22,6 @@ import (
 	"github.com/protoauthz/protoauthz/interceptor"
 	"github.com/protoauthz/protoauthz/interceptor/connectv2"
 	"github.com/protoauthz/protoauthz/interceptor/internal/calltest"
-	"github.com/protoauthz/protoauthz/interceptor/internal/interrupt"
 	"github.com/protoauthz/protoauthz/interceptor/internal/rpctest"
 	"github.com/protoauthz/protoauthz/interceptor/internal/tokentest"
 	"github.com/protoauthz/protoauthz/interceptor/token"
@@ -413,9 +412,8 @@ func TestInterrupt(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				writer := deadlineWriter{httptest.NewRecorder(), make(chan time.Time, 2)}
-				request := httptest.NewRequestWithContext(t.Context(), http.MethodPost, "/", http.NoBody)
+				request := httptest.NewRequestWithContext(t.Context(), http.MethodPost, rpctest.Procedure("Token", rpctest.Bidi), strings.NewReader("more"))
 				request.Header.Set("Host", request.Host)
-				ctx := interrupt.NewContext(writer, request).Context()
 				over := func(next connect.ServerFunc) connect.ServerFunc {
 					return func(ctx context.Context, spec connect.Spec, stream connect.ServerStream) error {
 						info, _ := connect.CallInfoForServerContext(ctx)
@@ -425,7 +423,10 @@ func TestInterrupt(t *testing.T) {
 					}
 				}
 				start := time.Now()
-				_, err := direct(ctx, "Token", rpctest.Bidi, new(fakeStream), test.handler, over, connectv2.Interceptor(calltest.Expiring(t, time.Minute)))
+				var err error
+				interceptor.Interruptible(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+					_, err = direct(r.Context(), "Token", rpctest.Bidi, new(fakeStream), test.handler, over, connectv2.Interceptor(calltest.Expiring(t, time.Minute)))
+				})).ServeHTTP(writer, request)
 				if (err == nil) != (test.want == 0) || len(writer.reads) != test.want {
 					t.Errorf("%v, reads were ended %d times", err, len(writer.reads))
 				} else if test.want > 0 && (<-writer.reads).Sub(start) != time.Minute {

@@ -8,6 +8,7 @@ import (
 	"connectrpc.com/connect/v2"
 
 	"github.com/protoauthz/protoauthz/interceptor"
+	"github.com/protoauthz/protoauthz/interceptor/internal/interrupt"
 )
 
 // A guardedStream is the stream that a handler has.
@@ -16,6 +17,8 @@ type guardedStream struct {
 	messages interceptor.Stream // which checks, and goes on to the lowerStream
 	spec     connect.Spec
 	info     *connect.CallInfo
+	// What the call came over, or nil.
+	connection *interrupt.Connection
 
 	open          atomic.Bool // the client may read what the handler says
 	headersWanted atomic.Bool // once it is open
@@ -68,10 +71,7 @@ func (s *guardedStream) answer(err error) error {
 }
 
 // A lowerStream is the side of a guardedStream that is turned to the connection.
-type lowerStream struct {
-	*guardedStream
-	ctx context.Context //nolint:containedctx // of the call
-}
+type lowerStream struct{ *guardedStream }
 
 // Receive implements [interceptor.Stream].
 func (s lowerStream) Receive(message any) error {
@@ -94,7 +94,7 @@ func (s lowerStream) Send(message any) error {
 // Interrupt wakes a handler that waits for the client.
 func (s lowerStream) Interrupt() {
 	s.interrupted = true
-	connectionOf(s.ctx, s.info).EndReads()
+	s.connection.EndReads()
 }
 
 // serve runs a handler that has a CallInfo of its own.
@@ -136,6 +136,6 @@ func (s *guardedStream) handOnHeader() {
 // end waits for the Send that is under way when a token expires, which is the last.
 func (s lowerStream) end() {
 	if s.interrupted || s.expired {
-		connectionOf(s.ctx, s.info).AwaitWrite(&s.sending)
+		s.connection.AwaitWrite(&s.sending)
 	}
 }

@@ -48,12 +48,21 @@ func ServeOn(t testing.TB, listener net.Listener, dial Dialer, handler http.Hand
 	both.SetHTTP1(true)
 	both.SetUnencryptedHTTP2(true)
 	only2.SetUnencryptedHTTP2(true)
+	var serving, connections sync.WaitGroup
 	backend := &http.Server{ //nolint:gosec // without timeouts: tests wait on purpose
 		Protocols: both,
 		ErrorLog:  log.New(s, "", 0),
 		Handler:   s.recording(handler),
+		ConnState: func(_ net.Conn, state http.ConnState) {
+			switch state {
+			case http.StateNew:
+				connections.Add(1)
+			case http.StateHijacked, http.StateClosed:
+				connections.Done()
+			case http.StateActive, http.StateIdle:
+			}
+		},
 	}
-	var serving sync.WaitGroup
 	serving.Go(func() { _ = backend.Serve(listener) })
 	one, two := &http.Transport{DialContext: dial}, &http.Transport{DialContext: dial, Protocols: only2}
 	s.HTTP1, s.HTTP2 = &http.Client{Transport: tap{one, s}}, &http.Client{Transport: tap{two, s}}
@@ -62,6 +71,7 @@ func ServeOn(t testing.TB, listener net.Listener, dial Dialer, handler http.Hand
 		two.CloseIdleConnections()
 		_ = backend.Close()
 		serving.Wait()
+		connections.Wait() // some stay for half a second after their last answer
 	})
 	return s
 }

@@ -1,36 +1,140 @@
-// Package interrupt lets whoever serves a call set deadlines on the connection that it came
-// over.
+// Package interrupt lets guards set deadlines on the connection that a call came over.
 package interrupt
 
 import (
 	"context"
+	"errors"
+	"io"
+	"log/slog"
 	"net/http"
+	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 )
 
-type contextKey struct{}
-
-// A Connection is what a call came over. The nil Connection cannot be interrupted.
+// A Connection is what a request came over, and the context that it is found in. One call at
+// most has it: the first that a guard admits for the request. Its methods are safe for
+// concurrent use. The nil Connection cannot be interrupted.
 type Connection struct {
-	controller *http.ResponseController
-	header     http.Header
+	context.Context // of the request as it came
+
+	writer  http.ResponseWriter
+	request *http.Request // as it was handed on
+	body    body
+	told    *atomic.Bool // shared by all connections of a Handler
+
+	// As they came. While handlers make calls in process, the request may change.
+	header        http.Header
+	path          string
+	authorization []string
+	expects       bool // the client waits to be told before it sends the body
+
+	mu        sync.Mutex
+	owner     any       // the ID of the call that has the connection
+	procedure string    // of the call that was found last
+	cutoff    time.Time // after which the body of the request cannot be read, if not zero
+	over      bool      // the request has been served
+
+	hangup atomic.Pointer[hangup]
 }
 
-// NewContext returns the request with a context in which Find finds its connection.
-func NewContext(w http.ResponseWriter, r *http.Request) *http.Request {
-	c := &Connection{http.NewResponseController(w), r.Header}
-	return r.WithContext(context.WithValue(r.Context(), contextKey{}, c))
+// Handler returns a handler that runs another one with a context in which FromContext finds the
+// connection of the request.
+func Handler(handler http.Handler) http.Handler {
+	told := new(atomic.Bool)
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		c := newConnection(w, r, told)
+		defer c.end()
+		handler.ServeHTTP(w, c.request)
+	})
 }
 
-// Find returns the connection of a call, or nil. A handler may call another one in process,
-// with the same context: the header of the request tells them apart.
-func Find(ctx context.Context, isOf func(http.Header) bool) *Connection {
-	c, ok := ctx.Value(contextKey{}).(*Connection)
-	if !ok || !isOf(c.header) {
-		return nil
+func newConnection(w http.ResponseWriter, r *http.Request, told *atomic.Bool) *Connection {
+	c := &Connection{
+		Context: r.Context(),
+		writer:  w,
+		told:    told,
+		header:  r.Header,
+		// A copy: somebody may write into the values to keep secrets out of a log.
+		authorization: slices.Clone(r.Header.Values("Authorization")),
+		// net/http refuses all other expectations. A client of HTTP/1.0 does not wait.
+		expects: r.ProtoAtLeast(1, 1) && r.Header.Get("Expect") != "",
+	}
+	if r.URL != nil {
+		c.path = r.URL.Path
+	}
+	c.request = r.WithContext(c)
+	if r.Body == nil || r.Body == http.NoBody {
+		c.body.ended.Store(true)
+	} else {
+		c.body.ReadCloser = r.Body
+		c.request.Body = &c.body
 	}
 	return c
+}
+
+// end lets the connection serve another request, and keeps handlers that still run, as
+// [http.TimeoutHandler] leaves them, from it.
+func (c *Connection) end() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.over = true
+	switch {
+	case c.cutoff.IsZero():
+	case c.body.ended.Load() && time.Now().Before(c.cutoff):
+		_ = http.NewResponseController(c.writer).SetReadDeadline(time.Time{})
+	default:
+		// The rest of the body must not pass as another request, and a read that has failed has
+		// ended the contexts of all requests to come.
+		closeAfterReply(c.writer)
+	}
+	if h := c.hangup.Load(); h != nil {
+		h.end()
+	}
+}
+
+// closeAfterReply has net/http close a connection of HTTP/1 when the answer is out.
+func closeAfterReply(w http.ResponseWriter) {
+	for {
+		wrapper, ok := w.(interface{ Unwrap() http.ResponseWriter })
+		if !ok {
+			break
+		}
+		w = wrapper.Unwrap()
+	}
+	// A body that is too long is all that net/http does so for once the header is out.
+	_, _ = http.MaxBytesReader(w, tooLong{}, 0).Read(make([]byte, 1))
+}
+
+type tooLong struct{}
+
+func (tooLong) Read(into []byte) (int, error) { return len(into), nil }
+func (tooLong) Close() error                  { return nil }
+
+// A body tells whether all of it has been read.
+type body struct {
+	io.ReadCloser
+
+	ended atomic.Bool
+}
+
+// Read implements [io.Reader].
+func (b *body) Read(into []byte) (int, error) {
+	n, err := b.ReadCloser.Read(into)
+	if errors.Is(err, io.EOF) {
+		b.ended.Store(true)
+	}
+	return n, err
+}
+
+// Close implements [io.Closer]. That of net/http reads what is left.
+func (b *body) Close() error {
+	err := b.ReadCloser.Close()
+	if err == nil {
+		b.ended.Store(true)
+	}
+	return err
 }
 
 // EndReads wakes a handler that waits for the client.
@@ -44,9 +148,11 @@ const refusedBody = time.Second
 func (c *Connection) EndBody() { c.endReads(refusedBody) }
 
 func (c *Connection) endReads(in time.Duration) {
-	if c != nil {
-		_ = c.controller.SetReadDeadline(time.Now().Add(in))
+	if c == nil || c.body.ended.Load() {
+		return
 	}
+	at := time.Now().Add(in)
+	c.set(http.NewResponseController(c.writer).SetReadDeadline, at, func() { c.cutoff = at })
 }
 
 // writeGrace is how long the last write of a call may take.
@@ -64,12 +170,36 @@ func (c *Connection) AwaitWrite(writing *sync.Mutex) {
 	timer := time.AfterFunc(writeGrace, func() {
 		defer close(cut)
 		if c != nil {
-			_ = c.controller.SetWriteDeadline(time.Now())
+			c.set(http.NewResponseController(c.writer).SetWriteDeadline, time.Now(), func() {})
 		}
 	})
 	writing.Lock()
 	defer writing.Unlock()
 	if !timer.Stop() {
-		<-cut // the connection may serve another request after this one
+		<-cut
+	}
+}
+
+// set sets a deadline unless the request has been served.
+func (c *Connection) set(deadline func(time.Time) error, at time.Time, done func()) {
+	c.mu.Lock()
+	var err error
+	if !c.over {
+		if err = deadline(at); err == nil {
+			done()
+		}
+	}
+	procedure := c.procedure
+	c.mu.Unlock()
+	if errors.Is(err, errors.ErrUnsupported) {
+		c.tell(procedure, "interceptor.Interruptible cannot set deadlines: give an Unwrap method to the http.ResponseWriter "+
+			"of the middleware around it, or put it outside of that middleware")
+	}
+}
+
+// tell logs once per Handler what keeps a call from being interrupted.
+func (c *Connection) tell(procedure, what string) {
+	if !c.told.Load() && !c.told.Swap(true) {
+		slog.Warn(what, slog.String("procedure", procedure))
 	}
 }

@@ -1,9 +1,11 @@
 package interrupt_test
 
 import (
+	"errors"
 	"net/http"
 	"net/http/httptest"
 	"runtime"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -25,6 +27,8 @@ type writer struct {
 	cutting     func() // while writes are being ended, if not nil
 }
 
+func newWriter() *writer { return &writer{ResponseWriter: httptest.NewRecorder()} }
+
 func (w *writer) SetReadDeadline(at time.Time) error {
 	w.read = at
 	return nil
@@ -38,38 +42,88 @@ func (w *writer) SetWriteDeadline(at time.Time) error {
 	return nil
 }
 
-// TestConnection makes sure that who finds the connection of a call can end its reads and
-// its writes, each alone.
+const procedure = "/acme.v1.Orders/List"
+
+// newRequest is a request of the procedure without a token.
+func newRequest(t *testing.T) *http.Request {
+	t.Helper()
+	return httptest.NewRequestWithContext(t.Context(), http.MethodPost, procedure, strings.NewReader("body"))
+}
+
+// claimed is the connection of a request, for as long as the handler runs.
+func claimed(t *testing.T, w http.ResponseWriter, handler func(c *interrupt.Connection)) {
+	t.Helper()
+	interrupt.Handler(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+		c := interrupt.FromContext(r.Context()).Claim(interrupt.Call{ID: new(int), Procedure: procedure})
+		if c == nil {
+			t.Error("the connection is not found")
+		}
+		handler(c)
+	})).ServeHTTP(w, newRequest(t))
+}
+
+// TestConnection makes sure that who has the connection of a call can end its reads and its
+// writes, each alone, until the request has been served.
 func TestConnection(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) { // whose clock stands still
-		w := &writer{ResponseWriter: httptest.NewRecorder()}
-		request := httptest.NewRequestWithContext(t.Context(), http.MethodPost, "/", http.NoBody)
-		ctx := interrupt.NewContext(w, request).Context()
-		if interrupt.Find(ctx, func(http.Header) bool { return false }) != nil {
-			t.Error("another call's connection is found")
-		}
-		if interrupt.Find(request.Context(), func(http.Header) bool { return true }) != nil {
+		if interrupt.FromContext(t.Context()) != nil {
 			t.Error("a connection is found where none was put")
 		}
-		var header http.Header
-		c := interrupt.Find(ctx, func(of http.Header) bool { header = of; return true })
-		if c == nil {
-			t.Fatal("the connection is not found")
-		}
-		if header.Set("Same", "1"); request.Header.Get("Same") == "" {
-			t.Error("the header is a copy: nobody can tell the call by it")
-		}
-		if c.EndBody(); !w.read.Equal(time.Now().Add(time.Second)) || !w.write.IsZero() {
-			t.Errorf("a body ends at %v, writes at %v", w.read, w.write)
-		}
-		if c.EndReads(); !w.read.Equal(time.Now()) || !w.write.IsZero() {
-			t.Errorf("reads end at %v, writes at %v", w.read, w.write)
-		}
-		if c.AwaitWrite(new(sync.Mutex)); !w.write.IsZero() {
-			t.Errorf("writes end at %v though there are none", w.write)
+		w := newWriter()
+		var kept *interrupt.Connection
+		claimed(t, w, func(c *interrupt.Connection) {
+			kept = c
+			if c.EndBody(); !w.read.Equal(time.Now().Add(time.Second)) || !w.write.IsZero() {
+				t.Errorf("a body ends at %v, writes at %v", w.read, w.write)
+			}
+			if c.EndReads(); !w.read.Equal(time.Now()) || !w.write.IsZero() {
+				t.Errorf("reads end at %v, writes at %v", w.read, w.write)
+			}
+			if c.AwaitWrite(new(sync.Mutex)); !w.write.IsZero() {
+				t.Errorf("writes end at %v though there are none", w.write)
+			}
+		})
+		w.read = time.Time{}
+		kept.EndBody()
+		kept.EndReads()
+		if !w.read.IsZero() {
+			t.Error("the connection, which may serve another request, is interrupted")
 		}
 	})
+}
+
+// TestEndRaces makes sure that no deadline is being set when the request has been served, also
+// if its handler has panicked.
+func TestEndRaces(t *testing.T) {
+	t.Parallel()
+	var served atomic.Bool
+	setting := make(chan struct{})
+	w := newWriter()
+	w.cutting = func() {
+		close(setting)
+		for range 100_000 {
+			if served.Load() {
+				t.Error("the connection, which may serve another request, is interrupted")
+				return
+			}
+			runtime.Gosched()
+		}
+	}
+	var writing sync.Mutex
+	var left sync.WaitGroup
+	writing.Lock()
+	func() {
+		defer func() { _ = recover() }()
+		claimed(t, w, func(c *interrupt.Connection) {
+			left.Go(func() { c.AwaitWrite(&writing) })
+			<-setting
+			panic("over")
+		})
+	}()
+	served.Store(true)
+	writing.Unlock()
+	left.Wait()
 }
 
 // patience is how long a test waits for what must come before it fails.
@@ -95,26 +149,27 @@ func TestAwaitWrite(t *testing.T) {
 				}
 			}
 			end := sync.OnceFunc(writing.Unlock)
-			w := &writer{ResponseWriter: httptest.NewRecorder(), cutting: func() {
+			w := newWriter()
+			w.cutting = func() {
 				end() // the write fails
 				turns()
-			}}
-			ctx := interrupt.NewContext(w, httptest.NewRequestWithContext(t.Context(), http.MethodPost, "/", http.NoBody)).Context()
-			c := interrupt.Find(ctx, func(http.Header) bool { return true })
-			writing.Lock()
-			if ends {
-				go func() {
-					turns()
-					end()
-				}()
 			}
-			defer time.AfterFunc(patience, end).Stop()
-			start := time.Now()
-			c.AwaitWrite(&writing)
-			returned.Store(true)
-			if cut := !w.write.IsZero(); !cut && !ends || cut && w.write.Sub(start) < time.Second/2 {
-				t.Errorf("writes are ended: %t, after %v", cut, w.write.Sub(start))
-			}
+			claimed(t, w, func(c *interrupt.Connection) {
+				writing.Lock()
+				if ends {
+					go func() {
+						turns()
+						end()
+					}()
+				}
+				defer time.AfterFunc(patience, end).Stop()
+				start := time.Now()
+				c.AwaitWrite(&writing)
+				returned.Store(true)
+				if cut := !w.write.IsZero(); !cut && !ends || cut && w.write.Sub(start) < time.Second/2 {
+					t.Errorf("writes are ended: %t, after %v", cut, w.write.Sub(start))
+				}
+			})
 		})
 	}
 }
@@ -125,16 +180,22 @@ func TestNoConnection(t *testing.T) {
 	var none *interrupt.Connection
 	none.EndReads()
 	none.EndBody()
+	none.Refuse(interrupt.Call{ID: new(int)})
+	if none.Claim(interrupt.Call{ID: new(int)}) != nil {
+		t.Error("a connection is claimed where there is none")
+	}
 	none.AwaitWrite(new(sync.Mutex))
 	var writing sync.Mutex
 	writing.Lock()
 	time.AfterFunc(time.Second, writing.Unlock) // longer than a last write has
 	none.AwaitWrite(&writing)
-	unable := interrupt.NewContext(httptest.NewRecorder(), httptest.NewRequestWithContext(t.Context(), http.MethodPost, "/", http.NoBody))
-	c := interrupt.Find(unable.Context(), func(http.Header) bool { return true })
-	if c == nil {
-		t.Fatal("the connection is not found")
-	}
-	c.EndReads()
-	c.EndBody()
+	claimed(t, failing{httptest.NewRecorder()}, func(c *interrupt.Connection) {
+		c.EndReads()
+		c.EndBody()
+	})
 }
+
+// A failing writer has lost its connection.
+type failing struct{ http.ResponseWriter }
+
+func (failing) SetReadDeadline(time.Time) error { return errors.New("closed") }

@@ -6,10 +6,10 @@ var connectMutations = []mutation{
 		"connect: gate", "interceptor/connect.go",
 		`		return nil, connectError(denial, nil, spec, peer)
 	}
-	a.guard.Store(g)`,
+	connection`,
 		`		return ctx, nil
 	}
-	a.guard.Store(g)`,
+	connection`,
 	},
 	{
 		"connect: unary", "interceptor/connect.go",
@@ -50,13 +50,14 @@ var connectMutations = []mutation{
 	{
 		"connect: stream", "interceptor/connect.go",
 		`		case denial != nil:
-			return connectError(denial, within, conn.Spec(), conn.Peer())
+			connection.Refuse(call)
+			return connectError(denial, within, spec, conn.Peer())
 `,
 		`		case denial != nil:
 			return next(ctx, conn)
 `,
 	},
-	{"connect: messages of a stream", "interceptor/connect.go", "return serveConn(&Call{g, a, ctx}, within, conn, next)", "return next(ctx, conn)"},
+	{"connect: messages of a stream", "interceptor/connect.go", "return serveConn(&Call{g, a, ctx}, within, conn, connection.Claim(call), next)", "return next(ctx, conn)"},
 	{"connect: refusal of another unary call", "interceptor/connect.go", "return response, a.handlerError(err)", "return response, err"},
 	{"connect: refusal of another call in a public stream", "interceptor/connect.go", "return a.handlerError(next(ctx, conn))", "return next(ctx, conn)"},
 	{
@@ -70,8 +71,27 @@ var connectMutations = []mutation{
 	},
 	{"connect: admission is this call's", "interceptor/connect.go", "taken := a.take(g, procedure, header)", "taken := a.take(g, procedure, header) || a != nil && a.rule != nil"},
 	{"connect: expiry of a unary call after its body", "interceptor/connect.go", "kind == connect.StreamTypeUnary && a.expired() {", "kind == connect.StreamTypeUnary && false {"},
-	{"connect: reads of a refused call end", "interceptor/connect.go", "interrupt.Find(ctx, sameAs(header)).EndBody()", "_ = interrupt.Find(ctx, sameAs(header))"},
-	{"connect: another call's connection", "interceptor/connect.go", "interrupt.Find(ctx, sameAs(header))", "interrupt.Find(ctx, func(http.Header) bool { return true })"},
+	{
+		"connect: reads of a refused call end", "interceptor/connect.go",
+		`		connection.Refuse(call)
+		return nil, connectError(denial, nil, spec, peer)`,
+		`		return nil, connectError(denial, nil, spec, peer)`,
+	},
+	{
+		"connect: reads of a refused stream end", "interceptor/connect.go",
+		`			connection.Refuse(call)
+			return connectError(denial, within, spec, conn.Peer())`,
+		`			return connectError(denial, within, spec, conn.Peer())`,
+	},
+	{
+		"connect: the gate claims the connection", "interceptor/connect.go",
+		`	connection.Claim(call)
+	a.guard`,
+		`	a.guard`,
+	},
+	{"connect: a handler's calls in process", "interceptor/connect.go", "; inHandler {", "; inHandler && false {"},
+	{"connect: header replaced behind the gate", "interceptor/connect.go", "ok && gated && a.header != nil {", "ok && false && a.header != nil {"},
+	{"connect: connection of another call's admission", "interceptor/connect.go", "ok && gated && a.header != nil {", "ok && a.header != nil {"},
 }
 
 // callMutations are those of calls as adapters use them.

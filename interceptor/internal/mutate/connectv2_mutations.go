@@ -24,7 +24,7 @@ var connectv2Mutations = []mutation{
 	},
 	{
 		"v2: reads of a refused call end", "interceptor/connectv2/connectv2.go",
-		`				connectionOf(ctx, info).EndBody()
+		`				connection.Refuse(arrived)
 `,
 		"",
 	},
@@ -54,16 +54,16 @@ var connectv2Mutations = []mutation{
 		if challenge`,
 	},
 	{"v2: challenge", "interceptor/connectv2/connectv2.go", `info.ResponseHeader().Set("WWW-Authenticate", challenge)`, "_ = challenge"},
+	{"v2: connection of a call in process", "interceptor/connectv2/connectv2.go", "\tif !ok {\n\t\treturn nil, interrupt.Call{}", "\tif !ok && false {\n\t\treturn nil, interrupt.Call{}"},
+	{"v2: the call claims the connection", "interceptor/connectv2/connectv2.go", "connection: connection.Claim(arrived)}", "connection: connection}"},
+	{"v2: ID of the call", "interceptor/connectv2/connectv2.go", "ID:            served,", "ID:            served.TLS(),"},
+	{"v2: header that was changed in place", "interceptor/connectv2/connectv2.go", `Host:          header.Values("Host"),`, ""},
 	{
-		"v2: connection of a call in process", "interceptor/connectv2/connectv2.go",
-		`	if _, ok := info.TransportInfo.(*connecthttp.ServerInfo); !ok {
-		return nil
-	}
+		"v2: reads of a call that was refused later end", "interceptor/connectv2/connectv2.go",
+		`				guarded.connection.EndBody()
 `,
-		`	_ = connecthttp.Mount
-`,
+		"",
 	},
-	{"v2: another call's connection", "interceptor/connectv2/connectv2.go", "len(a) > 0 && len(b) > 0 && &a[0] == &b[0]", "len(a) > 0 && len(b) > 0 && a[0] == b[0]"},
 	{"v2: receives by way of the guard", "interceptor/connectv2/stream.go", "err := s.messages.Receive(message); err", "err := s.stream.Receive(message); err"},
 	{"v2: sends by way of the guard", "interceptor/connectv2/stream.go", "return s.answer(s.messages.Send(message))", "return s.answer(s.stream.Send(message))"},
 	{
@@ -107,15 +107,15 @@ var connectv2Mutations = []mutation{
 	return s.Send(headers{})`,
 		`		return nil
 	}
-	return lowerStream{s, context.Background()}.Send(headers{})`,
+	return lowerStream{s}.Send(headers{})`,
 	},
 	{
 		"v2: reads end at the expiry", "interceptor/connectv2/stream.go",
-		`	connectionOf(s.ctx, s.info).EndReads()
+		`	s.connection.EndReads()
 `,
 		"",
 	},
-	{"v2: writes end after the expiry", "interceptor/connectv2/stream.go", "connectionOf(s.ctx, s.info).AwaitWrite(&s.sending)", "connectionOf(s.ctx, new(connect.CallInfo)).AwaitWrite(&s.sending)"},
+	{"v2: writes end after the expiry", "interceptor/connectv2/stream.go", "s.connection.AwaitWrite(&s.sending)", "(*interrupt.Connection)(nil).AwaitWrite(&s.sending)"},
 	{
 		"v2: unary call is served as one", "interceptor/connectv2/stream.go",
 		`	if s.spec.StreamType == connect.StreamTypeUnary {

@@ -231,9 +231,32 @@ var`,
 	},
 	{"conn: a send that the handler has left behind is waited for", "interceptor/conn.go", "guarded.expired = denial.reason == ReasonTokenExpired", "guarded.expired = false"},
 	{"conn: writes end after the expiry", "interceptor/conn.go", "c.connection.AwaitWrite(&c.sending)", "(*interrupt.Connection)(nil).AwaitWrite(&c.sending)"},
-	{"conn: another call's connection", "interceptor/conn.go", "interrupt.Find(call.ctx, sameAs(conn.RequestHeader()))", "interrupt.Find(call.ctx, func(http.Header) bool { return true })"},
-	{"interrupt: reads", "interceptor/internal/interrupt/interrupt.go", "_ = c.controller.SetReadDeadline(time.Now().Add(in))", "_ = in"},
+	{
+		"conn: reads of a stream that was refused later end", "interceptor/conn.go",
+		`		if !guarded.interrupted {
+			guarded.connection.EndBody()
+		}
+`,
+		"",
+	},
+	{"interrupt: deadlines", "interceptor/internal/interrupt/interrupt.go", "if err = deadline(at); err == nil {", "if err == nil {"},
 	{"interrupt: reads at once", "interceptor/internal/interrupt/interrupt.go", "time.Now().Add(in)", "time.Time{}.Add(in)"},
+	{"interrupt: a request that has been served", "interceptor/internal/interrupt/interrupt.go", "if !c.over {", "if true {"},
+	{
+		"interrupt: the end of a request", "interceptor/internal/interrupt/interrupt.go",
+		`		defer c.end()
+`,
+		"",
+	},
+	{
+		"interrupt: the end of a request waits for a deadline that is being set", "interceptor/internal/interrupt/interrupt.go",
+		`func (c *Connection) end() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+`,
+		`func (c *Connection) end() {
+`,
+	},
 	{
 		"interrupt: a write is awaited", "interceptor/internal/interrupt/interrupt.go",
 		`	writing.Lock()
@@ -244,27 +267,49 @@ var`,
 	{"interrupt: a write has its time", "interceptor/internal/interrupt/interrupt.go", "time.AfterFunc(writeGrace,", "time.AfterFunc(writeGrace/500,"},
 	{
 		"interrupt: the end of a write that takes too long is awaited", "interceptor/internal/interrupt/interrupt.go",
-		`		<-cut // the connection may serve another request after this one
+		`		<-cut
 `,
 		`		_ = cut
 `,
 	},
 	{"interrupt: a refused body has its time", "interceptor/internal/interrupt/interrupt.go", "c.endReads(refusedBody)", "c.endReads(0)"},
-	{"interrupt: writes", "interceptor/internal/interrupt/interrupt.go", "_ = c.controller.SetWriteDeadline(time.Now())", "_ = c"},
+	{"interrupt: writes", "interceptor/internal/interrupt/interrupt.go", "c.set(http.NewResponseController(c.writer).SetWriteDeadline, time.Now(), func() {})", "_ = c"},
 	{
 		"interrupt: reads of no connection", "interceptor/internal/interrupt/interrupt.go",
-		`	if c != nil {
-		_ = c.controller.SetReadDeadline`,
-		`	if true {
-		_ = c.controller.SetReadDeadline`,
+		`	if c == nil || c.body`,
+		`	if c.body`,
 	},
 	{
 		"interrupt: writes of no connection", "interceptor/internal/interrupt/interrupt.go",
 		`		if c != nil {
-			_ = c.controller.SetWriteDeadline`,
+			c.set(http.NewResponseController(c.writer).SetWriteDeadline`,
 		`		if true {
-			_ = c.controller.SetWriteDeadline`,
+			c.set(http.NewResponseController(c.writer).SetWriteDeadline`,
 	},
-	{"interrupt: another call's connection", "interceptor/internal/interrupt/interrupt.go", "if !ok || !isOf(c.header) {", "if !ok {"},
-	{"interrupt: header of the request", "interceptor/internal/interrupt/interrupt.go", "http.NewResponseController(w), r.Header}", "http.NewResponseController(w), r.Header.Clone()}"},
+	{"interrupt: a copy of the token", "interceptor/internal/interrupt/interrupt.go", `slices.Clone(r.Header.Values("Authorization"))`, `slices.Clip(r.Header.Values("Authorization"))`},
+	{"interrupt: a connection that was interrupted serves no other request", "interceptor/internal/interrupt/interrupt.go", "\t\tcloseAfterReply(c.writer)\n", ""},
+	{"interrupt: a connection whose body came in time serves others", "interceptor/internal/interrupt/interrupt.go", "case c.body.ended.Load() && time.Now().Before(c.cutoff):", "case false:"},
+	{"interrupt: a body that has been read", "interceptor/internal/interrupt/interrupt.go", "if c == nil || c.body.ended.Load() {", "if c == nil {"},
+	{"interrupt: a context goes on until the call is answered", "interceptor/internal/interrupt/context.go", "if c.cutoff.IsZero() || time.Now().Before(c.cutoff) {", "if true || time.Now().Before(c.cutoff) {"},
+	{"interrupt: a context ends with its client", "interceptor/internal/interrupt/context.go", "\t\th.cancel(context.Cause(c.Context))\n", "\t\t_ = h\n"},
+	{"interrupt: printed", "interceptor/internal/interrupt/context.go", `_, _ = io.WriteString(out, "interrupt.Connection")`, `_, _ = io.WriteString(out, fmt.Sprint(c.authorization))`},
+	{"interrupt: HTTP/1.0 expects nothing", "interceptor/internal/interrupt/interrupt.go", "r.ProtoAtLeast(1, 1) && ", ""},
+	{"interrupt: a body that is not sent yet", "interceptor/internal/interrupt/claim.go", "case c.expects:", "case false:"},
+	{"interrupt: somebody is told once", "interceptor/internal/interrupt/interrupt.go", "if !c.told.Load() && !c.told.Swap(true) {", "if true {"},
+	{"interrupt: somebody is told of a writer", "interceptor/internal/interrupt/interrupt.go", "if errors.Is(err, errors.ErrUnsupported) {", "if errors.Is(err, errors.ErrUnsupported) && false {"},
+	{"interrupt: somebody is told of a request", "interceptor/internal/interrupt/claim.go", "if lost {", "if false {"},
+	{"interrupt: a call without an ID", "interceptor/internal/interrupt/claim.go", "if c == nil || call.ID == nil {", "if c == nil {"},
+	{"interrupt: a request that has been served is given away", "interceptor/internal/interrupt/claim.go", "found := !c.over && !lost", "found := !lost"},
+	{"interrupt: another call's connection", "interceptor/internal/interrupt/claim.go", "(c.owner == nil || c.owner == call.ID && c.procedure == call.Procedure)", "true"},
+	{"interrupt: another guard of the same call", "interceptor/internal/interrupt/claim.go", "(c.owner == nil || c.owner == call.ID && c.procedure == call.Procedure)", "c.owner == nil"},
+	{"interrupt: another procedure with the header of the call", "interceptor/internal/interrupt/claim.go", " && c.procedure == call.Procedure)", ")"},
+	{"interrupt: a connection is claimed", "interceptor/internal/interrupt/claim.go", "\t\t\tc.owner = call.ID\n", "\t\t\t_ = claim\n"},
+	{"interrupt: a refused call claims nothing", "interceptor/internal/interrupt/claim.go", "\t\tif claim {", "\t\tif true {"},
+	{"interrupt: another procedure", "interceptor/internal/interrupt/claim.go", "if named && slices.Equal", "if slices.Equal"},
+	{"interrupt: another token", "interceptor/internal/interrupt/claim.go", "if named && slices.Equal(c.authorization, call.Authorization) {", "if named && slices.Equal(c.authorization[:0], call.Authorization[:0]) {"},
+	{"interrupt: another procedure with the very header", "interceptor/internal/interrupt/claim.go", "return c.hasHeader(call) && (named ||", "return c.hasHeader(call) && (true ||"},
+	{"interrupt: a path that was changed in place", "interceptor/internal/interrupt/claim.go", " || strings.HasSuffix(c.request.URL.Path, call.Procedure))", ")"},
+	{"interrupt: the very header", "interceptor/internal/interrupt/claim.go", "if call.ID == HeaderID(c.header) {", "if false {"},
+	{"interrupt: the very header, v2", "interceptor/internal/interrupt/claim.go", "&host[0] == &call.Host[0]", "false"},
+	{"interrupt: a header that is like it, v2", "interceptor/internal/interrupt/claim.go", "&host[0] == &call.Host[0]", "host[0] == call.Host[0]"},
 }

@@ -1,0 +1,95 @@
+package interrupt
+
+import (
+	"net/http"
+	"reflect"
+	"slices"
+	"strings"
+)
+
+// A Call is what a guard knows of a call whose connection it asks for.
+type Call struct {
+	// ID is a pointer that is the same for all guards of the call, and for no other call.
+	ID            any
+	Procedure     string
+	Authorization []string
+	// Host are the values of this field, in the slice that the header of the request has, or nil.
+	Host []string
+}
+
+// HeaderID returns the ID of a call that is known by the map of its header: nil for none.
+func HeaderID(header http.Header) any {
+	if header == nil {
+		return nil
+	}
+	return reflect.ValueOf(header).UnsafePointer()
+}
+
+// Claim returns the connection if the call came over it, and nil if not, as for a call that a
+// handler makes in process. From then on the connection is the call's alone.
+//
+// A call came over the connection if no other call has it and the request has the call's
+// procedure and Authorization. Others may have copied the request, its header and its context.
+func (c *Connection) Claim(call Call) *Connection {
+	if !c.find(call, true) {
+		return nil
+	}
+	return c
+}
+
+// Refuse bounds the wait for the body of a refused call, if the call came over the connection: a
+// client that waits to be told before it sends the body is not told. The connection stays free.
+func (c *Connection) Refuse(call Call) {
+	switch {
+	case !c.find(call, false):
+	case c.expects:
+		c.EndReads()
+	default:
+		c.EndBody()
+	}
+}
+
+// find reports whether a call came over the connection. If nothing tells why it did not,
+// somebody is told.
+func (c *Connection) find(call Call, claim bool) bool {
+	if c == nil || call.ID == nil {
+		return false
+	}
+	c.mu.Lock()
+	lost := !c.over && c.owner == nil && !c.carries(call)
+	found := !c.over && !lost && (c.owner == nil || c.owner == call.ID && c.procedure == call.Procedure)
+	if found {
+		c.procedure = call.Procedure
+		if claim {
+			c.owner = call.ID
+		}
+	}
+	c.mu.Unlock()
+	if lost {
+		c.tell(call.Procedure, "interceptor.Interruptible does not know the request of a call: middleware has changed its path or "+
+			"Authorization on a copy; put Interruptible inside of that middleware, unless a handler makes the call in process")
+	}
+	return found
+}
+
+// carries reports whether the request is a call's.
+func (c *Connection) carries(call Call) bool {
+	named := strings.HasSuffix(c.path, call.Procedure)
+	if named && slices.Equal(c.authorization, call.Authorization) {
+		return true
+	}
+	// Who has the very header may have changed the request in place.
+	return c.hasHeader(call) && (named || strings.HasSuffix(c.request.URL.Path, call.Procedure))
+}
+
+// hasHeader reports whether the header of the request is that of a call, and not a copy.
+func (c *Connection) hasHeader(call Call) bool {
+	if call.ID == HeaderID(c.header) {
+		return true
+	}
+	if len(call.Host) == 0 {
+		return false
+	}
+	host := c.header["Host"]
+	return len(host) > 0 && &host[0] == &call.Host[0]
+}

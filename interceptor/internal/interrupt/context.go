@@ -1,0 +1,91 @@
+package interrupt
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"time"
+)
+
+type contextKey struct{}
+
+// FromContext returns the connection of the request from whose context another one is made, or
+// nil. Whether a call with that context came over the connection, Claim tells.
+func FromContext(ctx context.Context) *Connection {
+	c, _ := ctx.Value(contextKey{}).(*Connection)
+	return c
+}
+
+// A hangup is a context that ends with that of the request, but for the end that net/http makes
+// to all contexts of a connection when a read of its fails, at a deadline too: the handler, and
+// http.TimeoutHandler, still have to answer.
+type hangup struct {
+	context.Context
+
+	cancel context.CancelCauseFunc
+	stop   func() bool
+}
+
+func (h *hangup) end() {
+	h.stop()
+	h.cancel(nil)
+}
+
+// live returns the context that ends with the request. It is made for those who ask for it.
+func (c *Connection) live() context.Context {
+	if c.request.ProtoMajor > 1 {
+		return c.Context // whose end means that of one request
+	}
+	if h := c.hangup.Load(); h != nil {
+		return h
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if h := c.hangup.Load(); h != nil {
+		return h
+	}
+	h := new(hangup)
+	h.Context, h.cancel = context.WithCancelCause(context.WithoutCancel(c.Context))
+	h.stop = context.AfterFunc(c.Context, func() {
+		c.mu.Lock()
+		defer c.mu.Unlock()
+		c.hangUp(h)
+	})
+	c.hangup.Store(h)
+	switch {
+	case c.over:
+		h.end()
+	case c.Context.Err() != nil:
+		c.hangUp(h)
+	}
+	return h
+}
+
+// hangUp hands on the end of the request's context. The lock is held.
+func (c *Connection) hangUp(h *hangup) {
+	if c.cutoff.IsZero() || time.Now().Before(c.cutoff) {
+		h.cancel(context.Cause(c.Context))
+	}
+}
+
+// Done implements [context.Context].
+func (c *Connection) Done() <-chan struct{} { return c.live().Done() }
+
+// Err implements [context.Context].
+func (c *Connection) Err() error { return c.live().Err() }
+
+// Value implements [context.Context].
+func (c *Connection) Value(key any) any {
+	if key == (contextKey{}) {
+		return c
+	}
+	if h := c.hangup.Load(); h != nil {
+		return h.Value(key)
+	}
+	return c.Context.Value(key)
+}
+
+// Format implements [fmt.Formatter]: a printed context does not hold the request.
+func (c *Connection) Format(out fmt.State, _ rune) {
+	_, _ = io.WriteString(out, "interrupt.Connection")
+}

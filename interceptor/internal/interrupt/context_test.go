@@ -1,0 +1,106 @@
+package interrupt_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"strings"
+	"testing"
+	"testing/synctest"
+
+	"github.com/protoauthz/protoauthz/interceptor/internal/interrupt"
+)
+
+var errGone = errors.New("the client is gone")
+
+// TestContext makes sure that a request's context ends with the client, with the request, and
+// not because reads are ended: those who wait for it still have to answer.
+func TestContext(t *testing.T) {
+	t.Parallel()
+	for name, test := range map[string]struct {
+		major int
+		early bool // somebody asks for the end of the context before
+		what  func(c *interrupt.Connection, hangUp func())
+		want  error
+	}{
+		"nothing":      {1, true, func(*interrupt.Connection, func()) {}, nil},
+		"client":       {1, true, func(_ *interrupt.Connection, hangUp func()) { hangUp() }, errGone},
+		"client, late": {1, false, func(_ *interrupt.Connection, hangUp func()) { hangUp() }, errGone},
+		"reads": {1, true, func(c *interrupt.Connection, hangUp func()) {
+			c.EndReads()
+			hangUp() // as net/http does
+		}, nil},
+		"reads, late": {1, false, func(c *interrupt.Connection, hangUp func()) {
+			c.EndReads()
+			hangUp()
+		}, nil},
+		"before the end of a body": {1, true, func(c *interrupt.Connection, hangUp func()) {
+			c.EndBody()
+			hangUp()
+		}, errGone},
+		"HTTP/2": {2, true, func(c *interrupt.Connection, hangUp func()) {
+			c.EndReads()
+			hangUp()
+		}, errGone},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				ctx, cancel := context.WithCancelCause(context.WithValue(t.Context(), http.ServerContextKey, "server"))
+				request := newRequest(t).WithContext(ctx)
+				request.ProtoMajor = test.major
+				var left context.Context
+				interrupt.Handler(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+					left = r.Context()
+					var child context.Context
+					if test.early {
+						var stop context.CancelFunc
+						child, stop = context.WithCancel(left)
+						defer stop()
+					}
+					test.what(interrupt.FromContext(left).Claim(call(r, procedure)), func() { cancel(errGone) })
+					synctest.Wait()
+					for _, ctx := range []context.Context{left, child} {
+						if ctx == nil {
+							continue
+						}
+						if got := context.Cause(ctx); !errors.Is(got, test.want) || (ctx.Err() == nil) != (test.want == nil) {
+							t.Errorf("it ends with %v: %v, want %v", ctx.Err(), got, test.want)
+						}
+					}
+					if left.Value(http.ServerContextKey) != "server" {
+						t.Error("it has lost a value")
+					}
+				})).ServeHTTP(newWriter(), request)
+				cancel(nil) // as net/http does when it has served a request
+				synctest.Wait()
+				if left.Err() == nil {
+					t.Error("it goes on when the request has been served")
+				}
+				select {
+				case <-left.Done():
+				default:
+					t.Error("its end cannot be waited for")
+				}
+			})
+		})
+	}
+}
+
+// TestPrintedContext makes sure that a context tells nothing of the request, whatever it is
+// printed with.
+func TestPrintedContext(t *testing.T) {
+	t.Parallel()
+	request := newRequest(t)
+	request.Header.Set("Authorization", "Bearer secret")
+	interrupt.Handler(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+		for _, ctx := range []context.Context{r.Context(), context.WithValue(r.Context(), http.ServerContextKey, "")} {
+			for _, verb := range []string{"%v", "%+v", "%#v", "%s", "%q", "%x", "%d"} {
+				if got := fmt.Sprintf(verb, ctx); strings.Contains(got, "secret") || strings.Contains(got, fmt.Sprintf("%x", "secret")) {
+					t.Errorf("%s: %s", verb, got)
+				}
+			}
+		}
+	})).ServeHTTP(newWriter(), request)
+}
