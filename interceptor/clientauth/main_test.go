@@ -13,11 +13,12 @@ import (
 	"go.uber.org/goleak"
 
 	"github.com/protoauthz/protoauthz/interceptor/clientauth"
+	"github.com/protoauthz/protoauthz/interceptor/internal/leaktest"
 	"github.com/protoauthz/protoauthz/interceptor/internal/tokentest"
 )
 
 // TestMain makes sure that no goroutine outlives its test.
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+func TestMain(m *testing.M) { goleak.VerifyTestMain(leaktest.Patient(m)) }
 
 const (
 	tokenURL = "https://idp.test/oidc/token"
