@@ -93,7 +93,7 @@ e2e: $(BUF) $(GRPCURL) $(E2E_NPM) ## Call the sample with curl, buf, grpcurl, Go
 	@if [[ -z $$(command -v chromium) && -n $$(command -v apt-get) && $$(id -u) == 0 ]]; then \
 		apt-get -qq update && apt-get -qq install --yes --no-install-recommends chromium >/dev/null || true; \
 	fi
-	@status=0; E2E_BUF=$(BUF) E2E_GRPCURL=$(GRPCURL) go -C $(E2E) test -v -count=1 -timeout 10m ./... 2>&1 | \
+	@status=0; E2E_BUF=$(BUF) E2E_GRPCURL=$(GRPCURL) go -C $(E2E) test -v -count=1 -timeout 30m ./... 2>&1 | \
 		tee $(TMP)/e2e.log | { grep -Ev '^=== |^ *--- PASS|^PASS$$' || true; } || status=$$?; \
 	awk -v status=$$status '/^=== / {test = $$3} /^ +[a-z0-9_]+\.go:[0-9]+: / {why[test] = $$0} \
 		/^ *--- SKIP: / {skipped = skipped "\n  " $$3 ":" why[$$3]} \
