@@ -57,7 +57,7 @@ func grants(seconds int) tokentest.Handler {
 func slow(wait time.Duration, then tokentest.Handler) tokentest.Handler {
 	return func(request *http.Request) (*http.Response, error) {
 		select {
-		case <-time.After(wait):
+		case <-time.After(wait): // the bubble's clock
 			return then(request)
 		case <-request.Context().Done():
 			return nil, request.Context().Err()
