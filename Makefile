@@ -91,15 +91,22 @@ bench-peers: ## Measure against no auth and other libraries, and write the table
 .PHONY: e2e
 e2e: $(BUF) $(GRPCURL) $(E2E_NPM) ## Call the sample with curl, buf, grpcurl, Go, Node.js and Chromium
 	@if [[ -z $$(command -v chromium) && -n $$(command -v apt-get) && $$(id -u) == 0 ]]; then \
-		apt-get -qq update && apt-get -qq install --yes --no-install-recommends chromium >/dev/null || true; \
+		apt-get -qq update && apt-get -qq install -o DPkg::Lock::Timeout=300 --yes --no-install-recommends chromium >/dev/null || true; \
 	fi
-	@status=0; E2E_BUF=$(BUF) E2E_GRPCURL=$(GRPCURL) go -C $(E2E) test -v -count=1 -timeout 10m ./... 2>&1 | \
+	@status=0; E2E_BUF=$(BUF) E2E_GRPCURL=$(GRPCURL) go -C $(E2E) test -v -count=1 -timeout 30m ./... 2>&1 | \
 		tee $(TMP)/e2e.log | { grep -Ev '^=== |^ *--- PASS|^PASS$$' || true; } || status=$$?; \
 	awk -v status=$$status '/^=== / {test = $$3} /^ +[a-z0-9_]+\.go:[0-9]+: / {why[test] = $$0} \
 		/^ *--- SKIP: / {skipped = skipped "\n  " $$3 ":" why[$$3]} \
 		END {if (skipped) print "e2e: SKIPPED, so not tested:" skipped; else if (!status) print "e2e: nothing was skipped"}' \
 		$(TMP)/e2e.log; \
 	exit $$status
+
+.PHONY: realtime
+realtime: $(BUF) $(GRPCURL) $(E2E_NPM) ## Run the tests that look at a real clock (COUNT=n)
+	@go run ./interceptor/internal/clocks | while read -r module package tests; do \
+		E2E_BUF=$(BUF) E2E_GRPCURL=$(GRPCURL) \
+			go -C $$module test -race -count $(COUNT) -timeout 3h -run "$$tests" $$package </dev/null; \
+	done
 
 .PHONY: conformance
 conformance: $(CONNECTCONFORMANCE) ## Run the conformance suites of Connect and gRPC behind the guard

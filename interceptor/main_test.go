@@ -13,6 +13,7 @@ import (
 	samplev1 "github.com/protoauthz/protoauthz/gen/sample/v1"
 	"github.com/protoauthz/protoauthz/interceptor/devissuer"
 	"github.com/protoauthz/protoauthz/interceptor/internal/calltest"
+	"github.com/protoauthz/protoauthz/interceptor/internal/leaktest"
 	"github.com/protoauthz/protoauthz/interceptor/internal/rpctest"
 	"github.com/protoauthz/protoauthz/interceptor/internal/tokentest"
 	"github.com/protoauthz/protoauthz/interceptor/policy"
@@ -20,7 +21,7 @@ import (
 )
 
 // TestMain makes sure that no goroutine outlives its test.
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+func TestMain(m *testing.M) { goleak.VerifyTestMain(leaktest.Patient(m)) }
 
 const (
 	api    = tokentest.API

@@ -92,8 +92,6 @@ func TestModels(t *testing.T) {
 		}
 		return "Bearer " + minted
 	}
-	now := time.Now()
-
 	for _, m := range modelCases {
 		// ofModel is the answer to a token of some model.
 		ofModel := func(name string) answer {
@@ -120,8 +118,8 @@ func TestModels(t *testing.T) {
 			{name: "garbage", authorization: "Bearer garbage", want: malformed},
 			{name: "forged", authorization: forged(m.claims), want: invalidToken},
 			{name: "ID token", authorization: idToken(m.claims), want: invalidToken},
-			{name: "expired", authorization: s.mint(t, with(m.claims, map[string]any{"exp": now.Add(-time.Hour).Unix()})), want: expired},
-			{name: "not yet valid", authorization: s.mint(t, with(m.claims, map[string]any{"nbf": now.Add(time.Hour).Unix()})), want: notYet},
+			{name: "expired", authorization: s.mint(t, with(m.claims, map[string]any{"exp": time.Now().Add(-time.Hour).Unix()})), want: expired},
+			{name: "not yet valid", authorization: s.mint(t, with(m.claims, map[string]any{"nbf": time.Now().Add(time.Hour).Unix()})), want: notYet},
 		}
 		if m.name != "global_resource" {
 			for _, organization := range []string{"globex", "ACME", " acme", "none"} {

@@ -185,8 +185,8 @@ func (w *witness) Do(request *http.Request) (*http.Response, error) {
 	return response, err
 }
 
-// patience bounds what a test waits for.
-const patience = 20 * time.Second
+// patience bounds what a test waits for. It only ends what hangs.
+const patience = 2 * time.Minute
 
 // ending returns a context that ends with the test, or when it hangs.
 func ending(t testing.TB) context.Context {

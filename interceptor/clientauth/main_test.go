@@ -13,11 +13,12 @@ import (
 	"go.uber.org/goleak"
 
 	"github.com/protoauthz/protoauthz/interceptor/clientauth"
+	"github.com/protoauthz/protoauthz/interceptor/internal/leaktest"
 	"github.com/protoauthz/protoauthz/interceptor/internal/tokentest"
 )
 
 // TestMain makes sure that no goroutine outlives its test.
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+func TestMain(m *testing.M) { goleak.VerifyTestMain(leaktest.Patient(m)) }
 
 const (
 	tokenURL = "https://idp.test/oidc/token"
@@ -56,7 +57,7 @@ func grants(seconds int) tokentest.Handler {
 func slow(wait time.Duration, then tokentest.Handler) tokentest.Handler {
 	return func(request *http.Request) (*http.Response, error) {
 		select {
-		case <-time.After(wait):
+		case <-time.After(wait): // the bubble's clock
 			return then(request)
 		case <-request.Context().Done():
 			return nil, request.Context().Err()

@@ -17,11 +17,12 @@ import (
 	"github.com/protoauthz/protoauthz/interceptor"
 	"github.com/protoauthz/protoauthz/interceptor/connectv2"
 	"github.com/protoauthz/protoauthz/interceptor/internal/calltest"
+	"github.com/protoauthz/protoauthz/interceptor/internal/leaktest"
 	"github.com/protoauthz/protoauthz/interceptor/internal/rpctest"
 )
 
 // TestMain makes sure that no goroutine outlives its test.
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+func TestMain(m *testing.M) { goleak.VerifyTestMain(leaktest.Patient(m)) }
 
 // All methods of the tests' services have the same messages.
 type (

@@ -21,12 +21,13 @@ import (
 	"github.com/protoauthz/protoauthz/interceptor"
 	"github.com/protoauthz/protoauthz/interceptor/grpcguard"
 	"github.com/protoauthz/protoauthz/interceptor/internal/calltest"
+	"github.com/protoauthz/protoauthz/interceptor/internal/leaktest"
 	"github.com/protoauthz/protoauthz/interceptor/internal/rpctest"
 	"github.com/protoauthz/protoauthz/interceptor/internal/tokentest"
 )
 
 // TestMain makes sure that no goroutine outlives its test.
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+func TestMain(m *testing.M) { goleak.VerifyTestMain(leaktest.Patient(m)) }
 
 // All methods of the tests' services have the same messages.
 type (

@@ -140,11 +140,12 @@ func sendOn(stream grpc.ServerStream) error {
 
 // TestSendLeftBehind makes sure that the end of a call at the expiry of its token is safe
 // beside the goroutines that handlers have left in SendMsg, whose messages the client reads.
-// It is in no bubble, whose clock would stand still while they send.
+// It is in no bubble, whose clock would stand still while they send: a handler has three seconds
+// to start in once its token was verified.
 func TestSendLeftBehind(t *testing.T) {
 	t.Parallel()
 	var left sync.WaitGroup
-	client, ended := piped(t, calltest.Expiring(t, 2*time.Second), func(_ any, stream grpc.ServerStream) error {
+	client, ended := piped(t, calltest.Expiring(t, 4*time.Second), func(_ any, stream grpc.ServerStream) error {
 		left.Go(func() { _ = sendOn(stream) })
 		<-stream.Context().Done()
 		return context.Cause(stream.Context())

@@ -248,13 +248,11 @@ func TestRequestErrors(t *testing.T) {
 			listener := must(new(net.ListenConfig).Listen(t.Context(), "tcp", "127.0.0.1:0"))
 			var serving sync.WaitGroup
 			serving.Go(func() {
-				connection, err := listener.Accept()
-				if err != nil {
-					return
+				for connection, err := listener.Accept(); err == nil; connection, err = listener.Accept() {
+					_, _ = connection.Read(make([]byte, 4096))
+					_, _ = io.WriteString(connection, response)
+					_ = connection.Close()
 				}
-				_, _ = connection.Read(make([]byte, 4096))
-				_, _ = io.WriteString(connection, response)
-				_ = connection.Close()
 			})
 			t.Cleanup(func() {
 				_ = listener.Close()
@@ -263,9 +261,7 @@ func TestRequestErrors(t *testing.T) {
 			checkRequestError(t, "http://"+listener.Addr().String(), want)
 		})
 	}
-	closed := must(new(net.ListenConfig).Listen(t.Context(), "tcp", "127.0.0.1:0"))
-	must(0, closed.Close())
-	checkRequestError(t, "http://"+closed.Addr().String(), "connection refused")
+	checkRequestError(t, "http://127.0.0.1:1", "connection refused")
 	secure := httptest.NewTLSServer(http.NotFoundHandler())
 	secure.Config.ErrorLog = log.New(io.Discard, "", 0)
 	t.Cleanup(secure.Close)
@@ -289,19 +285,35 @@ func checkRequestError(t *testing.T, url, want string, options ...token.Option) 
 	t.Helper()
 	issuer := issuer(url)
 	issuer.URL, issuer.KeySetURL = url, url+"/jwks?key=secret"
-	events := make(chan token.KeySetEvent, 1)
-	options = append(options, token.WithKeySetObserver(func(event token.KeySetEvent) { events <- event }))
-	verifier, err := token.NewVerifier(issuer, options...)
-	if err != nil {
-		t.Fatal(err)
+	verifier, fetched := fetching(t, issuer, options...)
+	verify := func() error {
+		_, err := verifier.Verify(t.Context(), scene.Token(eddsa, "iss", url, "exp", never))
+		return err
 	}
-	_, err = verifier.Verify(t.Context(), scene.Token(eddsa, "iss", url, "exp", never))
-	for _, err := range []error{err, verifier.Ready(t.Context()), (<-events).Err} {
+	_ = verify() // which may not wait for the end of a fetch that takes long
+	event := <-fetched
+	for _, err := range []error{event.Err, verify(), verifier.Ready(t.Context())} {
 		checkError(t, err, token.ErrKeysUnavailable)
 		if text := err.Error(); strings.Contains(text, "secret") || !strings.HasSuffix(text, want) {
 			t.Errorf("the error is %q, want %q", text, want)
 		}
 	}
+}
+
+// fetching is a verifier that tells how its first fetch ended.
+func fetching(t *testing.T, issuer token.Issuer, options ...token.Option) (*token.Verifier, <-chan token.KeySetEvent) {
+	t.Helper()
+	fetched := make(chan token.KeySetEvent, 1)
+	verifier, err := token.NewVerifier(issuer, append(options, token.WithKeySetObserver(func(event token.KeySetEvent) {
+		select {
+		case fetched <- event:
+		default:
+		}
+	}))...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return verifier, fetched
 }
 
 // TestDefaultTransport uses what nobody has set, over a network: an answer of 300 MiB
@@ -357,14 +369,13 @@ func TestDefaultTransport(t *testing.T) { //nolint:paralleltest // memory is cou
 				issuer.KeySetURL = server.URL + test.url
 			}
 			issuer.URL = server.URL
-			verifier, err := token.NewVerifier(issuer)
-			if err != nil {
-				t.Fatal(err)
-			}
+			verifier, fetched := fetching(t, issuer)
 			var before, after runtime.MemStats
 			runtime.ReadMemStats(&before)
-			_, err = verifier.Verify(t.Context(), raw)
+			_, _ = verifier.Verify(t.Context(), raw) // which may not wait for the end of a fetch that takes long
+			checkError(t, (<-fetched).Err, test.err)
 			runtime.ReadMemStats(&after)
+			_, err := verifier.Verify(t.Context(), raw)
 			checkError(t, err, test.err)
 			if grown := after.TotalAlloc - before.TotalAlloc; grown > 8<<20 { // the server's share included
 				t.Errorf("%d bytes were allocated", grown)

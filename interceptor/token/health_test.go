@@ -158,9 +158,9 @@ func TestReady(t *testing.T) {
 	// ready asks and fails unless the answer comes as wanted, after that time.
 	ready := func(t *testing.T, verifier *token.Verifier, want error, took time.Duration) {
 		t.Helper()
-		start := time.Now()
+		start := time.Now() // the bubble's clock
 		checkError(t, verifier.Ready(t.Context()), want)
-		if got := time.Since(start); got != took {
+		if got := time.Since(start); got != took { // the bubble's clock
 			t.Errorf("at %v: it took %v, want %v", sinceEpoch(), got, took)
 		}
 	}

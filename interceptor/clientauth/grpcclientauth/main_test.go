@@ -5,6 +5,8 @@ import (
 	"testing"
 
 	"go.uber.org/goleak"
+
+	"github.com/protoauthz/protoauthz/interceptor/internal/leaktest"
 )
 
 // TestMain makes sure that no goroutine outlives its test. The environment, which is read once
@@ -15,5 +17,5 @@ func TestMain(m *testing.M) {
 			panic(err)
 		}
 	}
-	goleak.VerifyTestMain(m)
+	goleak.VerifyTestMain(leaktest.Patient(m))
 }

@@ -12,6 +12,8 @@ import (
 	"testing"
 
 	"go.uber.org/goleak"
+
+	"github.com/protoauthz/protoauthz/interceptor/internal/leaktest"
 )
 
 // asCommand in the environment makes the test binary the program.
@@ -21,7 +23,7 @@ func TestMain(m *testing.M) {
 	if os.Getenv(asCommand) != "" {
 		main()
 	}
-	goleak.VerifyTestMain(m)
+	goleak.VerifyTestMain(leaktest.Patient(m))
 }
 
 // A result is what a command leaves behind.

@@ -7,6 +7,7 @@ import (
 	"strings"
 	"sync/atomic"
 	"testing"
+	"testing/synctest"
 	"time"
 )
 
@@ -95,59 +96,60 @@ func TestStand(t *testing.T) {
 
 func TestRun(t *testing.T) {
 	t.Parallel()
-	var order []string
-	op := func(name string, each time.Duration) operation {
-		return func(n int) error {
-			order = append(order, name)
-			spin(time.Duration(n) * each)
-			return nil
+	synctest.Test(t, func(t *testing.T) {
+		var order []string
+		op := func(name string, each time.Duration) operation {
+			return func(n int) error {
+				order = append(order, name)
+				time.Sleep(time.Duration(n) * each) // the bubble's clock
+				return nil
+			}
 		}
-	}
-	c := contest{title: "title", reference: "short", contenders: []contender{
-		{"short", op("short", 20*time.Microsecond)}, {"long", op("long", 200*time.Microsecond)},
-	}}
-	s, err := c.run(t.Context(), 4, 2*time.Millisecond)
-	if err != nil {
-		t.Fatal(err)
-	}
-	measured := order[len(order)-8:]
-	if want := []string{"short", "long", "long", "short", "short", "long", "long", "short"}; !slices.Equal(measured, want) {
-		t.Errorf("the order is %v, want %v", measured, want)
-	}
-	short, shortErr := s.find("short")
-	long, longErr := s.find("long")
-	if err := errors.Join(shortErr, longErr); err != nil {
-		t.Fatal(err)
-	}
-	if len(short.samples) != 4 || long.ratio < 2 || long.ratio > 50 {
-		t.Errorf("%d rounds, %.2f times as long", len(short.samples), long.ratio)
-	}
-}
-
-// spin takes its time without giving way.
-func spin(d time.Duration) {
-	for start := time.Now(); time.Since(start) < d; {
-		continue
-	}
+		c := contest{title: "title", reference: "short", contenders: []contender{
+			{"short", op("short", 20*time.Microsecond)}, {"long", op("long", 200*time.Microsecond)},
+		}}
+		s, err := c.run(t.Context(), 4, 2*time.Millisecond)
+		if err != nil {
+			t.Fatal(err)
+		}
+		measured := order[len(order)-8:]
+		if want := []string{"short", "long", "long", "short", "short", "long", "long", "short"}; !slices.Equal(measured, want) {
+			t.Errorf("the order is %v, want %v", measured, want)
+		}
+		short, shortErr := s.find("short")
+		long, longErr := s.find("long")
+		if err := errors.Join(shortErr, longErr); err != nil {
+			t.Fatal(err)
+		}
+		if len(short.samples) != 4 || long.ratio != 10 {
+			t.Errorf("%d rounds, %.2f times as long", len(short.samples), long.ratio)
+		}
+	})
 }
 
 func TestWrongAnswerEndsContest(t *testing.T) {
 	t.Parallel()
-	errWrong := errors.New("a wrong answer")
-	calls := 0
-	c := contest{title: "title", reference: "good", contenders: []contender{
-		{"good", repeat(func() error { return nil })},
-		{"bad", repeat(func() error {
-			if calls++; calls == 1000 {
-				return errWrong
-			}
+	synctest.Test(t, func(t *testing.T) {
+		errWrong := errors.New("a wrong answer")
+		calls := 0
+		call := func() error {
+			time.Sleep(time.Microsecond) // the bubble's clock
 			return nil
-		})},
-	}}
-	_, err := c.run(t.Context(), 10, time.Millisecond)
-	if !errors.Is(err, errWrong) || !strings.HasPrefix(err.Error(), "title: bad: ") {
-		t.Errorf("the error is %v", err)
-	}
+		}
+		c := contest{title: "title", reference: "good", contenders: []contender{
+			{"good", repeat(call)},
+			{"bad", repeat(func() error {
+				if calls++; calls == 1000 {
+					return errWrong
+				}
+				return call()
+			})},
+		}}
+		_, err := c.run(t.Context(), 10, time.Millisecond)
+		if !errors.Is(err, errWrong) || !strings.HasPrefix(err.Error(), "title: bad: ") {
+			t.Errorf("the error is %v", err)
+		}
+	})
 }
 
 func TestMeasureAllocations(t *testing.T) {

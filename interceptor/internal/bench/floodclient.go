@@ -128,7 +128,8 @@ func (t *floodTally) sum() floodResult {
 }
 
 // run lets all good callers make a call, so that their tokens are cached, begins the
-// flood, and counts once it is under way.
+// flood, and counts once it is under way. The flood lasts for the plan's duration, and until each
+// good caller and a newcomer were answered.
 func (p floodPlan) run(ctx context.Context) (floodResult, error) {
 	callers := make([]*floodCaller, 0, len(p.Good))
 	for _, raw := range p.Good {
@@ -140,16 +141,21 @@ func (p floodPlan) run(ctx context.Context) (floodResult, error) {
 	}
 	begin := time.Now().Add(p.Duration / 10)
 	end := begin.Add(p.Duration)
+	over := make(chan struct{})
 	t := &floodTally{result: floodResult{Reasons: map[string]int{}}}
 	errs := make(chan error, p.Forgers+len(callers)+1)
 	var all sync.WaitGroup
 	for range p.Forgers {
-		all.Go(func() { errs <- p.forge(ctx, begin, end, t.forged) })
+		all.Go(func() { errs <- p.forge(ctx, begin, over, t.forged) })
 	}
 	for n, c := range callers {
-		all.Go(func() { errs <- c.keepCalling(ctx, begin, end, p.Good[n], t.good) })
+		all.Go(func() { errs <- c.keepCalling(ctx, begin, over, p.Good[n], t.good) })
 	}
-	all.Go(func() { errs <- p.arrive(ctx, begin, end, t.newcomer) })
+	all.Go(func() {
+		defer close(over)
+		errs <- p.arrive(ctx, begin, end, t.newcomer)
+		<-time.After(time.Until(end))
+	})
 	all.Wait()
 	close(errs)
 	var err error
@@ -162,36 +168,35 @@ func (p floodPlan) run(ctx context.Context) (floodResult, error) {
 	return t.sum(), err
 }
 
-// arrive makes calls with tokens that the server has not seen before.
+// arrive makes calls with tokens that the server has not seen before, once the flood is under way.
 func (p floodPlan) arrive(ctx context.Context, begin, end time.Time, answered func(string, time.Duration)) error {
 	c := p.caller()
 	defer c.client.CloseIdleConnections()
+	<-time.After(time.Until(begin))
 	ticker := time.NewTicker(p.Every)
 	defer ticker.Stop()
-	for _, raw := range p.New {
+	for n, raw := range p.New {
 		<-ticker.C
 		start := time.Now()
-		if !start.Before(end) {
+		if n > 0 && !start.Before(end) {
 			break
 		}
 		reason, err := c.call(ctx, raw)
 		if err != nil {
 			return err
 		}
-		if start.After(begin) {
-			answered(reason, time.Since(start))
-		}
+		answered(reason, time.Since(start))
 	}
 	return nil
 }
 
 // forge sends tokens with random signatures. Their first and middle bits are zero, so that
 // R and S are below the curve's order and have to be looked at.
-func (p floodPlan) forge(ctx context.Context, begin, end time.Time, answered func(reason string)) error {
+func (p floodPlan) forge(ctx context.Context, begin time.Time, over <-chan struct{}, answered func(reason string)) error {
 	c := p.caller()
 	defer c.client.CloseIdleConnections()
 	signature := make([]byte, 96) // of ES384
-	for time.Now().Before(end) {
+	for !ended(over) {
 		_, _ = rand.Read(signature) // never fails
 		signature[0], signature[48] = signature[0]&0x7f, signature[48]&0x7f
 		reason, err := c.call(ctx, p.Forged+base64.RawURLEncoding.EncodeToString(signature))
@@ -207,6 +212,15 @@ func (p floodPlan) forge(ctx context.Context, begin, end time.Time, answered fun
 	return nil
 }
 
+func ended(over <-chan struct{}) bool {
+	select {
+	case <-over:
+		return true
+	default:
+		return false
+	}
+}
+
 // A floodCaller has a connection of its own.
 type floodCaller struct {
 	client *http.Client
@@ -218,21 +232,19 @@ func (p floodPlan) caller() *floodCaller {
 	return &floodCaller{client: newClient(), url: p.URL, body: p.Body}
 }
 
-func (c *floodCaller) keepCalling(ctx context.Context, begin, end time.Time, raw string, answered func(string, time.Duration)) error {
+func (c *floodCaller) keepCalling(ctx context.Context, begin time.Time, over <-chan struct{}, raw string, answered func(string, time.Duration)) error {
 	defer c.client.CloseIdleConnections()
-	for {
+	for counted := false; !counted || !ended(over); {
 		start := time.Now()
-		if !start.Before(end) {
-			return nil
-		}
 		reason, err := c.call(ctx, raw)
 		if err != nil {
 			return err
 		}
-		if start.After(begin) {
+		if counted = start.After(begin) || counted; counted {
 			answered(reason, time.Since(start))
 		}
 	}
+	return nil
 }
 
 // call returns the reason of the refusal, or nothing. It is no connect client: that would

@@ -1,11 +1,9 @@
 package main
 
 import (
-	"context"
 	"errors"
 	"net/http"
 	"testing"
-	"time"
 
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
@@ -181,15 +179,13 @@ func TestGRPCMiddleware(t *testing.T) {
 			t.Error(err)
 		}
 	}()
-	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
-	defer cancel()
 	for raw, want := range map[string]codes.Code{
 		i.member("ES384"):                          codes.OK,
 		i.refusals("ES384")[expired]:               codes.Unauthenticated,
 		i.refusals("ES384")[forged]:                codes.Unauthenticated,
 		i.member("ES384", "scope", "read:profile"): codes.PermissionDenied,
 	} {
-		if err := callGRPC(ctx, client, raw)(1); status.Code(err) != want {
+		if err := callGRPC(t.Context(), client, raw)(1); status.Code(err) != want {
 			t.Errorf("got %v, want %v", err, want)
 		}
 	}

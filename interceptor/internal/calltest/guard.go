@@ -40,15 +40,14 @@ func (f VerifierFunc) Verify(ctx context.Context, raw string) (*token.Claims, er
 // Acme is the organization that the tokens of Expiring open.
 const Acme = "acme"
 
-// Expiring is a guard that calls Observe, for which every token opens Acme until it expires.
+// Expiring is a guard that calls Observe, for which every token opens Acme until it expires: that
+// is so long after it was verified, however late that may be.
 func Expiring(t testing.TB, in time.Duration, options ...interceptor.Option) *interceptor.Guard {
 	t.Helper()
-	claims, err := token.UnverifiedClaims(token.Logto("https://issuer.example"), []byte(`{"sub": "a", "aud": "`+tokentest.API+
-		`", "scope": "read:data", "organization_id": "`+Acme+`", "exp": `+strconv.FormatInt(time.Now().Add(in).Unix(), 10)+`}`))
-	if err != nil {
-		t.Fatal(err)
+	verify := func(context.Context, string) (*token.Claims, error) {
+		return token.UnverifiedClaims(token.Logto("https://issuer.example"), []byte(`{"sub": "a", "aud": "`+tokentest.API+
+			`", "scope": "read:data", "organization_id": "`+Acme+`", "exp": `+strconv.FormatInt(time.Now().Add(in).Unix(), 10)+`}`))
 	}
-	verify := func(context.Context, string) (*token.Claims, error) { return claims, nil }
 	return interceptor.New(VerifierFunc(verify), Rules(t), append([]interceptor.Option{interceptor.WithObserver(Observe)}, options...)...)
 }
 

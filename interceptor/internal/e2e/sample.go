@@ -16,15 +16,18 @@ import (
 	"time"
 
 	"go.uber.org/goleak"
+
+	"github.com/protoauthz/protoauthz/interceptor/internal/leaktest"
 )
 
-// Patience bounds what a test waits for: a process to start or to end, a call.
-const Patience = 30 * time.Second
+// Patience bounds what a test waits for: a process to start or to end, a call. It only ends what
+// hangs, and is many times what a machine takes whose processors are all busy.
+const Patience = 3 * time.Minute
 
 // Main runs the tests of a package, deletes what they built and ends the process. Goroutines that
 // are left over are a failure.
 func Main(m *testing.M) {
-	goleak.VerifyTestMain(m, goleak.Cleanup(func(status int) {
+	goleak.VerifyTestMain(leaktest.Patient(m), goleak.Cleanup(func(status int) {
 		_ = os.RemoveAll(folder) // in the system's temporary folder
 		os.Exit(status)
 	}))

@@ -20,7 +20,7 @@ type failure struct {
 func (f *failure) Write(p []byte) (int, error) {
 	n, err := f.Buffer.Write(p)
 	if failedTest.Match(f.Bytes()) {
-		f.once.Do(func() { time.AfterFunc(100*time.Millisecond, f.first) }) // its subtests are told next
+		f.once.Do(func() { time.AfterFunc(time.Second/2, f.first) }) // its subtests are told next
 	}
 	return n, err
 }

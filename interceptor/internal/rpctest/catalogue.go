@@ -9,7 +9,7 @@ import (
 )
 
 // Catalogue is all cases, by row, for an attacker whose server is at a URL. Their
-// tokens are good for the next minutes.
+// tokens are good for ten minutes, and those of the rows that are [Fleeting] for four.
 func Catalogue(attacker string) []Case {
 	f := forge{tokentest.Scene{
 		Now: time.Now().Unix(), Leeway: int64(leeway / time.Second), Slack: int64(slack / time.Second), Attacker: attacker,

@@ -2,12 +2,14 @@
 // prints the answers that the page got, and the preflights that the browser sent for it.
 import { readFileSync, writeFileSync } from "node:fs";
 import { chromium } from "playwright-core";
+import { patience } from "./patience.js";
 
 const { chromium: executablePath, page: address, url, protocol, calls } = JSON.parse(readFileSync(0, "utf8"));
 
-const browser = await chromium.launch({ executablePath, timeout: 30_000 });
+const browser = await chromium.launch({ executablePath, timeout: patience });
 try {
   const page = await browser.newPage();
+  page.setDefaultTimeout(patience);
   page.on("pageerror", (error) => console.error(error));
   const network = await page.context().newCDPSession(page);
   await network.send("Network.enable");

@@ -5,6 +5,7 @@ import { ErrorInfoSchema } from "gen/google/rpc/error_details_pb.js";
 import { file_sample_v1_catalog } from "gen/sample/v1/catalog_pb.js";
 import { file_sample_v1_document } from "gen/sample/v1/document_pb.js";
 import { file_sample_v1_member } from "gen/sample/v1/member_pb.js";
+import { patience } from "./patience.js";
 
 const registry = createRegistry(file_sample_v1_catalog, file_sample_v1_document, file_sample_v1_member);
 
@@ -15,7 +16,7 @@ export async function call(transport, { service: typeName, method: name, header,
   const rpc = createClient(service, transport)[method.localName];
   const input = requests.map((request) => fromJson(method.input, request));
   const abort = new AbortController();
-  const options = { headers: header ?? {}, signal: abort.signal, timeoutMs: 30_000 };
+  const options = { headers: header ?? {}, signal: abort.signal, timeoutMs: patience };
   const messages = [];
   try {
     const clientStreams = method.methodKind === "client_streaming" || method.methodKind === "bidi_streaming";

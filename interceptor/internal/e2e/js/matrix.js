@@ -2,10 +2,11 @@
 // and prints what is seen after each step, which fills in fields of the form.
 import { readFileSync, writeFileSync } from "node:fs";
 import { chromium, devices } from "playwright-core";
+import { patience } from "./patience.js";
 
 const { chromium: executablePath, page: address, steps } = JSON.parse(readFileSync(0, "utf8"));
 
-const browser = await chromium.launch({ executablePath, timeout: 30_000 });
+const browser = await chromium.launch({ executablePath, timeout: patience });
 const complaints = [];
 const requests = [];
 
@@ -13,6 +14,7 @@ const requests = [];
 async function open(options, path = "") {
   const context = await browser.newContext(options);
   const page = await context.newPage();
+  page.setDefaultTimeout(patience);
   page.on("pageerror", (error) => complaints.push(String(error)));
   page.on("console", (message) => complaints.push(message.text()));
   page.on("request", (request) => requests.push(request.url()));

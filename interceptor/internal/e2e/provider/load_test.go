@@ -5,20 +5,21 @@ import (
 	"fmt"
 	"slices"
 	"sync"
-	"sync/atomic"
 	"testing"
 	"time"
-
-	"github.com/protoauthz/protoauthz/interceptor/internal/e2e"
 )
 
 const (
-	total   = 1200 // calls of a load
-	stocked = 50   // tokens of each model that are obtained before
+	whole   = 400 // calls that lie between two rotations
+	stocked = 50  // tokens of each model that are obtained before
 )
 
-// A load calls the sample from several goroutines while the keys rotate, until a number of calls is
-// made.
+// shortestWait is how long the sample keeps a call at least before it answers that its keys, or a
+// processor, did not come in time.
+const shortestWait = time.Second
+
+// A load calls the sample from several goroutines while the keys rotate. A phase ends when enough
+// calls have ended in it, however long they take.
 type load struct {
 	idp    *idp
 	sample *sample
@@ -27,13 +28,18 @@ type load struct {
 	oldKey string  // the kid of the first key
 	after  answer  // to a token of the old key, once the new one is in use
 
-	calls atomic.Int64
-
 	mu       sync.Mutex
 	first    []string    // a token of each model, of the old key, that is used over and over
 	unused   [][]string  // tokens of each model, of the old key, that are to be used once
-	accepted []keyCounts // before each step, and after the last one
+	begun    int         // rotations that the identity provider was asked for
+	done     int         // rotations that the identity provider has made
+	calls    int         // that have begun
+	ended    int         // calls of this phase that have ended in it
+	over     bool        // the last phase has ended
+	accepted []keyCounts // in each phase
+	between  keyCounts   // accepted while the keys rotated
 	refused  int         // where after is not accepted
+	retried  int
 	slowest  time.Duration
 	faults   []string
 }
@@ -41,9 +47,17 @@ type load struct {
 // keyCounts counts calls by the key that signed their token.
 type keyCounts struct{ old, new int }
 
+func (c *keyCounts) add(ofOld bool) {
+	if ofOld {
+		c.old++
+	} else {
+		c.new++
+	}
+}
+
 func (l *load) String() string {
-	return fmt.Sprintf("%d calls: accepted by key %+v, refused of the old key %d, the slowest took %v",
-		total, l.accepted, l.refused, l.slowest.Round(time.Millisecond))
+	return fmt.Sprintf("%d calls: accepted by key %+v, while the keys rotated %+v, refused of the old key %d, retried %d, the slowest took %v",
+		l.calls, l.accepted, l.between, l.refused, l.retried, l.slowest.Round(time.Millisecond))
 }
 
 func (l *load) run(t *testing.T) {
@@ -57,58 +71,99 @@ func (l *load) run(t *testing.T) {
 	}
 	l.accepted = make([]keyCounts, len(l.steps)+1)
 
-	ctx, cancel := context.WithTimeout(t.Context(), 3*e2e.Patience)
-	defer cancel()
 	var group sync.WaitGroup
 	for range connections {
 		group.Go(func() {
-			for n := int(l.calls.Add(1)); n <= total; n = int(l.calls.Add(1)) {
-				if err := l.call(ctx, n); err != nil {
-					l.mu.Lock()
-					l.faults = append(l.faults, fmt.Sprintf("call %d: %v", n, err))
-					l.mu.Unlock()
+			for n, phase, over := l.begin(); !over; n, phase, over = l.begin() {
+				what, err := l.call(t.Context(), n)
+				if due := l.end(n, phase, what, err); due {
+					l.rotate(t)
 				}
 			}
 		})
 	}
 	group.Wait()
 	if len(l.faults) > 0 {
-		t.Errorf("%d of %d calls are lost, such as %q", len(l.faults), total, slices.Compact(l.faults[:min(len(l.faults), 10)]))
+		t.Errorf("%d of %d calls are lost, such as %q", len(l.faults), l.calls, slices.Compact(l.faults[:min(len(l.faults), 10)]))
 	}
 }
 
-// call makes the n-th call. One that begins a phase rotates before, while the others go on.
-func (l *load) call(ctx context.Context, n int) error {
-	phase := min(n*len(l.accepted)/total, len(l.steps))
-	if phase > 0 && (n-1)*len(l.accepted)/total < phase {
-		if err := l.idp.rotate(ctx, l.steps[phase-1]...); err != nil {
-			return err
-		}
-	}
-	which := n % len(models)
-	token, err := l.token(ctx, which, n/len(models)%4)
-	if err != nil {
-		return err
-	}
-	began := time.Now()
-	err = models[which].call(ctx, l.sample, protocols[n/12%len(protocols)], token, l.home.organization)
-	took := time.Since(began)
-
+// begin counts a call, and returns the phase that the call begins in.
+func (l *load) begin() (n, phase int, over bool) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	l.slowest = max(l.slowest, took)
-	ofOld := keyID(token) == l.oldKey
+	l.calls++
+	return l.calls, l.done, l.over
+}
+
+// An outcome is what is known of a call.
+type outcome struct {
+	model string
+	ofOld bool
+	took  time.Duration
+}
+
+// call makes the n-th call.
+func (l *load) call(ctx context.Context, n int) (outcome, error) {
+	which := n % len(models)
+	token, err := l.token(ctx, which, n/len(models)%4)
+	what := outcome{model: models[which].name, ofOld: keyID(token) == l.oldKey}
+	if err != nil {
+		return what, err
+	}
+	for {
+		began := time.Now()
+		err = models[which].call(ctx, l.sample, protocols[n/12%len(protocols)], token, l.home.organization)
+		what.took = time.Since(began)
+		if reason := answerOf(err).reason; reason != "KEYS_UNAVAILABLE" && reason != "VERIFIER_BUSY" || what.took < shortestWait {
+			return what, err
+		}
+		l.mu.Lock()
+		l.retried++
+		l.mu.Unlock()
+	}
+}
+
+// end counts how the n-th call ended, which began in a phase. It reports whether the phase is to
+// end with this call.
+func (l *load) end(n, phase int, what outcome, err error) (due bool) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.slowest = max(l.slowest, what.took)
+	within := phase == l.begun // no rotation was under way
 	switch got := answerOf(err); {
-	case got == accepted && ofOld:
-		l.accepted[phase].old++
+	case got == accepted && within:
+		l.accepted[phase].add(what.ofOld)
 	case got == accepted:
-		l.accepted[phase].new++
-	case got == l.after && ofOld && phase > 0:
+		l.between.add(what.ofOld)
+	case got == l.after && what.ofOld && l.begun > 0:
 		l.refused++
 	default:
-		return fmt.Errorf("%s, old key %t, after %v: %w", models[which].name, ofOld, took, err)
+		l.faults = append(l.faults, fmt.Sprintf("call %d: %+v: %v", n, what, err))
 	}
-	return nil
+	if within {
+		l.ended++
+	}
+	return within && l.ended == whole
+}
+
+// rotate ends a phase, while the others go on calling.
+func (l *load) rotate(t *testing.T) {
+	l.mu.Lock()
+	step := l.begun
+	if l.over = step == len(l.steps); l.over {
+		l.mu.Unlock()
+		return
+	}
+	l.begun++
+	l.mu.Unlock()
+	err := l.idp.rotate(t.Context(), l.steps[step]...)
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.done, l.ended = l.begun, 0
+	if l.over = err != nil; l.over {
+		t.Errorf("rotation %d: %v", step, err)
+	}
 }
 
 // token returns a token of a model: in two of four calls a fresh one, in one the same as always, and

@@ -123,8 +123,8 @@ func TestSecondRotation(t *testing.T) {
 			}
 			took := time.Since(began)
 			t.Logf("the newest key is accepted after %v", took.Round(time.Millisecond))
-			if took < unknownPeriod || took > unknownPeriod+e2e.Patience/2 {
-				t.Errorf("the newest key is accepted after %v, want %v", took, unknownPeriod)
+			if took < unknownPeriod {
+				t.Errorf("the newest key is accepted after %v, want no less than %v", took, unknownPeriod)
 			}
 			check(t, "newest key, later", call(newest), accepted)
 			if fetches := i.fetches(t); fetches != 3 {
