@@ -10,21 +10,21 @@ import (
 const (
 	maxSlotWait = 2 * time.Second // of a call, for a slot
 	maxQueue    = 2000            // calls that wait, for each slot
+	restFactor  = 9               // times what a forged token costs, a slot stays empty after it
 	minRest     = 2 * time.Millisecond
-	maxRest     = 25 * time.Millisecond
+	maxRest     = 50 * time.Millisecond
 )
 
-// WithSignatureLimit sets how many signatures are verified at once, in peace and while somebody
-// forges tokens. Calls whose token is cached (see [WithCache]) wait for no signature. Up to 2,000
-// times n other calls wait in order. A call that finds the queue full, or has waited for two
-// seconds, is refused with [ErrBusy].
+// WithSignatureLimit sets how many signatures are verified at once. Calls whose token is cached (see
+// [WithCache]) wait for no signature. Up to 2,000 times n other calls wait in order. A call that finds
+// the queue full, or has waited for two seconds, is refused with [ErrBusy].
 //
-// After a forged token its place stays empty for twice as long as the token took, so that forged
-// tokens get a third of the n places.
+// Forged tokens get a tenth of the time: after one, its place stays empty for nine times as long as it
+// took. So a flood of forged tokens leaves the processors to calls whose token is cached, while honest
+// callers whose token is new, as all are after a restart, may have all n places.
 //
-// The default is GOMAXPROCS, and forged tokens get a third of half the processors: all processors
-// verify the tokens of honest callers, as after a restart, and a flood of forged tokens leaves most
-// of the time to calls whose token is cached.
+// A smaller n leaves more to calls whose token is cached, and makes new callers wait longer. The default
+// is GOMAXPROCS.
 func WithSignatureLimit(n int) Option {
 	return func(o *options) {
 		if n < 1 {
@@ -39,21 +39,12 @@ func WithSignatureLimit(n int) Option {
 // cached one.
 type limiter struct {
 	slots   chan struct{} // calls that wait to send get theirs in order
-	rest    time.Duration // of a slot, for each nanosecond that a forged token has taken
 	waiting atomic.Int64
 	busy    atomic.Uint64
 	due     atomic.Int64 // rest of slots that is still to come, in nanoseconds
 }
 
-// newLimiter makes a limiter of n slots, or of one for each processor if n is 0. Forged tokens get a
-// third of the n slots, or of half the processors.
-func newLimiter(n, processors int) *limiter {
-	forged := n
-	if n == 0 {
-		n, forged = processors, max(1, processors/2)
-	}
-	return &limiter{slots: make(chan struct{}, n), rest: time.Duration((3*n+forged-1)/forged - 1)}
-}
+func newLimiter(n int) *limiter { return &limiter{slots: make(chan struct{}, n)} }
 
 // run waits for a slot and calls verify, which returns what that costs. The error is that
 // of verify, or [ErrBusy].
@@ -65,7 +56,7 @@ func (l *limiter) run(ctx context.Context, verify func() (cost time.Duration, er
 	defer func() { l.release(rest) }()
 	cost, err := verify()
 	if err != nil {
-		rest = min(l.rest*cost, maxRest)
+		rest = min(restFactor*cost, maxRest)
 	}
 	return err
 }

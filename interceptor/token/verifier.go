@@ -63,7 +63,7 @@ type options struct {
 	issuers        []Issuer
 	leeway         time.Duration
 	cacheSize      int // 0 for none
-	signatureLimit int // 0 for the default
+	signatureLimit int
 	transport      http.RoundTripper
 	observer       func(KeySetEvent)
 	faults         []error
@@ -106,7 +106,7 @@ func WithTransport(transport http.RoundTripper) Option {
 // keeps no server from starting. The error holds every fault of the issuers and
 // options.
 func NewVerifier(issuer Issuer, opts ...Option) (*Verifier, error) {
-	o := &options{issuers: []Issuer{issuer}, leeway: defaultLeeway, cacheSize: defaultCacheSize, transport: endpoint.Transport()}
+	o := &options{issuers: []Issuer{issuer}, leeway: defaultLeeway, cacheSize: defaultCacheSize, signatureLimit: runtime.GOMAXPROCS(0), transport: endpoint.Transport()}
 	for _, option := range opts {
 		if option == nil {
 			o.faults = append(o.faults, errors.New("token: an option is nil"))
@@ -137,7 +137,7 @@ func NewVerifier(issuer Issuer, opts ...Option) (*Verifier, error) {
 	if len(o.faults) > 0 {
 		return nil, errors.Join(o.faults...)
 	}
-	v.limit = newLimiter(o.signatureLimit, runtime.GOMAXPROCS(0))
+	v.limit = newLimiter(o.signatureLimit)
 	if o.cacheSize > 0 {
 		v.cache = cache.New[verifiedToken](o.cacheSize)
 	}
