@@ -6,7 +6,6 @@ import (
 	"slices"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/protoauthz/protoauthz/interceptor/internal/e2e"
 )
@@ -47,8 +46,13 @@ func TestRotation(t *testing.T) {
 				if l.accepted[0].new > 0 || last.new < stocked || last.old < stocked && after == accepted {
 					t.Error("the rotation was not called through")
 				}
-				if fetches := i.fetches(t); fetches != 2 {
-					t.Errorf("the key set was fetched %d times, want one at first and one for the new key", fetches)
+				// One at first and one for the new key. A key that is published no more draws a few.
+				fetches, most := i.fetches(t), 2
+				if after != accepted {
+					most = 7
+				}
+				if fetches < 2 || fetches > most {
+					t.Errorf("the key set was fetched %d times, want 2 to %d", fetches, most)
 				}
 				check(t, "stream, after", stream.exchange(home.organization), accepted)
 				for n, m := range models {
@@ -61,18 +65,11 @@ func TestRotation(t *testing.T) {
 	}
 }
 
-// unknownPeriod is how long after a fetch for an unknown key there is no other, as token.Verifier
-// documents.
-const unknownPeriod = 30 * time.Second
-
-// TestSecondRotation shows what one fetch in 30 seconds means: a key that signs at once is
-// refused for that long if an unknown key, be it made up, has caused a fetch before.
+// TestSecondRotation makes sure that a key which signs at once is accepted at once, also if an unknown
+// key, be it made up, has caused a fetch just before.
 func TestSecondRotation(t *testing.T) {
 	t.Parallel()
 	e2e.NodeModules(t, ".")
-	if testing.Short() {
-		t.Skip("it takes 30 seconds")
-	}
 	home, m := tenants[0], models[0]
 	for _, before := range []struct {
 		name  string
@@ -103,32 +100,15 @@ func TestSecondRotation(t *testing.T) {
 			old := i.obtain(t, m.grant(home))
 			check(t, "old key", call(old), accepted)
 
-			token := before.token(t, i, old)
-			began := time.Now()
-			check(t, "unknown key", call(token), before.want)
+			check(t, "unknown key", call(before.token(t, i, old)), before.want)
 			if err := i.rotate(t.Context(), 2, 1, 0); err != nil {
 				t.Fatal(err)
 			}
 			newest := i.obtain(t, m.grant(home))
-			check(t, "newest key, at once", call(newest), invalid)
-			check(t, "old key, meanwhile", call(old), accepted)
-			if fetches := i.fetches(t); fetches != 2 {
-				t.Errorf("the key set was fetched %d times, want 2", fetches)
-			}
-
-			tick := time.NewTicker(100 * time.Millisecond)
-			defer tick.Stop()
-			for answerOf(call(newest)) == invalid && time.Since(began) < unknownPeriod+e2e.Patience {
-				<-tick.C
-			}
-			took := time.Since(began)
-			t.Logf("the newest key is accepted after %v", took.Round(time.Millisecond))
-			if took < unknownPeriod {
-				t.Errorf("the newest key is accepted after %v, want no less than %v", took, unknownPeriod)
-			}
-			check(t, "newest key, later", call(newest), accepted)
+			check(t, "newest key, at once", call(newest), accepted)
+			check(t, "old key", call(old), accepted)
 			if fetches := i.fetches(t); fetches != 3 {
-				t.Errorf("the key set was fetched %d times, want 3", fetches)
+				t.Errorf("the key set was fetched %d times, want one for each unknown key", fetches)
 			}
 		})
 	}
