@@ -98,9 +98,10 @@ func (l *load) begin() (n, phase int, over bool) {
 
 // An outcome is what is known of a call.
 type outcome struct {
-	model string
-	ofOld bool
-	took  time.Duration
+	model   string
+	ofOld   bool
+	took    time.Duration
+	retries int
 }
 
 // call makes the n-th call.
@@ -111,16 +112,23 @@ func (l *load) call(ctx context.Context, n int) (outcome, error) {
 	if err != nil {
 		return what, err
 	}
-	for {
+	took, retries, err := insist(func() error {
+		return models[which].call(ctx, l.sample, protocols[n/12%len(protocols)], token, l.home.organization)
+	})
+	what.took, what.retries = took, retries
+	return what, err
+}
+
+// insist makes a call, and again while the sample answers, after a wait, that keys or a processor
+// did not come in time. It returns how long the last one took.
+func insist(call func() error) (took time.Duration, retries int, err error) {
+	for ; ; retries++ {
 		began := time.Now()
-		err = models[which].call(ctx, l.sample, protocols[n/12%len(protocols)], token, l.home.organization)
-		what.took = time.Since(began)
-		if reason := answerOf(err).reason; reason != "KEYS_UNAVAILABLE" && reason != "VERIFIER_BUSY" || what.took < shortestWait {
-			return what, err
+		err = call()
+		took = time.Since(began)
+		if reason := answerOf(err).reason; reason != "KEYS_UNAVAILABLE" && reason != "VERIFIER_BUSY" || took < shortestWait {
+			return took, retries, err
 		}
-		l.mu.Lock()
-		l.retried++
-		l.mu.Unlock()
 	}
 }
 
@@ -130,6 +138,7 @@ func (l *load) end(n, phase int, what outcome, err error) (due bool) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.slowest = max(l.slowest, what.took)
+	l.retried += what.retries
 	within := phase == l.begun // no rotation was under way
 	switch got := answerOf(err); {
 	case got == accepted && within:

@@ -96,7 +96,10 @@ func TestSecondRotation(t *testing.T) {
 			t.Parallel()
 			i := startIDP(t)
 			s := startSample(t, i, home.audience)
-			call := func(token string) error { return m.call(t.Context(), s, protocols[1], token, "") }
+			call := func(token string) error {
+				_, _, err := insist(func() error { return m.call(t.Context(), s, protocols[1], token, "") })
+				return err
+			}
 			old := i.obtain(t, m.grant(home))
 			check(t, "old key", call(old), accepted)
 

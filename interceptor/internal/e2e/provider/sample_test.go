@@ -3,7 +3,9 @@ package provider_test
 import (
 	"context"
 	"errors"
+	"io"
 	"net/http"
+	"strings"
 	"testing"
 
 	"connectrpc.com/connect"
@@ -28,7 +30,35 @@ func startSample(t *testing.T, i *idp, audience string) *sample {
 	http2.Protocols.SetUnencryptedHTTP2(true)
 	t.Cleanup(http1.CloseIdleConnections)
 	t.Cleanup(http2.CloseIdleConnections)
-	return &sample{url: started.URL, http1: &http.Client{Transport: http1}, http2: &http.Client{Transport: http2}}
+	s := &sample{url: started.URL, http1: &http.Client{Transport: http1}, http2: &http.Client{Transport: http2}}
+	s.awaitKeys(t)
+	return s
+}
+
+// awaitKeys waits until the sample has the keys of its issuer, and is healthy.
+func (s *sample) awaitKeys(t *testing.T) {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), e2e.Patience)
+	defer cancel()
+	for {
+		request, err := http.NewRequestWithContext(ctx, http.MethodPost, s.url+"/grpc.health.v1.Health/Check", strings.NewReader("{}"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		request.Header.Set("Content-Type", "application/json")
+		response, err := s.http1.Do(request)
+		if err != nil {
+			t.Fatal(err)
+		}
+		body, err := io.ReadAll(response.Body)
+		response.Body.Close()
+		if err != nil || response.StatusCode != http.StatusOK {
+			t.Fatalf("the sample's health is %s: %s, %v", response.Status, body, err)
+		}
+		if strings.Contains(string(body), `SERVING"`) && !strings.Contains(string(body), "NOT_SERVING") {
+			return
+		}
+	}
 }
 
 // A protocol is a way to make the same call.
