@@ -84,7 +84,7 @@ func TestOutsideIdle(t *testing.T) {
 		calls.Go(func() {
 			stream := server.connect(wireNamed("Connect JSON, HTTP/1.1"), procedure("Field", connect.StreamTypeClient)).CallClientStream(t.Context())
 			stream.RequestHeader().Set("Authorization", "Bearer any")
-			if err := stream.Send(naming(test.names)); err != nil {
+			if err := stream.Send(naming(test.names)); err != nil && !errors.Is(err, io.EOF) { // it has ended by now, where all processors are busy
 				t.Errorf("B1 %s: %v", name, err)
 			}
 			select {

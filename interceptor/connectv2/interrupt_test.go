@@ -29,7 +29,7 @@ import (
 )
 
 // patience is how long a test waits for what must come before it fails.
-const patience = 30 * time.Second
+const patience = 2 * time.Minute
 
 // dial returns a connection to a server that a test can write on by hand.
 func dial(t *testing.T, server *calltest.Server) net.Conn {
@@ -192,7 +192,7 @@ func TestUnreadStream(t *testing.T) {
 					returned <- err
 					return err
 				}
-			}, connectv2.Interceptor(calltest.Expiring(t, 2*time.Second)))
+			}, connectv2.Interceptor(calltest.Expiring(t, 4*time.Second)))
 			server.Register(connect.Method{Spec: specOf("Token", rpctest.Server), Handler: func(ctx context.Context, _ connect.Spec, stream connect.ServerStream) error {
 				if err := stream.Receive(new(message)); err != nil {
 					return err

@@ -19,13 +19,14 @@ import (
 	"go.uber.org/goleak"
 
 	"github.com/protoauthz/protoauthz/interceptor"
+	"github.com/protoauthz/protoauthz/interceptor/internal/leaktest"
 )
 
 // TestMain makes sure that no goroutine outlives its test.
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+func TestMain(m *testing.M) { goleak.VerifyTestMain(leaktest.Patient(m)) }
 
 // patience bounds the wait for what must come. No test takes it unless it fails.
-const patience = 30 * time.Second
+const patience = 2 * time.Minute
 
 // A stack is middleware around handlers.
 type stack struct {
