@@ -151,6 +151,20 @@ func TestOutside(t *testing.T) {
 	for name, header := range map[string][]any{"its kid": nil, "no kid": {"kid", absent{}}} {
 		bubble(t, "B4 a new key under "+name, func(t *testing.T) { testReusedKid(t, header) })
 	}
+	bubble(t, "B4 only the call that draws the fetch waits", func(t *testing.T) {
+		idp, verifier := warm(t)
+		again := newEd25519(eddsa.ID)
+		idp.Serve(keySetURL, slow(time.Second, respond(200, keySet(again.JWK()))))
+		var first sync.WaitGroup
+		first.Go(func() { check(t, verifier, scene.Token(again), nil, time.Second) })
+		time.Sleep(time.Second / 2) // the bubble's clock
+		check(t, verifier, scene.Token(again, "jti", "another"), token.ErrInvalid, 0)
+		first.Wait()
+		checkCount(t, idp, keySetURL, 2)
+		if idp.AtOnce() != 1 {
+			t.Errorf("%d requests at once", idp.AtOnce())
+		}
+	})
 	t.Run("B5 two keys of one kid", testTwoKeys)
 }
 

@@ -34,7 +34,7 @@ var cacheMutations = []mutation{
 	{"limit: key that went while it waited", "interceptor/token/verifier.go", "if tried = keys.find(name); len(tried) == 0 {", "if tried == nil {\n			tried = keys.keys\n		}\n		if len(tried) == 0 {"},
 	{"limit: cost of a verification", "interceptor/token/keyset.go", "if fastest > 0 && time.Duration(fastest) <= took {", "if false {"},
 	{"limit: number of slots", "interceptor/token/limit.go", "make(chan struct{}, n)", "make(chan struct{}, n+1)"},
-	{"limit: default", "interceptor/token/verifier.go", "signatureLimit: runtime.GOMAXPROCS(0)", "signatureLimit: 1000"},
+	{"limit: default", "interceptor/token/verifier.go", "signatureLimit: runtime.GOMAXPROCS(0)", "signatureLimit: 999 + runtime.GOMAXPROCS(0)"},
 	{"limit: forged tokens get a tenth", "interceptor/token/limit.go", "restFactor  = 9 ", "restFactor  = 8 "},
 	{"limit: cost of all candidates", "interceptor/token/verifier.go", "cost += key.cost(", "cost = key.cost("},
 	{"limit: WithSignatureLimit", "interceptor/token/limit.go", "o.signatureLimit = n", "o.signatureLimit = max(n, 2)"},
