@@ -373,3 +373,20 @@ func TestDefaultLimit(t *testing.T) {
 		}
 	}
 }
+
+// TestCostOfCandidates makes sure that a forged token rests for every key that was tried.
+func TestCostOfCandidates(t *testing.T) {
+	t.Parallel()
+	forged, err := parseJWS(tokentest.Scene{}.Token(tokentest.I1.EdDSA))
+	if err != nil {
+		t.Fatal(err)
+	}
+	candidates := []*publicKey{{public: tokentest.NewEd25519("a").Private.Public()}, {public: tokentest.NewEd25519("b").Private.Public()}}
+	for _, key := range candidates {
+		key.fastest.Store(1)
+	}
+	v := new(Verifier)
+	if signer, cost, err := v.signer(&forged, candidates); signer != nil || cost != 2 || !errors.Is(err, errSignature) || v.misses.Load() != 2 {
+		t.Errorf("it costs %d for %d keys, %v", cost, v.misses.Load(), err)
+	}
+}
