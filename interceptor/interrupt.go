@@ -22,8 +22,8 @@ import (
 // body of a unary call read in any case, for which net/http sends the 100 Continue.
 //
 // Middleware between it and the handlers may copy the request, its header and the
-// [http.ResponseWriter], as [http.TimeoutHandler] does. The request's context must be kept. So
-// must the path, but for a prefix that [http.StripPrefix] takes away, and the Authorization
+// [http.ResponseWriter], as [http.TimeoutHandler] does. The request's context must be kept: a call
+// with another one looks like one without Interruptible, of which nobody is told. So must the path, but for a prefix that [http.StripPrefix] takes away, and the Authorization
 // header: middleware that changes one of these on a copy belongs outside of Interruptible.
 //
 // The [http.ResponseWriter] that Interruptible is given must support deadlines, as that of

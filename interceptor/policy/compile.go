@@ -147,7 +147,7 @@ func (c *compiler) method(method protoreflect.MethodDescriptor, service *authzv1
 		c.faultAt(methodOption(method), FaultRuleUnreadable, name, "%v", err)
 		return nil
 	case option == nil:
-		c.faultAt(methodPlace(method), FaultRuleMissing, name, "no rule: add option (protoauthz.v1.method)%s", seen.hint())
+		c.faultAt(methodPlace(method), FaultRuleMissing, name, "no rule: add option (protoauthz.v1.method)%s", seen.hint(method))
 		return nil
 	}
 	rule := &Rule{
@@ -225,7 +225,8 @@ func (c *compiler) audienceOf(rule *Rule, about Place, option *authzv1.MethodRul
 	}
 	switch {
 	case rule.Audience != "":
-		if err := checkAudience(rule.Audience); err != nil {
+		// The fault of WithAudience is said once.
+		if err := checkAudience(rule.Audience); err != nil && cmp.Or(option.GetAudience(), service.GetAudience()) != "" {
 			c.faultAt(rule.Place("audience"), FaultAudienceInvalid, name, "%v", err)
 		}
 	case rule.Model != authzv1.Model_MODEL_ORGANIZATION:

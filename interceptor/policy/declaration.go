@@ -25,13 +25,16 @@ type declarations struct {
 	linked          bool // ours were not given with the file: the linked ones stand in
 }
 
-// hint says why a rule that stands in the file may be none.
-func (d *declarations) hint() string {
-	if !d.linked {
-		return ""
+// hint says why a rule that stands at a method may be none.
+func (d *declarations) hint(method protoreflect.MethodDescriptor) string {
+	path := authzv1.File_protoauthz_v1_authz_proto.Path()
+	switch {
+	case d.linked:
+		return fmt.Sprintf("; if there is one, the file was compiled with an old copy of %q, which is missing: vendor it again, and give the image with its imports", path)
+	case d.method.seen && len(method.Options().ProtoReflect().GetUnknown()) > 0:
+		return fmt.Sprintf("; if there is one, the code was generated with an old copy of %q: vendor it again, and generate the code anew", path)
 	}
-	return fmt.Sprintf("; if there is one, the file was compiled with an old copy of %q, which is missing: vendor it again, and give the image with its imports",
-		authzv1.File_protoauthz_v1_authz_proto.Path())
+	return ""
 }
 
 // A finder finds declarations, once for each file.

@@ -36,7 +36,7 @@ func credentials(values []string) (string, error) {
 	}
 	value := values[0]
 	if len(value) > len(scheme)+1+maxBytes {
-		return "", malformed("Authorization has %d bytes", len(value))
+		return "", malformed("Authorization has %d bytes, more than a token of 16 KiB takes: have the issuer put less into the token, such as fewer groups", len(value))
 	}
 	rest, ok := strings.CutPrefix(value, scheme+" ") // as most clients write it
 	if !ok {

@@ -41,8 +41,8 @@ type KeySetEvent struct {
 // The error matches [ErrKeysUnavailable] and names the issuers whose keys are missing. Of all issuers,
 // one without keys is enough to fail, so that a new release which cannot reach it does not replace one
 // that has its keys. Give the URLs of the issuers that must be up if the outage of another one, such as
-// a partner's, must not stop a rollout; ask for each alone to tell them apart. A URL of no issuer is
-// an error too.
+// a partner's, must not stop a rollout; ask for each alone to tell them apart. A URL that is no
+// [Issuer.URL] of the verifier is an error that matches none of this package's.
 func (v *Verifier) Ready(ctx context.Context, issuers ...string) error {
 	if v == nil || len(v.names) == 0 {
 		return fmt.Errorf("%w: the verifier has no issuer: make it with NewVerifier", ErrKeysUnavailable)
@@ -60,7 +60,7 @@ func (v *Verifier) Ready(ctx context.Context, issuers ...string) error {
 	for _, name := range issuers {
 		issuer := v.issuers[name]
 		if issuer == nil {
-			errs = append(errs, fmt.Errorf("%w: Ready: %q is the URL of no issuer of this verifier", ErrKeysUnavailable, endpoint.DisplayURL(name)))
+			errs = append(errs, fmt.Errorf("token: Ready: %q is the Issuer.URL of no issuer of this verifier, whose issuers are %q", endpoint.DisplayURL(name), v.names))
 			continue
 		}
 		if _, err := issuer.keys.usable(ctx, now, keyName{}); err != nil {

@@ -142,8 +142,8 @@ func (i Issuer) withDefaults() (Issuer, error) {
 	if i.ClientSubject != "" && strings.Count(i.ClientSubject, clientPlaceholder) != 1 {
 		fault("ClientSubject: %q does not hold %s once", i.ClientSubject, clientPlaceholder)
 	}
-	if i.MaxLifetime < 0 {
-		fault("MaxLifetime: %v is negative", i.MaxLifetime)
+	if i.MaxLifetime != 0 && i.MaxLifetime < time.Second {
+		fault("MaxLifetime: %v is less than a second: 0 stands for any lifetime", i.MaxLifetime)
 	}
 	i.Types = slices.Clone(i.Types)
 	for n, typ := range i.Types {

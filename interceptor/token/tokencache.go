@@ -13,9 +13,10 @@ const defaultCacheSize = 10_000
 // WithCache sets how many verified tokens are cached, so that the signature of each is
 // verified once and not for every call. A token takes its size, about 750 bytes, and 50 for
 // each scope beyond ten: 10,000 tokens of 1 KiB about 20 MB, of 16 KiB, the largest, about
-// 170 MB. When the cache is full, a token makes room that was not used
-// lately; it is verified again when it comes back. Choose more than there are tokens in use at
-// one time. The default is 10,000.
+// 170 MB, or 400 MB if 300 scopes fill them. An issuer that fills them with scopes of one letter
+// makes it 2.3 GB. When the cache is full, a token makes room that was not used lately; it is verified
+// again when it comes back. Choose more than there are tokens in use at one time. The default is
+// 10,000.
 //
 // A cached token is refused as soon as it would be without the cache: when its time is
 // over, and when the key that signed it leaves the issuer's key set or can no longer be

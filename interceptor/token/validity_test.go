@@ -98,7 +98,7 @@ func TestMaxLifetime(t *testing.T) {
 			{time.Hour, epoch, number("946688400.00000000000000000001"), token.ErrInvalid},
 			{time.Hour, number("946684799.99999999999999999999"), epoch + 3600, token.ErrInvalid},
 			{time.Hour, number("9466848000e-1"), number("9.466884e8"), nil},
-			{time.Nanosecond, epoch, epoch + 1, token.ErrInvalid},
+			{time.Second, epoch, number("946684801.000000001"), token.ErrInvalid},
 			{1500 * time.Millisecond, epoch, number("946684801.5"), nil},
 			{1500 * time.Millisecond, epoch, number("946684801.500000001"), token.ErrInvalid},
 			{time.Hour, epoch + 5, epoch + 3, nil},
@@ -127,9 +127,11 @@ func TestMaxLifetime(t *testing.T) {
 		if issuer.MaxLifetime != 0 {
 			t.Errorf("%s has tokens of at most %v", issuer.URL, issuer.MaxLifetime)
 		}
-		issuer.MaxLifetime = -1
-		if _, err := token.NewVerifier(issuer); err == nil || !strings.Contains(err.Error(), "MaxLifetime") {
-			t.Errorf("%s: %v", issuer.URL, err)
+		for _, faulty := range []time.Duration{-1, 3600, time.Second - 1} { // 3600 is meant as seconds, and is not
+			issuer.MaxLifetime = faulty
+			if _, err := token.NewVerifier(issuer); err == nil || !strings.Contains(err.Error(), "MaxLifetime") {
+				t.Errorf("%s, %v: %v", issuer.URL, faulty, err)
+			}
 		}
 	}
 }

@@ -81,6 +81,8 @@ func DeclarationCases(edition descriptorpb.Edition) []DeclarationCase {
 		{Name: "old copy given beside", Files: []*file{serving(oldNumber, "option "+annotations), old(annotations)}, Fault: unreadable, Says: []string{again, annotations}},
 		{Name: "old copy that is missing", Files: []*file{serving(oldNumber, "option "+annotations)}, Fault: missing, Opens: true, Says: []string{again, image, annotations}},
 
+		{Name: "code of an old copy", Files: []*file{serving(oldNumber, annotations)}, Fault: missing, Opens: true, Says: []string{again, annotations}},
+
 		{Name: "our name, another message", Files: []*file{posing(func(method *descriptorpb.FieldDescriptorProto, f *file) {
 			other := proto.CloneOf(f.GetMessageType()[0])
 			other.Name = proto.String("Other")
