@@ -14,7 +14,7 @@ const (
 	drawBudget   = 5 * drawCost
 	askAgain     = 1 * time.Minute // after the last drawn fetch, for a key name that is answered
 	maxAnswered  = 100             // key names that are remembered: those that a fetch has brought no other key for
-	maxWaitingOn = 5               // key names whose calls wait for one fetch
+	maxWaitingOn = 10              // key names whose calls wait for one fetch
 )
 
 // await waits until there is a key for a token, if a fetch may bring one. The error is
@@ -31,14 +31,21 @@ func (s *source) await(ctx context.Context, name keyName, asked time.Time) error
 		return err
 	}
 	// A fetch that was under way may have begun before the key was there.
-	for len(set.find(name)) == 0 && set.flight <= before && s.draw(ctx, name, asked) {
-		set = s.current.Load()
+	var failed error
+	for len(set.find(name)) == 0 && set.flight <= before && failed == nil {
+		f := s.draw(name)
+		if f == nil || !f.wait(ctx, asked) {
+			break
+		}
+		set, failed = s.current.Load(), f.err
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	switch f := s.flight; {
 	case len(s.current.Load().find(name)) > 0:
 		return nil
+	case failed != nil:
+		return failed
 	case s.failures > 0, f != nil && (f.regular || slices.Contains(f.names, name)):
 		// The key may be one that the endpoint has and we do not have yet.
 		return s.unavailable()
@@ -48,25 +55,25 @@ func (s *source) await(ctx context.Context, name keyName, asked time.Time) error
 
 var errNoKey = invalid("no key of the issuer's fits kid and alg")
 
-// draw waits for a fetch that may bring a key which is not there yet, and reports whether one has
-// ended. The budget pays for fetches that no other call waits for. Calls wait for a fetch that is
-// for all, and for that of a few key names: those of a flood of made-up ones are refused at once.
-func (s *source) draw(ctx context.Context, name keyName, asked time.Time) bool {
+// draw returns the fetch to wait for that may bring a key which is not there yet, or nil. The budget pays
+// for those that no other call waits for. Calls wait for a fetch that is for all, and for that of a few
+// key names: those of a flood of made-up ones are refused at once.
+func (s *source) draw(name keyName) *flight {
 	s.mu.Lock()
-	f := s.flight
-	switch {
+	defer s.mu.Unlock()
+	switch f := s.flight; {
 	case f != nil && (f.regular || slices.Contains(f.names, name)):
+		return f
 	case !s.mayDraw(name):
-		f = nil
+		return nil
 	case f == nil:
-		f = s.start(time.Now(), name, true)
+		return s.start(time.Now(), name, true)
 	case len(f.names) < maxWaitingOn:
 		f.names = append(f.names, name.clone())
+		return f
 	default:
-		f = nil
+		return nil
 	}
-	s.mu.Unlock()
-	return f != nil && f.wait(ctx, asked)
 }
 
 // changed fetches the key set for a token that the keys of its name did not sign, and reports whether

@@ -93,8 +93,10 @@ func (s *keySet) add(key *publicKey) error {
 	return nil
 }
 
-// sameKeys reports whether two lists hold the same keys in the same order.
-func sameKeys(a, b []*publicKey) bool { return slices.EqualFunc(a, b, (*publicKey).equal) }
+// sameKeys reports whether two lists, each without a key twice, hold the same keys.
+func sameKeys(a, b []*publicKey) bool {
+	return len(a) == len(b) && !slices.ContainsFunc(a, func(key *publicKey) bool { return !slices.ContainsFunc(b, key.equal) })
+}
 
 // inherit takes over what was learned about keys that were there before.
 func (s *keySet) inherit(before *keySet) {

@@ -157,8 +157,7 @@ func (t *nameTable) get(text, key string) *name {
 
 // first returns where a name's slot is, unless others are there.
 func (t *nameTable) first(object uint32, hash uint64) uint64 {
-	const fibonacci = 0x9e3779b97f4a7c15 // spreads one name of many objects
-	return (hash ^ uint64(object)*fibonacci) >> 32 & t.mask
+	return hashShort(hash, uint64(object)) & t.mask // which nobody who puts one name into many objects knows
 }
 
 // find returns the slot of a name, or the free one that it would take.

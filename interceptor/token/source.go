@@ -52,6 +52,7 @@ type flight struct {
 	drawn   bool      // a single token has caused it
 	names   []keyName // whose calls wait for it, the first of which has caused it
 	done    chan struct{}
+	err     error // once it is done
 }
 
 // usable returns keys that may be used now, and sees to it that they stay fresh.
@@ -174,20 +175,24 @@ func (s *source) land(f *flight, set *keySet, err error) KeySetEvent {
 		s.failures, s.lastErr = 0, nil
 		event.Skipped = set.skipped
 	} else {
+		f.err = s.keysUnavailable(err)
+		event.Err = f.err
+		if unusable, ok := errors.AsType[*unusableError](err); ok {
+			event.Skipped = unusable.skipped
+		}
+	}
+	// An endpoint that fails strangers, who draw fetches in a row, may not fail otherwise.
+	if err != nil && !f.drawn {
 		if s.failures == 0 {
 			s.firstFailed = now
 		}
-		s.lastErr = s.keysUnavailable(err)
+		s.lastErr = f.err
 		retry := min(minRetry<<min(s.failures, 16), maxRetry)
 		if s.current.Load() == nil && now.Sub(s.firstFailed) < coldPeriod {
 			retry = min(retry, coldRetry)
 		}
 		s.failures++
 		s.failedAt, s.retryAt = now, now.Add(retry)
-		event.Err = s.lastErr
-		if unusable, ok := errors.AsType[*unusableError](err); ok {
-			event.Skipped = unusable.skipped
-		}
 	}
 	s.failing.Store(s.failures > 0)
 	if set := s.current.Load(); set != nil {

@@ -2,6 +2,7 @@ package interrupt
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"time"
@@ -24,11 +25,15 @@ type hangup struct {
 
 	cancel context.CancelCauseFunc
 	stop   func() bool
+	timer  context.CancelFunc // of the deadline that the request's context has, or nil
 }
 
 func (h *hangup) end() {
 	h.stop()
 	h.cancel(nil)
+	if h.timer != nil {
+		h.timer()
+	}
 }
 
 // live returns the context that ends with the request. It is made for those who ask for it.
@@ -45,7 +50,11 @@ func (c *Connection) live() context.Context {
 		return h
 	}
 	h := new(hangup)
-	h.Context, h.cancel = context.WithCancelCause(context.WithoutCancel(c.Context))
+	h.Context = context.WithoutCancel(c.Context)
+	if deadline, ok := c.Context.Deadline(); ok {
+		h.Context, h.timer = context.WithDeadline(h.Context, deadline)
+	}
+	h.Context, h.cancel = context.WithCancelCause(h.Context)
 	h.stop = context.AfterFunc(c.Context, func() {
 		c.mu.Lock()
 		defer c.mu.Unlock()
@@ -63,7 +72,10 @@ func (c *Connection) live() context.Context {
 
 // hangUp hands on the end of the request's context. The lock is held.
 func (c *Connection) hangUp(h *hangup) {
-	if c.cutoff.IsZero() || time.Now().Before(c.cutoff) {
+	switch {
+	case !c.cutoff.IsZero() && !time.Now().Before(c.cutoff):
+	case h.timer != nil && errors.Is(c.Context.Err(), context.DeadlineExceeded):
+	default:
 		h.cancel(context.Cause(c.Context))
 	}
 }

@@ -8,6 +8,7 @@ import (
 	"strings"
 	"testing"
 	"testing/synctest"
+	"time"
 
 	"github.com/protoauthz/protoauthz/interceptor/internal/interrupt"
 )
@@ -103,4 +104,27 @@ func TestPrintedContext(t *testing.T) {
 			}
 		}
 	})).ServeHTTP(newWriter(), request)
+}
+
+// TestDeadlineOfContext makes sure that a deadline which middleware outside has set ends the context as
+// a deadline does, and not as a client that is gone.
+func TestDeadlineOfContext(t *testing.T) {
+	t.Parallel()
+	for _, major := range []int{1, 2} {
+		synctest.Test(t, func(t *testing.T) {
+			ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+			defer cancel()
+			request := newRequest(t).WithContext(ctx)
+			request.ProtoMajor = major
+			interrupt.Handler(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+				child, stop := context.WithCancel(r.Context())
+				defer stop()
+				<-child.Done()
+				synctest.Wait()
+				if !errors.Is(child.Err(), context.DeadlineExceeded) || !errors.Is(r.Context().Err(), context.DeadlineExceeded) {
+					t.Errorf("HTTP/%d: it ends with %v, its child with %v", major, r.Context().Err(), child.Err())
+				}
+			})).ServeHTTP(newWriter(), request)
+		})
+	}
 }

@@ -62,7 +62,7 @@ var policyMutations = []mutation{
 	},
 	{
 		"compile: method rule missing", "interceptor/policy/compile.go",
-		`		c.faultAt(methodPlace(method), FaultRuleMissing, name, "no rule: add option (protoauthz.v1.method)%s", seen.hint())
+		`		c.faultAt(methodPlace(method), FaultRuleMissing, name, "no rule: add option (protoauthz.v1.method)%s", seen.hint(method))
 `,
 		`		return &Rule{Procedure: procedure(method), Public: true}
 `,

@@ -138,7 +138,7 @@ var tokenMutations = []mutation{
 	{"token: lifetime", "interceptor/token/validity.go", "if i.MaxLifetime > 0 && expires.exceeds(issued, i.MaxLifetime) {", "if false {"},
 	{"token: lifetime without iat", "interceptor/token/validity.go", "	case i.MaxLifetime > 0:", "	case false:"},
 	{"token: lifetime longer by a rest", "interceptor/token/date.go", "apart == by && d.rest", "false"},
-	{"issuer: MaxLifetime", "interceptor/token/issuer.go", "if i.MaxLifetime < 0 {", "if false {"},
+	{"issuer: MaxLifetime", "interceptor/token/issuer.go", "if i.MaxLifetime != 0 && i.MaxLifetime < time.Second {", "if i.MaxLifetime < 0 {"},
 	{
 		"token: iss", "interceptor/token/unverified.go",
 		`	switch {
@@ -380,7 +380,9 @@ var tokenMutations = []mutation{
 	{"source: made-up kids cost few calls' time", "interceptor/token/draw.go", "case len(f.names) < maxWaitingOn:", "case true:"},
 	{"source: several new kids at once", "interceptor/token/draw.go", "case len(f.names) < maxWaitingOn:", "case false:"},
 	{"source: a fetch that began before the call", "interceptor/token/draw.go", "set.flight <= before &&", "set.flight < before &&"},
-	{"source: one fetch for a call", "interceptor/token/draw.go", "set.flight <= before && s.draw", "before+1 > 0 && s.draw"},
+	{"source: one fetch for a call", "interceptor/token/draw.go", "set.flight <= before && failed == nil", "before+1 > 0 && failed == nil"},
+	{"source: one failed fetch for a call", "interceptor/token/draw.go", "set.flight <= before && failed == nil", "set.flight <= before"},
+	{"source: strangers make no endpoint fail", "interceptor/token/source.go", "if err != nil && !f.drawn {", "if err != nil {"},
 	{"source: a wrong signature waits for no other's fetch", "interceptor/token/draw.go", "if s.flight != nil || !s.mayDraw(name) {", "if !s.mayDraw(name) {"},
 	{"source: a wrong signature draws from the budget", "interceptor/token/draw.go", "if s.flight != nil || !s.mayDraw(name) {", "if s.flight != nil {"},
 	{"source: verified again only with another key", "interceptor/token/draw.go", "return f.wait(ctx, asked) && !sameKeys(s.current.Load().find(name), tried)", "return f.wait(ctx, asked)"},
