@@ -13,7 +13,8 @@ const domain = "protoauthz"
 // connectError is a denial as it goes to the client, within a call that another guard may
 // have let in.
 func connectError(denial *Denial, within *admission, spec connect.Spec, peer connect.Peer) *connect.Error {
-	denial.within = within // it was made for this call
+	denial = denial.own() // others may have it, too
+	denial.within = within
 	err := connect.NewError(denial.Code(), denial)
 	if detail, detailErr := errorDetail(denial); detailErr == nil {
 		err.AddDetail(detail)

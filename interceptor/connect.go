@@ -55,8 +55,8 @@ func (g *Guard) gate(ctx context.Context, spec connect.Spec, peer connect.Peer, 
 	return a, nil
 }
 
-// connectionOf returns the connection that a call may have come over, and what to ask it for. A
-// call that a handler of connect-go makes in process came over none.
+// connectionOf returns the connection that a call may have come over, and how that connection knows the
+// call. A call that a handler of connect-go makes in process came over none.
 func connectionOf(ctx context.Context, procedure string, header http.Header) (*interrupt.Connection, interrupt.Call) {
 	connection := interrupt.FromContext(ctx)
 	if connection == nil {

@@ -34,7 +34,7 @@ func (a *admission) handlerError(err error) error {
 	return ordinary
 }
 
-// isRefusal reports whether a detail is that of a refusal, or may be.
+// isRefusal reports whether a detail is the ErrorInfo of a refusal. One that cannot be read counts as such.
 func isRefusal(detail *connect.ErrorDetail) bool {
 	message, err := detail.Value()
 	info, ok := message.(*errdetails.ErrorInfo)

@@ -87,7 +87,7 @@ func TestUnreadStream(t *testing.T) {
 	t.Parallel()
 	var calls sync.WaitGroup // not subtests, of which only a few run at a time
 	for _, wire := range slices.Concat(http2(), []wire{wireNamed("Connect JSON, HTTP/1.1"), wireNamed("gRPC-Web, HTTP/1.1")}) {
-		// Two seconds at most from when it is let in, however long it took to get there.
+		// The token expires four seconds after it was verified, however long the call took to get there.
 		guard := expiring(t, 4*time.Second, interceptor.WithObserver(calltest.Observe))
 		handler, returned := returning(interceptor.Interruptible(handlers{
 			server: func(_ context.Context, _ *connect.Request[message], stream *connect.ServerStream[answer]) error {

@@ -106,7 +106,7 @@ func (s *guardedStream) Send(message any) error {
 	return s.stream.Send(message)
 }
 
-// refused returns the refusal as an error, or nil. Whoever gets the error may write to it.
+// refused returns a copy of the refusal as an error, or nil: its user may write to the copy.
 func (s *guardedStream) refused() error {
 	if denial := s.denial.Load(); denial != nil {
 		return denial.own()

@@ -59,7 +59,7 @@ func (s *Source) Token(ctx context.Context) (*oauth2.Token, error) {
 	return copyOf(h.token(ctx))
 }
 
-// copyOf keeps whoever writes to a token from writing to that of other calls.
+// copyOf returns a copy of a token that serves other calls, too: its user may write to the copy.
 func copyOf(token *oauth2.Token, err error) (*oauth2.Token, error) {
 	if token == nil {
 		return nil, err

@@ -70,8 +70,8 @@ func Interceptor(guard *interceptor.Guard) connect.ServerInterceptor {
 	}
 }
 
-// connectionOf returns the connection that a call may have come over, and what to ask it for. A
-// call over a transport in process came over none.
+// connectionOf returns the connection that a call may have come over, and how that connection knows the
+// call. A call over a transport in process came over none.
 func connectionOf(ctx context.Context, spec connect.Spec, info *connect.CallInfo) (*interrupt.Connection, interrupt.Call) {
 	connection := interrupt.FromContext(ctx)
 	if connection == nil {

@@ -36,8 +36,8 @@ type Config struct {
 	// is one hour.
 	TokenLifetime time.Duration
 
-	// AllowRemote answers requests that do not come from this machine: whoever reaches the server
-	// and knows a client's secret gets tokens. The Host header must still name the issuer's host or
+	// AllowRemote answers requests that do not come from this machine: anyone who reaches the
+	// server and knows a client's secret gets tokens. The Host header must still name the issuer's host or
 	// a loopback host. The default, false, refuses them. It refuses what [net/http/httptest.NewRequest]
 	// makes too, whose RemoteAddr is no loopback address: empty that, or use [net/http.NewRequest].
 	AllowRemote bool

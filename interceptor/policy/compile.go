@@ -118,7 +118,7 @@ func (c *compiler) service(service protoreflect.ServiceDescriptor) {
 		c.faultAt(serviceOption(service), FaultRuleUnreadable, string(service.FullName()), "%v", err)
 		return
 	}
-	inherited := false // the audience, with its fault
+	inherited := false // a method has taken over the audience, and reports its fault
 	for i := range service.Methods().Len() {
 		method := service.Methods().Get(i)
 		before := len(c.faults)

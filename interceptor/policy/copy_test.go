@@ -54,7 +54,7 @@ func TestRulesAreCopies(t *testing.T) {
 			t.Error("a copy does not find the organization")
 		}
 	}
-	// Those of an error are nobody else's either.
+	// The rules of an error are copies too.
 	_, err := policy.Compile(policy.Files{samplev1.File_sample_v1_member_proto, samplev1.File_sample_v1_catalog_proto})
 	faults, ok := errors.AsType[*policy.Error](err)
 	if !ok || len(faults.Rules) == 0 {

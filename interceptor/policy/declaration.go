@@ -135,7 +135,7 @@ func (f *finder) index(file protoreflect.FileDescriptor) {
 	}
 }
 
-// declared says what is to be seen of one of our options in the visible files.
+// declared finds out whether a visible file declares one of our options, and what speaks against it.
 func (f *finder) declared(d *declaration, ours protoreflect.ExtensionDescriptor, visible []protoreflect.FileDescriptor, missing []string) {
 	var rival protoreflect.ExtensionDescriptor
 	for _, file := range visible {
@@ -156,7 +156,7 @@ func (f *finder) declared(d *declaration, ours protoreflect.ExtensionDescriptor,
 		d.doubt = fmt.Errorf("options with the number %d may be (%s) or (%s) of %q: give the latter another number",
 			ours.Number(), ours.FullName(), rival.FullName(), rival.ParentFile().Path())
 	case !d.seen && len(missing) > 0:
-		d.doubt = fmt.Errorf("whose the option with the number %d is cannot be told without the imports %q: give the image with its imports, and policy.Compile these files too", ours.Number(), missing)
+		d.doubt = fmt.Errorf("the option with the number %d may be another package's: the imports %q that would tell are missing: give the image with its imports, and policy.Compile these files too", ours.Number(), missing)
 	}
 }
 

@@ -9,12 +9,12 @@ import (
 // What fetches cost that a single token draws. A budget of time pays for them, which refills as time
 // goes by.
 const (
-	drawCost     = 30 * time.Second // of a fetch
-	changeCost   = 6 * time.Second  // ... that has brought another key, as a rotation does
-	drawBudget   = 5 * drawCost
-	askAgain     = 1 * time.Minute // after the last drawn fetch, for a key name that is answered
-	maxAnswered  = 100             // key names that are remembered: those that a fetch has brought no other key for
-	maxWaitingOn = 10              // key names whose calls wait for one fetch
+	drawCost    = 30 * time.Second // of a fetch
+	changeCost  = 6 * time.Second  // ... that has brought another key, as a rotation does
+	drawBudget  = 5 * drawCost
+	askAgain    = 1 * time.Minute // after the last drawn fetch, for a key name that is answered
+	maxAnswered = 100             // key names that are remembered: those that a fetch has brought no other key for
+	maxOthers   = 10              // key names whose calls wait for a fetch that another one has caused
 )
 
 // await waits until there is a key for a token, if a fetch may bring one. The error is
@@ -37,7 +37,9 @@ func (s *source) await(ctx context.Context, name keyName, asked time.Time) error
 		if f == nil || !f.wait(ctx, asked) {
 			break
 		}
-		set, failed = s.current.Load(), f.err
+		if set = s.current.Load(); f.regular || f.name == name {
+			failed = f.err
+		}
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -46,7 +48,9 @@ func (s *source) await(ctx context.Context, name keyName, asked time.Time) error
 		return nil
 	case failed != nil:
 		return failed
-	case s.failures > 0, f != nil && (f.regular || slices.Contains(f.names, name)):
+	case s.failures == 0 && set.flight > before:
+		return errNoKey // whatever other calls wait for
+	case s.failures > 0, f != nil && (f.regular || f.name == name):
 		// The key may be one that the endpoint has and we do not have yet.
 		return s.unavailable()
 	}
@@ -62,14 +66,14 @@ func (s *source) draw(name keyName) *flight {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	switch f := s.flight; {
-	case f != nil && (f.regular || slices.Contains(f.names, name)):
+	case f != nil && (f.regular || f.name == name || slices.Contains(f.others, name)):
 		return f
 	case !s.mayDraw(name):
 		return nil
 	case f == nil:
 		return s.start(time.Now(), name, true)
-	case len(f.names) < maxWaitingOn:
-		f.names = append(f.names, name.clone())
+	case len(f.others) < maxOthers:
+		f.others = append(f.others, name.clone())
 		return f
 	default:
 		return nil

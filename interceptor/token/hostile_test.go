@@ -50,7 +50,7 @@ func same(text string) func(int) string { return func(int) string { return text 
 // unlike is a short name, another one for each number.
 func unlike(n int) string { return strconv.FormatInt(int64(n), 36) }
 
-// members are what fills an object at the top, and in any other place.
+// manyMembers make the n-th member of an object, each in another way that is dear to read.
 var manyMembers = map[string]func(n int) string{
 	"short":                      func(n int) string { return `"` + unlike(n) + `":0` },
 	"escaped":                    func(n int) string { return `"\n` + unlike(n) + `":1` },

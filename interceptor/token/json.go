@@ -41,7 +41,7 @@ func parse(text string, deep bool) (object, error) {
 	return o, nil
 }
 
-// parseMembers is parseObject for what only some members matter of. The others cost no memory.
+// parseMembers is parseObject that keeps only the members asked for. The others cost no memory.
 func parseMembers(text string, asked []string) (object, error) {
 	names := newNameTable(text)
 	defer names.release()

@@ -120,7 +120,7 @@ func shortUnescaped(text string) (number, size uint64, ok bool) {
 	return number, size, true
 }
 
-// hashShort multiplies by what nobody knows.
+// hashShort is keyed: keys are random in each process.
 func hashShort(name, size uint64) uint64 {
 	high, low := bits.Mul64(name^keys[0], keys[1]^size)
 	return high ^ low

@@ -50,7 +50,8 @@ type flight struct {
 	started time.Time
 	regular bool      // all calls may wait for it
 	drawn   bool      // a single token has caused it
-	names   []keyName // whose calls wait for it, the first of which has caused it
+	name    keyName   // whose call has caused it
+	others  []keyName // whose calls wait for it, too
 	done    chan struct{}
 	err     error // once it is done
 }
@@ -139,7 +140,7 @@ func (s *source) startRefresh(now time.Time, name keyName) *flight {
 // start begins a flight. It is called with mu held.
 func (s *source) start(now time.Time, name keyName, drawn bool) *flight {
 	s.flights++
-	f := &flight{number: s.flights, started: now, names: []keyName{name.clone()}, drawn: drawn, done: make(chan struct{})}
+	f := &flight{number: s.flights, started: now, name: name.clone(), drawn: drawn, done: make(chan struct{})}
 	f.regular = !drawn && s.failures == 0
 	if drawn {
 		s.pay(now)
@@ -168,7 +169,7 @@ func (s *source) land(f *flight, set *keySet, err error) KeySetEvent {
 		if before := s.current.Load(); before != nil {
 			set.inherit(before)
 			if f.drawn {
-				s.learn(f.names[0], sameKeys(before.find(f.names[0]), set.find(f.names[0])))
+				s.learn(f.name, sameKeys(before.find(f.name), set.find(f.name)))
 			}
 		}
 		s.current.Store(set)

@@ -6,7 +6,7 @@ import (
 )
 
 const (
-	// minAhead and maxAhead bound how far ahead of the clock `iat` may be, which else is the leeway.
+	// `iat` may be ahead of the clock by the leeway, but by at least minAhead and at most maxAhead.
 	minAhead = 10 * time.Second
 	maxAhead = 60 * time.Second
 )

@@ -49,8 +49,8 @@ func (c *Connection) Refuse(call Call) {
 	}
 }
 
-// find reports whether a call came over the connection. If nothing tells why it did not,
-// somebody is told.
+// find reports whether a call came over the connection. It logs a warning if middleware has hidden the
+// connection.
 func (c *Connection) find(call Call, claim bool) bool {
 	if c == nil || call.ID == nil {
 		return false
@@ -58,6 +58,7 @@ func (c *Connection) find(call Call, claim bool) bool {
 	c.mu.Lock()
 	lost := !c.over && c.owner == nil && !c.carries(call)
 	found := !c.over && !lost && (c.owner == nil || c.owner == call.ID && c.procedure == call.Procedure)
+	twice := !c.over && !found && !lost && c.owner != call.ID && c.carries(call)
 	if found {
 		c.procedure = call.Procedure
 		if claim {
@@ -69,6 +70,10 @@ func (c *Connection) find(call Call, claim bool) bool {
 		c.tell(call.Procedure, "interceptor.Interruptible does not know the request of a call: middleware has changed its path or "+
 			"Authorization on a copy; put Interruptible inside of that middleware, unless a handler makes the call in process")
 	}
+	if twice {
+		c.tell(call.Procedure, "interceptor.Interruptible has served a request twice: of two calls with its path and Authorization the "+
+			"first has the connection; put middleware that repeats requests outside of Interruptible")
+	}
 	return found
 }
 
@@ -78,7 +83,7 @@ func (c *Connection) carries(call Call) bool {
 	if named && slices.Equal(c.authorization, call.Authorization) {
 		return true
 	}
-	// Who has the very header may have changed the request in place.
+	// Middleware may have changed the path or Authorization of the very request.
 	return c.hasHeader(call) && (named || strings.HasSuffix(c.request.URL.Path, call.Procedure))
 }
 

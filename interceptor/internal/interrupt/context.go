@@ -17,8 +17,8 @@ func FromContext(ctx context.Context) *Connection {
 	return c
 }
 
-// A hangup is a context that ends with that of the request, but for the end that net/http makes
-// to all contexts of a connection when a read of its fails, at a deadline too: the handler, and
+// A hangup is a context that ends when the request's does. net/http also ends the contexts of a
+// connection when a read fails at a deadline: a hangup outlives that, since the handler, and
 // http.TimeoutHandler, still have to answer.
 type hangup struct {
 	context.Context
@@ -92,7 +92,7 @@ func (c *Connection) Value(key any) any {
 		return c
 	}
 	if h := c.hangup.Load(); h != nil {
-		return h.Value(key)
+		return h.Value(key) // so that a context made from this one ends without a goroutine of its own
 	}
 	return c.Context.Value(key)
 }

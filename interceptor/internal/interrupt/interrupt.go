@@ -56,13 +56,11 @@ func newConnection(w http.ResponseWriter, r *http.Request, told *atomic.Bool) *C
 		writer:  w,
 		told:    told,
 		header:  r.Header,
+		path:    r.URL.Path,
 		// A copy: somebody may write into the values to keep secrets out of a log.
 		authorization: slices.Clone(r.Header.Values("Authorization")),
 		// net/http refuses all other expectations. A client of HTTP/1.0 does not wait.
 		expects: r.ProtoAtLeast(1, 1) && r.Header.Get("Expect") != "",
-	}
-	if r.URL != nil {
-		c.path = r.URL.Path
 	}
 	c.request = r.WithContext(c)
 	if r.Body == nil || r.Body == http.NoBody {

@@ -1,0 +1,54 @@
+package token
+
+import (
+	"strconv"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/protoauthz/protoauthz/interceptor/internal/tokentest"
+)
+
+// TestAnswered makes sure that the memory for key names which are answered is bounded: the oldest is
+// forgotten first.
+func TestAnswered(t *testing.T) {
+	t.Parallel()
+	var b budget
+	now := time.Unix(0, 0)
+	b.pay(now) // so that it is not whole
+	for n := range maxAnswered + 1 {
+		b.learn(keyName{id: strconv.Itoa(n)}, true)
+	}
+	if forgotten, known := b.affords(keyName{id: "0"}, now), b.affords(keyName{id: "1"}, now); len(b.answered) != maxAnswered || !forgotten || known {
+		t.Errorf("%d names, the first may draw: %t, the second: %t", len(b.answered), forgotten, known)
+	}
+}
+
+// TestChangedMeanwhile makes sure that a fetch which another call has drawn counts for a wrong signature,
+// too, whatever is left of the budget.
+func TestChangedMeanwhile(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		eddsa := tokentest.I1.EdDSA
+		idp := tokentest.NewIDP(eddsa.JWK())
+		v := limited(t, WithTransport(idp))
+		if err := v.Ready(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		keys, name := v.issuers[tokentest.I1.URL].keys, keyName{eddsa.ID, eddsa.Alg}
+		keys.wholeAt = time.Now().Add(drawBudget)
+		tried := keys.current.Load().find(name)
+		if keys.changed(t.Context(), name, tried, time.Now()) {
+			t.Error("changed, though nothing was fetched")
+		}
+		idp.ServeIssuer(tokentest.I1, tokentest.NewEd25519(eddsa.ID).JWK())
+		time.Sleep(hardAge) // the bubble's clock
+		if err := v.Ready(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		keys.wholeAt = time.Now().Add(drawBudget)
+		if !keys.changed(t.Context(), name, tried, time.Now()) {
+			t.Error("not changed")
+		}
+	})
+}
