@@ -3,6 +3,7 @@ package policy
 import (
 	"fmt"
 
+	"google.golang.org/protobuf/encoding/protowire"
 	"google.golang.org/protobuf/reflect/protoreflect"
 	"google.golang.org/protobuf/reflect/protoregistry"
 
@@ -31,10 +32,29 @@ func (d *declarations) hint(method protoreflect.MethodDescriptor) string {
 	switch {
 	case d.linked:
 		return fmt.Sprintf("; if there is one, the file was compiled with an old copy of %q, which is missing: vendor it again, and give the image with its imports", path)
-	case d.method.seen && len(method.Options().ProtoReflect().GetUnknown()) > 0:
+	case d.method.seen && hasField(method.Options().ProtoReflect().GetUnknown(), oldNumber):
 		return fmt.Sprintf("; if there is one, the code was generated with an old copy of %q: vendor it again, and generate the code anew", path)
 	}
 	return ""
+}
+
+// oldNumber is the number of the options in copies of protoauthz/v1/authz.proto that were made before it
+// was moved out of the range for use inside one organization.
+const oldNumber = 91731
+
+// hasField reports whether a field of that number is among unknown ones.
+func hasField(unknown protoreflect.RawFields, number protowire.Number) bool {
+	for len(unknown) > 0 {
+		found, _, length := protowire.ConsumeField(unknown)
+		if found == number {
+			return true
+		}
+		if length < 0 {
+			return false
+		}
+		unknown = unknown[length:]
+	}
+	return false
 }
 
 // A finder finds declarations, once for each file.

@@ -10,7 +10,7 @@ import (
 // goes by.
 const (
 	drawCost    = 30 * time.Second // of a fetch
-	changeCost  = 6 * time.Second  // ... that has brought another key, as a rotation does
+	smallCost   = 6 * time.Second  // ... that has brought another key, as a rotation does, or has failed
 	drawBudget  = 5 * drawCost
 	askAgain    = 1 * time.Minute // after the last drawn fetch, for a key name that is answered
 	maxAnswered = 100             // key names that are remembered: those that a fetch has brought no other key for
@@ -18,7 +18,8 @@ const (
 )
 
 // await waits until there is a key for a token, if a fetch may bring one. The error is
-// [ErrKeysUnavailable] or [ErrInvalid].
+// [ErrKeysUnavailable] or [ErrInvalid]: strangers, who make up what they like, get the former no more often
+// than the budget pays for a fetch.
 func (s *source) await(ctx context.Context, name keyName, asked time.Time) error {
 	if set := s.current.Load(); s.fresh(set, asked) && len(set.find(name)) > 0 {
 		return nil
@@ -30,27 +31,30 @@ func (s *source) await(ctx context.Context, name keyName, asked time.Time) error
 	if err != nil {
 		return err
 	}
+	var own *flight // that this call has caused
 	// A fetch that was under way may have begun before the key was there.
-	var failed error
-	for len(set.find(name)) == 0 && set.flight <= before && failed == nil {
-		f := s.draw(name)
+	for len(set.find(name)) == 0 && set.flight <= before && own == nil {
+		f, mine := s.draw(name)
+		if mine {
+			own = f
+		}
 		if f == nil || !f.wait(ctx, asked) {
 			break
 		}
-		if set = s.current.Load(); f.regular || f.name == name {
-			failed = f.err
-		}
+		set = s.current.Load()
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	switch f := s.flight; {
 	case len(s.current.Load().find(name)) > 0:
 		return nil
-	case failed != nil:
-		return failed
-	case s.failures == 0 && set.flight > before:
-		return errNoKey // whatever other calls wait for
-	case s.failures > 0, f != nil && (f.regular || f.name == name):
+	case s.failures > 0:
+		return s.unavailable()
+	case set.flight > before, ctx.Err() != nil:
+		return errNoKey
+	case own != nil && own.ended && own.err != nil:
+		return own.err
+	case f != nil && (f.regular || f == own):
 		// The key may be one that the endpoint has and we do not have yet.
 		return s.unavailable()
 	}
@@ -59,24 +63,24 @@ func (s *source) await(ctx context.Context, name keyName, asked time.Time) error
 
 var errNoKey = invalid("no key of the issuer's fits kid and alg")
 
-// draw returns the fetch to wait for that may bring a key which is not there yet, or nil. The budget pays
-// for those that no other call waits for. Calls wait for a fetch that is for all, and for that of a few
-// key names: those of a flood of made-up ones are refused at once.
-func (s *source) draw(name keyName) *flight {
+// draw returns the fetch to wait for that may bring a key which is not there yet, or nil, and whether it was
+// begun for this call. The budget pays for those. Calls wait for a fetch that is for all, and for that of a
+// few key names: those of a flood of made-up ones are refused at once.
+func (s *source) draw(name keyName) (f *flight, mine bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	switch f := s.flight; {
 	case f != nil && (f.regular || f.name == name || slices.Contains(f.others, name)):
-		return f
+		return f, false
 	case !s.mayDraw(name):
-		return nil
+		return nil, false
 	case f == nil:
-		return s.start(time.Now(), name, true)
+		return s.start(time.Now(), name, true), true
 	case len(f.others) < maxOthers:
 		f.others = append(f.others, name.clone())
-		return f
+		return f, false
 	default:
-		return nil
+		return nil, false
 	}
 }
 
@@ -105,6 +109,8 @@ func (s *source) mayDraw(name keyName) bool {
 // A budget bounds the fetches that single tokens draw, which may all be made up.
 type budget struct {
 	wholeAt  time.Time // when it is whole again
+	pauseEnd time.Time // until when nothing may be drawn, since drawn fetches have failed
+	failed   int       // drawn fetches since the last success
 	drawnAt  time.Time // when the last drawn fetch began
 	answered []keyName // those for which one has brought no other key
 }
@@ -115,6 +121,9 @@ type budget struct {
 // long.
 func (b *budget) affords(name keyName, now time.Time) bool {
 	left := drawBudget - max(0, b.wholeAt.Sub(now))
+	if now.Before(b.pauseEnd) {
+		return false
+	}
 	if slices.Contains(b.answered, name) {
 		return left == drawBudget || left >= drawCost && now.Sub(b.drawnAt) >= askAgain
 	}
@@ -129,11 +138,19 @@ func (b *budget) pay(now time.Time) {
 	b.wholeAt = b.wholeAt.Add(drawCost)
 }
 
+// fail says that a drawn fetch has failed. The next one has to wait, and finds a key soon after the
+// endpoint works again.
+func (b *budget) fail(now time.Time) {
+	b.wholeAt = b.wholeAt.Add(smallCost - drawCost)
+	b.pauseEnd = now.Add(min(minRetry<<min(b.failed, 16), maxRetry))
+	b.failed++
+}
+
 // learn says what a drawn fetch has brought for its key name: the same keys, or others.
 func (b *budget) learn(name keyName, same bool) {
 	b.answered = slices.DeleteFunc(b.answered, func(answered keyName) bool { return answered == name })
 	if !same {
-		b.wholeAt = b.wholeAt.Add(changeCost - drawCost)
+		b.wholeAt = b.wholeAt.Add(smallCost - drawCost)
 		return
 	}
 	if len(b.answered) == maxAnswered {

@@ -53,7 +53,8 @@ type flight struct {
 	name    keyName   // whose call has caused it
 	others  []keyName // whose calls wait for it, too
 	done    chan struct{}
-	err     error // once it is done
+	ended   bool
+	err     error // once it has ended
 }
 
 // usable returns keys that may be used now, and sees to it that they stay fresh.
@@ -173,7 +174,7 @@ func (s *source) land(f *flight, set *keySet, err error) KeySetEvent {
 			}
 		}
 		s.current.Store(set)
-		s.failures, s.lastErr = 0, nil
+		s.failures, s.lastErr, s.failed = 0, nil, 0
 		event.Skipped = set.skipped
 	} else {
 		f.err = s.keysUnavailable(err)
@@ -182,8 +183,11 @@ func (s *source) land(f *flight, set *keySet, err error) KeySetEvent {
 			event.Skipped = unusable.skipped
 		}
 	}
-	// An endpoint that fails strangers, who draw fetches in a row, may not fail otherwise.
-	if err != nil && !f.drawn {
+	switch {
+	case err == nil:
+	case f.drawn: // an endpoint that has enough of strangers may not fail otherwise
+		s.fail(now)
+	default:
 		if s.failures == 0 {
 			s.firstFailed = now
 		}
@@ -202,7 +206,7 @@ func (s *source) land(f *flight, set *keySet, err error) KeySetEvent {
 			event.Keys = len(set.keys)
 		}
 	}
-	s.flight = nil
+	s.flight, f.ended = nil, true
 	close(f.done)
 	return event
 }
