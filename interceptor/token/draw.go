@@ -12,9 +12,10 @@ const (
 	drawCost    = 30 * time.Second // of a fetch
 	smallCost   = 6 * time.Second  // ... that has brought another key, as a rotation does, or has failed
 	drawBudget  = 5 * drawCost
-	askAgain    = 1 * time.Minute // after the last drawn fetch, for a key name that is answered
-	maxAnswered = 100             // key names that are remembered: those that a fetch has brought no other key for
-	maxOthers   = 10              // key names whose calls wait for a fetch that another one has caused
+	askAgain    = 1 * time.Minute       // after the last drawn fetch, for a key name that is answered
+	secondWait  = 50 * time.Millisecond // more than maxWait, for a call that has waited for another's fetch
+	maxAnswered = 100                   // key names that are remembered: those that a fetch has brought no other key for
+	maxOthers   = 10                    // key names whose calls wait for a fetch that another one has caused
 )
 
 // await waits until there is a key for a token, if a fetch may bring one. The error is
@@ -32,16 +33,17 @@ func (s *source) await(ctx context.Context, name keyName, asked time.Time) error
 		return err
 	}
 	var own *flight // that this call has caused
+	from := asked
 	// A fetch that was under way may have begun before the key was there.
 	for len(set.find(name)) == 0 && set.flight <= before && own == nil {
 		f, mine := s.draw(name)
 		if mine {
 			own = f
 		}
-		if f == nil || !f.wait(ctx, asked) {
+		if f == nil || !f.wait(ctx, from) {
 			break
 		}
-		set = s.current.Load()
+		set, from = s.current.Load(), asked.Add(secondWait)
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -54,7 +56,7 @@ func (s *source) await(ctx context.Context, name keyName, asked time.Time) error
 		return errNoKey
 	case own != nil && own.ended && own.err != nil:
 		return own.err
-	case f != nil && (f.regular || f == own):
+	case f != nil && (f.regular || f.name == name):
 		// The key may be one that the endpoint has and we do not have yet.
 		return s.unavailable()
 	}

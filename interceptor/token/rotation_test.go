@@ -10,6 +10,7 @@ import (
 	"sync"
 	"sync/atomic"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/protoauthz/protoauthz/interceptor/internal/tokentest"
@@ -162,6 +163,22 @@ func TestOutside(t *testing.T) {
 		check(t, verifier, scene.Token(newer), token.ErrInvalid, 0)
 		time.Sleep(time.Second) // the bubble's clock
 		check(t, verifier, scene.Token(newer), nil, 0)
+	})
+	bubble(t, "B2 a slow endpoint, which a stranger has asked just before", func(t *testing.T) {
+		idp, verifier := warm(t)
+		newer := newEd25519("kid-newer")
+		idp.Serve(keySetURL, slow(time.Second, respond(200, keySet(eddsa.JWK()))))
+		var stranger sync.WaitGroup
+		stranger.Go(func() { check(t, verifier, scene.Token(newEd25519("made up")), token.ErrInvalid, time.Second) })
+		synctest.Wait()
+		idp.Serve(keySetURL, slow(time.Second, respond(200, keySet(newer.JWK()))))
+		var users sync.WaitGroup
+		for range 100 {
+			users.Go(func() { check(t, verifier, scene.Token(newer), nil, 2*time.Second) })
+		}
+		users.Wait()
+		stranger.Wait()
+		checkCount(t, idp, keySetURL, 3)
 	})
 	bubble(t, "B2 a stranger who does not wait", func(t *testing.T) {
 		idp, verifier := warm(t)
