@@ -384,7 +384,6 @@ var tokenMutations = []mutation{
 	{"source: an absent kid is invalid, whoever waits for it", "interceptor/token/draw.go", "case set.flight > before, ctx.Err() != nil:", "case ctx.Err() != nil:"},
 	{"source: who does not wait draws no 5xx", "interceptor/token/draw.go", "case set.flight > before, ctx.Err() != nil:", "case set.flight > before:"},
 	{"source: drawn fetches that fail have pauses", "interceptor/token/draw.go", "if now.Before(b.pauseEnd) {", "if false {"},
-	{"source: one failed fetch for a call", "interceptor/token/draw.go", "set.flight <= before && own == nil", "set.flight <= before"},
 	{"source: strangers make no endpoint fail", "interceptor/token/source.go", "case f.drawn: // an endpoint", "case false: // an endpoint"},
 	{"source: a wrong signature waits for no other's fetch", "interceptor/token/draw.go", "if s.flight != nil || !s.mayDraw(name) {", "if !s.mayDraw(name) {"},
 	{"source: a wrong signature draws from the budget", "interceptor/token/draw.go", "if s.flight != nil || !s.mayDraw(name) {", "if s.flight != nil {"},
