@@ -235,7 +235,7 @@ func TestNil(t *testing.T) {
 	}
 }
 
-// TestOwnToken makes sure that whoever writes to a token changes nobody else's.
+// TestOwnToken makes sure that a user who writes to a token changes no other user's.
 func TestOwnToken(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {

@@ -158,7 +158,7 @@ func NewVerifier(issuer Issuer, opts ...Option) (*Verifier, error) {
 // no control characters. What the token opens is not its business: `aud` and scopes are for the caller to judge.
 // Verified tokens are cached, see [WithCache].
 //
-// A call waits for keys at most 2 seconds, and as long to verify a signature (see
+// A call waits for keys at most 2 seconds (2.05 if a stranger's fetch comes first), and 2 to verify a signature (see
 // [WithSignatureLimit]), less if ctx ends. The errors are those of this package;
 // for [ErrKeysUnavailable] and [ErrBusy] it is right to try again.
 func (v *Verifier) Verify(ctx context.Context, raw string) (*Claims, error) {
