@@ -75,7 +75,7 @@ func TestHealthFollowsKeys(t *testing.T) {
 			_, line, _ = strings.Cut(line, " ") // the time
 			got = append(got, strings.TrimSpace(line))
 		}
-		const cause = `cause="issuer keys are unavailable: issuer \"http://127.0.0.1:1/oidc\": discovery: the request failed: connection refused: is the issuer's URL right?"`
+		const cause = `cause="issuer keys are unavailable: issuer \"http://127.0.0.1:1/oidc\": discovery: the request failed: connection refused: does the server run, and are host and port of the URL right?"`
 		want := []string{
 			`level=ERROR msg="no issuer keys" issuer=http://127.0.0.1:1/oidc keys=0 ` + cause,
 			`level=INFO msg="issuer keys fetched" issuer=http://127.0.0.1:1/oidc keys=1 age=0s`,

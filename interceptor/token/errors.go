@@ -33,6 +33,33 @@ var (
 	ErrBusy = errors.New("too many tokens to verify")
 )
 
+// A typeError refuses a token by its `typ`, of which it repeats nothing.
+type typeError struct {
+	fault string   // empty if typ is none of those wanted
+	types []string // of the issuer
+}
+
+// The faults of a `typ` that cannot be compared.
+const (
+	typAbsent  = "it has no typ"
+	typEmpty   = "its typ is empty"
+	typNoText  = "its typ is not a string"
+	typTooLong = "its typ is longer than any media type"
+)
+
+func (*typeError) Unwrap() error { return ErrInvalid }
+
+func (e *typeError) Error() string {
+	switch e.fault {
+	case "":
+		return fmt.Sprintf("%v: its typ is not one of %q, the issuer's Types: is it an ID token, or of another kind? Send the access token; if the issuer's access tokens are of another typ, add that to Issuer.Types", ErrInvalid, e.types)
+	case typAbsent:
+		return fmt.Sprintf("%v: %s, and the issuer's Types are %q: ask the issuer for an access token with one of these; there is no setting that accepts a token without typ, which may be an ID token", ErrInvalid, e.fault, e.types)
+	default:
+		return fmt.Sprintf("%v: %s, and the issuer's Types are %q: ask the issuer for an access token with one of these", ErrInvalid, e.fault, e.types)
+	}
+}
+
 func malformed(format string, args ...any) error {
 	return fmt.Errorf("%w: %w", ErrMalformed, fmt.Errorf(format, args...))
 }

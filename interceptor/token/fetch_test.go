@@ -51,7 +51,7 @@ func faults() map[string]handler {
 		"J05/trailing bytes": respond(200, set+"x"),
 		"J05/two documents":  respond(200, set+set),
 		"J05/not UTF-8":      respond(200, strings.Replace(set, `"keys"`, "\"\xff\":1,\"keys\"", 1)),
-		"J05/BOM":            respond(200, "\ufeff"+set),
+		"J05/two BOMs":       respond(200, "\ufeff\ufeff"+set),
 		"J05/null":           respond(200, "null"),
 		"J05/array":          respond(200, "["+set+"]"),
 		"J05/{}":             respond(200, "{}"),
@@ -62,9 +62,11 @@ func faults() map[string]handler {
 			response.Body = new(spaces)
 			return response, err
 		},
-		"J22/no Location":     redirect(302, ""),
-		"J22/loop":            redirect(302, keySetURL),
-		"transport error":     func(*http.Request) (*http.Response, error) { return nil, errors.New("connection refused") },
+		"J22/no Location": redirect(302, ""),
+		"J22/loop":        redirect(302, keySetURL),
+		"transport error": func(*http.Request) (*http.Response, error) {
+			return nil, errors.New("connection refused: does the server run, and are host and port of the URL right?")
+		},
 		"transport says nil":  func(*http.Request) (*http.Response, error) { return nil, nil },
 		"transport panics":    func(*http.Request) (*http.Response, error) { panic("transport") },
 		"body panics":         broken(func([]byte) (int, error) { panic("body") }),
@@ -234,13 +236,13 @@ func TestRequestErrors(t *testing.T) {
 	tests := map[string]string{ // the response, and why it failed
 		"HTTP/1.1 200 OK\r\nContent-Length: 6\r\n\r\nsecret":                            "not a JSON object in UTF-8",
 		"HTTP/1.1 500 secret\r\n\r\n":                                                   "the endpoint answered with status 500",
-		"secret-key-material and no status line\r\n\r\n":                                "a malformed response, or a fault of the transport",
-		"HTTP/1.1 200 OK\r\nsecret-key-material\r\n\r\n":                                "a malformed response, or a fault of the transport",
-		"HTTP/1.1 200 OK\r\nContent-Length: secret\r\n\r\n":                             "a malformed response, or a fault of the transport",
-		"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nsecret\r\n":               "a malformed response, or a fault of the transport",
-		"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n0\r\nsecret line\r\n\r\n": "a malformed response, or a fault of the transport",
-		"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nsecret":                            "it broke off",
-		"": "it broke off",
+		"secret-key-material and no status line\r\n\r\n":                                "a malformed response, or a fault of the transport: what does curl -v say of the URL on this machine?",
+		"HTTP/1.1 200 OK\r\nsecret-key-material\r\n\r\n":                                "a malformed response, or a fault of the transport: what does curl -v say of the URL on this machine?",
+		"HTTP/1.1 200 OK\r\nContent-Length: secret\r\n\r\n":                             "a malformed response, or a fault of the transport: what does curl -v say of the URL on this machine?",
+		"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nsecret\r\n":               "a malformed response, or a fault of the transport: what does curl -v say of the URL on this machine?",
+		"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n0\r\nsecret line\r\n\r\n": "a malformed response, or a fault of the transport: what does curl -v say of the URL on this machine?",
+		"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nsecret":                            "it broke off: does a proxy or firewall cut the connection?",
+		"": "it broke off: does a proxy or firewall cut the connection?",
 	}
 	for response, want := range tests {
 		t.Run(want, func(t *testing.T) {
@@ -261,20 +263,20 @@ func TestRequestErrors(t *testing.T) {
 			checkRequestError(t, "http://"+listener.Addr().String(), want)
 		})
 	}
-	checkRequestError(t, "http://127.0.0.1:1", "connection refused")
+	checkRequestError(t, "http://127.0.0.1:1", "connection refused: does the server run, and are host and port of the URL right?")
 	secure := httptest.NewTLSServer(http.NotFoundHandler())
 	secure.Config.ErrorLog = log.New(io.Discard, "", 0)
 	t.Cleanup(secure.Close)
-	checkRequestError(t, secure.URL, "its certificate is of an unknown authority")
+	checkRequestError(t, secure.URL, "its certificate is of an unknown authority: trust a private authority by WithTransport, with an http.Transport whose TLSClientConfig.RootCAs holds its certificate, or on Linux by SSL_CERT_FILE; an image without any authorities needs ca-certificates")
 	plain := httptest.NewServer(http.NotFoundHandler())
 	t.Cleanup(plain.Close)
-	checkRequestError(t, "https"+strings.TrimPrefix(plain.URL, "http"), "it does not speak TLS")
+	checkRequestError(t, "https"+strings.TrimPrefix(plain.URL, "http"), "it does not speak TLS: is the URL's port right?")
 	for cause, want := range map[error]string{
-		&net.DNSError{Name: "secret"}:                    "its host cannot be resolved",
-		x509.HostnameError{Host: "secret"}:               "its certificate is for another host",
-		&tls.CertificateVerificationError{Err: io.EOF}:   "its certificate is not valid",
-		fmt.Errorf("secret: %w", os.ErrDeadlineExceeded): "it takes too long",
-		errors.New("secret"):                             "a malformed response, or a fault of the transport",
+		&net.DNSError{Name: "secret"}:                    "its host cannot be resolved: is the URL right, and does this machine's DNS know the host?",
+		x509.HostnameError{Host: "secret"}:               "its certificate is for another host: is the URL's host right?",
+		&tls.CertificateVerificationError{Err: io.EOF}:   "its certificate is not valid: have the server's certificate replaced",
+		fmt.Errorf("secret: %w", os.ErrDeadlineExceeded): "it takes too long: does a firewall stop it, or does the way lead through a proxy (HTTPS_PROXY)?",
+		errors.New("secret"):                             "a malformed response, or a fault of the transport: what does curl -v say of the URL on this machine?",
 	} {
 		checkRequestError(t, issuerURL, want, token.WithTransport(handler(func(*http.Request) (*http.Response, error) { return nil, cause })))
 	}

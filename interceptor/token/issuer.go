@@ -21,7 +21,8 @@ type Issuer struct {
 	// OpenID Connect Discovery at URL + "/.well-known/openid-configuration".
 	KeySetURL string
 	// Algorithms are the `alg` values to accept, out of RS256, RS384, RS512,
-	// PS256, PS384, PS512, ES256, ES384, ES512 and EdDSA. Required. A key is used
+	// PS256, PS384, PS512, ES256, ES384, ES512 and EdDSA, whose other name is Ed25519
+	// (RFC 9864): each of the two stands for both. Required. A key is used
 	// with one algorithm only: that of its `alg` or, if it has none, the only one
 	// listed here that fits it. A key without `alg` that several fit is skipped: list
 	// one algorithm for RSA keys.

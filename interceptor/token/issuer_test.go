@@ -44,7 +44,7 @@ func TestNewVerifierFaults(t *testing.T) {
 		{"key set with a query", keySet("https://keys.test/jwks?p=policy"), nil, nil},
 		{"key set of a loopback issuer", with(func(i *token.Issuer) { i.URL, i.KeySetURL = "http://localhost", "http://127.0.0.1/jwks" }), nil, nil},
 		{"all algorithms", with(func(i *token.Issuer) {
-			i.Algorithms = []string{"RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512", "EdDSA"}
+			i.Algorithms = []string{"RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512", "EdDSA", "Ed25519"}
 		}), nil, nil},
 		{"another issuer", good, []token.Option{token.WithIssuer(token.Auth0("tenant.eu.auth0.com")), token.WithIssuer(token.AuthAction("t.eu.authaction.com"))}, nil},
 		{"cache of one", good, []token.Option{token.WithCache(1), token.WithSignatureLimit(1)}, nil},
@@ -84,8 +84,8 @@ func TestNewVerifierFaults(t *testing.T) {
 		{"key set with a password", keySet("https://a:b@idp.test/jwks"), nil, []string{of + "KeySetURL: " + userInfo}},
 		{"no algorithms", with(func(i *token.Issuer) { i.Algorithms = []string{} }), nil, []string{of + "Algorithms: none given"}},
 		{"algorithms", with(func(i *token.Issuer) { i.Algorithms = []string{"none", "HS256", "ES256", "es256", "RS1", ""} }), nil, []string{
-			of + `Algorithms: "none" is none of ["ES256" "ES384" "ES512" "EdDSA" "PS256" "PS384" "PS512" "RS256" "RS384" "RS512"]`, of + `Algorithms: "HS256" is none of ["ES256" "ES384" "ES512" "EdDSA" "PS256" "PS384" "PS512" "RS256" "RS384" "RS512"]`, of + `Algorithms: "es256" is none of ["ES256" "ES384" "ES512" "EdDSA" "PS256" "PS384" "PS512" "RS256" "RS384" "RS512"]`,
-			of + `Algorithms: "RS1" is none of ["ES256" "ES384" "ES512" "EdDSA" "PS256" "PS384" "PS512" "RS256" "RS384" "RS512"]`, of + `Algorithms: "" is none of ["ES256" "ES384" "ES512" "EdDSA" "PS256" "PS384" "PS512" "RS256" "RS384" "RS512"]`,
+			of + `Algorithms: "none" is none of ["ES256" "ES384" "ES512" "Ed25519" "EdDSA" "PS256" "PS384" "PS512" "RS256" "RS384" "RS512"]`, of + `Algorithms: "HS256" is none of ["ES256" "ES384" "ES512" "Ed25519" "EdDSA" "PS256" "PS384" "PS512" "RS256" "RS384" "RS512"]`, of + `Algorithms: "es256" is none of ["ES256" "ES384" "ES512" "Ed25519" "EdDSA" "PS256" "PS384" "PS512" "RS256" "RS384" "RS512"]`,
+			of + `Algorithms: "RS1" is none of ["ES256" "ES384" "ES512" "Ed25519" "EdDSA" "PS256" "PS384" "PS512" "RS256" "RS384" "RS512"]`, of + `Algorithms: "" is none of ["ES256" "ES384" "ES512" "Ed25519" "EdDSA" "PS256" "PS384" "PS512" "RS256" "RS384" "RS512"]`,
 		}},
 		{"names", with(func(i *token.Issuer) {
 			i.Types, i.ScopeClaims, i.ClientClaims = []string{"JWT", ""}, []string{""}, []string{"azp", ""}
@@ -129,7 +129,7 @@ func TestNewVerifierFaults(t *testing.T) {
 			i.KeySetURL, i.Algorithms, i.Types, i.ClientSubject = "http://idp.test", []string{"none"}, []string{""}, "x"
 		}), []token.Option{nil, token.WithLeeway(-1), token.WithTransport(nil), token.WithIssuer(token.Issuer{})}, []string{
 			"token: an option is nil", "token: WithLeeway: -1ns is not between 0 and 5m0s", "token: WithTransport: transport is nil",
-			of + "KeySetURL: " + weaker, of + `Algorithms: "none" is none of ["ES256" "ES384" "ES512" "EdDSA" "PS256" "PS384" "PS512" "RS256" "RS384" "RS512"]`, of + `ClientSubject: "x" does not hold {client} once`, of + "Types: an empty name",
+			of + "KeySetURL: " + weaker, of + `Algorithms: "none" is none of ["ES256" "ES384" "ES512" "Ed25519" "EdDSA" "PS256" "PS384" "PS512" "RS256" "RS384" "RS512"]`, of + `ClientSubject: "x" does not hold {client} once`, of + "Types: an empty name",
 			`token: issuer "": URL: it is empty`, `token: issuer "": Algorithms: none given`,
 		}},
 	}

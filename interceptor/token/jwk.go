@@ -1,6 +1,7 @@
 package token
 
 import (
+	"bytes"
 	"context"
 	"crypto"
 	"crypto/ecdsa"
@@ -21,6 +22,7 @@ func parseKey(raw json.RawMessage, allowed []string) (*publicKey, error) {
 	if err != nil {
 		return nil, err
 	}
+	members.dropNulls()
 	key := new(publicKey)
 	var kty string
 	for name, into := range map[string]*string{"kty": &kty, "kid": &key.id, "alg": &key.algorithm} {
@@ -50,22 +52,63 @@ func parseKey(raw json.RawMessage, allowed []string) (*publicKey, error) {
 	return key, err
 }
 
+// required are the members without which no key of some type is one.
+var required = []string{"kty", "crv", "n", "e", "x", "y"}
+
+// dropNulls leaves out the optional members that are null: .NET and Java write what a key does not have
+// as null. A required member keeps its null, which is no value that it may have.
+func (o *object) dropNulls() {
+	o.members = slices.DeleteFunc(o.members, func(m member) bool {
+		return m.value == "null" && !slices.Contains(required, m.name)
+	})
+}
+
 // bind returns the one algorithm that a key is for: that which it names, or the only
 // one of those allowed that is for such keys.
 func bind(key *publicKey, allowed []string) (string, error) {
 	var fitting []string
 	for _, name := range allowed {
-		if (key.algorithm == "" || key.algorithm == name) && algorithms[name].fits(key.public) && !slices.Contains(fitting, name) {
+		name = oneName(name)
+		if (key.algorithm == "" || oneName(key.algorithm) == name) && algorithms[name].fits(key.public) && !slices.Contains(fitting, name) {
 			fitting = append(fitting, name)
 		}
 	}
 	switch len(fitting) {
 	case 0:
-		return "", errors.New("none of the issuer's algorithms fits it")
+		return "", mismatch(key, allowed)
 	case 1:
 		return fitting[0], nil
 	default:
 		return "", fmt.Errorf("it names no alg, and %q fit it: allow only one of them", fitting)
+	}
+}
+
+// maxAlgorithm is the longest `alg` of a key, in bytes, that an error names.
+const maxAlgorithm = 32
+
+// mismatch says why a key is for none of the algorithms that are allowed.
+func mismatch(key *publicKey, allowed []string) error {
+	var own []string
+	for name, algorithm := range algorithms {
+		if algorithm.fits(key.public) {
+			own = append(own, name)
+		}
+	}
+	slices.Sort(own)
+	alg := fmt.Sprintf("%q", key.algorithm)
+	if len(key.algorithm) > maxAlgorithm {
+		alg = fmt.Sprintf("%d bytes long", len(key.algorithm))
+	}
+	_, known := algorithms[key.algorithm]
+	switch {
+	case key.algorithm == "":
+		return fmt.Errorf("it names no alg, and is for one of %q, while the issuer's Algorithms are %q: add one if the issuer signs access tokens with this key", own, allowed)
+	case slices.Contains(own, key.algorithm):
+		return fmt.Errorf("its alg is %s, while the issuer's Algorithms are %q: add it if the issuer signs access tokens with this key", alg, allowed)
+	case known:
+		return fmt.Errorf("its alg is %s, while its kty and crv are for %q, and the issuer's Algorithms are %q: the issuer must mend the key", alg, own, allowed)
+	default:
+		return fmt.Errorf("its alg is %s, which signs no token that is accepted, and the issuer's Algorithms are %q: if the issuer signs access tokens with this key, it must name another alg", alg, allowed)
 	}
 }
 
@@ -93,6 +136,9 @@ func parsePublic(kty string, members *object) (crypto.PublicKey, error) {
 		}
 		if err != nil {
 			return nil, fmt.Errorf("its %s is missing or not in base64url", name)
+		}
+		if name == "e" && len(bytes.TrimLeft(decoded, "\x00")) > maxExponentBytes { // or an int of 32 bits cuts it off
+			return nil, errExponent
 		}
 		jwk[name], lengths[name] = value, len(decoded)
 	}
@@ -131,7 +177,11 @@ const (
 	minRSABits  = 2048
 	maxRSABits  = 8192
 	maxExponent = 1<<31 - 1
+
+	maxExponentBytes = 4
 )
+
+var errExponent = errors.New("an RSA exponent must be odd, and from 3 to 2^31-1")
 
 // checkPublic refuses keys that are well-formed and yet not to be trusted.
 func checkPublic(public crypto.PublicKey, lengths map[string]int) error {
@@ -141,7 +191,7 @@ func checkPublic(public crypto.PublicKey, lengths map[string]int) error {
 			return fmt.Errorf("an RSA modulus must be odd and have %d to %d bits", minRSABits, maxRSABits)
 		}
 		if public.E < 3 || public.E > maxExponent || public.E%2 == 0 {
-			return errors.New("an RSA exponent must be odd, and from 3 to 2^31-1")
+			return errExponent
 		}
 	case *ecdsa.PublicKey:
 		size := (public.Params().BitSize + 7) / 8

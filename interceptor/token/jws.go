@@ -19,7 +19,7 @@ const maxKeyID = 256
 // most 127 each (RFC 6838 section 4.2), and "application/" may be left out.
 const maxType = 255
 
-// An algorithm is a signature algorithm of RFC 7518 section 3 or RFC 8037, with
+// An algorithm is a signature algorithm of RFC 7518 section 3, RFC 8037 or RFC 9864, with
 // the one kind of key that it may be used with.
 type algorithm struct {
 	method jwt.SigningMethod
@@ -40,6 +40,17 @@ var algorithms = map[string]algorithm{
 	"ES384": {method: jwt.SigningMethodES384, kty: "EC", curve: elliptic.P384()},
 	"ES512": {method: jwt.SigningMethodES512, kty: "EC", curve: elliptic.P521()},
 	"EdDSA": {method: jwt.SigningMethodEdDSA, kty: "OKP"},
+
+	"Ed25519": {method: jwt.SigningMethodEdDSA, kty: "OKP"},
+}
+
+// oneName returns the name that an algorithm has in all comparisons: that of golang-jwt. RFC 9864 calls
+// EdDSA with Ed25519 keys, the only ones that there are here, Ed25519.
+func oneName(algorithm string) string {
+	if algorithm == "Ed25519" {
+		return "EdDSA"
+	}
+	return algorithm
 }
 
 // strictPSS makes the salt as long as the hash (RFC 7518 section 3.5), where
@@ -71,6 +82,7 @@ func (a algorithm) fits(public crypto.PublicKey) bool {
 type jws struct {
 	algorithm string
 	typ       string
+	typFault  string // why typ cannot be compared, or empty
 	keyID     string // empty if the header has none
 	payload   string
 	signed    string
@@ -177,10 +189,16 @@ func (t *jws) parseHeader(data string) error {
 	if _, ok := algorithms[t.algorithm]; !ok {
 		return invalid("alg is not supported")
 	}
-	if t.typ, _, err = header.text("typ"); err != nil {
-		return err
-	} else if len(t.typ) > maxType {
-		return invalid("typ is too long")
+	t.algorithm = oneName(t.algorithm)
+	switch t.typ, ok, err = header.text("typ"); { // the issuer says what typ should be
+	case err != nil:
+		t.typFault = typNoText
+	case !ok:
+		t.typFault = typAbsent
+	case t.typ == "":
+		t.typFault = typEmpty
+	case len(t.typ) > maxType:
+		t.typ, t.typFault = "", typTooLong
 	}
 	if t.keyID, ok, err = header.text("kid"); err != nil {
 		return err

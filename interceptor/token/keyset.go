@@ -114,7 +114,10 @@ func parseKeySet(body []byte, allowed []string) (*keySet, error) {
 	if err != nil {
 		return nil, err
 	}
-	array, _ := members.get("keys")
+	array, ok := members.get("keys")
+	if !ok && members.has("jwks_uri") {
+		return nil, errors.New("it is the issuer's metadata: if Issuer.KeySetURL leads there, leave that empty")
+	}
 	keys, err := splitKeys(array)
 	if err != nil {
 		return nil, err
@@ -146,17 +149,19 @@ func (e *unusableError) Error() string {
 	return fmt.Sprintf("none of its keys (%d) can be used; %v", len(e.skipped), e.skipped[0])
 }
 
+var errNoArray = errors.New(`it has no array "keys": is it a key set (RFC 7517 section 5)?`)
+
 // splitKeys splits an array of keys, without a look at what comes after the last
 // one that would be taken.
 func splitKeys(array string) (keys []json.RawMessage, err error) {
 	decoder := json.NewDecoder(strings.NewReader(array))
 	if start, err := decoder.Token(); err != nil || start != json.Delim('[') {
-		return nil, errors.New("no array of keys")
+		return nil, errNoArray
 	}
 	for decoder.More() {
 		var key json.RawMessage
 		if err := decoder.Decode(&key); err != nil {
-			return nil, errors.New("no array of keys")
+			return nil, errNoArray
 		}
 		if keys = append(keys, key); len(keys) > maxKeys {
 			return nil, fmt.Errorf("more than %d keys", maxKeys)

@@ -31,7 +31,7 @@ func FuzzParseKeySet(f *testing.F) {
 		keySet(jwksOf(all...)...), keySet(eddsa.JWK(), es256.JWK("use", "enc"), "null", "{}", "[]", "1", `"x"`), keySet(rs256.JWK("alg", absent{}, "x5c", []string{"AAAA"})),
 		keySet(es256.JWK(), foreign.JWK("kid", es256.ID), newEd25519(eddsa.ID).JWK(), eddsa.JWK()), keySet(es512.JWK("key_ops", []string{"verify"}), rs256.JWK("e", "Aw")),
 		keySet(eddsa.JWK("kid", absent{}), eddsa.JWK("kid", absent{}), eddsa.JWK("kid", "")), keySet(eddsa.JWK("alg", absent{}), es256.JWK("alg", ""), es384.JWK("alg", "ES256"), es512.JWK("alg", "none")),
-		keySet(rs256.JWK("alg", "RS384"), rs256.JWK("alg", "PS512"), rs256.JWK("alg", "PS384"), rs256.JWK("alg", "RS384")), keySet(more(100)...), keySet(more(101)...),
+		keySet(eddsa.JWK("alg", "Ed25519"), es256.JWK("kid", "bad", "alg", "Ed25519"), es384.JWK("d", nil, "k", nil)), keySet(rs256.JWK("alg", "RS384"), rs256.JWK("alg", "PS512"), rs256.JWK("alg", "PS384"), rs256.JWK("alg", "RS384")), keySet(more(100)...), keySet(more(101)...),
 		keySet(bad(eddsa, "kid", 1), bad(eddsa, "kty", "okp"), bad(eddsa, "alg", nil), bad(eddsa, "use", nil), bad(eddsa, "crv", "X25519"), bad(eddsa, "x", "AA"), bad(eddsa, "x", absent{}), bad(eddsa, "d", ""), eddsa.JWK()),
 		keySet(bad(es256, "key_ops", []string{"sign"}), bad(es256, "key_ops", "verify"), bad(es256, "key_ops", []any{"verify", nil}), bad(es256, "key_ops", nil), bad(es256, "crv", "P-384"), bad(es256, "y", "AAAA"), bad(es256, "kty", "RSA"), es256.JWK()),
 		keySet(bad(rs256, "n", encode(rsaKey.N.Bytes()[1:])), bad(rs256, "n", encode(rsaKey.N.Bytes())+"="), bad(rs256, "n", "AA"+encode(rsaKey.N.Bytes())), bad(rs256, "e", "AQ"), bad(rs256, "e", "BA"), bad(rs256, "e", "AQAAAAE"), bad(rs256, "e", "AAAB"), bad(rs256, "p", "AA"), rs256.JWK()),
@@ -120,6 +120,11 @@ func readKey(jwk json.RawMessage, algorithms []string) (key token.PublicKey, ok 
 	if !ok {
 		return key, false
 	}
+	for name, value := range members {
+		if string(value) == "null" && !slices.Contains([]string{"kty", "crv", "n", "e", "x", "y"}, name) {
+			delete(members, name)
+		}
+	}
 	for _, name := range []string{"d", "k", "p", "q", "dp", "dq", "qi", "oth"} {
 		if members[name] != nil {
 			return key, false
@@ -150,7 +155,7 @@ func readKey(jwk json.RawMessage, algorithms []string) (key token.PublicKey, ok 
 	var algs []string
 	key.Public, algs = publicKey(text("kty"), text("crv"), data)
 	algs = slices.DeleteFunc(algs, func(alg string) bool {
-		return !slices.Contains(algorithms, alg) || text("alg") != "" && text("alg") != alg
+		return !slices.Contains(algorithms, alg) || text("alg") != "" && text("alg") != alg && (text("alg") != "Ed25519" || alg != "EdDSA")
 	})
 	if key.ID = text("kid"); !ok || key.Public == nil || len(algs) != 1 || len(key.ID) > 256 {
 		return key, false

@@ -38,12 +38,10 @@ func TestBadKeys(t *testing.T) {
 		"other primes":              rs256.JWK("oth", []any{}),
 		"use enc":                   es256.JWK("use", "enc"),
 		"use empty":                 es256.JWK("use", ""),
-		"use null":                  es256.JWK("use", nil),
 		"use array":                 es256.JWK("use", []string{"sig"}),
 		"key_ops encrypt":           es256.JWK("key_ops", []string{"encrypt"}),
 		"key_ops sign":              es256.JWK("key_ops", []string{"sign"}),
 		"key_ops empty":             es256.JWK("key_ops", []string{}),
-		"key_ops null":              es256.JWK("key_ops", nil),
 		"key_ops string":            es256.JWK("key_ops", "verify"),
 		"key_ops of mixed types":    es256.JWK("key_ops", []any{"verify", 1}),
 		"RSA of 1024 bits":          rs256.JWK("n", encode(small.Bytes())),
@@ -97,10 +95,8 @@ func TestBadKeys(t *testing.T) {
 		"kty unknown":               es256.JWK("kty", "AKP"),
 		"kty number":                es256.JWK("kty", 1),
 		"kid number":                es256.JWK("kid", 1),
-		"kid null":                  es256.JWK("kid", nil),
 		"kid too long":              es256.JWK("kid", strings.Repeat("k", 257)),
 		"alg number":                es256.JWK("alg", 1),
-		"alg null":                  es256.JWK("alg", nil),
 		"member twice":              strings.Replace(es256.JWK(), "{", `{"kid":"x",`, 1),
 		"member twice, alike":       strings.Replace(es256.JWK(), "{", `{"kty":"EC",`, 1),
 		"twice inside a member":     es256.JWK("x5t", json.RawMessage(`{"a":1,"a":1}`)),
@@ -148,6 +144,8 @@ func TestBadKeys(t *testing.T) {
 func TestCheckPublic(t *testing.T) {
 	t.Parallel()
 	good := as[*ecdsa.PublicKey](es256.Private.Public())
+	tooLarge := 1<<31 - 1
+	tooLarge += 2 // which an int of 32 bits makes a number below zero
 	agreement := must(ecdh.X25519().GenerateKey(rand.Reader)).PublicKey()
 	tests := map[string]struct {
 		public crypto.PublicKey
@@ -156,7 +154,7 @@ func TestCheckPublic(t *testing.T) {
 	}{
 		"RSA":                  {&rsaKey.PublicKey, 0, 0, true},
 		"RSA exponent 1":       {&rsa.PublicKey{N: rsaKey.N, E: 1}, 0, 0, false},
-		"RSA exponent 2^31+1":  {&rsa.PublicKey{N: rsaKey.N, E: 1<<31 + 1}, 0, 0, false},
+		"RSA exponent 2^31+1":  {&rsa.PublicKey{N: rsaKey.N, E: tooLarge}, 0, 0, false},
 		"EC":                   {good, 32, 32, true},
 		"EC short x":           {good, 31, 32, false},
 		"EC long y":            {good, 32, 33, false},

@@ -62,10 +62,8 @@ func (l *limiter) run(ctx context.Context, verify func() (cost time.Duration, er
 }
 
 func (l *limiter) acquire(ctx context.Context) error {
-	select {
-	case l.slots <- struct{}{}:
+	if l.try() {
 		return nil
-	default:
 	}
 	defer l.waiting.Add(-1)
 	if l.waiting.Add(1) > int64(maxQueue*cap(l.slots)) {
@@ -80,6 +78,16 @@ func (l *limiter) acquire(ctx context.Context) error {
 		return l.refuse("no slot came free in time: see WithSignatureLimit")
 	case <-ctx.Done():
 		return fmt.Errorf("%w: the call ended before a slot came free", ErrBusy)
+	}
+}
+
+// try takes a slot if one is free, before which nobody waits.
+func (l *limiter) try() bool {
+	select {
+	case l.slots <- struct{}{}:
+		return true
+	default:
+		return false
 	}
 }
 

@@ -261,6 +261,10 @@ func TestOutside(t *testing.T) {
 		}
 	})
 	t.Run("B5 two keys of one kid", testTwoKeys)
+	t.Run("C5 network", testNetworkTexts)
+	for name, test := range texts {
+		bubble(t, name, test)
+	}
 }
 
 // testReusedKid is about an issuer that starts anew, and uses the kid of its old key for another one.

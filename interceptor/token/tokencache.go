@@ -71,7 +71,7 @@ func (v *Verifier) fromCache(ctx context.Context, raw string) (claims *Claims, o
 		return nil, false, nil
 	}
 	now := time.Now()
-	if err := token.validity.check(now); err != nil {
+	if err := token.validity.check(now, v.leeway, true); err != nil {
 		return nil, true, err
 	}
 	source := token.issuer.keys
@@ -80,7 +80,7 @@ func (v *Verifier) fromCache(ctx context.Context, raw string) (claims *Claims, o
 		if keys, err = source.usable(ctx, now, token.keyName()); err != nil {
 			return nil, true, err
 		}
-		if err := token.validity.check(time.Now()); err != nil { // it may have waited
+		if err := token.validity.check(time.Now(), v.leeway, true); err != nil { // it may have waited
 			return nil, true, err
 		}
 	}

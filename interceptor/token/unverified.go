@@ -16,7 +16,7 @@ type unverified struct {
 	validity validity
 }
 
-// read makes all the checks that stand before the signature's.
+// read makes all the checks that stand before the signature's, but for those of the dates.
 func (v *Verifier) read(raw string) (unverified, error) {
 	token, err := parseJWS(raw)
 	if err != nil {
@@ -34,16 +34,16 @@ func (v *Verifier) read(raw string) (unverified, error) {
 	switch {
 	case !ok:
 		return unverified{}, cmp.Or(v.errIssuer, ErrInvalid)
-	case !slices.Contains(issuer.Types, canonicalType(token.typ)):
-		return unverified{}, issuer.errType
-	case !slices.Contains(issuer.Algorithms, token.algorithm):
+	case token.typFault != "" || !slices.Contains(issuer.Types, canonicalType(token.typ)):
+		return unverified{}, &typeError{token.typFault, issuer.Types}
+	case !slices.Contains(issuer.algorithms, token.algorithm):
 		return unverified{}, issuer.errAlgorithm
 	}
 	validity, err := issuer.readValidity(&members, v.leeway)
 	if err != nil {
 		return unverified{}, err
 	}
-	return unverified{token, members, issuer, validity}, validity.check(time.Now())
+	return unverified{token, members, issuer, validity}, nil
 }
 
 // Unverified reads a token, as [Bearer] returns it, and makes every check of
@@ -62,6 +62,10 @@ func Unverified(issuer Issuer, raw string, opts ...Option) (*Claims, error) {
 	}
 	token, err := v.read(raw)
 	if err != nil {
+		return nil, err
+	}
+	// Whoever asks this has the token at hand: its dates are no secret.
+	if err := token.validity.check(time.Now(), v.leeway, true); err != nil {
 		return nil, err
 	}
 	_, payload, _ := strings.Cut(strings.Clone(token.signed), ".")

@@ -1,9 +1,6 @@
 package token
 
-import (
-	"fmt"
-	"time"
-)
+import "time"
 
 const (
 	// `iat` may be ahead of the clock by the leeway, but by at least minAhead and at most maxAhead.
@@ -38,7 +35,7 @@ func (i *Issuer) readValidity(members *object, leeway time.Duration) (v validity
 	case err != nil:
 		return validity{}, err
 	case ok:
-		v.issued = issued.ceil().Add(-min(max(leeway, minAhead), maxAhead))
+		v.issued = issued.ceil().Add(-aheadOf(leeway))
 	case i.MaxLifetime > 0:
 		return validity{}, invalid("iat is missing: nobody knows how long the token lives, and Issuer.MaxLifetime bounds that")
 	}
@@ -48,20 +45,27 @@ func (i *Issuer) readValidity(members *object, leeway time.Duration) (v validity
 	return v, nil
 }
 
-var (
-	errNotBefore = fmt.Errorf("%w: nbf has not been reached", ErrNotYetValid)
-	errIssued    = fmt.Errorf("%w: iat is ahead of the clock", ErrNotYetValid)
-)
+// aheadOf returns how far `iat` may be ahead of the clock.
+func aheadOf(leeway time.Duration) time.Duration { return min(max(leeway, minAhead), maxAhead) }
 
 // check enforces RFC 7519 sections 4.1.4 and 4.1.5, and that the token has been issued (section 4.1.6).
-func (v validity) check(now time.Time) error {
+// Only of a token whose signature is verified the error says by how much a date is off: the amount is
+// as good as the claim.
+func (v validity) check(now time.Time, leeway time.Duration, verified bool) error {
+	refuse := func(claim string, late, leeway time.Duration) error { // late by more than the leeway
+		err := &dateError{claim: claim, leeway: leeway}
+		if verified {
+			err.off, err.verified = min(late, forever)+leeway, true // without an overflow
+		}
+		return err
+	}
 	switch {
 	case !now.Before(v.until):
-		return ErrExpired
+		return refuse("exp", now.Sub(v.until), leeway)
 	case now.Before(v.from):
-		return errNotBefore
+		return refuse("nbf", v.from.Sub(now), leeway)
 	case now.Before(v.issued):
-		return errIssued
+		return refuse("iat", v.issued.Sub(now), aheadOf(leeway))
 	}
 	return nil
 }

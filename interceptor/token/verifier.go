@@ -46,6 +46,8 @@ type Verifier struct {
 	hits   counter
 	misses atomic.Uint64
 
+	explained allowance // refusals by date
+
 	errIssuer error // for a token of none of them
 }
 
@@ -53,7 +55,8 @@ type issuerKeys struct {
 	Issuer
 	keys *source
 
-	errType, errAlgorithm error // for a token of another
+	algorithms   []string // each by its one name
+	errAlgorithm error    // for a token of another
 }
 
 // An Option changes how a [Verifier] works.
@@ -125,8 +128,10 @@ func NewVerifier(issuer Issuer, opts ...Option) (*Verifier, error) {
 		}
 		keys := &issuerKeys{
 			Issuer:       issuer,
-			errType:      invalid("typ is not one of %q: an ID token, or another kind?", issuer.Types),
-			errAlgorithm: invalid("alg is not one of %q", issuer.Algorithms),
+			errAlgorithm: invalid("alg is not one of %q, the issuer's Algorithms: if the issuer is to sign access tokens with another, add that", issuer.Algorithms),
+		}
+		for _, name := range issuer.Algorithms {
+			keys.algorithms = append(keys.algorithms, oneName(name))
 		}
 		keys.keys = &source{issuer: &keys.Issuer, transport: o.transport, observer: o.observer}
 		v.issuers[issuer.URL] = keys
@@ -188,6 +193,9 @@ func (v *Verifier) verify(ctx context.Context, raw string) (*Claims, error) {
 		return nil, err
 	}
 	asked, keys, name := time.Now(), token.issuer.keys, keyName{token.keyID, token.algorithm}
+	if err := token.validity.check(asked, v.leeway, false); err != nil {
+		return nil, v.explain(ctx, &token, name, asked, err)
+	}
 	if err := keys.await(ctx, name, asked); err != nil {
 		return nil, err
 	}
@@ -204,7 +212,7 @@ func (v *Verifier) verifySignature(ctx context.Context, raw string, token *unver
 	issuer, validity := token.issuer, token.validity
 	err = v.limit.run(ctx, func() (cost time.Duration, err error) {
 		// The call may have waited: for keys, and for its slot.
-		if err := validity.check(time.Now()); err != nil {
+		if err := validity.check(time.Now(), v.leeway, false); err != nil {
 			return 0, err
 		}
 		keys, err := issuer.keys.stillGood(issuer.keys.current.Load(), time.Now())

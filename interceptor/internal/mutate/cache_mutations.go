@@ -19,7 +19,7 @@ var cacheMutations = []mutation{
 	{"limit: bad signatures tell no cost", "interceptor/token/keyset.go", "if !good || k.fastest", "if k.fastest"},
 	{"limit: cost outlives a refresh", "interceptor/token/keyset.go", "if old.algorithm == key.algorithm && old.equal(key) {", "if false {"},
 	{"limit: keys too old while it waited", "interceptor/token/source.go", "return s.stillGood(s.current.Load(), time.Now())", "return s.stillGood(s.current.Load(), now)"},
-	{"limit: expired while it waited", "interceptor/token/verifier.go", "		if err := validity.check(time.Now()); err != nil {\n			return 0, err\n		}\n", ""},
+	{"limit: expired while it waited", "interceptor/token/verifier.go", "		if err := validity.check(time.Now(), v.leeway, false); err != nil {\n			return 0, err\n		}\n", ""},
 	{
 		"limit: keys too old for a slot", "interceptor/token/verifier.go",
 		`		if err != nil {
@@ -45,7 +45,7 @@ var cacheMutations = []mutation{
 	{"limit: calls that have ended", "interceptor/token/limit.go", "case <-ctx.Done():", "case <-context.Background().Done():"},
 	{"cached: WithCache range", "interceptor/token/tokencache.go", "if size < 1 {", "if false {"},
 	{"cached: WithoutCache", "interceptor/token/tokencache.go", "return func(o *options) { o.cacheSize = 0 }", "return func(*options) {}"},
-	{"cached: times are checked", "interceptor/token/tokencache.go", "if err := token.validity.check(now); err != nil {", "if err := token.validity.check(now); err != nil && false {"},
+	{"cached: times are checked", "interceptor/token/tokencache.go", "if err := token.validity.check(now, v.leeway, true); err != nil {", "if err := token.validity.check(now, v.leeway, true); err != nil && false {"},
 	{
 		"cached: keys that cannot be used", "interceptor/token/tokencache.go",
 		`		if keys, err = source.usable(ctx, now, token.keyName()); err != nil {
@@ -55,7 +55,7 @@ var cacheMutations = []mutation{
 			keys = fresh
 		}`,
 	},
-	{"cached: expired while it waited", "interceptor/token/tokencache.go", "if err := token.validity.check(time.Now()); err != nil { // it may have waited", "if false {"},
+	{"cached: expired while it waited", "interceptor/token/tokencache.go", "if err := token.validity.check(time.Now(), v.leeway, true); err != nil { // it may have waited", "if false {"},
 	{"cached: key sets are counted", "interceptor/token/source.go", "	s.flights++\n", "	s.flights = 1\n"},
 	{"cached: key is in the key set", "interceptor/token/tokencache.go", "if !token.signedBy(keys) {", "if !token.signedBy(keys) && false {"},
 	{"cached: every key set is looked at", "interceptor/token/tokencache.go", "if t.flight.Load() == keys.flight {", "if t.flight.Load() > 0 {"},

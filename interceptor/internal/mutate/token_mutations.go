@@ -41,7 +41,7 @@ var tokenMutations = []mutation{
 	{"token: line breaks in base64url", "interceptor/token/jws.go", "if err != nil || n != strictBase64.DecodedLen(len(part)) {", "if err != nil {"},
 	{"token: line breaks in a signature", "interceptor/token/jws.go", "if err != nil || len(data) != strictBase64.DecodedLen(len(segment)) {", "if err != nil {"},
 	{"token: signature empty", "interceptor/token/jws.go", `if token.payload == "" || len(token.signature) == 0 {`, "if false {"},
-	{"token: typ length", "interceptor/token/jws.go", "} else if len(t.typ) > maxType {", "} else if false {"},
+	{"token: typ length", "interceptor/token/jws.go", "case len(t.typ) > maxType:", "case false:"},
 	{"token: unused bits of base64url", "interceptor/token/jws.go", "base64.RawURLEncoding.Strict()", "base64.RawURLEncoding"},
 	{"token: header crit", "interceptor/token/jws.go", `[]string{"crit", "b64", "zip", "cty"}`, `[]string{"b64", "zip", "cty"}`},
 	{"token: header b64", "interceptor/token/jws.go", `[]string{"crit", "b64", "zip", "cty"}`, `[]string{"crit", "zip", "cty"}`},
@@ -60,10 +60,10 @@ var tokenMutations = []mutation{
 	{"token: alg unsupported", "interceptor/token/jws.go", `return invalid("alg is not supported")`, `t.algorithm = "ES256"`},
 	{
 		"token: typ type", "interceptor/token/jws.go",
-		`if t.typ, _, err = header.text("typ"); err != nil {
-		return err
+		`	case err != nil:
+		t.typFault = typNoText
 `,
-		`if t.typ, _, err = header.text("typ"); err != nil {
+		`	case err != nil:
 		t.typ = "at+jwt"
 `,
 	},
@@ -162,9 +162,14 @@ var tokenMutations = []mutation{
 		name = v.names[0]
 	}`,
 	},
-	{"token: typ", "interceptor/token/unverified.go", "case !slices.Contains(issuer.Types, canonicalType(token.typ)):", "case false:"},
-	{"token: alg not allowed", "interceptor/token/unverified.go", "case !slices.Contains(issuer.Algorithms, token.algorithm):", "case false:"},
-	{"token: times are checked", "interceptor/token/unverified.go", "return unverified{token, members, issuer, validity}, validity.check(time.Now())", "return unverified{token, members, issuer, validity}, nil"},
+	{"token: typ", "interceptor/token/unverified.go", `case token.typFault != "" || !slices.Contains(issuer.Types, canonicalType(token.typ)):`, "case false:"},
+	{"token: alg not allowed", "interceptor/token/unverified.go", "case !slices.Contains(issuer.algorithms, token.algorithm):", "case false:"},
+	{"token: times are checked", "interceptor/token/verifier.go", "if err := token.validity.check(asked, v.leeway, false); err != nil {", "if false {"},
+	{"token: times are checked without a signature", "interceptor/token/unverified.go", "if err := token.validity.check(time.Now(), v.leeway, true); err != nil {", "if false {"},
+	{"token: an amount that nobody has signed", "interceptor/token/verifier.go", "token.validity.check(asked, v.leeway, false)", "token.validity.check(asked, v.leeway, true)"},
+	{"token: an amount that somebody else has signed", "interceptor/token/explain.go", "if token.verify(key) == nil {", "if token.verify(key) == nil || true {"},
+	{"token: refusals that are explained", "interceptor/token/explain.go", "if !v.explained.allows(now) {", "if false {"},
+	{"token: an explanation waits for nobody", "interceptor/token/explain.go", "!v.limit.try()", "v.limit.acquire(ctx) != nil"},
 	{"token: signature is checked", "interceptor/token/verifier.go", "err = token.verify(key)", "_ = token.verify(key)"},
 	{
 		"token: keys of the token's own issuer", "interceptor/token/verifier.go",
@@ -245,9 +250,12 @@ var tokenMutations = []mutation{
 	{"keys: key_ops", "interceptor/token/jwk.go", `ok && (!array || !slices.Contains(ops, "verify"))`, "ok && !array && len(ops) > 0"},
 	{"keys: key_ops is an array", "interceptor/token/jwk.go", `ok && (!array || !slices.Contains(ops, "verify"))`, `ok && !slices.Contains(ops, "verify") && !array == array`},
 	{"keys: kid length", "interceptor/token/jwk.go", "if len(key.id) > maxKeyID {", "if false {"},
-	{"keys: kind of key for its alg", "interceptor/token/jwk.go", `(key.algorithm == "" || key.algorithm == name) && algorithms[name].fits(key.public) &&`, `(key.algorithm == "" || key.algorithm == name) &&`},
-	{"keys: alg that the key names", "interceptor/token/jwk.go", `(key.algorithm == "" || key.algorithm == name) && algorithms[name].fits(key.public) &&`, "algorithms[name].fits(key.public) &&"},
-	{"keys: no alg fits", "interceptor/token/jwk.go", `return "", errors.New("none of the issuer's algorithms fits it")`, "return key.algorithm, nil"},
+	{"keys: kind of key for its alg", "interceptor/token/jwk.go", `(key.algorithm == "" || oneName(key.algorithm) == name) && algorithms[name].fits(key.public) &&`, `(key.algorithm == "" || oneName(key.algorithm) == name) &&`},
+	{"keys: alg that the key names", "interceptor/token/jwk.go", `(key.algorithm == "" || oneName(key.algorithm) == name) && algorithms[name].fits(key.public) &&`, "algorithms[name].fits(key.public) &&"},
+	{"keys: no alg fits", "interceptor/token/jwk.go", `return "", mismatch(key, allowed)`, "return oneName(key.algorithm), nil"},
+	{"keys: null in what a key must have", "interceptor/token/jwk.go", `return m.value == "null" && !slices.Contains(required, m.name)`, `return m.value == "null"`},
+	{"keys: private, of another type", "interceptor/token/jwk.go", `return m.value == "null" && !`, `return m.value[0] != '"' && !`},
+	{"keys: RSA exponent that an int of 32 bits cuts off", "interceptor/token/jwk.go", `"\x00")) > maxExponentBytes {`, `"\x00")) > 8 {`},
 	{"keys: several algs fit", "interceptor/token/jwk.go", `return "", fmt.Errorf("it names no alg, and %q fit it: allow only one of them", fitting)`, "return fitting[0], nil"},
 	{"keys: base64url of coordinates", "interceptor/token/jwk.go", "decoded, err = decodeSegment(value)", "decoded, _ = decodeSegment(value)"},
 	{"keys: crv type", "interceptor/token/jwk.go", `return nil, errors.New("its crv is not a string")`, `crv = "P-256"`},
@@ -317,7 +325,7 @@ var tokenMutations = []mutation{
 	{"claims: names that differ in case alone", "interceptor/token/claims.go", "if _, twice := folded[name]; twice {", "if false {"},
 	{"fetch: transport panics", "interceptor/token/fetch.go", "if recover() != nil {", "if false {"},
 	{"fetch: timeout", "interceptor/token/fetch.go", "context.WithTimeout(context.Background(), endpoint.Timeout)", "context.WithTimeout(context.Background(), 720*endpoint.Timeout)"},
-	{"fetch: issuer of discovery", "interceptor/token/fetch.go", `if issuer, _, err := document.text("issuer"); err != nil || issuer != s.issuer.URL {`, `if _, _, err := document.text("issuer"); err != nil {`},
+	{"fetch: issuer of discovery", "interceptor/token/fetch.go", "case issuer != s.issuer.URL:", "case false:"},
 	{"fetch: jwks_uri is https", "interceptor/token/fetch.go", "if err := checkKeySetURL(s.issuer.URL, keySetURL); err != nil {", "if err := checkKeySetURL(s.issuer.URL, keySetURL); err != nil && false {"},
 	{"endpoint: redirect", "interceptor/internal/endpoint/fetch.go", "return http.ErrUseLastResponse", "return nil"},
 	{"endpoint: status", "interceptor/internal/endpoint/fetch.go", "if !slices.Contains(statuses, response.StatusCode) {", "if response.StatusCode >= http.StatusBadRequest && !slices.Contains(statuses, response.StatusCode) {"},
@@ -326,24 +334,27 @@ var tokenMutations = []mutation{
 		`io.LimitReader(response.Body, MaxBody+1))
 	switch {
 	case err != nil:
-		return nil, response.StatusCode, requestError(err)
+		return nil, response.StatusCode, requestError(transport, request, err)
 	case len(body) > MaxBody:`,
 		`io.LimitReader(response.Body, 2*MaxBody+1))
 	switch {
 	case err != nil:
-		return nil, response.StatusCode, requestError(err)
+		return nil, response.StatusCode, requestError(transport, request, err)
 	case len(body) > 2*MaxBody:`,
 	},
 	{
 		"endpoint: body breaks off", "interceptor/internal/endpoint/fetch.go",
 		`	case err != nil:
-		return nil, response.StatusCode, requestError(err)
+		return nil, response.StatusCode, requestError(transport, request, err)
 	case len`,
 		`	case err != nil && len(body) == 0:
-		return nil, response.StatusCode, requestError(err)
+		return nil, response.StatusCode, requestError(transport, request, err)
 	case len`,
 	},
-	{"endpoint: text of the error is not told", "interceptor/internal/endpoint/fetch.go", `errors.New("the request failed: " + text)`, `fmt.Errorf("the request failed: %s: %w", text, err)`},
+	{"endpoint: text of the error is not told", "interceptor/internal/endpoint/failure.go", `errors.New("the request failed: " + cause + ": " + remedy + proxy)`, `fmt.Errorf("the request failed: %s: %s%s: %w", cause, remedy, proxy, err)`},
+	{"endpoint: the proxy's password", "interceptor/internal/endpoint/failure.go", "proxy.Host, request.URL", "proxy, request.URL"},
+	{"fetch: a secret in an issuer's URL", "interceptor/token/fetch.go", "address = endpoint.DisplayURL(address)", "_ = 0"},
+	{"fetch: a secret in a query", "interceptor/token/fetch.go", `strings.IndexAny(address, "?#"); n >= 0`, `strings.IndexAny(address, "?#"); n < -1`},
 	{"source: max stale", "interceptor/token/source.go", "if set == nil || now.Sub(set.fetched) >= maxStale {", "if set == nil {"},
 	{"source: wait for keys that are too old", "interceptor/token/source.go", "age >= maxStale || age >= hardAge && !known", "age >= maxStale || age >= hardAge && !known && false"},
 	{"source: wait cap", "interceptor/token/source.go", "time.NewTimer(time.Until(asked.Add(maxWait)))", "time.NewTimer(time.Until(asked.Add(time.Hour)))"},

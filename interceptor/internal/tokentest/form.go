@@ -29,7 +29,7 @@ func (s Scene) good() []Trial {
 	for _, k := range I1.Keys() {
 		trials = append(trials, Trial{"D02", k.Alg, s.Token(k), Accepted})
 	}
-	return trials
+	return append(trials, Trial{"D02", "Ed25519, the other name of EdDSA", I1.EdDSA.Mint(I1.EdDSA.Header("alg", "Ed25519"), payload), Accepted})
 }
 
 // malformed are credentials that are no token in the one form that there is.

@@ -22,7 +22,7 @@ func (s Scene) algorithms() []Trial {
 	payload := s.Payload(k.Issuer)
 	var trials []Trial
 	for _, alg := range []string{
-		"none", "None", "nOnE", "", "NONE", " none", "none\x00", "es256", "ES256 ", "ES256K", "Ed25519", "dir", "RSA-OAEP", "HS256", "HS512",
+		"none", "None", "nOnE", "", "NONE", " none", "none\x00", "es256", "ES256 ", "ES256K", "Ed448", "dir", "RSA-OAEP", "HS256", "HS512",
 	} {
 		name := "alg " + alg
 		signed := unsigned(k.Header("alg", alg), payload)
