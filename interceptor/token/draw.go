@@ -63,7 +63,7 @@ func (s *source) await(ctx context.Context, name keyName, asked time.Time) error
 	return errNoKey
 }
 
-var errNoKey = invalid("no key of the issuer's fits kid and alg")
+var errNoKey = invalid("no key of the issuer's fits kid and alg: WithKeySetObserver tells which of its keys cannot be used, and why")
 
 // draw returns the fetch to wait for that may bring a key which is not there yet, or nil, and whether it was
 // begun for this call. The budget pays for those. Calls wait for a fetch that is for all, and for that of a

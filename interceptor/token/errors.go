@@ -7,7 +7,7 @@ import (
 
 // The reasons for which a token is refused. Every error of [Bearer], [Verifier.Verify]
 // and [Verifier.Authenticate] matches exactly one of them with [errors.Is]; its text adds
-// a detail for logs, which never holds a byte of the token, of a claim or of a
+// a detail for logs, and what to do, and never holds a byte of the token, of a claim or of a
 // key.
 var (
 	// ErrMissing means that the request carries no Authorization at all.
@@ -20,9 +20,11 @@ var (
 	// ErrInvalid means that the token is not acceptable: its issuer, type,
 	// algorithm, key, signature or a claim is wrong.
 	ErrInvalid = errors.New("invalid token")
-	// ErrExpired means that `exp` has passed.
+	// ErrExpired means that `exp` has passed. The text says by how much and names the leeway,
+	// so that it is seen at once whether a clock is wrong; see [Verifier] for when it does not.
 	ErrExpired = errors.New("token has expired")
 	// ErrNotYetValid means that `nbf` has not been reached, or that `iat` is ahead of the clock.
+	// The text is like that of ErrExpired.
 	ErrNotYetValid = errors.New("token is not valid yet")
 	// ErrKeysUnavailable means that the token could not be judged, since the
 	// issuer's keys cannot be had now. Trying again later may succeed.

@@ -29,7 +29,7 @@ type Issuer struct {
 	Algorithms []string
 	// Types are the `typ` values to accept, without regard to case and to the
 	// prefix "application/" (RFC 7515 section 4.1.9). If empty: "at+jwt" (RFC
-	// 9068), which no ID token bears.
+	// 9068), which no ID token bears. A token without `typ` is refused.
 	Types []string
 	// ScopeClaims are the claims that may hold the scopes. The first one that a
 	// token has counts, alone. Each is a string of scopes separated by spaces or,

@@ -1,7 +1,6 @@
 package token
 
 import (
-	"bytes"
 	"context"
 	"crypto"
 	"crypto/ecdsa"
@@ -137,9 +136,6 @@ func parsePublic(kty string, members *object) (crypto.PublicKey, error) {
 		if err != nil {
 			return nil, fmt.Errorf("its %s is missing or not in base64url", name)
 		}
-		if name == "e" && len(bytes.TrimLeft(decoded, "\x00")) > maxExponentBytes { // or an int of 32 bits cuts it off
-			return nil, errExponent
-		}
 		jwk[name], lengths[name] = value, len(decoded)
 	}
 	if kty != "RSA" {
@@ -177,11 +173,7 @@ const (
 	minRSABits  = 2048
 	maxRSABits  = 8192
 	maxExponent = 1<<31 - 1
-
-	maxExponentBytes = 4
 )
-
-var errExponent = errors.New("an RSA exponent must be odd, and from 3 to 2^31-1")
 
 // checkPublic refuses keys that are well-formed and yet not to be trusted.
 func checkPublic(public crypto.PublicKey, lengths map[string]int) error {
@@ -191,7 +183,7 @@ func checkPublic(public crypto.PublicKey, lengths map[string]int) error {
 			return fmt.Errorf("an RSA modulus must be odd and have %d to %d bits", minRSABits, maxRSABits)
 		}
 		if public.E < 3 || public.E > maxExponent || public.E%2 == 0 {
-			return errExponent
+			return errors.New("an RSA exponent must be odd, and from 3 to 2^31-1")
 		}
 	case *ecdsa.PublicKey:
 		size := (public.Params().BitSize + 7) / 8

@@ -83,7 +83,11 @@ func (s *keySet) add(key *publicKey) error {
 		name.id = ""
 	}
 	s.keys = append(s.keys, key)
-	s.byName[name] = append(s.byName[name], key)
+	// A key without kid may be there twice, once for each name of its algorithm.
+	again := func(other *publicKey) bool { return other.id == key.id && other.equal(key) }
+	if !slices.ContainsFunc(s.byName[name], again) {
+		s.byName[name] = append(s.byName[name], key)
+	}
 	return nil
 }
 

@@ -59,6 +59,7 @@ func TestBadKeys(t *testing.T) {
 		"RSA exponent 2^31":         exponent(0x80, 0, 0, 0),
 		"RSA exponent 2^31+1":       exponent(0x80, 0, 0, 1),
 		"RSA exponent 2^32+1":       exponent(1, 0, 0, 0, 1),
+		"RSA exponent 2^32+65537":   exponent(1, 0, 1, 0, 1), // which is 65537 in an int of 32 bits
 		"RSA exponent 2^64+65537":   exponent(1, 0, 0, 0, 0, 0, 1, 0, 1),
 		"RSA exponent 2^63+65537":   exponent(0x80, 0, 0, 0, 0, 1, 0, 1),
 		"RSA exponent missing":      rs256.JWK("e", absent{}),

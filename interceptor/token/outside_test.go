@@ -233,6 +233,11 @@ func testNamesShareBudget(t *testing.T) {
 		check(t, verifier, sign(three, alg, "kid"), token.ErrInvalid, 0)  // the third of one name
 		check(t, verifier, sign(one, alg, absent{}), token.ErrInvalid, 0) // two keys are for it
 	}
+	both := newVerifier(t, newIDP(one.JWK("kid", absent{}), one.JWK("kid", absent{}, "alg", "Ed25519")))
+	for _, alg := range names {
+		check(t, both, sign(one, alg, absent{}), nil, 0) // it is one key
+		check(t, both, sign(two, alg, absent{}), token.ErrInvalid, 0)
+	}
 	time.Sleep(5 * time.Minute) // the bubble's clock
 	before := idp.Count(keySetURL)
 	for n := range 20 {

@@ -11,7 +11,8 @@ import (
 type Stats struct {
 	// Hits counts the tokens that were accepted without verifying their signature.
 	Hits uint64
-	// Misses counts the signatures that were verified, those of forged tokens among them.
+	// Misses counts the signatures that were verified, those of forged tokens among them, but not
+	// the few that only decide what the error says of a token's dates.
 	Misses uint64
 	// Busy counts the calls that were refused with [ErrBusy], but not those that ended
 	// while they waited.

@@ -35,6 +35,10 @@ const (
 // so that a rotation is seen at once. A budget of five such fetches, which refills by one in 30
 // seconds, bounds what made-up tokens cost the issuer. While the budget is spent, such tokens are
 // refused with [ErrInvalid]. One `kid` may stand for two keys.
+//
+// Dates are judged before the signature, so that tokens of the past cost next to nothing. By how much a
+// token is too late or too early is told only if its signature is good: of a cached token always, of
+// others up to ten times at once and once a second in the long run, while a place for a signature is free.
 type Verifier struct {
 	issuers map[string]*issuerKeys
 	names   []string // of the issuers, sorted
@@ -92,8 +96,9 @@ func WithLeeway(leeway time.Duration) Option {
 }
 
 // WithTransport sets how keys are fetched: for private certificate authorities
-// and proxies. It must end a request when the request's context ends. Timeouts,
-// size limits and the refusal of redirects still apply.
+// ([net/http.Transport.TLSClientConfig], RootCAs) and proxies ([net/http.Transport.Proxy]).
+// It must end a request when the request's context ends. Timeouts, size limits and the
+// refusal of redirects still apply.
 // The default is like [http.DefaultTransport], but keeps no idle connections.
 func WithTransport(transport http.RoundTripper) Option {
 	return func(o *options) {
