@@ -4,6 +4,7 @@ import (
 	"errors"
 	"io"
 	"net/http"
+	"net/url"
 	"strings"
 	"testing"
 
@@ -114,3 +115,17 @@ func TestDo(t *testing.T) {
 type failure struct{}
 
 func (failure) Read([]byte) (int, error) { return 0, errors.New("secret") }
+
+// TestProxyIsNamed makes sure that the error names the proxy that was asked, and not its password.
+func TestProxyIsNamed(t *testing.T) {
+	t.Parallel()
+	const want = `the request failed: the proxy cannot be used: connection refused: is the proxy's address right? (asked through the proxy "127.0.0.1:1"; if HTTPS_PROXY names it, "idp.test" in NO_PROXY goes around it)`
+	proxy := http.ProxyURL(&url.URL{Scheme: "http", User: url.UserPassword("user", "secret"), Host: "127.0.0.1:1"})
+	request, err := http.NewRequestWithContext(t.Context(), http.MethodGet, "https://idp.test/token?key=secret", nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, _, err = endpoint.Do(&http.Transport{Proxy: proxy, DisableKeepAlives: true}, request, http.StatusOK); err == nil || err.Error() != want {
+		t.Errorf("got %v, want %s", err, want)
+	}
+}
