@@ -65,6 +65,10 @@
 // WWW-Authenticate challenge of RFC 6750 section 3. Handlers read the verified
 // claims with [ClaimsFromContext].
 //
+// The cause, for the server's log, says more: which scopes the token lacks, which field or
+// header names no organization or another one, which procedure has no rule, and what to do.
+// [WithObserver] gets it with every refusal, from [Denial.Unwrap].
+//
 // # Other frameworks
 //
 // [Guard.Admit] returns a [Call], with which an adapter to another RPC framework gives the

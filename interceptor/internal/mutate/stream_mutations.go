@@ -80,9 +80,9 @@ var streamMutations = []mutation{
 	{
 		"stream: send before the proof", "interceptor/stream.go",
 		`	if !s.proved.Load() {
-		return s.refuse(deny(ReasonOrganizationMismatch, "the handler sent`,
+		return s.refuse(s.unproved(sentFirst))`,
 		`	if false {
-		return s.refuse(deny(ReasonOrganizationMismatch, "the handler sent`,
+		return s.refuse(s.unproved(sentFirst))`,
 	},
 	{
 		"stream: refusal is an error", "interceptor/stream.go",
@@ -159,6 +159,8 @@ var`,
 	return s.refused`,
 		"\treturn s.refused",
 	},
+	{"interrupt: length of a procedure in a log", "interceptor/internal/interrupt/interrupt.go", "%+.200q", "%+q"},
+	{"interrupt: escapes of a procedure in a log", "interceptor/internal/interrupt/interrupt.go", "%+.200q", "%.200s"},
 	{"stream: handler is woken", "interceptor/stream.go", "ok && !returned {", "ok && false {"},
 	{"stream: handler that has returned is not woken", "interceptor/stream.go", "ok && !returned {", "ok {"},
 	{"conn: nothing is proved yet", "interceptor/conn.go", "guarded.open.Store(!call.AwaitsMessage())", "guarded.open.Store(true)"},
