@@ -15,16 +15,16 @@ import (
 // the rule. It holds no claim, and nothing of the request but the name of a procedure.
 
 const (
-	apiToken          = ": the client must request a token for that API, as its resource or audience"
-	organizationToken = ": the client must request an organization token, for one organization and without an API (resource)"
+	requestForAPI          = ": the client must request a token for that API, as its resource or audience"
+	requestForOrganization = ": the client must request an organization token, for one organization and without an API (resource)"
 
 	unknownModel         = "the rule has a model that this version of protoauthz does not know: the server must update protoauthz"
 	organizationUnwanted = "the token has an organization claim, and the method is for no organization: the client must request a token without one"
 	organizationAbsent   = "the token has no organization claim, and the method is for an organization: the client must request a token for one"
 	organizationEmpty    = "the organization claim of the token is empty: the issuer must write the organization there, or the client request a token for one"
 	organizationsDiffer  = "the aud and the organization claim of the token do not name the same organization: the issuer must write one into both"
-	organizationsMany    = "the aud of the token names an organization, but not exactly one and nothing else" + organizationToken
-	organizationNone     = "the aud of the token names no organization, and the method is for one" + organizationToken
+	organizationsMany    = "the aud of the token names an organization, but not exactly one and nothing else" + requestForOrganization
+	organizationNone     = "the aud of the token names no organization, and the method is for one" + requestForOrganization
 
 	// These take the field in which a message names the organization.
 	endedFirst    = "the request names no organization: it ended without a message, whose field %q names it: the client must send one"
@@ -37,17 +37,17 @@ const (
 
 func audienceCause(rule *policy.Rule) string {
 	return "the token is for another API, or for none: its aud does not hold the audience of the rule, " + strconv.Quote(rule.Audience) +
-		apiToken + ", or the server must name its API right in policy.WithAudience"
+		requestForAPI + ", or the server must name its API right in policy.WithAudience"
 }
 
 func organizationTokenCause(rule *policy.Rule) string {
 	return "the token is an organization token (its aud names an organization), and the method is for the API " +
-		strconv.Quote(rule.Audience) + apiToken
+		strconv.Quote(rule.Audience) + requestForAPI
 }
 
 func apiTokenCause(rule *policy.Rule) string {
 	return "the token is for the API " + strconv.Quote(rule.Audience) + ", and the method is for an organization without an API" +
-		organizationToken
+		requestForOrganization
 }
 
 // missingScopes are those of a rule that a token lacks.
