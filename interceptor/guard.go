@@ -43,7 +43,8 @@ type options struct {
 // reason before its organization could be checked, as with a message that cannot be
 // decoded, is neither. The function must return quickly, be safe for concurrent use,
 // and not use the call's connection. If it panics, a call that would have been let
-// in is refused. The default is none.
+// in is refused, and the stack goes to [log/slog.Default], as that of a verifier does. The
+// default is none.
 func WithObserver(observer func(context.Context, Event)) Option {
 	return func(o *options) { o.observer = observer }
 }
@@ -120,6 +121,7 @@ func (g *Guard) admit(ctx context.Context, procedure string, header Header) (*ad
 func (g *Guard) judge(a *admission, procedure string, header Header) (denial *Denial) {
 	defer func() {
 		if p := recover(); p != nil {
+			logPanic(a.Context, "the verifier", a.procedure(), p)
 			denial = panicked("verifier", p)
 		}
 	}()
@@ -178,6 +180,7 @@ func (g *Guard) observe(ctx context.Context, event Event) (denial *Denial) {
 	}
 	defer func() {
 		if p := recover(); p != nil {
+			logPanic(ctx, "the observer", event.Procedure, p)
 			if denial = event.Denial; denial == nil {
 				denial = panicked("observer", p)
 			}
@@ -194,8 +197,9 @@ func failed(cause error) *Denial { return &Denial{reason: ReasonGuardFailed, cau
 // panicked does not repeat what the panic says, which may be a secret, unless the
 // runtime says it.
 func panicked(who string, p any) *Denial {
+	const remedy = "its stack is in the log of slog.Default: the server must repair it"
 	if err, ok := p.(runtime.Error); ok {
-		return failed(fmt.Errorf("panic in the %s: %w", who, err))
+		return failed(fmt.Errorf("panic in the %s: %w: %s", who, err, remedy))
 	}
-	return failed(fmt.Errorf("panic in the %s with a %T", who, p))
+	return failed(fmt.Errorf("panic in the %s with a %T: %s", who, p, remedy))
 }

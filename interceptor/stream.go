@@ -168,9 +168,11 @@ func (s *guardedStream) serve(handler func(context.Context, Stream) error) error
 	done := make(chan outcome, 1)
 	go func() {
 		result := outcome{err: errExited}
+		defer func() { done <- result }()
 		defer func() {
-			result.panicked = recover()
-			done <- result
+			if result.panicked = recover(); result.panicked != nil {
+				logPanic(ctx, "a streaming handler", s.admission.rule.Procedure, result.panicked)
+			}
 		}()
 		result.err = handler(ctx, s)
 	}()
@@ -189,7 +191,7 @@ func (s *guardedStream) serve(handler func(context.Context, Stream) error) error
 	// The context may be ahead of a wall clock that has been set back.
 	if returned && time.Now().Before(deadline) && !errors.Is(context.Cause(ctx), token.ErrExpired) {
 		if result.panicked != nil {
-			panic(result.panicked) // where net/http and connect.WithRecover expect it
+			raise(result.panicked)
 		}
 		return s.finish(result.err)
 	}
@@ -206,7 +208,7 @@ func (s *guardedStream) serve(handler func(context.Context, Stream) error) error
 		await(time.After(expiryGrace))
 	}
 	if result.panicked != nil {
-		panic(result.panicked)
+		raise(result.panicked)
 	}
 	return s.refused()
 }

@@ -3,6 +3,9 @@ package grpcguard_test
 import (
 	"context"
 	"errors"
+	"log"
+	"log/slog"
+	"net/http"
 	"slices"
 	"strings"
 	"testing"
@@ -14,7 +17,43 @@ import (
 	"github.com/protoauthz/protoauthz/interceptor"
 	"github.com/protoauthz/protoauthz/interceptor/grpcguard"
 	"github.com/protoauthz/protoauthz/interceptor/internal/calltest"
+	"github.com/protoauthz/protoauthz/interceptor/internal/rpctest"
 )
+
+// TestOutsidePanic makes sure that a panic of a streaming handler comes out with its own value, and
+// that its stack is logged, once.
+func TestOutsidePanic(t *testing.T) { //nolint:paralleltest // it replaces the logger of the process
+	text, before, writer, flags := new(strings.Builder), slog.Default(), log.Writer(), log.Flags()
+	slog.SetDefault(slog.New(slog.NewTextHandler(text, nil)))
+	defer func() {
+		slog.SetDefault(before)
+		log.SetOutput(writer) // which slog.SetDefault has changed
+		log.SetFlags(flags)
+	}()
+	ctx := metadata.NewIncomingContext(t.Context(), metadata.Pairs("authorization", "Bearer any"))
+	for _, method := range []rpctest.Method{rpctest.Server, rpctest.Client, rpctest.Bidi} {
+		for _, value := range []any{"secret", errors.New("secret"), http.ErrAbortHandler} {
+			text.Reset()
+			recovered := func() (recovered any) {
+				defer func() { recovered = recover() }()
+				_ = grpcguard.Stream(calltest.Expiring(t, time.Hour))(nil, &fakeStream{ctx: ctx},
+					&grpc.StreamServerInfo{FullMethod: rpctest.Procedure("Token", method)}, func(any, grpc.ServerStream) error { panic(value) })
+				return nil
+			}()
+			want := 1
+			if value == http.ErrAbortHandler { //nolint:errorlint // so does net/http
+				want = 0
+			}
+			got := text.String()
+			if recovered != value || strings.Count(got, "\n") != want || strings.Contains(got, "secret") {
+				t.Errorf("C13 %s: recovered %v, logged %s", method.Name, recovered, got)
+			}
+			if want > 0 && (!strings.Contains(got, "procedure="+rpctest.Procedure("Token", method)+" ") || !strings.Contains(got, "grpcguard_test.TestOutsidePanic.func")) {
+				t.Errorf("C13 %s: logged %s", method.Name, got)
+			}
+		}
+	}
+}
 
 // TestOutsideProcedure makes sure that a server with a handler for unknown services does not tell
 // its observer the client's own text.

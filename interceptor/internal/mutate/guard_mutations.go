@@ -51,6 +51,7 @@ var guardMutations = []mutation{
 		"guard: panic of the verifier is caught", "interceptor/guard.go",
 		`	defer func() {
 		if p := recover(); p != nil {
+			logPanic(a.Context, "the verifier", a.procedure(), p)
 			denial = panicked("verifier", p)
 		}
 	}()
@@ -116,6 +117,7 @@ var guardMutations = []mutation{
 	{
 		"guard: panic of the observer is caught", "interceptor/guard.go",
 		`		if p := recover(); p != nil {
+			logPanic(ctx, "the observer", event.Procedure, p)
 			if denial = event.Denial; denial == nil {
 				denial = panicked("observer", p)
 			}
@@ -123,7 +125,7 @@ var guardMutations = []mutation{
 `,
 		"",
 	},
-	{"guard: text of a panic is not told", "interceptor/guard.go", `fmt.Errorf("panic in the %s with a %T", who, p)`, `fmt.Errorf("panic in the %s with a %v", who, p)`},
+	{"guard: text of a panic is not told", "interceptor/guard.go", `fmt.Errorf("panic in the %s with a %T: %s", who, p, remedy)`, `fmt.Errorf("panic in the %s with a %v: %s", who, p, remedy)`},
 	{"admission: message decides", "interceptor/context.go", "a.rule.Organization != nil && a.rule.Organization.Source == policy.SourceField", "a.rule.Organization != nil && a.rule.Organization.Source == policy.SourceField && false"},
 	{"admission: expired", "interceptor/context.go", "!a.rule.Public && !time.Now().Before(a.claims.Deadline())", "false && time.Now().Before(a.claims.Deadline())"},
 	{"admission: expired at the edge", "interceptor/context.go", "!time.Now().Before(a.claims.Deadline())", "time.Now().After(a.claims.Deadline())"},

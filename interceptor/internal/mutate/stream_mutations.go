@@ -146,7 +146,7 @@ var`,
 	{"stream: exit of the handler", "interceptor/stream.go", "result := outcome{err: errExited}", "result := outcome{}"},
 	{
 		"stream: panic of the handler", "interceptor/stream.go",
-		`			panic(result.panicked) // where net/http and connect.WithRecover expect it
+		`			raise(result.panicked)
 `,
 		`			return nil
 `,
@@ -154,11 +154,16 @@ var`,
 	{
 		"stream: panic of the handler after the end", "interceptor/stream.go",
 		`	if result.panicked != nil {
-		panic(result.panicked)
+		raise(result.panicked)
 	}
 	return s.refused`,
 		"\treturn s.refused",
 	},
+	{"panic: its stack is logged", "interceptor/panic.go", "if again || value", "if true || value"},
+	{"panic: once", "interceptor/panic.go", "if again || value", "if value"},
+	{"panic: not of a handler that aborts", "interceptor/panic.go", "again || value == http.ErrAbortHandler {", "again {"},
+	{"panic: in the logger", "interceptor/panic.go", "defer func() { _ = recover() }() // a logger", "// a logger"},
+	{"panic: value is not logged", "interceptor/panic.go", `fmt.Sprintf("%T", value)`, `fmt.Sprintf("%v", value)`},
 	{"interrupt: length of a procedure in a log", "interceptor/internal/interrupt/interrupt.go", "%+.200q", "%+q"},
 	{"interrupt: escapes of a procedure in a log", "interceptor/internal/interrupt/interrupt.go", "%+.200q", "%.200s"},
 	{"stream: handler is woken", "interceptor/stream.go", "ok && !returned {", "ok && false {"},
