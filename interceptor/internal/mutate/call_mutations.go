@@ -37,7 +37,7 @@ var connectMutations = []mutation{
 	{
 		"connect: replaced request and context behind the gate", "interceptor/connect.go",
 		`			case atHandler:
-				return nil, connectError(failed(errors.New("an interceptor has lost the context of the call")), nil, spec, peer())
+				return nil, connectError(failed(errors.New("an interceptor before the guard has lost the context of the call: the interceptor must hand on the context that it is given, or one made from it")), nil, spec, peer())
 `,
 		`			case atHandler:
 				_ = errors.New
