@@ -54,7 +54,7 @@ func (c *Call) AwaitsMessage() bool { return c.admission.byMessage() }
 func (c *Call) AdmitMessage(message any) *Denial {
 	a := c.admission
 	if a.expired() {
-		return c.guard.observe(c.ctx, Event{Procedure: a.rule.Procedure, Claims: a.claims, Denial: denyToken(token.ErrExpired)})
+		return c.guard.observe(c.ctx, a.event(denyToken(token.ErrExpired)))
 	}
 	return c.guard.admitMessage(c.ctx, a, message)
 }
@@ -94,7 +94,10 @@ func (c *Call) ServeUnary(stream Stream, handler func(context.Context, Stream) e
 // go on until the end of the call, which must wake it: what the adapter answers with must be
 // safe beside it.
 //
-// A panic of the handler is raised again by Serve, or dropped if Serve has returned. Calls of
+// A panic of the handler is raised again by Serve, with the same value, or dropped if Serve has
+// returned. Its stack would be lost with the handler's goroutine, so it goes to
+// [log/slog.Default] with the procedure and the type of the value, once and as an error; that of
+// [http.ErrAbortHandler] does not, as with net/http. Calls of
 // public methods, and all calls with [WithoutStreamExpiry], have no goroutine of their own and
 // do not end with a token.
 func (c *Call) Serve(stream Stream, handler func(context.Context, Stream) error) error {

@@ -88,7 +88,7 @@ func (g *Guard) wrapUnary(next connect.UnaryFunc, atHandler bool) connect.UnaryF
 			case ok && (atHandler || sameMap(info.RequestHeader(), request.Header())):
 				spec, peer = info.Spec(), info.Peer
 			case atHandler:
-				return nil, connectError(failed(errors.New("an interceptor has lost the context of the call")), nil, spec, peer())
+				return nil, connectError(failed(errors.New("an interceptor before the guard has lost the context of the call: the interceptor must hand on the context that it is given, or one made from it")), nil, spec, peer())
 			default:
 				return next(ctx, request)
 			}
@@ -153,7 +153,7 @@ func (g *Guard) admitted(ctx context.Context, procedure string, kind connect.Str
 		ctx = a
 	}
 	if taken && kind == connect.StreamTypeUnary && a.expired() {
-		return ctx, nil, g.observe(ctx, Event{Procedure: procedure, Claims: a.claims, Denial: denyToken(token.ErrExpired)})
+		return ctx, nil, g.observe(ctx, a.event(denyToken(token.ErrExpired)))
 	}
 	return ctx, a, nil
 }

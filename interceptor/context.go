@@ -47,6 +47,19 @@ func (a *admission) Format(out fmt.State, _ rune) {
 	_, _ = io.WriteString(out, "interceptor.admission")
 }
 
+// event is what the observer is told of a decision.
+func (a *admission) event(denial *Denial) Event {
+	return Event{Procedure: a.procedure(), Claims: a.claims, Denial: denial}
+}
+
+// procedure is that of the rule, and never the client's own text: empty without a rule.
+func (a *admission) procedure() string {
+	if a.rule == nil {
+		return ""
+	}
+	return a.rule.Procedure
+}
+
 // byMessage reports whether messages have to name the organization.
 func (a *admission) byMessage() bool {
 	return a.rule.Organization != nil && a.rule.Organization.Source == policy.SourceField

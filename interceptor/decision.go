@@ -1,15 +1,10 @@
 package interceptor
 
 import (
-	"errors"
-	"strconv"
-
 	authzv1 "github.com/protoauthz/protoauthz/gen/protoauthz/v1"
 	"github.com/protoauthz/protoauthz/interceptor/policy"
 	"github.com/protoauthz/protoauthz/interceptor/token"
 )
-
-var errScope = errors.New("the token lacks a scope that the rule requires")
 
 // decide judges verified claims by a rule that is not public. It returns the
 // organization that the token opens, which is empty for MODEL_GLOBAL_RESOURCE;
@@ -21,10 +16,10 @@ func decide(rule *policy.Rule, claims *token.Claims) (organization string, denia
 		return "", denial
 	}
 	if !callerAllowed(rule.Caller, claims.Caller()) {
-		return "", deny(ReasonCallerNotAllowed, "the rule asks for another kind of caller than "+claims.Caller().String())
+		return "", deny(ReasonCallerNotAllowed, callerCause(rule.Caller, claims.Caller()))
 	}
 	if !scopesGranted(rule, claims) {
-		return "", &Denial{reason: ReasonScopeInsufficient, scopes: rule.Scopes, anyScopes: rule.AnyScopes, cause: errScope}
+		return "", &Denial{reason: ReasonScopeInsufficient, scopes: rule.Scopes, anyScopes: rule.AnyScopes, cause: scopesMissing(rule, claims)}
 	}
 	return organization, nil
 }
@@ -37,23 +32,26 @@ func checkModel(rule *policy.Rule, claims *token.Claims) (organization string, d
 		return checkOrganizationModel(rule, claims)
 	case authzv1.Model_MODEL_GLOBAL_RESOURCE, authzv1.Model_MODEL_ORGANIZATION_RESOURCE:
 	default:
-		return "", deny(ReasonRuleMissing, "the rule's model is unknown")
+		return "", deny(ReasonRuleMissing, unknownModel)
 	}
 	switch {
 	case claims.HasOrganizationAudience():
-		return "", deny(ReasonModelMismatch, "aud names an organization: this is an organization token")
+		return "", deny(ReasonModelMismatch, organizationTokenCause(rule))
 	case rule.Audience == "" || !claims.HasAudience(rule.Audience):
-		return "", deny(ReasonAudienceMismatch, "aud does not contain the rule's audience "+strconv.Quote(rule.Audience))
+		return "", deny(ReasonAudienceMismatch, audienceCause(rule))
 	}
 	organization, present := claims.OrganizationClaim()
 	if rule.Model == authzv1.Model_MODEL_GLOBAL_RESOURCE {
 		if present { // even if empty
-			return "", deny(ReasonModelMismatch, "the method is global and the token has an organization claim")
+			return "", deny(ReasonModelMismatch, organizationUnwanted)
 		}
 		return "", nil
 	}
-	if organization == "" {
-		return "", deny(ReasonModelMismatch, "the token has no organization claim, or an empty one")
+	switch {
+	case !present:
+		return "", deny(ReasonModelMismatch, organizationAbsent)
+	case organization == "":
+		return "", deny(ReasonModelMismatch, organizationEmpty)
 	}
 	return organization, nil
 }
@@ -64,12 +62,14 @@ func checkOrganizationModel(rule *policy.Rule, claims *token.Claims) (organizati
 	switch {
 	case ok && (!present || claimed == organization):
 		return organization, nil
+	case ok:
+		return "", deny(ReasonModelMismatch, organizationsDiffer)
 	case claims.HasOrganizationAudience():
-		return "", deny(ReasonModelMismatch, "aud is not exactly one organization, or the organization claim names another")
+		return "", deny(ReasonModelMismatch, organizationsMany)
 	case rule.Audience != "" && claims.HasAudience(rule.Audience):
-		return "", deny(ReasonModelMismatch, "the token is for the API: this method takes an organization token")
+		return "", deny(ReasonModelMismatch, apiTokenCause(rule))
 	default:
-		return "", deny(ReasonAudienceMismatch, "aud is not an organization")
+		return "", deny(ReasonAudienceMismatch, organizationNone)
 	}
 }
 

@@ -107,9 +107,11 @@ func (d *Denial) AnyScopes() []string { return slices.Clone(d.get().anyScopes) }
 // Error returns the text that the client reads.
 func (d *Denial) Error() string { return texts[d.Reason()] }
 
-// Unwrap returns the cause, for logs: more detail than the client is told, and
-// still without any secret. It matches the errors of package token if the token
-// itself was refused.
+// Unwrap returns the cause, for logs: more detail than the client is told, with a
+// remedy, and still without any secret. The cause names scopes, fields and headers of the
+// rule, and no value of the request or the token; the name of a procedure without a rule is
+// cut off after 200 characters and escaped. The cause matches the errors of package token if
+// the token itself was refused.
 func (d *Denial) Unwrap() error { return d.get().cause }
 
 func (d *Denial) get() *Denial {

@@ -55,7 +55,8 @@
 // blocked in Receive and cannot be interrupted, or that does not return within half a
 // second of its context's end, goes on after its call has ended, as with
 // [http.TimeoutHandler]: interceptors and middleware around it have then returned. A
-// panic is raised again where net/http expects it, or dropped once the call has ended.
+// panic is raised again where net/http expects it, with the same value, or dropped once the
+// call has ended. Its stack would be lost with that goroutine, so it goes to [log/slog.Default].
 //
 // # Answers
 //
@@ -64,6 +65,10 @@
 // the [Reason]. Over the Connect protocol, unary calls also carry the
 // WWW-Authenticate challenge of RFC 6750 section 3. Handlers read the verified
 // claims with [ClaimsFromContext].
+//
+// The cause, for the server's log, says more: which scopes the token lacks, which field or
+// header names no organization or another one, which procedure has no rule, and what to do.
+// [WithObserver] gets it with every refusal, from [Denial.Unwrap].
 //
 // # Other frameworks
 //

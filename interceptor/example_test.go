@@ -5,8 +5,10 @@ import (
 	"errors"
 	"fmt"
 	"log"
+	"log/slog"
 	"net/http"
 	"net/http/httptest"
+	"os"
 
 	"connectrpc.com/connect"
 
@@ -131,4 +133,43 @@ func ExampleContextWithClaims() {
 
 	// Output:
 	// alice [read:products]
+}
+
+// A log of refusals. The cause names what is wrong and what to do.
+func ExampleWithObserver() {
+	log := slog.NewTextHandler(os.Stdout, &slog.HandlerOptions{ReplaceAttr: func(_ []string, attr slog.Attr) slog.Attr {
+		if attr.Key == slog.TimeKey {
+			return slog.Attr{}
+		}
+		return attr
+	}})
+	defer slog.SetDefault(slog.Default())
+	slog.SetDefault(slog.New(log))
+
+	table, err := policy.Compile(policy.Files{samplev1.File_sample_v1_catalog_proto}, policy.WithAudience("https://api.example.com"))
+	if err != nil {
+		panic(err)
+	}
+	guard := interceptor.New(viewer{}, table,
+		interceptor.WithObserver(func(ctx context.Context, event interceptor.Event) {
+			if event.Denial != nil {
+				slog.WarnContext(ctx, "refused", "procedure", event.Procedure, "reason", event.Denial.Reason(), "cause", event.Denial.Unwrap())
+			}
+		}))
+	for _, procedure := range []string{"/sample.v1.CatalogService/ListProducts", "/sample.v1.CatalogService/CreateOrder", "/any\nthing"} {
+		_, _ = guard.Admit(context.Background(), procedure, http.Header{"Authorization": {"Bearer viewer"}})
+	}
+
+	// Output:
+	// level=WARN msg=refused procedure=/sample.v1.CatalogService/CreateOrder reason=SCOPE_INSUFFICIENT cause="the token lacks the scope write:orders: the client must request that from the issuer, which grants only what the caller's roles hold"
+	// level=WARN msg=refused procedure="" reason=RULE_MISSING cause="no rule was compiled for the procedure \"/any\\nthing\": give policy.Compile the .proto file of its service, or open the service with policy.WithPublic; if the server does not have this procedure, the client must call another"
+}
+
+// A viewer is who every token speaks for.
+type viewer struct{}
+
+// Verify implements [interceptor.Verifier].
+func (viewer) Verify(context.Context, string) (*token.Claims, error) {
+	return token.UnverifiedClaims(token.Logto("https://tenant.logto.app"),
+		[]byte(`{"sub": "viewer", "exp": 4102444800, "aud": "https://api.example.com", "scope": "read:products"}`))
 }

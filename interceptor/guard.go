@@ -43,7 +43,8 @@ type options struct {
 // reason before its organization could be checked, as with a message that cannot be
 // decoded, is neither. The function must return quickly, be safe for concurrent use,
 // and not use the call's connection. If it panics, a call that would have been let
-// in is refused. The default is none.
+// in is refused, and the stack goes to [log/slog.Default], as that of a verifier does. The
+// default is none.
 func WithObserver(observer func(context.Context, Event)) Option {
 	return func(o *options) { o.observer = observer }
 }
@@ -56,12 +57,18 @@ func WithoutStreamExpiry() Option {
 
 // An Event is one decision of a [Guard].
 type Event struct {
-	// Procedure is the method that was called, as in "/pkg.Service/Method".
+	// Procedure is that of the rule which decided: the method that was called, as in
+	// "/pkg.Service/Method", or "/pkg.Service/*" for a service that policy.WithPublic opens
+	// and whose methods it does not know. Procedure is empty if there is no rule, since the
+	// name is then the client's own text: the cause of the denial has that, cut off and
+	// escaped. So a metric by Procedure has as many series as the table has rules, and one
+	// for the empty Procedure.
 	Procedure string
 	// Claims are those of the verified token: nil if the method is public, and if
 	// the token was refused.
 	Claims *token.Claims
-	// Denial is nil if the call was let in.
+	// Denial is nil if the call was let in. What a log needs of it are its Reason and, from
+	// Unwrap, the cause.
 	Denial *Denial
 }
 
@@ -105,7 +112,7 @@ func (g *Guard) admit(ctx context.Context, procedure string, header Header) (*ad
 	if denial == nil && a.byMessage() {
 		return a, nil // observed once a message has named the organization
 	}
-	if denial = g.observe(ctx, Event{Procedure: procedure, Claims: a.claims, Denial: denial}); denial != nil {
+	if denial = g.observe(ctx, a.event(denial)); denial != nil {
 		return nil, denial
 	}
 	return a, nil
@@ -114,12 +121,13 @@ func (g *Guard) admit(ctx context.Context, procedure string, header Header) (*ad
 func (g *Guard) judge(a *admission, procedure string, header Header) (denial *Denial) {
 	defer func() {
 		if p := recover(); p != nil {
+			logPanic(a.Context, "the verifier", a.procedure(), p)
 			denial = panicked("verifier", p)
 		}
 	}()
 	rule, ok := g.rules.lookup(procedure)
 	if !ok {
-		return deny(ReasonRuleMissing, "the procedure was not compiled into the table")
+		return deny(ReasonRuleMissing, ruleCause(procedure))
 	}
 	if a.rule = rule; rule.Public {
 		return nil
@@ -129,7 +137,7 @@ func (g *Guard) judge(a *admission, procedure string, header Header) (denial *De
 	case err != nil:
 		return denyToken(err)
 	case claims == nil:
-		return failed(errors.New("the verifier returned neither claims nor an error"))
+		return failed(errors.New("the verifier returned neither claims nor an error: it must return one of them"))
 	}
 	a.claims = claims
 	if !g.exact && a.expired() {
@@ -139,7 +147,7 @@ func (g *Guard) judge(a *admission, procedure string, header Header) (denial *De
 		return denial
 	}
 	if !namesOrganization(rule.Organization, a.organization, header) {
-		return deny(ReasonOrganizationMismatch, "the request header does not name the token's organization once")
+		return deny(ReasonOrganizationMismatch, headerCause(rule.Organization, header))
 	}
 	return nil
 }
@@ -150,14 +158,18 @@ func (g *Guard) admitMessage(ctx context.Context, a *admission, message any) *De
 	if !a.byMessage() {
 		return nil // observed when it was admitted
 	}
-	return g.observe(ctx, Event{Procedure: a.rule.Procedure, Claims: a.claims, Denial: judgeMessage(a, message)})
+	return g.observe(ctx, a.event(judgeMessage(a, message)))
 }
 
 func judgeMessage(a *admission, message any) *Denial {
-	if m, ok := message.(proto.Message); ok && a.rule.Organization.Match(m, a.organization) {
-		return nil
+	m, ok := message.(proto.Message)
+	if !ok {
+		return deny(ReasonOrganizationMismatch, notProto)
 	}
-	return deny(ReasonOrganizationMismatch, "the message does not name the token's organization")
+	if err := a.rule.Organization.Check(m, a.organization); err != nil {
+		return &Denial{reason: ReasonOrganizationMismatch, cause: err}
+	}
+	return nil
 }
 
 // observe tells the observer and returns the event's denial, or one of its own if
@@ -168,6 +180,7 @@ func (g *Guard) observe(ctx context.Context, event Event) (denial *Denial) {
 	}
 	defer func() {
 		if p := recover(); p != nil {
+			logPanic(ctx, "the observer", event.Procedure, p)
 			if denial = event.Denial; denial == nil {
 				denial = panicked("observer", p)
 			}
@@ -184,8 +197,9 @@ func failed(cause error) *Denial { return &Denial{reason: ReasonGuardFailed, cau
 // panicked does not repeat what the panic says, which may be a secret, unless the
 // runtime says it.
 func panicked(who string, p any) *Denial {
+	const remedy = "its stack is in the log of slog.Default: the server must repair it"
 	if err, ok := p.(runtime.Error); ok {
-		return failed(fmt.Errorf("panic in the %s: %w", who, err))
+		return failed(fmt.Errorf("panic in the %s: %w: %s", who, err, remedy))
 	}
-	return failed(fmt.Errorf("panic in the %s with a %T", who, p))
+	return failed(fmt.Errorf("panic in the %s with a %T: %s", who, p, remedy))
 }

@@ -35,6 +35,26 @@ func TestReadme(t *testing.T) {
 	}
 }
 
+// TestOutsideReadme makes sure that the README's logger is that of ExampleWithObserver, which
+// prints which scopes are missing.
+func TestOutsideReadme(t *testing.T) {
+	t.Parallel()
+	readme, err := os.ReadFile("../README.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	example, err := os.ReadFile("example_test.go")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, logger, ok := strings.Cut(string(readme), "\n```go\ninterceptor.WithObserver(")
+	logger, _, closed := strings.Cut(logger, "\n```\n")
+	logger = strings.ReplaceAll(logger, "\n", "\n\t\t")
+	if !ok || !closed || !strings.Contains(string(example), "interceptor.WithObserver("+logger+")\n") {
+		t.Errorf("C8: not in ExampleWithObserver: %s", logger)
+	}
+}
+
 // TestReadmeFrameworks makes sure that what the README says for other frameworks is what
 // their examples do.
 func TestReadmeFrameworks(t *testing.T) {

@@ -3,6 +3,7 @@ package interceptor
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"reflect"
 	"sync/atomic"
@@ -53,7 +54,7 @@ func (s *guardedStream) Receive(message any) error {
 			forget(message) // what was decoded of it before the error
 		}
 		if atEnd && !s.proved.Load() {
-			return s.refuse(deny(ReasonOrganizationMismatch, "the stream ended without a message"))
+			return s.refuse(s.unproved(endedFirst))
 		}
 		return err
 	}
@@ -101,7 +102,7 @@ func (s *guardedStream) Send(message any) error {
 		return s.refuse(denyToken(token.ErrExpired))
 	}
 	if !s.proved.Load() {
-		return s.refuse(deny(ReasonOrganizationMismatch, "the handler sent before a message named the organization"))
+		return s.refuse(s.unproved(sentFirst))
 	}
 	return s.stream.Send(message)
 }
@@ -122,16 +123,20 @@ func (s *guardedStream) refuse(denial *Denial) error {
 	return s.refused()
 }
 
+// unproved is the refusal of a call in which no message has named the organization.
+func (s *guardedStream) unproved(cause string) *Denial {
+	return deny(ReasonOrganizationMismatch, fmt.Sprintf(cause, s.admission.rule.Organization.Name))
+}
+
 func (s *guardedStream) observe(denial *Denial) *Denial {
-	a := s.admission
-	return s.guard.observe(s.ctx, Event{Procedure: a.rule.Procedure, Claims: a.claims, Denial: denial})
+	return s.guard.observe(s.ctx, s.admission.event(denial))
 }
 
 // finish decides how the call ends, given what the handler returned: a refusal stands even
 // if the handler swallowed it.
 func (s *guardedStream) finish(err error) error {
 	if err == nil && !s.proved.Load() {
-		_ = s.refuse(deny(ReasonOrganizationMismatch, "the handler returned before a message named the organization"))
+		_ = s.refuse(s.unproved(returnedFirst))
 	}
 	if refused := s.refused(); refused != nil {
 		return refused
@@ -163,9 +168,11 @@ func (s *guardedStream) serve(handler func(context.Context, Stream) error) error
 	done := make(chan outcome, 1)
 	go func() {
 		result := outcome{err: errExited}
+		defer func() { done <- result }()
 		defer func() {
-			result.panicked = recover()
-			done <- result
+			if result.panicked = recover(); result.panicked != nil {
+				logPanic(ctx, "a streaming handler", s.admission.rule.Procedure, result.panicked)
+			}
 		}()
 		result.err = handler(ctx, s)
 	}()
@@ -184,7 +191,7 @@ func (s *guardedStream) serve(handler func(context.Context, Stream) error) error
 	// The context may be ahead of a wall clock that has been set back.
 	if returned && time.Now().Before(deadline) && !errors.Is(context.Cause(ctx), token.ErrExpired) {
 		if result.panicked != nil {
-			panic(result.panicked) // where net/http and connect.WithRecover expect it
+			raise(result.panicked)
 		}
 		return s.finish(result.err)
 	}
@@ -201,7 +208,7 @@ func (s *guardedStream) serve(handler func(context.Context, Stream) error) error
 		await(time.After(expiryGrace))
 	}
 	if result.panicked != nil {
-		panic(result.panicked)
+		raise(result.panicked)
 	}
 	return s.refused()
 }

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 
 	"google.golang.org/protobuf/proto"
@@ -64,40 +65,66 @@ func (o *Organization) Path() []protoreflect.FieldDescriptor { return slices.Clo
 // counts. It reports false if the message names no organization at all, if id is
 // empty, and if the message is not of the type that o was compiled for.
 func (o *Organization) Match(message proto.Message, id string) bool {
-	if o.Source != SourceField || len(o.path) == 0 || id == "" || message == nil {
-		return false
-	}
-	return o.match(message.ProtoReflect(), o.path, id)
+	return o.Check(message, id) == nil
 }
 
-func (o *Organization) match(message protoreflect.Message, path []protoreflect.FieldDescriptor, id string) bool {
+// Check returns nil if [Organization.Match] reports true, and otherwise an error for
+// logs. The error tells a message that names no organization from one that names
+// another, names the field, and says what the client must do. It holds neither id nor
+// anything that the message says.
+func (o *Organization) Check(message proto.Message, id string) error {
+	if o.Source != SourceField || len(o.path) == 0 || id == "" || message == nil {
+		return errors.New("no organization can be looked for in this message: " +
+			"the server must call Check with a message and an organization, and for a rule whose source is a field")
+	}
+	if m := o.match(message.ProtoReflect(), o.path, id); m != nil {
+		return m
+	}
+	return nil
+}
+
+func (o *Organization) match(message protoreflect.Message, path []protoreflect.FieldDescriptor, id string) *mismatch {
 	field := fieldOf(message.Descriptor(), path[0])
 	if field == nil {
-		return false
+		return &mismatch{what: mismatchType, rule: o}
 	}
-	rest := path[1:]
+	name, rest := string(field.Name()), path[1:]
 	if !field.IsList() {
 		// A field's default value (proto2) is not what the caller said. Fields without
 		// presence have none but the empty value, which names nothing.
 		if field.HasPresence() && !message.Has(field) {
-			return false
+			return &mismatch{what: mismatchUnset, field: name, rule: o}
 		}
-		if len(rest) == 0 {
-			return o.equal(message.Get(field).String(), id)
-		}
-		return o.match(message.Get(field).Message(), rest, id)
+		return o.value(message.Get(field), rest, id).within(name)
 	}
 	list := message.Get(field).List()
 	for i := range list.Len() {
-		if len(rest) == 0 {
-			if !o.equal(list.Get(i).String(), id) {
-				return false
-			}
-		} else if !o.match(list.Get(i).Message(), rest, id) {
-			return false
+		if m := o.value(list.Get(i), rest, id); m != nil {
+			return m.within(name + "[" + strconv.Itoa(i) + "]")
 		}
 	}
-	return list.Len() > 0
+	if list.Len() == 0 {
+		return &mismatch{what: mismatchNoElement, field: name, rule: o}
+	}
+	return nil
+}
+
+// value judges the value of a field, from which the rest of the path leads on.
+func (o *Organization) value(value protoreflect.Value, rest []protoreflect.FieldDescriptor, id string) *mismatch {
+	if len(rest) > 0 {
+		return o.match(value.Message(), rest, id)
+	}
+	text := value.String()
+	switch {
+	case o.equal(text, id):
+		return nil
+	case text == "":
+		return &mismatch{what: mismatchEmpty, rule: o}
+	case o.Pattern != "" && !matchPattern(strings.ReplaceAll(o.Pattern, organizationSegment, "*"), text, ""):
+		return &mismatch{what: mismatchForm, rule: o}
+	default:
+		return &mismatch{what: mismatchOther, rule: o}
+	}
 }
 
 func (o *Organization) equal(value, id string) bool {

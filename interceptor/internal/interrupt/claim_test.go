@@ -314,6 +314,19 @@ func TestTold(t *testing.T) { //nolint:paralleltest // it replaces the logger of
 			t.Errorf("%s: told %q", name, got)
 		}
 	}
+	for called, want := range map[string]string{
+		"/pkg.Service/Method":                      `"procedure":"/pkg.Service/Method"`,
+		"/a\n\x1b\u202e\"/b":                       `"procedure":"/a\\n\\x1b\\u202e\\\"/b"`,
+		"/" + strings.Repeat("x", 20<<10) + "\n/b": `"procedure":"/` + strings.Repeat("x", 199) + `"`,
+	} {
+		log.Reset()
+		interrupt.Handler(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+			interrupt.FromContext(r.Context()).Claim(call(r, called))
+		})).ServeHTTP(newWriter(), newRequest(t))
+		if got := log.String(); !strings.Contains(got, want) {
+			t.Errorf("C14: told %q, want %q", got, want)
+		}
+	}
 	log.Reset()
 	var left *interrupt.Connection
 	interrupt.Handler(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {

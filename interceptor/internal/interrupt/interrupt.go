@@ -4,6 +4,7 @@ package interrupt
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"log/slog"
 	"net/http"
@@ -195,9 +196,11 @@ func (c *Connection) set(deadline func(time.Time) error, at time.Time, done func
 	}
 }
 
-// tell logs once per Handler what keeps a call from being interrupted.
+// tell logs once per Handler what keeps a call from being interrupted. The procedure may be the
+// client's own text: it is cut off after 200 characters, and escaped.
 func (c *Connection) tell(procedure, what string) {
 	if !c.told.Load() && !c.told.Swap(true) {
-		slog.Warn(what, slog.String("procedure", procedure))
+		quoted := fmt.Sprintf("%+.200q", procedure)
+		slog.Warn(what, slog.String("procedure", quoted[1:len(quoted)-1]))
 	}
 }

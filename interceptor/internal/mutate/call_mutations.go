@@ -37,7 +37,7 @@ var connectMutations = []mutation{
 	{
 		"connect: replaced request and context behind the gate", "interceptor/connect.go",
 		`			case atHandler:
-				return nil, connectError(failed(errors.New("an interceptor has lost the context of the call")), nil, spec, peer())
+				return nil, connectError(failed(errors.New("an interceptor before the guard has lost the context of the call: the interceptor must hand on the context that it is given, or one made from it")), nil, spec, peer())
 `,
 		`			case atHandler:
 				_ = errors.New
@@ -114,7 +114,7 @@ var callMutations = []mutation{
 		`	if false {
 		return c.guard.observe(`,
 	},
-	{"call: expiry before its message is observed", "interceptor/call.go", "return c.guard.observe(c.ctx, Event{Procedure: a.rule.Procedure, Claims: a.claims, Denial: denyToken(token.ErrExpired)})", "return denyToken(token.ErrExpired)"},
+	{"call: expiry before its message is observed", "interceptor/call.go", "return c.guard.observe(c.ctx, a.event(denyToken(token.ErrExpired)))", "return denyToken(token.ErrExpired)"},
 	{"call: message", "interceptor/call.go", "return c.guard.admitMessage(c.ctx, a, message)", "return nil"},
 	{
 		"call: ServeUnary judges", "interceptor/call.go",

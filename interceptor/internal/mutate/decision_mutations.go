@@ -18,7 +18,7 @@ var decisionMutations = []mutation{
 	{
 		"decide: unknown model", "interceptor/decision.go",
 		`	default:
-		return "", deny(ReasonRuleMissing, "the rule's model is unknown")
+		return "", deny(ReasonRuleMissing, unknownModel)
 	}
 	switch {
 `,
@@ -30,7 +30,7 @@ var decisionMutations = []mutation{
 	{
 		"decide: organization token for the API", "interceptor/decision.go",
 		`	case claims.HasOrganizationAudience():
-		return "", deny(ReasonModelMismatch, "aud names an organization: this is an organization token")
+		return "", deny(ReasonModelMismatch, organizationTokenCause(rule))
 `,
 		"",
 	},
@@ -38,37 +38,29 @@ var decisionMutations = []mutation{
 	{"decide: audience", "interceptor/decision.go", `case rule.Audience == "" || !claims.HasAudience(rule.Audience):`, `case rule.Audience == "":`},
 	{"decide: organization claim in a global call", "interceptor/decision.go", "if present { // even if empty", "if present && false {"},
 	{"decide: organization claim in a global call, empty", "interceptor/decision.go", "if present { // even if empty", `if present && organization != "" {`},
-	{
-		"decide: organization claim missing or empty", "interceptor/decision.go",
-		`	if organization == "" {
-		return`,
-		`	if organization == "" && !present && false {
-		return`,
-	},
-	{
-		"decide: organization claim empty", "interceptor/decision.go",
-		`	if organization == "" {
-		return`,
-		`	if !present {
-		return`,
-	},
+	{"decide: organization claim missing", "interceptor/decision.go", "case !present:", "case false:"},
+	{"decide: organization claim missing or empty", "interceptor/decision.go", `return "", deny(ReasonModelMismatch, organizationAbsent)`, `return "", nil`},
+	{"decide: organization claim empty", "interceptor/decision.go", `case organization == "":
+		return "", deny(ReasonModelMismatch, organizationEmpty)`, `case false:
+		return "", deny(ReasonModelMismatch, organizationEmpty)`},
+	{"decide: organization claim and aud differ", "interceptor/decision.go", `return "", deny(ReasonModelMismatch, organizationsDiffer)`, `return organization, nil`},
 	{"decide: aud is not exactly one organization", "interceptor/decision.go", "case ok && (!present || claimed == organization):", "case (ok || claims.HasOrganizationAudience()) && (!present || claimed == organization):"},
 	{"decide: organization claim and aud agree", "interceptor/decision.go", "!present || claimed == organization", `!present || claimed != ""`},
 	{
 		"decide: organization token for another organization model", "interceptor/decision.go",
 		`case claims.HasOrganizationAudience():
-		return "", deny(ReasonModelMismatch, "aud is not`,
+		return "", deny(ReasonModelMismatch, organizationsMany`,
 		`case false:
-		return "", deny(ReasonModelMismatch, "aud is not`,
+		return "", deny(ReasonModelMismatch, organizationsMany`,
 	},
 	{
 		"decide: token of the API for an organization method", "interceptor/decision.go",
-		`		return "", deny(ReasonModelMismatch, "the token is for the API: this method takes an organization token")
+		`		return "", deny(ReasonModelMismatch, apiTokenCause(rule))
 `,
 		`		return claimed, nil
 `,
 	},
-	{"decide: aud is no organization", "interceptor/decision.go", `return "", deny(ReasonAudienceMismatch, "aud is not an organization")`, "return claimed, nil"},
+	{"decide: aud is no organization", "interceptor/decision.go", `return "", deny(ReasonAudienceMismatch, organizationNone)`, "return claimed, nil"},
 	{"decide: caller is a user", "interceptor/decision.go", "return is == token.CallerUser", "return true"},
 	{"decide: caller is a client", "interceptor/decision.go", "return is == token.CallerClient", "return true"},
 	{"decide: caller unknown counts as a user", "interceptor/decision.go", "return is == token.CallerUser", "return is != token.CallerClient"},

@@ -31,11 +31,11 @@ var guardMutations = []mutation{
 	{"guard: expiry of streams by default", "interceptor/guard.go", "options{streamExpiry: true}", "options{}"},
 	{
 		"guard: denial of the first step", "interceptor/guard.go",
-		`Denial: denial}); denial != nil {
+		`a.event(denial)); denial != nil {
 		return nil, denial
 	}
 	return a, nil`,
-		`Denial: denial}); denial != nil && a.claims == nil {
+		`a.event(denial)); denial != nil && a.claims == nil {
 		return nil, denial
 	}
 	return a, nil`,
@@ -51,13 +51,14 @@ var guardMutations = []mutation{
 		"guard: panic of the verifier is caught", "interceptor/guard.go",
 		`	defer func() {
 		if p := recover(); p != nil {
+			logPanic(a.Context, "the verifier", a.procedure(), p)
 			denial = panicked("verifier", p)
 		}
 	}()
 `,
 		"",
 	},
-	{"guard: no rule", "interceptor/guard.go", `return deny(ReasonRuleMissing, "the procedure was not compiled into the table")`, "rule = &policy.Rule{Public: true}"},
+	{"guard: no rule", "interceptor/guard.go", `return deny(ReasonRuleMissing, ruleCause(procedure))`, "rule = &policy.Rule{Public: true}"},
 	{
 		"guard: bearer", "interceptor/guard.go",
 		`		if err != nil {
@@ -83,7 +84,7 @@ var guardMutations = []mutation{
 	{
 		"guard: neither claims nor error", "interceptor/guard.go",
 		`	case claims == nil:
-		return failed(errors.New("the verifier returned neither claims nor an error"))
+		return failed(errors.New("the verifier returned neither claims nor an error: it must return one of them"))
 `,
 		`	case claims == nil:
 		_ = errors.New
@@ -99,14 +100,24 @@ var guardMutations = []mutation{
 	}`,
 	},
 	{"guard: organization in the header", "interceptor/guard.go", "if !namesOrganization(rule.Organization, a.organization, header) {", "if false {"},
-	{"guard: organization in the message", "interceptor/guard.go", "Denial: judgeMessage(a, message)})", "Denial: nil})"},
-	{"guard: message is a message", "interceptor/guard.go", "ok && a.rule.Organization.Match(m, a.organization)", "!ok || a.rule.Organization.Match(m, a.organization)"},
-	{"guard: message names the organization", "interceptor/guard.go", "ok && a.rule.Organization.Match(m, a.organization)", "ok && m != nil"},
+	{"guard: organization in the message", "interceptor/guard.go", "a.event(judgeMessage(a, message))", "a.event(nil)"},
+	{"guard: message is a message", "interceptor/guard.go", "return deny(ReasonOrganizationMismatch, notProto)", "return nil"},
+	{"guard: message names the organization", "interceptor/guard.go", "return &Denial{reason: ReasonOrganizationMismatch, cause: err}", "return nil"},
+	{"guard: procedure that no rule knows", "interceptor/context.go", `	if a.rule == nil {
+		return ""
+	}
+	return a.rule.Procedure`, `	if a.rule == nil {
+		return "/pkg.Service/Method"
+	}
+	return a.rule.Procedure`},
+	{"guard: length of a procedure in a cause", "interceptor/cause.go", "%+.200q", "%+q"},
+	{"guard: escapes of a procedure in a cause", "interceptor/cause.go", "%+.200q", "%.200s"},
 	{"guard: panic of the observer", "interceptor/guard.go", `denial = panicked("observer", p)`, "_ = p"},
 	{"guard: panic of the observer at a refusal", "interceptor/guard.go", "if denial = event.Denial; denial == nil {", "if denial == nil && event.Denial == nil {"},
 	{
 		"guard: panic of the observer is caught", "interceptor/guard.go",
 		`		if p := recover(); p != nil {
+			logPanic(ctx, "the observer", event.Procedure, p)
 			if denial = event.Denial; denial == nil {
 				denial = panicked("observer", p)
 			}
@@ -114,7 +125,7 @@ var guardMutations = []mutation{
 `,
 		"",
 	},
-	{"guard: text of a panic is not told", "interceptor/guard.go", `fmt.Errorf("panic in the %s with a %T", who, p)`, `fmt.Errorf("panic in the %s with a %v", who, p)`},
+	{"guard: text of a panic is not told", "interceptor/guard.go", `fmt.Errorf("panic in the %s with a %T: %s", who, p, remedy)`, `fmt.Errorf("panic in the %s with a %v: %s", who, p, remedy)`},
 	{"admission: message decides", "interceptor/context.go", "a.rule.Organization != nil && a.rule.Organization.Source == policy.SourceField", "a.rule.Organization != nil && a.rule.Organization.Source == policy.SourceField && false"},
 	{"admission: expired", "interceptor/context.go", "!a.rule.Public && !time.Now().Before(a.claims.Deadline())", "false && time.Now().Before(a.claims.Deadline())"},
 	{"admission: expired at the edge", "interceptor/context.go", "!time.Now().Before(a.claims.Deadline())", "time.Now().After(a.claims.Deadline())"},

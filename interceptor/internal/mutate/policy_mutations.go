@@ -197,20 +197,17 @@ var policyMutations = []mutation{
 	{"match: no message", "interceptor/policy/organization.go", `if o.Source != SourceField || len(o.path) == 0 || id == "" || message == nil {`, `if o.Source != SourceField || len(o.path) == 0 || id == "" {`},
 	{
 		"match: another message", "interceptor/policy/organization.go",
-		`	if field == nil {
-		return false
-	}
+		`		return &mismatch{what: mismatchType, rule: o}
 `,
-		`	if field == nil {
-		return true
-	}
+		`		return nil
 `,
 	},
 	{"match: field not set", "interceptor/policy/organization.go", "if field.HasPresence() && !message.Has(field) {", "if false {"},
-	{"match: field", "interceptor/policy/organization.go", "return o.equal(message.Get(field).String(), id)", "return o.equal(message.Get(field).String(), id) || true"},
-	{"match: each element of a list", "interceptor/policy/organization.go", "if !o.equal(list.Get(i).String(), id) {", "if i == 0 && !o.equal(list.Get(i).String(), id) {"},
-	{"match: each message of a list", "interceptor/policy/organization.go", "} else if !o.match(list.Get(i).Message(), rest, id) {", "} else if i == 0 && !o.match(list.Get(i).Message(), rest, id) {"},
-	{"match: empty list", "interceptor/policy/organization.go", "return list.Len() > 0", "return true"},
+	{"match: field", "interceptor/policy/organization.go", "return &mismatch{what: mismatchOther, rule: o}", "return nil"},
+	{"match: field that is empty", "interceptor/policy/organization.go", "return &mismatch{what: mismatchEmpty, rule: o}", "return nil"},
+	{"match: form of the pattern", "interceptor/policy/organization.go", "return &mismatch{what: mismatchForm, rule: o}", "return nil"},
+	{"match: each element of a list", "interceptor/policy/organization.go", "if m := o.value(list.Get(i), rest, id); m != nil {", "if m := o.value(list.Get(i), rest, id); m != nil && i == 0 {"},
+	{"match: empty list", "interceptor/policy/organization.go", "if list.Len() == 0 {", "if false {"},
 	{"match: byte for byte", "interceptor/policy/organization.go", "return value == id", "return strings.EqualFold(value, id)"},
 	{
 		"match: pattern", "interceptor/policy/organization.go",

@@ -80,9 +80,9 @@ var streamMutations = []mutation{
 	{
 		"stream: send before the proof", "interceptor/stream.go",
 		`	if !s.proved.Load() {
-		return s.refuse(deny(ReasonOrganizationMismatch, "the handler sent`,
+		return s.refuse(s.unproved(sentFirst))`,
 		`	if false {
-		return s.refuse(deny(ReasonOrganizationMismatch, "the handler sent`,
+		return s.refuse(s.unproved(sentFirst))`,
 	},
 	{
 		"stream: refusal is an error", "interceptor/stream.go",
@@ -146,7 +146,7 @@ var`,
 	{"stream: exit of the handler", "interceptor/stream.go", "result := outcome{err: errExited}", "result := outcome{}"},
 	{
 		"stream: panic of the handler", "interceptor/stream.go",
-		`			panic(result.panicked) // where net/http and connect.WithRecover expect it
+		`			raise(result.panicked)
 `,
 		`			return nil
 `,
@@ -154,11 +154,18 @@ var`,
 	{
 		"stream: panic of the handler after the end", "interceptor/stream.go",
 		`	if result.panicked != nil {
-		panic(result.panicked)
+		raise(result.panicked)
 	}
 	return s.refused`,
 		"\treturn s.refused",
 	},
+	{"panic: its stack is logged", "interceptor/panic.go", "if again || value", "if true || again || value"},
+	{"panic: once", "interceptor/panic.go", "if again || value", "if again && false || value"},
+	{"panic: not of a handler that aborts", "interceptor/panic.go", "again || value == http.ErrAbortHandler {", "again || value == http.ErrAbortHandler && false {"},
+	{"panic: in the logger", "interceptor/panic.go", "defer func() { _ = recover() }() // a logger", "// a logger"},
+	{"panic: value is not logged", "interceptor/panic.go", `fmt.Sprintf("%T", value)`, `fmt.Sprintf("%v", value)`},
+	{"interrupt: length of a procedure in a log", "interceptor/internal/interrupt/interrupt.go", "%+.200q", "%+q"},
+	{"interrupt: escapes of a procedure in a log", "interceptor/internal/interrupt/interrupt.go", "%+.200q", "%.200s"},
 	{"stream: handler is woken", "interceptor/stream.go", "ok && !returned {", "ok && false {"},
 	{"stream: handler that has returned is not woken", "interceptor/stream.go", "ok && !returned {", "ok {"},
 	{"conn: nothing is proved yet", "interceptor/conn.go", "guarded.open.Store(!call.AwaitsMessage())", "guarded.open.Store(true)"},

@@ -1,0 +1,135 @@
+package interceptor
+
+import (
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+
+	authzv1 "github.com/protoauthz/protoauthz/gen/protoauthz/v1"
+	"github.com/protoauthz/protoauthz/interceptor/policy"
+	"github.com/protoauthz/protoauthz/interceptor/token"
+)
+
+// A cause is for the log of the server: it says what is wrong and what to do, in the words of
+// the rule. It holds no claim, and nothing of the request but the name of a procedure.
+
+const (
+	requestForAPI          = ": the client must request a token for that API, as its resource or audience"
+	requestForOrganization = ": the client must request an organization token, for one organization and without an API (resource)"
+
+	unknownModel         = "the rule has a model that this version of protoauthz does not know: the server must update protoauthz"
+	organizationUnwanted = "the token has an organization claim, and the method is for no organization: the client must request a token without one"
+	organizationAbsent   = "the token has no organization claim, and the method is for an organization: the client must request a token for one"
+	organizationEmpty    = "the organization claim of the token is empty: the issuer must write the organization there, or the client request a token for one"
+	organizationsDiffer  = "the aud and the organization claim of the token do not name the same organization: the issuer must write one into both"
+	organizationsMany    = "the aud of the token names an organization, but not exactly one and nothing else" + requestForOrganization
+	organizationNone     = "the aud of the token names no organization, and the method is for one" + requestForOrganization
+
+	// These take the field in which a message names the organization.
+	endedFirst    = "the request names no organization: it ended without a message, whose field %q names it: the client must send one"
+	sentFirst     = "the handler sends before it has received a message that names the organization, in the field %q: the handler must receive one first"
+	returnedFirst = "the handler has returned before it received a message that names the organization, in the field %q: the handler must receive one first"
+
+	notProto = "the message is no proto.Message, so that the field of its organization cannot be read: " +
+		"the server must give the guard messages of Protobuf"
+)
+
+func audienceCause(rule *policy.Rule) string {
+	return "the token is for another API, or for none: its aud does not hold the audience of the rule, " + strconv.Quote(rule.Audience) +
+		requestForAPI + ", or the server must name its API right in policy.WithAudience"
+}
+
+func organizationTokenCause(rule *policy.Rule) string {
+	return "the token is an organization token (its aud names an organization), and the method is for the API " +
+		strconv.Quote(rule.Audience) + requestForAPI
+}
+
+func apiTokenCause(rule *policy.Rule) string {
+	return "the token is for the API " + strconv.Quote(rule.Audience) + ", and the method is for an organization without an API" +
+		requestForOrganization
+}
+
+// missingScopes are those of a rule that a token lacks.
+type missingScopes struct {
+	all []string // those which the rule requires and the token lacks
+	any []string // those of which the rule requires one, if the token has none
+}
+
+func scopesMissing(rule *policy.Rule, claims *token.Claims) *missingScopes {
+	missing := &missingScopes{all: slices.DeleteFunc(slices.Clone(rule.Scopes), claims.HasScope)}
+	if !slices.ContainsFunc(rule.AnyScopes, claims.HasScope) {
+		missing.any = rule.AnyScopes
+	}
+	return missing
+}
+
+// Error names the scopes. The text is made when somebody asks for it.
+func (m *missingScopes) Error() string {
+	var missing []string
+	if len(m.all) > 0 {
+		missing = append(missing, "the "+scopeList(m.all))
+	}
+	switch len(m.any) {
+	case 0:
+	case 1:
+		missing = append(missing, "the "+scopeList(m.any))
+	default:
+		missing = append(missing, "each of the "+scopeList(m.any)+", of which one is enough")
+	}
+	return "the token lacks " + strings.Join(missing, " and ") +
+		": the client must request that from the issuer, which grants only what the caller's roles hold"
+}
+
+func scopeList(scopes []string) string {
+	if len(scopes) == 1 {
+		return "scope " + scopes[0]
+	}
+	return "scopes " + strings.Join(scopes, " ")
+}
+
+// callerCause says why a token's kind of caller does not suit the rule.
+func callerCause(want authzv1.Caller, is token.Caller) string {
+	method := map[authzv1.Caller]string{
+		authzv1.Caller_CALLER_USER:   "the method is for users only",
+		authzv1.Caller_CALLER_CLIENT: "the method is for clients only",
+	}[want]
+	switch {
+	case method == "":
+		return "the rule asks for a kind of caller that this version of protoauthz does not know: the server must update protoauthz"
+	case is == token.CallerUnknown:
+		return method + ", and the token does not tell a user from a client: the server must set ClientClaims and ClientSubject of its token.Issuer, or the rule say CALLER_ANY"
+	case want == authzv1.Caller_CALLER_USER:
+		return method + ", and the token is a client's own: the client must use the token of a user who has signed in"
+	default:
+		return method + ", and the token is a user's: the client must use a token of its own (client credentials)"
+	}
+}
+
+// headerCause says why a header does not name the token's organization once.
+func headerCause(source *policy.Organization, header Header) string {
+	if source == nil || source.Source != policy.SourceHeader {
+		return "the rule says nowhere where the request names its organization: give it organization.field, organization.header or organization.token"
+	}
+	name := "the header " + source.Name
+	once := ": the client must send it once, with the organization of its token"
+	switch values := header.Values(source.Name); {
+	case len(values) == 0:
+		return "the request names no organization: " + name + " is absent" + once
+	case len(values) > 1:
+		return "the request does not name one organization: " + name + " has more than one value" + once
+	case values[0] == "":
+		return "the request names no organization: " + name + " is empty" + once
+	case strings.Contains(values[0], ","):
+		return "the request does not name the organization of the token alone: " + name + " holds a comma, as where a proxy has joined two of them" + once
+	default:
+		return "the request names another organization than the token, in " + name + once + ", byte for byte, or use another token"
+	}
+}
+
+// ruleCause names a procedure without a rule. The name may be the client's own text: it is
+// cut off after 200 characters, and escaped, so that it cannot pass for lines of a log.
+func ruleCause(procedure string) string {
+	return fmt.Sprintf("no rule was compiled for the procedure %+.200q: give policy.Compile the .proto file of its service, "+
+		"or open the service with policy.WithPublic; if the server does not have this procedure, the client must call another", procedure)
+}

@@ -1,0 +1,46 @@
+package interceptor
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"runtime"
+	"strings"
+)
+
+// logPanic logs the stack of a panic that has just been recovered and would be lost. No argument
+// stands in the stack. Of the value there is the type, unless the runtime has made the value: a
+// handler's own value may hold a secret, and whoever it is raised to decides what to print.
+func logPanic(ctx context.Context, who, procedure string, value any) {
+	stack, again := panicStack()
+	if again || value == http.ErrAbortHandler { //nolint:errorlint // so does net/http
+		return
+	}
+	defer func() { _ = recover() }() // a logger must not end the process
+	what := fmt.Sprintf("%T", value)
+	if err, ok := value.(runtime.Error); ok {
+		what += ": " + err.Error()
+	}
+	slog.LogAttrs(ctx, slog.LevelError, "panic in "+who+" behind protoauthz",
+		slog.String("procedure", procedure), slog.String("panic", what), slog.String("stack", stack))
+}
+
+// raise raises the panic of a streaming handler again, where net/http, interceptors that recover
+// and other guards expect it. Its stack has been logged.
+func raise(value any) { panic(value) }
+
+// panicStack returns the stack of the panic that is being recovered, in the layout of
+// [runtime/debug.Stack], and whether raise stands in it.
+func panicStack() (stack string, again bool) {
+	callers := make([]uintptr, 256)
+	frames := runtime.CallersFrames(callers[:runtime.Callers(4, callers)]) // from the panic on
+	var text strings.Builder
+	for more := true; more; {
+		var frame runtime.Frame
+		frame, more = frames.Next()
+		again = again || frame.Function == "github.com/protoauthz/protoauthz/interceptor.raise"
+		_, _ = fmt.Fprintf(&text, "%s(...)\n\t%s:%d\n", frame.Function, frame.File, frame.Line)
+	}
+	return text.String(), again
+}

@@ -1,0 +1,235 @@
+package interceptor_test
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log"
+	"log/slog"
+	"net/http"
+	"reflect"
+	"runtime"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"connectrpc.com/connect"
+
+	"github.com/protoauthz/protoauthz/interceptor"
+	"github.com/protoauthz/protoauthz/interceptor/internal/calltest"
+	"github.com/protoauthz/protoauthz/interceptor/token"
+)
+
+// explode is a handler that panics, whose name is looked for in stacks.
+func explode(value any) { panic(value) }
+
+// logged replaces the logger of the process until the test ends: such tests are not parallel.
+func logged(t *testing.T) *bytes.Buffer {
+	t.Helper()
+	text, before, writer, flags := new(bytes.Buffer), slog.Default(), log.Writer(), log.Flags()
+	slog.SetDefault(slog.New(slog.NewTextHandler(text, nil)))
+	t.Cleanup(func() {
+		slog.SetDefault(before)
+		log.SetOutput(writer) // which slog.SetDefault has changed
+		log.SetFlags(flags)
+	})
+	return text
+}
+
+// recovered is what a call panics with.
+func recovered(call func()) (value any) {
+	defer func() { value = recover() }()
+	call()
+	return nil
+}
+
+// again is an interceptor that recovers and panics again.
+type again struct{ earlyInterceptor }
+
+// WrapStreamingHandler implements [connect.Interceptor].
+func (again) WrapStreamingHandler(next connect.StreamingHandlerFunc) connect.StreamingHandlerFunc {
+	return func(ctx context.Context, conn connect.StreamingHandlerConn) error {
+		defer func() {
+			if value := recover(); value != nil {
+				panic(value)
+			}
+		}()
+		return next(ctx, conn)
+	}
+}
+
+// TestOutsidePanic makes sure that a panic of a streaming handler is raised with its own value and
+// that its stack is logged, once, without the value.
+func TestOutsidePanic(t *testing.T) { //nolint:paralleltest // it replaces the logger of the process
+	text := logged(t)
+	type secret struct{ card string }
+	aborted := fmt.Errorf("wrapped: %w", http.ErrAbortHandler)
+	var none []int
+	for _, test := range []struct {
+		name  string
+		panic func()
+		value any // nil: it is the runtime's
+		want  string
+	}{
+		{"a string", func() { explode("secret") }, "secret", "panic=string "},
+		{"an error", func() { explode(io.EOF) }, io.EOF, "panic=*errors.errorString "},
+		{"a struct", func() { explode(secret{"secret"}) }, secret{"secret"}, "panic=interceptor_test.secret "},
+		{"a value that cannot be compared", func() { explode([]string{"secret"}) }, []string{"secret"}, "panic=[]string "},
+		{"what net/http does not log", func() { explode(http.ErrAbortHandler) }, http.ErrAbortHandler, ""},
+		{"what net/http logs", func() { explode(aborted) }, aborted, "panic=*fmt.wrapError "},
+		{"the runtime's", func() { explode(none[0]) }, nil, `panic="runtime.boundsError: runtime error: index out of range [0] with length 0" `},
+		{"nil", func() { explode(nil) }, nil, `panic="*runtime.PanicNilError: panic called with nil argument" `},
+	} {
+		for name, serve := range map[string]func(handler connect.StreamingHandlerFunc){
+			"one guard": func(handler connect.StreamingHandlerFunc) {
+				_ = newConn("Token", connect.StreamTypeServer).serve(t.Context(), calltest.Expiring(t, time.Hour), handler)
+			},
+			"two guards": func(handler connect.StreamingHandlerFunc) {
+				inner := calltest.Expiring(t, time.Hour).WrapStreamingHandler(handler)
+				_ = newConn("Token", connect.StreamTypeServer).serve(t.Context(), calltest.Expiring(t, time.Hour), inner)
+			},
+			"two guards, and between them it is raised again": func(handler connect.StreamingHandlerFunc) {
+				inner := again{}.WrapStreamingHandler(calltest.Expiring(t, time.Hour).WrapStreamingHandler(handler))
+				_ = newConn("Token", connect.StreamTypeServer).serve(t.Context(), calltest.Expiring(t, time.Hour), inner)
+			},
+		} {
+			text.Reset()
+			value := recovered(func() {
+				serve(func(context.Context, connect.StreamingHandlerConn) error {
+					test.panic()
+					return nil
+				})
+			})
+			if _, ok := value.(runtime.Error); !reflect.DeepEqual(value, test.value) && (test.value != nil || !ok) {
+				t.Errorf("C13 %s, %s: it panics with %#v", test.name, name, value)
+			}
+			line := text.String()
+			if test.want == "" {
+				if line != "" {
+					t.Errorf("C13 %s, %s: logged %s", test.name, name, line)
+				}
+				continue
+			}
+			for _, part := range []string{
+				`level=ERROR msg="panic in a streaming handler behind protoauthz" procedure=/test.v1.Token/Server ` + test.want + `stack="`,
+				`interceptor_test.TestOutsidePanic.func`, `/interceptor/panic_test.go:`,
+			} {
+				if !strings.Contains(line, part) {
+					t.Errorf("C13 %s, %s: %q is not logged: %s", test.name, name, part, line)
+				}
+			}
+			if strings.Count(line, "\n") != 1 || strings.Contains(line, "secret\"") || strings.Contains(line, "0x") {
+				t.Errorf("C13 %s, %s: logged %s", test.name, name, line)
+			}
+		}
+	}
+}
+
+// TestOutsidePanicElsewhere is about a panic that leaves its stack to others, and about a logger
+// that panics.
+func TestOutsidePanicElsewhere(t *testing.T) { //nolint:paralleltest // it replaces the logger of the process
+	text := logged(t)
+	t.Run("C13 in the call's own goroutine", func(t *testing.T) {
+		value := recovered(func() {
+			_ = newConn("Token", connect.StreamTypeServer).serve(t.Context(), calltest.Expiring(t, time.Hour, interceptor.WithoutStreamExpiry()),
+				func(context.Context, connect.StreamingHandlerConn) error { panic("handler") })
+		})
+		if value != "handler" || text.Len() > 0 {
+			t.Errorf("%v, logged %s", value, text)
+		}
+	})
+	t.Run("C13 runtime.Goexit", func(t *testing.T) {
+		err := newConn("Token", connect.StreamTypeServer).serve(t.Context(), calltest.Expiring(t, time.Hour), func(context.Context, connect.StreamingHandlerConn) error {
+			runtime.Goexit()
+			return nil
+		})
+		if err == nil || text.Len() > 0 {
+			t.Errorf("%v, logged %s", err, text)
+		}
+	})
+	bubble(t, "C13 after the call", func(t *testing.T) {
+		text.Reset()
+		gone := make(chan struct{})
+		err := newConn("Token", connect.StreamTypeBidi).serve(t.Context(), expiring(t, time.Minute), func(context.Context, connect.StreamingHandlerConn) error {
+			time.Sleep(time.Hour) // the bubble's clock
+			defer close(gone)
+			panic("nobody is there to hear it")
+		})
+		<-gone
+		synctest.Wait()
+		if refused(err) != expired || strings.Count(text.String(), "\n") != 1 || !strings.Contains(text.String(), "panic=string") {
+			t.Errorf("%v, logged %s", err, text)
+		}
+	})
+	t.Run("C13 verifier and observer", func(t *testing.T) {
+		text.Reset()
+		broken := verifierFunc(func(context.Context, string) (*token.Claims, error) { panic("secret") })
+		header := http.Header{"Authorization": {"Bearer any"}}
+		_, denial := interceptor.New(broken, rules(t)).Admit(t.Context(), procedure("Read", connect.StreamTypeUnary), header)
+		if want := "panic in the verifier with a string: its stack is in the log of slog.Default: the server must repair it"; denial.Unwrap().Error() != want {
+			t.Errorf("the cause is %v", denial.Unwrap())
+		}
+		observed := interceptor.New(broken, rules(t), interceptor.WithObserver(func(context.Context, interceptor.Event) { panic("secret") }))
+		_, _ = observed.Admit(t.Context(), "/any\nthing", header)
+		for _, part := range []string{
+			`msg="panic in the verifier behind protoauthz" procedure=/test.v1.Read/Unary panic=string stack="`,
+			`msg="panic in the observer behind protoauthz" procedure="" panic=string stack="`,
+		} {
+			if strings.Count(text.String(), part) != 1 || strings.Contains(text.String(), "secret") {
+				t.Errorf("%q is not logged: %s", part, text)
+			}
+		}
+	})
+	slog.SetDefault(slog.New(panicking{slog.DiscardHandler}))
+	t.Run("C13 in the logger", func(t *testing.T) {
+		value := recovered(func() {
+			_ = newConn("Token", connect.StreamTypeServer).serve(t.Context(), calltest.Expiring(t, time.Hour),
+				func(context.Context, connect.StreamingHandlerConn) error { panic("handler") })
+		})
+		if value != "handler" {
+			t.Errorf("it panics with %v", value)
+		}
+	})
+}
+
+// A panicking handler of a logger.
+type panicking struct{ slog.Handler }
+
+// Enabled implements [slog.Handler].
+func (panicking) Enabled(context.Context, slog.Level) bool { return true }
+
+// Handle implements [slog.Handler].
+func (panicking) Handle(context.Context, slog.Record) error { panic("logger") }
+
+// TestOutsidePanicRecovered makes sure that connect.WithRecover and net/http see the value of the
+// handler, over a network.
+func TestOutsidePanicRecovered(t *testing.T) { //nolint:paralleltest // it replaces the logger of the process
+	text := logged(t)
+	var value any = errors.New("the handler's own")
+	for name, kind := range map[string]connect.StreamType{"server": connect.StreamTypeServer, "client": connect.StreamTypeClient, "bidi": connect.StreamTypeBidi} {
+		text.Reset()
+		var seen any
+		recovering := connect.WithRecover(func(_ context.Context, _ connect.Spec, _ http.Header, value any) error {
+			seen = value
+			return connect.NewError(connect.CodeInternal, errors.New("recovered"))
+		})
+		server := serve(t, handlers{
+			server: func(context.Context, *connect.Request[message], *connect.ServerStream[answer]) error { panic(value) },
+			client: func(context.Context, *connect.ClientStream[message]) (*connect.Response[answer], error) {
+				panic(value)
+			},
+			bidi: func(context.Context, *connect.BidiStream[message, answer]) error { panic(value) },
+		}.mux(recovering, calltest.Expiring(t, time.Hour).HandlerOption()))
+		for _, wire := range http2() {
+			text.Reset()
+			seen = nil
+			_, err := server.do(t.Context(), wire, "Token", kind, http.Header{"Authorization": {"Bearer any"}}, acme)
+			if connect.CodeOf(err) != connect.CodeInternal || seen != value || strings.Count(text.String(), "\n") != 1 {
+				t.Errorf("C13 %s, %s: %v, recovered %v, logged %s", name, wire.name, err, seen, text)
+			}
+		}
+	}
+}

@@ -1,0 +1,71 @@
+package policy
+
+import (
+	"slices"
+	"strconv"
+
+	"google.golang.org/protobuf/reflect/protoreflect"
+)
+
+// A mismatch is the error of [Organization.Check]. The text is made when somebody asks for
+// it: most refusals are not logged in full.
+type mismatch struct {
+	what  mismatchKind
+	field string // the path to the field at fault, with the indices of elements
+	rule  *Organization
+}
+
+type mismatchKind int
+
+const (
+	mismatchType mismatchKind = iota
+	mismatchUnset
+	mismatchEmpty
+	mismatchNoElement
+	mismatchForm
+	mismatchOther
+)
+
+// within returns m with the path of its field led on from an outer field, or nil for nil.
+func (m *mismatch) within(outer string) *mismatch {
+	switch {
+	case m == nil || m.what == mismatchType:
+	case m.field == "":
+		m.field = outer
+	default:
+		m.field = outer + "." + m.field
+	}
+	return m
+}
+
+// Error says what is wrong and what to do, in the names of the rule alone.
+func (m *mismatch) Error() string {
+	none := "the request names no organization: the field " + strconv.Quote(m.field) + " "
+	switch m.what {
+	case mismatchUnset:
+		return none + "is not set: " + m.remedy()
+	case mismatchEmpty:
+		return none + "is empty: " + m.remedy()
+	case mismatchNoElement:
+		return none + "has no elements: " + m.remedy()
+	case mismatchForm:
+		return none + "does not have the form " + m.rule.Pattern + " (or a segment is empty, . or ..): " + m.remedy()
+	case mismatchOther:
+		return "the request names another organization than the token, in the field " + strconv.Quote(m.field) + ": " +
+			m.remedy() + ", byte for byte, or use another token"
+	default:
+		return "the message has no field " + strconv.Quote(m.rule.Name) + " as the rule knows it: " +
+			"compile the rules from the version of the .proto file that the server is built from"
+	}
+}
+
+func (m *mismatch) remedy() string {
+	remedy := "the client must set " + strconv.Quote(m.rule.Name)
+	if slices.ContainsFunc(m.rule.path, protoreflect.FieldDescriptor.IsList) {
+		remedy += ", in every element,"
+	}
+	if m.rule.Pattern != "" {
+		return remedy + " to " + m.rule.Pattern + " with the organization of its token"
+	}
+	return remedy + " to the organization of its token"
+}
