@@ -16,10 +16,13 @@ func connectError(denial *Denial, within *admission, spec connect.Spec, peer con
 		err.AddDetail(detail)
 	}
 	// Elsewhere the metadata of an error ends up in trailers, in which HTTP forbids
-	// a challenge.
+	// a challenge and Cache-Control.
 	if peer.Protocol == connect.ProtocolConnect && spec.StreamType == connect.StreamTypeUnary {
 		if challenge := denial.Challenge(); challenge != "" {
 			err.Meta().Set("WWW-Authenticate", challenge)
+		}
+		if isGet(peer) {
+			err.Meta().Set(cacheControl, "no-store")
 		}
 	}
 	return err

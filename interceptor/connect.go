@@ -101,7 +101,7 @@ func (g *Guard) wrapUnary(next connect.UnaryFunc, atHandler bool) connect.UnaryF
 		if denial != nil {
 			return nil, connectError(denial, within, spec, peer())
 		}
-		response, err := next(ctx, request)
+		response, err := a.keepFromCaches(ctx, spec, next)(ctx, request)
 		return response, a.handlerError(err)
 	}
 }
