@@ -25,7 +25,7 @@ func (a *admission) keepFromCaches(ctx context.Context, spec connect.Spec, next 
 		return next
 	}
 	info, ok := connect.CallInfoForHandlerContext(ctx)
-	if !ok || info.HTTPMethod() != http.MethodGet || info.Spec().Procedure != spec.Procedure {
+	if !ok || info.HTTPMethod() != http.MethodGet {
 		return next
 	}
 	return func(ctx context.Context, request connect.AnyRequest) (response connect.AnyResponse, err error) {
