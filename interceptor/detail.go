@@ -58,7 +58,8 @@ var nowhere = sync.OnceValue(func() *realm { return &realm{details: makeDetails(
 
 // makeDetails makes the details of a realm that can be made once.
 func makeDetails(of *realm) map[answerKind]*connect.ErrorDetail {
-	details := make(map[answerKind]*connect.ErrorDetail, len(texts))
+	var kinds []answerKind
+	refusal := connect.NewError(connect.CodeInternal, nil)
 	for reason := range texts {
 		for _, several := range []bool{false, true} {
 			switch {
@@ -68,29 +69,28 @@ func makeDetails(of *realm) map[answerKind]*connect.ErrorDetail {
 				continue
 			}
 			denial := &Denial{reason: reason, realm: of, several: several}
-			if detail, err := received(denial.ErrorInfo()); err == nil {
-				details[answerKind{reason, several}] = detail
+			if detail, err := connect.NewErrorDetail(denial.ErrorInfo()); err == nil {
+				kinds = append(kinds, answerKind{reason, several})
+				refusal.AddDetail(detail)
 			}
 		}
+	}
+	details := make(map[answerKind]*connect.ErrorDetail, len(kinds))
+	for n, detail := range received(refusal) {
+		details[kinds[n]] = detail
 	}
 	return details
 }
 
-// received returns a detail as a client reads it. connect keeps the JSON of such a detail,
-// and makes that of others anew, by reflection, for every refusal.
-func received(info *errdetails.ErrorInfo) (*connect.ErrorDetail, error) {
-	detail, err := connect.NewErrorDetail(info)
-	if err != nil {
-		return nil, err
-	}
-	refusal := connect.NewError(connect.CodeInternal, nil)
-	refusal.AddDetail(detail)
+// received returns the details of an error as a client reads them. connect keeps the JSON of such
+// details, and makes that of others anew, by reflection, for every refusal.
+func received(refusal *connect.Error) []*connect.ErrorDetail {
 	client := connect.NewClient[emptypb.Empty, emptypb.Empty](answering{refusal}, "http://localhost/")
-	_, err = client.CallUnary(context.Background(), connect.NewRequest(new(emptypb.Empty)))
-	if answer, ok := errors.AsType[*connect.Error](err); ok && len(answer.Details()) == 1 {
-		return answer.Details()[0], nil
+	_, err := client.CallUnary(context.Background(), connect.NewRequest(new(emptypb.Empty)))
+	if answer, ok := errors.AsType[*connect.Error](err); ok && len(answer.Details()) == len(refusal.Details()) {
+		return answer.Details()
 	}
-	return detail, nil
+	return refusal.Details()
 }
 
 // answering is an HTTP client that has an error for every request.

@@ -110,7 +110,7 @@ func TestOutsideChallenges(t *testing.T) {
 			code: connect.CodeUnauthenticated, reason: interceptor.ReasonTokenExpired, challenge: `Bearer realm="https://api.test", error="invalid_token"`,
 		},
 		"C19 not yet valid": {
-			service: scoped, options: []policy.Option{ofAPI}, claims: claims{"aud": api, "nbf": 4102444799, "exp": 4102444800},
+			service: scoped, options: []policy.Option{ofAPI}, claims: claims{"aud": api, "nbf": int64(4102444799), "exp": int64(4102444800)},
 			code: connect.CodeUnauthenticated, reason: interceptor.ReasonTokenNotYetValid, challenge: `Bearer realm="https://api.test", error="invalid_token"`,
 		},
 		"C19 another audience": {
