@@ -54,7 +54,7 @@ func (c *Call) AwaitsMessage() bool { return c.admission.byMessage() }
 func (c *Call) AdmitMessage(message any) *Denial {
 	a := c.admission
 	if a.expired() {
-		return c.guard.observe(c.ctx, a.event(denyToken(token.ErrExpired)))
+		return c.guard.observe(c.ctx, a.event(a.deny(denyToken(token.ErrExpired))))
 	}
 	return c.guard.admitMessage(c.ctx, a, message)
 }

@@ -101,7 +101,7 @@ func (g *Guard) wrapUnary(next connect.UnaryFunc, atHandler bool) connect.UnaryF
 		if denial != nil {
 			return nil, connectError(denial, within, spec, peer())
 		}
-		response, err := next(ctx, request)
+		response, err := a.keepFromCaches(ctx, spec, next)(ctx, request)
 		return response, a.handlerError(err)
 	}
 }
@@ -153,7 +153,7 @@ func (g *Guard) admitted(ctx context.Context, procedure string, kind connect.Str
 		ctx = a
 	}
 	if taken && kind == connect.StreamTypeUnary && a.expired() {
-		return ctx, nil, g.observe(ctx, a.event(denyToken(token.ErrExpired)))
+		return ctx, nil, g.observe(ctx, a.event(a.deny(denyToken(token.ErrExpired))))
 	}
 	return ctx, a, nil
 }

@@ -16,19 +16,30 @@ import (
 
 // errorDetail returns the google.rpc.ErrorInfo of a denial.
 func errorDetail(denial *Denial) (*connect.ErrorDetail, error) {
-	if detail := details()[denial.Reason()]; detail != nil {
+	realm := denial.realm
+	if realm == nil {
+		realm = nowhere()
+	}
+	if detail := realm.details[answerKind{denial.Reason(), denial.several}]; detail != nil {
 		own := *detail // whoever gets the error may write to it
 		return &own, nil
 	}
 	return connect.NewErrorDetail(denial.ErrorInfo())
 }
 
-// ErrorInfo returns the detail that goes with the error, of the domain "protoauthz". See
-// [ReasonScopeInsufficient] for its metadata.
+// ErrorInfo returns the detail that goes with the error, of the domain "protoauthz". Its metadata
+// holds the [Denial.Challenge] as "challenge" if there is one, with which a gateway between gRPC
+// and HTTP can answer, and the scopes that [ReasonScopeInsufficient] is about.
 func (d *Denial) ErrorInfo() *errdetails.ErrorInfo {
 	info := &errdetails.ErrorInfo{Reason: string(d.Reason()), Domain: domain}
+	if challenge := d.Challenge(); challenge != "" {
+		info.Metadata = map[string]string{"challenge": challenge}
+	}
 	if d.Reason() == ReasonScopeInsufficient {
-		info.Metadata = map[string]string{"required_scopes": d.allScopes()}
+		if info.Metadata == nil {
+			info.Metadata = map[string]string{}
+		}
+		info.Metadata["required_scopes"] = d.allScopes()
 		if len(d.anyScopes) > 0 {
 			info.Metadata["any_scopes"] = strings.Join(d.anyScopes, " ")
 		}
@@ -36,35 +47,50 @@ func (d *Denial) ErrorInfo() *errdetails.ErrorInfo {
 	return info
 }
 
-// details are those that can be made once.
-var details = sync.OnceValue(func() map[Reason]*connect.ErrorDetail {
-	details := make(map[Reason]*connect.ErrorDetail, len(texts))
+// An answerKind is what the detail of a refusal in one realm depends on.
+type answerKind struct {
+	reason  Reason
+	several bool
+}
+
+// nowhere is the realm of refusals without a rule: they have no challenge.
+var nowhere = sync.OnceValue(func() *realm { return &realm{details: makeDetails(nil)} })
+
+// makeDetails makes the details of a realm that can be made once.
+func makeDetails(of *realm) map[answerKind]*connect.ErrorDetail {
+	var kinds []answerKind
+	refusal := connect.NewError(connect.CodeInternal, nil)
 	for reason := range texts {
-		if reason == ReasonScopeInsufficient {
-			continue // it names the rule's scopes
+		for _, several := range []bool{false, true} {
+			switch {
+			case reason == ReasonScopeInsufficient: // it names the rule's scopes
+				continue
+			case several && reason != ReasonTokenMalformed:
+				continue
+			}
+			denial := &Denial{reason: reason, realm: of, several: several}
+			if detail, err := connect.NewErrorDetail(denial.ErrorInfo()); err == nil {
+				kinds = append(kinds, answerKind{reason, several})
+				refusal.AddDetail(detail)
+			}
 		}
-		if detail, err := received(&errdetails.ErrorInfo{Reason: string(reason), Domain: domain}); err == nil {
-			details[reason] = detail
-		}
+	}
+	details := make(map[answerKind]*connect.ErrorDetail, len(kinds))
+	for n, detail := range received(refusal) {
+		details[kinds[n]] = detail
 	}
 	return details
-})
+}
 
-// received returns a detail as a client reads it. connect keeps the JSON of such a detail,
-// and makes that of others anew, by reflection, for every refusal.
-func received(info *errdetails.ErrorInfo) (*connect.ErrorDetail, error) {
-	detail, err := connect.NewErrorDetail(info)
-	if err != nil {
-		return nil, err
-	}
-	refusal := connect.NewError(connect.CodeInternal, nil)
-	refusal.AddDetail(detail)
+// received returns the details of an error as a client reads them. connect keeps the JSON of such
+// details, and makes that of others anew, by reflection, for every refusal.
+func received(refusal *connect.Error) []*connect.ErrorDetail {
 	client := connect.NewClient[emptypb.Empty, emptypb.Empty](answering{refusal}, "http://localhost/")
-	_, err = client.CallUnary(context.Background(), connect.NewRequest(new(emptypb.Empty)))
-	if answer, ok := errors.AsType[*connect.Error](err); ok && len(answer.Details()) == 1 {
-		return answer.Details()[0], nil
+	_, err := client.CallUnary(context.Background(), connect.NewRequest(new(emptypb.Empty)))
+	if answer, ok := errors.AsType[*connect.Error](err); ok && len(answer.Details()) == len(refusal.Details()) {
+		return answer.Details()
 	}
-	return detail, nil
+	return refusal.Details()
 }
 
 // answering is an HTTP client that has an error for every request.

@@ -62,9 +62,30 @@
 //
 // A refusal is a [connect.Error] that holds a [Denial]: a code, a fixed text
 // without any secret, and a google.rpc.ErrorInfo of the domain "protoauthz" with
-// the [Reason]. Over the Connect protocol, unary calls also carry the
-// WWW-Authenticate challenge of RFC 6750 section 3. Handlers read the verified
-// claims with [ClaimsFromContext].
+// the [Reason]. Every refusal with the code unauthenticated, and every one with
+// permission_denied but RULE_MISSING, has a challenge of RFC 6750 section 3: see
+// [Denial.Challenge]. Over the Connect protocol, unary calls carry the
+// challenge as WWW-Authenticate. The ErrorInfo holds the challenge over every protocol,
+// so that a gateway between HTTP and gRPC can send it. Handlers read the verified claims
+// with [ClaimsFromContext].
+//
+// # Caches
+//
+// Connect calls methods without side effects by GET (see [connect.WithHTTPGet]). A shared cache must
+// not store the answer to a request with an Authorization header (RFC 9111 section 3.5), but there
+// are content delivery networks that go by the URL alone and would give one caller's data to
+// everybody. So answers to a GET of a method that is not public carry
+//
+//   - Cache-Control: private if the handler answers, also with [connect.NewNotModifiedError], and
+//     no-store if the handler fails, unless the handler has set a Cache-Control itself. What the
+//     handler sets goes out as it is: "public" gives the answer to everybody.
+//   - Cache-Control: no-store if the call is refused.
+//
+// A private cache, such as a browser's, may serve several users: a handler that lets it keep
+// answers for some time should add Vary: Authorization. Public methods are left alone, and so are
+// calls by POST, whose answers no cache stores unless they say for how long (RFC 9110 section
+// 9.3.3). What connect-go refuses before the guard or answers behind the guard, such as a query that it
+// cannot decode, is an error without data and carries no Cache-Control.
 //
 // The cause, for the server's log, says more: which scopes the token lacks, which field or
 // header names no organization or another one, which procedure has no rule, and what to do.
@@ -73,5 +94,6 @@
 // # Other frameworks
 //
 // [Guard.Admit] returns a [Call], with which an adapter to another RPC framework gives the
-// same answers. Package grpcguard is made of nothing else.
+// same answers. Package grpcguard is made of nothing else. The challenge of a [Denial] and
+// Cache-Control are the adapter's to send, if it answers over HTTP.
 package interceptor

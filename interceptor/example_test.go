@@ -85,9 +85,11 @@ func ExampleGuard_Admit() {
 			if challenge := denial.Challenge(); challenge != "" {
 				w.Header().Set("WWW-Authenticate", challenge)
 			}
+			w.Header().Set("Cache-Control", "no-store")
 			http.Error(w, denial.Error(), status)
 			return
 		}
+		w.Header().Set("Cache-Control", "private")
 		_, _ = fmt.Fprintln(w, "for", interceptor.ClaimsFromContext(call.Context()).Subject())
 	}
 

@@ -52,6 +52,7 @@ func Interceptor(guard *interceptor.Guard) connect.ServerInterceptor {
 			}
 			guarded := &guardedStream{stream: stream, spec: spec, info: info, connection: connection.Claim(arrived)}
 			guarded.open.Store(!call.AwaitsMessage())
+			guarded.get = isGet(info) && interceptor.ClaimsFromContext(call.Context()) != nil
 			lower := lowerStream{guarded}
 			var err error
 			if spec.StreamType == connect.StreamTypeUnary && !call.AwaitsMessage() {
@@ -61,6 +62,9 @@ func Interceptor(guard *interceptor.Guard) connect.ServerInterceptor {
 				})
 			} else {
 				err = lower.serve(call, serve)
+			}
+			if err != nil {
+				guarded.limitCaching(err)
 			}
 			if _, refused := err.(*interceptor.Denial); refused && !guarded.interrupted { //nolint:errorlint // the guard's, and not what another error is about
 				guarded.connection.EndBody()
@@ -120,6 +124,9 @@ func refuse(denial *interceptor.Denial, spec connect.Spec, info *connect.CallInf
 		if challenge := denial.Challenge(); challenge != "" {
 			info.ResponseHeader().Set("WWW-Authenticate", challenge)
 		}
+	}
+	if isGet(info) {
+		info.ResponseHeader().Set(cacheControl, "no-store")
 	}
 	return err
 }

@@ -19,6 +19,7 @@ type guardedStream struct {
 	info     *connect.CallInfo
 	// What the call came over, or nil.
 	connection *interrupt.Connection
+	get        bool // of a method that is not public
 
 	open          atomic.Bool // the client may read what the handler says
 	headersWanted atomic.Bool // once it is open
@@ -86,6 +87,7 @@ func (s lowerStream) Send(message any) error {
 	if message == (headers{}) {
 		return s.stream.SendHeaders()
 	}
+	s.limitCaching(nil)
 	err := s.stream.Send(message)
 	s.own.sent(s.info)
 	return err

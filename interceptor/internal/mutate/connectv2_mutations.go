@@ -53,6 +53,10 @@ var connectv2Mutations = []mutation{
 		` {
 		if challenge`,
 	},
+	{"v2: caching of a refused GET", "interceptor/connectv2/connectv2.go", "	if isGet(info) {", "	if false {"},
+	{"v2: caching of public methods", "interceptor/connectv2/connectv2.go", "isGet(info) && interceptor.ClaimsFromContext(call.Context()) != nil", "isGet(info)"},
+	{"v2: caching of an answer", "interceptor/connectv2/stream.go", "	s.limitCaching(nil)\n", ""},
+	{"v2: caching of an error", "interceptor/connectv2/connectv2.go", "guarded.limitCaching(err)", "_ = err"},
 	{"v2: challenge", "interceptor/connectv2/connectv2.go", `info.ResponseHeader().Set("WWW-Authenticate", challenge)`, "_ = challenge"},
 	{"v2: connection of a call in process", "interceptor/connectv2/connectv2.go", "\tif !ok {\n\t\treturn nil, interrupt.Call{}", "\tif !ok && false {\n\t\treturn nil, interrupt.Call{}"},
 	{"v2: the call claims the connection", "interceptor/connectv2/connectv2.go", "connection: connection.Claim(arrived)}", "connection: connection}"},

@@ -72,14 +72,8 @@ var guardMutations = []mutation{
 	},
 	{
 		"guard: error of the verifier", "interceptor/guard.go",
-		`	case err != nil:
-		return denyToken(err)
-	case claims == nil:
-		return failed(`,
-		`	case err != nil && claims == nil:
-		return denyToken(err)
-	case claims == nil:
-		return failed(`,
+		"	case err != nil:\n",
+		"	case err != nil && claims == nil:\n",
 	},
 	{
 		"guard: neither claims nor error", "interceptor/guard.go",
@@ -92,15 +86,15 @@ var guardMutations = []mutation{
 	},
 	{
 		"guard: decision", "interceptor/guard.go",
-		`denial = decide(rule, claims); denial != nil {
+		`denial = decide(rule.Rule, claims); denial != nil {
 		return denial
 	}`,
-		`denial = decide(rule, claims); denial != nil {
+		`denial = decide(rule.Rule, claims); denial != nil {
 		denial = nil
 	}`,
 	},
 	{"guard: organization in the header", "interceptor/guard.go", "if !namesOrganization(rule.Organization, a.organization, header) {", "if false {"},
-	{"guard: organization in the message", "interceptor/guard.go", "a.event(judgeMessage(a, message))", "a.event(nil)"},
+	{"guard: organization in the message", "interceptor/guard.go", "a.event(a.deny(judgeMessage(a, message)))", "a.event(nil)"},
 	{"guard: message is a message", "interceptor/guard.go", "return deny(ReasonOrganizationMismatch, notProto)", "return nil"},
 	{"guard: message names the organization", "interceptor/guard.go", "return &Denial{reason: ReasonOrganizationMismatch, cause: err}", "return nil"},
 	{"guard: procedure that no rule knows", "interceptor/context.go", `	if a.rule == nil {

@@ -1,0 +1,66 @@
+package interceptor
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"slices"
+	"strings"
+
+	"connectrpc.com/connect"
+)
+
+const cacheControl = "Cache-Control"
+
+// isGet reports whether a refused call may have come by GET: connect-go takes the codec of a GET, and
+// of no other call, from the query.
+func isGet(peer connect.Peer) bool { return peer.Query.Has("encoding") }
+
+// keepFromCaches returns a function that runs the handler of a unary call, and has a cache that
+// others share not store the answer if the call is a GET of a method that is not public. The caches
+// in question go by the URL alone, against RFC 9111 section 3.5. An answer to a POST is not stored
+// unless it says how long it is fresh (RFC 9110 section 9.3.3), and gRPC knows no other method.
+func (a *admission) keepFromCaches(ctx context.Context, spec connect.Spec, next connect.UnaryFunc) connect.UnaryFunc {
+	if a.rule.Public || spec.IdempotencyLevel != connect.IdempotencyNoSideEffects {
+		return next
+	}
+	info, ok := connect.CallInfoForHandlerContext(ctx)
+	if !ok || info.HTTPMethod() != http.MethodGet {
+		return next
+	}
+	return func(ctx context.Context, request connect.AnyRequest) (response connect.AnyResponse, err error) {
+		// Deferred for a panic, of which connect.WithRecover makes an error.
+		defer func() { limitCaching(info.ResponseHeader(), response, err) }()
+		return next(ctx, request)
+	}
+}
+
+// limitCaching adds what a handler has not said to the header of its answer. The header goes out with
+// an error, too, which others may have.
+func limitCaching(header http.Header, response connect.AnyResponse, err error) {
+	said, directive := []http.Header{header}, "no-store"
+	if err == nil && response != nil {
+		said, directive = append(said, response.Header()), "private"
+	}
+	if coded, ok := errors.AsType[*connect.Error](err); ok && !connect.IsWireError(err) {
+		own := *coded // of which Meta makes a map
+		said = append(said, own.Meta())
+	}
+	if connect.IsNotModifiedError(err) {
+		directive = "private"
+	}
+	if !slices.ContainsFunc(said, limitsCaching) {
+		header.Set(cacheControl, directive)
+	}
+}
+
+// limitsCaching reports whether a header says anything about caching. A Cache-Control without a
+// directive does not.
+func limitsCaching(header http.Header) bool {
+	for name, values := range header {
+		if strings.EqualFold(name, cacheControl) && strings.TrimSpace(strings.Join(values, "")) != "" {
+			return true
+		}
+	}
+	return false
+}

@@ -1,0 +1,366 @@
+package interceptor_test
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"net/http"
+	"net/http/httptest"
+	"slices"
+	"strings"
+	"testing"
+
+	"connectrpc.com/connect"
+
+	"github.com/protoauthz/protoauthz/interceptor"
+	"github.com/protoauthz/protoauthz/interceptor/internal/prototest"
+	"github.com/protoauthz/protoauthz/interceptor/policy"
+	"github.com/protoauthz/protoauthz/interceptor/token"
+)
+
+// compileRealms compiles one service, whose methods name their audience or do not.
+func compileRealms(t *testing.T, service string, options ...policy.Option) *policy.Table {
+	t.Helper()
+	files, err := prototest.Compile(t.Context(), "../proto", map[string]string{"realms.proto": `syntax = "proto3";
+		package realms.v1;
+		import "protoauthz/v1/authz.proto";
+		import "sample/v1/document.proto";
+		service S {` + service + `}`}, "realms.proto")
+	if err != nil {
+		t.Fatal(err)
+	}
+	table, err := policy.Compile(policy.Files{files[0]}, options...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return table
+}
+
+// rpc is a method of a service that compileRealms compiles.
+func rpc(rule string) string {
+	return `rpc Call(sample.v1.SyncDocumentsRequest) returns (sample.v1.SyncDocumentsResponse) {
+		option idempotency_level = NO_SIDE_EFFECTS;
+		option (protoauthz.v1.method) = {` + rule + `};
+	}`
+}
+
+// Services by their permission model.
+const (
+	globalModel   = `option (protoauthz.v1.service) = {model: MODEL_GLOBAL_RESOURCE`
+	resourceModel = `option (protoauthz.v1.service) = {model: MODEL_ORGANIZATION_RESOURCE, organization: {field: "organization_id"}`
+	memberModel   = `option (protoauthz.v1.service) = {model: MODEL_ORGANIZATION, organization: {field: "organization_id"}`
+	end           = `};`
+)
+
+// TestOutsideChallenges is about the challenges of all refusals, as a client reads them: in a header
+// where the protocol shows one, and in the detail over every protocol.
+func TestOutsideChallenges(t *testing.T) {
+	t.Parallel()
+	good := mint(t, shared(t).good, global("read"))
+	scoped := globalModel + end + rpc(`scopes: ["read"] any_scopes: ["sell", "buy"]`)
+	ofAPI := policy.WithAudience(api)
+	for name, test := range map[string]struct {
+		service   string
+		options   []policy.Option
+		header    []string // Authorization
+		claims    claims   // of the token, if there is no header
+		procedure string
+		code      connect.Code
+		reason    interceptor.Reason
+		challenge string
+	}{
+		"C19 no token": {
+			service: scoped, options: []policy.Option{ofAPI}, header: []string{},
+			code: connect.CodeUnauthenticated, reason: interceptor.ReasonTokenMissing, challenge: `Bearer realm="https://api.test"`,
+		},
+		"C19 another scheme": {
+			service: scoped, options: []policy.Option{ofAPI}, header: []string{"Basic dTpw"},
+			code: connect.CodeUnauthenticated, reason: interceptor.ReasonSchemeUnsupported, challenge: `Bearer realm="https://api.test"`,
+		},
+		"C19 malformed": {
+			service: scoped, options: []policy.Option{ofAPI}, header: []string{"Bearer a.b"},
+			code: connect.CodeUnauthenticated, reason: interceptor.ReasonTokenMalformed, challenge: `Bearer realm="https://api.test", error="invalid_token"`,
+		},
+		"C19 two fields": {
+			service: scoped, options: []policy.Option{ofAPI}, header: []string{"Bearer " + good, "Bearer " + good},
+			code: connect.CodeUnauthenticated, reason: interceptor.ReasonTokenMalformed, challenge: `Bearer realm="https://api.test", error="invalid_request"`,
+		},
+		"C19 two fields that a proxy has joined": {
+			service: scoped, options: []policy.Option{ofAPI}, header: []string{"Bearer " + good + ", Bearer " + good},
+			code: connect.CodeUnauthenticated, reason: interceptor.ReasonTokenMalformed, challenge: `Bearer realm="https://api.test", error="invalid_request"`,
+		},
+		"C19 a token and a password": {
+			service: scoped, options: []policy.Option{ofAPI}, header: []string{"Basic dTpw", "Bearer " + good},
+			code: connect.CodeUnauthenticated, reason: interceptor.ReasonTokenMalformed, challenge: `Bearer realm="https://api.test", error="invalid_request"`,
+		},
+		"C19 two tokens in one field": {
+			service: scoped, options: []policy.Option{ofAPI}, header: []string{"Bearer " + good + " " + good},
+			code: connect.CodeUnauthenticated, reason: interceptor.ReasonTokenMalformed, challenge: `Bearer realm="https://api.test", error="invalid_request"`,
+		},
+		"C19 a token broken by a space": {
+			service: scoped, options: []policy.Option{ofAPI}, header: []string{"Bearer a.b .c"},
+			code: connect.CodeUnauthenticated, reason: interceptor.ReasonTokenMalformed, challenge: `Bearer realm="https://api.test", error="invalid_token"`,
+		},
+		"C19 invalid": {
+			service: scoped, options: []policy.Option{ofAPI}, claims: claims{"aud": api, "iss": "https://other.test"},
+			code: connect.CodeUnauthenticated, reason: interceptor.ReasonTokenInvalid, challenge: `Bearer realm="https://api.test", error="invalid_token"`,
+		},
+		"C19 expired": {
+			service: scoped, options: []policy.Option{ofAPI}, claims: claims{"aud": api, "exp": 1},
+			code: connect.CodeUnauthenticated, reason: interceptor.ReasonTokenExpired, challenge: `Bearer realm="https://api.test", error="invalid_token"`,
+		},
+		"C19 not yet valid": {
+			service: scoped, options: []policy.Option{ofAPI}, claims: claims{"aud": api, "nbf": int64(4102444799), "exp": int64(4102444800)},
+			code: connect.CodeUnauthenticated, reason: interceptor.ReasonTokenNotYetValid, challenge: `Bearer realm="https://api.test", error="invalid_token"`,
+		},
+		"C19 another audience": {
+			service: scoped, options: []policy.Option{ofAPI}, claims: claims{"aud": "https://other.test", "scope": "read"},
+			code: connect.CodePermissionDenied, reason: interceptor.ReasonAudienceMismatch, challenge: `Bearer realm="https://api.test", error="invalid_token"`,
+		},
+		"C19 another model": {
+			service: scoped, options: []policy.Option{ofAPI}, claims: resource(acme, "read"),
+			code: connect.CodePermissionDenied, reason: interceptor.ReasonModelMismatch, challenge: `Bearer realm="https://api.test"`,
+		},
+		"C19 another organization": {
+			service: resourceModel + end + rpc(`authenticated: true`), options: []policy.Option{ofAPI}, claims: resource(globex, "read"),
+			code: connect.CodePermissionDenied, reason: interceptor.ReasonOrganizationMismatch, challenge: `Bearer realm="https://api.test"`,
+		},
+		"C19 another caller": {
+			service: globalModel + end + rpc(`authenticated: true caller: CALLER_USER`), options: []policy.Option{ofAPI}, claims: with(global(""), "client_id", "c"),
+			code: connect.CodePermissionDenied, reason: interceptor.ReasonCallerNotAllowed, challenge: `Bearer realm="https://api.test"`,
+		},
+		"C19 a scope missing": {
+			service: scoped, options: []policy.Option{ofAPI}, claims: global("read"),
+			code: connect.CodePermissionDenied, reason: interceptor.ReasonScopeInsufficient, challenge: `Bearer realm="https://api.test", error="insufficient_scope", scope="read sell buy"`,
+		},
+		"C19 no rule": {
+			service: scoped, options: []policy.Option{ofAPI}, header: []string{}, procedure: "/realms.v1.S/Other",
+			code: connect.CodePermissionDenied, reason: interceptor.ReasonRuleMissing, challenge: "",
+		},
+		"C19 realm of the method": {
+			service: globalModel + ` audience: "service"` + end + rpc(`scopes: ["read"] audience: "method"`), options: []policy.Option{ofAPI}, claims: global("read"),
+			code: connect.CodePermissionDenied, reason: interceptor.ReasonAudienceMismatch, challenge: `Bearer realm="method", error="invalid_token"`,
+		},
+		"C19 realm of the service": {
+			service: resourceModel + ` audience: "service"` + end + rpc(`scopes: ["read"]`), options: []policy.Option{ofAPI}, header: []string{},
+			code: connect.CodeUnauthenticated, reason: interceptor.ReasonTokenMissing, challenge: `Bearer realm="service"`,
+		},
+		"C19 realm of MODEL_ORGANIZATION": {
+			service: memberModel + end + rpc(`scopes: ["read"]`), options: []policy.Option{ofAPI}, claims: claims{"aud": "urn:logto:organization:acme", "scope": "write"},
+			code: connect.CodePermissionDenied, reason: interceptor.ReasonScopeInsufficient, challenge: `Bearer realm="https://api.test", error="insufficient_scope", scope="read"`,
+		},
+		"C19 realm of MODEL_ORGANIZATION in a service with an audience": {
+			service: memberModel + ` audience: "service"` + end + rpc(`scopes: ["read"]`), options: []policy.Option{ofAPI}, claims: claims{"aud": "service"},
+			code: connect.CodePermissionDenied, reason: interceptor.ReasonModelMismatch, challenge: `Bearer realm="https://api.test"`,
+		},
+		"C19 no audience": {
+			service: memberModel + ` audience: "service"` + end + rpc(`scopes: ["read"]`), header: []string{},
+			code: connect.CodeUnauthenticated, reason: interceptor.ReasonTokenMissing, challenge: `Bearer realm="protoauthz"`,
+		},
+		"C19 quotes in the realm": {
+			service: globalModel + end + rpc(`authenticated: true`), options: []policy.Option{policy.WithAudience(`a"b\c,error="x`)}, header: []string{},
+			code: connect.CodeUnauthenticated, reason: interceptor.ReasonTokenMissing, challenge: `Bearer realm="a\"b\\c,error=\"x"`,
+		},
+		"C19 a realm that is not ASCII": {
+			service: globalModel + end + rpc(`authenticated: true`), options: []policy.Option{policy.WithAudience("https://\u00fc.example/\u2028\xff")}, claims: global(""),
+			code: connect.CodePermissionDenied, reason: interceptor.ReasonAudienceMismatch, challenge: `Bearer realm="https://%C3%BC.example/%E2%80%A8%FF", error="invalid_token"`,
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			header := http.Header{"Authorization": test.header}
+			if test.header == nil {
+				header = bearer(t, test.claims)
+			}
+			guard := interceptor.New(shared(t).verifier, compileRealms(t, test.service, test.options...))
+			at := cmp.Or(test.procedure, "/realms.v1.S/Call")
+			unary := func(context.Context, *connect.Request[message]) (*connect.Response[answer], error) {
+				return connect.NewResponse(new(answer)), nil
+			}
+			mux := http.NewServeMux()
+			mux.Handle(at, connect.NewUnaryHandler(at, unary, guard.HandlerOption(), connect.WithIdempotency(connect.IdempotencyNoSideEffects)))
+			server := serve(t, mux)
+			for _, wire := range wires {
+				request := connect.NewRequest(naming(acme))
+				merge(request.Header(), header)
+				_, err := server.connect(wire, at).CallUnary(t.Context(), request)
+				got := refused(err)
+				shown := test.challenge
+				if wire.protocol != connect.ProtocolConnect {
+					shown = ""
+				}
+				if got.code != test.code || got.reason != test.reason || got.challenge != shown || got.told != test.challenge || got.more != 0 {
+					t.Errorf("%s: %s, %s\nheader %s\ndetail %s\nwant   %s", wire.name, got.code, got.reason, got.challenge, got.told, test.challenge)
+				}
+			}
+			if logged := server.Logged(); logged != "" {
+				t.Errorf("net/http logged %s", logged)
+			}
+
+			// An adapter to another framework.
+			call, denial := guard.Admit(t.Context(), at, header)
+			if denial == nil {
+				denial = call.AdmitMessage(naming(acme))
+			}
+			if denial.Challenge() != test.challenge || denial.ErrorInfo().GetMetadata()["challenge"] != test.challenge {
+				t.Errorf("the denial's challenge is %s", denial.Challenge())
+			}
+		})
+	}
+}
+
+var errShared = connect.NewError(connect.CodeNotFound, errors.New("of all calls"))
+
+// TestOutsideCaching is about what caches may do with answers to calls by GET: one that others share
+// must store neither what a caller may see nor that a call was refused.
+func TestOutsideCaching(t *testing.T) {
+	t.Parallel()
+	type response = connect.Response[answer]
+	saying := func(values ...string) func(context.Context) (*response, error) {
+		return func(context.Context) (*response, error) {
+			r := connect.NewResponse(new(answer))
+			r.Header()["Cache-Control"] = values
+			return r, nil
+		}
+	}
+	failing := func(err error, values ...string) func(context.Context) (*response, error) {
+		return func(context.Context) (*response, error) {
+			if coded, ok := errors.AsType[*connect.Error](err); ok && values != nil {
+				own := *coded
+				own.Meta()["Cache-Control"] = values
+				return nil, &own
+			}
+			return nil, err
+		}
+	}
+	wireError := func() error { // as a client gets it
+		server := serve(t, handlers{unary: func(context.Context, *connect.Request[message]) (*response, error) {
+			return failing(errShared, "public")(t.Context())
+		}}.mux())
+		_, err := server.connect(wires[0], procedure("Read", connect.StreamTypeUnary)).CallUnary(t.Context(), connect.NewRequest(new(message)))
+		return err
+	}()
+	good, member, public := []string{"Bearer " + mint(t, shared(t).good, global("read:a"))}, []string{"Bearer " + mint(t, shared(t).good, resource(acme, "read:data"))}, []string{"Bearer a"}
+	for name, test := range map[string]struct {
+		service       string
+		authorization []string
+		handler       func(context.Context) (*response, error) // nil answers
+		status        int
+		own           []string // what the handler says
+		want          []string
+	}{
+		"C15 answered":                          {service: "Read", authorization: good, status: 200, want: []string{"private"}},
+		"C15 answered, organization by message": {service: "Field", authorization: member, status: 200, want: []string{"private"}},
+		"C15 public":                            {service: "Public", authorization: public, status: 200},
+		"C15 public as a whole":                 {service: opened, authorization: good, status: 200},
+		"C15 public, fails":                     {service: "Public", handler: failing(errShared), status: 404},
+		"C15 its own":                           {service: "Read", authorization: good, handler: saying("public, max-age=60"), status: 200, own: []string{"public, max-age=60"}, want: []string{"public, max-age=60"}},
+		"C15 its own in two fields":             {service: "Read", authorization: good, handler: saying("max-age=60", "must-revalidate"), status: 200, own: []string{"max-age=60", "must-revalidate"}, want: []string{"max-age=60", "must-revalidate"}},
+		"C15 its own without a directive":       {service: "Read", authorization: good, handler: saying("", " "), status: 200, own: []string{"", ""}, want: []string{"private", "", ""}},
+		"C15 its own through the context": {
+			service: "Read", authorization: good, status: 200, own: []string{"max-age=60"}, want: []string{"max-age=60"},
+			handler: func(ctx context.Context) (*response, error) {
+				info, _ := connect.CallInfoForHandlerContext(ctx)
+				info.ResponseHeader().Set("Cache-Control", "max-age=60")
+				return connect.NewResponse(new(answer)), nil
+			},
+		},
+		"C15 its own in lower case": {
+			service: "Read", authorization: good, status: 200, own: []string{"max-age=60"}, want: []string{"max-age=60"},
+			handler: func(context.Context) (*response, error) {
+				r := connect.NewResponse(new(answer))
+				r.Header()["cache-control"] = []string{"max-age=60"}
+				return r, nil
+			},
+		},
+		"C15 fails":                       {service: "Read", authorization: good, handler: failing(errors.New("any")), status: 500, want: []string{"no-store"}},
+		"C15 fails with a code":           {service: "Field", authorization: member, handler: failing(errShared), status: 404, want: []string{"no-store"}},
+		"C15 fails with its own":          {service: "Read", authorization: good, handler: failing(errShared, "max-age=1"), status: 404, own: []string{"max-age=1"}, want: []string{"max-age=1"}},
+		"C15 fails with another server's": {service: "Read", authorization: good, handler: failing(wireError), status: 404, want: []string{"no-store"}},
+		"C15 fails with a panic":          {service: "Read", authorization: good, handler: func(context.Context) (*response, error) { panic("any") }, status: 500, want: []string{"no-store"}},
+		"C15 no token":                    {service: "Read", status: 401, want: []string{"no-store"}},
+		"C15 expired":                     {service: "Field", authorization: []string{"Bearer " + mint(t, shared(t).good, with(global(""), "exp", 1))}, status: 401, want: []string{"no-store"}},
+		"C15 scope missing":               {service: "Field", authorization: []string{"Bearer " + mint(t, shared(t).good, resource(acme, ""))}, status: 403, want: []string{"no-store"}},
+		"C15 another organization":        {service: "Field", authorization: []string{"Bearer " + mint(t, shared(t).good, resource(globex, "read:data"))}, status: 403, want: []string{"no-store"}},
+		"C15 no rule":                     {service: unruled, authorization: good, status: 403, want: []string{"no-store"}},
+		"C15 keys unavailable":            {service: "Read", authorization: []string{"Bearer unavailable"}, status: 503, want: []string{"no-store"}},
+		"C15 busy":                        {service: "Read", authorization: []string{"Bearer busy"}, status: 503, want: []string{"no-store"}},
+		"C15 guard fails":                 {service: "Read", authorization: []string{"Bearer panic"}, status: 500, want: []string{"no-store"}},
+	} {
+		verify := func(ctx context.Context, raw string) (*token.Claims, error) {
+			switch raw {
+			case "unavailable":
+				return nil, token.ErrKeysUnavailable
+			case "busy":
+				return nil, token.ErrBusy
+			case "panic":
+				panic(raw)
+			}
+			return shared(t).verifier.Verify(ctx, raw)
+		}
+		guard := interceptor.New(verifierFunc(verify), rules(t))
+		recovering := connect.WithRecover(func(context.Context, connect.Spec, http.Header, any) error {
+			return connect.NewError(connect.CodeInternal, errors.New("recovered"))
+		})
+		for installed, option := range map[string]connect.HandlerOption{"option": guard.HandlerOption(), "interceptor": connect.WithInterceptors(guard)} {
+			t.Run(name+", "+installed, func(t *testing.T) {
+				t.Parallel()
+				var own handlers
+				if test.handler != nil {
+					own.unary = func(ctx context.Context, _ *connect.Request[message]) (*response, error) { return test.handler(ctx) }
+				}
+				server := serve(t, own.mux(recovering, option))
+				url := server.URL + procedure(test.service, connect.StreamTypeUnary)
+				for method, want := range map[string][]string{http.MethodGet: test.want, http.MethodPost: test.own} {
+					query := `?connect=v1&encoding=json&message={"organizationId":"acme"}`
+					if method == http.MethodPost {
+						query = ""
+					}
+					request, err := http.NewRequestWithContext(t.Context(), method, url+query, strings.NewReader(`{"organizationId":"acme"}`))
+					if err != nil {
+						t.Fatal(err)
+					}
+					request.Header.Set("Content-Type", "application/json")
+					if method == http.MethodGet {
+						request.Body, request.ContentLength = nil, 0
+						request.Header.Del("Content-Type")
+					}
+					request.Header["Authorization"] = test.authorization
+					got, err := server.HTTP1.Do(request)
+					if err != nil {
+						t.Fatal(err)
+					}
+					_ = got.Body.Close()
+					if values := got.Header.Values("Cache-Control"); got.StatusCode != test.status || !slices.Equal(values, want) {
+						t.Errorf("%s: %d, %q, want %d, %q", method, got.StatusCode, values, test.status, want)
+					}
+				}
+			})
+		}
+	}
+}
+
+// TestOutsideNotModified is about a handler that says so: what a cache has may be used again, and by
+// whom stays as it was.
+func TestOutsideNotModified(t *testing.T) {
+	t.Parallel()
+	for name, test := range map[string]struct {
+		header http.Header
+		want   []string
+	}{
+		"C15 no header": {nil, []string{"private"}},
+		"C15 ETag":      {http.Header{"Etag": {`"1"`}}, []string{"private"}},
+		"C15 its own":   {http.Header{"Cache-Control": {"max-age=60"}}, []string{"max-age=60"}},
+	} {
+		own := handlers{unary: func(context.Context, *connect.Request[message]) (*connect.Response[answer], error) {
+			return nil, connect.NewNotModifiedError(test.header)
+		}}
+		recorder := httptest.NewRecorder()
+		request := httptest.NewRequest(http.MethodGet, procedure("Read", connect.StreamTypeUnary)+`?encoding=json&message={}`, nil)
+		request.Header = bearer(t, global("read:a"))
+		own.mux(interceptor.New(shared(t).verifier, rules(t)).HandlerOption()).ServeHTTP(recorder, request)
+		if got := recorder.Header()["Cache-Control"]; recorder.Code != http.StatusNotModified || !slices.Equal(got, test.want) {
+			t.Errorf("%s: %d, %q", name, recorder.Code, got)
+		}
+	}
+}
