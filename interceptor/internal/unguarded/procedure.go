@@ -14,7 +14,8 @@ import (
 // A Procedure is one that a server may have.
 type Procedure struct {
 	Name   string
-	Stream bool // of any kind
+	Stream bool                          // of any kind
+	Method protoreflect.MethodDescriptor // nil if none is linked
 
 	wellKnown bool
 }
@@ -34,8 +35,8 @@ var wellKnown = map[string][]Procedure{
 	"xds.service.orca.v3.OpenRcaService":                   {{Name: "StreamCoreMetrics", Stream: true}},
 }
 
-// nowhere is a procedure of no service. A handler for all that is unknown takes it for a stream.
-var nowhere = Procedure{Name: "/protoauthz.guardtest.Nowhere/Nothing", Stream: true}
+// Nowhere is a procedure of no service. A handler for all that is unknown takes it for a stream.
+var Nowhere = Procedure{Name: "/protoauthz.guardtest.Nowhere/Nothing", Stream: true}
 
 // procedures returns those of the table, of all linked services and of the well-known ones, sorted.
 func procedures(table *policy.Table) []Procedure {
@@ -43,12 +44,12 @@ func procedures(table *policy.Table) []Procedure {
 	for service, methods := range wellKnown {
 		for _, method := range methods {
 			name := "/" + service + "/" + method.Name
-			all[name] = Procedure{name, method.Stream, true}
+			all[name] = Procedure{Name: name, Stream: method.Stream, wellKnown: true}
 		}
 	}
 	add := func(method protoreflect.MethodDescriptor) {
 		name := "/" + string(method.Parent().FullName()) + "/" + string(method.Name())
-		all[name] = Procedure{name, method.IsStreamingClient() || method.IsStreamingServer(), all[name].wellKnown}
+		all[name] = Procedure{name, method.IsStreamingClient() || method.IsStreamingServer(), method, all[name].wellKnown}
 	}
 	protoregistry.GlobalFiles.RangeFiles(func(file protoreflect.FileDescriptor) bool {
 		for i := range file.Services().Len() {

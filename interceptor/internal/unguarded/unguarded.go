@@ -3,6 +3,7 @@
 package unguarded
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"strings"
@@ -39,13 +40,15 @@ const (
 	Unreachable
 	// Panicked is none either.
 	Panicked
+	// Uncallable is none, as there is no way to call the procedure.
+	Uncallable
 )
 
 // An Answer is what a server answers to a call without a token.
 type Answer struct {
 	Kind   Kind
 	Reason interceptor.Reason // of a Guard, or ""
-	Text   string             // what the answer is, for people
+	Text   string             // what the answer is, or who is absent, for people
 }
 
 // Reason finds a Guard's reason in the details of a status.
@@ -64,22 +67,23 @@ type Server struct {
 	Package string // that speaks to the user
 	Call    func(context.Context, Procedure) Answer
 	Remedy  func(Procedure) string // what guards it
-	Absent  string                 // what the server has said to which it is absent
+	Absent  string                 // what the server does with those that are absent
 	Give    string                 // what to give instead
+	Nothing string                 // what it means that there is nothing to call
 }
 
 // Assert fails the test for each procedure that is not refused as a Guard refuses it. Those that the
 // table declares public are not called.
 func (s Server) Assert(t testing.TB, table *policy.Table) {
 	t.Helper()
-	elsewhere := s.Call(t.Context(), nowhere)
+	elsewhere := s.Call(t.Context(), Nowhere)
 	switch {
 	case elsewhere.Kind == Unreachable:
 		t.Errorf("%s: the server cannot be called: %s", s.Package, elsewhere.Text)
 		return
 	case elsewhere.Kind == Absent, elsewhere.Kind == NoRPC, elsewhere.Reason == interceptor.ReasonRuleMissing:
 	default:
-		t.Errorf("%s: every procedure that the server does not know %s", s.Package, s.judge(nowhere, nil, elsewhere))
+		t.Errorf("%s: every procedure that the server does not know %s", s.Package, s.judge(Nowhere, nil, elsewhere))
 	}
 	var missing []string
 	found := false
@@ -93,8 +97,10 @@ func (s Server) Assert(t testing.TB, table *policy.Table) {
 		}
 		answer := s.Call(t.Context(), procedure)
 		switch {
+		case answer.Kind == Uncallable:
+			continue
 		case ok && answer.Kind == Absent:
-			missing = append(missing, procedure.Name)
+			missing = append(missing, cmp.Or(answer.Text, procedure.Name))
 			continue
 		case !ok && answer.Kind == elsewhere.Kind && answer.Reason == elsewhere.Reason, !ok && answer.Kind == Absent:
 			continue // the server does not know it
@@ -108,7 +114,7 @@ func (s Server) Assert(t testing.TB, table *policy.Table) {
 	case len(missing) > 0:
 		t.Errorf("%s: %s %s: %s", s.Package, s.Absent, strings.Join(missing, ", "), s.Give)
 	case !found:
-		t.Errorf("%s: the table guards nothing", s.Package)
+		t.Errorf("%s: %s", s.Package, s.Nothing)
 	}
 }
 
@@ -121,7 +127,7 @@ func (s Server) judge(procedure Procedure, rule *policy.Rule, answer Answer) str
 		if procedure.wellKnown {
 			public = fmt.Sprintf("name %s in policy.WithPublic if everybody may call it, or do not serve it", procedure.service())
 		}
-		if procedure != nowhere {
+		if procedure != Nowhere {
 			remedy += ", and " + public
 		}
 	}

@@ -1,0 +1,127 @@
+package guardtest
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"net/http/httptest"
+	"net/url"
+	"regexp"
+	"testing"
+
+	"github.com/protoauthz/protoauthz/interceptor"
+	"github.com/protoauthz/protoauthz/interceptor/internal/unguarded"
+	"github.com/protoauthz/protoauthz/interceptor/policy"
+)
+
+// AssertRESTGuarded calls the REST API of a table, as grpc-gateway or connectrpc.com/vanguard serve
+// it, without a token, and fails the test for each method that is not refused as a Guard refuses
+// it. Methods that the table declares public are not called.
+//
+// The routes are those of the google.api.http options of all methods in the table and of all methods
+// that are linked into the test. A method without the option is left out, as there is no route to it;
+// so are routes that a configuration beside the .proto files adds, and prefixes that the handler is
+// mounted under. What the handler answers with 404 counts as not mounted, and every route to a
+// method of the table that is not public must be. It is a fault if the table has no route.
+//
+// Calls are made in process, with an empty body. Refused is one that is answered with status 401
+// and either, in JSON, the google.rpc.ErrorInfo of a Guard, or, for error handlers that send no
+// details, a WWW-Authenticate as a Guard's. If the method is open, its handler runs.
+func AssertRESTGuarded(t testing.TB, handler http.Handler, table *policy.Table) {
+	t.Helper()
+	const remedy = "register it with RegisterXHandler and the connection of grpcguard.InProcess(server), " +
+		"for RegisterXHandlerServer calls the implementation past all interceptors"
+	unguarded.Server{
+		Package: "guardtest",
+		Call: func(ctx context.Context, procedure unguarded.Procedure) unguarded.Answer {
+			return callRoutes(ctx, handler, procedure)
+		},
+		Remedy:  func(unguarded.Procedure) string { return remedy },
+		Absent:  "the handler answers 404 to",
+		Give:    "give the one that serves them, without the prefix or host that it is mounted under; if that is this one, the implementation has answered: " + remedy,
+		Nothing: "no method of the table that is not public has a google.api.http option",
+	}.Assert(t, table)
+}
+
+// callRoutes calls a method by each of its routes. The answer is that of an open one, or else of one
+// that is absent, if there is any.
+func callRoutes(ctx context.Context, handler http.Handler, procedure unguarded.Procedure) unguarded.Answer {
+	var routes []route
+	switch {
+	case procedure == unguarded.Nowhere:
+		routes = []route{{http.MethodGet, procedure.Name}}
+	case procedure.Method != nil:
+		var err error
+		if routes, err = routesOf(procedure.Method); err != nil {
+			return unguarded.Answer{Kind: unguarded.Unreachable, Text: "its google.api.http option: " + err.Error()}
+		}
+	}
+	whole := unguarded.Answer{Kind: unguarded.Uncallable}
+	for _, route := range routes {
+		answer := callRoute(ctx, handler, route)
+		if answer.Kind != unguarded.Absent && answer.Reason != interceptor.ReasonTokenMissing {
+			return answer
+		}
+		if whole.Kind != unguarded.Absent {
+			whole = answer
+		}
+	}
+	return whole
+}
+
+// callRoute makes one call without a token.
+func callRoute(ctx context.Context, handler http.Handler, route route) unguarded.Answer {
+	request := httptest.NewRequest(http.MethodGet, "/", http.NoBody)
+	request.Method, request.URL = route.verb, &url.URL{Path: route.path}
+	request.RequestURI = request.URL.RequestURI()
+	request.Header.Set("Accept", "application/json")
+	request.Header.Set("Content-Type", "application/json")
+	response, answer := serve(ctx, handler, request)
+	to := " to " + route.verb + " " + route.path
+	if response == nil {
+		answer.Text += to
+		return answer
+	}
+	defer func() { _ = response.Body.Close() }()
+	var body any
+	isJSON := json.NewDecoder(response.Body).Decode(&body) == nil
+	answer.Reason = reasonIn(body)
+	answer.Text = fmt.Sprintf("HTTP status %d", response.StatusCode) + to
+	switch unauthorized := response.StatusCode == http.StatusUnauthorized; {
+	case response.StatusCode == http.StatusNotFound:
+		answer.Kind, answer.Text = unguarded.Absent, route.verb+" "+route.path
+	case unauthorized && answer.Reason == "" && challenge.MatchString(response.Header.Get("WWW-Authenticate")):
+		answer.Reason = interceptor.ReasonTokenMissing
+	case !unauthorized && answer.Reason == interceptor.ReasonTokenMissing:
+		answer.Reason, answer.Text = "", fmt.Sprintf("HTTP status %d, in place of 401,", response.StatusCode)+to
+	case !isJSON:
+		answer.Kind = unguarded.NoRPC
+	}
+	return answer
+}
+
+// challenge is what a Guard tells those who send no token: a realm, and no error.
+var challenge = regexp.MustCompile(`^Bearer realm="(?:[^"\\]|\\.)*"$`)
+
+// reasonIn finds a Guard's reason in JSON, in whatever an error handler has wrapped it.
+func reasonIn(value any) interceptor.Reason {
+	var inner []any
+	switch value := value.(type) {
+	case []any:
+		inner = value
+	case map[string]any:
+		if reason, ok := value["reason"].(string); ok && value["domain"] == unguarded.Domain {
+			return interceptor.Reason(reason)
+		}
+		for _, member := range value {
+			inner = append(inner, member)
+		}
+	}
+	for _, value := range inner {
+		if reason := reasonIn(value); reason != "" {
+			return reason
+		}
+	}
+	return ""
+}
