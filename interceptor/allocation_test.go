@@ -150,6 +150,7 @@ func TestAllocationsOfRefusals(t *testing.T) { //nolint:paralleltest // memory i
 	}
 	for name, authorization := range map[string]string{
 		"no token":       "Basic any",
+		"two tokens":     "Bearer a.b.c, Bearer a.b.c",
 		"garbage":        "Bearer " + string(bytes.Repeat([]byte("x"), 700)),
 		"another issuer": "Bearer " + mint(t, own, with(resource(acme, "read:data"), "iss", "https://other.test")),
 		"another type":   "Bearer " + mint(t, own, good, devissuer.WithHeader("typ", "JWT")),

@@ -1,13 +1,9 @@
 package interceptor
 
-import (
-	"slices"
-	"strings"
+import "connectrpc.com/connect"
 
-	"connectrpc.com/connect"
-)
-
-// domain is the domain of the google.rpc.ErrorInfo, and the realm of challenges.
+// domain is the domain of the google.rpc.ErrorInfo, and the realm of challenges of rules that
+// have no audience.
 const domain = "protoauthz"
 
 // connectError is a denial as it goes to the client, within a call that another guard may
@@ -46,26 +42,3 @@ func (r Reason) code() connect.Code {
 
 // Code returns the code that goes with the reason: its number is also that of gRPC.
 func (d *Denial) Code() connect.Code { return d.Reason().code() }
-
-// Challenge returns the WWW-Authenticate of RFC 6750 section 3, or "" if there is none for
-// the reason. Without credentials that could be judged it names no error (section 3.1). It
-// belongs in HTTP headers, so to unary calls of the Connect protocol alone.
-func (d *Denial) Challenge() string {
-	const bearer = `Bearer realm="` + domain + `"`
-	switch reason := d.Reason(); {
-	case reason == ReasonTokenMissing, reason == ReasonSchemeUnsupported:
-		return bearer
-	case reason.code() == connect.CodeUnauthenticated:
-		return bearer + `, error="invalid_token"`
-	case reason == ReasonScopeInsufficient:
-		// Scope-tokens hold neither quotes nor backslashes: nothing to escape.
-		return bearer + `, error="insufficient_scope", scope="` + d.allScopes() + `"`
-	default:
-		return ""
-	}
-}
-
-// allScopes names every scope of the rule: with all of them a token will do.
-func (d *Denial) allScopes() string {
-	return strings.Join(slices.Concat(d.scopes, d.anyScopes), " ")
-}

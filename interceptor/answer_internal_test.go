@@ -1,11 +1,14 @@
 package interceptor
 
 import (
+	"encoding/json"
+	"fmt"
 	"maps"
 	"regexp"
 	"slices"
 	"strings"
 	"testing"
+	"unicode/utf8"
 
 	"connectrpc.com/connect"
 	"google.golang.org/genproto/googleapis/rpc/errdetails"
@@ -22,12 +25,12 @@ import (
 // scopeToken is that of RFC 6749 section 3.3.
 var scopeToken = regexp.MustCompile(`\A[\x21\x23-\x5b\x5d-\x7e]+\z`)
 
-// compileScopes compiles a rule that requires scopes.
-func compileScopes(t testing.TB, all, any []string) (*policy.Rule, error) {
+// compileOne compiles a rule that requires an audience and scopes, as a guard keeps it.
+func compileOne(t testing.TB, audience string, all, any []string) (*guardRule, error) {
 	t.Helper()
 	options := new(descriptorpb.MethodOptions)
 	proto.SetExtension(options, authzv1.E_Method, &authzv1.MethodRule{
-		Model: authzv1.Model_MODEL_GLOBAL_RESOURCE, Audience: testAPI, Scopes: all, AnyScopes: any,
+		Model: authzv1.Model_MODEL_GLOBAL_RESOURCE, Scopes: all, AnyScopes: any,
 	})
 	empty := proto.String(".google.protobuf.Empty")
 	file, err := protodesc.NewFile(&descriptorpb.FileDescriptorProto{
@@ -43,11 +46,11 @@ func compileScopes(t testing.TB, all, any []string) (*policy.Rule, error) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	table, err := policy.Compile(policy.Files{file})
+	table, err := policy.Compile(policy.Files{file}, policy.WithAudience(audience))
 	if err != nil {
 		return nil, err
 	}
-	rule, _ := table.Lookup("/scopes.v1.Service/Call")
+	rule, _ := rulesOf(table).lookup("/scopes.v1.Service/Call")
 	return rule, nil
 }
 
@@ -136,8 +139,28 @@ func TestParseChallenge(t *testing.T) {
 	}
 }
 
-// FuzzChallenge holds what a client is told against what the rule requires. Scopes
-// that would break it open cannot be compiled.
+// realmOf is how a challenge shows an audience: in ASCII, as in a URI.
+func realmOf(audience string) (realm string) {
+	for _, c := range []byte(audience) {
+		if c > '~' {
+			realm += fmt.Sprintf("%%%02X", c)
+		} else {
+			realm += string(rune(c))
+		}
+	}
+	return realm
+}
+
+// errorsOf are the errors of challenges. Reasons that are not there have no challenge.
+var errorsOf = map[Reason]string{
+	ReasonTokenMissing: "", ReasonSchemeUnsupported: "", ReasonModelMismatch: "", ReasonOrganizationMismatch: "", ReasonCallerNotAllowed: "",
+	ReasonTokenMalformed: "invalid_token", ReasonTokenInvalid: "invalid_token", ReasonTokenExpired: "invalid_token",
+	ReasonTokenNotYetValid: "invalid_token", ReasonAudienceMismatch: "invalid_token",
+	ReasonScopeInsufficient: "insufficient_scope",
+}
+
+// FuzzChallenge holds what a client is told against what the rule requires. Audiences and scopes
+// that would break it open cannot be compiled, or are escaped.
 func FuzzChallenge(f *testing.F) {
 	// Scopes are separated by line breaks.
 	split := func(scopes string) []string {
@@ -146,90 +169,123 @@ func FuzzChallenge(f *testing.F) {
 		}
 		return strings.Split(scopes, "\n")
 	}
-	legal := func(all, any string) bool {
+	legal := func(audience, all, any string) bool {
 		scopes := slices.Concat(split(all), split(any))
 		unique := slices.Compact(slices.Sorted(slices.Values(scopes)))
-		return len(scopes) > 0 && len(unique) == len(scopes) && !slices.ContainsFunc(scopes, func(s string) bool { return !scopeToken.MatchString(s) })
+		return legalAudience.MatchString(audience) && !strings.HasPrefix(strings.ToLower(audience), "urn:logto:") &&
+			len(scopes) > 0 && len(unique) == len(scopes) && !slices.ContainsFunc(scopes, func(s string) bool { return !scopeToken.MatchString(s) })
 	}
 	accepted, refused := 0, 0
-	for _, seed := range [][2]string{
+	seed := func(audience, all, any string) {
+		if legal(audience, all, any) {
+			accepted++
+		} else {
+			refused++
+		}
+		f.Add(audience, all, any)
+	}
+	for _, scopes := range [][2]string{
 		{"read:a", ""}, {"", "read:a"}, {"read:a\nwrite:b", ""}, {"read:a", "sell\nbuy"}, {"", "sell\nbuy\ngive"},
 		{"a,b", "c=d"}, {"realm=x,error=invalid_token", ""}, {"https://api.example.test/a?b=c&d=%20#e", "{}|~!'()*"},
 		{"", ""}, {"a\na", ""}, {"a", "a"}, {"a\n", ""}, {"\n", ""}, {" a", ""}, {"a b", ""}, {"", "a\tb"}, {`a"`, ""}, {`a", error="x`, ""},
 		{`\`, ""}, {"", `a\`}, {"a\r", ""}, {"a\x00", ""}, {"a\x7f", ""}, {"a", "\u00e9"}, {"\xff", ""}, {"a\u00a0b", ""}, {"a\u2028", ""},
 	} {
-		if legal(seed[0], seed[1]) {
-			accepted++
-		} else {
-			refused++
-		}
-		f.Add(seed[0], seed[1])
+		seed(testAPI, scopes[0], scopes[1])
 	}
-	if accepted < 5 || refused < 15 {
+	for _, audience := range []string{
+		`"`, `\`, `a"b`, `a\"b`, `a\\`, `a",error="x`, `a"\`, "https://api.example.test/?a=b&c=%22", "\u00e9", "\u00a0", "\u0085", "\u2028", "\xff", "%",
+		"", " ", "a b", "a\n", "a\r\nSet-Cookie:x", "\x00", "a\x7f", "urn:logto:organization:a",
+	} {
+		seed(audience, "read:a", "")
+	}
+	if accepted < 20 || refused < 20 {
 		f.Fatalf("%d accepted and %d refused seeds: too few", accepted, refused)
 	}
-	f.Fuzz(func(t *testing.T, all, any string) {
-		rule, err := compileScopes(t, split(all), split(any))
-		if (err == nil) != legal(all, any) {
-			t.Fatalf("scopes %q, %q: %v", all, any, err)
+	f.Fuzz(func(t *testing.T, audience, all, any string) {
+		rule, err := compileOne(t, audience, split(all), split(any))
+		if (err == nil) != legal(audience, all, any) {
+			t.Fatalf("audience %q, scopes %q, %q: %v", audience, all, any, err)
 		}
 		if err != nil {
 			return
 		}
 		for reason := range texts {
 			denial := &Denial{reason: reason, scopes: rule.Scopes, anyScopes: rule.AnyScopes}
-			if reason == ReasonScopeInsufficient { // as it comes about
-				claims, _ := claimed(logto, "sub", `"alice"`, "aud", `"`+testAPI+`"`)
-				if _, denial = decide(rule, claims); denial == nil {
+			if reason == ReasonScopeInsufficient && utf8.ValidString(audience) { // as it comes about
+				claims, _ := claimed(logto, "sub", `"alice"`, "aud", string(must(json.Marshal(audience))))
+				if _, denial = decide(rule.Rule, claims); denial == nil {
 					t.Fatalf("%v lets in a token without scopes", rule)
 				}
 			}
-			for _, protocol := range []string{connect.ProtocolConnect, connect.ProtocolGRPC, connect.ProtocolGRPCWeb} {
-				for _, kind := range []connect.StreamType{connect.StreamTypeUnary, connect.StreamTypeClient, connect.StreamTypeServer, connect.StreamTypeBidi} {
-					err := connectError(denial, nil, connect.Spec{StreamType: kind}, connect.Peer{Protocol: protocol})
-					checkInfo(t, err, reason, split(all), split(any))
-					if protocol == connect.ProtocolConnect && kind == connect.StreamTypeUnary {
-						checkChallenge(t, err, reason, slices.Concat(split(all), split(any)))
-					} else if len(err.Meta()) > 0 {
-						t.Errorf("%s: %s, %v call carries %v", reason, protocol, kind, err.Meta())
-					}
-				}
+			denial = (&admission{rule: rule}).deny(denial)
+			checkRefusal(t, denial, audience, split(all), split(any))
+			if reason == ReasonTokenMalformed {
+				denial.several = true
+				checkRefusal(t, denial, audience, split(all), split(any))
 			}
 		}
 	})
 }
 
-// checkChallenge makes sure that an error's metadata is its challenge, and that
-// there is one exactly if HTTP or RFC 6750 has one for the reason.
-func checkChallenge(t testing.TB, err *connect.Error, reason Reason, scopes []string) {
+// legalAudience has no space and no control character of ASCII.
+var legalAudience = regexp.MustCompile(`(?s)\A[^\x00-\x20\x7f]+\z`)
+
+func must[T any](value T, err error) T {
+	if err != nil {
+		panic(err)
+	}
+	return value
+}
+
+// checkRefusal makes sure of what a denial tells over every protocol.
+func checkRefusal(t testing.TB, denial *Denial, audience string, all, any []string) {
 	t.Helper()
-	want := map[string]string{"realm": "protoauthz"}
-	switch {
-	case reason == ReasonTokenMissing || reason == ReasonSchemeUnsupported: // nothing was judged
-		scopes = nil
-	case err.Code() == connect.CodeUnauthenticated:
-		want["error"], scopes = "invalid_token", nil
-	case reason == ReasonScopeInsufficient:
-		want["error"] = "insufficient_scope"
-	default:
-		if len(err.Meta()) > 0 {
-			t.Errorf("%s carries %v", reason, err.Meta())
+	for _, protocol := range []string{connect.ProtocolConnect, connect.ProtocolGRPC, connect.ProtocolGRPCWeb} {
+		for _, kind := range []connect.StreamType{connect.StreamTypeUnary, connect.StreamTypeClient, connect.StreamTypeServer, connect.StreamTypeBidi} {
+			err := connectError(denial, nil, connect.Spec{StreamType: kind}, connect.Peer{Protocol: protocol})
+			values := slices.Clone(err.Meta()["Www-Authenticate"])
+			if told := checkInfo(t, err, denial.reason, all, any); told != "" {
+				checkChallenge(t, told, denial, audience, slices.Concat(all, any))
+				if protocol == connect.ProtocolConnect && kind == connect.StreamTypeUnary {
+					if len(values) != 1 || values[0] != told {
+						t.Errorf("%s: the header is %q, the detail tells %q", denial.reason, values, told)
+					}
+					continue
+				}
+			} else if _, ok := errorsOf[denial.reason]; ok {
+				t.Errorf("%s: %s, %v call tells no challenge", denial.reason, protocol, kind)
+			}
+			if len(values) > 0 {
+				t.Errorf("%s: %s, %v call carries %q", denial.reason, protocol, kind, values)
+			}
 		}
-		return
-	}
-	values := err.Meta()["Www-Authenticate"]
-	if len(values) != 1 || len(err.Meta()) != 1 {
-		t.Fatalf("%s carries %v, want one WWW-Authenticate", reason, err.Meta())
-	}
-	params, fault := parseChallenge(values[0])
-	if got := takeScopes(params, "scope"); fault != "" || !slices.Equal(got, scopes) || !maps.Equal(params, want) {
-		t.Errorf("%s: %s: got scopes %q, %q, %s, want %q, %q", reason, values[0], got, params, fault, scopes, want)
 	}
 }
 
-// checkInfo makes sure that an error has one detail, which tells the reason and
-// the scopes if these are the reason.
-func checkInfo(t testing.TB, err *connect.Error, reason Reason, all, any []string) {
+// checkChallenge makes sure that a challenge says the audience, the error of the reason, and the
+// scopes if these are the reason.
+func checkChallenge(t testing.TB, challenge string, denial *Denial, audience string, scopes []string) {
+	t.Helper()
+	want := map[string]string{"realm": realmOf(audience)}
+	code, ok := errorsOf[denial.reason]
+	if denial.several {
+		code = "invalid_request"
+	}
+	if code != "" {
+		want["error"] = code
+	}
+	if denial.reason != ReasonScopeInsufficient {
+		scopes = nil
+	}
+	params, fault := parseChallenge(challenge)
+	if got := takeScopes(params, "scope"); !ok || fault != "" || !slices.Equal(got, scopes) || !maps.Equal(params, want) {
+		t.Errorf("%s: %s: got scopes %q, %q, %s, want %q, %q", denial.reason, challenge, got, params, fault, scopes, want)
+	}
+}
+
+// checkInfo makes sure that an error has one detail, which tells the reason and the scopes if these
+// are the reason. It returns the challenge in it.
+func checkInfo(t testing.TB, err *connect.Error, reason Reason, all, any []string) (challenge string) {
 	t.Helper()
 	if err.Message() != texts[reason] || err.Code() != reason.code() || len(err.Details()) != 1 {
 		t.Fatalf("%s: got %v with %d details", reason, err, len(err.Details()))
@@ -243,10 +299,13 @@ func checkInfo(t testing.TB, err *connect.Error, reason Reason, all, any []strin
 		all, any = nil, nil
 	}
 	metadata := maps.Clone(info.GetMetadata())
+	challenge = metadata["challenge"]
+	delete(metadata, "challenge")
 	required, alternatives := takeScopes(metadata, "required_scopes"), takeScopes(metadata, "any_scopes")
 	if !slices.Equal(required, slices.Concat(all, any)) || !slices.Equal(alternatives, any) || len(metadata) > 0 {
 		t.Errorf("%s: got metadata %q, want scopes %q and %q", reason, info.GetMetadata(), all, any)
 	}
+	return challenge
 }
 
 // takeScopes takes a list of scopes out of params. It is nil if it is not there.

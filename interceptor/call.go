@@ -54,7 +54,7 @@ func (c *Call) AwaitsMessage() bool { return c.admission.byMessage() }
 func (c *Call) AdmitMessage(message any) *Denial {
 	a := c.admission
 	if a.expired() {
-		return c.guard.observe(c.ctx, Event{Procedure: a.rule.Procedure, Claims: a.claims, Denial: denyToken(token.ErrExpired)})
+		return c.guard.observe(c.ctx, Event{Procedure: a.rule.Procedure, Claims: a.claims, Denial: a.deny(denyToken(token.ErrExpired))})
 	}
 	return c.guard.admitMessage(c.ctx, a, message)
 }

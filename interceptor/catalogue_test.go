@@ -58,7 +58,7 @@ func transport(wire wire, installed string, served, inProcess server) calltest.T
 			return calltest.Answer{
 				Answer: rpctest.Answer{
 					Code: int(got.code), Reason: string(got.reason), Required: got.required, Any: got.any,
-					Text: got.text, Challenge: got.challenge,
+					Text: got.text, Challenge: got.challenge, Told: got.told,
 				},
 				Domain: got.domain,
 				More:   got.more,

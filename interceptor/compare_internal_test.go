@@ -179,7 +179,7 @@ func accepted(rule *policy.Rule, tokens []*token.Claims, requests []request) []b
 		if !rule.Public {
 			organization, denial = decide(rule, claims)
 		}
-		a := &admission{rule: rule, claims: claims, organization: organization}
+		a := &admission{rule: &guardRule{Rule: rule}, claims: claims, organization: organization}
 		for _, r := range requests {
 			is = append(is, denial == nil && (rule.Public || namesOrganization(rule.Organization, organization, r.header)) &&
 				(!a.byMessage() || judgeMessage(a, r.message) == nil))

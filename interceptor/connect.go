@@ -153,7 +153,7 @@ func (g *Guard) admitted(ctx context.Context, procedure string, kind connect.Str
 		ctx = a
 	}
 	if taken && kind == connect.StreamTypeUnary && a.expired() {
-		return ctx, nil, g.observe(ctx, Event{Procedure: procedure, Claims: a.claims, Denial: denyToken(token.ErrExpired)})
+		return ctx, nil, g.observe(ctx, Event{Procedure: procedure, Claims: a.claims, Denial: a.deny(denyToken(token.ErrExpired))})
 	}
 	return ctx, a, nil
 }

@@ -22,7 +22,7 @@ type admission struct {
 	context.Context
 
 	claims       *token.Claims // nil if the rule is public
-	rule         *policy.Rule
+	rule         *guardRule
 	organization string
 
 	// For which call it was made. A handler may call another one in process, with
@@ -55,6 +55,14 @@ func (a *admission) byMessage() bool {
 // expired reports whether the token has expired since it was verified.
 func (a *admission) expired() bool {
 	return !a.rule.Public && !time.Now().Before(a.claims.Deadline())
+}
+
+// deny returns a denial of the call, in the realm of its rule if it has one, or nil.
+func (a *admission) deny(denial *Denial) *Denial {
+	if denial != nil && a.rule != nil {
+		denial.realm = a.rule.realm
+	}
+	return denial
 }
 
 // take reports whether the admission was made by this guard for this very call

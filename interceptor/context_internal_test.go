@@ -42,7 +42,7 @@ func TestPrintedContext(t *testing.T) {
 		t.Fatal(denial.Unwrap())
 	}
 	a := &admission{
-		Context: t.Context(), claims: claims, rule: &policy.Rule{Procedure: "secret"}, organization: "secret",
+		Context: t.Context(), claims: claims, rule: &guardRule{Rule: &policy.Rule{Procedure: "secret"}}, organization: "secret",
 		header: http.Header{"Authorization": {"Bearer secret"}},
 	}
 	child, cancel := context.WithTimeout(a, time.Hour)

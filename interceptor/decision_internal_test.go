@@ -454,7 +454,7 @@ func TestNamesOrganization(t *testing.T) {
 		{list, "acme", nil, batch(), false},
 		{list, "", nil, batch(""), false},
 	} {
-		a := &admission{rule: test.rule, organization: test.organization}
+		a := &admission{rule: &guardRule{Rule: test.rule}, organization: test.organization}
 		got := namesOrganization(test.rule.Organization, test.organization, test.header)
 		if got && a.byMessage() {
 			denial := judgeMessage(a, test.message)

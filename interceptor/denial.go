@@ -8,7 +8,8 @@ import (
 )
 
 // A Reason says why a call was refused. Clients find it in the google.rpc.ErrorInfo
-// detail of the error.
+// detail of the error, whose metadata holds the challenge that goes with the reason, if there
+// is one, as "challenge": see [Denial.Challenge].
 type Reason string
 
 // All reasons. The code that goes with each stands behind it.
@@ -85,6 +86,8 @@ type Denial struct {
 	reason            Reason
 	scopes, anyScopes []string // the rule's own
 	cause             error
+	realm             *realm     // of the rule's challenges, or nil: then there is none
+	several           bool       // the request has more than one credential
 	within            *admission // by a guard around the one that refused, of the same call
 }
 

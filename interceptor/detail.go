@@ -16,19 +16,30 @@ import (
 
 // errorDetail returns the google.rpc.ErrorInfo of a denial.
 func errorDetail(denial *Denial) (*connect.ErrorDetail, error) {
-	if detail := details()[denial.Reason()]; detail != nil {
+	realm := denial.realm
+	if realm == nil {
+		realm = nowhere()
+	}
+	if detail := realm.details[answerKind{denial.Reason(), denial.several}]; detail != nil {
 		own := *detail // whoever gets the error may write to it
 		return &own, nil
 	}
 	return connect.NewErrorDetail(denial.ErrorInfo())
 }
 
-// ErrorInfo returns the detail that goes with the error, of the domain "protoauthz". See
-// [ReasonScopeInsufficient] for its metadata.
+// ErrorInfo returns the detail that goes with the error, of the domain "protoauthz". Its metadata
+// holds the [Denial.Challenge] as "challenge" if there is one, with which a gateway between gRPC
+// and HTTP can answer, and the scopes that [ReasonScopeInsufficient] is about.
 func (d *Denial) ErrorInfo() *errdetails.ErrorInfo {
 	info := &errdetails.ErrorInfo{Reason: string(d.Reason()), Domain: domain}
+	if challenge := d.Challenge(); challenge != "" {
+		info.Metadata = map[string]string{"challenge": challenge}
+	}
 	if d.Reason() == ReasonScopeInsufficient {
-		info.Metadata = map[string]string{"required_scopes": d.allScopes()}
+		if info.Metadata == nil {
+			info.Metadata = map[string]string{}
+		}
+		info.Metadata["required_scopes"] = d.allScopes()
 		if len(d.anyScopes) > 0 {
 			info.Metadata["any_scopes"] = strings.Join(d.anyScopes, " ")
 		}
@@ -36,19 +47,34 @@ func (d *Denial) ErrorInfo() *errdetails.ErrorInfo {
 	return info
 }
 
-// details are those that can be made once.
-var details = sync.OnceValue(func() map[Reason]*connect.ErrorDetail {
-	details := make(map[Reason]*connect.ErrorDetail, len(texts))
+// An answerKind is what the detail of a refusal in one realm depends on.
+type answerKind struct {
+	reason  Reason
+	several bool
+}
+
+// nowhere is the realm of refusals without a rule: they have no challenge.
+var nowhere = sync.OnceValue(func() *realm { return &realm{details: makeDetails(nil)} })
+
+// makeDetails makes the details of a realm that can be made once.
+func makeDetails(of *realm) map[answerKind]*connect.ErrorDetail {
+	details := make(map[answerKind]*connect.ErrorDetail, len(texts))
 	for reason := range texts {
-		if reason == ReasonScopeInsufficient {
-			continue // it names the rule's scopes
-		}
-		if detail, err := received(&errdetails.ErrorInfo{Reason: string(reason), Domain: domain}); err == nil {
-			details[reason] = detail
+		for _, several := range []bool{false, true} {
+			switch {
+			case reason == ReasonScopeInsufficient: // it names the rule's scopes
+				continue
+			case several && reason != ReasonTokenMalformed:
+				continue
+			}
+			denial := &Denial{reason: reason, realm: of, several: several}
+			if detail, err := received(denial.ErrorInfo()); err == nil {
+				details[answerKind{reason, several}] = detail
+			}
 		}
 	}
 	return details
-})
+}
 
 // received returns a detail as a client reads it. connect keeps the JSON of such a detail,
 // and makes that of others anew, by reflection, for every refusal.

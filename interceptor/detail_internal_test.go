@@ -33,16 +33,26 @@ func TestDetails(t *testing.T) {
 		}
 		return compact.String()
 	}
-	if len(details()) != len(texts)-1 || details()[ReasonScopeInsufficient] != nil {
-		t.Errorf("%d details", len(details()))
-	}
-	for reason, got := range details() {
-		want, err := connect.NewErrorDetail(&errdetails.ErrorInfo{Reason: string(reason), Domain: domain})
-		if err != nil {
-			t.Fatal(err)
+	for _, in := range []*realm{nil, newRealm("https://api.example.com"), newRealm(`"é"\`)} {
+		made := nowhere().details
+		if in != nil {
+			made = in.details
 		}
-		if got.Type() != want.Type() || !bytes.Equal(got.Bytes(), want.Bytes()) || write(got) != write(want) {
-			t.Errorf("%s: %s, want %s", reason, write(got), write(want))
+		if len(made) != len(texts) || made[answerKind{reason: ReasonScopeInsufficient}] != nil {
+			t.Errorf("%d details", len(made))
+		}
+		for kind, got := range made {
+			info := &errdetails.ErrorInfo{Reason: string(kind.reason), Domain: domain}
+			if challenge := (&Denial{reason: kind.reason, several: kind.several, realm: in}).Challenge(); challenge != "" {
+				info.Metadata = map[string]string{"challenge": challenge}
+			}
+			want, err := connect.NewErrorDetail(info)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if got.Type() != want.Type() || !bytes.Equal(got.Bytes(), want.Bytes()) || write(got) != write(want) {
+				t.Errorf("%v: %s, want %s", kind, write(got), write(want))
+			}
 		}
 	}
 }

@@ -61,9 +61,12 @@
 //
 // A refusal is a [connect.Error] that holds a [Denial]: a code, a fixed text
 // without any secret, and a google.rpc.ErrorInfo of the domain "protoauthz" with
-// the [Reason]. Over the Connect protocol, unary calls also carry the
-// WWW-Authenticate challenge of RFC 6750 section 3. Handlers read the verified
-// claims with [ClaimsFromContext].
+// the [Reason]. Every refusal with the code unauthenticated, and every one with
+// permission_denied but RULE_MISSING, has a challenge of RFC 6750 section 3: see
+// [Denial.Challenge]. Over the Connect protocol, unary calls carry the
+// challenge as WWW-Authenticate. The ErrorInfo holds the challenge over every protocol,
+// so that a gateway between HTTP and gRPC can send it. Handlers read the verified claims
+// with [ClaimsFromContext].
 //
 // # Other frameworks
 //

@@ -77,7 +77,7 @@ func New(verifier Verifier, table *policy.Table, opts ...Option) *Guard {
 	if ok { // the type itself: what embeds it may have a Verify of its own
 		g.authenticate, g.exact = v.Authenticate, true
 	}
-	details() // now, and not for the first refusal
+	nowhere() // now, and not for the first refusal
 	for _, option := range opts {
 		if option == nil {
 			panic("interceptor: an option of New is nil")
@@ -101,7 +101,7 @@ func authenticator(verifier Verifier) func(context.Context, []string) (*token.Cl
 // and header.
 func (g *Guard) admit(ctx context.Context, procedure string, header Header) (*admission, *Denial) {
 	a := &admission{Context: ctx}
-	denial := g.judge(a, procedure, header)
+	denial := a.deny(g.judge(a, procedure, header))
 	if denial == nil && a.byMessage() {
 		return a, nil // observed once a message has named the organization
 	}
@@ -127,7 +127,9 @@ func (g *Guard) judge(a *admission, procedure string, header Header) (denial *De
 	claims, err := g.authenticate(a.Context, header.Values("Authorization"))
 	switch {
 	case err != nil:
-		return denyToken(err)
+		denial = denyToken(err)
+		denial.several = denial.reason == ReasonTokenMalformed && several(header.Values("Authorization"))
+		return denial
 	case claims == nil:
 		return failed(errors.New("the verifier returned neither claims nor an error"))
 	}
@@ -135,7 +137,7 @@ func (g *Guard) judge(a *admission, procedure string, header Header) (denial *De
 	if !g.exact && a.expired() {
 		return denyToken(token.ErrExpired)
 	}
-	if a.organization, denial = decide(rule, claims); denial != nil {
+	if a.organization, denial = decide(rule.Rule, claims); denial != nil {
 		return denial
 	}
 	if !namesOrganization(rule.Organization, a.organization, header) {
@@ -150,7 +152,7 @@ func (g *Guard) admitMessage(ctx context.Context, a *admission, message any) *De
 	if !a.byMessage() {
 		return nil // observed when it was admitted
 	}
-	return g.observe(ctx, Event{Procedure: a.rule.Procedure, Claims: a.claims, Denial: judgeMessage(a, message)})
+	return g.observe(ctx, Event{Procedure: a.rule.Procedure, Claims: a.claims, Denial: a.deny(judgeMessage(a, message))})
 }
 
 func judgeMessage(a *admission, message any) *Denial {

@@ -8,13 +8,28 @@ import (
 
 // rules are what a guard goes by: the rules of its table, in copies that nobody else has.
 type rules struct {
-	procedures map[string]*policy.Rule
-	services   map[string]*policy.Rule // public as a whole, by "/pkg.Service/"
+	procedures map[string]*guardRule
+	services   map[string]*guardRule // public as a whole, by "/pkg.Service/"
+}
+
+// A guardRule is a rule with the realm of its challenges, which is nil if the rule is public.
+type guardRule struct {
+	*policy.Rule
+	realm *realm
 }
 
 func rulesOf(table *policy.Table) rules {
-	r := rules{map[string]*policy.Rule{}, map[string]*policy.Rule{}}
-	for _, rule := range table.Rules() {
+	r := rules{map[string]*guardRule{}, map[string]*guardRule{}}
+	realms := map[string]*realm{}
+	for _, compiled := range table.Rules() {
+		rule := &guardRule{Rule: compiled}
+		if !rule.Public {
+			name := realmName(compiled, table)
+			if realms[name] == nil {
+				realms[name] = newRealm(name)
+			}
+			rule.realm = realms[name]
+		}
 		if service, ok := strings.CutSuffix(rule.Procedure, "*"); ok {
 			r.services[service] = rule
 		} else {
@@ -25,7 +40,7 @@ func rulesOf(table *policy.Table) rules {
 }
 
 // lookup is [policy.Table.Lookup] without the copy.
-func (r rules) lookup(procedure string) (*policy.Rule, bool) {
+func (r rules) lookup(procedure string) (*guardRule, bool) {
 	if rule, ok := r.procedures[procedure]; ok {
 		return rule, true
 	}

@@ -175,7 +175,7 @@ func refusalOf(answer rpctest.Answer) refusal {
 	}
 	return refusal{
 		code: connect.Code(answer.Code), text: answer.Text, reason: interceptor.Reason(answer.Reason), domain: "protoauthz",
-		required: answer.Required, any: answer.Any,
+		required: answer.Required, any: answer.Any, told: answer.Told,
 	}
 }
 
@@ -187,6 +187,7 @@ type refusal struct {
 	domain    string
 	required  string // the metadata of the ErrorInfo
 	any       string
+	told      string
 	more      int // how many other details and metadata there are
 	challenge string
 }
@@ -210,8 +211,9 @@ func refused(err error) refusal {
 		r.more--
 		r.reason, r.domain = interceptor.Reason(info.GetReason()), info.GetDomain()
 		r.required, r.any = info.GetMetadata()["required_scopes"], info.GetMetadata()["any_scopes"]
+		r.told = info.GetMetadata()["challenge"]
 		for name := range info.GetMetadata() {
-			if name != "required_scopes" && name != "any_scopes" {
+			if name != "required_scopes" && name != "any_scopes" && name != "challenge" {
 				r.more++
 			}
 		}

@@ -116,7 +116,7 @@ func (s *guardedStream) refused() error {
 
 // refuse tells the observer and locks the stream. The first refusal counts.
 func (s *guardedStream) refuse(denial *Denial) error {
-	if s.denial.CompareAndSwap(nil, denial) {
+	if s.denial.CompareAndSwap(nil, s.admission.deny(denial)) {
 		_ = s.observe(denial)
 	}
 	return s.refused()

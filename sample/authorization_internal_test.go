@@ -157,17 +157,20 @@ func TestModels(t *testing.T) {
 
 // overHTTP returns what an answer looks like to who sees HTTP only.
 func (a answer) overHTTP(f front, scopes string) connectAnswer {
+	const realm = `Bearer realm="` + api + `"`
 	switch {
 	case !f.isConnect() || a == answer{}:
 		return connectAnswer{status: http.StatusOK}
 	case a == missing || a == scheme:
-		return connectAnswer{http.StatusUnauthorized, `Bearer realm="protoauthz"`}
+		return connectAnswer{http.StatusUnauthorized, realm}
 	case a.code == connect.CodeUnauthenticated:
-		return connectAnswer{http.StatusUnauthorized, `Bearer realm="protoauthz", error="invalid_token"`}
+		return connectAnswer{http.StatusUnauthorized, realm + `, error="invalid_token"`}
 	case a == scope:
-		return connectAnswer{http.StatusForbidden, `Bearer realm="protoauthz", error="insufficient_scope", scope="` + scopes + `"`}
+		return connectAnswer{http.StatusForbidden, realm + `, error="insufficient_scope", scope="` + scopes + `"`}
+	case a == audience:
+		return connectAnswer{http.StatusForbidden, realm + `, error="invalid_token"`}
 	default:
-		return connectAnswer{status: http.StatusForbidden}
+		return connectAnswer{http.StatusForbidden, realm}
 	}
 }
 

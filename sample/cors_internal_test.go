@@ -80,9 +80,9 @@ func TestOrigins(t *testing.T) {
 	}
 
 	viewer := http.Header{"Authorization": {"Bearer " + tokenOf(t, p.url, "-client", "acme-viewer", "-scope", "read:products")}}
-	refused := corsAnswer{status: http.StatusUnauthorized, origin: page, vary: "Origin", exposed: exposed, challenge: `Bearer realm="protoauthz"`}
+	refused := corsAnswer{status: http.StatusUnauthorized, origin: page, vary: "Origin", exposed: exposed, challenge: `Bearer realm="` + api + `"`}
 	forbidden := corsAnswer{status: http.StatusForbidden, origin: page, vary: "Origin", exposed: exposed,
-		challenge: `Bearer realm="protoauthz", error="insufficient_scope", scope="write:orders"`}
+		challenge: `Bearer realm="` + api + `", error="insufficient_scope", scope="write:orders"`}
 	for _, c := range []struct {
 		procedure string
 		header    http.Header

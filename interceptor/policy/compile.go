@@ -89,6 +89,7 @@ func Compile(files Files, options ...Option) (*Table, error) {
 	if len(c.faults) > 0 {
 		return nil, &Error{Faults: c.faults, Rules: c.table.Rules()}
 	}
+	c.table.audience = c.audience
 	return c.table, nil
 }
 

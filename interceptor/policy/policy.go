@@ -64,7 +64,12 @@ type Rule struct {
 type Table struct {
 	rules          map[string]*Rule
 	publicServices map[string]*Rule
+	audience       string
 }
+
+// Audience returns the resource indicator that [WithAudience] has set, or "" if none was.
+// The audience that a rule requires is [Rule.Audience].
+func (t *Table) Audience() string { return t.audience }
 
 // Lookup returns the rule of a procedure, given as "/pkg.Service/Method", as a copy
 // of the caller's own. It reports false if there is none; such a procedure must be

@@ -130,6 +130,12 @@ func TestRules(t *testing.T) {
 		t.Errorf("got %d rules, want %d", got, want)
 	}
 	const audience = "https://api.example.com"
+	if got := table.Audience(); got != audience {
+		t.Errorf("the audience is %q", got)
+	}
+	if got := new(policy.Table).Audience(); got != "" {
+		t.Errorf("a table without an audience has %q", got)
+	}
 	for _, want := range []policy.Rule{
 		{Procedure: "/grpc.health.v1.Health/*", Public: true},
 		{Procedure: "/sample.v1.CatalogService/GetInfo", Public: true},

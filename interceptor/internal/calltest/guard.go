@@ -56,8 +56,9 @@ func (a *Answer) Explain(info *errdetails.ErrorInfo) {
 	a.More--
 	a.Reason, a.Domain = info.GetReason(), info.GetDomain()
 	a.Required, a.Any = info.GetMetadata()["required_scopes"], info.GetMetadata()["any_scopes"]
+	a.Told = info.GetMetadata()["challenge"]
 	for name := range info.GetMetadata() {
-		if name != "required_scopes" && name != "any_scopes" {
+		if name != "required_scopes" && name != "any_scopes" && name != "challenge" {
 			a.More++
 		}
 	}

@@ -44,20 +44,24 @@ func bearer(token string) map[string]string {
 
 func granted(messages ...string) answer { return answer{Messages: raw(messages...)} }
 
+const realm = `Bearer realm="` + api + `"`
+
 func unauthenticated(reason string) answer {
-	challenge := `Bearer realm="protoauthz", error="invalid_token"`
+	challenge := realm + `, error="invalid_token"`
 	if reason == "TOKEN_MISSING" {
-		challenge = `Bearer realm="protoauthz"`
+		challenge = realm
 	}
 	return answer{Code: connect.CodeUnauthenticated, Reason: reason, Challenge: challenge}
 }
 
-func denied(reason string) answer { return answer{Code: connect.CodePermissionDenied, Reason: reason} }
+func denied(reason string) answer {
+	return answer{Code: connect.CodePermissionDenied, Reason: reason, Challenge: realm}
+}
 
 func requires(scopes string) answer {
 	return answer{
 		Code: connect.CodePermissionDenied, Reason: "SCOPE_INSUFFICIENT", RequiredScopes: scopes,
-		Challenge: `Bearer realm="protoauthz", error="insufficient_scope", scope="` + scopes + `"`,
+		Challenge: realm + `, error="insufficient_scope", scope="` + scopes + `"`,
 	}
 }
 
@@ -138,6 +142,6 @@ func newCases(t *testing.T, s *e2e.Sample) []testCase {
 		{"missing scope", call{documents, "SyncDocuments", bearer(s.Token(t, "-client", "acme-viewer", "-scope", "read:data", "-organization", "acme", "-resource", api)),
 			raw(ofAcme), 0}, requires("read:data write:data")},
 		{"other organization in the second message", call{documents, "SyncDocuments", bearer(editor), raw(ofAcme, ofGlobex), 0},
-			answer{Code: connect.CodePermissionDenied, Reason: "ORGANIZATION_MISMATCH", Messages: raw(roadmap)}},
+			answer{Code: connect.CodePermissionDenied, Reason: "ORGANIZATION_MISMATCH", Challenge: realm, Messages: raw(roadmap)}},
 	}
 }

@@ -71,14 +71,8 @@ var guardMutations = []mutation{
 	},
 	{
 		"guard: error of the verifier", "interceptor/guard.go",
-		`	case err != nil:
-		return denyToken(err)
-	case claims == nil:
-		return failed(`,
-		`	case err != nil && claims == nil:
-		return denyToken(err)
-	case claims == nil:
-		return failed(`,
+		"	case err != nil:\n",
+		"	case err != nil && claims == nil:\n",
 	},
 	{
 		"guard: neither claims nor error", "interceptor/guard.go",
@@ -91,15 +85,15 @@ var guardMutations = []mutation{
 	},
 	{
 		"guard: decision", "interceptor/guard.go",
-		`denial = decide(rule, claims); denial != nil {
+		`denial = decide(rule.Rule, claims); denial != nil {
 		return denial
 	}`,
-		`denial = decide(rule, claims); denial != nil {
+		`denial = decide(rule.Rule, claims); denial != nil {
 		denial = nil
 	}`,
 	},
 	{"guard: organization in the header", "interceptor/guard.go", "if !namesOrganization(rule.Organization, a.organization, header) {", "if false {"},
-	{"guard: organization in the message", "interceptor/guard.go", "Denial: judgeMessage(a, message)})", "Denial: nil})"},
+	{"guard: organization in the message", "interceptor/guard.go", "Denial: a.deny(judgeMessage(a, message))})", "Denial: nil})"},
 	{"guard: message is a message", "interceptor/guard.go", "ok && a.rule.Organization.Match(m, a.organization)", "!ok || a.rule.Organization.Match(m, a.organization)"},
 	{"guard: message names the organization", "interceptor/guard.go", "ok && a.rule.Organization.Match(m, a.organization)", "ok && m != nil"},
 	{"guard: panic of the observer", "interceptor/guard.go", `denial = panicked("observer", p)`, "_ = p"},

@@ -95,7 +95,7 @@ var streamMutations = []mutation{
 `,
 	},
 	{"stream: refusal that a handler overwrites", "interceptor/stream.go", "return denial.own()", "return denial"},
-	{"stream: refusal locks", "interceptor/stream.go", "if s.denial.CompareAndSwap(nil, denial) {", "if s.denial.Load() == nil {"},
+	{"stream: refusal locks", "interceptor/stream.go", "if s.denial.CompareAndSwap(nil, s.admission.deny(denial)) {", "if s.denial.Load() == nil {"},
 	{"stream: return before the proof", "interceptor/stream.go", "if err == nil && !s.proved.Load() {", "if false {"},
 	{
 		"stream: swallowed refusal", "interceptor/stream.go",

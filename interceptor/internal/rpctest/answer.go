@@ -4,6 +4,7 @@ import (
 	"net/http"
 	"strings"
 
+	"github.com/protoauthz/protoauthz/interceptor/internal/tokentest"
 	"github.com/protoauthz/protoauthz/interceptor/token"
 )
 
@@ -27,6 +28,8 @@ type Answer struct {
 	Text string
 	// Challenge is the WWW-Authenticate, where the protocol shows one.
 	Challenge string
+	// Told is the metadata "challenge": the same, over every protocol.
+	Told string
 }
 
 // HTTPStatus is the status of a unary call of Connect. All others have 200.
@@ -46,28 +49,26 @@ func (a Answer) HTTPStatus() int {
 }
 
 const (
-	plainChallenge   = `Bearer realm="protoauthz"`
+	plainChallenge   = `Bearer realm="` + tokentest.API + `"` // also of Member, whose audience is an organization
 	invalidChallenge = plainChallenge + `, error="invalid_token"`
+	requestChallenge = plainChallenge + `, error="invalid_request"`
 	scopeChallenge   = plainChallenge + `, error="insufficient_scope"`
 )
 
 // All refusals but that for a missing scope.
 var (
-	Missing = Answer{
-		Code: unauthenticated, Reason: "TOKEN_MISSING", Text: "a bearer token is required", Challenge: plainChallenge,
-	}
-	Unsupported = Answer{
-		Code: unauthenticated, Reason: "SCHEME_UNSUPPORTED", Text: "the authorization scheme must be Bearer", Challenge: plainChallenge,
-	}
-	Malformed    = refusedToken("TOKEN_MALFORMED", "the bearer token is malformed")
-	Invalid      = refusedToken("TOKEN_INVALID", "the bearer token is not valid")
-	Expired      = refusedToken("TOKEN_EXPIRED", "the bearer token has expired")
-	NotYetValid  = refusedToken("TOKEN_NOT_YET_VALID", "the bearer token is not valid yet")
-	Audience     = denied("AUDIENCE_MISMATCH", "the token is for another audience")
-	Model        = denied("MODEL_MISMATCH", "the token is of another permission model")
-	Organization = denied("ORGANIZATION_MISMATCH", "the token does not open this organization")
-	Caller       = denied("CALLER_NOT_ALLOWED", "this kind of caller is not allowed")
-	Ruleless     = denied("RULE_MISSING", "the method has no authorization rule")
+	Missing      = unauthenticatedAs("TOKEN_MISSING", "a bearer token is required", plainChallenge)
+	Unsupported  = unauthenticatedAs("SCHEME_UNSUPPORTED", "the authorization scheme must be Bearer", plainChallenge)
+	Malformed    = unauthenticatedAs("TOKEN_MALFORMED", "the bearer token is malformed", invalidChallenge)
+	Several      = unauthenticatedAs("TOKEN_MALFORMED", "the bearer token is malformed", requestChallenge)
+	Invalid      = unauthenticatedAs("TOKEN_INVALID", "the bearer token is not valid", invalidChallenge)
+	Expired      = unauthenticatedAs("TOKEN_EXPIRED", "the bearer token has expired", invalidChallenge)
+	NotYetValid  = unauthenticatedAs("TOKEN_NOT_YET_VALID", "the bearer token is not valid yet", invalidChallenge)
+	Audience     = denied("AUDIENCE_MISMATCH", "the token is for another audience", invalidChallenge)
+	Model        = denied("MODEL_MISMATCH", "the token is of another permission model", plainChallenge)
+	Organization = denied("ORGANIZATION_MISMATCH", "the token does not open this organization", plainChallenge)
+	Caller       = denied("CALLER_NOT_ALLOWED", "this kind of caller is not allowed", plainChallenge)
+	Ruleless     = denied("RULE_MISSING", "the method has no authorization rule", "")
 	Unavailable  = Answer{
 		Code: unavailable, Reason: "KEYS_UNAVAILABLE", Text: "tokens cannot be verified now: try again later",
 	}
@@ -77,20 +78,19 @@ var (
 	Failed = Answer{Code: internal, Reason: "GUARD_FAILED", Text: "the call could not be authorized"}
 )
 
-func refusedToken(reason, text string) Answer {
-	return Answer{Code: unauthenticated, Reason: reason, Text: text, Challenge: invalidChallenge}
+func unauthenticatedAs(reason, text, challenge string) Answer {
+	return Answer{Code: unauthenticated, Reason: reason, Text: text, Challenge: challenge, Told: challenge}
 }
 
-func denied(reason, text string) Answer {
-	return Answer{Code: permissionDenied, Reason: reason, Text: text}
+func denied(reason, text, challenge string) Answer {
+	return Answer{Code: permissionDenied, Reason: reason, Text: text, Challenge: challenge, Told: challenge}
 }
 
 // Insufficient is the refusal for a missing scope: all that the rule names, and
 // those of which one is enough.
 func Insufficient(required string, alternatives ...string) Answer {
-	answer := denied("SCOPE_INSUFFICIENT", "a required scope is missing")
+	answer := denied("SCOPE_INSUFFICIENT", "a required scope is missing", scopeChallenge+`, scope="`+required+`"`)
 	answer.Required, answer.Any = required, strings.Join(alternatives, " ")
-	answer.Challenge = scopeChallenge + `, scope="` + required + `"`
 	return answer
 }
 

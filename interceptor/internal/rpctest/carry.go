@@ -37,22 +37,26 @@ func (f forge) carried() []Case {
 		{"empty, empty", []string{"", ""}},
 		{"three times good", []string{"Bearer " + good, "Bearer " + good, "Bearer " + good}},
 	} {
-		cases = append(cases, Case{Row: "D03", Name: values.name, Service: "Read", Authorization: values.values, Want: Malformed})
+		cases = append(cases, Case{Row: "D03", Name: values.name, Service: "Read", Authorization: values.values, Want: Several})
 	}
-	for _, value := range []struct{ name, value string }{
-		{"good, bad", "Bearer " + good + ", Bearer x.y.z"},
-		{"bad, good", "Bearer x.y.z, Bearer " + good},
-		{"good, good", "Bearer " + good + ", Bearer " + good},
-		{"without a space", "Bearer " + good + ",Bearer " + good},
-		{"tokens alone", "Bearer " + good + "," + good},
-		{"a space alone", "Bearer " + good + " " + good},
-		{"nothing behind the comma", "Bearer " + good + ","},
-		{"a semicolon", "Bearer " + good + "; Bearer " + good},
-		{"auth-params", `Bearer token="` + good + `"`},
-		{"quotes", `Bearer "` + good + `"`},
-		{"Basic behind", "Bearer " + good + ", Basic dXNlcjpwYXNz"},
+	for _, value := range []struct {
+		name, value string
+		want        Answer
+	}{
+		{"good, bad", "Bearer " + good + ", Bearer x.y.z", Several},
+		{"bad, good", "Bearer x.y.z, Bearer " + good, Several},
+		{"good, good", "Bearer " + good + ", Bearer " + good, Several},
+		{"without a space", "Bearer " + good + ",Bearer " + good, Several},
+		{"tokens alone", "Bearer " + good + "," + good, Several},
+		{"a space alone", "Bearer " + good + " " + good, Several},
+		{"nothing behind the comma", "Bearer " + good + ",", Malformed},
+		{"a semicolon", "Bearer " + good + "; Bearer " + good, Several},
+		{"auth-params", `Bearer token="` + good + `"`, Malformed},
+		{"quotes", `Bearer "` + good + `"`, Malformed},
+		{"Basic behind", "Bearer " + good + ", Basic dXNlcjpwYXNz", Several},
+		{"too large together", "Bearer " + strings.Repeat("x", 9<<10) + ", Bearer " + strings.Repeat("x", 9<<10), Several},
 	} {
-		cases = append(cases, Case{Row: "D04", Name: value.name, Service: "Read", Authorization: []string{value.value}, Want: Malformed})
+		cases = append(cases, Case{Row: "D04", Name: value.name, Service: "Read", Authorization: []string{value.value}, Want: value.want})
 	}
 	return append(cases, Case{
 		Row: "D04", Name: "Basic before", Service: "Read", Authorization: []string{"Basic dXNlcjpwYXNz, Bearer " + good}, Want: Unsupported,

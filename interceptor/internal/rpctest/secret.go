@@ -28,7 +28,7 @@ func (f forge) secrets() []Case {
 		{Name: "credentials of another scheme", Authorization: []string{"Basic secret-credentials"}, Want: Unsupported},
 		{Name: "opaque", Authorization: bearer("secret-opaque"), Want: Malformed},
 		{Name: "4 segments", Authorization: bearer(raw + ".secret"), Want: Malformed},
-		{Name: "two tokens", Authorization: bearer(raw + " " + raw), Want: Malformed},
+		{Name: "two tokens", Authorization: bearer(raw + " " + raw), Want: Several},
 		{Name: "too large", Authorization: good("name", strings.Repeat("secret-name", 2000)), Want: Malformed},
 		{Name: "no JSON", Authorization: bearer(k.Mint(k.Header(), "secret-payload")), Want: Malformed},
 		{Name: "duplicate claim", Authorization: bearer(k.Mint(k.Header(), strings.Replace(payload(), "{", `{"name":"secret-first",`, 1))), Want: Malformed},
@@ -130,9 +130,9 @@ func collect(found map[string]bool, value any) {
 // set up.
 func publicText() string {
 	var text strings.Builder
-	_, _ = fmt.Fprintln(&text, tokentest.I1.URL, tokentest.I2.URL, down, tokentest.API, tokentest.Algorithms(), "at+jwt", "read:a write:b")
+	_, _ = fmt.Fprintln(&text, tokentest.I1.URL, tokentest.I2.URL, down, tokentest.API, tokentest.Algorithms(), "at+jwt", "read:a write:b", invalidChallenge)
 	for name, rule := range Services {
-		_, _ = fmt.Fprintln(&text, name, strings.Join(slices.Concat(rule.GetScopes(), rule.GetAnyScopes()), " "))
+		_, _ = fmt.Fprintln(&text, name, `"`+strings.Join(slices.Concat(rule.GetScopes(), rule.GetAnyScopes()), " ")+`"`)
 	}
 	return text.String()
 }

@@ -1,0 +1,132 @@
+package interceptor
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+	"strings"
+
+	"connectrpc.com/connect"
+
+	authzv1 "github.com/protoauthz/protoauthz/gen/protoauthz/v1"
+	"github.com/protoauthz/protoauthz/interceptor/policy"
+	"github.com/protoauthz/protoauthz/interceptor/token"
+)
+
+// Challenge returns the WWW-Authenticate of RFC 6750 section 3, or "" if there is none for the
+// reason. Every refusal with the code unauthenticated has a challenge, and every one with
+// permission_denied but that with [ReasonRuleMissing].
+//
+// The realm is the audience that the rule requires, for MODEL_ORGANIZATION that of
+// [policy.WithAudience], and "protoauthz" if there is none. Bytes of an audience that are not
+// ASCII stand percent-encoded. The error is
+//
+//   - "invalid_request" if the request has more than one credential, be it in several
+//     Authorization fields or in one;
+//   - "invalid_token" for all other tokens that are not valid, and with [ReasonAudienceMismatch]
+//     (RFC 9068 section 4);
+//   - "insufficient_scope" with [ReasonScopeInsufficient], beside all scopes that the rule names.
+//
+// There is no error where no token was sent (section 3.1), and where the token is valid and
+// another one of the same caller would not help.
+//
+// The header belongs in answers of HTTP, so to unary calls of the Connect protocol alone.
+// Elsewhere a gateway finds it in the ErrorInfo: see [Denial.ErrorInfo].
+func (d *Denial) Challenge() string {
+	realm := d.get().realm
+	if realm == nil {
+		return ""
+	}
+	switch reason := d.Reason(); {
+	case d.several:
+		return realm.invalidRequest
+	case reason == ReasonTokenMissing, reason == ReasonSchemeUnsupported,
+		reason == ReasonModelMismatch, reason == ReasonOrganizationMismatch, reason == ReasonCallerNotAllowed:
+		return realm.plain
+	case reason == ReasonAudienceMismatch, reason.code() == connect.CodeUnauthenticated:
+		return realm.invalidToken
+	case reason == ReasonScopeInsufficient:
+		// Scope-tokens hold neither quotes nor backslashes: nothing to escape.
+		return realm.plain + `, error="insufficient_scope", scope="` + d.allScopes() + `"`
+	default:
+		return ""
+	}
+}
+
+// allScopes names every scope of the rule: with all of them a token will do.
+func (d *Denial) allScopes() string {
+	return strings.Join(slices.Concat(d.scopes, d.anyScopes), " ")
+}
+
+// A realm is what refusals by rules of one audience have in common.
+type realm struct {
+	plain, invalidToken, invalidRequest string // challenges
+	details                             map[answerKind]*connect.ErrorDetail
+}
+
+// realmName returns the realm of a rule's challenges. The audience of MODEL_ORGANIZATION is an
+// organization, which a client that has no token yet does not know.
+func realmName(rule *policy.Rule, table *policy.Table) string {
+	audience := rule.Audience
+	if rule.Model == authzv1.Model_MODEL_ORGANIZATION {
+		audience = table.Audience()
+	}
+	return cmp.Or(audience, domain)
+}
+
+func newRealm(name string) *realm {
+	plain := "Bearer realm=" + quotedString(name)
+	r := &realm{plain: plain, invalidToken: plain + `, error="invalid_token"`, invalidRequest: plain + `, error="invalid_request"`}
+	r.details = makeDetails(r)
+	return r
+}
+
+// quotedString returns a text as a quoted-string (RFC 9110 section 5.6.4). What is not printable
+// ASCII stands percent-encoded, as in the URI of an IRI (RFC 3987 section 3.1): clients do not
+// agree on how to read other bytes in a header.
+func quotedString(text string) string {
+	var quoted strings.Builder
+	quoted.WriteByte('"')
+	for _, c := range []byte(text) {
+		switch {
+		case c < ' ' || c > '~':
+			_, _ = fmt.Fprintf(&quoted, "%%%02X", c)
+		case c == '"' || c == '\\':
+			quoted.WriteByte('\\')
+			fallthrough
+		default:
+			quoted.WriteByte(c)
+		}
+	}
+	quoted.WriteByte('"')
+	return quoted.String()
+}
+
+// several reports whether a request whose credentials are malformed has more than one: several
+// Authorization fields, or what a proxy that joins them makes of these (RFC 9110 section 5.3), or
+// several tokens in one field.
+func several(values []string) bool {
+	if len(values) != 1 {
+		return len(values) > 1
+	}
+	_, credentials, _ := strings.Cut(values[0], " ")
+	credentials = strings.TrimLeft(credentials, " ")
+	end := len(credentials)
+	for _, separator := range []byte(" \t,;") {
+		if i := strings.IndexByte(credentials[:end], separator); i >= 0 {
+			end = i
+		}
+	}
+	first, rest := credentials[:end], strings.Trim(credentials[end:], " \t")
+	if rest == "" {
+		return false
+	}
+	if _, err := token.Bearer([]string{"Bearer " + first}); err != nil {
+		return false
+	}
+	if rest[0] == ',' || rest[0] == ';' {
+		return strings.Trim(rest, " \t,;") != ""
+	}
+	// A token that is broken by a space is one: two have two dots each.
+	return strings.Count(first, ".") >= 2 && strings.Count(rest, ".") >= 2
+}
