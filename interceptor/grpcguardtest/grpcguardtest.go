@@ -48,9 +48,10 @@ func AssertGuarded(t testing.TB, conn grpc.ClientConnInterface, table *policy.Ta
 		Call: func(ctx context.Context, procedure unguarded.Procedure) unguarded.Answer {
 			return call(ctx, conn, procedure)
 		},
-		Remedy: remedy,
-		Absent: "the server does not know",
-		Give:   "give a connection to the one with which they are registered",
+		Remedy:  remedy,
+		Absent:  "the server does not know",
+		Give:    "give a connection to the one with which they are registered",
+		Nothing: "the table guards nothing",
 	}.Assert(t, table)
 }
 
@@ -76,7 +77,7 @@ func call(ctx context.Context, conn grpc.ClientConnInterface, procedure unguarde
 	}
 	switch {
 	case got.Code() == codes.Unimplemented && unknown(got.Message(), procedure.Name):
-		answer.Kind = unguarded.Absent
+		answer.Kind, answer.Text = unguarded.Absent, procedure.Name
 	case got.Code() == codes.Unavailable && answer.Reason == "":
 		answer.Kind, answer.Text = unguarded.Unreachable, got.Message()
 	}

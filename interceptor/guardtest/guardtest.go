@@ -62,8 +62,9 @@ func AssertGuarded(t testing.TB, handler http.Handler, table *policy.Table) {
 		Remedy: func(unguarded.Procedure) string {
 			return "give its handler guard.HandlerOption(), or its server of connect-go v2 connectv2.Interceptor(guard)"
 		},
-		Absent: "the handler answers 404 to",
-		Give:   "give the one that serves them, without the prefix or host that it is mounted under",
+		Absent:  "the handler answers 404 to",
+		Give:    "give the one that serves them, without the prefix or host that it is mounted under",
+		Nothing: "the table guards nothing",
 	}.Assert(t, table)
 }
 
@@ -83,7 +84,7 @@ func call(ctx context.Context, handler http.Handler, procedure string) unguarded
 	answer.Reason = reason(response)
 	switch {
 	case response.StatusCode == http.StatusNotFound:
-		answer.Kind = unguarded.Absent
+		answer.Kind, answer.Text = unguarded.Absent, procedure
 	case code == "" && response.Header.Get("Grpc-Status") == "" && !strings.HasPrefix(response.Header.Get("Content-Type"), "application/grpc"):
 		answer.Kind = unguarded.NoRPC
 	}

@@ -7,12 +7,12 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"net/url"
-	"regexp"
 	"testing"
 
 	"github.com/protoauthz/protoauthz/interceptor"
 	"github.com/protoauthz/protoauthz/interceptor/internal/unguarded"
 	"github.com/protoauthz/protoauthz/interceptor/policy"
+	"github.com/protoauthz/protoauthz/interceptor/token"
 )
 
 // AssertRESTGuarded calls the REST API of a table, as grpc-gateway or connectrpc.com/vanguard serve
@@ -27,15 +27,17 @@ import (
 //
 // Calls are made in process, with an empty body. Refused is one that is answered with status 401
 // and either, in JSON, the google.rpc.ErrorInfo of a Guard, or, for error handlers that send no
-// details, a WWW-Authenticate as a Guard's. If the method is open, its handler runs.
+// details, the WWW-Authenticate of a Guard with this table. If the method is open, its handler runs.
 func AssertRESTGuarded(t testing.TB, handler http.Handler, table *policy.Table) {
 	t.Helper()
-	const remedy = "register it with RegisterXHandler and the connection of grpcguard.InProcess(server), " +
-		"for RegisterXHandlerServer calls the implementation past all interceptors"
+	const remedy = "for grpc-gateway, register it with RegisterXHandler and the connection of grpcguard.InProcess(server), " +
+		"as RegisterXHandlerServer calls the implementation past all interceptors; for vanguard, give its handler guard.HandlerOption()"
+	guard := interceptor.New(noTokens{}, table)
 	unguarded.Server{
 		Package: "guardtest",
 		Call: func(ctx context.Context, procedure unguarded.Procedure) unguarded.Answer {
-			return callRoutes(ctx, handler, procedure)
+			_, denial := guard.Admit(ctx, procedure.Name, http.Header{})
+			return callRoutes(ctx, handler, procedure, denial.Challenge())
 		},
 		Remedy:  func(unguarded.Procedure) string { return remedy },
 		Absent:  "the handler answers 404 to",
@@ -46,7 +48,7 @@ func AssertRESTGuarded(t testing.TB, handler http.Handler, table *policy.Table) 
 
 // callRoutes calls a method by each of its routes. The answer is that of an open one, or else of one
 // that is absent, if there is any.
-func callRoutes(ctx context.Context, handler http.Handler, procedure unguarded.Procedure) unguarded.Answer {
+func callRoutes(ctx context.Context, handler http.Handler, procedure unguarded.Procedure, challenge string) unguarded.Answer {
 	var routes []route
 	switch {
 	case procedure == unguarded.Nowhere:
@@ -59,7 +61,7 @@ func callRoutes(ctx context.Context, handler http.Handler, procedure unguarded.P
 	}
 	whole := unguarded.Answer{Kind: unguarded.Uncallable}
 	for _, route := range routes {
-		answer := callRoute(ctx, handler, route)
+		answer := callRoute(ctx, handler, route, challenge)
 		if answer.Kind != unguarded.Absent && answer.Reason != interceptor.ReasonTokenMissing {
 			return answer
 		}
@@ -70,8 +72,8 @@ func callRoutes(ctx context.Context, handler http.Handler, procedure unguarded.P
 	return whole
 }
 
-// callRoute makes one call without a token.
-func callRoute(ctx context.Context, handler http.Handler, route route) unguarded.Answer {
+// callRoute makes one call without a token, which a guard answers with a challenge.
+func callRoute(ctx context.Context, handler http.Handler, route route, challenge string) unguarded.Answer {
 	request := httptest.NewRequest(http.MethodGet, "/", http.NoBody)
 	request.Method, request.URL = route.verb, &url.URL{Path: route.path}
 	request.RequestURI = request.URL.RequestURI()
@@ -91,7 +93,7 @@ func callRoute(ctx context.Context, handler http.Handler, route route) unguarded
 	switch unauthorized := response.StatusCode == http.StatusUnauthorized; {
 	case response.StatusCode == http.StatusNotFound:
 		answer.Kind, answer.Text = unguarded.Absent, route.verb+" "+route.path
-	case unauthorized && answer.Reason == "" && challenge.MatchString(response.Header.Get("WWW-Authenticate")):
+	case unauthorized && answer.Reason == "" && challenge != "" && response.Header.Get("WWW-Authenticate") == challenge:
 		answer.Reason = interceptor.ReasonTokenMissing
 	case !unauthorized && answer.Reason == interceptor.ReasonTokenMissing:
 		answer.Reason, answer.Text = "", fmt.Sprintf("HTTP status %d, in place of 401,", response.StatusCode)+to
@@ -101,8 +103,11 @@ func callRoute(ctx context.Context, handler http.Handler, route route) unguarded
 	return answer
 }
 
-// challenge is what a Guard tells those who send no token: a realm, and no error.
-var challenge = regexp.MustCompile(`^Bearer realm="(?:[^"\\]|\\.)*"$`)
+// noTokens is for a guard that sees no token.
+type noTokens struct{}
+
+// Verify implements [interceptor.Verifier].
+func (noTokens) Verify(context.Context, string) (*token.Claims, error) { return nil, token.ErrInvalid }
 
 // reasonIn finds a Guard's reason in JSON, in whatever an error handler has wrapped it.
 func reasonIn(value any) interceptor.Reason {
