@@ -30,14 +30,18 @@
 // that needs no network:
 //
 //	conn, err := grpcguard.InProcess(server) // the one with grpcguard.ServerOptions(guard)
-//	...
+//	if err != nil {
+//		log.Fatal(err)
+//	}
 //	mux := runtime.NewServeMux(runtime.WithErrorHandler(challenge))
-//	err = orderv1.RegisterOrderServiceHandler(ctx, mux, conn)
+//	if err := orderv1.RegisterOrderServiceHandler(ctx, mux, conn); err != nil {
+//		log.Fatal(err)
+//	}
 //
-// In a test, guardtest.AssertRESTGuarded(t, mux, table) tells one from the other.
+// In a test, guardtest.AssertRESTGuarded(t, mux, table) tells one registration from the other.
 //
 // The gateway's own error handler sends the text of a refusal as the WWW-Authenticate of a 401, and
-// none with a 403. [Challenge] returns the right one:
+// none with a 403. [Challenge] returns the right one for both:
 //
 //	func challenge(ctx context.Context, mux *runtime.ServeMux, m runtime.Marshaler, w http.ResponseWriter, r *http.Request, err error) {
 //		runtime.DefaultHTTPErrorHandler(ctx, mux, m, challenger{w, grpcguard.Challenge(err)}, r, err)
@@ -55,4 +59,17 @@
 //		}
 //		c.ResponseWriter.WriteHeader(status)
 //	}
+//
+// The gateway sends the refusal of a server stream past every error handler. The status and the
+// google.rpc.ErrorInfo are right, and the challenge stands in the metadata of the latter alone.
+// Answers carry no Cache-Control: set one for caches that ignore Authorization.
+//
+// The guard judges the procedure that the gateway calls, whatever X-HTTP-Method-Override has made of
+// the request, and the message that the gateway makes of path, query and body, which is the one that
+// the handler gets. A field in the path is stronger than the same field in the query or the body.
+//
+// The gateway forwards Authorization. A header that names an organization is forwarded only if
+// runtime.WithIncomingHeaderMatcher says so. With runtime.LegacyHeaderMatcher, which older versions
+// use by default, a client sends what metadata it likes as Grpc-Metadata-…. Two credentials are
+// refused, and so are two values of the header that names the organization.
 package grpcguard

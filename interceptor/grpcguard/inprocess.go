@@ -94,12 +94,10 @@ func (c closing) Close() error {
 func await(serving context.Context, conn *grpc.ClientConn, want connectivity.State) bool {
 	for state := conn.GetState(); state != want; state = conn.GetState() {
 		if want == connectivity.Ready {
-			switch state {
-			case connectivity.TransientFailure, connectivity.Shutdown:
+			if state == connectivity.TransientFailure || state == connectivity.Shutdown {
 				return false
-			case connectivity.Idle:
-				conn.Connect()
 			}
+			conn.Connect()
 		}
 		if !conn.WaitForStateChange(serving, state) {
 			return false

@@ -70,7 +70,7 @@ func AssertGuarded(t testing.TB, handler http.Handler, table *policy.Table) {
 
 // call makes one call without a token.
 func call(ctx context.Context, handler http.Handler, procedure string) unguarded.Answer {
-	request := httptest.NewRequest(http.MethodPost, procedure, http.NoBody)
+	request := httptest.NewRequestWithContext(ctx, http.MethodPost, procedure, http.NoBody)
 	request.Proto, request.ProtoMajor, request.ProtoMinor = "HTTP/2.0", 2, 0
 	request.Header.Set("Content-Type", "application/grpc+proto")
 	request.Header.Set("TE", "trailers")

@@ -27,7 +27,9 @@ import (
 //
 // Calls are made in process, with an empty body. Refused is one that is answered with status 401
 // and either, in JSON, the google.rpc.ErrorInfo of a Guard, or, for error handlers that send no
-// details, the WWW-Authenticate of a Guard with this table. If the method is open, its handler runs.
+// details, the WWW-Authenticate of a Guard with this table. What fails before a Guard sees it is a
+// fault, too, such as the route of a stream with vanguard, which serves none. If the method is open,
+// its handler runs.
 func AssertRESTGuarded(t testing.TB, handler http.Handler, table *policy.Table) {
 	t.Helper()
 	const remedy = "for grpc-gateway, register it with RegisterXHandler and the connection of grpcguard.InProcess(server), " +
@@ -74,7 +76,7 @@ func callRoutes(ctx context.Context, handler http.Handler, procedure unguarded.P
 
 // callRoute makes one call without a token, which a guard answers with a challenge.
 func callRoute(ctx context.Context, handler http.Handler, route route, challenge string) unguarded.Answer {
-	request := httptest.NewRequest(http.MethodGet, "/", http.NoBody)
+	request := httptest.NewRequestWithContext(ctx, http.MethodGet, "/", http.NoBody)
 	request.Method, request.URL = route.verb, &url.URL{Path: route.path}
 	request.RequestURI = request.URL.RequestURI()
 	request.Header.Set("Accept", "application/json")

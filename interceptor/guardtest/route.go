@@ -48,10 +48,9 @@ func routesIn(rule []byte) ([]route, error) {
 		case number == 8: // a google.api.CustomHttpPattern
 			own = route{}
 			return eachField(value, func(number protowire.Number, value []byte) error {
-				switch number {
-				case 1:
+				if number == 1 {
 					own.verb = string(value)
-				case 2:
+				} else if number == 2 {
 					own.path = string(value)
 				}
 				return nil
