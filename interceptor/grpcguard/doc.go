@@ -26,8 +26,8 @@
 //
 // WARNING: RegisterXHandlerServer, which protoc-gen-grpc-gateway generates for each service X, calls
 // the implementation directly, past every interceptor. A REST API that is registered so is open,
-// however well the server is guarded. Use RegisterXHandler with a connection. [InProcess] makes one
-// that needs no network:
+// however well the server is guarded; so is whatever else is given the implementation, and not a
+// connection. Use RegisterXHandler with a connection. [InProcess] makes one that needs no network:
 //
 //	conn, err := grpcguard.InProcess(server) // the one with grpcguard.ServerOptions(guard)
 //	if err != nil {

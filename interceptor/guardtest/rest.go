@@ -7,7 +7,10 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"net/url"
+	"strings"
 	"testing"
+
+	"google.golang.org/protobuf/reflect/protoreflect"
 
 	"github.com/protoauthz/protoauthz/interceptor"
 	"github.com/protoauthz/protoauthz/interceptor/internal/unguarded"
@@ -19,13 +22,13 @@ import (
 // it, without a token, and fails the test for each method that is not refused as a Guard refuses
 // it. Methods that the table declares public are not called.
 //
-// The routes are those of the google.api.http options of all methods in the table and of all methods
-// that are linked into the test. A method without the option is left out, as there is no route to it;
-// so are routes that a configuration beside the .proto files adds, and prefixes that the handler is
-// mounted under. What the handler answers with 404 counts as not mounted, and every route to a
-// method of the table that is not public must be. It is a fault if the table has no route.
+// The routes are those of the google.api.http options of the table's methods. A method without the
+// option is left out, as there is no route to it. So are routes that a configuration beside the
+// .proto files adds, and services that are not in the table: [AssertGuarded] and
+// grpcguardtest.AssertGuarded find these. What the handler answers with 404 counts as not mounted,
+// and every route to a method that is not public must be. A table without such a route is a fault.
 //
-// Calls are made in process, with an empty body. Refused is one that is answered with status 401
+// Calls are made in process, with an empty message. Refused is one that is answered with status 401
 // and either, in JSON, the google.rpc.ErrorInfo of a Guard, or, for error handlers that send no
 // details, the WWW-Authenticate of a Guard with this table. What fails before a Guard sees it is a
 // fault, too, such as the route of a stream with vanguard, which serves none. If the method is open,
@@ -33,13 +36,16 @@ import (
 func AssertRESTGuarded(t testing.TB, handler http.Handler, table *policy.Table) {
 	t.Helper()
 	const remedy = "for grpc-gateway, register it with RegisterXHandler and the connection of grpcguard.InProcess(server), " +
-		"as RegisterXHandlerServer calls the implementation past all interceptors; for vanguard, give its handler guard.HandlerOption()"
+		"as RegisterXHandlerServer calls the implementation past all interceptors; for vanguard, guard the handlers or the server behind it"
 	guard := interceptor.New(noTokens{}, table)
 	unguarded.Server{
 		Package: "guardtest",
 		Call: func(ctx context.Context, procedure unguarded.Procedure) unguarded.Answer {
+			if _, ok := table.Lookup(procedure.Name); !ok || procedure.Method == nil {
+				return unguarded.Answer{Kind: unguarded.Uncallable}
+			}
 			_, denial := guard.Admit(ctx, procedure.Name, http.Header{})
-			return callRoutes(ctx, handler, procedure, denial.Challenge())
+			return callRoutes(ctx, handler, procedure.Method, denial.Challenge())
 		},
 		Remedy:  func(unguarded.Procedure) string { return remedy },
 		Absent:  "the handler answers 404 to",
@@ -50,16 +56,10 @@ func AssertRESTGuarded(t testing.TB, handler http.Handler, table *policy.Table) 
 
 // callRoutes calls a method by each of its routes. The answer is that of an open one, or else of one
 // that is absent, if there is any.
-func callRoutes(ctx context.Context, handler http.Handler, procedure unguarded.Procedure, challenge string) unguarded.Answer {
-	var routes []route
-	switch {
-	case procedure == unguarded.Nowhere:
-		routes = []route{{http.MethodGet, procedure.Name}}
-	case procedure.Method != nil:
-		var err error
-		if routes, err = routesOf(procedure.Method); err != nil {
-			return unguarded.Answer{Kind: unguarded.Unreachable, Text: "its google.api.http option: " + err.Error()}
-		}
+func callRoutes(ctx context.Context, handler http.Handler, method protoreflect.MethodDescriptor, challenge string) unguarded.Answer {
+	routes, err := routesOf(method)
+	if err != nil {
+		return unguarded.Answer{Kind: unguarded.Unreachable, Text: "its google.api.http option: " + err.Error()}
 	}
 	whole := unguarded.Answer{Kind: unguarded.Uncallable}
 	for _, route := range routes {
@@ -76,7 +76,7 @@ func callRoutes(ctx context.Context, handler http.Handler, procedure unguarded.P
 
 // callRoute makes one call without a token, which a guard answers with a challenge.
 func callRoute(ctx context.Context, handler http.Handler, route route, challenge string) unguarded.Answer {
-	request := httptest.NewRequestWithContext(ctx, http.MethodGet, "/", http.NoBody)
+	request := httptest.NewRequestWithContext(ctx, http.MethodGet, "/", strings.NewReader(route.body))
 	request.Method, request.URL = route.verb, &url.URL{Path: route.path}
 	request.RequestURI = request.URL.RequestURI()
 	request.Header.Set("Accept", "application/json")
@@ -89,7 +89,7 @@ func callRoute(ctx context.Context, handler http.Handler, route route, challenge
 	}
 	defer func() { _ = response.Body.Close() }()
 	var body any
-	isJSON := json.NewDecoder(response.Body).Decode(&body) == nil
+	_ = json.NewDecoder(response.Body).Decode(&body) // which leaves nil where there is no JSON
 	answer.Reason = reasonIn(body)
 	answer.Text = fmt.Sprintf("HTTP status %d", response.StatusCode) + to
 	switch unauthorized := response.StatusCode == http.StatusUnauthorized; {
@@ -99,8 +99,6 @@ func callRoute(ctx context.Context, handler http.Handler, route route, challenge
 		answer.Reason = interceptor.ReasonTokenMissing
 	case !unauthorized && answer.Reason == interceptor.ReasonTokenMissing:
 		answer.Reason, answer.Text = "", fmt.Sprintf("HTTP status %d, in place of 401,", response.StatusCode)+to
-	case !isJSON:
-		answer.Kind = unguarded.NoRPC
 	}
 	return answer
 }

@@ -3,6 +3,7 @@ package guardtest_test
 import (
 	"context"
 	"fmt"
+	"io"
 	"net/http"
 	"slices"
 	"strings"
@@ -53,6 +54,7 @@ message Inner { string id = 1; int32 size = 2; }
 message In {
   string name = 1; int64 number = 2; bool yes = 3; Kind kind = 4; bytes raw = 5; double real = 6; Inner inner = 7;
   google.protobuf.Int32Value wrapped = 8; google.protobuf.Timestamp time = 9; google.protobuf.Duration span = 10;
+  repeated Inner many = 11;
 }
 service S {
 ` + methods.String() + "}\n",
@@ -77,12 +79,12 @@ type restServer struct {
 
 // ServeHTTP implements [http.Handler].
 func (s *restServer) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	if strings.HasPrefix(r.URL.Path, "/protoauthz.guardtest.") {
-		http.NotFound(w, r)
-		return
-	}
 	s.mu.Lock()
-	s.calls = append(s.calls, r.Method+" "+r.URL.Path)
+	body, err := io.ReadAll(r.Body)
+	s.calls = append(s.calls, strings.TrimSpace(fmt.Sprint(r.Method, " ", r.URL.Path, " ", string(body))))
+	if err != nil || r.RequestURI != r.URL.Path {
+		s.calls = append(s.calls, fmt.Sprint(r.RequestURI, err))
+	}
 	s.mu.Unlock()
 	s.answer(w, r)
 }
@@ -109,12 +111,13 @@ func TestRESTRoutes(t *testing.T) {
 		want   []string
 	}{
 		"get":             {`option (google.api.http) = { get: "/v1/a" };`, []string{"GET /v1/a"}},
-		"put":             {`option (google.api.http) = { put: "/v1/a" body: "*" };`, []string{"PUT /v1/a"}},
-		"post":            {`option (google.api.http) = { post: "/v1/a:go" body: "inner" };`, []string{"POST /v1/a:go"}},
+		"put":             {`option (google.api.http) = { put: "/v1/a" body: "*" };`, []string{"PUT /v1/a {}"}},
+		"post":            {`option (google.api.http) = { post: "/v1/a:go" body: "inner" };`, []string{"POST /v1/a:go {}"}},
 		"delete":          {`option (google.api.http).delete = "/v1/a";`, []string{"DELETE /v1/a"}},
 		"patch":           {`option (google.api.http) = { patch: "/v1/a" };`, []string{"PATCH /v1/a"}},
 		"custom":          {`option (google.api.http) = { custom: { kind: "HEAD" path: "/v1/a" } };`, []string{"HEAD /v1/a"}},
-		"in two":          {`option (google.api.http).get = "/v1/a"; option (google.api.http).body = "*";`, []string{"GET /v1/a"}},
+		"in two":          {`option (google.api.http).get = "/v1/a"; option (google.api.http).body = "*";`, []string{"GET /v1/a {}"}},
+		"bodies":          {`option (google.api.http) = { post: "/v1/a" body: "name" additional_bindings { post: "/v1/b" body: "many" } additional_bindings { post: "/v1/c" body: "inner" } additional_bindings { post: "/v1/d" } };`, []string{"POST /v1/a", "POST /v1/b", "POST /v1/c {}", "POST /v1/d"}},
 		"several":         {`option (google.api.http) = { get: "/v1/a" additional_bindings { post: "/v1/b" } additional_bindings { custom: { kind: "*" path: "/v1/c" } } };`, []string{"GET /v1/a", "POST /v1/b", "* /v1/c"}},
 		"only additional": {`option (google.api.http) = { additional_bindings { post: "/v1/b" } };`, []string{"POST /v1/b"}},
 		"variables":       {`option (google.api.http) = { get: "/v1/{name}/{number}/{yes}/{kind}/{raw}/{real}/{inner.id}/{inner.size}" };`, []string{"GET /v1/x/1/true/NONE/eHh4/1/x/1"}},
@@ -138,7 +141,7 @@ func TestAssertRESTGuarded(t *testing.T) {
 		get    = `option (google.api.http) = { get: "/v1/a" };`
 		two    = `option (google.api.http) = { get: "/v1/a" additional_bindings { post: "/v1/b" } };`
 		remedy = "for grpc-gateway, register it with RegisterXHandler and the connection of grpcguard.InProcess(server), " +
-			"as RegisterXHandlerServer calls the implementation past all interceptors; for vanguard, give its handler guard.HandlerOption()"
+			"as RegisterXHandlerServer calls the implementation past all interceptors; for vanguard, guard the handlers or the server behind it"
 	)
 	open := func(answer string) []string {
 		return []string{"/rest.S/A is open: it answered a call without a token with HTTP status " + answer + ", not with \"TOKEN_MISSING\": " + remedy}

@@ -10,7 +10,7 @@ import (
 )
 
 // A route is one of those by which a method is reached over REST.
-type route struct{ verb, path string }
+type route struct{ verb, path, body string }
 
 // routesOf reads the google.api.http option of a method, whether its declaration is linked or not.
 func routesOf(method protoreflect.MethodDescriptor) ([]route, error) {
@@ -30,6 +30,7 @@ func routesOf(method protoreflect.MethodDescriptor) ([]route, error) {
 	routes, err := routesIn(rule)
 	for i := range routes {
 		routes[i].path = expand(routes[i].path, method.Input())
+		routes[i].body = emptyBody(routes[i].body, method)
 	}
 	return routes, err
 }
@@ -40,11 +41,14 @@ var verbs = map[protowire.Number]string{2: "GET", 3: "PUT", 4: "POST", 5: "DELET
 // routesIn reads a google.api.HttpRule.
 func routesIn(rule []byte) ([]route, error) {
 	var own route
+	var body string
 	var more []route
 	err := eachField(rule, func(number protowire.Number, value []byte) error {
 		switch {
 		case verbs[number] != "":
-			own = route{verbs[number], string(value)}
+			own = route{verb: verbs[number], path: string(value)}
+		case number == 7:
+			body = string(value)
 		case number == 8: // a google.api.CustomHttpPattern
 			own = route{}
 			return eachField(value, func(number protowire.Number, value []byte) error {
@@ -62,6 +66,7 @@ func routesIn(rule []byte) ([]route, error) {
 		}
 		return nil
 	})
+	own.body = body
 	if own.path == "" {
 		return more, err
 	}
@@ -87,6 +92,16 @@ func eachField(message []byte, visit func(protowire.Number, []byte) error) error
 		message = message[tag+size:]
 	}
 	return nil
+}
+
+// emptyBody returns the JSON of a message without fields if a route's body is a message. It is empty
+// for what is no message, and for a stream.
+func emptyBody(body string, method protoreflect.MethodDescriptor) string {
+	field := method.Input().Fields().ByName(protoreflect.Name(body))
+	if isMessage := body == "*" || field != nil && field.Message() != nil && !field.IsList() && !field.IsMap(); !isMessage || method.IsStreamingClient() {
+		return ""
+	}
+	return "{}"
 }
 
 var (

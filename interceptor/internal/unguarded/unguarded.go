@@ -80,7 +80,7 @@ func (s Server) Assert(t testing.TB, table *policy.Table) {
 	case elsewhere.Kind == Unreachable:
 		t.Errorf("%s: the server cannot be called: %s", s.Package, elsewhere.Text)
 		return
-	case elsewhere.Kind == Absent, elsewhere.Kind == NoRPC, elsewhere.Reason == interceptor.ReasonRuleMissing:
+	case elsewhere.Kind == Absent, elsewhere.Kind == NoRPC, elsewhere.Kind == Uncallable, elsewhere.Reason == interceptor.ReasonRuleMissing:
 	default:
 		t.Errorf("%s: every procedure that the server does not know %s", s.Package, s.judge(Nowhere, nil, elsewhere))
 	}

@@ -94,7 +94,7 @@ func TestAssert(t *testing.T) {
 		"unreachable for once":      {map[string]unguarded.Answer{ruled: {Kind: unguarded.Unreachable, Text: "no"}}, []string{ruled + " cannot be called: no"}},
 		"unreachable":               {map[string]unguarded.Answer{"/": {Kind: unguarded.Unreachable, Text: "no"}}, []string{"the server cannot be called: no"}},
 		"absent":                    {map[string]unguarded.Answer{ruled: {Kind: unguarded.Absent, Text: "it"}}, []string{"the server lacks it: give another"}},
-		"uncallable":                {map[string]unguarded.Answer{"/": {Kind: unguarded.Uncallable}, nowhere: {Kind: unguarded.Absent}}, []string{"nothing is guarded"}},
+		"uncallable":                {map[string]unguarded.Answer{"/": {Kind: unguarded.Uncallable}}, []string{"nothing is guarded"}},
 		"pages for the rest":        {map[string]unguarded.Answer{nowhere: {Kind: unguarded.NoRPC}, linked: {Kind: unguarded.NoRPC}}, nil},
 		"a page":                    {map[string]unguarded.Answer{linked: {Kind: unguarded.NoRPC, Text: "200"}}, []string{linked + openly + `"RULE_MISSING": guard it, and compile`}},
 		"a guard for the rest":      {map[string]unguarded.Answer{nowhere: reason(interceptor.ReasonRuleMissing), linked: reason(interceptor.ReasonRuleMissing)}, nil},
