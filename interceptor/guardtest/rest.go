@@ -23,10 +23,11 @@ import (
 // it. Methods that the table declares public are not called.
 //
 // The routes are those of the google.api.http options of the table's methods. A method without the
-// option is left out, as there is no route to it. So are routes that a configuration beside the
-// .proto files adds, and services that are not in the table: [AssertGuarded] and
-// grpcguardtest.AssertGuarded find these. What the handler answers with 404 counts as not mounted,
-// and every route to a method that is not public must be. A table without such a route is a fault.
+// option is left out, as there is no route to it. Routes that a configuration beside the .proto
+// files adds are not known, and services that are not in the table are not called: see
+// [AssertGuarded] and grpcguardtest.AssertGuarded. What the handler answers with 404 counts as not
+// mounted, and every route to a method that is not public must be. A table without such a route is a
+// fault.
 //
 // Calls are made in process, with an empty message. Refused is one that is answered with status 401
 // and either, in JSON, the google.rpc.ErrorInfo of a Guard, or, for error handlers that send no
