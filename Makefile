@@ -55,12 +55,15 @@ lint: $(BUF) $(GOLANGCI_LINT) ## Check style and correctness of Protobuf, Go and
 .PHONY: generate
 generate: $(BUF) ## Write gen/ anew from proto/
 	$(BUF) generate
+	cd $(E2E)/gateway && $(BUF) generate
 
 .PHONY: checkgenerate
 checkgenerate: $(BUF) ## Check that gen/ is what proto/ generates, also on a dirty tree
 	rm -rf $(TMP)/generated
 	$(BUF) generate --output $(TMP)/generated
 	diff -ru gen $(TMP)/generated/gen
+	cd $(E2E)/gateway && $(BUF) generate --output $(TMP)/generated/gateway
+	diff -ru $(E2E)/gateway/gen $(TMP)/generated/gateway/gen
 
 # With what sample/handler.go gives to policy.Compile.
 define print_policy

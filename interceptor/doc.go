@@ -19,8 +19,8 @@
 //	mux.Handle(orderv1connect.NewOrderServiceHandler(svc, guard.HandlerOption()))
 //
 // Give [Guard.HandlerOption] to every handler: a handler that is registered
-// without it is open, as with any interceptor. Package guardtest proves in a test
-// that none was forgotten.
+// without it is open, as with any interceptor. Packages guardtest and, for
+// grpc-go, grpcguardtest prove in a test that none was forgotten.
 //
 // # What is checked, and when
 //

@@ -1,26 +1,3 @@
-// Package grpcguard is the guard for servers of google.golang.org/grpc:
-//
-//	server := grpc.NewServer(grpcguard.ServerOptions(guard)...)
-//	orderv1.RegisterOrderServiceServer(server, orders)
-//	if err := grpcguard.Check(server, table); err != nil {
-//		log.Fatal(err)
-//	}
-//
-// The rules, decisions and answers are those of package interceptor: a refusal is a status
-// with a google.rpc.ErrorInfo, in which [errors.As] finds an [interceptor.Denial], and
-// handlers read the claims with [interceptor.ClaimsFromContext].
-//
-// # What grpc-go leaves open
-//
-// It calls no interceptor for a method that a [grpc.ServiceDesc] lists among its streams with
-// neither ClientStreams nor ServerStreams. Generated code has none; a description that is made
-// by hand must not.
-//
-// A unary call comes to its interceptors only once its message was read, decompressed and
-// decoded: bound it with [grpc.MaxRecvMsgSize], which is 4 MiB by default, and
-// [grpc.MaxConcurrentStreams]. [grpc.InTapHandle], which runs before, is no place to refuse
-// calls: it holds up its whole connection, and grpc-go 1.85 keeps the timer of a call that is
-// refused there until the deadline that the client has chosen, be it in a thousand years.
 package grpcguard
 
 import (

@@ -5,27 +5,30 @@
 // at run time can tell. One line in a test can:
 //
 //	guardtest.AssertGuarded(t, mux, table)
+//
+// For servers of grpc-go, package grpcguardtest does the same:
+//
+//	grpcguardtest.AssertGuarded(t, conn, table)
+//
+// For the REST API that grpc-gateway or vanguard makes of a server:
+//
+//	guardtest.AssertRESTGuarded(t, mux, table)
 package guardtest
 
 import (
 	"context"
 	"encoding/base64"
-	"errors"
 	"fmt"
 	"net/http"
 	"net/http/httptest"
-	"slices"
 	"strings"
 	"testing"
-	"time"
 
-	"google.golang.org/genproto/googleapis/rpc/errdetails"
 	"google.golang.org/genproto/googleapis/rpc/status"
 	"google.golang.org/protobuf/proto"
-	"google.golang.org/protobuf/reflect/protoreflect"
-	"google.golang.org/protobuf/reflect/protoregistry"
 
 	"github.com/protoauthz/protoauthz/interceptor"
+	"github.com/protoauthz/protoauthz/interceptor/internal/unguarded"
 	"github.com/protoauthz/protoauthz/interceptor/policy"
 )
 
@@ -34,9 +37,12 @@ import (
 // refused as a Guard refuses it. Procedures that the table declares public are not
 // called.
 //
-// The procedures are those of the table and of all services that are linked into
-// the test: a service that was mounted, but whose file was never compiled into the
-// table, is found too, unless it is mounted under a prefix or for one host only.
+// The procedures are those of the table, those of all services that are linked into
+// the test, and those of well-known services: health, reflection, channelz, and what else
+// frameworks bring along. So a service is found, too, that was mounted, but whose file was
+// never compiled into the table, unless it is mounted under a prefix or for one host only.
+// Name services in policy.WithPublic that everybody may call.
+//
 // What the handler answers with 404 counts as not mounted, and every procedure of
 // the table that is not public must be: a test of the wrong handler does not pass.
 //
@@ -44,106 +50,66 @@ import (
 // handler fails to read its request, and an unguarded client stream sees its end at
 // once. So does a handler with a Guard that was given to connect.WithInterceptors
 // alone, which decides on a unary call only once its request was read: it fails the
-// test too. And so does every server of grpc-go, for the same reason: there, the
-// interceptors stand before all handlers, and grpcguard.Check is about the rules.
+// test too. And so does every server of grpc-go, for the same reason: use
+// grpcguardtest.AssertGuarded there.
 func AssertGuarded(t testing.TB, handler http.Handler, table *policy.Table) {
 	t.Helper()
-	var missing []string
-	found := false
-	for _, procedure := range procedures(table) {
-		rule, ok := table.Lookup(procedure)
-		if ok && rule.Public {
-			continue
-		}
-		mounted, err := probe(t.Context(), handler, procedure, ok)
-		switch {
-		case err != nil:
-			t.Errorf("guardtest: %s %v", procedure, err)
-			found = true
-		case mounted:
-			found = true
-		case ok:
-			missing = append(missing, procedure)
-		}
-	}
-	switch {
-	case len(missing) > 0:
-		t.Errorf("guardtest: the handler answers 404 to %s: give the one that serves them, without the prefix or host that it is mounted under",
-			strings.Join(missing, ", "))
-	case !found:
-		t.Errorf("guardtest: the table guards nothing")
-	}
+	unguarded.Server{
+		Package: "guardtest",
+		Call: func(ctx context.Context, procedure unguarded.Procedure) unguarded.Answer {
+			return call(ctx, handler, procedure.Name)
+		},
+		Remedy: func(unguarded.Procedure) string {
+			return "give its handler guard.HandlerOption(), or its server of connect-go v2 connectv2.Interceptor(guard)"
+		},
+		Absent:  "the handler answers 404 to",
+		Give:    "give the one that serves them, without the prefix or host that it is mounted under",
+		Nothing: "the table guards nothing",
+	}.Assert(t, table)
 }
 
-// procedures returns those of the table and of all linked services, sorted.
-func procedures(table *policy.Table) []string {
-	var all []string
-	for _, rule := range table.Rules() {
-		if !strings.HasSuffix(rule.Procedure, "/*") {
-			all = append(all, rule.Procedure)
-		}
-	}
-	protoregistry.GlobalFiles.RangeFiles(func(file protoreflect.FileDescriptor) bool {
-		for i := range file.Services().Len() {
-			service := file.Services().Get(i)
-			for j := range service.Methods().Len() {
-				all = append(all, "/"+string(service.FullName())+"/"+string(service.Methods().Get(j).Name()))
-			}
-		}
-		return true
-	})
-	slices.Sort(all)
-	return slices.Compact(all)
-}
-
-// patience bounds a call that an unguarded handler does not answer.
-const patience = 5 * time.Second
-
-// probe makes one call without a token.
-func probe(ctx context.Context, handler http.Handler, procedure string, known bool) (mounted bool, err error) {
-	ctx, cancel := context.WithTimeout(ctx, patience)
-	defer cancel()
+// call makes one call without a token.
+func call(ctx context.Context, handler http.Handler, procedure string) unguarded.Answer {
 	request := httptest.NewRequestWithContext(ctx, http.MethodPost, procedure, http.NoBody)
 	request.Proto, request.ProtoMajor, request.ProtoMinor = "HTTP/2.0", 2, 0
 	request.Header.Set("Content-Type", "application/grpc+proto")
 	request.Header.Set("TE", "trailers")
+	response, answer := serve(ctx, handler, request)
+	if response == nil {
+		return answer
+	}
+	defer func() { _ = response.Body.Close() }()
+	code := response.Trailer.Get("Grpc-Status")
+	answer.Text = fmt.Sprintf("HTTP status %d, gRPC status %q", response.StatusCode, code)
+	answer.Reason = reason(response)
+	switch {
+	case response.StatusCode == http.StatusNotFound:
+		answer.Kind, answer.Text = unguarded.Absent, procedure
+	case code == "" && response.Header.Get("Grpc-Status") == "" && !strings.HasPrefix(response.Header.Get("Content-Type"), "application/grpc"):
+		answer.Kind = unguarded.NoRPC
+	}
+	return answer
+}
+
+// serve has a request served with bounded patience. Without a response, there is the answer.
+func serve(ctx context.Context, handler http.Handler, request *http.Request) (*http.Response, unguarded.Answer) {
+	ctx, cancel := context.WithTimeout(ctx, unguarded.Patience)
+	defer cancel()
 	recorder := httptest.NewRecorder()
 	done := make(chan any, 1)
 	go func() {
 		defer func() { done <- recover() }()
-		handler.ServeHTTP(recorder, request)
+		handler.ServeHTTP(recorder, request.WithContext(ctx))
 	}()
 	select {
 	case panicked := <-done:
 		if panicked != nil {
-			return true, fmt.Errorf("panicked when called without a token: %v", panicked)
+			return nil, unguarded.Answer{Kind: unguarded.Panicked, Text: fmt.Sprint(panicked)}
 		}
+		return recorder.Result(), unguarded.Answer{}
 	case <-ctx.Done():
-		return true, fmt.Errorf("is open: it has not refused a call without a token within %v: "+
-			"give its handler guard.HandlerOption(), or its server of connect-go v2 connectv2.Interceptor(guard)", patience)
+		return nil, unguarded.Answer{Kind: unguarded.Hanging}
 	}
-	response := recorder.Result()
-	defer func() { _ = response.Body.Close() }()
-	if response.StatusCode == http.StatusNotFound {
-		return false, nil
-	}
-	want := interceptor.ReasonTokenMissing
-	if !known {
-		want = interceptor.ReasonRuleMissing
-	}
-	got := reason(response)
-	switch {
-	case !known && got == interceptor.ReasonTokenMissing:
-		return true, errors.New("is guarded by another table than the given one")
-	case got != want:
-		return true, fmt.Errorf("is open: it answered a call without a token with HTTP status %d, gRPC status %q and reason %q, not with %q: "+
-			"give its handler guard.HandlerOption(), or its server of connect-go v2 connectv2.Interceptor(guard), and compile its file",
-			response.StatusCode, response.Trailer.Get("Grpc-Status"), got, want)
-	}
-	if !known {
-		return true, errors.New("is refused to everybody: compile its file into the table, or name its service in policy.WithPublic")
-	}
-	return true, nil
 }
 
 // reason finds a Guard's reason in the details of a gRPC status.
@@ -157,11 +123,5 @@ func reason(response *http.Response) interceptor.Reason {
 	if proto.Unmarshal(wire, decoded) != nil {
 		return ""
 	}
-	for _, detail := range decoded.GetDetails() {
-		info := new(errdetails.ErrorInfo)
-		if detail.UnmarshalTo(info) == nil && info.GetDomain() == "protoauthz" {
-			return interceptor.Reason(info.GetReason())
-		}
-	}
-	return ""
+	return unguarded.Reason(decoded.GetDetails())
 }

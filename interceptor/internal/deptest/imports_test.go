@@ -31,6 +31,7 @@ var rules = []deptest.Rule{
 	{From: "./interceptor", Ban: "google.golang.org/grpc/...", Why: "users of Connect must not pay for grpc-go, 6 MB of a program"},
 	{From: "./interceptor", Ban: "connectrpc.com/connect/v2/...", Why: "users of Connect's first version must not pay for its second"},
 	{From: "./interceptor/guardtest", Ban: "google.golang.org/grpc/...", Why: "users of Connect must not pay for grpc-go, 6 MB of a program"},
+	{From: "./interceptor/grpcguardtest", Ban: "connectrpc.com/connect/v2/...", Why: "users of grpc-go must not pay for connect-go's second version"},
 	{From: "./interceptor/connectv2", Ban: "google.golang.org/grpc/...", Why: "users of Connect must not pay for grpc-go, 6 MB of a program"},
 	{From: "./interceptor/connectv2", Ban: "testing", Why: "what runs in production must not know when it is tested"},
 	{From: "./interceptor/grpcguard", Ban: "testing", Why: "what runs in production must not know when it is tested"},

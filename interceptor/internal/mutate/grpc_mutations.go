@@ -185,4 +185,11 @@ func answer`,
 	{"grpc: ServerOptions before chained interceptors of streams", "interceptor/grpcguard/grpcguard.go", "grpc.StreamInterceptor(Stream(guard))", "grpc.ChainStreamInterceptor(Stream(guard))"},
 	{"grpc: Check", "interceptor/grpcguard/check.go", "if _, ok := table.Lookup(procedure); !ok {", "if _, ok := table.Lookup(procedure); !ok && false {"},
 	{"grpc: Check of all procedures", "interceptor/grpcguard/check.go", "for _, method := range info.Methods {", "for _, method := range info.Methods[:min(len(info.Methods), 1)] {"},
+	{
+		"grpc: challenge with another code", "interceptor/grpcguard/challenge.go",
+		"if !ok || refused.Code() != codes.Unauthenticated && refused.Code() != codes.PermissionDenied {", "if !ok || refused.Code() == codes.OK {",
+	},
+	{"grpc: challenge of another domain", "interceptor/grpcguard/challenge.go", `if !ok || info.GetDomain() != "protoauthz" {`, "if !ok {"},
+	{"grpc: size of a challenge", "interceptor/grpcguard/challenge.go", "len(challenge) <= maxChallenge && ", ""},
+	{"grpc: form of a challenge", "interceptor/grpcguard/challenge.go", " && bearer.MatchString(challenge)", ` && bearer != nil && challenge != ""`},
 }

@@ -6,7 +6,7 @@ import "slices"
 // alone: where two checks stand behind one another, the change also takes what is left
 // of the other, or else it could not be told from the original.
 var mutations = slices.Concat(tokenMutations, cacheMutations, policyMutations, decisionMutations, guardMutations, connectMutations,
-	callMutations, streamMutations, grpcMutations, connectv2Mutations, clientauthMutations)
+	callMutations, streamMutations, grpcMutations, connectv2Mutations, guardtestMutations, clientauthMutations)
 
 // users are the packages that use a package, the quickest first. What the tests of both let
 // pass is not checked.
@@ -14,6 +14,7 @@ var users = map[string][]string{
 	"interceptor":                    {"interceptor/grpcguard", "interceptor/connectv2", "interceptor/clientauth"},
 	"interceptor/internal/cache":     {"interceptor/token", "interceptor"},
 	"interceptor/internal/interrupt": {"interceptor", "interceptor/connectv2"},
+	"interceptor/internal/unguarded": {"interceptor/guardtest", "interceptor/grpcguardtest"},
 	"interceptor/policy":             {"interceptor"},
 	"interceptor/token":              {"interceptor", "interceptor/grpcguard"},
 }

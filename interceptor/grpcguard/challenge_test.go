@@ -1,0 +1,92 @@
+package grpcguard_test
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+
+	"google.golang.org/genproto/googleapis/rpc/errdetails"
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/status"
+	"google.golang.org/protobuf/protoadapt"
+
+	"github.com/protoauthz/protoauthz/interceptor"
+	"github.com/protoauthz/protoauthz/interceptor/grpcguard"
+	"github.com/protoauthz/protoauthz/interceptor/internal/calltest"
+	"github.com/protoauthz/protoauthz/interceptor/internal/rpctest"
+)
+
+// refused is what a client gets of a server that may be anybody's.
+func refused(t *testing.T, code codes.Code, details ...protoadapt.MessageV1) error {
+	t.Helper()
+	all, err := status.New(code, "no").WithDetails(details...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return all.Err()
+}
+
+func challenging(challenge string) *errdetails.ErrorInfo {
+	return &errdetails.ErrorInfo{Reason: "TOKEN_MISSING", Domain: "protoauthz", Metadata: map[string]string{"challenge": challenge}}
+}
+
+// TestChallenge makes sure that a challenge is that of the refusal, and that nothing else gets into
+// a header of HTTP.
+func TestChallenge(t *testing.T) {
+	t.Parallel()
+	const good = `Bearer realm="https://api.example.test", error="insufficient_scope", scope="read:a write:b"`
+	other := challenging(good)
+	other.Domain = "example.test"
+	long := func(size int) string {
+		return `Bearer realm="` + strings.Repeat("x", size-len(`Bearer realm=""`)) + `"`
+	}
+	guard := calltest.Expiring(t, time.Hour)
+	_, inProcess := grpcguard.Unary(guard)(t.Context(), new(message), &grpc.UnaryServerInfo{FullMethod: rpctest.Procedure("Field", rpctest.Unary)}, unary)
+	denial, ok := errors.AsType[*interceptor.Denial](inProcess)
+	if !ok || denial.Challenge() == "" {
+		t.Fatal(inProcess)
+	}
+	for name, test := range map[string]struct {
+		err  error
+		want string
+	}{
+		"none":                        {nil, ""},
+		"another error":               {errors.New("no"), ""},
+		"refused in this process":     {inProcess, denial.Challenge()},
+		"401":                         {refused(t, codes.Unauthenticated, challenging(good)), good},
+		"403":                         {refused(t, codes.PermissionDenied, challenging(good)), good},
+		"wrapped":                     {fmt.Errorf("call: %w", refused(t, codes.PermissionDenied, challenging(good))), good},
+		"behind other details":        {refused(t, codes.PermissionDenied, &errdetails.RetryInfo{}, other, challenging(good)), good},
+		"realm only":                  {refused(t, codes.Unauthenticated, challenging(`Bearer realm="a"`)), `Bearer realm="a"`},
+		"escapes":                     {refused(t, codes.Unauthenticated, challenging(`Bearer realm="a \"b\" \\c"`)), `Bearer realm="a \"b\" \\c"`},
+		"as long as may be":           {refused(t, codes.Unauthenticated, challenging(long(8<<10))), long(8 << 10)},
+		"longer":                      {refused(t, codes.Unauthenticated, challenging(long(8<<10+1))), ""},
+		"another code":                {refused(t, codes.Unavailable, challenging(good)), ""},
+		"another domain":              {refused(t, codes.Unauthenticated, other), ""},
+		"no challenge":                {refused(t, codes.PermissionDenied, &errdetails.ErrorInfo{Domain: "protoauthz"}), ""},
+		"no details":                  {refused(t, codes.Unauthenticated), ""},
+		"empty":                       {refused(t, codes.Unauthenticated, challenging("")), ""},
+		"another scheme":              {refused(t, codes.Unauthenticated, challenging(`Basic realm="a"`)), ""},
+		"another scheme behind it":    {refused(t, codes.Unauthenticated, challenging(`Bearer realm="a", Basic realm="a"`)), ""},
+		"another scheme, longer name": {refused(t, codes.Unauthenticated, challenging(`BearerX realm="a"`)), ""},
+		"lower case":                  {refused(t, codes.Unauthenticated, challenging(`bearer realm="a"`)), ""},
+		"two lines":                   {refused(t, codes.Unauthenticated, challenging("Bearer realm=\"a\"\r\nSet-Cookie: a=b")), ""},
+		"a line break at the end":     {refused(t, codes.Unauthenticated, challenging("Bearer realm=\"a\"\n")), ""},
+		"a line break in a value":     {refused(t, codes.Unauthenticated, challenging("Bearer realm=\"a\n\"")), ""},
+		"an escaped line break":       {refused(t, codes.Unauthenticated, challenging("Bearer realm=\"a\\\n\"")), ""},
+		"a tab":                       {refused(t, codes.Unauthenticated, challenging("Bearer\trealm=\"a\"")), ""},
+		"NUL":                         {refused(t, codes.Unauthenticated, challenging("Bearer realm=\"\x00\"")), ""},
+		"beyond ASCII":                {refused(t, codes.Unauthenticated, challenging(`Bearer realm="ä"`)), ""},
+		"an open quote":               {refused(t, codes.Unauthenticated, challenging(`Bearer realm="a`)), ""},
+		"an escaped quote at the end": {refused(t, codes.Unauthenticated, challenging(`Bearer realm="a\"`)), ""},
+		"no parameter":                {refused(t, codes.Unauthenticated, challenging(`Bearer`)), ""},
+		"a token":                     {refused(t, codes.Unauthenticated, challenging(`Bearer abc.def.ghi`)), ""},
+	} {
+		if got := grpcguard.Challenge(test.err); got != test.want {
+			t.Errorf("%s: %q, want %q", name, got, test.want)
+		}
+	}
+}

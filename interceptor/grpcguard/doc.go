@@ -1,0 +1,75 @@
+// Package grpcguard is the guard for servers of google.golang.org/grpc:
+//
+//	server := grpc.NewServer(grpcguard.ServerOptions(guard)...)
+//	orderv1.RegisterOrderServiceServer(server, orders)
+//	if err := grpcguard.Check(server, table); err != nil {
+//		log.Fatal(err)
+//	}
+//
+// The rules, decisions and answers are those of package interceptor: a refusal is a status
+// with a google.rpc.ErrorInfo, in which [errors.As] finds an [interceptor.Denial], and
+// handlers read the claims with [interceptor.ClaimsFromContext].
+//
+// # What grpc-go leaves open
+//
+// It calls no interceptor for a method that a [grpc.ServiceDesc] lists among its streams with
+// neither ClientStreams nor ServerStreams. Generated code has none; a description that is made
+// by hand must not.
+//
+// A unary call comes to its interceptors only once its message was read, decompressed and
+// decoded: bound it with [grpc.MaxRecvMsgSize], which is 4 MiB by default, and
+// [grpc.MaxConcurrentStreams]. [grpc.InTapHandle], which runs before, is no place to refuse
+// calls: it holds up its whole connection, and grpc-go 1.85 keeps the timer of a call that is
+// refused there until the deadline that the client has chosen, be it in a thousand years.
+//
+// # grpc-gateway
+//
+// WARNING: RegisterXHandlerServer, which protoc-gen-grpc-gateway generates for each service X, calls
+// the implementation directly, past every interceptor. A REST API that is registered so is open,
+// however well the server is guarded; so is whatever else is given the implementation, and not a
+// connection. Use RegisterXHandler with a connection. [InProcess] makes one that needs no network:
+//
+//	conn, err := grpcguard.InProcess(server) // the one with grpcguard.ServerOptions(guard)
+//	if err != nil {
+//		log.Fatal(err)
+//	}
+//	mux := runtime.NewServeMux(runtime.WithErrorHandler(challenge))
+//	if err := orderv1.RegisterOrderServiceHandler(ctx, mux, conn); err != nil {
+//		log.Fatal(err)
+//	}
+//
+// In a test, guardtest.AssertRESTGuarded(t, mux, table) tells one registration from the other.
+//
+// The gateway's own error handler sends the text of a refusal as the WWW-Authenticate of a 401, and
+// none with a 403. [Challenge] returns the right one for both:
+//
+//	func challenge(ctx context.Context, mux *runtime.ServeMux, m runtime.Marshaler, w http.ResponseWriter, r *http.Request, err error) {
+//		runtime.DefaultHTTPErrorHandler(ctx, mux, m, challenger{w, grpcguard.Challenge(err)}, r, err)
+//	}
+//
+//	type challenger struct {
+//		http.ResponseWriter
+//		challenge string
+//	}
+//
+//	func (c challenger) WriteHeader(status int) {
+//		c.Header().Del("WWW-Authenticate")
+//		if c.challenge != "" {
+//			c.Header().Set("WWW-Authenticate", c.challenge)
+//		}
+//		c.ResponseWriter.WriteHeader(status)
+//	}
+//
+// The gateway sends the refusal of a server stream past every error handler. The status and the
+// google.rpc.ErrorInfo are right, and the challenge stands in the metadata of the latter alone.
+// Answers carry no Cache-Control: set one for caches that ignore Authorization.
+//
+// The guard judges the procedure that the gateway calls, whatever X-HTTP-Method-Override has made of
+// the request, and the message that the gateway makes of path, query and body, which is the one that
+// the handler gets. A field in the path is stronger than the same field in the query or the body.
+//
+// The gateway forwards Authorization. A header that names an organization is forwarded only if
+// runtime.WithIncomingHeaderMatcher says so. With runtime.LegacyHeaderMatcher, which older versions
+// use by default, a client sends what metadata it likes as Grpc-Metadata-…. Two credentials are
+// refused, and so are two values of the header that names the organization.
+package grpcguard

@@ -1,0 +1,107 @@
+package grpcguard
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/connectivity"
+	"google.golang.org/grpc/credentials/insecure"
+	"google.golang.org/grpc/test/bufconn"
+)
+
+// pipeSize bounds the bytes that wait in memory, in each direction of a connection.
+const pipeSize = 256 << 10
+
+// InProcess serves a server in memory and returns a connection to it. A call over the connection
+// goes through all interceptors of the server, as a call over a network does. It is what grpc-gateway
+// needs: see the package documentation.
+//
+// Register all services first: grpc-go ends the program when a service is registered with a server
+// that serves. The server may serve on other listeners, too.
+//
+// The caller ends the server and the connection. What InProcess starts ends as soon as the
+// connection is closed or the server is stopped, in whatever order both happen. Over a connection
+// to a stopped server, calls fail with [codes.Unavailable]. For a stopped server, InProcess returns
+// an error.
+//
+// InProcess resolves no name, dials no address and uses no proxy; a dialer among the options is
+// ignored. The limits are those of any connection: 4 MiB for a request, until [grpc.MaxRecvMsgSize]
+// of the server says otherwise, and 4 MiB for an answer, until [grpc.MaxCallRecvMsgSize] within
+// [grpc.WithDefaultCallOptions] does. The sender of a stream waits for its receiver, as over a network.
+//
+// A server with credentials ([grpc.Creds]) demands them in memory, too: give
+// [grpc.WithTransportCredentials] that fit, or InProcess returns an error. The authority is
+// "in-process" unless the options name another, as [grpc.WithAuthority] does.
+func InProcess(server *grpc.Server, options ...grpc.DialOption) (*grpc.ClientConn, error) {
+	if server == nil {
+		return nil, errors.New("grpcguard: InProcess: the server is nil: give the one that grpc.NewServer returns")
+	}
+	serving, closed := context.WithCancel(context.Background())
+	listener := closing{bufconn.Listen(pipeSize), closed}
+	options = append([]grpc.DialOption{grpc.WithTransportCredentials(insecure.NewCredentials())}, options...)
+	options = append(options, grpc.WithContextDialer(func(ctx context.Context, _ string) (net.Conn, error) {
+		conn, err := listener.DialContext(ctx)
+		if serving.Err() != nil {
+			return nil, errStopped
+		}
+		return conn, err
+	}))
+	conn, err := grpc.NewClient("passthrough:///in-process", options...)
+	if err != nil {
+		closed()
+		return nil, fmt.Errorf("grpcguard: InProcess: %w", err)
+	}
+	go func() { _ = server.Serve(listener) }() // until the listener is closed, which a server does that is stopped
+	go func() {
+		await(serving, conn, connectivity.Shutdown)
+		_ = listener.Close()
+	}()
+	if await(serving, conn, connectivity.Ready) {
+		return conn, nil
+	}
+	err = errCredentials
+	if serving.Err() != nil {
+		err = errStopped
+	}
+	_ = conn.Close()
+	return nil, fmt.Errorf("grpcguard: InProcess: %w", err)
+}
+
+var (
+	errStopped     = errors.New("the server was stopped: serve a new one")
+	errCredentials = errors.New("the server ends the connection before the first call: if the server has credentials (grpc.Creds), " +
+		"give InProcess grpc.WithTransportCredentials that fit")
+)
+
+// A closing listener tells that it is closed before it is.
+type closing struct {
+	*bufconn.Listener
+
+	closed context.CancelFunc
+}
+
+// Close implements [net.Listener].
+func (c closing) Close() error {
+	c.closed()
+	return c.Listener.Close()
+}
+
+// await waits for a state of the connection, and connects for it unless it is the last one. It
+// reports false if the listener is closed first, and if the connection cannot be made.
+func await(serving context.Context, conn *grpc.ClientConn, want connectivity.State) bool {
+	for state := conn.GetState(); state != want; state = conn.GetState() {
+		if want == connectivity.Ready {
+			if state == connectivity.TransientFailure || state == connectivity.Shutdown {
+				return false
+			}
+			conn.Connect()
+		}
+		if !conn.WaitForStateChange(serving, state) {
+			return false
+		}
+	}
+	return true
+}

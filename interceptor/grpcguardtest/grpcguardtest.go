@@ -1,0 +1,114 @@
+// Package grpcguardtest proves in a test that no procedure of a grpc-go server was left unguarded.
+//
+// A server that is made without grpcguard.ServerOptions is open, and nothing at run time can tell.
+// One line in a test can:
+//
+//	grpcguardtest.AssertGuarded(t, conn, table)
+//
+// For handlers of connect-go, and for REST APIs, there is package guardtest.
+package grpcguardtest
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"strings"
+	"testing"
+
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/status"
+	"google.golang.org/protobuf/types/known/emptypb"
+
+	"github.com/protoauthz/protoauthz/interceptor/internal/unguarded"
+	"github.com/protoauthz/protoauthz/interceptor/policy"
+)
+
+// AssertGuarded calls every procedure of a server, unary and streaming, without a token, and fails
+// the test for each that is not refused as a Guard refuses it. Procedures that the table declares
+// public are not called.
+//
+// The procedures are those of the table, those of all services that are linked into the test, and
+// those of well-known services: health, reflection, channelz, and what else frameworks bring along.
+// So a service is found, too, that was registered, but whose file was never compiled into the table.
+// Name services in policy.WithPublic that everybody may call.
+//
+// What the server does not know counts as not registered, and every procedure of the table that is
+// not public must be: a test of the wrong server does not pass.
+//
+// The connection is one to the server that is tested, such as that of grpcguard.InProcess, and sends
+// no token. A unary method is called with an empty message: if the method is open, its handler runs.
+// A stream is called without any message, and closed. A stream that is not refused within five
+// seconds is open.
+func AssertGuarded(t testing.TB, conn grpc.ClientConnInterface, table *policy.Table) {
+	t.Helper()
+	unguarded.Server{
+		Package: "grpcguardtest",
+		Call: func(ctx context.Context, procedure unguarded.Procedure) unguarded.Answer {
+			return call(ctx, conn, procedure)
+		},
+		Remedy:  remedy,
+		Absent:  "the server does not know",
+		Give:    "give a connection to the one with which they are registered",
+		Nothing: "the table guards nothing",
+	}.Assert(t, table)
+}
+
+func remedy(procedure unguarded.Procedure) string {
+	if procedure.Stream {
+		return "make its server with grpcguard.ServerOptions(guard): grpcguard.Unary alone guards no stream"
+	}
+	return "make its server with grpcguard.ServerOptions(guard): grpcguard.Stream alone guards no unary call"
+}
+
+// call makes one call without a token.
+func call(ctx context.Context, conn grpc.ClientConnInterface, procedure unguarded.Procedure) unguarded.Answer {
+	ctx, cancel := context.WithTimeout(ctx, unguarded.Patience)
+	defer cancel()
+	err := exchange(ctx, conn, procedure)
+	if ctx.Err() != nil {
+		return unguarded.Answer{Kind: unguarded.Hanging}
+	}
+	got := status.Convert(err)
+	answer := unguarded.Answer{
+		Reason: unguarded.Reason(got.Proto().GetDetails()),
+		Text:   fmt.Sprintf("gRPC status %v", got.Code()),
+	}
+	switch {
+	case got.Code() == codes.Unimplemented && unknown(got.Message(), procedure.Name):
+		answer.Kind, answer.Text = unguarded.Absent, procedure.Name
+	case got.Code() == codes.Unavailable && answer.Reason == "":
+		answer.Kind, answer.Text = unguarded.Unreachable, got.Message()
+	}
+	return answer
+}
+
+// exchange makes a call as a stream, which a server cannot tell from a unary call. It ends with the
+// first answer.
+func exchange(ctx context.Context, conn grpc.ClientConnInterface, procedure unguarded.Procedure) error {
+	stream, err := conn.NewStream(ctx, &grpc.StreamDesc{ClientStreams: true, ServerStreams: true}, procedure.Name)
+	if err != nil {
+		return err
+	}
+	if !procedure.Stream {
+		if err := stream.SendMsg(new(emptypb.Empty)); err != nil && !errors.Is(err, io.EOF) { // then RecvMsg returns the status
+			return err
+		}
+	}
+	if err := stream.CloseSend(); err != nil {
+		return err
+	}
+	if err := stream.RecvMsg(new(emptypb.Empty)); !errors.Is(err, io.EOF) {
+		return err
+	}
+	return nil
+}
+
+// unknown reports whether a text is that of a server without such a procedure, of grpc-go or one
+// that answers with HTTP. The text of a handler that is not implemented is another.
+func unknown(text, procedure string) bool {
+	service, method, _ := strings.Cut(strings.TrimPrefix(procedure, "/"), "/")
+	return text == "unknown service "+service || text == "unknown method "+method+" for service "+service ||
+		strings.HasPrefix(text, "unexpected HTTP status code received from server: 404 ")
+}

@@ -1,0 +1,161 @@
+package grpcguardtest_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+
+	"go.uber.org/goleak"
+	"google.golang.org/grpc"
+	"google.golang.org/protobuf/types/known/emptypb"
+
+	_ "github.com/protoauthz/protoauthz/gen/sample/v1" // the messages of rpctest
+	"github.com/protoauthz/protoauthz/interceptor"
+	"github.com/protoauthz/protoauthz/interceptor/grpcguard"
+	"github.com/protoauthz/protoauthz/interceptor/internal/leaktest"
+	"github.com/protoauthz/protoauthz/interceptor/policy"
+	"github.com/protoauthz/protoauthz/interceptor/token"
+)
+
+// TestMain makes sure that no goroutine outlives its test.
+func TestMain(m *testing.M) { goleak.VerifyTestMain(leaktest.Patient(m)) }
+
+// A report is a test that fails without failing.
+type report struct {
+	testing.TB
+	ctx context.Context
+
+	mu     sync.Mutex
+	faults []string
+}
+
+func (r *report) Helper()                  {}
+func (r *report) Context() context.Context { return r.ctx }
+
+func (r *report) Errorf(format string, args ...any) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.faults = append(r.faults, fmt.Sprintf(format, args...))
+}
+
+// noVerifier knows no token, for none is ever shown to it.
+type noVerifier struct{}
+
+func (noVerifier) Verify(context.Context, string) (*token.Claims, error) {
+	return nil, token.ErrInvalid
+}
+
+func newGuard(table *policy.Table) *interceptor.Guard { return interceptor.New(noVerifier{}, table) }
+
+// A handler answers a call of a procedure.
+type handler func(ctx context.Context, procedure string) error
+
+func answering(context.Context, string) error { return nil }
+
+// newServer makes a server that has those procedures of a table which are wanted.
+func newServer(table *policy.Table, wanted func(procedure string) bool, handle handler, options ...grpc.ServerOption) *grpc.Server {
+	server := grpc.NewServer(options...)
+	services := map[string]*grpc.ServiceDesc{}
+	for _, rule := range table.Rules() {
+		if rule.Method == nil || !wanted(rule.Procedure) {
+			continue
+		}
+		name := string(rule.Method.Parent().FullName())
+		if services[name] == nil {
+			services[name] = &grpc.ServiceDesc{ServiceName: name, HandlerType: (*any)(nil)}
+		}
+		add(services[name], rule, handle)
+	}
+	for _, service := range services {
+		server.RegisterService(service, struct{}{})
+	}
+	return server
+}
+
+// add adds a method as it is generated.
+func add(service *grpc.ServiceDesc, rule *policy.Rule, handle handler) {
+	method, name := rule.Method, string(rule.Method.Name())
+	if !method.IsStreamingClient() && !method.IsStreamingServer() {
+		answer := func(ctx context.Context, _ any) (any, error) { return new(emptypb.Empty), handle(ctx, rule.Procedure) }
+		service.Methods = append(service.Methods, grpc.MethodDesc{
+			MethodName: name,
+			Handler: func(_ any, ctx context.Context, decode func(any) error, interceptor grpc.UnaryServerInterceptor) (any, error) {
+				request := new(emptypb.Empty)
+				if err := decode(request); err != nil {
+					return nil, err
+				}
+				if interceptor == nil {
+					return answer(ctx, request)
+				}
+				return interceptor(ctx, request, &grpc.UnaryServerInfo{FullMethod: rule.Procedure}, answer)
+			},
+		})
+		return
+	}
+	service.Streams = append(service.Streams, grpc.StreamDesc{
+		StreamName: name, ClientStreams: method.IsStreamingClient(), ServerStreams: method.IsStreamingServer(),
+		Handler: func(_ any, stream grpc.ServerStream) error {
+			if !method.IsStreamingClient() {
+				if err := stream.RecvMsg(new(emptypb.Empty)); err != nil {
+					return err
+				}
+				return errors.Join(handle(stream.Context(), rule.Procedure), stream.SendMsg(new(emptypb.Empty)))
+			}
+			if err := handle(stream.Context(), rule.Procedure); err != nil {
+				return err
+			}
+			for {
+				if err := stream.RecvMsg(new(emptypb.Empty)); errors.Is(err, io.EOF) {
+					break
+				} else if err != nil {
+					return err
+				}
+			}
+			if !method.IsStreamingServer() {
+				return stream.SendMsg(new(emptypb.Empty))
+			}
+			return nil
+		},
+	})
+}
+
+func all(string) bool { return true }
+
+// inProcess connects to a server until the test is over.
+func inProcess(t testing.TB, server *grpc.Server, options ...grpc.DialOption) *grpc.ClientConn {
+	t.Helper()
+	conn, err := grpcguard.InProcess(server, options...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		_ = conn.Close()
+		server.Stop()
+	})
+	return conn
+}
+
+// procedures returns those of a table that are not public and that are wanted, sorted.
+func procedures(table *policy.Table, wanted func(procedure string, stream bool) bool) []string {
+	var names []string
+	for _, rule := range table.Rules() {
+		if rule.Method != nil && !rule.Public && wanted(rule.Procedure, rule.Method.IsStreamingClient() || rule.Method.IsStreamingServer()) {
+			names = append(names, rule.Procedure)
+		}
+	}
+	return names
+}
+
+func (r *report) expect(t *testing.T, name string, want []string) {
+	t.Helper()
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if !slices.EqualFunc(r.faults, want, func(fault, want string) bool { return strings.HasPrefix(fault, "grpcguardtest: "+want) }) {
+		t.Errorf("%s:\n got %s\nwant %s", name, strings.Join(r.faults, "\n     "), strings.Join(want, "\n     "))
+	}
+}

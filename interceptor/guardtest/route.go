@@ -1,0 +1,154 @@
+package guardtest
+
+import (
+	"regexp"
+	"strings"
+
+	"google.golang.org/protobuf/encoding/protowire"
+	"google.golang.org/protobuf/proto"
+	"google.golang.org/protobuf/reflect/protoreflect"
+)
+
+// A route is one of those by which a method is reached over REST.
+type route struct{ verb, path, body string }
+
+// routesOf reads the google.api.http option of a method, whether its declaration is linked or not.
+func routesOf(method protoreflect.MethodDescriptor) ([]route, error) {
+	options, err := proto.Marshal(method.Options())
+	if err != nil {
+		return nil, err
+	}
+	var rule []byte // in which later fields overrule or follow earlier ones, as when messages are merged
+	if err := eachField(options, func(number protowire.Number, value []byte) error {
+		if number == 72295728 {
+			rule = append(rule, value...)
+		}
+		return nil
+	}); err != nil {
+		return nil, err
+	}
+	routes, err := routesIn(rule)
+	for i := range routes {
+		routes[i].path = expand(routes[i].path, method.Input())
+		routes[i].body = emptyBody(routes[i].body, method)
+	}
+	return routes, err
+}
+
+// verbs are those of the fields of a google.api.HttpRule.
+var verbs = map[protowire.Number]string{2: "GET", 3: "PUT", 4: "POST", 5: "DELETE", 6: "PATCH"}
+
+// routesIn reads a google.api.HttpRule.
+func routesIn(rule []byte) ([]route, error) {
+	var own route
+	var body string
+	var more []route
+	err := eachField(rule, func(number protowire.Number, value []byte) error {
+		switch {
+		case verbs[number] != "":
+			own = route{verb: verbs[number], path: string(value)}
+		case number == 7:
+			body = string(value)
+		case number == 8: // a google.api.CustomHttpPattern
+			own = route{}
+			return eachField(value, func(number protowire.Number, value []byte) error {
+				if number == 1 {
+					own.verb = string(value)
+				} else if number == 2 {
+					own.path = string(value)
+				}
+				return nil
+			})
+		case number == 11: // another google.api.HttpRule
+			additional, err := routesIn(value)
+			more = append(more, additional...)
+			return err
+		}
+		return nil
+	})
+	own.body = body
+	if own.path == "" {
+		return more, err
+	}
+	return append([]route{own}, more...), err
+}
+
+// eachField visits the fields of a message that are strings or messages.
+func eachField(message []byte, visit func(protowire.Number, []byte) error) error {
+	for len(message) > 0 {
+		number, kind, tag := protowire.ConsumeTag(message)
+		if tag < 0 {
+			return protowire.ParseError(tag)
+		}
+		size := protowire.ConsumeFieldValue(number, kind, message[tag:])
+		if size < 0 {
+			return protowire.ParseError(size)
+		}
+		if value, n := protowire.ConsumeBytes(message[tag:]); kind == protowire.BytesType && n > 0 {
+			if err := visit(number, value); err != nil {
+				return err
+			}
+		}
+		message = message[tag+size:]
+	}
+	return nil
+}
+
+// emptyBody returns the JSON of a message without fields if a route's body is a message. It is empty
+// for what is no message, and for a stream.
+func emptyBody(body string, method protoreflect.MethodDescriptor) string {
+	field := method.Input().Fields().ByName(protoreflect.Name(body))
+	if isMessage := body == "*" || field != nil && field.Message() != nil && !field.IsList() && !field.IsMap(); !isMessage || method.IsStreamingClient() {
+		return ""
+	}
+	return "{}"
+}
+
+var (
+	stars     = regexp.MustCompile(`\*\*?`)
+	variables = regexp.MustCompile(`\{([^}=]*)=?([^}]*)\}`)
+)
+
+// expand makes a path of a template (google/api/http.proto): every star is an x, every variable what
+// its field can hold.
+func expand(template string, input protoreflect.MessageDescriptor) string {
+	template = stars.ReplaceAllString(template, "x")
+	return variables.ReplaceAllStringFunc(template, func(variable string) string {
+		parts := variables.FindStringSubmatch(variable)
+		if parts[2] == "" || parts[2] == "x" {
+			return valueOf(input, strings.TrimSpace(parts[1]))
+		}
+		return parts[2]
+	})
+}
+
+// valueOf returns a value that a field can hold, as it stands in a path.
+func valueOf(message protoreflect.MessageDescriptor, path string) string {
+	first, rest, _ := strings.Cut(path, ".")
+	field := message.Fields().ByName(protoreflect.Name(first))
+	if field == nil {
+		return "x"
+	}
+	switch field.Kind() {
+	case protoreflect.MessageKind, protoreflect.GroupKind:
+		switch name := field.Message().FullName(); {
+		case name == "google.protobuf.Timestamp":
+			return "2006-01-02T15:04:05Z"
+		case name == "google.protobuf.Duration":
+			return "1s"
+		case rest == "" && field.Message().Fields().ByName("value") != nil: // google/protobuf/wrappers.proto
+			rest = "value"
+		}
+		return valueOf(field.Message(), rest)
+	case protoreflect.StringKind:
+		return "x"
+	case protoreflect.BytesKind:
+		return "eHh4"
+	case protoreflect.BoolKind:
+		return "true"
+	case protoreflect.EnumKind:
+		return string(field.Enum().Values().Get(0).Name())
+	default:
+		return "1"
+	}
+}
