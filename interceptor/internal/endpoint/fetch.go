@@ -19,6 +19,9 @@ const (
 	MaxBody = 1 << 20         // of a response, in bytes, decompressed
 )
 
+// ErrTooLarge is about a response that was not read to its end.
+var ErrTooLarge = fmt.Errorf("the response is larger than %d bytes", MaxBody)
+
 // Transport is like [http.DefaultTransport], but keeps no idle connections.
 func Transport() http.RoundTripper {
 	transport, ok := http.DefaultTransport.(*http.Transport)
@@ -32,7 +35,8 @@ func Transport() http.RoundTripper {
 }
 
 // Do makes a request and returns the response's body and its status, which is 0 if there is
-// none. A response of another status than the given ones is an error, and so is a redirect.
+// none. A response of another status than the given ones is an error, and so is a redirect, and
+// [ErrTooLarge].
 // No error repeats anything of the request or the response.
 func Do(transport http.RoundTripper, request *http.Request, statuses ...int) (body []byte, status int, err error) {
 	client := &http.Client{
@@ -53,7 +57,7 @@ func Do(transport http.RoundTripper, request *http.Request, statuses ...int) (bo
 	case err != nil:
 		return nil, response.StatusCode, requestError(err)
 	case len(body) > MaxBody:
-		return nil, response.StatusCode, fmt.Errorf("the response is larger than %d bytes", MaxBody)
+		return nil, response.StatusCode, ErrTooLarge
 	}
 	return body, response.StatusCode, nil
 }
