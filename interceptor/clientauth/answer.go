@@ -15,8 +15,8 @@ import (
 // unknownLifetime is how long a token is believed to live whose answer does not say it.
 const unknownLifetime = 1 * time.Minute
 
-// read are the members of an answer that count (RFC 6749 sections 5.1 and 5.2).
-var read = []string{"access_token", "token_type", "expires_in", "error"}
+// members are those of an answer that count (RFC 6749 sections 5.1 and 5.2).
+var members = []string{"access_token", "token_type", "expires_in", "error"}
 
 // An answer holds these members, by their exact names: encoding/json would take ACCESS_TOKEN for
 // access_token. One that is null is absent.
@@ -36,7 +36,7 @@ func readAnswer(body []byte) (answer, error) {
 	if start, err := decoder.Token(); err != nil || start != json.Delim('{') {
 		return nil, errNoObject
 	}
-	members, seen := answer{}, map[json.Token]bool{}
+	a, seen := answer{}, map[json.Token]bool{}
 	for decoder.More() {
 		var value json.RawMessage
 		token, err := decoder.Token()
@@ -45,12 +45,12 @@ func readAnswer(body []byte) (answer, error) {
 		}
 		name, _ := token.(string)
 		switch {
-		case !slices.Contains(read, name):
+		case !slices.Contains(members, name):
 			continue
 		case seen[name]:
 			return nil, fmt.Errorf("%s stands twice in the answer: the provider must mend it", name)
 		case string(value) != "null":
-			members[name] = value
+			a[name] = value
 		}
 		seen[name] = true
 	}
@@ -60,7 +60,7 @@ func readAnswer(body []byte) (answer, error) {
 	if _, err := decoder.Token(); !errors.Is(err, io.EOF) {
 		return nil, errNoObject
 	}
-	return members, nil
+	return a, nil
 }
 
 // text returns a member that must be a string, and "" if it is absent.

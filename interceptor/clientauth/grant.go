@@ -58,16 +58,17 @@ func (c *Client) fetch(form string) (grant, error) {
 		return fail(refused.reason(), refused)
 	}
 	g, err := parseGrant(body, asked)
-	if refused, ok := errors.AsType[*refusedError](err); ok {
-		return fail(refused.reason(), refused)
-	}
+	refused, isRefusal := errors.AsType[*refusedError](err)
 	switch {
+	case err == nil:
+		return g, nil
+	case isRefusal:
+		return fail(refused.reason(), refused)
 	case errors.Is(err, errLate):
 		return fail(ErrUnavailable, err)
-	case err != nil:
+	default:
 		return fail(ErrRefused, err)
 	}
-	return g, nil
 }
 
 // answered are the statuses whose answers are read.
@@ -94,16 +95,16 @@ var errLate = errors.New("the token had expired when it came")
 
 // parseGrant reads a successful answer (RFC 6749 section 5.1).
 func parseGrant(body []byte, asked time.Time) (grant, error) {
-	members, err := readAnswer(body)
+	a, err := readAnswer(body)
 	if err != nil {
 		return grant{}, err
 	}
-	if refused := members.refusal(http.StatusOK); refused != nil {
+	if refused := a.refusal(http.StatusOK); refused != nil {
 		return grant{}, refused // some providers refuse with the status of success
 	}
-	accessToken, err := members.text("access_token")
-	tokenType, typeErr := members.text("token_type")
-	lifetime, lifetimeErr := members.lifetime()
+	accessToken, err := a.text("access_token")
+	tokenType, typeErr := a.text("token_type")
+	lifetime, lifetimeErr := a.lifetime()
 	if err := cmp.Or(err, typeErr, lifetimeErr); err != nil {
 		return grant{}, err
 	}
@@ -161,11 +162,11 @@ var remedies = map[string]string{
 
 // refusal is what an answer refuses with, whatever else it holds.
 func refusal(status int, body []byte) *refusedError {
-	members, err := readAnswer(body)
+	a, err := readAnswer(body)
 	if err != nil {
 		return newRefusal(status, "")
 	}
-	return cmp.Or(members.refusal(status), newRefusal(status, ""))
+	return cmp.Or(a.refusal(status), newRefusal(status, ""))
 }
 
 // refusal returns nil if the answer names no error.

@@ -31,7 +31,7 @@ var clientauthMutations = []mutation{
 	{"clientauth: expires_in that is a fraction", "interceptor/clientauth/answer.go", " && number == math.Trunc(number)", " && number == number*math.Trunc(1)"},
 	{"clientauth: member that stands twice", "interceptor/clientauth/answer.go", "case seen[name]:", "case false && seen[name]:"},
 	{"clientauth: behind the answer", "interceptor/clientauth/answer.go", "!errors.Is(err, io.EOF)", "errors.Is(err, io.ErrNoProgress)"},
-	{"clientauth: error beside a token", "interceptor/clientauth/grant.go", "refused != nil {\n", "refused != nil && members[\"access_token\"] == nil {\n"},
+	{"clientauth: error beside a token", "interceptor/clientauth/grant.go", "refused != nil {\n", "refused != nil && a[\"access_token\"] == nil {\n"},
 	{"clientauth: token_type is given", "interceptor/clientauth/grant.go", `case tokenType == "":`, "case false:"},
 	{"clientauth: token that came too late", "interceptor/clientauth/grant.go", "case !time.Now().Before(g.endAt):", "case false:"},
 	{"clientauth: bearer", "interceptor/clientauth/grant.go", `if t.Type() != "Bearer" {`, "if false {"},
