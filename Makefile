@@ -19,6 +19,9 @@ GRPCURL := $(TMP)/bin/grpcurl-$(GRPCURL_VERSION)
 CONNECTCONFORMANCE := $(TMP)/bin/connectconformance-$(CONNECTCONFORMANCE_VERSION)
 GOLANGCI_LINT := $(TMP)/bin/golangci-lint-$(GOLANGCI_LINT_VERSION)
 
+# Every module, found so that none can be forgotten.
+MODULES = $(sort $(shell find . \( -name .tmp -o -name node_modules -o -name vendor \) -prune -o -name go.mod -exec dirname {} \;))
+
 E2E := interceptor/internal/e2e
 # What `npm ci` writes last.
 E2E_NPM := $(patsubst %package-lock.json,%node_modules/.package-lock.json,$(wildcard $(E2E)/package-lock.json $(E2E)/*/package-lock.json))
@@ -48,8 +51,18 @@ lint: $(BUF) $(GOLANGCI_LINT) ## Check style and correctness of Protobuf, Go and
 	go mod verify
 	go vet ./...
 	$(GOLANGCI_LINT) run
-	for module in cmd internal/bench internal/conformance internal/e2e; do \
-		(cd interceptor/$$module && go mod tidy -diff && go vet ./... && $(GOLANGCI_LINT) run --config $(CURDIR)/.golangci.yml); \
+	for module in $(filter-out .,$(MODULES)); do \
+		(cd $$module && go mod tidy -diff && go vet ./... && $(GOLANGCI_LINT) run --config $(CURDIR)/.golangci.yml); \
+	done
+
+# vet compiles the tests too. It needs no 32-bit machine, and GOOS so that a Mac can do it.
+.PHONY: platforms
+platforms: ## Vet all modules for 32 bits, and build the tools for Windows and macOS
+	for module in $(MODULES); do \
+		CGO_ENABLED=0 GOOS=linux GOARCH=386 go -C $$module vet ./...; \
+	done
+	for platform in windows/amd64 darwin/arm64; do \
+		CGO_ENABLED=0 GOOS=$${platform%/*} GOARCH=$${platform#*/} go -C interceptor/cmd build -o /dev/null ./...; \
 	done
 
 .PHONY: generate

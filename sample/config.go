@@ -50,8 +50,10 @@ func parseConfig(args []string, stdout io.Writer) (config, error) {
 	if err := parseFlags(flags, args, serverHelp, stdout); err != nil {
 		return config{}, err
 	}
-	address, addressErr := parseAddress(*listen, *issuer == "")
-	trusted, issuerErr := parseIssuer(*provider, *issuer)
+	issuerGiven := false
+	flags.Visit(func(f *flag.Flag) { issuerGiven = issuerGiven || f.Name == "issuer" })
+	address, addressErr := parseAddress(*listen, !issuerGiven)
+	trusted, issuerErr := parseIssuer(*provider, *issuer, issuerGiven)
 	resource, audienceErr := parseAudience(*audience)
 	pages, originsErr := parseOrigins(*origins)
 	return config{address: address, issuer: trusted, audience: resource, origins: pages},
@@ -73,8 +75,8 @@ func parseAddress(listen string, embedded bool) (*net.TCPAddr, error) {
 	return address, nil
 }
 
-// parseIssuer returns nil for the embedded issuer.
-func parseIssuer(provider, issuer string) (*token.Issuer, error) {
+// parseIssuer returns nil for the embedded issuer, if none is given.
+func parseIssuer(provider, issuer string, given bool) (*token.Issuer, error) {
 	var result token.Issuer
 	switch provider {
 	case "logto":
@@ -87,9 +89,11 @@ func parseIssuer(provider, issuer string) (*token.Issuer, error) {
 		return nil, badFlag("provider", "%q is none of logto, auth0 and authaction", provider)
 	}
 	switch {
-	case issuer == "" && provider == "logto":
+	case given && issuer == "":
+		return nil, badFlag("issuer", "it is empty: give the issuer's URL, or leave the flag out for the embedded issuer; if it comes from a variable, that is not set")
+	case !given && provider == "logto":
 		return nil, nil
-	case issuer == "":
+	case !given:
 		return nil, badFlag("provider", "the embedded issuer speaks logto: give the -issuer that speaks %s", provider)
 	case provider != "logto" && domain(issuer) == "":
 		return nil, badFlag("issuer", "%q is not of the form https://domain/, as that of %s is", issuer, provider)
@@ -119,6 +123,8 @@ func domain(issuer string) string {
 func parseAudience(audience string) (string, error) {
 	u, err := url.Parse(audience)
 	switch {
+	case audience == "":
+		return "", badFlag("audience", "it is empty: give the API's resource indicator, or leave the flag out; if it comes from a variable, that is not set")
 	case err != nil || !u.IsAbs() || strings.ContainsAny(audience, " #"):
 		return "", badFlag("audience", "%q is not an absolute URI without fragment", audience)
 	case strings.HasPrefix(audience, "urn:logto:"):

@@ -40,6 +40,7 @@ func TestBadCommandLines(t *testing.T) {
 		{[]string{"-provider", "okta"}, exitUsage, "-provider"},
 		{[]string{"-provider", ""}, exitUsage, "-provider"},
 		{[]string{"-provider", "auth0"}, exitUsage, "-provider"},
+		{[]string{"-issuer", ""}, exitUsage, "-issuer"},
 		{[]string{"-issuer", "tenant.logto.app"}, exitUsage, "-issuer"},
 		{[]string{"-issuer", "http://tenant.logto.app"}, exitUsage, "-issuer"},
 		{[]string{"-issuer", "https://tenant.logto.app/oidc?x=y"}, exitUsage, "-issuer"},
@@ -93,5 +94,34 @@ func TestBadCommandLines(t *testing.T) {
 			!strings.Contains(stderr, c.names) || strings.Count(stderr, "\n") != 1 {
 			t.Errorf("%q: status %d, stdout %q, stderr %q", c.args, status, stdout, stderr)
 		}
+	}
+}
+
+// A flag that is given and empty is one fault: for the embedded issuer, the flag is left out.
+func TestOutside(t *testing.T) {
+	t.Parallel()
+	const (
+		issuer   = "-issuer: it is empty: give the issuer's URL, or leave the flag out for the embedded issuer; if it comes from a variable, that is not set"
+		audience = "-audience: it is empty: give the API's resource indicator, or leave the flag out; if it comes from a variable, that is not set"
+	)
+	for name, c := range map[string]struct {
+		args []string
+		want string
+	}{
+		"C18/issuer":            {[]string{"-issuer", ""}, issuer},
+		"C18/issuer of Auth0":   {[]string{"-issuer=", "-provider", "auth0"}, issuer},
+		"C18/issuer for others": {[]string{"-issuer", "", "-listen", "0.0.0.0:0"}, issuer},
+		"C18/issuer, blank": {[]string{"-issuer", " "},
+			"-issuer: token: an issuer's URL is empty: give the tenant's endpoint or domain, or Issuer.URL; if it comes from a variable or a file, that is not set"},
+		"C18/audience": {[]string{"-audience", ""}, audience},
+		"C18/both":     {[]string{"-audience", "", "-issuer", ""}, issuer + "\n" + audience},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			status, stdout, stderr := runOnce(t, c.args...)
+			if status != exitUsage || stdout != "" || stderr != "sample: "+c.want+"\n" {
+				t.Errorf("status %d, stdout %q, stderr %s", status, stdout, stderr)
+			}
+		})
 	}
 }

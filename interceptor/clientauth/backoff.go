@@ -73,7 +73,7 @@ func (b *backoff) succeed() {
 func ofAll(err error) bool {
 	_, down := errors.AsType[downError](err)
 	refused, ok := errors.AsType[*refusedError](err)
-	return down || ok && refused.ofClient()
+	return down || ok && (refused.ofClient() || errors.Is(refused.reason(), ErrUnavailable))
 }
 
 // A downError is why the endpoint is of no use now, whatever it is asked for.
@@ -82,10 +82,13 @@ type downError struct{ error }
 // Unwrap is for [errors.Is].
 func (e downError) Unwrap() error { return e.error }
 
-// down says so of a failed request, given the status of the answer, or 0 if there is none.
-func down(status int, err error) error {
-	if status == 0 || status == http.StatusTooManyRequests || status >= http.StatusInternalServerError {
-		return downError{err}
+// transient reports whether another attempt may fare better, given the status of the answer, or 0
+// if there is none.
+func transient(status int) bool {
+	switch status {
+	case 0, http.StatusRequestTimeout, http.StatusTooEarly, http.StatusTooManyRequests:
+		return true
+	default:
+		return status >= http.StatusInternalServerError
 	}
-	return err
 }

@@ -22,19 +22,19 @@ const maxTargets = 10_000
 // for lately make room for others. It is safe for concurrent use and needs no closing. All
 // sources of a process that act as the same client should come from one Client.
 //
-// A token is kept for as long as the provider says (`expires_in`, which it must), at most a
-// day. When a quarter of that is left, five minutes at most, the next call fetches another
-// one in the background; in its last tenth, ten seconds at most, a token is no longer handed
-// out and calls wait for the next one. However many calls wait, there is one request, which
-// ends after 5 seconds, reads at most 1 MiB and follows no redirect; the end of a call's
-// context ends its own wait only.
+// A token is kept for as long as the provider says (`expires_in`), at most a day, and for a
+// minute if the answer does not say it: nothing is read from the token itself. When a quarter of
+// that is left, five minutes at most, the next call fetches another one in the background; in its
+// last tenth, ten seconds at most, a token is no longer handed out and calls wait for the next one.
+// However many calls wait, there is one request, which ends after 5 seconds, reads at most 1 MiB
+// and follows no redirect; the end of a call's context ends its own wait only.
 //
 // A request that fails is not repeated until a second later, doubling to 60 with every
 // failure; until then, calls get its error at once, unless they have a token that is still
-// good. If there is no answer, or a status of 429 or from 500 on, or the client itself is
-// refused, no other target is asked for within a second, and then one in a second until an
-// answer shows that the endpoint works: one target for which it fails holds no other up for
-// longer. There is no such limit before the first failure: a client that starts asks once for
+// good. If there is no answer, or one whose status or error may pass (see [ErrUnavailable]), or the
+// client itself is refused, no other target is asked for within a second, and then one in a second
+// until an answer shows that the endpoint works: one target for which it fails holds no other up
+// for longer. There is no such limit before the first failure: a client that starts asks once for
 // each target that is called.
 //
 // A token that a server has refused is replaced at once, but no more than once a minute for
@@ -100,10 +100,10 @@ func New(provider Provider, id, secret string, opts ...Option) (*Client, error) 
 	if err != nil {
 		o.faults = append(o.faults, err)
 	}
-	if id == "" {
-		o.faults = append(o.faults, errors.New("clientauth: the client's id is empty"))
+	if endpoint.IsBlank(id) {
+		o.faults = append(o.faults, errors.New("clientauth: the client's id is empty: is it set in the environment?"))
 	}
-	if secret == "" {
+	if endpoint.IsBlank(secret) {
 		o.faults = append(o.faults, errors.New("clientauth: the client's secret is empty: is it set in the environment?"))
 	}
 	if len(o.faults) > 0 {

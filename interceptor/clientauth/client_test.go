@@ -207,9 +207,10 @@ func TestBackoffOfOthers(t *testing.T) {
 		"no member":         {tokentest.Respond(403, `{"error": "access_denied"}`), clientauth.ErrRefused, false},
 		"no reason is told": {tokentest.Respond(403, ""), clientauth.ErrRefused, false},
 		"no rights":         {tokentest.Respond(401, `{"error": "invalid_target"}`), clientauth.ErrRefused, false},
-		"no such path":      {tokentest.Respond(404, ""), clientauth.ErrUnavailable, false},
-		"no token":          {tokentest.Respond(200, "{}"), clientauth.ErrUnavailable, false},
-		"too much":          {tokentest.Respond(200, strings.Repeat(" ", 1<<20+1)), clientauth.ErrUnavailable, false},
+		"no such path":      {tokentest.Respond(404, ""), clientauth.ErrRefused, false},
+		"no token":          {tokentest.Respond(200, "{}"), clientauth.ErrRefused, false},
+		"try again":         {tokentest.Respond(400, `{"error": "temporarily_unavailable"}`), clientauth.ErrUnavailable, true},
+		"too much":          {tokentest.Respond(200, strings.Repeat(" ", 1<<20+1)), clientauth.ErrRefused, false},
 		"panic":             {func(*http.Request) (*http.Response, error) { panic("secret") }, clientauth.ErrUnavailable, true},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -1,8 +1,8 @@
 package clientauth
 
 import (
+	"cmp"
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"net/http"
@@ -43,20 +43,36 @@ func (c *Client) fetch(form string) (grant, error) {
 	if err != nil {
 		return fail(ErrRefused, errors.New("the request cannot be made"))
 	}
-	body, status, err := endpoint.Do(c.transport, request,
-		http.StatusOK, http.StatusBadRequest, http.StatusUnauthorized, http.StatusForbidden)
+	body, status, err := endpoint.Do(c.transport, request, answered...)
 	switch {
+	case err != nil && transient(status):
+		return fail(ErrUnavailable, downError{err})
+	case err != nil && slices.Contains(answered, status) && !errors.Is(err, endpoint.ErrTooLarge):
+		return fail(ErrUnavailable, err) // it broke off
+	case err != nil && status/100 == 3:
+		return fail(ErrRefused, fmt.Errorf("%w: redirects are not followed, give the URL that this one leads to", err))
 	case err != nil:
-		return fail(ErrUnavailable, down(status, err))
+		return fail(ErrRefused, fmt.Errorf("%w: is this the provider's token endpoint?", err))
 	case status != http.StatusOK:
-		return fail(ErrRefused, refusal(status, body))
+		refused := refusal(status, body)
+		return fail(refused.reason(), refused)
 	}
 	g, err := parseGrant(body, asked)
-	if err != nil {
+	refused, isRefusal := errors.AsType[*refusedError](err)
+	switch {
+	case err == nil:
+		return g, nil
+	case isRefusal:
+		return fail(refused.reason(), refused)
+	case errors.Is(err, errLate):
 		return fail(ErrUnavailable, err)
+	default:
+		return fail(ErrRefused, err)
 	}
-	return g, nil
 }
+
+// answered are the statuses whose answers are read.
+var answered = []int{http.StatusOK, http.StatusBadRequest, http.StatusUnauthorized, http.StatusForbidden}
 
 func (c *Client) request(ctx context.Context, form string) (*http.Request, error) {
 	if c.provider.AuthStyle == oauth2.AuthStyleInParams {
@@ -74,29 +90,36 @@ func (c *Client) request(ctx context.Context, form string) (*http.Request, error
 	return request, nil
 }
 
+// errLate is about a slow answer. The next one may be faster.
+var errLate = errors.New("the token had expired when it came")
+
 // parseGrant reads a successful answer (RFC 6749 section 5.1).
 func parseGrant(body []byte, asked time.Time) (grant, error) {
-	var answer struct {
-		AccessToken string `json:"access_token"`
-		TokenType   string `json:"token_type"`
-		ExpiresIn   int64  `json:"expires_in"`
+	a, err := readAnswer(body)
+	if err != nil {
+		return grant{}, err
 	}
-	if json.Unmarshal(body, &answer) != nil { // its error repeats pieces of the answer
-		return grant{}, errors.New("the answer is no JSON object of a token, with the seconds of expires_in as a whole number")
+	if refused := a.refusal(http.StatusOK); refused != nil {
+		return grant{}, refused // some providers refuse with the status of success
 	}
-	lifetime := time.Duration(min(answer.ExpiresIn, int64(maxLifetime/time.Second))) * time.Second
+	accessToken, err := a.text("access_token")
+	tokenType, typeErr := a.text("token_type")
+	lifetime, lifetimeErr := a.lifetime()
+	if err := cmp.Or(err, typeErr, lifetimeErr); err != nil {
+		return grant{}, err
+	}
 	g := grant{
-		token:     &oauth2.Token{AccessToken: answer.AccessToken, TokenType: answer.TokenType, Expiry: asked.Add(lifetime)},
+		token:     &oauth2.Token{AccessToken: accessToken, TokenType: tokenType, Expiry: asked.Add(lifetime)},
 		refreshAt: asked.Add(lifetime - min(lifetime/4, maxEarly)),
 		endAt:     asked.Add(lifetime - min(lifetime/10, maxReserve)),
 	}
 	switch {
-	case answer.ExpiresIn <= 0:
-		return grant{}, errors.New("the answer has no expires_in above zero")
-	case answer.TokenType == "":
-		return grant{}, errors.New("the answer has no token_type")
+	case accessToken == "":
+		return grant{}, errors.New("the answer has no access_token: is this the provider's token endpoint?")
+	case tokenType == "":
+		return grant{}, errors.New("the answer has no token_type, which RFC 6749 section 5.1 requires: the provider must mend it")
 	case !time.Now().Before(g.endAt):
-		return grant{}, errors.New("the token had expired when it came")
+		return grant{}, errLate
 	}
 	return g, check(g.token)
 }
@@ -104,10 +127,10 @@ func parseGrant(body []byte, asked time.Time) (grant, error) {
 // check makes sure that a token can be sent as one of RFC 6750.
 func check(t *oauth2.Token) error {
 	if t.Type() != "Bearer" {
-		return errors.New("the token is no bearer token")
+		return errors.New("the token is no bearer token: have the provider issue bearer tokens to this client")
 	}
 	if _, err := token.Bearer([]string{"Bearer " + t.AccessToken}); err != nil {
-		return fmt.Errorf("access_token: %w", err)
+		return fmt.Errorf("access_token cannot be sent: %w: have the provider issue bearer tokens (RFC 6750)", err)
 	}
 	return nil
 }
@@ -118,25 +141,48 @@ type refusedError struct {
 	code   string // of RFC 6749 section 5.2, or empty
 }
 
-// codes are those that are repeated. Everything else in an answer is the endpoint's own.
-var codes = []string{
-	"invalid_request", "invalid_client", "invalid_grant", "unauthorized_client", "unsupported_grant_type", "invalid_scope", // RFC 6749
-	"invalid_target", // RFC 8707
-	"access_denied",  // Logto and Auth0
+// remedies are what to do about the codes that are repeated. Everything else in an answer is the
+// endpoint's own.
+var remedies = map[string]string{
+	// RFC 6749
+	"invalid_request":        "check the parameters of the Provider",
+	"invalid_client":         "check the client's credentials, and how they are sent (AuthStyle)",
+	"invalid_grant":          "check the client's settings at the provider",
+	"unauthorized_client":    "let the client use the client credentials grant at the provider",
+	"unsupported_grant_type": "let the client use the client credentials grant at the provider",
+	"invalid_scope":          "check Target.Scopes",
+	// RFC 8707
+	"invalid_target": "check Target.Resource",
+	// Logto and Auth0
+	"access_denied": "check the client's roles at the provider, and Target.Organization",
+	// Entra ID and others: these may pass
+	"temporarily_unavailable": "it is tried again later",
+	"server_error":            "it is tried again later",
 }
 
+// refusal is what an answer refuses with, whatever else it holds.
 func refusal(status int, body []byte) *refusedError {
-	var answer struct {
-		Error string `json:"error"`
+	a, err := readAnswer(body)
+	if err != nil {
+		return newRefusal(status, "")
 	}
-	if json.Unmarshal(body, &answer) != nil {
-		answer.Error = "" // it may have got that far
+	return cmp.Or(a.refusal(status), newRefusal(status, ""))
+}
+
+// refusal returns nil if the answer names no error.
+func (a answer) refusal(status int) *refusedError {
+	if _, ok := a["error"]; !ok {
+		return nil
 	}
-	return newRefusal(status, answer.Error)
+	code, err := a.text("error")
+	if err == nil && code == "" {
+		return nil
+	}
+	return newRefusal(status, code)
 }
 
 func newRefusal(status int, code string) *refusedError {
-	if !slices.Contains(codes, code) {
+	if remedies[code] == "" {
 		code = ""
 	}
 	return &refusedError{status, code}
@@ -144,10 +190,25 @@ func newRefusal(status int, code string) *refusedError {
 
 // Error implements error.
 func (e *refusedError) Error() string {
-	if e.code == "" {
-		return fmt.Sprintf("the endpoint answered with status %d", e.status)
+	text := fmt.Sprintf("the endpoint answered with status %d", e.status)
+	switch {
+	case e.code != "":
+		return text + ", " + e.code + ": " + remedies[e.code]
+	case e.status == http.StatusUnauthorized:
+		return text + ": " + remedies["invalid_client"]
+	case e.status == http.StatusBadRequest, e.status == http.StatusForbidden:
+		return text + ": check what is asked for, and what the provider lets the client have"
+	default:
+		return text
 	}
-	return fmt.Sprintf("the endpoint answered with status %d, %s", e.status, e.code)
+}
+
+// reason tells what may pass from what asking again does not change.
+func (e *refusedError) reason() error {
+	if transient(e.status) || e.code == "temporarily_unavailable" || e.code == "server_error" {
+		return ErrUnavailable
+	}
+	return ErrRefused
 }
 
 // ofClient reports whether the client is refused, and not what it asks for.

@@ -47,40 +47,40 @@ func TestAnswers(t *testing.T) {
 		"another case of Bearer": {with("Bearer", "bearer"), nil},
 		"text/html by name":      {ok(good, "Content-Type", "text/html"), nil},
 
-		"no access_token":          {with("access_token", "accesstoken"), clientauth.ErrUnavailable},
-		"access_token empty":       {with("secret-1", ""), clientauth.ErrUnavailable},
-		"access_token a number":    {with(`"secret-1"`, "1"), clientauth.ErrUnavailable},
-		"access_token two lines":   {with("secret-1", `secret-1\r\nX-Secret: 1`), clientauth.ErrUnavailable},
-		"access_token two words":   {with("secret-1", "secret 1"), clientauth.ErrUnavailable},
-		"access_token too large":   {with("secret-1", strings.Repeat("secret", 3000)), clientauth.ErrUnavailable},
-		"no token_type":            {with("token_type", "type"), clientauth.ErrUnavailable},
-		"token_type empty":         {with("Bearer", ""), clientauth.ErrUnavailable},
-		"token_type DPoP":          {with("Bearer", "DPoP"), clientauth.ErrUnavailable},
-		"token_type N_A":           {with("Bearer", "N_A"), clientauth.ErrUnavailable},
-		"token_type a number":      {with(`"Bearer"`, "1"), clientauth.ErrUnavailable},
-		"no expires_in":            {with("expires_in", "expires"), clientauth.ErrUnavailable},
-		"expires_in null":          {with("60", "null"), clientauth.ErrUnavailable},
-		"expires_in 0":             {with("60", "0"), clientauth.ErrUnavailable},
-		"expires_in negative":      {with("60", "-1"), clientauth.ErrUnavailable},
-		"expires_in overflows":     {with("60", "-9223372037"), clientauth.ErrUnavailable},
-		"expires_in a string":      {with("60", `"60"`), clientauth.ErrUnavailable},
-		"expires_in a fraction":    {with("60", "59.9"), clientauth.ErrUnavailable},
-		"expires_in 2^64":          {with("60", "18446744073709551616"), clientauth.ErrUnavailable},
+		"no access_token":          {with("access_token", "accesstoken"), clientauth.ErrRefused},
+		"access_token empty":       {with("secret-1", ""), clientauth.ErrRefused},
+		"access_token a number":    {with(`"secret-1"`, "1"), clientauth.ErrRefused},
+		"access_token two lines":   {with("secret-1", `secret-1\r\nX-Secret: 1`), clientauth.ErrRefused},
+		"access_token two words":   {with("secret-1", "secret 1"), clientauth.ErrRefused},
+		"access_token too large":   {with("secret-1", strings.Repeat("secret", 3000)), clientauth.ErrRefused},
+		"no token_type":            {with("token_type", "type"), clientauth.ErrRefused},
+		"token_type empty":         {with("Bearer", ""), clientauth.ErrRefused},
+		"token_type DPoP":          {with("Bearer", "DPoP"), clientauth.ErrRefused},
+		"token_type N_A":           {with("Bearer", "N_A"), clientauth.ErrRefused},
+		"token_type a number":      {with(`"Bearer"`, "1"), clientauth.ErrRefused},
+		"no expires_in":            {with("expires_in", "expires"), nil},
+		"expires_in null":          {with("60", "null"), nil},
+		"expires_in 0":             {with("60", "0"), clientauth.ErrRefused},
+		"expires_in negative":      {with("60", "-1"), clientauth.ErrRefused},
+		"expires_in overflows":     {with("60", "-9223372037"), clientauth.ErrRefused},
+		"expires_in a string":      {with("60", `"60"`), nil},
+		"expires_in a fraction":    {with("60", "59.9"), clientauth.ErrRefused},
+		"expires_in 2^64":          {with("60", "18446744073709551616"), clientauth.ErrRefused},
 		"expires_in 2^63-1":        {with("60", "9223372036854775807"), nil},
-		"HTML":                     {ok("<!doctype html><title>secret</title>"), clientauth.ErrUnavailable},
-		"a form":                   {ok("access_token=secret-1&token_type=Bearer&expires_in=60"), clientauth.ErrUnavailable},
-		"empty":                    {ok(""), clientauth.ErrUnavailable},
-		"null":                     {ok("null"), clientauth.ErrUnavailable},
-		"an array":                 {ok("[" + good + "]"), clientauth.ErrUnavailable},
-		"two answers":              {ok(good + good), clientauth.ErrUnavailable},
-		"half an answer":           {ok(good[:40]), clientauth.ErrUnavailable},
-		"an error with status 200": {ok(`{"error": "invalid_client", "error_description": "secret"}`), clientauth.ErrUnavailable},
-		"huge":                     {ok(strings.Repeat(" ", 1<<20) + good), clientauth.ErrUnavailable},
+		"HTML":                     {ok("<!doctype html><title>secret</title>"), clientauth.ErrRefused},
+		"a form":                   {ok("access_token=secret-1&token_type=Bearer&expires_in=60"), clientauth.ErrRefused},
+		"empty":                    {ok(""), clientauth.ErrRefused},
+		"null":                     {ok("null"), clientauth.ErrRefused},
+		"an array":                 {ok("[" + good + "]"), clientauth.ErrRefused},
+		"two answers":              {ok(good + good), clientauth.ErrRefused},
+		"half an answer":           {ok(good[:40]), clientauth.ErrRefused},
+		"an error with status 200": {ok(`{"error": "invalid_client", "error_description": "secret"}`), clientauth.ErrRefused},
+		"huge":                     {ok(strings.Repeat(" ", 1<<20) + good), clientauth.ErrRefused},
 		"without end": {func(request *http.Request) (*http.Response, error) {
 			response, err := ok("")(request)
 			response.Body = spaces{}
 			return response, err
-		}, clientauth.ErrUnavailable},
+		}, clientauth.ErrRefused},
 		"breaks off": {func(request *http.Request) (*http.Response, error) {
 			response, err := ok("")(request)
 			response.Body = io.NopCloser(io.MultiReader(strings.NewReader(good), errorReader{}))
@@ -90,18 +90,22 @@ func TestAnswers(t *testing.T) {
 		"transport panic": {func(*http.Request) (*http.Response, error) { panic("secret") }, clientauth.ErrUnavailable},
 		"transport exits": {func(*http.Request) (*http.Response, error) { runtime.Goexit(); return nil, nil }, clientauth.ErrUnavailable},
 
-		"201": {tokentest.Respond(201, good), clientauth.ErrUnavailable},
-		"302": {tokentest.Respond(302, good, "Location", tokenURL+"2"), clientauth.ErrUnavailable},
-		"307": {tokentest.Respond(307, good, "Location", "https://evil.test/secret"), clientauth.ErrUnavailable},
-		"308": {tokentest.Respond(308, good, "Location", "http://idp.test/secret"), clientauth.ErrUnavailable},
-		"404": {tokentest.Respond(404, "secret"), clientauth.ErrUnavailable},
+		"201": {tokentest.Respond(201, good), clientauth.ErrRefused},
+		"302": {tokentest.Respond(302, good, "Location", tokenURL+"2"), clientauth.ErrRefused},
+		"307": {tokentest.Respond(307, good, "Location", "https://evil.test/secret"), clientauth.ErrRefused},
+		"308": {tokentest.Respond(308, good, "Location", "http://idp.test/secret"), clientauth.ErrRefused},
+		"404": {tokentest.Respond(404, "secret"), clientauth.ErrRefused},
 		"429": {tokentest.Respond(429, "secret", "Retry-After", "10"), clientauth.ErrUnavailable},
+		"408": {tokentest.Respond(408, "secret"), clientauth.ErrUnavailable},
+		"425": {tokentest.Respond(425, "secret"), clientauth.ErrUnavailable},
 		"500": {tokentest.Respond(500, "secret"), clientauth.ErrUnavailable},
 		"503": {tokentest.Respond(503, good), clientauth.ErrUnavailable},
 
 		"invalid_client":  {refuse(401, "invalid_client"), clientauth.ErrRefused},
 		"invalid_target":  {refuse(400, "invalid_target"), clientauth.ErrRefused},
 		"access_denied":   {refuse(403, "access_denied"), clientauth.ErrRefused},
+		"try again":       {refuse(400, "temporarily_unavailable"), clientauth.ErrUnavailable},
+		"it is broken":    {refuse(400, "server_error"), clientauth.ErrUnavailable},
 		"an unknown code": {refuse(400, "secret"), clientauth.ErrRefused},
 		"403 with HTML":   {tokentest.Respond(403, "<html>secret"), clientauth.ErrRefused},
 		"400 with a token": {
@@ -137,7 +141,7 @@ func TestRefusalText(t *testing.T) {
 	t.Parallel()
 	idp := tokentest.NewIDP()
 	idp.Serve(tokenURL, tokentest.Respond(401, `{"error": "invalid_client", "error_description": "secret"}`))
-	const text = `clientauth: no token is granted: token endpoint "https://idp.test/oidc/token": the endpoint answered with status 401, invalid_client`
+	const text = `clientauth: no token is granted: token endpoint "https://idp.test/oidc/token": the endpoint answered with status 401, invalid_client: check the client's credentials, and how they are sent (AuthStyle)`
 	if got := get(t, newClient(t, idp).Source(target)); got != text {
 		t.Error(got)
 	}

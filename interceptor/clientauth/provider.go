@@ -33,9 +33,9 @@ type Provider struct {
 // Logto is a Logto tenant, given its endpoint such as "https://tenant.logto.app", with or
 // without "/oidc". All three permission models: ask with a resource, with an organization,
 // or with both.
-func Logto(endpoint string) Provider {
-	endpoint = strings.TrimSuffix(strings.TrimSuffix(endpoint, "/"), "/oidc")
-	return Provider{TokenURL: endpoint + "/oidc/token", ResourceParameter: "resource", OrganizationParameter: "organization_id"}
+func Logto(tenant string) Provider {
+	tenant = strings.TrimSuffix(strings.TrimSuffix(tenant, "/"), "/oidc")
+	return Provider{TokenURL: endpoint.Below(tenant, "/oidc/token"), ResourceParameter: "resource", OrganizationParameter: "organization_id"}
 }
 
 // Auth0 is an Auth0 tenant, given its domain such as "tenant.eu.auth0.com" or a custom
@@ -44,7 +44,7 @@ func Logto(endpoint string) Provider {
 // applications of Auth0 expect unless they are told otherwise.
 func Auth0(domain string) Provider {
 	return Provider{
-		TokenURL:          endpoint.DomainURL(domain) + "/oauth/token",
+		TokenURL:          endpoint.DomainURL(domain, "/oauth/token"),
 		ResourceParameter: "audience", OrganizationParameter: "organization",
 		AuthStyle: oauth2.AuthStyleInParams,
 	}
@@ -55,7 +55,7 @@ func Auth0(domain string) Provider {
 // organizations. The secret goes into the form: AuthAction documents no other way.
 func AuthAction(domain string) Provider {
 	return Provider{
-		TokenURL:          endpoint.DomainURL(domain) + "/oauth2/m2m/token",
+		TokenURL:          endpoint.DomainURL(domain, "/oauth2/m2m/token"),
 		ResourceParameter: "audience",
 		AuthStyle:         oauth2.AuthStyleInParams,
 	}
@@ -64,7 +64,9 @@ func AuthAction(domain string) Provider {
 // withDefaults returns the provider as it is used. The error holds every fault.
 func (p Provider) withDefaults() (Provider, error) {
 	var faults []error
-	if strings.ContainsRune(p.TokenURL, '?') { // which may hold a secret
+	if endpoint.IsBlank(p.TokenURL) {
+		faults = append(faults, errors.New("clientauth: the TokenURL is empty: give the tenant's endpoint or domain, or Provider.TokenURL; if it comes from a variable or a file, that is not set"))
+	} else if strings.ContainsRune(p.TokenURL, '?') { // which may hold a secret
 		faults = append(faults, errors.New("clientauth: TokenURL: it has a query"))
 	} else if err := endpoint.CheckURL(p.TokenURL); err != nil {
 		faults = append(faults, fmt.Errorf("clientauth: TokenURL %q: %w", endpoint.DisplayURL(p.TokenURL), err))

@@ -76,6 +76,8 @@ func TestRequest(t *testing.T) {
 func TestNewFaults(t *testing.T) {
 	t.Parallel()
 	provider := func(url string) clientauth.Provider { return clientauth.Provider{TokenURL: url} }
+	const noTokenURL = "clientauth: the TokenURL is empty: give the tenant's endpoint or domain, or Provider.TokenURL; " +
+		"if it comes from a variable or a file, that is not set"
 	for _, test := range []struct {
 		name       string
 		provider   clientauth.Provider
@@ -88,9 +90,9 @@ func TestNewFaults(t *testing.T) {
 		{"everything", clientauth.Provider{AuthStyle: 7}, "", "", []clientauth.Option{nil, clientauth.WithTransport(nil)}, []string{
 			"clientauth: an option is nil",
 			"clientauth: WithTransport: transport is nil",
-			`clientauth: TokenURL "": it is empty`,
+			noTokenURL,
 			"clientauth: AuthStyle 7 is unknown",
-			"clientauth: the client's id is empty",
+			"clientauth: the client's id is empty: is it set in the environment?",
 			"clientauth: the client's secret is empty: is it set in the environment?",
 		}},
 		{"plain HTTP", clientauth.Logto("http://idp.test"), "shop", "s", nil, []string{

@@ -97,7 +97,9 @@ func (s *Source) Replace(ctx context.Context, refused *oauth2.Token) (*oauth2.To
 // The source is asked for every call, so it should keep its token ([oauth2.ReuseTokenSource]);
 // calls made at the same time share one answer. As it has no context, a call that ends no
 // longer waits for it, but cannot end it. After a failure it is asked again a second later,
-// doubling to 60 with every failure. When a server has refused its token it is asked once
+// doubling to 60 with every failure: its error is [ErrRefused] if it is an
+// [oauth2.RetrieveError] that trying again does not change, or if what comes is no bearer token,
+// and [ErrUnavailable] otherwise. When a server has refused its token it is asked once
 // more; if the answer is the same, the call is not repeated.
 func FromTokenSource(source oauth2.TokenSource) *Source {
 	if source == nil {
@@ -105,18 +107,19 @@ func FromTokenSource(source oauth2.TokenSource) *Source {
 	}
 	k := &keeper{shared: new(backoff), fetch: func() (grant, error) {
 		token, err := source.Token()
+		reason := ErrRefused
 		switch {
 		case err != nil:
-			err = sourceFault(err)
+			reason, err = sourceFault(err)
 		case token == nil:
 			err = errors.New("the source returned neither a token nor an error")
 		case !token.Expiry.IsZero() && !time.Now().Before(token.Expiry):
-			err = errors.New("the source returned an expired token")
+			reason, err = ErrUnavailable, errors.New("the source returned an expired token")
 		default:
 			err = check(token)
 		}
 		if err != nil {
-			return grant{}, fmt.Errorf("clientauth: %w: %w", ErrUnavailable, err)
+			return grant{}, fmt.Errorf("clientauth: %w: %w", reason, err)
 		}
 		return grant{token: token}, nil // it is not kept here
 	}}
@@ -124,10 +127,11 @@ func FromTokenSource(source oauth2.TokenSource) *Source {
 }
 
 // sourceFault is what may be told of another source's error: [oauth2.RetrieveError], for one,
-// repeats the whole response.
-func sourceFault(err error) error {
-	if refused, ok := errors.AsType[*oauth2.RetrieveError](err); ok && refused.Response != nil {
-		return fmt.Errorf("the source failed: %w", newRefusal(refused.Response.StatusCode, refused.ErrorCode))
+// repeats the whole response. Of an error of another type nobody knows whether it may pass.
+func sourceFault(err error) (reason, fault error) {
+	if answer, ok := errors.AsType[*oauth2.RetrieveError](err); ok && answer.Response != nil {
+		refused := newRefusal(answer.Response.StatusCode, answer.ErrorCode)
+		return refused.reason(), fmt.Errorf("the source failed: %w", refused)
 	}
-	return fmt.Errorf("the source failed with a %T", err)
+	return ErrUnavailable, fmt.Errorf("the source failed with a %T", err)
 }

@@ -154,37 +154,45 @@ func TestFromTokenSource(t *testing.T) {
 	t.Parallel()
 	response := func(status int) *http.Response { return &http.Response{StatusCode: status, Status: "secret"} }
 	for name, test := range map[string]struct {
-		token *oauth2.Token
-		err   error
-		text  string // of the error
+		token  *oauth2.Token
+		err    error
+		reason error  // or nil if there is a token
+		text   string // behind the reason
 	}{
-		"good":          {&oauth2.Token{AccessToken: "secret"}, nil, ""},
-		"good, expires": {&oauth2.Token{AccessToken: "secret", TokenType: "bearer", Expiry: time.Now().Add(time.Hour)}, nil, ""},
-		"neither":       {nil, nil, "the source returned neither a token nor an error"},
-		"expired":       {&oauth2.Token{AccessToken: "secret", Expiry: time.Now()}, nil, "the source returned an expired token"},
-		"DPoP":          {&oauth2.Token{AccessToken: "secret", TokenType: "DPoP"}, nil, "the token is no bearer token"},
-		"empty":         {new(oauth2.Token), nil, "access_token: malformed token: the credentials are empty"},
-		"two lines":     {&oauth2.Token{AccessToken: "secret\r\nX-Secret: 1"}, nil, "access_token: malformed token: the credentials are no b64token"},
-		"failure":       {nil, errors.New("secret"), "the source failed with a *errors.errorString"},
+		"good":          {&oauth2.Token{AccessToken: "secret"}, nil, nil, ""},
+		"good, expires": {&oauth2.Token{AccessToken: "secret", TokenType: "bearer", Expiry: time.Now().Add(time.Hour)}, nil, nil, ""},
+		"neither":       {nil, nil, clientauth.ErrRefused, "the source returned neither a token nor an error"},
+		"expired":       {&oauth2.Token{AccessToken: "secret", Expiry: time.Now()}, nil, clientauth.ErrUnavailable, "the source returned an expired token"},
+		"DPoP": {&oauth2.Token{AccessToken: "secret", TokenType: "DPoP"}, nil, clientauth.ErrRefused,
+			"the token is no bearer token: have the provider issue bearer tokens to this client"},
+		"empty": {new(oauth2.Token), nil, clientauth.ErrRefused,
+			"access_token cannot be sent: malformed token: the credentials are empty: have the provider issue bearer tokens (RFC 6750)"},
+		"two lines": {&oauth2.Token{AccessToken: "secret\r\nX-Secret: 1"}, nil, clientauth.ErrRefused,
+			"access_token cannot be sent: malformed token: the credentials are no b64token: have the provider issue bearer tokens (RFC 6750)"},
+		"failure": {nil, errors.New("secret"), clientauth.ErrUnavailable, "the source failed with a *errors.errorString"},
 		"refusal": {nil, &oauth2.RetrieveError{Response: response(400), Body: []byte("secret"), ErrorCode: "invalid_scope", ErrorDescription: "secret"},
-			"the source failed: the endpoint answered with status 400, invalid_scope"},
+			clientauth.ErrRefused, "the source failed: the endpoint answered with status 400, invalid_scope: check Target.Scopes"},
+		"refusal with status 200": {nil, &oauth2.RetrieveError{Response: response(200), Body: []byte("secret"), ErrorCode: "secret"},
+			clientauth.ErrRefused, "the source failed: the endpoint answered with status 200"},
+		"refusal that may pass": {nil, &oauth2.RetrieveError{Response: response(400), ErrorCode: "temporarily_unavailable"},
+			clientauth.ErrUnavailable, "the source failed: the endpoint answered with status 400, temporarily_unavailable: it is tried again later"},
 		"refusal, unknown": {nil, &oauth2.RetrieveError{Response: response(500), Body: []byte("secret"), ErrorCode: "secret"},
-			"the source failed: the endpoint answered with status 500"},
-		"refusal without a response": {nil, &oauth2.RetrieveError{ErrorCode: "secret"}, "the source failed with a *oauth2.RetrieveError"},
+			clientauth.ErrUnavailable, "the source failed: the endpoint answered with status 500"},
+		"refusal without a response": {nil, &oauth2.RetrieveError{ErrorCode: "secret"}, clientauth.ErrUnavailable, "the source failed with a *oauth2.RetrieveError"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			source := clientauth.FromTokenSource(tokenSource(func() (*oauth2.Token, error) { return test.token, test.err }))
-			if test.text == "" {
+			if test.reason == nil {
 				want(t, source, "secret")
 				_, err := refuse(t, source)
 				checkError(t, err, clientauth.ErrSameToken)
 				return
 			}
-			if got := get(t, source); got != "clientauth: no token can be had now: "+test.text {
+			if got := get(t, source); got != "clientauth: "+test.reason.Error()+": "+test.text {
 				t.Error(got)
 			}
-			fails(t, source, clientauth.ErrUnavailable)
+			fails(t, source, test.reason)
 		})
 	}
 }

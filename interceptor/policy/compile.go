@@ -2,7 +2,6 @@ package policy
 
 import (
 	"cmp"
-	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -29,16 +28,22 @@ type Files []protoreflect.FileDescriptor
 type Option func(*compiler)
 
 // WithAudience sets the resource indicator (RFC 8707) for all methods that are
-// given none by their annotations. There is no default.
+// given none by their annotations. There is no default. An empty one is a fault of
+// this option, and of no method.
 func WithAudience(audience string) Option {
 	return func(c *compiler) {
+		if audience == "" {
+			c.audienceEmpty = true
+			c.fault("WithAudience", "audience is empty: give the API's resource indicator; if it comes from a variable or a file, that is not set")
+			return
+		}
 		if c.audience != "" && c.audience != audience {
 			c.fault("WithAudience", "given twice, as %q and %q", c.audience, audience)
 		}
 		if err := checkAudience(audience); err != nil {
 			c.fault("WithAudience", "%v", err)
 		}
-		c.audience = audience
+		c.audience = cmp.Or(c.audience, audience)
 	}
 }
 
@@ -94,18 +99,23 @@ func Compile(files Files, options ...Option) (*Table, error) {
 }
 
 type compiler struct {
-	audience     string
-	public       []string
-	sharedScopes []string
-	declared     *finder
-	table        *Table
-	rules        []*Rule // of all methods that have one, faulty or not, in the order of the files
-	faults       []*Fault
+	audience      string
+	audienceEmpty bool // as the option has it
+	public        []string
+	sharedScopes  []string
+	declared      *finder
+	table         *Table
+	rules         []*Rule // of all methods that have one, faulty or not, in the order of the files
+	faults        []*Fault
 }
 
-// fault reports a bad argument.
+// fault reports a bad argument, once.
 func (c *compiler) fault(subject, format string, args ...any) {
-	c.faultAt(Place{}, FaultOption, subject, format, args...)
+	detail := fmt.Sprintf(format, args...)
+	if slices.ContainsFunc(c.faults, func(fault *Fault) bool { return fault.Subject == subject && fault.Detail == detail }) {
+		return
+	}
+	c.faultAt(Place{}, FaultOption, subject, "%s", detail)
 }
 
 func (c *compiler) faultAt(place Place, kind FaultKind, subject, format string, args ...any) {
@@ -119,7 +129,6 @@ func (c *compiler) service(service protoreflect.ServiceDescriptor) {
 		c.faultAt(serviceOption(service), FaultRuleUnreadable, string(service.FullName()), "%v", err)
 		return
 	}
-	inherited := false // a method has taken over the audience, and reports its fault
 	for i := range service.Methods().Len() {
 		method := service.Methods().Get(i)
 		before := len(c.faults)
@@ -129,10 +138,9 @@ func (c *compiler) service(service protoreflect.ServiceDescriptor) {
 		}
 		if rule != nil {
 			c.rules = append(c.rules, rule)
-			inherited = inherited || slices.Contains(rule.inherited, "audience")
 		}
 	}
-	if audience := option.GetAudience(); audience != "" && !inherited {
+	if audience := option.GetAudience(); audience != "" { // once, and not for each method
 		if err := checkAudience(audience); err != nil {
 			c.faultAt(serviceOption(service, "audience"), FaultAudienceInvalid, string(service.FullName()), "%v", err)
 		}
@@ -226,11 +234,11 @@ func (c *compiler) audienceOf(rule *Rule, about Place, option *authzv1.MethodRul
 	}
 	switch {
 	case rule.Audience != "":
-		// The fault of WithAudience is said once.
-		if err := checkAudience(rule.Audience); err != nil && cmp.Or(option.GetAudience(), service.GetAudience()) != "" {
+		// What the service or WithAudience says is judged there, once.
+		if err := checkAudience(rule.Audience); err != nil && option.GetAudience() != "" {
 			c.faultAt(rule.Place("audience"), FaultAudienceInvalid, name, "%v", err)
 		}
-	case rule.Model != authzv1.Model_MODEL_ORGANIZATION:
+	case rule.Model != authzv1.Model_MODEL_ORGANIZATION && !c.audienceEmpty:
 		c.faultAt(about, FaultAudienceMissing, name, "no audience: set it in the annotation or with WithAudience")
 	}
 }
@@ -268,9 +276,6 @@ func procedure(method protoreflect.MethodDescriptor) string {
 const logtoNamespace = "urn:logto:"
 
 func checkAudience(audience string) error {
-	if audience == "" {
-		return errors.New("audience is empty")
-	}
 	for _, c := range []byte(audience) {
 		if c <= 0x20 || c == 0x7f {
 			return fmt.Errorf("audience %q has a space or control character", audience)

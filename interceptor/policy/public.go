@@ -11,14 +11,20 @@ import (
 // "grpc.health.v1.Health": anybody may call them, with or without a token. It is
 // a fault to name a service that does carry annotations.
 func WithPublic(services ...string) Option {
-	return func(c *compiler) { c.public = append(c.public, services...) }
+	return func(c *compiler) {
+		for _, name := range services {
+			if !slices.Contains(c.public, name) {
+				c.public = append(c.public, name)
+			}
+		}
+	}
 }
 
 // publicService opens a service by name. The descriptor, where there is one,
 // proves that the service carries no annotations.
 func (c *compiler) publicService(name string, files Files) {
 	if !protoreflect.FullName(name).IsValid() {
-		c.fault("WithPublic", "%q is not the full name of a service", name)
+		c.fault("WithPublic", "%q is not the full name of a service, such as grpc.health.v1.Health", name)
 		return
 	}
 	descriptor := find(files, protoreflect.FullName(name))

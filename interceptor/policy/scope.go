@@ -57,7 +57,7 @@ func (c *compiler) scopesShared() {
 // checkScope enforces scope-token of RFC 6749 section 3.3.
 func checkScope(scope string) error {
 	if scope == "" {
-		return errors.New("scope is empty")
+		return errors.New("scope is empty: leave it out, or name a scope")
 	}
 	for _, c := range []byte(scope) {
 		if c < 0x21 || c > 0x7e || c == '"' || c == '\\' {

@@ -61,10 +61,10 @@ const clientPlaceholder = "{client}"
 
 // Logto is the issuer of a Logto tenant, given its endpoint such as
 // "https://tenant.logto.app", with or without "/oidc".
-func Logto(endpoint string) Issuer {
-	endpoint = strings.TrimSuffix(strings.TrimSuffix(endpoint, "/"), "/oidc")
+func Logto(tenant string) Issuer {
+	tenant = strings.TrimSuffix(strings.TrimSuffix(tenant, "/"), "/oidc")
 	return Issuer{
-		URL:                  endpoint + "/oidc",
+		URL:                  endpoint.Below(tenant, "/oidc"),
 		Algorithms:           []string{"ES384", "ES256", "ES512", "RS256"},
 		Types:                []string{"at+jwt"},
 		ScopeClaims:          []string{"scope"},
@@ -85,8 +85,8 @@ func Logto(endpoint string) Issuer {
 // MODEL_ORGANIZATION.
 func Auth0(domain string) Issuer {
 	return Issuer{
-		URL:               endpoint.DomainURL(domain) + "/",
-		KeySetURL:         endpoint.DomainURL(domain) + "/.well-known/jwks.json",
+		URL:               endpoint.DomainURL(domain, "/"),
+		KeySetURL:         endpoint.DomainURL(domain, "/.well-known/jwks.json"),
 		Algorithms:        []string{"RS256"},
 		Types:             []string{"JWT", "at+jwt"},
 		ScopeClaims:       []string{"permissions", "scope"},
@@ -102,14 +102,17 @@ func Auth0(domain string) Issuer {
 // unknown, and only MODEL_GLOBAL_RESOURCE has tokens.
 func AuthAction(domain string) Issuer {
 	return Issuer{
-		URL:          endpoint.DomainURL(domain),
-		KeySetURL:    endpoint.DomainURL(domain) + "/.well-known/jwks.json",
+		URL:          endpoint.DomainURL(domain, ""),
+		KeySetURL:    endpoint.DomainURL(domain, "/.well-known/jwks.json"),
 		Algorithms:   []string{"RS256"},
 		Types:        []string{"JWT", "at+jwt"},
 		ScopeClaims:  []string{"permissions", "scope"},
 		ClientClaims: []string{"azp", "client_id"},
 	}
 }
+
+// errNoURL is about a blank [Issuer.URL], also where one of the functions above was given nothing.
+var errNoURL = errors.New("token: an issuer's URL is empty: give the tenant's endpoint or domain, or Issuer.URL; if it comes from a variable or a file, that is not set")
 
 // withDefaults returns the issuer as it is used: with defaults filled in, and
 // sharing no memory with its caller. The error holds every fault.
@@ -119,7 +122,9 @@ func (i Issuer) withDefaults() (Issuer, error) {
 		faults = append(faults, fmt.Errorf("token: issuer %q: %w", endpoint.DisplayURL(i.URL), fmt.Errorf(format, args...)))
 	}
 	urlErr := endpoint.CheckURL(i.URL)
-	if urlErr != nil {
+	if endpoint.IsBlank(i.URL) {
+		faults = append(faults, errNoURL)
+	} else if urlErr != nil {
 		fault("URL: %w", urlErr)
 	} else if strings.ContainsAny(i.URL, "? ") {
 		fault("URL: it has a query or a space")

@@ -22,6 +22,7 @@ func TestNewVerifierFaults(t *testing.T) {
 	keySet := func(url string) token.Issuer { return with(func(i *token.Issuer) { i.KeySetURL = url }) }
 	const (
 		of        = `token: issuer "https://idp.test/oidc": `
+		noURL     = "token: an issuer's URL is empty: give the tenant's endpoint or domain, or Issuer.URL; if it comes from a variable or a file, that is not set"
 		noHost    = "it names no host"
 		notHTTPS  = "it is not an https URL"
 		plainHTTP = "it is plain http and not on a loopback address: use https"
@@ -51,7 +52,7 @@ func TestNewVerifierFaults(t *testing.T) {
 		{"no leeway", good, []token.Option{token.WithLeeway(0)}, nil},
 		{"largest leeway", good, []token.Option{token.WithLeeway(5 * time.Minute)}, nil},
 
-		{"nothing", token.Issuer{}, nil, []string{`token: issuer "": URL: it is empty`, `token: issuer "": Algorithms: none given`}},
+		{"nothing", token.Issuer{}, nil, []string{noURL, `token: issuer "": Algorithms: none given`}},
 		{"http", url("http://idp.test/oidc"), nil, []string{`token: issuer "http://idp.test/oidc": URL: ` + plainHTTP}},
 		{"http, loopback as a label", url("http://localhost.idp.test"), nil, []string{`token: issuer "http://localhost.idp.test": URL: ` + plainHTTP}},
 		{"http, loopback as user", url("http://127.0.0.1@idp.test"), nil, []string{`token: issuer "xxxxx@idp.test": URL: ` + userInfo}},
@@ -95,7 +96,7 @@ func TestNewVerifierFaults(t *testing.T) {
 		{"subject of two clients", with(func(i *token.Issuer) { i.ClientSubject = "{client}{client}" }), nil, []string{of + `ClientSubject: "{client}{client}" does not hold {client} once`}},
 		{"Logto, a path and more", token.Logto("https://idp.test/?a=b"), nil, []string{`token: issuer "https://idp.test/?a=b/oidc": URL: it has a query or a space`}},
 		{"Logto, domain", token.Logto("idp.test"), nil, []string{`token: issuer "idp.test/oidc": URL: ` + noScheme}},
-		{"Logto, empty", token.Logto(""), nil, []string{`token: issuer "/oidc": URL: ` + noScheme}},
+		{"Logto, empty", token.Logto(""), nil, []string{noURL}},
 		{"Auth0, URL", token.Auth0("https://idp.test"), nil, []string{
 			`token: issuer "https://https:%2F%2Fidp.test/": URL: ` + unparsed,
 		}},
@@ -105,7 +106,7 @@ func TestNewVerifierFaults(t *testing.T) {
 		{"Auth0, path", token.Auth0("idp.test/a"), nil, []string{
 			`token: issuer "https://idp.test%2Fa/": URL: ` + unparsed,
 		}},
-		{"Auth0, empty", token.Auth0(""), nil, []string{`token: issuer "https:///": URL: ` + noHost}},
+		{"Auth0, empty", token.Auth0(""), nil, []string{noURL}},
 		{"Auth0, user", token.Auth0("idp.test@evil.test"), nil, []string{
 			`token: issuer "xxxxx@evil.test/": URL: ` + userInfo,
 		}},
@@ -130,7 +131,7 @@ func TestNewVerifierFaults(t *testing.T) {
 		}), []token.Option{nil, token.WithLeeway(-1), token.WithTransport(nil), token.WithIssuer(token.Issuer{})}, []string{
 			"token: an option is nil", "token: WithLeeway: -1ns is not between 0 and 5m0s", "token: WithTransport: transport is nil",
 			of + "KeySetURL: " + weaker, of + `Algorithms: "none" is none of ["ES256" "ES384" "ES512" "Ed25519" "EdDSA" "PS256" "PS384" "PS512" "RS256" "RS384" "RS512"]`, of + `ClientSubject: "x" does not hold {client} once`, of + "Types: an empty name",
-			`token: issuer "": URL: it is empty`, `token: issuer "": Algorithms: none given`,
+			noURL, `token: issuer "": Algorithms: none given`,
 		}},
 	}
 	for _, test := range tests {
@@ -169,4 +170,35 @@ func TestIssuerIsCopied(t *testing.T) {
 	}
 	_, err = verifier.Verify(t.Context(), es256.Mint(es256.Header(), payload("exp", never)))
 	checkError(t, err, token.ErrInvalid)
+}
+
+// TestOutsideFaults makes sure that an issuer that was not given is one fault, in the words of
+// whoever did not give it.
+func TestOutsideFaults(t *testing.T) {
+	t.Parallel()
+	const want = "token: an issuer's URL is empty: give the tenant's endpoint or domain, or Issuer.URL; if it comes from a variable or a file, that is not set"
+	for name, issuer := range map[string]token.Issuer{
+		"C18/Logto":             token.Logto(""),
+		"C18/Logto, slash":      token.Logto("/"),
+		"C18/Logto, path alone": token.Logto("/oidc"),
+		"C18/Logto, blank":      token.Logto(" \t"),
+		"C18/Auth0":             token.Auth0(""),
+		"C18/Auth0, blank":      token.Auth0(" "),
+		"C18/AuthAction":        token.AuthAction(""),
+		"C18/AuthAction, blank": token.AuthAction("\n"),
+		"C18/by hand":           {Algorithms: []string{"ES256"}},
+		"C18/by hand, blank":    {URL: " ", Algorithms: []string{"ES256"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			_, verifierErr := token.NewVerifier(issuer)
+			_, secondErr := token.NewVerifier(token.Logto("https://idp.test"), token.WithIssuer(issuer))
+			_, claimsErr := token.UnverifiedClaims(issuer, []byte("{}"))
+			for _, err := range []error{verifierErr, secondErr, claimsErr} {
+				if err == nil || err.Error() != want {
+					t.Errorf("\n got %v\nwant %s", err, want)
+				}
+			}
+		})
+	}
 }

@@ -128,7 +128,7 @@ func NewVerifier(issuer Issuer, opts ...Option) (*Verifier, error) {
 		if err != nil {
 			o.faults = append(o.faults, err)
 		}
-		if v.issuers[issuer.URL] != nil {
+		if v.issuers[issuer.URL] != nil && !endpoint.IsBlank(issuer.URL) {
 			o.faults = append(o.faults, fmt.Errorf("token: issuer %q is given twice", endpoint.DisplayURL(issuer.URL)))
 		}
 		keys := &issuerKeys{

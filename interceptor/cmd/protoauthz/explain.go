@@ -66,6 +66,9 @@ func runExplain(ctx context.Context, c *cli.Command) error {
 	q := explain.Question{Header: header}
 	trustErr := setTrust(&q, c.String("provider"), c.String("issuer"), token.WithLeeway(c.Duration("leeway")))
 	var inputErr error
+	if c.IsSet("issuer") && c.String("issuer") == "" { // which would verify nothing
+		trustErr = errors.New("-issuer is empty: give the issuer's URL, or leave the flag out to verify nothing; if it comes from a variable, that is not set")
+	}
 	if c.String("token") == "-" && source == "-" {
 		inputErr = errors.New("-token and SOURCE cannot both be standard input")
 	}

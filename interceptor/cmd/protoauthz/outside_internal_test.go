@@ -37,6 +37,34 @@ func TestOutside(t *testing.T) {
 	}
 }
 
+// TestOutsideFlags makes sure that a flag that is given and empty is one fault.
+func TestOutsideFlags(t *testing.T) {
+	t.Parallel()
+	image := write(t, "image.binpb", sampleImage(t))
+	explain := []string{"explain", "-audience", "https://api.example.com", "-public", "grpc.health.v1.Health", "-method", "sample.v1.CatalogService/WhoAmI"}
+	const (
+		compile  = "protoauthz: " // and the name of the source
+		audience = ": the rules do not compile\n" +
+			"WithAudience: audience is empty: give the API's resource indicator; if it comes from a variable or a file, that is not set (OPTION)\n"
+	)
+	for name, c := range map[string]struct {
+		args []string
+		want string
+	}{
+		"C18/audience": {[]string{"matrix", "-audience", "", image}, compile + image + audience},
+		"C18/issuer": {append(explain, "-issuer", "", image),
+			"protoauthz: -issuer is empty: give the issuer's URL, or leave the flag out to verify nothing; if it comes from a variable, that is not set\n"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			got := execute(t, nil, c.args...)
+			if got.status != exitFailed || got.stdout != "" || got.stderr != c.want {
+				t.Errorf("status %d, stdout %q, stderr\n%s", got.status, got.stdout, got.stderr)
+			}
+		})
+	}
+}
+
 func testDeclaration(t *testing.T, c prototest.DeclarationCase) {
 	t.Helper()
 	set := &descriptorpb.FileDescriptorSet{File: append([]*descriptorpb.FileDescriptorProto{

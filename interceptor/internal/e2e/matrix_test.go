@@ -115,7 +115,7 @@ func TestMatrixPage(t *testing.T) {
 func matrix(t *testing.T, args ...string) []byte {
 	t.Helper()
 	buf := e2e.Tool(t, "buf")
-	root := strings.TrimSpace(string(command(t, nil, "go", "list", "-m", "-f", "{{.Dir}}", "github.com/protoauthz/protoauthz")))
+	root := strings.TrimSpace(string(command(t, nil, "go", "list", "-mod=readonly", "-m", "-f", "{{.Dir}}", "github.com/protoauthz/protoauthz")))
 	binary := filepath.Join(t.TempDir(), "protoauthz")
 	command(t, nil, "go", "-C", filepath.Join(root, "interceptor/cmd"), "build", "-o", binary, "./protoauthz")
 	ctx, cancel := context.WithTimeout(t.Context(), e2e.Patience)

@@ -39,7 +39,7 @@ var folder string
 // build compiles the sample, once, and returns the path of the binary.
 var build = sync.OnceValues(func() (string, error) {
 	const module = "github.com/protoauthz/protoauthz"
-	root, err := exec.Command("go", "list", "-m", "-f", "{{.Dir}}", module).Output()
+	root, err := exec.Command("go", "list", "-mod=readonly", "-m", "-f", "{{.Dir}}", module).Output()
 	if err != nil {
 		return "", fmt.Errorf("go list -m %s: %w", module, err)
 	}

@@ -22,32 +22,37 @@ func TestCheckURL(t *testing.T) {
 		"http://[::1]:3001":          true,
 		"http://localhost:3001":      true,
 
-		"":                                   false,
-		"idp.test":                           false,
-		"//idp.test":                         false,
-		"https://":                           false,
-		"https://:443":                       false,
-		"https://idp.test:":                  false,
-		"https://idp test":                   false,
-		"https://idp.test%2Foidc":            false,
-		"https://user@idp.test":              false,
-		"https://idp.test/#part":             false,
-		"https://idp.test#":                  false,
-		"HTTPS://idp.test":                   false,
-		"ftp://idp.test":                     false,
-		"http://idp.test":                    false,
-		"http://0.0.0.0":                     false,
-		"http://192.168.0.1":                 false,
-		"http://localhost.idp.test":          false,
-		"http://127.0.0.1@idp.test":          false,
-		"http://127.0.0.1.idp.test":          false,
-		endpoint.DomainURL("idp.test"):       true,
-		endpoint.DomainURL("idp.test/evil"):  false,
-		endpoint.DomainURL("x@idp.test"):     false,
-		endpoint.DomainURL("https://a.test"): false,
+		"":                                         false,
+		"idp.test":                                 false,
+		"//idp.test":                               false,
+		"https://":                                 false,
+		"https://:443":                             false,
+		"https://idp.test:":                        false,
+		"https://idp test":                         false,
+		"https://idp.test%2Foidc":                  false,
+		"https://user@idp.test":                    false,
+		"https://idp.test/#part":                   false,
+		"https://idp.test#":                        false,
+		"HTTPS://idp.test":                         false,
+		"ftp://idp.test":                           false,
+		"http://idp.test":                          false,
+		"http://0.0.0.0":                           false,
+		"http://192.168.0.1":                       false,
+		"http://localhost.idp.test":                false,
+		"http://127.0.0.1@idp.test":                false,
+		"http://127.0.0.1.idp.test":                false,
+		endpoint.DomainURL("idp.test", "/a"):       true,
+		endpoint.DomainURL("idp.test/evil", "/a"):  false,
+		endpoint.DomainURL("x@idp.test", "/a"):     false,
+		endpoint.DomainURL("https://a.test", "/a"): false,
 	} {
 		if err := endpoint.CheckURL(url); (err == nil) != want {
 			t.Errorf("%q: %v", url, err)
+		}
+	}
+	for _, blank := range []string{"", " ", "\t\n"} {
+		if got := endpoint.DomainURL(blank, "/a") + endpoint.Below(blank, "/a"); got != "" {
+			t.Errorf("%q becomes %q", blank, got)
 		}
 	}
 	// The text is for the one who has to mend it.

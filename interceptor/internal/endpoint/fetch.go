@@ -14,6 +14,9 @@ const (
 	MaxBody = 1 << 20         // of a response, in bytes, decompressed
 )
 
+// ErrTooLarge is about a response that was not read to its end.
+var ErrTooLarge = fmt.Errorf("the response is larger than %d bytes", MaxBody)
+
 // Transport is like [http.DefaultTransport], but keeps no idle connections.
 func Transport() http.RoundTripper {
 	transport, ok := http.DefaultTransport.(*http.Transport)
@@ -27,9 +30,9 @@ func Transport() http.RoundTripper {
 }
 
 // Do makes a request and returns the response's body and its status, which is 0 if there is
-// none. A response of another status than the given ones is an error, and so is a redirect.
-// No error repeats anything of the request or the response, but for the request's host and that of
-// the proxy.
+// none. A response of another status than the given ones is an error, and so are a redirect and a
+// response over [MaxBody], which is [ErrTooLarge]. No error repeats anything of the request or the
+// response, but for the request's host and that of the proxy.
 func Do(transport http.RoundTripper, request *http.Request, statuses ...int) (body []byte, status int, err error) {
 	client := &http.Client{
 		Transport: transport,
@@ -49,7 +52,7 @@ func Do(transport http.RoundTripper, request *http.Request, statuses ...int) (bo
 	case err != nil:
 		return nil, response.StatusCode, requestError(transport, request, err)
 	case len(body) > MaxBody:
-		return nil, response.StatusCode, fmt.Errorf("the response is larger than %d bytes", MaxBody)
+		return nil, response.StatusCode, ErrTooLarge
 	}
 	return body, response.StatusCode, nil
 }

@@ -38,9 +38,27 @@ func IsLoopback(host string) bool {
 	return host == "localhost" || err == nil && address.IsLoopback()
 }
 
-// DomainURL is the https URL of a domain. It escapes what is no domain, a path above all,
-// so that [CheckURL] finds a URL that cannot be parsed and not one of somebody else.
-func DomainURL(domain string) string { return "https://" + url.PathEscape(domain) }
+// DomainURL is the https URL of a domain, with a path. It escapes what is no domain, a path above
+// all, so that [CheckURL] finds a URL that cannot be parsed and not one of somebody else. It is
+// empty if the domain is blank.
+func DomainURL(domain, path string) string {
+	if IsBlank(domain) {
+		return ""
+	}
+	return "https://" + url.PathEscape(domain) + path
+}
+
+// Below is a URL with a path added. It is empty if the URL is blank: whoever gave none would not know
+// the path for theirs.
+func Below(base, path string) string {
+	if IsBlank(base) {
+		return ""
+	}
+	return base + path
+}
+
+// IsBlank reports whether a URL or domain is not there: empty, or spaces.
+func IsBlank(text string) bool { return strings.TrimSpace(text) == "" }
 
 // DisplayURL is a URL as errors show it, without the user information that it must
 // not hold.

@@ -181,7 +181,7 @@ var tokenMutations = []mutation{
 		}
 `,
 	},
-	{"token: issuer twice", "interceptor/token/verifier.go", "if v.issuers[issuer.URL] != nil {", "if false {"},
+	{"token: issuer twice", "interceptor/token/verifier.go", "if v.issuers[issuer.URL] != nil && ", "if false && "},
 	{"token: leeway below zero", "interceptor/token/verifier.go", "leeway < 0 || leeway > maxLeeway", "leeway > maxLeeway"},
 	{"token: leeway too wide", "interceptor/token/verifier.go", "leeway < 0 || leeway > maxLeeway", "leeway < 0"},
 	{"token: transport nil", "interceptor/token/verifier.go", "if transport == nil {", "if false {"},
