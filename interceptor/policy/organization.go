@@ -155,6 +155,8 @@ func compilePath(message protoreflect.MessageDescriptor, dotted string) ([]proto
 	for i, name := range names {
 		field := message.Fields().ByName(protoreflect.Name(name))
 		switch last := i == len(names)-1; {
+		case message.IsPlaceholder():
+			return nil, fmt.Errorf("message %s stands in a file that is missing, so nobody can tell whether it has a field %q: give the image with its imports", message.FullName(), name)
 		case field == nil:
 			return nil, fmt.Errorf("message %s has no field %q", message.FullName(), name)
 		case field.IsMap():

@@ -113,6 +113,8 @@ func TestOutside(t *testing.T) {
 	}
 	t.Run("A2", testDots)
 	t.Run("A10", testLogtoAudience)
+	t.Run("C10", testMissingMessages)
+	t.Run("C11", testOpenedBehindImport)
 }
 
 // A handler may read names as paths.
@@ -216,6 +218,83 @@ func testLogtoAudience(t *testing.T) {
 			if !slices.Equal(got, c.want) || !strings.Contains(err.Error(), "give the API's resource indicator") {
 				t.Errorf("%s of the %s: got %v, want %v", audience, where, err, c.want)
 			}
+		}
+	}
+}
+
+// A field path that leads into a file which is missing is a fault; nothing else hangs on such a message.
+func testMissingMessages(t *testing.T) {
+	t.Parallel()
+	const says = "so nobody can tell whether it has a field \"organization_id\": give the image with its imports (ORGANIZATION_FIELD)"
+	global := &authzv1.ServiceRule{Model: authzv1.Model_MODEL_GLOBAL_RESOURCE, Audience: "https://api.example.com"}
+	field := func(path string) *authzv1.ServiceRule {
+		return &authzv1.ServiceRule{
+			Model: authzv1.Model_MODEL_ORGANIZATION_RESOURCE, Audience: "https://api.example.com",
+			Organization: &authzv1.Organization{Source: &authzv1.Organization_Field{Field: path}},
+		}
+	}
+	header := field("")
+	header.Organization.Source = &authzv1.Organization_Header{Header: "x-organization-id"}
+	for name, c := range map[string]struct {
+		input string
+		rule  *authzv1.ServiceRule
+		want  string
+	}{
+		"request":            {".gone.M", field("organization_id"), "served.Service.Call: message gone.M stands in a file that is missing, " + says},
+		"message in request": {".served.M", field("gone.organization_id"), "served.Service.Call: message gone.M stands in a file that is missing, " + says},
+		"message as the end": {".served.M", field("gone"), "served.Service.Call: field served.M.gone is of type message: the path must end in a string (ORGANIZATION_FIELD)"},
+		"enum on the way":    {".served.M", field("kind.x"), "served.Service.Call: field served.M.kind is of type enum and has no fields of its own (ORGANIZATION_FIELD)"},
+		"beside it":          {".served.M", field("organization_id"), ""},
+		"header":             {".gone.M", header, ""},
+		"no organization":    {".gone.M", global, ""},
+	} {
+		ours := protodesc.ToFileDescriptorProto(authzv1.File_protoauthz_v1_authz_proto)
+		method := &descriptorpb.MethodDescriptorProto{Name: proto.String("Call"), InputType: &c.input, OutputType: &c.input, Options: new(descriptorpb.MethodOptions)}
+		service := &descriptorpb.ServiceDescriptorProto{Name: proto.String("Service"), Method: []*descriptorpb.MethodDescriptorProto{method}, Options: new(descriptorpb.ServiceOptions)}
+		proto.SetExtension(method.Options, authzv1.E_Method, &authzv1.MethodRule{Scopes: []string{"read:x"}})
+		proto.SetExtension(service.Options, authzv1.E_Service, c.rule)
+		served := &descriptorpb.FileDescriptorProto{
+			Name: proto.String("served.proto"), Package: proto.String("served"), Dependency: []string{ours.GetName(), "gone.proto"},
+			Service: []*descriptorpb.ServiceDescriptorProto{service},
+			MessageType: []*descriptorpb.DescriptorProto{{Name: proto.String("M"), Field: []*descriptorpb.FieldDescriptorProto{
+				{Name: proto.String("gone"), Number: proto.Int32(1), Type: descriptorpb.FieldDescriptorProto_TYPE_MESSAGE.Enum(), TypeName: proto.String(".gone.M"), Label: descriptorpb.FieldDescriptorProto_LABEL_OPTIONAL.Enum()},
+				{Name: proto.String("kind"), Number: proto.Int32(2), Type: descriptorpb.FieldDescriptorProto_TYPE_ENUM.Enum(), TypeName: proto.String(".gone.E"), Label: descriptorpb.FieldDescriptorProto_LABEL_OPTIONAL.Enum()},
+				{Name: proto.String("organization_id"), Number: proto.Int32(3), Type: descriptorpb.FieldDescriptorProto_TYPE_STRING.Enum(), Label: descriptorpb.FieldDescriptorProto_LABEL_OPTIONAL.Enum()},
+			}}},
+		}
+		_, err := policy.Compile(policy.Files{build(t, "unlinked", []*descriptorpb.FileDescriptorProto{ours, served})["served.proto"]})
+		got := ""
+		if err != nil {
+			got = err.Error()
+		}
+		if got != c.want {
+			t.Errorf("%s: got %q, want %q", name, got, c.want)
+		}
+	}
+}
+
+// A service that carries annotations is not opened by its name, whatever stands before its descriptor:
+// one of a file that was built without it, or with another copy of it.
+func testOpenedBehindImport(t *testing.T) {
+	t.Parallel()
+	annotated := fileWith(t, option(encode(t, &authzv1.MethodRule{Authenticated: true, Model: authzv1.Model_MODEL_GLOBAL_RESOURCE, Audience: "https://api.example.com"})), nil)
+	importing := func(name string, imported ...*descriptorpb.FileDescriptorProto) protoreflect.FileDescriptor {
+		file := &descriptorpb.FileDescriptorProto{Name: &name, Dependency: []string{annotated.Path()}}
+		return build(t, "unlinked", append(imported, file))[name]
+	}
+	complete := protodesc.ToFileDescriptorProto(annotated)
+	copied := proto.CloneOf(complete)
+	copied.Service[0].Method[0].Options = nil
+	for name, files := range map[string]policy.Files{
+		"placeholder":                    {importing("first.proto"), annotated},
+		"another copy":                   {importing("first.proto", copied), annotated},
+		"placeholder before the import":  {importing("first.proto"), importing("second.proto", complete)},
+		"placeholder behind the import":  {importing("second.proto", complete), importing("first.proto")},
+		"another copy behind its import": {annotated, importing("first.proto", copied)},
+	} {
+		const want = "WithPublic: service wire.v1.Service carries annotations of its own: they would be ignored (OPTION)"
+		if _, err := policy.Compile(files, policy.WithPublic("wire.v1.Service")); err == nil || err.Error() != want {
+			t.Errorf("%s: got %v, want %s", name, err, want)
 		}
 	}
 }

@@ -63,17 +63,16 @@ func (c *compiler) publicService(name string, files Files) {
 // linked, or returns nil.
 func find(files Files, name protoreflect.FullName) protoreflect.Descriptor {
 	known := new(protoregistry.Files)
-	var register func(protoreflect.FileDescriptor)
-	register = func(file protoreflect.FileDescriptor) {
-		if file == nil || known.RegisterFile(file) != nil { // registered before
-			return
+	// What is given comes first: an import may be another copy of it.
+	for todo := slices.Clone(files); len(todo) > 0; todo = todo[1:] {
+		file := todo[0]
+		// A placeholder declares nothing, and must not keep out the file whose path it has.
+		if file == nil || file.IsPlaceholder() || known.RegisterFile(file) != nil { // registered before
+			continue
 		}
 		for i := range file.Imports().Len() {
-			register(file.Imports().Get(i).FileDescriptor)
+			todo = append(todo, file.Imports().Get(i).FileDescriptor)
 		}
-	}
-	for _, file := range files {
-		register(file)
 	}
 	for _, registry := range []*protoregistry.Files{known, protoregistry.GlobalFiles} {
 		if descriptor, err := registry.FindDescriptorByName(name); err == nil {

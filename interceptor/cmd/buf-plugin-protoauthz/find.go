@@ -59,7 +59,7 @@ func compile(files []descriptor.FileDescriptor, c config, public []string) (v ve
 		set.File = append(set.File, file.FileDescriptorProto())
 	}
 	// Those of bufplugin find what is imported for options by chance.
-	linked, err := fileset.Link(set)
+	linked, _, err := fileset.Link(set) // policy knows whether it matters that a file is missing
 	if err != nil {
 		return v, err
 	}

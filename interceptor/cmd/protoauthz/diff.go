@@ -2,11 +2,13 @@ package main
 
 import (
 	"bufio"
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"io"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/urfave/cli/v3"
@@ -19,9 +21,10 @@ const diffHelp = `Prints what differs between two versions of the rules. A chang
 for it that was refused; a change that lets in some and refuses others is looser, too. New and
 deleted methods are neither. The exit status is 1 if anything is looser.
 
-NEW must compile. OLD need not, as before the rules were complete, as long as its rules can be read:
-then those methods are compared that have a rule without fault, or one that lacks no more than an
-audience, the others count as new, and the faults are printed on standard error.
+Methods of NEW that have a fault are not compared, and the exit status is 2. OLD may have faults, as
+before the rules were complete, as long as its rules can be read: then those methods are compared that
+have a rule without fault, or one that lacks no more than an audience, the others count as new, and the
+faults are printed on standard error.
 
 ` + sourceHelp + `
 Either OLD or NEW may be -, and both are read with the same flags.
@@ -61,26 +64,42 @@ func diff(ctx context.Context, c *cli.Command) error {
 		// What is in it may be a secret of one of them.
 		return errors.New("-reflect-header: OLD and NEW are different servers, and both would get it: name an image for one of them")
 	}
-	files, err := readFiles(ctx, c, after)
+	s, err := newSelection(c)
 	if err != nil {
 		return err
 	}
-	table, err := compile(c, after, files)
+	in, err := read(ctx, c, after, s)
+	if err != nil && !errors.Is(err, errNoServices) {
+		return err
+	}
+	old, oldErr := read(ctx, c, before, s)
+	if oldErr != nil && !errors.Is(oldErr, errNoServices) {
+		return oldErr
+	}
+	// A name in -only or -skip may be that of a package which is new, or gone.
+	if err := cmp.Or(s.unmet(), err); err != nil {
+		return err
+	}
+	a, err := compile(c, in, s)
 	if err != nil {
 		return err
 	}
-	old, err := oldRules(ctx, c, before)
-	if err != nil {
+	var oldRules []*policy.Rule
+	if oldErr != nil {
+		complain(c.Root().ErrWriter, "warning: "+oldErr.Error()+": everything is new")
+	} else if oldRules, err = readable(c, old, s); err != nil {
 		return err
 	}
-	found := sortChanges(policy.Compare(old, table.Rules()))
+	// What has a fault now is not gone.
+	oldRules = slices.DeleteFunc(oldRules, a.isFaulty)
+	found := sortChanges(policy.Compare(oldRules, a.rules))
 	w := bufio.NewWriter(c.Root().Writer)
 	if c.String(formatFlagName) == "markdown" {
-		diffMarkdown(w, found)
+		diffMarkdown(w, found, len(a.faulty))
 	} else {
-		diffText(w, found)
+		diffText(w, found, len(a.faulty))
 	}
-	if err := w.Flush(); err != nil {
+	if err := cmp.Or(w.Flush(), a.faults); err != nil {
 		return err
 	}
 	if len(found[looser].changes) > 0 {
@@ -89,30 +108,29 @@ func diff(ctx context.Context, c *cli.Command) error {
 	return nil
 }
 
-// oldRules returns those rules of the old version that have no fault.
-func oldRules(ctx context.Context, c *cli.Command, source string) ([]*policy.Rule, error) {
-	files, err := readFiles(ctx, c, source)
-	if errors.Is(err, errNoServices) {
-		complain(c.Root().ErrWriter, "warning: "+err.Error()+": everything is new")
-		return nil, nil
-	}
-	if err != nil {
-		return nil, err
-	}
-	table, err := policy.Compile(files, options(c)...)
-	var faults *policy.Error
-	if errors.As(err, &faults) {
-		if slices.ContainsFunc(faults.Faults, func(fault *policy.Fault) bool { return fault.Kind == policy.FaultRuleUnreadable }) {
-			return nil, fmt.Errorf("%s: %w", sourceName(source), describe(faults)) // they may well be stricter
+// readable returns those rules of the old version that have no fault, or only lack an audience.
+func readable(c *cli.Command, in *input, s *selection) ([]*policy.Rule, error) {
+	faults := new(policy.Error)
+	if in.chosen {
+		table, err := policy.Compile(in.files, options(c, s)...)
+		switch {
+		case err == nil:
+			faults.Rules = table.Rules()
+		case !errors.As(err, &faults):
+			return nil, err
 		}
-		complain(c.Root().ErrWriter, fmt.Sprintf("warning: %s: compared are the %s that can be: %v",
-			sourceName(source), count(len(faults.Rules), "rule", "rules"), describe(faults)))
+	}
+	if len(faults.Faults)+len(in.unknown) == 0 {
 		return faults.Rules, nil
 	}
-	if err != nil {
-		return nil, err
+	described := describe(faults, in.unknown, 0)
+	unreadable := func(fault *policy.Fault) bool { return fault.Kind == policy.FaultRuleUnreadable }
+	if len(in.unknown) > 0 || slices.ContainsFunc(faults.Faults, unreadable) {
+		return nil, fmt.Errorf("%s: %w", in.name, described) // they may well be stricter
 	}
-	return table.Rules(), nil
+	complain(c.Root().ErrWriter, fmt.Sprintf("warning: %s: compared are the %s that can be: %v",
+		in.name, count(len(faults.Rules), "rule", "rules"), described))
+	return faults.Rules, nil
 }
 
 // The sorts of change, in the order in which they are printed.
@@ -146,7 +164,7 @@ func sortChanges(all []*policy.Change) []*changes {
 }
 
 // verdict is the answer in one line.
-func verdict(found []*changes) string {
+func verdict(found []*changes, faulty int) string {
 	var parts []string
 	for _, sort := range found {
 		if n := len(sort.changes); n > 0 {
@@ -154,13 +172,16 @@ func verdict(found []*changes) string {
 		}
 	}
 	if len(parts) == 0 {
-		return "nothing has changed"
+		parts = []string{"nothing has changed"}
+	}
+	if faulty > 0 {
+		parts = append(parts, strconv.Itoa(faulty)+" with faults, not compared")
 	}
 	return strings.Join(parts, ", ")
 }
 
-func diffText(w io.Writer, found []*changes) {
-	_, _ = fmt.Fprintln(w, "Rules: "+verdict(found))
+func diffText(w io.Writer, found []*changes, faulty int) {
+	_, _ = fmt.Fprintln(w, "Rules: "+verdict(found, faulty))
 	for _, sort := range found {
 		if len(sort.changes) == 0 {
 			continue
@@ -176,8 +197,8 @@ func diffText(w io.Writer, found []*changes) {
 	}
 }
 
-func diffMarkdown(w io.Writer, found []*changes) {
-	_, _ = fmt.Fprintf(w, "### Rules: %s\n", verdict(found))
+func diffMarkdown(w io.Writer, found []*changes, faulty int) {
+	_, _ = fmt.Fprintf(w, "### Rules: %s\n", verdict(found, faulty))
 	header := "\n| | Procedure | Change | Old → new | Place |\n|---|---|---|---|---|\n"
 	for _, sort := range found {
 		for _, change := range sort.changes {

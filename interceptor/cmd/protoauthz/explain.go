@@ -23,7 +23,7 @@ messages are not known, and the call may be let in by what they say.
 ` + sourceHelp + `
 
 Exit status: 0 if the call is let in, perhaps by its messages; 1 if it is refused; 2 if that cannot
-be told, as when the keys of -issuer cannot be had.
+be told, as when the keys of -issuer cannot be had, or if any method has a fault: choose with -only.
 
 Formats:
    text   for reading
@@ -82,19 +82,25 @@ func runExplain(ctx context.Context, c *cli.Command) error {
 		}
 		q.Authorization = []string{authorization}
 	}
-	files, err := readFiles(ctx, c, source)
+	in, s, err := readOne(ctx, c, source)
 	if err != nil {
 		return err
 	}
-	if q.Table, err = compile(c, source, files); err != nil {
-		return err
-	}
-	rule, procedure, err := findMethod(q.Table, c.String("method"))
+	a, err := compile(c, in, s)
 	if err != nil {
 		return err
+	}
+	rule, procedure, err := findMethod(a, c.String("method"))
+	if err != nil {
+		return err
+	}
+	if q.Table = a.table; q.Table == nil {
+		if q.Table, err = compileOne(c, in, s, rule); err != nil {
+			return err
+		}
 	}
 	q.Procedure = procedure
-	if q.Messages, err = parseMessages(rule, files, c.StringSlice("message")); err != nil {
+	if q.Messages, err = parseMessages(rule, in.files, c.StringSlice("message")); err != nil {
 		return err
 	}
 	e := explain.Explain(ctx, q)
@@ -110,6 +116,8 @@ func runExplain(ctx context.Context, c *cli.Command) error {
 	switch {
 	case e.Reason == interceptor.ReasonKeysUnavailable:
 		return errors.New("-issuer: its keys cannot be had, so whether the token is good cannot be told")
+	case a.faults != nil:
+		return a.faults
 	case e.Decision == explain.Refused:
 		return errNo
 	default:

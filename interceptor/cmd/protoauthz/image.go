@@ -3,22 +3,33 @@ package main
 import (
 	"bytes"
 	"errors"
-	"fmt"
 
 	"google.golang.org/protobuf/encoding/protowire"
 	"google.golang.org/protobuf/proto"
+	"google.golang.org/protobuf/reflect/protoreflect"
 	"google.golang.org/protobuf/reflect/protoregistry"
 	"google.golang.org/protobuf/types/descriptorpb"
 
-	"github.com/protoauthz/protoauthz/interceptor/cmd/internal/fileset"
-	"github.com/protoauthz/protoauthz/interceptor/policy"
+	authzv1 "github.com/protoauthz/protoauthz/gen/protoauthz/v1"
 )
 
-// errNoServices is an image that is sound and has nothing to compile.
-var errNoServices = errors.New("there are no services")
+// imageInput chooses services of an image.
+func imageInput(name string, data []byte, s *selection) (*input, error) {
+	set, err := readImage(data)
+	if err != nil {
+		return nil, err
+	}
+	imported := importedFiles(set)
+	return newInput(name, set, nil, s, func(file *descriptorpb.FileDescriptorProto, _ string) standing {
+		if imported(file) {
+			return standingImported
+		}
+		return standingOwn
+	})
+}
 
-// imageFiles returns the files of an image that declare services and are no imports.
-func imageFiles(data []byte) (policy.Files, error) {
+// readImage decodes an image.
+func readImage(data []byte) (*descriptorpb.FileDescriptorSet, error) {
 	switch {
 	case len(data) == 0:
 		return nil, errors.New("it is empty: write an image with buf build -o")
@@ -35,46 +46,73 @@ func imageFiles(data []byte) (policy.Files, error) {
 	if len(set.GetFile()) == 0 { // no image, but some other message
 		return nil, errors.New("there are no files in it: write an image with buf build -o")
 	}
-	return serviceFiles(set, func(file *descriptorpb.FileDescriptorProto) bool { return !isImport(file) })
+	return set, nil
 }
 
-// serviceFiles returns those files of a set that are wanted and declare services.
-func serviceFiles(set *descriptorpb.FileDescriptorSet, wanted func(*descriptorpb.FileDescriptorProto) bool) (policy.Files, error) {
-	registry, err := fileset.Link(set)
-	if err != nil {
-		return nil, fmt.Errorf("its files do not fit together: give the image with its imports (of protoc: with --include_imports): %w", err)
-	}
-	var files policy.Files
+// importedFiles returns what tells whether a file is in an image only for those that import it. Buf
+// says so. Protoc does not: there it is a file that others import, unless its package has rules, as
+// then it may be one that the user has forgotten.
+func importedFiles(set *descriptorpb.FileDescriptorSet) func(*descriptorpb.FileDescriptorProto) bool {
+	marked := false
+	imported, ruled := map[string]bool{}, map[string]bool{}
 	for _, file := range set.GetFile() {
-		if len(file.GetService()) == 0 || !wanted(file) {
-			continue
+		_, known := importMark(file)
+		marked = marked || known
+		for _, paths := range [][]string{file.GetDependency(), file.GetOptionDependency()} {
+			for _, path := range paths {
+				imported[path] = true
+				// Who imports the annotations means to use them.
+				ruled[file.GetPackage()] = ruled[file.GetPackage()] || path == authzv1.File_protoauthz_v1_authz_proto.Path()
+			}
 		}
-		descriptor, err := registry.FindFileByPath(file.GetName())
-		if err != nil {
-			return nil, err
+		ruled[file.GetPackage()] = ruled[file.GetPackage()] || hasRule(file)
+	}
+	return func(file *descriptorpb.FileDescriptorProto) bool {
+		if marked {
+			is, _ := importMark(file)
+			return is
 		}
-		files = append(files, descriptor)
+		return imported[file.GetName()] && !ruled[file.GetPackage()]
 	}
-	if len(files) == 0 {
-		return nil, fmt.Errorf("%w among its %s", errNoServices, count(len(set.GetFile()), "file", "files"))
+}
+
+// hasRule reports whether a file has an option that may be a rule.
+func hasRule(file *descriptorpb.FileDescriptorProto) bool {
+	may := func(options protoreflect.Message, uninterpreted int, number protoreflect.FieldNumber) bool {
+		found := uninterpreted > 0
+		eachField(options.GetUnknown(), func(n protowire.Number, _ protowire.Type, _ []byte) { found = found || n == number })
+		return found
 	}
-	return files, nil
+	for _, service := range file.GetService() {
+		options := service.GetOptions()
+		if may(options.ProtoReflect(), len(options.GetUninterpretedOption()), authzv1.E_Service.TypeDescriptor().Number()) {
+			return true
+		}
+		for _, method := range service.GetMethod() {
+			options := method.GetOptions()
+			if may(options.ProtoReflect(), len(options.GetUninterpretedOption()), authzv1.E_Method.TypeDescriptor().Number()) {
+				return true
+			}
+		}
+	}
+	return false
 }
 
 // What buf adds to the files of an image: buf.alpha.image.v1.ImageFile.buf_extension and
-// its is_import. Sets of protoc have neither, and all their files count.
+// its is_import.
 const (
 	bufExtension protowire.Number = 8042
 	bufIsImport  protowire.Number = 1
 )
 
-// isImport reports whether a file is in an image only for those that import it.
-func isImport(file *descriptorpb.FileDescriptorProto) bool {
-	imported := false
+// importMark returns what buf says of a file: whether it is in an image only for those that import
+// it. Known is false if buf says nothing.
+func importMark(file *descriptorpb.FileDescriptorProto) (imported, known bool) {
 	eachField(file.ProtoReflect().GetUnknown(), func(number protowire.Number, kind protowire.Type, value []byte) {
 		if number != bufExtension || kind != protowire.BytesType {
 			return
 		}
+		known = true
 		extension, _ := protowire.ConsumeBytes(value)
 		eachField(extension, func(number protowire.Number, kind protowire.Type, value []byte) {
 			if number == bufIsImport && kind == protowire.VarintType {
@@ -83,7 +121,7 @@ func isImport(file *descriptorpb.FileDescriptorProto) bool {
 			}
 		})
 	})
-	return imported
+	return imported, known
 }
 
 // eachField calls a function with each field of an encoded message, up to the first that is

@@ -39,7 +39,6 @@ func TestBrokenImages(t *testing.T) {
 		{"JSON", asJSON, "JSON"},
 		{"text", []byte("syntax = \"proto3\";"), "neither an image"},
 		{"binary", bytes.Repeat([]byte{0xff}, 100), "neither an image"},
-		{"without imports", encode(t, &descriptorpb.FileDescriptorSet{File: set.GetFile()[len(set.GetFile())-1:]}), "imports"},
 		{"without services", encode(t, &descriptorpb.FileDescriptorSet{File: set.GetFile()[:len(set.GetFile())-1]}), "no services among its"},
 		{"a file twice", append(bytes.Clone(image), image...), "do not fit together"},
 	} {
@@ -54,6 +53,15 @@ func TestBrokenImages(t *testing.T) {
 			}
 		})
 	}
+}
+
+// imageFiles returns the files of an image, in which services that are imported have no methods.
+func imageFiles(data []byte) (policy.Files, error) {
+	in, err := imageInput("image", data, new(selection))
+	if err != nil {
+		return nil, err
+	}
+	return in.files, nil
 }
 
 // A part of an image is never taken for another policy: what is left compiles to rules that the
@@ -136,6 +144,58 @@ func TestImportsOfImage(t *testing.T) {
 				t.Errorf("status %d, want %d: %s%s", got.status, test.status, got.stdout, got.stderr)
 			}
 		})
+	}
+}
+
+// In a set of protoc, no file with a rule, or in whose package there is one, counts as imported.
+func TestImportedFiles(t *testing.T) {
+	t.Parallel()
+	const annotations = "protoauthz/v1/authz.proto"
+	rule := protowire.AppendBytes(protowire.AppendTag(nil, 404209324, protowire.BytesType), nil)
+	other := protowire.AppendBytes(protowire.AppendTag(nil, 404209325, protowire.BytesType), nil)
+	file := func(path, pkg string, imports ...string) *descriptorpb.FileDescriptorProto {
+		return &descriptorpb.FileDescriptorProto{Name: &path, Package: &pkg, Dependency: imports, Service: []*descriptorpb.ServiceDescriptorProto{{
+			Options: new(descriptorpb.ServiceOptions), Method: []*descriptorpb.MethodDescriptorProto{{Options: new(descriptorpb.MethodOptions)}},
+		}}}
+	}
+	imported := func(edit func(*descriptorpb.FileDescriptorProto, *descriptorpb.ServiceOptions, *descriptorpb.MethodOptions)) []*descriptorpb.FileDescriptorProto {
+		f := file("a.proto", "a")
+		edit(f, f.GetService()[0].GetOptions(), f.GetService()[0].GetMethod()[0].GetOptions())
+		return []*descriptorpb.FileDescriptorProto{f, file("b.proto", "b", "a.proto")}
+	}
+	type (
+		files   = []*descriptorpb.FileDescriptorProto
+		fileIn  = *descriptorpb.FileDescriptorProto
+		service = *descriptorpb.ServiceOptions
+		method  = *descriptorpb.MethodOptions
+	)
+	uninterpreted := []*descriptorpb.UninterpretedOption{{}}
+	for name, test := range map[string]struct {
+		files files
+		want  bool // a.proto counts as imported
+	}{
+		"imported":                 {imported(func(fileIn, service, method) {}), true},
+		"imported for its options": {files{file("a.proto", "a"), {Name: proto.String("b.proto"), OptionDependency: []string{"a.proto"}}}, true},
+		"not imported":             {files{file("a.proto", "a"), file("b.proto", "b")}, false},
+		"rule of a service":        {imported(func(_ fileIn, s service, _ method) { s.ProtoReflect().SetUnknown(rule) }), false},
+		"rule of a method":         {imported(func(_ fileIn, _ service, m method) { m.ProtoReflect().SetUnknown(append(other, rule...)) }), false},
+		"options of others": {imported(func(_ fileIn, s service, m method) {
+			s.ProtoReflect().SetUnknown(other)
+			m.ProtoReflect().SetUnknown(other)
+		}), true},
+		"service, uninterpreted":   {imported(func(_ fileIn, s service, _ method) { s.UninterpretedOption = uninterpreted }), false},
+		"method, uninterpreted":    {imported(func(_ fileIn, _ service, m method) { m.UninterpretedOption = uninterpreted }), false},
+		"imports annotations":      {imported(func(f fileIn, _ service, _ method) { f.Dependency = []string{annotations} }), false},
+		"annotations for options":  {imported(func(f fileIn, _ service, _ method) { f.OptionDependency = []string{annotations} }), false},
+		"package with rules":       {append(imported(func(fileIn, service, method) {}), file("c.proto", "a", annotations)), false},
+		"package around has rules": {append(imported(func(fileIn, service, method) {}), file("c.proto", "a.v1", annotations)), true},
+		"marked":                   {asBuf(&descriptorpb.FileDescriptorSet{File: imported(func(fileIn, service, method) {})}, "a.proto").GetFile(), false},
+		"marked, with a rule":      {asBuf(&descriptorpb.FileDescriptorSet{File: imported(func(f fileIn, _ service, _ method) { f.Dependency = []string{annotations} })}, "b.proto").GetFile(), true},
+		"another marked":           {append(imported(func(fileIn, service, method) {}), asBuf(&descriptorpb.FileDescriptorSet{File: files{file("c.proto", "c")}}).GetFile()...), false},
+	} {
+		if got := importedFiles(&descriptorpb.FileDescriptorSet{File: test.files})(test.files[0]); got != test.want {
+			t.Errorf("%s: got %t", name, got)
+		}
 	}
 }
 

@@ -9,8 +9,8 @@
 //	protoauthz explain -method /order.v1.OrderService/ListOrders -token token.txt image.binpb
 //
 // Every command has -help. The exit status is 0, 1 if the answer is no (diff: rules are
-// looser; explain: the call is refused), or 2 if there is no answer. In scripts, only the
-// formats are stable that say so.
+// looser; explain: the call is refused), or 2 if there is no answer, or one without the methods
+// that have a fault. In scripts, only the formats are stable that say so.
 package main
 
 import (
@@ -39,7 +39,7 @@ func main() {
 const (
 	exitOK     = 0
 	exitNo     = 1 // the answer is no: looser rules, or a refused call
-	exitFailed = 2 // there is no answer
+	exitFailed = 2 // there is no answer, or it lacks what has a fault
 )
 
 // errNo is the end of a command whose answer is no, which it has printed.
@@ -64,7 +64,8 @@ func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.
 func complain(stderr io.Writer, message string) {
 	lines := strings.Split(message, "\n")
 	for i, line := range lines {
-		lines[i] = visible.Text(line)
+		// Package protobuf puts a no-break space into some of its errors, by chance.
+		lines[i] = visible.Text(strings.ReplaceAll(line, "\u00a0", " "))
 	}
 	_, _ = fmt.Fprintf(stderr, "protoauthz: %s\n", strings.Join(lines, "\n"))
 }
@@ -73,7 +74,7 @@ const rootHelp = `The rules are the options (protoauthz.v1.method) and (protoaut
 a server reads them: what is shown here is what policy.Compile compiles.
 
 Exit status: 0; 1 if the answer is no (diff: rules are looser; explain: the call is refused);
-2 if there is no answer.
+2 if there is no answer, or one without the methods that have a fault.
 
 Completion of commands, flags and files by the shell, here in ~/.bashrc (with the package
 bash-completion), ~/.zshrc and for fish:

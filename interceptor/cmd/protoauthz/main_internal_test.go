@@ -66,7 +66,7 @@ func TestUsage(t *testing.T) {
 	}{
 		{"nothing", nil, exitOK, []string{"matrix", "scopes", "diff", "explain", "completion bash"}},
 		{"help", []string{"-help"}, exitOK, []string{"matrix", "Exit status"}},
-		{"matrix", []string{"matrix", "-help"}, exitOK, []string{"-format", "-audience", "-public", "-shared-scope", "-reflect-header", "Examples:", "[SOURCE]"}},
+		{"matrix", []string{"matrix", "-help"}, exitOK, []string{"-format", "-audience", "-public", "-shared-scope", "-only", "-skip", "-reflect-header", "Examples:", "[SOURCE]"}},
 		{"scopes", []string{"scopes", "--help"}, exitOK, []string{"/api/organization-scopes", "/api/v2/resource-servers", "Examples:"}},
 		{"diff", []string{"diff", "-h"}, exitOK, []string{"OLD NEW", "exit status is 1", "Examples:"}},
 		{"explain", []string{"explain", "-help"}, exitOK, []string{"-method", "-token", "-issuer", "Exit status", "Examples:", "[SOURCE]"}},
@@ -82,7 +82,8 @@ func TestUsage(t *testing.T) {
 		{"a file called help", []string{"matrix", "help"}, exitFailed, []string{"open help"}},
 		{"header and file", []string{"matrix", "-reflect-header", "A: b", image}, exitFailed, []string{"-reflect-header", image}},
 		{"bad header", []string{"matrix", "-reflect-header", "s3cret", "http://127.0.0.1:1"}, exitFailed, []string{"-reflect-header", "Name: value"}},
-		{"audience missing", []string{"matrix", image}, exitFailed, []string{image + ": the rules do not compile", "sample/v1/catalog.proto:13:", "hint", "-audience"}},
+		{"audience missing", []string{"matrix", "-only", "sample.v1.DocumentService", image}, exitFailed, []string{image + ": the rules do not compile\n", "sample/v1/document.proto:", "hint", "-audience"}},
+		{"no name of a service", []string{"matrix", "-skip", "sample.v1.*", image}, exitFailed, []string{`-skip "sample.v1.*": give the full name of a service or a package`}},
 		{"nothing on standard input", []string{"matrix"}, exitFailed, []string{"standard input: it is empty"}},
 		{"audience empty", []string{"matrix", "-audience", "", image}, exitFailed, []string{"audience is empty"}},
 		{"one version", []string{"diff", image}, exitFailed, []string{"OLD and NEW"}},

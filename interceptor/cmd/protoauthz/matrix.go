@@ -2,6 +2,7 @@ package main
 
 import (
 	"bufio"
+	"cmp"
 	"context"
 	"fmt"
 	"io"
@@ -46,11 +47,11 @@ func matrixCommand() *cli.Command {
 }
 
 func matrix(ctx context.Context, c *cli.Command) error {
-	table, err := readTable(ctx, c)
+	a, err := readAnswer(ctx, c)
 	if err != nil {
 		return err
 	}
-	all := groups(table.Rules())
+	all := groups(a.rules)
 	w := bufio.NewWriter(c.Root().Writer)
 	switch c.String(formatFlagName) {
 	case "markdown":
@@ -62,10 +63,10 @@ func matrix(ctx context.Context, c *cli.Command) error {
 	default:
 		matrixText(w, all, painterOf(c.Root().Writer))
 	}
-	if err != nil {
+	if err = cmp.Or(err, w.Flush()); err != nil {
 		return err
 	}
-	return w.Flush()
+	return a.faults
 }
 
 func matrixText(w io.Writer, all []*group, painter visible.Painter) {

@@ -11,17 +11,24 @@ import (
 )
 
 // findMethod finds the rule of a method, which may be written in three ways.
-func findMethod(table *policy.Table, name string) (*policy.Rule, string, error) {
+func findMethod(a *answer, name string) (*policy.Rule, string, error) {
 	procedure := strings.TrimPrefix(name, "/")
 	if dot := strings.LastIndexByte(procedure, '.'); dot > 0 && !strings.Contains(procedure, "/") {
 		procedure = procedure[:dot] + "/" + procedure[dot+1:]
 	}
 	procedure = "/" + procedure
-	if rule, ok := table.Lookup(procedure); ok {
-		return rule, procedure, nil
+	service, method, _ := strings.Cut(procedure[1:], "/")
+	for _, rule := range a.rules {
+		anyMethod := rule.Method == nil && method != "" && !strings.Contains(method, "/") && rule.Procedure == "/"+service+"/*"
+		if rule.Procedure == procedure || anyMethod {
+			return rule, procedure, nil
+		}
+	}
+	if a.isFaulty(&policy.Rule{Procedure: procedure}) {
+		return nil, "", a.faults
 	}
 	message := fmt.Sprintf("-method: there is no %q", name)
-	if near := nearest(table, procedure); len(near) > 0 {
+	if near := nearest(a.rules, procedure); len(near) > 0 {
 		message += "; is it " + strings.Join(near, " or ") + "?"
 	}
 	return nil, "", errors.New(message)
@@ -30,14 +37,14 @@ func findMethod(table *policy.Table, name string) (*policy.Rule, string, error) 
 const maxNear = 3
 
 // nearest are the procedures with the most similar names, or none if nothing is similar.
-func nearest(table *policy.Table, procedure string) []string {
+func nearest(rules []*policy.Rule, procedure string) []string {
 	type candidate struct {
 		name     string
 		distance int
 	}
 	var near []candidate
 	method := procedure[strings.LastIndexByte(procedure, '/')+1:]
-	for _, rule := range table.Rules() {
+	for _, rule := range rules {
 		_, name, _ := strings.Cut(rule.Procedure[1:], "/")
 		whole := distance(strings.ToLower(procedure), strings.ToLower(rule.Procedure))
 		if d := min(whole, 1+distance(strings.ToLower(method), strings.ToLower(name))); d <= max(2, len(method)/3) {

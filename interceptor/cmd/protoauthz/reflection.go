@@ -13,19 +13,45 @@ import (
 
 	"connectrpc.com/connect"
 	"connectrpc.com/grpcreflect"
-	"google.golang.org/protobuf/reflect/protoreflect"
 	"google.golang.org/protobuf/types/descriptorpb"
 
 	"github.com/protoauthz/protoauthz/interceptor/internal/endpoint"
-	"github.com/protoauthz/protoauthz/interceptor/policy"
 )
 
 // reflectionTimeout is how long a server may take for all of its answers.
 const reflectionTimeout = 20 * time.Second
 
-// reflectFiles asks a server for the files of the services that it offers. The server may
+// reflectInput asks a server for the files of the services that it offers. The server may
 // say nothing of comments and places.
-func reflectFiles(ctx context.Context, server string, headers []string) (files policy.Files, err error) {
+func reflectInput(ctx context.Context, server string, headers []string, s *selection) (*input, error) {
+	r, err := reflect(ctx, server, headers)
+	if err != nil {
+		return nil, err
+	}
+	unknown := map[string]error{}
+	for service, cause := range r.services {
+		if !r.declared[service] {
+			unknown[service] = cause
+		}
+	}
+	return newInput(sourceName(server), r.set, unknown, s, func(_ *descriptorpb.FileDescriptorProto, service string) standing {
+		if _, served := r.services[service]; served {
+			return standingOwn
+		}
+		return standingUnserved
+	})
+}
+
+// A reflected server is what a server has told.
+type reflected struct {
+	services map[string]error // that it lists, with the cause if it has no descriptor
+	set      *descriptorpb.FileDescriptorSet
+	files    map[string]bool // of the set, by their path
+	declared map[string]bool // services of the files
+}
+
+// reflect asks a server for all that it tells of its services.
+func reflect(ctx context.Context, server string, headers []string) (r *reflected, err error) {
 	header, err := parseHeaders(headers)
 	if err != nil {
 		return nil, fmt.Errorf("-reflect-header: %w", err)
@@ -61,66 +87,61 @@ func reflectFiles(ctx context.Context, server string, headers []string) (files p
 	if err != nil {
 		return nil, advise(err, len(headers) > 0)
 	}
-	set := new(descriptorpb.FileDescriptorSet)
-	known := map[string]bool{}
-	declared := map[protoreflect.FullName]bool{}
-	add := func(found []*descriptorpb.FileDescriptorProto) error {
-		for _, file := range found {
-			if known[file.GetName()] {
-				continue
-			}
-			if len(known) == reflectionFiles {
-				return fmt.Errorf("the server has more than %d files", reflectionFiles)
-			}
-			known[file.GetName()] = true
-			set.File = append(set.File, file)
-			for _, service := range file.GetService() {
-				declared[serviceName(file, service)] = true
-			}
-		}
-		return nil
-	}
+	r = &reflected{map[string]error{}, new(descriptorpb.FileDescriptorSet), map[string]bool{}, map[string]bool{}}
 	for _, service := range services {
-		if declared[service] {
+		if r.services[string(service)] = nil; r.declared[string(service)] {
 			continue
 		}
 		found, err := stream.FileContainingSymbol(service)
+		if err != nil && !grpcreflect.IsReflectionStreamBroken(err) {
+			r.services[string(service)] = err
+			continue
+		}
 		if err == nil {
-			err = add(found)
+			err = r.add(found)
 		}
 		if err != nil {
 			return nil, fmt.Errorf("%s: %w", service, err)
 		}
-		// Without it the answer would be silent on its methods.
-		if !declared[service] {
-			return nil, fmt.Errorf("the server lists %q, and has no file that declares it", service)
-		}
 	}
-	for i := 0; i < len(set.File); i++ { // it grows
-		for _, name := range slices.Concat(set.File[i].GetDependency(), set.File[i].GetOptionDependency()) {
-			if known[name] {
+	asked := map[string]bool{}
+	for i := 0; i < len(r.set.File); i++ { // it grows
+		for _, path := range slices.Concat(r.set.File[i].GetDependency(), r.set.File[i].GetOptionDependency()) {
+			if r.files[path] || asked[path] {
 				continue
 			}
-			found, err := stream.FileByFilename(name)
-			if err != nil && !grpcreflect.IsReflectionStreamBroken(err) && slices.Contains(set.File[i].GetOptionDependency(), name) {
-				continue // servers need not link it; policy knows whether it matters
+			asked[path] = true
+			found, err := stream.FileByFilename(path)
+			if err != nil && !grpcreflect.IsReflectionStreamBroken(err) {
+				continue // the file is missing, which whoever links the set finds out
 			}
 			if err == nil {
-				err = add(found)
+				err = r.add(found)
 			}
 			if err != nil {
-				return nil, fmt.Errorf("%q: %w", name, err)
-			}
-			if !known[name] {
-				return nil, fmt.Errorf("the server has no file %q", name)
+				return nil, fmt.Errorf("%q: %w", path, err)
 			}
 		}
 	}
-	return serviceFiles(set, func(file *descriptorpb.FileDescriptorProto) bool {
-		return slices.ContainsFunc(file.GetService(), func(service *descriptorpb.ServiceDescriptorProto) bool {
-			return slices.Contains(services, serviceName(file, service))
-		})
-	})
+	return r, nil
+}
+
+// add adds files that a server has sent.
+func (r *reflected) add(files []*descriptorpb.FileDescriptorProto) error {
+	for _, file := range files {
+		if r.files[file.GetName()] {
+			continue
+		}
+		if len(r.files) == reflectionFiles {
+			return fmt.Errorf("the server has more than %d files", reflectionFiles)
+		}
+		r.files[file.GetName()] = true
+		r.set.File = append(r.set.File, file)
+		for _, service := range file.GetService() {
+			r.declared[string(serviceName(file, service))] = true
+		}
+	}
+	return nil
 }
 
 // checkChannel refuses to send what may be a secret, a header or the password in the URL, where
@@ -142,10 +163,6 @@ func checkChannel(server string, headers []string) error {
 }
 
 var errPlainHTTP = errors.New("http:// sends it in the clear to another machine: use https://, or a tunnel to 127.0.0.1")
-
-func serviceName(file *descriptorpb.FileDescriptorProto, service *descriptorpb.ServiceDescriptorProto) protoreflect.FullName {
-	return protoreflect.FullName(file.GetPackage()).Append(protoreflect.Name(service.GetName()))
-}
 
 // advise says what to do about a refusal.
 func advise(err error, headers bool) error {

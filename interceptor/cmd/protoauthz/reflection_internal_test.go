@@ -269,6 +269,7 @@ func TestLyingReflection(t *testing.T) {
 		first, err := strconv.Atoi(path)
 		return importing(first, 500), err
 	}
+	broken := func(string) (protoreflect.FileDescriptor, error) { panic(http.ErrAbortHandler) }
 	member := named(samplev1.File_sample_v1_member_proto)
 	first := named(importing(1, 1))
 	for _, test := range []struct {
@@ -277,11 +278,13 @@ func TestLyingReflection(t *testing.T) {
 		says string
 	}{
 		{"honest", &liar{missing, member, []string{"sample.v1.MemberService"}}, ""},
-		{"no import", &liar{missing, first, []string{"a.S1"}}, `"2": `},
-		{"another file", &liar{other, first, []string{"a.S1"}}, `no file "2"`},
-		{"another service", &liar{missing, member, sampleServices}, `"sample.v1.CatalogService", and has no file`},
+		{"no import", &liar{missing, first, []string{"a.S1"}}, `left out: 1 missing file: "2", imported by "1"`},
+		{"another file", &liar{other, first, []string{"a.S1"}}, `left out: 1 missing file: "2", imported by "1"`},
+		{"broken at an import", &liar{broken, first, []string{"a.S1"}}, `reflection: "2": `},
+		{"broken at a service", &liar{missing, func(protoreflect.FullName) (protoreflect.Descriptor, error) { panic(http.ErrAbortHandler) }, []string{"a.S1"}}, "reflection: a.S1: "},
+		{"another service", &liar{missing, member, sampleServices}, `sample.v1.CatalogService: the server lists it and has no descriptor of it`},
 		{"no service", &liar{missing, member, nil}, "no services"},
-		{"odd name", &liar{missing, member, []string{"\x1b[31m"}}, `\x1b[31m`},
+		{"odd name", &liar{missing, member, []string{"\x1b[31m"}}, `\u001b[31m: the server lists it`},
 		{"endless", &liar{endless, first, []string{"a.S1"}}, fmt.Sprintf("more than %d files", reflectionFiles)},
 	} {
 		t.Run(test.name, func(t *testing.T) {

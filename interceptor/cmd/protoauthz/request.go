@@ -72,6 +72,8 @@ func parseMessages(rule *policy.Rule, files policy.Files, texts []string) (messa
 		return nil, nil
 	case rule.Method == nil:
 		return nil, fmt.Errorf("-message: nothing is known of the messages of %s", rule.Procedure)
+	case rule.Method.Input().IsPlaceholder():
+		return nil, fmt.Errorf("-message: the file that declares %s is missing: give the image with its imports", rule.Method.Input().FullName())
 	case len(texts) > 1 && !rule.Method.IsStreamingClient():
 		return nil, fmt.Errorf("-message: %s takes one message, and %d are given", rule.Procedure, len(texts))
 	}

@@ -56,20 +56,21 @@ func scopesCommand() *cli.Command {
 }
 
 func scopes(ctx context.Context, c *cli.Command) error {
-	table, err := readTable(ctx, c)
+	a, err := readAnswer(ctx, c)
 	if err != nil {
 		return err
 	}
-	found := inventory(table.Rules())
+	found := inventory(a.rules)
 	w := c.Root().Writer
 	switch c.String(formatFlagName) {
 	case "logto":
-		return scopesLogto(w, found)
+		err = scopesLogto(w, found)
 	case "auth0":
-		return scopesAuth0(w, c.Root().ErrWriter, found)
+		err = scopesAuth0(w, c.Root().ErrWriter, found)
 	default:
-		return scopesJSON(w, found)
+		err = scopesJSON(w, found)
 	}
+	return cmp.Or(err, a.faults)
 }
 
 // A scopeGroup is the scopes of a model and an audience, which is empty for

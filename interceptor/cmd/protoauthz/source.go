@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -10,15 +11,14 @@ import (
 	"strings"
 
 	"github.com/urfave/cli/v3"
-
-	"github.com/protoauthz/protoauthz/interceptor/cmd/protoauthz/internal/visible"
-	"github.com/protoauthz/protoauthz/interceptor/policy"
 )
 
 // sourceHelp says what the commands read.
 const sourceHelp = `SOURCE is an image of buf or a FileDescriptorSet of protoc (with --include_imports), as a file or, if
 left out or -, on standard input, or the URL of a server with reflection, which tells no line numbers.
-Give the options that the server gives to policy.Compile as flags.`
+Give the options that the server gives to policy.Compile as flags.
+
+` + selectionHelp
 
 // policyFlags are the flags of all commands that read rules.
 func policyFlags() []cli.Flag {
@@ -26,34 +26,38 @@ func policyFlags() []cli.Flag {
 		&cli.StringFlag{Name: "audience", Usage: "`RESOURCE` indicator of methods that are given none, as with policy.WithAudience"},
 		&cli.StringSliceFlag{Name: "public", Usage: "`SERVICE` without rules that is open, as with policy.WithPublic; may be repeated"},
 		&cli.StringSliceFlag{Name: "shared-scope", Usage: "`SCOPE` that may serve two models, as with policy.WithSharedScopes; may be repeated"},
+		&cli.StringSliceFlag{Name: "only", Usage: "`NAME` of a service, or of a package with all below it, that the answer is about; may be repeated"},
+		&cli.StringSliceFlag{Name: "skip", Usage: "`NAME` of a service, or of a package with all below it, that the answer is not about; may be repeated"},
 		&cli.StringSliceFlag{Name: "reflect-header", Usage: "'`NAME: VALUE`' to send to a server with reflection, by https:// or on this machine; may be repeated"},
 	}
 }
 
 var errMalformedURL = errors.New("a URL of a server is malformed: it is not of the form http://host or https://host")
 
-// readFiles reads the services that an argument means: the name of a file, - for standard
-// input, or a URL.
-func readFiles(ctx context.Context, c *cli.Command, argument string) (policy.Files, error) {
+// read reads the services that an argument means: the name of a file, - for standard input, or a
+// URL. With errNoServices, there is an input too.
+func read(ctx context.Context, c *cli.Command, argument string, s *selection) (in *input, err error) {
 	if isURL(argument) {
 		if _, err := url.Parse(argument); err != nil {
 			return nil, errMalformedURL // the URL may hold a password, and so may the error
 		}
-		files, err := reflectFiles(ctx, argument, c.StringSlice("reflect-header"))
-		if err != nil {
-			return nil, fmt.Errorf("%s: %w", sourceName(argument), err)
+		in, err = reflectInput(ctx, argument, c.StringSlice("reflect-header"), s)
+	} else {
+		var data []byte
+		if data, err = readAll(c, argument); err != nil {
+			return nil, err
 		}
-		return files, nil
+		in, err = imageInput(sourceName(argument), data, s)
 	}
-	name, data, err := readAll(c, argument)
+	if in != nil {
+		for _, note := range in.notes {
+			complain(c.Root().ErrWriter, "note: "+in.name+": "+note)
+		}
+	}
 	if err != nil {
-		return nil, err
+		return in, fmt.Errorf("%s: %w", sourceName(argument), err)
 	}
-	files, err := imageFiles(data)
-	if err != nil {
-		return nil, fmt.Errorf("%s: %w", name, err)
-	}
-	return files, nil
+	return in, nil
 }
 
 func isURL(argument string) bool {
@@ -70,34 +74,46 @@ func origin(argument string) string {
 }
 
 // readAll reads a file or, if it is -, standard input.
-func readAll(c *cli.Command, argument string) (name string, data []byte, err error) {
+func readAll(c *cli.Command, argument string) (data []byte, err error) {
 	if argument != "-" {
 		if data, err = os.ReadFile(argument); err != nil { //nolint:gosec // the user names it
 			err = fmt.Errorf("%w: name a file with an image of buf build -o, - for standard input, or the URL of a server, http:// or https://", err)
 		}
-		return argument, data, err
+		return data, err
 	}
 	stdin := c.Root().Reader
 	if file, ok := stdin.(*os.File); ok {
 		if info, err := file.Stat(); err == nil && info.Mode()&os.ModeCharDevice != 0 {
-			return "", nil, errors.New("standard input is a terminal: name a file, or pipe an image in, as in: buf build -o - | " + c.FullName())
+			return nil, errors.New("standard input is a terminal: name a file, or pipe an image in, as in: buf build -o - | " + c.FullName())
 		}
 	}
-	data, err = io.ReadAll(stdin)
-	return "standard input", data, err
+	return io.ReadAll(stdin)
 }
 
-// readTable reads and compiles the rules that the only argument means.
-func readTable(ctx context.Context, c *cli.Command) (*policy.Table, error) {
+// readAnswer reads and compiles the rules that the only argument means.
+func readAnswer(ctx context.Context, c *cli.Command) (*answer, error) {
 	source, err := argument(c)
 	if err != nil {
 		return nil, err
 	}
-	files, err := readFiles(ctx, c, source)
+	in, s, err := readOne(ctx, c, source)
 	if err != nil {
 		return nil, err
 	}
-	return compile(c, source, files)
+	return compile(c, in, s)
+}
+
+// readOne reads the only source of a command.
+func readOne(ctx context.Context, c *cli.Command, source string) (*input, *selection, error) {
+	s, err := newSelection(c)
+	if err != nil {
+		return nil, nil, err
+	}
+	in, err := read(ctx, c, source, s)
+	if err == nil || errors.Is(err, errNoServices) {
+		err = cmp.Or(s.unmet(), err)
+	}
+	return in, s, err
 }
 
 // sourceName is how errors name a source.
@@ -126,55 +142,4 @@ func argument(c *cli.Command) (string, error) {
 		return "", fmt.Errorf("-reflect-header: %s is no URL to send it to", source)
 	}
 	return source, nil
-}
-
-// options returns the options in the flags.
-func options(c *cli.Command) []policy.Option {
-	options := []policy.Option{policy.WithPublic(c.StringSlice("public")...), policy.WithSharedScopes(c.StringSlice("shared-scope")...)}
-	if c.IsSet("audience") {
-		options = append(options, policy.WithAudience(c.String("audience")))
-	}
-	return options
-}
-
-// compile compiles the services of a source with the options in the flags.
-func compile(c *cli.Command, source string, files policy.Files) (*policy.Table, error) {
-	table, err := policy.Compile(files, options(c)...)
-	if faults, ok := errors.AsType[*policy.Error](err); ok {
-		err = describe(faults)
-	}
-	if err != nil {
-		return nil, fmt.Errorf("%s: %w", sourceName(source), err)
-	}
-	return table, nil
-}
-
-// hints say which flag stands for the option that a fault asks for.
-var hints = []struct {
-	kind policy.FaultKind
-	text string
-}{
-	{policy.FaultAudienceMissing, "what the server gives to policy.WithAudience, give with -audience"},
-	{policy.FaultScopeShared, "what the server gives to policy.WithSharedScopes, give with -shared-scope"},
-	{policy.FaultRuleMissing, "what the server gives to policy.WithPublic, give with -public"},
-}
-
-// describe gives each fault a line that begins with its place.
-func describe(faults *policy.Error) error {
-	lines := []error{errors.New("the rules do not compile")}
-	kinds := map[policy.FaultKind]bool{}
-	for _, fault := range faults.Faults {
-		kinds[fault.Kind] = true
-		if place := visible.Text(fault.Place.String()); place != "" {
-			lines = append(lines, fmt.Errorf("%s: %w", place, fault))
-		} else {
-			lines = append(lines, fault)
-		}
-	}
-	for _, hint := range hints {
-		if kinds[hint.kind] {
-			lines = append(lines, errors.New("hint: "+hint.text))
-		}
-	}
-	return errors.Join(lines...)
 }

@@ -171,6 +171,7 @@ var policyMutations = []mutation{
 	{"public: annotated method", "interceptor/policy/public.go", "annotated = annotated || option != nil || err != nil", "annotated = annotated || err != nil && option == nil"},
 	{"public: unreadable method", "interceptor/policy/public.go", "annotated = annotated || option != nil || err != nil", "annotated = annotated || option != nil && err == nil"},
 	{"public: annotations are looked for in what is linked", "interceptor/policy/public.go", "[]*protoregistry.Files{known, protoregistry.GlobalFiles}", "[]*protoregistry.Files{known}"},
+	{"public: placeholders hide no file", "interceptor/policy/public.go", "file.IsPlaceholder() || ", ""},
 	{"public: annotations are looked for in imports", "interceptor/policy/public.go", "range file.Imports().Len()", "range 0"},
 	{"pattern: strange characters", "interceptor/policy/pattern.go", "c == ' ' || !unicode.IsPrint(c)", "!unicode.IsPrint(c) && false"},
 	{"pattern: space", "interceptor/policy/pattern.go", "c == ' ' || !unicode.IsPrint(c)", "!unicode.IsPrint(c)"},
@@ -228,6 +229,7 @@ var policyMutations = []mutation{
 			return path, nil
 `,
 	},
+	{"path: message that is missing", "interceptor/policy/organization.go", "case message.IsPlaceholder():", "case false:"},
 	{"path: map", "interceptor/policy/organization.go", "case field.IsMap():", "case false:"},
 	{"path: ends in a string", "interceptor/policy/organization.go", "case last && field.Kind() != protoreflect.StringKind:", "case false:"},
 	{"path: goes through messages", "interceptor/policy/organization.go", "case !last && field.Message() == nil:", "case !last && field.Message() == nil && false:"},

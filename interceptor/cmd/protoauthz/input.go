@@ -1,0 +1,168 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+
+	"google.golang.org/protobuf/reflect/protoreflect"
+	"google.golang.org/protobuf/types/descriptorpb"
+
+	authzv1 "github.com/protoauthz/protoauthz/gen/protoauthz/v1"
+	"github.com/protoauthz/protoauthz/interceptor/cmd/internal/fileset"
+	"github.com/protoauthz/protoauthz/interceptor/policy"
+)
+
+// errNoServices is a source that is sound and has nothing to compile.
+var errNoServices = errors.New("there are no services")
+
+// An input is what a source says of the services that a command is about.
+type input struct {
+	name    string // of the source, for messages
+	set     *descriptorpb.FileDescriptorSet
+	files   policy.Files   // of the set; services that are left out have no methods
+	chosen  bool           // whether there is something to compile
+	unknown []*undescribed // one for each service of which the source has no descriptor
+	notes   []string       // on what is left out
+}
+
+// An undescribed service is one of which a server has no descriptor.
+type undescribed struct {
+	service string
+	cause   error // or nil
+}
+
+// Error implements [error].
+func (u *undescribed) Error() string {
+	text := u.service + ": the server lists it and has no descriptor of it, so nobody can tell its rules"
+	if u.cause != nil {
+		text += ": " + u.cause.Error()
+	}
+	return text
+}
+
+// A standing is what a service is to a source.
+type standing int
+
+const (
+	standingOwn      standing = iota
+	standingImported          // in a file that is there for others
+	standingUnserved          // not of the server that was asked
+)
+
+// newInput chooses services of a set, which belongs to it from now on, and of those that are listed
+// without a descriptor.
+func newInput(name string, set *descriptorpb.FileDescriptorSet, unknown map[string]error, s *selection, stands func(*descriptorpb.FileDescriptorProto, string) standing) (*input, error) {
+	in := &input{name: name, set: set}
+	services := 0
+	var imported, left []string
+	chosen := map[string]bool{}
+	for _, file := range set.GetFile() {
+		for _, service := range file.GetService() {
+			services++
+			full := string(serviceName(file, service))
+			switch where := stands(file, full); {
+			case s.opens(full):
+				chosen[full] = true
+			case where == standingUnserved:
+			case s.chosen(full, where == standingOwn):
+				chosen[full] = true
+			case where == standingOwn:
+				left = append(left, full)
+			case len(s.only) == 0:
+				imported = append(imported, full)
+			}
+		}
+	}
+	for _, service := range slices.Sorted(maps.Keys(unknown)) {
+		switch {
+		case s.opens(service): // as the server does, which knows no more than the name
+		case s.chosen(service, true):
+			in.unknown = append(in.unknown, &undescribed{service, unknown[service]})
+		default:
+			left = append(left, service)
+		}
+	}
+	if n := len(imported); n > 0 {
+		in.notes = append(in.notes, fmt.Sprintf("left out: %s of imported files: %s", count(n, "service", "services"), some(imported, ", ")))
+	}
+	if n := len(left); n > 0 {
+		in.notes = append(in.notes, fmt.Sprintf("left out by -only or -skip: %s: %s", count(n, "service", "services"), some(left, ", ")))
+	}
+	in.chosen = len(chosen)+len(s.public) > 0
+	switch {
+	case in.chosen, len(in.unknown) > 0:
+		return in, in.link(func(service, _ string) bool { return chosen[service] })
+	case services+len(unknown) == 0:
+		return in, fmt.Errorf("%w among its %s", errNoServices, count(len(set.GetFile()), "file", "files"))
+	default:
+		return in, fmt.Errorf("%w to answer for: all are left out", errNoServices)
+	}
+}
+
+// link builds the descriptors of the set, without the methods that are not wanted.
+func (in *input) link(wanted func(service, method string) bool) error {
+	for _, file := range in.set.GetFile() {
+		for _, service := range file.GetService() {
+			name, all := string(serviceName(file, service)), len(service.GetMethod())
+			service.Method = slices.DeleteFunc(service.GetMethod(), func(method *descriptorpb.MethodDescriptorProto) bool {
+				return !wanted(name, method.GetName())
+			})
+			if all > 0 && len(service.GetMethod()) == 0 {
+				service.Options = nil // the service stays, so that those behind it keep their places
+			}
+		}
+	}
+	linked, missing, err := fileset.Link(in.set)
+	if err != nil {
+		return fmt.Errorf("its files do not fit together: write the image again: %w", err)
+	}
+	in.files = nil
+	for _, file := range in.set.GetFile() {
+		descriptor, err := linked.FindFileByPath(file.GetName())
+		if err != nil {
+			return err
+		}
+		in.files = append(in.files, descriptor)
+	}
+	if len(in.files) == 0 { // a server may have nothing but services without a descriptor
+		in.files = policy.Files{authzv1.File_protoauthz_v1_authz_proto}
+	}
+	in.noteMissing(missing)
+	return nil
+}
+
+func (in *input) noteMissing(missing []fileset.Missing) {
+	var files []string
+	for _, m := range missing {
+		file := fmt.Sprintf("%q, imported by %q", m.Path, m.By[0])
+		if more := len(m.By) - 1; more > 0 {
+			file += fmt.Sprintf(" and %d more", more)
+		}
+		if m.Path == authzv1.File_protoauthz_v1_authz_proto.Path() { // see policy.Files
+			in.notes = append(in.notes, "missing: "+file+": this program's own is taken in its place")
+			continue
+		}
+		files = append(files, file)
+	}
+	if n := len(files); n > 0 {
+		in.notes = append(in.notes, fmt.Sprintf("left out: %s: %s", count(n, "missing file", "missing files"), some(files, "; ")))
+	}
+}
+
+// maxNames is how many names a note gives.
+const maxNames = 5
+
+// some names the first of many.
+func some(names []string, separator string) string {
+	if more := len(names) - maxNames; more > 0 {
+		return fmt.Sprintf("%s%sand %d more", strings.Join(names[:maxNames], separator), separator, more)
+	}
+	return strings.Join(names, separator)
+}
+
+func serviceName(file *descriptorpb.FileDescriptorProto, service *descriptorpb.ServiceDescriptorProto) protoreflect.FullName {
+	return protoreflect.FullName(file.GetPackage()).Append(protoreflect.Name(service.GetName()))
+}

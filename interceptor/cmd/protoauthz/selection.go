@@ -1,0 +1,77 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/urfave/cli/v3"
+	"google.golang.org/protobuf/reflect/protoreflect"
+)
+
+// selectionHelp says which services an answer is about.
+const selectionHelp = `The answer is about the services that a server lists, or that SOURCE does not import. An image of buf says
+what it imports; in a set of protoc, that is each file that another file imports, unless its package has
+rules. -only and -skip choose other services. A scope that is shared with a service that is left out is
+not found. Files may be missing: a method whose rule needs one has a fault. Standard error names what is
+left out or missing, and what has a fault: then the answer is about the rest, and the exit status is 2.`
+
+// A selection is the services that a command is about.
+type selection struct {
+	only, skip, public []string
+	met                map[string]bool // the names in flags that a service has, or its package
+}
+
+func newSelection(c *cli.Command) (*selection, error) {
+	s := &selection{only: c.StringSlice("only"), skip: c.StringSlice("skip"), met: map[string]bool{}}
+	for flag, names := range map[string][]string{"-only": s.only, "-skip": s.skip} {
+		for _, name := range names {
+			if !protoreflect.FullName(name).IsValid() {
+				return nil, fmt.Errorf("%s %q: give the full name of a service or a package, as in shop.v1.OrderService or shop.v1", flag, name)
+			}
+		}
+	}
+	for _, name := range c.StringSlice("public") {
+		if s.chosen(name, true) {
+			s.public = append(s.public, name)
+		}
+	}
+	return s, nil
+}
+
+// chosen reports what the flags say of a service: whether it is left in or, where no flag says
+// anything, the default.
+func (s *selection) chosen(service string, byDefault bool) bool {
+	skip, only := s.meet("-skip", s.skip, service), s.meet("-only", s.only, service)
+	return !skip && (only || byDefault && len(s.only) == 0)
+}
+
+// meet reports whether one of the names is the service's or that of a package around it.
+func (s *selection) meet(flag string, names []string, service string) (met bool) {
+	for _, name := range names {
+		if service == name || strings.HasPrefix(service, name+".") {
+			s.met[flag+" "+name], met = true, true
+		}
+	}
+	return met
+}
+
+// opens reports whether -public names a service that the command is about.
+func (s *selection) opens(service string) bool { return slices.Contains(s.public, service) }
+
+// unmet is the error for names that no service has: what they are meant to choose would be missed.
+func (s *selection) unmet() error {
+	var errs []error
+	for _, flag := range []struct {
+		name  string
+		names []string
+	}{{"-only", s.only}, {"-skip", s.skip}} {
+		for _, name := range flag.names {
+			if !s.met[flag.name+" "+name] {
+				errs = append(errs, fmt.Errorf("%s %q: there is no service and no package of that name: give a full name, as in shop.v1.OrderService or shop.v1", flag.name, name))
+			}
+		}
+	}
+	return errors.Join(errs...)
+}
