@@ -50,7 +50,7 @@ func (c *Client) fetch(form string) (grant, error) {
 	case err != nil && slices.Contains(answered, status) && !errors.Is(err, endpoint.ErrTooLarge):
 		return fail(ErrUnavailable, err) // it broke off
 	case err != nil && status/100 == 3:
-		return fail(ErrRefused, fmt.Errorf("%w: redirects are not followed, give the URL that this one leads to", err))
+		return fail(ErrRefused, err)
 	case err != nil:
 		return fail(ErrRefused, fmt.Errorf("%w: is this the provider's token endpoint?", err))
 	case status != http.StatusOK:

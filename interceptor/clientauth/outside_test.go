@@ -94,7 +94,7 @@ func TestOutside(t *testing.T) {
 
 		{"C9/404", respond(404, "secret"), refused + "the endpoint answered with status 404: is this the provider's token endpoint?", 0},
 		{"C9/301", respond(301, "", "Location", "https://secret.test"),
-			refused + "the endpoint answered with status 301: redirects are not followed, give the URL that this one leads to", 0},
+			refused + "the endpoint answered with status 301, a redirect, which is not followed: give the URL that it leads to", 0},
 		{"C9/401", respond(401, "secret"), refused + "the endpoint answered with status 401: check the client's credentials, and how they are sent (AuthStyle)", 0},
 		{"C9/invalid_client", respond(400, `{"error": "invalid_client"}`),
 			refused + "the endpoint answered with status 400, invalid_client: check the client's credentials, and how they are sent (AuthStyle)", 0},
