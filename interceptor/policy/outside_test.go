@@ -285,7 +285,15 @@ func testOpenedBehindImport(t *testing.T) {
 	complete := protodesc.ToFileDescriptorProto(annotated)
 	copied := proto.CloneOf(complete)
 	copied.Service[0].Method[0].Options = nil
+	forOptions, err := protodesc.FileOptions{AllowUnresolvable: true}.New(&descriptorpb.FileDescriptorProto{
+		Name: proto.String("options.proto"), Syntax: proto.String("editions"), Edition: descriptorpb.Edition_EDITION_2024.Enum(),
+		OptionDependency: []string{annotated.Path()},
+	}, registryOf(t, annotated))
+	if err != nil {
+		t.Fatal(err)
+	}
 	for name, files := range map[string]policy.Files{
+		"imported for options":           {forOptions},
 		"placeholder":                    {importing("first.proto"), annotated},
 		"another copy":                   {importing("first.proto", copied), annotated},
 		"placeholder before the import":  {importing("first.proto"), importing("second.proto", complete)},
@@ -297,4 +305,13 @@ func testOpenedBehindImport(t *testing.T) {
 			t.Errorf("%s: got %v, want %s", name, err, want)
 		}
 	}
+}
+
+func registryOf(t *testing.T, file protoreflect.FileDescriptor) *protoregistry.Files {
+	t.Helper()
+	files := new(protoregistry.Files)
+	if err := files.RegisterFile(file); err != nil {
+		t.Fatal(err)
+	}
+	return files
 }

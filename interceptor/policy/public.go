@@ -70,8 +70,8 @@ func find(files Files, name protoreflect.FullName) protoreflect.Descriptor {
 		if file == nil || file.IsPlaceholder() || known.RegisterFile(file) != nil { // registered before
 			continue
 		}
-		for i := range file.Imports().Len() {
-			todo = append(todo, file.Imports().Get(i).FileDescriptor)
+		for _, imported := range importsOf(file) {
+			todo = append(todo, imported.FileDescriptor)
 		}
 	}
 	for _, registry := range []*protoregistry.Files{known, protoregistry.GlobalFiles} {
