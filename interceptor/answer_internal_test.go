@@ -2,6 +2,7 @@ package interceptor
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"maps"
 	"regexp"
@@ -20,6 +21,7 @@ import (
 
 	authzv1 "github.com/protoauthz/protoauthz/gen/protoauthz/v1"
 	"github.com/protoauthz/protoauthz/interceptor/policy"
+	"github.com/protoauthz/protoauthz/interceptor/token"
 )
 
 // scopeToken is that of RFC 6749 section 3.3.
@@ -217,7 +219,7 @@ func FuzzChallenge(f *testing.F) {
 					t.Fatalf("%v lets in a token without scopes", rule)
 				}
 			}
-			denial = (&admission{rule: rule}).deny(denial)
+			denial = (&admission{rule: rule}).inRealm(denial)
 			checkRefusal(t, denial, audience, split(all), split(any))
 			if reason == ReasonTokenMalformed {
 				denial.several = true
@@ -316,4 +318,30 @@ func takeScopes(params map[string]string, name string) []string {
 	}
 	delete(params, name)
 	return strings.Split(list, " ") // of which an empty one stays
+}
+
+// TestSeveralCredentials makes sure that the log of a request with two credentials says so, whatever
+// the first one is.
+func TestSeveralCredentials(t *testing.T) {
+	t.Parallel()
+	const cause = ": the request has more than one credential: the client must send one token, in one Authorization header; " +
+		"does a proxy or a middleware add another?"
+	for _, values := range [][]string{
+		{"Bearer a.b.c", "Bearer a.b.c"}, {"Basic YTpi", "Bearer a.b.c"}, {"Bearer a.b.c, Bearer a.b.c"}, {"Bearer a.b.c,a.b.c"},
+		{"Bearer opaque, Basic YTpi"}, {"Basic YTpi, Bearer a.b.c"}, {"basic YTpi,bearer a.b.c"}, {"Bearer a.b.c a.b.c"}, {"Bearer   a, Bearer b"}, {"Bearer a.b.c; Bearer a.b.c"},
+	} {
+		_, err := token.Bearer(values)
+		denial := denyCredentials(values, err)
+		if got := denial.Unwrap(); !errors.Is(got, err) || got.Error() != err.Error()+cause {
+			t.Errorf("%q: %v", values, got)
+		}
+	}
+	for _, values := range [][]string{
+		nil, {"Bearer a b"}, {"Bearer a.b.c,"}, {"Bearer a;b"}, {`Bearer token="a.b.c"`}, {"Basic YTpi"}, {`Digest username="a", realm="b"`}, {"Basic a,b Bearer c"},
+	} {
+		_, err := token.Bearer(values)
+		if got := denyCredentials(values, err).Unwrap(); !errors.Is(got, err) || got.Error() != err.Error() {
+			t.Errorf("%q: %v", values, got)
+		}
+	}
 }

@@ -12,16 +12,15 @@ import (
 
 const cacheControl = "Cache-Control"
 
-// isGet reports whether a refused call may have come by GET: connect-go takes the codec of a GET, and
-// of no other call, from the query.
+// isGet reports whether a refused call may have come by GET, whose query names the codec.
 func isGet(peer connect.Peer) bool { return peer.Query.Has("encoding") }
 
-// keepFromCaches returns a function that runs the handler of a unary call, and has a cache that
-// others share not store the answer if the call is a GET of a method that is not public. The caches
-// in question go by the URL alone, against RFC 9111 section 3.5. An answer to a POST is not stored
-// unless it says how long it is fresh (RFC 9110 section 9.3.3), and gRPC knows no other method.
-func (a *admission) keepFromCaches(ctx context.Context, spec connect.Spec, next connect.UnaryFunc) connect.UnaryFunc {
-	if a.rule.Public || spec.IdempotencyLevel != connect.IdempotencyNoSideEffects {
+// keepFromCaches wraps the handler of a unary call. The wrapper limits caching of the answer if the
+// call is a GET of a method that is not public: there are shared caches that go by the URL alone,
+// against RFC 9111 section 3.5. An answer to a POST is not stored unless it says how long it is
+// fresh (RFC 9110 section 9.3.3), and gRPC knows no other method.
+func (a *admission) keepFromCaches(ctx context.Context, next connect.UnaryFunc) connect.UnaryFunc {
+	if a.rule.Public {
 		return next
 	}
 	info, ok := connect.CallInfoForHandlerContext(ctx)
@@ -35,15 +34,14 @@ func (a *admission) keepFromCaches(ctx context.Context, spec connect.Spec, next 
 	}
 }
 
-// limitCaching adds what a handler has not said to the header of its answer. The header goes out with
-// an error, too, which others may have.
+// limitCaching sets Cache-Control unless the handler has set it, also beside an error.
 func limitCaching(header http.Header, response connect.AnyResponse, err error) {
 	said, directive := []http.Header{header}, "no-store"
 	if err == nil && response != nil {
 		said, directive = append(said, response.Header()), "private"
 	}
 	if coded, ok := errors.AsType[*connect.Error](err); ok && !connect.IsWireError(err) {
-		own := *coded // of which Meta makes a map
+		own := *coded // a copy: Meta creates a map in the error
 		said = append(said, own.Meta())
 	}
 	if connect.IsNotModifiedError(err) {

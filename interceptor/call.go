@@ -2,8 +2,6 @@ package interceptor
 
 import (
 	"context"
-
-	"github.com/protoauthz/protoauthz/interceptor/token"
 )
 
 // A Header is what a request says beside its messages: [net/http.Header] is one, and the
@@ -54,7 +52,7 @@ func (c *Call) AwaitsMessage() bool { return c.admission.byMessage() }
 func (c *Call) AdmitMessage(message any) *Denial {
 	a := c.admission
 	if a.expired() {
-		return c.guard.observe(c.ctx, a.event(a.deny(denyToken(token.ErrExpired))))
+		return c.guard.observe(c.ctx, a.event(a.inRealm(denyExpired())))
 	}
 	return c.guard.admitMessage(c.ctx, a, message)
 }
@@ -96,9 +94,8 @@ func (c *Call) ServeUnary(stream Stream, handler func(context.Context, Stream) e
 //
 // A panic of the handler is raised again by Serve, with the same value, or dropped if Serve has
 // returned. Its stack would be lost with the handler's goroutine, so it goes to
-// [log/slog.Default] with the procedure and the type of the value, once and as an error; that of
-// [http.ErrAbortHandler] does not, as with net/http. Calls of
-// public methods, and all calls with [WithoutStreamExpiry], have no goroutine of their own and
+// [log/slog.Default] with the procedure and the type of the value, once and as an error. A panic with
+// [http.ErrAbortHandler] is not logged, as in net/http. Calls of public methods, and all calls with [WithoutStreamExpiry], have no goroutine of their own and
 // do not end with a token.
 func (c *Call) Serve(stream Stream, handler func(context.Context, Stream) error) error {
 	if c.admission.rule.Public {

@@ -11,8 +11,8 @@ import (
 	"github.com/protoauthz/protoauthz/interceptor/token"
 )
 
-// A cause is for the log of the server: it says what is wrong and what to do, in the words of
-// the rule. It holds no claim, and nothing of the request but the name of a procedure.
+// A cause is for the server's log. A cause names what is wrong and the remedy, in the words of the
+// rule.
 
 const (
 	requestForAPI          = ": the client must request a token for that API, as its resource or audience"
@@ -31,8 +31,7 @@ const (
 	sentFirst     = "the handler sends before it has received a message that names the organization, in the field %q: the handler must receive one first"
 	returnedFirst = "the handler has returned before it received a message that names the organization, in the field %q: the handler must receive one first"
 
-	notProto = "the message is no proto.Message, so that the field of its organization cannot be read: " +
-		"the server must give the guard messages of Protobuf"
+	notProto = "the message is not a proto.Message, so its organization cannot be read: give the guard messages of Protobuf"
 )
 
 func audienceCause(rule *policy.Rule) string {
@@ -50,10 +49,10 @@ func apiTokenCause(rule *policy.Rule) string {
 		requestForOrganization
 }
 
-// missingScopes are those of a rule that a token lacks.
+// missingScopes names the scopes that a token lacks.
 type missingScopes struct {
-	all []string // those which the rule requires and the token lacks
-	any []string // those of which the rule requires one, if the token has none
+	all []string // required by the rule
+	any []string // one of these would do
 }
 
 func scopesMissing(rule *policy.Rule, claims *token.Claims) *missingScopes {
@@ -77,8 +76,15 @@ func (m *missingScopes) Error() string {
 	default:
 		missing = append(missing, "each of the "+scopeList(m.any)+", of which one is enough")
 	}
+	request := "it"
+	switch {
+	case len(m.any) > 1 && len(m.all) == 0:
+		request = "one of them"
+	case len(m.any)+len(m.all) > 1:
+		request = "them"
+	}
 	return "the token lacks " + strings.Join(missing, " and ") +
-		": the client must request that from the issuer, which grants only what the caller's roles hold"
+		": the client must request " + request + " from the issuer, which grants only what the caller's roles hold"
 }
 
 func scopeList(scopes []string) string {

@@ -27,10 +27,10 @@ import (
 //     (RFC 9068 section 4);
 //   - "insufficient_scope" with [ReasonScopeInsufficient], beside all scopes that the rule names.
 //
-// There is no error where no token was sent (section 3.1), and where the token is valid and
-// another one of the same caller would not help.
+// There is no error where no token was sent (section 3.1), and none where the token is valid and
+// another token of the same caller would not help.
 //
-// The header belongs in answers of HTTP, so to unary calls of the Connect protocol alone.
+// The header belongs in HTTP responses, so in unary calls of the Connect protocol alone.
 // Elsewhere a gateway finds it in the ErrorInfo: see [Denial.ErrorInfo].
 func (d *Denial) Challenge() string {
 	realm := d.get().realm
@@ -39,12 +39,12 @@ func (d *Denial) Challenge() string {
 	}
 	switch reason := d.Reason(); {
 	case d.several:
-		return realm.invalidRequest
+		return realm.plain + `, error="invalid_request"`
 	case reason == ReasonTokenMissing, reason == ReasonSchemeUnsupported,
 		reason == ReasonModelMismatch, reason == ReasonOrganizationMismatch, reason == ReasonCallerNotAllowed:
 		return realm.plain
 	case reason == ReasonAudienceMismatch, reason.code() == connect.CodeUnauthenticated:
-		return realm.invalidToken
+		return realm.plain + `, error="invalid_token"`
 	case reason == ReasonScopeInsufficient:
 		// Scope-tokens hold neither quotes nor backslashes: nothing to escape.
 		return realm.plain + `, error="insufficient_scope", scope="` + d.allScopes() + `"`
@@ -58,10 +58,10 @@ func (d *Denial) allScopes() string {
 	return strings.Join(slices.Concat(d.scopes, d.anyScopes), " ")
 }
 
-// A realm is what refusals by rules of one audience have in common.
+// A realm holds what all refusals for one audience share.
 type realm struct {
-	plain, invalidToken, invalidRequest string // challenges
-	details                             map[answerKind]*connect.ErrorDetail
+	plain   string // the challenge without an error
+	details map[detailKey]*connect.ErrorDetail
 }
 
 // realmName returns the realm of a rule's challenges. The audience of MODEL_ORGANIZATION is an
@@ -75,8 +75,7 @@ func realmName(rule *policy.Rule, table *policy.Table) string {
 }
 
 func newRealm(name string) *realm {
-	plain := "Bearer realm=" + quotedString(name)
-	r := &realm{plain: plain, invalidToken: plain + `, error="invalid_token"`, invalidRequest: plain + `, error="invalid_request"`}
+	r := &realm{plain: "Bearer realm=" + quotedString(name)}
 	r.details = makeDetails(r)
 	return r
 }
@@ -102,14 +101,23 @@ func quotedString(text string) string {
 	return quoted.String()
 }
 
-// several reports whether a request whose credentials are malformed has more than one: several
-// Authorization fields, or what a proxy that joins them makes of these (RFC 9110 section 5.3), or
-// several tokens in one field.
+// several reports whether the credentials of a refused request are more than one: several
+// Authorization fields, several fields that a proxy has joined (RFC 9110 section 5.3), or several
+// tokens in one field.
 func several(values []string) bool {
 	if len(values) != 1 {
 		return len(values) > 1
 	}
-	_, credentials, _ := strings.Cut(values[0], " ")
+	name, credentials, _ := strings.Cut(values[0], " ")
+	if !strings.EqualFold(name, "Bearer") { // a token behind another scheme
+		for _, joined := range strings.Split(credentials, ",")[1:] {
+			name, _, _ := strings.Cut(strings.TrimLeft(joined, " \t"), " ")
+			if strings.EqualFold(name, "Bearer") {
+				return true
+			}
+		}
+		return false
+	}
 	credentials = strings.TrimLeft(credentials, " ")
 	end := len(credentials)
 	for _, separator := range []byte(" \t,;") {
@@ -124,9 +132,9 @@ func several(values []string) bool {
 	if _, err := token.Bearer([]string{"Bearer " + first}); err != nil {
 		return false
 	}
-	if rest[0] == ',' || rest[0] == ';' {
-		return strings.Trim(rest, " \t,;") != ""
+	if rest[0] == ',' {
+		return strings.Trim(rest, " \t,") != ""
 	}
-	// A token that is broken by a space is one: two have two dots each.
+	// A space inside one token does not make two tokens: two tokens have two dots each.
 	return strings.Count(first, ".") >= 2 && strings.Count(rest, ".") >= 2
 }

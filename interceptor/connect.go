@@ -8,7 +8,6 @@ import (
 	"connectrpc.com/connect"
 
 	"github.com/protoauthz/protoauthz/interceptor/internal/interrupt"
-	"github.com/protoauthz/protoauthz/interceptor/token"
 )
 
 // HandlerOption installs the guard in a handler: as a request gate, which refuses
@@ -101,7 +100,7 @@ func (g *Guard) wrapUnary(next connect.UnaryFunc, atHandler bool) connect.UnaryF
 		if denial != nil {
 			return nil, connectError(denial, within, spec, peer())
 		}
-		response, err := a.keepFromCaches(ctx, spec, next)(ctx, request)
+		response, err := a.keepFromCaches(ctx, next)(ctx, request)
 		return response, a.handlerError(err)
 	}
 }
@@ -153,7 +152,7 @@ func (g *Guard) admitted(ctx context.Context, procedure string, kind connect.Str
 		ctx = a
 	}
 	if taken && kind == connect.StreamTypeUnary && a.expired() {
-		return ctx, nil, g.observe(ctx, a.event(a.deny(denyToken(token.ErrExpired))))
+		return ctx, nil, g.observe(ctx, a.event(a.inRealm(denyExpired())))
 	}
 	return ctx, a, nil
 }

@@ -52,7 +52,8 @@ func (a *admission) event(denial *Denial) Event {
 	return Event{Procedure: a.procedure(), Claims: a.claims, Denial: denial}
 }
 
-// procedure is that of the rule, and never the client's own text: empty without a rule.
+// procedure returns the procedure of the rule, or "" without a rule. The result is never text of
+// the client.
 func (a *admission) procedure() string {
 	if a.rule == nil {
 		return ""
@@ -70,8 +71,8 @@ func (a *admission) expired() bool {
 	return !a.rule.Public && !time.Now().Before(a.claims.Deadline())
 }
 
-// deny returns a denial of the call, in the realm of its rule if it has one, or nil.
-func (a *admission) deny(denial *Denial) *Denial {
+// inRealm sets the realm of the rule, if there is one, on a denial, which may be nil.
+func (a *admission) inRealm(denial *Denial) *Denial {
 	if denial != nil && a.rule != nil {
 		denial.realm = a.rule.realm
 	}

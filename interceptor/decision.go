@@ -7,9 +7,9 @@ import (
 )
 
 // decide judges verified claims by a rule that is not public. It returns the
-// organization that the token opens, which is empty for MODEL_GLOBAL_RESOURCE;
-// that the request names it too is for [namesOrganization] and
-// [policy.Organization.Match] to check.
+// organization that the token opens, which is empty for MODEL_GLOBAL_RESOURCE.
+// Whether the request names that organization is for [namesOrganization] and
+// [policy.Organization.Check] to judge.
 func decide(rule *policy.Rule, claims *token.Claims) (organization string, denial *Denial) {
 	organization, denial = checkModel(rule, claims)
 	if denial != nil {

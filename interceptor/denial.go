@@ -2,6 +2,7 @@ package interceptor
 
 import (
 	"errors"
+	"fmt"
 	"slices"
 
 	"github.com/protoauthz/protoauthz/interceptor/token"
@@ -111,10 +112,11 @@ func (d *Denial) AnyScopes() []string { return slices.Clone(d.get().anyScopes) }
 func (d *Denial) Error() string { return texts[d.Reason()] }
 
 // Unwrap returns the cause, for logs: more detail than the client is told, with a
-// remedy, and still without any secret. The cause names scopes, fields and headers of the
-// rule, and no value of the request or the token; the name of a procedure without a rule is
-// cut off after 200 characters and escaped. The cause matches the errors of package token if
-// the token itself was refused.
+// remedy, and still without any secret. The cause names scopes, fields, headers and the
+// audience of the rule. Of a request the cause holds the position of a list's element, and the
+// name of a procedure without a rule, cut off after 200 characters and escaped. Of a verified
+// token the cause tells how far a date is off. The cause matches the errors of package token
+// if the token itself was refused.
 func (d *Denial) Unwrap() error { return d.get().cause }
 
 func (d *Denial) get() *Denial {
@@ -135,6 +137,18 @@ func (d *Denial) own() *Denial {
 
 // deny tells the client the reason and the log why.
 func deny(reason Reason, why string) *Denial { return &Denial{reason: reason, cause: errors.New(why)} }
+
+// denyCredentials translates what is wrong with the credentials in a request.
+func denyCredentials(values []string, err error) *Denial {
+	denial := denyToken(err)
+	switch denial.reason {
+	case ReasonTokenMalformed, ReasonSchemeUnsupported:
+		if denial.several = several(values); denial.several {
+			denial.cause = fmt.Errorf("%w: the request has more than one credential: the client must send one token, in one Authorization header; does a proxy or a middleware add another?", err)
+		}
+	}
+	return denial
+}
 
 // denyToken translates what is wrong with a token.
 func denyToken(err error) *Denial {
@@ -157,3 +171,8 @@ func denyToken(err error) *Denial {
 	}
 	return &Denial{reason: ReasonGuardFailed, cause: err}
 }
+
+var errExpired = fmt.Errorf("%w since it was verified, while the call was under way: the client must call again with a new token", token.ErrExpired)
+
+// denyExpired refuses a call that its token has let in.
+func denyExpired() *Denial { return &Denial{reason: ReasonTokenExpired, cause: errExpired} }

@@ -18,9 +18,9 @@ import (
 func errorDetail(denial *Denial) (*connect.ErrorDetail, error) {
 	realm := denial.realm
 	if realm == nil {
-		realm = nowhere()
+		realm = ruleless()
 	}
-	if detail := realm.details[answerKind{denial.Reason(), denial.several}]; detail != nil {
+	if detail := realm.details[detailKey{denial.Reason(), denial.several}]; detail != nil {
 		own := *detail // whoever gets the error may write to it
 		return &own, nil
 	}
@@ -47,18 +47,18 @@ func (d *Denial) ErrorInfo() *errdetails.ErrorInfo {
 	return info
 }
 
-// An answerKind is what the detail of a refusal in one realm depends on.
-type answerKind struct {
+// A detailKey identifies a detail within a realm.
+type detailKey struct {
 	reason  Reason
 	several bool
 }
 
-// nowhere is the realm of refusals without a rule: they have no challenge.
-var nowhere = sync.OnceValue(func() *realm { return &realm{details: makeDetails(nil)} })
+// ruleless is the realm of refusals without a rule, which have no challenge.
+var ruleless = sync.OnceValue(func() *realm { return &realm{details: makeDetails(nil)} })
 
 // makeDetails makes the details of a realm that can be made once.
-func makeDetails(of *realm) map[answerKind]*connect.ErrorDetail {
-	var kinds []answerKind
+func makeDetails(of *realm) map[detailKey]*connect.ErrorDetail {
+	var kinds []detailKey
 	refusal := connect.NewError(connect.CodeInternal, nil)
 	for reason := range texts {
 		for _, several := range []bool{false, true} {
@@ -70,12 +70,12 @@ func makeDetails(of *realm) map[answerKind]*connect.ErrorDetail {
 			}
 			denial := &Denial{reason: reason, realm: of, several: several}
 			if detail, err := connect.NewErrorDetail(denial.ErrorInfo()); err == nil {
-				kinds = append(kinds, answerKind{reason, several})
+				kinds = append(kinds, detailKey{reason, several})
 				refusal.AddDetail(detail)
 			}
 		}
 	}
-	details := make(map[answerKind]*connect.ErrorDetail, len(kinds))
+	details := make(map[detailKey]*connect.ErrorDetail, len(kinds))
 	for n, detail := range received(refusal) {
 		details[kinds[n]] = detail
 	}

@@ -34,11 +34,11 @@ func TestDetails(t *testing.T) {
 		return compact.String()
 	}
 	for _, in := range []*realm{nil, newRealm("https://api.example.com"), newRealm(`"é"\`)} {
-		made := nowhere().details
+		made := ruleless().details
 		if in != nil {
 			made = in.details
 		}
-		if len(made) != len(texts) || made[answerKind{reason: ReasonScopeInsufficient}] != nil {
+		if len(made) != len(texts) || made[detailKey{reason: ReasonScopeInsufficient}] != nil {
 			t.Errorf("%d details", len(made))
 		}
 		for kind, got := range made {

@@ -69,6 +69,10 @@
 // so that a gateway between HTTP and gRPC can send it. Handlers read the verified claims
 // with [ClaimsFromContext].
 //
+// The cause of a [Denial] says more than the client is told: which scopes the token lacks, which
+// field or header names no organization or another one, which procedure has no rule, and what to
+// do. [WithObserver] gets the cause with every refusal, from [Denial.Unwrap].
+//
 // # Caches
 //
 // Connect calls methods without side effects by GET (see [connect.WithHTTPGet]). A shared cache must
@@ -87,13 +91,9 @@
 // 9.3.3). What connect-go refuses before the guard or answers behind the guard, such as a query that it
 // cannot decode, is an error without data and carries no Cache-Control.
 //
-// The cause, for the server's log, says more: which scopes the token lacks, which field or
-// header names no organization or another one, which procedure has no rule, and what to do.
-// [WithObserver] gets it with every refusal, from [Denial.Unwrap].
-//
 // # Other frameworks
 //
 // [Guard.Admit] returns a [Call], with which an adapter to another RPC framework gives the
-// same answers. Package grpcguard is made of nothing else. The challenge of a [Denial] and
+// same answers. The interceptors of package grpcguard are made of nothing else. The challenge of a [Denial] and
 // Cache-Control are the adapter's to send, if it answers over HTTP.
 package interceptor

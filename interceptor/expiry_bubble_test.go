@@ -108,8 +108,9 @@ func TestDeadline(t *testing.T) {
 					t.Errorf("%v, %v late with a leeway of %v", err, late, leeway)
 				}
 				var denial *interceptor.Denial
-				if !errors.As(err, &denial) || !errors.Is(err, token.ErrExpired) {
-					t.Errorf("%T holds no denial, or not its cause", err)
+				const cause = "token has expired since it was verified, while the call was under way: the client must call again with a new token"
+				if !errors.As(err, &denial) || !errors.Is(err, token.ErrExpired) || denial.Unwrap().Error() != cause {
+					t.Errorf("%T holds no denial, or not its cause: %v", err, denial.Unwrap())
 				}
 			}
 		})

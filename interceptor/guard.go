@@ -57,18 +57,16 @@ func WithoutStreamExpiry() Option {
 
 // An Event is one decision of a [Guard].
 type Event struct {
-	// Procedure is that of the rule which decided: the method that was called, as in
-	// "/pkg.Service/Method", or "/pkg.Service/*" for a service that policy.WithPublic opens
-	// and whose methods it does not know. Procedure is empty if there is no rule, since the
-	// name is then the client's own text: the cause of the denial has that, cut off and
-	// escaped. So a metric by Procedure has as many series as the table has rules, and one
-	// for the empty Procedure.
+	// Procedure names the rule that decided: "/pkg.Service/Method", or "/pkg.Service/*" for a
+	// service that policy.WithPublic opens without a descriptor. Procedure is empty if there is
+	// no rule: the name is then the client's own text, which the cause of the denial holds,
+	// cut off and escaped. So a metric by Procedure has as many series as the table has rules,
+	// and one for the empty Procedure.
 	Procedure string
 	// Claims are those of the verified token: nil if the method is public, and if
 	// the token was refused.
 	Claims *token.Claims
-	// Denial is nil if the call was let in. What a log needs of it are its Reason and, from
-	// Unwrap, the cause.
+	// Denial is nil if the call was let in. Log the Reason, and the cause from Unwrap.
 	Denial *Denial
 }
 
@@ -84,7 +82,7 @@ func New(verifier Verifier, table *policy.Table, opts ...Option) *Guard {
 	if ok { // the type itself: what embeds it may have a Verify of its own
 		g.authenticate, g.exact = v.Authenticate, true
 	}
-	nowhere() // now, and not for the first refusal
+	ruleless() // now, and not for the first refusal
 	for _, option := range opts {
 		if option == nil {
 			panic("interceptor: an option of New is nil")
@@ -108,7 +106,7 @@ func authenticator(verifier Verifier) func(context.Context, []string) (*token.Cl
 // and header.
 func (g *Guard) admit(ctx context.Context, procedure string, header Header) (*admission, *Denial) {
 	a := &admission{Context: ctx}
-	denial := a.deny(g.judge(a, procedure, header))
+	denial := a.inRealm(g.judge(a, procedure, header))
 	if denial == nil && a.byMessage() {
 		return a, nil // observed once a message has named the organization
 	}
@@ -135,15 +133,13 @@ func (g *Guard) judge(a *admission, procedure string, header Header) (denial *De
 	claims, err := g.authenticate(a.Context, header.Values("Authorization"))
 	switch {
 	case err != nil:
-		denial = denyToken(err)
-		denial.several = denial.reason == ReasonTokenMalformed && several(header.Values("Authorization"))
-		return denial
+		return denyCredentials(header.Values("Authorization"), err)
 	case claims == nil:
 		return failed(errors.New("the verifier returned neither claims nor an error: it must return one of them"))
 	}
 	a.claims = claims
 	if !g.exact && a.expired() {
-		return denyToken(token.ErrExpired)
+		return denyExpired()
 	}
 	if a.organization, denial = decide(rule.Rule, claims); denial != nil {
 		return denial
@@ -160,7 +156,7 @@ func (g *Guard) admitMessage(ctx context.Context, a *admission, message any) *De
 	if !a.byMessage() {
 		return nil // observed when it was admitted
 	}
-	return g.observe(ctx, a.event(a.deny(judgeMessage(a, message))))
+	return g.observe(ctx, a.event(a.inRealm(judgeMessage(a, message))))
 }
 
 func judgeMessage(a *admission, message any) *Denial {

@@ -9,9 +9,8 @@ import (
 	"strings"
 )
 
-// logPanic logs the stack of a panic that has just been recovered and would be lost. No argument
-// stands in the stack. Of the value there is the type, unless the runtime has made the value: a
-// handler's own value may hold a secret, and whoever it is raised to decides what to print.
+// logPanic logs the stack of a recovered panic, without arguments. It logs the type of the value,
+// since a handler's value may hold a secret, and the text of runtime errors.
 func logPanic(ctx context.Context, who, procedure string, value any) {
 	stack, again := panicStack()
 	if again || value == http.ErrAbortHandler { //nolint:errorlint // so does net/http
@@ -22,7 +21,7 @@ func logPanic(ctx context.Context, who, procedure string, value any) {
 	if err, ok := value.(runtime.Error); ok {
 		what += ": " + err.Error()
 	}
-	slog.LogAttrs(ctx, slog.LevelError, "panic in "+who+" behind protoauthz",
+	slog.LogAttrs(ctx, slog.LevelError, "protoauthz: "+who+" panicked",
 		slog.String("procedure", procedure), slog.String("panic", what), slog.String("stack", stack))
 }
 

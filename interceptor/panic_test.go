@@ -114,7 +114,7 @@ func TestOutsidePanic(t *testing.T) { //nolint:paralleltest // it replaces the l
 				continue
 			}
 			for _, part := range []string{
-				`level=ERROR msg="panic in a streaming handler behind protoauthz" procedure=/test.v1.Token/Server ` + test.want + `stack="`,
+				`level=ERROR msg="protoauthz: a streaming handler panicked" procedure=/test.v1.Token/Server ` + test.want + `stack="`,
 				`interceptor_test.TestOutsidePanic.func`, `/interceptor/panic_test.go:`,
 			} {
 				if !strings.Contains(line, part) {
@@ -175,8 +175,8 @@ func TestOutsidePanicElsewhere(t *testing.T) { //nolint:paralleltest // it repla
 		observed := interceptor.New(broken, rules(t), interceptor.WithObserver(func(context.Context, interceptor.Event) { panic("secret") }))
 		_, _ = observed.Admit(t.Context(), "/any\nthing", header)
 		for _, part := range []string{
-			`msg="panic in the verifier behind protoauthz" procedure=/test.v1.Read/Unary panic=string stack="`,
-			`msg="panic in the observer behind protoauthz" procedure="" panic=string stack="`,
+			`msg="protoauthz: the verifier panicked" procedure=/test.v1.Read/Unary panic=string stack="`,
+			`msg="protoauthz: the observer panicked" procedure="" panic=string stack="`,
 		} {
 			if strings.Count(text.String(), part) != 1 || strings.Contains(text.String(), "secret") {
 				t.Errorf("%q is not logged: %s", part, text)

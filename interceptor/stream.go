@@ -42,7 +42,7 @@ func (s *guardedStream) Receive(message any) error {
 	err := s.stream.Receive(message)
 	s.receiving.Store(false)
 	if err == nil && (s.unary || s.expires) && s.admission.expired() {
-		_ = s.refuse(denyToken(token.ErrExpired))
+		_ = s.refuse(denyExpired())
 	}
 	if refused := s.refused(); refused != nil {
 		forget(message)
@@ -99,7 +99,7 @@ func (s *guardedStream) Send(message any) error {
 		return err
 	}
 	if s.expires && s.admission.expired() { // the goroutine that ends the call may be late
-		return s.refuse(denyToken(token.ErrExpired))
+		return s.refuse(denyExpired())
 	}
 	if !s.proved.Load() {
 		return s.refuse(s.unproved(sentFirst))
@@ -117,7 +117,7 @@ func (s *guardedStream) refused() error {
 
 // refuse tells the observer and locks the stream. The first refusal counts.
 func (s *guardedStream) refuse(denial *Denial) error {
-	if s.denial.CompareAndSwap(nil, s.admission.deny(denial)) {
+	if s.denial.CompareAndSwap(nil, s.admission.inRealm(denial)) {
 		_ = s.observe(denial)
 	}
 	return s.refused()
@@ -155,7 +155,7 @@ const expiryGrace = 500 * time.Millisecond
 // own, which ends soon after the call does; the stream is locked before.
 func (s *guardedStream) serve(handler func(context.Context, Stream) error) error {
 	if s.admission.expired() {
-		return s.finish(s.refuse(denyToken(token.ErrExpired)))
+		return s.finish(s.refuse(denyExpired()))
 	}
 	deadline := s.admission.claims.Deadline()
 	left := time.Until(deadline)
@@ -198,7 +198,7 @@ func (s *guardedStream) serve(handler func(context.Context, Stream) error) error
 	if !returned {
 		<-ctx.Done() // by itself, so that its cause is ErrExpired and not the deferred cancel
 	}
-	_ = s.refuse(denyToken(token.ErrExpired))
+	_ = s.refuse(denyExpired())
 	if interrupter, ok := s.stream.(interface{ Interrupt() }); ok && !returned {
 		interrupter.Interrupt()
 	}

@@ -7,8 +7,8 @@ import (
 
 // The reasons for which a token is refused. Every error of [Bearer], [Verifier.Verify]
 // and [Verifier.Authenticate] matches exactly one of them with [errors.Is]; its text adds
-// a detail for logs, and what to do, and never holds a byte of the token, of a claim or of a
-// key.
+// a detail for logs and says what to do. The text never holds a byte of the token or of a key, and
+// of claims only how far a date of a verified token is off.
 var (
 	// ErrMissing means that the request carries no Authorization at all.
 	ErrMissing = errors.New("no bearer token")

@@ -114,7 +114,7 @@ var callMutations = []mutation{
 		`	if false {
 		return c.guard.observe(`,
 	},
-	{"call: expiry before its message is observed", "interceptor/call.go", "return c.guard.observe(c.ctx, a.event(a.deny(denyToken(token.ErrExpired))))", "return denyToken(token.ErrExpired)"},
+	{"call: expiry before its message is observed", "interceptor/call.go", "return c.guard.observe(c.ctx, a.event(a.inRealm(denyExpired())))", "return denyExpired()"},
 	{"call: message", "interceptor/call.go", "return c.guard.admitMessage(c.ctx, a, message)", "return nil"},
 	{
 		"call: ServeUnary judges", "interceptor/call.go",

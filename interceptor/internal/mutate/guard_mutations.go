@@ -94,7 +94,7 @@ var guardMutations = []mutation{
 	}`,
 	},
 	{"guard: organization in the header", "interceptor/guard.go", "if !namesOrganization(rule.Organization, a.organization, header) {", "if false {"},
-	{"guard: organization in the message", "interceptor/guard.go", "a.event(a.deny(judgeMessage(a, message)))", "a.event(nil)"},
+	{"guard: organization in the message", "interceptor/guard.go", "a.event(a.inRealm(judgeMessage(a, message)))", "a.event(nil)"},
 	{"guard: message is a message", "interceptor/guard.go", "return deny(ReasonOrganizationMismatch, notProto)", "return nil"},
 	{"guard: message names the organization", "interceptor/guard.go", "return &Denial{reason: ReasonOrganizationMismatch, cause: err}", "return nil"},
 	{"guard: procedure that no rule knows", "interceptor/context.go", `	if a.rule == nil {

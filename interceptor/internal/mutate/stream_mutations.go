@@ -95,7 +95,7 @@ var streamMutations = []mutation{
 `,
 	},
 	{"stream: refusal that a handler overwrites", "interceptor/stream.go", "return denial.own()", "return denial"},
-	{"stream: refusal locks", "interceptor/stream.go", "if s.denial.CompareAndSwap(nil, s.admission.deny(denial)) {", "if s.denial.Load() == nil {"},
+	{"stream: refusal locks", "interceptor/stream.go", "if s.denial.CompareAndSwap(nil, s.admission.inRealm(denial)) {", "if s.denial.Load() == nil {"},
 	{"stream: return before the proof", "interceptor/stream.go", "if err == nil && !s.proved.Load() {", "if false {"},
 	{
 		"stream: swallowed refusal", "interceptor/stream.go",
@@ -118,9 +118,9 @@ var`,
 	{"stream: expired by the context alone", "interceptor/stream.go", " && !errors.Is(context.Cause(ctx), token.ErrExpired) {", " {"},
 	{
 		"stream: locked at the expiry", "interceptor/stream.go",
-		`	_ = s.refuse(denyToken(token.ErrExpired))
+		`	_ = s.refuse(denyExpired())
 	if interrupter`,
-		`	_ = s.observe(denyToken(token.ErrExpired))
+		`	_ = s.observe(denyExpired())
 	if interrupter`,
 	},
 	{"stream: grace for the handler", "interceptor/stream.go", "!returned && !s.receiving.Load()", "false"},

@@ -59,6 +59,7 @@ const (
 var (
 	Missing      = unauthenticatedAs("TOKEN_MISSING", "a bearer token is required", plainChallenge)
 	Unsupported  = unauthenticatedAs("SCHEME_UNSUPPORTED", "the authorization scheme must be Bearer", plainChallenge)
+	SchemeBeside = unauthenticatedAs("SCHEME_UNSUPPORTED", "the authorization scheme must be Bearer", requestChallenge)
 	Malformed    = unauthenticatedAs("TOKEN_MALFORMED", "the bearer token is malformed", invalidChallenge)
 	Several      = unauthenticatedAs("TOKEN_MALFORMED", "the bearer token is malformed", requestChallenge)
 	Invalid      = unauthenticatedAs("TOKEN_INVALID", "the bearer token is not valid", invalidChallenge)

@@ -59,7 +59,9 @@ func (f forge) carried() []Case {
 		cases = append(cases, Case{Row: "D04", Name: value.name, Service: "Read", Authorization: []string{value.value}, Want: value.want})
 	}
 	return append(cases, Case{
-		Row: "D04", Name: "Basic before", Service: "Read", Authorization: []string{"Basic dXNlcjpwYXNz, Bearer " + good}, Want: Unsupported,
+		Row: "D04", Name: "Basic before", Service: "Read", Authorization: []string{"Basic dXNlcjpwYXNz, Bearer " + good}, Want: SchemeBeside,
+	}, Case{
+		Row: "D04", Name: "auth-params of another scheme", Service: "Read", Authorization: []string{`Digest username="a", realm="Bearer b"`}, Want: Unsupported,
 	})
 }
 

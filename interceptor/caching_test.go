@@ -1,0 +1,172 @@
+package interceptor_test
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"net/http/httptest"
+	"slices"
+	"strings"
+	"testing"
+
+	"connectrpc.com/connect"
+
+	"github.com/protoauthz/protoauthz/interceptor"
+	"github.com/protoauthz/protoauthz/interceptor/token"
+)
+
+var errShared = connect.NewError(connect.CodeNotFound, errors.New("of all calls"))
+
+// TestOutsideCaching is about what caches may do with answers to calls by GET: one that others share
+// must store neither what a caller may see nor that a call was refused.
+func TestOutsideCaching(t *testing.T) {
+	t.Parallel()
+	type response = connect.Response[answer]
+	saying := func(values ...string) func(context.Context) (*response, error) {
+		return func(context.Context) (*response, error) {
+			r := connect.NewResponse(new(answer))
+			r.Header()["Cache-Control"] = values
+			return r, nil
+		}
+	}
+	failing := func(err error, values ...string) func(context.Context) (*response, error) {
+		return func(context.Context) (*response, error) {
+			if coded, ok := errors.AsType[*connect.Error](err); ok && values != nil {
+				own := *coded
+				own.Meta()["Cache-Control"] = values
+				return nil, &own
+			}
+			return nil, err
+		}
+	}
+	wireError := func() error { // as a client gets it
+		server := serve(t, handlers{unary: func(context.Context, *connect.Request[message]) (*response, error) {
+			return failing(errShared, "public")(t.Context())
+		}}.mux())
+		_, err := server.connect(wires[0], procedure("Read", connect.StreamTypeUnary)).CallUnary(t.Context(), connect.NewRequest(new(message)))
+		return err
+	}()
+	good, member, public := []string{"Bearer " + mint(t, shared(t).good, global("read:a"))}, []string{"Bearer " + mint(t, shared(t).good, resource(acme, "read:data"))}, []string{"Bearer a"}
+	for name, test := range map[string]struct {
+		service       string
+		authorization []string
+		handler       func(context.Context) (*response, error) // nil answers
+		status        int
+		own           []string // what the handler says
+		want          []string
+	}{
+		"C15 answered":                          {service: "Read", authorization: good, status: 200, want: []string{"private"}},
+		"C15 answered, organization by message": {service: "Field", authorization: member, status: 200, want: []string{"private"}},
+		"C15 public":                            {service: "Public", authorization: public, status: 200},
+		"C15 public as a whole":                 {service: opened, authorization: good, status: 200},
+		"C15 public, fails":                     {service: "Public", handler: failing(errShared), status: 404},
+		"C15 its own":                           {service: "Read", authorization: good, handler: saying("public, max-age=60"), status: 200, own: []string{"public, max-age=60"}, want: []string{"public, max-age=60"}},
+		"C15 its own in two fields":             {service: "Read", authorization: good, handler: saying("max-age=60", "must-revalidate"), status: 200, own: []string{"max-age=60", "must-revalidate"}, want: []string{"max-age=60", "must-revalidate"}},
+		"C15 its own without a directive":       {service: "Read", authorization: good, handler: saying("", " "), status: 200, own: []string{"", ""}, want: []string{"private", "", ""}},
+		"C15 its own through the context": {
+			service: "Read", authorization: good, status: 200, own: []string{"max-age=60"}, want: []string{"max-age=60"},
+			handler: func(ctx context.Context) (*response, error) {
+				info, _ := connect.CallInfoForHandlerContext(ctx)
+				info.ResponseHeader().Set("Cache-Control", "max-age=60")
+				return connect.NewResponse(new(answer)), nil
+			},
+		},
+		"C15 its own in lower case": {
+			service: "Read", authorization: good, status: 200, own: []string{"max-age=60"}, want: []string{"max-age=60"},
+			handler: func(context.Context) (*response, error) {
+				r := connect.NewResponse(new(answer))
+				r.Header()["cache-control"] = []string{"max-age=60"}
+				return r, nil
+			},
+		},
+		"C15 fails":                       {service: "Read", authorization: good, handler: failing(errors.New("any")), status: 500, want: []string{"no-store"}},
+		"C15 fails with a code":           {service: "Field", authorization: member, handler: failing(errShared), status: 404, want: []string{"no-store"}},
+		"C15 fails with its own":          {service: "Read", authorization: good, handler: failing(errShared, "max-age=1"), status: 404, own: []string{"max-age=1"}, want: []string{"max-age=1"}},
+		"C15 fails with another server's": {service: "Read", authorization: good, handler: failing(wireError), status: 404, want: []string{"no-store"}},
+		"C15 fails with a panic":          {service: "Read", authorization: good, handler: func(context.Context) (*response, error) { panic("any") }, status: 500, want: []string{"no-store"}},
+		"C15 no token":                    {service: "Read", status: 401, want: []string{"no-store"}},
+		"C15 expired":                     {service: "Field", authorization: []string{"Bearer " + mint(t, shared(t).good, with(global(""), "exp", 1))}, status: 401, want: []string{"no-store"}},
+		"C15 scope missing":               {service: "Field", authorization: []string{"Bearer " + mint(t, shared(t).good, resource(acme, ""))}, status: 403, want: []string{"no-store"}},
+		"C15 another organization":        {service: "Field", authorization: []string{"Bearer " + mint(t, shared(t).good, resource(globex, "read:data"))}, status: 403, want: []string{"no-store"}},
+		"C15 no rule":                     {service: unruled, authorization: good, status: 403, want: []string{"no-store"}},
+		"C15 keys unavailable":            {service: "Read", authorization: []string{"Bearer unavailable"}, status: 503, want: []string{"no-store"}},
+		"C15 busy":                        {service: "Read", authorization: []string{"Bearer busy"}, status: 503, want: []string{"no-store"}},
+		"C15 guard fails":                 {service: "Read", authorization: []string{"Bearer panic"}, status: 500, want: []string{"no-store"}},
+	} {
+		verify := func(ctx context.Context, raw string) (*token.Claims, error) {
+			switch raw {
+			case "unavailable":
+				return nil, token.ErrKeysUnavailable
+			case "busy":
+				return nil, token.ErrBusy
+			case "panic":
+				panic(raw)
+			}
+			return shared(t).verifier.Verify(ctx, raw)
+		}
+		guard := interceptor.New(verifierFunc(verify), rules(t))
+		recovering := connect.WithRecover(func(context.Context, connect.Spec, http.Header, any) error {
+			return connect.NewError(connect.CodeInternal, errors.New("recovered"))
+		})
+		for installed, option := range map[string]connect.HandlerOption{"option": guard.HandlerOption(), "interceptor": connect.WithInterceptors(guard)} {
+			t.Run(name+", "+installed, func(t *testing.T) {
+				t.Parallel()
+				var own handlers
+				if test.handler != nil {
+					own.unary = func(ctx context.Context, _ *connect.Request[message]) (*response, error) { return test.handler(ctx) }
+				}
+				server := serve(t, own.mux(recovering, option))
+				url := server.URL + procedure(test.service, connect.StreamTypeUnary)
+				for method, want := range map[string][]string{http.MethodGet: test.want, http.MethodPost: test.own} {
+					query := `?connect=v1&encoding=json&message={"organizationId":"acme"}`
+					if method == http.MethodPost {
+						query = ""
+					}
+					request, err := http.NewRequestWithContext(t.Context(), method, url+query, strings.NewReader(`{"organizationId":"acme"}`))
+					if err != nil {
+						t.Fatal(err)
+					}
+					request.Header.Set("Content-Type", "application/json")
+					if method == http.MethodGet {
+						request.Body, request.ContentLength = nil, 0
+						request.Header.Del("Content-Type")
+					}
+					request.Header["Authorization"] = test.authorization
+					got, err := server.HTTP1.Do(request)
+					if err != nil {
+						t.Fatal(err)
+					}
+					_ = got.Body.Close()
+					if values := got.Header.Values("Cache-Control"); got.StatusCode != test.status || !slices.Equal(values, want) {
+						t.Errorf("%s: %d, %q, want %d, %q", method, got.StatusCode, values, test.status, want)
+					}
+				}
+			})
+		}
+	}
+}
+
+// TestOutsideNotModified is about a handler that says so: what a cache has may be used again, and by
+// whom stays as it was.
+func TestOutsideNotModified(t *testing.T) {
+	t.Parallel()
+	for name, test := range map[string]struct {
+		header http.Header
+		want   []string
+	}{
+		"C15 no header": {nil, []string{"private"}},
+		"C15 ETag":      {http.Header{"Etag": {`"1"`}}, []string{"private"}},
+		"C15 its own":   {http.Header{"Cache-Control": {"max-age=60"}}, []string{"max-age=60"}},
+	} {
+		own := handlers{unary: func(context.Context, *connect.Request[message]) (*connect.Response[answer], error) {
+			return nil, connect.NewNotModifiedError(test.header)
+		}}
+		recorder := httptest.NewRecorder()
+		request := httptest.NewRequest(http.MethodGet, procedure("Read", connect.StreamTypeUnary)+`?encoding=json&message={}`, nil)
+		request.Header = bearer(t, global("read:a"))
+		own.mux(interceptor.New(shared(t).verifier, rules(t)).HandlerOption()).ServeHTTP(recorder, request)
+		if got := recorder.Header()["Cache-Control"]; recorder.Code != http.StatusNotModified || !slices.Equal(got, test.want) {
+			t.Errorf("%s: %d, %q", name, recorder.Code, got)
+		}
+	}
+}
