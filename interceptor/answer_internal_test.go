@@ -328,7 +328,7 @@ func TestSeveralCredentials(t *testing.T) {
 		"does a proxy or a middleware add another?"
 	for _, values := range [][]string{
 		{"Bearer a.b.c", "Bearer a.b.c"}, {"Basic YTpi", "Bearer a.b.c"}, {"Bearer a.b.c, Bearer a.b.c"}, {"Bearer a.b.c,a.b.c"},
-		{"Bearer opaque, Basic YTpi"}, {"Basic YTpi, Bearer a.b.c"}, {"basic YTpi,bearer a.b.c"}, {"Bearer a.b.c a.b.c"}, {"Bearer   a, Bearer b"}, {"Bearer a.b.c; Bearer a.b.c"},
+		{"Bearer opaque, Basic YTpi"}, {"Basic YTpi, Bearer a.b.c"}, {"basic YTpi,bearer a.b.c"}, {"Bearer a.b.c a.b.c"}, {"Bearer   a, Bearer b"}, {"Bearer opaque Bearer opaque"}, {"DPoP a.b.c, Bearer a.b.c"}, {"Bearer a.b.c; Bearer a.b.c"},
 	} {
 		_, err := token.Bearer(values)
 		denial := denyCredentials(values, err)
@@ -337,7 +337,7 @@ func TestSeveralCredentials(t *testing.T) {
 		}
 	}
 	for _, values := range [][]string{
-		nil, {"Bearer a b"}, {"Bearer a.b.c,"}, {"Bearer a;b"}, {`Bearer token="a.b.c"`}, {"Basic YTpi"}, {`Digest username="a", realm="b"`}, {"Basic a,b Bearer c"},
+		nil, {"Bearer a b"}, {"Bearer a.b.c,"}, {"Bearer a;b"}, {"Bearer a b.c.d"}, {"Bearer " + strings.Repeat("a", 33<<10) + ", Bearer b"}, {`Bearer token="a.b.c"`}, {"Basic YTpi"}, {`Digest username="a", realm="b"`}, {"Basic a,b Bearer c"},
 	} {
 		_, err := token.Bearer(values)
 		if got := denyCredentials(values, err).Unwrap(); !errors.Is(got, err) || got.Error() != err.Error() {

@@ -19,17 +19,21 @@ func isGet(peer connect.Peer) bool { return peer.Query.Has("encoding") }
 // call is a GET of a method that is not public: there are shared caches that go by the URL alone,
 // against RFC 9111 section 3.5. An answer to a POST is not stored unless it says how long it is
 // fresh (RFC 9110 section 9.3.3), and gRPC knows no other method.
-func (a *admission) keepFromCaches(ctx context.Context, next connect.UnaryFunc) connect.UnaryFunc {
-	if a.rule.Public {
+func (a *admission) keepFromCaches(ctx context.Context, request connect.AnyRequest, next connect.UnaryFunc) connect.UnaryFunc {
+	if a.rule.Public || request.HTTPMethod() != http.MethodGet {
 		return next
 	}
-	info, ok := connect.CallInfoForHandlerContext(ctx)
-	if !ok || info.HTTPMethod() != http.MethodGet {
-		return next
-	}
+	info, ok := connect.CallInfoForHandlerContext(ctx) // unless an interceptor has replaced the context
 	return func(ctx context.Context, request connect.AnyRequest) (response connect.AnyResponse, err error) {
 		// Deferred for a panic, of which connect.WithRecover makes an error.
-		defer func() { limitCaching(info.ResponseHeader(), response, err) }()
+		defer func() {
+			switch {
+			case ok:
+				limitCaching(info.ResponseHeader(), response, err)
+			case err == nil && response != nil:
+				limitCaching(response.Header(), response, nil)
+			}
+		}()
 		return next(ctx, request)
 	}
 }

@@ -53,6 +53,7 @@ func TestOutsideCaching(t *testing.T) {
 		handler       func(context.Context) (*response, error) // nil answers
 		status        int
 		own           []string // what the handler says
+		lost          bool     // an interceptor before the guard replaces the context
 		want          []string
 	}{
 		"C15 answered":                          {service: "Read", authorization: good, status: 200, want: []string{"private"}},
@@ -84,6 +85,7 @@ func TestOutsideCaching(t *testing.T) {
 		"C15 fails with its own":          {service: "Read", authorization: good, handler: failing(errShared, "max-age=1"), status: 404, own: []string{"max-age=1"}, want: []string{"max-age=1"}},
 		"C15 fails with another server's": {service: "Read", authorization: good, handler: failing(wireError), status: 404, want: []string{"no-store"}},
 		"C15 fails with a panic":          {service: "Read", authorization: good, handler: func(context.Context) (*response, error) { panic("any") }, status: 500, want: []string{"no-store"}},
+		"C15 context replaced":            {service: "Read", authorization: good, lost: true, handler: saying(""), status: 200, own: []string{""}, want: []string{"private"}},
 		"C15 no token":                    {service: "Read", status: 401, want: []string{"no-store"}},
 		"C15 expired":                     {service: "Field", authorization: []string{"Bearer " + mint(t, shared(t).good, with(global(""), "exp", 1))}, status: 401, want: []string{"no-store"}},
 		"C15 scope missing":               {service: "Field", authorization: []string{"Bearer " + mint(t, shared(t).good, resource(acme, ""))}, status: 403, want: []string{"no-store"}},
@@ -115,7 +117,15 @@ func TestOutsideCaching(t *testing.T) {
 				if test.handler != nil {
 					own.unary = func(ctx context.Context, _ *connect.Request[message]) (*response, error) { return test.handler(ctx) }
 				}
-				server := serve(t, own.mux(recovering, option))
+				options := []connect.HandlerOption{recovering, option}
+				if test.lost {
+					options = []connect.HandlerOption{connect.WithInterceptors(connect.UnaryInterceptorFunc(func(next connect.UnaryFunc) connect.UnaryFunc {
+						return func(_ context.Context, request connect.AnyRequest) (connect.AnyResponse, error) {
+							return next(context.Background(), request)
+						}
+					})), option}
+				}
+				server := serve(t, own.mux(options...))
 				url := server.URL + procedure(test.service, connect.StreamTypeUnary)
 				for method, want := range map[string][]string{http.MethodGet: test.want, http.MethodPost: test.own} {
 					query := `?connect=v1&encoding=json&message={"organizationId":"acme"}`

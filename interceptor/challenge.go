@@ -101,11 +101,14 @@ func quotedString(text string) string {
 	return quoted.String()
 }
 
+// maxJoined is the size up to which several looks at a field: two tokens take no more.
+const maxJoined = 33 << 10
+
 // several reports whether the credentials of a refused request are more than one: several
 // Authorization fields, several fields that a proxy has joined (RFC 9110 section 5.3), or several
 // tokens in one field.
 func several(values []string) bool {
-	if len(values) != 1 {
+	if len(values) != 1 || len(values[0]) > maxJoined {
 		return len(values) > 1
 	}
 	name, credentials, _ := strings.Cut(values[0], " ")
@@ -134,6 +137,9 @@ func several(values []string) bool {
 	}
 	if rest[0] == ',' {
 		return strings.Trim(rest, " \t,") != ""
+	}
+	if scheme, _, ok := strings.Cut(rest, " "); ok && strings.EqualFold(scheme, "Bearer") {
+		return true
 	}
 	// A space inside one token does not make two tokens: two tokens have two dots each.
 	return strings.Count(first, ".") >= 2 && strings.Count(rest, ".") >= 2

@@ -100,7 +100,7 @@ func (g *Guard) wrapUnary(next connect.UnaryFunc, atHandler bool) connect.UnaryF
 		if denial != nil {
 			return nil, connectError(denial, within, spec, peer())
 		}
-		response, err := a.keepFromCaches(ctx, next)(ctx, request)
+		response, err := a.keepFromCaches(ctx, request, next)(ctx, request)
 		return response, a.handlerError(err)
 	}
 }

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"runtime"
 
 	"google.golang.org/protobuf/proto"
 
@@ -196,7 +195,7 @@ func failed(cause error) *Denial { return &Denial{reason: ReasonGuardFailed, cau
 // runtime says it.
 func panicked(who string, p any) *Denial {
 	const remedy = "its stack is in the log of slog.Default: the server must repair it"
-	if err, ok := p.(runtime.Error); ok {
+	if err, ok := runtimeError(p); ok {
 		return failed(fmt.Errorf("panic in the %s: %w: %s", who, err, remedy))
 	}
 	return failed(fmt.Errorf("panic in the %s with a %T: %s", who, p, remedy))

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net/http"
+	"reflect"
 	"runtime"
 	"strings"
 )
@@ -18,7 +19,7 @@ func logPanic(ctx context.Context, who, procedure string, value any) {
 	}
 	defer func() { _ = recover() }() // a logger must not end the process
 	what := fmt.Sprintf("%T", value)
-	if err, ok := value.(runtime.Error); ok {
+	if err, ok := runtimeError(value); ok {
 		what += ": " + err.Error()
 	}
 	slog.LogAttrs(ctx, slog.LevelError, "protoauthz: "+who+" panicked",
@@ -42,4 +43,18 @@ func panicStack() (stack string, again bool) {
 		_, _ = fmt.Fprintf(&text, "%s(...)\n\t%s:%d\n", frame.Function, frame.File, frame.Line)
 	}
 	return text.String(), again
+}
+
+// runtimeError returns a value that the runtime has panicked with: its text names types and numbers. A
+// type of somebody else's that implements [runtime.Error] may say anything.
+func runtimeError(value any) (runtime.Error, bool) {
+	err, ok := value.(runtime.Error)
+	if !ok {
+		return nil, false
+	}
+	kind := reflect.TypeOf(err)
+	if kind.Kind() == reflect.Pointer {
+		kind = kind.Elem()
+	}
+	return err, kind.PkgPath() == "runtime"
 }

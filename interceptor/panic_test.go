@@ -61,6 +61,12 @@ func (again) WrapStreamingHandler(next connect.StreamingHandlerFunc) connect.Str
 	}
 }
 
+// An impostor says that it is the runtime's.
+type impostor string
+
+func (i impostor) Error() string { return string(i) }
+func (impostor) RuntimeError()   {}
+
 // TestOutsidePanic makes sure that a panic of a streaming handler is raised with its own value and
 // that its stack is logged, once, without the value.
 func TestOutsidePanic(t *testing.T) { //nolint:paralleltest // it replaces the logger of the process
@@ -81,6 +87,7 @@ func TestOutsidePanic(t *testing.T) { //nolint:paralleltest // it replaces the l
 		{"what net/http does not log", func() { explode(http.ErrAbortHandler) }, http.ErrAbortHandler, ""},
 		{"what net/http logs", func() { explode(aborted) }, aborted, "panic=*fmt.wrapError "},
 		{"the runtime's", func() { explode(none[0]) }, nil, `panic="runtime.boundsError: runtime error: index out of range [0] with length 0" `},
+		{"an impostor of the runtime's", func() { explode(impostor("secret")) }, impostor("secret"), "panic=interceptor_test.impostor "},
 		{"nil", func() { explode(nil) }, nil, `panic="*runtime.PanicNilError: panic called with nil argument" `},
 	} {
 		for name, serve := range map[string]func(handler connect.StreamingHandlerFunc){

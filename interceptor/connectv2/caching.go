@@ -1,6 +1,7 @@
 package connectv2
 
 import (
+	"errors"
 	"net/http"
 	"strings"
 
@@ -9,6 +10,9 @@ import (
 )
 
 const cacheControl = "Cache-Control"
+
+// errPanicked is the error of a handler that panics, of which an interceptor outside may make an error.
+var errPanicked = errors.New("the handler panicked")
 
 func isGet(info *connect.CallInfo) bool {
 	served, ok := info.TransportInfo.(*connecthttp.ServerInfo)

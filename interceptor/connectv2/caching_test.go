@@ -1,6 +1,7 @@
 package connectv2_test
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"net/http"
@@ -35,6 +36,16 @@ func TestOutsideCaching(t *testing.T) {
 			return stream.Send(new(answer))
 		}
 	}
+	recovering := func(next connect.ServerFunc) connect.ServerFunc {
+		return func(ctx context.Context, spec connect.Spec, stream connect.ServerStream) (err error) {
+			defer func() {
+				if value := recover(); value != nil {
+					err = connect.NewError(connect.CodeInternal, "recovered")
+				}
+			}()
+			return next(ctx, spec, stream)
+		}
+	}
 	for name, test := range map[string]struct {
 		services []string
 		handler  connect.ServerFunc
@@ -58,26 +69,27 @@ func TestOutsideCaching(t *testing.T) {
 			return errors.Join(stream.Receive(new(message)), stream.SendHeaders(), errors.New("any"))
 		}},
 		"C15 message that cannot be decoded": {services: []string{"Token", "Field"}, handler: saying(nil), message: "{", status: 400, want: []string{"no-store"}},
-		"C15 not modified":                   {services: []string{"Token", "Field"}, handler: saying(connecthttp.NewNotModifiedError()), status: 304, want: []string{"private"}},
-		"C15 expired":                        {services: []string{"Token", "Field"}, handler: saying(nil), lives: -time.Hour, status: 401, want: []string{"no-store"}},
-		"C15 another model":                  {services: []string{"Read"}, handler: saying(nil), status: 403, want: []string{"no-store"}},
-		"C15 another organization":           {services: []string{"Field"}, handler: saying(nil, "public"), message: `{"organizationId":"globex"}`, status: 403, want: []string{"no-store"}},
-		"C15 no rule":                        {services: []string{rpctest.Unruled}, handler: saying(nil), status: 403, want: []string{"no-store"}},
+		"C15 panics": {services: []string{"Token", "Field"}, status: 500, want: []string{"no-store"}, handler: func(context.Context, connect.Spec, connect.ServerStream) error {
+			panic("any")
+		}},
+		"C15 answers nothing": {services: []string{"Token", "Field"}, status: 200, want: []string{"private"}, handler: func(_ context.Context, _ connect.Spec, stream connect.ServerStream) error {
+			return stream.Receive(new(message))
+		}},
+		"C15 not modified":         {services: []string{"Token", "Field"}, handler: saying(connecthttp.NewNotModifiedError()), status: 304, want: []string{"private"}},
+		"C15 expired":              {services: []string{"Token", "Field"}, handler: saying(nil), lives: -time.Hour, status: 401, want: []string{"no-store"}},
+		"C15 another model":        {services: []string{"Read"}, handler: saying(nil), status: 403, want: []string{"no-store"}},
+		"C15 another organization": {services: []string{"Field"}, handler: saying(nil, "public"), message: `{"organizationId":"globex"}`, status: 403, want: []string{"no-store"}},
+		"C15 no rule":              {services: []string{rpctest.Unruled}, handler: saying(nil), status: 403, want: []string{"no-store"}},
 	} {
 		for _, service := range test.services {
 			t.Run(name+", "+service, func(t *testing.T) {
 				t.Parallel()
-				if test.lives == 0 {
-					test.lives = time.Hour
-				}
-				if test.message == "" {
-					test.message = `{"organizationId":"acme"}`
-				}
-				handler := mount(newServer(calltest.Expiring(t, test.lives), test.handler))
+				sent := cmp.Or(test.message, `{"organizationId":"acme"}`)
+				handler := mount(newServer(calltest.Expiring(t, cmp.Or(test.lives, time.Hour)), test.handler, recovering))
 				for method, want := range map[string][]string{http.MethodGet: test.want, http.MethodPost: test.own} {
-					target, body := rpctest.Procedure(service, rpctest.Unary), test.message
+					target, body := rpctest.Procedure(service, rpctest.Unary), sent
 					if method == http.MethodGet {
-						target, body = target+"?connect=v1&encoding=json&message="+test.message, ""
+						target, body = target+"?connect=v1&encoding=json&message="+sent, ""
 					}
 					request := httptest.NewRequestWithContext(t.Context(), method, target, strings.NewReader(body))
 					request.Header.Set("Authorization", "Bearer any")

@@ -54,7 +54,8 @@ func Interceptor(guard *interceptor.Guard) connect.ServerInterceptor {
 			guarded.open.Store(!call.AwaitsMessage())
 			guarded.get = isGet(info) && interceptor.ClaimsFromContext(call.Context()) != nil
 			lower := lowerStream{guarded}
-			var err error
+			err := errPanicked
+			defer func() { guarded.limitCaching(err) }()
 			if spec.StreamType == connect.StreamTypeUnary && !call.AwaitsMessage() {
 				err = call.ServeUnary(lower, func(ctx context.Context, messages interceptor.Stream) error {
 					guarded.messages = messages
@@ -62,9 +63,6 @@ func Interceptor(guard *interceptor.Guard) connect.ServerInterceptor {
 				})
 			} else {
 				err = lower.serve(call, serve)
-			}
-			if err != nil {
-				guarded.limitCaching(err)
 			}
 			if _, refused := err.(*interceptor.Denial); refused && !guarded.interrupted { //nolint:errorlint // the guard's, and not what another error is about
 				guarded.connection.EndBody()

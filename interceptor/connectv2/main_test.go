@@ -86,8 +86,8 @@ func echo(ctx context.Context, spec connect.Spec, stream connect.ServerStream) e
 }
 
 // newServer serves all services behind a guard.
-func newServer(guard *interceptor.Guard, handler connect.ServerFunc) *connect.Server {
-	server := connect.NewServer(connectv2.Interceptor(guard))
+func newServer(guard *interceptor.Guard, handler connect.ServerFunc, outside ...connect.ServerInterceptor) *connect.Server {
+	server := connect.NewServer(append(outside, connectv2.Interceptor(guard))...)
 	for _, name := range append(slices.Collect(maps.Keys(rpctest.Services)), rpctest.Unruled, rpctest.Opened) {
 		for _, method := range rpctest.Methods {
 			server.Register(connect.Method{Spec: specOf(name, method), Handler: handler})
