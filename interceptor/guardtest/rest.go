@@ -27,7 +27,7 @@ import (
 // mounted. A method without the option is called as POST /package.Service/Method, the route that
 // grpc-gateway generates with generate_unbound_methods. This route need not be mounted, but at least
 // one route of the table must be. The route counts as not mounted if the handler answers 404 or 405,
-// answers an unknown route alike, or, as vanguard does, answers 415 for a stream.
+// or answers an unknown route alike.
 //
 // Routes that a configuration beside the .proto files adds are not known, and services that are not
 // in the table are not called: see [AssertGuarded] and grpcguardtest.AssertGuarded.
@@ -75,7 +75,7 @@ func callRoutes(ctx context.Context, handler http.Handler, procedure unguarded.P
 	}
 	if len(routes) == 0 {
 		reply, answer := callRoute(ctx, handler, route{http.MethodPost, procedure.Name, emptyBody("*", procedure.Method)}, challenge)
-		if reply == unknown || !reply.mounted(procedure.Stream) {
+		if reply == unknown || reply.status == http.StatusNotFound || reply.status == http.StatusMethodNotAllowed {
 			answer.Kind = unguarded.Uncallable
 		}
 		return answer
@@ -97,12 +97,6 @@ func callRoutes(ctx context.Context, handler http.Handler, procedure unguarded.P
 type reply struct {
 	status int
 	body   string
-}
-
-// mounted reports whether the reply to a POST may be that of a method.
-func (r reply) mounted(stream bool) bool {
-	return r.status != http.StatusNotFound && r.status != http.StatusMethodNotAllowed &&
-		!(stream && r.status == http.StatusUnsupportedMediaType)
 }
 
 // early reports whether the call may have failed before a guard saw it.
