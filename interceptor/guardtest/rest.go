@@ -26,8 +26,8 @@ import (
 // answers with 404 counts as not mounted, and every route to a method that is not public must be
 // mounted. A method without the option is called as POST /package.Service/Method, the route that
 // grpc-gateway generates with generate_unbound_methods. This route need not be mounted, but at least
-// one route of the table must be. The route counts as not mounted if the handler answers 404 or 405,
-// or answers an unknown route alike.
+// one route of the table must be. The route counts as not mounted if the handler answers 404, 405 or
+// 415 (an RPC that takes no JSON), or answers an unknown route alike.
 //
 // Routes that a configuration beside the .proto files adds are not known, and services that are not
 // in the table are not called: see [AssertGuarded] and grpcguardtest.AssertGuarded.
@@ -75,7 +75,7 @@ func callRoutes(ctx context.Context, handler http.Handler, procedure unguarded.P
 	}
 	if len(routes) == 0 {
 		reply, answer := callRoute(ctx, handler, route{http.MethodPost, procedure.Name, emptyBody("*", procedure.Method)}, challenge)
-		if reply == unknown || reply.status == http.StatusNotFound || reply.status == http.StatusMethodNotAllowed {
+		if reply == unknown || reply.unmounted() {
 			answer.Kind = unguarded.Uncallable
 		}
 		return answer
@@ -99,6 +99,11 @@ type reply struct {
 	body   string
 }
 
+// unmounted reports whether no REST API answers where a method without an option would be.
+func (r reply) unmounted() bool {
+	return r.status == http.StatusNotFound || r.status == http.StatusMethodNotAllowed || r.status == http.StatusUnsupportedMediaType
+}
+
 // early reports whether the call may have failed before a guard saw it.
 func (r reply) early() bool {
 	switch r.status {
@@ -111,6 +116,7 @@ func (r reply) early() bool {
 // callRoute makes one call without a token, which a guard answers with a challenge.
 func callRoute(ctx context.Context, handler http.Handler, route route, challenge string) (reply, unguarded.Answer) {
 	request := httptest.NewRequestWithContext(ctx, http.MethodGet, "/", strings.NewReader(route.body))
+	request.Proto, request.ProtoMajor, request.ProtoMinor = "HTTP/2.0", 2, 0
 	request.Method, request.URL = route.verb, &url.URL{Path: route.path}
 	request.RequestURI = request.URL.RequestURI()
 	request.Header.Set("Accept", "application/json")

@@ -9,6 +9,9 @@ import (
 	"sync"
 	"testing"
 
+	"connectrpc.com/connect"
+
+	"github.com/protoauthz/protoauthz/gen/sample/v1/samplev1connect"
 	"github.com/protoauthz/protoauthz/interceptor/guardtest"
 	"github.com/protoauthz/protoauthz/interceptor/internal/calltest"
 	"github.com/protoauthz/protoauthz/interceptor/internal/prototest"
@@ -255,10 +258,11 @@ func TestRESTWithoutOption(t *testing.T) {
 		"open, beside pages":              {[]string{"", get}, answer(200, "", "{}"), page, callTo(isOpen, "200 to POST /rest.S/A")},
 		"a stream, past the guard":        {[]string{"stream ", get}, answer(501, "", `{"code": 12}`), http.NotFound, callTo(notIts, "501 to POST /rest.S/A")},
 		"not implemented, past the guard": {[]string{"", get}, answer(501, "", `{"code": 12, "message": "A"}`), answer(501, "", `{"code": 12}`), callTo(notIts, "501 to POST /rest.S/A")},
-		"a request that is not read":      {[]string{"", get}, answer(415, "", ""), http.NotFound, callTo(early, "415 to POST /rest.S/A")},
+		"a request that is not read":      {[]string{"", get}, answer(400, "", ""), http.NotFound, callTo(early, "400 to POST /rest.S/A")},
 		"panicking":                       {[]string{"", get}, panicking, http.NotFound, []string{"/rest.S/A panicked when called without a token: a handler's panic to POST /rest.S/A"}},
 		"unknown, 404":                    {[]string{"", get}, http.NotFound, http.NotFound, nil},
 		"unknown, 405":                    {[]string{"", get}, answer(405, "", ""), http.NotFound, nil},
+		"unknown, 415":                    {[]string{"", get}, answer(415, "", ""), http.NotFound, nil},
 		"unknown, 501":                    {[]string{"", get}, answer(501, "", `{"code": 12}`), answer(501, "", `{"code": 12}`), nil},
 		"unknown, a page":                 {[]string{"", get}, page, page, nil},
 		"unknown, a panic":                {[]string{"", get}, panicking, panicking, nil},
@@ -273,4 +277,12 @@ func TestRESTWithoutOption(t *testing.T) {
 		guardtest.AssertRESTGuarded(r, mux, compileREST(t, test.options...))
 		r.Expect(t, name, prefixed(test.want))
 	}
+
+	// Handlers of connect-go take unary calls as JSON on the same route, and no streams.
+	table := compile(t)
+	guardtest.AssertRESTGuarded(t, sample(calltest.NoTokens(table), nil), table)
+	r := &calltest.Report{TB: t}
+	open := samplev1connect.UnimplementedDocumentServiceHandler{}
+	guardtest.AssertRESTGuarded(r, sample(calltest.NoTokens(table), map[string]http.Handler{unary: connect.NewUnaryHandler(unary, open.ListDocuments)}), table)
+	r.Expect(t, "connect-go", []string{"guardtest: " + strings.Replace(callTo(notIts, "501 to POST "+unary)[0], "/rest.S/A", unary, 1)})
 }
