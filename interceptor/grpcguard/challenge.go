@@ -12,11 +12,11 @@ import (
 )
 
 // Challenge returns the WWW-Authenticate (RFC 6750 section 3) that goes with the refusal of a call
-// over a connection, for a gateway that answers HTTP. It is "" if the error is no refusal by a
+// over a connection, for a gateway that answers HTTP. It is "" if the error is no refusal by an
 // [interceptor.Guard], and if the refusal has no challenge.
 //
 // The challenge of a refusal in another process stands in the google.rpc.ErrorInfo, in the metadata
-// under the key "challenge". Whoever answers the call may write what it likes there. Challenge
+// under the key "challenge". A hostile server may write anything there. Challenge
 // returns nothing but one challenge of the scheme Bearer, in visible ASCII, of at most 8 KiB.
 func Challenge(err error) string {
 	if denial, ok := errors.AsType[*interceptor.Denial](err); ok {
@@ -38,7 +38,7 @@ func Challenge(err error) string {
 	return ""
 }
 
-// maxChallenge is what common servers and proxies take for a field of a header.
+// maxChallenge is the header size that common servers accept.
 const maxChallenge = 8 << 10
 
 // bearer matches one challenge whose parameters are quoted, as a guard writes it: with another

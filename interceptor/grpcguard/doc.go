@@ -7,8 +7,11 @@
 //	}
 //
 // The rules, decisions and answers are those of package interceptor: a refusal is a status
-// with a google.rpc.ErrorInfo, in which [errors.As] finds an [interceptor.Denial], and
-// handlers read the claims with [interceptor.ClaimsFromContext].
+// with a google.rpc.ErrorInfo, and handlers read the claims with [interceptor.ClaimsFromContext].
+// In the server, [errors.As] finds the [interceptor.Denial] in the refusal: in what RecvMsg and
+// SendMsg of a stream return to its handler, and in what [Unary] and [Stream] return to an
+// interceptor before them. A client gets the status alone, also over the connection of [InProcess]:
+// it finds the google.rpc.ErrorInfo among the details.
 //
 // # What grpc-go leaves open
 //
@@ -24,12 +27,12 @@
 //
 // # grpc-gateway
 //
-// WARNING: RegisterXHandlerServer, which protoc-gen-grpc-gateway generates for each service X, calls
-// the implementation directly, past every interceptor. A REST API that is registered so is open,
-// however well the server is guarded; so is whatever else is given the implementation, and not a
-// connection. Use RegisterXHandler with a connection. [InProcess] makes one that needs no network:
+// WARNING: RegisterXHandlerServer calls the implementation past every interceptor. The REST API is
+// then open, even if the server is guarded. Everything else that is given the implementation is open
+// too. (protoc-gen-grpc-gateway generates the function for each service X.) Use RegisterXHandler with
+// a connection. [InProcess] makes a connection without a network:
 //
-//	conn, err := grpcguard.InProcess(server) // the one with grpcguard.ServerOptions(guard)
+//	conn, err := grpcguard.InProcess(server) // after all services are registered
 //	if err != nil {
 //		log.Fatal(err)
 //	}
@@ -39,6 +42,9 @@
 //	}
 //
 // In a test, guardtest.AssertRESTGuarded(t, mux, table) tells one registration from the other.
+//
+// With buf's managed mode, generated code imports google/api from the user's own module, where it is
+// not. In buf.gen.yaml, add file_option: go_package with path: google/api to disable.
 //
 // The gateway's own error handler sends the text of a refusal as the WWW-Authenticate of a 401, and
 // none with a 403. [Challenge] returns the right one for both:
@@ -61,7 +67,7 @@
 //	}
 //
 // The gateway sends the refusal of a server stream past every error handler. The status and the
-// google.rpc.ErrorInfo are right, and the challenge stands in the metadata of the latter alone.
+// google.rpc.ErrorInfo are right. The challenge stands only in the metadata of the ErrorInfo.
 // Answers carry no Cache-Control: set one for caches that ignore Authorization.
 //
 // The guard judges the procedure that the gateway calls, whatever X-HTTP-Method-Override has made of

@@ -16,15 +16,31 @@ import (
 	"github.com/protoauthz/protoauthz/interceptor/grpcguard"
 	"github.com/protoauthz/protoauthz/interceptor/internal/calltest"
 	"github.com/protoauthz/protoauthz/interceptor/internal/rpctest"
+	"github.com/protoauthz/protoauthz/interceptor/internal/unguarded"
 	"github.com/protoauthz/protoauthz/interceptor/token"
 )
 
-// TestDenial makes sure that interceptors around the guard's find out why a call was refused.
+// TestDenial makes sure that interceptors around the guard's, and handlers of streams, find out why a
+// call was refused, and that clients find the reason in the status.
 func TestDenial(t *testing.T) {
 	t.Parallel()
 	guard := calltest.Expiring(t, time.Hour)
 	_, unaryErr := grpcguard.Unary(guard)(t.Context(), new(message), &grpc.UnaryServerInfo{FullMethod: rpctest.Procedure("Field", rpctest.Unary)}, unary)
 	streamErr := grpcguard.Stream(guard)(nil, &fakeStream{ctx: t.Context()}, &grpc.StreamServerInfo{FullMethod: rpctest.Procedure("Field", rpctest.Bidi)}, streaming(rpctest.Bidi))
+	var handlerErr error
+	ctx := metadata.NewIncomingContext(t.Context(), metadata.Pairs("authorization", "Bearer any"))
+	elsewhere := &fakeStream{ctx: ctx, messages: []rpctest.Message{{Organization: "globex"}}}
+	_ = grpcguard.Stream(guard)(nil, elsewhere, &grpc.StreamServerInfo{FullMethod: rpctest.Procedure("Field", rpctest.Bidi)}, func(_ any, stream grpc.ServerStream) error {
+		handlerErr = stream.RecvMsg(new(message))
+		return nil
+	})
+	if denial, ok := errors.AsType[*interceptor.Denial](handlerErr); !ok || denial.Reason() != interceptor.ReasonOrganizationMismatch {
+		t.Errorf("a handler gets %v", handlerErr)
+	}
+	_, clientErr := invoke(t.Context(), inProcess(t, guarded(t)), rpctest.Unary, new(message))
+	if denial, ok := errors.AsType[*interceptor.Denial](clientErr); ok || unguarded.Reason(status.Convert(clientErr).Proto().GetDetails()) != interceptor.ReasonTokenMissing {
+		t.Errorf("a client gets %v, with %v", clientErr, denial)
+	}
 	for _, err := range []error{unaryErr, streamErr} {
 		denial, ok := errors.AsType[*interceptor.Denial](err)
 		if !ok || denial.Reason() != interceptor.ReasonTokenMissing || !errors.Is(err, token.ErrMissing) || status.Code(err) != codes.Unauthenticated {

@@ -54,7 +54,7 @@ func InProcess(server *grpc.Server, options ...grpc.DialOption) (*grpc.ClientCon
 		closed()
 		return nil, fmt.Errorf("grpcguard: InProcess: %w", err)
 	}
-	go func() { _ = server.Serve(listener) }() // until the listener is closed, which a server does that is stopped
+	go func() { _ = server.Serve(listener) }() // Serve returns when the listener closes, which Stop does.
 	go func() {
 		await(serving, conn, connectivity.Shutdown)
 		_ = listener.Close()
@@ -76,7 +76,7 @@ var (
 		"give InProcess grpc.WithTransportCredentials that fit")
 )
 
-// A closing listener tells that it is closed before it is.
+// A closing listener cancels a context before it closes.
 type closing struct {
 	*bufconn.Listener
 
@@ -89,8 +89,8 @@ func (c closing) Close() error {
 	return c.Listener.Close()
 }
 
-// await waits for a state of the connection, and connects for it unless it is the last one. It
-// reports false if the listener is closed first, and if the connection cannot be made.
+// await waits for a state; for Ready it also connects. It reports false if the listener is closed
+// first, and if the connection cannot be made.
 func await(serving context.Context, conn *grpc.ClientConn, want connectivity.State) bool {
 	for state := conn.GetState(); state != want; state = conn.GetState() {
 		if want == connectivity.Ready {

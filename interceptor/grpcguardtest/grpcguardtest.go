@@ -37,21 +37,23 @@ import (
 // What the server does not know counts as not registered, and every procedure of the table that is
 // not public must be: a test of the wrong server does not pass.
 //
-// The connection is one to the server that is tested, such as that of grpcguard.InProcess, and sends
-// no token. A unary method is called with an empty message: if the method is open, its handler runs.
-// A stream is called without any message, and closed. A stream that is not refused within five
-// seconds is open.
+// conn leads to the tested server and sends no token: use grpcguard.InProcess. A unary method is
+// called with an empty message: if the method is open, its handler runs. A stream is called without
+// any message, and closed. A procedure that does not answer within five seconds is open. Calls are
+// made one after the other, so each such procedure takes five seconds.
 func AssertGuarded(t testing.TB, conn grpc.ClientConnInterface, table *policy.Table) {
 	t.Helper()
 	unguarded.Server{
 		Package: "grpcguardtest",
+		What:    "connection",
+		Given:   conn,
 		Call: func(ctx context.Context, procedure unguarded.Procedure) unguarded.Answer {
 			return call(ctx, conn, procedure)
 		},
-		Remedy:  remedy,
-		Absent:  "the server does not know",
-		Give:    "give a connection to the one with which they are registered",
-		Nothing: "the table guards nothing",
+		Remedy:       remedy,
+		Absent:       "the server does not know",
+		Instead:      "give a connection to the server with which they are registered",
+		NoProcedures: "the table guards nothing: give a table with a method that is not public",
 	}.Assert(t, table)
 }
 
@@ -72,12 +74,15 @@ func call(ctx context.Context, conn grpc.ClientConnInterface, procedure unguarde
 	}
 	got := status.Convert(err)
 	answer := unguarded.Answer{
+		OK:     got.Code() == codes.OK,
 		Reason: unguarded.Reason(got.Proto().GetDetails()),
 		Text:   fmt.Sprintf("gRPC status %v", got.Code()),
 	}
 	switch {
 	case got.Code() == codes.Unimplemented && unknown(got.Message(), procedure.Name):
 		answer.Kind, answer.Text = unguarded.Absent, procedure.Name
+	case got.Code() == codes.Canceled && got.Message() == "grpc: the client connection is closing":
+		answer.Kind, answer.Text = unguarded.Unreachable, "the connection is closed: close it only after the test"
 	case got.Code() == codes.Unavailable && answer.Reason == "":
 		answer.Kind, answer.Text = unguarded.Unreachable, got.Message()
 	}
@@ -105,8 +110,8 @@ func exchange(ctx context.Context, conn grpc.ClientConnInterface, procedure ungu
 	return nil
 }
 
-// unknown reports whether a text is that of a server without such a procedure, of grpc-go or one
-// that answers with HTTP. The text of a handler that is not implemented is another.
+// unknown reports whether the server lacks the procedure. An unimplemented handler answers with
+// another text.
 func unknown(text, procedure string) bool {
 	service, method, _ := strings.Cut(strings.TrimPrefix(procedure, "/"), "/")
 	return text == "unknown service "+service || text == "unknown method "+method+" for service "+service ||

@@ -27,14 +27,21 @@ import (
 )
 
 const (
-	open   = ` is open: it answered a call without a token with gRPC status OK and reason "", not with "TOKEN_MISSING": make its server with grpcguard.ServerOptions(guard): `
-	unary  = open + "grpcguard.Stream alone guards no unary call"
-	stream = open + "grpcguard.Unary alone guards no stream"
-	serve  = ": make its server with grpcguard.ServerOptions(guard): "
+	open    = ` is open: it answered a call without a token with gRPC status OK and reason "", not with "TOKEN_MISSING": make its server with grpcguard.ServerOptions(guard): `
+	unary   = open + "grpcguard.Stream alone guards no unary call"
+	stream  = open + "grpcguard.Unary alone guards no stream"
+	instead = ": give a connection to the server with which they are registered"
+	nothing = "the table guards nothing: give a table with a method that is not public"
+	serve   = ": make its server with grpcguard.ServerOptions(guard): "
 )
 
 // A server stream has to be sent a message, and was sent none.
-var server = strings.Replace(stream, "status OK", "status Internal", 1)
+var server = failing(stream, "Internal")
+
+// failing is the fault of an open procedure that answers with a code.
+func failing(fault, code string) string {
+	return strings.NewReplacer(" is open: ", " is not behind the guard: ", "status OK", "status "+code).Replace(fault)
+}
 
 // faults gives each procedure its fault.
 func faults(procedures []string, fault func(procedure string) string) []string {
@@ -65,7 +72,7 @@ func some(string, bool) bool             { return true }
 func TestOutside(t *testing.T) {
 	t.Parallel()
 	table := calltest.Rules(t)
-	guard := grpcguard.ServerOptions(newGuard(table))
+	guard := grpcguard.ServerOptions(calltest.NoTokens(table))
 	read := rpctest.Procedure("Read", rpctest.Bidi)
 	for name, test := range map[string]struct {
 		options []grpc.ServerOption
@@ -73,15 +80,13 @@ func TestOutside(t *testing.T) {
 	}{
 		"A5 guarded":                     {guard, nil},
 		"A5 no guard":                    {nil, faults(procedures(table, some), opened)},
-		"A5 only the unary interceptor":  {[]grpc.ServerOption{grpc.UnaryInterceptor(grpcguard.Unary(newGuard(table)))}, faults(procedures(table, streams), opened)},
-		"A5 only the stream interceptor": {[]grpc.ServerOption{grpc.StreamInterceptor(grpcguard.Stream(newGuard(table)))}, faults(procedures(table, unaries), opened)},
-		"A5 a chain that leaves one out": {leavingOut(newGuard(table), read), []string{read + stream}},
+		"A5 only the unary interceptor":  {[]grpc.ServerOption{grpc.UnaryInterceptor(grpcguard.Unary(calltest.NoTokens(table)))}, faults(procedures(table, streams), opened)},
+		"A5 only the stream interceptor": {[]grpc.ServerOption{grpc.StreamInterceptor(grpcguard.Stream(calltest.NoTokens(table)))}, faults(procedures(table, unaries), opened)},
+		"A5 a chain that leaves one out": {leavingOut(calltest.NoTokens(table), read), []string{read + stream}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			r := &report{TB: t, ctx: t.Context()}
-			grpcguardtest.AssertGuarded(r, inProcess(t, newServer(table, all, answering, test.options...)), table)
-			r.expect(t, name, test.want)
+			expect(t, name, inProcess(t, newServer(table, all, answering, test.options...)), table, test.want)
 		})
 	}
 }
@@ -118,20 +123,20 @@ func TestWellKnown(t *testing.T) {
 		public                  = " in policy.WithPublic if everybody may call it, or do not serve it"
 	)
 	ruled := func(fault string) string { return strings.Replace(fault, "TOKEN_MISSING", "RULE_MISSING", 1) }
-	refused := " is refused to everybody: name "
+	const refused = " is refused to everybody: name "
 	for name, test := range map[string]struct {
 		options []grpc.ServerOption
 		want    []string
 	}{
-		"A6 unguarded reflection": {leavingOut(newGuard(table), v1, v1alpha), []string{
-			healthName + "Check" + refused, healthName + "List" + refused, healthName + "Watch" + refused + "grpc.health.v1.Health" + public,
+		"A6 unguarded reflection": {leavingOut(calltest.NoTokens(table), v1, v1alpha), []string{
+			healthName + "Check" + refused + "grpc.health.v1.Health" + public, healthName + "List" + refused + "grpc.health.v1.Health" + public, healthName + "Watch" + refused + "grpc.health.v1.Health" + public,
 			v1 + reading + ruled(stream) + ", and name grpc.reflection.v1.ServerReflection" + public,
 			v1alpha + reading + ruled(stream) + ", and name grpc.reflection.v1alpha.ServerReflection" + public,
 		}},
-		"A6 unguarded health": {leavingOut(newGuard(table), healthName), []string{
+		"A6 unguarded health": {leavingOut(calltest.NoTokens(table), healthName), []string{
 			healthName + "Check" + ruled(unary) + ", and name grpc.health.v1.Health" + public,
 			healthName + "List" + ruled(unary) + ", and name grpc.health.v1.Health" + public,
-			healthName + "Watch" + ruled(server),
+			healthName + "Watch" + ruled(server) + ", and name grpc.health.v1.Health" + public,
 			v1 + reading + refused + "grpc.reflection.v1.ServerReflection" + public,
 			v1alpha + reading + refused + "grpc.reflection.v1alpha.ServerReflection" + public,
 		}},
@@ -141,19 +146,21 @@ func TestWellKnown(t *testing.T) {
 			server := newServer(table, all, answering, test.options...)
 			reflection.Register(server)
 			grpc_health_v1.RegisterHealthServer(server, health.NewServer())
-			r := &report{TB: t, ctx: t.Context()}
-			grpcguardtest.AssertGuarded(r, inProcess(t, server), table)
-			r.expect(t, name, test.want)
+			expect(t, name, inProcess(t, server), table, test.want)
 		})
 	}
 
 	server := grpc.NewServer()
 	channelz.RegisterChannelzServiceToServer(server)
-	r := &report{TB: t, ctx: t.Context()}
-	grpcguardtest.AssertGuarded(r, inProcess(t, server), new(policy.Table))
-	if len(r.faults) != 7 || !strings.Contains(r.faults[0], "name grpc.channelz.v1.Channelz in policy.WithPublic") {
-		t.Errorf("channelz: %q", r.faults)
+	var want []string
+	for _, method := range []string{"GetChannel", "GetServer", "GetServerSockets", "GetServers", "GetSocket", "GetSubchannel", "GetTopChannels"} {
+		fault := failing(unary, "NotFound")
+		if method == "GetServers" || method == "GetServerSockets" || method == "GetTopChannels" {
+			fault = unary
+		}
+		want = append(want, "/grpc.channelz.v1.Channelz/"+method+ruled(fault)+", and name grpc.channelz.v1.Channelz"+public)
 	}
+	expect(t, "channelz", inProcess(t, server), new(policy.Table), want)
 }
 
 // TestPublic makes sure that services that everybody may call are not called.
@@ -164,18 +171,16 @@ func TestPublic(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	server := grpc.NewServer(grpcguard.ServerOptions(newGuard(table))...)
+	server := grpc.NewServer(grpcguard.ServerOptions(calltest.NoTokens(table))...)
 	reflection.Register(server)
 	grpc_health_v1.RegisterHealthServer(server, health.NewServer())
-	r := &report{TB: t, ctx: t.Context()}
-	grpcguardtest.AssertGuarded(r, inProcess(t, server), table)
-	r.expect(t, "public", []string{"the table guards nothing"})
+	expect(t, "public", inProcess(t, server), table, []string{nothing})
 }
 
 func TestAssertGuarded(t *testing.T) {
 	t.Parallel()
 	table := calltest.Rules(t)
-	guard := newGuard(table)
+	guard := calltest.NoTokens(table)
 	grpcguardtest.AssertGuarded(t, inProcess(t, newServer(table, all, answering, grpcguard.ServerOptions(guard)...)), table)
 
 	read := rpctest.Procedure("Read", rpctest.Method{})
@@ -189,6 +194,10 @@ func TestAssertGuarded(t *testing.T) {
 	stopped := newServer(table, all, answering)
 	conn := inProcess(t, stopped)
 	stopped.Stop()
+	closed := inProcess(t, newServer(table, all, answering))
+	if err := closed.Close(); err != nil {
+		t.Fatal(err)
+	}
 	fails := func(err error) handler { return func(context.Context, string) error { return err } }
 	leaving := leavingOut(guard, read+rpctest.Unary.Name)
 	for name, test := range map[string]struct {
@@ -198,28 +207,28 @@ func TestAssertGuarded(t *testing.T) {
 	}{
 		"some are not registered": {
 			inProcess(t, newServer(table, onlyRead, answering, grpcguard.ServerOptions(guard)...)), table,
-			[]string{"the server does not know " + strings.Join(procedures(table, notRead), ", ") + ": give a connection to the one with which they are registered"},
+			[]string{"the server does not know " + strings.Join(procedures(table, notRead), ", ") + instead},
 		},
 		"none is registered": {
 			inProcess(t, grpc.NewServer()), table,
-			[]string{"the server does not know " + strings.Join(procedures(table, some), ", ") + ": give"},
+			[]string{"the server does not know " + strings.Join(procedures(table, some), ", ") + instead},
 		},
-		"nothing": {inProcess(t, grpc.NewServer()), new(policy.Table), []string{"the table guards nothing"}},
+		"nothing": {inProcess(t, grpc.NewServer()), new(policy.Table), []string{nothing}},
 		"the guard's table is another": {
-			inProcess(t, newServer(table, all, answering, grpcguard.ServerOptions(newGuard(new(policy.Table)))...)), table,
-			faults(procedures(table, some), each(` is open: it answered a call without a token with gRPC status PermissionDenied and reason "RULE_MISSING", not with "TOKEN_MISSING": `)),
+			inProcess(t, newServer(table, all, answering, grpcguard.ServerOptions(calltest.NoTokens(new(policy.Table)))...)), table,
+			faults(procedures(table, some), each(" is refused to everybody: the server's guard has another table: give this test the table that interceptor.New got, or compile its file into that one")),
 		},
 		"its own refusal": {
 			inProcess(t, newServer(table, all, fails(status.Error(codes.Unauthenticated, "who are you?")), leaving...)), table,
-			[]string{read + "Unary is open: it answered a call without a token with gRPC status Unauthenticated and reason \"\""},
+			[]string{read + "Unary" + failing(unary, "Unauthenticated")},
 		},
 		"another's refusal": {
 			inProcess(t, newServer(table, all, fails(impostor.Err()), leaving...)), table,
-			[]string{read + "Unary is open: it answered a call without a token with gRPC status Unauthenticated and reason \"\""},
+			[]string{read + "Unary" + failing(unary, "Unauthenticated")},
 		},
 		"not implemented yet": {
 			inProcess(t, newServer(table, all, fails(status.Error(codes.Unimplemented, "method Unary not implemented")), leaving...)), table,
-			[]string{read + "Unary is open: it answered a call without a token with gRPC status Unimplemented"},
+			[]string{read + "Unary" + failing(unary, "Unimplemented")},
 		},
 		"unavailable for once": {
 			inProcess(t, newServer(table, all, fails(status.Error(codes.Unavailable, "later")), leaving...)), table,
@@ -228,17 +237,23 @@ func TestAssertGuarded(t *testing.T) {
 		"all that is unknown, guarded": {inProcess(t, newServer(table, all, answering, append(grpcguard.ServerOptions(guard), unknown)...)), table, nil},
 		"all that is unknown, open": {
 			inProcess(t, newServer(table, all, answering, append(leavingOut(guard, "/protoauthz", "/sample", "/grpc", "/envoy", "/xds"), unknown)...)), table,
-			[]string{`every procedure that the server does not know is open: it answered a call without a token with gRPC status OK and reason "", not with "RULE_MISSING"` + serve},
+			[]string{"every procedure that the server does not know" + strings.Replace(stream, "TOKEN_MISSING", "RULE_MISSING", 1)},
 		},
 		"a token comes along": {
 			inProcess(t, newServer(table, all, answering, grpcguard.ServerOptions(guard)...), grpc.WithPerRPCCredentials(bearer{})), table,
-			faults(procedures(table, some), each(` was refused with reason "TOKEN_INVALID", for a token that came along: call it without one`)),
+			[]string{"the calls carry a token: " + procedures(table, some)[0] + ` was refused with reason "TOKEN_INVALID": give a connection that adds no token`},
 		},
-		"stopped": {conn, table, []string{"the server cannot be called: connection error: "}},
+		"a good token comes along": {
+			inProcess(t, newServer(table, all, answering, grpcguard.ServerOptions(calltest.Expiring(t, time.Hour))...), grpc.WithPerRPCCredentials(bearer{})), table,
+			[]string{`the calls carry a token: /test.v1.Any/Bidi was refused with reason "MODEL_MISMATCH": give a connection that adds no token`},
+		},
+		"stopped":     {conn, table, []string{`the server cannot be called: connection error: desc = "transport: Error while dialing: the server was stopped: serve a new one"`}},
+		"closed":      {closed, table, []string{"the server cannot be called: the connection is closed: close it only after the test"}},
+		"nil":         {nil, table, []string{"the connection is nil: give the connection that is tested"}},
+		"nil pointer": {(*grpc.ClientConn)(nil), table, []string{"the connection is nil: give the connection that is tested"}},
+		"nil table":   {conn, nil, []string{"the table is nil: give the table that policy.Compile returned"}},
 	} {
-		r := &report{TB: t, ctx: t.Context()}
-		grpcguardtest.AssertGuarded(r, test.conn, test.table)
-		r.expect(t, name, test.want)
+		expect(t, name, test.conn, test.table, test.want)
 	}
 }
 
@@ -262,12 +277,14 @@ func TestAssertGuardedHanging(t *testing.T) {
 		synctest.Test(t, func(t *testing.T) {
 			procedure := rpctest.Procedure("Read", method)
 			hanging := func(ctx context.Context, _ string) error { <-ctx.Done(); return ctx.Err() }
-			server := newServer(table, all, hanging, leavingOut(newGuard(table), procedure)...)
+			server := newServer(table, all, hanging, leavingOut(calltest.NoTokens(table), procedure)...)
 			conn := inProcess(t, server, grpc.WithTransportCredentials(insecure.NewCredentials()))
-			r := &report{TB: t, ctx: t.Context()}
 			started := time.Now()
-			grpcguardtest.AssertGuarded(r, conn, table)
-			r.expect(t, method.Name, []string{procedure + " is open: it has not refused a call without a token within 5s: make its server with grpcguard.ServerOptions(guard)"})
+			alone := "grpcguard.Unary alone guards no stream"
+			if method == rpctest.Unary {
+				alone = "grpcguard.Stream alone guards no unary call"
+			}
+			expect(t, method.Name, conn, table, []string{procedure + " is open: it has not refused a call without a token within 5s" + serve + alone})
 			if took := time.Since(started); took > 10*time.Second {
 				t.Errorf("it took %v", took)
 			}

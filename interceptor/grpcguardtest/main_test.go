@@ -3,11 +3,7 @@ package grpcguardtest_test
 import (
 	"context"
 	"errors"
-	"fmt"
 	"io"
-	"slices"
-	"strings"
-	"sync"
 	"testing"
 
 	"go.uber.org/goleak"
@@ -15,42 +11,27 @@ import (
 	"google.golang.org/protobuf/types/known/emptypb"
 
 	_ "github.com/protoauthz/protoauthz/gen/sample/v1" // the messages of rpctest
-	"github.com/protoauthz/protoauthz/interceptor"
 	"github.com/protoauthz/protoauthz/interceptor/grpcguard"
+	"github.com/protoauthz/protoauthz/interceptor/grpcguardtest"
+	"github.com/protoauthz/protoauthz/interceptor/internal/calltest"
 	"github.com/protoauthz/protoauthz/interceptor/internal/leaktest"
 	"github.com/protoauthz/protoauthz/interceptor/policy"
-	"github.com/protoauthz/protoauthz/interceptor/token"
 )
 
 // TestMain makes sure that no goroutine outlives its test.
 func TestMain(m *testing.M) { goleak.VerifyTestMain(leaktest.Patient(m)) }
 
-// A report is a test that fails without failing.
-type report struct {
-	testing.TB
-	ctx context.Context
-
-	mu     sync.Mutex
-	faults []string
+// expect asserts that a server is guarded but for faults.
+func expect(t *testing.T, name string, conn grpc.ClientConnInterface, table *policy.Table, faults []string) {
+	t.Helper()
+	want := make([]string, len(faults))
+	for i, fault := range faults {
+		want[i] = "grpcguardtest: " + fault
+	}
+	r := &calltest.Report{TB: t}
+	grpcguardtest.AssertGuarded(r, conn, table)
+	r.Expect(t, name, want)
 }
-
-func (r *report) Helper()                  {}
-func (r *report) Context() context.Context { return r.ctx }
-
-func (r *report) Errorf(format string, args ...any) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	r.faults = append(r.faults, fmt.Sprintf(format, args...))
-}
-
-// noVerifier knows no token, for none is ever shown to it.
-type noVerifier struct{}
-
-func (noVerifier) Verify(context.Context, string) (*token.Claims, error) {
-	return nil, token.ErrInvalid
-}
-
-func newGuard(table *policy.Table) *interceptor.Guard { return interceptor.New(noVerifier{}, table) }
 
 // A handler answers a call of a procedure.
 type handler func(ctx context.Context, procedure string) error
@@ -149,13 +130,4 @@ func procedures(table *policy.Table, wanted func(procedure string, stream bool) 
 		}
 	}
 	return names
-}
-
-func (r *report) expect(t *testing.T, name string, want []string) {
-	t.Helper()
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	if !slices.EqualFunc(r.faults, want, func(fault, want string) bool { return strings.HasPrefix(fault, "grpcguardtest: "+want) }) {
-		t.Errorf("%s:\n got %s\nwant %s", name, strings.Join(r.faults, "\n     "), strings.Join(want, "\n     "))
-	}
 }

@@ -48,23 +48,27 @@ import (
 //
 // Calls are made in process, over gRPC, with an empty body: an unguarded unary
 // handler fails to read its request, and an unguarded client stream sees its end at
-// once. So does a handler with a Guard that was given to connect.WithInterceptors
-// alone, which decides on a unary call only once its request was read: it fails the
-// test too. And so does every server of grpc-go, for the same reason: use
-// grpcguardtest.AssertGuarded there.
+// once. A handler with a Guard that was given to connect.WithInterceptors alone fails
+// the test too, as such a Guard decides on a unary call only once the request was
+// read. Every server of grpc-go fails the test for the same reason: use
+// grpcguardtest.AssertGuarded there. Each procedure that does not answer takes five
+// seconds, one after the other.
 func AssertGuarded(t testing.TB, handler http.Handler, table *policy.Table) {
 	t.Helper()
+	const otherwise = " (test grpc-go with grpcguardtest.AssertGuarded, and REST with guardtest.AssertRESTGuarded)"
 	unguarded.Server{
 		Package: "guardtest",
+		What:    "handler",
+		Given:   handler,
 		Call: func(ctx context.Context, procedure unguarded.Procedure) unguarded.Answer {
 			return call(ctx, handler, procedure.Name)
 		},
 		Remedy: func(unguarded.Procedure) string {
-			return "give its handler guard.HandlerOption(), or its server of connect-go v2 connectv2.Interceptor(guard)"
+			return "give its handler guard.HandlerOption(), or its server of connect-go v2 connectv2.Interceptor(guard)" + otherwise
 		},
-		Absent:  "the handler answers 404 to",
-		Give:    "give the one that serves them, without the prefix or host that it is mounted under",
-		Nothing: "the table guards nothing",
+		Absent:       "the handler answers 404 to",
+		Instead:      "give the handler that serves them, without the prefix or host that it is mounted under" + otherwise,
+		NoProcedures: "the table guards nothing: give a table with a method that is not public",
 	}.Assert(t, table)
 }
 
@@ -81,6 +85,7 @@ func call(ctx context.Context, handler http.Handler, procedure string) unguarded
 	defer func() { _ = response.Body.Close() }()
 	code := response.Trailer.Get("Grpc-Status")
 	answer.Text = fmt.Sprintf("HTTP status %d, gRPC status %q", response.StatusCode, code)
+	answer.OK = response.StatusCode == http.StatusOK && (code == "" || code == "0")
 	answer.Reason = reason(response)
 	switch {
 	case response.StatusCode == http.StatusNotFound:
@@ -91,7 +96,7 @@ func call(ctx context.Context, handler http.Handler, procedure string) unguarded
 	return answer
 }
 
-// serve has a request served with bounded patience. Without a response, there is the answer.
+// serve calls the handler and waits for [unguarded.Patience]. If no response came, the Answer says why.
 func serve(ctx context.Context, handler http.Handler, request *http.Request) (*http.Response, unguarded.Answer) {
 	ctx, cancel := context.WithTimeout(ctx, unguarded.Patience)
 	defer cancel()
@@ -104,7 +109,7 @@ func serve(ctx context.Context, handler http.Handler, request *http.Request) (*h
 	select {
 	case panicked := <-done:
 		if panicked != nil {
-			return nil, unguarded.Answer{Kind: unguarded.Panicked, Text: fmt.Sprint(panicked)}
+			return nil, unguarded.Answer{Kind: unguarded.Faulty, Text: fmt.Sprint("panicked when called without a token: ", panicked)}
 		}
 		return recorder.Result(), unguarded.Answer{}
 	case <-ctx.Done():

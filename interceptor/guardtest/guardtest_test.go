@@ -3,10 +3,8 @@ package guardtest_test
 import (
 	"context"
 	"errors"
-	"fmt"
 	"net/http"
 	"strings"
-	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -18,34 +16,9 @@ import (
 	"github.com/protoauthz/protoauthz/gen/sample/v1/samplev1connect"
 	"github.com/protoauthz/protoauthz/interceptor"
 	"github.com/protoauthz/protoauthz/interceptor/guardtest"
+	"github.com/protoauthz/protoauthz/interceptor/internal/calltest"
 	"github.com/protoauthz/protoauthz/interceptor/policy"
-	"github.com/protoauthz/protoauthz/interceptor/token"
 )
-
-// A report is a test that fails without failing.
-type report struct {
-	testing.TB
-	ctx context.Context
-
-	mu     sync.Mutex
-	faults []string
-}
-
-func (r *report) Helper()                  {}
-func (r *report) Context() context.Context { return r.ctx }
-
-func (r *report) Errorf(format string, args ...any) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	r.faults = append(r.faults, fmt.Sprintf(format, args...))
-}
-
-// noVerifier knows no token, for none is ever shown to it.
-type noVerifier struct{}
-
-func (noVerifier) Verify(context.Context, string) (*token.Claims, error) {
-	return nil, errors.New("a token was sent")
-}
 
 func compile(t *testing.T, files ...policy.Files) *policy.Table {
 	t.Helper()
@@ -83,12 +56,50 @@ const (
 	bidi   = samplev1connect.DocumentServiceSyncDocumentsProcedure
 )
 
-const absent = "the handler answers 404 to "
+const (
+	otherwise = " (test grpc-go with grpcguardtest.AssertGuarded, and REST with guardtest.AssertRESTGuarded)"
+	remedy    = "give its handler guard.HandlerOption(), or its server of connect-go v2 connectv2.Interceptor(guard)" + otherwise
+	instead   = ": give the handler that serves them, without the prefix or host that it is mounted under" + otherwise
+	sameTable = ": give this test the table that interceptor.New got"
+	smallOne  = " is refused to everybody: the server's guard has another table" + sameTable + ", or compile its file into that one"
+)
+
+// answered is the fault of a procedure that answers with a gRPC status.
+func answered(code string) string {
+	state := " is not behind the guard"
+	if code == "0" || code == "" {
+		state = " is open"
+	}
+	return state + `: it answered a call without a token with HTTP status 200, gRPC status "` + code + `" and reason "", not with "TOKEN_MISSING": ` + remedy
+}
+
+// of names the procedures of a service that are not public, with a fault of each.
+func of(service, fault string) []string {
+	names := map[string]string{
+		"Catalog":  "CreateOrder ImportProducts ListProducts WatchProducts WhoAmI",
+		"Document": "BatchGetDocuments GetDocument GetUsage ListDocuments SyncDocuments UpdateSettings",
+		"Member":   "InviteMember ListMembers UpdateBilling",
+	}
+	all := strings.Fields(names[service])
+	for i, name := range all {
+		all[i] = "/sample.v1." + service + "Service/" + name + fault
+	}
+	return all
+}
+
+// absent is the fault of services that are not mounted.
+func absent(services ...string) string {
+	var all []string
+	for _, service := range services {
+		all = append(all, of(service, "")...)
+	}
+	return "the handler answers 404 to " + strings.Join(all, ", ") + instead
+}
 
 func TestAssertGuarded(t *testing.T) {
 	t.Parallel()
 	table := compile(t)
-	guard := interceptor.New(noVerifier{}, table)
+	guard := calltest.NoTokens(table)
 	guardtest.AssertGuarded(t, sample(guard, nil), table)
 
 	open := samplev1connect.UnimplementedDocumentServiceHandler{}
@@ -117,17 +128,17 @@ func TestAssertGuarded(t *testing.T) {
 		name    string
 		handler http.Handler
 		table   *policy.Table
-		want    []string // each the beginning of a fault
+		want    []string
 	}{
 		{"all", sample(guard, nil), table, nil},
-		{"some are not mounted", only(samplev1connect.NewMemberServiceHandler(samplev1connect.UnimplementedMemberServiceHandler{}, guard.HandlerOption())), table, []string{absent + "/sample.v1.CatalogService/CreateOrder, "}},
-		{"under a prefix", only("/api/", http.StripPrefix("/api", sample(guard, nil))), table, []string{absent + "/sample.v1.CatalogService/CreateOrder, "}},
+		{"some are not mounted", only(samplev1connect.NewMemberServiceHandler(samplev1connect.UnimplementedMemberServiceHandler{}, guard.HandlerOption())), table, []string{absent("Catalog", "Document")}},
+		{"under a prefix", only("/api/", http.StripPrefix("/api", sample(guard, nil))), table, []string{absent("Catalog", "Document", "Member")}},
 		{"open unary", sample(guard, map[string]http.Handler{
 			unary: connect.NewUnaryHandler(unary, open.ListDocuments),
-		}), table, []string{unary}},
+		}), table, []string{unary + answered("12")}},
 		{"open server stream", sample(guard, map[string]http.Handler{
 			server: connect.NewServerStreamHandler(server, openCatalog.WatchProducts),
-		}), table, []string{server}},
+		}), table, []string{server + answered("12")}},
 		{"open client stream", sample(guard, map[string]http.Handler{
 			client: connect.NewClientStreamHandler(client, func(_ context.Context, stream *connect.ClientStream[samplev1.ImportProductsRequest]) (*connect.Response[samplev1.ImportProductsResponse], error) {
 				for stream.Receive() {
@@ -135,73 +146,55 @@ func TestAssertGuarded(t *testing.T) {
 				}
 				return connect.NewResponse(new(samplev1.ImportProductsResponse)), stream.Err()
 			}),
-		}), table, []string{client}},
+		}), table, []string{client + answered("0")}},
 		{"open bidirectional stream", sample(guard, map[string]http.Handler{
 			bidi: connect.NewBidiStreamHandler(bidi, open.SyncDocuments),
-		}), table, []string{bidi}},
+		}), table, []string{bidi + answered("12")}},
 		{"all open", both(
 			only(samplev1connect.NewDocumentServiceHandler(open)),
 			only(samplev1connect.NewCatalogServiceHandler(openCatalog, guard.HandlerOption())),
-		), table, []string{
-			"/sample.v1.DocumentService/BatchGetDocuments", "/sample.v1.DocumentService/GetDocument", "/sample.v1.DocumentService/GetUsage",
-			"/sample.v1.DocumentService/ListDocuments", "/sample.v1.DocumentService/SyncDocuments", "/sample.v1.DocumentService/UpdateSettings",
-			absent + "/sample.v1.MemberService/InviteMember, ",
-		}},
+		), table, append(of("Document", answered("12")), absent("Member"))},
 		{"interceptor alone", only(samplev1connect.NewMemberServiceHandler(
 			samplev1connect.UnimplementedMemberServiceHandler{}, connect.WithInterceptors(guard),
-		)), table, []string{
-			"/sample.v1.MemberService/InviteMember", "/sample.v1.MemberService/ListMembers", "/sample.v1.MemberService/UpdateBilling",
-			absent,
-		}},
+		)), table, append(of("Member", answered("12")), absent("Catalog", "Document"))},
 		{"a file was forgotten", only(samplev1connect.NewMemberServiceHandler(
-			samplev1connect.UnimplementedMemberServiceHandler{}, interceptor.New(noVerifier{}, smaller).HandlerOption(),
-		)), smaller, []string{
-			"/sample.v1.MemberService/InviteMember is refused to everybody", "/sample.v1.MemberService/ListMembers", "/sample.v1.MemberService/UpdateBilling",
-			absent,
-		}},
-		{"the guard's table is another", sample(interceptor.New(noVerifier{}, smaller), nil), table, []string{
-			"/sample.v1.DocumentService/BatchGetDocuments", "/sample.v1.DocumentService/GetDocument", "/sample.v1.DocumentService/GetUsage",
-			"/sample.v1.DocumentService/ListDocuments", "/sample.v1.DocumentService/SyncDocuments", "/sample.v1.DocumentService/UpdateSettings",
-			"/sample.v1.MemberService/InviteMember", "/sample.v1.MemberService/ListMembers", "/sample.v1.MemberService/UpdateBilling",
-		}},
-		{"its own refusal", sample(guard, map[string]http.Handler{unary: answering}), table, []string{unary}},
-		{"another's refusal", sample(guard, map[string]http.Handler{unary: impostor}), table, []string{unary}},
-		{"garbled details", sample(guard, map[string]http.Handler{unary: garbled("!"), bidi: garbled("////")}), table, []string{unary, bidi}},
+			samplev1connect.UnimplementedMemberServiceHandler{}, calltest.NoTokens(smaller).HandlerOption(),
+		)), smaller, append(of("Member", " is refused to everybody: compile its file into the table, or name sample.v1.MemberService in policy.WithPublic"), absent("Catalog"))},
+		{"the guard's table is another", sample(calltest.NoTokens(smaller), nil), table, append(of("Document", smallOne), of("Member", smallOne)...)},
+		{"its own refusal", sample(guard, map[string]http.Handler{unary: answering}), table, []string{unary + answered("16")}},
+		{"another's refusal", sample(guard, map[string]http.Handler{unary: impostor}), table, []string{unary + answered("16")}},
+		{"garbled details", sample(guard, map[string]http.Handler{unary: garbled("!"), bidi: garbled("////")}), table, []string{unary + answered("16"), bidi + answered("16")}},
 		{"no RPC", sample(guard, map[string]http.Handler{
 			unary: http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write([]byte("hello")) }),
-		}), table, []string{unary}},
+		}), table, []string{unary + answered("")}},
 		{"panic", sample(guard, map[string]http.Handler{
 			bidi: http.HandlerFunc(func(http.ResponseWriter, *http.Request) { panic("a handler's panic") }),
 		}), table, []string{bidi + " panicked when called without a token: a handler's panic"}},
-		{"empty", http.NewServeMux(), table, []string{absent}},
-		{"nothing", http.NewServeMux(), new(policy.Table), []string{"the table guards nothing"}},
-		{"public only", sample(guard, nil), new(policy.Table), []string{
-			"/sample.v1.CatalogService/CreateOrder is guarded by another table", "/sample.v1.CatalogService/GetInfo", "/sample.v1.CatalogService/ImportProducts",
-			"/sample.v1.CatalogService/ListProducts", "/sample.v1.CatalogService/WatchProducts", "/sample.v1.CatalogService/WhoAmI",
-			"/sample.v1.DocumentService/BatchGetDocuments", "/sample.v1.DocumentService/GetDocument", "/sample.v1.DocumentService/GetUsage",
-			"/sample.v1.DocumentService/ListDocuments", "/sample.v1.DocumentService/SyncDocuments", "/sample.v1.DocumentService/UpdateSettings",
-			"/sample.v1.MemberService/InviteMember", "/sample.v1.MemberService/ListMembers", "/sample.v1.MemberService/UpdateBilling",
-		}},
+		{"a token comes along", http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			r.Header.Set("Authorization", "Bearer any")
+			sample(guard, nil).ServeHTTP(w, r)
+		}), table, []string{`the calls carry a token: /sample.v1.CatalogService/CreateOrder was refused with reason "TOKEN_INVALID": give a handler that adds no token`}},
+		{"empty", http.NewServeMux(), table, []string{absent("Catalog", "Document", "Member")}},
+		{"nil", nil, table, []string{"the handler is nil: give the handler that is tested"}},
+		{"nil pointer", (*http.ServeMux)(nil), table, []string{"the handler is nil: give the handler that is tested"}},
+		{"nil table", http.NewServeMux(), nil, []string{"the table is nil: give the table that policy.Compile returned"}},
+		{"nothing", http.NewServeMux(), new(policy.Table), []string{"the table guards nothing: give a table with a method that is not public"}},
+		{"the guard's table is larger", sample(guard, nil), smaller, append(
+			of("Document", " is guarded by another table than the given one"+sameTable), of("Member", " is guarded by another table than the given one"+sameTable)...)},
 	} {
-		r := &report{TB: t, ctx: t.Context()}
+		r := &calltest.Report{TB: t}
 		guardtest.AssertGuarded(r, test.handler, test.table)
-		r.expect(t, test.name, test.want)
+		r.Expect(t, test.name, prefixed(test.want))
 	}
 }
 
-func (r *report) expect(t *testing.T, name string, want []string) {
-	t.Helper()
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	if len(r.faults) != len(want) {
-		t.Errorf("%s: %q, want %q", name, r.faults, want)
-		return
+// prefixed begins each fault with the name of the package.
+func prefixed(faults []string) []string {
+	all := make([]string, len(faults))
+	for i, fault := range faults {
+		all[i] = "guardtest: " + fault
 	}
-	for i, fault := range r.faults {
-		if !strings.HasPrefix(fault, "guardtest: "+want[i]) {
-			t.Errorf("%s: %q, want %q", name, fault, want[i])
-		}
-	}
+	return all
 }
 
 func only(path string, handler http.Handler) http.Handler {
@@ -232,16 +225,16 @@ func TestAssertGuardedHanging(t *testing.T) {
 		synctest.Test(t, func(t *testing.T) {
 			release := make(chan struct{})
 			defer close(release)
-			mux := sample(interceptor.New(noVerifier{}, table), map[string]http.Handler{
+			mux := sample(calltest.NoTokens(table), map[string]http.Handler{
 				bidi: connect.NewBidiStreamHandler(bidi, func(ctx context.Context, _ *connect.BidiStream[samplev1.SyncDocumentsRequest, samplev1.SyncDocumentsResponse]) error {
 					wait(ctx, release)
 					return ctx.Err()
 				}),
 			})
-			r := &report{TB: t, ctx: t.Context()}
+			r := &calltest.Report{TB: t}
 			started := time.Now()
 			guardtest.AssertGuarded(r, mux, table)
-			r.expect(t, name, []string{bidi})
+			r.Expect(t, name, prefixed([]string{bidi + " is open: it has not refused a call without a token within 5s: " + remedy}))
 			if took := time.Since(started); took > 10*time.Second {
 				t.Errorf("%s: it took %v", name, took)
 			}

@@ -1,7 +1,6 @@
 package guardtest_test
 
 import (
-	"context"
 	"fmt"
 	"io"
 	"net/http"
@@ -10,7 +9,11 @@ import (
 	"sync"
 	"testing"
 
+	"connectrpc.com/connect"
+
+	"github.com/protoauthz/protoauthz/gen/sample/v1/samplev1connect"
 	"github.com/protoauthz/protoauthz/interceptor/guardtest"
+	"github.com/protoauthz/protoauthz/interceptor/internal/calltest"
 	"github.com/protoauthz/protoauthz/interceptor/internal/prototest"
 	"github.com/protoauthz/protoauthz/interceptor/policy"
 )
@@ -28,7 +31,8 @@ message HttpRule {
 message CustomHttpPattern { string kind = 1; string path = 2; }
 `
 
-// compileREST compiles a service whose methods are A, B, … with these options.
+// compileREST compiles a service whose methods are A, B, … with these options, before which may stand
+// "public" and "stream".
 func compileREST(t *testing.T, options ...string) *policy.Table {
 	t.Helper()
 	var methods strings.Builder
@@ -37,7 +41,11 @@ func compileREST(t *testing.T, options ...string) *policy.Table {
 		if before, public := strings.CutPrefix(option, "public "); public {
 			option, rule = before, "public: true"
 		}
-		_, _ = fmt.Fprintf(&methods, "rpc %c(In) returns (In) { option (protoauthz.v1.method) = { %s model: %s }; %s }\n", 'A'+i, rule,
+		output := "In"
+		if after, stream := strings.CutPrefix(option, "stream "); stream {
+			option, output = after, "stream In"
+		}
+		_, _ = fmt.Fprintf(&methods, "rpc %c(In) returns (%s) { option (protoauthz.v1.method) = { %s model: %s }; %s }\n", 'A'+i, output, rule,
 			map[bool]string{true: "MODEL_UNSPECIFIED", false: "MODEL_GLOBAL_RESOURCE"}[rule == "public: true"], option)
 	}
 	files, err := prototest.Compile(t.Context(), "../../proto", map[string]string{
@@ -48,14 +56,19 @@ import "google/api/annotations.proto";
 import "google/protobuf/wrappers.proto";
 import "google/protobuf/timestamp.proto";
 import "google/protobuf/duration.proto";
+import "google/protobuf/field_mask.proto";
+import "google/protobuf/struct.proto";
+import "google/protobuf/any.proto";
 import "protoauthz/v1/authz.proto";
 enum Kind { NONE = 0; SOME = 1; }
 message Inner { string id = 1; int32 size = 2; }
 message In {
   string name = 1; int64 number = 2; bool yes = 3; Kind kind = 4; bytes raw = 5; double real = 6; Inner inner = 7;
   google.protobuf.Int32Value wrapped = 8; google.protobuf.Timestamp time = 9; google.protobuf.Duration span = 10;
-  repeated Inner many = 11;
+  repeated Inner many = 11; google.protobuf.FieldMask mask = 12; google.protobuf.Struct free = 13; google.protobuf.ListValue items = 14;
+  google.protobuf.Value value = 15; google.protobuf.StringValue text = 16; google.protobuf.Any packed = 17; Pair pair = 18; map<string, Inner> map = 19;
 }
+message Pair { int32 id = 1; string value = 2; }
 service S {
 ` + methods.String() + "}\n",
 	}, "rest.proto")
@@ -110,18 +123,26 @@ func TestRESTRoutes(t *testing.T) {
 		option string
 		want   []string
 	}{
-		"get":             {`option (google.api.http) = { get: "/v1/a" };`, []string{"GET /v1/a"}},
-		"put":             {`option (google.api.http) = { put: "/v1/a" body: "*" };`, []string{"PUT /v1/a {}"}},
-		"post":            {`option (google.api.http) = { post: "/v1/a:go" body: "inner" };`, []string{"POST /v1/a:go {}"}},
-		"delete":          {`option (google.api.http).delete = "/v1/a";`, []string{"DELETE /v1/a"}},
-		"patch":           {`option (google.api.http) = { patch: "/v1/a" };`, []string{"PATCH /v1/a"}},
-		"custom":          {`option (google.api.http) = { custom: { kind: "HEAD" path: "/v1/a" } };`, []string{"HEAD /v1/a"}},
+		"get":    {`option (google.api.http) = { get: "/v1/a" };`, []string{"GET /v1/a"}},
+		"put":    {`option (google.api.http) = { put: "/v1/a" body: "*" };`, []string{"PUT /v1/a {}"}},
+		"post":   {`option (google.api.http) = { post: "/v1/a:go" body: "inner" };`, []string{"POST /v1/a:go {}"}},
+		"delete": {`option (google.api.http).delete = "/v1/a";`, []string{"DELETE /v1/a"}},
+		"patch":  {`option (google.api.http) = { patch: "/v1/a" };`, []string{"PATCH /v1/a"}},
+		"custom": {`option (google.api.http) = { custom: { kind: "HEAD" path: "/v1/a" } };`, []string{"HEAD /v1/a"}},
+		"odd bodies": {`option (google.api.http) = { post: "/v1/a" body: "time" additional_bindings { post: "/v1/b" body: "span" } additional_bindings { post: "/v1/c" body: "mask" }
+			additional_bindings { post: "/v1/d" body: "wrapped" } additional_bindings { post: "/v1/e" body: "text" } additional_bindings { post: "/v1/f" body: "items" }
+			additional_bindings { post: "/v1/g" body: "value" } additional_bindings { post: "/v1/h" body: "free" } additional_bindings { post: "/v1/i" body: "packed" }
+			additional_bindings { post: "/v1/j" body: "map" } additional_bindings { post: "/v1/k" body: "unknown" } };`, []string{
+			`POST /v1/a "1970-01-01T00:00:00Z"`, `POST /v1/b "0s"`, `POST /v1/c ""`, "POST /v1/d 0", `POST /v1/e ""`, "POST /v1/f []",
+			"POST /v1/g {}", "POST /v1/h {}", "POST /v1/i {}", "POST /v1/j", "POST /v1/k",
+		}},
 		"in two":          {`option (google.api.http).get = "/v1/a"; option (google.api.http).body = "*";`, []string{"GET /v1/a {}"}},
 		"bodies":          {`option (google.api.http) = { post: "/v1/a" body: "name" additional_bindings { post: "/v1/b" body: "many" } additional_bindings { post: "/v1/c" body: "inner" } additional_bindings { post: "/v1/d" } };`, []string{"POST /v1/a", "POST /v1/b", "POST /v1/c {}", "POST /v1/d"}},
 		"several":         {`option (google.api.http) = { get: "/v1/a" additional_bindings { post: "/v1/b" } additional_bindings { custom: { kind: "*" path: "/v1/c" } } };`, []string{"GET /v1/a", "POST /v1/b", "* /v1/c"}},
 		"only additional": {`option (google.api.http) = { additional_bindings { post: "/v1/b" } };`, []string{"POST /v1/b"}},
 		"variables":       {`option (google.api.http) = { get: "/v1/{name}/{number}/{yes}/{kind}/{raw}/{real}/{inner.id}/{inner.size}" };`, []string{"GET /v1/x/1/true/NONE/eHh4/1/x/1"}},
-		"well-known":      {`option (google.api.http) = { get: "/v1/{wrapped}/{time}/{span}/{unknown}" };`, []string{"GET /v1/1/2006-01-02T15:04:05Z/1s/x"}},
+		"well-known":      {`option (google.api.http) = { get: "/v1/{wrapped}/{wrapped.value}/{text}/{time}/{span}/{unknown}" };`, []string{"GET /v1/1/1/x/2006-01-02T15:04:05Z/1s/x"}},
+		"beside a value":  {`option (google.api.http) = { get: "/v1/{pair.id}/{pair.value}" };`, []string{"GET /v1/1/x"}},
 		"segments":        {`option (google.api.http) = { get: "/v1/{name=organizations/*/documents/*}:read" };`, []string{"GET /v1/organizations/x/documents/x:read"}},
 		"stars":           {`option (google.api.http) = { get: "/*/{number=*}/{name=**}" };`, []string{"GET /x/1/x"}},
 		"deep":            {`option (google.api.http) = { get: "/v1/{inner.id=a/**}" };`, []string{"GET /v1/a/x"}},
@@ -129,23 +150,39 @@ func TestRESTRoutes(t *testing.T) {
 		table := compileREST(t, test.option, "", `public option (google.api.http) = { get: "/v1/public" };`)
 		server := &restServer{answer: answer(http.StatusUnauthorized, "", refusal)}
 		guardtest.AssertRESTGuarded(t, server, table)
-		if !slices.Equal(server.calls, test.want) {
-			t.Errorf("%s: %q, want %q", name, server.calls, test.want)
+		want := append(append([]string{"POST /protoauthz.guardtest.Nowhere/Nothing {}"}, test.want...), "POST /rest.S/B {}")
+		if !slices.Equal(server.calls, want) {
+			t.Errorf("%s: %q, want %q", name, server.calls, want)
 		}
 	}
 }
 
+const (
+	get        = `option (google.api.http) = { get: "/v1/a" };`
+	restRemedy = "for grpc-gateway, register it with RegisterXHandler and the connection of grpcguard.InProcess(server), " +
+		"as RegisterXHandlerServer calls the implementation past all interceptors; for vanguard, guard the handlers or the server behind it"
+	noRoute = "the handler has no route to a method of the table that is not public: give the table of the files with REST routes; " +
+		"routes from a grpc_api_configuration cannot be tested"
+)
+
+// callTo is an answer to a call by a route, and what stands behind it in a fault.
+func callTo(state, answer string) []string {
+	text := state + ": it answered a call without a token with HTTP status " + answer
+	if state == early {
+		return []string{text + ": " + restRemedy}
+	}
+	return []string{text + ` and reason "", not with "TOKEN_MISSING": ` + restRemedy}
+}
+
+const (
+	isOpen = "/rest.S/A is open"
+	notIts = "/rest.S/A is not behind the guard"
+	early  = "/rest.S/A failed before a guard saw it, or has no guard"
+)
+
 func TestAssertRESTGuarded(t *testing.T) {
 	t.Parallel()
-	const (
-		get    = `option (google.api.http) = { get: "/v1/a" };`
-		two    = `option (google.api.http) = { get: "/v1/a" additional_bindings { post: "/v1/b" } };`
-		remedy = "for grpc-gateway, register it with RegisterXHandler and the connection of grpcguard.InProcess(server), " +
-			"as RegisterXHandlerServer calls the implementation past all interceptors; for vanguard, guard the handlers or the server behind it"
-	)
-	open := func(answer string) []string {
-		return []string{"/rest.S/A is open: it answered a call without a token with HTTP status " + answer + ", not with \"TOKEN_MISSING\": " + remedy}
-	}
+	const two = `option (google.api.http) = { get: "/v1/a" additional_bindings { post: "/v1/b" } };`
 	second := func(w http.ResponseWriter, r *http.Request) {
 		if r.Method == http.MethodPost {
 			_, _ = w.Write([]byte("{}"))
@@ -158,29 +195,94 @@ func TestAssertRESTGuarded(t *testing.T) {
 		answer http.HandlerFunc
 		want   []string
 	}{
-		"refused":                        {get, answer(401, "a bearer token is required", refusal), nil},
-		"refused on a stream":            {get, answer(401, "", `{"error": `+refusal+`}`), nil},
-		"refused in another form":        {get, answer(401, "", `{"errors": [{"info": `+info+`}]}`), nil},
-		"refused, by the challenge":      {get, answer(401, realm, "<html>"), nil},
-		"refused, without a body":        {get, answer(401, realm, ""), nil},
-		"open":                           {get, answer(200, "", `{}`), open(`200 to GET /v1/a and reason ""`)},
-		"open, no JSON":                  {get, answer(200, "", `hello`), open(`200 to GET /v1/a and reason ""`)},
-		"open, with an error of its own": {get, answer(501, "", `{"code": 12}`), open(`501 to GET /v1/a and reason ""`)},
-		"open at its second route":       {two, second, open(`200 to POST /v1/b and reason ""`)},
-		"another's challenge":            {get, answer(401, `Bearer realm="https://other.example.test"`, "{}"), open(`401 to GET /v1/a and reason ""`)},
-		"a challenge with an error":      {get, answer(401, realm+`, error="invalid_token"`, "{}"), open(`401 to GET /v1/a and reason ""`)},
-		"a challenge, but no 401":        {get, answer(403, realm, "{}"), open(`403 to GET /v1/a and reason ""`)},
-		"another's refusal":              {get, answer(401, "", strings.Replace(refusal, `"protoauthz"`, `"example.test"`, 1)), open(`401 to GET /v1/a and reason ""`)},
-		"another status":                 {get, answer(500, "", refusal), open(`500, in place of 401, to GET /v1/a and reason ""`)},
-		"another table":                  {get, answer(403, "", strings.Replace(refusal, "TOKEN_MISSING", "RULE_MISSING", 1)), open(`403 to GET /v1/a and reason "RULE_MISSING"`)},
-		"absent": {get, http.NotFound, []string{"the handler answers 404 to GET /v1/a: give the one that serves them, without the prefix or host " +
-			"that it is mounted under; if that is this one, the implementation has answered: " + remedy}},
-		"no route":       {"", answer(200, "", `{}`), []string{"no method of the table that is not public has a google.api.http option"}},
-		"a public route": {"public " + get, answer(200, "", `{}`), []string{"no method of the table that is not public has a google.api.http option"}},
+		"refused":                    {get, answer(401, "a bearer token is required", refusal), nil},
+		"refused on a stream":        {get, answer(401, "", `{"error": `+refusal+`}`), nil},
+		"refused in another form":    {get, answer(401, "", `{"errors": [{"info": `+info+`}]}`), nil},
+		"refused, by the challenge":  {get, answer(401, realm, "<html>"), nil},
+		"refused, without a body":    {get, answer(401, realm, ""), nil},
+		"open":                       {get, answer(200, "", `{}`), callTo(isOpen, "200 to GET /v1/a")},
+		"open, no JSON":              {get, answer(200, "", `hello`), callTo(isOpen, "200 to GET /v1/a")},
+		"a stream, past the guard":   {"stream " + get, answer(501, "", `{"code": 12}`), callTo(notIts, "501 to GET /v1/a")},
+		"open, with a failure":       {get, answer(500, "", `{"code": 13}`), callTo(notIts, "500 to GET /v1/a")},
+		"open, to another page":      {get, answer(302, "", ""), callTo(notIts, "302 to GET /v1/a")},
+		"a request that is not read": {get, answer(400, "", `{"code": 3}`), callTo(early, "400 to GET /v1/a")},
+		"a type that is not read":    {get, answer(415, "", ""), callTo(early, "415 to GET /v1/a")},
+		"a server that is not there": {get, answer(503, "", ""), callTo(early, "503 to GET /v1/a")},
+		"open at its second route":   {two, second, callTo(isOpen, "200 to POST /v1/b")},
+		"another's challenge":        {get, answer(401, `Bearer realm="https://other.example.test"`, "{}"), callTo(notIts, "401 to GET /v1/a")},
+		"a challenge with an error":  {get, answer(401, realm+`, error="invalid_token"`, "{}"), callTo(notIts, "401 to GET /v1/a")},
+		"a challenge, but no 401":    {get, answer(403, realm, "{}"), callTo(notIts, "403 to GET /v1/a")},
+		"another's refusal":          {get, answer(401, "", strings.Replace(refusal, `"protoauthz"`, `"example.test"`, 1)), callTo(notIts, "401 to GET /v1/a")},
+		"another status":             {get, answer(500, "", refusal), []string{"/rest.S/A is refused by a guard, but with HTTP status 500 in place of 401 to GET /v1/a: send 401 from the error handler"}},
+		"another table":              {get, answer(403, "", strings.Replace(refusal, "TOKEN_MISSING", "RULE_MISSING", 1)), []string{"/rest.S/A" + smallOne}},
+		"a token": {get, answer(401, "", strings.Replace(refusal, "TOKEN_MISSING", "TOKEN_INVALID", 1)), []string{
+			`the calls carry a token: /rest.S/A was refused with reason "TOKEN_INVALID": give a handler that adds no token`,
+		}},
+		"absent": {get, http.NotFound, []string{"the handler answers 404 to GET /v1/a: give the handler that serves them, without the prefix or host " +
+			"that it is mounted under; if this is that handler, the implementation has answered: " + restRemedy}},
+		"no route":       {"", answer(200, "", `{}`), []string{noRoute}},
+		"a public route": {"public " + get, answer(200, "", `{}`), []string{noRoute}},
+		"nil":            {get, nil, []string{"the handler is nil: give the handler that is tested"}},
 		"a panic":        {get, func(http.ResponseWriter, *http.Request) { panic("a handler's panic") }, []string{"/rest.S/A panicked when called without a token: a handler's panic to GET /v1/a"}},
 	} {
-		r := &report{TB: t, ctx: context.WithoutCancel(t.Context())}
-		guardtest.AssertRESTGuarded(r, &restServer{answer: test.answer}, compileREST(t, test.option))
-		r.expect(t, name, test.want)
+		r := &calltest.Report{TB: t}
+		var handler http.Handler = &restServer{answer: test.answer}
+		if test.answer == nil {
+			handler = test.answer
+		}
+		guardtest.AssertRESTGuarded(r, handler, compileREST(t, test.option))
+		r.Expect(t, name, prefixed(test.want))
 	}
+	r := &calltest.Report{TB: t}
+	guardtest.AssertRESTGuarded(r, http.NewServeMux(), nil)
+	r.Expect(t, "nil table", []string{"guardtest: the table is nil: give the table that policy.Compile returned"})
+}
+
+// TestRESTWithoutOption makes sure that a method without the option is called as grpc-gateway serves it
+// with generate_unbound_methods, and is no fault if the handler does not know the route.
+func TestRESTWithoutOption(t *testing.T) {
+	t.Parallel()
+	refused := answer(401, realm, refusal)
+	page := answer(200, "", "<!doctype html>")
+	panicking := func(http.ResponseWriter, *http.Request) { panic("a handler's panic") }
+	for name, test := range map[string]struct {
+		options []string
+		unbound http.HandlerFunc // of A
+		rest    http.HandlerFunc // but for a route with the option, which is refused
+		want    []string
+	}{
+		"refused":                         {[]string{""}, refused, http.NotFound, nil},
+		"refused, beside others":          {[]string{"", get}, refused, http.NotFound, nil},
+		"open":                            {[]string{""}, answer(200, "", "{}"), http.NotFound, callTo(isOpen, "200 to POST /rest.S/A")},
+		"open, beside others":             {[]string{"", get}, answer(200, "", "{}"), http.NotFound, callTo(isOpen, "200 to POST /rest.S/A")},
+		"open, beside pages":              {[]string{"", get}, answer(200, "", "{}"), page, callTo(isOpen, "200 to POST /rest.S/A")},
+		"a stream, past the guard":        {[]string{"stream ", get}, answer(501, "", `{"code": 12}`), http.NotFound, callTo(notIts, "501 to POST /rest.S/A")},
+		"not implemented, past the guard": {[]string{"", get}, answer(501, "", `{"code": 12, "message": "A"}`), answer(501, "", `{"code": 12}`), callTo(notIts, "501 to POST /rest.S/A")},
+		"a request that is not read":      {[]string{"", get}, answer(400, "", ""), http.NotFound, callTo(early, "400 to POST /rest.S/A")},
+		"panicking":                       {[]string{"", get}, panicking, http.NotFound, []string{"/rest.S/A panicked when called without a token: a handler's panic to POST /rest.S/A"}},
+		"unknown, 404":                    {[]string{"", get}, http.NotFound, http.NotFound, nil},
+		"unknown, 405":                    {[]string{"", get}, answer(405, "", ""), http.NotFound, nil},
+		"unknown, 415":                    {[]string{"", get}, answer(415, "", ""), http.NotFound, nil},
+		"unknown, 501":                    {[]string{"", get}, answer(501, "", `{"code": 12}`), answer(501, "", `{"code": 12}`), nil},
+		"unknown, a page":                 {[]string{"", get}, page, page, nil},
+		"unknown, a panic":                {[]string{"", get}, panicking, panicking, nil},
+		"none is known":                   {[]string{"", "", "public " + get}, http.NotFound, http.NotFound, []string{noRoute}},
+		"none is known, but pages are":    {[]string{"", ""}, page, page, []string{noRoute}},
+	} {
+		mux := http.NewServeMux()
+		mux.HandleFunc("/", test.rest)
+		mux.HandleFunc("/v1/a", refused)
+		mux.HandleFunc("POST /rest.S/A", test.unbound)
+		r := &calltest.Report{TB: t}
+		guardtest.AssertRESTGuarded(r, mux, compileREST(t, test.options...))
+		r.Expect(t, name, prefixed(test.want))
+	}
+
+	// Handlers of connect-go take unary calls as JSON on the same route, and no streams.
+	table := compile(t)
+	guardtest.AssertRESTGuarded(t, sample(calltest.NoTokens(table), nil), table)
+	r := &calltest.Report{TB: t}
+	open := samplev1connect.UnimplementedDocumentServiceHandler{}
+	guardtest.AssertRESTGuarded(r, sample(calltest.NoTokens(table), map[string]http.Handler{unary: connect.NewUnaryHandler(unary, open.ListDocuments)}), table)
+	r.Expect(t, "connect-go", []string{"guardtest: " + strings.Replace(callTo(notIts, "501 to POST "+unary)[0], "/rest.S/A", unary, 1)})
 }

@@ -4,12 +4,14 @@ import (
 	"regexp"
 	"strings"
 
+	"google.golang.org/protobuf/encoding/protojson"
 	"google.golang.org/protobuf/encoding/protowire"
 	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/reflect/protoreflect"
+	"google.golang.org/protobuf/types/dynamicpb"
 )
 
-// A route is one of those by which a method is reached over REST.
+// A route is one way to call a method over REST.
 type route struct{ verb, path, body string }
 
 // routesOf reads the google.api.http option of a method, whether its declaration is linked or not.
@@ -94,14 +96,25 @@ func eachField(message []byte, visit func(protowire.Number, []byte) error) error
 	return nil
 }
 
-// emptyBody returns the JSON of a message without fields if a route's body is a message. It is empty
-// for what is no message, and for a stream.
+// emptyBody returns the JSON of an empty message, such as "1970-01-01T00:00:00Z" for a
+// google.protobuf.Timestamp. It returns "" for streams and for fields that are not messages.
 func emptyBody(body string, method protoreflect.MethodDescriptor) string {
-	field := method.Input().Fields().ByName(protoreflect.Name(body))
-	if isMessage := body == "*" || field != nil && field.Message() != nil && !field.IsList() && !field.IsMap(); !isMessage || method.IsStreamingClient() {
+	message := method.Input()
+	if body != "*" {
+		field := message.Fields().ByName(protoreflect.Name(body))
+		if field == nil || field.IsList() || field.IsMap() {
+			return ""
+		}
+		message = field.Message()
+	}
+	if message == nil || method.IsStreamingClient() {
 		return ""
 	}
-	return "{}"
+	empty, err := protojson.MarshalOptions{AllowPartial: true}.Marshal(dynamicpb.NewMessage(message))
+	if err != nil { // a google.protobuf.Value, which takes any JSON
+		return "{}"
+	}
+	return string(empty)
 }
 
 var (

@@ -17,6 +17,7 @@ import (
 	"github.com/protoauthz/protoauthz/interceptor"
 	"github.com/protoauthz/protoauthz/interceptor/connectv2"
 	"github.com/protoauthz/protoauthz/interceptor/guardtest"
+	"github.com/protoauthz/protoauthz/interceptor/internal/calltest"
 	"github.com/protoauthz/protoauthz/interceptor/policy"
 )
 
@@ -71,14 +72,13 @@ func TestOutside(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	guard := interceptor.New(noVerifier{}, table)
+	guard := calltest.NoTokens(table)
 	const (
-		remedy = ": give its handler guard.HandlerOption(), or its server of connect-go v2 connectv2.Interceptor(guard), and name "
 		ending = " in policy.WithPublic if everybody may call it, or do not serve it"
 		refuse = " is refused to everybody: name "
 	)
 	answer := func(code, service string) string {
-		return ` is open: it answered a call without a token with HTTP status 200, gRPC status "` + code + `" and reason "", not with "RULE_MISSING"` + remedy + service + ending
+		return strings.Replace(answered(code), "TOKEN_MISSING", "RULE_MISSING", 1) + ", and name " + service + ending
 	}
 	open := []string{
 		"/" + health + "/Check" + answer("12", health), "/" + health + "/Watch" + answer("12", health),
@@ -101,7 +101,7 @@ func TestOutside(t *testing.T) {
 			"/" + health + "/Check" + refuse + health + ending, "/" + health + "/Watch" + refuse + health + ending,
 			"/" + v1 + reading + refuse + v1 + ending, "/" + v1alpha + reading + refuse + v1alpha + ending,
 		}},
-		"A6 public":               {withExtras(sample(interceptor.New(noVerifier{}, public), nil)), public, nil},
+		"A6 public":               {withExtras(sample(calltest.NoTokens(public), nil)), public, nil},
 		"A6 none":                 {sample(guard, nil), table, nil},
 		"A6 none, v2":             {version2(guard, table), table, nil},
 		"A6 pages for the rest":   {pages(sample(guard, nil), page), table, nil},
@@ -109,14 +109,9 @@ func TestOutside(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			r := &report{TB: t, ctx: t.Context()}
+			r := &calltest.Report{TB: t}
 			guardtest.AssertGuarded(r, test.handler, test.table)
-			r.expect(t, name, test.want)
-			for i, fault := range r.faults {
-				if i < len(test.want) && fault != "guardtest: "+test.want[i] {
-					t.Errorf("%s, want the whole of %s", fault, test.want[i])
-				}
-			}
+			r.Expect(t, name, prefixed(test.want))
 		})
 	}
 }

@@ -11,45 +11,46 @@ import (
 	"github.com/protoauthz/protoauthz/interceptor/policy"
 )
 
-// A Procedure is one that a server may have.
+// A Procedure may be served by a server.
 type Procedure struct {
 	Name   string
 	Stream bool                          // of any kind
 	Method protoreflect.MethodDescriptor // nil if none is linked
-
-	wellKnown bool
 }
 
-// wellKnown are the procedures of services that frameworks bring along, under the names under which
-// they are served. connectrpc.com/grpcreflect and connectrpc.com/grpchealth link none of them, or
-// link them under names of their own.
-var wellKnown = map[string][]Procedure{
-	"grpc.health.v1.Health":                    {{Name: "Check"}, {Name: "List"}, {Name: "Watch", Stream: true}},
-	"grpc.reflection.v1.ServerReflection":      {{Name: "ServerReflectionInfo", Stream: true}},
-	"grpc.reflection.v1alpha.ServerReflection": {{Name: "ServerReflectionInfo", Stream: true}},
-	"grpc.channelz.v1.Channelz": {
-		{Name: "GetTopChannels"}, {Name: "GetServers"}, {Name: "GetServer"}, {Name: "GetServerSockets"},
-		{Name: "GetChannel"}, {Name: "GetSubchannel"}, {Name: "GetSocket"},
-	},
-	"envoy.service.status.v3.ClientStatusDiscoveryService": {{Name: "StreamClientStatus", Stream: true}, {Name: "FetchClientStatus"}},
-	"xds.service.orca.v3.OpenRcaService":                   {{Name: "StreamCoreMetrics", Stream: true}},
+// wellKnown tells the streams among the procedures that frameworks bring along, under the names under
+// which they are served. connectrpc.com/grpcreflect and connectrpc.com/grpchealth link none of them,
+// or link them under names of their own.
+var wellKnown = map[string]bool{
+	"/grpc.health.v1.Health/Check":                                             false,
+	"/grpc.health.v1.Health/List":                                              false,
+	"/grpc.health.v1.Health/Watch":                                             true,
+	"/grpc.reflection.v1.ServerReflection/ServerReflectionInfo":                true,
+	"/grpc.reflection.v1alpha.ServerReflection/ServerReflectionInfo":           true,
+	"/grpc.channelz.v1.Channelz/GetTopChannels":                                false,
+	"/grpc.channelz.v1.Channelz/GetServers":                                    false,
+	"/grpc.channelz.v1.Channelz/GetServer":                                     false,
+	"/grpc.channelz.v1.Channelz/GetServerSockets":                              false,
+	"/grpc.channelz.v1.Channelz/GetChannel":                                    false,
+	"/grpc.channelz.v1.Channelz/GetSubchannel":                                 false,
+	"/grpc.channelz.v1.Channelz/GetSocket":                                     false,
+	"/envoy.service.status.v3.ClientStatusDiscoveryService/StreamClientStatus": true,
+	"/envoy.service.status.v3.ClientStatusDiscoveryService/FetchClientStatus":  false,
+	"/xds.service.orca.v3.OpenRcaService/StreamCoreMetrics":                    true,
 }
 
-// Nowhere is a procedure of no service. A handler for all that is unknown takes it for a stream.
-var Nowhere = Procedure{Name: "/protoauthz.guardtest.Nowhere/Nothing", Stream: true}
+// UnknownProcedure belongs to no service. A handler for everything unknown takes it for a stream.
+var UnknownProcedure = Procedure{Name: "/protoauthz.guardtest.Nowhere/Nothing", Stream: true}
 
-// procedures returns those of the table, of all linked services and of the well-known ones, sorted.
+// procedures returns the procedures of the table, of linked services and of well-known services, sorted.
 func procedures(table *policy.Table) []Procedure {
 	all := map[string]Procedure{}
-	for service, methods := range wellKnown {
-		for _, method := range methods {
-			name := "/" + service + "/" + method.Name
-			all[name] = Procedure{Name: name, Stream: method.Stream, wellKnown: true}
-		}
+	for name, stream := range wellKnown {
+		all[name] = Procedure{Name: name, Stream: stream}
 	}
 	add := func(method protoreflect.MethodDescriptor) {
 		name := "/" + string(method.Parent().FullName()) + "/" + string(method.Name())
-		all[name] = Procedure{name, method.IsStreamingClient() || method.IsStreamingServer(), method, all[name].wellKnown}
+		all[name] = Procedure{name, method.IsStreamingClient() || method.IsStreamingServer(), method}
 	}
 	protoregistry.GlobalFiles.RangeFiles(func(file protoreflect.FileDescriptor) bool {
 		for i := range file.Services().Len() {

@@ -5,6 +5,7 @@ package unguarded
 import (
 	"context"
 	"fmt"
+	"reflect"
 	"strings"
 	"testing"
 	"time"
@@ -19,7 +20,7 @@ import (
 // Patience bounds a call that an unguarded handler does not answer.
 const Patience = 5 * time.Second
 
-// Domain is the one of a Guard's google.rpc.ErrorInfo.
+// Domain is the domain of the google.rpc.ErrorInfo of a Guard.
 const Domain = "protoauthz"
 
 // A Kind tells answers apart.
@@ -33,21 +34,22 @@ const (
 	Absent
 	// NoRPC is an answer of something that serves no RPC.
 	NoRPC
-	// Hanging is none within [Patience].
+	// Hanging: no answer came within [Patience].
 	Hanging
-	// Unreachable is none, as there is no server.
+	// Unreachable: no server answered.
 	Unreachable
-	// Panicked is none either.
-	Panicked
-	// Uncallable is none, as there is no way to call the procedure.
+	// Faulty: the Text is the fault.
+	Faulty
+	// Uncallable: the procedure has no route.
 	Uncallable
 )
 
 // An Answer is what a server answers to a call without a token.
 type Answer struct {
 	Kind   Kind
+	OK     bool               // the call succeeded
 	Reason interceptor.Reason // of a Guard, or ""
-	Text   string             // what the answer is, or who is absent, for people
+	Text   string             // describes the answer, or names the absent procedure
 }
 
 // Reason finds a Guard's reason in the details of a status.
@@ -63,58 +65,77 @@ func Reason(details []*anypb.Any) interceptor.Reason {
 
 // A Server is called without a token.
 type Server struct {
-	Package string // that speaks to the user
-	Call    func(context.Context, Procedure) Answer
-	Remedy  func(Procedure) string // what guards it
-	Absent  string                 // what the server does with those that are absent
-	Give    string                 // what to give instead
-	Nothing string                 // what it means that there is nothing to call
+	Package      string // the name that faults begin with
+	What         string // names what the user gave, such as "handler"
+	Given        any    // the handler or connection that the user gave
+	Call         func(context.Context, Procedure) Answer
+	Remedy       func(Procedure) string // how to guard a procedure
+	Absent       string                 // begins the fault that lists absent procedures
+	Instead      string                 // what to give instead
+	NoProcedures string                 // the fault if no procedure was called
 }
 
-// Assert fails the test for each procedure that is not refused as a Guard refuses it. Those that the
-// table declares public are not called.
+// Assert fails the test for each procedure that is not refused as a Guard refuses it. Procedures that
+// the table declares public are not called.
 func (s Server) Assert(t testing.TB, table *policy.Table) {
 	t.Helper()
-	elsewhere := s.Call(t.Context(), Nowhere)
-	switch {
-	case elsewhere.Kind == Unreachable:
-		t.Errorf("%s: the server cannot be called: %s", s.Package, elsewhere.Text)
-		return
-	case elsewhere.Kind == Absent, elsewhere.Kind == NoRPC, elsewhere.Kind == Uncallable, elsewhere.Reason == interceptor.ReasonRuleMissing:
-	default:
-		t.Errorf("%s: every procedure that the server does not know %s", s.Package, s.judge(Nowhere, nil, elsewhere))
+	for _, fault := range s.faults(t.Context(), table) {
+		t.Errorf("%s: %s", s.Package, fault)
 	}
-	var missing []string
+}
+
+func (s Server) faults(ctx context.Context, table *policy.Table) []string {
+	switch {
+	case isNil(s.Given):
+		return []string{fmt.Sprintf("the %s is nil: give the %[1]s that is tested", s.What)}
+	case table == nil:
+		return []string{"the table is nil: give the table that policy.Compile returned"}
+	case ctx.Err() != nil:
+		return []string{"the test is over: call the assertion before the test ends, not in a cleanup"}
+	}
+	unknown := s.Call(ctx, UnknownProcedure)
+	var faults, missing []string
+	switch {
+	case unknown.Kind == Unreachable:
+		return []string{"the server cannot be called: " + unknown.Text}
+	case unknown.Kind == Absent, unknown.Kind == NoRPC, unknown.Kind == Uncallable, unknown.Reason == interceptor.ReasonRuleMissing:
+	default:
+		faults = append(faults, "every procedure that the server does not know "+s.judge(UnknownProcedure, nil, unknown))
+	}
 	found := false
 	for _, procedure := range procedures(table) {
 		rule, ok := table.Lookup(procedure.Name)
 		if ok && rule.Public {
 			continue
 		}
-		if !ok && elsewhere.Kind == Hanging {
-			continue // as it would, each for as long
+		if !ok && unknown.Kind == Hanging {
+			continue // An unknown procedure would hang as long as this one.
 		}
-		answer := s.Call(t.Context(), procedure)
+		answer := s.Call(ctx, procedure)
 		switch {
 		case answer.Kind == Uncallable:
 			continue
 		case ok && answer.Kind == Absent:
 			missing = append(missing, answer.Text)
 			continue
-		case !ok && answer.Kind == elsewhere.Kind && answer.Reason == elsewhere.Reason, !ok && answer.Kind == Absent:
+		case !ok && answer.Kind == unknown.Kind && answer.Reason == unknown.Reason, !ok && answer.Kind == Absent:
 			continue // the server does not know it
+		case answer.Reason != "" && answer.Reason != interceptor.ReasonTokenMissing && answer.Reason != interceptor.ReasonRuleMissing:
+			// The token may have opened any of the other procedures.
+			return []string{fmt.Sprintf("the calls carry a token: %s was refused with reason %q: give a %s that adds no token", procedure.Name, answer.Reason, s.What)}
 		}
 		found = true
 		if fault := s.judge(procedure, rule, answer); fault != "" {
-			t.Errorf("%s: %s %s", s.Package, procedure.Name, fault)
+			faults = append(faults, procedure.Name+" "+fault)
 		}
 	}
 	switch {
 	case len(missing) > 0:
-		t.Errorf("%s: %s %s: %s", s.Package, s.Absent, strings.Join(missing, ", "), s.Give)
+		faults = append(faults, fmt.Sprintf("%s %s: %s", s.Absent, strings.Join(missing, ", "), s.Instead))
 	case !found:
-		t.Errorf("%s: %s", s.Package, s.Nothing)
+		faults = append(faults, s.NoProcedures)
 	}
+	return faults
 }
 
 // judge says what is wrong with an answer for which there is a rule, or none.
@@ -123,29 +144,42 @@ func (s Server) judge(procedure Procedure, rule *policy.Rule, answer Answer) str
 	if rule == nil {
 		want = interceptor.ReasonRuleMissing
 		public = fmt.Sprintf("compile its file into the table, or name %s in policy.WithPublic", procedure.service())
-		if procedure.wellKnown {
+		if _, ok := wellKnown[procedure.Name]; ok {
 			public = fmt.Sprintf("name %s in policy.WithPublic if everybody may call it, or do not serve it", procedure.service())
 		}
-		if procedure != Nowhere {
+		if procedure != UnknownProcedure {
 			remedy += ", and " + public
 		}
 	}
+	const sameTable = "give this test the table that interceptor.New got"
 	switch {
-	case answer.Kind == Panicked:
-		return "panicked when called without a token: " + answer.Text
+	case answer.Kind == Faulty:
+		return answer.Text
 	case answer.Kind == Unreachable:
 		return "cannot be called: " + answer.Text
 	case answer.Kind == Hanging:
 		return fmt.Sprintf("is open: it has not refused a call without a token within %v: %s", Patience, remedy)
 	case rule == nil && answer.Reason == interceptor.ReasonTokenMissing:
-		return "is guarded by another table than the given one"
-	case answer.Reason != "" && answer.Reason != interceptor.ReasonTokenMissing && answer.Reason != interceptor.ReasonRuleMissing:
-		return fmt.Sprintf("was refused with reason %q, for a token that came along: call it without one", answer.Reason)
+		return "is guarded by another table than the given one: " + sameTable
+	case rule != nil && answer.Reason == interceptor.ReasonRuleMissing:
+		return "is refused to everybody: the server's guard has another table: " + sameTable + ", or compile its file into that one"
 	case answer.Reason != want:
-		return fmt.Sprintf("is open: it answered a call without a token with %s and reason %q, not with %q: %s",
-			answer.Text, answer.Reason, want, remedy)
+		state := "is not behind the guard"
+		if answer.OK {
+			state = "is open"
+		}
+		return fmt.Sprintf("%s: it answered a call without a token with %s and reason %q, not with %q: %s", state, answer.Text, answer.Reason, want, remedy)
 	case rule == nil:
 		return "is refused to everybody: " + public
 	}
 	return ""
+}
+
+// isNil reports whether a value is nil, or a pointer or function that is nil.
+func isNil(given any) bool {
+	if given == nil {
+		return true
+	}
+	value := reflect.ValueOf(given)
+	return (value.Kind() == reflect.Pointer || value.Kind() == reflect.Func) && value.IsNil()
 }

@@ -2,9 +2,7 @@ package unguarded_test
 
 import (
 	"context"
-	"fmt"
-	"slices"
-	"strings"
+	"net/http"
 	"testing"
 
 	"go.uber.org/goleak"
@@ -22,23 +20,11 @@ import (
 // TestMain makes sure that no goroutine outlives its test.
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
-// A report is a test that fails without failing.
-type report struct {
-	testing.TB
-	faults []string
-}
-
-func (r *report) Helper() {}
-func (r *report) Errorf(format string, args ...any) {
-	r.faults = append(r.faults, fmt.Sprintf(format, args...))
-}
-
-// assert asserts that a server guards the table but for the answers that are given.
-func assert(t *testing.T, table *policy.Table, answers map[string]unguarded.Answer) []string {
+// server is guarded by the table but for the answers that are given.
+func server(t *testing.T, table *policy.Table, answers map[string]unguarded.Answer) unguarded.Server {
 	t.Helper()
-	r := &report{TB: t}
-	unguarded.Server{
-		Package: "test", Absent: "the server lacks", Give: "give another", Nothing: "nothing is guarded",
+	return unguarded.Server{
+		Package: "test", What: "server", Given: t, Absent: "the server lacks", Instead: "give another", NoProcedures: "nothing is guarded",
 		Remedy: func(unguarded.Procedure) string { return "guard it" },
 		Call: func(_ context.Context, procedure unguarded.Procedure) unguarded.Answer {
 			if answer, ok := answers[procedure.Name]; ok {
@@ -55,8 +41,7 @@ func assert(t *testing.T, table *policy.Table, answers map[string]unguarded.Answ
 			}
 			return unguarded.Answer{Kind: unguarded.Absent, Text: procedure.Name}
 		},
-	}.Assert(r, table)
-	return r.faults
+	}
 }
 
 func TestAssert(t *testing.T) {
@@ -64,10 +49,17 @@ func TestAssert(t *testing.T) {
 	table := calltest.Rules(t)
 	const (
 		ruled, health, linked = "/test.v1.Read/Unary", "/grpc.health.v1.Health/Check", "/sample.v1.CatalogService/GetInfo"
-		openly                = ` is open: it answered a call without a token with 200 and reason "", not with `
+
+		answered  = ": it answered a call without a token with "
+		openly    = " is open" + answered + `200 and reason "", not with `
+		sameTable = ": give this test the table that interceptor.New got"
+		everybody = " in policy.WithPublic if everybody may call it, or do not serve it"
+		ruleless  = `"RULE_MISSING": guard it, and compile its file into the table, or name sample.v1.CatalogService in policy.WithPublic`
+		theRest   = "every procedure that the server does not know"
 	)
-	nowhere := unguarded.Nowhere.Name
-	open := unguarded.Answer{Text: "200"}
+	unknown := unguarded.UnknownProcedure.Name
+	open := unguarded.Answer{OK: true, Text: "200"}
+	failed := unguarded.Answer{Text: "500"}
 	reason := func(reason interceptor.Reason) unguarded.Answer { return unguarded.Answer{Reason: reason} }
 	for name, test := range map[string]struct {
 		answers map[string]unguarded.Answer
@@ -75,40 +67,84 @@ func TestAssert(t *testing.T) {
 	}{
 		"guarded":      {nil, nil},
 		"open":         {map[string]unguarded.Answer{ruled: open}, []string{ruled + openly + `"TOKEN_MISSING": guard it`}},
-		"without rule": {map[string]unguarded.Answer{linked: open}, []string{linked + openly + `"RULE_MISSING": guard it, and compile its file into the table, or name sample.v1.CatalogService in policy.WithPublic`}},
+		"failed":       {map[string]unguarded.Answer{ruled: failed}, []string{ruled + " is not behind the guard" + answered + `500 and reason "", not with "TOKEN_MISSING": guard it`}},
+		"without rule": {map[string]unguarded.Answer{linked: open}, []string{linked + openly + ruleless}},
 		"well-known": {map[string]unguarded.Answer{health: open}, []string{
-			health + openly + `"RULE_MISSING": guard it, and name grpc.health.v1.Health in policy.WithPublic if everybody may call it, or do not serve it`,
+			health + openly + `"RULE_MISSING": guard it, and name grpc.health.v1.Health` + everybody,
 		}},
 		"refused to everybody": {map[string]unguarded.Answer{linked: reason(interceptor.ReasonRuleMissing)}, []string{
 			linked + " is refused to everybody: compile its file into the table, or name sample.v1.CatalogService in policy.WithPublic",
 		}},
 		"well-known, refused to everybody": {map[string]unguarded.Answer{health: reason(interceptor.ReasonRuleMissing)}, []string{
-			health + " is refused to everybody: name grpc.health.v1.Health in policy.WithPublic if everybody may call it, or do not serve it",
+			health + " is refused to everybody: name grpc.health.v1.Health" + everybody,
 		}},
-		"another table": {map[string]unguarded.Answer{linked: reason(interceptor.ReasonTokenMissing)}, []string{linked + " is guarded by another table than the given one"}},
-		"a token": {map[string]unguarded.Answer{ruled: reason(interceptor.ReasonTokenInvalid)}, []string{
-			ruled + ` was refused with reason "TOKEN_INVALID", for a token that came along: call it without one`,
+		"the guard has a larger table": {map[string]unguarded.Answer{linked: reason(interceptor.ReasonTokenMissing)}, []string{
+			linked + " is guarded by another table than the given one" + sameTable,
+		}},
+		"the guard has a smaller table": {map[string]unguarded.Answer{ruled: reason(interceptor.ReasonRuleMissing)}, []string{
+			ruled + " is refused to everybody: the server's guard has another table" + sameTable + ", or compile its file into that one",
+		}},
+		"a token, which opens the next": {map[string]unguarded.Answer{ruled: reason(interceptor.ReasonOrganizationMismatch), "/test.v1.Read/Bidi": open}, []string{
+			"the calls carry a token: " + ruled + ` was refused with reason "ORGANIZATION_MISMATCH": give a server that adds no token`,
 		}},
 		"hanging":                   {map[string]unguarded.Answer{ruled: {Kind: unguarded.Hanging}}, []string{ruled + " is open: it has not refused a call without a token within 5s: guard it"}},
-		"panicking":                 {map[string]unguarded.Answer{ruled: {Kind: unguarded.Panicked, Text: "no"}}, []string{ruled + " panicked when called without a token: no"}},
+		"faulty":                    {map[string]unguarded.Answer{ruled: {Kind: unguarded.Faulty, Text: "panicked"}}, []string{ruled + " panicked"}},
 		"unreachable for once":      {map[string]unguarded.Answer{ruled: {Kind: unguarded.Unreachable, Text: "no"}}, []string{ruled + " cannot be called: no"}},
 		"unreachable":               {map[string]unguarded.Answer{"/": {Kind: unguarded.Unreachable, Text: "no"}}, []string{"the server cannot be called: no"}},
 		"absent":                    {map[string]unguarded.Answer{ruled: {Kind: unguarded.Absent, Text: "it"}}, []string{"the server lacks it: give another"}},
 		"uncallable":                {map[string]unguarded.Answer{"/": {Kind: unguarded.Uncallable}}, []string{"nothing is guarded"}},
-		"pages for the rest":        {map[string]unguarded.Answer{nowhere: {Kind: unguarded.NoRPC}, linked: {Kind: unguarded.NoRPC}}, nil},
-		"a page":                    {map[string]unguarded.Answer{linked: {Kind: unguarded.NoRPC, Text: "200"}}, []string{linked + openly + `"RULE_MISSING": guard it, and compile`}},
-		"a guard for the rest":      {map[string]unguarded.Answer{nowhere: reason(interceptor.ReasonRuleMissing), linked: reason(interceptor.ReasonRuleMissing)}, nil},
-		"the rest is open":          {map[string]unguarded.Answer{nowhere: open, linked: open}, []string{`every procedure that the server does not know` + openly + `"RULE_MISSING": guard it`}},
-		"the rest hangs":            {map[string]unguarded.Answer{nowhere: {Kind: unguarded.Hanging}, linked: open}, []string{`every procedure that the server does not know is open: it has not`}},
-		"open, and all of the rest": {map[string]unguarded.Answer{nowhere: reason(interceptor.ReasonRuleMissing), linked: open}, []string{linked + openly}},
+		"pages for the rest":        {map[string]unguarded.Answer{unknown: {Kind: unguarded.NoRPC}, linked: {Kind: unguarded.NoRPC}}, nil},
+		"a page":                    {map[string]unguarded.Answer{linked: {Kind: unguarded.NoRPC, OK: true, Text: "200"}}, []string{linked + openly + ruleless}},
+		"a guard for the rest":      {map[string]unguarded.Answer{unknown: reason(interceptor.ReasonRuleMissing), linked: reason(interceptor.ReasonRuleMissing)}, nil},
+		"the rest is open":          {map[string]unguarded.Answer{unknown: open, linked: open}, []string{theRest + openly + `"RULE_MISSING": guard it`}},
+		"the rest hangs":            {map[string]unguarded.Answer{unknown: {Kind: unguarded.Hanging}, linked: open}, []string{theRest + " is open: it has not refused a call without a token within 5s: guard it"}},
+		"open, and all of the rest": {map[string]unguarded.Answer{unknown: reason(interceptor.ReasonRuleMissing), linked: open}, []string{linked + openly + ruleless}},
 	} {
-		got := assert(t, table, test.answers)
-		if !slices.EqualFunc(got, test.want, func(got, want string) bool { return strings.HasPrefix(got, "test: "+want) }) {
-			t.Errorf("%s:\n got %s\nwant %s", name, strings.Join(got, "\n     "), strings.Join(test.want, "\n     "))
+		r := &calltest.Report{TB: t}
+		server(t, table, test.answers).Assert(r, table)
+		for i, want := range test.want {
+			test.want[i] = "test: " + want
 		}
+		r.Expect(t, name, test.want)
 	}
-	if got := assert(t, new(policy.Table), nil); !slices.Equal(got, []string{"test: nothing is guarded"}) {
-		t.Errorf("an empty table: %q", got)
+}
+
+// A lateTest is a test whose cleanups run.
+type lateTest struct{ *calltest.Report }
+
+func (lateTest) Context() context.Context {
+	ctx, cancel := context.WithCancel(context.Background())
+	cancel()
+	return ctx
+}
+
+// TestAssertNothing makes sure that a test which gives nothing is told so, once.
+func TestAssertNothing(t *testing.T) {
+	t.Parallel()
+	table := calltest.Rules(t)
+	for name, test := range map[string]struct {
+		given any
+		table *policy.Table
+		late  bool
+		want  string
+	}{
+		"nil":          {nil, table, false, "the server is nil: give the server that is tested"},
+		"nil pointer":  {(*http.ServeMux)(nil), table, false, "the server is nil: give the server that is tested"},
+		"nil function": {http.HandlerFunc(nil), table, false, "the server is nil: give the server that is tested"},
+		"nil table":    {t, nil, false, "the table is nil: give the table that policy.Compile returned"},
+		"both nil":     {nil, nil, false, "the server is nil: give the server that is tested"},
+		"empty table":  {t, new(policy.Table), false, "nothing is guarded"},
+		"a cleanup":    {t, table, true, "the test is over: call the assertion before the test ends, not in a cleanup"},
+	} {
+		r := &calltest.Report{TB: t}
+		var user testing.TB = r
+		if test.late {
+			user = lateTest{r}
+		}
+		server := server(t, test.table, nil)
+		server.Given = test.given
+		server.Assert(user, test.table)
+		r.Expect(t, name, []string{"test: " + test.want})
 	}
 }
 

@@ -43,7 +43,7 @@ func Example() {
 	server := grpc.NewServer(grpcguard.ServerOptions(guard)...)
 	ledgerv1.RegisterLedgerServiceServer(server, ledger{})
 	ctx := context.Background()
-	conn, err := grpcguard.InProcess(server) // the one with grpcguard.ServerOptions(guard)
+	conn, err := grpcguard.InProcess(server) // after all services are registered
 	if err != nil {
 		log.Fatal(err)
 	}

@@ -65,6 +65,14 @@ func (ledger) CloseYear(_ context.Context, request *ledgerv1.CloseYearRequest) (
 	return &ledgerv1.CloseYearResponse{Year: request.GetYear()}, nil
 }
 
+func (ledger) ScheduleAudit(context.Context, *ledgerv1.ScheduleAuditRequest) (*ledgerv1.ScheduleAuditResponse, error) {
+	return new(ledgerv1.ScheduleAuditResponse), nil
+}
+
+func (ledger) AuditAccounts(context.Context, *ledgerv1.AuditAccountsRequest) (*ledgerv1.AuditAccountsResponse, error) {
+	return &ledgerv1.AuditAccountsResponse{OrganizationId: "acme"}, nil
+}
+
 func (ledger) WatchAccounts(request *ledgerv1.WatchAccountsRequest, stream grpc.ServerStreamingServer[ledgerv1.Account]) error {
 	return errors.Join(stream.Send(account(request.GetOrganizationId())), stream.Send(account(request.GetOrganizationId())))
 }
@@ -114,6 +122,7 @@ func compile(t testing.TB) *policy.Table {
 var tokens = map[string]string{
 	"acme":   `"organization_id": "acme", "scope": "read:account write:account", "aud": "` + api + `"`,
 	"reader": `"organization_id": "acme", "scope": "read:account", "aud": "` + api + `"`,
+	"audit":  `"organization_id": "acme", "scope": "audit:account", "aud": "urn:logto:organization:acme"`,
 	"user":   `"scope": "write:year", "aud": "` + api + `", "client_id": "app"`,
 	"client": `"scope": "write:year", "aud": "` + api + `", "client_id": "user"`,
 	"other":  `"organization_id": "acme", "scope": "read:account", "aud": "https://other.example.test"`,

@@ -13,7 +13,12 @@ import (
 	_ "google.golang.org/genproto/googleapis/api/annotations"
 	protoreflect "google.golang.org/protobuf/reflect/protoreflect"
 	protoimpl "google.golang.org/protobuf/runtime/protoimpl"
+	anypb "google.golang.org/protobuf/types/known/anypb"
+	durationpb "google.golang.org/protobuf/types/known/durationpb"
 	fieldmaskpb "google.golang.org/protobuf/types/known/fieldmaskpb"
+	structpb "google.golang.org/protobuf/types/known/structpb"
+	timestamppb "google.golang.org/protobuf/types/known/timestamppb"
+	wrapperspb "google.golang.org/protobuf/types/known/wrapperspb"
 	reflect "reflect"
 	sync "sync"
 	unsafe "unsafe"
@@ -948,6 +953,170 @@ func (x *SyncAccountsRequest) GetOrganizationId() string {
 	return ""
 }
 
+// ScheduleAuditRequest has a field of each form.
+type ScheduleAuditRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// When.
+	Time *timestamppb.Timestamp `protobuf:"bytes,1,opt,name=time,proto3" json:"time,omitempty"`
+	// How long.
+	Span *durationpb.Duration `protobuf:"bytes,2,opt,name=span,proto3" json:"span,omitempty"`
+	// What.
+	Mask *fieldmaskpb.FieldMask `protobuf:"bytes,3,opt,name=mask,proto3" json:"mask,omitempty"`
+	// How many.
+	Count *wrapperspb.Int64Value `protobuf:"bytes,4,opt,name=count,proto3" json:"count,omitempty"`
+	// Any list.
+	Items *structpb.ListValue `protobuf:"bytes,5,opt,name=items,proto3" json:"items,omitempty"`
+	// Any value.
+	Value *structpb.Value `protobuf:"bytes,6,opt,name=value,proto3" json:"value,omitempty"`
+	// Any object.
+	Free *structpb.Struct `protobuf:"bytes,7,opt,name=free,proto3" json:"free,omitempty"`
+	// Any message.
+	Packed *anypb.Any `protobuf:"bytes,8,opt,name=packed,proto3" json:"packed,omitempty"`
+	// A text.
+	Text string `protobuf:"bytes,9,opt,name=text,proto3" json:"text,omitempty"`
+	// Names.
+	Names         []string `protobuf:"bytes,10,rep,name=names,proto3" json:"names,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ScheduleAuditRequest) Reset() {
+	*x = ScheduleAuditRequest{}
+	mi := &file_ledger_v1_ledger_proto_msgTypes[18]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ScheduleAuditRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ScheduleAuditRequest) ProtoMessage() {}
+
+func (x *ScheduleAuditRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_ledger_v1_ledger_proto_msgTypes[18]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ScheduleAuditRequest.ProtoReflect.Descriptor instead.
+func (*ScheduleAuditRequest) Descriptor() ([]byte, []int) {
+	return file_ledger_v1_ledger_proto_rawDescGZIP(), []int{18}
+}
+
+func (x *ScheduleAuditRequest) GetTime() *timestamppb.Timestamp {
+	if x != nil {
+		return x.Time
+	}
+	return nil
+}
+
+func (x *ScheduleAuditRequest) GetSpan() *durationpb.Duration {
+	if x != nil {
+		return x.Span
+	}
+	return nil
+}
+
+func (x *ScheduleAuditRequest) GetMask() *fieldmaskpb.FieldMask {
+	if x != nil {
+		return x.Mask
+	}
+	return nil
+}
+
+func (x *ScheduleAuditRequest) GetCount() *wrapperspb.Int64Value {
+	if x != nil {
+		return x.Count
+	}
+	return nil
+}
+
+func (x *ScheduleAuditRequest) GetItems() *structpb.ListValue {
+	if x != nil {
+		return x.Items
+	}
+	return nil
+}
+
+func (x *ScheduleAuditRequest) GetValue() *structpb.Value {
+	if x != nil {
+		return x.Value
+	}
+	return nil
+}
+
+func (x *ScheduleAuditRequest) GetFree() *structpb.Struct {
+	if x != nil {
+		return x.Free
+	}
+	return nil
+}
+
+func (x *ScheduleAuditRequest) GetPacked() *anypb.Any {
+	if x != nil {
+		return x.Packed
+	}
+	return nil
+}
+
+func (x *ScheduleAuditRequest) GetText() string {
+	if x != nil {
+		return x.Text
+	}
+	return ""
+}
+
+func (x *ScheduleAuditRequest) GetNames() []string {
+	if x != nil {
+		return x.Names
+	}
+	return nil
+}
+
+// ScheduleAuditResponse is empty.
+type ScheduleAuditResponse struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ScheduleAuditResponse) Reset() {
+	*x = ScheduleAuditResponse{}
+	mi := &file_ledger_v1_ledger_proto_msgTypes[19]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ScheduleAuditResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ScheduleAuditResponse) ProtoMessage() {}
+
+func (x *ScheduleAuditResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_ledger_v1_ledger_proto_msgTypes[19]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ScheduleAuditResponse.ProtoReflect.Descriptor instead.
+func (*ScheduleAuditResponse) Descriptor() ([]byte, []int) {
+	return file_ledger_v1_ledger_proto_rawDescGZIP(), []int{19}
+}
+
 // AuditAccountsRequest asks for an audit.
 type AuditAccountsRequest struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
@@ -957,7 +1126,7 @@ type AuditAccountsRequest struct {
 
 func (x *AuditAccountsRequest) Reset() {
 	*x = AuditAccountsRequest{}
-	mi := &file_ledger_v1_ledger_proto_msgTypes[18]
+	mi := &file_ledger_v1_ledger_proto_msgTypes[20]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -969,7 +1138,7 @@ func (x *AuditAccountsRequest) String() string {
 func (*AuditAccountsRequest) ProtoMessage() {}
 
 func (x *AuditAccountsRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_ledger_v1_ledger_proto_msgTypes[18]
+	mi := &file_ledger_v1_ledger_proto_msgTypes[20]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -982,7 +1151,7 @@ func (x *AuditAccountsRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use AuditAccountsRequest.ProtoReflect.Descriptor instead.
 func (*AuditAccountsRequest) Descriptor() ([]byte, []int) {
-	return file_ledger_v1_ledger_proto_rawDescGZIP(), []int{18}
+	return file_ledger_v1_ledger_proto_rawDescGZIP(), []int{20}
 }
 
 // AuditAccountsResponse answers.
@@ -996,7 +1165,7 @@ type AuditAccountsResponse struct {
 
 func (x *AuditAccountsResponse) Reset() {
 	*x = AuditAccountsResponse{}
-	mi := &file_ledger_v1_ledger_proto_msgTypes[19]
+	mi := &file_ledger_v1_ledger_proto_msgTypes[21]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1008,7 +1177,7 @@ func (x *AuditAccountsResponse) String() string {
 func (*AuditAccountsResponse) ProtoMessage() {}
 
 func (x *AuditAccountsResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_ledger_v1_ledger_proto_msgTypes[19]
+	mi := &file_ledger_v1_ledger_proto_msgTypes[21]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1021,7 +1190,7 @@ func (x *AuditAccountsResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use AuditAccountsResponse.ProtoReflect.Descriptor instead.
 func (*AuditAccountsResponse) Descriptor() ([]byte, []int) {
-	return file_ledger_v1_ledger_proto_rawDescGZIP(), []int{19}
+	return file_ledger_v1_ledger_proto_rawDescGZIP(), []int{21}
 }
 
 func (x *AuditAccountsResponse) GetOrganizationId() string {
@@ -1035,7 +1204,7 @@ var File_ledger_v1_ledger_proto protoreflect.FileDescriptor
 
 const file_ledger_v1_ledger_proto_rawDesc = "" +
 	"\n" +
-	"\x16ledger/v1/ledger.proto\x12\tledger.v1\x1a\x1cgoogle/api/annotations.proto\x1a google/protobuf/field_mask.proto\x1a\x19protoauthz/v1/authz.proto\"3\n" +
+	"\x16ledger/v1/ledger.proto\x12\tledger.v1\x1a\x1cgoogle/api/annotations.proto\x1a\x19google/protobuf/any.proto\x1a\x1egoogle/protobuf/duration.proto\x1a google/protobuf/field_mask.proto\x1a\x1cgoogle/protobuf/struct.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1egoogle/protobuf/wrappers.proto\x1a\x19protoauthz/v1/authz.proto\"3\n" +
 	"\aAccount\x12\x12\n" +
 	"\x04name\x18\x01 \x01(\tR\x04name\x12\x14\n" +
 	"\x05label\x18\x02 \x01(\tR\x05label\"\x10\n" +
@@ -1077,13 +1246,26 @@ const file_ledger_v1_ledger_proto_rawDesc = "" +
 	"\x16ImportAccountsResponse\x12\x14\n" +
 	"\x05count\x18\x01 \x01(\x05R\x05count\">\n" +
 	"\x13SyncAccountsRequest\x12'\n" +
-	"\x0forganization_id\x18\x01 \x01(\tR\x0eorganizationId\"\x16\n" +
+	"\x0forganization_id\x18\x01 \x01(\tR\x0eorganizationId\"\xbd\x03\n" +
+	"\x14ScheduleAuditRequest\x12.\n" +
+	"\x04time\x18\x01 \x01(\v2\x1a.google.protobuf.TimestampR\x04time\x12-\n" +
+	"\x04span\x18\x02 \x01(\v2\x19.google.protobuf.DurationR\x04span\x12.\n" +
+	"\x04mask\x18\x03 \x01(\v2\x1a.google.protobuf.FieldMaskR\x04mask\x121\n" +
+	"\x05count\x18\x04 \x01(\v2\x1b.google.protobuf.Int64ValueR\x05count\x120\n" +
+	"\x05items\x18\x05 \x01(\v2\x1a.google.protobuf.ListValueR\x05items\x12,\n" +
+	"\x05value\x18\x06 \x01(\v2\x16.google.protobuf.ValueR\x05value\x12+\n" +
+	"\x04free\x18\a \x01(\v2\x17.google.protobuf.StructR\x04free\x12,\n" +
+	"\x06packed\x18\b \x01(\v2\x14.google.protobuf.AnyR\x06packed\x12\x12\n" +
+	"\x04text\x18\t \x01(\tR\x04text\x12\x14\n" +
+	"\x05names\x18\n" +
+	" \x03(\tR\x05names\"\x17\n" +
+	"\x15ScheduleAuditResponse\"\x16\n" +
 	"\x14AuditAccountsRequest\"@\n" +
 	"\x15AuditAccountsResponse\x12'\n" +
 	"\x0forganization_id\x18\x01 \x01(\tR\x0eorganizationId*+\n" +
 	"\x04Kind\x12\x14\n" +
 	"\x10KIND_UNSPECIFIED\x10\x00\x12\r\n" +
-	"\tKIND_CASH\x10\x012\xe8\x0f\n" +
+	"\tKIND_CASH\x10\x012\xe6\x12\n" +
 	"\rLedgerService\x12Z\n" +
 	"\aGetInfo\x12\x19.ledger.v1.GetInfoRequest\x1a\x1a.ledger.v1.GetInfoResponse\"\x18\x82\xd3\xe4\x93\x02\n" +
 	"\x12\b/v1/info\xe2\xea\xf7\x85\f\x02\b\x01\x12\xac\x01\n" +
@@ -1108,7 +1290,8 @@ const file_ledger_v1_ledger_proto_rawDesc = "" +
 	"\x0eImportAccounts\x12 .ledger.v1.ImportAccountsRequest\x1a!.ledger.v1.ImportAccountsResponse\"F\x82\xd3\xe4\x93\x02\x18:\x01*\"\x13/v1/accounts:import\xe2\xea\xf7\x85\f\"\x1a\rwrite:account:\x11\n" +
 	"\x0forganization_id(\x01\x12\x8c\x01\n" +
 	"\fSyncAccounts\x12\x1e.ledger.v1.SyncAccountsRequest\x1a\x12.ledger.v1.Account\"D\x82\xd3\xe4\x93\x02\x16:\x01*\"\x11/v1/accounts:sync\xe2\xea\xf7\x85\f\"\x1a\rwrite:account:\x11\n" +
-	"\x0forganization_id(\x010\x01\x12o\n" +
+	"\x0forganization_id(\x010\x01\x12\xfb\x02\n" +
+	"\rScheduleAudit\x12\x1f.ledger.v1.ScheduleAuditRequest\x1a .ledger.v1.ScheduleAuditResponse\"\xa6\x02\x82\xd3\xe4\x93\x02\x84\x02:\x04timeZ\x17:\x04span\"\x0f/v1/audits:spanZ\x17:\x04mask\"\x0f/v1/audits:maskZ\x19:\x05count\"\x10/v1/audits:countZ\x19:\x05items\"\x10/v1/audits:itemsZ\x19:\x05value\"\x10/v1/audits:valueZ\x17:\x04free\"\x0f/v1/audits:freeZ\x1b:\x06packed\"\x11/v1/audits:packedZ\x17:\x04text\"\x0f/v1/audits:textZ\x19:\x05names\"\x10/v1/audits:names\"\x0f/v1/audits:time\xe2\xea\xf7\x85\f\x15\x1a\raudit:account0\x02:\x02\x18\x01\x12o\n" +
 	"\rAuditAccounts\x12\x1f.ledger.v1.AuditAccountsRequest\x1a .ledger.v1.AuditAccountsResponse\"\x1b\xe2\xea\xf7\x85\f\x15\x1a\raudit:account0\x02:\x02\x18\x01\x1a\b\xe2\xea\xf7\x85\f\x02\b\x03BZZXgithub.com/protoauthz/protoauthz/interceptor/internal/e2e/gateway/gen/ledger/v1;ledgerv1b\x06proto3"
 
 var (
@@ -1124,7 +1307,7 @@ func file_ledger_v1_ledger_proto_rawDescGZIP() []byte {
 }
 
 var file_ledger_v1_ledger_proto_enumTypes = make([]protoimpl.EnumInfo, 1)
-var file_ledger_v1_ledger_proto_msgTypes = make([]protoimpl.MessageInfo, 20)
+var file_ledger_v1_ledger_proto_msgTypes = make([]protoimpl.MessageInfo, 22)
 var file_ledger_v1_ledger_proto_goTypes = []any{
 	(Kind)(0),                      // 0: ledger.v1.Kind
 	(*Account)(nil),                // 1: ledger.v1.Account
@@ -1145,45 +1328,64 @@ var file_ledger_v1_ledger_proto_goTypes = []any{
 	(*ImportAccountsRequest)(nil),  // 16: ledger.v1.ImportAccountsRequest
 	(*ImportAccountsResponse)(nil), // 17: ledger.v1.ImportAccountsResponse
 	(*SyncAccountsRequest)(nil),    // 18: ledger.v1.SyncAccountsRequest
-	(*AuditAccountsRequest)(nil),   // 19: ledger.v1.AuditAccountsRequest
-	(*AuditAccountsResponse)(nil),  // 20: ledger.v1.AuditAccountsResponse
-	(*fieldmaskpb.FieldMask)(nil),  // 21: google.protobuf.FieldMask
+	(*ScheduleAuditRequest)(nil),   // 19: ledger.v1.ScheduleAuditRequest
+	(*ScheduleAuditResponse)(nil),  // 20: ledger.v1.ScheduleAuditResponse
+	(*AuditAccountsRequest)(nil),   // 21: ledger.v1.AuditAccountsRequest
+	(*AuditAccountsResponse)(nil),  // 22: ledger.v1.AuditAccountsResponse
+	(*fieldmaskpb.FieldMask)(nil),  // 23: google.protobuf.FieldMask
+	(*timestamppb.Timestamp)(nil),  // 24: google.protobuf.Timestamp
+	(*durationpb.Duration)(nil),    // 25: google.protobuf.Duration
+	(*wrapperspb.Int64Value)(nil),  // 26: google.protobuf.Int64Value
+	(*structpb.ListValue)(nil),     // 27: google.protobuf.ListValue
+	(*structpb.Value)(nil),         // 28: google.protobuf.Value
+	(*structpb.Struct)(nil),        // 29: google.protobuf.Struct
+	(*anypb.Any)(nil),              // 30: google.protobuf.Any
 }
 var file_ledger_v1_ledger_proto_depIdxs = []int32{
 	1,  // 0: ledger.v1.ListAccountsResponse.accounts:type_name -> ledger.v1.Account
 	1,  // 1: ledger.v1.CreateAccountRequest.account:type_name -> ledger.v1.Account
 	1,  // 2: ledger.v1.UpdateAccountRequest.account:type_name -> ledger.v1.Account
-	21, // 3: ledger.v1.UpdateAccountRequest.update_mask:type_name -> google.protobuf.FieldMask
+	23, // 3: ledger.v1.UpdateAccountRequest.update_mask:type_name -> google.protobuf.FieldMask
 	0,  // 4: ledger.v1.DeleteAccountsRequest.kind:type_name -> ledger.v1.Kind
-	2,  // 5: ledger.v1.LedgerService.GetInfo:input_type -> ledger.v1.GetInfoRequest
-	4,  // 6: ledger.v1.LedgerService.ListAccounts:input_type -> ledger.v1.ListAccountsRequest
-	6,  // 7: ledger.v1.LedgerService.GetAccount:input_type -> ledger.v1.GetAccountRequest
-	7,  // 8: ledger.v1.LedgerService.CreateAccount:input_type -> ledger.v1.CreateAccountRequest
-	8,  // 9: ledger.v1.LedgerService.UpdateAccount:input_type -> ledger.v1.UpdateAccountRequest
-	9,  // 10: ledger.v1.LedgerService.DeleteAccounts:input_type -> ledger.v1.DeleteAccountsRequest
-	11, // 11: ledger.v1.LedgerService.GetBalance:input_type -> ledger.v1.GetBalanceRequest
-	13, // 12: ledger.v1.LedgerService.CloseYear:input_type -> ledger.v1.CloseYearRequest
-	15, // 13: ledger.v1.LedgerService.WatchAccounts:input_type -> ledger.v1.WatchAccountsRequest
-	16, // 14: ledger.v1.LedgerService.ImportAccounts:input_type -> ledger.v1.ImportAccountsRequest
-	18, // 15: ledger.v1.LedgerService.SyncAccounts:input_type -> ledger.v1.SyncAccountsRequest
-	19, // 16: ledger.v1.LedgerService.AuditAccounts:input_type -> ledger.v1.AuditAccountsRequest
-	3,  // 17: ledger.v1.LedgerService.GetInfo:output_type -> ledger.v1.GetInfoResponse
-	5,  // 18: ledger.v1.LedgerService.ListAccounts:output_type -> ledger.v1.ListAccountsResponse
-	1,  // 19: ledger.v1.LedgerService.GetAccount:output_type -> ledger.v1.Account
-	1,  // 20: ledger.v1.LedgerService.CreateAccount:output_type -> ledger.v1.Account
-	1,  // 21: ledger.v1.LedgerService.UpdateAccount:output_type -> ledger.v1.Account
-	10, // 22: ledger.v1.LedgerService.DeleteAccounts:output_type -> ledger.v1.DeleteAccountsResponse
-	12, // 23: ledger.v1.LedgerService.GetBalance:output_type -> ledger.v1.GetBalanceResponse
-	14, // 24: ledger.v1.LedgerService.CloseYear:output_type -> ledger.v1.CloseYearResponse
-	1,  // 25: ledger.v1.LedgerService.WatchAccounts:output_type -> ledger.v1.Account
-	17, // 26: ledger.v1.LedgerService.ImportAccounts:output_type -> ledger.v1.ImportAccountsResponse
-	1,  // 27: ledger.v1.LedgerService.SyncAccounts:output_type -> ledger.v1.Account
-	20, // 28: ledger.v1.LedgerService.AuditAccounts:output_type -> ledger.v1.AuditAccountsResponse
-	17, // [17:29] is the sub-list for method output_type
-	5,  // [5:17] is the sub-list for method input_type
-	5,  // [5:5] is the sub-list for extension type_name
-	5,  // [5:5] is the sub-list for extension extendee
-	0,  // [0:5] is the sub-list for field type_name
+	24, // 5: ledger.v1.ScheduleAuditRequest.time:type_name -> google.protobuf.Timestamp
+	25, // 6: ledger.v1.ScheduleAuditRequest.span:type_name -> google.protobuf.Duration
+	23, // 7: ledger.v1.ScheduleAuditRequest.mask:type_name -> google.protobuf.FieldMask
+	26, // 8: ledger.v1.ScheduleAuditRequest.count:type_name -> google.protobuf.Int64Value
+	27, // 9: ledger.v1.ScheduleAuditRequest.items:type_name -> google.protobuf.ListValue
+	28, // 10: ledger.v1.ScheduleAuditRequest.value:type_name -> google.protobuf.Value
+	29, // 11: ledger.v1.ScheduleAuditRequest.free:type_name -> google.protobuf.Struct
+	30, // 12: ledger.v1.ScheduleAuditRequest.packed:type_name -> google.protobuf.Any
+	2,  // 13: ledger.v1.LedgerService.GetInfo:input_type -> ledger.v1.GetInfoRequest
+	4,  // 14: ledger.v1.LedgerService.ListAccounts:input_type -> ledger.v1.ListAccountsRequest
+	6,  // 15: ledger.v1.LedgerService.GetAccount:input_type -> ledger.v1.GetAccountRequest
+	7,  // 16: ledger.v1.LedgerService.CreateAccount:input_type -> ledger.v1.CreateAccountRequest
+	8,  // 17: ledger.v1.LedgerService.UpdateAccount:input_type -> ledger.v1.UpdateAccountRequest
+	9,  // 18: ledger.v1.LedgerService.DeleteAccounts:input_type -> ledger.v1.DeleteAccountsRequest
+	11, // 19: ledger.v1.LedgerService.GetBalance:input_type -> ledger.v1.GetBalanceRequest
+	13, // 20: ledger.v1.LedgerService.CloseYear:input_type -> ledger.v1.CloseYearRequest
+	15, // 21: ledger.v1.LedgerService.WatchAccounts:input_type -> ledger.v1.WatchAccountsRequest
+	16, // 22: ledger.v1.LedgerService.ImportAccounts:input_type -> ledger.v1.ImportAccountsRequest
+	18, // 23: ledger.v1.LedgerService.SyncAccounts:input_type -> ledger.v1.SyncAccountsRequest
+	19, // 24: ledger.v1.LedgerService.ScheduleAudit:input_type -> ledger.v1.ScheduleAuditRequest
+	21, // 25: ledger.v1.LedgerService.AuditAccounts:input_type -> ledger.v1.AuditAccountsRequest
+	3,  // 26: ledger.v1.LedgerService.GetInfo:output_type -> ledger.v1.GetInfoResponse
+	5,  // 27: ledger.v1.LedgerService.ListAccounts:output_type -> ledger.v1.ListAccountsResponse
+	1,  // 28: ledger.v1.LedgerService.GetAccount:output_type -> ledger.v1.Account
+	1,  // 29: ledger.v1.LedgerService.CreateAccount:output_type -> ledger.v1.Account
+	1,  // 30: ledger.v1.LedgerService.UpdateAccount:output_type -> ledger.v1.Account
+	10, // 31: ledger.v1.LedgerService.DeleteAccounts:output_type -> ledger.v1.DeleteAccountsResponse
+	12, // 32: ledger.v1.LedgerService.GetBalance:output_type -> ledger.v1.GetBalanceResponse
+	14, // 33: ledger.v1.LedgerService.CloseYear:output_type -> ledger.v1.CloseYearResponse
+	1,  // 34: ledger.v1.LedgerService.WatchAccounts:output_type -> ledger.v1.Account
+	17, // 35: ledger.v1.LedgerService.ImportAccounts:output_type -> ledger.v1.ImportAccountsResponse
+	1,  // 36: ledger.v1.LedgerService.SyncAccounts:output_type -> ledger.v1.Account
+	20, // 37: ledger.v1.LedgerService.ScheduleAudit:output_type -> ledger.v1.ScheduleAuditResponse
+	22, // 38: ledger.v1.LedgerService.AuditAccounts:output_type -> ledger.v1.AuditAccountsResponse
+	26, // [26:39] is the sub-list for method output_type
+	13, // [13:26] is the sub-list for method input_type
+	13, // [13:13] is the sub-list for extension type_name
+	13, // [13:13] is the sub-list for extension extendee
+	0,  // [0:13] is the sub-list for field type_name
 }
 
 func init() { file_ledger_v1_ledger_proto_init() }
@@ -1197,7 +1399,7 @@ func file_ledger_v1_ledger_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_ledger_v1_ledger_proto_rawDesc), len(file_ledger_v1_ledger_proto_rawDesc)),
 			NumEnums:      1,
-			NumMessages:   20,
+			NumMessages:   22,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

@@ -32,6 +32,7 @@ const (
 	LedgerService_WatchAccounts_FullMethodName  = "/ledger.v1.LedgerService/WatchAccounts"
 	LedgerService_ImportAccounts_FullMethodName = "/ledger.v1.LedgerService/ImportAccounts"
 	LedgerService_SyncAccounts_FullMethodName   = "/ledger.v1.LedgerService/SyncAccounts"
+	LedgerService_ScheduleAudit_FullMethodName  = "/ledger.v1.LedgerService/ScheduleAudit"
 	LedgerService_AuditAccounts_FullMethodName  = "/ledger.v1.LedgerService/AuditAccounts"
 )
 
@@ -63,7 +64,9 @@ type LedgerServiceClient interface {
 	ImportAccounts(ctx context.Context, opts ...grpc.CallOption) (grpc.ClientStreamingClient[ImportAccountsRequest, ImportAccountsResponse], error)
 	// SyncAccounts takes and sends accounts.
 	SyncAccounts(ctx context.Context, opts ...grpc.CallOption) (grpc.BidiStreamingClient[SyncAccountsRequest, Account], error)
-	// AuditAccounts has no REST route.
+	// ScheduleAudit has a body that is no JSON object.
+	ScheduleAudit(ctx context.Context, in *ScheduleAuditRequest, opts ...grpc.CallOption) (*ScheduleAuditResponse, error)
+	// AuditAccounts has no option, but a route of its own.
 	AuditAccounts(ctx context.Context, in *AuditAccountsRequest, opts ...grpc.CallOption) (*AuditAccountsResponse, error)
 }
 
@@ -200,6 +203,16 @@ func (c *ledgerServiceClient) SyncAccounts(ctx context.Context, opts ...grpc.Cal
 // This type alias is provided for backwards compatibility with existing code that references the prior non-generic stream type by name.
 type LedgerService_SyncAccountsClient = grpc.BidiStreamingClient[SyncAccountsRequest, Account]
 
+func (c *ledgerServiceClient) ScheduleAudit(ctx context.Context, in *ScheduleAuditRequest, opts ...grpc.CallOption) (*ScheduleAuditResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(ScheduleAuditResponse)
+	err := c.cc.Invoke(ctx, LedgerService_ScheduleAudit_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
 func (c *ledgerServiceClient) AuditAccounts(ctx context.Context, in *AuditAccountsRequest, opts ...grpc.CallOption) (*AuditAccountsResponse, error) {
 	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
 	out := new(AuditAccountsResponse)
@@ -238,7 +251,9 @@ type LedgerServiceServer interface {
 	ImportAccounts(grpc.ClientStreamingServer[ImportAccountsRequest, ImportAccountsResponse]) error
 	// SyncAccounts takes and sends accounts.
 	SyncAccounts(grpc.BidiStreamingServer[SyncAccountsRequest, Account]) error
-	// AuditAccounts has no REST route.
+	// ScheduleAudit has a body that is no JSON object.
+	ScheduleAudit(context.Context, *ScheduleAuditRequest) (*ScheduleAuditResponse, error)
+	// AuditAccounts has no option, but a route of its own.
 	AuditAccounts(context.Context, *AuditAccountsRequest) (*AuditAccountsResponse, error)
 	mustEmbedUnimplementedLedgerServiceServer()
 }
@@ -282,6 +297,9 @@ func (UnimplementedLedgerServiceServer) ImportAccounts(grpc.ClientStreamingServe
 }
 func (UnimplementedLedgerServiceServer) SyncAccounts(grpc.BidiStreamingServer[SyncAccountsRequest, Account]) error {
 	return status.Error(codes.Unimplemented, "method SyncAccounts not implemented")
+}
+func (UnimplementedLedgerServiceServer) ScheduleAudit(context.Context, *ScheduleAuditRequest) (*ScheduleAuditResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method ScheduleAudit not implemented")
 }
 func (UnimplementedLedgerServiceServer) AuditAccounts(context.Context, *AuditAccountsRequest) (*AuditAccountsResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method AuditAccounts not implemented")
@@ -476,6 +494,24 @@ func _LedgerService_SyncAccounts_Handler(srv interface{}, stream grpc.ServerStre
 // This type alias is provided for backwards compatibility with existing code that references the prior non-generic stream type by name.
 type LedgerService_SyncAccountsServer = grpc.BidiStreamingServer[SyncAccountsRequest, Account]
 
+func _LedgerService_ScheduleAudit_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(ScheduleAuditRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(LedgerServiceServer).ScheduleAudit(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: LedgerService_ScheduleAudit_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(LedgerServiceServer).ScheduleAudit(ctx, req.(*ScheduleAuditRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
 func _LedgerService_AuditAccounts_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
 	in := new(AuditAccountsRequest)
 	if err := dec(in); err != nil {
@@ -532,6 +568,10 @@ var LedgerService_ServiceDesc = grpc.ServiceDesc{
 		{
 			MethodName: "CloseYear",
 			Handler:    _LedgerService_CloseYear_Handler,
+		},
+		{
+			MethodName: "ScheduleAudit",
+			Handler:    _LedgerService_ScheduleAudit_Handler,
 		},
 		{
 			MethodName: "AuditAccounts",

@@ -66,6 +66,9 @@ const (
 	// LedgerServiceSyncAccountsProcedure is the fully-qualified name of the LedgerService's
 	// SyncAccounts RPC.
 	LedgerServiceSyncAccountsProcedure = "/ledger.v1.LedgerService/SyncAccounts"
+	// LedgerServiceScheduleAuditProcedure is the fully-qualified name of the LedgerService's
+	// ScheduleAudit RPC.
+	LedgerServiceScheduleAuditProcedure = "/ledger.v1.LedgerService/ScheduleAudit"
 	// LedgerServiceAuditAccountsProcedure is the fully-qualified name of the LedgerService's
 	// AuditAccounts RPC.
 	LedgerServiceAuditAccountsProcedure = "/ledger.v1.LedgerService/AuditAccounts"
@@ -95,7 +98,9 @@ type LedgerServiceClient interface {
 	ImportAccounts(context.Context) *connect.ClientStreamForClient[v1.ImportAccountsRequest, v1.ImportAccountsResponse]
 	// SyncAccounts takes and sends accounts.
 	SyncAccounts(context.Context) *connect.BidiStreamForClient[v1.SyncAccountsRequest, v1.Account]
-	// AuditAccounts has no REST route.
+	// ScheduleAudit has a body that is no JSON object.
+	ScheduleAudit(context.Context, *connect.Request[v1.ScheduleAuditRequest]) (*connect.Response[v1.ScheduleAuditResponse], error)
+	// AuditAccounts has no option, but a route of its own.
 	AuditAccounts(context.Context, *connect.Request[v1.AuditAccountsRequest]) (*connect.Response[v1.AuditAccountsResponse], error)
 }
 
@@ -176,6 +181,12 @@ func NewLedgerServiceClient(httpClient connect.HTTPClient, baseURL string, opts 
 			connect.WithSchema(ledgerServiceMethods.ByName("SyncAccounts")),
 			connect.WithClientOptions(opts...),
 		),
+		scheduleAudit: connect.NewClient[v1.ScheduleAuditRequest, v1.ScheduleAuditResponse](
+			httpClient,
+			baseURL+LedgerServiceScheduleAuditProcedure,
+			connect.WithSchema(ledgerServiceMethods.ByName("ScheduleAudit")),
+			connect.WithClientOptions(opts...),
+		),
 		auditAccounts: connect.NewClient[v1.AuditAccountsRequest, v1.AuditAccountsResponse](
 			httpClient,
 			baseURL+LedgerServiceAuditAccountsProcedure,
@@ -198,6 +209,7 @@ type ledgerServiceClient struct {
 	watchAccounts  *connect.Client[v1.WatchAccountsRequest, v1.Account]
 	importAccounts *connect.Client[v1.ImportAccountsRequest, v1.ImportAccountsResponse]
 	syncAccounts   *connect.Client[v1.SyncAccountsRequest, v1.Account]
+	scheduleAudit  *connect.Client[v1.ScheduleAuditRequest, v1.ScheduleAuditResponse]
 	auditAccounts  *connect.Client[v1.AuditAccountsRequest, v1.AuditAccountsResponse]
 }
 
@@ -256,6 +268,11 @@ func (c *ledgerServiceClient) SyncAccounts(ctx context.Context) *connect.BidiStr
 	return c.syncAccounts.CallBidiStream(ctx)
 }
 
+// ScheduleAudit calls ledger.v1.LedgerService.ScheduleAudit.
+func (c *ledgerServiceClient) ScheduleAudit(ctx context.Context, req *connect.Request[v1.ScheduleAuditRequest]) (*connect.Response[v1.ScheduleAuditResponse], error) {
+	return c.scheduleAudit.CallUnary(ctx, req)
+}
+
 // AuditAccounts calls ledger.v1.LedgerService.AuditAccounts.
 func (c *ledgerServiceClient) AuditAccounts(ctx context.Context, req *connect.Request[v1.AuditAccountsRequest]) (*connect.Response[v1.AuditAccountsResponse], error) {
 	return c.auditAccounts.CallUnary(ctx, req)
@@ -285,7 +302,9 @@ type LedgerServiceHandler interface {
 	ImportAccounts(context.Context, *connect.ClientStream[v1.ImportAccountsRequest]) (*connect.Response[v1.ImportAccountsResponse], error)
 	// SyncAccounts takes and sends accounts.
 	SyncAccounts(context.Context, *connect.BidiStream[v1.SyncAccountsRequest, v1.Account]) error
-	// AuditAccounts has no REST route.
+	// ScheduleAudit has a body that is no JSON object.
+	ScheduleAudit(context.Context, *connect.Request[v1.ScheduleAuditRequest]) (*connect.Response[v1.ScheduleAuditResponse], error)
+	// AuditAccounts has no option, but a route of its own.
 	AuditAccounts(context.Context, *connect.Request[v1.AuditAccountsRequest]) (*connect.Response[v1.AuditAccountsResponse], error)
 }
 
@@ -362,6 +381,12 @@ func NewLedgerServiceHandler(svc LedgerServiceHandler, opts ...connect.HandlerOp
 		connect.WithSchema(ledgerServiceMethods.ByName("SyncAccounts")),
 		connect.WithHandlerOptions(opts...),
 	)
+	ledgerServiceScheduleAuditHandler := connect.NewUnaryHandler(
+		LedgerServiceScheduleAuditProcedure,
+		svc.ScheduleAudit,
+		connect.WithSchema(ledgerServiceMethods.ByName("ScheduleAudit")),
+		connect.WithHandlerOptions(opts...),
+	)
 	ledgerServiceAuditAccountsHandler := connect.NewUnaryHandler(
 		LedgerServiceAuditAccountsProcedure,
 		svc.AuditAccounts,
@@ -392,6 +417,8 @@ func NewLedgerServiceHandler(svc LedgerServiceHandler, opts ...connect.HandlerOp
 			ledgerServiceImportAccountsHandler.ServeHTTP(w, r)
 		case LedgerServiceSyncAccountsProcedure:
 			ledgerServiceSyncAccountsHandler.ServeHTTP(w, r)
+		case LedgerServiceScheduleAuditProcedure:
+			ledgerServiceScheduleAuditHandler.ServeHTTP(w, r)
 		case LedgerServiceAuditAccountsProcedure:
 			ledgerServiceAuditAccountsHandler.ServeHTTP(w, r)
 		default:
@@ -445,6 +472,10 @@ func (UnimplementedLedgerServiceHandler) ImportAccounts(context.Context, *connec
 
 func (UnimplementedLedgerServiceHandler) SyncAccounts(context.Context, *connect.BidiStream[v1.SyncAccountsRequest, v1.Account]) error {
 	return connect.NewError(connect.CodeUnimplemented, errors.New("ledger.v1.LedgerService.SyncAccounts is not implemented"))
+}
+
+func (UnimplementedLedgerServiceHandler) ScheduleAudit(context.Context, *connect.Request[v1.ScheduleAuditRequest]) (*connect.Response[v1.ScheduleAuditResponse], error) {
+	return nil, connect.NewError(connect.CodeUnimplemented, errors.New("ledger.v1.LedgerService.ScheduleAudit is not implemented"))
 }
 
 func (UnimplementedLedgerServiceHandler) AuditAccounts(context.Context, *connect.Request[v1.AuditAccountsRequest]) (*connect.Response[v1.AuditAccountsResponse], error) {

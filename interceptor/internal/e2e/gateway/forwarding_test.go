@@ -61,7 +61,10 @@ func TestDoors(t *testing.T) {
 		{"metadata of an organization", "GET /v1/balance", []string{acme, acmes}, "", 403, realm, elsewhere},
 		{"metadata of a token", "GET /v1/organizations/acme/accounts", []string{forwarded}, "", 401, realm, missing},
 		{"two tokens", "GET /v1/organizations/acme/accounts", []string{acme, acme}, "", 401, realm + `, error="invalid_request"`, several},
-		{"a route there is not", "POST /ledger.v1.LedgerService/AuditAccounts", []string{acme}, "", 404, "", notFound},
+		{"a route there is not", "POST /ledger.v1.LedgerService/ListAccounts", []string{acme}, "", 404, "", notFound},
+		// A method without the option has a route of its own.
+		{"a method without the option", "POST /ledger.v1.LedgerService/AuditAccounts", []string{"Authorization: Bearer audit"}, "", 200, "", `{"organizationId": "acme"}`},
+		{"a method without the option, no token", "POST /ledger.v1.LedgerService/AuditAccounts", nil, "", 401, realm, missing},
 	} {
 		c.check(t, plain)
 	}
