@@ -79,7 +79,7 @@ func (f *finder) services(name protoreflect.FullName) (copies []protoreflect.Ser
 			}
 		}
 	}
-	linked, _ := protoregistry.GlobalFiles.FindDescriptorByName(name) //nolint:errcheck // an unknown name is none
+	linked, _ := protoregistry.GlobalFiles.FindDescriptorByName(name)
 	if service, ok := linked.(protoreflect.ServiceDescriptor); ok {
 		copies = append(copies, service)
 	}

@@ -113,7 +113,7 @@ var policyMutations = []mutation{
 	},
 	{"compile: audience with a space", "interceptor/policy/compile.go", "return c == ' ' || !unicode.IsPrint(c) }", "return !unicode.IsPrint(c) }"},
 	{"compile: audience with a character that cannot be printed", "interceptor/policy/compile.go", "return c == ' ' || !unicode.IsPrint(c) }", "return c == ' ' || unicode.IsControl(c) }"},
-	{"compile: audience that is no UTF-8", "interceptor/policy/compile.go", "!utf8.ValidString(audience) || ", ""},
+	{"compile: audience that is no UTF-8", "interceptor/policy/compile.go", "!utf8.ValidString(audience) || ", "!utf8.ValidString(audience) && false || "},
 	{"compile: method given twice", "interceptor/policy/compile.go", "if names[method.Name()] {", "if false {"},
 	{"compile: audience of Logto", "interceptor/policy/compile.go", "strings.EqualFold(audience[:len(logtoNamespace)], logtoNamespace) {", "strings.EqualFold(audience, logtoNamespace) {"},
 	{"compile: audience of Logto in another case", "interceptor/policy/compile.go", "strings.EqualFold(audience[:len(logtoNamespace)], logtoNamespace) {", "strings.HasPrefix(audience, logtoNamespace) {"},
