@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"unicode"
+	"unicode/utf8"
 
 	"google.golang.org/protobuf/reflect/protoreflect"
 
@@ -34,7 +36,7 @@ func WithAudience(audience string) Option {
 	return func(c *compiler) {
 		if audience == "" {
 			c.audienceEmpty = true
-			c.fault("WithAudience", "audience is empty: give the API's resource indicator; if it comes from a variable or a file, that is not set")
+			c.fault("WithAudience", "audience is empty: give the API's resource indicator; if a variable or a file supplies it, that is not set")
 			return
 		}
 		if c.audience != "" && c.audience != audience {
@@ -129,8 +131,13 @@ func (c *compiler) service(service protoreflect.ServiceDescriptor) {
 		c.faultAt(serviceOption(service), FaultRuleUnreadable, string(service.FullName()), "%v", err)
 		return
 	}
+	names := map[protoreflect.Name]bool{}
 	for i := range service.Methods().Len() {
 		method := service.Methods().Get(i)
+		if names[method.Name()] {
+			c.fault("Compile", "method %s is given twice", method.FullName())
+		}
+		names[method.Name()] = true
 		before := len(c.faults)
 		rule := c.method(method, option, seen)
 		if !slices.ContainsFunc(c.faults[before:], func(fault *Fault) bool { return fault.Kind != FaultAudienceMissing }) {
@@ -276,10 +283,9 @@ func procedure(method protoreflect.MethodDescriptor) string {
 const logtoNamespace = "urn:logto:"
 
 func checkAudience(audience string) error {
-	for _, c := range []byte(audience) {
-		if c <= 0x20 || c == 0x7f {
-			return fmt.Errorf("audience %q has a space or control character", audience)
-		}
+	strange := func(c rune) bool { return c == ' ' || !unicode.IsPrint(c) }
+	if !utf8.ValidString(audience) || strings.ContainsFunc(audience, strange) {
+		return fmt.Errorf("audience %q has a space, or a character that cannot be printed: give the API's resource indicator as the issuer has it", audience)
 	}
 	// The scheme and the namespace of a URN have no case (RFC 8141 section 3.1).
 	if len(audience) >= len(logtoNamespace) && strings.EqualFold(audience[:len(logtoNamespace)], logtoNamespace) {

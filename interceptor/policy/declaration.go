@@ -2,6 +2,7 @@ package policy
 
 import (
 	"fmt"
+	"slices"
 
 	"google.golang.org/protobuf/encoding/protowire"
 	"google.golang.org/protobuf/reflect/protoreflect"
@@ -60,7 +61,8 @@ func hasField(unknown protoreflect.RawFields, number protowire.Number) bool {
 // A finder finds declarations, once for each file.
 type finder struct {
 	given  Files
-	byPath map[string]protoreflect.FileDescriptor // what is given and all that it imports; nil until needed
+	all    []protoreflect.FileDescriptor            // see files
+	byPath map[string][]protoreflect.FileDescriptor // all, by their path; nil until needed
 	known  map[protoreflect.FileDescriptor]*declarations
 
 	extensions map[protoreflect.FileDescriptor][]protoreflect.ExtensionDescriptor // see extensionsIn
@@ -81,23 +83,23 @@ func (f *finder) find(file protoreflect.FileDescriptor) *declarations {
 	}
 	found := new(declarations)
 	visible, missing := []protoreflect.FileDescriptor{file}, []string(nil)
-	paths := map[string]bool{file.Path(): true}
+	met := map[protoreflect.FileDescriptor]bool{file: true}
 	for i := 0; i < len(visible); i++ { // it grows
 		for _, imported := range importsOf(visible[i]) {
-			path := imported.Path()
-			if paths[path] || i > 0 && !imported.IsPublic {
+			if met[imported.FileDescriptor] || i > 0 && !imported.IsPublic {
 				continue
 			}
-			paths[path] = true
-			target, linked := f.resolve(imported)
-			switch {
-			case target == nil:
-				missing = append(missing, path)
-				continue
-			case linked && target.Path() == authzv1.File_protoauthz_v1_authz_proto.Path():
-				found.linked = true
+			targets, linked := f.resolve(imported)
+			if len(targets) == 0 {
+				missing = append(missing, imported.Path())
 			}
-			visible = append(visible, target)
+			found.linked = found.linked || linked && imported.Path() == authzv1.File_protoauthz_v1_authz_proto.Path()
+			for _, target := range targets {
+				if !met[target] {
+					met[target], visible = true, append(visible, target)
+				}
+			}
+			met[imported.FileDescriptor] = true
 		}
 	}
 	f.declared(&found.method, authzv1.E_Method.TypeDescriptor(), visible, missing)
@@ -123,36 +125,45 @@ func importsOf(file protoreflect.FileDescriptor) (all []protoreflect.FileImport)
 	return all
 }
 
-// resolve returns the file that is imported, or nil. One that the import does not hold is
-// looked up by its path: in what is given, then in what is linked. (In what protodesc.NewFiles
-// builds, it is left to chance which imports for options are held.)
-func (f *finder) resolve(imported protoreflect.FileImport) (target protoreflect.FileDescriptor, linked bool) {
+// resolve returns the file that is imported. One that the import does not hold is looked up by its
+// path: in what is given, where several files may have the path and any of them may be meant, then in
+// what is linked. (In what protodesc.NewFiles builds, it is left to chance which imports for options are
+// held.)
+func (f *finder) resolve(imported protoreflect.FileImport) (targets []protoreflect.FileDescriptor, linked bool) {
 	if !imported.IsPlaceholder() {
-		return imported.FileDescriptor, false
+		return []protoreflect.FileDescriptor{imported.FileDescriptor}, false
 	}
-	if f.byPath == nil {
-		f.byPath = map[string]protoreflect.FileDescriptor{}
-		for _, file := range f.given {
-			f.index(file)
-		}
-	}
-	if file := f.byPath[imported.Path()]; file != nil {
-		return file, false
+	f.files()
+	if files := f.byPath[imported.Path()]; len(files) > 0 {
+		return files, false
 	}
 	if file, err := protoregistry.GlobalFiles.FindFileByPath(imported.Path()); err == nil {
-		return file, true
+		return []protoreflect.FileDescriptor{file}, true
 	}
 	return nil, false
 }
 
-func (f *finder) index(file protoreflect.FileDescriptor) {
-	if file == nil || file.IsPlaceholder() || f.byPath[file.Path()] != nil {
-		return
+// files returns what is given and all that it imports, each file once, what is given first. Two files
+// may have the same path.
+func (f *finder) files() []protoreflect.FileDescriptor {
+	if f.byPath != nil {
+		return f.all
 	}
-	f.byPath[file.Path()] = file
-	for _, imported := range importsOf(file) {
-		f.index(imported.FileDescriptor)
+	f.byPath = map[string][]protoreflect.FileDescriptor{}
+	met := map[protoreflect.FileDescriptor]bool{}
+	for todo := slices.Clone(f.given); len(todo) > 0; todo = todo[1:] {
+		file := todo[0]
+		// A placeholder declares nothing.
+		if file == nil || file.IsPlaceholder() || met[file] {
+			continue
+		}
+		met[file] = true
+		f.all, f.byPath[file.Path()] = append(f.all, file), append(f.byPath[file.Path()], file)
+		for _, imported := range importsOf(file) {
+			todo = append(todo, imported.FileDescriptor)
+		}
 	}
+	return f.all
 }
 
 // declared finds out whether a visible file declares one of our options, and what speaks against it.

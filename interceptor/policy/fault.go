@@ -29,8 +29,8 @@ const (
 	FaultModelMissing FaultKind = "MODEL_MISSING"
 	// FaultAudienceMissing is a method of an API without a resource indicator.
 	FaultAudienceMissing FaultKind = "AUDIENCE_MISSING"
-	// FaultAudienceInvalid is an audience with a space or control character, or
-	// one that Logto keeps for tokens of organizations.
+	// FaultAudienceInvalid is an audience with a space or a character that cannot be
+	// printed, or one that Logto keeps for tokens of organizations.
 	FaultAudienceInvalid FaultKind = "AUDIENCE_INVALID"
 	// FaultOrganizationMissing is a method of an organization model that does
 	// not say where its requests name the organization.

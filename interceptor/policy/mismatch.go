@@ -29,7 +29,7 @@ const (
 // within returns m with the path of its field led on from an outer field, or nil for nil.
 func (m *mismatch) within(outer string) *mismatch {
 	switch {
-	case m == nil || m.what == mismatchType:
+	case m == nil:
 	case m.field == "":
 		m.field = outer
 	default:

@@ -28,8 +28,9 @@ func TestOutsideOptions(t *testing.T) {
 			message M {}`}, "a.proto")
 	}
 	const (
-		good  = "https://api.example.com"
-		empty = "WithAudience: audience is empty: give the API's resource indicator; if it comes from a variable or a file, that is not set (OPTION)"
+		good    = "https://api.example.com"
+		strange = "has a space, or a character that cannot be printed: give the API's resource indicator as the issuer has it (OPTION)"
+		empty   = "WithAudience: audience is empty: give the API's resource indicator; if a variable or a file supplies it, that is not set (OPTION)"
 	)
 	for _, test := range []struct {
 		name    string
@@ -44,9 +45,15 @@ func TestOutsideOptions(t *testing.T) {
 		{"audience empty, then good", "", append(hundred(""), hundred(good)...), []string{empty}},
 		{"audience good, then empty", "", append(hundred(good), hundred("")...), []string{empty}},
 		{"audience empty beside that of the service", ` audience: "` + good + `"`, hundred(""), []string{empty}},
-		{"audience blank", "", hundred(" "), []string{`WithAudience: audience " " has a space or control character (OPTION)`}},
-		{"audience blank, twice", "", append(hundred("\n"), hundred("\n")...), []string{`WithAudience: audience "\n" has a space or control character (OPTION)`}},
-		{"audience of the service blank", ` audience: " "`, hundred(good), []string{`a.S: audience " " has a space or control character (AUDIENCE_INVALID)`}},
+		{"audience blank", "", hundred(" "), []string{`WithAudience: audience " " has a space, or a character that cannot be printed: give the API's resource indicator as the issuer has it (OPTION)`}},
+		{"audience blank, twice", "", append(hundred("\n"), hundred("\n")...), []string{`WithAudience: audience "\n" has a space, or a character that cannot be printed: give the API's resource indicator as the issuer has it (OPTION)`}},
+		{"audience of the service blank", ` audience: " "`, hundred(good), []string{`a.S: audience " " has a space, or a character that cannot be printed: give the API's resource indicator as the issuer has it (AUDIENCE_INVALID)`}},
+		{"audience with a no-break space", "", hundred("\u00a0"), []string{`WithAudience: audience "\u00a0" ` + strange}},
+		{"audience with what nobody sees", "", hundred("https://api.example.com\u200b"), []string{`WithAudience: audience "https://api.example.com\u200b" ` + strange}},
+		{"audience in another direction", "", hundred("a\u202eb"), []string{`WithAudience: audience "a\u202eb" ` + strange}},
+		{"audience with a byte order mark", "", hundred("\ufeffhttps://api.example.com"), []string{`WithAudience: audience "\ufeffhttps://api.example.com" ` + strange}},
+		{"audience that is no UTF-8", "", hundred("\xff"), []string{`WithAudience: audience "\xff" ` + strange}},
+		{"audience in other letters", "", hundred("https://käse.example/チーズ"), nil},
 		{"two audiences", "", append(hundred(good), append(hundred("urn:a"), hundred(good)...)...), []string{
 			`WithAudience: given twice, as "https://api.example.com" and "urn:a" (OPTION)`,
 		}},

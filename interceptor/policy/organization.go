@@ -60,18 +60,14 @@ func (o *Organization) String() string {
 // organization, in a slice of the caller's own.
 func (o *Organization) Path() []protoreflect.FieldDescriptor { return slices.Clone(o.path) }
 
-// Match reports whether a request message names the organization id, and no
-// other, in the field that o points to. Every element of a repeated field
-// counts. It reports false if the message names no organization at all, if id is
-// empty, and if the message is not of the type that o was compiled for.
-func (o *Organization) Match(message proto.Message, id string) bool {
-	return o.Check(message, id) == nil
-}
-
-// Check returns nil if [Organization.Match] reports true, and otherwise an error for
-// logs. The error tells a message that names no organization from one that names
-// another, names the field, and says what the client must do. It holds neither id nor
-// anything that the message says.
+// Check returns nil if a request message names the organization id, and no other,
+// in the field that o points to. Every element of a repeated field counts. It returns
+// an error if the message names no organization at all, if id is empty, and if the
+// message is not of the type that o was compiled for.
+//
+// The error is for logs. It tells a message that names no organization from one that
+// names another, names the field, and says what the client must do. It holds neither id
+// nor anything that the message says.
 func (o *Organization) Check(message proto.Message, id string) error {
 	if o.Source != SourceField || len(o.path) == 0 || id == "" || message == nil {
 		return errors.New("no organization can be looked for in this message: " +

@@ -434,10 +434,10 @@ func FuzzMatch(f *testing.F) {
 			want = namesOnly(values, pattern, id)
 			for _, message := range shape.decode(wire) {
 				for _, rule := range rules {
-					if got := rule.Match(message, id); got != want {
+					if got := rule.Check(message, id) == nil; got != want {
 						t.Errorf("%T {%v}, path %q, pattern %q, values %q name only %q: got %t, want %t", message, message, path, pattern, values, id, got, want)
 					}
-					if rule.Match(message, "") {
+					if rule.Check(message, "") == nil {
 						t.Errorf("%T {%v}, path %q, pattern %q names the empty organization", message, message, path, pattern)
 					}
 				}

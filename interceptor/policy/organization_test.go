@@ -215,7 +215,7 @@ func TestUnsetPath(t *testing.T) {
 			t.Parallel()
 			organization := organizationOf(t, table, "/match.v1.MatchService/"+c.method)
 			for _, id := range []string{"acme", ""} {
-				if organization.Match(dynamicMessage(t, file, "Request", c.request), id) {
+				if organization.Check(dynamicMessage(t, file, "Request", c.request), id) == nil {
 					t.Errorf("{%s} names %q", c.request, id)
 				}
 			}
@@ -238,7 +238,7 @@ func TestMatch(t *testing.T) {
 			for _, c := range matchCases {
 				organization := organizationOf(t, table, "/match.v1.MatchService/"+c.method)
 				request := dynamicMessage(t, messages, "Request", c.request)
-				if got := organization.Match(request, c.id); got != c.want {
+				if got := organization.Check(request, c.id) == nil; got != c.want {
 					t.Errorf("%s {%s} names %q: got %t, want %t (same descriptor: %t)",
 						c.method, c.request, c.id, got, c.want, rules == messages)
 				}
@@ -309,7 +309,7 @@ func TestMatchOtherVersion(t *testing.T) {
 			sources["match/match.proto"] = `syntax = "proto3"; package match.v1; import "match/defaults.proto"; message Request {` +
 				strings.Replace(messages, c.was, c.is, 1)
 			request := dynamicMessage(t, compileMatch(t, sources), "Request", c.request)
-			if got := organizationOf(t, table, "/match.v1.MatchService/"+c.method).Match(request, c.id); got != c.want {
+			if got := organizationOf(t, table, "/match.v1.MatchService/"+c.method).Check(request, c.id) == nil; got != c.want {
 				t.Errorf("got %t, want %t", got, c.want)
 			}
 		})
@@ -366,7 +366,7 @@ func TestMatchGenerated(t *testing.T) {
 		for rules, table := range tables {
 			for form, request := range requests {
 				organization := organizationOf(t, table, "/sample.v1.DocumentService/"+c.method)
-				if got := organization.Match(request, "acme"); got != c.want {
+				if got := organization.Check(request, "acme") == nil; got != c.want {
 					t.Errorf("%s rule of %s, %s message %T {%v} names acme: got %t, want %t", rules, c.method, form, c.request, c.request, got, c.want)
 				}
 			}
@@ -399,7 +399,7 @@ func TestMatchNothing(t *testing.T) {
 		{"no longer a field", &moved, &samplev1.ListDocumentsRequest{OrganizationId: "acme"}, "acme"},
 		{"zero", &policy.Organization{}, &samplev1.ListDocumentsRequest{OrganizationId: "acme"}, "acme"},
 	} {
-		if c.organization.Match(c.request, c.id) {
+		if c.organization.Check(c.request, c.id) == nil {
 			t.Errorf("%s: matches", c.name)
 		}
 	}

@@ -115,6 +115,8 @@ func TestOutside(t *testing.T) {
 	t.Run("A10", testLogtoAudience)
 	t.Run("C10", testMissingMessages)
 	t.Run("C11", testOpenedBehindImport)
+	t.Run("C11 copies", testCopies)
+	t.Run("C11 given twice", testGivenTwice)
 }
 
 // A handler may read names as paths.
@@ -159,7 +161,7 @@ func testDots(t *testing.T) {
 		organization := organizationOf(t, table, "/wire.v1.Service/Call")
 		request := dynamicpb.NewMessage(organization.Path()[0].ContainingMessage())
 		request.Set(organization.Path()[0], protoreflect.ValueOfString(c.value))
-		if got := organization.Match(request, c.id); got != c.want {
+		if got := organization.Check(request, c.id) == nil; got != c.want {
 			t.Errorf("pattern %q, value %q, organization %q: got %t", c.pattern, c.value, c.id, got)
 		}
 	}
@@ -303,6 +305,98 @@ func testOpenedBehindImport(t *testing.T) {
 		const want = "WithPublic: service wire.v1.Service carries annotations of its own: they would be ignored (OPTION)"
 		if _, err := policy.Compile(files, policy.WithPublic("wire.v1.Service")); err == nil || err.Error() != want {
 			t.Errorf("%s: got %v, want %s", name, err, want)
+		}
+	}
+}
+
+// A service that carries annotations is not opened by its name, whatever else the files hold: a file of
+// the same path, a declaration of the same name, or another copy of the service.
+func testCopies(t *testing.T) {
+	t.Parallel()
+	const rule = `service Admin { rpc Wipe(M) returns (M) { option (protoauthz.v1.method).public = true; } } `
+	const bare = `service Admin { rpc Wipe(M) returns (M); } `
+	file := func(path, text string) protoreflect.FileDescriptor {
+		return compileSources(t, map[string]string{path: `syntax = "proto3"; import public "protoauthz/v1/authz.proto"; ` + text}, path)[0]
+	}
+	// Without its imports, which are to be found by their path.
+	apart := func(file protoreflect.FileDescriptor) protoreflect.FileDescriptor {
+		again := protodesc.ToFileDescriptorProto(file)
+		if again.GetName() == "apart.proto" {
+			again.Dependency = []string{"same.proto"}
+		}
+		again, unlinked := proto.CloneOf(again), new(descriptorpb.FileDescriptorProto)
+		if err := (proto.UnmarshalOptions{Resolver: new(protoregistry.Types)}).Unmarshal(encode(t, again), unlinked); err != nil {
+			t.Fatal(err)
+		}
+		return build(t, "unlinked", []*descriptorpb.FileDescriptorProto{unlinked})[again.GetName()]
+	}
+	importing := func(imported protoreflect.FileDescriptor) protoreflect.FileDescriptor {
+		descriptor, err := protodesc.FileOptions{AllowUnresolvable: true}.New(&descriptorpb.FileDescriptorProto{
+			Name: proto.String(imported.Path() + ".by.proto"), Dependency: []string{imported.Path()},
+		}, registryOf(t, imported))
+		if err != nil {
+			t.Fatal(err)
+		}
+		return descriptor
+	}
+	annotated := file("same.proto", `package b.v1; message M {} `+rule)
+	for name, files := range map[string]policy.Files{
+		"another file of the path":             {file("same.proto", `package a.v1;`), annotated},
+		"another file of the path behind it":   {annotated, file("same.proto", `package a.v1;`)},
+		"another file of the path is imported": {importing(file("same.proto", `package a.v1;`)), annotated},
+		"both are imported":                    {importing(file("same.proto", `package a.v1;`)), importing(annotated)},
+		"a message declared again":             {file("other.proto", `package b.v1; message M {}`), annotated},
+		"a message declared again, imported":   {file("other.proto", `package b.v1; message M {}`), importing(annotated)},
+		"the service as a message":             {file("other.proto", `package b.v1; message Admin {}`), annotated},
+		"the service without annotations":      {file("other.proto", `package b.v1; message M {} `+bare), importing(annotated)},
+		"annotations of one of two paths": {
+			compileSources(t, map[string]string{"same.proto": `syntax = "proto3"; package a.v1;`}, "same.proto")[0], file("same.proto", `package c.v1;`),
+			apart(file("apart.proto", `package b.v1; message M {} `+rule)),
+		},
+	} {
+		const want = "WithPublic: service b.v1.Admin carries annotations of its own: they would be ignored (OPTION)"
+		if table, err := policy.Compile(files, policy.WithPublic("b.v1.Admin")); err == nil || err.Error() != want {
+			t.Errorf("%s: got %v and\n%v, want %s", name, err, table, want)
+		}
+	}
+	// What is sound stays so.
+	table, err := policy.Compile(policy.Files{file("same.proto", `package a.v1; message M {} `+rule), file("same.proto", `package b.v1; message M {} `+bare)},
+		policy.WithPublic("b.v1.Admin"))
+	if err != nil || table.String() != "/a.v1.Admin/Wipe  public\n/b.v1.Admin/Wipe  public\n" {
+		t.Errorf("got %v and\n%v", err, table)
+	}
+}
+
+// No rule counts where another one is given for the same procedure.
+func testGivenTwice(t *testing.T) {
+	t.Parallel()
+	method := func(rule string) string {
+		return `rpc Wipe(M) returns (M) { option (protoauthz.v1.method) = {` + rule + `}; } `
+	}
+	file := func(path, methods string) protoreflect.FileDescriptor {
+		return compileSources(t, map[string]string{path: `syntax = "proto3"; package b.v1; import "protoauthz/v1/authz.proto"; message M {}
+service Admin { option (protoauthz.v1.service) = {model: MODEL_GLOBAL_RESOURCE, audience: "https://api.example.com"}; ` + methods + `}`}, path)[0]
+	}
+	scoped := file("same.proto", method(`scopes: "wipe"`))
+	twice := protodesc.ToFileDescriptorProto(scoped)
+	again := proto.CloneOf(twice.GetService()[0].GetMethod()[0])
+	proto.SetExtension(again.Options, authzv1.E_Method, &authzv1.MethodRule{Public: true})
+	twice.Service[0].Method = append(twice.Service[0].Method, again)
+	ours := protodesc.ToFileDescriptorProto(authzv1.File_protoauthz_v1_authz_proto)
+	const service, ofMethod = "Compile: service b.v1.Admin is given twice (OPTION)", "Compile: method b.v1.Admin.Wipe is given twice (OPTION)"
+	for name, test := range map[string]struct {
+		files policy.Files
+		want  string
+	}{
+		"the file itself":            {policy.Files{scoped, scoped}, service},
+		"a file of the path":         {policy.Files{file("same.proto", method("public: true")), scoped}, service},
+		"a file of another path":     {policy.Files{scoped, file("other.proto", method("public: true"))}, service},
+		"methods of a file together": {policy.Files{build(t, "linked", []*descriptorpb.FileDescriptorProto{ours, twice})["same.proto"]}, ofMethod},
+	} {
+		for _, options := range [][]policy.Option{nil, {policy.WithPublic("b.v1.Admin")}} {
+			if _, err := policy.Compile(test.files, options...); err == nil || !strings.Contains(err.Error(), test.want) {
+				t.Errorf("%s: got %v, want %s", name, err, test.want)
+			}
 		}
 	}
 }

@@ -86,7 +86,7 @@ func FuzzPattern(f *testing.F) {
 		matches := func(value, id string) bool {
 			request := dynamicpb.NewMessage(file.Messages().ByName("Request"))
 			request.Set(request.Descriptor().Fields().ByName("organization_id"), protoreflect.ValueOfString(value))
-			return organization.Match(request, id)
+			return organization.Check(request, id) == nil
 		}
 		named := value
 		if pattern != "" {

@@ -9,7 +9,9 @@ import (
 
 // WithPublic opens whole services that carry no annotations, such as
 // "grpc.health.v1.Health": anybody may call them, with or without a token. It is
-// a fault to name a service that does carry annotations.
+// a fault to name a service that does carry annotations, in any copy of its file
+// among the given files, the files that these import, and the linked ones. A service
+// that none of these files declares is opened by its name alone.
 func WithPublic(services ...string) Option {
 	return func(c *compiler) {
 		for _, name := range services {
@@ -20,24 +22,42 @@ func WithPublic(services ...string) Option {
 	}
 }
 
-// publicService opens a service by name. The descriptor, where there is one,
-// proves that the service carries no annotations.
+// publicService opens a service by name. Its descriptors, where there are any,
+// prove that the service carries no annotations.
 func (c *compiler) publicService(name string, files Files) {
 	if !protoreflect.FullName(name).IsValid() {
 		c.fault("WithPublic", "%q is not the full name of a service, such as grpc.health.v1.Health", name)
 		return
 	}
-	descriptor := find(files, protoreflect.FullName(name))
-	if descriptor == nil {
+	copies := c.declared.services(protoreflect.FullName(name))
+	if len(copies) == 0 {
+		if c.declared.declares(protoreflect.FullName(name)) {
+			c.fault("WithPublic", "%s is not a service", name)
+			return
+		}
 		// Nothing is known of it but the name.
 		c.table.publicServices[name] = &Rule{Procedure: "/" + name + "/*", Public: true}
 		return
 	}
-	service, ok := descriptor.(protoreflect.ServiceDescriptor)
-	if !ok {
-		c.fault("WithPublic", "%s is not a service", name)
+	for _, service := range copies {
+		if !c.annotated(service) {
+			continue
+		}
+		c.faultAt(servicePlace(service), FaultOption, "WithPublic", "service %s carries annotations of its own: they would be ignored", name)
+		if slices.Contains(files, service.ParentFile()) {
+			c.service(service) // by its own rules, as if it were not named
+		}
 		return
 	}
+	methods := copies[0].Methods()
+	for i := range methods.Len() {
+		path := procedure(methods.Get(i))
+		c.table.rules[path] = &Rule{Procedure: path, Method: methods.Get(i), Public: true}
+	}
+}
+
+// annotated reports whether a service, or one of its methods, has one of our options, or may have one.
+func (c *compiler) annotated(service protoreflect.ServiceDescriptor) bool {
 	seen := c.declared.find(service.ParentFile())
 	option, err := serviceRule(service, seen)
 	annotated := option != nil || err != nil
@@ -45,39 +65,36 @@ func (c *compiler) publicService(name string, files Files) {
 		option, err := methodRule(service.Methods().Get(i), seen)
 		annotated = annotated || option != nil || err != nil
 	}
-	if annotated {
-		c.faultAt(servicePlace(service), FaultOption, "WithPublic", "service %s carries annotations of its own: they would be ignored", name)
-		if slices.Contains(files, service.ParentFile()) {
-			c.service(service) // by its own rules, as if it were not named
-		}
-		return
-	}
-	for i := range service.Methods().Len() {
-		method := service.Methods().Get(i)
-		path := procedure(method)
-		c.table.rules[path] = &Rule{Procedure: path, Method: method, Public: true}
-	}
+	return annotated
 }
 
-// find looks for a name in the given files, in what they import, and in what is
-// linked, or returns nil.
-func find(files Files, name protoreflect.FullName) protoreflect.Descriptor {
+// services returns all copies of a service, what is given first.
+func (f *finder) services(name protoreflect.FullName) (copies []protoreflect.ServiceDescriptor) {
+	// Each file by itself: a registry keeps out a file that has the path of another file, or declares
+	// something again, and all services of the file with it.
+	for _, file := range f.files() {
+		for i := range file.Services().Len() {
+			if service := file.Services().Get(i); service.FullName() == name {
+				copies = append(copies, service)
+			}
+		}
+	}
+	linked, _ := protoregistry.GlobalFiles.FindDescriptorByName(name)
+	if service, ok := linked.(protoreflect.ServiceDescriptor); ok {
+		copies = append(copies, service)
+	}
+	return copies
+}
+
+// declares reports whether anything has a name, as far as the files fit together.
+func (f *finder) declares(name protoreflect.FullName) bool {
 	known := new(protoregistry.Files)
-	// What is given comes first: an import may be another copy of it.
-	for todo := slices.Clone(files); len(todo) > 0; todo = todo[1:] {
-		file := todo[0]
-		// A placeholder declares nothing, and must not keep out the file whose path it has.
-		if file == nil || file.IsPlaceholder() || known.RegisterFile(file) != nil { // registered before
-			continue
-		}
-		for _, imported := range importsOf(file) {
-			todo = append(todo, imported.FileDescriptor)
-		}
+	for _, file := range f.files() {
+		_ = known.RegisterFile(file)
 	}
-	for _, registry := range []*protoregistry.Files{known, protoregistry.GlobalFiles} {
-		if descriptor, err := registry.FindDescriptorByName(name); err == nil {
-			return descriptor
-		}
+	_, err := known.FindDescriptorByName(name)
+	if err != nil {
+		_, err = protoregistry.GlobalFiles.FindDescriptorByName(name)
 	}
-	return nil
+	return err == nil
 }

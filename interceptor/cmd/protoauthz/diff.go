@@ -60,7 +60,7 @@ func diff(ctx context.Context, c *cli.Command) error {
 	switch headers := len(c.StringSlice("reflect-header")) > 0; {
 	case headers && !isURL(before) && !isURL(after):
 		return errors.New("-reflect-header: neither OLD nor NEW is a URL to send it to")
-	case headers && isURL(before) && isURL(after) && origin(before) != origin(after):
+	case headers && isURL(before) && isURL(after) && serverOf(before) != serverOf(after):
 		// What is in it may be a secret of one of them.
 		return errors.New("-reflect-header: OLD and NEW are different servers, and both would get it: name an image for one of them")
 	}
@@ -68,19 +68,20 @@ func diff(ctx context.Context, c *cli.Command) error {
 	if err != nil {
 		return err
 	}
-	in, err := read(ctx, c, after, s)
-	if err != nil && !errors.Is(err, errNoServices) {
-		return err
-	}
 	old, oldErr := read(ctx, c, before, s)
 	if oldErr != nil && !errors.Is(oldErr, errNoServices) {
 		return oldErr
+	}
+	s.ruled = old.ruled // NEW may have lost what tells that a service of a set is not others'
+	in, err := read(ctx, c, after, s)
+	if err != nil && !errors.Is(err, errNoServices) {
+		return err
 	}
 	// A name in -only or -skip may be that of a package which is new, or gone.
 	if err := cmp.Or(s.unmet(), err); err != nil {
 		return err
 	}
-	a, err := compile(c, in, s)
+	a, err := compileSome(c, in, s)
 	if err != nil {
 		return err
 	}
@@ -90,16 +91,16 @@ func diff(ctx context.Context, c *cli.Command) error {
 	} else if oldRules, err = readable(c, old, s); err != nil {
 		return err
 	}
-	// What has a fault now is not gone.
+	// A method with a fault was not deleted.
 	oldRules = slices.DeleteFunc(oldRules, a.isFaulty)
 	found := sortChanges(policy.Compare(oldRules, a.rules))
 	w := bufio.NewWriter(c.Root().Writer)
 	if c.String(formatFlagName) == "markdown" {
-		diffMarkdown(w, found, len(a.faulty))
+		diffMarkdown(w, found, len(a.missing()))
 	} else {
-		diffText(w, found, len(a.faulty))
+		diffText(w, found, len(a.missing()))
 	}
-	if err := cmp.Or(w.Flush(), a.faults); err != nil {
+	if err := cmp.Or(w.Flush(), a.err()); err != nil {
 		return err
 	}
 	if len(found[looser].changes) > 0 {
@@ -110,27 +111,23 @@ func diff(ctx context.Context, c *cli.Command) error {
 
 // readable returns those rules of the old version that have no fault, or only lack an audience.
 func readable(c *cli.Command, in *input, s *selection) ([]*policy.Rule, error) {
-	faults := new(policy.Error)
-	if in.chosen {
-		table, err := policy.Compile(in.files, options(c, s)...)
-		switch {
-		case err == nil:
-			faults.Rules = table.Rules()
-		case !errors.As(err, &faults):
-			return nil, err
-		}
+	a, err := compileAll(c, in, s)
+	if err != nil {
+		return nil, err
 	}
-	if len(faults.Faults)+len(in.unknown) == 0 {
-		return faults.Rules, nil
-	}
-	described := describe(faults, in.unknown, 0)
 	unreadable := func(fault *policy.Fault) bool { return fault.Kind == policy.FaultRuleUnreadable }
-	if len(in.unknown) > 0 || slices.ContainsFunc(faults.Faults, unreadable) {
-		return nil, fmt.Errorf("%s: %w", in.name, described) // they may well be stricter
+	if len(a.unknown) > 0 || slices.ContainsFunc(a.faults, unreadable) { // they may well be stricter
+		title := "OLD cannot be read, so nothing was compared"
+		if len(a.unknown) > 0 {
+			title += ": leave " + some(services(a.unknown), ", ") + " out with -skip, or give -public"
+		}
+		return nil, a.describe(title, all)
 	}
-	complain(c.Root().ErrWriter, fmt.Sprintf("warning: %s: compared are the %s that can be: %v",
-		in.name, count(len(faults.Rules), "rule", "rules"), described))
-	return faults.Rules, nil
+	title := "compared are the " + count(len(a.rules), "rule", "rules") + " that can be: the rules do not compile"
+	if err := a.describe(title, all); err != nil {
+		complain(c.Root().ErrWriter, "warning: "+err.Error())
+	}
+	return a.rules, nil
 }
 
 // The sorts of change, in the order in which they are printed.

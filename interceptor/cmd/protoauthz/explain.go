@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"errors"
+	"fmt"
 	"time"
 
 	"github.com/urfave/cli/v3"
@@ -23,7 +24,7 @@ messages are not known, and the call may be let in by what they say.
 ` + sourceHelp + `
 
 Exit status: 0 if the call is let in, perhaps by its messages; 1 if it is refused; 2 if that cannot
-be told, as when the keys of -issuer cannot be had, or if any method has a fault: choose with -only.
+be told, as when the keys of -issuer cannot be had, or if the method has a fault.
 
 Formats:
    text   for reading
@@ -67,7 +68,7 @@ func runExplain(ctx context.Context, c *cli.Command) error {
 	trustErr := setTrust(&q, c.String("provider"), c.String("issuer"), token.WithLeeway(c.Duration("leeway")))
 	var inputErr error
 	if c.IsSet("issuer") && c.String("issuer") == "" { // which would verify nothing
-		trustErr = errors.New("-issuer is empty: give the issuer's URL, or leave the flag out to verify nothing; if it comes from a variable, that is not set")
+		trustErr = errors.New("-issuer is empty: give the issuer's URL, or leave the flag out to verify nothing; if a variable or a file supplies it, that is not set")
 	}
 	if c.String("token") == "-" && source == "-" {
 		inputErr = errors.New("-token and SOURCE cannot both be standard input")
@@ -94,6 +95,9 @@ func runExplain(ctx context.Context, c *cli.Command) error {
 	if err != nil {
 		return err
 	}
+	if n := len(a.missing()); n > 0 {
+		complain(c.Root().ErrWriter, fmt.Sprintf("note: %s: %s, which the answer leaves aside: see protoauthz matrix", in.name, count(n, "other method has a fault", "other methods have faults")))
+	}
 	if q.Table = a.table; q.Table == nil {
 		if q.Table, err = compileOne(c, in, s, rule); err != nil {
 			return err
@@ -116,8 +120,6 @@ func runExplain(ctx context.Context, c *cli.Command) error {
 	switch {
 	case e.Reason == interceptor.ReasonKeysUnavailable:
 		return errors.New("-issuer: its keys cannot be had, so whether the token is good cannot be told")
-	case a.faults != nil:
-		return a.faults
 	case e.Decision == explain.Refused:
 		return errNo
 	default:

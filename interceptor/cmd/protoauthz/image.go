@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"errors"
+	"slices"
 
 	"google.golang.org/protobuf/encoding/protowire"
 	"google.golang.org/protobuf/proto"
@@ -20,11 +21,11 @@ func imageInput(name string, data []byte, s *selection) (*input, error) {
 		return nil, err
 	}
 	imported := importedFiles(set)
-	return newInput(name, set, nil, s, func(file *descriptorpb.FileDescriptorProto, _ string) standing {
+	return newInput(name, set, nil, s, func(file *descriptorpb.FileDescriptorProto, _ string) origin {
 		if imported(file) {
-			return standingImported
+			return originImported
 		}
-		return standingOwn
+		return originOwn
 	})
 }
 
@@ -49,9 +50,9 @@ func readImage(data []byte) (*descriptorpb.FileDescriptorSet, error) {
 	return set, nil
 }
 
-// importedFiles returns what tells whether a file is in an image only for those that import it. Buf
-// says so. Protoc does not: there it is a file that others import, unless its package has rules, as
-// then it may be one that the user has forgotten.
+// importedFiles returns a function that reports whether a file is only imported. Buf says so. Protoc does
+// not: there it is a file that others import, unless its package has rules, as then it may be one that
+// the user has forgotten.
 func importedFiles(set *descriptorpb.FileDescriptorSet) func(*descriptorpb.FileDescriptorProto) bool {
 	marked := false
 	imported, ruled := map[string]bool{}, map[string]bool{}
@@ -61,11 +62,11 @@ func importedFiles(set *descriptorpb.FileDescriptorSet) func(*descriptorpb.FileD
 		for _, paths := range [][]string{file.GetDependency(), file.GetOptionDependency()} {
 			for _, path := range paths {
 				imported[path] = true
-				// Who imports the annotations means to use them.
+				// A file that imports the annotations uses them.
 				ruled[file.GetPackage()] = ruled[file.GetPackage()] || path == authzv1.File_protoauthz_v1_authz_proto.Path()
 			}
 		}
-		ruled[file.GetPackage()] = ruled[file.GetPackage()] || hasRule(file)
+		ruled[file.GetPackage()] = ruled[file.GetPackage()] || slices.ContainsFunc(file.GetService(), hasRule)
 	}
 	return func(file *descriptorpb.FileDescriptorProto) bool {
 		if marked {
@@ -76,26 +77,19 @@ func importedFiles(set *descriptorpb.FileDescriptorSet) func(*descriptorpb.FileD
 	}
 }
 
-// hasRule reports whether a file has an option that may be a rule.
-func hasRule(file *descriptorpb.FileDescriptorProto) bool {
-	may := func(options protoreflect.Message, uninterpreted int, number protoreflect.FieldNumber) bool {
-		found := uninterpreted > 0
-		eachField(options.GetUnknown(), func(n protowire.Number, _ protowire.Type, _ []byte) { found = found || n == number })
+// hasRule reports whether a service has an option that may be a rule, itself or at a method.
+func hasRule(service *descriptorpb.ServiceDescriptorProto) bool {
+	may := func(options proto.Message, uninterpreted int, ours protoreflect.ExtensionType) bool {
+		found := uninterpreted > 0 || proto.HasExtension(options, ours)
+		eachField(options.ProtoReflect().GetUnknown(), func(number protowire.Number, _ protowire.Type, _ []byte) {
+			found = found || number == ours.TypeDescriptor().Number()
+		})
 		return found
 	}
-	for _, service := range file.GetService() {
-		options := service.GetOptions()
-		if may(options.ProtoReflect(), len(options.GetUninterpretedOption()), authzv1.E_Service.TypeDescriptor().Number()) {
-			return true
-		}
-		for _, method := range service.GetMethod() {
-			options := method.GetOptions()
-			if may(options.ProtoReflect(), len(options.GetUninterpretedOption()), authzv1.E_Method.TypeDescriptor().Number()) {
-				return true
-			}
-		}
-	}
-	return false
+	return may(service.GetOptions(), len(service.GetOptions().GetUninterpretedOption()), authzv1.E_Service) ||
+		slices.ContainsFunc(service.GetMethod(), func(method *descriptorpb.MethodDescriptorProto) bool {
+			return may(method.GetOptions(), len(method.GetOptions().GetUninterpretedOption()), authzv1.E_Method)
+		})
 }
 
 // What buf adds to the files of an image: buf.alpha.image.v1.ImageFile.buf_extension and

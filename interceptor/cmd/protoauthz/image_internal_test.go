@@ -277,11 +277,11 @@ func hostileSet(t testing.TB) *descriptorpb.FileDescriptorSet {
 // </script><script>alert(1)</script>
 message M { string name = 1; }
 service S {
-	option (protoauthz.v1.service) = {model: MODEL_ORGANIZATION_RESOURCE, audience: "https://x/\"></script><script>alert(1)</script>|@all\u202e\u009b31m\\` + "`" + `",
+	option (protoauthz.v1.service) = {model: MODEL_ORGANIZATION_RESOURCE, audience: "https://x/\"></script><script>alert(1)</script>|@all\\` + "`" + `",
 		organization: {field: "name", pattern: "<b>|` + "`" + `|\\|_x_/{organization}"}};
 	rpc Get(M) returns (M) { option (protoauthz.v1.method) = {scopes: ["` + "`" + `|<script>@all", "[x](javascript:alert(1))"]}; }
 }`}, "a.proto")
 	file := set.GetFile()[len(set.GetFile())-1]
-	file.Name = proto.String("\x1b[31m\n|<script>`.proto")
+	file.Name = proto.String("\x1b[31m\n|<script>`\u202e\u009b31m.proto")
 	return set
 }

@@ -15,23 +15,35 @@ import (
 	"github.com/protoauthz/protoauthz/interceptor/policy"
 )
 
-// errNoServices is a source that is sound and has nothing to compile.
+// errNoServices: the source is valid but holds no service.
 var errNoServices = errors.New("there are no services")
 
 // An input is what a source says of the services that a command is about.
 type input struct {
 	name    string // of the source, for messages
 	set     *descriptorpb.FileDescriptorSet
-	files   policy.Files   // of the set; services that are left out have no methods
-	chosen  bool           // whether there is something to compile
-	unknown []*undescribed // one for each service of which the source has no descriptor
-	notes   []string       // on what is left out
+	served  bool              // the source is a server
+	files   policy.Files      // of the set; services that are left out have no methods
+	missing bool              // the set lacks files
+	left    map[string]string // the services that are left out, each with what chooses it
+	ruled   map[string]bool   // the chosen services that have rules, as far as anybody can tell
+	chosen  bool              // whether there is something to compile
+	unknown []*undescribed    // one for each service of which the source has no descriptor
+	notes   []string          // on what is left out
 }
 
 // An undescribed service is one of which a server has no descriptor.
 type undescribed struct {
 	service string
 	cause   error // or nil
+}
+
+// services are the names of services.
+func services(all []*undescribed) (names []string) {
+	for _, u := range all {
+		names = append(names, u.service)
+	}
+	return names
 }
 
 // Error implements [error].
@@ -43,36 +55,43 @@ func (u *undescribed) Error() string {
 	return text
 }
 
-// A standing is what a service is to a source.
-type standing int
+// An origin says why a service is in the set.
+type origin int
 
 const (
-	standingOwn      standing = iota
-	standingImported          // in a file that is there for others
-	standingUnserved          // not of the server that was asked
+	originOwn      origin = iota
+	originImported        // in a file that is there for others
+	originUnserved        // not of the server that was asked
 )
 
-// newInput chooses services of a set, which belongs to it from now on, and of those that are listed
+// newInput takes over the set and chooses services from it, and from the services that a server lists
 // without a descriptor.
-func newInput(name string, set *descriptorpb.FileDescriptorSet, unknown map[string]error, s *selection, stands func(*descriptorpb.FileDescriptorProto, string) standing) (*input, error) {
-	in := &input{name: name, set: set}
-	services := 0
+func newInput(name string, set *descriptorpb.FileDescriptorSet, unknown map[string]error, s *selection, originOf func(*descriptorpb.FileDescriptorProto, string) origin) (*input, error) {
+	in := &input{name: name, set: set, left: map[string]string{}, ruled: map[string]bool{}}
+	declared := 0
 	var imported, left []string
 	chosen := map[string]bool{}
 	for _, file := range set.GetFile() {
 		for _, service := range file.GetService() {
-			services++
+			declared++
 			full := string(serviceName(file, service))
-			switch where := stands(file, full); {
+			from := originOf(file, full)
+			own := from == originOwn || s.ruled[full]
+			switch {
 			case s.opens(full):
 				chosen[full] = true
-			case where == standingUnserved:
-			case s.chosen(full, where == standingOwn):
+			case from == originUnserved:
+			case s.chosen(full, own):
 				chosen[full] = true
-			case where == standingOwn:
+				in.ruled[full] = hasRule(service)
+			case own:
 				left = append(left, full)
-			case len(s.only) == 0:
-				imported = append(imported, full)
+				in.left[full] = "choose it with -only or without -skip"
+			default:
+				in.left[full] = "choose it with -only"
+				if len(s.only) == 0 {
+					imported = append(imported, full)
+				}
 			}
 		}
 	}
@@ -83,6 +102,7 @@ func newInput(name string, set *descriptorpb.FileDescriptorSet, unknown map[stri
 			in.unknown = append(in.unknown, &undescribed{service, unknown[service]})
 		default:
 			left = append(left, service)
+			in.left[service] = "choose it with -only or without -skip"
 		}
 	}
 	if n := len(imported); n > 0 {
@@ -91,11 +111,14 @@ func newInput(name string, set *descriptorpb.FileDescriptorSet, unknown map[stri
 	if n := len(left); n > 0 {
 		in.notes = append(in.notes, fmt.Sprintf("left out by -only or -skip: %s: %s", count(n, "service", "services"), some(left, ", ")))
 	}
+	for _, name := range s.idle {
+		in.notes = append(in.notes, fmt.Sprintf("-public %s has no effect: -only or -skip leaves the service out", name))
+	}
 	in.chosen = len(chosen)+len(s.public) > 0
 	switch {
 	case in.chosen, len(in.unknown) > 0:
 		return in, in.link(func(service, _ string) bool { return chosen[service] })
-	case services+len(unknown) == 0:
+	case declared+len(unknown) == 0:
 		return in, fmt.Errorf("%w among its %s", errNoServices, count(len(set.GetFile()), "file", "files"))
 	default:
 		return in, fmt.Errorf("%w to answer for: all are left out", errNoServices)
@@ -148,7 +171,8 @@ func (in *input) noteMissing(missing []fileset.Missing) {
 		files = append(files, file)
 	}
 	if n := len(files); n > 0 {
-		in.notes = append(in.notes, fmt.Sprintf("left out: %s: %s", count(n, "missing file", "missing files"), some(files, "; ")))
+		in.missing = true
+		in.notes = append(in.notes, fmt.Sprintf("it lacks %s: %s: a fault only where a rule needs it", count(n, "file", "files"), some(files, "; ")))
 	}
 }
 

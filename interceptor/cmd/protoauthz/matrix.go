@@ -22,11 +22,12 @@ const matrixHelp = `Prints every procedure with what its callers need, sorted.
 Formats:
    table     for reading: columns, a block for each service
    markdown  for review and comparison: commit it, and a change of the rules shows in the diff
-   json      for programs: {"procedures": [...]}, each with procedure, access (public, authenticated or
-             scopes), model (global_resource, organization, organization_resource), audience, scopes (all
-             are needed), anyScopes (one is needed, unless empty), caller (any, user, client),
-             organization (null, or source, name and pattern) and place. What does not apply is "".
-             Names and values are stable; fields may be added.
+   json      for programs: {"procedures": [...], "missing": [...]}: each of procedures with procedure,
+             access (public, authenticated or scopes), model (global_resource, organization,
+             organization_resource), audience, scopes (all are needed), anyScopes (one is needed, unless
+             empty), caller (any, user, client), organization (null, or source, name and pattern) and
+             place. What does not apply is "". Missing are the procedures that have faults. Names and
+             values are stable; fields may be added.
    html      for searching: one page that needs no network
 
 Examples:
@@ -47,29 +48,32 @@ func matrixCommand() *cli.Command {
 }
 
 func matrix(ctx context.Context, c *cli.Command) error {
-	a, err := readAnswer(ctx, c)
+	a, err := readRules(ctx, c)
 	if err != nil {
 		return err
 	}
-	all := groups(a.rules)
+	all, missing := groups(a.rules), a.missing()
 	w := bufio.NewWriter(c.Root().Writer)
 	switch c.String(formatFlagName) {
 	case "markdown":
-		matrixMarkdown(w, all)
+		matrixMarkdown(w, all, missing)
 	case "json":
-		err = matrixJSON(w, all)
+		err = matrixJSON(w, all, missing)
 	case "html":
-		err = matrixHTML(w, all)
+		err = matrixHTML(w, all, missing)
 	default:
-		matrixText(w, all, painterOf(c.Root().Writer))
+		matrixText(w, all, missing, painterOf(c.Root().Writer))
 	}
 	if err = cmp.Or(err, w.Flush()); err != nil {
 		return err
 	}
-	return a.faults
+	return a.err()
 }
 
-func matrixText(w io.Writer, all []*group, painter visible.Painter) {
+func matrixText(w io.Writer, all []*group, missing []string, painter visible.Painter) {
+	if n := len(missing); n > 0 {
+		_, _ = fmt.Fprintf(w, "%s it lacks %s with faults: %s\n", painter.Paint(visible.Red, "INCOMPLETE:"), count(n, "method", "methods"), some(missing, ", "))
+	}
 	header := []string{"METHOD", "NEEDS", "MODEL", "ORGANIZATION", "CALLER", "AUDIENCE"}
 	cells := func(r *row) []string {
 		_, method := r.split()
@@ -116,8 +120,11 @@ func matrixText(w io.Writer, all []*group, painter visible.Painter) {
 	}
 }
 
-func matrixMarkdown(w io.Writer, all []*group) {
+func matrixMarkdown(w io.Writer, all []*group, missing []string) {
 	_, _ = fmt.Fprint(w, "# Who may call what\n")
+	if n := len(missing); n > 0 {
+		_, _ = fmt.Fprintf(w, "\n**Incomplete**: it lacks %s with faults: %s\n", count(n, "method", "methods"), codes(missing))
+	}
 	for _, g := range all {
 		_, _ = fmt.Fprintf(w, "\n## %s\n\n", code(g.Service))
 		_, _ = fmt.Fprint(w, "| Method | Needs | Model | Organization | Caller | Audience |\n|---|---|---|---|---|---|\n")
@@ -147,10 +154,10 @@ func markdownNeeds(r *row) string {
 	return strings.Join(needs, ", ")
 }
 
-func matrixJSON(w io.Writer, all []*group) error {
+func matrixJSON(w io.Writer, all []*group, missing []string) error {
 	rows := []*row{}
 	for _, g := range all {
 		rows = append(rows, g.Rows...)
 	}
-	return visible.JSON(w, map[string]any{"procedures": rows})
+	return visible.JSON(w, map[string]any{"procedures": rows, "missing": missing})
 }

@@ -11,12 +11,15 @@ import (
 )
 
 // findMethod finds the rule of a method, which may be written in three ways.
-func findMethod(a *answer, name string) (*policy.Rule, string, error) {
+func findMethod(a *compiled, name string) (*policy.Rule, string, error) {
 	procedure := strings.TrimPrefix(name, "/")
 	if dot := strings.LastIndexByte(procedure, '.'); dot > 0 && !strings.Contains(procedure, "/") {
 		procedure = procedure[:dot] + "/" + procedure[dot+1:]
 	}
 	procedure = "/" + procedure
+	if err := a.errOf(procedure); err != nil {
+		return nil, "", err
+	}
 	service, method, _ := strings.Cut(procedure[1:], "/")
 	for _, rule := range a.rules {
 		anyMethod := rule.Method == nil && method != "" && !strings.Contains(method, "/") && rule.Procedure == "/"+service+"/*"
@@ -24,8 +27,8 @@ func findMethod(a *answer, name string) (*policy.Rule, string, error) {
 			return rule, procedure, nil
 		}
 	}
-	if a.isFaulty(&policy.Rule{Procedure: procedure}) {
-		return nil, "", a.faults
+	if choose, ok := a.in.left[service]; ok {
+		return nil, "", fmt.Errorf("-method %q: the service %s is left out: %s", name, service, choose)
 	}
 	message := fmt.Sprintf("-method: there is no %q", name)
 	if near := nearest(a.rules, procedure); len(near) > 0 {

@@ -27,7 +27,7 @@ func TestOutside(t *testing.T) {
 		t.Run("A10/"+audience, func(t *testing.T) {
 			t.Parallel()
 			got := execute(t, service(t, `Get public: true`), "matrix", "-audience", audience)
-			if got.status != exitFailed || !strings.Contains(got.stderr, "WithAudience") || !strings.Contains(got.stderr, "give the API's resource indicator") {
+			if got.status != exitFailed || !strings.Contains(got.stderr, "-audience: ") || !strings.Contains(got.stderr, "give the API's resource indicator") {
 				t.Errorf("status %d, %s", got.status, got.stderr)
 			}
 		})
@@ -35,6 +35,9 @@ func TestOutside(t *testing.T) {
 	t.Run("C10", testMissing)
 	t.Run("C11", testUndescribed)
 	t.Run("C12", testChosen)
+	t.Run("C12 stripped", testStripped)
+	t.Run("C12 partial", testPartial)
+	t.Run("C12 public", testPublicLeftOut)
 }
 
 // TestOutsideFlags makes sure that a flag that is given and empty is one fault.
@@ -45,7 +48,7 @@ func TestOutsideFlags(t *testing.T) {
 	const (
 		compile  = "protoauthz: " // and the name of the source
 		audience = ": the rules do not compile\n" +
-			"WithAudience: audience is empty: give the API's resource indicator; if it comes from a variable or a file, that is not set (OPTION)\n"
+			"-audience: audience is empty: give the API's resource indicator; if a variable or a file supplies it, that is not set (OPTION)\n"
 	)
 	for name, c := range map[string]struct {
 		args []string
@@ -53,7 +56,7 @@ func TestOutsideFlags(t *testing.T) {
 	}{
 		"C18/audience": {[]string{"matrix", "-audience", "", image}, compile + image + audience},
 		"C18/issuer": {append(explain, "-issuer", "", image),
-			"protoauthz: -issuer is empty: give the issuer's URL, or leave the flag out to verify nothing; if it comes from a variable, that is not set\n"},
+			"protoauthz: -issuer is empty: give the issuer's URL, or leave the flag out to verify nothing; if a variable or a file supplies it, that is not set\n"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

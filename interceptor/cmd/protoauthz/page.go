@@ -25,7 +25,7 @@ var (
 
 // matrixHTML writes one page that needs no network, and is kept from using it by its policy:
 // nothing runs but the script whose hash is there.
-func matrixHTML(w io.Writer, all []*group) error {
+func matrixHTML(w io.Writer, all []*group, missing []string) error {
 	type line struct {
 		*row
 		Method, Where, Aud, Place string
@@ -55,6 +55,8 @@ func matrixHTML(w io.Writer, all []*group) error {
 		"Script":   template.JS(pageScript), //nolint:gosec // our own
 		"Services": services,
 		"Total":    total,
+		"Missing":  missing,
+		"Lacks":    count(len(missing), "method", "methods"),
 		"Models":   slices.Sorted(maps.Keys(models)),
 		"Callers":  slices.Sorted(maps.Keys(callers)),
 	})

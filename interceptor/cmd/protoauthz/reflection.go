@@ -34,12 +34,14 @@ func reflectInput(ctx context.Context, server string, headers []string, s *selec
 			unknown[service] = cause
 		}
 	}
-	return newInput(sourceName(server), r.set, unknown, s, func(_ *descriptorpb.FileDescriptorProto, service string) standing {
+	in, err := newInput(sourceName(server), r.set, unknown, s, func(_ *descriptorpb.FileDescriptorProto, service string) origin {
 		if _, served := r.services[service]; served {
-			return standingOwn
+			return originOwn
 		}
-		return standingUnserved
+		return originUnserved
 	})
+	in.served = true
+	return in, err
 }
 
 // A reflected server is what a server has told.
@@ -113,7 +115,7 @@ func reflect(ctx context.Context, server string, headers []string) (r *reflected
 			asked[path] = true
 			found, err := stream.FileByFilename(path)
 			if err != nil && !grpcreflect.IsReflectionStreamBroken(err) {
-				continue // the file is missing, which whoever links the set finds out
+				continue // The file is missing: fileset.Link reports it.
 			}
 			if err == nil {
 				err = r.add(found)

@@ -278,8 +278,8 @@ func TestLyingReflection(t *testing.T) {
 		says string
 	}{
 		{"honest", &liar{missing, member, []string{"sample.v1.MemberService"}}, ""},
-		{"no import", &liar{missing, first, []string{"a.S1"}}, `left out: 1 missing file: "2", imported by "1"`},
-		{"another file", &liar{other, first, []string{"a.S1"}}, `left out: 1 missing file: "2", imported by "1"`},
+		{"no import", &liar{missing, first, []string{"a.S1"}}, `it lacks 1 file: "2", imported by "1"`},
+		{"another file", &liar{other, first, []string{"a.S1"}}, `it lacks 1 file: "2", imported by "1"`},
 		{"broken at an import", &liar{broken, first, []string{"a.S1"}}, `reflection: "2": `},
 		{"broken at a service", &liar{missing, func(protoreflect.FullName) (protoreflect.Descriptor, error) { panic(http.ErrAbortHandler) }, []string{"a.S1"}}, "reflection: a.S1: "},
 		{"another service", &liar{missing, member, sampleServices}, `sample.v1.CatalogService: the server lists it and has no descriptor of it`},

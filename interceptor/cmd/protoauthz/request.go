@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"io"
@@ -35,6 +36,9 @@ func readToken(stdin io.Reader, name string) (string, error) {
 	if err != nil {
 		return "", fmt.Errorf("-token: %w", reason(err))
 	}
+	if data, err = utf8Of(data); err != nil {
+		return "", fmt.Errorf("-token: %w", err)
+	}
 	text := strings.TrimSpace(string(data))
 	if text == "" {
 		return "", errors.New("-token: the file is empty; leave out -token for a call without a token")
@@ -43,6 +47,14 @@ func readToken(stdin io.Reader, name string) (string, error) {
 		return text, nil
 	}
 	return "Bearer " + text, nil
+}
+
+// utf8Of returns the content of a text file without the byte order mark that some editors and shells write.
+func utf8Of(data []byte) ([]byte, error) {
+	if bytes.HasPrefix(data, []byte("\xff\xfe")) || bytes.HasPrefix(data, []byte("\xfe\xff")) {
+		return nil, errors.New("the file is UTF-16: write it as UTF-8")
+	}
+	return bytes.TrimPrefix(data, []byte("\ufeff")), nil
 }
 
 // reason is an error without the name of the file.
@@ -87,6 +99,9 @@ func parseMessages(rule *policy.Rule, files policy.Files, texts []string) (messa
 		if name, ok := strings.CutPrefix(text, "@"); ok {
 			if data, err = os.ReadFile(name); err != nil { //nolint:gosec // the user's own
 				return nil, fmt.Errorf("-message: %w", err)
+			}
+			if data, err = utf8Of(data); err != nil {
+				return nil, fmt.Errorf("-message: %s: %w", name, err)
 			}
 		}
 		message := dynamicpb.NewMessage(rule.Method.Input())

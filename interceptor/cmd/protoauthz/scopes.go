@@ -21,16 +21,17 @@ const scopesHelp = `Prints the scopes that the rules ask for, to create them at 
 ` + sourceHelp + `
 
 Formats:
-   json    for programs: {"groups": [...]}, one for each model and audience, each with model, audience
-           ("" for organization) and scopes; each scope with name and the procedures that ask for it.
+   json    for programs: {"groups": [...], "missing": [...]}: a group for each model and audience, each
+           with model, audience ("" for organization) and scopes; each scope with name and the procedures
+           that ask for it. Missing are the procedures that have faults, whose scopes the answer lacks.
            Names and values are stable; fields may be added.
    logto   bodies for Logto's Management API. {"resources": [{"resource": ..., "scopes": [...]}]}:
            resource is the body of POST /api/resources, each of scopes that of
            POST /api/resources/{resourceId}/scopes. {"organizationScopes": [...]}: each is the body
-           of POST /api/organization-scopes.
+           of POST /api/organization-scopes. "missing" is as above.
    auth0   bodies for Auth0's Management API. {"resourceServers": [...]}: each is the body of
            POST /api/v2/resource-servers. PATCH /api/v2/resource-servers/{id} takes only its scopes,
-           and deletes those that are not among them.
+           and deletes those that are not among them: if a method has a fault, nothing is printed.
 
 The models stand for:
    global_resource         scopes of an API. Users and clients get them by roles.
@@ -56,21 +57,24 @@ func scopesCommand() *cli.Command {
 }
 
 func scopes(ctx context.Context, c *cli.Command) error {
-	a, err := readAnswer(ctx, c)
+	a, err := readRules(ctx, c)
 	if err != nil {
 		return err
 	}
-	found := inventory(a.rules)
+	found, missing := inventory(a.rules), a.missing()
 	w := c.Root().Writer
 	switch c.String(formatFlagName) {
 	case "logto":
-		err = scopesLogto(w, found)
+		err = scopesLogto(w, found, missing)
 	case "auth0":
+		if err := a.describe("the rules do not compile, so nothing is printed: a PATCH of Auth0 would delete the scopes that are missing", all); err != nil {
+			return err
+		}
 		err = scopesAuth0(w, c.Root().ErrWriter, found)
 	default:
-		err = scopesJSON(w, found)
+		err = scopesJSON(w, found, missing)
 	}
-	return cmp.Or(err, a.faults)
+	return cmp.Or(err, a.err())
 }
 
 // A scopeGroup is the scopes of a model and an audience, which is empty for
@@ -109,7 +113,7 @@ func inventory(rules []*policy.Rule) []*scopeGroup {
 	})
 }
 
-func scopesJSON(w io.Writer, found []*scopeGroup) error {
+func scopesJSON(w io.Writer, found []*scopeGroup, missing []string) error {
 	type scope struct {
 		Name       string   `json:"name"`
 		Procedures []string `json:"procedures"`
@@ -120,8 +124,9 @@ func scopesJSON(w io.Writer, found []*scopeGroup) error {
 		Scopes   []scope `json:"scopes"`
 	}
 	document := struct {
-		Groups []group `json:"groups"`
-	}{[]group{}}
+		Groups  []group  `json:"groups"`
+		Missing []string `json:"missing"`
+	}{[]group{}, missing}
 	for _, g := range found {
 		one := group{modelName(g.model), g.audience, []scope{}}
 		for _, name := range slices.Sorted(maps.Keys(g.opens)) {
@@ -156,7 +161,7 @@ func resources(found []*scopeGroup) (apis []*resource, organization map[string][
 	return apis, organization
 }
 
-func scopesLogto(w io.Writer, found []*scopeGroup) error {
+func scopesLogto(w io.Writer, found []*scopeGroup, missing []string) error {
 	// CreateScope and CreateOrganizationScope of @logto/schemas, without what Logto fills in.
 	type scope struct {
 		Name        string `json:"name"`
@@ -177,9 +182,10 @@ func scopesLogto(w io.Writer, found []*scopeGroup) error {
 		return list
 	}
 	document := struct {
-		Resources          []api   `json:"resources"`
-		OrganizationScopes []scope `json:"organizationScopes"`
-	}{Resources: []api{}}
+		Resources          []api    `json:"resources"`
+		OrganizationScopes []scope  `json:"organizationScopes"`
+		Missing            []string `json:"missing"`
+	}{Resources: []api{}, Missing: missing}
 	apis, organization := resources(found)
 	for _, r := range apis {
 		one := api{Scopes: all(r.opens)}

@@ -15,11 +15,14 @@ const selectionHelp = `The answer is about the services that a server lists, or 
 what it imports; in a set of protoc, that is each file that another file imports, unless its package has
 rules. -only and -skip choose other services. A scope that is shared with a service that is left out is
 not found. Files may be missing: a method whose rule needs one has a fault. Standard error names what is
-left out or missing, and what has a fault: then the answer is about the rest, and the exit status is 2.`
+left out and what is missing. Standard error also names each fault: the answer then lacks the methods with
+faults, and the exit status is 2.`
 
 // A selection is the services that a command is about.
 type selection struct {
 	only, skip, public []string
+	idle               []string        // the services of -public that -only or -skip leaves out
+	ruled              map[string]bool // the services that have rules in an older version: to be judged even if they are imported
 	met                map[string]bool // the names in flags that a service has, or its package
 }
 
@@ -33,8 +36,13 @@ func newSelection(c *cli.Command) (*selection, error) {
 		}
 	}
 	for _, name := range c.StringSlice("public") {
-		if s.chosen(name, true) {
+		switch {
+		case !protoreflect.FullName(name).IsValid():
+			return nil, fmt.Errorf("-public %q: give the full name of a service, as in grpc.health.v1.Health", name)
+		case s.chosen(name, true):
 			s.public = append(s.public, name)
+		default:
+			s.idle = append(s.idle, name)
 		}
 	}
 	return s, nil

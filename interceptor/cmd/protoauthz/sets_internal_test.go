@@ -338,7 +338,7 @@ func TestLargeSet(t *testing.T) {
 	image := manyFiles(t, 100, 100)
 	file := write(t, "old.binpb", image)
 	const left = "left out: 100 services of imported files: other0.Other, other1.Other, other2.Other, other3.Other, other4.Other, and 95 more\n"
-	const missing = `left out: 1 missing file: "gone.proto", imported by "other0.proto" and 199 more` + "\n"
+	const missing = `it lacks 1 file: "gone.proto", imported by "other0.proto" and 199 more: a fault only where a rule needs it` + "\n"
 	notes := func(name string) string {
 		return "protoauthz: note: " + name + ": " + left + "protoauthz: note: " + name + ": " + missing
 	}
@@ -352,7 +352,7 @@ func TestLargeSet(t *testing.T) {
 		{[]string{"matrix", "-format", "json"}, 0, exitOK, notes("standard input")},
 		{[]string{"scopes"}, 0, exitOK, notes("standard input")},
 		{[]string{"explain", "-method", "own99.Own/Method99"}, 0, exitNo, notes("standard input")},
-		{[]string{"diff", file, "-"}, 1, exitOK, notes("standard input") + notes(file)},
+		{[]string{"diff", file, "-"}, 1, exitOK, notes(file) + notes("standard input")},
 		{[]string{"matrix", "-only", "own7"}, 1 + 1 + 100, exitOK, "protoauthz: note: standard input: left out by -only or -skip: 99 services: " +
 			"own0.Own, own1.Own, own2.Own, own3.Own, own4.Own, and 94 more\nprotoauthz: note: standard input: " + missing},
 	} {

@@ -64,8 +64,8 @@ func isURL(argument string) bool {
 	return strings.HasPrefix(argument, "http://") || strings.HasPrefix(argument, "https://")
 }
 
-// origin is the server that a URL means.
-func origin(argument string) string {
+// serverOf is the server that a URL means.
+func serverOf(argument string) string {
 	u, err := url.Parse(argument)
 	if err != nil {
 		return argument
@@ -90,8 +90,8 @@ func readAll(c *cli.Command, argument string) (data []byte, err error) {
 	return io.ReadAll(stdin)
 }
 
-// readAnswer reads and compiles the rules that the only argument means.
-func readAnswer(ctx context.Context, c *cli.Command) (*answer, error) {
+// readRules reads and compiles the rules that the only argument means. Some of them, at least, compile.
+func readRules(ctx context.Context, c *cli.Command) (*compiled, error) {
 	source, err := argument(c)
 	if err != nil {
 		return nil, err
@@ -100,7 +100,7 @@ func readAnswer(ctx context.Context, c *cli.Command) (*answer, error) {
 	if err != nil {
 		return nil, err
 	}
-	return compile(c, in, s)
+	return compileSome(c, in, s)
 }
 
 // readOne reads the only source of a command.

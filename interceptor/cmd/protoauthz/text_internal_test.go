@@ -157,9 +157,9 @@ func TestJSONHasNoNullLists(t *testing.T) {
 		args []string
 		want string
 	}{
-		{[]string{"matrix", "-format", "json"}, `{"procedures":[{"procedure":"/order.v1.OrderService/Get","access":"public","model":"","audience":"","scopes":[],"anyScopes":[],"caller":"","organization":null,"place":"order.proto:5:1"}]}`},
-		{[]string{"scopes"}, `{"groups":[]}`},
-		{[]string{"scopes", "-format", "logto"}, `{"resources":[],"organizationScopes":[]}`},
+		{[]string{"matrix", "-format", "json"}, `{"procedures":[{"procedure":"/order.v1.OrderService/Get","access":"public","model":"","audience":"","scopes":[],"anyScopes":[],"caller":"","organization":null,"place":"order.proto:5:1"}],"missing":[]}`},
+		{[]string{"scopes"}, `{"groups":[],"missing":[]}`},
+		{[]string{"scopes", "-format", "logto"}, `{"resources":[],"organizationScopes":[],"missing":[]}`},
 		{[]string{"scopes", "-format", "auth0"}, `{"resourceServers":[]}`},
 	} {
 		got := execute(t, image, test.args...)

@@ -118,7 +118,7 @@ func (l *linker) visible(file *descriptorpb.FileDescriptorProto) (paths map[stri
 	return paths, complete
 }
 
-// A narrow resolver knows what a file sees and nothing else: protodesc fails on a name that is
+// A narrow resolver finds only what the file imports: protodesc fails on a name that is
 // declared elsewhere, and a missing file may have imported that publicly.
 type narrow struct {
 	*protoregistry.Files

@@ -94,16 +94,16 @@ func note(claim string, in time.Duration) string {
 		"iat": {"issued", "issued"}, "nbf": {"valid since", "valid"}, "exp": {"expired", "expires"},
 	}[claim]; {
 	case in > 0:
-		return verbs[1] + " in " + spoken(in)
+		return verbs[1] + " in " + inWords(in)
 	case claim == "nbf":
-		return verbs[0] + " " + spoken(-in)
+		return verbs[0] + " " + inWords(-in)
 	default:
-		return verbs[0] + " " + spoken(-in) + " ago"
+		return verbs[0] + " " + inWords(-in) + " ago"
 	}
 }
 
-// spoken is a duration in its largest unit.
-func spoken(d time.Duration) string {
+// inWords is a duration in its largest unit.
+func inWords(d time.Duration) string {
 	for _, unit := range []struct {
 		name string
 		time.Duration
