@@ -16,6 +16,8 @@ var texts = map[string]func(t *testing.T){
 	"C3 both names share one budget":     testNamesShareBudget,
 	"C3 mismatch names both":             testMismatch,
 	"C4 typ":                             testTypes,
+	"C4 what is no token":                testNoToken,
+	"C5 no key":                          testNoKey,
 	"C5 fetch":                           testFetchTexts,
 	"C6 by how much":                     testDates,
 	"C6 only if the signature is good":   testDatesOfStrangers,
@@ -62,5 +64,65 @@ func testTypes(t *testing.T) {
 	_, err := token.Unverified(issuer(issuerURL), es256.Mint(es256.Header("typ", absent{}), payload("iss", otherIssuer)))
 	if err == nil || strings.Contains(err.Error(), "typ") {
 		t.Error(err)
+	}
+}
+
+// testNoToken is about what stands in place of a token: what cannot be one token is not called one.
+func testNoToken(t *testing.T) {
+	_, verifier := warm(t)
+	good := scene.Token(eddsa)
+	const (
+		grammar   = "malformed token: the credentials are no b64token"
+		encrypted = "malformed token: an encrypted token (JWE): have the issuer sign access tokens without encrypting them"
+		opaque    = "malformed token: not a JWT but an opaque token: ask the issuer for one with the API as its resource (audience)"
+	)
+	for credentials, want := range map[string]string{
+		"Bearer a.b.c.d.e":                       encrypted,
+		"Bearer abc":                             opaque,
+		"Bearer abc==":                           opaque,
+		"Bearer " + good + ", Bearer " + good:    grammar,
+		"Bearer " + good + " " + good:            grammar,
+		"Bearer " + good + ";":                   grammar,
+		"Bearer a, Basic b":                      grammar,
+		"Bearer " + good[:len(good)-5] + " aaaa": grammar,
+		"Bearer a.b":                             "malformed token: 2 segments instead of 3",
+		"Bearer a.b.c":                           "malformed token: a segment is not in strict base64url",
+	} {
+		_, err := verifier.Authenticate(t.Context(), []string{credentials})
+		checkText(t, credentials, err, want)
+		checkError(t, err, token.ErrMalformed)
+	}
+	_, err := verifier.Authenticate(t.Context(), []string{"Bearer " + good, "Basic b"})
+	checkText(t, "two", err, "malformed token: 2 Authorization values")
+}
+
+// testNoKey is about tokens whose key the issuer does not have.
+func testNoKey(t *testing.T) {
+	const (
+		unknown   = "invalid token: the key set has no key with the token's kid: is the token of another environment, or has the issuer rotated within 30 s?"
+		anonymous = "invalid token: the token has no kid, and the key set does not have exactly one key for the token's alg: the issuer must name the key"
+		skipped   = "; keys that cannot be used: 2, see WithKeySetObserver"
+	)
+	stranger := newEd25519("made up")
+	again := newEd25519("another")
+	for name, test := range map[string]struct {
+		keys      []string
+		raw, want string
+	}{
+		"unknown kid":          {[]string{es256.JWK()}, scene.Token(stranger), unknown},
+		"keys are skipped":     {[]string{es256.JWK(), rs256.JWK("use", "enc"), "{}"}, scene.Token(stranger), unknown + skipped},
+		"the key is skipped":   {[]string{es256.JWK(), stranger.JWK("use", "enc"), "{}"}, scene.Token(stranger), unknown + skipped},
+		"another alg":          {[]string{es256.JWK("kid", stranger.ID)}, scene.Token(stranger), `invalid token: the key with the token's kid is for ["ES256"], and the token's header names another alg: the issuer must mend one of them`},
+		"two keys of the kid":  {[]string{es256.JWK("kid", stranger.ID), es384.JWK("kid", stranger.ID)}, scene.Token(stranger), `invalid token: the key with the token's kid is for ["ES256" "ES384"], and the token's header names another alg: the issuer must mend one of them`},
+		"no kid, no key":       {[]string{es256.JWK()}, stranger.Mint(stranger.Header("kid", absent{}), payload()), anonymous},
+		"no kid, several keys": {[]string{eddsa.JWK(), again.JWK()}, stranger.Mint(stranger.Header("kid", absent{}), payload()), anonymous},
+	} {
+		verifier := newVerifier(t, newIDP(test.keys...))
+		for range 10 { // with and without a fetch
+			_, err := verifier.Verify(t.Context(), test.raw)
+			checkText(t, name, err, test.want)
+			checkError(t, err, token.ErrInvalid)
+			checkSilent(t, err, test.raw)
+		}
 	}
 }
