@@ -38,8 +38,8 @@ func ask(t *testing.T, transport http.RoundTripper, url string) error {
 	return err
 }
 
-// TestOutsideProxy holds the texts for proxies, which name the proxy that was asked, and not its password.
-func TestOutsideProxy(t *testing.T) {
+// TestProxyIsNamed holds the texts for proxies, which name the proxy that was asked, and not its password.
+func TestProxyIsNamed(t *testing.T) {
 	t.Parallel()
 	own := func(proxy *url.URL) *http.Transport {
 		return &http.Transport{Proxy: http.ProxyURL(proxy), DisableKeepAlives: true}
