@@ -13,8 +13,8 @@ func reading(clock, up time.Duration) time.Time {
 		wall     uint64 // seconds above 30 bits of nanoseconds
 		ext      int64
 		location *time.Location
-	}{1<<63 | uint64(clock/time.Second)<<30, int64(up), nil} //nolint:gosec // not negative
-	return *(*time.Time)(unsafe.Pointer(&t)) //nolint:gosec // no other way to set a clock back
+	}{1<<63 | uint64(clock/time.Second)<<30, int64(up), nil}
+	return *(*time.Time)(unsafe.Pointer(&t)) // there is no other way to set a clock back
 }
 
 // TestOutsideClock makes sure that a clock which is set back does not end the explanations.

@@ -17,7 +17,7 @@ func TestOutsideModules(t *testing.T) {
 		}
 	}
 	broken := t.TempDir()
-	if err := os.WriteFile(filepath.Join(broken, "find"), []byte("#!/bin/sh\nexit 1\n"), 0o700); err != nil { //nolint:gosec // a program
+	if err := os.WriteFile(filepath.Join(broken, "find"), []byte("#!/bin/sh\nexit 1\n"), 0o700); err != nil {
 		t.Fatal(err)
 	}
 	// dry returns what a target would run.

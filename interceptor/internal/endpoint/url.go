@@ -120,7 +120,7 @@ func JoinFaults(faults []error) error {
 	told := map[string]bool{}
 	for _, fault := range faults {
 		parts := []error{fault}
-		if several, ok := fault.(interface{ Unwrap() []error }); ok { //nolint:errorlint // joined itself
+		if several, ok := fault.(interface{ Unwrap() []error }); ok {
 			parts = several.Unwrap()
 		}
 		for _, part := range parts {
