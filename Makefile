@@ -19,8 +19,9 @@ GRPCURL := $(TMP)/bin/grpcurl-$(GRPCURL_VERSION)
 CONNECTCONFORMANCE := $(TMP)/bin/connectconformance-$(CONNECTCONFORMANCE_VERSION)
 GOLANGCI_LINT := $(TMP)/bin/golangci-lint-$(GOLANGCI_LINT_VERSION)
 
-# Every module, found so that none can be forgotten.
-MODULES = $(sort $(shell find . \( -name .tmp -o -name node_modules -o -name vendor \) -prune -o -name go.mod -exec dirname {} \;))
+# Every module, found so that none can be forgotten. The main one is missing only if find fails.
+FOUND = $(sort $(shell find . \( -name .tmp -o -name node_modules -o -name vendor \) -prune -o -name go.mod -exec dirname {} \;))
+MODULES = $(or $(and $(filter .,$(FOUND)),$(FOUND)),$(error the main module is not among the modules that find has found: "$(FOUND)"))
 
 E2E := interceptor/internal/e2e
 # What `npm ci` writes last.

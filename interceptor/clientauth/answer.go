@@ -10,38 +10,35 @@ import (
 	"slices"
 	"strconv"
 	"time"
+
+	"github.com/protoauthz/protoauthz/interceptor/internal/endpoint"
 )
 
-// unknownLifetime is how long a token is believed to live whose answer does not say it.
+// unknownLifetime is used if an answer names no lifetime.
 const unknownLifetime = 1 * time.Minute
 
-// members are those of an answer that count (RFC 6749 sections 5.1 and 5.2).
+// members are the members that count (RFC 6749 sections 5.1 and 5.2).
 var members = []string{"access_token", "token_type", "expires_in", "error"}
 
-// An answer holds these members, by their exact names: encoding/json would take ACCESS_TOKEN for
-// access_token. One that is null is absent.
-type answer map[string]json.RawMessage
+// A tokenResponse holds the members of an answer, by their exact names: encoding/json would take ACCESS_TOKEN
+// for access_token. A null member is absent.
+type tokenResponse map[string]json.RawMessage
 
-var (
-	errNoObject = errors.New("the answer is not a JSON object: is this the provider's token endpoint?")
-	errUTF16    = errors.New("the answer is in UTF-16, and JSON is UTF-8 (RFC 8259 section 8.1): the provider must mend it")
-)
-
-// readAnswer reads what the token endpoint says. Its errors repeat nothing of that.
-func readAnswer(body []byte) (answer, error) {
-	if bytes.HasPrefix(body, []byte("\xff\xfe")) || bytes.HasPrefix(body, []byte("\xfe\xff")) {
-		return nil, errUTF16
+// readResponse reads an answer. Errors repeat nothing of the body.
+func readResponse(body []byte) (tokenResponse, error) {
+	noObject := func() (tokenResponse, error) {
+		return nil, fmt.Errorf("the answer is %w", endpoint.NotJSON(body, advice))
 	}
-	decoder := json.NewDecoder(bytes.NewReader(bytes.TrimPrefix(body, []byte("\ufeff")))) // a byte order mark
+	decoder := json.NewDecoder(bytes.NewReader(body))
 	if start, err := decoder.Token(); err != nil || start != json.Delim('{') {
-		return nil, errNoObject
+		return noObject()
 	}
-	a, seen := answer{}, map[json.Token]bool{}
+	response, seen := tokenResponse{}, map[json.Token]bool{}
 	for decoder.More() {
 		var value json.RawMessage
 		token, err := decoder.Token()
 		if err != nil || decoder.Decode(&value) != nil {
-			return nil, errNoObject
+			return noObject()
 		}
 		name, _ := token.(string)
 		switch {
@@ -50,22 +47,22 @@ func readAnswer(body []byte) (answer, error) {
 		case seen[name]:
 			return nil, fmt.Errorf("%s stands twice in the answer: the provider must mend it", name)
 		case string(value) != "null":
-			a[name] = value
+			response[name] = value
 		}
 		seen[name] = true
 	}
 	if _, err := decoder.Token(); err != nil {
-		return nil, errNoObject
+		return noObject()
 	}
 	if _, err := decoder.Token(); !errors.Is(err, io.EOF) {
-		return nil, errNoObject
+		return noObject()
 	}
-	return a, nil
+	return response, nil
 }
 
 // text returns a member that must be a string, and "" if it is absent.
-func (a answer) text(name string) (string, error) {
-	value, ok := a[name]
+func (r tokenResponse) text(name string) (string, error) {
+	value, ok := r[name]
 	if !ok {
 		return "", nil
 	}
@@ -78,8 +75,8 @@ func (a answer) text(name string) (string, error) {
 
 // lifetime returns how long the token lives, at most [maxLifetime]. A whole number may be written
 // as 3600, 3600.0, 3.6e3 or "3600".
-func (a answer) lifetime() (time.Duration, error) {
-	value, ok := a["expires_in"]
+func (r tokenResponse) lifetime() (time.Duration, error) {
+	value, ok := r["expires_in"]
 	if !ok {
 		return unknownLifetime, nil
 	}
@@ -89,16 +86,21 @@ func (a answer) lifetime() (time.Duration, error) {
 		digits = string(value)
 	}
 	seconds, err := strconv.ParseUint(digits, 10, 63) // which takes no sign
-	if err != nil && !isString {
-		// It is JSON, and so neither hexadecimal nor infinite.
+	tooLarge := errors.Is(err, strconv.ErrRange)
+	if err != nil && !isString && !tooLarge {
+		// It is JSON, and so neither hexadecimal nor NaN.
 		var number float64
 		number, err = strconv.ParseFloat(digits, 64)
+		tooLarge = number >= 1<<63 // infinity, too
 		seconds = 0
-		if number >= 1 && number < 1<<63 && number == math.Trunc(number) {
+		if number >= 1 && !tooLarge && number == math.Trunc(number) {
 			seconds = uint64(number)
 		}
 	}
-	if err != nil || seconds == 0 {
+	switch {
+	case tooLarge:
+		return 0, errors.New("expires_in in the answer is larger than 2^63-1 seconds: the provider must mend it, or leave it out")
+	case err != nil || seconds == 0:
 		return 0, errors.New("expires_in in the answer is not a whole number of seconds above zero: the provider must mend it, or leave it out")
 	}
 	return time.Duration(min(seconds, uint64(maxLifetime/time.Second))) * time.Second, nil

@@ -3,7 +3,6 @@ package clientauth
 import (
 	"cmp"
 	"errors"
-	"net/http"
 	"sync"
 	"time"
 )
@@ -81,14 +80,3 @@ type downError struct{ error }
 
 // Unwrap is for [errors.Is].
 func (e downError) Unwrap() error { return e.error }
-
-// transient reports whether another attempt may fare better, given the status of the answer, or 0
-// if there is none.
-func transient(status int) bool {
-	switch status {
-	case 0, http.StatusRequestTimeout, http.StatusTooEarly, http.StatusTooManyRequests:
-		return true
-	default:
-		return status >= http.StatusInternalServerError
-	}
-}

@@ -31,8 +31,8 @@ const maxTargets = 10_000
 //
 // A request that fails is not repeated until a second later, doubling to 60 with every
 // failure; until then, calls get its error at once, unless they have a token that is still
-// good. If there is no answer, or one whose status or error may pass (see [ErrUnavailable]), or the
-// client itself is refused, no other target is asked for within a second, and then one in a second
+// good. Some failures hold up all targets: no answer, an answer that makes [ErrUnavailable], or a
+// refusal of the client. No other target is asked for within a second, and then one in a second
 // until an answer shows that the endpoint works: one target for which it fails holds no other up
 // for longer. There is no such limit before the first failure: a client that starts asks once for
 // each target that is called.
@@ -100,14 +100,14 @@ func New(provider Provider, id, secret string, opts ...Option) (*Client, error) 
 	if err != nil {
 		o.faults = append(o.faults, err)
 	}
-	if endpoint.IsBlank(id) {
-		o.faults = append(o.faults, errors.New("clientauth: the client's id is empty: is it set in the environment?"))
+	if err := endpoint.CheckSetting(id); err != nil {
+		o.faults = append(o.faults, fmt.Errorf("clientauth: the client's id %w", err))
 	}
-	if endpoint.IsBlank(secret) {
-		o.faults = append(o.faults, errors.New("clientauth: the client's secret is empty: is it set in the environment?"))
+	if err := endpoint.CheckSetting(secret); err != nil {
+		o.faults = append(o.faults, fmt.Errorf("clientauth: the client's secret %w", err))
 	}
 	if len(o.faults) > 0 {
-		return nil, errors.Join(o.faults...)
+		return nil, endpoint.JoinFaults(o.faults)
 	}
 	return &Client{
 		provider: provider, id: id, secret: func() string { return secret }, transport: o.transport,

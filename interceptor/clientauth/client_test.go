@@ -2,6 +2,7 @@ package clientauth_test
 
 import (
 	"context"
+	"crypto/x509"
 	"fmt"
 	"net/http"
 	"strconv"
@@ -201,6 +202,7 @@ func TestBackoffOfOthers(t *testing.T) {
 			clientauth.ErrUnavailable, true},
 		"endpoint down":     {tokentest.Respond(503, ""), clientauth.ErrUnavailable, true},
 		"rate limit":        {tokentest.Respond(429, ""), clientauth.ErrUnavailable, true},
+		"unknown authority": {func(*http.Request) (*http.Response, error) { return nil, x509.UnknownAuthorityError{} }, clientauth.ErrRefused, true},
 		"wrong secret":      {tokentest.Respond(401, ""), clientauth.ErrRefused, true},
 		"unknown client":    {tokentest.Respond(400, `{"error": "invalid_client"}`), clientauth.ErrRefused, true},
 		"wrong target":      {tokentest.Respond(400, `{"error": "invalid_target"}`), clientauth.ErrRefused, false},

@@ -11,13 +11,15 @@ import (
 // [errors.Is]; the text adds what failed, and never holds a byte of a token or secret.
 var (
 	// ErrUnavailable means that no token can be had now: the token endpoint cannot be
-	// reached, takes too long, breaks off, or answers with status 408, 425, 429 or one from 500
-	// on, or with the error temporarily_unavailable or server_error. Trying again later may
-	// succeed. The call's code is `unavailable`.
+	// reached, takes too long, breaks off, has an expired certificate, or answers with status 408,
+	// 425, 429 or one from 500 on, or with the error temporarily_unavailable or server_error; or a
+	// proxy refuses to connect with such a status. Trying again later may succeed. The call's code
+	// is `unavailable`.
 	ErrUnavailable = errors.New("no token can be had now")
 	// ErrRefused means that trying again does not help: the token endpoint refuses what it is
 	// asked for, as with a wrong secret, answers with something other than a bearer token, or
-	// with any other status, a redirect among them, or the provider cannot be asked for it.
+	// with any other status, a redirect among them, does not speak TLS or has a certificate that is
+	// not trusted, a proxy refuses to connect, or the provider cannot be asked for it.
 	// Somebody has to mend the configuration, here or at the provider. The call's code is
 	// `internal`, as with all that follow: it is not the caller's fault.
 	ErrRefused = errors.New("no token is granted")

@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
-	"slices"
 	"strings"
 	"time"
 
@@ -43,16 +42,16 @@ func (c *Client) fetch(form string) (grant, error) {
 	if err != nil {
 		return fail(ErrRefused, errors.New("the request cannot be made"))
 	}
-	body, status, err := endpoint.Do(c.transport, request, answered...)
+	body, status, err := endpoint.Do(c.transport, request, advice, answered...)
+	reason := ErrRefused
+	if endpoint.MayPass(err) {
+		reason = ErrUnavailable
+	}
 	switch {
-	case err != nil && transient(status):
-		return fail(ErrUnavailable, downError{err})
-	case err != nil && slices.Contains(answered, status) && !errors.Is(err, endpoint.ErrTooLarge):
-		return fail(ErrUnavailable, err) // it broke off
-	case err != nil && status/100 == 3:
-		return fail(ErrRefused, err)
+	case err != nil && (status == 0 || endpoint.Transient(status)):
+		return fail(reason, downError{err})
 	case err != nil:
-		return fail(ErrRefused, fmt.Errorf("%w: is this the provider's token endpoint?", err))
+		return fail(reason, err)
 	case status != http.StatusOK:
 		refused := refusal(status, body)
 		return fail(refused.reason(), refused)
@@ -70,6 +69,9 @@ func (c *Client) fetch(form string) (grant, error) {
 		return fail(ErrRefused, err)
 	}
 }
+
+// advice is for somebody whose URL leads elsewhere.
+const advice = "is this the provider's token endpoint?"
 
 // answered are the statuses whose answers are read.
 var answered = []int{http.StatusOK, http.StatusBadRequest, http.StatusUnauthorized, http.StatusForbidden}
@@ -95,16 +97,16 @@ var errLate = errors.New("the token had expired when it came")
 
 // parseGrant reads a successful answer (RFC 6749 section 5.1).
 func parseGrant(body []byte, asked time.Time) (grant, error) {
-	a, err := readAnswer(body)
+	response, err := readResponse(body)
 	if err != nil {
 		return grant{}, err
 	}
-	if refused := a.refusal(http.StatusOK); refused != nil {
+	if refused := response.refusal(http.StatusOK); refused != nil {
 		return grant{}, refused // some providers refuse with the status of success
 	}
-	accessToken, err := a.text("access_token")
-	tokenType, typeErr := a.text("token_type")
-	lifetime, lifetimeErr := a.lifetime()
+	accessToken, err := response.text("access_token")
+	tokenType, typeErr := response.text("token_type")
+	lifetime, lifetimeErr := response.lifetime()
 	if err := cmp.Or(err, typeErr, lifetimeErr); err != nil {
 		return grant{}, err
 	}
@@ -115,7 +117,7 @@ func parseGrant(body []byte, asked time.Time) (grant, error) {
 	}
 	switch {
 	case accessToken == "":
-		return grant{}, errors.New("the answer has no access_token: is this the provider's token endpoint?")
+		return grant{}, errors.New("the answer has no access_token: " + advice)
 	case tokenType == "":
 		return grant{}, errors.New("the answer has no token_type, which RFC 6749 section 5.1 requires: the provider must mend it")
 	case !time.Now().Before(g.endAt):
@@ -160,21 +162,21 @@ var remedies = map[string]string{
 	"server_error":            "it is tried again later",
 }
 
-// refusal is what an answer refuses with, whatever else it holds.
+// refusal returns the refusal in an error response.
 func refusal(status int, body []byte) *refusedError {
-	a, err := readAnswer(body)
+	response, err := readResponse(body)
 	if err != nil {
 		return newRefusal(status, "")
 	}
-	return cmp.Or(a.refusal(status), newRefusal(status, ""))
+	return cmp.Or(response.refusal(status), newRefusal(status, ""))
 }
 
 // refusal returns nil if the answer names no error.
-func (a answer) refusal(status int) *refusedError {
-	if _, ok := a["error"]; !ok {
+func (r tokenResponse) refusal(status int) *refusedError {
+	if _, ok := r["error"]; !ok {
 		return nil
 	}
-	code, err := a.text("error")
+	code, err := r.text("error")
 	if err == nil && code == "" {
 		return nil
 	}
@@ -198,14 +200,16 @@ func (e *refusedError) Error() string {
 		return text + ": " + remedies["invalid_client"]
 	case e.status == http.StatusBadRequest, e.status == http.StatusForbidden:
 		return text + ": check what is asked for, and what the provider lets the client have"
+	case endpoint.Transient(e.status):
+		return text + ": " + remedies["server_error"]
 	default:
-		return text
+		return text + " and refused the request: look into the provider's log"
 	}
 }
 
-// reason tells what may pass from what asking again does not change.
+// reason is ErrUnavailable if another attempt may succeed.
 func (e *refusedError) reason() error {
-	if transient(e.status) || e.code == "temporarily_unavailable" || e.code == "server_error" {
+	if endpoint.Transient(e.status) || e.code == "temporarily_unavailable" || e.code == "server_error" {
 		return ErrUnavailable
 	}
 	return ErrRefused

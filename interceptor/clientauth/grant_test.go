@@ -92,8 +92,8 @@ func TestAnswers(t *testing.T) {
 
 		"201": {tokentest.Respond(201, good), clientauth.ErrRefused},
 		"302": {tokentest.Respond(302, good, "Location", tokenURL+"2"), clientauth.ErrRefused},
-		"307": {tokentest.Respond(307, good, "Location", "https://evil.test/secret"), clientauth.ErrRefused},
-		"308": {tokentest.Respond(308, good, "Location", "http://idp.test/secret"), clientauth.ErrRefused},
+		"307": {tokentest.Respond(307, good, "Location", "https://evil.test/?secret"), clientauth.ErrRefused},
+		"308": {tokentest.Respond(308, good, "Location", "http://idp.test/#secret"), clientauth.ErrRefused},
 		"404": {tokentest.Respond(404, "secret"), clientauth.ErrRefused},
 		"429": {tokentest.Respond(429, "secret", "Retry-After", "10"), clientauth.ErrUnavailable},
 		"408": {tokentest.Respond(408, "secret"), clientauth.ErrUnavailable},

@@ -1,8 +1,14 @@
 package clientauth_test
 
 import (
+	"crypto/x509"
+	"errors"
+	"io"
+	"net"
 	"net/http"
+	"os"
 	"strings"
+	"syscall"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -22,9 +28,13 @@ func TestOutside(t *testing.T) {
 		good    = `{"access_token": "secret-1", "token_type": "Bearer", "expires_in": 3600}`
 		refused = `clientauth: no token is granted: token endpoint "https://idp.test/oidc/token": `
 		seconds = refused + "expires_in in the answer is not a whole number of seconds above zero: the provider must mend it, or leave it out"
-		object  = refused + "the answer is not a JSON object: is this the provider's token endpoint?"
+		object  = refused + "the answer is not a JSON object in UTF-8: is this the provider's token endpoint?"
+		html    = refused + "the answer is not a JSON object in UTF-8: it is HTML or XML, such as a page for signing in or an error page: is this the provider's token endpoint?"
+		mistake = refused + "the answer is not a JSON object in UTF-8: it is cut short, or has a mistake: is this the provider's token endpoint?"
+		large   = refused + "expires_in in the answer is larger than 2^63-1 seconds: the provider must mend it, or leave it out"
+		log     = refused + "the endpoint answered with status 200 and refused the request: look into the provider's log"
 		noToken = refused + "the answer has no access_token: is this the provider's token endpoint?"
-		utf16   = refused + "the answer is in UTF-16, and JSON is UTF-8 (RFC 8259 section 8.1): the provider must mend it"
+		utf16   = refused + "the answer is not a JSON object in UTF-8: it is in UTF-16 or UTF-32: the server must send UTF-8"
 		bearer  = refused + "the token is no bearer token: have the provider issue bearer tokens to this client"
 		noType  = refused + "the answer has no token_type, which RFC 6749 section 5.1 requires: the provider must mend it"
 	)
@@ -53,18 +63,18 @@ func TestOutside(t *testing.T) {
 		{"C9/expires_in -0.0", with("3600", "-0.0"), seconds, 0},
 		{"C9/expires_in a fraction", with("3600", "3600.5"), seconds, 0},
 		{"C9/expires_in a fraction in a string", with("3600", `"3600.0"`), seconds, 0},
-		{"C9/expires_in huge", with("3600", "1e19"), seconds, 0},
-		{"C9/expires_in larger than any number", with("3600", "1e999"), seconds, 0},
-		{"C9/expires_in 2^63", with("3600", "9223372036854775808"), seconds, 0},
-		{"C9/expires_in 2^64", with("3600", "18446744073709551616"), seconds, 0},
-		{"C9/expires_in huge digits", with("3600", `"18446744073709551616"`), seconds, 0},
+		{"C9/expires_in huge", with("3600", "1e19"), large, 0},
+		{"C9/expires_in larger than any number", with("3600", "1e999"), large, 0},
+		{"C9/expires_in 2^63", with("3600", "9223372036854775808"), large, 0},
+		{"C9/expires_in 2^64", with("3600", "18446744073709551616"), large, 0},
+		{"C9/expires_in huge digits", with("3600", `"18446744073709551616"`), large, 0},
 		{"C9/expires_in a sign", with("3600", `"+3600"`), seconds, 0},
 		{"C9/expires_in a space", with("3600", `" 3600"`), seconds, 0},
 		{"C9/expires_in digits of another script", with("3600", `"٣٦٠٠"`), seconds, 0},
 		{"C9/expires_in hexadecimal", with("3600", `"0xe10"`), seconds, 0},
 		{"C9/expires_in an empty string", with("3600", `""`), seconds, 0},
 		{"C9/expires_in NaN in a string", with("3600", `"NaN"`), seconds, 0},
-		{"C9/expires_in NaN", with("3600", "NaN"), object, 0},
+		{"C9/expires_in NaN", with("3600", "NaN"), mistake, 0},
 		{"C9/expires_in true", with("3600", "true"), seconds, 0},
 		{"C9/expires_in an array", with("3600", "[3600]"), seconds, 0},
 		{"C9/expires_in an object", with("3600", "{}"), seconds, 0},
@@ -84,17 +94,17 @@ func TestOutside(t *testing.T) {
 		{"C9/token_type bEARER", with("Bearer", "bEARER"), "", 3590 * time.Second},
 		{"C9/token_type DPoP", with("Bearer", "DPoP"), bearer, 0},
 		{"C9/error null", with("{", `{"error": null, `), "", 3590 * time.Second},
-		{"C9/error beside a token", with("{", `{"error": "secret", `), refused + "the endpoint answered with status 200", 0},
-		{"C9/error a number", with("{", `{"error": 1, `), refused + "the endpoint answered with status 200", 0},
-		{"C9/two answers", respond(200, good+good), object, 0},
-		{"C9/HTML", respond(200, "<title>secret</title>"), object, 0},
+		{"C9/error beside a token", with("{", `{"error": "secret", `), log, 0},
+		{"C9/error a number", with("{", `{"error": 1, `), log, 0},
+		{"C9/two answers", respond(200, good+good), mistake, 0},
+		{"C9/HTML", respond(200, "<title>secret</title>"), html, 0},
 		{"C9/a form", respond(200, "access_token=secret-1&token_type=Bearer"), object, 0},
-		{"C9/null", respond(200, "null"), object, 0},
+		{"C9/null", respond(200, "null"), refused + "the answer is not a JSON object in UTF-8: it is JSON, but not an object: is this the provider's token endpoint?", 0},
 		{"C9/too large", respond(200, strings.Repeat(" ", 1<<20)+good), refused + "the response is larger than 1048576 bytes: is this the provider's token endpoint?", 0},
 
 		{"C9/404", respond(404, "secret"), refused + "the endpoint answered with status 404: is this the provider's token endpoint?", 0},
-		{"C9/301", respond(301, "", "Location", "https://secret.test"),
-			refused + "the endpoint answered with status 301, a redirect, which is not followed: give the URL that it leads to", 0},
+		{"C9/301", respond(301, "", "Location", "https://user:secret@login.test/token?secret#secret"),
+			refused + `the endpoint answered with status 301, a redirect to "xxxxx@login.test/token?…", which is not followed: is this the provider's token endpoint?`, 0},
 		{"C9/401", respond(401, "secret"), refused + "the endpoint answered with status 401: check the client's credentials, and how they are sent (AuthStyle)", 0},
 		{"C9/invalid_client", respond(400, `{"error": "invalid_client"}`),
 			refused + "the endpoint answered with status 400, invalid_client: check the client's credentials, and how they are sent (AuthStyle)", 0},
@@ -114,7 +124,7 @@ func TestOutside(t *testing.T) {
 		{"C2/byte order mark", respond(200, "\ufeff"+good), "", 3590 * time.Second},
 		{"C2/byte order mark before an error", respond(400, "\ufeff"+`{"error": "invalid_scope"}`),
 			refused + "the endpoint answered with status 400, invalid_scope: check Target.Scopes", 0},
-		{"C2/two byte order marks", respond(200, "\ufeff\ufeff"+good), object, 0},
+		{"C2/two byte order marks", respond(200, "\ufeff\ufeff"+good), refused + "the answer is not a JSON object in UTF-8: it has two byte order marks: is this the provider's token endpoint?", 0},
 		{"C2/UTF-16, little endian", respond(200, "\xff\xfe{\x00}\x00"), utf16, 0},
 		{"C2/UTF-16, big endian", respond(200, "\xfe\xff\x00{\x00}"), utf16, 0},
 	}
@@ -145,6 +155,9 @@ func TestOutside(t *testing.T) {
 // TestOutsideCode makes sure that a call says whether another attempt may help.
 func TestOutsideCode(t *testing.T) {
 	t.Parallel()
+	fails := func(err error) tokentest.Handler {
+		return func(*http.Request) (*http.Response, error) { return nil, err }
+	}
 	for name, test := range map[string]struct {
 		serve tokentest.Handler
 		code  connect.Code
@@ -155,7 +168,20 @@ func TestOutsideCode(t *testing.T) {
 		"C9/down":                    {tokentest.Respond(503, ""), connect.CodeUnavailable},
 		"C9/rate limit":              {tokentest.Respond(429, ""), connect.CodeUnavailable},
 		"C9/temporarily_unavailable": {tokentest.Respond(400, `{"error": "temporarily_unavailable"}`), connect.CodeUnavailable},
-		"C9/not reached":             {func(*http.Request) (*http.Response, error) { return nil, http.ErrServerClosed }, connect.CodeUnavailable},
+		"C9/not reached":             {fails(http.ErrServerClosed), connect.CodeUnavailable},
+		"C9/no such host":            {fails(&net.DNSError{IsNotFound: true}), connect.CodeUnavailable},
+		"C9/connection refused":      {fails(syscall.ECONNREFUSED), connect.CodeUnavailable},
+		"C9/timeout":                 {fails(os.ErrDeadlineExceeded), connect.CodeUnavailable},
+		"C9/cut":                     {fails(io.ErrUnexpectedEOF), connect.CodeUnavailable},
+		"C9/expired certificate":     {fails(x509.CertificateInvalidError{Reason: x509.Expired}), connect.CodeUnavailable},
+		"C9/proxy, 502":              {fails(errors.New(http.StatusText(http.StatusBadGateway))), connect.CodeUnavailable},
+		"C9/proxy, 403":              {fails(errors.New(http.StatusText(http.StatusForbidden))), connect.CodeInternal},
+		"C9/proxy, 407":              {fails(errors.New(http.StatusText(http.StatusProxyAuthRequired))), connect.CodeInternal},
+		"C9/plain proxy, 407":        {tokentest.Respond(407, ""), connect.CodeInternal},
+		"C9/unknown authority":       {fails(x509.UnknownAuthorityError{}), connect.CodeInternal},
+		"C9/another host":            {fails(x509.HostnameError{Host: "secret", Certificate: new(x509.Certificate)}), connect.CodeInternal},
+		"C9/no TLS":                  {fails(http.ErrSchemeMismatch), connect.CodeInternal},
+		"C9/certificate wanted":      {fails(&net.OpError{Op: "remote error", Err: errors.New("tls: certificate required")}), connect.CodeInternal},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -177,9 +203,13 @@ func TestOutsideFaults(t *testing.T) {
 	t.Parallel()
 	const (
 		noURL = "clientauth: the TokenURL is empty: give the tenant's endpoint or domain, or Provider.TokenURL; " +
-			"if it comes from a variable or a file, that is not set"
-		noID     = "clientauth: the client's id is empty: is it set in the environment?"
-		noSecret = "clientauth: the client's secret is empty: is it set in the environment?"
+			"if a variable or a file supplies it, that is not set"
+		noID     = "clientauth: the client's id is empty: if a variable or a file supplies it, that is not set"
+		noSecret = "clientauth: the client's secret is empty: if a variable or a file supplies it, that is not set"
+		padded   = "has white space around it, such as a line break at its end: if a variable or a file supplies it, remove the white space there"
+		space    = "it holds white space, such as a line break at its end: if a variable or a file supplies it, remove the white space there"
+		noHost   = "it names no host"
+		noScheme = "it does not begin with https://"
 	)
 	for name, test := range map[string]struct {
 		provider   clientauth.Provider
@@ -199,6 +229,24 @@ func TestOutsideFaults(t *testing.T) {
 		"C18/blank":           {clientauth.Logto("https://idp.test"), " ", "\n", noID + "\n" + noSecret},
 		"C18/everything":      {clientauth.Auth0(""), "", "", noURL + "\n" + noID + "\n" + noSecret},
 		"C18/a space in each": {clientauth.Logto("https://idp.test"), "a shop", "a b", ""},
+		"C18/line breaks":     {clientauth.Logto("https://idp.test"), "shop\n", " s", "clientauth: the client's id " + padded + "\nclientauth: the client's secret " + padded},
+
+		"C18/Logto, no host":         {clientauth.Logto("https://"), "shop", "s", `clientauth: TokenURL "https://": ` + noHost},
+		"C18/Logto, slash, no host":  {clientauth.Logto("https:///"), "shop", "s", `clientauth: TokenURL "https:///": ` + noHost},
+		"C18/Logto, issuer, no host": {clientauth.Logto("https:///oidc"), "shop", "s", `clientauth: TokenURL "https:///oidc": ` + noHost},
+		"C18/Logto, scheme":          {clientauth.Logto("https:"), "shop", "s", `clientauth: TokenURL "https:": ` + noScheme},
+		"C18/Logto, half a scheme":   {clientauth.Logto("https:/"), "shop", "s", `clientauth: TokenURL "https:/": ` + noScheme},
+		"C18/Logto, user alone":      {clientauth.Logto("https://user:secret@"), "shop", "s", `clientauth: TokenURL "xxxxx@": ` + noHost},
+		"C18/Logto, port alone":      {clientauth.Logto("https://:443"), "shop", "s", `clientauth: TokenURL "https://:443": ` + noHost},
+		"C18/Logto, query alone":     {clientauth.Logto("https://?a"), "shop", "s", `clientauth: TokenURL "https://?…": it has a query`},
+		"C18/Logto, fragment alone":  {clientauth.Logto("https://#"), "shop", "s", `clientauth: TokenURL "https://?…": ` + noHost},
+		"C18/Logto, no tenant": {clientauth.Logto("https://.logto.app"), "shop", "s",
+			`clientauth: TokenURL "https://.logto.app/oidc/token": its host begins with a dot: a part of the URL seems to be missing; if a variable or a file supplies it, that is not set`},
+		"C18/Logto, line break":    {clientauth.Logto("https://idp.test\n"), "shop", "s", `clientauth: TokenURL "https://idp.test\n": ` + space},
+		"C18/Auth0, line break":    {clientauth.Auth0("idp.test\n"), "shop", "s", `clientauth: TokenURL "https://idp.test\n/oauth/token": ` + space},
+		"C18/Auth0, port alone":    {clientauth.Auth0(":443"), "shop", "s", `clientauth: TokenURL "https://:443/oauth/token": ` + noHost},
+		"C18/AuthAction, user":     {clientauth.AuthAction("user:secret@"), "shop", "s", `clientauth: TokenURL "xxxxx@/oauth2/m2m/token": ` + noHost},
+		"C18/Logto, a host `oidc`": {clientauth.Logto("https://oidc"), "shop", "s", ""},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

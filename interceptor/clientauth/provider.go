@@ -34,8 +34,7 @@ type Provider struct {
 // without "/oidc". All three permission models: ask with a resource, with an organization,
 // or with both.
 func Logto(tenant string) Provider {
-	tenant = strings.TrimSuffix(strings.TrimSuffix(tenant, "/"), "/oidc")
-	return Provider{TokenURL: endpoint.Below(tenant, "/oidc/token"), ResourceParameter: "resource", OrganizationParameter: "organization_id"}
+	return Provider{TokenURL: endpoint.WithPath(endpoint.WithPath(tenant, "/oidc"), "/token"), ResourceParameter: "resource", OrganizationParameter: "organization_id"}
 }
 
 // Auth0 is an Auth0 tenant, given its domain such as "tenant.eu.auth0.com" or a custom
@@ -65,9 +64,9 @@ func AuthAction(domain string) Provider {
 func (p Provider) withDefaults() (Provider, error) {
 	var faults []error
 	if endpoint.IsBlank(p.TokenURL) {
-		faults = append(faults, errors.New("clientauth: the TokenURL is empty: give the tenant's endpoint or domain, or Provider.TokenURL; if it comes from a variable or a file, that is not set"))
-	} else if strings.ContainsRune(p.TokenURL, '?') { // which may hold a secret
-		faults = append(faults, errors.New("clientauth: TokenURL: it has a query"))
+		faults = append(faults, errors.New("clientauth: the TokenURL is empty: give the tenant's endpoint or domain, or Provider.TokenURL; if a variable or a file supplies it, that is not set"))
+	} else if strings.ContainsRune(p.TokenURL, '?') {
+		faults = append(faults, fmt.Errorf("clientauth: TokenURL %q: it has a query", endpoint.DisplayURL(p.TokenURL)))
 	} else if err := endpoint.CheckURL(p.TokenURL); err != nil {
 		faults = append(faults, fmt.Errorf("clientauth: TokenURL %q: %w", endpoint.DisplayURL(p.TokenURL), err))
 	}
@@ -76,7 +75,10 @@ func (p Provider) withDefaults() (Provider, error) {
 	}
 	taken := []string{"grant_type", "scope", "client_id", "client_secret"}
 	for _, name := range []string{p.ResourceParameter, p.OrganizationParameter} {
-		if slices.Contains(taken, name) {
+		switch {
+		case name != "" && endpoint.IsBlank(name):
+			faults = append(faults, errors.New("clientauth: the name of a parameter is blank"))
+		case slices.Contains(taken, name):
 			faults = append(faults, fmt.Errorf("clientauth: the parameter %q is used twice", name))
 		}
 		if name != "" {

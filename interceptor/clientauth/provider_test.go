@@ -77,7 +77,7 @@ func TestNewFaults(t *testing.T) {
 	t.Parallel()
 	provider := func(url string) clientauth.Provider { return clientauth.Provider{TokenURL: url} }
 	const noTokenURL = "clientauth: the TokenURL is empty: give the tenant's endpoint or domain, or Provider.TokenURL; " +
-		"if it comes from a variable or a file, that is not set"
+		"if a variable or a file supplies it, that is not set"
 	for _, test := range []struct {
 		name       string
 		provider   clientauth.Provider
@@ -92,20 +92,25 @@ func TestNewFaults(t *testing.T) {
 			"clientauth: WithTransport: transport is nil",
 			noTokenURL,
 			"clientauth: AuthStyle 7 is unknown",
-			"clientauth: the client's id is empty: is it set in the environment?",
-			"clientauth: the client's secret is empty: is it set in the environment?",
+			"clientauth: the client's id is empty: if a variable or a file supplies it, that is not set",
+			"clientauth: the client's secret is empty: if a variable or a file supplies it, that is not set",
 		}},
 		{"plain HTTP", clientauth.Logto("http://idp.test"), "shop", "s", nil, []string{
 			`clientauth: TokenURL "http://idp.test/oidc/token": it is plain http and not on a loopback address: use https`,
 		}},
-		{"query", provider("https://idp.test/token?key=secret"), "shop", "s", nil, []string{"clientauth: TokenURL: it has a query"}},
+		{"query", provider("https://idp.test/token?key=secret"), "shop", "s", nil, []string{`clientauth: TokenURL "https://idp.test/token?…": it has a query`}},
 		{"same parameters", clientauth.Provider{TokenURL: tokenURL, ResourceParameter: "audience", OrganizationParameter: "audience"}, "shop", "s", nil,
 			[]string{`clientauth: the parameter "audience" is used twice`}},
 		{"parameters of the grant", clientauth.Provider{TokenURL: tokenURL, ResourceParameter: "scope", OrganizationParameter: "client_id"}, "shop", "s", nil,
 			[]string{`clientauth: the parameter "scope" is used twice`, `clientauth: the parameter "client_id" is used twice`}},
 		{"default parameters", clientauth.Provider{TokenURL: tokenURL, OrganizationParameter: "resource"}, "shop", "s", nil,
 			[]string{`clientauth: the parameter "resource" is used twice`}},
-		{"query, plain HTTP", provider("http://user@idp.test/token?key=secret"), "shop", "s", nil, []string{"clientauth: TokenURL: it has a query"}},
+		{"query, plain HTTP", provider("http://user@idp.test/token?key=secret"), "shop", "s", nil, []string{`clientauth: TokenURL "xxxxx@idp.test/token?…": it has a query`}},
+		{"fragment", provider("https://idp.test/token#secret"), "shop", "s", nil, []string{`clientauth: TokenURL "https://idp.test/token?…": it has user information or a fragment`}},
+		{"equal faults", clientauth.Logto("https://idp.test"), "shop", "s", []clientauth.Option{nil, nil, clientauth.WithTransport(nil), clientauth.WithTransport(nil)},
+			[]string{"clientauth: an option is nil", "clientauth: WithTransport: transport is nil"}},
+		{"blank parameters", clientauth.Provider{TokenURL: tokenURL, ResourceParameter: " ", OrganizationParameter: "\t"}, "shop", "s", nil,
+			[]string{"clientauth: the name of a parameter is blank"}},
 		{"user", provider("https://user:secret@idp.test/token"), "shop", "s", nil, []string{
 			`clientauth: TokenURL "xxxxx@idp.test/token": it has user information or a fragment`,
 		}},

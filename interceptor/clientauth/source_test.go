@@ -162,7 +162,7 @@ func TestFromTokenSource(t *testing.T) {
 		"good":          {&oauth2.Token{AccessToken: "secret"}, nil, nil, ""},
 		"good, expires": {&oauth2.Token{AccessToken: "secret", TokenType: "bearer", Expiry: time.Now().Add(time.Hour)}, nil, nil, ""},
 		"neither":       {nil, nil, clientauth.ErrRefused, "the source returned neither a token nor an error"},
-		"expired":       {&oauth2.Token{AccessToken: "secret", Expiry: time.Now()}, nil, clientauth.ErrUnavailable, "the source returned an expired token"},
+		"expired":       {&oauth2.Token{AccessToken: "secret", Expiry: time.Unix(1, 0)}, nil, clientauth.ErrUnavailable, "the source returned an expired token"},
 		"DPoP": {&oauth2.Token{AccessToken: "secret", TokenType: "DPoP"}, nil, clientauth.ErrRefused,
 			"the token is no bearer token: have the provider issue bearer tokens to this client"},
 		"empty": {new(oauth2.Token), nil, clientauth.ErrRefused,
@@ -173,11 +173,11 @@ func TestFromTokenSource(t *testing.T) {
 		"refusal": {nil, &oauth2.RetrieveError{Response: response(400), Body: []byte("secret"), ErrorCode: "invalid_scope", ErrorDescription: "secret"},
 			clientauth.ErrRefused, "the source failed: the endpoint answered with status 400, invalid_scope: check Target.Scopes"},
 		"refusal with status 200": {nil, &oauth2.RetrieveError{Response: response(200), Body: []byte("secret"), ErrorCode: "secret"},
-			clientauth.ErrRefused, "the source failed: the endpoint answered with status 200"},
+			clientauth.ErrRefused, "the source failed: the endpoint answered with status 200 and refused the request: look into the provider's log"},
 		"refusal that may pass": {nil, &oauth2.RetrieveError{Response: response(400), ErrorCode: "temporarily_unavailable"},
 			clientauth.ErrUnavailable, "the source failed: the endpoint answered with status 400, temporarily_unavailable: it is tried again later"},
 		"refusal, unknown": {nil, &oauth2.RetrieveError{Response: response(500), Body: []byte("secret"), ErrorCode: "secret"},
-			clientauth.ErrUnavailable, "the source failed: the endpoint answered with status 500"},
+			clientauth.ErrUnavailable, "the source failed: the endpoint answered with status 500: it is tried again later"},
 		"refusal without a response": {nil, &oauth2.RetrieveError{ErrorCode: "secret"}, clientauth.ErrUnavailable, "the source failed with a *oauth2.RetrieveError"},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -50,7 +50,7 @@ func credentials(values []string) (string, error) {
 		}
 	}
 	if rest = strings.TrimLeft(rest, " "); rest == "" {
-		return "", malformed("the credentials are empty")
+		return "", errNoCredentials
 	}
 	return rest, nil
 }
@@ -60,14 +60,19 @@ func checkB64Token(raw string) error {
 	s := strings.TrimRight(raw, "=")
 	for n := range len(s) {
 		if !b64[s[n]] {
-			return malformed("the credentials are no b64token")
+			return errGrammar
 		}
 	}
 	if s == "" {
-		return malformed("the credentials are empty")
+		return errNoCredentials
 	}
 	return nil
 }
+
+var (
+	errGrammar       = malformed("the credentials are no b64token")
+	errNoCredentials = malformed("the credentials are empty")
+)
 
 // b64 are the characters that may stand in a b64token, before the padding (RFC 6750
 // section 2.1).

@@ -53,17 +53,32 @@ func (s *source) await(ctx context.Context, name keyName, asked time.Time) error
 	case s.failures > 0:
 		return s.unavailable()
 	case set.flight > before, ctx.Err() != nil:
-		return errNoKey
+		return noKey(s.current.Load(), name)
 	case own != nil && own.ended && own.err != nil:
 		return own.err
 	case f != nil && (f.regular || f.name == name):
 		// The key may be one that the endpoint has and we do not have yet.
 		return s.unavailable()
 	}
-	return errNoKey
+	return noKey(s.current.Load(), name)
 }
 
-var errNoKey = invalid("no key of the issuer's fits kid and alg: WithKeySetObserver tells which of its keys cannot be used, and why")
+// noKey returns the error for a token whose name no key has.
+func noKey(set *keySet, name keyName) error {
+	if name.id == "" {
+		return set.errNoKeyID
+	}
+	var algorithms []string
+	for _, key := range set.keys {
+		if key.id == name.id {
+			algorithms = append(algorithms, key.algorithm)
+		}
+	}
+	if len(algorithms) == 0 {
+		return set.errKeyID
+	}
+	return invalid("the key with the token's kid is for %q, and the token's header names another alg: the issuer must mend one of them", algorithms)
+}
 
 // draw returns the fetch to wait for that may bring a key which is not there yet, or nil, and whether it was
 // begun for this call. The budget pays for those. Calls wait for a fetch that is for all, and for that of a

@@ -20,11 +20,11 @@ var (
 	// ErrInvalid means that the token is not acceptable: its issuer, type,
 	// algorithm, key, signature or a claim is wrong.
 	ErrInvalid = errors.New("invalid token")
-	// ErrExpired means that `exp` has passed. The text says by how much and names the leeway,
-	// so that it is seen at once whether a clock is wrong; see [Verifier] for when it does not.
+	// ErrExpired means that `exp` has passed. The text names the distance and the leeway, which
+	// shows a wrong clock; see [Verifier] for when the text does not name the distance.
 	ErrExpired = errors.New("token has expired")
 	// ErrNotYetValid means that `nbf` has not been reached, or that `iat` is ahead of the clock.
-	// The text is like that of ErrExpired.
+	// The text of ErrNotYetValid names the distance and the leeway too.
 	ErrNotYetValid = errors.New("token is not valid yet")
 	// ErrKeysUnavailable means that the token could not be judged, since the
 	// issuer's keys cannot be had now. Trying again later may succeed.
@@ -37,7 +37,7 @@ var (
 
 // A typeError refuses a token by its `typ`, of which it repeats nothing.
 type typeError struct {
-	fault string   // empty if typ is none of those wanted
+	fault string   // empty if typ is not among Types
 	types []string // of the issuer
 }
 

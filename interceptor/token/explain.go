@@ -1,9 +1,8 @@
 package token
 
 import (
-	"context"
 	"fmt"
-	"sync/atomic"
+	"sync"
 	"time"
 )
 
@@ -31,16 +30,21 @@ func (e *dateError) Error() string {
 		return fmt.Sprintf("%v: its exp passed %s ago, and the leeway is %v: the client needs a new token; if this one is new, %s", ErrExpired, spoken(e.off.Truncate(time.Second)), e.leeway, clocks)
 	case e.claim == "exp":
 		return fmt.Sprintf("%v: its exp and the leeway of %v have passed: the client needs a new token; if this one is new, %s", ErrExpired, e.leeway, clocks)
-	case e.verified:
-		return fmt.Sprintf("%v: its %s is %s ahead of this server's clock, and the leeway is %v: %s", ErrNotYetValid, e.claim, spoken((e.off + time.Second - 1).Truncate(time.Second)), e.leeway, clocks)
-	default:
-		return fmt.Sprintf("%v: its %s is ahead of this server's clock by more than the leeway of %v: %s", ErrNotYetValid, e.claim, e.leeway, clocks)
 	}
+	ahead := ""
+	if e.verified {
+		ahead = spoken((e.off + time.Second - 1).Truncate(time.Second)) + " "
+	}
+	allowed := "the leeway is"
+	if e.claim == "iat" { // which is bounded by another amount
+		allowed = "iat may be ahead by"
+	}
+	return fmt.Sprintf("%v: its %s is %sahead of this server's clock, and %s %v: %s", ErrNotYetValid, e.claim, ahead, allowed, e.leeway, clocks)
 }
 
 const (
 	day     = 24 * time.Hour
-	forever = 1000 * day // more than this is as bad
+	forever = 1000 * day // the longest distance that an error tells
 )
 
 // spoken returns a duration of whole seconds, or of days if it is long.
@@ -62,15 +66,15 @@ const (
 	explainBurst = 10 // at once
 )
 
-// explain adds to the refusal of a token by its dates by how much they are off, if the signature is good:
-// nobody else is believed. Dates come before the signature, so that a flood of old tokens costs next to
-// nothing. So the signature is verified only for a few, and if nobody waits for it: a server whose clock
-// is wrong has few other calls.
-func (v *Verifier) explain(ctx context.Context, token *unverified, name keyName, now time.Time, refusal error) error {
-	if !v.explained.allows(now) {
+// explain returns a refusal that says by how much a date is off, if the signature is good. Otherwise explain
+// returns the refusal as it is. No call waits here: the keys that are there must do.
+func (v *Verifier) explain(token *unverified, name keyName, now time.Time, refusal error) error {
+	if !v.explained.allow(now) {
 		return refusal
 	}
-	keys, err := token.issuer.keys.usable(ctx, now, name)
+	// A server whose clock is wrong sees no other tokens, so the fetch begins here.
+	set, _, _ := token.issuer.keys.refresh(now, keyName{})
+	keys, err := token.issuer.keys.stillGood(set, now)
 	if err != nil || !v.limit.try() {
 		return refusal
 	}
@@ -83,19 +87,23 @@ func (v *Verifier) explain(ctx context.Context, token *unverified, name keyName,
 	return refusal
 }
 
-// An allowance is for what is done rarely. The zero allowance is whole.
-type allowance struct{ wholeAt atomic.Int64 } // when it is whole again, in nanoseconds
+// explanations limit how often refusals are explained. The zero value allows [explainBurst] at once.
+type explanations struct {
+	mu      sync.Mutex
+	wholeAt time.Time // when all are allowed again: a time with a monotonic part, which no setting of a clock moves
+}
 
-// allows reports whether it may be done now, and counts it.
-func (a *allowance) allows(now time.Time) bool {
-	for {
-		wholeAt := a.wholeAt.Load()
-		next := max(wholeAt, now.UnixNano()) + int64(explainEvery)
-		if next > now.UnixNano()+explainBurst*int64(explainEvery) {
-			return false
-		}
-		if a.wholeAt.CompareAndSwap(wholeAt, next) {
-			return true
-		}
+// allow reports whether a refusal may be explained now, and counts the explanation.
+func (e *explanations) allow(now time.Time) bool {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	wholeAt := e.wholeAt
+	if wholeAt.Before(now) {
+		wholeAt = now
 	}
+	if wholeAt = wholeAt.Add(explainEvery); wholeAt.Sub(now) > explainBurst*explainEvery {
+		return false
+	}
+	e.wholeAt = wholeAt
+	return true
 }

@@ -234,15 +234,15 @@ func TestBodyCap(t *testing.T) {
 func TestRequestErrors(t *testing.T) {
 	t.Parallel()
 	tests := map[string]string{ // the response, and why it failed
-		"HTTP/1.1 200 OK\r\nContent-Length: 6\r\n\r\nsecret":                            "not a JSON object in UTF-8",
-		"HTTP/1.1 500 secret\r\n\r\n":                                                   "the endpoint answered with status 500",
+		"HTTP/1.1 200 OK\r\nContent-Length: 6\r\n\r\nsecret":                            "not a JSON object in UTF-8: is Issuer.KeySetURL right?",
+		"HTTP/1.1 500 secret\r\n\r\n":                                                   "the endpoint answered with status 500: it is tried again later",
 		"secret-key-material and no status line\r\n\r\n":                                "a malformed response, or a fault of the transport: what does curl -v say of the URL on this machine?",
 		"HTTP/1.1 200 OK\r\nsecret-key-material\r\n\r\n":                                "a malformed response, or a fault of the transport: what does curl -v say of the URL on this machine?",
 		"HTTP/1.1 200 OK\r\nContent-Length: secret\r\n\r\n":                             "a malformed response, or a fault of the transport: what does curl -v say of the URL on this machine?",
 		"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nsecret\r\n":               "a malformed response, or a fault of the transport: what does curl -v say of the URL on this machine?",
 		"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n0\r\nsecret line\r\n\r\n": "a malformed response, or a fault of the transport: what does curl -v say of the URL on this machine?",
-		"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nsecret":                            "it broke off: does a proxy or firewall cut the connection?",
-		"": "it broke off: does a proxy or firewall cut the connection?",
+		"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nsecret":                            "the connection was cut: does a proxy or a firewall cut connections?",
+		"": "the connection was cut: does a proxy or a firewall cut connections?",
 	}
 	for response, want := range tests {
 		t.Run(want, func(t *testing.T) {
@@ -267,15 +267,15 @@ func TestRequestErrors(t *testing.T) {
 	secure := httptest.NewTLSServer(http.NotFoundHandler())
 	secure.Config.ErrorLog = log.New(io.Discard, "", 0)
 	t.Cleanup(secure.Close)
-	checkRequestError(t, secure.URL, "its certificate is of an unknown authority: trust a private authority by WithTransport, with an http.Transport whose TLSClientConfig.RootCAs holds its certificate, or on Linux by SSL_CERT_FILE; an image without any authorities needs ca-certificates")
+	checkRequestError(t, secure.URL, "the server's certificate is of an unknown authority: trust a private authority by WithTransport, with an http.Transport whose TLSClientConfig.RootCAs holds its certificate, or on Linux by SSL_CERT_FILE; an image without any authorities needs ca-certificates")
 	plain := httptest.NewServer(http.NotFoundHandler())
 	t.Cleanup(plain.Close)
-	checkRequestError(t, "https"+strings.TrimPrefix(plain.URL, "http"), "it does not speak TLS: is the URL's port right?")
+	checkRequestError(t, "https"+strings.TrimPrefix(plain.URL, "http"), "the server does not speak TLS: is the URL's port right?")
 	for cause, want := range map[error]string{
-		&net.DNSError{Name: "secret"}:                    "its host cannot be resolved: is the URL right, and does this machine's DNS know the host?",
-		x509.HostnameError{Host: "secret"}:               "its certificate is for another host: is the URL's host right?",
-		&tls.CertificateVerificationError{Err: io.EOF}:   "its certificate is not valid: have the server's certificate replaced",
-		fmt.Errorf("secret: %w", os.ErrDeadlineExceeded): "it takes too long: does a firewall stop it, or does the way lead through a proxy (HTTPS_PROXY)?",
+		&net.DNSError{Name: "secret"}:                    "the server's name cannot be resolved: is the URL right, and does this machine's DNS know the host?",
+		x509.HostnameError{Host: "secret"}:               "the server's certificate is for another host: is the URL's host right?",
+		&tls.CertificateVerificationError{Err: io.EOF}:   "the server's certificate is not valid: have the certificate replaced",
+		fmt.Errorf("secret: %w", os.ErrDeadlineExceeded): "the server does not answer in time: does a firewall drop the connection, or must the request go through a proxy (HTTPS_PROXY)?",
 		errors.New("secret"):                             "a malformed response, or a fault of the transport: what does curl -v say of the URL on this machine?",
 	} {
 		checkRequestError(t, issuerURL, want, token.WithTransport(handler(func(*http.Request) (*http.Response, error) { return nil, cause })))

@@ -14,7 +14,12 @@ import (
 // concurrent use; events may come out of order. Nothing waits for it, but each call of it
 // that does not return holds a goroutine. A panic is dropped. The default is none.
 func WithKeySetObserver(observer func(KeySetEvent)) Option {
-	return func(o *options) { o.observer = observer }
+	return func(o *options) {
+		if observer == nil {
+			o.faults = append(o.faults, errors.New("token: WithKeySetObserver: observer is nil"))
+		}
+		o.observer = observer
+	}
 }
 
 // A KeySetEvent is the outcome of one attempt to fetch an issuer's key set.

@@ -62,9 +62,8 @@ const clientPlaceholder = "{client}"
 // Logto is the issuer of a Logto tenant, given its endpoint such as
 // "https://tenant.logto.app", with or without "/oidc".
 func Logto(tenant string) Issuer {
-	tenant = strings.TrimSuffix(strings.TrimSuffix(tenant, "/"), "/oidc")
 	return Issuer{
-		URL:                  endpoint.Below(tenant, "/oidc"),
+		URL:                  endpoint.WithPath(tenant, "/oidc"),
 		Algorithms:           []string{"ES384", "ES256", "ES512", "RS256"},
 		Types:                []string{"at+jwt"},
 		ScopeClaims:          []string{"scope"},
@@ -112,7 +111,7 @@ func AuthAction(domain string) Issuer {
 }
 
 // errNoURL is about a blank [Issuer.URL], also where one of the functions above was given nothing.
-var errNoURL = errors.New("token: an issuer's URL is empty: give the tenant's endpoint or domain, or Issuer.URL; if it comes from a variable or a file, that is not set")
+var errNoURL = errors.New("token: an issuer's URL is empty: give the tenant's endpoint or domain, or Issuer.URL; if a variable or a file supplies it, that is not set")
 
 // withDefaults returns the issuer as it is used: with defaults filled in, and
 // sharing no memory with its caller. The error holds every fault.
@@ -126,8 +125,8 @@ func (i Issuer) withDefaults() (Issuer, error) {
 		faults = append(faults, errNoURL)
 	} else if urlErr != nil {
 		fault("URL: %w", urlErr)
-	} else if strings.ContainsAny(i.URL, "? ") {
-		fault("URL: it has a query or a space")
+	} else if strings.Contains(i.URL, "?") {
+		fault("URL: it has a query")
 	} else if strings.HasSuffix(i.URL, discoveryPath) {
 		fault("URL: it is where the issuer's metadata is: leave out %s", discoveryPath)
 	}
@@ -148,6 +147,12 @@ func (i Issuer) withDefaults() (Issuer, error) {
 	if i.ClientSubject != "" && strings.Count(i.ClientSubject, clientPlaceholder) != 1 {
 		fault("ClientSubject: %q does not hold %s once", i.ClientSubject, clientPlaceholder)
 	}
+	if i.OrganizationClaim != "" && endpoint.IsBlank(i.OrganizationClaim) {
+		fault("OrganizationClaim: it is blank")
+	}
+	if i.OrganizationAudience != "" && endpoint.IsBlank(i.OrganizationAudience) {
+		fault("OrganizationAudience: it is blank")
+	}
 	if i.MaxLifetime != 0 && i.MaxLifetime < time.Second {
 		fault("MaxLifetime: %v is less than a second: 0 stands for any lifetime", i.MaxLifetime)
 	}
@@ -164,7 +169,7 @@ func (i Issuer) withDefaults() (Issuer, error) {
 		{"ScopeClaims", &i.ScopeClaims, "scope"},
 		{"ClientClaims", &i.ClientClaims, "client_id"},
 	} {
-		if slices.Contains(*list.values, "") {
+		if slices.ContainsFunc(*list.values, endpoint.IsBlank) {
 			fault("%s: an empty name", list.name)
 		}
 		if *list.values = slices.Clone(*list.values); len(*list.values) == 0 {

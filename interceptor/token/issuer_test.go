@@ -22,13 +22,15 @@ func TestNewVerifierFaults(t *testing.T) {
 	keySet := func(url string) token.Issuer { return with(func(i *token.Issuer) { i.KeySetURL = url }) }
 	const (
 		of        = `token: issuer "https://idp.test/oidc": `
-		noURL     = "token: an issuer's URL is empty: give the tenant's endpoint or domain, or Issuer.URL; if it comes from a variable or a file, that is not set"
+		noURL     = "token: an issuer's URL is empty: give the tenant's endpoint or domain, or Issuer.URL; if a variable or a file supplies it, that is not set"
 		noHost    = "it names no host"
 		notHTTPS  = "it is not an https URL"
 		plainHTTP = "it is plain http and not on a loopback address: use https"
 		noScheme  = "it does not begin with https://"
 		unparsed  = "it cannot be parsed (Auth0 and AuthAction take a bare domain, without https:// and path)"
 		userInfo  = "it has user information or a fragment"
+		space     = "it holds white space, such as a line break at its end: if a variable or a file supplies it, remove the white space there"
+		dot       = "its host begins with a dot: a part of the URL seems to be missing; if a variable or a file supplies it, that is not set"
 		weaker    = "it is not an https URL, while the issuer's is"
 	)
 	tests := []struct {
@@ -66,16 +68,16 @@ func TestNewVerifierFaults(t *testing.T) {
 		{"port alone", url("https://:443/oidc"), nil, []string{`token: issuer "https://:443/oidc": URL: ` + noHost}},
 		{"empty port", url("https://idp.test:/oidc"), nil, []string{`token: issuer "https://idp.test:/oidc": URL: ` + noHost}},
 		{"scheme twice", url("https://https://idp.test"), nil, []string{`token: issuer "https://https://idp.test": URL: ` + noHost}},
-		{"not a URL", url("https://idp.test\n"), nil, []string{`token: issuer "https://idp.test\n": URL: ` + unparsed}},
-		{"space behind the host", url("https://idp.test "), nil, []string{`token: issuer "https://idp.test ": URL: ` + unparsed}},
-		{"space behind the path", url("https://idp.test/oidc "), nil, []string{`token: issuer "https://idp.test/oidc ": URL: it has a query or a space`}},
+		{"not a URL", url("https://idp.test\n"), nil, []string{`token: issuer "https://idp.test\n": URL: ` + space}},
+		{"space behind the host", url("https://idp.test "), nil, []string{`token: issuer "https://idp.test ": URL: ` + space}},
+		{"space behind the path", url("https://idp.test/oidc "), nil, []string{`token: issuer "https://idp.test/oidc ": URL: ` + space}},
 		{"metadata", url("https://idp.test/oidc/.well-known/openid-configuration"), nil, []string{
 			`token: issuer "https://idp.test/oidc/.well-known/openid-configuration": URL: it is where the issuer's metadata is: leave out /.well-known/openid-configuration`,
 		}},
-		{"query", url("https://idp.test/oidc?a=b"), nil, []string{`token: issuer "https://idp.test/oidc?a=b": URL: it has a query or a space`}},
-		{"empty query", url("https://idp.test/oidc?"), nil, []string{`token: issuer "https://idp.test/oidc?": URL: it has a query or a space`}},
-		{"fragment", url("https://idp.test/oidc#a"), nil, []string{`token: issuer "https://idp.test/oidc#a": URL: ` + userInfo}},
-		{"empty fragment", url("https://idp.test/oidc#"), nil, []string{`token: issuer "https://idp.test/oidc#": URL: ` + userInfo}},
+		{"query", url("https://idp.test/oidc?key=secret"), nil, []string{`token: issuer "https://idp.test/oidc?…": URL: it has a query`}},
+		{"empty query", url("https://idp.test/oidc?"), nil, []string{`token: issuer "https://idp.test/oidc?…": URL: it has a query`}},
+		{"fragment", url("https://idp.test/oidc#a"), nil, []string{`token: issuer "https://idp.test/oidc?…": URL: ` + userInfo}},
+		{"empty fragment", url("https://idp.test/oidc#"), nil, []string{`token: issuer "https://idp.test/oidc?…": URL: ` + userInfo}},
 		{"password", url("https://a:b@idp.test"), nil, []string{`token: issuer "xxxxx@idp.test": URL: ` + userInfo}},
 		{"scheme in upper case", url("HTTPS://idp.test"), nil, []string{`token: issuer "HTTPS://idp.test": URL: it is not an https URL`}},
 		{"key set over http", keySet("http://idp.test/jwks"), nil, []string{of + "KeySetURL: " + weaker}},
@@ -94,8 +96,36 @@ func TestNewVerifierFaults(t *testing.T) {
 		{"type that is a prefix alone", with(func(i *token.Issuer) { i.Types = []string{"Application/"} }), nil, []string{of + "Types: an empty name"}},
 		{"subject without a client", with(func(i *token.Issuer) { i.ClientSubject = "client" }), nil, []string{of + `ClientSubject: "client" does not hold {client} once`}},
 		{"subject of two clients", with(func(i *token.Issuer) { i.ClientSubject = "{client}{client}" }), nil, []string{of + `ClientSubject: "{client}{client}" does not hold {client} once`}},
-		{"Logto, a path and more", token.Logto("https://idp.test/?a=b"), nil, []string{`token: issuer "https://idp.test/?a=b/oidc": URL: it has a query or a space`}},
-		{"Logto, domain", token.Logto("idp.test"), nil, []string{`token: issuer "idp.test/oidc": URL: ` + noScheme}},
+		{"Logto, a path and more", token.Logto("https://idp.test/?a=b"), nil, []string{`token: issuer "https://idp.test/?…": URL: it has a query`}},
+		{"Logto, domain", token.Logto("idp.test"), nil, []string{`token: issuer "idp.test": URL: ` + noScheme}},
+		{"Logto, no host", token.Logto("https://"), nil, []string{`token: issuer "https://": URL: ` + noHost}},
+		{"Logto, a slash", token.Logto("https:///"), nil, []string{`token: issuer "https:///": URL: ` + noHost}},
+		{"Logto, path alone", token.Logto("https:///oidc"), nil, []string{`token: issuer "https:///oidc": URL: ` + noHost}},
+		{"Logto, scheme alone", token.Logto("https:"), nil, []string{`token: issuer "https:": URL: ` + noScheme}},
+		{"Logto, half a scheme", token.Logto("https:/"), nil, []string{`token: issuer "https:/": URL: ` + noScheme}},
+		{"Logto, slashes", token.Logto("//"), nil, []string{`token: issuer "//": URL: ` + noScheme}},
+		{"Logto, user alone", token.Logto("https://user:secret@"), nil, []string{`token: issuer "xxxxx@": URL: ` + noHost}},
+		{"Logto, port alone", token.Logto("https://:443"), nil, []string{`token: issuer "https://:443": URL: ` + noHost}},
+		{"Logto, query alone", token.Logto("https://?a=b"), nil, []string{`token: issuer "https://?…": URL: ` + noHost}},
+		{"Logto, fragment alone", token.Logto("https://#/"), nil, []string{`token: issuer "https://?…": URL: ` + noHost}},
+		{"Logto, no tenant", token.Logto("https://.logto.app"), nil, []string{`token: issuer "https://.logto.app/oidc": URL: ` + dot}},
+		{"Logto, line break", token.Logto("https://idp.test\n"), nil, []string{`token: issuer "https://idp.test\n": URL: ` + space}},
+		{"Logto, space", token.Logto(" https://idp.test"), nil, []string{`token: issuer " https://idp.test": URL: ` + space}},
+		{"Auth0, no tenant", token.Auth0(".eu.auth0.com"), nil, []string{`token: issuer "https://.eu.auth0.com/": URL: ` + dot}},
+		{"Auth0, port alone", token.Auth0(":443"), nil, []string{`token: issuer "https://:443/": URL: ` + noHost}},
+		{"Auth0, line break", token.Auth0("idp.test\n"), nil, []string{`token: issuer "https://idp.test\n/": URL: ` + space}},
+		{"AuthAction, space", token.AuthAction("idp.test "), nil, []string{`token: issuer "https://idp.test ": URL: ` + space}},
+		{"AuthAction, scheme alone", token.AuthAction("https://"), nil, []string{`token: issuer "https://https:%2F%2F": URL: ` + unparsed}},
+		{"secrets in a fragment", url("https://idp.test/oidc#secret"), nil, []string{`token: issuer "https://idp.test/oidc?…": URL: ` + userInfo}},
+		{"a password with a question mark", url("https://user:sec?ret@idp.test"), nil, []string{`token: issuer "xxxxx": URL: ` + unparsed}},
+		{"blank names", with(func(i *token.Issuer) {
+			i.Types, i.ScopeClaims, i.ClientClaims, i.OrganizationClaim, i.OrganizationAudience = []string{" "}, []string{"\t"}, []string{" "}, " ", " "
+		}), nil, []string{of + "OrganizationClaim: it is blank", of + "OrganizationAudience: it is blank",
+			of + "Types: an empty name", of + "ScopeClaims: an empty name", of + "ClientClaims: an empty name"}},
+		{"equal faults", token.Logto(" "), []token.Option{nil, nil, token.WithLeeway(-1), token.WithLeeway(-1), token.WithTransport(nil), token.WithTransport(nil),
+			token.WithKeySetObserver(nil), token.WithKeySetObserver(nil), token.WithIssuer(token.Auth0("")), token.WithIssuer(token.Issuer{Algorithms: []string{"ES256"}})}, []string{
+			"token: an option is nil", "token: WithLeeway: -1ns is not between 0 and 5m0s", "token: WithTransport: transport is nil", "token: WithKeySetObserver: observer is nil", noURL,
+		}},
 		{"Logto, empty", token.Logto(""), nil, []string{noURL}},
 		{"Auth0, URL", token.Auth0("https://idp.test"), nil, []string{
 			`token: issuer "https://https:%2F%2Fidp.test/": URL: ` + unparsed,
@@ -114,11 +144,11 @@ func TestNewVerifierFaults(t *testing.T) {
 			`token: issuer "https://idp.test%2F": URL: ` + unparsed,
 		}},
 		{"issuer twice, with a password", url("https://a:secret@idp.test"), []token.Option{token.WithIssuer(url("https://a:secret@idp.test"))}, []string{
-			`token: issuer "xxxxx@idp.test": URL: ` + userInfo, `token: issuer "xxxxx@idp.test": URL: ` + userInfo,
+			`token: issuer "xxxxx@idp.test": URL: ` + userInfo,
 			`token: issuer "xxxxx@idp.test" is given twice`,
 		}},
 		{"password in what is no URL", url("https://a:secret@[idp.test"), nil, []string{`token: issuer "xxxxx@[idp.test": URL: ` + unparsed}},
-		{"password without scheme", token.Logto("user:secret@idp.test"), nil, []string{`token: issuer "xxxxx@idp.test/oidc": URL: ` + noScheme}},
+		{"password without scheme", token.Logto("user:secret@idp.test"), nil, []string{`token: issuer "xxxxx@idp.test": URL: ` + noScheme}},
 		{"issuer twice", good, []token.Option{token.WithIssuer(good)}, []string{`token: issuer "https://idp.test/oidc" is given twice`}},
 		{"negative leeway", good, []token.Option{token.WithLeeway(-1)}, []string{"token: WithLeeway: -1ns is not between 0 and 5m0s"}},
 		{"wide leeway", good, []token.Option{token.WithLeeway(5*time.Minute + 1)}, []string{"token: WithLeeway: 5m0.000000001s is not between 0 and 5m0s"}},
@@ -176,7 +206,7 @@ func TestIssuerIsCopied(t *testing.T) {
 // whoever did not give it.
 func TestOutsideFaults(t *testing.T) {
 	t.Parallel()
-	const want = "token: an issuer's URL is empty: give the tenant's endpoint or domain, or Issuer.URL; if it comes from a variable or a file, that is not set"
+	const want = "token: an issuer's URL is empty: give the tenant's endpoint or domain, or Issuer.URL; if a variable or a file supplies it, that is not set"
 	for name, issuer := range map[string]token.Issuer{
 		"C18/Logto":             token.Logto(""),
 		"C18/Logto, slash":      token.Logto("/"),

@@ -31,7 +31,7 @@ func parseKey(raw json.RawMessage, allowed []string) (*publicKey, error) {
 	}
 	for _, name := range []string{"d", "k", "p", "q", "dp", "dq", "qi", "oth"} {
 		if members.has(name) {
-			return nil, errors.New("it holds private or symmetric key material")
+			return nil, errors.New("it holds private or symmetric key material: replace the key at the issuer, since every reader of the key set has it")
 		}
 	}
 	if use, ok, err := members.text("use"); err != nil || ok && use != "sig" {
@@ -55,7 +55,7 @@ func parseKey(raw json.RawMessage, allowed []string) (*publicKey, error) {
 var required = []string{"kty", "crv", "n", "e", "x", "y"}
 
 // dropNulls leaves out the optional members that are null: .NET and Java write what a key does not have
-// as null. A required member keeps its null, which is no value that it may have.
+// as null. A required member keeps its null and is refused.
 func (o *object) dropNulls() {
 	o.members = slices.DeleteFunc(o.members, func(m member) bool {
 		return m.value == "null" && !slices.Contains(required, m.name)
@@ -67,8 +67,8 @@ func (o *object) dropNulls() {
 func bind(key *publicKey, allowed []string) (string, error) {
 	var fitting []string
 	for _, name := range allowed {
-		name = oneName(name)
-		if (key.algorithm == "" || oneName(key.algorithm) == name) && algorithms[name].fits(key.public) && !slices.Contains(fitting, name) {
+		name = canonicalAlgorithm(name)
+		if (key.algorithm == "" || canonicalAlgorithm(key.algorithm) == name) && algorithms[name].fits(key.public) && !slices.Contains(fitting, name) {
 			fitting = append(fitting, name)
 		}
 	}
@@ -101,9 +101,9 @@ func mismatch(key *publicKey, allowed []string) error {
 	_, known := algorithms[key.algorithm]
 	switch {
 	case key.algorithm == "":
-		return fmt.Errorf("it names no alg, and is for one of %q, while the issuer's Algorithms are %q: add one if the issuer signs access tokens with this key", own, allowed)
+		return fmt.Errorf("it names no alg, and is for one of %q, while the issuer's Algorithms are %q: add the one with which the issuer signs access tokens to Issuer.Algorithms", own, allowed)
 	case slices.Contains(own, key.algorithm):
-		return fmt.Errorf("its alg is %s, while the issuer's Algorithms are %q: add it if the issuer signs access tokens with this key", alg, allowed)
+		return fmt.Errorf("its alg is %s, while the issuer's Algorithms are %q: add %s to Issuer.Algorithms if the issuer signs access tokens with this key", alg, allowed, alg)
 	case known:
 		return fmt.Errorf("its alg is %s, while its kty and crv are for %q, and the issuer's Algorithms are %q: the issuer must mend the key", alg, own, allowed)
 	default:

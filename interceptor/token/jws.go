@@ -44,9 +44,8 @@ var algorithms = map[string]algorithm{
 	"Ed25519": {method: jwt.SigningMethodEdDSA, kty: "OKP"},
 }
 
-// oneName returns the name that an algorithm has in all comparisons: that of golang-jwt. RFC 9864 calls
-// EdDSA with Ed25519 keys, the only ones that there are here, Ed25519.
-func oneName(algorithm string) string {
+// canonicalAlgorithm returns the name of golang-jwt for an algorithm: EdDSA for Ed25519 (RFC 9864).
+func canonicalAlgorithm(algorithm string) string {
 	if algorithm == "Ed25519" {
 		return "EdDSA"
 	}
@@ -98,7 +97,7 @@ func parseJWS(raw string) (jws, error) {
 	case 0:
 		return jws{}, malformed("not a JWT but an opaque token: ask the issuer for one with the API as its resource (audience)")
 	case 4:
-		return jws{}, malformed("an encrypted token (JWE)")
+		return jws{}, malformed("an encrypted token (JWE): have the issuer sign access tokens without encrypting them")
 	default:
 		return jws{}, malformed("%d segments instead of 3", dots+1)
 	}
@@ -189,7 +188,7 @@ func (t *jws) parseHeader(data string) error {
 	if _, ok := algorithms[t.algorithm]; !ok {
 		return invalid("alg is not supported")
 	}
-	t.algorithm = oneName(t.algorithm)
+	t.algorithm = canonicalAlgorithm(t.algorithm)
 	switch t.typ, ok, err = header.text("typ"); { // the issuer says what typ should be
 	case err != nil:
 		t.typFault = typNoText

@@ -57,6 +57,8 @@ type keySet struct {
 	flight  uint64    // the number of the one that has brought it
 	fetched time.Time // when the flight began
 	skipped []error   // why the other keys cannot be used
+
+	errKeyID, errNoKeyID error // for a token with an unknown kid, and for one without a kid
 }
 
 // find returns the keys that a token of a name may be signed with. A token without a `kid`
@@ -139,6 +141,12 @@ func parseKeySet(body []byte, allowed []string) (*keySet, error) {
 	if len(set.keys) == 0 {
 		return nil, &unusableError{set.skipped}
 	}
+	unusable := ""
+	if n := len(set.skipped); n > 0 {
+		unusable = fmt.Sprintf("; keys that cannot be used: %d, see WithKeySetObserver", n)
+	}
+	set.errKeyID = invalid("the key set has no key with the token's kid: is the token of another environment, or has the issuer rotated within 30 s?%s", unusable)
+	set.errNoKeyID = invalid("the token has no kid, and the key set does not have exactly one key for the token's alg: the issuer must name the key%s", unusable)
 	return set, nil
 }
 

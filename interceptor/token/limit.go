@@ -81,7 +81,7 @@ func (l *limiter) acquire(ctx context.Context) error {
 	}
 }
 
-// try takes a slot if one is free, before which nobody waits.
+// try takes a slot if one is free and nobody waits for it.
 func (l *limiter) try() bool {
 	select {
 	case l.slots <- struct{}{}:

@@ -49,8 +49,7 @@ func (i *Issuer) readValidity(members *object, leeway time.Duration) (v validity
 func aheadOf(leeway time.Duration) time.Duration { return min(max(leeway, minAhead), maxAhead) }
 
 // check enforces RFC 7519 sections 4.1.4 and 4.1.5, and that the token has been issued (section 4.1.6).
-// Only of a token whose signature is verified the error says by how much a date is off: the amount is
-// as good as the claim.
+// The error tells the distance only if the signature is verified: the distance reveals the claim.
 func (v validity) check(now time.Time, leeway time.Duration, verified bool) error {
 	refuse := func(claim string, late, leeway time.Duration) error { // late by more than the leeway
 		err := &dateError{claim: claim, leeway: leeway}

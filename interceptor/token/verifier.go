@@ -36,9 +36,9 @@ const (
 // seconds, bounds what made-up tokens cost the issuer. While the budget is spent, such tokens are
 // refused with [ErrInvalid]. One `kid` may stand for two keys.
 //
-// Dates are judged before the signature, so that tokens of the past cost next to nothing. By how much a
-// token is too late or too early is told only if its signature is good: of a cached token always, of
-// others up to ten times at once and once a second in the long run, while a place for a signature is free.
+// Dates are judged before the signature, so expired tokens cost little. The error tells the distance of a date
+// only for a good signature: always for cached tokens, else ten times at once and once a second, if there are keys
+// and a place for a signature is free. No call waits for that.
 type Verifier struct {
 	issuers map[string]*issuerKeys
 	names   []string // of the issuers, sorted
@@ -50,7 +50,7 @@ type Verifier struct {
 	hits   counter
 	misses atomic.Uint64
 
-	explained allowance // refusals by date
+	explained explanations // of refusals by date
 
 	errIssuer error // for a token of none of them
 }
@@ -133,10 +133,10 @@ func NewVerifier(issuer Issuer, opts ...Option) (*Verifier, error) {
 		}
 		keys := &issuerKeys{
 			Issuer:       issuer,
-			errAlgorithm: invalid("alg is not one of %q, the issuer's Algorithms: if the issuer is to sign access tokens with another, add that", issuer.Algorithms),
+			errAlgorithm: invalid("alg is not one of %q, the issuer's Algorithms: if the issuer may sign access tokens with the token's algorithm, add that algorithm to Issuer.Algorithms", issuer.Algorithms),
 		}
 		for _, name := range issuer.Algorithms {
-			keys.algorithms = append(keys.algorithms, oneName(name))
+			keys.algorithms = append(keys.algorithms, canonicalAlgorithm(name))
 		}
 		keys.keys = &source{issuer: &keys.Issuer, transport: o.transport, observer: o.observer}
 		v.issuers[issuer.URL] = keys
@@ -145,7 +145,7 @@ func NewVerifier(issuer Issuer, opts ...Option) (*Verifier, error) {
 	slices.Sort(v.claims) // one look-up for each name, however many issuers
 	v.claims = slices.Compact(v.claims)
 	if len(o.faults) > 0 {
-		return nil, errors.Join(o.faults...)
+		return nil, endpoint.JoinFaults(o.faults)
 	}
 	v.limit = newLimiter(o.signatureLimit)
 	if o.cacheSize > 0 {
@@ -199,7 +199,7 @@ func (v *Verifier) verify(ctx context.Context, raw string) (*Claims, error) {
 	}
 	asked, keys, name := time.Now(), token.issuer.keys, keyName{token.keyID, token.algorithm}
 	if err := token.validity.check(asked, v.leeway, false); err != nil {
-		return nil, v.explain(ctx, &token, name, asked, err)
+		return nil, v.explain(&token, name, asked, err)
 	}
 	if err := keys.await(ctx, name, asked); err != nil {
 		return nil, err
@@ -225,7 +225,7 @@ func (v *Verifier) verifySignature(ctx context.Context, raw string, token *unver
 			return 0, err
 		}
 		if tried = keys.find(name); len(tried) == 0 {
-			return 0, errNoKey
+			return 0, noKey(keys, name)
 		}
 		if known := v.cached(raw); known != nil && known.signedBy(keys) {
 			v.hits.add()

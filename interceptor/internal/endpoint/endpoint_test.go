@@ -4,7 +4,6 @@ import (
 	"errors"
 	"io"
 	"net/http"
-	"net/url"
 	"strings"
 	"testing"
 
@@ -29,6 +28,11 @@ func TestCheckURL(t *testing.T) {
 		"https://:443":                             false,
 		"https://idp.test:":                        false,
 		"https://idp test":                         false,
+		"https://.idp.test":                        false,
+		"https://idp.test/a b":                     false,
+		"https://idp.test/\u00a0":                  false,
+		endpoint.DomainURL("idp.test\n", "/a"):     false,
+		endpoint.DomainURL(".idp.test", "/a"):      false,
 		"https://idp.test%2Foidc":                  false,
 		"https://user@idp.test":                    false,
 		"https://idp.test/#part":                   false,
@@ -51,7 +55,7 @@ func TestCheckURL(t *testing.T) {
 		}
 	}
 	for _, blank := range []string{"", " ", "\t\n"} {
-		if got := endpoint.DomainURL(blank, "/a") + endpoint.Below(blank, "/a"); got != "" {
+		if got := endpoint.DomainURL(blank, "/a") + endpoint.WithPath(blank, "/a"); got != "" {
 			t.Errorf("%q becomes %q", blank, got)
 		}
 	}
@@ -59,8 +63,60 @@ func TestCheckURL(t *testing.T) {
 	if err := endpoint.CheckURL("idp.test"); err == nil || err.Error() != "it does not begin with https://" {
 		t.Error(err)
 	}
-	if got := endpoint.DisplayURL("https://user:secret@idp.test"); got != "xxxxx@idp.test" {
-		t.Error(got)
+}
+
+func TestDisplayURL(t *testing.T) {
+	t.Parallel()
+	for url, want := range map[string]string{
+		"":                                   "",
+		"https://idp.test/a":                 "https://idp.test/a",
+		"https://user:secret@idp.test":       "xxxxx@idp.test",
+		"user:secret@secret@idp.test":        "xxxxx@idp.test",
+		"https://idp.test/a?key=secret":      "https://idp.test/a?…",
+		"https://idp.test/a#secret":          "https://idp.test/a?…",
+		"https://user:secret@idp.test/?a#b":  "xxxxx@idp.test/?…",
+		"https://user:se?cret@idp.test":      "xxxxx",
+		"https://idp.test/?key=sec@ret":      "xxxxx",
+		"https://idp.test/#sec@ret":          "xxxxx",
+		strings.Repeat("é", 101):             strings.Repeat("é", 100) + "…",
+		"a" + strings.Repeat("é", 100) + "?": "a" + strings.Repeat("é", 99) + "…",
+	} {
+		if got := endpoint.DisplayURL(url); got != want {
+			t.Errorf("%q is shown as %q, want %q", url, got, want)
+		}
+	}
+}
+
+// TestWithPath makes sure that no path becomes a host.
+func TestWithPath(t *testing.T) {
+	t.Parallel()
+	for base, want := range map[string]string{
+		"https://idp.test":              "https://idp.test/oidc",
+		"https://idp.test/":             "https://idp.test/oidc",
+		"https://idp.test/oidc":         "https://idp.test/oidc",
+		"https://idp.test/oidc/":        "https://idp.test/oidc",
+		"https://idp.test/a/oidc":       "https://idp.test/a/oidc",
+		"https://user:secret@idp.test/": "https://user:secret@idp.test/oidc",
+		"https://oidc":                  "https://oidc/oidc",
+		"https://oidc/":                 "https://oidc/oidc",
+		"https://oidc/oidc/":            "https://oidc/oidc",
+		"http://localhost:3001":         "http://localhost:3001/oidc",
+		"/":                             "",
+		"/oidc":                         "",
+		"/oidc/":                        "",
+	} {
+		if got := endpoint.WithPath(base, "/oidc"); got != want {
+			t.Errorf("%q becomes %q, want %q", base, got, want)
+		}
+	}
+	for _, base := range []string{
+		"https:", "https:/", "https://", "https:///", "https:///oidc", "https:///oidc/", "https:/oidc", "https://:443", "https://:443/", "https://user:secret@", "https://user@/oidc",
+		"https://user@:443", "https://?", "https://?a=b", "https:///?a=b", "https://#", "https://#/oidc", "https://\n", "https:// ", " https://", "https://%", "//", "://", "://oidc", "oidc", "idp.test",
+	} {
+		got := endpoint.WithPath(endpoint.WithPath(base, "/oidc"), "/token")
+		if err := endpoint.CheckURL(got); got != base || err == nil {
+			t.Errorf("%q becomes %q, %v", base, got, err)
+		}
 	}
 }
 
@@ -85,7 +141,7 @@ func TestDo(t *testing.T) {
 		{"as large as may be", respond(200, strings.Repeat(" ", endpoint.MaxBody)), strings.Repeat(" ", endpoint.MaxBody), 200, true},
 		{"larger", respond(200, strings.Repeat(" ", endpoint.MaxBody+1)), "", 200, false},
 		{"a status that does not count", respond(201, "secret"), "", 201, false},
-		{"a redirect", respond(307, "secret", "Location", "https://evil.test/secret"), "", 307, false},
+		{"a redirect", respond(307, "secret", "Location", "https://user:secret@evil.test/?secret#secret"), "", 307, false},
 		{"no answer", func(*http.Request) (*http.Response, error) { return nil, errors.New("secret") }, "", 0, false},
 		{"half an answer", func(request *http.Request) (*http.Response, error) {
 			response, err := respond(200, "")(request)
@@ -101,7 +157,7 @@ func TestDo(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			body, status, err := endpoint.Do(idp, request, 200, 400)
+			body, status, err := endpoint.Do(idp, request, "advice", 200, 400)
 			if string(body) != test.body || status != test.status || (err == nil) != test.good {
 				t.Errorf("%.20q, %d, %v", body, status, err)
 			}
@@ -120,17 +176,3 @@ func TestDo(t *testing.T) {
 type failure struct{}
 
 func (failure) Read([]byte) (int, error) { return 0, errors.New("secret") }
-
-// TestProxyIsNamed makes sure that the error names the proxy that was asked, and not its password.
-func TestProxyIsNamed(t *testing.T) {
-	t.Parallel()
-	const want = `the request failed: the proxy cannot be used: connection refused: is the proxy's address right? (asked through the proxy "127.0.0.1:1"; if HTTPS_PROXY names it, "idp.test" in NO_PROXY goes around it)`
-	proxy := http.ProxyURL(&url.URL{Scheme: "http", User: url.UserPassword("user", "secret"), Host: "127.0.0.1:1"})
-	request, err := http.NewRequestWithContext(t.Context(), http.MethodGet, "https://idp.test/token?key=secret", nil)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if _, _, err = endpoint.Do(&http.Transport{Proxy: proxy, DisableKeepAlives: true}, request, http.StatusOK); err == nil || err.Error() != want {
-		t.Errorf("got %v, want %s", err, want)
-	}
-}

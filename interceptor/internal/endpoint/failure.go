@@ -8,108 +8,200 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"net/url"
+	"strings"
 	"syscall"
 )
 
-// statusError is a response of a status that does not count.
-func statusError(transport http.RoundTripper, request *http.Request, status int) error {
-	text := fmt.Sprintf("the endpoint answered with status %d", status)
-	switch {
-	case status >= 300 && status < 400:
-		text += ", a redirect, which is not followed: give the URL that it leads to"
-	case status == http.StatusProxyAuthRequired:
-		text += ": a proxy wants credentials"
+// A failure is an error of [Do].
+type failure struct {
+	text    string
+	mayPass bool
+}
+
+func (f *failure) Error() string { return f.text }
+
+// MayPass reports whether another attempt may succeed after an error of [Do], though nobody mends anything here.
+func MayPass(err error) bool {
+	f, ok := errors.AsType[*failure](err)
+	return ok && f.mayPass
+}
+
+// Transient reports whether another attempt may succeed after a response with a status.
+func Transient(status int) bool {
+	switch status {
+	case http.StatusRequestTimeout, http.StatusTooEarly, http.StatusTooManyRequests:
+		return true
+	default:
+		return status >= http.StatusInternalServerError
 	}
-	return errors.New(text + through(transport, request))
+}
+
+// statusError is the error for an unexpected status.
+func statusError(transport http.RoundTripper, request *http.Request, response *http.Response, advice string) error {
+	status := response.StatusCode
+	text := fmt.Sprintf("the endpoint answered with status %d", status)
+	switch location, err := response.Location(); {
+	case status == http.StatusProxyAuthRequired:
+		text = "a proxy answered with status 407: " + credentials(request)
+	case Transient(status):
+		text += ": it is tried again later"
+	case status/100 == 3 && err == nil:
+		text += fmt.Sprintf(", a redirect to %q, which is not followed: %s", DisplayURL(location.String()), advice)
+	case status/100 == 3:
+		text += ", a redirect, which is not followed: " + advice
+	default:
+		text += ": " + advice
+	}
+	return &failure{text + through(transport, request, false), Transient(status)}
+}
+
+// A connectError is the status with which a proxy refuses to connect.
+type connectError int
+
+func (connectError) Error() string { return "the proxy refused to connect" }
+
+// refusedBy returns the status with which a proxy refused to connect, or 0. Of another transport than that of
+// [Transport] it is known by the text alone that net/http makes of the proxy's status line.
+func refusedBy(innermost error) int {
+	if status, ok := innermost.(connectError); ok { //nolint:errorlint // the innermost
+		return int(status)
+	}
+	for status := http.StatusBadRequest; status < 600; status++ {
+		if text := http.StatusText(status); text != "" && innermost.Error() == text {
+			return status
+		}
+	}
+	return 0
+}
+
+// credentials says where a proxy's credentials are given.
+func credentials(request *http.Request) string {
+	return "put the proxy's user and password into " + strings.ToUpper(request.URL.Scheme) + "_PROXY"
 }
 
 // requestError says why a request failed, and what to do. It repeats nothing of what the error says, which
 // may be the URL, whose query can hold a key, or a piece of the response.
 func requestError(transport http.RoundTripper, request *http.Request, err error) error {
-	cause, remedy := diagnose(err)
-	proxy := through(transport, request)
-	switch {
-	case proxy == unreadable:
-		cause, remedy, proxy = "the proxy's URL cannot be read", "look at HTTPS_PROXY", ""
-	case remedy == "" && proxy != "":
-		remedy = "did the proxy refuse to connect?"
-	case remedy == "":
-		remedy = "what does curl -v say of the URL on this machine?"
-	}
-	if failed, ok := errors.AsType[*net.OpError](err); ok && failed.Op == "proxyconnect" {
-		cause, remedy = "the proxy cannot be used: "+cause, "is the proxy's address right?"
-	}
-	return errors.New("the request failed: " + cause + ": " + remedy + proxy)
-}
-
-// diagnose returns the cause of a failed request and the remedy, which is empty if none is known.
-func diagnose(err error) (cause, remedy string) {
-	var innermost error
+	innermost := err
 	for wrapped := err; wrapped != nil; wrapped = errors.Unwrap(wrapped) {
 		innermost = wrapped
 	}
+	operation, isOperation := errors.AsType[*net.OpError](err)
+	toProxy := isOperation && operation.Op == "proxyconnect"
+	peer := "the server"
+	if toProxy {
+		peer = "the proxy"
+	}
+	d := diagnose(peer, err, innermost)
+	status := 0
+	if d.cause == "" {
+		status = refusedBy(innermost)
+	}
+	proxy := through(transport, request, toProxy || status != 0)
+	switch {
+	case proxy == unreadable:
+		d, proxy = diagnosis{"the proxy's URL cannot be read", "look at HTTPS_PROXY", false}, ""
+	case status != 0:
+		d = diagnosis{fmt.Sprintf("the proxy refused to connect, with status %d", status), fmt.Sprintf("have the proxy allow %q", request.URL.Hostname()), Transient(status)}
+		if status == http.StatusProxyAuthRequired {
+			d.remedy = credentials(request)
+		} else if d.mayPass {
+			d.remedy = fmt.Sprintf("can the proxy reach %q?", request.URL.Hostname())
+		}
+	case toProxy:
+		d.cause, d.remedy = "the proxy cannot be used: "+d.cause, "is the proxy's address right?"
+	case d.cause == "" && proxy != "":
+		d = diagnosis{unknown, "did the proxy refuse to connect?", true}
+	case d.cause == "":
+		d = diagnosis{unknown, "what does curl -v say of the URL on this machine?", true}
+	}
+	return &failure{"the request failed: " + d.cause + ": " + d.remedy + proxy, d.mayPass}
+}
+
+const unknown = "a malformed response, or a fault of the transport"
+
+// A diagnosis is why a request failed, and what to do. The cause is empty if none is known.
+type diagnosis struct {
+	cause, remedy string
+	mayPass       bool
+}
+
+// diagnose says what is wrong with a peer: the server, or the proxy.
+func diagnose(peer string, err, innermost error) diagnosis {
 	network, isNetwork := errors.AsType[net.Error](innermost) // a *url.Error is one too
 	number, isNumber := errors.AsType[syscall.Errno](innermost)
 	name, isDNS := errors.AsType[*net.DNSError](err)
 	operation, isOperation := errors.AsType[*net.OpError](err)
+	_, isRecord := errors.AsType[tls.RecordHeaderError](err)
 	switch {
 	case isDNS && name.IsTimeout:
-		return "DNS does not answer", "can this machine reach its name server?"
+		return diagnosis{"DNS does not answer", "can this machine reach its name server?", true}
 	case isDNS:
-		return "its host cannot be resolved", "is the URL right, and does this machine's DNS know the host?"
+		return diagnosis{peer + "'s name cannot be resolved", "is the URL right, and does this machine's DNS know the host?", true}
 	case isNetwork && network.Timeout():
-		return "it takes too long", "does a firewall stop it, or does the way lead through a proxy (HTTPS_PROXY)?"
+		return diagnosis{peer + " does not answer in time", "does a firewall drop the connection, or must the request go through a proxy (HTTPS_PROXY)?", true}
 	case isNumber && number == syscall.ECONNREFUSED:
-		return number.Error(), "does the server run, and are host and port of the URL right?"
+		return diagnosis{number.Error(), "does the server run, and are host and port of the URL right?", true}
 	case isNumber:
-		return number.Error(), "can this machine reach the host?"
+		return diagnosis{number.Error(), "can this machine reach the host?", true}
 	case isOperation && operation.Op == "remote error":
-		return "it broke off the TLS handshake", "does it ask for a client certificate, or for another version of TLS? See WithTransport"
-	case errors.Is(err, http.ErrSchemeMismatch):
-		return "it does not speak TLS", "is the URL's port right?"
+		return diagnosis{peer + " ended the TLS handshake", "is a client certificate wanted, or another version of TLS? See WithTransport",
+			strings.HasSuffix(innermost.Error(), "internal error")}
+	case errors.Is(err, http.ErrSchemeMismatch), isRecord:
+		return diagnosis{peer + " does not speak TLS", "is the URL's port right?", false}
 	}
-	if cause, remedy = diagnoseCertificate(err); cause != "" {
-		return cause, remedy
+	if d := diagnoseCertificate(peer, err); d.cause != "" {
+		return d
 	}
 	if errors.Is(innermost, io.ErrUnexpectedEOF) || errors.Is(innermost, io.EOF) {
-		return "it broke off", "does a proxy or firewall cut the connection?"
+		return diagnosis{"the connection was cut", "does a proxy or a firewall cut connections?", true}
 	}
-	return "a malformed response, or a fault of the transport", ""
+	return diagnosis{}
 }
 
-// diagnoseCertificate is diagnose for the server's certificate. The cause is empty if nothing is wrong with that.
-func diagnoseCertificate(err error) (cause, remedy string) {
+// diagnoseCertificate is diagnose for the peer's certificate.
+func diagnoseCertificate(peer string, err error) diagnosis {
 	_, isHost := errors.AsType[x509.HostnameError](err)
 	_, isAuthority := errors.AsType[x509.UnknownAuthorityError](err)
 	_, isRoots := errors.AsType[x509.SystemRootsError](err)
 	invalid, isInvalid := errors.AsType[x509.CertificateInvalidError](err)
 	_, isCertificate := errors.AsType[*tls.CertificateVerificationError](err)
+	certificate := peer + "'s certificate "
 	switch {
 	case isHost:
-		return "its certificate is for another host", "is the URL's host right?"
+		return diagnosis{certificate + "is for another host", "is the URL's host right?", false}
 	case isAuthority, isRoots:
-		return "its certificate is of an unknown authority",
-			"trust a private authority by WithTransport, with an http.Transport whose TLSClientConfig.RootCAs holds its certificate, or on Linux by SSL_CERT_FILE; an image without any authorities needs ca-certificates"
+		return diagnosis{certificate + "is of an unknown authority",
+			"trust a private authority by WithTransport, with an http.Transport whose TLSClientConfig.RootCAs holds its certificate, or on Linux by SSL_CERT_FILE; an image without any authorities needs ca-certificates", false}
 	case isInvalid && invalid.Reason == x509.Expired:
-		return "its certificate has expired or is not valid yet", "have it renewed, unless this machine's clock is wrong"
+		return diagnosis{certificate + "has expired or is not valid yet", "have the certificate renewed, unless this machine's clock is wrong", true}
 	case isInvalid, isCertificate:
-		return "its certificate is not valid", "have the server's certificate replaced"
+		return diagnosis{certificate + "is not valid", "have the certificate replaced", false}
 	}
-	return "", ""
+	return diagnosis{}
 }
 
-// unreadable is what through returns if nobody knows which proxy is meant.
+// unreadable is the text for a proxy URL that cannot be parsed.
 const unreadable = " (the proxy's URL cannot be read: look at HTTPS_PROXY)"
 
-// through names the proxy of a request, without user information, or returns nothing.
-func through(transport http.RoundTripper, request *http.Request) string {
+// through names the proxy of a request, without user information, or returns nothing. Of a transport that is
+// hidden in another one HTTPS_PROXY alone is known, which counts if a proxy was asked.
+func through(transport http.RoundTripper, request *http.Request, proxied bool) string {
+	var proxy *url.URL
+	var err error
+	text := " (asked through the proxy %q; if HTTPS_PROXY names it, %q in NO_PROXY goes around it)"
 	if t, ok := transport.(*http.Transport); ok && t.Proxy != nil {
-		switch proxy, err := t.Proxy(request); {
-		case err != nil:
-			return unreadable
-		case proxy != nil:
-			return fmt.Sprintf(" (asked through the proxy %q; if HTTPS_PROXY names it, %q in NO_PROXY goes around it)", proxy.Host, request.URL.Hostname())
-		}
+		proxy, err = t.Proxy(request)
+	} else if !ok && proxied {
+		proxy, err = http.ProxyFromEnvironment(request)
+		text = " (HTTPS_PROXY names the proxy %q; %q in NO_PROXY goes around it)"
+	}
+	switch {
+	case err != nil:
+		return unreadable
+	case proxy != nil:
+		return fmt.Sprintf(text, proxy.Host, request.URL.Hostname())
 	}
 	return ""
 }

@@ -1,9 +1,12 @@
 package endpoint
 
 import (
+	"bytes"
+	"context"
 	"fmt"
 	"io"
 	"net/http"
+	"net/url"
 	"slices"
 	"time"
 )
@@ -14,8 +17,8 @@ const (
 	MaxBody = 1 << 20         // of a response, in bytes, decompressed
 )
 
-// ErrTooLarge is about a response that was not read to its end.
-var ErrTooLarge = fmt.Errorf("the response is larger than %d bytes", MaxBody)
+// byteOrderMark may stand before a document, though RFC 8259 section 8.1 forbids to send it. Readers may ignore it.
+const byteOrderMark = "\ufeff"
 
 // Transport is like [http.DefaultTransport], but keeps no idle connections.
 func Transport() http.RoundTripper {
@@ -26,14 +29,24 @@ func Transport() http.RoundTripper {
 	transport = transport.Clone()
 	transport.DisableKeepAlives = true // one fetch in ten minutes needs none
 	transport.MaxResponseHeaderBytes = 64 << 10
+	if transport.OnProxyConnectResponse != nil {
+		return transport
+	}
+	transport.OnProxyConnectResponse = func(_ context.Context, _ *url.URL, _ *http.Request, response *http.Response) error {
+		if response.StatusCode != http.StatusOK {
+			return connectError(response.StatusCode)
+		}
+		return nil
+	}
 	return transport
 }
 
-// Do makes a request and returns the response's body and its status, which is 0 if there is
-// none. A response of another status than the given ones is an error, and so are a redirect and a
-// response over [MaxBody], which is [ErrTooLarge]. No error repeats anything of the request or the
-// response, but for the request's host and that of the proxy.
-func Do(transport http.RoundTripper, request *http.Request, statuses ...int) (body []byte, status int, err error) {
+// Do makes a request and returns the response's body, without a byte order mark, and the response's status,
+// which is 0 if there is no response. A response of another status than the given ones is an error, and so are
+// a redirect and a response over [MaxBody]. The advice is for somebody whose URL leads elsewhere. No error
+// repeats anything of the request or the response, but for the request's host, the proxy's, and where a
+// redirect leads. [MayPass] says whether another attempt may succeed.
+func Do(transport http.RoundTripper, request *http.Request, advice string, statuses ...int) (body []byte, status int, err error) {
 	client := &http.Client{
 		Transport: transport,
 		// Who follows a redirect lets another host choose the answer.
@@ -45,14 +58,14 @@ func Do(transport http.RoundTripper, request *http.Request, statuses ...int) (bo
 	}
 	defer func() { _ = response.Body.Close() }()
 	if !slices.Contains(statuses, response.StatusCode) {
-		return nil, response.StatusCode, statusError(transport, request, response.StatusCode)
+		return nil, response.StatusCode, statusError(transport, request, response, advice)
 	}
 	body, err = io.ReadAll(io.LimitReader(response.Body, MaxBody+1))
 	switch {
 	case err != nil:
 		return nil, response.StatusCode, requestError(transport, request, err)
 	case len(body) > MaxBody:
-		return nil, response.StatusCode, ErrTooLarge
+		return nil, response.StatusCode, &failure{text: fmt.Sprintf("the response is larger than %d bytes: %s", MaxBody, advice)}
 	}
-	return body, response.StatusCode, nil
+	return bytes.TrimPrefix(body, []byte(byteOrderMark)), response.StatusCode, nil
 }

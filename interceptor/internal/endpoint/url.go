@@ -7,6 +7,7 @@ import (
 	"net/netip"
 	"net/url"
 	"strings"
+	"unicode"
 )
 
 // CheckURL accepts absolute https URLs, and http ones on loopback addresses,
@@ -16,12 +17,16 @@ func CheckURL(raw string) error {
 	switch {
 	case raw == "":
 		return errors.New("it is empty")
+	case strings.ContainsFunc(raw, unicode.IsSpace):
+		return errors.New("it holds white space, such as a line break at its end: " + trimAdvice)
 	case !strings.Contains(raw, "://"):
 		return errors.New("it does not begin with https://")
 	case err != nil:
 		return errors.New("it cannot be parsed (Auth0 and AuthAction take a bare domain, without https:// and path)")
 	case u.Hostname() == "" || u.Opaque != "" || strings.HasSuffix(u.Host, ":"):
 		return errors.New("it names no host")
+	case strings.HasPrefix(u.Host, "."):
+		return errors.New("its host begins with a dot: a part of the URL seems to be missing; " + unsetAdvice)
 	case u.User != nil || strings.ContainsRune(raw, '#'):
 		return errors.New("it has user information or a fragment")
 	case u.Scheme == "http" && !IsLoopback(u.Hostname()):
@@ -32,39 +37,98 @@ func CheckURL(raw string) error {
 	return nil
 }
 
+// What to do about a setting that is not as somebody meant it.
+const (
+	unsetAdvice = "if a variable or a file supplies it, that is not set"
+	trimAdvice  = "if a variable or a file supplies it, remove the white space there"
+)
+
+// CheckSetting refuses a setting that is blank, or that has white space around it, such as the line break
+// at the end of a file. The error's text stands behind the setting's name.
+func CheckSetting(text string) error {
+	switch {
+	case IsBlank(text):
+		return errors.New("is empty: " + unsetAdvice)
+	case text != strings.TrimSpace(text):
+		return errors.New("has white space around it, such as a line break at its end: " + trimAdvice)
+	}
+	return nil
+}
+
 // IsLoopback reports whether a host is this machine: 127.0.0.0/8, ::1 or localhost.
 func IsLoopback(host string) bool {
 	address, err := netip.ParseAddr(host)
 	return host == "localhost" || err == nil && address.IsLoopback()
 }
 
-// DomainURL is the https URL of a domain, with a path. It escapes what is no domain, a path above
-// all, so that [CheckURL] finds a URL that cannot be parsed and not one of somebody else. It is
-// empty if the domain is blank.
+// DomainURL returns the https URL of a domain and a path, or "" for a blank domain. It escapes slashes, so
+// that [CheckURL] refuses a path in the domain, and keeps white space, which CheckURL names.
 func DomainURL(domain, path string) string {
-	if IsBlank(domain) {
+	switch {
+	case IsBlank(domain):
 		return ""
+	case strings.ContainsFunc(domain, unicode.IsSpace):
+		return "https://" + domain + path
+	default:
+		return "https://" + url.PathEscape(domain) + path
 	}
-	return "https://" + url.PathEscape(domain) + path
 }
 
-// Below is a URL with a path added. It is empty if the URL is blank: whoever gave none would not know
-// the path for theirs.
-func Below(base, path string) string {
-	if IsBlank(base) {
+// WithPath appends a path to a URL, unless the URL ends with the path. A blank URL stays empty, so that errors
+// do not show a path that nobody gave. A URL without a host stays as it is, so that the path does not become the
+// host.
+func WithPath(base, path string) string {
+	trim := func(text string) string { return strings.TrimSuffix(strings.TrimSuffix(text, "/"), path) }
+	if IsBlank(trim(base)) {
 		return ""
 	}
-	return base + path
+	if u, err := url.Parse(base); err != nil || u.Hostname() == "" {
+		return base
+	}
+	host := strings.Index(base, "//") + len("//")
+	return base[:host] + trim(base[host:]) + path
 }
 
-// IsBlank reports whether a URL or domain is not there: empty, or spaces.
+// IsBlank reports whether a setting is not there: empty, or white space.
 func IsBlank(text string) bool { return strings.TrimSpace(text) == "" }
 
-// DisplayURL is a URL as errors show it, without the user information that it must
-// not hold.
+// maxShown is how much an error shows of a URL, in bytes.
+const maxShown = 200
+
+// DisplayURL returns a URL as errors show it: without user information, query and fragment, which may be
+// secrets, and not longer than 200 bytes.
 func DisplayURL(raw string) string {
-	if at := strings.LastIndexByte(raw, '@'); at >= 0 {
-		return "xxxxx" + raw[at:]
+	end, at := strings.IndexAny(raw, "?#"), strings.LastIndexByte(raw, '@')
+	switch {
+	case end >= 0 && end < at: // the password may hold the one, or the query the other
+		return "xxxxx"
+	case end >= 0:
+		raw = raw[:end] + "?…"
+	}
+	if at >= 0 {
+		raw = "xxxxx" + raw[at:]
+	}
+	if len(raw) > maxShown {
+		raw = strings.ToValidUTF8(raw[:maxShown], "") + "…"
 	}
 	return raw
+}
+
+// JoinFaults joins the faults of a configuration, those that read alike once.
+func JoinFaults(faults []error) error {
+	var joined []error
+	told := map[string]bool{}
+	for _, fault := range faults {
+		parts := []error{fault}
+		if several, ok := fault.(interface{ Unwrap() []error }); ok {
+			parts = several.Unwrap()
+		}
+		for _, part := range parts {
+			if !told[part.Error()] {
+				told[part.Error()] = true
+				joined = append(joined, part)
+			}
+		}
+	}
+	return errors.Join(joined...)
 }

@@ -1,0 +1,39 @@
+package endpoint
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"unicode/utf8"
+)
+
+// NotJSON returns the error for a body of [Do] that is not a JSON object (RFC 8259), and says what was found in
+// place of the object, and what to do: the advice is for somebody whose URL leads elsewhere. The error repeats
+// nothing of the body.
+func NotJSON(body []byte, advice string) error {
+	const (
+		fault    = "not a JSON object in UTF-8"
+		encoding = "the server must send UTF-8"
+	)
+	found := ""
+	text := bytes.TrimSpace(body)
+	switch begins := func(with string) bool { return bytes.HasPrefix(text, []byte(with)) }; {
+	case len(text) == 0:
+		found = ": it is empty"
+	case begins(byteOrderMark):
+		found = ": it has two byte order marks"
+	case bytes.IndexByte(body, 0) >= 0:
+		found = ": it is in UTF-16 or UTF-32"
+		advice = encoding
+	case begins("<"):
+		found = ": it is HTML or XML, such as a page for signing in or an error page"
+	case !utf8.Valid(body):
+		found = ": it has bytes that are not UTF-8"
+		advice = encoding
+	case begins("{"):
+		found = ": it is cut short, or has a mistake"
+	case json.Valid(body):
+		found = ": it is JSON, but not an object"
+	}
+	return errors.New(fault + found + ": " + advice)
+}
