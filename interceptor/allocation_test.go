@@ -43,7 +43,7 @@ type unaryRequest struct {
 	message *message
 }
 
-func (*unaryRequest) HTTPMethod() string { return http.MethodPost }
+func (*unaryRequest) HTTPMethod() string    { return http.MethodPost }
 func (r *unaryRequest) Spec() connect.Spec  { return r.spec }
 func (r *unaryRequest) Peer() connect.Peer  { return connect.Peer{Protocol: connect.ProtocolConnect} }
 func (r *unaryRequest) Header() http.Header { return r.header }

@@ -121,7 +121,7 @@ func TestOutsideCaching(t *testing.T) {
 				if test.lost {
 					options = []connect.HandlerOption{connect.WithInterceptors(connect.UnaryInterceptorFunc(func(next connect.UnaryFunc) connect.UnaryFunc {
 						return func(_ context.Context, request connect.AnyRequest) (connect.AnyResponse, error) {
-							return next(context.Background(), request)
+							return next(t.Context(), request)
 						}
 					})), option}
 				}

@@ -141,11 +141,11 @@ func deny(reason Reason, why string) *Denial { return &Denial{reason: reason, ca
 // denyCredentials translates what is wrong with the credentials in a request.
 func denyCredentials(values []string, err error) *Denial {
 	denial := denyToken(err)
-	switch denial.reason {
-	case ReasonTokenMalformed, ReasonSchemeUnsupported:
-		if denial.several = several(values); denial.several {
-			denial.cause = fmt.Errorf("%w: the request has more than one credential: the client must send one token, in one Authorization header; does a proxy or a middleware add another?", err)
-		}
+	if denial.reason != ReasonTokenMalformed && denial.reason != ReasonSchemeUnsupported {
+		return denial
+	}
+	if denial.several = several(values); denial.several {
+		denial.cause = fmt.Errorf("%w: the request has more than one credential: the client must send one token, in one Authorization header; does a proxy or a middleware add another?", err)
 	}
 	return denial
 }
