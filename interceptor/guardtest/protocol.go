@@ -12,6 +12,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"net/textproto"
+	"slices"
 	"strings"
 
 	"connectrpc.com/connect"
@@ -26,23 +27,20 @@ import (
 type protocol struct{ verb, contentType, body string }
 
 var (
-	both     = []protocol{{http.MethodPost, "application/grpc+proto", ""}, {http.MethodPost, "application/grpc-web+proto", ""}}
-	streams  = []protocol{{http.MethodPost, "application/connect+proto", ""}, {http.MethodPost, "application/connect+json", ""}}
-	unaries  = []protocol{{http.MethodPost, "application/proto", "\xff"}, {http.MethodPost, "application/json", ""}, {http.MethodGet, "", ""}}
-	forCalls = append(both[:2:2], unaries...)
-	forAll   = append(forCalls[:5:5], streams...)
-	forFlows = append(both[:2:2], streams...)
+	viaGRPC   = []protocol{{http.MethodPost, "application/grpc+proto", ""}, {http.MethodPost, "application/grpc-web+proto", ""}}
+	ofStreams = []protocol{{http.MethodPost, "application/connect+proto", ""}, {http.MethodPost, "application/connect+json", ""}}
+	ofUnaries = []protocol{{http.MethodPost, "application/proto", "\xff"}, {http.MethodPost, "application/json", ""}, {http.MethodGet, "", ""}}
 )
 
 // protocols are those by which a procedure can be called.
 func protocols(procedure unguarded.Procedure) []protocol {
 	switch {
 	case procedure == unguarded.UnknownProcedure:
-		return forAll
+		return slices.Concat(viaGRPC, ofStreams, ofUnaries)
 	case procedure.Stream:
-		return forFlows
+		return slices.Concat(viaGRPC, ofStreams)
 	}
-	return forCalls
+	return slices.Concat(viaGRPC, ofUnaries)
 }
 
 // A page is an answer that is no RPC's. It is zero for an RPC's answer, and without an answer.
@@ -118,7 +116,7 @@ func (c *caller) by(ctx context.Context, protocol protocol, procedure unguarded.
 	body, _ := io.ReadAll(response.Body) // of a recorder, which does not fail
 	contentType := response.Header.Get("Content-Type")
 	answer.Text = fmt.Sprintf("HTTP status %d to %s %s", response.StatusCode, protocol.verb, protocol.contentType)
-	if protocol == both[0] {
+	if protocol == viaGRPC[0] {
 		answer.Text = fmt.Sprintf("HTTP status %d, gRPC status %q", response.StatusCode, response.Trailer.Get("Grpc-Status"))
 	}
 	answer.Text = strings.TrimSpace(answer.Text)
@@ -142,7 +140,7 @@ func (c *caller) by(ctx context.Context, protocol protocol, procedure unguarded.
 		return answer, page{}
 	}
 	text := ""
-	if strings.HasPrefix(contentType, "application/") { // A page of another type may differ from call to call.
+	if !strings.HasPrefix(contentType, "text/html") { // No RPC answers so, and a page may differ from call to call.
 		text = strings.ReplaceAll(string(body), procedure.Name, "")
 	}
 	return answer, page{response.StatusCode, contentType, text}
@@ -152,8 +150,8 @@ func (c *caller) by(ctx context.Context, protocol protocol, procedure unguarded.
 func frames(body []byte, flag byte) [][]byte {
 	var all [][]byte
 	for len(body) >= 5 {
-		size := uint64(binary.BigEndian.Uint32(body[1:5]))
-		if size > uint64(len(body)-5) {
+		size := int64(binary.BigEndian.Uint32(body[1:5]))
+		if size > int64(len(body)-5) {
 			break
 		}
 		if body[0]&flag != 0 {

@@ -88,6 +88,9 @@ func TestProtocols(t *testing.T) {
 		"Connect of a stream is open":    {splitting(guarded, open, client, sends("POST", "application/connect+")), table, fault(client, openly, "200 to POST application/connect+proto")},
 		"Connect of a stream, JSON":      {splitting(guarded, open, client, sends("POST", "application/connect+json")), table, fault(client, openly, "200 to POST application/connect+json")},
 		"GET is open":                    {splitting(guarded, json200, unary, sends("GET", "")), table, fault(unary, openly, "200 to GET")},
+		"GET is open, beside JSON":       {splitting(splitting(guarded, jsonPage, "/", sends("GET", "")), json200, unary, sends("GET", "")), table, fault(unary, openly, "200 to GET")},
+		"GET is open, beside text":       {splitting(splitting(guarded, text("page"), "/", sends("GET", "")), text("data"), unary, sends("GET", "")), table, fault(unary, openly, "200 to GET")},
+		"POST alone, JSON for the rest":  {splitting(guarded, jsonPage, "/", sends("GET", "")), table, nil},
 		"an open handler finds nothing":  {splitting(guarded, notFound, unary, sends("POST", "application/json")), table, fault(unary, notIts, "404 to POST application/json")},
 		"gRPC alone":                     {splitting(guarded, status(415), "/", func(r *http.Request) bool { return !sends("POST", "application/grpc")(r) }), table, nil},
 		"Connect alone":                  {splitting(guarded, status(405), "/", sends("POST", "application/grpc")), table, nil},
@@ -112,6 +115,13 @@ func json(w http.ResponseWriter, status int, body string) error {
 }
 
 var json200 = http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { _ = json(w, 200, `{"documents": []}`) })
+
+// jsonPage answers all paths with what is no RPC's answer.
+var jsonPage = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { _ = json(w, 200, `{"page": "`+r.URL.Path+`"}`) })
+
+func text(body string) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write([]byte(body)) })
+}
 
 // checkingHeader lets calls with a token, or what looks like one, through to an open handler.
 func checkingHeader(guarded, open http.Handler) http.Handler {

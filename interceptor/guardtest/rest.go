@@ -36,7 +36,8 @@ import (
 // Calls are made in process, with an empty message. A call counts as refused if the status is 401
 // and the answer holds either the google.rpc.ErrorInfo of a Guard or the WWW-Authenticate of a Guard
 // with this table. A call that fails before a Guard sees it is a fault, too, such as the
-// route of a stream with vanguard, which serves no stream over REST. If the method is open, its
+// route of a stream with vanguard, which serves no stream over REST, or a body that the marshaler of
+// a gateway does not read, as it reads no JSON, or another than that of runtime.JSONPb. If the method is open, its
 // handler runs. A method that does not answer within five seconds is open; after three such methods, the
 // rest is not called.
 func AssertRESTGuarded(t testing.TB, handler http.Handler, table *policy.Table) {

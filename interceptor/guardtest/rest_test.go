@@ -55,6 +55,7 @@ func compileREST(t *testing.T, options ...string) *policy.Table {
 	}
 	files, err := prototest.Compile(t.Context(), "../../proto", map[string]string{
 		"google/api/annotations.proto": annotations,
+		"old.proto": "syntax = \"proto2\"; package old; message Old { required string id = 1; optional string more = 2; }",
 		"rest.proto": `syntax = "proto3";
 package rest;
 import "google/api/annotations.proto";
@@ -64,6 +65,7 @@ import "google/protobuf/duration.proto";
 import "google/protobuf/field_mask.proto";
 import "google/protobuf/struct.proto";
 import "google/protobuf/any.proto";
+import "old.proto";
 import "protoauthz/v1/authz.proto";
 enum Kind { NONE = 0; SOME = 1; }
 message Inner { string id = 1; int32 size = 2; }
@@ -71,7 +73,7 @@ message In {
   string name = 1; int64 number = 2; bool yes = 3; Kind kind = 4; bytes raw = 5; double real = 6; Inner inner = 7;
   google.protobuf.Int32Value wrapped = 8; google.protobuf.Timestamp time = 9; google.protobuf.Duration span = 10;
   repeated Inner many = 11; google.protobuf.FieldMask mask = 12; google.protobuf.Struct free = 13; google.protobuf.ListValue items = 14;
-  google.protobuf.Value value = 15; google.protobuf.StringValue text = 16; google.protobuf.Any packed = 17; Pair pair = 18; map<string, Inner> map = 19;
+  google.protobuf.Value value = 15; google.protobuf.StringValue text = 16; google.protobuf.Any packed = 17; Pair pair = 18; map<string, Inner> map = 19; old.Old old = 20;
 }
 message Pair { int32 id = 1; string value = 2; }
 service S {
@@ -163,9 +165,9 @@ func TestRESTRoutes(t *testing.T) {
 		"odd bodies": {`option (google.api.http) = { post: "/v1/a" body: "time" additional_bindings { post: "/v1/b" body: "span" } additional_bindings { post: "/v1/c" body: "mask" }
 			additional_bindings { post: "/v1/d" body: "wrapped" } additional_bindings { post: "/v1/e" body: "text" } additional_bindings { post: "/v1/f" body: "items" }
 			additional_bindings { post: "/v1/g" body: "value" } additional_bindings { post: "/v1/h" body: "free" } additional_bindings { post: "/v1/i" body: "packed" }
-			additional_bindings { post: "/v1/j" body: "map" } additional_bindings { post: "/v1/k" body: "unknown" } };`, []string{
+			additional_bindings { post: "/v1/j" body: "map" } additional_bindings { post: "/v1/k" body: "unknown" } additional_bindings { post: "/v1/l" body: "old" } };`, []string{
 			`POST /v1/a "1970-01-01T00:00:00Z"`, `POST /v1/b "0s"`, `POST /v1/c ""`, "POST /v1/d 0", `POST /v1/e ""`, "POST /v1/f []",
-			"POST /v1/g {}", "POST /v1/h {}", "POST /v1/i {}", "POST /v1/j", "POST /v1/k",
+			"POST /v1/g {}", "POST /v1/h {}", "POST /v1/i {}", "POST /v1/j", "POST /v1/k", `POST /v1/l {"id":""}`,
 		}},
 		"in two":          {`option (google.api.http).get = "/v1/a"; option (google.api.http).body = "*";`, []string{"GET /v1/a {}"}},
 		"bodies":          {`option (google.api.http) = { post: "/v1/a" body: "name" additional_bindings { post: "/v1/b" body: "many" } additional_bindings { post: "/v1/c" body: "inner" } additional_bindings { post: "/v1/d" } };`, []string{"POST /v1/a", "POST /v1/b", "POST /v1/c {}", "POST /v1/d"}},

@@ -14,6 +14,7 @@ import (
 	_ "github.com/protoauthz/protoauthz/gen/sample/v1" // the messages of rpctest
 	"github.com/protoauthz/protoauthz/interceptor"
 	"github.com/protoauthz/protoauthz/interceptor/internal/calltest"
+	"github.com/protoauthz/protoauthz/interceptor/internal/prototest"
 	"github.com/protoauthz/protoauthz/interceptor/internal/unguarded"
 	"github.com/protoauthz/protoauthz/interceptor/policy"
 )
@@ -181,6 +182,27 @@ func TestAssertNothing(t *testing.T) {
 		server.Given = test.given
 		server.Assert(user, test.table)
 		r.Expect(t, name, []string{"test: " + test.want})
+	}
+}
+
+// TestMessage makes sure that a message that requires itself, and so has no value, ends somewhere.
+func TestMessage(t *testing.T) {
+	t.Parallel()
+	files, err := prototest.Compile(t.Context(), "../../../proto", map[string]string{"loop.proto": `syntax = "proto2";
+package loop;
+message Loop { required Loop next = 1; required string name = 2; optional string more = 3; }
+`}, "loop.proto")
+	if err != nil {
+		t.Fatal(err)
+	}
+	message, depth := unguarded.Message(files[0].Messages().Get(0)).ProtoReflect(), 0
+	for fields := message.Descriptor().Fields(); message.Has(fields.ByName("next")); message = message.Get(fields.ByName("next")).Message() {
+		if depth++; !message.Has(fields.ByName("name")) || message.Has(fields.ByName("more")) {
+			t.Errorf("at depth %d: %v", depth, message)
+		}
+	}
+	if depth == 0 || depth > 100 {
+		t.Errorf("it has depth %d", depth)
 	}
 }
 
