@@ -25,21 +25,21 @@ import (
 //
 // The routes are the routes of the google.api.http options of the table's methods. What the handler
 // answers with 404 or 405, or as it answers an unknown route, counts as not mounted, and every route to
-// a method that is not public must be mounted. A method without the option is called as POST /package.Service/Method, the route that
-// grpc-gateway generates with generate_unbound_methods. This route need not be mounted, but at least
-// one route of the table must be. This route counts as not mounted for 415, too (an RPC that takes no
-// JSON).
+// a method that is not public must be mounted. A method without the option is called as
+// POST /package.Service/Method, the route that grpc-gateway generates with generate_unbound_methods.
+// This route need not be mounted, but at least one route of the table must be. This route counts as
+// not mounted for 415, too (an RPC that takes no JSON).
 //
 // Routes that a configuration beside the .proto files adds are not known, and services that are not
 // in the table are not called: see [AssertGuarded] and grpcguardtest.AssertGuarded.
 //
 // Calls are made in process, with an empty message. A call counts as refused if the status is 401
 // and the answer holds either the google.rpc.ErrorInfo of a Guard or the WWW-Authenticate of a Guard
-// with this table. A call that fails before a Guard sees it is a fault, too, such as the
-// route of a stream with vanguard, which serves no stream over REST, or a body that the marshaler of
-// a gateway does not read, as it reads no JSON, or another than that of runtime.JSONPb. If the method is open, its
-// handler runs. A method that does not answer within five seconds is open; after three such methods, the
-// rest is not called.
+// with this table. A call that fails before a Guard sees it is a fault, too, such as the route of a
+// stream with vanguard, which serves no stream over REST, or a body that a gateway's marshaler does not
+// read, as it reads another form than the JSON of runtime.JSONPb. If the method is open, its handler
+// runs. A method that does not answer within five seconds is open; after three such methods, the rest
+// is not called.
 func AssertRESTGuarded(t testing.TB, handler http.Handler, table *policy.Table) {
 	t.Helper()
 	unguarded.Server{
@@ -70,23 +70,26 @@ func (c *restCaller) call(ctx context.Context, procedure unguarded.Procedure, au
 	if _, ok := c.table.Lookup(procedure.Name); !ok || procedure.Method == nil {
 		return unguarded.Answer{Kind: unguarded.Uncallable}
 	}
-	// New panics for a nil table, which Assert reports before it calls.
-	_, denial := interceptor.New(noTokens{}, c.table).Admit(ctx, procedure.Name, http.Header{"Authorization": authorization})
 	routes, err := routesOf(procedure.Method)
 	if err != nil {
 		return unguarded.Answer{Kind: unguarded.Unreachable, Text: "its google.api.http option: " + err.Error()}
 	}
 	if len(routes) == 0 {
-		answer := c.by(ctx, route{http.MethodPost, procedure.Name, emptyBody("*", procedure.Method), true}, authorization, denial)
-		if answer.Kind == unguarded.Absent {
-			answer.Kind = unguarded.Uncallable
+		unbound := route{http.MethodPost, procedure.Name, emptyBody("*", procedure.Method), true}
+		answer := c.by(ctx, procedure.Name, unbound, authorization)
+		if answer.Kind != unguarded.Absent {
+			return answer
 		}
-		return answer
+		answer = c.by(ctx, procedure.Name, unbound, unguarded.TwoTokens) // The route may seem absent without a token.
+		if answer.Kind != unguarded.Absent && answer.Reason == "" {
+			return unguarded.Answer{Kind: unguarded.Faulty, Text: "has no guard: it answered a call with two tokens with " + answer.Text + ": " + restRemedy}
+		}
+		return unguarded.Answer{Kind: unguarded.Uncallable}
 	}
 	var whole unguarded.Answer
 	for _, route := range routes {
-		answer := c.by(ctx, route, authorization, denial)
-		refused := answer.Reason == denial.Reason() || authorization != nil && answer.Reason != ""
+		answer := c.by(ctx, procedure.Name, route, authorization)
+		refused := answer.Reason == interceptor.ReasonTokenMissing || authorization != nil && answer.Reason != ""
 		if answer.Kind != unguarded.Absent && !refused {
 			return answer
 		}
@@ -108,8 +111,8 @@ func (c *restCaller) unknownReply(ctx context.Context, verb string, authorizatio
 	return c.unknown[key]
 }
 
-// by makes one call, which a guard refuses with a denial.
-func (c *restCaller) by(ctx context.Context, route route, authorization []string, denial *interceptor.Denial) unguarded.Answer {
+// by makes one call.
+func (c *restCaller) by(ctx context.Context, procedure string, route route, authorization []string) unguarded.Answer {
 	got, answer := exchange(ctx, c.handler, route, authorization)
 	to := " to " + route.verb + " " + route.path
 	if got.status == 0 {
@@ -126,6 +129,8 @@ func (c *restCaller) by(ctx context.Context, route route, authorization []string
 	}
 	answer.OK = got.status/100 == 2
 	answer.Text = fmt.Sprintf("HTTP status %d", got.status) + to
+	// New panics for a nil table, which Assert reports before it calls.
+	_, denial := interceptor.New(noTokens{}, c.table).Admit(ctx, procedure, http.Header{"Authorization": authorization})
 	unauthorized, challenge := got.status == http.StatusUnauthorized, got.challenge
 	if answer.Reason == "" && unauthorized && challenge != "" && challenge == denial.Challenge() {
 		answer.Reason = denial.Reason()

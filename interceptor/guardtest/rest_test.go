@@ -55,7 +55,7 @@ func compileREST(t *testing.T, options ...string) *policy.Table {
 	}
 	files, err := prototest.Compile(t.Context(), "../../proto", map[string]string{
 		"google/api/annotations.proto": annotations,
-		"old.proto": "syntax = \"proto2\"; package old; message Old { required string id = 1; optional string more = 2; }",
+		"old.proto":                    "syntax = \"proto2\"; package old; message Old { required string id = 1; optional string more = 2; }",
 		"rest.proto": `syntax = "proto3";
 package rest;
 import "google/api/annotations.proto";
@@ -342,6 +342,8 @@ func TestRESTWithoutOption(t *testing.T) {
 		"a stream, past the guard":        {[]string{"stream ", get}, answer(501, "", `{"code": 12}`), http.NotFound, callTo(notIts, "501 to POST /rest.S/A")},
 		"not implemented, past the guard": {[]string{"", get}, answer(501, "", `{"code": 12, "message": "A"}`), answer(501, "", `{"code": 12}`), callTo(notIts, "501 to POST /rest.S/A")},
 		"a request that is not read":      {[]string{"", get}, answer(400, "", ""), http.NotFound, callTo(early, "400 to POST /rest.S/A")},
+		"a check for a token, alone":      {[]string{"", get}, checking(http.NotFound, answer(200, "", "{}")), http.NotFound, []string{"/rest.S/A has no guard: it answered a call with two tokens with HTTP status 200 to POST /rest.S/A: " + restRemedy}},
+		"a check for a token, then none":  {[]string{"", get}, checking(answer(401, "", ""), http.NotFound), checking(answer(401, "", ""), http.NotFound), nil},
 		"panicking":                       {[]string{"", get}, panicking, http.NotFound, []string{"/rest.S/A panicked when called: a handler's panic to POST /rest.S/A"}},
 		"unknown, 404":                    {[]string{"", get}, http.NotFound, http.NotFound, nil},
 		"unknown, 405":                    {[]string{"", get}, answer(405, "", ""), http.NotFound, nil},

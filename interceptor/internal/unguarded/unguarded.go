@@ -124,7 +124,12 @@ func (s Server) faults(ctx context.Context, table *policy.Table) []string {
 		case ok && answer.Kind == Absent:
 			missing = append(missing, answer.Text)
 			continue
-		case !ok && answer.Kind == unknown.Kind && answer.Reason == unknown.Reason, !ok && answer.Kind == Absent:
+		case !ok && answer.Kind == Absent: // as it seems without a token
+			if answer = s.Call(ctx, procedure, TwoTokens); answer.Kind != Absent && answer.Reason == "" {
+				faults = append(faults, procedure.Name+" "+s.judge(procedure, nil, answer, TwoTokens))
+			}
+			continue
+		case !ok && answer.Kind == unknown.Kind && answer.Reason == unknown.Reason:
 			continue // the server does not know it
 		case answer.Reason != "" && answer.Reason != interceptor.ReasonTokenMissing && answer.Reason != interceptor.ReasonRuleMissing:
 			// The token may have opened any of the other procedures.

@@ -107,6 +107,7 @@ func TestAssert(t *testing.T) {
 		"uncallable":                {map[string]unguarded.Answer{"/": {Kind: unguarded.Uncallable}}, []string{"nothing is guarded"}},
 		"open to two tokens":        {map[string]unguarded.Answer{two + ruled: open}, []string{ruled + " is open" + badly + "200" + malformed}},
 		"failing with two tokens":   {map[string]unguarded.Answer{two + ruled: failed}, []string{ruled + " is not behind the guard" + badly + "500" + malformed}},
+		"without rule, to tokens":   {map[string]unguarded.Answer{two + linked: open}, []string{linked + " is open" + badly + `200 and reason "", not with "RULE_MISSING": ` + noGuard + ", and compile its file into the table, or name sample.v1.CatalogService in policy.WithPublic"}},
 		"joined tokens":             {map[string]unguarded.Answer{two + ruled: reason(interceptor.ReasonTokenInvalid)}, nil},
 		"hanging with two tokens":   {map[string]unguarded.Answer{two + ruled: {Kind: unguarded.Hanging}}, []string{ruled + " is open: it has not refused a call with two tokens within 5s: " + noGuard}},
 		"absent with two tokens":    {map[string]unguarded.Answer{two + ruled: {Kind: unguarded.Absent}}, []string{ruled + " is not behind the guard: it refuses a call without a token, and does not serve a call with two tokens: " + noGuard}},
