@@ -107,7 +107,9 @@ func (c *caller) by(ctx context.Context, protocol protocol, procedure unguarded.
 	}
 	request.Header.Set("Connect-Protocol-Version", "1")
 	request.Header.Set("TE", "trailers")
-	request.Header["Authorization"] = authorization
+	if authorization != nil {
+		request.Header["Authorization"] = authorization
+	}
 	response, answer := serve(ctx, c.handler, request)
 	if response == nil {
 		return answer, page{}
