@@ -18,16 +18,20 @@ import (
 
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/connectivity"
+	"google.golang.org/grpc/metadata"
 	"google.golang.org/grpc/status"
+	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/types/known/emptypb"
 
 	"github.com/protoauthz/protoauthz/interceptor/internal/unguarded"
 	"github.com/protoauthz/protoauthz/interceptor/policy"
 )
 
-// AssertGuarded calls every procedure of a server, unary and streaming, without a token, and fails
-// the test for each that is not refused as a Guard refuses it. Procedures that the table declares
-// public are not called.
+// AssertGuarded calls every procedure of a server, unary and streaming, once without a token and once
+// with two tokens, and fails the test for each that is not refused as a Guard refuses it. Procedures
+// that the table declares public are not called. A handler without a Guard that calls another guarded
+// server and hands on its refusal looks guarded.
 //
 // The procedures are those of the table, those of all services that are linked into the test, and
 // those of well-known services: health, reflection, channelz, and what else frameworks bring along.
@@ -38,16 +42,20 @@ import (
 // not public must be: a test of the wrong server does not pass.
 //
 // conn leads to the tested server and sends no token: use grpcguard.InProcess. A unary method is
-// called with an empty message: if the method is open, its handler runs. A stream is called without
-// any message, and closed. A procedure that does not answer within five seconds is open. Calls are
-// made one after the other, so each such procedure takes five seconds.
+// called with an empty message, but for required fields: if the method is open, its handler runs. A
+// stream is called without any message, and closed. A procedure that does not answer within five
+// seconds is open; after three such procedures, the rest is not called. Calls are made one after the
+// other.
 func AssertGuarded(t testing.TB, conn grpc.ClientConnInterface, table *policy.Table) {
 	t.Helper()
 	unguarded.Server{
 		Package: "grpcguardtest",
 		What:    "connection",
 		Given:   conn,
-		Call: func(ctx context.Context, procedure unguarded.Procedure) unguarded.Answer {
+		Call: func(ctx context.Context, procedure unguarded.Procedure, authorization []string) unguarded.Answer {
+			for _, value := range authorization {
+				ctx = metadata.AppendToOutgoingContext(ctx, "authorization", value)
+			}
 			return call(ctx, conn, procedure)
 		},
 		Remedy:       remedy,
@@ -64,12 +72,17 @@ func remedy(procedure unguarded.Procedure) string {
 	return "make its server with grpcguard.ServerOptions(guard): grpcguard.Stream alone guards no unary call"
 }
 
-// call makes one call without a token.
+// call makes one call.
 func call(ctx context.Context, conn grpc.ClientConnInterface, procedure unguarded.Procedure) unguarded.Answer {
 	ctx, cancel := context.WithTimeout(ctx, unguarded.Patience)
 	defer cancel()
 	err := exchange(ctx, conn, procedure)
-	if ctx.Err() != nil {
+	stateful, ok := conn.(interface{ GetState() connectivity.State })
+	lost := ok && stateful.GetState() != connectivity.Ready
+	switch {
+	case ctx.Err() != nil && lost:
+		return unguarded.Answer{Kind: unguarded.Unreachable, Text: fmt.Sprintf("there is no connection after %v: is it serving?", unguarded.Patience)}
+	case ctx.Err() != nil:
 		return unguarded.Answer{Kind: unguarded.Hanging}
 	}
 	got := status.Convert(err)
@@ -83,8 +96,10 @@ func call(ctx context.Context, conn grpc.ClientConnInterface, procedure unguarde
 		answer.Kind, answer.Text = unguarded.Absent, procedure.Name
 	case got.Code() == codes.Canceled && got.Message() == "grpc: the client connection is closing":
 		answer.Kind, answer.Text = unguarded.Unreachable, "the connection is closed: close it only after the test"
-	case got.Code() == codes.Unavailable && answer.Reason == "":
+	case got.Code() == codes.Unavailable && lost: // A handler that answers so leaves the connection ready.
 		answer.Kind, answer.Text = unguarded.Unreachable, got.Message()
+	case got.Code() == codes.Unavailable && !ok:
+		answer.Text += " (from a handler, or as the server cannot be reached)"
 	}
 	return answer
 }
@@ -97,7 +112,11 @@ func exchange(ctx context.Context, conn grpc.ClientConnInterface, procedure ungu
 		return err
 	}
 	if !procedure.Stream {
-		if err := stream.SendMsg(new(emptypb.Empty)); err != nil && !errors.Is(err, io.EOF) { // then RecvMsg returns the status
+		var message proto.Message = new(emptypb.Empty)
+		if procedure.Method != nil {
+			message = unguarded.Message(procedure.Method.Input())
+		}
+		if err := stream.SendMsg(message); err != nil && !errors.Is(err, io.EOF) { // then RecvMsg returns the status
 			return err
 		}
 	}

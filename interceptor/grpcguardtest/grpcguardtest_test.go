@@ -2,6 +2,7 @@ package grpcguardtest_test
 
 import (
 	"context"
+	"net"
 	"slices"
 	"strings"
 	"testing"
@@ -15,13 +16,18 @@ import (
 	"google.golang.org/grpc/credentials/insecure"
 	"google.golang.org/grpc/health"
 	"google.golang.org/grpc/health/grpc_health_v1"
+	"google.golang.org/grpc/metadata"
 	"google.golang.org/grpc/reflection"
 	"google.golang.org/grpc/status"
+	"google.golang.org/grpc/test/bufconn"
+	"google.golang.org/protobuf/proto"
+	"google.golang.org/protobuf/types/dynamicpb"
 
 	"github.com/protoauthz/protoauthz/interceptor"
 	"github.com/protoauthz/protoauthz/interceptor/grpcguard"
 	"github.com/protoauthz/protoauthz/interceptor/grpcguardtest"
 	"github.com/protoauthz/protoauthz/interceptor/internal/calltest"
+	"github.com/protoauthz/protoauthz/interceptor/internal/prototest"
 	"github.com/protoauthz/protoauthz/interceptor/internal/rpctest"
 	"github.com/protoauthz/protoauthz/interceptor/policy"
 )
@@ -199,6 +205,8 @@ func TestAssertGuarded(t *testing.T) {
 		t.Fatal(err)
 	}
 	fails := func(err error) handler { return func(context.Context, string) error { return err } }
+	unavailable := grpc.UnknownServiceHandler(func(any, grpc.ServerStream) error { return status.Error(codes.Unavailable, "no backend") })
+	elsewhere := []string{"/protoauthz", "/sample", "/grpc", "/envoy", "/xds"}
 	leaving := leavingOut(guard, read+rpctest.Unary.Name)
 	for name, test := range map[string]struct {
 		conn  grpc.ClientConnInterface
@@ -232,11 +240,23 @@ func TestAssertGuarded(t *testing.T) {
 		},
 		"unavailable for once": {
 			inProcess(t, newServer(table, all, fails(status.Error(codes.Unavailable, "later")), leaving...)), table,
-			[]string{read + "Unary cannot be called: later"},
+			[]string{read + "Unary" + failing(unary, "Unavailable")},
+		},
+		"all that is unknown, unavailable": {
+			inProcess(t, newServer(table, all, answering, append(leavingOut(guard, elsewhere...), unavailable)...)), table,
+			[]string{"every procedure that the server does not know" + strings.Replace(failing(stream, "Unavailable"), "TOKEN_MISSING", "RULE_MISSING", 1)},
+		},
+		"unavailable, by a wrapped connection": {
+			wrapped{inProcess(t, newServer(table, all, fails(status.Error(codes.Unavailable, "later")), leaving...))}, table,
+			[]string{read + "Unary" + failing(unary, "Unavailable (from a handler, or as the server cannot be reached)")},
+		},
+		"a check for a token": {
+			inProcess(t, newServer(table, all, answering, checking(guard, read+rpctest.Unary.Name)...)), table,
+			[]string{read + "Unary" + strings.NewReplacer("without a token", "with two tokens", `"TOKEN_MISSING": `, `"TOKEN_MALFORMED": what refuses calls without a token is no guard: `).Replace(unary)},
 		},
 		"all that is unknown, guarded": {inProcess(t, newServer(table, all, answering, append(grpcguard.ServerOptions(guard), unknown)...)), table, nil},
 		"all that is unknown, open": {
-			inProcess(t, newServer(table, all, answering, append(leavingOut(guard, "/protoauthz", "/sample", "/grpc", "/envoy", "/xds"), unknown)...)), table,
+			inProcess(t, newServer(table, all, answering, append(leavingOut(guard, elsewhere...), unknown)...)), table,
 			[]string{"every procedure that the server does not know" + strings.Replace(stream, "TOKEN_MISSING", "RULE_MISSING", 1)},
 		},
 		"a token comes along": {
@@ -254,6 +274,77 @@ func TestAssertGuarded(t *testing.T) {
 		"nil table":   {conn, nil, []string{"the table is nil: give the table that policy.Compile returned"}},
 	} {
 		expect(t, name, test.conn, test.table, test.want)
+	}
+}
+
+// checking is a guard that a procedure has only for calls without a token.
+func checking(guard *interceptor.Guard, procedure string) []grpc.ServerOption {
+	unary := grpcguard.Unary(guard)
+	return []grpc.ServerOption{
+		grpc.StreamInterceptor(grpcguard.Stream(guard)),
+		grpc.UnaryInterceptor(func(ctx context.Context, request any, info *grpc.UnaryServerInfo, handler grpc.UnaryHandler) (any, error) {
+			if info.FullMethod == procedure && len(metadata.ValueFromIncomingContext(ctx, "authorization")) > 0 {
+				return handler(ctx, request)
+			}
+			return unary(ctx, request, info, handler)
+		}),
+	}
+}
+
+// A wrapped connection does not tell its state.
+type wrapped struct{ grpc.ClientConnInterface }
+
+// TestNobodyServes makes sure that a server that takes connections and serves none ends the test.
+func TestNobodyServes(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		listener := bufconn.Listen(1 << 10)
+		defer func() { _ = listener.Close() }()
+		conn, err := grpc.NewClient("passthrough:///nobody", grpc.WithTransportCredentials(insecure.NewCredentials()),
+			grpc.WithContextDialer(func(ctx context.Context, _ string) (net.Conn, error) { return listener.DialContext(ctx) }))
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer func() { _ = conn.Close() }()
+		started := time.Now()
+		expect(t, "nobody", conn, calltest.Rules(t), []string{"the server cannot be called: there is no connection after 5s: is it serving?"})
+		if took := time.Since(started); took > 6*time.Second {
+			t.Errorf("it took %v", took)
+		}
+	})
+}
+
+// TestRequired makes sure that a message is sent which the server can read.
+func TestRequired(t *testing.T) {
+	t.Parallel()
+	files, err := prototest.Compile(t.Context(), "../../proto", map[string]string{"required.proto": `syntax = "proto2";
+package required;
+import "protoauthz/v1/authz.proto";
+enum Kind { ONE = 1; }
+message In { required string name = 1; required Inner inner = 2; required bytes raw = 3; required Kind kind = 4; optional Inner more = 5; repeated Inner rest = 6; }
+message Inner { required double size = 1; required group Deep = 2 { required bool yes = 1; } }
+service S { rpc A(In) returns (In) { option (protoauthz.v1.method) = { authenticated: true model: MODEL_GLOBAL_RESOURCE }; } }
+`}, "required.proto")
+	if err != nil {
+		t.Fatal(err)
+	}
+	table, err := policy.Compile(policy.Files(files), policy.WithAudience("https://api.example.test"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	rule, _ := table.Lookup("/required.S/A")
+	for name, test := range map[string]struct {
+		options []grpc.ServerOption
+		want    []string
+	}{
+		"guarded": {grpcguard.ServerOptions(calltest.NoTokens(table)), nil},
+		"open":    {nil, []string{"/required.S/A" + unary}},
+	} {
+		server := grpc.NewServer(test.options...)
+		service := &grpc.ServiceDesc{ServiceName: "required.S", HandlerType: (*any)(nil)}
+		addUnary(service, rule, func() proto.Message { return dynamicpb.NewMessage(rule.Method.Input()) }, answering)
+		server.RegisterService(service, struct{}{})
+		expect(t, name, inProcess(t, server), table, test.want)
 	}
 }
 

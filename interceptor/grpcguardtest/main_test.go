@@ -8,6 +8,7 @@ import (
 
 	"go.uber.org/goleak"
 	"google.golang.org/grpc"
+	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/types/known/emptypb"
 
 	_ "github.com/protoauthz/protoauthz/gen/sample/v1" // the messages of rpctest
@@ -62,20 +63,7 @@ func newServer(table *policy.Table, wanted func(procedure string) bool, handle h
 func add(service *grpc.ServiceDesc, rule *policy.Rule, handle handler) {
 	method, name := rule.Method, string(rule.Method.Name())
 	if !method.IsStreamingClient() && !method.IsStreamingServer() {
-		answer := func(ctx context.Context, _ any) (any, error) { return new(emptypb.Empty), handle(ctx, rule.Procedure) }
-		service.Methods = append(service.Methods, grpc.MethodDesc{
-			MethodName: name,
-			Handler: func(_ any, ctx context.Context, decode func(any) error, interceptor grpc.UnaryServerInterceptor) (any, error) {
-				request := new(emptypb.Empty)
-				if err := decode(request); err != nil {
-					return nil, err
-				}
-				if interceptor == nil {
-					return answer(ctx, request)
-				}
-				return interceptor(ctx, request, &grpc.UnaryServerInfo{FullMethod: rule.Procedure}, answer)
-			},
-		})
+		addUnary(service, rule, func() proto.Message { return new(emptypb.Empty) }, handle)
 		return
 	}
 	service.Streams = append(service.Streams, grpc.StreamDesc{
@@ -101,6 +89,23 @@ func add(service *grpc.ServiceDesc, rule *policy.Rule, handle handler) {
 				return stream.SendMsg(new(emptypb.Empty))
 			}
 			return nil
+		},
+	})
+}
+
+func addUnary(service *grpc.ServiceDesc, rule *policy.Rule, newRequest func() proto.Message, handle handler) {
+	answer := func(ctx context.Context, _ any) (any, error) { return new(emptypb.Empty), handle(ctx, rule.Procedure) }
+	service.Methods = append(service.Methods, grpc.MethodDesc{
+		MethodName: string(rule.Method.Name()),
+		Handler: func(_ any, ctx context.Context, decode func(any) error, interceptor grpc.UnaryServerInterceptor) (any, error) {
+			request := newRequest()
+			if err := decode(request); err != nil {
+				return nil, err
+			}
+			if interceptor == nil {
+				return answer(ctx, request)
+			}
+			return interceptor(ctx, request, &grpc.UnaryServerInfo{FullMethod: rule.Procedure}, answer)
 		},
 	})
 }

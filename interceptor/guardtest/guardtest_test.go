@@ -59,7 +59,7 @@ const (
 const (
 	otherwise = " (test grpc-go with grpcguardtest.AssertGuarded, and REST with guardtest.AssertRESTGuarded)"
 	remedy    = "give its handler guard.HandlerOption(), or its server of connect-go v2 connectv2.Interceptor(guard)" + otherwise
-	instead   = ": give the handler that serves them, without the prefix or host that it is mounted under" + otherwise
+	instead   = ": give the handler that serves them, without the prefix or host that it is mounted under, and without what answers in front of it" + otherwise
 	sameTable = ": give this test the table that interceptor.New got"
 	smallOne  = " is refused to everybody: the server's guard has another table" + sameTable + ", or compile its file into that one"
 )
@@ -93,7 +93,7 @@ func absent(services ...string) string {
 	for _, service := range services {
 		all = append(all, of(service, "")...)
 	}
-	return "the handler answers 404 to " + strings.Join(all, ", ") + instead
+	return "the handler does not serve " + strings.Join(all, ", ") + instead
 }
 
 func TestAssertGuarded(t *testing.T) {
@@ -169,7 +169,7 @@ func TestAssertGuarded(t *testing.T) {
 		}), table, []string{unary + answered("")}},
 		{"panic", sample(guard, map[string]http.Handler{
 			bidi: http.HandlerFunc(func(http.ResponseWriter, *http.Request) { panic("a handler's panic") }),
-		}), table, []string{bidi + " panicked when called without a token: a handler's panic"}},
+		}), table, []string{bidi + " panicked when called: a handler's panic"}},
 		{"a token comes along", http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 			r.Header.Set("Authorization", "Bearer any")
 			sample(guard, nil).ServeHTTP(w, r)

@@ -1,7 +1,6 @@
 package guardtest
 
 import (
-	"bytes"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -19,46 +18,38 @@ import (
 )
 
 // AssertRESTGuarded calls the REST API of a table, as grpc-gateway or connectrpc.com/vanguard serve
-// it, without a token, and fails the test for each method that is not refused as a Guard refuses
-// it. Methods that the table declares public are not called.
+// it, once without a token and once with two tokens, and fails the test for each method that is not
+// refused as a Guard refuses it. Methods that the table declares public are not called. A gateway past
+// the server to an implementation that calls another guarded server and hands on its refusal looks
+// guarded.
 //
 // The routes are the routes of the google.api.http options of the table's methods. What the handler
-// answers with 404 counts as not mounted, and every route to a method that is not public must be
-// mounted. A method without the option is called as POST /package.Service/Method, the route that
-// grpc-gateway generates with generate_unbound_methods. This route need not be mounted, but at least
-// one route of the table must be. The route counts as not mounted if the handler answers 404, 405 or
-// 415 (an RPC that takes no JSON), or answers an unknown route alike.
+// answers with 404 or 405, or as it answers an unknown route, counts as not mounted, and every route to
+// a method that is not public must be mounted. A method without the option is called as
+// POST /package.Service/Method, the route that grpc-gateway generates with generate_unbound_methods.
+// This route need not be mounted, but at least one route of the table must be. This route counts as
+// not mounted for 415, too (an RPC that takes no JSON).
 //
 // Routes that a configuration beside the .proto files adds are not known, and services that are not
 // in the table are not called: see [AssertGuarded] and grpcguardtest.AssertGuarded.
 //
 // Calls are made in process, with an empty message. A call counts as refused if the status is 401
-// and the answer holds either the google.rpc.ErrorInfo of a Guard, as JSON, or the WWW-Authenticate
-// of a Guard with this table. A call that fails before a Guard sees it is a fault, too, such as the
-// route of a stream with vanguard, which serves no stream over REST. If the method is open, its
-// handler runs. Each route that does not answer takes five seconds, one after the other.
+// and the answer holds either the google.rpc.ErrorInfo of a Guard or the WWW-Authenticate of a Guard
+// with this table. A call that fails before a Guard sees it is a fault, too, such as the route of a
+// stream with vanguard, which serves no stream over REST, or a body that a gateway's marshaler does not
+// read, as it reads another form than the JSON of runtime.JSONPb. If the method is open, its handler
+// runs. A method that does not answer within five seconds is open; after three such methods, the rest
+// is not called.
 func AssertRESTGuarded(t testing.TB, handler http.Handler, table *policy.Table) {
 	t.Helper()
-	var unknown reply
 	unguarded.Server{
-		Package: "guardtest",
-		What:    "handler",
-		Given:   handler,
-		Call: func(ctx context.Context, procedure unguarded.Procedure) unguarded.Answer {
-			if procedure == unguarded.UnknownProcedure {
-				unknown, _ = callRoute(ctx, handler, route{http.MethodPost, procedure.Name, "{}"}, "")
-				return unguarded.Answer{Kind: unguarded.Uncallable}
-			}
-			if _, ok := table.Lookup(procedure.Name); !ok || procedure.Method == nil {
-				return unguarded.Answer{Kind: unguarded.Uncallable}
-			}
-			// New panics for a nil table, which Assert reports before it calls.
-			_, denial := interceptor.New(noTokens{}, table).Admit(ctx, procedure.Name, http.Header{})
-			return callRoutes(ctx, handler, procedure, denial.Challenge(), unknown)
-		},
+		Package:      "guardtest",
+		What:         "handler",
+		Given:        handler,
+		Call:         (&restCaller{handler, table, map[string]reply{}}).call,
 		Remedy:       func(unguarded.Procedure) string { return restRemedy },
-		Absent:       "the handler answers 404 to",
-		Instead:      "give the handler that serves them, without the prefix or host that it is mounted under; if this is that handler, the implementation has answered: " + restRemedy,
+		Absent:       "the handler does not serve",
+		Instead:      "give the handler that serves them, without the prefix or host that it is mounted under, and without what answers in front of it or hides the google.rpc.ErrorInfo; if this is that handler, the implementation has answered: " + restRemedy,
 		NoProcedures: "the handler has no route to a method of the table that is not public: give the table of the files with REST routes; routes from a grpc_api_configuration cannot be tested",
 	}.Assert(t, table)
 }
@@ -66,24 +57,40 @@ func AssertRESTGuarded(t testing.TB, handler http.Handler, table *policy.Table) 
 const restRemedy = "for grpc-gateway, register it with RegisterXHandler and the connection of grpcguard.InProcess(server), " +
 	"as RegisterXHandlerServer calls the implementation past all interceptors; for vanguard, guard the handlers or the server behind it"
 
-// callRoutes calls a method by each route. It returns the first open route's answer, else an absent
+// A restCaller calls the routes of a REST API.
+type restCaller struct {
+	handler http.Handler
+	table   *policy.Table
+	unknown map[string]reply // what an unknown route is answered with, by verb and tokens
+}
+
+// call calls a method by each route. It returns the first open route's answer, else an absent
 // route's, else the refusal.
-func callRoutes(ctx context.Context, handler http.Handler, procedure unguarded.Procedure, challenge string, unknown reply) unguarded.Answer {
+func (c *restCaller) call(ctx context.Context, procedure unguarded.Procedure, authorization []string) unguarded.Answer {
+	if _, ok := c.table.Lookup(procedure.Name); !ok || procedure.Method == nil {
+		return unguarded.Answer{Kind: unguarded.Uncallable}
+	}
 	routes, err := routesOf(procedure.Method)
 	if err != nil {
 		return unguarded.Answer{Kind: unguarded.Unreachable, Text: "its google.api.http option: " + err.Error()}
 	}
 	if len(routes) == 0 {
-		reply, answer := callRoute(ctx, handler, route{http.MethodPost, procedure.Name, emptyBody("*", procedure.Method)}, challenge)
-		if reply == unknown || reply.unmounted() {
-			answer.Kind = unguarded.Uncallable
+		unbound := route{http.MethodPost, procedure.Name, emptyBody("*", procedure.Method), true}
+		answer := c.by(ctx, procedure.Name, unbound, authorization)
+		if answer.Kind != unguarded.Absent {
+			return answer
 		}
-		return answer
+		answer = c.by(ctx, procedure.Name, unbound, unguarded.TwoTokens) // The route may seem absent without a token.
+		if answer.Kind != unguarded.Absent && answer.Reason == "" {
+			return unguarded.Answer{Kind: unguarded.Faulty, Text: "has no guard: it answered a call with two tokens with " + answer.Text + ": " + restRemedy}
+		}
+		return unguarded.Answer{Kind: unguarded.Uncallable}
 	}
 	var whole unguarded.Answer
 	for _, route := range routes {
-		_, answer := callRoute(ctx, handler, route, challenge)
-		if answer.Kind != unguarded.Absent && answer.Reason != interceptor.ReasonTokenMissing {
+		answer := c.by(ctx, procedure.Name, route, authorization)
+		refused := answer.Reason == interceptor.ReasonTokenMissing || authorization != nil && answer.Reason != ""
+		if answer.Kind != unguarded.Absent && !refused {
 			return answer
 		}
 		if whole.Kind != unguarded.Absent {
@@ -93,61 +100,93 @@ func callRoutes(ctx context.Context, handler http.Handler, procedure unguarded.P
 	return whole
 }
 
-// A reply is what the handler answers to a call by a route. It is zero without an answer.
-type reply struct {
-	status int
-	body   string
-}
-
-// unmounted reports whether no REST API answers where a method without an option would be.
-func (r reply) unmounted() bool {
-	return r.status == http.StatusNotFound || r.status == http.StatusMethodNotAllowed || r.status == http.StatusUnsupportedMediaType
-}
-
-// early reports whether the call may have failed before a guard saw it.
-func (r reply) early() bool {
-	switch r.status {
-	case http.StatusUnauthorized, http.StatusForbidden, http.StatusInternalServerError, http.StatusNotImplemented:
-		return false
+// unknownReply returns the reply to a call by a route that nobody serves.
+func (c *restCaller) unknownReply(ctx context.Context, verb string, authorization []string) reply {
+	key := fmt.Sprint(verb, len(authorization))
+	if _, ok := c.unknown[key]; !ok {
+		got, _ := exchange(ctx, c.handler, route{verb, unguarded.UnknownProcedure.Name, "{}", true}, authorization)
+		got.challenge = ""
+		c.unknown[key] = got
 	}
-	return r.status >= http.StatusBadRequest
+	return c.unknown[key]
 }
 
-// callRoute makes one call without a token, which a guard answers with a challenge.
-func callRoute(ctx context.Context, handler http.Handler, route route, challenge string) (reply, unguarded.Answer) {
+// by makes one call.
+func (c *restCaller) by(ctx context.Context, procedure string, route route, authorization []string) unguarded.Answer {
+	got, answer := exchange(ctx, c.handler, route, authorization)
+	to := " to " + route.verb + " " + route.path
+	if got.status == 0 {
+		answer.Text += to
+		if route.unbound && answer.Kind == unguarded.Faulty && got == c.unknownReply(ctx, route.verb, authorization) {
+			answer.Kind = unguarded.Absent
+		}
+		return answer
+	}
+	var body any
+	_ = json.NewDecoder(strings.NewReader(got.body)).Decode(&body) // leaves nil where there is no JSON
+	if answer.Reason = reasonIn(body); answer.Reason == "" {
+		answer.Reason = reasonInStatus([]byte(got.body)) // of runtime.ProtoMarshaller
+	}
+	answer.OK = got.status/100 == 2
+	answer.Text = fmt.Sprintf("HTTP status %d", got.status) + to
+	// New panics for a nil table, which Assert reports before it calls.
+	_, denial := interceptor.New(noTokens{}, c.table).Admit(ctx, procedure, http.Header{"Authorization": authorization})
+	unauthorized, challenge := got.status == http.StatusUnauthorized, got.challenge
+	if answer.Reason == "" && unauthorized && challenge != "" && challenge == denial.Challenge() {
+		answer.Reason = denial.Reason()
+	}
+	got.challenge = ""
+	if unauthorized && body == nil {
+		answer.Text += ", and without JSON, as with another marshaler than runtime.JSONPb,"
+	}
+	fault, remedy := "", restRemedy
+	switch {
+	case answer.Reason == interceptor.ReasonTokenMissing && !unauthorized:
+		return unguarded.Answer{Kind: unguarded.Faulty, Text: fmt.Sprintf("is refused by a guard, but with HTTP status %d in place of 401%s: "+
+			"send 401 from the error handler", got.status, to)}
+	case answer.Reason != "":
+		return answer
+	case got.unmounted(), route.unbound && got.status == http.StatusUnsupportedMediaType,
+		got == c.unknownReply(ctx, route.verb, authorization):
+		answer.Kind, answer.Text = unguarded.Absent, route.verb+" "+route.path
+		if got.status != http.StatusNotFound {
+			answer.Text += fmt.Sprintf(" (HTTP status %d)", got.status)
+		}
+		return answer
+	case got.status == http.StatusNotImplemented && unregistered(body):
+		fault, remedy = "is not registered with the server behind the gateway", "register it before grpcguard.InProcess(server)"
+	case got.status == http.StatusServiceUnavailable:
+		fault, remedy = "cannot be called, or has no guard", "serve the server behind the gateway, and "+restRemedy
+	case got.early():
+		fault = "failed before a guard saw it, as with a marshaler that does not read the JSON of runtime.JSONPb, or has no guard"
+	default:
+		return answer
+	}
+	sent := "without a token"
+	if authorization != nil {
+		sent = "with two tokens"
+	}
+	return unguarded.Answer{Kind: unguarded.Faulty, Text: fault + ": it answered a call " + sent + " with " + answer.Text + ": " + remedy}
+}
+
+// exchange makes one call.
+func exchange(ctx context.Context, handler http.Handler, route route, authorization []string) (reply, unguarded.Answer) {
 	request := httptest.NewRequestWithContext(ctx, http.MethodGet, "/", strings.NewReader(route.body))
 	request.Proto, request.ProtoMajor, request.ProtoMinor = "HTTP/2.0", 2, 0
 	request.Method, request.URL = route.verb, &url.URL{Path: route.path}
 	request.RequestURI = request.URL.RequestURI()
 	request.Header.Set("Accept", "application/json")
 	request.Header.Set("Content-Type", "application/json")
+	if authorization != nil {
+		request.Header["Authorization"] = authorization
+	}
 	response, answer := serve(ctx, handler, request)
-	to := " to " + route.verb + " " + route.path
 	if response == nil {
-		answer.Text += to
 		return reply{}, answer
 	}
 	defer func() { _ = response.Body.Close() }()
 	text, _ := io.ReadAll(response.Body) // of a recorder, which does not fail
-	got := reply{response.StatusCode, string(text)}
-	var body any
-	_ = json.NewDecoder(bytes.NewReader(text)).Decode(&body) // leaves nil where there is no JSON
-	answer.OK = got.status/100 == 2
-	answer.Reason = reasonIn(body)
-	answer.Text = fmt.Sprintf("HTTP status %d", got.status) + to
-	switch unauthorized := got.status == http.StatusUnauthorized; {
-	case got.status == http.StatusNotFound:
-		answer.Kind, answer.Text = unguarded.Absent, route.verb+" "+route.path
-	case unauthorized && answer.Reason == "" && challenge != "" && response.Header.Get("WWW-Authenticate") == challenge:
-		answer.Reason = interceptor.ReasonTokenMissing
-	case !unauthorized && answer.Reason == interceptor.ReasonTokenMissing:
-		answer = unguarded.Answer{Kind: unguarded.Faulty, Text: fmt.Sprintf("is refused by a guard, but with HTTP status %d in place of 401%s: "+
-			"send 401 from the error handler", got.status, to)}
-	case answer.Reason == "" && got.early():
-		answer = unguarded.Answer{Kind: unguarded.Faulty, Text: "failed before a guard saw it, or has no guard: it answered a call without a token with " +
-			answer.Text + ": " + restRemedy}
-	}
-	return got, answer
+	return reply{response.StatusCode, response.Header.Get("WWW-Authenticate"), string(text)}, answer
 }
 
 // noTokens is a verifier that refuses every token.
@@ -155,25 +194,3 @@ type noTokens struct{}
 
 // Verify implements [interceptor.Verifier].
 func (noTokens) Verify(context.Context, string) (*token.Claims, error) { return nil, token.ErrInvalid }
-
-// reasonIn finds a Guard's reason in JSON, in whatever an error handler has wrapped it.
-func reasonIn(value any) interceptor.Reason {
-	var inner []any
-	switch value := value.(type) {
-	case []any:
-		inner = value
-	case map[string]any:
-		if reason, ok := value["reason"].(string); ok && value["domain"] == unguarded.Domain {
-			return interceptor.Reason(reason)
-		}
-		for _, member := range value {
-			inner = append(inner, member)
-		}
-	}
-	for _, value := range inner {
-		if reason := reasonIn(value); reason != "" {
-			return reason
-		}
-	}
-	return ""
-}

@@ -1,6 +1,7 @@
 package guardtest_test
 
 import (
+	"encoding/base64"
 	"fmt"
 	"io"
 	"net/http"
@@ -10,6 +11,10 @@ import (
 	"testing"
 
 	"connectrpc.com/connect"
+	"google.golang.org/genproto/googleapis/rpc/errdetails"
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/status"
+	"google.golang.org/protobuf/proto"
 
 	"github.com/protoauthz/protoauthz/gen/sample/v1/samplev1connect"
 	"github.com/protoauthz/protoauthz/interceptor/guardtest"
@@ -50,6 +55,7 @@ func compileREST(t *testing.T, options ...string) *policy.Table {
 	}
 	files, err := prototest.Compile(t.Context(), "../../proto", map[string]string{
 		"google/api/annotations.proto": annotations,
+		"old.proto":                    "syntax = \"proto2\"; package old; message Old { required string id = 1; optional string more = 2; }",
 		"rest.proto": `syntax = "proto3";
 package rest;
 import "google/api/annotations.proto";
@@ -59,6 +65,7 @@ import "google/protobuf/duration.proto";
 import "google/protobuf/field_mask.proto";
 import "google/protobuf/struct.proto";
 import "google/protobuf/any.proto";
+import "old.proto";
 import "protoauthz/v1/authz.proto";
 enum Kind { NONE = 0; SOME = 1; }
 message Inner { string id = 1; int32 size = 2; }
@@ -66,7 +73,7 @@ message In {
   string name = 1; int64 number = 2; bool yes = 3; Kind kind = 4; bytes raw = 5; double real = 6; Inner inner = 7;
   google.protobuf.Int32Value wrapped = 8; google.protobuf.Timestamp time = 9; google.protobuf.Duration span = 10;
   repeated Inner many = 11; google.protobuf.FieldMask mask = 12; google.protobuf.Struct free = 13; google.protobuf.ListValue items = 14;
-  google.protobuf.Value value = 15; google.protobuf.StringValue text = 16; google.protobuf.Any packed = 17; Pair pair = 18; map<string, Inner> map = 19;
+  google.protobuf.Value value = 15; google.protobuf.StringValue text = 16; google.protobuf.Any packed = 17; Pair pair = 18; map<string, Inner> map = 19; old.Old old = 20;
 }
 message Pair { int32 id = 1; string value = 2; }
 service S {
@@ -82,7 +89,7 @@ service S {
 	return table
 }
 
-// A restServer answers all routes alike and notes them.
+// A restServer answers all routes alike, but for the unknown route, and notes them.
 type restServer struct {
 	answer http.HandlerFunc
 
@@ -92,6 +99,10 @@ type restServer struct {
 
 // ServeHTTP implements [http.Handler].
 func (s *restServer) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	if r.URL.Path == "/protoauthz.guardtest.Nowhere/Nothing" {
+		http.NotFound(w, r)
+		return
+	}
 	s.mu.Lock()
 	body, err := io.ReadAll(r.Body)
 	s.calls = append(s.calls, strings.TrimSpace(fmt.Sprint(r.Method, " ", r.URL.Path, " ", string(body))))
@@ -107,6 +118,28 @@ func answer(status int, challenge, body string) http.HandlerFunc {
 		w.Header().Set("WWW-Authenticate", challenge)
 		w.WriteHeader(status)
 		_, _ = w.Write([]byte(body))
+	}
+}
+
+// challenging answers as a guard does whose answers a gateway has left no body.
+func challenging(body string) http.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) {
+		if len(r.Header["Authorization"]) == 2 {
+			answer(401, realm+`, error="invalid_request"`, body)(w, r)
+			return
+		}
+		answer(401, realm, body)(w, r)
+	}
+}
+
+// checking lets every call in that has a token, or what looks like one.
+func checking(refuse, next http.HandlerFunc) http.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) {
+		if r.Header.Get("Authorization") == "" {
+			refuse(w, r)
+			return
+		}
+		next(w, r)
 	}
 }
 
@@ -132,16 +165,16 @@ func TestRESTRoutes(t *testing.T) {
 		"odd bodies": {`option (google.api.http) = { post: "/v1/a" body: "time" additional_bindings { post: "/v1/b" body: "span" } additional_bindings { post: "/v1/c" body: "mask" }
 			additional_bindings { post: "/v1/d" body: "wrapped" } additional_bindings { post: "/v1/e" body: "text" } additional_bindings { post: "/v1/f" body: "items" }
 			additional_bindings { post: "/v1/g" body: "value" } additional_bindings { post: "/v1/h" body: "free" } additional_bindings { post: "/v1/i" body: "packed" }
-			additional_bindings { post: "/v1/j" body: "map" } additional_bindings { post: "/v1/k" body: "unknown" } };`, []string{
+			additional_bindings { post: "/v1/j" body: "map" } additional_bindings { post: "/v1/k" body: "unknown" } additional_bindings { post: "/v1/l" body: "old" } };`, []string{
 			`POST /v1/a "1970-01-01T00:00:00Z"`, `POST /v1/b "0s"`, `POST /v1/c ""`, "POST /v1/d 0", `POST /v1/e ""`, "POST /v1/f []",
-			"POST /v1/g {}", "POST /v1/h {}", "POST /v1/i {}", "POST /v1/j", "POST /v1/k",
+			"POST /v1/g {}", "POST /v1/h {}", "POST /v1/i {}", "POST /v1/j", "POST /v1/k", `POST /v1/l {"id":""}`,
 		}},
 		"in two":          {`option (google.api.http).get = "/v1/a"; option (google.api.http).body = "*";`, []string{"GET /v1/a {}"}},
 		"bodies":          {`option (google.api.http) = { post: "/v1/a" body: "name" additional_bindings { post: "/v1/b" body: "many" } additional_bindings { post: "/v1/c" body: "inner" } additional_bindings { post: "/v1/d" } };`, []string{"POST /v1/a", "POST /v1/b", "POST /v1/c {}", "POST /v1/d"}},
 		"several":         {`option (google.api.http) = { get: "/v1/a" additional_bindings { post: "/v1/b" } additional_bindings { custom: { kind: "*" path: "/v1/c" } } };`, []string{"GET /v1/a", "POST /v1/b", "* /v1/c"}},
 		"only additional": {`option (google.api.http) = { additional_bindings { post: "/v1/b" } };`, []string{"POST /v1/b"}},
 		"variables":       {`option (google.api.http) = { get: "/v1/{name}/{number}/{yes}/{kind}/{raw}/{real}/{inner.id}/{inner.size}" };`, []string{"GET /v1/x/1/true/NONE/eHh4/1/x/1"}},
-		"well-known":      {`option (google.api.http) = { get: "/v1/{wrapped}/{wrapped.value}/{text}/{time}/{span}/{unknown}" };`, []string{"GET /v1/1/1/x/2006-01-02T15:04:05Z/1s/x"}},
+		"well-known":      {`option (google.api.http) = { get: "/v1/{wrapped}/{wrapped.value}/{text}/{time}/{span}/{unknown}/{value}" };`, []string{"GET /v1/1/1/x/2006-01-02T15:04:05Z/1s/x/1"}},
 		"beside a value":  {`option (google.api.http) = { get: "/v1/{pair.id}/{pair.value}" };`, []string{"GET /v1/1/x"}},
 		"segments":        {`option (google.api.http) = { get: "/v1/{name=organizations/*/documents/*}:read" };`, []string{"GET /v1/organizations/x/documents/x:read"}},
 		"stars":           {`option (google.api.http) = { get: "/*/{number=*}/{name=**}" };`, []string{"GET /x/1/x"}},
@@ -150,7 +183,7 @@ func TestRESTRoutes(t *testing.T) {
 		table := compileREST(t, test.option, "", `public option (google.api.http) = { get: "/v1/public" };`)
 		server := &restServer{answer: answer(http.StatusUnauthorized, "", refusal)}
 		guardtest.AssertRESTGuarded(t, server, table)
-		want := append(append([]string{"POST /protoauthz.guardtest.Nowhere/Nothing {}"}, test.want...), "POST /rest.S/B {}")
+		want := slices.Concat(test.want, test.want, []string{"POST /rest.S/B {}", "POST /rest.S/B {}"})
 		if !slices.Equal(server.calls, want) {
 			t.Errorf("%s: %q, want %q", name, server.calls, want)
 		}
@@ -168,8 +201,11 @@ const (
 // callTo is an answer to a call by a route, and what stands behind it in a fault.
 func callTo(state, answer string) []string {
 	text := state + ": it answered a call without a token with HTTP status " + answer
-	if state == early {
+	switch state {
+	case early:
 		return []string{text + ": " + restRemedy}
+	case away:
+		return []string{text + ": serve the server behind the gateway, and " + restRemedy}
 	}
 	return []string{text + ` and reason "", not with "TOKEN_MISSING": ` + restRemedy}
 }
@@ -177,11 +213,41 @@ func callTo(state, answer string) []string {
 const (
 	isOpen = "/rest.S/A is open"
 	notIts = "/rest.S/A is not behind the guard"
-	early  = "/rest.S/A failed before a guard saw it, or has no guard"
+	early  = "/rest.S/A failed before a guard saw it, as with a marshaler that does not read the JSON of runtime.JSONPb, or has no guard"
+	away   = "/rest.S/A cannot be called, or has no guard"
+	alien  = "/rest.S/A is not registered with the server behind the gateway: it answered a call without a token with HTTP status 501 to GET /v1/a: register it before grpcguard.InProcess(server)"
 )
+
+const noGuard = "what refuses calls without a token is no guard: "
+
+// bad is the fault of a method that refuses no call but one without a token.
+func bad(state, answer string) []string {
+	return []string{strings.NewReplacer("without a token", "with two tokens", `"TOKEN_MISSING": `, `"TOKEN_MALFORMED": `+noGuard).Replace(callTo(state, answer)[0])}
+}
+
+// unserved is the fault of a route that is not mounted.
+func unserved(route string) []string {
+	return []string{"the handler does not serve " + route + ": give the handler that serves them, without the prefix or host " +
+		"that it is mounted under, and without what answers in front of it or hides the google.rpc.ErrorInfo; if this is that handler, the implementation has answered: " + restRemedy}
+}
+
+// protobuf is a refusal that runtime.ProtoMarshaller has written.
+func protobuf(t *testing.T) string {
+	t.Helper()
+	refused, err := status.New(codes.Unauthenticated, "").WithDetails(&errdetails.ErrorInfo{Reason: "TOKEN_MISSING", Domain: "protoauthz"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	wire, err := proto.Marshal(refused.Proto())
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(wire)
+}
 
 func TestAssertRESTGuarded(t *testing.T) {
 	t.Parallel()
+	binary := base64.StdEncoding.EncodeToString([]byte("\n\rTOKEN_MISSING\x12\nprotoauthz"))
 	const two = `option (google.api.http) = { get: "/v1/a" additional_bindings { post: "/v1/b" } };`
 	second := func(w http.ResponseWriter, r *http.Request) {
 		if r.Method == http.MethodPost {
@@ -198,8 +264,8 @@ func TestAssertRESTGuarded(t *testing.T) {
 		"refused":                    {get, answer(401, "a bearer token is required", refusal), nil},
 		"refused on a stream":        {get, answer(401, "", `{"error": `+refusal+`}`), nil},
 		"refused in another form":    {get, answer(401, "", `{"errors": [{"info": `+info+`}]}`), nil},
-		"refused, by the challenge":  {get, answer(401, realm, "<html>"), nil},
-		"refused, without a body":    {get, answer(401, realm, ""), nil},
+		"refused, by the challenge":  {get, challenging("<html>"), nil},
+		"refused, without a body":    {get, challenging(""), nil},
 		"open":                       {get, answer(200, "", `{}`), callTo(isOpen, "200 to GET /v1/a")},
 		"open, no JSON":              {get, answer(200, "", `hello`), callTo(isOpen, "200 to GET /v1/a")},
 		"a stream, past the guard":   {"stream " + get, answer(501, "", `{"code": 12}`), callTo(notIts, "501 to GET /v1/a")},
@@ -207,23 +273,35 @@ func TestAssertRESTGuarded(t *testing.T) {
 		"open, to another page":      {get, answer(302, "", ""), callTo(notIts, "302 to GET /v1/a")},
 		"a request that is not read": {get, answer(400, "", `{"code": 3}`), callTo(early, "400 to GET /v1/a")},
 		"a type that is not read":    {get, answer(415, "", ""), callTo(early, "415 to GET /v1/a")},
-		"a server that is not there": {get, answer(503, "", ""), callTo(early, "503 to GET /v1/a")},
+		"a server that is not there": {get, answer(503, "", `{"code": 14}`), callTo(away, "503 to GET /v1/a")},
 		"open at its second route":   {two, second, callTo(isOpen, "200 to POST /v1/b")},
 		"another's challenge":        {get, answer(401, `Bearer realm="https://other.example.test"`, "{}"), callTo(notIts, "401 to GET /v1/a")},
 		"a challenge with an error":  {get, answer(401, realm+`, error="invalid_token"`, "{}"), callTo(notIts, "401 to GET /v1/a")},
 		"a challenge, but no 401":    {get, answer(403, realm, "{}"), callTo(notIts, "403 to GET /v1/a")},
+		"another's page":             {get, answer(401, "", "<html>"), callTo(notIts, "401 to GET /v1/a, and without JSON, as with another marshaler than runtime.JSONPb,")},
 		"another's refusal":          {get, answer(401, "", strings.Replace(refusal, `"protoauthz"`, `"example.test"`, 1)), callTo(notIts, "401 to GET /v1/a")},
 		"another status":             {get, answer(500, "", refusal), []string{"/rest.S/A is refused by a guard, but with HTTP status 500 in place of 401 to GET /v1/a: send 401 from the error handler"}},
 		"another table":              {get, answer(403, "", strings.Replace(refusal, "TOKEN_MISSING", "RULE_MISSING", 1)), []string{"/rest.S/A" + smallOne}},
 		"a token": {get, answer(401, "", strings.Replace(refusal, "TOKEN_MISSING", "TOKEN_INVALID", 1)), []string{
 			`the calls carry a token: /rest.S/A was refused with reason "TOKEN_INVALID": give a handler that adds no token`,
 		}},
-		"absent": {get, http.NotFound, []string{"the handler answers 404 to GET /v1/a: give the handler that serves them, without the prefix or host " +
-			"that it is mounted under; if this is that handler, the implementation has answered: " + restRemedy}},
-		"no route":       {"", answer(200, "", `{}`), []string{noRoute}},
-		"a public route": {"public " + get, answer(200, "", `{}`), []string{noRoute}},
-		"nil":            {get, nil, []string{"the handler is nil: give the handler that is tested"}},
-		"a panic":        {get, func(http.ResponseWriter, *http.Request) { panic("a handler's panic") }, []string{"/rest.S/A panicked when called without a token: a handler's panic to GET /v1/a"}},
+		"not registered, a service":             {get, answer(501, "", `{"code": 12, "message": "unknown service rest.S"}`), []string{alien}},
+		"not registered, a method":              {get, answer(501, "", `{"code": 12, "message": "unknown method A for service rest.S"}`), []string{alien}},
+		"absent":                                {get, http.NotFound, unserved("GET /v1/a")},
+		"another verb":                          {get, answer(405, "", ""), unserved("GET /v1/a (HTTP status 405)")},
+		"another verb, as of a gateway":         {get, answer(501, "", `{"code": 12, "message": "Method Not Allowed"}`), unserved("GET /v1/a (HTTP status 501)")},
+		"a check for a token, by the challenge": {get, checking(answer(401, realm, ""), answer(200, "", "{}")), bad(isOpen, "200 to GET /v1/a")},
+		"a check for a token, by the body":      {get, checking(answer(401, realm, refusal), answer(200, "", "{}")), bad(isOpen, "200 to GET /v1/a")},
+		"a challenge, whatever the token":       {get, answer(401, realm, "{}"), bad(notIts, "401 to GET /v1/a")},
+		"a challenge, then nothing":             {get, checking(answer(401, realm, ""), http.NotFound), []string{notIts + ": it refuses a call without a token, and does not serve a call with two tokens: " + noGuard + restRemedy}},
+		"encoding/json":                         {get, answer(401, "", `{"code": 16, "details": [{"type_url": "type.googleapis.com/google.rpc.ErrorInfo", "value": "`+binary+`"}]}`), nil},
+		"Connect":                               {get, answer(401, "", `{"code": "unauthenticated", "details": [{"type": "google.rpc.ErrorInfo", "value": "`+strings.TrimRight(binary, "=")+`"}]}`), nil},
+		"another's encoding/json":               {get, answer(401, "", `{"code": 16, "details": [{"type_url": "type.googleapis.com/google.rpc.RetryInfo", "value": "`+binary+`"}]}`), callTo(notIts, "401 to GET /v1/a")},
+		"binary":                                {get, answer(401, "", protobuf(t)), nil},
+		"no route":                              {"", http.NotFound, []string{noRoute}},
+		"a public route":                        {"public " + get, answer(200, "", `{}`), []string{noRoute}},
+		"nil":                                   {get, nil, []string{"the handler is nil: give the handler that is tested"}},
+		"a panic":                               {get, func(http.ResponseWriter, *http.Request) { panic("a handler's panic") }, []string{"/rest.S/A panicked when called: a handler's panic to GET /v1/a"}},
 	} {
 		r := &calltest.Report{TB: t}
 		var handler http.Handler = &restServer{answer: test.answer}
@@ -232,6 +310,11 @@ func TestAssertRESTGuarded(t *testing.T) {
 		}
 		guardtest.AssertRESTGuarded(r, handler, compileREST(t, test.option))
 		r.Expect(t, name, prefixed(test.want))
+	}
+	for status, challenge := range map[int]string{200: "", 302: "", 401: "Bearer"} { // in front of all paths
+		r := &calltest.Report{TB: t}
+		guardtest.AssertRESTGuarded(r, answer(status, challenge, "<html>"), compileREST(t, get))
+		r.Expect(t, "everywhere", prefixed(unserved(fmt.Sprintf("GET /v1/a (HTTP status %d)", status))))
 	}
 	r := &calltest.Report{TB: t}
 	guardtest.AssertRESTGuarded(r, http.NewServeMux(), nil)
@@ -242,7 +325,7 @@ func TestAssertRESTGuarded(t *testing.T) {
 // with generate_unbound_methods, and is no fault if the handler does not know the route.
 func TestRESTWithoutOption(t *testing.T) {
 	t.Parallel()
-	refused := answer(401, realm, refusal)
+	refused := challenging(refusal)
 	page := answer(200, "", "<!doctype html>")
 	panicking := func(http.ResponseWriter, *http.Request) { panic("a handler's panic") }
 	for name, test := range map[string]struct {
@@ -259,7 +342,9 @@ func TestRESTWithoutOption(t *testing.T) {
 		"a stream, past the guard":        {[]string{"stream ", get}, answer(501, "", `{"code": 12}`), http.NotFound, callTo(notIts, "501 to POST /rest.S/A")},
 		"not implemented, past the guard": {[]string{"", get}, answer(501, "", `{"code": 12, "message": "A"}`), answer(501, "", `{"code": 12}`), callTo(notIts, "501 to POST /rest.S/A")},
 		"a request that is not read":      {[]string{"", get}, answer(400, "", ""), http.NotFound, callTo(early, "400 to POST /rest.S/A")},
-		"panicking":                       {[]string{"", get}, panicking, http.NotFound, []string{"/rest.S/A panicked when called without a token: a handler's panic to POST /rest.S/A"}},
+		"a check for a token, alone":      {[]string{"", get}, checking(http.NotFound, answer(200, "", "{}")), http.NotFound, []string{"/rest.S/A has no guard: it answered a call with two tokens with HTTP status 200 to POST /rest.S/A: " + restRemedy}},
+		"a check for a token, then none":  {[]string{"", get}, checking(answer(401, "", ""), http.NotFound), checking(answer(401, "", ""), http.NotFound), nil},
+		"panicking":                       {[]string{"", get}, panicking, http.NotFound, []string{"/rest.S/A panicked when called: a handler's panic to POST /rest.S/A"}},
 		"unknown, 404":                    {[]string{"", get}, http.NotFound, http.NotFound, nil},
 		"unknown, 405":                    {[]string{"", get}, answer(405, "", ""), http.NotFound, nil},
 		"unknown, 415":                    {[]string{"", get}, answer(415, "", ""), http.NotFound, nil},

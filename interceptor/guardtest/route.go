@@ -8,11 +8,15 @@ import (
 	"google.golang.org/protobuf/encoding/protowire"
 	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/reflect/protoreflect"
-	"google.golang.org/protobuf/types/dynamicpb"
+
+	"github.com/protoauthz/protoauthz/interceptor/internal/unguarded"
 )
 
 // A route is one way to call a method over REST.
-type route struct{ verb, path, body string }
+type route struct {
+	verb, path, body string
+	unbound          bool // the method has no option
+}
 
 // routesOf reads the google.api.http option of a method, whether its declaration is linked or not.
 func routesOf(method protoreflect.MethodDescriptor) ([]route, error) {
@@ -110,7 +114,7 @@ func emptyBody(body string, method protoreflect.MethodDescriptor) string {
 	if message == nil || method.IsStreamingClient() {
 		return ""
 	}
-	empty, err := protojson.MarshalOptions{AllowPartial: true}.Marshal(dynamicpb.NewMessage(message))
+	empty, err := protojson.MarshalOptions{AllowPartial: true}.Marshal(unguarded.Message(message))
 	if err != nil { // a google.protobuf.Value, which takes any JSON
 		return "{}"
 	}
@@ -149,6 +153,8 @@ func valueOf(message protoreflect.MessageDescriptor, path string) string {
 			return "2006-01-02T15:04:05Z"
 		case name == "google.protobuf.Duration":
 			return "1s"
+		case name == "google.protobuf.Value":
+			return "1"
 		case rest == "" && field.Message().Fields().ByName("value") != nil: // google/protobuf/wrappers.proto
 			rest = "value"
 		}

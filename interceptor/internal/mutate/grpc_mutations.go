@@ -192,4 +192,9 @@ func answer`,
 	{"grpc: challenge of another domain", "interceptor/grpcguard/challenge.go", `if !ok || info.GetDomain() != "protoauthz" {`, "if !ok {"},
 	{"grpc: size of a challenge", "interceptor/grpcguard/challenge.go", "len(challenge) <= maxChallenge && ", ""},
 	{"grpc: form of a challenge", "interceptor/grpcguard/challenge.go", " && bearer.MatchString(challenge)", ` && bearer != nil && challenge != ""`},
+	{
+		"grpc: listener that says first that it closes", "interceptor/grpcguard/inprocess.go",
+		"	c.closed()\n	return c.Listener.Close()",
+		"	defer c.closed()\n	return c.Listener.Close()",
+	},
 }

@@ -7,6 +7,7 @@ import (
 
 	"google.golang.org/protobuf/reflect/protoreflect"
 	"google.golang.org/protobuf/reflect/protoregistry"
+	"google.golang.org/protobuf/types/dynamicpb"
 
 	"github.com/protoauthz/protoauthz/interceptor/policy"
 )
@@ -71,6 +72,30 @@ func procedures(table *policy.Table) []Procedure {
 	}
 	slices.SortFunc(sorted, func(a, b Procedure) int { return cmp.Compare(a.Name, b.Name) })
 	return sorted
+}
+
+// Message returns a message that holds nothing but its required fields, and those their required
+// fields: a server reads no message that lacks one.
+func Message(descriptor protoreflect.MessageDescriptor) *dynamicpb.Message {
+	message := dynamicpb.NewMessage(descriptor)
+	fill(message, 0)
+	return message
+}
+
+// maxDepth is beyond what a message may nest. A message that requires itself has no value.
+const maxDepth = 100
+
+func fill(message protoreflect.Message, depth int) {
+	required := message.Descriptor().RequiredNumbers()
+	for i := range required.Len() {
+		field := message.Descriptor().Fields().ByNumber(required.Get(i))
+		switch {
+		case field.Message() == nil:
+			message.Set(field, message.NewField(field))
+		case depth < maxDepth:
+			fill(message.Mutable(field).Message(), depth+1)
+		}
+	}
 }
 
 // service is the full name of the procedure's service.

@@ -20,6 +20,9 @@ import (
 // Patience bounds a call that an unguarded handler does not answer.
 const Patience = 5 * time.Second
 
+// maxHanging bounds how many procedures are awaited for [Patience].
+const maxHanging = 3
+
 // Domain is the domain of the google.rpc.ErrorInfo of a Guard.
 const Domain = "protoauthz"
 
@@ -32,8 +35,6 @@ const (
 	Answered Kind = iota
 	// Absent says that the server has no such procedure.
 	Absent
-	// NoRPC is an answer of something that serves no RPC.
-	NoRPC
 	// Hanging: no answer came within [Patience].
 	Hanging
 	// Unreachable: no server answered.
@@ -44,7 +45,12 @@ const (
 	Uncallable
 )
 
-// An Answer is what a server answers to a call without a token.
+// TwoTokens are the Authorization fields of the second call. A Guard refuses two tokens before its
+// verifier sees one; a check that only looks for a token, or a verifier that takes every token, lets
+// them pass.
+var TwoTokens = []string{"Bearer garbage", "Bearer garbage"}
+
+// An Answer is what a server answers to a call.
 type Answer struct {
 	Kind   Kind
 	OK     bool               // the call succeeded
@@ -63,12 +69,12 @@ func Reason(details []*anypb.Any) interceptor.Reason {
 	return ""
 }
 
-// A Server is called without a token.
+// A Server is called twice by each procedure: without a token, and with [TwoTokens].
 type Server struct {
 	Package      string // the name that faults begin with
 	What         string // names what the user gave, such as "handler"
 	Given        any    // the handler or connection that the user gave
-	Call         func(context.Context, Procedure) Answer
+	Call         func(_ context.Context, _ Procedure, authorization []string) Answer
 	Remedy       func(Procedure) string // how to guard a procedure
 	Absent       string                 // begins the fault that lists absent procedures
 	Instead      string                 // what to give instead
@@ -93,16 +99,16 @@ func (s Server) faults(ctx context.Context, table *policy.Table) []string {
 	case ctx.Err() != nil:
 		return []string{"the test is over: call the assertion before the test ends, not in a cleanup"}
 	}
-	unknown := s.Call(ctx, UnknownProcedure)
+	unknown := s.Call(ctx, UnknownProcedure, nil)
 	var faults, missing []string
 	switch {
 	case unknown.Kind == Unreachable:
 		return []string{"the server cannot be called: " + unknown.Text}
-	case unknown.Kind == Absent, unknown.Kind == NoRPC, unknown.Kind == Uncallable, unknown.Reason == interceptor.ReasonRuleMissing:
+	case unknown.Kind == Absent, unknown.Kind == Uncallable, unknown.Reason == interceptor.ReasonRuleMissing:
 	default:
-		faults = append(faults, "every procedure that the server does not know "+s.judge(UnknownProcedure, nil, unknown))
+		faults = append(faults, "every procedure that the server does not know "+s.judge(UnknownProcedure, nil, unknown, nil))
 	}
-	found := false
+	found, hanging := false, 0
 	for _, procedure := range procedures(table) {
 		rule, ok := table.Lookup(procedure.Name)
 		if ok && rule.Public {
@@ -111,22 +117,38 @@ func (s Server) faults(ctx context.Context, table *policy.Table) []string {
 		if !ok && unknown.Kind == Hanging {
 			continue // An unknown procedure would hang as long as this one.
 		}
-		answer := s.Call(ctx, procedure)
+		answer := s.Call(ctx, procedure, nil)
 		switch {
 		case answer.Kind == Uncallable:
 			continue
 		case ok && answer.Kind == Absent:
 			missing = append(missing, answer.Text)
 			continue
-		case !ok && answer.Kind == unknown.Kind && answer.Reason == unknown.Reason, !ok && answer.Kind == Absent:
+		case !ok && answer.Kind == Absent: // as it seems without a token
+			if answer = s.Call(ctx, procedure, TwoTokens); answer.Kind != Absent && answer.Reason == "" {
+				faults = append(faults, procedure.Name+" "+s.judge(procedure, nil, answer, TwoTokens))
+			}
+			continue
+		case !ok && answer.Kind == unknown.Kind && answer.Reason == unknown.Reason:
 			continue // the server does not know it
 		case answer.Reason != "" && answer.Reason != interceptor.ReasonTokenMissing && answer.Reason != interceptor.ReasonRuleMissing:
 			// The token may have opened any of the other procedures.
 			return []string{fmt.Sprintf("the calls carry a token: %s was refused with reason %q: give a %s that adds no token", procedure.Name, answer.Reason, s.What)}
 		}
 		found = true
-		if fault := s.judge(procedure, rule, answer); fault != "" {
+		fault := s.judge(procedure, rule, answer, nil)
+		if fault == "" {
+			answer = s.Call(ctx, procedure, TwoTokens)
+			fault = s.judge(procedure, rule, answer, TwoTokens)
+		}
+		if fault != "" {
 			faults = append(faults, procedure.Name+" "+fault)
+		}
+		if answer.Kind == Hanging {
+			if hanging++; hanging == maxHanging {
+				faults = append(faults, fmt.Sprintf("%d procedures do not answer: the procedures after %s are not called", hanging, procedure.Name))
+				break
+			}
 		}
 	}
 	switch {
@@ -139,8 +161,13 @@ func (s Server) faults(ctx context.Context, table *policy.Table) []string {
 }
 
 // judge says what is wrong with an answer for which there is a rule, or none.
-func (s Server) judge(procedure Procedure, rule *policy.Rule, answer Answer) string {
+func (s Server) judge(procedure Procedure, rule *policy.Rule, answer Answer, authorization []string) string {
 	want, remedy, public := interceptor.ReasonTokenMissing, s.Remedy(procedure), ""
+	sent := "without a token"
+	if authorization != nil {
+		sent, want = "with two tokens", interceptor.ReasonTokenMalformed
+		remedy = "what refuses calls without a token is no guard: " + remedy
+	}
 	if rule == nil {
 		want = interceptor.ReasonRuleMissing
 		public = fmt.Sprintf("compile its file into the table, or name %s in policy.WithPublic", procedure.service())
@@ -158,7 +185,11 @@ func (s Server) judge(procedure Procedure, rule *policy.Rule, answer Answer) str
 	case answer.Kind == Unreachable:
 		return "cannot be called: " + answer.Text
 	case answer.Kind == Hanging:
-		return fmt.Sprintf("is open: it has not refused a call without a token within %v: %s", Patience, remedy)
+		return fmt.Sprintf("is open: it has not refused a call %s within %v: %s", sent, Patience, remedy)
+	case authorization != nil && answer.Kind == Absent:
+		return "is not behind the guard: it refuses a call without a token, and does not serve a call with two tokens: " + remedy
+	case authorization != nil && answer.Reason != "":
+		return "" // Some servers join the tokens or hand on one of them.
 	case rule == nil && answer.Reason == interceptor.ReasonTokenMissing:
 		return "is guarded by another table than the given one: " + sameTable
 	case rule != nil && answer.Reason == interceptor.ReasonRuleMissing:
@@ -168,7 +199,7 @@ func (s Server) judge(procedure Procedure, rule *policy.Rule, answer Answer) str
 		if answer.OK {
 			state = "is open"
 		}
-		return fmt.Sprintf("%s: it answered a call without a token with %s and reason %q, not with %q: %s", state, answer.Text, answer.Reason, want, remedy)
+		return fmt.Sprintf("%s: it answered a call %s with %s and reason %q, not with %q: %s", state, sent, answer.Text, answer.Reason, want, remedy)
 	case rule == nil:
 		return "is refused to everybody: " + public
 	}

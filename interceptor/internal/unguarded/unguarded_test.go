@@ -3,6 +3,7 @@ package unguarded_test
 import (
 	"context"
 	"net/http"
+	"strings"
 	"testing"
 
 	"go.uber.org/goleak"
@@ -13,6 +14,7 @@ import (
 	_ "github.com/protoauthz/protoauthz/gen/sample/v1" // the messages of rpctest
 	"github.com/protoauthz/protoauthz/interceptor"
 	"github.com/protoauthz/protoauthz/interceptor/internal/calltest"
+	"github.com/protoauthz/protoauthz/interceptor/internal/prototest"
 	"github.com/protoauthz/protoauthz/interceptor/internal/unguarded"
 	"github.com/protoauthz/protoauthz/interceptor/policy"
 )
@@ -26,7 +28,13 @@ func server(t *testing.T, table *policy.Table, answers map[string]unguarded.Answ
 	return unguarded.Server{
 		Package: "test", What: "server", Given: t, Absent: "the server lacks", Instead: "give another", NoProcedures: "nothing is guarded",
 		Remedy: func(unguarded.Procedure) string { return "guard it" },
-		Call: func(_ context.Context, procedure unguarded.Procedure) unguarded.Answer {
+		Call: func(_ context.Context, procedure unguarded.Procedure, authorization []string) unguarded.Answer {
+			if answer, ok := answers[strings.Join(authorization, ", ")+procedure.Name]; ok && authorization != nil {
+				return answer
+			}
+			if authorization != nil {
+				return unguarded.Answer{Reason: interceptor.ReasonTokenMalformed}
+			}
 			if answer, ok := answers[procedure.Name]; ok {
 				return answer
 			}
@@ -55,9 +63,13 @@ func TestAssert(t *testing.T) {
 		sameTable = ": give this test the table that interceptor.New got"
 		everybody = " in policy.WithPublic if everybody may call it, or do not serve it"
 		ruleless  = `"RULE_MISSING": guard it, and compile its file into the table, or name sample.v1.CatalogService in policy.WithPublic`
+		badly     = ": it answered a call with two tokens with "
+		noGuard   = "what refuses calls without a token is no guard: guard it"
+		malformed = ` and reason "", not with "TOKEN_MALFORMED": ` + noGuard
 		theRest   = "every procedure that the server does not know"
 	)
 	unknown := unguarded.UnknownProcedure.Name
+	two := strings.Join(unguarded.TwoTokens, ", ")
 	open := unguarded.Answer{OK: true, Text: "200"}
 	failed := unguarded.Answer{Text: "500"}
 	reason := func(reason interceptor.Reason) unguarded.Answer { return unguarded.Answer{Reason: reason} }
@@ -93,8 +105,12 @@ func TestAssert(t *testing.T) {
 		"unreachable":               {map[string]unguarded.Answer{"/": {Kind: unguarded.Unreachable, Text: "no"}}, []string{"the server cannot be called: no"}},
 		"absent":                    {map[string]unguarded.Answer{ruled: {Kind: unguarded.Absent, Text: "it"}}, []string{"the server lacks it: give another"}},
 		"uncallable":                {map[string]unguarded.Answer{"/": {Kind: unguarded.Uncallable}}, []string{"nothing is guarded"}},
-		"pages for the rest":        {map[string]unguarded.Answer{unknown: {Kind: unguarded.NoRPC}, linked: {Kind: unguarded.NoRPC}}, nil},
-		"a page":                    {map[string]unguarded.Answer{linked: {Kind: unguarded.NoRPC, OK: true, Text: "200"}}, []string{linked + openly + ruleless}},
+		"open to two tokens":        {map[string]unguarded.Answer{two + ruled: open}, []string{ruled + " is open" + badly + "200" + malformed}},
+		"failing with two tokens":   {map[string]unguarded.Answer{two + ruled: failed}, []string{ruled + " is not behind the guard" + badly + "500" + malformed}},
+		"without rule, to tokens":   {map[string]unguarded.Answer{two + linked: open}, []string{linked + " is open" + badly + `200 and reason "", not with "RULE_MISSING": ` + noGuard + ", and compile its file into the table, or name sample.v1.CatalogService in policy.WithPublic"}},
+		"joined tokens":             {map[string]unguarded.Answer{two + ruled: reason(interceptor.ReasonTokenInvalid)}, nil},
+		"hanging with two tokens":   {map[string]unguarded.Answer{two + ruled: {Kind: unguarded.Hanging}}, []string{ruled + " is open: it has not refused a call with two tokens within 5s: " + noGuard}},
+		"absent with two tokens":    {map[string]unguarded.Answer{two + ruled: {Kind: unguarded.Absent}}, []string{ruled + " is not behind the guard: it refuses a call without a token, and does not serve a call with two tokens: " + noGuard}},
 		"a guard for the rest":      {map[string]unguarded.Answer{unknown: reason(interceptor.ReasonRuleMissing), linked: reason(interceptor.ReasonRuleMissing)}, nil},
 		"the rest is open":          {map[string]unguarded.Answer{unknown: open, linked: open}, []string{theRest + openly + `"RULE_MISSING": guard it`}},
 		"the rest hangs":            {map[string]unguarded.Answer{unknown: {Kind: unguarded.Hanging}, linked: open}, []string{theRest + " is open: it has not refused a call without a token within 5s: guard it"}},
@@ -106,6 +122,28 @@ func TestAssert(t *testing.T) {
 			test.want[i] = "test: " + want
 		}
 		r.Expect(t, name, test.want)
+	}
+}
+
+// TestAssertHanging makes sure that a server that never answers is not awaited for ever.
+func TestAssertHanging(t *testing.T) {
+	t.Parallel()
+	table := calltest.Rules(t)
+	r := &calltest.Report{TB: t}
+	server := server(t, table, nil)
+	calls := 0
+	server.Call = func(context.Context, unguarded.Procedure, []string) unguarded.Answer {
+		calls++
+		return unguarded.Answer{Kind: unguarded.Hanging}
+	}
+	const openly = " is open: it has not refused a call without a token within 5s: guard it"
+	server.Assert(r, table)
+	r.Expect(t, "hanging", []string{
+		"test: every procedure that the server does not know" + openly, "test: /test.v1.Any/Bidi" + openly, "test: /test.v1.Any/Client" + openly,
+		"test: /test.v1.Any/Server" + openly, "test: 3 procedures do not answer: the procedures after /test.v1.Any/Server are not called",
+	})
+	if calls != 4 {
+		t.Errorf("%d calls", calls)
 	}
 }
 
@@ -145,6 +183,27 @@ func TestAssertNothing(t *testing.T) {
 		server.Given = test.given
 		server.Assert(user, test.table)
 		r.Expect(t, name, []string{"test: " + test.want})
+	}
+}
+
+// TestMessage makes sure that a message that requires itself, and so has no value, ends somewhere.
+func TestMessage(t *testing.T) {
+	t.Parallel()
+	files, err := prototest.Compile(t.Context(), "../../../proto", map[string]string{"loop.proto": `syntax = "proto2";
+package loop;
+message Loop { required Loop next = 1; required string name = 2; optional string more = 3; }
+`}, "loop.proto")
+	if err != nil {
+		t.Fatal(err)
+	}
+	message, depth := unguarded.Message(files[0].Messages().Get(0)).ProtoReflect(), 0
+	for fields := message.Descriptor().Fields(); message.Has(fields.ByName("next")); message = message.Get(fields.ByName("next")).Message() {
+		if depth++; !message.Has(fields.ByName("name")) || message.Has(fields.ByName("more")) {
+			t.Errorf("at depth %d: %v", depth, message)
+		}
+	}
+	if depth == 0 || depth > 100 {
+		t.Errorf("it has depth %d", depth)
 	}
 }
 

@@ -2,6 +2,7 @@ package gateway_test
 
 import (
 	"net/http"
+	"slices"
 	"strings"
 	"testing"
 
@@ -9,6 +10,7 @@ import (
 	"connectrpc.com/vanguard"
 	"connectrpc.com/vanguard/vanguardgrpc"
 	"github.com/grpc-ecosystem/grpc-gateway/v2/runtime"
+	"google.golang.org/grpc"
 
 	"github.com/protoauthz/protoauthz/interceptor"
 	"github.com/protoauthz/protoauthz/interceptor/guardtest"
@@ -44,10 +46,30 @@ func answered(status string) string {
 	switch status {
 	case "200":
 		state = " is open"
-	case "415":
-		state, reason = " failed before a guard saw it, or has no guard", ""
+	case "401":
+		reason = noJSON + reason
+	case "400", "415":
+		state, reason = " failed before a guard saw it, as with a marshaler that does not read the JSON of runtime.JSONPb, or has no guard", ""
+	case "503":
+		state, reason = " cannot be called, or has no guard", ": serve the server behind the gateway, and"+remedy[1:]
+		return state + ": it answered a call without a token with HTTP status 503 to ROUTE" + reason
+	case "unregistered":
+		return " is not registered with the server behind the gateway: it answered a call without a token with HTTP status 501 to ROUTE: register it before grpcguard.InProcess(server)"
 	}
 	return state + ": it answered a call without a token with HTTP status " + status + " to ROUTE" + reason + remedy
+}
+
+const noJSON = ", and without JSON, as with another marshaler than runtime.JSONPb,"
+
+func marshaling(marshaler runtime.Marshaler) runtime.ServeMuxOption {
+	return runtime.WithMarshalerOption(runtime.MIMEWildcard, marshaler)
+}
+
+// named are the faults of some methods.
+func named(faults []string, methods ...string) []string {
+	return slices.DeleteFunc(faults, func(fault string) bool {
+		return !slices.ContainsFunc(methods, func(method string) bool { return strings.Contains(fault, "/"+method+" ") })
+	})
 }
 
 // faults are the faults of methods, by the status for unary calls and for streams, "" for none.
@@ -74,6 +96,9 @@ func TestAssertRESTGuarded(t *testing.T) {
 	guarded := func(options ...runtime.ServeMuxOption) http.Handler { return inProcess(t, guarded(table), options...) }
 	guard := interceptor.New(calltest.VerifierFunc(verify), table)
 	past := faults("200", "501")
+	stopped := grpc.NewServer()
+	behind := inProcess(t, stopped)
+	stopped.Stop()
 	for name, test := range map[string]struct {
 		handler http.Handler
 		want    []string
@@ -88,9 +113,16 @@ func TestAssertRESTGuarded(t *testing.T) {
 		"past the server":                              {direct(t), past},
 		"past the server, with the challenge":          {direct(t, runtime.WithErrorHandler(challenge)), past},
 		"past the server, routes with an option alone": {onlyOption(direct(t)), past[1:]},
-		"vanguard":                   {transcoder(t, guard.HandlerOption()), faults("", "415")},
-		"vanguard for grpc-go":       {grpcTranscoder(t, table), faults("", "415")},
-		"vanguard without the guard": {transcoder(t), faults("501", "415")[1:]}, // it serves AuditAccounts as an RPC alone
+		"in process, encoding/json":                    {guarded(marshaling(&runtime.JSONBuiltin{})), named(faults("400", ""), "ScheduleAudit")},
+		// What answers to a stream is not encoded.
+		"in process, binary": {guarded(marshaling(&runtime.ProtoMarshaller{})), named(faults("400", "401"), "AuditAccounts",
+			"CloseYear", "CreateAccount", "ScheduleAudit", "SyncAccounts", "UpdateAccount", "WatchAccounts")},
+		"past the server, behind a check for a token": {checked(direct(t)), badly(past)},
+		"a server without the service":                {inProcess(t, grpc.NewServer()), faults("unregistered", "unregistered")},
+		"a server that has stopped":                   {behind, faults("503", "503")},
+		"vanguard":                                    {transcoder(t, guard.HandlerOption()), faults("", "415")},
+		"vanguard for grpc-go":                        {grpcTranscoder(t, table), faults("", "415")},
+		"vanguard without the guard":                  {transcoder(t), faults("501", "415")[1:]}, // it serves AuditAccounts as an RPC alone
 	} {
 		r := &calltest.Report{TB: t}
 		guardtest.AssertRESTGuarded(r, test.handler, table)
@@ -105,6 +137,28 @@ func onlyOption(handler http.Handler) http.Handler {
 	mux.Handle("/", handler)
 	mux.Handle("/ledger.v1.LedgerService/", runtime.NewServeMux())
 	return mux
+}
+
+// checked lets every call in that has a token, or what looks like one.
+func checked(handler http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.Header.Get("Authorization") == "" {
+			w.Header().Set("WWW-Authenticate", realm)
+			w.WriteHeader(http.StatusUnauthorized)
+			return
+		}
+		handler.ServeHTTP(w, r)
+	})
+}
+
+// badly are the faults of methods that refuse no call but one without a token.
+func badly(faults []string) []string {
+	var all []string
+	for _, fault := range faults {
+		all = append(all, strings.NewReplacer("without a token", "with two tokens",
+			`"TOKEN_MISSING": `, `"TOKEN_MALFORMED": what refuses calls without a token is no guard: `).Replace(fault))
+	}
+	return all
 }
 
 // onlyChallenge leaves out the bodies of answers.

@@ -1,0 +1,224 @@
+package guardtest
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"encoding/base64"
+	"encoding/binary"
+	"encoding/json"
+	"fmt"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"net/textproto"
+	"slices"
+	"strings"
+
+	"connectrpc.com/connect"
+	"google.golang.org/genproto/googleapis/rpc/status"
+	"google.golang.org/protobuf/proto"
+
+	"github.com/protoauthz/protoauthz/interceptor"
+	"github.com/protoauthz/protoauthz/interceptor/internal/unguarded"
+)
+
+// A protocol is one way to call a procedure. No handler can read the body of a unary call.
+type protocol struct{ verb, contentType, body string }
+
+var (
+	viaGRPC   = []protocol{{http.MethodPost, "application/grpc+proto", ""}, {http.MethodPost, "application/grpc-web+proto", ""}}
+	ofStreams = []protocol{{http.MethodPost, "application/connect+proto", ""}, {http.MethodPost, "application/connect+json", ""}}
+	ofUnaries = []protocol{{http.MethodPost, "application/proto", "\xff"}, {http.MethodPost, "application/json", ""}, {http.MethodGet, "", ""}}
+)
+
+// protocols are those by which a procedure can be called.
+func protocols(procedure unguarded.Procedure) []protocol {
+	switch {
+	case procedure == unguarded.UnknownProcedure:
+		return slices.Concat(viaGRPC, ofStreams, ofUnaries)
+	case procedure.Stream:
+		return slices.Concat(viaGRPC, ofStreams)
+	}
+	return slices.Concat(viaGRPC, ofUnaries)
+}
+
+// A page is an answer that is no RPC's. It is zero for an RPC's answer, and without an answer.
+type page struct {
+	status            int
+	contentType, body string
+}
+
+// unserved reports whether the page says that nothing is served.
+func (p page) unserved() bool {
+	return p.status == http.StatusNotFound || p.status == http.StatusMethodNotAllowed || p.status == http.StatusUnsupportedMediaType
+}
+
+// A caller calls procedures by all protocols.
+type caller struct {
+	handler http.Handler
+	unknown map[string]page // what calls of the unknown procedure are answered with, by protocol and tokens
+}
+
+// call returns the first answer that is no Guard's, else the first Guard's. What the handler answers
+// as it answers the unknown procedure is not served.
+func (c *caller) call(ctx context.Context, procedure unguarded.Procedure, authorization []string) unguarded.Answer {
+	var refused *unguarded.Answer
+	absent := unguarded.Answer{Kind: unguarded.Absent, Text: procedure.Name}
+	for _, protocol := range protocols(procedure) {
+		answer, page := c.by(ctx, protocol, procedure, authorization)
+		isPage := page.status != 0
+		switch {
+		case isPage && (procedure == unguarded.UnknownProcedure || page.unserved() || page == c.unknownPage(ctx, protocol, authorization)):
+			if page.status != http.StatusNotFound && absent.Text == procedure.Name {
+				absent.Text += fmt.Sprintf(" (HTTP status %d)", page.status)
+			}
+		case answer.Reason == "":
+			return answer
+		case refused == nil:
+			refused = &answer
+		}
+	}
+	if refused != nil {
+		return *refused
+	}
+	return absent
+}
+
+// unknownPage returns the page that answers the unknown procedure.
+func (c *caller) unknownPage(ctx context.Context, protocol protocol, authorization []string) page {
+	key := fmt.Sprint(protocol, len(authorization))
+	if _, ok := c.unknown[key]; !ok {
+		_, c.unknown[key] = c.by(ctx, protocol, unguarded.UnknownProcedure, authorization)
+	}
+	return c.unknown[key]
+}
+
+// by makes one call.
+func (c *caller) by(ctx context.Context, protocol protocol, procedure unguarded.Procedure, authorization []string) (unguarded.Answer, page) {
+	target := procedure.Name
+	if protocol.verb == http.MethodGet {
+		target += "?connect=v1&encoding=json&message="
+	}
+	request := httptest.NewRequestWithContext(ctx, protocol.verb, target, strings.NewReader(protocol.body))
+	request.Proto, request.ProtoMajor, request.ProtoMinor = "HTTP/2.0", 2, 0
+	if protocol.contentType != "" {
+		request.Header.Set("Content-Type", protocol.contentType)
+	}
+	request.Header.Set("Connect-Protocol-Version", "1")
+	request.Header.Set("TE", "trailers")
+	if authorization != nil {
+		request.Header["Authorization"] = authorization
+	}
+	response, answer := serve(ctx, c.handler, request)
+	if response == nil {
+		return answer, page{}
+	}
+	defer func() { _ = response.Body.Close() }()
+	body, _ := io.ReadAll(response.Body) // of a recorder, which does not fail
+	contentType := response.Header.Get("Content-Type")
+	answer.Text = fmt.Sprintf("HTTP status %d to %s %s", response.StatusCode, protocol.verb, protocol.contentType)
+	if protocol == viaGRPC[0] {
+		answer.Text = fmt.Sprintf("HTTP status %d, gRPC status %q", response.StatusCode, response.Trailer.Get("Grpc-Status"))
+	}
+	answer.Text = strings.TrimSpace(answer.Text)
+	failed, isRPC := false, strings.HasPrefix(contentType, "application/grpc") || strings.HasPrefix(contentType, "application/connect+")
+	for _, block := range append([]http.Header{response.Header, response.Trailer}, blocks(contentType, body)...) {
+		code := block.Get("Grpc-Status")
+		failed, isRPC = failed || code != "" && code != "0", isRPC || code != ""
+		if answer.Reason == "" {
+			answer.Reason = reason(block)
+		}
+	}
+	for _, message := range messages(contentType, body) {
+		code, found := connectError(message)
+		failed, isRPC = failed || code, isRPC || code
+		if answer.Reason == "" {
+			answer.Reason = found
+		}
+	}
+	answer.OK = response.StatusCode == http.StatusOK && !failed
+	if isRPC {
+		return answer, page{}
+	}
+	text := ""
+	if !strings.HasPrefix(contentType, "text/html") { // No RPC answers so, and a page may differ from call to call.
+		text = strings.ReplaceAll(string(body), procedure.Name, "")
+	}
+	return answer, page{response.StatusCode, contentType, text}
+}
+
+// frames returns the messages of a body with a flag.
+func frames(body []byte, flag byte) [][]byte {
+	var all [][]byte
+	for len(body) >= 5 {
+		size := int64(binary.BigEndian.Uint32(body[1:5]))
+		if size > int64(len(body)-5) {
+			break
+		}
+		if body[0]&flag != 0 {
+			all = append(all, body[5:5+size])
+		}
+		body = body[5+size:]
+	}
+	return all
+}
+
+// blocks returns the trailers in a body of gRPC-Web.
+func blocks(contentType string, body []byte) []http.Header {
+	if !strings.HasPrefix(contentType, "application/grpc-web") {
+		return nil
+	}
+	var all []http.Header
+	for _, frame := range frames(body, 0x80) {
+		block, _ := textproto.NewReader(bufio.NewReader(io.MultiReader(bytes.NewReader(frame), strings.NewReader("\r\n")))).ReadMIMEHeader()
+		all = append(all, http.Header(block))
+	}
+	return all
+}
+
+// messages returns what may hold an error of Connect.
+func messages(contentType string, body []byte) [][]byte {
+	if strings.HasPrefix(contentType, "application/connect+") {
+		return frames(body, 0x02)
+	}
+	return [][]byte{body}
+}
+
+// connectError reports whether JSON is an error of Connect, be it of a unary call or of a stream, and
+// finds a Guard's reason.
+func connectError(message []byte) (bool, interceptor.Reason) {
+	var end struct {
+		Code  string
+		Error *struct{ Code string }
+	}
+	if json.Unmarshal(message, &end) != nil {
+		return false, ""
+	}
+	if end.Error != nil {
+		end.Code = end.Error.Code
+	}
+	var body any
+	if new(connect.Code).UnmarshalText([]byte(end.Code)) != nil || json.Unmarshal(message, &body) != nil {
+		return false, ""
+	}
+	return true, reasonIn(body)
+}
+
+// reason finds a Guard's reason in the details of a gRPC status.
+func reason(header http.Header) interceptor.Reason {
+	wire, err := base64.RawStdEncoding.DecodeString(strings.TrimRight(header.Get("Grpc-Status-Details-Bin"), "="))
+	if err != nil {
+		return ""
+	}
+	return reasonInStatus(wire)
+}
+
+// reasonInStatus finds a Guard's reason in a google.rpc.Status.
+func reasonInStatus(wire []byte) interceptor.Reason {
+	decoded := new(status.Status)
+	if proto.Unmarshal(wire, decoded) != nil {
+		return ""
+	}
+	return unguarded.Reason(decoded.GetDetails())
+}
