@@ -328,7 +328,8 @@ func TestSeveralCredentials(t *testing.T) {
 		"does a proxy or a middleware add another?"
 	for _, values := range [][]string{
 		{"Bearer a.b.c", "Bearer a.b.c"}, {"Basic YTpi", "Bearer a.b.c"}, {"Bearer a.b.c, Bearer a.b.c"}, {"Bearer a.b.c,a.b.c"},
-		{"Bearer opaque, Basic YTpi"}, {"Basic YTpi, Bearer a.b.c"}, {"basic YTpi,bearer a.b.c"}, {"Bearer a.b.c a.b.c"}, {"Bearer   a, Bearer b"}, {"Bearer opaque Bearer opaque"}, {"DPoP a.b.c, Bearer a.b.c"}, {"Bearer a.b.c; Bearer a.b.c"},
+		{"Bearer opaque, Basic YTpi"}, {"Basic YTpi, Bearer a.b.c"}, {"basic YTpi,bearer a.b.c"}, {"Bearer a.b.c a.b.c"}, {"Bearer   a, Bearer b"}, {"Bearer opaque Bearer opaque"}, {"DPoP a.b.c, Bearer a.b.c"}, {"Basic a,b Bearer c"},
+		{"Basic YTpi Bearer a"}, {"Basic YTpi, Basic YTpi"}, {`Digest realm="x", Bearer y`}, {"Bearer a;Bearer b"}, {"Bearer a Bearer\tb"}, {"Bearer a.b.c; Bearer a.b.c"},
 	} {
 		_, err := token.Bearer(values)
 		denial := denyCredentials(values, err)
@@ -337,11 +338,25 @@ func TestSeveralCredentials(t *testing.T) {
 		}
 	}
 	for _, values := range [][]string{
-		nil, {"Bearer a b"}, {"Bearer a.b.c,"}, {"Bearer a;b"}, {"Bearer a b.c.d"}, {"Bearer " + strings.Repeat("a", 33<<10) + ", Bearer b"}, {`Bearer token="a.b.c"`}, {"Basic YTpi"}, {`Digest username="a", realm="b"`}, {"Basic a,b Bearer c"},
+		nil, {"Bearer a b"}, {"Bearer a.b.c,"}, {"Bearer a;b"}, {"Bearer a b.c.d"}, {"Bearer " + strings.Repeat("a", 33<<10) + ", Bearer b"}, {`Bearer token="a.b.c"`}, {"Basic YTpi"}, {`Digest username="a", realm="b"`}, {`Digest realm="x, Bearer y"`}, {`Digest realm="x" , nonce="y"`},
+		{"Bearer Bearer a.b.c"}, {"Bearer "}, {""}, {`Bearer {"a":"b", "c":"d"}`},
 	} {
 		_, err := token.Bearer(values)
 		if got := denyCredentials(values, err).Unwrap(); !errors.Is(got, err) || got.Error() != err.Error() {
 			t.Errorf("%q: %v", values, got)
+		}
+	}
+}
+
+// TestSeveralIsCheap makes sure that headers made to be dear to judge are read once, without a copy.
+func TestSeveralIsCheap(t *testing.T) { //nolint:paralleltest // testing.AllocsPerRun must be alone
+	for _, header := range []string{
+		"Foo " + strings.Repeat(",", 16<<10), "Bearer a" + strings.Repeat(" a", 16<<10), "Bearer " + strings.Repeat(`"`, 16<<10),
+		"Basic a" + strings.Repeat(",", 16<<10) + "b", "Bearer a" + strings.Repeat(";.", 16<<10), "Bearer " + strings.Repeat("a", 32<<10) + " b",
+	} {
+		values := []string{header}
+		if allocations := testing.AllocsPerRun(10, func() { several(values) }); allocations > 0 {
+			t.Errorf("%.10q…: %v allocations", header, allocations)
 		}
 	}
 }

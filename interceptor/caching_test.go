@@ -54,6 +54,7 @@ func TestOutsideCaching(t *testing.T) {
 		status        int
 		own           []string // what the handler says
 		lost          bool     // an interceptor before the guard replaces the context
+		forwarded     bool     // an interceptor before the guard forwards the request
 		want          []string
 	}{
 		"C15 answered":                          {service: "Read", authorization: good, status: 200, want: []string{"private"}},
@@ -85,6 +86,8 @@ func TestOutsideCaching(t *testing.T) {
 		"C15 fails with its own":          {service: "Read", authorization: good, handler: failing(errShared, "max-age=1"), status: 404, own: []string{"max-age=1"}, want: []string{"max-age=1"}},
 		"C15 fails with another server's": {service: "Read", authorization: good, handler: failing(wireError), status: 404, want: []string{"no-store"}},
 		"C15 fails with a panic":          {service: "Read", authorization: good, handler: func(context.Context) (*response, error) { panic("any") }, status: 500, want: []string{"no-store"}},
+		"C15 forwarded":                   {service: "Read", authorization: good, forwarded: true, handler: saying(""), status: 200, own: []string{""}, want: []string{"private", ""}},
+		"C15 forwarded, fails":            {service: "Read", authorization: good, forwarded: true, handler: failing(errShared), status: 404, want: []string{"no-store"}},
 		"C15 context replaced":            {service: "Read", authorization: good, lost: true, handler: saying(""), status: 200, own: []string{""}, want: []string{"private"}},
 		"C15 no token":                    {service: "Read", status: 401, want: []string{"no-store"}},
 		"C15 expired":                     {service: "Field", authorization: []string{"Bearer " + mint(t, shared(t).good, with(global(""), "exp", 1))}, status: 401, want: []string{"no-store"}},
@@ -122,6 +125,18 @@ func TestOutsideCaching(t *testing.T) {
 					options = []connect.HandlerOption{connect.WithInterceptors(connect.UnaryInterceptorFunc(func(next connect.UnaryFunc) connect.UnaryFunc {
 						return func(_ context.Context, request connect.AnyRequest) (connect.AnyResponse, error) {
 							return next(t.Context(), request)
+						}
+					})), option}
+				}
+				if test.forwarded {
+					mirror := serve(t, handlers{}.mux()).connect(wires[0], procedure("Read", connect.StreamTypeUnary))
+					options = []connect.HandlerOption{connect.WithInterceptors(connect.UnaryInterceptorFunc(func(next connect.UnaryFunc) connect.UnaryFunc {
+						return func(ctx context.Context, request connect.AnyRequest) (connect.AnyResponse, error) {
+							typed, _ := request.(*connect.Request[message])
+							if _, err := mirror.CallUnary(ctx, typed); err != nil {
+								t.Errorf("not forwarded: %v", err)
+							}
+							return next(ctx, request)
 						}
 					})), option}
 				}

@@ -78,7 +78,9 @@ func (m *missingScopes) Error() string {
 	}
 	request := "it"
 	switch {
-	case len(m.any) > 1 && len(m.all) == 0:
+	case len(m.any) > 1 && len(m.all) > 0:
+		request = "the former, and one of the latter,"
+	case len(m.any) > 1:
 		request = "one of them"
 	case len(m.any)+len(m.all) > 1:
 		request = "them"

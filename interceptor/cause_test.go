@@ -70,7 +70,7 @@ var causes = []struct {
 	{"C8 two", "/test.v1.Global/Unary", `"aud": "` + api + `", "scope": "other"`, nil, nil, `the token lacks the scopes read:a write:b: the client must request them from the issuer, which grants only what the caller's roles hold`},
 	{"C8 any", "/test.v1.Any/Unary", `"aud": "` + api + `", "scope": "read:a other"`, nil, nil, `the token lacks each of the scopes sell buy, of which one is enough: the client must request one of them from the issuer, which grants only what the caller's roles hold`},
 	{"C8 all beside any", "/test.v1.Any/Unary", `"aud": "` + api + `", "scope": "buy"`, nil, nil, `the token lacks the scope read:a: the client must request it from the issuer, which grants only what the caller's roles hold`},
-	{"C8 all and any", "/test.v1.Any/Unary", `"aud": "` + api + `"`, nil, nil, `the token lacks the scope read:a and each of the scopes sell buy, of which one is enough: the client must request them from the issuer, which grants only what the caller's roles hold`},
+	{"C8 all and any", "/test.v1.Any/Unary", `"aud": "` + api + `"`, nil, nil, `the token lacks the scope read:a and each of the scopes sell buy, of which one is enough: the client must request the former, and one of the latter, from the issuer, which grants only what the caller's roles hold`},
 
 	{"audience", "/test.v1.Read/Unary", `"aud": "https://other.example.test"`, nil, nil, `the token is for another API, or for none: its aud does not hold the audience of the rule, "` + api + `": the client must request a token for that API, as its resource or audience, or the server must name its API right in policy.WithAudience`},
 	{"organization token for an API", "/test.v1.Read/Unary", `"aud": "urn:logto:organization:acme"`, nil, nil, `the token is an organization token (its aud names an organization), and the method is for the API "` + api + `": the client must request a token for that API, as its resource or audience`},
@@ -207,4 +207,15 @@ func prints(denial *interceptor.Denial) (printed []string) {
 		printed = append(printed, fmt.Sprintf(form, denial), fmt.Sprintf(form, denial.Unwrap()))
 	}
 	return printed
+}
+
+// TestVerifiedExpired makes sure that claims which a verifier has returned too late are said to be its fault.
+func TestVerifiedExpired(t *testing.T) {
+	t.Parallel()
+	guard := interceptor.New(unverified(`{"sub": "user", "exp": 1, "aud": "`+api+`"}`), rules(t))
+	_, denial := guard.Admit(t.Context(), procedure("Token", connect.StreamTypeUnary), http.Header{"Authorization": {"Bearer any"}})
+	const want = "token has expired: the verifier returned claims that have expired: it must look at exp on every call"
+	if denial.Reason() != interceptor.ReasonTokenExpired || !errors.Is(denial, token.ErrExpired) || denial.Unwrap().Error() != want {
+		t.Errorf("%v, %v", denial, denial.Unwrap())
+	}
 }

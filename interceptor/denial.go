@@ -172,6 +172,8 @@ func denyToken(err error) *Denial {
 	return &Denial{reason: ReasonGuardFailed, cause: err}
 }
 
+var errVerifiedExpired = fmt.Errorf("%w: the verifier returned claims that have expired: it must look at exp on every call", token.ErrExpired)
+
 var errExpired = fmt.Errorf("%w since it was verified, while the call was under way: the client must call again with a new token", token.ErrExpired)
 
 // denyExpired refuses a call that its token has let in.

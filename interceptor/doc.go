@@ -89,7 +89,8 @@
 // answers for some time should add Vary: Authorization. Public methods are left alone, and so are
 // calls by POST, whose answers no cache stores unless they say for how long (RFC 9110 section
 // 9.3.3). What connect-go refuses before the guard or answers behind the guard, such as a query that it
-// cannot decode, is an error without data and carries no Cache-Control.
+// cannot decode, is an error without data and carries no Cache-Control. So is the error of a handler
+// behind an interceptor that has replaced the context.
 //
 // # Other frameworks
 //

@@ -138,7 +138,7 @@ func (g *Guard) judge(a *admission, procedure string, header Header) (denial *De
 	}
 	a.claims = claims
 	if !g.exact && a.expired() {
-		return denyExpired()
+		return &Denial{reason: ReasonTokenExpired, cause: errVerifiedExpired}
 	}
 	if a.organization, denial = decide(rule.Rule, claims); denial != nil {
 		return denial
