@@ -125,15 +125,16 @@ func newInput(name string, set *descriptorpb.FileDescriptorSet, unknown map[stri
 	}
 }
 
-// link builds the descriptors of the set, without the methods that are not wanted.
+// link builds the descriptors of the set, without the methods that are not wanted. A service may have none:
+// then it is asked for with "".
 func (in *input) link(wanted func(service, method string) bool) error {
 	for _, file := range in.set.GetFile() {
 		for _, service := range file.GetService() {
-			name, all := string(serviceName(file, service)), len(service.GetMethod())
+			name := string(serviceName(file, service))
 			service.Method = slices.DeleteFunc(service.GetMethod(), func(method *descriptorpb.MethodDescriptorProto) bool {
 				return !wanted(name, method.GetName())
 			})
-			if all > 0 && len(service.GetMethod()) == 0 {
+			if len(service.GetMethod()) == 0 && !wanted(name, "") {
 				service.Options = nil // the service stays, so that those behind it keep their places
 			}
 		}
