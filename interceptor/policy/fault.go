@@ -23,7 +23,8 @@ const (
 	// 3.3, or that is given twice.
 	FaultScopeInvalid FaultKind = "SCOPE_INVALID"
 	// FaultScopeShared is a scope that serves both a global and an
-	// organization-level method of the same audience.
+	// organization-level method of the same audience. Each of these methods has the
+	// fault.
 	FaultScopeShared FaultKind = "SCOPE_SHARED"
 	// FaultModelMissing is a method without a permission model.
 	FaultModelMissing FaultKind = "MODEL_MISSING"
@@ -71,10 +72,11 @@ func (f *Fault) Error() string {
 type Error struct {
 	// Faults are all that were found, at least one.
 	Faults []*Fault
-	// Rules are those of the methods that have no fault of their own, sorted by
-	// procedure. A missing audience, which may be one that only the server is given,
-	// is left empty. They are for tools, which compare what can be compared; no
-	// server may go by them.
+	// Rules are those of the methods that have no fault, or only faults that change
+	// nothing in the rule: a missing audience, which may be one that only the server
+	// is given, and is left empty, and a shared scope. They are sorted by procedure.
+	// They are for tools, which compare what can be compared; no server may go by
+	// them.
 	Rules []*Rule
 }
 

@@ -1,10 +1,10 @@
 package policy
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"slices"
-	"strings"
 
 	authzv1 "github.com/protoauthz/protoauthz/gen/protoauthz/v1"
 )
@@ -24,32 +24,46 @@ func WithSharedScopes(scopes ...string) Option {
 	}
 }
 
-// scopesShared finds scopes that leak from organizations into the global model.
+// opposite are the models between which scopes leak, and levels what their methods are called.
+var (
+	opposite = map[authzv1.Model]authzv1.Model{
+		authzv1.Model_MODEL_GLOBAL_RESOURCE:       authzv1.Model_MODEL_ORGANIZATION_RESOURCE,
+		authzv1.Model_MODEL_ORGANIZATION_RESOURCE: authzv1.Model_MODEL_GLOBAL_RESOURCE,
+	}
+	levels = map[authzv1.Model]string{
+		authzv1.Model_MODEL_GLOBAL_RESOURCE:       "global",
+		authzv1.Model_MODEL_ORGANIZATION_RESOURCE: "organization-level",
+	}
+)
+
+// scopesShared finds scopes that leak from organizations into the global model. Each method that names
+// one has the fault: a tool that asks for the faults of a method must find it.
 func (c *compiler) scopesShared() {
-	type use struct{ audience, scope string }
-	global := map[use]string{}
+	type use struct {
+		model           authzv1.Model
+		audience, scope string
+	}
+	first := map[use]string{}
 	for _, rule := range c.rules {
-		if rule.Model == authzv1.Model_MODEL_GLOBAL_RESOURCE {
-			for _, scope := range slices.Concat(rule.Scopes, rule.AnyScopes) {
-				global[use{rule.Audience, scope}] = rule.Procedure
-			}
+		for _, scope := range slices.Concat(rule.Scopes, rule.AnyScopes) {
+			key := use{rule.Model, rule.Audience, scope}
+			first[key] = cmp.Or(first[key], rule.Procedure)
 		}
 	}
-	reported := map[use]bool{}
 	for _, rule := range c.rules {
-		if rule.Model != authzv1.Model_MODEL_ORGANIZATION_RESOURCE {
+		other, leaks := opposite[rule.Model]
+		if !leaks {
 			continue
 		}
-		for _, scope := range slices.Concat(rule.Scopes, rule.AnyScopes) {
-			key := use{rule.Audience, scope}
-			other, shared := global[key]
-			if !shared || reported[key] || slices.Contains(c.sharedScopes, scope) {
+		scopes := slices.Concat(rule.Scopes, rule.AnyScopes)
+		for i, scope := range scopes {
+			procedure, shared := first[use{other, rule.Audience, scope}]
+			if !shared || slices.Contains(c.sharedScopes, scope) || slices.Contains(scopes[:i], scope) {
 				continue
 			}
-			reported[key] = true
-			c.faultAt(rule.ScopePlace(scope), FaultScopeShared, strings.ReplaceAll(rule.Procedure[1:], "/", "."),
-				"scope %q also opens the global method %s of the same audience: a user's global token may carry it from any organization; "+
-					"choose another scope, or accept it with WithSharedScopes", scope, other)
+			c.faultAt(rule.ScopePlace(scope), FaultScopeShared, string(rule.Method.FullName()),
+				"scope %q also opens the %s method %s of the same audience: a user's global token may carry it from any organization; "+
+					"choose another scope, or accept it with WithSharedScopes", scope, levels[other], procedure)
 		}
 	}
 }

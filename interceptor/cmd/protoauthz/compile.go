@@ -97,7 +97,7 @@ func (a *compiled) isFaulty(rule *policy.Rule) bool {
 }
 
 // missing returns the procedures that have no rule, for their faults, sorted: "/pkg.Service/*" for a
-// service whose methods are not known.
+// service whose methods are not known, or that has a fault and no methods.
 func (a *compiled) missing() []string {
 	there, missing := map[string]bool{}, []string{}
 	for _, rule := range a.rules {
@@ -106,6 +106,9 @@ func (a *compiled) missing() []string {
 	for _, file := range a.in.files {
 		for i := range file.Services().Len() {
 			service := file.Services().Get(i)
+			if service.Methods().Len() == 0 && a.faulty[string(service.FullName())] {
+				missing = append(missing, "/"+string(service.FullName())+"/*")
+			}
 			for j := range service.Methods().Len() {
 				if procedure := "/" + string(service.FullName()) + "/" + string(service.Methods().Get(j).Name()); !there[procedure] {
 					missing = append(missing, procedure)

@@ -23,8 +23,9 @@ deleted methods are neither. The exit status is 1 if anything is looser.
 
 Methods of NEW that have a fault are not compared, and the exit status is 2. OLD may have faults, as
 before the rules were complete, as long as its rules can be read: then those methods are compared that
-have a rule without fault, or one that lacks no more than an audience, the others count as new, and the
-faults are printed on standard error.
+have a rule without fault, or one that only lacks an audience or shares a scope, the others count as new,
+and the faults are printed on standard error. Services of a package that has rules in OLD are judged in
+NEW, imported or not.
 
 ` + sourceHelp + `
 Either OLD or NEW may be -, and both are read with the same flags.
@@ -72,7 +73,7 @@ func diff(ctx context.Context, c *cli.Command) error {
 	if oldErr != nil && !errors.Is(oldErr, errNoServices) {
 		return oldErr
 	}
-	s.ruled = old.ruled // NEW may have lost what tells that a service of a set is not others'
+	s.ruled = old.ruled // NEW may have lost what tells that a package of a set is not others'
 	in, err := read(ctx, c, after, s)
 	if err != nil && !errors.Is(err, errNoServices) {
 		return err
@@ -109,7 +110,7 @@ func diff(ctx context.Context, c *cli.Command) error {
 	return nil
 }
 
-// readable returns those rules of the old version that have no fault, or only lack an audience.
+// readable returns those rules of the old version that have no fault, or only lack an audience or share a scope.
 func readable(c *cli.Command, in *input, s *selection) ([]*policy.Rule, error) {
 	a, err := compileAll(c, in, s)
 	if err != nil {

@@ -26,7 +26,7 @@ type input struct {
 	files   policy.Files      // of the set; services that are left out have no methods
 	missing bool              // the set lacks files
 	left    map[string]string // the services that are left out, each with what chooses it
-	ruled   map[string]bool   // the chosen services that have rules, as far as anybody can tell
+	ruled   map[string]bool   // the packages of own and chosen services that have rules, as far as anybody can tell
 	chosen  bool              // whether there is something to compile
 	unknown []*undescribed    // one for each service of which the source has no descriptor
 	notes   []string          // on what is left out
@@ -76,14 +76,13 @@ func newInput(name string, set *descriptorpb.FileDescriptorSet, unknown map[stri
 			declared++
 			full := string(serviceName(file, service))
 			from := originOf(file, full)
-			own := from == originOwn || s.ruled[full]
+			own := from == originOwn || s.ruled[file.GetPackage()]
 			switch {
 			case s.opens(full):
 				chosen[full] = true
 			case from == originUnserved:
 			case s.chosen(full, own):
 				chosen[full] = true
-				in.ruled[full] = hasRule(service)
 			case own:
 				left = append(left, full)
 				in.left[full] = "choose it with -only or without -skip"
@@ -92,6 +91,9 @@ func newInput(name string, set *descriptorpb.FileDescriptorSet, unknown map[stri
 				if len(s.only) == 0 {
 					imported = append(imported, full)
 				}
+			}
+			if (own || chosen[full]) && hasRule(service) {
+				in.ruled[file.GetPackage()] = true
 			}
 		}
 	}
@@ -125,15 +127,16 @@ func newInput(name string, set *descriptorpb.FileDescriptorSet, unknown map[stri
 	}
 }
 
-// link builds the descriptors of the set, without the methods that are not wanted.
+// link builds the descriptors of the set, without the methods that are not wanted. A service may have none:
+// then it is asked for with "".
 func (in *input) link(wanted func(service, method string) bool) error {
 	for _, file := range in.set.GetFile() {
 		for _, service := range file.GetService() {
-			name, all := string(serviceName(file, service)), len(service.GetMethod())
+			name := string(serviceName(file, service))
 			service.Method = slices.DeleteFunc(service.GetMethod(), func(method *descriptorpb.MethodDescriptorProto) bool {
 				return !wanted(name, method.GetName())
 			})
-			if all > 0 && len(service.GetMethod()) == 0 {
+			if len(service.GetMethod()) == 0 && !wanted(name, "") {
 				service.Options = nil // the service stays, so that those behind it keep their places
 			}
 		}

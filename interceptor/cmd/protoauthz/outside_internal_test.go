@@ -38,6 +38,8 @@ func TestOutside(t *testing.T) {
 	t.Run("C12 stripped", testStripped)
 	t.Run("C12 partial", testPartial)
 	t.Run("C12 public", testPublicLeftOut)
+	t.Run("C12 shared", testShared)
+	t.Run("C12 empty", testEmpty)
 }
 
 // TestOutsideFlags makes sure that a flag that is given and empty is one fault.

@@ -6,8 +6,8 @@ import (
 	"testing"
 )
 
-// stripped are the files of shop, with a service that shop.v1 imports, as it was and as it is.
-func stripped(t *testing.T) (old, now []byte) {
+// stripped are files with a service that they import, as it was, as it is, and with another one beside it.
+func stripped(t *testing.T) (old, now, more []byte) {
 	t.Helper()
 	const admin = `syntax = "proto3"; package admin.v1; message Admin {} `
 	sources := map[string]string{
@@ -21,18 +21,24 @@ service AdminService {
 	}
 	old = encode(t, compileSet(t, sources, "user.proto"))
 	sources["admin.proto"] = admin + `service AdminService { rpc Wipe(Admin) returns (Admin); }`
-	return old, encode(t, compileSet(t, sources, "user.proto"))
+	now = encode(t, compileSet(t, sources, "user.proto"))
+	sources["admin.proto"] += ` service NewService { rpc Wipe(Admin) returns (Admin); }`
+	return old, now, encode(t, compileSet(t, sources, "user.proto"))
 }
 
 // testStripped is about a service that loses all its rules, and what marks it as the user's own.
 func testStripped(t *testing.T) {
 	t.Parallel()
-	old, now := stripped(t)
+	old, now, more := stripped(t)
 	oldSet, err := readImage(old)
 	if err != nil {
 		t.Fatal(err)
 	}
 	nowSet, err := readImage(now)
+	if err != nil {
+		t.Fatal(err)
+	}
+	moreSet, err := readImage(more)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -51,6 +57,16 @@ func testStripped(t *testing.T) {
 	tr.run(t, nil, "diff NEW OLD")
 	tr.about("others' services have none before, and none now")
 	tr.run(t, nil, "diff SHOP IMAGE")
+	tr.about("a service is new in a package that had rules")
+	tr.names["MORE"] = write(t, "more.binpb", more)
+	tr.names["MORE_BUF"] = write(t, "more-buf.binpb", encode(t, asBuf(moreSet, "user.proto")))
+	tr.run(t, nil, "diff OLD MORE")
+	tr.run(t, nil, "diff SERVER MORE")
+	tr.run(t, nil, "diff OLD MORE_BUF")
+	tr.run(t, nil, "diff -skip admin.v1.AdminService OLD MORE")
+	tr.run(t, nil, "diff -skip admin.v1.AdminService -skip user OLD MORE_BUF")
+	tr.run(t, nil, "diff -public admin.v1.AdminService OLD MORE")
+	tr.run(t, nil, "diff -skip admin OLD MORE")
 	golden(t, "outside/stripped.txt", tr.String())
 }
 

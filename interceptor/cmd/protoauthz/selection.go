@@ -22,7 +22,7 @@ faults, and the exit status is 2.`
 type selection struct {
 	only, skip, public []string
 	idle               []string        // the services of -public that -only or -skip leaves out
-	ruled              map[string]bool // the services that have rules in an older version: to be judged even if they are imported
+	ruled              map[string]bool // the packages that have rules in an older version: their services are to be judged even if they are imported
 	met                map[string]bool // the names in flags that a service has, or its package
 }
 

@@ -135,21 +135,13 @@ var policyMutations = []mutation{
 `,
 		"",
 	},
-	{"scope: shared", "interceptor/policy/scope.go", "if !shared || reported[key] || slices.Contains(c.sharedScopes, scope) {", "if !shared || !reported[key] {"},
-	{
-		"scope: shared, any of them", "interceptor/policy/scope.go",
-		`for _, scope := range slices.Concat(rule.Scopes, rule.AnyScopes) {
-			key`,
-		`for _, scope := range rule.Scopes {
-			key`,
-	},
-	{
-		"scope: shared, any of the global ones", "interceptor/policy/scope.go",
-		`for _, scope := range slices.Concat(rule.Scopes, rule.AnyScopes) {
-				global`,
-		`for _, scope := range rule.Scopes {
-				global`,
-	},
+	{"scope: shared", "interceptor/policy/scope.go", "if !shared || ", "if shared || "},
+	{"scope: shared, accepted", "interceptor/policy/scope.go", "slices.Contains(c.sharedScopes, scope) ||", ""},
+	{"scope: shared, once", "interceptor/policy/scope.go", "slices.Contains(scopes[:i], scope)", "slices.Contains(scopes[i:i], scope)"},
+	{"scope: shared, a fault of global methods", "interceptor/policy/scope.go", "		authzv1.Model_MODEL_GLOBAL_RESOURCE:       authzv1.Model_MODEL_ORGANIZATION_RESOURCE,\n", ""},
+	{"scope: shared, any of them", "interceptor/policy/scope.go", "scopes := slices.Concat(rule.Scopes, rule.AnyScopes)", "scopes := rule.Scopes"},
+	{"scope: shared, any of the others", "interceptor/policy/scope.go", "for _, scope := range slices.Concat(rule.Scopes, rule.AnyScopes) {", "for _, scope := range rule.Scopes {"},
+	{"scope: shared, of one audience", "interceptor/policy/scope.go", "key := use{rule.Model, rule.Audience, scope}", "key := use{rule.Model, \"\", scope}"},
 	{"scope: empty", "interceptor/policy/scope.go", `if scope == "" {`, "if false {"},
 	{"scope: space and control characters", "interceptor/policy/scope.go", "c < 0x21 || ", ""},
 	{"scope: beyond ASCII", "interceptor/policy/scope.go", "c > 0x7e || ", ""},
