@@ -18,8 +18,9 @@ var (
 	ErrUnavailable = errors.New("no token can be had now")
 	// ErrRefused means that trying again does not help: the token endpoint refuses what it is
 	// asked for, as with a wrong secret, answers with something other than a bearer token, or
-	// with any other status, a redirect among them, does not speak TLS or has a certificate that is
-	// not trusted, a proxy refuses to connect, or the provider cannot be asked for it.
+	// with any other status, a redirect among them, does not speak TLS, has no valid address or a
+	// certificate that is not trusted, a proxy refuses to connect or has such a fault, or the
+	// provider cannot be asked for it.
 	// Somebody has to mend the configuration, here or at the provider. The call's code is
 	// `internal`, as with all that follow: it is not the caller's fault.
 	ErrRefused = errors.New("no token is granted")

@@ -132,7 +132,7 @@ func check(t *oauth2.Token) error {
 		return errors.New("the token is no bearer token: have the provider issue bearer tokens to this client")
 	}
 	if _, err := token.Bearer([]string{"Bearer " + t.AccessToken}); err != nil {
-		return fmt.Errorf("access_token cannot be sent: %w: have the provider issue bearer tokens (RFC 6750)", err)
+		return errors.New("access_token cannot be sent: it is empty, has more than 16 KiB, or holds a character that no token has, such as a space, comma or quote: have the provider issue bearer tokens (RFC 6750)")
 	}
 	return nil
 }

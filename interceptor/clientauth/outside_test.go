@@ -88,7 +88,7 @@ func TestOutside(t *testing.T) {
 		{"C9/access_token null", with(`"secret-1"`, "null"), noToken, 0},
 		{"C9/access_token a number", with(`"secret-1"`, "1"), refused + "access_token in the answer is not a string: the provider must mend it", 0},
 		{"C9/access_token two words", with("secret-1", "secret 1"),
-			refused + "access_token cannot be sent: malformed token: the credentials are no b64token: have the provider issue bearer tokens (RFC 6750)", 0},
+			refused + "access_token cannot be sent: it is empty, has more than 16 KiB, or holds a character that no token has, such as a space, comma or quote: have the provider issue bearer tokens (RFC 6750)", 0},
 		{"C9/TOKEN_TYPE", with("token_type", "TOKEN_TYPE"), noType, 0},
 		{"C9/token_type null", with(`"Bearer"`, "null"), noType, 0},
 		{"C9/token_type bEARER", with("Bearer", "bEARER"), "", 3590 * time.Second},
@@ -104,7 +104,9 @@ func TestOutside(t *testing.T) {
 
 		{"C9/404", respond(404, "secret"), refused + "the endpoint answered with status 404: is this the provider's token endpoint?", 0},
 		{"C9/301", respond(301, "", "Location", "https://user:secret@login.test/token?secret#secret"),
-			refused + `the endpoint answered with status 301, a redirect to "xxxxx@login.test/token?…", which is not followed: is this the provider's token endpoint?`, 0},
+			refused + `the endpoint answered with status 301, a redirect to "https://login.test/token?…", which is not followed: is this the provider's token endpoint?`, 0},
+		{"C9/301 to no URL", respond(301, "", "Location", "https://secret%zz"),
+			refused + "the endpoint answered with status 301, a redirect, which is not followed: is this the provider's token endpoint?", 0},
 		{"C9/401", respond(401, "secret"), refused + "the endpoint answered with status 401: check the client's credentials, and how they are sent (AuthStyle)", 0},
 		{"C9/invalid_client", respond(400, `{"error": "invalid_client"}`),
 			refused + "the endpoint answered with status 400, invalid_client: check the client's credentials, and how they are sent (AuthStyle)", 0},
@@ -126,6 +128,7 @@ func TestOutside(t *testing.T) {
 			refused + "the endpoint answered with status 400, invalid_scope: check Target.Scopes", 0},
 		{"C2/two byte order marks", respond(200, "\ufeff\ufeff"+good), refused + "the answer is not a JSON object in UTF-8: it has two byte order marks: is this the provider's token endpoint?", 0},
 		{"C2/UTF-16, little endian", respond(200, "\xff\xfe{\x00}\x00"), utf16, 0},
+		{"C2/gzip", respond(200, "\x1f\x8b\x08\x00\x00\x00\x00\x00\x00\xff"), refused + "the answer is not a JSON object in UTF-8: it is compressed, and Content-Encoding does not say so: the server must say so, or send it without compression", 0},
 		{"C2/UTF-16, big endian", respond(200, "\xfe\xff\x00{\x00}"), utf16, 0},
 	}
 	for _, test := range cases {
@@ -208,7 +211,7 @@ func TestOutsideFaults(t *testing.T) {
 		noSecret = "clientauth: the client's secret is empty: if a variable or a file supplies it, that is not set"
 		padded   = "has white space around it, such as a line break at its end: if a variable or a file supplies it, remove the white space there"
 		space    = "it holds white space, such as a line break at its end: if a variable or a file supplies it, remove the white space there"
-		noHost   = "it names no host"
+		noHost   = "it names no host: a part of the URL seems to be missing; if a variable or a file supplies it, that is not set"
 		noScheme = "it does not begin with https://"
 	)
 	for name, test := range map[string]struct {

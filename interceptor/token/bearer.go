@@ -70,7 +70,7 @@ func checkB64Token(raw string) error {
 }
 
 var (
-	errGrammar       = malformed("the credentials are no b64token")
+	errGrammar       = malformed("the credentials hold a character that no token has, such as a space, comma or quote: send the token alone behind Bearer")
 	errNoCredentials = malformed("the credentials are empty")
 )
 

@@ -23,7 +23,7 @@ func TestNewVerifierFaults(t *testing.T) {
 	const (
 		of        = `token: issuer "https://idp.test/oidc": `
 		noURL     = "token: an issuer's URL is empty: give the tenant's endpoint or domain, or Issuer.URL; if a variable or a file supplies it, that is not set"
-		noHost    = "it names no host"
+		noHost    = "it names no host: a part of the URL seems to be missing; if a variable or a file supplies it, that is not set"
 		notHTTPS  = "it is not an https URL"
 		plainHTTP = "it is plain http and not on a loopback address: use https"
 		noScheme  = "it does not begin with https://"
@@ -82,7 +82,7 @@ func TestNewVerifierFaults(t *testing.T) {
 		{"scheme in upper case", url("HTTPS://idp.test"), nil, []string{`token: issuer "HTTPS://idp.test": URL: it is not an https URL`}},
 		{"key set over http", keySet("http://idp.test/jwks"), nil, []string{of + "KeySetURL: " + weaker}},
 		{"key set on loopback", keySet("http://localhost/jwks"), nil, []string{of + "KeySetURL: " + weaker}},
-		{"key set in a file", keySet("file:///etc/jwks"), nil, []string{of + "KeySetURL: it names no host"}},
+		{"key set in a file", keySet("file:///etc/jwks"), nil, []string{of + "KeySetURL: " + noHost}},
 		{"key set without host", keySet("https:///jwks"), nil, []string{of + "KeySetURL: " + noHost}},
 		{"key set with a password", keySet("https://a:b@idp.test/jwks"), nil, []string{of + "KeySetURL: " + userInfo}},
 		{"no algorithms", with(func(i *token.Issuer) { i.Algorithms = []string{} }), nil, []string{of + "Algorithms: none given"}},

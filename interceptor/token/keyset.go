@@ -145,7 +145,7 @@ func parseKeySet(body []byte, allowed []string) (*keySet, error) {
 	if n := len(set.skipped); n > 0 {
 		unusable = fmt.Sprintf("; keys that cannot be used: %d, see WithKeySetObserver", n)
 	}
-	set.errKeyID = invalid("the key set has no key with the token's kid: is the token of another environment, or has the issuer rotated within 30 s?%s", unusable)
+	set.errKeyID = invalid("the key set has no key with the token's kid: is the token of another environment (then get one from this environment's issuer), or has the issuer rotated within 30 s (then the token soon passes by itself)?%s", unusable)
 	set.errNoKeyID = invalid("the token has no kid, and the key set does not have exactly one key for the token's alg: the issuer must name the key%s", unusable)
 	return set, nil
 }

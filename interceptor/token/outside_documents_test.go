@@ -1,6 +1,8 @@
 package token_test
 
 import (
+	"bytes"
+	"compress/gzip"
 	"crypto/tls"
 	"crypto/x509"
 	"errors"
@@ -23,10 +25,18 @@ import (
 func inUTF16(text string, order func(unit uint16) [2]byte) string {
 	var b strings.Builder
 	for _, unit := range utf16.Encode([]rune(text)) {
-		bytes := order(unit)
-		b.Write(bytes[:])
+		pair := order(unit)
+		b.Write(pair[:])
 	}
 	return b.String()
+}
+
+func gzipped(text string) string {
+	var packed bytes.Buffer
+	packer := gzip.NewWriter(&packed)
+	_, _ = packer.Write([]byte(text))
+	_ = packer.Close()
+	return packed.String()
 }
 
 func testByteOrderMark(t *testing.T) {
@@ -61,10 +71,14 @@ func testByteOrderMark(t *testing.T) {
 		"UTF-32, big":                  {"\x00\x00\xfe\xff\x00\x00\x00{\x00\x00\x00}", in16},
 		"UTF-32, little, without mark": {"{\x00\x00\x00}\x00\x00\x00", in16},
 		"UTF-32, big, without mark":    {"\x00\x00\x00{\x00\x00\x00}", in16},
+		"UTF-16, a line break first":   {inUTF16("\n"+set, little), in16},
+		"UTF-16, an array":             {inUTF16("[]", big), in16},
 		"Latin-1":                      {strings.Replace(set, "{", "{\"name\":\"Jos\xe9\",", 1), not8},
 		"HTML":                         {"\n<!doctype html><title>Sign in</title>", html},
 		"HTML with a mark":             {mark + "<html>", html},
-		"gzip":                         {"\x1f\x8b\x08", not8},
+		"gzip":                         {gzipped(set), "not a JSON object in UTF-8: it is compressed, and Content-Encoding does not say so: the server must say so, or send it without compression"},
+		"DER":                          {"\x30\x82\x00\x01", "not a JSON object in UTF-8: it is binary, and not JSON: "},
+		"a NUL in a string":            {"{\"secret\":\"\x00\"}", "not a JSON object in UTF-8: it is cut short, or has a mistake: "},
 		"empty":                        {" \n", "not a JSON object in UTF-8: it is empty: "},
 		"a mark alone":                 {mark, "not a JSON object in UTF-8: it is empty: "},
 		"array":                        {"[" + set + "]", "not a JSON object in UTF-8: it is JSON, but not an object: "},
@@ -126,7 +140,7 @@ func testFetchTexts(t *testing.T) {
 		"408":                     {respond(408, ""), of + "discovery: the endpoint answered with status 408: it is tried again later"},
 		"425":                     {respond(425, ""), of + "discovery: the endpoint answered with status 425: it is tried again later"},
 		"407":                     {respond(407, ""), of + "discovery: a proxy answered with status 407: put the proxy's user and password into HTTPS_PROXY"},
-		"redirect":                {respond(302, "", "Location", "https://user:secret@evil.test/sign-in?key=secret#secret"), of + `discovery: the endpoint answered with status 302, a redirect to "xxxxx@evil.test/sign-in?…", which is not followed` + advice},
+		"redirect":                {respond(302, "", "Location", "https://user:secret@evil.test/sign-in?key=secret#secret"), of + `discovery: the endpoint answered with status 302, a redirect to "https://evil.test/sign-in?…", which is not followed` + advice},
 		"a private authority":     {certificate(x509.UnknownAuthorityError{}), failed + "the server's certificate is of an unknown authority: trust a private authority by WithTransport, with an http.Transport whose TLSClientConfig.RootCAs holds its certificate, or on Linux by SSL_CERT_FILE; an image without any authorities needs ca-certificates"},
 		"another host":            {certificate(x509.HostnameError{Host: "secret", Certificate: new(x509.Certificate)}), failed + "the server's certificate is for another host: is the URL's host right?"},
 		"an expired certificate":  {certificate(x509.CertificateInvalidError{Reason: x509.Expired}), failed + "the server's certificate has expired or is not valid yet: have the certificate renewed, unless this machine's clock is wrong"},

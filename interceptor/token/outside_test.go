@@ -72,7 +72,7 @@ func testNoToken(t *testing.T) {
 	_, verifier := warm(t)
 	good := scene.Token(eddsa)
 	const (
-		grammar   = "malformed token: the credentials are no b64token"
+		grammar   = "malformed token: the credentials hold a character that no token has, such as a space, comma or quote: send the token alone behind Bearer"
 		encrypted = "malformed token: an encrypted token (JWE): have the issuer sign access tokens without encrypting them"
 		opaque    = "malformed token: not a JWT but an opaque token: ask the issuer for one with the API as its resource (audience)"
 	)
@@ -99,7 +99,7 @@ func testNoToken(t *testing.T) {
 // testNoKey is about tokens whose key the issuer does not have.
 func testNoKey(t *testing.T) {
 	const (
-		unknown   = "invalid token: the key set has no key with the token's kid: is the token of another environment, or has the issuer rotated within 30 s?"
+		unknown   = "invalid token: the key set has no key with the token's kid: is the token of another environment (then get one from this environment's issuer), or has the issuer rotated within 30 s (then the token soon passes by itself)?"
 		anonymous = "invalid token: the token has no kid, and the key set does not have exactly one key for the token's alg: the issuer must name the key"
 		skipped   = "; keys that cannot be used: 2, see WithKeySetObserver"
 	)

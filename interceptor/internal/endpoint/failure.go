@@ -46,8 +46,8 @@ func statusError(transport http.RoundTripper, request *http.Request, response *h
 		text = "a proxy answered with status 407: " + credentials(request)
 	case Transient(status):
 		text += ": it is tried again later"
-	case status/100 == 3 && err == nil:
-		text += fmt.Sprintf(", a redirect to %q, which is not followed: %s", DisplayURL(location.String()), advice)
+	case status/100 == 3 && err == nil && location.Host != "":
+		text += fmt.Sprintf(", a redirect to %q, which is not followed: %s", displayTarget(location), advice)
 	case status/100 == 3:
 		text += ", a redirect, which is not followed: " + advice
 	default:
@@ -87,18 +87,25 @@ func requestError(transport http.RoundTripper, request *http.Request, err error)
 	for wrapped := err; wrapped != nil; wrapped = errors.Unwrap(wrapped) {
 		innermost = wrapped
 	}
-	operation, isOperation := errors.AsType[*net.OpError](err)
-	toProxy := isOperation && operation.Op == "proxyconnect"
-	peer := "the server"
-	if toProxy {
-		peer = "the proxy"
+	operation, toProxy := "", false // the operation is the innermost one too
+	for failed, ok := errors.AsType[*net.OpError](err); ok; failed, ok = errors.AsType[*net.OpError](failed.Err) {
+		operation, toProxy = failed.Op, toProxy || failed.Op == "proxyconnect"
 	}
-	d := diagnose(peer, err, innermost)
+	proxy := through(transport, request, toProxy)
+	connection := peers{"the server", "the server"}
+	if toProxy {
+		connection = peers{theProxy, theProxy}
+	} else if proxy != "" {
+		connection.either = "the server or the proxy"
+	}
+	d := connection.diagnose(operation, err, innermost)
 	status := 0
 	if d.cause == "" {
 		status = refusedBy(innermost)
 	}
-	proxy := through(transport, request, toProxy || status != 0)
+	if status != 0 {
+		proxy = through(transport, request, true)
+	}
 	switch {
 	case proxy == unreadable:
 		d, proxy = diagnosis{"the proxy's URL cannot be read", "look at HTTPS_PROXY", false}, ""
@@ -110,7 +117,10 @@ func requestError(transport http.RoundTripper, request *http.Request, err error)
 			d.remedy = fmt.Sprintf("can the proxy reach %q?", request.URL.Hostname())
 		}
 	case toProxy:
-		d.cause, d.remedy = "the proxy cannot be used: "+d.cause, "is the proxy's address right?"
+		if d.cause == "" {
+			d = diagnosis{unknown, "is the proxy's address right, and what does curl -v say of the URL on this machine?", true}
+		}
+		d.cause = "the proxy cannot be used: " + d.cause
 	case d.cause == "" && proxy != "":
 		d = diagnosis{unknown, "did the proxy refuse to connect?", true}
 	case d.cause == "":
@@ -127,50 +137,71 @@ type diagnosis struct {
 	mayPass       bool
 }
 
-// diagnose says what is wrong with a peer: the server, or the proxy.
-func diagnose(peer string, err, innermost error) diagnosis {
+const theProxy = "the proxy"
+
+// The peers of a connection that failed are the server, or the proxy, or, if nobody knows which, either.
+type peers struct{ known, either string }
+
+// address asks about the address of the server, or of the proxy.
+func (p peers) address(question string) string {
+	if p.known == theProxy {
+		return "is the proxy's address right?"
+	}
+	return question
+}
+
+// diagnose says what is wrong with a connection.
+func (p peers) diagnose(operation string, err, innermost error) diagnosis {
 	network, isNetwork := errors.AsType[net.Error](innermost) // a *url.Error is one too
 	number, isNumber := errors.AsType[syscall.Errno](innermost)
 	name, isDNS := errors.AsType[*net.DNSError](err)
-	operation, isOperation := errors.AsType[*net.OpError](err)
+	_, isAddress := errors.AsType[*net.AddrError](err)
 	_, isRecord := errors.AsType[tls.RecordHeaderError](err)
 	switch {
 	case isDNS && name.IsTimeout:
 		return diagnosis{"DNS does not answer", "can this machine reach its name server?", true}
 	case isDNS:
-		return diagnosis{peer + "'s name cannot be resolved", "is the URL right, and does this machine's DNS know the host?", true}
+		return diagnosis{p.known + "'s name cannot be resolved", p.address("is the URL right, and does this machine's DNS know the host?"), true}
+	case isAddress:
+		return diagnosis{p.known + " has no valid address", p.address("are host and port of the URL right?"), false}
+	case isNetwork && network.Timeout() && p.known != p.either:
+		return diagnosis{p.either + " does not answer in time", "can this machine reach the proxy, and the proxy the server?", true}
 	case isNetwork && network.Timeout():
-		return diagnosis{peer + " does not answer in time", "does a firewall drop the connection, or must the request go through a proxy (HTTPS_PROXY)?", true}
+		return diagnosis{p.known + " does not answer in time", p.address("does a firewall drop the connection, or must the request go through a proxy (HTTPS_PROXY)?"), true}
 	case isNumber && number == syscall.ECONNREFUSED:
-		return diagnosis{number.Error(), "does the server run, and are host and port of the URL right?", true}
+		return diagnosis{number.Error(), p.address("does the server run, and are host and port of the URL right?"), true}
 	case isNumber:
-		return diagnosis{number.Error(), "can this machine reach the host?", true}
-	case isOperation && operation.Op == "remote error":
-		return diagnosis{peer + " ended the TLS handshake", "is a client certificate wanted, or another version of TLS? See WithTransport",
-			strings.HasSuffix(innermost.Error(), "internal error")}
+		return diagnosis{number.Error(), p.address("can this machine reach the host?"), true}
+	case operation == "remote error":
+		return diagnosis{p.either + " ended the TLS handshake", handshakeAdvice, strings.HasSuffix(innermost.Error(), "internal error")}
 	case errors.Is(err, http.ErrSchemeMismatch), isRecord:
-		return diagnosis{peer + " does not speak TLS", "is the URL's port right?", false}
+		return diagnosis{p.known + " does not speak TLS", p.address("is the URL's port right?"), false}
 	}
-	if d := diagnoseCertificate(peer, err); d.cause != "" {
+	if d := diagnoseCertificate(p, err); d.cause != "" {
 		return d
 	}
-	if errors.Is(innermost, io.ErrUnexpectedEOF) || errors.Is(innermost, io.EOF) {
-		return diagnosis{"the connection was cut", "does a proxy or a firewall cut connections?", true}
+	switch {
+	case strings.HasPrefix(innermost.Error(), "tls: "):
+		return diagnosis{"TLS with " + p.either + " failed", handshakeAdvice, true}
+	case errors.Is(innermost, io.ErrUnexpectedEOF), errors.Is(innermost, io.EOF):
+		return diagnosis{"the connection was cut", p.address("does a proxy or a firewall cut connections?"), true}
 	}
 	return diagnosis{}
 }
 
-// diagnoseCertificate is diagnose for the peer's certificate.
-func diagnoseCertificate(peer string, err error) diagnosis {
+const handshakeAdvice = "is a client certificate wanted, or another version of TLS? See WithTransport"
+
+// diagnoseCertificate is diagnose for the certificate of the server, or of the proxy.
+func diagnoseCertificate(p peers, err error) diagnosis {
 	_, isHost := errors.AsType[x509.HostnameError](err)
 	_, isAuthority := errors.AsType[x509.UnknownAuthorityError](err)
 	_, isRoots := errors.AsType[x509.SystemRootsError](err)
 	invalid, isInvalid := errors.AsType[x509.CertificateInvalidError](err)
 	_, isCertificate := errors.AsType[*tls.CertificateVerificationError](err)
-	certificate := peer + "'s certificate "
+	certificate := p.known + "'s certificate "
 	switch {
 	case isHost:
-		return diagnosis{certificate + "is for another host", "is the URL's host right?", false}
+		return diagnosis{certificate + "is for another host", p.address("is the URL's host right?"), false}
 	case isAuthority, isRoots:
 		return diagnosis{certificate + "is of an unknown authority",
 			"trust a private authority by WithTransport, with an http.Transport whose TLSClientConfig.RootCAs holds its certificate, or on Linux by SSL_CERT_FILE; an image without any authorities needs ca-certificates", false}

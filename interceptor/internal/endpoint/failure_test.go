@@ -1,6 +1,7 @@
 package endpoint_test
 
 import (
+	"context"
 	"crypto/tls"
 	"crypto/x509"
 	"errors"
@@ -13,8 +14,10 @@ import (
 	"net/url"
 	"os"
 	"strings"
+	"sync"
 	"syscall"
 	"testing"
+	"time"
 
 	"github.com/protoauthz/protoauthz/interceptor/internal/endpoint"
 	"github.com/protoauthz/protoauthz/interceptor/internal/tokentest"
@@ -87,6 +90,122 @@ func TestProxyIsNamed(t *testing.T) {
 	}
 }
 
+// TestProxyConnect holds the texts for proxies that cannot be used, and whether another attempt may succeed.
+func TestProxyConnect(t *testing.T) {
+	t.Parallel()
+	example := httptest.NewUnstartedServer(http.NotFoundHandler())
+	example.StartTLS()
+	t.Cleanup(example.Close)
+	trusted := x509.NewCertPool()
+	trusted.AddCert(example.Certificate())
+	shake := func(change func(*tls.Config)) func(net.Conn) {
+		config := &tls.Config{Certificates: example.TLS.Certificates, MinVersion: tls.VersionTLS12}
+		change(config)
+		return func(connection net.Conn) { _ = tls.Server(connection, config).Handshake() }
+	}
+	wants12 := func(c *tls.Config) { c.ClientAuth, c.MaxVersion = tls.RequireAnyClientCert, tls.VersionTLS12 }
+	wants13 := func(c *tls.Config) { c.ClientAuth = tls.RequireAnyClientCert }
+	speaks12 := func(c *tls.Config) { c.MaxVersion = tls.VersionTLS12 }
+	writes := func(text string) func(net.Conn) {
+		return func(connection net.Conn) { _, _ = io.WriteString(connection, text) }
+	}
+	good := func(*tls.Config) {}
+	strict := func(c *tls.Config) { c.MinVersion = tls.VersionTLS13 }
+	unknown := func(c *tls.Config) { c.RootCAs = x509.NewCertPool() }
+	misnamed := func(c *tls.Config) { c.ServerName = "other.test" }
+	late := func(c *tls.Config) {
+		c.Time = func() time.Time { return example.Certificate().NotAfter.Add(time.Hour) }
+	}
+	const (
+		unusable  = "the proxy cannot be used: "
+		address   = "is the proxy's address right?"
+		handshake = "is a client certificate wanted, or another version of TLS? See WithTransport"
+	)
+	for name, test := range map[string]struct {
+		proxy   func(net.Conn)
+		client  func(*tls.Config)
+		want    string
+		mayPass bool
+	}{
+		"a client certificate, TLS 1.2": {shake(wants12), good, unusable + "the proxy ended the TLS handshake: " + handshake, false},
+		"a client certificate, TLS 1.3": {shake(wants13), good, "the server or the proxy ended the TLS handshake: " + handshake, false},
+		"another version of TLS":        {shake(speaks12), strict, unusable + "the proxy ended the TLS handshake: " + handshake, false},
+		"no handshake of TLS":           {writes("\x16\x03\x03\x00\x04\x63\x00\x00\x00"), good, unusable + "TLS with the proxy failed: " + handshake, true},
+		"no TLS":                        {writes("HTTP/1.1 400 secret\r\n\r\n"), good, unusable + "the proxy does not speak TLS: " + address, false},
+		"unknown authority":             {shake(good), unknown, unusable + "the proxy's certificate is of an unknown authority: trust a private authority by WithTransport, with an http.Transport whose TLSClientConfig.RootCAs holds its certificate, or on Linux by SSL_CERT_FILE; an image without any authorities needs ca-certificates", false},
+		"another host":                  {shake(good), misnamed, unusable + "the proxy's certificate is for another host: " + address, false},
+		"an expired certificate":        {shake(good), late, unusable + "the proxy's certificate has expired or is not valid yet: have the certificate renewed, unless this machine's clock is wrong", true},
+	} {
+		listener := listen(t, test.proxy)
+		config := &tls.Config{RootCAs: trusted, MinVersion: tls.VersionTLS12}
+		test.client(config)
+		transport := &http.Transport{Proxy: http.ProxyURL(&url.URL{Scheme: "https", Host: listener}), TLSClientConfig: config, DisableKeepAlives: true}
+		err := ask(t, transport, "https://idp.test/token?key=secret")
+		if want := fmt.Sprintf(`the request failed: %s (asked through the proxy %q; if HTTPS_PROXY names it, "idp.test" in NO_PROXY goes around it)`, test.want, listener); err.Error() != want || endpoint.MayPass(err) != test.mayPass {
+			t.Errorf("%s: %t\n got %v\nwant %s", name, endpoint.MayPass(err), err, want)
+		}
+	}
+	nameServer := &net.DNSError{Name: "secret"}
+	nameServer.IsTimeout = true
+	for name, test := range map[string]struct {
+		dial    error
+		want    string
+		mayPass bool
+	}{
+		"no such port":   {&net.OpError{Op: "dial", Err: &net.AddrError{Err: "invalid port", Addr: "secret"}}, "the proxy has no valid address: " + address, false},
+		"no such host":   {&net.OpError{Op: "dial", Err: &net.DNSError{Name: "secret", IsNotFound: true}}, "the proxy's name cannot be resolved: " + address, true},
+		"no name server": {&net.OpError{Op: "dial", Err: nameServer}, "DNS does not answer: can this machine reach its name server?", true},
+		"timeout":        {&net.OpError{Op: "dial", Err: os.ErrDeadlineExceeded}, "the proxy does not answer in time: " + address, true},
+		"no route":       {&net.OpError{Op: "dial", Err: syscall.EHOSTUNREACH}, "no route to host: " + address, true},
+		"cut":            {io.EOF, "the connection was cut: " + address, true},
+		"anything else":  {errors.New("secret"), "a malformed response, or a fault of the transport: is the proxy's address right, and what does curl -v say of the URL on this machine?", true},
+	} {
+		dial := func(context.Context, string, string) (net.Conn, error) { return nil, test.dial }
+		transport := &http.Transport{Proxy: http.ProxyURL(proxyURL), DialContext: dial, DisableKeepAlives: true}
+		err := ask(t, transport, "https://idp.test/token?key=secret")
+		if want := "the request failed: " + unusable + test.want + " (asked through the proxy "; !strings.HasPrefix(err.Error(), want) || endpoint.MayPass(err) != test.mayPass {
+			t.Errorf("%s: %t\n got %v\nwant %s", name, endpoint.MayPass(err), err, want)
+		}
+	}
+	// As net/http finds the port of HTTPS_PROXY.
+	err := ask(t, &http.Transport{Proxy: http.ProxyURL(&url.URL{Scheme: "http", Host: "127.0.0.1:99999"})}, "https://idp.test/token?key=secret")
+	if want := "the request failed: the proxy cannot be used: the proxy has no valid address: is the proxy's address right? "; !strings.HasPrefix(err.Error(), want) {
+		t.Errorf("\n got %v\nwant %s", err, want)
+	}
+	// Nobody knows whether the proxy or the server is late.
+	transport := &http.Transport{Proxy: http.ProxyURL(proxyURL), DisableKeepAlives: true}
+	transport.GetProxyConnectHeader = func(context.Context, *url.URL, string) (http.Header, error) { return nil, os.ErrDeadlineExceeded }
+	err = ask(t, transport, "https://idp.test/token?key=secret")
+	if want := "the request failed: the server or the proxy does not answer in time: can this machine reach the proxy, and the proxy the server? "; !strings.HasPrefix(err.Error(), want) || !endpoint.MayPass(err) {
+		t.Errorf("\n got %v\nwant %s", err, want)
+	}
+}
+
+// listen answers a connection, and holds the connection until the client closes it: what is closed too early may
+// lose the answer.
+func listen(t *testing.T, answer func(net.Conn)) string {
+	t.Helper()
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var running sync.WaitGroup
+	running.Go(func() {
+		connection, err := listener.Accept()
+		if err != nil {
+			return
+		}
+		defer func() { _ = connection.Close() }()
+		answer(connection)
+		_, _ = io.Copy(io.Discard, connection)
+	})
+	t.Cleanup(func() {
+		_ = listener.Close()
+		running.Wait()
+	})
+	return listener.Addr().String()
+}
+
 // TestOutsideFailures holds the texts for failed requests, and whether another attempt may succeed.
 func TestOutsideFailures(t *testing.T) {
 	t.Parallel()
@@ -121,6 +240,8 @@ func TestOutsideFailures(t *testing.T) {
 		"another host":           {certificate(x509.HostnameError{Host: "secret"}), "the request failed: the server's certificate is for another host: is the URL's host right?", false},
 		"an expired certificate": {certificate(x509.CertificateInvalidError{Reason: x509.Expired}), "the request failed: the server's certificate has expired or is not valid yet: have the certificate renewed, unless this machine's clock is wrong", true},
 		"a broken certificate":   {certificate(errors.New("secret")), "the request failed: the server's certificate is not valid: have the certificate replaced", false},
+		"no address":             {fails(&net.OpError{Op: "dial", Err: &net.AddrError{Err: "invalid port", Addr: "secret"}}), "the request failed: the server has no valid address: are host and port of the URL right?", false},
+		"an older TLS":           {fails(errors.New("tls: secret")), "the request failed: TLS with the server failed: is a client certificate wanted, or another version of TLS? See WithTransport", true},
 		"anything else":          {fails(errors.New("secret")), "the request failed: a malformed response, or a fault of the transport: what does curl -v say of the URL on this machine?", true},
 		"no proxy URL":           {&http.Transport{Proxy: func(*http.Request) (*url.URL, error) { return nil, errors.New("secret") }}, "the request failed: the proxy's URL cannot be read: look at HTTPS_PROXY", false},
 
@@ -129,9 +250,15 @@ func TestOutsideFailures(t *testing.T) {
 		"425":                 {status(425), "the endpoint answered with status 425: it is tried again later", true},
 		"429":                 {status(429), "the endpoint answered with status 429: it is tried again later", true},
 		"500":                 {status(500), "the endpoint answered with status 500: it is tried again later", true},
-		"redirect":            {status(302, "Location", "https://user:secret@login.test/a?b=secret#secret"), `the endpoint answered with status 302, a redirect to "xxxxx@login.test/a?…", which is not followed: is the URL right?`, false},
+		"redirect":            {status(302, "Location", "https://user:secret@login.test/a?b=secret#secret"), `the endpoint answered with status 302, a redirect to "https://login.test/a?…", which is not followed: is the URL right?`, false},
 		"redirect, relative":  {status(308, "Location", "/oauth2/token"), `the endpoint answered with status 308, a redirect to "https://idp.test/oauth2/token", which is not followed: is the URL right?`, false},
 		"redirect, long":      {status(307, "Location", "/"+strings.Repeat("a", 1000)), `the endpoint answered with status 307, a redirect to "https://idp.test/` + strings.Repeat("a", 183) + `…", which is not followed: is the URL right?`, false},
+		"redirect, @":         {status(302, "Location", "https://login.test/a@b?hint=secret@secret"), `the endpoint answered with status 302, a redirect to "https://login.test/a@b?…", which is not followed: is the URL right?`, false},
+		"redirect, parameter": {status(302, "Location", "https://login.test/a;jsessionid=secret/b"), `the endpoint answered with status 302, a redirect to "https://login.test/a;…", which is not followed: is the URL right?`, false},
+		"redirect, escaped":   {status(302, "Location", "/a%3Bid=secret"), `the endpoint answered with status 302, a redirect to "https://idp.test/a;…", which is not followed: is the URL right?`, false},
+		"redirect, query":     {status(302, "Location", "/%3Fa=secret"), `the endpoint answered with status 302, a redirect to "https://idp.test/?…", which is not followed: is the URL right?`, false},
+		"redirect, no host":   {status(302, "Location", "mailto:secret"), "the endpoint answered with status 302, a redirect, which is not followed: is the URL right?", false},
+		"redirect, no URL":    {status(302, "Location", "https://secret%zz"), "the endpoint answered with status 302, a redirect, which is not followed: is the URL right?", false},
 		"redirect to nowhere": {status(302), "the endpoint answered with status 302, a redirect, which is not followed: is the URL right?", false},
 		"too large":           {tokentest.Handler(tokentest.Respond(200, strings.Repeat(" ", endpoint.MaxBody+1))), "the response is larger than 1048576 bytes: is the URL right?", false},
 	} {

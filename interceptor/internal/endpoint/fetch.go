@@ -41,6 +41,21 @@ func Transport() http.RoundTripper {
 	return transport
 }
 
+// locations drops each Location that cannot be parsed: [http.Client] would take the redirect for a request that
+// failed.
+type locations struct{ http.RoundTripper }
+
+func (l locations) RoundTrip(request *http.Request) (*http.Response, error) {
+	response, err := l.RoundTripper.RoundTrip(request)
+	if err != nil || response == nil {
+		return response, err
+	}
+	if _, err := response.Location(); err != nil {
+		response.Header.Del("Location")
+	}
+	return response, nil
+}
+
 // Do makes a request and returns the response's body, without a byte order mark, and the response's status,
 // which is 0 if there is no response. A response of another status than the given ones is an error, and so are
 // a redirect and a response over [MaxBody]. The advice is for somebody whose URL leads elsewhere. No error
@@ -48,7 +63,7 @@ func Transport() http.RoundTripper {
 // redirect leads. [MayPass] says whether another attempt may succeed.
 func Do(transport http.RoundTripper, request *http.Request, advice string, statuses ...int) (body []byte, status int, err error) {
 	client := &http.Client{
-		Transport: transport,
+		Transport: locations{transport},
 		// Who follows a redirect lets another host choose the answer.
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 	}

@@ -22,11 +22,16 @@ func NotJSON(body []byte, advice string) error {
 		found = ": it is empty"
 	case begins(byteOrderMark):
 		found = ": it has two byte order marks"
-	case bytes.IndexByte(body, 0) >= 0:
+	case begins("\x1f\x8b"):
+		found = ": it is compressed, and Content-Encoding does not say so"
+		advice = "the server must say so, or send it without compression"
+	case isWide(body):
 		found = ": it is in UTF-16 or UTF-32"
 		advice = encoding
 	case begins("<"):
 		found = ": it is HTML or XML, such as a page for signing in or an error page"
+	case bytes.IndexByte(body, 0) >= 0 && !begins("{"):
+		found = ": it is binary, and not JSON"
 	case !utf8.Valid(body):
 		found = ": it has bytes that are not UTF-8"
 		advice = encoding
@@ -36,4 +41,25 @@ func NotJSON(body []byte, advice string) error {
 		found = ": it is JSON, but not an object"
 	}
 	return errors.New(fault + found + ": " + advice)
+}
+
+// isWide reports whether a body is text in UTF-16 or UTF-32: with a byte order mark, or with NULs beside the first
+// character, which begins JSON or HTML.
+func isWide(body []byte) bool {
+	for _, mark := range []string{"\xff\xfe", "\xfe\xff", "\x00\x00\xfe\xff"} {
+		if bytes.HasPrefix(body, []byte(mark)) {
+			return true
+		}
+	}
+	text := bytes.TrimLeft(body, "\x00")
+	switch len(body) - len(text) {
+	case 0: // the lower byte comes first
+		if len(text) < 2 || text[1] != 0 {
+			return false
+		}
+	case 1, 3: // the lower byte comes last
+	default:
+		return false
+	}
+	return len(text) > 0 && bytes.IndexByte([]byte("{[< \t\r\n"), text[0]) >= 0
 }

@@ -24,7 +24,7 @@ func CheckURL(raw string) error {
 	case err != nil:
 		return errors.New("it cannot be parsed (Auth0 and AuthAction take a bare domain, without https:// and path)")
 	case u.Hostname() == "" || u.Opaque != "" || strings.HasSuffix(u.Host, ":"):
-		return errors.New("it names no host")
+		return errors.New("it names no host: a part of the URL seems to be missing; " + unsetAdvice)
 	case strings.HasPrefix(u.Host, "."):
 		return errors.New("its host begins with a dot: a part of the URL seems to be missing; " + unsetAdvice)
 	case u.User != nil || strings.ContainsRune(raw, '#'):
@@ -108,10 +108,27 @@ func DisplayURL(raw string) string {
 	if at >= 0 {
 		raw = "xxxxx" + raw[at:]
 	}
-	if len(raw) > maxShown {
-		raw = strings.ToValidUTF8(raw[:maxShown], "") + "…"
+	return shortened(raw)
+}
+
+// displayTarget returns where a redirect leads as errors show it: without user information, and without query,
+// fragment and the path's parameters, which may be secrets, and not longer than 200 bytes.
+func displayTarget(location *url.URL) string {
+	path := location.Path
+	if location.RawQuery != "" || location.Fragment != "" {
+		path += "?"
 	}
-	return raw
+	if end := strings.IndexAny(path, ";?#"); end >= 0 { // also what was escaped
+		path = path[:end+1] + "…"
+	}
+	return shortened(location.Scheme + "://" + location.Host + path)
+}
+
+func shortened(text string) string {
+	if len(text) > maxShown {
+		return strings.ToValidUTF8(text[:maxShown], "") + "…"
+	}
+	return text
 }
 
 // JoinFaults joins the faults of a configuration, those that read alike once.
