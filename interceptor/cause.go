@@ -21,17 +21,17 @@ const (
 	unknownModel         = "the rule has a model that this version of protoauthz does not know: the server must update protoauthz"
 	organizationUnwanted = "the token has an organization claim, and the method is for no organization: the client must request a token without one"
 	organizationAbsent   = "the token has no organization claim, and the method is for an organization: the client must request a token for one"
-	organizationEmpty    = "the organization claim of the token is empty: the issuer must write the organization there, or the client request a token for one"
+	organizationEmpty    = "the organization claim of the token is empty: the issuer must write the organization there, or the client must request a token for one"
 	organizationsDiffer  = "the aud and the organization claim of the token do not name the same organization: the issuer must write one into both"
-	organizationsMany    = "the aud of the token names an organization, but not exactly one and nothing else" + requestForOrganization
+	organizationsMany    = "the aud of the token names more than one organization, or an API beside it" + requestForOrganization
 	organizationNone     = "the aud of the token names no organization, and the method is for one" + requestForOrganization
 
 	// These take the field in which a message names the organization.
-	endedFirst    = "the request names no organization: it ended without a message, whose field %q names it: the client must send one"
+	endedFirst    = "the request names no organization: the stream ended without a message: the client must send one that sets the field %q"
 	sentFirst     = "the handler sends before it has received a message that names the organization, in the field %q: the handler must receive one first"
 	returnedFirst = "the handler has returned before it received a message that names the organization, in the field %q: the handler must receive one first"
 
-	notProto = "the message is not a proto.Message, so its organization cannot be read: give the guard messages of Protobuf"
+	notProto = "the message is not a proto.Message, so its organization cannot be read: the server's code must give the guard messages of Protobuf"
 )
 
 func audienceCause(rule *policy.Rule) string {
@@ -79,14 +79,14 @@ func (m *missingScopes) Error() string {
 	request := "it"
 	switch {
 	case len(m.any) > 1 && len(m.all) > 0:
-		request = "the former, and one of the latter,"
+		request = strings.Join(m.all, " ") + " and one of " + strings.Join(m.any, " ")
 	case len(m.any) > 1:
 		request = "one of them"
 	case len(m.any)+len(m.all) > 1:
 		request = "them"
 	}
 	return "the token lacks " + strings.Join(missing, " and ") +
-		": the client must request " + request + " from the issuer, which grants only what the caller's roles hold"
+		": the client must request " + request + " from the issuer; if the issuer does not grant that, add it to a role of the caller at the issuer"
 }
 
 func scopeList(scopes []string) string {
@@ -106,7 +106,7 @@ func callerCause(want authzv1.Caller, is token.Caller) string {
 	case method == "":
 		return "the rule asks for a kind of caller that this version of protoauthz does not know: the server must update protoauthz"
 	case is == token.CallerUnknown:
-		return method + ", and the token does not tell a user from a client: the server must set ClientClaims and ClientSubject of its token.Issuer, or the rule say CALLER_ANY"
+		return method + ", and the token does not tell a user from a client: the server must set ClientClaims and ClientSubject of its token.Issuer, or the rule must say CALLER_ANY"
 	case want == authzv1.Caller_CALLER_USER:
 		return method + ", and the token is a client's own: the client must use the token of a user who has signed in"
 	default:
@@ -129,7 +129,7 @@ func headerCause(source *policy.Organization, header Header) string {
 	case values[0] == "":
 		return "the request names no organization: " + name + " is empty" + once
 	case strings.Contains(values[0], ","):
-		return "the request does not name the organization of the token alone: " + name + " holds a comma, as where a proxy has joined two of them" + once
+		return "the request does not name the organization of the token alone: " + name + " holds a comma, perhaps of a proxy that has joined two of them" + once
 	default:
 		return "the request names another organization than the token, in " + name + once + ", byte for byte, or use another token"
 	}

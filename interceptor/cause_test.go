@@ -57,33 +57,33 @@ var causes = []struct {
 	{"C7 a message that is not set", "/test.v1.Nested/Unary", inAcme, nil, naming(acme), `the request names no organization: the field "document" is not set: the client must set "document.name" to the organization of its token`},
 	{"C7 a message in the message", "/test.v1.Nested/Unary", inAcme, nil, &message{Document: new(document)}, `the request names no organization: the field "document.name" is empty: the client must set "document.name" to the organization of its token`},
 	{"C7 another type", "ListDocuments", inAcme, nil, get("acme"), `the message has no field "organization_id" as the rule knows it: compile the rules from the version of the .proto file that the server is built from`},
-	{"C7 no message of Protobuf", "ListDocuments", inAcme, nil, acme, `the message is not a proto.Message, so its organization cannot be read: give the guard messages of Protobuf`},
+	{"C7 no message of Protobuf", "ListDocuments", inAcme, nil, acme, `the message is not a proto.Message, so its organization cannot be read: the server's code must give the guard messages of Protobuf`},
 
 	{"C7 no header", "UpdateSettings", inAcme, nil, nil, `the request names no organization: the header x-organization-id is absent: the client must send it once, with the organization of its token`},
 	{"C7 empty header", "UpdateSettings", inAcme, named(""), nil, `the request names no organization: the header x-organization-id is empty: the client must send it once, with the organization of its token`},
 	{"C7 two headers", "UpdateSettings", inAcme, named(acme, acme), nil, `the request does not name one organization: the header x-organization-id has more than one value: the client must send it once, with the organization of its token`},
-	{"C7 joined headers", "UpdateSettings", inAcme, named("acme, acme"), nil, `the request does not name the organization of the token alone: the header x-organization-id holds a comma, as where a proxy has joined two of them: the client must send it once, with the organization of its token`},
+	{"C7 joined headers", "UpdateSettings", inAcme, named("acme, acme"), nil, `the request does not name the organization of the token alone: the header x-organization-id holds a comma, perhaps of a proxy that has joined two of them: the client must send it once, with the organization of its token`},
 	{"C7 another in the header", "UpdateSettings", inAcme, named(globex), nil, `the request names another organization than the token, in the header x-organization-id: the client must send it once, with the organization of its token, byte for byte, or use another token`},
 
-	{"C8 one", "/test.v1.Read/Unary", `"aud": "` + api + `"`, nil, nil, `the token lacks the scope read:a: the client must request it from the issuer, which grants only what the caller's roles hold`},
-	{"C8 one of two", "/test.v1.Global/Unary", `"aud": "` + api + `", "scope": "read:a other"`, nil, nil, `the token lacks the scope write:b: the client must request it from the issuer, which grants only what the caller's roles hold`},
-	{"C8 two", "/test.v1.Global/Unary", `"aud": "` + api + `", "scope": "other"`, nil, nil, `the token lacks the scopes read:a write:b: the client must request them from the issuer, which grants only what the caller's roles hold`},
-	{"C8 any", "/test.v1.Any/Unary", `"aud": "` + api + `", "scope": "read:a other"`, nil, nil, `the token lacks each of the scopes sell buy, of which one is enough: the client must request one of them from the issuer, which grants only what the caller's roles hold`},
-	{"C8 all beside any", "/test.v1.Any/Unary", `"aud": "` + api + `", "scope": "buy"`, nil, nil, `the token lacks the scope read:a: the client must request it from the issuer, which grants only what the caller's roles hold`},
-	{"C8 all and any", "/test.v1.Any/Unary", `"aud": "` + api + `"`, nil, nil, `the token lacks the scope read:a and each of the scopes sell buy, of which one is enough: the client must request the former, and one of the latter, from the issuer, which grants only what the caller's roles hold`},
+	{"C8 one", "/test.v1.Read/Unary", `"aud": "` + api + `"`, nil, nil, `the token lacks the scope read:a: the client must request it from the issuer; if the issuer does not grant that, add it to a role of the caller at the issuer`},
+	{"C8 one of two", "/test.v1.Global/Unary", `"aud": "` + api + `", "scope": "read:a other"`, nil, nil, `the token lacks the scope write:b: the client must request it from the issuer; if the issuer does not grant that, add it to a role of the caller at the issuer`},
+	{"C8 two", "/test.v1.Global/Unary", `"aud": "` + api + `", "scope": "other"`, nil, nil, `the token lacks the scopes read:a write:b: the client must request them from the issuer; if the issuer does not grant that, add it to a role of the caller at the issuer`},
+	{"C8 any", "/test.v1.Any/Unary", `"aud": "` + api + `", "scope": "read:a other"`, nil, nil, `the token lacks each of the scopes sell buy, of which one is enough: the client must request one of them from the issuer; if the issuer does not grant that, add it to a role of the caller at the issuer`},
+	{"C8 all beside any", "/test.v1.Any/Unary", `"aud": "` + api + `", "scope": "buy"`, nil, nil, `the token lacks the scope read:a: the client must request it from the issuer; if the issuer does not grant that, add it to a role of the caller at the issuer`},
+	{"C8 all and any", "/test.v1.Any/Unary", `"aud": "` + api + `"`, nil, nil, `the token lacks the scope read:a and each of the scopes sell buy, of which one is enough: the client must request read:a and one of sell buy from the issuer; if the issuer does not grant that, add it to a role of the caller at the issuer`},
 
 	{"audience", "/test.v1.Read/Unary", `"aud": "https://other.example.test"`, nil, nil, `the token is for another API, or for none: its aud does not hold the audience of the rule, "` + api + `": the client must request a token for that API, as its resource or audience, or the server must name its API right in policy.WithAudience`},
 	{"organization token for an API", "/test.v1.Read/Unary", `"aud": "urn:logto:organization:acme"`, nil, nil, `the token is an organization token (its aud names an organization), and the method is for the API "` + api + `": the client must request a token for that API, as its resource or audience`},
 	{"organization's token for all", "/test.v1.Read/Unary", inAcme, nil, nil, `the token has an organization claim, and the method is for no organization: the client must request a token without one`},
 	{"no organization", "/test.v1.Field/Unary", `"aud": "` + api + `"`, nil, nil, `the token has no organization claim, and the method is for an organization: the client must request a token for one`},
-	{"empty organization", "/test.v1.Field/Unary", `"aud": "` + api + `", "organization_id": ""`, nil, nil, `the organization claim of the token is empty: the issuer must write the organization there, or the client request a token for one`},
+	{"empty organization", "/test.v1.Field/Unary", `"aud": "` + api + `", "organization_id": ""`, nil, nil, `the organization claim of the token is empty: the issuer must write the organization there, or the client must request a token for one`},
 	{"API token for an organization", "/test.v1.Member/Unary", inAcme, nil, nil, `the token is for the API "` + api + `", and the method is for an organization without an API: the client must request an organization token, for one organization and without an API (resource)`},
-	{"two organizations", "/test.v1.Member/Unary", `"aud": ["urn:logto:organization:acme", "urn:logto:organization:globex"]`, nil, nil, `the aud of the token names an organization, but not exactly one and nothing else: the client must request an organization token, for one organization and without an API (resource)`},
+	{"two organizations", "/test.v1.Member/Unary", `"aud": ["urn:logto:organization:acme", "urn:logto:organization:globex"]`, nil, nil, `the aud of the token names more than one organization, or an API beside it: the client must request an organization token, for one organization and without an API (resource)`},
 	{"two organizations, in two claims", "/test.v1.Member/Unary", `"aud": "urn:logto:organization:acme", "organization_id": "globex"`, nil, nil, `the aud and the organization claim of the token do not name the same organization: the issuer must write one into both`},
 	{"neither API nor organization", "/test.v1.Member/Unary", `"aud": "other"`, nil, nil, `the aud of the token names no organization, and the method is for one: the client must request an organization token, for one organization and without an API (resource)`},
 	{"a client", "/test.v1.User/Unary", `"aud": "` + api + `", "client_id": "user"`, nil, nil, `the method is for users only, and the token is a client's own: the client must use the token of a user who has signed in`},
 	{"a user", "/test.v1.Client/Unary", `"aud": "` + api + `", "client_id": "app"`, nil, nil, `the method is for clients only, and the token is a user's: the client must use a token of its own (client credentials)`},
-	{"neither user nor client", "/test.v1.User/Unary", `"aud": "` + api + `"`, nil, nil, `the method is for users only, and the token does not tell a user from a client: the server must set ClientClaims and ClientSubject of its token.Issuer, or the rule say CALLER_ANY`},
+	{"neither user nor client", "/test.v1.User/Unary", `"aud": "` + api + `"`, nil, nil, `the method is for users only, and the token does not tell a user from a client: the server must set ClientClaims and ClientSubject of its token.Issuer, or the rule must say CALLER_ANY`},
 
 	{"C14 no rule", "/test.v1.Unruled/Unary", inAcme, nil, nil, `no rule was compiled for the procedure "/test.v1.Unruled/Unary": give policy.Compile the .proto file of its service, or open the service with policy.WithPublic; if the server does not have this procedure, the client must call another`},
 	{"C14 no rule, text that breaks lines", "/a\nrefused=no\x1b[2J\u202e\xff/b", inAcme, nil, nil, `no rule was compiled for the procedure "/a\nrefused=no\x1b[2J\u202e\xff/b": give policy.Compile the .proto file of its service, or open the service with policy.WithPublic; if the server does not have this procedure, the client must call another`},
@@ -161,7 +161,7 @@ func TestOutsideStreamCauses(t *testing.T) {
 		handler  func(context.Context, interceptor.Stream) error
 		want     string
 	}{
-		"C7 no message":      {nil, receive, `the request names no organization: it ended without a message, whose field "organization_id" names it: the client must send one`},
+		"C7 no message":      {nil, receive, `the request names no organization: the stream ended without a message: the client must send one that sets the field "organization_id"`},
 		"C7 an empty field":  {finished{naming("")}, receive, `the request names no organization: the field "organization_id" is empty: the client must set "organization_id" to the organization of its token`},
 		"C7 another, second": {finished{naming(acme), naming(globex)}, twice, `the request names another organization than the token, in the field "organization_id": the client must set "organization_id" to the organization of its token, byte for byte, or use another token`},
 		"C7 sent first": {finished{naming(acme)}, func(_ context.Context, stream interceptor.Stream) error { return stream.Send(text(acme)) },
@@ -214,7 +214,7 @@ func TestVerifiedExpired(t *testing.T) {
 	t.Parallel()
 	guard := interceptor.New(unverified(`{"sub": "user", "exp": 1, "aud": "`+api+`"}`), rules(t))
 	_, denial := guard.Admit(t.Context(), procedure("Token", connect.StreamTypeUnary), http.Header{"Authorization": {"Bearer any"}})
-	const want = "token has expired: the verifier returned claims that have expired: it must look at exp on every call"
+	const want = "token has expired: the server's Verifier has returned expired claims: it must check exp on every call"
 	if denial.Reason() != interceptor.ReasonTokenExpired || !errors.Is(denial, token.ErrExpired) || denial.Unwrap().Error() != want {
 		t.Errorf("%v, %v", denial, denial.Unwrap())
 	}

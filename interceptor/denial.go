@@ -172,7 +172,7 @@ func denyToken(err error) *Denial {
 	return &Denial{reason: ReasonGuardFailed, cause: err}
 }
 
-var errVerifiedExpired = fmt.Errorf("%w: the verifier returned claims that have expired: it must look at exp on every call", token.ErrExpired)
+var errVerifiedExpired = fmt.Errorf("%w: the server's Verifier has returned expired claims: it must check exp on every call", token.ErrExpired)
 
 var errExpired = fmt.Errorf("%w since it was verified, while the call was under way: the client must call again with a new token", token.ErrExpired)
 

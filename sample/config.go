@@ -90,7 +90,7 @@ func parseIssuer(provider, issuer string, given bool) (*token.Issuer, error) {
 	}
 	switch {
 	case given && issuer == "":
-		return nil, badFlag("issuer", "it is empty: give the issuer's URL, or leave the flag out for the embedded issuer; if a variable or a file supplies it, that is not set")
+		return nil, badFlag("issuer", "it is empty: give the issuer's URL, or leave the flag out for the embedded issuer; if a variable or a file should supply it, set the variable or fill the file")
 	case !given && provider == "logto":
 		return nil, nil
 	case !given:
@@ -124,7 +124,7 @@ func parseAudience(audience string) (string, error) {
 	u, err := url.Parse(audience)
 	switch {
 	case audience == "":
-		return "", badFlag("audience", "it is empty: give the API's resource indicator, or leave the flag out; if a variable or a file supplies it, that is not set")
+		return "", badFlag("audience", "it is empty: give the API's resource indicator, or leave the flag out; if a variable or a file should supply it, set the variable or fill the file")
 	case err != nil || !u.IsAbs() || strings.ContainsAny(audience, " #"):
 		return "", badFlag("audience", "%q is not an absolute URI without fragment", audience)
 	case strings.HasPrefix(audience, "urn:logto:"):

@@ -101,8 +101,8 @@ func TestBadCommandLines(t *testing.T) {
 func TestOutside(t *testing.T) {
 	t.Parallel()
 	const (
-		issuer   = "-issuer: it is empty: give the issuer's URL, or leave the flag out for the embedded issuer; if a variable or a file supplies it, that is not set"
-		audience = "-audience: it is empty: give the API's resource indicator, or leave the flag out; if a variable or a file supplies it, that is not set"
+		issuer   = "-issuer: it is empty: give the issuer's URL, or leave the flag out for the embedded issuer; if a variable or a file should supply it, set the variable or fill the file"
+		audience = "-audience: it is empty: give the API's resource indicator, or leave the flag out; if a variable or a file should supply it, set the variable or fill the file"
 	)
 	for name, c := range map[string]struct {
 		args []string
@@ -112,7 +112,7 @@ func TestOutside(t *testing.T) {
 		"C18/issuer of Auth0":   {[]string{"-issuer=", "-provider", "auth0"}, issuer},
 		"C18/issuer for others": {[]string{"-issuer", "", "-listen", "0.0.0.0:0"}, issuer},
 		"C18/issuer, blank": {[]string{"-issuer", " "},
-			"-issuer: token: an issuer's URL is empty: give the tenant's endpoint or domain, or Issuer.URL; if a variable or a file supplies it, that is not set"},
+			"-issuer: token: an issuer's URL is empty: give the tenant's endpoint or domain, or Issuer.URL; if a variable or a file should supply it, set the variable or fill the file"},
 		"C18/audience": {[]string{"-audience", ""}, audience},
 		"C18/both":     {[]string{"-audience", "", "-issuer", ""}, issuer + "\n" + audience},
 	} {

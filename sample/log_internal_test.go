@@ -42,7 +42,7 @@ func TestOutsideLog(t *testing.T) {
 		},
 		{
 			"C8", "/sample.v1.CatalogService/CreateOrder", `"scope":"read:products"`, nil,
-			`level=WARN msg=refused procedure=/sample.v1.CatalogService/CreateOrder reason=SCOPE_INSUFFICIENT cause="the token lacks the scope write:orders: the client must request it from the issuer, which grants only what the caller's roles hold"`,
+			`level=WARN msg=refused procedure=/sample.v1.CatalogService/CreateOrder reason=SCOPE_INSUFFICIENT cause="the token lacks the scope write:orders: the client must request it from the issuer; if the issuer does not grant that, add it to a role of the caller at the issuer"`,
 		},
 		{
 			"C7 none", "/sample.v1.DocumentService/ListDocuments", `"scope":"read:data","organization_id":"acme"`, new(samplev1.ListDocumentsRequest),

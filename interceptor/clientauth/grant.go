@@ -199,7 +199,7 @@ func (e *refusedError) Error() string {
 	case e.status == http.StatusUnauthorized:
 		return text + ": " + remedies["invalid_client"]
 	case e.status == http.StatusBadRequest, e.status == http.StatusForbidden:
-		return text + ": check what is asked for, and what the provider lets the client have"
+		return text + ": check Target.Scopes, Target.Resource and Target.Organization, and what the provider lets the client have"
 	case endpoint.Transient(e.status):
 		return text + ": " + remedies["server_error"]
 	default:

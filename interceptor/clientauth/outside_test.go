@@ -34,7 +34,7 @@ func TestOutside(t *testing.T) {
 		large   = refused + "expires_in in the answer is larger than 2^63-1 seconds: the provider must mend it, or leave it out"
 		log     = refused + "the endpoint answered with status 200 and refused the request: look into the provider's log"
 		noToken = refused + "the answer has no access_token: is this the provider's token endpoint?"
-		utf16   = refused + "the answer is not a JSON object in UTF-8: it is in UTF-16 or UTF-32: the server must send UTF-8"
+		utf16   = refused + "the answer is not a JSON object in UTF-8: it is in UTF-16 or UTF-32: the endpoint must send UTF-8"
 		bearer  = refused + "the token is no bearer token: have the provider issue bearer tokens to this client"
 		noType  = refused + "the answer has no token_type, which RFC 6749 section 5.1 requires: the provider must mend it"
 	)
@@ -119,16 +119,16 @@ func TestOutside(t *testing.T) {
 		{"C9/access_denied", respond(403, `{"error": "access_denied"}`),
 			refused + "the endpoint answered with status 403, access_denied: check the client's roles at the provider, and Target.Organization", 0},
 		{"C9/ERROR", respond(400, `{"ERROR": "invalid_client"}`),
-			refused + "the endpoint answered with status 400: check what is asked for, and what the provider lets the client have", 0},
+			refused + "the endpoint answered with status 400: check Target.Scopes, Target.Resource and Target.Organization, and what the provider lets the client have", 0},
 		{"C9/an error of its own", respond(400, `{"error": "secret"}`),
-			refused + "the endpoint answered with status 400: check what is asked for, and what the provider lets the client have", 0},
+			refused + "the endpoint answered with status 400: check Target.Scopes, Target.Resource and Target.Organization, and what the provider lets the client have", 0},
 
 		{"C2/byte order mark", respond(200, "\ufeff"+good), "", 3590 * time.Second},
 		{"C2/byte order mark before an error", respond(400, "\ufeff"+`{"error": "invalid_scope"}`),
 			refused + "the endpoint answered with status 400, invalid_scope: check Target.Scopes", 0},
 		{"C2/two byte order marks", respond(200, "\ufeff\ufeff"+good), refused + "the answer is not a JSON object in UTF-8: it has two byte order marks: is this the provider's token endpoint?", 0},
 		{"C2/UTF-16, little endian", respond(200, "\xff\xfe{\x00}\x00"), utf16, 0},
-		{"C2/gzip", respond(200, "\x1f\x8b\x08\x00\x00\x00\x00\x00\x00\xff"), refused + "the answer is not a JSON object in UTF-8: it is compressed, and Content-Encoding does not say so: the server must say so, or send it without compression", 0},
+		{"C2/gzip", respond(200, "\x1f\x8b\x08\x00\x00\x00\x00\x00\x00\xff"), refused + "the answer is not a JSON object in UTF-8: it is compressed, and Content-Encoding does not say so: the endpoint must say so, or send it without compression", 0},
 		{"C2/UTF-16, big endian", respond(200, "\xfe\xff\x00{\x00}"), utf16, 0},
 	}
 	for _, test := range cases {
@@ -206,12 +206,12 @@ func TestOutsideFaults(t *testing.T) {
 	t.Parallel()
 	const (
 		noURL = "clientauth: the TokenURL is empty: give the tenant's endpoint or domain, or Provider.TokenURL; " +
-			"if a variable or a file supplies it, that is not set"
-		noID     = "clientauth: the client's id is empty: if a variable or a file supplies it, that is not set"
-		noSecret = "clientauth: the client's secret is empty: if a variable or a file supplies it, that is not set"
+			"if a variable or a file should supply it, set the variable or fill the file"
+		noID     = "clientauth: the client's id is empty: if a variable or a file should supply it, set the variable or fill the file"
+		noSecret = "clientauth: the client's secret is empty: if a variable or a file should supply it, set the variable or fill the file"
 		padded   = "has white space around it, such as a line break at its end: if a variable or a file supplies it, remove the white space there"
 		space    = "it holds white space, such as a line break at its end: if a variable or a file supplies it, remove the white space there"
-		noHost   = "it names no host: a part of the URL seems to be missing; if a variable or a file supplies it, that is not set"
+		noHost   = "it names no host: a part of the URL seems to be missing; if a variable or a file should supply it, set the variable or fill the file"
 		noScheme = "it does not begin with https://"
 	)
 	for name, test := range map[string]struct {
@@ -244,7 +244,7 @@ func TestOutsideFaults(t *testing.T) {
 		"C18/Logto, query alone":     {clientauth.Logto("https://?a"), "shop", "s", `clientauth: TokenURL "https://?…": it has a query`},
 		"C18/Logto, fragment alone":  {clientauth.Logto("https://#"), "shop", "s", `clientauth: TokenURL "https://?…": ` + noHost},
 		"C18/Logto, no tenant": {clientauth.Logto("https://.logto.app"), "shop", "s",
-			`clientauth: TokenURL "https://.logto.app/oidc/token": its host begins with a dot: a part of the URL seems to be missing; if a variable or a file supplies it, that is not set`},
+			`clientauth: TokenURL "https://.logto.app/oidc/token": its host begins with a dot: a part of the URL seems to be missing; if a variable or a file should supply it, set the variable or fill the file`},
 		"C18/Logto, line break":    {clientauth.Logto("https://idp.test\n"), "shop", "s", `clientauth: TokenURL "https://idp.test\n": ` + space},
 		"C18/Auth0, line break":    {clientauth.Auth0("idp.test\n"), "shop", "s", `clientauth: TokenURL "https://idp.test\n/oauth/token": ` + space},
 		"C18/Auth0, port alone":    {clientauth.Auth0(":443"), "shop", "s", `clientauth: TokenURL "https://:443/oauth/token": ` + noHost},

@@ -64,7 +64,7 @@ func AuthAction(domain string) Provider {
 func (p Provider) withDefaults() (Provider, error) {
 	var faults []error
 	if endpoint.IsBlank(p.TokenURL) {
-		faults = append(faults, errors.New("clientauth: the TokenURL is empty: give the tenant's endpoint or domain, or Provider.TokenURL; if a variable or a file supplies it, that is not set"))
+		faults = append(faults, errors.New("clientauth: the TokenURL is empty: give the tenant's endpoint or domain, or Provider.TokenURL; if a variable or a file should supply it, set the variable or fill the file"))
 	} else if strings.ContainsRune(p.TokenURL, '?') {
 		faults = append(faults, fmt.Errorf("clientauth: TokenURL %q: it has a query", endpoint.DisplayURL(p.TokenURL)))
 	} else if err := endpoint.CheckURL(p.TokenURL); err != nil {

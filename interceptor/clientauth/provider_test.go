@@ -77,7 +77,7 @@ func TestNewFaults(t *testing.T) {
 	t.Parallel()
 	provider := func(url string) clientauth.Provider { return clientauth.Provider{TokenURL: url} }
 	const noTokenURL = "clientauth: the TokenURL is empty: give the tenant's endpoint or domain, or Provider.TokenURL; " +
-		"if a variable or a file supplies it, that is not set"
+		"if a variable or a file should supply it, set the variable or fill the file"
 	for _, test := range []struct {
 		name       string
 		provider   clientauth.Provider
@@ -92,8 +92,8 @@ func TestNewFaults(t *testing.T) {
 			"clientauth: WithTransport: transport is nil",
 			noTokenURL,
 			"clientauth: AuthStyle 7 is unknown",
-			"clientauth: the client's id is empty: if a variable or a file supplies it, that is not set",
-			"clientauth: the client's secret is empty: if a variable or a file supplies it, that is not set",
+			"clientauth: the client's id is empty: if a variable or a file should supply it, set the variable or fill the file",
+			"clientauth: the client's secret is empty: if a variable or a file should supply it, set the variable or fill the file",
 		}},
 		{"plain HTTP", clientauth.Logto("http://idp.test"), "shop", "s", nil, []string{
 			`clientauth: TokenURL "http://idp.test/oidc/token": it is plain http and not on a loopback address: use https`,

@@ -36,7 +36,7 @@ func WithAudience(audience string) Option {
 	return func(c *compiler) {
 		if audience == "" {
 			c.audienceEmpty = true
-			c.fault("WithAudience", "audience is empty: give the API's resource indicator; if a variable or a file supplies it, that is not set")
+			c.fault("WithAudience", "audience is empty: give the API's resource indicator; if a variable or a file should supply it, set the variable or fill the file")
 			return
 		}
 		if c.audience != "" && c.audience != audience {

@@ -187,7 +187,7 @@ func (f *finder) declared(d *declaration, ours protoreflect.ExtensionDescriptor,
 		d.doubt = fmt.Errorf("options with the number %d may be (%s) or (%s) of %q: give the latter another number",
 			ours.Number(), ours.FullName(), rival.FullName(), rival.ParentFile().Path())
 	case !d.seen && len(missing) > 0:
-		d.doubt = fmt.Errorf("the option with the number %d may be another package's: the imports %q that would tell are missing: give the image with its imports, and policy.Compile these files too", ours.Number(), missing)
+		d.doubt = fmt.Errorf("the option with the number %d is declared in one of the imports %q, which are missing: give the image with its imports; the server must give these files to policy.Compile", ours.Number(), missing)
 	}
 }
 

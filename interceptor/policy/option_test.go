@@ -30,7 +30,7 @@ func TestOutsideOptions(t *testing.T) {
 	const (
 		good    = "https://api.example.com"
 		strange = "has a space, or a character that cannot be printed: give the API's resource indicator as the issuer has it (OPTION)"
-		empty   = "WithAudience: audience is empty: give the API's resource indicator; if a variable or a file supplies it, that is not set (OPTION)"
+		empty   = "WithAudience: audience is empty: give the API's resource indicator; if a variable or a file should supply it, set the variable or fill the file (OPTION)"
 	)
 	for _, test := range []struct {
 		name    string
@@ -62,7 +62,7 @@ func TestOutsideOptions(t *testing.T) {
 			`WithPublic: " " is not the full name of a service, such as grpc.health.v1.Health (OPTION)`,
 		}},
 		{"public, annotated", "", append(hundred(good), policy.WithPublic("a.S", "a.S"), policy.WithPublic("a.S")), []string{
-			`WithPublic: service a.S carries annotations of its own: they would be ignored (OPTION)`,
+			`WithPublic: service a.S carries annotations of its own, which would be ignored: do not name the service here, or remove the annotations (OPTION)`,
 		}},
 		{"public, nothing", "", append(hundred(good), policy.WithPublic(), policy.WithSharedScopes()), nil},
 		{"shared scope", "", append(hundred(good), policy.WithSharedScopes("", ""), policy.WithSharedScopes("")), []string{

@@ -302,7 +302,7 @@ func testOpenedBehindImport(t *testing.T) {
 		"placeholder behind the import":  {importing("second.proto", complete), importing("first.proto")},
 		"another copy behind its import": {annotated, importing("first.proto", copied)},
 	} {
-		const want = "WithPublic: service wire.v1.Service carries annotations of its own: they would be ignored (OPTION)"
+		const want = "WithPublic: service wire.v1.Service carries annotations of its own, which would be ignored: do not name the service here, or remove the annotations (OPTION)"
 		if _, err := policy.Compile(files, policy.WithPublic("wire.v1.Service")); err == nil || err.Error() != want {
 			t.Errorf("%s: got %v, want %s", name, err, want)
 		}
@@ -354,7 +354,7 @@ func testCopies(t *testing.T) {
 			apart(file("apart.proto", `package b.v1; message M {} `+rule)),
 		},
 	} {
-		const want = "WithPublic: service b.v1.Admin carries annotations of its own: they would be ignored (OPTION)"
+		const want = "WithPublic: service b.v1.Admin carries annotations of its own, which would be ignored: do not name the service here, or remove the annotations (OPTION)"
 		if table, err := policy.Compile(files, policy.WithPublic("b.v1.Admin")); err == nil || err.Error() != want {
 			t.Errorf("%s: got %v and\n%v, want %s", name, err, table, want)
 		}

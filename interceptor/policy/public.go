@@ -43,7 +43,7 @@ func (c *compiler) publicService(name string, files Files) {
 		if !c.annotated(service) {
 			continue
 		}
-		c.faultAt(servicePlace(service), FaultOption, "WithPublic", "service %s carries annotations of its own: they would be ignored", name)
+		c.faultAt(servicePlace(service), FaultOption, "WithPublic", "service %s carries annotations of its own, which would be ignored: do not name the service here, or remove the annotations", name)
 		if slices.Contains(files, service.ParentFile()) {
 			c.service(service) // by its own rules, as if it were not named
 		}

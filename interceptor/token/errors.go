@@ -56,9 +56,9 @@ func (e *typeError) Error() string {
 	case "":
 		return fmt.Sprintf("%v: its typ is not one of %q, the issuer's Types: is it an ID token, or of another kind? Send the access token; if the issuer's access tokens are of another typ, add that to Issuer.Types", ErrInvalid, e.types)
 	case typAbsent:
-		return fmt.Sprintf("%v: %s, and the issuer's Types are %q: ask the issuer for an access token with one of these; there is no setting that accepts a token without typ, which may be an ID token", ErrInvalid, e.fault, e.types)
+		return fmt.Sprintf("%v: %s, and the issuer's Types are %q: the client must send an access token, not an ID token; if it does, the issuer must write typ into access tokens; no setting accepts a token without typ", ErrInvalid, e.fault, e.types)
 	default:
-		return fmt.Sprintf("%v: %s, and the issuer's Types are %q: ask the issuer for an access token with one of these", ErrInvalid, e.fault, e.types)
+		return fmt.Sprintf("%v: %s, and the issuer's Types are %q: the client must send an access token that has one of these", ErrInvalid, e.fault, e.types)
 	}
 }
 

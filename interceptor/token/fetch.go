@@ -86,8 +86,10 @@ func anotherIssuer(want, found string) error {
 		return fmt.Errorf("the document's issuer is %q: write Issuer.URL with the slash at its end", endpoint.DisplayURL(found))
 	case found+"/" == want:
 		return fmt.Errorf("the document's issuer is %q: write Issuer.URL without the slash at its end", endpoint.DisplayURL(found))
+	case strings.Contains(found, "{"):
+		return fmt.Errorf("the document's issuer is %q, which holds a placeholder: set Issuer.URL to the URL of your own tenant", endpoint.DisplayURL(found))
 	default:
-		return fmt.Errorf("the document's issuer is %q: if that is the one to trust, Issuer.URL must be equal to it, byte for byte; if not, somebody else's endpoint answers", endpoint.DisplayURL(found))
+		return fmt.Errorf("the document's issuer is %q: if you trust this issuer, set Issuer.URL to exactly this value; if not, correct Issuer.URL, or find out who answers at that URL", endpoint.DisplayURL(found))
 	}
 }
 

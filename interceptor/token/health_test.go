@@ -109,7 +109,7 @@ func TestUnusableKeys(t *testing.T) {
 		idp := newIDP(slices.Repeat([]string{rs256.JWK("alg", absent{})}, 100)...)
 		_, err := newVerifier(t, idp, token.WithKeySetObserver(log.observe)).Verify(t.Context(), scene.Token(rs256))
 		checkError(t, err, token.ErrKeysUnavailable)
-		const want = `key set: "https://idp.test/oidc/jwks": none of its keys (100) can be used; key 0: it names no alg, and ["RS256" "PS256"] fit it: allow only one of them`
+		const want = `key set: "https://idp.test/oidc/jwks": none of its keys (100) can be used; key 0: it names no alg, and ["RS256" "PS256"] fit it: leave only one of them in Issuer.Algorithms, or have the issuer write alg into the key`
 		if event := log.next(t); len(event.Skipped) != 100 || !errors.Is(err, event.Err) || !strings.HasSuffix(err.Error(), want) {
 			t.Errorf("%d skipped, and the error is %v", len(event.Skipped), err)
 		}

@@ -111,7 +111,7 @@ func AuthAction(domain string) Issuer {
 }
 
 // errNoURL is about a blank [Issuer.URL], also where one of the functions above was given nothing.
-var errNoURL = errors.New("token: an issuer's URL is empty: give the tenant's endpoint or domain, or Issuer.URL; if a variable or a file supplies it, that is not set")
+var errNoURL = errors.New("token: an issuer's URL is empty: give the tenant's endpoint or domain, or Issuer.URL; if a variable or a file should supply it, set the variable or fill the file")
 
 // withDefaults returns the issuer as it is used: with defaults filled in, and
 // sharing no memory with its caller. The error holds every fault.

@@ -22,15 +22,15 @@ func TestNewVerifierFaults(t *testing.T) {
 	keySet := func(url string) token.Issuer { return with(func(i *token.Issuer) { i.KeySetURL = url }) }
 	const (
 		of        = `token: issuer "https://idp.test/oidc": `
-		noURL     = "token: an issuer's URL is empty: give the tenant's endpoint or domain, or Issuer.URL; if a variable or a file supplies it, that is not set"
-		noHost    = "it names no host: a part of the URL seems to be missing; if a variable or a file supplies it, that is not set"
+		noURL     = "token: an issuer's URL is empty: give the tenant's endpoint or domain, or Issuer.URL; if a variable or a file should supply it, set the variable or fill the file"
+		noHost    = "it names no host: a part of the URL seems to be missing; if a variable or a file should supply it, set the variable or fill the file"
 		notHTTPS  = "it is not an https URL"
 		plainHTTP = "it is plain http and not on a loopback address: use https"
 		noScheme  = "it does not begin with https://"
 		unparsed  = "it cannot be parsed (Auth0 and AuthAction take a bare domain, without https:// and path)"
 		userInfo  = "it has user information or a fragment"
 		space     = "it holds white space, such as a line break at its end: if a variable or a file supplies it, remove the white space there"
-		dot       = "its host begins with a dot: a part of the URL seems to be missing; if a variable or a file supplies it, that is not set"
+		dot       = "its host begins with a dot: a part of the URL seems to be missing; if a variable or a file should supply it, set the variable or fill the file"
 		weaker    = "it is not an https URL, while the issuer's is"
 	)
 	tests := []struct {
@@ -206,7 +206,7 @@ func TestIssuerIsCopied(t *testing.T) {
 // whoever did not give it.
 func TestOutsideFaults(t *testing.T) {
 	t.Parallel()
-	const want = "token: an issuer's URL is empty: give the tenant's endpoint or domain, or Issuer.URL; if a variable or a file supplies it, that is not set"
+	const want = "token: an issuer's URL is empty: give the tenant's endpoint or domain, or Issuer.URL; if a variable or a file should supply it, set the variable or fill the file"
 	for name, issuer := range map[string]token.Issuer{
 		"C18/Logto":             token.Logto(""),
 		"C18/Logto, slash":      token.Logto("/"),

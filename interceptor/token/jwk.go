@@ -38,7 +38,7 @@ func parseKey(raw json.RawMessage, allowed []string) (*publicKey, error) {
 		return nil, errors.New("its use is not sig")
 	}
 	if ops, array, ok, err := members.texts("key_ops"); err != nil || ok && (!array || !slices.Contains(ops, "verify")) {
-		return nil, errors.New("its key_ops do not contain verify")
+		return nil, errors.New("its key_ops do not contain verify: the issuer must correct the key")
 	}
 	if len(key.id) > maxKeyID {
 		return nil, errors.New("its kid is too long")
@@ -78,7 +78,7 @@ func bind(key *publicKey, allowed []string) (string, error) {
 	case 1:
 		return fitting[0], nil
 	default:
-		return "", fmt.Errorf("it names no alg, and %q fit it: allow only one of them", fitting)
+		return "", fmt.Errorf("it names no alg, and %q fit it: leave only one of them in Issuer.Algorithms, or have the issuer write alg into the key", fitting)
 	}
 }
 

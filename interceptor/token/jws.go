@@ -95,11 +95,11 @@ func parseJWS(raw string) (jws, error) {
 	switch dots := strings.Count(raw, "."); dots {
 	case 2:
 	case 0:
-		return jws{}, malformed("not a JWT but an opaque token: ask the issuer for one with the API as its resource (audience)")
+		return jws{}, malformed("it is an opaque token, not a JWT: the client must request a token for this API (as resource or audience)")
 	case 4:
 		return jws{}, malformed("an encrypted token (JWE): have the issuer sign access tokens without encrypting them")
 	default:
-		return jws{}, malformed("%d segments instead of 3", dots+1)
+		return jws{}, malformed("it has %d segments, and a JWT has 3: the client must send the whole token, unchanged", dots+1)
 	}
 	lastDot := strings.LastIndexByte(raw, '.')
 	header64, payload64, _ := strings.Cut(raw[:lastDot], ".")
@@ -126,7 +126,7 @@ func parseJWS(raw string) (jws, error) {
 }
 
 var (
-	errBase64       = malformed("a segment is not in strict base64url")
+	errBase64       = malformed("a segment is not in base64url without padding: the client must send the token unchanged")
 	errEmptySegment = malformed("an empty segment")
 	strictBase64    = base64.RawURLEncoding.Strict()
 )

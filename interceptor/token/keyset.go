@@ -122,7 +122,7 @@ func parseKeySet(body []byte, allowed []string) (*keySet, error) {
 	}
 	array, ok := members.get("keys")
 	if !ok && members.has("jwks_uri") {
-		return nil, errors.New("it is the issuer's metadata: if Issuer.KeySetURL leads there, leave that empty")
+		return nil, errors.New("it is the issuer's metadata, and not a key set: leave Issuer.KeySetURL empty; if it is empty, the issuer must correct jwks_uri")
 	}
 	keys, err := splitKeys(array)
 	if err != nil {
@@ -145,8 +145,8 @@ func parseKeySet(body []byte, allowed []string) (*keySet, error) {
 	if n := len(set.skipped); n > 0 {
 		unusable = fmt.Sprintf("; keys that cannot be used: %d, see WithKeySetObserver", n)
 	}
-	set.errKeyID = invalid("the key set has no key with the token's kid: is the token of another environment (then get one from this environment's issuer), or has the issuer rotated within 30 s (then the token soon passes by itself)?%s", unusable)
-	set.errNoKeyID = invalid("the token has no kid, and the key set does not have exactly one key for the token's alg: the issuer must name the key%s", unusable)
+	set.errKeyID = invalid("the key set has no key with the token's kid: if the token is of another environment, the client must get one from this environment's issuer; if the issuer has rotated within 30 s, the client must try again%s", unusable)
+	set.errNoKeyID = invalid("the token has no kid, and the key set does not have exactly one key for the token's alg: the issuer must write kid into the token's header%s", unusable)
 	return set, nil
 }
 

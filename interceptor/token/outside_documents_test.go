@@ -54,8 +54,8 @@ func testByteOrderMark(t *testing.T) {
 	little := func(u uint16) [2]byte { return [2]byte{byte(u), byte(u >> 8)} }
 	big := func(u uint16) [2]byte { return [2]byte{byte(u >> 8), byte(u)} }
 	const (
-		in16   = "not a JSON object in UTF-8: it is in UTF-16 or UTF-32: the server must send UTF-8"
-		not8   = "not a JSON object in UTF-8: it has bytes that are not UTF-8: the server must send UTF-8"
+		in16   = "not a JSON object in UTF-8: it is in UTF-16 or UTF-32: the endpoint must send UTF-8"
+		not8   = "not a JSON object in UTF-8: it has bytes that are not UTF-8: the endpoint must send UTF-8"
 		html   = "not a JSON object in UTF-8: it is HTML or XML, such as a page for signing in or an error page: "
 		keys   = "the issuer's jwks_uri names it: is the issuer's metadata right?"
 		advice = "is Issuer.URL right? Its metadata must be at Issuer.URL + /.well-known/openid-configuration; for an issuer that has none, set Issuer.KeySetURL"
@@ -76,7 +76,7 @@ func testByteOrderMark(t *testing.T) {
 		"Latin-1":                      {strings.Replace(set, "{", "{\"name\":\"Jos\xe9\",", 1), not8},
 		"HTML":                         {"\n<!doctype html><title>Sign in</title>", html},
 		"HTML with a mark":             {mark + "<html>", html},
-		"gzip":                         {gzipped(set), "not a JSON object in UTF-8: it is compressed, and Content-Encoding does not say so: the server must say so, or send it without compression"},
+		"gzip":                         {gzipped(set), "not a JSON object in UTF-8: it is compressed, and Content-Encoding does not say so: the endpoint must say so, or send it without compression"},
 		"DER":                          {"\x30\x82\x00\x01", "not a JSON object in UTF-8: it is binary, and not JSON: "},
 		"a NUL in a string":            {"{\"secret\":\"\x00\"}", "not a JSON object in UTF-8: it is cut short, or has a mistake: "},
 		"empty":                        {" \n", "not a JSON object in UTF-8: it is empty: "},
@@ -113,7 +113,7 @@ func testFetchTexts(t *testing.T) {
 	const (
 		of     = `issuer keys are unavailable: issuer "https://idp.test/oidc": `
 		advice = ": is Issuer.URL right? Its metadata must be at Issuer.URL + /.well-known/openid-configuration; for an issuer that has none, set Issuer.KeySetURL"
-		else_  = `: if that is the one to trust, Issuer.URL must be equal to it, byte for byte; if not, somebody else's endpoint answers`
+		else_  = `: if you trust this issuer, set Issuer.URL to exactly this value; if not, correct Issuer.URL, or find out who answers at that URL`
 		failed = of + "discovery: the request failed: "
 	)
 	document := func(changes ...any) handler { return respond(200, discovery(changes...)) }
@@ -123,7 +123,8 @@ func testFetchTexts(t *testing.T) {
 	}{
 		"slash":                   {document("issuer", issuerURL+"/"), of + `discovery: the document's issuer is "https://idp.test/oidc/": write Issuer.URL with the slash at its end`},
 		"another issuer":          {document("issuer", otherIssuer), of + `discovery: the document's issuer is "` + otherIssuer + `"` + else_},
-		"another tenant":          {document("issuer", "https://idp.test/{tenantid}/v2.0"), of + `discovery: the document's issuer is "https://idp.test/{tenantid}/v2.0"` + else_},
+		"another tenant":          {document("issuer", "https://idp.test/{tenantid}/v2.0"), of + `discovery: the document's issuer is "https://idp.test/{tenantid}/v2.0", which holds a placeholder: set Issuer.URL to the URL of your own tenant`},
+		"a third issuer":          {document("issuer", "https://third.test"), of + `discovery: the document's issuer is "https://third.test"` + else_},
 		"secrets":                 {document("issuer", "https://user:secret@idp.test/?key=secret#secret"), of + `discovery: the document's issuer is "xxxxx@idp.test/?…"` + else_},
 		"a query":                 {document("issuer", "https://idp.test/oidc?key=secret"), of + `discovery: the document's issuer is "https://idp.test/oidc?…"` + else_},
 		"a long issuer":           {document("issuer", "https://idp.test/"+strings.Repeat("é", 1000)), of + `discovery: the document's issuer is "https://idp.test/` + strings.Repeat("é", 91) + `…"` + else_},
@@ -204,7 +205,7 @@ func testNetworkTexts(t *testing.T) {
 		"a proxy that refuses":         {issuerURL, through(proxy.Listener.Addr().String()), `discovery: the request failed: the proxy refused to connect, with status 403: have the proxy allow "idp.test" (asked through the proxy "` + proxy.Listener.Addr().String() + `"; if HTTPS_PROXY names it, "idp.test" in NO_PROXY goes around it)`},
 		"a proxy of unreadable URL":    {issuerURL, unreadable, `discovery: the request failed: the proxy's URL cannot be read: look at HTTPS_PROXY`},
 		"a private authority":          {secure.URL, &http.Transport{DisableKeepAlives: true}, `discovery: the request failed: the server's certificate is of an unknown authority: trust a private authority by WithTransport, with an http.Transport whose TLSClientConfig.RootCAs holds its certificate, or on Linux by SSL_CERT_FILE; an image without any authorities needs ca-certificates`},
-		"a private authority, trusted": {secure.URL, &http.Transport{DisableKeepAlives: true, TLSClientConfig: &tls.Config{RootCAs: roots, MinVersion: tls.VersionTLS12}}, `key set: "` + secure.URL + `/jwks": it is the issuer's metadata: if Issuer.KeySetURL leads there, leave that empty`},
+		"a private authority, trusted": {secure.URL, &http.Transport{DisableKeepAlives: true, TLSClientConfig: &tls.Config{RootCAs: roots, MinVersion: tls.VersionTLS12}}, `key set: "` + secure.URL + `/jwks": it is the issuer's metadata, and not a key set: leave Issuer.KeySetURL empty; if it is empty, the issuer must correct jwks_uri`},
 	} {
 		of := issuer(issuerURL)
 		of.URL = test.url

@@ -42,7 +42,7 @@ func testNulls(t *testing.T) {
 		{es256.JWK("d", "null"), private},
 		{rs256.JWK("oth", []any{nil}), private},
 		{rs256.JWK("p", nil, "q", "AQ"), private},
-		{es256.JWK("key_ops", []any{nil}), "its key_ops do not contain verify"},
+		{es256.JWK("key_ops", []any{nil}), "its key_ops do not contain verify: the issuer must correct the key"},
 		{es256.JWK("kty", nil), "its kty is not a string"},
 		{es256.JWK("crv", nil), "its crv is not a string"},
 		{es256.JWK("x", nil), "its x is missing or not in base64url"},
@@ -160,7 +160,7 @@ func testMismatch(t *testing.T) {
 		{rs256.JWK("alg", "RSA-OAEP"), []string{"RS256"}, `its alg is "RSA-OAEP", which signs no token that is accepted, and the issuer's Algorithms are ["RS256"]: if the issuer signs access tokens with this key, it must name another alg`},
 		{rs256.JWK("alg", "none\n"), []string{"RS256"}, `its alg is "none\n", which signs no token that is accepted, and the issuer's Algorithms are ["RS256"]: if the issuer signs access tokens with this key, it must name another alg`},
 		{rs256.JWK("alg", strings.Repeat("x", 33)), []string{"RS256"}, `its alg is 33 bytes long, which signs no token that is accepted, and the issuer's Algorithms are ["RS256"]: if the issuer signs access tokens with this key, it must name another alg`},
-		{rs256.JWK("alg", absent{}), []string{"PS256", "RS256"}, `it names no alg, and ["PS256" "RS256"] fit it: allow only one of them`},
+		{rs256.JWK("alg", absent{}), []string{"PS256", "RS256"}, `it names no alg, and ["PS256" "RS256"] fit it: leave only one of them in Issuer.Algorithms, or have the issuer write alg into the key`},
 	} {
 		_, _, err := token.ParseKeySet([]byte(keySet(test.jwk)), test.list...)
 		checkText(t, test.jwk, err, "none of its keys (1) can be used; key 0: "+test.want)

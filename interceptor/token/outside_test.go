@@ -40,12 +40,12 @@ func checkText(t *testing.T, name string, err error, want string) {
 }
 
 func testTypes(t *testing.T) {
-	const ask = `, and the issuer's Types are ["at+jwt"]: ask the issuer for an access token with one of these`
+	const ask = `, and the issuer's Types are ["at+jwt"]: the client must send an access token that has one of these`
 	for _, test := range []struct {
 		typ  any
 		want string
 	}{
-		{absent{}, "invalid token: it has no typ" + ask + "; there is no setting that accepts a token without typ, which may be an ID token"},
+		{absent{}, "invalid token: it has no typ, and the issuer's Types are [\"at+jwt\"]: the client must send an access token, not an ID token; if it does, the issuer must write typ into access tokens; no setting accepts a token without typ"},
 		{"", "invalid token: its typ is empty" + ask},
 		{nil, "invalid token: its typ is not a string" + ask},
 		{1, "invalid token: its typ is not a string" + ask},
@@ -74,7 +74,7 @@ func testNoToken(t *testing.T) {
 	const (
 		grammar   = "malformed token: the credentials hold a character that no token has, such as a space, comma or quote: send the token alone behind Bearer"
 		encrypted = "malformed token: an encrypted token (JWE): have the issuer sign access tokens without encrypting them"
-		opaque    = "malformed token: not a JWT but an opaque token: ask the issuer for one with the API as its resource (audience)"
+		opaque    = "malformed token: it is an opaque token, not a JWT: the client must request a token for this API (as resource or audience)"
 	)
 	for credentials, want := range map[string]string{
 		"Bearer a.b.c.d.e":                       encrypted,
@@ -85,8 +85,8 @@ func testNoToken(t *testing.T) {
 		"Bearer " + good + ";":                   grammar,
 		"Bearer a, Basic b":                      grammar,
 		"Bearer " + good[:len(good)-5] + " aaaa": grammar,
-		"Bearer a.b":                             "malformed token: 2 segments instead of 3",
-		"Bearer a.b.c":                           "malformed token: a segment is not in strict base64url",
+		"Bearer a.b":                             "malformed token: it has 2 segments, and a JWT has 3: the client must send the whole token, unchanged",
+		"Bearer a.b.c":                           "malformed token: a segment is not in base64url without padding: the client must send the token unchanged",
 	} {
 		_, err := verifier.Authenticate(t.Context(), []string{credentials})
 		checkText(t, credentials, err, want)
@@ -99,8 +99,8 @@ func testNoToken(t *testing.T) {
 // testNoKey is about tokens whose key the issuer does not have.
 func testNoKey(t *testing.T) {
 	const (
-		unknown   = "invalid token: the key set has no key with the token's kid: is the token of another environment (then get one from this environment's issuer), or has the issuer rotated within 30 s (then the token soon passes by itself)?"
-		anonymous = "invalid token: the token has no kid, and the key set does not have exactly one key for the token's alg: the issuer must name the key"
+		unknown   = "invalid token: the key set has no key with the token's kid: if the token is of another environment, the client must get one from this environment's issuer; if the issuer has rotated within 30 s, the client must try again"
+		anonymous = "invalid token: the token has no kid, and the key set does not have exactly one key for the token's alg: the issuer must write kid into the token's header"
 		skipped   = "; keys that cannot be used: 2, see WithKeySetObserver"
 	)
 	stranger := newEd25519("made up")

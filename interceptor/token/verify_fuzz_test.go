@@ -98,7 +98,7 @@ func verifyByHand(raw string) (issuer fuzzIssuer, c said, fault string) {
 	for n, segment := range segments[1:] {
 		var err error
 		if decoded[n], err = base64.RawURLEncoding.DecodeString(segment); err != nil || encode(decoded[n]) != segment {
-			return issuer, c, "a segment is not in strict base64url"
+			return issuer, c, "a segment is not in base64url without padding: the client must send the token unchanged"
 		}
 	}
 	header, ok := readObject(decoded[0])

@@ -153,7 +153,7 @@ var hints = []struct {
 }{
 	{policy.FaultAudienceMissing, "what the server gives to policy.WithAudience, give with -audience"},
 	{policy.FaultScopeShared, "what the server gives to policy.WithSharedScopes, give with -shared-scope"},
-	{policy.FaultRuleMissing, "what the server gives to policy.WithPublic, give with -public; services that it does not serve, leave out with -skip"},
+	{policy.FaultRuleMissing, "give -public each service that the server names in policy.WithPublic, and -skip each service that it does not serve"},
 }
 
 // describe gives each fault of an option or of a subject that is wanted a line that begins with its place,
@@ -190,7 +190,7 @@ func (a *compiled) describe(title string, wanted func(subject string) bool) erro
 		}
 	}
 	if lacking {
-		lines = append(lines, errors.New("hint: the server lacks the file: link it there, or give an image of buf build"))
+		lines = append(lines, errors.New("hint: the server lacks a file: import its generated Go package there, or give an image of buf build"))
 	}
 	return fmt.Errorf("%s: %w", a.in.name, errors.Join(append([]error{errors.New(title)}, lines...)...))
 }

@@ -124,7 +124,7 @@ func readable(c *cli.Command, in *input, s *selection) ([]*policy.Rule, error) {
 		}
 		return nil, a.describe(title, all)
 	}
-	title := "compared are the " + count(len(a.rules), "rule", "rules") + " that can be: the rules do not compile"
+	title := "only " + count(len(a.rules), "rule", "rules") + " can be compared: the others do not compile"
 	if err := a.describe(title, all); err != nil {
 		complain(c.Root().ErrWriter, "warning: "+err.Error())
 	}
@@ -169,11 +169,14 @@ func verdict(found []*changes, faulty int) string {
 			parts = append(parts, fmt.Sprintf("%d %s", n, sort.name))
 		}
 	}
-	if len(parts) == 0 {
-		parts = []string{"nothing has changed"}
+	switch {
+	case faulty == 0 && len(parts) == 0:
+		return "nothing has changed"
+	case len(parts) == 0:
+		parts = []string{"nothing else has changed"}
 	}
 	if faulty > 0 {
-		parts = append(parts, strconv.Itoa(faulty)+" with faults, not compared")
+		parts = append([]string{strconv.Itoa(faulty) + " with faults, not compared"}, parts...)
 	}
 	return strings.Join(parts, ", ")
 }

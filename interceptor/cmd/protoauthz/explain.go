@@ -68,7 +68,7 @@ func runExplain(ctx context.Context, c *cli.Command) error {
 	trustErr := setTrust(&q, c.String("provider"), c.String("issuer"), token.WithLeeway(c.Duration("leeway")))
 	var inputErr error
 	if c.IsSet("issuer") && c.String("issuer") == "" { // which would verify nothing
-		trustErr = errors.New("-issuer is empty: give the issuer's URL, or leave the flag out to verify nothing; if a variable or a file supplies it, that is not set")
+		trustErr = errors.New("-issuer is empty: give the issuer's URL, or leave the flag out to verify nothing; if a variable or a file should supply it, set the variable or fill the file")
 	}
 	if c.String("token") == "-" && source == "-" {
 		inputErr = errors.New("-token and SOURCE cannot both be standard input")

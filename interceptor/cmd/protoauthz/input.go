@@ -48,7 +48,7 @@ func services(all []*undescribed) (names []string) {
 
 // Error implements [error].
 func (u *undescribed) Error() string {
-	text := u.service + ": the server lists it and has no descriptor of it, so nobody can tell its rules"
+	text := u.service + ": the server lists it without a descriptor: import its generated Go package there, or give -public or -skip"
 	if u.cause != nil {
 		text += ": " + u.cause.Error()
 	}
@@ -175,7 +175,7 @@ func (in *input) noteMissing(missing []fileset.Missing) {
 	}
 	if n := len(files); n > 0 {
 		in.missing = true
-		in.notes = append(in.notes, fmt.Sprintf("it lacks %s: %s: a fault only where a rule needs it", count(n, "file", "files"), some(files, "; ")))
+		in.notes = append(in.notes, fmt.Sprintf("it lacks %s: %s: this matters only if a fault names the file", count(n, "file", "files"), some(files, "; ")))
 	}
 }
 

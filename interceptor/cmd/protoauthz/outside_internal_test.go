@@ -50,7 +50,7 @@ func TestOutsideFlags(t *testing.T) {
 	const (
 		compile  = "protoauthz: " // and the name of the source
 		audience = ": the rules do not compile\n" +
-			"-audience: audience is empty: give the API's resource indicator; if a variable or a file supplies it, that is not set (OPTION)\n"
+			"-audience: audience is empty: give the API's resource indicator; if a variable or a file should supply it, set the variable or fill the file (OPTION)\n"
 	)
 	for name, c := range map[string]struct {
 		args []string
@@ -58,7 +58,7 @@ func TestOutsideFlags(t *testing.T) {
 	}{
 		"C18/audience": {[]string{"matrix", "-audience", "", image}, compile + image + audience},
 		"C18/issuer": {append(explain, "-issuer", "", image),
-			"protoauthz: -issuer is empty: give the issuer's URL, or leave the flag out to verify nothing; if a variable or a file supplies it, that is not set\n"},
+			"protoauthz: -issuer is empty: give the issuer's URL, or leave the flag out to verify nothing; if a variable or a file should supply it, set the variable or fill the file\n"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

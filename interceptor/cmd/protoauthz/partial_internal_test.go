@@ -115,7 +115,7 @@ service S { option (protoauthz.v1.service) = {model: MODEL_GLOBAL_RESOURCE, audi
   rpc A(M) returns (M) { option (protoauthz.v1.method).scopes = "a"; } rpc B(M) returns (M) { option (protoauthz.v1.method) = {}; } }
 service T { rpc C(M) returns (M) { option (protoauthz.v1.method).public = true; } }`}, "a.proto"))
 	}
-	const want = "Rules: 1 new, 2 with faults, not compared\n\nnew:\n  /a.T/C: takes no token (a.proto:4:13)\n"
+	const want = "Rules: 2 with faults, not compared, 1 new\n\nnew:\n  /a.T/C: takes no token (a.proto:4:13)\n"
 	if got := execute(t, source("a b"), "diff", write(t, "old.binpb", encode(t, shopSet(t, "empty.proto"))), "-"); got.status != exitFailed || got.stdout != want {
 		t.Errorf("C12: status %d, %q", got.status, got.stdout)
 	}

@@ -282,7 +282,7 @@ func TestLyingReflection(t *testing.T) {
 		{"another file", &liar{other, first, []string{"a.S1"}}, `it lacks 1 file: "2", imported by "1"`},
 		{"broken at an import", &liar{broken, first, []string{"a.S1"}}, `reflection: "2": `},
 		{"broken at a service", &liar{missing, func(protoreflect.FullName) (protoreflect.Descriptor, error) { panic(http.ErrAbortHandler) }, []string{"a.S1"}}, "reflection: a.S1: "},
-		{"another service", &liar{missing, member, sampleServices}, `sample.v1.CatalogService: the server lists it and has no descriptor of it`},
+		{"another service", &liar{missing, member, sampleServices}, `sample.v1.CatalogService: the server lists it without a descriptor`},
 		{"no service", &liar{missing, member, nil}, "no services"},
 		{"odd name", &liar{missing, member, []string{"\x1b[31m"}}, `\u001b[31m: the server lists it`},
 		{"endless", &liar{endless, first, []string{"a.S1"}}, fmt.Sprintf("more than %d files", reflectionFiles)},

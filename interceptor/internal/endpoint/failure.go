@@ -114,7 +114,7 @@ func requestError(transport http.RoundTripper, request *http.Request, err error)
 		if status == http.StatusProxyAuthRequired {
 			d.remedy = credentials(request)
 		} else if d.mayPass {
-			d.remedy = fmt.Sprintf("can the proxy reach %q?", request.URL.Hostname())
+			d.remedy = fmt.Sprintf("it is tried again later; if that does not help, can the proxy reach %q, or does it limit requests?", request.URL.Hostname())
 		}
 	case toProxy:
 		if d.cause == "" {

@@ -57,9 +57,9 @@ func TestProxyIsNamed(t *testing.T) {
 		{"s407", "the proxy refused to connect, with status 407: put the proxy's user and password into HTTPS_PROXY", false},
 		{"s403", `the proxy refused to connect, with status 403: have the proxy allow "s403.test"`, false},
 		{"s405", `the proxy refused to connect, with status 405: have the proxy allow "s405.test"`, false},
-		{"s502", `the proxy refused to connect, with status 502: can the proxy reach "s502.test"?`, true},
-		{"s504", `the proxy refused to connect, with status 504: can the proxy reach "s504.test"?`, true},
-		{"s429", `the proxy refused to connect, with status 429: can the proxy reach "s429.test"?`, true},
+		{"s502", `the proxy refused to connect, with status 502: it is tried again later; if that does not help, can the proxy reach "s502.test", or does it limit requests?`, true},
+		{"s504", `the proxy refused to connect, with status 504: it is tried again later; if that does not help, can the proxy reach "s504.test", or does it limit requests?`, true},
+		{"s429", `the proxy refused to connect, with status 429: it is tried again later; if that does not help, can the proxy reach "s429.test", or does it limit requests?`, true},
 	} {
 		for name, transport := range map[string]http.RoundTripper{"ours": endpoint.Transport(), "theirs": own(proxyURL), "hidden": hidden{own(proxyURL)}} {
 			suffix := fmt.Sprintf(" (asked through the proxy %q; if HTTPS_PROXY names it, %q in NO_PROXY goes around it)", proxyURL.Host, test.host+".test")

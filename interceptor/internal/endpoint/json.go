@@ -13,7 +13,7 @@ import (
 func NotJSON(body []byte, advice string) error {
 	const (
 		fault    = "not a JSON object in UTF-8"
-		encoding = "the server must send UTF-8"
+		encoding = "the endpoint must send UTF-8"
 	)
 	found := ""
 	text := bytes.TrimSpace(body)
@@ -24,7 +24,7 @@ func NotJSON(body []byte, advice string) error {
 		found = ": it has two byte order marks"
 	case begins("\x1f\x8b"):
 		found = ": it is compressed, and Content-Encoding does not say so"
-		advice = "the server must say so, or send it without compression"
+		advice = "the endpoint must say so, or send it without compression"
 	case isWide(body):
 		found = ": it is in UTF-16 or UTF-32"
 		advice = encoding

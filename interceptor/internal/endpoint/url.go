@@ -39,7 +39,7 @@ func CheckURL(raw string) error {
 
 // What to do about a setting that is not as somebody meant it.
 const (
-	unsetAdvice = "if a variable or a file supplies it, that is not set"
+	unsetAdvice = "if a variable or a file should supply it, set the variable or fill the file"
 	trimAdvice  = "if a variable or a file supplies it, remove the white space there"
 )
 

@@ -107,7 +107,7 @@ var policyMutations = []mutation{
 	{"compile: organization faulty", "interceptor/policy/compile.go", `c.faultAt(rule.organizationPlace(kind), kind, name, "%v", err)`, "_ = kind"},
 	{
 		"compile: audience empty", "interceptor/policy/compile.go",
-		`			c.fault("WithAudience", "audience is empty: give the API's resource indicator; if a variable or a file supplies it, that is not set")
+		`			c.fault("WithAudience", "audience is empty: give the API's resource indicator; if a variable or a file should supply it, set the variable or fill the file")
 `,
 		"",
 	},

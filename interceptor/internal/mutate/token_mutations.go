@@ -26,7 +26,7 @@ var tokenMutations = []mutation{
 	{
 		"token: segments", "interceptor/token/jws.go",
 		`	default:
-		return jws{}, malformed("%d segments instead of 3", dots+1)
+		return jws{}, malformed("it has %d segments, and a JWT has 3: the client must send the whole token, unchanged", dots+1)
 	}
 	lastDot := strings.LastIndexByte(raw, '.')
 	header64, payload64, _ := strings.Cut(raw[:lastDot], ".")
@@ -261,7 +261,7 @@ var tokenMutations = []mutation{
 	{"keys: no alg fits", "interceptor/token/jwk.go", `return "", mismatch(key, allowed)`, "return canonicalAlgorithm(key.algorithm), nil"},
 	{"keys: null in what a key must have", "interceptor/token/jwk.go", `return m.value == "null" && !slices.Contains(required, m.name)`, `return m.value == "null"`},
 	{"keys: private, of another type", "interceptor/token/jwk.go", `return m.value == "null" && !`, `return m.value[0] != '"' && !`},
-	{"keys: several algs fit", "interceptor/token/jwk.go", `return "", fmt.Errorf("it names no alg, and %q fit it: allow only one of them", fitting)`, "return fitting[0], nil"},
+	{"keys: several algs fit", "interceptor/token/jwk.go", `return "", fmt.Errorf("it names no alg, and %q fit it: leave only one of them in Issuer.Algorithms, or have the issuer write alg into the key", fitting)`, "return fitting[0], nil"},
 	{"keys: base64url of coordinates", "interceptor/token/jwk.go", "decoded, err = decodeSegment(value)", "decoded, _ = decodeSegment(value)"},
 	{"keys: crv type", "interceptor/token/jwk.go", `return nil, errors.New("its crv is not a string")`, `crv = "P-256"`},
 	{"keys: RSA too short", "interceptor/token/jwk.go", "bits < minRSABits || bits", "bits"},
