@@ -45,6 +45,9 @@ func InProcess(server *grpc.Server, options ...grpc.DialOption) (*grpc.ClientCon
 	options = append(options, grpc.WithContextDialer(func(ctx context.Context, _ string) (net.Conn, error) {
 		conn, err := listener.DialContext(ctx)
 		if serving.Err() != nil {
+			if conn != nil {
+				_ = conn.Close() // A server that has accepted it waits for it in Stop.
+			}
 			return nil, errStopped
 		}
 		return conn, err

@@ -8,6 +8,7 @@ import (
 	"io"
 	"net"
 	"net/http/httptest"
+	"runtime"
 	"strconv"
 	"strings"
 	"sync"
@@ -18,6 +19,7 @@ import (
 
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/connectivity"
 	"google.golang.org/grpc/credentials"
 	"google.golang.org/grpc/credentials/insecure"
 	"google.golang.org/grpc/metadata"
@@ -119,6 +121,7 @@ func TestInProcessEnds(t *testing.T) {
 		"the connection, the server": func(server *grpc.Server, conn *grpc.ClientConn) { _ = conn.Close(); server.Stop() },
 		"the server, the connection": func(server *grpc.Server, conn *grpc.ClientConn) {
 			server.Stop()
+			awaitEnd(t, conn)
 			_, err := invoke(t.Context(), conn, rpctest.Unary, new(message))
 			if status.Code(err) != codes.Unavailable || !strings.Contains(err.Error(), stopped) {
 				t.Errorf("a call after Stop: %v", err)
@@ -127,6 +130,7 @@ func TestInProcessEnds(t *testing.T) {
 		},
 		"the server gracefully, the connection": func(server *grpc.Server, conn *grpc.ClientConn) {
 			server.GracefulStop()
+			awaitEnd(t, conn)
 			_, err := invoke(t.Context(), conn, rpctest.Unary, new(message))
 			if status.Code(err) != codes.Unavailable || !strings.Contains(err.Error(), stopped) {
 				t.Errorf("a call after GracefulStop: %v", err)
@@ -297,4 +301,32 @@ func TestInProcessWaits(t *testing.T) {
 			t.Errorf("%d messages, and %v", received, err)
 		}
 	})
+}
+
+// TestInProcessStops makes sure that a server which is stopped while InProcess connects does not wait for a
+// connection that nobody uses.
+func TestInProcessStops(t *testing.T) {
+	t.Parallel()
+	for i := range 300 {
+		server, stopped := grpc.NewServer(), make(chan struct{})
+		go func() {
+			defer close(stopped)
+			for range i { // another moment in each round
+				runtime.Gosched()
+			}
+			server.Stop()
+		}()
+		if conn, err := grpcguard.InProcess(server); err == nil {
+			_ = conn.Close()
+		}
+		<-stopped
+	}
+}
+
+// awaitEnd waits until a connection knows that its server has ended it.
+func awaitEnd(t *testing.T, conn *grpc.ClientConn) {
+	t.Helper()
+	for conn.GetState() == connectivity.Ready {
+		conn.WaitForStateChange(t.Context(), connectivity.Ready)
+	}
 }

@@ -21,6 +21,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"testing"
+	"time"
 
 	"github.com/protoauthz/protoauthz/interceptor/internal/unguarded"
 	"github.com/protoauthz/protoauthz/interceptor/policy"
@@ -38,15 +39,16 @@ import (
 // never compiled into the table, unless it is mounted under a prefix or for one host only.
 // Name services in policy.WithPublic that everybody may call.
 //
-// What the handler answers with 404, 405 or 415, or as it answers an unknown path,
-// counts as not mounted, and every procedure of the table that is not public must be
+// What the handler answers with 404, 405 or 415, or as it answers an unknown path (but for
+// the path itself), counts as not mounted, and every procedure of the table that is not public must be
 // mounted for one protocol at least: a test of the wrong handler does not pass.
 //
 // Calls are made in process, over gRPC, gRPC-Web and Connect, with GET as well as POST,
 // and with a body that is empty or garbage: an unguarded unary handler fails to read
-// its request, and an unguarded client stream sees its end at once. A handler with a Guard that was given to connect.WithInterceptors alone fails
-// the test too, as such a Guard decides on a unary call only once the request was
-// read. Every server of grpc-go fails the test for the same reason: use
+// its request, and an unguarded client stream sees its end at once. A handler with a
+// Guard that was given to connect.WithInterceptors alone fails the test too, as such a
+// Guard decides on a unary call only once the request was read. The requests are those
+// of HTTP/2, and the rules of the handler's Guard are not compared with the table's. Every server of grpc-go fails the test for the same reason: use
 // grpcguardtest.AssertGuarded there. A procedure that does not answer within five
 // seconds is open; after three such procedures, the rest is not called.
 func AssertGuarded(t testing.TB, handler http.Handler, table *policy.Table) {
@@ -70,7 +72,7 @@ func AssertGuarded(t testing.TB, handler http.Handler, table *policy.Table) {
 func serve(ctx context.Context, handler http.Handler, request *http.Request) (*http.Response, unguarded.Answer) {
 	ctx, cancel := context.WithTimeout(ctx, unguarded.Patience)
 	defer cancel()
-	recorder := httptest.NewRecorder()
+	recorder := recorder{httptest.NewRecorder()}
 	done := make(chan any, 1)
 	go func() {
 		defer func() { done <- recover() }()
@@ -86,3 +88,10 @@ func serve(ctx context.Context, handler http.Handler, request *http.Request) (*h
 		return nil, unguarded.Answer{Kind: unguarded.Hanging}
 	}
 }
+
+// A recorder takes deadlines, as a connection does.
+type recorder struct{ *httptest.ResponseRecorder }
+
+func (recorder) SetReadDeadline(time.Time) error  { return nil }
+func (recorder) SetWriteDeadline(time.Time) error { return nil }
+func (recorder) EnableFullDuplex() error          { return nil }

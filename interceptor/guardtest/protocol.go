@@ -12,6 +12,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"net/textproto"
+	"net/url"
 	"slices"
 	"strings"
 
@@ -27,7 +28,10 @@ import (
 type protocol struct{ verb, contentType, body string }
 
 var (
-	viaGRPC   = []protocol{{http.MethodPost, "application/grpc+proto", ""}, {http.MethodPost, "application/grpc-web+proto", ""}}
+	viaGRPC = []protocol{
+		{http.MethodPost, "application/grpc+proto", ""}, {http.MethodPost, "application/grpc", ""},
+		{http.MethodPost, "application/grpc-web+proto", ""}, {http.MethodPost, "application/grpc-web", ""},
+	}
 	ofStreams = []protocol{{http.MethodPost, "application/connect+proto", ""}, {http.MethodPost, "application/connect+json", ""}}
 	ofUnaries = []protocol{{http.MethodPost, "application/proto", "\xff"}, {http.MethodPost, "application/json", ""}, {http.MethodGet, "", ""}}
 )
@@ -43,15 +47,31 @@ func protocols(procedure unguarded.Procedure) []protocol {
 	return slices.Concat(viaGRPC, ofUnaries)
 }
 
-// A page is an answer that is no RPC's. It is zero for an RPC's answer, and without an answer.
+// A page is an answer that may say that nothing is served: no RPC's, or an RPC's with the code
+// unimplemented or not_found. It is zero for other answers, and without an answer.
 type page struct {
 	status            int
 	contentType, body string
+	isRPC             bool
+}
+
+// pageOf returns the page that a response is, without what depends on the path.
+func pageOf(status int, contentType, body, path string) page {
+	if strings.HasPrefix(contentType, "text/html") { // No RPC answers so, and a page may differ from call to call.
+		body = ""
+	}
+	service, method, _ := strings.Cut(strings.TrimPrefix(path, "/"), "/")
+	for _, name := range []string{path, url.QueryEscape(path), service, method} {
+		if name != "" {
+			body = strings.ReplaceAll(body, name, "")
+		}
+	}
+	return page{status: status, contentType: contentType, body: body}
 }
 
 // unserved reports whether the page says that nothing is served.
 func (p page) unserved() bool {
-	return p.status == http.StatusNotFound || p.status == http.StatusMethodNotAllowed || p.status == http.StatusUnsupportedMediaType
+	return !p.isRPC && (p.status == http.StatusNotFound || p.status == http.StatusMethodNotAllowed || p.status == http.StatusUnsupportedMediaType)
 }
 
 // A caller calls procedures by all protocols.
@@ -122,30 +142,35 @@ func (c *caller) by(ctx context.Context, protocol protocol, procedure unguarded.
 		answer.Text = fmt.Sprintf("HTTP status %d, gRPC status %q", response.StatusCode, response.Trailer.Get("Grpc-Status"))
 	}
 	answer.Text = strings.TrimSpace(answer.Text)
+	absent := pageOf(response.StatusCode, contentType, string(body), procedure.Name)
 	failed, isRPC := false, strings.HasPrefix(contentType, "application/grpc") || strings.HasPrefix(contentType, "application/connect+")
 	for _, block := range append([]http.Header{response.Header, response.Trailer}, blocks(contentType, body)...) {
 		code := block.Get("Grpc-Status")
 		failed, isRPC = failed || code != "" && code != "0", isRPC || code != ""
+		if code == "5" || code == "12" {
+			absent = pageOf(response.StatusCode, contentType, code+block.Get("Grpc-Message"), procedure.Name)
+			absent.isRPC = true
+		}
 		if answer.Reason == "" {
 			answer.Reason = reason(block)
 		}
 	}
 	for _, message := range messages(contentType, body) {
 		code, found := connectError(message)
-		failed, isRPC = failed || code, isRPC || code
+		failed, isRPC = failed || code != 0, isRPC || code != 0
+		if code == connect.CodeNotFound || code == connect.CodeUnimplemented {
+			absent = pageOf(response.StatusCode, contentType, string(message), procedure.Name)
+			absent.isRPC = true
+		}
 		if answer.Reason == "" {
 			answer.Reason = found
 		}
 	}
 	answer.OK = response.StatusCode == http.StatusOK && !failed
-	if isRPC {
+	if isRPC && (!absent.isRPC || answer.Reason != "") {
 		return answer, page{}
 	}
-	text := ""
-	if !strings.HasPrefix(contentType, "text/html") { // No RPC answers so, and a page may differ from call to call.
-		text = strings.ReplaceAll(string(body), procedure.Name, "")
-	}
-	return answer, page{response.StatusCode, contentType, text}
+	return answer, absent
 }
 
 // frames returns the messages of a body with a flag.
@@ -185,24 +210,24 @@ func messages(contentType string, body []byte) [][]byte {
 	return [][]byte{body}
 }
 
-// connectError reports whether JSON is an error of Connect, be it of a unary call or of a stream, and
-// finds a Guard's reason.
-func connectError(message []byte) (bool, interceptor.Reason) {
+// connectError returns the code of an error of Connect, of a unary call or a stream, with a Guard's
+// reason, and 0 for other JSON.
+func connectError(message []byte) (code connect.Code, reason interceptor.Reason) {
 	var end struct {
 		Code  string
 		Error *struct{ Code string }
 	}
 	if json.Unmarshal(message, &end) != nil {
-		return false, ""
+		return 0, ""
 	}
 	if end.Error != nil {
 		end.Code = end.Error.Code
 	}
 	var body any
-	if new(connect.Code).UnmarshalText([]byte(end.Code)) != nil || json.Unmarshal(message, &body) != nil {
-		return false, ""
+	if code.UnmarshalText([]byte(end.Code)) != nil || json.Unmarshal(message, &body) != nil {
+		return 0, ""
 	}
-	return true, reasonIn(body)
+	return code, reasonIn(body)
 }
 
 // reason finds a Guard's reason in the details of a gRPC status.

@@ -2,11 +2,14 @@ package guardtest_test
 
 import (
 	"context"
+	"errors"
 	"net/http"
 	"strings"
 	"testing"
+	"time"
 
 	"connectrpc.com/connect"
+	"google.golang.org/grpc"
 
 	samplev1 "github.com/protoauthz/protoauthz/gen/sample/v1"
 	"github.com/protoauthz/protoauthz/gen/sample/v1/samplev1connect"
@@ -20,6 +23,21 @@ func sends(verb, contentType string) func(*http.Request) bool {
 	return func(r *http.Request) bool {
 		return r.Method == verb && strings.HasPrefix(r.Header.Get("Content-Type"), contentType)
 	}
+}
+
+func exactly(contentType string) func(*http.Request) bool {
+	return func(r *http.Request) bool { return r.Header.Get("Content-Type") == contentType }
+}
+
+// beside serves what a mux does not.
+func beside(mux *http.ServeMux, rest http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if _, pattern := mux.Handler(r); pattern != "" {
+			mux.ServeHTTP(w, r)
+			return
+		}
+		rest.ServeHTTP(w, r)
+	})
 }
 
 // splitting sends some calls of some procedures elsewhere.
@@ -66,6 +84,19 @@ func TestProtocols(t *testing.T) {
 	catalog := http.NewServeMux()
 	catalog.Handle(samplev1connect.NewCatalogServiceHandler(samplev1connect.UnimplementedCatalogServiceHandler{}, calltest.NoTokens(small).HandlerOption()))
 	catalog.Handle("/", html)
+	catalogAlone := http.NewServeMux()
+	catalogAlone.Handle(samplev1connect.NewCatalogServiceHandler(samplev1connect.UnimplementedCatalogServiceHandler{}, calltest.NoTokens(small).HandlerOption()))
+	unimplemented := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		_ = connect.NewErrorWriter().Write(w, r, connect.NewError(connect.CodeUnimplemented, errors.New("no procedure "+r.URL.Path)))
+	})
+	guardAll := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		connect.NewUnaryHandler(r.URL.Path, func(context.Context, *connect.Request[samplev1.ListDocumentsRequest]) (*connect.Response[samplev1.ListDocumentsResponse], error) {
+			return nil, errors.New("open")
+		}, calltest.NoTokens(table).HandlerOption()).ServeHTTP(w, r)
+	})
+	invalid := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		_ = connect.NewErrorWriter().Write(w, r, connect.NewError(connect.CodeInvalidArgument, errors.New("open")))
+	})
 	connectOnly := splitting(open, status(415), "/", sends("POST", "application/grpc"))
 	var ruleless []string
 	for _, procedure := range of("Document", "") {
@@ -81,22 +112,27 @@ func TestProtocols(t *testing.T) {
 		table   *policy.Table
 		want    []string
 	}{
-		"gRPC-Web is open":               {splitting(guarded, open, unary, sends("POST", "application/grpc-web")), table, fault(unary, notIts, "200 to POST application/grpc-web+proto")},
-		"gRPC-Web of a stream is open":   {splitting(guarded, open, client, sends("POST", "application/grpc-web")), table, fault(client, openly, "200 to POST application/grpc-web+proto")},
-		"Connect is open, binary":        {splitting(guarded, open, unary, sends("POST", "application/proto")), table, fault(unary, notIts, "400 to POST application/proto")},
-		"Connect is open, JSON":          {splitting(guarded, open, unary, sends("POST", "application/json")), table, fault(unary, notIts, "400 to POST application/json")},
-		"Connect of a stream is open":    {splitting(guarded, open, client, sends("POST", "application/connect+")), table, fault(client, openly, "200 to POST application/connect+proto")},
-		"Connect of a stream, JSON":      {splitting(guarded, open, client, sends("POST", "application/connect+json")), table, fault(client, openly, "200 to POST application/connect+json")},
-		"GET is open":                    {splitting(guarded, json200, unary, sends("GET", "")), table, fault(unary, openly, "200 to GET")},
-		"GET is open, beside JSON":       {splitting(splitting(guarded, jsonPage, "/", sends("GET", "")), json200, unary, sends("GET", "")), table, fault(unary, openly, "200 to GET")},
-		"GET is open, beside text":       {splitting(splitting(guarded, text("page"), "/", sends("GET", "")), text("data"), unary, sends("GET", "")), table, fault(unary, openly, "200 to GET")},
-		"POST alone, JSON for the rest":  {splitting(guarded, jsonPage, "/", sends("GET", "")), table, nil},
-		"an open handler finds nothing":  {splitting(guarded, notFound, unary, sends("POST", "application/json")), table, fault(unary, notIts, "404 to POST application/json")},
-		"gRPC alone":                     {splitting(guarded, status(415), "/", func(r *http.Request) bool { return !sends("POST", "application/grpc")(r) }), table, nil},
-		"Connect alone":                  {splitting(guarded, status(405), "/", sends("POST", "application/grpc")), table, nil},
-		"POST alone, pages for the rest": {splitting(guarded, html, "/", sends("GET", "")), table, nil},
-		"Connect alone, without a rule":  {splitting(catalog, connectOnly, "/sample.v1.DocumentService/", all), small, ruleless},
-		"pages alone":                    {html, table, []string{strings.NewReplacer(",", " (HTTP status 200),", ": give", " (HTTP status 200): give").Replace(strings.SplitAfter(absent("Catalog", "Document", "Member"), ": give")[0]) + strings.SplitAfter(absent(""), ": give")[1]}},
+		"gRPC-Web is open":                          {splitting(guarded, open, unary, sends("POST", "application/grpc-web")), table, fault(unary, notIts, "200 to POST application/grpc-web+proto")},
+		"gRPC-Web of a stream is open":              {splitting(guarded, open, client, sends("POST", "application/grpc-web")), table, fault(client, openly, "200 to POST application/grpc-web+proto")},
+		"Connect is open, binary":                   {splitting(guarded, open, unary, sends("POST", "application/proto")), table, fault(unary, notIts, "400 to POST application/proto")},
+		"Connect is open, JSON":                     {splitting(guarded, open, unary, sends("POST", "application/json")), table, fault(unary, notIts, "400 to POST application/json")},
+		"Connect of a stream is open":               {splitting(guarded, open, client, sends("POST", "application/connect+")), table, fault(client, openly, "200 to POST application/connect+proto")},
+		"Connect of a stream, JSON":                 {splitting(guarded, open, client, sends("POST", "application/connect+json")), table, fault(client, openly, "200 to POST application/connect+json")},
+		"GET is open":                               {splitting(guarded, json200, unary, sends("GET", "")), table, fault(unary, openly, "200 to GET")},
+		"GET is open, beside JSON":                  {splitting(splitting(guarded, jsonPage, "/", sends("GET", "")), json200, unary, sends("GET", "")), table, fault(unary, openly, "200 to GET")},
+		"GET is open, beside text":                  {splitting(splitting(guarded, text("page"), "/", sends("GET", "")), text("data"), unary, sends("GET", "")), table, fault(unary, openly, "200 to GET")},
+		"POST alone, JSON for the rest":             {splitting(guarded, jsonPage, "/", sends("GET", "")), table, nil},
+		"an open handler finds nothing":             {splitting(guarded, notFound, unary, sends("POST", "application/json")), table, fault(unary, notIts, "404 to POST application/json")},
+		"gRPC by its own type is open":              {splitting(guarded, open, unary, exactly("application/grpc")), table, fault(unary, notIts, "200 to POST application/grpc")},
+		"a guard for the rest, beside what is open": {splitting(beside(http.NewServeMux(), guardAll), invalid, unary, all), table, fault(unary, notIts, `200, gRPC status "3"`)},
+		"errors of Connect for the rest":            {beside(catalogAlone, notFound), small, nil},
+		"errors of RPCs for the rest":               {beside(catalogAlone, unimplemented), small, nil},
+		"grpc-go for the rest":                      {beside(catalogAlone, grpc.NewServer()), small, nil},
+		"gRPC alone":                                {splitting(guarded, status(415), "/", func(r *http.Request) bool { return !sends("POST", "application/grpc")(r) }), table, nil},
+		"Connect alone":                             {splitting(guarded, status(405), "/", sends("POST", "application/grpc")), table, nil},
+		"POST alone, pages for the rest":            {splitting(guarded, html, "/", sends("GET", "")), table, nil},
+		"Connect alone, without a rule":             {splitting(catalog, connectOnly, "/sample.v1.DocumentService/", all), small, ruleless},
+		"pages alone":                               {html, table, []string{strings.NewReplacer(",", " (HTTP status 200),", ": give", " (HTTP status 200): give").Replace(strings.SplitAfter(absent("Catalog", "Document", "Member"), ": give")[0]) + strings.SplitAfter(absent(""), ": give")[1]}},
 		"a check for a token": {splitting(guarded, checkingHeader(guarded, open), unary, all), table, []string{
 			strings.NewReplacer("without a token", "with two tokens", `"TOKEN_MISSING": `, `"TOKEN_MALFORMED": `+noGuard).Replace(unary + answered("12")),
 		}},
@@ -105,6 +141,20 @@ func TestProtocols(t *testing.T) {
 		guardtest.AssertGuarded(r, test.handler, test.table)
 		r.Expect(t, name, prefixed(test.want))
 	}
+}
+
+// TestDeadlines makes sure that handlers can set deadlines, as over a connection.
+func TestDeadlines(t *testing.T) {
+	t.Parallel()
+	table := compile(t)
+	guarded := sample(calltest.NoTokens(table), nil)
+	guardtest.AssertGuarded(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		control := http.NewResponseController(w)
+		if err := errors.Join(control.SetReadDeadline(time.Time{}), control.SetWriteDeadline(time.Time{}), control.EnableFullDuplex()); err != nil {
+			t.Error(err)
+		}
+		guarded.ServeHTTP(w, r)
+	}), table)
 }
 
 func json(w http.ResponseWriter, status int, body string) error {

@@ -13,9 +13,12 @@ import (
 
 // A reply is what the handler answers to a call by a route. It is zero without an answer.
 type reply struct {
-	status          int
-	challenge, body string
+	status                       int
+	challenge, contentType, body string
 }
+
+// page returns what the reply is if nothing is served.
+func (r reply) page(path string) page { return pageOf(r.status, r.contentType, r.body, path) }
 
 // unmounted reports whether no route with this verb is mounted. grpc-gateway answers 501 for 405.
 func (r reply) unmounted() bool {

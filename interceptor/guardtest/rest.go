@@ -46,7 +46,7 @@ func AssertRESTGuarded(t testing.TB, handler http.Handler, table *policy.Table) 
 		Package:      "guardtest",
 		What:         "handler",
 		Given:        handler,
-		Call:         (&restCaller{handler, table, map[string]reply{}}).call,
+		Call:         (&restCaller{handler: handler, table: table, unknown: map[string]page{}}).call,
 		Remedy:       func(unguarded.Procedure) string { return restRemedy },
 		Absent:       "the handler does not serve",
 		Instead:      "give the handler that serves them, without the prefix or host that it is mounted under, and without what answers in front of it or hides the google.rpc.ErrorInfo; if this is that handler, the implementation has answered: " + restRemedy,
@@ -61,7 +61,8 @@ const restRemedy = "for grpc-gateway, register it with RegisterXHandler and the 
 type restCaller struct {
 	handler http.Handler
 	table   *policy.Table
-	unknown map[string]reply // what an unknown route is answered with, by verb and tokens
+	guard   *interceptor.Guard // of the table, for its challenges
+	unknown map[string]page    // what an unknown route is answered with, by verb and tokens
 }
 
 // call calls a method by each route. It returns the first open route's answer, else an absent
@@ -81,7 +82,10 @@ func (c *restCaller) call(ctx context.Context, procedure unguarded.Procedure, au
 			return answer
 		}
 		answer = c.by(ctx, procedure.Name, unbound, unguarded.TwoTokens) // The route may seem absent without a token.
-		if answer.Kind != unguarded.Absent && answer.Reason == "" {
+		switch {
+		case answer.Kind == unguarded.Hanging, answer.Kind == unguarded.Faulty:
+			return answer
+		case answer.Kind != unguarded.Absent && answer.Reason == "":
 			return unguarded.Answer{Kind: unguarded.Faulty, Text: "has no guard: it answered a call with two tokens with " + answer.Text + ": " + restRemedy}
 		}
 		return unguarded.Answer{Kind: unguarded.Uncallable}
@@ -100,13 +104,12 @@ func (c *restCaller) call(ctx context.Context, procedure unguarded.Procedure, au
 	return whole
 }
 
-// unknownReply returns the reply to a call by a route that nobody serves.
-func (c *restCaller) unknownReply(ctx context.Context, verb string, authorization []string) reply {
+// unknownPage returns what a call by a route that nobody serves is answered with.
+func (c *restCaller) unknownPage(ctx context.Context, verb string, authorization []string) page {
 	key := fmt.Sprint(verb, len(authorization))
 	if _, ok := c.unknown[key]; !ok {
 		got, _ := exchange(ctx, c.handler, route{verb, unguarded.UnknownProcedure.Name, "{}", true}, authorization)
-		got.challenge = ""
-		c.unknown[key] = got
+		c.unknown[key] = got.page(unguarded.UnknownProcedure.Name)
 	}
 	return c.unknown[key]
 }
@@ -117,7 +120,7 @@ func (c *restCaller) by(ctx context.Context, procedure string, route route, auth
 	to := " to " + route.verb + " " + route.path
 	if got.status == 0 {
 		answer.Text += to
-		if route.unbound && answer.Kind == unguarded.Faulty && got == c.unknownReply(ctx, route.verb, authorization) {
+		if route.unbound && answer.Kind == unguarded.Faulty && got.page(route.path) == c.unknownPage(ctx, route.verb, authorization) {
 			answer.Kind = unguarded.Absent
 		}
 		return answer
@@ -129,15 +132,19 @@ func (c *restCaller) by(ctx context.Context, procedure string, route route, auth
 	}
 	answer.OK = got.status/100 == 2
 	answer.Text = fmt.Sprintf("HTTP status %d", got.status) + to
-	// New panics for a nil table, which Assert reports before it calls.
-	_, denial := interceptor.New(noTokens{}, c.table).Admit(ctx, procedure, http.Header{"Authorization": authorization})
+	if c.guard == nil {
+		c.guard = interceptor.New(noTokens{}, c.table) // which panics for a nil table: Assert reports that before it calls
+	}
+	_, denial := c.guard.Admit(ctx, procedure, http.Header{"Authorization": authorization})
 	unauthorized, challenge := got.status == http.StatusUnauthorized, got.challenge
 	if answer.Reason == "" && unauthorized && challenge != "" && challenge == denial.Challenge() {
 		answer.Reason = denial.Reason()
 	}
-	got.challenge = ""
-	if unauthorized && body == nil {
+	switch {
+	case unauthorized && body == nil:
 		answer.Text += ", and without JSON, as with another marshaler than runtime.JSONPb,"
+	case unauthorized && answer.Reason == "":
+		answer.Text += ", and JSON without a google.rpc.ErrorInfo (if the error handler hides it, send grpcguard.Challenge(err) as WWW-Authenticate),"
 	}
 	fault, remedy := "", restRemedy
 	switch {
@@ -147,7 +154,7 @@ func (c *restCaller) by(ctx context.Context, procedure string, route route, auth
 	case answer.Reason != "":
 		return answer
 	case got.unmounted(), route.unbound && got.status == http.StatusUnsupportedMediaType,
-		got == c.unknownReply(ctx, route.verb, authorization):
+		got.page(route.path) == c.unknownPage(ctx, route.verb, authorization):
 		answer.Kind, answer.Text = unguarded.Absent, route.verb+" "+route.path
 		if got.status != http.StatusNotFound {
 			answer.Text += fmt.Sprintf(" (HTTP status %d)", got.status)
@@ -186,7 +193,7 @@ func exchange(ctx context.Context, handler http.Handler, route route, authorizat
 	}
 	defer func() { _ = response.Body.Close() }()
 	text, _ := io.ReadAll(response.Body) // of a recorder, which does not fail
-	return reply{response.StatusCode, response.Header.Get("WWW-Authenticate"), string(text)}, answer
+	return reply{response.StatusCode, response.Header.Get("WWW-Authenticate"), response.Header.Get("Content-Type"), string(text)}, answer
 }
 
 // noTokens is a verifier that refuses every token.

@@ -218,6 +218,9 @@ const (
 	alien  = "/rest.S/A is not registered with the server behind the gateway: it answered a call without a token with HTTP status 501 to GET /v1/a: register it before grpcguard.InProcess(server)"
 )
 
+// hidden is what an answer without a google.rpc.ErrorInfo is told.
+const hidden = ", and JSON without a google.rpc.ErrorInfo (if the error handler hides it, send grpcguard.Challenge(err) as WWW-Authenticate),"
+
 const noGuard = "what refuses calls without a token is no guard: "
 
 // bad is the fault of a method that refuses no call but one without a token.
@@ -275,11 +278,11 @@ func TestAssertRESTGuarded(t *testing.T) {
 		"a type that is not read":    {get, answer(415, "", ""), callTo(early, "415 to GET /v1/a")},
 		"a server that is not there": {get, answer(503, "", `{"code": 14}`), callTo(away, "503 to GET /v1/a")},
 		"open at its second route":   {two, second, callTo(isOpen, "200 to POST /v1/b")},
-		"another's challenge":        {get, answer(401, `Bearer realm="https://other.example.test"`, "{}"), callTo(notIts, "401 to GET /v1/a")},
-		"a challenge with an error":  {get, answer(401, realm+`, error="invalid_token"`, "{}"), callTo(notIts, "401 to GET /v1/a")},
+		"another's challenge":        {get, answer(401, `Bearer realm="https://other.example.test"`, "{}"), callTo(notIts, "401 to GET /v1/a"+hidden)},
+		"a challenge with an error":  {get, answer(401, realm+`, error="invalid_token"`, "{}"), callTo(notIts, "401 to GET /v1/a"+hidden)},
 		"a challenge, but no 401":    {get, answer(403, realm, "{}"), callTo(notIts, "403 to GET /v1/a")},
 		"another's page":             {get, answer(401, "", "<html>"), callTo(notIts, "401 to GET /v1/a, and without JSON, as with another marshaler than runtime.JSONPb,")},
-		"another's refusal":          {get, answer(401, "", strings.Replace(refusal, `"protoauthz"`, `"example.test"`, 1)), callTo(notIts, "401 to GET /v1/a")},
+		"another's refusal":          {get, answer(401, "", strings.Replace(refusal, `"protoauthz"`, `"example.test"`, 1)), callTo(notIts, "401 to GET /v1/a"+hidden)},
 		"another status":             {get, answer(500, "", refusal), []string{"/rest.S/A is refused by a guard, but with HTTP status 500 in place of 401 to GET /v1/a: send 401 from the error handler"}},
 		"another table":              {get, answer(403, "", strings.Replace(refusal, "TOKEN_MISSING", "RULE_MISSING", 1)), []string{"/rest.S/A" + smallOne}},
 		"a token": {get, answer(401, "", strings.Replace(refusal, "TOKEN_MISSING", "TOKEN_INVALID", 1)), []string{
@@ -292,11 +295,11 @@ func TestAssertRESTGuarded(t *testing.T) {
 		"another verb, as of a gateway":         {get, answer(501, "", `{"code": 12, "message": "Method Not Allowed"}`), unserved("GET /v1/a (HTTP status 501)")},
 		"a check for a token, by the challenge": {get, checking(answer(401, realm, ""), answer(200, "", "{}")), bad(isOpen, "200 to GET /v1/a")},
 		"a check for a token, by the body":      {get, checking(answer(401, realm, refusal), answer(200, "", "{}")), bad(isOpen, "200 to GET /v1/a")},
-		"a challenge, whatever the token":       {get, answer(401, realm, "{}"), bad(notIts, "401 to GET /v1/a")},
+		"a challenge, whatever the token":       {get, answer(401, realm, "{}"), bad(notIts, "401 to GET /v1/a"+hidden)},
 		"a challenge, then nothing":             {get, checking(answer(401, realm, ""), http.NotFound), []string{notIts + ": it refuses a call without a token, and does not serve a call with two tokens: " + noGuard + restRemedy}},
 		"encoding/json":                         {get, answer(401, "", `{"code": 16, "details": [{"type_url": "type.googleapis.com/google.rpc.ErrorInfo", "value": "`+binary+`"}]}`), nil},
 		"Connect":                               {get, answer(401, "", `{"code": "unauthenticated", "details": [{"type": "google.rpc.ErrorInfo", "value": "`+strings.TrimRight(binary, "=")+`"}]}`), nil},
-		"another's encoding/json":               {get, answer(401, "", `{"code": 16, "details": [{"type_url": "type.googleapis.com/google.rpc.RetryInfo", "value": "`+binary+`"}]}`), callTo(notIts, "401 to GET /v1/a")},
+		"another's encoding/json":               {get, answer(401, "", `{"code": 16, "details": [{"type_url": "type.googleapis.com/google.rpc.RetryInfo", "value": "`+binary+`"}]}`), callTo(notIts, "401 to GET /v1/a"+hidden)},
 		"binary":                                {get, answer(401, "", protobuf(t)), nil},
 		"no route":                              {"", http.NotFound, []string{noRoute}},
 		"a public route":                        {"public " + get, answer(200, "", `{}`), []string{noRoute}},

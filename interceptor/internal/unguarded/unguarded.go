@@ -117,7 +117,8 @@ func (s Server) faults(ctx context.Context, table *policy.Table) []string {
 		if !ok && unknown.Kind == Hanging {
 			continue // An unknown procedure would hang as long as this one.
 		}
-		answer := s.Call(ctx, procedure, nil)
+		var authorization []string
+		answer := s.Call(ctx, procedure, authorization)
 		switch {
 		case answer.Kind == Uncallable:
 			continue
@@ -125,19 +126,19 @@ func (s Server) faults(ctx context.Context, table *policy.Table) []string {
 			missing = append(missing, answer.Text)
 			continue
 		case !ok && answer.Kind == Absent: // as it seems without a token
-			if answer = s.Call(ctx, procedure, TwoTokens); answer.Kind != Absent && answer.Reason == "" {
-				faults = append(faults, procedure.Name+" "+s.judge(procedure, nil, answer, TwoTokens))
+			if answer = s.Call(ctx, procedure, TwoTokens); answer.Kind == Absent || answer.Reason != "" {
+				continue
 			}
-			continue
+			authorization = TwoTokens
 		case !ok && answer.Kind == unknown.Kind && answer.Reason == unknown.Reason:
 			continue // the server does not know it
 		case answer.Reason != "" && answer.Reason != interceptor.ReasonTokenMissing && answer.Reason != interceptor.ReasonRuleMissing:
 			// The token may have opened any of the other procedures.
 			return []string{fmt.Sprintf("the calls carry a token: %s was refused with reason %q: give a %s that adds no token", procedure.Name, answer.Reason, s.What)}
 		}
-		found = true
-		fault := s.judge(procedure, rule, answer, nil)
-		if fault == "" {
+		found = found || authorization == nil
+		fault := s.judge(procedure, rule, answer, authorization)
+		if fault == "" && authorization == nil {
 			answer = s.Call(ctx, procedure, TwoTokens)
 			fault = s.judge(procedure, rule, answer, TwoTokens)
 		}

@@ -147,6 +147,32 @@ func TestAssertHanging(t *testing.T) {
 	}
 }
 
+// TestAssertHangingLater makes sure that the wait for handlers that hang with tokens alone is bounded, too.
+func TestAssertHangingLater(t *testing.T) {
+	t.Parallel()
+	table := calltest.Rules(t)
+	r := &calltest.Report{TB: t}
+	server := server(t, table, nil)
+	hanging := 0
+	server.Call = func(_ context.Context, procedure unguarded.Procedure, authorization []string) unguarded.Answer {
+		_, ok := table.Lookup(procedure.Name)
+		switch {
+		case ok && authorization == nil:
+			return unguarded.Answer{Reason: interceptor.ReasonTokenMissing}
+		case ok:
+			return unguarded.Answer{Reason: interceptor.ReasonTokenMalformed}
+		case authorization == nil:
+			return unguarded.Answer{Kind: unguarded.Absent}
+		}
+		hanging++
+		return unguarded.Answer{Kind: unguarded.Hanging}
+	}
+	server.Assert(r, table)
+	if hanging != 3 {
+		t.Errorf("%d calls have hung", hanging)
+	}
+}
+
 // A lateTest is a test whose cleanups run.
 type lateTest struct{ *calltest.Report }
 
