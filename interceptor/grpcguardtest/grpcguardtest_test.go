@@ -136,13 +136,13 @@ func TestWellKnown(t *testing.T) {
 	}{
 		"A6 unguarded reflection": {leavingOut(calltest.NoTokens(table), v1, v1alpha), []string{
 			healthName + "Check" + refused + "grpc.health.v1.Health" + public, healthName + "List" + refused + "grpc.health.v1.Health" + public, healthName + "Watch" + refused + "grpc.health.v1.Health" + public,
-			v1 + reading + ruled(stream) + ", and name grpc.reflection.v1.ServerReflection" + public,
-			v1alpha + reading + ruled(stream) + ", and name grpc.reflection.v1alpha.ServerReflection" + public,
+			v1 + reading + ruled(stream) + "; then name grpc.reflection.v1.ServerReflection" + public,
+			v1alpha + reading + ruled(stream) + "; then name grpc.reflection.v1alpha.ServerReflection" + public,
 		}},
 		"A6 unguarded health": {leavingOut(calltest.NoTokens(table), healthName), []string{
-			healthName + "Check" + ruled(unary) + ", and name grpc.health.v1.Health" + public,
-			healthName + "List" + ruled(unary) + ", and name grpc.health.v1.Health" + public,
-			healthName + "Watch" + ruled(server) + ", and name grpc.health.v1.Health" + public,
+			healthName + "Check" + ruled(unary) + "; then name grpc.health.v1.Health" + public,
+			healthName + "List" + ruled(unary) + "; then name grpc.health.v1.Health" + public,
+			healthName + "Watch" + ruled(server) + "; then name grpc.health.v1.Health" + public,
 			v1 + reading + refused + "grpc.reflection.v1.ServerReflection" + public,
 			v1alpha + reading + refused + "grpc.reflection.v1alpha.ServerReflection" + public,
 		}},
@@ -164,7 +164,7 @@ func TestWellKnown(t *testing.T) {
 		if method == "GetServers" || method == "GetServerSockets" || method == "GetTopChannels" {
 			fault = unary
 		}
-		want = append(want, "/grpc.channelz.v1.Channelz/"+method+ruled(fault)+", and name grpc.channelz.v1.Channelz"+public)
+		want = append(want, "/grpc.channelz.v1.Channelz/"+method+ruled(fault)+"; then name grpc.channelz.v1.Channelz"+public)
 	}
 	expect(t, "channelz", inProcess(t, server), new(policy.Table), want)
 }
@@ -224,7 +224,7 @@ func TestAssertGuarded(t *testing.T) {
 		"nothing": {inProcess(t, grpc.NewServer()), new(policy.Table), []string{nothing}},
 		"the guard's table is another": {
 			inProcess(t, newServer(table, all, answering, grpcguard.ServerOptions(calltest.NoTokens(new(policy.Table)))...)), table,
-			faults(procedures(table, some), each(" is refused to everybody: the server's guard has another table: give this test the table that interceptor.New got, or compile its file into that one")),
+			faults(procedures(table, some), each(" is refused to everybody: the server's guard has another table: give this test the table that interceptor.New got, or compile the method's file into the server's table")),
 		},
 		"its own refusal": {
 			inProcess(t, newServer(table, all, fails(status.Error(codes.Unauthenticated, "who are you?")), leaving...)), table,
@@ -252,7 +252,7 @@ func TestAssertGuarded(t *testing.T) {
 		},
 		"a check for a token": {
 			inProcess(t, newServer(table, all, answering, checking(guard, read+rpctest.Unary.Name)...)), table,
-			[]string{read + "Unary" + strings.NewReplacer("without a token", "with two tokens", `"TOKEN_MISSING": `, `"TOKEN_MALFORMED": what refuses calls without a token is no guard: `).Replace(unary)},
+			[]string{read + "Unary" + strings.NewReplacer("without a token", "with two tokens", `"TOKEN_MISSING": `, `"TOKEN_MALFORMED": something else than a guard refuses calls without a token: `).Replace(unary)},
 		},
 		"all that is unknown, guarded": {inProcess(t, newServer(table, all, answering, append(grpcguard.ServerOptions(guard), unknown)...)), table, nil},
 		"all that is unknown, open": {

@@ -61,7 +61,7 @@ const (
 	remedy    = "give its handler guard.HandlerOption(), or its server of connect-go v2 connectv2.Interceptor(guard)" + otherwise
 	instead   = ": give the handler that serves them, without the prefix or host that it is mounted under, and without what answers in front of it" + otherwise
 	sameTable = ": give this test the table that interceptor.New got"
-	smallOne  = " is refused to everybody: the server's guard has another table" + sameTable + ", or compile its file into that one"
+	smallOne  = " is refused to everybody: the server's guard has another table" + sameTable + ", or compile the method's file into the server's table"
 )
 
 // answered is the fault of a procedure that answers with a gRPC status.

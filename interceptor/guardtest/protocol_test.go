@@ -105,7 +105,7 @@ func TestProtocols(t *testing.T) {
 			answer = "200 to POST application/connect+proto"
 		}
 		text := strings.Replace(fault(procedure, notIts, answer)[0], "TOKEN_MISSING", "RULE_MISSING", 1)
-		ruleless = append(ruleless, text+", and compile its file into the table, or name sample.v1.DocumentService in policy.WithPublic")
+		ruleless = append(ruleless, text+"; then compile its file into the table, or name sample.v1.DocumentService in policy.WithPublic")
 	}
 	for name, test := range map[string]struct {
 		handler http.Handler

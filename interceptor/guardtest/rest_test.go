@@ -221,7 +221,7 @@ const (
 // hidden is what an answer without a google.rpc.ErrorInfo is told.
 const hidden = ", and JSON without a google.rpc.ErrorInfo (if the error handler hides it, send grpcguard.Challenge(err) as WWW-Authenticate),"
 
-const noGuard = "what refuses calls without a token is no guard: "
+const noGuard = "something else than a guard refuses calls without a token: "
 
 // bad is the fault of a method that refuses no call but one without a token.
 func bad(state, answer string) []string {

@@ -78,7 +78,7 @@ func TestOutside(t *testing.T) {
 		refuse = " is refused to everybody: name "
 	)
 	answer := func(code, service string) string {
-		return strings.Replace(answered(code), "TOKEN_MISSING", "RULE_MISSING", 1) + ", and name " + service + ending
+		return strings.Replace(answered(code), "TOKEN_MISSING", "RULE_MISSING", 1) + "; then name " + service + ending
 	}
 	open := []string{
 		"/" + health + "/Check" + answer("12", health), "/" + health + "/Watch" + answer("12", health),

@@ -167,7 +167,7 @@ func (s Server) judge(procedure Procedure, rule *policy.Rule, answer Answer, aut
 	sent := "without a token"
 	if authorization != nil {
 		sent, want = "with two tokens", interceptor.ReasonTokenMalformed
-		remedy = "what refuses calls without a token is no guard: " + remedy
+		remedy = "something else than a guard refuses calls without a token: " + remedy
 	}
 	if rule == nil {
 		want = interceptor.ReasonRuleMissing
@@ -176,7 +176,7 @@ func (s Server) judge(procedure Procedure, rule *policy.Rule, answer Answer, aut
 			public = fmt.Sprintf("name %s in policy.WithPublic if everybody may call it, or do not serve it", procedure.service())
 		}
 		if procedure != UnknownProcedure {
-			remedy += ", and " + public
+			remedy += "; then " + public
 		}
 	}
 	const sameTable = "give this test the table that interceptor.New got"
@@ -194,7 +194,7 @@ func (s Server) judge(procedure Procedure, rule *policy.Rule, answer Answer, aut
 	case rule == nil && answer.Reason == interceptor.ReasonTokenMissing:
 		return "is guarded by another table than the given one: " + sameTable
 	case rule != nil && answer.Reason == interceptor.ReasonRuleMissing:
-		return "is refused to everybody: the server's guard has another table: " + sameTable + ", or compile its file into that one"
+		return "is refused to everybody: the server's guard has another table: " + sameTable + ", or compile the method's file into the server's table"
 	case answer.Reason != want:
 		state := "is not behind the guard"
 		if answer.OK {

@@ -62,9 +62,9 @@ func TestAssert(t *testing.T) {
 		openly    = " is open" + answered + `200 and reason "", not with `
 		sameTable = ": give this test the table that interceptor.New got"
 		everybody = " in policy.WithPublic if everybody may call it, or do not serve it"
-		ruleless  = `"RULE_MISSING": guard it, and compile its file into the table, or name sample.v1.CatalogService in policy.WithPublic`
+		ruleless  = `"RULE_MISSING": guard it; then compile its file into the table, or name sample.v1.CatalogService in policy.WithPublic`
 		badly     = ": it answered a call with two tokens with "
-		noGuard   = "what refuses calls without a token is no guard: guard it"
+		noGuard   = "something else than a guard refuses calls without a token: guard it"
 		malformed = ` and reason "", not with "TOKEN_MALFORMED": ` + noGuard
 		theRest   = "every procedure that the server does not know"
 	)
@@ -82,7 +82,7 @@ func TestAssert(t *testing.T) {
 		"failed":       {map[string]unguarded.Answer{ruled: failed}, []string{ruled + " is not behind the guard" + answered + `500 and reason "", not with "TOKEN_MISSING": guard it`}},
 		"without rule": {map[string]unguarded.Answer{linked: open}, []string{linked + openly + ruleless}},
 		"well-known": {map[string]unguarded.Answer{health: open}, []string{
-			health + openly + `"RULE_MISSING": guard it, and name grpc.health.v1.Health` + everybody,
+			health + openly + `"RULE_MISSING": guard it; then name grpc.health.v1.Health` + everybody,
 		}},
 		"refused to everybody": {map[string]unguarded.Answer{linked: reason(interceptor.ReasonRuleMissing)}, []string{
 			linked + " is refused to everybody: compile its file into the table, or name sample.v1.CatalogService in policy.WithPublic",
@@ -94,7 +94,7 @@ func TestAssert(t *testing.T) {
 			linked + " is guarded by another table than the given one" + sameTable,
 		}},
 		"the guard has a smaller table": {map[string]unguarded.Answer{ruled: reason(interceptor.ReasonRuleMissing)}, []string{
-			ruled + " is refused to everybody: the server's guard has another table" + sameTable + ", or compile its file into that one",
+			ruled + " is refused to everybody: the server's guard has another table" + sameTable + ", or compile the method's file into the server's table",
 		}},
 		"a token, which opens the next": {map[string]unguarded.Answer{ruled: reason(interceptor.ReasonOrganizationMismatch), "/test.v1.Read/Bidi": open}, []string{
 			"the calls carry a token: " + ruled + ` was refused with reason "ORGANIZATION_MISMATCH": give a server that adds no token`,
@@ -107,7 +107,7 @@ func TestAssert(t *testing.T) {
 		"uncallable":                {map[string]unguarded.Answer{"/": {Kind: unguarded.Uncallable}}, []string{"nothing is guarded"}},
 		"open to two tokens":        {map[string]unguarded.Answer{two + ruled: open}, []string{ruled + " is open" + badly + "200" + malformed}},
 		"failing with two tokens":   {map[string]unguarded.Answer{two + ruled: failed}, []string{ruled + " is not behind the guard" + badly + "500" + malformed}},
-		"without rule, to tokens":   {map[string]unguarded.Answer{two + linked: open}, []string{linked + " is open" + badly + `200 and reason "", not with "RULE_MISSING": ` + noGuard + ", and compile its file into the table, or name sample.v1.CatalogService in policy.WithPublic"}},
+		"without rule, to tokens":   {map[string]unguarded.Answer{two + linked: open}, []string{linked + " is open" + badly + `200 and reason "", not with "RULE_MISSING": ` + noGuard + "; then compile its file into the table, or name sample.v1.CatalogService in policy.WithPublic"}},
 		"joined tokens":             {map[string]unguarded.Answer{two + ruled: reason(interceptor.ReasonTokenInvalid)}, nil},
 		"hanging with two tokens":   {map[string]unguarded.Answer{two + ruled: {Kind: unguarded.Hanging}}, []string{ruled + " is open: it has not refused a call with two tokens within 5s: " + noGuard}},
 		"absent with two tokens":    {map[string]unguarded.Answer{two + ruled: {Kind: unguarded.Absent}}, []string{ruled + " is not behind the guard: it refuses a call without a token, and does not serve a call with two tokens: " + noGuard}},

@@ -156,7 +156,7 @@ func badly(faults []string) []string {
 	var all []string
 	for _, fault := range faults {
 		all = append(all, strings.NewReplacer("without a token", "with two tokens",
-			`"TOKEN_MISSING": `, `"TOKEN_MALFORMED": what refuses calls without a token is no guard: `).Replace(fault))
+			`"TOKEN_MISSING": `, `"TOKEN_MALFORMED": something else than a guard refuses calls without a token: `).Replace(fault))
 	}
 	return all
 }
