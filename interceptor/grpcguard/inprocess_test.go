@@ -8,7 +8,6 @@ import (
 	"io"
 	"net"
 	"net/http/httptest"
-	"runtime"
 	"strconv"
 	"strings"
 	"sync"
@@ -307,12 +306,13 @@ func TestInProcessWaits(t *testing.T) {
 // connection that nobody uses.
 func TestInProcessStops(t *testing.T) {
 	t.Parallel()
+	var moment atomic.Int64
 	for i := range 300 {
 		server, stopped := grpc.NewServer(), make(chan struct{})
 		go func() {
 			defer close(stopped)
-			for range i { // another moment in each round
-				runtime.Gosched()
+			for range i << 8 { // another moment in each round
+				moment.Add(1)
 			}
 			server.Stop()
 		}()
