@@ -20,10 +20,12 @@ func isGet(peer connect.Peer) bool { return peer.Query.Has("encoding") }
 // against RFC 9111 section 3.5. An answer to a POST is not stored unless it says how long it is
 // fresh (RFC 9110 section 9.3.3), and gRPC knows no other method.
 func (a *admission) keepFromCaches(ctx context.Context, request connect.AnyRequest, next connect.UnaryFunc) connect.UnaryFunc {
-	// An interceptor may have replaced the context, and forwarded the request, which is then a POST.
-	info, ok := connect.CallInfoForHandlerContext(ctx)
-	isGet := request.HTTPMethod() == http.MethodGet || ok && info.HTTPMethod() == http.MethodGet
-	if a.rule.Public || !isGet {
+	forwarded := request.Spec().IsClient // by an interceptor, whose client has made it a POST
+	if a.rule.Public || !forwarded && request.HTTPMethod() != http.MethodGet {
+		return next
+	}
+	info, ok := connect.CallInfoForHandlerContext(ctx) // unless an interceptor has replaced the context
+	if forwarded && (!ok || info.HTTPMethod() != http.MethodGet) {
 		return next
 	}
 	return func(ctx context.Context, request connect.AnyRequest) (response connect.AnyResponse, err error) {

@@ -42,7 +42,7 @@ type options struct {
 // reason before its organization could be checked, as with a message that cannot be
 // decoded, is neither. The function must return quickly, be safe for concurrent use,
 // and not use the call's connection. If it panics, a call that would have been let
-// in is refused, and the stack goes to [log/slog.Default], as that of a verifier does. The
+// in is refused, and the stack goes to [log/slog.Default], as the stack of a panicking verifier does. The
 // default is none.
 func WithObserver(observer func(context.Context, Event)) Option {
 	return func(o *options) { o.observer = observer }

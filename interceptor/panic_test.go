@@ -1,12 +1,10 @@
 package interceptor_test
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
 	"io"
-	"log"
 	"log/slog"
 	"net/http"
 	"reflect"
@@ -25,19 +23,6 @@ import (
 
 // explode is a handler that panics, whose name is looked for in stacks.
 func explode(value any) { panic(value) }
-
-// logged replaces the logger of the process until the test ends: such tests are not parallel.
-func logged(t *testing.T) *bytes.Buffer {
-	t.Helper()
-	text, before, writer, flags := new(bytes.Buffer), slog.Default(), log.Writer(), log.Flags()
-	slog.SetDefault(slog.New(slog.NewTextHandler(text, nil)))
-	t.Cleanup(func() {
-		slog.SetDefault(before)
-		log.SetOutput(writer) // which slog.SetDefault has changed
-		log.SetFlags(flags)
-	})
-	return text
-}
 
 // recovered is what a call panics with.
 func recovered(call func()) (value any) {
@@ -70,7 +55,7 @@ func (impostor) RuntimeError()   {}
 // TestOutsidePanic makes sure that a panic of a streaming handler is raised with its own value and
 // that its stack is logged, once, without the value.
 func TestOutsidePanic(t *testing.T) { //nolint:paralleltest // it replaces the logger of the process
-	text := logged(t)
+	text := calltest.Logged(t)
 	type secret struct{ card string }
 	aborted := fmt.Errorf("wrapped: %w", http.ErrAbortHandler)
 	var none []int
@@ -138,7 +123,7 @@ func TestOutsidePanic(t *testing.T) { //nolint:paralleltest // it replaces the l
 // TestOutsidePanicElsewhere is about a panic that leaves its stack to others, and about a logger
 // that panics.
 func TestOutsidePanicElsewhere(t *testing.T) { //nolint:paralleltest // it replaces the logger of the process
-	text := logged(t)
+	text := calltest.Logged(t)
 	t.Run("C13 in the call's own goroutine", func(t *testing.T) {
 		value := recovered(func() {
 			_ = newConn("Token", connect.StreamTypeServer).serve(t.Context(), calltest.Expiring(t, time.Hour, interceptor.WithoutStreamExpiry()),
@@ -214,7 +199,7 @@ func (panicking) Handle(context.Context, slog.Record) error { panic("logger") }
 // TestOutsidePanicRecovered makes sure that connect.WithRecover and net/http see the value of the
 // handler, over a network.
 func TestOutsidePanicRecovered(t *testing.T) { //nolint:paralleltest // it replaces the logger of the process
-	text := logged(t)
+	text := calltest.Logged(t)
 	var value any = errors.New("the handler's own")
 	for name, kind := range map[string]connect.StreamType{"server": connect.StreamTypeServer, "client": connect.StreamTypeClient, "bidi": connect.StreamTypeBidi} {
 		text.Reset()

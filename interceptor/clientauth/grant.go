@@ -129,7 +129,7 @@ func parseGrant(body []byte, asked time.Time) (grant, error) {
 // check makes sure that a token can be sent as one of RFC 6750.
 func check(t *oauth2.Token) error {
 	if t.Type() != "Bearer" {
-		return errors.New("the token is no bearer token: have the provider issue bearer tokens to this client")
+		return errors.New("the token_type is not Bearer: have the provider issue bearer tokens to this client")
 	}
 	if _, err := token.Bearer([]string{"Bearer " + t.AccessToken}); err != nil {
 		return errors.New("access_token cannot be sent: it is empty, has more than 16 KiB, or holds a character that no token has, such as a space, comma or quote: have the provider issue bearer tokens (RFC 6750)")

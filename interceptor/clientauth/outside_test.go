@@ -35,7 +35,7 @@ func TestOutside(t *testing.T) {
 		log     = refused + "the endpoint answered with status 200 and refused the request: look into the provider's log"
 		noToken = refused + "the answer has no access_token: is this the provider's token endpoint?"
 		utf16   = refused + "the answer is not a JSON object in UTF-8: it is in UTF-16 or UTF-32: the endpoint must send UTF-8"
-		bearer  = refused + "the token is no bearer token: have the provider issue bearer tokens to this client"
+		bearer  = refused + "the token_type is not Bearer: have the provider issue bearer tokens to this client"
 		noType  = refused + "the answer has no token_type, which RFC 6749 section 5.1 requires: the provider must mend it"
 	)
 	type answer struct {
@@ -200,7 +200,7 @@ func TestOutsideCode(t *testing.T) {
 	}
 }
 
-// TestOutsideFaults makes sure that what was not given is one fault, in the words of whoever did
+// TestOutsideFaults makes sure that what was not given is one fault, in the words of the caller who did
 // not give it.
 func TestOutsideFaults(t *testing.T) {
 	t.Parallel()

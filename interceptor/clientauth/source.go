@@ -98,7 +98,7 @@ func (s *Source) Replace(ctx context.Context, refused *oauth2.Token) (*oauth2.To
 // calls made at the same time share one answer. As it has no context, a call that ends no
 // longer waits for it, but cannot end it. After a failure it is asked again a second later,
 // doubling to 60 with every failure: its error is [ErrRefused] if it is an
-// [oauth2.RetrieveError] that trying again does not change, or if what comes is no bearer token,
+// [oauth2.RetrieveError] that trying again does not change, or if the token is not a bearer token,
 // and [ErrUnavailable] otherwise. When a server has refused its token it is asked once
 // more; if the answer is the same, the call is not repeated.
 func FromTokenSource(source oauth2.TokenSource) *Source {

@@ -164,7 +164,7 @@ func TestFromTokenSource(t *testing.T) {
 		"neither":       {nil, nil, clientauth.ErrRefused, "the source returned neither a token nor an error"},
 		"expired":       {&oauth2.Token{AccessToken: "secret", Expiry: time.Unix(1, 0)}, nil, clientauth.ErrUnavailable, "the source returned an expired token"},
 		"DPoP": {&oauth2.Token{AccessToken: "secret", TokenType: "DPoP"}, nil, clientauth.ErrRefused,
-			"the token is no bearer token: have the provider issue bearer tokens to this client"},
+			"the token_type is not Bearer: have the provider issue bearer tokens to this client"},
 		"empty": {new(oauth2.Token), nil, clientauth.ErrRefused,
 			"access_token cannot be sent: it is empty, has more than 16 KiB, or holds a character that no token has, such as a space, comma or quote: have the provider issue bearer tokens (RFC 6750)"},
 		"two lines": {&oauth2.Token{AccessToken: "secret\r\nX-Secret: 1"}, nil, clientauth.ErrRefused,

@@ -3,8 +3,6 @@ package connectv2_test
 import (
 	"context"
 	"errors"
-	"log"
-	"log/slog"
 	"net/http"
 	"net/http/httptest"
 	"slices"
@@ -20,23 +18,10 @@ import (
 	"github.com/protoauthz/protoauthz/interceptor/internal/rpctest"
 )
 
-// logged replaces the logger of the process until the test ends: such tests are not parallel.
-func logged(t *testing.T) *strings.Builder {
-	t.Helper()
-	text, before, writer, flags := new(strings.Builder), slog.Default(), log.Writer(), log.Flags()
-	slog.SetDefault(slog.New(slog.NewTextHandler(text, nil)))
-	t.Cleanup(func() {
-		slog.SetDefault(before)
-		log.SetOutput(writer) // which slog.SetDefault has changed
-		log.SetFlags(flags)
-	})
-	return text
-}
-
 // TestOutsidePanic makes sure that a panic of a streaming handler comes out with its own value, and
 // that its stack is logged, once. That of a unary handler is not lost, and not logged.
 func TestOutsidePanic(t *testing.T) { //nolint:paralleltest // it replaces the logger of the process
-	text := logged(t)
+	text := calltest.Logged(t)
 	for _, method := range rpctest.Methods {
 		for _, value := range []any{"secret", errors.New("secret"), http.ErrAbortHandler} {
 			text.Reset()

@@ -33,7 +33,7 @@ func challenging(challenge string) *errdetails.ErrorInfo {
 	return &errdetails.ErrorInfo{Reason: "TOKEN_MISSING", Domain: "protoauthz", Metadata: map[string]string{"challenge": challenge}}
 }
 
-// TestChallenge makes sure that a challenge is that of the refusal, and that nothing else gets into
+// TestChallenge makes sure that Challenge returns the challenge of the refusal, and that nothing else gets into
 // a header of HTTP.
 func TestChallenge(t *testing.T) {
 	t.Parallel()

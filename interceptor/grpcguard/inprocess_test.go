@@ -220,7 +220,7 @@ func TestInProcessTLS(t *testing.T) {
 	}
 }
 
-// TestInProcessSizes makes sure that limits are those of a network, and can be raised.
+// TestInProcessSizes makes sure that InProcess has the limits of a network connection, and that they can be raised.
 func TestInProcessSizes(t *testing.T) {
 	t.Parallel()
 	const size = 5 << 20

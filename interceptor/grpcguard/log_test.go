@@ -3,8 +3,6 @@ package grpcguard_test
 import (
 	"context"
 	"errors"
-	"log"
-	"log/slog"
 	"net/http"
 	"slices"
 	"strings"
@@ -23,13 +21,7 @@ import (
 // TestOutsidePanic makes sure that a panic of a streaming handler comes out with its own value, and
 // that its stack is logged, once.
 func TestOutsidePanic(t *testing.T) { //nolint:paralleltest // it replaces the logger of the process
-	text, before, writer, flags := new(strings.Builder), slog.Default(), log.Writer(), log.Flags()
-	slog.SetDefault(slog.New(slog.NewTextHandler(text, nil)))
-	defer func() {
-		slog.SetDefault(before)
-		log.SetOutput(writer) // which slog.SetDefault has changed
-		log.SetFlags(flags)
-	}()
+	text := calltest.Logged(t)
 	ctx := metadata.NewIncomingContext(t.Context(), metadata.Pairs("authorization", "Bearer any"))
 	for _, method := range []rpctest.Method{rpctest.Server, rpctest.Client, rpctest.Bidi} {
 		for _, value := range []any{"secret", errors.New("secret"), http.ErrAbortHandler} {

@@ -33,8 +33,8 @@ import (
 // that the table declares public are not called. A handler without a Guard that calls another guarded
 // server and hands on its refusal looks guarded.
 //
-// The procedures are those of the table, those of all services that are linked into the test, and
-// those of well-known services: health, reflection, channelz, and what else frameworks bring along.
+// The procedures come from the table, from all services that are linked into the test, and
+// from well-known services: health, reflection, channelz, and what else frameworks bring along.
 // So a service is found, too, that was registered, but whose file was never compiled into the table.
 // Name services in policy.WithPublic that everybody may call.
 //

@@ -126,7 +126,7 @@ func inProcess(t testing.TB, server *grpc.Server, options ...grpc.DialOption) *g
 	return conn
 }
 
-// procedures returns those of a table that are not public and that are wanted, sorted.
+// procedures returns the wanted procedures of a table that are not public, sorted.
 func procedures(table *policy.Table, wanted func(procedure string, stream bool) bool) []string {
 	var names []string
 	for _, rule := range table.Rules() {

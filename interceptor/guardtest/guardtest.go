@@ -33,8 +33,8 @@ import (
 // declares public are not called. An open stream that calls another guarded server and
 // hands on its refusal looks guarded.
 //
-// The procedures are those of the table, those of all services that are linked into
-// the test, and those of well-known services: health, reflection, channelz, and what else
+// The procedures come from the table, from all services that are linked into
+// the test, and from well-known services: health, reflection, channelz, and what else
 // frameworks bring along. So a service is found, too, that was mounted, but whose file was
 // never compiled into the table, unless it is mounted under a prefix or for one host only.
 // Name services in policy.WithPublic that everybody may call.

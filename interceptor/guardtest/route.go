@@ -41,7 +41,7 @@ func routesOf(method protoreflect.MethodDescriptor) ([]route, error) {
 	return routes, err
 }
 
-// verbs are those of the fields of a google.api.HttpRule.
+// verbs are the HTTP methods that a google.api.HttpRule has fields for.
 var verbs = map[protowire.Number]string{2: "GET", 3: "PUT", 4: "POST", 5: "DELETE", 6: "PATCH"}
 
 // routesIn reads a google.api.HttpRule.

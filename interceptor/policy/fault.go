@@ -72,7 +72,7 @@ func (f *Fault) Error() string {
 type Error struct {
 	// Faults are all that were found, at least one.
 	Faults []*Fault
-	// Rules are those of the methods that have no fault, or only faults that change
+	// Rules are the rules of the methods that have no fault, or only faults that change
 	// nothing in the rule: a missing audience, which may be one that only the server
 	// is given, and is left empty, and a shared scope. They are sorted by procedure.
 	// They are for tools, which compare what can be compared; no server may go by

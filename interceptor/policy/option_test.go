@@ -44,7 +44,7 @@ func TestOutsideOptions(t *testing.T) {
 		{"audience empty, twice", "", append(hundred(""), hundred("")...), []string{empty}},
 		{"audience empty, then good", "", append(hundred(""), hundred(good)...), []string{empty}},
 		{"audience good, then empty", "", append(hundred(good), hundred("")...), []string{empty}},
-		{"audience empty beside that of the service", ` audience: "` + good + `"`, hundred(""), []string{empty}},
+		{"audience empty beside an audience of the service", ` audience: "` + good + `"`, hundred(""), []string{empty}},
 		{"audience blank", "", hundred(" "), []string{`WithAudience: audience " " has a space, or a character that cannot be printed: give the API's resource indicator as the issuer has it (OPTION)`}},
 		{"audience blank, twice", "", append(hundred("\n"), hundred("\n")...), []string{`WithAudience: audience "\n" has a space, or a character that cannot be printed: give the API's resource indicator as the issuer has it (OPTION)`}},
 		{"audience of the service blank", ` audience: " "`, hundred(good), []string{`a.S: audience " " has a space, or a character that cannot be printed: give the API's resource indicator as the issuer has it (AUDIENCE_INVALID)`}},

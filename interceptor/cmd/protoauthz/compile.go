@@ -90,7 +90,7 @@ func compileOne(c *cli.Command, in *input, s *selection, rule *policy.Rule) (*po
 	return table, nil
 }
 
-// isFaulty reports whether a rule, perhaps of another version, is that of a method with a fault.
+// isFaulty reports whether a rule, perhaps of another version, belongs to a method with a fault.
 func (a *compiled) isFaulty(rule *policy.Rule) bool {
 	service, method, _ := strings.Cut(strings.TrimPrefix(rule.Procedure, "/"), "/")
 	return a.faulty[service] || a.faulty[service+"."+method]

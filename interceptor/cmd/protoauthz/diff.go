@@ -78,7 +78,7 @@ func diff(ctx context.Context, c *cli.Command) error {
 	if err != nil && !errors.Is(err, errNoServices) {
 		return err
 	}
-	// A name in -only or -skip may be that of a package which is new, or gone.
+	// A name in -only or -skip may name a package that is new, or gone.
 	if err := cmp.Or(s.unmet(), err); err != nil {
 		return err
 	}

@@ -55,7 +55,7 @@ func (s *selection) chosen(service string, byDefault bool) bool {
 	return !skip && (only || byDefault && len(s.only) == 0)
 }
 
-// meet reports whether one of the names is the service's or that of a package around it.
+// meet reports whether one of the names names the service or a package around it.
 func (s *selection) meet(flag string, names []string, service string) (met bool) {
 	for _, name := range names {
 		if service == name || strings.HasPrefix(service, name+".") {

@@ -23,7 +23,7 @@ import (
 	"github.com/protoauthz/protoauthz/interceptor/internal/tokentest"
 )
 
-// hidden is a transport whose proxy nobody sees from outside, as that of a library for traces.
+// hidden is a transport that wraps another one and so hides its proxy, as tracing libraries do.
 type hidden struct{ http.RoundTripper }
 
 // ask returns the error of a request.

@@ -35,7 +35,7 @@ const (
 	elsewhere = `{"code": 7, "message": "the token does not open this organization", "details": [{"@type": "type.googleapis.com/google.rpc.ErrorInfo", "reason": "ORGANIZATION_MISMATCH", "domain": "protoauthz", "metadata": {"challenge": "Bearer realm=\"https://api.example.test\""}}]}`
 )
 
-// calls are those of a day: seven must be let in, ten refused.
+// calls are 17 REST calls: seven must be let in, ten refused.
 var calls = []call{
 	{"public", "GET /v1/info", nil, "", 200, "", `{"version": "1"}`},
 	{"no token", "GET /v1/organizations/acme/accounts", nil, "", 401, realm, missing},
