@@ -23,7 +23,7 @@ GOLANGCI_LINT := $(TMP)/bin/golangci-lint-$(GOLANGCI_LINT_VERSION)
 FOUND = $(sort $(shell find . \( -name .tmp -o -name node_modules -o -name vendor \) -prune -o -name go.mod -exec dirname {} \;))
 MODULES = $(or $(and $(filter .,$(FOUND)),$(FOUND)),$(error the main module is not among the modules that find has found: "$(FOUND)"))
 
-E2E := interceptor/internal/e2e
+E2E := interceptor/internal/dev/e2e
 # What `npm ci` writes last.
 E2E_NPM := $(patsubst %package-lock.json,%node_modules/.package-lock.json,$(wildcard $(E2E)/package-lock.json $(E2E)/*/package-lock.json))
 
@@ -101,7 +101,7 @@ bench: ## Run the benchmarks (BENCH=regexp COUNT=n)
 
 .PHONY: bench-peers
 bench-peers: ## Measure against no auth and other libraries, and write the tables (ROUNDS=n)
-	go -C interceptor/internal/bench run . -rounds $(ROUNDS) -out README.md -readme ../../../README.md
+	go -C interceptor/internal/dev/bench run . -rounds $(ROUNDS) -out README.md -readme ../../../../README.md
 
 # Without npm or Chromium, which only root can install, the tests that need them are skipped, and
 # that is said. With CI=true they fail.
@@ -120,17 +120,17 @@ e2e: $(BUF) $(GRPCURL) $(E2E_NPM) ## Call the sample with curl, buf, grpcurl, Go
 
 .PHONY: realtime
 realtime: $(BUF) $(GRPCURL) $(E2E_NPM) ## Run the tests that look at a real clock (COUNT=n)
-	@go run ./interceptor/internal/clocks | while read -r module package tests; do \
+	@go run ./interceptor/internal/dev/clocks | while read -r module package tests; do \
 		E2E_BUF=$(BUF) E2E_GRPCURL=$(GRPCURL) \
 			go -C $$module test -race -count $(COUNT) -timeout 3h -run "$$tests" $$package </dev/null; \
 	done
 
 .PHONY: conformance
 conformance: $(CONNECTCONFORMANCE) ## Run the conformance suites of Connect and gRPC behind the guard
-	@go -C interceptor/internal/conformance test -count 1 -v -run '^TestInterop' ./... | \
+	@go -C interceptor/internal/dev/conformance test -count 1 -v -run '^TestInterop' ./... | \
 		awk '/^    --- PASS: TestInterop\// {passed++} /FAIL/ {print} END {printf "gRPC: %d of 16 interoperability tests passed\n", passed; exit passed != 16}'
-	go -C interceptor/internal/conformance test ./...
-	go -C interceptor/internal/conformance run . -runner $(CONNECTCONFORMANCE)
+	go -C interceptor/internal/dev/conformance test ./...
+	go -C interceptor/internal/dev/conformance run . -runner $(CONNECTCONFORMANCE)
 
 .PHONY: fuzz
 fuzz: ## Run every fuzz target for FUZZTIME (10s), one after another
@@ -147,7 +147,7 @@ fuzz: ## Run every fuzz target for FUZZTIME (10s), one after another
 
 .PHONY: mutate
 mutate: ## Take each security check away and see a test fail (MUTATE=regexp)
-	go run ./interceptor/internal/mutate '$(MUTATE)'
+	go run ./interceptor/internal/dev/mutate '$(MUTATE)'
 
 .PHONY: run
 run: ## Run the sample (ARGS='-listen 127.0.0.1:9090')

@@ -14,8 +14,8 @@ import (
 
 	"github.com/protoauthz/protoauthz/interceptor"
 	"github.com/protoauthz/protoauthz/interceptor/devissuer"
-	"github.com/protoauthz/protoauthz/interceptor/internal/calltest"
-	"github.com/protoauthz/protoauthz/interceptor/internal/tokentest"
+	"github.com/protoauthz/protoauthz/interceptor/internal/test/harness"
+	"github.com/protoauthz/protoauthz/interceptor/internal/test/tokens"
 )
 
 // perCall is how often a call allocates, and how many bytes.
@@ -119,17 +119,17 @@ func (d *drain) WriteHeader(code int)        { d.code = code }
 // TestAllocationsOfRefusals is about whole calls of a handler, what connect-go allocates for
 // them included.
 func TestAllocationsOfRefusals(t *testing.T) { //nolint:paralleltest // memory is counted for the whole process
-	if calltest.Racing {
+	if harness.Racing {
 		t.Skip("connect-go's pools forget at random under the race detector")
 	}
 	guard := interceptor.New(shared(t).verifier, rules(t))
 	good := resource(acme, "read:data")
-	own, other := shared(t).good, tokentest.Must(newTenant())
-	body := tokentest.Must(proto.Marshal(naming(acme)))
+	own, other := shared(t).good, tokens.Must(newTenant())
+	body := tokens.Must(proto.Marshal(naming(acme)))
 	call := func(authorization string, want int, options ...connect.HandlerOption) func() {
 		mux := handlers{}.mux(options...)
 		reader := bytes.NewReader(nil)
-		request := tokentest.Must(http.NewRequestWithContext(t.Context(), http.MethodPost, procedure("Field", connect.StreamTypeUnary), io.NopCloser(reader)))
+		request := tokens.Must(http.NewRequestWithContext(t.Context(), http.MethodPost, procedure("Field", connect.StreamTypeUnary), io.NopCloser(reader)))
 		request.Header.Set("Content-Type", "application/proto")
 		request.Header.Set("Authorization", authorization)
 		request.ContentLength = int64(len(body))

@@ -15,7 +15,7 @@ import (
 	"connectrpc.com/connect"
 
 	"github.com/protoauthz/protoauthz/interceptor"
-	"github.com/protoauthz/protoauthz/interceptor/internal/tokentest"
+	"github.com/protoauthz/protoauthz/interceptor/internal/test/tokens"
 )
 
 // carriers are what a call can be made of by hand.
@@ -101,7 +101,7 @@ func TestBodiesWithoutToken(t *testing.T) { //nolint:paralleltest // memory is c
 // parallel either.
 func TestHugeTokens(t *testing.T) { //nolint:paralleltest // memory is counted for the whole process
 	mux := handlers{}.mux(interceptor.New(shared(t).verifier, rules(t)).HandlerOption())
-	scene, key := tokentest.Scene{Now: time.Now().Unix()}, tokentest.I1.ES256
+	scene, key := tokens.Scene{Now: time.Now().Unix()}, tokens.I1.ES256
 	for _, token := range []struct{ name, raw string }{
 		{"D08/a million dots", strings.Repeat(".", 1_000_000)},
 		{"D09/a claim of 64 KiB", scene.Token(key, "pad", strings.Repeat("x", 64<<10))},

@@ -15,8 +15,8 @@ import (
 	"google.golang.org/protobuf/proto"
 
 	"github.com/protoauthz/protoauthz/interceptor"
-	"github.com/protoauthz/protoauthz/interceptor/internal/calltest"
-	"github.com/protoauthz/protoauthz/interceptor/internal/tokentest"
+	"github.com/protoauthz/protoauthz/interceptor/internal/test/harness"
+	"github.com/protoauthz/protoauthz/interceptor/internal/test/tokens"
 	"github.com/protoauthz/protoauthz/interceptor/token"
 )
 
@@ -42,7 +42,7 @@ func (s *plainStream) Receive(into any) error {
 	if !ok {
 		return fmt.Errorf("no more: %w", io.EOF)
 	}
-	proto.Merge(tokentest.As[*message](into), received)
+	proto.Merge(tokens.As[*message](into), received)
 	return nil
 }
 
@@ -50,7 +50,7 @@ func (s *plainStream) Send(sent any) error {
 	if s.sending != nil {
 		s.sending()
 	}
-	s.sent = append(s.sent, tokentest.As[*answer](sent).GetDocument().GetText())
+	s.sent = append(s.sent, tokens.As[*answer](sent).GetDocument().GetText())
 	return nil
 }
 
@@ -163,7 +163,7 @@ func TestAdmitMessage(t *testing.T) {
 	} {
 		bubble(t, name, func(t *testing.T) {
 			ctx, record := withCall(t.Context())
-			call := admit(t, ctx, expiring(t, time.Minute, interceptor.WithObserver(calltest.Observe)), test.service)
+			call := admit(t, ctx, expiring(t, time.Minute, interceptor.WithObserver(harness.Observe)), test.service)
 			time.Sleep(test.took) // the bubble's clock
 			denial := call.AdmitMessage(test.message)
 			if (denial == nil) != (test.want == "") || denial != nil && denial.Reason() != test.want {
@@ -231,7 +231,7 @@ func TestServe(t *testing.T) {
 		} {
 			bubble(t, way+", "+name, func(t *testing.T) {
 				ctx, record := withCall(t.Context())
-				guard := expiring(t, time.Minute, append(serve.options, interceptor.WithObserver(calltest.Observe))...)
+				guard := expiring(t, time.Minute, append(serve.options, interceptor.WithObserver(harness.Observe))...)
 				stream := newPlainStream(test.in...)
 				served := serve.serve(admit(t, ctx, guard, test.service), stream, func(ctx context.Context, stream interceptor.Stream) error {
 					if (interceptor.ClaimsFromContext(ctx) == nil) != (test.service == "Public") {
@@ -258,7 +258,7 @@ func TestServeLate(t *testing.T) {
 	for took, want := range map[time.Duration]interceptor.Reason{time.Minute - 1: "", time.Minute: expired.reason} {
 		bubble(t, took.String(), func(t *testing.T) {
 			ctx, record := withCall(t.Context())
-			call := admit(t, ctx, expiring(t, time.Minute, interceptor.WithObserver(calltest.Observe)), "Token")
+			call := admit(t, ctx, expiring(t, time.Minute, interceptor.WithObserver(harness.Observe)), "Token")
 			time.Sleep(took) // the bubble's clock
 			ran := false
 			served := call.Serve(newPlainStream(), func(context.Context, interceptor.Stream) error {

@@ -9,23 +9,23 @@ import (
 	"connectrpc.com/connect"
 
 	"github.com/protoauthz/protoauthz/interceptor"
-	"github.com/protoauthz/protoauthz/interceptor/internal/calltest"
-	"github.com/protoauthz/protoauthz/interceptor/internal/rpctest"
+	"github.com/protoauthz/protoauthz/interceptor/internal/test/catalogue"
+	"github.com/protoauthz/protoauthz/interceptor/internal/test/harness"
 )
 
 // TestCatalogue makes every call over every wire, with a guard installed in both
 // ways: the answer is the same, and tells nothing of the token.
 func TestCatalogue(t *testing.T) {
 	t.Parallel()
-	calltest.Run(t, func(t *testing.T, trust *rpctest.Trust) (ways []calltest.Transport) {
+	harness.Run(t, func(t *testing.T, trust *catalogue.Trust) (ways []harness.Transport) {
 		t.Helper()
-		guard := interceptor.New(trust, rules(t), interceptor.WithObserver(calltest.Observe))
+		guard := interceptor.New(trust, rules(t), interceptor.WithObserver(harness.Observe))
 		for installed, option := range map[string]connect.HandlerOption{
 			"HandlerOption": guard.HandlerOption(), "WithInterceptors": connect.WithInterceptors(guard),
 		} {
 			mux := handlers{}.mux(option)
 			served := serve(t, mux)
-			inProcess := server{calltest.ServeInProcess(mux, served.Records)}
+			inProcess := server{harness.ServeInProcess(mux, served.Records)}
 			for _, wire := range wires {
 				ways = append(ways, transport(wire, installed, served, inProcess))
 			}
@@ -35,16 +35,16 @@ func TestCatalogue(t *testing.T) {
 }
 
 // transport is a wire to a server of all services.
-func transport(wire wire, installed string, served, inProcess server) calltest.Transport {
-	return calltest.Transport{
+func transport(wire wire, installed string, served, inProcess server) harness.Transport {
+	return harness.Transport{
 		Name:    installed + ", " + wire.name,
-		Carries: func(method rpctest.Method) bool { return wire.can(kindOf(method)) },
-		ShowsHTTP: func(method rpctest.Method) bool {
-			return wire.protocol == connect.ProtocolConnect && method == rpctest.Unary
+		Carries: func(method catalogue.Method) bool { return wire.can(kindOf(method)) },
+		ShowsHTTP: func(method catalogue.Method) bool {
+			return wire.protocol == connect.ProtocolConnect && method == catalogue.Unary
 		},
 		Records: served.Records,
 		Logged:  served.Logged,
-		Call: func(ctx context.Context, c *rpctest.Case, method rpctest.Method, header http.Header) (calltest.Answer, []string) {
+		Call: func(ctx context.Context, c *catalogue.Case, method catalogue.Method, header http.Header) (harness.Answer, []string) {
 			var messages []*message
 			for _, m := range c.Messages {
 				messages = append(messages, newMessage(m))
@@ -55,21 +55,21 @@ func transport(wire wire, installed string, served, inProcess server) calltest.T
 			}
 			texts, err := server.send(ctx, wire, c.Service, kindOf(method), header, messages...)
 			got := refused(err)
-			return calltest.Answer{
-				Answer: rpctest.Answer{
+			return harness.Answer{
+				Answer: catalogue.Answer{
 					Code: int(got.code), Reason: string(got.reason), Required: got.required, Any: got.any,
 					Text: got.text, Challenge: got.challenge, Told: got.told,
 				},
 				Domain: got.domain,
 				More:   got.more,
-				Status: served.Find(header.Get(calltest.Field)).Status(),
+				Status: served.Find(header.Get(harness.Field)).Status(),
 				Error:  err,
 			}, texts
 		},
 	}
 }
 
-func newMessage(m rpctest.Message) *message {
+func newMessage(m catalogue.Message) *message {
 	made := naming(m.Organization)
 	if m.Document != nil {
 		made.Document = &document{Name: *m.Document}
@@ -86,7 +86,7 @@ var elsewhere = map[string]func(*testing.T){
 // is missed.
 func TestCatalogueComplete(t *testing.T) {
 	t.Parallel()
-	cases := rpctest.Catalogue("http://127.0.0.1:1")
+	cases := catalogue.Catalogue("http://127.0.0.1:1")
 	rows, names := map[string]bool{}, map[string]bool{}
 	for _, c := range cases {
 		rows[c.Row] = true
@@ -107,7 +107,7 @@ func TestCatalogueComplete(t *testing.T) {
 	if len(rows) > 0 {
 		t.Errorf("there are no rows %v", rows)
 	}
-	if reasons := rpctest.Reasons(cases); len(reasons) != 16 { // with that of being let in
+	if reasons := catalogue.Reasons(cases); len(reasons) != 16 { // with that of being let in
 		t.Errorf("reasons %q", reasons)
 	}
 	ways := map[string]bool{}

@@ -9,14 +9,14 @@ import (
 	"connectrpc.com/connect"
 
 	"github.com/protoauthz/protoauthz/interceptor"
-	"github.com/protoauthz/protoauthz/interceptor/internal/prototest"
+	"github.com/protoauthz/protoauthz/interceptor/internal/test/protos"
 	"github.com/protoauthz/protoauthz/interceptor/policy"
 )
 
 // compileRealms compiles one service, whose methods name their audience or do not.
 func compileRealms(t *testing.T, service string, options ...policy.Option) *policy.Table {
 	t.Helper()
-	files, err := prototest.Compile(t.Context(), "../proto", map[string]string{"realms.proto": `syntax = "proto3";
+	files, err := protos.Compile(t.Context(), "../proto", map[string]string{"realms.proto": `syntax = "proto3";
 		package realms.v1;
 		import "protoauthz/v1/authz.proto";
 		import "sample/v1/document.proto";

@@ -11,7 +11,7 @@ import (
 	"connectrpc.com/connect"
 
 	"github.com/protoauthz/protoauthz/interceptor"
-	"github.com/protoauthz/protoauthz/interceptor/internal/calltest"
+	"github.com/protoauthz/protoauthz/interceptor/internal/test/harness"
 	"github.com/protoauthz/protoauthz/interceptor/token"
 )
 
@@ -20,10 +20,10 @@ func telling() handlers {
 	tell := func(ctx context.Context) {
 		claims := interceptor.ClaimsFromContext(ctx)
 		if claims == nil {
-			calltest.Saw(ctx, "nobody")
+			harness.Saw(ctx, "nobody")
 			return
 		}
-		calltest.Saw(ctx, claims.Subject())
+		harness.Saw(ctx, claims.Subject())
 	}
 	return handlers{
 		unary: func(ctx context.Context, _ *connect.Request[message]) (*connect.Response[answer], error) {

@@ -15,7 +15,7 @@ import (
 	"google.golang.org/genproto/googleapis/rpc/errdetails"
 
 	"github.com/protoauthz/protoauthz/interceptor"
-	"github.com/protoauthz/protoauthz/interceptor/internal/rpctest"
+	"github.com/protoauthz/protoauthz/interceptor/internal/test/catalogue"
 	"github.com/protoauthz/protoauthz/interceptor/policy"
 	"github.com/protoauthz/protoauthz/interceptor/token"
 )
@@ -225,7 +225,7 @@ func TestNothingIsShared(t *testing.T) {
 	mux := handlers{}.mux(guard.HandlerOption())
 	honest := handlers{}.mux(interceptor.New(shared(t).verifier, rules(t)).HandlerOption())
 	for range 2 { // what the first round spoils, the second would see
-		for _, service := range append(slices.Collect(maps.Keys(rpctest.Services)), unruled, opened) {
+		for _, service := range append(slices.Collect(maps.Keys(catalogue.Services)), unruled, opened) {
 			for _, header := range []http.Header{
 				{}, {"Authorization": {"Bearer a"}}, bearer(t, global("buy")), bearer(t, global("read:a buy")), bearer(t, resource(acme, "read:data")),
 			} {

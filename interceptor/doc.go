@@ -1,5 +1,5 @@
 // Package interceptor guards RPC handlers with the rules that stand in their .proto
-// files: those of connect-go, and with the packages grpcguard and connectv2 those of
+// files: those of connect-go, and with the packages grpcguard and connectv2guard those of
 // grpc-go and connect-go v2.
 //
 // A [Guard] joins a verifier of tokens with a table of rules:
@@ -43,12 +43,12 @@
 // as its deadline. When it is reached the call ends with TOKEN_EXPIRED, also if
 // the handler is blocked in Receive; what the handler still sends is dropped and
 // its Send and Receive return errors. A message that is being sent at that very
-// moment is finished first; with [Interruptible], it is cut off if the client does not
+// moment is finished first; with [DeadlineHandler], it is cut off if the client does not
 // read it within half a second. See [WithoutStreamExpiry].
 //
 // Two clients are out of an interceptor's reach: one that streams over HTTP/1.1 and
 // sends nothing more, since only the connection can interrupt that read, and one that
-// does not read what it is sent. Wrap the mux in [Interruptible] to end their streams
+// does not read what it is sent. Wrap the mux in [DeadlineHandler] to end their streams
 // too. No further message reaches the handler in any case.
 //
 // To end a stream on time, its handler runs on a goroutine of its own. One that is

@@ -17,8 +17,8 @@ import (
 	"connectrpc.com/connect"
 
 	"github.com/protoauthz/protoauthz/interceptor"
-	"github.com/protoauthz/protoauthz/interceptor/internal/calltest"
-	"github.com/protoauthz/protoauthz/interceptor/internal/tokentest"
+	"github.com/protoauthz/protoauthz/interceptor/internal/test/harness"
+	"github.com/protoauthz/protoauthz/interceptor/internal/test/tokens"
 	"github.com/protoauthz/protoauthz/interceptor/token"
 )
 
@@ -97,7 +97,7 @@ func TestDeadline(t *testing.T) {
 		bubble(t, name, func(t *testing.T) {
 			for _, leeway := range []time.Duration{0, 90 * time.Second} {
 				time.Sleep(time.Until(time.Now().Truncate(time.Second).Add(time.Second))) // the bubble's clock: exp has whole seconds
-				tenant := tokentest.Must(newTenant(token.WithLeeway(leeway)))
+				tenant := tokens.Must(newTenant(token.WithLeeway(leeway)))
 				raw := mint(t, tenant.good, with(resource(acme, "read:data"), "exp", time.Now().Unix()+60))
 				conn := newConn("Token", connect.StreamTypeBidi)
 				conn.request.Set("Authorization", "Bearer "+raw)
@@ -244,7 +244,7 @@ func TestBeforeDeadline(t *testing.T) {
 		}
 	})
 	bubble(t, "a token for ages", func(t *testing.T) {
-		guard := interceptor.New(unverified(until(tokentest.MaxDate)), rules(t))
+		guard := interceptor.New(unverified(until(tokens.MaxDate)), rules(t))
 		err := newConn("Token", connect.StreamTypeServer).serve(t.Context(), guard, func(ctx context.Context, _ connect.StreamingHandlerConn) error {
 			time.Sleep(100 * 365 * 24 * time.Hour) // the bubble's clock
 			return ctx.Err()
@@ -281,7 +281,7 @@ func TestAfterDeadline(t *testing.T) {
 		var after []error
 		var late string
 		finished := make(chan struct{})
-		guard := expiring(t, time.Minute, interceptor.WithObserver(calltest.Observe))
+		guard := expiring(t, time.Minute, interceptor.WithObserver(harness.Observe))
 		ctx, call := withCall(t.Context())
 		err := conn.serve(ctx, guard, func(ctx context.Context, conn connect.StreamingHandlerConn) error {
 			defer close(finished)
@@ -391,7 +391,7 @@ func TestAfterDeadline(t *testing.T) {
 		conn := newConn("Field", connect.StreamTypeBidi)
 		go func() { conn.in <- naming(globex) }()
 		ctx, call := withCall(t.Context())
-		err := conn.serve(ctx, expiring(t, time.Minute, interceptor.WithObserver(calltest.Observe)), func(ctx context.Context, conn connect.StreamingHandlerConn) error {
+		err := conn.serve(ctx, expiring(t, time.Minute, interceptor.WithObserver(harness.Observe)), func(ctx context.Context, conn connect.StreamingHandlerConn) error {
 			_, _ = receive(conn)
 			<-ctx.Done()
 			return nil

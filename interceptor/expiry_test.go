@@ -12,8 +12,8 @@ import (
 	"connectrpc.com/connect"
 
 	"github.com/protoauthz/protoauthz/interceptor"
-	"github.com/protoauthz/protoauthz/interceptor/internal/calltest"
-	"github.com/protoauthz/protoauthz/interceptor/internal/tokentest"
+	"github.com/protoauthz/protoauthz/interceptor/internal/test/harness"
+	"github.com/protoauthz/protoauthz/interceptor/internal/test/tokens"
 	"github.com/protoauthz/protoauthz/interceptor/token"
 )
 
@@ -68,7 +68,7 @@ func TestExpiry(t *testing.T) {
 		bubble(t, wire.name, func(t *testing.T) {
 			ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
 			defer cancel()
-			tenant := tokentest.Must(newTenant())
+			tenant := tokens.Must(newTenant())
 			guard := interceptor.New(tenant.verifier, rules(t))
 			release := make(chan struct{})
 			defer close(release)
@@ -76,7 +76,7 @@ func TestExpiry(t *testing.T) {
 			raw := mint(t, tenant.good, with(resource(acme, "read:data"), "exp", expiry.Unix()))
 			var calls sync.WaitGroup
 			for _, sleeper := range sleepers(release) {
-				server := server{calltest.ServePiped(t, sleeper.mux(guard.HandlerOption()))}
+				server := server{harness.ServePiped(t, sleeper.mux(guard.HandlerOption()))}
 				calls.Go(func() {
 					stream := server.connect(wire, procedure("Field", sleeper.kind)).CallBidiStream(ctx)
 					defer func() { _ = stream.CloseResponse() }()
@@ -112,9 +112,9 @@ func TestSlowBody(t *testing.T) {
 	for _, service := range []string{"Global", "Field", "Public"} {
 		for _, wire := range http2()[1:] {
 			bubble(t, service+", "+wire.name, func(t *testing.T) {
-				tenant := tokentest.Must(newTenant())
-				guard := interceptor.New(tenant.verifier, rules(t), interceptor.WithObserver(calltest.Observe))
-				server := server{calltest.ServePiped(t, handlers{}.mux(guard.HandlerOption()))}
+				tenant := tokens.Must(newTenant())
+				guard := interceptor.New(tenant.verifier, rules(t), interceptor.WithObserver(harness.Observe))
+				server := server{harness.ServePiped(t, handlers{}.mux(guard.HandlerOption()))}
 				claims := resource(acme, "read:data")
 				want, events := expired, []interceptor.Reason{expired.reason}
 				switch service {

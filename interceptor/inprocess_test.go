@@ -157,7 +157,7 @@ func TestOutsideInProcess(t *testing.T) {
 								t.Errorf("the body of the handler's own call is ended %d times", got)
 							}
 						})
-						interceptor.Interruptible(outer).ServeHTTP(w, streaming(t.Context(), path, http.Header{"Authorization": {"Bearer any"}}))
+						interceptor.DeadlineHandler(outer).ServeHTTP(w, streaming(t.Context(), path, http.Header{"Authorization": {"Bearer any"}}))
 						if got := w.reads.Load(); !called || got != test.own {
 							t.Errorf("the body is ended %d times, want %d; called: %t", got, test.own, called)
 						}
@@ -204,7 +204,7 @@ func TestOutsideAgain(t *testing.T) {
 		t.Run("B1 "+name, func(t *testing.T) {
 			t.Parallel()
 			w := newDeadlineWriter()
-			interceptor.Interruptible(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+			interceptor.DeadlineHandler(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
 				for _, handler := range test.handlers {
 					again := streaming(r.Context(), path, r.Header.Clone())
 					again.Body = io.NopCloser(io.MultiReader(r.Body, strings.NewReader("more")))

@@ -12,19 +12,19 @@ import (
 
 	samplev1 "github.com/protoauthz/protoauthz/gen/sample/v1"
 	"github.com/protoauthz/protoauthz/interceptor/devissuer"
-	"github.com/protoauthz/protoauthz/interceptor/internal/calltest"
-	"github.com/protoauthz/protoauthz/interceptor/internal/leaktest"
-	"github.com/protoauthz/protoauthz/interceptor/internal/rpctest"
-	"github.com/protoauthz/protoauthz/interceptor/internal/tokentest"
+	"github.com/protoauthz/protoauthz/interceptor/internal/test/catalogue"
+	"github.com/protoauthz/protoauthz/interceptor/internal/test/harness"
+	"github.com/protoauthz/protoauthz/interceptor/internal/test/leaks"
+	"github.com/protoauthz/protoauthz/interceptor/internal/test/tokens"
 	"github.com/protoauthz/protoauthz/interceptor/policy"
 	"github.com/protoauthz/protoauthz/interceptor/token"
 )
 
 // TestMain makes sure that no goroutine outlives its test.
-func TestMain(m *testing.M) { goleak.VerifyTestMain(leaktest.Patient(m)) }
+func TestMain(m *testing.M) { goleak.VerifyTestMain(leaks.Patient(m)) }
 
 const (
-	api    = tokentest.API
+	api    = tokens.API
 	acme   = "acme"
 	globex = "globex"
 
@@ -39,29 +39,29 @@ type (
 )
 
 const (
-	unruled = rpctest.Unruled
-	opened  = rpctest.Opened
+	unruled = catalogue.Unruled
+	opened  = catalogue.Opened
 )
 
 // kinds are the methods of each service.
 var kinds = map[connect.StreamType]string{
-	connect.StreamTypeUnary:  rpctest.Unary.Name,
-	connect.StreamTypeServer: rpctest.Server.Name,
-	connect.StreamTypeClient: rpctest.Client.Name,
-	connect.StreamTypeBidi:   rpctest.Bidi.Name,
+	connect.StreamTypeUnary:  catalogue.Unary.Name,
+	connect.StreamTypeServer: catalogue.Server.Name,
+	connect.StreamTypeClient: catalogue.Client.Name,
+	connect.StreamTypeBidi:   catalogue.Bidi.Name,
 }
 
 func procedure(service string, kind connect.StreamType) string {
-	return rpctest.Procedure(service, methodOf(kind))
+	return catalogue.Procedure(service, methodOf(kind))
 }
 
-func methodOf(kind connect.StreamType) rpctest.Method {
-	return rpctest.Method{
+func methodOf(kind connect.StreamType) catalogue.Method {
+	return catalogue.Method{
 		Name: kinds[kind], ClientStreams: kind&connect.StreamTypeClient != 0, ServerStreams: kind&connect.StreamTypeServer != 0,
 	}
 }
 
-func kindOf(method rpctest.Method) (kind connect.StreamType) {
+func kindOf(method catalogue.Method) (kind connect.StreamType) {
 	for kind = range kinds {
 		if methodOf(kind) == method {
 			break
@@ -72,11 +72,11 @@ func kindOf(method rpctest.Method) (kind connect.StreamType) {
 
 func rules(t testing.TB) *policy.Table {
 	t.Helper()
-	return calltest.Rules(t)
+	return harness.Rules(t)
 }
 
 // inProcess is a transport that calls a handler.
-func inProcess(handler http.Handler) tokentest.Handler {
+func inProcess(handler http.Handler) tokens.Handler {
 	return func(request *http.Request) (*http.Response, error) {
 		recorder := httptest.NewRecorder()
 		handler.ServeHTTP(recorder, request)
@@ -142,7 +142,7 @@ func bearer(t testing.TB, claims claims) http.Header {
 	return http.Header{"Authorization": {"Bearer " + mint(t, shared(t).good, claims)}}
 }
 
-type verifierFunc = calltest.VerifierFunc
+type verifierFunc = harness.VerifierFunc
 
 // unverified believes everything: the claims of a token are all there is of it.
 func unverified(payload string) verifierFunc {
@@ -152,12 +152,12 @@ func unverified(payload string) verifierFunc {
 }
 
 // A call is what is known of one call of a test.
-type call = calltest.Record
+type call = harness.Record
 
 // withCall records what happens in a context.
 func withCall(ctx context.Context) (context.Context, *call) {
 	c := new(call)
-	return calltest.NewContext(ctx, c), c
+	return harness.NewContext(ctx, c), c
 }
 
 // Handlers of each kind. What is nil echoes.
@@ -168,7 +168,7 @@ type handlers struct {
 	bidi   func(context.Context, *connect.BidiStream[message, answer]) error
 }
 
-// said is what a message names, as rpctest.Message says it.
+// said is what a message names, as catalogue.Message says it.
 func said(m *message) string { return m.GetOrganizationId() + m.GetDocument().GetName() }
 
 func text(organization string) *answer {
@@ -179,27 +179,27 @@ func text(organization string) *answer {
 func (h handlers) mux(options ...connect.HandlerOption) *http.ServeMux {
 	if h.unary == nil {
 		h.unary = func(ctx context.Context, request *connect.Request[message]) (*connect.Response[answer], error) {
-			calltest.Handled(ctx)
-			calltest.Saw(ctx, said(request.Msg))
+			harness.Handled(ctx)
+			harness.Saw(ctx, said(request.Msg))
 			return connect.NewResponse(text(said(request.Msg))), nil
 		}
 	}
 	if h.server == nil {
 		h.server = func(ctx context.Context, request *connect.Request[message], stream *connect.ServerStream[answer]) error {
-			calltest.Handled(ctx)
-			calltest.Saw(ctx, said(request.Msg))
+			harness.Handled(ctx)
+			harness.Saw(ctx, said(request.Msg))
 			return stream.Send(text(said(request.Msg)))
 		}
 	}
 	if h.client == nil {
 		h.client = func(ctx context.Context, stream *connect.ClientStream[message]) (*connect.Response[answer], error) {
-			calltest.Handled(ctx)
+			harness.Handled(ctx)
 			last := ""
 			for stream.Receive() {
 				last = said(stream.Msg())
-				calltest.Saw(ctx, last)
+				harness.Saw(ctx, last)
 			}
-			if calltest.Swallows(ctx) {
+			if harness.Swallows(ctx) {
 				return connect.NewResponse(text(last)), nil
 			}
 			return connect.NewResponse(text(last)), stream.Err()
@@ -207,16 +207,16 @@ func (h handlers) mux(options ...connect.HandlerOption) *http.ServeMux {
 	}
 	if h.bidi == nil {
 		h.bidi = func(ctx context.Context, stream *connect.BidiStream[message, answer]) error {
-			calltest.Handled(ctx)
+			harness.Handled(ctx)
 			for {
 				message, err := stream.Receive()
-				if calltest.Swallows(ctx) && err != nil {
+				if harness.Swallows(ctx) && err != nil {
 					return nil
 				}
 				if err != nil {
 					return ended(err)
 				}
-				calltest.Saw(ctx, said(message))
+				harness.Saw(ctx, said(message))
 				if err := stream.Send(text(said(message))); err != nil {
 					return err
 				}
@@ -226,7 +226,7 @@ func (h handlers) mux(options ...connect.HandlerOption) *http.ServeMux {
 	mux := http.NewServeMux()
 	options = append(options, connect.WithIdempotency(connect.IdempotencyNoSideEffects))
 	names := []string{unruled, opened}
-	for name := range rpctest.Services {
+	for name := range catalogue.Services {
 		names = append(names, name)
 	}
 	for _, name := range names {

@@ -15,7 +15,7 @@ import (
 	"connectrpc.com/connect"
 
 	"github.com/protoauthz/protoauthz/interceptor"
-	"github.com/protoauthz/protoauthz/interceptor/internal/calltest"
+	"github.com/protoauthz/protoauthz/interceptor/internal/test/harness"
 )
 
 // cloning is middleware that copies requests.
@@ -79,7 +79,7 @@ func TestOutsideIdle(t *testing.T) {
 		"a message, of another's stream": {waiting, []connect.HandlerOption{short.HandlerOption()}, globex, expired},
 	} {
 		mux := handlers{client: test.handler}.mux(test.options...)
-		handler, returned := returning(interceptor.Interruptible(cloning(mux)))
+		handler, returned := returning(interceptor.DeadlineHandler(cloning(mux)))
 		server := serve(t, handler)
 		calls.Go(func() {
 			stream := server.connect(wireNamed("Connect JSON, HTTP/1.1"), procedure("Field", connect.StreamTypeClient)).CallClientStream(t.Context())
@@ -110,13 +110,13 @@ func TestOutsideNextRequest(t *testing.T) {
 			return nil
 		}}.mux(expiring(t, time.Second).HandlerOption())
 		mux := http.NewServeMux()
-		mux.Handle("/", interceptor.Interruptible(streams))
+		mux.Handle("/", interceptor.DeadlineHandler(streams))
 		mux.HandleFunc("/next", func(w http.ResponseWriter, r *http.Request) {
 			if err := r.Context().Err(); err != nil {
 				w.WriteHeader(http.StatusInternalServerError)
 			}
 		})
-		connection := dial(t, server{calltest.ServePiped(t, mux)})
+		connection := dial(t, server{harness.ServePiped(t, mux)})
 		answers := bufio.NewReader(connection)
 		for _, sent := range []string{
 			"POST " + procedure("Token", connect.StreamTypeServer) + " HTTP/1.1\r\nHost: test\r\nAuthorization: Bearer any\r\n" +
@@ -149,9 +149,9 @@ func TestOutsideTimeout(t *testing.T) {
 				return connect.NewResponse(new(answer)), nil
 			}}.mux(expiring(t, time.Minute).HandlerOption()))
 			mux := http.NewServeMux()
-			mux.Handle("/", interceptor.Interruptible(http.TimeoutHandler(streams, time.Second, "too late")))
+			mux.Handle("/", interceptor.DeadlineHandler(http.TimeoutHandler(streams, time.Second, "too late")))
 			mux.HandleFunc("/next", func(http.ResponseWriter, *http.Request) {})
-			server := server{calltest.ServePiped(t, mux)}
+			server := server{harness.ServePiped(t, mux)}
 			client := server.HTTP2
 			if http1 {
 				client = server.HTTP1

@@ -17,7 +17,7 @@ import (
 	"connectrpc.com/connect"
 
 	"github.com/protoauthz/protoauthz/interceptor"
-	"github.com/protoauthz/protoauthz/interceptor/internal/calltest"
+	"github.com/protoauthz/protoauthz/interceptor/internal/test/harness"
 	"github.com/protoauthz/protoauthz/interceptor/token"
 )
 
@@ -55,7 +55,7 @@ func (impostor) RuntimeError()   {}
 // TestOutsidePanic makes sure that a panic of a streaming handler is raised with its own value and
 // that its stack is logged, once, without the value.
 func TestOutsidePanic(t *testing.T) { //nolint:paralleltest // it replaces the logger of the process
-	text := calltest.Logged(t)
+	text := harness.Logged(t)
 	type secret struct{ card string }
 	aborted := fmt.Errorf("wrapped: %w", http.ErrAbortHandler)
 	var none []int
@@ -77,15 +77,15 @@ func TestOutsidePanic(t *testing.T) { //nolint:paralleltest // it replaces the l
 	} {
 		for name, serve := range map[string]func(handler connect.StreamingHandlerFunc){
 			"one guard": func(handler connect.StreamingHandlerFunc) {
-				_ = newConn("Token", connect.StreamTypeServer).serve(t.Context(), calltest.Expiring(t, time.Hour), handler)
+				_ = newConn("Token", connect.StreamTypeServer).serve(t.Context(), harness.Expiring(t, time.Hour), handler)
 			},
 			"two guards": func(handler connect.StreamingHandlerFunc) {
-				inner := calltest.Expiring(t, time.Hour).WrapStreamingHandler(handler)
-				_ = newConn("Token", connect.StreamTypeServer).serve(t.Context(), calltest.Expiring(t, time.Hour), inner)
+				inner := harness.Expiring(t, time.Hour).WrapStreamingHandler(handler)
+				_ = newConn("Token", connect.StreamTypeServer).serve(t.Context(), harness.Expiring(t, time.Hour), inner)
 			},
 			"two guards, and between them it is raised again": func(handler connect.StreamingHandlerFunc) {
-				inner := again{}.WrapStreamingHandler(calltest.Expiring(t, time.Hour).WrapStreamingHandler(handler))
-				_ = newConn("Token", connect.StreamTypeServer).serve(t.Context(), calltest.Expiring(t, time.Hour), inner)
+				inner := again{}.WrapStreamingHandler(harness.Expiring(t, time.Hour).WrapStreamingHandler(handler))
+				_ = newConn("Token", connect.StreamTypeServer).serve(t.Context(), harness.Expiring(t, time.Hour), inner)
 			},
 		} {
 			text.Reset()
@@ -123,10 +123,10 @@ func TestOutsidePanic(t *testing.T) { //nolint:paralleltest // it replaces the l
 // TestOutsidePanicElsewhere is about a panic that leaves its stack to others, and about a logger
 // that panics.
 func TestOutsidePanicElsewhere(t *testing.T) { //nolint:paralleltest // it replaces the logger of the process
-	text := calltest.Logged(t)
+	text := harness.Logged(t)
 	t.Run("C13 in the call's own goroutine", func(t *testing.T) {
 		value := recovered(func() {
-			_ = newConn("Token", connect.StreamTypeServer).serve(t.Context(), calltest.Expiring(t, time.Hour, interceptor.WithoutStreamExpiry()),
+			_ = newConn("Token", connect.StreamTypeServer).serve(t.Context(), harness.Expiring(t, time.Hour, interceptor.WithoutStreamExpiry()),
 				func(context.Context, connect.StreamingHandlerConn) error { panic("handler") })
 		})
 		if value != "handler" || text.Len() > 0 {
@@ -134,7 +134,7 @@ func TestOutsidePanicElsewhere(t *testing.T) { //nolint:paralleltest // it repla
 		}
 	})
 	t.Run("C13 runtime.Goexit", func(t *testing.T) {
-		err := newConn("Token", connect.StreamTypeServer).serve(t.Context(), calltest.Expiring(t, time.Hour), func(context.Context, connect.StreamingHandlerConn) error {
+		err := newConn("Token", connect.StreamTypeServer).serve(t.Context(), harness.Expiring(t, time.Hour), func(context.Context, connect.StreamingHandlerConn) error {
 			runtime.Goexit()
 			return nil
 		})
@@ -178,7 +178,7 @@ func TestOutsidePanicElsewhere(t *testing.T) { //nolint:paralleltest // it repla
 	slog.SetDefault(slog.New(panicking{slog.DiscardHandler}))
 	t.Run("C13 in the logger", func(t *testing.T) {
 		value := recovered(func() {
-			_ = newConn("Token", connect.StreamTypeServer).serve(t.Context(), calltest.Expiring(t, time.Hour),
+			_ = newConn("Token", connect.StreamTypeServer).serve(t.Context(), harness.Expiring(t, time.Hour),
 				func(context.Context, connect.StreamingHandlerConn) error { panic("handler") })
 		})
 		if value != "handler" {
@@ -199,7 +199,7 @@ func (panicking) Handle(context.Context, slog.Record) error { panic("logger") }
 // TestOutsidePanicRecovered makes sure that connect.WithRecover and net/http see the value of the
 // handler, over a network.
 func TestOutsidePanicRecovered(t *testing.T) { //nolint:paralleltest // it replaces the logger of the process
-	text := calltest.Logged(t)
+	text := harness.Logged(t)
 	var value any = errors.New("the handler's own")
 	for name, kind := range map[string]connect.StreamType{"server": connect.StreamTypeServer, "client": connect.StreamTypeClient, "bidi": connect.StreamTypeBidi} {
 		text.Reset()
@@ -214,7 +214,7 @@ func TestOutsidePanicRecovered(t *testing.T) { //nolint:paralleltest // it repla
 				panic(value)
 			},
 			bidi: func(context.Context, *connect.BidiStream[message, answer]) error { panic(value) },
-		}.mux(recovering, calltest.Expiring(t, time.Hour).HandlerOption()))
+		}.mux(recovering, harness.Expiring(t, time.Hour).HandlerOption()))
 		for _, wire := range http2() {
 			text.Reset()
 			seen = nil

@@ -64,7 +64,7 @@ func TestReadmeFrameworks(t *testing.T) {
 		t.Fatal(err)
 	}
 	for heading, path := range map[string]string{
-		"grpc-go": "grpcguard/example_test.go", "connect-go v2": "connectv2/example_test.go",
+		"grpc-go": "grpcguard/example_test.go", "connect-go v2": "connectv2guard/example_test.go",
 	} {
 		example, err := os.ReadFile(path)
 		if err != nil {

@@ -12,8 +12,8 @@ import (
 	"google.golang.org/genproto/googleapis/rpc/errdetails"
 
 	"github.com/protoauthz/protoauthz/interceptor"
-	"github.com/protoauthz/protoauthz/interceptor/internal/calltest"
-	"github.com/protoauthz/protoauthz/interceptor/internal/rpctest"
+	"github.com/protoauthz/protoauthz/interceptor/internal/test/catalogue"
+	"github.com/protoauthz/protoauthz/interceptor/internal/test/harness"
 )
 
 // ended returns nil for the end of a stream.
@@ -25,11 +25,11 @@ func ended(err error) error {
 }
 
 // A server serves the tests' services.
-type server struct{ *calltest.Server }
+type server struct{ *harness.Server }
 
 func serve(t testing.TB, handler http.Handler) server {
 	t.Helper()
-	return server{calltest.Serve(t, handler)}
+	return server{harness.Serve(t, handler)}
 }
 
 // A wire is a way to call.
@@ -158,18 +158,18 @@ func merge(into, from http.Header) {
 
 // Refusals that tests ask for, apart from the challenge.
 var (
-	missing      = refusalOf(rpctest.Missing)
-	malformed    = refusalOf(rpctest.Malformed)
-	expired      = refusalOf(rpctest.Expired)
-	model        = refusalOf(rpctest.Model)
-	organization = refusalOf(rpctest.Organization)
-	callerKind   = refusalOf(rpctest.Caller)
-	ruleless     = refusalOf(rpctest.Ruleless)
-	failed       = refusalOf(rpctest.Failed)
+	missing      = refusalOf(catalogue.Missing)
+	malformed    = refusalOf(catalogue.Malformed)
+	expired      = refusalOf(catalogue.Expired)
+	model        = refusalOf(catalogue.Model)
+	organization = refusalOf(catalogue.Organization)
+	callerKind   = refusalOf(catalogue.Caller)
+	ruleless     = refusalOf(catalogue.Ruleless)
+	failed       = refusalOf(catalogue.Failed)
 )
 
 // refusalOf is how a client of Connect gets a refusal.
-func refusalOf(answer rpctest.Answer) refusal {
+func refusalOf(answer catalogue.Answer) refusal {
 	if answer.Reason == "" {
 		return refusal{}
 	}

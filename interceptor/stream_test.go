@@ -17,7 +17,7 @@ import (
 
 	samplev1 "github.com/protoauthz/protoauthz/gen/sample/v1"
 	"github.com/protoauthz/protoauthz/interceptor"
-	"github.com/protoauthz/protoauthz/interceptor/internal/calltest"
+	"github.com/protoauthz/protoauthz/interceptor/internal/test/harness"
 )
 
 // A misbehaviour is what a handler does with a stream that proves nothing, or
@@ -66,11 +66,11 @@ func misbehaviours() []misbehaviour {
 				for range 5 {
 					received := new(message)
 					if conn.Receive(received) == nil || received.GetOrganizationId() != "" {
-						calltest.Saw(ctx, received.GetOrganizationId())
+						harness.Saw(ctx, received.GetOrganizationId())
 					}
 				}
 				if conn.Send(text("sent")) == nil {
-					calltest.Saw(ctx, "nothing of a refusal when sending")
+					harness.Saw(ctx, "nothing of a refusal when sending")
 				}
 				return connect.NewResponse(text("done")), nil
 			},
@@ -78,10 +78,10 @@ func misbehaviours() []misbehaviour {
 				swallowAll(stream)
 				for range 5 {
 					if message, err := stream.Receive(); err == nil {
-						calltest.Saw(ctx, message.GetOrganizationId())
+						harness.Saw(ctx, message.GetOrganizationId())
 					}
 					if stream.Send(text("sent")) == nil {
-						calltest.Saw(ctx, "nothing of a refusal when sending")
+						harness.Saw(ctx, "nothing of a refusal when sending")
 					}
 				}
 				return nil
@@ -105,11 +105,11 @@ func misbehaviours() []misbehaviour {
 			},
 			bidi: func(ctx context.Context, stream *connect.BidiStream[message, answer]) error {
 				if stream.Send(text("early")) == nil {
-					calltest.Saw(ctx, "nothing of a refusal when sending")
+					harness.Saw(ctx, "nothing of a refusal when sending")
 				}
 				// It is too late now: the first refusal stands.
 				if _, err := stream.Receive(); err == nil {
-					calltest.Saw(ctx, "nothing of a refusal when receiving")
+					harness.Saw(ctx, "nothing of a refusal when receiving")
 				}
 				return stream.Send(text("late"))
 			},
@@ -173,7 +173,7 @@ func misbehaviours() []misbehaviour {
 func TestMisbehaviour(t *testing.T) {
 	t.Parallel()
 	for _, options := range [][]interceptor.Option{nil, {interceptor.WithoutStreamExpiry()}} {
-		guard := interceptor.New(shared(t).verifier, rules(t), append(options, interceptor.WithObserver(calltest.Observe))...)
+		guard := interceptor.New(shared(t).verifier, rules(t), append(options, interceptor.WithObserver(harness.Observe))...)
 		for _, test := range misbehaviours() {
 			server := serve(t, handlers{client: test.client, bidi: test.bidi}.mux(guard.HandlerOption()))
 			for _, wire := range http2() {
@@ -210,7 +210,7 @@ func TestRefusedMessage(t *testing.T) {
 			for stream.Receive() {
 				continue
 			}
-			calltest.Saw(ctx, stream.Msg().String())
+			harness.Saw(ctx, stream.Msg().String())
 			return nil, stream.Err()
 		},
 	}.mux(guard.HandlerOption()))
@@ -330,7 +330,7 @@ func TestFlowControl(t *testing.T) {
 // are refused in the midst: for the race detector.
 func TestConcurrentStreams(t *testing.T) {
 	t.Parallel()
-	guard := interceptor.New(shared(t).verifier, rules(t), interceptor.WithObserver(calltest.Observe))
+	guard := interceptor.New(shared(t).verifier, rules(t), interceptor.WithObserver(harness.Observe))
 	server := serve(t, handlers{bidi: func(_ context.Context, stream *connect.BidiStream[message, answer]) error {
 		if _, err := stream.Receive(); err != nil {
 			return err

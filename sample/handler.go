@@ -48,7 +48,7 @@ func newHandler(issuer token.Issuer, audience string, origins []string, logger *
 	mux.Handle(grpchealth.NewHandler(&healthChecker{grpchealth.NewStaticChecker(names...), verifier}, options))
 	mux.Handle(grpcreflect.NewHandlerV1(reflector, options))
 	mux.Handle(grpcreflect.NewHandlerV1Alpha(reflector, options))
-	return allowOrigins(origins, interceptor.Interruptible(mux)), nil
+	return allowOrigins(origins, interceptor.DeadlineHandler(mux)), nil
 }
 
 // compilePolicy reads the rules out of the services' .proto files. A method without

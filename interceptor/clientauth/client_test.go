@@ -13,7 +13,7 @@ import (
 	"time"
 
 	"github.com/protoauthz/protoauthz/interceptor/clientauth"
-	"github.com/protoauthz/protoauthz/interceptor/internal/tokentest"
+	"github.com/protoauthz/protoauthz/interceptor/internal/test/tokens"
 )
 
 // TestRefresh is about when a token is replaced, and how long it serves.
@@ -54,7 +54,7 @@ func TestRefresh(t *testing.T) {
 				idp := granting(test.seconds)
 				source := newClient(t, idp).Source(target)
 				want(t, source, "secret-1")
-				idp.Serve(tokenURL, tokentest.Respond(503, ""))
+				idp.Serve(tokenURL, tokens.Respond(503, ""))
 				time.Sleep(test.refreshed) // the bubble's clock
 				want(t, source, "secret-1")
 				time.Sleep(test.end - test.refreshed - 1) // the bubble's clock
@@ -71,7 +71,7 @@ func TestRefresh(t *testing.T) {
 func TestExpiry(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		idp := tokentest.NewIDP()
+		idp := tokens.NewIDP()
 		idp.Serve(tokenURL, slow(700*time.Millisecond, grants(2)))
 		source := newClient(t, idp).Source(target)
 		for range 100 {
@@ -91,7 +91,7 @@ func TestExpiry(t *testing.T) {
 func TestHerd(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		idp := tokentest.NewIDP()
+		idp := tokens.NewIDP()
 		idp.Serve(tokenURL, slow(time.Second, grants(60)))
 		client := newClient(t, idp)
 		var calls sync.WaitGroup
@@ -111,7 +111,7 @@ func TestHerd(t *testing.T) {
 func TestCancelledCall(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		idp := tokentest.NewIDP()
+		idp := tokens.NewIDP()
 		idp.Serve(tokenURL, slow(time.Second, grants(60)))
 		source := newClient(t, idp).Source(target)
 		ctx, cancel := context.WithCancel(t.Context())
@@ -135,7 +135,7 @@ func TestCancelledCall(t *testing.T) {
 func TestHangingEndpoint(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		idp := tokentest.NewIDP()
+		idp := tokens.NewIDP()
 		idp.Serve(tokenURL, slow(time.Hour, grants(60)))
 		source := newClient(t, idp).Source(target)
 		start := time.Now()
@@ -158,8 +158,8 @@ func TestHangingEndpoint(t *testing.T) {
 func TestBackoff(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		idp := tokentest.NewIDP()
-		idp.Serve(tokenURL, tokentest.Respond(503, "secret"))
+		idp := tokens.NewIDP()
+		idp.Serve(tokenURL, tokens.Respond(503, "secret"))
 		source := newClient(t, idp).Source(target)
 		start, requests := time.Now(), []time.Duration{}
 		for time.Since(start) < 4*time.Minute {
@@ -177,7 +177,7 @@ func TestBackoff(t *testing.T) {
 		time.Sleep(3 * time.Second) // the bubble's clock
 		want(t, source, "secret-1")
 		// One success, and it begins anew.
-		idp.Serve(tokenURL, tokentest.Respond(503, "secret"))
+		idp.Serve(tokenURL, tokens.Respond(503, "secret"))
 		time.Sleep(time.Minute) // the bubble's clock
 		fails(t, source, clientauth.ErrUnavailable)
 		idp.Serve(tokenURL, grants(60))
@@ -194,31 +194,31 @@ func organization(id string) clientauth.Target {
 func TestBackoffOfOthers(t *testing.T) {
 	t.Parallel()
 	for name, test := range map[string]struct {
-		serve  tokentest.Handler
+		serve  tokens.Handler
 		reason error
 		all    bool
 	}{
 		"no answer": {func(*http.Request) (*http.Response, error) { return nil, context.Canceled }, // any error
 			clientauth.ErrUnavailable, true},
-		"endpoint down":     {tokentest.Respond(503, ""), clientauth.ErrUnavailable, true},
-		"rate limit":        {tokentest.Respond(429, ""), clientauth.ErrUnavailable, true},
+		"endpoint down":     {tokens.Respond(503, ""), clientauth.ErrUnavailable, true},
+		"rate limit":        {tokens.Respond(429, ""), clientauth.ErrUnavailable, true},
 		"unknown authority": {func(*http.Request) (*http.Response, error) { return nil, x509.UnknownAuthorityError{} }, clientauth.ErrRefused, true},
-		"wrong secret":      {tokentest.Respond(401, ""), clientauth.ErrRefused, true},
-		"unknown client":    {tokentest.Respond(400, `{"error": "invalid_client"}`), clientauth.ErrRefused, true},
-		"wrong target":      {tokentest.Respond(400, `{"error": "invalid_target"}`), clientauth.ErrRefused, false},
-		"no member":         {tokentest.Respond(403, `{"error": "access_denied"}`), clientauth.ErrRefused, false},
-		"no reason is told": {tokentest.Respond(403, ""), clientauth.ErrRefused, false},
-		"no rights":         {tokentest.Respond(401, `{"error": "invalid_target"}`), clientauth.ErrRefused, false},
-		"no such path":      {tokentest.Respond(404, ""), clientauth.ErrRefused, false},
-		"no token":          {tokentest.Respond(200, "{}"), clientauth.ErrRefused, false},
-		"try again":         {tokentest.Respond(400, `{"error": "temporarily_unavailable"}`), clientauth.ErrUnavailable, true},
-		"too much":          {tokentest.Respond(200, strings.Repeat(" ", 1<<20+1)), clientauth.ErrRefused, false},
+		"wrong secret":      {tokens.Respond(401, ""), clientauth.ErrRefused, true},
+		"unknown client":    {tokens.Respond(400, `{"error": "invalid_client"}`), clientauth.ErrRefused, true},
+		"wrong target":      {tokens.Respond(400, `{"error": "invalid_target"}`), clientauth.ErrRefused, false},
+		"no member":         {tokens.Respond(403, `{"error": "access_denied"}`), clientauth.ErrRefused, false},
+		"no reason is told": {tokens.Respond(403, ""), clientauth.ErrRefused, false},
+		"no rights":         {tokens.Respond(401, `{"error": "invalid_target"}`), clientauth.ErrRefused, false},
+		"no such path":      {tokens.Respond(404, ""), clientauth.ErrRefused, false},
+		"no token":          {tokens.Respond(200, "{}"), clientauth.ErrRefused, false},
+		"try again":         {tokens.Respond(400, `{"error": "temporarily_unavailable"}`), clientauth.ErrUnavailable, true},
+		"too much":          {tokens.Respond(200, strings.Repeat(" ", 1<<20+1)), clientauth.ErrRefused, false},
 		"panic":             {func(*http.Request) (*http.Response, error) { panic("secret") }, clientauth.ErrUnavailable, true},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			synctest.Test(t, func(t *testing.T) {
-				idp := tokentest.NewIDP()
+				idp := tokens.NewIDP()
 				idp.Serve(tokenURL, slow(time.Second, test.serve))
 				client := newClient(t, idp)
 				var calls sync.WaitGroup // all side by side
@@ -249,10 +249,10 @@ func TestBackoffOfOthers(t *testing.T) {
 func TestBackoffOfOne(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		idp := tokentest.NewIDP()
+		idp := tokens.NewIDP()
 		idp.Serve(tokenURL, func(request *http.Request) (*http.Response, error) {
 			if request.FormValue("organization_id") == "bad" {
-				return tokentest.Respond(500, "")(request)
+				return tokens.Respond(500, "")(request)
 			}
 			return grants(3600)(request)
 		})
@@ -275,15 +275,15 @@ func TestBackoffOfOne(t *testing.T) {
 // once again, and ask at once again when it is back.
 func TestHerdOfTargets(t *testing.T) {
 	t.Parallel()
-	for name, answers := range map[string]tokentest.Handler{
+	for name, answers := range map[string]tokens.Handler{
 		"it grants":  grants(60),
-		"it refuses": tokentest.Respond(400, `{"error": "invalid_target"}`),
+		"it refuses": tokens.Respond(400, `{"error": "invalid_target"}`),
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			synctest.Test(t, func(t *testing.T) {
-				idp := tokentest.NewIDP()
-				idp.Serve(tokenURL, slow(time.Second, tokentest.Respond(503, "")))
+				idp := tokens.NewIDP()
+				idp.Serve(tokenURL, slow(time.Second, tokens.Respond(503, "")))
 				client := newClient(t, idp)
 				ask := func() {
 					var calls sync.WaitGroup
@@ -315,7 +315,7 @@ func TestHerdOfTargets(t *testing.T) {
 func TestLateFailure(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		idp := tokentest.NewIDP()
+		idp := tokens.NewIDP()
 		idp.Serve(tokenURL, slow(time.Hour, nil))
 		client := newClient(t, idp)
 		var calls sync.WaitGroup
@@ -373,9 +373,9 @@ type organizationKey struct{}
 // TestSourceFunc is about a target for each call.
 func TestSourceFunc(t *testing.T) {
 	t.Parallel()
-	idp := tokentest.NewIDP()
+	idp := tokens.NewIDP()
 	idp.Serve(tokenURL, func(request *http.Request) (*http.Response, error) {
-		return tokentest.Respond(200, `{"access_token": "`+request.FormValue("organization_id")+`", "token_type": "Bearer", "expires_in": 60}`)(request)
+		return tokens.Respond(200, `{"access_token": "`+request.FormValue("organization_id")+`", "token_type": "Bearer", "expires_in": 60}`)(request)
 	})
 	source := newClient(t, idp).SourceFunc(func(ctx context.Context) (clientauth.Target, error) {
 		id, ok := ctx.Value(organizationKey{}).(string)

@@ -10,17 +10,17 @@ import (
 
 	"github.com/protoauthz/protoauthz/interceptor"
 	"github.com/protoauthz/protoauthz/interceptor/clientauth"
-	"github.com/protoauthz/protoauthz/interceptor/internal/calltest"
-	"github.com/protoauthz/protoauthz/interceptor/internal/rpctest"
-	"github.com/protoauthz/protoauthz/interceptor/internal/tokentest"
+	"github.com/protoauthz/protoauthz/interceptor/internal/test/catalogue"
+	"github.com/protoauthz/protoauthz/interceptor/internal/test/harness"
+	"github.com/protoauthz/protoauthz/interceptor/internal/test/tokens"
 	"github.com/protoauthz/protoauthz/interceptor/token"
 )
 
 // forwarding makes the handlers of a world call another one as their caller.
 func forwarding(t testing.TB, from, to *world) {
-	client := to.connect(clientauth.Forward(), "Read", rpctest.Unary)
+	client := to.connect(clientauth.Forward(), "Read", catalogue.Unary)
 	from.unary = func(ctx context.Context, _ *connect.Request[message]) (*connect.Response[answer], error) {
-		text, err := call(ctx, client, rpctest.Unary)
+		text, err := call(ctx, client, catalogue.Unary)
 		if err != nil {
 			return nil, err
 		}
@@ -42,15 +42,15 @@ func TestForward(t *testing.T) {
 			to := newWorld(t)
 			from := newWorldOf(t, to.issuer)
 			forwarding(t, from, to)
-			client := from.connect(from.source, "Read", rpctest.Unary, protocol)
-			does(t, client, rpctest.Unary)
+			client := from.connect(from.source, "Read", catalogue.Unary, protocol)
+			does(t, client, catalogue.Unary)
 			from.counts(t, 1, 0)
 			to.counts(t, 0, 0)
 
 			// A token that is refused is not tried again, and no other one either.
 			to.refuse.Store("all", nil)
-			anybody := from.connect(from.source, "Read", rpctest.Unary, protocol)
-			refuses(t, anybody, rpctest.Unary, connect.CodeUnauthenticated)
+			anybody := from.connect(from.source, "Read", catalogue.Unary, protocol)
+			refuses(t, anybody, catalogue.Unary, connect.CodeUnauthenticated)
 			if calls := to.refused.Load(); calls != 2 { // one for each of the caller's own attempts
 				t.Errorf("%d calls", calls)
 			}
@@ -58,7 +58,7 @@ func TestForward(t *testing.T) {
 
 			// Where a token was not asked for, none is taken.
 			calls := len(to.headers)
-			refuses(t, from.connect(from.source, rpctest.Opened, rpctest.Unary, protocol), rpctest.Unary, connect.CodeInternal)
+			refuses(t, from.connect(from.source, catalogue.Opened, catalogue.Unary, protocol), catalogue.Unary, connect.CodeInternal)
 			if len(to.headers) != calls {
 				t.Error("the call went out")
 			}
@@ -77,7 +77,7 @@ func TestForwardInProcess(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			w := newWorld(t)
-			served := calltest.Serve(t, w.mux(options(w.guard)))
+			served := harness.Serve(t, w.mux(options(w.guard)))
 			w.url, w.http = served.URL, served.HTTP2
 			const path = "/inner.v1.Inner/Do"
 			inner := connect.NewUnaryHandler(path, func(ctx context.Context, _ *connect.Request[message]) (*connect.Response[answer], error) {
@@ -85,7 +85,7 @@ func TestForwardInProcess(t *testing.T) {
 				checkError(t, err, clientauth.ErrNoCaller)
 				return connect.NewResponse(saying("hello")), nil
 			})
-			client := connect.NewClient[message, answer](&http.Client{Transport: tokentest.Handler(func(request *http.Request) (*http.Response, error) {
+			client := connect.NewClient[message, answer](&http.Client{Transport: tokens.Handler(func(request *http.Request) (*http.Response, error) {
 				recorder := httptest.NewRecorder()
 				inner.ServeHTTP(recorder, request)
 				return recorder.Result(), nil
@@ -98,7 +98,7 @@ func TestForwardInProcess(t *testing.T) {
 				request.Header().Set("Authorization", "Bearer secret")
 				return client.CallUnary(ctx, request)
 			}
-			does(t, w.connect(w.source, "Read", rpctest.Unary), rpctest.Unary)
+			does(t, w.connect(w.source, "Read", catalogue.Unary), catalogue.Unary)
 		})
 	}
 }

@@ -12,7 +12,7 @@ import (
 	"time"
 
 	"github.com/protoauthz/protoauthz/interceptor/clientauth"
-	"github.com/protoauthz/protoauthz/interceptor/internal/tokentest"
+	"github.com/protoauthz/protoauthz/interceptor/internal/test/tokens"
 )
 
 // spaces is a body without end.
@@ -31,15 +31,15 @@ func (spaces) Close() error { return nil }
 func TestAnswers(t *testing.T) {
 	t.Parallel()
 	const good = `{"access_token": "secret-1", "token_type": "Bearer", "expires_in": 60}`
-	ok := func(body string, headers ...string) tokentest.Handler {
-		return tokentest.Respond(200, body, headers...)
+	ok := func(body string, headers ...string) tokens.Handler {
+		return tokens.Respond(200, body, headers...)
 	}
-	with := func(old, new string) tokentest.Handler { return ok(strings.Replace(good, old, new, 1)) }
-	refuse := func(status int, code string) tokentest.Handler {
-		return tokentest.Respond(status, `{"error": "`+code+`", "error_description": "secret"}`)
+	with := func(old, new string) tokens.Handler { return ok(strings.Replace(good, old, new, 1)) }
+	refuse := func(status int, code string) tokens.Handler {
+		return tokens.Respond(status, `{"error": "`+code+`", "error_description": "secret"}`)
 	}
 	for name, test := range map[string]struct {
-		serve  tokentest.Handler
+		serve  tokens.Handler
 		reason error // or nil if there is a token
 	}{
 		"good":                   {ok(good), nil},
@@ -90,16 +90,16 @@ func TestAnswers(t *testing.T) {
 		"transport panic": {func(*http.Request) (*http.Response, error) { panic("secret") }, clientauth.ErrUnavailable},
 		"transport exits": {func(*http.Request) (*http.Response, error) { runtime.Goexit(); return nil, nil }, clientauth.ErrUnavailable},
 
-		"201": {tokentest.Respond(201, good), clientauth.ErrRefused},
-		"302": {tokentest.Respond(302, good, "Location", tokenURL+"2"), clientauth.ErrRefused},
-		"307": {tokentest.Respond(307, good, "Location", "https://evil.test/?secret"), clientauth.ErrRefused},
-		"308": {tokentest.Respond(308, good, "Location", "http://idp.test/#secret"), clientauth.ErrRefused},
-		"404": {tokentest.Respond(404, "secret"), clientauth.ErrRefused},
-		"429": {tokentest.Respond(429, "secret", "Retry-After", "10"), clientauth.ErrUnavailable},
-		"408": {tokentest.Respond(408, "secret"), clientauth.ErrUnavailable},
-		"425": {tokentest.Respond(425, "secret"), clientauth.ErrUnavailable},
-		"500": {tokentest.Respond(500, "secret"), clientauth.ErrUnavailable},
-		"503": {tokentest.Respond(503, good), clientauth.ErrUnavailable},
+		"201": {tokens.Respond(201, good), clientauth.ErrRefused},
+		"302": {tokens.Respond(302, good, "Location", tokenURL+"2"), clientauth.ErrRefused},
+		"307": {tokens.Respond(307, good, "Location", "https://evil.test/?secret"), clientauth.ErrRefused},
+		"308": {tokens.Respond(308, good, "Location", "http://idp.test/#secret"), clientauth.ErrRefused},
+		"404": {tokens.Respond(404, "secret"), clientauth.ErrRefused},
+		"429": {tokens.Respond(429, "secret", "Retry-After", "10"), clientauth.ErrUnavailable},
+		"408": {tokens.Respond(408, "secret"), clientauth.ErrUnavailable},
+		"425": {tokens.Respond(425, "secret"), clientauth.ErrUnavailable},
+		"500": {tokens.Respond(500, "secret"), clientauth.ErrUnavailable},
+		"503": {tokens.Respond(503, good), clientauth.ErrUnavailable},
 
 		"invalid_client":  {refuse(401, "invalid_client"), clientauth.ErrRefused},
 		"invalid_target":  {refuse(400, "invalid_target"), clientauth.ErrRefused},
@@ -107,15 +107,15 @@ func TestAnswers(t *testing.T) {
 		"try again":       {refuse(400, "temporarily_unavailable"), clientauth.ErrUnavailable},
 		"it is broken":    {refuse(400, "server_error"), clientauth.ErrUnavailable},
 		"an unknown code": {refuse(400, "secret"), clientauth.ErrRefused},
-		"403 with HTML":   {tokentest.Respond(403, "<html>secret"), clientauth.ErrRefused},
+		"403 with HTML":   {tokens.Respond(403, "<html>secret"), clientauth.ErrRefused},
 		"400 with a token": {
-			tokentest.Respond(400, good), clientauth.ErrRefused,
+			tokens.Respond(400, good), clientauth.ErrRefused,
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			synctest.Test(t, func(t *testing.T) {
-				idp := tokentest.NewIDP()
+				idp := tokens.NewIDP()
 				idp.Serve(tokenURL, test.serve)
 				source := newClient(t, idp).Source(target)
 				if test.reason == nil {
@@ -139,8 +139,8 @@ func (errorReader) Read([]byte) (int, error) { return 0, errors.New("secret") }
 // TestRefusalText makes sure that the one who runs the service learns what was refused.
 func TestRefusalText(t *testing.T) {
 	t.Parallel()
-	idp := tokentest.NewIDP()
-	idp.Serve(tokenURL, tokentest.Respond(401, `{"error": "invalid_client", "error_description": "secret"}`))
+	idp := tokens.NewIDP()
+	idp.Serve(tokenURL, tokens.Respond(401, `{"error": "invalid_client", "error_description": "secret"}`))
 	const text = `clientauth: no token is granted: token endpoint "https://idp.test/oidc/token": the endpoint answered with status 401, invalid_client: check the client's credentials, and how they are sent (AuthStyle)`
 	if got := get(t, newClient(t, idp).Source(target)); got != text {
 		t.Error(got)

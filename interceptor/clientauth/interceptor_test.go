@@ -11,9 +11,9 @@ import (
 	"golang.org/x/oauth2"
 
 	"github.com/protoauthz/protoauthz/interceptor/clientauth"
-	"github.com/protoauthz/protoauthz/interceptor/internal/calltest"
-	"github.com/protoauthz/protoauthz/interceptor/internal/rpctest"
-	"github.com/protoauthz/protoauthz/interceptor/internal/tokentest"
+	"github.com/protoauthz/protoauthz/interceptor/internal/test/catalogue"
+	"github.com/protoauthz/protoauthz/interceptor/internal/test/harness"
+	"github.com/protoauthz/protoauthz/interceptor/internal/test/tokens"
 )
 
 var protocols = map[string]connect.ClientOption{
@@ -24,7 +24,7 @@ var protocols = map[string]connect.ClientOption{
 }
 
 // does makes a call that must succeed.
-func does(t testing.TB, client *connect.Client[message, answer], method rpctest.Method) {
+func does(t testing.TB, client *connect.Client[message, answer], method catalogue.Method) {
 	t.Helper()
 	if text, err := call(t.Context(), client, method); err != nil || text != "hello" {
 		t.Fatal(text, err)
@@ -32,13 +32,13 @@ func does(t testing.TB, client *connect.Client[message, answer], method rpctest.
 }
 
 // refuses makes a call that must fail.
-func refuses(t testing.TB, client *connect.Client[message, answer], method rpctest.Method, code connect.Code) {
+func refuses(t testing.TB, client *connect.Client[message, answer], method catalogue.Method, code connect.Code) {
 	t.Helper()
 	_ = refusal(t, client, method, code)
 }
 
 // refusal is the error of a call that must fail.
-func refusal(t testing.TB, client *connect.Client[message, answer], method rpctest.Method, code connect.Code) error {
+func refusal(t testing.TB, client *connect.Client[message, answer], method catalogue.Method, code connect.Code) error {
 	t.Helper()
 	_, err := call(t.Context(), client, method)
 	if err == nil || connect.CodeOf(err) != code {
@@ -60,7 +60,7 @@ func (w *world) counts(t testing.TB, fetches, refused int64) {
 func TestInterceptor(t *testing.T) {
 	t.Parallel()
 	for name, protocol := range protocols {
-		for _, method := range rpctest.Methods {
+		for _, method := range catalogue.Methods {
 			t.Run(name+"/"+method.Name, func(t *testing.T) {
 				t.Parallel()
 				w := newWorld(t)
@@ -69,7 +69,7 @@ func TestInterceptor(t *testing.T) {
 				does(t, client, method)
 				w.counts(t, 1, 0)
 				w.refuseNow(t)
-				if method != rpctest.Unary {
+				if method != catalogue.Unary {
 					refuses(t, client, method, connect.CodeUnauthenticated)
 				}
 				does(t, client, method)
@@ -97,8 +97,8 @@ func TestRetryOnce(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	w.refuse.Store("all", nil)
-	client := w.connect(w.source, "Read", rpctest.Unary)
-	refuses(t, client, rpctest.Unary, connect.CodeUnauthenticated)
+	client := w.connect(w.source, "Read", catalogue.Unary)
+	refuses(t, client, catalogue.Unary, connect.CodeUnauthenticated)
 	w.counts(t, 2, 2)
 }
 
@@ -112,10 +112,10 @@ func TestRetryCodes(t *testing.T) {
 		calls++
 		return nil, connect.NewError(code, errors.New("no"))
 	}
-	client := w.connect(w.source, "Read", rpctest.Unary)
+	client := w.connect(w.source, "Read", catalogue.Unary)
 	for code = connect.CodeCanceled; code <= connect.CodeUnauthenticated; code++ {
 		calls = 0
-		refuses(t, client, rpctest.Unary, code)
+		refuses(t, client, catalogue.Unary, code)
 		if once := code != connect.CodeUnauthenticated; calls != 1 && once || calls != 2 && !once {
 			t.Errorf("%v: %d calls", code, calls)
 		}
@@ -127,13 +127,13 @@ func TestRetryCodes(t *testing.T) {
 func TestRefusedHerd(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
-	client := w.connect(w.source, "Read", rpctest.Unary)
-	does(t, client, rpctest.Unary)
+	client := w.connect(w.source, "Read", catalogue.Unary)
+	does(t, client, catalogue.Unary)
 	w.refuseNow(t)
 	var calls sync.WaitGroup
 	for range 100 {
 		calls.Go(func() {
-			if text, err := call(t.Context(), client, rpctest.Unary); err != nil || text != "hello" {
+			if text, err := call(t.Context(), client, catalogue.Unary); err != nil || text != "hello" {
 				t.Error(text, err)
 			}
 		})
@@ -148,14 +148,14 @@ func TestRefusedHerd(t *testing.T) {
 func TestRotation(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
-	does(t, w.connect(w.source, "Read", rpctest.Unary), rpctest.Unary)
+	does(t, w.connect(w.source, "Read", catalogue.Unary), catalogue.Unary)
 	if err := w.issuer.Rotate(); err != nil {
 		t.Fatal(err)
 	}
 	w.issuer.TrimKeys()
 	restarted := newWorldOf(t, w.issuer)
 	w.url, w.http = restarted.url, restarted.http
-	does(t, w.connect(w.source, "Read", rpctest.Unary), rpctest.Unary)
+	does(t, w.connect(w.source, "Read", catalogue.Unary), catalogue.Unary)
 	w.counts(t, 2, 0)
 }
 
@@ -168,7 +168,7 @@ func TestRepeatedHeaders(t *testing.T) {
 			t.Parallel()
 			w := newWorld(t)
 			attempts := 0
-			client := w.connect(w.source, "Read", rpctest.Unary, protocol, connect.WithInterceptors(
+			client := w.connect(w.source, "Read", catalogue.Unary, protocol, connect.WithInterceptors(
 				connect.UnaryInterceptorFunc(func(next connect.UnaryFunc) connect.UnaryFunc {
 					return func(ctx context.Context, request connect.AnyRequest) (connect.AnyResponse, error) {
 						attempts++
@@ -197,7 +197,7 @@ func TestRepeatedHeaders(t *testing.T) {
 func TestOwnAuthorization(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
-	own := get(t, w.client.Source(clientauth.Target{Resource: tokentest.API, Scopes: []string{"read:a"}, Organization: "acme"}))
+	own := get(t, w.client.Source(clientauth.Target{Resource: tokens.API, Scopes: []string{"read:a"}, Organization: "acme"}))
 	set := func(header http.Header) { header["authorization"] = []string{"Bearer " + own} } // which is sent too
 	check := func(err error, code connect.Code) {
 		t.Helper()
@@ -209,9 +209,9 @@ func TestOwnAuthorization(t *testing.T) {
 	for _, code := range []connect.Code{connect.CodePermissionDenied, connect.CodeUnauthenticated} {
 		request := connect.NewRequest(hearing("hello"))
 		set(request.Header())
-		_, err := w.connect(w.source, "Read", rpctest.Unary).CallUnary(t.Context(), request)
+		_, err := w.connect(w.source, "Read", catalogue.Unary).CallUnary(t.Context(), request)
 		check(err, code)
-		stream := w.connect(w.source, "Read", rpctest.Bidi).CallBidiStream(t.Context())
+		stream := w.connect(w.source, "Read", catalogue.Bidi).CallBidiStream(t.Context())
 		set(stream.RequestHeader())
 		_ = stream.Send(hearing("hello")) // the answer says why it failed
 		_, err = stream.Receive()
@@ -227,10 +227,10 @@ func TestOwnAuthorization(t *testing.T) {
 // so.
 func TestNotInstalled(t *testing.T) {
 	t.Parallel()
-	for _, method := range rpctest.Methods {
+	for _, method := range catalogue.Methods {
 		w := newWorld(t)
 		client := func(service string) *connect.Client[message, answer] {
-			return connect.NewClient[message, answer](w.http, w.url+rpctest.Procedure(service, method),
+			return connect.NewClient[message, answer](w.http, w.url+catalogue.Procedure(service, method),
 				connect.WithInterceptors(clientauth.NewInterceptor(w.source)))
 		}
 		err := refusal(t, client("Read"), method, connect.CodeInternal)
@@ -238,7 +238,7 @@ func TestNotInstalled(t *testing.T) {
 		if ours, ok := errors.AsType[*connect.Error](err); !ok || connect.CodeOf(errors.Unwrap(ours)) != connect.CodeUnauthenticated {
 			t.Errorf("%v does not hold what the server says", err)
 		}
-		does(t, client(rpctest.Opened), method)
+		does(t, client(catalogue.Opened), method)
 		w.counts(t, 0, 0)
 	}
 }
@@ -246,15 +246,15 @@ func TestNotInstalled(t *testing.T) {
 // TestNoToken makes sure that a call without a token does not go out, and says why.
 func TestNoToken(t *testing.T) {
 	t.Parallel()
-	from := func(serve tokentest.Handler) *clientauth.Source { return newClient(t, serve).Source(target) }
+	from := func(serve tokens.Handler) *clientauth.Source { return newClient(t, serve).Source(target) }
 	for name, test := range map[string]struct {
 		source *clientauth.Source
 		reason error
 		code   connect.Code
 	}{
 		"panic":         {newClient(t, granting(60)).SourceFunc(func(context.Context) (clientauth.Target, error) { panic("secret") }), nil, connect.CodeInternal},
-		"endpoint down": {from(tokentest.Respond(503, "secret")), clientauth.ErrUnavailable, connect.CodeUnavailable},
-		"refused":       {from(tokentest.Respond(401, "secret")), clientauth.ErrRefused, connect.CodeInternal},
+		"endpoint down": {from(tokens.Respond(503, "secret")), clientauth.ErrUnavailable, connect.CodeUnavailable},
+		"refused":       {from(tokens.Respond(401, "secret")), clientauth.ErrRefused, connect.CodeInternal},
 		"no target": {newClient(t, granting(60)).SourceFunc(func(context.Context) (clientauth.Target, error) {
 			return clientauth.Target{}, connect.NewError(connect.CodeUnauthenticated, clientauth.ErrNoCaller)
 		}), clientauth.ErrNoCaller, connect.CodeUnauthenticated},
@@ -262,11 +262,11 @@ func TestNoToken(t *testing.T) {
 			clientauth.ErrUnavailable, connect.CodeUnavailable},
 		"nobody": {clientauth.Forward(), clientauth.ErrNoCaller, connect.CodeInternal},
 	} {
-		for _, method := range rpctest.Methods {
+		for _, method := range catalogue.Methods {
 			t.Run(name+"/"+method.Name, func(t *testing.T) {
 				t.Parallel()
 				w := newWorld(t)
-				err := refusal(t, w.connect(test.source, rpctest.Opened, method), method, test.code)
+				err := refusal(t, w.connect(test.source, catalogue.Opened, method), method, test.code)
 				if test.reason != nil {
 					checkError(t, err, test.reason)
 				}
@@ -284,11 +284,11 @@ func TestOrganizations(t *testing.T) {
 	w := newWorld(t)
 	source := w.client.SourceFunc(func(ctx context.Context) (clientauth.Target, error) {
 		id, _ := ctx.Value(organizationKey{}).(string)
-		return clientauth.Target{Resource: tokentest.API, Organization: id, Scopes: []string{"read:data"}}, nil
+		return clientauth.Target{Resource: tokens.API, Organization: id, Scopes: []string{"read:data"}}, nil
 	})
-	client := w.connect(source, "Token", rpctest.Unary)
+	client := w.connect(source, "Token", catalogue.Unary)
 	for _, id := range []string{"acme", "globex", "acme"} {
-		text, err := call(context.WithValue(t.Context(), organizationKey{}, id), client, rpctest.Unary)
+		text, err := call(context.WithValue(t.Context(), organizationKey{}, id), client, catalogue.Unary)
 		if err != nil || text != id+"hello" {
 			t.Error(text, err)
 		}
@@ -300,7 +300,7 @@ func TestOrganizations(t *testing.T) {
 // interceptor after ours chooses it.
 func TestRepeatedTarget(t *testing.T) {
 	t.Parallel()
-	for _, method := range rpctest.Methods {
+	for _, method := range catalogue.Methods {
 		t.Run(method.Name, func(t *testing.T) {
 			t.Parallel()
 			w := newWorld(t)
@@ -309,7 +309,7 @@ func TestRepeatedTarget(t *testing.T) {
 				if !ok {
 					id = "globex"
 				}
-				return clientauth.Target{Resource: tokentest.API, Organization: id, Scopes: []string{"read:data"}}, nil
+				return clientauth.Target{Resource: tokens.API, Organization: id, Scopes: []string{"read:data"}}, nil
 			})
 			acme := context.WithValue(t.Context(), organizationKey{}, "acme")
 			old, err := source.Token(acme)
@@ -318,11 +318,11 @@ func TestRepeatedTarget(t *testing.T) {
 			}
 			w.refuse.Store(old.AccessToken, nil)
 			client := w.connect(source, "Token", method, connect.WithInterceptors(choosing{}))
-			if method != rpctest.Unary {
+			if method != catalogue.Unary {
 				refuses(t, client, method, connect.CodeUnauthenticated)
 			}
 			text, err := call(t.Context(), client, method)
-			if err != nil || method == rpctest.Unary && text != "acmehello" {
+			if err != nil || method == catalogue.Unary && text != "acmehello" {
 				t.Error(text, err)
 			}
 			w.counts(t, 2, 1)
@@ -355,11 +355,11 @@ func (choosing) WrapStreamingHandler(next connect.StreamingHandlerFunc) connect.
 func TestHandlerSide(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
-	served := calltest.Serve(t, w.mux(connect.WithInterceptors(clientauth.NewInterceptor(clientauth.Forward()))))
-	of := func(method rpctest.Method) *connect.Client[message, answer] {
-		return connect.NewClient[message, answer](served.HTTP2, served.URL+rpctest.Procedure("Read", method))
+	served := harness.Serve(t, w.mux(connect.WithInterceptors(clientauth.NewInterceptor(clientauth.Forward()))))
+	of := func(method catalogue.Method) *connect.Client[message, answer] {
+		return connect.NewClient[message, answer](served.HTTP2, served.URL+catalogue.Procedure("Read", method))
 	}
-	for _, method := range rpctest.Methods {
+	for _, method := range catalogue.Methods {
 		does(t, of(method), method)
 	}
 	calls := 0
@@ -367,7 +367,7 @@ func TestHandlerSide(t *testing.T) {
 		calls++
 		return nil, connect.NewError(connect.CodeUnauthenticated, errors.New("no"))
 	}
-	refuses(t, of(rpctest.Unary), rpctest.Unary, connect.CodeUnauthenticated)
+	refuses(t, of(catalogue.Unary), catalogue.Unary, connect.CodeUnauthenticated)
 	if calls != 1 {
 		t.Errorf("%d calls", calls)
 	}

@@ -13,12 +13,12 @@ import (
 	"go.uber.org/goleak"
 
 	"github.com/protoauthz/protoauthz/interceptor/clientauth"
-	"github.com/protoauthz/protoauthz/interceptor/internal/leaktest"
-	"github.com/protoauthz/protoauthz/interceptor/internal/tokentest"
+	"github.com/protoauthz/protoauthz/interceptor/internal/test/leaks"
+	"github.com/protoauthz/protoauthz/interceptor/internal/test/tokens"
 )
 
 // TestMain makes sure that no goroutine outlives its test.
-func TestMain(m *testing.M) { goleak.VerifyTestMain(leaktest.Patient(m)) }
+func TestMain(m *testing.M) { goleak.VerifyTestMain(leaks.Patient(m)) }
 
 const (
 	tokenURL = "https://idp.test/oidc/token"
@@ -39,22 +39,22 @@ func newClient(t testing.TB, transport http.RoundTripper) *clientauth.Client {
 
 // granting is a token endpoint that grants the tokens secret-1, secret-2, … for so many
 // seconds.
-func granting(seconds int) *tokentest.IDP {
-	idp := tokentest.NewIDP()
+func granting(seconds int) *tokens.IDP {
+	idp := tokens.NewIDP()
 	idp.Serve(tokenURL, grants(seconds))
 	return idp
 }
 
-func grants(seconds int) tokentest.Handler {
+func grants(seconds int) tokens.Handler {
 	var n atomic.Int64
 	return func(request *http.Request) (*http.Response, error) {
-		return tokentest.Respond(http.StatusOK, fmt.Sprintf(
+		return tokens.Respond(http.StatusOK, fmt.Sprintf(
 			`{"access_token": "secret-%d", "token_type": "Bearer", "expires_in": %d}`, n.Add(1), seconds))(request)
 	}
 }
 
 // slow answers after a while, unless the request ends before.
-func slow(wait time.Duration, then tokentest.Handler) tokentest.Handler {
+func slow(wait time.Duration, then tokens.Handler) tokens.Handler {
 	return func(request *http.Request) (*http.Response, error) {
 		select {
 		case <-time.After(wait): // the bubble's clock
@@ -125,7 +125,7 @@ func checkSecrets(t testing.TB, err error) {
 }
 
 // asked makes sure that the token endpoint was asked so many times.
-func asked(t testing.TB, idp *tokentest.IDP, times int) {
+func asked(t testing.TB, idp *tokens.IDP, times int) {
 	t.Helper()
 	if n := idp.Count(""); n != times {
 		t.Fatalf("%d requests instead of %d", n, times)

@@ -16,8 +16,8 @@ import (
 	"connectrpc.com/connect"
 
 	"github.com/protoauthz/protoauthz/interceptor/clientauth"
-	"github.com/protoauthz/protoauthz/interceptor/internal/rpctest"
-	"github.com/protoauthz/protoauthz/interceptor/internal/tokentest"
+	"github.com/protoauthz/protoauthz/interceptor/internal/test/catalogue"
+	"github.com/protoauthz/protoauthz/interceptor/internal/test/tokens"
 )
 
 // TestOutside holds what was found from outside against what is right: the texts are what the one
@@ -40,12 +40,12 @@ func TestOutside(t *testing.T) {
 	)
 	type answer struct {
 		name  string
-		serve tokentest.Handler
+		serve tokens.Handler
 		text  string        // of the error, or empty
 		lives time.Duration // at least, and a second less than this and a ninth
 	}
-	respond := tokentest.Respond
-	with := func(old, new string) tokentest.Handler { return respond(200, strings.Replace(good, old, new, 1)) }
+	respond := tokens.Respond
+	with := func(old, new string) tokens.Handler { return respond(200, strings.Replace(good, old, new, 1)) }
 	cases := []answer{
 		{"C9/expires_in a whole number", respond(200, good), "", 3590 * time.Second},
 		{"C9/expires_in digits in a string", with("3600", `"3600"`), "", 3590 * time.Second},
@@ -135,7 +135,7 @@ func TestOutside(t *testing.T) {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()
 			synctest.Test(t, func(t *testing.T) {
-				idp := tokentest.NewIDP()
+				idp := tokens.NewIDP()
 				idp.Serve(tokenURL, test.serve)
 				source := newClient(t, idp).Source(target)
 				if test.text != "" {
@@ -158,19 +158,19 @@ func TestOutside(t *testing.T) {
 // TestOutsideCode makes sure that a call says whether another attempt may help.
 func TestOutsideCode(t *testing.T) {
 	t.Parallel()
-	fails := func(err error) tokentest.Handler {
+	fails := func(err error) tokens.Handler {
 		return func(*http.Request) (*http.Response, error) { return nil, err }
 	}
 	for name, test := range map[string]struct {
-		serve tokentest.Handler
+		serve tokens.Handler
 		code  connect.Code
 	}{
-		"C9/malformed":               {tokentest.Respond(200, `{"ACCESS_TOKEN": "secret"}`), connect.CodeInternal},
-		"C9/refused":                 {tokentest.Respond(401, `{"error": "invalid_client"}`), connect.CodeInternal},
-		"C9/moved":                   {tokentest.Respond(308, ""), connect.CodeInternal},
-		"C9/down":                    {tokentest.Respond(503, ""), connect.CodeUnavailable},
-		"C9/rate limit":              {tokentest.Respond(429, ""), connect.CodeUnavailable},
-		"C9/temporarily_unavailable": {tokentest.Respond(400, `{"error": "temporarily_unavailable"}`), connect.CodeUnavailable},
+		"C9/malformed":               {tokens.Respond(200, `{"ACCESS_TOKEN": "secret"}`), connect.CodeInternal},
+		"C9/refused":                 {tokens.Respond(401, `{"error": "invalid_client"}`), connect.CodeInternal},
+		"C9/moved":                   {tokens.Respond(308, ""), connect.CodeInternal},
+		"C9/down":                    {tokens.Respond(503, ""), connect.CodeUnavailable},
+		"C9/rate limit":              {tokens.Respond(429, ""), connect.CodeUnavailable},
+		"C9/temporarily_unavailable": {tokens.Respond(400, `{"error": "temporarily_unavailable"}`), connect.CodeUnavailable},
 		"C9/not reached":             {fails(http.ErrServerClosed), connect.CodeUnavailable},
 		"C9/no such host":            {fails(&net.DNSError{IsNotFound: true}), connect.CodeUnavailable},
 		"C9/connection refused":      {fails(syscall.ECONNREFUSED), connect.CodeUnavailable},
@@ -180,7 +180,7 @@ func TestOutsideCode(t *testing.T) {
 		"C9/proxy, 502":              {fails(errors.New(http.StatusText(http.StatusBadGateway))), connect.CodeUnavailable},
 		"C9/proxy, 403":              {fails(errors.New(http.StatusText(http.StatusForbidden))), connect.CodeInternal},
 		"C9/proxy, 407":              {fails(errors.New(http.StatusText(http.StatusProxyAuthRequired))), connect.CodeInternal},
-		"C9/plain proxy, 407":        {tokentest.Respond(407, ""), connect.CodeInternal},
+		"C9/plain proxy, 407":        {tokens.Respond(407, ""), connect.CodeInternal},
 		"C9/unknown authority":       {fails(x509.UnknownAuthorityError{}), connect.CodeInternal},
 		"C9/another host":            {fails(x509.HostnameError{Host: "secret", Certificate: new(x509.Certificate)}), connect.CodeInternal},
 		"C9/no TLS":                  {fails(http.ErrSchemeMismatch), connect.CodeInternal},
@@ -188,11 +188,11 @@ func TestOutsideCode(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			idp := tokentest.NewIDP()
+			idp := tokens.NewIDP()
 			idp.Serve(tokenURL, test.serve)
-			client := connect.NewClient[message, answer](clientauth.HTTPClient(nil), "https://orders.test"+rpctest.Procedure("Read", rpctest.Unary),
+			client := connect.NewClient[message, answer](clientauth.HTTPClient(nil), "https://orders.test"+catalogue.Procedure("Read", catalogue.Unary),
 				connect.WithInterceptors(clientauth.NewInterceptor(newClient(t, idp).Source(target))))
-			_, err := call(t.Context(), client, rpctest.Unary)
+			_, err := call(t.Context(), client, catalogue.Unary)
 			if got := connect.CodeOf(err); got != test.code {
 				t.Errorf("%v instead of %v: %v", got, test.code, err)
 			}

@@ -10,7 +10,7 @@ import (
 	"golang.org/x/oauth2"
 
 	"github.com/protoauthz/protoauthz/interceptor/clientauth"
-	"github.com/protoauthz/protoauthz/interceptor/internal/tokentest"
+	"github.com/protoauthz/protoauthz/interceptor/internal/test/tokens"
 )
 
 // TestRequest is about what is sent to whom.
@@ -45,7 +45,7 @@ func TestRequest(t *testing.T) {
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()
-			client, err := clientauth.New(test.provider, "shop/1", "a+/:b", clientauth.WithTransport(tokentest.Handler(
+			client, err := clientauth.New(test.provider, "shop/1", "a+/:b", clientauth.WithTransport(tokens.Handler(
 				func(request *http.Request) (*http.Response, error) {
 					body, err := io.ReadAll(request.Body)
 					if err != nil {
@@ -153,7 +153,7 @@ func TestTargets(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			idp := tokentest.NewIDP()
+			idp := tokens.NewIDP()
 			client, err := clientauth.New(clientauth.AuthAction("idp.test"), "shop", clientSecret, clientauth.WithTransport(idp))
 			if err != nil {
 				t.Fatal(err)

@@ -23,7 +23,7 @@ func TestReadme(t *testing.T) {
 	if !ok || !more {
 		t.Fatal("the README has no section on outgoing calls")
 	}
-	for n, example := range []string{read("example_test.go"), read("grpcclientauth/example_test.go")} {
+	for n, example := range []string{read("example_test.go"), read("../grpcclientauth/example_test.go")} {
 		_, rest, opened := strings.Cut(section, "\n```go\n")
 		snippet, after, closed := strings.Cut(rest, "\n```\n")
 		if !opened || !closed {

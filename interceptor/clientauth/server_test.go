@@ -17,9 +17,9 @@ import (
 	"github.com/protoauthz/protoauthz/interceptor"
 	"github.com/protoauthz/protoauthz/interceptor/clientauth"
 	"github.com/protoauthz/protoauthz/interceptor/devissuer"
-	"github.com/protoauthz/protoauthz/interceptor/internal/calltest"
-	"github.com/protoauthz/protoauthz/interceptor/internal/rpctest"
-	"github.com/protoauthz/protoauthz/interceptor/internal/tokentest"
+	"github.com/protoauthz/protoauthz/interceptor/internal/test/catalogue"
+	"github.com/protoauthz/protoauthz/interceptor/internal/test/harness"
+	"github.com/protoauthz/protoauthz/interceptor/internal/test/tokens"
 	"github.com/protoauthz/protoauthz/interceptor/policy"
 	"github.com/protoauthz/protoauthz/interceptor/token"
 )
@@ -31,8 +31,8 @@ type (
 )
 
 var (
-	compiled = sync.OnceValues(rpctest.Compile)
-	api      = clientauth.Target{Resource: tokentest.API, Scopes: []string{"read:a"}}
+	compiled = sync.OnceValues(catalogue.Compile)
+	api      = clientauth.Target{Resource: tokens.API, Scopes: []string{"read:a"}}
 )
 
 func table(t testing.TB) *policy.Table {
@@ -86,14 +86,14 @@ func newWorld(t testing.TB) *world {
 	t.Helper()
 	issuer, err := devissuer.New("https://idp.test/oidc", devissuer.Config{
 		SigningAlgorithm: "ES256",
-		Resources:        map[string][]string{tokentest.API: {"read:a", "write:b", "read:data"}},
+		Resources:        map[string][]string{tokens.API: {"read:a", "write:b", "read:data"}},
 		Organizations:    []string{"acme", "globex"},
 		Clients: []devissuer.Client{{
 			ID: "shop", Secret: clientSecret,
-			Scopes: map[string][]string{tokentest.API: {"read:a"}},
+			Scopes: map[string][]string{tokens.API: {"read:a"}},
 			Organizations: map[string]devissuer.Membership{
-				"acme":   {Scopes: map[string][]string{tokentest.API: {"read:data"}}},
-				"globex": {Scopes: map[string][]string{tokentest.API: {"read:data"}}},
+				"acme":   {Scopes: map[string][]string{tokens.API: {"read:data"}}},
+				"globex": {Scopes: map[string][]string{tokens.API: {"read:data"}}},
 			},
 		}},
 	})
@@ -107,7 +107,7 @@ func newWorld(t testing.TB) *world {
 func newWorldOf(t testing.TB, issuer *devissuer.Issuer) *world {
 	t.Helper()
 	w := &world{issuer: issuer}
-	transport := tokentest.Handler(func(request *http.Request) (*http.Response, error) {
+	transport := tokens.Handler(func(request *http.Request) (*http.Response, error) {
 		if strings.HasSuffix(request.URL.Path, "/token") {
 			w.fetches.Add(1)
 		}
@@ -125,7 +125,7 @@ func newWorldOf(t testing.TB, issuer *devissuer.Issuer) *world {
 		return connect.NewResponse(saying(interceptor.ClaimsFromContext(ctx).OrganizationID() + request.Msg.GetDocument().GetText())), nil
 	}
 	w.guard = interceptor.New(w.verifying(verifier), table(t))
-	served := calltest.Serve(t, w.mux(w.guard.HandlerOption()))
+	served := harness.Serve(t, w.mux(w.guard.HandlerOption()))
 	w.url, w.http = served.URL, served.HTTP2
 	return w
 }
@@ -138,20 +138,20 @@ func hearing(text string) *message { return &message{Document: &samplev1.Documen
 func (w *world) mux(options ...connect.HandlerOption) http.Handler {
 	options = append(options, connect.WithIdempotency(connect.IdempotencyNoSideEffects))
 	mux := http.NewServeMux()
-	for _, service := range []string{"Read", "Global", "Token", rpctest.Opened} {
-		path := rpctest.Procedure(service, rpctest.Unary)
+	for _, service := range []string{"Read", "Global", "Token", catalogue.Opened} {
+		path := catalogue.Procedure(service, catalogue.Unary)
 		mux.Handle(path, connect.NewUnaryHandler(path, func(ctx context.Context, request *connect.Request[message]) (*connect.Response[answer], error) {
 			w.mu.Lock()
 			w.headers = append(w.headers, request.Header())
 			w.mu.Unlock()
 			return w.unary(ctx, request)
 		}, options...))
-		path = rpctest.Procedure(service, rpctest.Server)
+		path = catalogue.Procedure(service, catalogue.Server)
 		mux.Handle(path, connect.NewServerStreamHandler(path,
 			func(_ context.Context, request *connect.Request[message], stream *connect.ServerStream[answer]) error {
 				return stream.Send(saying(request.Msg.GetDocument().GetText()))
 			}, options...))
-		path = rpctest.Procedure(service, rpctest.Client)
+		path = catalogue.Procedure(service, catalogue.Client)
 		mux.Handle(path, connect.NewClientStreamHandler(path, func(_ context.Context, stream *connect.ClientStream[message]) (*connect.Response[answer], error) {
 			text := ""
 			for stream.Receive() {
@@ -159,7 +159,7 @@ func (w *world) mux(options ...connect.HandlerOption) http.Handler {
 			}
 			return connect.NewResponse(saying(text)), stream.Err()
 		}, options...))
-		path = rpctest.Procedure(service, rpctest.Bidi)
+		path = catalogue.Procedure(service, catalogue.Bidi)
 		mux.Handle(path, connect.NewBidiStreamHandler(path, func(_ context.Context, stream *connect.BidiStream[message, answer]) error {
 			for {
 				request, err := stream.Receive()
@@ -179,23 +179,23 @@ func (w *world) mux(options ...connect.HandlerOption) http.Handler {
 }
 
 // connect returns a client of a method, with tokens of the source.
-func (w *world) connect(source *clientauth.Source, service string, method rpctest.Method, options ...connect.ClientOption) *connect.Client[message, answer] {
+func (w *world) connect(source *clientauth.Source, service string, method catalogue.Method, options ...connect.ClientOption) *connect.Client[message, answer] {
 	options = append([]connect.ClientOption{
 		connect.WithInterceptors(clientauth.NewInterceptor(source)), connect.WithIdempotency(connect.IdempotencyNoSideEffects),
 	}, options...)
-	return connect.NewClient[message, answer](clientauth.HTTPClient(w.http), w.url+rpctest.Procedure(service, method), options...)
+	return connect.NewClient[message, answer](clientauth.HTTPClient(w.http), w.url+catalogue.Procedure(service, method), options...)
 }
 
 // call makes one call of a kind that says and hears "hello".
-func call(ctx context.Context, client *connect.Client[message, answer], method rpctest.Method) (string, error) {
+func call(ctx context.Context, client *connect.Client[message, answer], method catalogue.Method) (string, error) {
 	switch method {
-	case rpctest.Unary:
+	case catalogue.Unary:
 		response, err := client.CallUnary(ctx, connect.NewRequest(hearing("hello")))
 		if err != nil {
 			return "", err
 		}
 		return response.Msg.GetDocument().GetText(), nil
-	case rpctest.Server:
+	case catalogue.Server:
 		stream, err := client.CallServerStream(ctx, connect.NewRequest(hearing("hello")))
 		if err != nil {
 			return "", err
@@ -206,7 +206,7 @@ func call(ctx context.Context, client *connect.Client[message, answer], method r
 			text += stream.Msg().GetDocument().GetText()
 		}
 		return text, stream.Err()
-	case rpctest.Client:
+	case catalogue.Client:
 		stream := client.CallClientStream(ctx)
 		_ = stream.Send(hearing("hello")) // the answer says why it failed
 		response, err := stream.CloseAndReceive()

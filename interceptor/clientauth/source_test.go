@@ -13,7 +13,7 @@ import (
 	"golang.org/x/oauth2"
 
 	"github.com/protoauthz/protoauthz/interceptor/clientauth"
-	"github.com/protoauthz/protoauthz/interceptor/internal/tokentest"
+	"github.com/protoauthz/protoauthz/interceptor/internal/test/tokens"
 )
 
 // refuse replaces the token that a source has.
@@ -61,7 +61,7 @@ func TestReplace(t *testing.T) {
 func TestReplaceOld(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		idp := tokentest.NewIDP()
+		idp := tokens.NewIDP()
 		idp.Serve(tokenURL, slow(time.Second, grants(3600)))
 		source := newClient(t, idp).Source(target)
 		old, err := source.Token(t.Context())
@@ -94,7 +94,7 @@ func TestReplaceWhileDown(t *testing.T) {
 		idp := granting(3600)
 		source := newClient(t, idp).Source(target)
 		want(t, source, "secret-1")
-		idp.Serve(tokenURL, slow(time.Second, tokentest.Respond(503, "")))
+		idp.Serve(tokenURL, slow(time.Second, tokens.Respond(503, "")))
 		start := time.Now()
 		var calls sync.WaitGroup
 		calls.Go(func() {
@@ -119,7 +119,7 @@ func TestReplaceWhileDown(t *testing.T) {
 		}
 		synctest.Wait()
 		asked(t, idp, 3)
-		idp.Serve(tokenURL, tokentest.Respond(200, `{"access_token": "new", "token_type": "Bearer", "expires_in": 60}`))
+		idp.Serve(tokenURL, tokens.Respond(200, `{"access_token": "new", "token_type": "Bearer", "expires_in": 60}`))
 		time.Sleep(3 * time.Second) // the bubble's clock
 		want(t, source, "secret-1")
 		synctest.Wait()
@@ -136,7 +136,7 @@ func TestReplaceTooEarly(t *testing.T) {
 		client := newClient(t, idp)
 		source := client.Source(target)
 		want(t, source, "secret-1")
-		idp.Serve(tokenURL, tokentest.Respond(503, ""))
+		idp.Serve(tokenURL, tokens.Respond(503, ""))
 		fails(t, client.Source(organization("acme")), clientauth.ErrUnavailable)
 		_, err := refuse(t, source)
 		checkError(t, err, clientauth.ErrSameToken)

@@ -14,8 +14,8 @@ import (
 	"connectrpc.com/connect"
 
 	"github.com/protoauthz/protoauthz/interceptor/clientauth"
-	"github.com/protoauthz/protoauthz/interceptor/internal/rpctest"
-	"github.com/protoauthz/protoauthz/interceptor/internal/tokentest"
+	"github.com/protoauthz/protoauthz/interceptor/internal/test/catalogue"
+	"github.com/protoauthz/protoauthz/interceptor/internal/test/tokens"
 )
 
 // A body knows whether it was closed.
@@ -50,21 +50,21 @@ func TestPlainHTTP(t *testing.T) {
 		"http://[::ffff:192.168.0.1]/": false,
 		"ws://127.0.0.1":               false,
 	} {
-		for _, method := range rpctest.Methods {
+		for _, method := range catalogue.Methods {
 			t.Run(base+"/"+method.Name, func(t *testing.T) {
 				t.Parallel()
 				idp := granting(60)
 				var mu sync.Mutex
 				var sent []string
-				network := tokentest.Handler(func(request *http.Request) (*http.Response, error) {
+				network := tokens.Handler(func(request *http.Request) (*http.Response, error) {
 					mu.Lock()
 					sent = append(sent, request.Header.Get("Authorization"))
 					mu.Unlock()
 					_, _ = io.Copy(io.Discard, request.Body)
-					return tokentest.Respond(http.StatusNotFound, "")(request)
+					return tokens.Respond(http.StatusNotFound, "")(request)
 				})
 				client := connect.NewClient[message, answer](
-					clientauth.HTTPClient(&http.Client{Transport: network}), strings.TrimSuffix(base, "/")+rpctest.Procedure("Read", method),
+					clientauth.HTTPClient(&http.Client{Transport: network}), strings.TrimSuffix(base, "/")+catalogue.Procedure("Read", method),
 					connect.WithInterceptors(clientauth.NewInterceptor(newClient(t, idp).Source(target))),
 				)
 				if good {
@@ -84,7 +84,7 @@ func TestPlainHTTP(t *testing.T) {
 		for _, header := range []string{"Authorization", "authorization"} {
 			t.Run(base+"/own "+header, func(t *testing.T) {
 				t.Parallel()
-				ours := clientauth.HTTPClient(&http.Client{Transport: tokentest.Respond(200, "")})
+				ours := clientauth.HTTPClient(&http.Client{Transport: tokens.Respond(200, "")})
 				request, err := http.NewRequestWithContext(t.Context(), http.MethodPost, base, nil)
 				if err != nil {
 					t.Fatal(err)
@@ -111,13 +111,13 @@ func TestPlainHTTP(t *testing.T) {
 func TestOtherRequests(t *testing.T) {
 	t.Parallel()
 	idp := granting(60)
-	ours := clientauth.HTTPClient(&http.Client{Transport: tokentest.Handler(func(request *http.Request) (*http.Response, error) {
+	ours := clientauth.HTTPClient(&http.Client{Transport: tokens.Handler(func(request *http.Request) (*http.Response, error) {
 		if request.Header.Get("Authorization") != "" {
 			t.Errorf("a token goes to %s", request.URL)
 		}
-		return tokentest.Respond(200, "")(request)
+		return tokens.Respond(200, "")(request)
 	})})
-	below := clientauth.HTTPClient(&http.Client{Transport: tokentest.Respond(http.StatusNotFound, "")}).Transport
+	below := clientauth.HTTPClient(&http.Client{Transport: tokens.Respond(http.StatusNotFound, "")}).Transport
 	get := func(request *http.Request) (*http.Response, error) {
 		// Somebody on the way uses our context for something else.
 		other, err := http.NewRequestWithContext(request.Context(), http.MethodGet, "https://api.test/other", nil)
@@ -130,10 +130,10 @@ func TestOtherRequests(t *testing.T) {
 		return below.RoundTrip(request)
 	}
 	client := connect.NewClient[message, answer](
-		&http.Client{Transport: tokentest.Handler(get)}, "https://api.test"+rpctest.Procedure("Read", rpctest.Unary),
+		&http.Client{Transport: tokens.Handler(get)}, "https://api.test"+catalogue.Procedure("Read", catalogue.Unary),
 		connect.WithInterceptors(clientauth.NewInterceptor(newClient(t, idp).Source(target))),
 	)
-	refuses(t, client, rpctest.Unary, connect.CodeUnimplemented)
+	refuses(t, client, catalogue.Unary, connect.CodeUnimplemented)
 	asked(t, idp, 1)
 }
 
@@ -141,14 +141,14 @@ func TestOtherRequests(t *testing.T) {
 // though the request there has the same path and the call's context.
 func TestOtherHosts(t *testing.T) {
 	t.Parallel()
-	for _, method := range rpctest.Methods {
-		path := rpctest.Procedure("Read", method)
+	for _, method := range catalogue.Methods {
+		path := catalogue.Procedure("Read", method)
 		for name, run := range map[string]func(*testing.T, *noted){
 			// A gateway in this process calls the same procedure, under the same name, where no
 			// token is needed.
 			"gateway": func(t *testing.T, sent *noted) {
 				ours := clientauth.HTTPClient(&http.Client{Transport: sent})
-				gateway := tokentest.Handler(func(request *http.Request) (*http.Response, error) {
+				gateway := tokens.Handler(func(request *http.Request) (*http.Response, error) {
 					other, err := http.NewRequestWithContext(request.Context(), http.MethodPost, "https://api.test"+path, nil)
 					if err != nil {
 						return nil, err
@@ -165,7 +165,7 @@ func TestOtherHosts(t *testing.T) {
 			// A transport around ours sends each request to another host too.
 			"mirror": func(t *testing.T, sent *noted) {
 				ours := clientauth.HTTPClient(&http.Client{Transport: sent}).Transport
-				mirror := tokentest.Handler(func(request *http.Request) (*http.Response, error) {
+				mirror := tokens.Handler(func(request *http.Request) (*http.Response, error) {
 					other := request.Clone(request.Context())
 					other.URL.Host, other.Body = "other.test", nil
 					if _, err := ours.RoundTrip(other); err != nil {
@@ -204,7 +204,7 @@ func (n *noted) RoundTrip(request *http.Request) (*http.Response, error) {
 	if request.Body != nil {
 		_, _ = io.Copy(io.Discard, request.Body)
 	}
-	return tokentest.Respond(http.StatusNotFound, "")(request)
+	return tokens.Respond(http.StatusNotFound, "")(request)
 }
 
 // TestProxy makes sure that what goes to this machine does not go elsewhere first.
@@ -227,12 +227,12 @@ func TestProxy(t *testing.T) {
 	} {
 		base := &http.Transport{Proxy: test.proxy, DisableKeepAlives: true}
 		client := connect.NewClient[message, answer](clientauth.HTTPClient(&http.Client{Transport: base}),
-			w.url+rpctest.Procedure("Read", rpctest.Unary), connect.WithInterceptors(clientauth.NewInterceptor(w.source)))
+			w.url+catalogue.Procedure("Read", catalogue.Unary), connect.WithInterceptors(clientauth.NewInterceptor(w.source)))
 		if test.reason == nil {
-			does(t, client, rpctest.Unary)
+			does(t, client, catalogue.Unary)
 			continue
 		}
-		checkError(t, refusal(t, client, rpctest.Unary, connect.CodeInternal), test.reason)
+		checkError(t, refusal(t, client, catalogue.Unary, connect.CodeInternal), test.reason)
 	}
 }
 
@@ -253,7 +253,7 @@ func (r *recorder) ServeHTTP(w http.ResponseWriter, request *http.Request) {
 // http, nor to another host, nor on the same one.
 func TestRedirects(t *testing.T) {
 	t.Parallel()
-	path := rpctest.Procedure("Read", rpctest.Unary)
+	path := catalogue.Procedure("Read", catalogue.Unary)
 	for _, status := range []int{301, 302, 303, 307, 308} {
 		for _, where := range []string{"the same host", "another host", "http", "another path"} {
 			for _, around := range []bool{false, true} {
@@ -285,7 +285,7 @@ func TestRedirects(t *testing.T) {
 					}
 					client := connect.NewClient[message, answer](ours, server.URL+path,
 						connect.WithInterceptors(clientauth.NewInterceptor(newClient(t, granting(60)).Source(target))))
-					_, err := call(t.Context(), client, rpctest.Unary)
+					_, err := call(t.Context(), client, catalogue.Unary)
 					if err == nil {
 						t.Error("the call has succeeded")
 					}
@@ -323,7 +323,7 @@ func TestCloseIdleConnections(t *testing.T) {
 	if !base.closed {
 		t.Error("they are open")
 	}
-	clientauth.HTTPClient(&http.Client{Transport: tokentest.Respond(200, "")}).CloseIdleConnections() // it has none
+	clientauth.HTTPClient(&http.Client{Transport: tokens.Respond(200, "")}).CloseIdleConnections() // it has none
 }
 
 // TestBase makes sure that an HTTP client keeps what it was given.

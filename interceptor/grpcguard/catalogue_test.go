@@ -17,23 +17,23 @@ import (
 	samplev1 "github.com/protoauthz/protoauthz/gen/sample/v1"
 	"github.com/protoauthz/protoauthz/interceptor"
 	"github.com/protoauthz/protoauthz/interceptor/grpcguard"
-	"github.com/protoauthz/protoauthz/interceptor/internal/calltest"
-	"github.com/protoauthz/protoauthz/interceptor/internal/rpctest"
-	"github.com/protoauthz/protoauthz/interceptor/internal/tokentest"
+	"github.com/protoauthz/protoauthz/interceptor/internal/test/catalogue"
+	"github.com/protoauthz/protoauthz/interceptor/internal/test/harness"
+	"github.com/protoauthz/protoauthz/interceptor/internal/test/tokens"
 )
 
 // TestCatalogue makes every call with a client of grpc-go to a server of grpc-go.
 func TestCatalogue(t *testing.T) {
 	t.Parallel()
-	calltest.Run(t, func(t *testing.T, trust *rpctest.Trust) []calltest.Transport {
+	harness.Run(t, func(t *testing.T, trust *catalogue.Trust) []harness.Transport {
 		t.Helper()
-		records := new(calltest.Records)
-		guard := interceptor.New(trust, calltest.Rules(t), interceptor.WithObserver(calltest.Observe))
+		records := new(harness.Records)
+		guard := interceptor.New(trust, harness.Rules(t), interceptor.WithObserver(harness.Observe))
 		client := serve(t, records, guard)
-		return []calltest.Transport{{
+		return []harness.Transport{{
 			Name:    "grpc-go",
 			Records: records,
-			Call: func(ctx context.Context, c *rpctest.Case, method rpctest.Method, header http.Header) (calltest.Answer, []string) {
+			Call: func(ctx context.Context, c *catalogue.Case, method catalogue.Method, header http.Header) (harness.Answer, []string) {
 				md := metadata.MD{}
 				for name, values := range header {
 					md[strings.ToLower(name)] = values
@@ -48,10 +48,10 @@ func TestCatalogue(t *testing.T) {
 }
 
 // travels reports whether grpc-go carries the header of a case.
-func travels(c *rpctest.Case) bool {
+func travels(c *catalogue.Case) bool {
 	for _, values := range c.Header {
 		for _, value := range values {
-			if !(&rpctest.Case{Authorization: []string{value}}).Travels() {
+			if !(&catalogue.Case{Authorization: []string{value}}).Travels() {
 				return false
 			}
 		}
@@ -59,7 +59,7 @@ func travels(c *rpctest.Case) bool {
 	return c.Travels()
 }
 
-func newMessage(m rpctest.Message) *message {
+func newMessage(m catalogue.Message) *message {
 	made := &message{OrganizationId: m.Organization}
 	if m.Document != nil {
 		made.Document = &samplev1.Document{Name: *m.Document}
@@ -68,18 +68,18 @@ func newMessage(m rpctest.Message) *message {
 }
 
 // call makes one call over a connection.
-func call(ctx context.Context, records *calltest.Records, conn *grpc.ClientConn, c *rpctest.Case, method rpctest.Method) (calltest.Answer, []string) {
+func call(ctx context.Context, records *harness.Records, conn *grpc.ClientConn, c *catalogue.Case, method catalogue.Method) (harness.Answer, []string) {
 	md, _ := metadata.FromOutgoingContext(ctx)
-	record := records.Find(md.Get(calltest.Field)[0])
+	record := records.Find(md.Get(harness.Field)[0])
 	var header, trailer metadata.MD
 	texts, err := exchange(ctx, conn, c, method, &header, &trailer)
 	record.Receive(header, trailer, err)
 	return answerOf(err), texts
 }
 
-func exchange(ctx context.Context, conn *grpc.ClientConn, c *rpctest.Case, method rpctest.Method, header, trailer *metadata.MD) (texts []string, err error) {
-	path := rpctest.Procedure(c.Service, method)
-	if method == rpctest.Unary {
+func exchange(ctx context.Context, conn *grpc.ClientConn, c *catalogue.Case, method catalogue.Method, header, trailer *metadata.MD) (texts []string, err error) {
+	path := catalogue.Procedure(c.Service, method)
+	if method == catalogue.Unary {
 		response := new(answer)
 		if err := conn.Invoke(ctx, path, newMessage(c.Messages[0]), response, grpc.Header(header), grpc.Trailer(trailer)); err != nil {
 			return nil, err
@@ -105,20 +105,20 @@ func exchange(ctx context.Context, conn *grpc.ClientConn, c *rpctest.Case, metho
 			return texts, err
 		}
 		texts = append(texts, response.GetDocument().GetText())
-		if method == rpctest.Client {
+		if method == catalogue.Client {
 			return texts, nil // what reads on is the client's own code
 		}
 	}
 }
 
 // answerOf takes an error apart.
-func answerOf(err error) calltest.Answer {
+func answerOf(err error) harness.Answer {
 	if err == nil {
-		return calltest.Answer{}
+		return harness.Answer{}
 	}
 	refusal := status.Convert(err)
-	got := calltest.Answer{
-		Answer: rpctest.Answer{Code: int(refusal.Code()), Text: refusal.Message()},
+	got := harness.Answer{
+		Answer: catalogue.Answer{Code: int(refusal.Code()), Text: refusal.Message()},
 		More:   len(refusal.Details()), Error: err,
 	}
 	for _, detail := range refusal.Details() {
@@ -132,14 +132,14 @@ func answerOf(err error) calltest.Answer {
 }
 
 // callInProcess gives the interceptors what no HTTP could carry.
-func callInProcess(ctx context.Context, records *calltest.Records, guard *interceptor.Guard, c *rpctest.Case, method rpctest.Method) (calltest.Answer, []string) {
-	ctx, path := recorded(ctx, records), rpctest.Procedure(c.Service, method)
-	if method == rpctest.Unary {
+func callInProcess(ctx context.Context, records *harness.Records, guard *interceptor.Guard, c *catalogue.Case, method catalogue.Method) (harness.Answer, []string) {
+	ctx, path := recorded(ctx, records), catalogue.Procedure(c.Service, method)
+	if method == catalogue.Unary {
 		response, err := grpcguard.Unary(guard)(ctx, newMessage(c.Messages[0]), &grpc.UnaryServerInfo{FullMethod: path}, unary)
 		if err != nil {
 			return answerOf(err), nil
 		}
-		return answerOf(nil), []string{tokentest.As[*answer](response).GetDocument().GetText()}
+		return answerOf(nil), []string{tokens.As[*answer](response).GetDocument().GetText()}
 	}
 	stream := &fakeStream{ctx: ctx, messages: c.Messages}
 	err := grpcguard.Stream(guard)(nil, stream, &grpc.StreamServerInfo{FullMethod: path}, streaming(method))
@@ -150,7 +150,7 @@ func callInProcess(ctx context.Context, records *calltest.Records, guard *interc
 type fakeStream struct {
 	grpc.ServerStream
 	ctx      context.Context //nolint:containedctx // as grpc has it
-	messages []rpctest.Message
+	messages []catalogue.Message
 	texts    []string
 }
 
@@ -160,13 +160,13 @@ func (s *fakeStream) RecvMsg(into any) error {
 	if len(s.messages) == 0 {
 		return io.EOF
 	}
-	proto.Merge(tokentest.As[*message](into), newMessage(s.messages[0]))
+	proto.Merge(tokens.As[*message](into), newMessage(s.messages[0]))
 	s.messages = s.messages[1:]
 	return nil
 }
 
 func (s *fakeStream) SendMsg(response any) error {
-	s.texts = append(s.texts, tokentest.As[*answer](response).GetDocument().GetText())
+	s.texts = append(s.texts, tokens.As[*answer](response).GetDocument().GetText())
 	return nil
 }
 

@@ -15,8 +15,8 @@ import (
 
 	"github.com/protoauthz/protoauthz/interceptor"
 	"github.com/protoauthz/protoauthz/interceptor/grpcguard"
-	"github.com/protoauthz/protoauthz/interceptor/internal/calltest"
-	"github.com/protoauthz/protoauthz/interceptor/internal/rpctest"
+	"github.com/protoauthz/protoauthz/interceptor/internal/test/catalogue"
+	"github.com/protoauthz/protoauthz/interceptor/internal/test/harness"
 )
 
 // refused is what a client gets of a server that may be anybody's.
@@ -43,8 +43,8 @@ func TestChallenge(t *testing.T) {
 	long := func(size int) string {
 		return `Bearer realm="` + strings.Repeat("x", size-len(`Bearer realm=""`)) + `"`
 	}
-	guard := calltest.Expiring(t, time.Hour)
-	_, inProcess := grpcguard.Unary(guard)(t.Context(), new(message), &grpc.UnaryServerInfo{FullMethod: rpctest.Procedure("Field", rpctest.Unary)}, unary)
+	guard := harness.Expiring(t, time.Hour)
+	_, inProcess := grpcguard.Unary(guard)(t.Context(), new(message), &grpc.UnaryServerInfo{FullMethod: catalogue.Procedure("Field", catalogue.Unary)}, unary)
 	denial, ok := errors.AsType[*interceptor.Denial](inProcess)
 	if !ok || denial.Challenge() == "" {
 		t.Fatal(inProcess)

@@ -15,17 +15,17 @@ import (
 
 	"github.com/protoauthz/protoauthz/interceptor"
 	"github.com/protoauthz/protoauthz/interceptor/grpcguard"
-	"github.com/protoauthz/protoauthz/interceptor/internal/calltest"
-	"github.com/protoauthz/protoauthz/interceptor/internal/rpctest"
+	"github.com/protoauthz/protoauthz/interceptor/internal/test/catalogue"
+	"github.com/protoauthz/protoauthz/interceptor/internal/test/harness"
 )
 
 // TestOthersDenial makes sure that an error of a handler which is about the refusal of another
 // call does not pass for a refusal of the handler's own.
 func TestOthersDenial(t *testing.T) {
 	t.Parallel()
-	guard := calltest.Expiring(t, time.Hour)
-	_, kept := guard.Admit(t.Context(), rpctest.Procedure("Token", rpctest.Unary), noHeader{})
-	_, inProcess := grpcguard.Unary(guard)(t.Context(), new(message), &grpc.UnaryServerInfo{FullMethod: rpctest.Procedure("Field", rpctest.Unary)}, unary)
+	guard := harness.Expiring(t, time.Hour)
+	_, kept := guard.Admit(t.Context(), catalogue.Procedure("Token", catalogue.Unary), noHeader{})
+	_, inProcess := grpcguard.Unary(guard)(t.Context(), new(message), &grpc.UnaryServerInfo{FullMethod: catalogue.Procedure("Field", catalogue.Unary)}, unary)
 	own, err := status.New(codes.Aborted, "the handler's own").WithDetails(kept.ErrorInfo(), &errdetails.ErrorInfo{Domain: "handler"}, &errdetails.RetryInfo{})
 	if err != nil {
 		t.Fatal(err)
@@ -37,8 +37,8 @@ func TestOthersDenial(t *testing.T) {
 		details int
 	}{
 		"kept":                 {kept, codes.Unknown, "another call was refused: " + kept.Error(), 0},
-		"zero":                 {new(interceptor.Denial), codes.Unknown, "another call was refused: " + rpctest.Failed.Text, 0},
-		"nil":                  {(*interceptor.Denial)(nil), codes.Unknown, "another call was refused: " + rpctest.Failed.Text, 0},
+		"zero":                 {new(interceptor.Denial), codes.Unknown, "another call was refused: " + catalogue.Failed.Text, 0},
+		"nil":                  {(*interceptor.Denial)(nil), codes.Unknown, "another call was refused: " + catalogue.Failed.Text, 0},
 		"wrapped":              {fmt.Errorf("read: %w", kept), codes.Unknown, "another call was refused: read: " + kept.Error(), 0},
 		"joined":               {errors.Join(errors.New("read"), kept), codes.Unknown, "another call was refused: read\n" + kept.Error(), 0},
 		"with a code":          {statusError{own, kept}, codes.Aborted, "the handler's own", 2},
@@ -46,10 +46,10 @@ func TestOthersDenial(t *testing.T) {
 	} {
 		ctx := metadata.NewIncomingContext(t.Context(), metadata.Pairs("authorization", "Bearer any"))
 		for _, service := range []string{"Public", "Token", "Field"} {
-			_, unaryErr := grpcguard.Unary(guard)(ctx, &message{OrganizationId: acme}, &grpc.UnaryServerInfo{FullMethod: rpctest.Procedure(service, rpctest.Unary)},
+			_, unaryErr := grpcguard.Unary(guard)(ctx, &message{OrganizationId: acme}, &grpc.UnaryServerInfo{FullMethod: catalogue.Procedure(service, catalogue.Unary)},
 				func(context.Context, any) (any, error) { return nil, test.err })
-			stream := &fakeStream{ctx: ctx, messages: []rpctest.Message{{Organization: acme}}}
-			streamErr := grpcguard.Stream(guard)(nil, stream, &grpc.StreamServerInfo{FullMethod: rpctest.Procedure(service, rpctest.Bidi)},
+			stream := &fakeStream{ctx: ctx, messages: []catalogue.Message{{Organization: acme}}}
+			streamErr := grpcguard.Stream(guard)(nil, stream, &grpc.StreamServerInfo{FullMethod: catalogue.Procedure(service, catalogue.Bidi)},
 				func(_ any, stream grpc.ServerStream) error {
 					_ = stream.RecvMsg(new(message))
 					return test.err

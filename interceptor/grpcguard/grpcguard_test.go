@@ -14,8 +14,8 @@ import (
 
 	"github.com/protoauthz/protoauthz/interceptor"
 	"github.com/protoauthz/protoauthz/interceptor/grpcguard"
-	"github.com/protoauthz/protoauthz/interceptor/internal/calltest"
-	"github.com/protoauthz/protoauthz/interceptor/internal/rpctest"
+	"github.com/protoauthz/protoauthz/interceptor/internal/test/catalogue"
+	"github.com/protoauthz/protoauthz/interceptor/internal/test/harness"
 	"github.com/protoauthz/protoauthz/interceptor/internal/unguarded"
 	"github.com/protoauthz/protoauthz/interceptor/token"
 )
@@ -24,20 +24,20 @@ import (
 // call was refused, and that clients find the reason in the status.
 func TestDenial(t *testing.T) {
 	t.Parallel()
-	guard := calltest.Expiring(t, time.Hour)
-	_, unaryErr := grpcguard.Unary(guard)(t.Context(), new(message), &grpc.UnaryServerInfo{FullMethod: rpctest.Procedure("Field", rpctest.Unary)}, unary)
-	streamErr := grpcguard.Stream(guard)(nil, &fakeStream{ctx: t.Context()}, &grpc.StreamServerInfo{FullMethod: rpctest.Procedure("Field", rpctest.Bidi)}, streaming(rpctest.Bidi))
+	guard := harness.Expiring(t, time.Hour)
+	_, unaryErr := grpcguard.Unary(guard)(t.Context(), new(message), &grpc.UnaryServerInfo{FullMethod: catalogue.Procedure("Field", catalogue.Unary)}, unary)
+	streamErr := grpcguard.Stream(guard)(nil, &fakeStream{ctx: t.Context()}, &grpc.StreamServerInfo{FullMethod: catalogue.Procedure("Field", catalogue.Bidi)}, streaming(catalogue.Bidi))
 	var handlerErr error
 	ctx := metadata.NewIncomingContext(t.Context(), metadata.Pairs("authorization", "Bearer any"))
-	elsewhere := &fakeStream{ctx: ctx, messages: []rpctest.Message{{Organization: "globex"}}}
-	_ = grpcguard.Stream(guard)(nil, elsewhere, &grpc.StreamServerInfo{FullMethod: rpctest.Procedure("Field", rpctest.Bidi)}, func(_ any, stream grpc.ServerStream) error {
+	elsewhere := &fakeStream{ctx: ctx, messages: []catalogue.Message{{Organization: "globex"}}}
+	_ = grpcguard.Stream(guard)(nil, elsewhere, &grpc.StreamServerInfo{FullMethod: catalogue.Procedure("Field", catalogue.Bidi)}, func(_ any, stream grpc.ServerStream) error {
 		handlerErr = stream.RecvMsg(new(message))
 		return nil
 	})
 	if denial, ok := errors.AsType[*interceptor.Denial](handlerErr); !ok || denial.Reason() != interceptor.ReasonOrganizationMismatch {
 		t.Errorf("a handler gets %v", handlerErr)
 	}
-	_, clientErr := invoke(t.Context(), inProcess(t, guarded(t)), rpctest.Unary, new(message))
+	_, clientErr := invoke(t.Context(), inProcess(t, guarded(t)), catalogue.Unary, new(message))
 	if denial, ok := errors.AsType[*interceptor.Denial](clientErr); ok || unguarded.Reason(status.Convert(clientErr).Proto().GetDetails()) != interceptor.ReasonTokenMissing {
 		t.Errorf("a client gets %v, with %v", clientErr, denial)
 	}
@@ -52,15 +52,15 @@ func TestDenial(t *testing.T) {
 // TestClaims makes sure that handlers know their caller.
 func TestClaims(t *testing.T) {
 	t.Parallel()
-	guard := calltest.Expiring(t, time.Hour)
+	guard := harness.Expiring(t, time.Hour)
 	ctx := metadata.NewIncomingContext(t.Context(), metadata.Pairs("authorization", "Bearer any"))
 	var callers []string
-	_, err := grpcguard.Unary(guard)(ctx, &message{OrganizationId: acme}, &grpc.UnaryServerInfo{FullMethod: rpctest.Procedure("Field", rpctest.Unary)},
+	_, err := grpcguard.Unary(guard)(ctx, &message{OrganizationId: acme}, &grpc.UnaryServerInfo{FullMethod: catalogue.Procedure("Field", catalogue.Unary)},
 		func(ctx context.Context, _ any) (any, error) {
 			callers = append(callers, interceptor.ClaimsFromContext(ctx).Subject())
 			return new(answer), nil
 		})
-	err = errors.Join(err, grpcguard.Stream(guard)(nil, &fakeStream{ctx: ctx}, &grpc.StreamServerInfo{FullMethod: rpctest.Procedure("Token", rpctest.Bidi)},
+	err = errors.Join(err, grpcguard.Stream(guard)(nil, &fakeStream{ctx: ctx}, &grpc.StreamServerInfo{FullMethod: catalogue.Procedure("Token", catalogue.Bidi)},
 		func(_ any, stream grpc.ServerStream) error {
 			callers = append(callers, interceptor.ClaimsFromContext(stream.Context()).Subject())
 			return nil
@@ -80,7 +80,7 @@ func TestPanic(t *testing.T) {
 		}
 	}()
 	ctx := metadata.NewIncomingContext(t.Context(), metadata.Pairs("authorization", "Bearer any"))
-	err := grpcguard.Stream(calltest.Expiring(t, time.Hour))(nil, &fakeStream{ctx: ctx}, &grpc.StreamServerInfo{FullMethod: rpctest.Procedure("Token", rpctest.Bidi)},
+	err := grpcguard.Stream(harness.Expiring(t, time.Hour))(nil, &fakeStream{ctx: ctx}, &grpc.StreamServerInfo{FullMethod: catalogue.Procedure("Token", catalogue.Bidi)},
 		func(any, grpc.ServerStream) error { panic("handler") })
 	t.Errorf("returned %v", err)
 }
@@ -90,15 +90,15 @@ func TestCheck(t *testing.T) {
 	t.Parallel()
 	server := grpc.NewServer()
 	register(server, unary, streaming)
-	err := grpcguard.Check(server, calltest.Rules(t))
+	err := grpcguard.Check(server, harness.Rules(t))
 	if err == nil {
 		t.Fatal("the service without rules is not found")
 	}
-	if n := strings.Count(err.Error(), "\n") + 1; n != len(rpctest.Methods) {
-		t.Errorf("%d procedures, want %d:\n%v", n, len(rpctest.Methods), err)
+	if n := strings.Count(err.Error(), "\n") + 1; n != len(catalogue.Methods) {
+		t.Errorf("%d procedures, want %d:\n%v", n, len(catalogue.Methods), err)
 	}
-	for _, method := range rpctest.Methods {
-		if !strings.Contains(err.Error(), rpctest.Procedure(rpctest.Unruled, method)) {
+	for _, method := range catalogue.Methods {
+		if !strings.Contains(err.Error(), catalogue.Procedure(catalogue.Unruled, method)) {
 			t.Errorf("%s is not named:\n%v", method.Name, err)
 		}
 	}
@@ -106,10 +106,10 @@ func TestCheck(t *testing.T) {
 	linked.RegisterService(&grpc.ServiceDesc{
 		ServiceName: "sample.v1.DocumentService", HandlerType: (*any)(nil), Methods: []grpc.MethodDesc{{MethodName: "ListDocuments"}},
 	}, struct{}{})
-	if err := grpcguard.Check(linked, calltest.Rules(t)); err == nil || !strings.Contains(err.Error(), "sample/v1/document.proto") {
+	if err := grpcguard.Check(linked, harness.Rules(t)); err == nil || !strings.Contains(err.Error(), "sample/v1/document.proto") {
 		t.Errorf("the file is not named: %v", err)
 	}
-	if err := grpcguard.Check(grpc.NewServer(), calltest.Rules(t)); err != nil {
+	if err := grpcguard.Check(grpc.NewServer(), harness.Rules(t)); err != nil {
 		t.Errorf("a server without services: %v", err)
 	}
 }

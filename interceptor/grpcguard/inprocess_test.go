@@ -26,15 +26,15 @@ import (
 
 	samplev1 "github.com/protoauthz/protoauthz/gen/sample/v1"
 	"github.com/protoauthz/protoauthz/interceptor/grpcguard"
-	"github.com/protoauthz/protoauthz/interceptor/internal/calltest"
-	"github.com/protoauthz/protoauthz/interceptor/internal/rpctest"
-	"github.com/protoauthz/protoauthz/interceptor/internal/tokentest"
+	"github.com/protoauthz/protoauthz/interceptor/internal/test/catalogue"
+	"github.com/protoauthz/protoauthz/interceptor/internal/test/harness"
+	"github.com/protoauthz/protoauthz/interceptor/internal/test/tokens"
 )
 
 // guarded returns a server with all services behind a guard that takes any token.
 func guarded(t testing.TB, options ...grpc.ServerOption) *grpc.Server {
 	t.Helper()
-	server := grpc.NewServer(append(options, grpcguard.ServerOptions(calltest.Expiring(t, time.Hour))...)...)
+	server := grpc.NewServer(append(options, grpcguard.ServerOptions(harness.Expiring(t, time.Hour))...)...)
 	register(server, unary, streaming)
 	return server
 }
@@ -53,10 +53,10 @@ func inProcess(t testing.TB, server *grpc.Server, options ...grpc.DialOption) *g
 }
 
 // invoke calls a procedure of any kind with a message.
-func invoke(ctx context.Context, conn grpc.ClientConnInterface, method rpctest.Method, request *message) (*answer, error) {
-	procedure := rpctest.Procedure("Field", method)
+func invoke(ctx context.Context, conn grpc.ClientConnInterface, method catalogue.Method, request *message) (*answer, error) {
+	procedure := catalogue.Procedure("Field", method)
 	response := new(answer)
-	if method == rpctest.Unary {
+	if method == catalogue.Unary {
 		return response, conn.Invoke(ctx, procedure, request, response)
 	}
 	stream, err := conn.NewStream(ctx, streamDesc(method, nil), procedure)
@@ -96,7 +96,7 @@ func TestInProcess(t *testing.T) {
 		})),
 	}
 	for name, conn := range conns {
-		for _, method := range rpctest.Methods {
+		for _, method := range catalogue.Methods {
 			if _, err := invoke(t.Context(), conn, method, &message{OrganizationId: acme}); status.Code(err) != codes.Unauthenticated {
 				t.Errorf("%s, %s, without a token: %v", name, method.Name, err)
 			}
@@ -121,7 +121,7 @@ func TestInProcessEnds(t *testing.T) {
 		"the server, the connection": func(server *grpc.Server, conn *grpc.ClientConn) {
 			server.Stop()
 			awaitEnd(t, conn)
-			_, err := invoke(t.Context(), conn, rpctest.Unary, new(message))
+			_, err := invoke(t.Context(), conn, catalogue.Unary, new(message))
 			if status.Code(err) != codes.Unavailable || !strings.Contains(err.Error(), stopped) {
 				t.Errorf("a call after Stop: %v", err)
 			}
@@ -130,7 +130,7 @@ func TestInProcessEnds(t *testing.T) {
 		"the server gracefully, the connection": func(server *grpc.Server, conn *grpc.ClientConn) {
 			server.GracefulStop()
 			awaitEnd(t, conn)
-			_, err := invoke(t.Context(), conn, rpctest.Unary, new(message))
+			_, err := invoke(t.Context(), conn, catalogue.Unary, new(message))
 			if status.Code(err) != codes.Unavailable || !strings.Contains(err.Error(), stopped) {
 				t.Errorf("a call after GracefulStop: %v", err)
 			}
@@ -148,7 +148,7 @@ func TestInProcessEnds(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if _, err := invoke(withToken(t.Context()), conn, rpctest.Bidi, &message{OrganizationId: acme}); err != nil {
+		if _, err := invoke(withToken(t.Context()), conn, catalogue.Bidi, &message{OrganizationId: acme}); err != nil {
 			t.Errorf("%s: %v", name, err)
 		}
 		end(server, conn)
@@ -159,7 +159,7 @@ func TestInProcessEnds(t *testing.T) {
 	if second, err := grpcguard.InProcess(server); err != nil || second.Close() != nil {
 		t.Error(err)
 	}
-	if _, err := invoke(withToken(t.Context()), first, rpctest.Unary, &message{OrganizationId: acme}); err != nil {
+	if _, err := invoke(withToken(t.Context()), first, catalogue.Unary, &message{OrganizationId: acme}); err != nil {
 		t.Errorf("the end of one connection is that of another: %v", err)
 	}
 }
@@ -210,7 +210,7 @@ func TestInProcessTLS(t *testing.T) {
 	secret, trusted := certified(t)
 	config := &tls.Config{RootCAs: trusted, ServerName: "example.com", MinVersion: tls.VersionTLS13}
 	conn := inProcess(t, guarded(t, grpc.Creds(secret)), grpc.WithTransportCredentials(credentials.NewTLS(config)))
-	for _, method := range rpctest.Methods {
+	for _, method := range catalogue.Methods {
 		if _, err := invoke(t.Context(), conn, method, &message{OrganizationId: acme}); status.Code(err) != codes.Unauthenticated {
 			t.Errorf("%s, without a token: %v", method.Name, err)
 		}
@@ -225,9 +225,9 @@ func TestInProcessSizes(t *testing.T) {
 	t.Parallel()
 	const size = 5 << 20
 	serve := func(options []grpc.ServerOption, dialing ...grpc.DialOption) *grpc.ClientConn {
-		server := grpc.NewServer(append(options, grpcguard.ServerOptions(calltest.Expiring(t, time.Hour))...)...)
+		server := grpc.NewServer(append(options, grpcguard.ServerOptions(harness.Expiring(t, time.Hour))...)...)
 		register(server, func(_ context.Context, request any) (any, error) {
-			size, err := strconv.Atoi(tokentest.As[*message](request).GetDocument().GetName())
+			size, err := strconv.Atoi(tokens.As[*message](request).GetDocument().GetName())
 			return text(strings.Repeat("y", size)), err
 		}, streaming)
 		return inProcess(t, server, dialing...)
@@ -245,7 +245,7 @@ func TestInProcessSizes(t *testing.T) {
 		"more than what waits in memory": {normal, 3 << 20, 3 << 20, codes.OK},
 	} {
 		response := new(answer)
-		err := test.conn.Invoke(t.Context(), rpctest.Procedure("Public", rpctest.Unary), &message{
+		err := test.conn.Invoke(t.Context(), catalogue.Procedure("Public", catalogue.Unary), &message{
 			OrganizationId: strings.Repeat("x", test.request), Document: &samplev1.Document{Name: strconv.Itoa(test.answer)},
 		}, response)
 		if got := len(response.GetDocument().GetText()); status.Code(err) != test.want || err == nil && got != test.answer {
@@ -257,13 +257,13 @@ func TestInProcessSizes(t *testing.T) {
 // TestInProcessWaits makes sure that a stream which nobody reads waits, and takes no memory.
 func TestInProcessWaits(t *testing.T) {
 	t.Parallel()
-	calltest.Rules(t)
+	harness.Rules(t)
 	synctest.Test(t, func(t *testing.T) {
 		const count = 1000
 		var sent atomic.Int64
 		chunk := text(strings.Repeat("x", 64<<10))
-		server := grpc.NewServer(grpcguard.ServerOptions(calltest.Expiring(t, time.Hour))...)
-		register(server, unary, func(rpctest.Method) grpc.StreamHandler {
+		server := grpc.NewServer(grpcguard.ServerOptions(harness.Expiring(t, time.Hour))...)
+		register(server, unary, func(catalogue.Method) grpc.StreamHandler {
 			return func(_ any, stream grpc.ServerStream) error {
 				for range count {
 					if err := stream.SendMsg(chunk); err != nil {
@@ -282,7 +282,7 @@ func TestInProcessWaits(t *testing.T) {
 			_ = conn.Close()
 			server.Stop()
 		}()
-		stream, err := conn.NewStream(t.Context(), streamDesc(rpctest.Server, nil), rpctest.Procedure("Public", rpctest.Server))
+		stream, err := conn.NewStream(t.Context(), streamDesc(catalogue.Server, nil), catalogue.Procedure("Public", catalogue.Server))
 		if err := errors.Join(err, stream.SendMsg(&message{Document: new(samplev1.Document)}), stream.CloseSend()); err != nil {
 			t.Fatal(err)
 		}

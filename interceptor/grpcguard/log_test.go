@@ -14,22 +14,22 @@ import (
 
 	"github.com/protoauthz/protoauthz/interceptor"
 	"github.com/protoauthz/protoauthz/interceptor/grpcguard"
-	"github.com/protoauthz/protoauthz/interceptor/internal/calltest"
-	"github.com/protoauthz/protoauthz/interceptor/internal/rpctest"
+	"github.com/protoauthz/protoauthz/interceptor/internal/test/catalogue"
+	"github.com/protoauthz/protoauthz/interceptor/internal/test/harness"
 )
 
 // TestOutsidePanic makes sure that a panic of a streaming handler comes out with its own value, and
 // that its stack is logged, once.
 func TestOutsidePanic(t *testing.T) { //nolint:paralleltest // it replaces the logger of the process
-	text := calltest.Logged(t)
+	text := harness.Logged(t)
 	ctx := metadata.NewIncomingContext(t.Context(), metadata.Pairs("authorization", "Bearer any"))
-	for _, method := range []rpctest.Method{rpctest.Server, rpctest.Client, rpctest.Bidi} {
+	for _, method := range []catalogue.Method{catalogue.Server, catalogue.Client, catalogue.Bidi} {
 		for _, value := range []any{"secret", errors.New("secret"), http.ErrAbortHandler} {
 			text.Reset()
 			recovered := func() (recovered any) {
 				defer func() { recovered = recover() }()
-				_ = grpcguard.Stream(calltest.Expiring(t, time.Hour))(nil, &fakeStream{ctx: ctx},
-					&grpc.StreamServerInfo{FullMethod: rpctest.Procedure("Token", method)}, func(any, grpc.ServerStream) error { panic(value) })
+				_ = grpcguard.Stream(harness.Expiring(t, time.Hour))(nil, &fakeStream{ctx: ctx},
+					&grpc.StreamServerInfo{FullMethod: catalogue.Procedure("Token", method)}, func(any, grpc.ServerStream) error { panic(value) })
 				return nil
 			}()
 			want := 1
@@ -40,7 +40,7 @@ func TestOutsidePanic(t *testing.T) { //nolint:paralleltest // it replaces the l
 			if recovered != value || strings.Count(got, "\n") != want || strings.Contains(got, "secret") {
 				t.Errorf("C13 %s: recovered %v, logged %s", method.Name, recovered, got)
 			}
-			if want > 0 && (!strings.Contains(got, "procedure="+rpctest.Procedure("Token", method)+" ") || !strings.Contains(got, "grpcguard_test.TestOutsidePanic.func")) {
+			if want > 0 && (!strings.Contains(got, "procedure="+catalogue.Procedure("Token", method)+" ") || !strings.Contains(got, "grpcguard_test.TestOutsidePanic.func")) {
 				t.Errorf("C13 %s: logged %s", method.Name, got)
 			}
 		}
@@ -52,7 +52,7 @@ func TestOutsidePanic(t *testing.T) { //nolint:paralleltest // it replaces the l
 func TestOutsideProcedure(t *testing.T) {
 	t.Parallel()
 	observed := make(chan interceptor.Event, 10)
-	guard := calltest.Expiring(t, time.Hour, interceptor.WithObserver(func(_ context.Context, event interceptor.Event) { observed <- event }))
+	guard := harness.Expiring(t, time.Hour, interceptor.WithObserver(func(_ context.Context, event interceptor.Event) { observed <- event }))
 	proxy := grpc.UnknownServiceHandler(func(any, grpc.ServerStream) error { return errors.New("proxied") })
 	server := grpc.NewServer(append(grpcguard.ServerOptions(guard), proxy)...)
 	conn := dial(t, server)

@@ -20,14 +20,14 @@ import (
 	samplev1 "github.com/protoauthz/protoauthz/gen/sample/v1"
 	"github.com/protoauthz/protoauthz/interceptor"
 	"github.com/protoauthz/protoauthz/interceptor/grpcguard"
-	"github.com/protoauthz/protoauthz/interceptor/internal/calltest"
-	"github.com/protoauthz/protoauthz/interceptor/internal/leaktest"
-	"github.com/protoauthz/protoauthz/interceptor/internal/rpctest"
-	"github.com/protoauthz/protoauthz/interceptor/internal/tokentest"
+	"github.com/protoauthz/protoauthz/interceptor/internal/test/catalogue"
+	"github.com/protoauthz/protoauthz/interceptor/internal/test/harness"
+	"github.com/protoauthz/protoauthz/interceptor/internal/test/leaks"
+	"github.com/protoauthz/protoauthz/interceptor/internal/test/tokens"
 )
 
 // TestMain makes sure that no goroutine outlives its test.
-func TestMain(m *testing.M) { goleak.VerifyTestMain(leaktest.Patient(m)) }
+func TestMain(m *testing.M) { goleak.VerifyTestMain(leaks.Patient(m)) }
 
 // All methods of the tests' services have the same messages.
 type (
@@ -35,7 +35,7 @@ type (
 	answer  = samplev1.SyncDocumentsResponse
 )
 
-// said is what a message names, as rpctest.Message says it.
+// said is what a message names, as catalogue.Message says it.
 func said(m *message) string { return m.GetOrganizationId() + m.GetDocument().GetName() }
 
 func text(organization string) *answer {
@@ -44,33 +44,33 @@ func text(organization string) *answer {
 
 // Handlers echo.
 func unary(ctx context.Context, request any) (any, error) {
-	calltest.Handled(ctx)
-	said := said(tokentest.As[*message](request))
-	calltest.Saw(ctx, said)
+	harness.Handled(ctx)
+	said := said(tokens.As[*message](request))
+	harness.Saw(ctx, said)
 	return text(said), nil
 }
 
-func streaming(method rpctest.Method) grpc.StreamHandler {
+func streaming(method catalogue.Method) grpc.StreamHandler {
 	return func(_ any, stream grpc.ServerStream) error {
 		ctx := stream.Context()
-		if method == rpctest.Server {
+		if method == catalogue.Server {
 			request := new(message)
 			if err := stream.RecvMsg(request); err != nil {
 				return err // the method that is generated does so before it calls the handler
 			}
-			calltest.Handled(ctx)
-			calltest.Saw(ctx, said(request))
+			harness.Handled(ctx)
+			harness.Saw(ctx, said(request))
 			return stream.SendMsg(text(said(request)))
 		}
-		calltest.Handled(ctx)
+		harness.Handled(ctx)
 		last := ""
 		for {
 			request := new(message)
 			err := stream.RecvMsg(request)
 			switch {
 			case err == nil:
-			case errors.Is(err, io.EOF) || calltest.Swallows(ctx):
-				if method == rpctest.Client {
+			case errors.Is(err, io.EOF) || harness.Swallows(ctx):
+				if method == catalogue.Client {
 					return stream.SendMsg(text(last))
 				}
 				return nil
@@ -78,8 +78,8 @@ func streaming(method rpctest.Method) grpc.StreamHandler {
 				return err
 			}
 			last = said(request)
-			calltest.Saw(ctx, last)
-			if method == rpctest.Bidi {
+			harness.Saw(ctx, last)
+			if method == catalogue.Bidi {
 				if err := stream.SendMsg(text(last)); err != nil {
 					return err
 				}
@@ -89,11 +89,11 @@ func streaming(method rpctest.Method) grpc.StreamHandler {
 }
 
 // register registers all services with these handlers.
-func register(server grpc.ServiceRegistrar, unary grpc.UnaryHandler, streaming func(rpctest.Method) grpc.StreamHandler) {
-	for _, name := range append(slices.Collect(maps.Keys(rpctest.Services)), rpctest.Unruled, rpctest.Opened) {
-		path := rpctest.Procedure(name, rpctest.Unary)
+func register(server grpc.ServiceRegistrar, unary grpc.UnaryHandler, streaming func(catalogue.Method) grpc.StreamHandler) {
+	for _, name := range append(slices.Collect(maps.Keys(catalogue.Services)), catalogue.Unruled, catalogue.Opened) {
+		path := catalogue.Procedure(name, catalogue.Unary)
 		desc := &grpc.ServiceDesc{ServiceName: service(name), HandlerType: (*any)(nil), Methods: []grpc.MethodDesc{{
-			MethodName: rpctest.Unary.Name,
+			MethodName: catalogue.Unary.Name,
 			Handler: func(_ any, ctx context.Context, decode func(any) error, interceptor grpc.UnaryServerInterceptor) (any, error) {
 				request := new(message)
 				if err := decode(request); err != nil {
@@ -102,7 +102,7 @@ func register(server grpc.ServiceRegistrar, unary grpc.UnaryHandler, streaming f
 				return interceptor(ctx, request, &grpc.UnaryServerInfo{FullMethod: path}, unary)
 			},
 		}}}
-		for _, method := range rpctest.Methods[1:] {
+		for _, method := range catalogue.Methods[1:] {
 			desc.Streams = append(desc.Streams, *streamDesc(method, streaming(method)))
 		}
 		server.RegisterService(desc, struct{}{})
@@ -111,17 +111,17 @@ func register(server grpc.ServiceRegistrar, unary grpc.UnaryHandler, streaming f
 
 // service is the full name of a service.
 func service(name string) string {
-	return strings.Trim(rpctest.Procedure(name, rpctest.Method{}), "/")
+	return strings.Trim(catalogue.Procedure(name, catalogue.Method{}), "/")
 }
 
-func streamDesc(method rpctest.Method, handler grpc.StreamHandler) *grpc.StreamDesc {
+func streamDesc(method catalogue.Method, handler grpc.StreamHandler) *grpc.StreamDesc {
 	return &grpc.StreamDesc{
 		StreamName: method.Name, Handler: handler, ClientStreams: method.ClientStreams, ServerStreams: method.ServerStreams,
 	}
 }
 
 // serve serves all services behind a guard, and returns a connection to them.
-func serve(t testing.TB, records *calltest.Records, guard *interceptor.Guard, options ...grpc.ServerOption) *grpc.ClientConn {
+func serve(t testing.TB, records *harness.Records, guard *interceptor.Guard, options ...grpc.ServerOption) *grpc.ClientConn {
 	t.Helper()
 	options = append(options, grpc.StatsHandler(recorder{records}))
 	server := grpc.NewServer(append(options, grpcguard.ServerOptions(guard)...)...)
@@ -130,7 +130,7 @@ func serve(t testing.TB, records *calltest.Records, guard *interceptor.Guard, op
 }
 
 // A recorder gives calls their records before any interceptor runs.
-type recorder struct{ records *calltest.Records }
+type recorder struct{ records *harness.Records }
 
 func (r recorder) TagRPC(ctx context.Context, _ *stats.RPCTagInfo) context.Context {
 	return recorded(ctx, r.records)
@@ -142,10 +142,10 @@ func (recorder) TagConn(ctx context.Context, _ *stats.ConnTagInfo) context.Conte
 
 func (recorder) HandleConn(context.Context, stats.ConnStats) {}
 
-func recorded(ctx context.Context, records *calltest.Records) context.Context {
-	for _, id := range metadata.ValueFromIncomingContext(ctx, calltest.Field) {
+func recorded(ctx context.Context, records *harness.Records) context.Context {
+	for _, id := range metadata.ValueFromIncomingContext(ctx, harness.Field) {
 		if record := records.Find(id); record != nil {
-			return calltest.NewContext(ctx, record)
+			return harness.NewContext(ctx, record)
 		}
 	}
 	return ctx

@@ -13,8 +13,8 @@ import (
 	"google.golang.org/grpc/status"
 
 	"github.com/protoauthz/protoauthz/interceptor/grpcguard"
-	"github.com/protoauthz/protoauthz/interceptor/internal/calltest"
-	"github.com/protoauthz/protoauthz/interceptor/internal/rpctest"
+	"github.com/protoauthz/protoauthz/interceptor/internal/test/catalogue"
+	"github.com/protoauthz/protoauthz/interceptor/internal/test/harness"
 )
 
 // TestGuardRunsFirst makes sure that no interceptor acts on a call before the guard of
@@ -30,7 +30,7 @@ func TestGuardRunsFirst(t *testing.T) {
 		asked.Add(1)
 		return stream.SendMsg(text("of another caller"))
 	}
-	guard := calltest.Expiring(t, time.Hour)
+	guard := harness.Expiring(t, time.Hour)
 	guarded := grpcguard.ServerOptions(guard)
 	others := []grpc.ServerOption{grpc.ChainUnaryInterceptor(cachedUnary), grpc.ChainStreamInterceptor(cachedStream)}
 	for name, options := range map[string][]grpc.ServerOption{
@@ -41,10 +41,10 @@ func TestGuardRunsFirst(t *testing.T) {
 		server := grpc.NewServer(options...)
 		register(server, unary, streaming)
 		client := dial(t, server)
-		for _, method := range rpctest.Methods {
+		for _, method := range catalogue.Methods {
 			call := func(md ...string) error {
 				ctx := metadata.NewOutgoingContext(t.Context(), metadata.Pairs(md...))
-				stream, err := client.NewStream(ctx, streamDesc(method, nil), rpctest.Procedure("Token", method))
+				stream, err := client.NewStream(ctx, streamDesc(method, nil), catalogue.Procedure("Token", method))
 				if err != nil {
 					t.Fatal(err)
 				}

@@ -17,12 +17,12 @@ import (
 
 	"github.com/protoauthz/protoauthz/interceptor"
 	"github.com/protoauthz/protoauthz/interceptor/grpcguard"
-	"github.com/protoauthz/protoauthz/interceptor/internal/calltest"
-	"github.com/protoauthz/protoauthz/interceptor/internal/rpctest"
+	"github.com/protoauthz/protoauthz/interceptor/internal/test/catalogue"
+	"github.com/protoauthz/protoauthz/interceptor/internal/test/harness"
 	"github.com/protoauthz/protoauthz/interceptor/token"
 )
 
-const acme = calltest.Acme
+const acme = harness.Acme
 
 // piped serves one streaming handler in memory, and returns a connection to it and how its
 // calls ended.
@@ -30,13 +30,13 @@ func piped(t testing.TB, guard *interceptor.Guard, handler grpc.StreamHandler) (
 	t.Helper()
 	ended := make(chan error, 1)
 	server := grpc.NewServer(grpc.StreamInterceptor(grpcguard.Stream(guard)))
-	register(server, unary, func(rpctest.Method) grpc.StreamHandler {
+	register(server, unary, func(catalogue.Method) grpc.StreamHandler {
 		return func(server any, stream grpc.ServerStream) (err error) {
 			defer func() { ended <- err }()
 			return handler(server, stream)
 		}
 	})
-	pipes := calltest.NewPipes()
+	pipes := harness.NewPipes()
 	var serving sync.WaitGroup
 	serving.Go(func() { _ = server.Serve(pipes) })
 	client, err := grpc.NewClient("passthrough:///pipes", grpc.WithTransportCredentials(insecure.NewCredentials()),
@@ -56,7 +56,7 @@ func piped(t testing.TB, guard *interceptor.Guard, handler grpc.StreamHandler) (
 func open(t testing.TB, client *grpc.ClientConn, service string, organizations ...string) grpc.ClientStream {
 	t.Helper()
 	ctx := metadata.AppendToOutgoingContext(t.Context(), "Authorization", "Bearer any")
-	stream, err := client.NewStream(ctx, streamDesc(rpctest.Bidi, nil), rpctest.Procedure(service, rpctest.Bidi))
+	stream, err := client.NewStream(ctx, streamDesc(catalogue.Bidi, nil), catalogue.Procedure(service, catalogue.Bidi))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -72,7 +72,7 @@ func open(t testing.TB, client *grpc.ClientConn, service string, organizations .
 // client do, and that the handler ends with the stream.
 func TestExpiry(t *testing.T) {
 	t.Parallel()
-	_ = calltest.Rules(t) // which belong to no bubble
+	_ = harness.Rules(t) // which belong to no bubble
 	for name, test := range map[string]struct {
 		handler grpc.StreamHandler
 		idle    bool // the client does not read
@@ -104,7 +104,7 @@ func TestExpiry(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				client, ended := piped(t, calltest.Expiring(t, time.Minute), test.handler)
+				client, ended := piped(t, harness.Expiring(t, time.Minute), test.handler)
 				start := time.Now()
 				stream := open(t, client, "Token", "")
 				if test.idle {
@@ -114,7 +114,7 @@ func TestExpiry(t *testing.T) {
 				for err == nil {
 					err = stream.RecvMsg(new(answer))
 				}
-				if got := answerOf(err); got.Answer != withoutChallenge(rpctest.Expired) {
+				if got := answerOf(err); got.Answer != withoutChallenge(catalogue.Expired) {
 					t.Errorf("the client gets %v", err)
 				}
 				if late := time.Since(start) - time.Minute; !test.idle && (late < test.late || late > test.late+time.Second) {
@@ -145,7 +145,7 @@ func sendOn(stream grpc.ServerStream) error {
 func TestSendLeftBehind(t *testing.T) {
 	t.Parallel()
 	var left sync.WaitGroup
-	client, ended := piped(t, calltest.Expiring(t, 4*time.Second), func(_ any, stream grpc.ServerStream) error {
+	client, ended := piped(t, harness.Expiring(t, 4*time.Second), func(_ any, stream grpc.ServerStream) error {
 		left.Go(func() { _ = sendOn(stream) })
 		<-stream.Context().Done()
 		return context.Cause(stream.Context())
@@ -158,7 +158,7 @@ func TestSendLeftBehind(t *testing.T) {
 			for err == nil {
 				err = stream.RecvMsg(new(answer))
 			}
-			if got := answerOf(err); got.Answer != withoutChallenge(rpctest.Expired) {
+			if got := answerOf(err); got.Answer != withoutChallenge(catalogue.Expired) {
 				t.Errorf("the client gets %v", err)
 			}
 			if err := <-ended; !errors.Is(err, token.ErrExpired) {
@@ -170,7 +170,7 @@ func TestSendLeftBehind(t *testing.T) {
 	left.Wait()
 }
 
-func withoutChallenge(a rpctest.Answer) rpctest.Answer {
+func withoutChallenge(a catalogue.Answer) catalogue.Answer {
 	a.Challenge = ""
 	return a
 }
@@ -179,7 +179,7 @@ func withoutChallenge(a rpctest.Answer) rpctest.Answer {
 // error: neither the handler nor the guard, which sends it once it may, can tell.
 func TestSendHeaderAgain(t *testing.T) {
 	t.Parallel()
-	client, _ := piped(t, calltest.Expiring(t, time.Hour), func(_ any, stream grpc.ServerStream) error {
+	client, _ := piped(t, harness.Expiring(t, time.Hour), func(_ any, stream grpc.ServerStream) error {
 		return errors.Join(stream.SendHeader(metadata.Pairs("x-sent", "yes")), stream.RecvMsg(new(message)), stream.SendHeader(nil))
 	})
 	stream := open(t, client, "Field", acme)
@@ -214,18 +214,18 @@ func TestHeldBack(t *testing.T) {
 	for name, test := range map[string]struct {
 		service      string
 		organization []string
-		want         rpctest.Answer
+		want         catalogue.Answer
 		early        bool // the header went out before the refusal
 	}{
 		"named":        {service: "Field", organization: []string{acme, acme}},
-		"named, then":  {service: "Field", organization: []string{acme, "globex"}, want: withoutChallenge(rpctest.Organization), early: true},
-		"wrong":        {service: "Field", organization: []string{"globex"}, want: withoutChallenge(rpctest.Organization)},
-		"none":         {service: "Field", want: withoutChallenge(rpctest.Organization)},
+		"named, then":  {service: "Field", organization: []string{acme, "globex"}, want: withoutChallenge(catalogue.Organization), early: true},
+		"wrong":        {service: "Field", organization: []string{"globex"}, want: withoutChallenge(catalogue.Organization)},
+		"none":         {service: "Field", want: withoutChallenge(catalogue.Organization)},
 		"by the token": {service: "Token"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			client, _ := piped(t, calltest.Expiring(t, time.Hour), handler)
+			client, _ := piped(t, harness.Expiring(t, time.Hour), handler)
 			stream := open(t, client, test.service, test.organization...)
 			if err := stream.CloseSend(); err != nil {
 				t.Fatal(err)
@@ -264,7 +264,7 @@ func TestHeldBack(t *testing.T) {
 // once it may, and not only with its first message; one that sets it, with its message.
 func TestEarlyHeader(t *testing.T) {
 	t.Parallel()
-	_ = calltest.Rules(t) // which belong to no bubble
+	_ = harness.Rules(t) // which belong to no bubble
 	for name, test := range map[string]struct {
 		sets func(stream grpc.ServerStream, md metadata.MD) error
 		took time.Duration
@@ -274,7 +274,7 @@ func TestEarlyHeader(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				client, _ := piped(t, calltest.Expiring(t, time.Hour), func(_ any, stream grpc.ServerStream) error {
+				client, _ := piped(t, harness.Expiring(t, time.Hour), func(_ any, stream grpc.ServerStream) error {
 					err := errors.Join(test.sets(stream, metadata.Pairs("x-early", "yes")), stream.RecvMsg(new(message)))
 					time.Sleep(time.Second) // the bubble's clock
 					return errors.Join(err, stream.SendMsg(text(acme)))
@@ -303,7 +303,7 @@ func TestMisbehaviour(t *testing.T) {
 	t.Parallel()
 	refused := func(t *testing.T, err error) {
 		t.Helper()
-		if got := answerOf(err); got.Answer != withoutChallenge(rpctest.Organization) || got.More != 0 {
+		if got := answerOf(err); got.Answer != withoutChallenge(catalogue.Organization) || got.More != 0 {
 			t.Errorf("the handler gets %v", err)
 		}
 	}
@@ -320,19 +320,19 @@ func TestMisbehaviour(t *testing.T) {
 	}
 	for _, options := range [][]interceptor.Option{nil, {interceptor.WithoutStreamExpiry()}} {
 		for name, test := range map[string]struct {
-			messages []rpctest.Message
+			messages []catalogue.Message
 			handler  func(t *testing.T, stream grpc.ServerStream)
 			texts    []string
 		}{
-			"receives on": {[]rpctest.Message{{Organization: "globex"}, {Organization: acme}}, goOn, nil},
-			"receives on, midway": {[]rpctest.Message{{Organization: acme}, {Organization: "globex"}}, func(t *testing.T, stream grpc.ServerStream) {
+			"receives on": {[]catalogue.Message{{Organization: "globex"}, {Organization: acme}}, goOn, nil},
+			"receives on, midway": {[]catalogue.Message{{Organization: acme}, {Organization: "globex"}}, func(t *testing.T, stream grpc.ServerStream) {
 				t.Helper()
 				if err := errors.Join(stream.RecvMsg(new(message)), stream.SendMsg(text(acme))); err != nil {
 					t.Error(err)
 				}
 				goOn(t, stream)
 			}, []string{acme}},
-			"sends its header after": {[]rpctest.Message{{Organization: acme}, {Organization: "globex"}}, func(t *testing.T, stream grpc.ServerStream) {
+			"sends its header after": {[]catalogue.Message{{Organization: acme}, {Organization: "globex"}}, func(t *testing.T, stream grpc.ServerStream) {
 				t.Helper()
 				if err := stream.RecvMsg(new(message)); err != nil {
 					t.Error(err)
@@ -340,12 +340,12 @@ func TestMisbehaviour(t *testing.T) {
 				goOn(t, stream)
 				refused(t, stream.SendHeader(metadata.Pairs("x-late", "secret")))
 			}, nil},
-			"sends first": {[]rpctest.Message{{Organization: acme}}, func(t *testing.T, stream grpc.ServerStream) {
+			"sends first": {[]catalogue.Message{{Organization: acme}}, func(t *testing.T, stream grpc.ServerStream) {
 				t.Helper()
 				refused(t, stream.SendMsg(text("secret")))
 				goOn(t, stream)
 			}, nil},
-			"does nothing": {[]rpctest.Message{{Organization: acme}}, func(*testing.T, grpc.ServerStream) {}, nil},
+			"does nothing": {[]catalogue.Message{{Organization: acme}}, func(*testing.T, grpc.ServerStream) {}, nil},
 		} {
 			t.Run(name, func(t *testing.T) {
 				t.Parallel()
@@ -353,12 +353,12 @@ func TestMisbehaviour(t *testing.T) {
 					ctx:      metadata.NewIncomingContext(t.Context(), metadata.Pairs("authorization", "Bearer any")),
 					messages: test.messages,
 				}
-				err := grpcguard.Stream(calltest.Expiring(t, time.Hour, options...))(nil, stream, &grpc.StreamServerInfo{FullMethod: rpctest.Procedure("Field", rpctest.Bidi)},
+				err := grpcguard.Stream(harness.Expiring(t, time.Hour, options...))(nil, stream, &grpc.StreamServerInfo{FullMethod: catalogue.Procedure("Field", catalogue.Bidi)},
 					func(_ any, stream grpc.ServerStream) error {
 						test.handler(t, stream)
 						return nil
 					})
-				if got := answerOf(err); got.Answer != withoutChallenge(rpctest.Organization) || !slices.Equal(stream.texts, test.texts) {
+				if got := answerOf(err); got.Answer != withoutChallenge(catalogue.Organization) || !slices.Equal(stream.texts, test.texts) {
 					t.Errorf("%v, sent %q", err, stream.texts)
 				}
 			})
@@ -369,9 +369,9 @@ func TestMisbehaviour(t *testing.T) {
 // TestWithoutStreamExpiry makes sure that a stream may outlive its token if its guard says so.
 func TestWithoutStreamExpiry(t *testing.T) {
 	t.Parallel()
-	_ = calltest.Rules(t)
+	_ = harness.Rules(t)
 	synctest.Test(t, func(t *testing.T) {
-		client, ended := piped(t, calltest.Expiring(t, time.Minute, interceptor.WithoutStreamExpiry()), streaming(rpctest.Bidi))
+		client, ended := piped(t, harness.Expiring(t, time.Minute, interceptor.WithoutStreamExpiry()), streaming(catalogue.Bidi))
 		stream := open(t, client, "Field", acme)
 		time.Sleep(time.Hour) // the bubble's clock
 		response := new(answer)
@@ -397,7 +397,7 @@ func TestOwnError(t *testing.T) {
 		stream := &unreadableStream{fakeStream: fakeStream{
 			ctx: metadata.NewIncomingContext(t.Context(), metadata.Pairs("authorization", "Bearer any")),
 		}}
-		err := grpcguard.Stream(calltest.Expiring(t, time.Hour))(nil, stream, &grpc.StreamServerInfo{FullMethod: rpctest.Procedure(service, rpctest.Bidi)},
+		err := grpcguard.Stream(harness.Expiring(t, time.Hour))(nil, stream, &grpc.StreamServerInfo{FullMethod: catalogue.Procedure(service, catalogue.Bidi)},
 			func(_ any, stream grpc.ServerStream) error {
 				stream.SetTrailer(metadata.Pairs("x-early", "secret"))
 				return errors.Join(stream.SetHeader(metadata.Pairs("x-early", "secret")), stream.RecvMsg(new(message)))
@@ -429,11 +429,11 @@ func (s *unreadableStream) SetTrailer(md metadata.MD) { s.trailer = metadata.Joi
 func TestSendCompressor(t *testing.T) {
 	t.Parallel()
 	for service, can := range map[string]bool{"Token": true, "Public": true, "Field": false} {
-		client, _ := piped(t, calltest.Expiring(t, time.Hour), func(_ any, stream grpc.ServerStream) error {
+		client, _ := piped(t, harness.Expiring(t, time.Hour), func(_ any, stream grpc.ServerStream) error {
 			if err := grpc.SetSendCompressor(stream.Context(), "identity"); (err == nil) != can {
 				t.Errorf("%s: %v", service, err)
 			}
-			if method, ok := grpc.Method(stream.Context()); !ok || method != rpctest.Procedure(service, rpctest.Bidi) {
+			if method, ok := grpc.Method(stream.Context()); !ok || method != catalogue.Procedure(service, catalogue.Bidi) {
 				t.Errorf("%s: the method is %q", service, method)
 			}
 			return stream.RecvMsg(new(message))

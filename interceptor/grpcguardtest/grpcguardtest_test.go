@@ -26,9 +26,9 @@ import (
 	"github.com/protoauthz/protoauthz/interceptor"
 	"github.com/protoauthz/protoauthz/interceptor/grpcguard"
 	"github.com/protoauthz/protoauthz/interceptor/grpcguardtest"
-	"github.com/protoauthz/protoauthz/interceptor/internal/calltest"
-	"github.com/protoauthz/protoauthz/interceptor/internal/prototest"
-	"github.com/protoauthz/protoauthz/interceptor/internal/rpctest"
+	"github.com/protoauthz/protoauthz/interceptor/internal/test/catalogue"
+	"github.com/protoauthz/protoauthz/interceptor/internal/test/harness"
+	"github.com/protoauthz/protoauthz/interceptor/internal/test/protos"
 	"github.com/protoauthz/protoauthz/interceptor/policy"
 )
 
@@ -62,9 +62,9 @@ func each(fault string) func(string) string { return func(string) string { retur
 // opened is the fault of a procedure that is open.
 func opened(procedure string) string {
 	switch procedure[strings.LastIndexByte(procedure, '/')+1:] {
-	case rpctest.Unary.Name:
+	case catalogue.Unary.Name:
 		return unary
-	case rpctest.Server.Name:
+	case catalogue.Server.Name:
 		return server
 	default:
 		return stream
@@ -77,18 +77,18 @@ func some(string, bool) bool             { return true }
 
 func TestOutside(t *testing.T) {
 	t.Parallel()
-	table := calltest.Rules(t)
-	guard := grpcguard.ServerOptions(calltest.NoTokens(table))
-	read := rpctest.Procedure("Read", rpctest.Bidi)
+	table := harness.Rules(t)
+	guard := grpcguard.ServerOptions(harness.NoTokens(table))
+	read := catalogue.Procedure("Read", catalogue.Bidi)
 	for name, test := range map[string]struct {
 		options []grpc.ServerOption
 		want    []string
 	}{
 		"A5 guarded":                     {guard, nil},
 		"A5 no guard":                    {nil, faults(procedures(table, some), opened)},
-		"A5 only the unary interceptor":  {[]grpc.ServerOption{grpc.UnaryInterceptor(grpcguard.Unary(calltest.NoTokens(table)))}, faults(procedures(table, streams), opened)},
-		"A5 only the stream interceptor": {[]grpc.ServerOption{grpc.StreamInterceptor(grpcguard.Stream(calltest.NoTokens(table)))}, faults(procedures(table, unaries), opened)},
-		"A5 a chain that leaves one out": {leavingOut(calltest.NoTokens(table), read), []string{read + stream}},
+		"A5 only the unary interceptor":  {[]grpc.ServerOption{grpc.UnaryInterceptor(grpcguard.Unary(harness.NoTokens(table)))}, faults(procedures(table, streams), opened)},
+		"A5 only the stream interceptor": {[]grpc.ServerOption{grpc.StreamInterceptor(grpcguard.Stream(harness.NoTokens(table)))}, faults(procedures(table, unaries), opened)},
+		"A5 a chain that leaves one out": {leavingOut(harness.NoTokens(table), read), []string{read + stream}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -122,7 +122,7 @@ func leavingOut(guard *interceptor.Guard, prefixes ...string) []grpc.ServerOptio
 // TestWellKnown makes sure that services are found which frameworks bring along.
 func TestWellKnown(t *testing.T) {
 	t.Parallel()
-	table := calltest.Rules(t)
+	table := harness.Rules(t)
 	const (
 		healthName, v1, v1alpha = "/grpc.health.v1.Health/", "/grpc.reflection.v1.ServerReflection/", "/grpc.reflection.v1alpha.ServerReflection/"
 		reading                 = "ServerReflectionInfo"
@@ -134,12 +134,12 @@ func TestWellKnown(t *testing.T) {
 		options []grpc.ServerOption
 		want    []string
 	}{
-		"A6 unguarded reflection": {leavingOut(calltest.NoTokens(table), v1, v1alpha), []string{
+		"A6 unguarded reflection": {leavingOut(harness.NoTokens(table), v1, v1alpha), []string{
 			healthName + "Check" + refused + "grpc.health.v1.Health" + public, healthName + "List" + refused + "grpc.health.v1.Health" + public, healthName + "Watch" + refused + "grpc.health.v1.Health" + public,
 			v1 + reading + ruled(stream) + "; then name grpc.reflection.v1.ServerReflection" + public,
 			v1alpha + reading + ruled(stream) + "; then name grpc.reflection.v1alpha.ServerReflection" + public,
 		}},
-		"A6 unguarded health": {leavingOut(calltest.NoTokens(table), healthName), []string{
+		"A6 unguarded health": {leavingOut(harness.NoTokens(table), healthName), []string{
 			healthName + "Check" + ruled(unary) + "; then name grpc.health.v1.Health" + public,
 			healthName + "List" + ruled(unary) + "; then name grpc.health.v1.Health" + public,
 			healthName + "Watch" + ruled(server) + "; then name grpc.health.v1.Health" + public,
@@ -177,7 +177,7 @@ func TestPublic(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	server := grpc.NewServer(grpcguard.ServerOptions(calltest.NoTokens(table))...)
+	server := grpc.NewServer(grpcguard.ServerOptions(harness.NoTokens(table))...)
 	reflection.Register(server)
 	grpc_health_v1.RegisterHealthServer(server, health.NewServer())
 	expect(t, "public", inProcess(t, server), table, []string{nothing})
@@ -185,11 +185,11 @@ func TestPublic(t *testing.T) {
 
 func TestAssertGuarded(t *testing.T) {
 	t.Parallel()
-	table := calltest.Rules(t)
-	guard := calltest.NoTokens(table)
+	table := harness.Rules(t)
+	guard := harness.NoTokens(table)
 	grpcguardtest.AssertGuarded(t, inProcess(t, newServer(table, all, answering, grpcguard.ServerOptions(guard)...)), table)
 
-	read := rpctest.Procedure("Read", rpctest.Method{})
+	read := catalogue.Procedure("Read", catalogue.Method{})
 	onlyRead := func(procedure string) bool { return strings.HasPrefix(procedure, read) }
 	notRead := func(procedure string, _ bool) bool { return !onlyRead(procedure) }
 	unknown := grpc.UnknownServiceHandler(func(any, grpc.ServerStream) error { return nil })
@@ -207,7 +207,7 @@ func TestAssertGuarded(t *testing.T) {
 	fails := func(err error) handler { return func(context.Context, string) error { return err } }
 	unavailable := grpc.UnknownServiceHandler(func(any, grpc.ServerStream) error { return status.Error(codes.Unavailable, "no backend") })
 	elsewhere := []string{"/protoauthz", "/sample", "/grpc", "/envoy", "/xds"}
-	leaving := leavingOut(guard, read+rpctest.Unary.Name)
+	leaving := leavingOut(guard, read+catalogue.Unary.Name)
 	for name, test := range map[string]struct {
 		conn  grpc.ClientConnInterface
 		table *policy.Table
@@ -223,7 +223,7 @@ func TestAssertGuarded(t *testing.T) {
 		},
 		"nothing": {inProcess(t, grpc.NewServer()), new(policy.Table), []string{nothing}},
 		"the guard's table is another": {
-			inProcess(t, newServer(table, all, answering, grpcguard.ServerOptions(calltest.NoTokens(new(policy.Table)))...)), table,
+			inProcess(t, newServer(table, all, answering, grpcguard.ServerOptions(harness.NoTokens(new(policy.Table)))...)), table,
 			faults(procedures(table, some), each(" is refused to everybody: the server's guard has another table: give this test the table that interceptor.New got, or compile the method's file into the server's table")),
 		},
 		"its own refusal": {
@@ -251,7 +251,7 @@ func TestAssertGuarded(t *testing.T) {
 			[]string{read + "Unary" + failing(unary, "Unavailable (from a handler, or as the server cannot be reached)")},
 		},
 		"a check for a token": {
-			inProcess(t, newServer(table, all, answering, checking(guard, read+rpctest.Unary.Name)...)), table,
+			inProcess(t, newServer(table, all, answering, checking(guard, read+catalogue.Unary.Name)...)), table,
 			[]string{read + "Unary" + strings.NewReplacer("without a token", "with two tokens", `"TOKEN_MISSING": `, `"TOKEN_MALFORMED": something else than a guard refuses calls without a token: `).Replace(unary)},
 		},
 		"all that is unknown, guarded": {inProcess(t, newServer(table, all, answering, append(grpcguard.ServerOptions(guard), unknown)...)), table, nil},
@@ -264,7 +264,7 @@ func TestAssertGuarded(t *testing.T) {
 			[]string{"the calls carry a token: " + procedures(table, some)[0] + ` was refused with reason "TOKEN_INVALID": give a connection that adds no token`},
 		},
 		"a good token comes along": {
-			inProcess(t, newServer(table, all, answering, grpcguard.ServerOptions(calltest.Expiring(t, time.Hour))...), grpc.WithPerRPCCredentials(bearer{})), table,
+			inProcess(t, newServer(table, all, answering, grpcguard.ServerOptions(harness.Expiring(t, time.Hour))...), grpc.WithPerRPCCredentials(bearer{})), table,
 			[]string{`the calls carry a token: /test.v1.Any/Bidi was refused with reason "MODEL_MISMATCH": give a connection that adds no token`},
 		},
 		"stopped":     {conn, table, []string{`the server cannot be called: connection error: desc = "transport: Error while dialing: the server was stopped: serve a new one"`}},
@@ -307,7 +307,7 @@ func TestNobodyServes(t *testing.T) {
 		}
 		defer func() { _ = conn.Close() }()
 		started := time.Now()
-		expect(t, "nobody", conn, calltest.Rules(t), []string{"the server cannot be called: there is no connection after 5s: is it serving?"})
+		expect(t, "nobody", conn, harness.Rules(t), []string{"the server cannot be called: there is no connection after 5s: is it serving?"})
 		if took := time.Since(started); took > 6*time.Second {
 			t.Errorf("it took %v", took)
 		}
@@ -317,7 +317,7 @@ func TestNobodyServes(t *testing.T) {
 // TestRequired makes sure that a message is sent which the server can read.
 func TestRequired(t *testing.T) {
 	t.Parallel()
-	files, err := prototest.Compile(t.Context(), "../../proto", map[string]string{"required.proto": `syntax = "proto2";
+	files, err := protos.Compile(t.Context(), "../../proto", map[string]string{"required.proto": `syntax = "proto2";
 package required;
 import "protoauthz/v1/authz.proto";
 enum Kind { ONE = 1; }
@@ -337,7 +337,7 @@ service S { rpc A(In) returns (In) { option (protoauthz.v1.method) = { authentic
 		options []grpc.ServerOption
 		want    []string
 	}{
-		"guarded": {grpcguard.ServerOptions(calltest.NoTokens(table)), nil},
+		"guarded": {grpcguard.ServerOptions(harness.NoTokens(table)), nil},
 		"open":    {nil, []string{"/required.S/A" + unary}},
 	} {
 		server := grpc.NewServer(test.options...)
@@ -360,19 +360,19 @@ func (bearer) RequireTransportSecurity() bool { return false }
 // whole test.
 func TestAssertGuardedHanging(t *testing.T) {
 	t.Parallel()
-	table := calltest.Rules(t)
-	for _, method := range rpctest.Methods {
-		if method == rpctest.Server { // which has to be sent a message
+	table := harness.Rules(t)
+	for _, method := range catalogue.Methods {
+		if method == catalogue.Server { // which has to be sent a message
 			continue
 		}
 		synctest.Test(t, func(t *testing.T) {
-			procedure := rpctest.Procedure("Read", method)
+			procedure := catalogue.Procedure("Read", method)
 			hanging := func(ctx context.Context, _ string) error { <-ctx.Done(); return ctx.Err() }
-			server := newServer(table, all, hanging, leavingOut(calltest.NoTokens(table), procedure)...)
+			server := newServer(table, all, hanging, leavingOut(harness.NoTokens(table), procedure)...)
 			conn := inProcess(t, server, grpc.WithTransportCredentials(insecure.NewCredentials()))
 			started := time.Now()
 			alone := "grpcguard.Unary alone guards no stream"
-			if method == rpctest.Unary {
+			if method == catalogue.Unary {
 				alone = "grpcguard.Stream alone guards no unary call"
 			}
 			expect(t, method.Name, conn, table, []string{procedure + " is open: it has not refused a call without a token within 5s" + serve + alone})

@@ -11,16 +11,16 @@ import (
 	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/types/known/emptypb"
 
-	_ "github.com/protoauthz/protoauthz/gen/sample/v1" // the messages of rpctest
+	_ "github.com/protoauthz/protoauthz/gen/sample/v1" // the messages of catalogue
 	"github.com/protoauthz/protoauthz/interceptor/grpcguard"
 	"github.com/protoauthz/protoauthz/interceptor/grpcguardtest"
-	"github.com/protoauthz/protoauthz/interceptor/internal/calltest"
-	"github.com/protoauthz/protoauthz/interceptor/internal/leaktest"
+	"github.com/protoauthz/protoauthz/interceptor/internal/test/harness"
+	"github.com/protoauthz/protoauthz/interceptor/internal/test/leaks"
 	"github.com/protoauthz/protoauthz/interceptor/policy"
 )
 
 // TestMain makes sure that no goroutine outlives its test.
-func TestMain(m *testing.M) { goleak.VerifyTestMain(leaktest.Patient(m)) }
+func TestMain(m *testing.M) { goleak.VerifyTestMain(leaks.Patient(m)) }
 
 // expect asserts that a server is guarded but for faults.
 func expect(t *testing.T, name string, conn grpc.ClientConnInterface, table *policy.Table, faults []string) {
@@ -29,7 +29,7 @@ func expect(t *testing.T, name string, conn grpc.ClientConnInterface, table *pol
 	for i, fault := range faults {
 		want[i] = "grpcguardtest: " + fault
 	}
-	r := &calltest.Report{TB: t}
+	r := &harness.Report{TB: t}
 	grpcguardtest.AssertGuarded(r, conn, table)
 	r.Expect(t, name, want)
 }

@@ -60,7 +60,7 @@ func AssertGuarded(t testing.TB, handler http.Handler, table *policy.Table) {
 		Given:   handler,
 		Call:    (&caller{handler, map[string]page{}}).call,
 		Remedy: func(unguarded.Procedure) string {
-			return "give its handler guard.HandlerOption(), or its server of connect-go v2 connectv2.Interceptor(guard)" + otherwise
+			return "give its handler guard.HandlerOption(), or its server of connect-go v2 connectv2guard.Interceptor(guard)" + otherwise
 		},
 		Absent:       "the handler does not serve",
 		Instead:      "give the handler that serves them, without the prefix or host that it is mounted under, and without what answers in front of it" + otherwise,

@@ -16,7 +16,7 @@ import (
 	"github.com/protoauthz/protoauthz/gen/sample/v1/samplev1connect"
 	"github.com/protoauthz/protoauthz/interceptor"
 	"github.com/protoauthz/protoauthz/interceptor/guardtest"
-	"github.com/protoauthz/protoauthz/interceptor/internal/calltest"
+	"github.com/protoauthz/protoauthz/interceptor/internal/test/harness"
 	"github.com/protoauthz/protoauthz/interceptor/policy"
 )
 
@@ -58,7 +58,7 @@ const (
 
 const (
 	otherwise = " (test grpc-go with grpcguardtest.AssertGuarded, and REST with guardtest.AssertRESTGuarded)"
-	remedy    = "give its handler guard.HandlerOption(), or its server of connect-go v2 connectv2.Interceptor(guard)" + otherwise
+	remedy    = "give its handler guard.HandlerOption(), or its server of connect-go v2 connectv2guard.Interceptor(guard)" + otherwise
 	instead   = ": give the handler that serves them, without the prefix or host that it is mounted under, and without what answers in front of it" + otherwise
 	sameTable = ": give this test the table that interceptor.New got"
 	smallOne  = " is refused to everybody: the server's guard has another table" + sameTable + ", or compile the method's file into the server's table"
@@ -99,7 +99,7 @@ func absent(services ...string) string {
 func TestAssertGuarded(t *testing.T) {
 	t.Parallel()
 	table := compile(t)
-	guard := calltest.NoTokens(table)
+	guard := harness.NoTokens(table)
 	guardtest.AssertGuarded(t, sample(guard, nil), table)
 
 	open := samplev1connect.UnimplementedDocumentServiceHandler{}
@@ -158,9 +158,9 @@ func TestAssertGuarded(t *testing.T) {
 			samplev1connect.UnimplementedMemberServiceHandler{}, connect.WithInterceptors(guard),
 		)), table, append(of("Member", answered("12")), absent("Catalog", "Document"))},
 		{"a file was forgotten", only(samplev1connect.NewMemberServiceHandler(
-			samplev1connect.UnimplementedMemberServiceHandler{}, calltest.NoTokens(smaller).HandlerOption(),
+			samplev1connect.UnimplementedMemberServiceHandler{}, harness.NoTokens(smaller).HandlerOption(),
 		)), smaller, append(of("Member", " is refused to everybody: compile its file into the table, or name sample.v1.MemberService in policy.WithPublic"), absent("Catalog"))},
-		{"the guard's table is another", sample(calltest.NoTokens(smaller), nil), table, append(of("Document", smallOne), of("Member", smallOne)...)},
+		{"the guard's table is another", sample(harness.NoTokens(smaller), nil), table, append(of("Document", smallOne), of("Member", smallOne)...)},
 		{"its own refusal", sample(guard, map[string]http.Handler{unary: answering}), table, []string{unary + answered("16")}},
 		{"another's refusal", sample(guard, map[string]http.Handler{unary: impostor}), table, []string{unary + answered("16")}},
 		{"garbled details", sample(guard, map[string]http.Handler{unary: garbled("!"), bidi: garbled("////")}), table, []string{unary + answered("16"), bidi + answered("16")}},
@@ -182,7 +182,7 @@ func TestAssertGuarded(t *testing.T) {
 		{"the guard's table is larger", sample(guard, nil), smaller, append(
 			of("Document", " is guarded by another table than the given one"+sameTable), of("Member", " is guarded by another table than the given one"+sameTable)...)},
 	} {
-		r := &calltest.Report{TB: t}
+		r := &harness.Report{TB: t}
 		guardtest.AssertGuarded(r, test.handler, test.table)
 		r.Expect(t, test.name, prefixed(test.want))
 	}
@@ -225,13 +225,13 @@ func TestAssertGuardedHanging(t *testing.T) {
 		synctest.Test(t, func(t *testing.T) {
 			release := make(chan struct{})
 			defer close(release)
-			mux := sample(calltest.NoTokens(table), map[string]http.Handler{
+			mux := sample(harness.NoTokens(table), map[string]http.Handler{
 				bidi: connect.NewBidiStreamHandler(bidi, func(ctx context.Context, _ *connect.BidiStream[samplev1.SyncDocumentsRequest, samplev1.SyncDocumentsResponse]) error {
 					wait(ctx, release)
 					return ctx.Err()
 				}),
 			})
-			r := &calltest.Report{TB: t}
+			r := &harness.Report{TB: t}
 			started := time.Now()
 			guardtest.AssertGuarded(r, mux, table)
 			r.Expect(t, name, prefixed([]string{bidi + " is open: it has not refused a call without a token within 5s: " + remedy}))

@@ -5,8 +5,8 @@ import (
 
 	"go.uber.org/goleak"
 
-	"github.com/protoauthz/protoauthz/interceptor/internal/leaktest"
+	"github.com/protoauthz/protoauthz/interceptor/internal/test/leaks"
 )
 
 // TestMain makes sure that no goroutine outlives its test.
-func TestMain(m *testing.M) { goleak.VerifyTestMain(leaktest.Patient(m)) }
+func TestMain(m *testing.M) { goleak.VerifyTestMain(leaks.Patient(m)) }

@@ -14,7 +14,7 @@ import (
 	samplev1 "github.com/protoauthz/protoauthz/gen/sample/v1"
 	"github.com/protoauthz/protoauthz/gen/sample/v1/samplev1connect"
 	"github.com/protoauthz/protoauthz/interceptor/guardtest"
-	"github.com/protoauthz/protoauthz/interceptor/internal/calltest"
+	"github.com/protoauthz/protoauthz/interceptor/internal/test/harness"
 	"github.com/protoauthz/protoauthz/interceptor/policy"
 )
 
@@ -55,7 +55,7 @@ func splitting(handler, elsewhere http.Handler, prefix string, wanted func(*http
 func TestProtocols(t *testing.T) {
 	t.Parallel()
 	table := compile(t)
-	guarded := sample(calltest.NoTokens(table), nil)
+	guarded := sample(harness.NoTokens(table), nil)
 	open := http.NewServeMux()
 	open.Handle(samplev1connect.NewCatalogServiceHandler(samplev1connect.UnimplementedCatalogServiceHandler{}))
 	open.Handle(samplev1connect.NewDocumentServiceHandler(samplev1connect.UnimplementedDocumentServiceHandler{}))
@@ -82,17 +82,17 @@ func TestProtocols(t *testing.T) {
 	all := func(*http.Request) bool { return true }
 	small := compile(t, policy.Files{samplev1.File_sample_v1_catalog_proto})
 	catalog := http.NewServeMux()
-	catalog.Handle(samplev1connect.NewCatalogServiceHandler(samplev1connect.UnimplementedCatalogServiceHandler{}, calltest.NoTokens(small).HandlerOption()))
+	catalog.Handle(samplev1connect.NewCatalogServiceHandler(samplev1connect.UnimplementedCatalogServiceHandler{}, harness.NoTokens(small).HandlerOption()))
 	catalog.Handle("/", html)
 	catalogAlone := http.NewServeMux()
-	catalogAlone.Handle(samplev1connect.NewCatalogServiceHandler(samplev1connect.UnimplementedCatalogServiceHandler{}, calltest.NoTokens(small).HandlerOption()))
+	catalogAlone.Handle(samplev1connect.NewCatalogServiceHandler(samplev1connect.UnimplementedCatalogServiceHandler{}, harness.NoTokens(small).HandlerOption()))
 	unimplemented := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		_ = connect.NewErrorWriter().Write(w, r, connect.NewError(connect.CodeUnimplemented, errors.New("no procedure "+r.URL.Path)))
 	})
 	guardAll := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		connect.NewUnaryHandler(r.URL.Path, func(context.Context, *connect.Request[samplev1.ListDocumentsRequest]) (*connect.Response[samplev1.ListDocumentsResponse], error) {
 			return nil, errors.New("open")
-		}, calltest.NoTokens(table).HandlerOption()).ServeHTTP(w, r)
+		}, harness.NoTokens(table).HandlerOption()).ServeHTTP(w, r)
 	})
 	invalid := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		_ = connect.NewErrorWriter().Write(w, r, connect.NewError(connect.CodeInvalidArgument, errors.New("open")))
@@ -137,7 +137,7 @@ func TestProtocols(t *testing.T) {
 			strings.NewReplacer("without a token", "with two tokens", `"TOKEN_MISSING": `, `"TOKEN_MALFORMED": `+noGuard).Replace(unary + answered("12")),
 		}},
 	} {
-		r := &calltest.Report{TB: t}
+		r := &harness.Report{TB: t}
 		guardtest.AssertGuarded(r, test.handler, test.table)
 		r.Expect(t, name, prefixed(test.want))
 	}
@@ -147,7 +147,7 @@ func TestProtocols(t *testing.T) {
 func TestDeadlines(t *testing.T) {
 	t.Parallel()
 	table := compile(t)
-	guarded := sample(calltest.NoTokens(table), nil)
+	guarded := sample(harness.NoTokens(table), nil)
 	guardtest.AssertGuarded(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		control := http.NewResponseController(w)
 		if err := errors.Join(control.SetReadDeadline(time.Time{}), control.SetWriteDeadline(time.Time{}), control.EnableFullDuplex()); err != nil {

@@ -18,8 +18,8 @@ import (
 
 	"github.com/protoauthz/protoauthz/gen/sample/v1/samplev1connect"
 	"github.com/protoauthz/protoauthz/interceptor/guardtest"
-	"github.com/protoauthz/protoauthz/interceptor/internal/calltest"
-	"github.com/protoauthz/protoauthz/interceptor/internal/prototest"
+	"github.com/protoauthz/protoauthz/interceptor/internal/test/harness"
+	"github.com/protoauthz/protoauthz/interceptor/internal/test/protos"
 	"github.com/protoauthz/protoauthz/interceptor/policy"
 )
 
@@ -53,7 +53,7 @@ func compileREST(t *testing.T, options ...string) *policy.Table {
 		_, _ = fmt.Fprintf(&methods, "rpc %c(In) returns (%s) { option (protoauthz.v1.method) = { %s model: %s }; %s }\n", 'A'+i, output, rule,
 			map[bool]string{true: "MODEL_UNSPECIFIED", false: "MODEL_GLOBAL_RESOURCE"}[rule == "public: true"], option)
 	}
-	files, err := prototest.Compile(t.Context(), "../../proto", map[string]string{
+	files, err := protos.Compile(t.Context(), "../../proto", map[string]string{
 		"google/api/annotations.proto": annotations,
 		"old.proto":                    "syntax = \"proto2\"; package old; message Old { required string id = 1; optional string more = 2; }",
 		"rest.proto": `syntax = "proto3";
@@ -306,7 +306,7 @@ func TestAssertRESTGuarded(t *testing.T) {
 		"nil":                                   {get, nil, []string{"the handler is nil: give the handler that is tested"}},
 		"a panic":                               {get, func(http.ResponseWriter, *http.Request) { panic("a handler's panic") }, []string{"/rest.S/A panicked when called: a handler's panic to GET /v1/a"}},
 	} {
-		r := &calltest.Report{TB: t}
+		r := &harness.Report{TB: t}
 		var handler http.Handler = &restServer{answer: test.answer}
 		if test.answer == nil {
 			handler = test.answer
@@ -315,11 +315,11 @@ func TestAssertRESTGuarded(t *testing.T) {
 		r.Expect(t, name, prefixed(test.want))
 	}
 	for status, challenge := range map[int]string{200: "", 302: "", 401: "Bearer"} { // in front of all paths
-		r := &calltest.Report{TB: t}
+		r := &harness.Report{TB: t}
 		guardtest.AssertRESTGuarded(r, answer(status, challenge, "<html>"), compileREST(t, get))
 		r.Expect(t, "everywhere", prefixed(unserved(fmt.Sprintf("GET /v1/a (HTTP status %d)", status))))
 	}
-	r := &calltest.Report{TB: t}
+	r := &harness.Report{TB: t}
 	guardtest.AssertRESTGuarded(r, http.NewServeMux(), nil)
 	r.Expect(t, "nil table", []string{"guardtest: the table is nil: give the table that policy.Compile returned"})
 }
@@ -361,16 +361,16 @@ func TestRESTWithoutOption(t *testing.T) {
 		mux.HandleFunc("/", test.rest)
 		mux.HandleFunc("/v1/a", refused)
 		mux.HandleFunc("POST /rest.S/A", test.unbound)
-		r := &calltest.Report{TB: t}
+		r := &harness.Report{TB: t}
 		guardtest.AssertRESTGuarded(r, mux, compileREST(t, test.options...))
 		r.Expect(t, name, prefixed(test.want))
 	}
 
 	// Handlers of connect-go take unary calls as JSON on the same route, and no streams.
 	table := compile(t)
-	guardtest.AssertRESTGuarded(t, sample(calltest.NoTokens(table), nil), table)
-	r := &calltest.Report{TB: t}
+	guardtest.AssertRESTGuarded(t, sample(harness.NoTokens(table), nil), table)
+	r := &harness.Report{TB: t}
 	open := samplev1connect.UnimplementedDocumentServiceHandler{}
-	guardtest.AssertRESTGuarded(r, sample(calltest.NoTokens(table), map[string]http.Handler{unary: connect.NewUnaryHandler(unary, open.ListDocuments)}), table)
+	guardtest.AssertRESTGuarded(r, sample(harness.NoTokens(table), map[string]http.Handler{unary: connect.NewUnaryHandler(unary, open.ListDocuments)}), table)
 	r.Expect(t, "connect-go", []string{"guardtest: " + strings.Replace(callTo(notIts, "501 to POST "+unary)[0], "/rest.S/A", unary, 1)})
 }

@@ -15,9 +15,9 @@ import (
 	samplev1 "github.com/protoauthz/protoauthz/gen/sample/v1"
 	"github.com/protoauthz/protoauthz/gen/sample/v1/samplev1connect"
 	"github.com/protoauthz/protoauthz/interceptor"
-	"github.com/protoauthz/protoauthz/interceptor/connectv2"
+	"github.com/protoauthz/protoauthz/interceptor/connectv2guard"
 	"github.com/protoauthz/protoauthz/interceptor/guardtest"
-	"github.com/protoauthz/protoauthz/interceptor/internal/calltest"
+	"github.com/protoauthz/protoauthz/interceptor/internal/test/harness"
 	"github.com/protoauthz/protoauthz/interceptor/policy"
 )
 
@@ -45,7 +45,7 @@ func version2(guard *interceptor.Guard, table *policy.Table, open ...string) htt
 	receive := func(_ context.Context, _ connect2.Spec, stream connect2.ServerStream) error {
 		return stream.Receive(nil)
 	}
-	guarded, bare := connect2.NewServer(connectv2.Interceptor(guard)), connect2.NewServer()
+	guarded, bare := connect2.NewServer(connectv2guard.Interceptor(guard)), connect2.NewServer()
 	for _, rule := range table.Rules() {
 		if rule.Method != nil {
 			guarded.Register(connect2.Method{Spec: connect2.Spec{Procedure: rule.Procedure, StreamType: connect2.StreamTypeBidi}, Handler: receive})
@@ -72,7 +72,7 @@ func TestOutside(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	guard := calltest.NoTokens(table)
+	guard := harness.NoTokens(table)
 	const (
 		ending = " in policy.WithPublic if everybody may call it, or do not serve it"
 		refuse = " is refused to everybody: name "
@@ -101,7 +101,7 @@ func TestOutside(t *testing.T) {
 			"/" + health + "/Check" + refuse + health + ending, "/" + health + "/Watch" + refuse + health + ending,
 			"/" + v1 + reading + refuse + v1 + ending, "/" + v1alpha + reading + refuse + v1alpha + ending,
 		}},
-		"A6 public":               {withExtras(sample(calltest.NoTokens(public), nil)), public, nil},
+		"A6 public":               {withExtras(sample(harness.NoTokens(public), nil)), public, nil},
 		"A6 none":                 {sample(guard, nil), table, nil},
 		"A6 none, v2":             {version2(guard, table), table, nil},
 		"A6 pages for the rest":   {pages(sample(guard, nil), page), table, nil},
@@ -109,7 +109,7 @@ func TestOutside(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			r := &calltest.Report{TB: t}
+			r := &harness.Report{TB: t}
 			guardtest.AssertGuarded(r, test.handler, test.table)
 			r.Expect(t, name, prefixed(test.want))
 		})

@@ -14,7 +14,7 @@ import (
 	"google.golang.org/protobuf/types/dynamicpb"
 
 	authzv1 "github.com/protoauthz/protoauthz/gen/protoauthz/v1"
-	"github.com/protoauthz/protoauthz/interceptor/internal/prototest"
+	"github.com/protoauthz/protoauthz/interceptor/internal/test/protos"
 	"github.com/protoauthz/protoauthz/interceptor/policy"
 )
 
@@ -66,7 +66,7 @@ func build(t testing.TB, form string, files []*descriptorpb.FileDescriptorProto)
 }
 
 // testDeclaration tries files of a form, all of which are given.
-func testDeclaration(t *testing.T, c prototest.DeclarationCase, form string) {
+func testDeclaration(t *testing.T, c protos.DeclarationCase, form string) {
 	t.Helper()
 	var files policy.Files
 	var service string
@@ -101,8 +101,8 @@ func testDeclaration(t *testing.T, c prototest.DeclarationCase, form string) {
 // TestOutside holds what was found from outside against what is right.
 func TestOutside(t *testing.T) {
 	t.Parallel()
-	for _, edition := range prototest.Editions() {
-		for _, c := range prototest.DeclarationCases(edition) {
+	for _, edition := range protos.Editions() {
+		for _, c := range protos.DeclarationCases(edition) {
 			for form := range builders() {
 				t.Run(strings.Join([]string{"A1", c.Name, form, edition.String()}, "/"), func(t *testing.T) {
 					t.Parallel()

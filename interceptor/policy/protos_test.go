@@ -11,7 +11,7 @@ import (
 	"google.golang.org/protobuf/reflect/protoregistry"
 
 	authzv1 "github.com/protoauthz/protoauthz/gen/protoauthz/v1"
-	"github.com/protoauthz/protoauthz/interceptor/internal/prototest"
+	"github.com/protoauthz/protoauthz/interceptor/internal/test/protos"
 	"github.com/protoauthz/protoauthz/interceptor/policy"
 )
 
@@ -21,7 +21,7 @@ const annotations = "protoauthz/v1/authz.proto"
 // which sources may hold in a version of their own.
 func compileSources(t testing.TB, sources map[string]string, names ...string) []protoreflect.FileDescriptor {
 	t.Helper()
-	files, err := prototest.Compile(t.Context(), "../../proto", sources, names...)
+	files, err := protos.Compile(t.Context(), "../../proto", sources, names...)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -54,7 +54,7 @@ func forms() []form {
 // decoded sends files over the wire.
 func decoded(t testing.TB, files []protoreflect.FileDescriptor, types *protoregistry.Types) []protoreflect.FileDescriptor {
 	t.Helper()
-	set := prototest.Set(files...)
+	set := protos.Set(files...)
 	wire, err := proto.Marshal(set)
 	if err != nil {
 		t.Fatal(err)

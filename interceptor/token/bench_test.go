@@ -11,7 +11,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/protoauthz/protoauthz/interceptor/internal/tokentest"
+	"github.com/protoauthz/protoauthz/interceptor/internal/test/tokens"
 	"github.com/protoauthz/protoauthz/interceptor/token"
 )
 
@@ -51,7 +51,7 @@ func BenchmarkFlood(b *testing.B) {
 	if _, err := verifier.Verify(b.Context(), good); err != nil {
 		b.Fatal(err)
 	}
-	_, signature := tokentest.CutSignature(good)
+	_, signature := tokens.CutSignature(good)
 	body := "." + encode([]byte(payload("exp", never))) + "." + signature
 	var made [10_000]string
 	for n := range made {

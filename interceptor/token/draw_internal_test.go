@@ -6,7 +6,7 @@ import (
 	"testing/synctest"
 	"time"
 
-	"github.com/protoauthz/protoauthz/interceptor/internal/tokentest"
+	"github.com/protoauthz/protoauthz/interceptor/internal/test/tokens"
 )
 
 // TestAnswered makes sure that the memory for key names which are answered is bounded: the oldest is
@@ -29,19 +29,19 @@ func TestAnswered(t *testing.T) {
 func TestChangedMeanwhile(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		eddsa := tokentest.I1.EdDSA
-		idp := tokentest.NewIDP(eddsa.JWK())
+		eddsa := tokens.I1.EdDSA
+		idp := tokens.NewIDP(eddsa.JWK())
 		v := limited(t, WithTransport(idp))
 		if err := v.Ready(t.Context()); err != nil {
 			t.Fatal(err)
 		}
-		keys, name := v.issuers[tokentest.I1.URL].keys, keyName{eddsa.ID, eddsa.Alg}
+		keys, name := v.issuers[tokens.I1.URL].keys, keyName{eddsa.ID, eddsa.Alg}
 		keys.wholeAt = time.Now().Add(drawBudget)
 		tried := keys.current.Load().find(name)
 		if keys.changed(t.Context(), name, tried, time.Now()) {
 			t.Error("changed, though nothing was fetched")
 		}
-		idp.ServeIssuer(tokentest.I1, tokentest.NewEd25519(eddsa.ID).JWK())
+		idp.ServeIssuer(tokens.I1, tokens.NewEd25519(eddsa.ID).JWK())
 		time.Sleep(hardAge) // the bubble's clock
 		if err := v.Ready(t.Context()); err != nil {
 			t.Fatal(err)

@@ -9,7 +9,7 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/protoauthz/protoauthz/interceptor/internal/tokentest"
+	"github.com/protoauthz/protoauthz/interceptor/internal/test/tokens"
 	"github.com/protoauthz/protoauthz/interceptor/token"
 )
 
@@ -17,51 +17,51 @@ import (
 const epoch = 946684800
 
 // scene is where all tokens are minted.
-var scene = tokentest.Scene{Now: epoch, Leeway: 30, Attacker: "https://evil.test"}
+var scene = tokens.Scene{Now: epoch, Leeway: 30, Attacker: "https://evil.test"}
 
 // payload is that of a good token, with changes.
 func payload(changes ...any) string { return scene.Payload(issuerURL, changes...) }
 
 // What all tests speak of.
 type (
-	key     = tokentest.Key
-	idp     = tokentest.IDP
-	handler = tokentest.Handler
-	absent  = tokentest.Absent
+	key     = tokens.Key
+	idp     = tokens.IDP
+	handler = tokens.Handler
+	absent  = tokens.Absent
 )
 
 const (
-	api   = tokentest.API
-	never = tokentest.MaxDate // as exp
+	api   = tokens.API
+	never = tokens.MaxDate // as exp
 )
 
 var (
-	issuerURL    = tokentest.I1.URL
-	discoveryURL = tokentest.I1.DiscoveryURL()
-	keySetURL    = tokentest.I1.KeySetURL()
-	otherIssuer  = tokentest.I2.URL
+	issuerURL    = tokens.I1.URL
+	discoveryURL = tokens.I1.DiscoveryURL()
+	keySetURL    = tokens.I1.KeySetURL()
+	otherIssuer  = tokens.I2.URL
 
-	es256, es384, es512 = tokentest.I1.ES256, tokentest.I1.ES384, tokentest.I1.ES512
-	rs256, ps256, eddsa = tokentest.I1.RS256, tokentest.I1.PS256, tokentest.I1.EdDSA
+	es256, es384, es512 = tokens.I1.ES256, tokens.I1.ES384, tokens.I1.ES512
+	rs256, ps256, eddsa = tokens.I1.RS256, tokens.I1.PS256, tokens.I1.EdDSA
 
-	all     = tokentest.I1.Keys()
-	allowed = tokentest.Algorithms()
+	all     = tokens.I1.Keys()
+	allowed = tokens.Algorithms()
 	rsaKey  = as[*rsa.PrivateKey](rs256.Private)
 
 	// An attacker's, and at the same time the other issuer's of the same name.
-	foreign = tokentest.I2.ES384
+	foreign = tokens.I2.ES384
 
-	encode     = tokentest.Encode
-	keySet     = tokentest.KeySet
-	jwksOf     = tokentest.JWKs
-	newEd25519 = tokentest.NewEd25519
-	newIDP     = tokentest.NewIDP
-	respond    = tokentest.Respond
-	discovery  = tokentest.I1.Discovery
+	encode     = tokens.Encode
+	keySet     = tokens.KeySet
+	jwksOf     = tokens.JWKs
+	newEd25519 = tokens.NewEd25519
+	newIDP     = tokens.NewIDP
+	respond    = tokens.Respond
+	discovery  = tokens.I1.Discovery
 )
 
-func must[T any](value T, err error) T { return tokentest.Must(value, err) }
-func as[T any](value any) T            { return tokentest.As[T](value) }
+func must[T any](value T, err error) T { return tokens.Must(value, err) }
+func as[T any](value any) T            { return tokens.As[T](value) }
 
 // issuer is Logto's kind of issuer, with all algorithms of the keys above.
 func issuer(url string) token.Issuer {

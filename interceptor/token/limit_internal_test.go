@@ -10,7 +10,7 @@ import (
 	"testing/synctest"
 	"time"
 
-	"github.com/protoauthz/protoauthz/interceptor/internal/tokentest"
+	"github.com/protoauthz/protoauthz/interceptor/internal/test/tokens"
 )
 
 // An outcome is how a call of acquire ended.
@@ -146,7 +146,7 @@ func TestRest(t *testing.T) {
 // found out early makes a verification dearer or cheaper than it is.
 func TestCost(t *testing.T) {
 	t.Parallel()
-	key := &publicKey{public: tokentest.I1.EdDSA.Private.Public()}
+	key := &publicKey{public: tokens.I1.EdDSA.Private.Public()}
 	for _, test := range []struct {
 		took time.Duration
 		good bool
@@ -156,7 +156,7 @@ func TestCost(t *testing.T) {
 			t.Errorf("%d after %d, good %t: want %d", got, test.took, test.good, test.want)
 		}
 	}
-	other := &publicKey{public: tokentest.I2.EdDSA.Private.Public()}
+	other := &publicKey{public: tokens.I2.EdDSA.Private.Public()}
 	for _, test := range []struct {
 		before *publicKey
 		want   time.Duration
@@ -173,37 +173,37 @@ func TestCost(t *testing.T) {
 // slot, too: half a second before to a quarter after a moment.
 func TestWaitedTooLong(t *testing.T) {
 	t.Parallel()
-	eddsa, es256 := tokentest.I1.EdDSA, tokentest.I1.ES256
-	down := tokentest.Respond(503, "")
+	eddsa, es256 := tokens.I1.EdDSA, tokens.I1.ES256
+	down := tokens.Respond(503, "")
 	for name, test := range map[string]struct {
 		moment  time.Duration
-		expires bool             // at the moment
-		keys    []*tokentest.Key // of the key set that comes at the moment
+		expires bool          // at the moment
+		keys    []*tokens.Key // of the key set that comes at the moment
 		down    bool
 		want    error
 	}{
-		"good":             {moment: softAge, keys: []*tokentest.Key{eddsa}},
+		"good":             {moment: softAge, keys: []*tokens.Key{eddsa}},
 		"expired":          {moment: softAge, expires: true, want: ErrExpired},
-		"its key is gone":  {moment: softAge, keys: []*tokentest.Key{es256}, want: ErrInvalid},
-		"another key came": {moment: softAge, keys: []*tokentest.Key{es256, eddsa}},
+		"its key is gone":  {moment: softAge, keys: []*tokens.Key{es256}, want: ErrInvalid},
+		"another key came": {moment: softAge, keys: []*tokens.Key{es256, eddsa}},
 		"J24 keys too old": {moment: maxStale, down: true, want: ErrKeysUnavailable},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			synctest.Test(t, func(t *testing.T) {
 				moment := time.Now().Add(test.moment)
-				scene := tokentest.Scene{Now: moment.Unix()}
+				scene := tokens.Scene{Now: moment.Unix()}
 				raw := scene.Token(eddsa)
 				if test.expires {
 					raw = scene.Token(eddsa, "exp", moment.Add(-defaultLeeway).Unix())
 				}
-				idp := tokentest.NewIDP(tokentest.JWKs(eddsa)...)
+				idp := tokens.NewIDP(tokens.JWKs(eddsa)...)
 				v := limited(t, WithTransport(idp))
 				if err := v.Ready(t.Context()); err != nil {
 					t.Fatal(err)
 				}
 				if test.down {
-					idp.Serve(tokentest.I1.DiscoveryURL(), down)
+					idp.Serve(tokens.I1.DiscoveryURL(), down)
 				}
 				time.Sleep(time.Until(moment) - time.Second/2) // the bubble's clock
 				if err := v.limit.acquire(t.Context()); err != nil {
@@ -214,7 +214,7 @@ func TestWaitedTooLong(t *testing.T) {
 				waiting.Go(func() { _, err = v.Verify(t.Context(), raw) })
 				time.Sleep(time.Until(moment)) // the bubble's clock
 				if test.keys != nil {
-					idp.ServeIssuer(tokentest.I1, tokentest.JWKs(test.keys...)...)
+					idp.ServeIssuer(tokens.I1, tokens.JWKs(test.keys...)...)
 					if err := v.Ready(t.Context()); err != nil {
 						t.Fatal(err)
 					}
@@ -233,9 +233,9 @@ func TestWaitedTooLong(t *testing.T) {
 // limited is a verifier of one signature at once, whose slot can be taken.
 func limited(t *testing.T, opts ...Option) *Verifier {
 	t.Helper()
-	issuer := Logto(tokentest.I1.URL)
-	issuer.Algorithms = tokentest.Algorithms()
-	idp := tokentest.NewIDP(tokentest.JWKs(tokentest.I1.Keys()...)...)
+	issuer := Logto(tokens.I1.URL)
+	issuer.Algorithms = tokens.Algorithms()
+	idp := tokens.NewIDP(tokens.JWKs(tokens.I1.Keys()...)...)
 	v, err := NewVerifier(issuer, append([]Option{WithTransport(idp), WithSignatureLimit(1)}, opts...)...)
 	if err != nil {
 		t.Fatal(err)
@@ -248,8 +248,8 @@ func limited(t *testing.T, opts ...Option) *Verifier {
 func TestWhoWaits(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		scene := tokentest.Scene{Now: time.Now().Unix(), Leeway: 30}
-		eddsa := tokentest.I1.EdDSA
+		scene := tokens.Scene{Now: time.Now().Unix(), Leeway: 30}
+		eddsa := tokens.I1.EdDSA
 		known, unknown := scene.Token(eddsa), scene.Token(eddsa, "jti", "another")
 		v := limited(t)
 		if _, err := v.Verify(t.Context(), known); err != nil {
@@ -265,12 +265,12 @@ func TestWhoWaits(t *testing.T) {
 		}{
 			{"cached", known, nil, 0},
 			{"not cached", unknown, ErrBusy, maxSlotWait},
-			{"forged", scene.Token(tokentest.I2.EdDSA, "iss", tokentest.I1.URL), ErrBusy, maxSlotWait},
+			{"forged", scene.Token(tokens.I2.EdDSA, "iss", tokens.I1.URL), ErrBusy, maxSlotWait},
 			{"malformed", "a.b.c", ErrMalformed, 0},
-			{"another issuer", scene.Token(eddsa, "iss", tokentest.I2.URL), ErrInvalid, 0},
+			{"another issuer", scene.Token(eddsa, "iss", tokens.I2.URL), ErrInvalid, 0},
 			{"expired", scene.Token(eddsa, "exp", scene.Now-30), ErrExpired, 0},
 			{"not valid yet", scene.Token(eddsa, "nbf", scene.Now+60), ErrNotYetValid, 0},
-			{"unknown kid", eddsa.Mint(eddsa.Header("kid", "unknown"), scene.Payload(tokentest.I1.URL)), ErrInvalid, 0},
+			{"unknown kid", eddsa.Mint(eddsa.Header("kid", "unknown"), scene.Payload(tokens.I1.URL)), ErrInvalid, 0},
 		} {
 			start := time.Now()
 			_, err := v.Verify(t.Context(), test.raw)
@@ -299,8 +299,8 @@ func TestWarmHerd(t *testing.T) {
 		if err := v.limit.acquire(t.Context()); err != nil {
 			t.Fatal(err)
 		}
-		scene := tokentest.Scene{Now: time.Now().Unix()}
-		raw := scene.Token(tokentest.I1.EdDSA)
+		scene := tokens.Scene{Now: time.Now().Unix()}
+		raw := scene.Token(tokens.I1.EdDSA)
 		var herd sync.WaitGroup
 		for range 100 {
 			herd.Go(func() {
@@ -367,7 +367,7 @@ func TestSlots(t *testing.T) {
 func TestDefaultLimit(t *testing.T) {
 	t.Parallel()
 	for want, opts := range map[int][]Option{runtime.GOMAXPROCS(0): nil, 100: {WithSignatureLimit(100)}} {
-		v, err := NewVerifier(Logto(tokentest.I1.URL), opts...)
+		v, err := NewVerifier(Logto(tokens.I1.URL), opts...)
 		if err != nil || cap(v.limit.slots) != want {
 			t.Errorf("%v, want %d slots", err, want)
 		}
@@ -377,11 +377,11 @@ func TestDefaultLimit(t *testing.T) {
 // TestCostOfCandidates makes sure that a forged token rests for every key that was tried.
 func TestCostOfCandidates(t *testing.T) {
 	t.Parallel()
-	forged, err := parseJWS(tokentest.Scene{}.Token(tokentest.I1.EdDSA))
+	forged, err := parseJWS(tokens.Scene{}.Token(tokens.I1.EdDSA))
 	if err != nil {
 		t.Fatal(err)
 	}
-	candidates := []*publicKey{{public: tokentest.NewEd25519("a").Private.Public()}, {public: tokentest.NewEd25519("b").Private.Public()}}
+	candidates := []*publicKey{{public: tokens.NewEd25519("a").Private.Public()}, {public: tokens.NewEd25519("b").Private.Public()}}
 	for _, key := range candidates {
 		key.fastest.Store(1)
 	}

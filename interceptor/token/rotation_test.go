@@ -13,7 +13,7 @@ import (
 	"testing/synctest"
 	"time"
 
-	"github.com/protoauthz/protoauthz/interceptor/internal/tokentest"
+	"github.com/protoauthz/protoauthz/interceptor/internal/test/tokens"
 	"github.com/protoauthz/protoauthz/interceptor/token"
 )
 
@@ -425,7 +425,7 @@ func TestUnknownKeyFlood(t *testing.T) {
 		var times []time.Duration
 		idp.Serve(keySetURL, recording(&times, slow(time.Second, respond(200, keySet(jwksOf(eddsa, es256)...)))))
 		good, rotated := scene.Token(eddsa), scene.Token(newer)
-		_, signature := tokentest.CutSignature(good)
+		_, signature := tokens.CutSignature(good)
 		made := func(n int) string {
 			return encode([]byte(eddsa.Header("kid", "made up "+strconv.Itoa(n)))) + "." + encode([]byte(payload())) + "." + signature
 		}

@@ -11,7 +11,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/protoauthz/protoauthz/interceptor/internal/tokentest"
+	"github.com/protoauthz/protoauthz/interceptor/internal/test/tokens"
 	"github.com/protoauthz/protoauthz/interceptor/token"
 )
 
@@ -40,7 +40,7 @@ func TestCacheChangesNoAnswer(t *testing.T) {
 		caching, uncached := newVerifier(t, idp), newVerifier(t, idp, token.WithoutCache())
 		trials := scene.Trials()
 		for _, seconds := range []int{5, 300, 325, 330, 335} { // good tokens expire after 330
-			trials = append(trials, tokentest.Trial{
+			trials = append(trials, tokens.Trial{
 				Name: strconv.Itoa(seconds), Raw: scene.Token(eddsa, "exp", epoch+seconds-30, "nbf", epoch+1),
 			})
 		}

@@ -9,7 +9,7 @@ import (
 	"testing/synctest"
 	"time"
 
-	"github.com/protoauthz/protoauthz/interceptor/internal/tokentest"
+	"github.com/protoauthz/protoauthz/interceptor/internal/test/tokens"
 	"github.com/protoauthz/protoauthz/interceptor/token"
 )
 
@@ -38,7 +38,7 @@ func TestUnverified(t *testing.T) {
 				} else {
 					differ.Add(1)
 					checkError(t, wantErr, token.ErrInvalid)
-					raw, jwk, ok := tokentest.Resign(test.raw)
+					raw, jwk, ok := tokens.Resign(test.raw)
 					if !ok {
 						t.Fatalf("the error is %v, want %v", err, wantErr)
 					}

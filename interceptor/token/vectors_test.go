@@ -8,7 +8,7 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/protoauthz/protoauthz/interceptor/internal/tokentest"
+	"github.com/protoauthz/protoauthz/interceptor/internal/test/tokens"
 	"github.com/protoauthz/protoauthz/interceptor/token"
 )
 
@@ -166,7 +166,7 @@ func TestCookbook(t *testing.T) {
 			}
 			var public []string
 			for _, key := range keys {
-				public = append(public, tokentest.With(key, "d", absent{}, "p", absent{}, "q", absent{}, "dp", absent{}, "dq", absent{}, "qi", absent{}))
+				public = append(public, tokens.With(key, "d", absent{}, "p", absent{}, "q", absent{}, "dp", absent{}, "dq", absent{}, "qi", absent{}))
 			}
 			if len(example.Output) == 0 {
 				t.Fatal("no output")

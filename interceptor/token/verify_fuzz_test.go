@@ -20,7 +20,7 @@ import (
 	"testing/synctest"
 	"time"
 
-	"github.com/protoauthz/protoauthz/interceptor/internal/tokentest"
+	"github.com/protoauthz/protoauthz/interceptor/internal/test/tokens"
 	"github.com/protoauthz/protoauthz/interceptor/token"
 )
 
@@ -193,7 +193,7 @@ func FuzzVerify(f *testing.F) {
 		jwks = append(jwks, key.JWK())
 	}
 	idp := newIDP(jwks...)
-	idp.ServeIssuer(tokentest.I2, foreign.JWK())
+	idp.ServeIssuer(tokens.I2, foreign.JWK())
 
 	good := payload()
 	also := func(more string) string { return good[:len(good)-1] + "," + more + "}" }

@@ -11,7 +11,7 @@ import (
 	"testing/synctest"
 	"time"
 
-	"github.com/protoauthz/protoauthz/interceptor/internal/tokentest"
+	"github.com/protoauthz/protoauthz/interceptor/internal/test/tokens"
 	"github.com/protoauthz/protoauthz/interceptor/token"
 )
 
@@ -24,9 +24,9 @@ type verification struct {
 
 // trials are the verifications of tokens at the epoch.
 func trials() (tests []verification) {
-	verdicts := map[tokentest.Verdict]error{
-		tokentest.Malformed: token.ErrMalformed, tokentest.Invalid: token.ErrInvalid,
-		tokentest.Expired: token.ErrExpired, tokentest.NotYetValid: token.ErrNotYetValid,
+	verdicts := map[tokens.Verdict]error{
+		tokens.Malformed: token.ErrMalformed, tokens.Invalid: token.ErrInvalid,
+		tokens.Expired: token.ErrExpired, tokens.NotYetValid: token.ErrNotYetValid,
 	}
 	for _, trial := range scene.Trials() {
 		tests = append(tests, verification{trial.String(), trial.Raw, verdicts[trial.Verdict]})
@@ -37,7 +37,7 @@ func trials() (tests []verification) {
 // opaque are tokens that are good and open nothing: that is for the caller to judge.
 func opaque() []verification {
 	return []verification{
-		{"D25/other API", scene.Token(es384, "aud", tokentest.OtherAPI), nil},
+		{"D25/other API", scene.Token(es384, "aud", tokens.OtherAPI), nil},
 		{"D25/aud missing", scene.Token(es384, "aud", absent{}), nil},
 		{"D25/aud empty", scene.Token(es384, "aud", ""), nil},
 		{"D25/aud of none", scene.Token(es384, "aud", []string{}), nil},
@@ -231,7 +231,7 @@ func TestTwoIssuers(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		mine, theirs := newEd25519("same"), newEd25519("same")
 		idp := newIDP(mine.JWK())
-		idp.ServeIssuer(tokentest.I2, theirs.JWK())
+		idp.ServeIssuer(tokens.I2, theirs.JWK())
 		both := newVerifier(t, idp, token.WithIssuer(issuer(otherIssuer)))
 		tests := []verification{
 			{"D24/mine", scene.Token(mine), nil},

@@ -16,20 +16,20 @@ import (
 // looser and tighter are new versions of the fixture before, with their options.
 func looser(t testing.TB) (*checktest.ProtoFileSpec, map[string]any) {
 	t.Helper()
-	return source(t, "testdata/looser", protos), map[string]any{"audience": "https://api.example.com", "public": []string{"change.Opened"}}
+	return source(t, "testdata/looser", protosDir), map[string]any{"audience": "https://api.example.com", "public": []string{"change.Opened"}}
 }
 
 func tighter(t testing.TB) (*checktest.ProtoFileSpec, map[string]any) {
 	t.Helper()
-	return source(t, "testdata/tighter", protos), audience
+	return source(t, "testdata/tighter", protosDir), audience
 }
 
 func TestBreaking(t *testing.T) {
 	t.Parallel()
-	before := source(t, "testdata/before", protos)
+	before := source(t, "testdata/before", protosDir)
 	loosened, loosenedOptions := looser(t)
 	tightened, tightenedOptions := tighter(t)
-	older, newer := source(t, "testdata/older", protos), source(t, "testdata/newer")
+	older, newer := source(t, "testdata/older", protosDir), source(t, "testdata/newer")
 	lost := wanted(t, newer)
 	for i, line := range lost {
 		lost[i] = strings.ReplaceAll(line, "RULE_UNREADABLE", "RULE_LOST")
@@ -69,7 +69,7 @@ func TestBreaking(t *testing.T) {
 // TestBreakingDefault shows what is checked when nothing is listed.
 func TestBreakingDefault(t *testing.T) {
 	t.Parallel()
-	before := source(t, "testdata/before", protos)
+	before := source(t, "testdata/before", protosDir)
 	files, options := looser(t)
 	want := append(found(t, &checktest.RequestSpec{Files: files, Options: options}), wanted(t, files)...) // lint is checked too
 	slices.Sort(want)
@@ -82,7 +82,7 @@ func TestBreakingDefault(t *testing.T) {
 // TestBreakingAgainst shows that what is reported names what was there before.
 func TestBreakingAgainst(t *testing.T) {
 	t.Parallel()
-	before := source(t, "testdata/before", protos)
+	before := source(t, "testdata/before", protosDir)
 	sources := lines(t, before, before.FilePaths[0])
 	files, options := looser(t)
 	annotations, err := run(t, &checktest.RequestSpec{Files: files, AgainstFiles: before, Options: options, RuleIDs: ids("PROTOAUTHZ_LOOSER")})
@@ -197,7 +197,7 @@ service S { %s rpc %s(M) returns (M) { option (protoauthz.v1.method).public = tr
 		}
 		return source(t, dir, imports)
 	}
-	before, after := files(protos, ""), files("testdata/newer", `option (protoauthz.v1.service) = {region: "eu"};`)
+	before, after := files(protosDir, ""), files("testdata/newer", `option (protoauthz.v1.service) = {region: "eu"};`)
 	want := []string{"b.proto:2:13: PROTOAUTHZ_RULE_LOST"}
 	compare(t, found(t, &checktest.RequestSpec{Files: after, AgainstFiles: before, RuleIDs: ids("PROTOAUTHZ_LOOSER")}), want)
 }

@@ -13,7 +13,7 @@ import (
 // faults have everything that lint finds, given these options.
 func faults(t testing.TB) (*checktest.ProtoFileSpec, map[string]any) {
 	t.Helper()
-	return source(t, "testdata/faults", "testdata/protovalidate", protos),
+	return source(t, "testdata/faults", "testdata/protovalidate", protosDir),
 		map[string]any{"public": []string{"faults.Opened", "faults.Bare", "grpc.health.v1.Health"}}
 }
 

@@ -18,8 +18,8 @@ import (
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
-// protos is where the annotations and the sample are.
-const protos = "../../../proto"
+// protosDir is where the annotations and the sample are.
+const protosDir = "../../../proto"
 
 // audience is the option that most requests need.
 var audience = map[string]any{"audience": "https://api.example.com"}
@@ -44,7 +44,7 @@ func written(t testing.TB, content string) *checktest.ProtoFileSpec {
 	if err := os.WriteFile(filepath.Join(dir, "a.proto"), []byte(content), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	return source(t, dir, protos)
+	return source(t, dir, protosDir)
 }
 
 // run does what buf does with the plugin.

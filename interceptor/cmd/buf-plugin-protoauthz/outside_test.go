@@ -14,14 +14,14 @@ import (
 	"google.golang.org/protobuf/types/descriptorpb"
 
 	plugin "github.com/protoauthz/protoauthz/interceptor/cmd/buf-plugin-protoauthz"
-	"github.com/protoauthz/protoauthz/interceptor/internal/prototest"
+	"github.com/protoauthz/protoauthz/interceptor/internal/test/protos"
 )
 
 // TestOutside holds what was found from outside against what is right.
 func TestOutside(t *testing.T) {
 	t.Parallel()
-	for _, edition := range prototest.Editions() {
-		for _, c := range prototest.DeclarationCases(edition) {
+	for _, edition := range protos.Editions() {
+		for _, c := range protos.DeclarationCases(edition) {
 			if !complete(c) || strings.Contains(c.Name, "not readable as ours") {
 				continue // bufplugin itself refuses these
 			}
@@ -43,7 +43,7 @@ func TestOutside(t *testing.T) {
 }
 
 // complete reports whether all that is imported, apart from what is for options only, is there.
-func complete(c prototest.DeclarationCase) bool {
+func complete(c protos.DeclarationCase) bool {
 	names := []string{"google/protobuf/descriptor.proto"}
 	for _, file := range c.Files {
 		names = append(names, file.GetName())
@@ -53,7 +53,7 @@ func complete(c prototest.DeclarationCase) bool {
 	})
 }
 
-func testDeclaration(t *testing.T, c prototest.DeclarationCase) {
+func testDeclaration(t *testing.T, c protos.DeclarationCase) {
 	t.Helper()
 	annotations, err := lint(t, c.Files, nil)
 	if err != nil {

@@ -38,7 +38,7 @@ func lineOf(t testing.TB, files *checktest.ProtoFileSpec, text string) string {
 func sample(t testing.TB) *checktest.ProtoFileSpec {
 	t.Helper()
 	dir := t.TempDir()
-	if err := os.CopyFS(dir, os.DirFS(protos)); err != nil {
+	if err := os.CopyFS(dir, os.DirFS(protosDir)); err != nil {
 		t.Fatal(err)
 	}
 	paths, err := filepath.Glob(filepath.Join(dir, "sample/v1/*.proto"))

@@ -11,13 +11,13 @@ import (
 	"time"
 
 	"github.com/protoauthz/protoauthz/interceptor/devissuer"
-	"github.com/protoauthz/protoauthz/interceptor/internal/tokentest"
+	"github.com/protoauthz/protoauthz/interceptor/internal/test/tokens"
 )
 
 // executeExplain runs the command on rules of the tokens' audience.
 func executeExplain(t *testing.T, stdin string, args ...string) result {
 	t.Helper()
-	return execute(t, []byte(stdin), append([]string{"explain", "-audience", tokentest.API}, args...)...)
+	return execute(t, []byte(stdin), append([]string{"explain", "-audience", tokens.API}, args...)...)
 }
 
 // TestExplanations compares whole outputs with those in testdata/explain.
@@ -32,8 +32,8 @@ func TestExplanations(t *testing.T) {
 	for _, golden := range goldens {
 		stale[golden.Name()] = true
 	}
-	scene := tokentest.Scene{Now: 946684800} // when bubbles begin
-	k := tokentest.I1.ES256
+	scene := tokens.Scene{Now: 946684800} // when bubbles begin
+	k := tokens.I1.ES256
 	acme := func(changes ...any) string {
 		return scene.Token(k, append([]any{"organization_id", "acme", "scope", "read:data write:data"}, changes...)...)
 	}
@@ -104,7 +104,7 @@ func TestExplainIssuer(t *testing.T) {
 	server.Config.Handler = good
 	server.Start()
 	t.Cleanup(server.Close)
-	claims := map[string]any{"aud": tokentest.API, "scope": "read:products"}
+	claims := map[string]any{"aud": tokens.API, "scope": "read:products"}
 	for _, test := range []struct {
 		name   string
 		issuer *devissuer.Issuer
@@ -134,7 +134,7 @@ func TestExplainIssuer(t *testing.T) {
 		})
 	}
 	// The leeway holds for finding the reason, too.
-	late, err := other.Mint(map[string]any{"aud": tokentest.API, "scope": "read:products", "iat": time.Now().Unix() - 3600, "exp": time.Now().Unix() - 120})
+	late, err := other.Mint(map[string]any{"aud": tokens.API, "scope": "read:products", "iat": time.Now().Unix() - 3600, "exp": time.Now().Unix() - 120})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -238,8 +238,8 @@ func TestIssuers(t *testing.T) {
 // TestMessageFile reads a message from a file.
 func TestMessageFile(t *testing.T) {
 	t.Parallel()
-	k := tokentest.I1.ES256
-	raw := k.Mint(k.Header(), tokentest.Scene{}.Payload(k.Issuer, "exp", tokentest.MaxDate, "organization_id", "acme", "scope", "read:data"))
+	k := tokens.I1.ES256
+	raw := k.Mint(k.Header(), tokens.Scene{}.Payload(k.Issuer, "exp", tokens.MaxDate, "organization_id", "acme", "scope", "read:data"))
 	for organization, want := range map[string]int{"acme": exitOK, "globex": exitNo} {
 		got := executeExplain(t, raw, "-method", "sample.v1.DocumentService/ListDocuments", "-token", "-",
 			"-message", "@"+write(t, "message.json", []byte(`{"organization_id": "`+organization+`"}`)), write(t, "image.binpb", sampleImage(t)))

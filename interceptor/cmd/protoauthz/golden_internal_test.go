@@ -60,7 +60,7 @@ func TestGolden(t *testing.T) {
 // The sample's rules, changed in every direction.
 func TestGoldenDiff(t *testing.T) {
 	t.Parallel()
-	source, err := os.ReadFile(filepath.Join(protos, "sample/v1/catalog.proto"))
+	source, err := os.ReadFile(filepath.Join(protosDir, "sample/v1/catalog.proto"))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -13,7 +13,7 @@ import (
 
 	"go.uber.org/goleak"
 
-	"github.com/protoauthz/protoauthz/interceptor/internal/leaktest"
+	"github.com/protoauthz/protoauthz/interceptor/internal/test/leaks"
 )
 
 // asCommand in the environment makes the test binary the program.
@@ -23,7 +23,7 @@ func TestMain(m *testing.M) {
 	if os.Getenv(asCommand) != "" {
 		main()
 	}
-	goleak.VerifyTestMain(leaktest.Patient(m))
+	goleak.VerifyTestMain(leaks.Patient(m))
 }
 
 // A result is what a command leaves behind.

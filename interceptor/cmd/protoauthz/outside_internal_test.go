@@ -9,14 +9,14 @@ import (
 	"google.golang.org/protobuf/reflect/protodesc"
 	"google.golang.org/protobuf/types/descriptorpb"
 
-	"github.com/protoauthz/protoauthz/interceptor/internal/prototest"
+	"github.com/protoauthz/protoauthz/interceptor/internal/test/protos"
 )
 
 // TestOutside holds what was found from outside against what is right.
 func TestOutside(t *testing.T) {
 	t.Parallel()
-	for _, edition := range prototest.Editions() {
-		for _, c := range prototest.DeclarationCases(edition) {
+	for _, edition := range protos.Editions() {
+		for _, c := range protos.DeclarationCases(edition) {
 			t.Run("A1/"+c.Name+"/"+edition.String(), func(t *testing.T) {
 				t.Parallel()
 				testDeclaration(t, c)
@@ -70,7 +70,7 @@ func TestOutsideFlags(t *testing.T) {
 	}
 }
 
-func testDeclaration(t *testing.T, c prototest.DeclarationCase) {
+func testDeclaration(t *testing.T, c protos.DeclarationCase) {
 	t.Helper()
 	set := &descriptorpb.FileDescriptorSet{File: append([]*descriptorpb.FileDescriptorProto{
 		protodesc.ToFileDescriptorProto(descriptorpb.File_google_protobuf_descriptor_proto),

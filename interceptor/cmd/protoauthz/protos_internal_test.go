@@ -9,23 +9,23 @@ import (
 	"google.golang.org/protobuf/types/descriptorpb"
 
 	authzv1 "github.com/protoauthz/protoauthz/gen/protoauthz/v1"
-	"github.com/protoauthz/protoauthz/interceptor/internal/prototest"
+	"github.com/protoauthz/protoauthz/interceptor/internal/test/protos"
 )
 
 const (
-	audience = "https://api.example.com"
-	protos   = "../../../proto"
+	audience  = "https://api.example.com"
+	protosDir = "../../../proto"
 )
 
 // compileSet compiles sources, and files of proto/, as buf build does: with what they import and
 // where everything stands.
 func compileSet(t testing.TB, sources map[string]string, names ...string) *descriptorpb.FileDescriptorSet {
 	t.Helper()
-	files, err := prototest.Compile(t.Context(), protos, sources, names...)
+	files, err := protos.Compile(t.Context(), protosDir, sources, names...)
 	if err != nil {
 		t.Fatal(err)
 	}
-	return prototest.Set(files...)
+	return protos.Set(files...)
 }
 
 func encode(t testing.TB, set *descriptorpb.FileDescriptorSet) []byte {

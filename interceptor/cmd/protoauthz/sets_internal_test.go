@@ -18,7 +18,7 @@ import (
 
 	authzv1 "github.com/protoauthz/protoauthz/gen/protoauthz/v1"
 	"github.com/protoauthz/protoauthz/interceptor/cmd/internal/fileset"
-	"github.com/protoauthz/protoauthz/interceptor/internal/tokentest"
+	"github.com/protoauthz/protoauthz/interceptor/internal/test/tokens"
 )
 
 // shop are the files of a user, and of others.
@@ -171,7 +171,7 @@ func testMissing(t *testing.T) {
 	tr.run(t, image, "diff OLD -")
 	tr.run(t, image, "explain -method shop.v1.OrderService/Ship -message {}")
 	synctest.Test(t, func(t *testing.T) {
-		token := tokentest.Scene{Now: 946684800}.Token(tokentest.I1.ES256, "aud", "https://api.example.com", "organization_id", "acme", "scope", "read:orders")
+		token := tokens.Scene{Now: 946684800}.Token(tokens.I1.ES256, "aud", "https://api.example.com", "organization_id", "acme", "scope", "read:orders")
 		tr.names["TOKEN"] = write(t, "token", []byte(token))
 		tr.run(t, image, `explain -method shop.v1.OrderService/Get -token TOKEN -message {"organizationId":"acme","extra":{},"kind":1,"kinds":[2],"extras":{"a":{}},"that":{}}`)
 	})

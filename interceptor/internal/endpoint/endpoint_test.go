@@ -8,7 +8,7 @@ import (
 	"testing"
 
 	"github.com/protoauthz/protoauthz/interceptor/internal/endpoint"
-	"github.com/protoauthz/protoauthz/interceptor/internal/tokentest"
+	"github.com/protoauthz/protoauthz/interceptor/internal/test/tokens"
 )
 
 func TestCheckURL(t *testing.T) {
@@ -128,10 +128,10 @@ func (failing) Close() error { return nil }
 func TestDo(t *testing.T) {
 	t.Parallel()
 	const url = "https://idp.test/token?key=secret"
-	respond := tokentest.Respond
+	respond := tokens.Respond
 	for _, test := range []struct {
 		name   string
-		serve  tokentest.Handler
+		serve  tokens.Handler
 		body   string
 		status int
 		good   bool
@@ -151,7 +151,7 @@ func TestDo(t *testing.T) {
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()
-			idp := tokentest.NewIDP()
+			idp := tokens.NewIDP()
 			idp.Serve(url, test.serve)
 			request, err := http.NewRequestWithContext(t.Context(), http.MethodPost, url, strings.NewReader("secret"))
 			if err != nil {

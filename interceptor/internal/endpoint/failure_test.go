@@ -20,7 +20,7 @@ import (
 	"time"
 
 	"github.com/protoauthz/protoauthz/interceptor/internal/endpoint"
-	"github.com/protoauthz/protoauthz/interceptor/internal/tokentest"
+	"github.com/protoauthz/protoauthz/interceptor/internal/test/tokens"
 )
 
 // hidden is a transport that wraps another one and so hides its proxy, as tracing libraries do.
@@ -84,7 +84,7 @@ func TestProxyIsNamed(t *testing.T) {
 		}
 	}
 	// A proxy for plain HTTP answers in the server's place.
-	err := ask(t, tokentest.Handler(tokentest.Respond(407, "secret")), "http://127.0.0.1:3001/token?key=secret")
+	err := ask(t, tokens.Handler(tokens.Respond(407, "secret")), "http://127.0.0.1:3001/token?key=secret")
 	if want := "a proxy answered with status 407: put the proxy's user and password into HTTP_PROXY"; err.Error() != want || endpoint.MayPass(err) {
 		t.Errorf("\n got %v\nwant %s", err, want)
 	}
@@ -210,7 +210,7 @@ func listen(t *testing.T, answer func(net.Conn)) string {
 func TestOutsideFailures(t *testing.T) {
 	t.Parallel()
 	fails := func(err error) http.RoundTripper {
-		return tokentest.Handler(func(*http.Request) (*http.Response, error) { return nil, err })
+		return tokens.Handler(func(*http.Request) (*http.Response, error) { return nil, err })
 	}
 	dial := func(err error) http.RoundTripper {
 		return fails(&net.OpError{Op: "dial", Net: "tcp", Err: os.NewSyscallError("connect", err)})
@@ -220,7 +220,7 @@ func TestOutsideFailures(t *testing.T) {
 	}
 	certificate := func(err error) http.RoundTripper { return fails(&tls.CertificateVerificationError{Err: err}) }
 	status := func(status int, headers ...string) http.RoundTripper {
-		return tokentest.Handler(tokentest.Respond(status, "secret", headers...))
+		return tokens.Handler(tokens.Respond(status, "secret", headers...))
 	}
 	const handshake = "the request failed: the server ended the TLS handshake: is a client certificate wanted, or another version of TLS? See WithTransport"
 	for name, test := range map[string]struct {
@@ -260,7 +260,7 @@ func TestOutsideFailures(t *testing.T) {
 		"redirect, no host":   {status(302, "Location", "mailto:secret"), "the endpoint answered with status 302, a redirect, which is not followed: is the URL right?", false},
 		"redirect, no URL":    {status(302, "Location", "https://secret%zz"), "the endpoint answered with status 302, a redirect, which is not followed: is the URL right?", false},
 		"redirect to nowhere": {status(302), "the endpoint answered with status 302, a redirect, which is not followed: is the URL right?", false},
-		"too large":           {tokentest.Handler(tokentest.Respond(200, strings.Repeat(" ", endpoint.MaxBody+1))), "the response is larger than 1048576 bytes: is the URL right?", false},
+		"too large":           {tokens.Handler(tokens.Respond(200, strings.Repeat(" ", endpoint.MaxBody+1))), "the response is larger than 1048576 bytes: is the URL right?", false},
 	} {
 		if err := ask(t, test.transport, "https://idp.test/token?key=secret"); err.Error() != test.want || endpoint.MayPass(err) != test.mayPass {
 			t.Errorf("%s: %t\n got %v\nwant %s", name, endpoint.MayPass(err), err, test.want)

@@ -10,7 +10,7 @@ import (
 
 	"go.uber.org/goleak"
 
-	"github.com/protoauthz/protoauthz/interceptor/internal/leaktest"
+	"github.com/protoauthz/protoauthz/interceptor/internal/test/leaks"
 )
 
 // proxyURL is a proxy that refuses to connect, with the status that the host's name begins with. HTTPS_PROXY names
@@ -30,7 +30,7 @@ func TestMain(m *testing.M) {
 	if err := os.Setenv("HTTPS_PROXY", proxyURL.String()); err != nil {
 		panic(err)
 	}
-	goleak.VerifyTestMain(leaktest.Patient(closing{m, proxy}))
+	goleak.VerifyTestMain(leaks.Patient(closing{m, proxy}))
 }
 
 // closing closes the proxy after the tests.

@@ -67,12 +67,12 @@ func (c *Connection) find(call Call, claim bool) bool {
 	}
 	c.mu.Unlock()
 	if lost {
-		c.tell(call.Procedure, "interceptor.Interruptible does not know the request of a call: middleware has changed its path or "+
-			"Authorization on a copy; put Interruptible inside of that middleware, unless a handler makes the call in process")
+		c.tell(call.Procedure, "interceptor.DeadlineHandler does not know the request of a call: middleware has changed its path or "+
+			"Authorization on a copy; put DeadlineHandler inside of that middleware, unless a handler makes the call in process")
 	}
 	if twice {
-		c.tell(call.Procedure, "interceptor.Interruptible has served a request twice: of two calls with its path and Authorization the "+
-			"first has the connection; put middleware that repeats requests outside of Interruptible")
+		c.tell(call.Procedure, "interceptor.DeadlineHandler has served a request twice: of two calls with its path and Authorization the "+
+			"first has the connection; put middleware that repeats requests outside of DeadlineHandler")
 	}
 	return found
 }

@@ -191,7 +191,7 @@ func (c *Connection) set(deadline func(time.Time) error, at time.Time, done func
 	procedure := c.procedure
 	c.mu.Unlock()
 	if errors.Is(err, errors.ErrUnsupported) {
-		c.tell(procedure, "interceptor.Interruptible cannot set deadlines: give an Unwrap method to the http.ResponseWriter "+
+		c.tell(procedure, "interceptor.DeadlineHandler cannot set deadlines: give an Unwrap method to the http.ResponseWriter "+
 			"of the middleware around it, or put it outside of that middleware")
 	}
 }

@@ -15,11 +15,11 @@ import (
 	"go.uber.org/goleak"
 
 	"github.com/protoauthz/protoauthz/interceptor/internal/interrupt"
-	"github.com/protoauthz/protoauthz/interceptor/internal/leaktest"
+	"github.com/protoauthz/protoauthz/interceptor/internal/test/leaks"
 )
 
 // TestMain makes sure that no goroutine outlives its test.
-func TestMain(m *testing.M) { goleak.VerifyTestMain(leaktest.Patient(m)) }
+func TestMain(m *testing.M) { goleak.VerifyTestMain(leaks.Patient(m)) }
 
 // A writer keeps the deadlines that are set.
 type writer struct {

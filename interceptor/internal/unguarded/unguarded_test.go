@@ -11,10 +11,10 @@ import (
 	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/types/known/anypb"
 
-	_ "github.com/protoauthz/protoauthz/gen/sample/v1" // the messages of rpctest
+	_ "github.com/protoauthz/protoauthz/gen/sample/v1" // the messages of catalogue
 	"github.com/protoauthz/protoauthz/interceptor"
-	"github.com/protoauthz/protoauthz/interceptor/internal/calltest"
-	"github.com/protoauthz/protoauthz/interceptor/internal/prototest"
+	"github.com/protoauthz/protoauthz/interceptor/internal/test/harness"
+	"github.com/protoauthz/protoauthz/interceptor/internal/test/protos"
 	"github.com/protoauthz/protoauthz/interceptor/internal/unguarded"
 	"github.com/protoauthz/protoauthz/interceptor/policy"
 )
@@ -54,7 +54,7 @@ func server(t *testing.T, table *policy.Table, answers map[string]unguarded.Answ
 
 func TestAssert(t *testing.T) {
 	t.Parallel()
-	table := calltest.Rules(t)
+	table := harness.Rules(t)
 	const (
 		ruled, health, linked = "/test.v1.Read/Unary", "/grpc.health.v1.Health/Check", "/sample.v1.CatalogService/GetInfo"
 
@@ -116,7 +116,7 @@ func TestAssert(t *testing.T) {
 		"the rest hangs":            {map[string]unguarded.Answer{unknown: {Kind: unguarded.Hanging}, linked: open}, []string{theRest + " is open: it has not refused a call without a token within 5s: guard it"}},
 		"open, and all of the rest": {map[string]unguarded.Answer{unknown: reason(interceptor.ReasonRuleMissing), linked: open}, []string{linked + openly + ruleless}},
 	} {
-		r := &calltest.Report{TB: t}
+		r := &harness.Report{TB: t}
 		server(t, table, test.answers).Assert(r, table)
 		for i, want := range test.want {
 			test.want[i] = "test: " + want
@@ -128,8 +128,8 @@ func TestAssert(t *testing.T) {
 // TestAssertHanging makes sure that a server that never answers is not awaited for ever.
 func TestAssertHanging(t *testing.T) {
 	t.Parallel()
-	table := calltest.Rules(t)
-	r := &calltest.Report{TB: t}
+	table := harness.Rules(t)
+	r := &harness.Report{TB: t}
 	server := server(t, table, nil)
 	calls := 0
 	server.Call = func(context.Context, unguarded.Procedure, []string) unguarded.Answer {
@@ -150,8 +150,8 @@ func TestAssertHanging(t *testing.T) {
 // TestAssertHangingLater makes sure that the wait for handlers that hang with tokens alone is bounded, too.
 func TestAssertHangingLater(t *testing.T) {
 	t.Parallel()
-	table := calltest.Rules(t)
-	r := &calltest.Report{TB: t}
+	table := harness.Rules(t)
+	r := &harness.Report{TB: t}
 	server := server(t, table, nil)
 	hanging := 0
 	server.Call = func(_ context.Context, procedure unguarded.Procedure, authorization []string) unguarded.Answer {
@@ -174,7 +174,7 @@ func TestAssertHangingLater(t *testing.T) {
 }
 
 // A lateTest is a test whose cleanups run.
-type lateTest struct{ *calltest.Report }
+type lateTest struct{ *harness.Report }
 
 func (lateTest) Context() context.Context {
 	ctx, cancel := context.WithCancel(context.Background())
@@ -185,7 +185,7 @@ func (lateTest) Context() context.Context {
 // TestAssertNothing makes sure that a test which gives nothing is told so, once.
 func TestAssertNothing(t *testing.T) {
 	t.Parallel()
-	table := calltest.Rules(t)
+	table := harness.Rules(t)
 	for name, test := range map[string]struct {
 		given any
 		table *policy.Table
@@ -200,7 +200,7 @@ func TestAssertNothing(t *testing.T) {
 		"empty table":  {t, new(policy.Table), false, "nothing is guarded"},
 		"a cleanup":    {t, table, true, "the test is over: call the assertion before the test ends, not in a cleanup"},
 	} {
-		r := &calltest.Report{TB: t}
+		r := &harness.Report{TB: t}
 		var user testing.TB = r
 		if test.late {
 			user = lateTest{r}
@@ -215,7 +215,7 @@ func TestAssertNothing(t *testing.T) {
 // TestMessage makes sure that a message that requires itself, and so has no value, ends somewhere.
 func TestMessage(t *testing.T) {
 	t.Parallel()
-	files, err := prototest.Compile(t.Context(), "../../../proto", map[string]string{"loop.proto": `syntax = "proto2";
+	files, err := protos.Compile(t.Context(), "../../../proto", map[string]string{"loop.proto": `syntax = "proto2";
 package loop;
 message Loop { required Loop next = 1; required string name = 2; optional string more = 3; }
 `}, "loop.proto")

@@ -16,42 +16,42 @@ import (
 	"github.com/protoauthz/protoauthz/interceptor"
 	"github.com/protoauthz/protoauthz/interceptor/cmd/protoauthz/internal/explain"
 	"github.com/protoauthz/protoauthz/interceptor/cmd/protoauthz/internal/visible"
-	"github.com/protoauthz/protoauthz/interceptor/internal/calltest"
-	"github.com/protoauthz/protoauthz/interceptor/internal/rpctest"
-	"github.com/protoauthz/protoauthz/interceptor/internal/tokentest"
+	"github.com/protoauthz/protoauthz/interceptor/internal/test/catalogue"
+	"github.com/protoauthz/protoauthz/interceptor/internal/test/harness"
+	"github.com/protoauthz/protoauthz/interceptor/internal/test/tokens"
 	"github.com/protoauthz/protoauthz/interceptor/policy"
 	"github.com/protoauthz/protoauthz/interceptor/token"
 )
 
 const (
 	down   = "https://down.test/oidc"
-	leeway = 5 * time.Minute // of rpctest's verifiers
+	leeway = 5 * time.Minute // of catalogue's verifiers
 )
 
 func issuer(url string) token.Issuer {
 	issuer := token.Logto(url)
-	issuer.Algorithms = tokentest.Algorithms()
+	issuer.Algorithms = tokens.Algorithms()
 	return issuer
 }
 
-// inspectors are as rpctest's trusts.
+// inspectors are as catalogue's trusts.
 var inspectors = map[string]func(string) (*token.Claims, error){
-	rpctest.Both: func(raw string) (*token.Claims, error) {
-		return token.Unverified(issuer(tokentest.I1.URL), raw, token.WithLeeway(leeway), token.WithIssuer(issuer(tokentest.I2.URL)), token.WithIssuer(issuer(down)))
+	catalogue.Both: func(raw string) (*token.Claims, error) {
+		return token.Unverified(issuer(tokens.I1.URL), raw, token.WithLeeway(leeway), token.WithIssuer(issuer(tokens.I2.URL)), token.WithIssuer(issuer(down)))
 	},
-	rpctest.Alone: func(raw string) (*token.Claims, error) {
-		return token.Unverified(issuer(tokentest.I1.URL), raw, token.WithLeeway(leeway))
+	catalogue.Alone: func(raw string) (*token.Claims, error) {
+		return token.Unverified(issuer(tokens.I1.URL), raw, token.WithLeeway(leeway))
 	},
 }
 
 // question is what a case asks.
-func question(table *policy.Table, c *rpctest.Case, method rpctest.Method) explain.Question {
+func question(table *policy.Table, c *catalogue.Case, method catalogue.Method) explain.Question {
 	messages := make([]proto.Message, len(c.Messages))
 	for n, m := range c.Messages {
 		messages[n] = newMessage(m)
 	}
 	return explain.Question{
-		Table: table, Inspect: inspectors[c.Trust], Procedure: rpctest.Procedure(c.Service, method),
+		Table: table, Inspect: inspectors[c.Trust], Procedure: catalogue.Procedure(c.Service, method),
 		Authorization: c.Authorization, Header: c.Header, Messages: messages,
 	}
 }
@@ -85,9 +85,9 @@ func explained(t *testing.T, q explain.Question) (p printed, text string) {
 }
 
 // answer is the refusal that an explanation tells of.
-func (p printed) answer() (answer rpctest.Answer) {
+func (p printed) answer() (answer catalogue.Answer) {
 	if p.Decision != string(explain.Refused) {
-		return rpctest.Answer{}
+		return catalogue.Answer{}
 	}
 	for _, code := range codes {
 		if code.String() == p.Code {
@@ -102,7 +102,7 @@ func (p printed) answer() (answer rpctest.Answer) {
 // seen is what happened to all cases.
 type seen struct {
 	mu       sync.Mutex
-	cases    map[*rpctest.Case]bool
+	cases    map[*catalogue.Case]bool
 	calls    int
 	refusals map[string]int // by the step that refused, and the reason
 }
@@ -111,11 +111,11 @@ type seen struct {
 // the server gave.
 func TestCatalogue(t *testing.T) {
 	t.Parallel()
-	s := &seen{cases: map[*rpctest.Case]bool{}, refusals: map[string]int{}}
+	s := &seen{cases: map[*catalogue.Case]bool{}, refusals: map[string]int{}}
 	t.Cleanup(func() {
 		s.mu.Lock()
 		defer s.mu.Unlock()
-		if want := len(rpctest.Catalogue("http://127.0.0.1:1")); len(s.cases) != want && whole() {
+		if want := len(catalogue.Catalogue("http://127.0.0.1:1")); len(s.cases) != want && whole() {
 			t.Errorf("%d cases are explained, want %d", len(s.cases), want)
 		}
 		if whole() && !maps.Equal(s.reached(), steps) {
@@ -123,16 +123,16 @@ func TestCatalogue(t *testing.T) {
 		}
 		t.Logf("%d cases, %d calls explained; refused at %v", len(s.cases), s.calls, s.refusals)
 	})
-	calltest.Run(t, func(t *testing.T, trust *rpctest.Trust) []calltest.Transport {
+	harness.Run(t, func(t *testing.T, trust *catalogue.Trust) []harness.Transport {
 		t.Helper()
-		table := calltest.Rules(t)
-		guard := interceptor.New(trust, table, interceptor.WithObserver(calltest.Observe))
+		table := harness.Rules(t)
+		guard := interceptor.New(trust, table, interceptor.WithObserver(harness.Observe))
 		handler := services(guard.HandlerOption())
-		served := calltest.Serve(t, handler)
-		odd := calltest.ServeInProcess(handler, served.Records)
-		return []calltest.Transport{{
+		served := harness.Serve(t, handler)
+		odd := harness.ServeInProcess(handler, served.Records)
+		return []harness.Transport{{
 			Name: "explained", Records: served.Records, Logged: served.Logged,
-			Call: func(ctx context.Context, c *rpctest.Case, method rpctest.Method, header http.Header) (calltest.Answer, []string) {
+			Call: func(ctx context.Context, c *catalogue.Case, method catalogue.Method, header http.Header) (harness.Answer, []string) {
 				to := served
 				if !c.Travels() {
 					to = odd
@@ -157,7 +157,7 @@ func TestCatalogue(t *testing.T) {
 }
 
 // check makes sure that one step refuses, and that all before it have passed.
-func (s *seen) check(t *testing.T, name string, c *rpctest.Case, p printed) {
+func (s *seen) check(t *testing.T, name string, c *catalogue.Case, p printed) {
 	t.Helper()
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -171,7 +171,7 @@ func (s *seen) check(t *testing.T, name string, c *rpctest.Case, p printed) {
 		switch status := explain.Status(step.Status); {
 		case status == explain.StatusRefused && refused == "" && step.About != "" && step.Change != "":
 			refused = step.Check
-		case status == explain.StatusNotReached && (refused != "" || p.Reason == rpctest.Failed.Reason):
+		case status == explain.StatusNotReached && (refused != "" || p.Reason == catalogue.Failed.Reason):
 		case status == explain.StatusNotNeeded && refused == "":
 		case status == explain.StatusPassed && refused == "":
 		case status == explain.StatusNotMade && refused == "" && step.Check == "signature" && !p.Verified:
@@ -182,7 +182,7 @@ func (s *seen) check(t *testing.T, name string, c *rpctest.Case, p printed) {
 	if (refused == "") != (p.Reason == "") || len(p.Steps) != 11 {
 		t.Errorf("%s: refused at %q with %q, of %d steps", name, refused, p.Reason, len(p.Steps))
 	}
-	if want := len(c.Seen) + 1; p.Reason == rpctest.Organization.Reason && len(c.Seen) > 0 && p.Message != want {
+	if want := len(c.Seen) + 1; p.Reason == catalogue.Organization.Reason && len(c.Seen) > 0 && p.Message != want {
 		t.Errorf("%s: refused at message %d, want %d", name, p.Message, want)
 	}
 	if refused != "" {
@@ -203,12 +203,12 @@ func (s *seen) reached() map[string]bool {
 // that the token names, to the same token signed by that issuer.
 func TestUnverified(t *testing.T) {
 	t.Parallel()
-	table := calltest.Rules(t)
-	cases := rpctest.Catalogue("http://127.0.0.1:1")
+	table := harness.Rules(t)
+	cases := catalogue.Catalogue("http://127.0.0.1:1")
 	same, different := 0, map[string]int{}
 	for n := range cases {
 		c := &cases[n]
-		for _, method := range rpctest.Methods {
+		for _, method := range catalogue.Methods {
 			if !c.Fits(method) {
 				continue
 			}
@@ -227,7 +227,7 @@ func TestUnverified(t *testing.T) {
 				continue
 			}
 			different[c.Want.Reason+" "+p.Reason]++
-			if !slices.Contains([]string{rpctest.Invalid.Reason, rpctest.Unavailable.Reason, rpctest.Busy.Reason, rpctest.Failed.Reason}, want.Reason) {
+			if !slices.Contains([]string{catalogue.Invalid.Reason, catalogue.Unavailable.Reason, catalogue.Busy.Reason, catalogue.Failed.Reason}, want.Reason) {
 				t.Errorf("%s: explained as %+v, want %+v", name, p.answer(), want)
 				continue
 			}
@@ -245,7 +245,7 @@ func TestUnverified(t *testing.T) {
 }
 
 // resigned is a token that its issuer has signed, and a verifier that trusts that issuer. Moods of
-// rpctest's verifiers are no tokens, and stay what they are.
+// catalogue's verifiers are no tokens, and stay what they are.
 func resigned(authorization string) (interceptor.Verifier, string) {
 	scheme, raw, _ := strings.Cut(authorization, " ")
 	var claims map[string]any
@@ -254,12 +254,12 @@ func resigned(authorization string) (interceptor.Verifier, string) {
 		_ = json.Unmarshal(payload, &claims)
 	}
 	url, _ := claims["iss"].(string)
-	signed, jwk, ok := tokentest.Resign(raw)
+	signed, jwk, ok := tokens.Resign(raw)
 	if !ok {
-		signed, jwk, url = raw, tokentest.I1.ES256.JWK(), tokentest.I1.URL
+		signed, jwk, url = raw, tokens.I1.ES256.JWK(), tokens.I1.URL
 	}
-	idp := tokentest.NewIDP()
-	idp.Serve(keys, tokentest.Respond(http.StatusOK, tokentest.KeySet(jwk)))
+	idp := tokens.NewIDP()
+	idp.Serve(keys, tokens.Respond(http.StatusOK, tokens.KeySet(jwk)))
 	verifier, err := token.NewVerifier(issuerAt(url), token.WithLeeway(leeway), token.WithTransport(idp))
 	if err != nil {
 		return nobody{}, scheme + " " + signed

@@ -17,21 +17,21 @@ import (
 	"github.com/protoauthz/protoauthz/interceptor"
 	"github.com/protoauthz/protoauthz/interceptor/cmd/protoauthz/internal/explain"
 	"github.com/protoauthz/protoauthz/interceptor/cmd/protoauthz/internal/visible"
-	"github.com/protoauthz/protoauthz/interceptor/internal/calltest"
-	"github.com/protoauthz/protoauthz/interceptor/internal/rpctest"
-	"github.com/protoauthz/protoauthz/interceptor/internal/tokentest"
+	"github.com/protoauthz/protoauthz/interceptor/internal/test/catalogue"
+	"github.com/protoauthz/protoauthz/interceptor/internal/test/harness"
+	"github.com/protoauthz/protoauthz/interceptor/internal/test/tokens"
 	"github.com/protoauthz/protoauthz/interceptor/token"
 )
 
 // scene is where tokens are minted in a bubble.
-var scene = tokentest.Scene{Now: 946684800, Leeway: 30}
+var scene = tokens.Scene{Now: 946684800, Leeway: 30}
 
 // in asks about a call of a service with a token.
 func in(t *testing.T, service, raw string) explain.Question {
 	t.Helper()
 	return explain.Question{
-		Table: calltest.Rules(t), Inspect: explain.Inspector(issuer("any")),
-		Procedure: rpctest.Procedure(service, rpctest.Bidi), Authorization: []string{"Bearer " + raw},
+		Table: harness.Rules(t), Inspect: explain.Inspector(issuer("any")),
+		Procedure: catalogue.Procedure(service, catalogue.Bidi), Authorization: []string{"Bearer " + raw},
 	}
 }
 
@@ -39,9 +39,9 @@ func in(t *testing.T, service, raw string) explain.Question {
 // [token.Verifier.Verify].
 func TestInvalid(t *testing.T) {
 	t.Parallel()
-	k, forger := tokentest.I1.ES256, tokentest.I2.ES256
+	k, forger := tokens.I1.ES256, tokens.I2.ES256
 	good := scene.Payload(k.Issuer)
-	idp := tokentest.NewIDP(tokentest.JWKs(tokentest.I1.Keys()...)...)
+	idp := tokens.NewIDP(tokens.JWKs(tokens.I1.Keys()...)...)
 	for _, test := range []struct {
 		name, raw string
 		want      explain.Check
@@ -52,10 +52,10 @@ func TestInvalid(t *testing.T) {
 		{"typ", k.Mint(k.Header("typ", "JWT"), good), explain.CheckHeader, explain.CheckHeader},
 		{"typ and exp", k.Mint(k.Header("typ", "JWT"), scene.Payload(k.Issuer, "exp", "soon")), explain.CheckHeader, explain.CheckHeader},
 		{"iss of a wrong type", k.Mint(k.Header(), scene.Payload(k.Issuer, "iss", 1)), explain.CheckHeader, explain.CheckHeader},
-		{"no iss", k.Mint(k.Header(), scene.Payload(k.Issuer, "iss", tokentest.Absent{})), explain.CheckHeader, explain.CheckHeader},
+		{"no iss", k.Mint(k.Header(), scene.Payload(k.Issuer, "iss", tokens.Absent{})), explain.CheckHeader, explain.CheckHeader},
 		{"another iss", k.Mint(k.Header(), scene.Payload("https://other.test")), explain.CheckHeader, ""},
 		{"exp of a wrong type", k.Mint(k.Header(), scene.Payload(k.Issuer, "exp", "soon")), explain.CheckTime, explain.CheckTime},
-		{"no exp", k.Mint(k.Header(), scene.Payload(k.Issuer, "exp", tokentest.Absent{})), explain.CheckTime, explain.CheckTime},
+		{"no exp", k.Mint(k.Header(), scene.Payload(k.Issuer, "exp", tokens.Absent{})), explain.CheckTime, explain.CheckTime},
 		{"iat of a wrong type, forged", forger.Mint(forger.Header(), scene.Payload(k.Issuer, "iat", "now")), explain.CheckTime, explain.CheckTime},
 		{"iat of a wrong type and sub, too", k.Mint(k.Header(), scene.Payload(k.Issuer, "iat", "now", "sub", 1)), explain.CheckTime, explain.CheckTime},
 		{"iat ahead", k.Mint(k.Header(), scene.Payload(k.Issuer, "iat", scene.Now+86400)), explain.CheckTime, explain.CheckTime},
@@ -69,7 +69,7 @@ func TestInvalid(t *testing.T) {
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()
-			calltest.Rules(t)
+			harness.Rules(t)
 			synctest.Test(t, func(t *testing.T) {
 				verifier, err := token.NewVerifier(issuer(k.Issuer), token.WithTransport(idp))
 				if err != nil {
@@ -92,15 +92,15 @@ func TestInvalid(t *testing.T) {
 // TestMaxLifetime is about an issuer whose tokens have to say how long they live.
 func TestMaxLifetime(t *testing.T) {
 	t.Parallel()
-	k := tokentest.I1.ES256
+	k := tokens.I1.ES256
 	kind := issuer("any")
 	kind.MaxLifetime = time.Hour
-	calltest.Rules(t)
+	harness.Rules(t)
 	synctest.Test(t, func(t *testing.T) {
 		for name, want := range map[string]explain.Check{
 			scene.Token(k):                                          "",
 			scene.Token(k, "exp", scene.Now+3601):                   explain.CheckTime,
-			scene.Token(k, "iat", tokentest.Absent{}):               explain.CheckTime,
+			scene.Token(k, "iat", tokens.Absent{}):                  explain.CheckTime,
 			scene.Token(k, "sub", 1):                                explain.CheckClaims,
 			k.Mint(k.Header("typ", "JWT"), scene.Payload(k.Issuer)): explain.CheckHeader,
 		} {
@@ -125,7 +125,7 @@ func refusing(e *explain.Explanation) explain.Check {
 // TestChange is what a caller has to do.
 func TestChange(t *testing.T) {
 	t.Parallel()
-	organization := tokentest.OrganizationA
+	organization := tokens.OrganizationA
 	for _, test := range []struct {
 		name, service string
 		claims        []any
@@ -136,18 +136,18 @@ func TestChange(t *testing.T) {
 		{"a scope beside an alternative", "Any", []any{"scope", "buy"}, []string{"the scope read:a:"}, []string{"sell", "buy"}},
 		{"two scopes", "Global", []any{"scope", ""}, []string{"the scopes read:a write:b:"}, nil},
 		{"both", "Any", []any{"scope", ""}, []string{"the scope read:a and one of the scopes sell buy:"}, nil},
-		{"the API", "Read", []any{"aud", "https://other.test"}, []string{"resource (audience) " + tokentest.API, "for no organization"}, nil},
-		{"the API and an organization", "Field", []any{"scope", "read:data"}, []string{"resource (audience) " + tokentest.API, "for the organization"}, nil},
-		{"an organization", "Member", []any{"scope", "invite:member"}, []string{"organization token", "without any resource"}, []string{tokentest.API}},
+		{"the API", "Read", []any{"aud", "https://other.test"}, []string{"resource (audience) " + tokens.API, "for no organization"}, nil},
+		{"the API and an organization", "Field", []any{"scope", "read:data"}, []string{"resource (audience) " + tokens.API, "for the organization"}, nil},
+		{"an organization", "Member", []any{"scope", "invite:member"}, []string{"organization token", "without any resource"}, []string{tokens.API}},
 		{"a user", "User", []any{"sub", "app_1"}, []string{"token of a user"}, nil},
 		{"a client", "Client", nil, []string{"client_credentials"}, nil},
 		{"a header", "Header", []any{"scope", "read:data", "organization_id", organization}, []string{organization, "once in the header x-organization-id"}, nil},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()
-			calltest.Rules(t)
+			harness.Rules(t)
 			synctest.Test(t, func(t *testing.T) {
-				e := explain.Explain(t.Context(), in(t, test.service, scene.Token(tokentest.I1.ES256, test.claims...)))
+				e := explain.Explain(t.Context(), in(t, test.service, scene.Token(tokens.I1.ES256, test.claims...)))
 				n := slices.IndexFunc(e.Steps, func(step explain.Step) bool { return step.Status == explain.StatusRefused })
 				if n < 0 {
 					t.Fatalf("%s", e.Decision)
@@ -170,9 +170,9 @@ func TestChange(t *testing.T) {
 // TestMessages is about messages that are not known, and ones that are not there.
 func TestMessages(t *testing.T) {
 	t.Parallel()
-	calltest.Rules(t)
+	harness.Rules(t)
 	synctest.Test(t, func(t *testing.T) {
-		q := in(t, "Field", scene.Token(tokentest.I1.ES256, "scope", "read:data", "organization_id", "acme"))
+		q := in(t, "Field", scene.Token(tokens.I1.ES256, "scope", "read:data", "organization_id", "acme"))
 		acme, globex := &message{OrganizationId: "acme"}, &message{OrganizationId: "globex"}
 		for _, test := range []struct {
 			name     string
@@ -205,9 +205,9 @@ func (broken) Verify(context.Context, string) (*token.Claims, error) { panic("br
 // TestBrokenVerifier makes sure that of a token nothing has passed of which nobody knows.
 func TestBrokenVerifier(t *testing.T) {
 	t.Parallel()
-	calltest.Rules(t)
+	harness.Rules(t)
 	synctest.Test(t, func(t *testing.T) {
-		q := in(t, "Read", scene.Token(tokentest.I1.ES256))
+		q := in(t, "Read", scene.Token(tokens.I1.ES256))
 		q.Verifier = broken{}
 		e := explain.Explain(t.Context(), q)
 		if e.Reason != interceptor.ReasonGuardFailed || e.Decision != explain.Refused || e.Verified {
@@ -230,12 +230,12 @@ func TestBrokenVerifier(t *testing.T) {
 // TestAuthorization makes sure that only what is given as Authorization is one.
 func TestAuthorization(t *testing.T) {
 	t.Parallel()
-	calltest.Rules(t)
+	harness.Rules(t)
 	synctest.Test(t, func(t *testing.T) {
 		q := in(t, "Read", "")
-		q.Header = http.Header{"Authorization": {"Bearer " + scene.Token(tokentest.I1.ES256)}}
+		q.Header = http.Header{"Authorization": {"Bearer " + scene.Token(tokens.I1.ES256)}}
 		q.Authorization = nil
-		if e := explain.Explain(t.Context(), q); string(e.Reason) != rpctest.Missing.Reason || e.Token != nil {
+		if e := explain.Explain(t.Context(), q); string(e.Reason) != catalogue.Missing.Reason || e.Token != nil {
 			t.Errorf("%+v", e)
 		}
 	})
@@ -244,9 +244,9 @@ func TestAuthorization(t *testing.T) {
 // TestToken is about what is shown of a token.
 func TestToken(t *testing.T) {
 	t.Parallel()
-	calltest.Rules(t)
+	harness.Rules(t)
 	synctest.Test(t, func(t *testing.T) {
-		k := tokentest.I1.ES256
+		k := tokens.I1.ES256
 		e := explain.Explain(t.Context(), in(t, "Read", scene.Token(k, "exp", scene.Now-180, "nbf", scene.Now+86400, "iat", 0)))
 		want := []explain.Time{
 			{Claim: "iat", Time: time.Unix(0, 0).UTC(), Note: "issued 30 years ago"},
@@ -281,7 +281,7 @@ func TestToken(t *testing.T) {
 		signed := strings.Split(scene.Token(k), ".")
 		for _, raw := range []string{
 			k.Mint(`{"alg":"ES256","alg":"ES256","typ":"at+jwt"}`, scene.Payload(k.Issuer)), "an.opaque.secret", "eyJhbGciOiJub25lIn0.c2VjcmV0LXBheWxvYWQ.c2ln", // not JSON, behind a header that is refused
-			tokentest.Encode([]byte(`{"alg":"none"}`)) + "." + signed[1] + ".not~base64url",
+			tokens.Encode([]byte(`{"alg":"none"}`)) + "." + signed[1] + ".not~base64url",
 			signed[0] + "." + signed[1] + ".not~base64url", signed[0] + "." + signed[1], "hunter2",
 		} {
 			if e := explain.Explain(t.Context(), in(t, "Public", raw)); e.Token != nil || e.Decision != explain.Allowed {
@@ -299,10 +299,10 @@ func TestToken(t *testing.T) {
 // TestColours makes sure that colours are all that they add.
 func TestColours(t *testing.T) {
 	t.Parallel()
-	calltest.Rules(t)
+	harness.Rules(t)
 	synctest.Test(t, func(t *testing.T) {
 		for _, service := range []string{"Read", "Field", "Public", "Nested"} {
-			e := explain.Explain(t.Context(), in(t, service, scene.Token(tokentest.I1.ES256, "organization_id", "acme")))
+			e := explain.Explain(t.Context(), in(t, service, scene.Token(tokens.I1.ES256, "organization_id", "acme")))
 			var coloured, black strings.Builder
 			if err := errors.Join(e.WriteText(&coloured, true), e.WriteText(&black, false)); err != nil {
 				t.Error(err)

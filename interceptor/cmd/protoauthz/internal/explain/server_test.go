@@ -10,8 +10,8 @@ import (
 	"google.golang.org/genproto/googleapis/rpc/errdetails"
 
 	samplev1 "github.com/protoauthz/protoauthz/gen/sample/v1"
-	"github.com/protoauthz/protoauthz/interceptor/internal/calltest"
-	"github.com/protoauthz/protoauthz/interceptor/internal/rpctest"
+	"github.com/protoauthz/protoauthz/interceptor/internal/test/catalogue"
+	"github.com/protoauthz/protoauthz/interceptor/internal/test/harness"
 )
 
 // All methods of the tests' services have the same messages.
@@ -20,7 +20,7 @@ type (
 	reply   = samplev1.SyncDocumentsResponse
 )
 
-func newMessage(m rpctest.Message) *message {
+func newMessage(m catalogue.Message) *message {
 	made := &message{OrganizationId: m.Organization}
 	if m.Document != nil {
 		made.Document = &samplev1.Document{Name: *m.Document}
@@ -31,54 +31,54 @@ func newMessage(m rpctest.Message) *message {
 // echo says what a message names.
 func echo(ctx context.Context, m *message) *reply {
 	text := m.GetOrganizationId() + m.GetDocument().GetName()
-	calltest.Saw(ctx, text)
+	harness.Saw(ctx, text)
 	return &reply{Document: &samplev1.Document{Text: text}}
 }
 
 // services are all services, with handlers that echo.
 func services(options ...connect.HandlerOption) *http.ServeMux {
 	mux := http.NewServeMux()
-	handle := func(service string, method rpctest.Method, handler func(string) http.Handler) {
-		path := rpctest.Procedure(service, method)
+	handle := func(service string, method catalogue.Method, handler func(string) http.Handler) {
+		path := catalogue.Procedure(service, method)
 		mux.Handle(path, handler(path))
 	}
-	names := []string{rpctest.Unruled, rpctest.Opened}
-	for name := range rpctest.Services {
+	names := []string{catalogue.Unruled, catalogue.Opened}
+	for name := range catalogue.Services {
 		names = append(names, name)
 	}
 	for _, name := range names {
-		handle(name, rpctest.Unary, func(path string) http.Handler {
+		handle(name, catalogue.Unary, func(path string) http.Handler {
 			return connect.NewUnaryHandler(path, func(ctx context.Context, request *connect.Request[message]) (*connect.Response[reply], error) {
-				calltest.Handled(ctx)
+				harness.Handled(ctx)
 				return connect.NewResponse(echo(ctx, request.Msg)), nil
 			}, options...)
 		})
-		handle(name, rpctest.Server, func(path string) http.Handler {
+		handle(name, catalogue.Server, func(path string) http.Handler {
 			return connect.NewServerStreamHandler(path, func(ctx context.Context, request *connect.Request[message], stream *connect.ServerStream[reply]) error {
-				calltest.Handled(ctx)
+				harness.Handled(ctx)
 				return stream.Send(echo(ctx, request.Msg))
 			}, options...)
 		})
-		handle(name, rpctest.Client, func(path string) http.Handler {
+		handle(name, catalogue.Client, func(path string) http.Handler {
 			return connect.NewClientStreamHandler(path, func(ctx context.Context, stream *connect.ClientStream[message]) (*connect.Response[reply], error) {
-				calltest.Handled(ctx)
+				harness.Handled(ctx)
 				last := new(reply)
 				for stream.Receive() {
 					last = echo(ctx, stream.Msg())
 				}
-				if calltest.Swallows(ctx) {
+				if harness.Swallows(ctx) {
 					return connect.NewResponse(last), nil
 				}
 				return connect.NewResponse(last), stream.Err()
 			}, options...)
 		})
-		handle(name, rpctest.Bidi, func(path string) http.Handler {
+		handle(name, catalogue.Bidi, func(path string) http.Handler {
 			return connect.NewBidiStreamHandler(path, func(ctx context.Context, stream *connect.BidiStream[message, reply]) error {
-				calltest.Handled(ctx)
+				harness.Handled(ctx)
 				for {
 					m, err := stream.Receive()
 					switch {
-					case errors.Is(err, io.EOF), err != nil && calltest.Swallows(ctx):
+					case errors.Is(err, io.EOF), err != nil && harness.Swallows(ctx):
 						return nil
 					case err != nil:
 						return err
@@ -94,8 +94,8 @@ func services(options ...connect.HandlerOption) *http.ServeMux {
 }
 
 // call makes one call over gRPC, as a stream of both sides: on the wire all are.
-func call(ctx context.Context, to *calltest.Server, c *rpctest.Case, method rpctest.Method, header http.Header) (texts []string, err error) {
-	client := connect.NewClient[message, reply](to.HTTP2, to.URL+rpctest.Procedure(c.Service, method), connect.WithGRPC())
+func call(ctx context.Context, to *harness.Server, c *catalogue.Case, method catalogue.Method, header http.Header) (texts []string, err error) {
+	client := connect.NewClient[message, reply](to.HTTP2, to.URL+catalogue.Procedure(c.Service, method), connect.WithGRPC())
 	stream := client.CallBidiStream(ctx)
 	defer func() { _ = stream.CloseResponse() }()
 	for name, values := range header {
@@ -120,13 +120,13 @@ func call(ctx context.Context, to *calltest.Server, c *rpctest.Case, method rpct
 }
 
 // answerOf takes an error apart.
-func answerOf(err error) calltest.Answer {
+func answerOf(err error) harness.Answer {
 	var coded *connect.Error
 	if !errors.As(err, &coded) {
-		return calltest.Answer{Error: err}
+		return harness.Answer{Error: err}
 	}
-	got := calltest.Answer{
-		Answer: rpctest.Answer{Code: int(coded.Code()), Text: coded.Message()},
+	got := harness.Answer{
+		Answer: catalogue.Answer{Code: int(coded.Code()), Text: coded.Message()},
 		More:   len(coded.Details()), Error: err,
 	}
 	for _, detail := range coded.Details() {

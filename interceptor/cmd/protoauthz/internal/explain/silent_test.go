@@ -9,7 +9,7 @@ import (
 	"connectrpc.com/connect"
 
 	"github.com/protoauthz/protoauthz/interceptor/cmd/protoauthz/internal/explain"
-	"github.com/protoauthz/protoauthz/interceptor/internal/rpctest"
+	"github.com/protoauthz/protoauthz/interceptor/internal/test/catalogue"
 	"github.com/protoauthz/protoauthz/interceptor/token"
 )
 
@@ -29,7 +29,7 @@ const piece = 8
 
 // checkSilent makes sure that an explanation holds neither the signature of a token nor, of what
 // is no token, any piece.
-func checkSilent(t *testing.T, name string, c *rpctest.Case, q explain.Question, text string) {
+func checkSilent(t *testing.T, name string, c *catalogue.Case, q explain.Question, text string) {
 	t.Helper()
 	told := func(secret string, public string) {
 		for n := piece; n <= min(len(secret), 4<<10); n++ {
@@ -40,7 +40,7 @@ func checkSilent(t *testing.T, name string, c *rpctest.Case, q explain.Question,
 		}
 	}
 	fixed := ""
-	if c.Want == rpctest.Malformed || c.Want == rpctest.Unsupported {
+	if c.Want == catalogue.Malformed || c.Want == catalogue.Unsupported {
 		for _, authorization := range [][]string{{"Bearer ~"}, {"~"}, {"Bearer ~ ~"}} {
 			q.Authorization = authorization
 			_, same := explained(t, q)
@@ -48,7 +48,7 @@ func checkSilent(t *testing.T, name string, c *rpctest.Case, q explain.Question,
 		}
 	}
 	for _, value := range c.Authorization {
-		if c.Want == rpctest.Malformed || c.Want == rpctest.Unsupported {
+		if c.Want == catalogue.Malformed || c.Want == catalogue.Unsupported {
 			told(value, fixed)
 		}
 		if raw, err := token.Bearer([]string{value}); err == nil && strings.Count(raw, ".") == 2 {
@@ -60,18 +60,18 @@ func checkSilent(t *testing.T, name string, c *rpctest.Case, q explain.Question,
 // steps are all steps that refuse a call of the table, with the reasons.
 var steps = func() map[string]bool {
 	steps := map[string]bool{}
-	for check, reasons := range map[explain.Check][]rpctest.Answer{
-		explain.CheckRule:          {rpctest.Ruleless},
-		explain.CheckAuthorization: {rpctest.Missing, rpctest.Unsupported, rpctest.Malformed},
-		explain.CheckForm:          {rpctest.Malformed},
-		explain.CheckHeader:        {rpctest.Invalid},
-		explain.CheckTime:          {rpctest.Invalid, rpctest.Expired, rpctest.NotYetValid},
-		explain.CheckSignature:     {rpctest.Invalid, rpctest.Unavailable, rpctest.Busy, rpctest.Failed},
-		explain.CheckClaims:        {rpctest.Invalid},
-		explain.CheckModel:         {rpctest.Audience, rpctest.Model},
-		explain.CheckCaller:        {rpctest.Caller},
-		explain.CheckScopes:        {rpctest.Insufficient("")},
-		explain.CheckOrganization:  {rpctest.Organization},
+	for check, reasons := range map[explain.Check][]catalogue.Answer{
+		explain.CheckRule:          {catalogue.Ruleless},
+		explain.CheckAuthorization: {catalogue.Missing, catalogue.Unsupported, catalogue.Malformed},
+		explain.CheckForm:          {catalogue.Malformed},
+		explain.CheckHeader:        {catalogue.Invalid},
+		explain.CheckTime:          {catalogue.Invalid, catalogue.Expired, catalogue.NotYetValid},
+		explain.CheckSignature:     {catalogue.Invalid, catalogue.Unavailable, catalogue.Busy, catalogue.Failed},
+		explain.CheckClaims:        {catalogue.Invalid},
+		explain.CheckModel:         {catalogue.Audience, catalogue.Model},
+		explain.CheckCaller:        {catalogue.Caller},
+		explain.CheckScopes:        {catalogue.Insufficient("")},
+		explain.CheckOrganization:  {catalogue.Organization},
 	} {
 		for _, answer := range reasons {
 			steps[string(check)+" "+answer.Reason] = true

@@ -1,5 +1,0 @@
-//go:build race
-
-package calltest
-
-func init() { Racing = true }

@@ -1,0 +1,102 @@
+package gateway_test
+
+import (
+	"encoding/json"
+	"os"
+	"strings"
+	"testing"
+
+	"github.com/grpc-ecosystem/grpc-gateway/v2/runtime"
+
+	"github.com/protoauthz/protoauthz/interceptor"
+	"github.com/protoauthz/protoauthz/interceptor/policy"
+)
+
+// refusal is the JSON of one.
+func refusal(t *testing.T, code int, text string, reason interceptor.Reason, metadata map[string]string) string {
+	t.Helper()
+	body, err := json.Marshal(map[string]any{"code": code, "message": text, "details": []any{map[string]any{
+		"@type": "type.googleapis.com/google.rpc.ErrorInfo", "reason": reason, "domain": "protoauthz", "metadata": metadata,
+	}}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(body)
+}
+
+// TestReasons makes sure that each refusal comes through the gateway as it is: status, challenge and
+// details.
+func TestReasons(t *testing.T) {
+	t.Parallel()
+	const list, year = "GET /v1/organizations/acme/accounts", "POST /v1/years/2026:close"
+	bearer := func(token string) []string { return []string{"Authorization: Bearer " + token} }
+	mux := inProcess(t, guarded(compile(t)), runtime.WithErrorHandler(challenge))
+	for reason, test := range map[interceptor.Reason]struct {
+		request   string
+		header    []string
+		status    int
+		challenge string
+		code      int
+		text      string
+		scopes    string
+	}{
+		interceptor.ReasonTokenMissing:         {list, nil, 401, realm, 16, "a bearer token is required", ""},
+		interceptor.ReasonSchemeUnsupported:    {list, []string{"Authorization: Basic YTpi"}, 401, realm, 16, "the authorization scheme must be Bearer", ""},
+		interceptor.ReasonTokenMalformed:       {list, bearer("malformed"), 401, invalid, 16, "the bearer token is malformed", ""},
+		interceptor.ReasonTokenInvalid:         {list, bearer("garbage"), 401, invalid, 16, "the bearer token is not valid", ""},
+		interceptor.ReasonTokenExpired:         {list, bearer("expired"), 401, invalid, 16, "the bearer token has expired", ""},
+		interceptor.ReasonTokenNotYetValid:     {list, bearer("early"), 401, invalid, 16, "the bearer token is not valid yet", ""},
+		interceptor.ReasonAudienceMismatch:     {list, bearer("other"), 403, invalid, 7, "the token is for another audience", ""},
+		interceptor.ReasonModelMismatch:        {list, bearer("user"), 403, realm, 7, "the token is of another permission model", ""},
+		interceptor.ReasonOrganizationMismatch: {"GET /v1/organizations/globex/accounts", bearer("acme"), 403, realm, 7, "the token does not open this organization", ""},
+		interceptor.ReasonScopeInsufficient:    {"POST /v1/accounts", bearer("reader"), 403, scope, 7, "a required scope is missing", "write:account"},
+		interceptor.ReasonCallerNotAllowed:     {year, bearer("client"), 403, realm, 7, "this kind of caller is not allowed", ""},
+		interceptor.ReasonKeysUnavailable:      {list, bearer("keyless"), 503, "", 14, "tokens cannot be verified now: try again later", ""},
+		interceptor.ReasonVerifierBusy:         {list, bearer("busy"), 503, "", 14, "too many tokens are being verified: try again later", ""},
+		interceptor.ReasonGuardFailed:          {list, bearer("failing"), 500, "", 13, "the call could not be authorized", ""},
+	} {
+		metadata := map[string]string{}
+		if test.challenge != "" {
+			metadata["challenge"] = test.challenge
+		}
+		if test.scopes != "" {
+			metadata["required_scopes"] = test.scopes
+		}
+		c := call{
+			string(reason), test.request, test.header, "", test.status, test.challenge,
+			refusal(t, test.code, test.text, reason, metadata),
+		}
+		c.check(t, mux)
+	}
+
+	unruled := inProcess(t, guarded(new(policy.Table)), runtime.WithErrorHandler(challenge))
+	c := call{"no rule", list, bearer("acme"), "", 403, "", refusal(t, 7, "the method has no authorization rule", interceptor.ReasonRuleMissing, map[string]string{})}
+	c.check(t, unruled)
+}
+
+// TestDocumentation makes sure that what the documentation shows is what compiles here.
+func TestDocumentation(t *testing.T) {
+	t.Parallel()
+	read := func(path string) string {
+		text, err := os.ReadFile(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return string(text)
+	}
+	example := read("example_test.go")
+	_, section, ok := strings.Cut(read("../../../../../README.md"), "\n### grpc-gateway\n")
+	_, section, opened := strings.Cut(section, "\n```go\n")
+	snippet, _, closed := strings.Cut(section, "```\n")
+	snippet = strings.ReplaceAll("\n"+strings.TrimSuffix(snippet, "\n"), "\n", "\n\t")
+	snippet = strings.ReplaceAll(snippet, "orderv1.RegisterOrder", "ledgerv1.RegisterLedger")
+	if !ok || !opened || !closed || !strings.Contains(example, snippet+"\n") {
+		t.Errorf("not in the example:%s", snippet)
+	}
+	_, code, ok := strings.Cut(read("../../../../grpcguard/doc.go"), "//\tfunc challenge(")
+	code, _, closed = strings.Cut("//\tfunc challenge("+code, "//\n// The gateway sends")
+	code = strings.ReplaceAll(strings.ReplaceAll(code, "//\t", ""), "//\n", "\n")
+	if !ok || !closed || !strings.Contains(example, code) {
+		t.Errorf("not in the example:\n%s", code)
+	}
+}

@@ -1,9 +1,0 @@
-package e2e_test
-
-import (
-	"testing"
-
-	"github.com/protoauthz/protoauthz/interceptor/internal/e2e"
-)
-
-func TestMain(m *testing.M) { e2e.Main(m) }

@@ -1,0 +1,108 @@
+package catalogue
+
+import (
+	"net/http"
+	"strings"
+
+	"github.com/protoauthz/protoauthz/interceptor/internal/test/tokens"
+	"github.com/protoauthz/protoauthz/interceptor/token"
+)
+
+// The codes of refusals, as gRPC numbers them.
+const (
+	permissionDenied = 7
+	internal         = 13
+	unavailable      = 14
+	unauthenticated  = 16
+)
+
+// An Answer is all that a client learns of a refusal. The zero Answer is none: the
+// call was let in.
+type Answer struct {
+	// Code is gRPC's number, which Connect shares.
+	Code int
+	// Reason is that of the google.rpc.ErrorInfo, and Required and Any are its
+	// metadata "required_scopes" and "any_scopes".
+	Reason, Required, Any string
+	// Text is the message.
+	Text string
+	// Challenge is the WWW-Authenticate, where the protocol shows one.
+	Challenge string
+	// Told is the metadata "challenge": the same, over every protocol.
+	Told string
+}
+
+// HTTPStatus is the status of a unary call of Connect. All others have 200.
+func (a Answer) HTTPStatus() int {
+	switch a.Code {
+	case 0:
+		return http.StatusOK
+	case permissionDenied:
+		return http.StatusForbidden
+	case unauthenticated:
+		return http.StatusUnauthorized
+	case unavailable:
+		return http.StatusServiceUnavailable
+	default:
+		return http.StatusInternalServerError
+	}
+}
+
+const (
+	plainChallenge   = `Bearer realm="` + tokens.API + `"` // also of Member, whose audience is an organization
+	invalidChallenge = plainChallenge + `, error="invalid_token"`
+	requestChallenge = plainChallenge + `, error="invalid_request"`
+	scopeChallenge   = plainChallenge + `, error="insufficient_scope"`
+)
+
+// All refusals but that for a missing scope.
+var (
+	Missing      = unauthenticatedAs("TOKEN_MISSING", "a bearer token is required", plainChallenge)
+	Unsupported  = unauthenticatedAs("SCHEME_UNSUPPORTED", "the authorization scheme must be Bearer", plainChallenge)
+	SchemeBeside = unauthenticatedAs("SCHEME_UNSUPPORTED", "the authorization scheme must be Bearer", requestChallenge)
+	Malformed    = unauthenticatedAs("TOKEN_MALFORMED", "the bearer token is malformed", invalidChallenge)
+	Several      = unauthenticatedAs("TOKEN_MALFORMED", "the bearer token is malformed", requestChallenge)
+	Invalid      = unauthenticatedAs("TOKEN_INVALID", "the bearer token is not valid", invalidChallenge)
+	Expired      = unauthenticatedAs("TOKEN_EXPIRED", "the bearer token has expired", invalidChallenge)
+	NotYetValid  = unauthenticatedAs("TOKEN_NOT_YET_VALID", "the bearer token is not valid yet", invalidChallenge)
+	Audience     = denied("AUDIENCE_MISMATCH", "the token is for another audience", invalidChallenge)
+	Model        = denied("MODEL_MISMATCH", "the token is of another permission model", plainChallenge)
+	Organization = denied("ORGANIZATION_MISMATCH", "the token does not open this organization", plainChallenge)
+	Caller       = denied("CALLER_NOT_ALLOWED", "this kind of caller is not allowed", plainChallenge)
+	Ruleless     = denied("RULE_MISSING", "the method has no authorization rule", "")
+	Unavailable  = Answer{
+		Code: unavailable, Reason: "KEYS_UNAVAILABLE", Text: "tokens cannot be verified now: try again later",
+	}
+	Busy = Answer{
+		Code: unavailable, Reason: "VERIFIER_BUSY", Text: "too many tokens are being verified: try again later",
+	}
+	Failed = Answer{Code: internal, Reason: "GUARD_FAILED", Text: "the call could not be authorized"}
+)
+
+func unauthenticatedAs(reason, text, challenge string) Answer {
+	return Answer{Code: unauthenticated, Reason: reason, Text: text, Challenge: challenge, Told: challenge}
+}
+
+func denied(reason, text, challenge string) Answer {
+	return Answer{Code: permissionDenied, Reason: reason, Text: text, Challenge: challenge, Told: challenge}
+}
+
+// Insufficient is the refusal for a missing scope: all that the rule names, and
+// those of which one is enough.
+func Insufficient(required string, alternatives ...string) Answer {
+	answer := denied("SCOPE_INSUFFICIENT", "a required scope is missing", scopeChallenge+`, scope="`+required+`"`)
+	answer.Required, answer.Any = required, strings.Join(alternatives, " ")
+	return answer
+}
+
+// causes are what is wrong with a token, by reason.
+var causes = map[string]error{
+	Missing.Reason:     token.ErrMissing,
+	Unsupported.Reason: token.ErrScheme,
+	Malformed.Reason:   token.ErrMalformed,
+	Invalid.Reason:     token.ErrInvalid,
+	Expired.Reason:     token.ErrExpired,
+	NotYetValid.Reason: token.ErrNotYetValid,
+	Unavailable.Reason: token.ErrKeysUnavailable,
+	Busy.Reason:        token.ErrBusy,
+}

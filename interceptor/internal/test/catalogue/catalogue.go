@@ -1,0 +1,57 @@
+package catalogue
+
+import (
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/protoauthz/protoauthz/interceptor/internal/test/tokens"
+)
+
+// Catalogue is all cases, by row, for an attacker whose server is at a URL. Their
+// tokens are good for ten minutes, and those of the rows that are [Fleeting] for four.
+func Catalogue(attacker string) []Case {
+	f := forge{tokens.Scene{
+		Now: time.Now().Unix(), Leeway: int64(leeway / time.Second), Slack: int64(slack / time.Second), Attacker: attacker,
+	}}
+	cases := slices.Concat(
+		f.carried(), f.schemes(), f.issuers(), f.audiences(), f.scopes(), f.otherScopeClaims(), f.callers(),
+		f.globals(), f.resources(), f.members(), f.confusions(), f.streams(), f.nested(), f.otherSources(),
+		f.anywhere(), f.ruleless(), f.publics(), f.reasons(), f.secrets(), f.whims(), f.trials(),
+	)
+	for n := range cases {
+		c := &cases[n]
+		if c.Trust == "" {
+			c.Trust = Both
+		}
+		if c.Messages == nil {
+			c.Messages = naming(tokens.OrganizationA)
+		}
+		if c.Cause == nil {
+			c.Cause = causes[c.Want.Reason]
+		}
+	}
+	slices.SortStableFunc(cases, func(a, b Case) int { return strings.Compare(a.Row, b.Row) })
+	for n := range cases {
+		cases[n].Everywhere = cases[n].Everywhere || n == 0 || cases[n].Row != cases[n-1].Row
+	}
+	return cases
+}
+
+// trials are what is decided by the token alone.
+func (f forge) trials() []Case {
+	answers := map[tokens.Verdict]Answer{
+		tokens.Malformed: Malformed, tokens.Invalid: Invalid, tokens.Expired: Expired, tokens.NotYetValid: NotYetValid,
+	}
+	var cases []Case
+	for _, trial := range f.Trials() {
+		c := Case{
+			Row: trial.Row, Name: trial.Name, Service: "Read", Authorization: bearer(trial.Raw), Want: answers[trial.Verdict],
+		}
+		if trial.Row == "D29" {
+			c.Trust, c.Everywhere = Alone, true
+		}
+		cases = append(cases, c)
+	}
+	return cases
+}

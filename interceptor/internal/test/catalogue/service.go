@@ -1,0 +1,116 @@
+package catalogue
+
+import (
+	"google.golang.org/protobuf/proto"
+	"google.golang.org/protobuf/reflect/protodesc"
+	"google.golang.org/protobuf/reflect/protoreflect"
+	"google.golang.org/protobuf/reflect/protoregistry"
+	"google.golang.org/protobuf/types/descriptorpb"
+
+	authzv1 "github.com/protoauthz/protoauthz/gen/protoauthz/v1"
+	"github.com/protoauthz/protoauthz/interceptor/internal/test/tokens"
+	"github.com/protoauthz/protoauthz/interceptor/policy"
+)
+
+// Services are the tests' services with the rule that all their methods have. Each
+// has all of [Methods].
+var Services = map[string]*authzv1.MethodRule{
+	"Public":        {Public: true},
+	"Authenticated": {Model: authzv1.Model_MODEL_GLOBAL_RESOURCE, Authenticated: true},
+	"Read":          {Model: authzv1.Model_MODEL_GLOBAL_RESOURCE, Scopes: []string{"read:a"}},
+	"Global":        {Model: authzv1.Model_MODEL_GLOBAL_RESOURCE, Scopes: []string{"read:a", "write:b"}},
+	"Any": {
+		Model: authzv1.Model_MODEL_GLOBAL_RESOURCE, Scopes: []string{"read:a"}, AnyScopes: []string{"sell", "buy"},
+	},
+	"User":   {Model: authzv1.Model_MODEL_GLOBAL_RESOURCE, Authenticated: true, Caller: authzv1.Caller_CALLER_USER},
+	"Client": {Model: authzv1.Model_MODEL_GLOBAL_RESOURCE, Authenticated: true, Caller: authzv1.Caller_CALLER_CLIENT},
+	"Member": {
+		Model: authzv1.Model_MODEL_ORGANIZATION, AnyScopes: []string{"invite:member", "manage:members"},
+		Organization: &authzv1.Organization{Source: &authzv1.Organization_Field{Field: "organization_id"}},
+	},
+	"Field": {
+		Model: authzv1.Model_MODEL_ORGANIZATION_RESOURCE, Scopes: []string{"read:data"},
+		Organization: &authzv1.Organization{Source: &authzv1.Organization_Field{Field: "organization_id"}},
+	},
+	"Nested": {
+		Model: authzv1.Model_MODEL_ORGANIZATION_RESOURCE, Scopes: []string{"read:data"},
+		Organization: &authzv1.Organization{Source: &authzv1.Organization_Field{Field: "document.name"}},
+	},
+	"Header": {
+		Model: authzv1.Model_MODEL_ORGANIZATION_RESOURCE, Scopes: []string{"read:data"},
+		Organization: &authzv1.Organization{Source: &authzv1.Organization_Header{Header: "X-Organization-Id"}},
+	},
+	"Token": {
+		Model: authzv1.Model_MODEL_ORGANIZATION_RESOURCE, Scopes: []string{"read:data"},
+		Organization: &authzv1.Organization{Source: &authzv1.Organization_Token{Token: true}},
+	},
+}
+
+// More services: without a rule, and public as a whole without being known.
+const (
+	Unruled = "Unruled"
+	Opened  = "Opened"
+)
+
+// A Method is one of those that each service has.
+type Method struct {
+	Name                         string
+	ClientStreams, ServerStreams bool
+}
+
+// The methods, one of each stream type.
+var (
+	Unary  = Method{Name: "Unary"}
+	Server = Method{Name: "Server", ServerStreams: true}
+	Client = Method{Name: "Client", ClientStreams: true}
+	Bidi   = Method{Name: "Bidi", ClientStreams: true, ServerStreams: true}
+
+	Methods = []Method{Unary, Server, Client, Bidi}
+)
+
+const (
+	pkg      = "test.v1"
+	request  = "sample.v1.SyncDocumentsRequest"
+	response = "sample.v1.SyncDocumentsResponse"
+)
+
+// Procedure is the path of a method.
+func Procedure(service string, method Method) string {
+	return "/" + pkg + "." + service + "/" + method.Name
+}
+
+// Compile compiles the rules. All methods have the messages of the sample's
+// SyncDocuments, which the program must link.
+func Compile() (*policy.Table, error) {
+	input, err := protoregistry.GlobalFiles.FindDescriptorByName(request)
+	if err != nil {
+		return nil, err
+	}
+	file := &descriptorpb.FileDescriptorProto{
+		Name:       proto.String("test/v1/test.proto"),
+		Package:    proto.String(pkg),
+		Syntax:     proto.String("proto3"),
+		Dependency: []string{input.ParentFile().Path(), authzv1.File_protoauthz_v1_authz_proto.Path()},
+	}
+	for name, rule := range Services {
+		service := &descriptorpb.ServiceDescriptorProto{Name: proto.String(name)}
+		for _, method := range Methods {
+			options := new(descriptorpb.MethodOptions)
+			proto.SetExtension(options, authzv1.E_Method, rule)
+			service.Method = append(service.Method, &descriptorpb.MethodDescriptorProto{
+				Name:            proto.String(method.Name),
+				InputType:       proto.String("." + request),
+				OutputType:      proto.String("." + response),
+				ClientStreaming: proto.Bool(method.ClientStreams),
+				ServerStreaming: proto.Bool(method.ServerStreams),
+				Options:         options,
+			})
+		}
+		file.Service = append(file.Service, service)
+	}
+	var descriptor protoreflect.FileDescriptor
+	if descriptor, err = protodesc.NewFile(file, protoregistry.GlobalFiles); err != nil {
+		return nil, err
+	}
+	return policy.Compile(policy.Files{descriptor}, policy.WithAudience(tokens.API), policy.WithPublic(pkg+"."+Opened))
+}

@@ -1,0 +1,141 @@
+// Package imports holds the directions of this project's imports: nothing points
+// up, and nobody pays for a dependency that belongs to another part.
+package imports
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"maps"
+	"os"
+	"os/exec"
+	"slices"
+	"strings"
+)
+
+const module = "github.com/protoauthz/protoauthz"
+
+// A Rule bans packages from what others depend on, directly or not. Patterns
+// are the go command's: "./" is the project's root, "x/..." is x and all below,
+// "std" the standard library. A package that matches But is not banned, and one
+// that matches Except may depend on what is.
+type Rule struct {
+	From, Ban   string
+	But, Except []string
+	Why         string
+}
+
+// Check returns a line for each package that breaks a rule, of the module in a
+// folder, and for each rule that names what is not there, since nothing could
+// ever break it.
+func Check(ctx context.Context, dir string, rules []Rule) (faults []string, err error) {
+	graph, err := load(ctx, dir)
+	if err != nil {
+		return nil, err
+	}
+	return check(graph, rules), nil
+}
+
+// check finds the faults in what each package imports.
+func check(graph map[string][]string, rules []Rule) (faults []string) {
+	packages := slices.Sorted(maps.Keys(graph))
+	exists := func(pattern string) bool {
+		return slices.ContainsFunc(packages, func(pkg string) bool { return match(pattern, pkg) })
+	}
+	for _, r := range rules {
+		banned := func(pkg string) bool {
+			return match(r.Ban, pkg) && !matchAny(r.But, pkg)
+		}
+		if !exists(r.From) {
+			faults = append(faults, fmt.Sprintf("a rule for %s, which is no package: %s", r.From, r.Why))
+		}
+		if !exists(r.Ban) {
+			faults = append(faults, fmt.Sprintf("a ban on %s, which is no package: %s", r.Ban, r.Why))
+		}
+		for _, pkg := range packages {
+			if !match(r.From, pkg) || matchAny(r.Except, pkg) {
+				continue
+			}
+			if chain := trace(graph, pkg, banned); chain != nil {
+				faults = append(faults, fmt.Sprintf("%s must not depend on %s: %s (%s)",
+					pkg, chain[len(chain)-1], r.Why, strings.Join(chain, " -> ")))
+			}
+		}
+	}
+	return faults
+}
+
+// match reports whether the pattern of a rule matches the package.
+func match(pattern, pkg string) bool {
+	if root, _, _ := strings.Cut(pkg, "/"); pattern == "std" {
+		return !strings.Contains(root, ".")
+	}
+	if below, ok := strings.CutPrefix(pattern, "./"); ok {
+		pattern = module + "/" + below
+	}
+	tree, ok := strings.CutSuffix(pattern, "...")
+	return pkg == pattern || ok && strings.HasPrefix(pkg+"/", tree)
+}
+
+func matchAny(patterns []string, pkg string) bool {
+	return slices.ContainsFunc(patterns, func(pattern string) bool { return match(pattern, pkg) })
+}
+
+// trace returns the shortest chain of imports from pkg to a banned package.
+func trace(graph map[string][]string, pkg string, banned func(string) bool) []string {
+	seen := map[string]bool{pkg: true}
+	for chains := [][]string{{pkg}}; len(chains) > 0; chains = chains[1:] {
+		for _, imported := range graph[chains[0][len(chains[0])-1]] {
+			if seen[imported] {
+				continue
+			}
+			seen[imported] = true
+			chain := append(slices.Clip(chains[0]), imported)
+			if banned(imported) {
+				return chain
+			}
+			chains = append(chains, chain)
+		}
+	}
+	return nil
+}
+
+// load returns what each package imports: those of a module and all that they
+// and their tests need. Imports by tests are left out.
+func load(ctx context.Context, dir string) (map[string][]string, error) {
+	list := exec.CommandContext(ctx, "go", "list", "-deps", "-test", "-json=Dir,ImportPath,Imports,ForTest", "./...")
+	list.Dir = dir
+	out, err := list.Output()
+	if exit, ok := errors.AsType[*exec.ExitError](err); ok {
+		return nil, fmt.Errorf("go list: %w: %s", err, exit.Stderr)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("go list: %w", err)
+	}
+	graph := map[string][]string{}
+	for dec := json.NewDecoder(bytes.NewReader(out)); ; {
+		var pkg struct {
+			Dir, ImportPath, ForTest string
+			Imports                  []string
+		}
+		if err := dec.Decode(&pkg); errors.Is(err, io.EOF) {
+			return graph, nil
+		} else if err != nil {
+			return nil, fmt.Errorf("go list: %w", err)
+		}
+		if pkg.ForTest != "" || strings.HasSuffix(pkg.ImportPath, ".test") {
+			continue
+		}
+		graph[pkg.ImportPath] = pkg.Imports
+		if strings.HasPrefix(pkg.ImportPath, module+"/") {
+			// What this process reads is what go test asks before it repeats
+			// an earlier result; what go list read it does not know.
+			if _, err := os.ReadDir(pkg.Dir); err != nil {
+				return nil, err
+			}
+		}
+	}
+}

@@ -1,0 +1,62 @@
+// Package protos compiles .proto sources for tests, as "buf build" does.
+package protos
+
+import (
+	"context"
+	"io"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"github.com/bufbuild/protocompile"
+	"google.golang.org/protobuf/reflect/protodesc"
+	"google.golang.org/protobuf/reflect/protoreflect"
+	"google.golang.org/protobuf/types/descriptorpb"
+)
+
+// Compile compiles files by name. They and what they import are among the sources or, if
+// not there, below the folder of the project's protos. The files know where everything in
+// them stands.
+func Compile(ctx context.Context, protos string, sources map[string]string, names ...string) ([]protoreflect.FileDescriptor, error) {
+	compiler := protocompile.Compiler{
+		SourceInfoMode: protocompile.SourceInfoStandard | protocompile.SourceInfoExtraOptionLocations,
+		Resolver: protocompile.WithStandardImports(&protocompile.SourceResolver{
+			Accessor: func(name string) (io.ReadCloser, error) {
+				if source, ok := sources[name]; ok {
+					return io.NopCloser(strings.NewReader(source)), nil
+				}
+				return os.Open(filepath.Join(protos, name)) //nolint:gosec // a test names it
+			},
+		}),
+	}
+	compiled, err := compiler.Compile(ctx, names...)
+	if err != nil {
+		return nil, err
+	}
+	files := make([]protoreflect.FileDescriptor, len(names))
+	for i, name := range names {
+		files[i] = compiled.FindFileByPath(name)
+	}
+	return files, nil
+}
+
+// Set returns files with all that they import, each behind its imports.
+func Set(files ...protoreflect.FileDescriptor) *descriptorpb.FileDescriptorSet {
+	set := new(descriptorpb.FileDescriptorSet)
+	seen := map[string]bool{}
+	var add func(protoreflect.FileDescriptor)
+	add = func(file protoreflect.FileDescriptor) {
+		if seen[file.Path()] {
+			return
+		}
+		seen[file.Path()] = true
+		for i := range file.Imports().Len() {
+			add(file.Imports().Get(i).FileDescriptor)
+		}
+		set.File = append(set.File, protodesc.ToFileDescriptorProto(file))
+	}
+	for _, file := range files {
+		add(file)
+	}
+	return set
+}
