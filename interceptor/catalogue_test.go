@@ -86,7 +86,7 @@ var elsewhere = map[string]func(*testing.T){
 // is missed.
 func TestCatalogueComplete(t *testing.T) {
 	t.Parallel()
-	cases := catalogue.Catalogue("http://127.0.0.1:1")
+	cases := catalogue.Cases("http://127.0.0.1:1")
 	rows, names := map[string]bool{}, map[string]bool{}
 	for _, c := range cases {
 		rows[c.Row] = true

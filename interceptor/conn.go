@@ -9,11 +9,11 @@ import (
 
 	"connectrpc.com/connect"
 
-	"github.com/protoauthz/protoauthz/interceptor/internal/interrupt"
+	"github.com/protoauthz/protoauthz/interceptor/internal/callctx"
 )
 
 // serveConn runs a streaming handler on a guarded connection. What the call came over may be nil.
-func serveConn(call *Call, within *admission, conn connect.StreamingHandlerConn, connection *interrupt.Connection, next connect.StreamingHandlerFunc) error {
+func serveConn(call *Call, within *admission, conn connect.StreamingHandlerConn, connection *callctx.Connection, next connect.StreamingHandlerFunc) error {
 	guarded := &guardedConn{
 		StreamingHandlerConn: conn,
 		within:               within,
@@ -30,7 +30,7 @@ func serveConn(call *Call, within *admission, conn connect.StreamingHandlerConn,
 	if denial, ok := err.(*Denial); ok { //nolint:errorlint // the guard's, and not what another error is about
 		guarded.expired = denial.reason == ReasonTokenExpired
 		if !guarded.interrupted {
-			guarded.connection.EndBody()
+			guarded.connection.EndReads(callctx.RefusedBody)
 		}
 		return guarded.refusal(denial)
 	}
@@ -45,7 +45,7 @@ func serveConn(call *Call, within *admission, conn connect.StreamingHandlerConn,
 type guardedConn struct {
 	connect.StreamingHandlerConn
 	stream     Stream // which checks, and goes on to the lowerConn
-	connection *interrupt.Connection
+	connection *callctx.Connection
 	within     *admission  // see sameCall
 	open       atomic.Bool // the client may read what the handler says
 
@@ -104,7 +104,7 @@ func (c *guardedConn) handOnHeader() {
 // end waits for the Send that is under way when a token expires, which is the last.
 func (c *guardedConn) end() {
 	if c.interrupted || c.expired {
-		c.connection.AwaitWrite(&c.sending)
+		c.connection.AwaitSend(&c.sending)
 	}
 }
 
@@ -123,7 +123,7 @@ func (c *lowerConn) Send(message any) error {
 // Interrupt wakes a handler that waits for the client.
 func (c *lowerConn) Interrupt() {
 	c.interrupted = true
-	c.connection.EndReads()
+	c.connection.EndReads(0)
 }
 
 // An ownHeader is a copy of a header, and what it was copied from.

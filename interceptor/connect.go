@@ -7,7 +7,7 @@ import (
 
 	"connectrpc.com/connect"
 
-	"github.com/protoauthz/protoauthz/interceptor/internal/interrupt"
+	"github.com/protoauthz/protoauthz/interceptor/internal/callctx"
 )
 
 // HandlerOption installs the guard in a handler: as a request gate, which refuses
@@ -56,16 +56,16 @@ func (g *Guard) gate(ctx context.Context, spec connect.Spec, peer connect.Peer, 
 
 // connectionOf returns the connection that a call may have come over, and how that connection knows the
 // call. A call that a handler of connect-go makes in process came over none.
-func connectionOf(ctx context.Context, procedure string, header http.Header) (*interrupt.Connection, interrupt.Call) {
-	connection := interrupt.FromContext(ctx)
+func connectionOf(ctx context.Context, procedure string, header http.Header) (*callctx.Connection, callctx.Call) {
+	connection := callctx.FromContext(ctx)
 	if connection == nil {
-		return nil, interrupt.Call{}
+		return nil, callctx.Call{}
 	}
 	if _, inHandler := connect.CallInfoForHandlerContext(ctx); inHandler {
-		return nil, interrupt.Call{}
+		return nil, callctx.Call{}
 	}
-	return connection, interrupt.Call{
-		ID:            interrupt.HeaderID(header),
+	return connection, callctx.Call{
+		ID:            callctx.HeaderID(header),
 		Procedure:     procedure,
 		Authorization: header.Values("Authorization"),
 	}
@@ -84,7 +84,7 @@ func (g *Guard) wrapUnary(next connect.UnaryFunc, atHandler bool) connect.UnaryF
 			// that client's spec. It may still be the handler's.
 			info, ok := connect.CallInfoForHandlerContext(ctx)
 			switch {
-			case ok && (atHandler || sameMap(info.RequestHeader(), request.Header())):
+			case ok && (atHandler || callctx.SameHeader(info.RequestHeader(), request.Header())):
 				spec, peer = info.Spec(), info.Peer
 			case atHandler:
 				return nil, connectError(failed(errors.New("an interceptor before the guard has lost the context of the call: the interceptor must hand on the context that it is given, or one made from it")), nil, spec, peer())
@@ -122,7 +122,7 @@ func (g *Guard) wrapStreamingHandler(next connect.StreamingHandlerFunc, gated bo
 		connection, call := connectionOf(ctx, spec.Procedure, header)
 		if a, ok := ctx.Value(contextKey{}).(*admission); ok && gated && a.header != nil {
 			// An interceptor may have replaced the header since the gate claimed the connection.
-			call.ID = interrupt.HeaderID(a.header)
+			call.ID = callctx.HeaderID(a.header)
 		}
 		ctx, a, denial := g.admitted(ctx, spec.Procedure, spec.StreamType, header)
 		switch {

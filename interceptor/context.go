@@ -5,11 +5,10 @@ import (
 	"fmt"
 	"io"
 	"net/http"
-	"reflect"
 	"sync/atomic"
 	"time"
 
-	"github.com/protoauthz/protoauthz/interceptor/internal/admitted"
+	"github.com/protoauthz/protoauthz/interceptor/internal/callctx"
 	"github.com/protoauthz/protoauthz/interceptor/policy"
 	"github.com/protoauthz/protoauthz/interceptor/token"
 )
@@ -36,8 +35,8 @@ func (a *admission) Value(key any) any {
 	switch key {
 	case contextKey{}:
 		return a
-	case admitted.Call{}:
-		return sameAs(a.header)
+	case callctx.HeaderKey{}:
+		return a.header
 	}
 	return a.Context.Value(key)
 }
@@ -84,7 +83,7 @@ func (a *admission) inRealm(denial *Denial) *Denial {
 // since the handler reads it after interceptors may have changed it.
 func (a *admission) take(guard *Guard, procedure string, header http.Header) bool {
 	return a != nil && a.guard.Load() == guard && a.covers(procedure, guard) &&
-		sameMap(a.header, header) && namesOrganization(a.rule.Organization, a.organization, header) &&
+		callctx.SameHeader(a.header, header) && namesOrganization(a.rule.Organization, a.organization, header) &&
 		a.guard.CompareAndSwap(guard, nil)
 }
 
@@ -96,16 +95,6 @@ func (a *admission) covers(procedure string, guard *Guard) bool {
 	}
 	rule, ok := guard.rules.lookup(procedure)
 	return ok && rule == a.rule
-}
-
-// sameMap reports whether two headers are one map, not whether they are equal.
-func sameMap(a, b http.Header) bool {
-	return a != nil && reflect.ValueOf(a).Pointer() == reflect.ValueOf(b).Pointer()
-}
-
-// sameAs is sameMap for one of the two.
-func sameAs(a http.Header) func(http.Header) bool {
-	return func(b http.Header) bool { return sameMap(a, b) }
 }
 
 // ClaimsFromContext returns the verified claims of the caller, or nil if the

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	samplev1 "github.com/protoauthz/protoauthz/gen/sample/v1"
+	"github.com/protoauthz/protoauthz/interceptor/internal/callctx"
 	"github.com/protoauthz/protoauthz/interceptor/policy"
 	"github.com/protoauthz/protoauthz/interceptor/token"
 )
@@ -27,7 +28,7 @@ func TestSameMap(t *testing.T) {
 		"nil":      {nil, nil, false},
 		"one nil":  {header, nil, false},
 	} {
-		if got := sameMap(test.a, test.b); got != test.want {
+		if got := callctx.SameHeader(test.a, test.b); got != test.want {
 			t.Errorf("%s: %v", name, got)
 		}
 	}

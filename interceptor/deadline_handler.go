@@ -3,7 +3,7 @@ package interceptor
 import (
 	"net/http"
 
-	"github.com/protoauthz/protoauthz/interceptor/internal/interrupt"
+	"github.com/protoauthz/protoauthz/interceptor/internal/callctx"
 )
 
 // DeadlineHandler returns a handler that lets guards set read and write deadlines on the
@@ -39,5 +39,5 @@ import (
 // Against a client that stops reading a whole HTTP/2 connection, set
 // [http.HTTP2Config.WriteByteTimeout].
 func DeadlineHandler(handler http.Handler) http.Handler {
-	return interrupt.Handler(handler)
+	return callctx.Handler(handler)
 }

@@ -7,6 +7,8 @@ import (
 
 	"connectrpc.com/connect"
 	"google.golang.org/genproto/googleapis/rpc/errdetails"
+
+	"github.com/protoauthz/protoauthz/interceptor/internal/callctx"
 )
 
 // handlerError returns the error of a handler whose call was let in. A refusal in it is that of
@@ -45,7 +47,7 @@ func isRefusal(detail *connect.ErrorDetail) bool {
 // guard, or nil. What a handler calls in process with its own context is another call.
 func sameCall(ctx context.Context, procedure string, header http.Header) *admission {
 	a, _ := ctx.Value(contextKey{}).(*admission)
-	if a != nil && a.rule != nil && a.rule.Procedure == procedure && sameMap(a.header, header) {
+	if a != nil && a.rule != nil && a.rule.Procedure == procedure && callctx.SameHeader(a.header, header) {
 		return a
 	}
 	return nil

@@ -3,13 +3,12 @@ package clientauth
 import (
 	"context"
 	"fmt"
-	"net/http"
 
 	"connectrpc.com/connect"
 	"golang.org/x/oauth2"
 
 	"github.com/protoauthz/protoauthz/interceptor"
-	"github.com/protoauthz/protoauthz/interceptor/internal/admitted"
+	"github.com/protoauthz/protoauthz/interceptor/internal/callctx"
 	"github.com/protoauthz/protoauthz/interceptor/token"
 )
 
@@ -33,8 +32,7 @@ func Forward() *Source {
 	return ForwardFrom(func(ctx context.Context) []string {
 		// A handler may be called in process, without a guard: then the claims are its caller's.
 		info, ok := connect.CallInfoForHandlerContext(ctx)
-		isOf, guarded := ctx.Value(admitted.Call{}).(func(http.Header) bool)
-		if !ok || !guarded || !isOf(info.RequestHeader()) {
+		if !ok || !callctx.Admitted(ctx, info.RequestHeader()) {
 			return nil
 		}
 		return info.RequestHeader().Values("Authorization")

@@ -22,7 +22,7 @@ import (
 	"google.golang.org/genproto/googleapis/rpc/errdetails"
 
 	"github.com/protoauthz/protoauthz/interceptor"
-	"github.com/protoauthz/protoauthz/interceptor/internal/interrupt"
+	"github.com/protoauthz/protoauthz/interceptor/internal/callctx"
 )
 
 // Interceptor returns the interceptor of all calls to a server, unknown procedures included.
@@ -65,7 +65,7 @@ func Interceptor(guard *interceptor.Guard) connect.ServerInterceptor {
 				err = lower.serve(call, serve)
 			}
 			if _, refused := err.(*interceptor.Denial); refused && !guarded.interrupted { //nolint:errorlint // the guard's, and not what another error is about
-				guarded.connection.EndBody()
+				guarded.connection.EndReads(callctx.RefusedBody)
 			}
 			return guarded.answer(err)
 		}
@@ -74,17 +74,17 @@ func Interceptor(guard *interceptor.Guard) connect.ServerInterceptor {
 
 // connectionOf returns the connection that a call may have come over, and how that connection knows the
 // call. A call over a transport in process came over none.
-func connectionOf(ctx context.Context, spec connect.Spec, info *connect.CallInfo) (*interrupt.Connection, interrupt.Call) {
-	connection := interrupt.FromContext(ctx)
+func connectionOf(ctx context.Context, spec connect.Spec, info *connect.CallInfo) (*callctx.Connection, callctx.Call) {
+	connection := callctx.FromContext(ctx)
 	if connection == nil {
-		return nil, interrupt.Call{}
+		return nil, callctx.Call{}
 	}
 	served, ok := info.TransportInfo.(*connecthttp.ServerInfo)
 	if !ok {
-		return nil, interrupt.Call{}
+		return nil, callctx.Call{}
 	}
 	header := info.RequestHeader()
-	return connection, interrupt.Call{
+	return connection, callctx.Call{
 		ID:            served,
 		Procedure:     spec.Procedure,
 		Authorization: header.Values("Authorization"),

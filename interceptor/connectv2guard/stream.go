@@ -8,7 +8,7 @@ import (
 	"connectrpc.com/connect/v2"
 
 	"github.com/protoauthz/protoauthz/interceptor"
-	"github.com/protoauthz/protoauthz/interceptor/internal/interrupt"
+	"github.com/protoauthz/protoauthz/interceptor/internal/callctx"
 )
 
 // A guardedStream is the stream that a handler has.
@@ -18,7 +18,7 @@ type guardedStream struct {
 	spec     connect.Spec
 	info     *connect.CallInfo
 	// What the call came over, or nil.
-	connection *interrupt.Connection
+	connection *callctx.Connection
 	get        bool // of a method that is not public
 
 	open          atomic.Bool // the client may read what the handler says
@@ -96,7 +96,7 @@ func (s lowerStream) Send(message any) error {
 // Interrupt wakes a handler that waits for the client.
 func (s lowerStream) Interrupt() {
 	s.interrupted = true
-	s.connection.EndReads()
+	s.connection.EndReads(0)
 }
 
 // serve runs a handler that has a CallInfo of its own.
@@ -138,6 +138,6 @@ func (s *guardedStream) handOnHeader() {
 // end waits for the Send that is under way when a token expires, which is the last.
 func (s lowerStream) end() {
 	if s.interrupted || s.expired {
-		s.connection.AwaitWrite(&s.sending)
+		s.connection.AwaitSend(&s.sending)
 	}
 }

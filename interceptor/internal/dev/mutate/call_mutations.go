@@ -32,8 +32,8 @@ var connectMutations = []mutation{
 		`		_ = a
 `,
 	},
-	{"connect: request sent on through a client", "interceptor/connect.go", "ok && (atHandler || sameMap(info.RequestHeader(), request.Header()))", "ok && atHandler"},
-	{"connect: replaced request behind the gate", "interceptor/connect.go", "ok && (atHandler || sameMap(info.RequestHeader(), request.Header()))", "ok && sameMap(info.RequestHeader(), request.Header())"},
+	{"connect: request sent on through a client", "interceptor/connect.go", "ok && (atHandler || callctx.SameHeader(info.RequestHeader(), request.Header()))", "ok && atHandler"},
+	{"connect: replaced request behind the gate", "interceptor/connect.go", "ok && (atHandler || callctx.SameHeader(info.RequestHeader(), request.Header()))", "ok && callctx.SameHeader(info.RequestHeader(), request.Header())"},
 	{
 		"connect: replaced request and context behind the gate", "interceptor/connect.go",
 		`			case atHandler:
@@ -158,7 +158,7 @@ var callMutations = []mutation{
 	{"call: challenge of another call's refusal", "interceptor/handler_error.go", `	ordinary.Meta().Del("WWW-Authenticate")
 `, ""},
 	{"call: another procedure in the same context", "interceptor/handler_error.go", "a.rule.Procedure == procedure && ", ""},
-	{"call: another request in the same context", "interceptor/handler_error.go", " && sameMap(a.header, header) {", " {"},
+	{"call: another request in the same context", "interceptor/handler_error.go", " && callctx.SameHeader(a.header, header) {", " {"},
 	{"call: Serve until the token expires", "interceptor/call.go", "if !guarded.expires {", "if true {"},
 	{"call: Serve without expiry", "interceptor/call.go", "if !guarded.expires {", "if false {"},
 	{

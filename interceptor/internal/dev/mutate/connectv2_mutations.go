@@ -58,13 +58,13 @@ var connectv2Mutations = []mutation{
 	{"v2: caching of an answer", "interceptor/connectv2guard/stream.go", "	s.limitCaching(nil)\n", ""},
 	{"v2: caching of an error", "interceptor/connectv2guard/connectv2guard.go", "guarded.limitCaching(err)", "_ = err"},
 	{"v2: challenge", "interceptor/connectv2guard/connectv2guard.go", `info.ResponseHeader().Set("WWW-Authenticate", challenge)`, "_ = challenge"},
-	{"v2: connection of a call in process", "interceptor/connectv2guard/connectv2guard.go", "\tif !ok {\n\t\treturn nil, interrupt.Call{}", "\tif !ok && false {\n\t\treturn nil, interrupt.Call{}"},
+	{"v2: connection of a call in process", "interceptor/connectv2guard/connectv2guard.go", "\tif !ok {\n\t\treturn nil, callctx.Call{}", "\tif !ok && false {\n\t\treturn nil, callctx.Call{}"},
 	{"v2: the call claims the connection", "interceptor/connectv2guard/connectv2guard.go", "connection: connection.Claim(arrived)}", "connection: connection}"},
 	{"v2: ID of the call", "interceptor/connectv2guard/connectv2guard.go", "ID:            served,", "ID:            served.TLS(),"},
 	{"v2: header that was changed in place", "interceptor/connectv2guard/connectv2guard.go", `Host:          header.Values("Host"),`, ""},
 	{
 		"v2: reads of a call that was refused later end", "interceptor/connectv2guard/connectv2guard.go",
-		`				guarded.connection.EndBody()
+		`				guarded.connection.EndReads(callctx.RefusedBody)
 `,
 		"",
 	},
@@ -115,11 +115,11 @@ var connectv2Mutations = []mutation{
 	},
 	{
 		"v2: reads end at the expiry", "interceptor/connectv2guard/stream.go",
-		`	s.connection.EndReads()
+		`	s.connection.EndReads(0)
 `,
 		"",
 	},
-	{"v2: writes end after the expiry", "interceptor/connectv2guard/stream.go", "s.connection.AwaitWrite(&s.sending)", "(*interrupt.Connection)(nil).AwaitWrite(&s.sending)"},
+	{"v2: writes end after the expiry", "interceptor/connectv2guard/stream.go", "s.connection.AwaitSend(&s.sending)", "(*callctx.Connection)(nil).AwaitSend(&s.sending)"},
 	{
 		"v2: unary call is served as one", "interceptor/connectv2guard/stream.go",
 		`	if s.spec.StreamType == connect.StreamTypeUnary {

@@ -128,18 +128,18 @@ var guardMutations = []mutation{
 	{
 		"admission: same guard", "interceptor/context.go",
 		`a.guard.Load() == guard && a.covers(procedure, guard) &&
-		sameMap(a.header, header) && namesOrganization(a.rule.Organization, a.organization, header) &&
+		callctx.SameHeader(a.header, header) && namesOrganization(a.rule.Organization, a.organization, header) &&
 		a.guard.CompareAndSwap(guard, nil)`,
 		`a.guard.Load() != nil && a.covers(procedure, guard) &&
-		sameMap(a.header, header) && namesOrganization(a.rule.Organization, a.organization, header) &&
+		callctx.SameHeader(a.header, header) && namesOrganization(a.rule.Organization, a.organization, header) &&
 		a.guard.Swap(nil) != nil`,
 	},
 	{"admission: same procedure", "interceptor/context.go", " && a.covers(procedure, guard) &&", " &&"},
-	{"admission: same header map", "interceptor/context.go", "sameMap(a.header, header) && ", ""},
+	{"admission: same header map", "interceptor/context.go", "callctx.SameHeader(a.header, header) && ", ""},
 	{"admission: header names the organization still", "interceptor/context.go", " && namesOrganization(a.rule.Organization, a.organization, header) &&", " &&"},
 	{"admission: taken once", "interceptor/context.go", "a.guard.CompareAndSwap(guard, nil)", "a.guard.Load() != nil"},
-	{"admission: header that is nil", "interceptor/context.go", "return a != nil && reflect", "return reflect"},
-	{"admission: one map, not an equal one", "interceptor/context.go", "reflect.ValueOf(a).Pointer() == reflect.ValueOf(b).Pointer()", "reflect.DeepEqual(a, b)"},
+	{"admission: header that is nil", "interceptor/internal/callctx/callctx.go", "return a != nil && reflect", "return reflect"},
+	{"admission: one map, not an equal one", "interceptor/internal/callctx/callctx.go", "reflect.ValueOf(a).UnsafePointer() == reflect.ValueOf(b).UnsafePointer()", "reflect.DeepEqual(a, b)"},
 	{"guard: rule of a service that is public as a whole", "interceptor/rules.go", "return rule, ok && method < len(procedure)", "return rule, ok"},
 	{"guard: observer's own denial", "interceptor/guard.go", "told.Claims, told.Denial = ownClaims(event.Claims), event.Denial.own()", "told.Claims = ownClaims(event.Claims)"},
 	{"guard: observer's own claims", "interceptor/guard.go", "told.Claims, told.Denial = ownClaims(event.Claims), event.Denial.own()", "told.Denial = event.Denial.own()"},

@@ -13,7 +13,7 @@ var mutations = slices.Concat(tokenMutations, cacheMutations, policyMutations, d
 var users = map[string][]string{
 	"interceptor":                    {"interceptor/grpcguard", "interceptor/connectv2guard", "interceptor/clientauth"},
 	"interceptor/internal/cache":     {"interceptor/token", "interceptor"},
-	"interceptor/internal/interrupt": {"interceptor", "interceptor/connectv2guard"},
+	"interceptor/internal/callctx":   {"interceptor", "interceptor/connectv2guard"},
 	"interceptor/internal/unguarded": {"interceptor/guardtest", "interceptor/grpcguardtest"},
 	"interceptor/policy":             {"interceptor"},
 	"interceptor/token":              {"interceptor", "interceptor/grpcguard"},

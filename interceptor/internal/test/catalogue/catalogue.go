@@ -8,9 +8,9 @@ import (
 	"github.com/protoauthz/protoauthz/interceptor/internal/test/tokens"
 )
 
-// Catalogue is all cases, by row, for an attacker whose server is at a URL. Their
+// Cases is all cases, by row, for an attacker whose server is at a URL. Their
 // tokens are good for ten minutes, and those of the rows that are [Fleeting] for four.
-func Catalogue(attacker string) []Case {
+func Cases(attacker string) []Case {
 	f := forge{tokens.Scene{
 		Now: time.Now().Unix(), Leeway: int64(leeway / time.Second), Slack: int64(slack / time.Second), Attacker: attacker,
 	}}

@@ -55,7 +55,7 @@ func Run(t *testing.T, transports func(t *testing.T, trust *catalogue.Trust) []T
 	for name, trust := range trusts {
 		ways[name] = transports(t, trust)
 	}
-	cases := catalogue.Catalogue(attacker.url)
+	cases := catalogue.Cases(attacker.url)
 	rows := map[string][]catalogue.Case{}
 	for _, c := range cases {
 		rows[c.Row] = append(rows[c.Row], c)

@@ -115,7 +115,7 @@ func TestCatalogue(t *testing.T) {
 	t.Cleanup(func() {
 		s.mu.Lock()
 		defer s.mu.Unlock()
-		if want := len(catalogue.Catalogue("http://127.0.0.1:1")); len(s.cases) != want && whole() {
+		if want := len(catalogue.Cases("http://127.0.0.1:1")); len(s.cases) != want && whole() {
 			t.Errorf("%d cases are explained, want %d", len(s.cases), want)
 		}
 		if whole() && !maps.Equal(s.reached(), steps) {
@@ -204,7 +204,7 @@ func (s *seen) reached() map[string]bool {
 func TestUnverified(t *testing.T) {
 	t.Parallel()
 	table := harness.Rules(t)
-	cases := catalogue.Catalogue("http://127.0.0.1:1")
+	cases := catalogue.Cases("http://127.0.0.1:1")
 	same, different := 0, map[string]int{}
 	for n := range cases {
 		c := &cases[n]

@@ -1,4 +1,4 @@
-package interrupt
+package callctx
 
 import (
 	"context"
@@ -99,5 +99,5 @@ func (c *Connection) Value(key any) any {
 
 // Format implements [fmt.Formatter]: a printed context does not hold the request.
 func (c *Connection) Format(out fmt.State, _ rune) {
-	_, _ = io.WriteString(out, "interrupt.Connection")
+	_, _ = io.WriteString(out, "callctx.Connection")
 }

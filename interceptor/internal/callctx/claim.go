@@ -1,10 +1,9 @@
-package interrupt
+package callctx
 
 import (
-	"net/http"
-	"reflect"
 	"slices"
 	"strings"
+	"time"
 )
 
 // A Call is what a guard knows of a call whose connection it asks for.
@@ -15,14 +14,6 @@ type Call struct {
 	Authorization []string
 	// Host are the values of this field, in the slice that the header of the request has, or nil.
 	Host []string
-}
-
-// HeaderID returns the ID of a call that is known by the map of its header: nil for none.
-func HeaderID(header http.Header) any {
-	if header == nil {
-		return nil
-	}
-	return reflect.ValueOf(header).UnsafePointer()
 }
 
 // Claim returns the connection if the call came over it, and nil if not, as for a call that a
@@ -37,15 +28,19 @@ func (c *Connection) Claim(call Call) *Connection {
 	return c
 }
 
+// RefusedBody is how long a refused call may still send its body. If all of the body comes in
+// time, net/http keeps the connection.
+const RefusedBody = time.Second
+
 // Refuse bounds the wait for the body of a refused call, if the call came over the connection: a
 // client that waits to be told before it sends the body is not told. The connection stays free.
 func (c *Connection) Refuse(call Call) {
 	switch {
 	case !c.find(call, false):
 	case c.expects:
-		c.EndReads()
+		c.EndReads(0)
 	default:
-		c.EndBody()
+		c.EndReads(RefusedBody)
 	}
 }
 

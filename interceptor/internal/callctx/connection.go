@@ -1,5 +1,4 @@
-// Package interrupt lets guards set deadlines on the connection that a call came over.
-package interrupt
+package callctx
 
 import (
 	"context"
@@ -136,17 +135,8 @@ func (b *body) Close() error {
 	return err
 }
 
-// EndReads wakes a handler that waits for the client.
-func (c *Connection) EndReads() { c.endReads(0) }
-
-// refusedBody is how long a refused call may still send its body. If all of it comes in
-// time, net/http keeps the connection.
-const refusedBody = time.Second
-
-// EndBody bounds the wait for the body of a refused call.
-func (c *Connection) EndBody() { c.endReads(refusedBody) }
-
-func (c *Connection) endReads(in time.Duration) {
+// EndReads bounds the wait for what the client still sends.
+func (c *Connection) EndReads(in time.Duration) {
 	if c == nil || c.body.ended.Load() {
 		return
 	}
@@ -157,10 +147,10 @@ func (c *Connection) endReads(in time.Duration) {
 // writeGrace is how long the last write of a call may take.
 const writeGrace = 500 * time.Millisecond
 
-// AwaitWrite waits for the write that is under way, which holds the lock and is the last. If
+// AwaitSend waits for the write that is under way, which holds the lock and is the last. If
 // the client takes too long to read it and can be interrupted, it is, at the price of the
 // answer.
-func (c *Connection) AwaitWrite(writing *sync.Mutex) {
+func (c *Connection) AwaitSend(writing *sync.Mutex) {
 	if writing.TryLock() {
 		writing.Unlock()
 		return

@@ -1,4 +1,4 @@
-package interrupt_test
+package callctx_test
 
 import (
 	"bytes"
@@ -15,21 +15,21 @@ import (
 	"testing/synctest"
 	"time"
 
-	"github.com/protoauthz/protoauthz/interceptor/internal/interrupt"
+	"github.com/protoauthz/protoauthz/interceptor/internal/callctx"
 )
 
 // call asks as the guard for the first version of connect-go does.
-func call(r *http.Request, of string) interrupt.Call {
-	return interrupt.Call{ID: interrupt.HeaderID(r.Header), Procedure: of, Authorization: r.Header.Values("Authorization")}
+func call(r *http.Request, of string) callctx.Call {
+	return callctx.Call{ID: callctx.HeaderID(r.Header), Procedure: of, Authorization: r.Header.Values("Authorization")}
 }
 
 // call2 asks as the guard for the second version does.
-func call2(r *http.Request, of string) interrupt.Call {
+func call2(r *http.Request, of string) callctx.Call {
 	r.Header["Host"] = []string{r.Host} // as connecthttp does
-	return interrupt.Call{ID: new(int), Procedure: of, Authorization: r.Header.Values("Authorization"), Host: r.Header["Host"]}
+	return callctx.Call{ID: new(int), Procedure: of, Authorization: r.Header.Values("Authorization"), Host: r.Header["Host"]}
 }
 
-var versions = map[string]func(*http.Request, string) interrupt.Call{"connect v1": call, "connect v2": call2}
+var versions = map[string]func(*http.Request, string) callctx.Call{"connect v1": call, "connect v2": call2}
 
 // TestOutside makes sure that a call finds the connection that it came over, whatever was
 // copied on the way, and no other call does.
@@ -138,22 +138,22 @@ func TestOutside(t *testing.T) {
 				w := newWriter()
 				var handler http.Handler = http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
 					call := ask(r, called)
-					interrupt.FromContext(r.Context()).Refuse(call)
+					callctx.FromContext(r.Context()).Refuse(call)
 					if got := !w.read.IsZero(); got != test.want {
 						t.Errorf("the body of the call ends: %t, want %t", got, test.want)
 					}
-					c := interrupt.FromContext(r.Context()).Claim(call)
+					c := callctx.FromContext(r.Context()).Claim(call)
 					if got := c != nil; got != test.want {
 						t.Errorf("the call has the connection: %t, want %t", got, test.want)
 					}
-					if again := interrupt.FromContext(r.Context()).Claim(call); again != c {
+					if again := callctx.FromContext(r.Context()).Claim(call); again != c {
 						t.Error("another guard of the call has another connection")
 					}
 				})
 				if test.change != nil {
 					handler = test.change(handler)
 				}
-				interrupt.Handler(handler).ServeHTTP(w, request)
+				callctx.Handler(handler).ServeHTTP(w, request)
 			})
 		}
 	}
@@ -171,8 +171,8 @@ func changing(change func(*http.Request) *http.Request) func(http.Handler) http.
 func TestClaimedOnce(t *testing.T) {
 	t.Parallel()
 	w := newWriter()
-	interrupt.Handler(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
-		c := interrupt.FromContext(r.Context())
+	callctx.Handler(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+		c := callctx.FromContext(r.Context())
 		c.Refuse(call(r.Clone(r.Context()), procedure)) // which leaves it free
 		w.read = time.Time{}
 		var claims atomic.Int64
@@ -192,7 +192,7 @@ func TestClaimedOnce(t *testing.T) {
 		if !w.read.IsZero() {
 			t.Error("the reads of another call end")
 		}
-		for name, other := range map[string]interrupt.Call{
+		for name, other := range map[string]callctx.Call{
 			"a header that is nil": call(&http.Request{}, procedure),
 			"without an ID":        {Procedure: procedure},
 		} {
@@ -208,8 +208,8 @@ func TestNoID(t *testing.T) {
 	t.Parallel()
 	request := newRequest(t)
 	request.Header = nil
-	interrupt.Handler(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
-		if interrupt.FromContext(r.Context()).Claim(call(r, procedure)) != nil {
+	callctx.Handler(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+		if callctx.FromContext(r.Context()).Claim(call(r, procedure)) != nil {
 			t.Error("it has the connection")
 		}
 	})).ServeHTTP(newWriter(), request)
@@ -220,8 +220,8 @@ func TestServed(t *testing.T) {
 	t.Parallel()
 	w := newWriter()
 	var left *http.Request
-	interrupt.Handler(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) { left = r })).ServeHTTP(w, newRequest(t))
-	c := interrupt.FromContext(left.Context())
+	callctx.Handler(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) { left = r })).ServeHTTP(w, newRequest(t))
+	c := callctx.FromContext(left.Context())
 	if c.Refuse(call(left, procedure)); c.Claim(call(left, procedure)) != nil || !w.read.IsZero() {
 		t.Error("it gets a connection that may serve another request")
 	}
@@ -251,8 +251,8 @@ func TestExpectation(t *testing.T) {
 					request.Header.Set("Expect", test.expect)
 				}
 				w := newWriter()
-				interrupt.Handler(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
-					interrupt.FromContext(r.Context()).Refuse(call(r, procedure))
+				callctx.Handler(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+					callctx.FromContext(r.Context()).Refuse(call(r, procedure))
 				})).ServeHTTP(w, request)
 				if got := time.Until(w.read); got != test.want {
 					t.Errorf("the body ends in %v, want %v", got, test.want)
@@ -269,37 +269,37 @@ func TestTold(t *testing.T) { //nolint:paralleltest // it replaces the logger of
 	before := slog.Default()
 	slog.SetDefault(slog.New(slog.NewJSONHandler(&log, nil)))
 	defer slog.SetDefault(before)
-	other := func(c *interrupt.Connection, r *http.Request) {
+	other := func(c *callctx.Connection, r *http.Request) {
 		r = r.Clone(r.Context())
 		r.Header.Set("Authorization", "Bearer other")
 		c.Claim(call(r, procedure))
 	}
 	for name, test := range map[string]struct {
 		w    http.ResponseWriter
-		call func(c *interrupt.Connection, r *http.Request)
+		call func(c *callctx.Connection, r *http.Request)
 		want string
 	}{
-		"found":         {newWriter(), func(c *interrupt.Connection, r *http.Request) { c.Claim(call(r, procedure)).EndReads() }, ""},
-		"refused":       {newWriter(), func(c *interrupt.Connection, r *http.Request) { c.Refuse(call(r, procedure)) }, ""},
-		"no deadlines":  {httptest.NewRecorder(), func(c *interrupt.Connection, r *http.Request) { c.Claim(call(r, procedure)).EndReads() }, "Unwrap"},
-		"lost":          {failing{}, func(c *interrupt.Connection, r *http.Request) { c.Claim(call(r, procedure)).EndReads() }, ""},
+		"found":         {newWriter(), func(c *callctx.Connection, r *http.Request) { c.Claim(call(r, procedure)).EndReads(0) }, ""},
+		"refused":       {newWriter(), func(c *callctx.Connection, r *http.Request) { c.Refuse(call(r, procedure)) }, ""},
+		"no deadlines":  {httptest.NewRecorder(), func(c *callctx.Connection, r *http.Request) { c.Claim(call(r, procedure)).EndReads(0) }, "Unwrap"},
+		"lost":          {failing{}, func(c *callctx.Connection, r *http.Request) { c.Claim(call(r, procedure)).EndReads(0) }, ""},
 		"another token": {newWriter(), other, "on a copy"},
-		"another path":  {newWriter(), func(c *interrupt.Connection, r *http.Request) { c.Claim(call(r, "/other")) }, "on a copy"},
-		"taken": {newWriter(), func(c *interrupt.Connection, r *http.Request) {
+		"another path":  {newWriter(), func(c *callctx.Connection, r *http.Request) { c.Claim(call(r, "/other")) }, "on a copy"},
+		"taken": {newWriter(), func(c *callctx.Connection, r *http.Request) {
 			c.Claim(call(r, procedure))
 			other(c, r)
 		}, ""},
-		"no deadlines for a refusal": {httptest.NewRecorder(), func(c *interrupt.Connection, r *http.Request) { c.Refuse(call(r, procedure)) }, "Unwrap"},
-		"no deadlines for writes": {httptest.NewRecorder(), func(c *interrupt.Connection, r *http.Request) {
+		"no deadlines for a refusal": {httptest.NewRecorder(), func(c *callctx.Connection, r *http.Request) { c.Refuse(call(r, procedure)) }, "Unwrap"},
+		"no deadlines for writes": {httptest.NewRecorder(), func(c *callctx.Connection, r *http.Request) {
 			var writing sync.Mutex
 			writing.Lock()
 			time.AfterFunc(time.Second, writing.Unlock)
-			c.Claim(call(r, procedure)).AwaitWrite(&writing)
+			c.Claim(call(r, procedure)).AwaitSend(&writing)
 		}, "Unwrap"},
 	} {
 		log.Reset()
-		handler := interrupt.Handler(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
-			test.call(interrupt.FromContext(r.Context()), r)
+		handler := callctx.Handler(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+			test.call(callctx.FromContext(r.Context()), r)
 		}))
 		for range 3 {
 			request := newRequest(t)
@@ -320,17 +320,17 @@ func TestTold(t *testing.T) { //nolint:paralleltest // it replaces the logger of
 		"/" + strings.Repeat("x", 20<<10) + "\n/b": `"procedure":"/` + strings.Repeat("x", 199) + `"`,
 	} {
 		log.Reset()
-		interrupt.Handler(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
-			interrupt.FromContext(r.Context()).Claim(call(r, called))
+		callctx.Handler(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+			callctx.FromContext(r.Context()).Claim(call(r, called))
 		})).ServeHTTP(newWriter(), newRequest(t))
 		if got := log.String(); !strings.Contains(got, want) {
 			t.Errorf("C14: told %q, want %q", got, want)
 		}
 	}
 	log.Reset()
-	var left *interrupt.Connection
-	interrupt.Handler(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
-		left = interrupt.FromContext(r.Context())
+	var left *callctx.Connection
+	callctx.Handler(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+		left = callctx.FromContext(r.Context())
 	})).ServeHTTP(newWriter(), newRequest(t))
 	if other(left, newRequest(t)); log.Len() > 0 {
 		t.Errorf("told %q of a request that has been served", log.String())

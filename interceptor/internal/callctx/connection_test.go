@@ -1,4 +1,4 @@
-package interrupt_test
+package callctx_test
 
 import (
 	"errors"
@@ -14,7 +14,7 @@ import (
 
 	"go.uber.org/goleak"
 
-	"github.com/protoauthz/protoauthz/interceptor/internal/interrupt"
+	"github.com/protoauthz/protoauthz/interceptor/internal/callctx"
 	"github.com/protoauthz/protoauthz/interceptor/internal/test/leaks"
 )
 
@@ -52,10 +52,10 @@ func newRequest(t *testing.T) *http.Request {
 }
 
 // claimed is the connection of a request, for as long as the handler runs.
-func claimed(t *testing.T, w http.ResponseWriter, handler func(c *interrupt.Connection)) {
+func claimed(t *testing.T, w http.ResponseWriter, handler func(c *callctx.Connection)) {
 	t.Helper()
-	interrupt.Handler(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
-		c := interrupt.FromContext(r.Context()).Claim(interrupt.Call{ID: new(int), Procedure: procedure})
+	callctx.Handler(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+		c := callctx.FromContext(r.Context()).Claim(callctx.Call{ID: new(int), Procedure: procedure})
 		if c == nil {
 			t.Error("the connection is not found")
 		}
@@ -68,26 +68,26 @@ func claimed(t *testing.T, w http.ResponseWriter, handler func(c *interrupt.Conn
 func TestConnection(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) { // whose clock stands still
-		if interrupt.FromContext(t.Context()) != nil {
+		if callctx.FromContext(t.Context()) != nil {
 			t.Error("a connection is found where none was put")
 		}
 		w := newWriter()
-		var kept *interrupt.Connection
-		claimed(t, w, func(c *interrupt.Connection) {
+		var kept *callctx.Connection
+		claimed(t, w, func(c *callctx.Connection) {
 			kept = c
-			if c.EndBody(); !w.read.Equal(time.Now().Add(time.Second)) || !w.write.IsZero() {
+			if c.EndReads(callctx.RefusedBody); !w.read.Equal(time.Now().Add(time.Second)) || !w.write.IsZero() {
 				t.Errorf("a body ends at %v, writes at %v", w.read, w.write)
 			}
-			if c.EndReads(); !w.read.Equal(time.Now()) || !w.write.IsZero() {
+			if c.EndReads(0); !w.read.Equal(time.Now()) || !w.write.IsZero() {
 				t.Errorf("reads end at %v, writes at %v", w.read, w.write)
 			}
-			if c.AwaitWrite(new(sync.Mutex)); !w.write.IsZero() {
+			if c.AwaitSend(new(sync.Mutex)); !w.write.IsZero() {
 				t.Errorf("writes end at %v though there are none", w.write)
 			}
 		})
 		w.read = time.Time{}
-		kept.EndBody()
-		kept.EndReads()
+		kept.EndReads(callctx.RefusedBody)
+		kept.EndReads(0)
 		if !w.read.IsZero() {
 			t.Error("the connection, which may serve another request, is interrupted")
 		}
@@ -116,8 +116,8 @@ func TestEndRaces(t *testing.T) {
 	writing.Lock()
 	func() {
 		defer func() { _ = recover() }()
-		claimed(t, w, func(c *interrupt.Connection) {
-			left.Go(func() { c.AwaitWrite(&writing) })
+		claimed(t, w, func(c *callctx.Connection) {
+			left.Go(func() { c.AwaitSend(&writing) })
 			<-setting
 			panic("over")
 		})
@@ -130,10 +130,10 @@ func TestEndRaces(t *testing.T) {
 // patience is how long a test waits for what must come before it fails.
 const patience = 2 * time.Minute
 
-// TestAwaitWrite makes sure that a write has half a second, is ended then, and that neither it
+// TestAwaitSend makes sure that a write has half a second, is ended then, and that neither it
 // nor its end is under way after that. It is in no bubble, since who waits for the write waits
 // for a lock.
-func TestAwaitWrite(t *testing.T) {
+func TestAwaitSend(t *testing.T) {
 	t.Parallel()
 	for name, ends := range map[string]bool{"in time": true, "too late": false} {
 		t.Run(name, func(t *testing.T) {
@@ -155,7 +155,7 @@ func TestAwaitWrite(t *testing.T) {
 				end() // the write fails
 				turns()
 			}
-			claimed(t, w, func(c *interrupt.Connection) {
+			claimed(t, w, func(c *callctx.Connection) {
 				writing.Lock()
 				if ends {
 					go func() {
@@ -165,7 +165,7 @@ func TestAwaitWrite(t *testing.T) {
 				}
 				defer time.AfterFunc(patience, end).Stop()
 				start := time.Now()
-				c.AwaitWrite(&writing)
+				c.AwaitSend(&writing)
 				returned.Store(true)
 				if cut := !w.write.IsZero(); !cut && !ends || cut && w.write.Sub(start) < time.Second/2 {
 					t.Errorf("writes are ended: %t, after %v", cut, w.write.Sub(start))
@@ -178,21 +178,21 @@ func TestAwaitWrite(t *testing.T) {
 // TestNoConnection makes sure that what cannot be interrupted is left alone.
 func TestNoConnection(t *testing.T) {
 	t.Parallel()
-	var none *interrupt.Connection
-	none.EndReads()
-	none.EndBody()
-	none.Refuse(interrupt.Call{ID: new(int)})
-	if none.Claim(interrupt.Call{ID: new(int)}) != nil {
+	var none *callctx.Connection
+	none.EndReads(0)
+	none.EndReads(callctx.RefusedBody)
+	none.Refuse(callctx.Call{ID: new(int)})
+	if none.Claim(callctx.Call{ID: new(int)}) != nil {
 		t.Error("a connection is claimed where there is none")
 	}
-	none.AwaitWrite(new(sync.Mutex))
+	none.AwaitSend(new(sync.Mutex))
 	var writing sync.Mutex
 	writing.Lock()
 	time.AfterFunc(time.Second, writing.Unlock) // longer than a last write has
-	none.AwaitWrite(&writing)
-	claimed(t, failing{httptest.NewRecorder()}, func(c *interrupt.Connection) {
-		c.EndReads()
-		c.EndBody()
+	none.AwaitSend(&writing)
+	claimed(t, failing{httptest.NewRecorder()}, func(c *callctx.Connection) {
+		c.EndReads(0)
+		c.EndReads(callctx.RefusedBody)
 	})
 }
 

@@ -1,4 +1,4 @@
-package interrupt_test
+package callctx_test
 
 import (
 	"context"
@@ -10,7 +10,7 @@ import (
 	"testing/synctest"
 	"time"
 
-	"github.com/protoauthz/protoauthz/interceptor/internal/interrupt"
+	"github.com/protoauthz/protoauthz/interceptor/internal/callctx"
 )
 
 var errGone = errors.New("the client is gone")
@@ -22,26 +22,26 @@ func TestContext(t *testing.T) {
 	for name, test := range map[string]struct {
 		major int
 		early bool // somebody asks for the end of the context before
-		what  func(c *interrupt.Connection, hangUp func())
+		what  func(c *callctx.Connection, hangUp func())
 		want  error
 	}{
-		"nothing":      {1, true, func(*interrupt.Connection, func()) {}, nil},
-		"client":       {1, true, func(_ *interrupt.Connection, hangUp func()) { hangUp() }, errGone},
-		"client, late": {1, false, func(_ *interrupt.Connection, hangUp func()) { hangUp() }, errGone},
-		"reads": {1, true, func(c *interrupt.Connection, hangUp func()) {
-			c.EndReads()
+		"nothing":      {1, true, func(*callctx.Connection, func()) {}, nil},
+		"client":       {1, true, func(_ *callctx.Connection, hangUp func()) { hangUp() }, errGone},
+		"client, late": {1, false, func(_ *callctx.Connection, hangUp func()) { hangUp() }, errGone},
+		"reads": {1, true, func(c *callctx.Connection, hangUp func()) {
+			c.EndReads(0)
 			hangUp() // as net/http does
 		}, nil},
-		"reads, late": {1, false, func(c *interrupt.Connection, hangUp func()) {
-			c.EndReads()
+		"reads, late": {1, false, func(c *callctx.Connection, hangUp func()) {
+			c.EndReads(0)
 			hangUp()
 		}, nil},
-		"before the end of a body": {1, true, func(c *interrupt.Connection, hangUp func()) {
-			c.EndBody()
+		"before the end of a body": {1, true, func(c *callctx.Connection, hangUp func()) {
+			c.EndReads(callctx.RefusedBody)
 			hangUp()
 		}, errGone},
-		"HTTP/2": {2, true, func(c *interrupt.Connection, hangUp func()) {
-			c.EndReads()
+		"HTTP/2": {2, true, func(c *callctx.Connection, hangUp func()) {
+			c.EndReads(0)
 			hangUp()
 		}, errGone},
 	} {
@@ -52,7 +52,7 @@ func TestContext(t *testing.T) {
 				request := newRequest(t).WithContext(ctx)
 				request.ProtoMajor = test.major
 				var left context.Context
-				interrupt.Handler(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+				callctx.Handler(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
 					left = r.Context()
 					var child context.Context
 					if test.early {
@@ -60,7 +60,7 @@ func TestContext(t *testing.T) {
 						child, stop = context.WithCancel(left)
 						defer stop()
 					}
-					test.what(interrupt.FromContext(left).Claim(call(r, procedure)), func() { cancel(errGone) })
+					test.what(callctx.FromContext(left).Claim(call(r, procedure)), func() { cancel(errGone) })
 					synctest.Wait()
 					for _, ctx := range []context.Context{left, child} {
 						if ctx == nil {
@@ -95,7 +95,7 @@ func TestPrintedContext(t *testing.T) {
 	t.Parallel()
 	request := newRequest(t)
 	request.Header.Set("Authorization", "Bearer secret")
-	interrupt.Handler(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+	callctx.Handler(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
 		for _, ctx := range []context.Context{r.Context(), context.WithValue(r.Context(), http.ServerContextKey, "")} {
 			for _, verb := range []string{"%v", "%+v", "%#v", "%s", "%q", "%x", "%d"} {
 				if got := fmt.Sprintf(verb, ctx); strings.Contains(got, "secret") || strings.Contains(got, fmt.Sprintf("%x", "secret")) {
@@ -116,7 +116,7 @@ func TestDeadlineOfContext(t *testing.T) {
 			defer cancel()
 			request := newRequest(t).WithContext(ctx)
 			request.ProtoMajor = major
-			interrupt.Handler(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+			callctx.Handler(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
 				child, stop := context.WithCancel(r.Context())
 				defer stop()
 				<-child.Done()
