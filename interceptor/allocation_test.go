@@ -53,7 +53,7 @@ func (r *unaryRequest) Any() any            { return r.message }
 // cached.
 func TestAllocations(t *testing.T) { //nolint:paralleltest // memory is counted for the whole process
 	guard := interceptor.New(shared(t).verifier, rules(t))
-	unary := guard.WrapUnary(func(context.Context, connect.AnyRequest) (connect.AnyResponse, error) { return nil, nil })
+	unary := guard.Interceptor().WrapUnary(func(context.Context, connect.AnyRequest) (connect.AnyResponse, error) { return nil, nil })
 	for _, test := range []struct {
 		service string
 		claims  claims
@@ -86,7 +86,7 @@ func TestAllocations(t *testing.T) { //nolint:paralleltest // memory is counted 
 	t.Run("message", func(t *testing.T) {
 		received, reply := new(message), text(acme)
 		stream := endless{newConn("Field", connect.StreamTypeBidi), naming(acme)}
-		err := believing(t).WrapStreamingHandler(func(_ context.Context, conn connect.StreamingHandlerConn) error {
+		err := believing(t).Interceptor().WrapStreamingHandler(func(_ context.Context, conn connect.StreamingHandlerConn) error {
 			allocations, size := perCall(func() {
 				if err := conn.Receive(received); err != nil {
 					t.Error(err)

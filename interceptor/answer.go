@@ -8,7 +8,7 @@ const domain = "protoauthz"
 
 // connectError is a denial as it goes to the client, within a call that another guard may
 // have let in.
-func connectError(denial *Denial, within *admission, spec connect.Spec, peer connect.Peer) *connect.Error {
+func connectError(denial *Denial, within *Call, spec connect.Spec, peer connect.Peer) *connect.Error {
 	denial = denial.own() // others may have it, too
 	denial.within = within
 	err := connect.NewError(denial.Code(), denial)

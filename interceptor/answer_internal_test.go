@@ -52,7 +52,7 @@ func compileOne(t testing.TB, audience string, all, any []string) (*guardRule, e
 	if err != nil {
 		return nil, err
 	}
-	rule, _ := rulesOf(table).lookup("/scopes.v1.Service/Call")
+	rule, _ := new(Guard).rulesOf(table).lookup("/scopes.v1.Service/Call")
 	return rule, nil
 }
 
@@ -219,7 +219,7 @@ func FuzzChallenge(f *testing.F) {
 					t.Fatalf("%v lets in a token without scopes", rule)
 				}
 			}
-			denial = (&admission{rule: rule}).inRealm(denial)
+			denial = (&Call{rule: rule}).inRealm(denial)
 			checkRefusal(t, denial, audience, split(all), split(any))
 			if reason == ReasonTokenMalformed {
 				denial.several = true

@@ -100,7 +100,7 @@ func BenchmarkMessage(b *testing.B) {
 		}
 	})
 	b.Run("guarded", func(b *testing.B) {
-		if err := believing(b).WrapStreamingHandler(echo(b))(b.Context(), stream()); err != nil {
+		if err := believing(b).Interceptor().WrapStreamingHandler(echo(b))(b.Context(), stream()); err != nil {
 			b.Fatal(err)
 		}
 	})
@@ -113,7 +113,7 @@ func BenchmarkStream(b *testing.B) {
 		options []interceptor.Option
 	}{{"with expiry", nil}, {"without expiry", []interceptor.Option{interceptor.WithoutStreamExpiry()}}} {
 		b.Run(bench.name, func(b *testing.B) {
-			guarded := believing(b, bench.options...).WrapStreamingHandler(func(_ context.Context, conn connect.StreamingHandlerConn) error {
+			guarded := believing(b, bench.options...).Interceptor().WrapStreamingHandler(func(_ context.Context, conn connect.StreamingHandlerConn) error {
 				return conn.Receive(new(message))
 			})
 			stream := endless{newConn("Field", connect.StreamTypeBidi), naming(acme)}

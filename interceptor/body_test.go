@@ -161,7 +161,7 @@ func TestBodiesBehindInterceptor(t *testing.T) {
 	for option, want := range map[string]int{"HandlerOption": http.StatusUnauthorized, "WithInterceptors": http.StatusBadRequest} {
 		mux := handlers{}.mux(guard.HandlerOption())
 		if option == "WithInterceptors" {
-			mux = handlers{}.mux(connect.WithInterceptors(guard))
+			mux = handlers{}.mux(connect.WithInterceptors(guard.Interceptor()))
 		}
 		request := httptest.NewRequestWithContext(t.Context(), http.MethodPost, procedure("Field", connect.StreamTypeUnary), strings.NewReader("garbage"))
 		request.Header.Set("Content-Type", "application/json")

@@ -19,9 +19,9 @@ func isGet(peer connect.Peer) bool { return peer.Query.Has("encoding") }
 // call is a GET of a method that is not public: there are shared caches that go by the URL alone,
 // against RFC 9111 section 3.5. An answer to a POST is not stored unless it says how long it is
 // fresh (RFC 9110 section 9.3.3), and gRPC knows no other method.
-func (a *admission) keepFromCaches(ctx context.Context, request connect.AnyRequest, next connect.UnaryFunc) connect.UnaryFunc {
+func (c *Call) keepFromCaches(ctx context.Context, request connect.AnyRequest, next connect.UnaryFunc) connect.UnaryFunc {
 	forwarded := request.Spec().IsClient // by an interceptor, whose client has made it a POST
-	if a.rule.Public || !forwarded && request.HTTPMethod() != http.MethodGet {
+	if c.rule.Public || !forwarded && request.HTTPMethod() != http.MethodGet {
 		return next
 	}
 	info, ok := connect.CallInfoForHandlerContext(ctx) // unless an interceptor has replaced the context

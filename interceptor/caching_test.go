@@ -113,7 +113,7 @@ func TestOutsideCaching(t *testing.T) {
 		recovering := connect.WithRecover(func(context.Context, connect.Spec, http.Header, any) error {
 			return connect.NewError(connect.CodeInternal, errors.New("recovered"))
 		})
-		for installed, option := range map[string]connect.HandlerOption{"option": guard.HandlerOption(), "interceptor": connect.WithInterceptors(guard)} {
+		for installed, option := range map[string]connect.HandlerOption{"option": guard.HandlerOption(), "interceptor": connect.WithInterceptors(guard.Interceptor())} {
 			t.Run(name+", "+installed, func(t *testing.T) {
 				t.Parallel()
 				var own handlers

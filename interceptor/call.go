@@ -2,109 +2,173 @@ package interceptor
 
 import (
 	"context"
+	"errors"
+	"net/http"
+	"sync/atomic"
+	"time"
+
+	"google.golang.org/protobuf/proto"
+
+	"github.com/protoauthz/protoauthz/interceptor/policy"
+	"github.com/protoauthz/protoauthz/interceptor/token"
 )
 
-// A Header is what a request says beside its messages: [net/http.Header] is one, and the
-// metadata of gRPC can be made one.
+// A Header is the header of a request: [net/http.Header] is one, and the metadata of gRPC can be
+// made one.
 type Header interface {
 	// Values returns all values of a field, each as it came. The name is matched without
 	// regard to case.
 	Values(name string) []string
 }
 
-// A Call is half a decision: it was admitted by its header. It is for adapters to RPC
-// frameworks, which must have its messages judged too, also those of public methods: by one
-// of AdmitMessage, ServeUnary and Serve, called once. Messages are judged as the
-// [proto.Message] of the method's input; anything else names no organization.
-//
-// What a handler says beside its messages, in headers and trailers, is for the adapter to
-// hold back: until a message was let in if the call awaits one, and altogether if the call is
-// refused.
+// A Call is what the header of a request has proved. Adapters to RPC frameworks must have its
+// messages judged too, also in public methods: by one of Judge, ServeUnary and Serve, called
+// once. Messages are judged as the [proto.Message] of the method's input; anything else names no
+// organization.
 type Call struct {
-	guard     *Guard
-	admission *admission
-	ctx       context.Context // the admission, or made from it
+	ctx          context.Context
+	claims       *token.Claims // nil if the rule is public
+	rule         *guardRule
+	organization string
+
+	// What a Connect call is known by. A handler may call another one in process, with the same
+	// context.
+	header http.Header
+	gated  atomic.Bool // the gate has made it, and no interceptor has taken it yet
 }
 
-// Admit is the first step of a call. It judges what can be told from the procedure, as in
-// "/pkg.Service/Method", and the header, and returns either a call or a denial. It is for
-// adapters to RPC frameworks: for Connect there is [Guard.HandlerOption], and for others
-// the packages beside this one.
+// Admit is the first step of a call. Admit judges the procedure, as in "/pkg.Service/Method", and
+// the header, and returns either a call or a denial. It is for adapters to RPC frameworks: for
+// Connect there is [Guard.HandlerOption], and for others the packages beside this one.
 func (g *Guard) Admit(ctx context.Context, procedure string, header Header) (*Call, *Denial) {
-	a, denial := g.admit(ctx, procedure, header)
-	if denial != nil {
+	c := &Call{ctx: ctx}
+	denial := c.inRealm(g.admit(c, procedure, header))
+	if denial == nil && c.AwaitsMessage() {
+		return c, nil // observed once a message has named the organization
+	}
+	if denial = g.observe(ctx, c.event(denial)); denial != nil {
 		return nil, denial
 	}
-	return &Call{g, a, a}, nil
+	return c, nil
 }
 
-// Context returns the context of a unary handler that runs after AdmitMessage:
-// [ClaimsFromContext] finds the claims in it. The others are given theirs.
-func (c *Call) Context() context.Context { return c.ctx }
-
-// AwaitsMessage reports whether a message has to name the organization: until one has,
-// nothing of what the handler says may reach the client.
-func (c *Call) AwaitsMessage() bool { return c.admission.byMessage() }
-
-// AdmitMessage is the second step of a unary call whose one message has been read before the
-// handler runs. It returns nil if the handler may run: a nil *Denial, which is no nil error.
-// What the handler returns is the adapter's to judge: a [Denial] in it is another call's.
-func (c *Call) AdmitMessage(message any) *Denial {
-	a := c.admission
-	if a.expired() {
-		return c.guard.observe(c.ctx, a.event(a.inRealm(denyExpired())))
+func (g *Guard) admit(c *Call, procedure string, header Header) (denial *Denial) {
+	defer func() {
+		if p := recover(); p != nil {
+			logPanic(c.ctx, "the verifier", c.procedure(), p)
+			denial = panicked("verifier", p)
+		}
+	}()
+	rule, ok := g.rules.lookup(procedure)
+	if !ok {
+		return deny(ReasonRuleMissing, ruleCause(procedure))
 	}
-	return c.guard.admitMessage(c.ctx, a, message)
+	if c.rule = rule; rule.Public {
+		return nil
+	}
+	claims, err := g.authenticator.Authenticate(c.ctx, header.Values("Authorization"))
+	if err != nil {
+		return denyCredentials(header.Values("Authorization"), err)
+	}
+	c.claims = claims
+	if c.organization, denial = decide(rule.Rule, claims); denial != nil {
+		return denial
+	}
+	if !namesOrganization(rule.Organization, c.organization, header) {
+		return deny(ReasonOrganizationMismatch, headerCause(rule.Organization, header))
+	}
+	return nil
 }
 
-// A Stream is the server's side of a call, as its handler sees it. One goroutine at a time
-// may call Receive, and one Send.
-type Stream interface {
-	// Receive reads a message and decodes all of it, or returns an error that matches io.EOF
-	// if there are no more. A message that is refused is emptied.
-	Receive(message any) error
-	// Send writes a message.
-	Send(message any) error
+// Context returns the context of a unary handler that runs after Judge: [ClaimsFromContext] finds
+// the claims in it. Handlers that Serve and ServeUnary run are given a context.
+func (c *Call) Context() context.Context { return (*callContext)(c) }
+
+// AwaitsMessage reports whether a message has to name the organization: until one has, nothing
+// of what the handler says may reach the client.
+func (c *Call) AwaitsMessage() bool {
+	return c.rule.Organization != nil && c.rule.Organization.Source == policy.SourceField
 }
 
-// ServeUnary is the second step of a unary call whose handler reads the message itself: it
-// runs the handler on a stream that judges the message, which must have arrived before the
-// token expires. See [Call.Serve] for the error.
-func (c *Call) ServeUnary(stream Stream, handler func(context.Context, Stream) error) error {
-	if c.admission.rule.Public {
-		return c.admission.handlerError(handler(c.ctx, stream))
+// Judge is the second step of a unary call whose one message has been read before the handler
+// runs. Judge returns nil if the handler may run: a nil *Denial, which is no nil error. The
+// handler's error is for [Call.HandlerError].
+func (c *Call) Judge(message any) *Denial { return c.judgeUnary(c.Context(), message) }
+
+func (c *Call) judgeUnary(ctx context.Context, message any) *Denial {
+	if c.expired() {
+		return c.observe(ctx, c.inRealm(denyExpired()))
 	}
-	guarded := c.newStream(stream)
-	guarded.unary = true
-	return guarded.finish(handler(c.ctx, guarded))
+	if !c.AwaitsMessage() {
+		return nil // observed when it was admitted
+	}
+	return c.observe(ctx, c.inRealm(c.judge(message)))
 }
 
-// Serve is the second step of a streaming call: it runs the handler on a stream that judges
-// every message, and until the token expires. If the call is refused, the error is the
-// *Denial itself, whatever the handler made of it, and so are those that the handler gets
-// from its stream; else it is the handler's, in which no [Denial] is found: see there.
-//
-// The handler's context ends when the token expires, with the cause [token.ErrExpired]. Serve
-// then returns at once if the handler is blocked in Receive, and half a second later at the
-// latest; the handler, which has a goroutine of its own, may go on. If the stream that Serve
-// was given has a method Interrupt(), Serve calls it to wake the handler. A Receive or Send
-// that was under way, be it in a goroutine that the handler has left behind, may all the same
-// go on until the end of the call, which must wake it: what the adapter answers with must be
-// safe beside it.
-//
-// A panic of the handler is raised again by Serve, with the same value, or dropped if Serve has
-// returned. Its stack would be lost with the handler's goroutine, so it goes to
-// [log/slog.Default] with the procedure and the type of the value, once and as an error. A panic with
-// [http.ErrAbortHandler] is not logged, as in net/http. Calls of public methods, and all calls with [WithoutStreamExpiry], have no goroutine of their own and
-// do not end with a token.
-func (c *Call) Serve(stream Stream, handler func(context.Context, Stream) error) error {
-	if c.admission.rule.Public {
-		return c.admission.handlerError(handler(c.ctx, stream))
+// judge judges whether a message names the organization.
+func (c *Call) judge(message any) *Denial {
+	m, ok := message.(proto.Message)
+	if !ok {
+		return deny(ReasonOrganizationMismatch, notProto)
 	}
-	guarded := c.newStream(stream)
-	guarded.expires = c.guard.streamExpiry
-	if !guarded.expires {
-		return guarded.finish(handler(c.ctx, guarded))
+	if err := c.rule.Organization.Check(m, c.organization); err != nil {
+		return &Denial{reason: ReasonOrganizationMismatch, cause: err}
 	}
-	return guarded.serve(handler)
+	return nil
+}
+
+// HandlerError returns the error of a handler, given the error that the handler has returned. A
+// Denial in it is another call's and must not pass for a refusal of this call: then the error is
+// what withoutDenial returns, or an error without a code if a Denial is still in there. See
+// [Transport]. Serve and ServeUnary do this by themselves.
+func (c *Call) HandlerError(err error, withoutDenial func(error) error) error {
+	if !c.holdsOther(err) {
+		return err
+	}
+	if withoutDenial != nil {
+		if ordinary := withoutDenial(err); !c.holdsOther(ordinary) {
+			return ordinary
+		}
+	}
+	return errors.New("another call was refused: " + err.Error())
+}
+
+// holdsOther reports whether an error holds the denial of another call. Another guard that stands
+// before the same handler refuses the same call.
+func (c *Call) holdsOther(err error) bool {
+	denial, ok := errors.AsType[*Denial](err)
+	return ok && denial.get().within != c
+}
+
+// expired reports whether the token has expired since it was verified.
+func (c *Call) expired() bool {
+	return !c.rule.Public && !time.Now().Before(c.claims.Deadline())
+}
+
+// procedure returns the procedure of the rule, or "" without a rule. The result is never text of
+// the client.
+func (c *Call) procedure() string {
+	if c.rule == nil {
+		return ""
+	}
+	return c.rule.Procedure
+}
+
+// inRealm sets the realm of the rule, if there is one, on a denial, which may be nil.
+func (c *Call) inRealm(denial *Denial) *Denial {
+	if denial != nil && c.rule != nil {
+		denial.realm = c.rule.realm
+	}
+	return denial
+}
+
+// event is what the observer is told of a decision.
+func (c *Call) event(denial *Denial) Event {
+	return Event{Procedure: c.procedure(), Claims: c.claims, Denial: denial}
+}
+
+// observe tells the observer of a decision, and returns the denial, or one of its own if the
+// observer panics.
+func (c *Call) observe(ctx context.Context, denial *Denial) *Denial {
+	return c.rule.guard.observe(ctx, c.event(denial))
 }

@@ -7,6 +7,7 @@ import (
 	"io"
 	"net/http"
 	"slices"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -54,16 +55,31 @@ func (s *plainStream) Send(sent any) error {
 	return nil
 }
 
+// transport returns the stream as the transport of an adapter whose errors are the denials.
+func (s *plainStream) transport() interceptor.Transport {
+	return interceptor.Transport{Receive: s.Receive, Send: s.Send, Refuse: func(denial *interceptor.Denial) error { return denial }}
+}
+
 // A wokenStream counts how often it was interrupted, and wakes its reader then.
 type wokenStream struct {
 	*plainStream
 	times int
 }
 
-func (s *wokenStream) Interrupt() {
-	s.times++
-	close(s.in)
+func (s *wokenStream) transport() interceptor.Transport {
+	transport := s.plainStream.transport()
+	transport.Connection = s
+	return transport
 }
+
+func (s *wokenStream) EndReads(in time.Duration) {
+	if in == 0 {
+		s.times++
+		close(s.in)
+	}
+}
+
+func (*wokenStream) AwaitSend(*sync.Mutex) {}
 
 var withToken = http.Header{"Authorization": {"Bearer any"}}
 
@@ -91,7 +107,7 @@ func split(err error) (*interceptor.Denial, error) {
 	return nil, err
 }
 
-func echoPlain(_ context.Context, stream interceptor.Stream) error {
+func echoPlain(_ context.Context, stream *interceptor.Stream) error {
 	for {
 		received := new(message)
 		if err := stream.Receive(received); err != nil {
@@ -141,9 +157,9 @@ func TestAdmit(t *testing.T) {
 	}
 }
 
-// TestAdmitMessage makes sure that a unary call is judged when its message is there: by what
+// TestJudge makes sure that a unary call is judged when its message is there: by what
 // the message names, and by the time.
-func TestAdmitMessage(t *testing.T) {
+func TestJudge(t *testing.T) {
 	t.Parallel()
 	for name, test := range map[string]struct {
 		service string
@@ -165,7 +181,7 @@ func TestAdmitMessage(t *testing.T) {
 			ctx, record := withCall(t.Context())
 			call := admit(t, ctx, expiring(t, time.Minute, interceptor.WithObserver(harness.Observe)), test.service)
 			time.Sleep(test.took) // the bubble's clock
-			denial := call.AdmitMessage(test.message)
+			denial := call.Judge(test.message)
 			if (denial == nil) != (test.want == "") || denial != nil && denial.Reason() != test.want {
 				t.Errorf("%v, want %q", denial, test.want)
 			}
@@ -181,7 +197,7 @@ func TestAdmitMessage(t *testing.T) {
 func TestServe(t *testing.T) {
 	t.Parallel()
 	own := errors.New("the handler's own")
-	type serve = func(*interceptor.Call, interceptor.Stream, func(context.Context, interceptor.Stream) error) error
+	type serve = func(*interceptor.Call, interceptor.Transport, func(context.Context, *interceptor.Stream) error) error
 	for way, serve := range map[string]struct {
 		serve
 		options []interceptor.Option
@@ -193,7 +209,7 @@ func TestServe(t *testing.T) {
 		for name, test := range map[string]struct {
 			service string
 			in      []string
-			handler func(context.Context, interceptor.Stream) error
+			handler func(context.Context, *interceptor.Stream) error
 			want    interceptor.Reason
 			err     error
 			sent    []string
@@ -201,7 +217,7 @@ func TestServe(t *testing.T) {
 		}{
 			"let in":   {"Field", []string{acme, acme}, echoPlain, "", nil, []string{acme, acme}, []interceptor.Reason{""}},
 			"returned": {"Field", []string{acme, globex, acme}, echoPlain, organization.reason, nil, []string{acme}, []interceptor.Reason{"", organization.reason}},
-			"swallowed": {"Field", []string{globex, acme}, func(_ context.Context, stream interceptor.Stream) error {
+			"swallowed": {"Field", []string{globex, acme}, func(_ context.Context, stream *interceptor.Stream) error {
 				for range 2 {
 					received := new(message)
 					if err := stream.Receive(received); !isDenial(err, organization.reason) || received.GetOrganizationId() != "" {
@@ -213,27 +229,27 @@ func TestServe(t *testing.T) {
 				}
 				return nil
 			}, organization.reason, nil, nil, []interceptor.Reason{organization.reason}},
-			"replaced": {"Field", []string{globex}, func(_ context.Context, stream interceptor.Stream) error {
+			"replaced": {"Field", []string{globex}, func(_ context.Context, stream *interceptor.Stream) error {
 				_ = stream.Receive(new(message))
 				return own
 			}, organization.reason, nil, nil, []interceptor.Reason{organization.reason}},
-			"no message": {"Field", nil, func(_ context.Context, stream interceptor.Stream) error {
+			"no message": {"Field", nil, func(_ context.Context, stream *interceptor.Stream) error {
 				if err := stream.Receive(new(message)); !isDenial(err, organization.reason) {
 					t.Errorf("received: %v", err)
 				}
 				return nil
 			}, organization.reason, nil, nil, []interceptor.Reason{organization.reason}},
-			"not asked":        {"Field", []string{acme}, func(context.Context, interceptor.Stream) error { return nil }, organization.reason, nil, nil, []interceptor.Reason{organization.reason}},
-			"the handler's":    {"Field", nil, func(context.Context, interceptor.Stream) error { return own }, "", own, nil, nil},
-			"the handler's, 2": {"Token", nil, func(context.Context, interceptor.Stream) error { return own }, "", own, nil, []interceptor.Reason{""}},
-			"the handler's, 3": {"Public", nil, func(context.Context, interceptor.Stream) error { return own }, "", own, nil, []interceptor.Reason{""}},
+			"not asked":        {"Field", []string{acme}, func(context.Context, *interceptor.Stream) error { return nil }, organization.reason, nil, nil, []interceptor.Reason{organization.reason}},
+			"the handler's":    {"Field", nil, func(context.Context, *interceptor.Stream) error { return own }, "", own, nil, nil},
+			"the handler's, 2": {"Token", nil, func(context.Context, *interceptor.Stream) error { return own }, "", own, nil, []interceptor.Reason{""}},
+			"the handler's, 3": {"Public", nil, func(context.Context, *interceptor.Stream) error { return own }, "", own, nil, []interceptor.Reason{""}},
 			"public":           {"Public", []string{globex}, echoPlain, "", nil, []string{globex}, []interceptor.Reason{""}},
 		} {
 			bubble(t, way+", "+name, func(t *testing.T) {
 				ctx, record := withCall(t.Context())
 				guard := expiring(t, time.Minute, append(serve.options, interceptor.WithObserver(harness.Observe))...)
 				stream := newPlainStream(test.in...)
-				served := serve.serve(admit(t, ctx, guard, test.service), stream, func(ctx context.Context, stream interceptor.Stream) error {
+				served := serve.serve(admit(t, ctx, guard, test.service), stream.transport(), func(ctx context.Context, stream *interceptor.Stream) error {
 					if (interceptor.ClaimsFromContext(ctx) == nil) != (test.service == "Public") {
 						t.Errorf("claims %v", interceptor.ClaimsFromContext(ctx))
 					}
@@ -261,7 +277,7 @@ func TestServeLate(t *testing.T) {
 			call := admit(t, ctx, expiring(t, time.Minute, interceptor.WithObserver(harness.Observe)), "Token")
 			time.Sleep(took) // the bubble's clock
 			ran := false
-			served := call.Serve(newPlainStream(), func(context.Context, interceptor.Stream) error {
+			served := call.Serve(newPlainStream().transport(), func(context.Context, *interceptor.Stream) error {
 				ran = true
 				return nil
 			})
@@ -285,7 +301,7 @@ func TestServeUnaryLate(t *testing.T) {
 		bubble(t, took.String(), func(t *testing.T) {
 			stream := &plainStream{in: make(chan *message, 1)}
 			time.AfterFunc(took, func() { stream.in <- naming(acme) })
-			served := admit(t, t.Context(), expiring(t, time.Minute), "Field").ServeUnary(stream, func(ctx context.Context, stream interceptor.Stream) error {
+			served := admit(t, t.Context(), expiring(t, time.Minute), "Field").ServeUnary(stream.transport(), func(ctx context.Context, stream *interceptor.Stream) error {
 				received := new(message)
 				if err := stream.Receive(received); isDenial(err, want) != (want != "") || (received.GetOrganizationId() == "") != (want != "") {
 					t.Errorf("received %v, %v", received, err)
@@ -314,7 +330,7 @@ func TestServeWithoutExpiry(t *testing.T) {
 			stream.in <- naming(acme)
 			stream.in <- naming(globex)
 		}()
-		served := admit(t, t.Context(), expiring(t, time.Minute, interceptor.WithoutStreamExpiry()), "Field").Serve(stream, echoPlain)
+		served := admit(t, t.Context(), expiring(t, time.Minute, interceptor.WithoutStreamExpiry()), "Field").Serve(stream.transport(), echoPlain)
 		denial, err := split(served)
 		if denial == nil || denial.Reason() != organization.reason || err != nil || !slices.Equal(stream.sent, []string{acme, acme}) {
 			t.Errorf("%v, %v, sent %q", denial, err, stream.sent)
@@ -327,29 +343,29 @@ func TestServeWithoutExpiry(t *testing.T) {
 func TestInterrupt(t *testing.T) {
 	t.Parallel()
 	for name, test := range map[string]struct {
-		handler func(context.Context, interceptor.Stream) error
+		handler func(context.Context, *interceptor.Stream) error
 		times   int
 		want    interceptor.Reason
 		took    time.Duration
 	}{
-		"waits for the client": {func(_ context.Context, stream interceptor.Stream) error { return stream.Receive(new(message)) }, 1, expired.reason, time.Minute},
-		"waits for the end": {func(ctx context.Context, _ interceptor.Stream) error {
+		"waits for the client": {func(_ context.Context, stream *interceptor.Stream) error { return stream.Receive(new(message)) }, 1, expired.reason, time.Minute},
+		"waits for the end": {func(ctx context.Context, _ *interceptor.Stream) error {
 			<-ctx.Done()
 			if cause := context.Cause(ctx); !errors.Is(cause, token.ErrExpired) {
 				t.Errorf("the context ends because of %v", cause)
 			}
 			return nil
 		}, 1, expired.reason, time.Minute},
-		"computes": {func(context.Context, interceptor.Stream) error {
+		"computes": {func(context.Context, *interceptor.Stream) error {
 			time.Sleep(time.Hour) // the bubble's clock
 			return nil
 		}, 1, expired.reason, time.Minute + time.Second/2},
-		"returned before":  {func(context.Context, interceptor.Stream) error { return nil }, 0, "", 0},
-		"a refusal before": {func(context.Context, interceptor.Stream) error { return new(interceptor.Denial) }, 0, "", 0},
+		"returned before":  {func(context.Context, *interceptor.Stream) error { return nil }, 0, "", 0},
+		"a refusal before": {func(context.Context, *interceptor.Stream) error { return new(interceptor.Denial) }, 0, "", 0},
 	} {
 		bubble(t, name, func(t *testing.T) {
 			stream, start := &wokenStream{plainStream: &plainStream{in: make(chan *message)}}, time.Now()
-			served := admit(t, t.Context(), expiring(t, time.Minute), "Token").Serve(stream, test.handler)
+			served := admit(t, t.Context(), expiring(t, time.Minute), "Token").Serve(stream.transport(), test.handler)
 			denial, err := split(served)
 			if (denial == nil) != (test.want == "") || denial != nil && (denial.Reason() != test.want || err != nil) {
 				t.Errorf("%v, %v", denial, err)
@@ -362,7 +378,7 @@ func TestInterrupt(t *testing.T) {
 	bubble(t, "returned, and the context says expired", func(t *testing.T) {
 		ctx, cancel := context.WithCancelCause(t.Context())
 		stream := &wokenStream{plainStream: &plainStream{in: make(chan *message)}}
-		served := admit(t, ctx, expiring(t, time.Minute), "Token").Serve(stream, func(context.Context, interceptor.Stream) error {
+		served := admit(t, ctx, expiring(t, time.Minute), "Token").Serve(stream.transport(), func(context.Context, *interceptor.Stream) error {
 			cancel(token.ErrExpired)
 			return nil
 		})
@@ -381,7 +397,7 @@ func TestSendUnderWay(t *testing.T) {
 		end, finished := make(chan struct{}), make(chan struct{})
 		stream := &plainStream{in: make(chan *message), sending: func() { <-end }}
 		start := time.Now()
-		served := admit(t, t.Context(), expiring(t, time.Minute), "Token").Serve(stream, func(_ context.Context, stream interceptor.Stream) error {
+		served := admit(t, t.Context(), expiring(t, time.Minute), "Token").Serve(stream.transport(), func(_ context.Context, stream *interceptor.Stream) error {
 			defer close(finished)
 			if err := stream.Send(text(acme)); err != nil {
 				t.Errorf("the Send that was under way: %v", err)
@@ -413,7 +429,7 @@ func TestAtExpiry(t *testing.T) {
 	for i := range 100 { // whose turn it is first is left to chance
 		bubble(t, "", func(t *testing.T) {
 			stream := newPlainStream(acme)
-			err := admit(t, t.Context(), expiring(t, time.Minute), "Token").Serve(stream, func(_ context.Context, stream interceptor.Stream) error {
+			err := admit(t, t.Context(), expiring(t, time.Minute), "Token").Serve(stream.transport(), func(_ context.Context, stream *interceptor.Stream) error {
 				time.Sleep(time.Minute) // the bubble's clock
 				if i%2 == 0 {
 					received := new(message)

@@ -21,7 +21,7 @@ func TestCatalogue(t *testing.T) {
 		t.Helper()
 		guard := interceptor.New(trust, rules(t), interceptor.WithObserver(harness.Observe))
 		for installed, option := range map[string]connect.HandlerOption{
-			"HandlerOption": guard.HandlerOption(), "WithInterceptors": connect.WithInterceptors(guard),
+			"HandlerOption": guard.HandlerOption(), "WithInterceptors": connect.WithInterceptors(guard.Interceptor()),
 		} {
 			mux := handlers{}.mux(option)
 			served := serve(t, mux)

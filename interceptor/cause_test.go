@@ -21,7 +21,7 @@ import (
 // A finished is a stream whose client has said all.
 type finished []proto.Message
 
-// Receive implements [interceptor.Stream].
+// Receive implements [*interceptor.Stream].
 func (f *finished) Receive(into any) error {
 	if len(*f) == 0 {
 		return io.EOF
@@ -31,7 +31,7 @@ func (f *finished) Receive(into any) error {
 	return nil
 }
 
-// Send implements [interceptor.Stream].
+// Send implements [*interceptor.Stream].
 func (*finished) Send(any) error { return nil }
 
 // causes are the texts that a log holds of each refusal by the rule.
@@ -137,7 +137,7 @@ func TestOutsideCauses(t *testing.T) {
 				t.Fatalf("the header is refused: %v", denial)
 			}
 			if test.message != nil {
-				denial = call.AdmitMessage(test.message)
+				denial = call.Judge(test.message)
 			}
 			if denial == nil || len(logged) != 1 || logged[0] != test.want || denial.Unwrap().Error() != test.want {
 				t.Errorf("%v, logged\n     %q\nwant %q", denial, logged, test.want)
@@ -152,21 +152,21 @@ func TestOutsideCauses(t *testing.T) {
 // TestOutsideStreamCauses is TestOutsideCauses for what only a stream can do.
 func TestOutsideStreamCauses(t *testing.T) {
 	t.Parallel()
-	receive := func(_ context.Context, stream interceptor.Stream) error { return stream.Receive(new(message)) }
-	twice := func(ctx context.Context, stream interceptor.Stream) error {
+	receive := func(_ context.Context, stream *interceptor.Stream) error { return stream.Receive(new(message)) }
+	twice := func(ctx context.Context, stream *interceptor.Stream) error {
 		return errors.Join(receive(ctx, stream), receive(ctx, stream))
 	}
 	for name, test := range map[string]struct {
 		messages finished
-		handler  func(context.Context, interceptor.Stream) error
+		handler  func(context.Context, *interceptor.Stream) error
 		want     string
 	}{
 		"C7 no message":      {nil, receive, `the request names no organization: the stream ended without a message: the client must send one that sets the field "organization_id"`},
 		"C7 an empty field":  {finished{naming("")}, receive, `the request names no organization: the field "organization_id" is empty: the client must set "organization_id" to the organization of its token`},
 		"C7 another, second": {finished{naming(acme), naming(globex)}, twice, `the request names another organization than the token, in the field "organization_id": the client must set "organization_id" to the organization of its token, byte for byte, or use another token`},
-		"C7 sent first": {finished{naming(acme)}, func(_ context.Context, stream interceptor.Stream) error { return stream.Send(text(acme)) },
+		"C7 sent first": {finished{naming(acme)}, func(_ context.Context, stream *interceptor.Stream) error { return stream.Send(text(acme)) },
 			`the handler sends before it has received a message that names the organization, in the field "organization_id": the handler must receive one first`},
-		"C7 returned first": {finished{naming(acme)}, func(context.Context, interceptor.Stream) error { return nil },
+		"C7 returned first": {finished{naming(acme)}, func(context.Context, *interceptor.Stream) error { return nil },
 			`the handler has returned before it received a message that names the organization, in the field "organization_id": the handler must receive one first`},
 	} {
 		for _, options := range [][]interceptor.Option{nil, {interceptor.WithoutStreamExpiry()}} {
@@ -176,7 +176,9 @@ func TestOutsideStreamCauses(t *testing.T) {
 				t.Fatal(denial)
 			}
 			messages := test.messages
-			err := call.Serve(&messages, test.handler)
+			err := call.Serve(interceptor.Transport{
+				Receive: messages.Receive, Send: messages.Send, Refuse: func(denial *interceptor.Denial) error { return denial },
+			}, test.handler)
 			denial, ok := errors.AsType[*interceptor.Denial](err)
 			if !ok || denial.Error() != organization.text || denial.Unwrap().Error() != test.want {
 				t.Errorf("%s: %v, logged\n     %q\nwant %q", name, err, denial.Unwrap(), test.want)

@@ -195,7 +195,7 @@ func TestOutsideChallenges(t *testing.T) {
 			// An adapter to another framework.
 			call, denial := guard.Admit(t.Context(), at, header)
 			if denial == nil {
-				denial = call.AdmitMessage(naming(acme))
+				denial = call.Judge(naming(acme))
 			}
 			if denial.Challenge() != test.challenge || denial.ErrorInfo().GetMetadata()["challenge"] != test.challenge {
 				t.Errorf("the denial's challenge is %s", denial.Challenge())

@@ -179,10 +179,10 @@ func accepted(rule *policy.Rule, tokens []*token.Claims, requests []request) []b
 		if !rule.Public {
 			organization, denial = decide(rule, claims)
 		}
-		a := &admission{rule: &guardRule{Rule: rule}, claims: claims, organization: organization}
+		c := &Call{rule: &guardRule{Rule: rule}, claims: claims, organization: organization}
 		for _, r := range requests {
 			is = append(is, denial == nil && (rule.Public || namesOrganization(rule.Organization, organization, r.header)) &&
-				(!a.byMessage() || judgeMessage(a, r.message) == nil))
+				(!c.AwaitsMessage() || c.judge(r.message) == nil))
 		}
 	}
 	return is

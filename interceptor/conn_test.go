@@ -91,7 +91,7 @@ func (c *conn) Send(sent any) error {
 // serve runs a handler as connect does, up to the end of the request.
 func (c *conn) serve(ctx context.Context, guard *interceptor.Guard, handler connect.StreamingHandlerFunc) error {
 	defer close(c.body)
-	err := guard.WrapStreamingHandler(handler)(ctx, c)
+	err := guard.Interceptor().WrapStreamingHandler(handler)(ctx, c)
 	// The end of the call writes, too.
 	c.writes++
 	if c.headers == nil {

@@ -4,97 +4,48 @@ import (
 	"context"
 	"fmt"
 	"io"
-	"net/http"
-	"sync/atomic"
 	"time"
 
 	"github.com/protoauthz/protoauthz/interceptor/internal/callctx"
-	"github.com/protoauthz/protoauthz/interceptor/policy"
 	"github.com/protoauthz/protoauthz/interceptor/token"
 )
 
 type contextKey struct{}
 
-// An admission is what the first step of a call found out. It is also the context that it
-// is found in, so that it is all that a Guard allocates for a call.
-type admission struct {
-	context.Context
+// A callContext is a call as the context of its handler, so that the call is all that a Guard
+// allocates.
+type callContext Call
 
-	claims       *token.Claims // nil if the rule is public
-	rule         *guardRule
-	organization string
+// Deadline implements [context.Context].
+func (c *callContext) Deadline() (time.Time, bool) { return c.ctx.Deadline() }
 
-	// For which call it was made. A handler may call another one in process, with
-	// the same context.
-	guard  atomic.Pointer[Guard] // whose gate made it: nil once it has counted
-	header http.Header
-}
+// Done implements [context.Context].
+func (c *callContext) Done() <-chan struct{} { return c.ctx.Done() }
+
+// Err implements [context.Context].
+func (c *callContext) Err() error { return c.ctx.Err() }
 
 // Value implements [context.Context].
-func (a *admission) Value(key any) any {
+func (c *callContext) Value(key any) any {
 	switch key {
 	case contextKey{}:
-		return a
+		return (*Call)(c)
 	case callctx.HeaderKey{}:
-		return a.header
+		return c.header
 	}
-	return a.Context.Value(key)
+	return c.ctx.Value(key)
 }
 
 // Format implements [fmt.Formatter]: a printed context holds neither token nor claims.
-func (a *admission) Format(out fmt.State, _ rune) {
-	_, _ = io.WriteString(out, "interceptor.admission")
-}
+func (c *callContext) Format(out fmt.State, _ rune) { _, _ = io.WriteString(out, "interceptor.Call") }
 
-// event is what the observer is told of a decision.
-func (a *admission) event(denial *Denial) Event {
-	return Event{Procedure: a.procedure(), Claims: a.claims, Denial: denial}
-}
+// Format implements [fmt.Formatter]: a printed call holds neither token nor claims.
+func (c *Call) Format(out fmt.State, verb rune) { (*callContext)(c).Format(out, verb) }
 
-// procedure returns the procedure of the rule, or "" without a rule. The result is never text of
-// the client.
-func (a *admission) procedure() string {
-	if a.rule == nil {
-		return ""
-	}
-	return a.rule.Procedure
-}
-
-// byMessage reports whether messages have to name the organization.
-func (a *admission) byMessage() bool {
-	return a.rule.Organization != nil && a.rule.Organization.Source == policy.SourceField
-}
-
-// expired reports whether the token has expired since it was verified.
-func (a *admission) expired() bool {
-	return !a.rule.Public && !time.Now().Before(a.claims.Deadline())
-}
-
-// inRealm sets the realm of the rule, if there is one, on a denial, which may be nil.
-func (a *admission) inRealm(denial *Denial) *Denial {
-	if denial != nil && a.rule != nil {
-		denial.realm = a.rule.realm
-	}
-	return denial
-}
-
-// take reports whether the admission was made by this guard for this very call
-// and has not counted before. The header that names the organization is read again,
-// since the handler reads it after interceptors may have changed it.
-func (a *admission) take(guard *Guard, procedure string, header http.Header) bool {
-	return a != nil && a.guard.Load() == guard && a.covers(procedure, guard) &&
-		callctx.SameHeader(a.header, header) && namesOrganization(a.rule.Organization, a.organization, header) &&
-		a.guard.CompareAndSwap(guard, nil)
-}
-
-// covers reports whether the admission's rule is that of a procedure. Those of a service
-// that is public as a whole have one rule.
-func (a *admission) covers(procedure string, guard *Guard) bool {
-	if !a.rule.Public {
-		return a.rule.Procedure == procedure
-	}
-	rule, ok := guard.rules.lookup(procedure)
-	return ok && rule == a.rule
+// callFrom returns the call that a context is made from, or nil.
+func callFrom(ctx context.Context) *Call {
+	c, _ := ctx.Value(contextKey{}).(*Call)
+	return c
 }
 
 // ClaimsFromContext returns the verified claims of the caller, or nil if the
@@ -103,8 +54,8 @@ func (a *admission) covers(procedure string, guard *Guard) bool {
 // needs no check. What a handler calls in process with its own context, without a
 // guard, sees the handler's caller.
 func ClaimsFromContext(ctx context.Context) *token.Claims {
-	if a, ok := ctx.Value(contextKey{}).(*admission); ok {
-		return ownClaims(a.claims)
+	if c := callFrom(ctx); c != nil {
+		return ownClaims(c.claims)
 	}
 	return nil
 }
@@ -122,5 +73,5 @@ func ownClaims(claims *token.Claims) *token.Claims {
 // claims: for tests of handlers. It admits nothing: a Guard that meets such a
 // context verifies the call's own token.
 func ContextWithClaims(ctx context.Context, claims *token.Claims) context.Context {
-	return &admission{Context: ctx, claims: claims}
+	return (&Call{ctx: ctx, claims: claims}).Context()
 }

@@ -9,30 +9,9 @@ import (
 	"time"
 
 	samplev1 "github.com/protoauthz/protoauthz/gen/sample/v1"
-	"github.com/protoauthz/protoauthz/interceptor/internal/callctx"
 	"github.com/protoauthz/protoauthz/interceptor/policy"
 	"github.com/protoauthz/protoauthz/interceptor/token"
 )
-
-// TestSameMap makes sure that no header passes for another one that is like it.
-func TestSameMap(t *testing.T) {
-	t.Parallel()
-	header := http.Header{"A": {"1"}}
-	for name, test := range map[string]struct {
-		a, b http.Header
-		want bool
-	}{
-		"itself":   {header, header, true},
-		"its like": {header, header.Clone(), false},
-		"empty":    {http.Header{}, http.Header{}, false},
-		"nil":      {nil, nil, false},
-		"one nil":  {header, nil, false},
-	} {
-		if got := callctx.SameHeader(test.a, test.b); got != test.want {
-			t.Errorf("%s: %v", name, got)
-		}
-	}
-}
 
 // TestPrintedContext makes sure that a context tells nothing of the call, whatever it is
 // printed with.
@@ -42,22 +21,24 @@ func TestPrintedContext(t *testing.T) {
 	if denial != nil {
 		t.Fatal(denial.Unwrap())
 	}
-	a := &admission{
-		Context: t.Context(), claims: claims, rule: &guardRule{Rule: &policy.Rule{Procedure: "secret"}}, organization: "secret",
+	call := &Call{
+		ctx: t.Context(), claims: claims, rule: &guardRule{Rule: &policy.Rule{Procedure: "secret"}}, organization: "secret",
 		header: http.Header{"Authorization": {"Bearer secret"}},
 	}
-	child, cancel := context.WithTimeout(a, time.Hour)
+	child, cancel := context.WithTimeout(call.Context(), time.Hour)
 	defer cancel()
-	for _, ctx := range []context.Context{a, child, context.WithValue(a, http.ServerContextKey, ""), ContextWithClaims(t.Context(), claims)} {
+	for _, printed := range []any{
+		call, call.Context(), child, context.WithValue(call.Context(), http.ServerContextKey, ""), ContextWithClaims(t.Context(), claims),
+	} {
 		for _, verb := range []string{"%v", "%+v", "%#v", "%s", "%q", "%x", "%d"} {
-			if got := fmt.Sprintf(verb, ctx); strings.Contains(got, "secret") || strings.Contains(got, fmt.Sprintf("%x", "secret")) {
+			if got := fmt.Sprintf(verb, printed); strings.Contains(got, "secret") || strings.Contains(got, fmt.Sprintf("%x", "secret")) {
 				t.Errorf("%s: %s", verb, got)
 			}
 		}
 	}
 }
 
-// TestCovers makes sure that an admission is for its own procedure, also among public ones.
+// TestCovers makes sure that a call is for its own procedure, also among public ones.
 func TestCovers(t *testing.T) {
 	t.Parallel()
 	table, err := policy.Compile(policy.Files{samplev1.File_sample_v1_catalog_proto}, policy.WithAudience(testAPI),
@@ -86,7 +67,7 @@ func TestCovers(t *testing.T) {
 		if !ok {
 			t.Fatalf("no rule for %s", test.admitted)
 		}
-		if got := (&admission{rule: rule}).covers(test.procedure, guard); got != test.want {
+		if got := (&Call{rule: rule}).covers(test.procedure); got != test.want {
 			t.Errorf("%s covers %s: %t", test.admitted, test.procedure, got)
 		}
 	}
@@ -100,7 +81,7 @@ func TestRulesOf(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	own := rulesOf(table)
+	own := new(Guard).rulesOf(table)
 	for _, procedure := range []string{
 		"/sample.v1.CatalogService/ListProducts", "/sample.v1.CatalogService/GetInfo", "/sample.v1.CatalogService/", "/sample.v1.CatalogService/*",
 		"sample.v1.CatalogService/ListProducts", "/a.v1.A/One", "/b.v1.B/One", "/a.v1.A/*", "/a.v1.A/", "/a.v1.A", "a.v1.A/One", "//a.v1.A/One",
@@ -112,7 +93,7 @@ func TestRulesOf(t *testing.T) {
 			t.Errorf("%q: %v, %t, want %v, %t", procedure, got, ok, want, known)
 		}
 	}
-	if rule, ok := rulesOf(new(policy.Table)).lookup(""); ok {
+	if rule, ok := new(Guard).rulesOf(new(policy.Table)).lookup(""); ok {
 		t.Errorf("the zero table has %v", rule)
 	}
 }

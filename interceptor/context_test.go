@@ -62,13 +62,13 @@ func TestClaimsFromContext(t *testing.T) {
 		want    string
 	}{
 		"HandlerOption":         {[]connect.HandlerOption{guard.HandlerOption()}, "Field", "alice"},
-		"WithInterceptors":      {[]connect.HandlerOption{connect.WithInterceptors(guard)}, "Field", "alice"},
+		"WithInterceptors":      {[]connect.HandlerOption{connect.WithInterceptors(guard.Interceptor())}, "Field", "alice"},
 		"twice":                 {[]connect.HandlerOption{guard.HandlerOption(), guard.HandlerOption()}, "Field", "alice"},
-		"gate and interceptors": {[]connect.HandlerOption{connect.WithInterceptors(guard), guard.HandlerOption()}, "Field", "alice"},
+		"gate and interceptors": {[]connect.HandlerOption{connect.WithInterceptors(guard.Interceptor()), guard.HandlerOption()}, "Field", "alice"},
 		"public":                {[]connect.HandlerOption{guard.HandlerOption()}, "Public", "nobody"},
 		"public by service":     {[]connect.HandlerOption{guard.HandlerOption()}, opened, "nobody"},
-		"public, interceptor":   {[]connect.HandlerOption{connect.WithInterceptors(guard)}, "Public", "nobody"},
-		"public inside":         {[]connect.HandlerOption{connect.WithInterceptors(open, guard)}, "Public", "nobody"},
+		"public, interceptor":   {[]connect.HandlerOption{connect.WithInterceptors(guard.Interceptor())}, "Public", "nobody"},
+		"public inside":         {[]connect.HandlerOption{connect.WithInterceptors(open.Interceptor(), guard.Interceptor())}, "Public", "nobody"},
 		"no guard":              {nil, "Field", "nobody"},
 	} {
 		server := serve(t, telling().mux(test.options...))
@@ -104,7 +104,7 @@ func TestContextWithClaims(t *testing.T) {
 		t.Errorf("%v", got)
 	}
 	guard := interceptor.New(shared(t).verifier, rules(t))
-	for _, option := range []connect.HandlerOption{guard.HandlerOption(), connect.WithInterceptors(guard)} {
+	for _, option := range []connect.HandlerOption{guard.HandlerOption(), connect.WithInterceptors(guard.Interceptor())} {
 		mux := handlers{}.mux(option)
 		if got := post(ctx, mux, "Global", nil); got.Code != http.StatusUnauthorized {
 			t.Errorf("%d: %s", got.Code, got.Body)
@@ -173,7 +173,7 @@ func TestCallsInProcess(t *testing.T) {
 		for i := range 4 {
 			verifier, count := counting(shared(t).verifier)
 			guard := interceptor.New(verifier, rules(t))
-			options := []connect.HandlerOption{guard.HandlerOption(), connect.WithInterceptors(guard)}
+			options := []connect.HandlerOption{guard.HandlerOption(), connect.WithInterceptors(guard.Interceptor())}
 			inner := handlers{}.mux(options[i%2])
 			outer := handlers{unary: func(ctx context.Context, request *connect.Request[message]) (*connect.Response[answer], error) {
 				if got := test.call(ctx, request.Header(), inner); got != test.want {
@@ -197,7 +197,7 @@ func TestUntakenAdmission(t *testing.T) {
 	t.Parallel()
 	verifier, count := counting(shared(t).verifier)
 	guard := interceptor.New(verifier, rules(t))
-	inner := handlers{}.mux(connect.WithInterceptors(guard))
+	inner := handlers{}.mux(connect.WithInterceptors(guard.Interceptor()))
 	for name, test := range map[string]struct {
 		call     func(ctx context.Context, header http.Header) int
 		want     int
@@ -243,10 +243,10 @@ func TestTwoGuards(t *testing.T) {
 	for name, options := range map[string][]connect.HandlerOption{
 		"lenient, strict":              {lenient.HandlerOption(), strict.HandlerOption()},
 		"strict, lenient":              {strict.HandlerOption(), lenient.HandlerOption()},
-		"lenient gate, strict inside":  {lenient.HandlerOption(), connect.WithInterceptors(strict)},
-		"lenient gate, strict outside": {connect.WithInterceptors(strict), lenient.HandlerOption()},
-		"interceptors":                 {connect.WithInterceptors(lenient, strict)},
-		"interceptors, strict first":   {connect.WithInterceptors(strict, lenient)},
+		"lenient gate, strict inside":  {lenient.HandlerOption(), connect.WithInterceptors(strict.Interceptor())},
+		"lenient gate, strict outside": {connect.WithInterceptors(strict.Interceptor()), lenient.HandlerOption()},
+		"interceptors":                 {connect.WithInterceptors(lenient.Interceptor(), strict.Interceptor())},
+		"interceptors, strict first":   {connect.WithInterceptors(strict.Interceptor(), lenient.Interceptor())},
 	} {
 		server := serve(t, handlers{}.mux(options...))
 		for kind := range kinds {
@@ -270,7 +270,7 @@ func TestClients(t *testing.T) {
 	}))
 	server := serve(t, handlers{}.mux())
 	for _, wire := range http2() {
-		wire.options = append(slices.Clone(wire.options), connect.WithInterceptors(guard))
+		wire.options = append(slices.Clone(wire.options), connect.WithInterceptors(guard.Interceptor()))
 		for kind := range kinds {
 			texts, err := server.do(t.Context(), wire, "Field", kind, nil, globex)
 			if err != nil || !slices.Equal(texts, []string{globex}) {

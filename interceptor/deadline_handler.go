@@ -18,8 +18,8 @@ import (
 // A connection of HTTP/1.1 whose body is cut off so is closed after the answer.
 //
 // Without it connect-go waits for the body of a refused call over HTTP/1.1, as long as the
-// timeouts of [http.Server] let it. A Guard given to [connect.WithInterceptors] alone has the
-// body of a unary call read in any case, for which net/http sends the 100 Continue.
+// timeouts of [http.Server] let it. [Guard.Interceptor] alone has the body of a unary call read
+// in any case, for which net/http sends the 100 Continue.
 //
 // Middleware between it and the handlers may copy the request, its header and the
 // [http.ResponseWriter], as [http.TimeoutHandler] does. The request's context must be kept: a call

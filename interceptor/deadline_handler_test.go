@@ -153,7 +153,7 @@ func TestRefusedBody(t *testing.T) {
 			"unary":  {connect.StreamTypeUnary, "application/json", http.StatusUnauthorized, (*interceptor.Guard).HandlerOption},
 			"stream": {connect.StreamTypeClient, "application/connect+json", http.StatusOK, (*interceptor.Guard).HandlerOption},
 			"stream, interceptor only": {connect.StreamTypeClient, "application/connect+json", http.StatusOK, func(guard *interceptor.Guard) connect.HandlerOption {
-				return connect.WithInterceptors(guard)
+				return connect.WithInterceptors(guard.Interceptor())
 			}},
 		} {
 			bubble(t, name+", "+method, func(t *testing.T) {

@@ -454,10 +454,10 @@ func TestNamesOrganization(t *testing.T) {
 		{list, "acme", nil, batch(), false},
 		{list, "", nil, batch(""), false},
 	} {
-		a := &admission{rule: &guardRule{Rule: test.rule}, organization: test.organization}
+		c := &Call{rule: &guardRule{Rule: test.rule}, organization: test.organization}
 		got := namesOrganization(test.rule.Organization, test.organization, test.header)
-		if got && a.byMessage() {
-			denial := judgeMessage(a, test.message)
+		if got && c.AwaitsMessage() {
+			denial := c.judge(test.message)
 			if got = denial == nil; !got && string(denial.Reason()) != org {
 				t.Errorf("%d: %s", i, denial.Reason())
 			}

@@ -87,9 +87,9 @@ type Denial struct {
 	reason            Reason
 	scopes, anyScopes []string // the rule's own
 	cause             error
-	realm             *realm     // of the rule's challenges, or nil: then there is none
-	several           bool       // the request has more than one credential
-	within            *admission // by a guard around the one that refused, of the same call
+	realm             *realm // of the rule's challenges, or nil: then there is none
+	several           bool   // the request has more than one credential
+	within            *Call  // by a guard around the one that refused, of the same call
 }
 
 // Reason returns the reason that the client is given.

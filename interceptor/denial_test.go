@@ -41,7 +41,7 @@ func TestOthersDenial(t *testing.T) {
 	guard := interceptor.New(shared(t).verifier, rules(t))
 	kept := keptDenial(t, guard)
 	refusal := func(service string) error { // of another call, in process
-		_, err := guard.WrapUnary(nil)(t.Context(), &unaryRequest{
+		_, err := guard.Interceptor().WrapUnary(nil)(t.Context(), &unaryRequest{
 			spec: connect.Spec{Procedure: procedure(service, connect.StreamTypeUnary)}, header: bearer(t, global("buy")),
 		})
 		return err
@@ -86,7 +86,7 @@ func TestOthersDenial(t *testing.T) {
 			},
 		}
 		for install, option := range map[string]connect.HandlerOption{
-			"option": guard.HandlerOption(), "interceptor": connect.WithInterceptors(guard),
+			"option": guard.HandlerOption(), "interceptor": connect.WithInterceptors(guard.Interceptor()),
 		} {
 			outer := &witness{t: t}
 			server := serve(t, failing.mux(connect.WithInterceptors(outer), option))
@@ -111,7 +111,7 @@ func TestOthersDenialInProcess(t *testing.T) {
 	lenient := interceptor.New(unverified(`{"sub":"s","aud":"`+api+`","scope":"read:data","organization_id":"acme","exp":4102444800}`), rules(t))
 	strict := interceptor.New(shared(t).verifier, rules(t))
 	refuse := func(ctx context.Context, service string, header http.Header) error {
-		_, err := strict.WrapUnary(nil)(ctx, &unaryRequest{spec: connect.Spec{Procedure: procedure(service, connect.StreamTypeUnary)}, header: header})
+		_, err := strict.Interceptor().WrapUnary(nil)(ctx, &unaryRequest{spec: connect.Spec{Procedure: procedure(service, connect.StreamTypeUnary)}, header: header})
 		return err
 	}
 	var kept error
@@ -241,7 +241,7 @@ func TestNothingIsShared(t *testing.T) {
 			}
 		}
 	}
-	unary := guard.WrapUnary(nil)
+	unary := guard.Interceptor().WrapUnary(nil)
 	for _, header := range []http.Header{{}, bearer(t, global("buy"))} {
 		var before refusal
 		for round := range 2 {

@@ -1,5 +1,5 @@
 // Package interceptor guards RPC handlers with the rules that stand in their .proto
-// files: those of connect-go, and with the packages grpcguard and connectv2guard those of
+// files: handlers of connect-go, and with the packages grpcguard and connectv2guard handlers of
 // grpc-go and connect-go v2.
 //
 // A [Guard] joins a verifier of tokens with a table of rules:
@@ -94,7 +94,9 @@
 //
 // # Other frameworks
 //
-// [Guard.Admit] returns a [Call], with which an adapter to another RPC framework gives the
-// same answers. The interceptors of package grpcguard are made of nothing else. The challenge of a [Denial] and
-// Cache-Control are the adapter's to send, if it answers over HTTP.
+// [Guard.Admit] returns a [Call], with which an adapter to another RPC framework gives the same
+// answers: [Call.Judge] judges a message that the framework has read, and [Call.Serve] runs the
+// handler of a stream over a [Transport], a table of functions. The interceptors of packages
+// grpcguard and connectv2guard are made of nothing else. The adapter sends the challenge of a
+// [Denial] and Cache-Control, if it answers over HTTP.
 package interceptor

@@ -71,7 +71,7 @@ func ExampleGuard_Admit() {
 	download := func(w http.ResponseWriter, r *http.Request) {
 		call, denial := guard.Admit(r.Context(), "/sample.v1.CatalogService/ListProducts", r.Header)
 		if denial == nil {
-			denial = call.AdmitMessage(new(samplev1.ListProductsRequest))
+			denial = call.Judge(new(samplev1.ListProductsRequest))
 		}
 		if denial != nil {
 			status, ok := map[connect.Code]int{

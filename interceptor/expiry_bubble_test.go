@@ -321,7 +321,7 @@ func TestAfterDeadline(t *testing.T) {
 		finished := make(chan struct{})
 		var late string
 		var lateErr error
-		err := expiring(t, time.Minute).WrapStreamingHandler(func(_ context.Context, conn connect.StreamingHandlerConn) error {
+		err := expiring(t, time.Minute).Interceptor().WrapStreamingHandler(func(_ context.Context, conn connect.StreamingHandlerConn) error {
 			defer close(finished)
 			late, lateErr = receive(conn)
 			return nil

@@ -4,8 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
-
-	"google.golang.org/protobuf/proto"
+	"time"
 
 	"github.com/protoauthz/protoauthz/interceptor/policy"
 	"github.com/protoauthz/protoauthz/interceptor/token"
@@ -19,12 +18,11 @@ type Verifier interface {
 	Verify(ctx context.Context, raw string) (*token.Claims, error)
 }
 
-// A Guard decides who may call. It is a [connect.Interceptor] for handlers, leaves
-// client calls alone, and is safe for concurrent use.
+// A Guard decides who may call. It is safe for concurrent use. [Guard.HandlerOption] installs it
+// in handlers of connect-go.
 type Guard struct {
-	authenticate func(ctx context.Context, authorization []string) (*token.Claims, error)
-	exact        bool // authenticate accepts no token that has expired
-	rules        rules
+	authenticator authenticator
+	rules         rules
 	options
 }
 
@@ -77,9 +75,10 @@ func New(verifier Verifier, table *policy.Table, opts ...Option) *Guard {
 	if verifier == nil || ok && v == nil || table == nil {
 		panic("interceptor: New needs a verifier and a table: check the errors of NewVerifier and Compile")
 	}
-	g := &Guard{authenticate: authenticator(verifier), rules: rulesOf(table), options: options{streamExpiry: true}}
+	g := &Guard{authenticator: checkedVerifier{verifier}, options: options{streamExpiry: true}}
+	g.rules = g.rulesOf(table)
 	if ok { // the type itself: what embeds it may have a Verify of its own
-		g.authenticate, g.exact = v.Authenticate, true
+		g.authenticator = v
 	}
 	ruleless() // now, and not for the first refusal
 	for _, option := range opts {
@@ -91,83 +90,33 @@ func New(verifier Verifier, table *policy.Table, opts ...Option) *Guard {
 	return g
 }
 
-func authenticator(verifier Verifier) func(context.Context, []string) (*token.Claims, error) {
-	return func(ctx context.Context, authorization []string) (*token.Claims, error) {
-		raw, err := token.Bearer(authorization)
-		if err != nil {
-			return nil, err
-		}
-		return verifier.Verify(ctx, raw)
-	}
+// An authenticator verifies the credentials of a request.
+type authenticator interface {
+	Authenticate(ctx context.Context, authorization []string) (*token.Claims, error)
 }
 
-// admit is the first step of a call: what can be decided from its procedure
-// and header.
-func (g *Guard) admit(ctx context.Context, procedure string, header Header) (*admission, *Denial) {
-	a := &admission{Context: ctx}
-	denial := a.inRealm(g.judge(a, procedure, header))
-	if denial == nil && a.byMessage() {
-		return a, nil // observed once a message has named the organization
-	}
-	if denial = g.observe(ctx, a.event(denial)); denial != nil {
-		return nil, denial
-	}
-	return a, nil
-}
+// A checkedVerifier is a Verifier of somebody else's.
+type checkedVerifier struct{ Verifier }
 
-func (g *Guard) judge(a *admission, procedure string, header Header) (denial *Denial) {
-	defer func() {
-		if p := recover(); p != nil {
-			logPanic(a.Context, "the verifier", a.procedure(), p)
-			denial = panicked("verifier", p)
-		}
-	}()
-	rule, ok := g.rules.lookup(procedure)
-	if !ok {
-		return deny(ReasonRuleMissing, ruleCause(procedure))
+// Authenticate implements authenticator.
+func (v checkedVerifier) Authenticate(ctx context.Context, authorization []string) (*token.Claims, error) {
+	raw, err := token.Bearer(authorization)
+	if err != nil {
+		return nil, err
 	}
-	if a.rule = rule; rule.Public {
-		return nil
-	}
-	claims, err := g.authenticate(a.Context, header.Values("Authorization"))
+	claims, err := v.Verify(ctx, raw)
 	switch {
 	case err != nil:
-		return denyCredentials(header.Values("Authorization"), err)
+		return nil, err
 	case claims == nil:
-		return failed(errors.New("the verifier returned neither claims nor an error: it must return one of them"))
+		return nil, errNoClaims
+	case !time.Now().Before(claims.Deadline()):
+		return nil, errVerifiedExpired
 	}
-	a.claims = claims
-	if !g.exact && a.expired() {
-		return &Denial{reason: ReasonTokenExpired, cause: errVerifiedExpired}
-	}
-	if a.organization, denial = decide(rule.Rule, claims); denial != nil {
-		return denial
-	}
-	if !namesOrganization(rule.Organization, a.organization, header) {
-		return deny(ReasonOrganizationMismatch, headerCause(rule.Organization, header))
-	}
-	return nil
+	return claims, nil
 }
 
-// admitMessage is the second step of a unary call: it judges whether the message names
-// the organization where it has to.
-func (g *Guard) admitMessage(ctx context.Context, a *admission, message any) *Denial {
-	if !a.byMessage() {
-		return nil // observed when it was admitted
-	}
-	return g.observe(ctx, a.event(a.inRealm(judgeMessage(a, message))))
-}
-
-func judgeMessage(a *admission, message any) *Denial {
-	m, ok := message.(proto.Message)
-	if !ok {
-		return deny(ReasonOrganizationMismatch, notProto)
-	}
-	if err := a.rule.Organization.Check(m, a.organization); err != nil {
-		return &Denial{reason: ReasonOrganizationMismatch, cause: err}
-	}
-	return nil
-}
+var errNoClaims = errors.New("the verifier returned neither claims nor an error: it must return one of them")
 
 // observe tells the observer and returns the event's denial, or one of its own if
 // the observer panics: what cannot be observed does not happen.

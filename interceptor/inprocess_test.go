@@ -96,7 +96,7 @@ func TestOutsideInProcess(t *testing.T) {
 	path := procedure("Token", connect.StreamTypeClient)
 	inner := map[string]http.Handler{
 		"gate":             handlers{}.mux(refusing(t).HandlerOption()),
-		"interceptor only": handlers{}.mux(connect.WithInterceptors(refusing(t))),
+		"interceptor only": handlers{}.mux(connect.WithInterceptors(refusing(t).Interceptor())),
 	}
 	good, bad := expiring(t, time.Hour), refusing(t)
 	all := []string{"with the same token", "with the very header"}
@@ -120,7 +120,7 @@ func TestOutsideInProcess(t *testing.T) {
 	}{
 		"guarded": {func(call calling) http.Handler { return handling(call, good.HandlerOption()) }, all, 0},
 		"guarded without the gate": {func(call calling) http.Handler {
-			return handling(call, connect.WithInterceptors(good))
+			return handling(call, connect.WithInterceptors(good.Interceptor()))
 		}, all, 0},
 		"guarded twice": {func(call calling) http.Handler {
 			return handling(call, good.HandlerOption(), expiring(t, time.Hour).HandlerOption())
@@ -128,7 +128,7 @@ func TestOutsideInProcess(t *testing.T) {
 		"connect-go's, without a guard": {func(call calling) http.Handler { return handling(call) }, all, 0},
 		"another one's":                 {unguarded, nil, 0},
 		"an interceptor before a guard": {func(call calling) http.Handler {
-			return handling(nil, connect.WithInterceptors(early(call), bad))
+			return handling(nil, connect.WithInterceptors(early(call), bad.Interceptor()))
 		}, nil, 1},
 		"an interceptor behind a gate": {func(call calling) http.Handler {
 			return handling(func(context.Context, http.Header) {}, connect.WithInterceptors(early(call)), good.HandlerOption())

@@ -87,7 +87,7 @@ func TestPanickingObserver(t *testing.T) {
 	guard := interceptor.New(shared(t).verifier, rules(t), interceptor.WithObserver(func(context.Context, interceptor.Event) {
 		panic("an observer's panic")
 	}))
-	for _, option := range []connect.HandlerOption{guard.HandlerOption(), connect.WithInterceptors(guard)} {
+	for _, option := range []connect.HandlerOption{guard.HandlerOption(), connect.WithInterceptors(guard.Interceptor())} {
 		server := serve(t, handlers{}.mux(option))
 		for _, wire := range http2() {
 			for kind := range kinds {
@@ -244,7 +244,7 @@ func TestEmbeddedVerifier(t *testing.T) {
 		"alone":    {shared(t).verifier, nil},
 		"embedded": {revoking{shared(t).verifier}, token.ErrExpired},
 	} {
-		unary := interceptor.New(test.verifier, rules(t)).WrapUnary(func(context.Context, connect.AnyRequest) (connect.AnyResponse, error) { return nil, nil })
+		unary := interceptor.New(test.verifier, rules(t)).Interceptor().WrapUnary(func(context.Context, connect.AnyRequest) (connect.AnyResponse, error) { return nil, nil })
 		request := &unaryRequest{spec: connect.Spec{Procedure: procedure("Read", connect.StreamTypeUnary)}, header: header}
 		if _, err := unary(t.Context(), request); !errors.Is(err, test.want) {
 			t.Errorf("%s: %v, want %v", name, err, test.want)

@@ -15,7 +15,7 @@ import (
 func installed(outer connect.Interceptor, guard *interceptor.Guard) map[string][]connect.HandlerOption {
 	return map[string][]connect.HandlerOption{
 		"gate":             {connect.WithInterceptors(outer), guard.HandlerOption()},
-		"interceptor only": {connect.WithInterceptors(outer, guard)},
+		"interceptor only": {connect.WithInterceptors(outer, guard.Interceptor())},
 	}
 }
 
@@ -74,7 +74,7 @@ func TestForwardedOverAnotherProtocol(t *testing.T) {
 				return next(ctx, request)
 			}
 		})
-		server := serve(t, handlers{}.mux(connect.WithInterceptors(forward, guard)))
+		server := serve(t, handlers{}.mux(connect.WithInterceptors(forward, guard.Interceptor())))
 		_, err := server.do(t.Context(), test.caller, "Field", connect.StreamTypeUnary, http.Header{}, acme)
 		if got := refused(err); got.reason != interceptor.ReasonTokenMissing || (got.challenge != "") != test.challenged {
 			t.Errorf("%s, forwarded over %s: %+v", test.caller.name, test.mirror.name, got)
@@ -249,7 +249,7 @@ func TestPartOfMessage(t *testing.T) {
 	t.Parallel()
 	conn := newConn("Field", connect.StreamTypeBidi)
 	go func() { conn.in <- naming(globex) }()
-	_ = expiring(t, 1<<40).WrapStreamingHandler(func(_ context.Context, conn connect.StreamingHandlerConn) error {
+	_ = expiring(t, 1<<40).Interceptor().WrapStreamingHandler(func(_ context.Context, conn connect.StreamingHandlerConn) error {
 		if organization, err := receive(conn); organization != "" || err == nil {
 			t.Errorf("the handler reads %q, %v", organization, err)
 		}

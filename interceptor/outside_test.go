@@ -65,16 +65,16 @@ func TestOutsideIdle(t *testing.T) {
 		want    refusal
 	}{
 		"gate":                           {receiving, []connect.HandlerOption{short.HandlerOption()}, acme, expired},
-		"interceptor only":               {receiving, []connect.HandlerOption{connect.WithInterceptors(short)}, acme, expired},
+		"interceptor only":               {receiving, []connect.HandlerOption{connect.WithInterceptors(short.Interceptor())}, acme, expired},
 		"a copy of the header":           {receiving, []connect.HandlerOption{connect.WithInterceptors(replacing{}), short.HandlerOption()}, acme, expired},
-		"a copy, interceptor only":       {receiving, []connect.HandlerOption{connect.WithInterceptors(replacing{}, short)}, acme, expired},
+		"a copy, interceptor only":       {receiving, []connect.HandlerOption{connect.WithInterceptors(replacing{}, short.Interceptor())}, acme, expired},
 		"inside of a guard":              {receiving, []connect.HandlerOption{long.HandlerOption(), short.HandlerOption()}, acme, expired},
 		"around a guard":                 {receiving, []connect.HandlerOption{short.HandlerOption(), long.HandlerOption()}, acme, expired},
-		"interceptor inside of a guard":  {receiving, []connect.HandlerOption{long.HandlerOption(), connect.WithInterceptors(short)}, acme, expired},
-		"interceptor around a guard":     {receiving, []connect.HandlerOption{connect.WithInterceptors(short), long.HandlerOption()}, acme, expired},
+		"interceptor inside of a guard":  {receiving, []connect.HandlerOption{long.HandlerOption(), connect.WithInterceptors(short.Interceptor())}, acme, expired},
+		"interceptor around a guard":     {receiving, []connect.HandlerOption{connect.WithInterceptors(short.Interceptor()), long.HandlerOption()}, acme, expired},
 		"a handler that does not read":   {waiting, []connect.HandlerOption{short.HandlerOption()}, acme, expired},
 		"a message that is refused":      {receiving, []connect.HandlerOption{long.HandlerOption()}, globex, organization},
-		"a message, interceptor only":    {receiving, []connect.HandlerOption{connect.WithInterceptors(long)}, globex, organization},
+		"a message, interceptor only":    {receiving, []connect.HandlerOption{connect.WithInterceptors(long.Interceptor())}, globex, organization},
 		"a message, inside of a guard":   {receiving, []connect.HandlerOption{short.HandlerOption(), long.HandlerOption()}, globex, organization},
 		"a message, of another's stream": {waiting, []connect.HandlerOption{short.HandlerOption()}, globex, expired},
 	} {

@@ -80,11 +80,11 @@ func TestOutsidePanic(t *testing.T) { //nolint:paralleltest // it replaces the l
 				_ = newConn("Token", connect.StreamTypeServer).serve(t.Context(), harness.Expiring(t, time.Hour), handler)
 			},
 			"two guards": func(handler connect.StreamingHandlerFunc) {
-				inner := harness.Expiring(t, time.Hour).WrapStreamingHandler(handler)
+				inner := harness.Expiring(t, time.Hour).Interceptor().WrapStreamingHandler(handler)
 				_ = newConn("Token", connect.StreamTypeServer).serve(t.Context(), harness.Expiring(t, time.Hour), inner)
 			},
 			"two guards, and between them it is raised again": func(handler connect.StreamingHandlerFunc) {
-				inner := again{}.WrapStreamingHandler(harness.Expiring(t, time.Hour).WrapStreamingHandler(handler))
+				inner := again{}.WrapStreamingHandler(harness.Expiring(t, time.Hour).Interceptor().WrapStreamingHandler(handler))
 				_ = newConn("Token", connect.StreamTypeServer).serve(t.Context(), harness.Expiring(t, time.Hour), inner)
 			},
 		} {

@@ -51,7 +51,7 @@ func TestOutsideProcedure(t *testing.T) {
 			request.Header = http.Header{"Authorization": {"Bearer any"}, "Content-Type": {"application/json"}}
 			proxy.ServeHTTP(httptest.NewRecorder(), request)
 			// An interceptor that is all of the guard.
-			unary := guard.WrapUnary(func(context.Context, connect.AnyRequest) (connect.AnyResponse, error) { return nil, nil })
+			unary := guard.Interceptor().WrapUnary(func(context.Context, connect.AnyRequest) (connect.AnyResponse, error) { return nil, nil })
 			_, err := unary(t.Context(), &unaryRequest{spec: connect.Spec{Procedure: test.called}, header: header.Clone()})
 			if refused := refusalIn(err); (refused == nil) != (denial == nil) {
 				t.Errorf("refused with %v, and with %v", denial, refused)

@@ -12,17 +12,19 @@ type rules struct {
 	services   map[string]*guardRule // public as a whole, by "/pkg.Service/"
 }
 
-// A guardRule is a rule with the realm of its challenges, which is nil if the rule is public.
+// A guardRule is a rule of a guard's, with the realm of its challenges, which is nil if the rule is
+// public.
 type guardRule struct {
 	*policy.Rule
+	guard *Guard
 	realm *realm
 }
 
-func rulesOf(table *policy.Table) rules {
+func (g *Guard) rulesOf(table *policy.Table) rules {
 	r := rules{map[string]*guardRule{}, map[string]*guardRule{}}
 	realms := map[string]*realm{}
 	for _, compiled := range table.Rules() {
-		rule := &guardRule{Rule: compiled}
+		rule := &guardRule{Rule: compiled, guard: g}
 		if !rule.Public {
 			name := realmName(compiled, table)
 			if realms[name] == nil {

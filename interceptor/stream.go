@@ -6,74 +6,137 @@ import (
 	"fmt"
 	"io"
 	"reflect"
+	"sync"
 	"sync/atomic"
 	"time"
 
 	"google.golang.org/protobuf/proto"
-
-	"github.com/protoauthz/protoauthz/interceptor/token"
 )
 
-// A guardedStream checks each message that is received, and is locked once the call is
-// refused.
-type guardedStream struct {
-	stream Stream
-	*Call
-	unary   bool // what is received has to arrive before the token expires
-	expires bool // so has what is sent
+// A Transport is what an adapter supplies for a call: the side of a stream that is turned to the
+// client, in the words of its framework. Receive, Send and Refuse are required.
+//
+// What the handler says in its header and trailer, the adapter keeps: Header and Trailer release
+// it. They are not called if the call is refused, nor before a message has named the
+// organization if one has to. One goroutine at a time calls Receive, and one Send and SendHeader.
+type Transport struct {
+	// Receive reads a message and decodes all of it, or returns an error that matches io.EOF if
+	// there are no more.
+	Receive func(message any) error
+	// Send writes a message.
+	Send func(message any) error
+	// Refuse returns the error of the framework for a denial. It must be safe beside a Receive or
+	// Send that is under way.
+	Refuse func(denial *Denial) error
+	// WithoutDenial returns the error of the framework for an error of the handler that holds the
+	// denial of another call: code, text and details without the google.rpc.ErrorInfo of the
+	// domain "protoauthz" and without the Denial itself. Nil makes an error without a code.
+	WithoutDenial func(err error) error
+	// Header sets the header, once and before anything is sent.
+	Header func() error
+	// Trailer sets the trailer when the handler has returned.
+	Trailer func()
+	// SendHeader sends the header that Header has set, without a message.
+	SendHeader func() error
+	// Connection is what the call came over, or nil if nothing can end its reads and writes.
+	Connection Connection
+}
 
-	proved    atomic.Bool // a message has named the organization, or none needs to
-	receiving atomic.Bool // the handler waits for the client
+// A Connection is what a call came over. Its methods must be safe for concurrent use.
+type Connection interface {
+	// EndReads ends the reads of the call after a time: at once to wake a handler that waits for
+	// the client, and later to bound the wait for the body of a refused call.
+	EndReads(in time.Duration)
+	// AwaitSend waits for the Send that holds the lock, which is the last of the call, and ends it
+	// if the client takes too long to read.
+	AwaitSend(sending *sync.Mutex)
+}
+
+// A Stream is the server's side of a call, as its handler sees it: each message that is received
+// is judged, and nothing passes once the call is refused. The errors of a refusal are those of the
+// [Transport]. One goroutine at a time may call Receive; Send and SendHeader are safe for
+// concurrent use.
+type Stream struct {
+	call      *Call
+	ctx       context.Context
+	transport Transport
+	unary     bool // what is received has to arrive before the token expires
+	expires   bool // so has what is sent
+
 	denial    atomic.Pointer[Denial]
+	released  atomic.Bool // a message has named the organization, or none needs to
+	receiving atomic.Bool // the handler waits for the client
+
+	sending      sync.Mutex // held while sending, so that the end of the call never races with a Send
+	headerWanted atomic.Bool
+	header       struct {
+		sync.Mutex
+		set bool
+	}
 }
 
-func (c *Call) newStream(stream Stream) *guardedStream {
-	guarded := &guardedStream{stream: stream, Call: c}
-	guarded.proved.Store(!c.admission.byMessage())
-	return guarded
+func (c *Call) newStream(ctx context.Context, transport Transport) *Stream {
+	if transport.Receive == nil || transport.Send == nil || transport.Refuse == nil {
+		panic("interceptor: a Transport needs Receive, Send and Refuse")
+	}
+	s := &Stream{call: c, ctx: ctx, transport: transport}
+	s.released.Store(!c.AwaitsMessage())
+	return s
 }
 
-// Receive receives a message and checks it before the handler sees it.
-func (s *guardedStream) Receive(message any) error {
-	if err := s.refused(); err != nil {
+// Receive receives a message and judges it before the handler sees it. A message that is refused
+// is emptied.
+func (s *Stream) Receive(message any) error {
+	if s.call.rule.Public {
+		return s.transport.Receive(message)
+	}
+	if err := s.refusal(); err != nil {
 		return err
 	}
 	s.receiving.Store(true)
-	err := s.stream.Receive(message)
+	err := s.transport.Receive(message)
 	s.receiving.Store(false)
-	if err == nil && (s.unary || s.expires) && s.admission.expired() {
-		_ = s.refuse(denyExpired())
+	if err == nil && (s.unary || s.expires) && s.call.expired() {
+		s.refuse(denyExpired())
 	}
-	if refused := s.refused(); refused != nil {
+	if refused := s.refusal(); refused != nil {
 		forget(message)
 		return refused
 	}
-	if err != nil {
-		atEnd := errors.Is(err, io.EOF)
-		if !atEnd {
-			forget(message) // what was decoded of it before the error
-		}
-		if atEnd && !s.proved.Load() {
-			return s.refuse(s.unproved(endedFirst))
-		}
+	switch {
+	case errors.Is(err, io.EOF) && s.released.Load():
 		return err
-	}
-	if !s.admission.byMessage() {
+	case errors.Is(err, io.EOF):
+		s.refuse(s.unproved(endedFirst))
+		return s.refusal()
+	case err != nil:
+		forget(message) // what was decoded of it before the error
+		return err
+	case !s.call.AwaitsMessage():
 		return nil
 	}
-	if denial := judgeMessage(s.admission, message); denial != nil {
+	if denial := s.call.judge(message); denial != nil {
 		forget(message)
-		return s.refuse(denial)
+		s.refuse(denial)
+		return s.refusal()
 	}
-	if s.proved.Load() {
+	return s.release(message)
+}
+
+// release lets the client see what the handler says: a message has named the organization.
+func (s *Stream) release(message any) error {
+	if s.released.Load() {
 		return nil
 	}
-	if denial := s.observe(nil); denial != nil {
+	if denial := s.call.observe(s.ctx, nil); denial != nil {
 		forget(message)
 		s.denial.CompareAndSwap(nil, denial)
-		return s.refused()
+		return s.refusal()
 	}
-	s.proved.Store(true)
+	s.released.Store(true)
+	if s.headerWanted.Load() {
+		return s.SendHeader()
+	}
 	return nil
 }
 
@@ -92,123 +155,107 @@ func forget(message any) {
 	}
 }
 
-// Send sends a message, unless the call has been refused, its token has expired or nothing
-// has proved the organization yet.
-func (s *guardedStream) Send(message any) error {
-	if err := s.refused(); err != nil {
+// Send sends a message, unless the call has been refused, its token has expired or nothing has
+// named the organization yet.
+func (s *Stream) Send(message any) error {
+	s.sending.Lock()
+	defer s.sending.Unlock()
+	if err := s.maySend(); err != nil {
 		return err
 	}
-	if s.expires && s.admission.expired() { // the goroutine that ends the call may be late
-		return s.refuse(denyExpired())
+	if _, err := s.setHeader(); err != nil {
+		return err
 	}
-	if !s.proved.Load() {
-		return s.refuse(s.unproved(sentFirst))
-	}
-	return s.stream.Send(message)
+	return s.transport.Send(message)
 }
 
-// refused returns a copy of the refusal as an error, or nil: its user may write to the copy.
-func (s *guardedStream) refused() error {
+// SendHeader sends the header: at once, or as soon as a message has named the organization if one
+// has to. Where the header is out already, it does nothing.
+func (s *Stream) SendHeader() error {
+	s.headerWanted.Store(true)
+	if !s.released.Load() || s.isHeaderSet() { // a Send that is under way may take long
+		return s.refusal()
+	}
+	s.sending.Lock()
+	defer s.sending.Unlock()
+	if err := s.maySend(); err != nil {
+		return err
+	}
+	if first, err := s.setHeader(); !first || err != nil || s.transport.SendHeader == nil {
+		return err
+	}
+	return s.transport.SendHeader()
+}
+
+func (s *Stream) maySend() error {
+	if err := s.refusal(); err != nil {
+		return err
+	}
+	if s.expires && s.call.expired() { // the goroutine that ends the call may be late
+		s.refuse(denyExpired())
+		return s.refusal()
+	}
+	if !s.released.Load() {
+		s.refuse(s.unproved(sentFirst))
+		return s.refusal()
+	}
+	return nil
+}
+
+func (s *Stream) isHeaderSet() bool {
+	s.header.Lock()
+	defer s.header.Unlock()
+	return s.header.set
+}
+
+// setHeader sets the handler's header, once. It goes out with the first message, or with the end.
+func (s *Stream) setHeader() (first bool, err error) {
+	s.header.Lock()
+	defer s.header.Unlock()
+	if first = !s.header.set; first && s.transport.Header != nil {
+		err = s.transport.Header()
+	}
+	s.header.set = true
+	return first, err
+}
+
+// refusal returns the refusal as an error of the framework, or nil.
+func (s *Stream) refusal() error {
 	if denial := s.denial.Load(); denial != nil {
-		return denial.own()
+		return s.transport.Refuse(denial.own()) // whose user may write to it
 	}
 	return nil
 }
 
 // refuse tells the observer and locks the stream. The first refusal counts.
-func (s *guardedStream) refuse(denial *Denial) error {
-	if s.denial.CompareAndSwap(nil, s.admission.inRealm(denial)) {
-		_ = s.observe(denial)
+func (s *Stream) refuse(denial *Denial) {
+	if s.denial.CompareAndSwap(nil, s.call.inRealm(denial)) {
+		_ = s.call.observe(s.ctx, denial)
 	}
-	return s.refused()
 }
 
 // unproved is the refusal of a call in which no message has named the organization.
-func (s *guardedStream) unproved(cause string) *Denial {
-	return deny(ReasonOrganizationMismatch, fmt.Sprintf(cause, s.admission.rule.Organization.Name))
-}
-
-func (s *guardedStream) observe(denial *Denial) *Denial {
-	return s.guard.observe(s.ctx, s.admission.event(denial))
+func (s *Stream) unproved(cause string) *Denial {
+	return deny(ReasonOrganizationMismatch, fmt.Sprintf(cause, s.call.rule.Organization.Name))
 }
 
 // finish decides how the call ends, given what the handler returned: a refusal stands even
 // if the handler swallowed it.
-func (s *guardedStream) finish(err error) error {
-	if err == nil && !s.proved.Load() {
-		_ = s.refuse(s.unproved(returnedFirst))
+func (s *Stream) finish(err error) error {
+	if err == nil && !s.released.Load() {
+		s.refuse(s.unproved(returnedFirst))
 	}
-	if refused := s.refused(); refused != nil {
+	if refused := s.refusal(); refused != nil {
+		s.end(false)
 		return refused
 	}
-	return s.admission.handlerError(err)
-}
-
-var errExited = errors.New("interceptor: the handler called runtime.Goexit")
-
-// expiryGrace is how long an expired call waits for a handler that is not blocked in
-// Receive.
-const expiryGrace = 500 * time.Millisecond
-
-// serve runs the handler until the token expires. Nothing may be able to wake a handler
-// that is blocked in Receive but the end of the call, so the handler has a goroutine of its
-// own, which ends soon after the call does; the stream is locked before.
-func (s *guardedStream) serve(handler func(context.Context, Stream) error) error {
-	if s.admission.expired() {
-		return s.finish(s.refuse(denyExpired()))
-	}
-	deadline := s.admission.claims.Deadline()
-	left := time.Until(deadline)
-	ctx, cancel := context.WithTimeoutCause(s.ctx, left, token.ErrExpired)
-	defer cancel()
-	type outcome struct {
-		err      error
-		panicked any
-	}
-	done := make(chan outcome, 1)
-	go func() {
-		result := outcome{err: errExited}
-		defer func() { done <- result }()
-		defer func() {
-			if result.panicked = recover(); result.panicked != nil {
-				logPanic(ctx, "a streaming handler", s.admission.rule.Procedure, result.panicked)
-			}
-		}()
-		result.err = handler(ctx, s)
-	}()
-	timer := time.NewTimer(left)
-	defer timer.Stop()
-	var result outcome
-	await := func(until <-chan time.Time) (returned bool) {
-		select {
-		case result = <-done:
-			return true
-		case <-until:
-			return false
+	if s.released.Load() {
+		if _, headerErr := s.setHeader(); err == nil {
+			err = headerErr
+		}
+		if s.transport.Trailer != nil {
+			s.transport.Trailer()
 		}
 	}
-	returned := await(timer.C)
-	// The context may be ahead of a wall clock that has been set back.
-	if returned && time.Now().Before(deadline) && !errors.Is(context.Cause(ctx), token.ErrExpired) {
-		if result.panicked != nil {
-			raise(result.panicked)
-		}
-		return s.finish(result.err)
-	}
-	if !returned {
-		<-ctx.Done() // by itself, so that its cause is ErrExpired and not the deferred cancel
-	}
-	_ = s.refuse(denyExpired())
-	if interrupter, ok := s.stream.(interface{ Interrupt() }); ok && !returned {
-		interrupter.Interrupt()
-	}
-	if !returned && !s.receiving.Load() {
-		// A handler that heeds its context returns now. What stands around it should
-		// not see it run on.
-		await(time.After(expiryGrace))
-	}
-	if result.panicked != nil {
-		raise(result.panicked)
-	}
-	return s.refused()
+	return s.call.HandlerError(err, s.transport.WithoutDenial)
 }

@@ -62,7 +62,7 @@ func TestOutsideLog(t *testing.T) {
 		guard := interceptor.New(verifier, table, interceptor.WithObserver(logDecision(slog.New(slog.NewTextHandler(&log, nil)))))
 		header := http.Header{"Authorization": {"Bearer any"}}
 		if call, denial := guard.Admit(t.Context(), test.procedure, header); denial == nil && test.message != nil {
-			_ = call.AdmitMessage(test.message)
+			_ = call.Judge(test.message)
 		}
 		if _, line, _ := strings.Cut(log.String(), " "); line != test.want+"\n" {
 			t.Errorf("%s: the line is\n     %swant %s", test.name, line, test.want)

@@ -71,8 +71,10 @@ func TestForward(t *testing.T) {
 func TestForwardInProcess(t *testing.T) {
 	t.Parallel()
 	for name, options := range map[string]func(*interceptor.Guard) connect.HandlerOption{
-		"gate":        (*interceptor.Guard).HandlerOption,
-		"interceptor": func(guard *interceptor.Guard) connect.HandlerOption { return connect.WithInterceptors(guard) },
+		"gate": (*interceptor.Guard).HandlerOption,
+		"interceptor": func(guard *interceptor.Guard) connect.HandlerOption {
+			return connect.WithInterceptors(guard.Interceptor())
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

@@ -50,24 +50,12 @@ func Interceptor(guard *interceptor.Guard) connect.ServerInterceptor {
 				connection.Refuse(arrived)
 				return refuse(denial, spec, info)
 			}
-			guarded := &guardedStream{stream: stream, spec: spec, info: info, connection: connection.Claim(arrived)}
-			guarded.open.Store(!call.AwaitsMessage())
+			guarded := &guardedStream{stream: stream, spec: spec, info: info}
 			guarded.get = isGet(info) && interceptor.ClaimsFromContext(call.Context()) != nil
-			lower := lowerStream{guarded}
 			err := errPanicked
 			defer func() { guarded.limitCaching(err) }()
-			if spec.StreamType == connect.StreamTypeUnary && !call.AwaitsMessage() {
-				err = call.ServeUnary(lower, func(ctx context.Context, messages interceptor.Stream) error {
-					guarded.messages = messages
-					return handlerError(next(ctx, spec, guarded))
-				})
-			} else {
-				err = lower.serve(call, serve)
-			}
-			if _, refused := err.(*interceptor.Denial); refused && !guarded.interrupted { //nolint:errorlint // the guard's, and not what another error is about
-				guarded.connection.EndReads(callctx.RefusedBody)
-			}
-			return guarded.answer(err)
+			err = guarded.serve(call, connection.Claim(arrived), next, serve)
+			return err
 		}
 	}
 }
@@ -92,18 +80,16 @@ func connectionOf(ctx context.Context, spec connect.Spec, info *connect.CallInfo
 	}
 }
 
-// handlerError returns the error of a handler whose call was let in. A refusal in it is that of
-// another call, and becomes an ordinary error: see [interceptor.Denial].
-func handlerError(err error) error {
-	denial, refused := errors.AsType[*interceptor.Denial](err)
+// withoutDenial returns an error of connect without the denial in it: see [interceptor.Transport].
+func withoutDenial(err error) error {
 	explicit, ok := errors.AsType[*connect.Error](err)
-	if !refused || !ok {
-		return err // of which interceptor.Call takes care
+	if !ok {
+		return err
 	}
 	ordinary := connect.NewError(explicit.Code(), explicit.Message())
 	for _, detail := range explicit.Details() {
 		message, err := connectproto.UnmarshalErrorDetail(detail)
-		if info, ok := message.(*errdetails.ErrorInfo); err == nil && (!ok || info.GetDomain() != denial.ErrorInfo().GetDomain()) {
+		if info, ok := message.(*errdetails.ErrorInfo); err == nil && (!ok || info.GetDomain() != domain) {
 			ordinary = ordinary.WithDetail(detail)
 		}
 	}
@@ -112,6 +98,9 @@ func handlerError(err error) error {
 	}
 	return ordinary
 }
+
+// domain is the domain of the google.rpc.ErrorInfo of a refusal.
+const domain = "protoauthz"
 
 func refuse(denial *interceptor.Denial, spec connect.Spec, info *connect.CallInfo) error {
 	err := connect.NewError(connect.Code(denial.Code()), denial.Error()).WithCause(denial)

@@ -53,6 +53,18 @@ func (o *ownInfo) sent(info *connect.CallInfo) {
 	}
 }
 
+func (o *ownInfo) releaseHeader(info *connect.CallInfo) {
+	if o != nil {
+		o.header.release(info.ResponseHeader())
+	}
+}
+
+func (o *ownInfo) releaseTrailer(info *connect.CallInfo) {
+	if o != nil {
+		o.trailer.release(info.ResponseTrailer())
+	}
+}
+
 // An ownHeader is a copy of a header, and what it was copied from.
 type ownHeader struct{ own, before *connect.Header }
 
@@ -69,9 +81,9 @@ func copyHeader(into, header *connect.Header) {
 	}
 }
 
-// handOn makes the changes to the copy in the original too, to which others may have
+// release makes the changes to the copy in the original too, to which others may have
 // added in the meantime.
-func (h ownHeader) handOn(into *connect.Header) {
+func (h ownHeader) release(into *connect.Header) {
 	for name := range h.before.All() {
 		if !h.own.Has(name) {
 			into.Delete(name)

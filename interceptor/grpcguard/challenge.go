@@ -28,7 +28,7 @@ func Challenge(err error) string {
 	}
 	for _, detail := range refused.Details() {
 		info, ok := detail.(*errdetails.ErrorInfo)
-		if !ok || info.GetDomain() != "protoauthz" {
+		if !ok || info.GetDomain() != domain {
 			continue
 		}
 		if challenge := info.GetMetadata()["challenge"]; len(challenge) <= maxChallenge && bearer.MatchString(challenge) {

@@ -2,7 +2,6 @@ package grpcguard
 
 import (
 	"context"
-	"errors"
 	"slices"
 
 	"google.golang.org/genproto/googleapis/rpc/errdetails"
@@ -40,16 +39,19 @@ func Unary(guard *interceptor.Guard) grpc.UnaryServerInterceptor {
 	mustGuard(guard)
 	return func(ctx context.Context, request any, info *grpc.UnaryServerInfo, handler grpc.UnaryHandler) (any, error) {
 		call, denial := guard.Admit(ctx, info.FullMethod, incoming{ctx})
+		if denial == nil {
+			denial = call.Judge(request)
+		}
 		if denial != nil {
 			return nil, refuse(denial)
 		}
-		if denial := call.AdmitMessage(request); denial != nil {
-			return nil, refuse(denial)
-		}
 		response, err := handler(call.Context(), request)
-		return response, handlerError(err)
+		return response, call.HandlerError(err, withoutDenial)
 	}
 }
+
+// domain is the domain of the google.rpc.ErrorInfo of a refusal.
+const domain = "protoauthz"
 
 func mustGuard(guard *interceptor.Guard) {
 	if guard == nil {
@@ -79,21 +81,16 @@ func refuse(denial *interceptor.Denial) error {
 	return r
 }
 
-// handlerError returns the error of a handler whose call was let in. A refusal in it is that of
-// another call, and becomes an ordinary error: see [interceptor.Denial].
-func handlerError(err error) error {
-	denial, refused := errors.AsType[*interceptor.Denial](err)
-	if !refused {
-		return err
-	}
+// withoutDenial returns a status without the denial in it: see [interceptor.Transport].
+func withoutDenial(err error) error {
 	explicit, ok := status.FromError(err)
 	if !ok {
-		return status.Error(codes.Unknown, "another call was refused: "+err.Error())
+		return err
 	}
 	ordinary := explicit.Proto()
 	ordinary.Details = slices.DeleteFunc(ordinary.Details, func(detail *anypb.Any) bool {
 		info := new(errdetails.ErrorInfo)
-		return detail.MessageIs(info) && (detail.UnmarshalTo(info) != nil || info.GetDomain() == denial.ErrorInfo().GetDomain())
+		return detail.MessageIs(info) && (detail.UnmarshalTo(info) != nil || info.GetDomain() == domain)
 	})
 	return status.FromProto(ordinary).Err()
 }

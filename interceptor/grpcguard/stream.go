@@ -3,7 +3,6 @@ package grpcguard
 import (
 	"context"
 	"sync"
-	"sync/atomic"
 
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/metadata"
@@ -11,7 +10,7 @@ import (
 	"github.com/protoauthz/protoauthz/interceptor"
 )
 
-// Stream returns the interceptor of streaming calls, and of those of an unknown service, for
+// Stream returns the interceptor of streaming calls, and of calls to an unknown service, for
 // servers whose chains are made by hand: without [Unary] beside it, all unary calls are open.
 // As with [Unary], what runs before the interceptor acts on calls that the guard has not
 // judged: in [grpc.ChainStreamInterceptor] what stands before it, and [grpc.StreamInterceptor]
@@ -31,21 +30,18 @@ func Stream(guard *interceptor.Guard) grpc.StreamServerInterceptor {
 			return refuse(denial)
 		}
 		guarded := &guardedStream{ServerStream: stream}
-		guarded.open.Store(!call.AwaitsMessage())
-		err := call.Serve(lowerStream{guarded}, func(ctx context.Context, messages interceptor.Stream) error {
+		transport := interceptor.Transport{
+			Receive: stream.RecvMsg, Send: stream.SendMsg, Refuse: refuse, WithoutDenial: withoutDenial,
+			Header: guarded.releaseHeader, Trailer: guarded.releaseTrailer,
+			SendHeader: func() error { return stream.SendHeader(nil) },
+		}
+		return call.Serve(transport, func(ctx context.Context, messages *interceptor.Stream) error {
 			if transport := grpc.ServerTransportStreamFromContext(ctx); transport != nil && call.AwaitsMessage() {
 				ctx = grpc.NewContextWithServerTransportStream(ctx, transportStream{transport, guarded})
 			}
 			guarded.ctx, guarded.messages = ctx, messages
-			return handlerError(handler(server, guarded))
+			return handler(server, guarded)
 		})
-		if denial, ok := err.(*interceptor.Denial); ok { //nolint:errorlint // the guard's, and not what another error is about
-			return refuse(denial)
-		}
-		if endErr := guarded.end(); err == nil {
-			err = endErr
-		}
-		return err
 	}
 }
 
@@ -53,15 +49,11 @@ func Stream(guard *interceptor.Guard) grpc.StreamServerInterceptor {
 type guardedStream struct {
 	grpc.ServerStream
 	ctx      context.Context
-	messages interceptor.Stream // which checks, and goes on to the lowerStream
+	messages *interceptor.Stream
 
-	open         atomic.Bool // the client may read what the handler says
-	headerWanted atomic.Bool // once it is open
-
-	// What the handler says may come after the call: it is handed on when nothing else reads
-	// it, and not if the call is refused.
+	// What the handler says may come after the call, so it is kept until it is released.
 	mu              sync.Mutex
-	sent            bool
+	released        bool // the header
 	header, trailer metadata.MD
 }
 
@@ -69,24 +61,16 @@ type guardedStream struct {
 func (s *guardedStream) Context() context.Context { return s.ctx }
 
 // RecvMsg implements [grpc.ServerStream].
-func (s *guardedStream) RecvMsg(message any) error {
-	if err := s.messages.Receive(message); err != nil {
-		return answer(err)
-	}
-	if !s.open.Swap(true) && s.headerWanted.Load() {
-		return s.SendMsg(ownHeader{})
-	}
-	return nil
-}
+func (s *guardedStream) RecvMsg(message any) error { return s.messages.Receive(message) }
 
 // SendMsg implements [grpc.ServerStream].
-func (s *guardedStream) SendMsg(message any) error { return answer(s.messages.Send(message)) }
+func (s *guardedStream) SendMsg(message any) error { return s.messages.Send(message) }
 
 // SetHeader implements [grpc.ServerStream].
 func (s *guardedStream) SetHeader(md metadata.MD) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.sent {
+	if s.released {
 		return s.ServerStream.SetHeader(md) // which says that it is too late
 	}
 	s.header = metadata.Join(s.header, md)
@@ -98,11 +82,7 @@ func (s *guardedStream) SendHeader(md metadata.MD) error {
 	if err := s.SetHeader(md); err != nil {
 		return err
 	}
-	s.headerWanted.Store(true)
-	if !s.open.Load() {
-		return nil
-	}
-	return s.SendMsg(ownHeader{})
+	return s.messages.SendHeader()
 }
 
 // SetTrailer implements [grpc.ServerStream].
@@ -112,59 +92,17 @@ func (s *guardedStream) SetTrailer(md metadata.MD) {
 	s.trailer = metadata.Join(s.trailer, md)
 }
 
-// ownHeader is sent as the message that it is not, so that it is checked like one.
-type ownHeader struct{}
-
-// handOnHeader hands the handler's header on, once: it goes out with the first message, or
-// with the end.
-func (s *guardedStream) handOnHeader() (first bool, err error) {
+func (s *guardedStream) releaseHeader() error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.sent {
-		return false, nil
-	}
-	s.sent = true
-	return true, s.ServerStream.SetHeader(s.header)
+	s.released = true
+	return s.ServerStream.SetHeader(s.header)
 }
 
-// end hands on what the handler said at last.
-func (s *guardedStream) end() error {
-	if !s.open.Load() {
-		return nil
-	}
+func (s *guardedStream) releaseTrailer() {
 	s.mu.Lock()
+	defer s.mu.Unlock()
 	s.ServerStream.SetTrailer(s.trailer)
-	s.mu.Unlock()
-	_, err := s.handOnHeader()
-	return err
-}
-
-func answer(err error) error {
-	if denial, ok := err.(*interceptor.Denial); ok { //nolint:errorlint // the guard's, and not what another error is about
-		return refuse(denial)
-	}
-	return err
-}
-
-// A lowerStream is the side of a guardedStream that is turned to the connection.
-type lowerStream struct{ *guardedStream }
-
-// Receive implements [interceptor.Stream].
-func (s lowerStream) Receive(message any) error { return s.ServerStream.RecvMsg(message) }
-
-// Send implements [interceptor.Stream].
-func (s lowerStream) Send(message any) error {
-	first, err := s.handOnHeader()
-	if err != nil {
-		return err
-	}
-	if message == (ownHeader{}) {
-		if !first { // another goroutine's is on its way
-			return nil
-		}
-		return s.ServerStream.SendHeader(nil)
-	}
-	return s.ServerStream.SendMsg(message)
 }
 
 // A transportStream is what [grpc.SetHeader] and its like find in the context of a handler.

@@ -155,7 +155,7 @@ func TestAssertGuarded(t *testing.T) {
 			only(samplev1connect.NewCatalogServiceHandler(openCatalog, guard.HandlerOption())),
 		), table, append(of("Document", answered("12")), absent("Member"))},
 		{"interceptor alone", only(samplev1connect.NewMemberServiceHandler(
-			samplev1connect.UnimplementedMemberServiceHandler{}, connect.WithInterceptors(guard),
+			samplev1connect.UnimplementedMemberServiceHandler{}, connect.WithInterceptors(guard.Interceptor()),
 		)), table, append(of("Member", answered("12")), absent("Catalog", "Document"))},
 		{"a file was forgotten", only(samplev1connect.NewMemberServiceHandler(
 			samplev1connect.UnimplementedMemberServiceHandler{}, harness.NoTokens(smaller).HandlerOption(),

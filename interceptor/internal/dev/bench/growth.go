@@ -93,7 +93,7 @@ func growTokens(ctx context.Context, b *bench) error {
 		}
 		shuffle(raws)
 		of := ", " + plural(size, "token")
-		c.contenders = append(c.contenders, contender{nameOurs + of, throughTokens(ctx, interceptor.New(verifier, table), raws)})
+		c.contenders = append(c.contenders, contender{nameOurs + of, throughTokens(ctx, interceptor.New(verifier, table).Interceptor(), raws)})
 		if size <= 10_000 { // more take minutes, and tell the same
 			if err := verifyAll(ctx, handmade.verify, raws); err != nil {
 				return err
@@ -161,7 +161,7 @@ func growKeys(ctx context.Context, b *bench) error {
 		raw := last.Mint(last.Header(), payload(last.Issuer, b.issuer.lifetime))
 		name := plural(size, "key")
 		known.contenders = append(known.contenders,
-			contender{name, through(ctx, interceptor.New(cached, table), newDirectRequest(listProducts, raw))})
+			contender{name, through(ctx, interceptor.New(cached, table).Interceptor(), newDirectRequest(listProducts, raw))})
 		anew.contenders = append(anew.contenders, contender{name, accepts(ctx, ours(uncached), raw)})
 	}
 	if err := b.compare(ctx, known); err != nil {
@@ -197,7 +197,7 @@ func growIssuers(ctx context.Context, b *bench) error {
 		if err != nil {
 			return err
 		}
-		c.contenders = append(c.contenders, contender{plural(size, "issuer"), throughTokens(ctx, interceptor.New(verifier, table), raws)})
+		c.contenders = append(c.contenders, contender{plural(size, "issuer"), throughTokens(ctx, interceptor.New(verifier, table).Interceptor(), raws)})
 	}
 	return b.compare(ctx, c)
 }
@@ -220,7 +220,7 @@ func growProcedures(ctx context.Context, b *bench) error {
 		request := newDirectRequest(listProducts, raw)
 		c.contenders = append(c.contenders, contender{
 			plural(size, "procedure"),
-			throughEach(ctx, interceptor.New(verifier, table), request, size, func(k int) { request.spec.Procedure = procedures[k] }),
+			throughEach(ctx, interceptor.New(verifier, table).Interceptor(), request, size, func(k int) { request.spec.Procedure = procedures[k] }),
 		})
 	}
 	return b.compare(ctx, c)
@@ -247,7 +247,7 @@ func growScopes(ctx context.Context, b *bench) error {
 				return err
 			}
 			c.contenders = append(c.contenders, contender{
-				plural(size, "scope"), through(ctx, interceptor.New(verifier, table), newDirectRequest(procedures[0], raw)),
+				plural(size, "scope"), through(ctx, interceptor.New(verifier, table).Interceptor(), newDirectRequest(procedures[0], raw)),
 			})
 		}
 	}

@@ -95,7 +95,7 @@ func guardGroup(ctx context.Context, b *bench) error {
 			title: each.title, note: each.note, reference: namePrototype,
 			contenders: []contender{
 				{namePrototype, through(ctx, (&prototype{verifier: keyfunc}).interceptor(), es384)},
-				{nameOurs, through(ctx, guard, es384)},
+				{nameOurs, through(ctx, guard.Interceptor(), es384)},
 				{nameKeyfuncRS256, through(ctx, keyfunc.interceptor(), rs256)},
 				{nameKeyfuncES384, through(ctx, keyfunc.interceptor(), es384)},
 			},

@@ -157,7 +157,7 @@ func streamGroup(ctx context.Context, b *bench) error {
 	err = b.compare(ctx, contest{
 		title: "stream without a network, for each message received and one sent", reference: nameOpen, added: true,
 		note:       "Each message names the organization, and is checked.",
-		contenders: []contender{{nameOpen, relay(ctx, nil, raw)}, {nameOurs, relay(ctx, guard, raw)}},
+		contenders: []contender{{nameOpen, relay(ctx, nil, raw)}, {nameOurs, relay(ctx, guard.Interceptor(), raw)}},
 	})
 	if err != nil {
 		return err

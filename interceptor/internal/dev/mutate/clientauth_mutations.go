@@ -74,7 +74,6 @@ var clientauthMutations = []mutation{
 	{"clientauth: another source's error", "interceptor/clientauth/source.go", `return ErrUnavailable, fmt.Errorf("the source failed with a %T", err)`, `return ErrUnavailable, fmt.Errorf("the source failed with a %T: %w", err, err)`},
 	{"clientauth: forwarding needs a guard", "interceptor/clientauth/forward.go", "if interceptor.ClaimsFromContext(ctx) == nil {", "_ = interceptor.ClaimsFromContext; if false {"},
 	{"clientauth: forwarding needs a guard of the same call", "interceptor/clientauth/forward.go", "!callctx.Admitted(ctx, info.RequestHeader())", "ctx.Value(callctx.HeaderKey{}) == nil"},
-	{"clientauth: call of a guard without a gate", "interceptor/connect.go", "		a.header = header\n		ctx = a\n", "		ctx = a\n"},
 	{"clientauth: forwarding needs a token", "interceptor/clientauth/forward.go", "		if err != nil {\n", "		if err != nil && raw != \"\" {\n"},
 	{"clientauth: calls alone", "interceptor/clientauth/transport.go", "if c == nil || !strings.HasSuffix(request.URL.Path, c.procedure) {", "if strings.HasSuffix(\"\", \"\"); c == nil {"},
 	{"clientauth: the server alone", "interceptor/clientauth/transport.go", "host != nil && *host != request.URL.Host", "host != nil && *host == \"\""},

@@ -81,7 +81,11 @@ func (q *Question) ask(ctx context.Context) (a answer) {
 		return a
 	}
 	messages := &messages{rest: q.Messages}
-	err := call.Serve(messages, messages.handle)
+	err := call.Serve(interceptor.Transport{
+		Receive: messages.receive,
+		Send:    func(any) error { return nil },
+		Refuse:  func(denial *interceptor.Denial) error { return denial },
+	}, messages.handle)
 	a.messages = messages.received
 	a.denial, _ = errors.AsType[*interceptor.Denial](err)
 	return a
@@ -99,7 +103,7 @@ type messages struct {
 }
 
 // handle receives all messages, as a handler does. What is refused is emptied: hence the copies.
-func (m *messages) handle(_ context.Context, stream interceptor.Stream) error {
+func (m *messages) handle(_ context.Context, stream *interceptor.Stream) error {
 	for {
 		var message proto.Message
 		if len(m.rest) > 0 {
@@ -113,8 +117,8 @@ func (m *messages) handle(_ context.Context, stream interceptor.Stream) error {
 	}
 }
 
-// Receive finds the message where it is to be put.
-func (m *messages) Receive(any) error {
+// receive finds the message where it is to be put.
+func (m *messages) receive(any) error {
 	if len(m.rest) == 0 {
 		return io.EOF
 	}
@@ -122,6 +126,3 @@ func (m *messages) Receive(any) error {
 	m.received++
 	return nil
 }
-
-// Send is never called.
-func (*messages) Send(any) error { return nil }

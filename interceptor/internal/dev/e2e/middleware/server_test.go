@@ -35,7 +35,7 @@ type framework struct {
 var frameworks = []framework{
 	{"connect v1", func(guard *interceptor.Guard) http.Handler { return mux1(guard.HandlerOption()) }, true},
 	{"connect v1 without the gate", func(guard *interceptor.Guard) http.Handler {
-		return mux1(connect.WithInterceptors(guard))
+		return mux1(connect.WithInterceptors(guard.Interceptor()))
 	}, false},
 	{"connect v2", mux2, true},
 }

@@ -1,0 +1,171 @@
+package interceptor
+
+import (
+	"context"
+	"errors"
+	"net/http"
+
+	"connectrpc.com/connect"
+
+	"github.com/protoauthz/protoauthz/interceptor/internal/callctx"
+)
+
+// HandlerOption installs the guard in a handler: as a request gate, which refuses
+// a call before its body is read, and as an interceptor, which checks messages. Give
+// it before the options that install other interceptors, so that none of them acts
+// on a call that is not checked yet: a cache, for example, would answer with another
+// organization's data.
+//
+// Other interceptors do not see what the gate refuses, and [connect.WithRecover]
+// does not cover it: log refusals with [WithObserver].
+//
+// See [Guard.Interceptor] for what is lost without the gate.
+func (g *Guard) HandlerOption() connect.HandlerOption {
+	return connect.WithHandlerOptions(connect.WithRequestGate(g.gate), connect.WithInterceptors(connectInterceptor{g, true}))
+}
+
+func (g *Guard) gate(ctx context.Context, spec connect.Spec, peer connect.Peer, header http.Header) (context.Context, error) {
+	connection, call := connectionOf(ctx, spec.Procedure, header)
+	admitted, denial := g.Admit(ctx, spec.Procedure, header)
+	if denial != nil {
+		connection.Refuse(call)
+		return nil, connectError(denial, nil, spec, peer)
+	}
+	connection.Claim(call)
+	admitted.header = header
+	admitted.gated.Store(true)
+	return admitted.Context(), nil
+}
+
+// connectionOf returns the connection that a call may have come over, and how that connection knows the
+// call. A call that a handler of connect-go makes in process came over none.
+func connectionOf(ctx context.Context, procedure string, header http.Header) (*callctx.Connection, callctx.Call) {
+	connection := callctx.FromContext(ctx)
+	if connection == nil {
+		return nil, callctx.Call{}
+	}
+	if _, inHandler := connect.CallInfoForHandlerContext(ctx); inHandler {
+		return nil, callctx.Call{}
+	}
+	return connection, callctx.Call{
+		ID:            callctx.HeaderID(header),
+		Procedure:     procedure,
+		Authorization: header.Values("Authorization"),
+	}
+}
+
+// Interceptor returns the guard as an interceptor of handlers, for [connect.WithInterceptors]. It
+// leaves client calls alone. Prefer [Guard.HandlerOption]: without its gate a unary call is refused
+// only after its message was read and decoded, and the interceptor cannot tell that it stands
+// before a handler: a request that an interceptor before it has copied and sent on through a client
+// passes as a client's.
+func (g *Guard) Interceptor() connect.Interceptor { return connectInterceptor{g, false} }
+
+// A connectInterceptor stands behind the gate, so before a handler, or may stand anywhere.
+type connectInterceptor struct {
+	guard *Guard
+	gated bool
+}
+
+// WrapUnary implements [connect.Interceptor].
+func (i connectInterceptor) WrapUnary(next connect.UnaryFunc) connect.UnaryFunc {
+	return func(ctx context.Context, request connect.AnyRequest) (connect.AnyResponse, error) {
+		spec, peer := request.Spec(), request.Peer // called for a refusal only
+		if spec.IsClient {
+			// A request that an interceptor before us has sent on through a client bears
+			// that client's spec. It may still be the handler's.
+			info, ok := connect.CallInfoForHandlerContext(ctx)
+			switch {
+			case ok && (i.gated || callctx.SameHeader(info.RequestHeader(), request.Header())):
+				spec, peer = info.Spec(), info.Peer
+			case i.gated:
+				return nil, connectError(failed(errContextLost), nil, spec, peer())
+			default:
+				return next(ctx, request)
+			}
+		}
+		within := sameCall(ctx, spec.Procedure, request.Header())
+		ctx, call, denial := i.guard.callOf(ctx, spec.Procedure, request.Header())
+		if denial == nil {
+			denial = call.judgeUnary(ctx, request.Any())
+		}
+		if denial != nil {
+			return nil, connectError(denial, within, spec, peer())
+		}
+		response, err := call.keepFromCaches(ctx, request, next)(ctx, request)
+		return response, call.HandlerError(err, withoutDenial)
+	}
+}
+
+var errContextLost = errors.New("an interceptor before the guard has lost the context of the call: the interceptor must hand on the context that it is given, or one made from it")
+
+// WrapStreamingClient implements [connect.Interceptor]. It does nothing.
+func (connectInterceptor) WrapStreamingClient(next connect.StreamingClientFunc) connect.StreamingClientFunc {
+	return next
+}
+
+// WrapStreamingHandler implements [connect.Interceptor].
+func (i connectInterceptor) WrapStreamingHandler(next connect.StreamingHandlerFunc) connect.StreamingHandlerFunc {
+	return func(ctx context.Context, conn connect.StreamingHandlerConn) error {
+		spec, header := conn.Spec(), conn.RequestHeader()
+		within := sameCall(ctx, spec.Procedure, header)
+		connection, arrived := connectionOf(ctx, spec.Procedure, header)
+		if outer := callFrom(ctx); i.gated && outer != nil && outer.header != nil {
+			// An interceptor may have replaced the header since the gate claimed the connection.
+			arrived.ID = callctx.HeaderID(outer.header)
+		}
+		ctx, call, denial := i.guard.callOf(ctx, spec.Procedure, header)
+		switch {
+		case denial != nil:
+			connection.Refuse(arrived)
+			return connectError(denial, within, spec, conn.Peer())
+		case call.rule.Public:
+			return call.HandlerError(next(ctx, conn), withoutDenial)
+		default:
+			return call.serveConn(ctx, within, conn, connection.Claim(arrived), next)
+		}
+	}
+}
+
+// callOf returns the call that the gate has admitted, or admits it if there was no gate. A body, and
+// interceptors before this one, may take their time: the token may have expired since.
+func (g *Guard) callOf(ctx context.Context, procedure string, header http.Header) (context.Context, *Call, *Denial) {
+	if call := callFrom(ctx); call.take(g, procedure, header) {
+		return ctx, call, nil
+	}
+	call, denial := g.Admit(ctx, procedure, header)
+	if denial != nil {
+		return ctx, nil, denial
+	}
+	call.header = header
+	return call.Context(), call, nil
+}
+
+// take reports whether the gate of a guard has made this call for a very request, and whether
+// no interceptor has taken the call before. The header that names the organization is read again,
+// since the handler reads it after interceptors may have changed it.
+func (c *Call) take(guard *Guard, procedure string, header http.Header) bool {
+	return c != nil && c.gated.Load() && c.rule.guard == guard && c.covers(procedure) &&
+		callctx.SameHeader(c.header, header) && namesOrganization(c.rule.Organization, c.organization, header) &&
+		c.gated.CompareAndSwap(true, false)
+}
+
+// covers reports whether the call's rule is the rule of a procedure. All procedures of a service
+// that is public as a whole have one rule.
+func (c *Call) covers(procedure string) bool {
+	if !c.rule.Public {
+		return c.rule.Procedure == procedure
+	}
+	rule, ok := c.rule.guard.rules.lookup(procedure)
+	return ok && rule == c.rule
+}
+
+// sameCall returns the call that another guard has admitted before this one for the same request,
+// or nil. What a handler calls in process with its own context is another call.
+func sameCall(ctx context.Context, procedure string, header http.Header) *Call {
+	c := callFrom(ctx)
+	if c != nil && c.rule != nil && c.rule.Procedure == procedure && callctx.SameHeader(c.header, header) {
+		return c
+	}
+	return nil
+}

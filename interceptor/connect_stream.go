@@ -1,0 +1,85 @@
+package interceptor
+
+import (
+	"context"
+	"net/http"
+	"slices"
+
+	"connectrpc.com/connect"
+
+	"github.com/protoauthz/protoauthz/interceptor/internal/callctx"
+)
+
+// serveConn runs a streaming handler on a guarded connection. What the call came over may be nil.
+func (c *Call) serveConn(ctx context.Context, within *Call, conn connect.StreamingHandlerConn, connection *callctx.Connection, next connect.StreamingHandlerFunc) error {
+	guarded := &guardedConn{
+		StreamingHandlerConn: conn,
+		header:               newOwnHeader(conn.ResponseHeader()),
+		trailer:              newOwnHeader(conn.ResponseTrailer()),
+	}
+	transport := Transport{
+		Receive:       conn.Receive,
+		Send:          conn.Send,
+		Refuse:        func(denial *Denial) error { return connectError(denial, within, conn.Spec(), conn.Peer()) },
+		WithoutDenial: withoutDenial,
+		Header: func() error {
+			guarded.header.release(conn.ResponseHeader())
+			return nil
+		},
+		Trailer:    func() { guarded.trailer.release(conn.ResponseTrailer()) },
+		Connection: connection,
+	}
+	return c.serve(ctx, transport, func(ctx context.Context, stream *Stream) error {
+		guarded.stream = stream
+		return next(ctx, guarded)
+	})
+}
+
+// A guardedConn is the connection that a handler has. Its header and trailer are the handler's own,
+// since the handler may outlive the call.
+type guardedConn struct {
+	connect.StreamingHandlerConn
+	stream          *Stream
+	header, trailer ownHeader
+}
+
+// Receive implements [connect.StreamingHandlerConn].
+func (c *guardedConn) Receive(message any) error { return c.stream.Receive(message) }
+
+// Send implements [connect.StreamingHandlerConn].
+func (c *guardedConn) Send(message any) error { return c.stream.Send(message) }
+
+// ResponseHeader implements [connect.StreamingHandlerConn].
+func (c *guardedConn) ResponseHeader() http.Header { return c.header.Header }
+
+// ResponseTrailer implements [connect.StreamingHandlerConn].
+func (c *guardedConn) ResponseTrailer() http.Header { return c.trailer.Header }
+
+// An ownHeader is a copy of a header, and what it was copied from.
+type ownHeader struct {
+	http.Header
+	before http.Header
+}
+
+func newOwnHeader(header http.Header) ownHeader {
+	own := ownHeader{Header: header.Clone(), before: header.Clone()}
+	if own.Header == nil {
+		own.Header = http.Header{}
+	}
+	return own
+}
+
+// release makes the changes to the copy in the original too, to which others may have
+// added in the meantime.
+func (h ownHeader) release(into http.Header) {
+	for name := range h.before {
+		if _, ok := h.Header[name]; !ok {
+			delete(into, name)
+		}
+	}
+	for name, values := range h.Header {
+		if before, ok := h.before[name]; !ok || !slices.Equal(values, before) {
+			into[name] = slices.Clone(values)
+		}
+	}
+}
