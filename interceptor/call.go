@@ -34,7 +34,7 @@ type Call struct {
 	// What a Connect call is known by. A handler may call another one in process, with the same
 	// context.
 	header http.Header
-	gated  atomic.Bool // the gate has made it, and no interceptor has taken it yet
+	gated  atomic.Bool // the gate has made it, and no interceptor has asked yet
 }
 
 // Admit is the first step of a call. Admit judges the procedure, as in "/pkg.Service/Method", and

@@ -130,7 +130,7 @@ func (i connectInterceptor) WrapStreamingHandler(next connect.StreamingHandlerFu
 // callOf returns the call that the gate has admitted, or admits it if there was no gate. A body, and
 // interceptors before this one, may take their time: the token may have expired since.
 func (g *Guard) callOf(ctx context.Context, procedure string, header http.Header) (context.Context, *Call, *Denial) {
-	if call := callFrom(ctx); call.take(g, procedure, header) {
+	if call := callFrom(ctx); call.passedGate(g, procedure, header) {
 		return ctx, call, nil
 	}
 	call, denial := g.Admit(ctx, procedure, header)
@@ -141,18 +141,18 @@ func (g *Guard) callOf(ctx context.Context, procedure string, header http.Header
 	return call.Context(), call, nil
 }
 
-// take reports whether the gate of a guard has made this call for a very request, and whether
-// no interceptor has taken the call before. The header that names the organization is read again,
-// since the handler reads it after interceptors may have changed it.
-func (c *Call) take(guard *Guard, procedure string, header http.Header) bool {
-	return c != nil && c.gated.Load() && c.rule.guard == guard && c.covers(procedure) &&
+// passedGate reports, once, whether the gate of a guard has made the call for this very request. The
+// header that names the organization is read again, since the handler reads it after interceptors
+// may have changed it.
+func (c *Call) passedGate(guard *Guard, procedure string, header http.Header) bool {
+	return c != nil && c.gated.Load() && c.rule.guard == guard && c.hasRuleOf(procedure) &&
 		callctx.SameHeader(c.header, header) && namesOrganization(c.rule.Organization, c.organization, header) &&
 		c.gated.CompareAndSwap(true, false)
 }
 
-// covers reports whether the call's rule is the rule of a procedure. All procedures of a service
+// hasRuleOf reports whether the call's rule is the rule of a procedure. All procedures of a service
 // that is public as a whole have one rule.
-func (c *Call) covers(procedure string) bool {
+func (c *Call) hasRuleOf(procedure string) bool {
 	if !c.rule.Public {
 		return c.rule.Procedure == procedure
 	}

@@ -38,8 +38,8 @@ func TestPrintedContext(t *testing.T) {
 	}
 }
 
-// TestCovers makes sure that a call is for its own procedure, also among public ones.
-func TestCovers(t *testing.T) {
+// TestHasRuleOf makes sure that a call is for its own procedure, also among public ones.
+func TestHasRuleOf(t *testing.T) {
 	t.Parallel()
 	table, err := policy.Compile(policy.Files{samplev1.File_sample_v1_catalog_proto}, policy.WithAudience(testAPI),
 		policy.WithPublic("a.v1.A", "b.v1.B"))
@@ -67,8 +67,8 @@ func TestCovers(t *testing.T) {
 		if !ok {
 			t.Fatalf("no rule for %s", test.admitted)
 		}
-		if got := (&Call{rule: rule}).covers(test.procedure); got != test.want {
-			t.Errorf("%s covers %s: %t", test.admitted, test.procedure, got)
+		if got := (&Call{rule: rule}).hasRuleOf(test.procedure); got != test.want {
+			t.Errorf("%s has the rule of %s: %t", test.admitted, test.procedure, got)
 		}
 	}
 }

@@ -41,3 +41,8 @@ import (
 func DeadlineHandler(handler http.Handler) http.Handler {
 	return callctx.Handler(handler)
 }
+
+// Interruptible is [DeadlineHandler].
+//
+// Deprecated: use DeadlineHandler.
+func Interruptible(handler http.Handler) http.Handler { return DeadlineHandler(handler) }
