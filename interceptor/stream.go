@@ -67,12 +67,10 @@ type Stream struct {
 	released  atomic.Bool // a message has named the organization, or none needs to
 	receiving atomic.Bool // the handler waits for the client
 
-	sending      sync.Mutex // held while sending, so that the end of the call never races with a Send
-	headerWanted atomic.Bool
-	header       struct {
-		sync.Mutex
-		set bool
-	}
+	sending       sync.Mutex // held while sending, so that the end of the call never races with a Send
+	headerWanted  atomic.Bool
+	headerSet     atomic.Bool
+	settingHeader sync.Mutex
 }
 
 func (c *Call) newStream(ctx context.Context, transport Transport) *Stream {
@@ -173,7 +171,7 @@ func (s *Stream) Send(message any) error {
 // has to. Where the header is out already, it does nothing.
 func (s *Stream) SendHeader() error {
 	s.headerWanted.Store(true)
-	if !s.released.Load() || s.isHeaderSet() { // a Send that is under way may take long
+	if !s.released.Load() || s.headerSet.Load() { // a Send that is under way may take long
 		return s.refusal()
 	}
 	s.sending.Lock()
@@ -202,21 +200,21 @@ func (s *Stream) maySend() error {
 	return nil
 }
 
-func (s *Stream) isHeaderSet() bool {
-	s.header.Lock()
-	defer s.header.Unlock()
-	return s.header.set
-}
-
 // setHeader sets the handler's header, once. It goes out with the first message, or with the end.
 func (s *Stream) setHeader() (first bool, err error) {
-	s.header.Lock()
-	defer s.header.Unlock()
-	if first = !s.header.set; first && s.transport.Header != nil {
+	if s.headerSet.Load() {
+		return false, nil
+	}
+	s.settingHeader.Lock()
+	defer s.settingHeader.Unlock()
+	if s.headerSet.Load() {
+		return false, nil
+	}
+	if s.transport.Header != nil {
 		err = s.transport.Header()
 	}
-	s.header.set = true
-	return first, err
+	s.headerSet.Store(true)
+	return true, err
 }
 
 // refusal returns the refusal as an error of the framework, or nil.
