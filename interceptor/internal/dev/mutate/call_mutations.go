@@ -150,15 +150,15 @@ var callMutations = []mutation{
 	guarded := c.newStream(stream)
 	guarded.expires`,
 	},
-	{"call: refusal of another call", "interceptor/handler_error.go", "denial.get().within == a {", "denial.get() != nil {"},
-	{"call: refusal by another guard", "interceptor/handler_error.go", "denial.get().within == a {", "denial == nil {"},
-	{"call: refusal of another guard's call", "interceptor/handler_error.go", "if !refused || denial.get().within == a {", "if !refused || denial.get().within != nil {"},
-	{"call: detail of another call's refusal", "interceptor/handler_error.go", "if !isRefusal(detail) {", "if true {"},
-	{"call: other details of the handler's", "interceptor/handler_error.go", "if !isRefusal(detail) {", "if false {"},
-	{"call: challenge of another call's refusal", "interceptor/handler_error.go", `	ordinary.Meta().Del("WWW-Authenticate")
+	{"call: refusal of another call", "interceptor/connect_error.go", "denial.orZero().within == a {", "denial.orZero() != nil {"},
+	{"call: refusal by another guard", "interceptor/connect_error.go", "denial.orZero().within == a {", "denial == nil {"},
+	{"call: refusal of another guard's call", "interceptor/connect_error.go", "if !refused || denial.orZero().within == a {", "if !refused || denial.orZero().within != nil {"},
+	{"call: detail of another call's refusal", "interceptor/connect_error.go", "if !isRefusal(detail) {", "if true {"},
+	{"call: other details of the handler's", "interceptor/connect_error.go", "if !isRefusal(detail) {", "if false {"},
+	{"call: challenge of another call's refusal", "interceptor/connect_error.go", `	ordinary.Meta().Del(wwwAuthenticate)
 `, ""},
-	{"call: another procedure in the same context", "interceptor/handler_error.go", "a.rule.Procedure == procedure && ", ""},
-	{"call: another request in the same context", "interceptor/handler_error.go", " && callctx.SameHeader(a.header, header) {", " {"},
+	{"call: another procedure in the same context", "interceptor/connect_error.go", "a.rule.Procedure == procedure && ", ""},
+	{"call: another request in the same context", "interceptor/connect_error.go", " && callctx.SameHeader(a.header, header) {", " {"},
 	{"call: Serve until the token expires", "interceptor/call.go", "if !guarded.expires {", "if true {"},
 	{"call: Serve without expiry", "interceptor/call.go", "if !guarded.expires {", "if false {"},
 	{

@@ -144,8 +144,8 @@ var guardMutations = []mutation{
 	{"guard: observer's own denial", "interceptor/guard.go", "told.Claims, told.Denial = ownClaims(event.Claims), event.Denial.own()", "told.Claims = ownClaims(event.Claims)"},
 	{"guard: observer's own claims", "interceptor/guard.go", "told.Claims, told.Denial = ownClaims(event.Claims), event.Denial.own()", "told.Denial = event.Denial.own()"},
 	{"guard: handler's own claims", "interceptor/context.go", "return ownClaims(a.claims)", "return a.claims"},
-	{"denial: copy of scopes", "interceptor/denial.go", "return slices.Clone(d.get().scopes)", "return d.get().scopes"},
-	{"denial: zero", "interceptor/denial.go", `if d == nil || d.reason == "" {`, "if d == nil {"},
-	{"denial: nil", "interceptor/denial.go", `if d == nil || d.reason == "" {`, `if d.reason == "" {`},
+	{"denial: copy of scopes", "interceptor/denial.go", "return slices.Clone(d.orZero().scopes)", "return d.orZero().scopes"},
+	{"denial: zero", "interceptor/denial.go", "return &meanings[last]", "return &meanings[0]"},
+	{"denial: nil", "interceptor/denial.go", "return new(Denial)", "return d"},
 	{"guard: expired token of another verifier", "interceptor/guard.go", "if !g.exact && a.expired() {", "if false {"},
 }
