@@ -54,9 +54,9 @@ func newRealm(name string) *realm {
 // ruleless is the realm of refusals without a rule, which have no challenge.
 var ruleless = sync.OnceValue(func() *realm { return &realm{details: detailsIn(nil)} })
 
-// quotedString returns a text as a quoted-string (RFC 9110 section 5.6.4). What is not printable
-// ASCII stands percent-encoded, as in the URI of an IRI (RFC 3987 section 3.1): clients do not
-// agree on how to read other bytes in a header.
+// quotedString returns a text as a quoted-string (RFC 9110 section 5.6.4). Bytes other than printable
+// ASCII stand percent-encoded, as in the URI of an IRI (RFC 3987 section 3.1): clients do not
+// agree on how to read such bytes in a header.
 func quotedString(text string) string {
 	var quoted strings.Builder
 	quoted.WriteByte('"')
@@ -75,13 +75,13 @@ func quotedString(text string) string {
 	return quoted.String()
 }
 
-// maxJoined is the size up to which severalTokens looks at a field: two tokens take no more.
+// maxJoined is the size up to which severalCredentials looks at a field: two tokens take no more.
 const maxJoined = 33 << 10
 
-// severalTokens reports whether the credentials of a refused request are more than one: several
+// severalCredentials reports whether a refused request has more than one credential: several
 // Authorization fields, several fields that a proxy has joined (RFC 9110 section 5.3), or several
 // tokens in one field.
-func severalTokens(values []string) bool {
+func severalCredentials(values []string) bool {
 	if len(values) != 1 || len(values[0]) > maxJoined {
 		return len(values) > 1
 	}

@@ -223,7 +223,7 @@ func FuzzChallenge(f *testing.F) {
 			denial = (&admission{rule: rule}).inRealm(denial)
 			checkRefusal(t, denial, audience, split(all), split(any))
 			if reason == ReasonTokenMalformed || reason == ReasonSchemeUnsupported {
-				denial.severalTokens = true
+				denial.severalCredentials = true
 				checkRefusal(t, denial, audience, split(all), split(any))
 			}
 		}
@@ -271,7 +271,7 @@ func checkChallenge(t testing.TB, challenge string, denial *Denial, audience str
 	t.Helper()
 	want := map[string]string{"realm": realmOf(audience)}
 	code, ok := errorsOf[denial.reason]
-	if denial.severalTokens {
+	if denial.severalCredentials {
 		code = "invalid_request"
 	}
 	if code != "" {
@@ -357,7 +357,7 @@ func TestSeveralIsCheap(t *testing.T) { //nolint:paralleltest // testing.AllocsP
 		"Basic a" + strings.Repeat(",", 16<<10) + "b", "Bearer a" + strings.Repeat(";.", 16<<10), "Bearer " + strings.Repeat("a", 32<<10) + " b",
 	} {
 		values := []string{header}
-		if allocations := testing.AllocsPerRun(10, func() { severalTokens(values) }); allocations > 0 {
+		if allocations := testing.AllocsPerRun(10, func() { severalCredentials(values) }); allocations > 0 {
 			t.Errorf("%.10q…: %v allocations", header, allocations)
 		}
 	}

@@ -19,11 +19,10 @@ import (
 // have no audience.
 const domain = "protoauthz"
 
-// wwwAuthenticate is the name of a header as net/http writes the name: any other form costs an allocation.
+// wwwAuthenticate is WWW-Authenticate in the form of net/http: any other form costs an allocation.
 const wwwAuthenticate = "Www-Authenticate"
 
-// connectError returns a denial as it goes to the client, within a call that another guard may
-// have admitted.
+// connectError returns the error of a denial, within a call that another guard may have admitted.
 func connectError(denial *Denial, within *admission, spec connect.Spec, peer connect.Peer) *connect.Error {
 	denial = denial.own() // others may have the denial, too
 	denial.within = within
@@ -46,14 +45,14 @@ func connectError(denial *Denial, within *admission, spec connect.Spec, peer con
 
 // A detailKey identifies a detail within a realm.
 type detailKey struct {
-	reason        Reason
-	severalTokens bool
+	reason             Reason
+	severalCredentials bool
 }
 
 // errorDetail returns the google.rpc.ErrorInfo of a denial.
 func errorDetail(denial *Denial) (*connect.ErrorDetail, error) {
 	realm := cmp.Or(denial.realm, ruleless())
-	if detail := realm.details[detailKey{denial.Reason(), denial.severalTokens}]; detail != nil {
+	if detail := realm.details[detailKey{denial.Reason(), denial.severalCredentials}]; detail != nil {
 		own := *detail // the user of the error may write to the detail
 		return &own, nil
 	}
@@ -70,7 +69,7 @@ func detailsIn(realm *realm) map[detailKey]*connect.ErrorDetail {
 	}
 	refusal := connect.NewError(connect.CodeInternal, nil)
 	for _, key := range keys {
-		denial := &Denial{reason: key.reason, severalTokens: key.severalTokens, realm: realm}
+		denial := &Denial{reason: key.reason, severalCredentials: key.severalCredentials, realm: realm}
 		detail, err := connect.NewErrorDetail(denial.ErrorInfo())
 		if err != nil {
 			return nil // errorDetail makes every detail anew
@@ -111,9 +110,9 @@ func (l *loopback) Do(request *http.Request) (*http.Response, error) {
 	return &http.Response{StatusCode: http.StatusInternalServerError, Header: l.header, Body: io.NopCloser(l), Request: request}, err
 }
 
-// handlerError returns the error of a handler whose call was admitted. A refusal in the error is the refusal of
-// another call, and becomes an ordinary error: see [Denial]. Another guard that stands before
-// the same handler has refused the same call, so its refusal stays as it is.
+// handlerError returns the error of a handler whose call was admitted. A refusal of another call in the
+// error becomes an ordinary error: see [Denial]. A refusal of the same call, by another guard that stands
+// before the same handler, stays as it is.
 func (a *admission) handlerError(err error) error {
 	denial, refused := errors.AsType[*Denial](err)
 	if !refused || denial.orZero().within == a {
@@ -136,15 +135,15 @@ func (a *admission) handlerError(err error) error {
 	return ordinary
 }
 
-// isRefusal reports whether a detail is the ErrorInfo of a refusal. A detail that cannot be read counts as such.
+// isRefusal reports whether a detail is the ErrorInfo of a refusal, or cannot be read.
 func isRefusal(detail *connect.ErrorDetail) bool {
 	message, err := detail.Value()
 	info, ok := message.(*errdetails.ErrorInfo)
 	return err != nil || ok && info.GetDomain() == domain
 }
 
-// sameCall returns the admission of the call by another guard, one that stands before this
-// guard, or nil. What a handler calls in process with its own context is another call.
+// sameCall returns the admission of the call by another guard that stands before this guard, or nil.
+// A call that a handler makes in process with its own context is another call.
 func sameCall(ctx context.Context, procedure string, header http.Header) *admission {
 	a, _ := ctx.Value(contextKey{}).(*admission)
 	if a != nil && a.rule != nil && a.rule.Procedure == procedure && callctx.SameHeader(a.header, header) {

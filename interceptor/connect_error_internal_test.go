@@ -43,7 +43,7 @@ func TestDetails(t *testing.T) {
 		}
 		for kind, got := range made {
 			info := &errdetails.ErrorInfo{Reason: string(kind.reason), Domain: domain}
-			if challenge := (&Denial{reason: kind.reason, severalTokens: kind.severalTokens, realm: in}).Challenge(); challenge != "" {
+			if challenge := (&Denial{reason: kind.reason, severalCredentials: kind.severalCredentials, realm: in}).Challenge(); challenge != "" {
 				info.Metadata = map[string]string{"challenge": challenge}
 			}
 			want, err := connect.NewErrorDetail(info)

@@ -98,15 +98,15 @@ var meanings = []meaning{
 // domain "protoauthz" and a WWW-Authenticate. An error that a client has received from
 // another process holds no Denial and stays as it is.
 type Denial struct {
-	reason            Reason
-	scopes, anyScopes []string // the rule's own
-	cause             error
-	realm             *realm     // of the rule's challenges, or nil: then there is no challenge
-	severalTokens     bool       // the request has more than one credential
-	within            *admission // by a guard around the one that refused, of the same call
+	reason             Reason
+	scopes, anyScopes  []string // the rule's own
+	cause              error
+	realm              *realm     // of the rule's challenges, or nil: then there is no challenge
+	severalCredentials bool       // the request has more than one credential
+	within             *admission // by a guard around the guard that refused, of the same call
 }
 
-// Reason returns the reason, which the client is told.
+// Reason returns the reason that the client is told.
 func (d *Denial) Reason() Reason { return d.meaning().reason }
 
 // Scopes returns all scopes that the rule requires, with [ReasonScopeInsufficient] and in a slice
@@ -156,7 +156,7 @@ func (d *Denial) Challenge() string {
 		return ""
 	}
 	kind := d.meaning().challenge
-	if d.severalTokens {
+	if d.severalCredentials {
 		kind = invalidRequest
 	}
 	challenge := d.realm.challenges[kind]
@@ -225,7 +225,7 @@ func denyCredentials(values []string, err error) *Denial {
 	if denial.reason != ReasonTokenMalformed && denial.reason != ReasonSchemeUnsupported {
 		return denial
 	}
-	if denial.severalTokens = severalTokens(values); denial.severalTokens {
+	if denial.severalCredentials = severalCredentials(values); denial.severalCredentials {
 		denial.cause = fmt.Errorf("%w: the request has more than one credential: the client must send one token, in one Authorization header; does a proxy or a middleware add another?", err)
 	}
 	return denial
