@@ -137,7 +137,7 @@ func (c *Call) HandlerError(err error, withoutDenial func(error) error) error {
 // before the same handler refuses the same call.
 func (c *Call) holdsOther(err error) bool {
 	denial, ok := errors.AsType[*Denial](err)
-	return ok && denial.get().within != c
+	return ok && denial.orZero().within != c
 }
 
 // expired reports whether the token has expired since it was verified.

@@ -26,7 +26,7 @@ const (
 	organizationsMany    = "the aud of the token names more than one organization, or an API beside it" + requestForOrganization
 	organizationNone     = "the aud of the token names no organization, and the method is for one" + requestForOrganization
 
-	// These take the field in which a message names the organization.
+	// Each of these texts takes the field in which a message names the organization.
 	endedFirst    = "the request names no organization: the stream ended without a message: the client must send one that sets the field %q"
 	sentFirst     = "the handler sends before it has received a message that names the organization, in the field %q: the handler must receive one first"
 	returnedFirst = "the handler has returned before it received a message that names the organization, in the field %q: the handler must receive one first"
@@ -63,7 +63,7 @@ func scopesMissing(rule *policy.Rule, claims *token.Claims) *missingScopes {
 	return missing
 }
 
-// Error names the scopes. The text is made when somebody asks for it.
+// Error names the scopes. Error makes the text when a log asks for the text.
 func (m *missingScopes) Error() string {
 	var missing []string
 	if len(m.all) > 0 {
@@ -115,13 +115,13 @@ func callerCause(want authzv1.Caller, is token.Caller) string {
 }
 
 // headerCause says why a header does not name the token's organization once.
-func headerCause(source *policy.Organization, header Header) string {
-	if source == nil || source.Source != policy.SourceHeader {
+func headerCause(organization *policy.Organization, header Header) string {
+	if organization == nil || organization.Source != policy.SourceHeader {
 		return "the rule says nowhere where the request names its organization: give it organization.field, organization.header or organization.token"
 	}
-	name := "the header " + source.Name
+	name := "the header " + organization.Name
 	once := ": the client must send it once, with the organization of its token"
-	switch values := header.Values(source.Name); {
+	switch values := header.Values(organization.Name); {
 	case len(values) == 0:
 		return "the request names no organization: " + name + " is absent" + once
 	case len(values) > 1:
@@ -135,8 +135,8 @@ func headerCause(source *policy.Organization, header Header) string {
 	}
 }
 
-// ruleCause names a procedure without a rule. The name may be the client's own text: it is
-// cut off after 200 characters, and escaped, so that it cannot pass for lines of a log.
+// ruleCause names a procedure without a rule. The name may be the client's own text, so ruleCause cuts
+// the name off after 200 characters and escapes the rest: the name cannot pass for lines of a log.
 func ruleCause(procedure string) string {
 	return fmt.Sprintf("no rule was compiled for the procedure %+.200q: give policy.Compile the .proto file of its service, "+
 		"or open the service with policy.WithPublic; if the server does not have this procedure, the client must call another", procedure)

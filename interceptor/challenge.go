@@ -3,8 +3,8 @@ package interceptor
 import (
 	"cmp"
 	"fmt"
-	"slices"
 	"strings"
+	"sync"
 
 	"connectrpc.com/connect"
 
@@ -12,59 +12,25 @@ import (
 	"github.com/protoauthz/protoauthz/interceptor/policy"
 )
 
-// Challenge returns the WWW-Authenticate of RFC 6750 section 3, or "" if there is none for the
-// reason. Every refusal with the code unauthenticated has a challenge, and every one with
-// permission_denied but that with [ReasonRuleMissing].
-//
-// The realm is the audience that the rule requires, for MODEL_ORGANIZATION that of
-// [policy.WithAudience], and "protoauthz" if there is none. Bytes of an audience that are not
-// ASCII stand percent-encoded. The error is
-//
-//   - "invalid_request" if the request has more than one credential, be it in several
-//     Authorization fields or in one;
-//   - "invalid_token" for all other tokens that are not valid, and with [ReasonAudienceMismatch]
-//     (RFC 9068 section 4);
-//   - "insufficient_scope" with [ReasonScopeInsufficient], beside all scopes that the rule names.
-//
-// There is no error where no token was sent (section 3.1), and none where the token is valid and
-// another token of the same caller would not help.
-//
-// The header belongs in HTTP responses, so in unary calls of the Connect protocol alone.
-// Elsewhere a gateway finds it in the ErrorInfo: see [Denial.ErrorInfo].
-func (d *Denial) Challenge() string {
-	realm := d.get().realm
-	if realm == nil {
-		return ""
-	}
-	switch reason := d.Reason(); {
-	case d.several:
-		return realm.plain + `, error="invalid_request"`
-	case reason == ReasonTokenMissing, reason == ReasonSchemeUnsupported,
-		reason == ReasonModelMismatch, reason == ReasonOrganizationMismatch, reason == ReasonCallerNotAllowed:
-		return realm.plain
-	case reason == ReasonAudienceMismatch, reason.code() == connect.CodeUnauthenticated:
-		return realm.plain + `, error="invalid_token"`
-	case reason == ReasonScopeInsufficient:
-		// Scope-tokens hold neither quotes nor backslashes: nothing to escape.
-		return realm.plain + `, error="insufficient_scope", scope="` + d.allScopes() + `"`
-	default:
-		return ""
-	}
-}
+// A challengeKind tells the errors of challenges apart (RFC 6750 section 3.1).
+type challengeKind int
 
-// allScopes names every scope of the rule: with all of them a token will do.
-func (d *Denial) allScopes() string {
-	return strings.Join(slices.Concat(d.scopes, d.anyScopes), " ")
-}
+const (
+	noChallenge challengeKind = iota
+	withoutError
+	invalidRequest
+	invalidToken
+	insufficientScope // to which each refusal adds its scopes
+)
 
 // A realm holds what all refusals for one audience share.
 type realm struct {
-	plain   string // the challenge without an error
-	details map[detailKey]*connect.ErrorDetail
+	challenges map[challengeKind]string
+	details    map[detailKey]*connect.ErrorDetail
 }
 
-// realmName returns the realm of a rule's challenges. The audience of MODEL_ORGANIZATION is an
-// organization, which a client that has no token yet does not know.
+// realmName returns the realm of a rule's challenges. With MODEL_ORGANIZATION the audience of a rule
+// is an organization, which a client that has no token yet does not know.
 func realmName(rule *policy.Rule, table *policy.Table) string {
 	audience := rule.Audience
 	if rule.Model == authzv1.Model_MODEL_ORGANIZATION {
@@ -74,14 +40,23 @@ func realmName(rule *policy.Rule, table *policy.Table) string {
 }
 
 func newRealm(name string) *realm {
-	r := &realm{plain: "Bearer realm=" + quotedString(name)}
-	r.details = makeDetails(r)
+	plain := "Bearer realm=" + quotedString(name)
+	r := &realm{challenges: map[challengeKind]string{
+		withoutError:      plain,
+		invalidRequest:    plain + `, error="invalid_request"`,
+		invalidToken:      plain + `, error="invalid_token"`,
+		insufficientScope: plain + `, error="insufficient_scope"`,
+	}}
+	r.details = detailsIn(r)
 	return r
 }
 
-// quotedString returns a text as a quoted-string (RFC 9110 section 5.6.4). What is not printable
-// ASCII stands percent-encoded, as in the URI of an IRI (RFC 3987 section 3.1): clients do not
-// agree on how to read other bytes in a header.
+// ruleless is the realm of refusals without a rule, which have no challenge.
+var ruleless = sync.OnceValue(func() *realm { return &realm{details: detailsIn(nil)} })
+
+// quotedString returns a text as a quoted-string (RFC 9110 section 5.6.4). Bytes other than printable
+// ASCII stand percent-encoded, as in the URI of an IRI (RFC 3987 section 3.1): clients do not
+// agree on how to read such bytes in a header.
 func quotedString(text string) string {
 	var quoted strings.Builder
 	quoted.WriteByte('"')
@@ -100,13 +75,13 @@ func quotedString(text string) string {
 	return quoted.String()
 }
 
-// maxJoined is the size up to which several looks at a field: two tokens take no more.
+// maxJoined is the size up to which severalCredentials looks at a field: two tokens take no more.
 const maxJoined = 33 << 10
 
-// several reports whether the credentials of a refused request are more than one: several
+// severalCredentials reports whether a refused request has more than one credential: several
 // Authorization fields, several fields that a proxy has joined (RFC 9110 section 5.3), or several
 // tokens in one field.
-func several(values []string) bool {
+func severalCredentials(values []string) bool {
 	if len(values) != 1 || len(values[0]) > maxJoined {
 		return len(values) > 1
 	}

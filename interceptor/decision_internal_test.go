@@ -467,16 +467,3 @@ func TestNamesOrganization(t *testing.T) {
 		}
 	}
 }
-
-// TestReasons makes sure that every reason has a code and a text.
-func TestReasons(t *testing.T) {
-	t.Parallel()
-	if len(texts) != 15 {
-		t.Errorf("%d reasons", len(texts))
-	}
-	for reason, text := range texts {
-		if code := reason.code(); text == "" || code.String() == "internal" && reason != ReasonGuardFailed {
-			t.Errorf("%s: %v, %q", reason, code, text)
-		}
-	}
-}

@@ -10,8 +10,8 @@ import (
 	"strings"
 )
 
-// logPanic logs the stack of a recovered panic, without arguments. It logs the type of the value,
-// since a handler's value may hold a secret, and the text of runtime errors.
+// logPanic logs the stack of a recovered panic, without arguments. Of the value logPanic logs the type,
+// since the value of a handler may hold a secret, and the text only if the runtime wrote the text.
 func logPanic(ctx context.Context, who, procedure string, value any) {
 	stack, again := panicStack()
 	if again || value == http.ErrAbortHandler { //nolint:errorlint // so does net/http
@@ -27,7 +27,7 @@ func logPanic(ctx context.Context, who, procedure string, value any) {
 }
 
 // raise raises the panic of a streaming handler again, where net/http, interceptors that recover
-// and other guards expect it. Its stack has been logged.
+// and other guards expect the panic. The stack of the panic has been logged.
 func raise(value any) { panic(value) }
 
 // panicStack returns the stack of the panic that is being recovered, in the layout of
@@ -45,8 +45,8 @@ func panicStack() (stack string, again bool) {
 	return text.String(), again
 }
 
-// runtimeError returns a value that the runtime has panicked with: its text names types and numbers. A
-// type of somebody else's that implements [runtime.Error] may say anything.
+// runtimeError returns the error with which the runtime has panicked: the text of the error names types
+// and numbers. A type outside of the runtime that implements [runtime.Error] may hold anything.
 func runtimeError(value any) (runtime.Error, bool) {
 	err, ok := value.(runtime.Error)
 	if !ok {

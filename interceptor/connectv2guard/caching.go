@@ -11,7 +11,7 @@ import (
 
 const cacheControl = "Cache-Control"
 
-// errPanicked is the error of a handler that panics, of which an interceptor outside may make an error.
+// errPanicked stands for a panic of the handler, of which an interceptor around the guard may make an error.
 var errPanicked = errors.New("the handler panicked")
 
 func isGet(info *connect.CallInfo) bool {
@@ -19,8 +19,9 @@ func isGet(info *connect.CallInfo) bool {
 	return ok && served.HTTPMethod() == http.MethodGet
 }
 
-// limitCaching adds to the header of an answer to a GET what its handler has not said: see package
-// interceptor. The header of a unary call goes out with the message or the error, which comes first.
+// limitCaching sets the Cache-Control of an answer to a GET unless the handler has set Cache-Control: see
+// package interceptor. The header of a unary call goes out with the message, or with the error if there is
+// no message.
 func (s *guardedStream) limitCaching(err error) {
 	if !s.get {
 		return

@@ -5,8 +5,8 @@ var connectMutations = []mutation{}
 
 // callMutations are those of calls as adapters use them.
 var callMutations = []mutation{
-	{"call: detail of another call's refusal", "interceptor/handler_error.go", "if !isRefusal(detail) {", "if true {"},
-	{"call: other details of the handler's", "interceptor/handler_error.go", "if !isRefusal(detail) {", "if false {"},
-	{"call: challenge of another call's refusal", "interceptor/handler_error.go", `	ordinary.Meta().Del("WWW-Authenticate")
+	{"call: detail of another call's refusal", "interceptor/connect_error.go", "if !isRefusal(detail) {", "if true {"},
+	{"call: other details of the handler's", "interceptor/connect_error.go", "if !isRefusal(detail) {", "if false {"},
+	{"call: challenge of another call's refusal", "interceptor/connect_error.go", `	ordinary.Meta().Del(wwwAuthenticate)
 `, ""},
 }

@@ -42,7 +42,7 @@ var guardMutations = []mutation{
 	{"guard: rule of a service that is public as a whole", "interceptor/rules.go", "return rule, ok && method < len(procedure)", "return rule, ok"},
 	{"guard: observer's own denial", "interceptor/guard.go", "told.Claims, told.Denial = ownClaims(event.Claims), event.Denial.own()", "told.Claims = ownClaims(event.Claims)"},
 	{"guard: observer's own claims", "interceptor/guard.go", "told.Claims, told.Denial = ownClaims(event.Claims), event.Denial.own()", "told.Denial = event.Denial.own()"},
-	{"denial: copy of scopes", "interceptor/denial.go", "return slices.Clone(d.get().scopes)", "return d.get().scopes"},
-	{"denial: zero", "interceptor/denial.go", `if d == nil || d.reason == "" {`, "if d == nil {"},
-	{"denial: nil", "interceptor/denial.go", `if d == nil || d.reason == "" {`, `if d.reason == "" {`},
+	{"denial: copy of scopes", "interceptor/denial.go", "return slices.Clone(d.orZero().scopes)", "return d.orZero().scopes"},
+	{"denial: zero", "interceptor/denial.go", "return &meanings[last]", "return &meanings[0]"},
+	{"denial: nil", "interceptor/denial.go", "return new(Denial)", "return d"},
 }

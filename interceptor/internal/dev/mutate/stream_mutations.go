@@ -11,20 +11,6 @@ var streamMutations = []mutation{
 `,
 	},
 	{
-		"stream: forget a part of a message", "interceptor/stream.go",
-		`			forget(message) // what was decoded of it before the error
-`,
-		`			_ = message
-`,
-	},
-	{
-		"stream: forget a refused message", "interceptor/stream.go",
-		`		forget(message)
-		return s.refuse(denial)`,
-		`		return s.refuse(denial)`,
-	},
-	{"stream: refused message is an error", "interceptor/stream.go", "return s.refuse(denial)", "_ = s.refuse(denial)"},
-	{
 		"stream: forget what the observer refused", "interceptor/stream.go",
 		`		forget(message)
 		s.denial.CompareAndSwap`,
@@ -40,7 +26,6 @@ var streamMutations = []mutation{
 	{"stream: forget what is no proto.Message", "interceptor/stream.go", "v.Elem().SetZero()", "_ = v"},
 	{"stream: forget what is no pointer", "interceptor/stream.go", "v.Kind() == reflect.Pointer && !v.IsNil()", "!v.IsNil()"},
 	{"stream: forget nil", "interceptor/stream.go", "v.Kind() == reflect.Pointer && !v.IsNil()", "v.Kind() == reflect.Pointer"},
-	{"stream: end that is wrapped", "interceptor/stream.go", "errors.Is(err, io.EOF)", "err == io.EOF"},
 	{"panic: its stack is logged", "interceptor/panic.go", "if again || value", "if true || again || value"},
 	{"panic: once", "interceptor/panic.go", "if again || value", "if again && false || value"},
 	{"panic: not of a handler that aborts", "interceptor/panic.go", "again || value == http.ErrAbortHandler {", "again || value == http.ErrAbortHandler && false {"},

@@ -17,10 +17,10 @@ func isGet(peer connect.Peer) bool { return peer.Query.Has("encoding") }
 
 // keepFromCaches wraps the handler of a unary call. The wrapper limits caching of the answer if the
 // call is a GET of a method that is not public: there are shared caches that go by the URL alone,
-// against RFC 9111 section 3.5. An answer to a POST is not stored unless it says how long it is
-// fresh (RFC 9110 section 9.3.3), and gRPC knows no other method.
+// against RFC 9111 section 3.5. An answer to a POST is not stored unless the answer says how long the
+// answer is fresh (RFC 9110 section 9.3.3), and gRPC uses POST alone.
 func (c *Call) keepFromCaches(ctx context.Context, request connect.AnyRequest, next connect.UnaryFunc) connect.UnaryFunc {
-	forwarded := request.Spec().IsClient // by an interceptor, whose client has made it a POST
+	forwarded := request.Spec().IsClient // by an interceptor, whose client has made the call a POST
 	if c.rule.Public || !forwarded && request.HTTPMethod() != http.MethodGet {
 		return next
 	}
@@ -29,7 +29,7 @@ func (c *Call) keepFromCaches(ctx context.Context, request connect.AnyRequest, n
 		return next
 	}
 	return func(ctx context.Context, request connect.AnyRequest) (response connect.AnyResponse, err error) {
-		// Deferred for a panic, of which connect.WithRecover makes an error.
+		// Deferred, since connect.WithRecover may make an error of a panic.
 		defer func() {
 			switch {
 			case ok:
@@ -42,27 +42,26 @@ func (c *Call) keepFromCaches(ctx context.Context, request connect.AnyRequest, n
 	}
 }
 
-// limitCaching sets Cache-Control unless the handler has set it, also beside an error.
+// limitCaching sets Cache-Control unless the handler has set Cache-Control, also beside an error.
 func limitCaching(header http.Header, response connect.AnyResponse, err error) {
-	said, directive := []http.Header{header}, "no-store"
+	headers, directive := []http.Header{header}, "no-store"
 	if err == nil && response != nil {
-		said, directive = append(said, response.Header()), "private"
+		headers, directive = append(headers, response.Header()), "private"
 	}
 	if coded, ok := errors.AsType[*connect.Error](err); ok && !connect.IsWireError(err) {
 		own := *coded // a copy: Meta creates a map in the error
-		said = append(said, own.Meta())
+		headers = append(headers, own.Meta())
 	}
 	if connect.IsNotModifiedError(err) {
 		directive = "private"
 	}
-	if !slices.ContainsFunc(said, limitsCaching) {
+	if !slices.ContainsFunc(headers, hasCacheControl) {
 		header.Set(cacheControl, directive)
 	}
 }
 
-// limitsCaching reports whether a header says anything about caching. A Cache-Control without a
-// directive does not.
-func limitsCaching(header http.Header) bool {
+// hasCacheControl reports whether a header has a Cache-Control with a directive.
+func hasCacheControl(header http.Header) bool {
 	for name, values := range header {
 		if strings.EqualFold(name, cacheControl) && strings.TrimSpace(strings.Join(values, "")) != "" {
 			return true

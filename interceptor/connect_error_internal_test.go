@@ -38,12 +38,12 @@ func TestDetails(t *testing.T) {
 		if in != nil {
 			made = in.details
 		}
-		if len(made) != len(texts) || made[detailKey{reason: ReasonScopeInsufficient}] != nil {
+		if len(made) != len(meanings)+1 || made[detailKey{reason: ReasonScopeInsufficient}] != nil {
 			t.Errorf("%d details", len(made))
 		}
 		for kind, got := range made {
 			info := &errdetails.ErrorInfo{Reason: string(kind.reason), Domain: domain}
-			if challenge := (&Denial{reason: kind.reason, several: kind.several, realm: in}).Challenge(); challenge != "" {
+			if challenge := (&Denial{reason: kind.reason, severalCredentials: kind.severalCredentials, realm: in}).Challenge(); challenge != "" {
 				info.Metadata = map[string]string{"challenge": challenge}
 			}
 			want, err := connect.NewErrorDetail(info)

@@ -211,7 +211,8 @@ func FuzzChallenge(f *testing.F) {
 		if err != nil {
 			return
 		}
-		for reason := range texts {
+		for _, known := range meanings {
+			reason := known.reason
 			denial := &Denial{reason: reason, scopes: rule.Scopes, anyScopes: rule.AnyScopes}
 			if reason == ReasonScopeInsufficient && utf8.ValidString(audience) { // as it comes about
 				claims, _ := claimed(logto, "sub", `"alice"`, "aud", string(must(json.Marshal(audience))))
@@ -221,8 +222,8 @@ func FuzzChallenge(f *testing.F) {
 			}
 			denial = (&Call{rule: rule}).inRealm(denial)
 			checkRefusal(t, denial, audience, split(all), split(any))
-			if reason == ReasonTokenMalformed {
-				denial.several = true
+			if reason == ReasonTokenMalformed || reason == ReasonSchemeUnsupported {
+				denial.severalCredentials = true
 				checkRefusal(t, denial, audience, split(all), split(any))
 			}
 		}
@@ -270,7 +271,7 @@ func checkChallenge(t testing.TB, challenge string, denial *Denial, audience str
 	t.Helper()
 	want := map[string]string{"realm": realmOf(audience)}
 	code, ok := errorsOf[denial.reason]
-	if denial.several {
+	if denial.severalCredentials {
 		code = "invalid_request"
 	}
 	if code != "" {
@@ -289,7 +290,8 @@ func checkChallenge(t testing.TB, challenge string, denial *Denial, audience str
 // are the reason. It returns the challenge in it.
 func checkInfo(t testing.TB, err *connect.Error, reason Reason, all, any []string) (challenge string) {
 	t.Helper()
-	if err.Message() != texts[reason] || err.Code() != reason.code() || len(err.Details()) != 1 {
+	want := (&Denial{reason: reason}).meaning()
+	if want.reason != reason || err.Message() != want.text || err.Code() != want.code || len(err.Details()) != 1 {
 		t.Fatalf("%s: got %v with %d details", reason, err, len(err.Details()))
 	}
 	value, valueErr := err.Details()[0].Value()
@@ -355,7 +357,7 @@ func TestSeveralIsCheap(t *testing.T) { //nolint:paralleltest // testing.AllocsP
 		"Basic a" + strings.Repeat(",", 16<<10) + "b", "Bearer a" + strings.Repeat(";.", 16<<10), "Bearer " + strings.Repeat("a", 32<<10) + " b",
 	} {
 		values := []string{header}
-		if allocations := testing.AllocsPerRun(10, func() { several(values) }); allocations > 0 {
+		if allocations := testing.AllocsPerRun(10, func() { severalCredentials(values) }); allocations > 0 {
 			t.Errorf("%.10q…: %v allocations", header, allocations)
 		}
 	}

@@ -1,0 +1,135 @@
+package interceptor
+
+import (
+	"bytes"
+	"cmp"
+	"context"
+	"errors"
+	"io"
+	"net/http"
+
+	"connectrpc.com/connect"
+	"google.golang.org/genproto/googleapis/rpc/errdetails"
+	"google.golang.org/protobuf/types/known/emptypb"
+)
+
+// domain is the domain of the google.rpc.ErrorInfo, and the realm of challenges of rules that
+// have no audience.
+const domain = "protoauthz"
+
+// wwwAuthenticate is WWW-Authenticate in the form of net/http: any other form costs an allocation.
+const wwwAuthenticate = "Www-Authenticate"
+
+// connectError returns the error of a denial, within a call that another guard may have admitted.
+func connectError(denial *Denial, within *Call, spec connect.Spec, peer connect.Peer) *connect.Error {
+	denial = denial.own() // others may have the denial, too
+	denial.within = within
+	err := connect.NewError(denial.Code(), denial)
+	if detail, detailErr := errorDetail(denial); detailErr == nil {
+		err.AddDetail(detail)
+	}
+	// Elsewhere the metadata of an error ends up in trailers, in which HTTP forbids
+	// a challenge and Cache-Control.
+	if peer.Protocol == connect.ProtocolConnect && spec.StreamType == connect.StreamTypeUnary {
+		if challenge := denial.Challenge(); challenge != "" {
+			err.Meta().Set(wwwAuthenticate, challenge)
+		}
+		if isGet(peer) {
+			err.Meta().Set(cacheControl, "no-store")
+		}
+	}
+	return err
+}
+
+// A detailKey identifies a detail within a realm.
+type detailKey struct {
+	reason             Reason
+	severalCredentials bool
+}
+
+// errorDetail returns the google.rpc.ErrorInfo of a denial.
+func errorDetail(denial *Denial) (*connect.ErrorDetail, error) {
+	realm := cmp.Or(denial.realm, ruleless())
+	if detail := realm.details[detailKey{denial.Reason(), denial.severalCredentials}]; detail != nil {
+		own := *detail // the user of the error may write to the detail
+		return &own, nil
+	}
+	return connect.NewErrorDetail(denial.ErrorInfo())
+}
+
+// detailsIn makes the details of a realm, except the detail that names the scopes of a rule.
+func detailsIn(realm *realm) map[detailKey]*connect.ErrorDetail {
+	keys := []detailKey{{ReasonTokenMalformed, true}, {ReasonSchemeUnsupported, true}}
+	for _, known := range meanings {
+		if known.reason != ReasonScopeInsufficient {
+			keys = append(keys, detailKey{known.reason, false})
+		}
+	}
+	refusal := connect.NewError(connect.CodeInternal, nil)
+	for _, key := range keys {
+		denial := &Denial{reason: key.reason, severalCredentials: key.severalCredentials, realm: realm}
+		detail, err := connect.NewErrorDetail(denial.ErrorInfo())
+		if err != nil {
+			return nil // errorDetail makes every detail anew
+		}
+		refusal.AddDetail(detail)
+	}
+	details := map[detailKey]*connect.ErrorDetail{}
+	for n, detail := range received(refusal) {
+		details[keys[n]] = detail
+	}
+	return details
+}
+
+// received returns the details of an error as a client reads them. connect keeps the JSON of these
+// details, and makes the JSON of other details anew, by reflection, for every refusal.
+func received(refusal *connect.Error) []*connect.ErrorDetail {
+	client := connect.NewClient[emptypb.Empty, emptypb.Empty](&loopback{err: refusal, header: http.Header{}}, "http://localhost/")
+	_, err := client.CallUnary(context.Background(), connect.NewRequest(new(emptypb.Empty)))
+	if answer, ok := errors.AsType[*connect.Error](err); ok && len(answer.Details()) == len(refusal.Details()) {
+		return answer.Details()
+	}
+	return refusal.Details()
+}
+
+// A loopback answers the request of a client with an error, without a network.
+type loopback struct {
+	bytes.Buffer // the body
+
+	err    *connect.Error
+	header http.Header
+}
+
+func (l *loopback) Header() http.Header { return l.header }
+func (*loopback) WriteHeader(int)       {}
+
+func (l *loopback) Do(request *http.Request) (*http.Response, error) {
+	err := connect.NewErrorWriter().Write(l, request, l.err)
+	return &http.Response{StatusCode: http.StatusInternalServerError, Header: l.header, Body: io.NopCloser(l), Request: request}, err
+}
+
+// withoutDenial returns an error of connect-go without the denial in it: see [Transport].
+func withoutDenial(err error) error {
+	explicit, ok := errors.AsType[*connect.Error](err)
+	if !ok {
+		return err
+	}
+	ordinary := connect.NewError(explicit.Code(), errors.New(explicit.Message()))
+	for _, detail := range explicit.Details() {
+		if !isRefusal(detail) {
+			ordinary.AddDetail(detail)
+		}
+	}
+	for name, values := range explicit.Meta() {
+		ordinary.Meta()[name] = values
+	}
+	ordinary.Meta().Del(wwwAuthenticate)
+	return ordinary
+}
+
+// isRefusal reports whether a detail is the ErrorInfo of a refusal, or cannot be read.
+func isRefusal(detail *connect.ErrorDetail) bool {
+	message, err := detail.Value()
+	info, ok := message.(*errdetails.ErrorInfo)
+	return err != nil || ok && info.GetDomain() == domain
+}
