@@ -7,13 +7,14 @@ import (
 	"google.golang.org/protobuf/reflect/protoreflect"
 
 	"github.com/protoauthz/protoauthz/interceptor/policy"
+	"github.com/protoauthz/protoauthz/interceptor/policydiff"
 )
 
 // changes reports what differs. A method that was not there, or did not compile, was
 // not protected: nothing is less so.
 func (f findings) changes(old, now version) {
-	for _, change := range policy.Compare(old.rules, now.rules) {
-		if change.Kind == policy.ChangeMethodAdded {
+	for _, change := range policydiff.Compare(old.rules, now.rules) {
+		if change.Kind == policydiff.ChangeMethodAdded {
 			continue
 		}
 		method := change.Old.Method
@@ -21,7 +22,7 @@ func (f findings) changes(old, now version) {
 		if !slices.Contains(now.own, place.File) {
 			place = policy.Place{} // what is opened by name was in a file that is gone
 		}
-		if change.Kind == policy.ChangeMethodRemoved {
+		if change.Kind == policydiff.ChangeMethodRemoved {
 			fault := now.faultOf(method)
 			if fault == nil {
 				continue // it is gone, which is for buf to say

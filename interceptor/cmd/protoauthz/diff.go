@@ -15,6 +15,7 @@ import (
 
 	"github.com/protoauthz/protoauthz/interceptor/cmd/protoauthz/internal/visible"
 	"github.com/protoauthz/protoauthz/interceptor/policy"
+	"github.com/protoauthz/protoauthz/interceptor/policydiff"
 )
 
 const diffHelp = `Prints what differs between two versions of the rules. A change is looser if a call may be let in
@@ -94,7 +95,7 @@ func diff(ctx context.Context, c *cli.Command) error {
 	}
 	// A method with a fault was not deleted.
 	oldRules = slices.DeleteFunc(oldRules, a.isFaulty)
-	found := sortChanges(policy.Compare(oldRules, a.rules))
+	found := sortChanges(policydiff.Compare(oldRules, a.rules))
 	w := bufio.NewWriter(c.Root().Writer)
 	if c.String(formatFlagName) == "markdown" {
 		diffMarkdown(w, found, len(a.missing()))
@@ -141,10 +142,10 @@ const (
 
 type changes struct {
 	name    string
-	changes []*policy.Change
+	changes []*policydiff.Change
 }
 
-func sortChanges(all []*policy.Change) []*changes {
+func sortChanges(all []*policydiff.Change) []*changes {
 	found := []*changes{looser: {name: "looser"}, tighter: {name: "tighter"}, added: {name: "new"}, removed: {name: "gone"}}
 	for _, change := range all {
 		kind := tighter
