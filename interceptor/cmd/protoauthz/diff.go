@@ -13,7 +13,7 @@ import (
 
 	"github.com/urfave/cli/v3"
 
-	"github.com/protoauthz/protoauthz/interceptor/cmd/protoauthz/internal/visible"
+	"github.com/protoauthz/protoauthz/interceptor/cmd/protoauthz/internal/terminal"
 	"github.com/protoauthz/protoauthz/interceptor/policy"
 	"github.com/protoauthz/protoauthz/interceptor/policydiff"
 )
@@ -190,9 +190,9 @@ func diffText(w io.Writer, found []*changes, faulty int) {
 		}
 		_, _ = fmt.Fprintf(w, "\n%s:\n", sort.name)
 		for _, change := range sort.changes {
-			_, _ = fmt.Fprintf(w, "  %s: %s", change.Procedure(), visible.Text(change.Detail))
+			_, _ = fmt.Fprintf(w, "  %s: %s", change.Procedure(), terminal.Escape(change.Detail))
 			if place := change.Place.String(); place != "" {
-				_, _ = fmt.Fprintf(w, " (%s)", visible.Text(place))
+				_, _ = fmt.Fprintf(w, " (%s)", terminal.Escape(place))
 			}
 			_, _ = fmt.Fprintln(w)
 		}
