@@ -56,23 +56,3 @@ func (f findings) unreadable(old, now version) {
 		}
 	}
 }
-
-// faultOf is the fault that has cost a method of the old version its rule, or nil if the
-// method is not there any more.
-func (v version) faultOf(method protoreflect.MethodDescriptor) *policy.Fault {
-	for _, fault := range v.faults {
-		if name := protoreflect.FullName(fault.Subject); name == method.FullName() || name == method.Parent().FullName() && v.declares(method) {
-			return fault
-		}
-	}
-	return nil
-}
-
-func (v version) declares(method protoreflect.MethodDescriptor) bool {
-	for _, file := range v.files {
-		if service := file.Services().ByName(method.Parent().Name()); service != nil && service.FullName() == method.Parent().FullName() {
-			return service.Methods().ByName(method.Name()) != nil
-		}
-	}
-	return false
-}

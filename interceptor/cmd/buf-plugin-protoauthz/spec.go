@@ -101,7 +101,7 @@ type findingsKey struct{}
 
 // before compiles the rules once, for all that is to be said of them.
 func before(ctx context.Context, request check.Request) (context.Context, check.Request, error) {
-	found, err := find(request)
+	found, err := findingsOf(request)
 	if err != nil {
 		return nil, nil, err
 	}

@@ -2,47 +2,16 @@ package main
 
 import (
 	"errors"
-	"fmt"
 	"slices"
 	"strings"
 
-	"buf.build/go/bufplugin/check"
 	"buf.build/go/bufplugin/descriptor"
 	"google.golang.org/protobuf/reflect/protoreflect"
 	"google.golang.org/protobuf/types/descriptorpb"
-	"pluginrpc.com/pluginrpc"
 
 	"github.com/protoauthz/protoauthz/interceptor/cmd/internal/fileset"
 	"github.com/protoauthz/protoauthz/interceptor/policy"
 )
-
-// find compiles what the request asks about, and what to compare it with. Its
-// error is about the configuration, and ends the run whatever rules are in use.
-func find(request check.Request) (findings, error) {
-	config, configErr := readConfig(request.Options())
-	now, err := compile(request.FileDescriptors(), config, config.public)
-	if err != nil {
-		return nil, err
-	}
-	found := findings{}
-	if err := errors.Join(configErr, found.faults(now)); err != nil {
-		return nil, pluginrpc.NewError(pluginrpc.CodeInvalidArgument, err)
-	}
-	found.kept(now, config)
-	if err := found.required(now); err != nil {
-		return nil, err
-	}
-	if files := request.AgainstFileDescriptors(); len(files) > 0 {
-		// Not WithPublic: what a service said for itself must be seen, although it is
-		// opened by name now.
-		old, err := compile(files, config, nil)
-		if err != nil {
-			return nil, err
-		}
-		found.changes(old, now)
-	}
-	return found, nil
-}
 
 // A version is what is known of the rules of one module at one time.
 type version struct {
@@ -102,28 +71,22 @@ func declaresMethods(file protoreflect.FileDescriptor) bool {
 	return false
 }
 
-// hints say what a fault's own words, made for the server, do not.
-var hints = map[policy.FaultKind]string{
-	policy.FaultRuleMissing:     "; a service that cannot be annotated is opened by the option " + optionPublic + " of this plugin in buf.yaml",
-	policy.FaultAudienceMissing: "; here it comes from the option " + optionAudience + " of this plugin in buf.yaml",
-	policy.FaultScopeShared:     "; here that is the option " + optionSharedScopes + " of this plugin in buf.yaml",
+// faultOf is the fault that has cost a method of the old version its rule, or nil if the
+// method is not there any more.
+func (v version) faultOf(method protoreflect.MethodDescriptor) *policy.Fault {
+	for _, fault := range v.faults {
+		if name := protoreflect.FullName(fault.Subject); name == method.FullName() || name == method.Parent().FullName() && v.declares(method) {
+			return fault
+		}
+	}
+	return nil
 }
 
-// faults reports what does not compile. What has no place in the module, or no
-// rule, is the error: no fault may get lost.
-func (f findings) faults(v version) error {
-	var errs []error
-	for _, fault := range v.faults {
-		id, subject := ruleID(fault.Kind), fault.Subject
-		if option, ok := optionOf[subject]; ok {
-			subject = "option " + option
+func (v version) declares(method protoreflect.MethodDescriptor) bool {
+	for _, file := range v.files {
+		if service := file.Services().ByName(method.Parent().Name()); service != nil && service.FullName() == method.Parent().FullName() {
+			return service.Methods().ByName(method.Name()) != nil
 		}
-		known := slices.ContainsFunc(lintRules, func(r rule) bool { return r.id == id })
-		if known && slices.Contains(v.files, fault.Place.File) {
-			f.add(id, fault.Place, subject+": "+fault.Detail+hints[fault.Kind])
-			continue
-		}
-		errs = append(errs, fmt.Errorf("%s: %s", subject, fault.Detail))
 	}
-	return errors.Join(errs...)
+	return false
 }
