@@ -137,7 +137,7 @@ var policyMutations = []mutation{
 	{"compile: audience of a service", "interceptor/policy/compile.go", `if audience := option.GetAudience(); audience != "" { //`, `if audience := option.GetAudience(); audience == "" { //`},
 	{"declaration: number alone", "interceptor/policy/annotation.go", "return none, nil // whatever", "return decode[Rule](described.Options(), into, extension) // whatever"},
 	{"declaration: old copy", "interceptor/policy/annotation.go", "		return none, d.fault\n", ""},
-	{"declaration: number of two", "interceptor/policy/annotation.go", "if d.doubt != nil && (err != nil || found != none) {", "if false {"},
+	{"declaration: number of two", "interceptor/policy/annotation.go", "case d.doubt == nil:", "case d.seen:"},
 	{"declaration: missing import", "interceptor/policy/declaration.go", "case !d.seen && len(missing) > 0:", "case false:"},
 	{"declaration: import of an import", "interceptor/policy/declaration.go", "i > 0 && !imported.IsPublic", "false"},
 	{"annotation: undecodable", "interceptor/policy/annotation.go", `return none, fmt.Errorf("decode options: %w", err)`, "return none, nil"},
