@@ -102,7 +102,7 @@ func checkKnown(message protoreflect.Message) error {
 			if number := value.Enum(); field.Enum().Values().ByNumber(number) == nil {
 				err = fmt.Errorf("%s is %d, which this version does not know: update the module", field.FullName(), number)
 			}
-		case field.Kind() == protoreflect.MessageKind && !field.IsList():
+		case field.Kind() == protoreflect.MessageKind: // the annotations have no list of messages
 			err = checkKnown(value.Message())
 		}
 		return err == nil
