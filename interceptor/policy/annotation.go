@@ -42,8 +42,8 @@ func read[Rule ruleMessage](described protoreflect.Descriptor, into proto.Messag
 	case d.doubt == nil:
 		return decode[Rule](described.Options(), into, extension)
 	}
-	// Linked descriptors decode their options when they are asked for them, and panic on
-	// those that are not of the type that has the number here.
+	// Linked descriptors decode their options when somebody asks for them, and panic if an option
+	// is not of the type that has the number here.
 	defer func() {
 		if recover() != nil {
 			rule, err = none, d.doubt
@@ -75,8 +75,7 @@ func decode[Rule ruleMessage](options, into proto.Message, extension protoreflec
 	if message := into.ProtoReflect(); message.Has(message.Descriptor().Fields().ByName("uninterpreted_option")) {
 		return none, errors.New("decode options: the compiler has left them uninterpreted")
 	}
-	// What is encoded otherwise than a message stays unknown; it is no less an
-	// option.
+	// An option that is not encoded as a message stays unknown, and is an option all the same.
 	for unknown := into.ProtoReflect().GetUnknown(); len(unknown) > 0; {
 		number, _, length := protowire.ConsumeField(unknown)
 		if number == extension.TypeDescriptor().Number() {

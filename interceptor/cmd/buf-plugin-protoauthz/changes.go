@@ -34,8 +34,8 @@ func (f findings) changes(old, now version) {
 	f.unreadable(old, now)
 }
 
-// unreadable reports rules of the old version that cannot be read, as those of a newer
-// version of the annotations: nobody knows whether they are looser now.
+// unreadable reports rules of the old version that cannot be read, as rules of a newer version
+// of the annotations: nobody knows whether the rules are looser now.
 func (f findings) unreadable(old, now version) {
 	for _, fault := range old.faults {
 		if fault.Kind != policy.FaultRuleUnreadable {

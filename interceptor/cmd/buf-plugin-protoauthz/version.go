@@ -16,7 +16,7 @@ import (
 // A version is what is known of the rules of one module at one time.
 type version struct {
 	own    []protoreflect.FileDescriptor // the files of the module
-	files  policy.Files                  // those of them that declare methods
+	files  policy.Files                  // the files of the module that declare methods
 	rules  []*policy.Rule
 	faults []*policy.Fault
 }
@@ -27,7 +27,7 @@ func compile(files []descriptor.FileDescriptor, c config, public []string) (v ve
 	for _, file := range files {
 		set.File = append(set.File, file.FileDescriptorProto())
 	}
-	// Those of bufplugin find what is imported for options by chance.
+	// The descriptors of bufplugin find what is imported for options by chance.
 	linked, _, err := fileset.Link(set) // policy knows whether it matters that a file is missing
 	if err != nil {
 		return v, err

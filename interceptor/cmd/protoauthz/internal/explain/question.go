@@ -17,7 +17,7 @@ import (
 type Question struct {
 	// Table has the rules.
 	Table *policy.Table
-	// Verifier verifies the token. If nil, all checks are made but that of the signature.
+	// Verifier verifies the token. If nil, all checks are made but the check of the signature.
 	Verifier interceptor.Verifier
 	// Inspect is [token.Unverified] for the issuers that are trusted, or what [Inspector] returns.
 	// Required.

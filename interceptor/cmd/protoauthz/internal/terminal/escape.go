@@ -14,7 +14,7 @@ import (
 )
 
 // Escape escapes, as JSON does, what cannot be seen: control characters, directions of writing,
-// and all white space but the space. What is no UTF-8 becomes `\x` and two digits.
+// and all white space but the space. What is not UTF-8 becomes `\x` and two digits.
 func Escape(s string) string {
 	if utf8.ValidString(s) && !strings.ContainsFunc(s, hidden) {
 		return s
