@@ -76,10 +76,8 @@ func takes(rule *policy.Rule) string {
 	}
 }
 
-// authenticated reports whether any token of the model will do.
-func authenticated(rule *policy.Rule) bool {
-	return !rule.Public && len(rule.Scopes)+len(rule.AnyScopes) == 0
-}
+// authenticated reports whether any token of the model will do, of a rule that is not public.
+func authenticated(rule *policy.Rule) bool { return len(rule.Scopes)+len(rule.AnyScopes) == 0 }
 
 // A comparison is of two rules at a time, and collects the changes.
 type comparison struct {

@@ -51,6 +51,9 @@ func TestCompare(t *testing.T) {
 	request := func(fields string) string {
 		return strings.Replace(inOrganization(`scopes: ["a"]`), "string a = 1; string b = 2;", fields, 1)
 	}
+	idle := func(audience string) string { // a member's service that names an audience, which counts for nothing
+		return protos.OrderService(strings.Replace(member, "model", `audience: "`+audience+`" model`, 1), `option (protoauthz.v1.method) = {scopes: ["a"]};`)
+	}
 	fields := func(rule string) string { return protos.OrderService(resource, rule) }
 	for _, test := range []struct {
 		name, before, after string
@@ -60,6 +63,7 @@ func TestCompare(t *testing.T) {
 		{"another order", method(`scopes: ["a", "b"]`), method(`scopes: ["b", "a"]`), nil},
 		{"another list", method(`scopes: ["a"]`), method(`any_scopes: ["a"]`), nil},
 		{"still public", method(`public: true`), method(`public: true`), nil},
+		{"still authenticated", method(`authenticated: true`), method(`authenticated: true`), nil},
 		{"made public", method(`scopes: ["a"]`), method(`public: true`), []string{"MADE_PUBLIC at public"}},
 		{"not public", method(`public: true`), method(`scopes: ["a"]`), []string{"PUBLIC_DROPPED at option"}},
 		{"made authenticated", method(`scopes: ["a"] any_scopes: ["b"]`), method(`authenticated: true`), []string{"MADE_AUTHENTICATED at authenticated"}},
@@ -87,8 +91,9 @@ func TestCompare(t *testing.T) {
 			"between organization models", protos.OrderService(member, `option (protoauthz.v1.method) = {scopes: ["a"]};`), fields(`option (protoauthz.v1.method) = {scopes: ["a"] organization: {token: true}};`),
 			[]string{"MODEL_CHANGED at model", "ORGANIZATION_LOOSENED at organization"},
 		},
-		{"audience of an organization", protos.OrderService(member, `option (protoauthz.v1.method) = {scopes: ["a"]};`),
-			protos.OrderService(strings.Replace(member, "model", `audience: "https://b.example.com" model`, 1), `option (protoauthz.v1.method) = {scopes: ["a"]};`), nil},
+		{"audience of an organization", protos.OrderService(member, `option (protoauthz.v1.method) = {scopes: ["a"]};`), idle("https://b.example.com"), nil},
+		{"from a model without audience", idle("https://b.example.com"), inOrganization(`scopes: ["a"]`), []string{"MODEL_CHANGED at model"}},
+		{"to a model without audience", inOrganization(`scopes: ["a"]`), idle("https://b.example.com"), []string{"MODEL_CHANGED at model"}},
 		{"field to token", inOrganization(`scopes: ["a"]`), inOrganization(`scopes: ["a"] organization: {token: true}`), []string{"ORGANIZATION_LOOSENED at organization"}},
 		{"token to field", inOrganization(`scopes: ["a"] organization: {token: true}`), inOrganization(`scopes: ["a"]`), []string{"ORGANIZATION_TIGHTENED at organization"}},
 		{"token to header", inOrganization(`scopes: ["a"] organization: {token: true}`), inOrganization(`scopes: ["a"] organization: {header: "x-a"}`), []string{"ORGANIZATION_TIGHTENED at organization"}},
@@ -133,6 +138,29 @@ func TestCompare(t *testing.T) {
 				t.Errorf("got %q, want %q", got, test.want)
 			}
 		})
+	}
+}
+
+// TestDetails is what people read of a change.
+func TestDetails(t *testing.T) {
+	t.Parallel()
+	method := func(rule string) []*policy.Rule {
+		return rulesOf(t, protos.OrderService(global, "option (protoauthz.v1.method) = {"+rule+"};"))
+	}
+	for _, test := range []struct {
+		before, after []*policy.Rule
+		want          string
+	}{
+		{method(`authenticated: true`), method(`public: true`), "anybody may call; it took any token of the model"},
+		{method(`scopes: ["a"] any_scopes: ["b", "c"]`), method(`public: true`), "anybody may call; it took all of a, any of b c"},
+		{method(`scopes: ["a"]`), method(`scopes: ["a"] caller: CALLER_USER`), "only a user may call; any caller could"},
+		{nil, method(`public: true`), "takes no token"},
+		{method(`scopes: ["a"]`), nil, "took all of a"},
+	} {
+		changes := policydiff.Compare(test.before, test.after)
+		if len(changes) != 1 || changes[0].Detail != test.want {
+			t.Errorf("got %d changes, %v, want %q", len(changes), changes, test.want)
+		}
 	}
 }
 
