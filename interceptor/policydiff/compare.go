@@ -240,9 +240,8 @@ func implies(one, another *policy.Organization) bool {
 		return true
 	case another.Pattern == "":
 		return one.Pattern == "{organization}"
-	case one.Pattern == "":
-		return false
 	}
+	// Without a pattern there is one segment, which is empty. No pattern has an empty segment.
 	narrow, wide := strings.Split(one.Pattern, "/"), strings.Split(another.Pattern, "/")
 	return slices.EqualFunc(narrow, wide, func(narrow, wide string) bool {
 		return narrow == wide || wide == "*"

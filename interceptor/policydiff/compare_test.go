@@ -51,6 +51,10 @@ func TestCompare(t *testing.T) {
 	request := func(fields string) string {
 		return strings.Replace(inOrganization(`scopes: ["a"]`), "string a = 1; string b = 2;", fields, 1)
 	}
+	nested := func(encoding string) string {
+		return strings.NewReplacer(`syntax = "proto3"`, `edition = "2023"`, `field: "a"`, `field: "a.a"`, "string a = 1; string b = 2;", "Nested a = 1 "+encoding+";").
+			Replace(inOrganization(`scopes: ["a"]`)) + " message Nested { string a = 1; }"
+	}
 	idle := func(audience string) string { // a member's service that names an audience, which counts for nothing
 		return protos.OrderService(strings.Replace(member, "model", `audience: "`+audience+`" model`, 1), `option (protoauthz.v1.method) = {scopes: ["a"]};`)
 	}
@@ -114,6 +118,9 @@ func TestCompare(t *testing.T) {
 		{"field made a list", inOrganization(`scopes: ["a"]`), request(`repeated string a = 1;`), []string{"ORGANIZATION_TIGHTENED at organization"}},
 		{"field no longer a list", request(`repeated string a = 1;`), inOrganization(`scopes: ["a"]`), []string{"ORGANIZATION_LOOSENED at organization"}},
 		{"field made a list, and its pattern dropped", inOrganization(`scopes: ["a"] organization: {field: "a" pattern: "o/{organization}"}`), request(`repeated string a = 1;`), []string{"ORGANIZATION_LOOSENED at organization"}},
+		{"still a list", request(`repeated string a = 1;`), request(`repeated string a = 1;`), nil},
+		{"message encoded otherwise", nested(``), nested(`[features.message_encoding = DELIMITED]`), []string{"ORGANIZATION_LOOSENED at organization"}},
+		{"message encoded as it was", nested(``), nested(``), nil},
 		{"field and the message around it", inOrganization(`scopes: ["a"]`), request(`optional string a = 1; oneof c { string b = 2; }`), nil},
 		{
 			"methods come and go", protos.OrderService(global, `option (protoauthz.v1.method) = {public: true};`, ``, `option (protoauthz.v1.method) = {public: true};`),
@@ -147,10 +154,19 @@ func TestDetails(t *testing.T) {
 	method := func(rule string) []*policy.Rule {
 		return rulesOf(t, protos.OrderService(global, "option (protoauthz.v1.method) = {"+rule+"};"))
 	}
+	from := func(organization, field string) []*policy.Rule {
+		source := protos.OrderService(resource, `option (protoauthz.v1.method) = {scopes: ["a"] organization: {`+organization+`}};`)
+		return rulesOf(t, strings.Replace(source, "string a = 1;", field+" = 1;", 1))
+	}
+	const one, many = "string a", "repeated string a"
 	for _, test := range []struct {
 		before, after []*policy.Rule
 		want          string
 	}{
+		{from(`field: "a"`, one), from(`token: true`, one), "the organization is taken from token, and field:a is not checked any more"},
+		{from(`token: true`, one), from(`field: "a"`, one), "the organization is taken from field:a, and was taken from token"},
+		{from(`field: "a"`, one), from(`field: "a"`, many), "field:a is a list, and each element must name the organization"},
+		{from(`field: "a"`, many), from(`field: "a"`, one), "field:a is another field than it was, or no list any more"},
 		{method(`authenticated: true`), method(`public: true`), "anybody may call; it took any token of the model"},
 		{method(`scopes: ["a"] any_scopes: ["b", "c"]`), method(`public: true`), "anybody may call; it took all of a, any of b c"},
 		{method(`scopes: ["a"]`), method(`scopes: ["a"] caller: CALLER_USER`), "only a user may call; any caller could"},

@@ -301,9 +301,6 @@ var policyMutations = []mutation{
 	{"compare: audience that is not known", "interceptor/policydiff/compare.go", `if c.old.Audience != "" && `, "if "},
 	{"error: rules that lack an audience", "interceptor/policy/compile.go", "return fault.Kind != FaultAudienceMissing", "return fault.Kind != \"\""},
 	{"compare: pattern given", "interceptor/policydiff/compare.go", `return one.Pattern == "{organization}"`, "return true"},
-	{"compare: pattern dropped", "interceptor/policydiff/compare.go", `case one.Pattern == "":
-		return false`, `case one.Pattern == "":
-		return true`},
 	{"compare: pattern widened", "interceptor/policydiff/compare.go", `return narrow == wide || wide == "*"`, `return narrow == wide || wide == "*" || narrow == "*"`},
 	{"compare: looser", "interceptor/policydiff/change.go", "ChangeOrganizationLoosened, ChangeCallerLoosened:\n\t\treturn true", "ChangeOrganizationLoosened:\n\t\treturn true"},
 	{"compare: method removed", "interceptor/policydiff/compare.go", `c.add(ChangeMethodRemoved, policy.Place{}, "took %s", takes(rule))`, ""},
