@@ -33,6 +33,7 @@ COUNT ?= 1
 FUZZTIME ?= 10s
 ROUNDS ?= 12
 MUTATE ?=
+TREE ?= .
 
 .PHONY: help
 help: ## Describe the targets (default)
@@ -148,6 +149,10 @@ fuzz: ## Run every fuzz target for FUZZTIME (10s), one after another
 .PHONY: mutate
 mutate: ## Take each security check away and see a test fail (MUTATE=regexp)
 	go run ./interceptor/internal/dev/mutate '$(MUTATE)'
+
+.PHONY: count
+count: ## Print the numbers that stay small, of a checkout (TREE=folders)
+	@go run ./interceptor/internal/dev/count $(TREE)
 
 .PHONY: run
 run: ## Run the sample (ARGS='-listen 127.0.0.1:9090')

@@ -18,10 +18,11 @@ import (
 
 	authzv1 "github.com/protoauthz/protoauthz/gen/protoauthz/v1"
 	"github.com/protoauthz/protoauthz/interceptor/policy"
+	"github.com/protoauthz/protoauthz/interceptor/policydiff"
 	"github.com/protoauthz/protoauthz/interceptor/token"
 )
 
-// TestCompare holds what policy.Compare says of two rules against what the guard decides by
+// TestCompare holds what policydiff.Compare says of two rules against what the guard decides by
 // them: it says that one is looser exactly if it lets in a request that the other refuses, and
 // that they differ exactly if they decide differently.
 func TestCompare(t *testing.T) {
@@ -58,7 +59,7 @@ func TestCompare(t *testing.T) {
 			renamed := *after
 			renamed.Procedure = before.Procedure
 			saysLooser := false
-			changes := policy.Compare([]*policy.Rule{before}, []*policy.Rule{&renamed})
+			changes := policydiff.Compare([]*policy.Rule{before}, []*policy.Rule{&renamed})
 			for _, change := range changes {
 				saysLooser = saysLooser || change.Kind.Looser()
 				if !change.Kind.Looser() && !tighter {

@@ -32,24 +32,21 @@ type ruleMessage interface {
 }
 
 // read reads one of our options, if the file of a method or service sees it.
-func read[Rule ruleMessage](described protoreflect.Descriptor, into proto.Message, extension protoreflect.ExtensionType, d declaration) (none Rule, err error) {
+func read[Rule ruleMessage](described protoreflect.Descriptor, into proto.Message, extension protoreflect.ExtensionType, d declaration) (rule Rule, err error) {
+	var none Rule
 	switch {
 	case d.fault != nil:
 		return none, d.fault
-	case d.seen:
-		found, err := decode[Rule](described.Options(), into, extension)
-		if d.doubt != nil && (err != nil || found != none) {
-			return none, d.doubt
-		}
-		return found, err
-	case d.doubt == nil:
+	case d.doubt == nil && !d.seen:
 		return none, nil // whatever has our number is another package's
+	case d.doubt == nil:
+		return decode[Rule](described.Options(), into, extension)
 	}
-	// Linked descriptors decode their options when they are asked for them, and panic on
-	// those that are not of the type that has the number here.
+	// Linked descriptors decode their options when somebody asks for them, and panic if an option
+	// is not of the type that has the number here.
 	defer func() {
 		if recover() != nil {
-			err = d.doubt
+			rule, err = none, d.doubt
 		}
 	}()
 	if found, err := decode[Rule](described.Options(), into, extension); err != nil || found != none {
@@ -78,8 +75,7 @@ func decode[Rule ruleMessage](options, into proto.Message, extension protoreflec
 	if message := into.ProtoReflect(); message.Has(message.Descriptor().Fields().ByName("uninterpreted_option")) {
 		return none, errors.New("decode options: the compiler has left them uninterpreted")
 	}
-	// What is encoded otherwise than a message stays unknown; it is no less an
-	// option.
+	// An option that is not encoded as a message stays unknown, and is an option all the same.
 	for unknown := into.ProtoReflect().GetUnknown(); len(unknown) > 0; {
 		number, _, length := protowire.ConsumeField(unknown)
 		if number == extension.TypeDescriptor().Number() {
@@ -87,13 +83,8 @@ func decode[Rule ruleMessage](options, into proto.Message, extension protoreflec
 		}
 		unknown = unknown[length:]
 	}
-	if !proto.HasExtension(into, extension) {
-		return none, nil
-	}
-	rule, ok := proto.GetExtension(into, extension).(Rule)
-	if !ok {
-		return none, errors.New("decode options: the rule is of another type")
-	}
+	// Without the option it is nil.
+	rule := proto.GetExtension(into, extension).(Rule) //nolint:errcheck // the type of our own extension: there is no other
 	return rule, checkKnown(rule.ProtoReflect())
 }
 
@@ -110,7 +101,7 @@ func checkKnown(message protoreflect.Message) error {
 			if number := value.Enum(); field.Enum().Values().ByNumber(number) == nil {
 				err = fmt.Errorf("%s is %d, which this version does not know: update the module", field.FullName(), number)
 			}
-		case field.Kind() == protoreflect.MessageKind && !field.IsList():
+		case field.Kind() == protoreflect.MessageKind: // the annotations have no list of messages
 			err = checkKnown(value.Message())
 		}
 		return err == nil

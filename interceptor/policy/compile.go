@@ -279,7 +279,7 @@ func procedure(method protoreflect.MethodDescriptor) string {
 	return "/" + string(method.Parent().FullName()) + "/" + string(method.Name())
 }
 
-// logtoNamespace is that of urn:logto:organization:<id> and of urn:logto:resource:organizations.
+// logtoNamespace is the namespace of urn:logto:organization:<id> and urn:logto:resource:organizations.
 const logtoNamespace = "urn:logto:"
 
 func checkAudience(audience string) error {

@@ -19,8 +19,8 @@ const (
 	// something this version does not know, or that may be another package's: its
 	// file sees a declaration that is not this version's, or lacks an import.
 	FaultRuleUnreadable FaultKind = "RULE_UNREADABLE"
-	// FaultScopeInvalid is a scope that is no scope-token of RFC 6749 section
-	// 3.3, or that is given twice.
+	// FaultScopeInvalid is a scope that breaks the grammar of scope-token (RFC 6749
+	// section 3.3), or that is given twice.
 	FaultScopeInvalid FaultKind = "SCOPE_INVALID"
 	// FaultScopeShared is a scope that serves both a global and an
 	// organization-level method of the same audience. Each of these methods has the

@@ -5,13 +5,14 @@ import (
 	"slices"
 	"testing"
 
+	"github.com/protoauthz/protoauthz/interceptor/internal/test/protos"
 	"github.com/protoauthz/protoauthz/interceptor/policy"
 )
 
 // TestErrorRules makes sure that tools can compare what compiles, and nothing else.
 func TestErrorRules(t *testing.T) {
 	t.Parallel()
-	source := ruled(global,
+	source := protos.OrderService(global,
 		`option (protoauthz.v1.method) = {scopes: ["a"]};`, ` `, `option (protoauthz.v1.method) = {scopes: ["a", "a"]};`,
 		`option (protoauthz.v1.method) = {public: true, caller: CALLER_USER};`, `option (protoauthz.v1.method) = {public: true};`)
 	_, err := policy.Compile(compileSources(t, map[string]string{"order.proto": source}, "order.proto"), policy.WithAudience("https://api.example.com"))
@@ -35,7 +36,7 @@ func TestErrorRules(t *testing.T) {
 // is compared by these.
 func TestOpenedByName(t *testing.T) {
 	t.Parallel()
-	source := ruled(global, `option (protoauthz.v1.method) = {scopes: ["a"]};`, "option deprecated = true;")
+	source := protos.OrderService(global, `option (protoauthz.v1.method) = {scopes: ["a"]};`, "option deprecated = true;")
 	files := compileSources(t, map[string]string{"order.proto": source}, "order.proto")
 	_, err := policy.Compile(files, policy.WithAudience("https://api.example.com"), policy.WithPublic("order.v1.OrderService"))
 	var compileErr *policy.Error

@@ -38,8 +38,8 @@ func (p Place) Location() (protoreflect.SourceLocation, bool) {
 	return protoreflect.SourceLocation{}, false
 }
 
-// firstBelow returns the first part at some depth below a path, of those that options have:
-// numbers of our fields, and the first elements of lists.
+// firstBelow returns the first part at some depth below a path. It looks at the parts that our
+// options have: numbers of our fields, and the first elements of lists.
 func firstBelow(locations protoreflect.SourceLocations, path protoreflect.SourcePath, depth int) (protoreflect.SourceLocation, bool) {
 	if depth == 0 {
 		found := locations.ByPath(path)

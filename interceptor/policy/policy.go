@@ -11,8 +11,8 @@
 // The package knows nothing of tokens and does no I/O. It works on linked
 // descriptors and on those built at run time (protodesc, dynamicpb) alike, so
 // that a tool and the server read the rules the same way. For tools, each
-// [Fault] has its [Place] in the source, and [Compare] tells which changes of
-// the rules let in calls that were refused.
+// [Fault] has its [Place] in the source. Package policydiff compares two
+// versions of the rules.
 package policy
 
 import (
@@ -75,17 +75,8 @@ func (t *Table) Audience() string { return t.audience }
 // of the caller's own. It reports false if there is none; such a procedure must be
 // refused.
 func (t *Table) Lookup(procedure string) (*Rule, bool) {
-	rule, ok := t.lookup(procedure)
-	if !ok {
-		return nil, false
-	}
-	return rule.clone(), true
-}
-
-// lookup is Lookup without the copy.
-func (t *Table) lookup(procedure string) (*Rule, bool) {
 	if rule, ok := t.rules[procedure]; ok {
-		return rule, true
+		return rule.clone(), true
 	}
 	if len(t.publicServices) == 0 || !strings.HasPrefix(procedure, "/") {
 		return nil, false
@@ -95,7 +86,10 @@ func (t *Table) lookup(procedure string) (*Rule, bool) {
 		return nil, false
 	}
 	rule, ok := t.publicServices[service]
-	return rule, ok
+	if !ok {
+		return nil, false
+	}
+	return rule.clone(), true
 }
 
 // Rules returns all rules, sorted by procedure, as copies of the caller's own.
@@ -173,7 +167,7 @@ func (r *Rule) Needs() string {
 	switch {
 	case r.Public:
 		return "public"
-	case r.authenticated():
+	case len(r.Scopes)+len(r.AnyScopes) == 0:
 		return "authenticated"
 	}
 	needs := make([]string, 0, 2)
@@ -185,8 +179,6 @@ func (r *Rule) Needs() string {
 	}
 	return strings.Join(needs, ", ")
 }
-
-func (r *Rule) authenticated() bool { return !r.Public && len(r.Scopes)+len(r.AnyScopes) == 0 }
 
 func lowerName(enum, prefix string) string {
 	return strings.ToLower(strings.TrimPrefix(enum, prefix))

@@ -15,7 +15,10 @@ import (
 	"github.com/protoauthz/protoauthz/interceptor/policy"
 )
 
-const annotations = "protoauthz/v1/authz.proto"
+const (
+	annotations = "protoauthz/v1/authz.proto"
+	global      = `option (protoauthz.v1.service) = {model: MODEL_GLOBAL_RESOURCE};`
+)
 
 // compileSources compiles .proto sources. They can import the annotations,
 // which sources may hold in a version of their own.

@@ -5,6 +5,7 @@ import (
 	"slices"
 	"testing"
 
+	"github.com/protoauthz/protoauthz/interceptor/internal/test/protos"
 	"github.com/protoauthz/protoauthz/interceptor/policy"
 )
 
@@ -13,7 +14,7 @@ import (
 func TestScopeSharedFaults(t *testing.T) {
 	t.Parallel()
 	const organization = `organization: {field: "a"}`
-	source := ruled(global,
+	source := protos.OrderService(global,
 		`option (protoauthz.v1.method) = {scopes: ["x", "y", "x"]};`,
 		`option (protoauthz.v1.method) = {any_scopes: ["free", "x"]};`,
 		`option (protoauthz.v1.method) = {model: MODEL_ORGANIZATION_RESOURCE, scopes: "x", `+organization+`};`,

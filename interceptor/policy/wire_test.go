@@ -11,6 +11,7 @@ import (
 	"google.golang.org/protobuf/reflect/protoreflect"
 	"google.golang.org/protobuf/reflect/protoregistry"
 	"google.golang.org/protobuf/types/descriptorpb"
+	"google.golang.org/protobuf/types/dynamicpb"
 
 	authzv1 "github.com/protoauthz/protoauthz/gen/protoauthz/v1"
 	"github.com/protoauthz/protoauthz/interceptor/policy"
@@ -134,6 +135,37 @@ func TestWire(t *testing.T) {
 	}
 	if _, err := policy.Compile(policy.Files{fileWith(t, neighbour, nil)}, policy.WithPublic("wire.v1.Service")); err != nil {
 		t.Errorf("WithPublic of a service with other people's options: %v", err)
+	}
+}
+
+// TestUnencodable is about a rule that stands behind another option, which a program has built and
+// which cannot be encoded: the rule is not lost with it.
+func TestUnencodable(t *testing.T) {
+	t.Parallel()
+	notes := compileSources(t, map[string]string{"note.proto": `
+		syntax = "proto3";
+		import "google/protobuf/descriptor.proto";
+		extend google.protobuf.MethodOptions { string note = 50000; }`}, "note.proto")[0]
+	described := protodesc.ToFileDescriptorProto(fileWith(t, nil, nil))
+	options := described.Service[0].Method[0].Options
+	proto.SetExtension(options, dynamicpb.NewExtensionType(notes.Extensions().Get(0)), "\xff")
+	proto.SetExtension(options, authzv1.E_Method, &authzv1.MethodRule{Scopes: []string{"read:x"}})
+	file, err := protodesc.NewFile(described, protoregistry.GlobalFiles)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, test := range map[string]struct {
+		options []policy.Option
+		want    policy.FaultKind
+	}{
+		"a rule":         {nil, policy.FaultRuleUnreadable},
+		"opened by name": {[]policy.Option{policy.WithPublic("wire.v1.Service")}, policy.FaultOption},
+	} {
+		if _, err := policy.Compile(policy.Files{file}, test.options...); err == nil {
+			t.Errorf("%s: it compiles", name)
+		} else if got := faultsOf(t, err)[0].Kind; got != test.want {
+			t.Errorf("%s: got %v, want %s", name, err, test.want)
+		}
 	}
 }
 

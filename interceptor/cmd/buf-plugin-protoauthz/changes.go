@@ -7,13 +7,14 @@ import (
 	"google.golang.org/protobuf/reflect/protoreflect"
 
 	"github.com/protoauthz/protoauthz/interceptor/policy"
+	"github.com/protoauthz/protoauthz/interceptor/policydiff"
 )
 
 // changes reports what differs. A method that was not there, or did not compile, was
 // not protected: nothing is less so.
 func (f findings) changes(old, now version) {
-	for _, change := range policy.Compare(old.rules, now.rules) {
-		if change.Kind == policy.ChangeMethodAdded {
+	for _, change := range policydiff.Compare(old.rules, now.rules) {
+		if change.Kind == policydiff.ChangeMethodAdded {
 			continue
 		}
 		method := change.Old.Method
@@ -21,7 +22,7 @@ func (f findings) changes(old, now version) {
 		if !slices.Contains(now.own, place.File) {
 			place = policy.Place{} // what is opened by name was in a file that is gone
 		}
-		if change.Kind == policy.ChangeMethodRemoved {
+		if change.Kind == policydiff.ChangeMethodRemoved {
 			fault := now.faultOf(method)
 			if fault == nil {
 				continue // it is gone, which is for buf to say
@@ -33,8 +34,8 @@ func (f findings) changes(old, now version) {
 	f.unreadable(old, now)
 }
 
-// unreadable reports rules of the old version that cannot be read, as those of a newer
-// version of the annotations: nobody knows whether they are looser now.
+// unreadable reports rules of the old version that cannot be read, as rules of a newer version
+// of the annotations: nobody knows whether the rules are looser now.
 func (f findings) unreadable(old, now version) {
 	for _, fault := range old.faults {
 		if fault.Kind != policy.FaultRuleUnreadable {
@@ -54,24 +55,4 @@ func (f findings) unreadable(old, now version) {
 			}
 		}
 	}
-}
-
-// faultOf is the fault that has cost a method of the old version its rule, or nil if the
-// method is not there any more.
-func (v version) faultOf(method protoreflect.MethodDescriptor) *policy.Fault {
-	for _, fault := range v.faults {
-		if name := protoreflect.FullName(fault.Subject); name == method.FullName() || name == method.Parent().FullName() && v.declares(method) {
-			return fault
-		}
-	}
-	return nil
-}
-
-func (v version) declares(method protoreflect.MethodDescriptor) bool {
-	for _, file := range v.files {
-		if service := file.Services().ByName(method.Parent().Name()); service != nil && service.FullName() == method.Parent().FullName() {
-			return service.Methods().ByName(method.Name()) != nil
-		}
-	}
-	return false
 }

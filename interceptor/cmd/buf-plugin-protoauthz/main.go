@@ -37,7 +37,7 @@
 //	shared_scopes  a list of scopes, as with policy.WithSharedScopes
 //	scope_pattern  a regular expression of Go that each scope must match as a whole, in place of verb:noun
 //
-// They must be those that the server is given. An option that is unknown, of
+// The server must be given the same options. An option that is unknown, of
 // another type or malformed ends the run, whatever rules are in use.
 //
 // # Lint
@@ -97,8 +97,8 @@
 //	PROTOAUTHZ_CALLER_LOOSENED          Checks that no further kind of caller is let in.
 //	PROTOAUTHZ_RULE_LOST                Checks that no method loses its rule, or has one that cannot be compared.
 //
-// Those of PROTOAUTHZ_TIGHTER, which are off unless "use" lists them. A call that
-// was let in may be refused:
+// The rules of the category PROTOAUTHZ_TIGHTER, which are off unless "use" lists them. A
+// call that was let in may be refused:
 //
 //	PROTOAUTHZ_PUBLIC_DROPPED           Checks that no method starts asking for a token.
 //	PROTOAUTHZ_SCOPE_ADDED              Checks that no further scope becomes required.

@@ -7,6 +7,7 @@ import (
 	"buf.build/go/bufplugin/check"
 
 	"github.com/protoauthz/protoauthz/interceptor/policy"
+	"github.com/protoauthz/protoauthz/interceptor/policydiff"
 )
 
 // The categories of rules.
@@ -25,7 +26,7 @@ const (
 )
 
 // ruleID is the rule of a kind of fault or change.
-func ruleID[Kind policy.FaultKind | policy.ChangeKind](kind Kind) string {
+func ruleID[Kind policy.FaultKind | policydiff.ChangeKind](kind Kind) string {
 	return "PROTOAUTHZ_" + string(kind)
 }
 
@@ -53,23 +54,23 @@ var lintRules = []rule{
 }
 
 var looserRules = []rule{
-	{ruleID(policy.ChangeMadePublic), "Checks that no method stops asking for a token."},
-	{ruleID(policy.ChangeMadeAuthenticated), "Checks that no method stops asking for scopes."},
-	{ruleID(policy.ChangeScopeRemoved), "Checks that no scope stops being required."},
-	{ruleID(policy.ChangeAlternativeAdded), "Checks that no further scope becomes enough."},
-	{ruleID(policy.ChangeModel), "Checks that no method takes tokens of another permission model."},
-	{ruleID(policy.ChangeAudience), "Checks that no method takes tokens of another audience."},
-	{ruleID(policy.ChangeOrganizationLoosened), "Checks that an organization is still checked where it was."},
-	{ruleID(policy.ChangeCallerLoosened), "Checks that no further kind of caller is let in."},
+	{ruleID(policydiff.ChangeMadePublic), "Checks that no method stops asking for a token."},
+	{ruleID(policydiff.ChangeMadeAuthenticated), "Checks that no method stops asking for scopes."},
+	{ruleID(policydiff.ChangeScopeRemoved), "Checks that no scope stops being required."},
+	{ruleID(policydiff.ChangeAlternativeAdded), "Checks that no further scope becomes enough."},
+	{ruleID(policydiff.ChangeModel), "Checks that no method takes tokens of another permission model."},
+	{ruleID(policydiff.ChangeAudience), "Checks that no method takes tokens of another audience."},
+	{ruleID(policydiff.ChangeOrganizationLoosened), "Checks that an organization is still checked where it was."},
+	{ruleID(policydiff.ChangeCallerLoosened), "Checks that no further kind of caller is let in."},
 	{ruleLost, "Checks that no method loses its rule, or has one that cannot be compared."},
 }
 
 var tighterRules = []rule{
-	{ruleID(policy.ChangePublicDropped), "Checks that no method starts asking for a token."},
-	{ruleID(policy.ChangeScopeAdded), "Checks that no further scope becomes required."},
-	{ruleID(policy.ChangeAlternativeRemoved), "Checks that no scope stops being enough."},
-	{ruleID(policy.ChangeOrganizationTightened), "Checks that an organization is checked in no further place."},
-	{ruleID(policy.ChangeCallerTightened), "Checks that no kind of caller is locked out."},
+	{ruleID(policydiff.ChangePublicDropped), "Checks that no method starts asking for a token."},
+	{ruleID(policydiff.ChangeScopeAdded), "Checks that no further scope becomes required."},
+	{ruleID(policydiff.ChangeAlternativeRemoved), "Checks that no scope stops being enough."},
+	{ruleID(policydiff.ChangeOrganizationTightened), "Checks that an organization is checked in no further place."},
+	{ruleID(policydiff.ChangeCallerTightened), "Checks that no kind of caller is locked out."},
 }
 
 // Spec is the plugin, as bufplugin serves it.
@@ -100,7 +101,7 @@ type findingsKey struct{}
 
 // before compiles the rules once, for all that is to be said of them.
 func before(ctx context.Context, request check.Request) (context.Context, check.Request, error) {
-	found, err := find(request)
+	found, err := findingsOf(request)
 	if err != nil {
 		return nil, nil, err
 	}

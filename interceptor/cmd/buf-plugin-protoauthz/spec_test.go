@@ -15,7 +15,7 @@ import (
 	"buf.build/go/bufplugin/check/checktest"
 
 	plugin "github.com/protoauthz/protoauthz/interceptor/cmd/buf-plugin-protoauthz"
-	"github.com/protoauthz/protoauthz/interceptor/policy"
+	"github.com/protoauthz/protoauthz/interceptor/policydiff"
 )
 
 func TestSpec(t *testing.T) {
@@ -43,7 +43,7 @@ func TestSpec(t *testing.T) {
 func TestFaultKinds(t *testing.T) {
 	t.Parallel()
 	rules := ids("PROTOAUTHZ")
-	for _, kind := range kinds(t, "FaultKind") {
+	for _, kind := range kinds(t, "../../policy/*.go", "FaultKind") {
 		if !slices.Contains(rules, "PROTOAUTHZ_"+kind) {
 			t.Errorf("no rule in PROTOAUTHZ for the fault %s", kind)
 		}
@@ -53,28 +53,28 @@ func TestFaultKinds(t *testing.T) {
 // TestChangeKinds finds a rule for all that may change.
 func TestChangeKinds(t *testing.T) {
 	t.Parallel()
-	without := map[policy.ChangeKind]string{
-		policy.ChangeMethodAdded:   "what had no rule cannot lose one",
-		policy.ChangeMethodRemoved: "buf has RPC_NO_DELETE; what is still there is PROTOAUTHZ_RULE_LOST",
+	without := map[policydiff.ChangeKind]string{
+		policydiff.ChangeMethodAdded:   "what had no rule cannot lose one",
+		policydiff.ChangeMethodRemoved: "buf has RPC_NO_DELETE; what is still there is PROTOAUTHZ_RULE_LOST",
 	}
 	looser, tighter := ids("PROTOAUTHZ_LOOSER"), ids("PROTOAUTHZ_TIGHTER")
-	for _, kind := range kinds(t, "ChangeKind") {
+	for _, kind := range kinds(t, "../../policydiff/*.go", "ChangeKind") {
 		rules, others := tighter, looser
-		if policy.ChangeKind(kind).Looser() {
+		if policydiff.ChangeKind(kind).Looser() {
 			rules, others = looser, tighter
 		}
-		_, excepted := without[policy.ChangeKind(kind)]
+		_, excepted := without[policydiff.ChangeKind(kind)]
 		if slices.Contains(rules, "PROTOAUTHZ_"+kind) == excepted || slices.Contains(others, "PROTOAUTHZ_"+kind) {
 			t.Errorf("the change %s: looser %t, excepted %t: it needs a rule in that category, or a reason to have none",
-				kind, policy.ChangeKind(kind).Looser(), excepted)
+				kind, policydiff.ChangeKind(kind).Looser(), excepted)
 		}
 	}
 }
 
-// kinds reads the constants of a type of package policy.
-func kinds(t *testing.T, typeName string) []string {
+// kinds reads the constants of a type out of a package's files.
+func kinds(t *testing.T, pattern, typeName string) []string {
 	t.Helper()
-	paths, err := filepath.Glob("../../policy/*.go")
+	paths, err := filepath.Glob(pattern)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -9,7 +9,7 @@ import (
 
 	"github.com/urfave/cli/v3"
 
-	"github.com/protoauthz/protoauthz/interceptor/cmd/protoauthz/internal/visible"
+	"github.com/protoauthz/protoauthz/interceptor/cmd/protoauthz/internal/terminal"
 	"github.com/protoauthz/protoauthz/interceptor/policy"
 )
 
@@ -169,7 +169,7 @@ func (a *compiled) describe(title string, wanted func(subject string) bool) erro
 		lacking = lacking || a.in.served && a.in.missing && strings.Contains(fault.Detail, "give the image with its imports")
 		shown := *fault
 		shown.Subject = cmp.Or(flagOf[fault.Subject], fault.Subject)
-		if place := visible.Text(fault.Place.String()); place != "" {
+		if place := terminal.Escape(fault.Place.String()); place != "" {
 			lines = append(lines, fmt.Errorf("%s: %w", place, &shown))
 		} else {
 			lines = append(lines, &shown)

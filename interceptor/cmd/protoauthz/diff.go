@@ -13,8 +13,9 @@ import (
 
 	"github.com/urfave/cli/v3"
 
-	"github.com/protoauthz/protoauthz/interceptor/cmd/protoauthz/internal/visible"
+	"github.com/protoauthz/protoauthz/interceptor/cmd/protoauthz/internal/terminal"
 	"github.com/protoauthz/protoauthz/interceptor/policy"
+	"github.com/protoauthz/protoauthz/interceptor/policydiff"
 )
 
 const diffHelp = `Prints what differs between two versions of the rules. A change is looser if a call may be let in
@@ -94,7 +95,7 @@ func diff(ctx context.Context, c *cli.Command) error {
 	}
 	// A method with a fault was not deleted.
 	oldRules = slices.DeleteFunc(oldRules, a.isFaulty)
-	found := sortChanges(policy.Compare(oldRules, a.rules))
+	found := sortChanges(policydiff.Compare(oldRules, a.rules))
 	w := bufio.NewWriter(c.Root().Writer)
 	if c.String(formatFlagName) == "markdown" {
 		diffMarkdown(w, found, len(a.missing()))
@@ -141,10 +142,10 @@ const (
 
 type changes struct {
 	name    string
-	changes []*policy.Change
+	changes []*policydiff.Change
 }
 
-func sortChanges(all []*policy.Change) []*changes {
+func sortChanges(all []*policydiff.Change) []*changes {
 	found := []*changes{looser: {name: "looser"}, tighter: {name: "tighter"}, added: {name: "new"}, removed: {name: "gone"}}
 	for _, change := range all {
 		kind := tighter
@@ -189,9 +190,9 @@ func diffText(w io.Writer, found []*changes, faulty int) {
 		}
 		_, _ = fmt.Fprintf(w, "\n%s:\n", sort.name)
 		for _, change := range sort.changes {
-			_, _ = fmt.Fprintf(w, "  %s: %s", change.Procedure(), visible.Text(change.Detail))
+			_, _ = fmt.Fprintf(w, "  %s: %s", change.Procedure(), terminal.Escape(change.Detail))
 			if place := change.Place.String(); place != "" {
-				_, _ = fmt.Fprintf(w, " (%s)", visible.Text(place))
+				_, _ = fmt.Fprintf(w, " (%s)", terminal.Escape(place))
 			}
 			_, _ = fmt.Fprintln(w)
 		}

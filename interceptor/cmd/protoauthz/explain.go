@@ -10,7 +10,7 @@ import (
 
 	"github.com/protoauthz/protoauthz/interceptor"
 	"github.com/protoauthz/protoauthz/interceptor/cmd/protoauthz/internal/explain"
-	"github.com/protoauthz/protoauthz/interceptor/cmd/protoauthz/internal/visible"
+	"github.com/protoauthz/protoauthz/interceptor/cmd/protoauthz/internal/terminal"
 	"github.com/protoauthz/protoauthz/interceptor/token"
 )
 
@@ -110,7 +110,7 @@ func runExplain(ctx context.Context, c *cli.Command) error {
 	e := explain.Explain(ctx, q)
 	w := c.Root().Writer
 	if c.String(formatFlagName) == "json" {
-		err = visible.JSON(w, e)
+		err = terminal.WriteJSON(w, e)
 	} else {
 		err = e.WriteText(w, painterOf(w))
 	}

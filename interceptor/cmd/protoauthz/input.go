@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"maps"
 	"slices"
-	"strings"
 
 	"google.golang.org/protobuf/reflect/protoreflect"
 	"google.golang.org/protobuf/types/descriptorpb"
@@ -177,17 +176,6 @@ func (in *input) noteMissing(missing []fileset.Missing) {
 		in.missing = true
 		in.notes = append(in.notes, fmt.Sprintf("it lacks %s: %s: this matters only if a fault names the file", count(n, "file", "files"), some(files, "; ")))
 	}
-}
-
-// maxNames is how many names a note gives.
-const maxNames = 5
-
-// some names the first of many.
-func some(names []string, separator string) string {
-	if more := len(names) - maxNames; more > 0 {
-		return fmt.Sprintf("%s%sand %d more", strings.Join(names[:maxNames], separator), separator, more)
-	}
-	return strings.Join(names, separator)
 }
 
 func serviceName(file *descriptorpb.FileDescriptorProto, service *descriptorpb.ServiceDescriptorProto) protoreflect.FullName {

@@ -26,7 +26,7 @@ import (
 	"github.com/urfave/cli/v3"
 	"golang.org/x/term"
 
-	"github.com/protoauthz/protoauthz/interceptor/cmd/protoauthz/internal/visible"
+	"github.com/protoauthz/protoauthz/interceptor/cmd/protoauthz/internal/terminal"
 )
 
 func main() {
@@ -65,7 +65,7 @@ func complain(stderr io.Writer, message string) {
 	lines := strings.Split(message, "\n")
 	for i, line := range lines {
 		// Package protobuf puts a no-break space into some of its errors, by chance.
-		lines[i] = visible.Text(strings.ReplaceAll(line, "\u00a0", " "))
+		lines[i] = terminal.Escape(strings.ReplaceAll(line, "\u00a0", " "))
 	}
 	_, _ = fmt.Fprintf(stderr, "protoauthz: %s\n", strings.Join(lines, "\n"))
 }
@@ -124,7 +124,7 @@ func usageError(_ context.Context, c *cli.Command, err error, _ bool) error {
 }
 
 // painterOf returns a painter if what is written may hold colours.
-func painterOf(w io.Writer) visible.Painter {
+func painterOf(w io.Writer) terminal.Painter {
 	file, ok := w.(*os.File)
-	return visible.Painter(ok && term.IsTerminal(int(file.Fd())) && os.Getenv("NO_COLOR") == "" && os.Getenv("TERM") != "dumb")
+	return terminal.Painter(ok && term.IsTerminal(int(file.Fd())) && os.Getenv("NO_COLOR") == "" && os.Getenv("TERM") != "dumb")
 }

@@ -12,7 +12,7 @@ import (
 
 	"github.com/urfave/cli/v3"
 
-	"github.com/protoauthz/protoauthz/interceptor/cmd/protoauthz/internal/visible"
+	"github.com/protoauthz/protoauthz/interceptor/cmd/protoauthz/internal/terminal"
 )
 
 const matrixHelp = `Prints every procedure with what its callers need, sorted.
@@ -70,9 +70,9 @@ func matrix(ctx context.Context, c *cli.Command) error {
 	return a.err()
 }
 
-func matrixText(w io.Writer, all []*group, missing []string, painter visible.Painter) {
+func matrixText(w io.Writer, all []*group, missing []string, painter terminal.Painter) {
 	if n := len(missing); n > 0 {
-		_, _ = fmt.Fprintf(w, "%s it lacks %s with faults: %s\n", painter.Paint(visible.Red, "INCOMPLETE:"), count(n, "method", "methods"), some(missing, ", "))
+		_, _ = fmt.Fprintf(w, "%s it lacks %s with faults: %s\n", painter.Paint(terminal.Red, "INCOMPLETE:"), count(n, "method", "methods"), some(missing, ", "))
 	}
 	header := []string{"METHOD", "NEEDS", "MODEL", "ORGANIZATION", "CALLER", "AUDIENCE"}
 	cells := func(r *row) []string {
@@ -91,12 +91,12 @@ func matrixText(w io.Writer, all []*group, missing []string, painter visible.Pai
 			widen(cells(r))
 		}
 	}
-	printRow := func(line []string, styles ...visible.Style) {
+	printRow := func(line []string, styles ...terminal.Style) {
 		for len(line) > 0 && line[len(line)-1] == "" {
 			line = line[:len(line)-1]
 		}
 		for i, cell := range line {
-			style, space := visible.Plain, ""
+			style, space := terminal.Plain, ""
 			if i < len(styles) {
 				style = styles[i]
 			}
@@ -107,15 +107,15 @@ func matrixText(w io.Writer, all []*group, missing []string, painter visible.Pai
 		}
 		_, _ = fmt.Fprintln(w)
 	}
-	printRow(header, slices.Repeat([]visible.Style{visible.Faint}, len(header))...)
+	printRow(header, slices.Repeat([]terminal.Style{terminal.Faint}, len(header))...)
 	for _, g := range all {
-		_, _ = fmt.Fprintf(w, "%s\n", painter.Paint(visible.Bold, g.Service))
+		_, _ = fmt.Fprintf(w, "%s\n", painter.Paint(terminal.Bold, g.Service))
 		for _, r := range g.Rows {
-			style := visible.Plain
+			style := terminal.Plain
 			if r.Access != accessScopes {
-				style = visible.Yellow // the open doors
+				style = terminal.Yellow // the open doors
 			}
-			printRow(cells(r), visible.Plain, style)
+			printRow(cells(r), terminal.Plain, style)
 		}
 	}
 }
@@ -159,5 +159,5 @@ func matrixJSON(w io.Writer, all []*group, missing []string) error {
 	for _, g := range all {
 		rows = append(rows, g.Rows...)
 	}
-	return visible.JSON(w, map[string]any{"procedures": rows, "missing": missing})
+	return terminal.WriteJSON(w, map[string]any{"procedures": rows, "missing": missing})
 }

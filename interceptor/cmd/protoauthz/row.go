@@ -4,7 +4,7 @@ import (
 	"strings"
 
 	authzv1 "github.com/protoauthz/protoauthz/gen/protoauthz/v1"
-	"github.com/protoauthz/protoauthz/interceptor/cmd/protoauthz/internal/visible"
+	"github.com/protoauthz/protoauthz/interceptor/cmd/protoauthz/internal/terminal"
 	"github.com/protoauthz/protoauthz/interceptor/policy"
 )
 
@@ -94,7 +94,7 @@ func (r *row) aud() string {
 	if r.Model == modelName(authzv1.Model_MODEL_ORGANIZATION) {
 		return "organization"
 	}
-	return visible.Text(r.Audience)
+	return terminal.Escape(r.Audience)
 }
 
 // A group is what is known of the methods of one service.

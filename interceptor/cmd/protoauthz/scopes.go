@@ -12,7 +12,7 @@ import (
 	"github.com/urfave/cli/v3"
 
 	authzv1 "github.com/protoauthz/protoauthz/gen/protoauthz/v1"
-	"github.com/protoauthz/protoauthz/interceptor/cmd/protoauthz/internal/visible"
+	"github.com/protoauthz/protoauthz/interceptor/cmd/protoauthz/internal/terminal"
 	"github.com/protoauthz/protoauthz/interceptor/policy"
 )
 
@@ -134,7 +134,7 @@ func scopesJSON(w io.Writer, found []*scopeGroup, missing []string) error {
 		}
 		document.Groups = append(document.Groups, one)
 	}
-	return visible.JSON(w, document)
+	return terminal.WriteJSON(w, document)
 }
 
 // A resource is an API with the scopes of both models that it may serve.
@@ -193,7 +193,7 @@ func scopesLogto(w io.Writer, found []*scopeGroup, missing []string) error {
 		document.Resources = append(document.Resources, one)
 	}
 	document.OrganizationScopes = all(organization)
-	return visible.JSON(w, document)
+	return terminal.WriteJSON(w, document)
 }
 
 func scopesAuth0(w, stderr io.Writer, found []*scopeGroup) error {
@@ -223,7 +223,7 @@ func scopesAuth0(w, stderr io.Writer, found []*scopeGroup) error {
 		complain(stderr, fmt.Sprintf("warning: Auth0 issues no tokens for MODEL_ORGANIZATION, so the output lacks %s: %s",
 			count(len(organization), "scope", "scopes"), strings.Join(slices.Sorted(maps.Keys(organization)), " ")))
 	}
-	return visible.JSON(w, document)
+	return terminal.WriteJSON(w, document)
 }
 
 // descriptionLength is what a description has at most, in bytes. It is no issuer's limit.

@@ -15,6 +15,7 @@ var users = map[string][]string{
 	"interceptor/internal/cache":     {"interceptor/token", "interceptor"},
 	"interceptor/internal/callctx":   {"interceptor", "interceptor/connectv2guard"},
 	"interceptor/internal/unguarded": {"interceptor/guardtest", "interceptor/grpcguardtest"},
-	"interceptor/policy":             {"interceptor"},
+	"interceptor/policy":             {"interceptor", "interceptor/policydiff"},
+	"interceptor/policydiff":         {"interceptor"},
 	"interceptor/token":              {"interceptor", "interceptor/grpcguard"},
 }

@@ -5,13 +5,30 @@ var policyMutations = []mutation{
 	{
 		"lookup: undeclared", "interceptor/policy/policy.go",
 		`	rule, ok := t.publicServices[service]
-	return rule, ok`,
-		`	if rule, ok := t.publicServices[service]; ok {
-		return rule, true
-	}
-	return &Rule{Procedure: procedure, Public: true}, true`,
+	if !ok {
+		return nil, false
+	}`,
+		`	rule, ok := t.publicServices[service]
+	if !ok {
+		return &Rule{Procedure: procedure, Public: true}, true
+	}`,
 	},
-	{"lookup: a copy", "interceptor/policy/policy.go", "return rule.clone(), true", "return rule, true"},
+	{
+		"lookup: a copy", "interceptor/policy/policy.go",
+		`	if rule, ok := t.rules[procedure]; ok {
+		return rule.clone(), true`,
+		`	if rule, ok := t.rules[procedure]; ok {
+		return rule, true`,
+	},
+	{
+		"lookup: a copy of a service opened by name", "interceptor/policy/policy.go",
+		`		return nil, false
+	}
+	return rule.clone(), true`,
+		`		return nil, false
+	}
+	return rule, true`,
+	},
 	{"rules: copies", "interceptor/policy/policy.go", "rules[i] = rule.clone()", "rules[i] = rule"},
 	{"rules: copies of scopes", "interceptor/policy/policy.go", "slices.Clone(r.Scopes), slices.Clone(r.AnyScopes)", "r.Scopes, r.AnyScopes"},
 	{"rules: copies of organizations", "interceptor/policy/policy.go", "clone.Organization = &organization", "_ = &organization"},
@@ -120,7 +137,7 @@ var policyMutations = []mutation{
 	{"compile: audience of a service", "interceptor/policy/compile.go", `if audience := option.GetAudience(); audience != "" { //`, `if audience := option.GetAudience(); audience == "" { //`},
 	{"declaration: number alone", "interceptor/policy/annotation.go", "return none, nil // whatever", "return decode[Rule](described.Options(), into, extension) // whatever"},
 	{"declaration: old copy", "interceptor/policy/annotation.go", "		return none, d.fault\n", ""},
-	{"declaration: number of two", "interceptor/policy/annotation.go", "if d.doubt != nil && (err != nil || found != none) {", "if false {"},
+	{"declaration: number of two", "interceptor/policy/annotation.go", "case d.doubt == nil:", "case d.seen:"},
 	{"declaration: missing import", "interceptor/policy/declaration.go", "case !d.seen && len(missing) > 0:", "case false:"},
 	{"declaration: import of an import", "interceptor/policy/declaration.go", "i > 0 && !imported.IsPublic", "false"},
 	{"annotation: undecodable", "interceptor/policy/annotation.go", `return none, fmt.Errorf("decode options: %w", err)`, "return none, nil"},
@@ -267,30 +284,27 @@ var policyMutations = []mutation{
 	{"place: of what the model misses", "interceptor/policy/compile.go", "about = serviceOption(method.Parent()); service == nil {", "service == nil {"},
 	{"place: of a scope given twice", "interceptor/policy/compile.go", "c.faultAt(rule.scopePlace(list.name, i), FaultScopeInvalid, name, \"scope %q", "c.faultAt(rule.ScopePlace(scope), FaultScopeInvalid, name, \"scope %q"},
 	{"error: rules without a fault", "interceptor/policy/compile.go", "Rules: c.table.Rules()", "Rules: c.rules"},
-	{"compare: made public", "interceptor/policy/compare.go", "case after.Public:", "case after.Public && false:"},
-	{"compare: made authenticated", "interceptor/policy/compare.go", "if !c.old.authenticated() && c.new.authenticated() {", "if false {"},
-	{"compare: model", "interceptor/policy/compare.go", "if was != is {", "if false {"},
-	{"compare: audience", "interceptor/policy/compare.go", "c.old.Audience != c.new.Audience {", "false {"},
-	{"compare: audience of organizations", "interceptor/policy/compare.go", `c.old.Audience != "" && c.old.Model != authzv1.Model_MODEL_ORGANIZATION && c.new.Model != authzv1.Model_MODEL_ORGANIZATION &&`, `c.old.Audience != "" &&`},
-	{"compare: caller", "interceptor/policy/compare.go", "kind := ChangeCallerLoosened", "kind := ChangeCallerTightened"},
-	{"compare: scope", "interceptor/policy/compare.go", "if !other.requires(s) {", "if false {"},
-	{"compare: any of the scopes", "interceptor/policy/compare.go", "if len(rule.AnyScopes) == 0 || other.requires(rule.AnyScopes...) {", "if true {"},
-	{"compare: one scope of several", "interceptor/policy/compare.go", "return len(r.AnyScopes) > 0 && !slices", "return !slices"},
-	{"compare: organization", "interceptor/policy/compare.go", "\tcase is.implies(was):\n\t\tc.add(ChangeOrganizationTightened, place, \"the organization is", "\tcase true:\n\t\tc.add(ChangeOrganizationTightened, place, \"the organization is"},
-	{"compare: organization of the token", "interceptor/policy/compare.go", "case other.Source == SourceToken:", "case o.Source == SourceToken:"},
-	{"compare: another field", "interceptor/policy/compare.go", "o.Source != other.Source || o.Name != other.Name || !o.reads(other):", "o.Source != other.Source || !o.reads(other):"},
-	{"compare: field that is no list any more", "interceptor/policy/compare.go", "o.Name != other.Name || !o.reads(other):", "o.Name != other.Name:"},
-	{"compare: field of another number", "interceptor/policy/compare.go", "a.Number() == b.Number() && ", ""},
-	{"compare: audience that is not known", "interceptor/policy/compare.go", `if c.old.Audience != "" && `, "if "},
+	{"compare: made public", "interceptor/policydiff/compare.go", "case after.Public:", "case after.Public && false:"},
+	{"compare: made authenticated", "interceptor/policydiff/compare.go", "if !authenticated(c.old) && authenticated(c.new) {", "if false {"},
+	{"compare: model", "interceptor/policydiff/compare.go", "was != is {", "was != is && false {"},
+	{"compare: audience", "interceptor/policydiff/compare.go", "c.old.Audience != c.new.Audience {", "false {"},
+	{"compare: audience of organizations", "interceptor/policydiff/compare.go", `c.old.Audience != "" && c.old.Model != authzv1.Model_MODEL_ORGANIZATION && c.new.Model != authzv1.Model_MODEL_ORGANIZATION &&`, `c.old.Audience != "" &&`},
+	{"compare: caller", "interceptor/policydiff/compare.go", "kind := ChangeCallerLoosened", "kind := ChangeCallerTightened"},
+	{"compare: scope", "interceptor/policydiff/compare.go", "if !requires(other, s) {", "if false {"},
+	{"compare: any of the scopes", "interceptor/policydiff/compare.go", "if len(rule.AnyScopes) == 0 || requires(other, rule.AnyScopes...) {", "if true {"},
+	{"compare: one scope of several", "interceptor/policydiff/compare.go", "return len(rule.AnyScopes) > 0 && !slices", "return !slices"},
+	{"compare: organization", "interceptor/policydiff/compare.go", "\tcase implies(is, was):\n\t\tc.add(ChangeOrganizationTightened, place, \"the organization is", "\tcase true:\n\t\tc.add(ChangeOrganizationTightened, place, \"the organization is"},
+	{"compare: organization of the token", "interceptor/policydiff/compare.go", "case another.Source == policy.SourceToken:", "case one.Source == policy.SourceToken:"},
+	{"compare: another field", "interceptor/policydiff/compare.go", "one.Source != another.Source || one.Name != another.Name || !reads(one, another):", "one.Source != another.Source || !reads(one, another):"},
+	{"compare: field that is no list any more", "interceptor/policydiff/compare.go", "one.Name != another.Name || !reads(one, another):", "one.Name != another.Name:"},
+	{"compare: field of another number", "interceptor/policydiff/compare.go", "a.Number() == b.Number() && ", ""},
+	{"compare: audience that is not known", "interceptor/policydiff/compare.go", `if c.old.Audience != "" && `, "if "},
 	{"error: rules that lack an audience", "interceptor/policy/compile.go", "return fault.Kind != FaultAudienceMissing", "return fault.Kind != \"\""},
-	{"compare: pattern given", "interceptor/policy/compare.go", "return o.Pattern == organizationSegment", "return true"},
-	{"compare: pattern dropped", "interceptor/policy/compare.go", `case o.Pattern == "":
-		return false`, `case o.Pattern == "":
-		return true`},
-	{"compare: pattern widened", "interceptor/policy/compare.go", `return narrow == wide || wide == "*"`, `return narrow == wide || wide == "*" || narrow == "*"`},
-	{"compare: looser", "interceptor/policy/change.go", "ChangeOrganizationLoosened, ChangeCallerLoosened:\n\t\treturn true", "ChangeOrganizationLoosened:\n\t\treturn true"},
-	{"compare: method removed", "interceptor/policy/compare.go", `c.add(ChangeMethodRemoved, Place{}, "took %s", rule.takes())`, ""},
-	{"compare: method added", "interceptor/policy/compare.go", `c.add(ChangeMethodAdded, Place{}, "takes %s", rule.takes())`, ""},
-	{"compare: opened by name", "interceptor/policy/compare.go", "case opened.Procedure != rule.Procedure:", "case false:"},
-	{"compare: opened by name before", "interceptor/policy/compare.go", `if service, ok := strings.CutSuffix(rule.Procedure, "/*"); ok {`, `if service, ok := strings.CutSuffix(rule.Procedure, "/*"); ok && false {`},
+	{"compare: pattern given", "interceptor/policydiff/compare.go", `return one.Pattern == "{organization}"`, "return true"},
+	{"compare: pattern widened", "interceptor/policydiff/compare.go", `return narrow == wide || wide == "*"`, `return narrow == wide || wide == "*" || narrow == "*"`},
+	{"compare: looser", "interceptor/policydiff/change.go", "ChangeOrganizationLoosened, ChangeCallerLoosened:\n\t\treturn true", "ChangeOrganizationLoosened:\n\t\treturn true"},
+	{"compare: method removed", "interceptor/policydiff/compare.go", `c.add(ChangeMethodRemoved, policy.Place{}, "took %s", takes(rule))`, ""},
+	{"compare: method added", "interceptor/policydiff/compare.go", `c.add(ChangeMethodAdded, policy.Place{}, "takes %s", takes(rule))`, ""},
+	{"compare: opened by name", "interceptor/policydiff/compare.go", "case opened.Procedure != rule.Procedure:", "case false:"},
+	{"compare: opened by name before", "interceptor/policydiff/compare.go", `return i[path.Dir(procedure)+"/*"]`, `return i[path.Dir(procedure)]`},
 }

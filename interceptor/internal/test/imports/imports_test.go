@@ -25,6 +25,14 @@ var rules = []imports.Rule{
 	{From: "./interceptor/policy", Ban: "net/http", Why: "compiling rules touches no network"},
 	{From: "./interceptor/policy", Ban: "testing", Why: "what runs in production must not know when it is tested"},
 
+	{From: "./interceptor/policydiff", Ban: "connectrpc.com/...", Why: "rules are the same for every transport"},
+	{From: "./interceptor/policydiff", Ban: "github.com/golang-jwt/jwt/...", Why: "rules are compared with rules: there is no token"},
+	{From: "./interceptor/policydiff", Ban: "./interceptor/token", Why: "rules are compared with rules: there is no token"},
+	{From: "./interceptor/policydiff", Ban: "./interceptor", Why: "what is looser follows from the rules alone; that the guard agrees is a test's to say"},
+	{From: "./interceptor/policydiff", Ban: "net/http", Why: "comparing rules touches no network"},
+	{From: "./interceptor/policydiff", Ban: "testing", Why: "what runs in production must not know when it is tested"},
+	{From: "./...", Ban: "./interceptor/policydiff", Except: []string{"./interceptor/policydiff"}, Why: "it serves tools: no server compares rules"},
+
 	{From: "./interceptor", Ban: "./interceptor/devissuer", Why: "what accepts tokens must hold no code that makes them"},
 	{From: "./interceptor", Ban: "./interceptor/guardtest", Why: "it serves the tests of those who import the guard"},
 	{From: "./interceptor", Ban: "./interceptor/clientauth", Why: "who only serves calls needs no tokens of its own"},

@@ -3,6 +3,7 @@ package protos
 
 import (
 	"context"
+	"fmt"
 	"io"
 	"os"
 	"path/filepath"
@@ -38,6 +39,20 @@ func Compile(ctx context.Context, protos string, sources map[string]string, name
 		files[i] = compiled.FindFileByPath(name)
 	}
 	return files, nil
+}
+
+// OrderService is the source of a file with the service order.v1.OrderService, one line for the
+// option of the service, and one line for the option of each method, Call0 and on. A method
+// without an option is left out. The request has two fields, a and b.
+func OrderService(option string, methods ...string) string {
+	lines := []string{`syntax = "proto3"; package order.v1; import "protoauthz/v1/authz.proto"; service OrderService {`, option}
+	for i, method := range methods {
+		if method != "" {
+			method = fmt.Sprintf(`rpc Call%d(Request) returns (Request) {%s}`, i, method)
+		}
+		lines = append(lines, method)
+	}
+	return strings.Join(append(lines, `} message Request {string a = 1; string b = 2;}`), "\n")
 }
 
 // Set returns files with all that they import, each behind its imports.

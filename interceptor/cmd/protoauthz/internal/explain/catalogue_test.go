@@ -15,7 +15,7 @@ import (
 
 	"github.com/protoauthz/protoauthz/interceptor"
 	"github.com/protoauthz/protoauthz/interceptor/cmd/protoauthz/internal/explain"
-	"github.com/protoauthz/protoauthz/interceptor/cmd/protoauthz/internal/visible"
+	"github.com/protoauthz/protoauthz/interceptor/cmd/protoauthz/internal/terminal"
 	"github.com/protoauthz/protoauthz/interceptor/internal/test/catalogue"
 	"github.com/protoauthz/protoauthz/interceptor/internal/test/harness"
 	"github.com/protoauthz/protoauthz/interceptor/internal/test/tokens"
@@ -72,7 +72,7 @@ func explained(t *testing.T, q explain.Question) (p printed, text string) {
 	t.Helper()
 	e := explain.Explain(t.Context(), q)
 	var out strings.Builder
-	if err := visible.JSON(&out, e); err != nil {
+	if err := terminal.WriteJSON(&out, e); err != nil {
 		t.Fatal(err)
 	}
 	if err := json.Unmarshal([]byte(out.String()), &p); err != nil {

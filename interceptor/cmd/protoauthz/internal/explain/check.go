@@ -40,11 +40,11 @@ type Status string
 const (
 	StatusPassed  Status = "passed"
 	StatusRefused Status = "refused"
-	// StatusNotReached is that of the checks behind the one that refused.
+	// StatusNotReached is the status of a check behind the check that refused.
 	StatusNotReached Status = "not_reached"
-	// StatusNotMade is that of a check that could not be made here, and that a server makes.
+	// StatusNotMade is the status of a check that could not be made here, and that a server makes.
 	StatusNotMade Status = "not_made"
-	// StatusNotNeeded is that of a check that the rule does not ask for.
+	// StatusNotNeeded is the status of a check that the rule does not ask for.
 	StatusNotNeeded Status = "not_needed"
 )
 

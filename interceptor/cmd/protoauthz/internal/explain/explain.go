@@ -1,128 +1,63 @@
-// Package explain says what comes of a call and why. The decision is that of
-// [interceptor.Guard], which is asked; the package only finds out at which of its checks a
-// refused call has failed, and what would have to change.
+// Package explain says what comes of a call and why. [interceptor.Guard] decides. The package
+// finds out which check of the guard refuses a call, and what would have to change.
 package explain
 
 import (
 	"context"
-	"errors"
-	"io"
-	"net/http"
-
-	"google.golang.org/protobuf/proto"
+	"strings"
 
 	"github.com/protoauthz/protoauthz/interceptor"
-	"github.com/protoauthz/protoauthz/interceptor/policy"
-	"github.com/protoauthz/protoauthz/interceptor/token"
 )
 
-// A Question is a call, as far as it is known.
-type Question struct {
-	// Table has the rules.
-	Table *policy.Table
-	// Verifier verifies the token. If nil, all checks are made but that of the signature.
-	Verifier interceptor.Verifier
-	// Inspect is [token.Unverified] for the issuers that are trusted, or what [Inspector] returns.
-	// Required.
-	Inspect func(raw string) (*token.Claims, error)
-	// Procedure is the method that is called, as in "/pkg.Service/Method".
-	Procedure string
-	// Authorization are the values of that header, and Header are other fields.
-	Authorization []string
-	Header        http.Header
-	// Messages are the requests, of the type of the method's input: no more than the method
-	// can have. Nil means that they are not known, and an empty list that there are none.
-	Messages []proto.Message
+// An Explanation says what comes of a call and why. Its JSON form is for programs.
+type Explanation struct {
+	Procedure string `json:"procedure"`
+	// Rule is the method's, in one line as a policy.Table prints it, or empty if there is none.
+	Rule     string   `json:"rule,omitempty"`
+	Decision Decision `json:"decision"`
+	// Verified tells whether the signature was verified, and is good.
+	Verified bool `json:"verified"`
+	// Code, Reason, Text, Scopes and AnyScopes are what the client is told of a refusal.
+	Code      string             `json:"code,omitempty"`
+	Reason    interceptor.Reason `json:"reason,omitempty"`
+	Text      string             `json:"text,omitempty"`
+	Scopes    []string           `json:"scopes,omitempty"`
+	AnyScopes []string           `json:"anyScopes,omitempty"`
+	// Message is which message was refused, counted from one, or 0 if none was.
+	Message int `json:"message,omitempty"`
+	// Organization is the one that the token opens.
+	Organization string `json:"organization,omitempty"`
+	Steps        []Step `json:"steps"`
+	// Token is what the token says, whether it is believed or not. Nil if it is none.
+	Token *Token `json:"token,omitempty"`
+
+	keyless bool // no signature can be verified
 }
 
-// A Decision is what comes of a call.
-type Decision string
-
-// The decisions.
-const (
-	Allowed Decision = "allowed"
-	Refused Decision = "refused"
-	// Awaits means that the call is let in once each of its messages, which are not known,
-	// names the organization that the token opens.
-	Awaits Decision = "awaits_message"
-)
-
-// An answer is what the guard decided.
-type answer struct {
-	denial   *interceptor.Denial // nil unless the call is refused
-	claims   *token.Claims       // nil unless the token was accepted
-	awaits   bool                // a message that is not known has to name the organization
-	messages int                 // how many were judged
-}
-
-// ask has a guard decide.
-func (q *Question) ask(ctx context.Context) (a answer) {
-	verifier := q.Verifier
-	if verifier == nil {
-		verifier = unverified(q.Inspect)
+// Explain asks the guard, and finds out why it answers so.
+func Explain(ctx context.Context, q Question) *Explanation {
+	a := q.ask(ctx)
+	e := &Explanation{
+		Procedure:    q.Procedure,
+		Decision:     Allowed,
+		Organization: a.claims.OrganizationID(),
+		Steps:        q.steps(a),
+		Token:        q.read(),
+		keyless:      q.Verifier == nil,
 	}
-	guard := interceptor.New(verifier, q.Table, interceptor.WithoutStreamExpiry(),
-		interceptor.WithObserver(func(_ context.Context, event interceptor.Event) { a.claims = event.Claims }))
-	header := q.Header.Clone()
-	if header == nil {
-		header = http.Header{}
+	e.Verified = e.status(CheckSignature) == StatusPassed
+	if rule, ok := q.Table.Lookup(q.Procedure); ok {
+		e.Rule = strings.TrimPrefix(rule.String(), rule.Procedure+" ")
 	}
-	if delete(header, "Authorization"); q.Authorization != nil {
-		header["Authorization"] = q.Authorization
+	switch {
+	case a.denial != nil:
+		e.Decision = Refused
+		e.Code = a.denial.Code().String()
+		e.Reason, e.Text = a.denial.Reason(), a.denial.Error()
+		e.Scopes, e.AnyScopes = a.denial.Scopes(), a.denial.AnyScopes()
+		e.Message = a.messages
+	case a.awaits:
+		e.Decision = Awaits
 	}
-	call, denial := guard.Admit(ctx, q.Procedure, header)
-	if denial != nil {
-		a.denial = denial
-		return a
-	}
-	a.claims = interceptor.ClaimsFromContext(call.Context())
-	if q.Messages == nil {
-		a.awaits = call.AwaitsMessage()
-		return a
-	}
-	messages := &messages{rest: q.Messages}
-	err := call.Serve(interceptor.Transport{
-		Receive: messages.receive,
-		Send:    func(any) error { return nil },
-		Refuse:  func(denial *interceptor.Denial) error { return denial },
-	}, messages.handle)
-	a.messages = messages.received
-	a.denial, _ = errors.AsType[*interceptor.Denial](err)
-	return a
-}
-
-// unverified accepts tokens that nobody has to have signed.
-type unverified func(raw string) (*token.Claims, error)
-
-func (u unverified) Verify(_ context.Context, raw string) (*token.Claims, error) { return u(raw) }
-
-// messages are a stream that has already been read.
-type messages struct {
-	rest     []proto.Message
-	received int
-}
-
-// handle receives all messages, as a handler does. What is refused is emptied: hence the copies.
-func (m *messages) handle(_ context.Context, stream *interceptor.Stream) error {
-	for {
-		var message proto.Message
-		if len(m.rest) > 0 {
-			message = proto.Clone(m.rest[0])
-		}
-		if err := stream.Receive(message); errors.Is(err, io.EOF) {
-			return nil
-		} else if err != nil {
-			return err
-		}
-	}
-}
-
-// receive finds the message where it is to be put.
-func (m *messages) receive(any) error {
-	if len(m.rest) == 0 {
-		return io.EOF
-	}
-	m.rest = m.rest[1:]
-	m.received++
-	return nil
+	return e
 }

@@ -16,7 +16,7 @@ import (
 
 	"github.com/protoauthz/protoauthz/interceptor"
 	"github.com/protoauthz/protoauthz/interceptor/cmd/protoauthz/internal/explain"
-	"github.com/protoauthz/protoauthz/interceptor/cmd/protoauthz/internal/visible"
+	"github.com/protoauthz/protoauthz/interceptor/cmd/protoauthz/internal/terminal"
 	"github.com/protoauthz/protoauthz/interceptor/internal/test/catalogue"
 	"github.com/protoauthz/protoauthz/interceptor/internal/test/harness"
 	"github.com/protoauthz/protoauthz/interceptor/internal/test/tokens"
@@ -260,7 +260,7 @@ func TestToken(t *testing.T) {
 		e = explain.Explain(t.Context(), in(t, "Field", scene.Token(k, "scope", "read:data", "organization_id", odd, "name", control)))
 		const escaped, escapedControl = `a\u202eb\udb40\udc01`, `\u009b31m\u007f`
 		var text, data strings.Builder
-		if err := errors.Join(e.WriteText(&text, false), visible.JSON(&data, e)); err != nil {
+		if err := errors.Join(e.WriteText(&text, false), terminal.WriteJSON(&data, e)); err != nil {
 			t.Error(err)
 		}
 		for _, out := range []string{text.String(), data.String()} {

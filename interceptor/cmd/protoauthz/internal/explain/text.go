@@ -7,43 +7,43 @@ import (
 	"text/tabwriter"
 	"time"
 
-	"github.com/protoauthz/protoauthz/interceptor/cmd/protoauthz/internal/visible"
+	"github.com/protoauthz/protoauthz/interceptor/cmd/protoauthz/internal/terminal"
 )
 
 // marks are how the statuses are shown.
 var marks = map[Status]struct {
 	text  string
-	style visible.Style
+	style terminal.Style
 }{
-	StatusPassed:     {"ok", visible.Green},
-	StatusRefused:    {"REFUSED", visible.Red},
-	StatusNotReached: {"-", visible.Faint},
-	StatusNotMade:    {"?", visible.Yellow},
-	StatusNotNeeded:  {"", visible.Faint},
+	StatusPassed:     {"ok", terminal.Green},
+	StatusRefused:    {"REFUSED", terminal.Red},
+	StatusNotReached: {"-", terminal.Faint},
+	StatusNotMade:    {"?", terminal.Yellow},
+	StatusNotNeeded:  {"", terminal.Faint},
 }
 
 // WriteText writes the explanation for people.
-func (e *Explanation) WriteText(w io.Writer, painter visible.Painter) error {
+func (e *Explanation) WriteText(w io.Writer, painter terminal.Painter) error {
 	var out strings.Builder
-	out.WriteString(visible.Text(e.Procedure) + ": ")
+	out.WriteString(terminal.Escape(e.Procedure) + ": ")
 	switch e.Decision {
 	case Refused:
-		out.WriteString(painter.Paint(visible.Red, "refused") + ", " + e.Code + " " + string(e.Reason))
+		out.WriteString(painter.Paint(terminal.Red, "refused") + ", " + e.Code + " " + string(e.Reason))
 		if e.Message > 0 {
 			_, _ = fmt.Fprintf(&out, ", at message %d", e.Message)
 		}
 	case Awaits:
-		out.WriteString(painter.Paint(visible.Green, "let in") + " once its message names the organization " + visible.Text(e.Organization))
+		out.WriteString(painter.Paint(terminal.Green, "let in") + " once its message names the organization " + terminal.Escape(e.Organization))
 	case Allowed:
-		out.WriteString(painter.Paint(visible.Green, "let in"))
+		out.WriteString(painter.Paint(terminal.Green, "let in"))
 	}
 	out.WriteString("\n")
 	if e.Rule != "" {
-		out.WriteString("rule: " + visible.Text(e.Rule) + "\n")
+		out.WriteString("rule: " + terminal.Escape(e.Rule) + "\n")
 	}
 	public := e.status(CheckSignature) == StatusNotNeeded
 	if e.keyless && !public && e.Token != nil {
-		out.WriteString(painter.Paint(visible.Yellow, "THE SIGNATURE IS NOT VERIFIED: a server may refuse what is let in here. Give -issuer URL to verify it.") + "\n")
+		out.WriteString(painter.Paint(terminal.Yellow, "THE SIGNATURE IS NOT VERIFIED: a server may refuse what is let in here. Give -issuer URL to verify it.") + "\n")
 	}
 	out.WriteString("\n")
 	for _, step := range e.Steps {
@@ -51,19 +51,19 @@ func (e *Explanation) WriteText(w io.Writer, painter visible.Painter) error {
 			continue
 		}
 		mark := marks[step.Status]
-		text := visible.Text(step.About)
+		text := terminal.Escape(step.About)
 		if step.Status == StatusNotReached {
 			text = "not reached: " + text
 		}
 		// Colours take no room.
 		padded := mark.text + strings.Repeat(" ", 9-len(mark.text))
 		line := painter.Paint(mark.style, padded) + fmt.Sprintf("%-15s", step.Check) + text
-		if mark.style == visible.Faint {
-			line = painter.Paint(visible.Faint, padded+fmt.Sprintf("%-15s", step.Check)+text)
+		if mark.style == terminal.Faint {
+			line = painter.Paint(terminal.Faint, padded+fmt.Sprintf("%-15s", step.Check)+text)
 		}
 		out.WriteString("  " + line + "\n")
 		if step.Change != "" {
-			out.WriteString(strings.Repeat(" ", 2+9+15) + "to change: " + visible.Text(step.Change) + "\n")
+			out.WriteString(strings.Repeat(" ", 2+9+15) + "to change: " + terminal.Escape(step.Change) + "\n")
 		}
 	}
 	if e.Token != nil {
@@ -87,7 +87,7 @@ func (e *Explanation) status(check Check) Status {
 func (t *Token) write(out *strings.Builder) error {
 	out.WriteString("\ntoken, without its signature:\n")
 	w := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
-	_, _ = fmt.Fprintf(w, "  header\t%s\n  claims\t%s\n", visible.Text(string(t.Header)), visible.Text(string(t.Claims)))
+	_, _ = fmt.Fprintf(w, "  header\t%s\n  claims\t%s\n", terminal.Escape(string(t.Header)), terminal.Escape(string(t.Claims)))
 	for _, at := range t.Times {
 		_, _ = fmt.Fprintf(w, "  %s\t%s, %s\n", at.Claim, at.Time.Format(time.RFC3339), at.Note)
 	}

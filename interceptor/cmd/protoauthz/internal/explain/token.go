@@ -24,7 +24,7 @@ func Inspector(kind token.Issuer, opts ...token.Option) func(raw string) (*token
 		if _, err := token.NewVerifier(issuer, opts...); err == nil {
 			return token.Unverified(issuer, raw, opts...)
 		}
-		// There is no such issuer. Who else it is does not matter.
+		// The token names no issuer. Any other will do.
 		issuer.URL = "https://issuer.invalid"
 		claims, err := token.Unverified(issuer, raw, opts...)
 		if errors.Is(err, token.ErrInvalid) {

@@ -1,6 +1,6 @@
-// Package visible writes what comes out of a token, an image or a server so that it neither
+// Package terminal writes what comes out of a token, an image or a server so that it neither
 // steers a terminal nor misleads a reader: names of files may hold anything, and claims too.
-package visible
+package terminal
 
 import (
 	"bytes"
@@ -13,9 +13,9 @@ import (
 	"unicode/utf8"
 )
 
-// Text escapes, as JSON does, what cannot be seen: control characters, directions of writing,
-// and all white space but the space. What is no UTF-8 becomes `\x` and two digits.
-func Text(s string) string {
+// Escape escapes, as JSON does, what cannot be seen: control characters, directions of writing,
+// and all white space but the space. What is not UTF-8 becomes `\x` and two digits.
+func Escape(s string) string {
 	if utf8.ValidString(s) && !strings.ContainsFunc(s, hidden) {
 		return s
 	}
@@ -42,8 +42,8 @@ func Text(s string) string {
 
 func hidden(r rune) bool { return !unicode.IsPrint(r) }
 
-// JSON writes a document with indentation, which reads back as it was.
-func JSON(w io.Writer, document any) error {
+// WriteJSON writes a document with indentation, which reads back as it was.
+func WriteJSON(w io.Writer, document any) error {
 	var out bytes.Buffer
 	encoder := json.NewEncoder(&out)
 	encoder.SetIndent("", "  ")
@@ -54,7 +54,7 @@ func JSON(w io.Writer, document any) error {
 	// The encoder leaves no line break and no invalid UTF-8 in a string.
 	lines := strings.Split(out.String(), "\n")
 	for i, line := range lines {
-		lines[i] = Text(line)
+		lines[i] = Escape(line)
 	}
 	_, err := io.WriteString(w, strings.Join(lines, "\n"))
 	return err

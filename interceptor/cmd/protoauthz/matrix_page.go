@@ -9,15 +9,15 @@ import (
 	"maps"
 	"slices"
 
-	"github.com/protoauthz/protoauthz/interceptor/cmd/protoauthz/internal/visible"
+	"github.com/protoauthz/protoauthz/interceptor/cmd/protoauthz/internal/terminal"
 )
 
 var (
-	//go:embed page.html
+	//go:embed matrix_page.html
 	pageHTML string
-	//go:embed page.css
+	//go:embed matrix_page.css
 	pageStyle string
-	//go:embed page.js
+	//go:embed matrix_page.js
 	pageScript string
 
 	page = template.Must(template.New("page").Parse(pageHTML))
@@ -41,7 +41,7 @@ func matrixHTML(w io.Writer, all []*group, missing []string) error {
 		one := service{Name: g.Service}
 		for _, r := range g.Rows {
 			_, method := r.split()
-			one.Rows = append(one.Rows, line{r, method, r.where(), r.aud(), visible.Text(r.Place)})
+			one.Rows = append(one.Rows, line{r, method, r.where(), r.aud(), terminal.Escape(r.Place)})
 			if total++; r.Access != accessPublic {
 				models[r.Model], callers[r.Caller] = true, true
 			}

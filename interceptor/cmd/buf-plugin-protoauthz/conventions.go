@@ -11,9 +11,9 @@ import (
 	"github.com/protoauthz/protoauthz/interceptor/policy"
 )
 
-// kept reports what compiles and is not well kept. Services that are opened by
-// name say nothing that could be.
-func (f findings) kept(v version, c config) {
+// conventions reports names of scopes that do not follow the pattern, and public methods
+// whose comment gives no reason. Services that are opened by name have neither.
+func (f findings) conventions(v version, c config) {
 	for _, rule := range v.rules {
 		if rule.Method == nil || slices.Contains(c.public, string(rule.Method.Parent().FullName())) {
 			continue
@@ -31,8 +31,8 @@ func (f findings) kept(v version, c config) {
 	}
 }
 
-// because is the word, and something after it.
-var because = regexp.MustCompile(`(?i)\bpublic\b\W*\w`)
+// publicReason is the word public, and something after it.
+var publicReason = regexp.MustCompile(`(?i)\bpublic\b\W*\w`)
 
 // saysWhy looks for the reason in the comments at the method, and in those at its
 // option's field public, which has some only if it is set by itself.
@@ -45,7 +45,7 @@ func saysWhy(method protoreflect.MethodDescriptor, place policy.Place) bool {
 			lines := slices.DeleteFunc(strings.Split(comment, "\n"), func(line string) bool {
 				return strings.HasPrefix(strings.TrimSpace(line), "buf:lint:ignore ")
 			})
-			if because.MatchString(strings.Join(lines, "\n")) {
+			if publicReason.MatchString(strings.Join(lines, "\n")) {
 				return true
 			}
 		}

@@ -1,4 +1,4 @@
-package visible
+package terminal
 
 // A Style is a colour or a weight that terminals have, bright or dark.
 type Style string

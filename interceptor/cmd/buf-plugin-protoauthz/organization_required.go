@@ -14,10 +14,10 @@ import (
 	"github.com/protoauthz/protoauthz/interceptor/policy"
 )
 
-// required reports organizations that protovalidate lets a request leave out.
-func (f findings) required(v version) error {
+// organizationRequired reports organizations that protovalidate lets a request leave out.
+func (f findings) organizationRequired(v version) error {
 	seen := map[protoreflect.FieldDescriptor]bool{}
-	var ask judge
+	var validator protovalidator
 	for _, rule := range v.rules {
 		if rule.Organization == nil || rule.Organization.Source != policy.SourceField {
 			continue
@@ -28,7 +28,7 @@ func (f findings) required(v version) error {
 			continue
 		}
 		seen[field] = true
-		refused, err := ask.refusesEmpty(field)
+		refused, err := validator.refusesEmpty(field)
 		if err != nil {
 			return err
 		}
@@ -59,9 +59,9 @@ func usesProtovalidate(file protoreflect.FileDescriptor) bool {
 	return false
 }
 
-// A judge asks protovalidate itself, and the same only once: to compile the rules
+// A protovalidator asks protovalidate itself, and the same only once: to compile the rules
 // of a message takes it a good part of a millisecond.
-type judge struct {
+type protovalidator struct {
 	validator protovalidate.Validator
 	verdicts  map[question]bool
 }
@@ -75,13 +75,13 @@ type question struct {
 // refusesEmpty is the verdict on a message without the field. Whatever else is wrong
 // with the message does not matter; rules of the field that protovalidate cannot
 // apply refuse nothing.
-func (j *judge) refusesEmpty(field protoreflect.FieldDescriptor) (bool, error) {
-	if j.validator == nil {
+func (p *protovalidator) refusesEmpty(field protoreflect.FieldDescriptor) (bool, error) {
+	if p.validator == nil {
 		validator, err := protovalidate.New()
 		if err != nil {
 			return false, err
 		}
-		j.validator, j.verdicts = validator, map[question]bool{}
+		p.validator, p.verdicts = validator, map[question]bool{}
 	}
 	var options []byte
 	for _, o := range []proto.Message{field.Options(), field.ContainingMessage().Options()} {
@@ -92,12 +92,12 @@ func (j *judge) refusesEmpty(field protoreflect.FieldDescriptor) (bool, error) {
 		options = protowire.AppendBytes(options, encoded)
 	}
 	key := question{string(options), field.IsList(), field.HasPresence()}
-	refused, ok := j.verdicts[key]
+	refused, ok := p.verdicts[key]
 	if !ok {
 		only := protovalidate.FilterFunc(func(_ protoreflect.Message, d protoreflect.Descriptor) bool { return d == field })
 		_, refused = errors.AsType[*protovalidate.ValidationError](
-			j.validator.Validate(dynamicpb.NewMessage(field.ContainingMessage()), protovalidate.WithFilter(only)))
-		j.verdicts[key] = refused
+			p.validator.Validate(dynamicpb.NewMessage(field.ContainingMessage()), protovalidate.WithFilter(only)))
+		p.verdicts[key] = refused
 	}
 	return refused, nil
 }

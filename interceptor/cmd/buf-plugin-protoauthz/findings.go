@@ -1,8 +1,11 @@
 package main
 
 import (
+	"errors"
+
 	"buf.build/go/bufplugin/check"
 	"google.golang.org/protobuf/reflect/protoreflect"
+	"pluginrpc.com/pluginrpc"
 
 	"github.com/protoauthz/protoauthz/interceptor/policy"
 )
@@ -15,6 +18,34 @@ type finding struct {
 	place   policy.Place                  // in a file of the request, or nowhere
 	against protoreflect.MethodDescriptor // what stood there before, or nil
 	message string
+}
+
+// findingsOf compiles what the request asks about, and what to compare it with. The
+// error is about the configuration, and ends the run whatever rules are in use.
+func findingsOf(request check.Request) (findings, error) {
+	config, configErr := readConfig(request.Options())
+	now, err := compile(request.FileDescriptors(), config, config.public)
+	if err != nil {
+		return nil, err
+	}
+	found := findings{}
+	if err := errors.Join(configErr, found.faults(now)); err != nil {
+		return nil, pluginrpc.NewError(pluginrpc.CodeInvalidArgument, err)
+	}
+	found.conventions(now, config)
+	if err := found.organizationRequired(now); err != nil {
+		return nil, err
+	}
+	if files := request.AgainstFileDescriptors(); len(files) > 0 {
+		// Not WithPublic: what a service said for itself must be seen, although it is
+		// opened by name now.
+		old, err := compile(files, config, nil)
+		if err != nil {
+			return nil, err
+		}
+		found.changes(old, now)
+	}
+	return found, nil
 }
 
 func (f findings) add(id string, place policy.Place, message string) {

@@ -1,4 +1,4 @@
-package policy_test
+package policydiff_test
 
 import (
 	"errors"
@@ -9,25 +9,27 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/protoauthz/protoauthz/interceptor/internal/test/protos"
 	"github.com/protoauthz/protoauthz/interceptor/policy"
+	"github.com/protoauthz/protoauthz/interceptor/policydiff"
 )
 
-// ruled is a file with a service, one line for its option and one for each method.
-func ruled(service string, methods ...string) string {
-	lines := []string{`syntax = "proto3"; package order.v1; import "protoauthz/v1/authz.proto"; service OrderService {`, service}
-	for i, method := range methods {
-		if method != "" {
-			method = fmt.Sprintf(`rpc Call%d(Request) returns (Request) {%s}`, i, method)
-		}
-		lines = append(lines, method)
+func compile(t testing.TB, source string) policy.Files {
+	t.Helper()
+	files, err := protos.Compile(t.Context(), "../../proto", map[string]string{"order.proto": source}, "order.proto")
+	if err != nil {
+		t.Fatal(err)
 	}
-	return strings.Join(append(lines, `} message Request {string a = 1; string b = 2;}`), "\n")
+	return files
 }
 
 func rulesOf(t testing.TB, source string) []*policy.Rule {
 	t.Helper()
-	files := compileSources(t, map[string]string{"order.proto": source}, "order.proto")
-	return compileTable(t, files, policy.WithAudience("https://api.example.com")).Rules()
+	table, err := policy.Compile(compile(t, source), policy.WithAudience("https://api.example.com"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return table.Rules()
 }
 
 const (
@@ -40,12 +42,23 @@ const (
 // looser is held against the guard's decisions in package interceptor.
 func TestCompare(t *testing.T) {
 	t.Parallel()
-	method := func(rule string) string { return ruled(global, "option (protoauthz.v1.method) = {"+rule+"};") }
-	inOrganization := func(rule string) string { return ruled(resource, "option (protoauthz.v1.method) = {"+rule+"};") }
+	method := func(rule string) string {
+		return protos.OrderService(global, "option (protoauthz.v1.method) = {"+rule+"};")
+	}
+	inOrganization := func(rule string) string {
+		return protos.OrderService(resource, "option (protoauthz.v1.method) = {"+rule+"};")
+	}
 	request := func(fields string) string {
 		return strings.Replace(inOrganization(`scopes: ["a"]`), "string a = 1; string b = 2;", fields, 1)
 	}
-	fields := func(rule string) string { return ruled(resource, rule) }
+	nested := func(encoding string) string {
+		return strings.NewReplacer(`syntax = "proto3"`, `edition = "2023"`, `field: "a"`, `field: "a.a"`, "string a = 1; string b = 2;", "Nested a = 1 "+encoding+";").
+			Replace(inOrganization(`scopes: ["a"]`)) + " message Nested { string a = 1; }"
+	}
+	idle := func(audience string) string { // a member's service that names an audience, which counts for nothing
+		return protos.OrderService(strings.Replace(member, "model", `audience: "`+audience+`" model`, 1), `option (protoauthz.v1.method) = {scopes: ["a"]};`)
+	}
+	fields := func(rule string) string { return protos.OrderService(resource, rule) }
 	for _, test := range []struct {
 		name, before, after string
 		want                []string // kind, and the first word at the place
@@ -54,6 +67,7 @@ func TestCompare(t *testing.T) {
 		{"another order", method(`scopes: ["a", "b"]`), method(`scopes: ["b", "a"]`), nil},
 		{"another list", method(`scopes: ["a"]`), method(`any_scopes: ["a"]`), nil},
 		{"still public", method(`public: true`), method(`public: true`), nil},
+		{"still authenticated", method(`authenticated: true`), method(`authenticated: true`), nil},
 		{"made public", method(`scopes: ["a"]`), method(`public: true`), []string{"MADE_PUBLIC at public"}},
 		{"not public", method(`public: true`), method(`scopes: ["a"]`), []string{"PUBLIC_DROPPED at option"}},
 		{"made authenticated", method(`scopes: ["a"] any_scopes: ["b"]`), method(`authenticated: true`), []string{"MADE_AUTHENTICATED at authenticated"}},
@@ -78,11 +92,12 @@ func TestCompare(t *testing.T) {
 		{"model of the method", inOrganization(`scopes: ["a"]`), inOrganization(`scopes: ["a"] model: MODEL_GLOBAL_RESOURCE`), []string{"MODEL_CHANGED at model"}},
 		{"model and audience", inOrganization(`scopes: ["a"]`), method(`scopes: ["a"] audience: "https://b.example.com"`), []string{"MODEL_CHANGED at model", "AUDIENCE_CHANGED at audience"}},
 		{
-			"between organization models", ruled(member, `option (protoauthz.v1.method) = {scopes: ["a"]};`), fields(`option (protoauthz.v1.method) = {scopes: ["a"] organization: {token: true}};`),
+			"between organization models", protos.OrderService(member, `option (protoauthz.v1.method) = {scopes: ["a"]};`), fields(`option (protoauthz.v1.method) = {scopes: ["a"] organization: {token: true}};`),
 			[]string{"MODEL_CHANGED at model", "ORGANIZATION_LOOSENED at organization"},
 		},
-		{"audience of an organization", ruled(member, `option (protoauthz.v1.method) = {scopes: ["a"]};`),
-			ruled(strings.Replace(member, "model", `audience: "https://b.example.com" model`, 1), `option (protoauthz.v1.method) = {scopes: ["a"]};`), nil},
+		{"audience of an organization", protos.OrderService(member, `option (protoauthz.v1.method) = {scopes: ["a"]};`), idle("https://b.example.com"), nil},
+		{"from a model without audience", idle("https://b.example.com"), inOrganization(`scopes: ["a"]`), []string{"MODEL_CHANGED at model"}},
+		{"to a model without audience", inOrganization(`scopes: ["a"]`), idle("https://b.example.com"), []string{"MODEL_CHANGED at model"}},
 		{"field to token", inOrganization(`scopes: ["a"]`), inOrganization(`scopes: ["a"] organization: {token: true}`), []string{"ORGANIZATION_LOOSENED at organization"}},
 		{"token to field", inOrganization(`scopes: ["a"] organization: {token: true}`), inOrganization(`scopes: ["a"]`), []string{"ORGANIZATION_TIGHTENED at organization"}},
 		{"token to header", inOrganization(`scopes: ["a"] organization: {token: true}`), inOrganization(`scopes: ["a"] organization: {header: "x-a"}`), []string{"ORGANIZATION_TIGHTENED at organization"}},
@@ -103,17 +118,20 @@ func TestCompare(t *testing.T) {
 		{"field made a list", inOrganization(`scopes: ["a"]`), request(`repeated string a = 1;`), []string{"ORGANIZATION_TIGHTENED at organization"}},
 		{"field no longer a list", request(`repeated string a = 1;`), inOrganization(`scopes: ["a"]`), []string{"ORGANIZATION_LOOSENED at organization"}},
 		{"field made a list, and its pattern dropped", inOrganization(`scopes: ["a"] organization: {field: "a" pattern: "o/{organization}"}`), request(`repeated string a = 1;`), []string{"ORGANIZATION_LOOSENED at organization"}},
+		{"still a list", request(`repeated string a = 1;`), request(`repeated string a = 1;`), nil},
+		{"message encoded otherwise", nested(``), nested(`[features.message_encoding = DELIMITED]`), []string{"ORGANIZATION_LOOSENED at organization"}},
+		{"message encoded as it was", nested(``), nested(``), nil},
 		{"field and the message around it", inOrganization(`scopes: ["a"]`), request(`optional string a = 1; oneof c { string b = 2; }`), nil},
 		{
-			"methods come and go", ruled(global, `option (protoauthz.v1.method) = {public: true};`, ``, `option (protoauthz.v1.method) = {public: true};`),
-			ruled(global, `option (protoauthz.v1.method) = {public: true};`, `option (protoauthz.v1.method) = {public: true};`),
+			"methods come and go", protos.OrderService(global, `option (protoauthz.v1.method) = {public: true};`, ``, `option (protoauthz.v1.method) = {public: true};`),
+			protos.OrderService(global, `option (protoauthz.v1.method) = {public: true};`, `option (protoauthz.v1.method) = {public: true};`),
 			[]string{"METHOD_ADDED at rpc", "METHOD_REMOVED at rpc"},
 		},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()
 			var got []string
-			for _, change := range policy.Compare(rulesOf(t, test.before), rulesOf(t, test.after)) {
+			for _, change := range policydiff.Compare(rulesOf(t, test.before), rulesOf(t, test.after)) {
 				source := test.after
 				if change.New == nil {
 					source = test.before
@@ -127,6 +145,38 @@ func TestCompare(t *testing.T) {
 				t.Errorf("got %q, want %q", got, test.want)
 			}
 		})
+	}
+}
+
+// TestDetails is what people read of a change.
+func TestDetails(t *testing.T) {
+	t.Parallel()
+	method := func(rule string) []*policy.Rule {
+		return rulesOf(t, protos.OrderService(global, "option (protoauthz.v1.method) = {"+rule+"};"))
+	}
+	from := func(organization, field string) []*policy.Rule {
+		source := protos.OrderService(resource, `option (protoauthz.v1.method) = {scopes: ["a"] organization: {`+organization+`}};`)
+		return rulesOf(t, strings.Replace(source, "string a = 1;", field+" = 1;", 1))
+	}
+	const one, many = "string a", "repeated string a"
+	for _, test := range []struct {
+		before, after []*policy.Rule
+		want          string
+	}{
+		{from(`field: "a"`, one), from(`token: true`, one), "the organization is taken from token, and field:a is not checked any more"},
+		{from(`token: true`, one), from(`field: "a"`, one), "the organization is taken from field:a, and was taken from token"},
+		{from(`field: "a"`, one), from(`field: "a"`, many), "field:a is a list, and each element must name the organization"},
+		{from(`field: "a"`, many), from(`field: "a"`, one), "field:a is another field than it was, or no list any more"},
+		{method(`authenticated: true`), method(`public: true`), "anybody may call; it took any token of the model"},
+		{method(`scopes: ["a"] any_scopes: ["b", "c"]`), method(`public: true`), "anybody may call; it took all of a, any of b c"},
+		{method(`scopes: ["a"]`), method(`scopes: ["a"] caller: CALLER_USER`), "only a user may call; any caller could"},
+		{nil, method(`public: true`), "takes no token"},
+		{method(`scopes: ["a"]`), nil, "took all of a"},
+	} {
+		changes := policydiff.Compare(test.before, test.after)
+		if len(changes) != 1 || changes[0].Detail != test.want {
+			t.Errorf("got %d changes, %v, want %q", len(changes), changes, test.want)
+		}
 	}
 }
 
@@ -146,8 +196,8 @@ func standsAt(t testing.TB, place policy.Place, source string) string {
 func TestCompareByName(t *testing.T) {
 	t.Parallel()
 	byName := []*policy.Rule{{Procedure: "/order.v1.OrderService/*", Public: true}}
-	scoped := rulesOf(t, ruled(global, `option (protoauthz.v1.method) = {scopes: ["a"]};`))
-	open := rulesOf(t, ruled(global, `option (protoauthz.v1.method) = {public: true};`))
+	scoped := rulesOf(t, protos.OrderService(global, `option (protoauthz.v1.method) = {scopes: ["a"]};`))
+	open := rulesOf(t, protos.OrderService(global, `option (protoauthz.v1.method) = {public: true};`))
 	for _, test := range []struct {
 		name          string
 		before, after []*policy.Rule
@@ -162,7 +212,7 @@ func TestCompareByName(t *testing.T) {
 		{"another service", scoped, []*policy.Rule{{Procedure: "/order.v1.Order/*", Public: true}}, []string{"METHOD_ADDED /order.v1.Order/*", "METHOD_REMOVED /order.v1.OrderService/Call0"}},
 	} {
 		var got []string
-		for _, change := range policy.Compare(test.before, test.after) {
+		for _, change := range policydiff.Compare(test.before, test.after) {
 			got = append(got, string(change.Kind)+" "+change.Procedure())
 		}
 		if !slices.Equal(got, test.want) {
@@ -180,7 +230,7 @@ func TestChangeKinds(t *testing.T) {
 	}
 	var looser []string
 	for _, match := range regexp.MustCompile(`ChangeKind = "(.+)"`).FindAllStringSubmatch(string(source), -1) {
-		if policy.ChangeKind(match[1]).Looser() {
+		if policydiff.ChangeKind(match[1]).Looser() {
 			looser = append(looser, match[1])
 		}
 	}
@@ -197,8 +247,8 @@ func TestChangeKinds(t *testing.T) {
 // server is given, and that one which is lost is seen.
 func TestAudienceUnknown(t *testing.T) {
 	t.Parallel()
-	source := ruled(global, `option (protoauthz.v1.method) = {scopes: ["a"]};`, `option (protoauthz.v1.method) = {scopes: ["a", "a"]};`)
-	_, err := policy.Compile(compileSources(t, map[string]string{"order.proto": source}, "order.proto"))
+	source := protos.OrderService(global, `option (protoauthz.v1.method) = {scopes: ["a"]};`, `option (protoauthz.v1.method) = {scopes: ["a", "a"]};`)
+	_, err := policy.Compile(compile(t, source))
 	var compileErr *policy.Error
 	if !errors.As(err, &compileErr) {
 		t.Fatalf("the error is %T", err)
@@ -207,17 +257,17 @@ func TestAudienceUnknown(t *testing.T) {
 	if len(unknown) != 1 || unknown[0].Audience != "" || len(compileErr.Faults) != 3 {
 		t.Fatalf("%d rules, faults %v", len(unknown), err)
 	}
-	known := rulesOf(t, ruled(global, `option (protoauthz.v1.method) = {authenticated: true};`))
+	known := rulesOf(t, protos.OrderService(global, `option (protoauthz.v1.method) = {authenticated: true};`))
 	for _, test := range []struct {
 		before, after []*policy.Rule
-		want          []policy.ChangeKind
+		want          []policydiff.ChangeKind
 	}{
 		{unknown, unknown, nil},
-		{unknown, known, []policy.ChangeKind{policy.ChangeMadeAuthenticated}},
-		{known, unknown, []policy.ChangeKind{policy.ChangeAudience, policy.ChangeScopeAdded}},
+		{unknown, known, []policydiff.ChangeKind{policydiff.ChangeMadeAuthenticated}},
+		{known, unknown, []policydiff.ChangeKind{policydiff.ChangeAudience, policydiff.ChangeScopeAdded}},
 	} {
-		var got []policy.ChangeKind
-		for _, change := range policy.Compare(test.before, test.after) {
+		var got []policydiff.ChangeKind
+		for _, change := range policydiff.Compare(test.before, test.after) {
 			got = append(got, change.Kind)
 		}
 		if !slices.Equal(got, test.want) {

@@ -1,4 +1,4 @@
-package visible_test
+package terminal_test
 
 import (
 	"encoding/json"
@@ -8,12 +8,12 @@ import (
 
 	"go.uber.org/goleak"
 
-	"github.com/protoauthz/protoauthz/interceptor/cmd/protoauthz/internal/visible"
+	"github.com/protoauthz/protoauthz/interceptor/cmd/protoauthz/internal/terminal"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
-func TestText(t *testing.T) {
+func TestEscape(t *testing.T) {
 	t.Parallel()
 	for text, want := range map[string]string{
 		"":                     "",
@@ -26,18 +26,18 @@ func TestText(t *testing.T) {
 		"\xff\ufffd":           `\xff` + "\ufffd",
 		"\u00a0":               `\u00a0`,
 	} {
-		if got := visible.Text(text); got != want {
-			t.Errorf("Text(%q) = %q, want %q", text, got, want)
+		if got := terminal.Escape(text); got != want {
+			t.Errorf("Escape(%q) = %q, want %q", text, got, want)
 		}
 	}
 }
 
-// TestJSON makes sure that programs read what was written, and people see all of it.
-func TestJSON(t *testing.T) {
+// TestWriteJSON makes sure that programs read what was written, and people see all of it.
+func TestWriteJSON(t *testing.T) {
 	t.Parallel()
 	want := map[string]string{"a\u202e<b>": "\x1b[31m\n\t\"\\\x7f\u009b\u2028\U000e0001é"}
 	var out strings.Builder
-	if err := visible.JSON(&out, want); err != nil {
+	if err := terminal.WriteJSON(&out, want); err != nil {
 		t.Fatal(err)
 	}
 	if strings.ContainsFunc(strings.ReplaceAll(out.String(), "\n", ""), func(r rune) bool { return !unicode.IsPrint(r) }) {

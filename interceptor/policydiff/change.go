@@ -1,4 +1,6 @@
-package policy
+package policydiff
+
+import "github.com/protoauthz/protoauthz/interceptor/policy"
 
 // A ChangeKind tells changes apart. Its text is stable: tools may rely on it.
 type ChangeKind string
@@ -63,12 +65,12 @@ type Change struct {
 	Kind ChangeKind
 	// Old and New are the rules. Old is nil with ChangeMethodAdded, New with
 	// ChangeMethodRemoved.
-	Old, New *Rule
+	Old, New *policy.Rule
 	// Detail says what has changed, in one line.
 	Detail string
 	// Place is where the change is in the new version, or where the method was in
 	// the old one with ChangeMethodRemoved.
-	Place Place
+	Place policy.Place
 }
 
 // Procedure is the method, as in "/pkg.Service/Method". It is "/pkg.Service/*" only

@@ -2,17 +2,16 @@ package main
 
 import (
 	"fmt"
-	"strconv"
 	"strings"
 	"unicode/utf8"
 
-	"github.com/protoauthz/protoauthz/interceptor/cmd/protoauthz/internal/visible"
+	"github.com/protoauthz/protoauthz/interceptor/cmd/protoauthz/internal/terminal"
 )
 
 // code makes Markdown of a text that is shown as it is, in a table too. In code no part
 // becomes a link, mentions anybody, or is read as markup.
 func code(s string) string {
-	s = visible.Text(s)
+	s = terminal.Escape(s)
 	switch {
 	case s == "":
 		return ""
@@ -39,12 +38,4 @@ func codes(list []string) string {
 		all[i] = code(s)
 	}
 	return strings.Join(all, " ")
-}
-
-// count says how many there are of something.
-func count(n int, one, many string) string {
-	if n == 1 {
-		return "1 " + one
-	}
-	return strconv.Itoa(n) + " " + many
 }

@@ -1,0 +1,249 @@
+// Package policydiff tells which changes of the rules let in calls that were refused.
+//
+// The package is for tools that review the rules of [policy]. A server needs only policy.
+package policydiff
+
+import (
+	"fmt"
+	"path"
+	"slices"
+	"strings"
+
+	"google.golang.org/protobuf/reflect/protoreflect"
+
+	authzv1 "github.com/protoauthz/protoauthz/gen/protoauthz/v1"
+	"github.com/protoauthz/protoauthz/interceptor/policy"
+)
+
+// Compare returns what differs between two versions of the rules, sorted by procedure. The
+// rules are what [policy.Table.Rules] returns, or the Rules of a [policy.Error] if not all
+// rules compile. A change is looser exactly if a call may be let in for it that was refused; a
+// change that lets in some calls and refuses others is looser, too. An audience that is not
+// known before (see policy.Error) is not compared.
+func Compare(before, after []*policy.Rule) []*Change {
+	c := &comparison{}
+	olds, news := indexOf(before), indexOf(after)
+	for _, rule := range after {
+		if old := olds.find(rule.Procedure); old != nil {
+			c.rule(old, rule)
+			continue
+		}
+		c.old, c.new = nil, rule
+		c.add(ChangeMethodAdded, policy.Place{}, "takes %s", takes(rule))
+	}
+	for _, rule := range before {
+		switch opened := news.find(rule.Procedure); {
+		case opened == nil:
+			c.old, c.new = rule, nil
+			c.add(ChangeMethodRemoved, policy.Place{}, "took %s", takes(rule))
+		case opened.Procedure != rule.Procedure: // with its service, by name
+			c.rule(rule, opened)
+		}
+	}
+	slices.SortStableFunc(c.changes, func(a, b *Change) int { return strings.Compare(a.Procedure(), b.Procedure()) })
+	return c.changes
+}
+
+// An index holds rules by procedure.
+type index map[string]*policy.Rule
+
+func indexOf(rules []*policy.Rule) index {
+	i := make(index, len(rules))
+	for _, rule := range rules {
+		i[rule.Procedure] = rule
+	}
+	return i
+}
+
+// find returns the rule that a table of the rules has for a procedure, or nil: the rule of the
+// method, or else the rule that opens the service by name.
+func (i index) find(procedure string) *policy.Rule {
+	if rule, ok := i[procedure]; ok {
+		return rule
+	}
+	return i[path.Dir(procedure)+"/*"]
+}
+
+// takes says what a call needs, in a sentence.
+func takes(rule *policy.Rule) string {
+	switch {
+	case rule.Public:
+		return "no token"
+	case authenticated(rule):
+		return "any token of the model"
+	default:
+		return rule.Needs()
+	}
+}
+
+// authenticated reports whether any token of the model will do, of a rule that is not public.
+func authenticated(rule *policy.Rule) bool { return len(rule.Scopes)+len(rule.AnyScopes) == 0 }
+
+// A comparison is of two rules at a time, and collects the changes.
+type comparison struct {
+	old, new *policy.Rule
+	changes  []*Change
+}
+
+// add notes a change, by default at the whole method.
+func (c *comparison) add(kind ChangeKind, place policy.Place, format string, args ...any) {
+	change := &Change{Kind: kind, Old: c.old, New: c.new, Detail: fmt.Sprintf(format, args...), Place: place}
+	for _, rule := range []*policy.Rule{c.new, c.old} {
+		if change.Place.File == nil && rule != nil && rule.Method != nil {
+			change.Place = methodPlace(rule.Method)
+		}
+	}
+	c.changes = append(c.changes, change)
+}
+
+// methodPlace is where a method stands, by the numbers of fields of
+// google/protobuf/descriptor.proto: service in a file, method in a service.
+func methodPlace(method protoreflect.MethodDescriptor) policy.Place {
+	const serviceOfFile, methodOfService = 6, 2
+	path := protoreflect.SourcePath{serviceOfFile, int32(method.Parent().Index()), methodOfService, int32(method.Index())} //nolint:gosec // the indices of declarations
+	return policy.Place{File: method.ParentFile(), Path: path}
+}
+
+// rule compares two rules of one procedure.
+func (c *comparison) rule(before, after *policy.Rule) {
+	c.old, c.new = before, after
+	switch {
+	case before.Public && after.Public:
+	case after.Public:
+		c.add(ChangeMadePublic, after.Place("public"), "anybody may call; it took %s", takes(before))
+	case before.Public:
+		c.add(ChangePublicDropped, after.Place("public"), "anybody could call; it takes %s", takes(after))
+	default:
+		c.model()
+		c.caller()
+		c.scopes()
+		c.organization()
+	}
+}
+
+func (c *comparison) model() {
+	if was, is := modelName(c.old.Model), modelName(c.new.Model); was != is {
+		c.add(ChangeModel, c.new.Place("model"), "the model is %s, and was %s", is, was)
+	}
+	// The audience of organization tokens is the organization. One that is not known cannot be
+	// compared.
+	if c.old.Audience != "" && c.old.Model != authzv1.Model_MODEL_ORGANIZATION && c.new.Model != authzv1.Model_MODEL_ORGANIZATION && c.old.Audience != c.new.Audience {
+		c.add(ChangeAudience, c.new.Place("audience"), "the audience is %q, and was %q", c.new.Audience, c.old.Audience)
+	}
+}
+
+func modelName(model authzv1.Model) string {
+	return strings.ToLower(strings.TrimPrefix(model.String(), "MODEL_"))
+}
+
+func (c *comparison) caller() {
+	if c.old.Caller == c.new.Caller {
+		return
+	}
+	kind := ChangeCallerLoosened
+	if c.old.Caller == authzv1.Caller_CALLER_ANY {
+		kind = ChangeCallerTightened
+	}
+	c.add(kind, c.new.Place("caller"), "%s may call; %s could", whichCaller(c.new.Caller), whichCaller(c.old.Caller))
+}
+
+func whichCaller(caller authzv1.Caller) string {
+	if caller == authzv1.Caller_CALLER_ANY {
+		return "any caller"
+	}
+	return "only a " + strings.ToLower(strings.TrimPrefix(caller.String(), "CALLER_"))
+}
+
+// scopes compares what the rules say as a whole: a scope may move from one list to the
+// other without being required less.
+func (c *comparison) scopes() {
+	if !authenticated(c.old) && authenticated(c.new) {
+		c.add(ChangeMadeAuthenticated, c.new.Place("authenticated"), "any token of the model will do; it took %s", takes(c.old))
+		return
+	}
+	c.lost(c.old, c.new, ChangeScopeRemoved, ChangeAlternativeAdded, "%s not required any more", "%s enough now")
+	c.lost(c.new, c.old, ChangeScopeAdded, ChangeAlternativeRemoved, "%s required now", "%s not enough any more")
+}
+
+// lost adds what one rule asks for and another does not imply.
+func (c *comparison) lost(rule, other *policy.Rule, scope, alternative ChangeKind, scopeText, alternativeText string) {
+	for _, s := range rule.Scopes {
+		if !requires(other, s) {
+			c.add(scope, c.new.ScopePlace(s), scopeText, fmt.Sprintf("scope %q is", s))
+		}
+	}
+	if len(rule.AnyScopes) == 0 || requires(other, rule.AnyScopes...) {
+		return
+	}
+	if len(other.AnyScopes) == 0 {
+		c.add(scope, c.new.Place("any_scopes"), scopeText, fmt.Sprintf("one of the scopes %q is", rule.AnyScopes))
+		return
+	}
+	for _, s := range other.AnyScopes {
+		if slices.Contains(rule.AnyScopes, s) {
+			continue
+		}
+		place := c.new.ScopePlace(s)
+		if other != c.new {
+			place = c.new.Place("any_scopes")
+		}
+		c.add(alternative, place, alternativeText, fmt.Sprintf("scope %q is", s))
+	}
+}
+
+// requires reports whether no token satisfies the rule without one of the given
+// scopes.
+func requires(rule *policy.Rule, anyOf ...string) bool {
+	given := func(scope string) bool { return slices.Contains(anyOf, scope) }
+	if slices.ContainsFunc(rule.Scopes, given) {
+		return true
+	}
+	return len(rule.AnyScopes) > 0 && !slices.ContainsFunc(rule.AnyScopes, func(scope string) bool { return !given(scope) })
+}
+
+func (c *comparison) organization() {
+	was, is := c.old.Organization, c.new.Organization
+	if was == nil || is == nil {
+		return // the model says it all, or there is nothing to say
+	}
+	place := c.new.Place("organization")
+	switch same := was.String() == is.String(); {
+	case same && reads(is, was) && reads(was, is):
+	case same && implies(is, was):
+		c.add(ChangeOrganizationTightened, place, "%s is a list, and each element must name the organization", is)
+	case same:
+		c.add(ChangeOrganizationLoosened, place, "%s is another field than it was, or no list any more", is)
+	case implies(is, was):
+		c.add(ChangeOrganizationTightened, place, "the organization is taken from %s, and was taken from %s", is, was)
+	default:
+		c.add(ChangeOrganizationLoosened, place, "the organization is taken from %s, and %s is not checked any more", is, was)
+	}
+}
+
+// reads reports whether one organization finds in each encoded request what another finds
+// there, and perhaps more: of a list that is read as a single field, only the last element counts.
+func reads(one, another *policy.Organization) bool {
+	return slices.EqualFunc(one.Path(), another.Path(), func(a, b protoreflect.FieldDescriptor) bool {
+		return a.Number() == b.Number() && a.Kind() == b.Kind() && (a.IsList() || !b.IsList())
+	})
+}
+
+// implies reports whether each request that names an organization where one reads it names the
+// same organization where another reads it.
+func implies(one, another *policy.Organization) bool {
+	switch {
+	case another.Source == policy.SourceToken:
+		return true
+	case one.Source != another.Source || one.Name != another.Name || !reads(one, another):
+		return false
+	case one.Pattern == another.Pattern:
+		return true
+	case another.Pattern == "":
+		return one.Pattern == "{organization}"
+	}
+	// Without a pattern there is one segment, which is empty. No pattern has an empty segment.
+	narrow, wide := strings.Split(one.Pattern, "/"), strings.Split(another.Pattern, "/")
+	return slices.EqualFunc(narrow, wide, func(narrow, wide string) bool {
+		return narrow == wide || wide == "*"
+	})
+}
