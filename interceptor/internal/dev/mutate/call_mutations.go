@@ -158,7 +158,7 @@ var callMutations = []mutation{
 	{"call: challenge of another call's refusal", "interceptor/connect_error.go", `	ordinary.Meta().Del(wwwAuthenticate)
 `, ""},
 	{"call: another procedure in the same context", "interceptor/connect_error.go", "a.rule.Procedure == procedure && ", ""},
-	{"call: another request in the same context", "interceptor/connect_error.go", " && callctx.SameHeader(a.header, header) {", " {"},
+	{"call: another request in the same context", "interceptor/connect_error.go", " && callctx.SameHeader(a.header, header) {", " && callctx.SameHeader(header, header) {"},
 	{"call: Serve until the token expires", "interceptor/call.go", "if !guarded.expires {", "if true {"},
 	{"call: Serve without expiry", "interceptor/call.go", "if !guarded.expires {", "if false {"},
 	{
