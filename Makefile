@@ -33,6 +33,8 @@ COUNT ?= 1
 FUZZTIME ?= 10s
 ROUNDS ?= 12
 MUTATE ?=
+PKG ?= interceptor/policy
+RUN ?=
 
 .PHONY: help
 help: ## Describe the targets (default)
@@ -148,6 +150,10 @@ fuzz: ## Run every fuzz target for FUZZTIME (10s), one after another
 .PHONY: mutate
 mutate: ## Take each security check away and see a test fail (MUTATE=regexp)
 	go run ./interceptor/internal/dev/mutate '$(MUTATE)'
+
+.PHONY: mutants
+mutants: ## Change each condition and statement of a package and see a test fail (PKG=folder RUN=regexp)
+	go run ./interceptor/internal/dev/mutants -run '$(RUN)' $(PKG)
 
 .PHONY: run
 run: ## Run the sample (ARGS='-listen 127.0.0.1:9090')
