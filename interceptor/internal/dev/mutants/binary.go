@@ -11,14 +11,13 @@ import (
 	"path"
 	"path/filepath"
 	"regexp"
-	"strconv"
 	"strings"
 	"time"
 )
 
 // writeOverlay writes a package with its mutants to a folder, and returns them with the file for the
 // compiler's flag -overlay.
-func writeOverlay(ctx context.Context, root, folder, temp string) (mutants []mutant, overlay string, err error) {
+func writeOverlay(ctx context.Context, root, folder, temp string) (mutants []*mutant, overlay string, err error) {
 	var pkg struct {
 		Dir, Name string
 		GoFiles   []string
@@ -64,7 +63,7 @@ func command(ctx context.Context, dir string, args ...string) ([]byte, error) {
 // A binary holds the tests of a package, built with mutants.
 type binary struct {
 	dir, file string
-	reached   map[int]bool // numbers of mutants
+	reached   map[string]bool // numbers of mutants
 	timeout   time.Duration
 }
 
@@ -74,41 +73,44 @@ func build(ctx context.Context, dir, overlay, temp string) (*binary, error) {
 	if _, err := command(ctx, dir, "test", "-c", "-vet=off", "-ldflags=-s -w", "-overlay", overlay, "-o", file, "."); err != nil {
 		return nil, err
 	}
-	b := &binary{dir: dir, file: file, reached: map[int]bool{}, timeout: 10 * time.Minute}
+	b := &binary{dir: dir, file: file, reached: map[string]bool{}, timeout: 10 * time.Minute}
 	start := time.Now()
-	if outcome, err := b.test(ctx, 0); err != nil || outcome != survived {
+	if outcome, err := b.test(ctx, none); err != nil || outcome != survived {
 		return nil, fmt.Errorf("the tests in %s without a mutant: %s: %w", dir, outcome, err)
 	}
 	// The machine has other work, too.
 	b.timeout = 10*time.Second + 3*time.Since(start)
 	numbers, err := os.ReadFile(file + ".reached") //nolint:gosec // just written
 	for _, number := range strings.Fields(string(numbers)) {
-		n, parseErr := strconv.Atoi(number)
-		b.reached[n], err = true, errors.Join(err, parseErr)
+		b.reached[number] = true
 	}
 	return b, err
 }
 
-// test runs the tests with a mutant. With mutant 0, which is none, it writes which mutants they reach.
+// none is the number of no mutant.
+const none = "0"
+
+// test runs the tests with a mutant. With none, it notes which mutants they reach.
 // Tests that count allocations do not run, since their bounds are no check of what the code does.
-func (b *binary) test(ctx context.Context, mutant int) (outcome string, err error) {
+func (b *binary) test(ctx context.Context, mutant string) (outcome, error) {
 	run := exec.CommandContext(ctx, b.file, "-test.short", "-test.failfast", "-test.paniconexit0", //nolint:gosec // just compiled
 		"-test.skip=^TestAllocations|Cheap$", "-test.timeout="+b.timeout.String())
 	run.Dir, run.WaitDelay = b.dir, time.Second
-	run.Env = append(os.Environ(), "PROTOAUTHZ_MUTANT="+strconv.Itoa(mutant))
-	if mutant == 0 {
-		run.Env = append(run.Env, "PROTOAUTHZ_MUTANTS_REACHED="+b.file+".reached")
+	reached := ""
+	if mutant == none {
+		reached = b.file + ".reached"
 	}
+	run.Env = append(os.Environ(), "PROTOAUTHZ_MUTANT="+mutant, "PROTOAUTHZ_MUTANTS_REACHED="+reached)
 	out := &output{failed: func() { _ = run.Process.Kill() }}
 	run.Stdout, run.Stderr = out, out
-	err = run.Run()
+	err := run.Run()
 	_, failed := errors.AsType[*exec.ExitError](err)
 	switch {
 	case ctx.Err() != nil:
 		return "", ctx.Err() // interrupted, not killed
 	case failed && bytes.Contains(out.end, []byte("panic: test timed out")):
 		return hung, nil
-	case failed && mutant == 0:
+	case failed && mutant == none:
 		return killed, fmt.Errorf("%w: %s", err, out.end)
 	case failed:
 		return killed, nil
@@ -117,7 +119,7 @@ func (b *binary) test(ctx context.Context, mutant int) (outcome string, err erro
 	}
 }
 
-// An output keeps the end of what tests print, and calls failed when the first has failed: others
+// An output keeps the end of what tests print, and calls failed when the first test has failed: others
 // that run beside it may hang.
 type output struct {
 	end    []byte

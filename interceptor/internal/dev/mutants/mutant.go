@@ -8,20 +8,30 @@ import (
 	"go/token"
 	"go/types"
 	"slices"
+	"strconv"
 	"strings"
 )
 
 // A mutant is one change. Its name holds the file, the function and the text that changes, but no line,
 // so that edits elsewhere leave the name as it is.
 type mutant struct {
-	name string
-	at   token.Position
+	name    string
+	at      token.Position
+	number  string // from 1
+	outcome outcome
 }
 
-// A finder finds the mutants of a package and writes them into its files. A call of mutantIs with the
-// number of a mutant, which counts from 1, turns it on.
+// An outcome is what became of a mutant.
+type outcome string
+
+const killed, hung, survived, unreached outcome = "killed", "hung", "survived", "not reached"
+
+func (o outcome) dead() bool { return o == killed || o == hung }
+
+// A finder finds the mutants of a package and writes them into its files. There a call of mutantIs
+// with the number of a mutant turns it on.
 type finder struct {
-	mutants []mutant
+	mutants []*mutant
 	seen    map[string]int // how many mutants have a name
 
 	// Of one file:
@@ -76,7 +86,7 @@ func (f *finder) visit(node ast.Node) bool {
 	case *ast.ForStmt:
 		if n.Cond != nil { // true would only hang
 			f.operands[n.Cond] = true
-			f.wrap(n.Cond, fmt.Sprintf("(!mutantIs(%d) && (", f.add(n.Cond, "is false")), "))")
+			f.wrap(n.Cond, fmt.Sprintf("(!mutantIs(%s) && (", f.add(n.Cond, "is false")), "))")
 		}
 	case *ast.SwitchStmt:
 		for _, clause := range n.Body.List {
@@ -109,7 +119,7 @@ func (f *finder) visit(node ast.Node) bool {
 func (f *finder) condition(e ast.Expr) {
 	if !f.operands[e] {
 		f.operands[e] = true
-		f.wrap(e, fmt.Sprintf("(!mutantIs(%d) && (mutantIs(%d) || (", f.add(e, "is false"), f.add(e, "is true")), ")))")
+		f.wrap(e, fmt.Sprintf("(!mutantIs(%s) && (mutantIs(%s) || (", f.add(e, "is false"), f.add(e, "is true")), ")))")
 	}
 }
 
@@ -125,7 +135,7 @@ func (f *finder) binary(e *ast.BinaryExpr) {
 			if inner, ok := operand.(*ast.BinaryExpr); ok && inner.Op == e.Op {
 				continue // its operands are left out
 			}
-			off := map[token.Token]string{token.LAND: "mutantIs(%d) ||", token.LOR: "!mutantIs(%d) &&"}[e.Op]
+			off := map[token.Token]string{token.LAND: "mutantIs(%s) ||", token.LOR: "!mutantIs(%s) &&"}[e.Op]
 			f.wrap(operand, fmt.Sprintf("("+off+" (", f.add(operand, "is left out of "+f.source(e))), "))")
 		}
 	case token.EQL, token.NEQ:
@@ -136,7 +146,7 @@ func (f *finder) binary(e *ast.BinaryExpr) {
 		if strings.HasSuffix(op, "=") {
 			other = op[:1]
 		}
-		f.wrap(e, fmt.Sprintf("mutantOrdered(%d, ", f.add(e, "has "+other)), ")")
+		f.wrap(e, fmt.Sprintf("mutantOrdered(%s, ", f.add(e, "has "+other)), ")")
 		at := f.offset(e.OpPos)
 		f.edits = append(f.edits, edit{from: at, to: at + len(op), text: fmt.Sprintf(", %q, ", op)})
 	default: // no condition
@@ -159,19 +169,20 @@ func (f *finder) statements(list []ast.Stmt) {
 		default:
 			continue
 		}
-		f.wrap(s, fmt.Sprintf("if !mutantIs(%d) { ", f.add(s, "is left out")), " }")
+		f.wrap(s, fmt.Sprintf("if !mutantIs(%s) { ", f.add(s, "is left out")), " }")
 	}
 }
 
 // add adds a mutant and returns its number. If a function has one text twice, the second name ends in (2).
-func (f *finder) add(n ast.Node, change string) int {
+func (f *finder) add(n ast.Node, change string) string {
 	name := fmt.Sprintf("%s: %s %s", f.prefix, f.source(n), change)
 	f.seen[name]++
 	if times := f.seen[name]; times > 1 {
 		name += fmt.Sprintf(" (%d)", times)
 	}
-	f.mutants = append(f.mutants, mutant{name, f.files.Position(n.Pos())})
-	return len(f.mutants)
+	number := strconv.Itoa(len(f.mutants) + 1)
+	f.mutants = append(f.mutants, &mutant{name, f.files.Position(n.Pos()), number, unreached})
+	return number
 }
 
 // wrap puts text around a node, inside of what earlier calls have put around it.

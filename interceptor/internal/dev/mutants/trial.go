@@ -27,11 +27,8 @@ type trial struct {
 	out      io.Writer
 }
 
-// The outcomes for a mutant.
-const killed, hung, survived, unreached = "killed", "hung", "survived", "not reached"
-
-// run prints the survivors. The error is nil if all of them are accepted, and all that are accepted
-// have survived.
+// run tries the mutants. The error names the survivors that are not accepted, and the accepted mutants
+// that have not survived.
 func (t trial) run(ctx context.Context) (err error) {
 	start := time.Now()
 	temp, err := os.MkdirTemp("", "mutants")
@@ -43,77 +40,67 @@ func (t trial) run(ctx context.Context) (err error) {
 	if err != nil {
 		return err
 	}
-	outcomes := map[int]string{} // by number
-	for i, m := range mutants {
-		if t.chosen.MatchString(m.name) {
-			outcomes[i+1] = unreached
-		}
-	}
+	mutants = slices.DeleteFunc(mutants, func(m *mutant) bool { return !t.chosen.MatchString(m.name) })
 	for _, folder := range append([]string{t.folder}, t.users...) {
 		b, err := build(ctx, filepath.Join(t.root, folder), overlay, temp)
 		if err != nil {
 			return err
 		}
-		if err := t.try(ctx, b, outcomes); err != nil {
+		if err := t.try(ctx, b, mutants); err != nil {
 			return err
 		}
-		count := map[string]int{}
-		for _, outcome := range outcomes {
-			count[outcome]++
+		count := map[outcome]int{}
+		for _, m := range mutants {
+			count[m.outcome]++
 		}
-		_, _ = fmt.Fprintf(t.out, "%s: %d mutants, %d killed, %d hung, %d survived, %d not reached, after %v\n", folder, len(outcomes),
+		_, _ = fmt.Fprintf(t.out, "%s: %d mutants, %d killed, %d hung, %d survived, %d not reached, after %v\n", folder, len(mutants),
 			count[killed], count[hung], count[survived], count[unreached], time.Since(start).Round(time.Second))
 		if count[survived]+count[unreached] == 0 {
 			break
 		}
 	}
-	return t.report(mutants, outcomes)
+	return t.judge(mutants)
 }
 
-// try runs the tests of a package with the mutants that they reach and others have not killed.
-func (t trial) try(ctx context.Context, b *binary, outcomes map[int]string) error {
-	var failures []error
-	var mu sync.Mutex // guards failures and outcomes
+// try runs the tests of a package with each mutant that they reach and that earlier tests have not
+// killed.
+func (t trial) try(ctx context.Context, b *binary, mutants []*mutant) error {
 	var running sync.WaitGroup
+	failures := make([]error, len(mutants))
 	slots := make(chan struct{}, max(t.parallel, 1))
-	for n, before := range maps.Clone(outcomes) {
-		if !b.reached[n] || before == killed || before == hung {
+	for i, m := range mutants {
+		if m.outcome.dead() || !b.reached[m.number] {
 			continue
 		}
 		slots <- struct{}{}
 		running.Go(func() {
-			defer func() { <-slots }()
-			outcome, err := b.test(ctx, n)
-			mu.Lock()
-			defer mu.Unlock()
-			outcomes[n], failures = outcome, append(failures, err)
+			m.outcome, failures[i] = b.test(ctx, m.number)
+			<-slots
 		})
 	}
 	running.Wait()
 	return errors.Join(failures...)
 }
 
-// report returns an error with what survived and is not accepted, and what is accepted and did not
-// survive.
-func (t trial) report(mutants []mutant, outcomes map[int]string) error {
-	faults := []string{"nothing was tried"}
-	if len(outcomes) > 0 {
-		faults = nil
+// judge compares the survivors with the accepted mutants.
+func (t trial) judge(mutants []*mutant) error {
+	var faults []string
+	if len(mutants) == 0 {
+		faults = append(faults, "nothing was tried")
 	}
 	stale := maps.Clone(t.accepted)
 	maps.DeleteFunc(stale, func(name, _ string) bool {
 		file, _, _ := strings.Cut(name, ": ")
 		return path.Dir(file) != t.folder || !t.chosen.MatchString(name)
 	})
-	for _, n := range slices.Sorted(maps.Keys(outcomes)) {
-		m, outcome := mutants[n-1], outcomes[n]
-		if outcome == killed || outcome == hung {
+	for _, m := range mutants {
+		if m.outcome.dead() {
 			continue
 		}
 		delete(stale, m.name)
 		if _, ok := t.accepted[m.name]; !ok {
 			file, change, _ := strings.Cut(m.name, ": ")
-			faults = append(faults, fmt.Sprintf("%s:%d:%d: %s: %s", file, m.at.Line, m.at.Column, change, outcome))
+			faults = append(faults, fmt.Sprintf("%s:%d:%d: %s: %s", file, m.at.Line, m.at.Column, change, m.outcome))
 		}
 	}
 	for _, name := range slices.Sorted(maps.Keys(stale)) {
