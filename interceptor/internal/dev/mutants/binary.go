@@ -108,7 +108,7 @@ func (b *binary) test(ctx context.Context, mutant string) (outcome, error) {
 	switch {
 	case ctx.Err() != nil:
 		return "", ctx.Err() // interrupted, not killed
-	case failed && bytes.Contains(out.end, []byte("panic: test timed out")):
+	case failed && out.timedOut:
 		return hung, nil
 	case failed && mutant == none:
 		return killed, fmt.Errorf("%w: %s", err, out.end)
@@ -119,17 +119,19 @@ func (b *binary) test(ctx context.Context, mutant string) (outcome, error) {
 	}
 }
 
-// An output keeps the end of what tests print, and calls failed when the first test has failed: others
+// An output keeps the end of what tests print. When the first test has failed, it calls failed: others
 // that run beside it may hang.
 type output struct {
-	end    []byte
-	failed func()
+	end      []byte
+	timedOut bool
+	failed   func()
 }
 
 var failedTest = regexp.MustCompile(`(?m)^--- FAIL: `)
 
 func (o *output) Write(p []byte) (int, error) {
 	o.end = append(o.end, p...)
+	o.timedOut = o.timedOut || bytes.Contains(o.end, []byte("panic: test timed out"))
 	if failedTest.Match(o.end) {
 		o.failed()
 	}
