@@ -209,7 +209,7 @@ const runtimeFile = `package %s
 import ("cmp"; "fmt"; "os"; "strconv"; "sync/atomic"; "syscall")
 
 var (
-	mutant, _ = strconv.Atoi(os.Getenv("PROTOAUTHZ_MUTANT"))
+	mutantChosen, _ = strconv.Atoi(os.Getenv("PROTOAUTHZ_MUTANT"))
 	mutantsReached [%d]atomic.Bool
 	mutantsFile, _ = os.OpenFile(os.Getenv("PROTOAUTHZ_MUTANTS_REACHED"), os.O_APPEND|os.O_CREATE|os.O_WRONLY, 0o600)
 	_ = syscall.Setrlimit(syscall.RLIMIT_AS, &syscall.Rlimit{Cur: 6 << 30, Max: 6 << 30})
@@ -219,7 +219,7 @@ func mutantIs(n int) bool {
 	if mutantsFile != nil && !mutantsReached[n].Swap(true) {
 		fmt.Fprintln(mutantsFile, n)
 	}
-	return n == mutant
+	return n == mutantChosen
 }
 
 func mutantOrdered[T cmp.Ordered](n int, a T, op string, b T) bool {

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -79,7 +80,7 @@ func (t trial) try(ctx context.Context, b *binary, mutants []*mutant) error {
 		})
 	}
 	running.Wait()
-	return errors.Join(failures...)
+	return cmp.Or(failures...)
 }
 
 // judge compares the survivors with the accepted mutants.
