@@ -34,6 +34,8 @@ FUZZTIME ?= 10s
 ROUNDS ?= 12
 MUTATE ?=
 TREE ?= .
+PKG ?= interceptor/policy
+RUN ?=
 
 .PHONY: help
 help: ## Describe the targets (default)
@@ -153,6 +155,10 @@ mutate: ## Take each security check away and see a test fail (MUTATE=regexp)
 .PHONY: count
 count: ## Print the numbers that stay small, of a checkout (TREE=folders)
 	@go run ./interceptor/internal/dev/count $(TREE)
+
+.PHONY: mutants
+mutants: ## Change each condition and statement of a package and see a test fail (PKG=folder RUN=regexp)
+	go run ./interceptor/internal/dev/mutants -run '$(RUN)' $(PKG)
 
 .PHONY: run
 run: ## Run the sample (ARGS='-listen 127.0.0.1:9090')
