@@ -24,9 +24,9 @@ import (
 
 const acme = harness.Acme
 
-// piped serves one streaming handler in memory, and returns a connection to it and how its
+// pipedHandler serves one streaming handler in memory, and returns a connection to it and how its
 // calls ended.
-func piped(t testing.TB, guard *interceptor.Guard, handler grpc.StreamHandler) (*grpc.ClientConn, <-chan error) {
+func pipedHandler(t testing.TB, guard *interceptor.Guard, handler grpc.StreamHandler) (*grpc.ClientConn, <-chan error) {
 	t.Helper()
 	ended := make(chan error, 1)
 	server := grpc.NewServer(grpc.StreamInterceptor(grpcguard.Stream(guard)))
@@ -104,7 +104,7 @@ func TestExpiry(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				client, ended := piped(t, harness.Expiring(t, time.Minute), test.handler)
+				client, ended := pipedHandler(t, harness.Expiring(t, time.Minute), test.handler)
 				start := time.Now()
 				stream := open(t, client, "Token", "")
 				if test.idle {
@@ -145,7 +145,7 @@ func sendOn(stream grpc.ServerStream) error {
 func TestSendLeftBehind(t *testing.T) {
 	t.Parallel()
 	var left sync.WaitGroup
-	client, ended := piped(t, harness.Expiring(t, 4*time.Second), func(_ any, stream grpc.ServerStream) error {
+	client, ended := pipedHandler(t, harness.Expiring(t, 4*time.Second), func(_ any, stream grpc.ServerStream) error {
 		left.Go(func() { _ = sendOn(stream) })
 		<-stream.Context().Done()
 		return context.Cause(stream.Context())
@@ -179,7 +179,7 @@ func withoutChallenge(a catalogue.Answer) catalogue.Answer {
 // error: neither the handler nor the guard, which sends it once it may, can tell.
 func TestSendHeaderAgain(t *testing.T) {
 	t.Parallel()
-	client, _ := piped(t, harness.Expiring(t, time.Hour), func(_ any, stream grpc.ServerStream) error {
+	client, _ := pipedHandler(t, harness.Expiring(t, time.Hour), func(_ any, stream grpc.ServerStream) error {
 		return errors.Join(stream.SendHeader(metadata.Pairs("x-sent", "yes")), stream.RecvMsg(new(message)), stream.SendHeader(nil))
 	})
 	stream := open(t, client, "Field", acme)
@@ -225,7 +225,7 @@ func TestHeldBack(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			client, _ := piped(t, harness.Expiring(t, time.Hour), handler)
+			client, _ := pipedHandler(t, harness.Expiring(t, time.Hour), handler)
 			stream := open(t, client, test.service, test.organization...)
 			if err := stream.CloseSend(); err != nil {
 				t.Fatal(err)
@@ -274,7 +274,7 @@ func TestEarlyHeader(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				client, _ := piped(t, harness.Expiring(t, time.Hour), func(_ any, stream grpc.ServerStream) error {
+				client, _ := pipedHandler(t, harness.Expiring(t, time.Hour), func(_ any, stream grpc.ServerStream) error {
 					err := errors.Join(test.sets(stream, metadata.Pairs("x-early", "yes")), stream.RecvMsg(new(message)))
 					time.Sleep(time.Second) // the bubble's clock
 					return errors.Join(err, stream.SendMsg(text(acme)))
@@ -371,7 +371,7 @@ func TestWithoutStreamExpiry(t *testing.T) {
 	t.Parallel()
 	_ = harness.Rules(t)
 	synctest.Test(t, func(t *testing.T) {
-		client, ended := piped(t, harness.Expiring(t, time.Minute, interceptor.WithoutStreamExpiry()), streaming(catalogue.Bidi))
+		client, ended := pipedHandler(t, harness.Expiring(t, time.Minute, interceptor.WithoutStreamExpiry()), streaming(catalogue.Bidi))
 		stream := open(t, client, "Field", acme)
 		time.Sleep(time.Hour) // the bubble's clock
 		response := new(answer)
@@ -429,7 +429,7 @@ func (s *unreadableStream) SetTrailer(md metadata.MD) { s.trailer = metadata.Joi
 func TestSendCompressor(t *testing.T) {
 	t.Parallel()
 	for service, can := range map[string]bool{"Token": true, "Public": true, "Field": false} {
-		client, _ := piped(t, harness.Expiring(t, time.Hour), func(_ any, stream grpc.ServerStream) error {
+		client, _ := pipedHandler(t, harness.Expiring(t, time.Hour), func(_ any, stream grpc.ServerStream) error {
 			if err := grpc.SetSendCompressor(stream.Context(), "identity"); (err == nil) != can {
 				t.Errorf("%s: %v", service, err)
 			}
