@@ -4,15 +4,12 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"slices"
-	"strings"
 	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
 
-	samplev1 "github.com/protoauthz/protoauthz/gen/sample/v1"
 	"github.com/protoauthz/protoauthz/interceptor"
 	"github.com/protoauthz/protoauthz/interceptor/internal/test/catalogue"
 	"github.com/protoauthz/protoauthz/interceptor/token"
@@ -24,7 +21,7 @@ type Framework struct {
 	// Serve serves a handler of all services and methods until the test is over. Calls pass the wire, then the
 	// guard, then the handler.
 	Serve func(t testing.TB, guard *interceptor.Guard, wire *Wire, handler StreamHandler) StreamClient
-	// Answer is what a client, or a handler, makes of an error.
+	// Answer is what a client, or a handler, makes of an error. Nil is for errors that are denials, or have no code.
 	Answer func(err error) Answer
 	// Methods are the methods whose calls the engine guards.
 	Methods []catalogue.Method
@@ -69,9 +66,10 @@ const (
 )
 
 var (
-	admitted = []interceptor.Reason{""}
-	mismatch = []interceptor.Reason{interceptor.ReasonOrganizationMismatch}
-	outlived = []interceptor.Reason{"", interceptor.ReasonTokenExpired}
+	admitted      = []interceptor.Reason{""}
+	mismatch      = []interceptor.Reason{interceptor.ReasonOrganizationMismatch}
+	mismatchLater = []interceptor.Reason{"", interceptor.ReasonOrganizationMismatch}
+	outlived      = []interceptor.Reason{"", interceptor.ReasonTokenExpired}
 
 	errOwn  = errors.New("the handler's own")
 	ownText = unknown(errOwn)
@@ -128,6 +126,9 @@ func streamCases() []streamCase {
 func Streams(t *testing.T, framework Framework) {
 	t.Helper()
 	_ = Rules(t) // which belong to no bubble
+	if framework.Answer == nil {
+		framework.Answer = plainAnswer
+	}
 	for n, c := range streamCases() {
 		ends := map[string][]interceptor.Option{"": c.options}
 		if c.lifetime == 0 {
@@ -211,102 +212,21 @@ func (c *streamCase) run(t *testing.T, framework *Framework, method catalogue.Me
 	observing.Unlock()
 }
 
+func plainAnswer(err error) (got Answer) {
+	if denial, ok := errors.AsType[*interceptor.Denial](err); ok {
+		got.Code, got.Text, got.More = int(denial.Code()), denial.Error(), 1
+		got.Explain(denial.ErrorInfo())
+	} else if err != nil {
+		got.Answer = unknown(err)
+	}
+	return got
+}
+
 func reasonOf(denial *interceptor.Denial) interceptor.Reason {
 	if denial == nil {
 		return ""
 	}
 	return denial.Reason()
-}
-
-// A received is all that a client gets.
-type received struct {
-	texts []string
-	sees  string
-	err   error // nil if the stream ends in peace
-}
-
-// exchange makes a call that names organizations.
-func exchange(t testing.TB, open StreamClient, service string, method catalogue.Method, in []string, stayOpen bool) (got received) {
-	t.Helper()
-	stream, err := open(t.Context(), service, method)
-	if err != nil {
-		t.Fatal(err)
-	}
-	var sending sync.WaitGroup
-	defer sending.Wait()
-	defer func() { _ = stream.Close() }()
-	sending.Go(func() { // in memory, a message may wait for its reader
-		for _, organization := range in {
-			if stream.Send(naming(organization)) != nil {
-				return // the answer says why
-			}
-		}
-		if !stayOpen || !method.ClientStreams {
-			_ = stream.CloseSend()
-		}
-	})
-	for {
-		response := new(samplev1.SyncDocumentsResponse)
-		if got.err = stream.Receive(response); got.err != nil {
-			break
-		}
-		got.texts = append(got.texts, response.GetDocument().GetText())
-	}
-	if errors.Is(got.err, io.EOF) {
-		got.err = nil
-	}
-	var seen []string
-	for _, name := range []string{early, late, trailing, last} {
-		for range stream.Values(name) {
-			seen = append(seen, name)
-		}
-	}
-	got.sees = strings.Join(seen, " ")
-	return got
-}
-
-func naming(organization string) *samplev1.SyncDocumentsRequest {
-	return &samplev1.SyncDocumentsRequest{OrganizationId: organization}
-}
-
-// manyAtOnce is for the race detector: many calls of one guard, each busy in both directions, some of which are
-// refused in the midst.
-func manyAtOnce(t *testing.T, framework *Framework) {
-	t.Helper()
-	synctest.Test(t, func(t *testing.T) {
-		client := framework.Serve(t, Expiring(t, time.Hour), new(Wire), func(ctx context.Context, stream ServerStream) error {
-			s := &serving{TB: t, ServerStream: stream, ctx: ctx}
-			if _, err := s.receive(); err != nil {
-				return err
-			}
-			var sending sync.WaitGroup
-			defer sending.Wait()
-			sending.Go(func() {
-				for n := 0; n < 20 && s.send(Acme) == nil; n++ {
-				}
-			})
-			for {
-				if _, err := s.receive(); err != nil {
-					return ended(err)
-				}
-			}
-		})
-		var calls sync.WaitGroup
-		for n := range 20 {
-			in, want := slices.Repeat([]string{Acme}, 20), catalogue.Answer{}
-			if n%2 == 0 {
-				in[10], want = globex, catalogue.Organization
-				want.Challenge = ""
-			}
-			calls.Go(func() {
-				got := exchange(t, client, "Field", catalogue.Bidi, in, false)
-				if answer := framework.Answer(got.err); answer.Answer != want || want.Code == 0 && len(got.texts) != 20 {
-					t.Errorf("%d texts, %v", len(got.texts), got.err)
-				}
-			})
-		}
-		calls.Wait()
-	})
 }
 
 // check compares how the call ended around the guard.

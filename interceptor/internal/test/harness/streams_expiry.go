@@ -21,6 +21,7 @@ const grace = 500 * time.Millisecond
 // has had its grace.
 func expiryCases() []streamCase {
 	streaming := func(_ *Framework, method catalogue.Method) bool { return method.ClientStreams }
+	admitsFirst := func(f *Framework, _ catalogue.Method) bool { return f.AdmitsFirst }
 	waits := func(s *serving) error {
 		<-s.ctx.Done()
 		if cause := context.Cause(s.ctx); !errors.Is(cause, token.ErrExpired) {
@@ -185,7 +186,7 @@ func expiryCases() []streamCase {
 			return s.ctx.Err()
 		}, func(c *streamCase) {
 			c.service, c.in, c.options = "Field", []string{Acme, Acme, globex}, []interceptor.Option{interceptor.WithoutStreamExpiry()}
-			c.want, c.texts, c.events = catalogue.Organization, []string{Acme, Acme}, append(admitted[:1:1], mismatch...)
+			c.want, c.texts, c.events = catalogue.Organization, []string{Acme, Acme}, mismatchLater
 		}),
 		ending("public and long", time.Hour, func(s *serving) error {
 			sleep(time.Hour)
@@ -203,5 +204,36 @@ func expiryCases() []streamCase {
 		ending("a unary message too late, by the message", time.Minute, receivesLate, func(c *streamCase) {
 			c.unary, c.service, c.wire, c.events = true, "Field", lateBy(time.Minute), outlived[1:]
 		}),
+		{
+			name: "expired before the handler starts", service: "Token", in: []string{Acme}, lifetime: time.Minute, took: time.Minute,
+			needs:   admitsFirst,
+			wire:    Wire{context: slow(time.Minute)},
+			handler: runs, want: catalogue.Expired, events: outlived,
+		},
+		{
+			name: "expires when the handler has started", service: "Token", in: []string{Acme}, lifetime: time.Minute, took: time.Minute - 1,
+			needs:   admitsFirst,
+			wire:    Wire{context: slow(time.Minute - 1)},
+			handler: (*serving).answer, texts: []string{Acme}, events: admitted,
+		},
+		{
+			name: "expired before the call", service: "Token", in: []string{Acme}, lifetime: -time.Minute,
+			needs:   func(f *Framework, _ catalogue.Method) bool { return !f.AdmitsFirst }, // or else the call never passes the wire
+			handler: runs, want: catalogue.Expired, events: []interceptor.Reason{interceptor.ReasonTokenExpired},
+		},
+	}
+}
+
+// runs is a handler that must not run.
+func runs(s *serving) error {
+	s.Error("the handler runs")
+	return nil
+}
+
+// slow takes its time before the guard's second step.
+func slow(d time.Duration) func(context.Context) context.Context {
+	return func(ctx context.Context) context.Context {
+		sleep(d)
+		return ctx
 	}
 }

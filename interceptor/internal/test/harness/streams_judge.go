@@ -1,7 +1,6 @@
 package harness
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"sync"
@@ -36,6 +35,7 @@ func judgeCases() []streamCase {
 		{name: "by the token", service: "Token", in: []string{globex}, handler: (*serving).answer, events: admitted, texts: []string{globex}},
 		{name: "public", service: "Public", in: []string{globex}, handler: (*serving).answer, events: admitted, texts: []string{globex}},
 		{name: "another organization", in: []string{globex}, handler: refuses, want: catalogue.Organization, events: mismatch},
+		{name: "another organization, and no more", in: []string{globex}, open: true, handler: refuses, want: catalogue.Organization, events: mismatch},
 		{name: "another organization first", in: []string{globex, Acme, Acme}, handler: refuses, want: catalogue.Organization, events: mismatch},
 		{name: "another organization, and the handler fails", in: []string{globex, Acme}, handler: func(s *serving) error {
 			return errors.Join(refuses(s), errOwn)
@@ -48,10 +48,10 @@ func judgeCases() []streamCase {
 				s.refused(catalogue.Organization, s.SendHeader())
 			}
 			return nil
-		}, want: catalogue.Organization, events: append(admitted[:1:1], mismatch...)},
+		}, want: catalogue.Organization, events: mismatchLater},
 		{
 			name: "another organization after an answer", in: []string{Acme, globex, Acme}, handler: (*serving).echo,
-			want: catalogue.Organization, events: append(admitted[:1:1], mismatch...), texts: []string{Acme},
+			want: catalogue.Organization, events: mismatchLater, texts: []string{Acme},
 		},
 		{name: "the handler overwrites the refusal", in: []string{globex}, handler: func(s *serving) error {
 			_, err := s.receive()
@@ -117,7 +117,7 @@ func judgeCases() []streamCase {
 			handler: func(s *serving) error { return s.send("early") },
 		},
 		{
-			name: "the observer of an admission sends", in: []string{Acme}, want: catalogue.Organization, events: append(admitted[:1:1], mismatch...),
+			name: "the observer of an admission sends", in: []string{Acme}, want: catalogue.Organization, events: mismatchLater,
 			observe: func(s *serving, event interceptor.Event) {
 				if event.Denial == nil {
 					_ = s.send("early")
@@ -152,23 +152,6 @@ func judgeCases() []streamCase {
 				return nil
 			}, took: time.Second,
 		},
-		{
-			name: "expired before the handler starts", service: "Token", in: []string{Acme}, lifetime: time.Minute, took: time.Minute,
-			needs:   func(f *Framework, _ catalogue.Method) bool { return f.AdmitsFirst },
-			wire:    Wire{context: slow(time.Minute)},
-			handler: runs, want: catalogue.Expired, events: outlived,
-		},
-		{
-			name: "expires when the handler has started", service: "Token", in: []string{Acme}, lifetime: time.Minute, took: time.Minute - 1,
-			needs:   func(f *Framework, _ catalogue.Method) bool { return f.AdmitsFirst },
-			wire:    Wire{context: slow(time.Minute - 1)},
-			handler: (*serving).answer, texts: []string{Acme}, events: admitted,
-		},
-		{
-			name: "expired before the call", service: "Token", in: []string{Acme}, lifetime: -time.Minute,
-			needs:   func(f *Framework, _ catalogue.Method) bool { return !f.AdmitsFirst }, // or else the call never passes the wire
-			handler: runs, want: catalogue.Expired, events: []interceptor.Reason{interceptor.ReasonTokenExpired},
-		},
 	}
 }
 
@@ -182,18 +165,4 @@ func readUnreadable(s *serving) error {
 		s.Errorf("the handler reads %q", organization)
 	}
 	return err
-}
-
-// runs is a handler that must not run.
-func runs(s *serving) error {
-	s.Error("the handler runs")
-	return nil
-}
-
-// slow takes its time before the guard's second step.
-func slow(d time.Duration) func(context.Context) context.Context {
-	return func(ctx context.Context) context.Context {
-		sleep(d)
-		return ctx
-	}
 }

@@ -57,7 +57,7 @@ func sendCases() []streamCase {
 		sleep(time.Hour)
 		return nil
 	})
-	refused.want, refused.events = catalogue.Organization, append(admitted[:1:1], mismatch...)
+	refused.want, refused.events = catalogue.Organization, mismatchLater
 	panics := leaving("panics", time.Minute+1, func(*serving) error {
 		sleep(time.Minute + 1)
 		panic("handler")
