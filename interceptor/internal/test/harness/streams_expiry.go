@@ -68,6 +68,9 @@ func expiryCases() []streamCase {
 				}
 			}
 		}, func(c *streamCase) { c.needs = streaming }),
+		ending("waits for a first message", time.Minute, receivesLate, func(c *streamCase) {
+			c.service, c.in, c.events = "Field", nil, outlived[1:]
+		}),
 		ending("waits for its context", time.Minute, func(s *serving) error {
 			_ = waits(s)
 			return nil
