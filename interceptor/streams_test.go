@@ -114,3 +114,33 @@ func (s clientStream) Close() error     { return errors.Join(s.CloseRequest(), s
 func (s clientStream) Values(name string) []string {
 	return slices.Concat(s.ResponseHeader().Values(name), s.ResponseTrailer().Values(name))
 }
+
+// TestHeaderOfOthers makes sure that a handler's changes to header and trailer arrive,
+// and those that others make on the connection meanwhile, too; and that nothing of the
+// handler's does if its organization was never proved.
+func TestHeaderOfOthers(t *testing.T) {
+	t.Parallel()
+	own := connect.NewError(connect.CodeDataLoss, errors.New("the handler's own"))
+	for _, proved := range []bool{true, false} {
+		conn := newConn("Field", connect.StreamTypeBidi)
+		conn.header.Set("Removed", "before")
+		if proved {
+			go func() { conn.in <- naming(acme) }()
+		}
+		err := conn.serve(t.Context(), expiring(t, 1<<40), func(_ context.Context, guarded connect.StreamingHandlerConn) error {
+			guarded.ResponseHeader().Del("Removed")
+			guarded.ResponseHeader().Set("Handler", "h")
+			guarded.ResponseTrailer().Set("Handler", "t")
+			if proved {
+				_, _ = receive(guarded)
+			}
+			conn.header.Set("Other", "1")
+			conn.trailer.Set("Other", "2")
+			return own
+		})
+		got := conn.headers.Get("Removed") + conn.headers.Get("Handler") + conn.trailer.Get("Handler") + conn.headers.Get("Other") + conn.trailer.Get("Other")
+		if want := map[bool]string{true: "ht12", false: "before12"}[proved]; got != want || !errors.Is(err, own) {
+			t.Errorf("proved %v: %q, want %q, %v", proved, got, want, err)
+		}
+	}
+}

@@ -6,11 +6,49 @@ import (
 	"testing"
 
 	"connectrpc.com/connect/v2"
+	"connectrpc.com/connect/v2/connecthttp"
+	"connectrpc.com/connect/v2/connectinprocess"
 
 	"github.com/protoauthz/protoauthz/interceptor"
 	"github.com/protoauthz/protoauthz/interceptor/internal/test/catalogue"
 	"github.com/protoauthz/protoauthz/interceptor/internal/test/harness"
 )
+
+const acme = harness.Acme
+
+// authorized is a context for a client's call with a token.
+func authorized(ctx context.Context) (context.Context, *connect.CallInfo) {
+	ctx, info := connect.NewClientContext(ctx)
+	info.RequestHeader().Set("Authorization", "Bearer any")
+	return ctx, info
+}
+
+// A way is a client of a server.
+type way struct {
+	http1, inProcess bool
+	options          []connecthttp.Option
+}
+
+var ways = map[string]way{
+	"Connect":           {},
+	"gRPC":              {options: []connecthttp.Option{connecthttp.WithGRPC()}},
+	"Connect, HTTP/1.1": {http1: true},
+	"in process":        {inProcess: true},
+}
+
+// client returns a client in a bubble.
+func (w way) client(t testing.TB, server *connect.Server) *connect.Client {
+	t.Helper()
+	if w.inProcess {
+		return connect.NewClient(connectinprocess.New(server))
+	}
+	served := harness.ServePiped(t, interceptor.DeadlineHandler(mount(server)))
+	client := served.HTTP2
+	if w.http1 {
+		client = served.HTTP1
+	}
+	return connect.NewClient(connecthttp.NewTransport(client, served.URL, w.options...))
+}
 
 // TestStreams makes sure that calls are guarded, over HTTP and in process.
 func TestStreams(t *testing.T) {
