@@ -30,9 +30,7 @@ type conn struct {
 	trailer  http.Header
 	in       chan *message // what the client sends; closed at the end of it
 	body     chan struct{} // closed with the request's body
-	sending  func()        // while a message is being sent, if not nil
-	sent     []string
-	headers  http.Header // as of the first message
+	headers  http.Header   // as of the first message
 	writes   int
 }
 
@@ -76,14 +74,9 @@ func (c *conn) Send(sent any) error {
 	if c.headers == nil {
 		c.headers = c.header.Clone()
 	}
-	if c.sending != nil {
-		c.sending()
-	}
-	m, ok := sent.(*answer)
-	if !ok {
+	if _, ok := sent.(*answer); !ok {
 		return fmt.Errorf("%T is no answer", sent)
 	}
-	c.sent = append(c.sent, m.GetDocument().GetText())
 	c.writes++
 	return nil
 }
@@ -102,15 +95,11 @@ func (c *conn) serve(ctx context.Context, guard *interceptor.Guard, handler conn
 	return err
 }
 
-// receive and send are what handlers do with a connection.
+// receive is what handlers do with a connection.
 func receive(conn connect.StreamingHandlerConn) (string, error) {
 	received := new(message)
 	err := conn.Receive(received)
 	return received.GetOrganizationId(), err
-}
-
-func send(conn connect.StreamingHandlerConn, organization string) error {
-	return conn.Send(text(organization))
 }
 
 // until is the payload of a token that is good up to then.

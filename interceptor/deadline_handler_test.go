@@ -57,11 +57,11 @@ func TestIdleHTTP1(t *testing.T) {
 			}
 			time.Sleep(time.Minute) // the bubble's clock: the message has arrived before it moves
 			// From here on it may stand still: net/http holds a lock while it waits for a body.
-			if !soon(many, func() bool { return len(call.Decisions()) == 2 }) {
+			if !harness.HappensWithin(harness.ManyYields, func() bool { return len(call.Decisions()) == 2 }) {
 				t.Error("no end was decided")
 			}
-			turns := map[bool]int{false: few, true: many}[interruptible]
-			told := soon(turns, func() bool { return len(returned) > 0 })
+			yields := map[bool]int{false: harness.FewYields, true: harness.ManyYields}[interruptible]
+			told := harness.HappensWithin(yields, func() bool { return len(returned) > 0 })
 			if told != interruptible {
 				t.Errorf("ended before the client sent anything: %t, the documentation says %t", told, interruptible)
 			}

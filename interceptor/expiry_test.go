@@ -3,10 +3,12 @@ package interceptor_test
 import (
 	"context"
 	"errors"
+	"io"
 	"net/http"
+	"net/http/httptest"
 	"slices"
-	"sync"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"connectrpc.com/connect"
@@ -17,92 +19,44 @@ import (
 	"github.com/protoauthz/protoauthz/interceptor/token"
 )
 
-// A sleeper is a handler that would go on for ever.
-type sleeper struct {
-	name string
-	kind connect.StreamType
-	idle bool // the client sends nothing at all
-	handlers
+// bubble runs a test in a bubble, in which its clock stands still unless all
+// wait, and which no goroutine outlives. The rules belong to no bubble.
+func bubble(t *testing.T, name string, test func(t *testing.T)) {
+	t.Helper()
+	_ = rules(t)
+	t.Run(name, func(t *testing.T) {
+		synctest.Test(t, func(t *testing.T) {
+			test(t)
+			time.Sleep(2 * time.Hour) // the bubble's clock: the handlers' goroutines must be gone by then
+		})
+	})
 }
 
-func sleepers(release <-chan struct{}) []sleeper {
-	return []sleeper{
-		{name: "receives", kind: connect.StreamTypeBidi},
-		{name: "receives the first message", kind: connect.StreamTypeBidi, idle: true},
-		{name: "receives", kind: connect.StreamTypeClient},
-		{name: "waits for its context", kind: connect.StreamTypeServer, handlers: handlers{
-			server: func(ctx context.Context, _ *connect.Request[message], _ *connect.ServerStream[answer]) error {
-				<-ctx.Done()
-				return ctx.Err()
-			},
-		}},
-		{name: "waits for its context, content with it", kind: connect.StreamTypeServer, handlers: handlers{
-			server: func(ctx context.Context, _ *connect.Request[message], _ *connect.ServerStream[answer]) error {
-				<-ctx.Done()
-				return nil
-			},
-		}},
-		{name: "sends", kind: connect.StreamTypeServer, handlers: handlers{
-			server: func(_ context.Context, _ *connect.Request[message], stream *connect.ServerStream[answer]) error {
-				for {
-					if err := stream.Send(text(acme)); err != nil {
-						return err
-					}
-					time.Sleep(10 * time.Millisecond) // the bubble's clock
-				}
-			},
-		}},
-		{name: "ignores everything", kind: connect.StreamTypeBidi, handlers: handlers{
-			bidi: func(context.Context, *connect.BidiStream[message, answer]) error {
-				<-release
-				return nil
-			},
-		}},
-	}
-}
-
-// TestExpiry makes sure that no stream outlives its token over HTTP/2.
-func TestExpiry(t *testing.T) {
+// TestUnaryDeadline makes sure that the token of a unary call is still good once its
+// body has arrived, to the very moment.
+func TestUnaryDeadline(t *testing.T) {
 	t.Parallel()
-	for _, wire := range http2() {
-		bubble(t, wire.name, func(t *testing.T) {
-			ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
-			defer cancel()
-			tenant := tokens.Must(newTenant())
-			guard := interceptor.New(tenant.verifier, rules(t))
-			release := make(chan struct{})
-			defer close(release)
-			expiry := time.Now().Add(time.Minute)
-			raw := mint(t, tenant.good, with(resource(acme, "read:data"), "exp", expiry.Unix()))
-			var calls sync.WaitGroup
-			for _, sleeper := range sleepers(release) {
-				server := server{harness.ServePiped(t, sleeper.mux(guard.HandlerOption()))}
-				calls.Go(func() {
-					stream := server.connect(wire, procedure("Field", sleeper.kind)).CallBidiStream(ctx)
-					defer func() { _ = stream.CloseResponse() }()
-					stream.RequestHeader().Set("Authorization", "Bearer "+raw)
-					// What is blocked in the request's body does not heed the context.
-					defer context.AfterFunc(ctx, func() { _ = stream.CloseRequest() })()
-					message := naming(acme)
-					if sleeper.idle {
-						message = nil // the headers only
-					}
-					err := stream.Send(message)
-					if sleeper.kind == connect.StreamTypeServer {
-						err = errors.Join(err, stream.CloseRequest())
-					}
-					for err == nil {
-						_, err = stream.Receive()
-					}
-					late := time.Since(expiry)
-					if got := refused(err); got != expired || late < 0 || late > time.Second {
-						t.Errorf("%s, %s: %+v, %v after exp", sleeper.name, kinds[sleeper.kind], got, late)
-					}
-				})
+	for took, want := range map[time.Duration]int{time.Minute - 1: http.StatusOK, time.Minute: http.StatusUnauthorized} {
+		bubble(t, took.String(), func(t *testing.T) {
+			mux := handlers{}.mux(expiring(t, time.Minute).HandlerOption())
+			request := httptest.NewRequestWithContext(t.Context(), http.MethodPost, procedure("Token", connect.StreamTypeUnary), slowBody(took))
+			request.Header.Set("Authorization", "Bearer any")
+			request.Header.Set("Content-Type", "application/proto")
+			recorder := httptest.NewRecorder()
+			mux.ServeHTTP(recorder, request)
+			if recorder.Code != want {
+				t.Errorf("%d, want %d: %s", recorder.Code, want, recorder.Body)
 			}
-			calls.Wait()
 		})
 	}
+}
+
+// A slowBody takes so long to say nothing.
+type slowBody time.Duration
+
+func (b slowBody) Read([]byte) (int, error) {
+	time.Sleep(time.Duration(b)) // the bubble's clock
+	return 0, io.EOF
 }
 
 // TestSlowBody makes sure that a call which was let in by its headers does not
@@ -149,4 +103,35 @@ func TestSlowBody(t *testing.T) {
 			})
 		}
 	}
+}
+
+// TestStreamLeeway makes sure that a stream ends when the leeway of its token does.
+func TestStreamLeeway(t *testing.T) {
+	t.Parallel()
+	waits := func(ctx context.Context, _ connect.StreamingHandlerConn) error {
+		<-ctx.Done()
+		return ctx.Err()
+	}
+	for _, leeway := range []time.Duration{0, 90 * time.Second} {
+		bubble(t, leeway.String(), func(t *testing.T) {
+			tenant := tokens.Must(newTenant(token.WithLeeway(leeway)))
+			conn := newConn("Token", connect.StreamTypeBidi)
+			started := time.Now()
+			conn.request.Set("Authorization", "Bearer "+mint(t, tenant.good, with(resource(acme, "read:data"), "exp", started.Unix()+60)))
+			err := conn.serve(t.Context(), interceptor.New(tenant.verifier, rules(t)), waits)
+			if took := time.Since(started); refused(err) != expired || took != time.Minute+leeway {
+				t.Errorf("%v after %v", err, took)
+			}
+		})
+	}
+	bubble(t, "a token for ages", func(t *testing.T) {
+		guard := interceptor.New(unverified(until(tokens.MaxDate)), rules(t))
+		err := newConn("Token", connect.StreamTypeServer).serve(t.Context(), guard, func(ctx context.Context, _ connect.StreamingHandlerConn) error {
+			time.Sleep(100 * 365 * 24 * time.Hour) // the bubble's clock
+			return ctx.Err()
+		})
+		if err != nil {
+			t.Error(err)
+		}
+	})
 }

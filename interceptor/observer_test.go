@@ -5,7 +5,6 @@ import (
 	"errors"
 	"net/http"
 	"slices"
-	"sync"
 	"testing"
 	"time"
 
@@ -131,84 +130,6 @@ func TestPanickingObserver(t *testing.T) {
 		})
 		if refused(err) != expired {
 			t.Error(err)
-		}
-	})
-}
-
-// TestObserverPanicsOnce makes sure that the message of a stream which could not be
-// observed is not left to the handler, and that no later one makes up for it.
-func TestObserverPanicsOnce(t *testing.T) {
-	t.Parallel()
-	bubble(t, "at the first message", func(t *testing.T) {
-		conn := newConn("Field", connect.StreamTypeBidi)
-		go func() {
-			for range 2 {
-				select {
-				case conn.in <- naming(acme):
-				case <-conn.body:
-				}
-			}
-		}()
-		var once sync.Once
-		guard := expiring(t, time.Minute, interceptor.WithObserver(func(context.Context, interceptor.Event) {
-			once.Do(func() { panic("an observer's panic") })
-		}))
-		err := conn.serve(t.Context(), guard, func(_ context.Context, conn connect.StreamingHandlerConn) error {
-			for range 2 {
-				if organization, err := receive(conn); organization != "" || refused(err) != failed {
-					t.Errorf("the handler reads %q, %v", organization, err)
-				}
-			}
-			return nil
-		})
-		if refused(err) != failed {
-			t.Error(err)
-		}
-	})
-}
-
-// TestObserverAmidStream makes sure that decisions are made one after another,
-// even if an observer is slow: here it is so slow that the next message comes
-// while it works.
-func TestObserverAmidStream(t *testing.T) {
-	t.Parallel()
-	bubble(t, "one refusal at a time", func(t *testing.T) {
-		conn := newConn("Field", connect.StreamTypeBidi)
-		go func() { conn.in <- naming(globex) }()
-		var guarded connect.StreamingHandlerConn
-		var events []interceptor.Event
-		guard := expiring(t, time.Minute, interceptor.WithObserver(func(_ context.Context, event interceptor.Event) {
-			events = append(events, event)
-			if len(events) == 1 {
-				_, _ = receive(guarded)
-			}
-		}))
-		err := conn.serve(t.Context(), guard, func(_ context.Context, conn connect.StreamingHandlerConn) error {
-			guarded = conn
-			return send(conn, acme)
-		})
-		if refused(err) != organization || len(events) != 1 {
-			t.Errorf("%v, %d events", err, len(events))
-		}
-		<-conn.in
-	})
-	bubble(t, "nothing is sent before the observer knows", func(t *testing.T) {
-		conn := newConn("Field", connect.StreamTypeBidi)
-		go func() { conn.in <- naming(acme) }()
-		var guarded connect.StreamingHandlerConn
-		guard := expiring(t, time.Minute, interceptor.WithObserver(func(_ context.Context, event interceptor.Event) {
-			if event.Denial == nil {
-				_ = send(guarded, "too early")
-				panic("an observer's panic")
-			}
-		}))
-		err := conn.serve(t.Context(), guard, func(_ context.Context, conn connect.StreamingHandlerConn) error {
-			guarded = conn
-			_, _ = receive(conn)
-			return send(conn, "too early")
-		})
-		if reasonOf(err) == "" || len(conn.sent) > 0 {
-			t.Errorf("%v, sent %q", err, conn.sent)
 		}
 	})
 }

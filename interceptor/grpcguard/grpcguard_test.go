@@ -70,21 +70,6 @@ func TestClaims(t *testing.T) {
 	}
 }
 
-// TestPanic makes sure that a panic of a streaming handler comes out where interceptors that
-// recover expect it.
-func TestPanic(t *testing.T) {
-	t.Parallel()
-	defer func() {
-		if p := recover(); p != "handler" {
-			t.Errorf("recovered %v", p)
-		}
-	}()
-	ctx := metadata.NewIncomingContext(t.Context(), metadata.Pairs("authorization", "Bearer any"))
-	err := grpcguard.Stream(harness.Expiring(t, time.Hour))(nil, &fakeStream{ctx: ctx}, &grpc.StreamServerInfo{FullMethod: catalogue.Procedure("Token", catalogue.Bidi)},
-		func(any, grpc.ServerStream) error { panic("handler") })
-	t.Errorf("returned %v", err)
-}
-
 // TestCheck makes sure that a server with a service that has no rules does not start.
 func TestCheck(t *testing.T) {
 	t.Parallel()

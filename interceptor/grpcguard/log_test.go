@@ -3,7 +3,6 @@ package grpcguard_test
 import (
 	"context"
 	"errors"
-	"net/http"
 	"slices"
 	"strings"
 	"testing"
@@ -14,38 +13,8 @@ import (
 
 	"github.com/protoauthz/protoauthz/interceptor"
 	"github.com/protoauthz/protoauthz/interceptor/grpcguard"
-	"github.com/protoauthz/protoauthz/interceptor/internal/test/catalogue"
 	"github.com/protoauthz/protoauthz/interceptor/internal/test/harness"
 )
-
-// TestOutsidePanic makes sure that a panic of a streaming handler comes out with its own value, and
-// that its stack is logged, once.
-func TestOutsidePanic(t *testing.T) { //nolint:paralleltest // it replaces the logger of the process
-	text := harness.Logged(t)
-	ctx := metadata.NewIncomingContext(t.Context(), metadata.Pairs("authorization", "Bearer any"))
-	for _, method := range []catalogue.Method{catalogue.Server, catalogue.Client, catalogue.Bidi} {
-		for _, value := range []any{"secret", errors.New("secret"), http.ErrAbortHandler} {
-			text.Reset()
-			recovered := func() (recovered any) {
-				defer func() { recovered = recover() }()
-				_ = grpcguard.Stream(harness.Expiring(t, time.Hour))(nil, &fakeStream{ctx: ctx},
-					&grpc.StreamServerInfo{FullMethod: catalogue.Procedure("Token", method)}, func(any, grpc.ServerStream) error { panic(value) })
-				return nil
-			}()
-			want := 1
-			if value == http.ErrAbortHandler { //nolint:errorlint // so does net/http
-				want = 0
-			}
-			got := text.String()
-			if recovered != value || strings.Count(got, "\n") != want || strings.Contains(got, "secret") {
-				t.Errorf("C13 %s: recovered %v, logged %s", method.Name, recovered, got)
-			}
-			if want > 0 && (!strings.Contains(got, "procedure="+catalogue.Procedure("Token", method)+" ") || !strings.Contains(got, "grpcguard_test.TestOutsidePanic.func")) {
-				t.Errorf("C13 %s: logged %s", method.Name, got)
-			}
-		}
-	}
-}
 
 // TestOutsideProcedure makes sure that a server with a handler for unknown services does not tell
 // its observer the client's own text.

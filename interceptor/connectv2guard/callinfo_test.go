@@ -1,0 +1,91 @@
+package connectv2guard_test
+
+import (
+	"context"
+	"errors"
+	"io"
+	"testing"
+	"time"
+
+	"connectrpc.com/connect/v2"
+	"connectrpc.com/connect/v2/connecthttp"
+
+	"github.com/protoauthz/protoauthz/interceptor/connectv2guard"
+	"github.com/protoauthz/protoauthz/interceptor/internal/test/catalogue"
+	"github.com/protoauthz/protoauthz/interceptor/internal/test/harness"
+)
+
+// TestCallInfo makes sure that a streaming handler's own CallInfo says what the transport's
+// says.
+func TestCallInfo(t *testing.T) {
+	t.Parallel()
+	var got, want *connect.CallInfo
+	outer := func(next connect.ServerFunc) connect.ServerFunc {
+		return func(ctx context.Context, spec connect.Spec, stream connect.ServerStream) error {
+			want, _ = connect.CallInfoForServerContext(ctx)
+			want.ResponseHeader().Set("X-Outer", "yes")
+			return next(ctx, spec, stream)
+		}
+	}
+	server := connect.NewServer(outer, connectv2guard.Interceptor(harness.Expiring(t, time.Hour)))
+	server.Register(connect.Method{Spec: specOf("Token", catalogue.Bidi), Handler: func(ctx context.Context, _ connect.Spec, stream connect.ServerStream) error {
+		got, _ = connect.CallInfoForServerContext(ctx)
+		err := errors.Join(stream.Receive(new(message)), stream.Send(text("a")))
+		if got == want {
+			t.Error("the handler has the transport's CallInfo")
+		}
+		if _, ok := connecthttp.ServerInfoForContext(ctx); !ok {
+			t.Error("the transport's information is lost")
+		}
+		for _, same := range []struct{ got, want any }{
+			{got.Spec.Procedure, want.Spec.Procedure}, {got.PeerAddr, want.PeerAddr}, {got.Protocol, want.Protocol}, {got.Codec, want.Codec},
+			{got.RequestEncoding, want.RequestEncoding}, {got.ResponseEncoding, want.ResponseEncoding},
+			{got.SendStats, want.SendStats}, {got.ReceiveStats, want.ReceiveStats},
+			{got.RequestHeader().Get("Authorization"), "Bearer any"}, {got.ResponseHeader().Get("X-Outer"), "yes"},
+			{got.SendStats.Size > 0 && got.ReceiveStats.Size > 0, true},
+		} {
+			if same.got != same.want {
+				t.Errorf("%v, want %v", same.got, same.want)
+			}
+		}
+		got.ResponseHeader().Delete("X-Outer") // too late for this call
+		return err
+	}})
+	client := way{}.client(t, server)
+	ctx, info := authorized(t.Context())
+	stream, err := client.CallClientStream(ctx, specOf("Token", catalogue.Bidi))
+	if err != nil {
+		t.Fatal(err)
+	}
+	err = errors.Join(stream.Send(&message{OrganizationId: "a"}), stream.CloseSend(), stream.Receive(new(answer)))
+	if end := stream.Receive(new(answer)); err != nil || !errors.Is(end, io.EOF) || info.ResponseHeader().Get("X-Outer") != "yes" {
+		t.Errorf("%v, %v", err, end)
+	}
+}
+
+// TestHeaderOfOthers makes sure that what others have set before the handler goes out as it was, if no message has named
+// the organization, even if the handler writes into the values; and as the handler has left it otherwise.
+func TestHeaderOfOthers(t *testing.T) {
+	t.Parallel()
+	outer := func(next connect.ServerFunc) connect.ServerFunc {
+		return func(ctx context.Context, spec connect.Spec, stream connect.ServerStream) error {
+			info, _ := connect.CallInfoForServerContext(ctx)
+			info.ResponseHeader().Set("X-Outer", "kept")
+			info.ResponseHeader().Set("X-Removed", "kept")
+			return next(ctx, spec, stream)
+		}
+	}
+	own := errors.New("the handler's own")
+	for service, want := range map[string]string{"Field": "kept", "Token": "changed"} {
+		info, err := direct(t.Context(), service, catalogue.Bidi, new(fakeStream), func(ctx context.Context, _ connect.Spec, _ connect.ServerStream) error {
+			info, _ := connect.CallInfoForServerContext(ctx)
+			info.ResponseHeader().Values("X-Outer")[0] = "changed"
+			info.ResponseHeader().Delete("X-Removed")
+			return own
+		}, outer, connectv2guard.Interceptor(harness.Expiring(t, time.Hour)))
+		got := info.ResponseHeader()
+		if !errors.Is(err, own) || got.Get("X-Outer") != want || got.Has("X-Removed") != (want == "kept") {
+			t.Errorf("%s: %v, %q, %q", service, err, got.Get("X-Outer"), got.Get("X-Removed"))
+		}
+	}
+}

@@ -1,0 +1,255 @@
+package harness
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/protoauthz/protoauthz/interceptor"
+	"github.com/protoauthz/protoauthz/interceptor/internal/test/catalogue"
+	"github.com/protoauthz/protoauthz/interceptor/token"
+)
+
+// A Framework is what the tests of an adapter supply to Streams: how the adapter's framework serves and calls
+// streams in memory.
+type Framework struct {
+	// Serve serves a handler of all services and methods until the test is over. Calls pass the wire, then the
+	// guard, then the handler.
+	Serve func(t testing.TB, guard *interceptor.Guard, wire *Wire, handler StreamHandler) StreamClient
+	// Answer is what a client, or a handler, makes of an error. Nil is for errors that are denials, or have no code.
+	Answer func(err error) Answer
+	// Methods are the methods whose calls the engine guards.
+	Methods []catalogue.Method
+	// SendsHeader tells that a handler can send its header alone.
+	SendsHeader bool
+	// AwaitsSend tells that a call which ends with its token waits for the message that is being sent.
+	AwaitsSend bool
+	// AdmitsFirst tells that the guard admits a call before the call passes the wire.
+	AdmitsFirst bool
+}
+
+// A StreamHandler handles one call.
+type StreamHandler func(ctx context.Context, stream ServerStream) error
+
+// A ServerStream is a call as the handler sees it.
+type ServerStream interface {
+	Receive(message any) error
+	Send(message any) error
+	SendHeader() error // does nothing unless the framework sends headers alone
+	SetHeader(name, value string)
+	SetTrailer(name, value string)
+}
+
+// A StreamClient opens a call with a token. The header of the request is out when it returns.
+type StreamClient func(ctx context.Context, service string, method catalogue.Method) (ClientStream, error)
+
+// A ClientStream is a call as the client sees it.
+type ClientStream interface {
+	Send(message any) error
+	CloseSend() error
+	Receive(message any) error
+	// Values are the values of a field in header and trailer, once Receive has returned an error.
+	Values(name string) []string
+	Close() error
+}
+
+// Fields that handlers of the suite set.
+const (
+	early, late, trailing, last = "x-early", "x-late", "x-trailing", "x-last"
+
+	globex = "globex" // the token does not open it
+)
+
+var (
+	admitted      = []interceptor.Reason{""}
+	mismatch      = []interceptor.Reason{interceptor.ReasonOrganizationMismatch}
+	mismatchLater = []interceptor.Reason{"", interceptor.ReasonOrganizationMismatch}
+	outlived      = []interceptor.Reason{"", interceptor.ReasonTokenExpired}
+
+	errOwn  = errors.New("the handler's own")
+	ownText = unknown(errOwn)
+)
+
+// unknown is how a client gets an error that has no code.
+func unknown(err error) catalogue.Answer { return catalogue.Answer{Code: 2, Text: err.Error()} }
+
+// A streamCase is one call and what must come of it.
+type streamCase struct {
+	name    string
+	service string   // Field by default
+	in      []string // the organizations that the client names
+	open    bool     // the client of a method that lets it stream does not end
+	unary   bool     // only as a unary call, which does not end with its token
+	handler func(*serving) error
+	// What the framework must be able to do, if not nil.
+	needs    func(*Framework, catalogue.Method) bool
+	lifetime time.Duration // of the token; an hour by default, with and without an end of streams
+	options  []interceptor.Option
+	wire     Wire
+	observe  func(*serving, interceptor.Event) // nil if it does nothing
+
+	want     catalogue.Answer
+	err      error // around the guard, if the call is not refused
+	panicked string
+	events   []interceptor.Reason
+	texts    []string
+	sees     string // the fields that the client sees
+	took     time.Duration
+}
+
+// fits reports whether there is such a call.
+func (c *streamCase) fits(framework *Framework, method catalogue.Method) bool {
+	answers := 0
+	if c.want == (catalogue.Answer{}) {
+		answers = 1
+	}
+	switch unary := method == catalogue.Unary; {
+	case unary && !c.unary && c.lifetime > 0, !unary && c.unary:
+		return false
+	case !method.ClientStreams && len(c.in) != 1, !method.ServerStreams && len(c.texts) != answers:
+		return false
+	}
+	return c.needs == nil || c.needs(framework, method)
+}
+
+func streamCases() []streamCase {
+	return slices.Concat(judgeCases(), releaseCases(), expiryCases(), sendCases(), panicCases())
+}
+
+// Streams makes sure that an adapter guards streams: no message, header or trailer leaves before a message has
+// named the organization, a refusal is final, and no stream outlives its token, whatever the handler does.
+func Streams(t *testing.T, framework Framework) {
+	t.Helper()
+	_ = Rules(t) // which belong to no bubble
+	if framework.Answer == nil {
+		framework.Answer = plainAnswer
+	}
+	for n, c := range streamCases() {
+		ends := map[string][]interceptor.Option{"": c.options}
+		if c.lifetime == 0 {
+			ends["without an end of streams, "] = []interceptor.Option{interceptor.WithoutStreamExpiry()}
+		}
+		for _, method := range framework.Methods {
+			for end, options := range ends {
+				if !c.fits(&framework, method) {
+					continue
+				}
+				t.Run(method.Name+", "+end+c.name, func(t *testing.T) {
+					t.Parallel()
+					fresh := streamCases()[n] // cases have state
+					synctest.Test(t, func(t *testing.T) { fresh.run(t, &framework, method, options) })
+				})
+			}
+		}
+	}
+	t.Run("many at once", func(t *testing.T) {
+		t.Parallel()
+		manyAtOnce(t, &framework)
+	})
+}
+
+// run makes the call in a bubble.
+func (c *streamCase) run(t *testing.T, framework *Framework, method catalogue.Method, options []interceptor.Option) {
+	t.Helper()
+	if c.service == "" {
+		c.service = "Field"
+	}
+	if c.lifetime == 0 {
+		c.lifetime = time.Hour
+	}
+	s := &serving{TB: t, framework: framework, method: method, wire: &c.wire}
+	var observing sync.Mutex
+	var events []interceptor.Reason
+	observe := interceptor.WithObserver(func(_ context.Context, event interceptor.Event) {
+		observing.Lock()
+		events = append(events, reasonOf(event.Denial))
+		observing.Unlock()
+		if c.observe != nil {
+			c.observe(s, event)
+		}
+	})
+	c.wire.over = make(chan struct{})
+	client := framework.Serve(t, Expiring(t, c.lifetime, append(slices.Clone(options), observe)...), &c.wire,
+		func(ctx context.Context, stream ServerStream) error {
+			if caller := interceptor.ClaimsFromContext(ctx).Subject(); (caller == "a") == (c.service == "Public") {
+				t.Errorf("the caller is %q", caller)
+			}
+			s.ServerStream, s.ctx = stream, ctx
+			return c.handler(s)
+		})
+	start := time.Now() // the bubble's clock
+	got := exchange(t, client, c.service, method, c.in, c.open)
+	took := time.Since(start) // the bubble's clock
+	<-c.wire.over
+	c.want.Challenge = ""
+	answer, want := framework.Answer(got.err), c.want
+	if want.Reason == "" {
+		answer.Text, want.Text = "", "" // some frameworks keep the text of an ordinary error back
+	}
+	if answer.Answer != want || answer.More != 0 {
+		t.Errorf("the client gets\n     %+v\nwant %+v", answer, c.want)
+	}
+	if !slices.Equal(got.texts, c.texts) {
+		t.Errorf("the client receives %q, want %q", got.texts, c.texts)
+	}
+	if got.sees != c.sees {
+		t.Errorf("the client sees %q, want %q", got.sees, c.sees)
+	}
+	if took != c.took {
+		t.Errorf("it took %v, want %v", took, c.took)
+	}
+	c.wire.check(t, framework, c)
+	sleep(2 * time.Hour) // the handler's goroutine must be gone by then
+	synctest.Wait()
+	if observing.Lock(); !slices.Equal(events, c.events) {
+		t.Errorf("events %q, want %q", events, c.events)
+	}
+	observing.Unlock()
+}
+
+func plainAnswer(err error) (got Answer) {
+	if denial, ok := errors.AsType[*interceptor.Denial](err); ok {
+		got.Code, got.Text, got.More = int(denial.Code()), denial.Error(), 1
+		got.Explain(denial.ErrorInfo())
+	} else if err != nil {
+		got.Answer = unknown(err)
+	}
+	return got
+}
+
+func reasonOf(denial *interceptor.Denial) interceptor.Reason {
+	if denial == nil {
+		return ""
+	}
+	return denial.Reason()
+}
+
+// check compares how the call ended around the guard.
+func (w *Wire) check(t testing.TB, framework *Framework, c *streamCase) {
+	t.Helper()
+	denial, refused := errors.AsType[*interceptor.Denial](w.err)
+	switch {
+	case c.want.Reason != "":
+		if !refused || string(denial.Reason()) != c.want.Reason {
+			t.Errorf("the call ends with %v", w.err)
+		}
+	case c.panicked != "":
+	case refused || c.err != nil && !errors.Is(w.err, c.err) || framework.Answer(w.err).Text != c.want.Text:
+		t.Errorf("the call ends with %v, want %s", w.err, c.want.Text)
+	}
+	const expired = "token has expired since it was verified, while the call was under way: the client must call again with a new token"
+	if reasonOf(denial) == interceptor.ReasonTokenExpired && c.lifetime > 0 && (!errors.Is(w.err, token.ErrExpired) || denial.Unwrap().Error() != expired) {
+		t.Errorf("the cause is %v", denial.Unwrap())
+	}
+	if got := fmt.Sprintf("%T %v", w.panicked, w.panicked); w.panicked != nil && got != c.panicked || (w.panicked == nil) != (c.panicked == "") {
+		t.Errorf("it panics with %q, want %q", got, c.panicked)
+	}
+	if w.late {
+		t.Error("a header that came too late is handed on")
+	}
+}
