@@ -8,6 +8,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"github.com/protoauthz/protoauthz/interceptor/internal/jose"
 )
 
 // A Caller is the kind of party that a token speaks for.
@@ -151,17 +153,17 @@ func (c *Claims) HasOrganizationAudience() bool { return len(c.get().organizatio
 // claims that have no method here. Names are matched without regard to case by
 // encoding/json, so it is an error if two claims differ in case alone.
 func (c *Claims) Decode(v any) error {
-	payload, err := decodeSegment(c.get().payload)
+	payload, err := jose.DecodeSegment(c.get().payload)
 	if err != nil {
-		return fmt.Errorf("token: claims: %w", err)
+		return fmt.Errorf("token: claims: %w", refused(err))
 	}
-	members, err := parseObject(payload)
+	members, err := jose.ParseObject(payload)
 	if err != nil {
 		return fmt.Errorf("token: claims: %w", err)
 	}
 	folded := map[string]struct{}{}
-	for _, m := range members.members {
-		name := strings.ToLower(strings.ToUpper(m.name))
+	for _, m := range members.Members {
+		name := strings.ToLower(strings.ToUpper(m.Name))
 		if _, twice := folded[name]; twice {
 			return errors.New("token: claims: two names differ in case alone")
 		}
@@ -224,10 +226,29 @@ func UnverifiedClaims(issuer Issuer, payload []byte) (*Claims, error) {
 	return issuer.claims(base64.RawURLEncoding.EncodeToString(payload), &members, validity.until, 0)
 }
 
-func parsePayload(payload string, names []string) (object, error) {
-	members, err := parseMembers(payload, names)
+// A payload holds the claims of a token that are read.
+type payload struct{ jose.Object }
+
+func parsePayload(text string, claims []string) (payload, error) {
+	members, err := jose.ParseMembers(text, claims)
 	if err != nil {
-		return object{}, malformed("payload: %w", err)
+		return payload{}, malformed("payload: %w", err)
 	}
-	return members, nil
+	return payload{members}, nil
+}
+
+// text is [jose.Object.Text], with an error about the token.
+func (p *payload) text(name string) (value string, ok bool, err error) {
+	if value, ok, err = p.Text(name); err != nil {
+		err = refused(err)
+	}
+	return value, ok, err
+}
+
+// texts is [jose.Object.Texts], with an error about the token.
+func (p *payload) texts(name string) (values []string, array, ok bool, err error) {
+	if values, array, ok, err = p.Texts(name); err != nil {
+		err = refused(err)
+	}
+	return values, array, ok, err
 }

@@ -33,8 +33,8 @@ func (d date) exceeds(other date, by time.Duration) bool {
 }
 
 // date returns a NumericDate, and whether it is there.
-func (o *object) date(name string) (d date, ok bool, err error) {
-	raw, ok := o.get(name)
+func (p *payload) date(name string) (d date, ok bool, err error) {
+	raw, ok := p.Get(name)
 	if !ok {
 		return date{}, false, nil
 	}

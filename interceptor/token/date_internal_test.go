@@ -4,6 +4,8 @@ import (
 	"math/big"
 	"strings"
 	"testing"
+
+	"github.com/protoauthz/protoauthz/interceptor/internal/jose"
 )
 
 // dateOf reads a number by exact arithmetic.
@@ -30,7 +32,7 @@ func FuzzParseDate(f *testing.F) {
 	}
 	f.Fuzz(func(t *testing.T, number string) {
 		// What a scanner lets pass, and big.Rat can hold.
-		if _, err := parseObject([]byte(`{"x":` + number + `}`)); err != nil || strings.Trim(number, "0123456789.eE+-") != "" {
+		if _, err := jose.ParseObject([]byte(`{"x":` + number + `}`)); err != nil || strings.Trim(number, "0123456789.eE+-") != "" {
 			return
 		}
 		if _, exponent := cutExponent(number); len(number) > 200 || exponent > 1000 || exponent < -1000 {

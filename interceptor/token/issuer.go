@@ -3,12 +3,12 @@ package token
 import (
 	"errors"
 	"fmt"
-	"maps"
 	"slices"
 	"strings"
 	"time"
 
 	"github.com/protoauthz/protoauthz/interceptor/internal/endpoint"
+	"github.com/protoauthz/protoauthz/interceptor/internal/jose"
 )
 
 // An Issuer says whose tokens are accepted, and what their claims are called.
@@ -140,8 +140,8 @@ func (i Issuer) withDefaults() (Issuer, error) {
 		fault("Algorithms: none given")
 	}
 	for _, name := range i.Algorithms {
-		if _, ok := algorithms[name]; !ok {
-			fault("Algorithms: %q is none of %q", name, slices.Sorted(maps.Keys(algorithms)))
+		if !jose.IsAlgorithm(name) {
+			fault("Algorithms: %q is none of %q", name, jose.Algorithms())
 		}
 	}
 	if i.ClientSubject != "" && strings.Count(i.ClientSubject, clientPlaceholder) != 1 {

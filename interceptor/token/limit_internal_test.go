@@ -10,6 +10,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/protoauthz/protoauthz/interceptor/internal/jose"
 	"github.com/protoauthz/protoauthz/interceptor/internal/test/tokens"
 )
 
@@ -142,11 +143,15 @@ func TestRest(t *testing.T) {
 	}
 }
 
+func keyOf(k *tokens.Key) *publicKey {
+	return &publicKey{Key: jose.Key{Public: k.Private.Public()}}
+}
+
 // TestCost makes sure that neither time spent waiting for a processor nor a signature that is
 // found out early makes a verification dearer or cheaper than it is.
 func TestCost(t *testing.T) {
 	t.Parallel()
-	key := &publicKey{public: tokens.I1.EdDSA.Private.Public()}
+	key := keyOf(tokens.I1.EdDSA)
 	for _, test := range []struct {
 		took time.Duration
 		good bool
@@ -156,12 +161,12 @@ func TestCost(t *testing.T) {
 			t.Errorf("%d after %d, good %t: want %d", got, test.took, test.good, test.want)
 		}
 	}
-	other := &publicKey{public: tokens.I2.EdDSA.Private.Public()}
+	other := keyOf(tokens.I2.EdDSA)
 	for _, test := range []struct {
 		before *publicKey
 		want   time.Duration
 	}{{key, 4}, {other, 50}} {
-		refreshed := &publicKey{public: key.public}
+		refreshed := &publicKey{Key: key.Key}
 		(&keySet{keys: []*publicKey{refreshed}}).inherit(&keySet{keys: []*publicKey{test.before}})
 		if got := refreshed.cost(50, false); got != test.want {
 			t.Errorf("%d after a refresh, want %d", got, test.want)
@@ -377,11 +382,11 @@ func TestDefaultLimit(t *testing.T) {
 // TestCostOfCandidates makes sure that a forged token rests for every key that was tried.
 func TestCostOfCandidates(t *testing.T) {
 	t.Parallel()
-	forged, err := parseJWS(tokens.Scene{}.Token(tokens.I1.EdDSA))
+	forged, err := jose.ParseJWS(tokens.Scene{}.Token(tokens.I1.EdDSA))
 	if err != nil {
 		t.Fatal(err)
 	}
-	candidates := []*publicKey{{public: tokens.NewEd25519("a").Private.Public()}, {public: tokens.NewEd25519("b").Private.Public()}}
+	candidates := []*publicKey{keyOf(tokens.NewEd25519("a")), keyOf(tokens.NewEd25519("b"))}
 	for _, key := range candidates {
 		key.fastest.Store(1)
 	}

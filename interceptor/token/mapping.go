@@ -15,13 +15,13 @@ func (i *Issuer) claimNames() []string {
 
 // claims reads the claims of a token of this issuer. The payload is the token's segment,
 // still in base64url.
-func (i *Issuer) claims(payload string, members *object, deadline time.Time, leeway time.Duration) (*Claims, error) {
+func (i *Issuer) claims(payload string, members *payload, deadline time.Time, leeway time.Duration) (*Claims, error) {
 	c := &claimSet{issuer: i.URL, expiry: deadline.Add(-leeway), deadline: deadline, payload: payload}
-	if members.has("cnf") {
+	if members.Has("cnf") {
 		return nil, invalid("bound to a key of the sender (cnf): a bearer cannot prove it")
 	}
 	for _, name := range []string{"at_hash", "c_hash"} {
-		if members.has(name) {
+		if members.Has(name) {
 			return nil, invalid("an ID token (%s): ask for an access token", name)
 		}
 	}
@@ -76,8 +76,8 @@ func (i *Issuer) claims(payload string, members *object, deadline time.Time, lee
 }
 
 // identity is text for a claim that tells somebody or something apart from others.
-func (o *object) identity(name string) (value string, ok bool, err error) {
-	if value, ok, err = o.text(name); err == nil {
+func (p *payload) identity(name string) (value string, ok bool, err error) {
+	if value, ok, err = p.text(name); err == nil {
 		err = checkIdentity(name, value)
 	}
 	return value, ok, err
@@ -105,7 +105,7 @@ func (i *Issuer) caller(subject, client string) Caller {
 
 // scopes takes the first scope claim that the token has. All of them must be
 // readable, so that a broken one is not mistaken for none.
-func (i *Issuer) scopes(members *object) ([]string, error) {
+func (i *Issuer) scopes(members *payload) ([]string, error) {
 	var scopes []string
 	found := false
 	for _, name := range i.ScopeClaims {
@@ -132,7 +132,7 @@ func splitScopes(value string) []string {
 	return slices.Clone(strings.FieldsFunc(value, func(r rune) bool { return r == ' ' }))
 }
 
-func (i *Issuer) client(members *object) (string, error) {
+func (i *Issuer) client(members *payload) (string, error) {
 	client := ""
 	for _, name := range i.ClientClaims {
 		value, ok, err := members.identity(name)

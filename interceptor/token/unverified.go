@@ -5,27 +5,29 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"github.com/protoauthz/protoauthz/interceptor/internal/jose"
 )
 
 // An unverified token is one whose signature is still to be verified.
 type unverified struct {
-	jws
+	jose.JWS
 
-	members  object
+	members  payload
 	issuer   *issuerKeys
 	validity validity
 }
 
 // read makes every check before the signature except the dates.
 func (v *Verifier) read(raw string) (unverified, error) {
-	token, err := parseJWS(raw)
-	if err != nil {
-		if len(raw) <= maxBytes { // two tokens in one field look like a token with more segments
-			err = cmp.Or(checkB64Token(raw), err)
-		}
-		return unverified{}, err
+	if len(raw) > maxBytes {
+		return unverified{}, malformed("token has %d bytes", len(raw))
 	}
-	members, err := parsePayload(token.payload, v.claims)
+	token, err := jose.ParseJWS(raw)
+	if err != nil { // two tokens in one field look like a token with more segments
+		return unverified{}, cmp.Or(checkB64Token(raw), refused(err))
+	}
+	members, err := parsePayload(token.Payload, v.claims)
 	if err != nil {
 		return unverified{}, err
 	}
@@ -37,9 +39,9 @@ func (v *Verifier) read(raw string) (unverified, error) {
 	switch {
 	case !ok:
 		return unverified{}, cmp.Or(v.errIssuer, ErrInvalid)
-	case token.typFault != "" || !slices.Contains(issuer.Types, canonicalType(token.typ)):
-		return unverified{}, &typeError{token.typFault, issuer.Types}
-	case !slices.Contains(issuer.algorithms, token.algorithm):
+	case token.TypeFault != "" || !slices.Contains(issuer.Types, canonicalType(token.Type)):
+		return unverified{}, &typeError{token.TypeFault, issuer.Types}
+	case !slices.Contains(issuer.algorithms, token.Algorithm):
 		return unverified{}, issuer.errAlgorithm
 	}
 	validity, err := issuer.readValidity(&members, v.leeway)
@@ -71,6 +73,6 @@ func Unverified(issuer Issuer, raw string, opts ...Option) (*Claims, error) {
 	if err := token.validity.check(time.Now(), v.leeway, true); err != nil {
 		return nil, err
 	}
-	_, payload, _ := strings.Cut(strings.Clone(token.signed), ".")
+	_, payload, _ := strings.Cut(strings.Clone(token.Signed), ".")
 	return token.issuer.claims(payload, &token.members, token.validity.until, v.leeway)
 }

@@ -16,7 +16,7 @@ type validity struct {
 
 // readValidity reads `exp`, which must be there, `nbf` and `iat`. Fractions are
 // rounded against the token.
-func (i *Issuer) readValidity(members *object, leeway time.Duration) (v validity, err error) {
+func (i *Issuer) readValidity(members *payload, leeway time.Duration) (v validity, err error) {
 	expires, ok, err := members.date("exp")
 	if err != nil {
 		return validity{}, err

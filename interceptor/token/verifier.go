@@ -14,6 +14,7 @@ import (
 
 	"github.com/protoauthz/protoauthz/interceptor/internal/cache"
 	"github.com/protoauthz/protoauthz/interceptor/internal/endpoint"
+	"github.com/protoauthz/protoauthz/interceptor/internal/jose"
 )
 
 const (
@@ -136,7 +137,7 @@ func NewVerifier(issuer Issuer, opts ...Option) (*Verifier, error) {
 			errAlgorithm: invalid("alg is not one of %q, the issuer's Algorithms: if the issuer may sign access tokens with the token's algorithm, add that algorithm to Issuer.Algorithms", issuer.Algorithms),
 		}
 		for _, name := range issuer.Algorithms {
-			keys.algorithms = append(keys.algorithms, canonicalAlgorithm(name))
+			keys.algorithms = append(keys.algorithms, jose.CanonicalAlgorithm(name))
 		}
 		keys.keys = &source{issuer: &keys.Issuer, transport: o.transport, observer: o.observer}
 		v.issuers[issuer.URL] = keys
@@ -197,7 +198,7 @@ func (v *Verifier) verify(ctx context.Context, raw string) (*Claims, error) {
 	if err != nil {
 		return nil, err
 	}
-	asked, keys, name := time.Now(), token.issuer.keys, keyName{token.keyID, token.algorithm}
+	asked, keys, name := time.Now(), token.issuer.keys, keyName{token.KeyID, token.Algorithm}
 	if err := token.validity.check(asked, v.leeway, false); err != nil {
 		return nil, v.explain(&token, name, asked, err)
 	}
@@ -232,12 +233,12 @@ func (v *Verifier) verifySignature(ctx context.Context, raw string, token *unver
 			claims = known.claims // another call has verified it
 			return 0, nil
 		}
-		key, cost, err := v.signer(&token.jws, tried)
+		key, cost, err := v.signer(&token.JWS, tried)
 		if err != nil {
 			return cost, err
 		}
 		raw := strings.Clone(raw) // it may be a small part of something large
-		_, payload, _ := strings.Cut(raw[:len(token.signed)], ".")
+		_, payload, _ := strings.Cut(raw[:len(token.Signed)], ".")
 		if claims, err = issuer.claims(payload, &token.members, validity.until, v.leeway); err != nil {
 			return cost, err
 		}
@@ -253,15 +254,17 @@ func (v *Verifier) verifySignature(ctx context.Context, raw string, token *unver
 }
 
 // signer returns the key out of a few that has signed a token, and what it has cost to find out.
-func (v *Verifier) signer(token *jws, candidates []*publicKey) (signer *publicKey, cost time.Duration, err error) {
+func (v *Verifier) signer(token *jose.JWS, candidates []*publicKey) (signer *publicKey, cost time.Duration, err error) {
 	for _, key := range candidates {
 		v.misses.Add(1)
 		start := time.Now()
-		err = token.verify(key)
-		cost += key.cost(time.Since(start), err == nil)
-		if err == nil {
+		good := token.SignedBy(key.Public)
+		cost += key.cost(time.Since(start), good)
+		if good {
 			return key, cost, nil
 		}
 	}
-	return nil, cost, err
+	return nil, cost, errSignature
 }
+
+var errSignature = invalid("the signature does not match")

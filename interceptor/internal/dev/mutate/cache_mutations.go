@@ -17,7 +17,7 @@ var cacheMutations = []mutation{
 	{"limit: no rest after a good token", "interceptor/token/limit.go", "	if err != nil {\n		rest = ", "	{\n		rest = "},
 	{"limit: longest rest", "interceptor/token/limit.go", "min(restFactor*cost, maxRest)", "restFactor * cost"},
 	{"limit: bad signatures tell no cost", "interceptor/token/keyset.go", "if !good || k.fastest", "if k.fastest"},
-	{"limit: cost outlives a refresh", "interceptor/token/keyset.go", "if old.algorithm == key.algorithm && old.equal(key) {", "if false {"},
+	{"limit: cost outlives a refresh", "interceptor/token/keyset.go", "if old.Algorithm == key.Algorithm && old.equal(key) {", "if false {"},
 	{"limit: keys too old while it waited", "interceptor/token/source.go", "return s.stillGood(s.current.Load(), time.Now())", "return s.stillGood(s.current.Load(), now)"},
 	{"limit: expired while it waited", "interceptor/token/verifier.go", "		if err := validity.check(time.Now(), v.leeway, false); err != nil {\n			return 0, err\n		}\n", ""},
 	{
@@ -61,7 +61,7 @@ var cacheMutations = []mutation{
 	{"cached: every key set is looked at", "interceptor/token/tokencache.go", "if t.flight.Load() == keys.flight {", "if t.flight.Load() > 0 {"},
 	{"cached: another key with its kid", "interceptor/token/tokencache.go", "!slices.ContainsFunc(keys.find(t.keyName()), t.key.equal)", "len(keys.find(t.keyName())) == 0"},
 	{"cached: key is gone", "interceptor/token/tokencache.go", "!slices.ContainsFunc(keys.find(t.keyName()), t.key.equal)", "found := keys.find(t.keyName()); found != nil && !slices.ContainsFunc(found, t.key.equal)"},
-	{"cached: keys are compared", "interceptor/token/keyset.go", "return ok && public.Equal(other.public)", "return ok && public != nil"},
+	{"cached: keys are compared", "interceptor/token/keyset.go", "return ok && public.Equal(other.Public)", "return ok && public != nil"},
 	{"cached: verified by another call, with another key", "interceptor/token/verifier.go", "known != nil && known.signedBy(keys) {", "known != nil {"},
 	{"cached: calls under way look again", "interceptor/token/verifier.go", "known != nil && known.signedBy(keys) {", "known != nil && false {"},
 	{"cached: what a token was a part of", "interceptor/token/verifier.go", "raw := strings.Clone(raw)", "raw := raw"},

@@ -48,6 +48,8 @@ var rules = []imports.Rule{
 	{From: "./interceptor/grpcclientauth", Ban: "testing", Why: "what runs in production must not know when it is tested"},
 	{From: "./interceptor/internal/endpoint", Ban: "./...", Why: "it is a leaf, for keys and for tokens alike"},
 	{From: "./interceptor/internal/endpoint", Ban: "testing", Why: "what runs in production must not know when it is tested"},
+	{From: "./interceptor/internal/jose", Ban: "./...", Why: "it is a leaf: form is the same, whoever is trusted"},
+	{From: "./interceptor/internal/jose", Ban: "testing", Why: "what runs in production must not know when it is tested"},
 
 	{From: "./interceptor/devissuer", Ban: "./...", Why: "an issuer that shares code with the verifier shares its mistakes"},
 	{From: "./interceptor/devissuer", Ban: "google.golang.org/protobuf/...", Why: "OpenID Connect speaks JSON"},
