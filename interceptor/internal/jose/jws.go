@@ -68,14 +68,11 @@ func ParseJWS(raw string) (JWS, error) {
 	}
 	lastDot := strings.LastIndexByte(raw, '.')
 	header64, payload64, _ := strings.Cut(raw[:lastDot], ".")
-	header, err := decodeText(header64)
+	header, payload, err := decodeTexts(header64, payload64)
 	if err != nil {
 		return JWS{}, err
 	}
-	token := JWS{Signed: raw[:lastDot]}
-	if token.Payload, err = decodeText(payload64); err != nil {
-		return JWS{}, err
-	}
+	token := JWS{Signed: raw[:lastDot], Payload: payload}
 	if signature := raw[lastDot+1:]; signature != "" { // without one, alg is looked at first
 		if token.Signature, err = DecodeSegment(signature); err != nil {
 			return JWS{}, err
@@ -103,22 +100,25 @@ func DecodeSegment(segment string) ([]byte, error) {
 	return data, nil
 }
 
-// decodeText is DecodeSegment for what is wanted as a string, which is made only once.
-func decodeText(segment string) (string, error) {
+// decodeTexts is DecodeSegment for two segments that are wanted as strings, which are made at once.
+func decodeTexts(header64, payload64 string) (header, payload string, err error) {
+	size := strictBase64.DecodedLen(len(header64))
 	var text strings.Builder
-	text.Grow(strictBase64.DecodedLen(len(segment)))
+	text.Grow(size + strictBase64.DecodedLen(len(payload64)))
 	var data [768]byte
 	const chunk = len(data) / 3 * 4
-	for len(segment) > 0 {
-		part := segment[:min(chunk, len(segment))]
-		n, err := strictBase64.Decode(data[:], []byte(part))
-		if err != nil || n != strictBase64.DecodedLen(len(part)) {
-			return "", errBase64
+	for _, segment := range []string{header64, payload64} {
+		for len(segment) > 0 {
+			part := segment[:min(chunk, len(segment))]
+			n, err := strictBase64.Decode(data[:], []byte(part))
+			if err != nil || n != strictBase64.DecodedLen(len(part)) {
+				return "", "", errBase64
+			}
+			text.Write(data[:n])
+			segment = segment[len(part):]
 		}
-		text.Write(data[:n])
-		segment = segment[len(part):]
 	}
-	return text.String(), nil
+	return text.String()[:size], text.String()[size:], nil
 }
 
 // meddling are header members that change the meaning of what was signed.
