@@ -1,7 +1,6 @@
 package token
 
 import (
-	"encoding/base64"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -199,56 +198,4 @@ func (c *Claims) get() *claimSet {
 		return new(claimSet)
 	}
 	return c.claimSet
-}
-
-// UnverifiedClaims reads the payload of a token as the issuer's, without looking
-// at any signature or clock: for tests of handlers. Never decide anything by its
-// result. The payload needs a `sub` and an `exp`, and an `iat` for an issuer with
-// [Issuer.MaxLifetime], such as
-//
-//	{"sub": "user_1", "exp": 1, "scope": "read:orders", "organization_id": "acme"}
-//
-// The error is [ErrMalformed] or [ErrInvalid], or that of [NewVerifier] if the
-// issuer is faulty.
-func UnverifiedClaims(issuer Issuer, payload []byte) (*Claims, error) {
-	issuer, err := issuer.withDefaults()
-	if err != nil {
-		return nil, err
-	}
-	members, err := parsePayload(string(payload), issuer.claimNames())
-	if err != nil {
-		return nil, err
-	}
-	validity, err := issuer.readValidity(&members, 0)
-	if err != nil {
-		return nil, err
-	}
-	return issuer.claims(base64.RawURLEncoding.EncodeToString(payload), &members, validity.until, 0)
-}
-
-// A payload holds the claims of a token that are read.
-type payload struct{ jose.Object }
-
-func parsePayload(text string, claims []string) (payload, error) {
-	members, err := jose.ParseMembers(text, claims)
-	if err != nil {
-		return payload{}, malformed("payload: %w", err)
-	}
-	return payload{members}, nil
-}
-
-// text is [jose.Object.Text], with an error about the token.
-func (p *payload) text(name string) (value string, ok bool, err error) {
-	if value, ok, err = p.Text(name); err != nil {
-		err = refused(err)
-	}
-	return value, ok, err
-}
-
-// texts is [jose.Object.Texts], with an error about the token.
-func (p *payload) texts(name string) (values []string, array, ok bool, err error) {
-	if values, array, ok, err = p.Texts(name); err != nil {
-		err = refused(err)
-	}
-	return values, array, ok, err
 }

@@ -127,13 +127,11 @@ func TestRest(t *testing.T) {
 				l := newLimiter(1)
 				start := time.Now()
 				for range 100 {
-					err := l.run(t.Context(), func() (time.Duration, error) {
-						time.Sleep(4 * time.Millisecond) // the bubble's clock
-						return test.cost, test.err
-					})
-					if !errors.Is(err, test.err) {
+					if err := l.acquire(t.Context()); err != nil {
 						t.Fatal(err)
 					}
+					time.Sleep(4 * time.Millisecond) // the bubble's clock
+					l.done(test.cost, test.err)
 				}
 				if next := acquire(t.Context(), l); next.err != nil || time.Since(start) != test.want {
 					t.Errorf("the next slot: %v after %v, want %v", next.err, time.Since(start), test.want)
@@ -336,10 +334,10 @@ func TestSlots(t *testing.T) {
 				var calls sync.WaitGroup
 				for range rounds * slots {
 					calls.Go(func() {
-						_ = l.run(t.Context(), func() (time.Duration, error) {
+						if l.acquire(t.Context()) == nil {
 							time.Sleep(cost) // the bubble's clock
-							return cost, verdict
-						})
+							l.done(cost, verdict)
+						}
 					})
 				}
 				calls.Wait()

@@ -1,55 +1,10 @@
 package token
 
 import (
-	"cmp"
-	"slices"
+	"encoding/base64"
 	"strings"
 	"time"
-
-	"github.com/protoauthz/protoauthz/interceptor/internal/jose"
 )
-
-// An unverified token is one whose signature is still to be verified.
-type unverified struct {
-	jose.JWS
-
-	members  payload
-	issuer   *issuerKeys
-	validity validity
-}
-
-// read makes every check before the signature except the dates.
-func (v *Verifier) read(raw string) (unverified, error) {
-	if len(raw) > maxBytes {
-		return unverified{}, malformed("token has %d bytes", len(raw))
-	}
-	token, err := jose.ParseJWS(raw)
-	if err != nil { // two tokens in one field look like a token with more segments
-		return unverified{}, cmp.Or(checkB64Token(raw), refused(err))
-	}
-	members, err := parsePayload(token.Payload, v.claims)
-	if err != nil {
-		return unverified{}, err
-	}
-	name, _, err := members.text("iss")
-	if err != nil {
-		return unverified{}, err
-	}
-	issuer, ok := v.issuers[name]
-	switch {
-	case !ok:
-		return unverified{}, cmp.Or(v.errIssuer, ErrInvalid)
-	case token.TypeFault != "" || !slices.Contains(issuer.Types, canonicalType(token.Type)):
-		return unverified{}, &typeError{token.TypeFault, issuer.Types}
-	case !slices.Contains(issuer.algorithms, token.Algorithm):
-		return unverified{}, issuer.errAlgorithm
-	}
-	validity, err := issuer.readValidity(&members, v.leeway)
-	if err != nil {
-		return unverified{}, err
-	}
-	return unverified{token, members, issuer, validity}, nil
-}
 
 // Unverified reads a token, as [Bearer] returns it, and makes every check of
 // [Verifier.Verify] but that of the signature: nobody has to have signed the
@@ -74,5 +29,30 @@ func Unverified(issuer Issuer, raw string, opts ...Option) (*Claims, error) {
 		return nil, err
 	}
 	_, payload, _ := strings.Cut(strings.Clone(token.Signed), ".")
-	return token.issuer.claims(payload, &token.members, token.validity.until, v.leeway)
+	return token.issuer.claims(payload, &token.payload, token.validity.until, v.leeway)
+}
+
+// UnverifiedClaims reads the payload of a token as the issuer's, without looking
+// at any signature or clock: for tests of handlers. Never decide anything by its
+// result. The payload needs a `sub` and an `exp`, and an `iat` for an issuer with
+// [Issuer.MaxLifetime], such as
+//
+//	{"sub": "user_1", "exp": 1, "scope": "read:orders", "organization_id": "acme"}
+//
+// The error is [ErrMalformed] or [ErrInvalid], or that of [NewVerifier] if the
+// issuer is faulty.
+func UnverifiedClaims(issuer Issuer, payload []byte) (*Claims, error) {
+	issuer, err := issuer.withDefaults()
+	if err != nil {
+		return nil, err
+	}
+	members, err := readPayload(string(payload), issuer.claimNames())
+	if err != nil {
+		return nil, err
+	}
+	validity, err := issuer.readValidity(&members, 0)
+	if err != nil {
+		return nil, err
+	}
+	return issuer.claims(base64.RawURLEncoding.EncodeToString(payload), &members, validity.until, 0)
 }

@@ -1,14 +1,12 @@
 package token
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"maps"
 	"net/http"
 	"runtime"
 	"slices"
-	"strings"
 	"sync/atomic"
 	"time"
 
@@ -159,112 +157,3 @@ func NewVerifier(issuer Issuer, opts ...Option) (*Verifier, error) {
 	}
 	return v, nil
 }
-
-// Verify verifies a token, as [Bearer] returns it, and returns its claims.
-//
-// It checks in this order: size and form (RFC 7515 section 7.1), JOSE header,
-// `iss`, `typ` and `alg`, `exp`, `nbf` and `iat` (RFC 7519 section 4.1) with
-// [Issuer.MaxLifetime], the signature with a key of that issuer, and the types of all
-// claims that are used. Identities (`sub`, `jti`, the client and the organization) must have
-// no control characters. What the token opens is not its business: `aud` and scopes are for the caller to judge.
-// Verified tokens are cached, see [WithCache].
-//
-// A call waits for keys at most 2 seconds (2.05 if a stranger's fetch comes first), and 2 to verify a signature (see
-// [WithSignatureLimit]), less if ctx ends. The errors are those of this package;
-// for [ErrKeysUnavailable] and [ErrBusy] it is right to try again.
-func (v *Verifier) Verify(ctx context.Context, raw string) (*Claims, error) {
-	if claims, ok, err := v.fromCache(ctx, raw); ok {
-		return claims, err
-	}
-	return v.verify(ctx, raw)
-}
-
-// Authenticate is [Bearer] and [Verifier.Verify] in one, for the values of a request's
-// Authorization header, and has the errors of both. It is faster:
-// characters are checked once, or not at all where the token is cached.
-func (v *Verifier) Authenticate(ctx context.Context, authorization []string) (*Claims, error) {
-	raw, err := credentials(authorization)
-	if err != nil {
-		return nil, err
-	}
-	if claims, ok, err := v.fromCache(ctx, raw); ok {
-		return claims, err
-	}
-	return v.verify(ctx, raw)
-}
-
-func (v *Verifier) verify(ctx context.Context, raw string) (*Claims, error) {
-	token, err := v.read(raw)
-	if err != nil {
-		return nil, err
-	}
-	asked, keys, name := time.Now(), token.issuer.keys, keyName{token.KeyID, token.Algorithm}
-	if err := token.validity.check(asked, v.leeway, false); err != nil {
-		return nil, v.explain(&token, name, asked, err)
-	}
-	if err := keys.await(ctx, name, asked); err != nil {
-		return nil, err
-	}
-	claims, tried, err := v.verifySignature(ctx, raw, &token, name)
-	if errors.Is(err, errSignature) && keys.changed(ctx, name, tried, asked) {
-		claims, _, err = v.verifySignature(ctx, raw, &token, name)
-	}
-	return claims, err
-}
-
-// verifySignature waits for a slot, verifies the signature and reads the claims. It returns the keys
-// that it has tried, too.
-func (v *Verifier) verifySignature(ctx context.Context, raw string, token *unverified, name keyName) (claims *Claims, tried []*publicKey, err error) {
-	issuer, validity := token.issuer, token.validity
-	err = v.limit.run(ctx, func() (cost time.Duration, err error) {
-		// The call may have waited: for keys, and for its slot.
-		if err := validity.check(time.Now(), v.leeway, false); err != nil {
-			return 0, err
-		}
-		keys, err := issuer.keys.stillGood(issuer.keys.current.Load(), time.Now())
-		if err != nil {
-			return 0, err
-		}
-		if tried = keys.find(name); len(tried) == 0 {
-			return 0, noKey(keys, name)
-		}
-		if known := v.cached(raw); known != nil && known.signedBy(keys) {
-			v.hits.add()
-			claims = known.claims // another call has verified it
-			return 0, nil
-		}
-		key, cost, err := v.signer(&token.JWS, tried)
-		if err != nil {
-			return cost, err
-		}
-		raw := strings.Clone(raw) // it may be a small part of something large
-		_, payload, _ := strings.Cut(raw[:len(token.Signed)], ".")
-		if claims, err = issuer.claims(payload, &token.members, validity.until, v.leeway); err != nil {
-			return cost, err
-		}
-		if v.cache != nil {
-			v.cache.Put(raw, &verifiedToken{claims: claims, validity: validity, issuer: issuer, anonymous: name.id == "", key: key})
-		}
-		return cost, nil
-	})
-	if err != nil {
-		return nil, tried, err
-	}
-	return claims, tried, nil
-}
-
-// signer returns the key out of a few that has signed a token, and what it has cost to find out.
-func (v *Verifier) signer(token *jose.JWS, candidates []*publicKey) (signer *publicKey, cost time.Duration, err error) {
-	for _, key := range candidates {
-		v.misses.Add(1)
-		start := time.Now()
-		good := token.SignedBy(key.Public)
-		cost += key.cost(time.Since(start), good)
-		if good {
-			return key, cost, nil
-		}
-	}
-	return nil, cost, errSignature
-}
-
-var errSignature = invalid("the signature does not match")

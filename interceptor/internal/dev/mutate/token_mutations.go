@@ -22,7 +22,7 @@ var tokenMutations = []mutation{
 	},
 	{"token: b64token, empty", "interceptor/token/bearer.go", `if s == "" {`, `if s == "" && raw != "" {`},
 	{"token: b64token, padding at the end only", "interceptor/token/bearer.go", `0123456789-._~+/"`, `0123456789-._~+/="`},
-	{"token: size", "interceptor/token/unverified.go", "if len(raw) > maxBytes {", "if false {"},
+	{"token: size", "interceptor/token/verify.go", "if len(raw) > maxBytes {", "if false {"},
 	{
 		"token: segments", "interceptor/internal/jose/jws.go",
 		`	default:
@@ -108,11 +108,11 @@ var tokenMutations = []mutation{
 	{"token: array of strings is not null", "interceptor/internal/jose/json.go", "if raw[0] != '[' || json.Unmarshal([]byte(raw), &elements) != nil {", "if json.Unmarshal([]byte(raw), &elements) != nil {"},
 	{"token: array of strings is of strings", "interceptor/internal/jose/json.go", `return nil, false, true, ValueError(name + " is neither a string nor an array of strings")`, "return nil, false, false, nil"},
 	{"token: array of strings holds no null", "interceptor/internal/jose/json.go", `return nil, true, true, ValueError(name + " has an element that is not a string")`, "continue"},
-	{"token: date type", "interceptor/token/date.go", `if raw[0] != '-' && (raw[0] < '0' || raw[0] > '9') {`, "if false {"},
-	{"token: date below zero", "interceptor/token/date.go", "if negative || ", "if negative && false || "},
-	{"token: date above range", "interceptor/token/date.go", "d.seconds < maxDate || d == date{seconds: maxDate}", "true"},
-	{"token: date above range by a fraction", "interceptor/token/date.go", "|| d == date{seconds: maxDate}", "|| d.seconds == maxDate"},
-	{"token: date with a rest", "interceptor/token/date.go", "if d.nanoseconds > 0 || d.rest {", "if d.nanoseconds > 0 {"},
+	{"token: date type", "interceptor/token/validity.go", `if raw[0] != '-' && (raw[0] < '0' || raw[0] > '9') {`, "if false {"},
+	{"token: date below zero", "interceptor/token/validity.go", "if negative || ", "if negative && false || "},
+	{"token: date above range", "interceptor/token/validity.go", "d.seconds < maxDate || d == date{seconds: maxDate}", "true"},
+	{"token: date above range by a fraction", "interceptor/token/validity.go", "|| d == date{seconds: maxDate}", "|| d.seconds == maxDate"},
+	{"token: date with a rest", "interceptor/token/validity.go", "if d.nanoseconds > 0 || d.rest {", "if d.nanoseconds > 0 {"},
 	{"token: exp missing", "interceptor/token/validity.go", `return validity{}, invalid("exp is missing")`, "expires.seconds = maxDate"},
 	{"token: exp", "interceptor/token/validity.go", "case !now.Before(v.until):", "case false:"},
 	{"token: exp at the edge", "interceptor/token/validity.go", "!now.Before(v.until)", "now.After(v.until)"},
@@ -123,11 +123,11 @@ var tokenMutations = []mutation{
 	{"token: nbf rounded up", "interceptor/token/validity.go", "notBefore.ceil()", "notBefore.floor()"},
 	{
 		"token: nbf type and range", "interceptor/token/validity.go",
-		`members.date("nbf")
+		`p.date("nbf")
 	if err != nil {
 		return validity{}, err
 	} else if ok {`,
-		`members.date("nbf")
+		`p.date("nbf")
 	if err == nil && ok {`,
 	},
 	{"token: iat type and range", "interceptor/token/validity.go", "	case err != nil:\n		return validity{}, err\n", ""},
@@ -137,10 +137,10 @@ var tokenMutations = []mutation{
 	{"token: iat ahead by 60 s at most", "interceptor/token/validity.go", "min(max(leeway, minAhead), maxAhead)", "max(leeway, minAhead)"},
 	{"token: lifetime", "interceptor/token/validity.go", "if i.MaxLifetime > 0 && expires.exceeds(issued, i.MaxLifetime) {", "if false {"},
 	{"token: lifetime without iat", "interceptor/token/validity.go", "	case i.MaxLifetime > 0:", "	case false:"},
-	{"token: lifetime longer by a rest", "interceptor/token/date.go", "apart == by && d.rest", "false"},
+	{"token: lifetime longer by a rest", "interceptor/token/validity.go", "apart == by && d.rest", "false"},
 	{"issuer: MaxLifetime", "interceptor/token/issuer.go", "if i.MaxLifetime != 0 && i.MaxLifetime < time.Second {", "if i.MaxLifetime < 0 {"},
 	{
-		"token: iss", "interceptor/token/unverified.go",
+		"token: iss", "interceptor/token/verify.go",
 		`	switch {
 	case !ok:
 		return unverified{}, cmp.Or(v.errIssuer, ErrInvalid)
@@ -152,27 +152,27 @@ var tokenMutations = []mutation{
 `,
 	},
 	{
-		"token: iss type", "interceptor/token/unverified.go",
-		`members.text("iss")
+		"token: iss type", "interceptor/token/verify.go",
+		`payload.text("iss")
 	if err != nil {
 		return unverified{}, err
 	}`,
-		`members.text("iss")
+		`payload.text("iss")
 	if err != nil {
 		name = v.names[0]
 	}`,
 	},
-	{"token: typ", "interceptor/token/unverified.go", `case token.TypeFault != "" || !slices.Contains(issuer.Types, canonicalType(token.Type)):`, "case false:"},
-	{"token: alg not allowed", "interceptor/token/unverified.go", "case !slices.Contains(issuer.algorithms, token.Algorithm):", "case false:"},
-	{"token: times are checked", "interceptor/token/verifier.go", "if err := token.validity.check(asked, v.leeway, false); err != nil {", "if false {"},
+	{"token: typ", "interceptor/token/verify.go", `case token.TypeFault != "" || !slices.Contains(issuer.Types, canonicalType(token.Type)):`, "case false:"},
+	{"token: alg not allowed", "interceptor/token/verify.go", "case !slices.Contains(issuer.algorithms, token.Algorithm):", "case false:"},
+	{"token: times are checked", "interceptor/token/verify.go", "if err := token.validity.check(asked, v.leeway, false); err != nil {", "if false {"},
 	{"token: times are checked without a signature", "interceptor/token/unverified.go", "if err := token.validity.check(time.Now(), v.leeway, true); err != nil {", "if err := token.validity.check(time.Now(), v.leeway, true); err != nil && false {"},
-	{"token: an amount that nobody has signed", "interceptor/token/verifier.go", "token.validity.check(asked, v.leeway, false)", "token.validity.check(asked, v.leeway, true)"},
+	{"token: an amount that nobody has signed", "interceptor/token/verify.go", "token.validity.check(asked, v.leeway, false)", "token.validity.check(asked, v.leeway, true)"},
 	{"token: an amount that somebody else has signed", "interceptor/token/explain.go", "if token.SignedBy(key.Public) {", "if token.SignedBy(key.Public) || true {"},
 	{"token: refusals that are explained", "interceptor/token/explain.go", "if !v.explained.allow(now) {", "if false {"},
 	{"token: an explanation waits for nobody", "interceptor/token/explain.go", "!v.limit.try()", "!func() bool { v.limit.slots <- struct{}{}; return true }()"},
 	{"token: an explanation waits for no keys", "interceptor/token/explain.go", "set, _, _ := token.issuer.keys.refresh(now, keyName{})", "set, f, _ := token.issuer.keys.refresh(now, keyName{})\n	if f != nil {\n		<-f.done\n	}"},
 	{"token: an explanation draws no fetch", "interceptor/token/explain.go", "	set, _, _ := token.issuer.keys.refresh(now, keyName{})", "	token.issuer.keys.draw(name)\n	set, _, _ := token.issuer.keys.refresh(now, keyName{})"},
-	{"token: signature is checked", "interceptor/token/verifier.go", "good := token.SignedBy(key.Public)", "good := token.SignedBy(key.Public) || true"},
+	{"token: signature is checked", "interceptor/token/verify.go", "good := token.SignedBy(key.Public)", "good := token.SignedBy(key.Public) || true"},
 	{
 		"token: keys of the token's own issuer", "interceptor/token/verifier.go",
 		`		keys.keys = &source{issuer: &keys.Issuer, transport: o.transport, observer: o.observer}
@@ -282,31 +282,31 @@ var tokenMutations = []mutation{
 	{"keys: EC point on the curve", "interceptor/internal/jose/jwk.go", "if _, err := public.ECDH(); err != nil {", "if _, err := public.ECDH(); err != nil && false {"},
 	{"keys: Ed25519 length", "interceptor/internal/jose/jwk.go", "if len(public) != ed25519.PublicKeySize {", "if false {"},
 	{"keys: other kinds", "interceptor/internal/jose/jwk.go", `return errors.New("its kty or crv is not supported")`, "return nil"},
-	{"claims: cnf", "interceptor/token/mapping.go", `if members.Has("cnf") {`, "if false {"},
-	{"claims: at_hash", "interceptor/token/mapping.go", `[]string{"at_hash", "c_hash"}`, `[]string{"c_hash"}`},
-	{"claims: c_hash", "interceptor/token/mapping.go", `[]string{"at_hash", "c_hash"}`, `[]string{"at_hash"}`},
+	{"claims: cnf", "interceptor/token/payload.go", `if p.Has("cnf") {`, "if false {"},
+	{"claims: at_hash", "interceptor/token/payload.go", `[]string{"at_hash", "c_hash"}`, `[]string{"c_hash"}`},
+	{"claims: c_hash", "interceptor/token/payload.go", `[]string{"at_hash", "c_hash"}`, `[]string{"at_hash"}`},
 	{
-		"claims: sub type", "interceptor/token/mapping.go",
-		`members.identity("sub"); err != nil {
+		"claims: sub type", "interceptor/token/payload.go",
+		`p.identity("sub"); err != nil {
 		return nil, err
 `,
-		`members.identity("sub"); err != nil {
+		`p.identity("sub"); err != nil {
 		c.subject = "?"
 `,
 	},
-	{"claims: sub missing or empty", "interceptor/token/mapping.go", `} else if c.subject == "" {`, "} else if false {"},
-	{"claims: jti type", "interceptor/token/mapping.go", `if c.id, _, err = members.identity("jti"); err != nil {`, `if c.id, _, _ = members.identity("jti"); err != nil {`},
-	{"claims: aud types", "interceptor/token/mapping.go", `if c.audience, _, _, err = members.texts("aud"); err != nil {`, `if c.audience, _, _, _ = members.texts("aud"); err != nil {`},
-	{"claims: control characters", "interceptor/token/mapping.go", "if strings.ContainsFunc(value, unicode.IsControl) {", "if strings.ContainsFunc(value, unicode.IsControl) && false {"},
-	{"claims: control characters in an organization of aud", "interceptor/token/mapping.go", `if err := checkIdentity("an organization in aud", id); err != nil {`, "if false {"},
-	{"claims: issuer without organization tokens", "interceptor/token/mapping.go", `prefix != "" {`, "len(prefix) >= 0 {"},
-	{"claims: organization claim type", "interceptor/token/mapping.go", "if id, ok, err = members.identity(i.OrganizationClaim); err != nil {", "if id, ok, _ = members.identity(i.OrganizationClaim); err != nil {"},
-	{"claims: caller without ClientSubject", "interceptor/token/mapping.go", `case i.ClientSubject == "" || client == "":`, `case client == "":`},
-	{"claims: caller without client", "interceptor/token/mapping.go", `case i.ClientSubject == "" || client == "":`, `case i.ClientSubject == "":`},
-	{"claims: client is no user", "interceptor/token/mapping.go", "case subject == strings.Replace(i.ClientSubject, clientPlaceholder, client, 1):", "case false:"},
-	{"claims: user is no client", "interceptor/token/mapping.go", "case subject == strings.Replace(i.ClientSubject, clientPlaceholder, client, 1):", "case true:"},
+	{"claims: sub missing or empty", "interceptor/token/payload.go", `} else if c.subject == "" {`, "} else if false {"},
+	{"claims: jti type", "interceptor/token/payload.go", `if c.id, _, err = p.identity("jti"); err != nil {`, `if c.id, _, _ = p.identity("jti"); err != nil {`},
+	{"claims: aud types", "interceptor/token/payload.go", `if c.audience, _, _, err = p.texts("aud"); err != nil {`, `if c.audience, _, _, _ = p.texts("aud"); err != nil {`},
+	{"claims: control characters", "interceptor/token/payload.go", "if strings.ContainsFunc(value, unicode.IsControl) {", "if strings.ContainsFunc(value, unicode.IsControl) && false {"},
+	{"claims: control characters in an organization of aud", "interceptor/token/payload.go", `if err := checkIdentity("an organization in aud", id); err != nil {`, "if false {"},
+	{"claims: issuer without organization tokens", "interceptor/token/payload.go", `prefix != "" {`, "len(prefix) >= 0 {"},
+	{"claims: organization claim type", "interceptor/token/payload.go", "if id, ok, err = p.identity(i.OrganizationClaim); err != nil {", "if id, ok, _ = p.identity(i.OrganizationClaim); err != nil {"},
+	{"claims: caller without ClientSubject", "interceptor/token/payload.go", `case i.ClientSubject == "" || client == "":`, `case client == "":`},
+	{"claims: caller without client", "interceptor/token/payload.go", `case i.ClientSubject == "" || client == "":`, `case i.ClientSubject == "":`},
+	{"claims: client is no user", "interceptor/token/payload.go", "case subject == strings.Replace(i.ClientSubject, clientPlaceholder, client, 1):", "case false:"},
+	{"claims: user is no client", "interceptor/token/payload.go", "case subject == strings.Replace(i.ClientSubject, clientPlaceholder, client, 1):", "case true:"},
 	{
-		"claims: scopes types", "interceptor/token/mapping.go",
+		"claims: scopes types", "interceptor/token/payload.go",
 		`		case err != nil:
 			return nil, err
 `,
@@ -314,10 +314,10 @@ var tokenMutations = []mutation{
 			continue
 `,
 	},
-	{"claims: scope is no array", "interceptor/token/mapping.go", `case ok && array && name == "scope":`, "case false:"},
-	{"claims: first scope claim alone", "interceptor/token/mapping.go", "case !ok || found:", "case !ok || found && false:"},
+	{"claims: scope is no array", "interceptor/token/payload.go", `case ok && array && name == "scope":`, "case false:"},
+	{"claims: first scope claim alone", "interceptor/token/payload.go", "case !ok || found:", "case !ok || found && false:"},
 	{
-		"claims: client types", "interceptor/token/mapping.go",
+		"claims: client types", "interceptor/token/payload.go",
 		`		case err != nil:
 			return "", err
 `,
@@ -325,8 +325,8 @@ var tokenMutations = []mutation{
 			continue
 `,
 	},
-	{"claims: client empty", "interceptor/token/mapping.go", `case value == "":`, "case false:"},
-	{"claims: client mismatch", "interceptor/token/mapping.go", `case client != "" && client != value:`, "case false:"},
+	{"claims: client empty", "interceptor/token/payload.go", `case value == "":`, "case false:"},
+	{"claims: client mismatch", "interceptor/token/payload.go", `case client != "" && client != value:`, "case false:"},
 	{"claims: aud byte for byte", "interceptor/token/claims.go", "return slices.Contains(c.get().audience, audience)", "return slices.ContainsFunc(c.get().audience, func(a string) bool { return strings.EqualFold(a, audience) })"},
 	{"claims: scope byte for byte", "interceptor/token/claims.go", "return slices.Contains(set.scopes, scope)", "return slices.ContainsFunc(set.scopes, func(s string) bool { return strings.EqualFold(s, scope) })"},
 	{"claims: one of many scopes", "interceptor/token/claims.go", "_, ok := slices.BinarySearch(set.sortedScopes, scope)", "n, _ := slices.BinarySearch(set.sortedScopes, scope)\n	ok := n < len(set.sortedScopes)"},
@@ -396,28 +396,28 @@ var tokenMutations = []mutation{
 		f.done = make(chan struct{})
 `,
 	},
-	{"source: budget of drawn fetches", "interceptor/token/draw.go", "	return left >= drawCost\n", "	return true\n"},
-	{"source: drawn fetches are paid", "interceptor/token/draw.go", "b.wholeAt = b.wholeAt.Add(drawCost)", "_ = 0"},
-	{"source: a change costs less", "interceptor/token/draw.go", "b.wholeAt = b.wholeAt.Add(smallCost - drawCost)\n		return", "return"},
-	{"source: a change costs something", "interceptor/token/draw.go", "Add(smallCost - drawCost)\n		return", "Add(-drawCost)\n		return"},
-	{"source: answered names", "interceptor/token/draw.go", "if slices.Contains(b.answered, name) {", "if false {"},
-	{"source: answered names leave the budget", "interceptor/token/draw.go", "return left == drawBudget || left >= drawCost && now.Sub(b.drawnAt) >= askAgain", "return left >= drawCost"},
-	{"source: answered names ask again", "interceptor/token/draw.go", "return left == drawBudget || left >= drawCost && now.Sub(b.drawnAt) >= askAgain", "return false"},
-	{"source: answered names ask again with a spent budget", "interceptor/token/draw.go", "return left == drawBudget || left >= drawCost && now.Sub(b.drawnAt) >= askAgain", "return left == drawBudget"},
-	{"source: a failing endpoint is not drawn from", "interceptor/token/draw.go", "s.failures == 0 && s.affords", "s.affords"},
-	{"source: made-up kids cost few calls' time", "interceptor/token/draw.go", "case len(f.others) < maxOthers:", "case true:"},
-	{"source: several new kids at once", "interceptor/token/draw.go", "case len(f.others) < maxOthers:", "case false:"},
-	{"source: a fetch that began before the call", "interceptor/token/draw.go", "set.flight <= before &&", "set.flight < before &&"},
-	{"source: one fetch for a call", "interceptor/token/draw.go", "set.flight <= before && own == nil", "before+1 > 0 && own == nil"},
-	{"source: an absent kid is invalid, whoever waits for it", "interceptor/token/draw.go", "case set.flight > before, ctx.Err() != nil:", "case ctx.Err() != nil:"},
-	{"source: who does not wait draws no 5xx", "interceptor/token/draw.go", "case set.flight > before, ctx.Err() != nil:", "case set.flight > before:"},
-	{"source: drawn fetches that fail have pauses", "interceptor/token/draw.go", "if now.Before(b.pauseEnd) {", "if false {"},
+	{"source: budget of drawn fetches", "interceptor/token/rotation.go", "	return left >= drawCost\n", "	return true\n"},
+	{"source: drawn fetches are paid", "interceptor/token/rotation.go", "b.wholeAt = b.wholeAt.Add(drawCost)", "_ = 0"},
+	{"source: a change costs less", "interceptor/token/rotation.go", "b.wholeAt = b.wholeAt.Add(smallCost - drawCost)\n		return", "return"},
+	{"source: a change costs something", "interceptor/token/rotation.go", "Add(smallCost - drawCost)\n		return", "Add(-drawCost)\n		return"},
+	{"source: answered names", "interceptor/token/rotation.go", "if slices.Contains(b.answered, name) {", "if false {"},
+	{"source: answered names leave the budget", "interceptor/token/rotation.go", "return left == drawBudget || left >= drawCost && now.Sub(b.drawnAt) >= askAgain", "return left >= drawCost"},
+	{"source: answered names ask again", "interceptor/token/rotation.go", "return left == drawBudget || left >= drawCost && now.Sub(b.drawnAt) >= askAgain", "return false"},
+	{"source: answered names ask again with a spent budget", "interceptor/token/rotation.go", "return left == drawBudget || left >= drawCost && now.Sub(b.drawnAt) >= askAgain", "return left == drawBudget"},
+	{"source: a failing endpoint is not drawn from", "interceptor/token/rotation.go", "s.failures == 0 && s.affords", "s.affords"},
+	{"source: made-up kids cost few calls' time", "interceptor/token/rotation.go", "case len(f.others) < maxOthers:", "case true:"},
+	{"source: several new kids at once", "interceptor/token/rotation.go", "case len(f.others) < maxOthers:", "case false:"},
+	{"source: a fetch that began before the call", "interceptor/token/rotation.go", "set.flight <= before &&", "set.flight < before &&"},
+	{"source: one fetch for a call", "interceptor/token/rotation.go", "set.flight <= before && own == nil", "before+1 > 0 && own == nil"},
+	{"source: an absent kid is invalid, whoever waits for it", "interceptor/token/rotation.go", "case set.flight > before, ctx.Err() != nil:", "case ctx.Err() != nil:"},
+	{"source: who does not wait draws no 5xx", "interceptor/token/rotation.go", "case set.flight > before, ctx.Err() != nil:", "case set.flight > before:"},
+	{"source: drawn fetches that fail have pauses", "interceptor/token/rotation.go", "if now.Before(b.pauseEnd) {", "if false {"},
 	{"source: strangers make no endpoint fail", "interceptor/token/source.go", "case f.drawn: // an endpoint", "case false: // an endpoint"},
-	{"source: a wrong signature waits for no other's fetch", "interceptor/token/draw.go", "if s.flight != nil || !s.mayDraw(name) {", "if !s.mayDraw(name) {"},
-	{"source: a wrong signature draws from the budget", "interceptor/token/draw.go", "if s.flight != nil || !s.mayDraw(name) {", "if s.flight != nil {"},
-	{"source: verified again only with another key", "interceptor/token/draw.go", "return f.wait(ctx, asked) && !sameKeys(s.current.Load().find(name), tried)", "return f.wait(ctx, asked)"},
-	{"token: a kid that is used again", "interceptor/token/verifier.go", "if errors.Is(err, errSignature) && keys.changed(ctx, name, tried, asked) {", "if err != nil && tried == nil {"},
-	{"token: only a wrong signature draws a fetch", "interceptor/token/verifier.go", "errors.Is(err, errSignature) && keys.changed", "err != nil && keys.changed"},
+	{"source: a wrong signature waits for no other's fetch", "interceptor/token/rotation.go", "if s.flight != nil || !s.mayDraw(name) {", "if !s.mayDraw(name) {"},
+	{"source: a wrong signature draws from the budget", "interceptor/token/rotation.go", "if s.flight != nil || !s.mayDraw(name) {", "if s.flight != nil {"},
+	{"source: verified again only with another key", "interceptor/token/rotation.go", "return f.wait(ctx, asked) && !sameKeys(s.current.Load().find(name), tried)", "return f.wait(ctx, asked)"},
+	{"token: a kid that is used again", "interceptor/token/verify.go", "if errors.Is(err, errSignature) && keys.changed(ctx, token.key, token.tried, asked) {", "if err != nil && token.tried == nil {"},
+	{"token: only a wrong signature draws a fetch", "interceptor/token/verify.go", "errors.Is(err, errSignature) && keys.changed", "err != nil && keys.changed"},
 	{"source: one flight", "interceptor/token/source.go", "s.flight == nil && !now.Before(s.retryAt)", "!now.Before(s.retryAt)"},
 	{"source: pause after a failure", "interceptor/token/source.go", "s.flight == nil && !now.Before(s.retryAt)", "s.flight == nil"},
 	{"source: pauses double", "interceptor/token/source.go", "min(minRetry<<min(s.failures, 16), maxRetry)", "minRetry"},

@@ -5,74 +5,35 @@ import (
 	"strings"
 	"time"
 	"unicode"
+
+	"github.com/protoauthz/protoauthz/interceptor/internal/jose"
 )
 
-// claimNames are all claims that are read, of a token of this issuer.
-func (i *Issuer) claimNames() []string {
-	names := []string{"iss", "exp", "nbf", "iat", "sub", "jti", "aud", "cnf", "at_hash", "c_hash", i.OrganizationClaim}
-	return slices.Concat(names, i.ScopeClaims, i.ClientClaims)
+// A payload holds the claims of a token that are read.
+type payload struct{ jose.Object }
+
+func readPayload(text string, claims []string) (payload, error) {
+	members, err := jose.ParseMembers(text, claims)
+	if err != nil {
+		return payload{}, malformed("payload: %w", err)
+	}
+	return payload{members}, nil
 }
 
-// claims reads the claims of a token of this issuer. The payload is the token's segment,
-// still in base64url.
-func (i *Issuer) claims(payload string, members *payload, deadline time.Time, leeway time.Duration) (*Claims, error) {
-	c := &claimSet{issuer: i.URL, expiry: deadline.Add(-leeway), deadline: deadline, payload: payload}
-	if members.Has("cnf") {
-		return nil, invalid("bound to a key of the sender (cnf): a bearer cannot prove it")
+// text is [jose.Object.Text], with an error about the token.
+func (p *payload) text(name string) (value string, ok bool, err error) {
+	if value, ok, err = p.Text(name); err != nil {
+		err = refused(err)
 	}
-	for _, name := range []string{"at_hash", "c_hash"} {
-		if members.Has(name) {
-			return nil, invalid("an ID token (%s): ask for an access token", name)
-		}
+	return value, ok, err
+}
+
+// texts is [jose.Object.Texts], with an error about the token.
+func (p *payload) texts(name string) (values []string, array, ok bool, err error) {
+	if values, array, ok, err = p.Texts(name); err != nil {
+		err = refused(err)
 	}
-	var ok bool
-	var err error
-	if c.subject, _, err = members.identity("sub"); err != nil {
-		return nil, err
-	} else if c.subject == "" {
-		return nil, invalid("sub is missing or empty")
-	}
-	if c.id, _, err = members.identity("jti"); err != nil {
-		return nil, err
-	}
-	if c.audience, _, _, err = members.texts("aud"); err != nil {
-		return nil, err
-	}
-	if prefix := i.OrganizationAudience; prefix != "" {
-		for _, audience := range c.audience {
-			if id, ok := strings.CutPrefix(audience, prefix); ok {
-				if err := checkIdentity("an organization in aud", id); err != nil {
-					return nil, err
-				}
-				c.organizationAudiences = append(c.organizationAudiences, id)
-			}
-		}
-	}
-	if i.OrganizationClaim != "" {
-		var id string
-		if id, ok, err = members.identity(i.OrganizationClaim); err != nil {
-			return nil, err
-		} else if ok {
-			c.organizationClaim = &id
-		}
-	}
-	if c.scopes, err = i.scopes(members); err != nil {
-		return nil, err
-	}
-	if c.clientID, err = i.client(members); err != nil {
-		return nil, err
-	}
-	c.caller = i.caller(c.subject, c.clientID)
-	if len(c.scopes) > manyScopes {
-		c.sortedScopes = slices.Clone(c.scopes)
-		slices.Sort(c.sortedScopes)
-	}
-	for _, part := range []*string{&c.subject, &c.clientID, &c.id, c.organizationClaim} {
-		if part != nil {
-			*part = strings.Clone(*part) // of the payload's text
-		}
-	}
-	return &Claims{c}, nil
+	return values, array, ok, err
 }
 
 // identity is text for a claim that tells somebody or something apart from others.
@@ -92,6 +53,74 @@ func checkIdentity(name, value string) error {
 	return nil
 }
 
+// claimNames are all claims that are read, of a token of this issuer.
+func (i *Issuer) claimNames() []string {
+	names := []string{"iss", "exp", "nbf", "iat", "sub", "jti", "aud", "cnf", "at_hash", "c_hash", i.OrganizationClaim}
+	return slices.Concat(names, i.ScopeClaims, i.ClientClaims)
+}
+
+// claims reads the claims of a token of this issuer. The segment is the payload in base64url.
+func (i *Issuer) claims(segment string, p *payload, deadline time.Time, leeway time.Duration) (*Claims, error) {
+	c := &claimSet{issuer: i.URL, expiry: deadline.Add(-leeway), deadline: deadline, payload: segment}
+	if p.Has("cnf") {
+		return nil, invalid("bound to a key of the sender (cnf): a bearer cannot prove it")
+	}
+	for _, name := range []string{"at_hash", "c_hash"} {
+		if p.Has(name) {
+			return nil, invalid("an ID token (%s): ask for an access token", name)
+		}
+	}
+	var ok bool
+	var err error
+	if c.subject, _, err = p.identity("sub"); err != nil {
+		return nil, err
+	} else if c.subject == "" {
+		return nil, invalid("sub is missing or empty")
+	}
+	if c.id, _, err = p.identity("jti"); err != nil {
+		return nil, err
+	}
+	if c.audience, _, _, err = p.texts("aud"); err != nil {
+		return nil, err
+	}
+	if prefix := i.OrganizationAudience; prefix != "" {
+		for _, audience := range c.audience {
+			if id, ok := strings.CutPrefix(audience, prefix); ok {
+				if err := checkIdentity("an organization in aud", id); err != nil {
+					return nil, err
+				}
+				c.organizationAudiences = append(c.organizationAudiences, id)
+			}
+		}
+	}
+	if i.OrganizationClaim != "" {
+		var id string
+		if id, ok, err = p.identity(i.OrganizationClaim); err != nil {
+			return nil, err
+		} else if ok {
+			c.organizationClaim = &id
+		}
+	}
+	if c.scopes, err = i.scopes(p); err != nil {
+		return nil, err
+	}
+	if c.clientID, err = i.client(p); err != nil {
+		return nil, err
+	}
+	c.caller = i.caller(c.subject, c.clientID)
+	if len(c.scopes) > manyScopes {
+		c.sortedScopes = slices.Clone(c.scopes)
+		slices.Sort(c.sortedScopes)
+	}
+	for _, part := range []*string{&c.subject, &c.clientID, &c.id, c.organizationClaim} {
+		if part != nil {
+			*part = strings.Clone(*part) // of the payload's text
+		}
+	}
+	return &Claims{c}, nil
+}
+
+// caller returns the kind of party that a token of this issuer speaks for.
 func (i *Issuer) caller(subject, client string) Caller {
 	switch {
 	case i.ClientSubject == "" || client == "":
@@ -105,11 +134,11 @@ func (i *Issuer) caller(subject, client string) Caller {
 
 // scopes takes the first scope claim that the token has. All of them must be
 // readable, so that a broken one is not mistaken for none.
-func (i *Issuer) scopes(members *payload) ([]string, error) {
+func (i *Issuer) scopes(p *payload) ([]string, error) {
 	var scopes []string
 	found := false
 	for _, name := range i.ScopeClaims {
-		values, array, ok, err := members.texts(name)
+		values, array, ok, err := p.texts(name)
 		switch {
 		case err != nil:
 			return nil, err
@@ -132,10 +161,10 @@ func splitScopes(value string) []string {
 	return slices.Clone(strings.FieldsFunc(value, func(r rune) bool { return r == ' ' }))
 }
 
-func (i *Issuer) client(members *payload) (string, error) {
+func (i *Issuer) client(p *payload) (string, error) {
 	client := ""
 	for _, name := range i.ClientClaims {
-		value, ok, err := members.identity(name)
+		value, ok, err := p.identity(name)
 		switch {
 		case err != nil:
 			return "", err
