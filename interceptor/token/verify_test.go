@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/protoauthz/protoauthz/interceptor/internal/test/tokens"
+	"github.com/protoauthz/protoauthz/interceptor/internal/unverified"
 	"github.com/protoauthz/protoauthz/interceptor/token"
 )
 
@@ -77,7 +78,7 @@ func TestTypeLength(t *testing.T) {
 		for length, want := range map[int]error{255: nil, 256: token.ErrInvalid} {
 			issuer := issuer(issuerURL)
 			issuer.Types = []string{strings.Repeat("t", length)}
-			_, err := token.Unverified(issuer, eddsa.Mint(eddsa.Header("typ", issuer.Types[0]), payload()))
+			_, err := unverified.Token(issuer, eddsa.Mint(eddsa.Header("typ", issuer.Types[0]), payload()))
 			checkError(t, err, want)
 		}
 	})
