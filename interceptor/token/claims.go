@@ -177,20 +177,14 @@ func (c *Claims) Decode(v any) error {
 // MarshalJSON gives the form that handlers commonly answer with: `sub`,
 // `clientId`, `organizationId`, `scopes` and `audience`, all always there.
 func (c *Claims) MarshalJSON() ([]byte, error) {
+	set := c.get()
 	return json.Marshal(struct {
 		Subject        string   `json:"sub"`
 		ClientID       string   `json:"clientId"`
 		OrganizationID string   `json:"organizationId"`
 		Scopes         []string `json:"scopes"`
 		Audience       []string `json:"audience"`
-	}{c.Subject(), c.ClientID(), c.OrganizationID(), orEmpty(c.Scopes()), orEmpty(c.Audience())})
-}
-
-func orEmpty(list []string) []string {
-	if list == nil {
-		return []string{}
-	}
-	return list
+	}{c.Subject(), c.ClientID(), c.OrganizationID(), append([]string{}, set.scopes...), append([]string{}, set.audience...)})
 }
 
 func (c *Claims) get() *claimSet {

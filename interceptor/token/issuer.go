@@ -140,7 +140,7 @@ func (i Issuer) withDefaults() (Issuer, error) {
 		fault("Algorithms: none given")
 	}
 	for _, name := range i.Algorithms {
-		if !jose.IsAlgorithm(name) {
+		if !slices.Contains(jose.Algorithms(), name) {
 			fault("Algorithms: %q is none of %q", name, jose.Algorithms())
 		}
 	}

@@ -40,12 +40,6 @@ var algorithms = map[string]algorithm{
 // Algorithms returns the names of all algorithms, sorted.
 func Algorithms() []string { return slices.Sorted(maps.Keys(algorithms)) }
 
-// IsAlgorithm reports whether a name is one of [Algorithms].
-func IsAlgorithm(name string) bool {
-	_, ok := algorithms[name]
-	return ok
-}
-
 // CanonicalAlgorithm returns the name of golang-jwt for an algorithm: EdDSA for Ed25519 (RFC 9864).
 func CanonicalAlgorithm(name string) string {
 	if name == "Ed25519" {

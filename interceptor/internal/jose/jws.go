@@ -39,13 +39,8 @@ type JWS struct {
 	Signature []byte
 }
 
-// The faults of a `typ` that cannot be compared.
-const (
-	TypeAbsent  = "it has no typ"
-	typeEmpty   = "its typ is empty"
-	typeNoText  = "its typ is not a string"
-	typeTooLong = "its typ is longer than any media type"
-)
+// TypeAbsent is the TypeFault of a token without `typ`.
+const TypeAbsent = "it has no typ"
 
 var (
 	errOpaque       = errors.New("it is an opaque token, not a JWT: the client must request a token for this API (as resource or audience)")
@@ -143,19 +138,19 @@ func (t *JWS) parseHeader(data string) error {
 		return err
 	} else if !ok {
 		return ValueError("header has no alg")
-	} else if !IsAlgorithm(t.Algorithm) {
+	} else if _, ok := algorithms[t.Algorithm]; !ok {
 		return ValueError("alg is not supported")
 	}
 	t.Algorithm = CanonicalAlgorithm(t.Algorithm)
 	switch t.Type, ok, err = header.Text("typ"); { // the issuer says what typ should be
 	case err != nil:
-		t.TypeFault = typeNoText
+		t.TypeFault = "its typ is not a string"
 	case !ok:
 		t.TypeFault = TypeAbsent
 	case t.Type == "":
-		t.TypeFault = typeEmpty
+		t.TypeFault = "its typ is empty"
 	case len(t.Type) > maxType:
-		t.Type, t.TypeFault = "", typeTooLong
+		t.Type, t.TypeFault = "", "its typ is longer than any media type"
 	}
 	if t.KeyID, ok, err = header.Text("kid"); err != nil {
 		return err

@@ -2,5 +2,9 @@
 // are in no public API.
 package hook
 
-// Token and Claims are functions of package token, which sets them before main runs.
-var Token, Claims any
+var (
+	// Token is the function behind unverified.Token. Package token sets it before main runs.
+	Token any
+	// Claims is the function behind unverified.Claims. Package token sets it before main runs.
+	Claims any
+)
