@@ -158,7 +158,7 @@ func (i Issuer) withDefaults() (Issuer, error) {
 	}
 	i.Types = slices.Clone(i.Types)
 	for n, typ := range i.Types {
-		i.Types[n] = canonicalType(typ)
+		i.Types[n] = jose.CanonicalType(typ)
 	}
 	for _, list := range []struct {
 		name     string
@@ -178,18 +178,6 @@ func (i Issuer) withDefaults() (Issuer, error) {
 	}
 	i.Algorithms = slices.Clone(i.Algorithms)
 	return i, errors.Join(faults...)
-}
-
-// canonicalType returns the form of a media type that is compared. Only ASCII letters are
-// folded: strings.ToLower would also turn U+0130 into i and U+212A into k.
-func canonicalType(typ string) string {
-	lower := strings.Map(func(r rune) rune {
-		if 'A' <= r && r <= 'Z' {
-			r += 'a' - 'A'
-		}
-		return r
-	}, typ)
-	return strings.TrimPrefix(lower, "application/")
 }
 
 // checkKeySetURL makes sure that keys come over a channel no weaker than the

@@ -96,7 +96,7 @@ func (v *Verifier) read(raw string) (unverified, error) {
 	switch {
 	case !ok:
 		return unverified{}, cmp.Or(v.errIssuer, ErrInvalid)
-	case token.TypeFault != "" || !slices.Contains(issuer.Types, canonicalType(token.Type)):
+	case token.TypeFault != "" || !slices.Contains(issuer.Types, jose.CanonicalType(token.Type)):
 		return unverified{}, &typeError{token.TypeFault, issuer.Types}
 	case !slices.Contains(issuer.algorithms, token.Algorithm):
 		return unverified{}, issuer.errAlgorithm

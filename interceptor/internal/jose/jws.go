@@ -160,6 +160,18 @@ func (t *JWS) parseHeader(data string) error {
 	return nil
 }
 
+// CanonicalType returns the form of a `typ` that is compared (RFC 7515 section 4.1.9). Only ASCII letters are
+// folded: strings.ToLower would also turn U+0130 into i and U+212A into k.
+func CanonicalType(typ string) string {
+	lower := strings.Map(func(r rune) rune {
+		if 'A' <= r && r <= 'Z' {
+			r += 'a' - 'A'
+		}
+		return r
+	}, typ)
+	return strings.TrimPrefix(lower, "application/")
+}
+
 // SignedBy reports whether a key has signed the token. Whether the key fits is asked again: a
 // slip elsewhere must not become a forgery.
 func (t *JWS) SignedBy(public crypto.PublicKey) bool {

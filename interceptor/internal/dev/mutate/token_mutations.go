@@ -162,7 +162,7 @@ var tokenMutations = []mutation{
 		name = v.names[0]
 	}`,
 	},
-	{"token: typ", "interceptor/token/verify.go", `case token.TypeFault != "" || !slices.Contains(issuer.Types, canonicalType(token.Type)):`, "case false:"},
+	{"token: typ", "interceptor/token/verify.go", `case token.TypeFault != "" || !slices.Contains(issuer.Types, jose.CanonicalType(token.Type)):`, "case false:"},
 	{"token: alg not allowed", "interceptor/token/verify.go", "case !slices.Contains(issuer.algorithms, token.Algorithm):", "case false:"},
 	{"token: times are checked", "interceptor/token/verify.go", "if err := token.validity.check(asked, v.leeway, false); err != nil {", "if false {"},
 	{"token: times are checked without a signature", "interceptor/token/unverified.go", "if err := token.validity.check(time.Now(), v.leeway, true); err != nil {", "if err := token.validity.check(time.Now(), v.leeway, true); err != nil && false {"},
@@ -204,7 +204,7 @@ var tokenMutations = []mutation{
 	{"issuer: empty names", "interceptor/token/issuer.go", `if slices.ContainsFunc(*list.values, endpoint.IsBlank) {`, "if false {"},
 	{"issuer: default type", "interceptor/token/issuer.go", `{"Types", &i.Types, "at+jwt"}`, `{"Types", &i.Types, ""}`},
 	{
-		"issuer: types fold ASCII letters alone", "interceptor/token/issuer.go",
+		"issuer: types fold ASCII letters alone", "interceptor/internal/jose/jws.go",
 		`strings.Map(func(r rune) rune {
 		if 'A' <= r && r <= 'Z' {
 			r += 'a' - 'A'
