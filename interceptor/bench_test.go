@@ -11,6 +11,7 @@ import (
 	"google.golang.org/protobuf/proto"
 
 	"github.com/protoauthz/protoauthz/interceptor"
+	"github.com/protoauthz/protoauthz/interceptor/guardtest"
 	"github.com/protoauthz/protoauthz/interceptor/token"
 )
 
@@ -18,11 +19,8 @@ import (
 // package token: what is measured is its own share.
 func believing(b testing.TB, options ...interceptor.Option) *interceptor.Guard {
 	b.Helper()
-	claims, err := token.UnverifiedClaims(token.Logto(issuerEndpoint),
-		[]byte(`{"sub":"s","aud":"`+api+`","scope":"read:data","organization_id":"`+acme+`","exp":4102444800}`))
-	if err != nil {
-		b.Fatal(err)
-	}
+	claims := guardtest.Claims(b, token.Logto(issuerEndpoint),
+		`{"sub":"s","aud":"`+api+`","scope":"read:data","organization_id":"`+acme+`","exp":4102444800}`)
 	return interceptor.New(verifierFunc(func(context.Context, string) (*token.Claims, error) { return claims, nil }), rules(b), options...)
 }
 

@@ -17,6 +17,7 @@ import (
 	"google.golang.org/protobuf/types/dynamicpb"
 
 	authzv1 "github.com/protoauthz/protoauthz/gen/protoauthz/v1"
+	"github.com/protoauthz/protoauthz/interceptor/internal/unverified"
 	"github.com/protoauthz/protoauthz/interceptor/policy"
 	"github.com/protoauthz/protoauthz/interceptor/policydiff"
 	"github.com/protoauthz/protoauthz/interceptor/token"
@@ -232,7 +233,7 @@ func everyToken(t *testing.T) []*token.Claims {
 					}
 				}
 				payload := fmt.Sprintf(`{"exp": 1, %s, %s, "scope": %q}`, caller, organization, strings.Join(scopes, " "))
-				claims, err := token.UnverifiedClaims(logto, []byte(payload))
+				claims, err := unverified.Claims(logto, payload)
 				if err != nil {
 					t.Fatal(err)
 				}

@@ -11,6 +11,7 @@ import (
 	"connectrpc.com/connect"
 
 	"github.com/protoauthz/protoauthz/interceptor"
+	"github.com/protoauthz/protoauthz/interceptor/guardtest"
 	"github.com/protoauthz/protoauthz/interceptor/internal/test/harness"
 	"github.com/protoauthz/protoauthz/interceptor/token"
 )
@@ -92,10 +93,7 @@ func TestClaimsFromContext(t *testing.T) {
 // TestContextWithClaims makes sure that it serves tests, and opens nothing.
 func TestContextWithClaims(t *testing.T) {
 	t.Parallel()
-	claims, err := token.UnverifiedClaims(token.Logto(issuerEndpoint), []byte(`{"sub":"alice","exp":4102444800}`))
-	if err != nil {
-		t.Fatal(err)
-	}
+	claims := guardtest.Claims(t, token.Logto(issuerEndpoint), `{"sub":"alice","exp":4102444800}`)
 	ctx := interceptor.ContextWithClaims(t.Context(), claims)
 	if got := interceptor.ClaimsFromContext(ctx); *got != *claims {
 		t.Errorf("%v", got)

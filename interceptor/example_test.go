@@ -9,12 +9,14 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"os"
+	"testing"
 
 	"connectrpc.com/connect"
 
 	samplev1 "github.com/protoauthz/protoauthz/gen/sample/v1"
 	"github.com/protoauthz/protoauthz/gen/sample/v1/samplev1connect"
 	"github.com/protoauthz/protoauthz/interceptor"
+	"github.com/protoauthz/protoauthz/interceptor/guardtest"
 	"github.com/protoauthz/protoauthz/interceptor/policy"
 	"github.com/protoauthz/protoauthz/interceptor/token"
 )
@@ -108,10 +110,8 @@ func ExampleClaimsFromContext() {
 		return "Hello, " + interceptor.ClaimsFromContext(ctx).Subject() + "!"
 	}
 
-	alice, err := token.UnverifiedClaims(token.Logto("https://tenant.logto.app"), []byte(`{"sub": "alice", "exp": 4102444800}`))
-	if err != nil {
-		log.Fatal(err)
-	}
+	t := new(testing.T) // a test has one
+	alice := guardtest.Claims(t, token.Logto("https://tenant.logto.app"), `{"sub": "alice", "exp": 1}`)
 	fmt.Println(greet(interceptor.ContextWithClaims(context.Background(), alice)))
 
 	// Output:
@@ -120,13 +120,12 @@ func ExampleClaimsFromContext() {
 
 // A handler's own test needs no token, no key and no issuer.
 func ExampleContextWithClaims() {
-	claims, err := token.UnverifiedClaims(token.Logto("https://tenant.logto.app"), []byte(`{
-		"sub": "alice", "client_id": "web", "aud": "https://api.example.com", "scope": "read:products", "exp": 4102444800
-	}`))
-	if err != nil {
-		log.Fatal(err)
-	}
-	ctx := interceptor.ContextWithClaims(context.Background(), claims)
+	t, ctx := new(testing.T), context.Background() // a test has both
+
+	claims := guardtest.Claims(t, token.Logto("https://tenant.logto.app"),
+		`{"sub": "alice", "exp": 1, "aud": "https://api.example.com", "scope": "read:products"}`)
+	ctx = interceptor.ContextWithClaims(ctx, claims)
+
 	response, err := catalog{}.WhoAmI(ctx, connect.NewRequest(&samplev1.WhoAmIRequest{}))
 	if err != nil {
 		log.Fatal(err)
@@ -152,7 +151,9 @@ func ExampleWithObserver() {
 	if err != nil {
 		panic(err)
 	}
-	guard := interceptor.New(viewer{}, table,
+	claims := guardtest.Claims(new(testing.T), token.Logto("https://tenant.logto.app"),
+		`{"sub": "viewer", "exp": 4102444800, "aud": "https://api.example.com", "scope": "read:products"}`)
+	guard := interceptor.New(viewer{claims}, table,
 		interceptor.WithObserver(func(ctx context.Context, event interceptor.Event) {
 			if event.Denial != nil {
 				slog.WarnContext(ctx, "refused", "procedure", event.Procedure, "reason", event.Denial.Reason(), "cause", event.Denial.Unwrap())
@@ -168,10 +169,7 @@ func ExampleWithObserver() {
 }
 
 // A viewer is who every token speaks for.
-type viewer struct{}
+type viewer struct{ claims *token.Claims }
 
 // Verify implements [interceptor.Verifier].
-func (viewer) Verify(context.Context, string) (*token.Claims, error) {
-	return token.UnverifiedClaims(token.Logto("https://tenant.logto.app"),
-		[]byte(`{"sub": "viewer", "exp": 4102444800, "aud": "https://api.example.com", "scope": "read:products"}`))
-}
+func (v viewer) Verify(context.Context, string) (*token.Claims, error) { return v.claims, nil }

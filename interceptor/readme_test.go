@@ -36,7 +36,7 @@ func TestReadme(t *testing.T) {
 }
 
 // TestOutsideReadme makes sure that the README's logger is that of ExampleWithObserver, which
-// prints which scopes are missing.
+// prints which scopes are missing, and its claims for a test those of ExampleContextWithClaims.
 func TestOutsideReadme(t *testing.T) {
 	t.Parallel()
 	readme, err := os.ReadFile("../README.md")
@@ -47,11 +47,13 @@ func TestOutsideReadme(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	_, logger, ok := strings.Cut(string(readme), "\n```go\ninterceptor.WithObserver(")
-	logger, _, closed := strings.Cut(logger, "\n```\n")
-	logger = strings.ReplaceAll(logger, "\n", "\n\t\t")
-	if !ok || !closed || !strings.Contains(string(example), "interceptor.WithObserver("+logger+")\n") {
-		t.Errorf("C8: not in ExampleWithObserver: %s", logger)
+	for begin, rest := range map[string]struct{ indent, end string }{"interceptor.WithObserver(": {"\t\t", ")\n"}, "claims := guardtest.Claims(": {"\t", "\n"}} {
+		_, code, ok := strings.Cut(string(readme), "\n```go\n"+begin)
+		code, _, closed := strings.Cut(code, "\n```\n")
+		code = begin + strings.ReplaceAll(code, "\n", "\n"+rest.indent) + rest.end
+		if !ok || !closed || !strings.Contains(string(example), rest.indent+code) {
+			t.Errorf("C8: not in an example: %s", code)
+		}
 	}
 }
 

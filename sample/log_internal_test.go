@@ -11,17 +11,16 @@ import (
 
 	samplev1 "github.com/protoauthz/protoauthz/gen/sample/v1"
 	"github.com/protoauthz/protoauthz/interceptor"
+	"github.com/protoauthz/protoauthz/interceptor/guardtest"
 	"github.com/protoauthz/protoauthz/interceptor/policy"
 	"github.com/protoauthz/protoauthz/interceptor/token"
 )
 
 // believing is a verifier for which every token has these claims.
-type believing string
+type believing struct{ claims *token.Claims }
 
 // Verify implements [interceptor.Verifier].
-func (b believing) Verify(context.Context, string) (*token.Claims, error) {
-	return token.UnverifiedClaims(token.Logto("https://tenant.logto.app"), []byte(b))
-}
+func (b believing) Verify(context.Context, string) (*token.Claims, error) { return b.claims, nil }
 
 // TestOutsideLog holds the lines of the sample's log as their readers see them: which scope is
 // missing, and which field does not name the organization.
@@ -58,7 +57,7 @@ func TestOutsideLog(t *testing.T) {
 		},
 	} {
 		var log strings.Builder
-		verifier := believing(`{"sub":"user","exp":4102444800,"aud":"` + api + `",` + test.claims + `}`)
+		verifier := believing{guardtest.Claims(t, token.Logto("https://tenant.logto.app"), `{"sub":"user","exp":4102444800,"aud":"`+api+`",`+test.claims+`}`)}
 		guard := interceptor.New(verifier, table, interceptor.WithObserver(logDecision(slog.New(slog.NewTextHandler(&log, nil)))))
 		header := http.Header{"Authorization": {"Bearer any"}}
 		if call, denial := guard.Admit(t.Context(), test.procedure, header); denial == nil && test.message != nil {

@@ -11,6 +11,7 @@ import (
 
 	samplev1 "github.com/protoauthz/protoauthz/gen/sample/v1"
 	"github.com/protoauthz/protoauthz/interceptor"
+	"github.com/protoauthz/protoauthz/interceptor/guardtest"
 	"github.com/protoauthz/protoauthz/interceptor/token"
 )
 
@@ -155,11 +156,8 @@ func (s *sample) storeSecrets(t *testing.T) {
 // A handler goes by the claims even if the request, unguarded here, says otherwise.
 func TestHandlersGoByTheClaims(t *testing.T) {
 	t.Parallel()
-	claims, err := token.UnverifiedClaims(token.Logto("https://tenant.logto.app"), []byte(
-		`{"iss": "https://tenant.logto.app/oidc", "sub": "ada", "exp": 1, "aud": "`+api+`", "organization_id": "globex"}`))
-	if err != nil {
-		t.Fatal(err)
-	}
+	claims := guardtest.Claims(t, token.Logto("https://tenant.logto.app"),
+		`{"iss": "https://tenant.logto.app/oidc", "sub": "ada", "exp": 1, "aud": "`+api+`", "organization_id": "globex"}`)
 	ctx := interceptor.ContextWithClaims(t.Context(), claims)
 	service := &documentService{organizations: seedOrganizations()}
 	got, err := service.GetDocument(ctx, connect.NewRequest(

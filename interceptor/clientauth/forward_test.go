@@ -10,6 +10,7 @@ import (
 
 	"github.com/protoauthz/protoauthz/interceptor"
 	"github.com/protoauthz/protoauthz/interceptor/clientauth"
+	"github.com/protoauthz/protoauthz/interceptor/guardtest"
 	"github.com/protoauthz/protoauthz/interceptor/internal/test/catalogue"
 	"github.com/protoauthz/protoauthz/interceptor/internal/test/harness"
 	"github.com/protoauthz/protoauthz/interceptor/internal/test/tokens"
@@ -108,10 +109,7 @@ func TestForwardInProcess(t *testing.T) {
 // TestForwardNobody is about contexts that are not those of a guarded call.
 func TestForwardNobody(t *testing.T) {
 	t.Parallel()
-	claims, err := token.UnverifiedClaims(token.Logto("https://idp.test"), []byte(`{"sub": "user_1", "exp": 4102444800}`))
-	if err != nil {
-		t.Fatal(err)
-	}
+	claims := guardtest.Claims(t, token.Logto("https://idp.test"), `{"sub": "user_1", "exp": 4102444800}`)
 	guarded := interceptor.ContextWithClaims(t.Context(), claims)
 	const good = "Bearer secret"
 	for _, test := range []struct {

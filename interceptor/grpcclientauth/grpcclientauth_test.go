@@ -27,6 +27,7 @@ import (
 	"github.com/protoauthz/protoauthz/interceptor"
 	"github.com/protoauthz/protoauthz/interceptor/clientauth"
 	"github.com/protoauthz/protoauthz/interceptor/grpcclientauth"
+	"github.com/protoauthz/protoauthz/interceptor/guardtest"
 	"github.com/protoauthz/protoauthz/interceptor/internal/test/tokens"
 	"github.com/protoauthz/protoauthz/interceptor/token"
 )
@@ -448,10 +449,7 @@ func TestNoToken(t *testing.T) {
 // TestForward sends on the token of a caller of a grpc-go handler.
 func TestForward(t *testing.T) {
 	t.Parallel()
-	claims, err := token.UnverifiedClaims(token.Logto("https://idp.test"), []byte(`{"sub": "user_1", "exp": 4102444800}`))
-	if err != nil {
-		t.Fatal(err)
-	}
+	claims := guardtest.Claims(t, token.Logto("https://idp.test"), `{"sub": "user_1", "exp": 4102444800}`)
 	calling := func(ctx context.Context, authorization ...string) context.Context {
 		return metadata.NewIncomingContext(ctx, metadata.MD{"authorization": authorization})
 	}

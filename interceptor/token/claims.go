@@ -1,13 +1,14 @@
 package token
 
 import (
-	"encoding/base64"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"slices"
 	"strings"
 	"time"
+
+	"github.com/protoauthz/protoauthz/interceptor/internal/jose"
 )
 
 // A Caller is the kind of party that a token speaks for.
@@ -151,17 +152,17 @@ func (c *Claims) HasOrganizationAudience() bool { return len(c.get().organizatio
 // claims that have no method here. Names are matched without regard to case by
 // encoding/json, so it is an error if two claims differ in case alone.
 func (c *Claims) Decode(v any) error {
-	payload, err := decodeSegment(c.get().payload)
+	payload, err := jose.DecodeSegment(c.get().payload)
 	if err != nil {
-		return fmt.Errorf("token: claims: %w", err)
+		return fmt.Errorf("token: claims: %w", refused(err))
 	}
-	members, err := parseObject(payload)
+	members, err := jose.ParseObject(payload)
 	if err != nil {
 		return fmt.Errorf("token: claims: %w", err)
 	}
 	folded := map[string]struct{}{}
-	for _, m := range members.members {
-		name := strings.ToLower(strings.ToUpper(m.name))
+	for _, m := range members.Members {
+		name := strings.ToLower(strings.ToUpper(m.Name))
 		if _, twice := folded[name]; twice {
 			return errors.New("token: claims: two names differ in case alone")
 		}
@@ -176,20 +177,14 @@ func (c *Claims) Decode(v any) error {
 // MarshalJSON gives the form that handlers commonly answer with: `sub`,
 // `clientId`, `organizationId`, `scopes` and `audience`, all always there.
 func (c *Claims) MarshalJSON() ([]byte, error) {
+	set := c.get()
 	return json.Marshal(struct {
 		Subject        string   `json:"sub"`
 		ClientID       string   `json:"clientId"`
 		OrganizationID string   `json:"organizationId"`
 		Scopes         []string `json:"scopes"`
 		Audience       []string `json:"audience"`
-	}{c.Subject(), c.ClientID(), c.OrganizationID(), orEmpty(c.Scopes()), orEmpty(c.Audience())})
-}
-
-func orEmpty(list []string) []string {
-	if list == nil {
-		return []string{}
-	}
-	return list
+	}{c.Subject(), c.ClientID(), c.OrganizationID(), append([]string{}, set.scopes...), append([]string{}, set.audience...)})
 }
 
 func (c *Claims) get() *claimSet {
@@ -197,37 +192,4 @@ func (c *Claims) get() *claimSet {
 		return new(claimSet)
 	}
 	return c.claimSet
-}
-
-// UnverifiedClaims reads the payload of a token as the issuer's, without looking
-// at any signature or clock: for tests of handlers. Never decide anything by its
-// result. The payload needs a `sub` and an `exp`, and an `iat` for an issuer with
-// [Issuer.MaxLifetime], such as
-//
-//	{"sub": "user_1", "exp": 1, "scope": "read:orders", "organization_id": "acme"}
-//
-// The error is [ErrMalformed] or [ErrInvalid], or that of [NewVerifier] if the
-// issuer is faulty.
-func UnverifiedClaims(issuer Issuer, payload []byte) (*Claims, error) {
-	issuer, err := issuer.withDefaults()
-	if err != nil {
-		return nil, err
-	}
-	members, err := parsePayload(string(payload), issuer.claimNames())
-	if err != nil {
-		return nil, err
-	}
-	validity, err := issuer.readValidity(&members, 0)
-	if err != nil {
-		return nil, err
-	}
-	return issuer.claims(base64.RawURLEncoding.EncodeToString(payload), &members, validity.until, 0)
-}
-
-func parsePayload(payload string, names []string) (object, error) {
-	members, err := parseMembers(payload, names)
-	if err != nil {
-		return object{}, malformed("payload: %w", err)
-	}
-	return members, nil
 }

@@ -12,6 +12,8 @@ import (
 	"time"
 	"unicode"
 
+	"github.com/protoauthz/protoauthz/interceptor/internal/test/tokens"
+	"github.com/protoauthz/protoauthz/interceptor/internal/unverified"
 	"github.com/protoauthz/protoauthz/interceptor/token"
 )
 
@@ -28,7 +30,7 @@ type said struct {
 // readClaims is an oracle: it reads a payload as the issuer's by the standard
 // library alone, and says what is wrong with it.
 func readClaims(issuer token.Issuer, payload []byte) (c said, fault string) {
-	members, ok := readObject(payload)
+	members, ok := tokens.ReadObject(payload)
 	if !ok {
 		return c, "it is no sound object"
 	}
@@ -231,7 +233,7 @@ func checkDecode(t testing.TB, claims *token.Claims, payload []byte) {
 	err := claims.Decode(&got)
 	wantErr := json.Unmarshal(payload, &want)
 	alike, ascii := false, true
-	members, _ := readObject(payload)
+	members, _ := tokens.ReadObject(payload)
 	for name := range members {
 		for other := range members {
 			alike = alike || name != other && strings.EqualFold(name, other)
@@ -277,7 +279,7 @@ func FuzzClaims(f *testing.F) {
 		payload()[:len(payload())-1] + `,"sub":"root"}`, payload()[:len(payload())-1] + `,"x":1e999}`, payload()[:len(payload())-1] + `,"exp":1e999}`, "{}", "", "[]", "null", "{\"sub\":\"\xff\",\"exp\":1}",
 	}
 	for _, issuer := range claimIssuers {
-		checkSeeds(f, seeds, func(seed string) bool { _, fault := readClaims(issuer, []byte(seed)); return fault == "" })
+		tokens.CheckSeeds(f, seeds, func(seed string) bool { _, fault := readClaims(issuer, []byte(seed)); return fault == "" })
 	}
 	for n := range claimIssuers {
 		for _, seed := range seeds {
@@ -285,15 +287,15 @@ func FuzzClaims(f *testing.F) {
 		}
 	}
 	f.Fuzz(func(t *testing.T, n uint8, payload []byte) {
-		if len(payload) > token.MaxBytes || replaced.Match(payload) || far.Match(payload) {
+		if len(payload) > token.MaxBytes || tokens.Replaced.Match(payload) || far.Match(payload) {
 			return
 		}
 		issuer := claimIssuers[int(n)%len(claimIssuers)]
 		want, fault := readClaims(issuer, payload)
-		claims, err := token.UnverifiedClaims(issuer, payload)
+		claims, err := unverified.Claims(issuer, string(payload))
 		if fault != "" {
 			wantErr := token.ErrInvalid
-			if _, ok := readObject(payload); !ok {
+			if _, ok := tokens.ReadObject(payload); !ok {
 				wantErr = token.ErrMalformed
 			}
 			if checkError(t, err, wantErr); err == nil || claims != nil {

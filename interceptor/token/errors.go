@@ -3,6 +3,8 @@ package token
 import (
 	"errors"
 	"fmt"
+
+	"github.com/protoauthz/protoauthz/interceptor/internal/jose"
 )
 
 // The reasons for which a token is refused. Every error of [Bearer], [Verifier.Verify]
@@ -41,31 +43,38 @@ type typeError struct {
 	types []string // of the issuer
 }
 
-// The faults of a `typ` that cannot be compared.
-const (
-	typAbsent  = "it has no typ"
-	typEmpty   = "its typ is empty"
-	typNoText  = "its typ is not a string"
-	typTooLong = "its typ is longer than any media type"
-)
-
 func (*typeError) Unwrap() error { return ErrInvalid }
 
 func (e *typeError) Error() string {
 	switch e.fault {
 	case "":
 		return fmt.Sprintf("%v: its typ is not one of %q, the issuer's Types: is it an ID token, or of another kind? Send the access token; if the issuer's access tokens are of another typ, add that to Issuer.Types", ErrInvalid, e.types)
-	case typAbsent:
+	case jose.TypeAbsent:
 		return fmt.Sprintf("%v: %s, and the issuer's Types are %q: the client must send an access token, not an ID token; if it does, the issuer must write typ into access tokens; no setting accepts a token without typ", ErrInvalid, e.fault, e.types)
 	default:
 		return fmt.Sprintf("%v: %s, and the issuer's Types are %q: the client must send an access token that has one of these", ErrInvalid, e.fault, e.types)
 	}
 }
 
+// A refusal is one of the reasons above, with a detail.
+type refusal struct{ reason, detail error }
+
+func (r *refusal) Error() string        { return r.reason.Error() + ": " + r.detail.Error() }
+func (r *refusal) Is(target error) bool { return target == r.reason }
+func (r *refusal) Unwrap() error        { return r.detail }
+
 func malformed(format string, args ...any) error {
-	return fmt.Errorf("%w: %w", ErrMalformed, fmt.Errorf(format, args...))
+	return &refusal{ErrMalformed, fmt.Errorf(format, args...)}
 }
 
 func invalid(format string, args ...any) error {
-	return fmt.Errorf("%w: %w", ErrInvalid, fmt.Errorf(format, args...))
+	return &refusal{ErrInvalid, fmt.Errorf(format, args...)}
+}
+
+// refused refuses a token for which package jose has an error.
+func refused(err error) error {
+	if _, ok := errors.AsType[jose.ValueError](err); ok {
+		return &refusal{ErrInvalid, err}
+	}
+	return &refusal{ErrMalformed, err}
 }

@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"github.com/protoauthz/protoauthz/interceptor/internal/endpoint"
+	"github.com/protoauthz/protoauthz/interceptor/internal/jose"
 )
 
 // fetch gets the key set, after discovery if its URL is not fixed.
@@ -33,7 +34,7 @@ func (s *source) fetch() (set *keySet, err error) {
 	if err != nil {
 		return nil, fmt.Errorf("key set: %q: %w", endpoint.DisplayURL(keySetURL), err)
 	}
-	if set, err = parseKeySet(body, s.issuer.Algorithms); errors.Is(err, errJSON) {
+	if set, err = parseKeySet(body, s.issuer.Algorithms); errors.Is(err, jose.ErrJSON) {
 		err = endpoint.NotJSON(body, advice)
 	}
 	if err != nil {
@@ -52,20 +53,20 @@ func (s *source) discover(ctx context.Context) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	document, err := parseObject(body)
-	if errors.Is(err, errJSON) {
+	document, err := jose.ParseObject(body)
+	if errors.Is(err, jose.ErrJSON) {
 		return "", endpoint.NotJSON(body, advice)
 	} else if err != nil {
 		return "", fmt.Errorf("%w: the issuer must mend the document", err)
 	}
-	document.dropNulls()
-	switch issuer, ok, err := document.text("issuer"); {
+	document.DropNulls()
+	switch issuer, ok, err := document.Text("issuer"); {
 	case err != nil || !ok:
 		return "", errors.New("the document names no issuer: " + advice)
 	case issuer != s.issuer.URL:
 		return "", anotherIssuer(s.issuer.URL, issuer)
 	}
-	keySetURL, ok, err := document.text("jwks_uri")
+	keySetURL, ok, err := document.Text("jwks_uri")
 	switch {
 	case !ok || err == nil && keySetURL == "":
 		return "", errors.New("the document has no jwks_uri: set Issuer.KeySetURL")

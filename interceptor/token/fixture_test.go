@@ -1,9 +1,7 @@
 package token_test
 
 import (
-	"bytes"
 	"crypto/rsa"
-	"encoding/json"
 	"errors"
 	"net/http"
 	"strings"
@@ -116,13 +114,4 @@ func checkSilent(t testing.TB, err error, raw string) {
 			t.Errorf("the error tells %q: %v", secret, err)
 		}
 	}
-}
-
-func compact(t testing.TB, data []byte) string {
-	t.Helper()
-	var b bytes.Buffer
-	if err := json.Compact(&b, data); err != nil {
-		t.Fatal(err)
-	}
-	return b.String()
 }

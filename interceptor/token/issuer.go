@@ -3,12 +3,12 @@ package token
 import (
 	"errors"
 	"fmt"
-	"maps"
 	"slices"
 	"strings"
 	"time"
 
 	"github.com/protoauthz/protoauthz/interceptor/internal/endpoint"
+	"github.com/protoauthz/protoauthz/interceptor/internal/jose"
 )
 
 // An Issuer says whose tokens are accepted, and what their claims are called.
@@ -140,8 +140,8 @@ func (i Issuer) withDefaults() (Issuer, error) {
 		fault("Algorithms: none given")
 	}
 	for _, name := range i.Algorithms {
-		if _, ok := algorithms[name]; !ok {
-			fault("Algorithms: %q is none of %q", name, slices.Sorted(maps.Keys(algorithms)))
+		if !slices.Contains(jose.Algorithms(), name) {
+			fault("Algorithms: %q is none of %q", name, jose.Algorithms())
 		}
 	}
 	if i.ClientSubject != "" && strings.Count(i.ClientSubject, clientPlaceholder) != 1 {
@@ -158,7 +158,7 @@ func (i Issuer) withDefaults() (Issuer, error) {
 	}
 	i.Types = slices.Clone(i.Types)
 	for n, typ := range i.Types {
-		i.Types[n] = canonicalType(typ)
+		i.Types[n] = jose.CanonicalType(typ)
 	}
 	for _, list := range []struct {
 		name     string
@@ -178,18 +178,6 @@ func (i Issuer) withDefaults() (Issuer, error) {
 	}
 	i.Algorithms = slices.Clone(i.Algorithms)
 	return i, errors.Join(faults...)
-}
-
-// canonicalType returns the form of a media type that is compared. Only ASCII letters are
-// folded: strings.ToLower would also turn U+0130 into i and U+212A into k.
-func canonicalType(typ string) string {
-	lower := strings.Map(func(r rune) rune {
-		if 'A' <= r && r <= 'Z' {
-			r += 'a' - 'A'
-		}
-		return r
-	}, typ)
-	return strings.TrimPrefix(lower, "application/")
 }
 
 // checkKeySetURL makes sure that keys come over a channel no weaker than the

@@ -9,14 +9,14 @@ import (
 	"strings"
 	"sync/atomic"
 	"time"
+
+	"github.com/protoauthz/protoauthz/interceptor/internal/jose"
 )
 
 // A publicKey verifies signatures of one algorithm (RFC 8725 section 3.2).
 type publicKey struct {
-	id        string // empty if the JWK has none
-	algorithm string
-	public    crypto.PublicKey
-	fastest   atomic.Int64 // verification of a good signature, in nanoseconds
+	jose.Key
+	fastest atomic.Int64 // verification of a good signature, in nanoseconds
 }
 
 // cost returns how long a verification takes, given how long one took, of which a part may
@@ -36,8 +36,8 @@ func (k *publicKey) cost(took time.Duration, good bool) time.Duration {
 
 // equal reports whether two keys verify the same signatures of an algorithm.
 func (k *publicKey) equal(other *publicKey) bool {
-	public, ok := k.public.(interface{ Equal(crypto.PublicKey) bool })
-	return ok && public.Equal(other.public)
+	public, ok := k.Public.(interface{ Equal(crypto.PublicKey) bool })
+	return ok && public.Equal(other.Public)
 }
 
 // A keyName is what a token says of its key: `kid`, which may be empty, and `alg`.
@@ -73,8 +73,8 @@ func (s *keySet) find(name keyName) []*publicKey {
 
 // add takes a key in, unless there are enough of its name.
 func (s *keySet) add(key *publicKey) error {
-	name := keyName{key.id, key.algorithm}
-	if key.id != "" {
+	name := keyName{key.ID, key.Algorithm}
+	if key.ID != "" {
 		switch same := s.byName[name]; {
 		case slices.ContainsFunc(same, key.equal):
 			return errors.New("it is given twice")
@@ -86,7 +86,7 @@ func (s *keySet) add(key *publicKey) error {
 	}
 	s.keys = append(s.keys, key)
 	// A key without kid may be there twice, once for each name of its algorithm.
-	again := func(other *publicKey) bool { return other.id == key.id && other.equal(key) }
+	again := func(other *publicKey) bool { return other.ID == key.ID && other.equal(key) }
 	if !slices.ContainsFunc(s.byName[name], again) {
 		s.byName[name] = append(s.byName[name], key)
 	}
@@ -102,7 +102,7 @@ func sameKeys(a, b []*publicKey) bool {
 func (s *keySet) inherit(before *keySet) {
 	for _, key := range s.keys {
 		for _, old := range before.keys {
-			if old.algorithm == key.algorithm && old.equal(key) {
+			if old.Algorithm == key.Algorithm && old.equal(key) {
 				key.fastest.Store(old.fastest.Load())
 			}
 		}
@@ -116,12 +116,12 @@ const maxKeys = 100
 // algorithms given. Keys that cannot be used are skipped; a set without a single usable
 // key is an error.
 func parseKeySet(body []byte, allowed []string) (*keySet, error) {
-	members, err := parseShallow(body) // what is wrong with one key spoils that key alone
+	members, err := jose.ParseShallow(body) // what is wrong with one key spoils that key alone
 	if err != nil {
 		return nil, err
 	}
-	array, ok := members.get("keys")
-	if !ok && members.has("jwks_uri") {
+	array, ok := members.Get("keys")
+	if !ok && members.Has("jwks_uri") {
 		return nil, errors.New("it is the issuer's metadata, and not a key set: leave Issuer.KeySetURL empty; if it is empty, the issuer must correct jwks_uri")
 	}
 	keys, err := splitKeys(array)
@@ -180,4 +180,56 @@ func splitKeys(array string) (keys []json.RawMessage, err error) {
 		}
 	}
 	return keys, nil
+}
+
+// parseKey reads one JWK, for one of the algorithms that are allowed.
+func parseKey(raw json.RawMessage, allowed []string) (*publicKey, error) {
+	key, err := jose.ParseKey(raw)
+	if err != nil {
+		return nil, err
+	}
+	key.Algorithm, err = bind(&key, allowed)
+	return &publicKey{Key: key}, err
+}
+
+// bind returns the one algorithm that a key is for: that which it names, or the only
+// one of those allowed that is for such keys.
+func bind(key *jose.Key, allowed []string) (string, error) {
+	own := key.Algorithms()
+	var fitting []string
+	for _, name := range allowed {
+		name = jose.CanonicalAlgorithm(name)
+		if (key.Algorithm == "" || jose.CanonicalAlgorithm(key.Algorithm) == name) && slices.Contains(own, name) && !slices.Contains(fitting, name) {
+			fitting = append(fitting, name)
+		}
+	}
+	switch len(fitting) {
+	case 0:
+		return "", mismatch(key, own, allowed)
+	case 1:
+		return fitting[0], nil
+	default:
+		return "", fmt.Errorf("it names no alg, and %q fit it: leave only one of them in Issuer.Algorithms, or have the issuer write alg into the key", fitting)
+	}
+}
+
+// maxAlgorithm is the longest `alg` of a key, in bytes, that an error names.
+const maxAlgorithm = 32
+
+// mismatch says why a key, which is for its own algorithms, is for none of those that are allowed.
+func mismatch(key *jose.Key, own, allowed []string) error {
+	alg := fmt.Sprintf("%q", key.Algorithm)
+	if len(key.Algorithm) > maxAlgorithm {
+		alg = fmt.Sprintf("%d bytes long", len(key.Algorithm))
+	}
+	switch {
+	case key.Algorithm == "":
+		return fmt.Errorf("it names no alg, and is for one of %q, while the issuer's Algorithms are %q: add the one with which the issuer signs access tokens to Issuer.Algorithms", own, allowed)
+	case slices.Contains(own, key.Algorithm):
+		return fmt.Errorf("its alg is %s, while the issuer's Algorithms are %q: add %s to Issuer.Algorithms if the issuer signs access tokens with this key", alg, allowed, alg)
+	case slices.Contains(jose.Algorithms(), key.Algorithm):
+		return fmt.Errorf("its alg is %s, while its kty and crv are for %q, and the issuer's Algorithms are %q: the issuer must mend the key", alg, own, allowed)
+	default:
+		return fmt.Errorf("its alg is %s, which signs no token that is accepted, and the issuer's Algorithms are %q: if the issuer signs access tokens with this key, it must name another alg", alg, allowed)
+	}
 }

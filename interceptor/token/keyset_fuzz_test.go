@@ -15,6 +15,7 @@ import (
 	"testing"
 	"unicode/utf8"
 
+	"github.com/protoauthz/protoauthz/interceptor/internal/test/tokens"
 	"github.com/protoauthz/protoauthz/interceptor/token"
 )
 
@@ -40,7 +41,7 @@ func FuzzParseKeySet(f *testing.F) {
 		keySet(), `{"keys":null}`, `{"keys":{}}`, "{}", "", "[]", `{"keys":[{"kty":"oct","k":"AAAA"}]}`, keySet(rs256.JWK("e", "AQ")), keySet(es256.JWK("x", "AAAA")), keySet(es384.JWK("d", "AA")),
 	}
 	for _, algorithms := range fuzzAlgorithms {
-		checkSeeds(f, seeds, func(seed string) bool { keys, _ := readKeys([]byte(seed), algorithms); return keys != nil })
+		tokens.CheckSeeds(f, seeds, func(seed string) bool { keys, _ := readKeys([]byte(seed), algorithms); return keys != nil })
 	}
 	for n := range fuzzAlgorithms {
 		for _, seed := range seeds {
@@ -48,7 +49,7 @@ func FuzzParseKeySet(f *testing.F) {
 		}
 	}
 	f.Fuzz(func(t *testing.T, n uint8, body []byte) {
-		if replaced.Match(body) {
+		if tokens.Replaced.Match(body) {
 			return
 		}
 		algorithms := fuzzAlgorithms[int(n)%len(fuzzAlgorithms)]
@@ -116,7 +117,7 @@ func readKeys(body []byte, algorithms []string) (keys []token.PublicKey, total i
 
 // readKey reads a JWK, and reports whether it is fit for use.
 func readKey(jwk json.RawMessage, algorithms []string) (key token.PublicKey, ok bool) {
-	members, ok := readObject(jwk)
+	members, ok := tokens.ReadObject(jwk)
 	if !ok {
 		return key, false
 	}

@@ -1,7 +1,6 @@
 package token_test
 
 import (
-	"crypto"
 	"crypto/ecdh"
 	"crypto/ecdsa"
 	"crypto/ed25519"
@@ -137,41 +136,6 @@ func TestBadKeys(t *testing.T) {
 				}
 			}
 		})
-	}
-}
-
-// TestCheckPublic is about keys that the libraries refuse to build today: we do not rely
-// on that.
-func TestCheckPublic(t *testing.T) {
-	t.Parallel()
-	good := as[*ecdsa.PublicKey](es256.Private.Public())
-	tooLarge := 1<<31 - 1
-	tooLarge += 2 // which an int of 32 bits makes a number below zero
-	agreement := must(ecdh.X25519().GenerateKey(rand.Reader)).PublicKey()
-	tests := map[string]struct {
-		public crypto.PublicKey
-		x, y   int
-		ok     bool
-	}{
-		"RSA":                  {&rsaKey.PublicKey, 0, 0, true},
-		"RSA exponent 1":       {&rsa.PublicKey{N: rsaKey.N, E: 1}, 0, 0, false},
-		"RSA exponent 2^31+1":  {&rsa.PublicKey{N: rsaKey.N, E: tooLarge}, 0, 0, false},
-		"EC":                   {good, 32, 32, true},
-		"EC short x":           {good, 31, 32, false},
-		"EC long y":            {good, 32, 33, false},
-		"EC off the curve":     {&ecdsa.PublicKey{Curve: elliptic.P256(), X: big.NewInt(1), Y: big.NewInt(1)}, 32, 32, false}, //nolint:staticcheck // the way to a bad key
-		"Ed25519":              {eddsa.Private.Public(), 32, 0, true},
-		"Ed25519 short":        {ed25519.PublicKey(make([]byte, 31)), 31, 0, false},
-		"key agreement":        {agreement, 32, 0, false},
-		"symmetric":            {[]byte("secret"), 0, 0, false},
-		"nothing":              {nil, 0, 0, false},
-		"private":              {rsaKey, 0, 0, false},
-		"RSA not as a pointer": {rsaKey.PublicKey, 0, 0, false},
-	}
-	for name, test := range tests {
-		if err := token.CheckPublic(test.public, test.x, test.y); (err == nil) != test.ok {
-			t.Errorf("%s: %v", name, err)
-		}
 	}
 }
 

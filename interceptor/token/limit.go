@@ -46,21 +46,7 @@ type limiter struct {
 
 func newLimiter(n int) *limiter { return &limiter{slots: make(chan struct{}, n)} }
 
-// run waits for a slot and calls verify, which returns what that costs. The error is that
-// of verify, or [ErrBusy].
-func (l *limiter) run(ctx context.Context, verify func() (cost time.Duration, err error)) error {
-	if err := l.acquire(ctx); err != nil {
-		return err
-	}
-	var rest time.Duration
-	defer func() { l.release(rest) }()
-	cost, err := verify()
-	if err != nil {
-		rest = min(restFactor*cost, maxRest)
-	}
-	return err
-}
-
+// acquire waits for a slot. The error is [ErrBusy].
 func (l *limiter) acquire(ctx context.Context) error {
 	if l.try() {
 		return nil
@@ -89,6 +75,15 @@ func (l *limiter) try() bool {
 	default:
 		return false
 	}
+}
+
+// done gives back the slot of a verification, after a rest if the verification has failed.
+func (l *limiter) done(cost time.Duration, err error) {
+	var rest time.Duration
+	if err != nil {
+		rest = min(restFactor*cost, maxRest)
+	}
+	l.release(rest)
 }
 
 // release gives a slot back, after a rest. Timers are no finer than a millisecond, so short

@@ -10,6 +10,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/protoauthz/protoauthz/interceptor/internal/jose"
 	"github.com/protoauthz/protoauthz/interceptor/internal/test/tokens"
 )
 
@@ -126,13 +127,11 @@ func TestRest(t *testing.T) {
 				l := newLimiter(1)
 				start := time.Now()
 				for range 100 {
-					err := l.run(t.Context(), func() (time.Duration, error) {
-						time.Sleep(4 * time.Millisecond) // the bubble's clock
-						return test.cost, test.err
-					})
-					if !errors.Is(err, test.err) {
+					if err := l.acquire(t.Context()); err != nil {
 						t.Fatal(err)
 					}
+					time.Sleep(4 * time.Millisecond) // the bubble's clock
+					l.done(test.cost, test.err)
 				}
 				if next := acquire(t.Context(), l); next.err != nil || time.Since(start) != test.want {
 					t.Errorf("the next slot: %v after %v, want %v", next.err, time.Since(start), test.want)
@@ -142,11 +141,15 @@ func TestRest(t *testing.T) {
 	}
 }
 
+func keyOf(k *tokens.Key) *publicKey {
+	return &publicKey{Key: jose.Key{Public: k.Private.Public()}}
+}
+
 // TestCost makes sure that neither time spent waiting for a processor nor a signature that is
 // found out early makes a verification dearer or cheaper than it is.
 func TestCost(t *testing.T) {
 	t.Parallel()
-	key := &publicKey{public: tokens.I1.EdDSA.Private.Public()}
+	key := keyOf(tokens.I1.EdDSA)
 	for _, test := range []struct {
 		took time.Duration
 		good bool
@@ -156,12 +159,12 @@ func TestCost(t *testing.T) {
 			t.Errorf("%d after %d, good %t: want %d", got, test.took, test.good, test.want)
 		}
 	}
-	other := &publicKey{public: tokens.I2.EdDSA.Private.Public()}
+	other := keyOf(tokens.I2.EdDSA)
 	for _, test := range []struct {
 		before *publicKey
 		want   time.Duration
 	}{{key, 4}, {other, 50}} {
-		refreshed := &publicKey{public: key.public}
+		refreshed := &publicKey{Key: key.Key}
 		(&keySet{keys: []*publicKey{refreshed}}).inherit(&keySet{keys: []*publicKey{test.before}})
 		if got := refreshed.cost(50, false); got != test.want {
 			t.Errorf("%d after a refresh, want %d", got, test.want)
@@ -331,10 +334,10 @@ func TestSlots(t *testing.T) {
 				var calls sync.WaitGroup
 				for range rounds * slots {
 					calls.Go(func() {
-						_ = l.run(t.Context(), func() (time.Duration, error) {
+						if l.acquire(t.Context()) == nil {
 							time.Sleep(cost) // the bubble's clock
-							return cost, verdict
-						})
+							l.done(cost, verdict)
+						}
 					})
 				}
 				calls.Wait()
@@ -377,11 +380,11 @@ func TestDefaultLimit(t *testing.T) {
 // TestCostOfCandidates makes sure that a forged token rests for every key that was tried.
 func TestCostOfCandidates(t *testing.T) {
 	t.Parallel()
-	forged, err := parseJWS(tokens.Scene{}.Token(tokens.I1.EdDSA))
+	forged, err := jose.ParseJWS(tokens.Scene{}.Token(tokens.I1.EdDSA))
 	if err != nil {
 		t.Fatal(err)
 	}
-	candidates := []*publicKey{{public: tokens.NewEd25519("a").Private.Public()}, {public: tokens.NewEd25519("b").Private.Public()}}
+	candidates := []*publicKey{keyOf(tokens.NewEd25519("a")), keyOf(tokens.NewEd25519("b"))}
 	for _, key := range candidates {
 		key.fastest.Store(1)
 	}

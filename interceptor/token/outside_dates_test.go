@@ -6,6 +6,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/protoauthz/protoauthz/interceptor/internal/unverified"
 	"github.com/protoauthz/protoauthz/interceptor/token"
 )
 
@@ -47,8 +48,8 @@ func testDates(t *testing.T) {
 		verifier := newVerifier(t, newIDP(es256.JWK()), token.WithLeeway(test.leeway))
 		checkError(t, verifier.Ready(t.Context()), nil)
 		_, verified := verifier.Verify(t.Context(), raw)
-		_, unverified := token.Unverified(issuer(issuerURL), raw, token.WithLeeway(test.leeway))
-		for _, err := range []error{verified, unverified} {
+		_, unsigned := unverified.Token(issuer(issuerURL), raw, token.WithLeeway(test.leeway))
+		for _, err := range []error{verified, unsigned} {
 			checkText(t, fmt.Sprint(test.leeway, test.claim, test.value), err, test.want)
 			checkError(t, err, want)
 		}

@@ -5,6 +5,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/protoauthz/protoauthz/interceptor/internal/unverified"
 	"github.com/protoauthz/protoauthz/interceptor/token"
 )
 
@@ -57,11 +58,11 @@ func testTypes(t *testing.T) {
 		_, err := newVerifier(t, newIDP(es256.JWK())).Verify(t.Context(), raw)
 		checkText(t, fmt.Sprint(test.typ), err, test.want)
 		checkError(t, err, token.ErrInvalid)
-		_, err = token.Unverified(issuer(issuerURL), raw)
+		_, err = unverified.Token(issuer(issuerURL), raw)
 		checkText(t, fmt.Sprint(test.typ), err, test.want)
 	}
 	// Whose token it is comes first.
-	_, err := token.Unverified(issuer(issuerURL), es256.Mint(es256.Header("typ", absent{}), payload("iss", otherIssuer)))
+	_, err := unverified.Token(issuer(issuerURL), es256.Mint(es256.Header("typ", absent{}), payload("iss", otherIssuer)))
 	if err == nil || strings.Contains(err.Error(), "typ") {
 		t.Error(err)
 	}

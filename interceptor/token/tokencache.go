@@ -50,9 +50,9 @@ type verifiedToken struct {
 // keyName is what the token says of its key, without the header that it was a part of.
 func (t *verifiedToken) keyName() keyName {
 	if t.anonymous {
-		return keyName{"", t.key.algorithm}
+		return keyName{"", t.key.Algorithm}
 	}
-	return keyName{t.key.id, t.key.algorithm}
+	return keyName{t.key.ID, t.key.Algorithm}
 }
 
 // cached returns the verified token, or nil if there is none.

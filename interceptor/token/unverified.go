@@ -1,64 +1,18 @@
 package token
 
 import (
-	"cmp"
-	"slices"
+	"encoding/base64"
 	"strings"
 	"time"
+
+	"github.com/protoauthz/protoauthz/interceptor/internal/unverified/hook"
 )
 
-// An unverified token is one whose signature is still to be verified.
-type unverified struct {
-	jws
+// init leaves to package unverified what is in no public API.
+func init() { hook.Token, hook.Claims = unverifiedToken, unverifiedClaims }
 
-	members  object
-	issuer   *issuerKeys
-	validity validity
-}
-
-// read makes every check before the signature except the dates.
-func (v *Verifier) read(raw string) (unverified, error) {
-	token, err := parseJWS(raw)
-	if err != nil {
-		if len(raw) <= maxBytes { // two tokens in one field look like a token with more segments
-			err = cmp.Or(checkB64Token(raw), err)
-		}
-		return unverified{}, err
-	}
-	members, err := parsePayload(token.payload, v.claims)
-	if err != nil {
-		return unverified{}, err
-	}
-	name, _, err := members.text("iss")
-	if err != nil {
-		return unverified{}, err
-	}
-	issuer, ok := v.issuers[name]
-	switch {
-	case !ok:
-		return unverified{}, cmp.Or(v.errIssuer, ErrInvalid)
-	case token.typFault != "" || !slices.Contains(issuer.Types, canonicalType(token.typ)):
-		return unverified{}, &typeError{token.typFault, issuer.Types}
-	case !slices.Contains(issuer.algorithms, token.algorithm):
-		return unverified{}, issuer.errAlgorithm
-	}
-	validity, err := issuer.readValidity(&members, v.leeway)
-	if err != nil {
-		return unverified{}, err
-	}
-	return unverified{token, members, issuer, validity}, nil
-}
-
-// Unverified reads a token, as [Bearer] returns it, and makes every check of
-// [Verifier.Verify] but that of the signature: nobody has to have signed the
-// token, and no key is fetched. It is for tools that explain a token; for claims
-// without one there is [UnverifiedClaims]. Never decide anything by its result.
-// The issuer and the options are those of [NewVerifier].
-//
-// The error is the one with which Verify would end if the signature were the
-// issuer's ([ErrMalformed], [ErrInvalid], [ErrExpired] or [ErrNotYetValid]), or
-// that of NewVerifier if the issuer or an option is faulty.
-func Unverified(issuer Issuer, raw string, opts ...Option) (*Claims, error) {
+// unverifiedToken is unverified.Token.
+func unverifiedToken(issuer Issuer, raw string, opts ...Option) (*Claims, error) {
 	v, err := NewVerifier(issuer, opts...)
 	if err != nil {
 		return nil, err
@@ -71,6 +25,23 @@ func Unverified(issuer Issuer, raw string, opts ...Option) (*Claims, error) {
 	if err := token.validity.check(time.Now(), v.leeway, true); err != nil {
 		return nil, err
 	}
-	_, payload, _ := strings.Cut(strings.Clone(token.signed), ".")
-	return token.issuer.claims(payload, &token.members, token.validity.until, v.leeway)
+	_, segment, _ := strings.Cut(strings.Clone(token.Signed), ".")
+	return token.issuer.claims(segment, &token.payload, token.validity.until, v.leeway)
+}
+
+// unverifiedClaims is unverified.Claims.
+func unverifiedClaims(issuer Issuer, text string) (*Claims, error) {
+	issuer, err := issuer.withDefaults()
+	if err != nil {
+		return nil, err
+	}
+	p, err := readPayload(text, issuer.claimNames())
+	if err != nil {
+		return nil, err
+	}
+	validity, err := issuer.readValidity(&p, 0)
+	if err != nil {
+		return nil, err
+	}
+	return issuer.claims(base64.RawURLEncoding.EncodeToString([]byte(text)), &p, validity.until, 0)
 }

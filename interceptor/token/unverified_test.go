@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/protoauthz/protoauthz/interceptor/internal/test/tokens"
+	"github.com/protoauthz/protoauthz/interceptor/internal/unverified"
 	"github.com/protoauthz/protoauthz/interceptor/token"
 )
 
@@ -30,7 +31,7 @@ func TestUnverified(t *testing.T) {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()
 			synctest.Test(t, func(t *testing.T) {
-				got, err := token.Unverified(issuer(issuerURL), test.raw)
+				got, err := unverified.Token(issuer(issuerURL), test.raw)
 				checkSilent(t, err, test.raw)
 				want, wantErr := newVerifier(t, newIDP(jwksOf(all...)...)).Verify(t.Context(), test.raw)
 				if sameError(err, wantErr) {
@@ -64,17 +65,17 @@ func TestUnverifiedOptions(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		late := scene.Token(es256, "exp", epoch-60)
-		_, err := token.Unverified(issuer(issuerURL), late)
+		_, err := unverified.Token(issuer(issuerURL), late)
 		checkError(t, err, token.ErrExpired)
-		claims, err := token.Unverified(issuer(issuerURL), late, token.WithLeeway(2*time.Minute))
+		claims, err := unverified.Token(issuer(issuerURL), late, token.WithLeeway(2*time.Minute))
 		checkError(t, err, nil)
 		if got, want := claims.Deadline(), time.Unix(epoch+60, 0); !got.Equal(want) {
 			t.Errorf("the deadline is %v, want %v", got, want)
 		}
 		other := scene.Token(es256, "iss", otherIssuer)
-		_, err = token.Unverified(issuer(issuerURL), other)
+		_, err = unverified.Token(issuer(issuerURL), other)
 		checkError(t, err, token.ErrInvalid)
-		if claims, err = token.Unverified(issuer(issuerURL), other, token.WithIssuer(issuer(otherIssuer))); err != nil || claims.Issuer() != otherIssuer {
+		if claims, err = unverified.Token(issuer(issuerURL), other, token.WithIssuer(issuer(otherIssuer))); err != nil || claims.Issuer() != otherIssuer {
 			t.Errorf("of another issuer: %v, issuer %q", err, claims.Issuer())
 		}
 		for _, err := range []error{
@@ -90,6 +91,6 @@ func TestUnverifiedOptions(t *testing.T) {
 }
 
 func unverifiedError(issuer token.Issuer, raw string, opts ...token.Option) error {
-	_, err := token.Unverified(issuer, raw, opts...)
+	_, err := unverified.Token(issuer, raw, opts...)
 	return err
 }

@@ -1,6 +1,11 @@
 package token
 
-import "time"
+import (
+	"fmt"
+	"strings"
+	"sync"
+	"time"
+)
 
 const (
 	// `iat` may be ahead of the clock by the leeway, but by at least minAhead and at most maxAhead.
@@ -16,21 +21,21 @@ type validity struct {
 
 // readValidity reads `exp`, which must be there, `nbf` and `iat`. Fractions are
 // rounded against the token.
-func (i *Issuer) readValidity(members *object, leeway time.Duration) (v validity, err error) {
-	expires, ok, err := members.date("exp")
+func (i *Issuer) readValidity(p *payload, leeway time.Duration) (v validity, err error) {
+	expires, ok, err := p.date("exp")
 	if err != nil {
 		return validity{}, err
 	} else if !ok {
 		return validity{}, invalid("exp is missing")
 	}
 	v.until = expires.floor().Add(leeway)
-	notBefore, ok, err := members.date("nbf")
+	notBefore, ok, err := p.date("nbf")
 	if err != nil {
 		return validity{}, err
 	} else if ok {
 		v.from = notBefore.ceil().Add(-leeway)
 	}
-	issued, ok, err := members.date("iat")
+	issued, ok, err := p.date("iat")
 	switch {
 	case err != nil:
 		return validity{}, err
@@ -67,4 +72,207 @@ func (v validity) check(now time.Time, leeway time.Duration, verified bool) erro
 		return refuse("iat", v.issued.Sub(now), aheadOf(leeway))
 	}
 	return nil
+}
+
+// A dateError refuses a token by one of its dates. Its text is made when somebody reads it: most
+// refusals nobody reads.
+type dateError struct {
+	claim       string        // exp, nbf or iat
+	off, leeway time.Duration // off is told only if the signature is verified
+	verified    bool
+}
+
+// Unwrap returns [ErrExpired] or [ErrNotYetValid].
+func (e *dateError) Unwrap() error {
+	if e.claim == "exp" {
+		return ErrExpired
+	}
+	return ErrNotYetValid
+}
+
+// Error says by how much the date is off, and what to do.
+func (e *dateError) Error() string {
+	const clocks = "set the clocks of the issuer and of this server right"
+	switch {
+	case e.claim == "exp" && e.verified:
+		return fmt.Sprintf("%v: its exp passed %s ago, and the leeway is %v: the client needs a new token; if this one is new, %s", ErrExpired, spoken(e.off.Truncate(time.Second)), e.leeway, clocks)
+	case e.claim == "exp":
+		return fmt.Sprintf("%v: its exp and the leeway of %v have passed: the client needs a new token; if this one is new, %s", ErrExpired, e.leeway, clocks)
+	}
+	ahead := ""
+	if e.verified {
+		ahead = spoken((e.off + time.Second - 1).Truncate(time.Second)) + " "
+	}
+	allowed := "the leeway is"
+	if e.claim == "iat" { // which is bounded by another amount
+		allowed = "iat may be ahead by"
+	}
+	return fmt.Sprintf("%v: its %s is %sahead of this server's clock, and %s %v: %s", ErrNotYetValid, e.claim, ahead, allowed, e.leeway, clocks)
+}
+
+const (
+	day     = 24 * time.Hour
+	forever = 1000 * day // the longest distance that an error tells
+)
+
+// spoken returns a duration of whole seconds, or of days if it is long.
+func spoken(d time.Duration) string {
+	switch {
+	case d < 2*day:
+		return d.String()
+	case d < forever:
+		return fmt.Sprintf("%d days", d/day)
+	default:
+		return fmt.Sprintf("at least %d days", forever/day)
+	}
+}
+
+// How many refusals are explained by a signature: so few that strangers gain nothing from tokens that
+// have expired.
+const (
+	explainEvery = 1 * time.Second
+	explainBurst = 10 // at once
+)
+
+// explain returns a refusal that says by how much a date is off, if the signature is good. Otherwise explain
+// returns the refusal as it is. No call waits here: the keys that are there must do.
+func (v *Verifier) explain(token *unverified, now time.Time, refusal error) error {
+	if !v.explained.allow(now) {
+		return refusal
+	}
+	// A server whose clock is wrong sees no other tokens, so the fetch begins here.
+	set, _, _ := token.issuer.keys.refresh(now, keyName{})
+	keys, err := token.issuer.keys.stillGood(set, now)
+	if err != nil || !v.limit.try() {
+		return refusal
+	}
+	defer v.limit.release(0)
+	for _, key := range keys.find(token.key) {
+		if token.SignedBy(key.Public) {
+			return token.validity.check(now, v.leeway, true)
+		}
+	}
+	return refusal
+}
+
+// explanations limit how often refusals are explained. The zero value allows [explainBurst] at once.
+type explanations struct {
+	mu      sync.Mutex
+	wholeAt time.Time // when all are allowed again: a time with a monotonic part, which no setting of a clock moves
+}
+
+// allow reports whether a refusal may be explained now, and counts the explanation.
+func (e *explanations) allow(now time.Time) bool {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	wholeAt := e.wholeAt
+	if wholeAt.Before(now) {
+		wholeAt = now
+	}
+	if wholeAt = wholeAt.Add(explainEvery); wholeAt.Sub(now) > explainBurst*explainEvery {
+		return false
+	}
+	e.wholeAt = wholeAt
+	return true
+}
+
+// maxDate is the last second of the year 9999.
+const maxDate = 253402300799
+
+// A date is a NumericDate (RFC 7519 section 2), exactly: a float64 would round away what is
+// less than a microsecond.
+type date struct {
+	seconds, nanoseconds int64
+	rest                 bool // it is later than that, by less than a nanosecond
+}
+
+// floor is the second in which the date is.
+func (d date) floor() time.Time { return time.Unix(d.seconds, 0) }
+
+// ceil is the first second that is not before the date.
+func (d date) ceil() time.Time {
+	if d.nanoseconds > 0 || d.rest {
+		return time.Unix(d.seconds+1, 0)
+	}
+	return time.Unix(d.seconds, 0)
+}
+
+// exceeds reports whether the date is later than another by more than a duration.
+func (d date) exceeds(other date, by time.Duration) bool {
+	apart := time.Unix(d.seconds, d.nanoseconds).Sub(time.Unix(other.seconds, other.nanoseconds))
+	return apart > by || apart == by && d.rest
+}
+
+// date returns a NumericDate, and whether it is there.
+func (p *payload) date(name string) (d date, ok bool, err error) {
+	raw, ok := p.Get(name)
+	if !ok {
+		return date{}, false, nil
+	}
+	if raw[0] != '-' && (raw[0] < '0' || raw[0] > '9') {
+		return date{}, true, invalid("%s is not a number", name)
+	}
+	if d, ok = parseDate(raw); !ok {
+		return date{}, true, invalid("%s is out of range", name)
+	}
+	return d, true, nil
+}
+
+// parseDate reads a JSON number, which has to be one from 0 to maxDate.
+func parseDate(number string) (d date, ok bool) {
+	number, exponent := cutExponent(number)
+	number, negative := strings.CutPrefix(number, "-")
+	if strings.Trim(number, "0.") == "" {
+		return date{}, true
+	}
+	integer, fraction, _ := strings.Cut(number, ".")
+	if negative || !d.add(integer, len(integer)+exponent) || !d.add(fraction, exponent) {
+		return date{}, false
+	}
+	for places := exponent - len(fraction); places > 0 && d.seconds <= maxDate; places-- {
+		d.seconds *= 10
+	}
+	return d, d.seconds < maxDate || d == date{seconds: maxDate}
+}
+
+// add adds digits of which a number stand before the point, or below zero, are behind it by as many.
+func (d *date) add(digits string, before int) bool {
+	const places = 9 // of nanoseconds
+	for n := 0; n < len(digits) && !d.rest; n++ {
+		digit := int64(digits[n] - '0')
+		switch place := before - n; {
+		case place > 0:
+			if d.seconds = 10*d.seconds + digit; d.seconds > maxDate {
+				return false
+			}
+		case place > -places:
+			for range places - 1 + place {
+				digit *= 10
+			}
+			d.nanoseconds += digit
+		case digit > 0:
+			d.rest = true
+		}
+	}
+	return true
+}
+
+// cutExponent returns a number without its exponent. One that is too large for any text to
+// make up for is cut short.
+func cutExponent(number string) (mantissa string, exponent int) {
+	n := max(strings.IndexByte(number, 'e'), strings.IndexByte(number, 'E'))
+	if n < 0 {
+		return number, 0
+	}
+	const large = 1 << 26
+	digits := strings.TrimLeft(number[n+1:], "+-")
+	for _, digit := range []byte(digits) {
+		if exponent < large {
+			exponent = 10*exponent + int(digit-'0')
+		}
+	}
+	if number[n+1] == '-' {
+		exponent = -exponent
+	}
+	return number[:n], exponent
 }

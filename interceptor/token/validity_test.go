@@ -9,6 +9,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/protoauthz/protoauthz/interceptor/internal/unverified"
 	"github.com/protoauthz/protoauthz/interceptor/token"
 )
 
@@ -35,7 +36,7 @@ func TestIssuedAt(t *testing.T) {
 						func() (*token.Claims, error) { return caching.Verify(t.Context(), raw(iat)) },
 						func() (*token.Claims, error) { return uncached.Verify(t.Context(), raw(iat)) },
 						func() (*token.Claims, error) {
-							return token.Unverified(issuer(issuerURL), raw(iat), token.WithLeeway(test.leeway))
+							return unverified.Token(issuer(issuerURL), raw(iat), token.WithLeeway(test.leeway))
 						},
 					} {
 						_, err := verify()
@@ -63,7 +64,7 @@ func TestNotYetValidNames(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		for _, name := range []string{"nbf", "iat"} {
-			_, err := token.Unverified(issuer(issuerURL), scene.Token(eddsa, name, epoch+86400))
+			_, err := unverified.Token(issuer(issuerURL), scene.Token(eddsa, name, epoch+86400))
 			if checkError(t, err, token.ErrNotYetValid); err == nil || !strings.Contains(err.Error(), name) {
 				t.Errorf("%s: %v", name, err)
 			}
@@ -114,9 +115,9 @@ func TestMaxLifetime(t *testing.T) {
 			}
 			raw := scene.Token(eddsa, "iat", test.iat, "exp", test.exp)
 			_, err = verifier.Verify(t.Context(), raw)
-			_, unverified := token.Unverified(issuer, raw)
-			_, claims := token.UnverifiedClaims(issuer, []byte(payload("iat", test.iat, "exp", test.exp)))
-			for _, err := range []error{err, unverified, claims} {
+			_, tokenErr := unverified.Token(issuer, raw)
+			_, claimsErr := unverified.Claims(issuer, payload("iat", test.iat, "exp", test.exp))
+			for _, err := range []error{err, tokenErr, claimsErr} {
 				if (err == nil) != (test.want == nil) || !errors.Is(err, test.want) {
 					t.Errorf("%v, iat %s, exp %s: %v, want %v", test.most, test.iat, test.exp, err, test.want)
 				}
@@ -155,7 +156,7 @@ func TestControlCharacters(t *testing.T) {
 		{"aud", token.Logto("https://idp.test"), []any{"aud", []string{api, "urn:logto:organization:evil\x1b[31m"}}},
 	} {
 		data := payload(test.changes...)
-		claims, err := token.UnverifiedClaims(test.issuer, []byte(data))
+		claims, err := unverified.Claims(test.issuer, data)
 		checkError(t, err, token.ErrInvalid)
 		checkSilent(t, err, "")
 		if claims != nil || err == nil || !strings.Contains(err.Error(), test.name) {
@@ -164,7 +165,7 @@ func TestControlCharacters(t *testing.T) {
 	}
 	// What no rule can name opens nothing, and harms nobody.
 	for _, changes := range [][]any{{"scope", "read:a\nwrite:b"}, {"aud", api + "\x00"}, {"name", "a\nb"}, {"sub", "\u00a0\u200b"}} {
-		_, err := token.UnverifiedClaims(token.Logto("https://idp.test"), []byte(payload(changes...)))
+		_, err := unverified.Claims(token.Logto("https://idp.test"), payload(changes...))
 		checkError(t, err, nil)
 	}
 }

@@ -8,12 +8,12 @@ import (
 	"net/http"
 	"runtime"
 	"slices"
-	"strings"
 	"sync/atomic"
 	"time"
 
 	"github.com/protoauthz/protoauthz/interceptor/internal/cache"
 	"github.com/protoauthz/protoauthz/interceptor/internal/endpoint"
+	"github.com/protoauthz/protoauthz/interceptor/internal/jose"
 )
 
 const (
@@ -136,7 +136,7 @@ func NewVerifier(issuer Issuer, opts ...Option) (*Verifier, error) {
 			errAlgorithm: invalid("alg is not one of %q, the issuer's Algorithms: if the issuer may sign access tokens with the token's algorithm, add that algorithm to Issuer.Algorithms", issuer.Algorithms),
 		}
 		for _, name := range issuer.Algorithms {
-			keys.algorithms = append(keys.algorithms, canonicalAlgorithm(name))
+			keys.algorithms = append(keys.algorithms, jose.CanonicalAlgorithm(name))
 		}
 		keys.keys = &source{issuer: &keys.Issuer, transport: o.transport, observer: o.observer}
 		v.issuers[issuer.URL] = keys
@@ -159,109 +159,38 @@ func NewVerifier(issuer Issuer, opts ...Option) (*Verifier, error) {
 	return v, nil
 }
 
-// Verify verifies a token, as [Bearer] returns it, and returns its claims.
+// Ready returns nil if the issuers of the given URLs, or all issuers if none are given, have keys that
+// can be used: it is for readiness probes, not for liveness probes. It fetches keys if there are none,
+// waiting as long as [Verifier.Verify] does, and refreshes old ones as Verify does.
 //
-// It checks in this order: size and form (RFC 7515 section 7.1), JOSE header,
-// `iss`, `typ` and `alg`, `exp`, `nbf` and `iat` (RFC 7519 section 4.1) with
-// [Issuer.MaxLifetime], the signature with a key of that issuer, and the types of all
-// claims that are used. Identities (`sub`, `jti`, the client and the organization) must have
-// no control characters. What the token opens is not its business: `aud` and scopes are for the caller to judge.
-// Verified tokens are cached, see [WithCache].
-//
-// A call waits for keys at most 2 seconds (2.05 if a stranger's fetch comes first), and 2 to verify a signature (see
-// [WithSignatureLimit]), less if ctx ends. The errors are those of this package;
-// for [ErrKeysUnavailable] and [ErrBusy] it is right to try again.
-func (v *Verifier) Verify(ctx context.Context, raw string) (*Claims, error) {
-	if claims, ok, err := v.fromCache(ctx, raw); ok {
-		return claims, err
+// The error matches [ErrKeysUnavailable] and names the issuers whose keys are missing. Of all issuers,
+// one without keys is enough to fail, so that a new release which cannot reach it does not replace one
+// that has its keys. Give the URLs of the issuers that must be up if the outage of another one, such as
+// a partner's, must not stop a rollout; ask for each alone to tell them apart. A URL that is no
+// [Issuer.URL] of the verifier is an error that matches none of this package's.
+func (v *Verifier) Ready(ctx context.Context, issuers ...string) error {
+	if v == nil || len(v.names) == 0 {
+		return fmt.Errorf("%w: the verifier has no issuer: make it with NewVerifier", ErrKeysUnavailable)
 	}
-	return v.verify(ctx, raw)
-}
-
-// Authenticate is [Bearer] and [Verifier.Verify] in one, for the values of a request's
-// Authorization header, and has the errors of both. It is faster:
-// characters are checked once, or not at all where the token is cached.
-func (v *Verifier) Authenticate(ctx context.Context, authorization []string) (*Claims, error) {
-	raw, err := credentials(authorization)
-	if err != nil {
-		return nil, err
+	if len(issuers) == 0 {
+		issuers = v.names
 	}
-	if claims, ok, err := v.fromCache(ctx, raw); ok {
-		return claims, err
-	}
-	return v.verify(ctx, raw)
-}
-
-func (v *Verifier) verify(ctx context.Context, raw string) (*Claims, error) {
-	token, err := v.read(raw)
-	if err != nil {
-		return nil, err
-	}
-	asked, keys, name := time.Now(), token.issuer.keys, keyName{token.keyID, token.algorithm}
-	if err := token.validity.check(asked, v.leeway, false); err != nil {
-		return nil, v.explain(&token, name, asked, err)
-	}
-	if err := keys.await(ctx, name, asked); err != nil {
-		return nil, err
-	}
-	claims, tried, err := v.verifySignature(ctx, raw, &token, name)
-	if errors.Is(err, errSignature) && keys.changed(ctx, name, tried, asked) {
-		claims, _, err = v.verifySignature(ctx, raw, &token, name)
-	}
-	return claims, err
-}
-
-// verifySignature waits for a slot, verifies the signature and reads the claims. It returns the keys
-// that it has tried, too.
-func (v *Verifier) verifySignature(ctx context.Context, raw string, token *unverified, name keyName) (claims *Claims, tried []*publicKey, err error) {
-	issuer, validity := token.issuer, token.validity
-	err = v.limit.run(ctx, func() (cost time.Duration, err error) {
-		// The call may have waited: for keys, and for its slot.
-		if err := validity.check(time.Now(), v.leeway, false); err != nil {
-			return 0, err
-		}
-		keys, err := issuer.keys.stillGood(issuer.keys.current.Load(), time.Now())
-		if err != nil {
-			return 0, err
-		}
-		if tried = keys.find(name); len(tried) == 0 {
-			return 0, noKey(keys, name)
-		}
-		if known := v.cached(raw); known != nil && known.signedBy(keys) {
-			v.hits.add()
-			claims = known.claims // another call has verified it
-			return 0, nil
-		}
-		key, cost, err := v.signer(&token.jws, tried)
-		if err != nil {
-			return cost, err
-		}
-		raw := strings.Clone(raw) // it may be a small part of something large
-		_, payload, _ := strings.Cut(raw[:len(token.signed)], ".")
-		if claims, err = issuer.claims(payload, &token.members, validity.until, v.leeway); err != nil {
-			return cost, err
-		}
-		if v.cache != nil {
-			v.cache.Put(raw, &verifiedToken{claims: claims, validity: validity, issuer: issuer, anonymous: name.id == "", key: key})
-		}
-		return cost, nil
-	})
-	if err != nil {
-		return nil, tried, err
-	}
-	return claims, tried, nil
-}
-
-// signer returns the key out of a few that has signed a token, and what it has cost to find out.
-func (v *Verifier) signer(token *jws, candidates []*publicKey) (signer *publicKey, cost time.Duration, err error) {
-	for _, key := range candidates {
-		v.misses.Add(1)
-		start := time.Now()
-		err = token.verify(key)
-		cost += key.cost(time.Since(start), err == nil)
-		if err == nil {
-			return key, cost, nil
+	now := time.Now()
+	for _, name := range issuers { // all at once, so that their waits do not add up
+		if issuer := v.issuers[name]; issuer != nil {
+			issuer.keys.refresh(now, keyName{})
 		}
 	}
-	return nil, cost, err
+	var errs []error
+	for _, name := range issuers {
+		issuer := v.issuers[name]
+		if issuer == nil {
+			errs = append(errs, fmt.Errorf("token: Ready: %q is the Issuer.URL of no issuer of this verifier, whose issuers are %q", endpoint.DisplayURL(name), v.names))
+			continue
+		}
+		if _, err := issuer.keys.usable(ctx, now, keyName{}); err != nil {
+			errs = append(errs, err)
+		}
+	}
+	return errors.Join(errs...)
 }

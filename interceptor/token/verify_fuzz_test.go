@@ -101,8 +101,8 @@ func verifyByHand(raw string) (issuer fuzzIssuer, c said, fault string) {
 			return issuer, c, "a segment is not in base64url without padding: the client must send the token unchanged"
 		}
 	}
-	header, ok := readObject(decoded[0])
-	body, ok2 := readObject(decoded[1])
+	header, ok := tokens.ReadObject(decoded[0])
+	body, ok2 := tokens.ReadObject(decoded[1])
 	if !ok || !ok2 {
 		return issuer, c, "it holds something else than objects"
 	}
@@ -257,7 +257,7 @@ func FuzzVerify(f *testing.F) {
 		f.Fatalf("%d accepted and %d refused seeds: too few", accepted, refused)
 	}
 	f.Fuzz(func(t *testing.T, n uint8, header, payload []byte, cut uint8, rest string) {
-		if replaced.Match(header) || replaced.Match(payload) || far.Match(payload) {
+		if tokens.Replaced.Match(header) || tokens.Replaced.Match(payload) || far.Match(payload) {
 			return
 		}
 		raw := edit(mintBy(n, string(header), string(payload)), cut, rest)

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/protoauthz/protoauthz/interceptor/internal/test/tokens"
+	"github.com/protoauthz/protoauthz/interceptor/internal/unverified"
 	"github.com/protoauthz/protoauthz/interceptor/token"
 )
 
@@ -77,7 +78,7 @@ func TestTypeLength(t *testing.T) {
 		for length, want := range map[int]error{255: nil, 256: token.ErrInvalid} {
 			issuer := issuer(issuerURL)
 			issuer.Types = []string{strings.Repeat("t", length)}
-			_, err := token.Unverified(issuer, eddsa.Mint(eddsa.Header("typ", issuer.Types[0]), payload()))
+			_, err := unverified.Token(issuer, eddsa.Mint(eddsa.Header("typ", issuer.Types[0]), payload()))
 			checkError(t, err, want)
 		}
 	})
@@ -329,31 +330,6 @@ func TestDefaultType(t *testing.T) {
 			checkError(t, err, want)
 		}
 	})
-}
-
-// TestKeyOfAnotherKind makes sure that a key which does not fit is refused also where it is
-// used, and not only where it is chosen.
-func TestKeyOfAnotherKind(t *testing.T) {
-	t.Parallel()
-	raw := scene.Token(es384)
-	signed := raw[:strings.LastIndexByte(raw, '.')]
-	small := es256.Sign("ES384", signed) // r and s of P-256, made as long as those of P-384
-	wide := make([]byte, 96)
-	copy(wide[16:], small[:32])
-	copy(wide[64:], small[32:])
-	checkError(t, token.VerifyWith(signed+"."+encode(wide), es256.Private.Public()), token.ErrInvalid)
-	for _, k := range all {
-		for _, other := range all {
-			want := token.ErrInvalid
-			if k == other {
-				want = nil
-			}
-			if k != other && k.Alg[1:] == other.Alg[1:] && k.Alg[0] != 'E' {
-				continue // RS256 and PS256 have one key
-			}
-			checkError(t, token.VerifyWith(scene.Token(k), other.Private.Public()), want)
-		}
-	}
 }
 
 // TestManyIssuers makes sure that their number does not make a refusal dear.

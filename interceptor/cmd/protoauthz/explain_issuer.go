@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/protoauthz/protoauthz/interceptor/cmd/protoauthz/internal/explain"
+	"github.com/protoauthz/protoauthz/interceptor/internal/unverified"
 	"github.com/protoauthz/protoauthz/interceptor/token"
 )
 
@@ -32,7 +33,7 @@ func setTrust(q *explain.Question, provider, issuer string, leeway token.Option)
 		return nil
 	}
 	q.Verifier = verifier
-	q.Inspect = func(raw string) (*token.Claims, error) { return token.Unverified(trusted, raw, leeway) }
+	q.Inspect = func(raw string) (*token.Claims, error) { return unverified.Token(trusted, raw, leeway) }
 	return nil
 }
 

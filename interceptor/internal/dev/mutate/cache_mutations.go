@@ -9,34 +9,44 @@ var cacheMutations = []mutation{
 	{"cache: the search ends", "interceptor/internal/cache/cache.go", "tries > 0 {", "tries > -1_000_000 {"},
 	{"cache: lookups count as use", "interceptor/internal/cache/cache.go", "e.used.Store(true)", "e.used.Store(false)"},
 	{"cache: a new value", "interceptor/internal/cache/cache.go", "		e.value.Store(value)\n		return", "		return"},
-	{"limit: wait for a slot", "interceptor/token/limit.go", "	if err := l.acquire(ctx); err != nil {\n		return err\n	}\n", "	l.slots <- struct{}{}\n"},
-	{"limit: slot is given back", "interceptor/token/limit.go", "defer func() { l.release(rest) }()", "defer func() { l.release(rest + time.Hour) }()"},
+	{"limit: wait for a slot", "interceptor/token/verify.go", `if err := v.limit.acquire(ctx); err != nil {
+		return nil, err
+	}
+`, "v.limit.slots <- struct{}{}\n"},
+	{"limit: slot is given back", "interceptor/token/verify.go", "defer func() { v.limit.done(cost, err) }()", "defer func() { v.limit.release(cost + time.Hour) }()"},
 	{"limit: rest after a forged token", "interceptor/token/limit.go", "	if rest <= 0 || l.due.Add(int64(rest)) < int64(minRest) {", "	if true {"},
 	{"limit: rest adds up", "interceptor/token/limit.go", "l.due.Add(int64(rest)) < int64(minRest)", "int64(rest) < int64(minRest)"},
 	{"limit: rest once", "interceptor/token/limit.go", "l.due.Swap(0)", "l.due.Load()"},
 	{"limit: no rest after a good token", "interceptor/token/limit.go", "	if err != nil {\n		rest = ", "	{\n		rest = "},
 	{"limit: longest rest", "interceptor/token/limit.go", "min(restFactor*cost, maxRest)", "restFactor * cost"},
 	{"limit: bad signatures tell no cost", "interceptor/token/keyset.go", "if !good || k.fastest", "if k.fastest"},
-	{"limit: cost outlives a refresh", "interceptor/token/keyset.go", "if old.algorithm == key.algorithm && old.equal(key) {", "if false {"},
+	{"limit: cost outlives a refresh", "interceptor/token/keyset.go", "if old.Algorithm == key.Algorithm && old.equal(key) {", "if false {"},
 	{"limit: keys too old while it waited", "interceptor/token/source.go", "return s.stillGood(s.current.Load(), time.Now())", "return s.stillGood(s.current.Load(), now)"},
-	{"limit: expired while it waited", "interceptor/token/verifier.go", "		if err := validity.check(time.Now(), v.leeway, false); err != nil {\n			return 0, err\n		}\n", ""},
+	{"limit: expired while it waited", "interceptor/token/verify.go", `	now, source := time.Now(), token.issuer.keys
+	if err := token.validity.check(now, v.leeway, false); err != nil {
+		return nil, err
+	}
+`, "\tnow, source := time.Now(), token.issuer.keys\n"},
 	{
-		"limit: keys too old for a slot", "interceptor/token/verifier.go",
-		`		if err != nil {
-			return 0, err
-		}
-		if tried = keys.find`,
-		`		if err != nil {
-			keys = issuer.keys.current.Load()
-		}
-		if tried = keys.find`,
+		"limit: keys too old for a slot", "interceptor/token/verify.go",
+		`	if err != nil {
+		return nil, err
+	}
+	if token.tried = keys.find`,
+		`	if err != nil {
+		keys = source.current.Load()
+	}
+	if token.tried = keys.find`,
 	},
-	{"limit: key that went while it waited", "interceptor/token/verifier.go", "if tried = keys.find(name); len(tried) == 0 {", "if tried == nil {\n			tried = keys.keys\n		}\n		if len(tried) == 0 {"},
+	{"limit: key that went while it waited", "interceptor/token/verify.go", "if token.tried = keys.find(token.key); len(token.tried) == 0 {", `if token.tried = keys.find(token.key); token.tried == nil {
+		token.tried = keys.keys
+	}
+	if len(token.tried) == 0 {`},
 	{"limit: cost of a verification", "interceptor/token/keyset.go", "if fastest > 0 && time.Duration(fastest) <= took {", "if false {"},
 	{"limit: number of slots", "interceptor/token/limit.go", "make(chan struct{}, n)", "make(chan struct{}, n+1)"},
 	{"limit: default", "interceptor/token/verifier.go", "signatureLimit: runtime.GOMAXPROCS(0)", "signatureLimit: 999 + runtime.GOMAXPROCS(0)"},
 	{"limit: forged tokens get a tenth", "interceptor/token/limit.go", "restFactor  = 9 ", "restFactor  = 8 "},
-	{"limit: cost of all candidates", "interceptor/token/verifier.go", "cost += key.cost(", "cost = key.cost("},
+	{"limit: cost of all candidates", "interceptor/token/verify.go", "cost += key.cost(", "cost = key.cost("},
 	{"limit: WithSignatureLimit", "interceptor/token/limit.go", "o.signatureLimit = n", "o.signatureLimit = max(n, 2)"},
 	{"limit: WithSignatureLimit range", "interceptor/token/limit.go", "if n < 1 {", "if n < 0 {"},
 	{"limit: queue", "interceptor/token/limit.go", "if l.waiting.Add(1) > int64(maxQueue*cap(l.slots)) {", "if l.waiting.Add(1) < 0 {"},
@@ -61,9 +71,9 @@ var cacheMutations = []mutation{
 	{"cached: every key set is looked at", "interceptor/token/tokencache.go", "if t.flight.Load() == keys.flight {", "if t.flight.Load() > 0 {"},
 	{"cached: another key with its kid", "interceptor/token/tokencache.go", "!slices.ContainsFunc(keys.find(t.keyName()), t.key.equal)", "len(keys.find(t.keyName())) == 0"},
 	{"cached: key is gone", "interceptor/token/tokencache.go", "!slices.ContainsFunc(keys.find(t.keyName()), t.key.equal)", "found := keys.find(t.keyName()); found != nil && !slices.ContainsFunc(found, t.key.equal)"},
-	{"cached: keys are compared", "interceptor/token/keyset.go", "return ok && public.Equal(other.public)", "return ok && public != nil"},
-	{"cached: verified by another call, with another key", "interceptor/token/verifier.go", "known != nil && known.signedBy(keys) {", "known != nil {"},
-	{"cached: calls under way look again", "interceptor/token/verifier.go", "known != nil && known.signedBy(keys) {", "known != nil && false {"},
-	{"cached: what a token was a part of", "interceptor/token/verifier.go", "raw := strings.Clone(raw)", "raw := raw"},
-	{"cached: what a claim was a part of", "interceptor/token/mapping.go", "*part = strings.Clone(*part)", "_ = part"},
+	{"cached: keys are compared", "interceptor/token/keyset.go", "return ok && public.Equal(other.Public)", "return ok && public != nil"},
+	{"cached: verified by another call, with another key", "interceptor/token/verify.go", "known != nil && known.signedBy(keys) {", "known != nil {"},
+	{"cached: calls under way look again", "interceptor/token/verify.go", "known != nil && known.signedBy(keys) {", "known != nil && false {"},
+	{"cached: what a token was a part of", "interceptor/token/verify.go", "raw := strings.Clone(token.raw)", "raw := token.raw"},
+	{"cached: what a claim was a part of", "interceptor/token/payload.go", "*part = strings.Clone(*part)", "_ = part"},
 }

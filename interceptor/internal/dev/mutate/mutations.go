@@ -14,6 +14,7 @@ var users = map[string][]string{
 	"interceptor":                    {"interceptor/grpcguard", "interceptor/connectv2guard", "interceptor/clientauth"},
 	"interceptor/internal/cache":     {"interceptor/token", "interceptor"},
 	"interceptor/internal/callctx":   {"interceptor", "interceptor/connectv2guard"},
+	"interceptor/internal/jose":      {"interceptor/token", "interceptor"},
 	"interceptor/internal/unguarded": {"interceptor/guardtest", "interceptor/grpcguardtest"},
 	"interceptor/policy":             {"interceptor", "interceptor/policydiff"},
 	"interceptor/policydiff":         {"interceptor"},

@@ -22,11 +22,11 @@ var tokenMutations = []mutation{
 	},
 	{"token: b64token, empty", "interceptor/token/bearer.go", `if s == "" {`, `if s == "" && raw != "" {`},
 	{"token: b64token, padding at the end only", "interceptor/token/bearer.go", `0123456789-._~+/"`, `0123456789-._~+/="`},
-	{"token: size", "interceptor/token/jws.go", "if len(raw) > maxBytes {", "if false {"},
+	{"token: size", "interceptor/token/verify.go", "if len(raw) > maxBytes {", "if false {"},
 	{
-		"token: segments", "interceptor/token/jws.go",
+		"token: segments", "interceptor/internal/jose/jws.go",
 		`	default:
-		return jws{}, malformed("it has %d segments, and a JWT has 3: the client must send the whole token, unchanged", dots+1)
+		return JWS{}, fmt.Errorf("it has %d segments, and a JWT has 3: the client must send the whole token, unchanged", dots+1)
 	}
 	lastDot := strings.LastIndexByte(raw, '.')
 	header64, payload64, _ := strings.Cut(raw[:lastDot], ".")
@@ -37,82 +37,82 @@ var tokenMutations = []mutation{
 	payload64, _, _ = strings.Cut(payload64, ".")
 `,
 	},
-	{"token: empty segment", "interceptor/token/jws.go", `if segment == "" {`, "if false {"},
-	{"token: line breaks in base64url", "interceptor/token/jws.go", "if err != nil || n != strictBase64.DecodedLen(len(part)) {", "if err != nil {"},
-	{"token: line breaks in a signature", "interceptor/token/jws.go", "if err != nil || len(data) != strictBase64.DecodedLen(len(segment)) {", "if err != nil {"},
-	{"token: signature empty", "interceptor/token/jws.go", `if token.payload == "" || len(token.signature) == 0 {`, "if false {"},
-	{"token: typ length", "interceptor/token/jws.go", "case len(t.typ) > maxType:", "case false:"},
-	{"token: unused bits of base64url", "interceptor/token/jws.go", "base64.RawURLEncoding.Strict()", "base64.RawURLEncoding"},
-	{"token: header crit", "interceptor/token/jws.go", `[]string{"crit", "b64", "zip", "cty"}`, `[]string{"b64", "zip", "cty"}`},
-	{"token: header b64", "interceptor/token/jws.go", `[]string{"crit", "b64", "zip", "cty"}`, `[]string{"crit", "zip", "cty"}`},
-	{"token: header zip", "interceptor/token/jws.go", `[]string{"crit", "b64", "zip", "cty"}`, `[]string{"crit", "b64", "cty"}`},
-	{"token: header cty", "interceptor/token/jws.go", `[]string{"crit", "b64", "zip", "cty"}`, `[]string{"crit", "b64", "zip"}`},
-	{"token: alg missing", "interceptor/token/jws.go", `return invalid("header has no alg")`, `t.algorithm = "ES256"`},
+	{"token: empty segment", "interceptor/internal/jose/jws.go", `if segment == "" {`, "if false {"},
+	{"token: line breaks in base64url", "interceptor/internal/jose/jws.go", "if err != nil || n != strictBase64.DecodedLen(len(part)) {", "if err != nil {"},
+	{"token: line breaks in a signature", "interceptor/internal/jose/jws.go", "if err != nil || len(data) != strictBase64.DecodedLen(len(segment)) {", "if err != nil {"},
+	{"token: signature empty", "interceptor/internal/jose/jws.go", `if token.Payload == "" || len(token.Signature) == 0 {`, "if false {"},
+	{"token: typ length", "interceptor/internal/jose/jws.go", "case len(t.Type) > maxType:", "case false:"},
+	{"token: unused bits of base64url", "interceptor/internal/jose/jws.go", "base64.RawURLEncoding.Strict()", "base64.RawURLEncoding"},
+	{"token: header crit", "interceptor/internal/jose/jws.go", `[]string{"crit", "b64", "zip", "cty"}`, `[]string{"b64", "zip", "cty"}`},
+	{"token: header b64", "interceptor/internal/jose/jws.go", `[]string{"crit", "b64", "zip", "cty"}`, `[]string{"crit", "zip", "cty"}`},
+	{"token: header zip", "interceptor/internal/jose/jws.go", `[]string{"crit", "b64", "zip", "cty"}`, `[]string{"crit", "b64", "cty"}`},
+	{"token: header cty", "interceptor/internal/jose/jws.go", `[]string{"crit", "b64", "zip", "cty"}`, `[]string{"crit", "b64", "zip"}`},
+	{"token: alg missing", "interceptor/internal/jose/jws.go", `return ValueError("header has no alg")`, `t.Algorithm = "ES256"`},
 	{
-		"token: alg type", "interceptor/token/jws.go",
-		`header.text("alg"); err != nil {
+		"token: alg type", "interceptor/internal/jose/jws.go",
+		`header.Text("alg"); err != nil {
 		return err
 `,
-		`header.text("alg"); err != nil {
-		t.algorithm, ok = "ES256", true
+		`header.Text("alg"); err != nil {
+		t.Algorithm, ok = "ES256", true
 `,
 	},
-	{"token: alg unsupported", "interceptor/token/jws.go", `return invalid("alg is not supported")`, `t.algorithm = "ES256"`},
+	{"token: alg unsupported", "interceptor/internal/jose/jws.go", `return ValueError("alg is not supported")`, `t.Algorithm = "ES256"`},
 	{
-		"token: typ type", "interceptor/token/jws.go",
+		"token: typ type", "interceptor/internal/jose/jws.go",
 		`	case err != nil:
-		t.typFault = typNoText
+		t.TypeFault = "its typ is not a string"
 `,
 		`	case err != nil:
-		t.typ = "at+jwt"
+		t.Type = "at+jwt"
 `,
 	},
 	{
-		"token: kid type", "interceptor/token/jws.go",
-		`header.text("kid"); err != nil {
+		"token: kid type", "interceptor/internal/jose/jws.go",
+		`header.Text("kid"); err != nil {
 		return err
 	} else if`,
-		`header.text("kid"); err != nil {
+		`header.Text("kid"); err != nil {
 		return nil
 	} else if`,
 	},
-	{"token: kid empty", "interceptor/token/jws.go", `ok && (t.keyID == "" || len(t.keyID) > maxKeyID)`, "ok && len(t.keyID) > maxKeyID"},
-	{"token: kid length", "interceptor/token/jws.go", `ok && (t.keyID == "" || len(t.keyID) > maxKeyID)`, `ok && t.keyID == ""`},
-	{"token: key fits alg when used", "interceptor/token/jws.go", "if !ok || !algorithm.fits(key.public) {", "if !ok {"},
-	{"token: signature", "interceptor/token/jws.go", "if algorithm.method.Verify(t.signed, t.signature, key.public) != nil {", "if algorithm.method.Verify(t.signed, t.signature, key.public) != nil && false {"},
-	{"token: PSS salt", "interceptor/token/jws.go", "rsa.PSSSaltLengthEqualsHash", "rsa.PSSSaltLengthAuto"},
-	{"token: RSA key for an RSA alg", "interceptor/token/jws.go", `return a.kty == "RSA"`, "return true"},
-	{"token: EC key for an EC alg", "interceptor/token/jws.go", `return a.kty == "EC" && public.Curve == a.curve`, `return a.kty != "EC" || public.Curve == a.curve`},
-	{"token: EC key of alg's curve", "interceptor/token/jws.go", "public.Curve == a.curve", "public.Curve != nil"},
-	{"token: Ed25519 key for EdDSA", "interceptor/token/jws.go", `return a.kty == "OKP"`, "return true"},
-	{"token: UTF-8", "interceptor/token/scanstring.go", "			if size == 1 {", "			if text[n] < ' ' {"},
-	{"token: control characters in strings", "interceptor/token/scanstring.go", "			if size == 1 {", "			if text[n] > ' ' && size == 1 {"},
-	{"token: JSON object", "interceptor/token/scan.go", "peek(s.text, at) != '{' {", "peek(s.text, at) != '{' && peek(s.text, at) != '[' {"},
-	{"token: JSON, trailing", "interceptor/token/scan.go", "if space(s.text, at+1) < len(s.text) {", "if false {"},
-	{"token: JSON, comma", "interceptor/token/scan.go", "if peek(s.text, at) != ',' {", "if peek(s.text, at) == 0 {"},
-	{"token: JSON, leading zero", "interceptor/token/scan.go", " || text[integer] == '0' && end > integer+1 {", " {"},
-	{"token: JSON, fraction", "interceptor/token/scan.go", "end == fraction {", "false {"},
-	{"token: JSON, exponent", "interceptor/token/scan.go", "end == exponent {", "false {"},
-	{"token: name twice", "interceptor/token/nametable.go", "escaped, hash); *slot != 0 {", "escaped, hash); false {"},
-	{"token: name twice, nested", "interceptor/token/scan.go", "if !s.deep && object.object != outermost {", "if object.object != outermost {"},
-	{"token: name twice, in another object", "interceptor/token/nametable.go", "if n.hash != hash || n.object != object {", "if n.hash != hash {"},
-	{"token: name twice, escaped", "interceptor/token/nametable.go", "case escaped || int(", "case int("},
-	{"token: hash of another name", "interceptor/token/nametable.go", "if unescaped(n.name.of(text)) == key {", "if len(key) > 0 {"},
-	{"token: a table of another token", "interceptor/token/nametable.go", "	clear(t.slots)\n", ""},
-	{"token: half of a surrogate pair", "interceptor/token/scanstring.go", "return 0, errSurrogate", "return sizeOfUnit, nil"},
-	{"token: depth", "interceptor/token/scan.go", "if s.deep && len(stack) > maxDepth {", "if false {"},
-	{"token: depth of a key set", "interceptor/token/scan.go", "if len(stack) == maxShallowDepth {", "if false {"},
-	{"token: a member that nobody asked for", "interceptor/token/json.go", "	if o.partial {", "	if false {"},
-	{"token: string is not null", "interceptor/token/json.go", `if quoted[0] != '"' {`, `if quoted[0] != '"' && quoted != "null" {`},
-	{"token: string is a string", "interceptor/token/json.go", `return "", true, invalid("%s is not a string", name)`, `return "", false, nil`},
-	{"token: array of strings is not null", "interceptor/token/json.go", "if raw[0] != '[' || json.Unmarshal([]byte(raw), &elements) != nil {", "if json.Unmarshal([]byte(raw), &elements) != nil {"},
-	{"token: array of strings is of strings", "interceptor/token/json.go", `return nil, false, true, invalid("%s is neither a string nor an array of strings", name)`, "return nil, false, false, nil"},
-	{"token: array of strings holds no null", "interceptor/token/json.go", `return nil, true, true, invalid("%s has an element that is not a string", name)`, "continue"},
-	{"token: date type", "interceptor/token/date.go", `if raw[0] != '-' && (raw[0] < '0' || raw[0] > '9') {`, "if false {"},
-	{"token: date below zero", "interceptor/token/date.go", "if negative || ", "if negative && false || "},
-	{"token: date above range", "interceptor/token/date.go", "d.seconds < maxDate || d == date{seconds: maxDate}", "true"},
-	{"token: date above range by a fraction", "interceptor/token/date.go", "|| d == date{seconds: maxDate}", "|| d.seconds == maxDate"},
-	{"token: date with a rest", "interceptor/token/date.go", "if d.nanoseconds > 0 || d.rest {", "if d.nanoseconds > 0 {"},
+	{"token: kid empty", "interceptor/internal/jose/jws.go", `ok && (t.KeyID == "" || len(t.KeyID) > maxKeyID)`, "ok && len(t.KeyID) > maxKeyID"},
+	{"token: kid length", "interceptor/internal/jose/jws.go", `ok && (t.KeyID == "" || len(t.KeyID) > maxKeyID)`, `ok && t.KeyID == ""`},
+	{"token: key fits alg when used", "interceptor/internal/jose/jws.go", "return algorithm.fits(public) && algorithm", "return algorithm"},
+	{"token: signature", "interceptor/internal/jose/jws.go", "&& algorithm.method.Verify(t.Signed, t.Signature, public) == nil", "&& (algorithm.method.Verify(t.Signed, t.Signature, public) == nil || true)"},
+	{"token: PSS salt", "interceptor/internal/jose/algorithm.go", "rsa.PSSSaltLengthEqualsHash", "rsa.PSSSaltLengthAuto"},
+	{"token: RSA key for an RSA alg", "interceptor/internal/jose/algorithm.go", `return a.kty == "RSA"`, "return true"},
+	{"token: EC key for an EC alg", "interceptor/internal/jose/algorithm.go", `return a.kty == "EC" && public.Curve == a.curve`, `return a.kty != "EC" || public.Curve == a.curve`},
+	{"token: EC key of alg's curve", "interceptor/internal/jose/algorithm.go", "public.Curve == a.curve", "public.Curve != nil"},
+	{"token: Ed25519 key for EdDSA", "interceptor/internal/jose/algorithm.go", `return a.kty == "OKP"`, "return true"},
+	{"token: UTF-8", "interceptor/internal/jose/string.go", "			if size == 1 {", "			if text[n] < ' ' {"},
+	{"token: control characters in strings", "interceptor/internal/jose/string.go", "			if size == 1 {", "			if text[n] > ' ' && size == 1 {"},
+	{"token: JSON object", "interceptor/internal/jose/scan.go", "peek(s.text, at) != '{' {", "peek(s.text, at) != '{' && peek(s.text, at) != '[' {"},
+	{"token: JSON, trailing", "interceptor/internal/jose/scan.go", "if space(s.text, at+1) < len(s.text) {", "if false {"},
+	{"token: JSON, comma", "interceptor/internal/jose/scan.go", "if peek(s.text, at) != ',' {", "if peek(s.text, at) == 0 {"},
+	{"token: JSON, leading zero", "interceptor/internal/jose/scan.go", " || text[integer] == '0' && end > integer+1 {", " {"},
+	{"token: JSON, fraction", "interceptor/internal/jose/scan.go", "end == fraction {", "false {"},
+	{"token: JSON, exponent", "interceptor/internal/jose/scan.go", "end == exponent {", "false {"},
+	{"token: name twice", "interceptor/internal/jose/duplicates.go", "escaped, hash); *slot != 0 {", "escaped, hash); false {"},
+	{"token: name twice, nested", "interceptor/internal/jose/scan.go", "if !s.deep && object.object != outermost {", "if object.object != outermost {"},
+	{"token: name twice, in another object", "interceptor/internal/jose/duplicates.go", "if n.hash != hash || n.object != object {", "if n.hash != hash {"},
+	{"token: name twice, escaped", "interceptor/internal/jose/duplicates.go", "case escaped || int(", "case int("},
+	{"token: hash of another name", "interceptor/internal/jose/duplicates.go", "if unescaped(n.name.of(text)) == key {", "if len(key) > 0 {"},
+	{"token: a table of another token", "interceptor/internal/jose/duplicates.go", "	clear(t.slots)\n", ""},
+	{"token: half of a surrogate pair", "interceptor/internal/jose/string.go", "return 0, errSurrogate", "return sizeOfUnit, nil"},
+	{"token: depth", "interceptor/internal/jose/scan.go", "if s.deep && len(stack) > maxDepth {", "if false {"},
+	{"token: depth of a key set", "interceptor/internal/jose/scan.go", "if len(stack) == maxShallowDepth {", "if false {"},
+	{"token: a member that nobody asked for", "interceptor/internal/jose/json.go", "	if o.partial {", "	if false {"},
+	{"token: string is not null", "interceptor/internal/jose/json.go", `if raw[0] != '"' {`, `if raw[0] != '"' && raw != "null" {`},
+	{"token: string is a string", "interceptor/internal/jose/json.go", `return "", true, ValueError(name + " is not a string")`, `return "", false, nil`},
+	{"token: array of strings is not null", "interceptor/internal/jose/json.go", "if raw[0] != '[' || json.Unmarshal([]byte(raw), &elements) != nil {", "if json.Unmarshal([]byte(raw), &elements) != nil {"},
+	{"token: array of strings is of strings", "interceptor/internal/jose/json.go", `return nil, false, true, ValueError(name + " is neither a string nor an array of strings")`, "return nil, false, false, nil"},
+	{"token: array of strings holds no null", "interceptor/internal/jose/json.go", `return nil, true, true, ValueError(name + " has an element that is not a string")`, "continue"},
+	{"token: date type", "interceptor/token/validity.go", `if raw[0] != '-' && (raw[0] < '0' || raw[0] > '9') {`, "if false {"},
+	{"token: date below zero", "interceptor/token/validity.go", "if negative || ", "if negative && false || "},
+	{"token: date above range", "interceptor/token/validity.go", "d.seconds < maxDate || d == date{seconds: maxDate}", "true"},
+	{"token: date above range by a fraction", "interceptor/token/validity.go", "|| d == date{seconds: maxDate}", "|| d.seconds == maxDate"},
+	{"token: date with a rest", "interceptor/token/validity.go", "if d.nanoseconds > 0 || d.rest {", "if d.nanoseconds > 0 {"},
 	{"token: exp missing", "interceptor/token/validity.go", `return validity{}, invalid("exp is missing")`, "expires.seconds = maxDate"},
 	{"token: exp", "interceptor/token/validity.go", "case !now.Before(v.until):", "case false:"},
 	{"token: exp at the edge", "interceptor/token/validity.go", "!now.Before(v.until)", "now.After(v.until)"},
@@ -123,11 +123,11 @@ var tokenMutations = []mutation{
 	{"token: nbf rounded up", "interceptor/token/validity.go", "notBefore.ceil()", "notBefore.floor()"},
 	{
 		"token: nbf type and range", "interceptor/token/validity.go",
-		`members.date("nbf")
+		`p.date("nbf")
 	if err != nil {
 		return validity{}, err
 	} else if ok {`,
-		`members.date("nbf")
+		`p.date("nbf")
 	if err == nil && ok {`,
 	},
 	{"token: iat type and range", "interceptor/token/validity.go", "	case err != nil:\n		return validity{}, err\n", ""},
@@ -137,10 +137,10 @@ var tokenMutations = []mutation{
 	{"token: iat ahead by 60 s at most", "interceptor/token/validity.go", "min(max(leeway, minAhead), maxAhead)", "max(leeway, minAhead)"},
 	{"token: lifetime", "interceptor/token/validity.go", "if i.MaxLifetime > 0 && expires.exceeds(issued, i.MaxLifetime) {", "if false {"},
 	{"token: lifetime without iat", "interceptor/token/validity.go", "	case i.MaxLifetime > 0:", "	case false:"},
-	{"token: lifetime longer by a rest", "interceptor/token/date.go", "apart == by && d.rest", "false"},
+	{"token: lifetime longer by a rest", "interceptor/token/validity.go", "apart == by && d.rest", "false"},
 	{"issuer: MaxLifetime", "interceptor/token/issuer.go", "if i.MaxLifetime != 0 && i.MaxLifetime < time.Second {", "if i.MaxLifetime < 0 {"},
 	{
-		"token: iss", "interceptor/token/unverified.go",
+		"token: iss", "interceptor/token/verify.go",
 		`	switch {
 	case !ok:
 		return unverified{}, cmp.Or(v.errIssuer, ErrInvalid)
@@ -152,27 +152,27 @@ var tokenMutations = []mutation{
 `,
 	},
 	{
-		"token: iss type", "interceptor/token/unverified.go",
-		`members.text("iss")
+		"token: iss type", "interceptor/token/verify.go",
+		`payload.text("iss")
 	if err != nil {
 		return unverified{}, err
 	}`,
-		`members.text("iss")
+		`payload.text("iss")
 	if err != nil {
 		name = v.names[0]
 	}`,
 	},
-	{"token: typ", "interceptor/token/unverified.go", `case token.typFault != "" || !slices.Contains(issuer.Types, canonicalType(token.typ)):`, "case false:"},
-	{"token: alg not allowed", "interceptor/token/unverified.go", "case !slices.Contains(issuer.algorithms, token.algorithm):", "case false:"},
-	{"token: times are checked", "interceptor/token/verifier.go", "if err := token.validity.check(asked, v.leeway, false); err != nil {", "if false {"},
+	{"token: typ", "interceptor/token/verify.go", `case token.TypeFault != "" || !slices.Contains(issuer.Types, jose.CanonicalType(token.Type)):`, "case false:"},
+	{"token: alg not allowed", "interceptor/token/verify.go", "case !slices.Contains(issuer.algorithms, token.Algorithm):", "case false:"},
+	{"token: times are checked", "interceptor/token/verify.go", "if err := token.validity.check(asked, v.leeway, false); err != nil {", "if false {"},
 	{"token: times are checked without a signature", "interceptor/token/unverified.go", "if err := token.validity.check(time.Now(), v.leeway, true); err != nil {", "if err := token.validity.check(time.Now(), v.leeway, true); err != nil && false {"},
-	{"token: an amount that nobody has signed", "interceptor/token/verifier.go", "token.validity.check(asked, v.leeway, false)", "token.validity.check(asked, v.leeway, true)"},
-	{"token: an amount that somebody else has signed", "interceptor/token/explain.go", "if token.verify(key) == nil {", "if token.verify(key) == nil || true {"},
-	{"token: refusals that are explained", "interceptor/token/explain.go", "if !v.explained.allow(now) {", "if false {"},
-	{"token: an explanation waits for nobody", "interceptor/token/explain.go", "!v.limit.try()", "!func() bool { v.limit.slots <- struct{}{}; return true }()"},
-	{"token: an explanation waits for no keys", "interceptor/token/explain.go", "set, _, _ := token.issuer.keys.refresh(now, keyName{})", "set, f, _ := token.issuer.keys.refresh(now, keyName{})\n	if f != nil {\n		<-f.done\n	}"},
-	{"token: an explanation draws no fetch", "interceptor/token/explain.go", "	set, _, _ := token.issuer.keys.refresh(now, keyName{})", "	token.issuer.keys.draw(name)\n	set, _, _ := token.issuer.keys.refresh(now, keyName{})"},
-	{"token: signature is checked", "interceptor/token/verifier.go", "err = token.verify(key)", "_ = token.verify(key)"},
+	{"token: an amount that nobody has signed", "interceptor/token/verify.go", "token.validity.check(asked, v.leeway, false)", "token.validity.check(asked, v.leeway, true)"},
+	{"token: an amount that somebody else has signed", "interceptor/token/validity.go", "if token.SignedBy(key.Public) {", "if token.SignedBy(key.Public) || true {"},
+	{"token: refusals that are explained", "interceptor/token/validity.go", "if !v.explained.allow(now) {", "if false {"},
+	{"token: an explanation waits for nobody", "interceptor/token/validity.go", "!v.limit.try()", "!func() bool { v.limit.slots <- struct{}{}; return true }()"},
+	{"token: an explanation waits for no keys", "interceptor/token/validity.go", "set, _, _ := token.issuer.keys.refresh(now, keyName{})", "set, f, _ := token.issuer.keys.refresh(now, keyName{})\n	if f != nil {\n		<-f.done\n	}"},
+	{"token: an explanation draws no fetch", "interceptor/token/validity.go", "	set, _, _ := token.issuer.keys.refresh(now, keyName{})", "	token.issuer.keys.draw(name)\n	set, _, _ := token.issuer.keys.refresh(now, keyName{})"},
+	{"token: signature is checked", "interceptor/token/verify.go", "good := token.SignedBy(key.Public)", "good := token.SignedBy(key.Public) || true"},
 	{
 		"token: keys of the token's own issuer", "interceptor/token/verifier.go",
 		`		keys.keys = &source{issuer: &keys.Issuer, transport: o.transport, observer: o.observer}
@@ -199,12 +199,12 @@ var tokenMutations = []mutation{
 	{"issuer: query", "interceptor/token/issuer.go", `} else if strings.Contains(i.URL, "?") {`, "} else if false {"},
 	{"issuer: URL of the metadata", "interceptor/token/issuer.go", "} else if strings.HasSuffix(i.URL, discoveryPath) {", "} else if false {"},
 	{"issuer: no algorithms", "interceptor/token/issuer.go", "if len(i.Algorithms) == 0 {", "if false {"},
-	{"issuer: unsupported algorithms", "interceptor/token/issuer.go", "if _, ok := algorithms[name]; !ok {", "if _, ok := algorithms[name]; !ok && false {"},
+	{"issuer: unsupported algorithms", "interceptor/token/issuer.go", "if !slices.Contains(jose.Algorithms(), name) {", "if false {"},
 	{"issuer: ClientSubject", "interceptor/token/issuer.go", `if i.ClientSubject != "" && strings.Count(i.ClientSubject, clientPlaceholder) != 1 {`, "if false {"},
 	{"issuer: empty names", "interceptor/token/issuer.go", `if slices.ContainsFunc(*list.values, endpoint.IsBlank) {`, "if false {"},
 	{"issuer: default type", "interceptor/token/issuer.go", `{"Types", &i.Types, "at+jwt"}`, `{"Types", &i.Types, ""}`},
 	{
-		"issuer: types fold ASCII letters alone", "interceptor/token/issuer.go",
+		"issuer: types fold ASCII letters alone", "interceptor/internal/jose/jws.go",
 		`strings.Map(func(r rune) rune {
 		if 'A' <= r && r <= 'Z' {
 			r += 'a' - 'A'
@@ -247,58 +247,66 @@ var tokenMutations = []mutation{
 	{"keys: one key twice", "interceptor/token/keyset.go", "case slices.ContainsFunc(same, key.equal):", "case false:"},
 	{"keys: none usable", "interceptor/token/keyset.go", "if len(set.keys) == 0 {", "if false {"},
 	{"keys: too many", "interceptor/token/keyset.go", "len(keys) > maxKeys {", "false {"},
-	{"keys: members of another type", "interceptor/token/jwk.go", "if *into, _, err = members.text(name); err != nil {", "if *into, _, err = members.text(name); err != nil && false {"},
-	{"keys: private", "interceptor/token/jwk.go", `[]string{"d", "k", "p", "q", "dp", "dq", "qi", "oth"}`, `[]string{"k", "p", "q", "dp", "dq", "qi", "oth"}`},
-	{"keys: symmetric", "interceptor/token/jwk.go", `[]string{"d", "k", "p", "q", "dp", "dq", "qi", "oth"}`, `[]string{"d", "p", "q", "dp", "dq", "qi", "oth"}`},
-	{"keys: private, primes", "interceptor/token/jwk.go", `[]string{"d", "k", "p", "q", "dp", "dq", "qi", "oth"}`, `[]string{"d", "k"}`},
-	{"keys: use", "interceptor/token/jwk.go", `err != nil || ok && use != "sig" {`, `err != nil || ok && use == "" {`},
-	{"keys: use type", "interceptor/token/jwk.go", `err != nil || ok && use != "sig" {`, `err == nil && ok && use != "sig" {`},
-	{"keys: key_ops", "interceptor/token/jwk.go", `ok && (!array || !slices.Contains(ops, "verify"))`, "ok && !array && len(ops) > 0"},
-	{"keys: key_ops is an array", "interceptor/token/jwk.go", `ok && (!array || !slices.Contains(ops, "verify"))`, `ok && !slices.Contains(ops, "verify") && !array == array`},
-	{"keys: kid length", "interceptor/token/jwk.go", "if len(key.id) > maxKeyID {", "if false {"},
-	{"keys: kind of key for its alg", "interceptor/token/jwk.go", `(key.algorithm == "" || canonicalAlgorithm(key.algorithm) == name) && algorithms[name].fits(key.public) &&`, `(key.algorithm == "" || canonicalAlgorithm(key.algorithm) == name) &&`},
-	{"keys: alg that the key names", "interceptor/token/jwk.go", `(key.algorithm == "" || canonicalAlgorithm(key.algorithm) == name) && algorithms[name].fits(key.public) &&`, "algorithms[name].fits(key.public) &&"},
-	{"keys: no alg fits", "interceptor/token/jwk.go", `return "", mismatch(key, allowed)`, "return canonicalAlgorithm(key.algorithm), nil"},
-	{"keys: null in what a key must have", "interceptor/token/jwk.go", `return m.value == "null" && !slices.Contains(required, m.name)`, `return m.value == "null"`},
-	{"keys: private, of another type", "interceptor/token/jwk.go", `return m.value == "null" && !`, `return m.value[0] != '"' && !`},
-	{"keys: several algs fit", "interceptor/token/jwk.go", `return "", fmt.Errorf("it names no alg, and %q fit it: leave only one of them in Issuer.Algorithms, or have the issuer write alg into the key", fitting)`, "return fitting[0], nil"},
-	{"keys: base64url of coordinates", "interceptor/token/jwk.go", "decoded, err = decodeSegment(value)", "decoded, _ = decodeSegment(value)"},
-	{"keys: crv type", "interceptor/token/jwk.go", `return nil, errors.New("its crv is not a string")`, `crv = "P-256"`},
-	{"keys: RSA too short", "interceptor/token/jwk.go", "bits < minRSABits || bits", "bits"},
-	{"keys: RSA too long", "interceptor/token/jwk.go", " || bits > maxRSABits", ""},
-	{"keys: RSA modulus even", "interceptor/token/jwk.go", " || public.N.Bit(0) == 0", ""},
-	{"keys: RSA exponent too small", "interceptor/token/jwk.go", "public.E < 3 || ", ""},
-	{"keys: RSA exponent too large", "interceptor/token/jwk.go", "public.E > maxExponent || ", ""},
-	{"keys: RSA exponent even", "interceptor/token/jwk.go", " || public.E%2 == 0", ""},
-	{"keys: EC coordinate length", "interceptor/token/jwk.go", `if lengths["x"] != size || lengths["y"] != size {`, `if lengths["x"] > size || lengths["y"] > size {`},
-	{"keys: EC point on the curve", "interceptor/token/jwk.go", "if _, err := public.ECDH(); err != nil {", "if _, err := public.ECDH(); err != nil && false {"},
-	{"keys: Ed25519 length", "interceptor/token/jwk.go", "if len(public) != ed25519.PublicKeySize {", "if false {"},
-	{"keys: other kinds", "interceptor/token/jwk.go", `return errors.New("its kty or crv is not supported")`, "return nil"},
-	{"claims: cnf", "interceptor/token/mapping.go", `if members.has("cnf") {`, "if false {"},
-	{"claims: at_hash", "interceptor/token/mapping.go", `[]string{"at_hash", "c_hash"}`, `[]string{"c_hash"}`},
-	{"claims: c_hash", "interceptor/token/mapping.go", `[]string{"at_hash", "c_hash"}`, `[]string{"at_hash"}`},
+	{"keys: members of another type", "interceptor/internal/jose/jwk.go", "text, _, err := jwk.Text(name)\n\t\tif err != nil {", "text, _, err := jwk.Text(name)\n\t\tif err != nil && false {"},
+	{"keys: private", "interceptor/internal/jose/jwk.go", `[]string{"d", "k", "p", "q", "dp", "dq", "qi", "oth"}`, `[]string{"k", "p", "q", "dp", "dq", "qi", "oth"}`},
+	{"keys: symmetric", "interceptor/internal/jose/jwk.go", `[]string{"d", "k", "p", "q", "dp", "dq", "qi", "oth"}`, `[]string{"d", "p", "q", "dp", "dq", "qi", "oth"}`},
+	{"keys: private, primes", "interceptor/internal/jose/jwk.go", `[]string{"d", "k", "p", "q", "dp", "dq", "qi", "oth"}`, `[]string{"d", "k"}`},
+	{"keys: use", "interceptor/internal/jose/jwk.go", `err != nil || ok && use != "sig" {`, `err != nil || ok && use == "" {`},
+	{"keys: use type", "interceptor/internal/jose/jwk.go", `err != nil || ok && use != "sig" {`, `err == nil && ok && use != "sig" {`},
+	{"keys: key_ops", "interceptor/internal/jose/jwk.go", `ok && (!array || !slices.Contains(ops, "verify"))`, "ok && !array && len(ops) > 0"},
+	{"keys: key_ops is an array", "interceptor/internal/jose/jwk.go", `ok && (!array || !slices.Contains(ops, "verify"))`, `ok && !slices.Contains(ops, "verify") && !array == array`},
+	{"keys: kid length", "interceptor/internal/jose/jwk.go", "if len(key.ID) > maxKeyID {", "if false {"},
+	{"keys: kind of key for its alg", "interceptor/token/keyset.go", `slices.Contains(own, name) && `, ``},
+	{"keys: alg that the key names", "interceptor/token/keyset.go", `(key.Algorithm == "" || jose.CanonicalAlgorithm(key.Algorithm) == name) && `, ""},
+	{"keys: no alg fits", "interceptor/token/keyset.go", `return "", mismatch(key, own, allowed)`, "return jose.CanonicalAlgorithm(key.Algorithm), nil"},
+	{"keys: null in what a key must have", "interceptor/internal/jose/jwk.go", `return m.Value == "null" && !slices.Contains(required, m.Name)`, `return m.Value == "null"`},
+	{"keys: private, of another type", "interceptor/internal/jose/jwk.go", `return m.Value == "null" && !`, `return m.Value[0] != '"' && !`},
+	{"keys: several algs fit", "interceptor/token/keyset.go", `return "", fmt.Errorf("it names no alg, and %q fit it: leave only one of them in Issuer.Algorithms, or have the issuer write alg into the key", fitting)`, "return fitting[0], nil"},
+	{"keys: base64url of coordinates", "interceptor/internal/jose/jwk.go", "_, err = DecodeSegment(value)", "_, _ = DecodeSegment(value)"},
+	{"keys: crv type", "interceptor/internal/jose/jwk.go", `		crv, _, err := jwk.Text("crv")
+		if err != nil {
+			return nil, fmt.Errorf("its %w", err)
+		}
+`, `		crv, _, err := jwk.Text("crv")
+		if err != nil {
+			crv = "P-256"
+		}
+`},
+	{"keys: RSA too short", "interceptor/internal/jose/jwk.go", "bits < minRSABits || bits", "bits"},
+	{"keys: RSA too long", "interceptor/internal/jose/jwk.go", " || bits > maxRSABits", ""},
+	{"keys: RSA modulus even", "interceptor/internal/jose/jwk.go", " || public.N.Bit(0) == 0", ""},
+	{"keys: RSA exponent too small", "interceptor/internal/jose/jwk.go", "public.E < 3 || ", ""},
+	{"keys: RSA exponent too large", "interceptor/internal/jose/jwk.go", "public.E > maxExponent || ", ""},
+	{"keys: RSA exponent even", "interceptor/internal/jose/jwk.go", " || public.E%2 == 0", ""},
+	{"keys: EC coordinate length", "interceptor/internal/jose/jwk.go", `if x != size || y != size {`, `if x > size || y > size {`},
+	{"keys: EC point on the curve", "interceptor/internal/jose/jwk.go", "if _, err := public.ECDH(); err != nil {", "if _, err := public.ECDH(); err != nil && false {"},
+	{"keys: Ed25519 length", "interceptor/internal/jose/jwk.go", "if len(public) != ed25519.PublicKeySize {", "if false {"},
+	{"keys: other kinds", "interceptor/internal/jose/jwk.go", `return errors.New("its kty or crv is not supported")`, "return nil"},
+	{"claims: cnf", "interceptor/token/payload.go", `if p.Has("cnf") {`, "if false {"},
+	{"claims: at_hash", "interceptor/token/payload.go", `[]string{"at_hash", "c_hash"}`, `[]string{"c_hash"}`},
+	{"claims: c_hash", "interceptor/token/payload.go", `[]string{"at_hash", "c_hash"}`, `[]string{"at_hash"}`},
 	{
-		"claims: sub type", "interceptor/token/mapping.go",
-		`members.identity("sub"); err != nil {
+		"claims: sub type", "interceptor/token/payload.go",
+		`p.identity("sub"); err != nil {
 		return nil, err
 `,
-		`members.identity("sub"); err != nil {
+		`p.identity("sub"); err != nil {
 		c.subject = "?"
 `,
 	},
-	{"claims: sub missing or empty", "interceptor/token/mapping.go", `} else if c.subject == "" {`, "} else if false {"},
-	{"claims: jti type", "interceptor/token/mapping.go", `if c.id, _, err = members.identity("jti"); err != nil {`, `if c.id, _, _ = members.identity("jti"); err != nil {`},
-	{"claims: aud types", "interceptor/token/mapping.go", `if c.audience, _, _, err = members.texts("aud"); err != nil {`, `if c.audience, _, _, _ = members.texts("aud"); err != nil {`},
-	{"claims: control characters", "interceptor/token/mapping.go", "if strings.ContainsFunc(value, unicode.IsControl) {", "if strings.ContainsFunc(value, unicode.IsControl) && false {"},
-	{"claims: control characters in an organization of aud", "interceptor/token/mapping.go", `if err := checkIdentity("an organization in aud", id); err != nil {`, "if false {"},
-	{"claims: issuer without organization tokens", "interceptor/token/mapping.go", `prefix != "" {`, "len(prefix) >= 0 {"},
-	{"claims: organization claim type", "interceptor/token/mapping.go", "if id, ok, err = members.identity(i.OrganizationClaim); err != nil {", "if id, ok, _ = members.identity(i.OrganizationClaim); err != nil {"},
-	{"claims: caller without ClientSubject", "interceptor/token/mapping.go", `case i.ClientSubject == "" || client == "":`, `case client == "":`},
-	{"claims: caller without client", "interceptor/token/mapping.go", `case i.ClientSubject == "" || client == "":`, `case i.ClientSubject == "":`},
-	{"claims: client is no user", "interceptor/token/mapping.go", "case subject == strings.Replace(i.ClientSubject, clientPlaceholder, client, 1):", "case false:"},
-	{"claims: user is no client", "interceptor/token/mapping.go", "case subject == strings.Replace(i.ClientSubject, clientPlaceholder, client, 1):", "case true:"},
+	{"claims: sub missing or empty", "interceptor/token/payload.go", `} else if c.subject == "" {`, "} else if false {"},
+	{"claims: jti type", "interceptor/token/payload.go", `if c.id, _, err = p.identity("jti"); err != nil {`, `if c.id, _, _ = p.identity("jti"); err != nil {`},
+	{"claims: aud types", "interceptor/token/payload.go", `if c.audience, _, _, err = p.texts("aud"); err != nil {`, `if c.audience, _, _, _ = p.texts("aud"); err != nil {`},
+	{"claims: control characters", "interceptor/token/payload.go", "if strings.ContainsFunc(value, unicode.IsControl) {", "if strings.ContainsFunc(value, unicode.IsControl) && false {"},
+	{"claims: control characters in an organization of aud", "interceptor/token/payload.go", `if err := checkIdentity("an organization in aud", id); err != nil {`, "if false {"},
+	{"claims: issuer without organization tokens", "interceptor/token/payload.go", `prefix != "" {`, "len(prefix) >= 0 {"},
+	{"claims: organization claim type", "interceptor/token/payload.go", "if id, ok, err = p.identity(i.OrganizationClaim); err != nil {", "if id, ok, _ = p.identity(i.OrganizationClaim); err != nil {"},
+	{"claims: caller without ClientSubject", "interceptor/token/payload.go", `case i.ClientSubject == "" || client == "":`, `case client == "":`},
+	{"claims: caller without client", "interceptor/token/payload.go", `case i.ClientSubject == "" || client == "":`, `case i.ClientSubject == "":`},
+	{"claims: client is no user", "interceptor/token/payload.go", "case subject == strings.Replace(i.ClientSubject, clientPlaceholder, client, 1):", "case false:"},
+	{"claims: user is no client", "interceptor/token/payload.go", "case subject == strings.Replace(i.ClientSubject, clientPlaceholder, client, 1):", "case true:"},
 	{
-		"claims: scopes types", "interceptor/token/mapping.go",
+		"claims: scopes types", "interceptor/token/payload.go",
 		`		case err != nil:
 			return nil, err
 `,
@@ -306,10 +314,10 @@ var tokenMutations = []mutation{
 			continue
 `,
 	},
-	{"claims: scope is no array", "interceptor/token/mapping.go", `case ok && array && name == "scope":`, "case false:"},
-	{"claims: first scope claim alone", "interceptor/token/mapping.go", "case !ok || found:", "case !ok || found && false:"},
+	{"claims: scope is no array", "interceptor/token/payload.go", `case ok && array && name == "scope":`, "case false:"},
+	{"claims: first scope claim alone", "interceptor/token/payload.go", "case !ok || found:", "case !ok || found && false:"},
 	{
-		"claims: client types", "interceptor/token/mapping.go",
+		"claims: client types", "interceptor/token/payload.go",
 		`		case err != nil:
 			return "", err
 `,
@@ -317,8 +325,8 @@ var tokenMutations = []mutation{
 			continue
 `,
 	},
-	{"claims: client empty", "interceptor/token/mapping.go", `case value == "":`, "case false:"},
-	{"claims: client mismatch", "interceptor/token/mapping.go", `case client != "" && client != value:`, "case false:"},
+	{"claims: client empty", "interceptor/token/payload.go", `case value == "":`, "case false:"},
+	{"claims: client mismatch", "interceptor/token/payload.go", `case client != "" && client != value:`, "case false:"},
 	{"claims: aud byte for byte", "interceptor/token/claims.go", "return slices.Contains(c.get().audience, audience)", "return slices.ContainsFunc(c.get().audience, func(a string) bool { return strings.EqualFold(a, audience) })"},
 	{"claims: scope byte for byte", "interceptor/token/claims.go", "return slices.Contains(set.scopes, scope)", "return slices.ContainsFunc(set.scopes, func(s string) bool { return strings.EqualFold(s, scope) })"},
 	{"claims: one of many scopes", "interceptor/token/claims.go", "_, ok := slices.BinarySearch(set.sortedScopes, scope)", "n, _ := slices.BinarySearch(set.sortedScopes, scope)\n	ok := n < len(set.sortedScopes)"},
@@ -388,28 +396,28 @@ var tokenMutations = []mutation{
 		f.done = make(chan struct{})
 `,
 	},
-	{"source: budget of drawn fetches", "interceptor/token/draw.go", "	return left >= drawCost\n", "	return true\n"},
-	{"source: drawn fetches are paid", "interceptor/token/draw.go", "b.wholeAt = b.wholeAt.Add(drawCost)", "_ = 0"},
-	{"source: a change costs less", "interceptor/token/draw.go", "b.wholeAt = b.wholeAt.Add(smallCost - drawCost)\n		return", "return"},
-	{"source: a change costs something", "interceptor/token/draw.go", "Add(smallCost - drawCost)\n		return", "Add(-drawCost)\n		return"},
-	{"source: answered names", "interceptor/token/draw.go", "if slices.Contains(b.answered, name) {", "if false {"},
-	{"source: answered names leave the budget", "interceptor/token/draw.go", "return left == drawBudget || left >= drawCost && now.Sub(b.drawnAt) >= askAgain", "return left >= drawCost"},
-	{"source: answered names ask again", "interceptor/token/draw.go", "return left == drawBudget || left >= drawCost && now.Sub(b.drawnAt) >= askAgain", "return false"},
-	{"source: answered names ask again with a spent budget", "interceptor/token/draw.go", "return left == drawBudget || left >= drawCost && now.Sub(b.drawnAt) >= askAgain", "return left == drawBudget"},
-	{"source: a failing endpoint is not drawn from", "interceptor/token/draw.go", "s.failures == 0 && s.affords", "s.affords"},
-	{"source: made-up kids cost few calls' time", "interceptor/token/draw.go", "case len(f.others) < maxOthers:", "case true:"},
-	{"source: several new kids at once", "interceptor/token/draw.go", "case len(f.others) < maxOthers:", "case false:"},
-	{"source: a fetch that began before the call", "interceptor/token/draw.go", "set.flight <= before &&", "set.flight < before &&"},
-	{"source: one fetch for a call", "interceptor/token/draw.go", "set.flight <= before && own == nil", "before+1 > 0 && own == nil"},
-	{"source: an absent kid is invalid, whoever waits for it", "interceptor/token/draw.go", "case set.flight > before, ctx.Err() != nil:", "case ctx.Err() != nil:"},
-	{"source: who does not wait draws no 5xx", "interceptor/token/draw.go", "case set.flight > before, ctx.Err() != nil:", "case set.flight > before:"},
-	{"source: drawn fetches that fail have pauses", "interceptor/token/draw.go", "if now.Before(b.pauseEnd) {", "if false {"},
+	{"source: budget of drawn fetches", "interceptor/token/rotation.go", "	return left >= drawCost\n", "	return true\n"},
+	{"source: drawn fetches are paid", "interceptor/token/rotation.go", "b.wholeAt = b.wholeAt.Add(drawCost)", "_ = 0"},
+	{"source: a change costs less", "interceptor/token/rotation.go", "b.wholeAt = b.wholeAt.Add(smallCost - drawCost)\n		return", "return"},
+	{"source: a change costs something", "interceptor/token/rotation.go", "Add(smallCost - drawCost)\n		return", "Add(-drawCost)\n		return"},
+	{"source: answered names", "interceptor/token/rotation.go", "if slices.Contains(b.answered, name) {", "if false {"},
+	{"source: answered names leave the budget", "interceptor/token/rotation.go", "return left == drawBudget || left >= drawCost && now.Sub(b.drawnAt) >= askAgain", "return left >= drawCost"},
+	{"source: answered names ask again", "interceptor/token/rotation.go", "return left == drawBudget || left >= drawCost && now.Sub(b.drawnAt) >= askAgain", "return false"},
+	{"source: answered names ask again with a spent budget", "interceptor/token/rotation.go", "return left == drawBudget || left >= drawCost && now.Sub(b.drawnAt) >= askAgain", "return left == drawBudget"},
+	{"source: a failing endpoint is not drawn from", "interceptor/token/rotation.go", "s.failures == 0 && s.affords", "s.affords"},
+	{"source: made-up kids cost few calls' time", "interceptor/token/rotation.go", "case len(f.others) < maxOthers:", "case true:"},
+	{"source: several new kids at once", "interceptor/token/rotation.go", "case len(f.others) < maxOthers:", "case false:"},
+	{"source: a fetch that began before the call", "interceptor/token/rotation.go", "set.flight <= before &&", "set.flight < before &&"},
+	{"source: one fetch for a call", "interceptor/token/rotation.go", "set.flight <= before && own == nil", "before+1 > 0 && own == nil"},
+	{"source: an absent kid is invalid, whoever waits for it", "interceptor/token/rotation.go", "case set.flight > before, ctx.Err() != nil:", "case ctx.Err() != nil:"},
+	{"source: who does not wait draws no 5xx", "interceptor/token/rotation.go", "case set.flight > before, ctx.Err() != nil:", "case set.flight > before:"},
+	{"source: drawn fetches that fail have pauses", "interceptor/token/rotation.go", "if now.Before(b.pauseEnd) {", "if false {"},
 	{"source: strangers make no endpoint fail", "interceptor/token/source.go", "case f.drawn: // an endpoint", "case false: // an endpoint"},
-	{"source: a wrong signature waits for no other's fetch", "interceptor/token/draw.go", "if s.flight != nil || !s.mayDraw(name) {", "if !s.mayDraw(name) {"},
-	{"source: a wrong signature draws from the budget", "interceptor/token/draw.go", "if s.flight != nil || !s.mayDraw(name) {", "if s.flight != nil {"},
-	{"source: verified again only with another key", "interceptor/token/draw.go", "return f.wait(ctx, asked) && !sameKeys(s.current.Load().find(name), tried)", "return f.wait(ctx, asked)"},
-	{"token: a kid that is used again", "interceptor/token/verifier.go", "if errors.Is(err, errSignature) && keys.changed(ctx, name, tried, asked) {", "if err != nil && tried == nil {"},
-	{"token: only a wrong signature draws a fetch", "interceptor/token/verifier.go", "errors.Is(err, errSignature) && keys.changed", "err != nil && keys.changed"},
+	{"source: a wrong signature waits for no other's fetch", "interceptor/token/rotation.go", "if s.flight != nil || !s.mayDraw(name) {", "if !s.mayDraw(name) {"},
+	{"source: a wrong signature draws from the budget", "interceptor/token/rotation.go", "if s.flight != nil || !s.mayDraw(name) {", "if s.flight != nil {"},
+	{"source: verified again only with another key", "interceptor/token/rotation.go", "return f.wait(ctx, asked) && !sameKeys(s.current.Load().find(name), tried)", "return f.wait(ctx, asked)"},
+	{"token: a kid that is used again", "interceptor/token/verify.go", "if errors.Is(err, errSignature) && keys.changed(ctx, token.key, token.tried, asked) {", "if err != nil && token.tried == nil {"},
+	{"token: only a wrong signature draws a fetch", "interceptor/token/verify.go", "errors.Is(err, errSignature) && keys.changed", "err != nil && keys.changed"},
 	{"source: one flight", "interceptor/token/source.go", "s.flight == nil && !now.Before(s.retryAt)", "!now.Before(s.retryAt)"},
 	{"source: pause after a failure", "interceptor/token/source.go", "s.flight == nil && !now.Before(s.retryAt)", "s.flight == nil"},
 	{"source: pauses double", "interceptor/token/source.go", "min(minRetry<<min(s.failures, 16), maxRetry)", "minRetry"},

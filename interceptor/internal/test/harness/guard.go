@@ -12,6 +12,7 @@ import (
 	"github.com/protoauthz/protoauthz/interceptor"
 	"github.com/protoauthz/protoauthz/interceptor/internal/test/catalogue"
 	"github.com/protoauthz/protoauthz/interceptor/internal/test/tokens"
+	"github.com/protoauthz/protoauthz/interceptor/internal/unverified"
 	"github.com/protoauthz/protoauthz/interceptor/policy"
 	"github.com/protoauthz/protoauthz/interceptor/token"
 )
@@ -45,8 +46,8 @@ const Acme = "acme"
 func Expiring(t testing.TB, in time.Duration, options ...interceptor.Option) *interceptor.Guard {
 	t.Helper()
 	verify := func(context.Context, string) (*token.Claims, error) {
-		return token.UnverifiedClaims(token.Logto("https://issuer.example"), []byte(`{"sub": "a", "aud": "`+tokens.API+
-			`", "scope": "read:data", "organization_id": "`+Acme+`", "exp": `+strconv.FormatInt(time.Now().Add(in).Unix(), 10)+`}`))
+		return unverified.Claims(token.Logto("https://issuer.example"), `{"sub": "a", "aud": "`+tokens.API+
+			`", "scope": "read:data", "organization_id": "`+Acme+`", "exp": `+strconv.FormatInt(time.Now().Add(in).Unix(), 10)+`}`)
 	}
 	return interceptor.New(VerifierFunc(verify), Rules(t), append([]interceptor.Option{interceptor.WithObserver(Observe)}, options...)...)
 }

@@ -9,6 +9,9 @@ import (
 // never are the packages that are linked into no program of a user's.
 var never = []string{"./interceptor/internal/test/...", "./interceptor/internal/dev/..."}
 
+// unverified are the packages for tests, which may read tokens that nobody has verified.
+var unverified = append([]string{"./interceptor/guardtest"}, never...)
+
 var rules = []imports.Rule{
 	{From: "./interceptor/token", Ban: "google.golang.org/protobuf/...", Why: "a token is bytes: verifying it needs no schema"},
 	{From: "./interceptor/token", Ban: "connectrpc.com/...", Why: "a token is verified the same way for every transport"},
@@ -56,6 +59,10 @@ var rules = []imports.Rule{
 	{From: "./interceptor/grpcclientauth", Ban: "testing", Why: "what runs in production must not know when it is tested"},
 	{From: "./interceptor/internal/endpoint", Ban: "./...", Why: "it is a leaf, for keys and for tokens alike"},
 	{From: "./interceptor/internal/endpoint", Ban: "testing", Why: "what runs in production must not know when it is tested"},
+	{From: "./...", Ban: "./interceptor/internal/unverified", Except: unverified, Why: "what nobody has verified decides nothing"},
+	{From: "./interceptor/internal/unverified/hook", Ban: "./...", Why: "it is a leaf, since package token imports it"},
+	{From: "./interceptor/internal/jose", Ban: "./...", Why: "it is a leaf: form is the same, whoever is trusted"},
+	{From: "./interceptor/internal/jose", Ban: "testing", Why: "what runs in production must not know when it is tested"},
 
 	{From: "./interceptor/devissuer", Ban: "./...", Why: "an issuer that shares code with the verifier shares its mistakes"},
 	{From: "./interceptor/devissuer", Ban: "google.golang.org/protobuf/...", Why: "OpenID Connect speaks JSON"},

@@ -19,6 +19,7 @@ import (
 	"github.com/protoauthz/protoauthz/interceptor/internal/test/catalogue"
 	"github.com/protoauthz/protoauthz/interceptor/internal/test/harness"
 	"github.com/protoauthz/protoauthz/interceptor/internal/test/tokens"
+	"github.com/protoauthz/protoauthz/interceptor/internal/unverified"
 	"github.com/protoauthz/protoauthz/interceptor/policy"
 	"github.com/protoauthz/protoauthz/interceptor/token"
 )
@@ -37,10 +38,10 @@ func issuer(url string) token.Issuer {
 // inspectors are as catalogue's trusts.
 var inspectors = map[string]func(string) (*token.Claims, error){
 	catalogue.Both: func(raw string) (*token.Claims, error) {
-		return token.Unverified(issuer(tokens.I1.URL), raw, token.WithLeeway(leeway), token.WithIssuer(issuer(tokens.I2.URL)), token.WithIssuer(issuer(down)))
+		return unverified.Token(issuer(tokens.I1.URL), raw, token.WithLeeway(leeway), token.WithIssuer(issuer(tokens.I2.URL)), token.WithIssuer(issuer(down)))
 	},
 	catalogue.Alone: func(raw string) (*token.Claims, error) {
-		return token.Unverified(issuer(tokens.I1.URL), raw, token.WithLeeway(leeway))
+		return unverified.Token(issuer(tokens.I1.URL), raw, token.WithLeeway(leeway))
 	},
 }
 

@@ -20,6 +20,7 @@ import (
 	"github.com/protoauthz/protoauthz/interceptor/internal/test/catalogue"
 	"github.com/protoauthz/protoauthz/interceptor/internal/test/harness"
 	"github.com/protoauthz/protoauthz/interceptor/internal/test/tokens"
+	"github.com/protoauthz/protoauthz/interceptor/internal/unverified"
 	"github.com/protoauthz/protoauthz/interceptor/token"
 )
 
@@ -79,7 +80,7 @@ func TestInvalid(t *testing.T) {
 				if got := refusing(explain.Explain(t.Context(), q)); got != test.unsigned {
 					t.Errorf("without keys, refused at %q, want %q", got, test.unsigned)
 				}
-				q.Inspect = func(raw string) (*token.Claims, error) { return token.Unverified(issuer(k.Issuer), raw) }
+				q.Inspect = func(raw string) (*token.Claims, error) { return unverified.Token(issuer(k.Issuer), raw) }
 				q.Verifier = verifier
 				if got := refusing(explain.Explain(t.Context(), q)); got != test.want {
 					t.Errorf("refused at %q, want %q", got, test.want)

@@ -19,7 +19,7 @@ type Question struct {
 	Table *policy.Table
 	// Verifier verifies the token. If nil, all checks are made but the check of the signature.
 	Verifier interceptor.Verifier
-	// Inspect is [token.Unverified] for the issuers that are trusted, or what [Inspector] returns.
+	// Inspect is Token of package interceptor/internal/unverified for the issuers that are trusted, or what [Inspector] returns.
 	// Required.
 	Inspect func(raw string) (*token.Claims, error)
 	// Procedure is the method that is called, as in "/pkg.Service/Method".
@@ -56,7 +56,7 @@ type answer struct {
 func (q *Question) ask(ctx context.Context) (a answer) {
 	verifier := q.Verifier
 	if verifier == nil {
-		verifier = unverified(q.Inspect)
+		verifier = inspector(q.Inspect)
 	}
 	guard := interceptor.New(verifier, q.Table, interceptor.WithoutStreamExpiry(),
 		interceptor.WithObserver(func(_ context.Context, event interceptor.Event) { a.claims = event.Claims }))
@@ -88,10 +88,10 @@ func (q *Question) ask(ctx context.Context) (a answer) {
 	return a
 }
 
-// unverified accepts tokens that nobody has to have signed.
-type unverified func(raw string) (*token.Claims, error)
+// inspector accepts tokens that nobody has to have signed.
+type inspector func(raw string) (*token.Claims, error)
 
-func (u unverified) Verify(_ context.Context, raw string) (*token.Claims, error) { return u(raw) }
+func (u inspector) Verify(_ context.Context, raw string) (*token.Claims, error) { return u(raw) }
 
 // messages are a stream that has already been read.
 type messages struct {

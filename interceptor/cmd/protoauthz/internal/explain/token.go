@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/protoauthz/protoauthz/interceptor"
+	"github.com/protoauthz/protoauthz/interceptor/internal/unverified"
 	"github.com/protoauthz/protoauthz/interceptor/token"
 )
 
@@ -22,11 +23,11 @@ func Inspector(kind token.Issuer, opts ...token.Option) func(raw string) (*token
 		issuer := kind
 		issuer.URL, issuer.KeySetURL = issuerOf(raw), ""
 		if _, err := token.NewVerifier(issuer, opts...); err == nil {
-			return token.Unverified(issuer, raw, opts...)
+			return unverified.Token(issuer, raw, opts...)
 		}
 		// The token names no issuer. Any other will do.
 		issuer.URL = "https://issuer.invalid"
-		claims, err := token.Unverified(issuer, raw, opts...)
+		claims, err := unverified.Token(issuer, raw, opts...)
 		if errors.Is(err, token.ErrInvalid) {
 			err = fmt.Errorf("%w: iss is missing, or no URL of an issuer", token.ErrInvalid)
 		}

@@ -18,6 +18,7 @@ import (
 	ledgerv1 "github.com/protoauthz/protoauthz/interceptor/internal/dev/e2e/gateway/gen/ledger/v1"
 	"github.com/protoauthz/protoauthz/interceptor/internal/test/harness"
 	"github.com/protoauthz/protoauthz/interceptor/internal/test/leaks"
+	"github.com/protoauthz/protoauthz/interceptor/internal/unverified"
 	"github.com/protoauthz/protoauthz/interceptor/policy"
 	"github.com/protoauthz/protoauthz/interceptor/token"
 )
@@ -141,7 +142,7 @@ func verify(_ context.Context, raw string) (*token.Claims, error) {
 		}
 		return nil, token.ErrInvalid
 	}
-	return token.UnverifiedClaims(token.Logto("https://issuer.example.test"), []byte(`{"iss": "https://issuer.example.test/oidc", "sub": "user", "exp": 4102444800, `+claims+`}`))
+	return unverified.Claims(token.Logto("https://issuer.example.test"), `{"iss": "https://issuer.example.test/oidc", "sub": "user", "exp": 4102444800, `+claims+`}`)
 }
 
 // guarded is a server with a guard.

@@ -1,4 +1,4 @@
-package token
+package jose
 
 import (
 	"errors"
@@ -7,7 +7,8 @@ import (
 )
 
 var (
-	errJSON      = errors.New("not a JSON object in UTF-8")
+	// ErrJSON means that a text is not what this package reads, however it is meant.
+	ErrJSON      = errors.New("not a JSON object in UTF-8")
 	errDuplicate = errors.New("an object has a member name twice")
 	errSurrogate = errors.New("a string has half of a surrogate pair")
 	errDepth     = errors.New("nested too deeply")
@@ -17,7 +18,7 @@ const (
 	// maxDepth is how deeply objects and arrays may be nested. Real tokens and key sets
 	// need three or four levels.
 	maxDepth = 32
-	// maxShallowDepth is the same for parseShallow: that of encoding/json.
+	// maxShallowDepth is the same for ParseShallow: that of encoding/json.
 	maxShallowDepth = 10_000
 )
 
@@ -43,7 +44,7 @@ func (s *scanner) run() error {
 	stack := few[:0]
 	at := space(s.text, 0)
 	if uint64(len(s.text)) > math.MaxUint32 || peek(s.text, at) != '{' {
-		return errJSON
+		return ErrJSON
 	}
 	for {
 		// A value begins here.
@@ -78,7 +79,7 @@ func (s *scanner) run() error {
 			switch stack = stack[:len(stack)-1]; len(stack) {
 			case 0:
 				if space(s.text, at+1) < len(s.text) {
-					return errJSON
+					return ErrJSON
 				}
 				return nil
 			case 1:
@@ -88,7 +89,7 @@ func (s *scanner) run() error {
 		}
 		if !begun {
 			if peek(s.text, at) != ',' {
-				return errJSON
+				return ErrJSON
 			}
 			at = space(s.text, at+1)
 		}
@@ -112,14 +113,14 @@ func (s *scanner) begin(c byte) frame {
 // name returns where the value begins behind a member's name and the colon.
 func (s *scanner) name(start int, object *frame) (at int, err error) {
 	if peek(s.text, start) != '"' {
-		return 0, errJSON
+		return 0, ErrJSON
 	}
 	end, escaped, err := s.string(start)
 	if err != nil {
 		return 0, err
 	}
 	if at = space(s.text, end); peek(s.text, at) != ':' {
-		return 0, errJSON
+		return 0, ErrJSON
 	}
 	at = space(s.text, at+1)
 	if !s.deep && object.object != outermost {
@@ -168,13 +169,13 @@ func scalar(text string, at int) (end int, err error) {
 		}
 	}
 	if end == integer || text[integer] == '0' && end > integer+1 {
-		return 0, errJSON
+		return 0, ErrJSON
 	}
 	c := peek(text, end)
 	if c == '.' {
 		fraction := end + 1
 		if end = digits(text, fraction); end == fraction {
-			return 0, errJSON
+			return 0, ErrJSON
 		}
 		c = peek(text, end)
 	}
@@ -184,7 +185,7 @@ func scalar(text string, at int) (end int, err error) {
 			exponent++
 		}
 		if end = digits(text, exponent); end == exponent {
-			return 0, errJSON
+			return 0, ErrJSON
 		}
 	}
 	return end, nil
@@ -192,7 +193,7 @@ func scalar(text string, at int) (end int, err error) {
 
 func word(text string, at int, word string) (end int, err error) {
 	if !strings.HasPrefix(text[at:], word) {
-		return 0, errJSON
+		return 0, ErrJSON
 	}
 	return at + len(word), nil
 }

@@ -1,123 +1,88 @@
-package token_test
+package jose_test
 
 import (
 	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
-	"regexp"
-	"slices"
 	"strings"
 	"sync"
 	"testing"
 	"unicode/utf8"
 
-	"github.com/protoauthz/protoauthz/interceptor/token"
+	"github.com/protoauthz/protoauthz/interceptor/internal/jose"
+	"github.com/protoauthz/protoauthz/interceptor/internal/test/tokens"
 )
 
-// checkSeeds fails unless there are inputs of both kinds: without them a target
-// would hold, and show, nothing.
-func checkSeeds[T any](f *testing.F, seeds []T, accepts func(T) bool) {
-	f.Helper()
-	accepted := 0
-	for _, seed := range seeds {
-		if accepts(seed) {
-			accepted++
+// scene is where all tokens are minted.
+var scene = tokens.Scene{Now: 946684800, Leeway: 30, Attacker: "https://evil.test"}
+
+// parse is ParseObject, and ParseMembers for the members that there are and one more.
+func parse(data []byte) (map[string]json.RawMessage, error) {
+	o, err := jose.ParseObject(data)
+	names := []string{"not there"}
+	for _, m := range o.Members {
+		names = append(names, m.Name)
+	}
+	asked, again := jose.ParseMembers(string(data), names)
+	if !errors.Is(again, err) || err == nil && again != nil {
+		return nil, fmt.Errorf("%w, and then %w", err, again)
+	}
+	all, err := members(o, err)
+	if err != nil {
+		return nil, err
+	}
+	for name, value := range all {
+		for _, o := range []jose.Object{o, asked} {
+			if found, ok := o.Get(name); !ok || found != string(value) {
+				return nil, errors.New("a member is not found")
+			}
 		}
 	}
-	if accepted == 0 || accepted == len(seeds) {
-		f.Fatalf("%d of %d seeds are accepted", accepted, len(seeds))
+	if _, there := all["not there"]; there != asked.Has("not there") {
+		return nil, errors.New("a member is found")
 	}
+	return all, nil
 }
 
-// replaced finds what encoding/json's replacement of broken text cannot be told
-// from: the oracles know no answer for such inputs.
-var replaced = regexp.MustCompile(`(?i)\\ufffd|\x{fffd}`)
-
-// readObject reads a JSON object whose names are unique on all levels, by
-// encoding/json's own walk through the tokens.
-func readObject(data []byte) (members map[string]json.RawMessage, ok bool) {
-	if !utf8.Valid(data) {
-		return nil, false
+func members(o jose.Object, err error) (map[string]json.RawMessage, error) {
+	members := map[string]json.RawMessage{}
+	for _, m := range o.Members {
+		members[m.Name] = json.RawMessage(m.Value)
 	}
-	return readMembers(data, 1)
+	return members, err
 }
 
-// readMembers reads an object whose members are values of the given depth.
-func readMembers(data []byte, depth int) (members map[string]json.RawMessage, ok bool) {
-	decoder := json.NewDecoder(bytes.NewReader(data))
-	if first, err := decoder.Token(); err != nil || first != json.Delim('{') {
-		return nil, false
+func compact(t *testing.T, data []byte) string {
+	t.Helper()
+	var b bytes.Buffer
+	if err := json.Compact(&b, data); err != nil {
+		t.Fatal(err)
 	}
-	members = map[string]json.RawMessage{}
-	for decoder.More() {
-		name, err := decoder.Token()
-		text, isString := name.(string)
-		if strings.ContainsRune(text, utf8.RuneError) {
-			return nil, false
-		}
-		var value json.RawMessage
-		if err != nil || !isString || decoder.Decode(&value) != nil {
-			return nil, false
-		}
-		if _, twice := members[text]; twice || !isSound(value, depth) {
-			return nil, false
-		}
-		members[text] = value
-	}
-	if _, err := decoder.Token(); err != nil {
-		return nil, false
-	}
-	if _, err := decoder.Token(); !errors.Is(err, io.EOF) {
-		return nil, false
-	}
-	return members, true
-}
-
-// isSound reports whether a value is not too deep, its names are unique and
-// encoding/json replaced nothing in its strings.
-func isSound(value json.RawMessage, depth int) bool {
-	const deepest = 32
-	if depth > deepest {
-		return false
-	}
-	switch value[0] {
-	case '"':
-		var text string
-		return json.Unmarshal(value, &text) == nil && !strings.ContainsRune(text, utf8.RuneError)
-	case '{':
-		_, ok := readMembers(value, depth+1)
-		return ok
-	case '[':
-		var elements []json.RawMessage
-		return json.Unmarshal(value, &elements) == nil &&
-			!slices.ContainsFunc(elements, func(e json.RawMessage) bool { return !isSound(e, depth+1) })
-	}
-	return true
+	return b.String()
 }
 
 func FuzzParseObject(f *testing.F) {
 	seeds := []string{
 		"{}", " {\t}\r\n", `{"a":1}`, `{"a":{"b":[1,{"c":null}]},"d":"\"}"}`, `{"a\\":"\\","b":[[],{}]}`, `{"\u0061":1,"b":-1.5e+9}`,
 		`{"a":1,"a":1}`, `{"a":1,"\u0061":1}`, `{"a":{"b":1,"b":2}}`, `{"a":[{"b":1,"b":2}]}`, `{"a":1,}`, `{"a":1}{}`, `{"a" 1}`, `{"a":1 "b":2}`,
-		"{\"\xff\":1}", `{"\ud800":1}`, `{"a":"\udfff"}`, `{"a":"\ud83d\ude00"}`, `{"a":["\ud83d\u0041"]}`, `{"a":"\\ud800"}`, `[]`, `null`, `"{}"`, `{`, ``, `{"":{"":{"":0}}}`, `{"a":[1,,2]}`, `{"a":1,"b":01}`, payload(), es384.Header(),
+		"{\"\xff\":1}", `{"\ud800":1}`, `{"a":"\udfff"}`, `{"a":"\ud83d\ude00"}`, `{"a":["\ud83d\u0041"]}`, `{"a":"\\ud800"}`, `[]`, `null`, `"{}"`, `{`, ``, `{"":{"":{"":0}}}`, `{"a":[1,,2]}`, `{"a":1,"b":01}`, scene.Payload(tokens.I1.URL), tokens.I1.ES384.Header(),
 		`{"a":` + strings.Repeat("[", 31) + "0" + strings.Repeat("]", 31) + "}", `{"a":` + strings.Repeat("[", 32) + "0" + strings.Repeat("]", 32) + "}",
 		`{"a":` + strings.Repeat("[", 32) + strings.Repeat("]", 32) + "}", `{"a":` + strings.Repeat("[", 33) + strings.Repeat("]", 33) + "}",
 	}
-	checkSeeds(f, seeds, func(seed string) bool { _, ok := readObject([]byte(seed)); return ok })
+	tokens.CheckSeeds(f, seeds, func(seed string) bool { _, ok := tokens.ReadObject([]byte(seed)); return ok })
 	for _, seed := range seeds {
 		f.Add([]byte(seed))
 	}
 	f.Fuzz(func(t *testing.T, data []byte) {
-		if len(data) > token.MaxBytes {
+		if len(data) > 16<<10 {
 			return // encoding/json has a limit of its own for the depth
 		}
-		if replaced.Match(data) {
+		if tokens.Replaced.Match(data) {
 			return
 		}
-		want, ok := readObject(data)
-		got, err := token.ParseObject(data)
+		want, ok := tokens.ReadObject(data)
+		got, err := parse(data)
 		if (err == nil) != ok || len(got) != len(want) {
 			t.Fatalf("%d members, %v, want %d, %v", len(got), err, len(want), ok)
 		}
@@ -155,13 +120,13 @@ func FuzzParseShallow(f *testing.F) {
 		}
 		return members, true
 	}
-	checkSeeds(f, seeds, func(seed string) bool { _, ok := read([]byte(seed)); return ok })
+	tokens.CheckSeeds(f, seeds, func(seed string) bool { _, ok := read([]byte(seed)); return ok })
 	for _, seed := range seeds {
 		f.Add([]byte(seed))
 	}
 	f.Fuzz(func(t *testing.T, data []byte) {
 		want, ok := read(data)
-		got, err := token.ParseShallow(data)
+		got, err := members(jose.ParseShallow(data))
 		if (err == nil) != ok || len(got) != len(want) {
 			t.Fatalf("%q: %d members, %v, want %d, %t", data, len(got), err, len(want), ok)
 		}
@@ -190,15 +155,15 @@ func TestParseObject(t *testing.T) {
 		`{"x":[` + strings.Repeat(`{"x":1,"y":1,"z":1},`, 2000) + `0]}`: true, `{"x":[` + strings.Repeat(`{"x":1},`, 2000) + `{"x":1,"x":1}]}`: false,
 		nested(31, "0"): true, nested(32, ""): true, nested(32, " "): true, nested(32, "0"): false, nested(33, ""): false, nested(31, "{}"): true, nested(31, `{"a":1}`): false,
 	} {
-		if _, err := token.ParseObject([]byte(text)); (err == nil) != ok {
+		if _, err := parse([]byte(text)); (err == nil) != ok {
 			t.Errorf("%q: %v", text, err)
 		}
-		if _, sound := readObject([]byte(text)); sound != ok && !strings.Contains(text, "fffd") && !strings.Contains(text, "\ufffd") {
+		if _, sound := tokens.ReadObject([]byte(text)); sound != ok && !strings.Contains(text, "fffd") && !strings.Contains(text, "\ufffd") {
 			t.Errorf("%q: the oracle says %t", text, sound)
 		}
 	}
 	for depth, ok := range map[int]bool{9_998: true, 9_999: true, 10_000: false} { // as encoding/json
-		if _, err := token.ParseShallow([]byte(nested(depth, ""))); (err == nil) != ok || json.Valid([]byte(nested(depth, ""))) != ok {
+		if _, err := jose.ParseShallow([]byte(nested(depth, ""))); (err == nil) != ok || json.Valid([]byte(nested(depth, ""))) != ok {
 			t.Errorf("shallow, depth %d: %v", depth, err)
 		}
 	}
@@ -216,12 +181,12 @@ func TestManyNames(t *testing.T) {
 				for n := range count {
 					names = append(names, fmt.Sprintf(`"%s%d":%d`, strings.Repeat("x", n%20), n, n))
 				}
-				members, err := token.ParseObject([]byte("{" + strings.Join(names, ",") + "}"))
+				members, err := parse([]byte("{" + strings.Join(names, ",") + "}"))
 				if err != nil || len(members) != count {
 					t.Errorf("%d members, %v, want %d", len(members), err, count)
 				}
 				if count > 0 {
-					if _, err := token.ParseObject([]byte("{" + strings.Join(append(names, names[len(names)/2]), ",") + "}")); err == nil {
+					if _, err := parse([]byte("{" + strings.Join(append(names, names[len(names)/2]), ",") + "}")); err == nil {
 						t.Errorf("one of %d names may stand twice", count)
 					}
 				}
@@ -231,40 +196,17 @@ func TestManyNames(t *testing.T) {
 	wait.Wait()
 }
 
-func FuzzBearer(f *testing.F) {
-	grammar := regexp.MustCompile(`\A(?:[Bb][Ee][Aa][Rr][Ee][Rr])( +)([A-Za-z0-9\-._~+/]+=*)\z`)
-	scheme := regexp.MustCompile(`\A[Bb][Ee][Aa][Rr][Ee][Rr](?: |\z)`)
-	const longest = len("Bearer ") + token.MaxBytes
-	seeds := []string{
-		"Bearer a.b.c", "bearer  a==", "BEARER a", "Bearer", "Bearer ", "", " ", "Basic a", "Bearer a b", "Bearer a=b", "Bearer\ta", "Bearer \ta", "Bearer a\n", "Bearer é", " Bearer a",
-		"Bearer =", "Bearer a,b", "Bearer, a", "Bearera", "B\u212aarer a", "Bearer " + strings.Repeat("a", token.MaxBytes), "Bearer " + strings.Repeat("a", token.MaxBytes+1),
+// TestMemberNobodyAskedFor makes sure that a claim that was forgotten does not seem to be absent.
+func TestMemberNobodyAskedFor(t *testing.T) {
+	t.Parallel()
+	o, err := jose.ParseMembers(`{"sub":"a","cnf":{}}`, []string{"sub", "exp"})
+	if err != nil || !o.Has("sub") || o.Has("exp") {
+		t.Fatalf("%+v, %v", o, err)
 	}
-	checkSeeds(f, seeds, grammar.MatchString)
-	for _, seed := range seeds {
-		f.Add(seed)
-	}
-	f.Fuzz(func(t *testing.T, value string) {
-		raw, err := token.Bearer([]string{value})
-		match := grammar.FindStringSubmatch(value)
-		var want error
-		switch {
-		case value == "" || len(value) > longest:
-			want = token.ErrMalformed
-		case !scheme.MatchString(value):
-			want = token.ErrScheme
-		case match == nil:
-			want = token.ErrMalformed
+	defer func() {
+		if recover() == nil {
+			t.Error("a member that nobody asked for is said to be absent")
 		}
-		if checkError(t, err, want); err != nil {
-			if raw != "" {
-				t.Errorf("%q beside the error %v", raw, err)
-			}
-		} else if again := value[:len("Bearer")] + match[1] + raw; again != value {
-			t.Errorf("%q became %q", value, again)
-		}
-		// Two values are refused, whatever they are: proxies differ in which they take.
-		if raw, err := token.Bearer([]string{value, value}); raw != "" || !errors.Is(err, token.ErrMalformed) {
-			t.Errorf("%q given twice became %q, %v", value, raw, err)
-		}
-	})
+	}()
+	o.Has("cnf")
 }

@@ -1,4 +1,4 @@
-package token
+package jose
 
 import (
 	"strings"
@@ -39,12 +39,12 @@ func (s *scanner) string(at int) (end int, escaped bool, err error) {
 		default: // control characters are one byte, as what is not UTF-8
 			_, size := utf8.DecodeRuneInString(text[n:])
 			if size == 1 {
-				return 0, false, errJSON
+				return 0, false, ErrJSON
 			}
 			n += size
 		}
 	}
-	return 0, false, errJSON
+	return 0, false, ErrJSON
 }
 
 // sizeOfUnit is the length of `\u0000`.
@@ -54,7 +54,7 @@ const sizeOfUnit = 6
 func (s *scanner) unit(text string) (size int, err error) {
 	unit, ok := codeUnit(text)
 	if !ok {
-		return 0, errJSON
+		return 0, ErrJSON
 	}
 	if !s.deep || !utf16.IsSurrogate(unit) {
 		return sizeOfUnit, nil

@@ -1,4 +1,4 @@
-package token
+package jose
 
 import (
 	"encoding/binary"

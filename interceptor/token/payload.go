@@ -5,7 +5,53 @@ import (
 	"strings"
 	"time"
 	"unicode"
+
+	"github.com/protoauthz/protoauthz/interceptor/internal/jose"
 )
+
+// A payload holds the claims of a token that are read.
+type payload struct{ jose.Object }
+
+func readPayload(text string, claims []string) (payload, error) {
+	members, err := jose.ParseMembers(text, claims)
+	if err != nil {
+		return payload{}, malformed("payload: %w", err)
+	}
+	return payload{members}, nil
+}
+
+// text is [jose.Object.Text], with an error about the token.
+func (p *payload) text(name string) (value string, ok bool, err error) {
+	if value, ok, err = p.Text(name); err != nil {
+		err = refused(err)
+	}
+	return value, ok, err
+}
+
+// texts is [jose.Object.Texts], with an error about the token.
+func (p *payload) texts(name string) (values []string, array, ok bool, err error) {
+	if values, array, ok, err = p.Texts(name); err != nil {
+		err = refused(err)
+	}
+	return values, array, ok, err
+}
+
+// identity is text for a claim that tells somebody or something apart from others.
+func (p *payload) identity(name string) (value string, ok bool, err error) {
+	if value, ok, err = p.text(name); err == nil {
+		err = checkIdentity(name, value)
+	}
+	return value, ok, err
+}
+
+// checkIdentity refuses control characters. What logs, databases and file systems make of
+// them can turn one identity into another.
+func checkIdentity(name, value string) error {
+	if strings.ContainsFunc(value, unicode.IsControl) {
+		return invalid("%s has a control character", name)
+	}
+	return nil
+}
 
 // claimNames are all claims that are read, of a token of this issuer.
 func (i *Issuer) claimNames() []string {
@@ -13,29 +59,28 @@ func (i *Issuer) claimNames() []string {
 	return slices.Concat(names, i.ScopeClaims, i.ClientClaims)
 }
 
-// claims reads the claims of a token of this issuer. The payload is the token's segment,
-// still in base64url.
-func (i *Issuer) claims(payload string, members *object, deadline time.Time, leeway time.Duration) (*Claims, error) {
-	c := &claimSet{issuer: i.URL, expiry: deadline.Add(-leeway), deadline: deadline, payload: payload}
-	if members.has("cnf") {
+// claims reads the claims of a token of this issuer. The segment is the payload in base64url.
+func (i *Issuer) claims(segment string, p *payload, deadline time.Time, leeway time.Duration) (*Claims, error) {
+	c := &claimSet{issuer: i.URL, expiry: deadline.Add(-leeway), deadline: deadline, payload: segment}
+	if p.Has("cnf") {
 		return nil, invalid("bound to a key of the sender (cnf): a bearer cannot prove it")
 	}
 	for _, name := range []string{"at_hash", "c_hash"} {
-		if members.has(name) {
+		if p.Has(name) {
 			return nil, invalid("an ID token (%s): ask for an access token", name)
 		}
 	}
 	var ok bool
 	var err error
-	if c.subject, _, err = members.identity("sub"); err != nil {
+	if c.subject, _, err = p.identity("sub"); err != nil {
 		return nil, err
 	} else if c.subject == "" {
 		return nil, invalid("sub is missing or empty")
 	}
-	if c.id, _, err = members.identity("jti"); err != nil {
+	if c.id, _, err = p.identity("jti"); err != nil {
 		return nil, err
 	}
-	if c.audience, _, _, err = members.texts("aud"); err != nil {
+	if c.audience, _, _, err = p.texts("aud"); err != nil {
 		return nil, err
 	}
 	if prefix := i.OrganizationAudience; prefix != "" {
@@ -50,16 +95,16 @@ func (i *Issuer) claims(payload string, members *object, deadline time.Time, lee
 	}
 	if i.OrganizationClaim != "" {
 		var id string
-		if id, ok, err = members.identity(i.OrganizationClaim); err != nil {
+		if id, ok, err = p.identity(i.OrganizationClaim); err != nil {
 			return nil, err
 		} else if ok {
 			c.organizationClaim = &id
 		}
 	}
-	if c.scopes, err = i.scopes(members); err != nil {
+	if c.scopes, err = i.scopes(p); err != nil {
 		return nil, err
 	}
-	if c.clientID, err = i.client(members); err != nil {
+	if c.clientID, err = i.client(p); err != nil {
 		return nil, err
 	}
 	c.caller = i.caller(c.subject, c.clientID)
@@ -75,23 +120,7 @@ func (i *Issuer) claims(payload string, members *object, deadline time.Time, lee
 	return &Claims{c}, nil
 }
 
-// identity is text for a claim that tells somebody or something apart from others.
-func (o *object) identity(name string) (value string, ok bool, err error) {
-	if value, ok, err = o.text(name); err == nil {
-		err = checkIdentity(name, value)
-	}
-	return value, ok, err
-}
-
-// checkIdentity refuses control characters. What logs, databases and file systems make of
-// them can turn one identity into another.
-func checkIdentity(name, value string) error {
-	if strings.ContainsFunc(value, unicode.IsControl) {
-		return invalid("%s has a control character", name)
-	}
-	return nil
-}
-
+// caller returns the kind of party that a token of this issuer speaks for.
 func (i *Issuer) caller(subject, client string) Caller {
 	switch {
 	case i.ClientSubject == "" || client == "":
@@ -105,11 +134,11 @@ func (i *Issuer) caller(subject, client string) Caller {
 
 // scopes takes the first scope claim that the token has. All of them must be
 // readable, so that a broken one is not mistaken for none.
-func (i *Issuer) scopes(members *object) ([]string, error) {
+func (i *Issuer) scopes(p *payload) ([]string, error) {
 	var scopes []string
 	found := false
 	for _, name := range i.ScopeClaims {
-		values, array, ok, err := members.texts(name)
+		values, array, ok, err := p.texts(name)
 		switch {
 		case err != nil:
 			return nil, err
@@ -132,10 +161,10 @@ func splitScopes(value string) []string {
 	return slices.Clone(strings.FieldsFunc(value, func(r rune) bool { return r == ' ' }))
 }
 
-func (i *Issuer) client(members *object) (string, error) {
+func (i *Issuer) client(p *payload) (string, error) {
 	client := ""
 	for _, name := range i.ClientClaims {
-		value, ok, err := members.identity(name)
+		value, ok, err := p.identity(name)
 		switch {
 		case err != nil:
 			return "", err

@@ -70,8 +70,8 @@ func noKey(set *keySet, name keyName) error {
 	}
 	var algorithms []string
 	for _, key := range set.keys {
-		if key.id == name.id {
-			algorithms = append(algorithms, key.algorithm)
+		if key.ID == name.id {
+			algorithms = append(algorithms, key.Algorithm)
 		}
 	}
 	if len(algorithms) == 0 {

@@ -1,0 +1,73 @@
+package jose
+
+import (
+	"crypto"
+	"crypto/ecdsa"
+	"crypto/ed25519"
+	"crypto/elliptic"
+	"crypto/rsa"
+	"maps"
+	"slices"
+
+	"github.com/golang-jwt/jwt/v5"
+)
+
+// An algorithm is a signature algorithm of RFC 7518 section 3, RFC 8037 or RFC 9864, with
+// the one kind of key that it may be used with.
+type algorithm struct {
+	method jwt.SigningMethod
+	kty    string
+	curve  elliptic.Curve // of an EC key
+}
+
+// algorithms are all that can be allowed. There is neither none nor HMAC: no
+// configuration can bring them in.
+var algorithms = map[string]algorithm{
+	"RS256": {method: jwt.SigningMethodRS256, kty: "RSA"},
+	"RS384": {method: jwt.SigningMethodRS384, kty: "RSA"},
+	"RS512": {method: jwt.SigningMethodRS512, kty: "RSA"},
+	"PS256": {method: strictPSS(jwt.SigningMethodPS256), kty: "RSA"},
+	"PS384": {method: strictPSS(jwt.SigningMethodPS384), kty: "RSA"},
+	"PS512": {method: strictPSS(jwt.SigningMethodPS512), kty: "RSA"},
+	"ES256": {method: jwt.SigningMethodES256, kty: "EC", curve: elliptic.P256()},
+	"ES384": {method: jwt.SigningMethodES384, kty: "EC", curve: elliptic.P384()},
+	"ES512": {method: jwt.SigningMethodES512, kty: "EC", curve: elliptic.P521()},
+	"EdDSA": {method: jwt.SigningMethodEdDSA, kty: "OKP"},
+
+	"Ed25519": {method: jwt.SigningMethodEdDSA, kty: "OKP"},
+}
+
+// Algorithms returns the names of all algorithms, sorted.
+func Algorithms() []string { return slices.Sorted(maps.Keys(algorithms)) }
+
+// CanonicalAlgorithm returns the name of golang-jwt for an algorithm: EdDSA for Ed25519 (RFC 9864).
+func CanonicalAlgorithm(name string) string {
+	if name == "Ed25519" {
+		return "EdDSA"
+	}
+	return name
+}
+
+// strictPSS makes the salt as long as the hash (RFC 7518 section 3.5), where
+// golang-jwt accepts any length.
+func strictPSS(method *jwt.SigningMethodRSAPSS) *jwt.SigningMethodRSAPSS {
+	return &jwt.SigningMethodRSAPSS{
+		SigningMethodRSA: method.SigningMethodRSA,
+		Options:          method.Options,
+		VerifyOptions:    &rsa.PSSOptions{SaltLength: rsa.PSSSaltLengthEqualsHash},
+	}
+}
+
+// fits reports whether a public key is of the algorithm's kind. The zero algorithm fits no key.
+func (a algorithm) fits(public crypto.PublicKey) bool {
+	switch public := public.(type) {
+	case *rsa.PublicKey:
+		return a.kty == "RSA"
+	case *ecdsa.PublicKey:
+		return a.kty == "EC" && public.Curve == a.curve
+	case ed25519.PublicKey:
+		return a.kty == "OKP"
+	default:
+		return false
+	}
+}

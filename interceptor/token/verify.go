@@ -1,0 +1,170 @@
+package token
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/protoauthz/protoauthz/interceptor/internal/jose"
+)
+
+// Verify verifies a token, as [Bearer] returns it, and returns its claims.
+//
+// It checks in this order: size and form (RFC 7515 section 7.1), JOSE header,
+// `iss`, `typ` and `alg`, `exp`, `nbf` and `iat` (RFC 7519 section 4.1) with
+// [Issuer.MaxLifetime], the signature with a key of that issuer, and the types of all
+// claims that are used. Identities (`sub`, `jti`, the client and the organization) must have
+// no control characters. What the token opens is not its business: `aud` and scopes are for the caller to judge.
+// Verified tokens are cached, see [WithCache].
+//
+// A call waits for keys at most 2 seconds (2.05 if a stranger's fetch comes first), and 2 to verify a signature (see
+// [WithSignatureLimit]), less if ctx ends. The errors are those of this package;
+// for [ErrKeysUnavailable] and [ErrBusy] it is right to try again.
+func (v *Verifier) Verify(ctx context.Context, raw string) (*Claims, error) {
+	if claims, ok, err := v.fromCache(ctx, raw); ok {
+		return claims, err
+	}
+	return v.verify(ctx, raw)
+}
+
+// Authenticate is [Bearer] and [Verifier.Verify] in one, for the values of a request's
+// Authorization header, and has the errors of both. It is faster:
+// characters are checked once, or not at all where the token is cached.
+func (v *Verifier) Authenticate(ctx context.Context, authorization []string) (*Claims, error) {
+	raw, err := credentials(authorization)
+	if err != nil {
+		return nil, err
+	}
+	if claims, ok, err := v.fromCache(ctx, raw); ok {
+		return claims, err
+	}
+	return v.verify(ctx, raw)
+}
+
+// verify is the way of a token that is not cached.
+func (v *Verifier) verify(ctx context.Context, raw string) (*Claims, error) {
+	token, err := v.read(raw)
+	if err != nil {
+		return nil, err
+	}
+	asked, keys := time.Now(), token.issuer.keys
+	if err := token.validity.check(asked, v.leeway, false); err != nil {
+		return nil, v.explain(&token, asked, err)
+	}
+	if err := keys.await(ctx, token.key, asked); err != nil {
+		return nil, err
+	}
+	claims, err := v.verifySignature(ctx, &token)
+	if errors.Is(err, errSignature) && keys.changed(ctx, token.key, token.tried, asked) {
+		return v.verifySignature(ctx, &token)
+	}
+	return claims, err
+}
+
+// An unverified token is one whose signature is still to be verified.
+type unverified struct {
+	jose.JWS
+	raw      string
+	payload  payload
+	issuer   *issuerKeys
+	validity validity
+	key      keyName
+	tried    []*publicKey // the keys of that name, once one has been looked for
+}
+
+// read makes every check before the signature except the dates.
+func (v *Verifier) read(raw string) (unverified, error) {
+	if len(raw) > maxBytes {
+		return unverified{}, malformed("token has %d bytes", len(raw))
+	}
+	token, err := jose.ParseJWS(raw)
+	if err != nil { // two tokens in one field look like a token with more segments
+		return unverified{}, cmp.Or(checkB64Token(raw), refused(err))
+	}
+	payload, err := readPayload(token.Payload, v.claims)
+	if err != nil {
+		return unverified{}, err
+	}
+	name, _, err := payload.text("iss")
+	if err != nil {
+		return unverified{}, err
+	}
+	issuer, ok := v.issuers[name]
+	switch {
+	case !ok:
+		return unverified{}, cmp.Or(v.errIssuer, ErrInvalid)
+	case token.TypeFault != "" || !slices.Contains(issuer.Types, jose.CanonicalType(token.Type)):
+		return unverified{}, &typeError{token.TypeFault, issuer.Types}
+	case !slices.Contains(issuer.algorithms, token.Algorithm):
+		return unverified{}, issuer.errAlgorithm
+	}
+	validity, err := issuer.readValidity(&payload, v.leeway)
+	if err != nil {
+		return unverified{}, err
+	}
+	return unverified{JWS: token, raw: raw, payload: payload, issuer: issuer, validity: validity, key: keyName{token.KeyID, token.Algorithm}}, nil
+}
+
+// verifySignature waits for a slot, verifies the signature in it and reads the claims.
+func (v *Verifier) verifySignature(ctx context.Context, token *unverified) (claims *Claims, err error) {
+	if err := v.limit.acquire(ctx); err != nil {
+		return nil, err
+	}
+	var cost time.Duration
+	defer func() { v.limit.done(cost, err) }()
+
+	// The call may have waited: for keys, and for its slot.
+	now, source := time.Now(), token.issuer.keys
+	if err := token.validity.check(now, v.leeway, false); err != nil {
+		return nil, err
+	}
+	keys, err := source.stillGood(source.current.Load(), now)
+	if err != nil {
+		return nil, err
+	}
+	if token.tried = keys.find(token.key); len(token.tried) == 0 {
+		return nil, noKey(keys, token.key)
+	}
+	if known := v.cached(token.raw); known != nil && known.signedBy(keys) {
+		v.hits.add()
+		return known.claims, nil // another call has verified it
+	}
+	signer, cost, err := v.signer(&token.JWS, token.tried)
+	if err != nil {
+		return nil, err
+	}
+	return v.accept(token, signer)
+}
+
+// signer returns the key out of a few that has signed a token, and what it has cost to find out.
+func (v *Verifier) signer(token *jose.JWS, candidates []*publicKey) (signer *publicKey, cost time.Duration, err error) {
+	for _, key := range candidates {
+		v.misses.Add(1)
+		start := time.Now()
+		good := token.SignedBy(key.Public)
+		cost += key.cost(time.Since(start), good)
+		if good {
+			return key, cost, nil
+		}
+	}
+	return nil, cost, errSignature
+}
+
+var errSignature = invalid("the signature does not match")
+
+// accept reads the claims of a token that a key has signed, and caches the token.
+func (v *Verifier) accept(token *unverified, signer *publicKey) (*Claims, error) {
+	raw := strings.Clone(token.raw) // it may be a small part of something large
+	_, segment, _ := strings.Cut(raw[:len(token.Signed)], ".")
+	claims, err := token.issuer.claims(segment, &token.payload, token.validity.until, v.leeway)
+	if err != nil {
+		return nil, err
+	}
+	if v.cache != nil {
+		v.cache.Put(raw, &verifiedToken{claims: claims, validity: token.validity, issuer: token.issuer, anonymous: token.KeyID == "", key: signer})
+	}
+	return claims, nil
+}
