@@ -8,12 +8,12 @@ import (
 )
 
 // Token reads a token, as [token.Bearer] returns it, and makes every check of [token.Verifier.Verify]
-// but that of the signature: nobody has to have signed the token, and no key is fetched. The issuer
-// and the options are those of [token.NewVerifier].
+// except the signature: nobody has to have signed the token, and no key is fetched. The issuer and
+// the options are as for [token.NewVerifier].
 //
 // The error is the one with which Verify would end if the signature were the issuer's
-// ([token.ErrMalformed], [token.ErrInvalid], [token.ErrExpired] or [token.ErrNotYetValid]), or
-// that of NewVerifier if the issuer or an option is faulty.
+// ([token.ErrMalformed], [token.ErrInvalid], [token.ErrExpired] or [token.ErrNotYetValid]), or the
+// error of NewVerifier if the issuer or an option is faulty.
 func Token(issuer token.Issuer, raw string, opts ...token.Option) (*token.Claims, error) {
 	return readToken(issuer, raw, opts...)
 }
@@ -21,8 +21,8 @@ func Token(issuer token.Issuer, raw string, opts ...token.Option) (*token.Claims
 // Claims reads the payload of a token as the issuer's, without looking at any signature or clock.
 // The payload needs a `sub` and an `exp`, and an `iat` for an issuer with [token.Issuer.MaxLifetime].
 //
-// The error is [token.ErrMalformed] or [token.ErrInvalid], or that of [token.NewVerifier] if the
-// issuer is faulty.
+// The error is [token.ErrMalformed] or [token.ErrInvalid], or the error of [token.NewVerifier] if
+// the issuer is faulty.
 func Claims(issuer token.Issuer, payload string) (*token.Claims, error) {
 	return readClaims(issuer, payload)
 }
