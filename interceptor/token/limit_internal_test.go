@@ -228,6 +228,9 @@ func TestWaitedTooLong(t *testing.T) {
 				if !errors.Is(err, test.want) {
 					t.Errorf("%v, want %v", err, test.want)
 				}
+				if misses := v.Stats().Misses; (misses == 0) != (test.want != nil) { // no other key is tried
+					t.Errorf("%d signatures were verified, and then %v", misses, err)
+				}
 			})
 		})
 	}
