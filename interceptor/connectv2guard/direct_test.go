@@ -5,6 +5,7 @@ import (
 	"io"
 	"net/http"
 	"net/http/httptest"
+	"slices"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -19,6 +20,7 @@ import (
 	"github.com/protoauthz/protoauthz/interceptor/internal/test/catalogue"
 	"github.com/protoauthz/protoauthz/interceptor/internal/test/harness"
 	"github.com/protoauthz/protoauthz/interceptor/internal/test/tokens"
+	"github.com/protoauthz/protoauthz/interceptor/token"
 )
 
 // A fakeStream is a connection without a transport.
@@ -62,19 +64,17 @@ func (w deadlineWriter) SetReadDeadline(at time.Time) error {
 }
 
 // TestInterrupt makes sure that the reads of a connection end with the token of the stream
-// that came over it, and not before.
+// that came over it, and not before; a second later if nobody has to be woken.
 func TestInterrupt(t *testing.T) {
 	t.Parallel()
 	_ = harness.Rules(t)
 	for name, test := range map[string]struct {
-		handler connect.ServerFunc
-		want    int
+		handler func(ctx context.Context, expire context.CancelCauseFunc)
+		want    time.Duration // when reads end, or 0
 	}{
-		"waits for the end": {func(ctx context.Context, _ connect.Spec, _ connect.ServerStream) error {
-			<-ctx.Done()
-			return nil
-		}, 1},
-		"returns": {func(context.Context, connect.Spec, connect.ServerStream) error { return nil }, 0},
+		"waits for the end":        {func(ctx context.Context, _ context.CancelCauseFunc) { <-ctx.Done() }, time.Minute},
+		"returns":                  {func(context.Context, context.CancelCauseFunc) {}, 0},
+		"returns with its context": {func(_ context.Context, expire context.CancelCauseFunc) { expire(token.ErrExpired) }, time.Second},
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
@@ -92,12 +92,18 @@ func TestInterrupt(t *testing.T) {
 				start := time.Now()
 				var err error
 				interceptor.DeadlineHandler(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
-					_, err = direct(r.Context(), "Token", catalogue.Bidi, new(fakeStream), test.handler, over, connectv2guard.Interceptor(harness.Expiring(t, time.Minute)))
+					ctx, expire := context.WithCancelCause(r.Context())
+					_, err = direct(ctx, "Token", catalogue.Bidi, new(fakeStream), func(ctx context.Context, _ connect.Spec, _ connect.ServerStream) error {
+						test.handler(ctx, expire)
+						return nil
+					}, over, connectv2guard.Interceptor(harness.Expiring(t, time.Minute)))
 				})).ServeHTTP(writer, request)
-				if (err == nil) != (test.want == 0) || len(writer.reads) != test.want {
-					t.Errorf("%v, reads were ended %d times", err, len(writer.reads))
-				} else if test.want > 0 && (<-writer.reads).Sub(start) != time.Minute {
-					t.Error("reads do not end with the token")
+				var got []time.Duration
+				for range len(writer.reads) {
+					got = append(got, (<-writer.reads).Sub(start))
+				}
+				if want := slices.DeleteFunc([]time.Duration{test.want}, func(d time.Duration) bool { return d == 0 }); (err == nil) != (test.want == 0) || !slices.Equal(got, want) {
+					t.Errorf("%v, reads end after %v, want %v", err, got, want)
 				}
 			})
 		})
