@@ -126,7 +126,7 @@ func (c *Call) HandlerError(err error, withoutDenial func(error) error) error {
 		return err
 	}
 	if withoutDenial != nil {
-		if ordinary := withoutDenial(err); !c.holdsOther(ordinary) {
+		if ordinary := withoutDenial(err); ordinary != nil && !c.holdsOther(ordinary) {
 			return ordinary
 		}
 	}

@@ -25,8 +25,8 @@ type Transport struct {
 	Receive func(message any) error
 	// Send writes a message.
 	Send func(message any) error
-	// Refuse returns the error of the framework for a denial. It must be safe beside a Receive or
-	// Send that is under way.
+	// Refuse returns the error of the framework for a denial: if Refuse returns nil, the error is the
+	// denial. Refuse must be safe beside a Receive or Send that is under way.
 	Refuse func(denial *Denial) error
 	// WithoutDenial returns the error of the framework for an error of the handler that holds the
 	// denial of another call: code, text and details without the google.rpc.ErrorInfo of the
@@ -171,10 +171,10 @@ func (s *Stream) Send(message any) error {
 // has to. Where the header is out already, it does nothing.
 func (s *Stream) SendHeader() error {
 	s.headerWanted.Store(true)
-	if !s.released.Load() || s.headerSet.Load() { // a Send that is under way may take long
+	// Whoever holds the lock sends the header, and may take long over a message behind it.
+	if !s.released.Load() || s.headerSet.Load() || !s.sending.TryLock() {
 		return s.refusal()
 	}
-	s.sending.Lock()
 	defer s.sending.Unlock()
 	if err := s.maySend(); err != nil {
 		return err
@@ -217,12 +217,17 @@ func (s *Stream) setHeader() (first bool, err error) {
 	return true, err
 }
 
-// refusal returns the refusal as an error of the framework, or nil.
+// refusal returns the refusal as an error of the framework, or nil if there is none.
 func (s *Stream) refusal() error {
-	if denial := s.denial.Load(); denial != nil {
-		return s.transport.Refuse(denial.own()) // whose user may write to it
+	denial := s.denial.Load()
+	if denial == nil {
+		return nil
 	}
-	return nil
+	own := denial.own() // whose user may write to it
+	if err := s.transport.Refuse(own); err != nil {
+		return err
+	}
+	return own
 }
 
 // refuse tells the observer and locks the stream. The first refusal counts.
