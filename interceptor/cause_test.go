@@ -214,10 +214,15 @@ func prints(denial *interceptor.Denial) (printed []string) {
 // TestVerifiedExpired makes sure that claims which a verifier has returned too late are said to be its fault.
 func TestVerifiedExpired(t *testing.T) {
 	t.Parallel()
-	guard := interceptor.New(unverified(`{"sub": "user", "exp": 1, "aud": "`+api+`"}`), rules(t))
+	var told interceptor.Event
+	guard := interceptor.New(unverified(`{"sub": "user", "exp": 1, "aud": "`+api+`"}`), rules(t),
+		interceptor.WithObserver(func(_ context.Context, event interceptor.Event) { told = event }))
 	_, denial := guard.Admit(t.Context(), procedure("Token", connect.StreamTypeUnary), http.Header{"Authorization": {"Bearer any"}})
 	const want = "token has expired: the server's Verifier has returned expired claims: it must check exp on every call"
 	if denial.Reason() != interceptor.ReasonTokenExpired || !errors.Is(denial, token.ErrExpired) || denial.Unwrap().Error() != want {
 		t.Errorf("%v, %v", denial, denial.Unwrap())
+	}
+	if told.Denial == nil || told.Claims != nil {
+		t.Errorf("the observer is told of %v and the claims of a refused token", told.Denial)
 	}
 }
