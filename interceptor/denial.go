@@ -222,10 +222,8 @@ func deny(reason Reason, why string) *Denial { return &Denial{reason: reason, ca
 // denyCredentials refuses the credentials of a request for the error of their verification.
 func denyCredentials(values []string, err error) *Denial {
 	denial := denyToken(err)
-	if denial.reason != ReasonTokenMalformed && denial.reason != ReasonSchemeUnsupported {
-		return denial
-	}
-	if denial.severalCredentials = severalCredentials(values); denial.severalCredentials {
+	formless := denial.reason == ReasonTokenMalformed || denial.reason == ReasonSchemeUnsupported
+	if denial.severalCredentials = formless && severalCredentials(values); denial.severalCredentials {
 		denial.cause = fmt.Errorf("%w: the request has more than one credential: the client must send one token, in one Authorization header; does a proxy or a middleware add another?", err)
 	}
 	return denial

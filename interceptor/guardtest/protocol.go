@@ -3,6 +3,7 @@ package guardtest
 import (
 	"bufio"
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/base64"
 	"encoding/binary"
@@ -146,9 +147,7 @@ func (c *caller) by(ctx context.Context, protocol protocol, procedure unguarded.
 			absent = got.page(code+block.Get("Grpc-Message"), procedure.Name)
 			absent.isRPC = true
 		}
-		if answer.Reason == "" {
-			answer.Reason = reason(block)
-		}
+		answer.Reason = cmp.Or(answer.Reason, reason(block))
 	}
 	for _, message := range messages(contentType, body) {
 		code, found := connectError(message)
@@ -157,9 +156,7 @@ func (c *caller) by(ctx context.Context, protocol protocol, procedure unguarded.
 			absent = got.page(string(message), procedure.Name)
 			absent.isRPC = true
 		}
-		if answer.Reason == "" {
-			answer.Reason = found
-		}
+		answer.Reason = cmp.Or(answer.Reason, found)
 	}
 	answer.OK = got.status == http.StatusOK && !failed
 	if isRPC && (!absent.isRPC || answer.Reason != "") {

@@ -104,10 +104,7 @@ func (t *Table) String() string {
 	var out strings.Builder
 	w := tabwriter.NewWriter(&out, 0, 0, 2, ' ', 0)
 	for _, rule := range t.Rules() {
-		columns := rule.columns()
-		// A row that ends early would end the columns for the rows below it.
-		line := strings.Join(columns, "\t") + strings.Repeat("\t", ruleColumns-len(columns)) + "\n"
-		_, _ = w.Write([]byte(line))
+		_, _ = w.Write([]byte(strings.Join(rule.columns(), "\t") + "\n"))
 	}
 	_ = w.Flush()
 	lines := strings.Split(out.String(), "\n")
@@ -116,8 +113,6 @@ func (t *Table) String() string {
 	}
 	return strings.Join(lines, "\n")
 }
-
-const ruleColumns = 6
 
 // clone returns a copy that shares no memory which can be written to.
 func (r *Rule) clone() *Rule {
@@ -131,11 +126,11 @@ func (r *Rule) clone() *Rule {
 }
 
 // String prints the rule in one line.
-func (r *Rule) String() string { return strings.Join(r.columns(), " ") }
+func (r *Rule) String() string { return strings.TrimRight(strings.Join(r.columns(), " "), " ") }
 
 func (r *Rule) columns() []string {
-	if r.Public {
-		return []string{r.Procedure, r.Needs()}
+	if r.Public { // a row that ends early would end the columns for the rows below it
+		return []string{r.Procedure, r.Needs(), "", "", "", ""}
 	}
 	audience := r.Audience
 	if r.Model == authzv1.Model_MODEL_ORGANIZATION {
