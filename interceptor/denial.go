@@ -13,8 +13,7 @@ import (
 )
 
 // A Reason says why a call was refused. Clients find the reason in the google.rpc.ErrorInfo
-// detail of the error. If the reason has a challenge, the metadata of the ErrorInfo holds the
-// challenge as "challenge": see [Denial.Challenge].
+// detail of the error: see [Denial.ErrorInfo].
 type Reason string
 
 // All reasons, each with its code in parentheses.
@@ -205,15 +204,6 @@ func (d *Denial) orZero() *Denial {
 		return new(Denial)
 	}
 	return d
-}
-
-// own returns a copy for a user who may overwrite the Denial.
-func (d *Denial) own() *Denial {
-	if d == nil {
-		return nil
-	}
-	own := *d
-	return &own
 }
 
 // deny tells the client the reason and the log why.

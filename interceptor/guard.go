@@ -132,7 +132,7 @@ func (g *Guard) observe(ctx context.Context, call *Call, denial *Denial) (decide
 			}
 		}
 	}()
-	g.observer(ctx, Event{Procedure: call.procedure(), Claims: ownClaims(call.claims), Denial: denial.own()})
+	g.observer(ctx, Event{Procedure: call.procedure(), Claims: own(call.claims), Denial: own(denial)})
 	return denial
 }
 

@@ -220,7 +220,7 @@ func (s *Stream) setHeader() (first bool, err error) {
 // refusal returns the refusal as an error of the framework, or nil.
 func (s *Stream) refusal() error {
 	if denial := s.denial.Load(); denial != nil {
-		return s.transport.Refuse(denial.own()) // whose user may write to it
+		return s.transport.Refuse(own(denial)) // whose user may write to it
 	}
 	return nil
 }

@@ -230,12 +230,10 @@ func (c *compiler) access(rule *Rule, option *authzv1.MethodRule) {
 
 func (c *compiler) audienceOf(rule *Rule, about Place, option *authzv1.MethodRule, service *authzv1.ServiceRule) {
 	name := string(rule.Method.FullName())
-	if rule.Audience = option.GetAudience(); rule.Audience == "" {
-		if rule.Audience = service.GetAudience(); rule.Audience != "" {
-			rule.inherited = append(rule.inherited, "audience")
-		}
+	rule.Audience = cmp.Or(option.GetAudience(), service.GetAudience(), c.audience)
+	if option.GetAudience() == "" && service.GetAudience() != "" {
+		rule.inherited = append(rule.inherited, "audience")
 	}
-	rule.Audience = cmp.Or(rule.Audience, c.audience)
 	if rule.Model == authzv1.Model_MODEL_ORGANIZATION && option.GetAudience() != "" {
 		c.faultAt(rule.Place("audience"), FaultRuleConflict, name, "audience stands beside MODEL_ORGANIZATION, whose audience is the organization")
 	}
