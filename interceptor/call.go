@@ -46,7 +46,7 @@ func (g *Guard) Admit(ctx context.Context, procedure string, header Header) (*Ca
 	if denial == nil && c.AwaitsMessage() {
 		return c, nil // observed once a message has named the organization
 	}
-	if denial = g.observe(ctx, c.event(denial)); denial != nil {
+	if denial = g.observe(ctx, c, denial); denial != nil {
 		return nil, denial
 	}
 	return c, nil
@@ -162,13 +162,7 @@ func (c *Call) inRealm(denial *Denial) *Denial {
 	return denial
 }
 
-// event is what the observer is told of a decision.
-func (c *Call) event(denial *Denial) Event {
-	return Event{Procedure: c.procedure(), Claims: c.claims, Denial: denial}
-}
-
-// observe tells the observer of a decision, and returns the denial, or one of its own if the
-// observer panics.
+// observe tells the observer of a decision: see [Guard.observe].
 func (c *Call) observe(ctx context.Context, denial *Denial) *Denial {
-	return c.rule.guard.observe(ctx, c.event(denial))
+	return c.rule.guard.observe(ctx, c, denial)
 }

@@ -16,9 +16,7 @@ const cacheControl = "Cache-Control"
 func isGet(peer connect.Peer) bool { return peer.Query.Has("encoding") }
 
 // keepFromCaches wraps the handler of a unary call. The wrapper limits caching of the answer if the
-// call is a GET of a method that is not public: there are shared caches that go by the URL alone,
-// against RFC 9111 section 3.5. An answer to a POST is not stored unless the answer says how long the
-// answer is fresh (RFC 9110 section 9.3.3), and gRPC uses POST alone.
+// call is a GET of a method that is not public: see the documentation of the package.
 func (c *Call) keepFromCaches(ctx context.Context, request connect.AnyRequest, next connect.UnaryFunc) connect.UnaryFunc {
 	forwarded := request.Spec().IsClient // by an interceptor, whose client has made the call a POST
 	if c.rule.Public || !forwarded && request.HTTPMethod() != http.MethodGet {
@@ -49,8 +47,7 @@ func limitCaching(header http.Header, response connect.AnyResponse, err error) {
 		headers, directive = append(headers, response.Header()), "private"
 	}
 	if coded, ok := errors.AsType[*connect.Error](err); ok && !connect.IsWireError(err) {
-		own := *coded // a copy: Meta creates a map in the error
-		headers = append(headers, own.Meta())
+		headers = append(headers, own(coded).Meta()) // a copy, since Meta creates a map in the error
 	}
 	if connect.IsNotModifiedError(err) {
 		directive = "private"

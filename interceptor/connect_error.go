@@ -22,7 +22,7 @@ const wwwAuthenticate = "Www-Authenticate"
 
 // connectError returns the error of a denial, within a call that another guard may have admitted.
 func connectError(denial *Denial, within *Call, spec connect.Spec, peer connect.Peer) *connect.Error {
-	denial = denial.own() // others may have the denial, too
+	denial = own(denial) // others may have the denial, too
 	denial.within = within
 	err := connect.NewError(denial.Code(), denial)
 	if detail, detailErr := errorDetail(denial); detailErr == nil {
@@ -51,8 +51,7 @@ type detailKey struct {
 func errorDetail(denial *Denial) (*connect.ErrorDetail, error) {
 	realm := cmp.Or(denial.realm, ruleless())
 	if detail := realm.details[detailKey{denial.Reason(), denial.severalCredentials}]; detail != nil {
-		own := *detail // the user of the error may write to the detail
-		return &own, nil
+		return own(detail), nil
 	}
 	return connect.NewErrorDetail(denial.ErrorInfo())
 }

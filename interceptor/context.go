@@ -55,23 +55,24 @@ func callFrom(ctx context.Context) *Call {
 // guard, sees the handler's caller.
 func ClaimsFromContext(ctx context.Context) *token.Claims {
 	if c := callFrom(ctx); c != nil {
-		return ownClaims(c.claims)
+		return own(c.claims)
 	}
 	return nil
 }
 
-// ownClaims returns a copy for somebody who may overwrite it: the same claims serve other calls.
-func ownClaims(claims *token.Claims) *token.Claims {
-	if claims == nil {
+// own returns a copy for somebody who may overwrite the copy: the same claims, denials and details
+// serve others, too. The copy of nil is nil.
+func own[T any](shared *T) *T {
+	if shared == nil {
 		return nil
 	}
-	own := *claims
-	return &own
+	copied := *shared
+	return &copied
 }
 
 // ContextWithClaims returns a context from which [ClaimsFromContext] takes the
-// claims: for tests of handlers. It admits nothing: a Guard that meets such a
-// context verifies the call's own token.
+// claims: for tests of handlers. guardtest.Claims (package guardtest) makes claims for them.
+// The context admits nothing: a Guard that meets it verifies the call's own token.
 func ContextWithClaims(ctx context.Context, claims *token.Claims) context.Context {
 	return (&Call{ctx: ctx, claims: claims}).Context()
 }

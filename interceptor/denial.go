@@ -13,8 +13,7 @@ import (
 )
 
 // A Reason says why a call was refused. Clients find the reason in the google.rpc.ErrorInfo
-// detail of the error. If the reason has a challenge, the metadata of the ErrorInfo holds the
-// challenge as "challenge": see [Denial.Challenge].
+// detail of the error: see [Denial.ErrorInfo].
 type Reason string
 
 // All reasons, each with its code in parentheses.
@@ -207,25 +206,14 @@ func (d *Denial) orZero() *Denial {
 	return d
 }
 
-// own returns a copy for a user who may overwrite the Denial.
-func (d *Denial) own() *Denial {
-	if d == nil {
-		return nil
-	}
-	own := *d
-	return &own
-}
-
 // deny tells the client the reason and the log why.
 func deny(reason Reason, why string) *Denial { return &Denial{reason: reason, cause: errors.New(why)} }
 
 // denyCredentials refuses the credentials of a request for the error of their verification.
 func denyCredentials(values []string, err error) *Denial {
 	denial := denyToken(err)
-	if denial.reason != ReasonTokenMalformed && denial.reason != ReasonSchemeUnsupported {
-		return denial
-	}
-	if denial.severalCredentials = severalCredentials(values); denial.severalCredentials {
+	formless := denial.reason == ReasonTokenMalformed || denial.reason == ReasonSchemeUnsupported
+	if denial.severalCredentials = formless && severalCredentials(values); denial.severalCredentials {
 		denial.cause = fmt.Errorf("%w: the request has more than one credential: the client must send one token, in one Authorization header; does a proxy or a middleware add another?", err)
 	}
 	return denial

@@ -46,32 +46,22 @@
 // moment is finished first; with [DeadlineHandler], it is cut off if the client does not
 // read it within half a second. See [WithoutStreamExpiry].
 //
-// Two clients are out of an interceptor's reach: one that streams over HTTP/1.1 and
-// sends nothing more, since only the connection can interrupt that read, and one that
-// does not read what it is sent. Wrap the mux in [DeadlineHandler] to end their streams
-// too. No further message reaches the handler in any case.
+// Some clients are out of an interceptor's reach: wrap the mux in [DeadlineHandler] to end their
+// streams too. No further message reaches the handler in any case.
 //
 // To end a stream on time, its handler runs on a goroutine of its own. One that is
 // blocked in Receive and cannot be interrupted, or that does not return within half a
 // second of its context's end, goes on after its call has ended, as with
-// [http.TimeoutHandler]: interceptors and middleware around it have then returned. A
-// panic is raised again where net/http expects it, with the same value, or dropped once the
-// call has ended. Its stack would be lost with that goroutine, so it goes to [log/slog.Default].
+// [http.TimeoutHandler]: interceptors and middleware around it have then returned. See [Call.Serve]
+// for a handler that panics.
 //
 // # Answers
 //
-// A refusal is a [connect.Error] that holds a [Denial]: a code, a fixed text
-// without any secret, and a google.rpc.ErrorInfo of the domain "protoauthz" with
-// the [Reason]. Every refusal with the code unauthenticated, and every one with
-// permission_denied but RULE_MISSING, has a challenge of RFC 6750 section 3: see
-// [Denial.Challenge]. Over the Connect protocol, unary calls carry the
-// challenge as WWW-Authenticate. The ErrorInfo holds the challenge over every protocol,
-// so that a gateway between HTTP and gRPC can send it. Handlers read the verified claims
-// with [ClaimsFromContext].
-//
-// The cause of a [Denial] says more than the client is told: which scopes the token lacks, which
-// field or header names no organization or another one, which procedure has no rule, and what to
-// do. [WithObserver] gets the cause with every refusal, from [Denial.Unwrap].
+// A refusal is a [connect.Error] that holds a [Denial]: a code, a fixed text without any secret, and a
+// google.rpc.ErrorInfo with the [Reason]. Over the Connect protocol, unary calls carry the
+// [Denial.Challenge] as WWW-Authenticate; the ErrorInfo holds the challenge over every protocol. The
+// cause, which [Denial.Unwrap] returns, says more than the client is told: log the cause with
+// [WithObserver]. Handlers read the verified claims with [ClaimsFromContext].
 //
 // # Caches
 //

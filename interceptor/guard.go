@@ -118,24 +118,22 @@ func (v checkedVerifier) Authenticate(ctx context.Context, authorization []strin
 
 var errNoClaims = errors.New("the verifier returned neither claims nor an error: it must return one of them")
 
-// observe tells the observer and returns the event's denial, or one of its own if
-// the observer panics: what cannot be observed does not happen.
-func (g *Guard) observe(ctx context.Context, event Event) (denial *Denial) {
+// observe tells the observer of a decision and returns the denial, or one of its own if the observer
+// panics without one: what cannot be observed does not happen.
+func (g *Guard) observe(ctx context.Context, call *Call, denial *Denial) (decided *Denial) {
 	if g.observer == nil {
-		return event.Denial
+		return denial
 	}
 	defer func() {
 		if p := recover(); p != nil {
-			logPanic(ctx, "the observer", event.Procedure, p)
-			if denial = event.Denial; denial == nil {
-				denial = panicked("observer", p)
+			logPanic(ctx, "the observer", call.procedure(), p)
+			if decided = denial; denial == nil {
+				decided = panicked("observer", p)
 			}
 		}
 	}()
-	told := event
-	told.Claims, told.Denial = ownClaims(event.Claims), event.Denial.own()
-	g.observer(ctx, told)
-	return event.Denial
+	g.observer(ctx, Event{Procedure: call.procedure(), Claims: own(call.claims), Denial: own(denial)})
+	return denial
 }
 
 func failed(cause error) *Denial { return &Denial{reason: ReasonGuardFailed, cause: cause} }

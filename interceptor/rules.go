@@ -6,11 +6,9 @@ import (
 	"github.com/protoauthz/protoauthz/interceptor/policy"
 )
 
-// rules are what a guard goes by: the rules of its table, in copies that nobody else has.
-type rules struct {
-	procedures map[string]*guardRule
-	services   map[string]*guardRule // public as a whole, by "/pkg.Service/"
-}
+// rules are what a guard goes by: the rules of its table, in copies that nobody else has, by procedure.
+// The rule of a service that is public as a whole stands there by "/pkg.Service/".
+type rules map[string]*guardRule
 
 // A guardRule is a rule of a guard's, with the realm of its challenges, which is nil if the rule is
 // public.
@@ -21,8 +19,7 @@ type guardRule struct {
 }
 
 func (g *Guard) rulesOf(table *policy.Table) rules {
-	r := rules{map[string]*guardRule{}, map[string]*guardRule{}}
-	realms := map[string]*realm{}
+	r, realms := rules{}, map[string]*realm{}
 	for _, compiled := range table.Rules() {
 		rule := &guardRule{Rule: compiled, guard: g}
 		if !rule.Public {
@@ -32,21 +29,16 @@ func (g *Guard) rulesOf(table *policy.Table) rules {
 			}
 			rule.realm = realms[name]
 		}
-		if service, ok := strings.CutSuffix(rule.Procedure, "*"); ok {
-			r.services[service] = rule
-		} else {
-			r.procedures[rule.Procedure] = rule
-		}
+		r[strings.TrimSuffix(rule.Procedure, "*")] = rule
 	}
 	return r
 }
 
 // lookup is [policy.Table.Lookup] without the copy.
 func (r rules) lookup(procedure string) (*guardRule, bool) {
-	if rule, ok := r.procedures[procedure]; ok {
-		return rule, true
+	rule, ok := r[procedure]
+	if !ok {
+		rule, ok = r[procedure[:strings.LastIndexByte(procedure, '/')+1]]
 	}
-	method := strings.LastIndexByte(procedure, '/') + 1
-	rule, ok := r.services[procedure[:method]]
-	return rule, ok && method < len(procedure)
+	return rule, ok && !strings.HasSuffix(procedure, "/")
 }

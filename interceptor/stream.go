@@ -219,15 +219,14 @@ func (s *Stream) setHeader() (first bool, err error) {
 
 // refusal returns the refusal as an error of the framework, or nil if there is none.
 func (s *Stream) refusal() error {
-	denial := s.denial.Load()
+	denial := own(s.denial.Load()) // whose user may write to it
 	if denial == nil {
 		return nil
 	}
-	own := denial.own() // whose user may write to it
-	if err := s.transport.Refuse(own); err != nil {
+	if err := s.transport.Refuse(denial); err != nil {
 		return err
 	}
-	return own
+	return denial
 }
 
 // refuse tells the observer and locks the stream. The first refusal counts.

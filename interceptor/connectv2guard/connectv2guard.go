@@ -64,11 +64,8 @@ func Interceptor(guard *interceptor.Guard) connect.ServerInterceptor {
 // call. A call over a transport in process came over none.
 func connectionOf(ctx context.Context, spec connect.Spec, info *connect.CallInfo) (*callctx.Connection, callctx.Call) {
 	connection := callctx.FromContext(ctx)
-	if connection == nil {
-		return nil, callctx.Call{}
-	}
 	served, ok := info.TransportInfo.(*connecthttp.ServerInfo)
-	if !ok {
+	if connection == nil || !ok {
 		return nil, callctx.Call{}
 	}
 	header := info.RequestHeader()

@@ -39,32 +39,6 @@ func newOwnInfo(info *connect.CallInfo) *ownInfo {
 	}
 }
 
-// received takes over what the transport says of the message that was received last.
-func (o *ownInfo) received(info *connect.CallInfo) {
-	if o != nil {
-		o.info.RequestEncoding, o.info.ReceiveStats = info.RequestEncoding, info.ReceiveStats
-	}
-}
-
-// sent takes over what the transport says of the message that was sent last.
-func (o *ownInfo) sent(info *connect.CallInfo) {
-	if o != nil {
-		o.info.ResponseEncoding, o.info.SendStats = info.ResponseEncoding, info.SendStats
-	}
-}
-
-func (o *ownInfo) releaseHeader(info *connect.CallInfo) {
-	if o != nil {
-		o.header.release(info.ResponseHeader())
-	}
-}
-
-func (o *ownInfo) releaseTrailer(info *connect.CallInfo) {
-	if o != nil {
-		o.trailer.release(info.ResponseTrailer())
-	}
-}
-
 // An ownHeader is a copy of a header, and what it was copied from.
 type ownHeader struct{ own, before *connect.Header }
 

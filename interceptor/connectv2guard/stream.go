@@ -29,47 +29,46 @@ func (s *guardedStream) Send(message any) error { return s.messages.Send(message
 // SendHeaders implements [connect.ServerStream].
 func (s *guardedStream) SendHeaders() error { return s.messages.SendHeader() }
 
-// transport is the side of the stream that is turned to the client.
-func (s *guardedStream) transport(connection *callctx.Connection) interceptor.Transport {
-	return interceptor.Transport{
+// serve runs the handler, on a goroutine of its own if the call is a stream. A handler that may outlive
+// its call, or that speaks before the organization is proved, has a CallInfo of its own.
+func (s *guardedStream) serve(call *interceptor.Call, connection *callctx.Connection, next connect.ServerFunc, nextWithInfo func(context.Context, *guardedStream) error) error {
+	transport := interceptor.Transport{
 		Receive: func(message any) error {
 			err := s.stream.Receive(message)
-			s.own.received(s.info)
+			if s.own != nil { // what the transport says of the message
+				s.own.info.RequestEncoding, s.own.info.ReceiveStats = s.info.RequestEncoding, s.info.ReceiveStats
+			}
 			return err
 		},
 		Send: func(message any) error {
 			s.limitCaching(nil)
 			err := s.stream.Send(message)
-			s.own.sent(s.info)
+			if s.own != nil {
+				s.own.info.ResponseEncoding, s.own.info.SendStats = s.info.ResponseEncoding, s.info.SendStats
+			}
 			return err
 		},
 		Refuse:        func(denial *interceptor.Denial) error { return refuse(denial, s.spec, s.info) },
 		WithoutDenial: withoutDenial,
-		Header: func() error {
-			s.own.releaseHeader(s.info)
-			if s.spec.StreamType == connect.StreamTypeUnary { // the trailer goes out with the message
-				s.own.releaseTrailer(s.info)
-			}
-			return nil
-		},
-		Trailer:    func() { s.own.releaseTrailer(s.info) },
-		SendHeader: s.stream.SendHeaders,
-		Connection: connection,
+		SendHeader:    s.stream.SendHeaders,
+		Connection:    connection,
 	}
-}
-
-// serve runs the handler, on a goroutine of its own if the call is a stream. A handler that may outlive
-// its call, or that speaks before the organization is proved, has a CallInfo of its own.
-func (s *guardedStream) serve(call *interceptor.Call, connection *callctx.Connection, next connect.ServerFunc, nextWithInfo func(context.Context, *guardedStream) error) error {
-	unary := s.spec.StreamType == connect.StreamTypeUnary
-	if !unary || call.AwaitsMessage() {
-		s.own = newOwnInfo(s.info)
-	}
-	run := call.Serve
+	run, unary := call.Serve, s.spec.StreamType == connect.StreamTypeUnary
 	if unary {
 		run = call.ServeUnary
 	}
-	return run(s.transport(connection), func(ctx context.Context, messages *interceptor.Stream) error {
+	if !unary || call.AwaitsMessage() {
+		s.own = newOwnInfo(s.info)
+		transport.Trailer = func() { s.own.trailer.release(s.info.ResponseTrailer()) }
+		transport.Header = func() error {
+			s.own.header.release(s.info.ResponseHeader())
+			if unary { // the trailer goes out with the message
+				s.own.trailer.release(s.info.ResponseTrailer())
+			}
+			return nil
+		}
+	}
+	return run(transport, func(ctx context.Context, messages *interceptor.Stream) error {
 		s.messages = messages
 		if s.own == nil {
 			return next(ctx, s.spec, s)

@@ -68,10 +68,14 @@ func AssertGuarded(t testing.TB, handler http.Handler, table *policy.Table) {
 	}.Assert(t, table)
 }
 
-// serve calls the handler and waits for [unguarded.Patience]. If no response came, the Answer says why.
-func serve(ctx context.Context, handler http.Handler, request *http.Request) (*http.Response, unguarded.Answer) {
-	ctx, cancel := context.WithTimeout(ctx, unguarded.Patience)
+// serve calls the handler and waits for [unguarded.Patience]. Without a reply the Answer says why.
+func serve(handler http.Handler, request *http.Request, authorization []string) (reply, unguarded.Answer) {
+	ctx, cancel := context.WithTimeout(request.Context(), unguarded.Patience)
 	defer cancel()
+	request.Proto, request.ProtoMajor, request.ProtoMinor = "HTTP/2.0", 2, 0
+	if authorization != nil {
+		request.Header["Authorization"] = authorization
+	}
 	recorder := recorder{httptest.NewRecorder()}
 	done := make(chan any, 1)
 	go func() {
@@ -81,11 +85,12 @@ func serve(ctx context.Context, handler http.Handler, request *http.Request) (*h
 	select {
 	case panicked := <-done:
 		if panicked != nil {
-			return nil, unguarded.Answer{Kind: unguarded.Faulty, Text: fmt.Sprint("panicked when called: ", panicked)}
+			return reply{}, unguarded.Answer{Kind: unguarded.Faulty, Text: fmt.Sprint("panicked when called: ", panicked)}
 		}
-		return recorder.Result(), unguarded.Answer{}
+		response := recorder.Result()
+		return reply{response.StatusCode, response.Header, response.Trailer, recorder.Body.String()}, unguarded.Answer{}
 	case <-ctx.Done():
-		return nil, unguarded.Answer{Kind: unguarded.Hanging}
+		return reply{}, unguarded.Answer{Kind: unguarded.Hanging}
 	}
 }
 

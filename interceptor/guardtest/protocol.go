@@ -3,6 +3,7 @@ package guardtest
 import (
 	"bufio"
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/base64"
 	"encoding/binary"
@@ -55,8 +56,9 @@ type page struct {
 	isRPC             bool
 }
 
-// pageOf returns the page that a response is, without what depends on the path.
-func pageOf(status int, contentType, body, path string) page {
+// page returns the page that a reply with some body is, without what depends on the path.
+func (r reply) page(body, path string) page {
+	contentType := r.header.Get("Content-Type")
 	if strings.HasPrefix(contentType, "text/html") { // No RPC answers so, and a page may differ from call to call.
 		body = ""
 	}
@@ -66,7 +68,7 @@ func pageOf(status int, contentType, body, path string) page {
 			body = strings.ReplaceAll(body, name, "")
 		}
 	}
-	return page{status: status, contentType: contentType, body: body}
+	return page{status: r.status, contentType: contentType, body: body}
 }
 
 // unserved reports whether the page says that nothing is served.
@@ -121,52 +123,42 @@ func (c *caller) by(ctx context.Context, protocol protocol, procedure unguarded.
 		target += "?connect=v1&encoding=json&message="
 	}
 	request := httptest.NewRequestWithContext(ctx, protocol.verb, target, strings.NewReader(protocol.body))
-	request.Proto, request.ProtoMajor, request.ProtoMinor = "HTTP/2.0", 2, 0
 	if protocol.contentType != "" {
 		request.Header.Set("Content-Type", protocol.contentType)
 	}
 	request.Header.Set("Connect-Protocol-Version", "1")
 	request.Header.Set("TE", "trailers")
-	if authorization != nil {
-		request.Header["Authorization"] = authorization
-	}
-	response, answer := serve(ctx, c.handler, request)
-	if response == nil {
+	got, answer := serve(c.handler, request, authorization)
+	if got.status == 0 {
 		return answer, page{}
 	}
-	defer func() { _ = response.Body.Close() }()
-	body, _ := io.ReadAll(response.Body) // of a recorder, which does not fail
-	contentType := response.Header.Get("Content-Type")
-	answer.Text = fmt.Sprintf("HTTP status %d to %s %s", response.StatusCode, protocol.verb, protocol.contentType)
+	contentType, body := got.header.Get("Content-Type"), []byte(got.body)
+	answer.Text = fmt.Sprintf("HTTP status %d to %s %s", got.status, protocol.verb, protocol.contentType)
 	if protocol == viaGRPC[0] {
-		answer.Text = fmt.Sprintf("HTTP status %d, gRPC status %q", response.StatusCode, response.Trailer.Get("Grpc-Status"))
+		answer.Text = fmt.Sprintf("HTTP status %d, gRPC status %q", got.status, got.trailer.Get("Grpc-Status"))
 	}
 	answer.Text = strings.TrimSpace(answer.Text)
-	absent := pageOf(response.StatusCode, contentType, string(body), procedure.Name)
+	absent := got.page(got.body, procedure.Name)
 	failed, isRPC := false, strings.HasPrefix(contentType, "application/grpc") || strings.HasPrefix(contentType, "application/connect+")
-	for _, block := range append([]http.Header{response.Header, response.Trailer}, blocks(contentType, body)...) {
+	for _, block := range append([]http.Header{got.header, got.trailer}, blocks(contentType, body)...) {
 		code := block.Get("Grpc-Status")
 		failed, isRPC = failed || code != "" && code != "0", isRPC || code != ""
 		if code == "5" || code == "12" {
-			absent = pageOf(response.StatusCode, contentType, code+block.Get("Grpc-Message"), procedure.Name)
+			absent = got.page(code+block.Get("Grpc-Message"), procedure.Name)
 			absent.isRPC = true
 		}
-		if answer.Reason == "" {
-			answer.Reason = reason(block)
-		}
+		answer.Reason = cmp.Or(answer.Reason, reason(block))
 	}
 	for _, message := range messages(contentType, body) {
 		code, found := connectError(message)
 		failed, isRPC = failed || code != 0, isRPC || code != 0
 		if code == connect.CodeNotFound || code == connect.CodeUnimplemented {
-			absent = pageOf(response.StatusCode, contentType, string(message), procedure.Name)
+			absent = got.page(string(message), procedure.Name)
 			absent.isRPC = true
 		}
-		if answer.Reason == "" {
-			answer.Reason = found
-		}
+		answer.Reason = cmp.Or(answer.Reason, found)
 	}
-	answer.OK = response.StatusCode == http.StatusOK && !failed
+	answer.OK = got.status == http.StatusOK && !failed
 	if isRPC && (!absent.isRPC || answer.Reason != "") {
 		return answer, page{}
 	}

@@ -11,14 +11,12 @@ import (
 	"github.com/protoauthz/protoauthz/interceptor/internal/unguarded"
 )
 
-// A reply is what the handler answers to a call by a route. It is zero without an answer.
+// A reply is what the handler answers to a call. It is zero without an answer.
 type reply struct {
-	status                       int
-	challenge, contentType, body string
+	status          int
+	header, trailer http.Header
+	body            string
 }
-
-// page returns what the reply is if nothing is served.
-func (r reply) page(path string) page { return pageOf(r.status, r.contentType, r.body, path) }
 
 // unmounted reports whether no route with this verb is mounted. grpc-gateway answers 501 for 405.
 func (r reply) unmounted() bool {

@@ -4,7 +4,6 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
-	"io"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
@@ -14,7 +13,6 @@ import (
 	"github.com/protoauthz/protoauthz/interceptor"
 	"github.com/protoauthz/protoauthz/interceptor/internal/unguarded"
 	"github.com/protoauthz/protoauthz/interceptor/policy"
-	"github.com/protoauthz/protoauthz/interceptor/token"
 )
 
 // AssertRESTGuarded calls the REST API of a table, as grpc-gateway or connectrpc.com/vanguard serve
@@ -109,7 +107,7 @@ func (c *restCaller) unknownPage(ctx context.Context, verb string, authorization
 	key := fmt.Sprint(verb, len(authorization))
 	if _, ok := c.unknown[key]; !ok {
 		got, _ := exchange(ctx, c.handler, route{verb, unguarded.UnknownProcedure.Name, "{}", true}, authorization)
-		c.unknown[key] = got.page(unguarded.UnknownProcedure.Name)
+		c.unknown[key] = got.page(got.body, unguarded.UnknownProcedure.Name)
 	}
 	return c.unknown[key]
 }
@@ -120,7 +118,7 @@ func (c *restCaller) by(ctx context.Context, procedure string, route route, auth
 	to := " to " + route.verb + " " + route.path
 	if got.status == 0 {
 		answer.Text += to
-		if route.unbound && answer.Kind == unguarded.Faulty && got.page(route.path) == c.unknownPage(ctx, route.verb, authorization) {
+		if route.unbound && answer.Kind == unguarded.Faulty && got.page(got.body, route.path) == c.unknownPage(ctx, route.verb, authorization) {
 			answer.Kind = unguarded.Absent
 		}
 		return answer
@@ -133,10 +131,11 @@ func (c *restCaller) by(ctx context.Context, procedure string, route route, auth
 	answer.OK = got.status/100 == 2
 	answer.Text = fmt.Sprintf("HTTP status %d", got.status) + to
 	if c.guard == nil {
-		c.guard = interceptor.New(noTokens{}, c.table) // which panics for a nil table: Assert reports that before it calls
+		// New panics for a nil table: Assert reports that before it calls. No call has one token, to be verified.
+		c.guard = interceptor.New(struct{ interceptor.Verifier }{}, c.table)
 	}
 	_, denial := c.guard.Admit(ctx, procedure, http.Header{"Authorization": authorization})
-	unauthorized, challenge := got.status == http.StatusUnauthorized, got.challenge
+	unauthorized, challenge := got.status == http.StatusUnauthorized, got.header.Get("WWW-Authenticate")
 	if answer.Reason == "" && unauthorized && challenge != "" && challenge == denial.Challenge() {
 		answer.Reason = denial.Reason()
 	}
@@ -154,7 +153,7 @@ func (c *restCaller) by(ctx context.Context, procedure string, route route, auth
 	case answer.Reason != "":
 		return answer
 	case got.unmounted(), route.unbound && got.status == http.StatusUnsupportedMediaType,
-		got.page(route.path) == c.unknownPage(ctx, route.verb, authorization):
+		got.page(got.body, route.path) == c.unknownPage(ctx, route.verb, authorization):
 		answer.Kind, answer.Text = unguarded.Absent, route.verb+" "+route.path
 		if got.status != http.StatusNotFound {
 			answer.Text += fmt.Sprintf(" (HTTP status %d)", got.status)
@@ -179,25 +178,9 @@ func (c *restCaller) by(ctx context.Context, procedure string, route route, auth
 // exchange makes one call.
 func exchange(ctx context.Context, handler http.Handler, route route, authorization []string) (reply, unguarded.Answer) {
 	request := httptest.NewRequestWithContext(ctx, http.MethodGet, "/", strings.NewReader(route.body))
-	request.Proto, request.ProtoMajor, request.ProtoMinor = "HTTP/2.0", 2, 0
 	request.Method, request.URL = route.verb, &url.URL{Path: route.path}
 	request.RequestURI = request.URL.RequestURI()
 	request.Header.Set("Accept", "application/json")
 	request.Header.Set("Content-Type", "application/json")
-	if authorization != nil {
-		request.Header["Authorization"] = authorization
-	}
-	response, answer := serve(ctx, handler, request)
-	if response == nil {
-		return reply{}, answer
-	}
-	defer func() { _ = response.Body.Close() }()
-	text, _ := io.ReadAll(response.Body) // of a recorder, which does not fail
-	return reply{response.StatusCode, response.Header.Get("WWW-Authenticate"), response.Header.Get("Content-Type"), string(text)}, answer
+	return serve(handler, request, authorization)
 }
-
-// noTokens is a verifier that refuses every token.
-type noTokens struct{}
-
-// Verify implements [interceptor.Verifier].
-func (noTokens) Verify(context.Context, string) (*token.Claims, error) { return nil, token.ErrInvalid }

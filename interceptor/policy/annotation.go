@@ -4,7 +4,6 @@ import (
 	"errors"
 	"fmt"
 
-	"google.golang.org/protobuf/encoding/protowire"
 	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/reflect/protoreflect"
 	"google.golang.org/protobuf/reflect/protoregistry"
@@ -76,12 +75,8 @@ func decode[Rule ruleMessage](options, into proto.Message, extension protoreflec
 		return none, errors.New("decode options: the compiler has left them uninterpreted")
 	}
 	// An option that is not encoded as a message stays unknown, and is an option all the same.
-	for unknown := into.ProtoReflect().GetUnknown(); len(unknown) > 0; {
-		number, _, length := protowire.ConsumeField(unknown)
-		if number == extension.TypeDescriptor().Number() {
-			return none, errors.New("decode options: the rule is not encoded as a message")
-		}
-		unknown = unknown[length:]
+	if hasField(into.ProtoReflect().GetUnknown(), extension.TypeDescriptor().Number()) {
+		return none, errors.New("decode options: the rule is not encoded as a message")
 	}
 	// Without the option it is nil.
 	rule := proto.GetExtension(into, extension).(Rule) //nolint:errcheck // the type of our own extension: there is no other

@@ -56,7 +56,7 @@ func WithAudience(audience string) Option {
 // The error is an [*Error] with every [Fault] found, in the order of the files.
 // With an error there is no table.
 func Compile(files Files, options ...Option) (*Table, error) {
-	c := &compiler{declared: newFinder(files), table: &Table{rules: map[string]*Rule{}, publicServices: map[string]*Rule{}}}
+	c := &compiler{declared: newFinder(files), table: &Table{rules: map[string]*Rule{}}}
 	for i, option := range options {
 		if option == nil {
 			c.fault("Compile", "option %d is nil", i)
@@ -90,7 +90,7 @@ func Compile(files Files, options ...Option) (*Table, error) {
 		c.publicService(name, files)
 	}
 	c.scopesShared()
-	if len(c.table.rules)+len(c.table.publicServices) == 0 && len(c.faults) == 0 {
+	if len(c.table.rules) == 0 && len(c.faults) == 0 {
 		c.fault("Compile", "the files declare no methods")
 	}
 	if len(c.faults) > 0 {
@@ -230,12 +230,10 @@ func (c *compiler) access(rule *Rule, option *authzv1.MethodRule) {
 
 func (c *compiler) audienceOf(rule *Rule, about Place, option *authzv1.MethodRule, service *authzv1.ServiceRule) {
 	name := string(rule.Method.FullName())
-	if rule.Audience = option.GetAudience(); rule.Audience == "" {
-		if rule.Audience = service.GetAudience(); rule.Audience != "" {
-			rule.inherited = append(rule.inherited, "audience")
-		}
+	rule.Audience = cmp.Or(option.GetAudience(), service.GetAudience(), c.audience)
+	if option.GetAudience() == "" && service.GetAudience() != "" {
+		rule.inherited = append(rule.inherited, "audience")
 	}
-	rule.Audience = cmp.Or(rule.Audience, c.audience)
 	if rule.Model == authzv1.Model_MODEL_ORGANIZATION && option.GetAudience() != "" {
 		c.faultAt(rule.Place("audience"), FaultRuleConflict, name, "audience stands beside MODEL_ORGANIZATION, whose audience is the organization")
 	}

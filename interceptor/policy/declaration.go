@@ -60,20 +60,33 @@ func hasField(unknown protoreflect.RawFields, number protowire.Number) bool {
 
 // A finder finds declarations, once for each file.
 type finder struct {
-	given  Files
-	all    []protoreflect.FileDescriptor            // see files
-	byPath map[string][]protoreflect.FileDescriptor // all, by their path; nil until needed
+	files  []protoreflect.FileDescriptor            // what is given and all that it imports, what is given first
+	byPath map[string][]protoreflect.FileDescriptor // the same files: two may have the same path
 	known  map[protoreflect.FileDescriptor]*declarations
 
 	extensions map[protoreflect.FileDescriptor][]protoreflect.ExtensionDescriptor // see extensionsIn
 }
 
 func newFinder(given Files) *finder {
-	return &finder{
-		given:      given,
+	f := &finder{
+		byPath:     map[string][]protoreflect.FileDescriptor{},
 		known:      map[protoreflect.FileDescriptor]*declarations{},
 		extensions: map[protoreflect.FileDescriptor][]protoreflect.ExtensionDescriptor{},
 	}
+	met := map[protoreflect.FileDescriptor]bool{}
+	for todo := slices.Clone(given); len(todo) > 0; todo = todo[1:] {
+		file := todo[0]
+		// A placeholder declares nothing.
+		if file == nil || file.IsPlaceholder() || met[file] {
+			continue
+		}
+		met[file] = true
+		f.files, f.byPath[file.Path()] = append(f.files, file), append(f.byPath[file.Path()], file)
+		for _, imported := range importsOf(file) {
+			todo = append(todo, imported.FileDescriptor)
+		}
+	}
+	return f
 }
 
 // find returns what a file sees.
@@ -133,7 +146,6 @@ func (f *finder) resolve(imported protoreflect.FileImport) (targets []protorefle
 	if !imported.IsPlaceholder() {
 		return []protoreflect.FileDescriptor{imported.FileDescriptor}, false
 	}
-	f.files()
 	if files := f.byPath[imported.Path()]; len(files) > 0 {
 		return files, false
 	}
@@ -141,29 +153,6 @@ func (f *finder) resolve(imported protoreflect.FileImport) (targets []protorefle
 		return []protoreflect.FileDescriptor{file}, true
 	}
 	return nil, false
-}
-
-// files returns what is given and all that it imports, each file once, what is given first. Two files
-// may have the same path.
-func (f *finder) files() []protoreflect.FileDescriptor {
-	if f.byPath != nil {
-		return f.all
-	}
-	f.byPath = map[string][]protoreflect.FileDescriptor{}
-	met := map[protoreflect.FileDescriptor]bool{}
-	for todo := slices.Clone(f.given); len(todo) > 0; todo = todo[1:] {
-		file := todo[0]
-		// A placeholder declares nothing.
-		if file == nil || file.IsPlaceholder() || met[file] {
-			continue
-		}
-		met[file] = true
-		f.all, f.byPath[file.Path()] = append(f.all, file), append(f.byPath[file.Path()], file)
-		for _, imported := range importsOf(file) {
-			todo = append(todo, imported.FileDescriptor)
-		}
-	}
-	return f.all
 }
 
 // declared finds out whether a visible file declares one of our options, and what speaks against it.

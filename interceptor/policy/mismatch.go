@@ -10,20 +10,18 @@ import (
 // A mismatch is the error of [Organization.Check]. The text is made when somebody asks for
 // it: most refusals are not logged in full.
 type mismatch struct {
-	what  mismatchKind
+	what  string // is wrong with the field, or one of the kinds below
 	field string // the path to the field at fault, with the indices of elements
 	rule  *Organization
 }
 
-type mismatchKind int
-
 const (
-	mismatchType mismatchKind = iota
-	mismatchUnset
-	mismatchEmpty
-	mismatchNoElement
-	mismatchForm
-	mismatchOther
+	mismatchType      = "another type of message"
+	mismatchOther     = "another organization"
+	mismatchForm      = "another form"
+	mismatchUnset     = "is not set"
+	mismatchEmpty     = "is empty"
+	mismatchNoElement = "has no elements"
 )
 
 // within returns m with the path of its field led on from an outer field, or nil for nil.
@@ -40,23 +38,18 @@ func (m *mismatch) within(outer string) *mismatch {
 
 // Error says what is wrong and what to do, in the names of the rule alone.
 func (m *mismatch) Error() string {
-	none := "the request names no organization: the field " + strconv.Quote(m.field) + " "
-	switch m.what {
-	case mismatchUnset:
-		return none + "is not set: " + m.remedy()
-	case mismatchEmpty:
-		return none + "is empty: " + m.remedy()
-	case mismatchNoElement:
-		return none + "has no elements: " + m.remedy()
-	case mismatchForm:
-		return none + "does not have the form " + m.rule.Pattern + " (or a segment is empty, . or ..): " + m.remedy()
+	what := m.what
+	switch what {
+	case mismatchType:
+		return "the message has no field " + strconv.Quote(m.rule.Name) + " as the rule knows it: " +
+			"compile the rules from the version of the .proto file that the server is built from"
 	case mismatchOther:
 		return "the request names another organization than the token, in the field " + strconv.Quote(m.field) + ": " +
 			m.remedy() + ", byte for byte, or use another token"
-	default:
-		return "the message has no field " + strconv.Quote(m.rule.Name) + " as the rule knows it: " +
-			"compile the rules from the version of the .proto file that the server is built from"
+	case mismatchForm:
+		what = "does not have the form " + m.rule.Pattern + " (or a segment is empty, . or ..)"
 	}
+	return "the request names no organization: the field " + strconv.Quote(m.field) + " " + what + ": " + m.remedy()
 }
 
 func (m *mismatch) remedy() string {

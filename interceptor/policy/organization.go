@@ -112,7 +112,7 @@ func (o *Organization) value(value protoreflect.Value, rest []protoreflect.Field
 	}
 	text := value.String()
 	switch {
-	case o.equal(text, id):
+	case o.Pattern == "" && text == id, o.Pattern != "" && matchPattern(o.Pattern, text, id):
 		return nil
 	case text == "":
 		return &mismatch{what: mismatchEmpty, rule: o}
@@ -121,13 +121,6 @@ func (o *Organization) value(value protoreflect.Value, rest []protoreflect.Field
 	default:
 		return &mismatch{what: mismatchOther, rule: o}
 	}
-}
-
-func (o *Organization) equal(value, id string) bool {
-	if o.Pattern == "" {
-		return value == id
-	}
-	return matchPattern(o.Pattern, value, id)
 }
 
 // fieldOf finds a compiled field in a message that may come from another copy

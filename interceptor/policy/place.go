@@ -147,24 +147,20 @@ func (r *Rule) scopeLists() []scopeList {
 	return []scopeList{{"scopes", r.Scopes}, {"any_scopes", r.AnyScopes}}
 }
 
-// organizationPlace returns where the fault of an organization is.
-func (r *Rule) organizationPlace(kind FaultKind) Place {
-	switch kind {
-	case FaultOrganizationField:
-		// The service's field may well fit its other methods.
-		if slices.Contains(r.inherited, "organization") {
-			return methodOption(r.Method)
-		}
-		return r.Place("organization").below(organizationField("field"))
-	case FaultOrganizationHeader:
-		return r.Place("organization").below(organizationField("header"))
-	case FaultOrganizationPattern:
-		return r.Place("organization").below(organizationField("pattern"))
-	default:
-		return r.Place("organization")
-	}
+// organizationFields are the fields of an organization that have faults of their own.
+var organizationFields = map[FaultKind]protoreflect.Name{
+	FaultOrganizationField: "field", FaultOrganizationHeader: "header", FaultOrganizationPattern: "pattern",
 }
 
-func organizationField(name protoreflect.Name) int32 {
-	return int32(new(authzv1.Organization).ProtoReflect().Descriptor().Fields().ByName(name).Number())
+// organizationPlace returns where the fault of an organization is.
+func (r *Rule) organizationPlace(kind FaultKind) Place {
+	// The service's field may well fit its other methods.
+	if kind == FaultOrganizationField && slices.Contains(r.inherited, "organization") {
+		return methodOption(r.Method)
+	}
+	field := new(authzv1.Organization).ProtoReflect().Descriptor().Fields().ByName(organizationFields[kind])
+	if field == nil {
+		return r.Place("organization")
+	}
+	return r.Place("organization").below(int32(field.Number()))
 }

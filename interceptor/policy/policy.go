@@ -62,9 +62,8 @@ type Rule struct {
 // A Table holds the rule of every procedure. It is immutable and safe for
 // concurrent use. The zero Table refuses everything.
 type Table struct {
-	rules          map[string]*Rule
-	publicServices map[string]*Rule
-	audience       string
+	rules    map[string]*Rule // by procedure
+	audience string
 }
 
 // Audience returns the resource indicator that [WithAudience] has set, or "" if none was.
@@ -75,17 +74,12 @@ func (t *Table) Audience() string { return t.audience }
 // of the caller's own. It reports false if there is none; such a procedure must be
 // refused.
 func (t *Table) Lookup(procedure string) (*Rule, bool) {
-	if rule, ok := t.rules[procedure]; ok {
-		return rule.clone(), true
+	rule, ok := t.rules[procedure]
+	if !ok {
+		method := strings.LastIndexByte(procedure, '/') + 1
+		rule, ok = t.rules[procedure[:method]+"*"]
+		ok = ok && method < len(procedure)
 	}
-	if len(t.publicServices) == 0 || !strings.HasPrefix(procedure, "/") {
-		return nil, false
-	}
-	service, method, ok := strings.Cut(procedure[1:], "/")
-	if !ok || method == "" || strings.Contains(method, "/") {
-		return nil, false
-	}
-	rule, ok := t.publicServices[service]
 	if !ok {
 		return nil, false
 	}
@@ -96,7 +90,7 @@ func (t *Table) Lookup(procedure string) (*Rule, bool) {
 // Services that [WithPublic] names and whose methods are not known stand as
 // "/pkg.Service/*".
 func (t *Table) Rules() []*Rule {
-	rules := slices.AppendSeq(slices.Collect(maps.Values(t.rules)), maps.Values(t.publicServices))
+	rules := slices.Collect(maps.Values(t.rules))
 	for i, rule := range rules {
 		rules[i] = rule.clone()
 	}
@@ -110,10 +104,7 @@ func (t *Table) String() string {
 	var out strings.Builder
 	w := tabwriter.NewWriter(&out, 0, 0, 2, ' ', 0)
 	for _, rule := range t.Rules() {
-		columns := rule.columns()
-		// A row that ends early would end the columns for the rows below it.
-		line := strings.Join(columns, "\t") + strings.Repeat("\t", ruleColumns-len(columns)) + "\n"
-		_, _ = w.Write([]byte(line))
+		_, _ = w.Write([]byte(strings.Join(rule.columns(), "\t") + "\n"))
 	}
 	_ = w.Flush()
 	lines := strings.Split(out.String(), "\n")
@@ -122,8 +113,6 @@ func (t *Table) String() string {
 	}
 	return strings.Join(lines, "\n")
 }
-
-const ruleColumns = 6
 
 // clone returns a copy that shares no memory which can be written to.
 func (r *Rule) clone() *Rule {
@@ -137,11 +126,11 @@ func (r *Rule) clone() *Rule {
 }
 
 // String prints the rule in one line.
-func (r *Rule) String() string { return strings.Join(r.columns(), " ") }
+func (r *Rule) String() string { return strings.TrimRight(strings.Join(r.columns(), " "), " ") }
 
 func (r *Rule) columns() []string {
-	if r.Public {
-		return []string{r.Procedure, r.Needs()}
+	if r.Public { // a row that ends early would end the columns for the rows below it
+		return []string{r.Procedure, r.Needs(), "", "", "", ""}
 	}
 	audience := r.Audience
 	if r.Model == authzv1.Model_MODEL_ORGANIZATION {

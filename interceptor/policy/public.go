@@ -36,7 +36,8 @@ func (c *compiler) publicService(name string, files Files) {
 			return
 		}
 		// Nothing is known of it but the name.
-		c.table.publicServices[name] = &Rule{Procedure: "/" + name + "/*", Public: true}
+		all := "/" + name + "/*"
+		c.table.rules[all] = &Rule{Procedure: all, Public: true}
 		return
 	}
 	for _, service := range copies {
@@ -72,7 +73,7 @@ func (c *compiler) annotated(service protoreflect.ServiceDescriptor) bool {
 func (f *finder) services(name protoreflect.FullName) (copies []protoreflect.ServiceDescriptor) {
 	// Each file by itself: a registry keeps out a file that has the path of another file, or declares
 	// something again, and all services of the file with it.
-	for _, file := range f.files() {
+	for _, file := range f.files {
 		for i := range file.Services().Len() {
 			if service := file.Services().Get(i); service.FullName() == name {
 				copies = append(copies, service)
@@ -89,7 +90,7 @@ func (f *finder) services(name protoreflect.FullName) (copies []protoreflect.Ser
 // declares reports whether anything has a name, as far as the files fit together.
 func (f *finder) declares(name protoreflect.FullName) bool {
 	known := new(protoregistry.Files)
-	for _, file := range f.files() {
+	for _, file := range f.files {
 		_ = known.RegisterFile(file)
 	}
 	_, err := known.FindDescriptorByName(name)

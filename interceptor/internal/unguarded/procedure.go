@@ -2,6 +2,7 @@ package unguarded
 
 import (
 	"cmp"
+	"maps"
 	"slices"
 	"strings"
 
@@ -66,12 +67,7 @@ func procedures(table *policy.Table) []Procedure {
 			add(rule.Method)
 		}
 	}
-	sorted := make([]Procedure, 0, len(all))
-	for _, procedure := range all {
-		sorted = append(sorted, procedure)
-	}
-	slices.SortFunc(sorted, func(a, b Procedure) int { return cmp.Compare(a.Name, b.Name) })
-	return sorted
+	return slices.SortedFunc(maps.Values(all), func(a, b Procedure) int { return cmp.Compare(a.Name, b.Name) })
 }
 
 // Message returns a message that holds nothing but its required fields, and those their required

@@ -23,14 +23,14 @@ var guardMutations = []mutation{
 	},
 	{"guard: length of a procedure in a cause", "interceptor/cause.go", "%+.200q", "%+q"},
 	{"guard: escapes of a procedure in a cause", "interceptor/cause.go", "%+.200q", "%.200s"},
-	{"guard: panic of the observer", "interceptor/guard.go", `denial = panicked("observer", p)`, "_ = p"},
-	{"guard: panic of the observer at a refusal", "interceptor/guard.go", "if denial = event.Denial; denial == nil {", "if denial == nil && event.Denial == nil {"},
+	{"guard: panic of the observer", "interceptor/guard.go", `decided = panicked("observer", p)`, "_ = p"},
+	{"guard: panic of the observer at a refusal", "interceptor/guard.go", "if decided = denial; denial == nil {", "if denial == nil {"},
 	{
 		"guard: panic of the observer is caught", "interceptor/guard.go",
 		`		if p := recover(); p != nil {
-			logPanic(ctx, "the observer", event.Procedure, p)
-			if denial = event.Denial; denial == nil {
-				denial = panicked("observer", p)
+			logPanic(ctx, "the observer", call.procedure(), p)
+			if decided = denial; denial == nil {
+				decided = panicked("observer", p)
 			}
 		}
 `,
@@ -39,9 +39,9 @@ var guardMutations = []mutation{
 	{"guard: text of a panic is not told", "interceptor/guard.go", `fmt.Errorf("panic in the %s with a %T: %s", who, p, remedy)`, `fmt.Errorf("panic in the %s with a %v: %s", who, p, remedy)`},
 	{"admission: header that is nil", "interceptor/internal/callctx/callctx.go", "return a != nil && reflect", "return reflect"},
 	{"admission: one map, not an equal one", "interceptor/internal/callctx/callctx.go", "reflect.ValueOf(a).UnsafePointer() == reflect.ValueOf(b).UnsafePointer()", "reflect.DeepEqual(a, b)"},
-	{"guard: rule of a service that is public as a whole", "interceptor/rules.go", "return rule, ok && method < len(procedure)", "return rule, ok"},
-	{"guard: observer's own denial", "interceptor/guard.go", "told.Claims, told.Denial = ownClaims(event.Claims), event.Denial.own()", "told.Claims = ownClaims(event.Claims)"},
-	{"guard: observer's own claims", "interceptor/guard.go", "told.Claims, told.Denial = ownClaims(event.Claims), event.Denial.own()", "told.Denial = event.Denial.own()"},
+	{"guard: rule of a service that is public as a whole", "interceptor/rules.go", "return rule, ok && !strings.HasSuffix(procedure, \"/\")", "return rule, ok"},
+	{"guard: observer's own denial", "interceptor/guard.go", "Denial: own(denial)})", "Denial: denial})"},
+	{"guard: observer's own claims", "interceptor/guard.go", "Claims: own(call.claims)", "Claims: call.claims"},
 	{"denial: copy of scopes", "interceptor/denial.go", "return slices.Clone(d.orZero().scopes)", "return d.orZero().scopes"},
 	{"denial: zero", "interceptor/denial.go", "return &meanings[last]", "return &meanings[0]"},
 	{"denial: nil", "interceptor/denial.go", "return new(Denial)", "return d"},

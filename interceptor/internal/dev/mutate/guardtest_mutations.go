@@ -24,7 +24,7 @@ var guardtestMutations = []mutation{
 	{"guardtest: handlers that wait with two tokens", "interceptor/internal/unguarded/unguarded.go", "			authorization = TwoTokens\n", "			faults = append(faults, procedure.Name+\" \"+s.judge(procedure, nil, answer, TwoTokens))\n			continue\n"},
 	{"guardtest: pages", "interceptor/guardtest/protocol.go", "page == c.unknownPage(ctx, protocol, authorization)", "page.status == c.unknownPage(ctx, protocol, authorization).status"},
 	{"guardtest: routes without an option", "interceptor/guardtest/rest.go", "if len(routes) == 0 {", "if false {"},
-	{"guardtest: routes without an option that are not known", "interceptor/guardtest/rest.go", "got.page(route.path) == c.unknownPage(ctx, route.verb, authorization):", "got.status == c.unknownPage(ctx, route.verb, authorization).status:"},
+	{"guardtest: routes without an option that are not known", "interceptor/guardtest/rest.go", "got.page(got.body, route.path) == c.unknownPage(ctx, route.verb, authorization):", "got.status == c.unknownPage(ctx, route.verb, authorization).status:"},
 	{"guardtest: failure before the guard", "interceptor/guardtest/rest.go", `case got.early():`, "case false:"},
 	{"guardtest: body that is no object", "interceptor/guardtest/route.go", "if err != nil { // a google.protobuf.Value", "if err != nil || true { // a google.protobuf.Value"},
 	{"guardtest: value of a wrapper alone", "interceptor/guardtest/route.go", `case rest == "" && field`, "case field"},

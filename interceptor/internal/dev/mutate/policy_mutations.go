@@ -4,37 +4,20 @@ package main
 var policyMutations = []mutation{
 	{
 		"lookup: undeclared", "interceptor/policy/policy.go",
-		`	rule, ok := t.publicServices[service]
-	if !ok {
+		`	if !ok {
 		return nil, false
 	}`,
-		`	rule, ok := t.publicServices[service]
-	if !ok {
+		`	if !ok {
 		return &Rule{Procedure: procedure, Public: true}, true
 	}`,
 	},
-	{
-		"lookup: a copy", "interceptor/policy/policy.go",
-		`	if rule, ok := t.rules[procedure]; ok {
-		return rule.clone(), true`,
-		`	if rule, ok := t.rules[procedure]; ok {
-		return rule, true`,
-	},
-	{
-		"lookup: a copy of a service opened by name", "interceptor/policy/policy.go",
-		`		return nil, false
-	}
-	return rule.clone(), true`,
-		`		return nil, false
-	}
-	return rule, true`,
-	},
+	{"lookup: a copy", "interceptor/policy/policy.go", "return rule.clone(), true", "return rule, true"},
 	{"rules: copies", "interceptor/policy/policy.go", "rules[i] = rule.clone()", "rules[i] = rule"},
 	{"rules: copies of scopes", "interceptor/policy/policy.go", "slices.Clone(r.Scopes), slices.Clone(r.AnyScopes)", "r.Scopes, r.AnyScopes"},
 	{"rules: copies of organizations", "interceptor/policy/policy.go", "clone.Organization = &organization", "_ = &organization"},
-	{"lookup: no slash before", "interceptor/policy/policy.go", `if len(t.publicServices) == 0 || !strings.HasPrefix(procedure, "/") {`, "if len(procedure) == 0 {"},
-	{"lookup: no method", "interceptor/policy/policy.go", `if !ok || method == "" || strings.Contains(method, "/") {`, `if !ok || strings.Contains(method, "/") {`},
-	{"lookup: slash in the method", "interceptor/policy/policy.go", `if !ok || method == "" || strings.Contains(method, "/") {`, `if !ok || method == "" {`},
+	{"lookup: no slash before", "interceptor/policy/policy.go", `t.rules[procedure[:method]+"*"]`, `t.rules["/"+strings.TrimPrefix(procedure[:method], "/")+"*"]`},
+	{"lookup: no method", "interceptor/policy/policy.go", "ok = ok && method < len(procedure)", ""},
+	{"lookup: slash in the method", "interceptor/policy/policy.go", "method := strings.LastIndexByte(procedure, '/') + 1", "method := min(len(procedure), strings.IndexByte(strings.TrimPrefix(procedure, \"/\"), '/')+2)"},
 	{"compile: WithAudience twice", "interceptor/policy/compile.go", `if c.audience != "" && c.audience != audience {`, "if false {"},
 	{
 		"compile: WithAudience invalid", "interceptor/policy/compile.go",
@@ -60,7 +43,7 @@ var policyMutations = []mutation{
 `,
 	},
 	{"compile: service twice", "interceptor/policy/compile.go", "if seen[name] {", "if false {"},
-	{"compile: no methods", "interceptor/policy/compile.go", "if len(c.table.rules)+len(c.table.publicServices) == 0 && len(c.faults) == 0 {", "if false {"},
+	{"compile: no methods", "interceptor/policy/compile.go", "if len(c.table.rules) == 0 && len(c.faults) == 0 {", "if false {"},
 	{"compile: no table with faults", "interceptor/policy/compile.go", "if len(c.faults) > 0 {", "if false {"},
 	{
 		"compile: service rule unreadable", "interceptor/policy/compile.go",
@@ -142,7 +125,7 @@ var policyMutations = []mutation{
 	{"declaration: import of an import", "interceptor/policy/declaration.go", "i > 0 && !imported.IsPublic", "false"},
 	{"annotation: undecodable", "interceptor/policy/annotation.go", `return none, fmt.Errorf("decode options: %w", err)`, "return none, nil"},
 	{"annotation: uninterpreted", "interceptor/policy/annotation.go", `return none, errors.New("decode options: the compiler has left them uninterpreted")`, "return none, nil"},
-	{"annotation: encoded otherwise", "interceptor/policy/annotation.go", "if number == extension.TypeDescriptor().Number() {", "if number == extension.TypeDescriptor().Number() && false {"},
+	{"annotation: encoded otherwise", "interceptor/policy/annotation.go", "extension.TypeDescriptor().Number()) {", "-1) {"},
 	{"annotation: field of a newer version", "interceptor/policy/annotation.go", "if len(message.GetUnknown()) > 0 {", "if false {"},
 	{"annotation: enum of a newer version", "interceptor/policy/annotation.go", "if number := value.Enum(); field.Enum().Values().ByNumber(number) == nil {", "if number := value.Enum(); false {"},
 	{"annotation: field of a newer version, nested", "interceptor/policy/annotation.go", "err = checkKnown(value.Message())", "err = nil"},
@@ -219,16 +202,8 @@ var policyMutations = []mutation{
 	{"match: form of the pattern", "interceptor/policy/organization.go", "return &mismatch{what: mismatchForm, rule: o}", "return nil"},
 	{"match: each element of a list", "interceptor/policy/organization.go", "if m := o.value(list.Get(i), rest, id); m != nil {", "if m := o.value(list.Get(i), rest, id); m != nil && i == 0 {"},
 	{"match: empty list", "interceptor/policy/organization.go", "if list.Len() == 0 {", "if false {"},
-	{"match: byte for byte", "interceptor/policy/organization.go", "return value == id", "return strings.EqualFold(value, id)"},
-	{
-		"match: pattern", "interceptor/policy/organization.go",
-		`	if o.Pattern == "" {
-		return value == id
-	}
-	return matchPattern(o.Pattern, value, id)`,
-		`	_ = matchPattern
-	return value == id`,
-	},
+	{"match: byte for byte", "interceptor/policy/organization.go", "text == id", "strings.EqualFold(text, id)"},
+	{"match: pattern", "interceptor/policy/organization.go", "matchPattern(o.Pattern, text, id)", "text == id"},
 	{"match: field number taken by another name", "interceptor/policy/organization.go", "field.FullName() != compiled.FullName() || ", ""},
 	{"match: field of another kind", "interceptor/policy/organization.go", "field.Kind() != compiled.Kind() ||", "false ||"},
 	{"match: field that is a list elsewhere", "interceptor/policy/organization.go", "field.IsList() != compiled.IsList() || ", ""},
@@ -280,7 +255,7 @@ var policyMutations = []mutation{
 	{"place: nearest known", "interceptor/policy/place.go", "path = path[:len(path)-1] {", "path = nil {"},
 	{"place: a part of it", "interceptor/policy/place.go", "for depth := range 3 {", "for depth := range 1 {"},
 	{"place: at the service", "interceptor/policy/place.go", "return serviceOption(r.Method.Parent(), field)", "return methodOption(r.Method, field)"},
-	{"place: field of the service that does not fit", "interceptor/policy/place.go", "return methodOption(r.Method)\n\t\t}", "return serviceOption(r.Method.Parent())\n\t\t}"},
+	{"place: field of the service that does not fit", "interceptor/policy/place.go", "return methodOption(r.Method)\n\t}\n\tfield", "return serviceOption(r.Method.Parent())\n\t}\n\tfield"},
 	{"place: of what the model misses", "interceptor/policy/compile.go", "about = serviceOption(method.Parent()); service == nil {", "service == nil {"},
 	{"place: of a scope given twice", "interceptor/policy/compile.go", "c.faultAt(rule.scopePlace(list.name, i), FaultScopeInvalid, name, \"scope %q", "c.faultAt(rule.ScopePlace(scope), FaultScopeInvalid, name, \"scope %q"},
 	{"error: rules without a fault", "interceptor/policy/compile.go", "Rules: c.table.Rules()", "Rules: c.rules"},
