@@ -102,10 +102,10 @@ func TestFinder(t *testing.T) {
 // TestChosen makes sure that what is not chosen is neither tried nor stale.
 func TestChosen(t *testing.T) {
 	t.Parallel()
-	tr, out := newTrial(t, "check")
+	tr, out := newTrial(t, "check", "other") // whose tests do not run, since no mutant is left
 	tr.chosen = regexp.MustCompile("Own: .* is ")
 	tr.accepted = map[string]string{"check/check.go: Own: `n > 3` has >=": "stale, but not chosen"}
-	if err := tr.run(t.Context()); err != nil || !strings.HasPrefix(out.String(), "check: 2 mutants, 2 killed, ") {
+	if err := tr.run(t.Context()); err != nil || !strings.HasPrefix(out.String(), "check: 2 mutants, 2 killed, ") || strings.Count(out.String(), "\n") != 1 {
 		t.Errorf("%v, %s", err, out)
 	}
 	tr.chosen = regexp.MustCompile("nothing")
@@ -154,21 +154,35 @@ func TestHung(t *testing.T) {
 	}
 }
 
-// TestInterrupt makes sure that an interrupted test is no kill.
+// TestInterrupt makes sure that an interrupted test is no kill, and that nothing is left.
 func TestInterrupt(t *testing.T) {
-	started := filepath.Join(t.TempDir(), "started")
+	started, temp := filepath.Join(t.TempDir(), "started"), t.TempDir()
 	if err := syscall.Mkfifo(started, 0o600); err != nil {
 		t.Fatal(err)
 	}
-	b, hangs := newEndless(t)
 	t.Setenv("ENDLESS_STARTED", started)
+	t.Setenv("TMPDIR", temp)
+	tr, out := newTrial(t, "endless")
+	tr.chosen = regexp.MustCompile("`n--` is left out")
 	ctx, cancel := context.WithCancel(t.Context())
 	go func() {
 		defer cancel()
 		_, _ = os.ReadFile(started) // waits for the test
 	}()
-	if outcome, err := b.test(ctx, hangs); !errors.Is(err, context.Canceled) || outcome != "" {
-		t.Errorf("%s, %v", outcome, err)
+	if err := tr.run(ctx); !errors.Is(err, context.Canceled) || out.Len() > 0 {
+		t.Errorf("%v, %s", err, out)
+	}
+	if left, err := filepath.Glob(filepath.Join(temp, "mutants*")); err != nil || len(left) > 0 {
+		t.Errorf("%q are left, %v", left, err)
+	}
+}
+
+// TestNoPackage makes sure that a folder without a package is an error.
+func TestNoPackage(t *testing.T) {
+	t.Parallel()
+	tr, _ := newTrial(t, "gone")
+	if err := tr.run(t.Context()); !errors.Is(err, os.ErrNotExist) {
+		t.Error(err)
 	}
 }
 
