@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"syscall"
 	"testing"
@@ -123,34 +124,31 @@ func TestBaseline(t *testing.T) {
 	}
 }
 
-// newEndless returns the tests of the package endless, and the number of a mutant that hangs.
-func newEndless(t *testing.T) (b *binary, hangs string) {
-	t.Helper()
+// TestHung makes sure that a mutant that hangs is killed when time is up, and one that fails at once.
+func TestHung(t *testing.T) {
+	t.Parallel()
 	tr, _ := newTrial(t, "endless")
 	temp := t.TempDir()
 	mutants, overlay, err := writeOverlay(t.Context(), tr.root, tr.folder, temp)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if b, err = build(t.Context(), filepath.Join(tr.root, tr.folder), overlay, temp); err != nil {
+	b, err := build(t.Context(), filepath.Join(tr.root, tr.folder), overlay, temp)
+	if err != nil {
 		t.Fatal(err)
 	}
-	for _, m := range mutants {
-		if strings.HasSuffix(m.name, ": `n--` is left out") && b.reached[m.number] {
-			return b, m.number
+	for change, want := range map[string]struct {
+		timeout time.Duration
+		outcome outcome
+	}{
+		"`n > 0` is false":  {b.timeout, killed},
+		"`n--` is left out": {time.Second, hung},
+	} {
+		b.timeout = want.timeout
+		at := slices.IndexFunc(mutants, func(m *mutant) bool { return strings.HasSuffix(m.name, change) })
+		if got, err := b.test(t.Context(), mutants[at].number); err != nil || got != want.outcome {
+			t.Errorf("%s: %s, %v, want %s", change, got, err, want.outcome)
 		}
-	}
-	t.Fatal("the tests do not reach the mutant that hangs")
-	return nil, ""
-}
-
-// TestHung makes sure that tests that do not end kill a mutant.
-func TestHung(t *testing.T) {
-	t.Parallel()
-	b, hangs := newEndless(t)
-	b.timeout = time.Second
-	if outcome, err := b.test(t.Context(), hangs); err != nil || outcome != hung {
-		t.Errorf("%s, %v", outcome, err)
 	}
 }
 
