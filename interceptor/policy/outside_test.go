@@ -174,6 +174,7 @@ func testLogtoAudience(t *testing.T) {
 	for audience, good := range map[string]bool{
 		"urn:logto:organization:x":          false,
 		"urn:logto:organization:":           false,
+		"urn:logto:":                        false,
 		"urn:logto:organization":            false,
 		"urn:logto:organizations":           false,
 		"urn:logto:resource:organizations":  false,

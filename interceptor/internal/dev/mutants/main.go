@@ -1,6 +1,8 @@
 // Command mutants changes a package wherever its code decides or acts, one change at a time, and
 // prints the changes that no test notices. All changes are built into one binary. The compiler reads
 // the changed files from an overlay, so nothing is written to the project, in whose root this runs.
+//
+// A test that fails by chance hides a survivor, so the machine should have nothing else to do.
 package main
 
 import (

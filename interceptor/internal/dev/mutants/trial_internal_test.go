@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"syscall"
 	"testing"
@@ -102,10 +103,10 @@ func TestFinder(t *testing.T) {
 // TestChosen makes sure that what is not chosen is neither tried nor stale.
 func TestChosen(t *testing.T) {
 	t.Parallel()
-	tr, out := newTrial(t, "check")
+	tr, out := newTrial(t, "check", "other") // whose tests do not run, since no mutant is left
 	tr.chosen = regexp.MustCompile("Own: .* is ")
 	tr.accepted = map[string]string{"check/check.go: Own: `n > 3` has >=": "stale, but not chosen"}
-	if err := tr.run(t.Context()); err != nil || !strings.HasPrefix(out.String(), "check: 2 mutants, 2 killed, ") {
+	if err := tr.run(t.Context()); err != nil || !strings.HasPrefix(out.String(), "check: 2 mutants, 2 killed, ") || strings.Count(out.String(), "\n") != 1 {
 		t.Errorf("%v, %s", err, out)
 	}
 	tr.chosen = regexp.MustCompile("nothing")
@@ -123,52 +124,63 @@ func TestBaseline(t *testing.T) {
 	}
 }
 
-// newEndless returns the tests of the package endless, and the number of a mutant that hangs.
-func newEndless(t *testing.T) (b *binary, hangs string) {
-	t.Helper()
+// TestHung makes sure that a mutant that hangs is killed when time is up, and one that fails at once.
+func TestHung(t *testing.T) {
+	t.Parallel()
 	tr, _ := newTrial(t, "endless")
 	temp := t.TempDir()
 	mutants, overlay, err := writeOverlay(t.Context(), tr.root, tr.folder, temp)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if b, err = build(t.Context(), filepath.Join(tr.root, tr.folder), overlay, temp); err != nil {
+	b, err := build(t.Context(), filepath.Join(tr.root, tr.folder), overlay, temp)
+	if err != nil {
 		t.Fatal(err)
 	}
-	for _, m := range mutants {
-		if strings.HasSuffix(m.name, ": `n--` is left out") && b.reached[m.number] {
-			return b, m.number
+	for change, want := range map[string]struct {
+		timeout time.Duration
+		outcome outcome
+	}{
+		"`n > 0` is false":  {b.timeout, killed},
+		"`n--` is left out": {time.Second, hung},
+	} {
+		b.timeout = want.timeout
+		at := slices.IndexFunc(mutants, func(m *mutant) bool { return strings.HasSuffix(m.name, change) })
+		if got, err := b.test(t.Context(), mutants[at].number); err != nil || got != want.outcome {
+			t.Errorf("%s: %s, %v, want %s", change, got, err, want.outcome)
 		}
 	}
-	t.Fatal("the tests do not reach the mutant that hangs")
-	return nil, ""
 }
 
-// TestHung makes sure that tests that do not end kill a mutant.
-func TestHung(t *testing.T) {
-	t.Parallel()
-	b, hangs := newEndless(t)
-	b.timeout = time.Second
-	if outcome, err := b.test(t.Context(), hangs); err != nil || outcome != hung {
-		t.Errorf("%s, %v", outcome, err)
-	}
-}
-
-// TestInterrupt makes sure that an interrupted test is no kill.
+// TestInterrupt makes sure that an interrupted test is no kill, and that nothing is left.
 func TestInterrupt(t *testing.T) {
-	started := filepath.Join(t.TempDir(), "started")
+	started, temp := filepath.Join(t.TempDir(), "started"), t.TempDir()
 	if err := syscall.Mkfifo(started, 0o600); err != nil {
 		t.Fatal(err)
 	}
-	b, hangs := newEndless(t)
 	t.Setenv("ENDLESS_STARTED", started)
+	t.Setenv("TMPDIR", temp)
+	tr, out := newTrial(t, "endless")
+	tr.chosen = regexp.MustCompile("`n--` is left out")
 	ctx, cancel := context.WithCancel(t.Context())
 	go func() {
 		defer cancel()
 		_, _ = os.ReadFile(started) // waits for the test
 	}()
-	if outcome, err := b.test(ctx, hangs); !errors.Is(err, context.Canceled) || outcome != "" {
-		t.Errorf("%s, %v", outcome, err)
+	if err := tr.run(ctx); !errors.Is(err, context.Canceled) || out.Len() > 0 {
+		t.Errorf("%v, %s", err, out)
+	}
+	if left, err := filepath.Glob(filepath.Join(temp, "mutants*")); err != nil || len(left) > 0 {
+		t.Errorf("%q are left, %v", left, err)
+	}
+}
+
+// TestNoPackage makes sure that a folder without a package is an error.
+func TestNoPackage(t *testing.T) {
+	t.Parallel()
+	tr, _ := newTrial(t, "gone")
+	if err := tr.run(t.Context()); !errors.Is(err, os.ErrNotExist) {
+		t.Error(err)
 	}
 }
 
