@@ -188,13 +188,7 @@ var tokenMutations = []mutation{
 	{"token: leeway too wide", "interceptor/token/verifier.go", "leeway < 0 || leeway > maxLeeway", "leeway < 0"},
 	{"token: transport nil", "interceptor/token/verifier.go", "if transport == nil {", "if false {"},
 	{"token: option nil", "interceptor/token/verifier.go", `o.faults = append(o.faults, errors.New("token: an option is nil"))`, "_ = 0"},
-	{
-		"token: faults of issuers", "interceptor/token/verifier.go",
-		`			o.faults = append(o.faults, err)
-`,
-		`			_ = err
-`,
-	},
+	{"token: faults of issuers", "interceptor/token/verifier.go", "o.faults = append(o.faults, faults...)", "_ = faults"},
 	{"token: no verifier with faults", "interceptor/token/verifier.go", "if len(o.faults) > 0 {", "if false {"},
 	{"issuer: query", "interceptor/token/issuer.go", `} else if strings.Contains(i.URL, "?") {`, "} else if false {"},
 	{"issuer: URL of the metadata", "interceptor/token/issuer.go", "} else if strings.HasSuffix(i.URL, discoveryPath) {", "} else if false {"},
