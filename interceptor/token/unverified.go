@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/protoauthz/protoauthz/interceptor/internal/endpoint"
+	"github.com/protoauthz/protoauthz/interceptor/internal/jose"
 	"github.com/protoauthz/protoauthz/interceptor/internal/unverified/hook"
 )
 
@@ -36,9 +37,9 @@ func unverifiedClaims(issuer Issuer, text string) (*Claims, error) {
 	if len(faults) > 0 {
 		return nil, endpoint.JoinFaults(faults)
 	}
-	p, err := readPayload(text, issuer.claimNames())
+	p, err := jose.ParseMembers(text, issuer.claimNames())
 	if err != nil {
-		return nil, err
+		return nil, malformed("payload: %w", err)
 	}
 	validity, err := issuer.readValidity(&p, 0)
 	if err != nil {

@@ -20,7 +20,7 @@ var tokenMutations = []mutation{
 `,
 		"",
 	},
-	{"token: b64token, empty", "interceptor/token/bearer.go", `if s == "" {`, `if s == "" && raw != "" {`},
+	{"token: b64token, empty", "interceptor/token/bearer.go", `case s == "":`, `case s == "" && raw != "":`},
 	{"token: b64token, padding at the end only", "interceptor/token/bearer.go", `0123456789-._~+/"`, `0123456789-._~+/="`},
 	{"token: size", "interceptor/token/verify.go", "if len(raw) > maxBytes {", "if false {"},
 	{
@@ -109,7 +109,7 @@ var tokenMutations = []mutation{
 	{"token: array of strings is of strings", "interceptor/internal/jose/json.go", `return nil, false, true, ValueError(name + " is neither a string nor an array of strings")`, "return nil, false, false, nil"},
 	{"token: array of strings holds no null", "interceptor/internal/jose/json.go", `return nil, true, true, ValueError(name + " has an element that is not a string")`, "continue"},
 	{"token: date type", "interceptor/token/validity.go", `if raw[0] != '-' && (raw[0] < '0' || raw[0] > '9') {`, "if false {"},
-	{"token: date below zero", "interceptor/token/validity.go", "if negative || ", "if negative && false || "},
+	{"token: date below zero", "interceptor/token/validity.go", "} else if negative {", "} else if negative && false {"},
 	{"token: date above range", "interceptor/token/validity.go", "d.seconds < maxDate || d == date{seconds: maxDate}", "true"},
 	{"token: date above range by a fraction", "interceptor/token/validity.go", "|| d == date{seconds: maxDate}", "|| d.seconds == maxDate"},
 	{"token: date with a rest", "interceptor/token/validity.go", "if d.nanoseconds > 0 || d.rest {", "if d.nanoseconds > 0 {"},
@@ -123,11 +123,11 @@ var tokenMutations = []mutation{
 	{"token: nbf rounded up", "interceptor/token/validity.go", "notBefore.ceil()", "notBefore.floor()"},
 	{
 		"token: nbf type and range", "interceptor/token/validity.go",
-		`p.date("nbf")
+		`readDate(p, "nbf")
 	if err != nil {
 		return validity{}, err
 	} else if ok {`,
-		`p.date("nbf")
+		`readDate(p, "nbf")
 	if err == nil && ok {`,
 	},
 	{"token: iat type and range", "interceptor/token/validity.go", "	case err != nil:\n		return validity{}, err\n", ""},
@@ -153,11 +153,11 @@ var tokenMutations = []mutation{
 	},
 	{
 		"token: iss type", "interceptor/token/verify.go",
-		`payload.text("iss")
+		`payload.Text("iss")
 	if err != nil {
-		return unverified{}, err
+		return unverified{}, refused(err)
 	}`,
-		`payload.text("iss")
+		`payload.Text("iss")
 	if err != nil {
 		name = v.names[0]
 	}`,
@@ -281,20 +281,20 @@ var tokenMutations = []mutation{
 	{"claims: c_hash", "interceptor/token/payload.go", `[]string{"at_hash", "c_hash"}`, `[]string{"at_hash"}`},
 	{
 		"claims: sub type", "interceptor/token/payload.go",
-		`p.identity("sub"); err != nil {
+		`identity(p, "sub"); err != nil {
 		return nil, err
 `,
-		`p.identity("sub"); err != nil {
+		`identity(p, "sub"); err != nil {
 		c.subject = "?"
 `,
 	},
 	{"claims: sub missing or empty", "interceptor/token/payload.go", `} else if c.subject == "" {`, "} else if false {"},
-	{"claims: jti type", "interceptor/token/payload.go", `if c.id, _, err = p.identity("jti"); err != nil {`, `if c.id, _, _ = p.identity("jti"); err != nil {`},
-	{"claims: aud types", "interceptor/token/payload.go", `if c.audience, _, _, err = p.texts("aud"); err != nil {`, `if c.audience, _, _, _ = p.texts("aud"); err != nil {`},
+	{"claims: jti type", "interceptor/token/payload.go", `if c.id, _, err = identity(p, "jti"); err != nil {`, `if c.id, _, _ = identity(p, "jti"); err != nil {`},
+	{"claims: aud types", "interceptor/token/payload.go", `if c.audience, _, _, err = p.Texts("aud"); err != nil {`, `if c.audience, _, _, _ = p.Texts("aud"); err != nil {`},
 	{"claims: control characters", "interceptor/token/payload.go", "if strings.ContainsFunc(value, unicode.IsControl) {", "if strings.ContainsFunc(value, unicode.IsControl) && false {"},
 	{"claims: control characters in an organization of aud", "interceptor/token/payload.go", `if err := checkIdentity("an organization in aud", id); err != nil {`, "if false {"},
 	{"claims: issuer without organization tokens", "interceptor/token/payload.go", `prefix != "" {`, "len(prefix) >= 0 {"},
-	{"claims: organization claim type", "interceptor/token/payload.go", "if id, ok, err = p.identity(i.OrganizationClaim); err != nil {", "if id, ok, _ = p.identity(i.OrganizationClaim); err != nil {"},
+	{"claims: organization claim type", "interceptor/token/payload.go", "id, ok, err := identity(p, i.OrganizationClaim)", "id, ok, _ := identity(p, i.OrganizationClaim)"},
 	{"claims: caller without ClientSubject", "interceptor/token/payload.go", `case i.ClientSubject == "" || client == "":`, `case client == "":`},
 	{"claims: caller without client", "interceptor/token/payload.go", `case i.ClientSubject == "" || client == "":`, `case i.ClientSubject == "":`},
 	{"claims: client is no user", "interceptor/token/payload.go", "case subject == strings.Replace(i.ClientSubject, clientPlaceholder, client, 1):", "case false:"},
@@ -302,7 +302,7 @@ var tokenMutations = []mutation{
 	{
 		"claims: scopes types", "interceptor/token/payload.go",
 		`		case err != nil:
-			return nil, err
+			return nil, refused(err)
 `,
 		`		case err != nil:
 			continue
