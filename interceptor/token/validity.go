@@ -149,7 +149,7 @@ func (v *Verifier) explain(token *unverified, now time.Time, refusal error) erro
 	if err != nil || !v.limit.try() {
 		return refusal
 	}
-	defer v.limit.release(0)
+	defer v.limit.release(0, nil)
 	for _, key := range keys.find(token.key) {
 		if token.SignedBy(key.Public) {
 			return token.validity.check(now, v.leeway, true)

@@ -111,7 +111,7 @@ func (v *Verifier) verifySignature(ctx context.Context, token *unverified) (clai
 		return nil, err
 	}
 	var cost time.Duration
-	defer func() { v.limit.done(cost, err) }()
+	defer func() { v.limit.release(cost, err) }()
 
 	// The call may have waited: for keys, and for its slot.
 	now, source := time.Now(), token.issuer.keys
