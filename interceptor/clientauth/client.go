@@ -96,10 +96,8 @@ func New(provider Provider, id, secret string, opts ...Option) (*Client, error) 
 		}
 		option(o)
 	}
-	provider, err := provider.withDefaults()
-	if err != nil {
-		o.faults = append(o.faults, err)
-	}
+	provider, faults := provider.withDefaults()
+	o.faults = append(o.faults, faults...)
 	if err := endpoint.CheckSetting(id); err != nil {
 		o.faults = append(o.faults, fmt.Errorf("clientauth: the client's id %w", err))
 	}

@@ -60,9 +60,8 @@ func AuthAction(domain string) Provider {
 	}
 }
 
-// withDefaults returns the provider as it is used. The error holds every fault.
-func (p Provider) withDefaults() (Provider, error) {
-	var faults []error
+// withDefaults returns the provider as it is used, and every fault.
+func (p Provider) withDefaults() (_ Provider, faults []error) {
 	if endpoint.IsBlank(p.TokenURL) {
 		faults = append(faults, errors.New("clientauth: the TokenURL is empty: give the tenant's endpoint or domain, or Provider.TokenURL; if a variable or a file should supply it, set the variable or fill the file"))
 	} else if strings.ContainsRune(p.TokenURL, '?') {
@@ -92,5 +91,5 @@ func (p Provider) withDefaults() (Provider, error) {
 	default:
 		faults = append(faults, fmt.Errorf("clientauth: AuthStyle %d is unknown", p.AuthStyle))
 	}
-	return p, errors.Join(faults...)
+	return p, faults
 }

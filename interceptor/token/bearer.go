@@ -25,7 +25,7 @@ func Bearer(values []string) (string, error) {
 	return raw, nil
 }
 
-// credentials returns what stands behind the scheme.
+// credentials returns what stands behind the scheme, which may be nothing.
 func credentials(values []string) (string, error) {
 	switch len(values) {
 	case 0:
@@ -49,22 +49,17 @@ func credentials(values []string) (string, error) {
 			return "", ErrScheme
 		}
 	}
-	if rest = strings.TrimLeft(rest, " "); rest == "" {
-		return "", errNoCredentials
-	}
-	return rest, nil
+	return strings.TrimLeft(rest, " "), nil
 }
 
 // checkB64Token makes sure that the credentials are a b64token.
 func checkB64Token(raw string) error {
 	s := strings.TrimRight(raw, "=")
-	for n := range len(s) {
-		if !b64[s[n]] {
-			return errGrammar
-		}
-	}
-	if s == "" {
+	switch {
+	case s == "":
 		return errNoCredentials
+	case strings.Trim(s, b64) != "":
+		return errGrammar
 	}
 	return nil
 }
@@ -76,9 +71,4 @@ var (
 
 // b64 are the characters that may stand in a b64token, before the padding (RFC 6750
 // section 2.1).
-var b64 = func() (set [256]bool) {
-	for _, c := range []byte("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~+/") {
-		set[c] = true
-	}
-	return set
-}()
+const b64 = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~+/"

@@ -11,36 +11,29 @@ import (
 	"github.com/protoauthz/protoauthz/interceptor/internal/jose"
 )
 
-// fetch gets the key set, after discovery if its URL is not fixed.
+// fetch gets the key set, after discovery if its URL is not fixed. With the error for a key set without a
+// key that can be used, it returns the set.
 func (s *source) fetch() (set *keySet, err error) {
-	defer func() {
-		if recover() != nil { // a transport that panics must not end the process
-			err = errors.New("the HTTP transport panicked")
-		}
-	}()
 	ctx, cancel := context.WithTimeout(context.Background(), endpoint.Timeout)
 	defer cancel()
-	keySetURL := s.issuer.KeySetURL
+	keySetURL, advice := s.issuer.KeySetURL, "is Issuer.KeySetURL right?"
 	if keySetURL == "" {
+		advice = "the issuer's jwks_uri names it: is the issuer's metadata right?"
 		if keySetURL, err = s.discover(ctx); err != nil {
 			return nil, fmt.Errorf("discovery: %w", err)
 		}
 	}
-	advice := "the issuer's jwks_uri names it: is the issuer's metadata right?"
-	if s.issuer.KeySetURL != "" {
-		advice = "is Issuer.KeySetURL right?"
-	}
 	body, err := s.get(ctx, keySetURL, advice)
-	if err != nil {
-		return nil, fmt.Errorf("key set: %q: %w", endpoint.DisplayURL(keySetURL), err)
+	if err == nil {
+		set, err = parseKeySet(body, s.issuer.Algorithms)
 	}
-	if set, err = parseKeySet(body, s.issuer.Algorithms); errors.Is(err, jose.ErrJSON) {
+	if errors.Is(err, jose.ErrJSON) {
 		err = endpoint.NotJSON(body, advice)
 	}
 	if err != nil {
-		return nil, fmt.Errorf("key set: %q: %w", endpoint.DisplayURL(keySetURL), err)
+		err = fmt.Errorf("key set: %q: %w", endpoint.DisplayURL(keySetURL), err)
 	}
-	return set, nil
+	return set, err
 }
 
 // discoveryPath is where an issuer's metadata is.

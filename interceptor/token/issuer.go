@@ -114,9 +114,8 @@ func AuthAction(domain string) Issuer {
 var errNoURL = errors.New("token: an issuer's URL is empty: give the tenant's endpoint or domain, or Issuer.URL; if a variable or a file should supply it, set the variable or fill the file")
 
 // withDefaults returns the issuer as it is used: with defaults filled in, and
-// sharing no memory with its caller. The error holds every fault.
-func (i Issuer) withDefaults() (Issuer, error) {
-	var faults []error
+// sharing no memory with its caller, and every fault.
+func (i Issuer) withDefaults() (_ Issuer, faults []error) {
 	fault := func(format string, args ...any) {
 		faults = append(faults, fmt.Errorf("token: issuer %q: %w", endpoint.DisplayURL(i.URL), fmt.Errorf(format, args...)))
 	}
@@ -177,7 +176,7 @@ func (i Issuer) withDefaults() (Issuer, error) {
 		}
 	}
 	i.Algorithms = slices.Clone(i.Algorithms)
-	return i, errors.Join(faults...)
+	return i, faults
 }
 
 // checkKeySetURL makes sure that keys come over a channel no weaker than the

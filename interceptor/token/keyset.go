@@ -71,9 +71,16 @@ func (s *keySet) find(name keyName) []*publicKey {
 	return found
 }
 
-// add takes a key in, unless there are enough of its name.
-func (s *keySet) add(key *publicKey) error {
-	name := keyName{key.ID, key.Algorithm}
+// add takes in a JWK for one of the algorithms that are allowed, unless there are enough keys of its name.
+func (s *keySet) add(jwk json.RawMessage, allowed []string) error {
+	parsed, err := jose.ParseKey(jwk)
+	if err != nil {
+		return err
+	}
+	if parsed.Algorithm, err = bind(&parsed, allowed); err != nil {
+		return err
+	}
+	key, name := &publicKey{Key: parsed}, keyName{parsed.ID, parsed.Algorithm}
 	if key.ID != "" {
 		switch same := s.byName[name]; {
 		case slices.ContainsFunc(same, key.equal):
@@ -114,32 +121,35 @@ const maxKeys = 100
 
 // parseKeySet reads a key set (RFC 7517 section 5) of an issuer that signs with the
 // algorithms given. Keys that cannot be used are skipped; a set without a single usable
-// key is an error.
+// key is an error, with which the set is returned.
 func parseKeySet(body []byte, allowed []string) (*keySet, error) {
 	members, err := jose.ParseShallow(body) // what is wrong with one key spoils that key alone
 	if err != nil {
 		return nil, err
 	}
-	array, ok := members.Get("keys")
-	if !ok && members.Has("jwks_uri") {
+	var keys [maxKeys + 1]json.RawMessage // what stands behind these is not kept
+	switch array, ok := members.Get("keys"); {
+	case !ok && members.Has("jwks_uri"):
 		return nil, errors.New("it is the issuer's metadata, and not a key set: leave Issuer.KeySetURL empty; if it is empty, the issuer must correct jwks_uri")
-	}
-	keys, err := splitKeys(array)
-	if err != nil {
-		return nil, err
+	case !strings.HasPrefix(array, "["), json.Unmarshal([]byte(array), &keys) != nil:
+		return nil, errors.New(`it has no array "keys": is it a key set (RFC 7517 section 5)?`)
+	case keys[0] == nil:
+		return nil, errors.New("it holds no keys")
+	case keys[maxKeys] != nil:
+		return nil, fmt.Errorf("more than %d keys", maxKeys)
 	}
 	set := &keySet{byName: map[keyName][]*publicKey{}}
-	for n, raw := range keys {
-		key, err := parseKey(raw, allowed)
-		if err == nil {
-			err = set.add(key)
+	for n, jwk := range keys {
+		if jwk == nil {
+			break
 		}
-		if err != nil {
+		if err := set.add(jwk, allowed); err != nil {
 			set.skipped = append(set.skipped, fmt.Errorf("key %d: %w", n, err))
 		}
 	}
 	if len(set.keys) == 0 {
-		return nil, &unusableError{set.skipped}
+		first := set.skipped[0].Error() // what is wrong is mostly wrong with all, and never a fault of the document
+		return set, fmt.Errorf("none of its keys (%d) can be used; %s", len(set.skipped), first)
 	}
 	unusable := ""
 	if n := len(set.skipped); n > 0 {
@@ -148,48 +158,6 @@ func parseKeySet(body []byte, allowed []string) (*keySet, error) {
 	set.errKeyID = invalid("the key set has no key with the token's kid: if the token is of another environment, the client must get one from this environment's issuer; if the issuer has rotated within 30 s, the client must try again%s", unusable)
 	set.errNoKeyID = invalid("the token has no kid, and the key set does not have exactly one key for the token's alg: the issuer must write kid into the token's header%s", unusable)
 	return set, nil
-}
-
-// An unusableError is a key set without a key that can be used.
-type unusableError struct{ skipped []error }
-
-// Error tells of the first key: what is wrong is mostly wrong with all.
-func (e *unusableError) Error() string {
-	if len(e.skipped) == 0 {
-		return "it holds no keys"
-	}
-	return fmt.Sprintf("none of its keys (%d) can be used; %v", len(e.skipped), e.skipped[0])
-}
-
-var errNoArray = errors.New(`it has no array "keys": is it a key set (RFC 7517 section 5)?`)
-
-// splitKeys splits an array of keys, without a look at what comes after the last
-// one that would be taken.
-func splitKeys(array string) (keys []json.RawMessage, err error) {
-	decoder := json.NewDecoder(strings.NewReader(array))
-	if start, err := decoder.Token(); err != nil || start != json.Delim('[') {
-		return nil, errNoArray
-	}
-	for decoder.More() {
-		var key json.RawMessage
-		if err := decoder.Decode(&key); err != nil {
-			return nil, errNoArray
-		}
-		if keys = append(keys, key); len(keys) > maxKeys {
-			return nil, fmt.Errorf("more than %d keys", maxKeys)
-		}
-	}
-	return keys, nil
-}
-
-// parseKey reads one JWK, for one of the algorithms that are allowed.
-func parseKey(raw json.RawMessage, allowed []string) (*publicKey, error) {
-	key, err := jose.ParseKey(raw)
-	if err != nil {
-		return nil, err
-	}
-	key.Algorithm, err = bind(&key, allowed)
-	return &publicKey{Key: key}, err
 }
 
 // bind returns the one algorithm that a key is for: that which it names, or the only

@@ -77,19 +77,11 @@ func (l *limiter) try() bool {
 	}
 }
 
-// done gives back the slot of a verification, after a rest if the verification has failed.
-func (l *limiter) done(cost time.Duration, err error) {
-	var rest time.Duration
-	if err != nil {
-		rest = min(restFactor*cost, maxRest)
-	}
-	l.release(rest)
-}
-
-// release gives a slot back, after a rest. Timers are no finer than a millisecond, so short
-// ones add up first.
-func (l *limiter) release(rest time.Duration) {
-	if rest <= 0 || l.due.Add(int64(rest)) < int64(minRest) {
+// release gives back the slot of a verification, after a rest if the verification has failed. Timers are
+// no finer than a millisecond, so short rests add up first.
+func (l *limiter) release(cost time.Duration, err error) {
+	rest := min(restFactor*cost, maxRest)
+	if err == nil || rest <= 0 || l.due.Add(int64(rest)) < int64(minRest) {
 		<-l.slots
 		return
 	}

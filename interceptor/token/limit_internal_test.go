@@ -51,7 +51,7 @@ func TestQueue(t *testing.T) {
 		}
 		for range 5 {
 			time.Sleep(100 * time.Millisecond) // the bubble's clock
-			l.release(0)
+			l.release(0, nil)
 			synctest.Wait()
 		}
 		if want := []int{0, 1, 2, 3, 4}; !slices.Equal(order, want) {
@@ -98,7 +98,7 @@ func TestBusy(t *testing.T) {
 		}
 
 		// Nobody who has left holds a slot or a place in the queue.
-		l.release(0)
+		l.release(0, nil)
 		if one := acquire(t.Context(), l); one.err != nil || one.took != 0 {
 			t.Errorf("afterwards: %v after %v", one.err, one.took)
 		}
@@ -131,7 +131,7 @@ func TestRest(t *testing.T) {
 						t.Fatal(err)
 					}
 					time.Sleep(4 * time.Millisecond) // the bubble's clock
-					l.done(test.cost, test.err)
+					l.release(test.cost, test.err)
 				}
 				if next := acquire(t.Context(), l); next.err != nil || time.Since(start) != test.want {
 					t.Errorf("the next slot: %v after %v, want %v", next.err, time.Since(start), test.want)
@@ -223,7 +223,7 @@ func TestWaitedTooLong(t *testing.T) {
 					}
 				}
 				time.Sleep(time.Second / 4) // the bubble's clock
-				v.limit.release(0)
+				v.limit.release(0, nil)
 				waiting.Wait()
 				if !errors.Is(err, test.want) {
 					t.Errorf("%v, want %v", err, test.want)
@@ -287,7 +287,7 @@ func TestWhoWaits(t *testing.T) {
 		if got := v.Stats().Busy; got != 2 {
 			t.Errorf("%d refused", got)
 		}
-		v.limit.release(0)
+		v.limit.release(0, nil)
 		if _, err := v.Verify(t.Context(), unknown); err != nil {
 			t.Error(err)
 		}
@@ -316,7 +316,7 @@ func TestWarmHerd(t *testing.T) {
 			})
 		}
 		synctest.Wait()
-		v.limit.release(0)
+		v.limit.release(0, nil)
 		herd.Wait()
 		if got, want := v.Stats(), (Stats{Hits: 99, Misses: 1, Entries: 1}); got != want {
 			t.Errorf("%+v, want %+v", got, want)
@@ -339,7 +339,7 @@ func TestSlots(t *testing.T) {
 					calls.Go(func() {
 						if l.acquire(t.Context()) == nil {
 							time.Sleep(cost) // the bubble's clock
-							l.done(cost, verdict)
+							l.release(cost, verdict)
 						}
 					})
 				}
@@ -351,7 +351,7 @@ func TestSlots(t *testing.T) {
 				}
 				defer func() {
 					for range slots {
-						l.release(0)
+						l.release(0, nil)
 					}
 				}()
 				return float64(rounds*cost) / float64(time.Since(start))

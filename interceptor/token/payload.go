@@ -9,39 +9,12 @@ import (
 	"github.com/protoauthz/protoauthz/interceptor/internal/jose"
 )
 
-// A payload holds the claims of a token that are read.
-type payload struct{ jose.Object }
-
-func readPayload(text string, claims []string) (payload, error) {
-	members, err := jose.ParseMembers(text, claims)
-	if err != nil {
-		return payload{}, malformed("payload: %w", err)
+// identity returns a claim that tells somebody or something apart from others, and whether it is there.
+func identity(payload *jose.Object, name string) (value string, ok bool, err error) {
+	if value, ok, err = payload.Text(name); err != nil {
+		return "", ok, refused(err)
 	}
-	return payload{members}, nil
-}
-
-// text is [jose.Object.Text], with an error about the token.
-func (p *payload) text(name string) (value string, ok bool, err error) {
-	if value, ok, err = p.Text(name); err != nil {
-		err = refused(err)
-	}
-	return value, ok, err
-}
-
-// texts is [jose.Object.Texts], with an error about the token.
-func (p *payload) texts(name string) (values []string, array, ok bool, err error) {
-	if values, array, ok, err = p.Texts(name); err != nil {
-		err = refused(err)
-	}
-	return values, array, ok, err
-}
-
-// identity is text for a claim that tells somebody or something apart from others.
-func (p *payload) identity(name string) (value string, ok bool, err error) {
-	if value, ok, err = p.text(name); err == nil {
-		err = checkIdentity(name, value)
-	}
-	return value, ok, err
+	return value, ok, checkIdentity(name, value)
 }
 
 // checkIdentity refuses control characters. What logs, databases and file systems make of
@@ -60,7 +33,7 @@ func (i *Issuer) claimNames() []string {
 }
 
 // claims reads the claims of a token of this issuer. The segment is the payload in base64url.
-func (i *Issuer) claims(segment string, p *payload, deadline time.Time, leeway time.Duration) (*Claims, error) {
+func (i *Issuer) claims(segment string, p *jose.Object, deadline time.Time, leeway time.Duration) (*Claims, error) {
 	c := &claimSet{issuer: i.URL, expiry: deadline.Add(-leeway), deadline: deadline, payload: segment}
 	if p.Has("cnf") {
 		return nil, invalid("bound to a key of the sender (cnf): a bearer cannot prove it")
@@ -70,18 +43,17 @@ func (i *Issuer) claims(segment string, p *payload, deadline time.Time, leeway t
 			return nil, invalid("an ID token (%s): ask for an access token", name)
 		}
 	}
-	var ok bool
 	var err error
-	if c.subject, _, err = p.identity("sub"); err != nil {
+	if c.subject, _, err = identity(p, "sub"); err != nil {
 		return nil, err
 	} else if c.subject == "" {
 		return nil, invalid("sub is missing or empty")
 	}
-	if c.id, _, err = p.identity("jti"); err != nil {
+	if c.id, _, err = identity(p, "jti"); err != nil {
 		return nil, err
 	}
-	if c.audience, _, _, err = p.texts("aud"); err != nil {
-		return nil, err
+	if c.audience, _, _, err = p.Texts("aud"); err != nil {
+		return nil, refused(err)
 	}
 	if prefix := i.OrganizationAudience; prefix != "" {
 		for _, audience := range c.audience {
@@ -94,8 +66,8 @@ func (i *Issuer) claims(segment string, p *payload, deadline time.Time, leeway t
 		}
 	}
 	if i.OrganizationClaim != "" {
-		var id string
-		if id, ok, err = p.identity(i.OrganizationClaim); err != nil {
+		id, ok, err := identity(p, i.OrganizationClaim)
+		if err != nil {
 			return nil, err
 		} else if ok {
 			c.organizationClaim = &id
@@ -134,14 +106,14 @@ func (i *Issuer) caller(subject, client string) Caller {
 
 // scopes takes the first scope claim that the token has. All of them must be
 // readable, so that a broken one is not mistaken for none.
-func (i *Issuer) scopes(p *payload) ([]string, error) {
+func (i *Issuer) scopes(p *jose.Object) ([]string, error) {
 	var scopes []string
 	found := false
 	for _, name := range i.ScopeClaims {
-		values, array, ok, err := p.texts(name)
+		values, array, ok, err := p.Texts(name)
 		switch {
 		case err != nil:
-			return nil, err
+			return nil, refused(err)
 		case ok && array && name == "scope":
 			return nil, invalid("scope is not a string")
 		case !ok || found:
@@ -161,10 +133,10 @@ func splitScopes(value string) []string {
 	return slices.Clone(strings.FieldsFunc(value, func(r rune) bool { return r == ' ' }))
 }
 
-func (i *Issuer) client(p *payload) (string, error) {
+func (i *Issuer) client(p *jose.Object) (string, error) {
 	client := ""
 	for _, name := range i.ClientClaims {
-		value, ok, err := p.identity(name)
+		value, ok, err := identity(p, name)
 		switch {
 		case err != nil:
 			return "", err

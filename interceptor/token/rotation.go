@@ -54,7 +54,7 @@ func (s *source) await(ctx context.Context, name keyName, asked time.Time) error
 		return s.unavailable()
 	case set.flight > before, ctx.Err() != nil:
 		return noKey(s.current.Load(), name)
-	case own != nil && own.ended && own.err != nil:
+	case own != nil && own.err != nil:
 		return own.err
 	case f != nil && (f.regular || f.name == name):
 		// The key may be one that the endpoint has and we do not have yet.

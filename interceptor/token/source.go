@@ -53,8 +53,7 @@ type flight struct {
 	name    keyName   // whose call has caused it
 	others  []keyName // whose calls wait for it, too
 	done    chan struct{}
-	ended   bool
-	err     error // once it has ended
+	err     error // once it has ended, unless it has brought keys
 }
 
 // usable returns keys that may be used now, and sees to it that they stay fresh.
@@ -76,7 +75,8 @@ func (s *source) fresh(set *keySet, now time.Time) bool {
 }
 
 // refresh returns the keys and, if they should be fetched, the flight that does, and
-// whether to wait for it. The keys are nil if there are none yet.
+// whether to wait for it. The keys are nil if there are none yet. The flight is nil too
+// while it is too early for another attempt.
 func (s *source) refresh(now time.Time, name keyName) (set *keySet, f *flight, patient bool) {
 	set = s.current.Load()
 	if s.fresh(set, now) {
@@ -90,7 +90,10 @@ func (s *source) refresh(now time.Time, name keyName) (set *keySet, f *flight, p
 	defer s.mu.Unlock()
 	// Old keys serve on at once while the endpoint is known to fail.
 	known := s.failures > 0 && now.Sub(s.failedAt) < knownPeriod
-	return set, s.startRefresh(now, name), age >= maxStale || age >= hardAge && !known
+	if s.flight == nil && !now.Before(s.retryAt) {
+		s.start(now, name, false)
+	}
+	return set, s.flight, age >= maxStale || age >= hardAge && !known
 }
 
 // stillGood returns keys unless they are too old, or none.
@@ -129,15 +132,6 @@ func (f *flight) wait(ctx context.Context, asked time.Time) bool {
 	return false
 }
 
-// startRefresh returns the flight under way or a new one, or nil while it is too
-// early for another attempt. It is called with mu held.
-func (s *source) startRefresh(now time.Time, name keyName) *flight {
-	if s.flight == nil && !now.Before(s.retryAt) {
-		s.start(now, name, false)
-	}
-	return s.flight
-}
-
 // start begins a flight. It is called with mu held.
 func (s *source) start(now time.Time, name keyName, drawn bool) *flight {
 	s.flights++
@@ -152,20 +146,30 @@ func (s *source) start(now time.Time, name keyName, drawn bool) *flight {
 }
 
 func (s *source) run(f *flight) {
-	set, err := (*keySet)(nil), errExited
-	defer func() { s.observe(s.land(f, set, err)) }()
+	set, err := (*keySet)(nil), errors.New("the HTTP transport called runtime.Goexit")
+	defer func() {
+		if recover() != nil { // a transport that panics must not end the process
+			err = errors.New("the HTTP transport panicked")
+		}
+		s.observe(s.land(f, set, err))
+	}()
 	set, err = s.fetch()
 }
-
-var errExited = errors.New("the HTTP transport called runtime.Goexit")
 
 // land ends a flight.
 func (s *source) land(f *flight, set *keySet, err error) KeySetEvent {
 	now := time.Now()
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	event := KeySetEvent{Issuer: s.issuer.URL}
-	if err == nil {
+	if err != nil {
+		f.err = s.keysUnavailable(err)
+	}
+	event := KeySetEvent{Issuer: s.issuer.URL, Err: f.err}
+	if set != nil { // also one without a key that can be used
+		event.Skipped = set.skipped
+	}
+	switch {
+	case err == nil:
 		set.flight, set.fetched = f.number, f.started
 		if before := s.current.Load(); before != nil {
 			set.inherit(before)
@@ -175,16 +179,6 @@ func (s *source) land(f *flight, set *keySet, err error) KeySetEvent {
 		}
 		s.current.Store(set)
 		s.failures, s.lastErr, s.failed = 0, nil, 0
-		event.Skipped = set.skipped
-	} else {
-		f.err = s.keysUnavailable(err)
-		event.Err = f.err
-		if unusable, ok := errors.AsType[*unusableError](err); ok {
-			event.Skipped = unusable.skipped
-		}
-	}
-	switch {
-	case err == nil:
 	case f.drawn: // an endpoint that has enough of strangers may not fail otherwise
 		s.fail(now)
 	default:
@@ -206,7 +200,7 @@ func (s *source) land(f *flight, set *keySet, err error) KeySetEvent {
 			event.Keys = len(set.keys)
 		}
 	}
-	s.flight, f.ended = nil, true
+	s.flight = nil
 	close(f.done)
 	return event
 }

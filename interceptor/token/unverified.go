@@ -5,6 +5,8 @@ import (
 	"strings"
 	"time"
 
+	"github.com/protoauthz/protoauthz/interceptor/internal/endpoint"
+	"github.com/protoauthz/protoauthz/interceptor/internal/jose"
 	"github.com/protoauthz/protoauthz/interceptor/internal/unverified/hook"
 )
 
@@ -31,13 +33,13 @@ func unverifiedToken(issuer Issuer, raw string, opts ...Option) (*Claims, error)
 
 // unverifiedClaims is unverified.Claims.
 func unverifiedClaims(issuer Issuer, text string) (*Claims, error) {
-	issuer, err := issuer.withDefaults()
-	if err != nil {
-		return nil, err
+	issuer, faults := issuer.withDefaults()
+	if len(faults) > 0 {
+		return nil, endpoint.JoinFaults(faults)
 	}
-	p, err := readPayload(text, issuer.claimNames())
+	p, err := jose.ParseMembers(text, issuer.claimNames())
 	if err != nil {
-		return nil, err
+		return nil, malformed("payload: %w", err)
 	}
 	validity, err := issuer.readValidity(&p, 0)
 	if err != nil {

@@ -2,9 +2,12 @@ package token
 
 import (
 	"fmt"
+	"strconv"
 	"strings"
 	"sync"
 	"time"
+
+	"github.com/protoauthz/protoauthz/interceptor/internal/jose"
 )
 
 const (
@@ -21,21 +24,21 @@ type validity struct {
 
 // readValidity reads `exp`, which must be there, `nbf` and `iat`. Fractions are
 // rounded against the token.
-func (i *Issuer) readValidity(p *payload, leeway time.Duration) (v validity, err error) {
-	expires, ok, err := p.date("exp")
+func (i *Issuer) readValidity(p *jose.Object, leeway time.Duration) (v validity, err error) {
+	expires, ok, err := readDate(p, "exp")
 	if err != nil {
 		return validity{}, err
 	} else if !ok {
 		return validity{}, invalid("exp is missing")
 	}
 	v.until = expires.floor().Add(leeway)
-	notBefore, ok, err := p.date("nbf")
+	notBefore, ok, err := readDate(p, "nbf")
 	if err != nil {
 		return validity{}, err
 	} else if ok {
 		v.from = notBefore.ceil().Add(-leeway)
 	}
-	issued, ok, err := p.date("iat")
+	issued, ok, err := readDate(p, "iat")
 	switch {
 	case err != nil:
 		return validity{}, err
@@ -146,7 +149,7 @@ func (v *Verifier) explain(token *unverified, now time.Time, refusal error) erro
 	if err != nil || !v.limit.try() {
 		return refusal
 	}
-	defer v.limit.release(0)
+	defer v.limit.release(0, nil)
 	for _, key := range keys.find(token.key) {
 		if token.SignedBy(key.Public) {
 			return token.validity.check(now, v.leeway, true)
@@ -203,9 +206,9 @@ func (d date) exceeds(other date, by time.Duration) bool {
 	return apart > by || apart == by && d.rest
 }
 
-// date returns a NumericDate, and whether it is there.
-func (p *payload) date(name string) (d date, ok bool, err error) {
-	raw, ok := p.Get(name)
+// readDate returns a NumericDate, and whether it is there.
+func readDate(payload *jose.Object, name string) (d date, ok bool, err error) {
+	raw, ok := payload.Get(name)
 	if !ok {
 		return date{}, false, nil
 	}
@@ -224,37 +227,31 @@ func parseDate(number string) (d date, ok bool) {
 	number, negative := strings.CutPrefix(number, "-")
 	if strings.Trim(number, "0.") == "" {
 		return date{}, true
-	}
-	integer, fraction, _ := strings.Cut(number, ".")
-	if negative || !d.add(integer, len(integer)+exponent) || !d.add(fraction, exponent) {
+	} else if negative {
 		return date{}, false
 	}
-	for places := exponent - len(fraction); places > 0 && d.seconds <= maxDate; places-- {
-		d.seconds *= 10
+	integer, fraction, _ := strings.Cut(number, ".")
+	digit := func(n int) int64 {
+		switch behind := n - len(integer); {
+		case n >= 0 && behind < 0:
+			return int64(integer[n] - '0')
+		case behind >= 0 && behind < len(fraction):
+			return int64(fraction[behind] - '0')
+		}
+		return 0
+	}
+	point := len(integer) + exponent
+	for n := 0; n < point && d.seconds <= maxDate; n++ {
+		d.seconds = 10*d.seconds + digit(n)
+	}
+	const places = 9 // of nanoseconds
+	for n := point; n < point+places; n++ {
+		d.nanoseconds = 10*d.nanoseconds + digit(n)
+	}
+	for n := max(0, point+places); n < len(number) && !d.rest; n++ {
+		d.rest = digit(n) > 0
 	}
 	return d, d.seconds < maxDate || d == date{seconds: maxDate}
-}
-
-// add adds digits of which a number stand before the point, or below zero, are behind it by as many.
-func (d *date) add(digits string, before int) bool {
-	const places = 9 // of nanoseconds
-	for n := 0; n < len(digits) && !d.rest; n++ {
-		digit := int64(digits[n] - '0')
-		switch place := before - n; {
-		case place > 0:
-			if d.seconds = 10*d.seconds + digit; d.seconds > maxDate {
-				return false
-			}
-		case place > -places:
-			for range places - 1 + place {
-				digit *= 10
-			}
-			d.nanoseconds += digit
-		case digit > 0:
-			d.rest = true
-		}
-	}
-	return true
 }
 
 // cutExponent returns a number without its exponent. One that is too large for any text to
@@ -265,14 +262,6 @@ func cutExponent(number string) (mantissa string, exponent int) {
 		return number, 0
 	}
 	const large = 1 << 26
-	digits := strings.TrimLeft(number[n+1:], "+-")
-	for _, digit := range []byte(digits) {
-		if exponent < large {
-			exponent = 10*exponent + int(digit-'0')
-		}
-	}
-	if number[n+1] == '-' {
-		exponent = -exponent
-	}
-	return number[:n], exponent
+	exponent, _ = strconv.Atoi(number[n+1:]) // the nearest one if it is out of range
+	return number[:n], min(max(exponent, -large), large)
 }

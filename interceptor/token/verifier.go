@@ -124,10 +124,8 @@ func NewVerifier(issuer Issuer, opts ...Option) (*Verifier, error) {
 	}
 	v := &Verifier{issuers: make(map[string]*issuerKeys, len(o.issuers)), leeway: o.leeway}
 	for _, issuer := range o.issuers {
-		issuer, err := issuer.withDefaults()
-		if err != nil {
-			o.faults = append(o.faults, err)
-		}
+		issuer, faults := issuer.withDefaults()
+		o.faults = append(o.faults, faults...)
 		if v.issuers[issuer.URL] != nil && !endpoint.IsBlank(issuer.URL) {
 			o.faults = append(o.faults, fmt.Errorf("token: issuer %q is given twice", endpoint.DisplayURL(issuer.URL)))
 		}

@@ -38,10 +38,7 @@ func (v *Verifier) Authenticate(ctx context.Context, authorization []string) (*C
 	if err != nil {
 		return nil, err
 	}
-	if claims, ok, err := v.fromCache(ctx, raw); ok {
-		return claims, err
-	}
-	return v.verify(ctx, raw)
+	return v.Verify(ctx, raw)
 }
 
 // verify is the way of a token that is not cached.
@@ -68,7 +65,7 @@ func (v *Verifier) verify(ctx context.Context, raw string) (*Claims, error) {
 type unverified struct {
 	jose.JWS
 	raw      string
-	payload  payload
+	payload  jose.Object
 	issuer   *issuerKeys
 	validity validity
 	key      keyName
@@ -84,13 +81,13 @@ func (v *Verifier) read(raw string) (unverified, error) {
 	if err != nil { // two tokens in one field look like a token with more segments
 		return unverified{}, cmp.Or(checkB64Token(raw), refused(err))
 	}
-	payload, err := readPayload(token.Payload, v.claims)
+	payload, err := jose.ParseMembers(token.Payload, v.claims)
 	if err != nil {
-		return unverified{}, err
+		return unverified{}, malformed("payload: %w", err)
 	}
-	name, _, err := payload.text("iss")
+	name, _, err := payload.Text("iss")
 	if err != nil {
-		return unverified{}, err
+		return unverified{}, refused(err)
 	}
 	issuer, ok := v.issuers[name]
 	switch {
@@ -114,7 +111,7 @@ func (v *Verifier) verifySignature(ctx context.Context, token *unverified) (clai
 		return nil, err
 	}
 	var cost time.Duration
-	defer func() { v.limit.done(cost, err) }()
+	defer func() { v.limit.release(cost, err) }()
 
 	// The call may have waited: for keys, and for its slot.
 	now, source := time.Now(), token.issuer.keys

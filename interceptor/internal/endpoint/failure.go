@@ -64,7 +64,7 @@ func (connectError) Error() string { return "the proxy refused to connect" }
 // refusedBy returns the status with which a proxy refused to connect, or 0. Of another transport than that of
 // [Transport] it is known by the text alone that net/http makes of the proxy's status line.
 func refusedBy(innermost error) int {
-	if status, ok := innermost.(connectError); ok { //nolint:errorlint // the innermost
+	if status, ok := errors.AsType[connectError](innermost); ok {
 		return int(status)
 	}
 	for status := http.StatusBadRequest; status < 600; status++ {

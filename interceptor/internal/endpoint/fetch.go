@@ -29,14 +29,13 @@ func Transport() http.RoundTripper {
 	transport = transport.Clone()
 	transport.DisableKeepAlives = true // one fetch in ten minutes needs none
 	transport.MaxResponseHeaderBytes = 64 << 10
-	if transport.OnProxyConnectResponse != nil {
-		return transport
-	}
-	transport.OnProxyConnectResponse = func(_ context.Context, _ *url.URL, _ *http.Request, response *http.Response) error {
-		if response.StatusCode != http.StatusOK {
-			return connectError(response.StatusCode)
+	if transport.OnProxyConnectResponse == nil {
+		transport.OnProxyConnectResponse = func(_ context.Context, _ *url.URL, _ *http.Request, response *http.Response) error {
+			if response.StatusCode != http.StatusOK {
+				return connectError(response.StatusCode)
+			}
+			return nil
 		}
-		return nil
 	}
 	return transport
 }

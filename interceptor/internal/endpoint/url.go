@@ -6,6 +6,7 @@ import (
 	"errors"
 	"net/netip"
 	"net/url"
+	"slices"
 	"strings"
 	"unicode"
 )
@@ -131,21 +132,12 @@ func shortened(text string) string {
 	return text
 }
 
-// JoinFaults joins the faults of a configuration, those that read alike once.
+// JoinFaults joins the faults of a configuration, those that read alike once. The error is nil if there are none.
 func JoinFaults(faults []error) error {
-	var joined []error
 	told := map[string]bool{}
-	for _, fault := range faults {
-		parts := []error{fault}
-		if several, ok := fault.(interface{ Unwrap() []error }); ok {
-			parts = several.Unwrap()
-		}
-		for _, part := range parts {
-			if !told[part.Error()] {
-				told[part.Error()] = true
-				joined = append(joined, part)
-			}
-		}
-	}
-	return errors.Join(joined...)
+	return errors.Join(slices.DeleteFunc(faults, func(fault error) bool {
+		again := told[fault.Error()]
+		told[fault.Error()] = true
+		return again
+	})...)
 }

@@ -13,11 +13,11 @@ var cacheMutations = []mutation{
 		return nil, err
 	}
 `, "v.limit.slots <- struct{}{}\n"},
-	{"limit: slot is given back", "interceptor/token/verify.go", "defer func() { v.limit.done(cost, err) }()", "defer func() { v.limit.release(cost + time.Hour) }()"},
-	{"limit: rest after a forged token", "interceptor/token/limit.go", "	if rest <= 0 || l.due.Add(int64(rest)) < int64(minRest) {", "	if true {"},
+	{"limit: slot is given back", "interceptor/token/verify.go", "defer func() { v.limit.release(cost, err) }()", "defer func() { _ = cost }()"},
+	{"limit: rest after a forged token", "interceptor/token/limit.go", "	if err == nil || rest <= 0 || l.due.Add(int64(rest)) < int64(minRest) {", "	if true {"},
 	{"limit: rest adds up", "interceptor/token/limit.go", "l.due.Add(int64(rest)) < int64(minRest)", "int64(rest) < int64(minRest)"},
 	{"limit: rest once", "interceptor/token/limit.go", "l.due.Swap(0)", "l.due.Load()"},
-	{"limit: no rest after a good token", "interceptor/token/limit.go", "	if err != nil {\n		rest = ", "	{\n		rest = "},
+	{"limit: no rest after a good token", "interceptor/token/limit.go", "if err == nil || rest", "if rest"},
 	{"limit: longest rest", "interceptor/token/limit.go", "min(restFactor*cost, maxRest)", "restFactor * cost"},
 	{"limit: bad signatures tell no cost", "interceptor/token/keyset.go", "if !good || k.fastest", "if k.fastest"},
 	{"limit: cost outlives a refresh", "interceptor/token/keyset.go", "if old.Algorithm == key.Algorithm && old.equal(key) {", "if false {"},
