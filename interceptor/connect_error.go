@@ -115,7 +115,8 @@ func withoutDenial(err error) error {
 	}
 	ordinary := connect.NewError(explicit.Code(), errors.New(explicit.Message()))
 	for _, detail := range explicit.Details() {
-		if !isRefusal(detail) {
+		message, err := detail.Value()
+		if info, ok := message.(*errdetails.ErrorInfo); err == nil && (!ok || info.GetDomain() != domain) {
 			ordinary.AddDetail(detail)
 		}
 	}
@@ -124,11 +125,4 @@ func withoutDenial(err error) error {
 	}
 	ordinary.Meta().Del(wwwAuthenticate)
 	return ordinary
-}
-
-// isRefusal reports whether a detail is the ErrorInfo of a refusal, or cannot be read.
-func isRefusal(detail *connect.ErrorDetail) bool {
-	message, err := detail.Value()
-	info, ok := message.(*errdetails.ErrorInfo)
-	return err != nil || ok && info.GetDomain() == domain
 }

@@ -10,8 +10,7 @@
 // with a google.rpc.ErrorInfo, and handlers read the claims with [interceptor.ClaimsFromContext].
 // In the server, [errors.As] finds the [interceptor.Denial] in the refusal: in what RecvMsg and
 // SendMsg of a stream return to its handler, and in what [Unary] and [Stream] return to an
-// interceptor before them. A client gets the status alone, also over the connection of [InProcess]:
-// it finds the google.rpc.ErrorInfo among the details.
+// interceptor before them. A client gets the status alone, also over the connection of [InProcess].
 //
 // # What grpc-go leaves open
 //

@@ -13,8 +13,7 @@ import (
 // Stream returns the interceptor of streaming calls, and of calls to an unknown service, for
 // servers whose chains are made by hand: without [Unary] beside it, all unary calls are open.
 // As with [Unary], what runs before the interceptor acts on calls that the guard has not
-// judged: in [grpc.ChainStreamInterceptor] what stands before it, and [grpc.StreamInterceptor]
-// in any case. It panics if the guard is nil.
+// judged. Stream panics if the guard is nil.
 //
 // Until a message has named the organization, headers and trailers that the handler sets are
 // held back. [grpc.SetSendCompressor] cannot be used where a message has to, nor after the

@@ -6,11 +6,8 @@
 //
 //	guardtest.AssertGuarded(t, mux, table)
 //
-// For servers of grpc-go, package grpcguardtest does the same:
-//
-//	grpcguardtest.AssertGuarded(t, conn, table)
-//
-// For the REST API that grpc-gateway or vanguard makes of a server:
+// For servers of grpc-go, there is package grpcguardtest. For the REST API that grpc-gateway or vanguard
+// makes of a server:
 //
 //	guardtest.AssertRESTGuarded(t, mux, table)
 package guardtest

@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"maps"
 	"slices"
-	"strings"
 
 	"google.golang.org/protobuf/reflect/protoreflect"
 	"google.golang.org/protobuf/reflect/protoregistry"
@@ -92,10 +91,4 @@ func fill(message protoreflect.Message, depth int) {
 			fill(message.Mutable(field).Message(), depth+1)
 		}
 	}
-}
-
-// service is the full name of the procedure's service.
-func (p Procedure) service() string {
-	service, _, _ := strings.Cut(p.Name[1:], "/")
-	return service
 }

@@ -171,9 +171,10 @@ func (s Server) judge(procedure Procedure, rule *policy.Rule, answer Answer, aut
 	}
 	if rule == nil {
 		want = interceptor.ReasonRuleMissing
-		public = fmt.Sprintf("compile its file into the table, or name %s in policy.WithPublic", procedure.service())
+		service, _, _ := strings.Cut(procedure.Name[1:], "/")
+		public = fmt.Sprintf("compile its file into the table, or name %s in policy.WithPublic", service)
 		if _, ok := wellKnown[procedure.Name]; ok {
-			public = fmt.Sprintf("name %s in policy.WithPublic if everybody may call it, or do not serve it", procedure.service())
+			public = fmt.Sprintf("name %s in policy.WithPublic if everybody may call it, or do not serve it", service)
 		}
 		if procedure != UnknownProcedure {
 			remedy += "; then " + public
@@ -209,9 +210,6 @@ func (s Server) judge(procedure Procedure, rule *policy.Rule, answer Answer, aut
 
 // isNil reports whether a value is nil, or a pointer or function that is nil.
 func isNil(given any) bool {
-	if given == nil {
-		return true
-	}
 	value := reflect.ValueOf(given)
-	return (value.Kind() == reflect.Pointer || value.Kind() == reflect.Func) && value.IsNil()
+	return !value.IsValid() || (value.Kind() == reflect.Pointer || value.Kind() == reflect.Func) && value.IsNil()
 }

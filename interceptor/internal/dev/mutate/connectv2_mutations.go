@@ -50,7 +50,7 @@ var connectv2Mutations = []mutation{
 	{"v2: caching of an answer", "interceptor/connectv2guard/stream.go", "	s.limitCaching(nil)\n", ""},
 	{"v2: caching of an error", "interceptor/connectv2guard/connectv2guard.go", "guarded.limitCaching(err)", "_ = err"},
 	{"v2: challenge", "interceptor/connectv2guard/connectv2guard.go", `info.ResponseHeader().Set("WWW-Authenticate", challenge)`, "_ = challenge"},
-	{"v2: connection of a call in process", "interceptor/connectv2guard/connectv2guard.go", "if connection == nil || !ok {", "if connection == nil {"},
+	{"v2: connection of a call in process", "interceptor/connectv2guard/connectv2guard.go", "if connection == nil || !ok {", "if connection == nil || !ok && false {"},
 	{"v2: ID of the call", "interceptor/connectv2guard/connectv2guard.go", "ID:            served,", "ID:            served.TLS(),"},
 	{"v2: header that was changed in place", "interceptor/connectv2guard/connectv2guard.go", `Host:          header.Values("Host"),`, ""},
 	{"v2: the handler's own CallInfo", "interceptor/connectv2guard/info.go", "return server.Call(ctx, stream.spec.Procedure, stream.own.info, stream)", "return server.Call(ctx, stream.spec.Procedure, stream.info, stream)"},
