@@ -27,27 +27,19 @@ func Bearer(values []string) (string, error) {
 
 // credentials returns what stands behind the scheme, which may be nothing.
 func credentials(values []string) (string, error) {
-	switch len(values) {
-	case 0:
+	switch {
+	case len(values) == 0:
 		return "", ErrMissing
-	case 1:
-	default:
+	case len(values) > 1:
 		return "", malformed("%d Authorization values", len(values))
+	case values[0] == "":
+		return "", malformed("Authorization is empty")
+	case len(values[0]) > len(scheme)+1+maxBytes:
+		return "", malformed("Authorization has %d bytes, more than a token of 16 KiB takes: have the issuer put less into the token, such as fewer groups", len(values[0]))
 	}
-	value := values[0]
-	if len(value) > len(scheme)+1+maxBytes {
-		return "", malformed("Authorization has %d bytes, more than a token of 16 KiB takes: have the issuer put less into the token, such as fewer groups", len(value))
-	}
-	rest, ok := strings.CutPrefix(value, scheme+" ") // as most clients write it
-	if !ok {
-		var name string
-		name, rest, _ = strings.Cut(value, " ")
-		switch {
-		case value == "":
-			return "", malformed("Authorization is empty")
-		case !strings.EqualFold(name, scheme):
-			return "", ErrScheme
-		}
+	name, rest, _ := strings.Cut(values[0], " ")
+	if name != scheme && !strings.EqualFold(name, scheme) { // most clients write the former
+		return "", ErrScheme
 	}
 	return strings.TrimLeft(rest, " "), nil
 }

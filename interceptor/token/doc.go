@@ -8,12 +8,7 @@
 //
 // Verification is strict. A token that can be read in two ways, that says less
 // than it must, or whose claims are of the wrong type is refused; nothing is
-// trimmed, folded or guessed. Keys come from the issuer's own key set (RFC 7517),
-// fetched when first needed, shared by all calls, and refreshed while it is in
-// use. There is no goroutine to stop and nothing to close.
-//
-// The signature of a token is verified once and not for every call: verified tokens are
-// cached. A cached token is refused as soon as it would be without the cache.
+// trimmed, folded or guessed. Keys come from the issuer's own key set (RFC 7517).
 //
 // The package says who the caller is, not what they may do: what an audience, a
 // scope or an organization opens is decided elsewhere. It knows nothing of RPC.

@@ -110,10 +110,7 @@ func AuthAction(domain string) Issuer {
 	}
 }
 
-// errNoURL is about a blank [Issuer.URL], also where one of the functions above was given nothing.
-var errNoURL = errors.New("token: an issuer's URL is empty: give the tenant's endpoint or domain, or Issuer.URL; if a variable or a file should supply it, set the variable or fill the file")
-
-// withDefaults returns the issuer as it is used: with defaults filled in, and
+// withDefaults returns the issuer as it is used, with defaults filled in and
 // sharing no memory with its caller, and every fault.
 func (i Issuer) withDefaults() (_ Issuer, faults []error) {
 	fault := func(format string, args ...any) {
@@ -121,7 +118,7 @@ func (i Issuer) withDefaults() (_ Issuer, faults []error) {
 	}
 	urlErr := endpoint.CheckURL(i.URL)
 	if endpoint.IsBlank(i.URL) {
-		faults = append(faults, errNoURL)
+		faults = append(faults, errors.New("token: an issuer's URL is empty: give the tenant's endpoint or domain, or Issuer.URL; if a variable or a file should supply it, set the variable or fill the file"))
 	} else if urlErr != nil {
 		fault("URL: %w", urlErr)
 	} else if strings.Contains(i.URL, "?") {
@@ -159,22 +156,18 @@ func (i Issuer) withDefaults() (_ Issuer, faults []error) {
 	for n, typ := range i.Types {
 		i.Types[n] = jose.CanonicalType(typ)
 	}
-	for _, list := range []struct {
-		name     string
-		values   *[]string
-		fallback string
-	}{
-		{"Types", &i.Types, "at+jwt"},
-		{"ScopeClaims", &i.ScopeClaims, "scope"},
-		{"ClientClaims", &i.ClientClaims, "client_id"},
-	} {
-		if slices.ContainsFunc(*list.values, endpoint.IsBlank) {
-			fault("%s: an empty name", list.name)
+	list := func(field string, names []string, fallback string) []string {
+		if slices.ContainsFunc(names, endpoint.IsBlank) {
+			fault("%s: an empty name", field)
 		}
-		if *list.values = slices.Clone(*list.values); len(*list.values) == 0 {
-			*list.values = []string{list.fallback}
+		if len(names) == 0 {
+			return []string{fallback}
 		}
+		return slices.Clone(names)
 	}
+	i.Types = list("Types", i.Types, "at+jwt")
+	i.ScopeClaims = list("ScopeClaims", i.ScopeClaims, "scope")
+	i.ClientClaims = list("ClientClaims", i.ClientClaims, "client_id")
 	i.Algorithms = slices.Clone(i.Algorithms)
 	return i, faults
 }

@@ -121,16 +121,12 @@ func (i *Issuer) scopes(p *jose.Object) ([]string, error) {
 		}
 		found = true
 		if !array {
-			values = splitScopes(values[0])
+			// RFC 6749 section 3.3. The clone takes no more room than is needed.
+			values = slices.Clone(strings.FieldsFunc(values[0], func(r rune) bool { return r == ' ' }))
 		}
 		scopes = values
 	}
 	return scopes, nil
-}
-
-// splitScopes splits a `scope` (RFC 6749 section 3.3), into no more room than is needed.
-func splitScopes(value string) []string {
-	return slices.Clone(strings.FieldsFunc(value, func(r rune) bool { return r == ' ' }))
 }
 
 func (i *Issuer) client(p *jose.Object) (string, error) {

@@ -33,7 +33,7 @@ func (v *Verifier) Stats() Stats {
 		stats.Busy = v.limit.busy.Load()
 	}
 	if v.cache != nil {
-		stats.Evictions, stats.Entries = v.cache.Evictions(), v.cache.Len()
+		stats.Entries, stats.Evictions = v.cache.Stats()
 	}
 	return stats
 }

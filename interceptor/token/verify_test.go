@@ -2,6 +2,7 @@ package token_test
 
 import (
 	"encoding/json"
+	"errors"
 	"reflect"
 	"runtime"
 	"slices"
@@ -344,5 +345,13 @@ func TestManyIssuers(t *testing.T) {
 	checkError(t, err, token.ErrInvalid)
 	if text := err.Error(); len(text) > 300 || !strings.Contains(text, `"https://idp.test/0/oidc"`) || !strings.Contains(text, "96 more") {
 		t.Errorf("%d bytes: %s", len(text), text)
+	}
+}
+
+// TestZeroVerifier makes sure that a verifier which nobody has made accepts nothing.
+func TestZeroVerifier(t *testing.T) {
+	t.Parallel()
+	if claims, err := new(token.Verifier).Verify(t.Context(), scene.Token(eddsa)); claims != nil || !errors.Is(err, token.ErrInvalid) {
+		t.Errorf("%v, %v", claims, err)
 	}
 }

@@ -56,7 +56,7 @@ func (c *Cache[V]) Put(key string, value *V) {
 		e.value.Store(value)
 		return
 	}
-	if c.len() == c.size {
+	if len(c.fresh)+len(c.old) == c.size {
 		c.evict()
 	}
 	e := &entry[V]{key: key}
@@ -88,18 +88,9 @@ func (c *Cache[V]) evict() {
 	}
 }
 
-func (c *Cache[V]) len() int { return len(c.fresh) + len(c.old) }
-
-// Len returns the number of values.
-func (c *Cache[V]) Len() int {
+// Stats returns the number of values, and how many had to make room for others.
+func (c *Cache[V]) Stats() (values int, evictions uint64) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	return c.len()
-}
-
-// Evictions returns how many values had to make room for others.
-func (c *Cache[V]) Evictions() uint64 {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	return c.evictions
+	return len(c.fresh) + len(c.old), c.evictions
 }

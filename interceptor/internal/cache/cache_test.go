@@ -38,8 +38,8 @@ func put(c *cache.Cache[int], keys ...int) {
 func checkCache(t *testing.T, c *cache.Cache[int], keys []int, n int, evictions uint64) {
 	t.Helper()
 	got := held(t, c, n)
-	if !slices.Equal(got, keys) || c.Len() != len(keys) || c.Evictions() != evictions {
-		t.Fatalf("holds %d, has %d, evicted %d; want %d, evicted %d", got, c.Len(), c.Evictions(), keys, evictions)
+	if size, evicted := c.Stats(); !slices.Equal(got, keys) || size != len(keys) || evicted != evictions {
+		t.Fatalf("holds %d, has %d, evicted %d; want %d, evicted %d", got, size, evicted, keys, evictions)
 	}
 }
 
@@ -72,8 +72,8 @@ func TestScan(t *testing.T) {
 			t.Fatalf("after %d others, %d of %d are left", n+1, len(held(t, c, hot)), hot)
 		}
 	}
-	if c.Len() != size || c.Evictions() != hot+50*size-size {
-		t.Errorf("%d values, %d evictions", c.Len(), c.Evictions())
+	if values, evictions := c.Stats(); values != size || evictions != hot+50*size-size {
+		t.Errorf("%d values, %d evictions", values, evictions)
 	}
 }
 
@@ -141,8 +141,8 @@ func TestNewValue(t *testing.T) {
 	if got := c.Get("key"); got != &two {
 		t.Errorf("got %v", got)
 	}
-	if c.Len() != 1 || c.Evictions() != 0 {
-		t.Errorf("%d values, %d evictions", c.Len(), c.Evictions())
+	if values, evictions := c.Stats(); values != 1 || evictions != 0 {
+		t.Errorf("%d values, %d evictions", values, evictions)
 	}
 }
 
@@ -162,14 +162,14 @@ func TestConcurrentUse(t *testing.T) {
 				} else if *value != n {
 					t.Errorf("%q has the value %d", key(n), *value)
 				}
-				if got := c.Len(); got > size {
+				if got, _ := c.Stats(); got > size {
 					t.Errorf("%d values", got)
 				}
 			}
 		})
 	}
 	all.Wait()
-	if got := held(t, c, keys); len(got) != size || c.Len() != size || c.Evictions() == 0 {
-		t.Errorf("holds %d, has %d, evicted %d", len(got), c.Len(), c.Evictions())
+	if values, evictions := c.Stats(); len(held(t, c, keys)) != size || values != size || evictions == 0 {
+		t.Errorf("holds %d, has %d, evicted %d", len(held(t, c, keys)), values, evictions)
 	}
 }

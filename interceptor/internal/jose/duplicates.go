@@ -84,9 +84,7 @@ func hashOf(text string, key span, escaped bool) uint64 {
 		return maphash.String(seed, key.of(text))
 	}
 	// What is behind the name is masked.
-	part := text[key.start:][:short]
-	number := uint64(part[0]) | uint64(part[1])<<8 | uint64(part[2])<<16 | uint64(part[3])<<24 |
-		uint64(part[4])<<32 | uint64(part[5])<<40 | uint64(part[6])<<48 | uint64(part[7])<<56
+	number := binary.LittleEndian.Uint64([]byte(text[key.start:][:short]))
 	return hashShort(number&(1<<(8*size)-1), uint64(size))
 }
 

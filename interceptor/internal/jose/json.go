@@ -19,37 +19,32 @@ type Member struct{ Name, Value string }
 // ParseObject reads a JSON object (RFC 8259). encoding/json alone would take the last of
 // two members with one name, and replace invalid UTF-8 and half surrogate pairs,
 // so that different strings become one.
-func ParseObject(data []byte) (Object, error) { return parse(string(data), true) }
+func ParseObject(data []byte) (Object, error) { return parse(string(data), true, nil) }
 
 // ParseShallow is [ParseObject], but leaves the objects inside the object to be
 // parsed one by one.
-func ParseShallow(data []byte) (Object, error) { return parse(string(data), false) }
+func ParseShallow(data []byte) (Object, error) { return parse(string(data), false, nil) }
 
-func parse(text string, deep bool) (Object, error) {
+// ParseMembers is [ParseObject] that keeps only the members asked for, if any are. The others cost no memory.
+func ParseMembers(text string, asked []string) (Object, error) { return parse(text, true, asked) }
+
+func parse(text string, deep bool, asked []string) (Object, error) {
 	names := newNameTable(text)
 	defer names.release()
 	s := scanner{text: text, deep: deep, names: names}
 	if err := s.run(); err != nil {
 		return Object{}, err
 	}
-	var o Object
-	for _, n := range names.all {
-		if n.object == outermost {
-			o.Members = append(o.Members, Member{unescaped(n.name.of(text)), n.value.of(text)})
+	o := Object{partial: len(asked) > 0}
+	if !o.partial {
+		for _, n := range names.all {
+			if n.object == outermost {
+				o.Members = append(o.Members, Member{unescaped(n.name.of(text)), n.value.of(text)})
+			}
 		}
+		return o, nil
 	}
-	return o, nil
-}
-
-// ParseMembers is [ParseObject] that keeps only the members asked for. The others cost no memory.
-func ParseMembers(text string, asked []string) (Object, error) {
-	names := newNameTable(text)
-	defer names.release()
-	s := scanner{text: text, deep: true, names: names}
-	if err := s.run(); err != nil {
-		return Object{}, err
-	}
-	o := Object{Members: make([]Member, len(asked)), partial: true}
+	o.Members = make([]Member, len(asked))
 	for n, name := range asked {
 		o.Members[n].Name = name
 		if found := names.get(text, name); found != nil {

@@ -1,7 +1,7 @@
 package main
 
 var cacheMutations = []mutation{
-	{"cache: bound", "interceptor/internal/cache/cache.go", "if c.len() == c.size {", "if false {"},
+	{"cache: bound", "interceptor/internal/cache/cache.go", "if len(c.fresh)+len(c.old) == c.size {", "if false {"},
 	{"cache: what is evicted goes", "interceptor/internal/cache/cache.go", "		c.entries.Delete(e.key)\n", ""},
 	{"cache: second chance", "interceptor/internal/cache/cache.go", "if e.used.Swap(false) && tries > 0 {", "if false {"},
 	{"cache: one chance for one use", "interceptor/internal/cache/cache.go", "if e.used.Swap(false) && tries > 0 {", "if e.used.Load() && tries > 0 {"},
@@ -14,7 +14,7 @@ var cacheMutations = []mutation{
 	}
 `, "v.limit.slots <- struct{}{}\n"},
 	{"limit: slot is given back", "interceptor/token/verify.go", "defer func() { v.limit.release(cost, err) }()", "defer func() { _ = cost }()"},
-	{"limit: rest after a forged token", "interceptor/token/limit.go", "	if err == nil || rest <= 0 || l.due.Add(int64(rest)) < int64(minRest) {", "	if true {"},
+	{"limit: rest after a forged token", "interceptor/token/limit.go", "	if err == nil || rest <= 0 || ", "	if true || "},
 	{"limit: rest adds up", "interceptor/token/limit.go", "l.due.Add(int64(rest)) < int64(minRest)", "int64(rest) < int64(minRest)"},
 	{"limit: rest once", "interceptor/token/limit.go", "l.due.Swap(0)", "l.due.Load()"},
 	{"limit: no rest after a good token", "interceptor/token/limit.go", "if err == nil || rest", "if rest"},

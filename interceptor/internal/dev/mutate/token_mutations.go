@@ -4,14 +4,13 @@ package main
 var tokenMutations = []mutation{
 	{
 		"token: one Authorization value", "interceptor/token/bearer.go",
-		`	default:
+		`	case len(values) > 1:
 		return "", malformed("%d Authorization values", len(values))
 `,
-		`	default:
-`,
+		"",
 	},
-	{"token: size of Authorization", "interceptor/token/bearer.go", "if len(value) > len(scheme)+1+maxBytes {", "if false {"},
-	{"token: scheme", "interceptor/token/bearer.go", "case !strings.EqualFold(name, scheme):", `case name == "Basic":`},
+	{"token: size of Authorization", "interceptor/token/bearer.go", "case len(values[0]) > len(scheme)+1+maxBytes:", "case false:"},
+	{"token: scheme", "interceptor/token/bearer.go", "if name != scheme && !strings.EqualFold(name, scheme) {", `if name == "Basic" {`},
 	{
 		"token: b64token", "interceptor/token/bearer.go",
 		`	if err := checkB64Token(raw); err != nil {
@@ -195,8 +194,8 @@ var tokenMutations = []mutation{
 	{"issuer: no algorithms", "interceptor/token/issuer.go", "if len(i.Algorithms) == 0 {", "if false {"},
 	{"issuer: unsupported algorithms", "interceptor/token/issuer.go", "if !slices.Contains(jose.Algorithms(), name) {", "if false {"},
 	{"issuer: ClientSubject", "interceptor/token/issuer.go", `if i.ClientSubject != "" && strings.Count(i.ClientSubject, clientPlaceholder) != 1 {`, "if false {"},
-	{"issuer: empty names", "interceptor/token/issuer.go", `if slices.ContainsFunc(*list.values, endpoint.IsBlank) {`, "if false {"},
-	{"issuer: default type", "interceptor/token/issuer.go", `{"Types", &i.Types, "at+jwt"}`, `{"Types", &i.Types, ""}`},
+	{"issuer: empty names", "interceptor/token/issuer.go", `if slices.ContainsFunc(names, endpoint.IsBlank) {`, "if false {"},
+	{"issuer: default type", "interceptor/token/issuer.go", `list("Types", i.Types, "at+jwt")`, `list("Types", i.Types, "")`},
 	{
 		"issuer: types fold ASCII letters alone", "interceptor/internal/jose/jws.go",
 		`strings.Map(func(r rune) rune {
