@@ -94,6 +94,27 @@ func TestConnection(t *testing.T) {
 	})
 }
 
+// TestConnectionCloses makes sure that a connection whose reads were ended serves no other request: the
+// rest of the body must not pass as one.
+func TestConnectionCloses(t *testing.T) {
+	t.Parallel()
+	server := httptest.NewServer(callctx.Handler(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+		callctx.FromContext(r.Context()).Claim(callctx.Call{ID: new(int), Procedure: procedure}).EndReads(0)
+	})))
+	defer server.Close()
+	request, err := http.NewRequestWithContext(t.Context(), http.MethodPost, server.URL+procedure, strings.NewReader("body"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	response, err := server.Client().Do(request)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := response.Body.Close(); err != nil || response.StatusCode != http.StatusOK || !response.Close {
+		t.Errorf("%s, closes: %t, %v", response.Status, response.Close, err)
+	}
+}
+
 // TestEndRaces makes sure that no deadline is being set when the request has been served, also
 // if its handler has panicked.
 func TestEndRaces(t *testing.T) {
