@@ -100,7 +100,8 @@ func (b *binary) test(ctx context.Context, mutant string) (outcome, error) {
 	if mutant == none {
 		reached = b.file + ".reached"
 	}
-	run.Env = append(os.Environ(), "PROTOAUTHZ_MUTANT="+mutant, "PROTOAUTHZ_MUTANTS_REACHED="+reached)
+	run.Env = append(os.Environ(), "PROTOAUTHZ_MUTANT="+mutant, "PROTOAUTHZ_MUTANTS_REACHED="+reached,
+		"TMPDIR="+filepath.Dir(b.file)) // killed tests leave files
 	out := &output{failed: func() { _ = run.Process.Kill() }}
 	run.Stdout, run.Stderr = out, out
 	err := run.Run()
