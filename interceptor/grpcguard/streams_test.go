@@ -20,11 +20,6 @@ func TestStreams(t *testing.T) {
 	harness.Streams(t, framework())
 }
 
-// TestStreamPanics makes sure that a panic is logged once.
-func TestStreamPanics(t *testing.T) { //nolint:paralleltest // it replaces the logger of the process
-	harness.StreamPanics(t, framework())
-}
-
 // framework serves and calls streams of grpc-go.
 func framework() harness.Framework {
 	return harness.Framework{
