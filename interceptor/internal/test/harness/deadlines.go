@@ -105,7 +105,7 @@ func waits(ctx context.Context, _ ServerStream) error {
 }
 
 // RefusedBodies makes sure that a call over HTTP/1.1 that is refused is answered though its body does not come:
-// net/http would wait for the body.
+// net/http would wait for the body. The names of the subtests end with the way to install the guard.
 func RefusedBodies(t *testing.T, way string, mount Mount, methods ...catalogue.Method) {
 	t.Helper()
 	_ = Rules(t) // which belong to no bubble
@@ -163,7 +163,8 @@ func RefusedBodies(t *testing.T, way string, mount Mount, methods ...catalogue.M
 }
 
 // IdleStreams makes sure that a stream over HTTP/1.1 whose client sends nothing more ends with its token, or when it is
-// refused, with one guard and with two. It is in no bubble, whose clock stands still while net/http waits for a body.
+// refused, with one guard and with two, which may be installed in other ways. It is in no bubble, whose clock stands
+// still while net/http waits for a body.
 func IdleStreams(t *testing.T, one, two map[string]Mount) {
 	t.Helper()
 	var calls sync.WaitGroup // not subtests, of which only a few run at a time
