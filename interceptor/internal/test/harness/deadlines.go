@@ -81,15 +81,25 @@ func head(service string, method catalogue.Method) string {
 	return "POST " + catalogue.Procedure(service, method) + " HTTP/1.1\r\nHost: test\r\nContent-Type: " + format + "\r\n"
 }
 
-// openBody is the rest of a call over HTTP/1.1 with a token: a body that has one message, and does not end.
+const authorization = "Authorization: Bearer any\r\n"
+
+// openBody is the rest of a call over HTTP/1.1: a body that has one message, and does not end.
 func openBody(organization string) string {
 	message := Envelope(`{"organizationId":"` + organization + `"}`)
-	return "Authorization: Bearer any\r\nTransfer-Encoding: chunked\r\n\r\n" + fmt.Sprintf("%x\r\n%s\r\n", len(message), message)
+	return "Transfer-Encoding: chunked\r\n\r\n" + fmt.Sprintf("%x\r\n%s\r\n", len(message), message)
 }
 
 // cloning is middleware that copies requests.
 func cloning(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { next.ServeHTTP(w, r.Clone(r.Context())) })
+}
+
+// authorizing is middleware that sets the token of the very request.
+func authorizing(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		r.Header.Set("Authorization", "Bearer any")
+		next.ServeHTTP(w, r)
+	})
 }
 
 func receives(_ context.Context, stream ServerStream) (err error) {
@@ -116,6 +126,8 @@ func RefusedBodies(t *testing.T, way string, mount Mount, methods ...catalogue.M
 		keeps   bool          // the connection has another request
 		handler StreamHandler // of a stream; the call is refused by its header otherwise
 		want    catalogue.Answer
+
+		middleware func(http.Handler) http.Handler // cloning by default
 	}{
 		"it comes":                       {text: sized + "{}", keeps: true},
 		"it does not come":               {text: sized, took: time.Second},
@@ -125,8 +137,9 @@ func RefusedBodies(t *testing.T, way string, mount Mount, methods ...catalogue.M
 		"B7 it is waited with in chunks": {text: "Expect: 100-continue\r\n" + chunked},
 		"B7 written otherwise":           {text: "expect: 100-Continue\r\n" + chunked},
 		"B7 it comes all the same":       {text: "Expect: 100-continue\r\n" + sized + "{}"},
-		"after a message":                {text: openBody(globex), took: time.Second, handler: receives, want: catalogue.Organization},
-		"when the token expires":         {text: openBody(Acme), took: time.Minute, handler: waits, want: catalogue.Expired},
+		"after a message":                {text: authorization + openBody(globex), took: time.Second, handler: receives, want: catalogue.Organization},
+		"when the token expires":         {text: authorization + openBody(Acme), took: time.Minute, handler: waits, want: catalogue.Expired},
+		"with a token set in place":      {text: openBody(Acme), took: time.Minute, handler: waits, want: catalogue.Expired, middleware: authorizing},
 	} {
 		for _, method := range methods {
 			if method == catalogue.Unary && sent.handler != nil {
@@ -139,7 +152,12 @@ func RefusedBodies(t *testing.T, way string, mount Mount, methods ...catalogue.M
 					if handler == nil {
 						handler, want = receives, catalogue.Missing
 					}
-					connection := ServePiped(t, interceptor.DeadlineHandler(cloning(mount(new(Wire), handler, Expiring(t, time.Minute))))).DialByHand(t)
+					middleware := cloning
+					if sent.middleware != nil {
+						middleware = sent.middleware
+					}
+					guarded := middleware(mount(new(Wire), handler, Expiring(t, time.Minute)))
+					connection := ServePiped(t, interceptor.DeadlineHandler(guarded)).DialByHand(t)
 					for range map[bool]int{true: 2, false: 1}[sent.keeps] {
 						start := time.Now() // the bubble's clock
 						reply, err := connection.Ask(head("Field", method) + sent.text)
@@ -192,7 +210,7 @@ func IdleStreams(t *testing.T, one, two map[string]Mount) {
 			}
 			connection := Serve(t, interceptor.DeadlineHandler(cloning(mount(new(Wire), test.handler, guards...)))).DialByHand(t)
 			calls.Go(func() {
-				reply, err := connection.Ask(head("Field", catalogue.Client) + openBody(test.names))
+				reply, err := connection.Ask(head("Field", catalogue.Client) + authorization + openBody(test.names))
 				if err != nil || !strings.Contains(reply.Body, test.want.Text) {
 					t.Errorf("B1 %s, %s: %v, %+v", name, way, err, reply)
 				}
