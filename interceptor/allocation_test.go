@@ -85,7 +85,7 @@ func TestAllocations(t *testing.T) { //nolint:paralleltest // memory is counted 
 	}
 	t.Run("message", func(t *testing.T) {
 		received, reply := new(message), text(acme)
-		stream := endless{newConn("Field", connect.StreamTypeBidi), naming(acme)}
+		stream := newConn("Field", connect.StreamTypeBidi, acme)
 		err := believing(t).Interceptor().WrapStreamingHandler(func(_ context.Context, conn connect.StreamingHandlerConn) error {
 			allocations, size := perCall(func() {
 				if err := conn.Receive(received); err != nil {

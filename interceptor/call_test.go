@@ -29,7 +29,7 @@ func admit(t testing.TB, ctx context.Context, guard *interceptor.Guard, service 
 // and says whether it needs a message.
 func TestAdmit(t *testing.T) {
 	t.Parallel()
-	guard := expiring(t, time.Hour)
+	guard := harness.Expiring(t, time.Hour)
 	for _, test := range []struct {
 		service string
 		header  http.Header
@@ -37,9 +37,9 @@ func TestAdmit(t *testing.T) {
 		awaits  bool
 		caller  string
 	}{
-		{service: "Field", header: withToken, awaits: true, caller: "s"},
-		{service: "Nested", header: withToken, awaits: true, caller: "s"},
-		{service: "Token", header: withToken, caller: "s"},
+		{service: "Field", header: withToken, awaits: true, caller: "a"},
+		{service: "Nested", header: withToken, awaits: true, caller: "a"},
+		{service: "Token", header: withToken, caller: "a"},
 		{service: "Public", header: http.Header{}},
 		{service: opened, header: http.Header{}},
 		{service: "Field", header: http.Header{}, reason: missing.reason},
@@ -85,7 +85,7 @@ func TestJudge(t *testing.T) {
 	} {
 		bubble(t, name, func(t *testing.T) {
 			ctx, record := withCall(t.Context())
-			call := admit(t, ctx, expiring(t, time.Minute, interceptor.WithObserver(harness.Observe)), test.service)
+			call := admit(t, ctx, harness.Expiring(t, time.Minute), test.service)
 			time.Sleep(test.took) // the bubble's clock
 			denial := call.Judge(test.message)
 			if (denial == nil) != (test.want == "") || denial != nil && denial.Reason() != test.want {

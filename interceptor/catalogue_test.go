@@ -54,18 +54,22 @@ func transport(wire wire, installed string, served, inProcess server) harness.Tr
 				server = inProcess
 			}
 			texts, err := server.send(ctx, wire, c.Service, kindOf(method), header, messages...)
-			got := refused(err)
-			return harness.Answer{
-				Answer: catalogue.Answer{
-					Code: int(got.code), Reason: string(got.reason), Required: got.required, Any: got.any,
-					Text: got.text, Challenge: got.challenge, Told: got.told,
-				},
-				Domain: got.domain,
-				More:   got.more,
-				Status: served.Find(header.Get(harness.Field)).Status(),
-				Error:  err,
-			}, texts
+			answer := answerOf(err)
+			answer.Status = served.Find(header.Get(harness.Field)).Status()
+			return answer, texts
 		},
+	}
+}
+
+// answerOf takes an error apart.
+func answerOf(err error) harness.Answer {
+	got := refused(err)
+	return harness.Answer{
+		Answer: catalogue.Answer{
+			Code: int(got.code), Reason: string(got.reason), Required: got.required, Any: got.any,
+			Text: got.text, Challenge: got.challenge, Told: got.told,
+		},
+		Domain: got.domain, More: got.more, Error: err,
 	}
 }
 

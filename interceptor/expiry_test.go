@@ -3,9 +3,8 @@ package interceptor_test
 import (
 	"context"
 	"errors"
-	"io"
+	"fmt"
 	"net/http"
-	"net/http/httptest"
 	"slices"
 	"testing"
 	"testing/synctest"
@@ -32,72 +31,52 @@ func bubble(t *testing.T, name string, test func(t *testing.T)) {
 	})
 }
 
-// TestUnaryDeadline makes sure that the token of a unary call is still good once its
-// body has arrived, to the very moment.
-func TestUnaryDeadline(t *testing.T) {
-	t.Parallel()
-	for took, want := range map[time.Duration]int{time.Minute - 1: http.StatusOK, time.Minute: http.StatusUnauthorized} {
-		bubble(t, took.String(), func(t *testing.T) {
-			mux := handlers{}.mux(expiring(t, time.Minute).HandlerOption())
-			request := httptest.NewRequestWithContext(t.Context(), http.MethodPost, procedure("Token", connect.StreamTypeUnary), slowBody(took))
-			request.Header.Set("Authorization", "Bearer any")
-			request.Header.Set("Content-Type", "application/proto")
-			recorder := httptest.NewRecorder()
-			mux.ServeHTTP(recorder, request)
-			if recorder.Code != want {
-				t.Errorf("%d, want %d: %s", recorder.Code, want, recorder.Body)
-			}
-		})
-	}
-}
-
-// A slowBody takes so long to say nothing.
-type slowBody time.Duration
-
-func (b slowBody) Read([]byte) (int, error) {
-	time.Sleep(time.Duration(b)) // the bubble's clock
-	return 0, io.EOF
-}
-
-// TestSlowBody makes sure that a call which was let in by its headers does not
-// wait with its body until the token has ended.
+// TestSlowBody makes sure that the token of a unary call, which was let in by its header, is still good once the body has
+// arrived, to the very moment.
 func TestSlowBody(t *testing.T) {
 	t.Parallel()
-	for _, service := range []string{"Global", "Field", "Public"} {
+	late := []interceptor.Reason{expired.reason}
+	for _, test := range []struct {
+		service string
+		took    time.Duration
+		want    refusal
+		events  []interceptor.Reason
+	}{
+		{"Global", time.Minute - 1, refusal{}, []interceptor.Reason{""}},
+		{"Global", time.Minute, expired, []interceptor.Reason{"", expired.reason}}, // let in, and then not
+		{"Field", time.Minute - 1, refusal{}, []interceptor.Reason{""}},
+		{"Field", time.Minute, expired, late},
+		{"Public", time.Minute, refusal{}, []interceptor.Reason{""}},
+	} {
 		for _, wire := range http2()[1:] {
-			bubble(t, service+", "+wire.name, func(t *testing.T) {
+			bubble(t, fmt.Sprint(test.service, ", ", test.took, ", ", wire.name), func(t *testing.T) {
 				tenant := tokens.Must(newTenant())
 				guard := interceptor.New(tenant.verifier, rules(t), interceptor.WithObserver(harness.Observe))
 				server := server{harness.ServePiped(t, handlers{}.mux(guard.HandlerOption()))}
 				claims := resource(acme, "read:data")
-				want, events := expired, []interceptor.Reason{expired.reason}
-				switch service {
-				case "Global":
+				if test.service == "Global" {
 					claims = global("read:a write:b")
-					events = []interceptor.Reason{"", expired.reason} // let in, and then not
-				case "Public":
-					want, events = refusal{}, []interceptor.Reason{""}
 				}
 				header := http.Header{"Authorization": {"Bearer " + mint(t, tenant.good, with(claims, "exp", time.Now().Unix()+60))}}
 				call := server.Record(header)
-				stream := server.connect(wire, procedure(service, connect.StreamTypeUnary)).CallBidiStream(t.Context())
+				stream := server.connect(wire, procedure(test.service, connect.StreamTypeUnary)).CallBidiStream(t.Context())
 				defer func() { _ = stream.CloseResponse() }()
 				merge(stream.RequestHeader(), header)
 				err := stream.Send(nil) // the headers
-				time.Sleep(time.Minute) // the bubble's clock
+				time.Sleep(test.took)   // the bubble's clock
 				err = errors.Join(err, stream.Send(naming(acme)), stream.CloseRequest())
 				if err == nil {
 					_, err = stream.Receive()
 				}
-				if got := refused(err); got != want {
+				if got := refused(err); got != test.want {
 					t.Errorf("%+v", got)
 				}
-				if got := call.Decisions(); !slices.Equal(got, events) {
-					t.Errorf("events %q, want %q", got, events)
-				} else if last := call.Event(len(got) - 1).Denial; want.reason != "" && !errors.Is(last, token.ErrExpired) {
+				if got := call.Decisions(); !slices.Equal(got, test.events) {
+					t.Errorf("events %q, want %q", got, test.events)
+				} else if last := call.Event(len(got) - 1).Denial; last != nil && !errors.Is(last, token.ErrExpired) {
 					t.Errorf("cause %v", last.Unwrap())
 				}
-				if calls, _ := call.Seen(); calls != 0 != (service == "Public") {
+				if calls, _ := call.Seen(); calls != 0 != (test.want == refusal{}) {
 					t.Errorf("%d calls", calls)
 				}
 			})
@@ -105,28 +84,28 @@ func TestSlowBody(t *testing.T) {
 	}
 }
 
-// TestStreamLeeway makes sure that a stream ends when the leeway of its token does.
+// TestStreamLeeway makes sure that a stream ends when the leeway of its token does, however far that is.
 func TestStreamLeeway(t *testing.T) {
 	t.Parallel()
-	waits := func(ctx context.Context, _ connect.StreamingHandlerConn) error {
-		<-ctx.Done()
-		return ctx.Err()
-	}
 	for _, leeway := range []time.Duration{0, 90 * time.Second} {
 		bubble(t, leeway.String(), func(t *testing.T) {
 			tenant := tokens.Must(newTenant(token.WithLeeway(leeway)))
-			conn := newConn("Token", connect.StreamTypeBidi)
+			conn := newConn("Token", connect.StreamTypeBidi, "")
 			started := time.Now()
 			conn.request.Set("Authorization", "Bearer "+mint(t, tenant.good, with(resource(acme, "read:data"), "exp", started.Unix()+60)))
-			err := conn.serve(t.Context(), interceptor.New(tenant.verifier, rules(t)), waits)
+			err := conn.guardedBy(t.Context(), interceptor.New(tenant.verifier, rules(t)), func(ctx context.Context, _ connect.StreamingHandlerConn) error {
+				<-ctx.Done()
+				return ctx.Err()
+			})
 			if took := time.Since(started); refused(err) != expired || took != time.Minute+leeway {
 				t.Errorf("%v after %v", err, took)
 			}
 		})
 	}
 	bubble(t, "a token for ages", func(t *testing.T) {
-		guard := interceptor.New(unverified(until(tokens.MaxDate)), rules(t))
-		err := newConn("Token", connect.StreamTypeServer).serve(t.Context(), guard, func(ctx context.Context, _ connect.StreamingHandlerConn) error {
+		payload := fmt.Sprintf(`{"sub":"s","aud":%q,"scope":"read:data","organization_id":%q,"exp":%d}`, api, acme, tokens.MaxDate)
+		guard := interceptor.New(unverified(payload), rules(t))
+		err := newConn("Token", connect.StreamTypeServer, "").guardedBy(t.Context(), guard, func(ctx context.Context, _ connect.StreamingHandlerConn) error {
 			time.Sleep(100 * 365 * 24 * time.Hour) // the bubble's clock
 			return ctx.Err()
 		})

@@ -6,7 +6,6 @@ import (
 	"net/http"
 	"slices"
 	"testing"
-	"time"
 
 	"connectrpc.com/connect"
 
@@ -118,20 +117,6 @@ func TestPanickingObserver(t *testing.T) {
 			}
 		}
 	}
-	bubble(t, "at the end of a stream", func(t *testing.T) {
-		lastWords := interceptor.WithObserver(func(_ context.Context, event interceptor.Event) {
-			if event.Denial != nil {
-				panic("an observer's panic")
-			}
-		})
-		err := newConn("Token", connect.StreamTypeServer).serve(t.Context(), expiring(t, time.Minute, lastWords), func(ctx context.Context, _ connect.StreamingHandlerConn) error {
-			<-ctx.Done()
-			return nil
-		})
-		if refused(err) != expired {
-			t.Error(err)
-		}
-	})
 }
 
 // TestErrorBesideClaims makes sure that a verifier's error counts, whatever comes with

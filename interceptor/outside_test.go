@@ -1,14 +1,12 @@
 package interceptor_test
 
 import (
-	"bufio"
 	"context"
 	"errors"
 	"io"
 	"net/http"
 	"net/http/httptrace"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
@@ -18,97 +16,16 @@ import (
 	"github.com/protoauthz/protoauthz/interceptor/internal/test/harness"
 )
 
-// cloning is middleware that copies requests.
-func cloning(next http.Handler) http.Handler {
-	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { next.ServeHTTP(w, r.Clone(r.Context())) })
-}
-
-// A replacedConn has a header that an interceptor has made.
-type replacedConn struct {
-	connect.StreamingHandlerConn
-	header http.Header
-}
-
-func (c replacedConn) RequestHeader() http.Header { return c.header }
-
-// replacing is an interceptor that copies the header of streams.
-type replacing struct{ earlyInterceptor }
-
-// WrapStreamingHandler implements [connect.Interceptor].
-func (replacing) WrapStreamingHandler(next connect.StreamingHandlerFunc) connect.StreamingHandlerFunc {
-	return func(ctx context.Context, conn connect.StreamingHandlerConn) error {
-		return next(ctx, replacedConn{conn, conn.RequestHeader().Clone()})
-	}
-}
-
-// TestOutsideIdle is about a stream over HTTP/1.1 whose client sends nothing more: it ends with
-// its token, or when it is refused, however many guards and copies there are. It is in no bubble,
-// whose clock stands still while net/http waits for a body.
-func TestOutsideIdle(t *testing.T) {
-	t.Parallel()
-	short, long := expiring(t, 2*time.Second), expiring(t, time.Hour)
-	receiving := func(_ context.Context, stream *connect.ClientStream[message]) (*connect.Response[answer], error) {
-		for stream.Receive() {
-			continue
-		}
-		return connect.NewResponse(new(answer)), stream.Err()
-	}
-	waiting := func(ctx context.Context, _ *connect.ClientStream[message]) (*connect.Response[answer], error) {
-		<-ctx.Done()
-		return connect.NewResponse(new(answer)), nil
-	}
-	var calls sync.WaitGroup // not subtests, of which only a few run at a time
-	for name, test := range map[string]struct {
-		handler func(context.Context, *connect.ClientStream[message]) (*connect.Response[answer], error)
-		options []connect.HandlerOption
-		names   string
-		want    refusal
-	}{
-		"gate":                           {receiving, []connect.HandlerOption{short.HandlerOption()}, acme, expired},
-		"interceptor only":               {receiving, []connect.HandlerOption{connect.WithInterceptors(short.Interceptor())}, acme, expired},
-		"a copy of the header":           {receiving, []connect.HandlerOption{connect.WithInterceptors(replacing{}), short.HandlerOption()}, acme, expired},
-		"a copy, interceptor only":       {receiving, []connect.HandlerOption{connect.WithInterceptors(replacing{}, short.Interceptor())}, acme, expired},
-		"inside of a guard":              {receiving, []connect.HandlerOption{long.HandlerOption(), short.HandlerOption()}, acme, expired},
-		"around a guard":                 {receiving, []connect.HandlerOption{short.HandlerOption(), long.HandlerOption()}, acme, expired},
-		"interceptor inside of a guard":  {receiving, []connect.HandlerOption{long.HandlerOption(), connect.WithInterceptors(short.Interceptor())}, acme, expired},
-		"interceptor around a guard":     {receiving, []connect.HandlerOption{connect.WithInterceptors(short.Interceptor()), long.HandlerOption()}, acme, expired},
-		"a handler that does not read":   {waiting, []connect.HandlerOption{short.HandlerOption()}, acme, expired},
-		"a message that is refused":      {receiving, []connect.HandlerOption{long.HandlerOption()}, globex, organization},
-		"a message, interceptor only":    {receiving, []connect.HandlerOption{connect.WithInterceptors(long.Interceptor())}, globex, organization},
-		"a message, inside of a guard":   {receiving, []connect.HandlerOption{short.HandlerOption(), long.HandlerOption()}, globex, organization},
-		"a message, of another's stream": {waiting, []connect.HandlerOption{short.HandlerOption()}, globex, expired},
-	} {
-		mux := handlers{client: test.handler}.mux(test.options...)
-		handler, returned := returning(interceptor.DeadlineHandler(cloning(mux)))
-		server := serve(t, handler)
-		calls.Go(func() {
-			stream := server.connect(wireNamed("Connect JSON, HTTP/1.1"), procedure("Field", connect.StreamTypeClient)).CallClientStream(t.Context())
-			stream.RequestHeader().Set("Authorization", "Bearer any")
-			if err := stream.Send(naming(test.names)); err != nil && !errors.Is(err, io.EOF) { // it has ended by now, where all processors are busy
-				t.Errorf("B1 %s: %v", name, err)
-			}
-			select {
-			case <-returned:
-			case <-time.After(patience):
-				t.Errorf("B1 %s: it does not end", name)
-			}
-			if _, err := stream.CloseAndReceive(); refused(err) != test.want {
-				t.Errorf("B1 %s: %v", name, err)
-			}
-		})
-	}
-	calls.Wait()
-}
-
 // TestOutsideNextRequest makes sure that a stream that ends with its token, whose body has been
 // read, does no harm to the next request on its connection.
 func TestOutsideNextRequest(t *testing.T) {
 	t.Parallel()
 	bubble(t, "B1", func(t *testing.T) {
-		streams := handlers{server: func(context.Context, *connect.Request[message], *connect.ServerStream[answer]) error {
+		streams := mounting(gate)(new(harness.Wire), func(_ context.Context, stream harness.ServerStream) error {
+			err := stream.Receive(new(message))
 			time.Sleep(time.Minute) // the bubble's clock: longer than the token is good, and than a handler is waited for
-			return nil
-		}}.mux(expiring(t, time.Second).HandlerOption())
+			return err
+		}, harness.Expiring(t, time.Second))
 		mux := http.NewServeMux()
 		mux.Handle("/", interceptor.DeadlineHandler(streams))
 		mux.HandleFunc("/next", func(w http.ResponseWriter, r *http.Request) {
@@ -116,23 +33,18 @@ func TestOutsideNextRequest(t *testing.T) {
 				w.WriteHeader(http.StatusInternalServerError)
 			}
 		})
-		connection := dial(t, server{harness.ServePiped(t, mux)})
-		answers := bufio.NewReader(connection)
+		connection := harness.ServePiped(t, mux).DialByHand(t)
 		for _, sent := range []string{
 			"POST " + procedure("Token", connect.StreamTypeServer) + " HTTP/1.1\r\nHost: test\r\nAuthorization: Bearer any\r\n" +
-				"Content-Type: application/connect+json\r\nContent-Length: 7\r\n\r\n\x00\x00\x00\x00\x02{}",
+				"Content-Type: application/connect+json\r\nContent-Length: 7\r\n\r\n" + harness.Envelope("{}"),
 			"GET /next HTTP/1.1\r\nHost: test\r\n\r\n",
 		} {
-			if _, err := io.WriteString(connection, sent); err != nil {
-				t.Fatal(err)
-			}
-			response, err := http.ReadResponse(answers, nil)
+			reply, err := connection.Ask(sent)
 			if err != nil {
 				t.Fatal(err)
 			}
-			body, err := io.ReadAll(response.Body)
-			if err := errors.Join(err, response.Body.Close()); err != nil || response.StatusCode != http.StatusOK || response.Close {
-				t.Errorf("%s, closes: %t, %s %v", response.Status, response.Close, body, err)
+			if reply.Status != http.StatusOK || reply.Closes {
+				t.Errorf("%+v", reply)
 			}
 		}
 	})
@@ -144,10 +56,15 @@ func TestOutsideTimeout(t *testing.T) {
 	t.Parallel()
 	for _, http1 := range []bool{true, false} {
 		bubble(t, map[bool]string{true: "B1 HTTP/1.1", false: "B1 HTTP/2"}[http1], func(t *testing.T) {
-			streams, returned := returning(handlers{client: func(context.Context, *connect.ClientStream[message]) (*connect.Response[answer], error) {
+			returned := make(chan struct{})
+			mounted := mounting(gate)(new(harness.Wire), func(context.Context, harness.ServerStream) error {
 				time.Sleep(time.Hour) // the bubble's clock
-				return connect.NewResponse(new(answer)), nil
-			}}.mux(expiring(t, time.Minute).HandlerOption()))
+				return nil
+			}, harness.Expiring(t, time.Minute))
+			streams := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+				defer close(returned)
+				mounted.ServeHTTP(w, r)
+			})
 			mux := http.NewServeMux()
 			mux.Handle("/", interceptor.DeadlineHandler(http.TimeoutHandler(streams, time.Second, "too late")))
 			mux.HandleFunc("/next", func(http.ResponseWriter, *http.Request) {})
@@ -158,7 +75,7 @@ func TestOutsideTimeout(t *testing.T) {
 			}
 			call := func(path string) (code int, reused bool) {
 				ctx := httptrace.WithClientTrace(t.Context(), &httptrace.ClientTrace{GotConn: func(got httptrace.GotConnInfo) { reused = got.Reused }})
-				request, err := http.NewRequestWithContext(ctx, http.MethodPost, server.URL+path, strings.NewReader("\x00\x00\x00\x00\x02{}"))
+				request, err := http.NewRequestWithContext(ctx, http.MethodPost, server.URL+path, strings.NewReader(harness.Envelope("{}")))
 				if err != nil {
 					t.Fatal(err)
 				}

@@ -32,10 +32,7 @@ func recovered(call func()) (value any) {
 }
 
 // again is an interceptor that recovers and panics again.
-type again struct{ earlyInterceptor }
-
-// WrapStreamingHandler implements [connect.Interceptor].
-func (again) WrapStreamingHandler(next connect.StreamingHandlerFunc) connect.StreamingHandlerFunc {
+func again(next connect.StreamingHandlerFunc) connect.StreamingHandlerFunc {
 	return func(ctx context.Context, conn connect.StreamingHandlerConn) error {
 		defer func() {
 			if value := recover(); value != nil {
@@ -77,15 +74,15 @@ func TestOutsidePanic(t *testing.T) { //nolint:paralleltest // it replaces the l
 	} {
 		for name, serve := range map[string]func(handler connect.StreamingHandlerFunc){
 			"one guard": func(handler connect.StreamingHandlerFunc) {
-				_ = newConn("Token", connect.StreamTypeServer).serve(t.Context(), harness.Expiring(t, time.Hour), handler)
+				_ = newConn("Token", connect.StreamTypeServer, "").guardedBy(t.Context(), harness.Expiring(t, time.Hour), handler)
 			},
 			"two guards": func(handler connect.StreamingHandlerFunc) {
 				inner := harness.Expiring(t, time.Hour).Interceptor().WrapStreamingHandler(handler)
-				_ = newConn("Token", connect.StreamTypeServer).serve(t.Context(), harness.Expiring(t, time.Hour), inner)
+				_ = newConn("Token", connect.StreamTypeServer, "").guardedBy(t.Context(), harness.Expiring(t, time.Hour), inner)
 			},
 			"two guards, and between them it is raised again": func(handler connect.StreamingHandlerFunc) {
-				inner := again{}.WrapStreamingHandler(harness.Expiring(t, time.Hour).Interceptor().WrapStreamingHandler(handler))
-				_ = newConn("Token", connect.StreamTypeServer).serve(t.Context(), harness.Expiring(t, time.Hour), inner)
+				inner := again(harness.Expiring(t, time.Hour).Interceptor().WrapStreamingHandler(handler))
+				_ = newConn("Token", connect.StreamTypeServer, "").guardedBy(t.Context(), harness.Expiring(t, time.Hour), inner)
 			},
 		} {
 			text.Reset()
@@ -126,7 +123,7 @@ func TestOutsidePanicElsewhere(t *testing.T) { //nolint:paralleltest // it repla
 	text := harness.Logged(t)
 	t.Run("C13 in the call's own goroutine", func(t *testing.T) {
 		value := recovered(func() {
-			_ = newConn("Token", connect.StreamTypeServer).serve(t.Context(), harness.Expiring(t, time.Hour, interceptor.WithoutStreamExpiry()),
+			_ = newConn("Token", connect.StreamTypeServer, "").guardedBy(t.Context(), harness.Expiring(t, time.Hour, interceptor.WithoutStreamExpiry()),
 				func(context.Context, connect.StreamingHandlerConn) error { panic("handler") })
 		})
 		if value != "handler" || text.Len() > 0 {
@@ -134,7 +131,7 @@ func TestOutsidePanicElsewhere(t *testing.T) { //nolint:paralleltest // it repla
 		}
 	})
 	t.Run("C13 runtime.Goexit", func(t *testing.T) {
-		err := newConn("Token", connect.StreamTypeServer).serve(t.Context(), harness.Expiring(t, time.Hour), func(context.Context, connect.StreamingHandlerConn) error {
+		err := newConn("Token", connect.StreamTypeServer, "").guardedBy(t.Context(), harness.Expiring(t, time.Hour), func(context.Context, connect.StreamingHandlerConn) error {
 			runtime.Goexit()
 			return nil
 		})
@@ -145,7 +142,7 @@ func TestOutsidePanicElsewhere(t *testing.T) { //nolint:paralleltest // it repla
 	bubble(t, "C13 after the call", func(t *testing.T) {
 		text.Reset()
 		gone := make(chan struct{})
-		err := newConn("Token", connect.StreamTypeBidi).serve(t.Context(), expiring(t, time.Minute), func(context.Context, connect.StreamingHandlerConn) error {
+		err := newConn("Token", connect.StreamTypeBidi, "").guardedBy(t.Context(), harness.Expiring(t, time.Minute), func(context.Context, connect.StreamingHandlerConn) error {
 			time.Sleep(time.Hour) // the bubble's clock
 			defer close(gone)
 			panic("nobody is there to hear it")
@@ -178,7 +175,7 @@ func TestOutsidePanicElsewhere(t *testing.T) { //nolint:paralleltest // it repla
 	slog.SetDefault(slog.New(panicking{slog.DiscardHandler}))
 	t.Run("C13 in the logger", func(t *testing.T) {
 		value := recovered(func() {
-			_ = newConn("Token", connect.StreamTypeServer).serve(t.Context(), harness.Expiring(t, time.Hour),
+			_ = newConn("Token", connect.StreamTypeServer, "").guardedBy(t.Context(), harness.Expiring(t, time.Hour),
 				func(context.Context, connect.StreamingHandlerConn) error { panic("handler") })
 		})
 		if value != "handler" {

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"io"
 	"net/http"
-	"slices"
 	"testing"
 
 	"connectrpc.com/connect"
@@ -50,10 +49,6 @@ var wires = []wire{
 	{name: "Connect JSON, HTTP/1.1", protocol: connect.ProtocolConnect, http1: true, options: []connect.ClientOption{connect.WithProtoJSON()}},
 	{name: "Connect GET, HTTP/1.1", protocol: connect.ProtocolConnect, http1: true, get: true, options: []connect.ClientOption{connect.WithHTTPGet()}},
 	{name: "gRPC-Web, HTTP/1.1", protocol: connect.ProtocolGRPCWeb, http1: true, options: []connect.ClientOption{connect.WithGRPCWeb()}},
-}
-
-func wireNamed(name string) wire {
-	return wires[slices.IndexFunc(wires, func(w wire) bool { return w.name == name })]
 }
 
 // can tells whether there is such a call at all.

@@ -3,8 +3,10 @@ package interceptor_test
 import (
 	"context"
 	"errors"
+	"net/http"
 	"slices"
 	"testing"
+	"time"
 
 	"connectrpc.com/connect"
 
@@ -22,39 +24,25 @@ func TestStreams(t *testing.T) {
 	})
 	t.Run("interceptor only", func(t *testing.T) {
 		t.Parallel()
-		harness.Streams(t, framework(wires[3], func(guard *interceptor.Guard) connect.HandlerOption {
-			return connect.WithInterceptors(guard.Interceptor())
-		}))
+		harness.Streams(t, framework(wires[3], mounting(interceptorOnly)))
 	})
 }
 
-// TestStreamPanics makes sure that a panic is logged once.
-func TestStreamPanics(t *testing.T) { //nolint:paralleltest // it replaces the logger of the process
-	harness.StreamPanics(t, gated())
-}
-
 func gated() harness.Framework {
-	gated := framework(wires[1], (*interceptor.Guard).HandlerOption)
+	gated := framework(wires[1], mounting(gate))
 	gated.AdmitsFirst = true
 	return gated
 }
 
 // framework serves and calls streams of connect-go.
-func framework(wire wire, install func(*interceptor.Guard) connect.HandlerOption) harness.Framework {
+func framework(wire wire, mount harness.Mount) harness.Framework {
 	return harness.Framework{
 		Methods:    []catalogue.Method{catalogue.Server, catalogue.Client, catalogue.Bidi},
 		AwaitsSend: true,
-		Answer: func(err error) harness.Answer {
-			got := refused(err)
-			return harness.Answer{Answer: catalogue.Answer{
-				Code: int(got.code), Reason: string(got.reason), Required: got.required, Any: got.any, Text: got.text, Told: got.told,
-			}, Domain: got.domain, More: got.more, Error: err}
-		},
+		Answer:     answerOf,
 		Serve: func(t testing.TB, guard *interceptor.Guard, wired *harness.Wire, handler harness.StreamHandler) harness.StreamClient {
 			t.Helper()
-			served := server{harness.ServePiped(t, interceptor.DeadlineHandler(handlers{}.mux(
-				connect.WithInterceptors(wiring{wire: wired}), install(guard), connect.WithInterceptors(handling{handler: handler}),
-			)))}
+			served := server{harness.ServePiped(t, interceptor.DeadlineHandler(mount(wired, handler, guard)))}
 			return func(ctx context.Context, service string, method catalogue.Method) (harness.ClientStream, error) {
 				stream := served.connect(wire, catalogue.Procedure(service, method)).CallBidiStream(ctx)
 				stream.RequestHeader().Set("Authorization", "Bearer any")
@@ -66,19 +54,53 @@ func framework(wire wire, install func(*interceptor.Guard) connect.HandlerOption
 	}
 }
 
-// wiring is an interceptor around the guard's.
-type wiring struct {
-	earlyInterceptor
-	wire *harness.Wire
+// A streamInterceptor is an interceptor of streaming handlers.
+type streamInterceptor func(connect.StreamingHandlerFunc) connect.StreamingHandlerFunc
+
+// WrapUnary implements [connect.Interceptor].
+func (streamInterceptor) WrapUnary(next connect.UnaryFunc) connect.UnaryFunc { return next }
+
+// WrapStreamingClient implements [connect.Interceptor].
+func (streamInterceptor) WrapStreamingClient(next connect.StreamingClientFunc) connect.StreamingClientFunc {
+	return next
 }
 
 // WrapStreamingHandler implements [connect.Interceptor].
-func (w wiring) WrapStreamingHandler(next connect.StreamingHandlerFunc) connect.StreamingHandlerFunc {
-	return func(ctx context.Context, conn connect.StreamingHandlerConn) error {
-		return w.wire.Run(ctx, conn.ResponseHeader().Values, func(ctx context.Context) error { return next(ctx, wiredConn{conn, w.wire}) })
+func (f streamInterceptor) WrapStreamingHandler(next connect.StreamingHandlerFunc) connect.StreamingHandlerFunc {
+	return f(next)
+}
+
+// An installing tells how a guard is installed, which may differ for the outermost.
+type installing func(guard *interceptor.Guard, outermost bool) connect.HandlerOption
+
+// mounting mounts streams behind guards.
+func mounting(install installing) harness.Mount {
+	return func(wire *harness.Wire, handler harness.StreamHandler, guards ...*interceptor.Guard) http.Handler {
+		outside := streamInterceptor(func(next connect.StreamingHandlerFunc) connect.StreamingHandlerFunc {
+			return func(ctx context.Context, conn connect.StreamingHandlerConn) error {
+				return wire.Run(ctx, conn.ResponseHeader().Values, func(ctx context.Context) error { return next(ctx, wiredConn{conn, wire}) })
+			}
+		})
+		inside := streamInterceptor(func(connect.StreamingHandlerFunc) connect.StreamingHandlerFunc {
+			return func(ctx context.Context, conn connect.StreamingHandlerConn) error {
+				return handler(ctx, serverStream{conn})
+			}
+		})
+		options := []connect.HandlerOption{connect.WithInterceptors(outside)}
+		for n, guard := range guards {
+			options = append(options, install(guard, n == 0))
+		}
+		return handlers{}.mux(append(options, connect.WithInterceptors(inside))...)
 	}
 }
 
+func gate(guard *interceptor.Guard, _ bool) connect.HandlerOption { return guard.HandlerOption() }
+
+func interceptorOnly(guard *interceptor.Guard, _ bool) connect.HandlerOption {
+	return connect.WithInterceptors(guard.Interceptor())
+}
+
+// A wiredConn is the connection that the guard has.
 type wiredConn struct {
 	connect.StreamingHandlerConn
 	wire *harness.Wire
@@ -88,19 +110,6 @@ func (c wiredConn) Receive(message any) error {
 	return c.wire.Receive(message, c.StreamingHandlerConn.Receive)
 }
 func (c wiredConn) Send(message any) error { return c.wire.Send(message, c.StreamingHandlerConn.Send) }
-
-// handling is an interceptor in place of the handler.
-type handling struct {
-	earlyInterceptor
-	handler harness.StreamHandler
-}
-
-// WrapStreamingHandler implements [connect.Interceptor].
-func (h handling) WrapStreamingHandler(connect.StreamingHandlerFunc) connect.StreamingHandlerFunc {
-	return func(ctx context.Context, conn connect.StreamingHandlerConn) error {
-		return h.handler(ctx, serverStream{conn})
-	}
-}
 
 type serverStream struct{ connect.StreamingHandlerConn }
 
@@ -117,32 +126,28 @@ func (s clientStream) Values(name string) []string {
 	return slices.Concat(s.ResponseHeader().Values(name), s.ResponseTrailer().Values(name))
 }
 
-// TestHeaderOfOthers makes sure that a handler's changes to header and trailer arrive,
-// and those that others make on the connection meanwhile, too; and that nothing of the
-// handler's does if its organization was never proved.
+// TestHeaderOfOthers makes sure that a handler's changes to header and trailer arrive, and what others do to them on the
+// connection meanwhile, too; and that nothing of the handler's does if its organization was never proved.
 func TestHeaderOfOthers(t *testing.T) {
 	t.Parallel()
 	own := connect.NewError(connect.CodeDataLoss, errors.New("the handler's own"))
-	for _, proved := range []bool{true, false} {
-		conn := newConn("Field", connect.StreamTypeBidi)
+	for names, want := range map[string]string{acme: "ht12", "": "before12"} {
+		conn := newConn("Field", connect.StreamTypeBidi, names)
 		conn.header.Set("Removed", "before")
-		if proved {
-			go func() { conn.in <- naming(acme) }()
-		}
-		err := conn.serve(t.Context(), expiring(t, 1<<40), func(_ context.Context, guarded connect.StreamingHandlerConn) error {
+		err := conn.guardedBy(t.Context(), harness.Expiring(t, time.Hour), func(_ context.Context, guarded connect.StreamingHandlerConn) error {
 			guarded.ResponseHeader().Del("Removed")
 			guarded.ResponseHeader().Set("Handler", "h")
 			guarded.ResponseTrailer().Set("Handler", "t")
-			if proved {
-				_, _ = receive(guarded)
+			if names != "" {
+				_ = guarded.Receive(new(message))
 			}
 			conn.header.Set("Other", "1")
 			conn.trailer.Set("Other", "2")
 			return own
 		})
-		got := conn.headers.Get("Removed") + conn.headers.Get("Handler") + conn.trailer.Get("Handler") + conn.headers.Get("Other") + conn.trailer.Get("Other")
-		if want := map[bool]string{true: "ht12", false: "before12"}[proved]; got != want || !errors.Is(err, own) {
-			t.Errorf("proved %v: %q, want %q, %v", proved, got, want, err)
+		got := conn.header.Get("Removed") + conn.header.Get("Handler") + conn.trailer.Get("Handler") + conn.header.Get("Other") + conn.trailer.Get("Other")
+		if got != want || !errors.Is(err, own) {
+			t.Errorf("naming %q: %q, want %q, %v", names, got, want, err)
 		}
 	}
 }

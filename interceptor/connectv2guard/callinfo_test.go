@@ -51,7 +51,7 @@ func TestCallInfo(t *testing.T) {
 		got.ResponseHeader().Delete("X-Outer") // too late for this call
 		return err
 	}})
-	client := way{}.client(t, server)
+	client := connect.NewClient(overHTTP(t, server))
 	ctx, info := authorized(t.Context())
 	stream, err := client.CallClientStream(ctx, specOf("Token", catalogue.Bidi))
 	if err != nil {

@@ -2,6 +2,7 @@ package connectv2guard_test
 
 import (
 	"context"
+	"net/http"
 	"slices"
 	"testing"
 
@@ -10,6 +11,7 @@ import (
 	"connectrpc.com/connect/v2/connectinprocess"
 
 	"github.com/protoauthz/protoauthz/interceptor"
+	"github.com/protoauthz/protoauthz/interceptor/connectv2guard"
 	"github.com/protoauthz/protoauthz/interceptor/internal/test/catalogue"
 	"github.com/protoauthz/protoauthz/interceptor/internal/test/harness"
 )
@@ -23,51 +25,31 @@ func authorized(ctx context.Context) (context.Context, *connect.CallInfo) {
 	return ctx, info
 }
 
-// A way is a client of a server.
-type way struct {
-	http1, inProcess bool
-	options          []connecthttp.Option
+// transports are to a server in a bubble.
+var transports = map[string]func(testing.TB, *connect.Server) connect.Transport{
+	"Connect":    overHTTP,
+	"in process": func(_ testing.TB, server *connect.Server) connect.Transport { return connectinprocess.New(server) },
 }
 
-var ways = map[string]way{
-	"Connect":           {},
-	"gRPC":              {options: []connecthttp.Option{connecthttp.WithGRPC()}},
-	"Connect, HTTP/1.1": {http1: true},
-	"in process":        {inProcess: true},
-}
-
-// client returns a client in a bubble.
-func (w way) client(t testing.TB, server *connect.Server) *connect.Client {
+func overHTTP(t testing.TB, server *connect.Server) connect.Transport {
 	t.Helper()
-	if w.inProcess {
-		return connect.NewClient(connectinprocess.New(server))
-	}
 	served := harness.ServePiped(t, interceptor.DeadlineHandler(mount(server)))
-	client := served.HTTP2
-	if w.http1 {
-		client = served.HTTP1
-	}
-	return connect.NewClient(connecthttp.NewTransport(client, served.URL, w.options...))
+	return connecthttp.NewTransport(served.HTTP2, served.URL)
 }
 
 // TestStreams makes sure that calls are guarded, over HTTP and in process.
 func TestStreams(t *testing.T) {
 	t.Parallel()
-	for _, name := range []string{"Connect", "in process"} {
+	for name, transport := range transports {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			harness.Streams(t, framework(ways[name]))
+			harness.Streams(t, framework(transport))
 		})
 	}
 }
 
-// TestStreamPanics makes sure that a panic of a stream's handler is logged once, and a unary handler's is not.
-func TestStreamPanics(t *testing.T) { //nolint:paralleltest // it replaces the logger of the process
-	harness.StreamPanics(t, framework(ways["Connect"]))
-}
-
 // framework serves and calls streams of connect-go's second version.
-func framework(way way) harness.Framework {
+func framework(transport func(testing.TB, *connect.Server) connect.Transport) harness.Framework {
 	return harness.Framework{
 		Methods:     catalogue.Methods,
 		SendsHeader: true,
@@ -75,18 +57,7 @@ func framework(way way) harness.Framework {
 		Answer:      func(err error) harness.Answer { return answerOf(err, new(connect.CallInfo)) },
 		Serve: func(t testing.TB, guard *interceptor.Guard, wire *harness.Wire, handler harness.StreamHandler) harness.StreamClient {
 			t.Helper()
-			wiring := func(next connect.ServerFunc) connect.ServerFunc {
-				return func(ctx context.Context, spec connect.Spec, stream connect.ServerStream) error {
-					info, _ := connect.CallInfoForServerContext(ctx)
-					return wire.Run(ctx, info.ResponseHeader().Values, func(ctx context.Context) error {
-						return next(ctx, spec, wiredStream{stream, wire})
-					})
-				}
-			}
-			client := way.client(t, newServer(guard, func(ctx context.Context, _ connect.Spec, stream connect.ServerStream) error {
-				info, _ := connect.CallInfoForServerContext(ctx)
-				return handler(ctx, serverStream{stream, info})
-			}, wiring))
+			client := connect.NewClient(transport(t, wired(wire, handler, guard)))
 			return func(ctx context.Context, service string, method catalogue.Method) (harness.ClientStream, error) {
 				ctx, info := authorized(ctx)
 				stream, err := client.CallClientStream(ctx, specOf(service, method))
@@ -97,6 +68,30 @@ func framework(way way) harness.Framework {
 			}
 		},
 	}
+}
+
+// wired serves streams behind guards, the outermost first.
+func wired(wire *harness.Wire, handler harness.StreamHandler, guards ...*interceptor.Guard) *connect.Server {
+	outside := []connect.ServerInterceptor{func(next connect.ServerFunc) connect.ServerFunc {
+		return func(ctx context.Context, spec connect.Spec, stream connect.ServerStream) error {
+			info, _ := connect.CallInfoForServerContext(ctx)
+			return wire.Run(ctx, info.ResponseHeader().Values, func(ctx context.Context) error {
+				return next(ctx, spec, wiredStream{stream, wire})
+			})
+		}
+	}}
+	last := len(guards) - 1
+	for _, guard := range guards[:last] {
+		outside = append(outside, connectv2guard.Interceptor(guard))
+	}
+	return newServer(guards[last], func(ctx context.Context, _ connect.Spec, stream connect.ServerStream) error {
+		info, _ := connect.CallInfoForServerContext(ctx)
+		return handler(ctx, serverStream{stream, info})
+	}, outside...)
+}
+
+func mounted(wire *harness.Wire, handler harness.StreamHandler, guards ...*interceptor.Guard) http.Handler {
+	return mount(wired(wire, handler, guards...))
 }
 
 // A wiredStream is the stream that the guard has.

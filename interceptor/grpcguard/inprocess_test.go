@@ -83,13 +83,13 @@ func withToken(ctx context.Context) context.Context {
 }
 
 // TestInProcess makes sure that calls in process go through the guard, on a server that also serves
-// on a network, and whatever dialer is given.
+// to other clients, and whatever dialer is given.
 func TestInProcess(t *testing.T) {
 	t.Parallel()
 	server := guarded(t)
 	conns := map[string]*grpc.ClientConn{
 		"in process": inProcess(t, server),
-		"network":    dial(t, server),
+		"pipes":      dial(t, server),
 		"again":      inProcess(t, server),
 		"dialer": inProcess(t, server, grpc.WithContextDialer(func(context.Context, string) (net.Conn, error) {
 			return nil, errors.New("the user's dialer was called")

@@ -151,16 +151,14 @@ func recorded(ctx context.Context, records *harness.Records) context.Context {
 	return ctx
 }
 
-// dial serves until the test is over.
+// dial serves in memory, where bubbles of testing/synctest know who waits, until the test is over.
 func dial(t testing.TB, server *grpc.Server) *grpc.ClientConn {
 	t.Helper()
-	listener, err := new(net.ListenConfig).Listen(t.Context(), "tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
+	pipes := harness.NewPipes()
 	var serving sync.WaitGroup
-	serving.Go(func() { _ = server.Serve(listener) })
-	client, err := grpc.NewClient(listener.Addr().String(), grpc.WithTransportCredentials(insecure.NewCredentials()))
+	serving.Go(func() { _ = server.Serve(pipes) })
+	client, err := grpc.NewClient("passthrough:///pipes", grpc.WithTransportCredentials(insecure.NewCredentials()),
+		grpc.WithContextDialer(func(ctx context.Context, _ string) (net.Conn, error) { return pipes.Dial(ctx) }))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -7,7 +7,6 @@ import (
 	"strings"
 	"sync"
 	"testing"
-	"testing/synctest"
 	"time"
 
 	"google.golang.org/grpc"
@@ -30,64 +29,32 @@ func open(t testing.TB, guard *interceptor.Guard, service string, handler harnes
 	return stream
 }
 
-// sendOn sends until it cannot.
-func sendOn(stream harness.ServerStream) error {
-	large := text(strings.Repeat("x", 16<<10))
-	for {
-		if err := stream.Send(large); err != nil {
-			return err
-		}
-	}
-}
-
-// leaveSend leaves a goroutine behind that sends on.
-func leaveSend(ctx context.Context, stream harness.ServerStream) error {
-	go func() { _ = sendOn(stream) }()
-	<-ctx.Done()
-	return context.Cause(ctx)
-}
-
-// drain receives until the stream ends, which must be with its token.
-func drain(t testing.TB, stream harness.ClientStream) {
-	t.Helper()
-	var err error
-	for err == nil {
-		err = stream.Receive(new(answer))
-	}
-	if got := answerOf(err); got.Reason != catalogue.Expired.Reason {
-		t.Errorf("the client gets %v", err)
-	}
-}
-
-// TestUnreadStream is about a client that does not read, so that a Send blocks: the call ends with its token.
-func TestUnreadStream(t *testing.T) {
-	t.Parallel()
-	_ = harness.Rules(t) // which belong to no bubble
-	for name, handler := range map[string]harness.StreamHandler{
-		"sends":                func(_ context.Context, stream harness.ServerStream) error { return sendOn(stream) },
-		"leaves a Send behind": leaveSend,
-	} {
-		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-			synctest.Test(t, func(t *testing.T) {
-				stream := open(t, harness.Expiring(t, time.Minute), "Token", handler)
-				time.Sleep(time.Minute + time.Second) // the bubble's clock
-				drain(t, stream)
-			})
-		})
-	}
-}
-
 // TestSendLeftBehind makes sure that the end of a call at the expiry of its token is safe
 // beside the goroutines that handlers have left in SendMsg, whose messages the client reads.
 // It is in no bubble, whose clock would stand still while they send: a handler has three seconds
 // to start in once its token was verified.
 func TestSendLeftBehind(t *testing.T) {
 	t.Parallel()
+	large := text(strings.Repeat("x", 16<<10))
 	var calls sync.WaitGroup
 	for range 4 {
-		stream := open(t, harness.Expiring(t, 4*time.Second), "Token", leaveSend)
-		calls.Go(func() { drain(t, stream) })
+		stream := open(t, harness.Expiring(t, 4*time.Second), "Token", func(ctx context.Context, stream harness.ServerStream) error {
+			go func() {
+				for stream.Send(large) == nil {
+				}
+			}()
+			<-ctx.Done()
+			return context.Cause(ctx)
+		})
+		calls.Go(func() {
+			var err error
+			for err == nil {
+				err = stream.Receive(new(answer))
+			}
+			if got := answerOf(err); got.Reason != catalogue.Expired.Reason {
+				t.Errorf("the client gets %v", err)
+			}
+		})
 	}
 	calls.Wait()
 }

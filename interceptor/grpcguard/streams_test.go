@@ -2,13 +2,10 @@ package grpcguard_test
 
 import (
 	"context"
-	"net"
 	"slices"
-	"sync"
 	"testing"
 
 	"google.golang.org/grpc"
-	"google.golang.org/grpc/credentials/insecure"
 	"google.golang.org/grpc/metadata"
 
 	"github.com/protoauthz/protoauthz/interceptor"
@@ -21,11 +18,6 @@ import (
 func TestStreams(t *testing.T) {
 	t.Parallel()
 	harness.Streams(t, framework())
-}
-
-// TestStreamPanics makes sure that a panic is logged once.
-func TestStreamPanics(t *testing.T) { //nolint:paralleltest // it replaces the logger of the process
-	harness.StreamPanics(t, framework())
 }
 
 // framework serves and calls streams of grpc-go.
@@ -43,7 +35,7 @@ func framework() harness.Framework {
 			register(server, unary, func(catalogue.Method) grpc.StreamHandler {
 				return func(_ any, stream grpc.ServerStream) error { return handler(stream.Context(), serverStream{stream}) }
 			})
-			client := piped(t, server)
+			client := dial(t, server)
 			return func(ctx context.Context, service string, method catalogue.Method) (harness.ClientStream, error) {
 				ctx, cancel := context.WithCancel(withToken(ctx))
 				stream, err := client.NewStream(ctx, streamDesc(catalogue.Bidi, nil), catalogue.Procedure(service, method))
@@ -51,25 +43,6 @@ func framework() harness.Framework {
 			}
 		},
 	}
-}
-
-// piped serves in memory, for bubbles of testing/synctest.
-func piped(t testing.TB, server *grpc.Server) *grpc.ClientConn {
-	t.Helper()
-	pipes := harness.NewPipes()
-	var serving sync.WaitGroup
-	serving.Go(func() { _ = server.Serve(pipes) })
-	client, err := grpc.NewClient("passthrough:///pipes", grpc.WithTransportCredentials(insecure.NewCredentials()),
-		grpc.WithContextDialer(func(ctx context.Context, _ string) (net.Conn, error) { return pipes.Dial(ctx) }))
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		_ = client.Close()
-		server.Stop()
-		serving.Wait()
-	})
-	return client
 }
 
 // A wiredStream is the stream that the guard has.

@@ -147,10 +147,6 @@ func Streams(t *testing.T, framework Framework) {
 			}
 		}
 	}
-	t.Run("many at once", func(t *testing.T) {
-		t.Parallel()
-		manyAtOnce(t, &framework)
-	})
 }
 
 // run makes the call in a bubble.

@@ -4,11 +4,9 @@ import (
 	"context"
 	"errors"
 	"io"
-	"slices"
 	"strings"
 	"sync"
 	"testing"
-	"testing/synctest"
 	"time"
 
 	samplev1 "github.com/protoauthz/protoauthz/gen/sample/v1"
@@ -67,44 +65,4 @@ func exchange(t testing.TB, open StreamClient, service string, method catalogue.
 
 func naming(organization string) *samplev1.SyncDocumentsRequest {
 	return &samplev1.SyncDocumentsRequest{OrganizationId: organization}
-}
-
-// manyAtOnce is for the race detector: many calls of one guard, each busy in both directions, some of which are
-// refused in the midst.
-func manyAtOnce(t *testing.T, framework *Framework) {
-	t.Helper()
-	synctest.Test(t, func(t *testing.T) {
-		client := framework.Serve(t, Expiring(t, time.Hour), new(Wire), func(ctx context.Context, stream ServerStream) error {
-			s := &serving{TB: t, ServerStream: stream, ctx: ctx}
-			if _, err := s.receive(); err != nil {
-				return err
-			}
-			var sending sync.WaitGroup
-			defer sending.Wait()
-			sending.Go(func() {
-				for n := 0; n < 20 && s.send(Acme) == nil; n++ {
-				}
-			})
-			for {
-				if _, err := s.receive(); err != nil {
-					return ended(err)
-				}
-			}
-		})
-		var calls sync.WaitGroup
-		for n := range 20 {
-			in, want := slices.Repeat([]string{Acme}, 20), catalogue.Answer{}
-			if n%2 == 0 {
-				in[10], want = globex, catalogue.Organization
-				want.Challenge = ""
-			}
-			calls.Go(func() {
-				got := exchange(t, client, "Field", catalogue.Bidi, in, false)
-				if answer := framework.Answer(got.err); answer.Answer != want || want.Code == 0 && len(got.texts) != 20 {
-					t.Errorf("%d texts, %v", len(got.texts), got.err)
-				}
-			})
-		}
-		calls.Wait()
-	})
 }

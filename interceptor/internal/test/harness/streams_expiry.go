@@ -41,11 +41,6 @@ func expiryCases() []streamCase {
 	}
 	peaceful := func(c *streamCase) { c.want, c.events = catalogue.Answer{}, admitted }
 	failing := func(c *streamCase) { c.want, c.err, c.events = ownText, errOwn, admitted }
-	var expire context.CancelCauseFunc
-	expiring := func(ctx context.Context) context.Context {
-		ctx, expire = context.WithCancelCause(ctx)
-		return ctx
-	}
 	lateBy := func(d time.Duration) Wire {
 		return Wire{receive: func(_ *Wire, message any, next func(any) error) error {
 			sleep(d)
@@ -61,21 +56,17 @@ func expiryCases() []streamCase {
 	}
 	return []streamCase{
 		ending("waits for the client", time.Minute, func(s *serving) error {
-			for {
-				if _, err := s.receive(); err != nil {
-					s.refused(catalogue.Expired, err)
-					return nil
-				}
-			}
+			_, err := s.receive()
+			s.must(err)
+			_, err = s.receive()
+			s.refused(catalogue.Expired, err)
+			sleep(time.Hour) // nobody waits for that
+			return errOwn
 		}, func(c *streamCase) { c.needs = streaming }),
 		ending("waits for a first message", time.Minute, receivesLate, func(c *streamCase) {
 			c.service, c.in, c.events = "Field", nil, outlived[1:]
 		}),
-		ending("waits for its context", time.Minute, func(s *serving) error {
-			_ = waits(s)
-			return nil
-		}),
-		ending("waits for its context, and fails", time.Minute, waits),
+		ending("waits for its context", time.Minute, waits),
 		ending("sleeps until the token expires", time.Minute, func(s *serving) error {
 			sleep(s.left())
 			return nil
@@ -89,18 +80,6 @@ func expiryCases() []streamCase {
 			sleep(300 * time.Millisecond)
 			return nil
 		}),
-		ending("computes", time.Minute+grace, func(s *serving) error {
-			sleep(time.Hour)
-			s.refused(catalogue.Expired, s.send("late"))
-			return nil
-		}),
-		ending("ignores everything", time.Minute, func(s *serving) error {
-			for range 2 {
-				_, _ = s.receive()
-			}
-			sleep(time.Hour)
-			return errOwn
-		}, func(c *streamCase) { c.needs = streaming }),
 		ending("sends when the token expires", time.Minute, func(s *serving) error {
 			var sending sync.WaitGroup
 			for range 20 {
@@ -151,13 +130,13 @@ func expiryCases() []streamCase {
 			panic("late")
 		}),
 		ending("the clock is set back", time.Second, func(s *serving) error {
-			time.AfterFunc(time.Second, func() { expire(token.ErrExpired) }) // the bubble's clock
+			time.AfterFunc(time.Second, func() { s.wire.expire(token.ErrExpired) }) // the bubble's clock
 			return waits(s)
-		}, func(c *streamCase) { c.wire.context = expiring }),
-		ending("the clock is set back, and the handler returns", 0, func(*serving) error {
-			expire(token.ErrExpired)
+		}),
+		ending("the clock is set back, and the handler returns", 0, func(s *serving) error {
+			s.wire.expire(token.ErrExpired)
 			return nil
-		}, func(c *streamCase) { c.wire.context = expiring }),
+		}),
 		ending("the observer panics at the end", time.Minute, waits, func(c *streamCase) {
 			c.observe = func(_ *serving, event interceptor.Event) {
 				if event.Denial != nil {
@@ -174,10 +153,10 @@ func expiryCases() []streamCase {
 			return errOwn
 		}, failing),
 		ending("the call is canceled", time.Second, func(s *serving) error {
-			time.AfterFunc(time.Second, func() { expire(errOwn) }) // the bubble's clock
+			time.AfterFunc(time.Second, func() { s.wire.expire(errOwn) }) // the bubble's clock
 			<-s.ctx.Done()
 			return context.Cause(s.ctx)
-		}, failing, func(c *streamCase) { c.wire.context = expiring }),
+		}, failing),
 		ending("without an end of streams", 3*time.Hour, func(s *serving) error {
 			if _, ok := s.ctx.Deadline(); ok {
 				s.Error("there is a deadline")
@@ -207,23 +186,16 @@ func expiryCases() []streamCase {
 		ending("a unary message too late, by the message", time.Minute, receivesLate, func(c *streamCase) {
 			c.unary, c.service, c.wire, c.events = true, "Field", lateBy(time.Minute), outlived[1:]
 		}),
-		{
-			name: "expired before the handler starts", service: "Token", in: []string{Acme}, lifetime: time.Minute, took: time.Minute,
-			needs:   admitsFirst,
-			wire:    Wire{context: slow(time.Minute)},
-			handler: runs, want: catalogue.Expired, events: outlived,
-		},
-		{
-			name: "expires when the handler has started", service: "Token", in: []string{Acme}, lifetime: time.Minute, took: time.Minute - 1,
-			needs:   admitsFirst,
-			wire:    Wire{context: slow(time.Minute - 1)},
-			handler: (*serving).answer, texts: []string{Acme}, events: admitted,
-		},
-		{
-			name: "expired before the call", service: "Token", in: []string{Acme}, lifetime: -time.Minute,
-			needs:   func(f *Framework, _ catalogue.Method) bool { return !f.AdmitsFirst }, // or else the call never passes the wire
-			handler: runs, want: catalogue.Expired, events: []interceptor.Reason{interceptor.ReasonTokenExpired},
-		},
+		ending("expired before the handler starts", time.Minute, runs, func(c *streamCase) {
+			c.needs, c.wire.context = admitsFirst, slow(time.Minute)
+		}),
+		ending("expires when the handler has started", time.Minute-1, (*serving).answer, peaceful, func(c *streamCase) {
+			c.needs, c.wire.context, c.texts = admitsFirst, slow(time.Minute-1), []string{Acme}
+		}),
+		ending("expired before the call", 0, runs, func(c *streamCase) {
+			c.needs = func(f *Framework, _ catalogue.Method) bool { return !f.AdmitsFirst } // or else the call never passes the wire
+			c.lifetime, c.events = -time.Minute, outlived[1:]
+		}),
 	}
 }
 

@@ -1,14 +1,10 @@
 package harness
 
 import (
-	"context"
 	"errors"
 	"io"
 	"net/http"
 	"runtime"
-	"strings"
-	"testing"
-	"testing/synctest"
 	"time"
 
 	"github.com/protoauthz/protoauthz/interceptor/internal/test/catalogue"
@@ -49,37 +45,5 @@ func panicCases() []streamCase {
 				return nil
 			},
 		},
-	}
-}
-
-// StreamPanics makes sure that the stack of a streaming handler's panic is logged once, with the procedure and without
-// the value. The test is not parallel: it replaces the logger of the process.
-func StreamPanics(t *testing.T, framework Framework) {
-	t.Helper()
-	_ = Rules(t)
-	text := Logged(t)
-	for _, method := range framework.Methods {
-		for _, value := range []any{"secret", errors.New("secret"), http.ErrAbortHandler} {
-			t.Run(method.Name, func(t *testing.T) {
-				text.Reset()
-				var wire Wire
-				synctest.Test(t, func(t *testing.T) {
-					wire = Wire{over: make(chan struct{})}
-					client := framework.Serve(t, Expiring(t, time.Hour), &wire, func(context.Context, ServerStream) error { panic(value) })
-					exchange(t, client, "Token", method, []string{Acme}, false)
-				})
-				want := 1
-				if method == catalogue.Unary || value == http.ErrAbortHandler { //nolint:errorlint // so does net/http
-					want = 0
-				}
-				got := text.String()
-				if wire.panicked != value || strings.Count(got, "\n") != want || strings.Contains(got, "secret") {
-					t.Errorf("it panics with %v, logged %s", wire.panicked, got)
-				}
-				if want > 0 && (!strings.Contains(got, "procedure="+catalogue.Procedure("Token", method)+" ") || !strings.Contains(got, "harness.StreamPanics.func")) {
-					t.Errorf("logged %s", got)
-				}
-			})
-		}
 	}
 }

@@ -1,7 +1,6 @@
 package harness
 
 import (
-	"context"
 	"errors"
 	"sync"
 	"sync/atomic"
@@ -15,11 +14,6 @@ import (
 // need it have the call wait for the message, also if the handler has left the Send behind.
 func sendCases() []streamCase {
 	awaits := func(f *Framework, method catalogue.Method) bool { return f.AwaitsSend && method.ServerStreams }
-	var expire context.CancelCauseFunc
-	expiring := func(ctx context.Context) context.Context {
-		ctx, expire = context.WithCancelCause(ctx)
-		return ctx
-	}
 	sendsOn := func(s *serving) error {
 		s.must(s.send("1"))
 		s.refused(catalogue.Expired, s.send("2"))
@@ -39,7 +33,7 @@ func sendCases() []streamCase {
 		return streamCase{
 			name: "leaves a Send behind and " + name, service: "Field", in: []string{Acme, globex}, open: true,
 			lifetime: time.Minute, needs: awaits, want: catalogue.Expired, events: outlived, texts: []string{"1"}, took: took,
-			wire: Wire{context: expiring, send: func(w *Wire, message any, next func(any) error) error {
+			wire: Wire{send: func(w *Wire, message any, next func(any) error) error {
 				close(started)
 				return slowly(w, message, next, took)
 			}},
@@ -81,8 +75,8 @@ func sendCases() []streamCase {
 				return nil
 			}},
 		},
-		leaving("returns", 0, func(*serving) error {
-			expire(token.ErrExpired) // as the stream's own context does, but before the guard looks
+		leaving("returns", 0, func(s *serving) error {
+			s.wire.expire(token.ErrExpired) // as the stream's own context does, but before the guard looks
 			return nil
 		}),
 		refused,

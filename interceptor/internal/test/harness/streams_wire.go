@@ -19,7 +19,8 @@ type Wire struct {
 	receive, send func(s *Wire, message any, next func(any) error) error
 	headerSent    func()
 
-	over     chan struct{} // closed when the guard has returned
+	expire   context.CancelCauseFunc // ends the guard's context
+	over     chan struct{}           // closed when the guard has returned
 	err      error
 	panicked any
 	late     bool // what the framework has for a header holds the field
@@ -31,6 +32,7 @@ func (w *Wire) Run(ctx context.Context, values func(name string) []string, next 
 	if w.over == nil {
 		return next(ctx)
 	}
+	ctx, w.expire = context.WithCancelCause(ctx)
 	if w.context != nil {
 		ctx = w.context(ctx)
 	}
