@@ -78,8 +78,8 @@ func build(ctx context.Context, dir, overlay, temp string) (*binary, error) {
 	if _, err := b.test(ctx, none); err != nil {
 		return nil, fmt.Errorf("the tests in %s without a mutant: %w", dir, err)
 	}
-	// The machine has other work, too.
-	b.timeout = 10*time.Second + 3*time.Since(start)
+	// The machine may be busier later.
+	b.timeout = 30*time.Second + 5*time.Since(start)
 	numbers, err := os.ReadFile(file + ".reached") //nolint:gosec // just written
 	for _, number := range strings.Fields(string(numbers)) {
 		b.reached[number] = true

@@ -83,7 +83,8 @@ func (t trial) try(ctx context.Context, b *binary, mutants []*mutant) error {
 	return cmp.Or(failures...)
 }
 
-// judge compares the survivors with the accepted mutants.
+// judge compares the survivors with the accepted mutants. It prints what hung, since a busy machine looks
+// the same.
 func (t trial) judge(mutants []*mutant) error {
 	var faults []string
 	if len(mutants) == 0 {
@@ -95,13 +96,16 @@ func (t trial) judge(mutants []*mutant) error {
 		return path.Dir(file) != t.folder || !t.chosen.MatchString(name)
 	})
 	for _, m := range mutants {
-		if m.outcome.dead() {
-			continue
-		}
-		delete(stale, m.name)
-		if _, ok := t.accepted[m.name]; !ok {
-			file, change, _ := strings.Cut(m.name, ": ")
-			faults = append(faults, fmt.Sprintf("%s:%d:%d: %s: %s", file, m.at.Line, m.at.Column, change, m.outcome))
+		file, change, _ := strings.Cut(m.name, ": ")
+		line := fmt.Sprintf("%s:%d:%d: %s: %s", file, m.at.Line, m.at.Column, change, m.outcome)
+		switch _, ok := t.accepted[m.name]; {
+		case m.outcome == hung:
+			_, _ = fmt.Fprintln(t.out, line)
+		case m.outcome == killed:
+		case ok:
+			delete(stale, m.name)
+		default:
+			faults = append(faults, line)
 		}
 	}
 	for _, name := range slices.Sorted(maps.Keys(stale)) {

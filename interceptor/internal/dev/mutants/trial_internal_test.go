@@ -127,7 +127,7 @@ func TestBaseline(t *testing.T) {
 // TestHung makes sure that a mutant that hangs is killed when time is up, and one that fails at once.
 func TestHung(t *testing.T) {
 	t.Parallel()
-	tr, _ := newTrial(t, "endless")
+	tr, out := newTrial(t, "endless")
 	temp := t.TempDir()
 	mutants, overlay, err := writeOverlay(t.Context(), tr.root, tr.folder, temp)
 	if err != nil {
@@ -149,6 +149,11 @@ func TestHung(t *testing.T) {
 		if got, err := b.test(t.Context(), mutants[at].number); err != nil || got != want.outcome {
 			t.Errorf("%s: %s, %v, want %s", change, got, err, want.outcome)
 		}
+		mutants[at].outcome = want.outcome
+	}
+	_ = tr.judge(mutants)
+	if got := out.String(); strings.Count(got, "\n") != 1 || !strings.HasSuffix(got, "Down: `n--` is left out: hung\n") {
+		t.Errorf("what hung is told so: %s", got)
 	}
 }
 
