@@ -81,7 +81,7 @@ func (g *Guard) admit(c *Call, procedure string, header Header) (denial *Denial)
 }
 
 // Context returns the context of a unary handler that runs after Judge: [ClaimsFromContext] finds
-// the claims in it. Handlers that Serve and ServeUnary run are given a context.
+// the claims in it, also before Judge. Handlers that Serve and ServeUnary run are given a context.
 func (c *Call) Context() context.Context { return (*callContext)(c) }
 
 // AwaitsMessage reports whether a message has to name the organization: until one has, nothing
@@ -91,8 +91,9 @@ func (c *Call) AwaitsMessage() bool {
 }
 
 // Judge is the second step of a unary call whose one message has been read before the handler
-// runs. Judge returns nil if the handler may run: a nil *Denial, which is no nil error. The
-// handler's error is for [Call.HandlerError].
+// runs: the message that the handler gets. Judge also refuses a token that has expired since Admit.
+// Judge returns nil if the handler may run: a nil *Denial, which is no nil error. The handler's
+// error is for [Call.HandlerError].
 func (c *Call) Judge(message any) *Denial { return c.judgeUnary(c.Context(), message) }
 
 func (c *Call) judgeUnary(ctx context.Context, message any) *Denial {

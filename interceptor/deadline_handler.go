@@ -6,8 +6,8 @@ import (
 	"github.com/protoauthz/protoauthz/interceptor/internal/callctx"
 )
 
-// DeadlineHandler returns a handler that lets guards set read and write deadlines on the
-// connection of a call. Wrap the whole mux in it, so that
+// DeadlineHandler returns a handler that lets the guards of connect-go, both versions, set read and
+// write deadlines on the connection of a call. Wrap the whole mux in it, so that
 //
 //   - a stream ends with its token even if the client streams over HTTP/1.1 and sends
 //     nothing more, or does not read what it is sent;

@@ -85,8 +85,11 @@
 // # Other frameworks
 //
 // [Guard.Admit] returns a [Call], with which an adapter to another RPC framework gives the same
-// answers: [Call.Judge] judges a message that the framework has read, and [Call.Serve] runs the
-// handler of a stream over a [Transport], a table of functions. The interceptors of packages
-// grpcguard and connectv2guard are made of nothing else. The adapter sends the challenge of a
-// [Denial] and Cache-Control, if it answers over HTTP.
+// answers. [Call.Judge] judges the message of a unary call that the framework has read, and
+// [Call.HandlerError] the error of its handler. [Call.Serve] runs the handler of a stream over a
+// [Transport], a table of functions, and [Call.ServeUnary] a unary handler that reads the message
+// itself. The interceptors of packages grpcguard and connectv2guard stand on these. The adapter must
+// dispatch the procedure that it gives to Admit. It sends the challenge of a [Denial] and
+// Cache-Control, if it answers over HTTP. Packages guardtest and grpcguardtest call servers of
+// Connect and gRPC alone.
 package interceptor

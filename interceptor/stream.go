@@ -14,14 +14,16 @@ import (
 )
 
 // A Transport is what an adapter supplies for a call: the side of a stream that is turned to the
-// client, in the words of its framework. Receive, Send and Refuse are required.
+// client, in the words of its framework. Receive, Send and Refuse are required: without one of them
+// Serve and ServeUnary panic.
 //
 // What the handler says in its header and trailer, the adapter keeps: Header and Trailer release
 // it. They are not called if the call is refused, nor before a message has named the
 // organization if one has to. One goroutine at a time calls Receive, and one Send and SendHeader.
+// A goroutine that the handler has left behind may call them after Serve has returned.
 type Transport struct {
 	// Receive reads a message and decodes all of it, or returns an error that matches io.EOF if
-	// there are no more.
+	// there are no more. The handler does not see what Receive decodes beside an error.
 	Receive func(message any) error
 	// Send writes a message.
 	Send func(message any) error
@@ -32,13 +34,16 @@ type Transport struct {
 	// denial of another call: code, text and details without the google.rpc.ErrorInfo of the
 	// domain "protoauthz" and without the Denial itself. Nil makes an error without a code.
 	WithoutDenial func(err error) error
-	// Header sets the header, once and before anything is sent.
+	// Header sets the header, once: before the first message, before SendHeader, or when the
+	// handler has returned.
 	Header func() error
 	// Trailer sets the trailer when the handler has returned.
 	Trailer func()
 	// SendHeader sends the header that Header has set, without a message.
 	SendHeader func() error
-	// Connection is what the call came over, or nil if nothing can end its reads and writes.
+	// Connection is what the call came over. If it is nil, Serve waits neither for a Receive nor for
+	// a Send that is under way when the token expires: what the adapter answers with must be safe
+	// beside both.
 	Connection Connection
 }
 
@@ -47,8 +52,9 @@ type Connection interface {
 	// EndReads ends the reads of the call after a time: at once to wake a handler that waits for
 	// the client, and later to bound the wait for the body of a refused call.
 	EndReads(in time.Duration)
-	// AwaitSend waits for the Send that holds the lock, which is the last of the call, and ends it
-	// if the client takes too long to read.
+	// AwaitSend returns once nobody holds the lock, and leaves it open. A Send that is under way
+	// holds it, and is the last of the call: AwaitSend may end that Send if the client takes too
+	// long to read. What the adapter answers with comes after AwaitSend.
 	AwaitSend(sending *sync.Mutex)
 }
 
@@ -67,7 +73,7 @@ type Stream struct {
 	released  atomic.Bool // a message has named the organization, or none needs to
 	receiving atomic.Bool // the handler waits for the client
 
-	sending       sync.Mutex // held while sending, so that the end of the call never races with a Send
+	sending       sync.Mutex // held while sending: see Connection.AwaitSend
 	headerWanted  atomic.Bool
 	headerSet     atomic.Bool
 	settingHeader sync.Mutex
@@ -102,11 +108,16 @@ func (s *Stream) Receive(message any) error {
 		return refused
 	}
 	switch {
-	case errors.Is(err, io.EOF) && s.released.Load():
-		return err
-	case errors.Is(err, io.EOF):
+	case errors.Is(err, io.EOF) && !s.released.Load():
+		forget(message)
 		s.refuse(s.unproved(endedFirst))
 		return s.refusal()
+	case errors.Is(err, io.EOF):
+		// A handler may read into the last message once more: that one was judged.
+		if s.call.AwaitsMessage() && s.call.judge(message) != nil {
+			forget(message)
+		}
+		return err
 	case err != nil:
 		forget(message) // what was decoded of it before the error
 		return err

@@ -142,3 +142,21 @@ func TestSettingHeader(t *testing.T) {
 		t.Errorf("%v, %d headers, %d messages, %d headers alone", err, f.headers.Load(), f.out.Load(), f.headersAlone.Load())
 	}
 }
+
+// TestSendHeaderBesideReceive makes sure that a header which is wanted while a message releases it goes
+// out once.
+func TestSendHeaderBesideReceive(t *testing.T) {
+	t.Parallel()
+	for range 100 {
+		f := &frame{in: []string{acme}}
+		err := admit(t, t.Context(), harness.Expiring(t, time.Hour), "Field").Serve(f.transport(), func(_ context.Context, stream *interceptor.Stream) error {
+			var sending sync.WaitGroup
+			defer sending.Wait()
+			sending.Go(func() { _ = stream.SendHeader() })
+			return stream.Receive(new(message))
+		})
+		if err != nil || f.headers.Load() != 1 || f.headersAlone.Load() != 1 {
+			t.Errorf("%v, set %d times, sent %d times", err, f.headers.Load(), f.headersAlone.Load())
+		}
+	}
+}

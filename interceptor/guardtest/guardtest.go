@@ -10,6 +10,8 @@
 // makes of a server:
 //
 //	guardtest.AssertRESTGuarded(t, mux, table)
+//
+// Tests of handlers take the claims of a caller from [Claims].
 package guardtest
 
 import (
@@ -42,11 +44,11 @@ import (
 //
 // Calls are made in process, over gRPC, gRPC-Web and Connect, with GET as well as POST,
 // and with a body that is empty or garbage: an unguarded unary handler fails to read
-// its request, and an unguarded client stream sees its end at once. A handler with a
-// Guard that was given to connect.WithInterceptors alone fails the test too, as such a
-// Guard decides on a unary call only once the request was read. The requests are those
-// of HTTP/2, and the rules of the handler's Guard are not compared with the table's. Every server of grpc-go fails the test for the same reason: use
-// grpcguardtest.AssertGuarded there. A procedure that does not answer within five
+// its request, and an unguarded client stream sees its end at once. A handler with
+// Guard.Interceptor alone fails the test too, since that interceptor decides on a unary call
+// only once the request was read. Every server of grpc-go fails the test for the same reason:
+// use grpcguardtest.AssertGuarded there. The requests are requests of HTTP/2, and the rules of the
+// handler's Guard are not compared with the table's. A procedure that does not answer within five
 // seconds is open; after three such procedures, the rest is not called.
 func AssertGuarded(t testing.TB, handler http.Handler, table *policy.Table) {
 	t.Helper()

@@ -3,6 +3,7 @@ package harness
 import (
 	"errors"
 	"fmt"
+	"io"
 	"sync"
 	"time"
 
@@ -98,6 +99,20 @@ func judgeCases() []streamCase {
 			}
 			return s.send(reused.GetOrganizationId())
 		}, events: admitted, texts: []string{Acme}},
+		{name: "a message beside the end", in: []string{Acme}, wire: Wire{receive: besideEnd}, handler: func(s *serving) error {
+			s.must(s.answer())
+			if organization, err := s.receive(); organization != "" || !errors.Is(err, io.EOF) {
+				s.Errorf("the handler reads %q, %v", organization, err)
+			}
+			return nil
+		}, events: admitted, texts: []string{Acme}},
+		{name: "a first message beside the end", in: nil, wire: Wire{receive: besideEnd}, handler: func(s *serving) error {
+			organization, err := s.receive()
+			if s.refused(catalogue.Organization, err); organization != "" {
+				s.Errorf("the handler reads %q", organization)
+			}
+			return nil
+		}, want: catalogue.Organization, events: mismatch},
 		{name: "another call's denial", in: []string{Acme}, handler: func(s *serving) error {
 			s.must(s.answer())
 			return &anothers
@@ -162,6 +177,16 @@ func readUnreadable(s *serving) error {
 	organization, err := s.receive()
 	if organization != "" {
 		s.Errorf("the handler reads %q", organization)
+	}
+	return err
+}
+
+// besideEnd is how a codec that reads too much ends a stream.
+func besideEnd(_ *Wire, message any, next func(any) error) error {
+	err := next(message)
+	if received, ok := message.(*samplev1.SyncDocumentsRequest); ok && err != nil {
+		received.OrganizationId = globex
+		return fmt.Errorf("unexpected: %w", io.EOF)
 	}
 	return err
 }
