@@ -17,7 +17,7 @@ import (
 // ways: the answer is the same, and tells nothing of the token.
 func TestCatalogue(t *testing.T) {
 	t.Parallel()
-	harness.Run(t, func(t *testing.T, trust *catalogue.Trust) (ways []harness.Transport) {
+	harness.Catalogue(t, func(t *testing.T, trust *catalogue.Trust) (ways []harness.Way) {
 		t.Helper()
 		guard := interceptor.New(trust, rules(t), interceptor.WithObserver(harness.Observe))
 		for installed, option := range map[string]connect.HandlerOption{
@@ -35,8 +35,8 @@ func TestCatalogue(t *testing.T) {
 }
 
 // transport is a wire to a server of all services.
-func transport(wire wire, installed string, served, inProcess server) harness.Transport {
-	return harness.Transport{
+func transport(wire wire, installed string, served, inProcess server) harness.Way {
+	return harness.Way{
 		Name:    installed + ", " + wire.name,
 		Carries: func(method catalogue.Method) bool { return wire.can(kindOf(method)) },
 		ShowsHTTP: func(method catalogue.Method) bool {

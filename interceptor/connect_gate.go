@@ -21,20 +21,20 @@ import (
 //
 // See [Guard.Interceptor] for what is lost without the gate.
 func (g *Guard) HandlerOption() connect.HandlerOption {
-	return connect.WithHandlerOptions(connect.WithRequestGate(g.gate), connect.WithInterceptors(connectInterceptor{g, true}))
+	return connect.WithHandlerOptions(connect.WithRequestGate(g.gate), connect.WithInterceptors(connectInterceptor{guard: g, gated: true}))
 }
 
 func (g *Guard) gate(ctx context.Context, spec connect.Spec, peer connect.Peer, header http.Header) (context.Context, error) {
-	connection, call := connectionOf(ctx, spec.Procedure, header)
-	admitted, denial := g.Admit(ctx, spec.Procedure, header)
+	connection, arrived := connectionOf(ctx, spec.Procedure, header)
+	call, denial := g.Admit(ctx, spec.Procedure, header)
 	if denial != nil {
-		connection.Refuse(call)
+		connection.Refuse(arrived)
 		return nil, connectError(denial, nil, spec, peer)
 	}
-	connection.Claim(call)
-	admitted.header = header
-	admitted.gated.Store(true)
-	return admitted.Context(), nil
+	connection.Claim(arrived)
+	call.header = header
+	call.gated.Store(true)
+	return call.Context(), nil
 }
 
 // connectionOf returns the connection that a call may have come over, and how that connection knows the
@@ -55,11 +55,11 @@ func connectionOf(ctx context.Context, procedure string, header http.Header) (*c
 }
 
 // Interceptor returns the guard as an interceptor of handlers, for [connect.WithInterceptors]. It
-// leaves client calls alone. Prefer [Guard.HandlerOption]: without its gate a unary call is refused
-// only after its message was read and decoded, and the interceptor cannot tell that it stands
-// before a handler: a request that an interceptor before it has copied and sent on through a client
-// passes as a client's.
-func (g *Guard) Interceptor() connect.Interceptor { return connectInterceptor{g, false} }
+// leaves client calls alone. Prefer [Guard.HandlerOption], which also installs a gate. Without the
+// gate a unary call is refused only after its message was read and decoded, and the interceptor cannot
+// tell that it stands before a handler: a request that another interceptor has copied and sent on
+// through a client passes as a client's.
+func (g *Guard) Interceptor() connect.Interceptor { return connectInterceptor{guard: g} }
 
 // A connectInterceptor stands behind the gate, so before a handler, or may stand anywhere.
 type connectInterceptor struct {

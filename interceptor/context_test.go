@@ -131,7 +131,7 @@ func counting(verifier interceptor.Verifier) (interceptor.Verifier, *atomic.Int6
 	}), &count
 }
 
-// TestCallsInProcess makes sure that an admission counts for its very call: what
+// TestCallsInProcess makes sure that an admitted call stands for itself alone: what
 // a handler calls in process, with its own context, is decided anew.
 func TestCallsInProcess(t *testing.T) {
 	t.Parallel()

@@ -22,8 +22,9 @@ import (
 // in any case, for which net/http sends the 100 Continue.
 //
 // Middleware between it and the handlers may copy the request, its header and the
-// [http.ResponseWriter], as [http.TimeoutHandler] does. The request's context must be kept: a call
-// with another one looks like one without DeadlineHandler, of which nobody is told. So must the path, but for a prefix that [http.StripPrefix] takes away, and the Authorization
+// [http.ResponseWriter], as [http.TimeoutHandler] does. Middleware must keep the context of the request:
+// without it the call looks like a call outside of DeadlineHandler, and nothing warns. Middleware must
+// also keep the path, except for a prefix that [http.StripPrefix] removes, and the Authorization
 // header: middleware that changes one of these on a copy belongs outside of DeadlineHandler.
 //
 // The [http.ResponseWriter] that DeadlineHandler is given must support deadlines, as that of

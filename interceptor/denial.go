@@ -102,7 +102,7 @@ type Denial struct {
 	cause              error
 	realm              *realm // of the rule's challenges, or nil: then there is no challenge
 	severalCredentials bool   // the request has more than one credential
-	within             *Call  // by a guard around the guard that refused, of the same call
+	within             *Call  // that an outer guard has admitted for the same request, or nil
 }
 
 // Reason returns the reason that the client is told.
@@ -209,6 +209,9 @@ func (d *Denial) orZero() *Denial {
 // deny tells the client the reason and the log why.
 func deny(reason Reason, why string) *Denial { return &Denial{reason: reason, cause: errors.New(why)} }
 
+// failed refuses a call that the guard could not judge.
+func failed(cause error) *Denial { return &Denial{reason: ReasonGuardFailed, cause: cause} }
+
 // denyCredentials refuses the credentials of a request for the error of their verification.
 func denyCredentials(values []string, err error) *Denial {
 	denial := denyToken(err)
@@ -228,8 +231,6 @@ func denyToken(err error) *Denial {
 	}
 	return failed(err)
 }
-
-var errVerifiedExpired = fmt.Errorf("%w: the server's Verifier has returned expired claims: it must check exp on every call", token.ErrExpired)
 
 var errExpired = fmt.Errorf("%w since it was verified, while the call was under way: the client must call again with a new token", token.ErrExpired)
 

@@ -116,6 +116,8 @@ func (v checkedVerifier) Authenticate(ctx context.Context, authorization []strin
 	return claims, nil
 }
 
+var errVerifiedExpired = fmt.Errorf("%w: the server's Verifier has returned expired claims: it must check exp on every call", token.ErrExpired)
+
 var errNoClaims = errors.New("the verifier returned neither claims nor an error: it must return one of them")
 
 // observe tells the observer of a decision and returns the denial, or one of its own if the observer
@@ -134,16 +136,4 @@ func (g *Guard) observe(ctx context.Context, call *Call, denial *Denial) (decide
 	}()
 	g.observer(ctx, Event{Procedure: call.procedure(), Claims: own(call.claims), Denial: own(denial)})
 	return denial
-}
-
-func failed(cause error) *Denial { return &Denial{reason: ReasonGuardFailed, cause: cause} }
-
-// panicked does not repeat what the panic says, which may be a secret, unless the
-// runtime says it.
-func panicked(who string, p any) *Denial {
-	const remedy = "its stack is in the log of slog.Default: the server must repair it"
-	if err, ok := runtimeError(p); ok {
-		return failed(fmt.Errorf("panic in the %s: %w: %s", who, err, remedy))
-	}
-	return failed(fmt.Errorf("panic in the %s with a %T: %s", who, p, remedy))
 }

@@ -58,3 +58,13 @@ func runtimeError(value any) (runtime.Error, bool) {
 	}
 	return err, kind.PkgPath() == "runtime"
 }
+
+// panicked does not repeat what the panic says, which may be a secret, unless the
+// runtime says it.
+func panicked(who string, p any) *Denial {
+	const remedy = "its stack is in the log of slog.Default: the server must repair it"
+	if err, ok := runtimeError(p); ok {
+		return failed(fmt.Errorf("panic in the %s: %w: %s", who, err, remedy))
+	}
+	return failed(fmt.Errorf("panic in the %s with a %T: %s", who, p, remedy))
+}

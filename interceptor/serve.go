@@ -21,8 +21,8 @@ func (c *Call) ServeUnary(transport Transport, handler func(context.Context, *St
 // Serve is the second step of a streaming call: Serve runs the handler on a stream that judges
 // every message, and until the token expires. If the call is refused, the error is what
 // Transport.Refuse returns for the denial, whatever the handler made of it, and so are the errors
-// that the handler gets from its stream; else it is the handler's, in which no [Denial] is
-// found: see [Call.HandlerError].
+// that the handler gets from its stream. Otherwise the error is the handler's: see
+// [Call.HandlerError].
 //
 // The handler's context ends when the token expires, with the cause [token.ErrExpired]. Serve
 // then returns at once if the handler is blocked in Receive, and half a second later at the

@@ -17,10 +17,10 @@ import (
 // client, in the words of its framework. Receive, Send and Refuse are required: without one of them
 // Serve and ServeUnary panic.
 //
-// What the handler says in its header and trailer, the adapter keeps: Header and Trailer release
-// it. They are not called if the call is refused, nor before a message has named the
-// organization if one has to. One goroutine at a time calls Receive, and one Send and SendHeader.
-// A goroutine that the handler has left behind may call them after Serve has returned.
+// The adapter keeps the handler's header and trailer. The engine calls Header and Trailer to release
+// them: never before a message has named the organization, if one has to, and never once the call
+// is refused. One goroutine at a time calls Receive, and one Send and SendHeader. A goroutine that the
+// handler has left behind may call them after Serve has returned.
 type Transport struct {
 	// Receive reads a message and decodes all of it, or returns an error that matches io.EOF if
 	// there are no more. The handler does not see what Receive decodes beside an error.
@@ -35,7 +35,7 @@ type Transport struct {
 	// domain "protoauthz" and without the Denial itself. Nil makes an error without a code.
 	WithoutDenial func(err error) error
 	// Header sets the header, once: before the first message, before SendHeader, or when the
-	// handler has returned.
+	// handler has returned. Its error is the error of that Send, SendHeader or call.
 	Header func() error
 	// Trailer sets the trailer when the handler has returned.
 	Trailer func()
@@ -66,8 +66,8 @@ type Stream struct {
 	call      *Call
 	ctx       context.Context
 	transport Transport
-	unary     bool // what is received has to arrive before the token expires
-	expires   bool // so has what is sent
+	unary     bool // a received message must arrive before the token expires
+	expires   bool // received and sent messages must be in time
 
 	denial    atomic.Pointer[Denial]
 	released  atomic.Bool // a message has named the organization, or none needs to
@@ -182,7 +182,7 @@ func (s *Stream) Send(message any) error {
 // has to. Where the header is out already, it does nothing.
 func (s *Stream) SendHeader() error {
 	s.headerWanted.Store(true)
-	// Whoever holds the lock sends the header, and may take long over a message behind it.
+	// The goroutine that holds the lock sends the header, and may take long over a message.
 	if !s.released.Load() || s.headerSet.Load() || !s.sending.TryLock() {
 		return s.refusal()
 	}

@@ -143,6 +143,27 @@ func TestSettingHeader(t *testing.T) {
 	}
 }
 
+// TestHeaderError makes sure that nothing follows a header that cannot be set.
+func TestHeaderError(t *testing.T) {
+	t.Parallel()
+	errHeader := errors.New("the header cannot be set")
+	for name, handler := range map[string]func(*interceptor.Stream) error{
+		"Send":       func(stream *interceptor.Stream) error { return stream.Send(text(acme)) },
+		"SendHeader": (*interceptor.Stream).SendHeader,
+		"the end":    func(*interceptor.Stream) error { return nil },
+	} {
+		f := new(frame)
+		transport := f.transport()
+		transport.Header = func() error { return errHeader }
+		err := admit(t, t.Context(), harness.Expiring(t, time.Hour), "Token").Serve(transport, func(_ context.Context, stream *interceptor.Stream) error {
+			return handler(stream)
+		})
+		if !errors.Is(err, errHeader) || f.out.Load()+f.headersAlone.Load() != 0 {
+			t.Errorf("%s: %v, %d messages, %d headers", name, err, f.out.Load(), f.headersAlone.Load())
+		}
+	}
+}
+
 // TestSendHeaderBesideReceive makes sure that a header which is wanted while a message releases it goes
 // out once.
 func TestSendHeaderBesideReceive(t *testing.T) {

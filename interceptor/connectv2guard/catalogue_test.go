@@ -43,14 +43,14 @@ var wires = []wire{
 // every wire and in process.
 func TestCatalogue(t *testing.T) {
 	t.Parallel()
-	harness.Run(t, func(t *testing.T, trust *catalogue.Trust) (ways []harness.Transport) {
+	harness.Catalogue(t, func(t *testing.T, trust *catalogue.Trust) (ways []harness.Way) {
 		t.Helper()
 		guard := interceptor.New(trust, harness.Rules(t), interceptor.WithObserver(harness.Observe))
 		handler := interceptor.DeadlineHandler(mount(newServer(guard, echo)))
 		served := harness.Serve(t, handler)
 		odd := harness.ServeInProcess(handler, served.Records)
 		for _, wire := range wires {
-			ways = append(ways, harness.Transport{
+			ways = append(ways, harness.Way{
 				Name: "v2 " + wire.name,
 				Carries: func(method catalogue.Method) bool {
 					return (!wire.get || method == catalogue.Unary) && (!wire.http1 || method != catalogue.Bidi)
@@ -75,7 +75,7 @@ func TestCatalogue(t *testing.T) {
 		}
 		records := new(harness.Records)
 		inProcess := connect.NewClient(connectinprocess.New(newServer(guard, echo)))
-		return append(ways, harness.Transport{
+		return append(ways, harness.Way{
 			Name:    "v2 in process",
 			Records: records,
 			Call: func(ctx context.Context, c *catalogue.Case, method catalogue.Method, header http.Header) (harness.Answer, []string) {

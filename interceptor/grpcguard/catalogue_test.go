@@ -25,12 +25,12 @@ import (
 // TestCatalogue makes every call with a client of grpc-go to a server of grpc-go.
 func TestCatalogue(t *testing.T) {
 	t.Parallel()
-	harness.Run(t, func(t *testing.T, trust *catalogue.Trust) []harness.Transport {
+	harness.Catalogue(t, func(t *testing.T, trust *catalogue.Trust) []harness.Way {
 		t.Helper()
 		records := new(harness.Records)
 		guard := interceptor.New(trust, harness.Rules(t), interceptor.WithObserver(harness.Observe))
 		client := serve(t, records, guard)
-		return []harness.Transport{{
+		return []harness.Way{{
 			Name:    "grpc-go",
 			Records: records,
 			Call: func(ctx context.Context, c *catalogue.Case, method catalogue.Method, header http.Header) (harness.Answer, []string) {

@@ -1,27 +1,21 @@
 package grpcguard
 
 import (
-	"errors"
 	"regexp"
 
 	"google.golang.org/genproto/googleapis/rpc/errdetails"
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
-
-	"github.com/protoauthz/protoauthz/interceptor"
 )
 
 // Challenge returns the WWW-Authenticate (RFC 6750 section 3) that goes with the refusal of a call
-// over a connection, for a gateway that answers HTTP. It is "" if the error is no refusal by an
+// over a connection, for a gateway that answers HTTP. It is "" if the error is not a refusal by an
 // [interceptor.Guard], and if the refusal has no challenge.
 //
 // The challenge of a refusal in another process stands in the google.rpc.ErrorInfo, in the metadata
 // under the key "challenge". A hostile server may write anything there. Challenge
 // returns nothing but one challenge of the scheme Bearer, in visible ASCII, of at most 8 KiB.
 func Challenge(err error) string {
-	if denial, ok := errors.AsType[*interceptor.Denial](err); ok {
-		return denial.Challenge()
-	}
 	refused, ok := status.FromError(err)
 	if !ok || refused.Code() != codes.Unauthenticated && refused.Code() != codes.PermissionDenied {
 		return ""

@@ -50,7 +50,7 @@ func checkB64Token(raw string) error {
 	switch {
 	case s == "":
 		return errNoCredentials
-	case strings.Trim(s, b64) != "":
+	case strings.TrimLeft(s, b64) != "":
 		return errGrammar
 	}
 	return nil

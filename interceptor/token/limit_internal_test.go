@@ -105,6 +105,28 @@ func TestBusy(t *testing.T) {
 	})
 }
 
+// TestForgedTokenRests makes sure that a verifier takes the time of a forged token, and no other's, from
+// the slot. It is in no bubble, in which a signature costs no time.
+func TestForgedTokenRests(t *testing.T) {
+	t.Parallel()
+	verifier, err := NewVerifier(Issuer{URL: tokens.I1.URL, Algorithms: []string{"ES512"}, ScopeClaims: []string{"scope"}},
+		WithTransport(tokens.NewIDP(tokens.JWKs(tokens.I1.Keys()...)...)), WithSignatureLimit(1), WithoutCache())
+	if err != nil {
+		t.Fatal(err)
+	}
+	scene := tokens.Scene{Now: time.Now().Unix()}
+	rests := func() bool { return verifier.limit.due.Load() != 0 || len(verifier.limit.slots) != 0 }
+	for range 3 {
+		if _, err := verifier.Verify(t.Context(), scene.Token(tokens.I1.ES512)); err != nil || rests() {
+			t.Fatalf("a good token: %v, rests: %t", err, rests())
+		}
+	}
+	forged := tokens.I2.ES512.Mint(tokens.I1.ES512.Header(), scene.Payload(tokens.I1.URL))
+	if _, err := verifier.Verify(t.Context(), forged); !errors.Is(err, ErrInvalid) || !rests() {
+		t.Errorf("a forged token: %v, rests: %t", err, rests())
+	}
+}
+
 // TestRest makes sure that forged tokens get a tenth of a slot's time, and nobody else pays.
 func TestRest(t *testing.T) {
 	t.Parallel()

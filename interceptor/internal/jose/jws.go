@@ -99,7 +99,6 @@ func DecodeSegment(segment string) ([]byte, error) {
 func decodeTexts(header64, payload64 string) (header, payload string, err error) {
 	size := strictBase64.DecodedLen(len(header64))
 	var text strings.Builder
-	text.Grow(size + strictBase64.DecodedLen(len(payload64)))
 	var data [768]byte
 	const chunk = len(data) / 3 * 4
 	for _, segment := range []string{header64, payload64} {
@@ -108,6 +107,9 @@ func decodeTexts(header64, payload64 string) (header, payload string, err error)
 			n, err := strictBase64.Decode(data[:], []byte(part))
 			if err != nil || n != strictBase64.DecodedLen(len(part)) {
 				return "", "", errBase64
+			}
+			if text.Len() == 0 { // now, so that garbage takes no room
+				text.Grow(size + strictBase64.DecodedLen(len(payload64)))
 			}
 			text.Write(data[:n])
 			segment = segment[len(part):]

@@ -36,7 +36,6 @@ var guardMutations = []mutation{
 `,
 		"",
 	},
-	{"guard: text of a panic is not told", "interceptor/guard.go", `fmt.Errorf("panic in the %s with a %T: %s", who, p, remedy)`, `fmt.Errorf("panic in the %s with a %v: %s", who, p, remedy)`},
 	{"admission: header that is nil", "interceptor/internal/callctx/callctx.go", "return a != nil && reflect", "return reflect"},
 	{"admission: one map, not an equal one", "interceptor/internal/callctx/callctx.go", "reflect.ValueOf(a).UnsafePointer() == reflect.ValueOf(b).UnsafePointer()", "reflect.DeepEqual(a, b)"},
 	{"guard: rule of a service that is public as a whole", "interceptor/rules.go", "return rule, ok && !strings.HasSuffix(procedure, \"/\")", "return rule, ok"},

@@ -1,5 +1,3 @@
-// Package harness makes the calls of package catalogue over a transport, and compares all
-// that comes of them.
 package harness
 
 import (
@@ -14,8 +12,8 @@ import (
 	"github.com/protoauthz/protoauthz/interceptor/internal/test/catalogue"
 )
 
-// A Transport is a way to call all services of a server with a guard.
-type Transport struct {
+// A Way is a way to call all services of a server with a guard.
+type Way struct {
 	// Name is the same for whomever the server trusts.
 	Name string
 	// Carries tells whether there are such calls at all. Nil means all.
@@ -42,16 +40,16 @@ type Answer struct {
 	Error  error
 }
 
-// Run makes every call of the catalogue over the transports that a function returns for
+// Catalogue makes every call of the catalogue over the transports that a function returns for
 // each trust, with guards that call Observe.
-func Run(t *testing.T, transports func(t *testing.T, trust *catalogue.Trust) []Transport) {
+func Catalogue(t *testing.T, transports func(t *testing.T, trust *catalogue.Trust) []Way) {
 	t.Helper()
 	attacker := listen(t)
 	trusts, err := catalogue.NewTrusts()
 	if err != nil {
 		t.Fatal(err)
 	}
-	ways := map[string][]Transport{}
+	ways := map[string][]Way{}
 	for name, trust := range trusts {
 		ways[name] = transports(t, trust)
 	}
@@ -107,9 +105,9 @@ func Run(t *testing.T, transports func(t *testing.T, trust *catalogue.Trust) []T
 // Racing is set under the race detector, which makes each call six times as dear.
 var Racing = false
 
-// inTurn is how many cases of a row share the ways to call, apart from those that go
+// casesPerCall is how many cases of a row share the ways to call, apart from those that go
 // everywhere.
-func inTurn() int {
+func casesPerCall() int {
 	if Racing || testing.Short() {
 		return 7
 	}
@@ -117,12 +115,12 @@ func inTurn() int {
 }
 
 // fits reports whether a transport can carry a case as a call of the method.
-func (w *Transport) fits(c *catalogue.Case, method catalogue.Method) bool {
+func (w *Way) fits(c *catalogue.Case, method catalogue.Method) bool {
 	return (w.Carries == nil || w.Carries(method)) && c.Fits(method)
 }
 
 // run makes all calls of the nth case of a row.
-func (s *sighting) run(t *testing.T, ways []Transport, c *catalogue.Case, n int) {
+func (s *sighting) run(t *testing.T, ways []Way, c *catalogue.Case, n int) {
 	t.Helper()
 	s.mu.Lock()
 	s.cases++
@@ -136,7 +134,7 @@ func (s *sighting) run(t *testing.T, ways []Transport, c *catalogue.Case, n int)
 			s.mu.Lock()
 			s.combinations++
 			s.mu.Unlock()
-			if turn++; !c.Everywhere && turn%inTurn() != 0 {
+			if turn++; !c.Everywhere && turn%casesPerCall() != 0 {
 				continue
 			}
 			way := ways[w].Name + ", " + method.Name
@@ -150,7 +148,7 @@ func (s *sighting) run(t *testing.T, ways []Transport, c *catalogue.Case, n int)
 }
 
 // testCall makes one call and compares all that comes of it.
-func testCall(t *testing.T, way *Transport, c *catalogue.Case, method catalogue.Method) (*Record, Answer) {
+func testCall(t *testing.T, way *Way, c *catalogue.Case, method catalogue.Method) (*Record, Answer) {
 	t.Helper()
 	header := c.Header.Clone()
 	if header == nil {

@@ -96,7 +96,7 @@ func (s *sighting) checkSecrets(t *testing.T, cases []catalogue.Case) {
 }
 
 // checkCoverage makes sure that each row was called in all ways.
-func (s *sighting) checkCoverage(t *testing.T, rows map[string][]catalogue.Case, ways []Transport) {
+func (s *sighting) checkCoverage(t *testing.T, rows map[string][]catalogue.Case, ways []Way) {
 	t.Helper()
 	for id, row := range rows {
 		want := map[string]bool{}

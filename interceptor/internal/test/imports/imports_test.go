@@ -64,6 +64,9 @@ var rules = []imports.Rule{
 	{From: "./interceptor/internal/jose", Ban: "./...", Why: "it is a leaf: form is the same, whoever is trusted"},
 	{From: "./interceptor/internal/jose", Ban: "testing", Why: "what runs in production must not know when it is tested"},
 
+	{From: "./interceptor/internal/callctx", Ban: "./...", Why: "it is a leaf, for guards and for clients alike"},
+	{From: "./interceptor/internal/cache", Ban: "./...", Why: "it is a leaf, for verified tokens and for fetched ones alike"},
+
 	{From: "./interceptor/devissuer", Ban: "./...", Why: "an issuer that shares code with the verifier shares its mistakes"},
 	{From: "./interceptor/devissuer", Ban: "google.golang.org/protobuf/...", Why: "OpenID Connect speaks JSON"},
 	{From: "./interceptor/devissuer", Ban: "connectrpc.com/...", Why: "OpenID Connect speaks plain HTTP"},

@@ -124,14 +124,14 @@ func TestCatalogue(t *testing.T) {
 		}
 		t.Logf("%d cases, %d calls explained; refused at %v", len(s.cases), s.calls, s.refusals)
 	})
-	harness.Run(t, func(t *testing.T, trust *catalogue.Trust) []harness.Transport {
+	harness.Catalogue(t, func(t *testing.T, trust *catalogue.Trust) []harness.Way {
 		t.Helper()
 		table := harness.Rules(t)
 		guard := interceptor.New(trust, table, interceptor.WithObserver(harness.Observe))
 		handler := services(guard.HandlerOption())
 		served := harness.Serve(t, handler)
 		odd := harness.ServeInProcess(handler, served.Records)
-		return []harness.Transport{{
+		return []harness.Way{{
 			Name: "explained", Records: served.Records, Logged: served.Logged,
 			Call: func(ctx context.Context, c *catalogue.Case, method catalogue.Method, header http.Header) (harness.Answer, []string) {
 				to := served
