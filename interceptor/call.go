@@ -94,12 +94,14 @@ func (c *Call) AwaitsMessage() bool {
 // runs: the message that the handler gets. Judge also refuses a token that has expired since Admit.
 // Judge returns nil if the handler may run: a nil *Denial, which is no nil error. The handler's
 // error is for [Call.HandlerError].
-func (c *Call) Judge(message any) *Denial { return c.judgeUnary(c.Context(), message) }
+func (c *Call) Judge(message any) *Denial {
+	if c.expired() {
+		return c.observe(c.Context(), c.inRealm(denyExpired()))
+	}
+	return c.judgeUnary(c.Context(), message)
+}
 
 func (c *Call) judgeUnary(ctx context.Context, message any) *Denial {
-	if c.expired() {
-		return c.observe(ctx, c.inRealm(denyExpired()))
-	}
 	if !c.AwaitsMessage() {
 		return nil // observed when it was admitted
 	}

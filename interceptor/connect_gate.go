@@ -85,8 +85,12 @@ func (i connectInterceptor) WrapUnary(next connect.UnaryFunc) connect.UnaryFunc 
 			}
 		}
 		within := sameCall(ctx, spec.Procedure, request.Header())
-		ctx, call, denial := i.guard.callOf(ctx, spec.Procedure, request.Header())
-		if denial == nil {
+		ctx, call, passed, denial := i.guard.callOf(ctx, spec.Procedure, request.Header())
+		switch {
+		case denial != nil:
+		case passed && call.expired(): // a body, and interceptors before this one, may take their time
+			denial = call.observe(ctx, call.inRealm(denyExpired()))
+		default:
 			denial = call.judgeUnary(ctx, request.Any())
 		}
 		if denial != nil {
@@ -114,7 +118,7 @@ func (i connectInterceptor) WrapStreamingHandler(next connect.StreamingHandlerFu
 			// An interceptor may have replaced the header since the gate claimed the connection.
 			arrived.ID = callctx.HeaderID(outer.header)
 		}
-		ctx, call, denial := i.guard.callOf(ctx, spec.Procedure, header)
+		ctx, call, _, denial := i.guard.callOf(ctx, spec.Procedure, header)
 		switch {
 		case denial != nil:
 			connection.Refuse(arrived)
@@ -127,18 +131,16 @@ func (i connectInterceptor) WrapStreamingHandler(next connect.StreamingHandlerFu
 	}
 }
 
-// callOf returns the call that the gate has admitted, or admits it if there was no gate. A body, and
-// interceptors before this one, may take their time: the token may have expired since.
-func (g *Guard) callOf(ctx context.Context, procedure string, header http.Header) (context.Context, *Call, *Denial) {
-	if call := callFrom(ctx); call.passedGate(g, procedure, header) {
-		return ctx, call, nil
+// callOf returns the call that has passed the gate, or admits it if there was no gate.
+func (g *Guard) callOf(ctx context.Context, procedure string, header http.Header) (_ context.Context, call *Call, passed bool, denial *Denial) {
+	if call = callFrom(ctx); call.passedGate(g, procedure, header) {
+		return ctx, call, true, nil
 	}
-	call, denial := g.Admit(ctx, procedure, header)
-	if denial != nil {
-		return ctx, nil, denial
+	if call, denial = g.Admit(ctx, procedure, header); denial != nil {
+		return ctx, nil, false, denial
 	}
 	call.header = header
-	return call.Context(), call, nil
+	return call.Context(), call, false, nil
 }
 
 // passedGate reports, once, whether the gate of a guard has made the call for this very request. The

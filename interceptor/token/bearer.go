@@ -47,11 +47,13 @@ func credentials(values []string) (string, error) {
 // checkB64Token makes sure that the credentials are a b64token.
 func checkB64Token(raw string) error {
 	s := strings.TrimRight(raw, "=")
-	switch {
-	case s == "":
+	for n := range len(s) {
+		if !b64[s[n]] {
+			return errGrammar
+		}
+	}
+	if s == "" {
 		return errNoCredentials
-	case strings.TrimLeft(s, b64) != "":
-		return errGrammar
 	}
 	return nil
 }
@@ -63,4 +65,9 @@ var (
 
 // b64 are the characters that may stand in a b64token, before the padding (RFC 6750
 // section 2.1).
-const b64 = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~+/"
+var b64 = func() (set [256]bool) {
+	for _, c := range []byte("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~+/") {
+		set[c] = true
+	}
+	return set
+}()

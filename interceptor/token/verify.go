@@ -78,8 +78,11 @@ func (v *Verifier) read(raw string) (unverified, error) {
 		return unverified{}, malformed("token has %d bytes", len(raw))
 	}
 	token, err := jose.ParseJWS(raw)
-	if err != nil { // two tokens in one field look like a token with more segments
-		return unverified{}, cmp.Or(checkB64Token(raw), refused(err))
+	if err != nil {
+		if fault := checkB64Token(raw); fault != nil { // two tokens in one field look like a token with more segments
+			return unverified{}, fault
+		}
+		return unverified{}, refused(err)
 	}
 	payload, err := jose.ParseMembers(token.Payload, v.claims)
 	if err != nil {

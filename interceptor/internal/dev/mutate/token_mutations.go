@@ -19,7 +19,6 @@ var tokenMutations = []mutation{
 `,
 		"",
 	},
-	{"token: b64token, empty", "interceptor/token/bearer.go", `case s == "":`, `case s == "" && raw != "":`},
 	{"token: b64token, padding at the end only", "interceptor/token/bearer.go", `0123456789-._~+/"`, `0123456789-._~+/="`},
 	{"token: size", "interceptor/token/verify.go", "if len(raw) > maxBytes {", "if false {"},
 	{
