@@ -1292,7 +1292,7 @@ const file_ledger_v1_ledger_proto_rawDesc = "" +
 	"\fSyncAccounts\x12\x1e.ledger.v1.SyncAccountsRequest\x1a\x12.ledger.v1.Account\"D\x82\xd3\xe4\x93\x02\x16:\x01*\"\x11/v1/accounts:sync\xe2\xea\xf7\x85\f\"\x1a\rwrite:account:\x11\n" +
 	"\x0forganization_id(\x010\x01\x12\xfb\x02\n" +
 	"\rScheduleAudit\x12\x1f.ledger.v1.ScheduleAuditRequest\x1a .ledger.v1.ScheduleAuditResponse\"\xa6\x02\x82\xd3\xe4\x93\x02\x84\x02:\x04timeZ\x17:\x04span\"\x0f/v1/audits:spanZ\x17:\x04mask\"\x0f/v1/audits:maskZ\x19:\x05count\"\x10/v1/audits:countZ\x19:\x05items\"\x10/v1/audits:itemsZ\x19:\x05value\"\x10/v1/audits:valueZ\x17:\x04free\"\x0f/v1/audits:freeZ\x1b:\x06packed\"\x11/v1/audits:packedZ\x17:\x04text\"\x0f/v1/audits:textZ\x19:\x05names\"\x10/v1/audits:names\"\x0f/v1/audits:time\xe2\xea\xf7\x85\f\x15\x1a\raudit:account0\x02:\x02\x18\x01\x12o\n" +
-	"\rAuditAccounts\x12\x1f.ledger.v1.AuditAccountsRequest\x1a .ledger.v1.AuditAccountsResponse\"\x1b\xe2\xea\xf7\x85\f\x15\x1a\raudit:account0\x02:\x02\x18\x01\x1a\b\xe2\xea\xf7\x85\f\x02\b\x03BZZXgithub.com/protoauthz/protoauthz/interceptor/internal/dev/e2e/gateway/gen/ledger/v1;ledgerv1b\x06proto3"
+	"\rAuditAccounts\x12\x1f.ledger.v1.AuditAccountsRequest\x1a .ledger.v1.AuditAccountsResponse\"\x1b\xe2\xea\xf7\x85\f\x15\x1a\raudit:account0\x02:\x02\x18\x01\x1a\b\xe2\xea\xf7\x85\f\x02\b\x03B^Z\\github.com/protoauthz/protoauthz/interceptor/internal/dev/e2e/gateway/gen/ledger/v1;ledgerv1b\x06proto3"
 
 var (
 	file_ledger_v1_ledger_proto_rawDescOnce sync.Once
