@@ -84,7 +84,7 @@ func (i connectInterceptor) WrapUnary(next connect.UnaryFunc) connect.UnaryFunc 
 				return next(ctx, request)
 			}
 		}
-		within := sameCall(ctx, spec.Procedure, request.Header())
+		outer := ctx
 		ctx, call, passed, denial := i.guard.callOf(ctx, spec.Procedure, request.Header())
 		switch {
 		case denial != nil:
@@ -94,7 +94,7 @@ func (i connectInterceptor) WrapUnary(next connect.UnaryFunc) connect.UnaryFunc 
 			denial = call.judgeUnary(ctx, request.Any())
 		}
 		if denial != nil {
-			return nil, connectError(denial, within, spec, peer())
+			return nil, connectError(denial, sameCall(outer, spec.Procedure, request.Header()), spec, peer())
 		}
 		response, err := call.keepFromCaches(ctx, request, next)(ctx, request)
 		return response, call.HandlerError(err, withoutDenial)

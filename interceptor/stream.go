@@ -35,7 +35,8 @@ type Transport struct {
 	// domain "protoauthz" and without the Denial itself. Nil makes an error without a code.
 	WithoutDenial func(err error) error
 	// Header sets the header, once: before the first message, before SendHeader, or when the
-	// handler has returned. Its error is the error of that Send, SendHeader or call.
+	// handler has returned. Its error is the error of that Send, SendHeader or call; Header is not
+	// called again.
 	Header func() error
 	// Trailer sets the trailer when the handler has returned.
 	Trailer func()
@@ -59,8 +60,8 @@ type Connection interface {
 }
 
 // A Stream is the server's side of a call, as its handler sees it: each message that is received
-// is judged, and nothing passes once the call is refused. The errors of a refusal are those of the
-// [Transport]. One goroutine at a time may call Receive; Send and SendHeader are safe for
+// is judged, and nothing passes once the call is refused. Transport.Refuse makes the errors of a
+// refusal. One goroutine at a time may call Receive; Send and SendHeader are safe for
 // concurrent use.
 type Stream struct {
 	call      *Call

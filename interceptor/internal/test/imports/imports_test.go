@@ -61,7 +61,7 @@ var rules = []imports.Rule{
 	{From: "./interceptor/internal/endpoint", Ban: "testing", Why: "what runs in production must not know when it is tested"},
 	{From: "./...", Ban: "./interceptor/internal/unverified", Except: unverified, Why: "what nobody has verified decides nothing"},
 	{From: "./interceptor/internal/unverified/hook", Ban: "./...", Why: "it is a leaf, since package token imports it"},
-	{From: "./interceptor/internal/jose", Ban: "./...", Why: "it is a leaf: form is the same, whoever is trusted"},
+	{From: "./interceptor/internal/jose", Ban: "./...", Why: "it is a leaf: form does not depend on who is trusted"},
 	{From: "./interceptor/internal/jose", Ban: "testing", Why: "what runs in production must not know when it is tested"},
 
 	{From: "./interceptor/internal/callctx", Ban: "./...", Why: "it is a leaf, for guards and for clients alike"},
@@ -75,10 +75,10 @@ var rules = []imports.Rule{
 	{From: "./...", Ban: "./interceptor/internal/test/...", Except: never, Why: "what serves our tests is in nobody's program: it forges tokens"},
 	{From: "./...", Ban: "./interceptor/internal/dev/...", Except: never, Why: "what serves development is in nobody's program"},
 	{From: "./interceptor/internal/test/tokens", Ban: "./...", Why: "what forges tokens must not share the mistakes of what verifies them"},
-	{From: "./interceptor/internal/test/tokens", Ban: "testing", Why: "tables of tokens are for whoever makes something of them"},
+	{From: "./interceptor/internal/test/tokens", Ban: "testing", Why: "any test may make something of a table of tokens"},
 	{From: "./interceptor/internal/test/catalogue", Ban: "connectrpc.com/...", Why: "the answers are the same over every transport"},
 	{From: "./interceptor/internal/test/catalogue", Ban: "./interceptor", Why: "what must be answered does not hang on what is"},
-	{From: "./interceptor/internal/test/catalogue", Ban: "testing", Why: "tables of calls are for whoever makes them"},
+	{From: "./interceptor/internal/test/catalogue", Ban: "testing", Why: "any test may make the calls of a table"},
 
 	{From: "./gen/protoauthz/...", Ban: "...", But: []string{"std", "google.golang.org/protobuf/..."}, Why: "all generated code of all users imports it"},
 	{From: "./interceptor/...", Ban: "./gen/sample/...", Except: []string{"./interceptor/internal/test/harness"}, Why: "the sample's messages must not register in a user's program"},
