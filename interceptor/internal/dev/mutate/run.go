@@ -1,0 +1,209 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"go/build"
+	"io"
+	"os"
+	"os/exec"
+	"path"
+	"path/filepath"
+	"regexp"
+	"strconv"
+	"strings"
+	"sync"
+	"time"
+)
+
+// A trial tries the mutants of a package.
+type trial struct {
+	root      string
+	folders   []string // of the package, and of those whose tests are tried next
+	chosen    *regexp.Regexp
+	survivors string // what survivors.txt holds
+	parallel  int
+	timeout   time.Duration // of the tests of a package, beside what they take without a mutant
+	out       io.Writer
+}
+
+const killed, survived, unreached = "killed", "survived", "not reached"
+
+// run tries the mutants. The error is nil if those in survivors.txt survive, and no others.
+func (t trial) run(ctx context.Context) (err error) {
+	start := time.Now()
+	temp, err := os.MkdirTemp("", "mutate")
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, os.RemoveAll(temp)) }()
+	mutants, err := t.write(temp)
+	if err != nil {
+		return err
+	}
+	var binaries []*binary
+	for _, folder := range t.folders {
+		b, err := t.build(ctx, folder, temp)
+		if err != nil {
+			return err
+		}
+		binaries = append(binaries, b)
+	}
+	var running sync.WaitGroup
+	outcomes, slots := make([]string, len(mutants)), make(chan struct{}, t.parallel)
+	for i, m := range mutants {
+		if !t.chosen.MatchString(m.name) {
+			continue
+		}
+		slots <- struct{}{}
+		running.Go(func() {
+			outcomes[i] = try(ctx, binaries, strconv.Itoa(i+1))
+			<-slots
+		})
+	}
+	running.Wait()
+	if ctx.Err() != nil {
+		return ctx.Err() // an interrupted test is not a kill
+	}
+	return t.judge(mutants, outcomes, time.Since(start).Round(time.Second))
+}
+
+// judge prints what became of the mutants. An outcome is empty if the mutant was not chosen.
+func (t trial) judge(mutants []mutant, outcomes []string, took time.Duration) error {
+	accepted := map[string]bool{}
+	for _, match := range survivor.FindAllStringSubmatch(t.survivors, -1) {
+		if file, _, _ := strings.Cut(match[1], ": "); path.Dir(file) == t.folders[0] && t.chosen.MatchString(match[1]) {
+			accepted[match[1]] = true
+		}
+	}
+	count, unexpected := map[string]int{}, 0
+	for i, m := range mutants {
+		count[outcomes[i]]++
+		if outcomes[i] != killed && outcomes[i] != "" {
+			if !accepted[m.name] {
+				unexpected++
+				_, _ = fmt.Fprintf(t.out, "%s: %s at line %d\n", m.name, outcomes[i], m.line)
+			}
+			delete(accepted, m.name)
+		}
+	}
+	for name := range accepted {
+		unexpected++
+		_, _ = fmt.Fprintf(t.out, "%s: in survivors.txt, but killed or gone\n", name)
+	}
+	_, _ = fmt.Fprintf(t.out, "%s: %d killed, %d survived, %d not reached, after %v\n",
+		t.folders[0], count[killed], count[survived], count[unreached], took)
+	if tried := len(mutants) - count[""]; unexpected > 0 || tried == 0 {
+		return fmt.Errorf("%s: %d of %d mutants differ from survivors.txt", t.folders[0], unexpected, tried)
+	}
+	return nil
+}
+
+// write writes the package with its mutants to a folder, beside overlay.json for the compiler.
+func (t trial) write(temp string) ([]mutant, error) {
+	dir, absErr := filepath.Abs(filepath.Join(t.root, t.folders[0]))
+	pkg, err := build.ImportDir(dir, 0)
+	if err := errors.Join(absErr, err); err != nil {
+		return nil, err
+	}
+	f, replace, errs := finder{seen: map[string]int{}}, map[string]string{}, []error{}
+	write := func(name, text string) {
+		replace[filepath.Join(pkg.Dir, name)] = filepath.Join(temp, name)
+		errs = append(errs, os.WriteFile(filepath.Join(temp, name), []byte(text), 0o600)) //nolint:gosec // our own names
+	}
+	for _, name := range pkg.GoFiles {
+		text, readErr := os.ReadFile(filepath.Join(pkg.Dir, name)) //nolint:gosec // our own code
+		changed, err := f.file(path.Join(t.folders[0], name), string(text))
+		errs = append(errs, readErr, err)
+		write(name, changed)
+	}
+	write("mutants_overlay.go", fmt.Sprintf(runtimeFile, pkg.Name, len(f.mutants)+1))
+	overlay, err := json.Marshal(map[string]any{"Replace": replace})
+	write("overlay.json", string(overlay))
+	return f.mutants, errors.Join(append(errs, err)...)
+}
+
+// A binary holds the tests of a package, built with mutants.
+type binary struct {
+	dir, file string
+	timeout   time.Duration
+	reached   map[string]bool // numbers of mutants
+}
+
+// build builds the tests of the package in a folder, and runs them without a mutant.
+func (t trial) build(ctx context.Context, folder, temp string) (*binary, error) {
+	b := &binary{filepath.Join(t.root, folder), filepath.Join(temp, path.Base(folder)+".exe"), 10 * time.Minute, map[string]bool{}}
+	compile := exec.CommandContext(ctx, "go", "test", "-c", "-vet=off", "-ldflags=-s -w", "-overlay", //nolint:gosec // our own arguments
+		filepath.Join(temp, "overlay.json"), "-o", b.file, ".")
+	compile.Dir = b.dir
+	if out, err := compile.CombinedOutput(); err != nil {
+		return nil, fmt.Errorf("%s: %w: %s", folder, err, out)
+	}
+	start := time.Now()
+	if outcome, end := b.test(ctx, none); outcome != survived {
+		return nil, fmt.Errorf("%s: the tests fail without a mutant: %s: %s", folder, outcome, end)
+	}
+	b.timeout = t.timeout + 4*time.Since(start) // the machine may be busier later
+	numbers, err := os.ReadFile(b.file + ".reached")
+	for _, number := range strings.Fields(string(numbers)) {
+		b.reached[number] = true
+	}
+	return b, err
+}
+
+// try runs the tests that reach a mutant until one kills the mutant, and returns the outcome.
+func try(ctx context.Context, binaries []*binary, mutant string) string {
+	outcome := unreached
+	for _, b := range binaries {
+		if !b.reached[mutant] {
+			continue
+		}
+		if outcome, _ = b.test(ctx, mutant); outcome != survived {
+			break
+		}
+	}
+	return outcome
+}
+
+// none is the number of no mutant.
+const none = "0"
+
+// test runs the tests with a mutant, and returns the outcome and the end of what the tests print. A test that
+// takes too long kills. With none, it notes which mutants the tests reach. Tests that count allocations
+// do not run, since their bounds are no check of what the code does.
+func (b *binary) test(ctx context.Context, mutant string) (outcome string, end []byte) {
+	run := exec.CommandContext(ctx, b.file, "-test.short", "-test.failfast", "-test.paniconexit0", //nolint:gosec // just compiled
+		"-test.skip=^TestAllocations|Cheap$", "-test.timeout="+b.timeout.String())
+	run.Dir, run.WaitDelay = b.dir, time.Second
+	run.Env = append(os.Environ(), "PROTOAUTHZ_MUTANT="+mutant, "TMPDIR="+filepath.Dir(b.file)) // killed tests leave files
+	if mutant == none {
+		run.Env = append(run.Env, "PROTOAUTHZ_MUTANTS_REACHED="+b.file+".reached")
+	}
+	out := &output{failed: func() { _ = run.Process.Kill() }}
+	run.Stdout, run.Stderr = out, out
+	err := run.Run()
+	if _, failed := errors.AsType[*exec.ExitError](err); failed {
+		return killed, out.end
+	} else if err != nil {
+		return err.Error(), nil
+	}
+	return survived, nil
+}
+
+// An output keeps the end of what tests print. When the first test has failed, it calls failed: tests
+// that run beside it may hang.
+type output struct {
+	end    []byte
+	failed func()
+}
+
+func (o *output) Write(p []byte) (int, error) {
+	o.end = append(o.end[max(0, len(o.end)-4096):], p...)
+	if bytes.Contains(o.end, []byte("\n--- FAIL: ")) || bytes.HasPrefix(o.end, []byte("--- FAIL: ")) {
+		o.failed()
+	}
+	return len(p), nil
+}
