@@ -23,7 +23,7 @@ var (
 )
 
 // ByHand are the blocks of commands that no test runs, with the reason.
-var ByHand = map[string]string{
+var ByHand = map[string]string{ //nolint:gosec // commands of documents: no credentials
 	"go run ./sample\n": "it serves until it is stopped: the tests start the sample and stop it",
 	"go test ./...\n":   "the gate runs it",
 	"make help\n":       "TestMakefile compares the output with the Makefile",

@@ -1,7 +1,9 @@
 package documents_test
 
 import (
+	"cmp"
 	"fmt"
+	"maps"
 	"net/url"
 	"os"
 	"path"
@@ -163,6 +165,46 @@ func TestNames(t *testing.T) {
 			if ours && !regexp.MustCompile(`(?m)^(?:func |type |var |const |\t)`+name[2]+`\b`).MatchString(text) {
 				t.Errorf("%s names %s, which is not there", document.Path, name[0])
 			}
+		}
+	}
+}
+
+// TestMap makes sure that the arrows of interceptor/README.md are what the packages import of the project.
+func TestMap(t *testing.T) {
+	t.Parallel()
+	imported := regexp.MustCompile(`(?m)^\t(?:\w+ )?"github.com/protoauthz/protoauthz/interceptor/?(.*)"$`)
+	imports := map[string]map[string]bool{} // of each package below interceptor
+	if err := documents.Walk(root+"/interceptor", ".go", func(name, text string) {
+		if strings.HasSuffix(name, "_test.go") {
+			return
+		}
+		folder := cmp.Or(strings.TrimPrefix(path.Dir(name), "."), "interceptor")
+		for _, match := range imported.FindAllStringSubmatch(text, -1) {
+			if imports[folder] == nil {
+				imports[folder] = map[string]bool{}
+			}
+			imports[folder][cmp.Or(match[1], "interceptor")] = true
+		}
+	}); err != nil {
+		t.Fatal(err)
+	}
+	blocks := documents.At(load(t), "interceptor/README.md#Packages")
+	if len(blocks) != 1 {
+		t.Fatalf("there are %d blocks", len(blocks))
+	}
+	drawn := map[string]bool{}
+	for line := range strings.Lines(blocks[0].Text) {
+		folder, to, _ := strings.Cut(strings.TrimSpace(line), "->")
+		folder = strings.TrimSpace(folder)
+		drawn[folder] = true
+		if want := strings.Join(slices.Sorted(maps.Keys(imports[folder])), ", "); strings.TrimSpace(to) != want {
+			t.Errorf("%s imports %s", folder, want)
+		}
+	}
+	for folder := range imports {
+		apart := strings.HasPrefix(folder, "internal/test/") || strings.HasPrefix(folder, "internal/dev/") || strings.HasPrefix(folder, "cmd/")
+		if !apart && !drawn[folder] {
+			t.Errorf("%s is not drawn", folder)
 		}
 	}
 }
