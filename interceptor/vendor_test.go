@@ -11,22 +11,22 @@ import (
 	"testing"
 )
 
-// TestOutsideVendor makes sure that the README's commands fetch authz.proto in a module of a user,
+// TestOutsideVendor makes sure that the commands of docs/start.md fetch authz.proto in a module of a user,
 // whatever folders and settings of Go that module has. It needs no network.
 func TestOutsideVendor(t *testing.T) {
 	t.Parallel()
-	readme, err := os.ReadFile("../README.md")
+	document, err := os.ReadFile("docs/start.md")
 	if err != nil {
 		t.Fatal(err)
 	}
 	var commands []string // to require the module, and to copy the file
-	for _, block := range regexp.MustCompile("(?s)```sh\n(.*?)```").FindAllStringSubmatch(string(readme), -1) {
+	for _, block := range regexp.MustCompile("(?s)```sh\n(.*?)```").FindAllStringSubmatch(string(document), -1) {
 		if strings.Contains(block[1], "go mod edit -require") || strings.Contains(block[1], "authz.proto") {
 			commands = append(commands, block[1])
 		}
 	}
 	if len(commands) != 2 {
-		t.Fatalf("the README has %q, and not one block that requires the module and one that copies authz.proto", commands)
+		t.Fatalf("docs/start.md has %q, and not one block that requires the module and one that copies authz.proto", commands)
 	}
 	want, err := os.ReadFile("../proto/protoauthz/v1/authz.proto")
 	if err != nil {

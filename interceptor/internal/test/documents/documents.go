@@ -1,0 +1,160 @@
+// Package documents reads the project's documents, for the tests that hold what the documents show.
+package documents
+
+import (
+	"io/fs"
+	"os"
+	"path"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+	"unicode"
+)
+
+// The end-to-end tests run the commands of these documents, and compare the output that the
+// documents show. "#" and a heading stand for the blocks below the heading.
+var (
+	// InClone are run in the project's root, beside a running sample.
+	InClone = []string{"README.md", "sample/README.md", "interceptor/cmd/README.md#At the command line"}
+	// InModule are run one after another in a new module, which gets the files that they show.
+	InModule = []string{"interceptor/docs/start.md", "interceptor/cmd/README.md#In buf"}
+)
+
+// ByHand are the blocks of commands that no test runs, with the reason.
+var ByHand = map[string]string{ //nolint:gosec // commands of documents: no credentials
+	"go run ./sample\n": "it serves until it is stopped: the tests start the sample and stop it",
+	"go test ./...\n":   "the gate runs it",
+	"make help\n":       "TestMakefile compares the output with the Makefile",
+	"go install github.com/bufbuild/buf/cmd/buf@v1.75.0\n": "it compiles for minutes: the tests have buf",
+	`for protocol in connect grpc grpcweb; do
+  timeout 2 buf curl --http2-prior-knowledge --protocol $protocol -H "Authorization: Bearer $CATALOG" \
+    -d '{}' http://127.0.0.1:8080/sample.v1.CatalogService/WatchProducts 2>/dev/null
+done
+`: "a clock ends it: TestBufCurl watches products",
+	`sed 's/guard.HandlerOption(), //; s/guard := /_ = /' sample/handler.go >/tmp/handler.go
+echo "{\"Replace\": {\"$PWD/sample/handler.go\": \"/tmp/handler.go\"}}" >/tmp/overlay.json
+GOFLAGS=-overlay=/tmp/overlay.json make e2e
+`: "it makes the end-to-end tests fail on purpose",
+}
+
+// A Document is a file of Markdown.
+type Document struct {
+	Path    string // from the project's root, with slashes
+	Text    string
+	Blocks  []Block
+	Links   []string // the targets, as they stand
+	Anchors []string // what GitHub calls the headings
+}
+
+// A Block is a fenced block of code.
+type Block struct {
+	Line     int    // of the fence
+	Section  string // the heading of the first or second level above
+	Language string
+	Text     string // without the indentation of the fence
+}
+
+// Load reads the documents of a checkout.
+func Load(root string) (documents []Document, err error) {
+	err = Walk(root, ".md", func(name, text string) { documents = append(documents, parse(name, text)) })
+	return documents, err
+}
+
+// Walk calls a function with the path and the text of every file of a checkout that has the
+// extension. Test data and what tools have installed are left out.
+func Walk(root, extension string, visit func(name, text string)) error {
+	return filepath.WalkDir(root, func(name string, entry fs.DirEntry, err error) error {
+		if err != nil {
+			return err
+		}
+		if entry.IsDir() && slices.Contains([]string{".git", ".tmp", "testdata", "node_modules"}, entry.Name()) {
+			return filepath.SkipDir
+		}
+		if entry.IsDir() || path.Ext(name) != extension {
+			return nil
+		}
+		text, err := os.ReadFile(name) //nolint:gosec // a file of the checkout
+		if err != nil {
+			return err
+		}
+		relative, err := filepath.Rel(root, name)
+		visit(filepath.ToSlash(relative), string(text))
+		return err
+	})
+}
+
+// At returns the blocks of a place of [InClone] or [InModule].
+func At(documents []Document, place string) (blocks []Block) {
+	name, section, only := strings.Cut(place, "#")
+	for _, document := range documents {
+		for _, block := range document.Blocks {
+			if document.Path == name && (!only || block.Section == section) {
+				blocks = append(blocks, block)
+			}
+		}
+	}
+	return blocks
+}
+
+var (
+	fence   = regexp.MustCompile("^( *)```(.*)$")
+	heading = regexp.MustCompile(`^(#+) +(.+)$`)
+	code    = regexp.MustCompile("`[^`]*`")
+	link    = regexp.MustCompile(`(?s)\[([^\]]*)\]\(([^)]*)\)`)
+)
+
+func parse(name, text string) Document {
+	d := Document{Path: name, Text: text}
+	var prose strings.Builder
+	var open *Block
+	var indent, section string
+	for n, line := range strings.Split(text, "\n") {
+		if match := fence.FindStringSubmatch(line); match != nil {
+			if open != nil {
+				d.Blocks, open = append(d.Blocks, *open), nil
+			} else {
+				indent, open = match[1], &Block{Line: n + 1, Section: section, Language: match[2]}
+			}
+			continue
+		}
+		if open != nil {
+			open.Text += strings.TrimPrefix(line, indent) + "\n"
+			continue
+		}
+		if match := heading.FindStringSubmatch(line); match != nil {
+			if len(match[1]) <= 2 {
+				section = match[2]
+			}
+			d.Anchors = append(d.Anchors, anchor(match[2], d.Anchors))
+		}
+		prose.WriteString(line + "\n")
+	}
+	if open != nil {
+		d.Blocks = append(d.Blocks, *open) // to the end, as GitHub shows it
+	}
+	for _, match := range link.FindAllStringSubmatch(code.ReplaceAllString(prose.String(), ""), -1) {
+		d.Links = append(d.Links, match[2])
+	}
+	return d
+}
+
+// anchor is what GitHub calls a heading, given what it calls the headings above.
+func anchor(heading string, above []string) string {
+	name := strings.Map(func(r rune) rune {
+		switch {
+		case r == ' ':
+			return '-'
+		case r == '-', r == '_', unicode.IsLetter(r), unicode.IsNumber(r):
+			return unicode.ToLower(r)
+		default:
+			return -1
+		}
+	}, link.ReplaceAllString(heading, "$1"))
+	unique := name
+	for n := 1; slices.Contains(above, unique); n++ {
+		unique = name + "-" + strconv.Itoa(n)
+	}
+	return unique
+}

@@ -1,0 +1,333 @@
+package documents_test
+
+import (
+	"cmp"
+	"fmt"
+	"maps"
+	"net/url"
+	"os"
+	"path"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+
+	"go.uber.org/goleak"
+
+	"github.com/protoauthz/protoauthz/interceptor/internal/test/documents"
+	"github.com/protoauthz/protoauthz/interceptor/internal/test/protos"
+	"github.com/protoauthz/protoauthz/interceptor/policy"
+)
+
+const root = "../../../.."
+
+// TestMain makes sure that no goroutine outlives its test.
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+func load(t *testing.T) []documents.Document {
+	t.Helper()
+	all, err := documents.Load(root)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(all) < 10 {
+		t.Fatalf("there are %d documents", len(all))
+	}
+	return all
+}
+
+func read(t *testing.T, name string) string {
+	t.Helper()
+	text, err := os.ReadFile(filepath.Join(root, name))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(text)
+}
+
+// TestLinks makes sure that links lead to files and headings that are there. Links to other places
+// must be https; nobody follows them here.
+func TestLinks(t *testing.T) {
+	t.Parallel()
+	all := load(t)
+	for _, document := range all {
+		for _, link := range document.Links {
+			if fault := follow(all, document, link); fault != "" {
+				t.Errorf("%s: the link to %q: %s", document.Path, link, fault)
+			}
+		}
+	}
+}
+
+func follow(all []documents.Document, from documents.Document, link string) (fault string) {
+	target, err := url.Parse(link)
+	switch {
+	case err != nil:
+		return err.Error()
+	case target.IsAbs():
+		if target.Scheme != "https" || target.Host == "" {
+			return "it is not an https URL"
+		}
+		return ""
+	}
+	name := from.Path
+	if target.Path != "" {
+		name = path.Join(path.Dir(from.Path), target.Path)
+	}
+	if !filepath.IsLocal(name) {
+		return "it leads out of the project"
+	}
+	if _, err := os.Stat(filepath.Join(root, name)); err != nil {
+		return "there is no such file"
+	}
+	to := slices.IndexFunc(all, func(d documents.Document) bool { return d.Path == name })
+	if target.Fragment != "" && (to < 0 || !slices.Contains(all[to].Anchors, target.Fragment)) {
+		return "there is no such heading"
+	}
+	return ""
+}
+
+// compiled reports whether a block is a run of lines of one of the files, at any indentation. Brackets
+// that close what stands above the block may follow its last line.
+func compiled(block string, files map[string]string) (string, bool) {
+	for depth := range 5 {
+		indent := strings.Repeat("\t", depth)
+		lines := strings.Split(strings.TrimSuffix(block, "\n"), "\n")
+		for n, line := range lines {
+			lines[n] = regexp.QuoteMeta(line)
+			if line != "" {
+				lines[n] = indent + lines[n]
+			}
+		}
+		run := regexp.MustCompile(`(?m)^` + strings.Join(lines, "\n") + `[)}\]]*$`)
+		for name, text := range files {
+			if strings.Contains(text, strings.SplitN(block, "\n", 2)[0]) && run.MatchString(text) {
+				return name, true
+			}
+		}
+	}
+	return "", false
+}
+
+// TestGo makes sure that all Go code of the documents compiles: it is a run of lines of a Go file.
+func TestGo(t *testing.T) {
+	t.Parallel()
+	elsewhere := map[string]string{ // by document and first line
+		"interceptor/docs/start.md: package main": "TestModule of the end-to-end tests compiles it, with the code that the document generates",
+	}
+	files := map[string]string{}
+	if err := documents.Walk(root, ".go", func(name, text string) { files[name] = text }); err != nil {
+		t.Fatal(err)
+	}
+	for _, document := range load(t) {
+		for _, block := range document.Blocks {
+			if block.Language != "go" {
+				continue
+			}
+			first, _, _ := strings.Cut(block.Text, "\n")
+			if _, ok := elsewhere[document.Path+": "+first]; ok {
+				delete(elsewhere, document.Path+": "+first)
+				continue
+			}
+			if _, ok := compiled(block.Text, files); !ok {
+				t.Errorf("%s:%d: not in a Go file:\n%s", document.Path, block.Line, block.Text)
+			}
+		}
+	}
+	for name := range elsewhere {
+		t.Errorf("there is no %s", name)
+	}
+
+	// What everybody sees first runs.
+	front := documents.At(load(t), "README.md")
+	first := slices.IndexFunc(front, func(block documents.Block) bool { return block.Language == "go" })
+	example, _, _ := strings.Cut(files["interceptor/example_test.go"], "\n}\n\n// documents ")
+	if _, ok := compiled(front[first].Text, map[string]string{"": example}); !ok {
+		t.Error("the first Go code of README.md is not in ExampleNew")
+	}
+}
+
+// TestNames makes sure that the packages have what documents name, as in token.NewVerifier.
+func TestNames(t *testing.T) {
+	t.Parallel()
+	packages := map[string]string{}
+	if err := documents.Walk(root, ".go", func(name, text string) {
+		if folder := path.Dir(name); strings.HasPrefix(folder, "interceptor") && !strings.Contains(folder, "/internal") {
+			packages[path.Base(folder)] += text
+		}
+	}); err != nil {
+		t.Fatal(err)
+	}
+	for _, document := range load(t) {
+		for _, name := range regexp.MustCompile(`\b([a-z0-9]+)\.([A-Z]\w+)`).FindAllStringSubmatch(document.Text, -1) {
+			text, ours := packages[name[1]]
+			if ours && !regexp.MustCompile(`(?m)^(?:func |type |var |const |\t)`+name[2]+`\b`).MatchString(text) {
+				t.Errorf("%s names %s, which is not there", document.Path, name[0])
+			}
+		}
+	}
+}
+
+// TestMap makes sure that the arrows of interceptor/README.md are what the packages import of the project.
+func TestMap(t *testing.T) {
+	t.Parallel()
+	imported := regexp.MustCompile(`(?m)^\t(?:\w+ )?"github.com/protoauthz/protoauthz/interceptor/?(.*)"$`)
+	imports := map[string]map[string]bool{} // of each package below interceptor
+	if err := documents.Walk(root+"/interceptor", ".go", func(name, text string) {
+		if strings.HasSuffix(name, "_test.go") {
+			return
+		}
+		folder := cmp.Or(strings.TrimPrefix(path.Dir(name), "."), "interceptor")
+		for _, match := range imported.FindAllStringSubmatch(text, -1) {
+			if imports[folder] == nil {
+				imports[folder] = map[string]bool{}
+			}
+			imports[folder][cmp.Or(match[1], "interceptor")] = true
+		}
+	}); err != nil {
+		t.Fatal(err)
+	}
+	blocks := documents.At(load(t), "interceptor/README.md#Packages")
+	if len(blocks) != 1 {
+		t.Fatalf("there are %d blocks", len(blocks))
+	}
+	drawn := map[string]bool{}
+	for line := range strings.Lines(blocks[0].Text) {
+		folder, to, _ := strings.Cut(strings.TrimSpace(line), "->")
+		folder = strings.TrimSpace(folder)
+		drawn[folder] = true
+		if want := strings.Join(slices.Sorted(maps.Keys(imports[folder])), ", "); strings.TrimSpace(to) != want {
+			t.Errorf("%s imports %s", folder, want)
+		}
+	}
+	for folder := range imports {
+		apart := strings.HasPrefix(folder, "internal/test/") || strings.HasPrefix(folder, "internal/dev/") || strings.HasPrefix(folder, "cmd/")
+		if !apart && !drawn[folder] {
+			t.Errorf("%s is not drawn", folder)
+		}
+	}
+}
+
+var message = regexp.MustCompile(`\((?:stream )?(\w+)\)`)
+
+// TestProto makes sure that rules in documents compile, and that rules for the sample's methods are the
+// sample's.
+func TestProto(t *testing.T) {
+	t.Parallel()
+	sample := map[string]bool{}
+	for line := range strings.Lines(read(t, "sample/testdata/policy.golden")) {
+		sample[strings.Join(strings.Fields(line), " ")] = true
+	}
+	for _, document := range load(t) {
+		for _, block := range document.Blocks {
+			if block.Language != "proto" {
+				continue
+			}
+			whole, source := strings.Contains(block.Text, "\npackage "), block.Text
+			if !whole {
+				const annotations = "import \"protoauthz/v1/authz.proto\";\n"
+				source = "syntax = \"proto3\"; package sample.v1;\n" + annotations + strings.Replace(source, annotations, "", 1)
+				for _, match := range message.FindAllStringSubmatch(block.Text, -1) {
+					if match[1] != "protoauthz" {
+						source += fmt.Sprintf("message %s {string organization_id = 1;}\n", match[1])
+					}
+				}
+			}
+			files, err := protos.Compile(t.Context(), root+"/proto", map[string]string{"document.proto": source}, "document.proto")
+			if err != nil {
+				t.Errorf("%s:%d: %v", document.Path, block.Line, err)
+				continue
+			}
+			table, err := policy.Compile(files, policy.WithAudience("https://api.example.com"))
+			if err != nil {
+				t.Errorf("%s:%d: %v", document.Path, block.Line, err)
+				continue
+			}
+			for line := range strings.Lines(table.String()) {
+				if line = strings.Join(strings.Fields(line), " "); !whole && !sample[line] {
+					t.Errorf("%s:%d: the sample has no rule %q", document.Path, block.Line, line)
+				}
+			}
+		}
+	}
+}
+
+// TestCommands makes sure that a test holds every block: the end-to-end tests run the commands, and
+// use the configuration, or a list has the reason why not.
+func TestCommands(t *testing.T) {
+	t.Parallel()
+	all := load(t)
+	run := map[string]bool{} // by text
+	for _, place := range slices.Concat(documents.InClone, documents.InModule) {
+		blocks := documents.At(all, place)
+		if len(blocks) == 0 {
+			t.Errorf("nothing stands at %s", place)
+		}
+		for _, block := range blocks {
+			run[block.Text] = run[block.Text] || block.Language != "yaml" || slices.Contains(documents.InModule, place)
+		}
+	}
+	unused := map[string]bool{}
+	for text := range documents.ByHand {
+		unused[text] = true
+	}
+	for _, document := range all {
+		for n, block := range document.Blocks {
+			fault := func(format string, args ...any) {
+				t.Helper()
+				t.Errorf("%s:%d: %s:\n%s", document.Path, block.Line, fmt.Sprintf(format, args...), block.Text)
+			}
+			switch block.Language {
+			case "go", "proto": // see TestGo and TestProto
+			case "sh", "yaml":
+				if _, ok := documents.ByHand[block.Text]; ok {
+					delete(unused, block.Text)
+				} else if !run[block.Text] {
+					fault("no test runs this")
+				}
+			case "text":
+				shown := n > 0 && document.Blocks[n-1].Language == "sh"
+				if byHand := shown && documents.ByHand[document.Blocks[n-1].Text] != ""; shown && !byHand && !run[block.Text] {
+					fault("no test compares this")
+				}
+			default:
+				fault("no test holds blocks of %q", block.Language)
+			}
+		}
+	}
+	for text := range unused {
+		t.Errorf("no document has\n%s", text)
+	}
+}
+
+// TestMakefile makes sure that the Makefile has the targets that documents name, and that the list of
+// targets is what "make help" prints.
+func TestMakefile(t *testing.T) {
+	t.Parallel()
+	makefile := read(t, "Makefile")
+	var help strings.Builder
+	for _, target := range regexp.MustCompile(`(?m)^([a-z0-9-]+):.*## (.*)$`).FindAllStringSubmatch(makefile, -1) {
+		_, _ = fmt.Fprintf(&help, "%-14s %s\n", target[1], target[2])
+	}
+	listed := false
+	for _, document := range load(t) {
+		for _, command := range regexp.MustCompile("`make ([a-z0-9-]+)[^`]*`").FindAllStringSubmatch(document.Text, -1) {
+			if !strings.Contains(makefile, "\n"+command[1]+":") {
+				t.Errorf("%s names %s, which the Makefile does not have", document.Path, command[0])
+			}
+		}
+		for n, block := range document.Blocks {
+			if block.Text != "make help\n" {
+				continue
+			}
+			listed = true
+			if n+1 == len(document.Blocks) || document.Blocks[n+1].Text != help.String() {
+				t.Errorf("%s:%d: make help prints\n%s", document.Path, block.Line, help.String())
+			}
+		}
+	}
+	if !listed {
+		t.Error("no document shows what make help prints")
+	}
+}
