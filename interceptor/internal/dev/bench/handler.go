@@ -11,13 +11,31 @@ import (
 	"google.golang.org/protobuf/proto"
 
 	samplev1 "github.com/protoauthz/protoauthz/gen/sample/v1"
+	"github.com/protoauthz/protoauthz/interceptor/internal/test/tokens"
 )
 
-// productsHandler and documentsHandler are the two unary procedures that are called.
-func productsHandler(options ...connect.HandlerOption) http.Handler {
-	return connect.NewUnaryHandler(listProducts, func(context.Context, *connect.Request[samplev1.ListProductsRequest]) (*connect.Response[samplev1.ListProductsResponse], error) {
-		return connect.NewResponse(&samplev1.ListProductsResponse{Products: []*samplev1.Product{{Id: "tea", Title: "Green tea"}}}), nil
-	}, options...)
+func handlerGroup(ctx context.Context, b *bench) error {
+	c := contest{title: "handler without a network", note: "Unary, proto, an organization in the message. Ours is gate and interceptor."}
+	for _, w := range b.ways() {
+		c.contenders = append(c.contenders, contender{w.name, newMemoryCall(ctx, w.handler, b.issuer.token(usual), http.StatusOK).op()})
+	}
+	return b.compare(ctx, c)
+}
+
+// A way is a handler with one kind of protection.
+type way struct {
+	name    string
+	handler http.Handler
+}
+
+// ways are all ways to protect a handler of connect-go. The handlers do the same.
+func (b *bench) ways() []way {
+	return []way{
+		{nameOpen, documentsHandler()},
+		{nameOurs, documentsHandler(b.guard.HandlerOption())},
+		{nameKeyfunc, documentsHandler(connect.WithInterceptors(b.keyfunc.interceptor()))},
+		{"connect authn + keyfunc", authnMiddleware(b.keyfunc, documentsHandler())},
+	}
 }
 
 func documentsHandler(options ...connect.HandlerOption) http.Handler {
@@ -30,97 +48,67 @@ func documents() *samplev1.ListDocumentsResponse {
 	return &samplev1.ListDocumentsResponse{Documents: []*samplev1.Document{{Name: "plan", Text: "Buy tea."}}}
 }
 
-func (p *keyfuncPeer) handlerOption() connect.HandlerOption {
-	return connect.WithInterceptors(p.interceptor())
+func documentsRequest() *samplev1.ListDocumentsRequest {
+	return &samplev1.ListDocumentsRequest{OrganizationId: organization}
 }
 
-// A memoryCall is a call of a handler without a network. Request and answer are used again
-// and again, so that what is counted is the handler's.
+func encodedDocumentsRequest() []byte { return tokens.Must(proto.Marshal(documentsRequest())) }
+
+// A memoryCall calls a handler without a network. All calls share one request and one answer, so that
+// only the handler's costs count.
 type memoryCall struct {
 	handler http.Handler
 	request *http.Request
-	body    rewound
-	answer  discarded
+	body    *bytes.Reader
+	answer  answerWriter
 	want    int // the status
 }
 
-func newMemoryCall(ctx context.Context, handler http.Handler, procedure, raw string, want int) *memoryCall {
-	c := &memoryCall{handler: handler, want: want, answer: discarded{header: http.Header{}}}
-	if procedure == listDocuments {
-		c.body.data = encodedDocumentsRequest()
-	}
-	request, err := http.NewRequestWithContext(ctx, http.MethodPost, "http://localhost"+procedure, nil)
-	if err != nil {
-		panic(err) // the procedures are constants
-	}
+// newMemoryCall makes a call with a token, or without one.
+func newMemoryCall(ctx context.Context, handler http.Handler, raw string, want int) *memoryCall {
+	body := bytes.NewReader(encodedDocumentsRequest())
+	request := tokens.Must(http.NewRequestWithContext(ctx, http.MethodPost, "http://localhost"+listDocuments, body))
 	request.Header.Set("Content-Type", "application/proto")
-	request.Header.Set("Authorization", "Bearer "+raw)
-	request.Body, request.ContentLength = &c.body, int64(len(c.body.data))
-	c.request = request
-	return c
+	if raw != "" {
+		request.Header.Set("Authorization", "Bearer "+raw)
+	}
+	return &memoryCall{handler: handler, request: request, body: body, answer: answerWriter{header: http.Header{}}, want: want}
 }
 
-func encodedDocumentsRequest() []byte {
-	data, err := proto.Marshal(&samplev1.ListDocumentsRequest{OrganizationId: organization})
-	if err != nil {
-		panic(err) // the message is a constant
-	}
-	return data
-}
+func (c *memoryCall) op() operation { return repeat(c.do) }
 
 func (c *memoryCall) do() error {
-	c.body.Reset(c.body.data)
-	c.answer.reset()
-	c.handler.ServeHTTP(&c.answer, c.request)
-	if c.answer.status != c.want {
-		return fmt.Errorf("status %d, want %d: %s", c.answer.status, c.want, c.answer.body)
-	}
-	return nil
-}
-
-// check makes one call and looks closer at its answer.
-func (c *memoryCall) check() error {
-	if err := c.do(); err != nil {
+	if _, err := c.body.Seek(0, 0); err != nil {
 		return err
 	}
-	if len(c.answer.body) == 0 {
+	clear(c.answer.header)
+	c.answer.status, c.answer.body = 0, c.answer.body[:0]
+	c.handler.ServeHTTP(&c.answer, c.request)
+	switch {
+	case c.answer.status != c.want:
+		return fmt.Errorf("status %d, want %d: %s", c.answer.status, c.want, c.answer.body)
+	case len(c.answer.body) == 0:
 		return errors.New("the answer is empty")
+	default:
+		return nil
 	}
-	return nil
 }
 
-// A rewound body can be read again.
-type rewound struct {
-	bytes.Reader
-	data []byte
-}
-
-// Close implements [io.Closer].
-func (*rewound) Close() error { return nil }
-
-// A discarded answer keeps the beginning of its body only, for errors.
-type discarded struct {
+// An answerWriter is an [http.ResponseWriter] that keeps the beginning of the body, for errors.
+type answerWriter struct {
 	header http.Header
 	status int
 	body   []byte
 }
 
-func (d *discarded) reset() {
-	clear(d.header)
-	d.status, d.body = 0, d.body[:0]
-}
+func (a *answerWriter) Header() http.Header { return a.header }
 
-// Header implements [http.ResponseWriter].
-func (d *discarded) Header() http.Header { return d.header }
+func (a *answerWriter) WriteHeader(status int) { a.status = status }
 
-// WriteHeader implements [http.ResponseWriter].
-func (d *discarded) WriteHeader(status int) { d.status = status }
-
-// Write implements [http.ResponseWriter].
-func (d *discarded) Write(data []byte) (int, error) {
-	if d.status == 0 {
-		d.status = http.StatusOK
+func (a *answerWriter) Write(data []byte) (int, error) {
+	if a.status == 0 {
+		a.status = http.StatusOK
 	}
-	d.body = append(d.body, data[:min(len(data), 512-len(d.body))]...)
+	a.body = append(a.body, data[:min(len(data), 512-len(a.body))]...)
 	return len(data), nil
 }

@@ -10,40 +10,31 @@ import (
 	"github.com/protoauthz/protoauthz/interceptor/policy"
 )
 
-// The procedures that are called. That of documents names an organization in its message,
-// that of products knows none.
+// The procedures that are called. Their messages name an organization.
 const (
-	listProducts  = samplev1connect.CatalogServiceListProductsProcedure
 	listDocuments = samplev1connect.DocumentServiceListDocumentsProcedure
 	syncDocuments = samplev1connect.DocumentServiceSyncDocumentsProcedure
 )
 
-// requiredScopes are those that the annotations ask for, as one writes them down by hand.
-var requiredScopes = map[string][]string{
-	listProducts:  {"read:products"},
-	listDocuments: {"read:data"},
-	syncDocuments: {"read:data", "write:data"},
+// rules are the annotations of the procedures, compiled.
+func rules() (*policy.Table, error) {
+	return policy.Compile(policy.Files{samplev1.File_sample_v1_document_proto}, policy.WithAudience(api))
 }
 
-// checkScopes is what those write who have no annotations.
-func checkScopes(procedure string, granted []string) error {
+// requiredScopes are the scopes of the annotations, as people without annotations write them down.
+var requiredScopes = map[string][]string{listDocuments: {"read:data"}}
+
+// checkScopes is the rule of people without annotations.
+func checkScopes(procedure, granted string) error {
 	required, ok := requiredScopes[procedure]
 	if !ok {
 		return fmt.Errorf("no rule for %s", procedure)
 	}
+	scopes := strings.Split(granted, " ")
 	for _, scope := range required {
-		if !slices.Contains(granted, scope) {
+		if !slices.Contains(scopes, scope) {
 			return fmt.Errorf("scope %s is missing", scope)
 		}
 	}
 	return nil
-}
-
-func splitScopes(scope string) []string { return strings.Split(scope, " ") }
-
-func rules() (*policy.Table, error) {
-	return policy.Compile(
-		policy.Files{samplev1.File_sample_v1_catalog_proto, samplev1.File_sample_v1_document_proto},
-		policy.WithAudience(api),
-	)
 }
