@@ -70,7 +70,7 @@ func TestPeers(t *testing.T) {
 	}
 }
 
-// TestWays makes sure that every handler is protected, and refuses what its contest says.
+// TestWays makes sure that every handler is protected, and refuses the bad tokens of its contest.
 func TestWays(t *testing.T) {
 	t.Parallel()
 	b := startBench(t, config{})

@@ -64,7 +64,7 @@ func (r *report) headline() (string, error) {
 			}
 		}
 		if ours == nil || keyfunc == nil {
-			return "", errors.New("-readme needs the groups verify, refuse, guard and loopback: there is no " + row.title)
+			return "", errors.New("-readme needs the groups verify, refuse, guard and loopback: " + row.title + " is missing")
 		}
 		best, fastest := "-", keyfunc
 		if other != nil {
