@@ -9,7 +9,7 @@ import (
 	"github.com/auth0/go-jwt-middleware/v3/validator"
 )
 
-// auth0Claims is how auth0/go-jwt-middleware has its users read scopes.
+// auth0Claims reads scopes, as users of auth0/go-jwt-middleware do.
 type auth0Claims struct {
 	Scope string `json:"scope"`
 }
@@ -17,10 +17,10 @@ type auth0Claims struct {
 // Validate implements [validator.CustomClaims].
 func (auth0Claims) Validate(context.Context) error { return nil }
 
-// newAuth0 makes a validator of auth0/go-jwt-middleware with its caching provider of keys,
-// found by discovery. It checks signature, algorithm, issuer, audience and times. It
-// checks no `typ`, and accepts a token without `exp`.
-func newAuth0(i *issuer) (verifyFunc, error) {
+// newAuth0 makes a validator of auth0/go-jwt-middleware with its caching provider of keys, by
+// discovery. The validator checks signature, algorithm, issuer, audience and times. It does not check
+// `typ`, and accepts a token without `exp`.
+func newAuth0(_ context.Context, i *issuer) (verifyFunc, error) {
 	issuerURL, err := url.Parse(i.issuerURL)
 	if err != nil {
 		return nil, err

@@ -2,17 +2,14 @@ package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"math"
 	"runtime"
 	"slices"
-	"sync"
 	"time"
 )
 
-// An operation does the same thing n times. It ends with an error as soon as the answer is
-// not the one that it should be.
+// An operation does the same thing n times. It returns an error at the first wrong answer.
 type operation func(n int) error
 
 // repeat makes an operation of one call.
@@ -27,24 +24,7 @@ func repeat(call func() error) operation {
 	}
 }
 
-// spread shares an operation's work out to goroutines.
-func spread(goroutines int, op operation) operation {
-	return func(n int) error {
-		errs := make([]error, goroutines)
-		var all sync.WaitGroup
-		for i := range goroutines {
-			share := n / goroutines
-			if i < n%goroutines {
-				share++
-			}
-			all.Go(func() { errs[i] = op(share) })
-		}
-		all.Wait()
-		return errors.Join(errs...)
-	}
-}
-
-// A contender is one way to do a contest's work.
+// A contender is one way to do the work of a contest.
 type contender struct {
 	name string
 	op   operation
@@ -53,77 +33,51 @@ type contender struct {
 // A contest measures contenders in turns.
 type contest struct {
 	title, note string
-	contenders  []contender
-	// reference is the name of the contender that the others are compared with.
-	reference string
-	// added asks by how much each contender exceeds the reference.
-	added bool
-	// hoard leaves garbage where it is, since the heap takes too long to go through.
-	hoard bool
+	contenders  []contender // the first one is the reference
 }
 
-// A sample is what one operation took, in one measurement.
+// A sample is the cost of one operation, by one measurement.
 type sample struct{ nanoseconds, allocations, bytes float64 }
 
 // A standing is the outcome of a contest for one contender.
 type standing struct {
-	contender string
-	samples   []sample // by round
-	median    sample
-	// ratio is the median of the rounds' ratios to the reference, and added that of their
-	// differences.
-	ratio float64
-	added sample
-	// spread is by how much the middle half of the rounds differ, as a part of the median.
-	spread float64
+	name    string
+	samples []sample // by round
+	median  sample
+	spread  float64 // of the middle half of the rounds, as a part of the median
+	ratio   float64 // to the reference, see [medianRatio]
 }
 
-// standings are the outcome of a contest.
-type standings struct {
-	contest
-	all []standing
-}
-
-// run measures all contenders once in each round.
-func (c contest) run(ctx context.Context, rounds int, budget time.Duration) (*standings, error) {
+// run measures all contenders once in each round. The contenders take turns at being the first, so
+// that none always follows the same one, whose garbage and heat stay behind.
+func (c contest) run(ctx context.Context, rounds int, budget time.Duration) ([]standing, error) {
 	counts := make([]int, len(c.contenders))
 	samples := make([][]sample, len(c.contenders))
 	for i, contender := range c.contenders {
 		var err error
 		if counts[i], err = calibrate(contender.op, budget); err != nil {
-			return nil, fmt.Errorf("%s: %s: %w", c.title, contender.name, err)
+			return nil, fmt.Errorf("%s: %w", contender.name, err)
 		}
 	}
 	for round := range rounds {
-		for _, i := range turns(len(c.contenders), round) {
+		for turn := range c.contenders {
 			if err := ctx.Err(); err != nil {
 				return nil, err
 			}
-			if !c.hoard {
-				runtime.GC()
-			}
+			i := (turn + round) % len(c.contenders)
+			runtime.GC()
 			s, err := measure(c.contenders[i].op, counts[i])
 			if err != nil {
-				return nil, fmt.Errorf("%s: %s: %w", c.title, c.contenders[i].name, err)
+				return nil, fmt.Errorf("%s: %w", c.contenders[i].name, err)
 			}
 			samples[i] = append(samples[i], s)
 		}
 	}
-	return c.stand(samples)
+	return c.stand(samples), nil
 }
 
-// turns is the order of a round. It is rotated, so that nobody always follows the same
-// contender, whose garbage and heat are there to stay.
-func turns(contenders, round int) []int {
-	order := make([]int, contenders)
-	for i := range order {
-		order[i] = (i + round) % contenders
-	}
-	return order
-}
-
-// calibrate finds how often an operation fits into the budget, after a first time, which
-// may fetch keys and fill caches.
+// calibrate finds how often an operation fits into the budget. The first call fetches keys and fills
+// caches.
 func calibrate(op operation, budget time.Duration) (int, error) {
 	if err := op(1); err != nil {
 		return 0, err
@@ -139,8 +93,7 @@ func calibrate(op operation, budget time.Duration) (int, error) {
 	}
 }
 
-// measure counts allocations of the whole process: what a contender leaves to other
-// goroutines is its own doing too.
+// measure counts the allocations of the whole process: a contender may leave work to other goroutines.
 func measure(op operation, n int) (sample, error) {
 	var before, after runtime.MemStats
 	runtime.ReadMemStats(&before)
@@ -155,44 +108,20 @@ func measure(op operation, n int) (sample, error) {
 	}, err
 }
 
-// stand compares the samples, by contender and round.
-func (c contest) stand(samples [][]sample) (*standings, error) {
-	reference := slices.IndexFunc(c.contenders, func(other contender) bool { return other.name == c.reference })
-	if reference < 0 {
-		return nil, fmt.Errorf("%s: nobody is called %q", c.title, c.reference)
-	}
-	s := &standings{contest: c}
+// stand compares samples, by contender and round.
+func (c contest) stand(samples [][]sample) (all []standing) {
 	for i, own := range samples {
-		quarter, threeQuarters := quantile(own, 0.25, nanoseconds), quantile(own, 0.75, nanoseconds)
-		added := make([]sample, len(own))
-		for round, is := range own {
-			base := samples[reference][round]
-			added[round] = sample{is.nanoseconds - base.nanoseconds, is.allocations - base.allocations, is.bytes - base.bytes}
-		}
 		median := medians(own)
-		s.all = append(s.all, standing{
-			contender: c.contenders[i].name,
-			samples:   own,
-			median:    median,
-			ratio:     medianRatio(own, samples[reference]),
-			added:     medians(added),
-			spread:    (threeQuarters - quarter) / median.nanoseconds,
+		all = append(all, standing{
+			name: c.contenders[i].name, samples: own, median: median,
+			spread: (quantile(own, 0.75, nanoseconds) - quantile(own, 0.25, nanoseconds)) / median.nanoseconds,
+			ratio:  medianRatio(own, samples[0]),
 		})
 	}
-	return s, nil
+	return all
 }
 
-// find returns the standing of a contender.
-func (s *standings) find(name string) (standing, error) {
-	i := slices.IndexFunc(s.all, func(other standing) bool { return other.contender == name })
-	if i < 0 {
-		return standing{}, fmt.Errorf("%s: nobody is called %q", s.title, name)
-	}
-	return s.all[i], nil
-}
-
-// medianRatio is the median of the rounds' ratios: each compares what was measured a
-// moment apart.
+// medianRatio is the median of the ratios of all rounds: each compares neighbours in time.
 func medianRatio(own, base []sample) float64 {
 	ratios := make([]float64, len(own))
 	for round := range own {
@@ -211,8 +140,8 @@ func medians(samples []sample) sample {
 	}
 }
 
-// quantile is the value below which a part of all values are, between two of them if need
-// be. Without any values it is not a number.
+// quantile is the value that a part of all values are below, if need be between two of them. The
+// quantile of nothing is not a number.
 func quantile[T any](all []T, part float64, value func(T) float64) float64 {
 	if len(all) == 0 {
 		return math.NaN()

@@ -2,13 +2,8 @@ package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
-	"maps"
-	"math"
-	"slices"
 	"strconv"
-	"strings"
 	"time"
 
 	"github.com/protoauthz/protoauthz/interceptor/internal/test/tokens"
@@ -16,133 +11,106 @@ import (
 )
 
 const (
-	floodRounds = 3
-	goodCallers = 4
-	newEvery    = 50 * time.Millisecond // comes a token that was never seen before
+	floodRounds    = 3
+	floodAlgorithm = "ES384" // the costliest to verify
+	goodCallers    = 4
+	newEvery       = 50 * time.Millisecond // comes a token that the server has not seen
 )
 
-// A floodCase is one server, and who calls it.
-type floodCase struct {
-	name    string
-	options []token.Option
-	flooded bool
-}
-
-func floodCases() []floodCase {
-	return []floodCase{
+func floodGroup(ctx context.Context, b *bench) error {
+	cases := []struct {
+		name    string
+		options []token.Option
+		flooded bool
+	}{
 		{"no flood", nil, false},
 		{"flood, default limit", nil, true},
-		{"flood, no limit", []token.Option{token.WithSignatureLimit(1 << 20)}, true},
+		{"flood, no limit", []token.Option{withoutLimit}, true},
 	}
-}
-
-func floodGroup(ctx context.Context, b *bench) (err error) {
-	cases := floodCases()
 	plans := make([]floodPlan, len(cases))
 	for n, each := range cases {
-		guard, guardErr := b.issuer.guard(each.options...)
-		if guardErr != nil {
-			return guardErr
+		guard, err := b.issuer.guard(each.options...)
+		if err != nil {
+			return err
 		}
-		server, serveErr := serve(ctx, documentsHandler(guard.HandlerOption()))
-		if serveErr != nil {
-			return serveErr
+		url, err := b.serve(ctx, documentsHandler(guard.HandlerOption()))
+		if err != nil {
+			return err
 		}
-		defer func() { err = errors.Join(err, server.stop()) }()
-		plans[n] = b.plan(server.url)
+		plans[n] = b.plan(url)
 		if each.flooded {
 			plans[n].Forgers = b.forgers
 		}
 	}
-	results := make([][]floodResult, len(cases))
+	results := make([][]floodResult, len(cases)) // by case and round
 	for round := range floodRounds {
-		for _, n := range turns(len(cases), round) {
+		for turn := range cases {
+			n := (turn + round) % len(cases)
 			plans[n].New = b.newcomers()
-			result, err := b.child(ctx, plans[n])
+			result, err := plans[n].runInChild(ctx)
+			if err == nil && result.Good.Refused > 0 {
+				err = fmt.Errorf("%d good calls were refused: %s", result.Good.Refused, result.Good.Refusal)
+			}
 			if err != nil {
 				return fmt.Errorf("%s: %w", cases[n].name, err)
-			}
-			if result.Refused > 0 {
-				return fmt.Errorf("%s: %d good calls were refused: %s", cases[n].name, result.Refused, result.Refusal)
 			}
 			results[n] = append(results[n], result)
 		}
 	}
-	return b.report.table(b.floodTable(cases, results))
+	t := table{
+		note: fmt.Sprintf("%s over HTTP/2 on loopback. The clients are another process on the same processors, and part of what is measured. "+
+			"%d good callers, each with a cached token, and %d forgers call as fast as they are answered, each on a connection of its own. "+
+			"Each forged token has a new signature. Every %s comes a good token that the server has not seen: a first call. %d runs of %s, medians.",
+			floodAlgorithm, goodCallers, b.forgers, newEvery, floodRounds, b.flood),
+		columns: []string{
+			"", "good calls/s", "ratio", "p50", "p99",
+			"first call p50", "first call p99", "first calls refused", "forged calls/s",
+		},
+	}
+	for n, each := range cases {
+		t.rows = append(t.rows, append([]string{each.name}, floodCells(results[n], results[0], b.flood)...))
+	}
+	return b.report.table(t)
+}
+
+// floodCells compare the results of a case with the results of the reference, by round.
+func floodCells(results, reference []floodResult, lasted time.Duration) []string {
+	median := func(value func(floodResult) float64) float64 { return quantile(results, 0.5, value) }
+	perSecond := func(n int) float64 { return float64(n) / lasted.Seconds() }
+	ratios, refused := make([]float64, len(results)), 0
+	for round, r := range results {
+		ratios[round] = float64(len(r.Good.Took)) / float64(len(reference[round].Good.Took))
+		refused += r.New.Refused
+	}
+	return []string{
+		grouped(median(func(r floodResult) float64 { return perSecond(len(r.Good.Took)) })),
+		digits(quantile(ratios, 0.5, func(ratio float64) float64 { return ratio })),
+		duration(median(func(r floodResult) float64 { return r.Good.percentile(0.50) })),
+		duration(median(func(r floodResult) float64 { return r.Good.percentile(0.99) })),
+		duration(median(func(r floodResult) float64 { return r.New.percentile(0.50) })),
+		duration(median(func(r floodResult) float64 { return r.New.percentile(0.99) })),
+		grouped(float64(refused)),
+		grouped(median(func(r floodResult) float64 { return perSecond(r.Forged.Refused) })),
+	}
 }
 
 func (b *bench) plan(url string) floodPlan {
-	signed, _ := tokens.CutSignature(b.issuer.member("ES384", "sub", "root"))
+	signed, _ := tokens.CutSignature(b.issuer.token(floodAlgorithm, "sub", "root"))
 	plan := floodPlan{
 		URL: url + listDocuments, Forged: signed + ".",
 		Body: encodedDocumentsRequest(), Duration: b.flood, Every: newEvery,
 	}
 	for n := range goodCallers {
-		plan.Good = append(plan.Good, b.issuer.member("ES384", "jti", strconv.Itoa(n)))
+		plan.Good = append(plan.Good, b.issuer.token(floodAlgorithm, "jti", strconv.Itoa(n)))
 	}
 	return plan
 }
 
 // newcomers are tokens that no server has seen, enough for one run.
 func (b *bench) newcomers() []string {
-	raws := make([]string, 2*b.flood/newEvery)
+	raws := make([]string, 2+2*b.flood/newEvery)
 	for n := range raws {
-		raws[n] = b.issuer.member("ES384") // each with a signature of its own
+		raws[n] = b.issuer.token(floodAlgorithm) // each with a signature of its own
 	}
 	return raws
-}
-
-func (b *bench) floodTable(cases []floodCase, results [][]floodResult) table {
-	t := table{
-		title: "good callers while others make up tokens",
-		note: fmt.Sprintf("ES384 over HTTP/2 on loopback, the server in this process and all clients in another one on the same processors, "+
-			"which are part of what is measured. %d good callers with a token each, called once before, and %d forgers, each on a connection of"+
-			" its own and as fast as it is answered; every forged token has a signature of its own. A good token that was never seen comes every %s."+
-			" %d runs of %s, medians.",
-			goodCallers, b.forgers, newEvery, floodRounds, b.flood),
-		columns: []string{
-			"", "good calls/s", "ratio", "p50", "p99", "good calls refused",
-			"first call p50", "first call p99", "first calls refused", "forged calls/s", "answered",
-		},
-	}
-	for n, each := range cases {
-		median := func(value func(floodResult) float64) float64 { return quantile(results[n], 0.5, value) }
-		ratios := make([]float64, len(results[n]))
-		for round, result := range results[n] {
-			ratios[round] = float64(result.Accepted) / float64(results[0][round].Accepted)
-		}
-		seconds, refused, newRefused, answered := b.flood.Seconds(), 0, 0, map[string]int{}
-		for _, result := range results[n] {
-			refused += result.Refused
-			newRefused += result.NewRefused
-			for reason, times := range result.Reasons {
-				answered[reason] += times
-			}
-		}
-		t.rows = append(t.rows, []string{
-			each.name,
-			grouped(int64(math.Round(median(func(r floodResult) float64 { return float64(r.Accepted) / seconds })))),
-			ratio(quantile(ratios, 0.5, func(ratio float64) float64 { return ratio })),
-			duration(median(func(r floodResult) float64 { return float64(r.P50) })),
-			duration(median(func(r floodResult) float64 { return float64(r.P99) })),
-			strconv.Itoa(refused),
-			duration(median(func(r floodResult) float64 { return float64(r.NewP50) })),
-			duration(median(func(r floodResult) float64 { return float64(r.NewP99) })),
-			strconv.Itoa(newRefused),
-			grouped(int64(math.Round(median(func(r floodResult) float64 { return float64(r.forged()) / seconds })))),
-			tally(answered),
-		})
-	}
-	return t
-}
-
-func tally(times map[string]int) string {
-	if len(times) == 0 {
-		return "-"
-	}
-	var parts []string
-	for _, name := range slices.Sorted(maps.Keys(times)) {
-		parts = append(parts, grouped(int64(times[name]))+" "+name)
-	}
-	return strings.Join(parts, ", ")
 }

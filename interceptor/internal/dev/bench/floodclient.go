@@ -12,6 +12,7 @@ import (
 	"net/http"
 	"os"
 	"os/exec"
+	"strings"
 	"sync"
 	"time"
 )
@@ -20,39 +21,35 @@ import (
 type floodPlan struct {
 	URL      string
 	Good     []string      // a token for each good caller
-	New      []string      // tokens that come once each
-	Every    time.Duration // how often one of them does
-	Forged   string        // all of a forged token but its signature
+	New      []string      // tokens of a newcomer, for one call each
+	Every    time.Duration // between two calls of the newcomer
+	Forged   string        // a forged token without its signature
 	Forgers  int
 	Body     []byte
 	Duration time.Duration
 }
 
-// A floodResult is what the clients saw.
-type floodResult struct {
-	Accepted, Refused int           // calls of good callers
-	Refusal           string        // the last one
-	P50, P99          time.Duration // of good calls
-	NewP50, NewP99    time.Duration // of the first call with a token
-	NewRefused        int
-	Reasons           map[string]int // of refused forged calls
+// A floodResult holds the calls that began during a flood.
+type floodResult struct{ Good, New, Forged floodCalls }
+
+// floodCalls are the calls of one kind of callers.
+type floodCalls struct {
+	Took    []time.Duration // of calls that were let in
+	Refused int
+	Refusal string // the last one
 }
 
-func (r floodResult) forged() (n int) {
-	for _, times := range r.Reasons {
-		n += times
-	}
-	return n
+func (c floodCalls) percentile(part float64) float64 {
+	return quantile(c.Took, part, func(took time.Duration) float64 { return float64(took) })
 }
 
-// floodProcess runs the clients in a child process, so that they have a garbage collector
-// and a scheduler of their own.
-func floodProcess(ctx context.Context, plan floodPlan) (result floodResult, err error) {
+// runInChild runs the clients in a child process, with a garbage collector and a scheduler of their own.
+func (p floodPlan) runInChild(ctx context.Context) (result floodResult, err error) {
 	program, err := os.Executable()
 	if err != nil {
 		return result, err
 	}
-	input, err := json.Marshal(plan)
+	input, err := json.Marshal(p)
 	if err != nil {
 		return result, err
 	}
@@ -78,179 +75,94 @@ func serveFloodPlan(ctx context.Context, in io.Reader, out io.Writer) error {
 	return json.NewEncoder(out).Encode(result)
 }
 
-// A floodTally counts what several clients see.
-type floodTally struct {
-	mu            sync.Mutex
-	result        floodResult
-	took, newTook []time.Duration
-}
-
-func (t *floodTally) forged(reason string) {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	t.result.Reasons[reason]++
-}
-
-func (t *floodTally) good(reason string, took time.Duration) {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	if reason != "" {
-		t.result.Refused++
-		t.result.Refusal = reason
-		return
-	}
-	t.result.Accepted++
-	t.took = append(t.took, took)
-}
-
-func (t *floodTally) newcomer(reason string, took time.Duration) {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	if reason != "" {
-		t.result.NewRefused++
-		return
-	}
-	t.newTook = append(t.newTook, took)
-}
-
-func (t *floodTally) sum() floodResult {
-	elapsed := func(d time.Duration) float64 { return float64(d) }
-	part := func(took []time.Duration, part float64) time.Duration {
-		if len(took) == 0 {
-			return 0
-		}
-		return time.Duration(quantile(took, part, elapsed))
-	}
-	r := t.result
-	r.P50, r.P99 = part(t.took, 0.50), part(t.took, 0.99)
-	r.NewP50, r.NewP99 = part(t.newTook, 0.50), part(t.newTook, 0.99)
-	return r
-}
-
-// run lets all good callers make a call, so that their tokens are cached, begins the
-// flood, and counts once it is under way. The flood lasts for the plan's duration, and until each
-// good caller and a newcomer were answered.
-func (p floodPlan) run(ctx context.Context) (floodResult, error) {
-	callers := make([]*floodCaller, 0, len(p.Good))
+// run makes one call with each good token, so that the server has them cached, and starts all callers.
+// Calls count when the flood is under way. The flood lasts until its time is over and one call of each
+// caller has counted.
+func (p floodPlan) run(ctx context.Context) (result floodResult, err error) {
+	var all []*floodCaller
 	for _, raw := range p.Good {
-		c := p.caller()
-		if reason, err := c.call(ctx, raw); err != nil || reason != "" {
-			return floodResult{}, errors.Join(fmt.Errorf("a good call before the flood: %q", reason), err)
+		c := p.caller(&result.Good, func() string { return raw })
+		if refusal, err := c.call(ctx, raw); err != nil || refusal != "" {
+			return result, errors.Join(fmt.Errorf("a good call before the flood: %s", refusal), err)
 		}
-		callers = append(callers, c)
+		all = append(all, c)
 	}
-	begin := time.Now().Add(p.Duration / 10)
-	end := begin.Add(p.Duration)
-	over := make(chan struct{})
-	t := &floodTally{result: floodResult{Reasons: map[string]int{}}}
-	errs := make(chan error, p.Forgers+len(callers)+1)
-	var all sync.WaitGroup
-	for range p.Forgers {
-		all.Go(func() { errs <- p.forge(ctx, begin, over, t.forged) })
-	}
-	for n, c := range callers {
-		all.Go(func() { errs <- c.keepCalling(ctx, begin, over, p.Good[n], t.good) })
-	}
-	all.Go(func() {
-		defer close(over)
-		errs <- p.arrive(ctx, begin, end, t.newcomer)
-		<-time.After(time.Until(end))
-	})
-	all.Wait()
-	close(errs)
-	var err error
-	for each := range errs {
-		err = errors.Join(err, each)
-	}
-	if err == nil && len(t.took) == 0 {
-		err = errors.New("no good call was answered")
-	}
-	return t.sum(), err
-}
-
-// arrive makes calls with tokens that the server has not seen before, once the flood is under way.
-func (p floodPlan) arrive(ctx context.Context, begin, end time.Time, answered func(string, time.Duration)) error {
-	c := p.caller()
-	defer c.client.CloseIdleConnections()
-	<-time.After(time.Until(begin))
 	ticker := time.NewTicker(p.Every)
 	defer ticker.Stop()
-	for n, raw := range p.New {
+	left := p.New
+	all = append(all, p.caller(&result.New, func() string {
 		<-ticker.C
-		start := time.Now()
-		if n > 0 && !start.Before(end) {
-			break
-		}
-		reason, err := c.call(ctx, raw)
-		if err != nil {
-			return err
-		}
-		answered(reason, time.Since(start))
+		raw := left[0]
+		left = left[1:]
+		return raw
+	}))
+	for range p.Forgers {
+		all = append(all, p.caller(&result.Forged, p.forge))
 	}
-	return nil
+	begin := time.Now().Add(p.Duration / 10)
+	errs := make([]error, len(all))
+	var mu sync.Mutex
+	var callers sync.WaitGroup
+	for n, c := range all {
+		callers.Go(func() { errs[n] = c.keepCalling(ctx, &mu, begin, begin.Add(p.Duration)) })
+	}
+	callers.Wait()
+	if len(result.Forged.Took) > 0 {
+		errs = append(errs, errAccepted)
+	}
+	return result, errors.Join(errs...)
 }
 
-// forge sends tokens with random signatures. Their first and middle bits are zero, so that
-// R and S are below the curve's order and have to be looked at.
-func (p floodPlan) forge(ctx context.Context, begin time.Time, over <-chan struct{}, answered func(reason string)) error {
-	c := p.caller()
-	defer c.client.CloseIdleConnections()
-	signature := make([]byte, 96) // of ES384
-	for !ended(over) {
-		_, _ = rand.Read(signature) // never fails
-		signature[0], signature[48] = signature[0]&0x7f, signature[48]&0x7f
-		reason, err := c.call(ctx, p.Forged+base64.RawURLEncoding.EncodeToString(signature))
-		switch {
-		case err != nil:
-			return err
-		case reason == "":
-			return errAccepted
-		case time.Now().After(begin):
-			answered(reason)
-		}
-	}
-	return nil
-}
-
-func ended(over <-chan struct{}) bool {
-	select {
-	case <-over:
-		return true
-	default:
-		return false
-	}
+// forge makes a token with a random signature. The first and the middle bit of the signature are zero:
+// R and S are below the order of the curve, so the server must compute.
+func (p floodPlan) forge() string {
+	signature := make([]byte, 96)
+	_, _ = rand.Read(signature) // never fails
+	signature[0], signature[48] = signature[0]&0x7f, signature[48]&0x7f
+	return p.Forged + base64.RawURLEncoding.EncodeToString(signature)
 }
 
 // A floodCaller has a connection of its own.
 type floodCaller struct {
+	plan   floodPlan
 	client *http.Client
-	url    string
-	body   []byte
+	calls  *floodCalls   // of all callers of its kind
+	next   func() string // the token of the next call
 }
 
-func (p floodPlan) caller() *floodCaller {
-	return &floodCaller{client: newClient(), url: p.URL, body: p.Body}
+func (p floodPlan) caller(calls *floodCalls, next func() string) *floodCaller {
+	return &floodCaller{plan: p, client: newClient(), calls: calls, next: next}
 }
 
-func (c *floodCaller) keepCalling(ctx context.Context, begin time.Time, over <-chan struct{}, raw string, answered func(string, time.Duration)) error {
+func (c *floodCaller) keepCalling(ctx context.Context, mu *sync.Mutex, begin, end time.Time) error {
 	defer c.client.CloseIdleConnections()
-	for counted := false; !counted || !ended(over); {
+	for counted := false; !counted || time.Now().Before(end); {
+		raw := c.next()
 		start := time.Now()
-		reason, err := c.call(ctx, raw)
+		refusal, err := c.call(ctx, raw)
 		if err != nil {
 			return err
 		}
-		if counted = start.After(begin) || counted; counted {
-			answered(reason, time.Since(start))
+		if start.Before(begin) {
+			continue
 		}
+		counted = true
+		mu.Lock()
+		if refusal == "" {
+			c.calls.Took = append(c.calls.Took, time.Since(start))
+		} else {
+			c.calls.Refused++
+			c.calls.Refusal = refusal
+		}
+		mu.Unlock()
 	}
 	return nil
 }
 
-// call returns the reason of the refusal, or nothing. It is no connect client: that would
-// take as much time as the server, which has to share the processors with it.
-func (c *floodCaller) call(ctx context.Context, raw string) (reason string, err error) {
-	request, err := http.NewRequestWithContext(ctx, http.MethodPost, c.url, bytes.NewReader(c.body))
+// call returns the body of the refusal, or nothing. It does not use a client of connect-go, which
+// would take as much processor time as the server.
+func (c *floodCaller) call(ctx context.Context, raw string) (refusal string, err error) {
+	request, err := http.NewRequestWithContext(ctx, http.MethodPost, c.plan.URL, bytes.NewReader(c.plan.Body))
 	if err != nil {
 		return "", err
 	}
@@ -265,15 +177,9 @@ func (c *floodCaller) call(ctx context.Context, raw string) (reason string, err 
 	if err != nil || response.StatusCode == http.StatusOK {
 		return "", err
 	}
-	var refusal struct {
-		Code    string
-		Details []struct{ Debug struct{ Reason string } }
+	refusal = fmt.Sprintf("status %d: %s", response.StatusCode, body)
+	if !strings.Contains(refusal, `"reason":`) {
+		return "", errors.New("not an answer of the guard: " + refusal)
 	}
-	if err := json.Unmarshal(body, &refusal); err != nil {
-		return "", fmt.Errorf("status %d: %w", response.StatusCode, err)
-	}
-	if len(refusal.Details) == 0 {
-		return "", fmt.Errorf("status %d without a reason: %s", response.StatusCode, refusal.Code)
-	}
-	return refusal.Details[0].Debug.Reason, nil
+	return refusal, nil
 }

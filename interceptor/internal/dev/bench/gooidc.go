@@ -6,11 +6,10 @@ import (
 	"github.com/coreos/go-oidc/v3/oidc"
 )
 
-// newGoOIDC makes a verifier of coreos/go-oidc, found by discovery, with its remote key
-// set. It is made for ID tokens and used for access tokens by many: it checks signature,
-// algorithm, issuer, the audience by way of the client's id, and times. It checks no
-// `typ`, takes a token without `exp` as expired, and knows nothing of scopes, which are
-// read here as its documentation shows.
+// newGoOIDC makes a verifier of coreos/go-oidc, by discovery, with its remote key set. go-oidc is made
+// for ID tokens, and many use it for access tokens. The verifier checks signature, algorithm, issuer,
+// the audience as a client id, and times. It does not check `typ`, takes a token without `exp` as
+// expired, and does not know scopes: the claims are read as go-oidc's documentation shows.
 func newGoOIDC(ctx context.Context, i *issuer) (verifyFunc, error) {
 	provider, err := oidc.NewProvider(ctx, i.issuerURL)
 	if err != nil {

@@ -9,15 +9,15 @@ import (
 	"github.com/lestrrat-go/jwx/v3/jwt"
 )
 
-// newJWX makes a verifier of lestrrat-go/jwx with its cached key set. It checks the
-// signature by the key that `kid` names and that key's algorithm, issuer, audience, that
-// there is an `exp`, and times. It checks no `typ`, and no claim but those named.
+// newJWX makes a verifier of lestrrat-go/jwx with its cached key set. The verifier checks the signature
+// by the key that `kid` names and by the algorithm of that key, issuer, audience, the presence of `exp`,
+// and times. It does not check `typ`.
 func newJWX(ctx context.Context, i *issuer) (verifyFunc, error) {
 	cache, err := jwk.NewCache(ctx, httprc.NewClient())
 	if err != nil {
 		return nil, err
 	}
-	if err := cache.Register(ctx, i.keySetURL); err != nil { // which waits for the first fetch
+	if err := cache.Register(ctx, i.keySetURL); err != nil { // waits for the first fetch
 		return nil, err
 	}
 	keys, err := cache.CachedSet(i.keySetURL)

@@ -4,41 +4,54 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"strings"
+)
+
+// Names of contenders, as the report shows them.
+const (
+	nameOpen      = "no auth"
+	nameOurs      = "protoauthz"
+	nameUncached  = nameOurs + ", uncached"
+	nameUnlimited = nameOurs + ", no limit"
+	nameKeyfunc   = "golang-jwt + keyfunc"
 )
 
 // A verifyFunc verifies a token and returns its subject.
 type verifyFunc func(ctx context.Context, raw string) (string, error)
 
-// A peer is what tokens can be verified with.
+// A peer is one way to verify tokens.
 type peer struct {
 	name   string
 	verify verifyFunc
-	// anyType is set if an ID token is accepted where an access token should be.
+	// anyType is set if the peer accepts an ID token as an access token.
 	anyType bool
 }
 
-// Names of peers, as the report shows them.
-const (
-	nameKeyfunc = "golang-jwt + keyfunc"
-	nameGoOIDC  = "go-oidc"
-	nameJWX     = "lestrrat jwx"
-	nameAuth0   = "auth0 middleware"
-	nameAuthn   = "connect authn + keyfunc"
-)
-
-// newPeers makes all that verify tokens, other than us.
+// newPeers makes all peers, ours first. All have verified a token, so their keys are in memory.
 func newPeers(ctx context.Context, i *issuer) ([]peer, error) {
-	keyfunc, keyfuncErr := newKeyfunc(ctx, i)
-	oidc, oidcErr := newGoOIDC(ctx, i)
-	jwx, jwxErr := newJWX(ctx, i)
-	auth0, auth0Err := newAuth0(i)
-	if err := errors.Join(keyfuncErr, oidcErr, jwxErr, auth0Err); err != nil {
-		return nil, err
+	var peers []peer
+	for _, each := range []struct {
+		name    string
+		make    func(context.Context, *issuer) (verifyFunc, error)
+		anyType bool
+	}{
+		{nameUncached, newOurs(withoutCache), false},
+		{nameOurs, newOurs(), false},
+		{nameUnlimited, newOurs(withoutLimit), false},
+		{nameKeyfunc, newKeyfuncVerify, true},
+		{"go-oidc", newGoOIDC, true},
+		{"lestrrat jwx", newJWX, true},
+		{"auth0 middleware", newAuth0, true},
+	} {
+		verify, err := each.make(ctx, i)
+		if err == nil {
+			err = checkAccepted(ctx, verify, i.token(usual))
+		}
+		if err != nil {
+			return nil, fmt.Errorf("%s: %w", each.name, err)
+		}
+		peers = append(peers, peer{each.name, verify, each.anyType})
 	}
-	return []peer{
-		{nameKeyfunc, keyfunc.verify, true}, {nameGoOIDC, oidc, true}, {nameJWX, jwx, true}, {nameAuth0, auth0, true},
-	}, nil
+	return peers, nil
 }
 
 // accepts makes an operation that verifies a good token.
@@ -59,7 +72,7 @@ func checkAccepted(ctx context.Context, verify verifyFunc, raw string) error {
 
 var errAccepted = errors.New("a bad token is accepted")
 
-// refuses makes an operation that has a bad token refused.
+// refuses makes an operation that verifies a bad token.
 func refuses(ctx context.Context, verify verifyFunc, raw string) operation {
 	return repeat(func() error {
 		if _, err := verify(ctx, raw); err == nil {
@@ -67,15 +80,4 @@ func refuses(ctx context.Context, verify verifyFunc, raw string) operation {
 		}
 		return nil
 	})
-}
-
-var errNoBearer = errors.New("no bearer token")
-
-// bearer is what most write to find the token.
-func bearer(authorization string) (string, error) {
-	raw, ok := strings.CutPrefix(authorization, "Bearer ")
-	if !ok {
-		return "", errNoBearer
-	}
-	return raw, nil
 }

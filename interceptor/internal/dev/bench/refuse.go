@@ -2,61 +2,34 @@ package main
 
 import (
 	"context"
-	"fmt"
 	"net/http"
 	"strings"
-
-	"github.com/protoauthz/protoauthz/interceptor/token"
 )
 
-const nameUnlimited = nameOurs + ", no limit"
-
-func refuseTitle(kind string) string { return "refuse ES384, " + kind + ", at the verifier" }
+func refuseTitle(kind string) string { return "refuse " + usual + ", " + kind }
 
 func refuseGroup(ctx context.Context, b *bench) error {
-	bad := b.issuer.refusals("ES384")
-	kinds := []string{expired, wrongIssuer, wrongType, garbage, forged}
-	if err := refuseAtVerifier(ctx, b, kinds, bad); err != nil {
-		return err
-	}
-	return refuseAtHandler(ctx, b, kinds, bad)
-}
-
-func refuseAtVerifier(ctx context.Context, b *bench, kinds []string, bad map[string]string) error {
-	verifier, err := b.issuer.verifier()
-	if err != nil {
-		return err
-	}
-	if err := checkAccepted(ctx, ours(verifier), b.issuer.global("ES384")); err != nil { // so that there are keys
-		return err
-	}
-	unlimited, err := b.issuer.verifier(token.WithSignatureLimit(1 << 20))
-	if err != nil {
-		return err
-	}
 	peers, err := newPeers(ctx, b.issuer)
 	if err != nil {
 		return err
 	}
+	bad := b.issuer.refusals(usual)
+	kinds := []string{expired, wrongIssuer, wrongType, garbage, forged}
 	for _, kind := range kinds {
-		c := contest{
-			title: refuseTitle(kind), reference: nameOurs,
-			contenders: []contender{{nameOurs, refuses(ctx, ours(verifier), bad[kind])}},
+		if err := b.compare(ctx, refuseAtVerifier(ctx, peers, kind, bad[kind])); err != nil {
+			return err
 		}
-		if kind == forged {
-			c.contenders = append(c.contenders, contender{nameUnlimited, refuses(ctx, ours(unlimited), bad[kind])})
-			c.note = "For us that is mostly waiting: signatures that do not match get a part of the time only. See flood."
-		}
-		var blind []string
-		for _, p := range peers {
-			if kind == wrongType && p.anyType {
-				blind = append(blind, p.name)
+	}
+	for _, kind := range append([]string{"no token"}, kinds...) {
+		c := contest{title: refuseTitle(kind) + ", in a handler without a network"}
+		for _, w := range b.ways() {
+			if w.name == nameOpen || kind == wrongType && w.name != nameOurs { // both accept
 				continue
 			}
-			c.contenders = append(c.contenders, contender{p.name, refuses(ctx, p.verify, bad[kind])})
-		}
-		if len(blind) > 0 {
-			c.note = "Accepted by " + strings.Join(blind, ", ") + "."
+			if err := newMemoryCall(ctx, w.handler, b.issuer.token(usual), http.StatusOK).do(); err != nil { // so that there are keys
+				return err
+			}
+			c.contenders = append(c.contenders, contender{w.name, newMemoryCall(ctx, w.handler, bad[kind], http.StatusUnauthorized).op()})
 		}
 		if err := b.compare(ctx, c); err != nil {
 			return err
@@ -65,42 +38,23 @@ func refuseAtVerifier(ctx context.Context, b *bench, kinds []string, bad map[str
 	return nil
 }
 
-// refuseAtHandler sends the same tokens to a handler, whose answer tells the reason.
-func refuseAtHandler(ctx context.Context, b *bench, kinds []string, bad map[string]string) error {
-	guard, err := b.issuer.guard()
-	if err != nil {
-		return err
+func refuseAtVerifier(ctx context.Context, peers []peer, kind, raw string) contest {
+	c := contest{title: refuseTitle(kind)}
+	if kind == forged {
+		c.note = "Our default limit makes forged tokens wait. See flood."
 	}
-	keyfunc, err := newKeyfunc(ctx, b.issuer)
-	if err != nil {
-		return err
-	}
-	guarded := productsHandler(guard.HandlerOption())
-	if err := newMemoryCall(ctx, guarded, listProducts, b.issuer.global("ES384"), http.StatusOK).check(); err != nil {
-		return err
-	}
-	const missing = "no token"
-	for _, kind := range append([]string{missing}, kinds...) {
-		c := contest{title: "refuse ES384, " + kind + ", in a handler without a network", reference: nameOurs}
-		for _, each := range []struct {
-			name    string
-			handler http.Handler
-		}{{nameOurs, guarded}, {nameKeyfunc, productsHandler(keyfunc.handlerOption())}} {
-			if kind == wrongType && each.name == nameKeyfunc {
-				continue // it accepts that
-			}
-			call := newMemoryCall(ctx, each.handler, listProducts, bad[kind], http.StatusUnauthorized)
-			if kind == missing {
-				call.request.Header.Del("Authorization")
-			}
-			if err := call.check(); err != nil {
-				return fmt.Errorf("%s: %s: %w", c.title, each.name, err)
-			}
-			c.contenders = append(c.contenders, contender{each.name, repeat(call.do)})
-		}
-		if err := b.compare(ctx, c); err != nil {
-			return err
+	var accepting []string
+	for _, p := range peers {
+		switch {
+		case p.name == nameUncached || p.name == nameUnlimited && kind != forged: // as by default
+		case p.anyType && kind == wrongType:
+			accepting = append(accepting, p.name)
+		default:
+			c.contenders = append(c.contenders, contender{p.name, refuses(ctx, p.verify, raw)})
 		}
 	}
-	return nil
+	if len(accepting) > 0 {
+		c.note = "Accepted by " + strings.Join(accepting, ", ") + "."
+	}
+	return c
 }

@@ -2,42 +2,39 @@ package main
 
 import (
 	"fmt"
+	"slices"
+	"strings"
 
-	"google.golang.org/protobuf/proto"
-	"google.golang.org/protobuf/reflect/protodesc"
-	"google.golang.org/protobuf/reflect/protoregistry"
-	"google.golang.org/protobuf/types/descriptorpb"
-
-	authzv1 "github.com/protoauthz/protoauthz/gen/protoauthz/v1"
+	samplev1 "github.com/protoauthz/protoauthz/gen/sample/v1"
+	"github.com/protoauthz/protoauthz/gen/sample/v1/samplev1connect"
 	"github.com/protoauthz/protoauthz/interceptor/policy"
 )
 
-// tableOf compiles a table of procedures that all have the same rule.
-func tableOf(size int, rule *authzv1.MethodRule) (*policy.Table, []string, error) {
-	const perService = 20
-	options := new(descriptorpb.MethodOptions)
-	proto.SetExtension(options, authzv1.E_Method, rule)
-	file := &descriptorpb.FileDescriptorProto{
-		Name: proto.String("bench/v1/bench.proto"), Package: proto.String("bench.v1"), Syntax: proto.String("proto3"),
-		Dependency: []string{"sample/v1/catalog.proto", "protoauthz/v1/authz.proto"},
+// The procedures that are called. Their messages name an organization.
+const (
+	listDocuments = samplev1connect.DocumentServiceListDocumentsProcedure
+	syncDocuments = samplev1connect.DocumentServiceSyncDocumentsProcedure
+)
+
+// rules are the annotations of the procedures, compiled.
+func rules() (*policy.Table, error) {
+	return policy.Compile(policy.Files{samplev1.File_sample_v1_document_proto}, policy.WithAudience(api))
+}
+
+// requiredScopes are the scopes of the annotations, as people without annotations write them down.
+var requiredScopes = map[string][]string{listDocuments: {"read:data"}}
+
+// checkScopes is the rule of people without annotations.
+func checkScopes(procedure, granted string) error {
+	required, ok := requiredScopes[procedure]
+	if !ok {
+		return fmt.Errorf("no rule for %s", procedure)
 	}
-	var procedures []string
-	for n := range size {
-		if n%perService == 0 {
-			file.Service = append(file.Service, &descriptorpb.ServiceDescriptorProto{Name: proto.String(fmt.Sprintf("Service%d", n/perService))})
+	scopes := strings.Split(granted, " ")
+	for _, scope := range required {
+		if !slices.Contains(scopes, scope) {
+			return fmt.Errorf("scope %s is missing", scope)
 		}
-		service := file.GetService()[n/perService]
-		method := fmt.Sprintf("Method%d", n%perService)
-		service.Method = append(service.Method, &descriptorpb.MethodDescriptorProto{
-			Name: proto.String(method), Options: options,
-			InputType: proto.String(".sample.v1.ListProductsRequest"), OutputType: proto.String(".sample.v1.ListProductsResponse"),
-		})
-		procedures = append(procedures, "/bench.v1."+service.GetName()+"/"+method)
 	}
-	descriptor, err := protodesc.NewFile(file, protoregistry.GlobalFiles)
-	if err != nil {
-		return nil, nil, err
-	}
-	table, err := policy.Compile(policy.Files{descriptor}, policy.WithAudience(api))
-	return table, procedures, err
+	return nil
 }

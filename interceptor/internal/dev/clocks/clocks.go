@@ -11,10 +11,10 @@ import (
 	"strings"
 )
 
-// A use is a place in a test that looks at a clock, and lies in no bubble of testing/synctest as far
-// as its file shows.
+// A use is a place in a test that looks at a clock, outside of all bubbles of testing/synctest that its
+// file shows.
 type use struct {
-	file, function string // function is empty outside of all
+	file, function string // function is empty outside of functions
 	what           string // such as time.Now
 	line           int
 }
@@ -23,13 +23,13 @@ func (u use) String() string {
 	return fmt.Sprintf("%s:%d: %s in %s", u.file, u.line, u.what, u.function)
 }
 
-// isTest reports whether a file belongs to tests: to the packages that only tests use, too.
+// isTest reports whether a file belongs to tests. Packages that only tests use belong to tests.
 func isTest(path string) bool {
 	folder := filepath.ToSlash(filepath.Dir(path))
 	return strings.HasSuffix(path, "_test.go") || strings.Contains(folder, "/internal/test/") || strings.HasSuffix(folder, "/e2e")
 }
 
-// clocks are the functions that look at a clock, or whose outcome hangs on how much time others get.
+// clocks are the functions that look at a clock, or whose outcome depends on the load of the machine.
 var clocks = map[string][]string{
 	"time":    {"Now", "Since", "Until", "After", "AfterFunc", "NewTimer", "NewTicker", "Tick", "Sleep"},
 	"context": {"WithTimeout", "WithTimeoutCause", "WithDeadline", "WithDeadlineCause"},
@@ -67,7 +67,7 @@ func find(root string) (found []use, err error) {
 
 // inFile returns the uses in a file.
 func inFile(files *token.FileSet, file *ast.File) (found []use) {
-	bubbled := map[int]bool{} // lines that say so
+	bubbled := map[int]bool{} // lines with the comment "the bubble's clock"
 	for _, group := range file.Comments {
 		for _, comment := range group.List {
 			if strings.Contains(comment.Text, "the bubble's clock") {
@@ -95,13 +95,13 @@ func inFile(files *token.FileSet, file *ast.File) (found []use) {
 	return found
 }
 
-// isBubble reports whether what a call is given runs in a bubble.
+// isBubble reports whether the arguments of a call run in a bubble.
 func isBubble(call *ast.CallExpr) bool {
 	pkg, name := named(call.Fun)
 	return pkg == "synctest" && name == "Test" || pkg == "" && name == "bubble"
 }
 
-// takesHours reports whether a call counts in hours, which no load makes a test wait.
+// takesHours reports whether a call counts in hours: no load delays a test that long.
 func takesHours(call *ast.CallExpr) bool {
 	return slices.ContainsFunc(call.Args, func(argument ast.Expr) bool {
 		if negative, ok := argument.(*ast.UnaryExpr); ok {

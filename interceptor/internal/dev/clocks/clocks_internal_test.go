@@ -13,7 +13,7 @@ import (
 
 const root = "../../../.."
 
-// TestList makes sure that each test which looks at a real clock is listed, and no other.
+// TestList makes sure that the list holds each test that looks at a real clock, and no other test.
 func TestList(t *testing.T) {
 	t.Parallel()
 	found, err := find(root)
@@ -68,7 +68,7 @@ func declares(t *testing.T, folder, test string) bool {
 	})
 }
 
-// TestUses makes sure that clocks are seen, and those of bubbles are not.
+// TestUses makes sure that real clocks are found, and clocks of bubbles are not.
 func TestUses(t *testing.T) {
 	t.Parallel()
 	for code, want := range map[string]string{
@@ -108,7 +108,7 @@ func TestUses(t *testing.T) {
 	}
 }
 
-// TestRun makes sure that each package is told with its module.
+// TestRun makes sure that each package is printed with its module.
 func TestRun(t *testing.T) {
 	t.Parallel()
 	var out strings.Builder

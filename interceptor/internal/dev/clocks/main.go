@@ -62,7 +62,7 @@ func read(root string) (rows []row, err error) {
 	return rows, nil
 }
 
-// run prints what runs the tests of the table.
+// run prints the tests of the table, by package.
 func run(root string, out io.Writer) error {
 	rows, err := read(root)
 	if err != nil {
@@ -93,7 +93,7 @@ func run(root string, out io.Writer) error {
 	return nil
 }
 
-// moduleOf returns the folder of the module that another folder belongs to.
+// moduleOf returns the folder of the module of a folder.
 func moduleOf(root, folder string) string {
 	for ; folder != "."; folder = path.Dir(folder) {
 		if _, err := os.Stat(filepath.Join(root, folder, "go.mod")); err == nil {

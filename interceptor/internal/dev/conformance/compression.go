@@ -10,7 +10,7 @@ import (
 	"github.com/klauspost/compress/zstd"
 )
 
-// compressions are those that connect-go leaves to others.
+// compressions are the compressions that connect-go does not implement itself.
 func compressions() connect.HandlerOption {
 	return connect.WithHandlerOptions(
 		connect.WithCompression("br", newUnbrotli, func() connect.Compressor { return brotli.NewWriter(nil) }),
@@ -20,7 +20,7 @@ func compressions() connect.HandlerOption {
 	)
 }
 
-// A decompressor is reset before it is read, and never closed for good.
+// A decompressor is reset before each use, and can be reset after Close.
 type decompressor struct {
 	io.Reader
 	reset func(io.Reader) error

@@ -17,8 +17,8 @@ import (
 
 const issuerURL = "http://127.0.0.1/oidc"
 
-// newGuard makes a guard for the methods in the files, and a token that opens them all, with
-// more claims.
+// newGuard makes a guard for the methods in the files, and a token with the claims that all methods
+// require, and with more claims.
 func newGuard(counts *tally, claims map[string]any, files ...protoreflect.FileDescriptor) (guard *interceptor.Guard, raw string, err error) {
 	issuer, err := devissuer.New(issuerURL, devissuer.Config{})
 	if err != nil {
@@ -36,7 +36,7 @@ func newGuard(counts *tally, claims map[string]any, files ...protoreflect.FileDe
 }
 
 // newHandler puts the service behind a guard. The suite's clients send no token and name no
-// organization: unless they are not to, both is added in front of the guard.
+// organization: the handler adds them in front of the guard, as the mode demands.
 func newHandler(service protoreflect.ServiceDescriptor, m mode, counts *tally, options ...connect.HandlerOption) (http.Handler, error) {
 	guard, raw, err := newGuard(counts, m.claims(), service.ParentFile())
 	if err != nil {
@@ -61,8 +61,8 @@ func authorized(raw string, next http.Handler) http.Handler {
 	})
 }
 
-// halfDuplex has bidirectional streams over HTTP/1.1. connect-go refuses them, as it cannot
-// know that the two sides take turns. The suite's do.
+// halfDuplex serves bidirectional streams over HTTP/1.1. connect-go refuses them, since it cannot know
+// that client and server take turns. The clients of the suite take turns.
 func halfDuplex(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if r.ProtoMajor == 1 && r.URL.Path == "/"+pkg+"."+serviceName+"/BidiStream" {

@@ -34,10 +34,10 @@ func init() {
 	grpclog.SetLoggerV2(panicking{grpclog.NewLoggerV2(io.Discard, io.Discard, os.Stderr)})
 }
 
-// A panicking logger panics with what is fatal: so gRPC's interoperability tests fail.
+// A panicking logger panics with fatal messages: gRPC's interoperability tests fail by such messages.
 type panicking struct{ grpclog.LoggerV2 }
 
-// An interopFailure is why one of them failed.
+// An interopFailure is the reason why an interoperability test of gRPC failed.
 type interopFailure string
 
 func (panicking) Fatal(args ...any)   { panic(interopFailure(fmt.Sprint(args...))) }
@@ -46,7 +46,7 @@ func (panicking) Fatalf(format string, args ...any) {
 	panic(interopFailure(fmt.Sprintf(format, args...)))
 }
 
-// An interopCall is one of gRPC's interoperability tests.
+// An interopCall is an interoperability test of gRPC.
 type interopCall func(context.Context, *grpc.ClientConn)
 
 func calling(call func(context.Context, grpc_testing.TestServiceClient, ...grpc.CallOption)) interopCall {
@@ -57,9 +57,9 @@ func callingORCA(call func(context.Context, grpc_testing.TestServiceClient)) int
 	return func(ctx context.Context, conn *grpc.ClientConn) { call(ctx, grpc_testing.NewTestServiceClient(conn)) }
 }
 
-// interopCases are the tests by their names there: all but those that need a cloud, those
-// that go on for hours, and pick_first_unary, since package interop's server does not send
-// the id that it asks for.
+// interopCases are the interoperability tests of gRPC by name. Missing are tests that need a cloud,
+// tests that take hours, and pick_first_unary: the server of package interop does not send the id that
+// the test asks for.
 var interopCases = map[string]interopCall{
 	"empty_unary":                 calling(interop.DoEmptyUnaryCall),
 	"large_unary":                 calling(interop.DoLargeUnaryCall),
@@ -81,14 +81,14 @@ var interopCases = map[string]interopCall{
 	},
 }
 
-// hasty are the tests whose call may reach no handler: there is no such service, or the
-// client has given up before.
+// hasty are the tests whose call may not reach a handler: the service does not exist, or the client has
+// given up before.
 var hasty = []string{"unimplemented_service", "timeout_on_sleeping_server", "cancel_after_begin"}
 
-// reportLoad is the load balancer that the tests of load reports read them from.
+// reportLoad is the load balancer that gives load reports to the tests.
 const reportLoad = `{"loadBalancingConfig": [{"test_backend_metrics_load_balancer": {}}]}`
 
-// Every test of gRPC's passes behind the guard.
+// TestInterop makes sure that every interoperability test of gRPC passes behind the guard.
 func TestInterop(t *testing.T) {
 	t.Parallel()
 	for name, call := range interopCases {
@@ -115,7 +115,7 @@ func TestInterop(t *testing.T) {
 	}
 }
 
-// failureOf is what a test panicked with, or empty.
+// failureOf is the message of the panic of a test, or empty.
 func failureOf(call func()) (failure interopFailure) {
 	defer func() {
 		switch value := recover().(type) {
@@ -152,7 +152,7 @@ func TestInteropMethods(t *testing.T) {
 	}
 }
 
-// callEmpty calls a method of any kind with one message, which is empty.
+// callEmpty calls a method of any kind with one empty message.
 func callEmpty(ctx context.Context, conn *grpc.ClientConn, service string, method grpc.MethodInfo) error {
 	kind := &grpc.StreamDesc{ClientStreams: method.IsClientStream, ServerStreams: method.IsServerStream}
 	stream, err := conn.NewStream(ctx, kind, "/"+service+"/"+method.Name)
@@ -231,7 +231,7 @@ func (s *interopServer) dial(t *testing.T, options ...grpc.DialOption) *grpc.Cli
 	return conn
 }
 
-// bearer is a token that goes along with each call, those of load balancers too.
+// bearer adds a token to each call, calls of load balancers too.
 type bearer string
 
 func (b bearer) GetRequestMetadata(context.Context, ...string) (map[string]string, error) {
@@ -240,8 +240,8 @@ func (b bearer) GetRequestMetadata(context.Context, ...string) (map[string]strin
 
 func (bearer) RequireTransportSecurity() bool { return false }
 
-// A loadReporter streams load reports as often as clients ask for them. The one of package
-// orca does it every 30 seconds at most, which is when the test of it gives up.
+// A loadReporter streams load reports as often as clients ask for. The reporter of package orca streams
+// one in 30 seconds at most, and its test gives up after 30 seconds.
 type loadReporter struct {
 	orcaservicev3.UnimplementedOpenRcaServiceServer
 	recorder orca.ServerMetricsRecorder

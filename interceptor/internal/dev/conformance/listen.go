@@ -14,7 +14,7 @@ import (
 // listening is a server on a port of loopback.
 type listening struct {
 	port int
-	done <-chan error // why it ended of itself
+	done <-chan error // why the server ended by itself
 	stop func() error
 }
 
@@ -57,8 +57,8 @@ func listenQUIC(ctx context.Context, config *tls.Config, handler http.Handler) (
 	return start(conn.LocalAddr(), func() error { return server.Serve(conn) }, server), nil
 }
 
-// shutdown is how long calls may take to end when the runner needs the server no more: less
-// than the 5 seconds after which it kills it.
+// shutdown is how long calls may take to end once the runner has ended the server. The runner kills the
+// server after 5 seconds.
 const shutdown = 3 * time.Second
 
 func start(at net.Addr, run func() error, server interface {

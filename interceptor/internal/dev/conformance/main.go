@@ -1,8 +1,8 @@
-// Command conformance shows that a guard changes nothing about the protocols: it runs
-// connectconformance against a guarded server, with tokens, where every case must pass,
-// without, where no call may get through, and with an organization in each message. It is a
-// module of its own, so that none of its dependencies is a user's. Its tests do the same with
-// gRPC's interoperability tests.
+// Command conformance shows that a guard does not change the protocols: it runs connectconformance
+// against a guarded server. With tokens, every case must pass. Without tokens, no call may reach a
+// handler. A third run has an organization in each message. The tests of this package do the same with
+// gRPC's interoperability tests. This is a module of its own, so that its dependencies are not
+// dependencies of users.
 //
 //	conformance -runner .tmp/bin/connectconformance-1.0.6
 //

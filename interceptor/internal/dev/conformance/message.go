@@ -9,8 +9,8 @@ import (
 	"google.golang.org/protobuf/types/dynamicpb"
 )
 
-// A message is one of the suite's, for which there is no generated code. Its fields go by
-// name; a name that is none panics.
+// A message is a message of the suite, without generated code. Its fields are named. An unknown name
+// panics.
 type message struct{ protoreflect.Message }
 
 // newMessage makes a message by its name in the suite's package.
@@ -73,7 +73,7 @@ func (m message) header(name protoreflect.Name) http.Header {
 	return header
 }
 
-// A definition is what a request says of the responses to it.
+// A definition tells how to respond to a request.
 type definition struct {
 	header, trailer http.Header
 	data            [][]byte

@@ -2,7 +2,7 @@ package main
 
 import authzv1 "github.com/protoauthz/protoauthz/gen/protoauthz/v1"
 
-// A mode is what is added to the requests of the suite's clients, in front of the guard.
+// A mode tells what the server adds to the requests of the suite's clients, in front of the guard.
 type mode string
 
 const (
@@ -11,7 +11,7 @@ const (
 	inOrganization mode = "with an organization in each message" // and tokens
 )
 
-// rule is that of the service.
+// rule is the rule of the service.
 func (m mode) rule() *authzv1.ServiceRule {
 	if m == inOrganization {
 		return organizationRule
@@ -19,7 +19,7 @@ func (m mode) rule() *authzv1.ServiceRule {
 	return globalRule
 }
 
-// claims are those that tokens have beside what all tokens have.
+// claims are the claims of tokens in this mode, beside the claims of all tokens.
 func (m mode) claims() map[string]any {
 	if m == inOrganization {
 		return map[string]any{"organization_id": organization}

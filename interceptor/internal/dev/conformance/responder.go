@@ -12,7 +12,7 @@ import (
 	"google.golang.org/protobuf/types/known/anypb"
 )
 
-// A responder sends the responses on a stream that a definition asks for.
+// A responder sends the responses of a definition on a stream.
 type responder struct {
 	method *method
 	definition
@@ -24,7 +24,7 @@ type responder struct {
 	sent int
 }
 
-// start sends the header, if there is anything to follow it.
+// start sends the header, unless nothing follows.
 func (r *responder) start() error {
 	merge(r.stream.ResponseHeader(), r.header)
 	merge(r.stream.ResponseTrailer(), r.trailer)
@@ -34,8 +34,8 @@ func (r *responder) start() error {
 	return r.stream.Send(nil)
 }
 
-// next sends one response. The first tells all that has been seen, others the requests
-// since the one before.
+// next sends one response. The first response tells all that the handler has seen, each other response
+// the requests since the response before.
 func (r *responder) next(ctx context.Context, seen *sight) error {
 	var info *message
 	switch {
@@ -53,7 +53,7 @@ func (r *responder) next(ctx context.Context, seen *sight) error {
 	return err
 }
 
-// finish sends the responses that are left, and returns the error that was asked for.
+// finish sends the remaining responses, and returns the error of the definition.
 func (r *responder) finish(ctx context.Context, seen *sight) error {
 	for r.sent < len(r.data) {
 		if err := r.next(ctx, seen); err != nil {
@@ -70,7 +70,7 @@ func (r *responder) finish(ctx context.Context, seen *sight) error {
 	return failed(*r.failure, &info)
 }
 
-// failed is the error that a request asks for, with the information as one more detail.
+// failed is the error that a definition asks for, with the information as one more detail.
 func failed(definition message, info *message) *connect.Error {
 	code := connect.Code(definition.get("code").Enum()) //nolint:gosec // it is none of the negative ones
 	failure := connect.NewError(code, errors.New(definition.get("message").String()))
@@ -99,6 +99,6 @@ func merge(header, more http.Header) {
 	}
 }
 
-// wait lets a delay pass, also when the client's deadline comes first: an error that is sent
-// at the very moment when the client gives up may reach it, or half of it.
+// wait lets a delay pass, even beyond the client's deadline: the client might receive an error, or half
+// of it, that is sent at the moment of the deadline.
 func wait(delay time.Duration) { <-time.After(delay) }

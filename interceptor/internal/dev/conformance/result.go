@@ -9,19 +9,18 @@ import (
 	"strings"
 )
 
-// A result is what became of one run.
+// A result is the outcome of one run.
 type result struct {
 	passed map[string]bool
-	// failed cases, with what the runner has to say of them.
+	// failed cases, with the runner's message.
 	failed map[string]string
-	// The servers that ran, the sum of their tallies, and what else they said.
+	// The servers that ran, the sum of their tallies, and their other output.
 	servers int
 	tally   *tally
 	said    []string
 }
 
-// What the runner says, line by line, when it is told that every case will fail. Reasons
-// are indented.
+// The lines that the runner writes when it expects every case to fail. Reasons are indented.
 var (
 	startedLine = regexp.MustCompile(`^Running \d+ tests with `)
 	passedLine  = regexp.MustCompile(`^FAILED: (.+) was expected to fail but did not$`)
@@ -29,10 +28,10 @@ var (
 	totalLine   = regexp.MustCompile(`^Total cases: (\d+)$`)
 )
 
-// errUnclear says that not everybody said how it went.
+// errUnclear means that the output of the runner, or a tally of a server, is incomplete.
 var errUnclear = errors.New("it is not clear how it went")
 
-// parse reads the words of the runner, and the tallies of all servers.
+// parse reads the output of the runner and the tallies of all servers.
 func parse(stdout, stderr string) (*result, error) {
 	r := &result{passed: map[string]bool{}, failed: map[string]string{}, tally: newTally()}
 	var total int
@@ -73,8 +72,8 @@ func parse(stdout, stderr string) (*result, error) {
 	return r, nil
 }
 
-// late reports whether a case that wants its call to time out passed though no handler was
-// there to take its time: on a busy machine even a refusal may not come within 200 ms.
+// late reports whether a case of a timeout passed by a refusal that came too late: on a busy machine a
+// refusal may take more than 200 ms.
 func (r *result) late(name string) bool {
 	return r.passed[name] && strings.HasPrefix(name, "Timeouts/") && r.tally.Handled == 0
 }

@@ -19,8 +19,7 @@ type runner struct {
 	binary, self, protos string
 }
 
-// newRunner finds the .proto files that the runner was built with: those of its module, in
-// the version that its binary names.
+// newRunner finds the .proto files of the runner's module, in the version that the binary names.
 func newRunner(ctx context.Context, binary string) (*runner, error) {
 	info, err := buildinfo.ReadFile(binary)
 	if err != nil {
@@ -42,11 +41,11 @@ func newRunner(ctx context.Context, binary string) (*runner, error) {
 	return &runner{binary, self, filepath.Join(module.Dir, "proto")}, nil
 }
 
-// patience is how long a run may take. One takes less than a minute.
+// patience is how long a run may take. A run takes less than a minute.
 const patience = 5 * time.Minute
 
-// run runs all cases. The runner names only those that surprise it, or that it was told
-// about: it is told that all will fail. Servers write their tallies to standard error.
+// run runs all cases. The runner names only cases with an unexpected or a known outcome, so it is told
+// that all cases are known to fail. Servers write their tallies to standard error.
 func (r *runner) run(ctx context.Context, m mode) (*result, error) {
 	ctx, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
@@ -55,7 +54,7 @@ func (r *runner) run(ctx context.Context, m mode) (*result, error) {
 		"-v", "--conf", "config.yaml", "--mode", "server", "--known-failing", "**",
 		"--", r.self, "serve", "-protos", r.protos, "-mode", string(m))
 	command.Stdout, command.Stderr = &stdout, &stderr
-	// The runner leaves its servers behind when it is told to end.
+	// A runner that is interrupted leaves its servers behind.
 	command.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 	command.Cancel = func() error { return syscall.Kill(-command.Process.Pid, syscall.SIGTERM) }
 	command.WaitDelay = 2 * shutdown
@@ -71,7 +70,7 @@ func (r *runner) run(ctx context.Context, m mode) (*result, error) {
 	return result, nil
 }
 
-// tail is the end of what a program said.
+// tail is the end of the output of a program.
 func tail(said []byte) []byte {
 	const most = 4 << 10
 	return said[max(0, len(said)-most):]

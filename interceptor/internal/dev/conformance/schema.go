@@ -21,7 +21,7 @@ const (
 	serviceName = "ConformanceService"
 )
 
-// What tokens carry, and methods ask for.
+// What tokens grant, and methods require.
 const (
 	audience     = "https://conformance.example.com"
 	unaryScope   = "call:unary"
@@ -31,7 +31,7 @@ const (
 
 const organizationField = "organization_id"
 
-// The rules for services: a token opens them as a whole, or what is in one organization.
+// The rules for services: a token grants the whole service, or the service in one organization.
 var (
 	globalRule       = &authzv1.ServiceRule{Model: authzv1.Model_MODEL_GLOBAL_RESOURCE}
 	organizationRule = &authzv1.ServiceRule{
@@ -40,8 +40,8 @@ var (
 	}
 )
 
-// loadSchema compiles the suite's .proto files under a directory, gives the methods rules,
-// and registers the types for the codecs, which need those that come in an Any.
+// loadSchema compiles the suite's .proto files in a directory, gives the methods rules, and registers
+// the types: codecs look up the types of messages in an Any.
 func loadSchema(ctx context.Context, dir string, rule *authzv1.ServiceRule) (protoreflect.ServiceDescriptor, error) {
 	compiler := protocompile.Compiler{
 		Resolver: protocompile.WithStandardImports(&protocompile.SourceResolver{ImportPaths: []string{dir}}),
@@ -85,8 +85,8 @@ func registerTypes(messages protoreflect.MessageDescriptors) error {
 	return nil
 }
 
-// withRules copies a file, gives its services a rule and their methods rules of every kind
-// but public, and gives requests a field for their organization.
+// withRules copies a file, gives its services a rule and the methods rules of every kind except public,
+// and gives requests a field for their organization.
 func withRules(file protoreflect.FileDescriptor, rule *authzv1.ServiceRule) (protoreflect.FileDescriptor, error) {
 	described := protodesc.ToFileDescriptorProto(file)
 	described.Dependency = append(described.Dependency, authzv1.File_protoauthz_v1_authz_proto.Path())

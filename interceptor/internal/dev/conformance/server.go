@@ -13,8 +13,8 @@ import (
 	"google.golang.org/protobuf/proto"
 )
 
-// serve is the server under test: it reads from in what it shall be, writes to out where it
-// listens, and serves until the context ends. Then it writes its tally to notes, as JSON.
+// serve is the server under test: it reads its setup from in, writes its address to out, and serves until
+// the context ends. Then it writes its tally to notes, as JSON.
 func serve(ctx context.Context, protos string, m mode, in io.Reader, out, notes io.Writer) error {
 	service, err := loadSchema(ctx, protos, m.rule())
 	if err != nil {
@@ -53,10 +53,10 @@ func serve(ctx context.Context, protos string, m mode, in io.Reader, out, notes 
 	return errors.Join(err, counts.write(notes))
 }
 
-// maxSetup is more than the runner says about a server, in bytes.
+// maxSetup is more than the length of a setup, in bytes.
 const maxSetup = 1 << 20
 
-// readMessage reads a message behind its size.
+// readMessage reads the size of a message, and the message.
 func readMessage(in io.Reader, m message) error {
 	var size uint32
 	if err := binary.Read(in, binary.BigEndian, &size); err != nil {
@@ -81,7 +81,7 @@ func writeMessage(out io.Writer, m message) error {
 	return err
 }
 
-// tlsConfig is nil without TLS.
+// tlsConfig returns nil without TLS.
 func tlsConfig(wanted message) (certificate []byte, config *tls.Config, err error) {
 	if !wanted.get("use_tls").Bool() {
 		return nil, nil, nil

@@ -12,8 +12,8 @@ import (
 	"google.golang.org/protobuf/types/dynamicpb"
 )
 
-// newService makes the handlers of the suite's service: they do what requests tell them
-// to, and say what they have seen. Each call that reaches one is reported first.
+// newService makes the handlers of the suite's service. They respond as requests define, and tell what
+// they have seen. Each handler first reports its call.
 func newService(service protoreflect.ServiceDescriptor, report func(context.Context), options ...connect.HandlerOption) http.Handler {
 	mux := http.NewServeMux()
 	methods := service.Methods()
@@ -25,7 +25,7 @@ func newService(service protoreflect.ServiceDescriptor, report func(context.Cont
 	return mux
 }
 
-// A method is one of the suite's service.
+// A method is a method of the suite's service.
 type method struct {
 	protoreflect.MethodDescriptor
 	report func(context.Context)
@@ -94,7 +94,7 @@ func (m *method) clientStream(ctx context.Context, stream *connect.ClientStream[
 	return m.respond(ctx, d, seen)
 }
 
-// respond answers with the one response or the error that was asked for.
+// respond answers with the response or the error of the definition.
 func (m *method) respond(ctx context.Context, d definition, seen *sight) (*connect.Response[dynamicpb.Message], error) {
 	info := seen.all(ctx)
 	wait(d.delay)

@@ -12,7 +12,7 @@ import (
 	"github.com/protoauthz/protoauthz/interceptor"
 )
 
-// A sight is what a handler has seen of a request.
+// A sight holds the parts of a request that a handler has seen.
 type sight struct {
 	header   http.Header
 	query    url.Values
@@ -27,7 +27,7 @@ func (s *sight) add(request *dynamicpb.Message) error {
 	return err
 }
 
-// messages tells of the requests that were added.
+// messages tells the requests that were added.
 func (s *sight) messages() message {
 	info := newMessage("ConformancePayload.RequestInfo")
 	for _, request := range s.requests {
@@ -44,7 +44,7 @@ func (s *sight) all(ctx context.Context) message {
 	header := s.header.Clone()
 	header.Del("Authorization")
 	info.addFields("request_headers", header)
-	// The guard gives streams the deadline of their token, an hour away. Clients' come sooner.
+	// The guard gives streams the deadline of their token, an hour away. Deadlines of clients come sooner.
 	if deadline, ok := ctx.Deadline(); ok && deadline.Before(interceptor.ClaimsFromContext(ctx).Expiry()) {
 		info.set("timeout_ms", time.Until(deadline).Milliseconds())
 	}

@@ -13,22 +13,22 @@ import (
 	"github.com/protoauthz/protoauthz/interceptor"
 )
 
-// A tally is what became of a server's requests. It is safe for concurrent use.
+// A tally counts the requests of a server by outcome. It is safe for concurrent use.
 type tally struct {
 	mu sync.Mutex
-	// Requests came in. The guard let some of them in and refused others, by reason; the
-	// rest it was never asked about.
+	// Requests came in. The guard let some of them in, and refused others, by reason. connect-go answered
+	// the rest before the guard.
 	Requests int
 	Admitted int
 	Refused  map[interceptor.Reason]int
-	// Handled calls reached the handler, and Strangers of them without verified claims.
+	// Handled calls reached the handler. Strangers reached the handler without verified claims.
 	Handled   int
 	Strangers int
 }
 
 func newTally() *tally { return &tally{Refused: map[interceptor.Reason]int{}} }
 
-// requested counts what comes in.
+// requested counts requests in front of the guard.
 func (t *tally) requested(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		t.mu.Lock()

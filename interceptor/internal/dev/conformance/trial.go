@@ -10,7 +10,7 @@ import (
 	"github.com/protoauthz/protoauthz/interceptor"
 )
 
-// A trial is a run of all cases, and the check of what came of it.
+// A trial is a run of all cases, and the check of its result.
 type trial struct {
 	mode  mode
 	check func(*result) error
@@ -23,15 +23,15 @@ var trials = []trial{
 	{inOrganization, checkInOrganization, "as it must be: 12 cases send no message that could name the organization, and are refused"},
 }
 
-// The number of cases that the suite has for what config.yaml says, and of those that
-// connect-go answers before it asks the guard.
+// The number of cases that the suite has by config.yaml, and the number of cases that connect-go answers
+// before the guard.
 const (
 	allCases     = 13022
 	unaskedCases = 60
 )
 
-// unaskedCase is the name of such a case: its request names no procedure, or comes in a
-// form that no handler takes.
+// unaskedCase matches the names of cases that connect-go answers before the guard: the request names no
+// procedure, or comes in a form that no handler takes.
 var unaskedCase = regexp.MustCompile(`^(?:Connect |gRPC |gRPC-Web )?Unexpected Requests/.+/unexpected-(?:codec|compression|content-type|uri|verb)$`)
 
 // What can be wrong with a result.
@@ -83,15 +83,14 @@ func checkWithoutTokens(r *result) error {
 	)
 }
 
-// emptyCase is the name of a case whose stream has no message to name an organization.
+// emptyCase matches the names of cases whose stream has no message to name an organization.
 var emptyCase = regexp.MustCompile(`/server-stream/no-request$`)
 
-// emptyCases is how many these are.
+// emptyCases is the number of such cases.
 const emptyCases = 12
 
-// Handlers of streams run before a message has named the organization, so there are more
-// calls handled than let in, and a call whose first message is broken is neither let in nor
-// refused.
+// Handlers of streams run before a message has named the organization. So more calls are handled than
+// let in, and a call with a broken first message is neither let in nor refused.
 func checkInOrganization(r *result) error {
 	var failed, others []string
 	for name, reason := range r.failed {
@@ -112,7 +111,7 @@ func checkInOrganization(r *result) error {
 	)
 }
 
-// checkCases checks how many cases there are.
+// checkCases checks the number of cases.
 func checkCases(r *result) error {
 	var unasked int
 	for name := range r.passed {
@@ -128,15 +127,15 @@ func checkCases(r *result) error {
 	return unless(len(r.passed)+len(r.failed) == allCases && unasked == unaskedCases, errCases)
 }
 
-// checkAsked checks that the guard was asked about all requests but those that connect-go
-// answers. A call that timed out may never have come.
+// checkAsked checks that the guard has decided all requests but the requests that connect-go answers
+// before the guard. A call that timed out may never have come.
 func checkAsked(r *result) error {
 	asked := r.tally.Admitted + r.tally.refused()
 	return unless(asked > 0 && r.tally.Requests-asked == unaskedCases, errUnguarded)
 }
 
-// unauthenticated reports whether a case failed for want of a token. The code is right where
-// the case asks for just this code: then only the error's details are not.
+// unauthenticated reports whether a case failed for want of a token. Where the case asks for the same
+// code, only the details of the error are wrong.
 func unauthenticated(name, reason string) bool {
 	if strings.HasSuffix(name, "/unauthenticated") {
 		return strings.Contains(reason, "actual error detail #1 does not match expected error detail") &&
@@ -153,7 +152,7 @@ func unless(ok bool, err error) error {
 	return err
 }
 
-// fault is the error with the first of the cases that it is about, or nil if there is none.
+// fault is the error with its first cases, or nil without cases.
 func fault(err error, cases []string) error {
 	if len(cases) == 0 {
 		return nil

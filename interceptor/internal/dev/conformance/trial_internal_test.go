@@ -21,7 +21,7 @@ func empty(n int) string {
 
 func unasked(n int) string { return fmt.Sprintf("gRPC Unexpected Requests/%d/unexpected-verb", n) }
 
-// accepted is what should come of the trial with tokens.
+// accepted is the right result of the trial with tokens.
 func accepted() *result {
 	r := &result{passed: map[string]bool{}, failed: map[string]string{}, tally: newTally()}
 	for n := range allCases - unaskedCases {
@@ -34,7 +34,7 @@ func accepted() *result {
 	return r
 }
 
-// refused is what should come of the trial without.
+// refused is the right result of the trial without tokens.
 func refused() *result {
 	r := accepted()
 	for n := range allCases - unaskedCases {
@@ -45,7 +45,7 @@ func refused() *result {
 	return r
 }
 
-// confined is what should come of the trial with an organization in each message.
+// confined is the right result of the trial with an organization in each message.
 func confined() *result {
 	r := accepted()
 	for n := range emptyCases {

@@ -28,8 +28,8 @@ type pkg struct {
 	fset  *token.FileSet
 }
 
-// loadLibrary type-checks packages of a tree, and what they import below interceptor/. A tree may
-// lack some of the packages.
+// loadLibrary type-checks packages of a tree, and the packages below interceptor/ that they import. A tree
+// may lack some of the packages.
 func loadLibrary(t *tree, folders []string) (library, error) {
 	args := []string{"list", "-deps", "-export", "-json=Dir,ImportPath,Export,GoFiles"}
 	for _, folder := range folders {
@@ -76,7 +76,7 @@ func loadLibrary(t *tree, folders []string) (library, error) {
 	}
 }
 
-// imported finds the packages that were type-checked here, and all others in what the compiler has written.
+// imported finds packages that were type-checked here, and the export data of all other packages.
 type imported struct {
 	ours   map[string]*types.Package
 	others types.Importer
@@ -100,7 +100,7 @@ func (p *pkg) exported() (n int) {
 			continue
 		}
 		n++
-		if is, ok := object.(*types.TypeName); ok { // of an alias, the methods are another type's
+		if is, ok := object.(*types.TypeName); ok { // methods of an alias belong to another type
 			if named, ok := is.Type().(*types.Named); ok {
 				for method := range named.Methods() {
 					if method.Exported() {
@@ -133,9 +133,9 @@ type function struct {
 	decl *ast.FuncDecl
 }
 
-// entered returns the files of a method of a pointer and of the functions that it calls itself, and
-// the files of all functions that are reached by such calls. Methods of interfaces and function
-// values are not followed.
+// entered returns the files of a method of a pointer and of the functions that the method itself calls,
+// and the files of all functions that such calls reach. It does not follow methods of interfaces and
+// function values.
 func (l library) entered(folder, receiver, method string) (entered, reached map[string]bool) {
 	declared := map[*types.Func]function{}
 	for _, p := range l {

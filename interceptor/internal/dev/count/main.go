@@ -1,5 +1,5 @@
-// Command count prints the numbers that this project keeps small, of one checkout or of several: of an
-// older one too, whose folders have other names.
+// Command count prints the numbers that this project keeps small, for each checkout that is named. An
+// older checkout may have other names of folders.
 package main
 
 import (
@@ -26,8 +26,8 @@ func main() {
 	}
 }
 
-// libraryFolders are the packages that servers and their tests import. With what they import, they
-// are the library.
+// libraryFolders are the packages that servers and their tests import. The library is these packages and
+// the packages that they import.
 var libraryFolders = []string{
 	"interceptor", "interceptor/token", "interceptor/policy", "interceptor/policydiff", "interceptor/grpcguard",
 	"interceptor/connectv2guard", "interceptor/connectv2", "interceptor/guardtest", "interceptor/grpcguardtest",
@@ -36,8 +36,8 @@ var libraryFolders = []string{
 // clientFolders are the packages that clients import.
 var clientFolders = []string{"interceptor/clientauth", "interceptor/grpcclientauth", "interceptor/clientauth/grpcclientauth"}
 
-// streamTests are the files that test how streams behave behind the adapters: the suite of all
-// adapters, and what is left to each adapter.
+// streamTests are the files that test the behaviour of streams behind the adapters: the suite of all
+// adapters, and the tests of one adapter each.
 var streamTests = []string{
 	"interceptor/internal/test/harness/streams*.go",
 	"interceptor/stream_test.go", "interceptor/streams*_test.go", "interceptor/conn_test.go", "interceptor/connect_stream*_test.go", "interceptor/expiry*_test.go",

@@ -43,7 +43,7 @@ func TestCount(t *testing.T) {
 	}
 }
 
-// TestNoTree makes sure that there are no numbers of what is no checkout.
+// TestNoTree makes sure that a folder without a checkout is an error.
 func TestNoTree(t *testing.T) {
 	t.Parallel()
 	for _, root := range []string{t.TempDir(), filepath.Join(t.TempDir(), "missing")} {

@@ -14,7 +14,7 @@ import (
 	"github.com/protoauthz/protoauthz/interceptor/internal/dev/e2e"
 )
 
-// visit is what browser.js reads.
+// visit is the input of browser.js.
 type visit struct {
 	Chromium string `json:"chromium"`
 	Page     string `json:"page"`
@@ -23,7 +23,7 @@ type visit struct {
 	Calls    []call `json:"calls"`
 }
 
-// visited is what browser.js prints.
+// visited is the output of browser.js.
 type visited struct {
 	Answers    []answer
 	Preflights []struct {
@@ -67,7 +67,7 @@ func TestConnectWeb(t *testing.T) {
 			for _, c := range calls {
 				procedures[c.procedure()] = true
 			}
-			// A browser may remember what a preflight told it, so there may be fewer than calls.
+			// A browser may cache a preflight, so there may be fewer preflights than calls.
 			if len(seen.Preflights) < len(procedures) {
 				t.Errorf("%d preflights for %d procedures", len(seen.Preflights), len(procedures))
 			}
@@ -92,7 +92,7 @@ func TestConnectWeb(t *testing.T) {
 		s := e2e.Start(t, "-origins", page)
 		good := call{catalog, "ListProducts", bearer(s.Token(t, "-client", "acme-viewer", "-scope", "read:products")), raw(`{}`), 0}
 		seen := open(t, s, stranger, "connect", []call{good})
-		// How the library puts "failed to fetch".
+		// The text of the library for "failed to fetch".
 		if len(seen.Answers) != 1 || seen.Answers[0].Code != connect.CodeUnknown || len(seen.Preflights) == 0 {
 			t.Errorf("got %+v", seen)
 		}

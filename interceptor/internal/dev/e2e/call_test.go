@@ -18,7 +18,7 @@ import (
 	"github.com/protoauthz/protoauthz/interceptor/internal/dev/e2e"
 )
 
-// A call is what a client is asked to do.
+// A call tells a client what to call.
 type call struct {
 	Service  string            `json:"service"` // such as sample.v1.CatalogService
 	Method   string            `json:"method"`
@@ -27,7 +27,7 @@ type call struct {
 	Take     int               `json:"take"` // leave the stream after so many answers, if not 0
 }
 
-// procedure is the last part of the URL, and what grpcurl calls a symbol.
+// procedure is the last part of the URL, the symbol of grpcurl.
 func (c call) procedure() string { return c.Service + "/" + c.Method }
 
 func (c call) headers() []string {
@@ -72,7 +72,7 @@ func byGet(method protoreflect.MethodDescriptor) bool {
 	return ok && options.GetIdempotencyLevel() == descriptorpb.MethodOptions_NO_SIDE_EFFECTS
 }
 
-// An answer is what a client makes of what the sample answered. Code 0 is success.
+// An answer is an answer of the sample, as a client shows it. Code 0 is success.
 type answer struct {
 	Code           connect.Code      `json:"code,omitzero"`
 	Reason         string            `json:"reason"`         // of google.rpc.ErrorInfo
@@ -90,15 +90,15 @@ func (a answer) String() string {
 	return string(text)
 }
 
-// explain adds what an ErrorInfo says.
+// explain adds the reason and the required scopes of an ErrorInfo.
 func (a *answer) explain(info *errdetails.ErrorInfo) {
 	if info.GetDomain() == "protoauthz" {
 		a.Reason, a.RequiredScopes = info.GetReason(), info.GetMetadata()["required_scopes"]
 	}
 }
 
-// parseConnectError reads an error in the JSON of the Connect protocol, which is also how buf curl
-// prints those of others.
+// parseConnectError reads an error in the JSON of the Connect protocol. buf curl prints the errors of other
+// protocols in this form too.
 func parseConnectError(t testing.TB, text []byte) answer {
 	t.Helper()
 	var parsed struct {
@@ -128,13 +128,13 @@ func parseConnectError(t testing.TB, text []byte) answer {
 type client struct {
 	name string
 	can  func(protoreflect.MethodDescriptor) bool
-	// What it shows besides: the challenge of unary calls, and that it calls by GET.
+	// What the client shows besides: the challenge of unary calls, and that it calls by GET.
 	challenged, get bool
 	// run returns an answer for each call.
 	run func(t *testing.T, s *e2e.Sample, calls []call) []answer
 }
 
-// one makes a run of what makes one call.
+// one makes a run of a function that makes one call.
 func one(run func(t *testing.T, s *e2e.Sample, c call) answer) func(*testing.T, *e2e.Sample, []call) []answer {
 	return func(t *testing.T, s *e2e.Sample, calls []call) []answer {
 		var answers []answer
@@ -145,8 +145,8 @@ func one(run func(t *testing.T, s *e2e.Sample, c call) answer) func(*testing.T, 
 	}
 }
 
-// check has clients make every call that they can, each to a sample of its own, which
-// is started with flags.
+// check has clients make every call that they can make. Each client calls a sample of its own, which is
+// started with flags.
 func check(t *testing.T, clients []client, flags ...string) {
 	t.Helper()
 	for _, client := range clients {
@@ -176,7 +176,7 @@ func check(t *testing.T, clients []client, flags ...string) {
 	}
 }
 
-// canonical is the answer as text, whatever the spaces and the order of fields in its messages.
+// canonical is the answer as text, without the spaces and in one order of the fields of messages.
 func (a answer) canonical(t testing.TB) string {
 	t.Helper()
 	messages := make([]json.RawMessage, len(a.Messages))

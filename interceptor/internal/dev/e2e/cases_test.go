@@ -65,8 +65,8 @@ func requires(scopes string) answer {
 	}
 }
 
-// newCases returns the calls that all clients make, and what must be answered. They leave the data
-// of the sample as it is.
+// newCases returns the calls that all clients make, with the right answers. The calls do not change the data
+// of the sample.
 func newCases(t *testing.T, s *e2e.Sample) []testCase {
 	t.Helper()
 	viewer := s.Token(t, "-client", "acme-viewer", "-scope", "read:products")
@@ -75,8 +75,8 @@ func newCases(t *testing.T, s *e2e.Sample) []testCase {
 	member := s.Token(t, "-client", "acme-admin", "-scope", "invite:member", "-organization", "acme")
 	editor := s.Token(t, "-client", "acme-admin", "-scope", "read:data write:data write:settings", "-organization", "acme", "-resource", api)
 
-	// Nobody but the sample has its issuer's key, so these are signed by another. That a token has
-	// expired is found before its signature is verified.
+	// Only the sample has the key of its issuer, so another key signs these tokens. The expiry of a token is
+	// checked before its signature.
 	impostor, err := devissuer.New(s.URL+"/oidc", devissuer.Config{})
 	if err != nil {
 		t.Fatal(err)

@@ -17,7 +17,7 @@ import (
 // seconds is e2e.Patience for the clients that take a time limit.
 var seconds = strconv.Itoa(int(e2e.Patience.Seconds()))
 
-// stderrOf returns what a command that failed wrote to standard error, if nobody else reads it.
+// stderrOf returns the standard error of a failed command, if nobody else reads it.
 func stderrOf(err error) []byte {
 	if exit, ok := errors.AsType[*exec.ExitError](err); ok {
 		return exit.Stderr
@@ -25,14 +25,14 @@ func stderrOf(err error) []byte {
 	return nil
 }
 
-// runClient runs a command that prints each answer as a JSON document, and stops it after take of
-// them unless that is 0. It returns the documents, the exit status and what it complained about.
+// runClient runs a command that prints each answer as a JSON document, and stops the command after take
+// documents, unless take is 0. It returns the documents, the exit status and the standard error.
 func runClient(t *testing.T, take int, name string, args ...string) (messages []json.RawMessage, status int, stderr string) {
 	t.Helper()
 	ctx, leave := context.WithTimeout(t.Context(), e2e.Patience)
 	defer leave()
 	command := exec.CommandContext(ctx, name, args...)
-	// It may run another, as buf from npm does: both must go.
+	// The command may run another one, as buf from npm does: both must end.
 	command.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 	command.Cancel = func() error { return syscall.Kill(-command.Process.Pid, syscall.SIGKILL) }
 	var complaint bytes.Buffer

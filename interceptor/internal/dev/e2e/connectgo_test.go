@@ -91,7 +91,7 @@ func (g goClient) call(client *http.Client, url string, options ...connect.Clien
 	return nil, nil
 }
 
-// message is what generated types of messages have in common.
+// message is the interface of generated types of messages.
 type message[T any] interface {
 	*T
 	proto.Message
@@ -154,7 +154,7 @@ func clientStream[Req, Res any, P message[Req], Q message[Res]](
 	stream := method(g.ctx)
 	g.setHeader(stream.RequestHeader())
 	for _, document := range g.c.Requests {
-		// EOF: it has been refused, and CloseAndReceive says why.
+		// EOF: the call has been refused, and CloseAndReceive returns the reason.
 		if err := stream.Send(requestOf[Req, P](g, document)); err != nil && !errors.Is(err, io.EOF) {
 			return nil, err
 		}
@@ -184,7 +184,7 @@ func bidiStream[Req, Res any, P message[Req], Q message[Res]](
 		if errors.Is(err, io.EOF) {
 			return messages, stream.CloseResponse()
 		} else if err != nil {
-			_ = stream.CloseResponse() // says the same
+			_ = stream.CloseResponse() // returns the same error
 			return messages, err
 		}
 		messages = append(messages, format[Res, Q](response))

@@ -13,7 +13,7 @@ import (
 	"github.com/protoauthz/protoauthz/interceptor/internal/dev/e2e"
 )
 
-// Plain curl, as somebody who knows nothing but HTTP and JSON.
+// TestCurl calls with plain curl, as somebody who knows only HTTP and JSON.
 func TestCurl(t *testing.T) {
 	t.Parallel()
 	curl := e2e.Tool(t, "curl")

@@ -62,7 +62,7 @@ func stream(ctx context.Context, t *testing.T, conn *grpc.ClientConn, c call) an
 		return parseStatus(err)
 	}
 	for _, request := range c.Requests {
-		// EOF: it has been refused, and RecvMsg says why.
+		// EOF: the call has been refused, and RecvMsg returns the reason.
 		if err := stream.SendMsg(newMessage(t, method.Input(), request)); err != nil && !errors.Is(err, io.EOF) {
 			t.Fatal(err)
 		}

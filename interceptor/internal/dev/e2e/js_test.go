@@ -19,8 +19,8 @@ import (
 	"github.com/protoauthz/protoauthz/interceptor/internal/dev/e2e"
 )
 
-// bundle makes one file of a script of js, what it imports, and code that protoc-gen-es generates
-// for the sample's API. It returns the file's path.
+// bundle makes one file of a script of js, its imports, and the code that protoc-gen-es generates for the
+// sample's API. It returns the path of the file.
 func bundle(t *testing.T, modules, script string, flags ...string) string {
 	t.Helper()
 	buf := e2e.Tool(t, "buf")
@@ -45,7 +45,7 @@ func bundle(t *testing.T, modules, script string, flags ...string) string {
 		"--output", dir, "--exclude-path", "google/protobuf") // which comes with @bufbuild/protobuf
 
 	out := filepath.Join(dir, "bundle.mjs")
-	// What is generated lies apart from node_modules, hence NODE_PATH.
+	// The generated code lies apart from node_modules, hence NODE_PATH.
 	command(t, nil, "env", append([]string{
 		"NODE_PATH=" + modules, filepath.Join(modules, ".bin", "esbuild"), filepath.Join("js", script),
 		"--bundle", "--format=esm", "--log-level=warning", "--alias:gen=" + filepath.Join(dir, "gen"), "--outfile=" + out,

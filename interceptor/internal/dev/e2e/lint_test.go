@@ -38,7 +38,7 @@ func newLinter(t *testing.T) linter {
 	return linter{buf: e2e.Tool(t, "buf"), plugin: plugin}
 }
 
-// workspace has a folder of protos as its module, and beside it those that they import.
+// workspace has a folder of protos as its module, and beside the module the protos that they import.
 func (l linter) workspace(t *testing.T, protos string, options ...string) string {
 	t.Helper()
 	dir := t.TempDir()
@@ -74,14 +74,14 @@ plugins:
 	return dir
 }
 
-// run calls buf in a workspace, and returns what it printed and its exit status.
+// run calls buf in a workspace, and returns the output and the exit status.
 func (l linter) run(t *testing.T, dir string, args ...string) (stdout []byte, stderr string, status int) {
 	t.Helper()
 	var complaint bytes.Buffer
 	command := exec.CommandContext(t.Context(), l.buf, args...)
 	command.Dir = dir
 	command.Stderr = &complaint
-	// Nobody listens there: what is not at hand cannot be fetched.
+	// Nobody listens there: buf cannot fetch anything.
 	command.Env = append(os.Environ(), "HTTP_PROXY=http://127.0.0.1:1", "HTTPS_PROXY=http://127.0.0.1:1")
 	out, err := command.Output()
 	if exit, ok := errors.AsType[*exec.ExitError](err); ok {
@@ -93,7 +93,7 @@ func (l linter) run(t *testing.T, dir string, args ...string) (stdout []byte, st
 	return out, complaint.String(), 0
 }
 
-// findings calls buf for what it reports, as "file.proto:12: RULE" and sorted.
+// findings calls buf and returns its findings, as "file.proto:12: RULE" and sorted.
 func (l linter) findings(t *testing.T, dir string, args ...string) []string {
 	t.Helper()
 	out, stderr, status := l.run(t, dir, append(args, "--error-format", "json")...)
@@ -120,8 +120,8 @@ func (l linter) findings(t *testing.T, dir string, args ...string) []string {
 
 var wantComment = regexp.MustCompile(`PROTOAUTHZ_[A-Z_]+`)
 
-// wantedFindings reads what fixtures say of themselves, in the form of findings. Columns are those of
-// another compiler than buf's.
+// wantedFindings reads the wanted findings from the comments of fixtures. Columns are left out: the fixtures
+// have the columns of another compiler than buf's.
 func wantedFindings(t *testing.T, folder string) []string {
 	t.Helper()
 	wanted := []string{}

@@ -15,7 +15,7 @@ import (
 	"github.com/protoauthz/protoauthz/interceptor/internal/dev/e2e"
 )
 
-// view is what a reader of the page sees.
+// view holds the parts of the page that a reader sees.
 type view struct {
 	Count      string
 	Methods    []string
@@ -26,8 +26,8 @@ type view struct {
 	Hash       string
 }
 
-// The page of the sample's rules, as `buf build -o - | protoauthz matrix -format html` writes it, in
-// Chromium.
+// TestMatrixPage opens the page of the sample's rules, as `buf build -o - | protoauthz matrix -format html`
+// writes it, in Chromium.
 func TestMatrixPage(t *testing.T) {
 	t.Parallel()
 	_, node := e2e.NodeModules(t, ".")
@@ -110,8 +110,7 @@ func TestMatrixPage(t *testing.T) {
 	}
 }
 
-// matrix pipes the image that buf builds of proto/ into `protoauthz matrix`, and returns what that
-// prints.
+// matrix pipes the image that buf builds of proto/ into `protoauthz matrix`, and returns the output.
 func matrix(t *testing.T, args ...string) []byte {
 	t.Helper()
 	buf := e2e.Tool(t, "buf")
@@ -134,7 +133,7 @@ func matrix(t *testing.T, args ...string) []byte {
 			t.Fatal(err)
 		}
 	}
-	// The pipe is closed by the first Wait, so that the reader comes first.
+	// The first Wait closes the pipe, so wait for the reader first.
 	if err := show.Wait(); err != nil {
 		t.Errorf("protoauthz matrix: %v", err)
 	}

@@ -1,5 +1,4 @@
-// Package e2e runs the sample as a process, for tests that call it with the clients that its users
-// have.
+// Package e2e runs the sample as a process, for tests that call the sample with the clients of its users.
 package e2e
 
 import (
@@ -20,12 +19,12 @@ import (
 	"github.com/protoauthz/protoauthz/interceptor/internal/test/leaks"
 )
 
-// Patience bounds what a test waits for: a process to start or to end, a call. It only ends what
-// hangs, and is many times what a machine takes whose processors are all busy.
+// Patience bounds each wait of a test: for the start or the end of a process, for a call. It is many times
+// what a busy machine takes, so it ends only what hangs.
 const Patience = 3 * time.Minute
 
-// Main runs the tests of a package, deletes what they built and ends the process. Goroutines that
-// are left over are a failure.
+// Main runs the tests of a package, deletes the files that they built, and ends the process. A goroutine that
+// outlives its test is a failure.
 func Main(m *testing.M) {
 	goleak.VerifyTestMain(leaks.Patient(m), goleak.Cleanup(func(status int) {
 		_ = os.RemoveAll(folder) // in the system's temporary folder
@@ -62,9 +61,9 @@ type Sample struct {
 	log transcript
 }
 
-// Start runs the sample on a free port of 127.0.0.1, with more flags if given, until the test
-// ends. It must then end by SIGINT, with status 0, and must have logged no token; if the test
-// failed, its log is shown.
+// Start runs the sample on a free port of 127.0.0.1, with more flags if given, until the test ends. The
+// sample must then end by SIGINT, with status 0, and without a token in its log. Start shows the log if the
+// test failed.
 func Start(t testing.TB, flags ...string) *Sample {
 	t.Helper()
 	binary, err := build()
@@ -90,7 +89,7 @@ func Start(t testing.TB, flags ...string) *Sample {
 		ended <- command.Wait()
 	}()
 	t.Cleanup(func() { s.stop(t, command, ended) })
-	// Once it greets its port is open, and a call that comes early waits.
+	// The sample greets once its port is open. A call that comes early waits.
 	select {
 	case line := <-greeted:
 		url, ok := strings.CutPrefix(line, "Listening on ")
@@ -138,7 +137,7 @@ func (s *Sample) Token(t testing.TB, flags ...string) string {
 	return strings.TrimSpace(string(out))
 }
 
-// A transcript keeps what is written to it. It is safe for concurrent use.
+// A transcript keeps all that is written to it. It is safe for concurrent use.
 type transcript struct {
 	mu  sync.Mutex
 	all strings.Builder

@@ -9,8 +9,8 @@ import (
 	"testing"
 )
 
-// Tool returns the path of a program: the environment variable E2E_NAME, or what PATH has of the
-// name. Without it the test is skipped, see [Missing].
+// Tool returns the path of a program: the environment variable E2E_NAME, or the program of the name in PATH.
+// Without the program the test is skipped, see [Missing].
 func Tool(t testing.TB, name string) string {
 	t.Helper()
 	if path := os.Getenv("E2E_" + strings.ToUpper(name)); path != "" {
@@ -23,8 +23,8 @@ func Tool(t testing.TB, name string) string {
 	return path
 }
 
-// NodeModules returns the absolute path of the node_modules of a folder, in which `npm ci` must
-// have run, and that of Node.js. Without them the test is skipped, see [Missing].
+// NodeModules returns the absolute path of the node_modules of a folder, in which `npm ci` must have run, and
+// the path of Node.js. Without them the test is skipped, see [Missing].
 func NodeModules(t testing.TB, folder string) (modules, node string) {
 	t.Helper()
 	node = Tool(t, "node")
@@ -38,8 +38,8 @@ func NodeModules(t testing.TB, folder string) (modules, node string) {
 	return modules, node
 }
 
-// Missing skips the test, since something that it needs is not there. With CI=true in the
-// environment it fails: there, everything must be.
+// Missing skips the test, since a program that the test needs is missing. With CI=true in the environment the
+// test fails.
 func Missing(t testing.TB, what string) {
 	t.Helper()
 	if ci, err := strconv.ParseBool(os.Getenv("CI")); err == nil && ci {

@@ -36,11 +36,11 @@ var routed = []string{
 	"WatchAccounts GET /v1/organizations/x/accounts:watch",
 }
 
-// remedy is what the user is told about the wrong registration.
+// remedy tells the user how to mend the wrong registration.
 const remedy = ": for grpc-gateway, register it with RegisterXHandler and the connection of grpcguard.InProcess(server), " +
 	"as RegisterXHandlerServer calls the implementation past all interceptors; for vanguard, guard the handlers or the server behind it"
 
-// answered is what the user is told about the status of an answer.
+// answered tells the user the status of an answer.
 func answered(status string) string {
 	state, reason := " is not behind the guard", ` and reason "", not with "TOKEN_MISSING"`
 	switch status {
@@ -114,7 +114,7 @@ func TestAssertRESTGuarded(t *testing.T) {
 		"past the server, with the challenge":          {direct(t, runtime.WithErrorHandler(challenge)), past},
 		"past the server, routes with an option alone": {onlyOption(direct(t)), past[1:]},
 		"in process, encoding/json":                    {guarded(marshaling(&runtime.JSONBuiltin{})), named(faults("400", ""), "ScheduleAudit")},
-		// What answers to a stream is not encoded.
+		// The answer to a stream is not encoded.
 		"in process, binary": {guarded(marshaling(&runtime.ProtoMarshaller{})), named(faults("400", "401"), "AuditAccounts",
 			"CloseYear", "CreateAccount", "ScheduleAudit", "SyncAccounts", "UpdateAccount", "WatchAccounts")},
 		"past the server, behind a check for a token": {checked(direct(t)), badly(past)},
@@ -130,8 +130,8 @@ func TestAssertRESTGuarded(t *testing.T) {
 	}
 }
 
-// onlyOption leaves out the route of AuditAccounts, as a gateway does that was generated without
-// generate_unbound_methods.
+// onlyOption leaves out the route of AuditAccounts, as a gateway that was generated without
+// generate_unbound_methods does.
 func onlyOption(handler http.Handler) http.Handler {
 	mux := http.NewServeMux()
 	mux.Handle("/", handler)
@@ -139,7 +139,7 @@ func onlyOption(handler http.Handler) http.Handler {
 	return mux
 }
 
-// checked lets every call in that has a token, or what looks like one.
+// checked lets in every call that has a token, or something like a token.
 func checked(handler http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if r.Header.Get("Authorization") == "" {
@@ -151,7 +151,7 @@ func checked(handler http.Handler) http.Handler {
 	})
 }
 
-// badly are the faults of methods that refuse no call but one without a token.
+// badly are the faults of methods that refuse only calls without a token.
 func badly(faults []string) []string {
 	var all []string
 	for _, fault := range faults {
@@ -181,7 +181,7 @@ func transcoder(t *testing.T, options ...connect.HandlerOption) http.Handler {
 	return transcoder
 }
 
-// grpcTranscoder serves it by way of grpc-go, whose interceptors it does not pass by.
+// grpcTranscoder serves the same REST API by way of grpc-go and its interceptors.
 func grpcTranscoder(t *testing.T, table *policy.Table) http.Handler {
 	t.Helper()
 	server := guarded(table)

@@ -11,7 +11,7 @@ import (
 // form makes a gateway take a POST for another method, or for a GET with parameters.
 const form = "Content-Type: application/x-www-form-urlencoded"
 
-// TestDoors tries what the gateway adds to a call: the guard judges what comes of it.
+// TestDoors tries the ways in which the gateway changes a call: the guard judges the changed call.
 func TestDoors(t *testing.T) {
 	t.Parallel()
 	const (
@@ -49,14 +49,14 @@ func TestDoors(t *testing.T) {
 		// A whole body is stronger than the query.
 		{"another's body and query", "POST /v1/accounts?organization_id=acme", []string{acme}, `{"organizationId": "globex"}`, 403, realm, elsewhere},
 		{"no body, but a query", "POST /v1/accounts?organization_id=acme", []string{acme}, "", 403, realm, elsewhere},
-		// Two values are none.
+		// Two values count as no value.
 		{"two forms in the query", "DELETE /v1/accounts/1/KIND_CASH/a/b?organization_id=acme&organizationId=globex", []string{acme}, "", 400, "", duplicate},
-		// A form may be sent for another method, and is judged as that.
+		// A form may be sent for another method, and is judged as a call of that method.
 		{"another method", "POST /v1/organizations/globex/accounts/1", []string{acme, form, "X-Http-Method-Override: PATCH"}, "", 403, realm, elsewhere},
 		{"another method, no token", "POST /v1/organizations/acme/accounts/1", []string{form, "X-Http-Method-Override: PATCH"}, "", 401, realm, missing},
 		{"a form for a GET", "POST /v1/organizations/globex/accounts", []string{acme, form}, "organization_id=acme", 403, realm, elsewhere},
 		{"a form for a GET, no token", "POST /v1/organizations/acme/accounts", []string{form}, "", 401, realm, missing},
-		// The gateway forwards no header that it was not told to.
+		// The gateway forwards only the headers that it is configured to forward.
 		{"the header of an organization", "GET /v1/balance", []string{acme, "X-Organization-Id: acme"}, "", 403, realm, elsewhere},
 		{"metadata of an organization", "GET /v1/balance", []string{acme, acmes}, "", 403, realm, elsewhere},
 		{"metadata of a token", "GET /v1/organizations/acme/accounts", []string{forwarded}, "", 401, realm, missing},

@@ -12,7 +12,7 @@ import (
 	"github.com/protoauthz/protoauthz/interceptor/policy"
 )
 
-// refusal is the JSON of one.
+// refusal is the JSON of a refusal.
 func refusal(t *testing.T, code int, text string, reason interceptor.Reason, metadata map[string]string) string {
 	t.Helper()
 	body, err := json.Marshal(map[string]any{"code": code, "message": text, "details": []any{map[string]any{
@@ -24,8 +24,7 @@ func refusal(t *testing.T, code int, text string, reason interceptor.Reason, met
 	return string(body)
 }
 
-// TestReasons makes sure that each refusal comes through the gateway as it is: status, challenge and
-// details.
+// TestReasons makes sure that the gateway leaves each refusal unchanged: status, challenge and details.
 func TestReasons(t *testing.T) {
 	t.Parallel()
 	const list, year = "GET /v1/organizations/acme/accounts", "POST /v1/years/2026:close"

@@ -11,7 +11,7 @@ import (
 	"github.com/grpc-ecosystem/grpc-gateway/v2/runtime"
 )
 
-// A call is one over REST, and what has to be answered.
+// A call is a call over REST, with its right answer.
 type call struct {
 	name      string
 	request   string   // as in "GET /v1/info"
@@ -81,7 +81,7 @@ func (c *call) check(t *testing.T, handler http.Handler) {
 	}
 }
 
-// decode reads one JSON after another.
+// decode reads JSON documents, one after another.
 func decode(t *testing.T, text string) (all []any) {
 	t.Helper()
 	for decoder := json.NewDecoder(strings.NewReader(text)); decoder.More(); {
@@ -94,8 +94,8 @@ func decode(t *testing.T, text string) (all []any) {
 	return all
 }
 
-// TestOutside makes sure that calls through the gateway are judged, and shows that those which go
-// past the server are not.
+// TestOutside makes sure that calls through the gateway are judged, and shows that calls which go past the
+// server are not.
 func TestOutside(t *testing.T) {
 	t.Parallel()
 	if len(calls) != 17 {

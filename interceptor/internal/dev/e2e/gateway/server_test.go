@@ -119,7 +119,7 @@ func compile(t testing.TB) *policy.Table {
 	return table
 }
 
-// tokens are the claims of those that are good. Another token is wrong in a way that its name tells.
+// tokens are the claims of the good tokens, by name. The name of any other token tells its fault.
 var tokens = map[string]string{
 	"acme":   `"organization_id": "acme", "scope": "read:account write:account", "aud": "` + api + `"`,
 	"reader": `"organization_id": "acme", "scope": "read:account", "aud": "` + api + `"`,
@@ -145,7 +145,7 @@ func verify(_ context.Context, raw string) (*token.Claims, error) {
 	return unverified.Claims(token.Logto("https://issuer.example.test"), `{"iss": "https://issuer.example.test/oidc", "sub": "user", "exp": 4102444800, `+claims+`}`)
 }
 
-// guarded is a server with a guard.
+// guarded makes a server with a guard.
 func guarded(table *policy.Table) *grpc.Server {
 	server := grpc.NewServer(grpcguard.ServerOptions(interceptor.New(harness.VerifierFunc(verify), table))...)
 	ledgerv1.RegisterLedgerServiceServer(server, ledger{})

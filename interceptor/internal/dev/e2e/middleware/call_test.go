@@ -17,7 +17,7 @@ import (
 	"github.com/protoauthz/protoauthz/interceptor/internal/test/harness"
 )
 
-// clientOf is a client of one version of HTTP.
+// clientOf makes a client of one version of HTTP.
 func clientOf(server *harness.Server, version int) *http.Client {
 	return map[int]*http.Client{1: server.HTTP1, 2: server.HTTP2}[version]
 }
@@ -92,13 +92,13 @@ func (s setup) check(t *testing.T, response *http.Response, procedure string) {
 	}
 }
 
-// expectations are what a client of HTTP/1.1 sends that waits to be told to send its body.
+// expectations are the headers of a client of HTTP/1.1 that waits for a 100 Continue before it sends its body.
 var expectations = map[string]string{
 	"":        "Expect: 100-continue\r\nContent-Length: 1000000\r\n",
 	"chunked": "expect: 100-Continue\r\nTransfer-Encoding: chunked\r\n",
 }
 
-// expected makes a call that is refused before the client is told to send its body.
+// expected makes a call that is refused before the client sends its body.
 func (s setup) expected(t *testing.T, procedure, expectation string) {
 	server := harness.Serve(t, s.serve(harness.Expiring(t, -time.Hour)))
 	connection, err := new(net.Dialer).DialContext(t.Context(), "tcp", strings.TrimPrefix(server.URL, "http://"))

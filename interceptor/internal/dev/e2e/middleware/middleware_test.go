@@ -1,5 +1,5 @@
-// Package middleware_test holds interceptor.DeadlineHandler against the middleware that its users
-// have around it and inside of it.
+// Package middleware_test tests interceptor.DeadlineHandler with common middleware around it and inside of
+// it.
 package middleware_test
 
 import (
@@ -25,7 +25,7 @@ import (
 // TestMain makes sure that no goroutine outlives its test.
 func TestMain(m *testing.M) { goleak.VerifyTestMain(leaks.Patient(m)) }
 
-// patience bounds the wait for what must come. No test takes it unless it fails.
+// patience bounds each wait. Only a test that fails waits so long.
 const patience = 2 * time.Minute
 
 // A stack is middleware around handlers.
@@ -80,7 +80,7 @@ type setup struct {
 	serve        func(*interceptor.Guard) http.Handler
 }
 
-// setups are all there are: each middleware in both places.
+// setups are all setups: each middleware in both places.
 func setups() []setup {
 	var all []setup
 	for _, f := range frameworks {
@@ -122,8 +122,8 @@ func TestOutside(t *testing.T) { //nolint:paralleltest // it replaces the logger
 	calls.Wait()
 }
 
-// telling fails the test if somebody is told that a connection cannot be interrupted, or, by
-// net/http, that there was more than answers on one.
+// telling fails the test at a log message that a connection cannot be interrupted, or, from net/http, that a
+// connection carried more than answers.
 type telling struct {
 	slog.Handler
 	t *testing.T

@@ -17,7 +17,7 @@ import (
 	"github.com/protoauthz/protoauthz/interceptor/internal/dev/e2e"
 )
 
-// connections are kept open to each server: one for each goroutine of a load.
+// connections are kept open to each server, for each goroutine of a load.
 const connections = 8
 
 // An idp is a running identity provider: provider.mjs.
@@ -40,7 +40,7 @@ func startIDP(t *testing.T) *idp {
 
 func (i *idp) issuer() string { return i.endpoint + "/oidc" }
 
-// A grant is what a client asks for, by client credentials (RFC 6749 section 4.4).
+// A grant is a request for a token by client credentials (RFC 6749 section 4.4).
 type grant struct{ client, resource, organization, scope string }
 
 // with returns the grant with another scope.
@@ -54,8 +54,8 @@ type refusal string
 
 func (r refusal) Error() string { return "the identity provider refuses: " + string(r) }
 
-// token obtains an access token. It may be called by any goroutine. If the identity provider
-// refuses, the error is a [refusal].
+// token obtains an access token. It is safe for concurrent use. If the identity provider refuses, the error
+// is a [refusal].
 func (i *idp) token(ctx context.Context, g grant) (string, error) {
 	form := url.Values{"grant_type": {"client_credentials"}}
 	for name, value := range map[string]string{"resource": g.resource, "organization_id": g.organization, "scope": g.scope} {
@@ -67,7 +67,7 @@ func (i *idp) token(ctx context.Context, g grant) (string, error) {
 	return issued.AccessToken, err
 }
 
-// obtain is token for a test that cannot go on without.
+// obtain returns an access token, or ends the test.
 func (i *idp) obtain(t *testing.T, g grant) string {
 	t.Helper()
 	issued, err := i.token(t.Context(), g)
@@ -155,8 +155,8 @@ func (i *idp) signIn(t *testing.T, resource, scope string) tokens {
 	return issued
 }
 
-// rotate publishes these generations of keys, and signs with those of the first. It may be called
-// by any goroutine.
+// rotate publishes these generations of keys, and signs with the keys of the first. It is safe for
+// concurrent use.
 func (i *idp) rotate(ctx context.Context, generations ...int) error {
 	var keys []string
 	for _, generation := range generations {
@@ -188,7 +188,7 @@ func (i *idp) fetches(t *testing.T) int {
 	return count
 }
 
-// A jwt is what a token says, unverified.
+// A jwt holds the header and the claims of a token, unverified.
 type jwt struct{ header, payload map[string]any }
 
 func decode(raw string) (jwt, error) {

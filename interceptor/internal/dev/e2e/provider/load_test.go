@@ -14,8 +14,8 @@ const (
 	stocked = 50  // tokens of each model that are obtained before
 )
 
-// shortestWait is how long the sample keeps a call at least before it answers that its keys, or a
-// processor, did not come in time.
+// shortestWait is the shortest time after which the sample answers that its keys, or a processor, did not
+// come in time.
 const shortestWait = time.Second
 
 // A load calls the sample from several goroutines while the keys rotate. A phase ends when enough
@@ -96,7 +96,7 @@ func (l *load) begin() (n, phase int, over bool) {
 	return l.calls, l.done, l.over
 }
 
-// An outcome is what is known of a call.
+// An outcome is the result of a call.
 type outcome struct {
 	model   string
 	ofOld   bool
@@ -119,8 +119,8 @@ func (l *load) call(ctx context.Context, n int) (outcome, error) {
 	return what, err
 }
 
-// insist makes a call, and again while the sample answers, after a wait, that keys or a processor
-// did not come in time. It returns how long the last one took.
+// insist makes a call, and repeats the call while the sample answers, after a wait, that keys or a processor
+// did not come in time. It returns the duration of the last call.
 func insist(call func() error) (took time.Duration, retries int, err error) {
 	for ; ; retries++ {
 		began := time.Now()
@@ -132,8 +132,8 @@ func insist(call func() error) (took time.Duration, retries int, err error) {
 	}
 }
 
-// end counts how the n-th call ended, which began in a phase. It reports whether the phase is to
-// end with this call.
+// end counts the outcome of the n-th call, which began in a phase. It reports whether the phase ends with
+// this call.
 func (l *load) end(n, phase int, what outcome, err error) (due bool) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -156,7 +156,7 @@ func (l *load) end(n, phase int, what outcome, err error) (due bool) {
 	return within && l.ended == whole
 }
 
-// rotate ends a phase, while the others go on calling.
+// rotate ends a phase, while other goroutines go on calling.
 func (l *load) rotate(t *testing.T) {
 	l.mu.Lock()
 	step := l.begun
@@ -175,8 +175,8 @@ func (l *load) rotate(t *testing.T) {
 	}
 }
 
-// token returns a token of a model: in two of four calls a fresh one, in one the same as always, and
-// in one an old one that was never used.
+// token returns a token of a model: in two of four calls a new token, in one call the same token as always,
+// and in one call an old token that was never used.
 func (l *load) token(ctx context.Context, which, turn int) (string, error) {
 	if turn < 2 {
 		return l.idp.token(ctx, models[which].grant(l.home))

@@ -71,7 +71,7 @@ func transplant(raw, donor string) string {
 	return raw[:strings.LastIndexByte(raw, '.')] + donor[strings.LastIndexByte(donor, '.'):]
 }
 
-// A handler is told who calls, be it a machine or a user.
+// TestCallers makes sure that a handler gets to know the caller, a machine or a user.
 func TestCallers(t *testing.T) {
 	t.Parallel()
 	i, home := startIDP(t), tenants[0]

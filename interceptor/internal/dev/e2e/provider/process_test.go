@@ -12,8 +12,8 @@ import (
 	"github.com/protoauthz/protoauthz/interceptor/internal/dev/e2e"
 )
 
-// start runs a program until the test ends, and returns the first line that it prints. With the
-// test it must end well.
+// start runs a program until the test ends, and returns the first line that the program prints. The program
+// must then end with status 0.
 func start(t *testing.T, name string, args ...string) string {
 	t.Helper()
 	command := exec.CommandContext(t.Context(), name, args...)
@@ -35,7 +35,7 @@ func start(t *testing.T, name string, args ...string) string {
 	lines := bufio.NewReader(stdout)
 	t.Cleanup(func() {
 		_, _ = io.Copy(io.Discard, lines)
-		_ = command.Wait() // says that the test has ended
+		_ = command.Wait() // returns an error, as the test has ended
 		stdin.Close()
 		if status := command.ProcessState; !status.Success() {
 			t.Errorf("%s: %v", name, status)

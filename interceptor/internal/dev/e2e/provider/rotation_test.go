@@ -10,8 +10,8 @@ import (
 	"github.com/protoauthz/protoauthz/interceptor/internal/dev/e2e"
 )
 
-// TestRotation rotates the keys under load, in the orders that an issuer may choose. No call is
-// lost whose key is published.
+// TestRotation rotates the keys under load, in the orders that an issuer may choose. No call with a
+// published key is lost.
 //
 //nolint:paralleltest // it takes all processors, and calls of other tests would wait too long
 func TestRotation(t *testing.T) {
@@ -33,8 +33,8 @@ func TestRotation(t *testing.T) {
 				defer stream.close()
 				check(t, "stream, before", stream.exchange(home.organization), accepted)
 
-				// The new key is fetched when it is first used. A key that the set lacked then is refused from
-				// then on; one that leaves it later is not missed before the next refresh.
+				// The new key is fetched at its first use. A key that the set lacked then is refused from then
+				// on. A key that leaves the set later is good until the next refresh.
 				after := accepted
 				if !slices.Contains(order.steps[0], 0) {
 					after = invalid
@@ -46,7 +46,7 @@ func TestRotation(t *testing.T) {
 				if l.accepted[0].new > 0 || last.new < stocked || last.old < stocked && after == accepted {
 					t.Error("the rotation was not called through")
 				}
-				// One at first and one for the new key. A key that is published no more draws a few.
+				// One fetch at first, and one for the new key. A key that left the set draws a few.
 				fetches, most := i.fetches(t), 2
 				if after != accepted {
 					most = 7
@@ -65,8 +65,8 @@ func TestRotation(t *testing.T) {
 	}
 }
 
-// TestSecondRotation makes sure that a key which signs at once is accepted at once, also if an unknown
-// key, be it made up, has caused a fetch just before.
+// TestSecondRotation makes sure that a new key is accepted at once, also if an unknown key, even a made-up
+// key, has drawn a fetch just before.
 func TestSecondRotation(t *testing.T) {
 	t.Parallel()
 	e2e.NodeModules(t, ".")

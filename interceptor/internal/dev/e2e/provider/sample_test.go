@@ -94,7 +94,7 @@ func (s *sample) documents(p protocol) samplev1connect.DocumentServiceClient {
 	return samplev1connect.NewDocumentServiceClient(p.client(s), s.url, p.options...)
 }
 
-// A model is a permission model: a unary method of it, and the grant that opens it.
+// A model is a permission model: a unary method, and the grant for the method.
 type model struct {
 	name   string
 	scopes string // of the method, as a refusal names them
@@ -126,7 +126,7 @@ var models = []model{{
 	},
 }}
 
-// A tenant is a part of what the identity provider serves whose tokens are signed alike.
+// A tenant is a part of the identity provider: all its tokens are signed with the same algorithm.
 type tenant struct{ algorithm, audience, organization, client string }
 
 var tenants = []tenant{
@@ -134,8 +134,8 @@ var tenants = []tenant{
 	{"RS256", "https://rsa.example.com", "globex", "globex-admin"},
 }
 
-// An answer is what of a call's outcome is looked at, as a client that knows nothing of this
-// project sees it. The zero answer is success.
+// An answer is the outcome of a call, as a client without knowledge of this project sees it. The zero answer
+// is success.
 type answer struct {
 	code   connect.Code
 	reason string

@@ -10,8 +10,8 @@ import (
 	"testing"
 )
 
-// TestShape makes sure that the identity provider can stand for Logto: its tokens have the members
-// of recorded ones, of the same types, and it refuses what Logto refuses.
+// TestShape makes sure that the identity provider can stand for Logto: its tokens have the members of
+// recorded tokens, of the same types, and it refuses requests that Logto refuses.
 func TestShape(t *testing.T) {
 	t.Parallel()
 	i := startIDP(t)
