@@ -14,24 +14,24 @@ import (
 )
 
 // A Source is that part of a request which can name its organization.
-type Source int
+type Location int
 
 // The sources. The zero Source is none of them.
 const (
-	// SourceField is a field of the request message.
-	SourceField Source = iota + 1
-	// SourceHeader is a request header.
-	SourceHeader
-	// SourceToken is the token itself.
-	SourceToken
+	// LocationField is a field of the request message.
+	LocationField Location = iota + 1
+	// LocationHeader is a request header.
+	LocationHeader
+	// LocationToken is the token itself.
+	LocationToken
 )
 
 // An Organization says where a request names its organization.
 type Organization struct {
 	// Source is the part of the request.
-	Source Source
-	// Name is the dotted field path for SourceField and the header's name, in
-	// lower case, for SourceHeader.
+	Location Location
+	// Name is the dotted field path for LocationField and the header's name, in
+	// lower case, for LocationHeader.
 	Name string
 	// Pattern is the pattern of the resource name in the field, or empty.
 	Pattern string
@@ -41,22 +41,22 @@ type Organization struct {
 
 // String names the source, as in "field:organization_id".
 func (o *Organization) String() string {
-	switch o.Source {
-	case SourceField:
+	switch o.Location {
+	case LocationField:
 		if o.Pattern != "" {
 			return "field:" + o.Name + "=" + o.Pattern
 		}
 		return "field:" + o.Name
-	case SourceHeader:
+	case LocationHeader:
 		return "header:" + o.Name
-	case SourceToken:
+	case LocationToken:
 		return "token"
 	default:
 		return "none"
 	}
 }
 
-// Path returns the fields of the path for SourceField, of which the last holds the
+// Path returns the fields of the path for LocationField, of which the last holds the
 // organization, in a slice of the caller's own.
 func (o *Organization) Path() []protoreflect.FieldDescriptor { return slices.Clone(o.path) }
 
@@ -69,7 +69,7 @@ func (o *Organization) Path() []protoreflect.FieldDescriptor { return slices.Clo
 // names another, names the field, and says what the client must do. It holds neither id
 // nor anything that the message says.
 func (o *Organization) Check(message proto.Message, id string) error {
-	if o.Source != SourceField || len(o.path) == 0 || id == "" || message == nil {
+	if o.Location != LocationField || len(o.path) == 0 || id == "" || message == nil {
 		return errors.New("no organization can be looked for in this message: " +
 			"the server must call Check with a message and an organization, and for a rule whose source is a field")
 	}
@@ -165,19 +165,19 @@ func compilePath(message protoreflect.MessageDescriptor, dotted string) ([]proto
 func compileOrganization(option *authzv1.Organization, input protoreflect.MessageDescriptor) (*Organization, FaultKind, error) {
 	organization := &Organization{Pattern: option.GetPattern()}
 	var err error
-	switch source := option.GetSource().(type) {
+	switch source := option.GetLocation().(type) {
 	case *authzv1.Organization_Field:
-		organization.Source, organization.Name = SourceField, source.Field
+		organization.Location, organization.Name = LocationField, source.Field
 		if organization.path, err = compilePath(input, source.Field); err != nil {
 			return nil, FaultOrganizationField, err
 		}
 	case *authzv1.Organization_Header:
-		organization.Source, organization.Name = SourceHeader, strings.ToLower(source.Header)
+		organization.Location, organization.Name = LocationHeader, strings.ToLower(source.Header)
 		if err := checkHeader(source.Header); err != nil {
 			return nil, FaultOrganizationHeader, err
 		}
 	case *authzv1.Organization_Token:
-		organization.Source = SourceToken
+		organization.Location = LocationToken
 		if !source.Token {
 			return nil, FaultOrganizationMissing, errors.New("organization.token is false: it names no source")
 		}
@@ -187,7 +187,7 @@ func compileOrganization(option *authzv1.Organization, input protoreflect.Messag
 	if organization.Pattern == "" {
 		return organization, "", nil
 	}
-	if organization.Source != SourceField {
+	if organization.Location != LocationField {
 		return nil, FaultOrganizationPattern, fmt.Errorf("pattern %q stands beside a source that is not a field", organization.Pattern)
 	}
 	if err := checkPattern(organization.Pattern); err != nil {

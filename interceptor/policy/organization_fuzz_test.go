@@ -90,7 +90,7 @@ func ruleOn(t testing.TB, request protoreflect.MessageDescriptor, path, pattern 
 	file.Service[0].Method[0].Options.ProtoReflect().SetUnknown(option(encode(t, &authzv1.MethodRule{
 		Authenticated: true,
 		Model:         authzv1.Model_MODEL_ORGANIZATION,
-		Organization:  &authzv1.Organization{Source: &authzv1.Organization_Field{Field: path}, Pattern: pattern},
+		Organization:  &authzv1.Organization{Location: &authzv1.Organization_Field{Field: path}, Pattern: pattern},
 	})))
 	// The annotations are linked, and not among the files.
 	descriptor, err := protodesc.FileOptions{AllowUnresolvable: true}.New(file, files)
@@ -263,7 +263,7 @@ func matchSeeds(t testing.TB) (seeds []matchSeed) {
 	t.Helper()
 	table := compileTable(t, policy.Files{compileMatch(t, matchSources(t))})
 	for _, c := range matchCases {
-		if o := organizationOf(t, table, "/match.v1.MatchService/"+c.method); o.Source == policy.SourceField {
+		if o := organizationOf(t, table, "/match.v1.MatchService/"+c.method); o.Location == policy.LocationField {
 			seeds = append(seeds, matchSeed{"Request", o.Name, o.Pattern, []string{c.request}, nil, c.id, c.want})
 		}
 	}

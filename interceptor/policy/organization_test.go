@@ -379,9 +379,9 @@ func TestMatchNothing(t *testing.T) {
 	table := compileTable(t, policy.Files{samplev1.File_sample_v1_document_proto}, policy.WithAudience("https://api.example.com"))
 	list := organizationOf(t, table, "/sample.v1.DocumentService/ListDocuments")
 	batch := organizationOf(t, table, "/sample.v1.DocumentService/BatchGetDocuments")
-	made := &policy.Organization{Source: policy.SourceField, Name: "organization_id"}
+	made := &policy.Organization{Location: policy.LocationField, Name: "organization_id"}
 	moved := *list
-	moved.Source = policy.SourceToken
+	moved.Location = policy.LocationToken
 	type item = samplev1.BatchGetDocumentsRequest_Request
 	for _, c := range []struct {
 		name         string

@@ -126,7 +126,7 @@ func testDots(t *testing.T) {
 		return policy.Compile(policy.Files{fileWith(t, option(encode(t, &authzv1.MethodRule{
 			Authenticated: true,
 			Model:         authzv1.Model_MODEL_ORGANIZATION,
-			Organization:  &authzv1.Organization{Source: &authzv1.Organization_Field{Field: "organization_id"}, Pattern: pattern},
+			Organization:  &authzv1.Organization{Location: &authzv1.Organization_Field{Field: "organization_id"}, Pattern: pattern},
 		})), nil)})
 	}
 	for _, pattern := range []string{"organizations/{organization}/./x", "../{organization}", "{organization}/..", "./{organization}", "{organization}/*/../*"} {
@@ -233,11 +233,11 @@ func testMissingMessages(t *testing.T) {
 	field := func(path string) *authzv1.ServiceRule {
 		return &authzv1.ServiceRule{
 			Model: authzv1.Model_MODEL_ORGANIZATION_RESOURCE, Audience: "https://api.example.com",
-			Organization: &authzv1.Organization{Source: &authzv1.Organization_Field{Field: path}},
+			Organization: &authzv1.Organization{Location: &authzv1.Organization_Field{Field: path}},
 		}
 	}
 	header := field("")
-	header.Organization.Source = &authzv1.Organization_Header{Header: "x-organization-id"}
+	header.Organization.Location = &authzv1.Organization_Header{Header: "x-organization-id"}
 	for name, c := range map[string]struct {
 		input string
 		rule  *authzv1.ServiceRule

@@ -67,7 +67,7 @@ func FuzzPattern(f *testing.F) {
 		file := fileWith(t, option(encode(t, &authzv1.MethodRule{
 			Authenticated: true,
 			Model:         authzv1.Model_MODEL_ORGANIZATION,
-			Organization:  &authzv1.Organization{Source: &authzv1.Organization_Field{Field: "organization_id"}, Pattern: pattern},
+			Organization:  &authzv1.Organization{Location: &authzv1.Organization_Field{Field: "organization_id"}, Pattern: pattern},
 		})), nil)
 		table, err := policy.Compile(policy.Files{file})
 		if pattern != "" && (!patternForm.MatchString(pattern) || steps.MatchString(pattern) || !patternLetters.MatchString(pattern)) {

@@ -18,10 +18,10 @@ type Place struct {
 	Path protoreflect.SourcePath
 }
 
-// Location returns the smallest part of the source around the place whose
+// Position returns the smallest part of the source around the place whose
 // position is known. It reports false if none is: images have positions, while
 // linked descriptors have none.
-func (p Place) Location() (protoreflect.SourceLocation, bool) {
+func (p Place) Position() (protoreflect.SourceLocation, bool) {
 	if p.File == nil {
 		return protoreflect.SourceLocation{}, false
 	}
@@ -56,7 +56,7 @@ func firstBelow(locations protoreflect.SourceLocations, path protoreflect.Source
 // String returns file, line and column, as in "order/v1/order.proto:12:3", and
 // as much of that as is known. Lines and columns count from 1.
 func (p Place) String() string {
-	location, ok := p.Location()
+	location, ok := p.Position()
 	switch {
 	case p.File == nil:
 		return ""

@@ -14,7 +14,7 @@ func TestPlaces(t *testing.T) {
 	file := fileWith(t, nil, nil)
 	_, err := policy.Compile(policy.Files{file})
 	fault := faultsOf(t, err)[0]
-	if _, ok := fault.Place.Location(); ok || fault.Place.String() != "wire/v1/wire.proto" {
+	if _, ok := fault.Place.Position(); ok || fault.Place.String() != "wire/v1/wire.proto" {
 		t.Errorf("the place is %q", fault.Place)
 	}
 	if fault.Place.File != protoreflect.FileDescriptor(file) {

@@ -269,7 +269,7 @@ func checkComplete(t testing.TB, rule *policy.Rule) {
 	if rule.Audience == "" && !organization {
 		t.Fatalf("no audience: %+v", rule)
 	}
-	if rule.Organization != nil && rule.Organization.Source == 0 {
+	if rule.Organization != nil && rule.Organization.Location == 0 {
 		t.Fatalf("no source of the organization: %+v", rule)
 	}
 	for _, scope := range slices.Concat(rule.Scopes, rule.AnyScopes) {
@@ -295,13 +295,13 @@ func annotationOf(rule *policy.Rule) *authzv1.MethodRule {
 	}
 	if o := rule.Organization; o != nil {
 		annotation.Organization = &authzv1.Organization{Pattern: o.Pattern}
-		switch o.Source {
-		case policy.SourceField:
-			annotation.Organization.Source = &authzv1.Organization_Field{Field: o.Name}
-		case policy.SourceHeader:
-			annotation.Organization.Source = &authzv1.Organization_Header{Header: o.Name}
-		case policy.SourceToken:
-			annotation.Organization.Source = &authzv1.Organization_Token{Token: true}
+		switch o.Location {
+		case policy.LocationField:
+			annotation.Organization.Location = &authzv1.Organization_Field{Field: o.Name}
+		case policy.LocationHeader:
+			annotation.Organization.Location = &authzv1.Organization_Header{Header: o.Name}
+		case policy.LocationToken:
+			annotation.Organization.Location = &authzv1.Organization_Token{Token: true}
 		}
 	}
 	return annotation

@@ -232,9 +232,9 @@ func reads(one, another *policy.Organization) bool {
 // same organization where another reads it.
 func implies(one, another *policy.Organization) bool {
 	switch {
-	case another.Source == policy.SourceToken:
+	case another.Location == policy.LocationToken:
 		return true
-	case one.Source != another.Source || one.Name != another.Name || !reads(one, another):
+	case one.Location != another.Location || one.Name != another.Name || !reads(one, another):
 		return false
 	case one.Pattern == another.Pattern:
 		return true

@@ -183,7 +183,7 @@ func TestDetails(t *testing.T) {
 // standsAt returns the first word at a place.
 func standsAt(t testing.TB, place policy.Place, source string) string {
 	t.Helper()
-	location, ok := place.Location()
+	location, ok := place.Position()
 	if !ok {
 		t.Fatalf("no location of %v", place)
 	}

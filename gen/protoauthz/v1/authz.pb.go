@@ -359,12 +359,12 @@ type Organization struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// Where to look. Required.
 	//
-	// Types that are valid to be assigned to Source:
+	// Types that are valid to be assigned to Location:
 	//
 	//	*Organization_Field
 	//	*Organization_Header
 	//	*Organization_Token
-	Source isOrganization_Source `protobuf_oneof:"source"`
+	Location isOrganization_Location `protobuf_oneof:"location"`
 	// How the organization stands inside `field`, for resource names: segments
 	// separated by `/`, of which one is `{organization}`, `*` stands for any one
 	// segment, and all others for themselves. For example
@@ -410,16 +410,16 @@ func (*Organization) Descriptor() ([]byte, []int) {
 	return file_protoauthz_v1_authz_proto_rawDescGZIP(), []int{2}
 }
 
-func (x *Organization) GetSource() isOrganization_Source {
+func (x *Organization) GetLocation() isOrganization_Location {
 	if x != nil {
-		return x.Source
+		return x.Location
 	}
 	return nil
 }
 
 func (x *Organization) GetField() string {
 	if x != nil {
-		if x, ok := x.Source.(*Organization_Field); ok {
+		if x, ok := x.Location.(*Organization_Field); ok {
 			return x.Field
 		}
 	}
@@ -428,7 +428,7 @@ func (x *Organization) GetField() string {
 
 func (x *Organization) GetHeader() string {
 	if x != nil {
-		if x, ok := x.Source.(*Organization_Header); ok {
+		if x, ok := x.Location.(*Organization_Header); ok {
 			return x.Header
 		}
 	}
@@ -437,7 +437,7 @@ func (x *Organization) GetHeader() string {
 
 func (x *Organization) GetToken() bool {
 	if x != nil {
-		if x, ok := x.Source.(*Organization_Token); ok {
+		if x, ok := x.Location.(*Organization_Token); ok {
 			return x.Token
 		}
 	}
@@ -451,8 +451,8 @@ func (x *Organization) GetPattern() string {
 	return ""
 }
 
-type isOrganization_Source interface {
-	isOrganization_Source()
+type isOrganization_Location interface {
+	isOrganization_Location()
 }
 
 type Organization_Field struct {
@@ -476,11 +476,11 @@ type Organization_Token struct {
 	Token bool `protobuf:"varint,3,opt,name=token,proto3,oneof"`
 }
 
-func (*Organization_Field) isOrganization_Source() {}
+func (*Organization_Field) isOrganization_Location() {}
 
-func (*Organization_Header) isOrganization_Source() {}
+func (*Organization_Header) isOrganization_Location() {}
 
-func (*Organization_Token) isOrganization_Source() {}
+func (*Organization_Token) isOrganization_Location() {}
 
 var file_protoauthz_v1_authz_proto_extTypes = []protoimpl.ExtensionInfo{
 	{
@@ -538,13 +538,14 @@ const file_protoauthz_v1_authz_proto_rawDesc = "" +
 	"\vServiceRule\x12*\n" +
 	"\x05model\x18\x01 \x01(\x0e2\x14.protoauthz.v1.ModelR\x05model\x12?\n" +
 	"\forganization\x18\x02 \x01(\v2\x1b.protoauthz.v1.OrganizationR\forganization\x12\x1a\n" +
-	"\baudience\x18\x03 \x01(\tR\baudience\"|\n" +
+	"\baudience\x18\x03 \x01(\tR\baudience\"~\n" +
 	"\fOrganization\x12\x16\n" +
 	"\x05field\x18\x01 \x01(\tH\x00R\x05field\x12\x18\n" +
 	"\x06header\x18\x02 \x01(\tH\x00R\x06header\x12\x16\n" +
 	"\x05token\x18\x03 \x01(\bH\x00R\x05token\x12\x18\n" +
-	"\apattern\x18\x04 \x01(\tR\apatternB\b\n" +
-	"\x06source*r\n" +
+	"\apattern\x18\x04 \x01(\tR\apatternB\n" +
+	"\n" +
+	"\blocation*r\n" +
 	"\x05Model\x12\x15\n" +
 	"\x11MODEL_UNSPECIFIED\x10\x00\x12\x19\n" +
 	"\x15MODEL_GLOBAL_RESOURCE\x10\x01\x12\x16\n" +

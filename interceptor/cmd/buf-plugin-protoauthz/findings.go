@@ -57,7 +57,7 @@ func (f finding) annotation() []check.AddAnnotationOption {
 	if f.place.File != nil {
 		// The exact path of what is known: asked for one that is not, bufplugin may
 		// choose something that stands beside it.
-		location, _ := f.place.Location()
+		location, _ := f.place.Position()
 		options = append(options, check.WithFileNameAndSourcePath(f.place.File.Path(), location.Path))
 	}
 	if f.against != nil {

@@ -19,7 +19,7 @@ func (f findings) organizationRequired(v version) error {
 	seen := map[protoreflect.FieldDescriptor]bool{}
 	var validator protovalidator
 	for _, rule := range v.rules {
-		if rule.Organization == nil || rule.Organization.Source != policy.SourceField {
+		if rule.Organization == nil || rule.Organization.Location != policy.LocationField {
 			continue
 		}
 		path := rule.Organization.Path()

@@ -25,7 +25,7 @@ Formats:
    json      for programs: {"procedures": [...], "missing": [...]}: each of procedures with procedure,
              access (public, authenticated or scopes), model (global_resource, organization,
              organization_resource), audience, scopes (all are needed), anyScopes (one is needed, unless
-             empty), caller (any, user, client), organization (null, or source, name and pattern) and
+             empty), caller (any, user, client), organization (null, or location, name and pattern) and
              place. What does not apply is "". Missing are the procedures that have faults. Names and
              values are stable; fields may be added.
    html      for searching: one page that needs no network

@@ -33,14 +33,14 @@ type row struct {
 
 // An organization is the place where requests name it.
 type organization struct {
-	Source  string `json:"source"`  // "field", "header" or "token"
-	Name    string `json:"name"`    // the path of the field, the header, or ""
-	Pattern string `json:"pattern"` // of the resource name in the field, or ""
+	Location string `json:"location"` // "field", "header" or "token"
+	Name     string `json:"name"`     // the path of the field, the header, or ""
+	Pattern  string `json:"pattern"`  // of the resource name in the field, or ""
 
 	text string
 }
 
-var sources = map[policy.Source]string{policy.SourceField: "field", policy.SourceHeader: "header", policy.SourceToken: "token"}
+var locations = map[policy.Location]string{policy.LocationField: "field", policy.LocationHeader: "header", policy.LocationToken: "token"}
 
 // newRow says what a rule says.
 func newRow(rule *policy.Rule) *row {
@@ -63,7 +63,7 @@ func newRow(rule *policy.Rule) *row {
 		r.Audience = rule.Audience
 	}
 	if o := rule.Organization; o != nil {
-		r.Organization = &organization{sources[o.Source], o.Name, o.Pattern, o.String()}
+		r.Organization = &organization{locations[o.Location], o.Name, o.Pattern, o.String()}
 	}
 	return r
 }

@@ -99,10 +99,10 @@ func missing(a answer) string {
 func naming(rule *policy.Rule, a answer) string {
 	organization := a.claims.OrganizationID()
 	where := ""
-	switch rule.Organization.Source {
-	case policy.SourceHeader:
+	switch rule.Organization.Location {
+	case policy.LocationHeader:
 		where = "once in the header " + rule.Organization.Name
-	case policy.SourceField:
+	case policy.LocationField:
 		message := "the message"
 		if rule.Method.IsStreamingClient() {
 			message = "every message"
@@ -114,7 +114,7 @@ func naming(rule *policy.Rule, a answer) string {
 		if pattern := rule.Organization.Pattern; pattern != "" {
 			where += ", as " + strings.ReplaceAll(pattern, "{organization}", organization)
 		}
-	case policy.SourceToken:
+	case policy.LocationToken:
 	}
 	return strings.TrimSpace("name the organization "+organization+" "+where) + ", or use a token for the one that is meant"
 }
