@@ -55,7 +55,7 @@ func TestOutsideOptions(t *testing.T) {
 		{"audience that is no UTF-8", "", hundred("\xff"), []string{`WithAudience: audience "\xff" ` + strange}},
 		{"audience in other letters", "", hundred("https://käse.example/チーズ"), nil},
 		{"two audiences", "", append(hundred(good), append(hundred("urn:a"), hundred(good)...)...), []string{
-			`WithAudience: given twice, as "https://api.example.com" and "urn:a" (OPTION)`,
+			`WithAudience: given twice, as "https://api.example.com" and "urn:a": give one audience (OPTION)`,
 		}},
 		{"public", "", append(hundred(good), policy.WithPublic("", ""), policy.WithPublic("", " ")), []string{
 			`WithPublic: "" is not the full name of a service, such as grpc.health.v1.Health (OPTION)`,

@@ -228,7 +228,7 @@ func testLogtoAudience(t *testing.T) {
 // A field path that leads into a file which is missing is a fault; nothing else hangs on such a message.
 func testMissingMessages(t *testing.T) {
 	t.Parallel()
-	const says = "so nobody can tell whether it has a field \"organization_id\": give the image with its imports (ORGANIZATION_FIELD)"
+	const cause = "so that field \"organization_id\" cannot be checked: give the image with its imports (ORGANIZATION_FIELD)"
 	global := &authzv1.ServiceRule{Model: authzv1.Model_MODEL_GLOBAL_RESOURCE, Audience: "https://api.example.com"}
 	field := func(path string) *authzv1.ServiceRule {
 		return &authzv1.ServiceRule{
@@ -243,8 +243,8 @@ func testMissingMessages(t *testing.T) {
 		rule  *authzv1.ServiceRule
 		want  string
 	}{
-		"request":            {".gone.M", field("organization_id"), "served.Service.Call: message gone.M stands in a file that is missing, " + says},
-		"message in request": {".served.M", field("gone.organization_id"), "served.Service.Call: message gone.M stands in a file that is missing, " + says},
+		"request":            {".gone.M", field("organization_id"), "served.Service.Call: the file that declares message gone.M is missing, " + cause},
+		"message in request": {".served.M", field("gone.organization_id"), "served.Service.Call: the file that declares message gone.M is missing, " + cause},
 		"message as the end": {".served.M", field("gone"), "served.Service.Call: field served.M.gone is of type message: the path must end in a string (ORGANIZATION_FIELD)"},
 		"enum on the way":    {".served.M", field("kind.x"), "served.Service.Call: field served.M.kind is of type enum and has no fields of its own (ORGANIZATION_FIELD)"},
 		"beside it":          {".served.M", field("organization_id"), ""},

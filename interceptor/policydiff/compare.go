@@ -89,19 +89,11 @@ type comparison struct {
 func (c *comparison) add(kind ChangeKind, place policy.Place, format string, args ...any) {
 	change := &Change{Kind: kind, Old: c.old, New: c.new, Detail: fmt.Sprintf(format, args...), Place: place}
 	for _, rule := range []*policy.Rule{c.new, c.old} {
-		if change.Place.File == nil && rule != nil && rule.Method != nil {
-			change.Place = methodPlace(rule.Method)
+		if change.Place.File == nil && rule != nil {
+			change.Place = rule.Place()
 		}
 	}
 	c.changes = append(c.changes, change)
-}
-
-// methodPlace is where a method stands, by the numbers of fields of
-// google/protobuf/descriptor.proto: service in a file, method in a service.
-func methodPlace(method protoreflect.MethodDescriptor) policy.Place {
-	const serviceOfFile, methodOfService = 6, 2
-	path := protoreflect.SourcePath{serviceOfFile, int32(method.Parent().Index()), methodOfService, int32(method.Index())} //nolint:gosec // the indices of declarations
-	return policy.Place{File: method.ParentFile(), Path: path}
 }
 
 // rule compares two rules of one procedure.
@@ -110,9 +102,9 @@ func (c *comparison) rule(before, after *policy.Rule) {
 	switch {
 	case before.Public && after.Public:
 	case after.Public:
-		c.add(ChangeMadePublic, after.Place("public"), "anybody may call; it took %s", takes(before))
+		c.add(ChangeMadePublic, after.FieldPlace("public"), "anybody may call; it took %s", takes(before))
 	case before.Public:
-		c.add(ChangePublicDropped, after.Place("public"), "anybody could call; it takes %s", takes(after))
+		c.add(ChangePublicDropped, after.FieldPlace("public"), "anybody could call; it takes %s", takes(after))
 	default:
 		c.model()
 		c.caller()
@@ -123,12 +115,12 @@ func (c *comparison) rule(before, after *policy.Rule) {
 
 func (c *comparison) model() {
 	if was, is := modelName(c.old.Model), modelName(c.new.Model); was != is {
-		c.add(ChangeModel, c.new.Place("model"), "the model is %s, and was %s", is, was)
+		c.add(ChangeModel, c.new.FieldPlace("model"), "the model is %s, and was %s", is, was)
 	}
 	// The audience of organization tokens is the organization. One that is not known cannot be
 	// compared.
 	if c.old.Audience != "" && c.old.Model != authzv1.Model_MODEL_ORGANIZATION && c.new.Model != authzv1.Model_MODEL_ORGANIZATION && c.old.Audience != c.new.Audience {
-		c.add(ChangeAudience, c.new.Place("audience"), "the audience is %q, and was %q", c.new.Audience, c.old.Audience)
+		c.add(ChangeAudience, c.new.FieldPlace("audience"), "the audience is %q, and was %q", c.new.Audience, c.old.Audience)
 	}
 }
 
@@ -144,7 +136,7 @@ func (c *comparison) caller() {
 	if c.old.Caller == authzv1.Caller_CALLER_ANY {
 		kind = ChangeCallerTightened
 	}
-	c.add(kind, c.new.Place("caller"), "%s may call; %s could", whichCaller(c.new.Caller), whichCaller(c.old.Caller))
+	c.add(kind, c.new.FieldPlace("caller"), "%s may call; %s could", whichCaller(c.new.Caller), whichCaller(c.old.Caller))
 }
 
 func whichCaller(caller authzv1.Caller) string {
@@ -158,7 +150,7 @@ func whichCaller(caller authzv1.Caller) string {
 // other without being required less.
 func (c *comparison) scopes() {
 	if !authenticated(c.old) && authenticated(c.new) {
-		c.add(ChangeMadeAuthenticated, c.new.Place("authenticated"), "any token of the model will do; it took %s", takes(c.old))
+		c.add(ChangeMadeAuthenticated, c.new.FieldPlace("authenticated"), "any token of the model will do; it took %s", takes(c.old))
 		return
 	}
 	c.lost(c.old, c.new, ChangeScopeRemoved, ChangeAlternativeAdded, "%s not required any more", "%s enough now")
@@ -176,7 +168,7 @@ func (c *comparison) lost(rule, other *policy.Rule, scope, alternative ChangeKin
 		return
 	}
 	if len(other.AnyScopes) == 0 {
-		c.add(scope, c.new.Place("any_scopes"), scopeText, fmt.Sprintf("one of the scopes %q is", rule.AnyScopes))
+		c.add(scope, c.new.FieldPlace("any_scopes"), scopeText, fmt.Sprintf("one of the scopes %q is", rule.AnyScopes))
 		return
 	}
 	for _, s := range other.AnyScopes {
@@ -185,7 +177,7 @@ func (c *comparison) lost(rule, other *policy.Rule, scope, alternative ChangeKin
 		}
 		place := c.new.ScopePlace(s)
 		if other != c.new {
-			place = c.new.Place("any_scopes")
+			place = c.new.FieldPlace("any_scopes")
 		}
 		c.add(alternative, place, alternativeText, fmt.Sprintf("scope %q is", s))
 	}
@@ -206,7 +198,7 @@ func (c *comparison) organization() {
 	if was == nil || is == nil {
 		return // the model says it all, or there is nothing to say
 	}
-	place := c.new.Place("organization")
+	place := c.new.FieldPlace("organization")
 	switch same := was.String() == is.String(); {
 	case same && reads(is, was) && reads(was, is):
 	case same && implies(is, was):

@@ -158,6 +158,9 @@ func TestDetails(t *testing.T) {
 		source := protos.OrderService(resource, `option (protoauthz.v1.method) = {scopes: ["a"] organization: {`+organization+`}};`)
 		return rulesOf(t, strings.Replace(source, "string a = 1;", field+" = 1;", 1))
 	}
+	made := func(location policy.Location) []*policy.Rule { // of a field and of a header with the same name
+		return []*policy.Rule{{Procedure: "/order.v1.OrderService/Call0", Organization: &policy.Organization{Location: location, Name: "a"}}}
+	}
 	const one, many = "string a", "repeated string a"
 	for _, test := range []struct {
 		before, after []*policy.Rule
@@ -167,6 +170,7 @@ func TestDetails(t *testing.T) {
 		{from(`token: true`, one), from(`field: "a"`, one), "the organization is taken from field:a, and was taken from token"},
 		{from(`field: "a"`, one), from(`field: "a"`, many), "field:a is a list, and each element must name the organization"},
 		{from(`field: "a"`, many), from(`field: "a"`, one), "field:a is another field than it was, or no list any more"},
+		{made(policy.LocationField), made(policy.LocationHeader), "the organization is taken from header:a, and field:a is not checked any more"},
 		{method(`authenticated: true`), method(`public: true`), "anybody may call; it took any token of the model"},
 		{method(`scopes: ["a"] any_scopes: ["b", "c"]`), method(`public: true`), "anybody may call; it took all of a, any of b c"},
 		{method(`scopes: ["a"]`), method(`scopes: ["a"] caller: CALLER_USER`), "only a user may call; any caller could"},

@@ -51,7 +51,7 @@ func (f findings) unreadable(old, now version) {
 			}
 			name := rule.Method.FullName()
 			if subject == name || subject == rule.Method.Parent().FullName() && old.declares(rule.Method) {
-				f.add(ruleLost, rule.Place("public"), fmt.Sprintf("%s: the old rule cannot be compared: %s", name, fault.Detail))
+				f.add(ruleLost, rule.FieldPlace("public"), fmt.Sprintf("%s: the old rule cannot be compared: %s", name, fault.Detail))
 			}
 		}
 	}

@@ -24,7 +24,7 @@ func (f findings) conventions(v version, c config) {
 				f.add(ruleScopeNaming, rule.ScopePlace(scope), fmt.Sprintf("%s: scope %q does not match %s: that is the option %s of this plugin in buf.yaml, by default for verb:noun", name, scope, c.scopePattern, optionScopePattern))
 			}
 		}
-		if place := rule.Place("public"); rule.Public && !saysWhy(rule.Method, place) {
+		if place := rule.FieldPlace("public"); rule.Public && !saysWhy(rule.Method, place) {
 			f.add(rulePublicComment, place, fmt.Sprintf("%s: say in the method's comment why anybody may call, after the word public, "+
 				"as in \"Public: a client needs it before it has a token.\"", name))
 		}

@@ -45,7 +45,7 @@ func (f findings) organizationRequired(v version) error {
 func (v version) fieldPlace(field protoreflect.FieldDescriptor, rule *policy.Rule) policy.Place {
 	file := field.ParentFile()
 	if !slices.Contains(v.own, file) {
-		return rule.Place("organization")
+		return rule.FieldPlace("organization")
 	}
 	return policy.Place{File: file, Path: file.SourceLocations().ByDescriptor(field).Path}
 }

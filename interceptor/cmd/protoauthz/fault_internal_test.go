@@ -71,13 +71,13 @@ service Glob { option (protoauthz.v1.service) = {model: MODEL_GLOBAL_RESOURCE, a
 	showsFaults(t, image, "/a.v1.Glob/All", "/a.v1.Org/One", "/a.v1.Org/Two")
 	const (
 		begin = "protoauthz: standard input: the rules do not compile\n"
-		leak  = " of the same audience: a user's global token may carry it from any organization; choose another scope, or accept it with WithSharedScopes (SCOPE_SHARED)\n" +
+		leak  = " of the same audience needs scope \"read:x\" too, and a user's global token may carry the scope from any organization: choose another scope, or accept the scope with WithSharedScopes (SCOPE_SHARED)\n" +
 			"hint: what the server gives to policy.WithSharedScopes, give with -shared-scope\n"
 	)
 	for method, want := range map[string]string{
-		"a.v1.Glob/All": `a.proto:8:28: a.v1.Glob.All: scope "read:x" also opens the organization-level method /a.v1.Org/One`,
-		"a.v1.Org/One":  `a.proto:5:28: a.v1.Org.One: scope "read:x" also opens the global method /a.v1.Glob/All`,
-		"a.v1.Org/Two":  `a.proto:6:28: a.v1.Org.Two: scope "read:x" also opens the global method /a.v1.Glob/All`,
+		"a.v1.Glob/All": `a.proto:8:28: a.v1.Glob.All: the organization-level method /a.v1.Org/One`,
+		"a.v1.Org/One":  `a.proto:5:28: a.v1.Org.One: the global method /a.v1.Glob/All`,
+		"a.v1.Org/Two":  `a.proto:6:28: a.v1.Org.Two: the global method /a.v1.Glob/All`,
 	} {
 		got := execute(t, image, "explain", "-method", method)
 		if got.status != exitFailed || got.stdout != "" || got.stderr != begin+want+leak {

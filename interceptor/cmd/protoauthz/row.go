@@ -44,10 +44,9 @@ var locations = map[policy.Location]string{policy.LocationField: "field", policy
 
 // newRow says what a rule says.
 func newRow(rule *policy.Rule) *row {
-	r := &row{Procedure: rule.Procedure, Access: accessScopes, Scopes: list(rule.Scopes), AnyScopes: list(rule.AnyScopes), needs: rule.Needs()}
-	if method := rule.Method; method != nil {
-		file := method.ParentFile()
-		r.Place = policy.Place{File: file, Path: file.SourceLocations().ByDescriptor(method).Path}.String()
+	r := &row{
+		Procedure: rule.Procedure, Access: accessScopes, Scopes: list(rule.Scopes), AnyScopes: list(rule.AnyScopes),
+		Place: rule.Place().String(), needs: rule.Needs(),
 	}
 	if rule.Public {
 		r.Access = accessPublic
