@@ -55,7 +55,7 @@ func showsFaults(t *testing.T, image []byte, faulty ...string) {
 		}
 	}
 	got := execute(t, image, "explain", "-method", "a.v1.S/Sound")
-	if note := regexp.MustCompile(`^protoauthz: note: standard input: \d other method.*, which the answer leaves aside: see protoauthz matrix\n$`); got.status != exitNo || !note.MatchString(got.stderr) {
+	if note := regexp.MustCompile(`^protoauthz: note: standard input: \d other methods? .*: see protoauthz matrix\n$`); got.status != exitNo || !note.MatchString(got.stderr) {
 		t.Errorf("status %d, on standard error\n%s", got.status, got.stderr)
 	}
 }
@@ -72,7 +72,7 @@ service Glob { option (protoauthz.v1.service) = {model: MODEL_GLOBAL_RESOURCE, a
 	const (
 		begin = "protoauthz: standard input: the rules do not compile\n"
 		leak  = " of the same audience needs scope \"read:x\" too, and a user's global token may carry the scope from any organization: choose another scope, or accept the scope with WithSharedScopes (SCOPE_SHARED)\n" +
-			"hint: what the server gives to policy.WithSharedScopes, give with -shared-scope\n"
+			"hint: give -shared-scope each scope that the server gives to policy.WithSharedScopes\n"
 	)
 	for method, want := range map[string]string{
 		"a.v1.Glob/All": `a.proto:8:28: a.v1.Glob.All: the organization-level method /a.v1.Org/One`,

@@ -89,7 +89,7 @@ func testPartial(t *testing.T) {
 			if err := json.Unmarshal([]byte(got.stdout), &document); err != nil || len(document.Missing) != 2 {
 				t.Errorf("%v: missing are %v (%v)", args, document.Missing, err)
 			}
-		case !strings.Contains(strings.ToLower(got.stdout), "incomplete") || !strings.Contains(got.stdout, " it lacks 2 methods with faults: ") && !strings.Contains(got.stdout, ": it lacks 2 methods with faults:"):
+		case !strings.Contains(strings.ToLower(got.stdout), "incomplete") || !strings.Contains(got.stdout, " the answer lacks 2 methods with faults: ") && !strings.Contains(got.stdout, ": the answer lacks 2 methods with faults:"):
 			t.Errorf("%v:\n%s", args, got.stdout)
 		}
 		if got := execute(t, image, append(args, "-only", "pair.v1.Second", "-public", "pair.v1.First")...); strings.Contains(got.stdout, "pair.v1.First") {
@@ -97,7 +97,7 @@ func testPartial(t *testing.T) {
 		}
 	}
 	// A PATCH with a part of the scopes deletes the others.
-	const want = `protoauthz: standard input: the rules do not compile, so nothing is printed: a PATCH of Auth0 would delete the scopes that are missing
+	const want = `protoauthz: standard input: the rules do not compile, so that nothing is printed: a PATCH of Auth0 would delete the missing scopes
 pair.proto:5:36: pair.v1.Second.Put: 0 of public, authenticated and scopes are given: give exactly one (RULE_CONFLICT)
 `
 	got := execute(t, image, "scopes", "-format", "auth0", "-skip", "pair.v1.First")

@@ -13,33 +13,33 @@ import (
 	"github.com/urfave/cli/v3"
 )
 
-// sourceHelp says what the commands read.
-const sourceHelp = `SOURCE is an image of buf or a FileDescriptorSet of protoc (with --include_imports), as a file or, if
-left out or -, on standard input, or the URL of a server with reflection, which tells no line numbers.
-Give the options that the server gives to policy.Compile as flags.
+// inputHelp explains the input of the commands.
+const inputHelp = `INPUT is an image of buf, a FileDescriptorSet of protoc (with --include_imports), or a server with
+reflection. Give the name of a file, - for standard input (the default), or the URL of the server, which
+has no line numbers. Give the options of the server's policy.Compile as flags.
 
 ` + selectionHelp
 
 // policyFlags are the flags of all commands that read rules.
 func policyFlags() []cli.Flag {
 	return []cli.Flag{
-		&cli.StringFlag{Name: "audience", Usage: "`RESOURCE` indicator of methods that are given none, as with policy.WithAudience"},
-		&cli.StringSliceFlag{Name: "public", Usage: "`SERVICE` without rules that is open, as with policy.WithPublic; may be repeated"},
-		&cli.StringSliceFlag{Name: "shared-scope", Usage: "`SCOPE` that may serve two models, as with policy.WithSharedScopes; may be repeated"},
-		&cli.StringSliceFlag{Name: "only", Usage: "`NAME` of a service, or of a package with all below it, that the answer is about; may be repeated"},
-		&cli.StringSliceFlag{Name: "skip", Usage: "`NAME` of a service, or of a package with all below it, that the answer is not about; may be repeated"},
-		&cli.StringSliceFlag{Name: "reflect-header", Usage: "'`NAME: VALUE`' to send to a server with reflection, by https:// or on this machine; may be repeated"},
+		&cli.StringFlag{Name: "audience", Usage: "the `RESOURCE` indicator of methods without an audience, as in policy.WithAudience"},
+		&cli.StringSliceFlag{Name: "public", Usage: "a `SERVICE` without annotations that is public, as in policy.WithPublic; may be repeated"},
+		&cli.StringSliceFlag{Name: "shared-scope", Usage: "a `SCOPE` that methods of two models may share, as in policy.WithSharedScopes; may be repeated"},
+		&cli.StringSliceFlag{Name: "only", Usage: "the `NAME` of a service, or of a package with the packages below it, that the answer is about; may be repeated"},
+		&cli.StringSliceFlag{Name: "skip", Usage: "the `NAME` of a service, or of a package with the packages below it, that the answer leaves out; may be repeated"},
+		&cli.StringSliceFlag{Name: "reflect-header", Usage: "'`NAME: VALUE`' to send to a server with reflection, over https:// or on this machine; may be repeated"},
 	}
 }
 
-var errMalformedURL = errors.New("a URL of a server is malformed: it is not of the form http://host or https://host")
+var errMalformedURL = errors.New("a URL of a server is malformed: give http://host or https://host")
 
-// read reads the services that an argument means: the name of a file, - for standard input, or a
-// URL. With errNoServices, there is an input too.
+// read reads the input that an argument names: a file, - for standard input, or a URL. With
+// errNoServices, it returns an input too.
 func read(ctx context.Context, c *cli.Command, argument string, s *selection) (in *input, err error) {
 	if isURL(argument) {
 		if _, err := url.Parse(argument); err != nil {
-			return nil, errMalformedURL // the URL may hold a password, and so may the error
+			return nil, errMalformedURL // the error of url.Parse may hold a password
 		}
 		in, err = reflectInput(ctx, argument, c.StringSlice("reflect-header"), s)
 	} else {
@@ -47,7 +47,7 @@ func read(ctx context.Context, c *cli.Command, argument string, s *selection) (i
 		if data, err = readAll(c, argument); err != nil {
 			return nil, err
 		}
-		in, err = imageInput(sourceName(argument), data, s)
+		in, err = imageInput(inputName(argument), data, s)
 	}
 	if in != nil {
 		for _, note := range in.notes {
@@ -55,7 +55,7 @@ func read(ctx context.Context, c *cli.Command, argument string, s *selection) (i
 		}
 	}
 	if err != nil {
-		return in, fmt.Errorf("%s: %w", sourceName(argument), err)
+		return in, fmt.Errorf("%s: %w", inputName(argument), err)
 	}
 	return in, nil
 }
@@ -64,7 +64,7 @@ func isURL(argument string) bool {
 	return strings.HasPrefix(argument, "http://") || strings.HasPrefix(argument, "https://")
 }
 
-// serverOf is the server that a URL means.
+// serverOf returns the server of a URL.
 func serverOf(argument string) string {
 	u, err := url.Parse(argument)
 	if err != nil {
@@ -90,56 +90,56 @@ func readAll(c *cli.Command, argument string) (data []byte, err error) {
 	return io.ReadAll(stdin)
 }
 
-// readRules reads and compiles the rules that the only argument means. Some of them, at least, compile.
+// readRules reads and compiles the rules of the only argument. It fails if no rule compiles.
 func readRules(ctx context.Context, c *cli.Command) (*compiled, error) {
-	source, err := argument(c)
+	name, err := argument(c)
 	if err != nil {
 		return nil, err
 	}
-	in, s, err := readOne(ctx, c, source)
+	in, s, err := readOne(ctx, c, name)
 	if err != nil {
 		return nil, err
 	}
 	return compileSome(c, in, s)
 }
 
-// readOne reads the only source of a command.
-func readOne(ctx context.Context, c *cli.Command, source string) (*input, *selection, error) {
+// readOne reads the only input of a command.
+func readOne(ctx context.Context, c *cli.Command, name string) (*input, *selection, error) {
 	s, err := newSelection(c)
 	if err != nil {
 		return nil, nil, err
 	}
-	in, err := read(ctx, c, source, s)
+	in, err := read(ctx, c, name, s)
 	if err == nil || errors.Is(err, errNoServices) {
 		err = cmp.Or(s.unmet(), err)
 	}
 	return in, s, err
 }
 
-// sourceName is how errors name a source.
-func sourceName(source string) string {
-	if source == "-" {
+// inputName returns the name of an input in messages.
+func inputName(argument string) string {
+	if argument == "-" {
 		return "standard input"
 	}
-	if u, err := url.Parse(source); err == nil && u.User != nil {
-		return u.Redacted() // it may hold a password
+	if u, err := url.Parse(argument); err == nil && u.User != nil {
+		return u.Redacted() // without the password
 	}
-	return source
+	return argument
 }
 
-// argument returns the only argument, a source, which may be left out.
+// argument returns the only argument, INPUT, or its default.
 func argument(c *cli.Command) (string, error) {
-	source := "-"
+	name := "-"
 	switch c.NArg() {
 	case 0:
 	case 1:
-		source = c.Args().First()
+		name = c.Args().First()
 	default:
-		// What is too much may be the end of a header that lacks its quotes, and a secret.
-		return "", fmt.Errorf("%d arguments, and not one SOURCE: see %s -help", c.NArg(), c.FullName())
+		// The arguments are not in the error: a header without quotes may be among them, and a secret.
+		return "", fmt.Errorf("%d arguments: give one INPUT: see %s -help", c.NArg(), c.FullName())
 	}
-	if len(c.StringSlice("reflect-header")) > 0 && !isURL(source) {
-		return "", fmt.Errorf("-reflect-header: %s is no URL to send it to", source)
+	if len(c.StringSlice("reflect-header")) > 0 && !isURL(name) {
+		return "", fmt.Errorf("-reflect-header is for servers, but %s is not a URL", name)
 	}
-	return source, nil
+	return name, nil
 }

@@ -166,7 +166,7 @@ func TestRefusedReflection(t *testing.T) {
 		{"no token", serve(t, mux).URL, nil, exitFailed, "-reflect-header 'Authorization: Bearer ...'"},
 		{"wrong token", serve(t, mux).URL, []string{"-reflect-header", "Authorization: Bearer s3cret"}, exitFailed, "a token is required"},
 		{"token", serve(t, mux).URL, []string{"-reflect-header", "Authorization: Bearer a,b"}, exitOK, ""},
-		{"no reflection", serve(t, http.NotFoundHandler()).URL, nil, exitFailed, "no reflection: read an image"},
+		{"no reflection", serve(t, http.NotFoundHandler()).URL, nil, exitFailed, "no reflection: give an image"},
 		{"nobody listens", closed.URL, nil, exitFailed, "refused"},
 		{"password", strings.Replace(closed.URL, "http://", "http://user:s3cret@", 1), nil, exitFailed, "http://user:xxxxx@"},
 		{"HTTP/1.1 alone", httptestServer(t).URL, nil, exitFailed, ""},
@@ -278,8 +278,8 @@ func TestLyingReflection(t *testing.T) {
 		says string
 	}{
 		{"honest", &liar{missing, member, []string{"sample.v1.MemberService"}}, ""},
-		{"no import", &liar{missing, first, []string{"a.S1"}}, `it lacks 1 file: "2", imported by "1"`},
-		{"another file", &liar{other, first, []string{"a.S1"}}, `it lacks 1 file: "2", imported by "1"`},
+		{"no import", &liar{missing, first, []string{"a.S1"}}, `missing: 1 file: "2", imported by "1"`},
+		{"another file", &liar{other, first, []string{"a.S1"}}, `missing: 1 file: "2", imported by "1"`},
 		{"broken at an import", &liar{broken, first, []string{"a.S1"}}, `reflection: "2": `},
 		{"broken at a service", &liar{missing, func(protoreflect.FullName) (protoreflect.Descriptor, error) { panic(http.ErrAbortHandler) }, []string{"a.S1"}}, "reflection: a.S1: "},
 		{"another service", &liar{missing, member, sampleServices}, `sample.v1.CatalogService: the server lists it without a descriptor`},

@@ -338,7 +338,7 @@ func TestLargeSet(t *testing.T) {
 	image := manyFiles(t, 100, 100)
 	file := write(t, "old.binpb", image)
 	const left = "left out: 100 services of imported files: other0.Other, other1.Other, other2.Other, other3.Other, other4.Other, and 95 more\n"
-	const missing = `it lacks 1 file: "gone.proto", imported by "other0.proto" and 199 more: this matters only if a fault names the file` + "\n"
+	const missing = `missing: 1 file: "gone.proto", imported by "other0.proto" and 199 more: this matters only if a fault names the file` + "\n"
 	notes := func(name string) string {
 		return "protoauthz: note: " + name + ": " + left + "protoauthz: note: " + name + ": " + missing
 	}

@@ -12,7 +12,7 @@ import (
 	"github.com/protoauthz/protoauthz/interceptor/policy"
 )
 
-// change is what would have to change for a check to pass.
+// change returns what would have to change so that a check passes.
 func (q *Question) change(rule *policy.Rule, a answer, check Check) string {
 	switch a.denial.Reason() {
 	case interceptor.ReasonRuleMissing:
@@ -65,7 +65,7 @@ func invalid(rule *policy.Rule, check Check) string {
 	}
 }
 
-// request says what token to ask for.
+// request returns what token to ask for.
 func request(rule *policy.Rule) string {
 	switch {
 	case isOrganization(rule):
@@ -79,7 +79,7 @@ func request(rule *policy.Rule) string {
 
 func isOrganization(rule *policy.Rule) bool { return rule.Model == authzv1.Model_MODEL_ORGANIZATION }
 
-// missing names the scopes that are not granted.
+// missing returns what to do about missing scopes.
 func missing(a answer) string {
 	var ask []string
 	switch all := slices.DeleteFunc(slices.Clone(a.denial.Scopes()), a.claims.HasScope); len(all) {
@@ -95,7 +95,7 @@ func missing(a answer) string {
 	return "ask the issuer for " + strings.Join(ask, " and ") + ": it grants only what the roles of the caller hold"
 }
 
-// naming says where to name which organization.
+// naming returns which organization the request must name, and where.
 func naming(rule *policy.Rule, a answer) string {
 	organization := a.claims.OrganizationID()
 	where := ""
