@@ -8,7 +8,7 @@ import (
 	"testing"
 )
 
-// rules are the files of a service with a sound rule and of others.
+// rules returns an image of a service with a sound rule and of other services.
 func rules(t *testing.T, others string) []byte {
 	t.Helper()
 	return encode(t, compileSet(t, map[string]string{"a.proto": `syntax = "proto3"; package a.v1; import "protoauthz/v1/authz.proto"; message M { string organization_id = 1; }
@@ -60,7 +60,7 @@ func showsFaults(t *testing.T, image []byte, faulty ...string) {
 	}
 }
 
-// testShared is about a scope that leaks: each method that it opens has the fault.
+// testShared makes sure that each method that needs a leaking scope has the fault.
 func testShared(t *testing.T) {
 	t.Parallel()
 	image := rules(t, `service Org { option (protoauthz.v1.service) = {model: MODEL_ORGANIZATION_RESOURCE, audience: "https://api.example.com", organization: {field: "organization_id"}};
@@ -89,7 +89,7 @@ service Glob { option (protoauthz.v1.service) = {model: MODEL_GLOBAL_RESOURCE, a
 	}
 }
 
-// testEmpty is about faults of a service without methods.
+// testEmpty tries faults of a service without methods.
 func testEmpty(t *testing.T) {
 	t.Parallel()
 	for name, option := range map[string]string{

@@ -26,7 +26,7 @@ func TestMain(m *testing.M) {
 	goleak.VerifyTestMain(leaks.Patient(m))
 }
 
-// A result is what a command leaves behind.
+// A result is the outcome of a command.
 type result struct {
 	status         int
 	stdout, stderr string
@@ -115,7 +115,7 @@ func TestUsage(t *testing.T) {
 	}
 }
 
-// What cannot be written is no answer, and no good one.
+// A command fails if its answer cannot be written.
 func TestNoOutput(t *testing.T) {
 	t.Parallel()
 	image := service(t, `Get scopes: ["read:orders"]`)
@@ -135,7 +135,7 @@ func TestNoOutput(t *testing.T) {
 	}
 }
 
-// The words that bash suggests, by the script that the help names.
+// TestBashCompletion tries the words that bash suggests with the script of the help.
 func TestBashCompletion(t *testing.T) {
 	t.Parallel()
 	bash, err := exec.LookPath("bash")
@@ -164,7 +164,7 @@ func TestBashCompletion(t *testing.T) {
 	} {
 		t.Run(test.line, func(t *testing.T) {
 			t.Parallel()
-			// What bash-completion does for the script, which asks for no more.
+			// The script needs these functions of bash-completion.
 			const script = `
 				_init_completion() { :; }; _comp_initialize() { :; }; _get_comp_words_by_ref() { :; }
 				source <(protoauthz completion bash)

@@ -13,8 +13,8 @@ import (
 	"connectrpc.com/grpcreflect"
 )
 
-// What may be a secret goes to no server, and no proxy, that others can read along with. Each
-// trial is a process of its own, which reads HTTP_PROXY.
+// A secret goes to another machine or a proxy only over https. Each case runs in a process of its
+// own, which reads HTTP_PROXY.
 func TestSecretOnPlainHTTP(t *testing.T) {
 	t.Parallel()
 	path, handler := grpcreflect.NewHandlerV1(grpcreflect.NewStaticReflector(sampleServices...))
