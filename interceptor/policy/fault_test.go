@@ -9,7 +9,7 @@ import (
 	"github.com/protoauthz/protoauthz/interceptor/policy"
 )
 
-// TestErrorRules makes sure that tools can compare what compiles, and nothing else.
+// TestErrorRules makes sure that an error holds the rules that compile, and no others.
 func TestErrorRules(t *testing.T) {
 	t.Parallel()
 	source := protos.OrderService(global,
@@ -32,8 +32,8 @@ func TestErrorRules(t *testing.T) {
 	}
 }
 
-// TestOpenedByName makes sure that a service which is opened by name, although it has rules,
-// is compared by these.
+// TestOpenedByName makes sure that an error holds the rules of a service that WithPublic names by
+// mistake.
 func TestOpenedByName(t *testing.T) {
 	t.Parallel()
 	source := protos.OrderService(global, `option (protoauthz.v1.method) = {scopes: ["a"]};`, "option deprecated = true;")

@@ -12,9 +12,8 @@ import (
 	"google.golang.org/protobuf/types/descriptorpb"
 )
 
-// TestMain links one service that carries no annotations, as a server links
-// the health service of its RPC library, and makes sure that no goroutine
-// outlives its test.
+// TestMain links a service without annotations, as a server links the health
+// service of its RPC library. No goroutine may outlive its test.
 func TestMain(m *testing.M) {
 	linked, err := protodesc.NewFile(&descriptorpb.FileDescriptorProto{
 		Name:        proto.String("linked/v1/linked.proto"),

@@ -7,8 +7,8 @@ import (
 	"github.com/protoauthz/protoauthz/interceptor/policy"
 )
 
-// TestOutsideCheck holds what a log has of messages that do not name the organization, over paths
-// of each kind. No value of a message stands in it.
+// TestOutsideCheck compares the errors for messages that do not name the organization, for paths of
+// each kind. No error holds a value of a message.
 func TestOutsideCheck(t *testing.T) {
 	t.Parallel()
 	file := compileMatch(t, matchSources(t))

@@ -8,8 +8,8 @@ import (
 	"github.com/protoauthz/protoauthz/interceptor/policy"
 )
 
-// TestOutsideOptions makes sure that a fault of an option is said once, however many methods the
-// option is for.
+// TestOutsideOptions makes sure that a fault of an option is reported once, however many methods
+// need the option.
 func TestOutsideOptions(t *testing.T) {
 	t.Parallel()
 	hundred := func(audience string) []policy.Option { return []policy.Option{policy.WithAudience(audience)} }

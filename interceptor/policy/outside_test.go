@@ -18,7 +18,7 @@ import (
 	"github.com/protoauthz/protoauthz/interceptor/policy"
 )
 
-// builders build descriptors, as they reach programs, with what is registered before.
+// builders build descriptors in the ways that reach programs.
 func builders() map[string]func(testing.TB, *descriptorpb.FileDescriptorProto, *protoregistry.Files) protoreflect.FileDescriptor {
 	dynamic := func(t testing.TB, f *descriptorpb.FileDescriptorProto, known *protoregistry.Files) protoreflect.FileDescriptor {
 		t.Helper()
@@ -38,7 +38,7 @@ func builders() map[string]func(testing.TB, *descriptorpb.FileDescriptorProto, *
 			}
 			return dynamic(t, again, known)
 		},
-		// As generated code does, which has our type for the number.
+		// As generated code does, which links our type for the number.
 		"linked": func(t testing.TB, f *descriptorpb.FileDescriptorProto, known *protoregistry.Files) protoreflect.FileDescriptor {
 			t.Helper()
 			return protoimpl.DescBuilder{RawDescriptor: encode(t, f), FileRegistry: known}.Build().File
@@ -46,7 +46,7 @@ func builders() map[string]func(testing.TB, *descriptorpb.FileDescriptorProto, *
 	}
 }
 
-// build builds files, of which each knows those before it.
+// build builds files. Each file may import the files before it.
 func build(t testing.TB, form string, files []*descriptorpb.FileDescriptorProto) map[string]protoreflect.FileDescriptor {
 	t.Helper()
 	known, built := new(protoregistry.Files), map[string]protoreflect.FileDescriptor{}
@@ -65,7 +65,7 @@ func build(t testing.TB, form string, files []*descriptorpb.FileDescriptorProto)
 	return built
 }
 
-// testDeclaration tries files of a form, all of which are given.
+// testDeclaration compiles all files of a case, in one form.
 func testDeclaration(t *testing.T, c protos.DeclarationCase, form string) {
 	t.Helper()
 	var files policy.Files
@@ -98,7 +98,7 @@ func testDeclaration(t *testing.T, c protos.DeclarationCase, form string) {
 	}
 }
 
-// TestOutside holds what was found from outside against what is right.
+// TestOutside tries descriptors that no compiler writes, and attacks on names.
 func TestOutside(t *testing.T) {
 	t.Parallel()
 	for _, edition := range protos.Editions() {
@@ -167,7 +167,7 @@ func testDots(t *testing.T) {
 	}
 }
 
-// Logto's own audiences are those of tokens with all scopes of an organization.
+// A token for an audience of Logto has all scopes of an organization.
 func testLogtoAudience(t *testing.T) {
 	t.Parallel()
 	invalid := []policy.FaultKind{policy.FaultAudienceInvalid}
@@ -225,7 +225,7 @@ func testLogtoAudience(t *testing.T) {
 	}
 }
 
-// A field path that leads into a file which is missing is a fault; nothing else hangs on such a message.
+// A field path into a missing file is a fault. Rules without such a path do not need the file.
 func testMissingMessages(t *testing.T) {
 	t.Parallel()
 	const cause = "so that field \"organization_id\" cannot be checked: give the image with its imports (ORGANIZATION_FIELD)"
@@ -276,8 +276,8 @@ func testMissingMessages(t *testing.T) {
 	}
 }
 
-// A service that carries annotations is not opened by its name, whatever stands before its descriptor:
-// one of a file that was built without it, or with another copy of it.
+// WithPublic does not make an annotated service public, whatever descriptor is given before: of a file
+// that was built without the service, or with another copy of the service.
 func testOpenedBehindImport(t *testing.T) {
 	t.Parallel()
 	annotated := fileWith(t, option(encode(t, &authzv1.MethodRule{Authenticated: true, Model: authzv1.Model_MODEL_GLOBAL_RESOURCE, Audience: "https://api.example.com"})), nil)
@@ -310,8 +310,8 @@ func testOpenedBehindImport(t *testing.T) {
 	}
 }
 
-// A service that carries annotations is not opened by its name, whatever else the files hold: a file of
-// the same path, a declaration of the same name, or another copy of the service.
+// WithPublic does not make an annotated service public, whatever other files are given: a file of the
+// same path, a declaration of the same name, or another copy of the service.
 func testCopies(t *testing.T) {
 	t.Parallel()
 	const rule = `service Admin { rpc Wipe(M) returns (M) { option (protoauthz.v1.method).public = true; } } `
@@ -319,7 +319,7 @@ func testCopies(t *testing.T) {
 	file := func(path, text string) protoreflect.FileDescriptor {
 		return compileSources(t, map[string]string{path: `syntax = "proto3"; import public "protoauthz/v1/authz.proto"; ` + text}, path)[0]
 	}
-	// Without its imports, which are to be found by their path.
+	// Without imports, which Compile finds by their path.
 	apart := func(file protoreflect.FileDescriptor) protoreflect.FileDescriptor {
 		again := protodesc.ToFileDescriptorProto(file)
 		if again.GetName() == "apart.proto" {
@@ -360,7 +360,7 @@ func testCopies(t *testing.T) {
 			t.Errorf("%s: got %v and\n%v, want %s", name, err, table, want)
 		}
 	}
-	// What is sound stays so.
+	// Two services of the same path and name, in two packages, are sound.
 	table, err := policy.Compile(policy.Files{file("same.proto", `package a.v1; message M {} `+rule), file("same.proto", `package b.v1; message M {} `+bare)},
 		policy.WithPublic("b.v1.Admin"))
 	if err != nil || table.String() != "/a.v1.Admin/Wipe  public\n/b.v1.Admin/Wipe  public\n" {
@@ -368,7 +368,7 @@ func testCopies(t *testing.T) {
 	}
 }
 
-// No rule counts where another one is given for the same procedure.
+// No rule counts if another rule is given for the same procedure.
 func testGivenTwice(t *testing.T) {
 	t.Parallel()
 	method := func(rule string) string {

@@ -8,7 +8,7 @@ import (
 	"github.com/protoauthz/protoauthz/interceptor/policy"
 )
 
-// TestPlaces is about files whose source is not known.
+// TestPlaces tries a file without positions.
 func TestPlaces(t *testing.T) {
 	t.Parallel()
 	file := fileWith(t, nil, nil)

@@ -90,8 +90,7 @@ func TestZeroTable(t *testing.T) {
 	}
 }
 
-// TestRules checks the fields of rules; what the goldens show is only their
-// text.
+// TestRules compares the fields of rules. The golden files hold only the texts.
 func TestRules(t *testing.T) {
 	t.Parallel()
 	table := compileTable(t,
@@ -102,7 +101,7 @@ func TestRules(t *testing.T) {
 		},
 		policy.WithAudience("https://api.example.com"),
 		policy.WithPublic("grpc.health.v1.Health"))
-	// What can be seen of a rule: without the compiled path.
+	// The exported fields of each rule.
 	rules := map[string]policy.Rule{}
 	last := ""
 	lines := strings.Split(table.String(), "\n")

@@ -17,13 +17,13 @@ import (
 	"github.com/protoauthz/protoauthz/interceptor/policy"
 )
 
-// optionNumber is that of both options.
+// optionNumber is the number of both options.
 const optionNumber protowire.Number = 404209324
 
 // fileWith builds a file with one method, /wire.v1.Service/Call, out of the
-// encoded options of the method and its service, as a program sees them that
-// does not link the annotations. The request has the fields that the archives
-// in testdata use.
+// encoded options of the method and its service. The options are unknown fields, as
+// in a program that does not link the annotations. The request has the fields that
+// the archives in testdata use.
 func fileWith(t testing.TB, method, service []byte) protoreflect.FileDescriptor {
 	t.Helper()
 	const text, message = descriptorpb.FieldDescriptorProto_TYPE_STRING, descriptorpb.FieldDescriptorProto_TYPE_MESSAGE
@@ -127,7 +127,7 @@ func TestWire(t *testing.T) {
 		if !slices.Equal(got, c.want) || (table == nil) != (err != nil) {
 			t.Errorf("%s: got %v, want %v", c.name, err, c.want)
 		}
-		// Whatever the rule is worth, the service carries one.
+		// The service carries annotations, sound or not.
 		_, err = policy.Compile(file, policy.WithPublic("wire.v1.Service"))
 		if err == nil {
 			t.Errorf("%s: WithPublic opens a service that carries annotations", c.name)
@@ -138,8 +138,8 @@ func TestWire(t *testing.T) {
 	}
 }
 
-// TestUnencodable is about a rule that stands behind another option, which a program has built and
-// which cannot be encoded: the rule is not lost with it.
+// TestUnencodable makes sure that a rule is not lost if a program has built another option that cannot
+// be encoded.
 func TestUnencodable(t *testing.T) {
 	t.Parallel()
 	notes := compileSources(t, map[string]string{"note.proto": `
@@ -169,7 +169,7 @@ func TestUnencodable(t *testing.T) {
 	}
 }
 
-// contentOf returns what stands in our option.
+// contentOf returns the encoded content of our option.
 func contentOf(t testing.TB, options proto.Message) []byte {
 	t.Helper()
 	var content []byte
@@ -185,9 +185,9 @@ func contentOf(t testing.TB, options proto.Message) []byte {
 	return content
 }
 
-// FuzzCompile compiles arbitrary content of our options. What compiles is
-// exactly what the annotations say: a rule is public or has a model, and is
-// complete; and it comes out the same when it is written as an annotation again.
+// FuzzCompile compiles arbitrary content of our options. A rule that compiles has
+// the values of the annotations, is public or has a model, and is complete. Written
+// as an annotation again, it compiles to the same rule.
 func FuzzCompile(f *testing.F) {
 	good, bad := 0, 0
 	for _, path := range archivePaths(f) {
@@ -224,7 +224,7 @@ func FuzzCompile(f *testing.F) {
 		}
 		checkComplete(t, rule)
 
-		// The rule says what the bytes say, to a decoder that is not ours.
+		// The rule has the values that another decoder finds.
 		var said authzv1.MethodRule
 		var inherited authzv1.ServiceRule
 		if err := proto.Unmarshal(method, &said); err != nil {
@@ -279,8 +279,7 @@ func checkComplete(t testing.TB, rule *policy.Rule) {
 	}
 }
 
-// annotationOf writes a rule as the annotation that means it, whatever the
-// service says.
+// annotationOf returns an annotation that compiles to the rule, for any service.
 func annotationOf(rule *policy.Rule) *authzv1.MethodRule {
 	annotation := &authzv1.MethodRule{
 		Public:        rule.Public,

@@ -38,8 +38,8 @@ const (
 	member   = `option (protoauthz.v1.service) = {model: MODEL_ORGANIZATION, organization: {field: "a"}};`
 )
 
-// TestCompare says for each change of a rule what it is called and where it is. What makes it
-// looser is held against the guard's decisions in package interceptor.
+// TestCompare compares the kind and place of each change of a rule. A test of package interceptor
+// compares which changes are looser with the decisions of the guard.
 func TestCompare(t *testing.T) {
 	t.Parallel()
 	method := func(rule string) string {
@@ -55,7 +55,7 @@ func TestCompare(t *testing.T) {
 		return strings.NewReplacer(`syntax = "proto3"`, `edition = "2023"`, `field: "a"`, `field: "a.a"`, "string a = 1; string b = 2;", "Nested a = 1 "+encoding+";").
 			Replace(inOrganization(`scopes: ["a"]`)) + " message Nested { string a = 1; }"
 	}
-	idle := func(audience string) string { // a member's service that names an audience, which counts for nothing
+	idle := func(audience string) string { // a service of MODEL_ORGANIZATION, whose audience does not count
 		return protos.OrderService(strings.Replace(member, "model", `audience: "`+audience+`" model`, 1), `option (protoauthz.v1.method) = {scopes: ["a"]};`)
 	}
 	fields := func(rule string) string { return protos.OrderService(resource, rule) }
@@ -148,7 +148,7 @@ func TestCompare(t *testing.T) {
 	}
 }
 
-// TestDetails is what people read of a change.
+// TestDetails compares the texts of changes.
 func TestDetails(t *testing.T) {
 	t.Parallel()
 	method := func(rule string) []*policy.Rule {
@@ -195,8 +195,7 @@ func standsAt(t testing.TB, place policy.Place, source string) string {
 	return regexp.MustCompile(`^\W?\w*`).FindString(line[location.StartColumn:])
 }
 
-// TestCompareByName is about services that are opened by name, and of which nothing else is
-// known.
+// TestCompareByName compares rules of services that are known by their names alone.
 func TestCompareByName(t *testing.T) {
 	t.Parallel()
 	byName := []*policy.Rule{{Procedure: "/order.v1.OrderService/*", Public: true}}
@@ -247,8 +246,8 @@ func TestChangeKinds(t *testing.T) {
 	}
 }
 
-// TestAudienceUnknown makes sure that rules can be compared without the audience that only the
-// server is given, and that one which is lost is seen.
+// TestAudienceUnknown makes sure that rules without an audience, which perhaps only the server has,
+// can be compared, and that a lost audience is a change.
 func TestAudienceUnknown(t *testing.T) {
 	t.Parallel()
 	source := protos.OrderService(global, `option (protoauthz.v1.method) = {scopes: ["a"]};`, `option (protoauthz.v1.method) = {scopes: ["a", "a"]};`)
