@@ -111,11 +111,10 @@ type compiler struct {
 
 // fault adds the fault of an argument, once.
 func (c *compiler) fault(subject, format string, args ...any) {
-	detail := fmt.Sprintf(format, args...)
-	if slices.ContainsFunc(c.faults, func(fault *Fault) bool { return fault.Subject == subject && fault.Detail == detail }) {
-		return
+	fault := &Fault{Kind: FaultOption, Subject: subject, Detail: fmt.Sprintf(format, args...)}
+	if !slices.ContainsFunc(c.faults, func(other *Fault) bool { return other.Error() == fault.Error() }) {
+		c.faults = append(c.faults, fault)
 	}
-	c.faultAt(Place{}, FaultOption, subject, "%s", detail)
 }
 
 func (c *compiler) faultAt(place Place, kind FaultKind, subject, format string, args ...any) {
@@ -145,10 +144,8 @@ func (c *compiler) service(service protoreflect.ServiceDescriptor) {
 			c.rules = append(c.rules, rule)
 		}
 	}
-	if audience := option.GetAudience(); audience != "" { // one fault for the service, not one for each method
-		if err := checkAudience(audience); err != nil {
-			c.faultAt(serviceOption(service, "audience"), FaultAudienceInvalid, string(service.FullName()), "%v", err)
-		}
+	if err := checkAudience(option.GetAudience()); err != nil { // one fault for the service, not one for each method
+		c.faultAt(serviceOption(service, "audience"), FaultAudienceInvalid, string(service.FullName()), "%v", err)
 	}
 }
 
@@ -179,9 +176,7 @@ func (c *compiler) method(method protoreflect.MethodDescriptor, service *authzv1
 	// A fault of a missing field is placed where the model is, or should be.
 	about := methodOption(method)
 	if rule.Model = option.GetModel(); rule.Model == authzv1.Model_MODEL_UNSPECIFIED {
-		if about = serviceOption(method.Parent()); service == nil {
-			about = servicePlace(method.Parent())
-		}
+		about = serviceOption(method.Parent())
 		rule.Model = service.GetModel()
 		rule.inherited = append(rule.inherited, "model")
 	}
@@ -278,6 +273,7 @@ func procedure(method protoreflect.MethodDescriptor) string {
 // logtoNamespace is the namespace of urn:logto:organization:<id> and urn:logto:resource:organizations.
 const logtoNamespace = "urn:logto:"
 
+// checkAudience returns an error unless an audience, or the empty string, can belong to an API.
 func checkAudience(audience string) error {
 	strange := func(c rune) bool { return c == ' ' || !unicode.IsPrint(c) }
 	if !utf8.ValidString(audience) || strings.ContainsFunc(audience, strange) {

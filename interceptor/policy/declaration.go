@@ -46,24 +46,22 @@ const oldNumber = 91731
 
 // hasField reports whether unknown fields have a field of that number.
 func hasField(unknown protoreflect.RawFields, number protowire.Number) bool {
-	for len(unknown) > 0 {
+	for {
 		found, _, length := protowire.ConsumeField(unknown)
+		if length < 0 { // the end
+			return false
+		}
 		if found == number {
 			return true
 		}
-		if length < 0 {
-			return false
-		}
 		unknown = unknown[length:]
 	}
-	return false
 }
 
-// A finder finds the declarations that a file sees, once for each file.
+// A finder finds the declarations that a file sees.
 type finder struct {
 	files  []protoreflect.FileDescriptor            // the given files, then their imports
 	byPath map[string][]protoreflect.FileDescriptor // the same files: several may have the same path
-	known  map[protoreflect.FileDescriptor]*declarations
 
 	extensions map[protoreflect.FileDescriptor][]protoreflect.ExtensionDescriptor // see extensionsIn
 }
@@ -71,16 +69,13 @@ type finder struct {
 func newFinder(given Files) *finder {
 	f := &finder{
 		byPath:     map[string][]protoreflect.FileDescriptor{},
-		known:      map[protoreflect.FileDescriptor]*declarations{},
 		extensions: map[protoreflect.FileDescriptor][]protoreflect.ExtensionDescriptor{},
 	}
-	met := map[protoreflect.FileDescriptor]bool{}
 	for todo := slices.Clone(given); len(todo) > 0; todo = todo[1:] {
 		file := todo[0]
-		if file == nil || file.IsPlaceholder() || met[file] {
+		if file == nil || file.IsPlaceholder() || slices.Contains(f.byPath[file.Path()], file) {
 			continue
 		}
-		met[file] = true
 		f.files, f.byPath[file.Path()] = append(f.files, file), append(f.byPath[file.Path()], file)
 		for _, imported := range importsOf(file) {
 			todo = append(todo, imported.FileDescriptor)
@@ -91,33 +86,25 @@ func newFinder(given Files) *finder {
 
 // find returns the declarations that a file sees.
 func (f *finder) find(file protoreflect.FileDescriptor) *declarations {
-	if known, ok := f.known[file]; ok {
-		return known
-	}
 	found := new(declarations)
-	visible, missing := []protoreflect.FileDescriptor{file}, []string(nil)
+	visible := []protoreflect.FileDescriptor{file}
 	met := map[protoreflect.FileDescriptor]bool{file: true}
 	for i := 0; i < len(visible); i++ { // it grows
 		for _, imported := range importsOf(visible[i]) {
-			if met[imported.FileDescriptor] || i > 0 && !imported.IsPublic {
+			if i > 0 && !imported.IsPublic {
 				continue
 			}
 			targets, linked := f.resolve(imported)
-			if len(targets) == 0 {
-				missing = append(missing, imported.Path())
-			}
 			found.linked = found.linked || linked && imported.Path() == authzv1.File_protoauthz_v1_authz_proto.Path()
 			for _, target := range targets {
 				if !met[target] {
 					met[target], visible = true, append(visible, target)
 				}
 			}
-			met[imported.FileDescriptor] = true
 		}
 	}
-	f.declared(&found.method, authzv1.E_Method.TypeDescriptor(), visible, missing)
-	f.declared(&found.service, authzv1.E_Service.TypeDescriptor(), visible, missing)
-	f.known[file] = found
+	f.declared(&found.method, authzv1.E_Method.TypeDescriptor(), visible)
+	f.declared(&found.service, authzv1.E_Service.TypeDescriptor(), visible)
 	return found
 }
 
@@ -140,7 +127,7 @@ func importsOf(file protoreflect.FileDescriptor) (all []protoreflect.FileImport)
 
 // resolve returns the files that an import may mean. A file that the import does not hold is looked up by
 // its path: first among the files of the finder, several of which may have the path, then among the linked
-// files. (Chance decides which imports for options protodesc.NewFiles holds.)
+// files. A missing file is its placeholder. (Chance decides which imports for options protodesc.NewFiles holds.)
 func (f *finder) resolve(imported protoreflect.FileImport) (targets []protoreflect.FileDescriptor, linked bool) {
 	if !imported.IsPlaceholder() {
 		return []protoreflect.FileDescriptor{imported.FileDescriptor}, false
@@ -151,13 +138,17 @@ func (f *finder) resolve(imported protoreflect.FileImport) (targets []protorefle
 	if file, err := protoregistry.GlobalFiles.FindFileByPath(imported.Path()); err == nil {
 		return []protoreflect.FileDescriptor{file}, true
 	}
-	return nil, false
+	return []protoreflect.FileDescriptor{imported.FileDescriptor}, false
 }
 
 // declared fills in d: whether a visible file declares one of our options, and what speaks against it.
-func (f *finder) declared(d *declaration, ours protoreflect.ExtensionDescriptor, visible []protoreflect.FileDescriptor, missing []string) {
+func (f *finder) declared(d *declaration, ours protoreflect.ExtensionDescriptor, visible []protoreflect.FileDescriptor) {
 	var rival protoreflect.ExtensionDescriptor
+	var missing []string
 	for _, file := range visible {
+		if file.IsPlaceholder() {
+			missing = append(missing, file.Path())
+		}
 		for _, extension := range f.extensionsIn(file) {
 			switch {
 			case extension.FullName() == ours.FullName():
@@ -200,7 +191,7 @@ func difference(theirs, ours protoreflect.ExtensionDescriptor) string {
 	return ""
 }
 
-// extensionsIn returns the extensions of a file that have one of our names or numbers.
+// extensionsIn returns all extensions of a file.
 func (f *finder) extensionsIn(file protoreflect.FileDescriptor) []protoreflect.ExtensionDescriptor {
 	extensions, ok := f.extensions[file]
 	if !ok {
@@ -216,13 +207,7 @@ func appendExtensions(all []protoreflect.ExtensionDescriptor, in interface {
 },
 ) []protoreflect.ExtensionDescriptor {
 	for i := range in.Extensions().Len() {
-		extension := in.Extensions().Get(i)
-		for _, ours := range []protoreflect.ExtensionType{authzv1.E_Method, authzv1.E_Service} {
-			if ours := ours.TypeDescriptor(); extension.Number() == ours.Number() || extension.FullName() == ours.FullName() {
-				all = append(all, extension)
-				break
-			}
-		}
+		all = append(all, in.Extensions().Get(i))
 	}
 	for i := range in.Messages().Len() {
 		all = appendExtensions(all, in.Messages().Get(i))

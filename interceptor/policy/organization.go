@@ -112,8 +112,12 @@ func (o *Organization) value(value protoreflect.Value, rest []protoreflect.Field
 		return o.match(value.Message(), rest, id)
 	}
 	text := value.String()
+	names := text == id
+	if o.Pattern != "" {
+		names = matchPattern(o.Pattern, text, id)
+	}
 	switch {
-	case o.Pattern == "" && text == id, o.Pattern != "" && matchPattern(o.Pattern, text, id):
+	case names:
 		return nil
 	case text == "":
 		return &mismatch{what: mismatchEmpty, rule: o}

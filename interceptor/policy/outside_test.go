@@ -12,6 +12,7 @@ import (
 	"google.golang.org/protobuf/runtime/protoimpl"
 	"google.golang.org/protobuf/types/descriptorpb"
 	"google.golang.org/protobuf/types/dynamicpb"
+	"google.golang.org/protobuf/types/known/structpb"
 
 	authzv1 "github.com/protoauthz/protoauthz/gen/protoauthz/v1"
 	"github.com/protoauthz/protoauthz/interceptor/internal/test/protos"
@@ -115,6 +116,8 @@ func TestOutside(t *testing.T) {
 	t.Run("A10", testLogtoAudience)
 	t.Run("C10", testMissingMessages)
 	t.Run("C11", testOpenedBehindImport)
+	t.Run("held import", testHeldImport)
+	t.Run("linked import", testLinkedImport)
 	t.Run("C11 copies", testCopies)
 	t.Run("C11 given twice", testGivenTwice)
 }
@@ -365,6 +368,43 @@ func testCopies(t *testing.T) {
 		policy.WithPublic("b.v1.Admin"))
 	if err != nil || table.String() != "/a.v1.Admin/Wipe  public\n/b.v1.Admin/Wipe  public\n" {
 		t.Errorf("got %v and\n%v", err, table)
+	}
+}
+
+// An import that a descriptor holds is that file, and not another given file of the same path.
+func testHeldImport(t *testing.T) {
+	t.Parallel()
+	files := compileSources(t, map[string]string{
+		"same.proto": `syntax = "proto2"; package foreign; import "google/protobuf/descriptor.proto";
+			message Internal { optional bool skip_audit = 1; }
+			extend google.protobuf.MethodOptions { optional Internal internal = 404209324; }`,
+		"served.proto": `syntax = "proto3"; package served; import "same.proto"; message M {}
+			service Service { rpc Call(M) returns (M) { option (foreign.internal).skip_audit = true; } }`,
+	}, "served.proto")
+	ours := protodesc.ToFileDescriptorProto(authzv1.File_protoauthz_v1_authz_proto)
+	ours.Name = proto.String("same.proto")
+	other, err := protodesc.NewFile(ours, protoregistry.GlobalFiles)
+	if err != nil {
+		t.Fatal(err)
+	}
+	const want = "served.Service.Call: no rule: add option (protoauthz.v1.method) (RULE_MISSING)"
+	if _, err := policy.Compile(append(policy.Files(files), other)); err == nil || err.Error() != want {
+		t.Errorf("got %v, want %s", err, want)
+	}
+}
+
+// A linked file that stands in for an import is a reason for a missing rule only if it declares our options.
+func testLinkedImport(t *testing.T) {
+	t.Parallel()
+	described := protodesc.ToFileDescriptorProto(fileWith(t, nil, nil))
+	described.Dependency = []string{structpb.File_google_protobuf_struct_proto.Path()}
+	file, err := protodesc.FileOptions{AllowUnresolvable: true}.New(described, new(protoregistry.Files))
+	if err != nil {
+		t.Fatal(err)
+	}
+	const want = "wire.v1.Service.Call: no rule: add option (protoauthz.v1.method) (RULE_MISSING)"
+	if _, err := policy.Compile(policy.Files{file}); err == nil || err.Error() != want {
+		t.Errorf("got %v, want %s", err, want)
 	}
 }
 
