@@ -84,7 +84,7 @@ func found(t testing.TB, request *checktest.RequestSpec) []string {
 
 var wantComment = regexp.MustCompile(`// want( PROTOAUTHZ_[A-Z_]+:[0-9]+)+$`)
 
-// wanted reads what fixtures say of themselves, in the form of found.
+// wanted returns the findings that fixtures declare in comments, in the form of found.
 func wanted(t testing.TB, files *checktest.ProtoFileSpec) []string {
 	t.Helper()
 	lines := []string{}

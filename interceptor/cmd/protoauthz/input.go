@@ -77,7 +77,7 @@ func newInput(name string, set *descriptorpb.FileDescriptorSet, unknown map[stri
 			from := originOf(file, full)
 			own := from == originOwn || s.ruled[file.GetPackage()]
 			switch {
-			case s.opens(full):
+			case s.isPublic(full):
 				chosen[full] = true
 			case from == originUnserved:
 			case s.chosen(full, own):
@@ -98,7 +98,7 @@ func newInput(name string, set *descriptorpb.FileDescriptorSet, unknown map[stri
 	}
 	for _, service := range slices.Sorted(maps.Keys(unknown)) {
 		switch {
-		case s.opens(service): // policy.WithPublic needs only the name
+		case s.isPublic(service): // policy.WithPublic needs only the name
 		case s.chosen(service, true):
 			in.unknown = append(in.unknown, &undescribed{service, unknown[service]})
 		default:

@@ -26,9 +26,9 @@ Formats:
            that ask for it. Missing are the procedures that have faults: the answer lacks their scopes.
            Names and values are stable; fields may be added.
    logto   bodies for Logto's Management API. {"resources": [{"resource": ..., "scopes": [...]}]}:
-           resource is the body of POST /api/resources, each of scopes that of
+           resource is the body of POST /api/resources, each of scopes is the body of
            POST /api/resources/{resourceId}/scopes. {"organizationScopes": [...]}: each is the body
-           of POST /api/organization-scopes. "missing" is as above.
+           of POST /api/organization-scopes. "missing" is as in json.
    auth0   bodies for Auth0's Management API. {"resourceServers": [...]}: each is the body of
            POST /api/v2/resource-servers. PATCH /api/v2/resource-servers/{id} takes only its scopes,
            and deletes all other scopes: if a method has a fault, nothing is printed.

@@ -65,8 +65,8 @@ func (s *selection) meet(flag string, names []string, service string) (met bool)
 	return met
 }
 
-// opens reports whether -public names a service that the command is about.
-func (s *selection) opens(service string) bool { return slices.Contains(s.public, service) }
+// isPublic reports whether -public names a service that the command is about.
+func (s *selection) isPublic(service string) bool { return slices.Contains(s.public, service) }
 
 // unmet returns an error for names that no service and no package has, or nil.
 func (s *selection) unmet() error {

@@ -246,7 +246,7 @@ func TestUnverified(t *testing.T) {
 }
 
 // resigned is a token that its issuer has signed, and a verifier that trusts that issuer. Moods of
-// catalogue's verifiers are no tokens, and stay what they are.
+// catalogue's verifiers are not tokens, and do not change.
 func resigned(authorization string) (interceptor.Verifier, string) {
 	scheme, raw, _ := strings.Cut(authorization, " ")
 	var claims map[string]any

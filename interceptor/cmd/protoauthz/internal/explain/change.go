@@ -73,7 +73,7 @@ func request(rule *policy.Rule) string {
 	case rule.Model == authzv1.Model_MODEL_ORGANIZATION_RESOURCE:
 		return fmt.Sprintf("ask the issuer for a token with the resource (audience) %s, for the organization", rule.Audience)
 	default:
-		return fmt.Sprintf("ask the issuer for a token with the resource (audience) %s, for no organization", rule.Audience)
+		return fmt.Sprintf("ask the issuer for a token with the resource (audience) %s, without an organization", rule.Audience)
 	}
 }
 
@@ -116,5 +116,5 @@ func naming(rule *policy.Rule, a answer) string {
 		}
 	case policy.LocationToken:
 	}
-	return strings.TrimSpace("name the organization "+organization+" "+where) + ", or use a token for the one that is meant"
+	return strings.TrimSpace("name the organization "+organization+" "+where) + ", or use a token for the organization that is meant"
 }

@@ -162,7 +162,7 @@ func about(rule *policy.Rule, check Check) string {
 		return "the claims are of the right types, without control characters"
 	case CheckModel:
 		if isOrganization(rule) {
-			return "the token is for one organization, and no API"
+			return "the token is for one organization, and not for an API"
 		}
 		return fmt.Sprintf("a token of model %s, for the API %s", model(rule), rule.Audience)
 	case CheckCaller:
@@ -177,7 +177,7 @@ func about(rule *policy.Rule, check Check) string {
 		return rule.Needs()
 	case CheckOrganization:
 		if rule.Organization == nil {
-			return "the method is for no organization"
+			return "the method has no organization"
 		}
 		return "the request names the organization: " + rule.Organization.String()
 	default:

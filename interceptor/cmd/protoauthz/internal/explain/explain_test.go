@@ -137,7 +137,7 @@ func TestChange(t *testing.T) {
 		{"a scope beside an alternative", "Any", []any{"scope", "buy"}, []string{"the scope read:a:"}, []string{"sell", "buy"}},
 		{"two scopes", "Global", []any{"scope", ""}, []string{"the scopes read:a write:b:"}, nil},
 		{"both", "Any", []any{"scope", ""}, []string{"the scope read:a and one of the scopes sell buy:"}, nil},
-		{"the API", "Read", []any{"aud", "https://other.test"}, []string{"resource (audience) " + tokens.API, "for no organization"}, nil},
+		{"the API", "Read", []any{"aud", "https://other.test"}, []string{"resource (audience) " + tokens.API, "without an organization"}, nil},
 		{"the API and an organization", "Field", []any{"scope", "read:data"}, []string{"resource (audience) " + tokens.API, "for the organization"}, nil},
 		{"an organization", "Member", []any{"scope", "invite:member"}, []string{"organization token", "without any resource"}, []string{tokens.API}},
 		{"a user", "User", []any{"sub", "app_1"}, []string{"token of a user"}, nil},
