@@ -86,6 +86,7 @@ func TestWire(t *testing.T) {
 	fixed := protowire.AppendFixed64(protowire.AppendTag(nil, optionNumber, protowire.Fixed64Type), 1)
 	group := protowire.AppendGroup(protowire.AppendTag(nil, optionNumber, protowire.StartGroupType), optionNumber, public)
 	neighbour := protowire.AppendVarint(protowire.AppendTag(nil, optionNumber+1, protowire.VarintType), 1)
+	malformed := protowire.AppendBytes(protowire.AppendTag(nil, linkedNumber, protowire.BytesType), []byte("\xff"))
 	uninterpreted := encode(t, &descriptorpb.MethodOptions{UninterpretedOption: []*descriptorpb.UninterpretedOption{{
 		Name: []*descriptorpb.UninterpretedOption_NamePart{{NamePart: proto.String("protoauthz.v1.method"), IsExtension: proto.Bool(true)}},
 	}}})
@@ -98,6 +99,7 @@ func TestWire(t *testing.T) {
 	}{
 		{"good", option(scopes("read:x")), option(global), nil},
 		{"beside another option", slices.Concat(neighbour, option(scopes("read:x")), neighbour), slices.Concat(neighbour, option(global)), nil},
+		{"beside another option that is malformed", slices.Concat(malformed, option(scopes("read:x"))), option(global), nil},
 		{"in two parts", slices.Concat(option(scopes("read:x")), neighbour, option(scopes("read:y"))), option(global), nil},
 		{"two parts that contradict each other", slices.Concat(option(scopes("read:x")), option(public)), option(global), []policy.FaultKind{conflict}},
 		{"nothing", nil, option(global), []policy.FaultKind{missing}},
