@@ -87,7 +87,7 @@ func (c *Call) Context() context.Context { return (*callContext)(c) }
 // AwaitsMessage reports whether a message has to name the organization: until one has, nothing
 // of what the handler says may reach the client.
 func (c *Call) AwaitsMessage() bool {
-	return c.rule.Organization != nil && c.rule.Organization.Source == policy.SourceField
+	return c.rule.Organization != nil && c.rule.Organization.Location == policy.LocationField
 }
 
 // Judge is the second step of a unary call whose one message has been read before the handler

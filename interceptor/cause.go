@@ -116,7 +116,7 @@ func callerCause(want authzv1.Caller, is token.Caller) string {
 
 // headerCause says why a header does not name the token's organization once.
 func headerCause(organization *policy.Organization, header Header) string {
-	if organization == nil || organization.Source != policy.SourceHeader {
+	if organization == nil || organization.Location != policy.LocationHeader {
 		return "the rule says nowhere where the request names its organization: give it organization.field, organization.header or organization.token"
 	}
 	name := "the header " + organization.Name

@@ -96,13 +96,13 @@ func everyRule(t *testing.T) []*policy.Rule {
 		{Scopes: []string{"a"}, AnyScopes: []string{"b", "c"}},
 	}
 	field := func(name, pattern string) *authzv1.Organization {
-		return &authzv1.Organization{Source: &authzv1.Organization_Field{Field: name}, Pattern: pattern}
+		return &authzv1.Organization{Location: &authzv1.Organization_Field{Field: name}, Pattern: pattern}
 	}
 	header := func(name string) *authzv1.Organization {
-		return &authzv1.Organization{Source: &authzv1.Organization_Header{Header: name}}
+		return &authzv1.Organization{Location: &authzv1.Organization_Header{Header: name}}
 	}
 	organizations := []*authzv1.Organization{
-		{Source: &authzv1.Organization_Token{Token: true}}, header("x-a"), header("x-b"), field("a", ""), field("b", ""),
+		{Location: &authzv1.Organization_Token{Token: true}}, header("x-a"), header("x-b"), field("a", ""), field("b", ""),
 		field("a", "{organization}"), field("a", "organizations/{organization}"), field("a", "organizations/{organization}/documents/*"),
 		field("a", "organizations/{organization}/*/*"), field("a", "*/{organization}/documents/*"), field("a", "{organization}/*/documents/*"),
 	}

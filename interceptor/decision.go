@@ -113,10 +113,10 @@ func namesOrganization(source *policy.Organization, organization string, header 
 	case organization == "": // empty never equals empty
 		return false
 	}
-	switch source.Source {
-	case policy.SourceField, policy.SourceToken:
+	switch source.Location {
+	case policy.LocationField, policy.LocationToken:
 		return true
-	case policy.SourceHeader:
+	case policy.LocationHeader:
 		values := header.Values(source.Name)
 		return len(values) == 1 && values[0] == organization
 	default:

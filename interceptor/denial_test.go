@@ -306,7 +306,7 @@ func spoilRules(table *policy.Table) {
 			overwrite(rule.AnyScopes, "buy")
 			if organization := rule.Organization; organization != nil {
 				clear(organization.Path())
-				*organization = policy.Organization{Source: policy.SourceToken}
+				*organization = policy.Organization{Location: policy.LocationToken}
 			}
 			*rule = policy.Rule{Procedure: rule.Procedure, Public: true}
 		}

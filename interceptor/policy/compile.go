@@ -13,25 +13,24 @@ import (
 	authzv1 "github.com/protoauthz/protoauthz/gen/protoauthz/v1"
 )
 
-// Files are the descriptors of the files whose services are to be compiled, as
-// in Files{orderv1.File_order_v1_order_proto}. Files that they import are not
-// compiled with them.
+// Files are the descriptors of the files whose services [Compile] compiles, as in
+// Files{orderv1.File_order_v1_order_proto}. Their imports are not compiled.
 //
-// An option is a rule only if its file sees the declaration of
-// protoauthz/v1/authz.proto: it declares the option itself, or imports the
-// declaration, directly, for options only, or by a chain of public imports. An
-// import that a descriptor does not hold is looked up by its path among all files
-// that are given here and what these import, then among the linked ones. Give all
-// files of a set that protodesc.NewFiles has built: it may leave out imports for
-// options only.
+// An option is a rule only if its file sees the declaration in
+// protoauthz/v1/authz.proto: the file holds the declaration itself, or imports it
+// directly, for options only, or by a chain of public imports. An import that a
+// descriptor does not hold is looked up by its path: first among the given files and
+// their imports, then among the linked files. Give all files of a set that
+// protodesc.NewFiles has built, as protodesc.NewFiles may leave out imports for options
+// only.
 type Files []protoreflect.FileDescriptor
 
 // An Option changes what [Compile] accepts.
 type Option func(*compiler)
 
-// WithAudience sets the resource indicator (RFC 8707) for all methods that are
-// given none by their annotations. There is no default. An empty one is a fault of
-// this option, and of no method.
+// WithAudience sets the resource indicator (RFC 8707) of all methods whose annotations
+// have none. There is no default. An empty audience is a fault of the option, not of the
+// methods.
 func WithAudience(audience string) Option {
 	return func(c *compiler) {
 		if audience == "" {
@@ -40,7 +39,7 @@ func WithAudience(audience string) Option {
 			return
 		}
 		if c.audience != "" && c.audience != audience {
-			c.fault("WithAudience", "given twice, as %q and %q", c.audience, audience)
+			c.fault("WithAudience", "given twice, as %q and %q: give one audience", c.audience, audience)
 		}
 		if err := checkAudience(audience); err != nil {
 			c.fault("WithAudience", "%v", err)
@@ -49,12 +48,11 @@ func WithAudience(audience string) Option {
 	}
 }
 
-// Compile reads the rules of all methods of all services in the given files. Give
-// it all files of an audience at once: a scope that is shared between two tables is
-// not found.
+// Compile compiles the rules of all methods of all services in the given files. Give
+// all files of an audience at once: Compile cannot find a scope that two tables share.
 //
-// The error is an [*Error] with every [Fault] found, in the order of the files.
-// With an error there is no table.
+// The error is an [*Error] with every [Fault], in the order of the files. With an error,
+// the table is nil.
 func Compile(files Files, options ...Option) (*Table, error) {
 	c := &compiler{declared: newFinder(files), table: &Table{rules: map[string]*Rule{}}}
 	for i, option := range options {
@@ -102,22 +100,21 @@ func Compile(files Files, options ...Option) (*Table, error) {
 
 type compiler struct {
 	audience      string
-	audienceEmpty bool // as the option has it
+	audienceEmpty bool // WithAudience("") was given
 	public        []string
 	sharedScopes  []string
 	declared      *finder
 	table         *Table
-	rules         []*Rule // of all methods that have one, faulty or not, in the order of the files
+	rules         []*Rule // with and without faults, in the order of the files
 	faults        []*Fault
 }
 
-// fault reports a bad argument, once.
+// fault adds the fault of an argument, once.
 func (c *compiler) fault(subject, format string, args ...any) {
-	detail := fmt.Sprintf(format, args...)
-	if slices.ContainsFunc(c.faults, func(fault *Fault) bool { return fault.Subject == subject && fault.Detail == detail }) {
-		return
+	fault := &Fault{Kind: FaultOption, Subject: subject, Detail: fmt.Sprintf(format, args...)}
+	if !slices.ContainsFunc(c.faults, func(other *Fault) bool { return other.Error() == fault.Error() }) {
+		c.faults = append(c.faults, fault)
 	}
-	c.faultAt(Place{}, FaultOption, subject, "%s", detail)
 }
 
 func (c *compiler) faultAt(place Place, kind FaultKind, subject, format string, args ...any) {
@@ -147,14 +144,12 @@ func (c *compiler) service(service protoreflect.ServiceDescriptor) {
 			c.rules = append(c.rules, rule)
 		}
 	}
-	if audience := option.GetAudience(); audience != "" { // once, and not for each method
-		if err := checkAudience(audience); err != nil {
-			c.faultAt(serviceOption(service, "audience"), FaultAudienceInvalid, string(service.FullName()), "%v", err)
-		}
+	if err := checkAudience(option.GetAudience()); err != nil { // one fault for the service, not one for each method
+		c.faultAt(serviceOption(service, "audience"), FaultAudienceInvalid, string(service.FullName()), "%v", err)
 	}
 }
 
-// method compiles one rule. What it returns counts only if it added no fault.
+// method compiles one rule. The rule counts only if the method has no fault.
 func (c *compiler) method(method protoreflect.MethodDescriptor, service *authzv1.ServiceRule, seen *declarations) *Rule {
 	name := string(method.FullName())
 	option, err := methodRule(method, seen)
@@ -178,12 +173,10 @@ func (c *compiler) method(method protoreflect.MethodDescriptor, service *authzv1
 	if rule.Public {
 		return rule
 	}
-	// What is missing is missed where the model is said, or should be.
+	// A fault of a missing field is placed where the model is, or should be.
 	about := methodOption(method)
 	if rule.Model = option.GetModel(); rule.Model == authzv1.Model_MODEL_UNSPECIFIED {
-		if about = serviceOption(method.Parent()); service == nil {
-			about = servicePlace(method.Parent())
-		}
+		about = serviceOption(method.Parent())
 		rule.Model = service.GetModel()
 		rule.inherited = append(rule.inherited, "model")
 	}
@@ -196,8 +189,8 @@ func (c *compiler) method(method protoreflect.MethodDescriptor, service *authzv1
 	return rule
 }
 
-// access checks that the rule is exactly one of public, authenticated and
-// scoped.
+// access checks that the rule is exactly one of public, authenticated and scoped, and
+// checks its scopes.
 func (c *compiler) access(rule *Rule, option *authzv1.MethodRule) {
 	name := string(rule.Method.FullName())
 	scoped := len(option.GetScopes())+len(option.GetAnyScopes()) > 0
@@ -212,7 +205,7 @@ func (c *compiler) access(rule *Rule, option *authzv1.MethodRule) {
 	}
 	if option.GetPublic() && (option.GetCaller() != authzv1.Caller_CALLER_ANY || option.GetOrganization() != nil ||
 		option.GetModel() != authzv1.Model_MODEL_UNSPECIFIED || option.GetAudience() != "") {
-		c.faultAt(methodOption(rule.Method, "public"), FaultRuleConflict, name, "public stands beside a restriction that would not be checked")
+		c.faultAt(methodOption(rule.Method, "public"), FaultRuleConflict, name, "public is set beside a restriction, which would not be checked: remove one of the two")
 	}
 	seen := map[string]bool{}
 	for _, list := range rule.scopeLists() {
@@ -235,13 +228,13 @@ func (c *compiler) audienceOf(rule *Rule, about Place, option *authzv1.MethodRul
 		rule.inherited = append(rule.inherited, "audience")
 	}
 	if rule.Model == authzv1.Model_MODEL_ORGANIZATION && option.GetAudience() != "" {
-		c.faultAt(rule.Place("audience"), FaultRuleConflict, name, "audience stands beside MODEL_ORGANIZATION, whose audience is the organization")
+		c.faultAt(rule.FieldPlace("audience"), FaultRuleConflict, name, "audience is set beside MODEL_ORGANIZATION, whose audience is the organization: remove audience")
 	}
 	switch {
 	case rule.Audience != "":
-		// What the service or WithAudience says is judged there, once.
+		// The audience of the service or of WithAudience is checked once, not for each method.
 		if err := checkAudience(rule.Audience); err != nil && option.GetAudience() != "" {
-			c.faultAt(rule.Place("audience"), FaultAudienceInvalid, name, "%v", err)
+			c.faultAt(rule.FieldPlace("audience"), FaultAudienceInvalid, name, "%v", err)
 		}
 	case rule.Model != authzv1.Model_MODEL_ORGANIZATION && !c.audienceEmpty:
 		c.faultAt(about, FaultAudienceMissing, name, "no audience: set it in the annotation or with WithAudience")
@@ -250,22 +243,22 @@ func (c *compiler) audienceOf(rule *Rule, about Place, option *authzv1.MethodRul
 
 func (c *compiler) organization(rule *Rule, about Place, option *authzv1.MethodRule, service *authzv1.ServiceRule) {
 	name := string(rule.Method.FullName())
-	source := option.GetOrganization()
+	named := option.GetOrganization()
 	overridden := option.GetModel() != authzv1.Model_MODEL_UNSPECIFIED
-	// A method that turns global leaves its service's organization behind.
-	if source == nil && (!overridden || rule.Model != authzv1.Model_MODEL_GLOBAL_RESOURCE) {
-		if source = service.GetOrganization(); source != nil {
+	// A method that overrides the model with the global one does not inherit an organization.
+	if named == nil && (!overridden || rule.Model != authzv1.Model_MODEL_GLOBAL_RESOURCE) {
+		if named = service.GetOrganization(); named != nil {
 			rule.inherited = append(rule.inherited, "organization")
 		}
 	}
 	switch global := rule.Model == authzv1.Model_MODEL_GLOBAL_RESOURCE; {
-	case global && source != nil:
-		c.faultAt(rule.Place("organization"), FaultOrganizationUnexpected, name, "MODEL_GLOBAL_RESOURCE knows no organization: remove it, or choose an organization model")
+	case global && named != nil:
+		c.faultAt(rule.FieldPlace("organization"), FaultOrganizationUnexpected, name, "organization is set beside MODEL_GLOBAL_RESOURCE, which has none: remove organization, or choose an organization model")
 	case global:
-	case source == nil:
-		c.faultAt(about, FaultOrganizationMissing, name, "no organization: say where the request names it (field, header or token)")
+	case named == nil:
+		c.faultAt(about, FaultOrganizationMissing, name, "no organization: set organization.field, organization.header or organization.token")
 	default:
-		organization, kind, err := compileOrganization(source, rule.Method.Input())
+		organization, kind, err := compileOrganization(named, rule.Method.Input())
 		if err != nil {
 			c.faultAt(rule.organizationPlace(kind), kind, name, "%v", err)
 		}
@@ -280,6 +273,7 @@ func procedure(method protoreflect.MethodDescriptor) string {
 // logtoNamespace is the namespace of urn:logto:organization:<id> and urn:logto:resource:organizations.
 const logtoNamespace = "urn:logto:"
 
+// checkAudience returns an error unless an audience, or the empty string, can belong to an API.
 func checkAudience(audience string) error {
 	strange := func(c rune) bool { return c == ' ' || !unicode.IsPrint(c) }
 	if !utf8.ValidString(audience) || strings.ContainsFunc(audience, strange) {
@@ -287,8 +281,8 @@ func checkAudience(audience string) error {
 	}
 	// The scheme and the namespace of a URN have no case (RFC 8141 section 3.1).
 	if len(audience) >= len(logtoNamespace) && strings.EqualFold(audience[:len(logtoNamespace)], logtoNamespace) {
-		return fmt.Errorf("audience %q is Logto's own, for tokens with all scopes of an organization, and no API: "+
-			"give the API's resource indicator; permissions of organizations need MODEL_ORGANIZATION, and no audience", audience)
+		return fmt.Errorf("audience %q belongs to Logto, and a token for it has all scopes of an organization: "+
+			"give the API's resource indicator; for permissions of organizations, use MODEL_ORGANIZATION without an audience", audience)
 	}
 	return nil
 }

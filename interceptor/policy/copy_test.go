@@ -15,8 +15,8 @@ import (
 	"github.com/protoauthz/protoauthz/interceptor/policy"
 )
 
-// TestRulesAreCopies makes sure that a table stays as it was compiled, whatever is done to the
-// rules that it hands out, or to the options that it was compiled from.
+// TestRulesAreCopies makes sure that a table does not change with the rules that it returns, or with
+// the options that it was compiled from.
 func TestRulesAreCopies(t *testing.T) {
 	t.Parallel()
 	const audience = "https://api.example.com"
@@ -68,7 +68,7 @@ func TestRulesAreCopies(t *testing.T) {
 	}
 }
 
-// unlinked returns a copy of a file whose options are nobody else's.
+// unlinked returns a copy of a file with its own options.
 func unlinked(t testing.TB, file protoreflect.FileDescriptor) protoreflect.FileDescriptor {
 	t.Helper()
 	own, err := protodesc.NewFile(protodesc.ToFileDescriptorProto(file), protoregistry.GlobalFiles)
@@ -78,7 +78,7 @@ func unlinked(t testing.TB, file protoreflect.FileDescriptor) protoreflect.FileD
 	return own
 }
 
-// spoil overwrites everything that can be reached in a value.
+// spoil overwrites everything that a value reaches.
 func spoil(value reflect.Value) {
 	switch value.Kind() {
 	case reflect.Pointer:

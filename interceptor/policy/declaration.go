@@ -11,23 +11,24 @@ import (
 	authzv1 "github.com/protoauthz/protoauthz/gen/protoauthz/v1"
 )
 
-// A declaration is what one file sees of one of our options. The number of an option
-// proves nothing: another package may use the same one. An option is ours if its file
-// sees our declaration by its full name: in the file itself, in what the file imports
-// (from edition 2024 on, also for options only), or in what these import publicly.
+// A declaration is what one file sees of the declaration of one of our options. The
+// number of an option proves nothing: another package may use the same number. An option
+// is ours if its file sees our declaration by its full name: in the file itself, in an
+// import (from edition 2024 on, also in an import for options only), or in a public
+// import of an import.
 type declaration struct {
 	seen  bool
-	fault error // what has our name is not ours
-	doubt error // an option with our number may be another package's
+	fault error // an extension with our name is not ours
+	doubt error // an option with our number may belong to another package
 }
 
 // declarations are what one file sees of (protoauthz.v1.method) and (protoauthz.v1.service).
 type declarations struct {
 	method, service declaration
-	linked          bool // ours were not given with the file: the linked ones stand in
+	linked          bool // the linked authz.proto stands in for a missing one
 }
 
-// hint says why a rule that stands at a method may be none.
+// hint returns why the option at a method may not count as a rule, or "".
 func (d *declarations) hint(method protoreflect.MethodDescriptor) string {
 	path := authzv1.File_protoauthz_v1_authz_proto.Path()
 	switch {
@@ -39,30 +40,28 @@ func (d *declarations) hint(method protoreflect.MethodDescriptor) string {
 	return ""
 }
 
-// oldNumber is the number of the options in copies of protoauthz/v1/authz.proto that were made before it
-// was moved out of the range for use inside one organization.
+// oldNumber is the number of both options in old copies of protoauthz/v1/authz.proto. It lay in the
+// range for use inside one organization.
 const oldNumber = 91731
 
-// hasField reports whether a field of that number is among unknown ones.
+// hasField reports whether unknown fields have a field of that number.
 func hasField(unknown protoreflect.RawFields, number protowire.Number) bool {
-	for len(unknown) > 0 {
+	for {
 		found, _, length := protowire.ConsumeField(unknown)
+		if length < 0 { // the end
+			return false
+		}
 		if found == number {
 			return true
 		}
-		if length < 0 {
-			return false
-		}
 		unknown = unknown[length:]
 	}
-	return false
 }
 
-// A finder finds declarations, once for each file.
+// A finder finds the declarations that a file sees.
 type finder struct {
-	files  []protoreflect.FileDescriptor            // what is given and all that it imports, what is given first
-	byPath map[string][]protoreflect.FileDescriptor // the same files: two may have the same path
-	known  map[protoreflect.FileDescriptor]*declarations
+	files  []protoreflect.FileDescriptor            // the given files, then their imports
+	byPath map[string][]protoreflect.FileDescriptor // the same files: several may have the same path
 
 	extensions map[protoreflect.FileDescriptor][]protoreflect.ExtensionDescriptor // see extensionsIn
 }
@@ -70,17 +69,13 @@ type finder struct {
 func newFinder(given Files) *finder {
 	f := &finder{
 		byPath:     map[string][]protoreflect.FileDescriptor{},
-		known:      map[protoreflect.FileDescriptor]*declarations{},
 		extensions: map[protoreflect.FileDescriptor][]protoreflect.ExtensionDescriptor{},
 	}
-	met := map[protoreflect.FileDescriptor]bool{}
 	for todo := slices.Clone(given); len(todo) > 0; todo = todo[1:] {
 		file := todo[0]
-		// A placeholder declares nothing.
-		if file == nil || file.IsPlaceholder() || met[file] {
+		if file == nil || file.IsPlaceholder() || slices.Contains(f.byPath[file.Path()], file) {
 			continue
 		}
-		met[file] = true
 		f.files, f.byPath[file.Path()] = append(f.files, file), append(f.byPath[file.Path()], file)
 		for _, imported := range importsOf(file) {
 			todo = append(todo, imported.FileDescriptor)
@@ -89,42 +84,34 @@ func newFinder(given Files) *finder {
 	return f
 }
 
-// find returns what a file sees.
+// find returns the declarations that a file sees.
 func (f *finder) find(file protoreflect.FileDescriptor) *declarations {
-	if known, ok := f.known[file]; ok {
-		return known
-	}
 	found := new(declarations)
-	visible, missing := []protoreflect.FileDescriptor{file}, []string(nil)
+	visible := []protoreflect.FileDescriptor{file}
 	met := map[protoreflect.FileDescriptor]bool{file: true}
 	for i := 0; i < len(visible); i++ { // it grows
 		for _, imported := range importsOf(visible[i]) {
-			if met[imported.FileDescriptor] || i > 0 && !imported.IsPublic {
+			if i > 0 && !imported.IsPublic {
 				continue
 			}
 			targets, linked := f.resolve(imported)
-			if len(targets) == 0 {
-				missing = append(missing, imported.Path())
-			}
 			found.linked = found.linked || linked && imported.Path() == authzv1.File_protoauthz_v1_authz_proto.Path()
 			for _, target := range targets {
 				if !met[target] {
 					met[target], visible = true, append(visible, target)
 				}
 			}
-			met[imported.FileDescriptor] = true
 		}
 	}
-	f.declared(&found.method, authzv1.E_Method.TypeDescriptor(), visible, missing)
-	f.declared(&found.service, authzv1.E_Service.TypeDescriptor(), visible, missing)
-	f.known[file] = found
+	f.declared(&found.method, authzv1.E_Method.TypeDescriptor(), visible)
+	f.declared(&found.service, authzv1.E_Service.TypeDescriptor(), visible)
 	return found
 }
 
-// importsOf returns what a file imports, also for its options only.
+// importsOf returns the imports of a file, with imports for options only.
 func importsOf(file protoreflect.FileDescriptor) (all []protoreflect.FileImport) {
 	lists := []protoreflect.FileImports{file.Imports()}
-	// protoreflect has no method for it; protodesc.ToFileDescriptorProto asks in the same way.
+	// FileDescriptor has no such method. protodesc.ToFileDescriptorProto asks in the same way.
 	if importing, ok := file.(interface {
 		OptionImports() protoreflect.FileImports
 	}); ok {
@@ -138,10 +125,9 @@ func importsOf(file protoreflect.FileDescriptor) (all []protoreflect.FileImport)
 	return all
 }
 
-// resolve returns the file that is imported. One that the import does not hold is looked up by its
-// path: in what is given, where several files may have the path and any of them may be meant, then in
-// what is linked. (In what protodesc.NewFiles builds, it is left to chance which imports for options are
-// held.)
+// resolve returns the files that an import may mean. A file that the import does not hold is looked up by
+// its path: first among the files of the finder, several of which may have the path, then among the linked
+// files. A missing file is its placeholder. (Chance decides which imports for options protodesc.NewFiles holds.)
 func (f *finder) resolve(imported protoreflect.FileImport) (targets []protoreflect.FileDescriptor, linked bool) {
 	if !imported.IsPlaceholder() {
 		return []protoreflect.FileDescriptor{imported.FileDescriptor}, false
@@ -152,13 +138,17 @@ func (f *finder) resolve(imported protoreflect.FileImport) (targets []protorefle
 	if file, err := protoregistry.GlobalFiles.FindFileByPath(imported.Path()); err == nil {
 		return []protoreflect.FileDescriptor{file}, true
 	}
-	return nil, false
+	return []protoreflect.FileDescriptor{imported.FileDescriptor}, false
 }
 
-// declared finds out whether a visible file declares one of our options, and what speaks against it.
-func (f *finder) declared(d *declaration, ours protoreflect.ExtensionDescriptor, visible []protoreflect.FileDescriptor, missing []string) {
+// declared fills in d: whether a visible file declares one of our options, and what speaks against it.
+func (f *finder) declared(d *declaration, ours protoreflect.ExtensionDescriptor, visible []protoreflect.FileDescriptor) {
 	var rival protoreflect.ExtensionDescriptor
+	var missing []string
 	for _, file := range visible {
+		if file.IsPlaceholder() {
+			missing = append(missing, file.Path())
+		}
 		for _, extension := range f.extensionsIn(file) {
 			switch {
 			case extension.FullName() == ours.FullName():
@@ -180,7 +170,7 @@ func (f *finder) declared(d *declaration, ours protoreflect.ExtensionDescriptor,
 	}
 }
 
-// difference says in what a declaration by our name is not ours, or nothing.
+// difference returns how a declaration with our name differs from ours, or "".
 func difference(theirs, ours protoreflect.ExtensionDescriptor) string {
 	switch {
 	case theirs.ContainingMessage().FullName() != ours.ContainingMessage().FullName():
@@ -192,7 +182,7 @@ func difference(theirs, ours protoreflect.ExtensionDescriptor) string {
 	}
 	fields := ours.Message().Fields()
 	for i := range fields.Len() {
-		// An older version may lack it.
+		// An older version may lack the field.
 		our := fields.Get(i)
 		if their := theirs.Message().Fields().ByNumber(our.Number()); their != nil && their.Name() != our.Name() {
 			return fmt.Sprintf("with the field %s in place of %s", their.Name(), our.Name())
@@ -201,7 +191,7 @@ func difference(theirs, ours protoreflect.ExtensionDescriptor) string {
 	return ""
 }
 
-// extensionsIn returns the extensions that a file declares with one of our names or numbers.
+// extensionsIn returns all extensions of a file.
 func (f *finder) extensionsIn(file protoreflect.FileDescriptor) []protoreflect.ExtensionDescriptor {
 	extensions, ok := f.extensions[file]
 	if !ok {
@@ -217,13 +207,7 @@ func appendExtensions(all []protoreflect.ExtensionDescriptor, in interface {
 },
 ) []protoreflect.ExtensionDescriptor {
 	for i := range in.Extensions().Len() {
-		extension := in.Extensions().Get(i)
-		for _, ours := range []protoreflect.ExtensionType{authzv1.E_Method, authzv1.E_Service} {
-			if ours := ours.TypeDescriptor(); extension.Number() == ours.Number() || extension.FullName() == ours.FullName() {
-				all = append(all, extension)
-				break
-			}
-		}
+		all = append(all, in.Extensions().Get(i))
 	}
 	for i := range in.Messages().Len() {
 		all = appendExtensions(all, in.Messages().Get(i))

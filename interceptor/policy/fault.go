@@ -5,82 +5,79 @@ import (
 	"strings"
 )
 
-// A FaultKind tells faults apart. Its text is stable: tools may rely on it.
+// A FaultKind is the kind of a [Fault]. Its text is stable: tools may rely on the text.
 type FaultKind string
 
 // The kinds of fault.
 const (
-	// FaultRuleMissing is a method without the option (protoauthz.v1.method).
+	// FaultRuleMissing means that a method has no option (protoauthz.v1.method).
 	FaultRuleMissing FaultKind = "RULE_MISSING"
-	// FaultRuleConflict is a rule that contradicts itself: not exactly one of
-	// public, authenticated and scoped, or a field that would not be checked.
+	// FaultRuleConflict means that a rule contradicts itself: it is not exactly one of
+	// public, authenticated and scoped, or it has a field that would not be checked.
 	FaultRuleConflict FaultKind = "RULE_CONFLICT"
-	// FaultRuleUnreadable is an option that cannot be decoded, that says
-	// something this version does not know, or that may be another package's: its
-	// file sees a declaration that is not this version's, or lacks an import.
+	// FaultRuleUnreadable means that an option cannot be decoded, has a field or a value
+	// that this version does not know, or may belong to another package: its file sees
+	// another declaration of the option, or lacks an import.
 	FaultRuleUnreadable FaultKind = "RULE_UNREADABLE"
-	// FaultScopeInvalid is a scope that breaks the grammar of scope-token (RFC 6749
-	// section 3.3), or that is given twice.
+	// FaultScopeInvalid means that a scope is not a scope-token (RFC 6749 section 3.3), or
+	// is given twice.
 	FaultScopeInvalid FaultKind = "SCOPE_INVALID"
-	// FaultScopeShared is a scope that serves both a global and an
-	// organization-level method of the same audience. Each of these methods has the
-	// fault.
+	// FaultScopeShared means that a global and an organization-level method of the same
+	// audience need the same scope. Each of these methods has the fault.
 	FaultScopeShared FaultKind = "SCOPE_SHARED"
-	// FaultModelMissing is a method without a permission model.
+	// FaultModelMissing means that a method has no permission model.
 	FaultModelMissing FaultKind = "MODEL_MISSING"
-	// FaultAudienceMissing is a method of an API without a resource indicator.
+	// FaultAudienceMissing means that a method of an API has no resource indicator.
 	FaultAudienceMissing FaultKind = "AUDIENCE_MISSING"
-	// FaultAudienceInvalid is an audience with a space or a character that cannot be
-	// printed, or one that Logto keeps for tokens of organizations.
+	// FaultAudienceInvalid means that an audience has a space or a character that cannot be
+	// printed, or that Logto keeps the audience for tokens of organizations.
 	FaultAudienceInvalid FaultKind = "AUDIENCE_INVALID"
-	// FaultOrganizationMissing is a method of an organization model that does
-	// not say where its requests name the organization.
+	// FaultOrganizationMissing means that a method of an organization model has no
+	// [Organization].
 	FaultOrganizationMissing FaultKind = "ORGANIZATION_MISSING"
-	// FaultOrganizationUnexpected is an organization on a global method.
+	// FaultOrganizationUnexpected means that a global method has an [Organization].
 	FaultOrganizationUnexpected FaultKind = "ORGANIZATION_UNEXPECTED"
-	// FaultOrganizationField is a field path that does not lead to a string.
+	// FaultOrganizationField means that a field path does not lead to a string.
 	FaultOrganizationField FaultKind = "ORGANIZATION_FIELD"
-	// FaultOrganizationHeader is a header that cannot carry an organization.
+	// FaultOrganizationHeader means that a header cannot carry an organization.
 	FaultOrganizationHeader FaultKind = "ORGANIZATION_HEADER"
-	// FaultOrganizationPattern is a malformed or misplaced pattern.
+	// FaultOrganizationPattern means that a pattern is malformed, or stands without a field.
 	FaultOrganizationPattern FaultKind = "ORGANIZATION_PATTERN"
-	// FaultOption is a bad argument to [Compile] or to one of its options.
+	// FaultOption means that [Compile] or one of its options has a bad argument.
 	FaultOption FaultKind = "OPTION"
 )
 
-// A Fault is one thing that is wrong with the rules. The [Error] of [Compile]
-// holds all of them.
+// A Fault is one mistake in the rules. The [Error] of [Compile] holds all faults.
 type Fault struct {
-	// Kind tells what sort of fault it is.
+	// Kind is the kind of fault.
 	Kind FaultKind
-	// Subject is the full name of the method or service, as in
-	// "pkg.Service.Method", the name of an option, or "Compile".
+	// Subject is the full name of the method or service, as in "pkg.Service.Method", the
+	// name of an option, or "Compile".
 	Subject string
-	// Detail says what is wrong and what to do.
+	// Detail is what is wrong and what to write instead, for people.
 	Detail string
-	// Place is where the mistake is, for tools. It is zero if the Subject is an
-	// option or "Compile".
+	// Place is where the mistake is, for tools. It may be zero if the Subject is an option or
+	// "Compile".
 	Place Place
 }
 
-// Error names the subject first.
+// Error returns the subject, the detail and the kind in one line.
 func (f *Fault) Error() string {
 	return fmt.Sprintf("%s: %s (%s)", f.Subject, f.Detail, f.Kind)
 }
 
-// An Error is what [Compile] returns: [errors.As] finds it, and the first Fault.
+// An Error is the error of [Compile]. [errors.As] finds the Error and its first Fault.
 type Error struct {
-	// Faults are all that were found, at least one.
+	// Faults are all faults, at least one.
 	Faults []*Fault
-	// Rules are the rules of the methods that have no fault, or only faults that change
-	// nothing in the rule: a missing audience, which may be one that only the server
-	// is given, and is left empty, and a shared scope. They are sorted by procedure.
-	// They are for tools, which compare what can be compared; no server may go by
-	// them.
+	// Rules are the rules that can be compared in spite of the faults, sorted by procedure.
+	// Their methods have no fault, or only a missing audience or a shared scope. A missing
+	// audience is left empty: perhaps only the server has it. Rules are for tools. A server
+	// must not use them.
 	Rules []*Rule
 }
 
-// Error gives each fault a line.
+// Error returns one line for each fault.
 func (e *Error) Error() string {
 	lines := make([]string, len(e.Faults))
 	for i, fault := range e.Faults {

@@ -9,7 +9,7 @@ import (
 	"github.com/protoauthz/protoauthz/interceptor/policy"
 )
 
-// TestErrorRules makes sure that tools can compare what compiles, and nothing else.
+// TestErrorRules makes sure that an error holds the rules that compile, and no others.
 func TestErrorRules(t *testing.T) {
 	t.Parallel()
 	source := protos.OrderService(global,
@@ -30,10 +30,14 @@ func TestErrorRules(t *testing.T) {
 	if got := len(compileErr.Faults); got != 3 || !errors.Is(err, compileErr.Faults[2]) {
 		t.Errorf("%d faults in %v", got, err)
 	}
+	_, err = policy.Compile(compileSources(t, map[string]string{"order.proto": source}, "order.proto"))
+	if !errors.As(err, &compileErr) || len(compileErr.Rules) != len(rules) {
+		t.Errorf("without an audience: the rules of %v are not %q", err, rules)
+	}
 }
 
-// TestOpenedByName makes sure that a service which is opened by name, although it has rules,
-// is compared by these.
+// TestOpenedByName makes sure that an error holds the rules of a service that WithPublic names by
+// mistake.
 func TestOpenedByName(t *testing.T) {
 	t.Parallel()
 	source := protos.OrderService(global, `option (protoauthz.v1.method) = {scopes: ["a"]};`, "option deprecated = true;")
@@ -48,5 +52,11 @@ func TestOpenedByName(t *testing.T) {
 	}
 	if rules := compileErr.Rules; len(rules) != 1 || rules[0].Public || !slices.Equal(rules[0].Scopes, []string{"a"}) {
 		t.Errorf("the rules are %v", rules)
+	}
+	// The service of a linked file that is not given has no rules here.
+	files = compileSources(t, map[string]string{"public.proto": protos.OrderService(global, `option (protoauthz.v1.method) = {public: true};`)}, "public.proto")
+	_, err = policy.Compile(files, policy.WithPublic("sample.v1.CatalogService"))
+	if !errors.As(err, &compileErr) || len(compileErr.Faults) != 1 || len(compileErr.Rules) != 1 {
+		t.Errorf("of a linked service: %v, with rules %v", err, compileErr.Rules)
 	}
 }

@@ -20,9 +20,9 @@ import (
 
 var update = flag.Bool("update", false, "rewrite the golden files in testdata")
 
-// An archive is one case of [TestCompile]. Its name is the kind of all its
-// faults, then a dash and the variant; "ok" is the kind of those without fault,
-// and "several" has its kinds in a file of that name. It holds
+// An archive is one case of [TestCompile]. Its name is the kind of all its faults, a dash and
+// the variant. The kind "ok" means no fault, and "several" means the kinds in the file "kinds".
+// An archive holds
 //
 //   - options: one option of Compile a line, see [archive.compile]
 //   - *.proto: the sources; all but the annotations are compiled, in order
@@ -104,7 +104,7 @@ func (a *archive) compile(t testing.TB, form form) (*policy.Table, error) {
 			options = append(options, policy.WithSharedScopes(strings.Fields(arguments)...))
 		case "nil": // in place of an option
 			options = append(options, nil)
-		case "files": // in place of those in the archive; "nil" is none
+		case "files": // in place of all files of the archive; "nil" stands for nil
 			var chosen policy.Files
 			for _, name := range strings.Fields(arguments) {
 				i := slices.IndexFunc(files, func(f protoreflect.FileDescriptor) bool { return f != nil && f.Path() == name })
@@ -161,8 +161,8 @@ func TestCompile(t *testing.T) {
 	}
 }
 
-// TestErrorRulesHaveNoFault makes sure that a rule with a fault of its own is not compared, unless it is that
-// the audience is missing.
+// TestErrorRulesHaveNoFault makes sure that a rule in an error has no fault, or only a missing audience or a
+// shared scope.
 func TestErrorRulesHaveNoFault(t *testing.T) {
 	t.Parallel()
 	compared := 0
@@ -190,7 +190,7 @@ func TestErrorRulesHaveNoFault(t *testing.T) {
 	}
 }
 
-// placesOf says where the faults are.
+// placesOf returns the places of the faults.
 func placesOf(t testing.TB, err error) string {
 	t.Helper()
 	var places strings.Builder
@@ -204,7 +204,7 @@ func placesOf(t testing.TB, err error) string {
 	return places.String()
 }
 
-// checkKinds holds the result against the archive's name, which -update does
+// checkKinds compares the result with the archive's name, which -update does
 // not change.
 func (a *archive) checkKinds(t testing.TB, table *policy.Table, err error) {
 	t.Helper()
@@ -230,7 +230,7 @@ func (a *archive) checkKinds(t testing.TB, table *policy.Table, err error) {
 	}
 }
 
-// TestEveryKindHasAnArchive keeps the archives complete.
+// TestEveryKindHasAnArchive makes sure that there is an archive for each kind of fault.
 func TestEveryKindHasAnArchive(t *testing.T) {
 	t.Parallel()
 	source, err := os.ReadFile("fault.go")

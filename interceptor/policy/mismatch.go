@@ -7,10 +7,10 @@ import (
 	"google.golang.org/protobuf/reflect/protoreflect"
 )
 
-// A mismatch is the error of [Organization.Check]. The text is made when somebody asks for
-// it: most refusals are not logged in full.
+// A mismatch is the error of [Organization.Check]. Error makes the text on demand: most
+// refusals are not logged in full.
 type mismatch struct {
-	what  string // is wrong with the field, or one of the kinds below
+	what  string // one of the constants below
 	field string // the path to the field at fault, with the indices of elements
 	rule  *Organization
 }
@@ -24,7 +24,7 @@ const (
 	mismatchNoElement = "has no elements"
 )
 
-// within returns m with the path of its field led on from an outer field, or nil for nil.
+// within puts the name of an outer field in front of m's field. It returns m, which may be nil.
 func (m *mismatch) within(outer string) *mismatch {
 	switch {
 	case m == nil:
@@ -36,7 +36,7 @@ func (m *mismatch) within(outer string) *mismatch {
 	return m
 }
 
-// Error says what is wrong and what to do, in the names of the rule alone.
+// Error returns what is wrong and what the client must do, in words of the rule alone.
 func (m *mismatch) Error() string {
 	what := m.what
 	switch what {

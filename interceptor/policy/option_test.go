@@ -8,8 +8,8 @@ import (
 	"github.com/protoauthz/protoauthz/interceptor/policy"
 )
 
-// TestOutsideOptions makes sure that a fault of an option is said once, however many methods the
-// option is for.
+// TestOutsideOptions makes sure that a fault of an option is reported once, however many methods
+// need the option.
 func TestOutsideOptions(t *testing.T) {
 	t.Parallel()
 	hundred := func(audience string) []policy.Option { return []policy.Option{policy.WithAudience(audience)} }
@@ -55,7 +55,7 @@ func TestOutsideOptions(t *testing.T) {
 		{"audience that is no UTF-8", "", hundred("\xff"), []string{`WithAudience: audience "\xff" ` + strange}},
 		{"audience in other letters", "", hundred("https://käse.example/チーズ"), nil},
 		{"two audiences", "", append(hundred(good), append(hundred("urn:a"), hundred(good)...)...), []string{
-			`WithAudience: given twice, as "https://api.example.com" and "urn:a" (OPTION)`,
+			`WithAudience: given twice, as "https://api.example.com" and "urn:a": give one audience (OPTION)`,
 		}},
 		{"public", "", append(hundred(good), policy.WithPublic("", ""), policy.WithPublic("", " ")), []string{
 			`WithPublic: "" is not the full name of a service, such as grpc.health.v1.Health (OPTION)`,

@@ -13,65 +13,66 @@ import (
 	authzv1 "github.com/protoauthz/protoauthz/gen/protoauthz/v1"
 )
 
-// A Source is that part of a request which can name its organization.
-type Source int
+// A Location is a part of a request that can name its organization.
+type Location int
 
-// The sources. The zero Source is none of them.
+// The locations. The zero Location is not valid.
 const (
-	// SourceField is a field of the request message.
-	SourceField Source = iota + 1
-	// SourceHeader is a request header.
-	SourceHeader
-	// SourceToken is the token itself.
-	SourceToken
+	// LocationField is a field of the request message.
+	LocationField Location = iota + 1
+	// LocationHeader is a request header.
+	LocationHeader
+	// LocationToken is the token itself: the request does not name the organization.
+	LocationToken
 )
 
-// An Organization says where a request names its organization.
+// An Organization is where a request names its organization.
 type Organization struct {
-	// Source is the part of the request.
-	Source Source
-	// Name is the dotted field path for SourceField and the header's name, in
-	// lower case, for SourceHeader.
+	// Location is the part of the request.
+	Location Location
+	// Name is the dotted field path for LocationField, the header's name in lower case
+	// for LocationHeader, and empty for LocationToken.
 	Name string
-	// Pattern is the pattern of the resource name in the field, or empty.
+	// Pattern is the pattern of the resource name in the field. It is empty if the field
+	// holds the organization and nothing else.
 	Pattern string
 
 	path []protoreflect.FieldDescriptor
 }
 
-// String names the source, as in "field:organization_id".
+// String returns the location and the name, as in "field:organization_id".
 func (o *Organization) String() string {
-	switch o.Source {
-	case SourceField:
+	switch o.Location {
+	case LocationField:
 		if o.Pattern != "" {
 			return "field:" + o.Name + "=" + o.Pattern
 		}
 		return "field:" + o.Name
-	case SourceHeader:
+	case LocationHeader:
 		return "header:" + o.Name
-	case SourceToken:
+	case LocationToken:
 		return "token"
 	default:
 		return "none"
 	}
 }
 
-// Path returns the fields of the path for SourceField, of which the last holds the
-// organization, in a slice of the caller's own.
+// Path returns a copy of the field path for LocationField, whose last field holds the
+// organization. For other locations, the path is empty.
 func (o *Organization) Path() []protoreflect.FieldDescriptor { return slices.Clone(o.path) }
 
-// Check returns nil if a request message names the organization id, and no other,
-// in the field that o points to. Every element of a repeated field counts. It returns
-// an error if the message names no organization at all, if id is empty, and if the
-// message is not of the type that o was compiled for.
+// Check returns nil if a request message names the organization id, and no other
+// organization, in the field of o. Each element of a repeated field must name id. Check
+// returns an error if the message names no organization, if id is empty, if the location
+// of o is not a field, and if the message is not of the type that o was compiled for.
 //
-// The error is for logs. It tells a message that names no organization from one that
-// names another, names the field, and says what the client must do. It holds neither id
-// nor anything that the message says.
+// The error is for logs. Its text tells a missing organization from another
+// organization, names the field, and ends in what the client must do. The text holds
+// neither id nor a value of the message.
 func (o *Organization) Check(message proto.Message, id string) error {
-	if o.Source != SourceField || len(o.path) == 0 || id == "" || message == nil {
+	if o.Location != LocationField || len(o.path) == 0 || id == "" || message == nil {
 		return errors.New("no organization can be looked for in this message: " +
-			"the server must call Check with a message and an organization, and for a rule whose source is a field")
+			"the server must call Check with a message and an organization, and for a rule whose location is a field")
 	}
 	if m := o.match(message.ProtoReflect(), o.path, id); m != nil {
 		return m
@@ -86,8 +87,8 @@ func (o *Organization) match(message protoreflect.Message, path []protoreflect.F
 	}
 	name, rest := string(field.Name()), path[1:]
 	if !field.IsList() {
-		// A field's default value (proto2) is not what the caller said. Fields without
-		// presence have none but the empty value, which names nothing.
+		// The client did not send a field's default value (proto2). The default of a field
+		// without presence is empty, and names no organization.
 		if field.HasPresence() && !message.Has(field) {
 			return &mismatch{what: mismatchUnset, field: name, rule: o}
 		}
@@ -105,14 +106,18 @@ func (o *Organization) match(message protoreflect.Message, path []protoreflect.F
 	return nil
 }
 
-// value judges the value of a field, from which the rest of the path leads on.
+// value checks the value of a field, from which the rest of the path leads on.
 func (o *Organization) value(value protoreflect.Value, rest []protoreflect.FieldDescriptor, id string) *mismatch {
 	if len(rest) > 0 {
 		return o.match(value.Message(), rest, id)
 	}
 	text := value.String()
+	names := text == id
+	if o.Pattern != "" {
+		names = matchPattern(o.Pattern, text, id)
+	}
 	switch {
-	case o.Pattern == "" && text == id, o.Pattern != "" && matchPattern(o.Pattern, text, id):
+	case names:
 		return nil
 	case text == "":
 		return &mismatch{what: mismatchEmpty, rule: o}
@@ -123,8 +128,9 @@ func (o *Organization) value(value protoreflect.Value, rest []protoreflect.Field
 	}
 }
 
-// fieldOf finds a compiled field in a message that may come from another copy
-// of the same file: rules compiled from an image guard generated messages too.
+// fieldOf returns the field of a message that is the same as a compiled field, or nil. The
+// message may come from another copy of the file: rules that were compiled from an image
+// check generated messages too.
 func fieldOf(message protoreflect.MessageDescriptor, compiled protoreflect.FieldDescriptor) protoreflect.FieldDescriptor {
 	if compiled.ContainingMessage() == message {
 		return compiled
@@ -145,11 +151,11 @@ func compilePath(message protoreflect.MessageDescriptor, dotted string) ([]proto
 		field := message.Fields().ByName(protoreflect.Name(name))
 		switch last := i == len(names)-1; {
 		case message.IsPlaceholder():
-			return nil, fmt.Errorf("message %s stands in a file that is missing, so nobody can tell whether it has a field %q: give the image with its imports", message.FullName(), name)
+			return nil, fmt.Errorf("the file that declares message %s is missing, so that field %q cannot be checked: give the image with its imports", message.FullName(), name)
 		case field == nil:
 			return nil, fmt.Errorf("message %s has no field %q", message.FullName(), name)
 		case field.IsMap():
-			return nil, fmt.Errorf("field %s is a map: a map's entries cannot be checked one by one", field.FullName())
+			return nil, fmt.Errorf("field %s is a map: the path must not lead through a map", field.FullName())
 		case last && field.Kind() != protoreflect.StringKind:
 			return nil, fmt.Errorf("field %s is of type %s: the path must end in a string", field.FullName(), field.Kind())
 		case !last && field.Message() == nil:
@@ -161,34 +167,35 @@ func compilePath(message protoreflect.MessageDescriptor, dotted string) ([]proto
 	return path, nil
 }
 
-// compileOrganization turns the annotation into a place to look at.
+// compileOrganization compiles the organization of an annotation. With an error, it returns
+// the kind of fault.
 func compileOrganization(option *authzv1.Organization, input protoreflect.MessageDescriptor) (*Organization, FaultKind, error) {
 	organization := &Organization{Pattern: option.GetPattern()}
 	var err error
-	switch source := option.GetSource().(type) {
+	switch location := option.GetLocation().(type) {
 	case *authzv1.Organization_Field:
-		organization.Source, organization.Name = SourceField, source.Field
-		if organization.path, err = compilePath(input, source.Field); err != nil {
+		organization.Location, organization.Name = LocationField, location.Field
+		if organization.path, err = compilePath(input, location.Field); err != nil {
 			return nil, FaultOrganizationField, err
 		}
 	case *authzv1.Organization_Header:
-		organization.Source, organization.Name = SourceHeader, strings.ToLower(source.Header)
-		if err := checkHeader(source.Header); err != nil {
+		organization.Location, organization.Name = LocationHeader, strings.ToLower(location.Header)
+		if err := checkHeader(location.Header); err != nil {
 			return nil, FaultOrganizationHeader, err
 		}
 	case *authzv1.Organization_Token:
-		organization.Source = SourceToken
-		if !source.Token {
-			return nil, FaultOrganizationMissing, errors.New("organization.token is false: it names no source")
+		organization.Location = LocationToken
+		if !location.Token {
+			return nil, FaultOrganizationMissing, errors.New("organization.token is false: set it to true, or set organization.field or organization.header instead")
 		}
 	default:
-		return nil, FaultOrganizationMissing, errors.New("organization names no source: give field, header or token")
+		return nil, FaultOrganizationMissing, errors.New("organization has no location: set organization.field, organization.header or organization.token")
 	}
 	if organization.Pattern == "" {
 		return organization, "", nil
 	}
-	if organization.Source != SourceField {
-		return nil, FaultOrganizationPattern, fmt.Errorf("pattern %q stands beside a source that is not a field", organization.Pattern)
+	if organization.Location != LocationField {
+		return nil, FaultOrganizationPattern, fmt.Errorf("pattern %q is set without organization.field: set organization.field, or remove the pattern", organization.Pattern)
 	}
 	if err := checkPattern(organization.Pattern); err != nil {
 		return nil, FaultOrganizationPattern, err
@@ -196,13 +203,13 @@ func compileOrganization(option *authzv1.Organization, input protoreflect.Messag
 	return organization, "", nil
 }
 
-// checkHeader accepts what HTTP and gRPC both can carry as text metadata, apart
-// from what the protocols keep for themselves.
+// checkHeader accepts the names of headers that HTTP and gRPC can both carry as text, and
+// that have no meaning in either protocol.
 func checkHeader(name string) error {
 	if name == "" {
-		return errors.New("organization.header is empty")
+		return errors.New("organization.header is empty: name a request header")
 	}
-	// Before it is lowered: ToLower makes ASCII of some letters that are not.
+	// ToLower, below, makes ASCII letters of some other letters.
 	for _, c := range []byte(name) {
 		if (c < 'a' || c > 'z') && (c < 'A' || c > 'Z') && (c < '0' || c > '9') && c != '-' && c != '_' && c != '.' {
 			return fmt.Errorf("header %+q has a character outside of letters, digits, '-', '_' and '.'", name)
@@ -211,14 +218,14 @@ func checkHeader(name string) error {
 	name = strings.ToLower(name)
 	switch {
 	case strings.HasSuffix(name, "-bin"):
-		return fmt.Errorf("header %q ends in -bin: gRPC encodes such values", name)
+		return fmt.Errorf("header %q ends in -bin, and gRPC encodes the values of such headers: name another header", name)
 	case strings.HasPrefix(name, "grpc-"), strings.HasPrefix(name, "connect-"):
-		return fmt.Errorf("header %q belongs to an RPC protocol", name)
+		return fmt.Errorf("header %q belongs to an RPC protocol: name another header", name)
 	}
 	switch name {
 	case "authorization", "accept", "accept-encoding", "connection", "content-encoding", "content-length",
 		"content-type", "cookie", "host", "te", "trailer", "transfer-encoding", "upgrade", "user-agent":
-		return fmt.Errorf("header %q has another meaning", name)
+		return fmt.Errorf("header %q has another meaning: name another header", name)
 	}
 	return nil
 }

@@ -29,8 +29,8 @@ type shape struct {
 	generated proto.Message // or nil
 }
 
-// shapes are what the path can lead through: fields with every kind of
-// presence, oneofs, groups, and types that hold themselves.
+// shapes returns types with all that a path can lead through: fields with every
+// kind of presence, oneofs, groups, and types that hold themselves.
 func shapes(t testing.TB) (shapes []shape) {
 	t.Helper()
 	add := func(file protoreflect.FileDescriptor, name protoreflect.Name, generated proto.Message) {
@@ -51,8 +51,8 @@ func shapes(t testing.TB) (shapes []shape) {
 	return shapes
 }
 
-// decode decodes a request into every kind of message there is for it. It
-// returns none unless all of them can hold it.
+// decode decodes a request into every kind of message of the shape. It returns
+// nil unless all of them can hold the request.
 func (s shape) decode(wire []byte) (messages []proto.Message) {
 	for _, descriptor := range s.copies {
 		messages = append(messages, dynamicpb.NewMessage(descriptor))
@@ -61,7 +61,7 @@ func (s shape) decode(wire []byte) (messages []proto.Message) {
 		messages = append(messages, s.generated.ProtoReflect().New().Interface())
 	}
 	for _, message := range messages {
-		// A field that is required and missing is not what is asked here.
+		// A required field may be missing: Check does not look at it.
 		if (proto.UnmarshalOptions{AllowPartial: true}).Unmarshal(wire, message) != nil {
 			return nil
 		}
@@ -69,7 +69,7 @@ func (s shape) decode(wire []byte) (messages []proto.Message) {
 	return messages
 }
 
-// ruleOn compiles a rule on requests of that type.
+// ruleOn compiles a rule on requests of a type.
 func ruleOn(t testing.TB, request protoreflect.MessageDescriptor, path, pattern string) (*policy.Organization, error) {
 	t.Helper()
 	files := new(protoregistry.Files)
@@ -90,7 +90,7 @@ func ruleOn(t testing.TB, request protoreflect.MessageDescriptor, path, pattern 
 	file.Service[0].Method[0].Options.ProtoReflect().SetUnknown(option(encode(t, &authzv1.MethodRule{
 		Authenticated: true,
 		Model:         authzv1.Model_MODEL_ORGANIZATION,
-		Organization:  &authzv1.Organization{Source: &authzv1.Organization_Field{Field: path}, Pattern: pattern},
+		Organization:  &authzv1.Organization{Location: &authzv1.Organization_Field{Field: path}, Pattern: pattern},
 	})))
 	// The annotations are linked, and not among the files.
 	descriptor, err := protodesc.FileOptions{AllowUnresolvable: true}.New(file, files)
@@ -104,8 +104,8 @@ func ruleOn(t testing.TB, request protoreflect.MessageDescriptor, path, pattern 
 	return organizationOf(t, table, "/rule.v1.Service/Call"), nil
 }
 
-// follow takes one field for each step, up to one without fields of its own. It
-// reports whether that is a path that can be checked.
+// follow takes one field for each step, up to a field without fields. It reports
+// whether the path can be checked.
 func follow(message protoreflect.MessageDescriptor, steps []byte) (path []string, ok bool) {
 	throughMap := false
 	for _, step := range steps {
@@ -135,7 +135,7 @@ func stepsOf(t testing.TB, message protoreflect.MessageDescriptor, path string) 
 	return steps
 }
 
-// wireTypes are those of the shapes' fields, apart from varints.
+// wireTypes are the wire types of the shapes' fields, apart from varints.
 var wireTypes = map[protoreflect.Kind]protowire.Type{
 	protoreflect.StringKind:  protowire.BytesType,
 	protoreflect.BytesKind:   protowire.BytesType,
@@ -145,7 +145,7 @@ var wireTypes = map[protoreflect.Kind]protowire.Type{
 	protoreflect.Fixed64Kind: protowire.Fixed64Type,
 }
 
-// A part is a field as it stands on the wire.
+// A part is a field on the wire.
 type part struct {
 	number  protowire.Number
 	kind    protowire.Type
@@ -172,13 +172,13 @@ func parts(t testing.TB, wire []byte) (parts []part) {
 	return parts
 }
 
-// isOf reports whether a part is one of the field, and no unknown one.
+// isOf reports whether a part belongs to the field, and is not unknown.
 func (p part) isOf(field protoreflect.FieldDescriptor) bool {
 	return p.number == field.Number() && p.kind == wireTypes[field.Kind()]
 }
 
-// named is an oracle: it reads off the wire all that a path leads to, and ""
-// wherever it leads to nothing.
+// named is an oracle: it reads off the wire all values that a path leads to, and
+// "" wherever the path ends early.
 func named(t testing.TB, message protoreflect.MessageDescriptor, path []string, wire []byte) (values []string) {
 	t.Helper()
 	field := message.Fields().ByName(protoreflect.Name(path[0]))
@@ -212,7 +212,7 @@ func named(t testing.TB, message protoreflect.MessageDescriptor, path []string, 
 	return values
 }
 
-// rename returns a request in which all that the path leads to has other names.
+// rename returns a request with other values wherever the path leads.
 func rename(t testing.TB, message protoreflect.MessageDescriptor, path []string, wire []byte, name func() string) (renamed []byte) {
 	t.Helper()
 	field := message.Fields().ByName(protoreflect.Name(path[0]))
@@ -237,7 +237,7 @@ func rename(t testing.TB, message protoreflect.MessageDescriptor, path []string,
 	return renamed
 }
 
-// namesOnly is what Match is to report.
+// namesOnly reports whether all values name the organization id.
 func namesOnly(values []string, pattern, id string) bool {
 	return id != "" && !slices.ContainsFunc(values, func(value string) bool {
 		if pattern != "" {
@@ -247,8 +247,8 @@ func namesOnly(values []string, pattern, id string) bool {
 	})
 }
 
-// A matchSeed is a request for [FuzzMatch], written in parts that follow each
-// other on the wire.
+// A matchSeed is a request for [FuzzMatch], in parts that follow each other on the
+// wire.
 type matchSeed struct {
 	shape   protoreflect.Name
 	path    string
@@ -263,7 +263,7 @@ func matchSeeds(t testing.TB) (seeds []matchSeed) {
 	t.Helper()
 	table := compileTable(t, policy.Files{compileMatch(t, matchSources(t))})
 	for _, c := range matchCases {
-		if o := organizationOf(t, table, "/match.v1.MatchService/"+c.method); o.Source == policy.SourceField {
+		if o := organizationOf(t, table, "/match.v1.MatchService/"+c.method); o.Location == policy.LocationField {
 			seeds = append(seeds, matchSeed{"Request", o.Name, o.Pattern, []string{c.request}, nil, c.id, c.want})
 		}
 	}
@@ -286,7 +286,7 @@ func matchSeeds(t testing.TB) (seeds []matchSeed) {
 		{"Request", "subject_id", "", text{`subject_id: "acme"`, `subject_tenant: {id: "acme"}`}, nil, "acme", false},
 		{"Request", "subject_tenant.id", "", text{`subject_tenant: {id: "acme"}`, `subject_id: "acme"`, `subject_tenant: {}`}, nil, "acme", false},
 		{"Request", "subject_tenant.id", "", text{`subject_tenant: {id: "acme"}`, `subject_tenant: {}`}, nil, "acme", true},
-		// What does not have the field's wire type is no such field.
+		// A part of another wire type is not the field.
 		{"Request", "organization_id", "", text{`organization_id: "acme"`}, []byte("\x08\x01"), "acme", true},
 		{"Request", "organization_id", "", nil, []byte("\x0b\x0c"), "acme", false},
 		{"Request", "names", "", text{`names: "acme"`}, []byte("\x23\x24"), "acme", true},
@@ -356,15 +356,15 @@ func matchSeeds(t testing.TB) (seeds []matchSeed) {
 	}...)
 }
 
-// badPaths are steps of every kind that a path cannot end in, or go through.
+// badPaths are paths with every kind of step that a path cannot end in, or lead through.
 var badPaths = map[protoreflect.Name][]string{
 	"Request":             {"tenant", "tenants.children"},
 	"Presence":            {"labels", "labels.value", "raw_id", "subject_number", "member"},
 	"FileDescriptorProto": {"public_dependency", "options.deprecated"},
 }
 
-// FuzzMatch holds the organization of a request against what stands on the
-// wire, over all paths of several types of requests.
+// FuzzMatch compares the organization of a request with the values on the wire,
+// for all paths of several types of requests.
 func FuzzMatch(f *testing.F) {
 	shapes := shapes(f)
 	indexOf := func(name protoreflect.Name) int {

@@ -191,8 +191,8 @@ var matchCases = []matchCase{
 	{"Token", `organization_id: "acme"`, "acme", false},
 }
 
-// TestUnsetPath is about messages that end before the path to the organization does:
-// they name none, not even an empty one.
+// TestUnsetPath makes sure that a message in which the path ends early does not name an
+// organization, not even an empty one.
 func TestUnsetPath(t *testing.T) {
 	t.Parallel()
 	file := compileMatch(t, matchSources(t))
@@ -223,8 +223,8 @@ func TestUnsetPath(t *testing.T) {
 	}
 }
 
-// TestMatch tries every rule on messages of the descriptors that it was
-// compiled from, and on those of another copy of them.
+// TestMatch tries every rule on messages of the descriptors that it was compiled
+// from, and of other copies of these descriptors.
 func TestMatch(t *testing.T) {
 	t.Parallel()
 	original := compileMatch(t, matchSources(t))
@@ -247,7 +247,7 @@ func TestMatch(t *testing.T) {
 	}
 }
 
-// TestPath finds the fields of a path, and none where there is no path.
+// TestPath compares the fields of paths. Other locations have no path.
 func TestPath(t *testing.T) {
 	t.Parallel()
 	table := compileTable(t, policy.Files{compileMatch(t, matchSources(t))}, policy.WithAudience("https://api.example.com"))
@@ -274,8 +274,8 @@ func TestPath(t *testing.T) {
 	}
 }
 
-// TestMatchOtherVersion tries a rule on a message whose file says something
-// else under the same name: it is refused, and does not panic.
+// TestMatchOtherVersion makes sure that a message of another version of the file
+// is refused, and does not cause a panic.
 func TestMatchOtherVersion(t *testing.T) {
 	t.Parallel()
 	table := compileTable(t, policy.Files{compileMatch(t, matchSources(t))})
@@ -300,7 +300,7 @@ func TestMatchOtherVersion(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
-			// Another version's rules may well be faulty: only its messages count.
+			// The rules of the other version may be faulty: only its messages count.
 			sources := matchSources(t)
 			_, messages, _ := strings.Cut(sources["match/match.proto"], "message Request {")
 			if strings.Count(messages, c.was) == 0 {
@@ -379,9 +379,9 @@ func TestMatchNothing(t *testing.T) {
 	table := compileTable(t, policy.Files{samplev1.File_sample_v1_document_proto}, policy.WithAudience("https://api.example.com"))
 	list := organizationOf(t, table, "/sample.v1.DocumentService/ListDocuments")
 	batch := organizationOf(t, table, "/sample.v1.DocumentService/BatchGetDocuments")
-	made := &policy.Organization{Source: policy.SourceField, Name: "organization_id"}
+	made := &policy.Organization{Location: policy.LocationField, Name: "organization_id"}
 	moved := *list
-	moved.Source = policy.SourceToken
+	moved.Location = policy.LocationToken
 	type item = samplev1.BatchGetDocumentsRequest_Request
 	for _, c := range []struct {
 		name         string

@@ -12,13 +12,14 @@ import (
 	"google.golang.org/protobuf/runtime/protoimpl"
 	"google.golang.org/protobuf/types/descriptorpb"
 	"google.golang.org/protobuf/types/dynamicpb"
+	"google.golang.org/protobuf/types/known/structpb"
 
 	authzv1 "github.com/protoauthz/protoauthz/gen/protoauthz/v1"
 	"github.com/protoauthz/protoauthz/interceptor/internal/test/protos"
 	"github.com/protoauthz/protoauthz/interceptor/policy"
 )
 
-// builders build descriptors, as they reach programs, with what is registered before.
+// builders build descriptors in the ways that reach programs.
 func builders() map[string]func(testing.TB, *descriptorpb.FileDescriptorProto, *protoregistry.Files) protoreflect.FileDescriptor {
 	dynamic := func(t testing.TB, f *descriptorpb.FileDescriptorProto, known *protoregistry.Files) protoreflect.FileDescriptor {
 		t.Helper()
@@ -38,7 +39,7 @@ func builders() map[string]func(testing.TB, *descriptorpb.FileDescriptorProto, *
 			}
 			return dynamic(t, again, known)
 		},
-		// As generated code does, which has our type for the number.
+		// As generated code does, which links our type for the number.
 		"linked": func(t testing.TB, f *descriptorpb.FileDescriptorProto, known *protoregistry.Files) protoreflect.FileDescriptor {
 			t.Helper()
 			return protoimpl.DescBuilder{RawDescriptor: encode(t, f), FileRegistry: known}.Build().File
@@ -46,7 +47,7 @@ func builders() map[string]func(testing.TB, *descriptorpb.FileDescriptorProto, *
 	}
 }
 
-// build builds files, of which each knows those before it.
+// build builds files. Each file may import the files before it.
 func build(t testing.TB, form string, files []*descriptorpb.FileDescriptorProto) map[string]protoreflect.FileDescriptor {
 	t.Helper()
 	known, built := new(protoregistry.Files), map[string]protoreflect.FileDescriptor{}
@@ -65,7 +66,7 @@ func build(t testing.TB, form string, files []*descriptorpb.FileDescriptorProto)
 	return built
 }
 
-// testDeclaration tries files of a form, all of which are given.
+// testDeclaration compiles all files of a case, in one form.
 func testDeclaration(t *testing.T, c protos.DeclarationCase, form string) {
 	t.Helper()
 	var files policy.Files
@@ -98,7 +99,7 @@ func testDeclaration(t *testing.T, c protos.DeclarationCase, form string) {
 	}
 }
 
-// TestOutside holds what was found from outside against what is right.
+// TestOutside tries descriptors that no compiler writes, and attacks on names.
 func TestOutside(t *testing.T) {
 	t.Parallel()
 	for _, edition := range protos.Editions() {
@@ -115,6 +116,8 @@ func TestOutside(t *testing.T) {
 	t.Run("A10", testLogtoAudience)
 	t.Run("C10", testMissingMessages)
 	t.Run("C11", testOpenedBehindImport)
+	t.Run("held import", testHeldImport)
+	t.Run("linked import", testLinkedImport)
 	t.Run("C11 copies", testCopies)
 	t.Run("C11 given twice", testGivenTwice)
 }
@@ -126,7 +129,7 @@ func testDots(t *testing.T) {
 		return policy.Compile(policy.Files{fileWith(t, option(encode(t, &authzv1.MethodRule{
 			Authenticated: true,
 			Model:         authzv1.Model_MODEL_ORGANIZATION,
-			Organization:  &authzv1.Organization{Source: &authzv1.Organization_Field{Field: "organization_id"}, Pattern: pattern},
+			Organization:  &authzv1.Organization{Location: &authzv1.Organization_Field{Field: "organization_id"}, Pattern: pattern},
 		})), nil)})
 	}
 	for _, pattern := range []string{"organizations/{organization}/./x", "../{organization}", "{organization}/..", "./{organization}", "{organization}/*/../*"} {
@@ -167,7 +170,7 @@ func testDots(t *testing.T) {
 	}
 }
 
-// Logto's own audiences are those of tokens with all scopes of an organization.
+// A token for an audience of Logto has all scopes of an organization.
 func testLogtoAudience(t *testing.T) {
 	t.Parallel()
 	invalid := []policy.FaultKind{policy.FaultAudienceInvalid}
@@ -225,26 +228,26 @@ func testLogtoAudience(t *testing.T) {
 	}
 }
 
-// A field path that leads into a file which is missing is a fault; nothing else hangs on such a message.
+// A field path into a missing file is a fault. Rules without such a path do not need the file.
 func testMissingMessages(t *testing.T) {
 	t.Parallel()
-	const says = "so nobody can tell whether it has a field \"organization_id\": give the image with its imports (ORGANIZATION_FIELD)"
+	const cause = "so that field \"organization_id\" cannot be checked: give the image with its imports (ORGANIZATION_FIELD)"
 	global := &authzv1.ServiceRule{Model: authzv1.Model_MODEL_GLOBAL_RESOURCE, Audience: "https://api.example.com"}
 	field := func(path string) *authzv1.ServiceRule {
 		return &authzv1.ServiceRule{
 			Model: authzv1.Model_MODEL_ORGANIZATION_RESOURCE, Audience: "https://api.example.com",
-			Organization: &authzv1.Organization{Source: &authzv1.Organization_Field{Field: path}},
+			Organization: &authzv1.Organization{Location: &authzv1.Organization_Field{Field: path}},
 		}
 	}
 	header := field("")
-	header.Organization.Source = &authzv1.Organization_Header{Header: "x-organization-id"}
+	header.Organization.Location = &authzv1.Organization_Header{Header: "x-organization-id"}
 	for name, c := range map[string]struct {
 		input string
 		rule  *authzv1.ServiceRule
 		want  string
 	}{
-		"request":            {".gone.M", field("organization_id"), "served.Service.Call: message gone.M stands in a file that is missing, " + says},
-		"message in request": {".served.M", field("gone.organization_id"), "served.Service.Call: message gone.M stands in a file that is missing, " + says},
+		"request":            {".gone.M", field("organization_id"), "served.Service.Call: the file that declares message gone.M is missing, " + cause},
+		"message in request": {".served.M", field("gone.organization_id"), "served.Service.Call: the file that declares message gone.M is missing, " + cause},
 		"message as the end": {".served.M", field("gone"), "served.Service.Call: field served.M.gone is of type message: the path must end in a string (ORGANIZATION_FIELD)"},
 		"enum on the way":    {".served.M", field("kind.x"), "served.Service.Call: field served.M.kind is of type enum and has no fields of its own (ORGANIZATION_FIELD)"},
 		"beside it":          {".served.M", field("organization_id"), ""},
@@ -276,8 +279,8 @@ func testMissingMessages(t *testing.T) {
 	}
 }
 
-// A service that carries annotations is not opened by its name, whatever stands before its descriptor:
-// one of a file that was built without it, or with another copy of it.
+// WithPublic does not make an annotated service public, whatever descriptor is given before: of a file
+// that was built without the service, or with another copy of the service.
 func testOpenedBehindImport(t *testing.T) {
 	t.Parallel()
 	annotated := fileWith(t, option(encode(t, &authzv1.MethodRule{Authenticated: true, Model: authzv1.Model_MODEL_GLOBAL_RESOURCE, Audience: "https://api.example.com"})), nil)
@@ -310,8 +313,8 @@ func testOpenedBehindImport(t *testing.T) {
 	}
 }
 
-// A service that carries annotations is not opened by its name, whatever else the files hold: a file of
-// the same path, a declaration of the same name, or another copy of the service.
+// WithPublic does not make an annotated service public, whatever other files are given: a file of the
+// same path, a declaration of the same name, or another copy of the service.
 func testCopies(t *testing.T) {
 	t.Parallel()
 	const rule = `service Admin { rpc Wipe(M) returns (M) { option (protoauthz.v1.method).public = true; } } `
@@ -319,7 +322,7 @@ func testCopies(t *testing.T) {
 	file := func(path, text string) protoreflect.FileDescriptor {
 		return compileSources(t, map[string]string{path: `syntax = "proto3"; import public "protoauthz/v1/authz.proto"; ` + text}, path)[0]
 	}
-	// Without its imports, which are to be found by their path.
+	// Without imports, which Compile finds by their path.
 	apart := func(file protoreflect.FileDescriptor) protoreflect.FileDescriptor {
 		again := protodesc.ToFileDescriptorProto(file)
 		if again.GetName() == "apart.proto" {
@@ -360,7 +363,7 @@ func testCopies(t *testing.T) {
 			t.Errorf("%s: got %v and\n%v, want %s", name, err, table, want)
 		}
 	}
-	// What is sound stays so.
+	// Two services of the same path and name, in two packages, are sound.
 	table, err := policy.Compile(policy.Files{file("same.proto", `package a.v1; message M {} `+rule), file("same.proto", `package b.v1; message M {} `+bare)},
 		policy.WithPublic("b.v1.Admin"))
 	if err != nil || table.String() != "/a.v1.Admin/Wipe  public\n/b.v1.Admin/Wipe  public\n" {
@@ -368,7 +371,44 @@ func testCopies(t *testing.T) {
 	}
 }
 
-// No rule counts where another one is given for the same procedure.
+// An import that a descriptor holds is that file, and not another given file of the same path.
+func testHeldImport(t *testing.T) {
+	t.Parallel()
+	files := compileSources(t, map[string]string{
+		"same.proto": `syntax = "proto2"; package foreign; import "google/protobuf/descriptor.proto";
+			message Internal { optional bool skip_audit = 1; }
+			extend google.protobuf.MethodOptions { optional Internal internal = 404209324; }`,
+		"served.proto": `syntax = "proto3"; package served; import "same.proto"; message M {}
+			service Service { rpc Call(M) returns (M) { option (foreign.internal).skip_audit = true; } }`,
+	}, "served.proto")
+	ours := protodesc.ToFileDescriptorProto(authzv1.File_protoauthz_v1_authz_proto)
+	ours.Name = proto.String("same.proto")
+	other, err := protodesc.NewFile(ours, protoregistry.GlobalFiles)
+	if err != nil {
+		t.Fatal(err)
+	}
+	const want = "served.Service.Call: no rule: add option (protoauthz.v1.method) (RULE_MISSING)"
+	if _, err := policy.Compile(append(policy.Files(files), other)); err == nil || err.Error() != want {
+		t.Errorf("got %v, want %s", err, want)
+	}
+}
+
+// A linked file that stands in for an import is a reason for a missing rule only if it declares our options.
+func testLinkedImport(t *testing.T) {
+	t.Parallel()
+	described := protodesc.ToFileDescriptorProto(fileWith(t, nil, nil))
+	described.Dependency = []string{structpb.File_google_protobuf_struct_proto.Path()}
+	file, err := protodesc.FileOptions{AllowUnresolvable: true}.New(described, new(protoregistry.Files))
+	if err != nil {
+		t.Fatal(err)
+	}
+	const want = "wire.v1.Service.Call: no rule: add option (protoauthz.v1.method) (RULE_MISSING)"
+	if _, err := policy.Compile(policy.Files{file}); err == nil || err.Error() != want {
+		t.Errorf("got %v, want %s", err, want)
+	}
+}
+
+// No rule counts if another rule is given for the same procedure.
 func testGivenTwice(t *testing.T) {
 	t.Parallel()
 	method := func(rule string) string {

@@ -8,10 +8,10 @@ import (
 
 const organizationSegment = "{organization}"
 
-// checkPattern says what is wrong with a resource name pattern.
+// checkPattern returns what is wrong with the pattern of a resource name, or nil.
 func checkPattern(pattern string) error {
 	if strings.ContainsFunc(pattern, func(c rune) bool { return c == ' ' || !unicode.IsPrint(c) }) {
-		return fmt.Errorf("pattern %q has a space or control character", pattern)
+		return fmt.Errorf("pattern %q has a space, or a character that cannot be printed", pattern)
 	}
 	organizations := 0
 	for segment := range strings.SplitSeq(pattern, "/") {
@@ -19,7 +19,7 @@ func checkPattern(pattern string) error {
 		case segment == "":
 			return fmt.Errorf("pattern %q has an empty segment", pattern)
 		case isDots(segment):
-			return fmt.Errorf("pattern %q: segment %q is a step in a path and no name: leave it out", pattern, segment)
+			return fmt.Errorf("pattern %q: segment %q is a step in a path, and not a name: leave it out", pattern, segment)
 		case segment == organizationSegment:
 			organizations++
 		case segment != "*" && strings.ContainsAny(segment, "{}*"):
@@ -27,13 +27,13 @@ func checkPattern(pattern string) error {
 		}
 	}
 	if organizations != 1 {
-		return fmt.Errorf("pattern %q has %d segments %s, not one", pattern, organizations, organizationSegment)
+		return fmt.Errorf("pattern %q has %d segments %s: write exactly one", pattern, organizations, organizationSegment)
 	}
 	return nil
 }
 
-// isDots reports whether a segment is a step in a path: a handler that joins or cleans paths
-// would act on another name than the one that was judged.
+// isDots reports whether a segment is a step in a path. With such a segment, a handler that
+// joins or cleans paths would act on another name than the name that was checked.
 func isDots(segment string) bool { return segment == "." || segment == ".." }
 
 // matchPattern reports whether value has the form of the pattern and names the

@@ -14,7 +14,7 @@ import (
 	"github.com/protoauthz/protoauthz/interceptor/policy"
 )
 
-// What a pattern is, said otherwise than in the package.
+// The form of a pattern, by other means than in the package.
 var (
 	patternForm    = regexp.MustCompile(`\A(?:(?:\*|[^/{}*]+)/)*\{organization\}(?:/(?:\*|[^/{}*]+))*\z`)
 	steps          = regexp.MustCompile(`(?:\A|/)\.\.?(?:/|\z)`) // of a path
@@ -32,8 +32,8 @@ func organizationIn(pattern, value string) string {
 	return match[1]
 }
 
-// FuzzPattern holds patterns against an oracle: which of them compile, and what
-// they match.
+// FuzzPattern compares patterns with an oracle: whether they compile, and what they
+// match.
 func FuzzPattern(f *testing.F) {
 	matching, failing := 0, 0
 	for _, c := range matchCases {
@@ -67,7 +67,7 @@ func FuzzPattern(f *testing.F) {
 		file := fileWith(t, option(encode(t, &authzv1.MethodRule{
 			Authenticated: true,
 			Model:         authzv1.Model_MODEL_ORGANIZATION,
-			Organization:  &authzv1.Organization{Source: &authzv1.Organization_Field{Field: "organization_id"}, Pattern: pattern},
+			Organization:  &authzv1.Organization{Location: &authzv1.Organization_Field{Field: "organization_id"}, Pattern: pattern},
 		})), nil)
 		table, err := policy.Compile(policy.Files{file})
 		if pattern != "" && (!patternForm.MatchString(pattern) || steps.MatchString(pattern) || !patternLetters.MatchString(pattern)) {

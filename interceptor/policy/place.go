@@ -9,26 +9,25 @@ import (
 	authzv1 "github.com/protoauthz/protoauthz/gen/protoauthz/v1"
 )
 
-// A Place is where something stands in a .proto file. The zero Place is nowhere.
+// A Place is a part of a .proto file. The zero Place is nowhere.
 type Place struct {
-	// File is the file, or nil.
+	// File is the file. It is nil for the zero Place.
 	File protoreflect.FileDescriptor
-	// Path leads from the file to the part that is meant, as in
-	// google.protobuf.SourceCodeInfo.Location.
+	// Path leads from the file to the part, as in google.protobuf.SourceCodeInfo.Location.
 	Path protoreflect.SourcePath
 }
 
-// Location returns the smallest part of the source around the place whose
-// position is known. It reports false if none is: images have positions, while
-// linked descriptors have none.
-func (p Place) Location() (protoreflect.SourceLocation, bool) {
+// Position returns the position of the place or, if it is unknown, of the smallest part
+// around the place whose position is known. It reports false without any position: images
+// have positions, while linked descriptors have none.
+func (p Place) Position() (protoreflect.SourceLocation, bool) {
 	if p.File == nil {
 		return protoreflect.SourceLocation{}, false
 	}
 	locations := p.File.SourceLocations()
 	for path := p.Path; len(path) > 0; path = path[:len(path)-1] {
-		// Compilers leave out what is clear from its parts, and all elements of a list
-		// but one.
+		// Compilers may give positions to the fields of an option and to the first element of
+		// a list only.
 		for depth := range 3 {
 			if found, ok := firstBelow(locations, path, depth); ok {
 				return found, true
@@ -38,8 +37,8 @@ func (p Place) Location() (protoreflect.SourceLocation, bool) {
 	return protoreflect.SourceLocation{}, false
 }
 
-// firstBelow returns the first part at some depth below a path. It looks at the parts that our
-// options have: numbers of our fields, and the first elements of lists.
+// firstBelow returns the first known position of the parts at a depth below a path. It tries
+// the numbers of our options' fields, which are indices of list elements too.
 func firstBelow(locations protoreflect.SourceLocations, path protoreflect.SourcePath, depth int) (protoreflect.SourceLocation, bool) {
 	if depth == 0 {
 		found := locations.ByPath(path)
@@ -53,10 +52,10 @@ func firstBelow(locations protoreflect.SourceLocations, path protoreflect.Source
 	return protoreflect.SourceLocation{}, false
 }
 
-// String returns file, line and column, as in "order/v1/order.proto:12:3", and
-// as much of that as is known. Lines and columns count from 1.
+// String returns the file, line and column, as in "order/v1/order.proto:12:3". Without a
+// position it returns the file, and "" for the zero Place. Lines and columns count from 1.
 func (p Place) String() string {
-	location, ok := p.Location()
+	location, ok := p.Position()
 	switch {
 	case p.File == nil:
 		return ""
@@ -75,24 +74,22 @@ const (
 	optionsOfMethod  = 4
 )
 
-// servicePlace is where a service stands.
 func servicePlace(service protoreflect.Descriptor) Place {
 	return Place{service.ParentFile(), protoreflect.SourcePath{serviceOfFile, int32(service.Index())}} //nolint:gosec // the index of a declaration
 }
 
-// methodPlace is where a method stands.
 func methodPlace(method protoreflect.MethodDescriptor) Place {
 	return servicePlace(method.Parent()).below(methodOfService, int32(method.Index())) //nolint:gosec // the index of a declaration
 }
 
-// serviceOption is where the option (protoauthz.v1.service) stands, or a field in
-// it.
+// serviceOption returns the place of the option (protoauthz.v1.service), or of a field in
+// the option.
 func serviceOption(service protoreflect.Descriptor, field ...protoreflect.Name) Place {
 	return servicePlace(service).option(optionsOfService, authzv1.E_Service, field)
 }
 
-// methodOption is where the option (protoauthz.v1.method) stands, or a field in
-// it.
+// methodOption returns the place of the option (protoauthz.v1.method), or of a field in the
+// option.
 func methodOption(method protoreflect.MethodDescriptor, field ...protoreflect.Name) Place {
 	return methodPlace(method).option(optionsOfMethod, authzv1.E_Method, field)
 }
@@ -109,11 +106,19 @@ func (p Place) below(path ...int32) Place {
 	return Place{p.File, slices.Concat(p.Path, path)}
 }
 
-// Place returns where a field of the rule stands, by its name in
-// protoauthz.v1.MethodRule, such as "model": at the service if it comes from
-// there, and the whole option if it is not given. It panics if there is no such
-// field.
-func (r *Rule) Place(field protoreflect.Name) Place {
+// Place returns the place of the method. It is zero if Method is nil.
+func (r *Rule) Place() Place {
+	if r.Method == nil {
+		return Place{}
+	}
+	return methodPlace(r.Method)
+}
+
+// FieldPlace returns the place of a field of the rule, by its name in
+// protoauthz.v1.MethodRule, such as "model": at the service if the rule has inherited
+// the field. Its position is the option's if the annotation does not set the field. The
+// place is zero if Method is nil. FieldPlace panics if MethodRule has no such field.
+func (r *Rule) FieldPlace(field protoreflect.Name) Place {
 	switch {
 	case r.Method == nil:
 		return Place{}
@@ -124,18 +129,19 @@ func (r *Rule) Place(field protoreflect.Name) Place {
 	}
 }
 
-// ScopePlace returns where the rule names a scope, or would.
+// ScopePlace returns the place of a scope in the rule. For a scope that the rule does not
+// have, it returns the place of the field "scopes".
 func (r *Rule) ScopePlace(scope string) Place {
 	for _, list := range r.scopeLists() {
 		if i := slices.Index(list.scopes, scope); i >= 0 {
 			return r.scopePlace(list.name, i)
 		}
 	}
-	return r.Place("scopes")
+	return r.FieldPlace("scopes")
 }
 
 func (r *Rule) scopePlace(list protoreflect.Name, i int) Place {
-	return r.Place(list).below(int32(i)) //nolint:gosec // the index in a list
+	return r.FieldPlace(list).below(int32(i)) //nolint:gosec // the index in a list
 }
 
 type scopeList struct {
@@ -147,20 +153,20 @@ func (r *Rule) scopeLists() []scopeList {
 	return []scopeList{{"scopes", r.Scopes}, {"any_scopes", r.AnyScopes}}
 }
 
-// organizationFields are the fields of an organization that have faults of their own.
+// organizationFields are the fields of an organization, by the kinds of their faults.
 var organizationFields = map[FaultKind]protoreflect.Name{
 	FaultOrganizationField: "field", FaultOrganizationHeader: "header", FaultOrganizationPattern: "pattern",
 }
 
-// organizationPlace returns where the fault of an organization is.
+// organizationPlace returns the place of a fault of the organization.
 func (r *Rule) organizationPlace(kind FaultKind) Place {
-	// The service's field may well fit its other methods.
+	// The field path of the service may fit its other methods.
 	if kind == FaultOrganizationField && slices.Contains(r.inherited, "organization") {
 		return methodOption(r.Method)
 	}
 	field := new(authzv1.Organization).ProtoReflect().Descriptor().Fields().ByName(organizationFields[kind])
 	if field == nil {
-		return r.Place("organization")
+		return r.FieldPlace("organization")
 	}
-	return r.Place("organization").below(int32(field.Number()))
+	return r.FieldPlace("organization").below(int32(field.Number()))
 }

@@ -1,18 +1,16 @@
-// Package policy reads the rules that stand in .proto files and checks that
-// they make sense.
+// Package policy compiles the rules in .proto files into a table of who may call
+// what.
 //
-// [Compile] takes the descriptors of the services that a server offers, reads
-// the options (protoauthz.v1.method) and (protoauthz.v1.service) of every
-// method, and returns a [Table] with one [Rule] for each procedure. It runs
-// once, when the server starts, and reports every [Fault] it finds at once.
-// There is no lazy path: a procedure that was not compiled has no rule, and a
-// procedure without a rule is refused.
+// [Compile] takes the descriptors of a server's services and reads the options
+// (protoauthz.v1.method) and (protoauthz.v1.service). It returns a [Table] with one
+// [Rule] for each procedure, or an [Error] with every [Fault] of the rules. Call it
+// once, when the server starts. A procedure that was not compiled has no rule, and
+// the guard refuses its calls.
 //
-// The package knows nothing of tokens and does no I/O. It works on linked
-// descriptors and on those built at run time (protodesc, dynamicpb) alike, so
-// that a tool and the server read the rules the same way. For tools, each
-// [Fault] has its [Place] in the source. Package policydiff compares two
-// versions of the rules.
+// The package knows nothing of tokens and does no I/O. Linked descriptors and
+// descriptors that a program builds (protodesc, dynamicpb) give the same rules, so
+// that tools see what the server sees. Each [Fault] has its [Place] in the .proto
+// file. Package policydiff compares two versions of the rules.
 package policy
 
 import (
@@ -26,25 +24,24 @@ import (
 	authzv1 "github.com/protoauthz/protoauthz/gen/protoauthz/v1"
 )
 
-// A Rule says who may call one procedure. It is the annotation of the method
-// with everything filled in that it takes from its service and from the options
-// of [Compile].
+// A Rule is what a caller of one procedure must have: the annotation of the method,
+// filled in from the annotation of its service and from the options of [Compile].
 //
-// A Rule that a [Table] returns is a copy: a change of it changes no decision.
+// A Rule that a [Table] returns is a copy: a change of the copy changes no decision.
 type Rule struct {
 	// Procedure is the method's full name in the form "/pkg.Service/Method".
 	Procedure string
-	// Method is the method that the rule stands at. It is nil for services of
-	// [WithPublic] whose methods are not known.
+	// Method is the annotated method. It is nil for a service of [WithPublic] whose
+	// methods are not known.
 	Method protoreflect.MethodDescriptor
 	// Public means that no token is read. All fields below are then empty.
 	Public bool
 	// Scopes must all be granted.
 	Scopes []string
-	// AnyScopes are alternatives: unless empty, one of them must be granted.
-	// With neither Scopes nor AnyScopes, any token of the model will do.
+	// AnyScopes are alternatives: one of them must be granted, unless the list is
+	// empty. With neither Scopes nor AnyScopes, any token of the model will do.
 	AnyScopes []string
-	// Caller is the kind of party that the token must speak for.
+	// Caller is the kind of caller that the token must be for.
 	Caller authzv1.Caller
 	// Model is the permission model. It is never MODEL_UNSPECIFIED unless
 	// Public.
@@ -52,27 +49,27 @@ type Rule struct {
 	// Audience is the resource indicator (RFC 8707) of the API. It may be empty
 	// for MODEL_ORGANIZATION, whose audience is the organization.
 	Audience string
-	// Organization says where the request names its organization. It is nil
-	// exactly if Public or MODEL_GLOBAL_RESOURCE.
+	// Organization is where the request must name the organization of the token. It
+	// is nil exactly if the rule is Public or of MODEL_GLOBAL_RESOURCE.
 	Organization *Organization
 
-	inherited []protoreflect.Name // the fields that are the service's
+	inherited []protoreflect.Name // the fields that come from the service
 }
 
 // A Table holds the rule of every procedure. It is immutable and safe for
-// concurrent use. The zero Table refuses everything.
+// concurrent use. The zero Table has no rules, so that the guard refuses every call.
 type Table struct {
 	rules    map[string]*Rule // by procedure
 	audience string
 }
 
-// Audience returns the resource indicator that [WithAudience] has set, or "" if none was.
+// Audience returns the resource indicator of [WithAudience], or "" without the option.
 // The audience that a rule requires is [Rule.Audience].
 func (t *Table) Audience() string { return t.audience }
 
-// Lookup returns the rule of a procedure, given as "/pkg.Service/Method", as a copy
-// of the caller's own. It reports false if there is none; such a procedure must be
-// refused.
+// Lookup returns a copy of the rule of a procedure, which is given as
+// "/pkg.Service/Method". It reports false if the procedure has no rule: then the call
+// must be refused.
 func (t *Table) Lookup(procedure string) (*Rule, bool) {
 	rule, ok := t.rules[procedure]
 	if !ok {
@@ -86,9 +83,8 @@ func (t *Table) Lookup(procedure string) (*Rule, bool) {
 	return rule.clone(), true
 }
 
-// Rules returns all rules, sorted by procedure, as copies of the caller's own.
-// Services that [WithPublic] names and whose methods are not known stand as
-// "/pkg.Service/*".
+// Rules returns copies of all rules, sorted by procedure. A service of [WithPublic]
+// whose methods are not known has one rule, of the procedure "/pkg.Service/*".
 func (t *Table) Rules() []*Rule {
 	rules := slices.Collect(maps.Values(t.rules))
 	for i, rule := range rules {
@@ -98,8 +94,8 @@ func (t *Table) Rules() []*Rule {
 	return rules
 }
 
-// String prints one line for each procedure, sorted: a form made to be reviewed
-// and compared.
+// String returns one line for each procedure, sorted, for people who review and
+// compare rules.
 func (t *Table) String() string {
 	var out strings.Builder
 	w := tabwriter.NewWriter(&out, 0, 0, 2, ' ', 0)
@@ -114,7 +110,7 @@ func (t *Table) String() string {
 	return strings.Join(lines, "\n")
 }
 
-// clone returns a copy that shares no memory which can be written to.
+// clone returns a copy that shares no mutable memory with r.
 func (r *Rule) clone() *Rule {
 	clone := *r
 	clone.Scopes, clone.AnyScopes = slices.Clone(r.Scopes), slices.Clone(r.AnyScopes)
@@ -125,11 +121,11 @@ func (r *Rule) clone() *Rule {
 	return &clone
 }
 
-// String prints the rule in one line.
+// String returns the rule in one line.
 func (r *Rule) String() string { return strings.TrimRight(strings.Join(r.columns(), " "), " ") }
 
 func (r *Rule) columns() []string {
-	if r.Public { // a row that ends early would end the columns for the rows below it
+	if r.Public { // tabwriter ends a column at a row without the column's cell
 		return []string{r.Procedure, r.Needs(), "", "", "", ""}
 	}
 	audience := r.Audience
@@ -150,8 +146,9 @@ func (r *Rule) columns() []string {
 	}
 }
 
-// Needs says which scopes a token must have, as in "all of read:a write:a, any of
-// read:b write:b": "authenticated" if none, and "public" if no token is needed.
+// Needs returns the scopes that a token must have, as in "all of read:a write:a, any of
+// read:b write:b". It returns "authenticated" if a token needs no scope, and "public" if
+// a call needs no token.
 func (r *Rule) Needs() string {
 	switch {
 	case r.Public:

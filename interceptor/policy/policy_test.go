@@ -90,8 +90,7 @@ func TestZeroTable(t *testing.T) {
 	}
 }
 
-// TestRules checks the fields of rules; what the goldens show is only their
-// text.
+// TestRules compares the fields of rules. The golden files hold only the texts.
 func TestRules(t *testing.T) {
 	t.Parallel()
 	table := compileTable(t,
@@ -102,7 +101,7 @@ func TestRules(t *testing.T) {
 		},
 		policy.WithAudience("https://api.example.com"),
 		policy.WithPublic("grpc.health.v1.Health"))
-	// What can be seen of a rule: without the compiled path.
+	// The exported fields of each rule.
 	rules := map[string]policy.Rule{}
 	last := ""
 	lines := strings.Split(table.String(), "\n")
@@ -122,7 +121,7 @@ func TestRules(t *testing.T) {
 			Caller: rule.Caller, Model: rule.Model, Audience: rule.Audience,
 		}
 		if o := rule.Organization; o != nil {
-			seen.Organization = &policy.Organization{Source: o.Source, Name: o.Name, Pattern: o.Pattern}
+			seen.Organization = &policy.Organization{Location: o.Location, Name: o.Name, Pattern: o.Pattern}
 		}
 		rules[rule.Procedure] = seen
 	}
@@ -147,22 +146,22 @@ func TestRules(t *testing.T) {
 		{
 			Procedure: "/sample.v1.MemberService/ListMembers", Model: authzv1.Model_MODEL_ORGANIZATION, Audience: audience,
 			AnyScopes:    []string{"invite:member", "manage:members"},
-			Organization: &policy.Organization{Source: policy.SourceField, Name: "organization_id"},
+			Organization: &policy.Organization{Location: policy.LocationField, Name: "organization_id"},
 		},
 		{
 			Procedure: "/sample.v1.DocumentService/GetDocument", Model: authzv1.Model_MODEL_ORGANIZATION_RESOURCE, Audience: audience,
 			Scopes:       []string{"read:data"},
-			Organization: &policy.Organization{Source: policy.SourceField, Name: "name", Pattern: "organizations/{organization}/documents/*"},
+			Organization: &policy.Organization{Location: policy.LocationField, Name: "name", Pattern: "organizations/{organization}/documents/*"},
 		},
 		{
 			Procedure: "/sample.v1.DocumentService/UpdateSettings", Model: authzv1.Model_MODEL_ORGANIZATION_RESOURCE, Audience: audience,
 			Scopes:       []string{"write:settings"},
-			Organization: &policy.Organization{Source: policy.SourceHeader, Name: "x-organization-id"},
+			Organization: &policy.Organization{Location: policy.LocationHeader, Name: "x-organization-id"},
 		},
 		{
 			Procedure: "/sample.v1.DocumentService/GetUsage", Model: authzv1.Model_MODEL_ORGANIZATION_RESOURCE, Audience: audience,
 			Scopes:       []string{"read:data"},
-			Organization: &policy.Organization{Source: policy.SourceToken},
+			Organization: &policy.Organization{Location: policy.LocationToken},
 		},
 	} {
 		if got := rules[want.Procedure]; !reflect.DeepEqual(got, want) {

@@ -79,7 +79,7 @@ func decoded(t testing.TB, files []protoreflect.FileDescriptor, types *protoregi
 	return result
 }
 
-// faultsOf takes a joined error apart, all of whose parts must be faults.
+// faultsOf takes a joined error apart. All parts must be faults.
 func faultsOf(t testing.TB, err error) []*policy.Fault {
 	t.Helper()
 	joined, ok := err.(interface{ Unwrap() []error })
@@ -97,7 +97,7 @@ func faultsOf(t testing.TB, err error) []*policy.Fault {
 	return faults
 }
 
-// TestForms shows that the forms are what they are called.
+// TestForms makes sure that each form holds the rule as its name promises.
 func TestForms(t *testing.T) {
 	t.Parallel()
 	source := map[string]string{"a.proto": `

@@ -7,11 +7,11 @@ import (
 	"google.golang.org/protobuf/reflect/protoregistry"
 )
 
-// WithPublic opens whole services that carry no annotations, such as
-// "grpc.health.v1.Health": anybody may call them, with or without a token. It is
-// a fault to name a service that does carry annotations, in any copy of its file
-// among the given files, the files that these import, and the linked ones. A service
-// that none of these files declares is opened by its name alone.
+// WithPublic makes services public that carry no annotations, such as
+// "grpc.health.v1.Health": anybody may call them, with or without a token. It is a
+// fault to name a service that carries annotations in any of the given files, their
+// imports and the linked files. If none of these files declares the service, all methods
+// of that service name are public.
 func WithPublic(services ...string) Option {
 	return func(c *compiler) {
 		for _, name := range services {
@@ -22,8 +22,8 @@ func WithPublic(services ...string) Option {
 	}
 }
 
-// publicService opens a service by name. Its descriptors, where there are any,
-// prove that the service carries no annotations.
+// publicService adds the public rules of a service that WithPublic names. None of its
+// descriptors may carry annotations.
 func (c *compiler) publicService(name string, files Files) {
 	if !protoreflect.FullName(name).IsValid() {
 		c.fault("WithPublic", "%q is not the full name of a service, such as grpc.health.v1.Health", name)
@@ -35,7 +35,6 @@ func (c *compiler) publicService(name string, files Files) {
 			c.fault("WithPublic", "%s is not a service", name)
 			return
 		}
-		// Nothing is known of it but the name.
 		all := "/" + name + "/*"
 		c.table.rules[all] = &Rule{Procedure: all, Public: true}
 		return
@@ -46,7 +45,7 @@ func (c *compiler) publicService(name string, files Files) {
 		}
 		c.faultAt(servicePlace(service), FaultOption, "WithPublic", "service %s carries annotations of its own, which would be ignored: do not name the service here, or remove the annotations", name)
 		if slices.Contains(files, service.ParentFile()) {
-			c.service(service) // by its own rules, as if it were not named
+			c.service(service) // as if WithPublic did not name it
 		}
 		return
 	}
@@ -57,7 +56,8 @@ func (c *compiler) publicService(name string, files Files) {
 	}
 }
 
-// annotated reports whether a service, or one of its methods, has one of our options, or may have one.
+// annotated reports whether a service, or one of its methods, has one of our options, or may
+// have it.
 func (c *compiler) annotated(service protoreflect.ServiceDescriptor) bool {
 	seen := c.declared.find(service.ParentFile())
 	option, err := serviceRule(service, seen)
@@ -69,10 +69,10 @@ func (c *compiler) annotated(service protoreflect.ServiceDescriptor) bool {
 	return annotated
 }
 
-// services returns all copies of a service, what is given first.
+// services returns all copies of a service, first from the files of the finder.
 func (f *finder) services(name protoreflect.FullName) (copies []protoreflect.ServiceDescriptor) {
-	// Each file by itself: a registry keeps out a file that has the path of another file, or declares
-	// something again, and all services of the file with it.
+	// A registry would keep out a file, with all its services, that has the path of another file or
+	// declares a name again.
 	for _, file := range f.files {
 		for i := range file.Services().Len() {
 			if service := file.Services().Get(i); service.FullName() == name {
@@ -87,7 +87,7 @@ func (f *finder) services(name protoreflect.FullName) (copies []protoreflect.Ser
 	return copies
 }
 
-// declares reports whether anything has a name, as far as the files fit together.
+// declares reports whether a declaration of any kind has the name, as far as the files fit together.
 func (f *finder) declares(name protoreflect.FullName) bool {
 	known := new(protoregistry.Files)
 	for _, file := range f.files {

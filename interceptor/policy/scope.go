@@ -9,10 +9,10 @@ import (
 	authzv1 "github.com/protoauthz/protoauthz/gen/protoauthz/v1"
 )
 
-// WithSharedScopes accepts that the given scopes serve both global and
-// organization-level methods of the same audience. An issuer such as Logto puts
-// the API scopes of all of a user's organization roles into the user's global
-// token, so a shared scope held in one organization opens the global method too.
+// WithSharedScopes accepts scopes that both a global and an organization-level method of
+// the same audience need. Without the option, such a scope is a fault: an issuer such as
+// Logto puts the API scopes of all organization roles of a user into the user's global
+// token, so that a shared scope in one organization lets the user call the global method.
 func WithSharedScopes(scopes ...string) Option {
 	return func(c *compiler) {
 		for _, scope := range scopes {
@@ -24,7 +24,7 @@ func WithSharedScopes(scopes ...string) Option {
 	}
 }
 
-// opposite are the models between which scopes leak, and levels what their methods are called.
+// opposite holds the models between which scopes leak, and levels the words for their methods.
 var (
 	opposite = map[authzv1.Model]authzv1.Model{
 		authzv1.Model_MODEL_GLOBAL_RESOURCE:       authzv1.Model_MODEL_ORGANIZATION_RESOURCE,
@@ -36,8 +36,8 @@ var (
 	}
 )
 
-// scopesShared finds scopes that leak from organizations into the global model. Each method that names
-// one has the fault: a tool that asks for the faults of a method must find it.
+// scopesShared adds the faults of scopes that leak from organizations into the global model. Each method
+// with such a scope has the fault, so that tools find it at the method.
 func (c *compiler) scopesShared() {
 	type use struct {
 		model           authzv1.Model
@@ -62,20 +62,20 @@ func (c *compiler) scopesShared() {
 				continue
 			}
 			c.faultAt(rule.ScopePlace(scope), FaultScopeShared, string(rule.Method.FullName()),
-				"scope %q also opens the %s method %s of the same audience: a user's global token may carry it from any organization; "+
-					"choose another scope, or accept it with WithSharedScopes", scope, levels[other], procedure)
+				"the %s method %s of the same audience needs scope %q too, and a user's global token may carry the scope from any organization: "+
+					"choose another scope, or accept the scope with WithSharedScopes", levels[other], procedure, scope)
 		}
 	}
 }
 
-// checkScope enforces scope-token of RFC 6749 section 3.3.
+// checkScope returns an error unless the scope is a scope-token of RFC 6749 section 3.3.
 func checkScope(scope string) error {
 	if scope == "" {
 		return errors.New("scope is empty: leave it out, or name a scope")
 	}
 	for _, c := range []byte(scope) {
 		if c < 0x21 || c > 0x7e || c == '"' || c == '\\' {
-			return fmt.Errorf("scope %+q has a character outside scope-token of RFC 6749 section 3.3", scope)
+			return fmt.Errorf("scope %+q is not a scope-token (RFC 6749 section 3.3): use printable ASCII without space, quote and backslash", scope)
 		}
 	}
 	return nil

@@ -9,8 +9,8 @@ import (
 	"github.com/protoauthz/protoauthz/interceptor/policy"
 )
 
-// TestScopeSharedFaults makes sure that each method which names a shared scope has the fault, once for
-// each of its shared scopes, and no other method has it.
+// TestScopeSharedFaults makes sure that each method has one fault for each of its shared scopes, and that
+// no other method has the fault.
 func TestScopeSharedFaults(t *testing.T) {
 	t.Parallel()
 	const organization = `organization: {field: "a"}`
@@ -38,7 +38,7 @@ func TestScopeSharedFaults(t *testing.T) {
 	if !slices.Equal(got, want) {
 		t.Errorf("the faults are\n%q, want\n%q", got, want)
 	}
-	// The old version of such rules can be compared, or what became of them would not be seen.
+	// Tools can compare rules that share a scope.
 	if faulty, ok := errors.AsType[*policy.Error](err); !ok || len(faulty.Rules) != 5 {
 		t.Errorf("got rules of %v", err)
 	}

@@ -17,13 +17,13 @@ import (
 	"github.com/protoauthz/protoauthz/interceptor/policy"
 )
 
-// optionNumber is that of both options.
+// optionNumber is the number of both options.
 const optionNumber protowire.Number = 404209324
 
 // fileWith builds a file with one method, /wire.v1.Service/Call, out of the
-// encoded options of the method and its service, as a program sees them that
-// does not link the annotations. The request has the fields that the archives
-// in testdata use.
+// encoded options of the method and its service. The options are unknown fields, as
+// in a program that does not link the annotations. The request has the fields that
+// the archives in testdata use.
 func fileWith(t testing.TB, method, service []byte) protoreflect.FileDescriptor {
 	t.Helper()
 	const text, message = descriptorpb.FieldDescriptorProto_TYPE_STRING, descriptorpb.FieldDescriptorProto_TYPE_MESSAGE
@@ -86,6 +86,7 @@ func TestWire(t *testing.T) {
 	fixed := protowire.AppendFixed64(protowire.AppendTag(nil, optionNumber, protowire.Fixed64Type), 1)
 	group := protowire.AppendGroup(protowire.AppendTag(nil, optionNumber, protowire.StartGroupType), optionNumber, public)
 	neighbour := protowire.AppendVarint(protowire.AppendTag(nil, optionNumber+1, protowire.VarintType), 1)
+	malformed := protowire.AppendBytes(protowire.AppendTag(nil, linkedNumber, protowire.BytesType), []byte("\xff"))
 	uninterpreted := encode(t, &descriptorpb.MethodOptions{UninterpretedOption: []*descriptorpb.UninterpretedOption{{
 		Name: []*descriptorpb.UninterpretedOption_NamePart{{NamePart: proto.String("protoauthz.v1.method"), IsExtension: proto.Bool(true)}},
 	}}})
@@ -98,6 +99,7 @@ func TestWire(t *testing.T) {
 	}{
 		{"good", option(scopes("read:x")), option(global), nil},
 		{"beside another option", slices.Concat(neighbour, option(scopes("read:x")), neighbour), slices.Concat(neighbour, option(global)), nil},
+		{"beside another option that is malformed", slices.Concat(malformed, option(scopes("read:x"))), option(global), nil},
 		{"in two parts", slices.Concat(option(scopes("read:x")), neighbour, option(scopes("read:y"))), option(global), nil},
 		{"two parts that contradict each other", slices.Concat(option(scopes("read:x")), option(public)), option(global), []policy.FaultKind{conflict}},
 		{"nothing", nil, option(global), []policy.FaultKind{missing}},
@@ -127,7 +129,7 @@ func TestWire(t *testing.T) {
 		if !slices.Equal(got, c.want) || (table == nil) != (err != nil) {
 			t.Errorf("%s: got %v, want %v", c.name, err, c.want)
 		}
-		// Whatever the rule is worth, the service carries one.
+		// The service carries annotations, sound or not.
 		_, err = policy.Compile(file, policy.WithPublic("wire.v1.Service"))
 		if err == nil {
 			t.Errorf("%s: WithPublic opens a service that carries annotations", c.name)
@@ -138,8 +140,8 @@ func TestWire(t *testing.T) {
 	}
 }
 
-// TestUnencodable is about a rule that stands behind another option, which a program has built and
-// which cannot be encoded: the rule is not lost with it.
+// TestUnencodable makes sure that a rule is not lost if a program has built another option that cannot
+// be encoded.
 func TestUnencodable(t *testing.T) {
 	t.Parallel()
 	notes := compileSources(t, map[string]string{"note.proto": `
@@ -169,7 +171,7 @@ func TestUnencodable(t *testing.T) {
 	}
 }
 
-// contentOf returns what stands in our option.
+// contentOf returns the encoded content of our option.
 func contentOf(t testing.TB, options proto.Message) []byte {
 	t.Helper()
 	var content []byte
@@ -185,9 +187,9 @@ func contentOf(t testing.TB, options proto.Message) []byte {
 	return content
 }
 
-// FuzzCompile compiles arbitrary content of our options. What compiles is
-// exactly what the annotations say: a rule is public or has a model, and is
-// complete; and it comes out the same when it is written as an annotation again.
+// FuzzCompile compiles arbitrary content of our options. A rule that compiles has
+// the values of the annotations, is public or has a model, and is complete. Written
+// as an annotation again, it compiles to the same rule.
 func FuzzCompile(f *testing.F) {
 	good, bad := 0, 0
 	for _, path := range archivePaths(f) {
@@ -224,7 +226,7 @@ func FuzzCompile(f *testing.F) {
 		}
 		checkComplete(t, rule)
 
-		// The rule says what the bytes say, to a decoder that is not ours.
+		// The rule has the values that another decoder finds.
 		var said authzv1.MethodRule
 		var inherited authzv1.ServiceRule
 		if err := proto.Unmarshal(method, &said); err != nil {
@@ -269,7 +271,7 @@ func checkComplete(t testing.TB, rule *policy.Rule) {
 	if rule.Audience == "" && !organization {
 		t.Fatalf("no audience: %+v", rule)
 	}
-	if rule.Organization != nil && rule.Organization.Source == 0 {
+	if rule.Organization != nil && rule.Organization.Location == 0 {
 		t.Fatalf("no source of the organization: %+v", rule)
 	}
 	for _, scope := range slices.Concat(rule.Scopes, rule.AnyScopes) {
@@ -279,8 +281,7 @@ func checkComplete(t testing.TB, rule *policy.Rule) {
 	}
 }
 
-// annotationOf writes a rule as the annotation that means it, whatever the
-// service says.
+// annotationOf returns an annotation that compiles to the rule, for any service.
 func annotationOf(rule *policy.Rule) *authzv1.MethodRule {
 	annotation := &authzv1.MethodRule{
 		Public:        rule.Public,
@@ -295,13 +296,13 @@ func annotationOf(rule *policy.Rule) *authzv1.MethodRule {
 	}
 	if o := rule.Organization; o != nil {
 		annotation.Organization = &authzv1.Organization{Pattern: o.Pattern}
-		switch o.Source {
-		case policy.SourceField:
-			annotation.Organization.Source = &authzv1.Organization_Field{Field: o.Name}
-		case policy.SourceHeader:
-			annotation.Organization.Source = &authzv1.Organization_Header{Header: o.Name}
-		case policy.SourceToken:
-			annotation.Organization.Source = &authzv1.Organization_Token{Token: true}
+		switch o.Location {
+		case policy.LocationField:
+			annotation.Organization.Location = &authzv1.Organization_Field{Field: o.Name}
+		case policy.LocationHeader:
+			annotation.Organization.Location = &authzv1.Organization_Header{Header: o.Name}
+		case policy.LocationToken:
+			annotation.Organization.Location = &authzv1.Organization_Token{Token: true}
 		}
 	}
 	return annotation

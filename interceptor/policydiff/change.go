@@ -2,53 +2,53 @@ package policydiff
 
 import "github.com/protoauthz/protoauthz/interceptor/policy"
 
-// A ChangeKind tells changes apart. Its text is stable: tools may rely on it.
+// A ChangeKind is the kind of a [Change]. Its text is stable: tools may rely on the text.
 type ChangeKind string
 
-// The kinds of change that let in a call which was refused before.
+// The kinds of change that let in a call that was refused before.
 const (
-	// ChangeMadePublic is a method that needs no token any more.
+	// ChangeMadePublic means that a method needs no token any more.
 	ChangeMadePublic ChangeKind = "MADE_PUBLIC"
-	// ChangeMadeAuthenticated is a method that needs no scope any more.
+	// ChangeMadeAuthenticated means that a method needs no scope any more.
 	ChangeMadeAuthenticated ChangeKind = "MADE_AUTHENTICATED"
-	// ChangeScopeRemoved is a scope, or a choice of scopes, that is not required any
+	// ChangeScopeRemoved means that a scope, or a choice of scopes, is not required any
 	// more.
 	ChangeScopeRemoved ChangeKind = "SCOPE_REMOVED"
-	// ChangeAlternativeAdded is one more scope of which one is enough.
+	// ChangeAlternativeAdded means that one more scope is enough.
 	ChangeAlternativeAdded ChangeKind = "ALTERNATIVE_ADDED"
-	// ChangeModel is another permission model: tokens that were refused are let in.
+	// ChangeModel means that a method takes tokens of another permission model.
 	ChangeModel ChangeKind = "MODEL_CHANGED"
-	// ChangeAudience is another audience: tokens that were refused are let in.
+	// ChangeAudience means that a method takes tokens of another audience.
 	ChangeAudience ChangeKind = "AUDIENCE_CHANGED"
-	// ChangeOrganizationLoosened is an organization that is not checked any more
-	// where it was, even if it is checked elsewhere.
+	// ChangeOrganizationLoosened means that an organization is not checked any more where
+	// it was checked before. It may be checked elsewhere.
 	ChangeOrganizationLoosened ChangeKind = "ORGANIZATION_LOOSENED"
-	// ChangeCallerLoosened is a kind of caller that was not allowed.
+	// ChangeCallerLoosened means that a kind of caller may call that could not before.
 	ChangeCallerLoosened ChangeKind = "CALLER_LOOSENED"
 )
 
 // The kinds of change that only refuse calls that were let in before.
 const (
-	// ChangePublicDropped is a method that needs a token now.
+	// ChangePublicDropped means that a method needs a token now.
 	ChangePublicDropped ChangeKind = "PUBLIC_DROPPED"
-	// ChangeScopeAdded is a scope, or a choice of scopes, that is required now.
+	// ChangeScopeAdded means that a scope, or a choice of scopes, is required now.
 	ChangeScopeAdded ChangeKind = "SCOPE_ADDED"
-	// ChangeAlternativeRemoved is a scope that is not enough any more.
+	// ChangeAlternativeRemoved means that a scope is not enough any more.
 	ChangeAlternativeRemoved ChangeKind = "ALTERNATIVE_REMOVED"
-	// ChangeOrganizationTightened is an organization that is checked in one more
-	// place, or in a narrower form.
+	// ChangeOrganizationTightened means that an organization is checked in one more place,
+	// or in a narrower form.
 	ChangeOrganizationTightened ChangeKind = "ORGANIZATION_TIGHTENED"
-	// ChangeCallerTightened is a kind of caller that is not allowed any more.
+	// ChangeCallerTightened means that a kind of caller may not call any more.
 	ChangeCallerTightened ChangeKind = "CALLER_TIGHTENED"
-	// ChangeMethodRemoved is a procedure without a rule any more.
+	// ChangeMethodRemoved means that a procedure has no rule any more.
 	ChangeMethodRemoved ChangeKind = "METHOD_REMOVED"
 )
 
-// ChangeMethodAdded is a procedure that had no rule before: nothing that was
-// protected is less so.
+// ChangeMethodAdded means that a procedure had no rule before. It is not looser: no
+// protection has gone.
 const ChangeMethodAdded ChangeKind = "METHOD_ADDED"
 
-// Looser reports whether there is a call that is let in only after the change.
+// Looser reports whether a change of the kind may let in a call that was refused before.
 func (k ChangeKind) Looser() bool {
 	switch k {
 	case ChangeMadePublic, ChangeMadeAuthenticated, ChangeScopeRemoved, ChangeAlternativeAdded, ChangeModel, ChangeAudience,
@@ -61,20 +61,20 @@ func (k ChangeKind) Looser() bool {
 
 // A Change is one difference between two versions of a rule.
 type Change struct {
-	// Kind tells what sort of change it is.
+	// Kind is the kind of change.
 	Kind ChangeKind
-	// Old and New are the rules. Old is nil with ChangeMethodAdded, New with
+	// Old and New are the rules. Old is nil for ChangeMethodAdded, and New is nil for
 	// ChangeMethodRemoved.
 	Old, New *policy.Rule
-	// Detail says what has changed, in one line.
+	// Detail is what has changed, in one line, for people.
 	Detail string
-	// Place is where the change is in the new version, or where the method was in
-	// the old one with ChangeMethodRemoved.
+	// Place is the place of the change in the new version. For ChangeMethodRemoved, it is
+	// the place of the method in the old version.
 	Place policy.Place
 }
 
-// Procedure is the method, as in "/pkg.Service/Method". It is "/pkg.Service/*" only
-// if nothing is known of the service but its name, before and after.
+// Procedure returns the procedure, as in "/pkg.Service/Method". It returns
+// "/pkg.Service/*" for a service whose methods neither version knows.
 func (c *Change) Procedure() string {
 	if c.New == nil || c.Old != nil && c.New.Method == nil {
 		return c.Old.Procedure

@@ -1,6 +1,8 @@
-// Package policydiff tells which changes of the rules let in calls that were refused.
+// Package policydiff finds the changes between two versions of the rules, and which of
+// them let in calls that were refused before.
 //
-// The package is for tools that review the rules of [policy]. A server needs only policy.
+// The package is for tools that review the rules of package [policy]. A server does not
+// need it.
 package policydiff
 
 import (
@@ -15,11 +17,11 @@ import (
 	"github.com/protoauthz/protoauthz/interceptor/policy"
 )
 
-// Compare returns what differs between two versions of the rules, sorted by procedure. The
-// rules are what [policy.Table.Rules] returns, or the Rules of a [policy.Error] if not all
-// rules compile. A change is looser exactly if a call may be let in for it that was refused; a
-// change that lets in some calls and refuses others is looser, too. An audience that is not
-// known before (see policy.Error) is not compared.
+// Compare returns the changes between two versions of the rules, sorted by procedure. The
+// rules are the result of [policy.Table.Rules], or the Rules of a [policy.Error] if not all
+// rules compile. A change is looser exactly if it may let in a call that was refused before.
+// A change that lets in some calls and refuses others is looser too. Compare does not
+// compare an audience that is empty before (see [policy.Error]).
 func Compare(before, after []*policy.Rule) []*Change {
 	c := &comparison{}
 	olds, news := indexOf(before), indexOf(after)
@@ -32,12 +34,12 @@ func Compare(before, after []*policy.Rule) []*Change {
 		c.add(ChangeMethodAdded, policy.Place{}, "takes %s", takes(rule))
 	}
 	for _, rule := range before {
-		switch opened := news.find(rule.Procedure); {
-		case opened == nil:
+		switch found := news.find(rule.Procedure); {
+		case found == nil:
 			c.old, c.new = rule, nil
 			c.add(ChangeMethodRemoved, policy.Place{}, "took %s", takes(rule))
-		case opened.Procedure != rule.Procedure: // with its service, by name
-			c.rule(rule, opened)
+		case found.Procedure != rule.Procedure: // the rule of the service name
+			c.rule(rule, found)
 		}
 	}
 	slices.SortStableFunc(c.changes, func(a, b *Change) int { return strings.Compare(a.Procedure(), b.Procedure()) })
@@ -55,8 +57,8 @@ func indexOf(rules []*policy.Rule) index {
 	return i
 }
 
-// find returns the rule that a table of the rules has for a procedure, or nil: the rule of the
-// method, or else the rule that opens the service by name.
+// find returns the rule of a procedure as [policy.Table.Lookup] does: the rule of the method,
+// else the rule of the service name, else nil.
 func (i index) find(procedure string) *policy.Rule {
 	if rule, ok := i[procedure]; ok {
 		return rule
@@ -64,7 +66,7 @@ func (i index) find(procedure string) *policy.Rule {
 	return i[path.Dir(procedure)+"/*"]
 }
 
-// takes says what a call needs, in a sentence.
+// takes returns what a call needs, as the object of a sentence.
 func takes(rule *policy.Rule) string {
 	switch {
 	case rule.Public:
@@ -76,32 +78,24 @@ func takes(rule *policy.Rule) string {
 	}
 }
 
-// authenticated reports whether any token of the model will do, of a rule that is not public.
+// authenticated reports whether a rule that is not public needs no scope.
 func authenticated(rule *policy.Rule) bool { return len(rule.Scopes)+len(rule.AnyScopes) == 0 }
 
-// A comparison is of two rules at a time, and collects the changes.
+// A comparison compares two rules at a time, and collects the changes.
 type comparison struct {
 	old, new *policy.Rule
 	changes  []*Change
 }
 
-// add notes a change, by default at the whole method.
+// add adds a change. The zero place stands for the place of the method.
 func (c *comparison) add(kind ChangeKind, place policy.Place, format string, args ...any) {
 	change := &Change{Kind: kind, Old: c.old, New: c.new, Detail: fmt.Sprintf(format, args...), Place: place}
 	for _, rule := range []*policy.Rule{c.new, c.old} {
-		if change.Place.File == nil && rule != nil && rule.Method != nil {
-			change.Place = methodPlace(rule.Method)
+		if change.Place.File == nil && rule != nil {
+			change.Place = rule.Place()
 		}
 	}
 	c.changes = append(c.changes, change)
-}
-
-// methodPlace is where a method stands, by the numbers of fields of
-// google/protobuf/descriptor.proto: service in a file, method in a service.
-func methodPlace(method protoreflect.MethodDescriptor) policy.Place {
-	const serviceOfFile, methodOfService = 6, 2
-	path := protoreflect.SourcePath{serviceOfFile, int32(method.Parent().Index()), methodOfService, int32(method.Index())} //nolint:gosec // the indices of declarations
-	return policy.Place{File: method.ParentFile(), Path: path}
 }
 
 // rule compares two rules of one procedure.
@@ -110,9 +104,9 @@ func (c *comparison) rule(before, after *policy.Rule) {
 	switch {
 	case before.Public && after.Public:
 	case after.Public:
-		c.add(ChangeMadePublic, after.Place("public"), "anybody may call; it took %s", takes(before))
+		c.add(ChangeMadePublic, after.FieldPlace("public"), "anybody may call; it took %s", takes(before))
 	case before.Public:
-		c.add(ChangePublicDropped, after.Place("public"), "anybody could call; it takes %s", takes(after))
+		c.add(ChangePublicDropped, after.FieldPlace("public"), "anybody could call; it takes %s", takes(after))
 	default:
 		c.model()
 		c.caller()
@@ -123,12 +117,11 @@ func (c *comparison) rule(before, after *policy.Rule) {
 
 func (c *comparison) model() {
 	if was, is := modelName(c.old.Model), modelName(c.new.Model); was != is {
-		c.add(ChangeModel, c.new.Place("model"), "the model is %s, and was %s", is, was)
+		c.add(ChangeModel, c.new.FieldPlace("model"), "the model is %s, and was %s", is, was)
 	}
-	// The audience of organization tokens is the organization. One that is not known cannot be
-	// compared.
+	// The audience of an organization token is the organization. An empty audience is not known.
 	if c.old.Audience != "" && c.old.Model != authzv1.Model_MODEL_ORGANIZATION && c.new.Model != authzv1.Model_MODEL_ORGANIZATION && c.old.Audience != c.new.Audience {
-		c.add(ChangeAudience, c.new.Place("audience"), "the audience is %q, and was %q", c.new.Audience, c.old.Audience)
+		c.add(ChangeAudience, c.new.FieldPlace("audience"), "the audience is %q, and was %q", c.new.Audience, c.old.Audience)
 	}
 }
 
@@ -144,7 +137,7 @@ func (c *comparison) caller() {
 	if c.old.Caller == authzv1.Caller_CALLER_ANY {
 		kind = ChangeCallerTightened
 	}
-	c.add(kind, c.new.Place("caller"), "%s may call; %s could", whichCaller(c.new.Caller), whichCaller(c.old.Caller))
+	c.add(kind, c.new.FieldPlace("caller"), "%s may call; %s could", whichCaller(c.new.Caller), whichCaller(c.old.Caller))
 }
 
 func whichCaller(caller authzv1.Caller) string {
@@ -154,18 +147,18 @@ func whichCaller(caller authzv1.Caller) string {
 	return "only a " + strings.ToLower(strings.TrimPrefix(caller.String(), "CALLER_"))
 }
 
-// scopes compares what the rules say as a whole: a scope may move from one list to the
-// other without being required less.
+// scopes compares both lists of scopes together: a scope may move from one list to the other
+// and be required as before.
 func (c *comparison) scopes() {
 	if !authenticated(c.old) && authenticated(c.new) {
-		c.add(ChangeMadeAuthenticated, c.new.Place("authenticated"), "any token of the model will do; it took %s", takes(c.old))
+		c.add(ChangeMadeAuthenticated, c.new.FieldPlace("authenticated"), "any token of the model will do; it took %s", takes(c.old))
 		return
 	}
 	c.lost(c.old, c.new, ChangeScopeRemoved, ChangeAlternativeAdded, "%s not required any more", "%s enough now")
 	c.lost(c.new, c.old, ChangeScopeAdded, ChangeAlternativeRemoved, "%s required now", "%s not enough any more")
 }
 
-// lost adds what one rule asks for and another does not imply.
+// lost adds a change for each scope that one rule asks for and the other rule does not imply.
 func (c *comparison) lost(rule, other *policy.Rule, scope, alternative ChangeKind, scopeText, alternativeText string) {
 	for _, s := range rule.Scopes {
 		if !requires(other, s) {
@@ -176,7 +169,7 @@ func (c *comparison) lost(rule, other *policy.Rule, scope, alternative ChangeKin
 		return
 	}
 	if len(other.AnyScopes) == 0 {
-		c.add(scope, c.new.Place("any_scopes"), scopeText, fmt.Sprintf("one of the scopes %q is", rule.AnyScopes))
+		c.add(scope, c.new.FieldPlace("any_scopes"), scopeText, fmt.Sprintf("one of the scopes %q is", rule.AnyScopes))
 		return
 	}
 	for _, s := range other.AnyScopes {
@@ -185,14 +178,13 @@ func (c *comparison) lost(rule, other *policy.Rule, scope, alternative ChangeKin
 		}
 		place := c.new.ScopePlace(s)
 		if other != c.new {
-			place = c.new.Place("any_scopes")
+			place = c.new.FieldPlace("any_scopes")
 		}
 		c.add(alternative, place, alternativeText, fmt.Sprintf("scope %q is", s))
 	}
 }
 
-// requires reports whether no token satisfies the rule without one of the given
-// scopes.
+// requires reports whether the rule refuses each token that has none of the given scopes.
 func requires(rule *policy.Rule, anyOf ...string) bool {
 	given := func(scope string) bool { return slices.Contains(anyOf, scope) }
 	if slices.ContainsFunc(rule.Scopes, given) {
@@ -204,9 +196,9 @@ func requires(rule *policy.Rule, anyOf ...string) bool {
 func (c *comparison) organization() {
 	was, is := c.old.Organization, c.new.Organization
 	if was == nil || is == nil {
-		return // the model says it all, or there is nothing to say
+		return // neither has an organization, or the models differ
 	}
-	place := c.new.Place("organization")
+	place := c.new.FieldPlace("organization")
 	switch same := was.String() == is.String(); {
 	case same && reads(is, was) && reads(was, is):
 	case same && implies(is, was):
@@ -220,21 +212,21 @@ func (c *comparison) organization() {
 	}
 }
 
-// reads reports whether one organization finds in each encoded request what another finds
-// there, and perhaps more: of a list that is read as a single field, only the last element counts.
+// reads reports whether one organization finds all values in each encoded request that another
+// organization finds. Of a list that is read as a single field, only the last element counts.
 func reads(one, another *policy.Organization) bool {
 	return slices.EqualFunc(one.Path(), another.Path(), func(a, b protoreflect.FieldDescriptor) bool {
 		return a.Number() == b.Number() && a.Kind() == b.Kind() && (a.IsList() || !b.IsList())
 	})
 }
 
-// implies reports whether each request that names an organization where one reads it names the
-// same organization where another reads it.
+// implies reports whether each request that passes the check of one organization passes the
+// check of another organization too.
 func implies(one, another *policy.Organization) bool {
 	switch {
-	case another.Source == policy.SourceToken:
+	case another.Location == policy.LocationToken:
 		return true
-	case one.Source != another.Source || one.Name != another.Name || !reads(one, another):
+	case one.Location != another.Location || one.Name != another.Name || !reads(one, another):
 		return false
 	case one.Pattern == another.Pattern:
 		return true

@@ -38,8 +38,8 @@ const (
 	member   = `option (protoauthz.v1.service) = {model: MODEL_ORGANIZATION, organization: {field: "a"}};`
 )
 
-// TestCompare says for each change of a rule what it is called and where it is. What makes it
-// looser is held against the guard's decisions in package interceptor.
+// TestCompare compares the kind and place of each change of a rule. A test of package interceptor
+// compares which changes are looser with the decisions of the guard.
 func TestCompare(t *testing.T) {
 	t.Parallel()
 	method := func(rule string) string {
@@ -55,7 +55,7 @@ func TestCompare(t *testing.T) {
 		return strings.NewReplacer(`syntax = "proto3"`, `edition = "2023"`, `field: "a"`, `field: "a.a"`, "string a = 1; string b = 2;", "Nested a = 1 "+encoding+";").
 			Replace(inOrganization(`scopes: ["a"]`)) + " message Nested { string a = 1; }"
 	}
-	idle := func(audience string) string { // a member's service that names an audience, which counts for nothing
+	idle := func(audience string) string { // a service of MODEL_ORGANIZATION, whose audience does not count
 		return protos.OrderService(strings.Replace(member, "model", `audience: "`+audience+`" model`, 1), `option (protoauthz.v1.method) = {scopes: ["a"]};`)
 	}
 	fields := func(rule string) string { return protos.OrderService(resource, rule) }
@@ -148,7 +148,7 @@ func TestCompare(t *testing.T) {
 	}
 }
 
-// TestDetails is what people read of a change.
+// TestDetails compares the texts of changes.
 func TestDetails(t *testing.T) {
 	t.Parallel()
 	method := func(rule string) []*policy.Rule {
@@ -157,6 +157,9 @@ func TestDetails(t *testing.T) {
 	from := func(organization, field string) []*policy.Rule {
 		source := protos.OrderService(resource, `option (protoauthz.v1.method) = {scopes: ["a"] organization: {`+organization+`}};`)
 		return rulesOf(t, strings.Replace(source, "string a = 1;", field+" = 1;", 1))
+	}
+	made := func(location policy.Location) []*policy.Rule { // of a field and of a header with the same name
+		return []*policy.Rule{{Procedure: "/order.v1.OrderService/Call0", Organization: &policy.Organization{Location: location, Name: "a"}}}
 	}
 	const one, many = "string a", "repeated string a"
 	for _, test := range []struct {
@@ -167,6 +170,7 @@ func TestDetails(t *testing.T) {
 		{from(`token: true`, one), from(`field: "a"`, one), "the organization is taken from field:a, and was taken from token"},
 		{from(`field: "a"`, one), from(`field: "a"`, many), "field:a is a list, and each element must name the organization"},
 		{from(`field: "a"`, many), from(`field: "a"`, one), "field:a is another field than it was, or no list any more"},
+		{made(policy.LocationField), made(policy.LocationHeader), "the organization is taken from header:a, and field:a is not checked any more"},
 		{method(`authenticated: true`), method(`public: true`), "anybody may call; it took any token of the model"},
 		{method(`scopes: ["a"] any_scopes: ["b", "c"]`), method(`public: true`), "anybody may call; it took all of a, any of b c"},
 		{method(`scopes: ["a"]`), method(`scopes: ["a"] caller: CALLER_USER`), "only a user may call; any caller could"},
@@ -183,7 +187,7 @@ func TestDetails(t *testing.T) {
 // standsAt returns the first word at a place.
 func standsAt(t testing.TB, place policy.Place, source string) string {
 	t.Helper()
-	location, ok := place.Location()
+	location, ok := place.Position()
 	if !ok {
 		t.Fatalf("no location of %v", place)
 	}
@@ -191,8 +195,7 @@ func standsAt(t testing.TB, place policy.Place, source string) string {
 	return regexp.MustCompile(`^\W?\w*`).FindString(line[location.StartColumn:])
 }
 
-// TestCompareByName is about services that are opened by name, and of which nothing else is
-// known.
+// TestCompareByName compares rules of services that are known by their names alone.
 func TestCompareByName(t *testing.T) {
 	t.Parallel()
 	byName := []*policy.Rule{{Procedure: "/order.v1.OrderService/*", Public: true}}
@@ -243,8 +246,8 @@ func TestChangeKinds(t *testing.T) {
 	}
 }
 
-// TestAudienceUnknown makes sure that rules can be compared without the audience that only the
-// server is given, and that one which is lost is seen.
+// TestAudienceUnknown makes sure that rules without an audience, which perhaps only the server has,
+// can be compared, and that a lost audience is a change.
 func TestAudienceUnknown(t *testing.T) {
 	t.Parallel()
 	source := protos.OrderService(global, `option (protoauthz.v1.method) = {scopes: ["a"]};`, `option (protoauthz.v1.method) = {scopes: ["a", "a"]};`)

@@ -207,15 +207,15 @@ func (x *WhoAmIResponse) GetAuth() *AuthInfo {
 	return nil
 }
 
-// AuthInfo is what a verified token says of its bearer.
+// AuthInfo holds the claims of a verified token.
 type AuthInfo struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// The subject: a user, or the client itself.
 	Sub string `protobuf:"bytes,1,opt,name=sub,proto3" json:"sub,omitempty"`
 	// The client that the token was issued to.
 	ClientId string `protobuf:"bytes,2,opt,name=client_id,json=clientId,proto3" json:"client_id,omitempty"`
-	// The organization that the token is for, or "". Always set, so that JSON shows
-	// it.
+	// The organization that the token is for, or "". Always set, so that JSON has
+	// the field.
 	OrganizationId *string `protobuf:"bytes,3,opt,name=organization_id,json=organizationId,proto3,oneof" json:"organization_id,omitempty"`
 	// The granted scopes.
 	Scopes []string `protobuf:"bytes,4,rep,name=scopes,proto3" json:"scopes,omitempty"`
@@ -295,7 +295,7 @@ type Product struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// Identifies the product.
 	Id string `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
-	// What people call it.
+	// The name for people.
 	Title         string `protobuf:"bytes,2,opt,name=title,proto3" json:"title,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -511,7 +511,7 @@ func (x *WatchProductsResponse) GetProduct() *Product {
 	return nil
 }
 
-// CreateOrderRequest says what to order.
+// CreateOrderRequest is an order to place.
 type CreateOrderRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// The product to order.

@@ -27,7 +27,7 @@ type Document struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// Identifies the document inside its organization.
 	Name string `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
-	// What it says.
+	// The text.
 	Text          string `protobuf:"bytes,2,opt,name=text,proto3" json:"text,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -356,7 +356,7 @@ func (x *BatchGetDocumentsResponse) GetDocuments() []*Document {
 // UpdateSettingsRequest holds the settings to change.
 type UpdateSettingsRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// Settings by name; those not given stay as they are.
+	// Settings by name. Other settings stay as they are.
 	Settings      map[string]string `protobuf:"bytes,1,rep,name=settings,proto3" json:"settings,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache

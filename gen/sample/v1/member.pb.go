@@ -169,7 +169,7 @@ func (x *ListMembersResponse) GetMembers() []*Member {
 	return nil
 }
 
-// InviteMemberRequest says whom to invite.
+// InviteMemberRequest holds the address to invite.
 type InviteMemberRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// The organization.

@@ -57,7 +57,7 @@ func TestBreaking(t *testing.T) {
 		})
 	}
 
-	// No rule goes untried.
+	// The cases try every rule.
 	for _, id := range ids("PROTOAUTHZ_LOOSER") {
 		without(t, wanted(t, loosened), id)
 	}
@@ -66,7 +66,7 @@ func TestBreaking(t *testing.T) {
 	}
 }
 
-// TestBreakingDefault shows what is checked when nothing is listed.
+// TestBreakingDefault runs the rules that buf runs without a list.
 func TestBreakingDefault(t *testing.T) {
 	t.Parallel()
 	before := source(t, "testdata/before", protosDir)
@@ -79,7 +79,7 @@ func TestBreakingDefault(t *testing.T) {
 	compare(t, found(t, &checktest.RequestSpec{Files: files, AgainstFiles: before, Options: options}), want)
 }
 
-// TestBreakingAgainst shows that what is reported names what was there before.
+// TestBreakingAgainst shows that a finding names the method of the old version.
 func TestBreakingAgainst(t *testing.T) {
 	t.Parallel()
 	before := source(t, "testdata/before", protosDir)
@@ -122,8 +122,8 @@ message M {}
 
 const scopedMethod = `option (protoauthz.v1.method) = {scopes: ["read:orders"]};`
 
-// TestBreakingOpenedByName shows that a service which is not declared any more, and is opened
-// by name, has been made public.
+// TestBreakingOpenedByName shows that a deleted service that the option public names has been
+// made public.
 func TestBreakingOpenedByName(t *testing.T) {
 	t.Parallel()
 	options := map[string]any{"audience": "https://api.example.com", "public": []string{"a.S"}}
@@ -145,8 +145,8 @@ func TestBreakingOpenedByName(t *testing.T) {
 	}
 }
 
-// TestBreakingOpenedUnread shows that rules which cannot be read are lost with their services, too,
-// where these are opened by name.
+// TestBreakingOpenedUnread shows that unreadable rules of a deleted service are lost if the option
+// public names the service.
 func TestBreakingOpenedUnread(t *testing.T) {
 	t.Parallel()
 	annotations, err := run(t, &checktest.RequestSpec{
@@ -167,8 +167,8 @@ func TestBreakingOpenedUnread(t *testing.T) {
 	}
 }
 
-// TestBreakingAnnotatedAndOpened shows that a service which is new, although it was opened by name
-// before it was there, is compared with nothing.
+// TestBreakingAnnotatedAndOpened shows that a new service is not compared, although the option
+// public named the service before.
 func TestBreakingAnnotatedAndOpened(t *testing.T) {
 	t.Parallel()
 	options := map[string]any{"audience": "https://api.example.com", "public": []string{"a.S"}}
@@ -178,8 +178,8 @@ func TestBreakingAnnotatedAndOpened(t *testing.T) {
 	}), nil)
 }
 
-// TestBreakingSameName shows that a rule which is lost is not looked for in a service of the same
-// name in another package.
+// TestBreakingSameName shows that a lost rule is not taken from a service of the same name in
+// another package.
 func TestBreakingSameName(t *testing.T) {
 	t.Parallel()
 	files := func(imports, of string) *checktest.ProtoFileSpec {
@@ -202,8 +202,8 @@ service S { %s rpc %s(M) returns (M) { option (protoauthz.v1.method).public = tr
 	compare(t, found(t, &checktest.RequestSpec{Files: after, AgainstFiles: before, RuleIDs: ids("PROTOAUTHZ_LOOSER")}), want)
 }
 
-// TestBreakingAudienceMoved shows that rules are compared although the audience, which buf.yaml
-// gave to the old version, has moved into the annotations.
+// TestBreakingAudienceMoved shows that rules are compared after the audience has moved from
+// buf.yaml into the annotations.
 func TestBreakingAudienceMoved(t *testing.T) {
 	t.Parallel()
 	after := written(t, `syntax = "proto3"; package a; import "protoauthz/v1/authz.proto"; message E {}
@@ -214,7 +214,7 @@ service S {
 	compare(t, found(t, &checktest.RequestSpec{Files: after, AgainstFiles: scoped(t, "read:orders"), RuleIDs: ids("PROTOAUTHZ_LOOSER")}), wanted(t, after))
 }
 
-// TestUnprepared shows that a rule without preparation is no rule that finds nothing.
+// TestUnprepared shows that a rule fails, and does not pass, if the request was not prepared.
 func TestUnprepared(t *testing.T) {
 	t.Parallel()
 	for _, rule := range plugin.Spec().Rules {

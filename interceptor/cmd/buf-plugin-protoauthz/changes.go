@@ -10,9 +10,9 @@ import (
 	"github.com/protoauthz/protoauthz/interceptor/policydiff"
 )
 
-// changes reports what differs. A method that was not there, or did not compile, was
-// not protected: nothing is less so.
-func (f findings) changes(old, now version) {
+// changes adds the changes of the rules. A method without a rule in the old version was not
+// protected, and is not compared.
+func (f findings) changes(old, now ruleset) {
 	for _, change := range policydiff.Compare(old.rules, now.rules) {
 		if change.Kind == policydiff.ChangeMethodAdded {
 			continue
@@ -20,12 +20,12 @@ func (f findings) changes(old, now version) {
 		method := change.Old.Method
 		id, place, message := ruleID(change.Kind), change.Place, fmt.Sprintf("%s: %s", method.FullName(), change.Detail)
 		if !slices.Contains(now.own, place.File) {
-			place = policy.Place{} // what is opened by name was in a file that is gone
+			place = policy.Place{} // the file was deleted, and the service is named by the option public
 		}
 		if change.Kind == policydiff.ChangeMethodRemoved {
 			fault := now.faultOf(method)
 			if fault == nil {
-				continue // it is gone, which is for buf to say
+				continue // buf reports deleted methods
 			}
 			id, place, message = ruleLost, fault.Place, message+", and cannot be compared: "+fault.Detail
 		}
@@ -34,16 +34,16 @@ func (f findings) changes(old, now version) {
 	f.unreadable(old, now)
 }
 
-// unreadable reports rules of the old version that cannot be read, as rules of a newer version
-// of the annotations: nobody knows whether the rules are looser now.
-func (f findings) unreadable(old, now version) {
+// unreadable adds rules of the old version that cannot be read, such as rules of a newer version
+// of the annotations: the rules may be looser now.
+func (f findings) unreadable(old, now ruleset) {
 	for _, fault := range old.faults {
 		if fault.Kind != policy.FaultRuleUnreadable {
 			continue
 		}
 		subject := protoreflect.FullName(fault.Subject)
 		for _, rule := range now.rules {
-			if rule.Method == nil { // opened by name: what is known of it is what it was
+			if rule.Method == nil { // the option public names a service that was deleted
 				if slices.Contains([]string{"/" + string(subject) + "/*", "/" + string(subject.Parent()) + "/*"}, rule.Procedure) {
 					f.add(ruleLost, policy.Place{}, fmt.Sprintf("%s: anybody may call, and the old rule cannot be compared: %s", subject, fault.Detail))
 				}
@@ -51,7 +51,7 @@ func (f findings) unreadable(old, now version) {
 			}
 			name := rule.Method.FullName()
 			if subject == name || subject == rule.Method.Parent().FullName() && old.declares(rule.Method) {
-				f.add(ruleLost, rule.Place("public"), fmt.Sprintf("%s: the old rule cannot be compared: %s", name, fault.Detail))
+				f.add(ruleLost, rule.FieldPlace("public"), fmt.Sprintf("%s: the old rule cannot be compared: %s", name, fault.Detail))
 			}
 		}
 	}

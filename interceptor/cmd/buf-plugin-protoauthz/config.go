@@ -21,7 +21,7 @@ const (
 	optionSharedScopes = "shared_scopes"
 )
 
-// optionOf is the plugin's option for one of policy's.
+// optionOf holds the plugin's option for each option of policy.
 var optionOf = map[string]string{
 	"WithAudience":     optionAudience,
 	"WithPublic":       optionPublic,
@@ -31,7 +31,7 @@ var optionOf = map[string]string{
 // defaultScopePattern is the form verb:noun.
 const defaultScopePattern = `[a-z][a-z0-9]*([_-][a-z0-9]+)*:[a-z][a-z0-9]*([_-][a-z0-9]+)*`
 
-// A config is what buf.yaml says.
+// A config holds the plugin's options in buf.yaml.
 type config struct {
 	audience     string
 	public       []string
@@ -40,7 +40,7 @@ type config struct {
 	scope        *regexp.Regexp // the pattern, for a whole scope
 }
 
-// readConfig returns every fault of the options at once, with what is good of them.
+// readConfig reads the options. The error holds every fault, and the config the sound options.
 func readConfig(options option.Options) (config, error) {
 	var c config
 	faults := []error{checkKeys(options)}
@@ -61,7 +61,7 @@ func readConfig(options option.Options) (config, error) {
 	if c.scopePattern == "" {
 		c.scopePattern = defaultScopePattern
 	}
-	// By itself first, so that no parenthesis of its own can leave the group.
+	// The pattern must compile alone: its parentheses must not close the group below.
 	if _, err = regexp.Compile(c.scopePattern); err == nil {
 		c.scope, err = regexp.Compile(`\A(?:` + c.scopePattern + `)\z`)
 	}
@@ -71,7 +71,7 @@ func readConfig(options option.Options) (config, error) {
 	return c, errors.Join(faults...)
 }
 
-// checkKeys refuses options that would have no effect.
+// checkKeys refuses unknown options, which would have no effect.
 func checkKeys(options option.Options) error {
 	known := []string{optionAudience, optionPublic, optionScopePattern, optionSharedScopes}
 	unknown := map[string]bool{}
@@ -79,13 +79,13 @@ func checkKeys(options option.Options) error {
 	var faults []error
 	for _, key := range slices.Sorted(maps.Keys(unknown)) {
 		if unknown[key] {
-			faults = append(faults, fmt.Errorf("unknown option %q: there are %s", key, strings.Join(known, ", ")))
+			faults = append(faults, fmt.Errorf("unknown option %q: the options are %s", key, strings.Join(known, ", ")))
 		}
 	}
 	return errors.Join(faults...)
 }
 
-// compile holds for both versions: what buf.yaml said before is not known.
+// compile returns policy's options for both versions: the plugin does not know the old buf.yaml.
 func (c config) compile() []policy.Option {
 	options := []policy.Option{policy.WithSharedScopes(c.sharedScopes...)}
 	if c.audience != "" {

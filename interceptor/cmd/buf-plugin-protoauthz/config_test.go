@@ -7,8 +7,8 @@ import (
 	"buf.build/go/bufplugin/check/checktest"
 )
 
-// TestConfig shows that a faulty option ends the run, whatever rules are in use, and
-// that the error names all that are.
+// TestConfig shows that a faulty option ends the run, whatever rules are in use, and that
+// the error names all faulty options.
 func TestConfig(t *testing.T) {
 	t.Parallel()
 	annotated := scoped(t, "read:orders")

@@ -11,21 +11,21 @@ import (
 	"github.com/protoauthz/protoauthz/interceptor/policy"
 )
 
-// conventions reports names of scopes that do not follow the pattern, and public methods
-// whose comment gives no reason. Services that are opened by name have neither.
-func (f findings) conventions(v version, c config) {
-	for _, rule := range v.rules {
+// conventions adds scopes that do not match the pattern, and public methods whose comments
+// give no reason. Services of the option public have neither.
+func (f findings) conventions(r ruleset, c config) {
+	for _, rule := range r.rules {
 		if rule.Method == nil || slices.Contains(c.public, string(rule.Method.Parent().FullName())) {
 			continue
 		}
 		name := rule.Method.FullName()
 		for _, scope := range slices.Concat(rule.Scopes, rule.AnyScopes) {
 			if !c.scope.MatchString(scope) {
-				f.add(ruleScopeNaming, rule.ScopePlace(scope), fmt.Sprintf("%s: scope %q does not match %s: that is the option %s of this plugin in buf.yaml, by default for verb:noun", name, scope, c.scopePattern, optionScopePattern))
+				f.add(ruleScopeNaming, rule.ScopePlace(scope), fmt.Sprintf("%s: scope %q does not match %s, the option %s of this plugin in buf.yaml, whose default is the form verb:noun", name, scope, c.scopePattern, optionScopePattern))
 			}
 		}
-		if place := rule.Place("public"); rule.Public && !saysWhy(rule.Method, place) {
-			f.add(rulePublicComment, place, fmt.Sprintf("%s: say in the method's comment why anybody may call, after the word public, "+
+		if place := rule.FieldPlace("public"); rule.Public && !saysWhy(rule.Method, place) {
+			f.add(rulePublicComment, place, fmt.Sprintf("%s: write in the method's comment why anybody may call, after the word public, "+
 				"as in \"Public: a client needs it before it has a token.\"", name))
 		}
 	}
@@ -34,14 +34,13 @@ func (f findings) conventions(v version, c config) {
 // publicReason is the word public, and something after it.
 var publicReason = regexp.MustCompile(`(?i)\bpublic\b\W*\w`)
 
-// saysWhy looks for the reason in the comments at the method, and in those at its
-// option's field public, which has some only if it is set by itself.
+// saysWhy reports whether a comment at the method, or at the option's field public, gives a
+// reason. Only a field that is set by itself has comments.
 func saysWhy(method protoreflect.MethodDescriptor, place policy.Place) bool {
 	locations := method.ParentFile().SourceLocations()
 	for _, path := range []protoreflect.SourcePath{locations.ByDescriptor(method).Path, place.Path} {
 		at := locations.ByPath(path)
 		for _, comment := range []string{at.LeadingComments, at.TrailingComments} {
-			// Not what is said to buf.
 			lines := slices.DeleteFunc(strings.Split(comment, "\n"), func(line string) bool {
 				return strings.HasPrefix(strings.TrimSpace(line), "buf:lint:ignore ")
 			})

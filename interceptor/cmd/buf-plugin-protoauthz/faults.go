@@ -8,24 +8,24 @@ import (
 	"github.com/protoauthz/protoauthz/interceptor/policy"
 )
 
-// hints say what a fault's own words, made for the server, do not.
+// hints name the plugin's option for a fault. The text of the fault is for servers.
 var hints = map[policy.FaultKind]string{
-	policy.FaultRuleMissing:     "; a service that cannot be annotated is opened by the option " + optionPublic + " of this plugin in buf.yaml",
-	policy.FaultAudienceMissing: "; here it comes from the option " + optionAudience + " of this plugin in buf.yaml",
-	policy.FaultScopeShared:     "; here that is the option " + optionSharedScopes + " of this plugin in buf.yaml",
+	policy.FaultRuleMissing:     "; for a service that cannot be annotated, use the option " + optionPublic + " of this plugin in buf.yaml",
+	policy.FaultAudienceMissing: "; for this plugin, use the option " + optionAudience + " in buf.yaml",
+	policy.FaultScopeShared:     "; for this plugin, use the option " + optionSharedScopes + " in buf.yaml",
 }
 
-// faults reports what does not compile. What has no place in the module, or no
-// rule, is the error: no fault may get lost.
-func (f findings) faults(v version) error {
+// faults adds the faults of the rules. The error holds the faults without a place in the
+// module, or without a rule of the plugin.
+func (f findings) faults(r ruleset) error {
 	var errs []error
-	for _, fault := range v.faults {
+	for _, fault := range r.faults {
 		id, subject := ruleID(fault.Kind), fault.Subject
 		if option, ok := optionOf[subject]; ok {
 			subject = "option " + option
 		}
 		known := slices.ContainsFunc(lintRules, func(r rule) bool { return r.id == id })
-		if known && slices.Contains(v.files, fault.Place.File) {
+		if known && slices.Contains(r.files, fault.Place.File) {
 			f.add(id, fault.Place, subject+": "+fault.Detail+hints[fault.Kind])
 			continue
 		}

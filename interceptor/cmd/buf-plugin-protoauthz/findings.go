@@ -10,18 +10,18 @@ import (
 	"github.com/protoauthz/protoauthz/interceptor/policy"
 )
 
-// findings are what is to be reported, by the id of the rule.
+// findings are all findings by the ID of their rule.
 type findings map[string][]finding
 
-// A finding is one thing to report.
+// A finding is a message of one rule.
 type finding struct {
 	place   policy.Place                  // in a file of the request, or nowhere
-	against protoreflect.MethodDescriptor // what stood there before, or nil
+	against protoreflect.MethodDescriptor // the method in the old version, or nil
 	message string
 }
 
-// findingsOf compiles what the request asks about, and what to compare it with. The
-// error is about the configuration, and ends the run whatever rules are in use.
+// findingsOf compiles both versions of a request's module. The error is about the
+// configuration, and ends the run whatever rules are in use.
 func findingsOf(request check.Request) (findings, error) {
 	config, configErr := readConfig(request.Options())
 	now, err := compile(request.FileDescriptors(), config, config.public)
@@ -37,8 +37,7 @@ func findingsOf(request check.Request) (findings, error) {
 		return nil, err
 	}
 	if files := request.AgainstFileDescriptors(); len(files) > 0 {
-		// Not WithPublic: what a service said for itself must be seen, although it is
-		// opened by name now.
+		// Without WithPublic: a service that the option public names may have had rules before.
 		old, err := compile(files, config, nil)
 		if err != nil {
 			return nil, err
@@ -55,9 +54,9 @@ func (f findings) add(id string, place policy.Place, message string) {
 func (f finding) annotation() []check.AddAnnotationOption {
 	options := []check.AddAnnotationOption{check.WithMessage(f.message)}
 	if f.place.File != nil {
-		// The exact path of what is known: asked for one that is not, bufplugin may
-		// choose something that stands beside it.
-		location, _ := f.place.Location()
+		// A path with a known position: for an unknown path, bufplugin may choose the
+		// position of a neighbour.
+		location, _ := f.place.Position()
 		options = append(options, check.WithFileNameAndSourcePath(f.place.File.Path(), location.Path))
 	}
 	if f.against != nil {

@@ -10,7 +10,7 @@ import (
 	"buf.build/go/bufplugin/check/checktest"
 )
 
-// faults have everything that lint finds, given these options.
+// faults is a module with a finding of each rule of lint, with its options.
 func faults(t testing.TB) (*checktest.ProtoFileSpec, map[string]any) {
 	t.Helper()
 	return source(t, "testdata/faults", "testdata/protovalidate", protosDir),
@@ -24,14 +24,14 @@ func TestLint(t *testing.T) {
 	compare(t, found(t, &checktest.RequestSpec{Files: files, Options: options}), wanted(t, files))
 	compare(t, found(t, &checktest.RequestSpec{Files: newer}), wanted(t, newer))
 
-	// No rule goes untried.
+	// The cases try every rule.
 	all := append(wanted(t, files), wanted(t, newer)...)
 	for _, id := range ids("PROTOAUTHZ") {
 		without(t, all, id)
 	}
 }
 
-// TestLintRules shows that each rule reports what is its own.
+// TestLintRules shows that each rule reports its own findings.
 func TestLintRules(t *testing.T) {
 	t.Parallel()
 	files, options := faults(t)
@@ -66,14 +66,14 @@ func TestLintOptions(t *testing.T) {
 		})
 	}
 
-	// A service that is not opened any more.
+	// Without the option public.
 	changed := map[string]any{"audience": "https://api.example.com", "public": []string{"faults.Opened"}}
 	want := append(without(t, all, "PROTOAUTHZ_AUDIENCE_MISSING"), "faults.proto:"+lineOf(t, files, "rpc Bare(")+":3: PROTOAUTHZ_RULE_MISSING")
 	slices.Sort(want)
 	compare(t, found(t, &checktest.RequestSpec{Files: files, Options: changed}), want)
 }
 
-// importing is a file that imports the faults and has none itself.
+// importing is a file without faults that imports the faulty files.
 func importing(t testing.TB, content string) *checktest.ProtoFileSpec {
 	t.Helper()
 	files := written(t, "syntax = \"proto3\";\npackage a;\nimport \"faults.proto\";\nimport \"protoauthz/v1/authz.proto\";\n"+content)
@@ -81,8 +81,8 @@ func importing(t testing.TB, content string) *checktest.ProtoFileSpec {
 	return files
 }
 
-// TestLintImportedField shows that what another module's field lacks is said where it
-// is named.
+// TestLintImportedField shows that a finding about another module's field stands at the
+// rule that names the field.
 func TestLintImportedField(t *testing.T) {
 	t.Parallel()
 	files := importing(t, `import "request.proto";
@@ -172,7 +172,7 @@ func TestScopeNaming(t *testing.T) {
 	}
 }
 
-// TestLintSilent has modules in which there is nothing to say.
+// TestLintSilent lints modules without findings.
 func TestLintSilent(t *testing.T) {
 	t.Parallel()
 	for name, files := range map[string]*checktest.ProtoFileSpec{
@@ -186,7 +186,7 @@ func TestLintSilent(t *testing.T) {
 	}
 }
 
-// BenchmarkLint has 5,000 methods.
+// BenchmarkLint lints 5,000 methods.
 func BenchmarkLint(b *testing.B) {
 	var content strings.Builder
 	content.WriteString("syntax = \"proto3\";\npackage a;\nimport \"protoauthz/v1/authz.proto\";\nmessage M {\n  string organization_id = 1;\n}\n")

@@ -1,10 +1,9 @@
-// Buf-plugin-protoauthz is a plugin of buf that checks the rules in .proto
-// files, (protoauthz.v1.method) and (protoauthz.v1.service), in "buf lint", and
-// what changes them, in "buf breaking".
+// Buf-plugin-protoauthz is a plugin of buf. "buf lint" checks the rules in .proto
+// files, the options (protoauthz.v1.method) and (protoauthz.v1.service). "buf
+// breaking" checks the changes of the rules.
 //
-// It compiles the rules with the package policy, as the server does when it
-// starts: what passes here compiles there, and what does not is reported at its
-// line.
+// The plugin compiles the rules with package policy, as the server does when it
+// starts. Each fault is reported at its line.
 //
 // # Configuration
 //
@@ -23,60 +22,59 @@
 //	    options:
 //	      audience: https://api.example.com
 //
-// Where "use" is given it must list the categories, or the rules that are wanted:
-// buf runs nothing else, and says so only if neither list has anything of the
-// plugin. A module with a "lint" or "breaking" of its own must list them there.
-// Without "use", buf runs PROTOAUTHZ and PROTOAUTHZ_LOOSER. What runs is shown by
-// "buf config ls-lint-rules --configured-only --module-path proto", and
-// ls-breaking-rules.
+// A "use" must list the categories or rules that are wanted. Buf does not run the
+// others, and warns only if no "use" lists a rule of the plugin. A module with its own
+// "lint" or "breaking" must list them there. Without "use", buf runs PROTOAUTHZ and
+// PROTOAUTHZ_LOOSER. "buf config ls-lint-rules --configured-only --module-path proto" and
+// "buf config ls-breaking-rules" show which rules run.
 //
-// The options, each of which may be left out:
+// The options of the plugin, all of them optional:
 //
 //	audience       the resource indicator of policy.WithAudience
 //	public         a list of services without annotations that anybody may call, as with policy.WithPublic
 //	shared_scopes  a list of scopes, as with policy.WithSharedScopes
 //	scope_pattern  a regular expression of Go that each scope must match as a whole, in place of verb:noun
 //
-// The server must be given the same options. An option that is unknown, of
-// another type or malformed ends the run, whatever rules are in use.
+// Give the same options to policy.Compile in the server. An unknown or malformed option
+// ends the run, whatever rules are in use.
 //
 // # Lint
 //
-// The rules of the category PROTOAUTHZ. All but the last three are the kinds of
+// The rules of the category PROTOAUTHZ. All but the last three stand for the kinds of
 // policy.Fault:
 //
 //	PROTOAUTHZ_RULE_MISSING             Checks that every method has a rule.
 //	PROTOAUTHZ_RULE_CONFLICT            Checks that no rule contradicts itself.
-//	PROTOAUTHZ_RULE_UNREADABLE          Checks that every rule is one that this version understands.
+//	PROTOAUTHZ_RULE_UNREADABLE          Checks that this version can read every rule.
 //	PROTOAUTHZ_SCOPE_INVALID            Checks that scopes are scope-tokens of RFC 6749, each given once.
 //	PROTOAUTHZ_SCOPE_SHARED             Checks that a scope serves one permission model per audience.
 //	PROTOAUTHZ_MODEL_MISSING            Checks that every method has a permission model.
 //	PROTOAUTHZ_AUDIENCE_MISSING         Checks that every method of an API has an audience.
-//	PROTOAUTHZ_AUDIENCE_INVALID         Checks that audiences can be those of an API.
-//	PROTOAUTHZ_ORGANIZATION_MISSING     Checks that a method of an organization says where its requests name it.
-//	PROTOAUTHZ_ORGANIZATION_UNEXPECTED  Checks that no global method names an organization.
+//	PROTOAUTHZ_AUDIENCE_INVALID         Checks that every audience can be the audience of an API.
+//	PROTOAUTHZ_ORGANIZATION_MISSING     Checks that a method of an organization model has an organization.
+//	PROTOAUTHZ_ORGANIZATION_UNEXPECTED  Checks that no global method has an organization.
 //	PROTOAUTHZ_ORGANIZATION_FIELD       Checks that an organization's field path leads to a string.
 //	PROTOAUTHZ_ORGANIZATION_HEADER      Checks that an organization's header can carry it.
 //	PROTOAUTHZ_ORGANIZATION_PATTERN     Checks that an organization's pattern is well formed.
-//	PROTOAUTHZ_OPTION                   Checks that no service is both annotated and opened by the option public.
+//	PROTOAUTHZ_OPTION                   Checks that the option public names no service with annotations.
 //	PROTOAUTHZ_SCOPE_NAMING             Checks that scopes follow the pattern of the option scope_pattern.
-//	PROTOAUTHZ_PUBLIC_COMMENT           Checks that a comment says why a method is public.
+//	PROTOAUTHZ_PUBLIC_COMMENT           Checks that a comment gives the reason why a method is public.
 //	PROTOAUTHZ_ORGANIZATION_REQUIRED    Checks that protovalidate refuses a request whose organization is empty.
 //
-// A method counts as explained by PROTOAUTHZ_PUBLIC_COMMENT if its comment has the
-// word "public" and something behind it, as in "Public: a client needs it before
-// it has a token." (Of comments inside of a method, buf keeps only those at
-// "option (protoauthz.v1.method).public = true;".) Services of the option public
-// need none.
+// PROTOAUTHZ_PUBLIC_COMMENT looks for the word "public", and something behind the word,
+// in the comment of a method, as in "Public: a client needs it before it has a token."
+// Buf keeps comments inside of a method only at
+// "option (protoauthz.v1.method).public = true;". Services of the option public need no
+// comment.
 //
-// PROTOAUTHZ_ORGANIZATION_REQUIRED looks at the fields that organization.field
-// names, in files that import buf/validate/validate.proto, and has protovalidate
-// judge a message without the field: "required", "string.min_len", "string.uuid"
-// and rules in CEL are all good. It asks nothing of the messages around it. The
-// guard refuses an empty organization in any case; this makes the reason plain.
+// PROTOAUTHZ_ORGANIZATION_REQUIRED looks at the fields of organization.field in files
+// that import buf/validate/validate.proto. Protovalidate must refuse a message without
+// the field: by "required", "string.min_len", "string.uuid" or a rule in CEL, for
+// example. The messages around the field may be left out. The guard refuses an empty
+// organization in any case, but protovalidate tells the client why.
 //
-// A finding is silenced by a comment at the method or at the service, one of
-// PROTOAUTHZ_ORGANIZATION_REQUIRED at the field or at the message:
+// A comment at the method or the service silences a finding. For
+// PROTOAUTHZ_ORGANIZATION_REQUIRED, the comment stands at the field or the message:
 //
 //	// buf:lint:ignore PROTOAUTHZ_SCOPE_NAMING
 //
@@ -106,31 +104,34 @@
 //	PROTOAUTHZ_ORGANIZATION_TIGHTENED   Checks that an organization is checked in no further place.
 //	PROTOAUTHZ_CALLER_TIGHTENED         Checks that no kind of caller is locked out.
 //
-// No comment silences these. A change that is meant passes with "ignore_only" in
-// buf.yaml until it is merged:
+// No comment silences a finding of "buf breaking". An intended change passes with
+// "ignore_only" in buf.yaml until it is merged:
 //
 //	breaking:
 //	  ignore_only:
 //	    PROTOAUTHZ_MADE_PUBLIC:
 //	      - proto/order/v1/order.proto
 //
-// Methods that are gone are for the rule RPC_NO_DELETE of buf, of its categories FILE
-// and PACKAGE: list one of them too, or a renamed service is no change. Methods that
-// had no rule before, or one that does not compile, are compared with nothing: so the
-// annotations can be adopted one by one. (A rule that lacks no more than an audience,
-// since buf.yaml names none now, is compared. One that could not be read is
-// PROTOAUTHZ_RULE_LOST.)
+// A method that was deleted is a finding of buf's rule RPC_NO_DELETE, in buf's
+// categories FILE and PACKAGE. List one of these categories too, or buf does not see
+// that a service was renamed.
+//
+// A method that had no rule before, or a rule that did not compile, is not compared, so
+// that the annotations can be adopted one by one. There are two exceptions. A rule that
+// lacks only an audience, perhaps because buf.yaml has none any more, is compared. A rule
+// that could not be read is a finding of PROTOAUTHZ_RULE_LOST.
 //
 // # Limits
 //
-// Buf shows the plugin one module at a time, and with --path no more than the
-// files it names: a scope that is shared with a module or a file beyond is not
-// found, as policy.Compile finds it in the server, and a method that moves to
-// another module is compared with nothing. What the options in buf.yaml say now
-// is taken to have held before: a service that is added to "public", or another
-// "audience", is no change that "buf breaking" sees, unless the service carried
-// annotations before. An audience that moves from buf.yaml into the annotations may
-// become another one unseen: the rest of the rule is compared.
+// Buf shows the plugin one module at a time, and with --path only the named files. So the
+// plugin does not find a scope that is shared with another module or file, while
+// policy.Compile in the server does. A method that moves to another module is not
+// compared.
+//
+// The plugin takes the options in buf.yaml to hold for both versions. So "buf breaking"
+// does not see a service that is added to "public", unless the service carried annotations
+// before, nor another "audience". If an audience moves from buf.yaml into the annotations,
+// its change is not seen: the rest of the rule is compared.
 package main
 
 import "buf.build/go/bufplugin/check"

@@ -18,13 +18,13 @@ import (
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
-// protosDir is where the annotations and the sample are.
+// protosDir holds the annotations and the sample.
 const protosDir = "../../../proto"
 
 // audience is the option that most requests need.
 var audience = map[string]any{"audience": "https://api.example.com"}
 
-// source is a folder of .proto files, and those that they may import.
+// A source is a folder of .proto files and of their imports.
 func source(t testing.TB, dir string, imports ...string) *checktest.ProtoFileSpec {
 	t.Helper()
 	names, err := filepath.Glob(filepath.Join(dir, "*.proto"))
@@ -84,7 +84,7 @@ func found(t testing.TB, request *checktest.RequestSpec) []string {
 
 var wantComment = regexp.MustCompile(`// want( PROTOAUTHZ_[A-Z_]+:[0-9]+)+$`)
 
-// wanted reads what fixtures say of themselves, in the form of found.
+// wanted returns the findings that fixtures declare in comments, in the form of found.
 func wanted(t testing.TB, files *checktest.ProtoFileSpec) []string {
 	t.Helper()
 	lines := []string{}
@@ -108,7 +108,7 @@ func wanted(t testing.TB, files *checktest.ProtoFileSpec) []string {
 	return lines
 }
 
-// compare reports what is missing, and what is too much.
+// compare reports missing and unexpected lines.
 func compare(t testing.TB, got, want []string) {
 	t.Helper()
 	if slices.Equal(got, want) {

@@ -14,12 +14,13 @@ import (
 	"github.com/protoauthz/protoauthz/interceptor/policy"
 )
 
-// organizationRequired reports organizations that protovalidate lets a request leave out.
-func (f findings) organizationRequired(v version) error {
+// organizationRequired adds the fields of organizations that protovalidate lets a request
+// leave out.
+func (f findings) organizationRequired(r ruleset) error {
 	seen := map[protoreflect.FieldDescriptor]bool{}
 	var validator protovalidator
-	for _, rule := range v.rules {
-		if rule.Organization == nil || rule.Organization.Source != policy.SourceField {
+	for _, rule := range r.rules {
+		if rule.Organization == nil || rule.Organization.Location != policy.LocationField {
 			continue
 		}
 		path := rule.Organization.Path()
@@ -33,19 +34,19 @@ func (f findings) organizationRequired(v version) error {
 			return err
 		}
 		if !refused {
-			f.add(ruleOrganizationRequired, v.fieldPlace(field, rule), fmt.Sprintf("%s: protovalidate lets pass a request that leaves out %s: "+
+			f.add(ruleOrganizationRequired, r.fieldPlace(field, rule), fmt.Sprintf("%s: protovalidate accepts a request that leaves out %s: "+
 				"set (buf.validate.field).required", rule.Method.FullName(), field.FullName()))
 		}
 	}
 	return nil
 }
 
-// fieldPlace is where a field stands, or the rule that names it if the field
-// belongs to another module.
-func (v version) fieldPlace(field protoreflect.FieldDescriptor, rule *policy.Rule) policy.Place {
+// fieldPlace returns the place of a field or, if the field belongs to another module, of the
+// rule's organization.
+func (r ruleset) fieldPlace(field protoreflect.FieldDescriptor, rule *policy.Rule) policy.Place {
 	file := field.ParentFile()
-	if !slices.Contains(v.own, file) {
-		return rule.Place("organization")
+	if !slices.Contains(r.own, file) {
+		return rule.FieldPlace("organization")
 	}
 	return policy.Place{File: file, Path: file.SourceLocations().ByDescriptor(field).Path}
 }
@@ -59,22 +60,22 @@ func usesProtovalidate(file protoreflect.FileDescriptor) bool {
 	return false
 }
 
-// A protovalidator asks protovalidate itself, and the same only once: to compile the rules
-// of a message takes it a good part of a millisecond.
+// A protovalidator asks protovalidate, once for each question: protovalidate takes a good
+// part of a millisecond to compile the rules of a message.
 type protovalidator struct {
 	validator protovalidate.Validator
 	verdicts  map[question]bool
 }
 
-// A question is all that the verdict on a string hangs on.
+// A question is all that a verdict depends on.
 type question struct {
 	options        string // of field and message, encoded
 	list, presence bool
 }
 
-// refusesEmpty is the verdict on a message without the field. Whatever else is wrong
-// with the message does not matter; rules of the field that protovalidate cannot
-// apply refuse nothing.
+// refusesEmpty reports whether protovalidate refuses a message because the field is left
+// out. Other faults of the message do not count. Rules of the field that protovalidate
+// cannot compile refuse nothing.
 func (p *protovalidator) refusesEmpty(field protoreflect.FieldDescriptor) (bool, error) {
 	if p.validator == nil {
 		validator, err := protovalidate.New()

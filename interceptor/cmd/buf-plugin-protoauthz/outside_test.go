@@ -17,7 +17,7 @@ import (
 	"github.com/protoauthz/protoauthz/interceptor/internal/test/protos"
 )
 
-// TestOutside holds what was found from outside against what is right.
+// TestOutside tries descriptors that no compiler writes.
 func TestOutside(t *testing.T) {
 	t.Parallel()
 	for _, edition := range protos.Editions() {
@@ -42,7 +42,7 @@ func TestOutside(t *testing.T) {
 	}
 }
 
-// complete reports whether all that is imported, apart from what is for options only, is there.
+// complete reports whether all imports, apart from imports for options only, are there.
 func complete(c protos.DeclarationCase) bool {
 	names := []string{"google/protobuf/descriptor.proto"}
 	for _, file := range c.Files {
@@ -81,7 +81,7 @@ func testDeclaration(t *testing.T, c protos.DeclarationCase) {
 	}
 }
 
-// lint does what buf lint does with files, which need not be those of a compiler.
+// lint lints files as buf lint does. The files need not come from a compiler.
 func lint(t *testing.T, files []*descriptorpb.FileDescriptorProto, options map[string]any) ([]check.Annotation, error) {
 	t.Helper()
 	described := []*descriptorv1.FileDescriptor{descriptorv1.FileDescriptor_builder{

@@ -13,7 +13,7 @@ import (
 	"buf.build/go/bufplugin/check/checktest"
 )
 
-// lines are those of a file.
+// lines returns the lines of a file.
 func lines(t testing.TB, files *checktest.ProtoFileSpec, name string) []string {
 	t.Helper()
 	content, err := os.ReadFile(filepath.Join(files.DirPaths[0], name))
@@ -23,7 +23,7 @@ func lines(t testing.TB, files *checktest.ProtoFileSpec, name string) []string {
 	return strings.Split(string(content), "\n")
 }
 
-// lineOf is the number of the only line of the first file that has the text.
+// lineOf returns the number of the only line with the text, in the first file that has the text.
 func lineOf(t testing.TB, files *checktest.ProtoFileSpec, text string) string {
 	t.Helper()
 	all := lines(t, files, files.FilePaths[0])
@@ -66,8 +66,8 @@ var (
 	missing         = map[string]string{"method": "PROTOAUTHZ_RULE_MISSING", "service": "PROTOAUTHZ_MODEL_MISSING"}
 )
 
-// TestSampleWithout takes each option of the sample away: it is missed at the
-// method or service that it stood in, in lint and in breaking.
+// TestSampleWithout takes away each option of the sample. Lint and breaking both report the
+// missing option at its method or service.
 func TestSampleWithout(t *testing.T) {
 	t.Parallel()
 	before := sample(t)

@@ -17,7 +17,7 @@ const (
 	categoryTighter = "PROTOAUTHZ_TIGHTER"
 )
 
-// The rules that stand for no kind of fault or change.
+// The rules that do not stand for a kind of fault or change.
 const (
 	ruleScopeNaming          = "PROTOAUTHZ_SCOPE_NAMING"
 	rulePublicComment        = "PROTOAUTHZ_PUBLIC_COMMENT"
@@ -25,7 +25,7 @@ const (
 	ruleLost                 = "PROTOAUTHZ_RULE_LOST"
 )
 
-// ruleID is the rule of a kind of fault or change.
+// ruleID returns the rule of a kind of fault or change.
 func ruleID[Kind policy.FaultKind | policydiff.ChangeKind](kind Kind) string {
 	return "PROTOAUTHZ_" + string(kind)
 }
@@ -36,20 +36,20 @@ type rule struct{ id, purpose string }
 var lintRules = []rule{
 	{ruleID(policy.FaultRuleMissing), "Checks that every method has a rule."},
 	{ruleID(policy.FaultRuleConflict), "Checks that no rule contradicts itself."},
-	{ruleID(policy.FaultRuleUnreadable), "Checks that every rule is one that this version understands."},
+	{ruleID(policy.FaultRuleUnreadable), "Checks that this version can read every rule."},
 	{ruleID(policy.FaultScopeInvalid), "Checks that scopes are scope-tokens of RFC 6749, each given once."},
 	{ruleID(policy.FaultScopeShared), "Checks that a scope serves one permission model per audience."},
 	{ruleID(policy.FaultModelMissing), "Checks that every method has a permission model."},
 	{ruleID(policy.FaultAudienceMissing), "Checks that every method of an API has an audience."},
-	{ruleID(policy.FaultAudienceInvalid), "Checks that audiences can be those of an API."},
-	{ruleID(policy.FaultOrganizationMissing), "Checks that a method of an organization says where its requests name it."},
-	{ruleID(policy.FaultOrganizationUnexpected), "Checks that no global method names an organization."},
+	{ruleID(policy.FaultAudienceInvalid), "Checks that every audience can be the audience of an API."},
+	{ruleID(policy.FaultOrganizationMissing), "Checks that a method of an organization model has an organization."},
+	{ruleID(policy.FaultOrganizationUnexpected), "Checks that no global method has an organization."},
 	{ruleID(policy.FaultOrganizationField), "Checks that an organization's field path leads to a string."},
 	{ruleID(policy.FaultOrganizationHeader), "Checks that an organization's header can carry it."},
 	{ruleID(policy.FaultOrganizationPattern), "Checks that an organization's pattern is well formed."},
-	{ruleID(policy.FaultOption), "Checks that no service is both annotated and opened by the option public."},
+	{ruleID(policy.FaultOption), "Checks that the option public names no service with annotations."},
 	{ruleScopeNaming, "Checks that scopes follow the pattern of the option scope_pattern."},
-	{rulePublicComment, "Checks that a comment says why a method is public."},
+	{rulePublicComment, "Checks that a comment gives the reason why a method is public."},
 	{ruleOrganizationRequired, "Checks that protovalidate refuses a request whose organization is empty."},
 }
 
@@ -73,7 +73,7 @@ var tighterRules = []rule{
 	{ruleID(policydiff.ChangeCallerTightened), "Checks that no kind of caller is locked out."},
 }
 
-// Spec is the plugin, as bufplugin serves it.
+// Spec returns the plugin as bufplugin serves it.
 func Spec() *check.Spec {
 	spec := &check.Spec{
 		Categories: []*check.CategorySpec{
@@ -96,10 +96,10 @@ func Spec() *check.Spec {
 	return spec
 }
 
-// findingsKey is where the context of a request keeps its findings.
+// findingsKey is the key of the findings in the context of a request.
 type findingsKey struct{}
 
-// before compiles the rules once, for all that is to be said of them.
+// before compiles the rules once for all handlers.
 func before(ctx context.Context, request check.Request) (context.Context, check.Request, error) {
 	found, err := findingsOf(request)
 	if err != nil {
@@ -108,7 +108,7 @@ func before(ctx context.Context, request check.Request) (context.Context, check.
 	return context.WithValue(ctx, findingsKey{}, found), request, nil
 }
 
-// handler writes what was found for one rule.
+// handler reports the findings of one rule.
 func handler(id string) check.RuleHandler {
 	return check.RuleHandlerFunc(func(ctx context.Context, response check.ResponseWriter, _ check.Request) error {
 		found, ok := ctx.Value(findingsKey{}).(findings)

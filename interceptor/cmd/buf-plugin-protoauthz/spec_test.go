@@ -39,7 +39,7 @@ func TestSpec(t *testing.T) {
 	}
 }
 
-// TestFaultKinds finds a rule for all that may be wrong.
+// TestFaultKinds finds a rule for each kind of fault.
 func TestFaultKinds(t *testing.T) {
 	t.Parallel()
 	rules := ids("PROTOAUTHZ")
@@ -50,7 +50,7 @@ func TestFaultKinds(t *testing.T) {
 	}
 }
 
-// TestChangeKinds finds a rule for all that may change.
+// TestChangeKinds finds a rule for each kind of change.
 func TestChangeKinds(t *testing.T) {
 	t.Parallel()
 	without := map[policydiff.ChangeKind]string{
@@ -113,7 +113,7 @@ func kinds(t *testing.T, pattern, typeName string) []string {
 	return kinds
 }
 
-// TestDoc holds the package's documentation to the rules and options.
+// TestDoc compares the package's documentation with the rules and options.
 func TestDoc(t *testing.T) {
 	t.Parallel()
 	file, err := parser.ParseFile(token.NewFileSet(), "main.go", nil, parser.ParseComments|parser.PackageClauseOnly)

@@ -13,17 +13,17 @@ import (
 	"github.com/protoauthz/protoauthz/interceptor/policy"
 )
 
-// A compiled input is what is known of its rules.
+// A compiled input holds its rules and faults.
 type compiled struct {
 	in      *input
 	table   *policy.Table   // nil if the rules do not compile
 	rules   []*policy.Rule  // of the methods without a fault, sorted
 	faults  []*policy.Fault // of the rules
-	unknown []*undescribed  // services that have a fault each, as nobody can tell their rules
+	unknown []*undescribed  // services whose rules nobody can tell: each counts as a fault
 	faulty  map[string]bool // the methods and services that have faults
 }
 
-// options returns the options in the flags.
+// options returns policy's options by the flags.
 func options(c *cli.Command, s *selection) []policy.Option {
 	options := []policy.Option{policy.WithPublic(s.public...), policy.WithSharedScopes(c.StringSlice("shared-scope")...)}
 	if c.IsSet("audience") {
@@ -32,8 +32,8 @@ func options(c *cli.Command, s *selection) []policy.Option {
 	return options
 }
 
-// compileAll compiles an input with the options in the flags. What does not compile is in the result,
-// beside the rules of [policy.Error].
+// compileAll compiles an input with the options of the flags. If rules do not compile, the result
+// holds the faults, and the rules of [policy.Error].
 func compileAll(c *cli.Command, in *input, s *selection) (*compiled, error) {
 	a := &compiled{in: in, unknown: in.unknown, faulty: map[string]bool{}}
 	if in.chosen {
@@ -55,8 +55,8 @@ func compileAll(c *cli.Command, in *input, s *selection) (*compiled, error) {
 	return a, nil
 }
 
-// compile is compileAll without the rules of methods with faults. If an option itself has a fault, there
-// are no rules: they would mean something else.
+// compile is compileAll without the rules of methods with faults. If an option has a fault, there are no
+// rules, as they would be other rules without the option.
 func compile(c *cli.Command, in *input, s *selection) (*compiled, error) {
 	a, err := compileAll(c, in, s)
 	if err != nil {
@@ -78,7 +78,7 @@ func compileSome(c *cli.Command, in *input, s *selection) (*compiled, error) {
 	return a, err
 }
 
-// compileOne compiles the rule of one method, which has no fault, as if there were no others.
+// compileOne compiles the rule of one method without a fault, as if there were no other methods.
 func compileOne(c *cli.Command, in *input, s *selection, rule *policy.Rule) (*policy.Table, error) {
 	if err := in.link(func(service, method string) bool { return "/"+service+"/"+method == rule.Procedure }); err != nil {
 		return nil, err
@@ -96,8 +96,8 @@ func (a *compiled) isFaulty(rule *policy.Rule) bool {
 	return a.faulty[service] || a.faulty[service+"."+method]
 }
 
-// missing returns the procedures that have no rule, for their faults, sorted: "/pkg.Service/*" for a
-// service whose methods are not known, or that has a fault and no methods.
+// missing returns the procedures that have faults and no rule, sorted: "/pkg.Service/*" for a service
+// whose methods are not known, or that has a fault and no methods.
 func (a *compiled) missing() []string {
 	there, missing := map[string]bool{}, []string{}
 	for _, rule := range a.rules {
@@ -123,16 +123,16 @@ func (a *compiled) missing() []string {
 	return missing
 }
 
-// err is nil, or the end of a command that has printed what it knows.
+// err returns the error of a command that has printed all rules that compile, or nil without faults.
 func (a *compiled) err() error {
 	title := "the rules do not compile"
 	if n := len(a.rules); n > 0 {
-		title += ": the answer is about the " + count(n, "rule that does", "rules that do")
+		title += ": the answer has " + count(n, "rule that does", "rules that do")
 	}
 	return a.describe(title, all)
 }
 
-// all wants each subject.
+// all accepts each subject.
 func all(string) bool { return true }
 
 // errOf is the error for a single procedure, or nil if neither it nor an option has a fault.
@@ -143,21 +143,21 @@ func (a *compiled) errOf(procedure string) error {
 	})
 }
 
-// flagOf is the flag for one of policy's options.
+// flagOf holds the flag for each option of policy.
 var flagOf = map[string]string{"WithAudience": "-audience", "WithPublic": "-public", "WithSharedScopes": "-shared-scope"}
 
-// hints say which flag stands for the option that a fault asks for.
+// hints name the flag for the option that a fault asks for.
 var hints = []struct {
 	kind policy.FaultKind
 	text string
 }{
-	{policy.FaultAudienceMissing, "what the server gives to policy.WithAudience, give with -audience"},
-	{policy.FaultScopeShared, "what the server gives to policy.WithSharedScopes, give with -shared-scope"},
-	{policy.FaultRuleMissing, "give -public each service that the server names in policy.WithPublic, and -skip each service that it does not serve"},
+	{policy.FaultAudienceMissing, "give -audience the audience that the server gives to policy.WithAudience"},
+	{policy.FaultScopeShared, "give -shared-scope each scope that the server gives to policy.WithSharedScopes"},
+	{policy.FaultRuleMissing, "give -public each service that the server gives to policy.WithPublic, and -skip each service that the server does not serve"},
 }
 
-// describe gives each fault of an option or of a subject that is wanted a line that begins with its place,
-// and each service without a descriptor one. It returns nil if there are none.
+// describe returns an error with a line for each fault of an option, for each fault of a wanted subject, and
+// for each wanted service without a descriptor. It returns nil without such a fault.
 func (a *compiled) describe(title string, wanted func(subject string) bool) error {
 	var lines []error
 	kinds, lacking := map[policy.FaultKind]bool{}, false

@@ -18,18 +18,17 @@ import (
 	"github.com/protoauthz/protoauthz/interceptor/policydiff"
 )
 
-const diffHelp = `Prints what differs between two versions of the rules. A change is looser if a call may be let in
-for it that was refused; a change that lets in some and refuses others is looser, too. New and
-deleted methods are neither. The exit status is 1 if anything is looser.
+const diffHelp = `Prints the changes between two versions of the rules. A change is looser if it may let in a call that
+was refused before. A change that lets in some calls and refuses others is looser too. New and deleted
+methods are not looser. The exit status is 1 if a change is looser.
 
-Methods of NEW that have a fault are not compared, and the exit status is 2. OLD may have faults, as
-before the rules were complete, as long as its rules can be read: then those methods are compared that
-have a rule without fault, or one that only lacks an audience or shares a scope, the others count as new,
-and the faults are printed on standard error. Services of a package that has rules in OLD are judged in
-NEW, imported or not.
+Methods of NEW that have a fault are not compared, and the exit status is 2. OLD may have faults, as long
+as its rules can be read. Methods of OLD are compared if their rules have no fault, or only lack an
+audience or share a scope. All other methods count as new. The faults of OLD are printed on standard
+error. If a package has rules in OLD, NEW includes its services even if they are imported.
 
-` + sourceHelp + `
-Either OLD or NEW may be -, and both are read with the same flags.
+` + inputHelp + `
+OLD and NEW are each an INPUT. One of them may be -. The flags are for both.
 
 Formats:
    text       for reading
@@ -43,7 +42,7 @@ Examples:
 func diffCommand() *cli.Command {
 	return &cli.Command{
 		Name:        "diff",
-		Usage:       "print what two versions of the rules let in and refuse, and fail if the new one is looser",
+		Usage:       "print the changes between two versions of the rules, and fail if a change is looser",
 		ArgsUsage:   "OLD NEW",
 		Description: diffHelp,
 		Flags:       append([]cli.Flag{newFormatFlag("text", "markdown")}, policyFlags()...),
@@ -53,7 +52,7 @@ func diffCommand() *cli.Command {
 
 func diff(ctx context.Context, c *cli.Command) error {
 	if c.NArg() != 2 {
-		return fmt.Errorf("%d arguments, not OLD and NEW: see %s -help", c.NArg(), c.FullName())
+		return fmt.Errorf("%d arguments: give OLD and NEW: see %s -help", c.NArg(), c.FullName())
 	}
 	before, after := c.Args().Get(0), c.Args().Get(1)
 	if before == "-" && after == "-" {
@@ -61,10 +60,10 @@ func diff(ctx context.Context, c *cli.Command) error {
 	}
 	switch headers := len(c.StringSlice("reflect-header")) > 0; {
 	case headers && !isURL(before) && !isURL(after):
-		return errors.New("-reflect-header: neither OLD nor NEW is a URL to send it to")
+		return errors.New("-reflect-header is for servers, but neither OLD nor NEW is a URL")
 	case headers && isURL(before) && isURL(after) && serverOf(before) != serverOf(after):
-		// What is in it may be a secret of one of them.
-		return errors.New("-reflect-header: OLD and NEW are different servers, and both would get it: name an image for one of them")
+		// The header may be a secret of one of the servers.
+		return errors.New("-reflect-header: OLD and NEW are different servers, and both would get the header: name an image for one of them")
 	}
 	s, err := newSelection(c)
 	if err != nil {
@@ -74,12 +73,12 @@ func diff(ctx context.Context, c *cli.Command) error {
 	if oldErr != nil && !errors.Is(oldErr, errNoServices) {
 		return oldErr
 	}
-	s.ruled = old.ruled // NEW may have lost what tells that a package of a set is not others'
+	s.ruled = old.ruled // without its rules, a package in NEW would count as imported
 	in, err := read(ctx, c, after, s)
 	if err != nil && !errors.Is(err, errNoServices) {
 		return err
 	}
-	// A name in -only or -skip may name a package that is new, or gone.
+	// A name in -only or -skip may be in one version only.
 	if err := cmp.Or(s.unmet(), err); err != nil {
 		return err
 	}
@@ -93,7 +92,7 @@ func diff(ctx context.Context, c *cli.Command) error {
 	} else if oldRules, err = readable(c, old, s); err != nil {
 		return err
 	}
-	// A method with a fault was not deleted.
+	// A method with a fault has not been deleted.
 	oldRules = slices.DeleteFunc(oldRules, a.isFaulty)
 	found := sortChanges(policydiff.Compare(oldRules, a.rules))
 	w := bufio.NewWriter(c.Root().Writer)
@@ -111,17 +110,17 @@ func diff(ctx context.Context, c *cli.Command) error {
 	return nil
 }
 
-// readable returns those rules of the old version that have no fault, or only lack an audience or share a scope.
+// readable returns the rules of the old version that have no fault, or only lack an audience or share a scope.
 func readable(c *cli.Command, in *input, s *selection) ([]*policy.Rule, error) {
 	a, err := compileAll(c, in, s)
 	if err != nil {
 		return nil, err
 	}
 	unreadable := func(fault *policy.Fault) bool { return fault.Kind == policy.FaultRuleUnreadable }
-	if len(a.unknown) > 0 || slices.ContainsFunc(a.faults, unreadable) { // they may well be stricter
+	if len(a.unknown) > 0 || slices.ContainsFunc(a.faults, unreadable) { // these rules may be stricter
 		title := "OLD cannot be read, so nothing was compared"
 		if len(a.unknown) > 0 {
-			title += ": leave " + some(services(a.unknown), ", ") + " out with -skip, or give -public"
+			title += ": leave out " + some(services(a.unknown), ", ") + " with -skip, or give -public"
 		}
 		return nil, a.describe(title, all)
 	}
@@ -132,7 +131,7 @@ func readable(c *cli.Command, in *input, s *selection) ([]*policy.Rule, error) {
 	return a.rules, nil
 }
 
-// The sorts of change, in the order in which they are printed.
+// The groups of changes, in the order of the output.
 const (
 	looser = iota
 	tighter
@@ -162,7 +161,7 @@ func sortChanges(all []*policydiff.Change) []*changes {
 	return found
 }
 
-// verdict is the answer in one line.
+// verdict returns the answer in one line.
 func verdict(found []*changes, faulty int) string {
 	var parts []string
 	for _, sort := range found {
@@ -215,7 +214,7 @@ func diffMarkdown(w io.Writer, found []*changes, faulty int) {
 	}
 }
 
-// summary is a rule in Markdown, or a dash for none.
+// summary returns a rule in Markdown, or a dash for nil.
 func summary(rule *policy.Rule) string {
 	if rule == nil {
 		return "–"

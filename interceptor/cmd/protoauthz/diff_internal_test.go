@@ -52,8 +52,8 @@ func TestDiff(t *testing.T) {
 	}
 }
 
-// TestDiffOpenedByName is about a service that had rules and is opened by name: whether they are
-// known or not, it is no new one.
+// TestDiffOpenedByName shows that a service that had rules and that -public names now is not new,
+// whether its methods are known or not.
 func TestDiffOpenedByName(t *testing.T) {
 	t.Parallel()
 	get := `Get scopes: ["read:orders"]`
@@ -74,8 +74,8 @@ func TestDiffOpenedByName(t *testing.T) {
 	}
 }
 
-// TestDiffOpenByName is about a service of which no more is known than that it is open: the page for
-// a review does not say that it has no rule.
+// TestDiffOpenByName shows that the output for reviews has the rule of a service that is known by
+// its name alone.
 func TestDiffOpenByName(t *testing.T) {
 	t.Parallel()
 	other := encode(t, compileSet(t, map[string]string{"a.proto": `syntax = "proto3"; package a; import "protoauthz/v1/authz.proto"; message M {}
@@ -87,7 +87,7 @@ service T { option (protoauthz.v1.service) = {model: MODEL_GLOBAL_RESOURCE, audi
 	}
 }
 
-// The flags stand for the options of policy.Compile.
+// The flags become options of policy.Compile.
 func TestFlags(t *testing.T) {
 	t.Parallel()
 	shared := service(t, `Get scopes: ["read:orders"]`,
@@ -116,7 +116,7 @@ func TestFlags(t *testing.T) {
 			}
 		})
 	}
-	// A scope that two models share is one scope of the API.
+	// A scope that two models share appears once in the API.
 	got := execute(t, shared, "scopes", "-shared-scope", "read:orders", "-format", "logto")
 	if strings.Count(got.stdout, `"indicator"`) != 1 || strings.Count(got.stdout, `"read:orders"`) != 1 || !strings.Contains(got.stdout, "OrderService: Get, List") {
 		t.Errorf("got %s", got.stdout)
@@ -147,7 +147,7 @@ func TestDescription(t *testing.T) {
 	}
 }
 
-// newer is a service whose rules have a field that this version does not know.
+// newer returns a service whose rules have a field that this version does not know.
 func newer(t testing.TB, methods ...string) []byte {
 	t.Helper()
 	set := serviceSet(t, methods...)

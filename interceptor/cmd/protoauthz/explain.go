@@ -14,23 +14,23 @@ import (
 	"github.com/protoauthz/protoauthz/interceptor/token"
 )
 
-const explainHelp = `Makes the checks of the guard for one call, in their order, and says which of them refuses it and
+const explainHelp = `Makes the checks of the guard for one call, in their order. Prints which check refuses the call, and
 what would have to change. No call is made.
 
-Without -issuer the signature of the token is not verified: then a server may refuse what is let in
-here. The token is shown without its signature, and not at all if it is none. Without -message the
-messages are not known, and the call may be let in by what they say.
+Without -issuer, the signature of the token is not verified: a server may refuse a call that is let in
+here. The token is printed without its signature, and not at all if it is not a token. Without -message,
+the messages of the call are not known, and their check is left out.
 
-` + sourceHelp + `
+` + inputHelp + `
 
-Exit status: 0 if the call is let in, perhaps by its messages; 1 if it is refused; 2 if that cannot
-be told, as when the keys of -issuer cannot be had, or if the method has a fault.
+Exit status: 0 if the call is let in, or depends on its messages; 1 if the call is refused; 2 if the
+decision is not known, because the keys of -issuer are not available or the method has a fault.
 
 Formats:
    text   for reading
    json   for programs: procedure, rule, decision (allowed, refused or awaits_message), verified (the
           signature is good), code, reason, text, scopes and anyScopes of a refusal, message (the
-          number of the one that is refused), organization, steps, each with check, status (passed,
+          number of the refused message), organization, steps, each with check, status (passed,
           refused, not_reached, not_made, not_needed), about and change, and token. Names and values
           are stable; fields may be added.
 
@@ -40,21 +40,21 @@ Examples:
       -issuer https://tenant.logto.app -audience https://api.example.com \
       -message '{"organizationId": "acme"}' image.binpb`
 
-// explainCommand explains what comes of a call and why.
+// explainCommand explains the decision on a call.
 func explainCommand() *cli.Command {
 	return &cli.Command{
 		Name:        "explain",
-		Usage:       "say why a call is let in or refused",
-		ArgsUsage:   "[SOURCE]",
+		Usage:       "explain why a call is let in or refused",
+		ArgsUsage:   "[INPUT]",
 		Description: explainHelp,
 		Flags: append([]cli.Flag{
-			&cli.StringFlag{Name: "method", Usage: "the `METHOD` that is called, as /pkg.Service/Method", Required: true},
+			&cli.StringFlag{Name: "method", Usage: "the `METHOD` of the call, as /pkg.Service/Method", Required: true},
 			&cli.StringFlag{Name: "token", Usage: "the `FILE` that holds the token, or - for standard input (default: a call without a token)"},
 			&cli.StringFlag{Name: "issuer", Usage: "the `URL` of the issuer whose keys verify the token (default: not verified)"},
-			newChoice("provider", "whose claims the `ISSUER` speaks", "logto", "auth0", "authaction"),
+			newChoice("provider", "the `PROVIDER` whose claims the issuer writes", "logto", "auth0", "authaction"),
 			&cli.StringSliceFlag{Name: "header", Usage: "'`NAME: VALUE`' in the header of the call; may be repeated"},
 			&cli.StringSliceFlag{Name: "message", Usage: "a request message, as `JSON` or @FILE; may be repeated for streams"},
-			&cli.DurationFlag{Name: "leeway", Usage: "by how much clocks may differ, `TIME` of at most 5m", Value: 30 * time.Second},
+			&cli.DurationFlag{Name: "leeway", Usage: "the `TIME`, at most 5m, by which clocks may differ", Value: 30 * time.Second},
 			newFormatFlag("text", "json"),
 		}, policyFlags()...),
 		Action: runExplain,
@@ -62,16 +62,16 @@ func explainCommand() *cli.Command {
 }
 
 func runExplain(ctx context.Context, c *cli.Command) error {
-	source, argumentErr := argument(c)
+	name, argumentErr := argument(c)
 	header, headerErr := requestHeader(c.StringSlice("header"))
 	q := explain.Question{Header: header}
 	trustErr := setTrust(&q, c.String("provider"), c.String("issuer"), token.WithLeeway(c.Duration("leeway")))
 	var inputErr error
-	if c.IsSet("issuer") && c.String("issuer") == "" { // which would verify nothing
+	if c.IsSet("issuer") && c.String("issuer") == "" { // else nothing would be verified
 		trustErr = errors.New("-issuer is empty: give the issuer's URL, or leave the flag out to verify nothing; if a variable or a file should supply it, set the variable or fill the file")
 	}
-	if c.String("token") == "-" && source == "-" {
-		inputErr = errors.New("-token and SOURCE cannot both be standard input")
+	if c.String("token") == "-" && name == "-" {
+		inputErr = errors.New("-token and INPUT are both standard input: name a file for one of them")
 	}
 	if err := errors.Join(argumentErr, headerErr, trustErr, inputErr); err != nil {
 		return err
@@ -83,7 +83,7 @@ func runExplain(ctx context.Context, c *cli.Command) error {
 		}
 		q.Authorization = []string{authorization}
 	}
-	in, s, err := readOne(ctx, c, source)
+	in, s, err := readOne(ctx, c, name)
 	if err != nil {
 		return err
 	}
@@ -96,7 +96,7 @@ func runExplain(ctx context.Context, c *cli.Command) error {
 		return err
 	}
 	if n := len(a.missing()); n > 0 {
-		complain(c.Root().ErrWriter, fmt.Sprintf("note: %s: %s, which the answer leaves aside: see protoauthz matrix", in.name, count(n, "other method has a fault", "other methods have faults")))
+		complain(c.Root().ErrWriter, fmt.Sprintf("note: %s: %s: see protoauthz matrix", in.name, count(n, "other method has a fault", "other methods have faults")))
 	}
 	if q.Table = a.table; q.Table == nil {
 		if q.Table, err = compileOne(c, in, s, rule); err != nil {
@@ -119,7 +119,7 @@ func runExplain(ctx context.Context, c *cli.Command) error {
 	}
 	switch {
 	case e.Reason == interceptor.ReasonKeysUnavailable:
-		return errors.New("-issuer: its keys cannot be had, so whether the token is good cannot be told")
+		return errors.New("-issuer: its keys are not available, so that the token cannot be verified: make the key set reachable")
 	case e.Decision == explain.Refused:
 		return errNo
 	default:

@@ -133,7 +133,7 @@ func TestExplainIssuer(t *testing.T) {
 			}
 		})
 	}
-	// The leeway holds for finding the reason, too.
+	// The leeway holds for finding the reason too.
 	late, err := other.Mint(map[string]any{"aud": tokens.API, "scope": "read:products", "iat": time.Now().Unix() - 3600, "exp": time.Now().Unix() - 120})
 	if err != nil {
 		t.Fatal(err)
@@ -158,7 +158,7 @@ func TestExplainIssuer(t *testing.T) {
 	}
 }
 
-// TestExplainFaults is about what cannot be explained. No error repeats what may be a secret.
+// TestExplainFaults makes sure that no error about a call that cannot be explained repeats a secret.
 func TestExplainFaults(t *testing.T) {
 	t.Parallel()
 	image := write(t, "image.binpb", sampleImage(t))
@@ -213,7 +213,7 @@ func TestExplainFaults(t *testing.T) {
 	}
 }
 
-// TestIssuers is about how each provider's issuers are named.
+// TestIssuers tries the URLs of each provider's issuers.
 func TestIssuers(t *testing.T) {
 	t.Parallel()
 	for _, test := range []struct{ provider, issuer, url, keys string }{

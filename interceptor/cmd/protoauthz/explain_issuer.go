@@ -11,14 +11,14 @@ import (
 	"github.com/protoauthz/protoauthz/interceptor/token"
 )
 
-// setTrust says whose tokens the question is about. Without an issuer, the token itself names it.
+// setTrust sets whose tokens the question trusts. Without an issuer, the token names its own issuer.
 func setTrust(q *explain.Question, provider, issuer string, leeway token.Option) error {
 	trusted, err := issuerOf(provider, issuer)
 	if err != nil {
 		return err
 	}
 	if issuer == "" {
-		// There is an issuer all the same, so that the leeway is checked.
+		// An issuer of no use, so that the leeway is checked.
 		trusted.URL, trusted.KeySetURL = "https://issuer.invalid", ""
 	}
 	if _, err := token.NewVerifier(trusted); err != nil {
@@ -46,19 +46,19 @@ func issuerOf(provider, issuer string) (trusted token.Issuer, err error) {
 	case "authaction":
 		trusted = token.AuthAction(domain(issuer))
 	default:
-		return trusted, fmt.Errorf("-provider %q is none of logto, auth0 and authaction", provider)
+		return trusted, fmt.Errorf("-provider %q: give logto, auth0 or authaction", provider)
 	}
 	switch {
 	case issuer != "" && domain(issuer) == "":
-		return trusted, fmt.Errorf("-issuer is not of the form https://domain/, as that of %s is", provider)
-	case strings.HasPrefix(issuer, "http://"): // one for tests, on a loopback address
+		return trusted, fmt.Errorf("-issuer: give the URL of %s in the form https://domain/", provider)
+	case strings.HasPrefix(issuer, "http://"): // for tests, on a loopback address
 		trusted.URL = strings.Replace(trusted.URL, "https://", "http://", 1)
 		trusted.KeySetURL = strings.Replace(trusted.KeySetURL, "https://", "http://", 1)
 	}
 	return trusted, nil
 }
 
-// domain returns the domain of an issuer's URL that consists of nothing else, or "".
+// domain returns the domain of an issuer's URL, or "" if the URL has more than a domain.
 func domain(issuer string) string {
 	u, err := url.Parse(issuer)
 	if err != nil || strings.TrimSuffix(issuer, "/") != u.Scheme+"://"+u.Host {

@@ -17,17 +17,17 @@ import (
 	"github.com/protoauthz/protoauthz/interceptor/policy"
 )
 
-// maxTokenFile is how much of a file is read: more is no token, and the guard says so.
+// maxTokenFile is how many bytes of a file are read. The guard refuses a longer token.
 const maxTokenFile = 64 << 10
 
-// readToken returns the Authorization that a file makes. It may hold the scheme too. Errors do
-// not name the file: a token that stands on the command line by mistake looks like one.
+// readToken returns the Authorization header for the token in a file, which may begin with the
+// scheme. Errors do not name the file: a user may give the token itself by mistake.
 func readToken(stdin io.Reader, name string) (string, error) {
 	in := stdin
 	if name != "-" {
 		file, err := os.Open(name) //nolint:gosec // the user's own
 		if err != nil {
-			return "", fmt.Errorf("-token: %w: give the name of a file that holds the token, or - for standard input; others can read what stands on the command line", reason(err))
+			return "", fmt.Errorf("-token: %w: give the name of a file that holds the token, or - for standard input; other users can read the command line", reason(err))
 		}
 		defer func() { _ = file.Close() }()
 		in = file
@@ -41,7 +41,7 @@ func readToken(stdin io.Reader, name string) (string, error) {
 	}
 	text := strings.TrimSpace(string(data))
 	if text == "" {
-		return "", errors.New("-token: the file is empty; leave out -token for a call without a token")
+		return "", errors.New("-token: the file is empty: leave out -token for a call without a token")
 	}
 	if scheme, _, ok := strings.Cut(text, " "); ok && strings.EqualFold(scheme, "Bearer") {
 		return text, nil
@@ -57,7 +57,7 @@ func utf8Of(data []byte) ([]byte, error) {
 	return bytes.TrimPrefix(data, []byte("\ufeff")), nil
 }
 
-// reason is an error without the name of the file.
+// reason returns an error without the name of the file.
 func reason(err error) error {
 	if path, ok := errors.AsType[*os.PathError](err); ok {
 		return path.Err
@@ -65,7 +65,7 @@ func reason(err error) error {
 	return err
 }
 
-// requestHeader is the header of the call, without its token.
+// requestHeader returns the header of the call, without the token.
 func requestHeader(lines []string) (http.Header, error) {
 	header, err := parseHeaders(lines)
 	if err == nil && len(header.Values("Authorization")) > 0 {
@@ -77,21 +77,22 @@ func requestHeader(lines []string) (http.Header, error) {
 	return header, nil
 }
 
-// parseMessages decodes messages as the method's input. None means that they are not known.
+// parseMessages decodes messages of the method's input type. It returns nil without texts: then
+// the messages are not known.
 func parseMessages(rule *policy.Rule, files policy.Files, texts []string) (messages []proto.Message, err error) {
 	switch {
 	case len(texts) == 0:
 		return nil, nil
 	case rule.Method == nil:
-		return nil, fmt.Errorf("-message: nothing is known of the messages of %s", rule.Procedure)
+		return nil, fmt.Errorf("-message: the messages of %s are not known: leave out -message", rule.Procedure)
 	case rule.Method.Input().IsPlaceholder():
 		return nil, fmt.Errorf("-message: the file that declares %s is missing: give the image with its imports", rule.Method.Input().FullName())
 	case len(texts) > 1 && !rule.Method.IsStreamingClient():
-		return nil, fmt.Errorf("-message: %s takes one message, and %d are given", rule.Procedure, len(texts))
+		return nil, fmt.Errorf("-message: %s takes one message, not %d", rule.Procedure, len(texts))
 	}
 	registry := new(protoregistry.Files)
 	for _, file := range files {
-		_ = registry.RegisterFile(file) // for google.protobuf.Any; what is there twice is there
+		_ = registry.RegisterFile(file) // for google.protobuf.Any; a second copy changes nothing
 	}
 	options := protojson.UnmarshalOptions{Resolver: dynamicpb.NewTypes(registry)}
 	for n, text := range texts {
@@ -106,7 +107,7 @@ func parseMessages(rule *policy.Rule, files policy.Files, texts []string) (messa
 		}
 		message := dynamicpb.NewMessage(rule.Method.Input())
 		if err := options.Unmarshal(data, message); err != nil {
-			return nil, fmt.Errorf("-message: number %d is no %s in JSON: %w", n+1, rule.Method.Input().FullName(), err)
+			return nil, fmt.Errorf("-message: number %d is not a %s in JSON: %w", n+1, rule.Method.Input().FullName(), err)
 		}
 		messages = append(messages, message)
 	}

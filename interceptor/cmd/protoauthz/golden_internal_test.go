@@ -28,7 +28,7 @@ func golden(t testing.TB, name, got string) {
 	}
 }
 
-// What every format looks like for the sample.
+// TestGolden compares each format, for the sample, with testdata.
 func TestGolden(t *testing.T) {
 	t.Parallel()
 	image := sampleImage(t)
@@ -57,7 +57,7 @@ func TestGolden(t *testing.T) {
 	}
 }
 
-// The sample's rules, changed in every direction.
+// TestGoldenDiff compares the changes of the sample's rules with testdata.
 func TestGoldenDiff(t *testing.T) {
 	t.Parallel()
 	source, err := os.ReadFile(filepath.Join(protosDir, "sample/v1/catalog.proto"))

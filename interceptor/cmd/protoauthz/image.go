@@ -14,7 +14,7 @@ import (
 	authzv1 "github.com/protoauthz/protoauthz/gen/protoauthz/v1"
 )
 
-// imageInput chooses services of an image.
+// imageInput returns the services of an image that the selection chooses.
 func imageInput(name string, data []byte, s *selection) (*input, error) {
 	set, err := readImage(data)
 	if err != nil {
@@ -33,26 +33,25 @@ func imageInput(name string, data []byte, s *selection) (*input, error) {
 func readImage(data []byte) (*descriptorpb.FileDescriptorSet, error) {
 	switch {
 	case len(data) == 0:
-		return nil, errors.New("it is empty: write an image with buf build -o")
+		return nil, errors.New("the input is empty: write an image with buf build -o")
 	case bytes.HasPrefix(data, []byte{0x1f, 0x8b}):
-		return nil, errors.New("it is compressed: decompress it with gunzip")
+		return nil, errors.New("the input is compressed: decompress it with gunzip")
 	case data[0] == '{':
-		return nil, errors.New("it is JSON: write a binary image with buf build -o image.binpb")
+		return nil, errors.New("the input is JSON: write a binary image with buf build -o image.binpb")
 	}
 	set := new(descriptorpb.FileDescriptorSet)
-	// Options are policy's to read: here they stay as they are.
+	// Package policy decodes the options: here they stay as they are.
 	if err := (proto.UnmarshalOptions{Resolver: new(protoregistry.Types)}).Unmarshal(data, set); err != nil {
-		return nil, errors.New("it is neither an image of buf nor a FileDescriptorSet: write one with buf build -o")
+		return nil, errors.New("the input is neither an image of buf nor a FileDescriptorSet: write an image with buf build -o")
 	}
-	if len(set.GetFile()) == 0 { // no image, but some other message
-		return nil, errors.New("there are no files in it: write an image with buf build -o")
+	if len(set.GetFile()) == 0 { // some other message
+		return nil, errors.New("the input holds no files: write an image with buf build -o")
 	}
 	return set, nil
 }
 
-// importedFiles returns a function that reports whether a file is only imported. Buf says so. Protoc does
-// not: there it is a file that others import, unless its package has rules, as then it may be one that
-// the user has forgotten.
+// importedFiles returns a function that reports whether a file is only imported. Buf marks such files.
+// Protoc does not: then a file counts as imported if another file imports it and its package has no rules.
 func importedFiles(set *descriptorpb.FileDescriptorSet) func(*descriptorpb.FileDescriptorProto) bool {
 	marked := false
 	imported, ruled := map[string]bool{}, map[string]bool{}
@@ -62,7 +61,7 @@ func importedFiles(set *descriptorpb.FileDescriptorSet) func(*descriptorpb.FileD
 		for _, paths := range [][]string{file.GetDependency(), file.GetOptionDependency()} {
 			for _, path := range paths {
 				imported[path] = true
-				// A file that imports the annotations uses them.
+				// A file that imports the annotations counts as using them.
 				ruled[file.GetPackage()] = ruled[file.GetPackage()] || path == authzv1.File_protoauthz_v1_authz_proto.Path()
 			}
 		}
@@ -77,7 +76,7 @@ func importedFiles(set *descriptorpb.FileDescriptorSet) func(*descriptorpb.FileD
 	}
 }
 
-// hasRule reports whether a service has an option that may be a rule, itself or at a method.
+// hasRule reports whether a service or one of its methods has an option that may be a rule.
 func hasRule(service *descriptorpb.ServiceDescriptorProto) bool {
 	may := func(options proto.Message, uninterpreted int, ours protoreflect.ExtensionType) bool {
 		found := uninterpreted > 0 || proto.HasExtension(options, ours)
@@ -92,15 +91,15 @@ func hasRule(service *descriptorpb.ServiceDescriptorProto) bool {
 		})
 }
 
-// What buf adds to the files of an image: buf.alpha.image.v1.ImageFile.buf_extension and
-// its is_import.
+// The fields that buf adds to the files of an image: buf.alpha.image.v1.ImageFile.buf_extension
+// and its is_import.
 const (
 	bufExtension protowire.Number = 8042
 	bufIsImport  protowire.Number = 1
 )
 
-// importMark returns what buf says of a file: whether it is in an image only for those that import
-// it. Known is false if buf says nothing.
+// importMark returns whether buf has marked a file as imported. Known is false if the file does not
+// come from buf.
 func importMark(file *descriptorpb.FileDescriptorProto) (imported, known bool) {
 	eachField(file.ProtoReflect().GetUnknown(), func(number protowire.Number, kind protowire.Type, value []byte) {
 		if number != bufExtension || kind != protowire.BytesType {
@@ -118,8 +117,8 @@ func importMark(file *descriptorpb.FileDescriptorProto) (imported, known bool) {
 	return imported, known
 }
 
-// eachField calls a function with each field of an encoded message, up to the first that is
-// malformed.
+// eachField calls a function with each field of an encoded message, up to the first malformed
+// field.
 func eachField(message []byte, f func(number protowire.Number, kind protowire.Type, value []byte)) {
 	for len(message) > 0 {
 		number, kind, tag := protowire.ConsumeTag(message)

@@ -55,7 +55,7 @@ func TestBrokenImages(t *testing.T) {
 	}
 }
 
-// imageFiles returns the files of an image, in which services that are imported have no methods.
+// imageFiles returns the files of an image. Imported services have no methods.
 func imageFiles(data []byte) (policy.Files, error) {
 	in, err := imageInput("image", data, new(selection))
 	if err != nil {
@@ -92,7 +92,7 @@ func TestTruncatedImage(t *testing.T) {
 			}
 		}
 	}
-	// It ends between files in two places in which there is a service, whose imports are there.
+	// Two parts end between files, and hold a service with all its imports.
 	if compiled != 2 {
 		t.Errorf("%d beginnings compile, want 2", compiled)
 	}
@@ -111,7 +111,7 @@ func compileBytes(t testing.TB, image []byte) *policy.Table {
 	return table
 }
 
-// Files that buf has in an image only for those that import them are not compiled.
+// Imported files of buf's images are not compiled.
 func TestImportsOfImage(t *testing.T) {
 	t.Parallel()
 	mark := func(extension []byte) []byte {
@@ -147,7 +147,7 @@ func TestImportsOfImage(t *testing.T) {
 	}
 }
 
-// In a set of protoc, no file with a rule, or in whose package there is one, counts as imported.
+// In a set of protoc, a file does not count as imported if its package has a rule.
 func TestImportedFiles(t *testing.T) {
 	t.Parallel()
 	const annotations = "protoauthz/v1/authz.proto"
@@ -199,7 +199,7 @@ func TestImportedFiles(t *testing.T) {
 	}
 }
 
-// Ten times as many methods take about ten times as much memory, whatever is printed.
+// Ten times as many methods take about ten times as much memory, in all formats.
 func TestManyMethods(t *testing.T) { //nolint:paralleltest // it counts what the process allocates
 	allocated := func(image []byte, args ...string) uint64 {
 		var before, after runtime.MemStats
@@ -229,8 +229,7 @@ func TestManyMethods(t *testing.T) { //nolint:paralleltest // it counts what the
 	}
 }
 
-// Whatever the bytes, there is an error that can be printed, or the table of policy.Compile, which
-// can be printed too.
+// For any bytes, the result is an error or the table of policy.Compile, and both can be printed.
 func FuzzImage(f *testing.F) {
 	f.Add([]byte{})
 	f.Add([]byte("{}"))
@@ -270,7 +269,7 @@ func FuzzImage(f *testing.F) {
 	})
 }
 
-// hostileSet is a set whose author would like to be read as something else.
+// hostileSet returns a set whose names hold markup and escape sequences.
 func hostileSet(t testing.TB) *descriptorpb.FileDescriptorSet {
 	t.Helper()
 	set := compileSet(t, map[string]string{"a.proto": `syntax = "proto3"; package a; import "protoauthz/v1/authz.proto";

@@ -14,30 +14,30 @@ import (
 	"github.com/protoauthz/protoauthz/interceptor/policy"
 )
 
-// errNoServices: the source is valid but holds no service.
+// errNoServices is the error of a valid input without services.
 var errNoServices = errors.New("there are no services")
 
-// An input is what a source says of the services that a command is about.
+// An input holds the services that a command is about, of an image or of a server.
 type input struct {
-	name    string // of the source, for messages
+	name    string // for messages
 	set     *descriptorpb.FileDescriptorSet
-	served  bool              // the source is a server
+	served  bool              // by a server
 	files   policy.Files      // of the set; services that are left out have no methods
 	missing bool              // the set lacks files
-	left    map[string]string // the services that are left out, each with what chooses it
-	ruled   map[string]bool   // the packages of own and chosen services that have rules, as far as anybody can tell
-	chosen  bool              // whether there is something to compile
-	unknown []*undescribed    // one for each service of which the source has no descriptor
-	notes   []string          // on what is left out
+	left    map[string]string // the services that are left out, each with the flags that would choose it
+	ruled   map[string]bool   // the packages of own and chosen services that may have rules
+	chosen  bool              // there is something to compile
+	unknown []*undescribed    // the chosen services without a descriptor
+	notes   []string          // for standard error
 }
 
-// An undescribed service is one of which a server has no descriptor.
+// An undescribed service is a service that a server lists without a descriptor.
 type undescribed struct {
 	service string
 	cause   error // or nil
 }
 
-// services are the names of services.
+// services returns the names of services.
 func services(all []*undescribed) (names []string) {
 	for _, u := range all {
 		names = append(names, u.service)
@@ -54,16 +54,16 @@ func (u *undescribed) Error() string {
 	return text
 }
 
-// An origin says why a service is in the set.
+// An origin is the reason why a service is in the set.
 type origin int
 
 const (
 	originOwn      origin = iota
-	originImported        // in a file that is there for others
-	originUnserved        // not of the server that was asked
+	originImported        // in an imported file
+	originUnserved        // not a service of the server
 )
 
-// newInput takes over the set and chooses services from it, and from the services that a server lists
+// newInput takes over the set. It chooses services of the set and of the services that a server lists
 // without a descriptor.
 func newInput(name string, set *descriptorpb.FileDescriptorSet, unknown map[string]error, s *selection, originOf func(*descriptorpb.FileDescriptorProto, string) origin) (*input, error) {
 	in := &input{name: name, set: set, left: map[string]string{}, ruled: map[string]bool{}}
@@ -77,7 +77,7 @@ func newInput(name string, set *descriptorpb.FileDescriptorSet, unknown map[stri
 			from := originOf(file, full)
 			own := from == originOwn || s.ruled[file.GetPackage()]
 			switch {
-			case s.opens(full):
+			case s.isPublic(full):
 				chosen[full] = true
 			case from == originUnserved:
 			case s.chosen(full, own):
@@ -98,7 +98,7 @@ func newInput(name string, set *descriptorpb.FileDescriptorSet, unknown map[stri
 	}
 	for _, service := range slices.Sorted(maps.Keys(unknown)) {
 		switch {
-		case s.opens(service): // as the server does, which knows no more than the name
+		case s.isPublic(service): // policy.WithPublic needs only the name
 		case s.chosen(service, true):
 			in.unknown = append(in.unknown, &undescribed{service, unknown[service]})
 		default:
@@ -122,12 +122,12 @@ func newInput(name string, set *descriptorpb.FileDescriptorSet, unknown map[stri
 	case declared+len(unknown) == 0:
 		return in, fmt.Errorf("%w among its %s", errNoServices, count(len(set.GetFile()), "file", "files"))
 	default:
-		return in, fmt.Errorf("%w to answer for: all are left out", errNoServices)
+		return in, fmt.Errorf("%w: all are left out", errNoServices)
 	}
 }
 
-// link builds the descriptors of the set, without the methods that are not wanted. A service may have none:
-// then it is asked for with "".
+// link builds the descriptors of the set, without unwanted methods. It calls wanted with the method "" for a
+// service without methods.
 func (in *input) link(wanted func(service, method string) bool) error {
 	for _, file := range in.set.GetFile() {
 		for _, service := range file.GetService() {
@@ -136,13 +136,13 @@ func (in *input) link(wanted func(service, method string) bool) error {
 				return !wanted(name, method.GetName())
 			})
 			if len(service.GetMethod()) == 0 && !wanted(name, "") {
-				service.Options = nil // the service stays, so that those behind it keep their places
+				service.Options = nil // the service stays, so that the services behind it keep their places
 			}
 		}
 	}
 	linked, missing, err := fileset.Link(in.set)
 	if err != nil {
-		return fmt.Errorf("its files do not fit together: write the image again: %w", err)
+		return fmt.Errorf("the files do not fit together: write the image again: %w", err)
 	}
 	in.files = nil
 	for _, file := range in.set.GetFile() {
@@ -152,7 +152,7 @@ func (in *input) link(wanted func(service, method string) bool) error {
 		}
 		in.files = append(in.files, descriptor)
 	}
-	if len(in.files) == 0 { // a server may have nothing but services without a descriptor
+	if len(in.files) == 0 { // a server may have no service with a descriptor
 		in.files = policy.Files{authzv1.File_protoauthz_v1_authz_proto}
 	}
 	in.noteMissing(missing)
@@ -167,14 +167,14 @@ func (in *input) noteMissing(missing []fileset.Missing) {
 			file += fmt.Sprintf(" and %d more", more)
 		}
 		if m.Path == authzv1.File_protoauthz_v1_authz_proto.Path() { // see policy.Files
-			in.notes = append(in.notes, "missing: "+file+": this program's own is taken in its place")
+			in.notes = append(in.notes, "missing: "+file+": this program's own copy takes its place")
 			continue
 		}
 		files = append(files, file)
 	}
 	if n := len(files); n > 0 {
 		in.missing = true
-		in.notes = append(in.notes, fmt.Sprintf("it lacks %s: %s: this matters only if a fault names the file", count(n, "file", "files"), some(files, "; ")))
+		in.notes = append(in.notes, fmt.Sprintf("missing: %s: %s: this matters only if a fault names the file", count(n, "file", "files"), some(files, "; ")))
 	}
 }
 

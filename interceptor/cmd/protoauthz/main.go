@@ -1,6 +1,5 @@
-// Protoauthz shows who may call what, before anything runs: it reads the rules in
-// the .proto files of services as package policy does, out of an image or from a
-// running server.
+// Protoauthz shows who may call what, by the rules in .proto files. It reads the rules of
+// an image or of a running server, and compiles them with package policy.
 //
 //	buf build -o - | protoauthz matrix
 //	protoauthz matrix -format html image.binpb > policy.html
@@ -8,9 +7,9 @@
 //	protoauthz scopes http://127.0.0.1:8080
 //	protoauthz explain -method /order.v1.OrderService/ListOrders -token token.txt image.binpb
 //
-// Every command has -help. The exit status is 0, 1 if the answer is no (diff: rules are
-// looser; explain: the call is refused), or 2 if there is no answer, or one without the methods
-// that have a fault. In scripts, only the formats are stable that say so.
+// Every command has -help. The exit status is 0; 1 if the answer is no (diff: rules are
+// looser; explain: the call is refused); 2 if there is no answer, or if the answer lacks
+// methods with faults. The formats for programs are stable, the others are not.
 package main
 
 import (
@@ -39,10 +38,10 @@ func main() {
 const (
 	exitOK     = 0
 	exitNo     = 1 // the answer is no: looser rules, or a refused call
-	exitFailed = 2 // there is no answer, or it lacks what has a fault
+	exitFailed = 2 // there is no answer, or the answer lacks methods with faults
 )
 
-// errNo is the end of a command whose answer is no, which it has printed.
+// errNo ends a command that has printed the answer no.
 var errNo = errors.New("no")
 
 // run is the whole program.
@@ -60,29 +59,29 @@ func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.
 	return exitFailed
 }
 
-// complain prints a message, of which parts may come from an image or a server.
+// complain prints a message, parts of which may come from an image or a server.
 func complain(stderr io.Writer, message string) {
 	lines := strings.Split(message, "\n")
 	for i, line := range lines {
-		// Package protobuf puts a no-break space into some of its errors, by chance.
+		// Package protobuf puts no-break spaces into some errors, at random.
 		lines[i] = terminal.Escape(strings.ReplaceAll(line, "\u00a0", " "))
 	}
 	_, _ = fmt.Fprintf(stderr, "protoauthz: %s\n", strings.Join(lines, "\n"))
 }
 
-const rootHelp = `The rules are the options (protoauthz.v1.method) and (protoauthz.v1.service). They are read as
-a server reads them: what is shown here is what policy.Compile compiles.
+const rootHelp = `The rules are the options (protoauthz.v1.method) and (protoauthz.v1.service). This program
+compiles the rules as a server does, with policy.Compile.
 
 Exit status: 0; 1 if the answer is no (diff: rules are looser; explain: the call is refused);
-2 if there is no answer, or one without the methods that have a fault.
+2 if there is no answer, or if the answer lacks methods with faults.
 
-Completion of commands, flags and files by the shell, here in ~/.bashrc (with the package
-bash-completion), ~/.zshrc and for fish:
+To complete commands, flags and files in the shell, write in ~/.bashrc (with the package
+bash-completion), in ~/.zshrc, or run for fish:
    source <(protoauthz completion bash)
    source <(protoauthz completion zsh)
    protoauthz completion fish > ~/.config/fish/completions/protoauthz.fish`
 
-// newCommand describes the program. It needs the arguments only to complete them.
+// newCommand returns the program's command. Only completion needs the arguments.
 func newCommand(args []string) *cli.Command {
 	root := &cli.Command{
 		Name:        "protoauthz",
@@ -94,7 +93,7 @@ func newCommand(args []string) *cli.Command {
 		Action:                    unknownCommand,
 		EnableShellCompletion:     true,
 		DisableSliceFlagSeparator: true,                                          // values of headers have commas
-		ExitErrHandler:            func(context.Context, *cli.Command, error) {}, // run prints it
+		ExitErrHandler:            func(context.Context, *cli.Command, error) {}, // run prints the error
 		OnUsageError:              usageError,
 	}
 	for _, command := range root.Commands {
@@ -106,7 +105,7 @@ func newCommand(args []string) *cli.Command {
 	return root
 }
 
-// unknownCommand is what the root does itself.
+// unknownCommand is the action of the root command.
 func unknownCommand(_ context.Context, c *cli.Command) error {
 	name := c.Args().First()
 	if name == "" {
@@ -118,12 +117,12 @@ func unknownCommand(_ context.Context, c *cli.Command) error {
 	return fmt.Errorf("there is no command %q: see protoauthz -help", name)
 }
 
-// usageError answers with one line, and not with the whole help.
+// usageError returns an error of one line, in place of the whole help.
 func usageError(_ context.Context, c *cli.Command, err error, _ bool) error {
 	return fmt.Errorf("%w: see %s -help", err, c.FullName())
 }
 
-// painterOf returns a painter if what is written may hold colours.
+// painterOf returns a painter, which paints if w is a terminal that wants colours.
 func painterOf(w io.Writer) terminal.Painter {
 	file, ok := w.(*os.File)
 	return terminal.Painter(ok && term.IsTerminal(int(file.Fd())) && os.Getenv("NO_COLOR") == "" && os.Getenv("TERM") != "dumb")

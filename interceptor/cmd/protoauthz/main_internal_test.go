@@ -26,7 +26,7 @@ func TestMain(m *testing.M) {
 	goleak.VerifyTestMain(leaks.Patient(m))
 }
 
-// A result is what a command leaves behind.
+// A result is the outcome of a command.
 type result struct {
 	status         int
 	stdout, stderr string
@@ -66,10 +66,10 @@ func TestUsage(t *testing.T) {
 	}{
 		{"nothing", nil, exitOK, []string{"matrix", "scopes", "diff", "explain", "completion bash"}},
 		{"help", []string{"-help"}, exitOK, []string{"matrix", "Exit status"}},
-		{"matrix", []string{"matrix", "-help"}, exitOK, []string{"-format", "-audience", "-public", "-shared-scope", "-only", "-skip", "-reflect-header", "Examples:", "[SOURCE]"}},
+		{"matrix", []string{"matrix", "-help"}, exitOK, []string{"-format", "-audience", "-public", "-shared-scope", "-only", "-skip", "-reflect-header", "Examples:", "[INPUT]"}},
 		{"scopes", []string{"scopes", "--help"}, exitOK, []string{"/api/organization-scopes", "/api/v2/resource-servers", "Examples:"}},
 		{"diff", []string{"diff", "-h"}, exitOK, []string{"OLD NEW", "exit status is 1", "Examples:"}},
-		{"explain", []string{"explain", "-help"}, exitOK, []string{"-method", "-token", "-issuer", "Exit status", "Examples:", "[SOURCE]"}},
+		{"explain", []string{"explain", "-help"}, exitOK, []string{"-method", "-token", "-issuer", "Exit status", "Examples:", "[INPUT]"}},
 		{"unknown command", []string{"matix"}, exitFailed, []string{`"matix"`, "did you mean matrix?"}},
 		{"unlike any command", []string{"q"}, exitFailed, []string{`"q"`, "-help"}},
 		{"unknown flag", []string{"matrix", "-fromat", "json"}, exitFailed, []string{"-fromat", "protoauthz matrix -help"}},
@@ -84,7 +84,7 @@ func TestUsage(t *testing.T) {
 		{"bad header", []string{"matrix", "-reflect-header", "s3cret", "http://127.0.0.1:1"}, exitFailed, []string{"-reflect-header", "Name: value"}},
 		{"audience missing", []string{"matrix", "-only", "sample.v1.DocumentService", image}, exitFailed, []string{image + ": the rules do not compile\n", "sample/v1/document.proto:", "hint", "-audience"}},
 		{"no name of a service", []string{"matrix", "-skip", "sample.v1.*", image}, exitFailed, []string{`-skip "sample.v1.*": give the full name of a service or a package`}},
-		{"nothing on standard input", []string{"matrix"}, exitFailed, []string{"standard input: it is empty"}},
+		{"nothing on standard input", []string{"matrix"}, exitFailed, []string{"standard input: the input is empty"}},
 		{"audience empty", []string{"matrix", "-audience", "", image}, exitFailed, []string{"audience is empty"}},
 		{"one version", []string{"diff", image}, exitFailed, []string{"OLD and NEW"}},
 		{"three versions", []string{"diff", image, image, image}, exitFailed, []string{"3 arguments"}},
@@ -115,7 +115,7 @@ func TestUsage(t *testing.T) {
 	}
 }
 
-// What cannot be written is no answer, and no good one.
+// A command fails if its answer cannot be written.
 func TestNoOutput(t *testing.T) {
 	t.Parallel()
 	image := service(t, `Get scopes: ["read:orders"]`)
@@ -135,7 +135,7 @@ func TestNoOutput(t *testing.T) {
 	}
 }
 
-// The words that bash suggests, by the script that the help names.
+// TestBashCompletion tries the words that bash suggests with the script of the help.
 func TestBashCompletion(t *testing.T) {
 	t.Parallel()
 	bash, err := exec.LookPath("bash")
@@ -164,7 +164,7 @@ func TestBashCompletion(t *testing.T) {
 	} {
 		t.Run(test.line, func(t *testing.T) {
 			t.Parallel()
-			// What bash-completion does for the script, which asks for no more.
+			// The script needs these functions of bash-completion.
 			const script = `
 				_init_completion() { :; }; _comp_initialize() { :; }; _get_comp_words_by_ref() { :; }
 				source <(protoauthz completion bash)

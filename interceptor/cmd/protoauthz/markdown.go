@@ -8,8 +8,8 @@ import (
 	"github.com/protoauthz/protoauthz/interceptor/cmd/protoauthz/internal/terminal"
 )
 
-// code makes Markdown of a text that is shown as it is, in a table too. In code no part
-// becomes a link, mentions anybody, or is read as markup.
+// code returns Markdown that shows a text as it is, in a table too: no part of the text becomes
+// a link, a mention or markup.
 func code(s string) string {
 	s = terminal.Escape(s)
 	switch {
@@ -31,7 +31,7 @@ func code(s string) string {
 	return out.String()
 }
 
-// codes makes Markdown of a list.
+// codes returns Markdown that shows a list of texts.
 func codes(list []string) string {
 	all := make([]string, len(list))
 	for i, s := range list {

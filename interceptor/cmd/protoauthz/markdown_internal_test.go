@@ -33,10 +33,10 @@ func TestCode(t *testing.T) {
 	}
 }
 
-// hidden reports whether nobody sees a character.
+// hidden reports whether a character is invisible.
 func hidden(r rune) bool { return !unicode.IsPrint(r) }
 
-// Text of an image is shown, and is nothing but text.
+// The text of an image appears as text, and not as markup.
 func TestHostileImage(t *testing.T) {
 	t.Parallel()
 	image := encode(t, hostileSet(t))
@@ -99,7 +99,7 @@ var (
 	parts        = regexp.MustCompile(`(?s)<(style|script)>(.*?)</(?:style|script)>`)
 )
 
-// The page runs its own script and style, and nothing that an image says.
+// The page runs its own script and style, and nothing from an image.
 func TestPage(t *testing.T) {
 	t.Parallel()
 	for name, image := range map[string][]byte{"sample": sampleImage(t), "hostile": encode(t, hostileSet(t))} {
@@ -149,7 +149,7 @@ func TestTerminal(t *testing.T) {
 	}
 }
 
-// Programs may rely on lists that are lists, and on these names.
+// Programs may rely on these names, and on lists that are not null.
 func TestJSONHasNoNullLists(t *testing.T) {
 	t.Parallel()
 	image := service(t, `Get public: true`)

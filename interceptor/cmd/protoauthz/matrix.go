@@ -15,19 +15,19 @@ import (
 	"github.com/protoauthz/protoauthz/interceptor/cmd/protoauthz/internal/terminal"
 )
 
-const matrixHelp = `Prints every procedure with what its callers need, sorted.
+const matrixHelp = `Prints what the callers of each procedure need, sorted by procedure.
 
-` + sourceHelp + `
+` + inputHelp + `
 
 Formats:
    table     for reading: columns, a block for each service
-   markdown  for review and comparison: commit it, and a change of the rules shows in the diff
+   markdown  for review: commit the output, and a change of the rules shows in the diff
    json      for programs: {"procedures": [...], "missing": [...]}: each of procedures with procedure,
              access (public, authenticated or scopes), model (global_resource, organization,
              organization_resource), audience, scopes (all are needed), anyScopes (one is needed, unless
-             empty), caller (any, user, client), organization (null, or source, name and pattern) and
-             place. What does not apply is "". Missing are the procedures that have faults. Names and
-             values are stable; fields may be added.
+             empty), caller (any, user, client), organization (null, or location, name and pattern) and
+             place. A value that does not apply is "". Missing are the procedures that have faults. Names
+             and values are stable; fields may be added.
    html      for searching: one page that needs no network
 
 Examples:
@@ -40,7 +40,7 @@ func matrixCommand() *cli.Command {
 	return &cli.Command{
 		Name:        "matrix",
 		Usage:       "print who may call what",
-		ArgsUsage:   "[SOURCE]",
+		ArgsUsage:   "[INPUT]",
 		Description: matrixHelp,
 		Flags:       append([]cli.Flag{newFormatFlag("table", "markdown", "json", "html")}, policyFlags()...),
 		Action:      matrix,
@@ -72,7 +72,7 @@ func matrix(ctx context.Context, c *cli.Command) error {
 
 func matrixText(w io.Writer, all []*group, missing []string, painter terminal.Painter) {
 	if n := len(missing); n > 0 {
-		_, _ = fmt.Fprintf(w, "%s it lacks %s with faults: %s\n", painter.Paint(terminal.Red, "INCOMPLETE:"), count(n, "method", "methods"), some(missing, ", "))
+		_, _ = fmt.Fprintf(w, "%s the answer lacks %s with faults: %s\n", painter.Paint(terminal.Red, "INCOMPLETE:"), count(n, "method", "methods"), some(missing, ", "))
 	}
 	header := []string{"METHOD", "NEEDS", "MODEL", "ORGANIZATION", "CALLER", "AUDIENCE"}
 	cells := func(r *row) []string {
@@ -113,7 +113,7 @@ func matrixText(w io.Writer, all []*group, missing []string, painter terminal.Pa
 		for _, r := range g.Rows {
 			style := terminal.Plain
 			if r.Access != accessScopes {
-				style = terminal.Yellow // the open doors
+				style = terminal.Yellow // no scope is needed
 			}
 			printRow(cells(r), terminal.Plain, style)
 		}
@@ -123,7 +123,7 @@ func matrixText(w io.Writer, all []*group, missing []string, painter terminal.Pa
 func matrixMarkdown(w io.Writer, all []*group, missing []string) {
 	_, _ = fmt.Fprint(w, "# Who may call what\n")
 	if n := len(missing); n > 0 {
-		_, _ = fmt.Fprintf(w, "\n**Incomplete**: it lacks %s with faults: %s\n", count(n, "method", "methods"), codes(missing))
+		_, _ = fmt.Fprintf(w, "\n**Incomplete**: the answer lacks %s with faults: %s\n", count(n, "method", "methods"), codes(missing))
 	}
 	for _, g := range all {
 		_, _ = fmt.Fprintf(w, "\n## %s\n\n", code(g.Service))

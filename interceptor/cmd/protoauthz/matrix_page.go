@@ -23,8 +23,8 @@ var (
 	page = template.Must(template.New("page").Parse(pageHTML))
 )
 
-// matrixHTML writes one page that needs no network, and is kept from using it by its policy:
-// nothing runs but the script whose hash is there.
+// matrixHTML writes one page that needs no network. The page's Content Security Policy forbids the
+// network, and every script and style but the page's own.
 func matrixHTML(w io.Writer, all []*group, missing []string) error {
 	type line struct {
 		*row
@@ -62,7 +62,7 @@ func matrixHTML(w io.Writer, all []*group, missing []string) error {
 	})
 }
 
-// hash is a source of Content Security Policy.
+// hash returns the hash of a script or style for Content Security Policy.
 func hash(code string) string {
 	sum := sha256.Sum256([]byte(code))
 	return "sha256-" + base64.StdEncoding.EncodeToString(sum[:])

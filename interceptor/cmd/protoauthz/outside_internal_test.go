@@ -12,7 +12,7 @@ import (
 	"github.com/protoauthz/protoauthz/interceptor/internal/test/protos"
 )
 
-// TestOutside holds what was found from outside against what is right.
+// TestOutside tries descriptors and inputs that buf and protoc do not write.
 func TestOutside(t *testing.T) {
 	t.Parallel()
 	for _, edition := range protos.Editions() {
@@ -42,7 +42,7 @@ func TestOutside(t *testing.T) {
 	t.Run("C12 empty", testEmpty)
 }
 
-// TestOutsideFlags makes sure that a flag that is given and empty is one fault.
+// TestOutsideFlags makes sure that an empty flag is one fault.
 func TestOutsideFlags(t *testing.T) {
 	t.Parallel()
 	image := write(t, "image.binpb", sampleImage(t))
@@ -79,7 +79,7 @@ func testDeclaration(t *testing.T, c protos.DeclarationCase) {
 	backwards := proto.CloneOf(set)
 	slices.Reverse(backwards.GetFile())
 	sources["image backwards"] = write(t, "image.binpb", encode(t, backwards))
-	// grpcreflect itself decodes options that have our number, and fails on what is none of ours.
+	// grpcreflect decodes options with our number, and fails on options of other packages.
 	if !strings.Contains(c.Name, "not readable as ours") {
 		sources["server"] = serveSet(t, set)
 	}

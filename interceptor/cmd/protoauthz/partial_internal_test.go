@@ -6,7 +6,7 @@ import (
 	"testing"
 )
 
-// stripped are files with a service that they import, as it was, as it is, and with another one beside it.
+// stripped returns files with an imported service: as it was, as it is, and with another service beside it.
 func stripped(t *testing.T) (old, now, more []byte) {
 	t.Helper()
 	const admin = `syntax = "proto3"; package admin.v1; message Admin {} `
@@ -26,7 +26,7 @@ service AdminService {
 	return old, now, encode(t, compileSet(t, sources, "user.proto"))
 }
 
-// testStripped is about a service that loses all its rules, and what marks it as the user's own.
+// testStripped makes sure that a service is found that loses all its rules, and the import of the annotations.
 func testStripped(t *testing.T) {
 	t.Parallel()
 	old, now, more := stripped(t)
@@ -70,7 +70,7 @@ func testStripped(t *testing.T) {
 	golden(t, "outside/stripped.txt", tr.String())
 }
 
-// testPartial makes sure that each document says what it lacks.
+// testPartial makes sure that each document names the methods that it lacks.
 func testPartial(t *testing.T) {
 	t.Parallel()
 	image := encode(t, shopSet(t, "pair.proto"))
@@ -89,15 +89,15 @@ func testPartial(t *testing.T) {
 			if err := json.Unmarshal([]byte(got.stdout), &document); err != nil || len(document.Missing) != 2 {
 				t.Errorf("%v: missing are %v (%v)", args, document.Missing, err)
 			}
-		case !strings.Contains(strings.ToLower(got.stdout), "incomplete") || !strings.Contains(got.stdout, " it lacks 2 methods with faults: ") && !strings.Contains(got.stdout, ": it lacks 2 methods with faults:"):
+		case !strings.Contains(strings.ToLower(got.stdout), "incomplete") || !strings.Contains(got.stdout, " the answer lacks 2 methods with faults: ") && !strings.Contains(got.stdout, ": the answer lacks 2 methods with faults:"):
 			t.Errorf("%v:\n%s", args, got.stdout)
 		}
 		if got := execute(t, image, append(args, "-only", "pair.v1.Second", "-public", "pair.v1.First")...); strings.Contains(got.stdout, "pair.v1.First") {
 			t.Errorf("%v: what is left out is not missing:\n%s", args, got.stdout)
 		}
 	}
-	// A PATCH with a part of the scopes deletes the others.
-	const want = `protoauthz: standard input: the rules do not compile, so nothing is printed: a PATCH of Auth0 would delete the scopes that are missing
+	// A PATCH with some scopes deletes all others.
+	const want = `protoauthz: standard input: the rules do not compile, so that nothing is printed: a PATCH of Auth0 would delete the missing scopes
 pair.proto:5:36: pair.v1.Second.Put: 0 of public, authenticated and scopes are given: give exactly one (RULE_CONFLICT)
 `
 	got := execute(t, image, "scopes", "-format", "auth0", "-skip", "pair.v1.First")
@@ -106,7 +106,7 @@ pair.proto:5:36: pair.v1.Second.Put: 0 of public, authenticated and scopes are g
 	}
 }
 
-// TestDiffCountsMethods makes sure that diff counts what is not compared in methods.
+// TestDiffCountsMethods makes sure that diff counts the methods that are not compared.
 func TestDiffCountsMethods(t *testing.T) {
 	t.Parallel()
 	source := func(audience string) []byte {
@@ -121,7 +121,7 @@ service T { rpc C(M) returns (M) { option (protoauthz.v1.method).public = true; 
 	}
 }
 
-// testPublicLeftOut is about -public beside -only and -skip.
+// testPublicLeftOut tries -public with -only and -skip.
 func testPublicLeftOut(t *testing.T) {
 	t.Parallel()
 	image := encode(t, shopSet(t, "legacy.proto order.proto"))

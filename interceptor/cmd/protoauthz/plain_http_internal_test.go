@@ -13,8 +13,8 @@ import (
 	"connectrpc.com/grpcreflect"
 )
 
-// What may be a secret goes to no server, and no proxy, that others can read along with. Each
-// trial is a process of its own, which reads HTTP_PROXY.
+// A secret goes to another machine or a proxy only over https. Each case runs in a process of its
+// own, which reads HTTP_PROXY.
 func TestSecretOnPlainHTTP(t *testing.T) {
 	t.Parallel()
 	path, handler := grpcreflect.NewHandlerV1(grpcreflect.NewStaticReflector(sampleServices...))
@@ -38,7 +38,7 @@ func TestSecretOnPlainHTTP(t *testing.T) {
 		status      int
 		says        string
 	}{
-		"another machine":           {"http://api.test", "Authorization: Bearer s3cret", exitFailed, "-reflect-header: http:// sends it in the clear to another machine: use https://"},
+		"another machine":           {"http://api.test", "Authorization: Bearer s3cret", exitFailed, "-reflect-header: http:// sends secrets in the clear to another machine: use https://"},
 		"another header":            {"http://api.test:8080", key, exitFailed, "in the clear"},
 		"an address":                {"http://192.0.2.1", key, exitFailed, "in the clear"},
 		"an IPv6 address":           {"http://[2001:db8::1]:80", key, exitFailed, "in the clear"},
@@ -49,7 +49,7 @@ func TestSecretOnPlainHTTP(t *testing.T) {
 		"loopback as a domain":      {"http://localhost.api.test", key, exitFailed, "in the clear"},
 		"loopback as a number":      {"http://2130706433", key, exitFailed, "in the clear"},
 		"no host":                   {"http://", key, exitFailed, "in the clear"},
-		"password in the URL":       {"http://user:s3cret@api.test", "", exitFailed, "the user and password in the URL: http:// sends it in the clear"},
+		"password in the URL":       {"http://user:s3cret@api.test", "", exitFailed, "the user and password in the URL: http:// sends secrets in the clear"},
 		"loopback":                  {local, key, exitOK, ""},
 		"localhost":                 {"http://localhost:" + port, key, exitOK, ""},
 		"loopback with a password":  {strings.Replace(local, "http://", "http://user:s3cret@", 1), "", exitOK, ""},

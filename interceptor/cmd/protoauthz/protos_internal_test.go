@@ -17,8 +17,8 @@ const (
 	protosDir = "../../../proto"
 )
 
-// compileSet compiles sources, and files of proto/, as buf build does: with what they import and
-// where everything stands.
+// compileSet compiles sources, and files of proto/, as buf build does: with their imports and
+// positions.
 func compileSet(t testing.TB, sources map[string]string, names ...string) *descriptorpb.FileDescriptorSet {
 	t.Helper()
 	files, err := protos.Compile(t.Context(), protosDir, sources, names...)
@@ -37,13 +37,13 @@ func encode(t testing.TB, set *descriptorpb.FileDescriptorSet) []byte {
 	return image
 }
 
-// sampleImage is the image of the sample.
+// sampleImage returns the image of the sample.
 func sampleImage(t testing.TB) []byte {
 	t.Helper()
 	return encode(t, compileSet(t, nil, "sample/v1/catalog.proto", "sample/v1/document.proto", "sample/v1/member.proto"))
 }
 
-// service is the image of one service in order.proto, whose model needs no organization.
+// service returns the image of one global service in order.proto.
 func service(t testing.TB, methods ...string) []byte {
 	t.Helper()
 	return encode(t, serviceSet(t, methods...))
@@ -65,7 +65,7 @@ option (protoauthz.v1.service) = {model: MODEL_GLOBAL_RESOURCE, audience: "https
 	return compileSet(t, map[string]string{"order.proto": source.String()}, "order.proto")
 }
 
-// bigImage has many methods, each with a rule, in services of a hundred.
+// bigImage returns an image of many methods, each with a rule, in services of a hundred methods.
 func bigImage(t testing.TB, methods int) []byte {
 	t.Helper()
 	set := compileSet(t, nil, "protoauthz/v1/authz.proto")

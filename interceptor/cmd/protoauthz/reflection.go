@@ -18,11 +18,11 @@ import (
 	"github.com/protoauthz/protoauthz/interceptor/internal/endpoint"
 )
 
-// reflectionTimeout is how long a server may take for all of its answers.
+// reflectionTimeout is how long a server may take for all answers.
 const reflectionTimeout = 20 * time.Second
 
-// reflectInput asks a server for the files of the services that it offers. The server may
-// say nothing of comments and places.
+// reflectInput returns the services of a server that the selection chooses. The files may lack
+// comments and positions.
 func reflectInput(ctx context.Context, server string, headers []string, s *selection) (*input, error) {
 	r, err := reflect(ctx, server, headers)
 	if err != nil {
@@ -34,7 +34,7 @@ func reflectInput(ctx context.Context, server string, headers []string, s *selec
 			unknown[service] = cause
 		}
 	}
-	in, err := newInput(sourceName(server), r.set, unknown, s, func(_ *descriptorpb.FileDescriptorProto, service string) origin {
+	in, err := newInput(inputName(server), r.set, unknown, s, func(_ *descriptorpb.FileDescriptorProto, service string) origin {
 		if _, served := r.services[service]; served {
 			return originOwn
 		}
@@ -44,15 +44,15 @@ func reflectInput(ctx context.Context, server string, headers []string, s *selec
 	return in, err
 }
 
-// A reflected server is what a server has told.
+// A reflected server holds the answers of a server.
 type reflected struct {
-	services map[string]error // that it lists, with the cause if it has no descriptor
+	services map[string]error // that the server lists, with the cause if the descriptor is missing
 	set      *descriptorpb.FileDescriptorSet
 	files    map[string]bool // of the set, by their path
 	declared map[string]bool // services of the files
 }
 
-// reflect asks a server for all that it tells of its services.
+// reflect asks a server for its services and their files.
 func reflect(ctx context.Context, server string, headers []string) (r *reflected, err error) {
 	header, err := parseHeaders(headers)
 	if err != nil {
@@ -70,13 +70,13 @@ func reflect(ctx context.Context, server string, headers []string) (r *reflected
 	meter := &meter{RoundTripper: transport, files: map[[sha256.Size]byte]struct{}{}}
 	client := grpcreflect.NewClient(&http.Client{
 		Transport: meter,
-		// What is in -reflect-header is for the server that was named.
+		// The values of -reflect-header are for the named server alone.
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 	}, strings.TrimSuffix(server, "/"), connect.WithGRPC(), connect.WithCodec(meter), connect.WithReadMaxBytes(reflectionBytes))
 	stream := client.NewStream(ctx, grpcreflect.WithRequestHeaders(header))
 	defer func() {
 		if err != nil {
-			cancel() // nothing more is wanted of the server
+			cancel() // ends the stream at once
 		}
 		_, closeErr := stream.Close()
 		if err != nil {
@@ -115,7 +115,7 @@ func reflect(ctx context.Context, server string, headers []string) (r *reflected
 			asked[path] = true
 			found, err := stream.FileByFilename(path)
 			if err != nil && !grpcreflect.IsReflectionStreamBroken(err) {
-				continue // The file is missing: fileset.Link reports it.
+				continue // fileset.Link reports the missing file
 			}
 			if err == nil {
 				err = r.add(found)
@@ -146,14 +146,13 @@ func (r *reflected) add(files []*descriptorpb.FileDescriptorProto) error {
 	return nil
 }
 
-// checkChannel refuses to send what may be a secret, a header or the password in the URL, where
-// others can read it: over plain HTTP, unless the server is on this machine, for which
-// [http.ProxyFromEnvironment] knows no proxy.
+// checkChannel refuses to send a header, or a password in the URL, over plain HTTP to another
+// machine: both may be secrets. For this machine, [http.ProxyFromEnvironment] uses no proxy.
 func checkChannel(server string, headers []string) error {
 	u, err := url.Parse(server)
 	switch {
 	case err != nil:
-		return errMalformedURL // the cause may hold a password
+		return errMalformedURL // the error of url.Parse may hold a password
 	case u.Scheme == "https", endpoint.IsLoopback(u.Hostname()):
 		return nil
 	case len(headers) > 0:
@@ -164,13 +163,13 @@ func checkChannel(server string, headers []string) error {
 	return nil
 }
 
-var errPlainHTTP = errors.New("http:// sends it in the clear to another machine: use https://, or a tunnel to 127.0.0.1")
+var errPlainHTTP = errors.New("http:// sends secrets in the clear to another machine: use https://, or a tunnel to 127.0.0.1")
 
-// advise says what to do about a refusal.
+// advise adds to an error of the server what to do.
 func advise(err error, headers bool) error {
 	switch code := connect.CodeOf(err); {
 	case code == connect.CodeUnimplemented:
-		return fmt.Errorf("the server has no reflection: read an image: %w", err)
+		return fmt.Errorf("the server has no reflection: give an image: %w", err)
 	case (code == connect.CodeUnauthenticated || code == connect.CodePermissionDenied) && !headers:
 		return fmt.Errorf("the server refuses: give a token with -reflect-header 'Authorization: Bearer ...': %w", err)
 	default:
@@ -178,14 +177,14 @@ func advise(err error, headers bool) error {
 	}
 }
 
-// parseHeaders parses "Name: value".
+// parseHeaders parses lines of the form "Name: value".
 func parseHeaders(lines []string) (http.Header, error) {
 	header := http.Header{}
 	for _, line := range lines {
 		name, value, ok := strings.Cut(line, ":")
 		if name = strings.TrimSpace(name); !ok || name == "" {
 			// The line itself may be a secret.
-			return nil, errors.New("it is not of the form 'Name: value'")
+			return nil, errors.New("a value is not of the form 'Name: value'")
 		}
 		header.Add(name, strings.TrimSpace(value))
 	}

@@ -55,7 +55,7 @@ func TestReflection(t *testing.T) {
 					t.Errorf("status %d, %s, got\n%s\nwant\n%s", got.status, got.stderr, got.stdout, want)
 				}
 			}
-			// What runs is what is in the image.
+			// The server and the image have the same rules.
 			if got := execute(t, sampleImage(t), "diff", "-audience", audience, url, "-"); got.status != exitOK || !strings.Contains(got.stdout, "nothing has changed") {
 				t.Errorf("status %d, %s%s", got.status, got.stdout, got.stderr)
 			}
@@ -96,7 +96,7 @@ func TestReflectionOverTLS(t *testing.T) {
 	}
 }
 
-// What is in -reflect-header is for one server: a second one gets nothing.
+// The value of -reflect-header goes to the named server alone.
 func TestHeaderForOneServer(t *testing.T) {
 	t.Parallel()
 	path, handler := grpcreflect.NewHandlerV1(grpcreflect.NewStaticReflector(sampleServices...))
@@ -166,7 +166,7 @@ func TestRefusedReflection(t *testing.T) {
 		{"no token", serve(t, mux).URL, nil, exitFailed, "-reflect-header 'Authorization: Bearer ...'"},
 		{"wrong token", serve(t, mux).URL, []string{"-reflect-header", "Authorization: Bearer s3cret"}, exitFailed, "a token is required"},
 		{"token", serve(t, mux).URL, []string{"-reflect-header", "Authorization: Bearer a,b"}, exitOK, ""},
-		{"no reflection", serve(t, http.NotFoundHandler()).URL, nil, exitFailed, "no reflection: read an image"},
+		{"no reflection", serve(t, http.NotFoundHandler()).URL, nil, exitFailed, "no reflection: give an image"},
 		{"nobody listens", closed.URL, nil, exitFailed, "refused"},
 		{"password", strings.Replace(closed.URL, "http://", "http://user:s3cret@", 1), nil, exitFailed, "http://user:xxxxx@"},
 		{"HTTP/1.1 alone", httptestServer(t).URL, nil, exitFailed, ""},
@@ -202,7 +202,7 @@ func httptestServer(t *testing.T) *httptest.Server {
 	return server
 }
 
-// A server that never answers is left when the time is up, which it is told.
+// The command gives up on a server that never answers, and ends the stream.
 func TestHangingReflection(t *testing.T) {
 	t.Parallel()
 	asked := make(chan string, 1)
@@ -222,7 +222,7 @@ func TestHangingReflection(t *testing.T) {
 	}
 }
 
-// A liar finds other files than those that it is asked for.
+// A liar returns other files than the files that it is asked for.
 type liar struct {
 	byPath   func(string) (protoreflect.FileDescriptor, error)
 	byName   func(protoreflect.FullName) (protoreflect.Descriptor, error)
@@ -244,8 +244,8 @@ func TestLyingReflection(t *testing.T) {
 	named := func(file protoreflect.FileDescriptor) func(protoreflect.FullName) (protoreflect.Descriptor, error) {
 		return func(protoreflect.FullName) (protoreflect.Descriptor, error) { return file, nil }
 	}
-	// Files 1, 2 and so on, each of which imports the next. The last import is not there: the
-	// server has to be asked for it.
+	// Files 1, 2 and so on: each imports the next. The last import is missing, so that the
+	// command asks the server for the file.
 	importing := func(first, count int) protoreflect.FileDescriptor {
 		registry := new(protoregistry.Files)
 		var file protoreflect.FileDescriptor
@@ -278,8 +278,8 @@ func TestLyingReflection(t *testing.T) {
 		says string
 	}{
 		{"honest", &liar{missing, member, []string{"sample.v1.MemberService"}}, ""},
-		{"no import", &liar{missing, first, []string{"a.S1"}}, `it lacks 1 file: "2", imported by "1"`},
-		{"another file", &liar{other, first, []string{"a.S1"}}, `it lacks 1 file: "2", imported by "1"`},
+		{"no import", &liar{missing, first, []string{"a.S1"}}, `missing: 1 file: "2", imported by "1"`},
+		{"another file", &liar{other, first, []string{"a.S1"}}, `missing: 1 file: "2", imported by "1"`},
 		{"broken at an import", &liar{broken, first, []string{"a.S1"}}, `reflection: "2": `},
 		{"broken at a service", &liar{missing, func(protoreflect.FullName) (protoreflect.Descriptor, error) { panic(http.ErrAbortHandler) }, []string{"a.S1"}}, "reflection: a.S1: "},
 		{"another service", &liar{missing, member, sampleServices}, `sample.v1.CatalogService: the server lists it without a descriptor`},

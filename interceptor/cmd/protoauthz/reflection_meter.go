@@ -13,9 +13,8 @@ import (
 	"google.golang.org/protobuf/types/descriptorpb"
 )
 
-// What the answers of a server may take, so that the tool needs about 1 GB of memory at the
-// most, whatever a server answers. A server of 5,000 methods takes about 5 MiB and 200,000
-// definitions.
+// The limits on the answers of a server. With them, the program needs at most about 1 GB of
+// memory. A server of 5,000 methods sends about 5 MiB and 200,000 definitions.
 const (
 	reflectionTraffic     = 256 << 20 // bytes of all answers: some servers send a file again and again
 	reflectionBytes       = 32 << 20  // of all files, each counted once, and of one answer
@@ -24,13 +23,12 @@ const (
 	reflectionFiles       = 10_000
 )
 
-// A meter bounds what a server's answers take. It is the codec of the answers, which counts
-// before it decodes, as two bytes can mean half a kilobyte of memory. It is the transport too,
-// which counts what is read, as an answer that is too large is never decoded. One goroutine at
-// a time may use it.
+// A meter limits the answers of a server. As the codec, it counts definitions before it decodes
+// them: two bytes may decode to half a kilobyte. As the transport, it counts the bytes that
+// arrive: an answer that is too large is never decoded. One goroutine at a time may use a meter.
 type meter struct {
 	http.RoundTripper
-	received int64 // bytes, as they came
+	received int64 // bytes that arrived
 	decoded  int   // bytes of all answers, decompressed
 
 	files       map[[sha256.Size]byte]struct{} // that were counted
@@ -39,9 +37,9 @@ type meter struct {
 }
 
 var (
-	errTraffic     = fmt.Errorf("the server's answers take more than %d MiB together: read an image", reflectionTraffic>>20)
-	errBytes       = fmt.Errorf("the server's files take more than %d MiB together: read an image", reflectionBytes>>20)
-	errDefinitions = fmt.Errorf("the server's files have more than %d definitions together, or definitions nested deeper than %d: read an image", reflectionDefinitions, reflectionDepth)
+	errTraffic     = fmt.Errorf("the server's answers take more than %d MiB together: give an image", reflectionTraffic>>20)
+	errBytes       = fmt.Errorf("the server's files take more than %d MiB together: give an image", reflectionBytes>>20)
+	errDefinitions = fmt.Errorf("the server's files have more than %d definitions together, or definitions nested deeper than %d: give an image", reflectionDefinitions, reflectionDepth)
 )
 
 // Name implements [connect.Codec].
@@ -77,8 +75,8 @@ func (m *meter) Unmarshal(data []byte, message any) error {
 
 var errNoMessage = errors.New("not a message")
 
-// count returns how many messages and elements of lists an encoded message holds, those in
-// files included, and adds the files that it meets for the first time to the sums.
+// count returns how many messages and list elements an encoded message holds, with the files
+// in the message. It adds each new file to the sums of m.
 func (m *meter) count(message []byte, of protoreflect.MessageDescriptor, depth int) (n int) {
 	if depth > reflectionDepth {
 		return reflectionDefinitions + 1
@@ -117,7 +115,7 @@ func (m *meter) RoundTrip(request *http.Request) (*http.Response, error) {
 	return response, err
 }
 
-// A meteredBody is a body whose bytes count.
+// A meteredBody is a body whose bytes the meter counts.
 type meteredBody struct {
 	io.ReadCloser
 	meter *meter

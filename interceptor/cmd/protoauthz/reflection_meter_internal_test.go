@@ -22,8 +22,8 @@ import (
 	"google.golang.org/protobuf/types/dynamicpb"
 )
 
-// A server whose files import each other without end is asked no more once they are too large
-// together, and so is a server with one file that is.
+// The command ends when the files of a server are too large: an endless chain of imports, or one
+// file.
 func TestReflectionSum(t *testing.T) {
 	t.Parallel()
 	for name, test := range map[string]struct {
@@ -74,7 +74,7 @@ func must[T any](value T, err error) T {
 	return value
 }
 
-// A server that is large and honest is shown.
+// A large and honest server is within the limits.
 func TestLargeReflection(t *testing.T) {
 	t.Parallel()
 	const services, methods = 250, 20
@@ -121,7 +121,7 @@ func TestLargeReflection(t *testing.T) {
 	}
 }
 
-// Few bytes can mean much memory, and the same bytes again and again much traffic.
+// Few bytes may decode to much memory, and repeated files are much traffic.
 func TestReflectionDefinitions(t *testing.T) {
 	t.Parallel()
 	bytesOf := func(number protowire.Number, content []byte) []byte {
@@ -159,7 +159,7 @@ func TestReflectionDefinitions(t *testing.T) {
 	}
 }
 
-// A server that sends the same imports with each of its files is no larger for that.
+// Imports that a server sends with each file count once.
 func TestFilesSentAgain(t *testing.T) {
 	t.Parallel()
 	one := &descriptorpb.FileDescriptorProto{Name: proto.String("f"), Syntax: proto.String("proto3"), MessageType: []*descriptorpb.DescriptorProto{{
@@ -186,7 +186,7 @@ func TestFilesSentAgain(t *testing.T) {
 	}
 }
 
-// What is read counts, also of an answer that is read past or compressed.
+// All bytes that arrive count, also of a skipped or compressed answer.
 func TestReflectionTraffic(t *testing.T) {
 	t.Parallel()
 	read := 0
@@ -214,7 +214,7 @@ func (e endless) Read(into []byte) (int, error) {
 
 func (endless) Close() error { return nil }
 
-// scripted is a server that gives the answers given, one for each question, whatever it is.
+// scripted serves the given answers, one for each question.
 func scripted(answers ...[]byte) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		w.Header().Set("Content-Type", "application/grpc")

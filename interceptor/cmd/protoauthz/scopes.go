@@ -16,29 +16,29 @@ import (
 	"github.com/protoauthz/protoauthz/interceptor/policy"
 )
 
-const scopesHelp = `Prints the scopes that the rules ask for, to create them at the issuer. Nothing is sent.
+const scopesHelp = `Prints the scopes that the rules ask for, so that you can create them at the issuer. Nothing is sent.
 
-` + sourceHelp + `
+` + inputHelp + `
 
 Formats:
    json    for programs: {"groups": [...], "missing": [...]}: a group for each model and audience, each
            with model, audience ("" for organization) and scopes; each scope with name and the procedures
-           that ask for it. Missing are the procedures that have faults, whose scopes the answer lacks.
+           that ask for it. Missing are the procedures that have faults: the answer lacks their scopes.
            Names and values are stable; fields may be added.
    logto   bodies for Logto's Management API. {"resources": [{"resource": ..., "scopes": [...]}]}:
-           resource is the body of POST /api/resources, each of scopes that of
+           resource is the body of POST /api/resources, each of scopes is the body of
            POST /api/resources/{resourceId}/scopes. {"organizationScopes": [...]}: each is the body
-           of POST /api/organization-scopes. "missing" is as above.
+           of POST /api/organization-scopes. "missing" is as in json.
    auth0   bodies for Auth0's Management API. {"resourceServers": [...]}: each is the body of
            POST /api/v2/resource-servers. PATCH /api/v2/resource-servers/{id} takes only its scopes,
-           and deletes those that are not among them: if a method has a fault, nothing is printed.
+           and deletes all other scopes: if a method has a fault, nothing is printed.
 
-The models stand for:
+The models and their scopes:
    global_resource         scopes of an API. Users and clients get them by roles.
-   organization_resource   scopes of an API, too. Logto: organization roles hold them as API
+   organization_resource   scopes of an API too. Logto: organization roles hold them as API
                            permissions. Auth0: roles hold them, given to members of an organization.
    organization            organization scopes of Logto, held by organization roles. Auth0 has no
-                           such thing: what is left out is named on standard error.
+                           such scopes: standard error names the scopes that are left out.
 
 Examples:
    buf build -o - | protoauthz scopes -audience https://api.example.com
@@ -49,7 +49,7 @@ func scopesCommand() *cli.Command {
 	return &cli.Command{
 		Name:        "scopes",
 		Usage:       "print the scopes to create at Logto, Auth0 or another issuer",
-		ArgsUsage:   "[SOURCE]",
+		ArgsUsage:   "[INPUT]",
 		Description: scopesHelp,
 		Flags:       append([]cli.Flag{newFormatFlag("json", "logto", "auth0")}, policyFlags()...),
 		Action:      scopes,
@@ -67,7 +67,7 @@ func scopes(ctx context.Context, c *cli.Command) error {
 	case "logto":
 		err = scopesLogto(w, found, missing)
 	case "auth0":
-		if err := a.describe("the rules do not compile, so nothing is printed: a PATCH of Auth0 would delete the scopes that are missing", all); err != nil {
+		if err := a.describe("the rules do not compile, so that nothing is printed: a PATCH of Auth0 would delete the missing scopes", all); err != nil {
 			return err
 		}
 		err = scopesAuth0(w, c.Root().ErrWriter, found)
@@ -77,16 +77,16 @@ func scopes(ctx context.Context, c *cli.Command) error {
 	return cmp.Or(err, a.err())
 }
 
-// A scopeGroup is the scopes of a model and an audience, which is empty for
+// A scopeGroup holds the scopes of a model and an audience. The audience is empty for
 // MODEL_ORGANIZATION.
 type scopeGroup struct {
-	model    authzv1.Model
-	audience string
-	opens    map[string][]string // procedures by scope
+	model      authzv1.Model
+	audience   string
+	procedures map[string][]string // by the scope that they ask for
 }
 
-// inventory returns what rules ask for, sorted. A group may have no scopes: its methods
-// take any token of the model.
+// inventory returns the scopes that rules ask for, sorted. A group may have no scopes: its
+// methods take any token of the model.
 func inventory(rules []*policy.Rule) []*scopeGroup {
 	type key struct {
 		model    authzv1.Model
@@ -105,7 +105,7 @@ func inventory(rules []*policy.Rule) []*scopeGroup {
 			groups[k] = &scopeGroup{k.model, k.audience, map[string][]string{}}
 		}
 		for _, scope := range slices.Concat(rule.Scopes, rule.AnyScopes) {
-			groups[k].opens[scope] = append(groups[k].opens[scope], rule.Procedure)
+			groups[k].procedures[scope] = append(groups[k].procedures[scope], rule.Procedure)
 		}
 	}
 	return slices.SortedFunc(maps.Values(groups), func(a, b *scopeGroup) int {
@@ -129,40 +129,40 @@ func scopesJSON(w io.Writer, found []*scopeGroup, missing []string) error {
 	}{[]group{}, missing}
 	for _, g := range found {
 		one := group{modelName(g.model), g.audience, []scope{}}
-		for _, name := range slices.Sorted(maps.Keys(g.opens)) {
-			one.Scopes = append(one.Scopes, scope{name, g.opens[name]})
+		for _, name := range slices.Sorted(maps.Keys(g.procedures)) {
+			one.Scopes = append(one.Scopes, scope{name, g.procedures[name]})
 		}
 		document.Groups = append(document.Groups, one)
 	}
 	return terminal.WriteJSON(w, document)
 }
 
-// A resource is an API with the scopes of both models that it may serve.
+// A resource is an API with the scopes of both models of an API.
 type resource struct {
-	indicator string
-	opens     map[string][]string
+	indicator  string
+	procedures map[string][]string // by the scope that they ask for
 }
 
-// resources returns the APIs, and the scopes that belong to none.
+// resources returns the APIs, and the scopes that do not belong to an API.
 func resources(found []*scopeGroup) (apis []*resource, organization map[string][]string) {
 	for _, g := range found {
 		if g.model == authzv1.Model_MODEL_ORGANIZATION {
-			organization = g.opens
+			organization = g.procedures
 			continue
 		}
 		if len(apis) == 0 || apis[len(apis)-1].indicator != g.audience {
 			apis = append(apis, &resource{g.audience, map[string][]string{}})
 		}
-		for scope, procedures := range g.opens {
-			opens := apis[len(apis)-1].opens
-			opens[scope] = append(opens[scope], procedures...)
+		for scope, procedures := range g.procedures {
+			all := apis[len(apis)-1].procedures
+			all[scope] = append(all[scope], procedures...)
 		}
 	}
 	return apis, organization
 }
 
 func scopesLogto(w io.Writer, found []*scopeGroup, missing []string) error {
-	// CreateScope and CreateOrganizationScope of @logto/schemas, without what Logto fills in.
+	// CreateScope and CreateOrganizationScope of @logto/schemas, without the fields that Logto fills in.
 	type scope struct {
 		Name        string `json:"name"`
 		Description string `json:"description"`
@@ -174,10 +174,10 @@ func scopesLogto(w io.Writer, found []*scopeGroup, missing []string) error {
 		} `json:"resource"`
 		Scopes []scope `json:"scopes"`
 	}
-	all := func(opens map[string][]string) []scope {
+	all := func(procedures map[string][]string) []scope {
 		list := []scope{}
-		for _, name := range slices.Sorted(maps.Keys(opens)) {
-			list = append(list, scope{name, description(opens[name])})
+		for _, name := range slices.Sorted(maps.Keys(procedures)) {
+			list = append(list, scope{name, description(procedures[name])})
 		}
 		return list
 	}
@@ -188,7 +188,7 @@ func scopesLogto(w io.Writer, found []*scopeGroup, missing []string) error {
 	}{Resources: []api{}, Missing: missing}
 	apis, organization := resources(found)
 	for _, r := range apis {
-		one := api{Scopes: all(r.opens)}
+		one := api{Scopes: all(r.procedures)}
 		one.Resource.Name, one.Resource.Indicator = r.indicator, r.indicator
 		document.Resources = append(document.Resources, one)
 	}
@@ -212,10 +212,10 @@ func scopesAuth0(w, stderr io.Writer, found []*scopeGroup) error {
 	}{[]server{}}
 	apis, organization := resources(found)
 	for _, r := range apis {
-		// Auth0 takes no such characters in a name.
+		// Auth0 forbids these characters in a name.
 		one := server{r.indicator, strings.NewReplacer("<", "", ">", "").Replace(r.indicator), []scope{}}
-		for _, name := range slices.Sorted(maps.Keys(r.opens)) {
-			one.Scopes = append(one.Scopes, scope{name, description(r.opens[name])})
+		for _, name := range slices.Sorted(maps.Keys(r.procedures)) {
+			one.Scopes = append(one.Scopes, scope{name, description(r.procedures[name])})
 		}
 		document.ResourceServers = append(document.ResourceServers, one)
 	}
@@ -226,11 +226,11 @@ func scopesAuth0(w, stderr io.Writer, found []*scopeGroup) error {
 	return terminal.WriteJSON(w, document)
 }
 
-// descriptionLength is what a description has at most, in bytes. It is no issuer's limit.
+// descriptionLength is the limit of a description in bytes. It does not come from an issuer.
 const descriptionLength = 250
 
-// description names the methods, as in "OrderService: GetOrder, ListOrders", and as many as there
-// is room for.
+// description returns the names of the methods, as in "OrderService: GetOrder, ListOrders", up to
+// the limit.
 func description(procedures []string) string {
 	procedures = slices.Sorted(slices.Values(procedures))
 	short := func(service string) string { return service[strings.LastIndexByte(service, '.')+1:] }

@@ -10,20 +10,20 @@ import (
 	"google.golang.org/protobuf/reflect/protoreflect"
 )
 
-// selectionHelp says which services an answer is about.
-const selectionHelp = `The answer is about the services that a server lists, or that SOURCE does not import. An image of buf says
-what it imports; in a set of protoc, that is each file that another file imports, unless its package has
-rules. -only and -skip choose other services. A scope that is shared with a service that is left out is
-not found. Files may be missing: a method whose rule needs one has a fault. Standard error names what is
-left out and what is missing. Standard error also names each fault: the answer then lacks the methods with
-faults, and the exit status is 2.`
+// selectionHelp explains which services an answer is about.
+const selectionHelp = `The answer is about the services that a server lists, or that an image declares outside of imported files.
+An image of buf marks imported files. In a set of protoc, a file counts as imported if another file imports
+it, unless its package has rules. -only and -skip choose other services. A scope that is shared with a
+service that is left out is not found. A file may be missing: a method whose rule needs the file has a
+fault. Standard error names the services that are left out, the missing files, and each fault. With a
+fault, the answer lacks the methods with faults, and the exit status is 2.`
 
-// A selection is the services that a command is about.
+// A selection chooses the services that a command is about.
 type selection struct {
 	only, skip, public []string
 	idle               []string        // the services of -public that -only or -skip leaves out
-	ruled              map[string]bool // the packages that have rules in an older version: their services are to be judged even if they are imported
-	met                map[string]bool // the names in flags that a service has, or its package
+	ruled              map[string]bool // the packages that have rules in the old version: their services are chosen even if they are imported
+	met                map[string]bool // the names in flags that are names of a service or a package
 }
 
 func newSelection(c *cli.Command) (*selection, error) {
@@ -48,14 +48,14 @@ func newSelection(c *cli.Command) (*selection, error) {
 	return s, nil
 }
 
-// chosen reports what the flags say of a service: whether it is left in or, where no flag says
-// anything, the default.
+// chosen reports whether the flags choose a service. Without a flag for the service, it returns the
+// default.
 func (s *selection) chosen(service string, byDefault bool) bool {
 	skip, only := s.meet("-skip", s.skip, service), s.meet("-only", s.only, service)
 	return !skip && (only || byDefault && len(s.only) == 0)
 }
 
-// meet reports whether one of the names names the service or a package around it.
+// meet reports whether one of the names is the name of the service or of a package around it.
 func (s *selection) meet(flag string, names []string, service string) (met bool) {
 	for _, name := range names {
 		if service == name || strings.HasPrefix(service, name+".") {
@@ -65,10 +65,10 @@ func (s *selection) meet(flag string, names []string, service string) (met bool)
 	return met
 }
 
-// opens reports whether -public names a service that the command is about.
-func (s *selection) opens(service string) bool { return slices.Contains(s.public, service) }
+// isPublic reports whether -public names a service that the command is about.
+func (s *selection) isPublic(service string) bool { return slices.Contains(s.public, service) }
 
-// unmet is the error for names that no service has: what they are meant to choose would be missed.
+// unmet returns an error for names that no service and no package has, or nil.
 func (s *selection) unmet() error {
 	var errs []error
 	for _, flag := range []struct {

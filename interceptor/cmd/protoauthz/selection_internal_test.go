@@ -21,7 +21,7 @@ import (
 	"github.com/protoauthz/protoauthz/interceptor/internal/test/tokens"
 )
 
-// shop are the files of a user, and of others.
+// shop returns the files of a user and of other packages.
 var shop = map[string]string{
 	"gogo.proto": `syntax = "proto3"; package gogoproto; import "google/protobuf/descriptor.proto";
 extend google.protobuf.FieldOptions { bool nullable = 65001; }
@@ -78,7 +78,7 @@ service BadService { option (protoauthz.v1.service).audience = "a b"; rpc Info(E
 	"empty.proto": `syntax = "proto3"; package empty.v1; message Empty {}`,
 }
 
-// shopSet is a set of protoc, without the files that are missing.
+// shopSet returns a set of protoc without the missing files.
 func shopSet(t *testing.T, names string, missing ...string) *descriptorpb.FileDescriptorSet {
 	t.Helper()
 	set := compileSet(t, shop, strings.Fields(names)...)
@@ -96,8 +96,8 @@ func asBuf(set *descriptorpb.FileDescriptorSet, own ...string) *descriptorpb.Fil
 	return set
 }
 
-// serveSet serves the reflection of a set, and returns its URL. The server lists the services of the
-// set, and others.
+// serveSet serves the reflection of a set, and returns the URL. The server lists the services of the
+// set and other services.
 func serveSet(t *testing.T, set *descriptorpb.FileDescriptorSet, others ...string) string {
 	t.Helper()
 	files, _, err := fileset.Link(set)
@@ -113,7 +113,7 @@ func serveSet(t *testing.T, set *descriptorpb.FileDescriptorSet, others ...strin
 	return serveNames(t, files, names...)
 }
 
-// serveNames serves the reflection of files, of which it lists some services.
+// serveNames serves the reflection of files. The server lists the given services.
 func serveNames(t *testing.T, files *protoregistry.Files, names ...string) string {
 	t.Helper()
 	mux := http.NewServeMux()
@@ -125,13 +125,13 @@ type staticNames []string
 
 func (n staticNames) Names() []string { return n }
 
-// A transcript is what commands print, as a terminal shows it.
+// A transcript holds the output of commands as a terminal shows it.
 type transcript struct {
 	strings.Builder
 	names map[string]string // of what differs from run to run
 }
 
-// run runs a command, in which SERVER and OLD may stand for what differs.
+// run runs a command. SERVER and OLD stand for names that differ in each run.
 func (tr *transcript) run(t *testing.T, stdin []byte, line string) {
 	t.Helper()
 	var args []string
@@ -157,7 +157,7 @@ func (tr *transcript) about(format string, args ...any) {
 	_, _ = fmt.Fprintf(tr, "# "+format+"\n", args...)
 }
 
-// testMissing is about files that an image or a server lacks.
+// testMissing tries images and servers that lack files.
 func testMissing(t *testing.T) {
 	t.Parallel()
 	tr := new(transcript)
@@ -201,7 +201,7 @@ func testMissing(t *testing.T) {
 	golden(t, "outside/missing.txt", tr.String())
 }
 
-// testUndescribed is about services of which there is no descriptor.
+// testUndescribed tries services without a descriptor.
 func testUndescribed(t *testing.T) {
 	t.Parallel()
 	set := shopSet(t, "order.proto")
@@ -231,7 +231,7 @@ func testUndescribed(t *testing.T) {
 	golden(t, "outside/undescribed.txt", tr.String())
 }
 
-// testChosen is about services that are left out.
+// testChosen tries -only and -skip.
 func testChosen(t *testing.T) {
 	t.Parallel()
 	tr := new(transcript)
@@ -300,8 +300,8 @@ func testChosen(t *testing.T) {
 	golden(t, "outside/chosen.txt", tr.String())
 }
 
-// manyFiles is a set of protoc with a service in each file, and another one in a file that the file
-// imports. All of them import a file that is missing.
+// manyFiles returns a set of protoc with a service in each file, and a service in the import of each
+// file. All files import a missing file.
 func manyFiles(t *testing.T, files, methods int) []byte {
 	t.Helper()
 	set := compileSet(t, nil, "protoauthz/v1/authz.proto")
@@ -332,13 +332,13 @@ func manyFiles(t *testing.T, files, methods int) []byte {
 	return encode(t, set)
 }
 
-// A large set needs no flags for what is imported, and no more than one line for it.
+// A large set needs no flags for imported services, and the note about them is one line.
 func TestLargeSet(t *testing.T) {
 	t.Parallel()
 	image := manyFiles(t, 100, 100)
 	file := write(t, "old.binpb", image)
 	const left = "left out: 100 services of imported files: other0.Other, other1.Other, other2.Other, other3.Other, other4.Other, and 95 more\n"
-	const missing = `it lacks 1 file: "gone.proto", imported by "other0.proto" and 199 more: this matters only if a fault names the file` + "\n"
+	const missing = `missing: 1 file: "gone.proto", imported by "other0.proto" and 199 more: this matters only if a fault names the file` + "\n"
 	notes := func(name string) string {
 		return "protoauthz: note: " + name + ": " + left + "protoauthz: note: " + name + ": " + missing
 	}

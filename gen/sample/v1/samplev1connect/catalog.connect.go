@@ -53,7 +53,7 @@ const (
 
 // CatalogServiceClient is a client for the sample.v1.CatalogService service.
 type CatalogServiceClient interface {
-	// GetInfo tells what this server is. Public: a client needs it before it has
+	// GetInfo describes this server. Public: a client needs it before it has
 	// a token.
 	GetInfo(context.Context, *connect.Request[v1.GetInfoRequest]) (*connect.Response[v1.GetInfoResponse], error)
 	// WhoAmI answers with what the server knows of the caller.
@@ -163,7 +163,7 @@ func (c *catalogServiceClient) ImportProducts(ctx context.Context) *connect.Clie
 
 // CatalogServiceHandler is an implementation of the sample.v1.CatalogService service.
 type CatalogServiceHandler interface {
-	// GetInfo tells what this server is. Public: a client needs it before it has
+	// GetInfo describes this server. Public: a client needs it before it has
 	// a token.
 	GetInfo(context.Context, *connect.Request[v1.GetInfoRequest]) (*connect.Response[v1.GetInfoResponse], error)
 	// WhoAmI answers with what the server knows of the caller.

@@ -61,7 +61,7 @@ type DocumentServiceClient interface {
 	GetDocument(context.Context, *connect.Request[v1.GetDocumentRequest]) (*connect.Response[v1.GetDocumentResponse], error)
 	// BatchGetDocuments reads several documents, all of one organization.
 	BatchGetDocuments(context.Context, *connect.Request[v1.BatchGetDocumentsRequest]) (*connect.Response[v1.BatchGetDocumentsResponse], error)
-	// UpdateSettings merges settings into those of the organization that the
+	// UpdateSettings changes settings of the organization that the
 	// header `x-organization-id` names.
 	UpdateSettings(context.Context, *connect.Request[v1.UpdateSettingsRequest]) (*connect.Response[v1.UpdateSettingsResponse], error)
 	// GetUsage counts the documents of the organization that the token names.
@@ -169,7 +169,7 @@ type DocumentServiceHandler interface {
 	GetDocument(context.Context, *connect.Request[v1.GetDocumentRequest]) (*connect.Response[v1.GetDocumentResponse], error)
 	// BatchGetDocuments reads several documents, all of one organization.
 	BatchGetDocuments(context.Context, *connect.Request[v1.BatchGetDocumentsRequest]) (*connect.Response[v1.BatchGetDocumentsResponse], error)
-	// UpdateSettings merges settings into those of the organization that the
+	// UpdateSettings changes settings of the organization that the
 	// header `x-organization-id` names.
 	UpdateSettings(context.Context, *connect.Request[v1.UpdateSettingsRequest]) (*connect.Response[v1.UpdateSettingsResponse], error)
 	// GetUsage counts the documents of the organization that the token names.

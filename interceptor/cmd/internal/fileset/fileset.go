@@ -1,4 +1,4 @@
-// Package fileset builds descriptors out of file descriptor sets.
+// Package fileset builds the descriptors of file descriptor sets.
 package fileset
 
 import (
@@ -19,13 +19,12 @@ type Missing struct {
 	By []string
 }
 
-// Link builds the descriptors of a set, in any order of its files. Unlike
-// [protodesc.NewFiles] it always finds those files of the set that others import for their
-// options only ("import option", from edition 2024 on).
+// Link builds the descriptors of a set, whose files may be in any order. Unlike
+// [protodesc.NewFiles], Link finds imports for options only ("import option", from edition 2024
+// on) in the set.
 //
-// A file that is imported and is not in the set is missing. In its place stands a placeholder, and
-// in place of each message and enum that it may declare. What is in the set must fit together as
-// if nothing were missing.
+// An imported file that is not in the set is missing. A placeholder takes its place, and the place
+// of each message and enum that it may declare. The files of the set must fit together in any case.
 func Link(set *descriptorpb.FileDescriptorSet) (*protoregistry.Files, []Missing, error) {
 	l := &linker{
 		protos: map[string]*descriptorpb.FileDescriptorProto{}, begun: map[string]bool{},
@@ -48,9 +47,9 @@ func Link(set *descriptorpb.FileDescriptorSet) (*protoregistry.Files, []Missing,
 type linker struct {
 	protos  map[string]*descriptorpb.FileDescriptorProto
 	begun   map[string]bool
-	files   *protoregistry.Files // those that are linked
+	files   *protoregistry.Files // the linked files
 	missing []Missing
-	index   map[string]int // of what is missing
+	index   map[string]int // of missing, by path
 }
 
 func (l *linker) link(file *descriptorpb.FileDescriptorProto) error {
@@ -89,7 +88,7 @@ func (l *linker) miss(path string, by *descriptorpb.FileDescriptorProto) {
 	l.missing[i].By = append(l.missing[i].By, by.GetName())
 }
 
-// build builds a file whose imports are linked, as far as they are there.
+// build builds a file. Its imports in the set are linked already.
 func (l *linker) build(file *descriptorpb.FileDescriptorProto) (protoreflect.FileDescriptor, error) {
 	visible, complete := l.visible(file)
 	if complete {
@@ -98,8 +97,8 @@ func (l *linker) build(file *descriptorpb.FileDescriptorProto) (protoreflect.Fil
 	return protodesc.FileOptions{AllowUnresolvable: true}.New(file, &narrow{l.files, visible})
 }
 
-// visible returns which files a file sees, by an import or by what an import imports publicly, and
-// whether all of them are there.
+// visible returns the files that a file sees, by imports and their public imports, and whether all
+// of these files are in the set.
 func (l *linker) visible(file *descriptorpb.FileDescriptorProto) (paths map[string]bool, complete bool) {
 	paths, complete = map[string]bool{}, true
 	todo := slices.Clone(file.GetDependency())
@@ -118,8 +117,8 @@ func (l *linker) visible(file *descriptorpb.FileDescriptorProto) (paths map[stri
 	return paths, complete
 }
 
-// A narrow resolver finds only what the file imports: protodesc fails on a name that is
-// declared elsewhere, and a missing file may have imported that publicly.
+// A narrow resolver finds only names of visible files: protodesc fails on a name of another file,
+// which a missing file may have imported publicly.
 type narrow struct {
 	*protoregistry.Files
 	visible map[string]bool

@@ -14,7 +14,7 @@ import (
 	"github.com/protoauthz/protoauthz/interceptor/cmd/internal/fileset"
 )
 
-// importing is a file that imports others, and some for its options only.
+// importing returns a file with imports and imports for options only.
 func importing(path string, imports []string, forOptions ...string) *descriptorpb.FileDescriptorProto {
 	return &descriptorpb.FileDescriptorProto{
 		Name: &path, Syntax: proto.String("editions"), Edition: descriptorpb.Edition_EDITION_2024.Enum(), Dependency: imports, OptionDependency: forOptions,
@@ -89,14 +89,14 @@ func TestLinkFaults(t *testing.T) {
 	}
 }
 
-// declaring is a file that declares the message M in a package of its own.
+// declaring returns a file that declares the message M in a package of its own.
 func declaring(path string, imports ...string) *descriptorpb.FileDescriptorProto {
 	file := importing(path, imports)
 	file.Package, file.MessageType = &path, []*descriptorpb.DescriptorProto{{Name: proto.String("M")}}
 	return file
 }
 
-// of is declaring, whose message has a field of some type.
+// of is declaring with a field of the given type.
 func of(path, message string, imports ...string) *descriptorpb.FileDescriptorProto {
 	file := declaring(path, imports...)
 	file.MessageType[0].Field = []*descriptorpb.FieldDescriptorProto{{
@@ -106,8 +106,8 @@ func of(path, message string, imports ...string) *descriptorpb.FileDescriptorPro
 	return file
 }
 
-// TestLinkMissing is about what stands in place of messages: a placeholder where the missing file may
-// declare them, and where it may import them publicly.
+// TestLinkMissing makes sure that a placeholder takes the place of a message that the missing file may
+// declare or import publicly.
 func TestLinkMissing(t *testing.T) {
 	t.Parallel()
 	public := func(file *descriptorpb.FileDescriptorProto) *descriptorpb.FileDescriptorProto {

@@ -36,7 +36,7 @@ var (
 	globalRule       = &authzv1.ServiceRule{Model: authzv1.Model_MODEL_GLOBAL_RESOURCE}
 	organizationRule = &authzv1.ServiceRule{
 		Model:        authzv1.Model_MODEL_ORGANIZATION_RESOURCE,
-		Organization: &authzv1.Organization{Source: &authzv1.Organization_Field{Field: organizationField}},
+		Organization: &authzv1.Organization{Location: &authzv1.Organization_Field{Field: organizationField}},
 	}
 )
 

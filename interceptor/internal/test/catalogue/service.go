@@ -26,23 +26,23 @@ var Services = map[string]*authzv1.MethodRule{
 	"Client": {Model: authzv1.Model_MODEL_GLOBAL_RESOURCE, Authenticated: true, Caller: authzv1.Caller_CALLER_CLIENT},
 	"Member": {
 		Model: authzv1.Model_MODEL_ORGANIZATION, AnyScopes: []string{"invite:member", "manage:members"},
-		Organization: &authzv1.Organization{Source: &authzv1.Organization_Field{Field: "organization_id"}},
+		Organization: &authzv1.Organization{Location: &authzv1.Organization_Field{Field: "organization_id"}},
 	},
 	"Field": {
 		Model: authzv1.Model_MODEL_ORGANIZATION_RESOURCE, Scopes: []string{"read:data"},
-		Organization: &authzv1.Organization{Source: &authzv1.Organization_Field{Field: "organization_id"}},
+		Organization: &authzv1.Organization{Location: &authzv1.Organization_Field{Field: "organization_id"}},
 	},
 	"Nested": {
 		Model: authzv1.Model_MODEL_ORGANIZATION_RESOURCE, Scopes: []string{"read:data"},
-		Organization: &authzv1.Organization{Source: &authzv1.Organization_Field{Field: "document.name"}},
+		Organization: &authzv1.Organization{Location: &authzv1.Organization_Field{Field: "document.name"}},
 	},
 	"Header": {
 		Model: authzv1.Model_MODEL_ORGANIZATION_RESOURCE, Scopes: []string{"read:data"},
-		Organization: &authzv1.Organization{Source: &authzv1.Organization_Header{Header: "X-Organization-Id"}},
+		Organization: &authzv1.Organization{Location: &authzv1.Organization_Header{Header: "X-Organization-Id"}},
 	},
 	"Token": {
 		Model: authzv1.Model_MODEL_ORGANIZATION_RESOURCE, Scopes: []string{"read:data"},
-		Organization: &authzv1.Organization{Source: &authzv1.Organization_Token{Token: true}},
+		Organization: &authzv1.Organization{Location: &authzv1.Organization_Token{Token: true}},
 	},
 }
 

@@ -11,34 +11,35 @@ import (
 	authzv1 "github.com/protoauthz/protoauthz/gen/protoauthz/v1"
 )
 
-// A file is one to build descriptors from.
+// A file is the source of a descriptor.
 type file = descriptorpb.FileDescriptorProto
 
-// A DeclarationCase is files that declare options, in the order of their imports unless said
-// otherwise. One of them has a service with the method Call.
+// A DeclarationCase holds files that declare options, mostly in the order of their imports. One of
+// the files has a service with the method Call.
 type DeclarationCase struct {
 	Name  string
 	Files []*file
-	// Fault is the kind of the only fault. Without one, Call is public.
+	// Fault is the kind of the only fault. Without a fault, Call is public.
 	Fault string
-	// Says is what the fault says.
+	// Says are parts of the text of the fault.
 	Says []string
-	// Opens tells that the service carries no annotations: it can be opened by name.
+	// Opens means that the service carries no annotations, so that policy.WithPublic may name it.
 	Opens bool
 }
 
-// Editions are those that options are tried in.
+// Editions returns the editions of the cases.
 func Editions() []descriptorpb.Edition {
 	return []descriptorpb.Edition{
 		descriptorpb.Edition_EDITION_PROTO2, descriptorpb.Edition_EDITION_PROTO3, descriptorpb.Edition_EDITION_2023, descriptorpb.Edition_EDITION_2024,
 	}
 }
 
-// DeclarationCases are files in an edition, apart from those that are ours.
+// DeclarationCases returns the cases in an edition. Our own files keep their syntax.
 func DeclarationCases(edition descriptorpb.Edition) []DeclarationCase {
 	const none = protowire.Number(0)
 	const missing, unreadable = "RULE_MISSING", "RULE_UNREADABLE"
 	const again, image, number = "vendor it again", "give the image with its imports", "give the latter another number"
+	const copied, generated = "the file was compiled with an old copy", "the code was generated with an old copy"
 	own := func() *file { // declares the options that it uses
 		f := ours("own.proto")
 		f.Service, f.MessageType = serving(optionNumber).GetService(), append(f.GetMessageType(), serving(0).GetMessageType()...)
@@ -58,10 +59,13 @@ func DeclarationCases(edition descriptorpb.Edition) []DeclarationCase {
 		{Name: "ours linked", Files: []*file{serving(optionNumber, annotations)}},
 		{Name: "ours linked, for options only", Files: []*file{serving(optionNumber, "option "+annotations)}},
 		{Name: "ours given beside", Files: []*file{serving(optionNumber, "option a.proto"), ours("a.proto")}},
+		{Name: "ours linked, no rule", Files: []*file{serving(none, annotations)}, Fault: missing, Says: []string{copied}, Opens: true},
+		{Name: "ours linked, before another import, no rule", Files: []*file{ours("a.proto"), serving(none, annotations, "a.proto")}, Fault: missing, Says: []string{copied}, Opens: true},
 		{Name: "ours beside a missing file", Files: []*file{ours("a.proto"), serving(optionNumber, "a.proto", "option gone.proto")}},
 		{Name: "no rule", Files: []*file{ours("a.proto"), serving(none, "a.proto")}, Fault: missing, Opens: true},
 
 		{Name: "foreign", Files: []*file{foreign("f.proto", optionNumber), serving(optionNumber, "f.proto")}, Fault: missing, Opens: true},
+		{Name: "foreign in a message, beside ours", Files: []*file{ours("a.proto"), nested(foreign("f.proto", optionNumber)), serving(optionNumber, "a.proto", "f.proto")}, Fault: unreadable, Says: []string{number, "f.proto"}},
 		{Name: "foreign for options only", Files: []*file{foreign("f.proto", optionNumber), serving(optionNumber, "option f.proto")}, Fault: missing, Opens: true},
 		{Name: "foreign, old number", Files: []*file{foreign("f.proto", oldNumber), serving(oldNumber, "f.proto")}, Fault: missing, Opens: true},
 		{Name: "foreign, old number, for options only", Files: []*file{foreign("f.proto", oldNumber), serving(oldNumber, "option f.proto")}, Fault: missing, Opens: true},
@@ -74,6 +78,7 @@ func DeclarationCases(edition descriptorpb.Edition) []DeclarationCase {
 		{Name: "foreign beside ours, no option", Files: []*file{ours("a.proto"), foreign("f.proto", optionNumber), serving(none, "a.proto", "f.proto")}, Fault: missing, Opens: true},
 
 		{Name: "old copy", Files: []*file{old("a.proto"), serving(oldNumber, "a.proto")}, Fault: unreadable, Says: []string{again, `"a.proto"`}},
+		{Name: "old number, beside ours", Files: []*file{ours("a.proto"), serving(oldNumber, "a.proto")}, Fault: missing, Says: []string{generated}, Opens: true},
 		{Name: "old copy, new number", Files: []*file{old("a.proto"), serving(optionNumber, "a.proto")}, Fault: unreadable, Says: []string{again, `"a.proto"`}},
 		{Name: "old copy, no option", Files: []*file{old("a.proto"), serving(none, "a.proto")}, Fault: unreadable, Says: []string{again, `"a.proto"`}},
 		{Name: "old copy for options only", Files: []*file{old("a.proto"), serving(oldNumber, "option a.proto")}, Fault: unreadable, Says: []string{again, `"a.proto"`}},
@@ -102,6 +107,7 @@ func DeclarationCases(edition descriptorpb.Edition) []DeclarationCase {
 		{Name: "missing", Files: []*file{serving(optionNumber, "gone.proto")}, Fault: unreadable, Says: []string{image, `"gone.proto"`}},
 		{Name: "missing for options only", Files: []*file{serving(optionNumber, "option gone.proto")}, Fault: unreadable, Says: []string{image, `"gone.proto"`}},
 		{Name: "missing by a public import", Files: []*file{importing("b.proto", "b", "public gone.proto"), serving(optionNumber, "b.proto")}, Fault: unreadable, Says: []string{image, `"gone.proto"`}},
+		{Name: "missing by two imports", Files: []*file{importing("b.proto", "b", "public gone.proto"), serving(optionNumber, "b.proto", "gone.proto")}, Fault: unreadable, Says: []string{image, `imports ["gone.proto"],`}},
 		{Name: "missing, not readable as ours", Files: []*file{garbled("option gone.proto")}, Fault: unreadable, Says: []string{image, `"gone.proto"`}},
 		{Name: "foreign, not readable as ours", Files: []*file{foreign("f.proto", optionNumber), garbled("option f.proto")}, Fault: missing, Opens: true},
 		{Name: "missing, another option", Files: []*file{serving(oldNumber, "gone.proto")}, Fault: missing, Opens: true},
@@ -115,23 +121,23 @@ func DeclarationCases(edition descriptorpb.Edition) []DeclarationCase {
 	return cases
 }
 
-// optionNumber is that of both options.
+// optionNumber is the number of both options.
 const optionNumber protowire.Number = 404209324
 
-// annotations is the path of the file that is linked.
+// annotations is the path of the linked file.
 const annotations = "protoauthz/v1/authz.proto"
 
-// oldNumber is one that the options had before, in copies that somebody may have kept.
+// oldNumber is the number of both options in old copies.
 const oldNumber = 91731
 
-// ours is the file of the annotations, under a path.
+// ours returns the file of the annotations, under a path.
 func ours(path string) *file {
 	f := protodesc.ToFileDescriptorProto(authzv1.File_protoauthz_v1_authz_proto)
 	f.Name = &path
 	return f
 }
 
-// old is a copy of the annotations whose options have another number.
+// old returns an old copy of the annotations, whose options have the old number.
 func old(path string) *file {
 	f := ours(path)
 	for _, extension := range f.GetExtension() {
@@ -140,7 +146,7 @@ func old(path string) *file {
 	return f
 }
 
-// foreign declares two options of another package, whose content could be taken for ours.
+// foreign declares two options of another package, whose content can be read as ours.
 func foreign(path string, number protowire.Number) *file {
 	f := importing(path, "foreign", "google/protobuf/descriptor.proto")
 	f.MessageType = []*descriptorpb.DescriptorProto{{Name: proto.String("Internal"), Field: []*descriptorpb.FieldDescriptorProto{{
@@ -156,6 +162,12 @@ func foreign(path string, number protowire.Number) *file {
 	return f
 }
 
+// nested moves the options of a file into its message.
+func nested(f *file) *file {
+	f.MessageType[0].Extension, f.Extension = f.GetExtension(), nil
+	return f
+}
+
 // posing edits our declaration, which keeps its name.
 func posing(edit func(method *descriptorpb.FieldDescriptorProto, f *file)) *file {
 	f := ours("posing.proto")
@@ -163,7 +175,7 @@ func posing(edit func(method *descriptorpb.FieldDescriptorProto, f *file)) *file
 	return f
 }
 
-// importing is a file with imports, each of which may have "public " or "option " before it.
+// importing returns a file with imports. Each import may have "public " or "option " before it.
 func importing(path, pkg string, imports ...string) *file {
 	f := &file{Name: &path, Package: &pkg}
 	for _, imported := range imports {
@@ -180,8 +192,8 @@ func importing(path, pkg string, imports ...string) *file {
 	return f
 }
 
-// serving has a service with a method, /served.Service/Call. Their options have a number, or are
-// none; "public: true" of ours is what the method's says.
+// serving returns a file with the method /served.Service/Call. The method and the service have an
+// option with the number, unless it is 0. The option of the method reads as "public: true" of ours.
 func serving(number protowire.Number, imports ...string) *file {
 	f := importing("served.proto", "served", imports...)
 	f.MessageType = []*descriptorpb.DescriptorProto{{Name: proto.String("M")}}
@@ -196,8 +208,7 @@ func serving(number protowire.Number, imports ...string) *file {
 	return f
 }
 
-// garbled is serving, with options that another package's messages can hold, and ours cannot: linked
-// descriptors panic on them.
+// garbled is serving with options that cannot be read as ours: linked descriptors panic on them.
 func garbled(imports ...string) *file {
 	f := serving(optionNumber, imports...)
 	content := protowire.AppendBytes(protowire.AppendTag(nil, optionNumber, protowire.BytesType), []byte{3<<3 | 2, 1, 0xff})
@@ -206,7 +217,7 @@ func garbled(imports ...string) *file {
 	return f
 }
 
-// inEdition copies a file into an edition, unless it has one.
+// inEdition copies a file into an edition, unless the file has a syntax.
 func inEdition(f *file, edition descriptorpb.Edition) *file {
 	f = proto.CloneOf(f)
 	switch {

@@ -35,7 +35,7 @@ func issuer(url string) token.Issuer {
 	return issuer
 }
 
-// inspectors are as catalogue's trusts.
+// inspectors returns the Inspect functions for the trusts of package catalogue.
 var inspectors = map[string]func(string) (*token.Claims, error){
 	catalogue.Both: func(raw string) (*token.Claims, error) {
 		return unverified.Token(issuer(tokens.I1.URL), raw, token.WithLeeway(leeway), token.WithIssuer(issuer(tokens.I2.URL)), token.WithIssuer(issuer(down)))
@@ -45,7 +45,7 @@ var inspectors = map[string]func(string) (*token.Claims, error){
 	},
 }
 
-// question is what a case asks.
+// question returns the question of a case.
 func question(table *policy.Table, c *catalogue.Case, method catalogue.Method) explain.Question {
 	messages := make([]proto.Message, len(c.Messages))
 	for n, m := range c.Messages {
@@ -57,7 +57,7 @@ func question(table *policy.Table, c *catalogue.Case, method catalogue.Method) e
 	}
 }
 
-// A printed explanation is what programs read of one.
+// A printed explanation is its JSON form.
 type printed struct {
 	Decision, Code, Reason, Text string
 	Verified                     bool
@@ -85,7 +85,7 @@ func explained(t *testing.T, q explain.Question) (p printed, text string) {
 	return p, out.String()
 }
 
-// answer is the refusal that an explanation tells of.
+// answer returns the refusal in an explanation.
 func (p printed) answer() (answer catalogue.Answer) {
 	if p.Decision != string(explain.Refused) {
 		return catalogue.Answer{}
@@ -100,7 +100,7 @@ func (p printed) answer() (answer catalogue.Answer) {
 	return answer
 }
 
-// seen is what happened to all cases.
+// seen holds the outcomes of all cases.
 type seen struct {
 	mu       sync.Mutex
 	cases    map[*catalogue.Case]bool
@@ -157,7 +157,7 @@ func TestCatalogue(t *testing.T) {
 	})
 }
 
-// check makes sure that one step refuses, and that all before it have passed.
+// check makes sure that one step refuses, and that all earlier steps have passed.
 func (s *seen) check(t *testing.T, name string, c *catalogue.Case, p printed) {
 	t.Helper()
 	s.mu.Lock()
@@ -199,9 +199,9 @@ func (s *seen) reached() map[string]bool {
 	return reached
 }
 
-// TestUnverified explains every call without any keys. Where the signature or the keys do not
-// matter, the answer is the server's; elsewhere it is that of a server which trusts the issuer
-// that the token names, to the same token signed by that issuer.
+// TestUnverified explains every call without keys. If the signature and the keys do not matter, the
+// answer is the server's. Otherwise it is the answer of a server that trusts the issuer in the token
+// to the same token, signed by that issuer.
 func TestUnverified(t *testing.T) {
 	t.Parallel()
 	table := harness.Rules(t)
@@ -246,7 +246,7 @@ func TestUnverified(t *testing.T) {
 }
 
 // resigned is a token that its issuer has signed, and a verifier that trusts that issuer. Moods of
-// catalogue's verifiers are no tokens, and stay what they are.
+// catalogue's verifiers are not tokens, and do not change.
 func resigned(authorization string) (interceptor.Verifier, string) {
 	scheme, raw, _ := strings.Cut(authorization, " ")
 	var claims map[string]any
@@ -274,10 +274,10 @@ func issuerAt(url string) token.Issuer {
 	return issuer
 }
 
-// keys is where the keys of all issuers are.
+// keys holds the keys of all issuers.
 const keys = "https://keys.test"
 
-// nobody trusts no issuer.
+// nobody is a verifier that does not trust any issuer.
 type nobody struct{}
 
 func (nobody) Verify(context.Context, string) (*token.Claims, error) {

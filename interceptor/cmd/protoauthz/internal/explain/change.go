@@ -12,7 +12,7 @@ import (
 	"github.com/protoauthz/protoauthz/interceptor/policy"
 )
 
-// change is what would have to change for a check to pass.
+// change returns what would have to change so that a check passes.
 func (q *Question) change(rule *policy.Rule, a answer, check Check) string {
 	switch a.denial.Reason() {
 	case interceptor.ReasonRuleMissing:
@@ -65,7 +65,7 @@ func invalid(rule *policy.Rule, check Check) string {
 	}
 }
 
-// request says what token to ask for.
+// request returns what token to ask for.
 func request(rule *policy.Rule) string {
 	switch {
 	case isOrganization(rule):
@@ -73,13 +73,13 @@ func request(rule *policy.Rule) string {
 	case rule.Model == authzv1.Model_MODEL_ORGANIZATION_RESOURCE:
 		return fmt.Sprintf("ask the issuer for a token with the resource (audience) %s, for the organization", rule.Audience)
 	default:
-		return fmt.Sprintf("ask the issuer for a token with the resource (audience) %s, for no organization", rule.Audience)
+		return fmt.Sprintf("ask the issuer for a token with the resource (audience) %s, without an organization", rule.Audience)
 	}
 }
 
 func isOrganization(rule *policy.Rule) bool { return rule.Model == authzv1.Model_MODEL_ORGANIZATION }
 
-// missing names the scopes that are not granted.
+// missing returns what to do about missing scopes.
 func missing(a answer) string {
 	var ask []string
 	switch all := slices.DeleteFunc(slices.Clone(a.denial.Scopes()), a.claims.HasScope); len(all) {
@@ -95,14 +95,14 @@ func missing(a answer) string {
 	return "ask the issuer for " + strings.Join(ask, " and ") + ": it grants only what the roles of the caller hold"
 }
 
-// naming says where to name which organization.
+// naming returns which organization the request must name, and where.
 func naming(rule *policy.Rule, a answer) string {
 	organization := a.claims.OrganizationID()
 	where := ""
-	switch rule.Organization.Source {
-	case policy.SourceHeader:
+	switch rule.Organization.Location {
+	case policy.LocationHeader:
 		where = "once in the header " + rule.Organization.Name
-	case policy.SourceField:
+	case policy.LocationField:
 		message := "the message"
 		if rule.Method.IsStreamingClient() {
 			message = "every message"
@@ -114,7 +114,7 @@ func naming(rule *policy.Rule, a answer) string {
 		if pattern := rule.Organization.Pattern; pattern != "" {
 			where += ", as " + strings.ReplaceAll(pattern, "{organization}", organization)
 		}
-	case policy.SourceToken:
+	case policy.LocationToken:
 	}
-	return strings.TrimSpace("name the organization "+organization+" "+where) + ", or use a token for the one that is meant"
+	return strings.TrimSpace("name the organization "+organization+" "+where) + ", or use a token for the organization that is meant"
 }

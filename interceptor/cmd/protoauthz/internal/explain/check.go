@@ -10,7 +10,7 @@ import (
 	"github.com/protoauthz/protoauthz/interceptor/token"
 )
 
-// A Check is one that the guard makes.
+// A Check is a check that the guard makes.
 type Check string
 
 // The checks, in the order in which the guard makes them.
@@ -33,32 +33,32 @@ var checks = []Check{
 	CheckModel, CheckCaller, CheckScopes, CheckOrganization,
 }
 
-// A Status is what came of a check.
+// A Status is the outcome of a check.
 type Status string
 
 // The statuses.
 const (
 	StatusPassed  Status = "passed"
 	StatusRefused Status = "refused"
-	// StatusNotReached is the status of a check behind the check that refused.
+	// StatusNotReached means that an earlier check has refused the call.
 	StatusNotReached Status = "not_reached"
-	// StatusNotMade is the status of a check that could not be made here, and that a server makes.
+	// StatusNotMade means that only a server can make the check.
 	StatusNotMade Status = "not_made"
-	// StatusNotNeeded is the status of a check that the rule does not ask for.
+	// StatusNotNeeded means that the rule does not need the check.
 	StatusNotNeeded Status = "not_needed"
 )
 
-// A Step is a check and what came of it.
+// A Step is a check and its outcome.
 type Step struct {
 	Check  Check  `json:"check"`
 	Status Status `json:"status"`
-	// About is what is checked or, of the step that refused, what is wrong.
+	// About is what the check is about or, if the check has refused the call, what is wrong.
 	About string `json:"about"`
-	// Change is what would have to change, of the step that refused.
+	// Change is what would have to change, if the check has refused the call.
 	Change string `json:"change,omitempty"`
 }
 
-// refusing is the check that ended in a denial.
+// refusing returns the check of a denial.
 func (q *Question) refusing(denial *interceptor.Denial) Check {
 	switch denial.Reason() {
 	case interceptor.ReasonRuleMissing:
@@ -89,7 +89,7 @@ func (q *Question) refusing(denial *interceptor.Denial) Check {
 	}
 }
 
-// steps tells of all checks.
+// steps returns the outcome of all checks.
 func (q *Question) steps(a answer) []Step {
 	rule, _ := q.Table.Lookup(q.Procedure)
 	refusing := Check("")
@@ -103,7 +103,7 @@ func (q *Question) steps(a answer) []Step {
 		case check == refusing:
 			step.Status, step.About, step.Change = StatusRefused, why(a.denial), q.change(rule, a, check)
 			status = StatusNotReached
-		case rule == nil: // the first step has refused
+		case rule == nil: // the first step has refused the call
 			step.About = "there is no rule to check by"
 		case rule.Public && check != CheckRule:
 			step.Status, step.About = StatusNotNeeded, "the method is public"
@@ -112,7 +112,7 @@ func (q *Question) steps(a answer) []Step {
 			switch {
 			case status != StatusPassed:
 			case refusing == CheckSignature && a.denial.Reason() == interceptor.ReasonGuardFailed && check != CheckRule && check != CheckAuthorization:
-				step.Status = StatusNotReached // as far as anybody knows
+				step.Status = StatusNotReached // nobody knows where the verifier has failed
 			case !needs(rule, check):
 				step.Status = StatusNotNeeded
 			case check == CheckSignature && q.Verifier == nil:
@@ -126,7 +126,7 @@ func (q *Question) steps(a answer) []Step {
 	return steps
 }
 
-// needs reports whether a rule asks for a check at all.
+// needs reports whether a rule needs a check.
 func needs(rule *policy.Rule, check Check) bool {
 	switch check {
 	case CheckCaller:
@@ -140,7 +140,7 @@ func needs(rule *policy.Rule, check Check) bool {
 	}
 }
 
-// about is what a check is about.
+// about returns what a check is about.
 func about(rule *policy.Rule, check Check) string {
 	switch check {
 	case CheckRule:
@@ -162,7 +162,7 @@ func about(rule *policy.Rule, check Check) string {
 		return "the claims are of the right types, without control characters"
 	case CheckModel:
 		if isOrganization(rule) {
-			return "the token is for one organization, and no API"
+			return "the token is for one organization, and not for an API"
 		}
 		return fmt.Sprintf("a token of model %s, for the API %s", model(rule), rule.Audience)
 	case CheckCaller:
@@ -177,7 +177,7 @@ func about(rule *policy.Rule, check Check) string {
 		return rule.Needs()
 	case CheckOrganization:
 		if rule.Organization == nil {
-			return "the method is for no organization"
+			return "the method has no organization"
 		}
 		return "the request names the organization: " + rule.Organization.String()
 	default:
@@ -189,7 +189,7 @@ func model(rule *policy.Rule) string {
 	return strings.ToLower(strings.TrimPrefix(rule.Model.String(), "MODEL_"))
 }
 
-// why is the cause of a denial, which holds nothing of the token.
+// why returns the cause of a denial, which has no value of the token.
 func why(denial *interceptor.Denial) string {
 	if cause := denial.Unwrap(); cause != nil {
 		return cause.Error()

@@ -1,5 +1,5 @@
-// Package explain says what comes of a call and why. [interceptor.Guard] decides. The package
-// finds out which check of the guard refuses a call, and what would have to change.
+// Package explain explains the decision of [interceptor.Guard] on a call: which check refuses
+// the call, and what would have to change.
 package explain
 
 import (
@@ -9,32 +9,33 @@ import (
 	"github.com/protoauthz/protoauthz/interceptor"
 )
 
-// An Explanation says what comes of a call and why. Its JSON form is for programs.
+// An Explanation is the decision on a call and its reasons. Its JSON form is for programs.
 type Explanation struct {
 	Procedure string `json:"procedure"`
-	// Rule is the method's, in one line as a policy.Table prints it, or empty if there is none.
+	// Rule is the rule of the method, in one line as in a policy.Table, or "" without a rule.
 	Rule     string   `json:"rule,omitempty"`
 	Decision Decision `json:"decision"`
-	// Verified tells whether the signature was verified, and is good.
+	// Verified is true if the signature was verified and is good.
 	Verified bool `json:"verified"`
-	// Code, Reason, Text, Scopes and AnyScopes are what the client is told of a refusal.
+	// Code, Reason, Text, Scopes and AnyScopes are the refusal that the client sees.
 	Code      string             `json:"code,omitempty"`
 	Reason    interceptor.Reason `json:"reason,omitempty"`
 	Text      string             `json:"text,omitempty"`
 	Scopes    []string           `json:"scopes,omitempty"`
 	AnyScopes []string           `json:"anyScopes,omitempty"`
-	// Message is which message was refused, counted from one, or 0 if none was.
+	// Message is the number of the refused message, counted from 1. It is 0 if no message was
+	// refused.
 	Message int `json:"message,omitempty"`
-	// Organization is the one that the token opens.
+	// Organization is the organization of the token.
 	Organization string `json:"organization,omitempty"`
 	Steps        []Step `json:"steps"`
-	// Token is what the token says, whether it is believed or not. Nil if it is none.
+	// Token is the content of the token, verified or not. It is nil if the token is malformed.
 	Token *Token `json:"token,omitempty"`
 
 	keyless bool // no signature can be verified
 }
 
-// Explain asks the guard, and finds out why it answers so.
+// Explain asks the guard for a decision, and finds the check that refuses the call.
 func Explain(ctx context.Context, q Question) *Explanation {
 	a := q.ask(ctx)
 	e := &Explanation{

@@ -24,7 +24,7 @@ import (
 	"github.com/protoauthz/protoauthz/interceptor/token"
 )
 
-// scene is where tokens are minted in a bubble.
+// scene mints tokens in a bubble.
 var scene = tokens.Scene{Now: 946684800, Leeway: 30}
 
 // in asks about a call of a service with a token.
@@ -36,7 +36,7 @@ func in(t *testing.T, service, raw string) explain.Question {
 	}
 }
 
-// TestInvalid makes sure that the first fault of a token is the one that is named, in the order of
+// TestInvalid makes sure that the first fault of a token is named, in the order of
 // [token.Verifier.Verify].
 func TestInvalid(t *testing.T) {
 	t.Parallel()
@@ -90,7 +90,7 @@ func TestInvalid(t *testing.T) {
 	}
 }
 
-// TestMaxLifetime is about an issuer whose tokens have to say how long they live.
+// TestMaxLifetime tries an issuer with a maximal lifetime of tokens.
 func TestMaxLifetime(t *testing.T) {
 	t.Parallel()
 	k := tokens.I1.ES256
@@ -123,7 +123,7 @@ func refusing(e *explain.Explanation) explain.Check {
 	return ""
 }
 
-// TestChange is what a caller has to do.
+// TestChange compares what a caller must change.
 func TestChange(t *testing.T) {
 	t.Parallel()
 	organization := tokens.OrganizationA
@@ -137,7 +137,7 @@ func TestChange(t *testing.T) {
 		{"a scope beside an alternative", "Any", []any{"scope", "buy"}, []string{"the scope read:a:"}, []string{"sell", "buy"}},
 		{"two scopes", "Global", []any{"scope", ""}, []string{"the scopes read:a write:b:"}, nil},
 		{"both", "Any", []any{"scope", ""}, []string{"the scope read:a and one of the scopes sell buy:"}, nil},
-		{"the API", "Read", []any{"aud", "https://other.test"}, []string{"resource (audience) " + tokens.API, "for no organization"}, nil},
+		{"the API", "Read", []any{"aud", "https://other.test"}, []string{"resource (audience) " + tokens.API, "without an organization"}, nil},
 		{"the API and an organization", "Field", []any{"scope", "read:data"}, []string{"resource (audience) " + tokens.API, "for the organization"}, nil},
 		{"an organization", "Member", []any{"scope", "invite:member"}, []string{"organization token", "without any resource"}, []string{tokens.API}},
 		{"a user", "User", []any{"sub", "app_1"}, []string{"token of a user"}, nil},
@@ -168,7 +168,7 @@ func TestChange(t *testing.T) {
 	}
 }
 
-// TestMessages is about messages that are not known, and ones that are not there.
+// TestMessages tries unknown messages and streams without messages.
 func TestMessages(t *testing.T) {
 	t.Parallel()
 	harness.Rules(t)
@@ -203,7 +203,7 @@ type broken struct{}
 
 func (broken) Verify(context.Context, string) (*token.Claims, error) { panic("broken") }
 
-// TestBrokenVerifier makes sure that of a token nothing has passed of which nobody knows.
+// TestBrokenVerifier makes sure that no check counts as passed if the verifier has failed.
 func TestBrokenVerifier(t *testing.T) {
 	t.Parallel()
 	harness.Rules(t)
@@ -228,7 +228,7 @@ func TestBrokenVerifier(t *testing.T) {
 	})
 }
 
-// TestAuthorization makes sure that only what is given as Authorization is one.
+// TestAuthorization makes sure that an Authorization in Question.Header does not count.
 func TestAuthorization(t *testing.T) {
 	t.Parallel()
 	harness.Rules(t)
@@ -242,7 +242,7 @@ func TestAuthorization(t *testing.T) {
 	})
 }
 
-// TestToken is about what is shown of a token.
+// TestToken makes sure that a token is shown without its signature, and a malformed token not at all.
 func TestToken(t *testing.T) {
 	t.Parallel()
 	harness.Rules(t)
@@ -297,7 +297,7 @@ func TestToken(t *testing.T) {
 	})
 }
 
-// TestColours makes sure that colours are all that they add.
+// TestColours makes sure that colours add escape sequences and nothing else.
 func TestColours(t *testing.T) {
 	t.Parallel()
 	harness.Rules(t)

@@ -13,46 +13,48 @@ import (
 	"github.com/protoauthz/protoauthz/interceptor/token"
 )
 
-// A Question is a call, as far as it is known.
+// A Question is a call, with its messages if they are known.
 type Question struct {
 	// Table has the rules.
 	Table *policy.Table
-	// Verifier verifies the token. If nil, all checks are made but the check of the signature.
+	// Verifier verifies the token. If it is nil, all checks but the check of the signature are made.
 	Verifier interceptor.Verifier
-	// Inspect is Token of package interceptor/internal/unverified for the issuers that are trusted, or what [Inspector] returns.
+	// Inspect makes all checks of a token but the check of the signature: Token of package
+	// interceptor/internal/unverified for the trusted issuers, or the result of [Inspector].
 	// Required.
 	Inspect func(raw string) (*token.Claims, error)
-	// Procedure is the method that is called, as in "/pkg.Service/Method".
+	// Procedure is the procedure of the call, as in "/pkg.Service/Method".
 	Procedure string
-	// Authorization are the values of that header, and Header are other fields.
+	// Authorization holds the values of the header Authorization. Header holds the other headers.
 	Authorization []string
 	Header        http.Header
-	// Messages are the requests, of the type of the method's input: no more than the method
-	// can have. Nil means that they are not known, and an empty list that there are none.
+	// Messages are the request messages, of the type of the method's input: at most as many as
+	// the method takes. Nil means that the messages are not known, and an empty list that there
+	// are no messages.
 	Messages []proto.Message
 }
 
-// A Decision is what comes of a call.
+// A Decision is the outcome of a call.
 type Decision string
 
 // The decisions.
 const (
 	Allowed Decision = "allowed"
 	Refused Decision = "refused"
-	// Awaits means that the call is let in once each of its messages, which are not known,
-	// names the organization that the token opens.
+	// Awaits means that the call is let in once each message names the organization of the
+	// token. The messages are not known.
 	Awaits Decision = "awaits_message"
 )
 
-// An answer is what the guard decided.
+// An answer is the decision of the guard.
 type answer struct {
 	denial   *interceptor.Denial // nil unless the call is refused
 	claims   *token.Claims       // nil unless the token was accepted
-	awaits   bool                // a message that is not known has to name the organization
-	messages int                 // how many were judged
+	awaits   bool                // the messages are not known, and must name the organization
+	messages int                 // how many messages were judged
 }
 
-// ask has a guard decide.
+// ask asks a guard for its decision.
 func (q *Question) ask(ctx context.Context) (a answer) {
 	verifier := q.Verifier
 	if verifier == nil {
@@ -88,18 +90,18 @@ func (q *Question) ask(ctx context.Context) (a answer) {
 	return a
 }
 
-// inspector accepts tokens that nobody has to have signed.
+// An inspector is a verifier that does not check signatures.
 type inspector func(raw string) (*token.Claims, error)
 
 func (u inspector) Verify(_ context.Context, raw string) (*token.Claims, error) { return u(raw) }
 
-// messages are a stream that has already been read.
+// messages are the stream of a call whose messages are known.
 type messages struct {
 	rest     []proto.Message
 	received int
 }
 
-// handle receives all messages, as a handler does. What is refused is emptied: hence the copies.
+// handle receives copies of all messages, as a handler does: the guard empties a refused message.
 func (m *messages) handle(_ context.Context, stream *interceptor.Stream) error {
 	for {
 		var message proto.Message
@@ -114,7 +116,7 @@ func (m *messages) handle(_ context.Context, stream *interceptor.Stream) error {
 	}
 }
 
-// receive finds the message where it is to be put.
+// receive takes the next message, which handle has passed already.
 func (m *messages) receive(any) error {
 	if len(m.rest) == 0 {
 		return io.EOF

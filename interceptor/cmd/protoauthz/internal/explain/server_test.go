@@ -28,14 +28,14 @@ func newMessage(m catalogue.Message) *message {
 	return made
 }
 
-// echo says what a message names.
+// echo returns the organization that a message names.
 func echo(ctx context.Context, m *message) *reply {
 	text := m.GetOrganizationId() + m.GetDocument().GetName()
 	harness.Saw(ctx, text)
 	return &reply{Document: &samplev1.Document{Text: text}}
 }
 
-// services are all services, with handlers that echo.
+// services returns all services, with handlers that echo.
 func services(options ...connect.HandlerOption) *http.ServeMux {
 	mux := http.NewServeMux()
 	handle := func(service string, method catalogue.Method, handler func(string) http.Handler) {
@@ -93,7 +93,7 @@ func services(options ...connect.HandlerOption) *http.ServeMux {
 	return mux
 }
 
-// call makes one call over gRPC, as a stream of both sides: on the wire all are.
+// call makes one call over gRPC, as a bidirectional stream: on the wire all calls are.
 func call(ctx context.Context, to *harness.Server, c *catalogue.Case, method catalogue.Method, header http.Header) (texts []string, err error) {
 	client := connect.NewClient[message, reply](to.HTTP2, to.URL+catalogue.Procedure(c.Service, method), connect.WithGRPC())
 	stream := client.CallBidiStream(ctx)

@@ -15,7 +15,7 @@ import (
 
 var codes = []connect.Code{connect.CodePermissionDenied, connect.CodeInternal, connect.CodeUnavailable, connect.CodeUnauthenticated}
 
-// whole tells whether all tests run.
+// whole reports whether all tests run.
 func whole() bool {
 	return !testing.Short() && flag.Lookup("test.run").Value.String() == "" && flag.Lookup("test.skip").Value.String() == ""
 }
@@ -24,11 +24,11 @@ func decodeSegment(segment string) ([]byte, error) {
 	return base64.RawURLEncoding.DecodeString(segment)
 }
 
-// piece is the size of the pieces that are looked for.
+// piece is the size of the pieces that checkSilent looks for.
 const piece = 8
 
-// checkSilent makes sure that an explanation holds neither the signature of a token nor, of what
-// is no token, any piece.
+// checkSilent makes sure that an explanation does not hold the signature of a token, nor a piece of a
+// malformed token.
 func checkSilent(t *testing.T, name string, c *catalogue.Case, q explain.Question, text string) {
 	t.Helper()
 	told := func(secret string, public string) {
@@ -57,7 +57,7 @@ func checkSilent(t *testing.T, name string, c *catalogue.Case, q explain.Questio
 	}
 }
 
-// steps are all steps that refuse a call of the table, with the reasons.
+// steps holds all steps that refuse a call of the table, with the reasons.
 var steps = func() map[string]bool {
 	steps := map[string]bool{}
 	for check, reasons := range map[explain.Check][]catalogue.Answer{

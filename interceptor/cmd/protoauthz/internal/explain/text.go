@@ -10,7 +10,7 @@ import (
 	"github.com/protoauthz/protoauthz/interceptor/cmd/protoauthz/internal/terminal"
 )
 
-// marks are how the statuses are shown.
+// marks are the texts and styles of the statuses.
 var marks = map[Status]struct {
 	text  string
 	style terminal.Style
@@ -55,7 +55,7 @@ func (e *Explanation) WriteText(w io.Writer, painter terminal.Painter) error {
 		if step.Status == StatusNotReached {
 			text = "not reached: " + text
 		}
-		// Colours take no room.
+		// Padded before it is painted: escape sequences have no width.
 		padded := mark.text + strings.Repeat(" ", 9-len(mark.text))
 		line := painter.Paint(mark.style, padded) + fmt.Sprintf("%-15s", step.Check) + text
 		if mark.style == terminal.Faint {

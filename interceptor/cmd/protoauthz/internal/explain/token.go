@@ -16,8 +16,8 @@ import (
 	"github.com/protoauthz/protoauthz/interceptor/token"
 )
 
-// Inspector returns an Inspect for the tokens of whatever issuer they name themselves, given
-// what issuers of the kind are like.
+// Inspector returns a function for [Question.Inspect] that trusts the issuer that each token
+// names itself. The kind supplies all fields of the issuer but the URLs.
 func Inspector(kind token.Issuer, opts ...token.Option) func(raw string) (*token.Claims, error) {
 	return func(raw string) (*token.Claims, error) {
 		issuer := kind
@@ -25,17 +25,17 @@ func Inspector(kind token.Issuer, opts ...token.Option) func(raw string) (*token
 		if _, err := token.NewVerifier(issuer, opts...); err == nil {
 			return unverified.Token(issuer, raw, opts...)
 		}
-		// The token names no issuer. Any other will do.
+		// The token does not name an issuer: any URL will do.
 		issuer.URL = "https://issuer.invalid"
 		claims, err := unverified.Token(issuer, raw, opts...)
 		if errors.Is(err, token.ErrInvalid) {
-			err = fmt.Errorf("%w: iss is missing, or no URL of an issuer", token.ErrInvalid)
+			err = fmt.Errorf("%w: iss is missing, or is not the URL of an issuer", token.ErrInvalid)
 		}
 		return claims, err
 	}
 }
 
-// issuerOf is what a token says of its issuer.
+// issuerOf returns the claim iss of a token, or "".
 func issuerOf(raw string) (url string) {
 	_, rest, _ := strings.Cut(raw, ".")
 	payload, _, _ := strings.Cut(rest, ".")
@@ -43,22 +43,22 @@ func issuerOf(raw string) (url string) {
 	return url
 }
 
-// A Token is what a token says. All of it is as nobody may have signed it.
+// A Token is the content of a token. Nothing in it is verified.
 type Token struct {
 	Header json.RawMessage `json:"header"`
 	Claims json.RawMessage `json:"claims"`
 	Times  []Time          `json:"times,omitempty"`
 }
 
-// A Time is a claim that is one.
+// A Time is a claim with a time.
 type Time struct {
 	Claim string    `json:"claim"`
 	Time  time.Time `json:"time"`
 	Note  string    `json:"note"`
 }
 
-// read returns what a token says, or nil if it is none: what that is nobody knows, and it may
-// be a secret.
+// read returns the content of a token, or nil if the token is malformed: then it may be another
+// secret.
 func (q *Question) read() *Token {
 	raw, err := token.Bearer(q.Authorization)
 	if err != nil {
@@ -68,7 +68,7 @@ func (q *Question) read() *Token {
 	if _, err := q.Inspect(raw); errors.Is(err, token.ErrMalformed) || len(segments) != 3 {
 		return nil
 	}
-	// Its header may have been refused before the rest was looked at.
+	// A refused header hides the rest: check the rest with a good header.
 	if _, err := q.Inspect(encode(`{"alg":"ES256","typ":"at+jwt"}`) + "." + segments[1] + "." + segments[2]); errors.Is(err, token.ErrMalformed) {
 		return nil
 	}
@@ -103,7 +103,7 @@ func note(claim string, in time.Duration) string {
 	}
 }
 
-// inWords is a duration in its largest unit.
+// inWords returns a duration in its largest unit.
 func inWords(d time.Duration) string {
 	for _, unit := range []struct {
 		name string
@@ -118,13 +118,13 @@ func inWords(d time.Duration) string {
 	return "0 seconds"
 }
 
-// failedCheck is where a token was refused as invalid. Parts of the token are asked about, in the
-// order of [token.Verifier.Verify].
+// failedCheck returns the check that refused a token as invalid. It inspects parts of the token, in
+// the order of [token.Verifier.Verify].
 func (q *Question) failedCheck(denial *interceptor.Denial) Check {
 	raw, err := token.Bearer(q.Authorization)
 	segments := strings.Split(raw, ".")
 	if err != nil || len(segments) != 3 {
-		return CheckSignature // it is the verifier that is out of order
+		return CheckSignature // the verifier has failed, not the token
 	}
 	payload := decode(segments[1])
 	asked := func(claims map[string]json.RawMessage) string {
@@ -134,7 +134,7 @@ func (q *Question) failedCheck(denial *interceptor.Denial) Check {
 		}
 		return segments[0] + "." + encode(string(text)) + "." + encode("signature")
 	}
-	// Whatever lifetime the issuer's tokens may have, this one has none, and is expired.
+	// A token without lifetime is expired for every issuer.
 	claims := map[string]json.RawMessage{"sub": json.RawMessage(`"x"`), "exp": json.RawMessage("1"), "iat": json.RawMessage("1")}
 	if iss := member(payload, "iss"); iss != nil {
 		claims["iss"] = iss
@@ -152,7 +152,7 @@ func (q *Question) failedCheck(denial *interceptor.Denial) Check {
 	if _, err := q.Inspect(asked(claims)); err != nil {
 		return CheckTime
 	}
-	// Claims are read last, and what is wrong with them is the same with any signature.
+	// The verifier reads the claims last: their faults do not depend on the signature.
 	if _, err := q.Inspect(raw); err != nil && err.Error() == denial.Unwrap().Error() {
 		return CheckClaims
 	}
@@ -171,7 +171,7 @@ func decode(segment string) json.RawMessage {
 	return object.Bytes()
 }
 
-// member returns the member of that very name, or nil.
+// member returns the member of exactly that name, or nil.
 func member(object json.RawMessage, name string) json.RawMessage {
 	var members map[string]json.RawMessage
 	_ = json.Unmarshal(object, &members)

@@ -1,5 +1,5 @@
-// Package terminal writes what comes out of a token, an image or a server so that it neither
-// steers a terminal nor misleads a reader: names of files may hold anything, and claims too.
+// Package terminal writes texts of tokens, images and servers so that they neither steer a
+// terminal nor mislead a reader.
 package terminal
 
 import (
@@ -13,8 +13,8 @@ import (
 	"unicode/utf8"
 )
 
-// Escape escapes, as JSON does, what cannot be seen: control characters, directions of writing,
-// and all white space but the space. What is not UTF-8 becomes `\x` and two digits.
+// Escape escapes invisible characters as JSON does: control characters, directions of writing,
+// and all white space but the space. A byte that is not UTF-8 becomes `\x` and two digits.
 func Escape(s string) string {
 	if utf8.ValidString(s) && !strings.ContainsFunc(s, hidden) {
 		return s
@@ -42,7 +42,7 @@ func Escape(s string) string {
 
 func hidden(r rune) bool { return !unicode.IsPrint(r) }
 
-// WriteJSON writes a document with indentation, which reads back as it was.
+// WriteJSON writes a document as indented JSON with invisible characters escaped.
 func WriteJSON(w io.Writer, document any) error {
 	var out bytes.Buffer
 	encoder := json.NewEncoder(&out)

@@ -32,7 +32,7 @@ func TestEscape(t *testing.T) {
 	}
 }
 
-// TestWriteJSON makes sure that programs read what was written, and people see all of it.
+// TestWriteJSON makes sure that programs read back the document, and that people see all characters.
 func TestWriteJSON(t *testing.T) {
 	t.Parallel()
 	want := map[string]string{"a\u202e<b>": "\x1b[31m\n\t\"\\\x7f\u009b\u2028\U000e0001é"}

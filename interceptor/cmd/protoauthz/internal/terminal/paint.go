@@ -1,6 +1,6 @@
 package terminal
 
-// A Style is a colour or a weight that terminals have, bright or dark.
+// A Style is a colour or a weight that is legible on light and dark terminals.
 type Style string
 
 // The styles.
@@ -13,10 +13,10 @@ const (
 	Yellow Style = "33"
 )
 
-// A Painter gives text a style, if it is true.
+// A Painter gives styles to text. The Painter false gives none.
 type Painter bool
 
-// Paint returns the text as a terminal shows it in the style. The text is not escaped.
+// Paint returns the text in a style. It does not escape the text.
 func (p Painter) Paint(style Style, text string) string {
 	if !p || style == Plain || text == "" {
 		return text

@@ -11,13 +11,13 @@ import (
 
 const formatFlagName = "format"
 
-// A choice is a flag with one of some values.
+// A choice is a flag that takes one of some values.
 type choice struct {
 	*cli.StringFlag
 	values []string
 }
 
-// newChoice returns a flag with one of some values, of which the first is the default.
+// newChoice returns a flag that takes one of some values. The first value is the default.
 func newChoice(name, usage string, values ...string) *choice {
 	return &choice{values: values, StringFlag: &cli.StringFlag{
 		Name:  name,
@@ -25,7 +25,7 @@ func newChoice(name, usage string, values ...string) *choice {
 		Value: values[0],
 		Validator: func(value string) error {
 			if !slices.Contains(values, value) {
-				return fmt.Errorf("it is none of %s", strings.Join(values, ", "))
+				return fmt.Errorf("give one of %s", strings.Join(values, ", "))
 			}
 			return nil
 		},
@@ -37,12 +37,12 @@ func newFormatFlag(formats ...string) *choice {
 	return newChoice(formatFlagName, "`FORMAT` of the output", formats...)
 }
 
-// complete returns what suggests words to a shell: the values of a choice, and what the
-// library knows. Where that is nothing, the shell suggests files.
+// complete returns a function that suggests words to the shell: the values of a choice, or
+// the words that package cli knows. Without a word, the shell suggests files.
 func complete(args []string) cli.ShellCompleteFunc {
 	return func(ctx context.Context, c *cli.Command) {
-		// The shell's script ends in a flag of its own. Before that stands the word that is being
-		// written if it is a flag, and otherwise the word before.
+		// The last argument is a flag of the shell's script. The argument before is the word
+		// that the user writes if that word is a flag, and otherwise the word before that word.
 		if n := len(args); n >= 2 {
 			for _, flag := range c.Flags {
 				if choice, ok := flag.(*choice); ok && (args[n-2] == "-"+choice.Name || args[n-2] == "--"+choice.Name) {

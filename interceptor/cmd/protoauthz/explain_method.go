@@ -10,7 +10,8 @@ import (
 	"github.com/protoauthz/protoauthz/interceptor/policy"
 )
 
-// findMethod finds the rule of a method, which may be written in three ways.
+// findMethod finds the rule of a method: "/pkg.Service/Method", "pkg.Service/Method" or
+// "pkg.Service.Method".
 func findMethod(a *compiled, name string) (*policy.Rule, string, error) {
 	procedure := strings.TrimPrefix(name, "/")
 	if dot := strings.LastIndexByte(procedure, '.'); dot > 0 && !strings.Contains(procedure, "/") {
@@ -39,7 +40,7 @@ func findMethod(a *compiled, name string) (*policy.Rule, string, error) {
 
 const maxNear = 3
 
-// nearest are the procedures with the most similar names, or none if nothing is similar.
+// nearest returns the procedures with the most similar names, if there are any.
 func nearest(rules []*policy.Rule, procedure string) []string {
 	type candidate struct {
 		name     string
@@ -62,7 +63,7 @@ func nearest(rules []*policy.Rule, procedure string) []string {
 	return names
 }
 
-// distance is how many bytes have to be put in, taken away or replaced.
+// distance returns how many bytes must be inserted, deleted or replaced to make b of a.
 func distance(a, b string) int {
 	row := make([]int, len(b)+1)
 	for j := range row {

@@ -13,8 +13,8 @@ import (
 	"github.com/protoauthz/protoauthz/interceptor/policy"
 )
 
-// A version is what is known of the rules of one module at one time.
-type version struct {
+// A ruleset holds the rules and faults of one version of a module.
+type ruleset struct {
 	own    []protoreflect.FileDescriptor // the files of the module
 	files  policy.Files                  // the files of the module that declare methods
 	rules  []*policy.Rule
@@ -22,15 +22,15 @@ type version struct {
 }
 
 // compile compiles the files that belong to the module and declare methods.
-func compile(files []descriptor.FileDescriptor, c config, public []string) (v version, err error) {
+func compile(files []descriptor.FileDescriptor, c config, public []string) (r ruleset, err error) {
 	set := new(descriptorpb.FileDescriptorSet)
 	for _, file := range files {
 		set.File = append(set.File, file.FileDescriptorProto())
 	}
-	// The descriptors of bufplugin find what is imported for options by chance.
-	linked, _, err := fileset.Link(set) // policy knows whether it matters that a file is missing
+	// The descriptors of bufplugin find imports for options only by chance.
+	linked, _, err := fileset.Link(set) // policy reports a missing file if a rule needs the file
 	if err != nil {
-		return v, err
+		return r, err
 	}
 	for _, file := range files {
 		if file.IsImport() {
@@ -38,28 +38,28 @@ func compile(files []descriptor.FileDescriptor, c config, public []string) (v ve
 		}
 		proto, err := linked.FindFileByPath(file.FileDescriptorProto().GetName())
 		if err != nil {
-			return v, err
+			return r, err
 		}
-		v.own = append(v.own, proto)
+		r.own = append(r.own, proto)
 		if declaresMethods(proto) {
-			v.files = append(v.files, proto)
+			r.files = append(r.files, proto)
 		}
 	}
-	services := v.files
+	services := r.files
 	switch {
-	case len(v.own) == 0, len(v.files)+len(public) == 0:
-		return v, nil
-	case len(v.files) == 0: // and some were, perhaps, that are only opened by name now
-		services = v.own
+	case len(r.own) == 0, len(r.files)+len(public) == 0:
+		return r, nil
+	case len(r.files) == 0: // services of the option public may have been in files that are deleted
+		services = r.own
 	}
 	slices.SortFunc(services, func(a, b protoreflect.FileDescriptor) int { return strings.Compare(a.Path(), b.Path()) })
 	table, err := policy.Compile(services, append(c.compile(), policy.WithPublic(public...))...)
 	if faulty, ok := errors.AsType[*policy.Error](err); ok {
-		v.rules, v.faults = faulty.Rules, faulty.Faults
-		return v, nil
+		r.rules, r.faults = faulty.Rules, faulty.Faults
+		return r, nil
 	}
-	v.rules = table.Rules()
-	return v, nil
+	r.rules = table.Rules()
+	return r, nil
 }
 
 func declaresMethods(file protoreflect.FileDescriptor) bool {
@@ -71,19 +71,19 @@ func declaresMethods(file protoreflect.FileDescriptor) bool {
 	return false
 }
 
-// faultOf is the fault that has cost a method of the old version its rule, or nil if the
-// method is not there any more.
-func (v version) faultOf(method protoreflect.MethodDescriptor) *policy.Fault {
-	for _, fault := range v.faults {
-		if name := protoreflect.FullName(fault.Subject); name == method.FullName() || name == method.Parent().FullName() && v.declares(method) {
+// faultOf returns the fault of a method of the old version, or nil if the method was
+// deleted.
+func (r ruleset) faultOf(method protoreflect.MethodDescriptor) *policy.Fault {
+	for _, fault := range r.faults {
+		if name := protoreflect.FullName(fault.Subject); name == method.FullName() || name == method.Parent().FullName() && r.declares(method) {
 			return fault
 		}
 	}
 	return nil
 }
 
-func (v version) declares(method protoreflect.MethodDescriptor) bool {
-	for _, file := range v.files {
+func (r ruleset) declares(method protoreflect.MethodDescriptor) bool {
+	for _, file := range r.files {
 		if service := file.Services().ByName(method.Parent().Name()); service != nil && service.FullName() == method.Parent().FullName() {
 			return service.Methods().ByName(method.Name()) != nil
 		}

@@ -31,23 +31,22 @@ type row struct {
 	needs string // what the token must have, for people
 }
 
-// An organization is the place where requests name it.
+// An organization is where requests name the organization.
 type organization struct {
-	Source  string `json:"source"`  // "field", "header" or "token"
-	Name    string `json:"name"`    // the path of the field, the header, or ""
-	Pattern string `json:"pattern"` // of the resource name in the field, or ""
+	Location string `json:"location"` // "field", "header" or "token"
+	Name     string `json:"name"`     // the path of the field, the header, or ""
+	Pattern  string `json:"pattern"`  // of the resource name in the field, or ""
 
 	text string
 }
 
-var sources = map[policy.Source]string{policy.SourceField: "field", policy.SourceHeader: "header", policy.SourceToken: "token"}
+var locations = map[policy.Location]string{policy.LocationField: "field", policy.LocationHeader: "header", policy.LocationToken: "token"}
 
-// newRow says what a rule says.
+// newRow returns the row of a rule.
 func newRow(rule *policy.Rule) *row {
-	r := &row{Procedure: rule.Procedure, Access: accessScopes, Scopes: list(rule.Scopes), AnyScopes: list(rule.AnyScopes), needs: rule.Needs()}
-	if method := rule.Method; method != nil {
-		file := method.ParentFile()
-		r.Place = policy.Place{File: file, Path: file.SourceLocations().ByDescriptor(method).Path}.String()
+	r := &row{
+		Procedure: rule.Procedure, Access: accessScopes, Scopes: list(rule.Scopes), AnyScopes: list(rule.AnyScopes),
+		Place: rule.Place().String(), needs: rule.Needs(),
 	}
 	if rule.Public {
 		r.Access = accessPublic
@@ -58,17 +57,17 @@ func newRow(rule *policy.Rule) *row {
 	}
 	r.Model = modelName(rule.Model)
 	r.Caller = strings.ToLower(strings.TrimPrefix(rule.Caller.String(), "CALLER_"))
-	// An organization's token is meant for the organization, whatever the service says.
+	// The audience of an organization token is the organization, not the audience of the service.
 	if rule.Model != authzv1.Model_MODEL_ORGANIZATION {
 		r.Audience = rule.Audience
 	}
 	if o := rule.Organization; o != nil {
-		r.Organization = &organization{sources[o.Source], o.Name, o.Pattern, o.String()}
+		r.Organization = &organization{locations[o.Location], o.Name, o.Pattern, o.String()}
 	}
 	return r
 }
 
-// list is a list that is never null in JSON.
+// list returns a copy of a list that is not null in JSON.
 func list(values []string) []string { return append([]string{}, values...) }
 
 func modelName(model authzv1.Model) string {
@@ -81,7 +80,7 @@ func (r *row) split() (service, method string) {
 	return service, method
 }
 
-// where says where requests name their organization.
+// where returns where requests name their organization.
 func (r *row) where() string {
 	if r.Organization == nil {
 		return ""
@@ -89,7 +88,7 @@ func (r *row) where() string {
 	return r.Organization.text
 }
 
-// aud says what a token's audience must be.
+// aud returns the audience that a token must have.
 func (r *row) aud() string {
 	if r.Model == modelName(authzv1.Model_MODEL_ORGANIZATION) {
 		return "organization"
@@ -97,13 +96,13 @@ func (r *row) aud() string {
 	return terminal.Escape(r.Audience)
 }
 
-// A group is what is known of the methods of one service.
+// A group holds the rows of one service.
 type group struct {
 	Service string
 	Rows    []*row
 }
 
-// groups takes rules that are sorted by procedure.
+// groups returns the rows of rules that are sorted by procedure.
 func groups(rules []*policy.Rule) []*group {
 	var all []*group
 	for _, rule := range rules {

@@ -1,0 +1,99 @@
+package policy_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	samplev1 "github.com/protoauthz/protoauthz/gen/sample/v1"
+	"github.com/protoauthz/protoauthz/interceptor/internal/test/protos"
+	"github.com/protoauthz/protoauthz/interceptor/policy"
+)
+
+// A server compiles the descriptors that the generated code holds.
+func ExampleCompile() {
+	table, err := policy.Compile(
+		policy.Files{samplev1.File_sample_v1_catalog_proto, samplev1.File_sample_v1_document_proto},
+		policy.WithAudience("https://api.example.com"),
+	)
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	rule, ok := table.Lookup("/sample.v1.CatalogService/CreateOrder")
+	fmt.Println(ok, rule.Needs())
+	// Output: true all of write:orders
+}
+
+// One error holds all faults.
+func ExampleCompile_faults() {
+	files := orderFiles(`
+service OrderService {
+  option (protoauthz.v1.service) = {model: MODEL_GLOBAL_RESOURCE};
+  rpc ListOrders(Request) returns (Response) {
+    option (protoauthz.v1.method) = {scopes: "read orders"};
+  }
+  rpc CancelOrder(Request) returns (Response);
+}`)
+	_, err := policy.Compile(files, policy.WithAudience("https://api.example.com"))
+	fmt.Println(err)
+
+	// Tools find the kind of each fault, and its place in the .proto file.
+	var faults *policy.Error
+	if errors.As(err, &faults) {
+		for _, fault := range faults.Faults {
+			fmt.Printf("%s: %s\n", fault.Place, fault.Kind)
+		}
+	}
+	// Output:
+	// order.v1.OrderService.ListOrders: scope "read orders" is not a scope-token (RFC 6749 section 3.3): use printable ASCII without space, quote and backslash (SCOPE_INVALID)
+	// order.v1.OrderService.CancelOrder: no rule: add option (protoauthz.v1.method) (RULE_MISSING)
+	// order.proto:8:38: SCOPE_INVALID
+	// order.proto:10:3: RULE_MISSING
+}
+
+// The text of a table shows who may call what. Keep it in a golden file, and a change of
+// the rules shows in its diff.
+func ExampleTable_String() {
+	table, err := policy.Compile(policy.Files{samplev1.File_sample_v1_catalog_proto}, policy.WithAudience("https://api.example.com"))
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	fmt.Print(table)
+	// Output:
+	// /sample.v1.CatalogService/CreateOrder     global_resource  audience=https://api.example.com  all of write:orders                  caller=any  organization=-
+	// /sample.v1.CatalogService/GetInfo         public
+	// /sample.v1.CatalogService/ImportProducts  global_resource  audience=https://api.example.com  all of read:products write:products  caller=any  organization=-
+	// /sample.v1.CatalogService/ListProducts    global_resource  audience=https://api.example.com  all of read:products                 caller=any  organization=-
+	// /sample.v1.CatalogService/WatchProducts   global_resource  audience=https://api.example.com  all of read:products                 caller=any  organization=-
+	// /sample.v1.CatalogService/WhoAmI          global_resource  audience=https://api.example.com  authenticated                        caller=any  organization=-
+}
+
+// The health service of an RPC library carries no annotations.
+func ExampleWithPublic() {
+	table, err := policy.Compile(
+		policy.Files{samplev1.File_sample_v1_catalog_proto},
+		policy.WithAudience("https://api.example.com"),
+		policy.WithPublic("grpc.health.v1.Health"),
+	)
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	rule, _ := table.Lookup("/grpc.health.v1.Health/Check")
+	fmt.Println(rule.Public)
+	// Output: true
+}
+
+// orderFiles compiles order.proto with the given services.
+func orderFiles(services string) policy.Files {
+	files, err := protos.Compile(context.Background(), "../../proto", map[string]string{"order.proto": `syntax = "proto3";
+package order.v1;
+import "protoauthz/v1/authz.proto";
+message Request {} message Response {}` + services}, "order.proto")
+	if err != nil {
+		panic(err)
+	}
+	return files
+}
