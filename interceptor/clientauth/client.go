@@ -47,8 +47,8 @@ type Client struct {
 	transport http.RoundTripper
 	failing   backoff // of the endpoint, which one target may only seem to be
 
-	mu      sync.Mutex // held to make a keeper
-	keepers *cache.Cache[keeper]
+	mu         sync.Mutex // held to make a refresher
+	refreshers *cache.Cache[refresher]
 }
 
 // A Target is what a token is for. The zero Target is none: asking for it is an error.
@@ -109,7 +109,7 @@ func New(provider Provider, id, secret string, opts ...Option) (*Client, error) 
 	}
 	return &Client{
 		provider: provider, id: id, secret: func() string { return secret }, transport: o.transport,
-		failing: backoff{longest: minRetry}, keepers: cache.New[keeper](maxTargets),
+		failing: backoff{longest: minRetry}, refreshers: cache.New[refresher](maxTargets),
 	}, nil
 }
 
@@ -123,7 +123,7 @@ func (c *Client) Source(target Target) *Source {
 		if err != nil {
 			return nil, err
 		}
-		return c.keeper(form), nil
+		return c.refresher(form), nil
 	}}
 }
 
@@ -156,7 +156,7 @@ func (c *Client) SourceFunc(target func(context.Context) (Target, error)) *Sourc
 		if err != nil {
 			return nil, err
 		}
-		return c.keeper(form), nil
+		return c.refresher(form), nil
 	}}
 }
 
@@ -187,16 +187,16 @@ func (c *Client) form(target Target) (string, error) {
 	return values.Encode(), nil
 }
 
-func (c *Client) keeper(form string) *keeper {
-	if k := c.keepers.Get(form); k != nil {
-		return k
+func (c *Client) refresher(form string) *refresher {
+	if r := c.refreshers.Get(form); r != nil {
+		return r
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	k := c.keepers.Get(form) // another call may have made it
-	if k == nil {
-		k = &keeper{fetch: func() (grant, error) { return c.fetch(form) }, shared: &c.failing}
-		c.keepers.Put(form, k)
+	r := c.refreshers.Get(form) // another call may have made it
+	if r == nil {
+		r = &refresher{fetch: func() (grant, error) { return c.fetch(form) }, shared: &c.failing}
+		c.refreshers.Put(form, r)
 	}
-	return k
+	return r
 }

@@ -64,7 +64,7 @@ func ForwardFrom(authorization func(context.Context) []string) *Source {
 type forwarded string
 
 func (f forwarded) token(context.Context) (*oauth2.Token, error) {
-	return heldBy(f, &oauth2.Token{AccessToken: string(f), TokenType: "Bearer"}), nil
+	return withHolder(f, &oauth2.Token{AccessToken: string(f), TokenType: "Bearer"}), nil
 }
 
 func (forwarded) drop(*oauth2.Token) {}

@@ -42,7 +42,7 @@ func (c *Client) fetch(form string) (grant, error) {
 	if err != nil {
 		return fail(ErrRefused, errors.New("the request cannot be made"))
 	}
-	body, status, err := endpoint.Do(c.transport, request, advice, answered...)
+	body, status, err := endpoint.Do(c.transport, request, advice, readStatuses...)
 	reason := ErrRefused
 	if endpoint.MayPass(err) {
 		reason = ErrUnavailable
@@ -73,8 +73,8 @@ func (c *Client) fetch(form string) (grant, error) {
 // advice is for somebody whose URL leads elsewhere.
 const advice = "is this the provider's token endpoint?"
 
-// answered are the statuses whose answers are read.
-var answered = []int{http.StatusOK, http.StatusBadRequest, http.StatusUnauthorized, http.StatusForbidden}
+// readStatuses are the statuses whose answers are read.
+var readStatuses = []int{http.StatusOK, http.StatusBadRequest, http.StatusUnauthorized, http.StatusForbidden}
 
 func (c *Client) request(ctx context.Context, form string) (*http.Request, error) {
 	if c.provider.AuthStyle == oauth2.AuthStyleInParams {

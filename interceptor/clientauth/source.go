@@ -25,9 +25,9 @@ type holder interface {
 // holderKey is the extra field of a token that has its holder.
 const holderKey = "github.com/protoauthz/protoauthz/interceptor/clientauth"
 
-// heldBy returns the token with its holder, which is asked for another one if it is refused: the
+// withHolder returns the token with its holder, which is asked for another one if it is refused: the
 // context may then choose another organization than the one that the call began with.
-func heldBy(h holder, token *oauth2.Token) *oauth2.Token {
+func withHolder(h holder, token *oauth2.Token) *oauth2.Token {
 	return token.WithExtra(map[string]any{holderKey: h})
 }
 
@@ -35,12 +35,12 @@ func (s *Source) holderOf(ctx context.Context, token *oauth2.Token) (holder, err
 	if h, ok := token.Extra(holderKey).(holder); ok {
 		return h, nil
 	}
-	return s.chosen(ctx)
+	return s.choose(ctx)
 }
 
-// chosen is the holder for a context, which a function of somebody else may choose: of a stream,
+// choose is the holder for a context, which a function of somebody else may choose: of a stream,
 // on a goroutine whose panic nobody could recover.
-func (s *Source) chosen(ctx context.Context) (h holder, err error) {
+func (s *Source) choose(ctx context.Context) (h holder, err error) {
 	defer func() {
 		if p := recover(); p != nil { // what it says may be a secret
 			h, err = nil, fmt.Errorf("clientauth: what chooses the token panicked with a %T", p)
@@ -52,7 +52,7 @@ func (s *Source) chosen(ctx context.Context) (h holder, err error) {
 // Token returns the token for a call with this context, in a copy of the caller's own. It must not
 // be printed or sent over plain HTTP. The errors are those of this package and of the context.
 func (s *Source) Token(ctx context.Context) (*oauth2.Token, error) {
-	h, err := s.chosen(ctx)
+	h, err := s.choose(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -105,7 +105,7 @@ func FromTokenSource(source oauth2.TokenSource) *Source {
 	if source == nil {
 		panic("clientauth: FromTokenSource needs a source")
 	}
-	k := &keeper{shared: new(backoff), fetch: func() (grant, error) {
+	r := &refresher{shared: new(backoff), fetch: func() (grant, error) {
 		token, err := source.Token()
 		reason := ErrRefused
 		switch {
@@ -123,7 +123,7 @@ func FromTokenSource(source oauth2.TokenSource) *Source {
 		}
 		return grant{token: token}, nil // it is not kept here
 	}}
-	return &Source{func(context.Context) (holder, error) { return k, nil }}
+	return &Source{func(context.Context) (holder, error) { return r, nil }}
 }
 
 // sourceFault is what may be told of another source's error: [oauth2.RetrieveError], for one,

@@ -13,11 +13,11 @@ import (
 // is refused too.
 const replacePeriod = 1 * time.Minute
 
-// A keeper keeps one token. It is fetched when a call needs it, by one flight at a time that
+// A refresher keeps one token. It is fetched when a call needs it, by one flight at a time that
 // all calls share.
-type keeper struct {
+type refresher struct {
 	fetch  func() (grant, error)
-	shared *backoff // with other keepers
+	shared *backoff // with other refreshers
 
 	mu         sync.Mutex
 	held       grant
@@ -36,8 +36,8 @@ type flight struct {
 }
 
 // token returns a token that is good now, and waits for it if it must.
-func (k *keeper) token(ctx context.Context) (*oauth2.Token, error) {
-	token, f, err := k.current(time.Now())
+func (r *refresher) token(ctx context.Context) (*oauth2.Token, error) {
+	token, f, err := r.current(time.Now())
 	if f == nil {
 		return token, err
 	}
@@ -51,19 +51,19 @@ func (k *keeper) token(ctx context.Context) (*oauth2.Token, error) {
 
 // current returns the token if it may be handed out at once, else the flight to wait for,
 // else why there is none.
-func (k *keeper) current(now time.Time) (*oauth2.Token, *flight, error) {
-	k.mu.Lock()
-	defer k.mu.Unlock()
-	good := now.Before(k.held.endAt)
-	if good && now.Before(k.held.refreshAt) && !k.refused {
-		return k.held.token, nil, nil
+func (r *refresher) current(now time.Time) (*oauth2.Token, *flight, error) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	good := now.Before(r.held.endAt)
+	if good && now.Before(r.held.refreshAt) && !r.refused {
+		return r.held.token, nil, nil
 	}
-	err := k.start(now)
+	err := r.start(now)
 	switch {
-	case good && (!k.refused || k.flight == nil):
-		return k.held.token, nil, nil
-	case k.flight != nil:
-		return nil, k.flight, nil
+	case good && (!r.refused || r.flight == nil):
+		return r.held.token, nil, nil
+	case r.flight != nil:
+		return nil, r.flight, nil
 	default:
 		return nil, nil, err
 	}
@@ -71,69 +71,69 @@ func (k *keeper) current(now time.Time) (*oauth2.Token, *flight, error) {
 
 // start begins a flight, unless there is one or it is too early for another: then it returns
 // why. It is called with mu held.
-func (k *keeper) start(now time.Time) error {
-	if k.flight != nil {
+func (r *refresher) start(now time.Time) error {
+	if r.flight != nil {
 		return nil
 	}
-	if err := k.own.blocked(now); err != nil {
+	if err := r.own.blocked(now); err != nil {
 		return err
 	}
-	if err := k.shared.claim(now); err != nil {
+	if err := r.shared.claim(now); err != nil {
 		return err
 	}
-	k.flight = &flight{started: time.Now(), done: make(chan struct{})}
-	go k.run(k.flight)
+	r.flight = &flight{started: time.Now(), done: make(chan struct{})}
+	go r.run(r.flight)
 	return nil
 }
 
-func (k *keeper) run(f *flight) {
+func (r *refresher) run(f *flight) {
 	g, err := grant{}, errDied
 	defer func() {
 		if recover() != nil { // what it says may be a secret
 			g, err = grant{}, errDied
 		}
-		k.land(f, g, err)
+		r.finish(f, g, err)
 	}()
-	g, err = k.fetch()
+	g, err = r.fetch()
 }
 
 var errDied error = downError{fmt.Errorf("clientauth: %w: what fetches it panicked or exited", ErrUnavailable)}
 
-// land ends a flight.
-func (k *keeper) land(f *flight, g grant, err error) {
-	k.mu.Lock()
-	defer k.mu.Unlock()
+// finish ends a flight.
+func (r *refresher) finish(f *flight, g grant, err error) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
 	f.token, f.err = g.token, err
 	if err == nil {
-		g.token = heldBy(k, g.token)
-		f.token, k.held, k.refused = g.token, g, false
-		k.own.succeed()
-		k.shared.succeed()
+		g.token = withHolder(r, g.token)
+		f.token, r.held, r.refused = g.token, g, false
+		r.own.succeed()
+		r.shared.succeed()
 	} else {
-		if time.Now().Before(k.held.endAt) {
+		if time.Now().Before(r.held.endAt) {
 			// One server refuses it, others may not. No further call waits for the next one.
-			k.refused, k.held.refreshAt = false, time.Time{}
-			f.token, f.err = k.held.token, nil
+			r.refused, r.held.refreshAt = false, time.Time{}
+			f.token, f.err = r.held.token, nil
 		}
-		k.own.fail(f.started, err)
+		r.own.fail(f.started, err)
 		if ofAll(err) {
-			k.shared.fail(f.started, err)
+			r.shared.fail(f.started, err)
 		} else {
-			k.shared.succeed() // the endpoint is there
+			r.shared.succeed() // the endpoint is there
 		}
 	}
-	k.flight = nil
+	r.flight = nil
 	close(f.done)
 }
 
 // drop has the token replaced if it is the one that a server refused.
-func (k *keeper) drop(refused *oauth2.Token) {
+func (r *refresher) drop(refused *oauth2.Token) {
 	now := time.Now()
-	k.mu.Lock()
-	defer k.mu.Unlock()
-	if k.refused || k.held.token == nil || k.held.token.AccessToken != refused.AccessToken ||
-		!k.replacedAt.IsZero() && now.Sub(k.replacedAt) < replacePeriod {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.refused || r.held.token == nil || r.held.token.AccessToken != refused.AccessToken ||
+		!r.replacedAt.IsZero() && now.Sub(r.replacedAt) < replacePeriod {
 		return
 	}
-	k.refused, k.replacedAt = true, now
+	r.refused, r.replacedAt = true, now
 }
