@@ -151,13 +151,13 @@ func (s *source) run(f *flight) {
 		if recover() != nil { // a transport that panics must not end the process
 			err = errors.New("the HTTP transport panicked")
 		}
-		s.observe(s.land(f, set, err))
+		s.observe(s.finish(f, set, err))
 	}()
 	set, err = s.fetch()
 }
 
-// land ends a flight.
-func (s *source) land(f *flight, set *keySet, err error) KeySetEvent {
+// finish ends a flight.
+func (s *source) finish(f *flight, set *keySet, err error) KeySetEvent {
 	now := time.Now()
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -139,7 +139,7 @@ const (
 
 // explain returns a refusal that says by how much a date is off, if the signature is good. Otherwise explain
 // returns the refusal as it is. No call waits here: the keys that are there must do.
-func (v *Verifier) explain(token *unverified, now time.Time, refusal error) error {
+func (v *Verifier) explain(token *unverifiedToken, now time.Time, refusal error) error {
 	if !v.explained.allow(now) {
 		return refusal
 	}

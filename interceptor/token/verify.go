@@ -61,8 +61,8 @@ func (v *Verifier) verify(ctx context.Context, raw string) (*Claims, error) {
 	return claims, err
 }
 
-// An unverified token is one whose signature is still to be verified.
-type unverified struct {
+// An unverifiedToken passed every check before the signature except the dates. No key has verified it yet.
+type unverifiedToken struct {
 	jose.JWS
 	raw      string
 	payload  jose.Object
@@ -72,44 +72,50 @@ type unverified struct {
 	tried    []*publicKey // the keys of that name, once one has been looked for
 }
 
+// claims reads the claims. They keep a part of raw, which is the text of the token.
+func (t *unverifiedToken) claims(raw string, leeway time.Duration) (*Claims, error) {
+	_, segment, _ := strings.Cut(raw[:len(t.Signed)], ".")
+	return t.issuer.claims(segment, &t.payload, t.validity.until, leeway)
+}
+
 // read makes every check before the signature except the dates.
-func (v *Verifier) read(raw string) (unverified, error) {
+func (v *Verifier) read(raw string) (unverifiedToken, error) {
 	if len(raw) > maxBytes {
-		return unverified{}, malformed("token has %d bytes", len(raw))
+		return unverifiedToken{}, malformed("token has %d bytes", len(raw))
 	}
 	token, err := jose.ParseJWS(raw)
 	if err != nil {
 		if fault := checkB64Token(raw); fault != nil { // two tokens in one field look like a token with more segments
-			return unverified{}, fault
+			return unverifiedToken{}, fault
 		}
-		return unverified{}, refused(err)
+		return unverifiedToken{}, refused(err)
 	}
 	payload, err := jose.ParseMembers(token.Payload, v.claims)
 	if err != nil {
-		return unverified{}, malformed("payload: %w", err)
+		return unverifiedToken{}, malformed("payload: %w", err)
 	}
 	name, _, err := payload.Text("iss")
 	if err != nil {
-		return unverified{}, refused(err)
+		return unverifiedToken{}, refused(err)
 	}
 	issuer, ok := v.issuers[name]
 	switch {
 	case !ok:
-		return unverified{}, cmp.Or(v.errIssuer, ErrInvalid)
+		return unverifiedToken{}, cmp.Or(v.errIssuer, ErrInvalid)
 	case token.TypeFault != "" || !slices.Contains(issuer.Types, jose.CanonicalType(token.Type)):
-		return unverified{}, &typeError{token.TypeFault, issuer.Types}
+		return unverifiedToken{}, &typeError{token.TypeFault, issuer.Types}
 	case !slices.Contains(issuer.algorithms, token.Algorithm):
-		return unverified{}, issuer.errAlgorithm
+		return unverifiedToken{}, issuer.errAlgorithm
 	}
 	validity, err := issuer.readValidity(&payload, v.leeway)
 	if err != nil {
-		return unverified{}, err
+		return unverifiedToken{}, err
 	}
-	return unverified{JWS: token, raw: raw, payload: payload, issuer: issuer, validity: validity, key: keyName{token.KeyID, token.Algorithm}}, nil
+	return unverifiedToken{JWS: token, raw: raw, payload: payload, issuer: issuer, validity: validity, key: keyName{token.KeyID, token.Algorithm}}, nil
 }
 
 // verifySignature waits for a slot, verifies the signature in it and reads the claims.
-func (v *Verifier) verifySignature(ctx context.Context, token *unverified) (claims *Claims, err error) {
+func (v *Verifier) verifySignature(ctx context.Context, token *unverifiedToken) (claims *Claims, err error) {
 	if err := v.limit.acquire(ctx); err != nil {
 		return nil, err
 	}
@@ -156,10 +162,9 @@ func (v *Verifier) signer(token *jose.JWS, candidates []*publicKey) (signer *pub
 var errSignature = invalid("the signature does not match")
 
 // accept reads the claims of a token that a key has signed, and caches the token.
-func (v *Verifier) accept(token *unverified, signer *publicKey) (*Claims, error) {
-	raw := strings.Clone(token.raw) // it may be a small part of something large
-	_, segment, _ := strings.Cut(raw[:len(token.Signed)], ".")
-	claims, err := token.issuer.claims(segment, &token.payload, token.validity.until, v.leeway)
+func (v *Verifier) accept(token *unverifiedToken, signer *publicKey) (*Claims, error) {
+	raw := strings.Clone(token.raw) // the token may be a small part of a large text
+	claims, err := token.claims(raw, v.leeway)
 	if err != nil {
 		return nil, err
 	}

@@ -113,3 +113,11 @@ func (o *Object) Texts(name string) (values []string, array, ok bool, err error)
 	}
 	return values, true, true, nil
 }
+
+// DropNulls leaves out the members whose value is null, except members of the given names: .NET and Java write
+// null for a member that an object does not have.
+func (o *Object) DropNulls(except ...string) {
+	o.Members = slices.DeleteFunc(o.Members, func(m Member) bool {
+		return m.Value == "null" && !slices.Contains(except, m.Name)
+	})
+}

@@ -28,7 +28,7 @@ func ParseKey(raw []byte) (Key, error) {
 	if err != nil {
 		return Key{}, err
 	}
-	jwk.DropNulls()
+	jwk.DropNulls(required...) // a required member keeps its null, and is refused
 	var key Key
 	var kty string
 	for name, into := range map[string]*string{"kty": &kty, "kid": &key.ID, "alg": &key.Algorithm} {
@@ -63,14 +63,6 @@ func (k *Key) Algorithms() []string {
 
 // required are the members without which no key of some type is one.
 var required = []string{"kty", "crv", "n", "e", "x", "y"}
-
-// DropNulls leaves out the optional members that are null: .NET and Java write what a key does not have
-// as null. A required member keeps its null and is refused.
-func (o *Object) DropNulls() {
-	o.Members = slices.DeleteFunc(o.Members, func(m Member) bool {
-		return m.Value == "null" && !slices.Contains(required, m.Name)
-	})
-}
 
 // coordinates are the members that make up a public key, by key type.
 var coordinates = map[string][]string{
