@@ -139,7 +139,7 @@ func TestForwardNobody(t *testing.T) {
 	}
 	panicking := clientauth.ForwardFrom(func(context.Context) []string { panic("secret") })
 	if token, err := panicking.Token(guarded); token != nil || err == nil {
-		t.Error("a panic is no error")
+		t.Error("no error after a panic")
 	} else {
 		checkSecrets(t, err)
 	}

@@ -9,19 +9,19 @@ import (
 	"golang.org/x/oauth2"
 )
 
-// replacePeriod is how long a token is kept that took the place of a refused one, even if it
-// is refused too.
+// replacePeriod is the time in which a source replaces one refused token, so that a server that
+// refuses all tokens costs few requests.
 const replacePeriod = 1 * time.Minute
 
-// A refresher keeps one token. It is fetched when a call needs it, by one flight at a time that
-// all calls share.
+// A refresher holds one token, and fetches another when a call needs it. All calls share one
+// flight at a time.
 type refresher struct {
 	fetch  func() (grant, error)
 	shared *backoff // with other refreshers
 
 	mu         sync.Mutex
 	held       grant
-	refused    bool // the token that is held, by a server
+	refused    bool // a server has refused the held token
 	replacedAt time.Time
 	flight     *flight
 	own        backoff
@@ -31,11 +31,11 @@ type refresher struct {
 type flight struct {
 	started time.Time
 	done    chan struct{}
-	token   *oauth2.Token // once it is done, or
+	token   *oauth2.Token // set before done is closed, unless err is
 	err     error
 }
 
-// token returns a token that is good now, and waits for it if it must.
+// token returns a token that is good now. It waits for a flight if there is none.
 func (r *refresher) token(ctx context.Context) (*oauth2.Token, error) {
 	token, f, err := r.current(time.Now())
 	if f == nil {
@@ -49,8 +49,8 @@ func (r *refresher) token(ctx context.Context) (*oauth2.Token, error) {
 	}
 }
 
-// current returns the token if it may be handed out at once, else the flight to wait for,
-// else why there is none.
+// current returns the held token, or the flight to wait for, or the error that explains why there
+// is neither.
 func (r *refresher) current(now time.Time) (*oauth2.Token, *flight, error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -69,8 +69,8 @@ func (r *refresher) current(now time.Time) (*oauth2.Token, *flight, error) {
 	}
 }
 
-// start begins a flight, unless there is one or it is too early for another: then it returns
-// why. It is called with mu held.
+// start begins a flight, unless there is one. It returns the last error if it is too early for
+// another attempt. The caller holds mu.
 func (r *refresher) start(now time.Time) error {
 	if r.flight != nil {
 		return nil
@@ -89,7 +89,7 @@ func (r *refresher) start(now time.Time) error {
 func (r *refresher) run(f *flight) {
 	g, err := grant{}, errDied
 	defer func() {
-		if recover() != nil { // what it says may be a secret
+		if recover() != nil { // its value may hold a secret
 			g, err = grant{}, errDied
 		}
 		r.finish(f, g, err)
@@ -111,7 +111,7 @@ func (r *refresher) finish(f *flight, g grant, err error) {
 		r.shared.succeed()
 	} else {
 		if time.Now().Before(r.held.endAt) {
-			// One server refuses it, others may not. No further call waits for the next one.
+			// Other servers may accept a refused token. No further call waits for the next token.
 			r.refused, r.held.refreshAt = false, time.Time{}
 			f.token, f.err = r.held.token, nil
 		}
@@ -119,14 +119,14 @@ func (r *refresher) finish(f *flight, g grant, err error) {
 		if ofAll(err) {
 			r.shared.fail(f.started, err)
 		} else {
-			r.shared.succeed() // the endpoint is there
+			r.shared.succeed() // the endpoint works
 		}
 	}
 	r.flight = nil
 	close(f.done)
 }
 
-// drop has the token replaced if it is the one that a server refused.
+// drop lets the next call replace the held token if it is the refused one.
 func (r *refresher) drop(refused *oauth2.Token) {
 	now := time.Now()
 	r.mu.Lock()

@@ -256,15 +256,15 @@ func TestTokenErrors(t *testing.T) {
 		{"unknown resource in an organization", "full", grant + "organization_id=xqki9rxdl206&resource=https://nope.example.test", nil,
 			400, "invalid_target", "resource is not known"},
 		{"no member", "reader", grant + "organization_id=mracn5idm81j", nil,
-			403, "access_denied", "the client is no member of the organization"},
+			403, "access_denied", "the client is not a member of the organization"},
 		{"unknown organization", "reader", grant + "organization_id=nope", nil,
-			403, "access_denied", "the client is no member of the organization"},
+			403, "access_denied", "the client is not a member of the organization"},
 		{"organization without members", "full", grant + "organization_id=j9tqnb6j0ved", nil,
-			403, "access_denied", "the client is no member of the organization"},
+			403, "access_denied", "the client is not a member of the organization"},
 		{"no member, with resource", "reader", grant + "organization_id=mracn5idm81j&scope=read:data&resource=" + api, nil,
-			403, "access_denied", "the client is no member of the organization"},
+			403, "access_denied", "the client is not a member of the organization"},
 		{"no member, with unknown resource", "reader", grant + "organization_id=mracn5idm81j&resource=https://nope.example.test", nil,
-			403, "access_denied", "the client is no member of the organization"},
+			403, "access_denied", "the client is not a member of the organization"},
 		{"two resources", "full", grant + "resource=" + api + "&resource=" + other, nil,
 			400, "invalid_target", "only one resource can be asked for"},
 		{"two scopes", "full", grant + "resource=" + api + "&scope=read:products&scope=write:orders", nil,
@@ -308,7 +308,7 @@ func TestTokenErrors(t *testing.T) {
 			}
 		})
 	}
-	t.Run("charset is no fault", func(t *testing.T) {
+	t.Run("charset is accepted", func(t *testing.T) {
 		t.Parallel()
 		request := tokenRequest(grant+"resource="+api, "full", "full-secret")
 		request.Header.Set("Content-Type", "application/x-www-form-urlencoded; charset=utf-8")

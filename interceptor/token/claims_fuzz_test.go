@@ -32,7 +32,7 @@ type said struct {
 func readClaims(issuer token.Issuer, payload []byte) (c said, fault string) {
 	members, ok := tokens.ReadObject(payload)
 	if !ok {
-		return c, "it is no sound object"
+		return c, "it is not a sound object"
 	}
 	text := func(name string) *string {
 		raw, ok := members[name]
@@ -74,7 +74,7 @@ func readClaims(issuer token.Issuer, payload []byte) (c said, fault string) {
 		}
 		seconds, ok := new(big.Rat).SetString(string(raw))
 		if !ok || raw[0] == '"' || seconds.Sign() < 0 || seconds.Cmp(big.NewRat(never, 1)) > 0 {
-			fault = name + " is no date"
+			fault = name + " is not a date"
 			return nil
 		}
 		return seconds

@@ -64,7 +64,7 @@ func TestMapping(t *testing.T) {
 		{"custom, array", custom, `"scp":["a","b"]`, view{Scopes: []string{"a", "b"}}, nil},
 		{"custom, string", custom, `"scp":"a b"`, view{Scopes: []string{"a", "b"}}, nil},
 		{"custom, the first counts alone", custom, `"scope":"c","scp":["a"]`, view{Scopes: []string{"a"}}, nil},
-		{"custom, the second if there is no first", custom, `"scope":"c"`, view{Scopes: []string{"c"}}, nil},
+		{"custom, the second without the first", custom, `"scope":"c"`, view{Scopes: []string{"c"}}, nil},
 		{"custom, client", custom, `"cid":"c","appid":"c","sub":"service:c:x"`, view{Subject: "service:c:x", Client: "c", Caller: token.CallerClient}, nil},
 		{"custom, third client differs", custom, `"cid":"c","appid":"d"`, view{}, token.ErrInvalid},
 		{"custom, organization", custom, `"aud":"org/o"`, view{Audience: []string{"org/o"}, Organization: "o", Meant: "o", HasMeant: true, HasAnyOrganizationIn: true}, nil},
@@ -284,7 +284,7 @@ func TestUnverifiedClaims(t *testing.T) {
 		})
 	}
 	if _, err := unverified.Claims(token.Issuer{}, `{"exp":1,"sub":"s"}`); err == nil {
-		t.Error("a faulty issuer is no error")
+		t.Error("a faulty issuer is accepted")
 	}
 }
 

@@ -148,7 +148,7 @@ func TestNewVerifierFaults(t *testing.T) {
 			`token: issuer "xxxxx@idp.test": URL: ` + userInfo,
 			`token: issuer "xxxxx@idp.test" is given twice`,
 		}},
-		{"password in what is no URL", url("https://a:secret@[idp.test"), nil, []string{`token: issuer "xxxxx@[idp.test": URL: ` + unparsed}},
+		{"password in an invalid URL", url("https://a:secret@[idp.test"), nil, []string{`token: issuer "xxxxx@[idp.test": URL: ` + unparsed}},
 		{"password without scheme", token.Logto("user:secret@idp.test"), nil, []string{`token: issuer "xxxxx@idp.test": URL: ` + noScheme}},
 		{"issuer twice", good, []token.Option{token.WithIssuer(good)}, []string{`token: issuer "https://idp.test/oidc" is given twice`}},
 		{"negative leeway", good, []token.Option{token.WithLeeway(-1)}, []string{"token: WithLeeway: -1ns is not between 0 and 5m0s"}},

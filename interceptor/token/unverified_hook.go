@@ -23,7 +23,7 @@ func readUnverified(issuer Issuer, raw string, opts ...Option) (*Claims, error) 
 	if err != nil {
 		return nil, err
 	}
-	// The caller holds the token, so its dates are no secret.
+	// The caller holds the token, so the error may reveal its dates.
 	if err := token.validity.check(time.Now(), v.leeway, true); err != nil {
 		return nil, err
 	}

@@ -21,7 +21,8 @@ type failure struct {
 
 func (f *failure) Error() string { return f.text }
 
-// MayPass reports whether another attempt may succeed after an error of [Do], though nobody mends anything here.
+// MayPass reports whether another attempt may succeed after an error of [Do], though nobody changes the
+// configuration.
 func MayPass(err error) bool {
 	f, ok := errors.AsType[*failure](err)
 	return ok && f.mayPass
@@ -61,8 +62,8 @@ type connectError int
 
 func (connectError) Error() string { return "the proxy refused to connect" }
 
-// refusedBy returns the status with which a proxy refused to connect, or 0. Of another transport than that of
-// [Transport] it is known by the text alone that net/http makes of the proxy's status line.
+// refusedBy returns the status with which a proxy refused to connect, or 0. If the transport is not from
+// [Transport], the status is known only by the text that net/http makes of the proxy's status line.
 func refusedBy(innermost error) int {
 	if status, ok := errors.AsType[connectError](innermost); ok {
 		return int(status)
@@ -75,19 +76,19 @@ func refusedBy(innermost error) int {
 	return 0
 }
 
-// credentials says where a proxy's credentials are given.
+// credentials returns the advice for a proxy that wants credentials.
 func credentials(request *http.Request) string {
 	return "put the proxy's user and password into " + strings.ToUpper(request.URL.Scheme) + "_PROXY"
 }
 
-// requestError says why a request failed, and what to do. It repeats nothing of what the error says, which
-// may be the URL, whose query can hold a key, or a piece of the response.
+// requestError returns an error that tells why a request failed, and what to do. It repeats nothing of the text of
+// err, which may hold the URL, whose query can hold a key, or a piece of the response.
 func requestError(transport http.RoundTripper, request *http.Request, err error) error {
 	innermost := err
 	for wrapped := err; wrapped != nil; wrapped = errors.Unwrap(wrapped) {
 		innermost = wrapped
 	}
-	operation, toProxy := "", false // the operation is the innermost one too
+	operation, toProxy := "", false // of the innermost net.OpError, and of any
 	for failed, ok := errors.AsType[*net.OpError](err); ok; failed, ok = errors.AsType[*net.OpError](failed.Err) {
 		operation, toProxy = failed.Op, toProxy || failed.Op == "proxyconnect"
 	}
@@ -131,7 +132,7 @@ func requestError(transport http.RoundTripper, request *http.Request, err error)
 
 const unknown = "a malformed response, or a fault of the transport"
 
-// A diagnosis is why a request failed, and what to do. The cause is empty if none is known.
+// A diagnosis is the cause of a failed request, and what to do. The cause is empty if it is not known.
 type diagnosis struct {
 	cause, remedy string
 	mayPass       bool
@@ -139,10 +140,11 @@ type diagnosis struct {
 
 const theProxy = "the proxy"
 
-// The peers of a connection that failed are the server, or the proxy, or, if nobody knows which, either.
+// peers names the other end of a failed connection: the known end is the server or the proxy, and either is what
+// to call an end that may be both.
 type peers struct{ known, either string }
 
-// address asks about the address of the server, or of the proxy.
+// address returns a question about the server's address, or the question about the proxy's address.
 func (p peers) address(question string) string {
 	if p.known == theProxy {
 		return "is the proxy's address right?"
@@ -150,7 +152,7 @@ func (p peers) address(question string) string {
 	return question
 }
 
-// diagnose says what is wrong with a connection.
+// diagnose finds the cause of a failed connection.
 func (p peers) diagnose(operation string, err, innermost error) diagnosis {
 	network, isNetwork := errors.AsType[net.Error](innermost) // a *url.Error is one too
 	number, isNumber := errors.AsType[syscall.Errno](innermost)
@@ -191,7 +193,7 @@ func (p peers) diagnose(operation string, err, innermost error) diagnosis {
 
 const handshakeAdvice = "is a client certificate wanted, or another version of TLS? See WithTransport"
 
-// diagnoseCertificate is diagnose for the certificate of the server, or of the proxy.
+// diagnoseCertificate finds the fault of the certificate of the server or the proxy.
 func diagnoseCertificate(p peers, err error) diagnosis {
 	_, isHost := errors.AsType[x509.HostnameError](err)
 	_, isAuthority := errors.AsType[x509.UnknownAuthorityError](err)
@@ -216,8 +218,8 @@ func diagnoseCertificate(p peers, err error) diagnosis {
 // unreadable is the text for a proxy URL that cannot be parsed.
 const unreadable = " (the proxy's URL cannot be read: look at HTTPS_PROXY)"
 
-// through names the proxy of a request, without user information, or returns nothing. Of a transport that is
-// hidden in another one HTTPS_PROXY alone is known, which counts if a proxy was asked.
+// through returns a text that names the proxy of a request, without user information, or "". A transport inside
+// another one is not known. Then HTTPS_PROXY names the proxy, if the request went to a proxy.
 func through(transport http.RoundTripper, request *http.Request, proxied bool) string {
 	var proxy *url.URL
 	var err error
