@@ -105,8 +105,8 @@ func TestBusy(t *testing.T) {
 	})
 }
 
-// TestForgedTokenRests makes sure that a verifier takes the time of a forged token, and no other's, from
-// the slot. It is in no bubble, in which a signature costs no time.
+// TestForgedTokenRests makes sure that a slot rests after a forged token, and not after a good one. In a bubble
+// a signature would cost no time.
 func TestForgedTokenRests(t *testing.T) {
 	t.Parallel()
 	verifier, err := NewVerifier(Issuer{URL: tokens.I1.URL, Algorithms: []string{"ES512"}, ScopeClaims: []string{"scope"}},
@@ -122,8 +122,10 @@ func TestForgedTokenRests(t *testing.T) {
 		}
 	}
 	forged := tokens.I2.ES512.Mint(tokens.I1.ES512.Header(), scene.Payload(tokens.I1.URL))
-	if _, err := verifier.Verify(t.Context(), forged); !errors.Is(err, ErrInvalid) || !rests() {
-		t.Errorf("a forged token: %v, rests: %t", err, rests())
+	for n := 0; !rests(); n++ { // on a busy machine, a rest may end before rests sees it
+		if _, err := verifier.Verify(t.Context(), forged); !errors.Is(err, ErrInvalid) || n == 100 {
+			t.Fatalf("after %d forged tokens: %v, and no rest", n, err)
+		}
 	}
 }
 

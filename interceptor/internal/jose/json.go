@@ -106,14 +106,14 @@ func (o *Object) Texts(name string) (values []string, array, ok bool, err error)
 	if raw[0] != '[' || json.Unmarshal([]byte(raw), &elements) != nil {
 		return nil, false, true, ValueError(name + " is neither a string nor an array of strings")
 	}
-	values = slices.Grow(values, len(elements))
+	texts := slices.Grow([]string(nil), len(elements))
 	for _, element := range elements {
 		if element == nil {
 			return nil, true, true, ValueError(name + " has an element that is not a string")
 		}
-		values = append(values, *element)
+		texts = append(texts, *element)
 	}
-	return values, true, true, nil
+	return texts, true, true, nil
 }
 
 // DropNulls leaves out the members whose value is null, except members of the given names: .NET and Java write
