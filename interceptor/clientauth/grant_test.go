@@ -27,7 +27,7 @@ func (spaces) Read(p []byte) (int, error) {
 
 func (spaces) Close() error { return nil }
 
-// TestAnswers is about all that a token endpoint can say.
+// TestAnswers has the possible responses of a token endpoint.
 func TestAnswers(t *testing.T) {
 	t.Parallel()
 	const good = `{"access_token": "secret-1", "token_type": "Bearer", "expires_in": 60}`
@@ -136,7 +136,7 @@ type errorReader struct{}
 
 func (errorReader) Read([]byte) (int, error) { return 0, errors.New("secret") }
 
-// TestRefusalText makes sure that the one who runs the service learns what was refused.
+// TestRefusalText checks the text for each refusal.
 func TestRefusalText(t *testing.T) {
 	t.Parallel()
 	idp := tokens.NewIDP()
@@ -147,7 +147,7 @@ func TestRefusalText(t *testing.T) {
 	}
 }
 
-// TestDefaultTransport asks a server, and makes sure that nothing is left of it.
+// TestDefaultTransport makes sure that the default transport keeps no connection.
 func TestDefaultTransport(t *testing.T) {
 	t.Parallel()
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {

@@ -19,8 +19,8 @@ import (
 
 var secrets = map[string]string{"full": "full-secret", "reader": "reader-secret", "noroles": "no roles: +%&="}
 
-// TestTokensAreLogtos asks for what a real Logto was asked for. The names are those of its recorded
-// tokens, the claims are theirs, save for times, token id, issuer and client ids.
+// TestTokensAreLogtos sends requests that a real Logto server has answered, and compares the claims
+// except times, token id, issuer and client ids. The names are the names of the recorded tokens.
 func TestTokensAreLogtos(t *testing.T) {
 	t.Parallel()
 	const (
@@ -318,8 +318,7 @@ func TestTokenErrors(t *testing.T) {
 	})
 }
 
-// fuzzSeeds are bodies, sent with and without the Basic credentials of reader, and the codes they
-// earn with them.
+// fuzzSeeds are bodies, and the status of each with the Basic credentials of reader.
 var fuzzSeeds = map[string]int{
 	"grant_type=client_credentials&resource=https://api.example.test&scope=read:products+write:orders+read:data":                                200,
 	"grant_type=client_credentials&resource=https://other.example.test/&scope=read:products+other:scope":                                        200,
@@ -340,8 +339,8 @@ func TestFuzzSeeds(t *testing.T) {
 	}
 }
 
-// FuzzToken holds that no request, however it is written, makes reader, its only client, a token for
-// a scope, an organization or an audience beyond what reader holds.
+// FuzzToken makes sure that no request gets a token for a scope, an organization or an audience that
+// reader, the only client, does not hold.
 func FuzzToken(f *testing.F) {
 	for body := range fuzzSeeds {
 		f.Add(true, body)

@@ -9,8 +9,7 @@ import (
 	"github.com/protoauthz/protoauthz/interceptor/token"
 )
 
-// TestNewVerifierFaults is about all that can be wrong with a configuration. The
-// texts are what the one reads who has to mend it.
+// TestNewVerifierFaults has the faults of a configuration, with their texts.
 func TestNewVerifierFaults(t *testing.T) {
 	t.Parallel()
 	with := func(change func(*token.Issuer)) token.Issuer {
@@ -203,8 +202,8 @@ func TestIssuerIsCopied(t *testing.T) {
 	checkError(t, err, token.ErrInvalid)
 }
 
-// TestOutsideFaults makes sure that an issuer that was not given is one fault, in the words of
-// whoever did not give it.
+// TestOutsideFaults makes sure that a missing issuer is one fault, and that the fault names the
+// missing setting.
 func TestOutsideFaults(t *testing.T) {
 	t.Parallel()
 	const want = "token: an issuer's URL is empty: give the tenant's endpoint or domain, or Issuer.URL; if a variable or a file should supply it, set the variable or fill the file"

@@ -15,7 +15,7 @@ import (
 	"github.com/protoauthz/protoauthz/interceptor/token"
 )
 
-// answering returns what a verifier makes of a token, without the detail of an error.
+// answering returns a function that reduces a result to its claims or its sentinel.
 func answering(t *testing.T) func(claims *token.Claims, err error) any {
 	return func(claims *token.Claims, err error) any {
 		t.Helper()
@@ -72,8 +72,8 @@ func TestCacheChangesNoAnswer(t *testing.T) {
 	})
 }
 
-// TestAuthenticate makes sure that it refuses what Bearer refuses, also around a token that
-// is cached.
+// TestAuthenticate makes sure that Authenticate refuses what Bearer refuses, also with a cached
+// token.
 func TestAuthenticate(t *testing.T) {
 	t.Parallel()
 	bubble(t, "", func(t *testing.T) {
@@ -271,10 +271,8 @@ func TestCacheSize(t *testing.T) {
 	}
 }
 
-// TestCachedSize makes sure that a token takes less than 800 bytes more than its own, and
-// does not keep alive what it was a part of.
-//
-// It is not parallel: what others keep would count.
+// TestCachedSize makes sure that a cached token takes less than 800 bytes more than its size, and
+// keeps no larger text in memory. It is not parallel, since the memory of other tests would count.
 func TestCachedSize(t *testing.T) { //nolint:paralleltest // memory is counted for the whole process
 	verifier := newVerifier(t, newIDP(jwksOf(eddsa)...))
 	pad := strings.Repeat("p", 250)

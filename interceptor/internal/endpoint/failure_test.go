@@ -23,7 +23,7 @@ import (
 	"github.com/protoauthz/protoauthz/interceptor/internal/test/tokens"
 )
 
-// hidden is a transport that wraps another one and so hides its proxy, as tracing libraries do.
+// hidden is a transport that hides the proxy of another transport, as tracing libraries do.
 type hidden struct{ http.RoundTripper }
 
 // ask returns the error of a request.
@@ -181,7 +181,7 @@ func TestProxyConnect(t *testing.T) {
 	}
 }
 
-// listen answers a connection, and holds the connection until the client closes it: what is closed too early may
+// listen answers a connection, and holds the connection until the client closes it, since an early close may
 // lose the answer.
 func listen(t *testing.T, answer func(net.Conn)) string {
 	t.Helper()

@@ -17,7 +17,7 @@ import (
 // scene is where all tokens are minted.
 var scene = tokens.Scene{Now: 946684800, Leeway: 30, Attacker: "https://evil.test"}
 
-// parse is ParseObject, and ParseMembers for the members that there are and one more.
+// parse compares ParseObject with ParseMembers for all members and an absent one.
 func parse(data []byte) (map[string]json.RawMessage, error) {
 	o, err := jose.ParseObject(data)
 	names := []string{"not there"}
@@ -94,7 +94,7 @@ func FuzzParseObject(f *testing.F) {
 	})
 }
 
-// FuzzParseShallow holds it against encoding/json and the uniqueness of the outermost names.
+// FuzzParseShallow compares ParseShallow with encoding/json, which accepts duplicate names.
 func FuzzParseShallow(f *testing.F) {
 	seeds := []string{
 		`{"keys":[{"a":1,"a":1}]}`, `{"a":1,"\u0061":1}`, `{"a":{"a":{"a":1}}}`, `{"\ud800":1,"\udfff":2}`, `{"\ud800":1}`, `{"a":"\ud83d\u0041"}`, "{\"\ufffd\":1,\"\\udc00\":1}", `{"a":` + strings.Repeat("[", 100) + strings.Repeat("]", 100) + `}`,
@@ -138,7 +138,7 @@ func FuzzParseShallow(f *testing.F) {
 	})
 }
 
-// TestParseObject is about what FuzzParseObject leaves out, and what it should not have to find.
+// TestParseObject has texts that FuzzParseObject leaves out, and known edges.
 func TestParseObject(t *testing.T) {
 	t.Parallel()
 	nested := func(depth int, within string) string {
@@ -159,7 +159,7 @@ func TestParseObject(t *testing.T) {
 			t.Errorf("%q: %v", text, err)
 		}
 		if _, sound := tokens.ReadObject([]byte(text)); sound != ok && !strings.Contains(text, "fffd") && !strings.Contains(text, "\ufffd") {
-			t.Errorf("%q: the oracle says %t", text, sound)
+			t.Errorf("%q: the oracle returns %t", text, sound)
 		}
 	}
 	for depth, ok := range map[int]bool{9_998: true, 9_999: true, 10_000: false} { // as encoding/json
@@ -169,8 +169,8 @@ func TestParseObject(t *testing.T) {
 	}
 }
 
-// TestManyNames reads objects with names of all sizes, large ones among them, one after
-// another: what one has does not show in the next.
+// TestManyNames reads objects with different numbers of names one after another. The tables are
+// used again, and must not mix objects.
 func TestManyNames(t *testing.T) {
 	t.Parallel()
 	var wait sync.WaitGroup
@@ -187,7 +187,7 @@ func TestManyNames(t *testing.T) {
 				}
 				if count > 0 {
 					if _, err := parse([]byte("{" + strings.Join(append(names, names[len(names)/2]), ",") + "}")); err == nil {
-						t.Errorf("one of %d names may stand twice", count)
+						t.Errorf("one of %d names is accepted twice", count)
 					}
 				}
 			}
@@ -196,7 +196,8 @@ func TestManyNames(t *testing.T) {
 	wait.Wait()
 }
 
-// TestMemberNobodyAskedFor makes sure that a claim that was forgotten does not seem to be absent.
+// TestMemberNobodyAskedFor makes sure that a member that ParseMembers was not asked for does not
+// seem to be absent.
 func TestMemberNobodyAskedFor(t *testing.T) {
 	t.Parallel()
 	o, err := jose.ParseMembers(`{"sub":"a","cnf":{}}`, []string{"sub", "exp"})
@@ -205,7 +206,7 @@ func TestMemberNobodyAskedFor(t *testing.T) {
 	}
 	defer func() {
 		if recover() == nil {
-			t.Error("a member that nobody asked for is said to be absent")
+			t.Error("a member that nobody asked for seems to be absent")
 		}
 	}()
 	o.Has("cnf")
