@@ -21,7 +21,7 @@ type backoff struct {
 	failures    int // since the last success
 	succeededAt time.Time
 	retryAt     time.Time
-	err         error // of the last failure
+	err         error // of the last failure, or nil after a success
 }
 
 // blocked returns the last error if it is too early for another attempt.
@@ -42,7 +42,7 @@ func (b *backoff) claim(now time.Time) error {
 	if now.Before(b.retryAt) {
 		return b.err
 	}
-	if b.failures > 0 {
+	if b.err != nil {
 		b.retryAt = now.Add(minRetry)
 	}
 	return nil

@@ -47,7 +47,7 @@ type Client struct {
 	transport http.RoundTripper
 	failing   backoff // of the endpoint
 
-	mu         sync.Mutex // held to make a refresher
+	mu         sync.Mutex // from the look-up of a refresher until there is one
 	refreshers *cache.Cache[refresher]
 }
 
@@ -187,12 +187,9 @@ func (c *Client) form(target Target) (string, error) {
 }
 
 func (c *Client) refresher(form string) *refresher {
-	if r := c.refreshers.Get(form); r != nil {
-		return r
-	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	r := c.refreshers.Get(form) // another call may have made it
+	r := c.refreshers.Get(form)
 	if r == nil {
 		r = &refresher{fetch: func() (grant, error) { return c.fetch(form) }, shared: &c.failing}
 		c.refreshers.Put(form, r)

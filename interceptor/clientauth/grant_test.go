@@ -66,6 +66,8 @@ func TestAnswers(t *testing.T) {
 		"expires_in a string":      {with("60", `"60"`), nil},
 		"expires_in a fraction":    {with("60", "59.9"), clientauth.ErrRefused},
 		"expires_in 2^64":          {with("60", "18446744073709551616"), clientauth.ErrRefused},
+		"expires_in 2^63":          {with("60", "9.223372036854775808e18"), clientauth.ErrRefused},
+		"expires_in 1.0":           {with("60", "1.0"), nil},
 		"expires_in 2^63-1":        {with("60", "9223372036854775807"), nil},
 		"HTML":                     {ok("<!doctype html><title>secret</title>"), clientauth.ErrRefused},
 		"a form":                   {ok("access_token=secret-1&token_type=Bearer&expires_in=60"), clientauth.ErrRefused},

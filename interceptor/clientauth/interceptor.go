@@ -49,10 +49,14 @@ func (i *Interceptor) WrapUnary(next connect.UnaryFunc) connect.UnaryFunc {
 		if !request.Spec().IsClient {
 			return next(ctx, request)
 		}
+		send := func(token *oauth2.Token) (*call, connect.AnyResponse, error) {
+			c := i.call(request.Spec(), token)
+			c.calls(request.Peer())
+			response, err := next(withCall(ctx, c), request)
+			return c, response, err
+		}
 		header := request.Header().Clone() // inner interceptors may change the header
-		c := i.call(request.Spec(), nil)
-		c.calls(request.Peer())
-		response, err := next(withCall(ctx, c), request)
+		c, response, err := send(nil)
 		refused, err := c.refused(request.Header(), err)
 		if refused == nil {
 			return response, err
@@ -63,9 +67,8 @@ func (i *Interceptor) WrapUnary(next connect.UnaryFunc) connect.UnaryFunc {
 		}
 		clear(request.Header())
 		maps.Copy(request.Header(), header)
-		c = i.call(request.Spec(), fresh)
-		c.calls(request.Peer())
-		return next(withCall(ctx, c), request)
+		_, response, err = send(fresh)
+		return response, err
 	}
 }
 
@@ -98,7 +101,7 @@ func (c *call) calls(server connect.Peer) {
 // refused returns the token that the server has refused, or nil, and the error of the call, given
 // the header and the error.
 func (c *call) refused(header http.Header, err error) (*oauth2.Token, error) {
-	if err == nil || connect.CodeOf(err) != connect.CodeUnauthenticated {
+	if connect.CodeOf(err) != connect.CodeUnauthenticated { // which nil is not
 		return nil, err
 	}
 	if !authorized(header) && !c.reached.Load() {

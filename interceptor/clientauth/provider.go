@@ -81,9 +81,7 @@ func (p Provider) withDefaults() (_ Provider, faults []error) {
 		case slices.Contains(taken, name):
 			faults = append(faults, fmt.Errorf("clientauth: the parameter %q is used twice", name))
 		}
-		if name != "" {
-			taken = append(taken, name)
-		}
+		taken = append(taken, name)
 	}
 	switch p.AuthStyle {
 	case oauth2.AuthStyleAutoDetect:

@@ -147,6 +147,8 @@ func TestTargets(t *testing.T) {
 		"empty scope":          {Resource: "a", Scopes: []string{"read", ""}},
 		"two scopes in one":    {Resource: "a", Scopes: []string{"read write"}},
 		"scope with a quote":   {Resource: "a", Scopes: []string{`"`}},
+		"scope, backslash":     {Resource: "a", Scopes: []string{`\`}},
+		"scope with DEL":       {Resource: "a", Scopes: []string{"\x7f"}},
 		"scope with an umlaut": {Resource: "a", Scopes: []string{"lösche"}},
 		"organization":         {Resource: "a", Organization: "acme"},
 	} {
@@ -161,6 +163,7 @@ func TestTargets(t *testing.T) {
 			asked(t, idp, 0)
 		})
 	}
+	want(t, newClient(t, granting(60)).Source(clientauth.Target{Scopes: []string{"!#[]~"}}), "secret-1")
 }
 
 func TestPrintedClient(t *testing.T) {

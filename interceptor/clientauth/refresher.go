@@ -89,9 +89,7 @@ func (r *refresher) start(now time.Time) error {
 func (r *refresher) run(f *flight) {
 	g, err := grant{}, errDied
 	defer func() {
-		if recover() != nil { // its value may hold a secret
-			g, err = grant{}, errDied
-		}
+		_ = recover() // its value may hold a secret
 		r.finish(f, g, err)
 	}()
 	g, err = r.fetch()
@@ -131,8 +129,7 @@ func (r *refresher) drop(refused *oauth2.Token) {
 	now := time.Now()
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if r.refused || r.held.token == nil || r.held.token.AccessToken != refused.AccessToken ||
-		!r.replacedAt.IsZero() && now.Sub(r.replacedAt) < replacePeriod {
+	if r.refused || r.held.token == nil || r.held.token.AccessToken != refused.AccessToken || now.Sub(r.replacedAt) < replacePeriod {
 		return
 	}
 	r.refused, r.replacedAt = true, now

@@ -30,7 +30,7 @@ func readResponse(body []byte) (tokenResponse, error) {
 		return nil, fmt.Errorf("the answer is %w", endpoint.NotJSON(body, advice))
 	}
 	decoder := json.NewDecoder(bytes.NewReader(body))
-	if start, err := decoder.Token(); err != nil || start != json.Delim('{') {
+	if start, _ := decoder.Token(); start != json.Delim('{') {
 		return noObject()
 	}
 	response, seen := tokenResponse{}, map[json.Token]bool{}
@@ -87,13 +87,12 @@ func (r tokenResponse) lifetime() (time.Duration, error) {
 	}
 	seconds, err := strconv.ParseUint(digits, 10, 63) // accepts no sign
 	tooLarge := errors.Is(err, strconv.ErrRange)
-	if err != nil && !isString && !tooLarge {
+	if err != nil && !isString {
 		// ParseFloat accepts hexadecimal numbers and NaN too, but JSON does not.
 		var number float64
 		number, err = strconv.ParseFloat(digits, 64)
 		tooLarge = number >= 1<<63 // also infinity
-		seconds = 0
-		if number >= 1 && !tooLarge && number == math.Trunc(number) {
+		if number >= 1 && number == math.Trunc(number) {
 			seconds = uint64(number)
 		}
 	}

@@ -35,7 +35,12 @@ func TestReplace(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		idp := granting(3600)
-		source := newClient(t, idp).Source(target)
+		client := newClient(t, idp)
+		source := client.Source(target)
+		// A source ignores the refusal of a token that it does not hold.
+		foreign := &oauth2.Token{AccessToken: "secret"}
+		source.Drop(t.Context(), foreign)
+		client.SourceFunc(func(context.Context) (clientauth.Target, error) { return target, errors.New("no target") }).Drop(t.Context(), foreign)
 		if got, err := refuse(t, source); got != "secret-2" || err != nil {
 			t.Fatal(got, err)
 		}
@@ -54,6 +59,14 @@ func TestReplace(t *testing.T) {
 		time.Sleep(time.Minute) // the bubble's clock
 		source.Drop(t.Context(), &oauth2.Token{AccessToken: "secret-3"})
 		want(t, source, "secret-4")
+		// The minute begins with the first refusal of a token.
+		for range 2 {
+			time.Sleep(time.Minute) // the bubble's clock
+			source.Drop(t.Context(), &oauth2.Token{AccessToken: "secret-4"})
+		}
+		if got, err := refuse(t, source); got != "secret-6" || err != nil {
+			t.Fatal(got, err)
+		}
 	})
 }
 

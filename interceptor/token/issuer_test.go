@@ -82,6 +82,8 @@ func TestNewVerifierFaults(t *testing.T) {
 		{"scheme in upper case", url("HTTPS://idp.test"), nil, []string{`token: issuer "HTTPS://idp.test": URL: it is not an https URL`}},
 		{"key set over http", keySet("http://idp.test/jwks"), nil, []string{of + "KeySetURL: " + weaker}},
 		{"key set on loopback", keySet("http://localhost/jwks"), nil, []string{of + "KeySetURL: " + weaker}},
+		{"key set without an issuer", with(func(i *token.Issuer) { i.URL, i.KeySetURL = "", "idp.test" }), nil,
+			[]string{noURL, `token: issuer "": KeySetURL: it does not begin with https://`}},
 		{"key set in a file", keySet("file:///etc/jwks"), nil, []string{of + "KeySetURL: " + noHost}},
 		{"key set without host", keySet("https:///jwks"), nil, []string{of + "KeySetURL: " + noHost}},
 		{"key set with a password", keySet("https://a:b@idp.test/jwks"), nil, []string{of + "KeySetURL: " + userInfo}},

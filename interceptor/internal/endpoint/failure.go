@@ -68,7 +68,8 @@ func refusedBy(innermost error) int {
 	if status, ok := errors.AsType[connectError](innermost); ok {
 		return int(status)
 	}
-	for status := http.StatusBadRequest; status < 600; status++ {
+	for n := range 200 { // from 400 to 599
+		status := http.StatusBadRequest + n
 		if text := http.StatusText(status); text != "" && innermost.Error() == text {
 			return status
 		}
@@ -154,8 +155,8 @@ func (p peers) address(question string) string {
 
 // diagnose finds the cause of a failed connection.
 func (p peers) diagnose(operation string, err, innermost error) diagnosis {
-	network, isNetwork := errors.AsType[net.Error](innermost) // a *url.Error is one too
-	number, isNumber := errors.AsType[syscall.Errno](innermost)
+	network, isNetwork := errors.AsType[net.Error](innermost)   // a *url.Error is one too
+	number, isNumber := errors.AsType[syscall.Errno](innermost) // 0 otherwise
 	name, isDNS := errors.AsType[*net.DNSError](err)
 	_, isAddress := errors.AsType[*net.AddrError](err)
 	_, isRecord := errors.AsType[tls.RecordHeaderError](err)
@@ -170,7 +171,7 @@ func (p peers) diagnose(operation string, err, innermost error) diagnosis {
 		return diagnosis{p.either + " does not answer in time", "can this machine reach the proxy, and the proxy the server?", true}
 	case isNetwork && network.Timeout():
 		return diagnosis{p.known + " does not answer in time", p.address("does a firewall drop the connection, or must the request go through a proxy (HTTPS_PROXY)?"), true}
-	case isNumber && number == syscall.ECONNREFUSED:
+	case number == syscall.ECONNREFUSED:
 		return diagnosis{number.Error(), p.address("does the server run, and are host and port of the URL right?"), true}
 	case isNumber:
 		return diagnosis{number.Error(), p.address("can this machine reach the host?"), true}
@@ -207,7 +208,7 @@ func diagnoseCertificate(p peers, err error) diagnosis {
 	case isAuthority, isRoots:
 		return diagnosis{certificate + "is of an unknown authority",
 			"trust a private authority by WithTransport, with an http.Transport whose TLSClientConfig.RootCAs holds its certificate, or on Linux by SSL_CERT_FILE; an image without any authorities needs ca-certificates", false}
-	case isInvalid && invalid.Reason == x509.Expired:
+	case invalid.Reason == x509.Expired:
 		return diagnosis{certificate + "has expired or is not valid yet", "have the certificate renewed, unless this machine's clock is wrong", true}
 	case isInvalid, isCertificate:
 		return diagnosis{certificate + "is not valid", "have the certificate replaced", false}

@@ -46,13 +46,12 @@ type locations struct{ http.RoundTripper }
 
 func (l locations) RoundTrip(request *http.Request) (*http.Response, error) {
 	response, err := l.RoundTripper.RoundTrip(request)
-	if err != nil || response == nil {
-		return response, err
+	if response != nil {
+		if _, err := response.Location(); err != nil {
+			response.Header.Del("Location")
+		}
 	}
-	if _, err := response.Location(); err != nil {
-		response.Header.Del("Location")
-	}
-	return response, nil
+	return response, err
 }
 
 // Do sends a request and returns the response's body, without a byte order mark, and the response's status,

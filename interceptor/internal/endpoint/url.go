@@ -24,7 +24,7 @@ func CheckURL(raw string) error {
 		return errors.New("it does not begin with https://")
 	case err != nil:
 		return errors.New("it cannot be parsed (Auth0 and AuthAction take a bare domain, without https:// and path)")
-	case u.Hostname() == "" || u.Opaque != "" || strings.HasSuffix(u.Host, ":"):
+	case u.Hostname() == "" || strings.HasSuffix(u.Host, ":"):
 		return errors.New("it names no host: a part of the URL seems to be missing; " + unsetAdvice)
 	case strings.HasPrefix(u.Host, "."):
 		return errors.New("its host begins with a dot: a part of the URL seems to be missing; " + unsetAdvice)
@@ -58,8 +58,8 @@ func CheckSetting(text string) error {
 
 // IsLoopback reports whether a host is this machine: an address in 127.0.0.0/8, ::1 or localhost.
 func IsLoopback(host string) bool {
-	address, err := netip.ParseAddr(host)
-	return host == "localhost" || err == nil && address.IsLoopback()
+	address, _ := netip.ParseAddr(host) // the zero Addr is not loopback
+	return host == "localhost" || address.IsLoopback()
 }
 
 // DomainURL returns the https URL of a domain and a path, or "" for a blank domain. DomainURL escapes slashes
@@ -99,14 +99,13 @@ const maxShown = 200
 // DisplayURL returns a URL for errors. It leaves out user information, query and fragment, which may be
 // secrets, and what exceeds 200 bytes.
 func DisplayURL(raw string) string {
-	end, at := strings.IndexAny(raw, "?#"), strings.LastIndexByte(raw, '@')
-	switch {
-	case end >= 0 && end < at: // a password with a question mark, or a query with an at sign
+	switch end := strings.IndexAny(raw, "?#"); {
+	case end >= 0 && strings.Contains(raw[end:], "@"): // a password with a question mark, or a query with an at sign
 		return "xxxxx"
 	case end >= 0:
 		raw = raw[:end] + "?…"
 	}
-	if at >= 0 {
+	if at := strings.LastIndexByte(raw, '@'); at >= 0 {
 		raw = "xxxxx" + raw[at:]
 	}
 	return shortened(raw)
