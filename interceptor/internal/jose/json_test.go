@@ -97,7 +97,7 @@ func FuzzParseObject(f *testing.F) {
 // FuzzParseShallow compares ParseShallow with encoding/json, which accepts duplicate names.
 func FuzzParseShallow(f *testing.F) {
 	seeds := []string{
-		`{"keys":[{"a":1,"a":1}]}`, `{"a":1,"\u0061":1}`, `{"a":{"a":{"a":1}}}`, `{"\ud800":1,"\udfff":2}`, `{"\ud800":1}`, `{"a":"\ud83d\u0041"}`, "{\"\ufffd\":1,\"\\udc00\":1}", `{"a":` + strings.Repeat("[", 100) + strings.Repeat("]", 100) + `}`,
+		`{"keys":[{"a":1,"a":1}]}`, `{"a":1,"\u0061":1}`, `{"a":{"a":{"a":1}}}`, `{"\ud800":1,"\udfff":2}`, `{"\ud83d\u0041":1,"\ud83d":2}`, `{"\ud800":1}`, `{"a":"\ud83d\u0041"}`, "{\"\ufffd\":1,\"\\udc00\":1}", `{"a":` + strings.Repeat("[", 100) + strings.Repeat("]", 100) + `}`,
 		`{"a":1}x`, "[]", "{\"a\":\"\xff\"}", "\ufeff{}", `{"a":01}`, `{"a":"\x"}`, "{\"a\":\"\x1f\"}", `{"a":tru}`, `{,}`, `{"a"}`, "{",
 	}
 	read := func(data []byte) (map[string]json.RawMessage, bool) {
@@ -151,6 +151,9 @@ func TestParseObject(t *testing.T) {
 		`{"\ud83d\ude00":1,"😀":1}`: false, `{"\ud83d\ude00":1,"\uD83D\uDE00":1}`: false, `{"\ude00\ud83d":1}`: false, `{"\ud83d":1}`: false, `{"\ud83dx":1}`: false, `{"\ud83d\n":1}`: false, `{"\ud83d\ud83d\ude00":1}`: false,
 		`{"1234567":1,"12345678":1,"123456789":1}`: true, `{"1234567":1,"\u0031234567":1}`: false, `{"12345678":1,"\u00312345678":1}`: false, `{"12345\u00367":1,"1234567":1}`: false, `{"a":{"x":1},"b":{"x":1},"x":[{"x":1},{"x":1}]}`: true, `{"x":[{"y":1,"z":{"y":1},"y":1}]}`: false,
 		`{"a":-}`: false, `{"a":-0}`: true, `{"a":-01}`: false, `{"a":00}`: false, `{"a":1.}`: false, `{"a":.1}`: false, `{"a":1e}`: false, `{"a":1e+}`: false, `{"a":1E-0}`: true, `{"a":0e0}`: true, `{"a":+1}`: false, `{"a":0x1}`: false, `{"a":1_0}`: false, `{"a":Infinity}`: false,
+		`{"a":nulx}`: false, `{"a":trux}`: false, `{"a":1`: false, `{"a":"x`: false, `{a":1}`: false, `{"a":1,b":2}`: false, "{\"a\x80\":1}": false,
+		`{"\/2345678":1,"/2345678":1}`: false, `{"\/23456789":1,"/23456789":1}`: false, `{"\/23456":1,"/23456":1}`: false, `{"\/234567":1,"/234567":1}`: false,
+		`{"a":"\x0041"}`: false, `{"\ud83dxude00":1}`: false, `{"\uABCD":1,"\uEFef":2}`: true, `{"\uABCD":1,"\uabcd":2}`: false,
 		`{"a":truee}`: false, `{"a":nul}`: false, `{"a":True}`: false, `{"a":"\u12g4"}`: false, `{"a":"\u123`: false, `{"a":"\u\u0030"}`: false, `{"a":"\x41"}`: false, `{"a":"\`: false, `{"a":1,}`: false, `{"a":[1,]}`: false, `{"a":[,1]}`: false, `{"a":1]`: false, `{"a":[1}}`: false, `{"a":{]}`: false, `{"a" :1}`: true, `{a:1}`: false, `{"a":1 2}`: false, `{1:1}`: false, "{\"a\"\v:1}": false, `{"a":}`: false, `{"a",1}`: false, `{"a":1;"b":2}`: false, `{"a":[1;2]}`: false,
 		`{"x":[` + strings.Repeat(`{"x":1,"y":1,"z":1},`, 2000) + `0]}`: true, `{"x":[` + strings.Repeat(`{"x":1},`, 2000) + `{"x":1,"x":1}]}`: false,
 		nested(31, "0"): true, nested(32, ""): true, nested(32, " "): true, nested(32, "0"): false, nested(33, ""): false, nested(31, "{}"): true, nested(31, `{"a":1}`): false,
@@ -165,6 +168,19 @@ func TestParseObject(t *testing.T) {
 	for depth, ok := range map[int]bool{9_998: true, 9_999: true, 10_000: false} { // as encoding/json
 		if _, err := jose.ParseShallow([]byte(nested(depth, ""))); (err == nil) != ok || json.Valid([]byte(nested(depth, ""))) != ok {
 			t.Errorf("shallow, depth %d: %v", depth, err)
+		}
+	}
+}
+
+func TestParseObjectErrors(t *testing.T) {
+	t.Parallel()
+	const twice, half, deep = "an object has a member name twice", "a string has half of a surrogate pair", "nested too deeply"
+	for text, want := range map[string]string{
+		`{"a":1,"a":1}`: twice, `{"a":{"b":1,"b":1}}`: twice, `{"a":"\ud800"}`: half, `{"\ud800":1}`: half, `{"a":["\udfff"]}`: half,
+		`{"a":` + strings.Repeat("[", 33): deep, `{"a":1`: jose.ErrJSON.Error(), `{"a":"\x"}`: jose.ErrJSON.Error(),
+	} {
+		if _, err := jose.ParseObject([]byte(text)); err == nil || err.Error() != want {
+			t.Errorf("%s: %v, want %s", text, err, want)
 		}
 	}
 }

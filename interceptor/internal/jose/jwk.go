@@ -105,10 +105,7 @@ func parsePublic(kty string, jwk *Object) (crypto.PublicKey, error) {
 
 // build builds the key of a single JWK with keyfunc.
 func build(parts map[string]string) (crypto.PublicKey, error) {
-	jwk, err := json.Marshal(parts)
-	if err != nil {
-		return nil, err
-	}
+	jwk, _ := json.Marshal(parts) // strings have a JSON form
 	set, err := keyfunc.NewJWKJSON(jwk)
 	if err != nil {
 		return nil, err

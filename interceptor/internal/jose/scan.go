@@ -69,7 +69,7 @@ func (s *scanner) run() error {
 		if err != nil {
 			return err
 		}
-		if !begun && len(stack) == 1 {
+		if !begun { // the end of an inner value is replaced below
 			s.names.all[stack[0].member].value.end = offset(at)
 		}
 		// Then come ends of objects and arrays, and a comma unless an object or array has just begun.
@@ -155,20 +155,17 @@ func space(text string, at int) int {
 // scalar returns the place behind a number, true, false or null.
 func scalar(text string, at int) (end int, err error) {
 	integer := at
-	if end = digits(text, at); end == at {
-		switch peek(text, at) {
-		case 't':
-			return word(text, at, "true")
-		case 'f':
-			return word(text, at, "false")
-		case 'n':
-			return word(text, at, "null")
-		case '-':
-			integer++
-			end = digits(text, integer)
-		}
+	switch peek(text, at) {
+	case 't':
+		return word(text, at, "true")
+	case 'f':
+		return word(text, at, "false")
+	case 'n':
+		return word(text, at, "null")
+	case '-':
+		integer++
 	}
-	if end == integer || text[integer] == '0' && end > integer+1 {
+	if end = digits(text, integer); end == integer || text[integer] == '0' && end > integer+1 {
 		return 0, ErrJSON
 	}
 	c := peek(text, end)
