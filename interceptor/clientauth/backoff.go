@@ -7,22 +7,21 @@ import (
 	"time"
 )
 
-// How long nothing is tried after a failure.
+// Pauses after a failure.
 const (
-	minRetry = 1 * time.Second // doubling
+	minRetry = 1 * time.Second // doubles with every failure
 	maxRetry = 60 * time.Second
 )
 
-// A backoff keeps what fails from being tried again too soon. The zero backoff has seen no
-// failure.
+// A backoff delays the next attempt after a failure. The zero backoff has seen no failure.
 type backoff struct {
-	longest time.Duration // if not maxRetry
+	longest time.Duration // the longest pause, or 0 for maxRetry
 
 	mu          sync.Mutex
 	failures    int // since the last success
 	succeededAt time.Time
 	retryAt     time.Time
-	err         error // the last one
+	err         error // of the last failure, or nil after a success
 }
 
 // blocked returns the last error if it is too early for another attempt.
@@ -35,7 +34,7 @@ func (b *backoff) blocked(now time.Time) error {
 	return nil
 }
 
-// claim is blocked for those who share a backoff: while attempts fail, it lets one through in
+// claim is blocked for users who share a backoff: while attempts fail, claim allows one attempt in
 // each minRetry.
 func (b *backoff) claim(now time.Time) error {
 	b.mu.Lock()
@@ -43,14 +42,14 @@ func (b *backoff) claim(now time.Time) error {
 	if now.Before(b.retryAt) {
 		return b.err
 	}
-	if b.failures > 0 {
+	if b.err != nil {
 		b.retryAt = now.Add(minRetry)
 	}
 	return nil
 }
 
-// fail notes the failure of an attempt. One that has succeeded since it began counts for
-// more.
+// fail notes the failure of an attempt, unless another attempt has succeeded since this one
+// began.
 func (b *backoff) fail(started time.Time, err error) {
 	now := time.Now()
 	b.mu.Lock()
@@ -68,15 +67,15 @@ func (b *backoff) succeed() {
 	b.failures, b.succeededAt, b.retryAt, b.err = 0, time.Now(), time.Time{}, nil
 }
 
-// ofAll reports whether a failure would meet every request to the endpoint.
+// ofAll reports whether every request to the endpoint would fail.
 func ofAll(err error) bool {
 	_, down := errors.AsType[downError](err)
 	refused, ok := errors.AsType[*refusedError](err)
 	return down || ok && (refused.ofClient() || errors.Is(refused.reason(), ErrUnavailable))
 }
 
-// A downError is why the endpoint is of no use now, whatever it is asked for.
+// A downError means that the endpoint fails for every target.
 type downError struct{ error }
 
-// Unwrap is for [errors.Is].
+// Unwrap returns the cause.
 func (e downError) Unwrap() error { return e.error }

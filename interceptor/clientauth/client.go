@@ -14,53 +14,53 @@ import (
 	"github.com/protoauthz/protoauthz/interceptor/internal/endpoint"
 )
 
-// maxTargets is for how many targets a client keeps tokens, of about 2 KiB each.
+// maxTargets is the number of targets for which a client keeps tokens, of about 2 KiB each.
 const maxTargets = 10_000
 
-// A Client gets tokens for itself, by the client credentials grant (RFC 6749 section 4.4),
-// and keeps them: one for each [Target], 10,000 at most, of which those that were not asked
-// for lately make room for others. It is safe for concurrent use and needs no closing. All
-// sources of a process that act as the same client should come from one Client.
+// A Client gets tokens for itself by the client credentials grant (RFC 6749 section 4.4), and
+// keeps one for each [Target]. It keeps at most 10,000 tokens: tokens that were not used lately
+// make room for others. A Client is safe for concurrent use and needs no closing. Use one Client
+// for all sources of a process that act as the same client.
 //
-// A token is kept for as long as the provider says (`expires_in`), at most a day, and for a
-// minute if the answer does not say it: nothing is read from the token itself. When a quarter of
-// that is left, five minutes at most, the next call fetches another one in the background; in its
-// last tenth, ten seconds at most, a token is no longer handed out and calls wait for the next one.
-// However many calls wait, there is one request, which ends after 5 seconds, reads at most 1 MiB
-// and follows no redirect; the end of a call's context ends its own wait only.
+// A token is kept for its lifetime (`expires_in`), at most a day, or for a minute if the response
+// has no lifetime. The token itself is not read. When a quarter of the lifetime is left, at most
+// five minutes, the next call fetches another token in the background. In the last tenth, at most
+// ten seconds, calls wait for the next token. All waiting calls share one request, which ends
+// after 5 seconds, reads at most 1 MiB and follows no redirect. The end of a call's context ends
+// the wait of that call alone.
 //
-// A request that fails is not repeated until a second later, doubling to 60 with every
-// failure; until then, calls get its error at once, unless they have a token that is still
-// good. Some failures hold up all targets: no answer, an answer that makes [ErrUnavailable], or a
-// refusal of the client. No other target is asked for within a second, and then one in a second
-// until an answer shows that the endpoint works: one target for which it fails holds no other up
-// for longer. There is no such limit before the first failure: a client that starts asks once for
-// each target that is called.
+// A request that fails is repeated a second later at the earliest. This pause doubles with every
+// failure, up to 60 seconds. During the pause, calls get the error at once, unless they have a
+// token that is still good. Some failures delay all targets: no response, a response that makes
+// [ErrUnavailable], or a refusal of the client. Then no other target is asked for within a second,
+// and one target in each second after that, until a response shows that the endpoint works. So a
+// target that always fails does not delay the others for longer. Before the first failure, a
+// client asks for each target at once.
 //
-// A token that a server has refused is replaced at once, but no more than once a minute for
-// each target: what refuses fresh tokens will refuse the next one too. If there is no other to
-// be had, it serves on: other servers may accept it.
+// A token that a server has refused is replaced at once, but not more than once a minute for
+// each target, since a server that refuses fresh tokens will refuse the next token too. If there
+// is no other token, calls still get the refused token: other servers may accept it.
 type Client struct {
 	provider  Provider
 	id        string
-	secret    func() string // which cannot be printed
+	secret    func() string // a function cannot be printed
 	transport http.RoundTripper
-	failing   backoff // of the endpoint, which one target may only seem to be
+	failing   backoff // of the endpoint
 
-	mu      sync.Mutex // held to make a keeper
-	keepers *cache.Cache[keeper]
+	mu         sync.Mutex // from the look-up of a refresher until there is one
+	refreshers *cache.Cache[refresher]
 }
 
-// A Target is what a token is for. The zero Target is none: asking for it is an error.
+// A Target is what a token is for. The zero Target is an error.
 type Target struct {
 	// Resource is the API that is called: its resource indicator (Logto) or identifier,
 	// which becomes the token's `aud`.
 	Resource string
-	// Organization is the organization in which the token is to be good. If empty, the
-	// token is good for none, or for all: see the permission models.
+	// Organization is the id of the organization that the token is for. If empty, the
+	// token is for no organization, or for all: see the permission models.
 	Organization string
-	// Scopes are the scopes to ask for. Providers grant those of them that the client
-	// holds; if there are none here, Logto grants none and Auth0 all.
+	// Scopes are the scopes to ask for. Providers leave out scopes that the client does not
+	// hold. If empty, Logto grants no scope, and Auth0 all scopes of the client.
 	Scopes []string
 }
 
@@ -72,10 +72,10 @@ type options struct {
 	faults    []error
 }
 
-// WithTransport sets how tokens are fetched: for private certificate authorities and
-// proxies. It must end a request when the request's context ends. Timeouts, size limits and
-// the refusal of redirects still apply. The default is like [http.DefaultTransport], but
-// keeps no idle connections.
+// WithTransport sets the transport that fetches tokens, for private certificate authorities and
+// proxies. The transport must end a request when the request's context ends. Timeouts, size
+// limits and the refusal of redirects still apply. The default is [http.DefaultTransport] without
+// idle connections.
 func WithTransport(transport http.RoundTripper) Option {
 	return func(o *options) {
 		if transport == nil {
@@ -85,8 +85,8 @@ func WithTransport(transport http.RoundTripper) Option {
 	}
 }
 
-// New makes a client, given what the provider calls it and its secret. It does no I/O. The
-// error holds every fault.
+// New returns a client, given its id and its secret at the provider. It does no I/O. The error
+// names every fault.
 func New(provider Provider, id, secret string, opts ...Option) (*Client, error) {
 	o := &options{transport: endpoint.Transport()}
 	for _, option := range opts {
@@ -109,26 +109,26 @@ func New(provider Provider, id, secret string, opts ...Option) (*Client, error) 
 	}
 	return &Client{
 		provider: provider, id: id, secret: func() string { return secret }, transport: o.transport,
-		failing: backoff{longest: minRetry}, keepers: cache.New[keeper](maxTargets),
+		failing: backoff{longest: minRetry}, refreshers: cache.New[refresher](maxTargets),
 	}, nil
 }
 
-// Format implements [fmt.Formatter]: a printed client holds no secret.
+// Format implements [fmt.Formatter]. A printed client holds no secret.
 func (c *Client) Format(out fmt.State, _ rune) { _, _ = io.WriteString(out, "clientauth.Client") }
 
-// Source gives calls the token for a target.
+// Source returns a source that gives every call the token for one target.
 func (c *Client) Source(target Target) *Source {
 	form, err := c.form(target)
 	return &Source{func(context.Context) (holder, error) {
 		if err != nil {
 			return nil, err
 		}
-		return c.keeper(form), nil
+		return c.refresher(form), nil
 	}}
 }
 
-// SourceFunc gives each call the token for a target of its own, which may depend on what its
-// context holds, such as the organization of the call that it is made for:
+// SourceFunc returns a source that chooses the target for each call by the call's context, such
+// as the organization of the call that is being handled:
 //
 //	source := client.SourceFunc(func(ctx context.Context) (clientauth.Target, error) {
 //		organization := interceptor.ClaimsFromContext(ctx).OrganizationID()
@@ -138,11 +138,10 @@ func (c *Client) Source(target Target) *Source {
 //		return clientauth.Target{Resource: "https://api.example.com", Organization: organization}, nil
 //	})
 //
-// Return an error where there must be an organization and is none: a target without one is
-// valid, and may open more. A call whose target is an error does not go out; a panic is an error
-// that does not repeat what it says. The function
-// must be safe for concurrent use. A call that is repeated with another token
-// keeps its target.
+// Return an error if a required organization is missing, since the token for a target without an
+// organization may grant more. A call does not go out if the function returns an error or
+// panics. The error after a panic does not repeat the panic's value. The function must be safe for
+// concurrent use. A call that is repeated with another token keeps its target.
 func (c *Client) SourceFunc(target func(context.Context) (Target, error)) *Source {
 	if target == nil {
 		panic("clientauth: SourceFunc needs a function")
@@ -156,12 +155,12 @@ func (c *Client) SourceFunc(target func(context.Context) (Target, error)) *Sourc
 		if err != nil {
 			return nil, err
 		}
-		return c.keeper(form), nil
+		return c.refresher(form), nil
 	}}
 }
 
-// form is the request for a token, without the client's credentials. That of a target is
-// always the same, and of another another.
+// form returns the form of the request for a token, without the client's credentials. Equal targets
+// have equal forms, and other targets other forms.
 func (c *Client) form(target Target) (string, error) {
 	values := url.Values{"grant_type": {"client_credentials"}}
 	if target.Resource != "" {
@@ -175,7 +174,7 @@ func (c *Client) form(target Target) (string, error) {
 	}
 	for _, scope := range target.Scopes {
 		if scope == "" || strings.ContainsFunc(scope, func(r rune) bool { return r <= ' ' || r > '~' || r == '"' || r == '\\' }) {
-			return "", fmt.Errorf("clientauth: %w: %q is no scope (RFC 6749 section 3.3)", ErrRefused, scope)
+			return "", fmt.Errorf("clientauth: %w: %q is not a scope (RFC 6749 section 3.3)", ErrRefused, scope)
 		}
 	}
 	if len(target.Scopes) > 0 {
@@ -187,16 +186,13 @@ func (c *Client) form(target Target) (string, error) {
 	return values.Encode(), nil
 }
 
-func (c *Client) keeper(form string) *keeper {
-	if k := c.keepers.Get(form); k != nil {
-		return k
-	}
+func (c *Client) refresher(form string) *refresher {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	k := c.keepers.Get(form) // another call may have made it
-	if k == nil {
-		k = &keeper{fetch: func() (grant, error) { return c.fetch(form) }, shared: &c.failing}
-		c.keepers.Put(form, k)
+	r := c.refreshers.Get(form)
+	if r == nil {
+		r = &refresher{fetch: func() (grant, error) { return c.fetch(form) }, shared: &c.failing}
+		c.refreshers.Put(form, r)
 	}
-	return k
+	return r
 }

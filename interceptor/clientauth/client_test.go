@@ -16,7 +16,7 @@ import (
 	"github.com/protoauthz/protoauthz/interceptor/internal/test/tokens"
 )
 
-// TestRefresh is about when a token is replaced, and how long it serves.
+// TestRefresh checks when a token is refreshed, and how long calls get it.
 func TestRefresh(t *testing.T) {
 	t.Parallel()
 	for _, test := range []struct {
@@ -66,8 +66,7 @@ func TestRefresh(t *testing.T) {
 	}
 }
 
-// TestExpiry makes sure that no token is handed out that has expired, however slow the
-// endpoint is.
+// TestExpiry makes sure that no call gets an expired token from a slow endpoint.
 func TestExpiry(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -107,7 +106,7 @@ func TestHerd(t *testing.T) {
 	})
 }
 
-// TestCancelledCall makes sure that the end of a call is that of no other.
+// TestCancelledCall makes sure that the end of a call ends no other call.
 func TestCancelledCall(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -154,7 +153,7 @@ func TestHangingEndpoint(t *testing.T) {
 	})
 }
 
-// TestBackoff makes sure that an endpoint that fails is left in peace.
+// TestBackoff makes sure that an endpoint that fails gets requests with growing pauses.
 func TestBackoff(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -190,7 +189,7 @@ func organization(id string) clientauth.Target {
 	return clientauth.Target{Resource: "https://api.test", Organization: id}
 }
 
-// TestBackoffOfOthers is about whose requests wait for whose failure.
+// TestBackoffOfOthers checks which failures delay other targets.
 func TestBackoffOfOthers(t *testing.T) {
 	t.Parallel()
 	for name, test := range map[string]struct {
@@ -244,8 +243,8 @@ func TestBackoffOfOthers(t *testing.T) {
 	}
 }
 
-// TestBackoffOfOne makes sure that a target for which the endpoint fails holds the others up for
-// a second, and no longer.
+// TestBackoffOfOne makes sure that a target for which the endpoint fails delays other targets for a
+// second, and no longer.
 func TestBackoffOfOne(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -271,8 +270,8 @@ func TestBackoffOfOne(t *testing.T) {
 	})
 }
 
-// TestHerdOfTargets makes sure that many targets do not ask an endpoint that is down all at
-// once again, and ask at once again when it is back.
+// TestHerdOfTargets makes sure that many targets send few requests while the endpoint is down, and
+// all of their requests when it works again.
 func TestHerdOfTargets(t *testing.T) {
 	t.Parallel()
 	for name, answers := range map[string]tokens.Handler{
@@ -310,8 +309,8 @@ func TestHerdOfTargets(t *testing.T) {
 	}
 }
 
-// TestLateFailure makes sure that a request that fails in the end says nothing of an endpoint
-// that has served others in the meantime.
+// TestLateFailure makes sure that the late failure of a request does not delay targets if the
+// endpoint has served others in the meantime.
 func TestLateFailure(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -328,8 +327,8 @@ func TestLateFailure(t *testing.T) {
 	})
 }
 
-// TestTokensOfTargets makes sure that no target gets another one's token, and that targets
-// that are the same share theirs.
+// TestTokensOfTargets makes sure that no target gets the token of another target, and that equal
+// targets share a token.
 func TestTokensOfTargets(t *testing.T) {
 	t.Parallel()
 	idp := granting(60)
@@ -350,7 +349,7 @@ func TestTokensOfTargets(t *testing.T) {
 	asked(t, idp, 7)
 }
 
-// TestManyTargets makes sure that many organizations do not take more and more memory.
+// TestManyTargets makes sure that a client keeps a bounded number of tokens.
 func TestManyTargets(t *testing.T) {
 	t.Parallel()
 	const size, many = 10_000, 11_000
@@ -370,7 +369,7 @@ func TestManyTargets(t *testing.T) {
 
 type organizationKey struct{}
 
-// TestSourceFunc is about a target for each call.
+// TestSourceFunc chooses the target for each call.
 func TestSourceFunc(t *testing.T) {
 	t.Parallel()
 	idp := tokens.NewIDP()

@@ -1,8 +1,8 @@
-// Package clientauth gives outgoing calls their token: a service that is itself a client needs
-// one for each service that it calls.
+// Package clientauth gives outgoing calls their token. A service that is itself a client needs
+// a token for each service that it calls.
 //
-// A [Client] gets tokens from the identity provider and keeps them, a [Source] says which of
-// them a call needs, an [Interceptor] and an [HTTPClient] send it:
+// A [Client] gets tokens from the identity provider and keeps them, a [Source] chooses the token
+// for a call, an [Interceptor] and an [HTTPClient] send it:
 //
 //	client, err := clientauth.New(clientauth.Logto("https://tenant.logto.app"), "shop", os.Getenv("SHOP_SECRET"))
 //	if err != nil {
@@ -14,10 +14,10 @@
 //		connect.WithInterceptors(clientauth.NewInterceptor(source)),
 //	)
 //
-// Package grpcclientauth does the same for clients of grpc-go. There is none yet for those of
-// connect-go v2.
+// Package grpcclientauth does the same for clients of grpc-go. There is no package yet for
+// clients of connect-go v2.
 //
-// A token is never sent over plain HTTP, except to this machine. One that is refused is
-// replaced, and a unary call then repeated once. There is no goroutine to stop and nothing to
-// close. No error holds a byte of a token or of the client's secret.
+// A token is never sent over plain HTTP, except to this machine. A refused token is replaced, and
+// a unary call is then repeated once. There is no goroutine to stop and nothing to close. No error
+// holds a byte of a token or of the client's secret.
 package clientauth

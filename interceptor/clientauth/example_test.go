@@ -10,6 +10,7 @@ import (
 	"os"
 
 	"connectrpc.com/connect"
+	"golang.org/x/oauth2"
 
 	samplev1 "github.com/protoauthz/protoauthz/gen/sample/v1"
 	"github.com/protoauthz/protoauthz/gen/sample/v1/samplev1connect"
@@ -31,8 +32,8 @@ func (catalog) WhoAmI(ctx context.Context, _ *connect.Request[samplev1.WhoAmIReq
 	return connect.NewResponse(&samplev1.WhoAmIResponse{Auth: &samplev1.AuthInfo{ClientId: claims.ClientID(), Scopes: claims.Scopes()}}), nil
 }
 
-// example serves an identity provider and a guarded service.
-func example() (*httptest.Server, error) {
+// example serves an identity provider and a guarded service, and returns the guard too.
+func example() (*httptest.Server, *interceptor.Guard, error) {
 	mux := http.NewServeMux()
 	server := httptest.NewServer(mux)
 	issuer, issuerErr := devissuer.New(server.URL+"/oidc", devissuer.Config{
@@ -46,16 +47,17 @@ func example() (*httptest.Server, error) {
 	table, tableErr := policy.Compile(policy.Files{samplev1.File_sample_v1_catalog_proto}, policy.WithAudience("https://api.example.com"))
 	if err := errors.Join(issuerErr, verifierErr, tableErr); err != nil {
 		server.Close()
-		return nil, err
+		return nil, nil, err
 	}
+	guard := interceptor.New(verifier, table)
 	mux.Handle("/oidc/", issuer)
-	mux.Handle(samplev1connect.NewCatalogServiceHandler(catalog{}, interceptor.New(verifier, table).HandlerOption()))
-	return server, nil
+	mux.Handle(samplev1connect.NewCatalogServiceHandler(catalog{}, guard.HandlerOption()))
+	return server, guard, nil
 }
 
 // A service calls another one with a token of its own.
 func Example() {
-	server, err := example()
+	server, _, err := example()
 	if err != nil {
 		log.Fatal(err)
 	}
@@ -103,4 +105,66 @@ func ExampleClient_SourceFunc() {
 
 	// Output:
 	// clientauth: no target: no organization
+}
+
+// front is a service whose handlers call the catalog as their caller.
+type front struct {
+	samplev1connect.UnimplementedCatalogServiceHandler
+
+	products samplev1connect.CatalogServiceClient
+}
+
+// WhoAmI answers with what the catalog knows of the caller.
+func (f front) WhoAmI(ctx context.Context, request *connect.Request[samplev1.WhoAmIRequest]) (*connect.Response[samplev1.WhoAmIResponse], error) {
+	return f.products.WhoAmI(ctx, connect.NewRequest(request.Msg))
+}
+
+// A handler calls another service with the token of its caller.
+func ExampleForward() {
+	server, guard, err := example()
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer server.Close()
+
+	products := samplev1connect.NewCatalogServiceClient(
+		clientauth.HTTPClient(http.DefaultClient), server.URL,
+		connect.WithInterceptors(clientauth.NewInterceptor(clientauth.Forward())),
+	)
+	mux := http.NewServeMux()
+	mux.Handle(samplev1connect.NewCatalogServiceHandler(front{products: products}, guard.HandlerOption()))
+
+	frontServer := httptest.NewServer(mux)
+	defer frontServer.Close()
+	shop, err := clientauth.New(clientauth.Logto(server.URL), "shop", "shop-secret")
+	if err != nil {
+		log.Fatal(err)
+	}
+	source := shop.Source(clientauth.Target{Resource: "https://api.example.com", Scopes: []string{"read:products"}})
+	client := samplev1connect.NewCatalogServiceClient(
+		clientauth.HTTPClient(http.DefaultClient), frontServer.URL, connect.WithInterceptors(clientauth.NewInterceptor(source)),
+	)
+	response, err := client.WhoAmI(context.Background(), connect.NewRequest(&samplev1.WhoAmIRequest{}))
+	if err != nil {
+		log.Fatal(err)
+	}
+	fmt.Println(response.Msg.GetAuth().GetClientId(), response.Msg.GetAuth().GetScopes())
+
+	// Output:
+	// shop [read:products]
+}
+
+// A token of package oauth2 is sent with the same care as a token of a [clientauth.Client].
+func ExampleFromTokenSource() {
+	source := clientauth.FromTokenSource(oauth2.StaticTokenSource(&oauth2.Token{AccessToken: "eyJhbGci.eyJzdWIi.c2ln"}))
+
+	token, err := source.Token(context.Background())
+	if err != nil {
+		log.Fatal(err)
+	}
+	_, err = source.Replace(context.Background(), token) // after a server has refused the token
+	fmt.Println(errors.Is(err, clientauth.ErrSameToken))
+
+	// Output:
+	// true
 }

@@ -12,25 +12,25 @@ import (
 	"github.com/protoauthz/protoauthz/interceptor/token"
 )
 
-// Forward sends on the token of the caller: of the call in whose handler, with whose context,
-// a call is made. It is for Connect handlers; package grpcclientauth has one for those of
-// grpc-go.
+// Forward returns a source that forwards the token of the caller. A handler must make the
+// call with its own context. Forward is for Connect handlers: package grpcclientauth has a
+// Forward for handlers of grpc-go.
 //
-// Only the token of a call that a guard has let in with a verified token is forwarded. Where
-// there is none, as in a public method, a background job or a handler without a guard that is
-// called in process, the call fails with [ErrNoCaller] and does not go out. A context that is
-// kept when the call is over still forwards, until the token expires. A forwarded token that is
-// refused is not replaced: there is no other.
+// A token is forwarded only if a guard has verified it and let in its call. Otherwise the call
+// fails with [ErrNoCaller] and does not go out: in a public method, in a background job, or in a
+// handler without a guard that is called in process. A context that is kept after the call
+// still forwards, until the token expires. A forwarded token that is refused is not replaced.
 //
-// Prefer [Client.SourceFunc] unless you must act as the caller. Whoever gets a token can do
-// with it what the caller can do, at every service that accepts its audience: forward it only
-// to services that you trust as much as this one. The other service must accept the audience
-// of this one, and so accepts what was meant for it alone; and it cannot tell what the caller
-// wanted from what somebody made this service do (a confused deputy). A token of its own,
-// for one organization, says who really calls and can do less.
+// Prefer [Client.SourceFunc] unless you must act as the caller. A service that gets the token
+// can do everything that the caller can do, at every service that accepts the token's audience.
+// Forward the token only to services that you trust as much as this one. The other service must
+// accept the audience of this service, and so accepts tokens that were meant for this service
+// alone. It cannot tell the wish of the caller from a request that somebody tricked this
+// service into (a confused deputy). A token of this service's own, for one organization, names
+// the true caller and grants less.
 func Forward() *Source {
 	return ForwardFrom(func(ctx context.Context) []string {
-		// A handler may be called in process, without a guard: then the claims are its caller's.
+		// A handler may be called in process without a guard, with the context of another call.
 		info, ok := connect.CallInfoForHandlerContext(ctx)
 		if !ok || !callctx.Admitted(ctx, info.RequestHeader()) {
 			return nil
@@ -39,11 +39,11 @@ func Forward() *Source {
 	})
 }
 
-// ForwardFrom is [Forward] for other kinds of handlers, given what finds the values of the
-// Authorization header of the call that a context belongs to. They count only if
-// [interceptor.ClaimsFromContext] has claims too. Whether these are of the same call is not
-// known: a handler without a guard that is called in process, with the context of one that has
-// a guard, would forward what nobody has verified.
+// ForwardFrom is [Forward] for other kinds of handlers. The function returns the values of the
+// Authorization header of the call that a context belongs to. The token is forwarded only if
+// [interceptor.ClaimsFromContext] has claims too. ForwardFrom cannot tell whether the claims are
+// from the same call. A handler without a guard that is called in process, with the context of a
+// guarded handler, would forward a token that no guard has verified.
 func ForwardFrom(authorization func(context.Context) []string) *Source {
 	if authorization == nil {
 		panic("clientauth: ForwardFrom needs a function")
@@ -64,7 +64,7 @@ func ForwardFrom(authorization func(context.Context) []string) *Source {
 type forwarded string
 
 func (f forwarded) token(context.Context) (*oauth2.Token, error) {
-	return heldBy(f, &oauth2.Token{AccessToken: string(f), TokenType: "Bearer"}), nil
+	return withHolder(f, &oauth2.Token{AccessToken: string(f), TokenType: "Bearer"}), nil
 }
 
 func (forwarded) drop(*oauth2.Token) {}

@@ -17,7 +17,7 @@ import (
 	"github.com/protoauthz/protoauthz/interceptor/token"
 )
 
-// forwarding makes the handlers of a world call another one as their caller.
+// forwarding makes the handlers of a world call another world as their caller.
 func forwarding(t testing.TB, from, to *world) {
 	client := to.connect(clientauth.Forward(), "Read", catalogue.Unary)
 	from.unary = func(ctx context.Context, _ *connect.Request[message]) (*connect.Response[answer], error) {
@@ -67,8 +67,8 @@ func TestForward(t *testing.T) {
 	}
 }
 
-// TestForwardInProcess makes sure that a handler without a guard does not forward what it is
-// called with in process, by one that has a guard and with its context.
+// TestForwardInProcess makes sure that a handler without a guard forwards no token if a guarded
+// handler calls it in process with its own context.
 func TestForwardInProcess(t *testing.T) {
 	t.Parallel()
 	for name, options := range map[string]func(*interceptor.Guard) connect.HandlerOption{
@@ -106,7 +106,7 @@ func TestForwardInProcess(t *testing.T) {
 	}
 }
 
-// TestForwardNobody is about contexts that are not those of a guarded call.
+// TestForwardNobody has contexts of other calls than guarded ones.
 func TestForwardNobody(t *testing.T) {
 	t.Parallel()
 	claims := guardtest.Claims(t, token.Logto("https://idp.test"), `{"sub": "user_1", "exp": 4102444800}`)
@@ -139,7 +139,7 @@ func TestForwardNobody(t *testing.T) {
 	}
 	panicking := clientauth.ForwardFrom(func(context.Context) []string { panic("secret") })
 	if token, err := panicking.Token(guarded); token != nil || err == nil {
-		t.Error("a panic is no error")
+		t.Error("no error after a panic")
 	} else {
 		checkSecrets(t, err)
 	}

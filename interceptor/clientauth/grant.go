@@ -16,21 +16,21 @@ import (
 	"github.com/protoauthz/protoauthz/interceptor/token"
 )
 
-// How long a token is used, by what it lives for.
+// How long a token is used.
 const (
-	maxLifetime = 24 * time.Hour   // that is believed
-	maxEarly    = 5 * time.Minute  // before the end it is refreshed, or a quarter of its life,
-	maxReserve  = 10 * time.Second // and no longer handed out, or a tenth
+	maxLifetime = 24 * time.Hour   // longer lifetimes are cut
+	maxEarly    = 5 * time.Minute  // from the refresh to the end of the token, unless a quarter of its life is less
+	maxReserve  = 10 * time.Second // from the last use to the end of the token, unless a tenth of its life is less
 )
 
-// A grant is a token and how long it is used. The zero times are long ago.
+// A grant is a token, and how long it is used.
 type grant struct {
 	token     *oauth2.Token
-	refreshAt time.Time // from then on it should be replaced
-	endAt     time.Time // from then on it is not handed out
+	refreshAt time.Time // from then on a call refreshes the token
+	endAt     time.Time // from then on no call gets the token
 }
 
-// fetch asks the token endpoint.
+// fetch gets a token from the token endpoint.
 func (c *Client) fetch(form string) (grant, error) {
 	fail := func(reason, cause error) (grant, error) {
 		return grant{}, fmt.Errorf("clientauth: %w: token endpoint %q: %w", reason, c.provider.TokenURL, cause)
@@ -42,7 +42,7 @@ func (c *Client) fetch(form string) (grant, error) {
 	if err != nil {
 		return fail(ErrRefused, errors.New("the request cannot be made"))
 	}
-	body, status, err := endpoint.Do(c.transport, request, advice, answered...)
+	body, status, err := endpoint.Do(c.transport, request, advice, readStatuses...)
 	reason := ErrRefused
 	if endpoint.MayPass(err) {
 		reason = ErrUnavailable
@@ -70,11 +70,11 @@ func (c *Client) fetch(form string) (grant, error) {
 	}
 }
 
-// advice is for somebody whose URL leads elsewhere.
+// advice is for a TokenURL that seems to be wrong.
 const advice = "is this the provider's token endpoint?"
 
-// answered are the statuses whose answers are read.
-var answered = []int{http.StatusOK, http.StatusBadRequest, http.StatusUnauthorized, http.StatusForbidden}
+// readStatuses are the statuses of responses that are read.
+var readStatuses = []int{http.StatusOK, http.StatusBadRequest, http.StatusUnauthorized, http.StatusForbidden}
 
 func (c *Client) request(ctx context.Context, form string) (*http.Request, error) {
 	if c.provider.AuthStyle == oauth2.AuthStyleInParams {
@@ -92,10 +92,10 @@ func (c *Client) request(ctx context.Context, form string) (*http.Request, error
 	return request, nil
 }
 
-// errLate is about a slow answer. The next one may be faster.
+// errLate is the error for a response that took longer than the token lives.
 var errLate = errors.New("the token had expired when it came")
 
-// parseGrant reads a successful answer (RFC 6749 section 5.1).
+// parseGrant reads a successful response (RFC 6749 section 5.1).
 func parseGrant(body []byte, asked time.Time) (grant, error) {
 	response, err := readResponse(body)
 	if err != nil {
@@ -126,7 +126,7 @@ func parseGrant(body []byte, asked time.Time) (grant, error) {
 	return g, check(g.token)
 }
 
-// check makes sure that a token can be sent as one of RFC 6750.
+// check refuses a token that cannot be sent as a bearer token (RFC 6750).
 func check(t *oauth2.Token) error {
 	if t.Type() != "Bearer" {
 		return errors.New("the token_type is not Bearer: have the provider issue bearer tokens to this client")
@@ -137,14 +137,14 @@ func check(t *oauth2.Token) error {
 	return nil
 }
 
-// A refusedError is an answer that grants nothing.
+// A refusedError is a response of the token endpoint that grants no token.
 type refusedError struct {
 	status int
 	code   string // of RFC 6749 section 5.2, or empty
 }
 
-// remedies are what to do about the codes that are repeated. Everything else in an answer is the
-// endpoint's own.
+// remedies are the error codes that may be repeated, and what to do about each. Other codes may be
+// secrets.
 var remedies = map[string]string{
 	// RFC 6749
 	"invalid_request":        "check the parameters of the Provider",
@@ -171,7 +171,7 @@ func refusal(status int, body []byte) *refusedError {
 	return cmp.Or(response.refusal(status), newRefusal(status, ""))
 }
 
-// refusal returns nil if the answer names no error.
+// refusal returns nil if the response has no error.
 func (r tokenResponse) refusal(status int) *refusedError {
 	if _, ok := r["error"]; !ok {
 		return nil
@@ -207,7 +207,7 @@ func (e *refusedError) Error() string {
 	}
 }
 
-// reason is ErrUnavailable if another attempt may succeed.
+// reason returns [ErrUnavailable] if another attempt may succeed, and [ErrRefused] otherwise.
 func (e *refusedError) reason() error {
 	if endpoint.Transient(e.status) || e.code == "temporarily_unavailable" || e.code == "server_error" {
 		return ErrUnavailable
@@ -215,7 +215,7 @@ func (e *refusedError) reason() error {
 	return ErrRefused
 }
 
-// ofClient reports whether the client is refused, and not what it asks for.
+// ofClient reports whether the endpoint refuses the client, and not the target.
 func (e *refusedError) ofClient() bool {
 	return e.code == "invalid_client" || e.code == "" && e.status == http.StatusUnauthorized
 }

@@ -27,7 +27,7 @@ func (spaces) Read(p []byte) (int, error) {
 
 func (spaces) Close() error { return nil }
 
-// TestAnswers is about all that a token endpoint can say.
+// TestAnswers has the possible responses of a token endpoint.
 func TestAnswers(t *testing.T) {
 	t.Parallel()
 	const good = `{"access_token": "secret-1", "token_type": "Bearer", "expires_in": 60}`
@@ -66,6 +66,8 @@ func TestAnswers(t *testing.T) {
 		"expires_in a string":      {with("60", `"60"`), nil},
 		"expires_in a fraction":    {with("60", "59.9"), clientauth.ErrRefused},
 		"expires_in 2^64":          {with("60", "18446744073709551616"), clientauth.ErrRefused},
+		"expires_in 2^63":          {with("60", "9.223372036854775808e18"), clientauth.ErrRefused},
+		"expires_in 1.0":           {with("60", "1.0"), nil},
 		"expires_in 2^63-1":        {with("60", "9223372036854775807"), nil},
 		"HTML":                     {ok("<!doctype html><title>secret</title>"), clientauth.ErrRefused},
 		"a form":                   {ok("access_token=secret-1&token_type=Bearer&expires_in=60"), clientauth.ErrRefused},
@@ -136,7 +138,7 @@ type errorReader struct{}
 
 func (errorReader) Read([]byte) (int, error) { return 0, errors.New("secret") }
 
-// TestRefusalText makes sure that the one who runs the service learns what was refused.
+// TestRefusalText checks the text for each refusal.
 func TestRefusalText(t *testing.T) {
 	t.Parallel()
 	idp := tokens.NewIDP()
@@ -147,7 +149,7 @@ func TestRefusalText(t *testing.T) {
 	}
 }
 
-// TestDefaultTransport asks a server, and makes sure that nothing is left of it.
+// TestDefaultTransport makes sure that the default transport keeps no connection.
 func TestDefaultTransport(t *testing.T) {
 	t.Parallel()
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {

@@ -10,33 +10,32 @@ import (
 	"golang.org/x/oauth2"
 )
 
-// An Interceptor gives the calls of connect clients a token. It is a [connect.Interceptor],
-// leaves handlers alone, and is safe for concurrent use.
+// An Interceptor gives the calls of Connect clients their token. It is a [connect.Interceptor]
+// that changes no handler. It is safe for concurrent use.
 type Interceptor struct{ source *Source }
 
-// NewInterceptor makes an interceptor of a source. The client must also have an HTTP client
-// of [HTTPClient], which is what sends the token: without it none is sent, and calls that
-// need one fail with [ErrNotInstalled].
+// NewInterceptor returns an interceptor that takes tokens from a source. The client must also
+// use [HTTPClient], which sends the token. Without HTTPClient no token is sent, and calls that
+// need a token fail with [ErrNotInstalled].
 //
 //	orderv1connect.NewOrderServiceClient(
 //		clientauth.HTTPClient(http.DefaultClient), "https://orders.example.com",
 //		connect.WithInterceptors(clientauth.NewInterceptor(source)),
 //	)
 //
-// A unary call that the server answers with `unauthenticated` is repeated once, with another
-// token, if the source has one; this may have the handler run twice if it is the handler that
-// says so. What a stream has sent cannot be repeated: its token is dropped, so that the next
-// call has another one. No other answer causes either. A refused call may take as long as a
-// request for a token longer, and where services call one another in a chain, each of them may
-// repeat its call.
+// A unary call that the server answers with `unauthenticated` is repeated once with another
+// token, if the source has one. The handler runs twice if the handler itself gave that answer. A
+// stream cannot be repeated: its token is dropped, so that the next call has another token. No
+// other answer has these effects. A repeated call takes longer by a request for a token. In a
+// chain of services, each service may repeat its call.
 //
-// A call whose Authorization header the caller has set goes out as it is. A client has one such
+// A call goes out as it is if the caller has set its Authorization header. Give a client one such
 // interceptor: of two, the inner one sends its token.
 //
-// The error of a call that got no token names the token endpoint. It is for the log of this
-// service, and not for those who call it.
+// The error of a call that got no token names the token endpoint. The error is for the log of this
+// service, and not for its callers.
 //
-// It panics if the source is nil.
+// NewInterceptor panics if the source is nil.
 func NewInterceptor(source *Source) *Interceptor {
 	if source == nil {
 		panic("clientauth: NewInterceptor needs a source: check the errors of New")
@@ -50,23 +49,26 @@ func (i *Interceptor) WrapUnary(next connect.UnaryFunc) connect.UnaryFunc {
 		if !request.Spec().IsClient {
 			return next(ctx, request)
 		}
-		header := request.Header().Clone() // what is after us may change it
-		c := i.call(request.Spec(), nil)
-		c.calls(request.Peer())
-		response, err := next(withCall(ctx, c), request)
+		send := func(token *oauth2.Token) (*call, connect.AnyResponse, error) {
+			c := i.call(request.Spec(), token)
+			c.calls(request.Peer())
+			response, err := next(withCall(ctx, c), request)
+			return c, response, err
+		}
+		header := request.Header().Clone() // inner interceptors may change the header
+		c, response, err := send(nil)
 		refused, err := c.refused(request.Header(), err)
 		if refused == nil {
 			return response, err
 		}
 		fresh, noFresh := i.source.Replace(ctx, refused)
 		if noFresh != nil {
-			return nil, err // what the server said counts for more
+			return nil, err // the server's error is more useful than noFresh
 		}
 		clear(request.Header())
 		maps.Copy(request.Header(), header)
-		c = i.call(request.Spec(), fresh)
-		c.calls(request.Peer())
-		return next(withCall(ctx, c), request)
+		_, response, err = send(fresh)
+		return response, err
 	}
 }
 
@@ -89,16 +91,17 @@ func (i *Interceptor) call(spec connect.Spec, token *oauth2.Token) *call {
 	return &call{source: i.source, procedure: spec.Procedure, token: token}
 }
 
-// calls says whom the call is for.
+// calls notes the server of the call.
 func (c *call) calls(server connect.Peer) {
-	if server.Addr != "" { // an interceptor after us may not say it
+	if server.Addr != "" { // an inner interceptor may hide the address
 		c.host.Store(&server.Addr)
 	}
 }
 
-// refused returns the token that the server has refused, or nil, and the error of the call.
+// refused returns the token that the server has refused, or nil, and the error of the call, given
+// the header and the error.
 func (c *call) refused(header http.Header, err error) (*oauth2.Token, error) {
-	if err == nil || connect.CodeOf(err) != connect.CodeUnauthenticated {
+	if connect.CodeOf(err) != connect.CodeUnauthenticated { // which nil is not
 		return nil, err
 	}
 	if !authorized(header) && !c.reached.Load() {

@@ -48,7 +48,7 @@ func refusal(t testing.TB, client *connect.Client[message, answer], method catal
 	return err
 }
 
-// counts makes sure how many tokens were fetched, and how many calls refused.
+// counts checks how many tokens were fetched, and how many calls were refused.
 func (w *world) counts(t testing.TB, fetches, refused int64) {
 	t.Helper()
 	if f, r := w.fetches.Load(), w.refused.Load(); f != fetches || r != refused {
@@ -74,7 +74,7 @@ func TestInterceptor(t *testing.T) {
 				}
 				does(t, client, method)
 				w.counts(t, 2, 1)
-				// Whoever refuses everything gets one call, and no token is fetched.
+				// A server that refuses everything gets one call, and no token is fetched.
 				w.refuse.Store("all", nil)
 				refuses(t, client, method, connect.CodeUnauthenticated)
 				refuses(t, client, method, connect.CodeUnauthenticated)
@@ -102,7 +102,7 @@ func TestRetryOnce(t *testing.T) {
 	w.counts(t, 2, 2)
 }
 
-// TestRetryCodes makes sure that no other answer has a call repeated.
+// TestRetryCodes makes sure that no other code repeats a call.
 func TestRetryCodes(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
@@ -144,7 +144,7 @@ func TestRefusedHerd(t *testing.T) {
 	}
 }
 
-// TestRotation is what a refusal is mostly about: the issuer's keys changed at once.
+// TestRotation has an issuer that changes its keys without overlap.
 func TestRotation(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
@@ -159,8 +159,8 @@ func TestRotation(t *testing.T) {
 	w.counts(t, 2, 0)
 }
 
-// TestRepeatedHeaders makes sure that a call is repeated as it was, whatever those have added
-// to it who stand between.
+// TestRepeatedHeaders makes sure that a call is repeated with its first header, without the
+// additions of inner interceptors.
 func TestRepeatedHeaders(t *testing.T) {
 	t.Parallel()
 	for name, protocol := range protocols {
@@ -193,7 +193,7 @@ func TestRepeatedHeaders(t *testing.T) {
 	}
 }
 
-// TestOwnAuthorization makes sure that what the caller sets is what is sent.
+// TestOwnAuthorization makes sure that the header of the caller is sent.
 func TestOwnAuthorization(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
@@ -213,7 +213,7 @@ func TestOwnAuthorization(t *testing.T) {
 		check(err, code)
 		stream := w.connect(w.source, "Read", catalogue.Bidi).CallBidiStream(t.Context())
 		set(stream.RequestHeader())
-		_ = stream.Send(hearing("hello")) // the answer says why it failed
+		_ = stream.Send(hearing("hello")) // Receive returns the error
 		_, err = stream.Receive()
 		check(err, code)
 		_ = stream.CloseRequest()
@@ -223,8 +223,8 @@ func TestOwnAuthorization(t *testing.T) {
 	w.counts(t, 1, 2)
 }
 
-// TestNotInstalled makes sure that a client without our HTTP client sends no token and says
-// so.
+// TestNotInstalled makes sure that a client without HTTPClient sends no token, and that the error
+// tells so.
 func TestNotInstalled(t *testing.T) {
 	t.Parallel()
 	for _, method := range catalogue.Methods {
@@ -236,14 +236,14 @@ func TestNotInstalled(t *testing.T) {
 		err := refusal(t, client("Read"), method, connect.CodeInternal)
 		checkError(t, err, clientauth.ErrNotInstalled)
 		if ours, ok := errors.AsType[*connect.Error](err); !ok || connect.CodeOf(errors.Unwrap(ours)) != connect.CodeUnauthenticated {
-			t.Errorf("%v does not hold what the server says", err)
+			t.Errorf("%v does not hold the error of the server", err)
 		}
 		does(t, client(catalogue.Opened), method)
 		w.counts(t, 0, 0)
 	}
 }
 
-// TestNoToken makes sure that a call without a token does not go out, and says why.
+// TestNoToken makes sure that a call without a token does not go out, and checks the errors.
 func TestNoToken(t *testing.T) {
 	t.Parallel()
 	from := func(serve tokens.Handler) *clientauth.Source { return newClient(t, serve).Source(target) }
@@ -296,8 +296,8 @@ func TestOrganizations(t *testing.T) {
 	w.counts(t, 2, 0)
 }
 
-// TestRepeatedTarget makes sure that a call is repeated for the same organization, also where an
-// interceptor after ours chooses it.
+// TestRepeatedTarget makes sure that a call is repeated for the same organization, even if an inner
+// interceptor chooses it.
 func TestRepeatedTarget(t *testing.T) {
 	t.Parallel()
 	for _, method := range catalogue.Methods {
@@ -351,7 +351,7 @@ func (choosing) WrapStreamingHandler(next connect.StreamingHandlerFunc) connect.
 	return next
 }
 
-// TestHandlerSide makes sure that a handler is left alone, also if it says unauthenticated.
+// TestHandlerSide makes sure that the interceptor changes no handler.
 func TestHandlerSide(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)

@@ -37,8 +37,8 @@ func newClient(t testing.TB, transport http.RoundTripper) *clientauth.Client {
 	return client
 }
 
-// granting is a token endpoint that grants the tokens secret-1, secret-2, … for so many
-// seconds.
+// granting is a token endpoint that grants the tokens secret-1, secret-2, …, each for a lifetime
+// in seconds.
 func granting(seconds int) *tokens.IDP {
 	idp := tokens.NewIDP()
 	idp.Serve(tokenURL, grants(seconds))
@@ -76,7 +76,7 @@ func get(t testing.TB, source *clientauth.Source) string {
 	return token.AccessToken
 }
 
-// want makes sure that the next call gets this token. It may be called by any goroutine.
+// want makes sure that the next call gets the token. Any goroutine may call it.
 func want(t testing.TB, source *clientauth.Source, token string) {
 	t.Helper()
 	if got := get(t, source); got != token {
@@ -84,8 +84,7 @@ func want(t testing.TB, source *clientauth.Source, token string) {
 	}
 }
 
-// fails makes sure that the next call gets none, for this reason. It may be called by any
-// goroutine.
+// fails makes sure that the next call gets an error with the reason. Any goroutine may call it.
 func fails(t testing.TB, source *clientauth.Source, reason error) {
 	t.Helper()
 	token, err := source.Token(t.Context())
@@ -103,7 +102,7 @@ func checkError(t testing.TB, err, reason error) {
 	checkSecrets(t, err)
 }
 
-// checkSecrets looks through an error and its causes.
+// checkSecrets makes sure that an error and its causes hold no secret.
 func checkSecrets(t testing.TB, err error) {
 	t.Helper()
 	if err == nil {
@@ -124,7 +123,7 @@ func checkSecrets(t testing.TB, err error) {
 	}
 }
 
-// asked makes sure that the token endpoint was asked so many times.
+// asked checks the number of requests to the token endpoint.
 func asked(t testing.TB, idp *tokens.IDP, times int) {
 	t.Helper()
 	if n := idp.Count(""); n != times {

@@ -20,8 +20,8 @@ import (
 	"github.com/protoauthz/protoauthz/interceptor/internal/test/tokens"
 )
 
-// TestOutside holds what was found from outside against what is right: the texts are what the one
-// reads who runs the service.
+// TestOutside has cases that testers from outside the project have found, with the texts of the
+// errors.
 func TestOutside(t *testing.T) {
 	t.Parallel()
 	const (
@@ -155,7 +155,7 @@ func TestOutside(t *testing.T) {
 	}
 }
 
-// TestOutsideCode makes sure that a call says whether another attempt may help.
+// TestOutsideCode makes sure that the code of a call tells whether another attempt may help.
 func TestOutsideCode(t *testing.T) {
 	t.Parallel()
 	fails := func(err error) tokens.Handler {
@@ -200,8 +200,8 @@ func TestOutsideCode(t *testing.T) {
 	}
 }
 
-// TestOutsideFaults makes sure that what was not given is one fault, in the words of the caller who did
-// not give it.
+// TestOutsideFaults makes sure that a missing setting is one fault, and that the fault names the
+// setting.
 func TestOutsideFaults(t *testing.T) {
 	t.Parallel()
 	const (

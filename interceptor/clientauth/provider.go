@@ -11,36 +11,36 @@ import (
 	"github.com/protoauthz/protoauthz/interceptor/internal/endpoint"
 )
 
-// A Provider says where a client gets its tokens, and what the parameters of a request are
-// called there. [Logto], [Auth0] and [AuthAction] fill it; for other providers, fill it by
-// hand.
+// A Provider describes a token endpoint: its URL, and the names of its parameters. [Logto],
+// [Auth0] and [AuthAction] return one. For another provider, write a literal.
 type Provider struct {
-	// TokenURL is the token endpoint (RFC 6749 section 3.2). Required; https without a
-	// query, or http on a loopback address.
+	// TokenURL is the URL of the token endpoint (RFC 6749 section 3.2), without a query.
+	// Required. The scheme is https, or http on a loopback address.
 	TokenURL string
-	// ResourceParameter is what holds [Target.Resource]. If empty: "resource" (RFC 8707).
+	// ResourceParameter is the name of the parameter for [Target.Resource]. The default is
+	// "resource" (RFC 8707).
 	ResourceParameter string
-	// OrganizationParameter is what holds [Target.Organization], or empty if the provider
-	// has no tokens for one organization: then asking for one is an error.
+	// OrganizationParameter is the name of the parameter for [Target.Organization]. If empty,
+	// a target with an organization is an error.
 	OrganizationParameter string
-	// AuthStyle is how the client shows its secret (RFC 6749 section 2.3.1):
-	// [oauth2.AuthStyleInHeader], by HTTP Basic, which is meant if it is zero, or
-	// [oauth2.AuthStyleInParams], in the form. It is never found out by trial: a wrong
-	// attempt may count against the client.
+	// AuthStyle is the way in which the client sends its secret (RFC 6749 section 2.3.1):
+	// [oauth2.AuthStyleInHeader] for HTTP Basic, or [oauth2.AuthStyleInParams] for the form.
+	// The default, zero, is HTTP Basic. A client never tries both ways, since a wrong attempt
+	// may count against it.
 	AuthStyle oauth2.AuthStyle
 }
 
-// Logto is a Logto tenant, given its endpoint such as "https://tenant.logto.app", with or
-// without "/oidc". All three permission models: ask with a resource, with an organization,
-// or with both.
+// Logto returns the provider of a Logto tenant, given its endpoint such as
+// "https://tenant.logto.app", with or without "/oidc". It has tokens for all three permission
+// models: the target has a resource, an organization, or both.
 func Logto(tenant string) Provider {
 	return Provider{TokenURL: endpoint.WithPath(endpoint.WithPath(tenant, "/oidc"), "/token"), ResourceParameter: "resource", OrganizationParameter: "organization_id"}
 }
 
-// Auth0 is an Auth0 tenant, given its domain such as "tenant.eu.auth0.com" or a custom
-// domain, without https:// and path. The resource is the API's identifier (`audience`), the
-// organization its id or name (`organization`). The secret goes into the form, as
-// applications of Auth0 expect unless they are told otherwise.
+// Auth0 returns the provider of an Auth0 tenant, given its domain such as
+// "tenant.eu.auth0.com" or a custom domain, without https:// and path. The resource is the API's
+// identifier (`audience`), and the organization is an id or a name (`organization`). The secret
+// goes into the form, the default of Auth0's applications.
 func Auth0(domain string) Provider {
 	return Provider{
 		TokenURL:          endpoint.DomainURL(domain, "/oauth/token"),
@@ -49,9 +49,10 @@ func Auth0(domain string) Provider {
 	}
 }
 
-// AuthAction is an AuthAction tenant, given its domain such as "tenant.eu.authaction.com",
-// without https:// and path. The resource is the API's identifier (`audience`); there are no
-// organizations. The secret goes into the form: AuthAction documents no other way.
+// AuthAction returns the provider of an AuthAction tenant, given its domain such as
+// "tenant.eu.authaction.com", without https:// and path. The resource is the API's identifier
+// (`audience`). There are no organizations. The secret goes into the form, the only way that
+// AuthAction documents.
 func AuthAction(domain string) Provider {
 	return Provider{
 		TokenURL:          endpoint.DomainURL(domain, "/oauth2/m2m/token"),
@@ -60,7 +61,7 @@ func AuthAction(domain string) Provider {
 	}
 }
 
-// withDefaults returns the provider as it is used, and every fault.
+// withDefaults returns the provider with its defaults, and every fault.
 func (p Provider) withDefaults() (_ Provider, faults []error) {
 	if endpoint.IsBlank(p.TokenURL) {
 		faults = append(faults, errors.New("clientauth: the TokenURL is empty: give the tenant's endpoint or domain, or Provider.TokenURL; if a variable or a file should supply it, set the variable or fill the file"))
@@ -80,9 +81,7 @@ func (p Provider) withDefaults() (_ Provider, faults []error) {
 		case slices.Contains(taken, name):
 			faults = append(faults, fmt.Errorf("clientauth: the parameter %q is used twice", name))
 		}
-		if name != "" {
-			taken = append(taken, name)
-		}
+		taken = append(taken, name)
 	}
 	switch p.AuthStyle {
 	case oauth2.AuthStyleAutoDetect:

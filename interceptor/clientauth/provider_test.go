@@ -13,7 +13,7 @@ import (
 	"github.com/protoauthz/protoauthz/interceptor/internal/test/tokens"
 )
 
-// TestRequest is about what is sent to whom.
+// TestRequest checks the request for each provider.
 func TestRequest(t *testing.T) {
 	t.Parallel()
 	both := clientauth.Target{Resource: "https://api.test", Organization: "acme", Scopes: []string{"read:a", "write:b"}}
@@ -71,8 +71,7 @@ func TestRequest(t *testing.T) {
 	}
 }
 
-// TestNewFaults is about all that can be wrong with a configuration. The texts are what the
-// one reads who has to mend it.
+// TestNewFaults has the faults of a configuration, with their texts.
 func TestNewFaults(t *testing.T) {
 	t.Parallel()
 	provider := func(url string) clientauth.Provider { return clientauth.Provider{TokenURL: url} }
@@ -140,7 +139,7 @@ func TestNewFaults(t *testing.T) {
 	}
 }
 
-// TestTargets is about what is refused before anybody is asked.
+// TestTargets has targets that are refused without a request.
 func TestTargets(t *testing.T) {
 	t.Parallel()
 	for name, target := range map[string]clientauth.Target{
@@ -148,6 +147,8 @@ func TestTargets(t *testing.T) {
 		"empty scope":          {Resource: "a", Scopes: []string{"read", ""}},
 		"two scopes in one":    {Resource: "a", Scopes: []string{"read write"}},
 		"scope with a quote":   {Resource: "a", Scopes: []string{`"`}},
+		"scope, backslash":     {Resource: "a", Scopes: []string{`\`}},
+		"scope with DEL":       {Resource: "a", Scopes: []string{"\x7f"}},
 		"scope with an umlaut": {Resource: "a", Scopes: []string{"lösche"}},
 		"organization":         {Resource: "a", Organization: "acme"},
 	} {
@@ -162,6 +163,7 @@ func TestTargets(t *testing.T) {
 			asked(t, idp, 0)
 		})
 	}
+	want(t, newClient(t, granting(60)).Source(clientauth.Target{Scopes: []string{"!#[]~"}}), "secret-1")
 }
 
 func TestPrintedClient(t *testing.T) {

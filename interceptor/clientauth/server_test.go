@@ -103,7 +103,7 @@ func newWorld(t testing.TB) *world {
 	return newWorldOf(t, issuer)
 }
 
-// newWorldOf is a server that has just started.
+// newWorldOf returns a world with a new server.
 func newWorldOf(t testing.TB, issuer *devissuer.Issuer) *world {
 	t.Helper()
 	w := &world{issuer: issuer}
@@ -186,7 +186,7 @@ func (w *world) connect(source *clientauth.Source, service string, method catalo
 	return connect.NewClient[message, answer](clientauth.HTTPClient(w.http), w.url+catalogue.Procedure(service, method), options...)
 }
 
-// call makes one call of a kind that says and hears "hello".
+// call makes a call that sends "hello", and returns the answer.
 func call(ctx context.Context, client *connect.Client[message, answer], method catalogue.Method) (string, error) {
 	switch method {
 	case catalogue.Unary:
@@ -208,7 +208,7 @@ func call(ctx context.Context, client *connect.Client[message, answer], method c
 		return text, stream.Err()
 	case catalogue.Client:
 		stream := client.CallClientStream(ctx)
-		_ = stream.Send(hearing("hello")) // the answer says why it failed
+		_ = stream.Send(hearing("hello")) // Receive returns the error
 		response, err := stream.CloseAndReceive()
 		if err != nil {
 			return "", err

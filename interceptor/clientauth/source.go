@@ -9,25 +9,25 @@ import (
 	"golang.org/x/oauth2"
 )
 
-// A Source gives calls their token. Make one with [Client.Source], [Client.SourceFunc],
-// [FromTokenSource] or [Forward]. It is safe for concurrent use.
+// A Source gives calls their token. [Client.Source], [Client.SourceFunc], [FromTokenSource] and
+// [Forward] return one. It is safe for concurrent use.
 type Source struct {
-	holder func(context.Context) (holder, error) // of the call with this context
+	holder func(context.Context) (holder, error) // for the call with this context
 }
 
 // A holder has one token.
 type holder interface {
 	token(context.Context) (*oauth2.Token, error)
-	// drop says that a server has refused a token.
+	// drop notes that a server has refused the token.
 	drop(refused *oauth2.Token)
 }
 
-// holderKey is the extra field of a token that has its holder.
+// holderKey is the extra field of a token for its holder.
 const holderKey = "github.com/protoauthz/protoauthz/interceptor/clientauth"
 
-// heldBy returns the token with its holder, which is asked for another one if it is refused: the
-// context may then choose another organization than the one that the call began with.
-func heldBy(h holder, token *oauth2.Token) *oauth2.Token {
+// withHolder returns the token with its holder. The same holder replaces the token if it is refused, since
+// the context may then choose another organization.
+func withHolder(h holder, token *oauth2.Token) *oauth2.Token {
 	return token.WithExtra(map[string]any{holderKey: h})
 }
 
@@ -35,31 +35,31 @@ func (s *Source) holderOf(ctx context.Context, token *oauth2.Token) (holder, err
 	if h, ok := token.Extra(holderKey).(holder); ok {
 		return h, nil
 	}
-	return s.chosen(ctx)
+	return s.choose(ctx)
 }
 
-// chosen is the holder for a context, which a function of somebody else may choose: of a stream,
-// on a goroutine whose panic nobody could recover.
-func (s *Source) chosen(ctx context.Context) (h holder, err error) {
+// choose returns the holder for a context. It recovers a panic of the user's function, which for a stream runs
+// on a goroutine of connect-go or net/http.
+func (s *Source) choose(ctx context.Context) (h holder, err error) {
 	defer func() {
-		if p := recover(); p != nil { // what it says may be a secret
+		if p := recover(); p != nil { // its value may hold a secret
 			h, err = nil, fmt.Errorf("clientauth: what chooses the token panicked with a %T", p)
 		}
 	}()
 	return s.holder(ctx)
 }
 
-// Token returns the token for a call with this context, in a copy of the caller's own. It must not
-// be printed or sent over plain HTTP. The errors are those of this package and of the context.
+// Token returns a copy of the token for a call with this context. Do not print it, and do not send it
+// over plain HTTP. The errors match errors of this package or of the context.
 func (s *Source) Token(ctx context.Context) (*oauth2.Token, error) {
-	h, err := s.chosen(ctx)
+	h, err := s.choose(ctx)
 	if err != nil {
 		return nil, err
 	}
 	return copyOf(h.token(ctx))
 }
 
-// copyOf returns a copy of a token that serves other calls, too: its user may write to the copy.
+// copyOf returns a copy of a token, since the user may write to the token and other calls use it too.
 func copyOf(token *oauth2.Token, err error) (*oauth2.Token, error) {
 	if token == nil {
 		return nil, err
@@ -68,17 +68,17 @@ func copyOf(token *oauth2.Token, err error) (*oauth2.Token, error) {
 	return &own, err
 }
 
-// Drop says that a server has refused a token of [Source.Token], so that later calls get
-// another one, whatever the context. It does nothing if they do already, or if it was done less
-// than a minute ago.
+// Drop tells the source that a server has refused a token of [Source.Token], so that later calls
+// get another token. The context does not matter for such a token. Drop does nothing if the
+// token is already replaced, or if the source replaced another one less than a minute ago.
 func (s *Source) Drop(ctx context.Context, refused *oauth2.Token) {
 	if h, err := s.holderOf(ctx, refused); err == nil {
 		h.drop(refused)
 	}
 }
 
-// Replace is [Source.Drop], and returns another token for the same target, whatever the
-// context, with which only the wait ends. If there is none, the error is [ErrSameToken].
+// Replace drops a token as [Source.Drop] does, and returns another token for the same target. The
+// wait ends with the context. The error is [ErrSameToken] if there is no other token.
 func (s *Source) Replace(ctx context.Context, refused *oauth2.Token) (*oauth2.Token, error) {
 	h, err := s.holderOf(ctx, refused)
 	if err != nil {
@@ -92,20 +92,22 @@ func (s *Source) Replace(ctx context.Context, refused *oauth2.Token) (*oauth2.To
 	return token, err
 }
 
-// FromTokenSource gives calls the token of any other source: a fixed one, or one of Google's.
+// FromTokenSource returns a source that takes its tokens from an [oauth2.TokenSource], such as a
+// fixed token or the credentials of a cloud provider.
 //
-// The source is asked for every call, so it should keep its token ([oauth2.ReuseTokenSource]);
-// calls made at the same time share one answer. As it has no context, a call that ends no
-// longer waits for it, but cannot end it. After a failure it is asked again a second later,
-// doubling to 60 with every failure: its error is [ErrRefused] if it is an
-// [oauth2.RetrieveError] that trying again does not change, or if the token is not a bearer token,
-// and [ErrUnavailable] otherwise. When a server has refused its token it is asked once
-// more; if the answer is the same, the call is not repeated.
+// Every call asks the token source, so it should keep its token ([oauth2.ReuseTokenSource]). Calls
+// at the same time share one answer. A call stops waiting when its context ends, but cannot end
+// the work of the token source, which has no context. After a failure the token source is asked
+// again a second later at the earliest. This pause doubles with every failure, up to 60 seconds.
+// The error is [ErrRefused] for an [oauth2.RetrieveError] that trying again does not change, and
+// for a token that is not a bearer token. Otherwise it is [ErrUnavailable]. After a server has
+// refused the token, the token source is asked once more. If it returns the same token, the call is
+// not repeated.
 func FromTokenSource(source oauth2.TokenSource) *Source {
 	if source == nil {
 		panic("clientauth: FromTokenSource needs a source")
 	}
-	k := &keeper{shared: new(backoff), fetch: func() (grant, error) {
+	r := &refresher{shared: new(backoff), fetch: func() (grant, error) {
 		token, err := source.Token()
 		reason := ErrRefused
 		switch {
@@ -121,13 +123,13 @@ func FromTokenSource(source oauth2.TokenSource) *Source {
 		if err != nil {
 			return grant{}, fmt.Errorf("clientauth: %w: %w", reason, err)
 		}
-		return grant{token: token}, nil // it is not kept here
+		return grant{token: token}, nil // endAt is zero, so the next call asks again
 	}}
-	return &Source{func(context.Context) (holder, error) { return k, nil }}
+	return &Source{func(context.Context) (holder, error) { return r, nil }}
 }
 
-// sourceFault is what may be told of another source's error: [oauth2.RetrieveError], for one,
-// repeats the whole response. Of an error of another type nobody knows whether it may pass.
+// sourceFault returns the reason and the text for an error of a token source. It does not repeat the
+// error, which may hold a whole response. An error of an unknown type may pass.
 func sourceFault(err error) (reason, fault error) {
 	if answer, ok := errors.AsType[*oauth2.RetrieveError](err); ok && answer.Response != nil {
 		refused := newRefusal(answer.Response.StatusCode, answer.ErrorCode)

@@ -30,18 +30,23 @@ func refuse(t testing.TB, source *clientauth.Source) (string, error) {
 	return token.AccessToken, nil
 }
 
-// TestReplace is about tokens that servers refuse.
+// TestReplace replaces tokens that servers refuse.
 func TestReplace(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		idp := granting(3600)
-		source := newClient(t, idp).Source(target)
+		client := newClient(t, idp)
+		source := client.Source(target)
+		// A source ignores the refusal of a token that it does not hold.
+		foreign := &oauth2.Token{AccessToken: "secret"}
+		source.Drop(t.Context(), foreign)
+		client.SourceFunc(func(context.Context) (clientauth.Target, error) { return target, errors.New("no target") }).Drop(t.Context(), foreign)
 		if got, err := refuse(t, source); got != "secret-2" || err != nil {
 			t.Fatal(got, err)
 		}
 		want(t, source, "secret-2")
 		asked(t, idp, 2)
-		// A server that refuses everything costs no more than a request in a minute.
+		// A server that refuses every token causes one request in a minute.
 		time.Sleep(time.Minute - 1) // the bubble's clock
 		_, err := refuse(t, source)
 		checkError(t, err, clientauth.ErrSameToken)
@@ -54,10 +59,18 @@ func TestReplace(t *testing.T) {
 		time.Sleep(time.Minute) // the bubble's clock
 		source.Drop(t.Context(), &oauth2.Token{AccessToken: "secret-3"})
 		want(t, source, "secret-4")
+		// The minute begins with the first refusal of a token.
+		for range 2 {
+			time.Sleep(time.Minute) // the bubble's clock
+			source.Drop(t.Context(), &oauth2.Token{AccessToken: "secret-4"})
+		}
+		if got, err := refuse(t, source); got != "secret-6" || err != nil {
+			t.Fatal(got, err)
+		}
 	})
 }
 
-// TestReplaceOld makes sure that the refusal of a token is not that of the next one.
+// TestReplaceOld makes sure that the refusal of an old token does not replace the next one.
 func TestReplaceOld(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -86,8 +99,8 @@ func TestReplaceOld(t *testing.T) {
 	})
 }
 
-// TestReplaceWhileDown makes sure that a token that one server has refused serves on at others
-// until there is a new one, and that only the first calls wait for that.
+// TestReplaceWhileDown makes sure that calls get a refused token until there is a new one, and that
+// only the first calls wait for the new token.
 func TestReplaceWhileDown(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -127,8 +140,7 @@ func TestReplaceWhileDown(t *testing.T) {
 	})
 }
 
-// TestReplaceTooEarly makes sure that a token that is refused while the endpoint is left in
-// peace serves on.
+// TestReplaceTooEarly makes sure that calls get a refused token while it is too early for a request.
 func TestReplaceTooEarly(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -197,8 +209,8 @@ func TestFromTokenSource(t *testing.T) {
 	}
 }
 
-// TestSlowTokenSource makes sure that a source without a context holds nobody up, and that
-// calls share its answer.
+// TestSlowTokenSource makes sure that a call stops waiting for a slow token source when its context
+// ends, and that calls share an answer.
 func TestSlowTokenSource(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -243,7 +255,7 @@ func TestNil(t *testing.T) {
 	}
 }
 
-// TestOwnToken makes sure that a user who writes to a token changes no other user's.
+// TestOwnToken makes sure that a user who writes to a token changes no other user's token.
 func TestOwnToken(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {

@@ -13,18 +13,17 @@ import (
 	"github.com/protoauthz/protoauthz/interceptor/internal/endpoint"
 )
 
-// HTTPClient returns an HTTP client that works like base, or like the zero [http.Client] if
-// that is nil, and sends the tokens of an [Interceptor]. Only here is it known where a
-// request goes.
+// HTTPClient returns an HTTP client that works like base and sends the tokens of an
+// [Interceptor]. A nil base stands for the zero [http.Client].
 //
-// It sends no token, and no Authorization header of the caller's own, over plain HTTP except
-// to 127.0.0.0/8, ::1 and localhost, and there not through a proxy: such a request fails with
-// [ErrInsecure] and does not go out. It follows no redirects. One such client can serve any
-// number of clients with different interceptors, and calls without any.
+// The client sends no token, and no Authorization header of the caller, over plain HTTP. It makes
+// an exception for 127.0.0.0/8, ::1 and localhost without a proxy. Other requests fail with
+// [ErrInsecure] and do not go out. The client follows no redirects. It may serve any number of
+// Connect clients with different interceptors or without one.
 //
-// A token goes to the host of the URL that a client was made with. What sends calls to other
-// hosts, as load balancers do, belongs into base: there, a request is sent as it is. A base
-// whose transport is no [http.Transport] is trusted to use no proxy for this machine.
+// A token goes only to the host of the URL of the Connect client. Code that sends calls to other
+// hosts, such as a load balancer, belongs into base, which gets the request with the token. A base
+// whose transport is not an [http.Transport] must use no proxy for this machine.
 func HTTPClient(base *http.Client) *http.Client {
 	client := new(http.Client)
 	if base != nil {
@@ -35,28 +34,26 @@ func HTTPClient(base *http.Client) *http.Client {
 		next = http.DefaultTransport
 	}
 	client.Transport = &transport{next}
-	// An RPC is not somewhere else; http.Client would send Authorization along, even from
-	// https to http.
+	// http.Client would send Authorization to the target of a redirect, even from https to http.
 	client.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
 	return client
 }
 
-// A call is how an interceptor and the transport know of each other. It is in the context of
-// the request, where no code but this finds it: a token in a header would go out whatever
-// HTTP client there is.
+// A call connects an interceptor and the transport by the context of the request. A token in the
+// header instead would go out with any HTTP client.
 type call struct {
 	source    *Source
 	procedure string
-	host      atomic.Pointer[string] // that is called, once it is known
+	host      atomic.Pointer[string] // of the server, once it is known
 	token     *oauth2.Token          // to send, or nil to ask the source
 	sent      atomic.Pointer[oauth2.Token]
-	reached   atomic.Bool // the transport
+	reached   atomic.Bool // the transport has seen the call
 }
 
 type callKey struct{}
 
-// callOf returns the call that a request is, or nil. A request for something else, or to
-// another host, by code that was handed the context, is none.
+// callOf returns the call of a request, or nil. Other code may use the context for a request to
+// another procedure or host, which is not the call.
 func callOf(request *http.Request) *call {
 	c, _ := request.Context().Value(callKey{}).(*call)
 	if c == nil || !strings.HasSuffix(request.URL.Path, c.procedure) {
@@ -81,20 +78,20 @@ func (t *transport) RoundTrip(request *http.Request) (*http.Response, error) {
 		return nil, connect.NewError(codeOf(err), err)
 	}
 	if ctx := outgoing.Context(); ctx.Value(callKey{}) != nil {
-		// What is beyond may be a handler in this process, whose own calls are others.
+		// The next transport may run a handler in this process, whose calls are not this call.
 		outgoing = outgoing.WithContext(withCall(ctx, nil))
 	}
 	return t.next.RoundTrip(outgoing)
 }
 
-// CloseIdleConnections is what [http.Client.CloseIdleConnections] calls.
+// CloseIdleConnections serves [http.Client.CloseIdleConnections].
 func (t *transport) CloseIdleConnections() {
 	if next, ok := t.next.(interface{ CloseIdleConnections() }); ok {
 		next.CloseIdleConnections()
 	}
 }
 
-// authorize returns the request as it may go out.
+// authorize returns the request that may go out.
 func (t *transport) authorize(request *http.Request, c *call) (*http.Request, error) {
 	own := authorized(request.Header)
 	switch {
@@ -102,7 +99,7 @@ func (t *transport) authorize(request *http.Request, c *call) (*http.Request, er
 		return request, nil
 	case !t.secure(request):
 		return nil, fmt.Errorf("clientauth: %w: it is plain HTTP to another machine, use https", ErrInsecure)
-	case request.Response != nil: // an http.Client around the one of HTTPClient follows them
+	case request.Response != nil: // another http.Client around ours has followed a redirect
 		return nil, fmt.Errorf("clientauth: %w: it is where a redirect leads", ErrInsecure)
 	case own:
 		return request, nil
@@ -121,8 +118,8 @@ func (t *transport) authorize(request *http.Request, c *call) (*http.Request, er
 	return request, nil
 }
 
-// authorized reports whether the caller has set Authorization. What is not spelled that way in
-// the map is sent too.
+// authorized reports whether the caller has set Authorization. net/http sends the header in any
+// spelling.
 func authorized(header http.Header) bool {
 	for name := range header {
 		if strings.EqualFold(name, "Authorization") {

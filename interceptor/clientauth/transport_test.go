@@ -29,7 +29,7 @@ func (b *body) Close() error {
 	return nil
 }
 
-// TestPlainHTTP is about where tokens go and where not.
+// TestPlainHTTP checks which URLs get a token.
 func TestPlainHTTP(t *testing.T) {
 	t.Parallel()
 	for base, good := range map[string]bool{
@@ -107,7 +107,7 @@ func TestPlainHTTP(t *testing.T) {
 	}
 }
 
-// TestOtherRequests makes sure that requests that are no calls of ours are left alone.
+// TestOtherRequests makes sure that requests without a call are sent as they are.
 func TestOtherRequests(t *testing.T) {
 	t.Parallel()
 	idp := granting(60)
@@ -137,8 +137,8 @@ func TestOtherRequests(t *testing.T) {
 	asked(t, idp, 1)
 }
 
-// TestOtherHosts makes sure that a token goes nowhere else than to the server that is called,
-// though the request there has the same path and the call's context.
+// TestOtherHosts makes sure that a request to another host gets no token, though it has the path and
+// the context of a call.
 func TestOtherHosts(t *testing.T) {
 	t.Parallel()
 	for _, method := range catalogue.Methods {
@@ -191,7 +191,7 @@ func TestOtherHosts(t *testing.T) {
 	}
 }
 
-// A noted network has no methods, and notes who was sent which token.
+// A noted network answers every request, and notes the token that each host gets.
 type noted struct {
 	mu       sync.Mutex
 	requests []string
@@ -207,7 +207,7 @@ func (n *noted) RoundTrip(request *http.Request) (*http.Response, error) {
 	return tokens.Respond(http.StatusNotFound, "")(request)
 }
 
-// TestProxy makes sure that what goes to this machine does not go elsewhere first.
+// TestProxy makes sure that a token for this machine goes through no proxy.
 func TestProxy(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
@@ -249,8 +249,7 @@ func (r *recorder) ServeHTTP(w http.ResponseWriter, request *http.Request) {
 	w.WriteHeader(http.StatusNotFound)
 }
 
-// TestRedirects makes sure that no redirect gets a token, or a call: neither from https to
-// http, nor to another host, nor on the same one.
+// TestRedirects makes sure that no redirect gets a token or a call, on any host and scheme.
 func TestRedirects(t *testing.T) {
 	t.Parallel()
 	path := catalogue.Procedure("Read", catalogue.Unary)
@@ -326,7 +325,7 @@ func TestCloseIdleConnections(t *testing.T) {
 	clientauth.HTTPClient(&http.Client{Transport: tokens.Respond(200, "")}).CloseIdleConnections() // it has none
 }
 
-// TestBase makes sure that an HTTP client keeps what it was given.
+// TestBase makes sure that HTTPClient keeps the settings of base.
 func TestBase(t *testing.T) {
 	t.Parallel()
 	base := &http.Client{Timeout: 1}

@@ -9,12 +9,12 @@ import (
 	"strings"
 )
 
-// boundary returns why a request does not get an answer, or "". Whatever the path is: who may not
-// ask for tokens gets no key set either.
+// boundary returns the reason why a request gets no answer, or "". It is the same for all paths.
 //
-// A browser on this machine can reach the issuer for any web page. The name in Host gives a page
-// away that has its own domain resolve to 127.0.0.1 (DNS rebinding): the browser takes the issuer
-// for the page's own server, and lets the page read the answer. Origin gives away any other page.
+// A browser on this machine can reach the issuer for any web page. A page may have its own domain
+// resolve to 127.0.0.1 (DNS rebinding): then the browser takes the issuer for the page's server, and
+// lets the page read the answer. The Host header names the domain of such a page, and the Origin
+// header names any other page.
 func (i *Issuer) boundary(r *http.Request) (refusal string) {
 	switch {
 	case !i.allowRemote && !isLocalPeer(r):
@@ -27,9 +27,9 @@ func (i *Issuer) boundary(r *http.Request) (refusal string) {
 	return ""
 }
 
-// isLocalPeer reports whether a request comes from this machine: over loopback, over what leads to
-// no other machine, or from this process, whose request no server has given a RemoteAddr. What
-// cannot be told is taken for remote.
+// isLocalPeer reports whether a request comes from this machine: over loopback, over a network that
+// reaches no other machine, or from this process, without a RemoteAddr. A request of unknown origin
+// is remote.
 func isLocalPeer(r *http.Request) bool {
 	if r.RemoteAddr == "" {
 		return true

@@ -112,14 +112,14 @@ func TestBoundary(t *testing.T) {
 					t.Errorf("%s: %d, %s", request.URL.Path, recorder.Code, body)
 				}
 				if strings.Contains(body, "evil.example") {
-					t.Errorf("%s repeats what it was asked: %s", request.URL.Path, body)
+					t.Errorf("%s repeats the request: %s", request.URL.Path, body)
 				}
 			}
 		})
 	}
 }
 
-// TestBoundaryOfServers makes sure that what a real server makes of a connection is understood.
+// TestBoundaryOfServers checks the boundary with the addresses that real servers set.
 func TestBoundaryOfServers(t *testing.T) {
 	t.Parallel()
 	issuer := newIssuer(t, logtoTenant())

@@ -10,14 +10,14 @@ import (
 	"time"
 )
 
-// organizationURN stands before an organization's id in the audience of an organization token.
+// organizationURN is the prefix of an organization's id in the audience of an organization token.
 const organizationURN = "urn:logto:organization:"
 
 // Config describes the tenant that an [Issuer] serves. The zero value is valid: it has no clients,
 // and [Issuer.Mint] works.
 type Config struct {
-	// Resources lists the APIs: resource indicator (an absolute URI without fragment, RFC 8707 §2)
-	// to the scopes the API knows. Indicators that start with urn:logto: are reserved.
+	// Resources maps the resource indicator of each API (an absolute URI without fragment,
+	// RFC 8707 §2) to the scopes of the API. Indicators that start with urn:logto: are reserved.
 	Resources map[string][]string
 
 	// OrganizationScopes lists the permissions inside an organization that belong to no API.
@@ -36,33 +36,34 @@ type Config struct {
 	// is one hour.
 	TokenLifetime time.Duration
 
-	// AllowRemote answers requests that do not come from this machine: anyone who reaches the
-	// server and knows a client's secret gets tokens. The Host header must still name the issuer's host or
-	// a loopback host. The default, false, refuses them. It refuses what [net/http/httptest.NewRequest]
-	// makes too, whose RemoteAddr is no loopback address: empty that, or use [net/http.NewRequest].
+	// AllowRemote answers requests from other machines. Then anybody who reaches the server and
+	// knows a client's secret gets tokens. The Host header must still name the issuer's host or a
+	// loopback host. The default, false, refuses such requests. It also refuses the requests of
+	// [net/http/httptest.NewRequest], since their RemoteAddr is not a loopback address: clear
+	// RemoteAddr, or use [net/http.NewRequest].
 	AllowRemote bool
 }
 
-// A Client is a machine-to-machine application: what it is called, and what its roles grant it.
+// A Client is a machine-to-machine application: its credentials, and what its roles grant.
 type Client struct {
 	// ID and Secret are the client's credentials, both required, of printable ASCII characters.
 	ID     string
 	Secret string
 
-	// Scopes are the API scopes held globally: resource indicator to scopes.
+	// Scopes maps resource indicators to the API scopes that the client holds globally.
 	Scopes map[string][]string
 
-	// Organizations are the client's memberships: organization id to what it may do there.
+	// Organizations maps organization ids to the client's memberships.
 	Organizations map[string]Membership
 }
 
-// A Membership is what a client holds inside one organization. The zero value is a member without
-// any role.
+// A Membership is what a client holds inside one organization. The zero value is a membership
+// without any role.
 type Membership struct {
-	// OrganizationScopes are the organization scopes held, in the order in which tokens show them.
+	// OrganizationScopes are the organization scopes of the client, in the order of the tokens.
 	OrganizationScopes []string
 
-	// Scopes are the API scopes held in this organization: resource indicator to scopes.
+	// Scopes maps resource indicators to the API scopes that the client holds in the organization.
 	Scopes map[string][]string
 }
 
@@ -109,7 +110,7 @@ func (c Config) scopes() []string {
 	return slices.Compact(all)
 }
 
-// validate returns every fault, joined, in an order that does not depend on that of maps.
+// validate returns every fault, joined, in an order that does not depend on the order of maps.
 func (c Config) validate() error {
 	var faults []error
 	report := func(field, format string, args ...any) {
@@ -132,7 +133,7 @@ func (c Config) validate() error {
 		for _, resource := range slices.Sorted(maps.Keys(grants)) {
 			at := fmt.Sprintf("%s[%q]", field, resource)
 			if known, ok := c.Resources[resource]; ok {
-				checkScopes(at, grants[resource], oneOf(known), "is no scope of the resource")
+				checkScopes(at, grants[resource], oneOf(known), "is not a scope of the resource")
 			} else {
 				report(at, "no such resource")
 			}
@@ -147,9 +148,9 @@ func (c Config) validate() error {
 		if strings.HasPrefix(resource, "urn:logto:") {
 			report(at, "urn:logto: is reserved")
 		}
-		checkScopes(at, c.Resources[resource], isScope, "is no scope (RFC 6749 §3.3)")
+		checkScopes(at, c.Resources[resource], isScope, "is not a scope (RFC 6749 §3.3)")
 	}
-	checkScopes("OrganizationScopes", c.OrganizationScopes, isScope, "is no scope (RFC 6749 §3.3)")
+	checkScopes("OrganizationScopes", c.OrganizationScopes, isScope, "is not a scope (RFC 6749 §3.3)")
 	for n, organization := range c.Organizations {
 		at := fmt.Sprintf("Organizations[%d]", n)
 		if !isPrintable(organization) || strings.Contains(organization, " ") {
@@ -178,7 +179,7 @@ func (c Config) validate() error {
 			}
 			membership := client.Organizations[organization]
 			checkScopes(at+".OrganizationScopes", membership.OrganizationScopes,
-				oneOf(c.OrganizationScopes), "is no organization scope")
+				oneOf(c.OrganizationScopes), "is not an organization scope")
 			checkGrants(at+".Scopes", membership.Scopes)
 		}
 	}
@@ -187,7 +188,7 @@ func (c Config) validate() error {
 	default:
 		report("SigningAlgorithm", "%q is none of ES384, ES256 and RS256", c.SigningAlgorithm)
 	}
-	// A token's times are whole seconds: a shorter rest would be lost without a word.
+	// A token's times are whole seconds: a fraction would get lost.
 	if c.TokenLifetime < 0 || c.TokenLifetime%time.Second != 0 {
 		report("TokenLifetime", "must be whole seconds, at least one")
 	}

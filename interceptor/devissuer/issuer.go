@@ -1,25 +1,25 @@
-// Package devissuer is an OAuth 2.0 authorization server for development and tests. It answers
-// discovery, its key set and the client credentials grant the way Logto does, so that a service can
-// run and its authorization can be tested without an identity provider.
+// Package devissuer is an OAuth 2.0 authorization server for development and tests. It serves
+// discovery, a key set and the client credentials grant as Logto does, so that a service can run and
+// its authorization can be tested without an identity provider.
 //
 // Never use it in production. Its keys live in memory and are gone when the process ends, client
-// secrets stand in the configuration as plain text, nobody logs in, nothing is limited or recorded,
-// and [Issuer.Mint] signs whatever it is given: whoever holds an [Issuer] can act as anybody. Other
-// machines, and web pages of other sites, get no answer.
+// secrets are plain text in the configuration, no user logs in, and nothing is limited or recorded.
+// [Issuer.Mint] signs any claims: code that holds an [Issuer] can act as anybody. Other machines, and
+// web pages of other sites, get no answer.
 //
-// An [Issuer] is an [net/http.Handler]. In a server, register it for the path of its URL and all
-// below:
+// An [Issuer] is an [net/http.Handler]. In a server, register it for the path of its URL and the
+// paths below:
 //
 //	issuer, err := devissuer.New("http://127.0.0.1:8080/oidc", config)
 //	mux.Handle("/oidc/", issuer)
 //
-// A verifier takes it for Logto, if the path of its URL is /oidc:
+// A verifier accepts it as Logto if the path of its URL is /oidc:
 //
 //	verifier, err := token.NewVerifier(token.Logto(issuer.URL()))
 //
-// In a test, [Issuer.Mint] makes any token, an expired or a foreign one too, and [Issuer.Rotate]
-// and [Issuer.TrimKeys] change the keys. How to give it the address of a test server is shown by the
-// example of [New].
+// In a test, [Issuer.Mint] makes any token, such as an expired one, and [Issuer.Rotate] and
+// [Issuer.TrimKeys] change the keys. The example of [New] shows an issuer with the address of a test
+// server.
 package devissuer
 
 import (
@@ -43,23 +43,24 @@ const (
 	tokenPath     = "/token"
 )
 
-// An Issuer issues access tokens and serves what is needed to obtain and to verify them. Under the
+// An Issuer issues access tokens, and serves the documents that are needed to verify them. Under the
 // path of its URL it answers
 //
 //   - GET .well-known/openid-configuration, its metadata (OpenID Connect Discovery 1.0, RFC 8414),
 //   - GET jwks, its key set (RFC 7517),
 //   - POST token, the token endpoint (RFC 6749 §4.4),
 //
-// and 404 to everything else.
+// and 404 to every other request.
 //
-// It answers this machine alone, 403 to others: requests over loopback, over Unix sockets or in
-// memory, unless [Config] has AllowRemote. The Host header must name the issuer's host or a loopback
-// host (localhost, 127.0.0.0/8, ::1), with any port: the name of a web page that resolves to this
-// machine (DNS rebinding) is refused. So is an Origin header that names another host, or "null": a
-// page of another site. Behind a proxy on this machine, whoever reaches the proxy is on this machine.
+// Unless [Config] has AllowRemote, an Issuer answers 403 to requests that do not come over loopback,
+// over Unix sockets or in memory. The Host header must name the issuer's host or a loopback host
+// (localhost, 127.0.0.0/8, ::1), with any port. This refuses a web page whose name resolves to this
+// machine (DNS rebinding). An Origin header that names another host, or "null", is refused: it is
+// from a page of another site. Behind a proxy on this machine, every client of the proxy counts as
+// this machine.
 //
-// Make an issuer with [New]. It starts no goroutine and needs no closing, and is safe for concurrent
-// use.
+// Make an issuer with [New]. An Issuer starts no goroutine, needs no closing, and is safe for
+// concurrent use.
 type Issuer struct {
 	url         string
 	host        string // of the URL, in lower case and without the port
@@ -75,12 +76,13 @@ type Issuer struct {
 	keys *keySet // replaced as a whole, never changed
 }
 
-// New returns an issuer of the given URL with a fresh signing key.
+// New returns an issuer with the given URL and a fresh signing key.
 //
-// The URL is the tokens' iss claim, byte for byte, such as http://127.0.0.1:8080/oidc: absolute,
-// without a trailing slash, query, fragment or user. The scheme http is for loopback hosts only.
+// The URL, such as http://127.0.0.1:8080/oidc, is the iss claim of the tokens, byte for byte. It must
+// be absolute, without a trailing slash, query, fragment or user. The scheme http is for loopback
+// hosts only.
 //
-// The error joins every fault in the URL and the configuration, each with the name of its field.
+// The error names every fault in the URL and the configuration, each with its field.
 // New keeps no reference to the configuration.
 func New(issuerURL string, config Config) (*Issuer, error) {
 	host, urlPath, urlErr := parseIssuerURL(issuerURL)
@@ -124,8 +126,8 @@ func New(issuerURL string, config Config) (*Issuer, error) {
 	return issuer, nil
 }
 
-// metadata is the discovery document: what OpenID Connect Discovery 1.0 §3 requires of an issuer
-// that has no authorization endpoint.
+// metadata is the discovery document that OpenID Connect Discovery 1.0 §3 requires of an issuer
+// without an authorization endpoint.
 type metadata struct {
 	Issuer                   string   `json:"issuer"`
 	TokenEndpoint            string   `json:"token_endpoint"`
@@ -138,14 +140,14 @@ type metadata struct {
 	TokenEndpointAuthMethods []string `json:"token_endpoint_auth_methods_supported"`
 }
 
-// URL returns the issuer's URL as it was given to [New]: the iss claim of its tokens.
+// URL returns the URL that [New] was given: the iss claim of the issuer's tokens.
 func (i *Issuer) URL() string { return i.url }
 
 // TokenURL returns the URL of the token endpoint.
 func (i *Issuer) TokenURL() string { return i.url + tokenPath }
 
-// ServeHTTP implements [net/http.Handler]. It answers 403 to what [Issuer] says it refuses. It finds
-// the endpoint by the path alone, so the server may listen on an address other than the URL's.
+// ServeHTTP implements [net/http.Handler]. It answers 403 as described at [Issuer]. It finds the
+// endpoint by the path alone, so the address of the server may differ from the URL's.
 func (i *Issuer) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if refusal := i.boundary(r); refusal != "" {
 		http.Error(w, refusal, http.StatusForbidden)
@@ -156,7 +158,7 @@ func (i *Issuer) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		serveDocument(w, r, "application/json", i.discovery)
 	case i.path + jwksPath:
 		keys := i.keySet()
-		// As Logto: a verifier needs a floor of its own between two fetches.
+		// Logto sends this too: a verifier must limit its fetches itself.
 		w.Header().Set("Cache-Control", "no-cache, max-age=0")
 		w.Header().Set("ETag", keys.etag)
 		serveDocument(w, r, "application/jwk-set+json", keys.document)
@@ -178,8 +180,8 @@ func serveDocument(w http.ResponseWriter, r *http.Request, contentType string, d
 	http.ServeContent(w, r, "", time.Time{}, bytes.NewReader(document)) // answers If-None-Match
 }
 
-// parseIssuerURL returns the name of the host in the issuer's URL, and the path. Its errors never
-// quote the URL, which may hold a password.
+// parseIssuerURL returns the host name and the path of the issuer's URL. Its errors never quote the
+// URL, which may hold a password.
 func parseIssuerURL(issuerURL string) (host, urlPath string, err error) {
 	u, err := url.Parse(issuerURL)
 	if err != nil || u.Scheme != "https" && u.Scheme != "http" || u.Hostname() == "" {
@@ -195,7 +197,7 @@ func parseIssuerURL(issuerURL string) (host, urlPath string, err error) {
 	if u.RawQuery != "" || u.ForceQuery || u.Fragment != "" {
 		faults = append(faults, fault("issuerURL", "must have no query or fragment"))
 	}
-	// The issuer is compared byte for byte, so one that any client rewrites on its way is a trap.
+	// Verifiers compare the issuer byte for byte, so clients must not rewrite the URL.
 	if !isCleanPath(u.Path) {
 		faults = append(faults, fault("issuerURL", "path must have no trailing slash, empty segment, . or .."))
 	} else if len(faults) == 0 && (u.RawPath != "" || u.String() != issuerURL) {
@@ -211,7 +213,7 @@ func isLoopback(host string) bool {
 	return host == "localhost" || err == nil && addr.IsLoopback()
 }
 
-// allowMethods answers 405 unless the request's method is one of those given.
+// allowMethods reports whether the request has one of the methods, and answers 405 otherwise.
 func allowMethods(w http.ResponseWriter, r *http.Request, methods ...string) bool {
 	if slices.Contains(methods, r.Method) {
 		return true

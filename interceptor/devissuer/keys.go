@@ -16,11 +16,11 @@ import (
 	"github.com/golang-jwt/jwt/v5"
 )
 
-// Rotate makes a new signing key. From then on it signs, and the key set holds it and, behind it,
-// the key before it, so that tokens issued so far stay good; a key before that one is dropped. For
-// a rotation without overlap, which Logto can do as well, call [Issuer.TrimKeys] after it.
+// Rotate replaces the signing key by a new key. The key set holds the new key and the replaced key, so
+// that its tokens stay good, and no older key. For a rotation without overlap, which Logto can do too,
+// call [Issuer.TrimKeys] next.
 func (i *Issuer) Rotate() error {
-	key, err := newSigningKey(i.algorithm) // before the lock: an RSA key takes its time
+	key, err := newSigningKey(i.algorithm) // before the lock, since an RSA key takes time
 	if err != nil {
 		return err
 	}
@@ -30,8 +30,8 @@ func (i *Issuer) Rotate() error {
 	return nil
 }
 
-// TrimKeys drops every key but the one that signs from the key set. Tokens signed by the others can
-// no longer be verified by anyone who fetches the set from now on.
+// TrimKeys drops every key but the signing key from the key set. A verifier that fetches the key set
+// from now on refuses tokens that a dropped key signed.
 func (i *Issuer) TrimKeys() {
 	i.mu.Lock()
 	defer i.mu.Unlock()
@@ -44,7 +44,7 @@ func (i *Issuer) keySet() *keySet {
 	return i.keys
 }
 
-// A keySet is an immutable list of keys, of which the first signs, with its JWK Set.
+// A keySet is an immutable list of keys, with its JWK Set. The first key signs.
 type keySet struct {
 	keys     []signingKey
 	document []byte
@@ -62,8 +62,8 @@ func newKeySet(keys ...signingKey) *keySet {
 	return &keySet{keys: keys, document: document, etag: `"` + base64.RawURLEncoding.EncodeToString(sum[:]) + `"`}
 }
 
-// sign returns a signed token with Logto's header, in which the members of header replace others or,
-// when they are nil, remove them.
+// sign returns a signed token with Logto's header, after the members of header have replaced others. A
+// nil member removes another.
 func (s *keySet) sign(claims, header map[string]any) (string, error) {
 	key := s.keys[0]
 	token := jwt.NewWithClaims(key.method, jwt.MapClaims(claims))

@@ -7,37 +7,36 @@ import (
 	"time"
 )
 
-// mintClientID is the client of minted tokens that name none.
+// mintClientID is the client of minted tokens without a client_id.
 const mintClientID = "devissuer"
 
 // A MintOption changes how [Issuer.Mint] makes a token.
 type MintOption func(header map[string]any)
 
-// WithHeader sets a member of the token's header: WithHeader("typ", "JWT") makes what passes for an
-// ID token. A nil value removes the member. Without it the header is that of Logto: alg, kid, and
-// at+jwt as typ. The signature is made by the issuer's key whatever the header says.
+// WithHeader sets a member of the token's header. A token with WithHeader("typ", "JWT") passes for an
+// ID token. A nil value removes the member. By default the header is Logto's: alg, kid, and at+jwt as
+// typ. The issuer's key makes the signature, whatever the header is.
 func WithHeader(name string, value any) MintOption {
 	return func(header map[string]any) { header[name] = value }
 }
 
-// Mint signs the given claims, for tests. It asks for no client and checks nothing: the scopes and
-// organizations of the configuration do not matter.
+// Mint signs the given claims, for tests. It checks nothing, and ignores the clients, scopes and
+// organizations of the configuration.
 //
-// Claims that are not given are filled in: iss with the issuer's URL, iat with now, exp with now and
-// the token lifetime, jti with a random id, client_id with "devissuer", and sub with the client id,
-// which makes it a client's token; give a sub for a user's. There is no default for aud, scope (one
-// string, with spaces between the scopes) and organization_id.
+// Missing claims get a default: iss is the issuer's URL, iat is now, exp is now plus the token
+// lifetime, jti is a random id, client_id is "devissuer", and sub is the client id. Such a token is a
+// client's token: give a sub for a user's token. There is no default for aud, scope (one string, with
+// spaces between the scopes) and organization_id.
 //
-// A nil value leaves its claim out, and json.RawMessage("null") makes it null. Times are numbers of
+// A nil value leaves its claim out, and json.RawMessage("null") makes the claim null. Times are
 // seconds, as [time.Time.Unix] returns them.
 //
 //	good, err := issuer.Mint(map[string]any{"aud": "https://api.example.com", "scope": "read:orders"})
 //	expired, err := issuer.Mint(map[string]any{"exp": time.Now().Add(-time.Hour).Unix()})
 //	eternal, err := issuer.Mint(map[string]any{"exp": nil})
 //
-// A token of another issuer of the same URL is signed by a key that is not in the set; with this
-// issuer's kid, given by [WithHeader], its signature is wrong. Mint fails when a value has no JSON
-// form.
+// To test an unknown key, mint a token with another issuer of the same URL. To test a wrong
+// signature, give that token this issuer's kid by [WithHeader]. Mint fails if a value has no JSON form.
 func (i *Issuer) Mint(claims map[string]any, options ...MintOption) (string, error) {
 	header := map[string]any{}
 	for _, option := range options {
@@ -52,7 +51,7 @@ func (i *Issuer) Mint(claims map[string]any, options ...MintOption) (string, err
 	return i.keySet().sign(merge(stamped, claims), header)
 }
 
-// stamp returns the claims that every token of a client carries.
+// stamp returns the claims of every token of a client.
 func (i *Issuer) stamp(clientID string) map[string]any {
 	now := time.Now().Unix()
 	return map[string]any{

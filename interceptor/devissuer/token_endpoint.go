@@ -14,11 +14,11 @@ import (
 	"time"
 )
 
-// maxFormBytes caps the body of a token request: 64 KiB.
+// maxFormBytes is the largest body of a token request, in bytes.
 const maxFormBytes = 64 << 10
 
-// A tokenResponse is the success of RFC 6749 §5.1. Logto leaves the scope of an API token without
-// scopes out, and shows that of an organization token as "".
+// A tokenResponse is the response of RFC 6749 §5.1. For a token without scopes, Logto leaves scope out
+// of the response for an API, and sends "" in the response for an organization.
 type tokenResponse struct {
 	AccessToken string  `json:"access_token"`
 	ExpiresIn   int64   `json:"expires_in"`
@@ -26,8 +26,8 @@ type tokenResponse struct {
 	Scope       *string `json:"scope,omitempty"`
 }
 
-// A refusal is the error of RFC 6749 §5.2. Its description may hold neither " nor \, and here it
-// holds nothing out of the request.
+// A refusal is the error of RFC 6749 §5.2. Its description must hold neither " nor \. It repeats
+// nothing of the request.
 type refusal struct {
 	status      int
 	Code        string `json:"error"`
@@ -52,7 +52,7 @@ func (i *Issuer) serveToken(w http.ResponseWriter, r *http.Request) {
 	} else {
 		body = response
 	}
-	_ = json.NewEncoder(w).Encode(body) // fails only when the client has left
+	_ = json.NewEncoder(w).Encode(body) // fails only if the client has left
 }
 
 func (i *Issuer) answer(w http.ResponseWriter, r *http.Request) (*tokenResponse, *refusal) {
@@ -74,8 +74,8 @@ func (i *Issuer) answer(w http.ResponseWriter, r *http.Request) (*tokenResponse,
 	}
 }
 
-// readForm returns the parameters of a token request, none of which stands more than once. They are
-// taken from the body alone (RFC 6749 §2.3.1).
+// readForm returns the parameters of a token request. It reads the body alone (RFC 6749 §2.3.1), and
+// refuses a parameter that occurs twice.
 func readForm(w http.ResponseWriter, r *http.Request) (url.Values, *refusal) {
 	if r.URL.RawQuery != "" {
 		return nil, refuse(http.StatusBadRequest, "invalid_request", "parameters belong in the body, not in the URL")
@@ -95,7 +95,7 @@ func readForm(w http.ResponseWriter, r *http.Request) (url.Values, *refusal) {
 	if err != nil {
 		return nil, refuse(http.StatusBadRequest, "invalid_request", "the body is not well-formed")
 	}
-	// RFC 8707 §2 lets resource stand more than once; Logto does not for this grant.
+	// RFC 8707 §2 allows several resources. For this grant, Logto allows one.
 	if len(form["resource"]) > 1 {
 		return nil, refuse(http.StatusBadRequest, "invalid_target", "only one resource can be asked for")
 	}
@@ -107,8 +107,8 @@ func readForm(w http.ResponseWriter, r *http.Request) (url.Values, *refusal) {
 	return form, nil
 }
 
-// authenticate returns the client that presents its secret by Basic or in the form, never by both
-// (RFC 6749 §2.3).
+// authenticate returns the client whose secret is in the Authorization header or in the form. It
+// refuses a request with both (RFC 6749 §2.3).
 func (i *Issuer) authenticate(r *http.Request, form url.Values) (Client, *refusal) {
 	id, secret := form.Get("client_id"), form.Get("client_secret")
 	if headers := r.Header.Values("Authorization"); len(headers) > 0 {
@@ -125,7 +125,7 @@ func (i *Issuer) authenticate(r *http.Request, form url.Values) (Client, *refusa
 		id, secret = basicID, basicSecret
 	}
 	client, known := i.clients[id]
-	// Of the hashes, whose length is the same for all secrets.
+	// The hashes of all secrets have the same length.
 	want, got := sha256.Sum256([]byte(client.Secret)), sha256.Sum256([]byte(secret))
 	if subtle.ConstantTimeCompare(want[:], got[:]) != 1 || !known {
 		return Client{}, invalidClient()
@@ -137,7 +137,7 @@ func invalidClient() *refusal {
 	return refuse(http.StatusUnauthorized, "invalid_client", "client authentication failed")
 }
 
-// basicCredentials returns id and secret, each form-urlencoded in the header (RFC 6749 §2.3.1).
+// basicCredentials returns id and secret, which are form-urlencoded in the header (RFC 6749 §2.3.1).
 func basicCredentials(r *http.Request) (id, secret string, ok bool) {
 	id, secret, ok = r.BasicAuth()
 	if !ok {
@@ -148,18 +148,18 @@ func basicCredentials(r *http.Request) (id, secret string, ok bool) {
 	return id, secret, idErr == nil && secretErr == nil
 }
 
-// grantClientCredentials issues what is asked for as far as the client holds it, and drops the rest
-// of the scopes without a word, as Logto does.
+// grantClientCredentials issues a token with the requested scopes that the client holds. It drops other
+// scopes without an error, as Logto does.
 func (i *Issuer) grantClientCredentials(client Client, form url.Values) (*tokenResponse, *refusal) {
 	resource, organization := form.Get("resource"), form.Get("organization_id")
 	requested := strings.Split(form.Get("scope"), " ")
 
 	var membership Membership
 	if organization != "" {
-		// The same answer for both, so that nobody learns which organizations exist.
+		// An unknown organization gets the same answer, so that no client learns which organizations exist.
 		var member bool
 		if membership, member = client.Organizations[organization]; !member {
-			return nil, refuse(http.StatusForbidden, "access_denied", "the client is no member of the organization")
+			return nil, refuse(http.StatusForbidden, "access_denied", "the client is not a member of the organization")
 		}
 	}
 	if resource == "" && organization == "" {
@@ -197,7 +197,7 @@ func (i *Issuer) grantClientCredentials(client Client, form url.Values) (*tokenR
 	return response, nil
 }
 
-// common joins the scopes that stand in both lists, each once, in the order of the first.
+// common joins the scopes that are in both lists, each once, in the order of the first list.
 func common(first, second []string) string {
 	var scopes []string
 	for _, scope := range first {

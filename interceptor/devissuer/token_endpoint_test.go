@@ -19,8 +19,8 @@ import (
 
 var secrets = map[string]string{"full": "full-secret", "reader": "reader-secret", "noroles": "no roles: +%&="}
 
-// TestTokensAreLogtos asks for what a real Logto was asked for. The names are those of its recorded
-// tokens, the claims are theirs, save for times, token id, issuer and client ids.
+// TestTokensAreLogtos sends requests that a real Logto server has answered, and compares the claims
+// except times, token id, issuer and client ids. The names are the names of the recorded tokens.
 func TestTokensAreLogtos(t *testing.T) {
 	t.Parallel()
 	const (
@@ -256,15 +256,15 @@ func TestTokenErrors(t *testing.T) {
 		{"unknown resource in an organization", "full", grant + "organization_id=xqki9rxdl206&resource=https://nope.example.test", nil,
 			400, "invalid_target", "resource is not known"},
 		{"no member", "reader", grant + "organization_id=mracn5idm81j", nil,
-			403, "access_denied", "the client is no member of the organization"},
+			403, "access_denied", "the client is not a member of the organization"},
 		{"unknown organization", "reader", grant + "organization_id=nope", nil,
-			403, "access_denied", "the client is no member of the organization"},
+			403, "access_denied", "the client is not a member of the organization"},
 		{"organization without members", "full", grant + "organization_id=j9tqnb6j0ved", nil,
-			403, "access_denied", "the client is no member of the organization"},
+			403, "access_denied", "the client is not a member of the organization"},
 		{"no member, with resource", "reader", grant + "organization_id=mracn5idm81j&scope=read:data&resource=" + api, nil,
-			403, "access_denied", "the client is no member of the organization"},
+			403, "access_denied", "the client is not a member of the organization"},
 		{"no member, with unknown resource", "reader", grant + "organization_id=mracn5idm81j&resource=https://nope.example.test", nil,
-			403, "access_denied", "the client is no member of the organization"},
+			403, "access_denied", "the client is not a member of the organization"},
 		{"two resources", "full", grant + "resource=" + api + "&resource=" + other, nil,
 			400, "invalid_target", "only one resource can be asked for"},
 		{"two scopes", "full", grant + "resource=" + api + "&scope=read:products&scope=write:orders", nil,
@@ -308,7 +308,7 @@ func TestTokenErrors(t *testing.T) {
 			}
 		})
 	}
-	t.Run("charset is no fault", func(t *testing.T) {
+	t.Run("charset is accepted", func(t *testing.T) {
 		t.Parallel()
 		request := tokenRequest(grant+"resource="+api, "full", "full-secret")
 		request.Header.Set("Content-Type", "application/x-www-form-urlencoded; charset=utf-8")
@@ -318,8 +318,7 @@ func TestTokenErrors(t *testing.T) {
 	})
 }
 
-// fuzzSeeds are bodies, sent with and without the Basic credentials of reader, and the codes they
-// earn with them.
+// fuzzSeeds are bodies, and the status of each with the Basic credentials of reader.
 var fuzzSeeds = map[string]int{
 	"grant_type=client_credentials&resource=https://api.example.test&scope=read:products+write:orders+read:data":                                200,
 	"grant_type=client_credentials&resource=https://other.example.test/&scope=read:products+other:scope":                                        200,
@@ -340,8 +339,8 @@ func TestFuzzSeeds(t *testing.T) {
 	}
 }
 
-// FuzzToken holds that no request, however it is written, makes reader, its only client, a token for
-// a scope, an organization or an audience beyond what reader holds.
+// FuzzToken makes sure that no request gets a token for a scope, an organization or an audience that
+// reader, the only client, does not hold.
 func FuzzToken(f *testing.F) {
 	for body := range fuzzSeeds {
 		f.Add(true, body)

@@ -27,7 +27,7 @@ const (
 	other = "https://other.example.test/"
 )
 
-// logtoTenant is the tenant whose real tokens the tests compare with, under the names it had there.
+// logtoTenant is the tenant of the recorded tokens of a real Logto server.
 func logtoTenant() devissuer.Config {
 	return devissuer.Config{
 		Resources: map[string][]string{
@@ -104,7 +104,7 @@ func tokenRequest(body, id, secret string) *http.Request {
 	return request
 }
 
-// serve answers a request as one from this machine.
+// serve answers a request from this machine.
 func serve(handler http.Handler, request *http.Request) *httptest.ResponseRecorder {
 	request.RemoteAddr, request.Host = "127.0.0.1:1234", "127.0.0.1:8080"
 	recorder := httptest.NewRecorder()

@@ -12,7 +12,7 @@ import (
 	"time"
 )
 
-// certificate makes one for 127.0.0.1, and the pool that holds it.
+// certificate returns a certificate for 127.0.0.1, and a pool that holds it.
 func certificate(t testing.TB) (tls.Certificate, *x509.CertPool) {
 	t.Helper()
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)

@@ -1,5 +1,5 @@
-// Package grpcclientauth gives outgoing calls of grpc-go their token. See package clientauth
-// for where tokens come from.
+// Package grpcclientauth gives outgoing calls of grpc-go their token. The tokens come from the
+// sources of package clientauth.
 //
 //	conn, err := grpc.NewClient("orders.example.com:443", grpcclientauth.DialOptions(source, credentials.NewTLS(nil))...)
 package grpcclientauth
@@ -22,32 +22,34 @@ import (
 
 const (
 	header = "authorization"
-	local  = "local" // what package credentials/local calls itself
+	local  = "local" // the security protocol of package credentials/local
 )
 
-// DialOptions make the calls of a connection send a token of the source. The transport
-// credentials are part of it, since they say where a token may go:
+// DialOptions returns the options with which the calls of a connection send a token of the
+// source. The transport credentials are among the options, since they decide where a token may
+// go:
 //
-//   - [credentials.NewTLS], and others whose connections nobody else can read;
-//   - [google.golang.org/grpc/credentials/local.NewCredentials], for 127.0.0.0/8, ::1 and unix
-//     sockets: it connects to nothing else, and with it no proxy of the environment is used;
-//   - not insecure.NewCredentials, with which [grpc.NewClient] fails: a name or an address does
-//     not tell where a connection leads.
+//   - Use [credentials.NewTLS], or other credentials for connections that nobody else can read.
+//   - Use [google.golang.org/grpc/credentials/local.NewCredentials] for 127.0.0.0/8, ::1 and unix
+//     sockets. They connect to nothing else, and use no proxy of the environment.
+//   - With insecure.NewCredentials, [grpc.NewClient] fails: a name or an address does not tell
+//     where a connection leads.
 //
-// The security of the very connection is looked at again for every call, also if the caller
-// has set an authorization of its own. That is sent as it is, and so are those of a call with
-// [grpc.PerRPCCredentials] of its own: none of the source goes beside them, whatever they
-// send. Give these options after those whose interceptors add such credentials.
+// Every call checks the security of its connection again. A call is sent as it is if the caller
+// has set an authorization header, or if the call has [grpc.PerRPCCredentials] of its own: the
+// source adds no token to such a call. Give these options after options with interceptors that
+// add such credentials.
 //
-// A unary call that the server answers with Unauthenticated is repeated once, with another
-// token, if the source has one; this may have the handler run twice if it is the handler that
-// says so. What a stream has sent cannot be repeated: its token is dropped, so that the next
-// call has another one. Options of a call, such as [grpc.OnFinish], act on both attempts. A
-// call that gets no token does not go out; its code is Unavailable if trying again may help, and
-// Internal otherwise. Its error is a status of grpc-go, so it does not match the errors of
-// package clientauth, and names the token endpoint: do not pass it on to callers.
+// A unary call that the server answers with Unauthenticated is repeated once with another token,
+// if the source has one. The handler runs twice if the handler itself gave that answer. A stream
+// cannot be repeated: its token is dropped, so that the next call has another token. Options of a
+// call, such as [grpc.OnFinish], act on both attempts.
 //
-// The options may serve any number of connections. It panics if an argument is nil.
+// A call that gets no token does not go out. Its code is Unavailable if trying again may help,
+// and Internal otherwise. Its error is a status of grpc-go, and does not match the errors of
+// package clientauth. The error names the token endpoint: do not pass it on to callers.
+//
+// The options may serve any number of connections. DialOptions panics if an argument is nil.
 func DialOptions(source *clientauth.Source, transport credentials.TransportCredentials) []grpc.DialOption {
 	if source == nil || transport == nil {
 		panic("grpcclientauth: DialOptions needs a source and transport credentials")
@@ -58,13 +60,13 @@ func DialOptions(source *clientauth.Source, transport credentials.TransportCrede
 		grpc.WithChainUnaryInterceptor(a.unary), grpc.WithChainStreamInterceptor(a.stream),
 	}
 	if a.local {
-		options = append(options, grpc.WithNoProxy()) // the credentials would take one on this machine for the server
+		options = append(options, grpc.WithNoProxy()) // the credentials would accept a proxy on this machine as the server
 	}
 	return options
 }
 
-// Forward is [clientauth.Forward] for handlers of grpc-go. It cannot tell the calls of a server
-// from those that are made in process with an incoming context: see [clientauth.ForwardFrom].
+// Forward is [clientauth.Forward] for handlers of grpc-go. It cannot tell a call of the server from a
+// call in process with an incoming context: see [clientauth.ForwardFrom].
 func Forward() *clientauth.Source {
 	return clientauth.ForwardFrom(func(ctx context.Context) []string {
 		return metadata.ValueFromIncomingContext(ctx, header)
@@ -102,8 +104,8 @@ func (a *authorizer) GetRequestMetadata(ctx context.Context, _ ...string) (map[s
 	return map[string]string{header: "Bearer " + token.AccessToken}, nil
 }
 
-// secure reports whether nobody else can read the connection of a call. What does not say so
-// is not secure.
+// secure reports whether nobody else can read the connection of a call. A connection of unknown security is
+// not secure.
 func secure(ctx context.Context) bool {
 	request, _ := credentials.RequestInfoFromContext(ctx)
 	if request.AuthInfo == nil {
@@ -115,7 +117,7 @@ func secure(ctx context.Context) bool {
 	return ok && info.GetCommonAuthInfo().SecurityLevel == credentials.PrivacyAndIntegrity || request.AuthInfo.AuthType() == local
 }
 
-// statusOf is the status of a call that got no token. Of any other error, grpc-go would make
+// statusOf returns the status of a call that got no token. Without a status, grpc-go would report
 // Unauthenticated.
 func statusOf(err error) error {
 	switch {
@@ -130,9 +132,9 @@ func statusOf(err error) error {
 	}
 }
 
-// A call is how the interceptors and the credentials know of each other.
+// A call connects the interceptors and the credentials by the context.
 type call struct {
-	own   bool          // credentials, and none of the source
+	own   bool          // the call has credentials of its own
 	token *oauth2.Token // to send, or nil to ask the source
 	sent  atomic.Pointer[oauth2.Token]
 }
@@ -172,7 +174,7 @@ func (a *authorizer) unary(
 	}
 	fresh, noFresh := a.source.Replace(ctx, refused)
 	if noFresh != nil {
-		return err // what the server said counts for more
+		return err // the server's error is more useful than noFresh
 	}
 	return invoke(withCall(ctx, &call{token: fresh}), method, request, reply, conn, opts...)
 }

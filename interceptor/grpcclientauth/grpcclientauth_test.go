@@ -60,7 +60,7 @@ func newWorld(t testing.TB) *world {
 	return w
 }
 
-// answers sets what the server says.
+// answers sets the answer of the server.
 func (w *world) answers(answer func(authorization []string) error) { w.answer.Store(&answer) }
 
 // refusing is a server that refuses tokens.
@@ -141,11 +141,11 @@ func stream(ctx context.Context, conn *grpc.ClientConn) error {
 	if err != nil {
 		return err
 	}
-	_ = stream.SendMsg(wrapperspb.String("hello")) // the answer says why it failed
+	_ = stream.SendMsg(wrapperspb.String("hello")) // RecvMsg returns the error
 	return stream.RecvMsg(new(wrapperspb.StringValue))
 }
 
-// check makes sure of a call's code, and of what the server has seen since the last check.
+// check checks the code of a call, and the tokens that the server has seen since the last check.
 func (w *world) check(t testing.TB, err error, code codes.Code, tokens ...string) {
 	t.Helper()
 	if status.Code(err) != code {
@@ -178,7 +178,7 @@ func TestUnary(t *testing.T) {
 	w.answers(refusing(codes.Unauthenticated, "secret-1"))
 	w.check(t, call(t.Context(), conn), codes.OK, first, second)
 	w.check(t, call(t.Context(), conn), codes.OK, second)
-	w.answers(refusing(codes.Unauthenticated)) // everything, for which there is no third one so soon
+	w.answers(refusing(codes.Unauthenticated)) // every token, and it is too early for a third one
 	w.check(t, call(t.Context(), conn), codes.Unauthenticated, second)
 	if n := w.fetches.Load(); n != 2 {
 		t.Errorf("%d fetches", n)
@@ -227,8 +227,8 @@ func TestRefusedHerd(t *testing.T) {
 
 type organizationKey struct{}
 
-// TestRepeatedTarget makes sure that a call is repeated for the same organization, also where an
-// interceptor after ours chooses it.
+// TestRepeatedTarget makes sure that a call is repeated for the same organization, even if an inner
+// interceptor chooses it.
 func TestRepeatedTarget(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
@@ -260,7 +260,7 @@ func TestRepeatedTarget(t *testing.T) {
 	w.check(t, call(t.Context(), conn), codes.OK, "Bearer acme-1", "Bearer acme-2")
 }
 
-// TestOwnAuthorization makes sure that what the caller sets is what is sent.
+// TestOwnAuthorization makes sure that the header of the caller is sent.
 func TestOwnAuthorization(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
@@ -285,7 +285,7 @@ func (o own) GetRequestMetadata(context.Context, ...string) (map[string]string, 
 
 func (own) RequireTransportSecurity() bool { return false }
 
-// TestOwnCredentials makes sure that those of a call are all that is sent.
+// TestOwnCredentials makes sure that a call with credentials of its own sends no other token.
 func TestOwnCredentials(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
@@ -309,7 +309,7 @@ func TestOwnCredentials(t *testing.T) {
 	w.check(t, call(t.Context(), conn), codes.OK, first)
 }
 
-// A disguise is transport credentials that say something else of themselves.
+// A disguise is transport credentials with another AuthInfo.
 type disguise struct {
 	credentials.TransportCredentials
 
@@ -327,7 +327,7 @@ func (d disguise) ClientHandshake(_ context.Context, _ string, conn net.Conn) (n
 	return conn, d.info, nil
 }
 
-// An authInfo says nothing of how secure it is.
+// An authInfo has no security level.
 type authInfo struct{}
 
 func (authInfo) AuthType() string { return "another" }
@@ -341,8 +341,7 @@ func level(l credentials.SecurityLevel) credentials.AuthInfo {
 	return leveledInfo{CommonAuthInfo: credentials.CommonAuthInfo{SecurityLevel: l}}
 }
 
-// TestInsecure makes sure that no token goes where somebody may listen, or where that is not
-// known.
+// TestInsecure makes sure that no token goes over a connection that others may read.
 func TestInsecure(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
@@ -350,9 +349,9 @@ func TestInsecure(t *testing.T) {
 	w.serve(t, listener)
 	address := listener.Addr().String()
 
-	// At start, where the credentials say so.
+	// grpc.NewClient fails for credentials that are not secure.
 	if _, err := grpc.NewClient(address, grpcclientauth.DialOptions(w.source, insecure.NewCredentials())...); err == nil {
-		t.Error("insecure credentials are good enough")
+		t.Error("insecure credentials are accepted")
 	}
 	own := metadata.AppendToOutgoingContext(t.Context(), "authorization", "Bearer own")
 	for name, transport := range map[string]credentials.TransportCredentials{
@@ -360,7 +359,7 @@ func TestInsecure(t *testing.T) {
 		"insecure":                disguise{protocol: "local", info: level(credentials.NoSecurity)},
 		"readable":                disguise{protocol: "local", info: level(credentials.IntegrityOnly)},
 		"unknown":                 disguise{protocol: "local", info: level(credentials.InvalidSecurityLevel)},
-		"unsaid":                  disguise{protocol: "local", info: authInfo{}},
+		"without":                 disguise{protocol: "local", info: authInfo{}},
 		"unsaid, as another":      disguise{protocol: "another", info: authInfo{}},
 		"unknown level, as other": disguise{protocol: "another", info: level(credentials.InvalidSecurityLevel)},
 	} {
@@ -381,7 +380,7 @@ func TestInsecure(t *testing.T) {
 	}
 }
 
-// TestSecure is about where tokens go.
+// TestSecure checks the connections that get a token.
 func TestSecure(t *testing.T) {
 	t.Parallel()
 	t.Run("TLS", func(t *testing.T) {
@@ -404,7 +403,7 @@ func TestSecure(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		// Proxies are not asked for what is loopback by name. This is by where it leads.
+		// net/http would use no proxy for a loopback address. This address only leads to loopback.
 		conn := connect(t, "0.0.0.0:"+port, grpcclientauth.DialOptions(w.source, local.NewCredentials())...)
 		w.check(t, call(t.Context(), conn), codes.OK, first)
 	})
@@ -418,7 +417,7 @@ func TestSecure(t *testing.T) {
 	})
 }
 
-// TestNoToken makes sure that a call without a token does not go out, and says why.
+// TestNoToken makes sure that a call without a token does not go out, and checks the errors.
 func TestNoToken(t *testing.T) {
 	t.Parallel()
 	for name, test := range map[string]struct {
@@ -446,7 +445,7 @@ func TestNoToken(t *testing.T) {
 	}
 }
 
-// TestForward sends on the token of a caller of a grpc-go handler.
+// TestForward forwards the token of the caller of a grpc-go handler.
 func TestForward(t *testing.T) {
 	t.Parallel()
 	claims := guardtest.Claims(t, token.Logto("https://idp.test"), `{"sub": "user_1", "exp": 4102444800}`)

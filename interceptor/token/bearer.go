@@ -2,15 +2,15 @@ package token
 
 import "strings"
 
-// maxBytes is the size of the largest token that is looked at. Real access
-// tokens have about 1 KiB; with the 200 groups that Entra writes, 11.
+// maxBytes is the size of the largest token that is read. Real access tokens have about 1 KiB. A token with
+// the 200 groups that Entra ID writes has 11 KiB.
 const maxBytes = 16 << 10
 
 const scheme = "Bearer"
 
 // Bearer returns the token in the values of a request's Authorization header
-// (RFC 6750 section 2.1). There must be exactly one value; the scheme's case does
-// not matter (RFC 9110 section 11.1), and the rest must be a b64token of at most
+// (RFC 6750 section 2.1). There must be exactly one value. The case of the scheme
+// does not matter (RFC 9110 section 11.1). The token must be a b64token of at most
 // 16 KiB.
 //
 // The errors are [ErrMissing], [ErrScheme] and [ErrMalformed].
@@ -25,7 +25,7 @@ func Bearer(values []string) (string, error) {
 	return raw, nil
 }
 
-// credentials returns what stands behind the scheme, which may be nothing.
+// credentials returns the text behind the scheme, which may be empty.
 func credentials(values []string) (string, error) {
 	switch {
 	case len(values) == 0:
@@ -38,13 +38,13 @@ func credentials(values []string) (string, error) {
 		return "", malformed("Authorization has %d bytes, more than a token of 16 KiB takes: have the issuer put less into the token, such as fewer groups", len(values[0]))
 	}
 	name, rest, _ := strings.Cut(values[0], " ")
-	if name != scheme && !strings.EqualFold(name, scheme) { // most clients write the former
+	if name != scheme && !strings.EqualFold(name, scheme) { // most clients write Bearer
 		return "", ErrScheme
 	}
 	return strings.TrimLeft(rest, " "), nil
 }
 
-// checkB64Token makes sure that the credentials are a b64token.
+// checkB64Token refuses credentials that are not a b64token.
 func checkB64Token(raw string) error {
 	s := strings.TrimRight(raw, "=")
 	for n := range len(s) {
@@ -63,8 +63,7 @@ var (
 	errNoCredentials = malformed("the credentials are empty")
 )
 
-// b64 are the characters that may stand in a b64token, before the padding (RFC 6750
-// section 2.1).
+// b64 are the characters of a b64token before its padding (RFC 6750 section 2.1).
 var b64 = func() (set [256]bool) {
 	for _, c := range []byte("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~+/") {
 		set[c] = true

@@ -15,7 +15,7 @@ import (
 	"github.com/protoauthz/protoauthz/interceptor/token"
 )
 
-// BenchmarkRefuse measures what the largest and the most tricky inputs cost.
+// BenchmarkRefuse measures the largest and the most expensive inputs.
 func BenchmarkRefuse(b *testing.B) {
 	verifier := newVerifier(b, newIDP(jwksOf(all...)...))
 	for name, raw := range map[string]string{
@@ -42,8 +42,8 @@ func BenchmarkRefuse(b *testing.B) {
 	}
 }
 
-// BenchmarkFlood sends tokens with made-up kids from 100 goroutines, and a good one for
-// every hundred of them. The metrics are what one call in a hundred takes longer than.
+// BenchmarkFlood sends tokens with made-up kids from 100 goroutines, and a good token after
+// every hundred. The metrics are percentiles: one call in a hundred takes longer.
 func BenchmarkFlood(b *testing.B) {
 	idp := newIDP(jwksOf(all...)...)
 	verifier := newVerifier(b, idp)

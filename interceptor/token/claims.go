@@ -11,17 +11,16 @@ import (
 	"github.com/protoauthz/protoauthz/interceptor/internal/jose"
 )
 
-// A Caller is the kind of party that a token speaks for.
+// A Caller is the kind of party that a token speaks for: a user or a client.
 type Caller int
 
-// The kinds of caller. The zero Caller is neither: it opens nothing that asks
-// for one.
+// The kinds of caller. A rule for users or for clients refuses the zero Caller.
 const (
-	// CallerUnknown means that the token or its issuer does not tell.
+	// CallerUnknown means that the token or its issuer does not tell users from clients.
 	CallerUnknown Caller = iota
-	// CallerUser is a person, through a client.
+	// CallerUser is a person who acts through a client.
 	CallerUser
-	// CallerClient is a client on its own behalf (RFC 6749 section 4.4).
+	// CallerClient is a client that acts on its own behalf (RFC 6749 section 4.4).
 	CallerClient
 )
 
@@ -37,11 +36,11 @@ func (c Caller) String() string {
 	}
 }
 
-// Claims are what a token says, in the terms of its [Issuer]. They are immutable
-// and safe for concurrent use: slices are copies. All methods may be called on
-// nil Claims, which say nothing.
+// Claims are the claims of a token, read by the names that its [Issuer] gives them.
+// Claims are immutable and safe for concurrent use: the slices that methods return are
+// copies. All methods may be called on nil Claims, which are empty.
 type Claims struct {
-	*claimSet // so that a copy costs a pointer
+	*claimSet // a copy of Claims costs a pointer
 }
 
 type claimSet struct {
@@ -50,26 +49,26 @@ type claimSet struct {
 	sortedScopes                  []string // nil unless there are many
 	caller                        Caller
 	organizationClaim             *string
-	organizationAudiences         []string // the ids of all organizations in aud
+	organizationAudiences         []string // the id of each organization in aud
 	expiry, deadline              time.Time
-	payload                       string // the token's segment, in base64url: only Decode reads it
+	payload                       string // the segment in base64url, for Decode
 }
 
-// manyScopes is up to how many scopes are searched one by one.
+// manyScopes is the number of scopes up to which HasScope compares each one.
 const manyScopes = 16
 
 // Issuer returns `iss`.
 func (c *Claims) Issuer() string { return c.get().issuer }
 
-// Subject returns `sub`: a user, or the client itself. It is unique only
-// together with [Claims.Issuer].
+// Subject returns `sub`, which names a user or the client itself. A subject is unique
+// only within its [Claims.Issuer].
 func (c *Claims) Subject() string { return c.get().subject }
 
-// ClientID returns the client that the token was issued to, or "" if it names
-// none.
+// ClientID returns the client that the token was issued to, or "" if the token names
+// no client.
 func (c *Claims) ClientID() string { return c.get().clientID }
 
-// ID returns `jti`, or "" if there is none.
+// ID returns `jti`, or "" if the token has no `jti`.
 func (c *Claims) ID() string { return c.get().id }
 
 // Caller returns the kind of party that the token speaks for.
@@ -79,10 +78,10 @@ func (c *Claims) Caller() Caller { return c.get().caller }
 func (c *Claims) Expiry() time.Time { return c.get().expiry }
 
 // Deadline returns the moment from which the verifier no longer accepts the
-// token: [Claims.Expiry] and the leeway.
+// token: [Claims.Expiry] plus the leeway.
 func (c *Claims) Deadline() time.Time { return c.get().deadline }
 
-// Audience returns `aud`, in a slice of the caller's own.
+// Audience returns a copy of `aud`.
 func (c *Claims) Audience() []string { return slices.Clone(c.get().audience) }
 
 // HasAudience reports whether `aud` contains a value, byte for byte.
@@ -90,8 +89,7 @@ func (c *Claims) HasAudience(audience string) bool {
 	return slices.Contains(c.get().audience, audience)
 }
 
-// Scopes returns the granted scopes, in the token's order and in a slice of the
-// caller's own.
+// Scopes returns a copy of the granted scopes, in the token's order.
 func (c *Claims) Scopes() []string { return slices.Clone(c.get().scopes) }
 
 // HasScope reports whether a scope is granted, byte for byte (RFC 6749 section
@@ -105,9 +103,9 @@ func (c *Claims) HasScope(scope string) bool {
 	return ok
 }
 
-// OrganizationID returns the organization that the token is for: that of the
-// organization claim or that of the audience. It is "" if there is none, and if
-// the token names two.
+// OrganizationID returns the id of the organization that the token is for, by its
+// organization claim or its audience. It returns "" if the token names no organization
+// or two.
 func (c *Claims) OrganizationID() string {
 	fromClaim, claimed := c.OrganizationClaim()
 	fromAudience, _ := c.OrganizationAudience()
@@ -122,9 +120,9 @@ func (c *Claims) OrganizationID() string {
 	}
 }
 
-// OrganizationClaim returns the issuer's organization claim, and whether the
-// token has it. A claim that is there may be empty. It is for guards: handlers
-// want [Claims.OrganizationID].
+// OrganizationClaim returns the value of [Issuer.OrganizationClaim], and whether the
+// token has that claim. The value may be empty. OrganizationClaim is for guards: handlers
+// need [Claims.OrganizationID].
 func (c *Claims) OrganizationClaim() (id string, ok bool) {
 	claim := c.get().organizationClaim
 	if claim == nil {
@@ -133,9 +131,9 @@ func (c *Claims) OrganizationClaim() (id string, ok bool) {
 	return *claim, true
 }
 
-// OrganizationAudience returns the organization that the token is meant for, if
-// `aud` is exactly one value and that names one. It is for guards: handlers want
-// [Claims.OrganizationID].
+// OrganizationAudience returns the id of the organization in `aud`, and whether `aud` is
+// exactly one value that names an organization. OrganizationAudience is for guards:
+// handlers need [Claims.OrganizationID].
 func (c *Claims) OrganizationAudience() (id string, ok bool) {
 	set := c.get()
 	if len(set.audience) != 1 || len(set.organizationAudiences) != 1 || set.organizationAudiences[0] == "" {
@@ -144,13 +142,13 @@ func (c *Claims) OrganizationAudience() (id string, ok bool) {
 	return set.organizationAudiences[0], true
 }
 
-// HasOrganizationAudience reports whether any value of `aud` has the form of an
-// organization's. It is for guards.
+// HasOrganizationAudience reports whether any value of `aud` begins with
+// [Issuer.OrganizationAudience]. It is for guards.
 func (c *Claims) HasOrganizationAudience() bool { return len(c.get().organizationAudiences) > 0 }
 
-// Decode stores all claims of the token in v, as [json.Unmarshal] does: for
-// claims that have no method here. Names are matched without regard to case by
-// encoding/json, so it is an error if two claims differ in case alone.
+// Decode stores all claims of the token in v, as [json.Unmarshal] does. It serves
+// claims that have no method here. Decode fails if the names of two claims differ in case
+// alone, since encoding/json ignores case.
 func (c *Claims) Decode(v any) error {
 	payload, err := jose.DecodeSegment(c.get().payload)
 	if err != nil {
@@ -174,8 +172,8 @@ func (c *Claims) Decode(v any) error {
 	return nil
 }
 
-// MarshalJSON gives the form that handlers commonly answer with: `sub`,
-// `clientId`, `organizationId`, `scopes` and `audience`, all always there.
+// MarshalJSON returns an object that handlers can answer with. It always has the members
+// `sub`, `clientId`, `organizationId`, `scopes` and `audience`.
 func (c *Claims) MarshalJSON() ([]byte, error) {
 	set := c.get()
 	return json.Marshal(struct {

@@ -17,8 +17,8 @@ import (
 	"github.com/protoauthz/protoauthz/interceptor/token"
 )
 
-// said is what a payload says, to the oracle.
-type said struct {
+// expectation is what the oracle reads from a payload.
+type expectation struct {
 	expires, notBefore    int64 // whole seconds
 	issued                int64
 	subject, client, id   string
@@ -28,11 +28,11 @@ type said struct {
 }
 
 // readClaims is an oracle: it reads a payload as the issuer's by the standard
-// library alone, and says what is wrong with it.
-func readClaims(issuer token.Issuer, payload []byte) (c said, fault string) {
+// library alone, and returns the fault.
+func readClaims(issuer token.Issuer, payload []byte) (c expectation, fault string) {
 	members, ok := tokens.ReadObject(payload)
 	if !ok {
-		return c, "it is no sound object"
+		return c, "it is not a sound object"
 	}
 	text := func(name string) *string {
 		raw, ok := members[name]
@@ -74,12 +74,12 @@ func readClaims(issuer token.Issuer, payload []byte) (c said, fault string) {
 		}
 		seconds, ok := new(big.Rat).SetString(string(raw))
 		if !ok || raw[0] == '"' || seconds.Sign() < 0 || seconds.Cmp(big.NewRat(never, 1)) > 0 {
-			fault = name + " is no date"
+			fault = name + " is not a date"
 			return nil
 		}
 		return seconds
 	}
-	floor := func(r *big.Rat) int64 { return new(big.Int).Quo(r.Num(), r.Denom()).Int64() } // of what is not negative
+	floor := func(r *big.Rat) int64 { return new(big.Int).Quo(r.Num(), r.Denom()).Int64() } // for numbers that are not negative
 	ceil := func(r *big.Rat) int64 { return -new(big.Int).Div(new(big.Int).Neg(r.Num()), r.Denom()).Int64() }
 	exp, iat := date("exp"), date("iat")
 	if exp == nil {
@@ -154,8 +154,8 @@ var far = regexp.MustCompile(`[eE][+-]?[0-9]{4}`)
 // control finds the characters of Unicode's category Cc.
 var control = regexp.MustCompile(`\p{Cc}`)
 
-// check compares claims with what the payload says.
-func (c said) check(t testing.TB, issuer token.Issuer, claims *token.Claims, leeway time.Duration) {
+// check compares claims with the expectation.
+func (c expectation) check(t testing.TB, issuer token.Issuer, claims *token.Claims, leeway time.Duration) {
 	t.Helper()
 	expiry := time.Unix(c.expires, 0)
 	caller := token.CallerUnknown
@@ -172,7 +172,7 @@ func (c said) check(t testing.TB, issuer token.Issuer, claims *token.Claims, lee
 	if len(c.audience) == 1 && len(c.organizationAudiences) == 1 {
 		meant = c.organizationAudiences[0]
 	}
-	// What is named everywhere is the organization.
+	// The claim and all values of aud must name the same organization.
 	organization := meant
 	if claimed {
 		organization = claim
@@ -225,8 +225,8 @@ func (c said) check(t testing.TB, issuer token.Issuer, claims *token.Claims, lee
 	}
 }
 
-// checkDecode makes sure that Decode is encoding/json, without the names that
-// it takes for others.
+// checkDecode makes sure that Decode returns what encoding/json returns, unless two names
+// differ in case alone.
 func checkDecode(t testing.TB, claims *token.Claims, payload []byte) {
 	t.Helper()
 	var got, want map[string]any
@@ -257,8 +257,7 @@ var claimIssuers = []token.Issuer{
 	},
 }
 
-// FuzzClaims reads payloads as each issuer's: no claim is overlooked, read into
-// another, or taken for what it is not.
+// FuzzClaims reads payloads of each issuer, and compares the claims with an oracle.
 func FuzzClaims(f *testing.F) {
 	seeds := []string{
 		payload(), payload("organization_id", "acme"), payload("aud", "urn:logto:organization:acme"), payload("aud", "urn:logto:organization:acme", "organization_id", "globex"),

@@ -13,7 +13,7 @@ import (
 	"github.com/protoauthz/protoauthz/interceptor/token"
 )
 
-// TestMapping is what each issuer's claims become.
+// TestMapping reads payloads by the names of each issuer.
 func TestMapping(t *testing.T) {
 	t.Parallel()
 	logto, auth0, authAction := token.Logto("https://idp.test"), token.Auth0("idp.test"), token.AuthAction("idp.test")
@@ -33,7 +33,7 @@ func TestMapping(t *testing.T) {
 		{"nothing", logto, ``, view{}, nil},
 		{"Logto, user", logto, `"client_id":"app"`, view{Client: "app", Caller: token.CallerUser}, nil},
 		{"Logto, client", logto, `"client_id":"subject"`, view{Client: "subject", Caller: token.CallerClient}, nil},
-		{"Logto, azp says nothing", logto, `"azp":"subject","permissions":["a"],"org_id":"o"`, view{}, nil},
+		{"Logto, azp is ignored", logto, `"azp":"subject","permissions":["a"],"org_id":"o"`, view{}, nil},
 		{"Logto, scope", logto, `"scope":"b a"`, view{Scopes: []string{"b", "a"}}, nil},
 		{"D36/scopes twice and wide apart", logto, `"scope":"  a  b a "`, view{Scopes: []string{"a", "b", "a"}}, nil},
 		{"D36/only spaces part scopes", logto, `"scope":"a\tb\u00a0c\nd"`, view{Scopes: []string{"a\tb\u00a0c\nd"}}, nil},
@@ -64,7 +64,7 @@ func TestMapping(t *testing.T) {
 		{"custom, array", custom, `"scp":["a","b"]`, view{Scopes: []string{"a", "b"}}, nil},
 		{"custom, string", custom, `"scp":"a b"`, view{Scopes: []string{"a", "b"}}, nil},
 		{"custom, the first counts alone", custom, `"scope":"c","scp":["a"]`, view{Scopes: []string{"a"}}, nil},
-		{"custom, the second if there is no first", custom, `"scope":"c"`, view{Scopes: []string{"c"}}, nil},
+		{"custom, the second without the first", custom, `"scope":"c"`, view{Scopes: []string{"c"}}, nil},
 		{"custom, client", custom, `"cid":"c","appid":"c","sub":"service:c:x"`, view{Subject: "service:c:x", Client: "c", Caller: token.CallerClient}, nil},
 		{"custom, third client differs", custom, `"cid":"c","appid":"d"`, view{}, token.ErrInvalid},
 		{"custom, organization", custom, `"aud":"org/o"`, view{Audience: []string{"org/o"}, Organization: "o", Meant: "o", HasMeant: true, HasAnyOrganizationIn: true}, nil},
@@ -199,7 +199,7 @@ func TestNilClaims(t *testing.T) {
 	got := viewOf(claims)
 	want := view{Expiry: claims.Expiry().Unix(), Deadline: claims.Deadline().Unix()}
 	if !reflect.DeepEqual(got, want) || !claims.Expiry().IsZero() || !claims.Deadline().IsZero() {
-		t.Errorf("nil claims say %+v", got)
+		t.Errorf("nil claims are %+v", got)
 	}
 	if claims.HasAudience("") || claims.HasScope("") || claims.Decode(new(any)) == nil {
 		t.Error("nil claims have an audience, a scope or a payload")
@@ -284,7 +284,7 @@ func TestUnverifiedClaims(t *testing.T) {
 		})
 	}
 	if _, err := unverified.Claims(token.Issuer{}, `{"exp":1,"sub":"s"}`); err == nil {
-		t.Error("a faulty issuer is no error")
+		t.Error("a faulty issuer is accepted")
 	}
 }
 

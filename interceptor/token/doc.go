@@ -6,10 +6,10 @@
 //	verifier, err := token.NewVerifier(token.Logto("https://tenant.logto.app"))
 //	claims, err := verifier.Authenticate(ctx, request.Header.Values("Authorization"))
 //
-// Verification is strict. A token that can be read in two ways, that says less
-// than it must, or whose claims are of the wrong type is refused; nothing is
-// trimmed, folded or guessed. Keys come from the issuer's own key set (RFC 7517).
+// Verification is strict. It refuses a token that can be read in two ways, that lacks a
+// required claim, or that has a claim of the wrong type. It trims, folds and guesses
+// nothing. Keys come from the issuer's own key set (RFC 7517).
 //
-// The package says who the caller is, not what they may do: what an audience, a
-// scope or an organization opens is decided elsewhere. It knows nothing of RPC.
+// The package finds out who the caller is, and does not decide what the caller may do.
+// Package interceptor decides that, by audience, scopes and organization.
 package token

@@ -8,39 +8,39 @@ import (
 )
 
 // The reasons for which a token is refused. Every error of [Bearer], [Verifier.Verify]
-// and [Verifier.Authenticate] matches exactly one of them with [errors.Is]; its text adds
-// a detail for logs and says what to do. The text never holds a byte of the token or of a key, and
-// of claims only how far a date of a verified token is off.
+// and [Verifier.Authenticate] matches exactly one of them with [errors.Is]. The text of the
+// error adds a detail for logs, and what to do. It never holds a byte of the token, of a key or
+// of a claim. It may tell how far a date of a verified token is off.
 var (
-	// ErrMissing means that the request carries no Authorization at all.
+	// ErrMissing means that the request has no Authorization header.
 	ErrMissing = errors.New("no bearer token")
-	// ErrScheme means that the Authorization is of another scheme.
+	// ErrScheme means that the scheme of the Authorization header is not Bearer.
 	ErrScheme = errors.New("unsupported authorization scheme")
-	// ErrMalformed means that what was sent is no token: not a JWS in compact
-	// form, too large, or sent twice.
+	// ErrMalformed means that the credentials are not a token: they are not a JWS in
+	// compact form, they are too large, or there are two Authorization headers.
 	ErrMalformed = errors.New("malformed token")
-	// ErrInvalid means that the token is not acceptable: its issuer, type,
-	// algorithm, key, signature or a claim is wrong.
+	// ErrInvalid means that the issuer, type, algorithm, key, signature or a claim of
+	// the token is wrong.
 	ErrInvalid = errors.New("invalid token")
-	// ErrExpired means that `exp` has passed. The text names the distance and the leeway, which
-	// shows a wrong clock; see [Verifier] for when the text does not name the distance.
+	// ErrExpired means that `exp` has passed. The text names the leeway and how long ago `exp`
+	// passed, which shows a wrong clock. See [Verifier] for when the text leaves the distance out.
 	ErrExpired = errors.New("token has expired")
 	// ErrNotYetValid means that `nbf` has not been reached, or that `iat` is ahead of the clock.
-	// The text of ErrNotYetValid names the distance and the leeway too.
+	// The text names the same two durations.
 	ErrNotYetValid = errors.New("token is not valid yet")
-	// ErrKeysUnavailable means that the token could not be judged, since the
-	// issuer's keys cannot be had now. Trying again later may succeed.
+	// ErrKeysUnavailable means that the token was not verified, since the verifier
+	// cannot get the issuer's keys now. Trying again later may succeed.
 	ErrKeysUnavailable = errors.New("issuer keys are unavailable")
-	// ErrBusy means that the token was not judged: too many others are being verified (see
-	// [WithSignatureLimit]), or the context ended while it waited for that. Trying again
-	// later may succeed.
+	// ErrBusy means that the token was not verified: too many other tokens are being
+	// verified (see [WithSignatureLimit]), or the context ended while the call waited. Trying
+	// again later may succeed.
 	ErrBusy = errors.New("too many tokens to verify")
 )
 
-// A typeError refuses a token by its `typ`, of which it repeats nothing.
+// A typeError refuses a token by its `typ`. The text repeats nothing of the `typ`.
 type typeError struct {
-	fault string   // empty if typ is not among Types
-	types []string // of the issuer
+	fault string   // empty if typ is not one of the types
+	types []string // Issuer.Types
 }
 
 func (*typeError) Unwrap() error { return ErrInvalid }
@@ -71,7 +71,7 @@ func invalid(format string, args ...any) error {
 	return &refusal{ErrInvalid, fmt.Errorf(format, args...)}
 }
 
-// refused refuses a token for which package jose has an error.
+// refused returns the refusal for an error of package jose.
 func refused(err error) error {
 	if _, ok := errors.AsType[jose.ValueError](err); ok {
 		return &refusal{ErrInvalid, err}

@@ -9,7 +9,7 @@ import (
 // MaxBytes is maxBytes.
 const MaxBytes = maxBytes
 
-// PublicKey is a key, as a test may see it.
+// PublicKey is a key of a key set.
 type PublicKey = jose.Key
 
 // ParseKeySet is parseKeySet.
@@ -24,8 +24,8 @@ func ParseKeySet(body []byte, allowed ...string) (keys []PublicKey, skipped []er
 	return keys, set.skipped, nil
 }
 
-// VerifyJWS verifies a JWS with a key out of a key set, whatever its payload and
-// whatever its algorithm is.
+// VerifyJWS verifies a JWS with a key of a key set. It accepts any payload and any
+// algorithm.
 func VerifyJWS(keySet []byte, raw string) (payload []byte, err error) {
 	token, err := jose.ParseJWS(raw)
 	if err != nil {

@@ -11,8 +11,8 @@ import (
 	"github.com/protoauthz/protoauthz/interceptor/internal/jose"
 )
 
-// fetch gets the key set, after discovery if its URL is not fixed. With the error for a key set without a
-// key that can be used, it returns the set.
+// fetch gets the key set, after discovery if Issuer.KeySetURL is empty. If no key of the set can be used, fetch
+// returns both the set and an error.
 func (s *source) fetch() (set *keySet, err error) {
 	ctx, cancel := context.WithTimeout(context.Background(), endpoint.Timeout)
 	defer cancel()
@@ -36,10 +36,10 @@ func (s *source) fetch() (set *keySet, err error) {
 	return set, err
 }
 
-// discoveryPath is where an issuer's metadata is.
+// discoveryPath is the path of an issuer's metadata, behind the issuer's URL.
 const discoveryPath = "/.well-known/openid-configuration"
 
-// discover finds the key set as OpenID Connect Discovery 1.0 section 4 says.
+// discover returns the URL of the key set from the issuer's metadata (OpenID Connect Discovery 1.0 section 4).
 func (s *source) discover(ctx context.Context) (string, error) {
 	const advice = "is Issuer.URL right? Its metadata must be at Issuer.URL + " + discoveryPath + "; for an issuer that has none, set Issuer.KeySetURL"
 	body, err := s.get(ctx, strings.TrimSuffix(s.issuer.URL, "/")+discoveryPath, advice)
@@ -72,8 +72,8 @@ func (s *source) discover(ctx context.Context) (string, error) {
 	return keySetURL, nil
 }
 
-// anotherIssuer says whose document was found in place of the issuer's own. That is what the endpoint says
-// of itself, and no claim of a token.
+// anotherIssuer returns the error for metadata that names another issuer. The error may show both names: they are
+// public, and no claim of a token.
 func anotherIssuer(want, found string) error {
 	switch {
 	case found == want+"/":
@@ -87,7 +87,7 @@ func anotherIssuer(want, found string) error {
 	}
 }
 
-// get returns a document. The advice is for somebody whose URL leads elsewhere.
+// get returns the document at a URL. Errors end with the advice if the URL seems to be wrong.
 func (s *source) get(ctx context.Context, address, advice string) ([]byte, error) {
 	request, err := http.NewRequestWithContext(ctx, http.MethodGet, address, nil)
 	if err != nil {

@@ -67,11 +67,11 @@ func faults() map[string]handler {
 		"transport error": func(*http.Request) (*http.Response, error) {
 			return nil, errors.New("connection refused: does the server run, and are host and port of the URL right?")
 		},
-		"transport says nil":  func(*http.Request) (*http.Response, error) { return nil, nil },
-		"transport panics":    func(*http.Request) (*http.Response, error) { panic("transport") },
-		"body panics":         broken(func([]byte) (int, error) { panic("body") }),
-		"body breaks off":     broken(func([]byte) (int, error) { return 0, io.ErrUnexpectedEOF }),
-		"J02/never an answer": hang,
+		"transport returns nil": func(*http.Request) (*http.Response, error) { return nil, nil },
+		"transport panics":      func(*http.Request) (*http.Response, error) { panic("transport") },
+		"body panics":           broken(func([]byte) (int, error) { panic("body") }),
+		"body breaks off":       broken(func([]byte) (int, error) { return 0, io.ErrUnexpectedEOF }),
+		"J02/never an answer":   hang,
 	}
 	for _, status := range []int{http.StatusCreated, http.StatusNoContent, http.StatusPartialContent, http.StatusNotModified,
 		http.StatusUnauthorized, http.StatusNotFound, http.StatusTooManyRequests, http.StatusInternalServerError} {
@@ -96,7 +96,7 @@ func broken(read readFunc) handler {
 	}
 }
 
-// testFault tries a fault of a URL on a verifier without keys and on one with.
+// testFault tries a fault of a URL on a verifier without keys and on a verifier with keys.
 func testFault(t *testing.T, url string, fault handler, check func(*testing.T, *idp)) {
 	t.Run("cold", func(t *testing.T) {
 		t.Parallel()
@@ -205,7 +205,7 @@ func TestDiscoveryFaults(t *testing.T) {
 	}
 }
 
-// J07: the cap is exact, and what is cut off is not read.
+// J07: the cap is exact, and the verifier reads nothing behind it.
 func TestBodyCap(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -229,8 +229,8 @@ func TestBodyCap(t *testing.T) {
 	})
 }
 
-// TestRequestErrors makes sure that the cause of a failed request repeats nothing of the
-// URL, whose query may be a secret, nor of the response.
+// TestRequestErrors makes sure that the error of a failed request repeats neither the URL,
+// whose query may be a secret, nor the response.
 func TestRequestErrors(t *testing.T) {
 	t.Parallel()
 	tests := map[string]string{ // the response, and why it failed
@@ -282,7 +282,7 @@ func TestRequestErrors(t *testing.T) {
 	}
 }
 
-// checkRequestError looks at all that is told of a key set that cannot be had.
+// checkRequestError checks the errors and the event for a key set that cannot be fetched.
 func checkRequestError(t *testing.T, url, want string, options ...token.Option) {
 	t.Helper()
 	issuer := issuer(url)
@@ -318,9 +318,8 @@ func fetching(t *testing.T, issuer token.Issuer, options ...token.Option) (*toke
 	return verifier, fetched
 }
 
-// TestDefaultTransport uses what nobody has set, over a network: an answer of 300 MiB
-// costs little, packed or not, and a redirect is not followed. TestMain sees that no
-// goroutine stays.
+// TestDefaultTransport uses the default transport over a network. A response of 300 MiB
+// costs little, compressed or not, and a redirect is not followed.
 func TestDefaultTransport(t *testing.T) { //nolint:paralleltest // memory is counted for the whole process
 	mux := http.NewServeMux()
 	server := httptest.NewServer(mux)

@@ -17,10 +17,10 @@ const epoch = 946684800
 // scene is where all tokens are minted.
 var scene = tokens.Scene{Now: epoch, Leeway: 30, Attacker: "https://evil.test"}
 
-// payload is that of a good token, with changes.
+// payload is the payload of a good token, with changes.
 func payload(changes ...any) string { return scene.Payload(issuerURL, changes...) }
 
-// What all tests speak of.
+// Names for package tokens.
 type (
 	key     = tokens.Key
 	idp     = tokens.IDP
@@ -46,7 +46,7 @@ var (
 	allowed = tokens.Algorithms()
 	rsaKey  = as[*rsa.PrivateKey](rs256.Private)
 
-	// An attacker's, and at the same time the other issuer's of the same name.
+	// foreign is the key of an attacker and of the other issuer, with the name of es384.
 	foreign = tokens.I2.ES384
 
 	encode     = tokens.Encode
@@ -61,7 +61,7 @@ var (
 func must[T any](value T, err error) T { return tokens.Must(value, err) }
 func as[T any](value any) T            { return tokens.As[T](value) }
 
-// issuer is Logto's kind of issuer, with all algorithms of the keys above.
+// issuer is Logto with the algorithms of all keys above.
 func issuer(url string) token.Issuer {
 	issuer := token.Logto(url)
 	issuer.Algorithms = allowed

@@ -14,13 +14,13 @@ import (
 	"github.com/protoauthz/protoauthz/interceptor/token"
 )
 
-// A shape is an object that is dear to read, of about a number of bytes.
+// A shape is an object of about size bytes that is expensive to read.
 type shape struct {
 	name string
 	make func(size int) string
 }
 
-// repeated is what part returns for 0, 1, 2 …, with commas between.
+// repeated joins part(0), part(1), part(2) … with commas.
 func repeated(part func(n int) string) func(size int) string {
 	return func(size int) string {
 		var b strings.Builder
@@ -47,10 +47,11 @@ func copies(text string) func(size int) string {
 
 func same(text string) func(int) string { return func(int) string { return text } }
 
-// unlike is a short name, another one for each number.
+// unlike returns a short name for each number.
 func unlike(n int) string { return strconv.FormatInt(int64(n), 36) }
 
-// manyMembers make the n-th member of an object, each in another way that is dear to read.
+// manyMembers make the n-th member of an object. Each function makes names that are expensive in
+// another way.
 var manyMembers = map[string]func(n int) string{
 	"short":                      func(n int) string { return `"` + unlike(n) + `":0` },
 	"escaped":                    func(n int) string { return `"\n` + unlike(n) + `":1` },
@@ -107,11 +108,11 @@ func shapes() []shape {
 	return shapes
 }
 
-// hostile are tokens of at most a number of bytes that are refused before their signature.
+// hostile returns tokens of at most size bytes that are refused before their signature is verified.
 func hostile(size int) map[string]string {
 	good := scene.Payload(issuerURL)
 	header := es384.Header()
-	// What is left for a payload or a header, with the rest of the token as it is.
+	// room returns the size that is left for the other object of a token.
 	room := func(object string) int {
 		return (size-len(es384.Mint(object, "{}")))*3/4 - 4
 	}
@@ -122,7 +123,7 @@ func hostile(size int) map[string]string {
 	for _, s := range shapes() {
 		add("payload/"+s.name, header, s.make(room(header)))
 		add("header/"+s.name, s.make(room(good)), good)
-		// Such members beside those of an expired token.
+		// The same members in an expired token.
 		if object := s.make(room(header) - len(good)); strings.HasPrefix(object, `{"`) {
 			add("expired/"+s.name, header, strings.Replace(scene.Payload(issuerURL, "exp", 1), "{", strings.TrimSuffix(object, "}")+",", 1))
 		}
@@ -146,8 +147,8 @@ func hostile(size int) map[string]string {
 	return tokens
 }
 
-// TestHostileTokens counts what the dearest tokens cost, whatever is wrong with them. It counts
-// allocations: how long they take is for BenchmarkHostile.
+// TestHostileTokens counts the allocations for the most expensive tokens. BenchmarkHostile measures
+// the time.
 func TestHostileTokens(t *testing.T) { //nolint:paralleltest // testing.AllocsPerRun must be alone
 	idp := newIDP(jwksOf(all...)...)
 	verifier := newVerifier(t, idp)
@@ -185,8 +186,8 @@ func TestHostileTokens(t *testing.T) { //nolint:paralleltest // testing.AllocsPe
 	t.Logf("at most %v allocations", dearest)
 }
 
-// BenchmarkHostile measures what the dearest tokens cost that are refused before their signature,
-// beside what the standard library needs to read the same bytes.
+// BenchmarkHostile measures the most expensive tokens that are refused before their signature is
+// verified, and the time in which the standard library reads the same bytes.
 func BenchmarkHostile(b *testing.B) {
 	verifier := newVerifier(b, newIDP(jwksOf(all...)...))
 	for _, size := range []int{8 << 10, 16 << 10} {

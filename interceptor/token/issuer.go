@@ -11,55 +11,56 @@ import (
 	"github.com/protoauthz/protoauthz/interceptor/internal/jose"
 )
 
-// An Issuer says whose tokens are accepted, and what their claims are called.
-// [Logto], [Auth0] and [AuthAction] fill it; for other issuers, fill it by hand.
+// An Issuer describes an authorization server whose tokens are accepted: where its keys
+// are, and which claims its tokens use. [Logto], [Auth0] and [AuthAction] return one. For
+// another issuer, write a literal.
 type Issuer struct {
-	// URL is the issuer: `iss` must be equal to it byte for byte, trailing slash
-	// included. Required; https, or http on a loopback address.
+	// URL is the issuer identifier. `iss` must be equal to it byte for byte, including
+	// a trailing slash. Required. The scheme is https, or http on a loopback address.
 	URL string
-	// KeySetURL is where the key set (RFC 7517) is. If empty, it is found by
-	// OpenID Connect Discovery at URL + "/.well-known/openid-configuration".
+	// KeySetURL is the URL of the key set (RFC 7517). If empty, OpenID Connect Discovery
+	// finds it at URL + "/.well-known/openid-configuration".
 	KeySetURL string
 	// Algorithms are the `alg` values to accept, out of RS256, RS384, RS512,
-	// PS256, PS384, PS512, ES256, ES384, ES512 and EdDSA, whose other name is Ed25519
-	// (RFC 9864): each of the two stands for both. Required. A key is used
-	// with one algorithm only: that of its `alg` or, if it has none, the only one
-	// listed here that fits it. A key without `alg` that several fit is skipped: list
-	// one algorithm for RSA keys.
+	// PS256, PS384, PS512, ES256, ES384, ES512 and EdDSA. EdDSA and Ed25519 (RFC 9864)
+	// are two names of one algorithm. Required. A key is used with one algorithm only:
+	// its `alg` or, for a key without `alg`, the only algorithm in this list that fits
+	// the key. A key without `alg` is skipped if several algorithms fit, so list one
+	// algorithm for RSA keys.
 	Algorithms []string
 	// Types are the `typ` values to accept, without regard to case and to the
-	// prefix "application/" (RFC 7515 section 4.1.9). If empty: "at+jwt" (RFC
-	// 9068), which no ID token bears. A token without `typ` is refused.
+	// prefix "application/" (RFC 7515 section 4.1.9). The default is "at+jwt" (RFC
+	// 9068), which ID tokens do not have. A token without `typ` is refused.
 	Types []string
-	// ScopeClaims are the claims that may hold the scopes. The first one that a
-	// token has counts, alone. Each is a string of scopes separated by spaces or,
-	// unless it is called "scope", an array of strings. If empty: "scope".
+	// ScopeClaims are the names of the claims that may hold the scopes. Only the first
+	// claim that a token has counts. The claim is a string of scopes separated by spaces or,
+	// unless its name is "scope", an array of strings. The default is "scope".
 	ScopeClaims []string
-	// ClientClaims are the claims that may hold the client. If a token has
-	// several, they must agree. If empty: "client_id".
+	// ClientClaims are the names of the claims that may hold the client. If a token has
+	// several of these claims, they must be equal. The default is "client_id".
 	ClientClaims []string
 	// ClientSubject is the `sub` of a token that a client obtained for itself,
-	// with "{client}" in place of the client's id. All other tokens that name a
-	// client are a user's. If empty, users and clients cannot be told apart, and
-	// no token opens what is only for one of them.
+	// with "{client}" in place of the client's id. Every other token that names a
+	// client is a user's. If empty, users and clients cannot be told apart, and a rule
+	// for one of them refuses every token.
 	ClientSubject string
-	// OrganizationClaim is the claim that holds the organization, or empty if
-	// the issuer has none. Where it should be given and is not, a token for one
-	// organization counts as one for all.
+	// OrganizationClaim is the name of the claim that holds the organization. Leave it
+	// empty only if the issuer has no such claim: without it, a token for one organization
+	// counts as a token for all.
 	OrganizationClaim string
-	// OrganizationAudience is what precedes the organization's id in the `aud` of
-	// an organization token, or empty if the issuer has no such tokens. The same
-	// holds as for OrganizationClaim.
+	// OrganizationAudience is the prefix of the organization's id in the `aud` of an
+	// organization token. Leave it empty only if the issuer has no such tokens, for the
+	// same reason.
 	OrganizationAudience string
-	// MaxLifetime is how much later than `iat` a token's `exp` may be. With it a token
-	// needs an `iat`; one without, or that lives longer, is [ErrInvalid]. Zero stands for any
-	// lifetime, and is what [Logto], [Auth0] and [AuthAction] set. It must not be negative.
+	// MaxLifetime is the longest time from `iat` to `exp`, at least one second. A token
+	// that lives longer, or has no `iat`, is [ErrInvalid]. The default, zero, accepts any
+	// lifetime.
 	MaxLifetime time.Duration
 }
 
 const clientPlaceholder = "{client}"
 
-// Logto is the issuer of a Logto tenant, given its endpoint such as
+// Logto returns the issuer of a Logto tenant, given its endpoint such as
 // "https://tenant.logto.app", with or without "/oidc".
 func Logto(tenant string) Issuer {
 	return Issuer{
@@ -74,13 +75,13 @@ func Logto(tenant string) Issuer {
 	}
 }
 
-// Auth0 is the issuer of an Auth0 tenant, given its domain such as
+// Auth0 returns the issuer of an Auth0 tenant, given its domain such as
 // "tenant.eu.auth0.com" or a custom domain, without https:// and path.
 //
-// If the API adds permissions to its tokens (role-based access control), these are
-// the scopes; else `scope` is. Permissions are all that the user may do, whatever
-// the client asked for: to go by what it asked for, set ScopeClaims to "scope". The
-// organization of MODEL_ORGANIZATION_RESOURCE is `org_id`; Auth0 has no tokens for
+// The scopes are `permissions` if the API adds them to its tokens (role-based access
+// control), and `scope` otherwise. Permissions are all that the user may do, whatever
+// the client asked for: set ScopeClaims to "scope" to use what the client asked for. The
+// organization of MODEL_ORGANIZATION_RESOURCE is `org_id`. Auth0 has no tokens for
 // MODEL_ORGANIZATION.
 func Auth0(domain string) Issuer {
 	return Issuer{
@@ -95,10 +96,10 @@ func Auth0(domain string) Issuer {
 	}
 }
 
-// AuthAction is the issuer of an AuthAction tenant, given its domain such as
-// "tenant.eu.authaction.com", without https:// and path. AuthAction does not say how a client's own token
-// differs from a user's, nor how it names an organization: [Claims.Caller] is
-// unknown, and only MODEL_GLOBAL_RESOURCE has tokens.
+// AuthAction returns the issuer of an AuthAction tenant, given its domain such as
+// "tenant.eu.authaction.com", without https:// and path. AuthAction documents neither how the
+// tokens of clients differ from the tokens of users, nor how a token names an organization.
+// So [Claims.Caller] is unknown, and only MODEL_GLOBAL_RESOURCE has tokens.
 func AuthAction(domain string) Issuer {
 	return Issuer{
 		URL:          endpoint.DomainURL(domain, ""),
@@ -110,8 +111,8 @@ func AuthAction(domain string) Issuer {
 	}
 }
 
-// withDefaults returns the issuer as it is used, with defaults filled in and
-// sharing no memory with its caller, and every fault.
+// withDefaults returns a copy of the issuer that has its defaults and shares no memory, and
+// every fault.
 func (i Issuer) withDefaults() (_ Issuer, faults []error) {
 	fault := func(format string, args ...any) {
 		faults = append(faults, fmt.Errorf("token: issuer %q: %w", endpoint.DisplayURL(i.URL), fmt.Errorf(format, args...)))
@@ -127,7 +128,7 @@ func (i Issuer) withDefaults() (_ Issuer, faults []error) {
 		fault("URL: it is where the issuer's metadata is: leave out %s", discoveryPath)
 	}
 	if i.KeySetURL != "" {
-		// One bad domain spoils both URLs of a preset in the same way.
+		// A bad domain is the same fault in both URLs of a preset.
 		if err := checkKeySetURL(i.URL, i.KeySetURL); err != nil && (urlErr == nil || urlErr.Error() != err.Error()) {
 			fault("KeySetURL: %w", err)
 		}
@@ -172,8 +173,7 @@ func (i Issuer) withDefaults() (_ Issuer, faults []error) {
 	return i, faults
 }
 
-// checkKeySetURL makes sure that keys come over a channel no weaker than the
-// issuer's own.
+// checkKeySetURL refuses a key set over plain http for an https issuer.
 func checkKeySetURL(issuer, raw string) error {
 	if strings.HasPrefix(issuer, "https:") && strings.HasPrefix(raw, "http:") {
 		return errors.New("it is not an https URL, while the issuer's is")

@@ -9,8 +9,7 @@ import (
 	"github.com/protoauthz/protoauthz/interceptor/token"
 )
 
-// TestNewVerifierFaults is about all that can be wrong with a configuration. The
-// texts are what the one reads who has to mend it.
+// TestNewVerifierFaults has the faults of a configuration, with their texts.
 func TestNewVerifierFaults(t *testing.T) {
 	t.Parallel()
 	with := func(change func(*token.Issuer)) token.Issuer {
@@ -83,6 +82,8 @@ func TestNewVerifierFaults(t *testing.T) {
 		{"scheme in upper case", url("HTTPS://idp.test"), nil, []string{`token: issuer "HTTPS://idp.test": URL: it is not an https URL`}},
 		{"key set over http", keySet("http://idp.test/jwks"), nil, []string{of + "KeySetURL: " + weaker}},
 		{"key set on loopback", keySet("http://localhost/jwks"), nil, []string{of + "KeySetURL: " + weaker}},
+		{"key set without an issuer", with(func(i *token.Issuer) { i.URL, i.KeySetURL = "", "idp.test" }), nil,
+			[]string{noURL, `token: issuer "": KeySetURL: it does not begin with https://`}},
 		{"key set in a file", keySet("file:///etc/jwks"), nil, []string{of + "KeySetURL: " + noHost}},
 		{"key set without host", keySet("https:///jwks"), nil, []string{of + "KeySetURL: " + noHost}},
 		{"key set with a password", keySet("https://a:b@idp.test/jwks"), nil, []string{of + "KeySetURL: " + userInfo}},
@@ -148,7 +149,7 @@ func TestNewVerifierFaults(t *testing.T) {
 			`token: issuer "xxxxx@idp.test": URL: ` + userInfo,
 			`token: issuer "xxxxx@idp.test" is given twice`,
 		}},
-		{"password in what is no URL", url("https://a:secret@[idp.test"), nil, []string{`token: issuer "xxxxx@[idp.test": URL: ` + unparsed}},
+		{"password in an invalid URL", url("https://a:secret@[idp.test"), nil, []string{`token: issuer "xxxxx@[idp.test": URL: ` + unparsed}},
 		{"password without scheme", token.Logto("user:secret@idp.test"), nil, []string{`token: issuer "xxxxx@idp.test": URL: ` + noScheme}},
 		{"issuer twice", good, []token.Option{token.WithIssuer(good)}, []string{`token: issuer "https://idp.test/oidc" is given twice`}},
 		{"negative leeway", good, []token.Option{token.WithLeeway(-1)}, []string{"token: WithLeeway: -1ns is not between 0 and 5m0s"}},
@@ -203,8 +204,8 @@ func TestIssuerIsCopied(t *testing.T) {
 	checkError(t, err, token.ErrInvalid)
 }
 
-// TestOutsideFaults makes sure that an issuer that was not given is one fault, in the words of
-// whoever did not give it.
+// TestOutsideFaults makes sure that a missing issuer is one fault, and that the fault names the
+// missing setting.
 func TestOutsideFaults(t *testing.T) {
 	t.Parallel()
 	const want = "token: an issuer's URL is empty: give the tenant's endpoint or domain, or Issuer.URL; if a variable or a file should supply it, set the variable or fill the file"

@@ -16,12 +16,11 @@ import (
 // A publicKey verifies signatures of one algorithm (RFC 8725 section 3.2).
 type publicKey struct {
 	jose.Key
-	fastest atomic.Int64 // verification of a good signature, in nanoseconds
+	fastest atomic.Int64 // time to verify a good signature, in nanoseconds
 }
 
-// cost returns how long a verification takes, given how long one took, of which a part may
-// have been spent waiting for a processor. Only good signatures tell: there are bad ones that
-// are found out early.
+// cost returns how long a verification takes without a wait for a processor, given how long one
+// took. It learns from good signatures only, since some bad ones are found out early.
 func (k *publicKey) cost(took time.Duration, good bool) time.Duration {
 	for {
 		fastest := k.fastest.Load()
@@ -34,35 +33,35 @@ func (k *publicKey) cost(took time.Duration, good bool) time.Duration {
 	}
 }
 
-// equal reports whether two keys verify the same signatures of an algorithm.
+// equal reports whether two keys of one algorithm verify the same signatures.
 func (k *publicKey) equal(other *publicKey) bool {
 	public, ok := k.Public.(interface{ Equal(crypto.PublicKey) bool })
 	return ok && public.Equal(other.Public)
 }
 
-// A keyName is what a token says of its key: `kid`, which may be empty, and `alg`.
+// A keyName is the name by which a token refers to its key: `kid`, which may be empty, and `alg`.
 type keyName struct{ id, algorithm string }
 
-// clone returns the name without the text that it was a part of.
+// clone returns a copy that keeps no larger text in memory.
 func (n keyName) clone() keyName { return keyName{strings.Clone(n.id), strings.Clone(n.algorithm)} }
 
-// maxCandidates is how many keys may have one name: RFC 7517 section 4.5 only recommends that kids
-// are distinct.
+// maxCandidates is the number of keys that may have one name. RFC 7517 section 4.5 only recommends
+// distinct kids.
 const maxCandidates = 2
 
 // A keySet is one state of an issuer's key set. It is immutable.
 type keySet struct {
 	keys    []*publicKey
 	byName  map[keyName][]*publicKey
-	flight  uint64    // the number of the one that has brought it
+	flight  uint64    // the number of the flight that brought the set
 	fetched time.Time // when the flight began
-	skipped []error   // why the other keys cannot be used
+	skipped []error   // one for each key that cannot be used
 
 	errKeyID, errNoKeyID error // for a token with an unknown kid, and for one without a kid
 }
 
-// find returns the keys that a token of a name may be signed with. A token without a `kid`
-// finds a key only if there is no other for its algorithm. The slice must not be modified.
+// find returns the keys that may have signed a token with the name. A token without a `kid`
+// needs the only key for its algorithm. The slice must not be modified.
 func (s *keySet) find(name keyName) []*publicKey {
 	found := s.byName[name]
 	if name.id == "" && len(found) > 1 {
@@ -71,7 +70,7 @@ func (s *keySet) find(name keyName) []*publicKey {
 	return found
 }
 
-// add takes in a JWK for one of the algorithms that are allowed, unless there are enough keys of its name.
+// add adds a JWK for one of the allowed algorithms, unless maxCandidates keys have its name.
 func (s *keySet) add(jwk json.RawMessage, allowed []string) error {
 	parsed, err := jose.ParseKey(jwk)
 	if err != nil {
@@ -92,7 +91,7 @@ func (s *keySet) add(jwk json.RawMessage, allowed []string) error {
 		name.id = ""
 	}
 	s.keys = append(s.keys, key)
-	// A key without kid may be there twice, once for each name of its algorithm.
+	// A key without kid may occur twice, once for each name of its algorithm.
 	again := func(other *publicKey) bool { return other.ID == key.ID && other.equal(key) }
 	if !slices.ContainsFunc(s.byName[name], again) {
 		s.byName[name] = append(s.byName[name], key)
@@ -100,12 +99,12 @@ func (s *keySet) add(jwk json.RawMessage, allowed []string) error {
 	return nil
 }
 
-// sameKeys reports whether two lists, each without a key twice, hold the same keys.
+// sameKeys reports whether two lists hold the same keys. Neither list may hold a key twice.
 func sameKeys(a, b []*publicKey) bool {
 	return len(a) == len(b) && !slices.ContainsFunc(a, func(key *publicKey) bool { return !slices.ContainsFunc(b, key.equal) })
 }
 
-// inherit takes over what was learned about keys that were there before.
+// inherit copies the costs of keys that the set before has too.
 func (s *keySet) inherit(before *keySet) {
 	for _, key := range s.keys {
 		for _, old := range before.keys {
@@ -116,18 +115,18 @@ func (s *keySet) inherit(before *keySet) {
 	}
 }
 
-// maxKeys is the number of keys in the largest key set that is taken.
+// maxKeys is the largest number of keys in a key set.
 const maxKeys = 100
 
-// parseKeySet reads a key set (RFC 7517 section 5) of an issuer that signs with the
-// algorithms given. Keys that cannot be used are skipped; a set without a single usable
-// key is an error, with which the set is returned.
+// parseKeySet reads the key set (RFC 7517 section 5) of an issuer with the allowed
+// algorithms. It skips keys that cannot be used. If no key can be used, parseKeySet returns
+// both the set and an error.
 func parseKeySet(body []byte, allowed []string) (*keySet, error) {
-	members, err := jose.ParseShallow(body) // what is wrong with one key spoils that key alone
+	members, err := jose.ParseShallow(body) // a fault of one key must not spoil the others
 	if err != nil {
 		return nil, err
 	}
-	var keys [maxKeys + 1]json.RawMessage // what stands behind these is not kept
+	var keys [maxKeys + 1]json.RawMessage // Unmarshal drops further elements
 	switch array, ok := members.Get("keys"); {
 	case !ok && members.Has("jwks_uri"):
 		return nil, errors.New("it is the issuer's metadata, and not a key set: leave Issuer.KeySetURL empty; if it is empty, the issuer must correct jwks_uri")
@@ -148,7 +147,7 @@ func parseKeySet(body []byte, allowed []string) (*keySet, error) {
 		}
 	}
 	if len(set.keys) == 0 {
-		first := set.skipped[0].Error() // what is wrong is mostly wrong with all, and never a fault of the document
+		first := set.skipped[0].Error() // mostly all keys have the same fault
 		return set, fmt.Errorf("none of its keys (%d) can be used; %s", len(set.skipped), first)
 	}
 	unusable := ""
@@ -160,8 +159,8 @@ func parseKeySet(body []byte, allowed []string) (*keySet, error) {
 	return set, nil
 }
 
-// bind returns the one algorithm that a key is for: that which it names, or the only
-// one of those allowed that is for such keys.
+// bind returns the algorithm that a key may be used with: the algorithm that the key names, or
+// else the only allowed algorithm for keys of its kind.
 func bind(key *jose.Key, allowed []string) (string, error) {
 	own := key.Algorithms()
 	var fitting []string
@@ -181,10 +180,10 @@ func bind(key *jose.Key, allowed []string) (string, error) {
 	}
 }
 
-// maxAlgorithm is the longest `alg` of a key, in bytes, that an error names.
+// maxAlgorithm is the longest `alg`, in bytes, that an error repeats.
 const maxAlgorithm = 32
 
-// mismatch says why a key, which is for its own algorithms, is for none of those that are allowed.
+// mismatch returns the error for a key that fits no allowed algorithm. own are the algorithms that it fits.
 func mismatch(key *jose.Key, own, allowed []string) error {
 	alg := fmt.Sprintf("%q", key.Algorithm)
 	if len(key.Algorithm) > maxAlgorithm {

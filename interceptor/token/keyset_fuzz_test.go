@@ -19,14 +19,14 @@ import (
 	"github.com/protoauthz/protoauthz/interceptor/token"
 )
 
-// fuzzAlgorithms are what issuers of key sets may allow.
+// fuzzAlgorithms are the algorithms of issuers.
 var fuzzAlgorithms = [][]string{allowed, {"RS256"}, {"ES256", "EdDSA"}, {"PS512", "ES384", "PS512"}, {"RS384", "PS384"}}
 
-// FuzzParseKeySet reads key sets: the keys are those that are fit for use, no
-// more, no fewer, and none for another algorithm than its own.
+// FuzzParseKeySet reads key sets, and compares the keys and their algorithms with an
+// oracle.
 func FuzzParseKeySet(f *testing.F) {
 	more := func(n int) (jwks []string) { return slices.Repeat([]string{eddsa.JWK()}, n) }
-	// Under another name than the good key, or nobody would see which of them was taken.
+	// The kid differs from the good key, so that the test can tell which key was used.
 	bad := func(k *key, changes ...any) string { return k.JWK(append([]any{"kid", "bad"}, changes...)...) }
 	seeds := []string{
 		keySet(jwksOf(all...)...), keySet(eddsa.JWK(), es256.JWK("use", "enc"), "null", "{}", "[]", "1", `"x"`), keySet(rs256.JWK("alg", absent{}, "x5c", []string{"AAAA"})),
@@ -58,7 +58,7 @@ func FuzzParseKeySet(f *testing.F) {
 		for _, err := range append(skipped, err) {
 			for _, sentinel := range sentinels {
 				if errors.Is(err, sentinel) {
-					t.Errorf("%v is said of a token", err)
+					t.Errorf("an error of a token: %v", err)
 				}
 			}
 		}
@@ -77,7 +77,7 @@ func equalKeys(a, b token.PublicKey) bool {
 }
 
 // readKeys is an oracle: it reads a key set by the standard library alone. The
-// keys are nil if it is refused; total counts them before any is left out.
+// keys are nil if the set is refused. The total counts skipped keys too.
 func readKeys(body []byte, algorithms []string) (keys []token.PublicKey, total int) {
 	// What is wrong inside of one key, such as a name that is there twice, is no
 	// reason to refuse the others: only the set's own names are looked at.
@@ -115,7 +115,7 @@ func readKeys(body []byte, algorithms []string) (keys []token.PublicKey, total i
 	return keys, len(set)
 }
 
-// readKey reads a JWK, and reports whether it is fit for use.
+// readKey reads a JWK, and reports whether the key may be used.
 func readKey(jwk json.RawMessage, algorithms []string) (key token.PublicKey, ok bool) {
 	members, ok := tokens.ReadObject(jwk)
 	if !ok {
@@ -165,8 +165,8 @@ func readKey(jwk json.RawMessage, algorithms []string) (key token.PublicKey, ok 
 	return key, true
 }
 
-// publicKey builds a key by the standard library alone, or none if it is not fit
-// for use, and says for which algorithms it is.
+// publicKey builds a key by the standard library alone, and returns its algorithms. It
+// returns nil if the key must not be used.
 func publicKey(kty, crv string, data func(string) []byte) (public crypto.PublicKey, algs []string) {
 	switch kty {
 	case "RSA":

@@ -16,7 +16,7 @@ import (
 	"github.com/protoauthz/protoauthz/interceptor/token"
 )
 
-// TestBadKeys puts a key that cannot be used beside one that can.
+// TestBadKeys puts a key that cannot be used beside a good key.
 func TestBadKeys(t *testing.T) {
 	t.Parallel()
 	n := rsaKey.N
@@ -139,7 +139,7 @@ func TestBadKeys(t *testing.T) {
 	}
 }
 
-// TestGoodKeys is about the keys that look odd and are right.
+// TestGoodKeys has odd keys that must be accepted.
 func TestGoodKeys(t *testing.T) {
 	t.Parallel()
 	modulus := rsaKey.N.Bytes()
@@ -171,7 +171,7 @@ func TestGoodKeys(t *testing.T) {
 	}
 }
 
-// TestKeyChoice is about which key of a set a token finds.
+// TestKeyChoice checks which key of a set a token finds.
 func TestKeyChoice(t *testing.T) {
 	t.Parallel()
 	second := &key{ID: "kid-second", Alg: "ES256", Issuer: issuerURL, Private: must(ecdsa.GenerateKey(elliptic.P256(), rand.Reader))}

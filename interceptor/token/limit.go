@@ -8,23 +8,23 @@ import (
 )
 
 const (
-	maxSlotWait = 2 * time.Second // of a call, for a slot
-	maxQueue    = 2000            // calls that wait, for each slot
-	restFactor  = 9               // times what a forged token costs, a slot stays empty after it
+	maxSlotWait = 2 * time.Second // for a slot
+	maxQueue    = 2000            // waiting calls for each slot
+	restFactor  = 9               // rest of a slot after a forged token, in times of the token's cost
 	minRest     = 2 * time.Millisecond
 	maxRest     = 50 * time.Millisecond
 )
 
-// WithSignatureLimit sets how many signatures are verified at once. Calls whose token is cached (see
-// [WithCache]) wait for no signature. Up to 2,000 times n other calls wait in order. A call that finds
-// the queue full, or has waited for two seconds, is refused with [ErrBusy].
+// WithSignatureLimit sets how many signatures are verified at once. Calls with a cached token (see
+// [WithCache]) verify no signature. Up to 2,000 times n other calls wait in order. A call that finds the queue
+// full, or has waited for two seconds, is refused with [ErrBusy].
 //
-// Forged tokens get a tenth of the time: after one, its place stays empty for nine times as long as it
-// took. So a flood of forged tokens leaves the processors to calls whose token is cached, while honest
-// callers whose token is new, as all are after a restart, may have all n places.
+// Forged tokens get a tenth of the time: after a forged token, its place stays empty for nine times as long
+// as the verification took. So a flood of forged tokens leaves the processors to calls with a cached token,
+// and honest callers with a new token, such as all callers after a restart, may have all n places.
 //
-// A smaller n leaves more to calls whose token is cached, and makes new callers wait longer. The default
-// is GOMAXPROCS.
+// A smaller n leaves more time to calls with a cached token, and makes callers with a new token wait longer.
+// The default is GOMAXPROCS.
 func WithSignatureLimit(n int) Option {
 	return func(o *options) {
 		if n < 1 {
@@ -34,14 +34,13 @@ func WithSignatureLimit(n int) Option {
 	}
 }
 
-// A limiter bounds how many signatures are verified at once, and rests after forged ones: an
-// attacker pays nothing for a forged token, which costs a server as much as a thousand calls with a
-// cached one.
+// A limiter bounds how many signatures are verified at once, and rests after forged ones. An attacker
+// pays nothing for a forged token, and the server as much as for a thousand calls with a cached token.
 type limiter struct {
-	slots   chan struct{} // calls that wait to send get theirs in order
+	slots   chan struct{} // full of calls that verify: senders wait in order
 	waiting atomic.Int64
 	busy    atomic.Uint64
-	due     atomic.Int64 // rest of slots that is still to come, in nanoseconds
+	due     atomic.Int64 // the rest that slots still owe, in nanoseconds
 }
 
 func newLimiter(n int) *limiter { return &limiter{slots: make(chan struct{}, n)} }
@@ -67,7 +66,7 @@ func (l *limiter) acquire(ctx context.Context) error {
 	}
 }
 
-// try takes a slot if one is free and nobody waits for it.
+// try takes a slot if one is free and no call waits for it.
 func (l *limiter) try() bool {
 	select {
 	case l.slots <- struct{}{}:
@@ -77,8 +76,8 @@ func (l *limiter) try() bool {
 	}
 }
 
-// release gives back the slot of a verification, after a rest if the verification has failed. Timers are
-// no finer than a millisecond, so short rests add up first.
+// release gives a slot back, after a rest if the verification has failed. Short rests add up first, since
+// timers are no finer than a millisecond.
 func (l *limiter) release(cost time.Duration, err error) {
 	rest := min(restFactor*cost, maxRest)
 	if err == nil || rest <= 0 || l.due.Add(int64(rest)) < int64(minRest) {

@@ -105,8 +105,8 @@ func TestBusy(t *testing.T) {
 	})
 }
 
-// TestForgedTokenRests makes sure that a verifier takes the time of a forged token, and no other's, from
-// the slot. It is in no bubble, in which a signature costs no time.
+// TestForgedTokenRests makes sure that a slot rests after a forged token, and not after a good one. In a bubble
+// a signature would cost no time.
 func TestForgedTokenRests(t *testing.T) {
 	t.Parallel()
 	verifier, err := NewVerifier(Issuer{URL: tokens.I1.URL, Algorithms: []string{"ES512"}, ScopeClaims: []string{"scope"}},
@@ -122,12 +122,15 @@ func TestForgedTokenRests(t *testing.T) {
 		}
 	}
 	forged := tokens.I2.ES512.Mint(tokens.I1.ES512.Header(), scene.Payload(tokens.I1.URL))
-	if _, err := verifier.Verify(t.Context(), forged); !errors.Is(err, ErrInvalid) || !rests() {
-		t.Errorf("a forged token: %v, rests: %t", err, rests())
+	for n := 0; !rests(); n++ { // on a busy machine, a rest may end before rests sees it
+		if _, err := verifier.Verify(t.Context(), forged); !errors.Is(err, ErrInvalid) || n == 100 {
+			t.Fatalf("after %d forged tokens: %v, and no rest", n, err)
+		}
 	}
 }
 
-// TestRest makes sure that forged tokens get a tenth of a slot's time, and nobody else pays.
+// TestRest makes sure that forged tokens get a tenth of a slot's time, and that other tokens
+// cause no rest.
 func TestRest(t *testing.T) {
 	t.Parallel()
 	refused := errors.New("refused")
@@ -167,8 +170,8 @@ func keyOf(k *tokens.Key) *publicKey {
 	return &publicKey{Key: jose.Key{Public: k.Private.Public()}}
 }
 
-// TestCost makes sure that neither time spent waiting for a processor nor a signature that is
-// found out early makes a verification dearer or cheaper than it is.
+// TestCost makes sure that the cost of a verification contains no wait for a processor, and
+// that bad signatures do not lower it.
 func TestCost(t *testing.T) {
 	t.Parallel()
 	key := keyOf(tokens.I1.EdDSA)
@@ -194,8 +197,8 @@ func TestCost(t *testing.T) {
 	}
 }
 
-// TestWaitedTooLong makes sure that what ends a token ends it while its call waits for a
-// slot, too: half a second before to a quarter after a moment.
+// TestWaitedTooLong makes sure that a token is refused if its validity ends while its call waits
+// for a slot.
 func TestWaitedTooLong(t *testing.T) {
 	t.Parallel()
 	eddsa, es256 := tokens.I1.EdDSA, tokens.I1.ES256
@@ -258,7 +261,7 @@ func TestWaitedTooLong(t *testing.T) {
 	}
 }
 
-// limited is a verifier of one signature at once, whose slot can be taken.
+// limited returns a verifier of one signature at once.
 func limited(t *testing.T, opts ...Option) *Verifier {
 	t.Helper()
 	issuer := Logto(tokens.I1.URL)
@@ -271,8 +274,7 @@ func limited(t *testing.T, opts ...Option) *Verifier {
 	return v
 }
 
-// TestWhoWaits makes sure that a flood is the matter of those alone whose signature has
-// to be verified.
+// TestWhoWaits makes sure that during a flood only calls wait whose signature must be verified.
 func TestWhoWaits(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -316,7 +318,7 @@ func TestWhoWaits(t *testing.T) {
 	})
 }
 
-// TestWarmHerd makes sure that a token that many present at once is verified once.
+// TestWarmHerd makes sure that a token of many calls at once is verified once.
 func TestWarmHerd(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {

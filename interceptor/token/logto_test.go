@@ -14,7 +14,7 @@ import (
 	"github.com/protoauthz/protoauthz/interceptor/token"
 )
 
-// logtoTokens are tokens of a real Logto server, with the key sets it served.
+// logtoTokens are tokens and key sets of a real Logto server.
 type logtoTokens struct {
 	Issuer    string                     `json:"issuer"`
 	Discovery json.RawMessage            `json:"discovery"`
@@ -44,7 +44,7 @@ func readLogto(t testing.TB) *logtoTokens {
 	return tokens
 }
 
-// at is when a token is verified, one second after it was issued.
+// at returns the time of the verification, one second after the token was issued.
 func (l *logtoToken) at() time.Time {
 	iat, ok := l.Payload["iat"].(float64)
 	if !ok {
@@ -53,7 +53,7 @@ func (l *logtoToken) at() time.Time {
 	return time.Unix(int64(iat)+1, 0)
 }
 
-// want is what must come of a token, by what it was issued as and says.
+// want returns the error that a token must get, by the kind of the token.
 func (l *logtoToken) want(issuer string) error {
 	number := func(name string, otherwise float64) float64 {
 		if value, ok := l.Payload[name].(float64); ok {
@@ -84,7 +84,7 @@ func (l *logtoToken) text(name string) string {
 	return text
 }
 
-// TestLogto verifies all of them, each at its time and with its key set.
+// TestLogto verifies all tokens, each at its time and with its key set.
 func TestLogto(t *testing.T) {
 	t.Parallel()
 	file := readLogto(t)

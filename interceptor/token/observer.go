@@ -5,10 +5,11 @@ import (
 	"time"
 )
 
-// WithKeySetObserver calls a function after each attempt to fetch a key set, which is
-// how a failing issuer is seen before its keys are too old. The function must be safe for
-// concurrent use; events may come out of order. Nothing waits for it, but each call of it
-// that does not return holds a goroutine. A panic is dropped. The default is none.
+// WithKeySetObserver calls a function after each attempt to fetch a key set. The function
+// learns of a failing issuer before the issuer's keys are too old. It must be safe for
+// concurrent use, and events may come out of order. No call waits for the function, but a
+// function that does not return keeps a goroutine. Its panics are dropped. The default is
+// no observer.
 func WithKeySetObserver(observer func(KeySetEvent)) Option {
 	return func(o *options) {
 		if observer == nil {
@@ -23,20 +24,18 @@ type KeySetEvent struct {
 	// Issuer is the URL of the issuer.
 	Issuer string
 	// Err is nil if the attempt succeeded. Otherwise it matches [ErrKeysUnavailable],
-	// and the keys that were there before stay in use, for up to 24 hours after they
-	// were fetched.
+	// and the keys before stay in use for up to 24 hours after they were fetched.
 	Err error
-	// Skipped holds, for each key of the set that is not used, its position and the
-	// reason. Encryption keys are among them.
+	// Skipped has an error for each key of the set that is not used, with the position
+	// of the key and the reason. Encryption keys are among the skipped keys.
 	Skipped []error
 	// Keys is the number of keys in use after the attempt.
 	Keys int
-	// Fetched is when the last successful fetch began, the zero time if there was none.
+	// Fetched is the time at which the last successful fetch began, or the zero time.
 	Fetched time.Time
 }
 
-// observe tells the observer, for whom no call waits. It decides nothing, so a panic
-// changes nothing.
+// observe calls the observer. The observer decides nothing, so observe drops its panics.
 func (s *source) observe(event KeySetEvent) {
 	defer func() { _ = recover() }()
 	if s.observer != nil {

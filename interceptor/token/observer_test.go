@@ -95,12 +95,12 @@ func TestKeySetEvents(t *testing.T) {
 			t.Errorf("%+v, want no keys", event)
 		}
 		if !strings.Contains(event.Err.Error(), "discovery: the endpoint answered with status 503") {
-			t.Errorf("the error does not say what to do: %v", event.Err)
+			t.Errorf("the error does not tell what to do: %v", event.Err)
 		}
 	})
 }
 
-// TestUnusableKeys makes sure that a set of bad keys does not make each refusal as large.
+// TestUnusableKeys makes sure that the error for a set of bad keys names only the first key.
 func TestUnusableKeys(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -115,7 +115,7 @@ func TestUnusableKeys(t *testing.T) {
 	})
 }
 
-// What an observer or a transport does wrong harms nobody.
+// TestMisbehavingHooks makes sure that calls survive a bad observer and a bad transport.
 func TestMisbehavingHooks(t *testing.T) {
 	t.Parallel()
 	for name, observer := range map[string]func(token.KeySetEvent){

@@ -17,7 +17,7 @@ const (
 	untoldExpiry = "token has expired: its exp and the leeway of 30s have passed: " + newToken
 )
 
-// testDates is about the texts for tokens that the issuer has signed, which settle whether a clock is wrong.
+// testDates checks the texts for tokens with a good signature, which tell how far the clocks differ.
 func testDates(t *testing.T) {
 	for _, test := range []struct {
 		leeway time.Duration
@@ -56,7 +56,7 @@ func testDates(t *testing.T) {
 	}
 }
 
-// testDatesOfStrangers makes sure that nothing is told of a claim that nobody has signed.
+// testDatesOfStrangers makes sure that an error tells nothing of the claims of a forged token.
 func testDatesOfStrangers(t *testing.T) {
 	_, verifier := warm(t)
 	for name, raw := range map[string]string{
@@ -93,8 +93,8 @@ func testCachedExpiry(t *testing.T) {
 	}
 }
 
-// testDatesWithoutKeys makes sure that an expired token waits for no keys, and that a verifier whose clock is
-// wrong from the start tells it all the same: the fetch begins with the first such token.
+// testDatesWithoutKeys makes sure that an expired token waits for no keys, and that it starts a fetch, so that a
+// verifier with a wrong clock can explain later refusals.
 func testDatesWithoutKeys(t *testing.T) {
 	late, forged := scene.Token(eddsa, "exp", epoch-150), scene.Token(newEd25519("made up"), "exp", epoch-150)
 	// refused makes sure that a call is refused at once.
@@ -142,7 +142,7 @@ func testDatesWithoutKeys(t *testing.T) {
 	settle()
 }
 
-// testExplanationBudget makes sure that tokens of the past cost no more signatures than a clock that is wrong needs.
+// testExplanationBudget makes sure that a flood of expired tokens costs few signatures.
 func testExplanationBudget(t *testing.T) {
 	_, verifier := warm(t)
 	late := scene.Token(eddsa, "exp", epoch-150)
@@ -180,7 +180,7 @@ func testExplanationBudget(t *testing.T) {
 	}
 }
 
-// testUntold makes sure that a token which expires while it waits is refused without its signature.
+// testUntold makes sure that a token that expires while its call waits is refused without an explanation.
 func testUntold(t *testing.T) {
 	idp := newIDP(eddsa.JWK())
 	idp.Serve(discoveryURL, slow(time.Second, respond(200, discovery())))

@@ -178,7 +178,7 @@ func testFetchTexts(t *testing.T) {
 	checkText(t, "no key set there", err, of+`key set: "https://keys.test/jwks?…": the endpoint answered with status 404: is Issuer.KeySetURL right?`)
 }
 
-// testNetworkTexts is about what a network does, as the transport of net/http tells it.
+// testNetworkTexts checks the texts for the errors of a network.
 func testNetworkTexts(t *testing.T) {
 	t.Parallel()
 	quiet := log.New(io.Discard, "", 0)

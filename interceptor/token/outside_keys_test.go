@@ -10,7 +10,7 @@ import (
 	"github.com/protoauthz/protoauthz/interceptor/token"
 )
 
-// testNulls is about members that .NET and Java write though a key does not have them.
+// testNulls has keys with optional members that are null, as .NET and Java write them.
 func testNulls(t *testing.T) {
 	optional := []string{"d", "k", "p", "q", "dp", "dq", "qi", "oth", "use", "key_ops", "alg", "x5u", "x5c", "x5t", "x5t#S256", "ext", "iat", "exp", "nbf"}
 	for _, k := range all {
@@ -57,7 +57,7 @@ func testNulls(t *testing.T) {
 		_, _, err := token.ParseKeySet([]byte(keySet(test.jwk)), allowed...)
 		checkText(t, test.jwk, err, "none of its keys (1) can be used; key 0: "+test.want)
 	}
-	// What a document must have cannot be null, and what else it has may be.
+	// A required member of a document must not be null, and an optional one may be.
 	idp := newIDP(es256.JWK())
 	idp.Serve(discoveryURL, respond(200, discovery("authorization_endpoint", nil, "scopes_supported", nil)))
 	idp.Serve(keySetURL, respond(200, strings.Replace(keySet(es256.JWK()), "{", `{"x":null,`, 1)))
@@ -117,7 +117,7 @@ func testBothNames(t *testing.T) {
 	}
 }
 
-// testNamesShareBudget makes sure that two names of one algorithm are one for kids, candidates and fetches.
+// testNamesShareBudget makes sure that the two names of one algorithm share candidates and fetches.
 func testNamesShareBudget(t *testing.T) {
 	sign := func(k *key, alg string, kid any) string {
 		return k.Mint(k.Header("alg", alg, "kid", kid), payload("exp", never))

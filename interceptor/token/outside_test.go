@@ -9,7 +9,7 @@ import (
 	"github.com/protoauthz/protoauthz/interceptor/token"
 )
 
-// texts are the parts of TestOutside about what is said of documents and tokens.
+// texts are the parts of TestOutside about the texts of errors.
 var texts = map[string]func(t *testing.T){
 	"C1 null is absent":                  testNulls,
 	"C2 byte order mark":                 testByteOrderMark,
@@ -17,7 +17,7 @@ var texts = map[string]func(t *testing.T){
 	"C3 both names share one budget":     testNamesShareBudget,
 	"C3 mismatch names both":             testMismatch,
 	"C4 typ":                             testTypes,
-	"C4 what is no token":                testNoToken,
+	"C4 not a token":                     testNoToken,
 	"C5 no key":                          testNoKey,
 	"C5 fetch":                           testFetchTexts,
 	"C6 by how much":                     testDates,
@@ -68,7 +68,7 @@ func testTypes(t *testing.T) {
 	}
 }
 
-// testNoToken is about what stands in place of a token: what cannot be one token is not called one.
+// testNoToken checks the texts for credentials that are not a token.
 func testNoToken(t *testing.T) {
 	_, verifier := warm(t)
 	good := scene.Token(eddsa)
@@ -97,7 +97,7 @@ func testNoToken(t *testing.T) {
 	checkText(t, "two", err, "malformed token: 2 Authorization values")
 }
 
-// testNoKey is about tokens whose key the issuer does not have.
+// testNoKey checks the texts for tokens without a key.
 func testNoKey(t *testing.T) {
 	const (
 		unknown   = "invalid token: the key set has no key with the token's kid: if the token is of another environment, the client must get one from this environment's issuer; if the issuer has rotated within 30 s, the client must try again"

@@ -9,7 +9,7 @@ import (
 	"github.com/protoauthz/protoauthz/interceptor/internal/jose"
 )
 
-// identity returns a claim that tells somebody or something apart from others, and whether it is there.
+// identity returns a claim that identifies a party, and whether the payload has the claim.
 func identity(payload *jose.Object, name string) (value string, ok bool, err error) {
 	if value, ok, err = payload.Text(name); err != nil {
 		return "", ok, refused(err)
@@ -17,8 +17,8 @@ func identity(payload *jose.Object, name string) (value string, ok bool, err err
 	return value, ok, checkIdentity(name, value)
 }
 
-// checkIdentity refuses control characters. What logs, databases and file systems make of
-// them can turn one identity into another.
+// checkIdentity refuses control characters, which logs, databases and file systems may turn into
+// another identity.
 func checkIdentity(name, value string) error {
 	if strings.ContainsFunc(value, unicode.IsControl) {
 		return invalid("%s has a control character", name)
@@ -26,13 +26,13 @@ func checkIdentity(name, value string) error {
 	return nil
 }
 
-// claimNames are all claims that are read, of a token of this issuer.
+// claimNames returns the names of all claims that are read from a token of this issuer.
 func (i *Issuer) claimNames() []string {
 	names := []string{"iss", "exp", "nbf", "iat", "sub", "jti", "aud", "cnf", "at_hash", "c_hash", i.OrganizationClaim}
 	return slices.Concat(names, i.ScopeClaims, i.ClientClaims)
 }
 
-// claims reads the claims of a token of this issuer. The segment is the payload in base64url.
+// claims reads the claims of a token of this issuer. The segment is the payload in base64url: Decode reads it.
 func (i *Issuer) claims(segment string, p *jose.Object, deadline time.Time, leeway time.Duration) (*Claims, error) {
 	c := &claimSet{issuer: i.URL, expiry: deadline.Add(-leeway), deadline: deadline, payload: segment}
 	if p.Has("cnf") {
@@ -86,13 +86,13 @@ func (i *Issuer) claims(segment string, p *jose.Object, deadline time.Time, leew
 	}
 	for _, part := range []*string{&c.subject, &c.clientID, &c.id, c.organizationClaim} {
 		if part != nil {
-			*part = strings.Clone(*part) // of the payload's text
+			*part = strings.Clone(*part) // keeps the payload's text out of memory
 		}
 	}
 	return &Claims{c}, nil
 }
 
-// caller returns the kind of party that a token of this issuer speaks for.
+// caller returns the kind of party that a token with the subject and the client speaks for.
 func (i *Issuer) caller(subject, client string) Caller {
 	switch {
 	case i.ClientSubject == "" || client == "":
@@ -104,8 +104,8 @@ func (i *Issuer) caller(subject, client string) Caller {
 	}
 }
 
-// scopes takes the first scope claim that the token has. All of them must be
-// readable, so that a broken one is not mistaken for none.
+// scopes reads the first scope claim that the token has. All scope claims must be
+// readable, so that a broken claim does not count as an absent one.
 func (i *Issuer) scopes(p *jose.Object) ([]string, error) {
 	var scopes []string
 	found := false
@@ -121,7 +121,7 @@ func (i *Issuer) scopes(p *jose.Object) ([]string, error) {
 		}
 		found = true
 		if !array {
-			// RFC 6749 section 3.3. The clone takes no more room than is needed.
+			// RFC 6749 section 3.3. The clone has no spare capacity.
 			values = slices.Clone(strings.FieldsFunc(values[0], func(r rune) bool { return r == ' ' }))
 		}
 		scopes = values

@@ -6,21 +6,21 @@ import (
 	"time"
 )
 
-// What fetches cost that a single token draws. A budget of time pays for them, which refills as time
-// goes by.
+// A drawn fetch is a fetch that a single token causes, by a key that is not there. A budget of time pays for
+// drawn fetches, and refills as time goes by.
 const (
-	drawCost    = 30 * time.Second // of a fetch
-	smallCost   = 6 * time.Second  // ... that has brought another key, as a rotation does, or has failed
+	drawCost    = 30 * time.Second // of a drawn fetch
+	smallCost   = 6 * time.Second  // of a drawn fetch that has failed or brought another key, as a rotation does
 	drawBudget  = 5 * drawCost
-	askAgain    = 1 * time.Minute       // after the last drawn fetch, for a key name that is answered
-	secondWait  = 50 * time.Millisecond // more than maxWait, for a call that has waited for another's fetch
-	maxAnswered = 100                   // key names that are remembered: those that a fetch has brought no other key for
-	maxOthers   = 10                    // key names whose calls wait for a fetch that another one has caused
+	askAgain    = 1 * time.Minute       // from the last drawn fetch until an answered key name may draw again
+	secondWait  = 50 * time.Millisecond // added to maxWait for a call that has waited for the fetch of another call
+	maxAnswered = 100                   // answered key names: a drawn fetch has brought the same keys again
+	maxOthers   = 10                    // key names whose calls wait for a fetch that another name has drawn
 )
 
-// await waits until there is a key for a token, if a fetch may bring one. The error is
-// [ErrKeysUnavailable] or [ErrInvalid]: strangers, who make up what they like, get the former no more often
-// than the budget pays for a fetch.
+// await waits until there is a key for a token, if a fetch may bring the key. The error is
+// [ErrKeysUnavailable] or [ErrInvalid]. Made-up names get ErrKeysUnavailable no more often than the budget
+// pays for a fetch.
 func (s *source) await(ctx context.Context, name keyName, asked time.Time) error {
 	if set := s.current.Load(); s.fresh(set, asked) && len(set.find(name)) > 0 {
 		return nil
@@ -32,7 +32,7 @@ func (s *source) await(ctx context.Context, name keyName, asked time.Time) error
 	if err != nil {
 		return err
 	}
-	var own *flight // that this call has caused
+	var own *flight // drawn by this call
 	from := asked
 	// A fetch that was under way may have begun before the key was there.
 	for len(set.find(name)) == 0 && set.flight <= before && own == nil {
@@ -57,13 +57,13 @@ func (s *source) await(ctx context.Context, name keyName, asked time.Time) error
 	case own != nil && own.err != nil:
 		return own.err
 	case f != nil && (f.regular || f.name == name):
-		// The key may be one that the endpoint has and we do not have yet.
+		// The endpoint may have the key already.
 		return s.unavailable()
 	}
 	return noKey(s.current.Load(), name)
 }
 
-// noKey returns the error for a token whose name no key has.
+// noKey returns the error for a token with a name that no key has.
 func noKey(set *keySet, name keyName) error {
 	if name.id == "" {
 		return set.errNoKeyID
@@ -80,9 +80,9 @@ func noKey(set *keySet, name keyName) error {
 	return invalid("the key with the token's kid is for %q, and the token's header names another alg: the issuer must mend one of them", algorithms)
 }
 
-// draw returns the fetch to wait for that may bring a key which is not there yet, or nil, and whether it was
-// begun for this call. The budget pays for those. Calls wait for a fetch that is for all, and for that of a
-// few key names: those of a flood of made-up ones are refused at once.
+// draw returns a flight that may bring a missing key, or nil if there is none to wait for, and whether the
+// flight began for this call. The budget pays for a flight that begins. All calls may wait for a regular
+// flight, and calls with a few names for a drawn flight: a flood of made-up names is refused at once.
 func (s *source) draw(name keyName) (f *flight, mine bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -101,12 +101,12 @@ func (s *source) draw(name keyName) (f *flight, mine bool) {
 	}
 }
 
-// changed fetches the key set for a token that the keys of its name did not sign, and reports whether
-// the issuer has others under that name: it may use a kid again, or none at all. Such a fetch costs
-// what one for an unknown kid costs, and only the call that has caused it waits.
+// changed fetches the key set for a token that the tried keys did not sign, and reports whether the issuer has
+// other keys of the name: an issuer may use a kid again, or no kid at all. The budget pays for the fetch, and
+// only this call waits for it.
 func (s *source) changed(ctx context.Context, name keyName, tried []*publicKey, asked time.Time) bool {
 	if !sameKeys(s.current.Load().find(name), tried) {
-		return true // meanwhile
+		return true // another call has fetched them
 	}
 	s.mu.Lock()
 	if s.flight != nil || !s.mayDraw(name) {
@@ -118,24 +118,23 @@ func (s *source) changed(ctx context.Context, name keyName, tried []*publicKey, 
 	return f.wait(ctx, asked) && !sameKeys(s.current.Load().find(name), tried)
 }
 
-// mayDraw reports whether a token may draw a fetch. It is called with mu held.
+// mayDraw reports whether a token may draw a fetch. The caller holds mu.
 func (s *source) mayDraw(name keyName) bool {
-	return s.failures == 0 && s.affords(name, time.Now()) // a failing endpoint has retries of its own
+	return s.failures == 0 && s.affords(name, time.Now()) // a failing endpoint is retried anyway
 }
 
-// A budget bounds the fetches that single tokens draw, which may all be made up.
+// A budget bounds drawn fetches, since all tokens that draw them may be made up.
 type budget struct {
-	wholeAt  time.Time // when it is whole again
-	pauseEnd time.Time // until when nothing may be drawn, since drawn fetches have failed
+	wholeAt  time.Time // when the budget is whole again
+	pauseEnd time.Time // of the pause after drawn fetches that have failed
 	failed   int       // drawn fetches since the last success
 	drawnAt  time.Time // when the last drawn fetch began
-	answered []keyName // those for which one has brought no other key
+	answered []keyName // see maxAnswered
 }
 
-// affords reports whether a fetch may be drawn for a key name. Those that are answered draw again only
-// from the whole budget, or after a minute without a drawn fetch: however many there are, they leave most
-// of the budget to others, and an attacker who guesses the kid of the next key does not keep it out for
-// long.
+// affords reports whether a key name may draw a fetch. An answered name may draw again only from the whole
+// budget, or after a minute without a drawn fetch. So answered names leave most of the budget to others, and
+// an attacker who guesses the kid of the next key does not keep that key out for long.
 func (b *budget) affords(name keyName, now time.Time) bool {
 	left := drawBudget - max(0, b.wholeAt.Sub(now))
 	if now.Before(b.pauseEnd) {
@@ -147,7 +146,7 @@ func (b *budget) affords(name keyName, now time.Time) bool {
 	return left >= drawCost
 }
 
-// pay takes out what a fetch costs.
+// pay takes the cost of a drawn fetch from the budget.
 func (b *budget) pay(now time.Time) {
 	if b.drawnAt = now; b.wholeAt.Before(now) {
 		b.wholeAt = now
@@ -155,15 +154,16 @@ func (b *budget) pay(now time.Time) {
 	b.wholeAt = b.wholeAt.Add(drawCost)
 }
 
-// fail says that a drawn fetch has failed. The next one has to wait, and finds a key soon after the
-// endpoint works again.
+// fail returns most of the cost of a drawn fetch that has failed, and begins a pause. The refund lets the next
+// drawn fetch find a key soon after the endpoint works again.
 func (b *budget) fail(now time.Time) {
 	b.wholeAt = b.wholeAt.Add(smallCost - drawCost)
 	b.pauseEnd = now.Add(min(minRetry<<min(b.failed, 16), maxRetry))
 	b.failed++
 }
 
-// learn says what a drawn fetch has brought for its key name: the same keys, or others.
+// learn notes whether a drawn fetch has brought the same keys for its name. It returns most of the cost if the
+// keys are others.
 func (b *budget) learn(name keyName, same bool) {
 	b.answered = slices.DeleteFunc(b.answered, func(answered keyName) bool { return answered == name })
 	if !same {

@@ -9,7 +9,7 @@ import (
 	"github.com/protoauthz/protoauthz/interceptor/internal/test/tokens"
 )
 
-// TestAnswered makes sure that the memory for key names which are answered is bounded: the oldest is
+// TestAnswered makes sure that the number of answered key names is bounded, and that the oldest is
 // forgotten first.
 func TestAnswered(t *testing.T) {
 	t.Parallel()
@@ -24,8 +24,8 @@ func TestAnswered(t *testing.T) {
 	}
 }
 
-// TestChangedMeanwhile makes sure that a fetch which another call has drawn counts for a wrong signature,
-// too, whatever is left of the budget.
+// TestChangedMeanwhile makes sure that a call with a wrong signature uses keys that another call has
+// fetched, even if the budget is spent.
 func TestChangedMeanwhile(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {

@@ -71,7 +71,7 @@ func TestRotation(t *testing.T) {
 	})
 }
 
-// TestOutside holds a verifier against what outsiders have found.
+// TestOutside has cases that testers from outside the project have found.
 func TestOutside(t *testing.T) {
 	t.Parallel()
 	// Strangers send tokens with kids that the issuer does not have.
@@ -267,7 +267,7 @@ func TestOutside(t *testing.T) {
 	}
 }
 
-// testReusedKid is about an issuer that starts anew, and uses the kid of its old key for another one.
+// testReusedKid has an issuer that uses the kid of its old key for a new key.
 func testReusedKid(t *testing.T, header []any) {
 	again := newEd25519(eddsa.ID)
 	sign := func(k *key, changes ...any) string {
@@ -304,7 +304,7 @@ func testReusedKid(t *testing.T, header []any) {
 	check(t, verifier, sign(eddsa), token.ErrInvalid, 0)
 	checkCount(t, idp, keySetURL, 4)
 
-	// A budget that is spent by others is spent for such tokens, too.
+	// Unknown kids spend the budget of wrong signatures too.
 	idp.Serve(keySetURL, respond(200, keySet(again.JWK(header...), es256.JWK())))
 	for n := range 5 {
 		_, err := verifier.Verify(t.Context(), scene.Token(newEd25519(fmt.Sprint("made up ", n)), "exp", never))
@@ -321,7 +321,7 @@ func testReusedKid(t *testing.T, header []any) {
 	check(t, verifier, sign(again, "jti", "amid an outage"), token.ErrInvalid, 0)
 }
 
-// testTwoKeys is about a kid that stands for two keys.
+// testTwoKeys has a kid that names two keys.
 func testTwoKeys(t *testing.T) {
 	one, two, three := newEd25519("kid"), newEd25519("kid"), newEd25519("kid")
 	otherAlg := &key{ID: "kid", Alg: "ES256", Issuer: issuerURL, Private: es256.Private}
@@ -383,8 +383,8 @@ func TestRotationDuringRefresh(t *testing.T) {
 	})
 }
 
-// A regular refresh that takes longer than a call may wait says nothing against a
-// new key.
+// A call with a new key gets ErrKeysUnavailable, and not ErrInvalid, if the regular refresh
+// takes longer than the call may wait.
 func TestRotationDuringSlowRefresh(t *testing.T) {
 	t.Parallel()
 	bubble(t, "J14 during a slow refresh", func(t *testing.T) {
@@ -461,7 +461,7 @@ func TestUnknownKeyFlood(t *testing.T) {
 			t.Errorf("fetches at %v, want %d s", times, want)
 		}
 		if waited.Load() > 6*11 {
-			t.Errorf("%d calls waited, want those of eleven kids for each fetch", waited.Load())
+			t.Errorf("%d calls waited, want the calls of eleven kids for each fetch", waited.Load())
 		}
 	})
 }
@@ -504,7 +504,7 @@ func TestUnknownKeyWhileDown(t *testing.T) {
 	})
 }
 
-// What a known key did not sign draws one fetch, and what fits no key draws another.
+// A token with a wrong signature draws one fetch, and a token without a key draws another.
 func TestWrongSignature(t *testing.T) {
 	t.Parallel()
 	bubble(t, "J31 a fetch for each kid and alg in 4,000 calls", func(t *testing.T) {
@@ -512,7 +512,7 @@ func TestWrongSignature(t *testing.T) {
 		forger := newEd25519(eddsa.ID)
 		for n, raw := range []string{
 			scene.Token(forger), forger.Mint(forger.Header("kid", absent{}), payload()), scene.Token(eddsa, "exp", 1),
-			foreign.Mint(foreign.Header("kid", absent{}), payload()), // for whose alg there is no key
+			foreign.Mint(foreign.Header("kid", absent{}), payload()), // no key has its alg
 		} {
 			for range 1000 {
 				if _, err := verifier.Verify(t.Context(), raw); err == nil {

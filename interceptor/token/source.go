@@ -12,34 +12,34 @@ import (
 
 // How keys are kept. Each bound closes a way to starve or to poison the key set.
 const (
-	softAge     = 10 * time.Minute // from this age on refreshed in the background
-	hardAge     = 15 * time.Minute // from this age on a call waits for the refresh
-	maxStale    = 24 * time.Hour   // from this age on no longer used
-	maxWait     = 2 * time.Second  // of a call, for any fetch
-	minRetry    = 1 * time.Second  // after a failure, doubling
-	maxRetry    = 60 * time.Second // to this
-	coldRetry   = 2 * time.Second  // ... or to this while there are no keys at all,
-	coldPeriod  = 1 * time.Minute  // which is how long after the first failure
-	knownPeriod = 2 * maxRetry     // how long after a failure an endpoint is known to fail
+	softAge     = 10 * time.Minute // older keys are refreshed in the background
+	hardAge     = 15 * time.Minute // calls wait for the refresh of older keys
+	maxStale    = 24 * time.Hour   // older keys are not used
+	maxWait     = 2 * time.Second  // of a call for fetches
+	minRetry    = 1 * time.Second  // pause after the first failure, which then doubles
+	maxRetry    = 60 * time.Second // longest pause
+	coldRetry   = 2 * time.Second  // longest pause while there are no keys, until coldPeriod is over
+	coldPeriod  = 1 * time.Minute  // from the first failure
+	knownPeriod = 2 * maxRetry     // from a failure: the time in which an endpoint is known to fail
 )
 
-// A source keeps the key set of one issuer. Keys are fetched when a call needs
-// them, by one flight at a time that all calls share; a flight has a context and
-// a goroutine of its own, which end within endpoint.Timeout.
+// A source keeps the key set of one issuer. A call that needs keys starts a flight, and all
+// calls share one flight. A flight has a context and a goroutine of its own, which end within
+// endpoint.Timeout.
 type source struct {
 	issuer    *Issuer
 	transport http.RoundTripper
 	observer  func(KeySetEvent) // or nil
 	current   atomic.Pointer[keySet]
-	failing   atomic.Bool // failures > 0, read without the lock by every call
+	failing   atomic.Bool // failures > 0, for calls that do not lock mu
 
 	mu          sync.Mutex
 	flight      *flight
 	failures    int // since the last success
 	firstFailed time.Time
-	failedAt    time.Time // the last of them
+	failedAt    time.Time // the last failure
 	retryAt     time.Time
-	flights     uint64 // that have begun
+	flights     uint64 // begun so far
 	lastErr     error
 	budget
 }
@@ -48,35 +48,35 @@ type source struct {
 type flight struct {
 	number  uint64 // counts the flights of the issuer, from 1
 	started time.Time
-	regular bool      // all calls may wait for it
-	drawn   bool      // a single token has caused it
-	name    keyName   // whose call has caused it
-	others  []keyName // whose calls wait for it, too
+	regular bool      // all calls may wait for the flight
+	drawn   bool      // a single token has caused the flight
+	name    keyName   // of the token that has caused the flight
+	others  []keyName // of other tokens that wait for the flight
 	done    chan struct{}
-	err     error // once it has ended, unless it has brought keys
+	err     error // set before done is closed, and nil if the flight has brought keys
 }
 
-// usable returns keys that may be used now, and sees to it that they stay fresh.
+// usable returns keys that may be used now, and refreshes old ones.
 func (s *source) usable(ctx context.Context, now time.Time, name keyName) (*keySet, error) {
 	set, f, patient := s.refresh(now, name)
 	if f == nil || !patient {
 		return s.stillGood(set, now)
 	}
 	if !f.wait(ctx, now) && ctx.Err() != nil {
-		// A deadline that ends at once must not be a way to old keys.
+		// A caller must not reach old keys by a short deadline.
 		return nil, s.keysUnavailable(errors.New("the call ended before they were fetched"))
 	}
 	return s.stillGood(s.current.Load(), time.Now())
 }
 
-// fresh reports whether keys need no refresh.
+// fresh reports whether the keys need no refresh.
 func (s *source) fresh(set *keySet, now time.Time) bool {
 	return set != nil && now.Sub(set.fetched) < softAge && !s.failing.Load()
 }
 
-// refresh returns the keys and, if they should be fetched, the flight that does, and
-// whether to wait for it. The keys are nil if there are none yet. The flight is nil too
-// while it is too early for another attempt.
+// refresh returns the keys, the flight that refreshes them, and whether the call should wait
+// for the flight. The keys are nil if there are none yet. The flight is nil if the keys are
+// fresh, or if it is too early for another attempt.
 func (s *source) refresh(now time.Time, name keyName) (set *keySet, f *flight, patient bool) {
 	set = s.current.Load()
 	if s.fresh(set, now) {
@@ -88,7 +88,7 @@ func (s *source) refresh(now time.Time, name keyName) (set *keySet, f *flight, p
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	// Old keys serve on at once while the endpoint is known to fail.
+	// Calls do not wait for an endpoint that is known to fail.
 	known := s.failures > 0 && now.Sub(s.failedAt) < knownPeriod
 	if s.flight == nil && !now.Before(s.retryAt) {
 		s.start(now, name, false)
@@ -96,7 +96,7 @@ func (s *source) refresh(now time.Time, name keyName) (set *keySet, f *flight, p
 	return set, s.flight, age >= maxStale || age >= hardAge && !known
 }
 
-// stillGood returns keys unless they are too old, or none.
+// stillGood returns the keys, or an error if there are none or they are too old.
 func (s *source) stillGood(set *keySet, now time.Time) (*keySet, error) {
 	if set == nil || now.Sub(set.fetched) >= maxStale {
 		s.mu.Lock()
@@ -106,7 +106,7 @@ func (s *source) stillGood(set *keySet, now time.Time) (*keySet, error) {
 	return set, nil
 }
 
-// unavailable returns why there are no keys. It is called with mu held.
+// unavailable returns the error that explains why there are no keys. The caller holds mu.
 func (s *source) unavailable() error {
 	if s.lastErr == nil {
 		return s.keysUnavailable(errors.New("they are still being fetched"))
@@ -118,8 +118,8 @@ func (s *source) keysUnavailable(cause error) error {
 	return fmt.Errorf("%w: issuer %q: %w", ErrKeysUnavailable, s.issuer.URL, cause)
 }
 
-// wait waits for the end of a flight, but no longer than a call may, and reports whether it has
-// ended.
+// wait waits for the end of a flight until maxWait after asked, and reports whether the flight
+// has ended.
 func (f *flight) wait(ctx context.Context, asked time.Time) bool {
 	timer := time.NewTimer(time.Until(asked.Add(maxWait)))
 	defer timer.Stop()
@@ -132,7 +132,7 @@ func (f *flight) wait(ctx context.Context, asked time.Time) bool {
 	return false
 }
 
-// start begins a flight. It is called with mu held.
+// start begins a flight. The caller holds mu.
 func (s *source) start(now time.Time, name keyName, drawn bool) *flight {
 	s.flights++
 	f := &flight{number: s.flights, started: now, name: name.clone(), drawn: drawn, done: make(chan struct{})}
@@ -151,13 +151,13 @@ func (s *source) run(f *flight) {
 		if recover() != nil { // a transport that panics must not end the process
 			err = errors.New("the HTTP transport panicked")
 		}
-		s.observe(s.land(f, set, err))
+		s.observe(s.finish(f, set, err))
 	}()
 	set, err = s.fetch()
 }
 
-// land ends a flight.
-func (s *source) land(f *flight, set *keySet, err error) KeySetEvent {
+// finish ends a flight.
+func (s *source) finish(f *flight, set *keySet, err error) KeySetEvent {
 	now := time.Now()
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -165,7 +165,7 @@ func (s *source) land(f *flight, set *keySet, err error) KeySetEvent {
 		f.err = s.keysUnavailable(err)
 	}
 	event := KeySetEvent{Issuer: s.issuer.URL, Err: f.err}
-	if set != nil { // also one without a key that can be used
+	if set != nil { // there may be an error too, if no key can be used
 		event.Skipped = set.skipped
 	}
 	switch {
@@ -179,7 +179,7 @@ func (s *source) land(f *flight, set *keySet, err error) KeySetEvent {
 		}
 		s.current.Store(set)
 		s.failures, s.lastErr, s.failed = 0, nil, 0
-	case f.drawn: // an endpoint that has enough of strangers may not fail otherwise
+	case f.drawn: // the endpoint may fail for this fetch alone
 		s.fail(now)
 	default:
 		if s.failures == 0 {

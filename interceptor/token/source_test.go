@@ -64,7 +64,7 @@ func settle() {
 	time.Sleep(5 * time.Second) // the bubble's clock
 }
 
-// check verifies a token and fails unless that ends as wanted, and takes a time.
+// check verifies a token, and fails unless the error and the time are as wanted.
 func check(t *testing.T, verifier *token.Verifier, raw string, want error, took time.Duration) {
 	t.Helper()
 	start := time.Now()
@@ -83,7 +83,7 @@ func checkCount(t *testing.T, idp *idp, url string, want int) {
 	}
 }
 
-// warm is a verifier that has fetched the issuer's keys.
+// warm returns a verifier that has fetched the issuer's keys.
 func warm(t *testing.T, opts ...token.Option) (*idp, *token.Verifier) {
 	t.Helper()
 	idp := newIDP(jwksOf(eddsa, es256)...)
@@ -174,7 +174,7 @@ func TestEndpointDownAtStart(t *testing.T) {
 	}
 }
 
-// The endpoint never answers, or even keeps on after it was called off.
+// The endpoint never answers, and may even ignore the end of the request.
 func TestEndpointHangs(t *testing.T) {
 	t.Parallel()
 	tests := map[string]struct {
@@ -237,8 +237,8 @@ func (b *stuckBody) Read([]byte) (int, error) {
 
 func (*stuckBody) Close() error { return nil }
 
-// Keys are refreshed behind the calls' back from 10 minutes on, and before their
-// eyes from 15 minutes on. A key that was taken out is refused then.
+// Keys are refreshed in the background from 10 minutes on, and calls wait for the refresh
+// from 15 minutes on. A removed key is refused then.
 func TestRefresh(t *testing.T) {
 	t.Parallel()
 	newer := newEd25519("kid-newer")
@@ -292,8 +292,8 @@ func TestRefresh(t *testing.T) {
 	})
 }
 
-// Who does not wait for the refresh of old keys gets none: neither is a key accepted that
-// has been taken out, nor does it help to set a deadline that ends at once.
+// A call that does not wait for the refresh of old keys gets no keys: a short deadline must not
+// make a removed key good.
 func TestOldKeysOfTheHurried(t *testing.T) {
 	t.Parallel()
 	for _, patience := range []time.Duration{0, time.Nanosecond, time.Second / 2, 3 * time.Second} {
@@ -317,7 +317,7 @@ func TestOldKeysOfTheHurried(t *testing.T) {
 	}
 }
 
-// A failure long ago says nothing of the endpoint now.
+// After a failure long ago, calls wait for the refresh of old keys again.
 func TestOldFailure(t *testing.T) {
 	t.Parallel()
 	fail := func(t *testing.T, idp *idp, verifier *token.Verifier) {

@@ -5,28 +5,27 @@ import (
 	"sync/atomic"
 )
 
-// Stats are the counters of a [Verifier] since it was made. They count tokens, whatever a
-// guard decides about them. One that is refused before its signature is looked at, for its
-// form, issuer, type, time or unknown key, is in none of them.
+// Stats are the counters of a [Verifier] since [NewVerifier]. They count tokens, whatever a
+// guard decides about the calls. No counter counts a token that is refused before its signature
+// is verified, for its form, issuer, type, time or unknown key.
 type Stats struct {
-	// Hits counts the tokens that were accepted without verifying their signature.
+	// Hits counts the tokens that were accepted from the cache.
 	Hits uint64
-	// Misses counts the signatures that were verified, those of forged tokens among them, but not
-	// the few that only decide what the error says of a token's dates.
+	// Misses counts the signatures that were verified, also of forged tokens. It leaves out the
+	// few verifications that only explain a wrong date.
 	Misses uint64
-	// Busy counts the calls that were refused with [ErrBusy], but not those that ended
+	// Busy counts the calls that were refused with [ErrBusy]. It leaves out calls that ended
 	// while they waited.
 	Busy uint64
-	// Evictions counts the cached tokens that made room for others, many of them expired. A
-	// larger cache helps if Misses grow faster than the issuers hand out tokens: see
+	// Evictions counts the cached tokens that made room for others. Many of them have
+	// expired. A larger cache helps if Misses grows faster than the issuers issue tokens: see
 	// [WithCache].
 	Evictions uint64
-	// Entries is the number of cached tokens. Those whose time is over are among them,
-	// until their place is needed.
+	// Entries is the number of cached tokens, also expired ones whose place is not needed yet.
 	Entries int
 }
 
-// Stats returns counters, for metrics. They are not all read at the same moment.
+// Stats returns the counters, for metrics. The counters are read one after another.
 func (v *Verifier) Stats() Stats {
 	stats := Stats{Hits: v.hits.sum(), Misses: v.misses.Load()}
 	if v.limit != nil {
@@ -38,18 +37,19 @@ func (v *Verifier) Stats() Stats {
 	return stats
 }
 
-// A counter can be added to by all processors at once: a single number would be
-// handed from one to the next.
+// A counter is a sum of numbers, so that processors count without waiting for each other's
+// cache lines.
 type counter struct {
-	_       [64]byte // nothing that others read stands beside a number
+	_       [64]byte // the cache line before the numbers
 	numbers [32]number
-	given   atomic.Uint32 // numbers that were given to processors
-	pool    sync.Pool     // of them, one for each processor
+	given   atomic.Uint32 // numbers that processors have taken
+	pool    sync.Pool     // the number of each processor
 }
 
+// A number fills a cache line.
 type number struct {
 	atomic.Uint64
-	_ [56]byte // a cache line each
+	_ [56]byte
 }
 
 func (c *counter) add() {

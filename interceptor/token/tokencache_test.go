@@ -16,7 +16,7 @@ import (
 	"github.com/protoauthz/protoauthz/interceptor/token"
 )
 
-// answering returns what a verifier makes of a token, without the detail of an error.
+// answering returns a function that reduces a result to its claims or its sentinel.
 func answering(t *testing.T) func(claims *token.Claims, err error) any {
 	return func(claims *token.Claims, err error) any {
 		t.Helper()
@@ -73,8 +73,8 @@ func TestCacheChangesNoAnswer(t *testing.T) {
 	})
 }
 
-// TestAuthenticate makes sure that it refuses what Bearer refuses, also around a token that
-// is cached.
+// TestAuthenticate makes sure that Authenticate refuses what Bearer refuses, also with a cached
+// token.
 func TestAuthenticate(t *testing.T) {
 	t.Parallel()
 	bubble(t, "", func(t *testing.T) {

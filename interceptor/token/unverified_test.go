@@ -14,18 +14,18 @@ import (
 	"github.com/protoauthz/protoauthz/interceptor/token"
 )
 
-// TestUnverified makes sure that Unverified says of every token what Verify says of it or, where
-// that finds fault with the signature or the key alone, what Verify says of the same header and
-// payload with a signature of the issuer's.
+// TestUnverified makes sure that unverified.Token and Verify agree on every token. If Verify
+// refuses the signature or the key, they must agree on a token with the same header and payload and
+// a good signature.
 func TestUnverified(t *testing.T) {
 	t.Parallel()
 	tests := slices.Concat(trials(), opaque())
 	var agree, differ atomic.Int64
 	t.Cleanup(func() {
 		if differ.Load() < 40 || agree.Load() < 300 || int(agree.Load()+differ.Load()) != len(tests) {
-			t.Errorf("%d of %d tokens have the same verdict, and %d another", agree.Load(), len(tests), differ.Load())
+			t.Errorf("%d of %d tokens have the same result, and %d another", agree.Load(), len(tests), differ.Load())
 		}
-		t.Logf("%d tokens have the same verdict, %d another", agree.Load(), differ.Load())
+		t.Logf("%d tokens have the same result, %d another", agree.Load(), differ.Load())
 	})
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
@@ -84,7 +84,7 @@ func TestUnverifiedOptions(t *testing.T) {
 			unverifiedError(issuer(issuerURL), late, nil),
 		} {
 			if err == nil || slices.ContainsFunc(sentinels, func(sentinel error) bool { return errors.Is(err, sentinel) }) {
-				t.Errorf("a fault of the caller's is answered with %v", err)
+				t.Errorf("a fault of the arguments is %v", err)
 			}
 		}
 	})

@@ -16,14 +16,14 @@ const (
 	maxAhead = 60 * time.Second
 )
 
-// validity is the time in which a token is accepted, leeway included.
+// validity is the time in which a token is accepted, including the leeway.
 type validity struct {
 	from, issued time.Time // by nbf and by iat
-	until        time.Time
+	until        time.Time // by exp
 }
 
-// readValidity reads `exp`, which must be there, `nbf` and `iat`. Fractions are
-// rounded against the token.
+// readValidity reads `exp`, which is required, `nbf` and `iat`. It rounds fractions of a
+// second against the token.
 func (i *Issuer) readValidity(p *jose.Object, leeway time.Duration) (v validity, err error) {
 	expires, ok, err := readDate(p, "exp")
 	if err != nil {
@@ -56,8 +56,9 @@ func (i *Issuer) readValidity(p *jose.Object, leeway time.Duration) (v validity,
 // aheadOf returns how far `iat` may be ahead of the clock.
 func aheadOf(leeway time.Duration) time.Duration { return min(max(leeway, minAhead), maxAhead) }
 
-// check enforces RFC 7519 sections 4.1.4 and 4.1.5, and that the token has been issued (section 4.1.6).
-// The error tells the distance only if the signature is verified: the distance reveals the claim.
+// check refuses a token that has expired (RFC 7519 section 4.1.4), is not valid yet (section 4.1.5), or is issued
+// in the future (section 4.1.6). The error reveals a claim by telling its distance, so it does that only for a
+// verified signature.
 func (v validity) check(now time.Time, leeway time.Duration, verified bool) error {
 	refuse := func(claim string, late, leeway time.Duration) error { // late by more than the leeway
 		err := &dateError{claim: claim, leeway: leeway}
@@ -77,11 +78,10 @@ func (v validity) check(now time.Time, leeway time.Duration, verified bool) erro
 	return nil
 }
 
-// A dateError refuses a token by one of its dates. Its text is made when somebody reads it: most
-// refusals nobody reads.
+// A dateError refuses a token by one of its dates. Most such errors are never read, so Error makes the text.
 type dateError struct {
 	claim       string        // exp, nbf or iat
-	off, leeway time.Duration // off is told only if the signature is verified
+	off, leeway time.Duration // off is how far the date is off, if verified is true
 	verified    bool
 }
 
@@ -93,7 +93,7 @@ func (e *dateError) Unwrap() error {
 	return ErrNotYetValid
 }
 
-// Error says by how much the date is off, and what to do.
+// Error tells how far the date is off, and what to do.
 func (e *dateError) Error() string {
 	const clocks = "set the clocks of the issuer and of this server right"
 	switch {
@@ -107,7 +107,7 @@ func (e *dateError) Error() string {
 		ahead = spoken((e.off + time.Second - 1).Truncate(time.Second)) + " "
 	}
 	allowed := "the leeway is"
-	if e.claim == "iat" { // which is bounded by another amount
+	if e.claim == "iat" { // see aheadOf
 		allowed = "iat may be ahead by"
 	}
 	return fmt.Sprintf("%v: its %s is %sahead of this server's clock, and %s %v: %s", ErrNotYetValid, e.claim, ahead, allowed, e.leeway, clocks)
@@ -115,10 +115,10 @@ func (e *dateError) Error() string {
 
 const (
 	day     = 24 * time.Hour
-	forever = 1000 * day // the longest distance that an error tells
+	forever = 1000 * day // the longest distance in an error
 )
 
-// spoken returns a duration of whole seconds, or of days if it is long.
+// spoken returns a duration in seconds, or in days if it is long.
 func spoken(d time.Duration) string {
 	switch {
 	case d < 2*day:
@@ -130,20 +130,20 @@ func spoken(d time.Duration) string {
 	}
 }
 
-// How many refusals are explained by a signature: so few that strangers gain nothing from tokens that
-// have expired.
+// How many refusals are explained, each at the cost of a signature: too few for a flood of expired tokens to gain
+// from.
 const (
 	explainEvery = 1 * time.Second
 	explainBurst = 10 // at once
 )
 
-// explain returns a refusal that says by how much a date is off, if the signature is good. Otherwise explain
-// returns the refusal as it is. No call waits here: the keys that are there must do.
-func (v *Verifier) explain(token *unverified, now time.Time, refusal error) error {
+// explain returns a refusal that tells how far a date is off, if the signature is good. Otherwise explain returns
+// the refusal as it is. It waits for nothing, and uses the keys at hand.
+func (v *Verifier) explain(token *unverifiedToken, now time.Time, refusal error) error {
 	if !v.explained.allow(now) {
 		return refusal
 	}
-	// A server whose clock is wrong sees no other tokens, so the fetch begins here.
+	// A server with a wrong clock sees no other tokens, so nothing else would fetch the keys.
 	set, _, _ := token.issuer.keys.refresh(now, keyName{})
 	keys, err := token.issuer.keys.stillGood(set, now)
 	if err != nil || !v.limit.try() {
@@ -161,7 +161,7 @@ func (v *Verifier) explain(token *unverified, now time.Time, refusal error) erro
 // explanations limit how often refusals are explained. The zero value allows [explainBurst] at once.
 type explanations struct {
 	mu      sync.Mutex
-	wholeAt time.Time // when all are allowed again: a time with a monotonic part, which no setting of a clock moves
+	wholeAt time.Time // when all are allowed again, with a monotonic part, so that setting the clock changes nothing
 }
 
 // allow reports whether a refusal may be explained now, and counts the explanation.
@@ -182,17 +182,16 @@ func (e *explanations) allow(now time.Time) bool {
 // maxDate is the last second of the year 9999.
 const maxDate = 253402300799
 
-// A date is a NumericDate (RFC 7519 section 2), exactly: a float64 would round away what is
-// less than a microsecond.
+// A date is an exact NumericDate (RFC 7519 section 2). A float64 would lose fractions of a microsecond.
 type date struct {
 	seconds, nanoseconds int64
-	rest                 bool // it is later than that, by less than a nanosecond
+	rest                 bool // the date is later by less than a nanosecond
 }
 
-// floor is the second in which the date is.
+// floor returns the second in which the date is.
 func (d date) floor() time.Time { return time.Unix(d.seconds, 0) }
 
-// ceil is the first second that is not before the date.
+// ceil returns the first second that is not before the date.
 func (d date) ceil() time.Time {
 	if d.nanoseconds > 0 || d.rest {
 		return time.Unix(d.seconds+1, 0)
@@ -206,7 +205,7 @@ func (d date) exceeds(other date, by time.Duration) bool {
 	return apart > by || apart == by && d.rest
 }
 
-// readDate returns a NumericDate, and whether it is there.
+// readDate returns a NumericDate, and whether the payload has it.
 func readDate(payload *jose.Object, name string) (d date, ok bool, err error) {
 	raw, ok := payload.Get(name)
 	if !ok {
@@ -221,7 +220,7 @@ func readDate(payload *jose.Object, name string) (d date, ok bool, err error) {
 	return d, true, nil
 }
 
-// parseDate reads a JSON number, which has to be one from 0 to maxDate.
+// parseDate reads a JSON number from 0 to maxDate.
 func parseDate(number string) (d date, ok bool) {
 	number, exponent := cutExponent(number)
 	number, negative := strings.CutPrefix(number, "-")
@@ -244,7 +243,7 @@ func parseDate(number string) (d date, ok bool) {
 	for n := 0; n < point && d.seconds <= maxDate; n++ {
 		d.seconds = 10*d.seconds + digit(n)
 	}
-	const places = 9 // of nanoseconds
+	const places = 9 // decimal places of nanoseconds
 	for n := point; n < point+places; n++ {
 		d.nanoseconds = 10*d.nanoseconds + digit(n)
 	}
@@ -254,14 +253,14 @@ func parseDate(number string) (d date, ok bool) {
 	return d, d.seconds < maxDate || d == date{seconds: maxDate}
 }
 
-// cutExponent returns a number without its exponent. One that is too large for any text to
-// make up for is cut short.
+// cutExponent returns the mantissa and the exponent of a number. It bounds the exponent, by more than the
+// digits of any token could make up for.
 func cutExponent(number string) (mantissa string, exponent int) {
 	n := max(strings.IndexByte(number, 'e'), strings.IndexByte(number, 'E'))
 	if n < 0 {
 		return number, 0
 	}
 	const large = 1 << 26
-	exponent, _ = strconv.Atoi(number[n+1:]) // the nearest one if it is out of range
+	exponent, _ = strconv.Atoi(number[n+1:]) // the nearest int if the exponent is out of range
 	return number[:n], min(max(exponent, -large), large)
 }

@@ -58,7 +58,7 @@ func reading(clock, up time.Duration) time.Time {
 	return *(*time.Time)(unsafe.Pointer(&t)) // there is no other way to set a clock back
 }
 
-// TestOutsideClock makes sure that a clock which is set back does not end the explanations.
+// TestOutsideClock makes sure that refusals are still explained after the clock is set back.
 func TestOutsideClock(t *testing.T) {
 	t.Parallel()
 	const clock, up = 100 * 365 * day, time.Hour

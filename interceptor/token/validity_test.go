@@ -13,7 +13,7 @@ import (
 	"github.com/protoauthz/protoauthz/interceptor/token"
 )
 
-// TestIssuedAt is about tokens that were issued later than now.
+// TestIssuedAt has tokens that are issued in the future.
 func TestIssuedAt(t *testing.T) {
 	t.Parallel()
 	for _, test := range []struct{ leeway, ahead time.Duration }{
@@ -59,7 +59,7 @@ func TestIssuedAt(t *testing.T) {
 	}
 }
 
-// TestNotYetValidNames makes sure that one knows which claim to look at.
+// TestNotYetValidNames makes sure that the error names the claim.
 func TestNotYetValidNames(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -72,7 +72,7 @@ func TestNotYetValidNames(t *testing.T) {
 	})
 }
 
-// TestMaxLifetime is about how much later than `iat` the `exp` may be.
+// TestMaxLifetime has tokens whose lifetime is close to Issuer.MaxLifetime.
 func TestMaxLifetime(t *testing.T) {
 	t.Parallel()
 	number := func(text string) json.RawMessage { return json.RawMessage(text) }
@@ -137,7 +137,7 @@ func TestMaxLifetime(t *testing.T) {
 	}
 }
 
-// TestControlCharacters makes sure that the error names the claim, and not what it says.
+// TestControlCharacters makes sure that the error names the claim, and not its value.
 func TestControlCharacters(t *testing.T) {
 	t.Parallel()
 	auth0 := token.Auth0("idp.test")
@@ -163,7 +163,7 @@ func TestControlCharacters(t *testing.T) {
 			t.Errorf("%s is %+v, %v", data, claims, err)
 		}
 	}
-	// What no rule can name opens nothing, and harms nobody.
+	// These are not identities, or have no control character.
 	for _, changes := range [][]any{{"scope", "read:a\nwrite:b"}, {"aud", api + "\x00"}, {"name", "a\nb"}, {"sub", "\u00a0\u200b"}} {
 		_, err := unverified.Claims(token.Logto("https://idp.test"), payload(changes...))
 		checkError(t, err, nil)

@@ -43,7 +43,7 @@ type outcome struct {
 }
 
 // run verifies all vectors at the level of JWS, and returns how they end and the
-// asymmetric ones that end differently than the vectors say.
+// numbers of asymmetric vectors that end in another way than they should.
 func (w *wycheproof) run(t *testing.T, keySet func(jwk json.RawMessage) string) (count map[outcome]int, deviating []int) {
 	t.Helper()
 	count = map[outcome]int{}
@@ -103,7 +103,7 @@ func TestWycheproofSignatures(t *testing.T) {
 	})
 	want := []int{
 		259, 264, 268, 272, 320, 325, // the payload is empty: no token's is
-		346, 347, // the key says PS256 and the header PS384; the key's alg is "ES521"
+		346, 347, // the key has PS256 and the header PS384; the key's alg is "ES521"
 		350, 351, // the same with key_ops
 	}
 	if !slices.Equal(deviating, want) {
@@ -129,7 +129,7 @@ func TestWycheproofKeys(t *testing.T) {
 	}
 }
 
-// TestCookbook is about the examples of RFC 7520 section 4, RFC 8037 and RFC 7797.
+// TestCookbook verifies the examples of RFC 7520 section 4, RFC 8037 and RFC 7797.
 func TestCookbook(t *testing.T) {
 	t.Parallel()
 	tests := map[string]string{ // the payload, if it is accepted

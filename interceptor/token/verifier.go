@@ -19,32 +19,35 @@ import (
 const (
 	defaultLeeway = 30 * time.Second
 	maxLeeway     = 5 * time.Minute
-	maxNames      = 5 // of issuers that an error lists
+	maxNames      = 5 // issuers that an error names
 )
 
 // A Verifier verifies the tokens of its issuers. It is safe for concurrent use
 // and needs no closing. The zero Verifier accepts nothing.
 //
-// Keys are refreshed in the background once they are 10 minutes old; from 15 minutes on
-// a call waits for that, unless it is known to fail. While it fails they serve for up to
-// 24 hours after the last success. A fetch takes at most 5 seconds, reads at most 1 MiB per
-// response and follows no redirect. One that fails is tried again, when a call needs it,
-// after 1 second, doubling to 60; in the first minute without any keys, to 2.
+// The first token of an issuer causes a fetch of the issuer's keys. A call refreshes keys in the
+// background once they are 10 minutes old, and waits for the refresh once they are 15 minutes old.
+// While refreshes fail, no call waits, and the keys serve for up to 24 hours after the last
+// success. A fetch takes at most 5 seconds, reads at most 1 MiB per response and follows no
+// redirect. After a failure, a call that needs keys causes the next attempt 1 second later. This
+// pause doubles with every failure up to 60 seconds, or up to 2 seconds in the first minute
+// without any keys.
 //
-// A token with an unknown `kid`, or one that the key of its `kid` has not signed, draws a fetch too,
-// so that a rotation is seen at once. A budget of five such fetches, which refills by one in 30
+// A token with an unknown `kid` causes a fetch too, so that a rotation is seen at once. So does a token
+// that the key of its `kid` has not signed. A budget of five such fetches, which refills by one in 30
 // seconds, bounds what made-up tokens cost the issuer. While the budget is spent, such tokens are
-// refused with [ErrInvalid]. One `kid` may stand for two keys.
+// refused with [ErrInvalid]. One `kid` may name two keys.
 //
-// Dates are judged before the signature, so expired tokens cost little. The error tells the distance of a date
-// only for a good signature: always for cached tokens, else ten times at once and once a second, if there are keys
-// and a place for a signature is free. No call waits for that.
+// Dates are checked before the signature, so expired tokens cost little. The error tells how far a date is
+// off only for a good signature. It always does so for cached tokens. For other tokens the signature is verified
+// for this purpose up to ten times at once and once a second, if there are keys and a free place. No call waits
+// for an explanation.
 type Verifier struct {
 	issuers map[string]*issuerKeys
 	names   []string // of the issuers, sorted
-	claims  []string // what any of them may have to know of a token
+	claims  []string // names of claims that any issuer needs
 	leeway  time.Duration
-	cache   *cache.Cache[verifiedToken] // nil if there is none
+	cache   *cache.Cache[verifiedToken] // nil without a cache
 	limit   *limiter
 
 	hits   counter
@@ -52,15 +55,15 @@ type Verifier struct {
 
 	explained explanations // of refusals by date
 
-	errIssuer error // for a token of none of them
+	errIssuer error // for a token of another issuer
 }
 
 type issuerKeys struct {
 	Issuer
 	keys *source
 
-	algorithms   []string // each by its one name
-	errAlgorithm error    // for a token of another
+	algorithms   []string // by their canonical names
+	errAlgorithm error    // for a token with another algorithm
 }
 
 // An Option changes how a [Verifier] works.
@@ -69,7 +72,7 @@ type Option func(*options)
 type options struct {
 	issuers        []Issuer
 	leeway         time.Duration
-	cacheSize      int // 0 for none
+	cacheSize      int // 0 for no cache
 	signatureLimit int
 	transport      http.RoundTripper
 	observer       func(KeySetEvent)
@@ -77,15 +80,15 @@ type options struct {
 }
 
 // WithIssuer accepts the tokens of another issuer too. Each issuer's tokens are
-// verified with its own keys only. Scopes and organization ids mean the same
-// whoever grants them: an issuer that is trusted for one is trusted for all.
+// verified with its own keys only. Rules do not tell issuers apart: every issuer is
+// trusted for all scopes and organizations.
 func WithIssuer(issuer Issuer) Option {
 	return func(o *options) { o.issuers = append(o.issuers, issuer) }
 }
 
 // WithLeeway sets by how much the clocks of issuer and verifier may differ, from
 // zero to 5 minutes. The default is 30 seconds. An `iat` may be ahead of the verifier's
-// clock by as much, but by at least 10 and at most 60 seconds.
+// clock by the leeway, but always by 10 seconds, and never by more than 60 seconds.
 func WithLeeway(leeway time.Duration) Option {
 	return func(o *options) {
 		if leeway < 0 || leeway > maxLeeway {
@@ -95,11 +98,11 @@ func WithLeeway(leeway time.Duration) Option {
 	}
 }
 
-// WithTransport sets how keys are fetched: for private certificate authorities
+// WithTransport sets the transport that fetches keys, for private certificate authorities
 // ([net/http.Transport.TLSClientConfig], RootCAs) and proxies ([net/http.Transport.Proxy]).
-// It must end a request when the request's context ends. Timeouts, size limits and the
-// refusal of redirects still apply.
-// The default is like [http.DefaultTransport], but keeps no idle connections.
+// The transport must end a request when the request's context ends. Timeouts, size limits and
+// the refusal of redirects still apply. The default is [http.DefaultTransport] without idle
+// connections.
 func WithTransport(transport http.RoundTripper) Option {
 	return func(o *options) {
 		if transport == nil {
@@ -109,10 +112,8 @@ func WithTransport(transport http.RoundTripper) Option {
 	}
 }
 
-// NewVerifier makes a verifier for the tokens of an issuer. It does no I/O: keys
-// are fetched when the first token comes, and an issuer that cannot be reached
-// keeps no server from starting. The error holds every fault of the issuers and
-// options.
+// NewVerifier returns a verifier for the tokens of an issuer. It does no I/O, so a server
+// starts while an issuer is down. The error names every fault of the issuers and options.
 func NewVerifier(issuer Issuer, opts ...Option) (*Verifier, error) {
 	o := &options{issuers: []Issuer{issuer}, leeway: defaultLeeway, cacheSize: defaultCacheSize, signatureLimit: runtime.GOMAXPROCS(0), transport: endpoint.Transport()}
 	for _, option := range opts {
@@ -140,7 +141,7 @@ func NewVerifier(issuer Issuer, opts ...Option) (*Verifier, error) {
 		v.issuers[issuer.URL] = keys
 		v.claims = append(v.claims, issuer.claimNames()...)
 	}
-	slices.Sort(v.claims) // one look-up for each name, however many issuers
+	slices.Sort(v.claims) // a payload is searched for each name once, however many issuers there are
 	v.claims = slices.Compact(v.claims)
 	if len(o.faults) > 0 {
 		return nil, endpoint.JoinFaults(o.faults)
@@ -157,15 +158,15 @@ func NewVerifier(issuer Issuer, opts ...Option) (*Verifier, error) {
 	return v, nil
 }
 
-// Ready returns nil if the issuers of the given URLs, or all issuers if none are given, have keys that
-// can be used: it is for readiness probes, not for liveness probes. It fetches keys if there are none,
-// waiting as long as [Verifier.Verify] does, and refreshes old ones as Verify does.
+// Ready returns nil if every issuer has keys that can be used. Given URLs, it asks only for the issuers
+// with these URLs. Ready is for readiness probes, not for liveness probes. It fetches and refreshes keys, and
+// waits for them, as [Verifier.Verify] does.
 //
-// The error matches [ErrKeysUnavailable] and names the issuers whose keys are missing. Of all issuers,
-// one without keys is enough to fail, so that a new release which cannot reach it does not replace one
-// that has its keys. Give the URLs of the issuers that must be up if the outage of another one, such as
-// a partner's, must not stop a rollout; ask for each alone to tell them apart. A URL that is no
-// [Issuer.URL] of the verifier is an error that matches none of this package's.
+// The error matches [ErrKeysUnavailable] and names the issuers without keys. One such issuer is enough,
+// so that a new release that cannot reach an issuer does not replace a release that has the keys. If the
+// outage of an issuer, such as a partner's, must not stop a rollout, give the URLs of the other issuers.
+// A URL that is not the [Issuer.URL] of an issuer of the verifier is an error that matches no error of this
+// package.
 func (v *Verifier) Ready(ctx context.Context, issuers ...string) error {
 	if v == nil || len(v.names) == 0 {
 		return fmt.Errorf("%w: the verifier has no issuer: make it with NewVerifier", ErrKeysUnavailable)
@@ -174,7 +175,7 @@ func (v *Verifier) Ready(ctx context.Context, issuers ...string) error {
 		issuers = v.names
 	}
 	now := time.Now()
-	for _, name := range issuers { // all at once, so that their waits do not add up
+	for _, name := range issuers { // all fetches begin at once, so that waits do not add up
 		if issuer := v.issuers[name]; issuer != nil {
 			issuer.keys.refresh(now, keyName{})
 		}

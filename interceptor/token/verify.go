@@ -13,16 +13,16 @@ import (
 
 // Verify verifies a token, as [Bearer] returns it, and returns its claims.
 //
-// It checks in this order: size and form (RFC 7515 section 7.1), JOSE header,
+// Verify checks in this order: size and form (RFC 7515 section 7.1), JOSE header,
 // `iss`, `typ` and `alg`, `exp`, `nbf` and `iat` (RFC 7519 section 4.1) with
 // [Issuer.MaxLifetime], the signature with a key of that issuer, and the types of all
 // claims that are used. Identities (`sub`, `jti`, the client and the organization) must have
-// no control characters. What the token opens is not its business: `aud` and scopes are for the caller to judge.
-// Verified tokens are cached, see [WithCache].
+// no control characters. Verify does not judge `aud` and scopes. It caches verified tokens:
+// see [WithCache].
 //
-// A call waits for keys at most 2 seconds (2.05 if a stranger's fetch comes first), and 2 to verify a signature (see
-// [WithSignatureLimit]), less if ctx ends. The errors are those of this package;
-// for [ErrKeysUnavailable] and [ErrBusy] it is right to try again.
+// A call waits at most 2 seconds for keys (2.05 seconds after the fetch of another unknown `kid`), and
+// at most 2 seconds to verify a signature (see [WithSignatureLimit]). It stops waiting when ctx ends. Every
+// error matches one of the errors of this package. For [ErrKeysUnavailable] and [ErrBusy], try again later.
 func (v *Verifier) Verify(ctx context.Context, raw string) (*Claims, error) {
 	if claims, ok, err := v.fromCache(ctx, raw); ok {
 		return claims, err
@@ -30,9 +30,9 @@ func (v *Verifier) Verify(ctx context.Context, raw string) (*Claims, error) {
 	return v.verify(ctx, raw)
 }
 
-// Authenticate is [Bearer] and [Verifier.Verify] in one, for the values of a request's
-// Authorization header, and has the errors of both. It is faster:
-// characters are checked once, or not at all where the token is cached.
+// Authenticate calls [Bearer] and [Verifier.Verify] for the values of a request's
+// Authorization header, and returns the errors of both. It is faster than the two calls, since
+// it checks characters once, or not at all for a cached token.
 func (v *Verifier) Authenticate(ctx context.Context, authorization []string) (*Claims, error) {
 	raw, err := credentials(authorization)
 	if err != nil {
@@ -41,7 +41,7 @@ func (v *Verifier) Authenticate(ctx context.Context, authorization []string) (*C
 	return v.Verify(ctx, raw)
 }
 
-// verify is the way of a token that is not cached.
+// verify verifies a token that is not cached.
 func (v *Verifier) verify(ctx context.Context, raw string) (*Claims, error) {
 	token, err := v.read(raw)
 	if err != nil {
@@ -61,62 +61,68 @@ func (v *Verifier) verify(ctx context.Context, raw string) (*Claims, error) {
 	return claims, err
 }
 
-// An unverified token is one whose signature is still to be verified.
-type unverified struct {
+// An unverifiedToken passed every check before the signature except the dates. No key has verified it yet.
+type unverifiedToken struct {
 	jose.JWS
 	raw      string
 	payload  jose.Object
 	issuer   *issuerKeys
 	validity validity
 	key      keyName
-	tried    []*publicKey // the keys of that name, once one has been looked for
+	tried    []*publicKey // the keys of that name, set by verifySignature
+}
+
+// claims reads the claims. The claims keep raw, the text of the token, in memory.
+func (t *unverifiedToken) claims(raw string, leeway time.Duration) (*Claims, error) {
+	_, segment, _ := strings.Cut(raw[:len(t.Signed)], ".")
+	return t.issuer.claims(segment, &t.payload, t.validity.until, leeway)
 }
 
 // read makes every check before the signature except the dates.
-func (v *Verifier) read(raw string) (unverified, error) {
+func (v *Verifier) read(raw string) (unverifiedToken, error) {
 	if len(raw) > maxBytes {
-		return unverified{}, malformed("token has %d bytes", len(raw))
+		return unverifiedToken{}, malformed("token has %d bytes", len(raw))
 	}
 	token, err := jose.ParseJWS(raw)
 	if err != nil {
-		if fault := checkB64Token(raw); fault != nil { // two tokens in one field look like a token with more segments
-			return unverified{}, fault
+		if fault := checkB64Token(raw); fault != nil { // two tokens in one header look like a token with more segments
+			return unverifiedToken{}, fault
 		}
-		return unverified{}, refused(err)
+		return unverifiedToken{}, refused(err)
 	}
 	payload, err := jose.ParseMembers(token.Payload, v.claims)
 	if err != nil {
-		return unverified{}, malformed("payload: %w", err)
+		return unverifiedToken{}, malformed("payload: %w", err)
 	}
 	name, _, err := payload.Text("iss")
 	if err != nil {
-		return unverified{}, refused(err)
+		return unverifiedToken{}, refused(err)
 	}
 	issuer, ok := v.issuers[name]
 	switch {
 	case !ok:
-		return unverified{}, cmp.Or(v.errIssuer, ErrInvalid)
+		return unverifiedToken{}, cmp.Or(v.errIssuer, ErrInvalid)
 	case token.TypeFault != "" || !slices.Contains(issuer.Types, jose.CanonicalType(token.Type)):
-		return unverified{}, &typeError{token.TypeFault, issuer.Types}
+		return unverifiedToken{}, &typeError{token.TypeFault, issuer.Types}
 	case !slices.Contains(issuer.algorithms, token.Algorithm):
-		return unverified{}, issuer.errAlgorithm
+		return unverifiedToken{}, issuer.errAlgorithm
 	}
 	validity, err := issuer.readValidity(&payload, v.leeway)
 	if err != nil {
-		return unverified{}, err
+		return unverifiedToken{}, err
 	}
-	return unverified{JWS: token, raw: raw, payload: payload, issuer: issuer, validity: validity, key: keyName{token.KeyID, token.Algorithm}}, nil
+	return unverifiedToken{JWS: token, raw: raw, payload: payload, issuer: issuer, validity: validity, key: keyName{token.KeyID, token.Algorithm}}, nil
 }
 
-// verifySignature waits for a slot, verifies the signature in it and reads the claims.
-func (v *Verifier) verifySignature(ctx context.Context, token *unverified) (claims *Claims, err error) {
+// verifySignature waits for a slot, verifies the signature, and reads the claims.
+func (v *Verifier) verifySignature(ctx context.Context, token *unverifiedToken) (claims *Claims, err error) {
 	if err := v.limit.acquire(ctx); err != nil {
 		return nil, err
 	}
 	var cost time.Duration
 	defer func() { v.limit.release(cost, err) }()
 
-	// The call may have waited: for keys, and for its slot.
+	// The call may have waited for keys and for its slot.
 	now, source := time.Now(), token.issuer.keys
 	if err := token.validity.check(now, v.leeway, false); err != nil {
 		return nil, err
@@ -139,7 +145,7 @@ func (v *Verifier) verifySignature(ctx context.Context, token *unverified) (clai
 	return v.accept(token, signer)
 }
 
-// signer returns the key out of a few that has signed a token, and what it has cost to find out.
+// signer returns the candidate that has signed a token, and the cost of all verifications.
 func (v *Verifier) signer(token *jose.JWS, candidates []*publicKey) (signer *publicKey, cost time.Duration, err error) {
 	for _, key := range candidates {
 		v.misses.Add(1)
@@ -156,10 +162,9 @@ func (v *Verifier) signer(token *jose.JWS, candidates []*publicKey) (signer *pub
 var errSignature = invalid("the signature does not match")
 
 // accept reads the claims of a token that a key has signed, and caches the token.
-func (v *Verifier) accept(token *unverified, signer *publicKey) (*Claims, error) {
-	raw := strings.Clone(token.raw) // it may be a small part of something large
-	_, segment, _ := strings.Cut(raw[:len(token.Signed)], ".")
-	claims, err := token.issuer.claims(segment, &token.payload, token.validity.until, v.leeway)
+func (v *Verifier) accept(token *unverifiedToken, signer *publicKey) (*Claims, error) {
+	raw := strings.Clone(token.raw) // token.raw may be a small part of a large text
+	claims, err := token.claims(raw, v.leeway)
 	if err != nil {
 		return nil, err
 	}

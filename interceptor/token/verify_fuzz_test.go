@@ -32,9 +32,9 @@ type fuzzIssuer struct {
 }
 
 var (
-	// A key without a name is meant by tokens that name none.
+	// A token without a kid finds nameless.
 	nameless = &key{ID: "", Alg: "ES512", Issuer: issuerURL, Private: must(ecdsa.GenerateKey(elliptic.P521(), rand.Reader))}
-	// Of two keys for one algorithm, a token has to name one.
+	// second makes two keys for ES256, so a token must have a kid.
 	second = &key{ID: "kid-es256-2", Alg: "ES256", Issuer: issuerURL, Private: must(ecdsa.GenerateKey(elliptic.P256(), rand.Reader))}
 
 	fuzzIssuers = []fuzzIssuer{
@@ -44,7 +44,7 @@ var (
 	// signers are all keys, and one that is nobody's under the name of one.
 	signers = []*key{eddsa, es256, second, es384, nameless, rs256, ps256, foreign, newEd25519(eddsa.ID)}
 
-	// forgers make what may be taken for a signature.
+	// forgers make bytes that may pass for a signature.
 	forgers = []func(signed string) []byte{
 		func(string) []byte { return nil },
 		func(signed string) []byte { return hmacOf(rsaKey.N.Bytes(), signed) }, // with public keys as if they were secrets
@@ -88,8 +88,8 @@ var (
 const leeway = 30 // of a verifier, in seconds, unless it is told otherwise
 
 // verifyByHand is an oracle: it verifies a token at the epoch by the standard
-// library alone, and says what is wrong with it.
-func verifyByHand(raw string) (issuer fuzzIssuer, c said, fault string) {
+// library alone, and returns the fault.
+func verifyByHand(raw string) (issuer fuzzIssuer, c expectation, fault string) {
 	segments := compactForm.FindStringSubmatch(raw)
 	if segments == nil || len(raw) > token.MaxBytes {
 		return issuer, c, "its form is wrong"
@@ -151,8 +151,7 @@ func verifyByHand(raw string) (issuer fuzzIssuer, c said, fault string) {
 	return issuer, c, fault
 }
 
-// isSignature verifies a signature as RFC 7518 section 3 and RFC 8037 section
-// 3.1 say for the key's algorithm.
+// isSignature verifies a signature by RFC 7518 section 3 and RFC 8037 section 3.1.
 func isSignature(k *key, signed string, signature []byte) bool {
 	if public, ok := k.Private.Public().(ed25519.PublicKey); ok {
 		return ed25519.Verify(public, []byte(signed), signature)
@@ -179,8 +178,8 @@ func edit(raw string, cut uint8, rest string) string {
 	return raw[:len(raw)-min(len(raw), int(cut))] + rest
 }
 
-// FuzzVerify verifies tokens whose signatures are good more often than anything
-// else about them, and holds the answer against an oracle's.
+// FuzzVerify verifies tokens, most of them with a good signature, and compares the result with an
+// oracle.
 func FuzzVerify(f *testing.F) {
 	type seed struct {
 		signer          *key // or nil for all

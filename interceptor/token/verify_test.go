@@ -17,9 +17,9 @@ import (
 	"github.com/protoauthz/protoauthz/interceptor/token"
 )
 
-// A verification is a token and what must come of it.
+// A verification is a token and the error that it must get.
 type verification struct {
-	name string // the case of the attack catalogue it belongs to, then what it is
+	name string // the case of the attack catalogue, and a description
 	raw  string
 	err  error
 }
@@ -36,7 +36,7 @@ func trials() (tests []verification) {
 	return tests
 }
 
-// opaque are tokens that are good and open nothing: that is for the caller to judge.
+// opaque are good tokens that no rule lets in. Verify accepts them.
 func opaque() []verification {
 	return []verification{
 		{"D25/other API", scene.Token(es384, "aud", tokens.OtherAPI), nil},
@@ -50,7 +50,7 @@ func opaque() []verification {
 }
 
 // TestVerify runs all verifications at the same moment, each with a verifier that
-// has no keys yet. The tokens that must pass are the control of those that must not.
+// has no keys yet.
 func TestVerify(t *testing.T) {
 	t.Parallel()
 	for _, test := range slices.Concat(trials(), opaque()) {
@@ -72,7 +72,7 @@ func TestVerify(t *testing.T) {
 	}
 }
 
-// TestTypeLength makes sure that nothing is compared with what can be no media type.
+// TestTypeLength makes sure that a typ longer than any media type is refused.
 func TestTypeLength(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -85,7 +85,7 @@ func TestTypeLength(t *testing.T) {
 	})
 }
 
-// TestSize is about the two tokens at the cap.
+// TestSize has the longest token, and a token with one byte more.
 func TestSize(t *testing.T) {
 	t.Parallel()
 	sized := func(size int) string {
@@ -115,7 +115,7 @@ func TestSize(t *testing.T) {
 	})
 }
 
-// TestRefusalIsCheap counts what the largest inputs cost.
+// TestRefusalIsCheap counts the allocations for the largest inputs.
 func TestRefusalIsCheap(t *testing.T) { //nolint:paralleltest // testing.AllocsPerRun must be alone
 	idp := newIDP(jwksOf(all...)...)
 	verifier := newVerifier(t, idp)
@@ -150,7 +150,7 @@ func TestRefusalIsCheap(t *testing.T) { //nolint:paralleltest // testing.AllocsP
 	}
 }
 
-// view is all that [token.Claims] tell.
+// view has the results of all methods of [token.Claims].
 type view struct {
 	Issuer, Subject, Client, ID    string
 	Caller                         token.Caller
@@ -226,8 +226,8 @@ func TestLeeway(t *testing.T) {
 	}
 }
 
-// TestTwoIssuers is about tokens of one issuer that bear another's name, where
-// both have a key of the same kid.
+// TestTwoIssuers has tokens with the name of one issuer and the signature of another. Both
+// issuers have a key with the same kid.
 func TestTwoIssuers(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -265,7 +265,7 @@ func TestTwoIssuers(t *testing.T) {
 	})
 }
 
-// TestNarrowIssuer is about what one issuer must not send and another may.
+// TestNarrowIssuer has an issuer with one algorithm and one type.
 func TestNarrowIssuer(t *testing.T) {
 	t.Parallel()
 	narrow := issuer(issuerURL)
@@ -292,8 +292,8 @@ func TestNarrowIssuer(t *testing.T) {
 	}
 }
 
-// TestRefusedWithoutKeys is about tokens that are refused before anybody looks for their
-// key: they cause no fetch.
+// TestRefusedWithoutKeys makes sure that a token that is refused before its key is needed causes
+// no fetch.
 func TestRefusedWithoutKeys(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -319,8 +319,7 @@ func TestRefusedWithoutKeys(t *testing.T) {
 	})
 }
 
-// TestDefaultType makes sure that an issuer of which nothing else is said is one of access
-// tokens.
+// TestDefaultType makes sure that an issuer without Types accepts access tokens alone.
 func TestDefaultType(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -333,7 +332,7 @@ func TestDefaultType(t *testing.T) {
 	})
 }
 
-// TestManyIssuers makes sure that their number does not make a refusal dear.
+// TestManyIssuers makes sure that a refusal costs no more with many issuers.
 func TestManyIssuers(t *testing.T) {
 	t.Parallel()
 	var options []token.Option
@@ -348,7 +347,7 @@ func TestManyIssuers(t *testing.T) {
 	}
 }
 
-// TestZeroVerifier makes sure that a verifier which nobody has made accepts nothing.
+// TestZeroVerifier makes sure that the zero Verifier accepts nothing.
 func TestZeroVerifier(t *testing.T) {
 	t.Parallel()
 	if claims, err := new(token.Verifier).Verify(t.Context(), scene.Token(eddsa)); claims != nil || !errors.Is(err, token.ErrInvalid) {

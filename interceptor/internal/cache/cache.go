@@ -1,4 +1,4 @@
-// Package cache keeps a bounded number of values in memory: those that are asked for.
+// Package cache keeps a bounded number of values in memory.
 package cache
 
 import (
@@ -6,28 +6,28 @@ import (
 	"sync/atomic"
 )
 
-// A Cache holds values by key. Once it is full, each new key takes the place of another:
-// of one that is new itself and has not been asked for, and else of one that has not been
-// asked for lately, so that keys that are never asked for again push out nobody but each
-// other. That is S3-FIFO (https://s3fifo.com) without its memory of what was evicted.
+// A Cache holds values by key. Once the cache is full, each new key takes the place of a fresh
+// key that Get has not found, or else of an old key that Get has not found lately. So keys that
+// are used once push out only each other. This is S3-FIFO (https://s3fifo.com) without the
+// memory of evicted keys.
 //
-// A Cache is safe for concurrent use, and lookups neither wait for each other nor for Put.
+// A Cache is safe for concurrent use. Get waits neither for other lookups nor for Put.
 type Cache[V any] struct {
 	entries sync.Map // of string to *entry[V]
 
 	mu         sync.Mutex
 	size       int
-	fresh, old []*entry[V] // in the order in which they came
+	fresh, old []*entry[V] // queues
 	evictions  uint64
 }
 
 type entry[V any] struct {
 	key   string
 	value atomic.Pointer[V]
-	used  atomic.Bool // since it came, or since evict passed it over
+	used  atomic.Bool // found by Get, since Put or since evict passed the entry over
 }
 
-// New makes a cache of at most size values, which must be positive.
+// New returns a cache of at most size values. The size must be positive.
 func New[V any](size int) *Cache[V] { return &Cache[V]{size: size} }
 
 // Get returns the value of a key, or nil if there is none.
@@ -36,7 +36,7 @@ func (c *Cache[V]) Get(key string) *V {
 	if e == nil {
 		return nil
 	}
-	if !e.used.Load() { // a store each time would have the processors fight for it
+	if !e.used.Load() { // processors share what they only read
 		e.used.Store(true)
 	}
 	return e.value.Load()
@@ -65,10 +65,10 @@ func (c *Cache[V]) Put(key string, value *V) {
 	c.entries.Store(key, e)
 }
 
-// maxTries is how many values that are in use are passed over: it may be all of them.
+// maxTries is the number of used entries that evict passes over, since all entries may be used.
 const maxTries = 256
 
-// evict makes room for one. Up to a tenth of all are fresh for as long as they like.
+// evict removes an entry: a fresh one if fresh entries are more than a tenth of all.
 func (c *Cache[V]) evict() {
 	for tries := maxTries; ; tries-- {
 		queue := &c.old
@@ -76,7 +76,7 @@ func (c *Cache[V]) evict() {
 			queue = &c.fresh
 		}
 		e := (*queue)[0]
-		(*queue)[0] = nil // it is let go
+		(*queue)[0] = nil // lets go of the entry
 		*queue = (*queue)[1:]
 		if e.used.Swap(false) && tries > 0 {
 			c.old = append(c.old, e)
@@ -88,7 +88,7 @@ func (c *Cache[V]) evict() {
 	}
 }
 
-// Stats returns the number of values, and how many had to make room for others.
+// Stats returns the number of values, and the number of evicted values.
 func (c *Cache[V]) Stats() (values int, evictions uint64) {
 	c.mu.Lock()
 	defer c.mu.Unlock()

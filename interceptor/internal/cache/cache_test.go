@@ -15,7 +15,7 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 func key(n int) string { return "key " + strconv.Itoa(n) }
 
-// held returns which of the first n keys a cache holds. Values are their keys' numbers.
+// held returns the keys that a cache holds, out of the first n. The value of a key is its number.
 func held(t *testing.T, c *cache.Cache[int], n int) (keys []int) {
 	t.Helper()
 	for i := range n {
@@ -56,8 +56,7 @@ func TestCache(t *testing.T) {
 	checkCache(t, c, []int{1, 2, 3}, 9, 1)
 }
 
-// TestScan makes sure that keys that are never asked for again push out none that are asked
-// for now and then.
+// TestScan makes sure that keys that are used once push out no key that is used now and then.
 func TestScan(t *testing.T) {
 	t.Parallel()
 	const size, hot = 100, 80
@@ -77,7 +76,7 @@ func TestScan(t *testing.T) {
 	}
 }
 
-// TestUnused makes sure that what was asked for once does not stay for ever.
+// TestUnused makes sure that a key that was used once does not stay for ever.
 func TestUnused(t *testing.T) {
 	t.Parallel()
 	const size = 100
@@ -93,8 +92,7 @@ func TestUnused(t *testing.T) {
 	}
 }
 
-// TestAllInUse makes sure that a key is not in the way of Put for long because all of the
-// others are in use: the search ends.
+// TestAllInUse makes sure that Put is quick though all keys are in use.
 func TestAllInUse(t *testing.T) {
 	t.Parallel()
 	const size, passedOver = 1000, 256
@@ -118,7 +116,7 @@ func TestOne(t *testing.T) {
 	}
 }
 
-// TestSecondChance makes sure that those that are asked for stay.
+// TestSecondChance makes sure that keys in use stay.
 func TestSecondChance(t *testing.T) {
 	t.Parallel()
 	c := cache.New[int](3)
@@ -146,8 +144,8 @@ func TestNewValue(t *testing.T) {
 	}
 }
 
-// TestConcurrentUse makes sure that the bound holds whoever does what at the same time,
-// and that each key has its own value.
+// TestConcurrentUse makes sure that the bound holds under concurrent use, and that each key has
+// its own value.
 func TestConcurrentUse(t *testing.T) {
 	t.Parallel()
 	const size, keys = 50, 200

@@ -1,9 +1,11 @@
 package endpoint_test
 
 import (
+	"context"
 	"errors"
 	"io"
 	"net/http"
+	"net/url"
 	"strings"
 	"testing"
 
@@ -59,9 +61,45 @@ func TestCheckURL(t *testing.T) {
 			t.Errorf("%q becomes %q", blank, got)
 		}
 	}
-	// The text is for the one who has to mend it.
-	if err := endpoint.CheckURL("idp.test"); err == nil || err.Error() != "it does not begin with https://" {
-		t.Error(err)
+	for url, want := range map[string]string{"": "it is empty", "idp.test": "it does not begin with https://"} {
+		if err := endpoint.CheckURL(url); err == nil || err.Error() != want {
+			t.Errorf("%q: %v", url, err)
+		}
+	}
+}
+
+func TestNotJSON(t *testing.T) {
+	t.Parallel()
+	const wide, binary = ": it is in UTF-16 or UTF-32: the endpoint must send UTF-8", ": it is binary, and not JSON: advice"
+	for body, want := range map[string]string{
+		"":                   ": it is empty: advice",
+		"\t":                 ": it is empty: advice",
+		"\ufeff{}":           ": it has two byte order marks: advice",
+		"\x1f\x8b":           ": it is compressed, and Content-Encoding does not say so: the endpoint must say so, or send it without compression",
+		"\xff\xfe":           wide,
+		"\xfe\xff":           wide,
+		"\x00\x00\xfe\xff":   wide,
+		"{\x00}\x00":         wide,
+		" \x00":              wide,
+		"[\x00":              wide,
+		"\x00{":              wide,
+		"\x00\x00\x00<":      wide,
+		"\x00\x00{":          binary,
+		"\x00\x00\x00\x00{":  binary,
+		"\x00":               binary,
+		"x\x00":              binary,
+		"\x00x":              binary,
+		"<":                  ": it is HTML or XML, such as a page for signing in or an error page: advice",
+		"{\"a\":\"\x00":      ": it is cut short, or has a mistake: advice",
+		"{":                  ": it is cut short, or has a mistake: advice",
+		"{\xff":              ": it has bytes that are not UTF-8: the endpoint must send UTF-8",
+		"[]":                 ": it is JSON, but not an object: advice",
+		"1":                  ": it is JSON, but not an object: advice",
+		"access_token=a&b=c": ": advice",
+	} {
+		if err := endpoint.NotJSON([]byte(body), "advice"); err.Error() != "not a JSON object in UTF-8"+want {
+			t.Errorf("%q: %v", body, err)
+		}
 	}
 }
 
@@ -78,6 +116,10 @@ func TestDisplayURL(t *testing.T) {
 		"https://user:se?cret@idp.test":      "xxxxx",
 		"https://idp.test/?key=sec@ret":      "xxxxx",
 		"https://idp.test/#sec@ret":          "xxxxx",
+		"?key=secret":                        "?…",
+		"?key=sec@ret":                       "xxxxx",
+		"@idp.test":                          "xxxxx@idp.test",
+		strings.Repeat("a", 200):             strings.Repeat("a", 200),
 		strings.Repeat("é", 101):             strings.Repeat("é", 100) + "…",
 		"a" + strings.Repeat("é", 100) + "?": "a" + strings.Repeat("é", 99) + "…",
 	} {
@@ -116,6 +158,64 @@ func TestWithPath(t *testing.T) {
 		got := endpoint.WithPath(endpoint.WithPath(base, "/oidc"), "/token")
 		if err := endpoint.CheckURL(got); got != base || err == nil {
 			t.Errorf("%q becomes %q, %v", base, got, err)
+		}
+	}
+}
+
+// TestTransport makes sure that the default transport is a copy with settings of its own.
+func TestTransport(t *testing.T) { //nolint:paralleltest // it changes http.DefaultTransport
+	shared := http.DefaultTransport
+	defer func() { http.DefaultTransport = shared }()
+	transport := tokens.As[*http.Transport](endpoint.Transport())
+	original := tokens.As[*http.Transport](shared)
+	if transport == original || !transport.DisableKeepAlives || original.DisableKeepAlives || transport.MaxResponseHeaderBytes != 64<<10 {
+		t.Errorf("a copy: %t, without idle connections: %t, headers of %d bytes", transport != original, transport.DisableKeepAlives, transport.MaxResponseHeaderBytes)
+	}
+	for status, refused := range map[int]bool{200: false, 201: true, 403: true} {
+		if err := transport.OnProxyConnectResponse(t.Context(), nil, nil, &http.Response{StatusCode: status}); (err != nil) != refused {
+			t.Errorf("a proxy that answers with status %d: %v", status, err)
+		}
+	}
+	own := errors.New("own")
+	custom := original.Clone()
+	custom.OnProxyConnectResponse = func(context.Context, *url.URL, *http.Request, *http.Response) error { return own }
+	http.DefaultTransport = custom
+	if err := tokens.As[*http.Transport](endpoint.Transport()).OnProxyConnectResponse(t.Context(), nil, nil, nil); !errors.Is(err, own) {
+		t.Errorf("the hook of http.DefaultTransport is replaced: %v", err)
+	}
+	http.DefaultTransport = hidden{original}
+	if got := endpoint.Transport(); got != http.DefaultTransport {
+		t.Errorf("a transport of another type became %T", got)
+	}
+}
+
+// A closable body notes whether it was closed.
+type closable struct {
+	io.Reader
+
+	closed bool
+}
+
+func (c *closable) Close() error {
+	c.closed = true
+	return nil
+}
+
+func TestBodyIsClosed(t *testing.T) {
+	t.Parallel()
+	for _, status := range []int{200, 404} {
+		body := &closable{Reader: strings.NewReader("{}")}
+		request, err := http.NewRequestWithContext(t.Context(), http.MethodGet, "https://idp.test/token", nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		_, _, _ = endpoint.Do(tokens.Handler(func(request *http.Request) (*http.Response, error) {
+			response, err := tokens.Respond(status, "")(request)
+			response.Body = body
+			return response, err
+		}), request, "advice", 200)
+		if !body.closed {
+			t.Errorf("status %d: the body is left open", status)
 		}
 	}
 }

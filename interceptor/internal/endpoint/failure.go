@@ -21,7 +21,8 @@ type failure struct {
 
 func (f *failure) Error() string { return f.text }
 
-// MayPass reports whether another attempt may succeed after an error of [Do], though nobody mends anything here.
+// MayPass reports whether another attempt may succeed after an error of [Do], though nobody changes the
+// configuration.
 func MayPass(err error) bool {
 	f, ok := errors.AsType[*failure](err)
 	return ok && f.mayPass
@@ -61,13 +62,14 @@ type connectError int
 
 func (connectError) Error() string { return "the proxy refused to connect" }
 
-// refusedBy returns the status with which a proxy refused to connect, or 0. Of another transport than that of
-// [Transport] it is known by the text alone that net/http makes of the proxy's status line.
+// refusedBy returns the status with which a proxy refused to connect, or 0. If the transport is not from
+// [Transport], the status is known only by the text that net/http makes of the proxy's status line.
 func refusedBy(innermost error) int {
 	if status, ok := errors.AsType[connectError](innermost); ok {
 		return int(status)
 	}
-	for status := http.StatusBadRequest; status < 600; status++ {
+	for n := range 200 { // from 400 to 599
+		status := http.StatusBadRequest + n
 		if text := http.StatusText(status); text != "" && innermost.Error() == text {
 			return status
 		}
@@ -75,19 +77,19 @@ func refusedBy(innermost error) int {
 	return 0
 }
 
-// credentials says where a proxy's credentials are given.
+// credentials returns the advice for a proxy that wants credentials.
 func credentials(request *http.Request) string {
 	return "put the proxy's user and password into " + strings.ToUpper(request.URL.Scheme) + "_PROXY"
 }
 
-// requestError says why a request failed, and what to do. It repeats nothing of what the error says, which
-// may be the URL, whose query can hold a key, or a piece of the response.
+// requestError returns an error that tells why a request failed, and what to do. It repeats nothing of the text of
+// err, which may hold the URL, whose query can hold a key, or a piece of the response.
 func requestError(transport http.RoundTripper, request *http.Request, err error) error {
 	innermost := err
 	for wrapped := err; wrapped != nil; wrapped = errors.Unwrap(wrapped) {
 		innermost = wrapped
 	}
-	operation, toProxy := "", false // the operation is the innermost one too
+	operation, toProxy := "", false // of the innermost net.OpError, and of any
 	for failed, ok := errors.AsType[*net.OpError](err); ok; failed, ok = errors.AsType[*net.OpError](failed.Err) {
 		operation, toProxy = failed.Op, toProxy || failed.Op == "proxyconnect"
 	}
@@ -131,7 +133,7 @@ func requestError(transport http.RoundTripper, request *http.Request, err error)
 
 const unknown = "a malformed response, or a fault of the transport"
 
-// A diagnosis is why a request failed, and what to do. The cause is empty if none is known.
+// A diagnosis is the cause of a failed request, and what to do. The cause is empty if it is not known.
 type diagnosis struct {
 	cause, remedy string
 	mayPass       bool
@@ -139,10 +141,11 @@ type diagnosis struct {
 
 const theProxy = "the proxy"
 
-// The peers of a connection that failed are the server, or the proxy, or, if nobody knows which, either.
+// peers names the other end of a failed connection: the known end is the server or the proxy, and either is what
+// to call an end that may be both.
 type peers struct{ known, either string }
 
-// address asks about the address of the server, or of the proxy.
+// address returns a question about the server's address, or the question about the proxy's address.
 func (p peers) address(question string) string {
 	if p.known == theProxy {
 		return "is the proxy's address right?"
@@ -150,10 +153,10 @@ func (p peers) address(question string) string {
 	return question
 }
 
-// diagnose says what is wrong with a connection.
+// diagnose finds the cause of a failed connection.
 func (p peers) diagnose(operation string, err, innermost error) diagnosis {
-	network, isNetwork := errors.AsType[net.Error](innermost) // a *url.Error is one too
-	number, isNumber := errors.AsType[syscall.Errno](innermost)
+	network, isNetwork := errors.AsType[net.Error](innermost)   // a *url.Error is one too
+	number, isNumber := errors.AsType[syscall.Errno](innermost) // 0 otherwise
 	name, isDNS := errors.AsType[*net.DNSError](err)
 	_, isAddress := errors.AsType[*net.AddrError](err)
 	_, isRecord := errors.AsType[tls.RecordHeaderError](err)
@@ -168,7 +171,7 @@ func (p peers) diagnose(operation string, err, innermost error) diagnosis {
 		return diagnosis{p.either + " does not answer in time", "can this machine reach the proxy, and the proxy the server?", true}
 	case isNetwork && network.Timeout():
 		return diagnosis{p.known + " does not answer in time", p.address("does a firewall drop the connection, or must the request go through a proxy (HTTPS_PROXY)?"), true}
-	case isNumber && number == syscall.ECONNREFUSED:
+	case number == syscall.ECONNREFUSED:
 		return diagnosis{number.Error(), p.address("does the server run, and are host and port of the URL right?"), true}
 	case isNumber:
 		return diagnosis{number.Error(), p.address("can this machine reach the host?"), true}
@@ -191,7 +194,7 @@ func (p peers) diagnose(operation string, err, innermost error) diagnosis {
 
 const handshakeAdvice = "is a client certificate wanted, or another version of TLS? See WithTransport"
 
-// diagnoseCertificate is diagnose for the certificate of the server, or of the proxy.
+// diagnoseCertificate finds the fault of the certificate of the server or the proxy.
 func diagnoseCertificate(p peers, err error) diagnosis {
 	_, isHost := errors.AsType[x509.HostnameError](err)
 	_, isAuthority := errors.AsType[x509.UnknownAuthorityError](err)
@@ -205,7 +208,7 @@ func diagnoseCertificate(p peers, err error) diagnosis {
 	case isAuthority, isRoots:
 		return diagnosis{certificate + "is of an unknown authority",
 			"trust a private authority by WithTransport, with an http.Transport whose TLSClientConfig.RootCAs holds its certificate, or on Linux by SSL_CERT_FILE; an image without any authorities needs ca-certificates", false}
-	case isInvalid && invalid.Reason == x509.Expired:
+	case invalid.Reason == x509.Expired:
 		return diagnosis{certificate + "has expired or is not valid yet", "have the certificate renewed, unless this machine's clock is wrong", true}
 	case isInvalid, isCertificate:
 		return diagnosis{certificate + "is not valid", "have the certificate replaced", false}
@@ -216,8 +219,8 @@ func diagnoseCertificate(p peers, err error) diagnosis {
 // unreadable is the text for a proxy URL that cannot be parsed.
 const unreadable = " (the proxy's URL cannot be read: look at HTTPS_PROXY)"
 
-// through names the proxy of a request, without user information, or returns nothing. Of a transport that is
-// hidden in another one HTTPS_PROXY alone is known, which counts if a proxy was asked.
+// through returns a text that names the proxy of a request, without user information, or "". A transport inside
+// another one is not known. Then HTTPS_PROXY names the proxy, if the request went to a proxy.
 func through(transport http.RoundTripper, request *http.Request, proxied bool) string {
 	var proxy *url.URL
 	var err error

@@ -23,7 +23,7 @@ import (
 	"github.com/protoauthz/protoauthz/interceptor/internal/test/tokens"
 )
 
-// hidden is a transport that wraps another one and so hides its proxy, as tracing libraries do.
+// hidden is a transport that hides the proxy of another transport, as tracing libraries do.
 type hidden struct{ http.RoundTripper }
 
 // ask returns the error of a request.
@@ -181,7 +181,7 @@ func TestProxyConnect(t *testing.T) {
 	}
 }
 
-// listen answers a connection, and holds the connection until the client closes it: what is closed too early may
+// listen answers a connection, and holds the connection until the client closes it, since an early close may
 // lose the answer.
 func listen(t *testing.T, answer func(net.Conn)) string {
 	t.Helper()
@@ -239,12 +239,18 @@ func TestOutsideFailures(t *testing.T) {
 		"unknown authority":      {certificate(x509.UnknownAuthorityError{}), "the request failed: the server's certificate is of an unknown authority: trust a private authority by WithTransport, with an http.Transport whose TLSClientConfig.RootCAs holds its certificate, or on Linux by SSL_CERT_FILE; an image without any authorities needs ca-certificates", false},
 		"another host":           {certificate(x509.HostnameError{Host: "secret"}), "the request failed: the server's certificate is for another host: is the URL's host right?", false},
 		"an expired certificate": {certificate(x509.CertificateInvalidError{Reason: x509.Expired}), "the request failed: the server's certificate has expired or is not valid yet: have the certificate renewed, unless this machine's clock is wrong", true},
+		"a bare certificate":     {fails(x509.CertificateInvalidError{Reason: x509.NotAuthorizedToSign}), "the request failed: the server's certificate is not valid: have the certificate replaced", false},
+		"no authorities":         {fails(x509.SystemRootsError{}), "the request failed: the server's certificate is of an unknown authority: trust a private authority by WithTransport, with an http.Transport whose TLSClientConfig.RootCAs holds its certificate, or on Linux by SSL_CERT_FILE; an image without any authorities needs ca-certificates", false},
+		"no route":               {dial(syscall.EHOSTUNREACH), "the request failed: no route to host: can this machine reach the host?", true},
+		"an empty text":          {fails(errors.New("")), "the request failed: a malformed response, or a fault of the transport: what does curl -v say of the URL on this machine?", true},
+		"nothing":                {tokens.Handler(func(*http.Request) (*http.Response, error) { return nil, nil }), "the request failed: a malformed response, or a fault of the transport: what does curl -v say of the URL on this machine?", true},
 		"a broken certificate":   {certificate(errors.New("secret")), "the request failed: the server's certificate is not valid: have the certificate replaced", false},
 		"no address":             {fails(&net.OpError{Op: "dial", Err: &net.AddrError{Err: "invalid port", Addr: "secret"}}), "the request failed: the server has no valid address: are host and port of the URL right?", false},
 		"an older TLS":           {fails(errors.New("tls: secret")), "the request failed: TLS with the server failed: is a client certificate wanted, or another version of TLS? See WithTransport", true},
 		"anything else":          {fails(errors.New("secret")), "the request failed: a malformed response, or a fault of the transport: what does curl -v say of the URL on this machine?", true},
 		"no proxy URL":           {&http.Transport{Proxy: func(*http.Request) (*url.URL, error) { return nil, errors.New("secret") }}, "the request failed: the proxy's URL cannot be read: look at HTTPS_PROXY", false},
 
+		"404 and a Location":  {status(404, "Location", "https://login.test"), "the endpoint answered with status 404: is the URL right?", false},
 		"404":                 {status(404), "the endpoint answered with status 404: is the URL right?", false},
 		"408":                 {status(408), "the endpoint answered with status 408: it is tried again later", true},
 		"425":                 {status(425), "the endpoint answered with status 425: it is tried again later", true},
@@ -257,6 +263,8 @@ func TestOutsideFailures(t *testing.T) {
 		"redirect, parameter": {status(302, "Location", "https://login.test/a;jsessionid=secret/b"), `the endpoint answered with status 302, a redirect to "https://login.test/a;…", which is not followed: is the URL right?`, false},
 		"redirect, escaped":   {status(302, "Location", "/a%3Bid=secret"), `the endpoint answered with status 302, a redirect to "https://idp.test/a;…", which is not followed: is the URL right?`, false},
 		"redirect, query":     {status(302, "Location", "/%3Fa=secret"), `the endpoint answered with status 302, a redirect to "https://idp.test/?…", which is not followed: is the URL right?`, false},
+		"redirect, no path":   {status(302, "Location", "https://login.test?a=secret"), `the endpoint answered with status 302, a redirect to "https://login.test?…", which is not followed: is the URL right?`, false},
+		"redirect, fragment":  {status(302, "Location", "/a#secret"), `the endpoint answered with status 302, a redirect to "https://idp.test/a?…", which is not followed: is the URL right?`, false},
 		"redirect, no host":   {status(302, "Location", "mailto:secret"), "the endpoint answered with status 302, a redirect, which is not followed: is the URL right?", false},
 		"redirect, no URL":    {status(302, "Location", "https://secret%zz"), "the endpoint answered with status 302, a redirect, which is not followed: is the URL right?", false},
 		"redirect to nowhere": {status(302), "the endpoint answered with status 302, a redirect, which is not followed: is the URL right?", false},

@@ -11,23 +11,23 @@ import (
 	"time"
 )
 
-// What one fetch may cost.
+// Bounds of one fetch.
 const (
-	Timeout = 5 * time.Second // for all requests that it takes
-	MaxBody = 1 << 20         // of a response, in bytes, decompressed
+	Timeout = 5 * time.Second // for all requests of the fetch
+	MaxBody = 1 << 20         // of a response, in bytes, after decompression
 )
 
-// byteOrderMark may stand before a document, though RFC 8259 section 8.1 forbids to send it. Readers may ignore it.
+// byteOrderMark may precede a document. RFC 8259 section 8.1 forbids senders to add it, and lets readers ignore it.
 const byteOrderMark = "\ufeff"
 
-// Transport is like [http.DefaultTransport], but keeps no idle connections.
+// Transport returns a copy of [http.DefaultTransport] that keeps no idle connections.
 func Transport() http.RoundTripper {
 	transport, ok := http.DefaultTransport.(*http.Transport)
 	if !ok {
 		return http.DefaultTransport
 	}
 	transport = transport.Clone()
-	transport.DisableKeepAlives = true // one fetch in ten minutes needs none
+	transport.DisableKeepAlives = true // a fetch comes once in ten minutes
 	transport.MaxResponseHeaderBytes = 64 << 10
 	if transport.OnProxyConnectResponse == nil {
 		transport.OnProxyConnectResponse = func(_ context.Context, _ *url.URL, _ *http.Request, response *http.Response) error {
@@ -40,30 +40,29 @@ func Transport() http.RoundTripper {
 	return transport
 }
 
-// locations drops each Location that cannot be parsed: [http.Client] would take the redirect for a request that
-// failed.
+// locations drops a Location header that cannot be parsed, since [http.Client] would report such a redirect as a
+// request that failed.
 type locations struct{ http.RoundTripper }
 
 func (l locations) RoundTrip(request *http.Request) (*http.Response, error) {
 	response, err := l.RoundTripper.RoundTrip(request)
-	if err != nil || response == nil {
-		return response, err
+	if response != nil {
+		if _, err := response.Location(); err != nil {
+			response.Header.Del("Location")
+		}
 	}
-	if _, err := response.Location(); err != nil {
-		response.Header.Del("Location")
-	}
-	return response, nil
+	return response, err
 }
 
-// Do makes a request and returns the response's body, without a byte order mark, and the response's status,
-// which is 0 if there is no response. A response of another status than the given ones is an error, and so are
-// a redirect and a response over [MaxBody]. The advice is for somebody whose URL leads elsewhere. No error
-// repeats anything of the request or the response, but for the request's host, the proxy's, and where a
-// redirect leads. [MayPass] says whether another attempt may succeed.
+// Do sends a request and returns the response's body, without a byte order mark, and the response's status,
+// which is 0 without a response. A response with a status that is not listed is an error, and so are a redirect and
+// a response over [MaxBody]. Errors end with the advice if the URL seems to be wrong. An error names the host of
+// the request, the proxy's host and the target of a redirect, and nothing else of the request or the response.
+// [MayPass] reports whether another attempt may succeed.
 func Do(transport http.RoundTripper, request *http.Request, advice string, statuses ...int) (body []byte, status int, err error) {
 	client := &http.Client{
 		Transport: locations{transport},
-		// Who follows a redirect lets another host choose the answer.
+		// Following a redirect would let another host choose the answer.
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 	}
 	response, err := client.Do(request) //nolint:gosec // the URL is configured

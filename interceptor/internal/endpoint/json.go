@@ -7,9 +7,8 @@ import (
 	"unicode/utf8"
 )
 
-// NotJSON returns the error for a body of [Do] that is not a JSON object (RFC 8259), and says what was found in
-// place of the object, and what to do: the advice is for somebody whose URL leads elsewhere. The error repeats
-// nothing of the body.
+// NotJSON returns the error for a body of [Do] that is not a JSON object (RFC 8259). The error tells what the body
+// is, and what to do: the advice, unless the body has a better one. It repeats nothing of the body.
 func NotJSON(body []byte, advice string) error {
 	const (
 		fault    = "not a JSON object in UTF-8"
@@ -43,8 +42,8 @@ func NotJSON(body []byte, advice string) error {
 	return errors.New(fault + found + ": " + advice)
 }
 
-// isWide reports whether a body is text in UTF-16 or UTF-32: with a byte order mark, or with NULs beside the first
-// character, which begins JSON or HTML.
+// isWide reports whether a body is text in UTF-16 or UTF-32: it has a byte order mark, or NULs beside a first
+// character that begins JSON or HTML.
 func isWide(body []byte) bool {
 	for _, mark := range []string{"\xff\xfe", "\xfe\xff", "\x00\x00\xfe\xff"} {
 		if bytes.HasPrefix(body, []byte(mark)) {

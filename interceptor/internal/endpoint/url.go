@@ -1,5 +1,5 @@
-// Package endpoint is how the endpoints of identity providers are addressed and asked:
-// keys and tokens come over the same kind of channel, at the same price.
+// Package endpoint checks the URLs of identity providers and sends requests to them, with the same
+// bounds for keys and for tokens.
 package endpoint
 
 import (
@@ -11,8 +11,8 @@ import (
 	"unicode"
 )
 
-// CheckURL accepts absolute https URLs, and http ones on loopback addresses,
-// where nobody can listen in.
+// CheckURL refuses URLs that are not absolute https URLs, or http URLs on a loopback address. The
+// error tells what is wrong and what to do.
 func CheckURL(raw string) error {
 	u, err := url.Parse(raw)
 	switch {
@@ -24,7 +24,7 @@ func CheckURL(raw string) error {
 		return errors.New("it does not begin with https://")
 	case err != nil:
 		return errors.New("it cannot be parsed (Auth0 and AuthAction take a bare domain, without https:// and path)")
-	case u.Hostname() == "" || u.Opaque != "" || strings.HasSuffix(u.Host, ":"):
+	case u.Hostname() == "" || strings.HasSuffix(u.Host, ":"):
 		return errors.New("it names no host: a part of the URL seems to be missing; " + unsetAdvice)
 	case strings.HasPrefix(u.Host, "."):
 		return errors.New("its host begins with a dot: a part of the URL seems to be missing; " + unsetAdvice)
@@ -38,14 +38,14 @@ func CheckURL(raw string) error {
 	return nil
 }
 
-// What to do about a setting that is not as somebody meant it.
+// What to do about a setting that is empty or has white space.
 const (
 	unsetAdvice = "if a variable or a file should supply it, set the variable or fill the file"
 	trimAdvice  = "if a variable or a file supplies it, remove the white space there"
 )
 
 // CheckSetting refuses a setting that is blank, or that has white space around it, such as the line break
-// at the end of a file. The error's text stands behind the setting's name.
+// at the end of a file. The text of the error continues a sentence that begins with the setting's name.
 func CheckSetting(text string) error {
 	switch {
 	case IsBlank(text):
@@ -56,14 +56,14 @@ func CheckSetting(text string) error {
 	return nil
 }
 
-// IsLoopback reports whether a host is this machine: 127.0.0.0/8, ::1 or localhost.
+// IsLoopback reports whether a host is this machine: an address in 127.0.0.0/8, ::1 or localhost.
 func IsLoopback(host string) bool {
-	address, err := netip.ParseAddr(host)
-	return host == "localhost" || err == nil && address.IsLoopback()
+	address, _ := netip.ParseAddr(host) // the zero Addr is not loopback
+	return host == "localhost" || address.IsLoopback()
 }
 
-// DomainURL returns the https URL of a domain and a path, or "" for a blank domain. It escapes slashes, so
-// that [CheckURL] refuses a path in the domain, and keeps white space, which CheckURL names.
+// DomainURL returns the https URL of a domain and a path, or "" for a blank domain. DomainURL escapes slashes
+// in the domain and keeps white space, so that [CheckURL] refuses both.
 func DomainURL(domain, path string) string {
 	switch {
 	case IsBlank(domain):
@@ -75,8 +75,8 @@ func DomainURL(domain, path string) string {
 	}
 }
 
-// WithPath appends a path to a URL, unless the URL ends with the path. A blank URL stays empty, so that errors
-// do not show a path that nobody gave. A URL without a host stays as it is, so that the path does not become the
+// WithPath appends a path to a URL, unless the URL ends with the path. WithPath returns "" for a blank URL, so
+// that errors show no path that nobody wrote. A URL without a host stays as it is, since the path would become the
 // host.
 func WithPath(base, path string) string {
 	trim := func(text string) string { return strings.TrimSuffix(strings.TrimSuffix(text, "/"), path) }
@@ -90,36 +90,35 @@ func WithPath(base, path string) string {
 	return base[:host] + trim(base[host:]) + path
 }
 
-// IsBlank reports whether a setting is not there: empty, or white space.
+// IsBlank reports whether a setting is empty or white space.
 func IsBlank(text string) bool { return strings.TrimSpace(text) == "" }
 
-// maxShown is how much an error shows of a URL, in bytes.
+// maxShown is the longest part of a URL that an error shows, in bytes.
 const maxShown = 200
 
-// DisplayURL returns a URL as errors show it: without user information, query and fragment, which may be
-// secrets, and not longer than 200 bytes.
+// DisplayURL returns a URL for errors. It leaves out user information, query and fragment, which may be
+// secrets, and what exceeds 200 bytes.
 func DisplayURL(raw string) string {
-	end, at := strings.IndexAny(raw, "?#"), strings.LastIndexByte(raw, '@')
-	switch {
-	case end >= 0 && end < at: // the password may hold the one, or the query the other
+	switch end := strings.IndexAny(raw, "?#"); {
+	case end >= 0 && strings.Contains(raw[end:], "@"): // a password with a question mark, or a query with an at sign
 		return "xxxxx"
 	case end >= 0:
 		raw = raw[:end] + "?…"
 	}
-	if at >= 0 {
+	if at := strings.LastIndexByte(raw, '@'); at >= 0 {
 		raw = "xxxxx" + raw[at:]
 	}
 	return shortened(raw)
 }
 
-// displayTarget returns where a redirect leads as errors show it: without user information, and without query,
-// fragment and the path's parameters, which may be secrets, and not longer than 200 bytes.
+// displayTarget returns the target of a redirect for errors. It leaves out user information, query, fragment and
+// the parameters of the path, which may be secrets, and what exceeds 200 bytes.
 func displayTarget(location *url.URL) string {
 	path := location.Path
 	if location.RawQuery != "" || location.Fragment != "" {
 		path += "?"
 	}
-	if end := strings.IndexAny(path, ";?#"); end >= 0 { // also what was escaped
+	if end := strings.IndexAny(path, ";?#"); end >= 0 { // also escaped ones
 		path = path[:end+1] + "…"
 	}
 	return shortened(location.Scheme + "://" + location.Host + path)
@@ -132,7 +131,7 @@ func shortened(text string) string {
 	return text
 }
 
-// JoinFaults joins the faults of a configuration, those that read alike once. The error is nil if there are none.
+// JoinFaults joins the faults of a configuration, each text once. The error is nil without faults.
 func JoinFaults(faults []error) error {
 	told := map[string]bool{}
 	return errors.Join(slices.DeleteFunc(faults, func(fault error) bool {

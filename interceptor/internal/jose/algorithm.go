@@ -13,15 +13,14 @@ import (
 )
 
 // An algorithm is a signature algorithm of RFC 7518 section 3, RFC 8037 or RFC 9864, with
-// the one kind of key that it may be used with.
+// the only kind of key that it may be used with.
 type algorithm struct {
 	method jwt.SigningMethod
 	kty    string
 	curve  elliptic.Curve // of an EC key
 }
 
-// algorithms are all that can be allowed. There is neither none nor HMAC: no
-// configuration can bring them in.
+// algorithms are all algorithms that an issuer may use. No configuration can add none or HMAC.
 var algorithms = map[string]algorithm{
 	"RS256": {method: jwt.SigningMethodRS256, kty: "RSA"},
 	"RS384": {method: jwt.SigningMethodRS384, kty: "RSA"},
@@ -40,7 +39,7 @@ var algorithms = map[string]algorithm{
 // Algorithms returns the names of all algorithms, sorted.
 func Algorithms() []string { return slices.Sorted(maps.Keys(algorithms)) }
 
-// CanonicalAlgorithm returns the name of golang-jwt for an algorithm: EdDSA for Ed25519 (RFC 9864).
+// CanonicalAlgorithm returns the name that golang-jwt uses for an algorithm: EdDSA for Ed25519 (RFC 9864).
 func CanonicalAlgorithm(name string) string {
 	if name == "Ed25519" {
 		return "EdDSA"
@@ -48,7 +47,7 @@ func CanonicalAlgorithm(name string) string {
 	return name
 }
 
-// strictPSS makes the salt as long as the hash (RFC 7518 section 3.5), where
+// strictPSS requires a salt as long as the hash (RFC 7518 section 3.5). The method of
 // golang-jwt accepts any length.
 func strictPSS(method *jwt.SigningMethodRSAPSS) *jwt.SigningMethodRSAPSS {
 	return &jwt.SigningMethodRSAPSS{

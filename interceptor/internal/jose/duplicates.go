@@ -8,22 +8,22 @@ import (
 	"sync"
 )
 
-// A nameTable finds member names that stand twice in one object of a text, and members of the
-// outermost object. An attacker chooses how many names there are and what they are: it
-// is a hash table with a keyed hash. It knows where names are, and holds no byte of the text.
+// A nameTable finds a member name that an object has twice, and the members of the outermost
+// object. It is a hash table with a keyed hash, since an attacker chooses the names and their
+// number. It keeps places in the text, and no byte of the text.
 type nameTable struct {
 	all   []name   // in the order of the text
-	slots []uint32 // n+1 for all[n], where its hash says or behind that
+	slots []uint32 // n+1 for all[n], at the place of its hash or at a later one
 	mask  uint64   // of an index of slots
 }
 
 type name struct {
-	name, value span   // the name without its quotes, and the value of a member of the outermost object
-	object      uint32 // which one it is of, in the order of their beginnings
+	name, value span   // the name without its quotes, and the value if the object is the outermost one
+	object      uint32 // the number of its object
 	hash        uint64
 }
 
-// outermost is the number of the object that the text is.
+// outermost is the number of the outermost object. Objects are numbered in the order in which they begin.
 const outermost = 1
 
 // A span is a part of a text.
@@ -31,15 +31,15 @@ type span struct{ start, end uint32 }
 
 func (s span) of(text string) string { return text[s.start:s.end] }
 
-// offset is a place in a text, which is shorter than 4 GiB.
+// offset converts a place in a text. Texts are shorter than 4 GiB.
 func offset(at int) uint32 { return uint32(at) } //nolint:gosec // see scanner.run
 
 const (
-	// minMember is what a member takes at least: a brace or comma, two quotes and a colon.
+	// minMember is the shortest part of a member: a brace or comma, two quotes and a colon.
 	minMember = len(`{"":`)
-	// spacing is how many slots there are for a name, at least. Most are then found free at once.
+	// spacing is the least number of slots for each name. Most names find a free slot at once.
 	spacing = 4
-	// maxKept is the number of slots for the largest token. Larger tables are not kept.
+	// maxKept is the number of slots for the largest token. The pool keeps no larger table.
 	maxKept = 1 << 14
 )
 
@@ -58,23 +58,23 @@ func newNameTable(text string) *nameTable {
 	return t
 }
 
-// release leaves the table to others.
+// release returns the table to the pool.
 func (t *nameTable) release() {
 	if cap(t.slots) <= maxKept {
 		tables.Put(t)
 	}
 }
 
-// seed and keys keep hashes from those who choose names.
+// seed and keys make hashes that an attacker cannot predict.
 var (
 	seed = maphash.MakeSeed()
 	keys = [2]uint64{maphash.String(seed, "0"), maphash.String(seed, "1")}
 )
 
-// short is the length of names that are hashed as one number, which costs a third.
+// short is the length of a number. A shorter name is hashed as a number, which takes a third of the time.
 const short = 8
 
-// hashOf returns the hash of a part of a text, given whether there are escapes in it.
+// hashOf returns the hash of a name. escaped is whether the name has escapes.
 func hashOf(text string, key span, escaped bool) uint64 {
 	size := key.end - key.start
 	switch {
@@ -83,7 +83,7 @@ func hashOf(text string, key span, escaped bool) uint64 {
 	case size >= short:
 		return maphash.String(seed, key.of(text))
 	}
-	// What is behind the name is masked.
+	// The mask drops the bytes behind the name.
 	number := binary.LittleEndian.Uint64([]byte(text[key.start:][:short]))
 	return hashShort(number&(1<<(8*size)-1), uint64(size))
 }
@@ -100,8 +100,8 @@ func hashUnescaped(text string) uint64 {
 	return hashShort(binary.LittleEndian.Uint64(room[:]), uint64(len(name)))
 }
 
-// shortUnescaped returns the number of a short name, if its escapes are simple: the most that
-// an attacker can have of a byte.
+// shortUnescaped returns the number of a short name with simple escapes. A text can hold more of
+// these names than of names with other escapes.
 func shortUnescaped(text string) (number, size uint64, ok bool) {
 	for n := 0; n < len(text); n++ {
 		c := text[n]
@@ -118,17 +118,17 @@ func shortUnescaped(text string) (number, size uint64, ok bool) {
 	return number, size, true
 }
 
-// hashShort is keyed: keys are random in each process.
+// hashShort returns the keyed hash of a short name.
 func hashShort(name, size uint64) uint64 {
 	high, low := bits.Mul64(name^keys[0], keys[1]^size)
 	return high ^ low
 }
 
-// add adds the name of an object's member whose value is at a place. It returns false if the
-// object has a member of that name.
+// add adds a member, given the object, the name and the place of the value. It returns false if
+// the object already has a member with the name.
 func (t *nameTable) add(text string, object uint32, key span, escaped bool, value int) bool {
 	hash := hashOf(text, key, escaped)
-	slot := &t.slots[t.first(object, hash)] // which is free, mostly
+	slot := &t.slots[t.first(object, hash)] // mostly free
 	if *slot != 0 {
 		if slot = t.find(text, object, key.of(text), escaped, hash); *slot != 0 {
 			return false
@@ -139,7 +139,7 @@ func (t *nameTable) add(text string, object uint32, key span, escaped bool, valu
 	return true
 }
 
-// get returns the name of a member of the outermost object, or nil.
+// get returns the member of the outermost object with a name, or nil.
 func (t *nameTable) get(text, key string) *name {
 	hash := maphash.String(seed, key)
 	if len(key) < short {
@@ -153,12 +153,12 @@ func (t *nameTable) get(text, key string) *name {
 	return &t.all[n-1]
 }
 
-// first returns where a name's slot is, unless others are there.
+// first returns the first slot that a name may take. It is keyed too, for one name in many objects.
 func (t *nameTable) first(object uint32, hash uint64) uint64 {
-	return hashShort(hash, uint64(object)) & t.mask // which nobody who puts one name into many objects knows
+	return hashShort(hash, uint64(object)) & t.mask
 }
 
-// find returns the slot of a name, or the free one that it would take.
+// find returns the slot of a name, or the free slot that the name would take.
 func (t *nameTable) find(text string, object uint32, key string, escaped bool, hash uint64) *uint32 {
 	for at := t.first(object, hash); ; at = (at + 1) & t.mask {
 		slot := &t.slots[at]

@@ -6,26 +6,27 @@ import (
 	"strings"
 )
 
-// An Object is a JSON object whose member names are known to be unique. It holds members
-// as they were written, as parts of the text that was read.
+// An Object is a JSON object with unique member names. Its values are parts of the text that
+// was read.
 type Object struct {
 	Members []Member
-	partial bool // only those that were asked for
+	partial bool // Members are the members that ParseMembers was asked for
 }
 
-// A Member is a name and a JSON value. A member that was asked for and is not there has no value.
+// A Member is a name and a JSON value. The value is empty if ParseMembers was asked for a member that
+// is absent.
 type Member struct{ Name, Value string }
 
-// ParseObject reads a JSON object (RFC 8259). encoding/json alone would take the last of
-// two members with one name, and replace invalid UTF-8 and half surrogate pairs,
-// so that different strings become one.
+// ParseObject reads a JSON object (RFC 8259). It refuses a member name that an object has
+// twice, invalid UTF-8, and half of a surrogate pair. encoding/json would take the last of two
+// members, and replace bad characters so that different strings become equal.
 func ParseObject(data []byte) (Object, error) { return parse(string(data), true, nil) }
 
-// ParseShallow is [ParseObject], but leaves the objects inside the object to be
-// parsed one by one.
+// ParseShallow is [ParseObject] for the outermost object alone. The objects inside are still
+// to be parsed.
 func ParseShallow(data []byte) (Object, error) { return parse(string(data), false, nil) }
 
-// ParseMembers is [ParseObject] that keeps only the members asked for, if any are. The others cost no memory.
+// ParseMembers is [ParseObject] that returns only the members asked for, if any are. The others cost no memory.
 func ParseMembers(text string, asked []string) (Object, error) { return parse(text, true, asked) }
 
 func parse(text string, deep bool, asked []string) (Object, error) {
@@ -54,8 +55,8 @@ func parse(text string, deep bool, asked []string) (Object, error) {
 	return o, nil
 }
 
-// Get returns the value of a member, and whether it is there. Of an object of [ParseMembers] it must
-// be one that was asked for, or Get panics: any other would seem to be absent.
+// Get returns the value of a member, and whether the object has the member. It panics for a member that
+// [ParseMembers] was not asked for, since the member would seem to be absent.
 func (o *Object) Get(name string) (value string, ok bool) {
 	for n := range o.Members {
 		if m := &o.Members[n]; m.Name == name {
@@ -68,15 +69,15 @@ func (o *Object) Get(name string) (value string, ok bool) {
 	return "", false
 }
 
-// Has reports whether a member is there, as [Object.Get] does.
+// Has reports whether the object has a member. It panics as [Object.Get] does.
 func (o *Object) Has(name string) bool {
 	_, ok := o.Get(name)
 	return ok
 }
 
-// Text returns the string member of that name, which may be a part of the object's text
-// and keep all of it in memory, and whether it is there. A
-// member of another type, null included, is a [ValueError].
+// Text returns the value of a string member, and whether the object has the member. The value
+// may keep the whole text of the object in memory. A member of another type, such as null, is
+// a [ValueError].
 func (o *Object) Text(name string) (value string, ok bool, err error) {
 	raw, ok := o.Get(name)
 	if !ok {
@@ -88,8 +89,9 @@ func (o *Object) Text(name string) (value string, ok bool, err error) {
 	return unescaped(raw[1 : len(raw)-1]), true, nil
 }
 
-// Texts returns copies of the member of that name, an array of strings or a single
-// string, and whether it is there. A member of another type is a [ValueError].
+// Texts returns copies of the strings in a member that is a string or an array of strings,
+// whether the member is an array, and whether the object has the member. A member of another
+// type is a [ValueError].
 func (o *Object) Texts(name string) (values []string, array, ok bool, err error) {
 	raw, ok := o.Get(name)
 	if !ok {
@@ -99,17 +101,25 @@ func (o *Object) Texts(name string) (values []string, array, ok bool, err error)
 		value, _, err := o.Text(name)
 		return []string{strings.Clone(value)}, false, true, err
 	}
-	// A null element would decode into an empty string.
+	// encoding/json would decode null into an empty string.
 	var elements []*string
 	if raw[0] != '[' || json.Unmarshal([]byte(raw), &elements) != nil {
 		return nil, false, true, ValueError(name + " is neither a string nor an array of strings")
 	}
-	values = slices.Grow(values, len(elements))
+	texts := slices.Grow([]string(nil), len(elements))
 	for _, element := range elements {
 		if element == nil {
 			return nil, true, true, ValueError(name + " has an element that is not a string")
 		}
-		values = append(values, *element)
+		texts = append(texts, *element)
 	}
-	return values, true, true, nil
+	return texts, true, true, nil
+}
+
+// DropNulls leaves out the members whose value is null, except members of the given names: .NET and Java write
+// null for a member that an object does not have.
+func (o *Object) DropNulls(except ...string) {
+	o.Members = slices.DeleteFunc(o.Members, func(m Member) bool {
+		return m.Value == "null" && !slices.Contains(except, m.Name)
+	})
 }

@@ -17,7 +17,7 @@ import (
 // scene is where all tokens are minted.
 var scene = tokens.Scene{Now: 946684800, Leeway: 30, Attacker: "https://evil.test"}
 
-// parse is ParseObject, and ParseMembers for the members that there are and one more.
+// parse compares ParseObject with ParseMembers for all members and an absent one.
 func parse(data []byte) (map[string]json.RawMessage, error) {
 	o, err := jose.ParseObject(data)
 	names := []string{"not there"}
@@ -94,10 +94,10 @@ func FuzzParseObject(f *testing.F) {
 	})
 }
 
-// FuzzParseShallow holds it against encoding/json and the uniqueness of the outermost names.
+// FuzzParseShallow compares ParseShallow with encoding/json, which accepts duplicate names.
 func FuzzParseShallow(f *testing.F) {
 	seeds := []string{
-		`{"keys":[{"a":1,"a":1}]}`, `{"a":1,"\u0061":1}`, `{"a":{"a":{"a":1}}}`, `{"\ud800":1,"\udfff":2}`, `{"\ud800":1}`, `{"a":"\ud83d\u0041"}`, "{\"\ufffd\":1,\"\\udc00\":1}", `{"a":` + strings.Repeat("[", 100) + strings.Repeat("]", 100) + `}`,
+		`{"keys":[{"a":1,"a":1}]}`, `{"a":1,"\u0061":1}`, `{"a":{"a":{"a":1}}}`, `{"\ud800":1,"\udfff":2}`, `{"\ud83d\u0041":1,"\ud83d":2}`, `{"\ud800":1}`, `{"a":"\ud83d\u0041"}`, "{\"\ufffd\":1,\"\\udc00\":1}", `{"a":` + strings.Repeat("[", 100) + strings.Repeat("]", 100) + `}`,
 		`{"a":1}x`, "[]", "{\"a\":\"\xff\"}", "\ufeff{}", `{"a":01}`, `{"a":"\x"}`, "{\"a\":\"\x1f\"}", `{"a":tru}`, `{,}`, `{"a"}`, "{",
 	}
 	read := func(data []byte) (map[string]json.RawMessage, bool) {
@@ -138,7 +138,7 @@ func FuzzParseShallow(f *testing.F) {
 	})
 }
 
-// TestParseObject is about what FuzzParseObject leaves out, and what it should not have to find.
+// TestParseObject has texts that FuzzParseObject leaves out, and known edges.
 func TestParseObject(t *testing.T) {
 	t.Parallel()
 	nested := func(depth int, within string) string {
@@ -151,6 +151,9 @@ func TestParseObject(t *testing.T) {
 		`{"\ud83d\ude00":1,"😀":1}`: false, `{"\ud83d\ude00":1,"\uD83D\uDE00":1}`: false, `{"\ude00\ud83d":1}`: false, `{"\ud83d":1}`: false, `{"\ud83dx":1}`: false, `{"\ud83d\n":1}`: false, `{"\ud83d\ud83d\ude00":1}`: false,
 		`{"1234567":1,"12345678":1,"123456789":1}`: true, `{"1234567":1,"\u0031234567":1}`: false, `{"12345678":1,"\u00312345678":1}`: false, `{"12345\u00367":1,"1234567":1}`: false, `{"a":{"x":1},"b":{"x":1},"x":[{"x":1},{"x":1}]}`: true, `{"x":[{"y":1,"z":{"y":1},"y":1}]}`: false,
 		`{"a":-}`: false, `{"a":-0}`: true, `{"a":-01}`: false, `{"a":00}`: false, `{"a":1.}`: false, `{"a":.1}`: false, `{"a":1e}`: false, `{"a":1e+}`: false, `{"a":1E-0}`: true, `{"a":0e0}`: true, `{"a":+1}`: false, `{"a":0x1}`: false, `{"a":1_0}`: false, `{"a":Infinity}`: false,
+		`{"a":nulx}`: false, `{"a":trux}`: false, `{"a":1`: false, `{"a":"x`: false, `{a":1}`: false, `{"a":1,b":2}`: false, "{\"a\x80\":1}": false,
+		`{"\/2345678":1,"/2345678":1}`: false, `{"\/23456789":1,"/23456789":1}`: false, `{"\/23456":1,"/23456":1}`: false, `{"\/234567":1,"/234567":1}`: false,
+		`{"a":"\x0041"}`: false, `{"\ud83dxude00":1}`: false, `{"\uABCD":1,"\uEFef":2}`: true, `{"\uABCD":1,"\uabcd":2}`: false,
 		`{"a":truee}`: false, `{"a":nul}`: false, `{"a":True}`: false, `{"a":"\u12g4"}`: false, `{"a":"\u123`: false, `{"a":"\u\u0030"}`: false, `{"a":"\x41"}`: false, `{"a":"\`: false, `{"a":1,}`: false, `{"a":[1,]}`: false, `{"a":[,1]}`: false, `{"a":1]`: false, `{"a":[1}}`: false, `{"a":{]}`: false, `{"a" :1}`: true, `{a:1}`: false, `{"a":1 2}`: false, `{1:1}`: false, "{\"a\"\v:1}": false, `{"a":}`: false, `{"a",1}`: false, `{"a":1;"b":2}`: false, `{"a":[1;2]}`: false,
 		`{"x":[` + strings.Repeat(`{"x":1,"y":1,"z":1},`, 2000) + `0]}`: true, `{"x":[` + strings.Repeat(`{"x":1},`, 2000) + `{"x":1,"x":1}]}`: false,
 		nested(31, "0"): true, nested(32, ""): true, nested(32, " "): true, nested(32, "0"): false, nested(33, ""): false, nested(31, "{}"): true, nested(31, `{"a":1}`): false,
@@ -159,7 +162,7 @@ func TestParseObject(t *testing.T) {
 			t.Errorf("%q: %v", text, err)
 		}
 		if _, sound := tokens.ReadObject([]byte(text)); sound != ok && !strings.Contains(text, "fffd") && !strings.Contains(text, "\ufffd") {
-			t.Errorf("%q: the oracle says %t", text, sound)
+			t.Errorf("%q: the oracle returns %t", text, sound)
 		}
 	}
 	for depth, ok := range map[int]bool{9_998: true, 9_999: true, 10_000: false} { // as encoding/json
@@ -169,8 +172,21 @@ func TestParseObject(t *testing.T) {
 	}
 }
 
-// TestManyNames reads objects with names of all sizes, large ones among them, one after
-// another: what one has does not show in the next.
+func TestParseObjectErrors(t *testing.T) {
+	t.Parallel()
+	const twice, half, deep = "an object has a member name twice", "a string has half of a surrogate pair", "nested too deeply"
+	for text, want := range map[string]string{
+		`{"a":1,"a":1}`: twice, `{"a":{"b":1,"b":1}}`: twice, `{"a":"\ud800"}`: half, `{"\ud800":1}`: half, `{"a":["\udfff"]}`: half,
+		`{"a":` + strings.Repeat("[", 33): deep, `{"a":1`: jose.ErrJSON.Error(), `{"a":"\x"}`: jose.ErrJSON.Error(),
+	} {
+		if _, err := jose.ParseObject([]byte(text)); err == nil || err.Error() != want {
+			t.Errorf("%s: %v, want %s", text, err, want)
+		}
+	}
+}
+
+// TestManyNames reads objects with different numbers of names one after another. The tables are
+// used again, and must not mix objects.
 func TestManyNames(t *testing.T) {
 	t.Parallel()
 	var wait sync.WaitGroup
@@ -187,7 +203,7 @@ func TestManyNames(t *testing.T) {
 				}
 				if count > 0 {
 					if _, err := parse([]byte("{" + strings.Join(append(names, names[len(names)/2]), ",") + "}")); err == nil {
-						t.Errorf("one of %d names may stand twice", count)
+						t.Errorf("one of %d names is accepted twice", count)
 					}
 				}
 			}
@@ -196,7 +212,8 @@ func TestManyNames(t *testing.T) {
 	wait.Wait()
 }
 
-// TestMemberNobodyAskedFor makes sure that a claim that was forgotten does not seem to be absent.
+// TestMemberNobodyAskedFor makes sure that a member that ParseMembers was not asked for does not
+// seem to be absent.
 func TestMemberNobodyAskedFor(t *testing.T) {
 	t.Parallel()
 	o, err := jose.ParseMembers(`{"sub":"a","cnf":{}}`, []string{"sub", "exp"})
@@ -205,7 +222,7 @@ func TestMemberNobodyAskedFor(t *testing.T) {
 	}
 	defer func() {
 		if recover() == nil {
-			t.Error("a member that nobody asked for is said to be absent")
+			t.Error("a member that nobody asked for seems to be absent")
 		}
 	}()
 	o.Has("cnf")

@@ -22,13 +22,13 @@ type Key struct {
 	Public    crypto.PublicKey
 }
 
-// ParseKey reads one JWK. Its errors name what is wrong, never a value.
+// ParseKey reads a JWK. Its errors name the fault, and never a value.
 func ParseKey(raw []byte) (Key, error) {
 	jwk, err := ParseObject(raw)
 	if err != nil {
 		return Key{}, err
 	}
-	jwk.DropNulls()
+	jwk.DropNulls(required...) // a required member keeps its null, and is refused
 	var key Key
 	var kty string
 	for name, into := range map[string]*string{"kty": &kty, "kid": &key.ID, "alg": &key.Algorithm} {
@@ -36,7 +36,7 @@ func ParseKey(raw []byte) (Key, error) {
 		if err != nil {
 			return Key{}, fmt.Errorf("its %w", err)
 		}
-		*into = strings.Clone(text) // of the whole JWK
+		*into = strings.Clone(text) // keeps the JWK out of memory
 	}
 	for _, name := range []string{"d", "k", "p", "q", "dp", "dq", "qi", "oth"} {
 		if jwk.Has(name) {
@@ -56,31 +56,23 @@ func ParseKey(raw []byte) (Key, error) {
 	return key, err
 }
 
-// Algorithms returns the names of all algorithms for keys of this kind, sorted.
+// Algorithms returns the names of all algorithms that the key fits, sorted.
 func (k *Key) Algorithms() []string {
 	return slices.DeleteFunc(Algorithms(), func(name string) bool { return !algorithms[name].fits(k.Public) })
 }
 
-// required are the members without which no key of some type is one.
+// required are the members that a key of some type needs.
 var required = []string{"kty", "crv", "n", "e", "x", "y"}
 
-// DropNulls leaves out the optional members that are null: .NET and Java write what a key does not have
-// as null. A required member keeps its null and is refused.
-func (o *Object) DropNulls() {
-	o.Members = slices.DeleteFunc(o.Members, func(m Member) bool {
-		return m.Value == "null" && !slices.Contains(required, m.Name)
-	})
-}
-
-// coordinates are the members that make up a public key, by key type.
+// coordinates are the members that a public key is built from, by key type.
 var coordinates = map[string][]string{
 	"RSA": {"n", "e"},
 	"EC":  {"x", "y"},
 	"OKP": {"x"},
 }
 
-// parsePublic builds the public key. It hands on nothing but the members that
-// make it up, so that nothing else (private parts, certificates, URLs) is read.
+// parsePublic builds the public key from its coordinates. It passes no other member on, so that
+// keyfunc reads no private parts, certificates or URLs.
 func parsePublic(kty string, jwk *Object) (crypto.PublicKey, error) {
 	names, ok := coordinates[kty]
 	if !ok {
@@ -90,7 +82,7 @@ func parsePublic(kty string, jwk *Object) (crypto.PublicKey, error) {
 	for _, name := range names {
 		value, _, err := jwk.Text(name)
 		if err == nil {
-			_, err = DecodeSegment(value) // keyfunc is not strict
+			_, err = DecodeSegment(value) // keyfunc accepts more
 		}
 		if err != nil {
 			return nil, fmt.Errorf("its %s is missing or not in base64url", name)
@@ -111,12 +103,9 @@ func parsePublic(kty string, jwk *Object) (crypto.PublicKey, error) {
 	return public, checkPublic(public, len(parts["x"]), len(parts["y"]))
 }
 
-// build lets keyfunc build the key of a single JWK.
+// build builds the key of a single JWK with keyfunc.
 func build(parts map[string]string) (crypto.PublicKey, error) {
-	jwk, err := json.Marshal(parts)
-	if err != nil {
-		return nil, err
-	}
+	jwk, _ := json.Marshal(parts) // strings have a JSON form
 	set, err := keyfunc.NewJWKJSON(jwk)
 	if err != nil {
 		return nil, err
@@ -134,8 +123,8 @@ const (
 	maxExponent = 1<<31 - 1
 )
 
-// checkPublic refuses keys that are well-formed and yet not to be trusted, given how long the
-// coordinates x and y are in base64url.
+// checkPublic refuses well-formed keys that are not safe, given the lengths of the coordinates x and
+// y in base64url.
 func checkPublic(public crypto.PublicKey, x, y int) error {
 	switch public := public.(type) {
 	case *rsa.PublicKey:

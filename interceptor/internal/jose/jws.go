@@ -1,9 +1,8 @@
-// Package jose reads what is signed and what verifies it: JWS in compact form (RFC 7515), JWK
-// (RFC 7517) and their algorithms (RFC 7518), on top of a strict reader of JSON (RFC 8259).
+// Package jose reads JWS in compact form (RFC 7515), JWK (RFC 7517) and their algorithms
+// (RFC 7518), with a strict reader of JSON (RFC 8259).
 //
-// The package judges form and trusts nobody: which issuer, key, algorithm and claim is good is
-// decided elsewhere. So is what an error means: an error of this package is about a text, and
-// its text holds no byte of a value.
+// The package checks form alone. Its users decide which issuer, key, algorithm and claim is
+// good, and what an error means. The text of an error holds no byte of a value.
 package jose
 
 import (
@@ -17,12 +16,12 @@ import (
 // maxKeyID is the longest `kid`, in bytes, that is looked up.
 const maxKeyID = 256
 
-// maxType is the longest `typ`, in bytes, that is looked at: a media type's two names have at
-// most 127 each (RFC 6838 section 4.2), and "application/" may be left out.
+// maxType is the longest `typ`, in bytes, that is compared. The two names of a media type have
+// at most 127 bytes each (RFC 6838 section 4.2).
 const maxType = 255
 
-// A ValueError says which member of a JSON object has a value that is not accepted. All other
-// errors of this package are about the form of a text.
+// A ValueError names the member of a JSON object that has a wrong value. All other errors of
+// this package are about the form of a text.
 type ValueError string
 
 func (e ValueError) Error() string { return string(e) }
@@ -30,12 +29,12 @@ func (e ValueError) Error() string { return string(e) }
 // A JWS is a token in JWS compact serialization (RFC 7515 section 7.1), decoded
 // but not verified.
 type JWS struct {
-	Algorithm string // by its canonical name
+	Algorithm string // its canonical name
 	Type      string
-	TypeFault string // why Type cannot be compared, or empty
+	TypeFault string // the reason why Type cannot be compared, or empty
 	KeyID     string // empty if the header has none
 	Payload   string
-	Signed    string // header and payload as they were sent
+	Signed    string // header and payload as the client sent them
 	Signature []byte
 }
 
@@ -50,7 +49,7 @@ var (
 	strictBase64    = base64.RawURLEncoding.Strict()
 )
 
-// ParseJWS reads a token. The parts of the result are parts of raw, or of what raw encodes.
+// ParseJWS reads a token. The strings of the result are parts of raw, or of a decoded copy.
 func ParseJWS(raw string) (JWS, error) {
 	switch dots := strings.Count(raw, "."); dots {
 	case 2:
@@ -68,7 +67,7 @@ func ParseJWS(raw string) (JWS, error) {
 		return JWS{}, err
 	}
 	token := JWS{Signed: raw[:lastDot], Payload: payload}
-	if signature := raw[lastDot+1:]; signature != "" { // without one, alg is looked at first
+	if signature := raw[lastDot+1:]; signature != "" { // for an empty one, a fault of alg is the better error
 		if token.Signature, err = DecodeSegment(signature); err != nil {
 			return JWS{}, err
 		}
@@ -95,7 +94,7 @@ func DecodeSegment(segment string) ([]byte, error) {
 	return data, nil
 }
 
-// decodeTexts is DecodeSegment for two segments that are wanted as strings, which are made at once.
+// decodeTexts decodes two segments into strings that share memory.
 func decodeTexts(header64, payload64 string) (header, payload string, err error) {
 	size := strictBase64.DecodedLen(len(header64))
 	var text strings.Builder
@@ -108,7 +107,7 @@ func decodeTexts(header64, payload64 string) (header, payload string, err error)
 			if err != nil || n != strictBase64.DecodedLen(len(part)) {
 				return "", "", errBase64
 			}
-			if text.Len() == 0 { // now, so that garbage takes no room
+			if text.Len() == 0 { // not before, so that garbage takes no memory
 				text.Grow(size + strictBase64.DecodedLen(len(payload64)))
 			}
 			text.Write(data[:n])
@@ -118,13 +117,13 @@ func decodeTexts(header64, payload64 string) (header, payload string, err error)
 	return text.String()[:size], text.String()[size:], nil
 }
 
-// meddling are header members that change the meaning of what was signed.
+// meddling are header members that change the meaning of the signed bytes.
 var meddling = []string{"crit", "b64", "zip", "cty"}
 
 var headerMembers = append([]string{"alg", "typ", "kid"}, meddling...)
 
-// parseHeader reads a JOSE header. Keys that stand in it or that it points to
-// (jwk, jku, x5c, x5u) are never looked at.
+// parseHeader reads a JOSE header. It ignores keys in the header and URLs of keys (jwk, jku, x5c,
+// x5u).
 func (t *JWS) parseHeader(data string) error {
 	header, err := ParseMembers(data, headerMembers)
 	if err != nil {
@@ -144,7 +143,7 @@ func (t *JWS) parseHeader(data string) error {
 		return ValueError("alg is not supported")
 	}
 	t.Algorithm = CanonicalAlgorithm(t.Algorithm)
-	switch t.Type, ok, err = header.Text("typ"); { // the issuer says what typ should be
+	switch t.Type, ok, err = header.Text("typ"); { // the verifier refuses TypeFault with the issuer's Types
 	case err != nil:
 		t.TypeFault = "its typ is not a string"
 	case !ok:
@@ -162,8 +161,8 @@ func (t *JWS) parseHeader(data string) error {
 	return nil
 }
 
-// CanonicalType returns the form of a `typ` that is compared (RFC 7515 section 4.1.9). Only ASCII letters are
-// folded: strings.ToLower would also turn U+0130 into i and U+212A into k.
+// CanonicalType returns a `typ` in the form in which types are compared (RFC 7515 section 4.1.9). It folds ASCII
+// letters alone: strings.ToLower would also turn U+0130 into i and U+212A into k.
 func CanonicalType(typ string) string {
 	lower := strings.Map(func(r rune) rune {
 		if 'A' <= r && r <= 'Z' {
@@ -174,8 +173,8 @@ func CanonicalType(typ string) string {
 	return strings.TrimPrefix(lower, "application/")
 }
 
-// SignedBy reports whether a key has signed the token. Whether the key fits is asked again: a
-// slip elsewhere must not become a forgery.
+// SignedBy reports whether a key has signed the token. It checks again that the key fits the
+// algorithm, so that a mistake of a caller does not become a forgery.
 func (t *JWS) SignedBy(public crypto.PublicKey) bool {
 	algorithm := algorithms[t.Algorithm]
 	return algorithm.fits(public) && algorithm.method.Verify(t.Signed, t.Signature, public) == nil

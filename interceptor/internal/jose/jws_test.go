@@ -9,7 +9,7 @@ import (
 	"github.com/protoauthz/protoauthz/interceptor/internal/test/tokens"
 )
 
-// checkSigned verifies a token with a key that nobody has chosen for it.
+// checkSigned verifies a token with a key, without any choice of the key.
 func checkSigned(t *testing.T, raw string, public crypto.PublicKey, want bool) {
 	t.Helper()
 	token, err := jose.ParseJWS(raw)
@@ -21,8 +21,7 @@ func checkSigned(t *testing.T, raw string, public crypto.PublicKey, want bool) {
 	}
 }
 
-// TestKeyOfAnotherKind makes sure that a key which does not fit is refused also where it is
-// used, and not only where it is chosen.
+// TestKeyOfAnotherKind makes sure that SignedBy refuses a key that does not fit the algorithm.
 func TestKeyOfAnotherKind(t *testing.T) {
 	t.Parallel()
 	es256, es384 := tokens.I1.ES256, tokens.I1.ES384

@@ -7,7 +7,7 @@ import (
 )
 
 var (
-	// ErrJSON means that a text is not what this package reads, however it is meant.
+	// ErrJSON means that a text is not a JSON object in UTF-8.
 	ErrJSON      = errors.New("not a JSON object in UTF-8")
 	errDuplicate = errors.New("an object has a member name twice")
 	errSurrogate = errors.New("a string has half of a surrogate pair")
@@ -15,30 +15,30 @@ var (
 )
 
 const (
-	// maxDepth is how deeply objects and arrays may be nested. Real tokens and key sets
-	// need three or four levels.
+	// maxDepth is the deepest nesting of objects and arrays. Real tokens and key sets have
+	// three or four levels.
 	maxDepth = 32
-	// maxShallowDepth is the same for ParseShallow: that of encoding/json.
+	// maxShallowDepth is the deepest nesting for ParseShallow, as in encoding/json.
 	maxShallowDepth = 10_000
 )
 
-// A scanner reads a JSON text (RFC 8259) once, from front to back. What it spends on a byte is
+// A scanner reads a JSON text (RFC 8259) once, from front to back. The time for each byte is
 // bounded, whatever the text is.
 type scanner struct {
 	text    string
-	deep    bool   // inner objects matter, too
-	objects uint32 // that have begun
+	deep    bool   // check inner objects too
+	objects uint32 // begun so far
 	names   *nameTable
 }
 
 // A frame is an object or an array that has begun.
 type frame struct {
 	end    byte
-	object uint32 // its number
-	member int    // in names, the last one of the object
+	object uint32 // number of the object
+	member int    // index in names of the last member
 }
 
-// run reads the text, which has to be one object.
+// run reads the text, which must be one object.
 func (s *scanner) run() error {
 	var few [maxDepth + 1]frame
 	stack := few[:0]
@@ -69,10 +69,10 @@ func (s *scanner) run() error {
 		if err != nil {
 			return err
 		}
-		if !begun && len(stack) == 1 {
+		if !begun { // the end of an inner value is replaced below
 			s.names.all[stack[0].member].value.end = offset(at)
 		}
-		// Behind it are ends of objects and arrays, and a comma unless one has just begun.
+		// Then come ends of objects and arrays, and a comma unless an object or array has just begun.
 		at = space(s.text, at)
 		for peek(s.text, at) == stack[len(stack)-1].end {
 			begun = false
@@ -101,7 +101,7 @@ func (s *scanner) run() error {
 	}
 }
 
-// begin returns the frame of the object or array that begins with c.
+// begin returns the frame of an object or array that begins with c.
 func (s *scanner) begin(c byte) frame {
 	if c == '[' {
 		return frame{end: ']'}
@@ -110,7 +110,7 @@ func (s *scanner) begin(c byte) frame {
 	return frame{end: '}', object: s.objects}
 }
 
-// name returns where the value begins behind a member's name and the colon.
+// name reads a member's name and the colon, and returns the place of the value.
 func (s *scanner) name(start int, object *frame) (at int, err error) {
 	if peek(s.text, start) != '"' {
 		return 0, ErrJSON
@@ -133,7 +133,7 @@ func (s *scanner) name(start int, object *frame) (at int, err error) {
 	return at, nil
 }
 
-// peek returns a byte of a text, or 0 behind its end.
+// peek returns a byte of a text, or 0 behind the end.
 func peek(text string, at int) byte {
 	if at < len(text) {
 		return text[at]
@@ -141,7 +141,7 @@ func peek(text string, at int) byte {
 	return 0
 }
 
-// space returns where the space ends that may be there.
+// space returns the place behind any white space.
 func space(text string, at int) int {
 	for at < len(text) && text[at] <= ' ' {
 		if c := text[at]; c != ' ' && c != '\t' && c != '\n' && c != '\r' {
@@ -152,23 +152,20 @@ func space(text string, at int) int {
 	return at
 }
 
-// scalar returns where the number or the word ends that is there.
+// scalar returns the place behind a number, true, false or null.
 func scalar(text string, at int) (end int, err error) {
 	integer := at
-	if end = digits(text, at); end == at {
-		switch peek(text, at) {
-		case 't':
-			return word(text, at, "true")
-		case 'f':
-			return word(text, at, "false")
-		case 'n':
-			return word(text, at, "null")
-		case '-':
-			integer++
-			end = digits(text, integer)
-		}
+	switch peek(text, at) {
+	case 't':
+		return word(text, at, "true")
+	case 'f':
+		return word(text, at, "false")
+	case 'n':
+		return word(text, at, "null")
+	case '-':
+		integer++
 	}
-	if end == integer || text[integer] == '0' && end > integer+1 {
+	if end = digits(text, integer); end == integer || text[integer] == '0' && end > integer+1 {
 		return 0, ErrJSON
 	}
 	c := peek(text, end)
@@ -198,7 +195,7 @@ func word(text string, at int, word string) (end int, err error) {
 	return at + len(word), nil
 }
 
-// digits returns where the digits end that may be there.
+// digits returns the place behind any digits.
 func digits(text string, at int) int {
 	for at < len(text) && '0' <= text[at] && text[at] <= '9' {
 		at++

@@ -6,8 +6,7 @@ import (
 	"unicode/utf8"
 )
 
-// plain are the bytes that stand for themselves in a string, but for those of UTF-8
-// sequences.
+// plain are the ASCII characters that stand for themselves in a string.
 var plain = func() (plain [256]bool) {
 	for c := ' '; c < utf8.RuneSelf; c++ {
 		plain[c] = c != '"' && c != '\\'
@@ -15,7 +14,7 @@ var plain = func() (plain [256]bool) {
 	return plain
 }()
 
-// string returns where a string ends, and whether it has escapes.
+// string returns the place behind a string, and whether the string has escapes.
 func (s *scanner) string(at int) (end int, escaped bool, err error) {
 	text := s.text
 	for n := at + 1; n < len(text); {
@@ -36,7 +35,7 @@ func (s *scanner) string(at int) (end int, escaped bool, err error) {
 				return 0, false, err
 			}
 			n += size
-		default: // control characters are one byte, as what is not UTF-8
+		default: // a rune of one byte is a control character or invalid UTF-8
 			_, size := utf8.DecodeRuneInString(text[n:])
 			if size == 1 {
 				return 0, false, ErrJSON
@@ -47,10 +46,10 @@ func (s *scanner) string(at int) (end int, escaped bool, err error) {
 	return 0, false, ErrJSON
 }
 
-// sizeOfUnit is the length of `\u0000`.
+// sizeOfUnit is the length of an escape such as `\u0000`.
 const sizeOfUnit = 6
 
-// unit returns the length of the \u escape that a text begins with, or of two that make a pair.
+// unit returns the length of the \u escape, or of the surrogate pair of two, that a text begins with.
 func (s *scanner) unit(text string) (size int, err error) {
 	unit, ok := codeUnit(text)
 	if !ok {
@@ -65,10 +64,10 @@ func (s *scanner) unit(text string) (size int, err error) {
 	return 2 * sizeOfUnit, nil
 }
 
-// simple are the escapes of one character, with what they stand for.
+// simple are the escapes of one character, with their meaning.
 var simple = [256]byte{'"': '"', '\\': '\\', '/': '/', 'b': '\b', 'f': '\f', 'n': '\n', 'r': '\r', 't': '\t'}
 
-// codeUnit returns the UTF-16 code unit that a text begins with as an escape.
+// codeUnit returns the UTF-16 code unit of the \u escape that a text begins with.
 func codeUnit(text string) (unit rune, ok bool) {
 	if len(text) < sizeOfUnit || text[0] != '\\' || text[1] != 'u' {
 		return 0, false
@@ -89,7 +88,7 @@ var hex = func() (hex [256]int8) {
 	return hex
 }()
 
-// unescaped returns what stands between the quotes of a string that a scanner has passed.
+// unescaped returns the value of a string that a scanner has passed, given the text between the quotes.
 func unescaped(text string) string {
 	if strings.IndexByte(text, '\\') < 0 {
 		return text
@@ -97,7 +96,7 @@ func unescaped(text string) string {
 	return string(appendUnescaped(nil, text))
 }
 
-// appendUnescaped appends what stands between the quotes of a string that a scanner has passed.
+// appendUnescaped appends the value that unescaped returns.
 func appendUnescaped(data []byte, text string) []byte {
 	for n := 0; n < len(text); {
 		c := text[n]

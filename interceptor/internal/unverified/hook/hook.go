@@ -1,5 +1,4 @@
-// Package hook is where package token leaves its functions for package unverified, so that they
-// are in no public API.
+// Package hook passes functions from package token to package unverified, outside of the public API.
 package hook
 
 var (

@@ -10,11 +10,11 @@ import (
 	"github.com/protoauthz/protoauthz/interceptor/internal/unverified/hook"
 )
 
-// init leaves to package unverified what is in no public API.
-func init() { hook.Token, hook.Claims = unverifiedToken, unverifiedClaims }
+// init gives package unverified what the public API of this package must not have.
+func init() { hook.Token, hook.Claims = readUnverified, readUnverifiedPayload }
 
-// unverifiedToken is unverified.Token.
-func unverifiedToken(issuer Issuer, raw string, opts ...Option) (*Claims, error) {
+// readUnverified is Token of package unverified.
+func readUnverified(issuer Issuer, raw string, opts ...Option) (*Claims, error) {
 	v, err := NewVerifier(issuer, opts...)
 	if err != nil {
 		return nil, err
@@ -23,16 +23,15 @@ func unverifiedToken(issuer Issuer, raw string, opts ...Option) (*Claims, error)
 	if err != nil {
 		return nil, err
 	}
-	// The caller holds the token, so its dates are no secret.
+	// The caller holds the token, so the error may reveal its dates.
 	if err := token.validity.check(time.Now(), v.leeway, true); err != nil {
 		return nil, err
 	}
-	_, segment, _ := strings.Cut(strings.Clone(token.Signed), ".")
-	return token.issuer.claims(segment, &token.payload, token.validity.until, v.leeway)
+	return token.claims(strings.Clone(raw), v.leeway)
 }
 
-// unverifiedClaims is unverified.Claims.
-func unverifiedClaims(issuer Issuer, text string) (*Claims, error) {
+// readUnverifiedPayload is Claims of package unverified.
+func readUnverifiedPayload(issuer Issuer, text string) (*Claims, error) {
 	issuer, faults := issuer.withDefaults()
 	if len(faults) > 0 {
 		return nil, endpoint.JoinFaults(faults)

@@ -14,23 +14,23 @@ import (
 	"github.com/protoauthz/protoauthz/interceptor/internal/endpoint"
 )
 
-// unknownLifetime is used if an answer names no lifetime.
+// unknownLifetime is the lifetime of a token whose response has no expires_in.
 const unknownLifetime = 1 * time.Minute
 
-// members are the members that count (RFC 6749 sections 5.1 and 5.2).
+// members are the members that are read (RFC 6749 sections 5.1 and 5.2).
 var members = []string{"access_token", "token_type", "expires_in", "error"}
 
-// A tokenResponse holds the members of an answer, by their exact names: encoding/json would take ACCESS_TOKEN
-// for access_token. A null member is absent.
+// A tokenResponse is a response of the token endpoint, by the exact names of its members: encoding/json would
+// take ACCESS_TOKEN for access_token. A null member is absent.
 type tokenResponse map[string]json.RawMessage
 
-// readResponse reads an answer. Errors repeat nothing of the body.
+// readResponse reads a response. Errors repeat nothing of the body.
 func readResponse(body []byte) (tokenResponse, error) {
 	noObject := func() (tokenResponse, error) {
 		return nil, fmt.Errorf("the answer is %w", endpoint.NotJSON(body, advice))
 	}
 	decoder := json.NewDecoder(bytes.NewReader(body))
-	if start, err := decoder.Token(); err != nil || start != json.Delim('{') {
+	if start, _ := decoder.Token(); start != json.Delim('{') {
 		return noObject()
 	}
 	response, seen := tokenResponse{}, map[json.Token]bool{}
@@ -60,7 +60,7 @@ func readResponse(body []byte) (tokenResponse, error) {
 	return response, nil
 }
 
-// text returns a member that must be a string, and "" if it is absent.
+// text returns a string member, or "" if the member is absent.
 func (r tokenResponse) text(name string) (string, error) {
 	value, ok := r[name]
 	if !ok {
@@ -73,8 +73,8 @@ func (r tokenResponse) text(name string) (string, error) {
 	return text, nil
 }
 
-// lifetime returns how long the token lives, at most [maxLifetime]. A whole number may be written
-// as 3600, 3600.0, 3.6e3 or "3600".
+// lifetime returns the lifetime of the token, at most [maxLifetime]. It accepts 3600, 3600.0, 3.6e3
+// and "3600".
 func (r tokenResponse) lifetime() (time.Duration, error) {
 	value, ok := r["expires_in"]
 	if !ok {
@@ -85,15 +85,14 @@ func (r tokenResponse) lifetime() (time.Duration, error) {
 	if !isString {
 		digits = string(value)
 	}
-	seconds, err := strconv.ParseUint(digits, 10, 63) // which takes no sign
+	seconds, err := strconv.ParseUint(digits, 10, 63) // accepts no sign
 	tooLarge := errors.Is(err, strconv.ErrRange)
-	if err != nil && !isString && !tooLarge {
-		// It is JSON, and so neither hexadecimal nor NaN.
+	if err != nil && !isString {
+		// ParseFloat accepts hexadecimal numbers and NaN too, but JSON does not.
 		var number float64
 		number, err = strconv.ParseFloat(digits, 64)
-		tooLarge = number >= 1<<63 // infinity, too
-		seconds = 0
-		if number >= 1 && !tooLarge && number == math.Trunc(number) {
+		tooLarge = number >= 1<<63 // also infinity
+		if number >= 1 && number == math.Trunc(number) {
 			seconds = uint64(number)
 		}
 	}
