@@ -39,15 +39,15 @@ func (g *Guard) gate(ctx context.Context, spec connect.Spec, peer connect.Peer, 
 
 // connectionOf returns the connection that a call may have come over, and how that connection knows the
 // call. A call that a handler of connect-go makes in process came over none.
-func connectionOf(ctx context.Context, procedure string, header http.Header) (*callctx.Connection, callctx.Call) {
+func connectionOf(ctx context.Context, procedure string, header http.Header) (*callctx.Connection, callctx.Arrival) {
 	connection := callctx.FromContext(ctx)
 	if connection == nil {
-		return nil, callctx.Call{}
+		return nil, callctx.Arrival{}
 	}
 	if _, inHandler := connect.CallInfoForHandlerContext(ctx); inHandler {
-		return nil, callctx.Call{}
+		return nil, callctx.Arrival{}
 	}
-	return connection, callctx.Call{
+	return connection, callctx.Arrival{
 		ID:            callctx.HeaderID(header),
 		Procedure:     procedure,
 		Authorization: header.Values("Authorization"),

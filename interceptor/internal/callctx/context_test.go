@@ -15,13 +15,13 @@ import (
 
 var errGone = errors.New("the client is gone")
 
-// TestContext makes sure that a request's context ends with the client, with the request, and
-// not because reads are ended: those who wait for it still have to answer.
+// TestContext makes sure that the context of a request ends with the client and with the request, and
+// does not end when reads are ended: the handler still has to answer.
 func TestContext(t *testing.T) {
 	t.Parallel()
 	for name, test := range map[string]struct {
 		major int
-		early bool // somebody asks for the end of the context before
+		early bool // a context is derived before the end
 		what  func(c *callctx.Connection, hangUp func())
 		want  error
 	}{
@@ -60,37 +60,36 @@ func TestContext(t *testing.T) {
 						child, stop = context.WithCancel(left)
 						defer stop()
 					}
-					test.what(callctx.FromContext(left).Claim(call(r, procedure)), func() { cancel(errGone) })
+					test.what(callctx.FromContext(left).Claim(arrival(r, procedure)), func() { cancel(errGone) })
 					synctest.Wait()
 					for _, ctx := range []context.Context{left, child} {
 						if ctx == nil {
 							continue
 						}
 						if got := context.Cause(ctx); !errors.Is(got, test.want) || (ctx.Err() == nil) != (test.want == nil) {
-							t.Errorf("it ends with %v: %v, want %v", ctx.Err(), got, test.want)
+							t.Errorf("the context ends with %v: %v, want %v", ctx.Err(), got, test.want)
 						}
 					}
 					if left.Value(http.ServerContextKey) != "server" {
-						t.Error("it has lost a value")
+						t.Error("the context has lost a value")
 					}
 				})).ServeHTTP(newWriter(), request)
 				cancel(nil) // as net/http does when it has served a request
 				synctest.Wait()
 				if left.Err() == nil {
-					t.Error("it goes on when the request has been served")
+					t.Error("the context goes on when the request has been served")
 				}
 				select {
 				case <-left.Done():
 				default:
-					t.Error("its end cannot be waited for")
+					t.Error("nobody can wait for the end of the context")
 				}
 			})
 		})
 	}
 }
 
-// TestPrintedContext makes sure that a context tells nothing of the request, whatever it is
-// printed with.
+// TestPrintedContext makes sure that a printed context holds nothing of the request.
 func TestPrintedContext(t *testing.T) {
 	t.Parallel()
 	request := newRequest(t)
@@ -106,8 +105,8 @@ func TestPrintedContext(t *testing.T) {
 	})).ServeHTTP(newWriter(), request)
 }
 
-// TestDeadlineOfContext makes sure that a deadline which middleware outside has set ends the context as
-// a deadline does, and not as a client that is gone.
+// TestDeadlineOfContext makes sure that the deadline of middleware outside ends the context with
+// [context.DeadlineExceeded], and not as a client that is gone.
 func TestDeadlineOfContext(t *testing.T) {
 	t.Parallel()
 	for _, major := range []int{1, 2} {
@@ -122,7 +121,7 @@ func TestDeadlineOfContext(t *testing.T) {
 				<-child.Done()
 				synctest.Wait()
 				if !errors.Is(child.Err(), context.DeadlineExceeded) || !errors.Is(r.Context().Err(), context.DeadlineExceeded) {
-					t.Errorf("HTTP/%d: it ends with %v, its child with %v", major, r.Context().Err(), child.Err())
+					t.Errorf("HTTP/%d: the context ends with %v, its child with %v", major, r.Context().Err(), child.Err())
 				}
 			})).ServeHTTP(newWriter(), request)
 		})
