@@ -97,7 +97,7 @@ func withoutDenial(err error) error {
 }
 
 // domain is the domain of the google.rpc.ErrorInfo of a refusal.
-const domain = "protoauthz"
+var domain = new(interceptor.Denial).ErrorInfo().GetDomain()
 
 func refuse(denial *interceptor.Denial, spec connect.Spec, info *connect.CallInfo) error {
 	err := connect.NewError(connect.Code(denial.Code()), denial.Error()).WithCause(denial)
