@@ -25,8 +25,8 @@ func admit(t testing.TB, ctx context.Context, guard *interceptor.Guard, service 
 	return call
 }
 
-// TestAdmit makes sure that what is not admitted is no call, and that what is has a context
-// and says whether it needs a message.
+// TestAdmit makes sure that a refused call is nil, and that an admitted call has a context and knows
+// whether it awaits a message.
 func TestAdmit(t *testing.T) {
 	t.Parallel()
 	guard := harness.Expiring(t, time.Hour)
@@ -63,8 +63,8 @@ func TestAdmit(t *testing.T) {
 	}
 }
 
-// TestJudge makes sure that a unary call is judged when its message is there: by what
-// the message names, and by the time.
+// TestJudge makes sure that a unary call is judged by the organization in its message, and by the time
+// at which the message comes.
 func TestJudge(t *testing.T) {
 	t.Parallel()
 	for name, test := range map[string]struct {

@@ -105,7 +105,7 @@ func callerCause(want authzv1.Caller, is token.Caller) string {
 	case method == "":
 		return "the rule asks for a kind of caller that this version of protoauthz does not know: the server must update protoauthz"
 	case is == token.CallerUnknown:
-		return method + ", and the token does not tell a user from a client: the server must set ClientClaims and ClientSubject of its token.Issuer, or the rule must say CALLER_ANY"
+		return method + ", and the token does not tell a user from a client: the server must set ClientClaims and ClientSubject of its token.Issuer, or the rule must have CALLER_ANY"
 	case want == authzv1.Caller_CALLER_USER:
 		return method + ", and the token is a client's own: the client must use the token of a user who has signed in"
 	default:
@@ -116,7 +116,7 @@ func callerCause(want authzv1.Caller, is token.Caller) string {
 // headerCause tells why a header does not name the organization of the token once.
 func headerCause(organization *policy.Organization, header Header) string {
 	if organization == nil || organization.Source != policy.SourceHeader {
-		return "the rule says nowhere where the request names its organization: give it organization.field, organization.header or organization.token"
+		return "the rule has no place where the request names its organization: give the rule organization.field, organization.header or organization.token"
 	}
 	name := "the header " + organization.Name
 	once := ": the client must send it once, with the organization of its token"

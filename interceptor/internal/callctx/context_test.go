@@ -95,6 +95,9 @@ func TestPrintedContext(t *testing.T) {
 	request := newRequest(t)
 	request.Header.Set("Authorization", "Bearer secret")
 	callctx.Handler(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+		if got := fmt.Sprint(r.Context()); got != "callctx.Connection" {
+			t.Error(got)
+		}
 		for _, ctx := range []context.Context{r.Context(), context.WithValue(r.Context(), http.ServerContextKey, "")} {
 			for _, verb := range []string{"%v", "%+v", "%#v", "%s", "%q", "%x", "%d"} {
 				if got := fmt.Sprintf(verb, ctx); strings.Contains(got, "secret") || strings.Contains(got, fmt.Sprintf("%x", "secret")) {
