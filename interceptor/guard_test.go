@@ -51,24 +51,27 @@ func TestEmbeddedVerifier(t *testing.T) {
 	}
 }
 
-// TestNew makes sure that New panics without a verifier or a table, or with a nil option.
+// TestNew makes sure that New panics, and names the mistake, without a verifier or a table, or with a nil
+// option.
 func TestNew(t *testing.T) {
 	t.Parallel()
 	verifier, table := shared(t).verifier, rules(t)
-	for name, make := range map[string]func(){
-		"no verifier": func() { interceptor.New(nil, table) },
-		"no table":    func() { interceptor.New(verifier, nil) },
-		"nothing":     func() { interceptor.New(nil, nil) },
-		"nil pointer": func() { interceptor.New((*token.Verifier)(nil), table) },
-		"nil option":  func() { interceptor.New(verifier, table, nil) },
+	const (
+		incomplete = "interceptor: New needs a verifier and a table: check the errors of NewVerifier and Compile"
+		nilOption  = "interceptor: an option of New is nil"
+	)
+	for name, test := range map[string]struct {
+		make func()
+		want string
+	}{
+		"no verifier": {func() { interceptor.New(nil, table) }, incomplete},
+		"no table":    {func() { interceptor.New(verifier, nil) }, incomplete},
+		"nothing":     {func() { interceptor.New(nil, nil) }, incomplete},
+		"nil pointer": {func() { interceptor.New((*token.Verifier)(nil), table) }, incomplete},
+		"nil option":  {func() { interceptor.New(verifier, table, nil) }, nilOption},
 	} {
-		func() {
-			defer func() {
-				if recover() == nil {
-					t.Errorf("%s: no panic", name)
-				}
-			}()
-			make()
-		}()
+		if got := recovered(test.make); got != test.want {
+			t.Errorf("%s: panics with %v", name, got)
+		}
 	}
 }

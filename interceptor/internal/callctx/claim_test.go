@@ -50,6 +50,7 @@ func TestOutside(t *testing.T) {
 		"of another path":   {path: "/acme.v1.Orders/Get"},
 		"of no path":        {path: "/"},
 		"of a longer name":  {path: "/x.acme.v1.Orders/List"},
+		"of a longer path":  {path: procedure + "/all"},
 		"another procedure": {call: "/acme.v1.Orders/Get"},
 		"a stripped prefix": {path: "/api" + procedure, want: true, change: func(next http.Handler) http.Handler {
 			return http.StripPrefix("/api", next)
@@ -344,6 +345,7 @@ func TestTold(t *testing.T) { //nolint:paralleltest // it replaces the logger of
 	callctx.Handler(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
 		left = callctx.FromContext(r.Context())
 	})).ServeHTTP(newWriter(), newRequest(t))
+	left.Claim(arrival(newRequest(t), procedure))
 	if other(left, newRequest(t)); log.Len() > 0 {
 		t.Errorf("told %q of a request that has been served", log.String())
 	}

@@ -73,6 +73,9 @@ func TestContext(t *testing.T) {
 					if left.Value(http.ServerContextKey) != "server" {
 						t.Error("the context has lost a value")
 					}
+					if done := left.Done(); left.Done() != done {
+						t.Error("each Done returns another channel")
+					}
 				})).ServeHTTP(newWriter(), request)
 				cancel(nil) // as net/http does when it has served a request
 				synctest.Wait()
@@ -127,6 +130,49 @@ func TestDeadlineOfContext(t *testing.T) {
 					t.Errorf("HTTP/%d: the context ends with %v, its child with %v", major, r.Context().Err(), child.Err())
 				}
 			})).ServeHTTP(newWriter(), request)
+		})
+	}
+}
+
+// A fast context ends with [context.DeadlineExceeded] before its Deadline.
+type fast struct {
+	context.Context
+
+	done chan struct{}
+}
+
+func (c fast) Done() <-chan struct{} { return c.done }
+
+func (c fast) Err() error {
+	select {
+	case <-c.done:
+		return context.DeadlineExceeded
+	default:
+		return nil
+	}
+}
+
+// TestFastDeadline makes sure that the context of a request ends with [context.DeadlineExceeded], also if
+// the timer of middleware outside is ahead, or if its context does not tell a deadline.
+func TestFastDeadline(t *testing.T) {
+	t.Parallel()
+	for _, told := range []bool{true, false} {
+		synctest.Test(t, func(t *testing.T) {
+			outside := fast{t.Context(), make(chan struct{})}
+			if told {
+				var cancel context.CancelFunc
+				outside.Context, cancel = context.WithTimeout(t.Context(), time.Minute)
+				defer cancel()
+			}
+			callctx.Handler(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+				child, stop := context.WithCancel(r.Context())
+				defer stop()
+				close(outside.done)
+				<-child.Done()
+				if !errors.Is(context.Cause(child), context.DeadlineExceeded) || errors.Is(child.Err(), context.DeadlineExceeded) != told {
+					t.Errorf("deadline told: %t: the child ends with %v: %v", told, child.Err(), context.Cause(child))
+				}
+			})).ServeHTTP(newWriter(), newRequest(t).WithContext(outside))
 		})
 	}
 }
