@@ -4,6 +4,7 @@ import (
 	"context"
 	"net/http"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -90,6 +91,9 @@ func TestJudge(t *testing.T) {
 			denial := call.Judge(test.message)
 			if (denial == nil) != (test.want == "") || denial != nil && denial.Reason() != test.want {
 				t.Errorf("%v, want %q", denial, test.want)
+			}
+			if denial != nil && !strings.HasPrefix(denial.Challenge(), `Bearer realm="`+api+`"`) {
+				t.Errorf("challenge %s", denial.Challenge())
 			}
 			if got := record.Decisions(); !slices.Equal(got, test.events) {
 				t.Errorf("events %q, want %q", got, test.events)

@@ -190,9 +190,9 @@ func TestCallsInProcess(t *testing.T) {
 	}
 }
 
-// TestUntakenAdmission makes sure that an interceptor before the guard cannot use the call that the gate
+// TestInterceptorBeforeGuard makes sure that an interceptor before the guard cannot use the call that the gate
 // has admitted for a call of its own.
-func TestUntakenAdmission(t *testing.T) {
+func TestInterceptorBeforeGuard(t *testing.T) {
 	t.Parallel()
 	verifier, count := counting(shared(t).verifier)
 	guard := interceptor.New(verifier, rules(t))
