@@ -83,6 +83,11 @@ func TestOutside(t *testing.T) {
 			r.Header.Set("Authorization", token)
 			return r.WithContext(r.Context())
 		})},
+		"another path and another token in place": {want: true, change: changing(func(r *http.Request) *http.Request {
+			r.URL.Path = "/v1/orders"
+			r.Header.Set("Authorization", "Bearer b")
+			return r
+		})},
 		"another path in place": {path: "/v1/orders", want: true, change: changing(func(r *http.Request) *http.Request {
 			r.URL.Path = procedure
 			return r
