@@ -114,7 +114,7 @@ func (s *Stream) Receive(message any) error {
 		s.refuse(s.unproved(endedFirst))
 		return s.refusal()
 	case errors.Is(err, io.EOF):
-		// The handler may have passed the last message once more, which was judged.
+		// The handler may receive into its last message once more. That message was judged, and stays.
 		if s.call.AwaitsMessage() && s.call.judge(message) != nil {
 			forget(message)
 		}
