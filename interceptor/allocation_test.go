@@ -18,13 +18,12 @@ import (
 	"github.com/protoauthz/protoauthz/interceptor/internal/test/tokens"
 )
 
-// perCall is how often a call allocates, and how many bytes.
-//
-// Tests that use it are not parallel: what others allocate would count.
+// perCall counts the allocations of a call, and their bytes. Tests that use perCall are not parallel:
+// the allocations of other tests would count.
 func perCall(call func()) (allocations, size uint64) {
 	const calls = 1000
 	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(1))
-	call() // what is made once
+	call() // allocates everything that is made once
 	var before, after runtime.MemStats
 	runtime.ReadMemStats(&before)
 	for range calls {
@@ -34,7 +33,7 @@ func perCall(call func()) (allocations, size uint64) {
 	return (after.Mallocs - before.Mallocs) / calls, (after.TotalAlloc - before.TotalAlloc) / calls
 }
 
-// A unaryRequest is as an interceptor sees it.
+// A unaryRequest is a request of a handler without a network.
 type unaryRequest struct {
 	connect.AnyRequest
 
@@ -49,8 +48,7 @@ func (r *unaryRequest) Peer() connect.Peer  { return connect.Peer{Protocol: conn
 func (r *unaryRequest) Header() http.Header { return r.header }
 func (r *unaryRequest) Any() any            { return r.message }
 
-// TestAllocations is about what the guard itself allocates for a call whose token is
-// cached.
+// TestAllocations bounds what the guard itself allocates for a call whose token is cached.
 func TestAllocations(t *testing.T) { //nolint:paralleltest // memory is counted for the whole process
 	guard := interceptor.New(shared(t).verifier, rules(t))
 	unary := guard.Interceptor().WrapUnary(func(context.Context, connect.AnyRequest) (connect.AnyResponse, error) { return nil, nil })
@@ -116,8 +114,8 @@ func (d *drain) Header() http.Header         { return d.header }
 func (d *drain) Write(b []byte) (int, error) { return len(b), nil }
 func (d *drain) WriteHeader(code int)        { d.code = code }
 
-// TestAllocationsOfRefusals is about whole calls of a handler, what connect-go allocates for
-// them included.
+// TestAllocationsOfRefusals bounds what a refused call of a handler allocates, with the allocations of
+// connect-go.
 func TestAllocationsOfRefusals(t *testing.T) { //nolint:paralleltest // memory is counted for the whole process
 	if harness.Racing {
 		t.Skip("connect-go's pools forget at random under the race detector")

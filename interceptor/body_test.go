@@ -18,7 +18,7 @@ import (
 	"github.com/protoauthz/protoauthz/interceptor/internal/test/tokens"
 )
 
-// carriers are what a call can be made of by hand.
+// carriers are the forms of a request.
 var carriers = []struct {
 	name, contentType, encodingHeader string
 	kind                              connect.StreamType
@@ -30,7 +30,7 @@ var carriers = []struct {
 	{"Connect stream", "application/connect+proto", "Connect-Content-Encoding", connect.StreamTypeServer},
 }
 
-// allocated is how much memory all goroutines allocate in the meantime.
+// allocated is how many bytes all goroutines allocate during a function.
 func allocated(do func()) uint64 {
 	var before, after runtime.MemStats
 	runtime.ReadMemStats(&before)
@@ -39,7 +39,7 @@ func allocated(do func()) uint64 {
 	return after.TotalAlloc - before.TotalAlloc
 }
 
-// checkUnauthenticated looks for the code, which each protocol has in a place of its own.
+// checkUnauthenticated makes sure of the code, wherever the protocol has its place.
 func checkUnauthenticated(t *testing.T, recorder *httptest.ResponseRecorder) {
 	t.Helper()
 	response := recorder.Result()
@@ -50,10 +50,8 @@ func checkUnauthenticated(t *testing.T, recorder *httptest.ResponseRecorder) {
 	}
 }
 
-// TestBodiesWithoutToken makes sure that who has no token cannot make the server
-// work: not a byte of the body is read, however it is made.
-//
-// It is not parallel: what others allocate at the same time would count.
+// TestBodiesWithoutToken makes sure that a caller without a token costs the server no work: the server
+// reads no byte of the body. The test is not parallel: the allocations of other tests would count.
 func TestBodiesWithoutToken(t *testing.T) { //nolint:paralleltest // memory is counted for the whole process
 	mux := handlers{}.mux(interceptor.New(shared(t).verifier, rules(t)).HandlerOption(), connect.WithCompressMinBytes(1<<20))
 	bomb := bytes.Repeat(gzipped(t, 8<<20), 32) // 256 MiB: gzip files can be put in a row
@@ -97,8 +95,8 @@ func TestBodiesWithoutToken(t *testing.T) { //nolint:paralleltest // memory is c
 	}
 }
 
-// TestHugeTokens makes sure that a refusal by size costs next to nothing. It is not
-// parallel either.
+// TestHugeTokens makes sure that a token which is too large is refused at next to no cost. The test is
+// not parallel either.
 func TestHugeTokens(t *testing.T) { //nolint:paralleltest // memory is counted for the whole process
 	mux := handlers{}.mux(interceptor.New(shared(t).verifier, rules(t)).HandlerOption())
 	scene, key := tokens.Scene{Now: time.Now().Unix()}, tokens.I1.ES256
@@ -122,7 +120,7 @@ func TestHugeTokens(t *testing.T) { //nolint:paralleltest // memory is counted f
 	}
 }
 
-// gzipped returns so many zeros, compressed.
+// gzipped returns a number of zeros, compressed.
 func gzipped(t *testing.T, size int64) []byte {
 	t.Helper()
 	var buffer bytes.Buffer
@@ -153,8 +151,8 @@ func enveloped(data []byte, compressed bool) []byte {
 	return append(prefix, data...)
 }
 
-// TestBodiesBehindInterceptor shows what HandlerOption is for: alone, the
-// interceptor sees a unary call only after its message was decoded.
+// TestBodiesBehindInterceptor shows why there is a gate: the interceptor alone sees a unary call only
+// after its message was decoded.
 func TestBodiesBehindInterceptor(t *testing.T) {
 	t.Parallel()
 	guard := interceptor.New(shared(t).verifier, rules(t))

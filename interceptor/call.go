@@ -13,38 +13,37 @@ import (
 	"github.com/protoauthz/protoauthz/interceptor/token"
 )
 
-// A Header is the header of a request: [net/http.Header] is one, and the metadata of gRPC can be
-// made one.
+// A Header is the header of a request, as [net/http.Header] is. An adapter makes a Header of the
+// metadata of gRPC.
 type Header interface {
-	// Values returns all values of a field, each as it came. The name is matched without
-	// regard to case.
+	// Values returns all values of a field, each as the client has sent it. Case does not matter
+	// in the name.
 	Values(name string) []string
 }
 
-// A Call is what the header of a request has proved. Adapters to RPC frameworks must have its
-// messages judged too, also in public methods: by one of Judge, ServeUnary and Serve, called
-// once. Messages are judged as the [proto.Message] of the method's input; anything else names no
-// organization.
+// A Call is what the header of a request has proved. Adapters to RPC frameworks must have the messages
+// of the call judged too, also in public methods: by one of Judge, ServeUnary and Serve, called
+// once. A message must be a [proto.Message] of the method's input: anything else names no organization.
 type Call struct {
 	ctx          context.Context
 	claims       *token.Claims // nil if the rule is public
 	rule         *guardRule
 	organization string
 
-	// What a Connect call is known by. A handler may call another one in process, with the same
-	// context.
+	// Tell the Connect call of this context from calls that its handler makes in process.
 	header http.Header
-	gated  atomic.Bool // the gate has made it, and no interceptor has asked yet
+	gated  atomic.Bool // the gate has made the call, and no interceptor has asked yet
 }
 
-// Admit is the first step of a call. Admit judges the procedure, as in "/pkg.Service/Method", and
-// the header, and returns either a call or a denial. It is for adapters to RPC frameworks: for
-// Connect there is [Guard.HandlerOption], and for others the packages beside this one.
+// Admit is the first step of a call. By the procedure, as in "/pkg.Service/Method", and the header of
+// the request, Admit returns either a call or a denial. Admit is for adapters to RPC frameworks:
+// [Guard.HandlerOption] is for connect-go, and packages grpcguard and connectv2guard for grpc-go and
+// connect-go v2.
 func (g *Guard) Admit(ctx context.Context, procedure string, header Header) (*Call, *Denial) {
 	c := &Call{ctx: ctx}
 	denial := c.inRealm(g.admit(c, procedure, header))
 	if denial == nil && c.AwaitsMessage() {
-		return c, nil // observed once a message has named the organization
+		return c, nil // decided, and observed, when a message names the organization
 	}
 	if denial = g.observe(ctx, c, denial); denial != nil {
 		return nil, denial
@@ -80,20 +79,20 @@ func (g *Guard) admit(c *Call, procedure string, header Header) (denial *Denial)
 	return nil
 }
 
-// Context returns the context of a unary handler that runs after Judge: [ClaimsFromContext] finds
-// the claims in it, also before Judge. Handlers that Serve and ServeUnary run are given a context.
+// Context returns the context for a unary handler that runs after Judge. [ClaimsFromContext] finds the
+// claims in the context, also before Judge. Serve and ServeUnary give their handler another context.
 func (c *Call) Context() context.Context { return (*callContext)(c) }
 
-// AwaitsMessage reports whether a message has to name the organization: until one has, nothing
-// of what the handler says may reach the client.
+// AwaitsMessage reports whether a message has to name the organization. Until a message has named the
+// organization, nothing of the handler may reach the client.
 func (c *Call) AwaitsMessage() bool {
 	return c.rule.Organization != nil && c.rule.Organization.Location == policy.LocationField
 }
 
-// Judge is the second step of a unary call whose one message has been read before the handler
-// runs: the message that the handler gets. Judge also refuses a token that has expired since Admit.
-// Judge returns nil if the handler may run: a nil *Denial, which is no nil error. The handler's
-// error is for [Call.HandlerError].
+// Judge is the second step of a unary call whose framework reads the message before the handler runs.
+// Judge takes the message that the handler gets, and returns nil if the handler may run. Judge also
+// refuses a token that has expired since Admit. The result is a *Denial: do not return it as an error
+// without comparing it with nil. The error of the handler is for [Call.HandlerError].
 func (c *Call) Judge(message any) *Denial {
 	if c.expired() {
 		return c.observe(c.Context(), c.inRealm(denyExpired()))
@@ -103,7 +102,7 @@ func (c *Call) Judge(message any) *Denial {
 
 func (c *Call) judgeUnary(ctx context.Context, message any) *Denial {
 	if !c.AwaitsMessage() {
-		return nil // observed when it was admitted
+		return nil // decided, and observed, when the call was admitted
 	}
 	return c.observe(ctx, c.inRealm(c.judge(message)))
 }
@@ -120,10 +119,11 @@ func (c *Call) judge(message any) *Denial {
 	return nil
 }
 
-// HandlerError returns the error of a handler, given the error that the handler has returned. A
-// Denial in it is another call's and must not pass for a refusal of this call: then the error is
-// what withoutDenial returns, or an error without a code if a Denial is still in there. See
-// [Transport]. Serve and ServeUnary do this by themselves.
+// HandlerError returns the error with which the call ends, given the error of the handler. The error of
+// a handler may hold the Denial of another call, which must not pass for a refusal of this call. Such
+// an error becomes the result of withoutDenial, or an error without a code if withoutDenial is nil or
+// its result still holds a Denial. See Transport.WithoutDenial. Serve and ServeUnary call HandlerError
+// by themselves.
 func (c *Call) HandlerError(err error, withoutDenial func(error) error) error {
 	if !c.holdsOther(err) {
 		return err
@@ -136,8 +136,8 @@ func (c *Call) HandlerError(err error, withoutDenial func(error) error) error {
 	return errors.New("another call was refused: " + err.Error())
 }
 
-// holdsOther reports whether an error holds the denial of another call. Another guard that stands
-// before the same handler refuses the same call.
+// holdsOther reports whether an error holds the denial of another call. A denial of another guard that
+// stands before the same handler is a denial of this call.
 func (c *Call) holdsOther(err error) bool {
 	denial, ok := errors.AsType[*Denial](err)
 	return ok && denial.orZero().within != c
@@ -148,8 +148,8 @@ func (c *Call) expired() bool {
 	return !c.rule.Public && !time.Now().Before(c.claims.Deadline())
 }
 
-// procedure returns the procedure of the rule, or "" without a rule. The result is never text of
-// the client.
+// procedure returns the procedure of the rule, or "" without a rule. The result never holds text of the
+// client.
 func (c *Call) procedure() string {
 	if c.rule == nil {
 		return ""
@@ -165,7 +165,7 @@ func (c *Call) inRealm(denial *Denial) *Denial {
 	return denial
 }
 
-// observe tells the observer of a decision: see [Guard.observe].
+// observe tells the observer a decision: see [Guard.observe].
 func (c *Call) observe(ctx context.Context, denial *Denial) *Denial {
 	return c.rule.guard.observe(ctx, c, denial)
 }

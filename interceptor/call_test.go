@@ -4,6 +4,7 @@ import (
 	"context"
 	"net/http"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -25,8 +26,8 @@ func admit(t testing.TB, ctx context.Context, guard *interceptor.Guard, service 
 	return call
 }
 
-// TestAdmit makes sure that what is not admitted is no call, and that what is has a context
-// and says whether it needs a message.
+// TestAdmit makes sure that a refused call is nil, and that an admitted call has a context and knows
+// whether it awaits a message.
 func TestAdmit(t *testing.T) {
 	t.Parallel()
 	guard := harness.Expiring(t, time.Hour)
@@ -63,8 +64,8 @@ func TestAdmit(t *testing.T) {
 	}
 }
 
-// TestJudge makes sure that a unary call is judged when its message is there: by what
-// the message names, and by the time.
+// TestJudge makes sure that a unary call is judged by the organization in its message, and by the time
+// at which the message comes.
 func TestJudge(t *testing.T) {
 	t.Parallel()
 	for name, test := range map[string]struct {
@@ -90,6 +91,9 @@ func TestJudge(t *testing.T) {
 			denial := call.Judge(test.message)
 			if (denial == nil) != (test.want == "") || denial != nil && denial.Reason() != test.want {
 				t.Errorf("%v, want %q", denial, test.want)
+			}
+			if denial != nil && !strings.HasPrefix(denial.Challenge(), `Bearer realm="`+api+`"`) {
+				t.Errorf("challenge %s", denial.Challenge())
 			}
 			if got := record.Decisions(); !slices.Equal(got, test.events) {
 				t.Errorf("events %q, want %q", got, test.events)

@@ -13,8 +13,8 @@ import (
 	"github.com/protoauthz/protoauthz/interceptor/internal/test/harness"
 )
 
-// TestCatalogue makes every call over every wire, with a guard installed in both
-// ways: the answer is the same, and tells nothing of the token.
+// TestCatalogue makes every call over every wire, with a guard that is installed in both ways. The
+// answer is the same everywhere, and holds nothing of the token.
 func TestCatalogue(t *testing.T) {
 	t.Parallel()
 	harness.Catalogue(t, func(t *testing.T, trust *catalogue.Trust) (ways []harness.Way) {
@@ -61,7 +61,7 @@ func transport(wire wire, installed string, served, inProcess server) harness.Wa
 	}
 }
 
-// answerOf takes an error apart.
+// answerOf returns the answer that an error is.
 func answerOf(err error) harness.Answer {
 	got := refused(err)
 	return harness.Answer{
@@ -81,13 +81,12 @@ func newMessage(m catalogue.Message) *message {
 	return made
 }
 
-// elsewhere are the rows that are no calls of the table.
+// elsewhere are the rows that other tests cover.
 var elsewhere = map[string]func(*testing.T){
 	"D54": TestBodiesWithoutToken, // a body is no message
 }
 
-// TestCatalogueComplete makes sure that a row, a way to call or a reason that is taken away
-// is missed.
+// TestCatalogueComplete makes sure that the catalogue has every row, every way to call and every reason.
 func TestCatalogueComplete(t *testing.T) {
 	t.Parallel()
 	cases := catalogue.Cases("http://127.0.0.1:1")
@@ -111,7 +110,7 @@ func TestCatalogueComplete(t *testing.T) {
 	if len(rows) > 0 {
 		t.Errorf("there are no rows %v", rows)
 	}
-	if reasons := catalogue.Reasons(cases); len(reasons) != 16 { // with that of being let in
+	if reasons := catalogue.Reasons(cases); len(reasons) != 16 { // with "", for a call that is let in
 		t.Errorf("reasons %q", reasons)
 	}
 	ways := map[string]bool{}

@@ -11,8 +11,7 @@ import (
 	"github.com/protoauthz/protoauthz/interceptor/token"
 )
 
-// A cause is for the server's log. A cause names what is wrong and the remedy, in the words of the
-// rule.
+// A cause is for the log of the server. It names what is wrong and the remedy, in the words of the rule.
 
 const (
 	requestForAPI          = ": the client must request a token for that API, as its resource or audience"
@@ -63,7 +62,7 @@ func scopesMissing(rule *policy.Rule, claims *token.Claims) *missingScopes {
 	return missing
 }
 
-// Error names the scopes. Error makes the text when a log asks for the text.
+// Error names the scopes. The text is made only if a log asks for it.
 func (m *missingScopes) Error() string {
 	var missing []string
 	if len(m.all) > 0 {
@@ -96,7 +95,7 @@ func scopeList(scopes []string) string {
 	return "scopes " + strings.Join(scopes, " ")
 }
 
-// callerCause says why a token's kind of caller does not suit the rule.
+// callerCause tells why the caller's kind does not satisfy the rule.
 func callerCause(want authzv1.Caller, is token.Caller) string {
 	method := map[authzv1.Caller]string{
 		authzv1.Caller_CALLER_USER:   "the method is for users only",
@@ -106,7 +105,7 @@ func callerCause(want authzv1.Caller, is token.Caller) string {
 	case method == "":
 		return "the rule asks for a kind of caller that this version of protoauthz does not know: the server must update protoauthz"
 	case is == token.CallerUnknown:
-		return method + ", and the token does not tell a user from a client: the server must set ClientClaims and ClientSubject of its token.Issuer, or the rule must say CALLER_ANY"
+		return method + ", and the token does not tell a user from a client: the server must set ClientClaims and ClientSubject of its token.Issuer, or the rule must have CALLER_ANY"
 	case want == authzv1.Caller_CALLER_USER:
 		return method + ", and the token is a client's own: the client must use the token of a user who has signed in"
 	default:
@@ -114,10 +113,10 @@ func callerCause(want authzv1.Caller, is token.Caller) string {
 	}
 }
 
-// headerCause says why a header does not name the token's organization once.
+// headerCause tells why a header does not name the organization of the token once.
 func headerCause(organization *policy.Organization, header Header) string {
 	if organization == nil || organization.Location != policy.LocationHeader {
-		return "the rule says nowhere where the request names its organization: give it organization.field, organization.header or organization.token"
+		return "the rule has no place where the request names its organization: give the rule organization.field, organization.header or organization.token"
 	}
 	name := "the header " + organization.Name
 	once := ": the client must send it once, with the organization of its token"
@@ -135,8 +134,8 @@ func headerCause(organization *policy.Organization, header Header) string {
 	}
 }
 
-// ruleCause names a procedure without a rule. The name may be the client's own text, so ruleCause cuts
-// the name off after 200 characters and escapes the rest: the name cannot pass for lines of a log.
+// ruleCause names a procedure without a rule. The name may be text of the client, so ruleCause cuts the
+// name off after 200 characters and escapes the rest: the name cannot pass for lines of a log.
 func ruleCause(procedure string) string {
 	return fmt.Sprintf("no rule was compiled for the procedure %+.200q: give policy.Compile the .proto file of its service, "+
 		"or open the service with policy.WithPublic; if the server does not have this procedure, the client must call another", procedure)

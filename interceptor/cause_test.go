@@ -18,7 +18,7 @@ import (
 	"github.com/protoauthz/protoauthz/interceptor/token"
 )
 
-// A finished is a stream whose client has said all.
+// A finished is a stream whose client sends nothing more.
 type finished []proto.Message
 
 // Receive implements [*interceptor.Stream].
@@ -34,9 +34,9 @@ func (f *finished) Receive(into any) error {
 // Send implements [*interceptor.Stream].
 func (*finished) Send(any) error { return nil }
 
-// causes are the texts that a log holds of each refusal by the rule.
+// causes are the refusals by each rule, with the text for the log.
 var causes = []struct {
-	row, method string // of the sample, unless it is a whole procedure
+	row, method string // the method is one of the sample, or a whole procedure
 	claims      string
 	header      http.Header
 	message     any // nil: the call is refused by its header
@@ -83,7 +83,7 @@ var causes = []struct {
 	{"neither API nor organization", "/test.v1.Member/Unary", `"aud": "other"`, nil, nil, `the aud of the token names no organization, and the method is for one: the client must request an organization token, for one organization and without an API (resource)`},
 	{"a client", "/test.v1.User/Unary", `"aud": "` + api + `", "client_id": "user"`, nil, nil, `the method is for users only, and the token is a client's own: the client must use the token of a user who has signed in`},
 	{"a user", "/test.v1.Client/Unary", `"aud": "` + api + `", "client_id": "app"`, nil, nil, `the method is for clients only, and the token is a user's: the client must use a token of its own (client credentials)`},
-	{"neither user nor client", "/test.v1.User/Unary", `"aud": "` + api + `"`, nil, nil, `the method is for users only, and the token does not tell a user from a client: the server must set ClientClaims and ClientSubject of its token.Issuer, or the rule must say CALLER_ANY`},
+	{"neither user nor client", "/test.v1.User/Unary", `"aud": "` + api + `"`, nil, nil, `the method is for users only, and the token does not tell a user from a client: the server must set ClientClaims and ClientSubject of its token.Issuer, or the rule must have CALLER_ANY`},
 
 	{"C14 no rule", "/test.v1.Unruled/Unary", inAcme, nil, nil, `no rule was compiled for the procedure "/test.v1.Unruled/Unary": give policy.Compile the .proto file of its service, or open the service with policy.WithPublic; if the server does not have this procedure, the client must call another`},
 	{"C14 no rule, text that breaks lines", "/a\nrefused=no\x1b[2J\u202e\xff/b", inAcme, nil, nil, `no rule was compiled for the procedure "/a\nrefused=no\x1b[2J\u202e\xff/b": give policy.Compile the .proto file of its service, or open the service with policy.WithPublic; if the server does not have this procedure, the client must call another`},
@@ -110,8 +110,8 @@ func named(organizations ...string) http.Header {
 	return http.Header{"X-Organization-Id": organizations}
 }
 
-// TestOutsideCauses holds what a log has of each refusal by the rule: each text alone names cause
-// and remedy, and neither what the request says nor what the token does.
+// TestOutsideCauses makes sure that the text for the log names the cause and the remedy of each refusal,
+// and holds nothing of the request or of the token.
 func TestOutsideCauses(t *testing.T) {
 	t.Parallel()
 	documents, err := policy.Compile(policy.Files{samplev1.File_sample_v1_document_proto}, policy.WithAudience(api))
@@ -149,7 +149,7 @@ func TestOutsideCauses(t *testing.T) {
 	}
 }
 
-// TestOutsideStreamCauses is TestOutsideCauses for what only a stream can do.
+// TestOutsideStreamCauses is TestOutsideCauses for refusals of streams alone.
 func TestOutsideStreamCauses(t *testing.T) {
 	t.Parallel()
 	receive := func(_ context.Context, stream *interceptor.Stream) error { return stream.Receive(new(message)) }
@@ -187,8 +187,8 @@ func TestOutsideStreamCauses(t *testing.T) {
 	}
 }
 
-// TestMissingScopes makes sure that what a cause says of scopes is the rule's alone, in whatever
-// way it is printed.
+// TestMissingScopes makes sure that a cause holds scopes of the rule and none of the token, however the
+// cause is printed.
 func TestMissingScopes(t *testing.T) {
 	t.Parallel()
 	guard := interceptor.New(unverified(`{"sub": "secret", "exp": 4102444800, "aud": "`+api+`", "scope": "secret read:a"}`), rules(t))
@@ -211,7 +211,7 @@ func prints(denial *interceptor.Denial) (printed []string) {
 	return printed
 }
 
-// TestVerifiedExpired makes sure that claims which a verifier has returned too late are said to be its fault.
+// TestVerifiedExpired makes sure that the cause blames a verifier that returns expired claims.
 func TestVerifiedExpired(t *testing.T) {
 	t.Parallel()
 	var told interceptor.Event

@@ -12,7 +12,7 @@ import (
 	"github.com/protoauthz/protoauthz/interceptor/policy"
 )
 
-// A challengeKind tells the errors of challenges apart (RFC 6750 section 3.1).
+// A challengeKind is the error of a challenge (RFC 6750 section 3.1).
 type challengeKind int
 
 const (
@@ -20,7 +20,7 @@ const (
 	withoutError
 	invalidRequest
 	invalidToken
-	insufficientScope // to which each refusal adds its scopes
+	insufficientScope // each refusal adds its scopes
 )
 
 // A realm holds what all refusals for one audience share.
@@ -29,8 +29,8 @@ type realm struct {
 	details    map[detailKey]*connect.ErrorDetail
 }
 
-// realmName returns the realm of a rule's challenges. With MODEL_ORGANIZATION the audience of a rule
-// is an organization, which a client that has no token yet does not know.
+// realmName returns the realm of the challenges of a rule. With MODEL_ORGANIZATION the audience of a token
+// is an organization, which a client without a token does not know.
 func realmName(rule *policy.Rule, table *policy.Table) string {
 	audience := rule.Audience
 	if rule.Model == authzv1.Model_MODEL_ORGANIZATION {
@@ -55,8 +55,8 @@ func newRealm(name string) *realm {
 var ruleless = sync.OnceValue(func() *realm { return &realm{details: detailsIn(nil)} })
 
 // quotedString returns a text as a quoted-string (RFC 9110 section 5.6.4). Bytes other than printable
-// ASCII stand percent-encoded, as in the URI of an IRI (RFC 3987 section 3.1): clients do not
-// agree on how to read such bytes in a header.
+// ASCII are percent-encoded, as in the URI of an IRI (RFC 3987 section 3.1): clients do not agree on
+// how to read such bytes in a header.
 func quotedString(text string) string {
 	var quoted strings.Builder
 	quoted.WriteByte('"')
@@ -75,7 +75,7 @@ func quotedString(text string) string {
 	return quoted.String()
 }
 
-// maxJoined is the size up to which severalCredentials looks at a field: two tokens take no more.
+// maxJoined is the size up to which severalCredentials reads a field: two tokens are not longer.
 const maxJoined = 33 << 10
 
 // severalCredentials reports whether a refused request has more than one credential: several
@@ -99,7 +99,7 @@ func severalCredentials(values []string) bool {
 		}
 		dots += strings.Count(word, ".")
 	}
-	// A space inside one token does not make two tokens: two tokens have two dots each.
+	// A token that a space has broken is one token: two tokens have two dots each.
 	return isToken && strings.Count(first, ".") >= 2 && dots >= 2
 }
 

@@ -24,7 +24,7 @@ import (
 	"github.com/protoauthz/protoauthz/interceptor/token"
 )
 
-// scopeToken is that of RFC 6749 section 3.3.
+// scopeToken is the form of a scope (RFC 6749 section 3.3).
 var scopeToken = regexp.MustCompile(`\A[\x21\x23-\x5b\x5d-\x7e]+\z`)
 
 // compileOne compiles a rule that requires an audience and scopes, as a guard keeps it.
@@ -58,7 +58,7 @@ func compileOne(t testing.TB, audience string, all, any []string) (*guardRule, e
 
 // parseChallenge reads a WWW-Authenticate that holds one challenge, as strictly
 // as RFC 9110 section 11.6.1 and RFC 6750 section 3 let a server write it. It
-// returns the parameters, or what is wrong.
+// returns the parameters, or the mistake.
 func parseChallenge(value string) (params map[string]string, fault string) {
 	const token = "!#$%&'*+-.^_`|~0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
 	rest, ok := strings.CutPrefix(value, "Bearer ")
@@ -153,7 +153,7 @@ func realmOf(audience string) (realm string) {
 	return realm
 }
 
-// errorsOf are the errors of challenges. Reasons that are not there have no challenge.
+// errorsOf are the errors of challenges. A reason that is absent has no challenge.
 var errorsOf = map[Reason]string{
 	ReasonTokenMissing: "", ReasonSchemeUnsupported: "", ReasonModelMismatch: "", ReasonOrganizationMismatch: "", ReasonCallerNotAllowed: "",
 	ReasonTokenMalformed: "invalid_token", ReasonTokenInvalid: "invalid_token", ReasonTokenExpired: "invalid_token",
@@ -161,8 +161,8 @@ var errorsOf = map[Reason]string{
 	ReasonScopeInsufficient: "insufficient_scope",
 }
 
-// FuzzChallenge holds what a client is told against what the rule requires. Audiences and scopes
-// that would break it open cannot be compiled, or are escaped.
+// FuzzChallenge makes sure that the challenge and the ErrorInfo of a refusal hold the audience and the
+// scopes of the rule. An audience or a scope that would break the challenge is escaped or a fault.
 func FuzzChallenge(f *testing.F) {
 	// Scopes are separated by line breaks.
 	split := func(scopes string) []string {
@@ -240,7 +240,7 @@ func must[T any](value T, err error) T {
 	return value
 }
 
-// checkRefusal makes sure of what a denial tells over every protocol.
+// checkRefusal makes sure of the answer that a denial is over every protocol.
 func checkRefusal(t testing.TB, denial *Denial, audience string, all, any []string) {
 	t.Helper()
 	for _, protocol := range []string{connect.ProtocolConnect, connect.ProtocolGRPC, connect.ProtocolGRPCWeb} {
@@ -265,8 +265,8 @@ func checkRefusal(t testing.TB, denial *Denial, audience string, all, any []stri
 	}
 }
 
-// checkChallenge makes sure that a challenge says the audience, the error of the reason, and the
-// scopes if these are the reason.
+// checkChallenge makes sure that a challenge holds the audience, the error of the reason, and the scopes
+// if a scope is missing.
 func checkChallenge(t testing.TB, challenge string, denial *Denial, audience string, scopes []string) {
 	t.Helper()
 	want := map[string]string{"realm": realmOf(audience)}
@@ -286,8 +286,8 @@ func checkChallenge(t testing.TB, challenge string, denial *Denial, audience str
 	}
 }
 
-// checkInfo makes sure that an error has one detail, which tells the reason and the scopes if these
-// are the reason. It returns the challenge in it.
+// checkInfo makes sure that an error has one detail, with the reason, and with the scopes if a scope is
+// missing. It returns the challenge of the detail.
 func checkInfo(t testing.TB, err *connect.Error, reason Reason, all, any []string) (challenge string) {
 	t.Helper()
 	want := (&Denial{reason: reason}).meaning()
@@ -312,7 +312,7 @@ func checkInfo(t testing.TB, err *connect.Error, reason Reason, all, any []strin
 	return challenge
 }
 
-// takeScopes takes a list of scopes out of params. It is nil if it is not there.
+// takeScopes removes a list of scopes from params and returns it, or nil if params has none.
 func takeScopes(params map[string]string, name string) []string {
 	list, ok := params[name]
 	if !ok {
@@ -322,8 +322,8 @@ func takeScopes(params map[string]string, name string) []string {
 	return strings.Split(list, " ") // of which an empty one stays
 }
 
-// TestSeveralCredentials makes sure that the log of a request with two credentials says so, whatever
-// the first one is.
+// TestSeveralCredentials makes sure that a request with several credentials is told from a request with
+// one credential of a wrong form.
 func TestSeveralCredentials(t *testing.T) {
 	t.Parallel()
 	const cause = ": the request has more than one credential: the client must send one token, in one Authorization header; " +
@@ -350,7 +350,7 @@ func TestSeveralCredentials(t *testing.T) {
 	}
 }
 
-// TestSeveralIsCheap makes sure that headers made to be dear to judge are read once, without a copy.
+// TestSeveralIsCheap makes sure that a hostile header is read once, without a copy.
 func TestSeveralIsCheap(t *testing.T) { //nolint:paralleltest // testing.AllocsPerRun must be alone
 	for _, header := range []string{
 		"Foo " + strings.Repeat(",", 16<<10), "Bearer a" + strings.Repeat(" a", 16<<10), "Bearer " + strings.Repeat(`"`, 16<<10),

@@ -13,7 +13,7 @@ import (
 	"github.com/protoauthz/protoauthz/interceptor/policy"
 )
 
-// compileRealms compiles one service, whose methods name their audience or do not.
+// compileRealms compiles one service, with methods that name their audience and methods that do not.
 func compileRealms(t *testing.T, service string, options ...policy.Option) *policy.Table {
 	t.Helper()
 	files, err := protos.Compile(t.Context(), "../proto", map[string]string{"realms.proto": `syntax = "proto3";
@@ -47,8 +47,8 @@ const (
 	end           = `};`
 )
 
-// TestOutsideChallenges is about the challenges of all refusals, as a client reads them: in a header
-// where the protocol shows one, and in the detail over every protocol.
+// TestOutsideChallenges makes sure that a client reads the challenge of each refusal: in a header if the
+// protocol has one, and in the detail over every protocol.
 func TestOutsideChallenges(t *testing.T) {
 	t.Parallel()
 	good := mint(t, shared(t).good, global("read"))

@@ -12,13 +12,13 @@ import (
 
 const cacheControl = "Cache-Control"
 
-// isGet reports whether a refused call may have come by GET, whose query names the codec.
+// isGet reports whether a refused call may have come by GET. The query of a GET names the codec.
 func isGet(peer connect.Peer) bool { return peer.Query.Has("encoding") }
 
-// keepFromCaches wraps the handler of a unary call. The wrapper limits caching of the answer if the
-// call is a GET of a method that is not public: see the documentation of the package.
+// keepFromCaches wraps the handler of a unary call, so that no shared cache stores the answer to a GET of
+// a method that is not public: see the documentation of the package.
 func (c *Call) keepFromCaches(ctx context.Context, request connect.AnyRequest, next connect.UnaryFunc) connect.UnaryFunc {
-	forwarded := request.Spec().IsClient // by an interceptor, whose client has made the call a POST
+	forwarded := request.Spec().IsClient // by an interceptor, through a client that makes a POST of it
 	if c.rule.Public || !forwarded && request.HTTPMethod() != http.MethodGet {
 		return next
 	}
@@ -40,7 +40,7 @@ func (c *Call) keepFromCaches(ctx context.Context, request connect.AnyRequest, n
 	}
 }
 
-// limitCaching sets Cache-Control unless the handler has set Cache-Control, also beside an error.
+// limitCaching sets Cache-Control, unless the handler has set Cache-Control in its answer or its error.
 func limitCaching(header http.Header, response connect.AnyResponse, err error) {
 	headers, directive := []http.Header{header}, "no-store"
 	if err == nil && response != nil {

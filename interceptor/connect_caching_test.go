@@ -17,8 +17,8 @@ import (
 
 var errShared = connect.NewError(connect.CodeNotFound, errors.New("of all calls"))
 
-// TestOutsideCaching is about what caches may do with answers to calls by GET: one that others share
-// must store neither what a caller may see nor that a call was refused.
+// TestOutsideCaching makes sure that a shared cache stores no answer to a GET of a method that is not
+// public, and no refusal.
 func TestOutsideCaching(t *testing.T) {
 	t.Parallel()
 	type response = connect.Response[answer]
@@ -39,7 +39,7 @@ func TestOutsideCaching(t *testing.T) {
 			return nil, err
 		}
 	}
-	wireError := func() error { // as a client gets it
+	wireError := func() error { // an error that a client has received
 		server := serve(t, handlers{unary: func(context.Context, *connect.Request[message]) (*response, error) {
 			return failing(errShared, "public")(t.Context())
 		}}.mux())
@@ -52,7 +52,7 @@ func TestOutsideCaching(t *testing.T) {
 		authorization []string
 		handler       func(context.Context) (*response, error) // nil answers
 		status        int
-		own           []string // what the handler says
+		own           []string // Cache-Control of the handler
 		lost          bool     // an interceptor before the guard replaces the context
 		forwarded     bool     // an interceptor before the guard forwards the request
 		want          []string
@@ -171,8 +171,7 @@ func TestOutsideCaching(t *testing.T) {
 	}
 }
 
-// TestOutsideNotModified is about a handler that says so: what a cache has may be used again, and by
-// whom stays as it was.
+// TestOutsideNotModified makes sure that a 304 of a handler keeps the stored answer as private as it was.
 func TestOutsideNotModified(t *testing.T) {
 	t.Parallel()
 	for name, test := range map[string]struct {

@@ -13,23 +13,24 @@ import (
 	"google.golang.org/protobuf/types/known/emptypb"
 )
 
-// domain is the domain of the google.rpc.ErrorInfo, and the realm of challenges of rules that
-// have no audience.
+// domain is the domain of the google.rpc.ErrorInfo of a denial, and the realm of challenges without an
+// audience.
 const domain = "protoauthz"
 
 // wwwAuthenticate is WWW-Authenticate in the form of net/http: any other form costs an allocation.
 const wwwAuthenticate = "Www-Authenticate"
 
-// connectError returns the error of a denial, within a call that another guard may have admitted.
+// connectError returns the error of a denial. Within is the call that another guard has admitted for the
+// same request, or nil.
 func connectError(denial *Denial, within *Call, spec connect.Spec, peer connect.Peer) *connect.Error {
-	denial = own(denial) // others may have the denial, too
+	denial = own(denial) // the observer may have the denial, too
 	denial.within = within
 	err := connect.NewError(denial.Code(), denial)
 	if detail, detailErr := errorDetail(denial); detailErr == nil {
 		err.AddDetail(detail)
 	}
-	// Elsewhere the metadata of an error ends up in trailers, in which HTTP forbids
-	// a challenge and Cache-Control.
+	// Elsewhere the metadata of an error becomes a trailer, where HTTP forbids a challenge and
+	// Cache-Control (RFC 9110 section 6.5.1).
 	if peer.Protocol == connect.ProtocolConnect && spec.StreamType == connect.StreamTypeUnary {
 		if challenge := denial.Challenge(); challenge != "" {
 			err.Meta().Set(wwwAuthenticate, challenge)
@@ -56,7 +57,7 @@ func errorDetail(denial *Denial) (*connect.ErrorDetail, error) {
 	return connect.NewErrorDetail(denial.ErrorInfo())
 }
 
-// detailsIn makes the details of a realm, except the detail that names the scopes of a rule.
+// detailsIn makes the details of a realm, except the detail that holds the scopes of a rule.
 func detailsIn(realm *realm) map[detailKey]*connect.ErrorDetail {
 	keys := []detailKey{{ReasonTokenMalformed, true}, {ReasonSchemeUnsupported, true}}
 	for _, known := range meanings {
@@ -69,7 +70,7 @@ func detailsIn(realm *realm) map[detailKey]*connect.ErrorDetail {
 		denial := &Denial{reason: key.reason, severalCredentials: key.severalCredentials, realm: realm}
 		detail, err := connect.NewErrorDetail(denial.ErrorInfo())
 		if err != nil {
-			return nil // errorDetail makes every detail anew
+			return nil // errorDetail then makes every detail itself
 		}
 		refusal.AddDetail(detail)
 	}
@@ -80,8 +81,8 @@ func detailsIn(realm *realm) map[detailKey]*connect.ErrorDetail {
 	return details
 }
 
-// received returns the details of an error as a client reads them. connect keeps the JSON of these
-// details, and makes the JSON of other details anew, by reflection, for every refusal.
+// received returns the details of an error as a client has received them. connect keeps the JSON of a
+// received detail, and would make the JSON of any other detail by reflection for every refusal.
 func received(refusal *connect.Error) []*connect.ErrorDetail {
 	client := connect.NewClient[emptypb.Empty, emptypb.Empty](&loopback{err: refusal, header: http.Header{}}, "http://localhost/")
 	_, err := client.CallUnary(context.Background(), connect.NewRequest(new(emptypb.Empty)))
@@ -107,7 +108,7 @@ func (l *loopback) Do(request *http.Request) (*http.Response, error) {
 	return &http.Response{StatusCode: http.StatusInternalServerError, Header: l.header, Body: io.NopCloser(l), Request: request}, err
 }
 
-// withoutDenial returns an error of connect-go without the denial in it: see [Transport].
+// withoutDenial is [Transport.WithoutDenial] for connect-go.
 func withoutDenial(err error) error {
 	explicit, ok := errors.AsType[*connect.Error](err)
 	if !ok {

@@ -12,8 +12,8 @@ import (
 	"google.golang.org/genproto/googleapis/rpc/errdetails"
 )
 
-// TestDetails makes sure that a detail that is made once is like one that is made for the
-// call, in every form.
+// TestDetails makes sure that a detail which was made at the start equals, in every form, the detail that
+// would be made for the call.
 func TestDetails(t *testing.T) {
 	t.Parallel()
 	writer := connect.NewErrorWriter()

@@ -10,16 +10,13 @@ import (
 	"github.com/protoauthz/protoauthz/interceptor/internal/callctx"
 )
 
-// HandlerOption installs the guard in a handler: as a request gate, which refuses
-// a call before its body is read, and as an interceptor, which checks messages. Give
-// it before the options that install other interceptors, so that none of them acts
-// on a call that is not checked yet: a cache, for example, would answer with another
-// organization's data.
+// HandlerOption installs the guard in a handler: as a request gate, which refuses a call before its body
+// is read, and as an interceptor, which judges messages. Give HandlerOption before the options that
+// install other interceptors, so that no interceptor acts on a call that is not judged yet: a cache, for
+// example, would answer with the data of another organization.
 //
-// Other interceptors do not see what the gate refuses, and [connect.WithRecover]
-// does not cover it: log refusals with [WithObserver].
-//
-// See [Guard.Interceptor] for what is lost without the gate.
+// Other interceptors and [connect.WithRecover] do not see a call that the gate refuses: log refusals
+// with [WithObserver].
 func (g *Guard) HandlerOption() connect.HandlerOption {
 	return connect.WithHandlerOptions(connect.WithRequestGate(g.gate), connect.WithInterceptors(connectInterceptor{guard: g, gated: true}))
 }
@@ -37,31 +34,31 @@ func (g *Guard) gate(ctx context.Context, spec connect.Spec, peer connect.Peer, 
 	return call.Context(), nil
 }
 
-// connectionOf returns the connection that a call may have come over, and how that connection knows the
-// call. A call that a handler of connect-go makes in process came over none.
-func connectionOf(ctx context.Context, procedure string, header http.Header) (*callctx.Connection, callctx.Call) {
+// connectionOf returns the connection that a call may have come over, and the call as the connection
+// knows it. A call that a handler of connect-go makes in process came over no connection.
+func connectionOf(ctx context.Context, procedure string, header http.Header) (*callctx.Connection, callctx.Arrival) {
 	connection := callctx.FromContext(ctx)
 	if connection == nil {
-		return nil, callctx.Call{}
+		return nil, callctx.Arrival{}
 	}
 	if _, inHandler := connect.CallInfoForHandlerContext(ctx); inHandler {
-		return nil, callctx.Call{}
+		return nil, callctx.Arrival{}
 	}
-	return connection, callctx.Call{
+	return connection, callctx.Arrival{
 		ID:            callctx.HeaderID(header),
 		Procedure:     procedure,
 		Authorization: header.Values("Authorization"),
 	}
 }
 
-// Interceptor returns the guard as an interceptor of handlers, for [connect.WithInterceptors]. It
-// leaves client calls alone. Prefer [Guard.HandlerOption], which also installs a gate. Without the
-// gate a unary call is refused only after its message was read and decoded, and the interceptor cannot
-// tell that it stands before a handler: a request that another interceptor has copied and sent on
-// through a client passes as a client's.
+// Interceptor returns the guard as an interceptor of handlers, for [connect.WithInterceptors]. The
+// interceptor does nothing in a client. Prefer [Guard.HandlerOption], which also installs a gate.
+// Without the gate a unary call is refused only after its message was read and decoded. Nor can the
+// interceptor then tell that it stands before a handler: a request that another interceptor has copied
+// and sent on through a client passes, as a request of that client.
 func (g *Guard) Interceptor() connect.Interceptor { return connectInterceptor{guard: g} }
 
-// A connectInterceptor stands behind the gate, so before a handler, or may stand anywhere.
+// A connectInterceptor stands behind the gate, and so before a handler, or anywhere.
 type connectInterceptor struct {
 	guard *Guard
 	gated bool
@@ -72,8 +69,8 @@ func (i connectInterceptor) WrapUnary(next connect.UnaryFunc) connect.UnaryFunc 
 	return func(ctx context.Context, request connect.AnyRequest) (connect.AnyResponse, error) {
 		spec, peer := request.Spec(), request.Peer // called for a refusal only
 		if spec.IsClient {
-			// A request that an interceptor before us has sent on through a client bears
-			// that client's spec. It may still be the handler's.
+			// A request that an interceptor before this one has sent on through a client has
+			// the spec of the client, and may still be the request of the handler.
 			info, ok := connect.CallInfoForHandlerContext(ctx)
 			switch {
 			case ok && (i.gated || callctx.SameHeader(info.RequestHeader(), request.Header())):
@@ -88,7 +85,7 @@ func (i connectInterceptor) WrapUnary(next connect.UnaryFunc) connect.UnaryFunc 
 		ctx, call, passed, denial := i.guard.callOf(ctx, spec.Procedure, request.Header())
 		switch {
 		case denial != nil:
-		case passed && call.expired(): // a body, and interceptors before this one, may take their time
+		case passed && call.expired(): // during the body, or an interceptor before this one
 			denial = call.observe(ctx, call.inRealm(denyExpired()))
 		default:
 			denial = call.judgeUnary(ctx, request.Any())
@@ -131,7 +128,7 @@ func (i connectInterceptor) WrapStreamingHandler(next connect.StreamingHandlerFu
 	}
 }
 
-// callOf returns the call that has passed the gate, or admits it if there was no gate.
+// callOf returns the call that has passed the gate, or admits the call if there was no gate.
 func (g *Guard) callOf(ctx context.Context, procedure string, header http.Header) (_ context.Context, call *Call, passed bool, denial *Denial) {
 	if call = callFrom(ctx); call.passedGate(g, procedure, header) {
 		return ctx, call, true, nil
@@ -143,16 +140,16 @@ func (g *Guard) callOf(ctx context.Context, procedure string, header http.Header
 	return call.Context(), call, false, nil
 }
 
-// passedGate reports, once, whether the gate of a guard has made the call for this very request. The
-// header that names the organization is read again, since the handler reads it after interceptors
-// may have changed it.
+// passedGate reports, once, whether the gate of a guard has made the call for this very request.
+// passedGate reads the header that names the organization again: an interceptor may have changed the
+// header that the handler will read.
 func (c *Call) passedGate(guard *Guard, procedure string, header http.Header) bool {
 	return c != nil && c.gated.Load() && c.rule.guard == guard && c.hasRuleOf(procedure) &&
 		callctx.SameHeader(c.header, header) && namesOrganization(c.rule.Organization, c.organization, header) &&
 		c.gated.CompareAndSwap(true, false)
 }
 
-// hasRuleOf reports whether the call's rule is the rule of a procedure. All procedures of a service
+// hasRuleOf reports whether the rule of the call is the rule of a procedure. All procedures of a service
 // that is public as a whole have one rule.
 func (c *Call) hasRuleOf(procedure string) bool {
 	if !c.rule.Public {
@@ -162,8 +159,8 @@ func (c *Call) hasRuleOf(procedure string) bool {
 	return ok && rule == c.rule
 }
 
-// sameCall returns the call that another guard has admitted before this one for the same request,
-// or nil. What a handler calls in process with its own context is another call.
+// sameCall returns the call that another guard has admitted before this one for the same request, or nil.
+// A call that a handler makes in process with its own context is another call.
 func sameCall(ctx context.Context, procedure string, header http.Header) *Call {
 	c := callFrom(ctx)
 	if c != nil && c.rule != nil && c.rule.Procedure == procedure && callctx.SameHeader(c.header, header) {

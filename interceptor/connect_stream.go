@@ -10,7 +10,7 @@ import (
 	"github.com/protoauthz/protoauthz/interceptor/internal/callctx"
 )
 
-// serveConn runs a streaming handler on a guarded connection. What the call came over may be nil.
+// serveConn runs a streaming handler on a guarded connection. The connection of HTTP may be nil.
 func (c *Call) serveConn(ctx context.Context, within *Call, conn connect.StreamingHandlerConn, connection *callctx.Connection, next connect.StreamingHandlerFunc) error {
 	guarded := &guardedConn{
 		StreamingHandlerConn: conn,
@@ -35,8 +35,8 @@ func (c *Call) serveConn(ctx context.Context, within *Call, conn connect.Streami
 	})
 }
 
-// A guardedConn is the connection that a handler has. Its header and trailer are the handler's own,
-// since the handler may outlive the call.
+// A guardedConn is the connection of a handler, with copies of the header and the trailer, since the
+// handler may outlive the call.
 type guardedConn struct {
 	connect.StreamingHandlerConn
 	stream          *Stream
@@ -55,7 +55,7 @@ func (c *guardedConn) ResponseHeader() http.Header { return c.header.Header }
 // ResponseTrailer implements [connect.StreamingHandlerConn].
 func (c *guardedConn) ResponseTrailer() http.Header { return c.trailer.Header }
 
-// An ownHeader is a copy of a header, and what it was copied from.
+// An ownHeader is a copy of a header for a handler, and a copy that stays as the header was.
 type ownHeader struct {
 	http.Header
 	before http.Header
@@ -69,8 +69,8 @@ func newOwnHeader(header http.Header) ownHeader {
 	return own
 }
 
-// release makes the changes to the copy in the original too, to which others may have
-// added in the meantime.
+// release makes the changes of the handler in the original, too. Others may have added to the original
+// since it was copied.
 func (h ownHeader) release(into http.Header) {
 	for name := range h.before {
 		if _, ok := h.Header[name]; !ok {

@@ -12,8 +12,7 @@ import (
 
 type contextKey struct{}
 
-// A callContext is a call as the context of its handler, so that the call is all that a Guard
-// allocates.
+// A callContext is a call as the context of its handler. So a Guard allocates the call alone.
 type callContext Call
 
 // Deadline implements [context.Context].
@@ -42,17 +41,17 @@ func (c *callContext) Format(out fmt.State, _ rune) { _, _ = io.WriteString(out,
 // Format implements [fmt.Formatter]: a printed call holds neither token nor claims.
 func (c *Call) Format(out fmt.State, verb rune) { (*callContext)(c).Format(out, verb) }
 
-// callFrom returns the call that a context is made from, or nil.
+// callFrom returns the call from whose context a context is made, or nil.
 func callFrom(ctx context.Context) *Call {
 	c, _ := ctx.Value(contextKey{}).(*Call)
 	return c
 }
 
-// ClaimsFromContext returns the verified claims of the caller, or nil if the
-// method is public or the context is not that of a guarded call. The methods of
-// nil Claims return nothing, so the handler of a guarded method that is not public
-// needs no check. What a handler calls in process with its own context, without a
-// guard, sees the handler's caller.
+// ClaimsFromContext returns the verified claims of the caller. The result is nil if the method is public
+// or no guard has admitted the call of the context. The methods of nil Claims return zero values. A
+// handler of a guarded method that is not public needs no check, since its claims are never nil. A
+// function or an unguarded handler that a handler calls in process with its own context finds the
+// claims of that handler's caller.
 func ClaimsFromContext(ctx context.Context) *token.Claims {
 	if c := callFrom(ctx); c != nil {
 		return own(c.claims)
@@ -60,8 +59,8 @@ func ClaimsFromContext(ctx context.Context) *token.Claims {
 	return nil
 }
 
-// own returns a copy for somebody who may overwrite the copy: the same claims, denials and details
-// serve others, too. The copy of nil is nil.
+// own returns a copy, or nil for nil. A user may overwrite claims, denials and details, which serve other
+// calls, too: the user gets a copy.
 func own[T any](shared *T) *T {
 	if shared == nil {
 		return nil
@@ -70,9 +69,9 @@ func own[T any](shared *T) *T {
 	return &copied
 }
 
-// ContextWithClaims returns a context from which [ClaimsFromContext] takes the
-// claims: for tests of handlers. guardtest.Claims (package guardtest) makes claims for them.
-// The context admits nothing: a Guard that meets it verifies the call's own token.
+// ContextWithClaims returns a context in which [ClaimsFromContext] finds the claims, for a test of a
+// handler. Package guardtest makes claims for such a test. The context admits no call: a Guard verifies
+// the token of every call.
 func ContextWithClaims(ctx context.Context, claims *token.Claims) context.Context {
 	return (&Call{ctx: ctx, claims: claims}).Context()
 }

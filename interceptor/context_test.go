@@ -16,7 +16,7 @@ import (
 	"github.com/protoauthz/protoauthz/interceptor/token"
 )
 
-// telling are handlers that report who calls.
+// telling are handlers that report their caller.
 func telling() handlers {
 	tell := func(ctx context.Context) {
 		claims := interceptor.ClaimsFromContext(ctx)
@@ -90,7 +90,8 @@ func TestClaimsFromContext(t *testing.T) {
 	}
 }
 
-// TestContextWithClaims makes sure that it serves tests, and opens nothing.
+// TestContextWithClaims makes sure that a test can give a handler claims, and that the context admits no
+// call.
 func TestContextWithClaims(t *testing.T) {
 	t.Parallel()
 	claims := guardtest.Claims(t, token.Logto(issuerEndpoint), `{"sub":"alice","exp":4102444800}`)
@@ -131,8 +132,8 @@ func counting(verifier interceptor.Verifier) (interceptor.Verifier, *atomic.Int6
 	}), &count
 }
 
-// TestCallsInProcess makes sure that an admitted call stands for itself alone: what
-// a handler calls in process, with its own context, is decided anew.
+// TestCallsInProcess makes sure that a call that a handler makes in process, with its own context, is
+// decided by itself.
 func TestCallsInProcess(t *testing.T) {
 	t.Parallel()
 	for name, test := range map[string]struct {
@@ -189,9 +190,9 @@ func TestCallsInProcess(t *testing.T) {
 	}
 }
 
-// TestUntakenAdmission makes sure that what the gate left in the context is of
-// no use to who comes before the guard's interceptor.
-func TestUntakenAdmission(t *testing.T) {
+// TestInterceptorBeforeGuard makes sure that an interceptor before the guard cannot use the call that the gate
+// has admitted for a call of its own.
+func TestInterceptorBeforeGuard(t *testing.T) {
 	t.Parallel()
 	verifier, count := counting(shared(t).verifier)
 	guard := interceptor.New(verifier, rules(t))
@@ -212,7 +213,7 @@ func TestUntakenAdmission(t *testing.T) {
 		}, http.StatusForbidden, 2},
 		"the same call": {func(ctx context.Context, header http.Header) int {
 			return post(ctx, inner, "Global", header).Code
-		}, http.StatusOK, 2}, // it takes the admission, so the outer one is decided anew
+		}, http.StatusOK, 2}, // the inner call passes the gate, so the outer one is admitted again
 	} {
 		before := count.Load()
 		early := connect.UnaryInterceptorFunc(func(next connect.UnaryFunc) connect.UnaryFunc {
@@ -233,7 +234,7 @@ func TestUntakenAdmission(t *testing.T) {
 	}
 }
 
-// TestTwoGuards makes sure that both have a say, whatever their order.
+// TestTwoGuards makes sure that each of two guards can refuse a call, in either order.
 func TestTwoGuards(t *testing.T) {
 	t.Parallel()
 	strict := interceptor.New(shared(t).verifier, rules(t))
@@ -260,7 +261,7 @@ func TestTwoGuards(t *testing.T) {
 	}
 }
 
-// TestClients makes sure that a guard does nothing to clients.
+// TestClients makes sure that a guard does nothing in a client.
 func TestClients(t *testing.T) {
 	t.Parallel()
 	guard := interceptor.New(shared(t).verifier, rules(t), interceptor.WithObserver(func(context.Context, interceptor.Event) {

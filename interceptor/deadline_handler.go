@@ -15,27 +15,27 @@ import (
 //     at once, without a 100 Continue, if the client expects one before it sends the body
 //     (RFC 9110 section 10.1.1).
 //
-// A connection of HTTP/1.1 whose body is cut off so is closed after the answer.
+// A connection of HTTP/1.1 whose body was cut off is closed after the answer.
 //
-// Without it connect-go waits for the body of a refused call over HTTP/1.1, as long as the
-// timeouts of [http.Server] let it. [Guard.Interceptor] alone has the body of a unary call read
-// in any case, for which net/http sends the 100 Continue.
+// Without DeadlineHandler, connect-go waits for the body of a refused call over HTTP/1.1 as long as the
+// timeouts of [http.Server] allow. A guard that is installed by [Guard.Interceptor] alone refuses a
+// unary call after its body was read, and net/http sends the 100 Continue for the body.
 //
-// Middleware between it and the handlers may copy the request, its header and the
+// Middleware between DeadlineHandler and the handlers may copy the request, its header and the
 // [http.ResponseWriter], as [http.TimeoutHandler] does. Middleware must keep the context of the request:
-// without it the call looks like a call outside of DeadlineHandler, and nothing warns. Middleware must
-// also keep the path, except for a prefix that [http.StripPrefix] removes, and the Authorization
-// header: middleware that changes one of these on a copy belongs outside of DeadlineHandler.
+// a call without the context is a call outside of DeadlineHandler, and no warning tells so. Middleware
+// must also keep the Authorization header and the path, except for a prefix that [http.StripPrefix]
+// removes. Put middleware that changes one of these on a copy outside of DeadlineHandler.
 //
-// The [http.ResponseWriter] that DeadlineHandler is given must support deadlines, as that of
-// [http.Server] does; middleware outside that wraps it needs an Unwrap method (see
+// The [http.ResponseWriter] of DeadlineHandler must support deadlines, as the ResponseWriter of
+// [http.Server] does. Middleware outside that wraps the ResponseWriter needs an Unwrap method (see
 // [http.ResponseController]).
 //
-// If the connection of a call cannot be told or does not support deadlines, a warning that
-// names the procedure goes to [log/slog.Default], once for each handler that DeadlineHandler has
-// returned. Calls that a handler makes in process, with its own context, do not have the
-// handler's connection; handlers that are neither guarded nor connect-go's draw the warning
-// with them.
+// If DeadlineHandler cannot tell the connection of a call, or the connection does not support deadlines,
+// a warning that names the procedure goes to [log/slog.Default], once for each result of
+// DeadlineHandler. A call that a handler makes in process with its own context does not have the
+// connection of the handler. Such a call draws the warning if the handler is neither guarded nor a
+// handler of connect-go.
 //
 // Against a client that stops reading a whole HTTP/2 connection, set
 // [http.HTTP2Config.WriteByteTimeout].

@@ -7,9 +7,9 @@ import (
 )
 
 // decide judges verified claims by a rule that is not public. It returns the
-// organization that the token opens, which is empty for MODEL_GLOBAL_RESOURCE.
-// Whether the request names that organization is for [namesOrganization] and
-// [policy.Organization.Check] to judge.
+// organization of the token, which is empty for MODEL_GLOBAL_RESOURCE. Then
+// [namesOrganization] and [policy.Organization.Check] judge whether the request
+// names that organization.
 func decide(rule *policy.Rule, claims *token.Claims) (organization string, denial *Denial) {
 	organization, denial = checkModel(rule, claims)
 	if denial != nil {
@@ -103,9 +103,9 @@ func scopesGranted(rule *policy.Rule, claims *token.Claims) bool {
 	return false
 }
 
-// namesOrganization reports whether a request names the organization that the
-// token opens, as far as that can be told before its message is read. Where a
-// field names it, the message decides later.
+// namesOrganization reports whether a request names the organization of the
+// token, as far as that can be told before its message is read. Where a field
+// names the organization, the message decides later.
 func namesOrganization(source *policy.Organization, organization string, header Header) bool {
 	switch {
 	case source == nil:

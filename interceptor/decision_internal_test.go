@@ -37,7 +37,7 @@ func claimed(issuer token.Issuer, members ...string) (*token.Claims, *Denial) {
 	return claims, nil
 }
 
-// outcome is the organization behind "=", or the reason.
+// outcome is "=" and the organization, or the reason.
 func outcome(organization string, denial *Denial) string {
 	if denial != nil {
 		return string(denial.Reason())
@@ -55,12 +55,12 @@ const (
 	non = string(ReasonRuleMissing)
 )
 
-// models holds what the three models make of `aud` and `organization_id`.
+// models are the outcomes of `aud` and `organization_id` by each of the three models.
 var models = []struct {
 	audience, organization string // JSON
 	global, member, api    string // outcomes by model
 }{
-	// The API's audience.
+	// The audience of the API.
 	{`"https://api.example.test"`, `-`, "=", mod, mod},
 	{`"https://api.example.test"`, `"acme"`, mod, mod, "=acme"},
 	{`"https://api.example.test"`, `"globex"`, mod, mod, "=globex"},
@@ -80,7 +80,7 @@ var models = []struct {
 	{`["https://api.example.test","https://api.example.test"]`, `-`, "=", mod, mod},
 	{`["","https://api.example.test"]`, `-`, "=", mod, mod},
 
-	// Another audience, or nearly ours.
+	// Another audience, or one that nearly equals it.
 	{`-`, `-`, aud, aud, aud},
 	{`-`, `"acme"`, aud, aud, aud},
 	{`-`, `""`, aud, aud, aud},
@@ -151,7 +151,7 @@ var models = []struct {
 	{`["urn:logto:resource:organizations","https://api.example.test"]`, `"acme"`, mod, mod, "=acme"},
 }
 
-// grants holds what scopes open.
+// grants are rules with scopes, and whether a token with a scope claim satisfies them.
 var grants = []struct {
 	all, any []string
 	scope    string // JSON
@@ -204,7 +204,7 @@ var grants = []struct {
 	{all: []string{"read:a", "read:b"}, any: []string{"x"}, scope: `"x read:b read:a"`, want: true},
 }
 
-// callers holds who may call.
+// callers are the kinds of callers, and which of them may call.
 var callers = []struct {
 	want             authzv1.Caller
 	subject, client  string // JSON
@@ -231,8 +231,8 @@ var callers = []struct {
 	{want: authzv1.Caller_CALLER_ANY, subject: `"alice"`, client: `["app"]`, invalid: true},
 }
 
-// TestDecide crosses all of it. What refuses first names the reason: the model,
-// then the caller, then the scopes.
+// TestDecide crosses models, callers and scopes. The model is judged first, then the caller, then the
+// scopes: the first refusal gives the reason.
 func TestDecide(t *testing.T) {
 	t.Parallel()
 	decisions := 0
@@ -283,8 +283,8 @@ func TestDecide(t *testing.T) {
 	}
 }
 
-// TestDecideNoAudience makes sure that a rule without an audience, which cannot
-// be compiled, opens nothing but an organization.
+// TestDecideNoAudience makes sure that a rule for an API without an audience, which cannot be compiled,
+// lets nobody in.
 func TestDecideNoAudience(t *testing.T) {
 	t.Parallel()
 	for _, test := range []struct {
@@ -308,8 +308,8 @@ func TestDecideNoAudience(t *testing.T) {
 	}
 }
 
-// TestDecideAuth0 has organizations in `org_id`, permissions and no organization
-// tokens.
+// TestDecideAuth0 makes sure of decisions by tokens of Auth0, which has `org_id`, permissions, and no
+// organization tokens.
 func TestDecideAuth0(t *testing.T) {
 	t.Parallel()
 	for _, test := range []struct {
@@ -349,7 +349,7 @@ func TestDecideAuth0(t *testing.T) {
 	}
 }
 
-// TestDecideNothing makes sure that no claims are claims without any right.
+// TestDecideNothing makes sure that nil claims satisfy no rule.
 func TestDecideNothing(t *testing.T) {
 	t.Parallel()
 	for model := range authzv1.Model_name {
@@ -360,8 +360,7 @@ func TestDecideNothing(t *testing.T) {
 	}
 }
 
-// TestNamesOrganization holds what headers and messages name against what the
-// token opens.
+// TestNamesOrganization makes sure that a header must name the organization of the token, once.
 func TestNamesOrganization(t *testing.T) {
 	t.Parallel()
 	table, err := policy.Compile(policy.Files{samplev1.File_sample_v1_document_proto}, policy.WithAudience(testAPI))

@@ -16,7 +16,7 @@ import (
 // detail of the error: see [Denial.ErrorInfo].
 type Reason string
 
-// All reasons, each with its code in parentheses.
+// All reasons, each with its code.
 const (
 	// ReasonTokenMissing: there is no Authorization (unauthenticated).
 	ReasonTokenMissing Reason = "TOKEN_MISSING"
@@ -32,21 +32,21 @@ const (
 	ReasonTokenNotYetValid Reason = "TOKEN_NOT_YET_VALID"
 	// ReasonAudienceMismatch: the token is for another API (permission_denied).
 	ReasonAudienceMismatch Reason = "AUDIENCE_MISMATCH"
-	// ReasonModelMismatch: the token is of another permission model (permission_denied).
+	// ReasonModelMismatch: the token has another permission model (permission_denied).
 	ReasonModelMismatch Reason = "MODEL_MISMATCH"
 	// ReasonOrganizationMismatch: the request names another organization than the token, or none
 	// (permission_denied).
 	ReasonOrganizationMismatch Reason = "ORGANIZATION_MISMATCH"
-	// ReasonScopeInsufficient: a required scope is not granted (permission_denied). The metadata of
-	// the ErrorInfo holds all scopes that the rule names in "required_scopes", separated by spaces.
-	// If one scope of several is enough, the metadata holds these several in "any_scopes" too.
+	// ReasonScopeInsufficient: the token lacks a required scope (permission_denied). The metadata of
+	// the ErrorInfo holds all scopes of the rule in "required_scopes", separated by spaces. If the
+	// rule requires one scope of several, the metadata holds these several in "any_scopes", too.
 	ReasonScopeInsufficient Reason = "SCOPE_INSUFFICIENT"
 	// ReasonCallerNotAllowed: the method is for users or for clients only (permission_denied).
 	ReasonCallerNotAllowed Reason = "CALLER_NOT_ALLOWED"
 	// ReasonRuleMissing: no rule was compiled for the procedure (permission_denied).
 	ReasonRuleMissing Reason = "RULE_MISSING"
-	// ReasonKeysUnavailable: the token cannot be verified, since the issuer's keys cannot be had
-	// (unavailable).
+	// ReasonKeysUnavailable: the token cannot be verified, since the keys of the issuer could not be
+	// fetched (unavailable).
 	ReasonKeysUnavailable Reason = "KEYS_UNAVAILABLE"
 	// ReasonVerifierBusy: the token was not verified, since too many others are being verified
 	// (unavailable). The client may try again. See [token.WithSignatureLimit].
@@ -55,7 +55,7 @@ const (
 	ReasonGuardFailed Reason = "GUARD_FAILED"
 )
 
-// A meaning is all that follows from a reason.
+// A meaning is everything that follows from a reason.
 type meaning struct {
 	reason    Reason
 	code      connect.Code
@@ -83,51 +83,48 @@ var meanings = []meaning{
 	{ReasonGuardFailed, connect.CodeInternal, noChallenge, nil, "the call could not be authorized"},
 }
 
-// A Denial is the refusal of a call by a [Guard]: only a Guard makes a Denial. Find the Denial
-// with [errors.As] in the error of a refused call, outside of the guard.
+// A Denial tells why a [Guard] has refused a call. Only a Guard makes a Denial. Outside of the guard,
+// [errors.As] finds the Denial in the error of a refused call.
 //
-// A Denial is immutable and safe for concurrent use. The zero Denial and a nil Denial are
-// refusals with [ReasonGuardFailed].
+// A Denial is immutable and safe for concurrent use. The zero Denial and a nil Denial are refusals with
+// [ReasonGuardFailed].
 //
-// A handler may hold a Denial of another call, or of another service in the same process. An
-// error of a handler in which [errors.As] finds a Denial becomes an ordinary error, so that the
-// error does not pass for the refusal of the handler's own call: the code is unknown, unless the
-// handler has chosen a code with a [connect.Error] or a status of gRPC. The chosen code then stays
-// with its text. The Denial is gone from the error, as are the google.rpc.ErrorInfo of the
-// domain "protoauthz" and a WWW-Authenticate. An error that a client has received from
-// another process holds no Denial and stays as it is.
+// The error of a handler may hold the Denial of another call, which the handler has made in the same
+// process. Such an error becomes an ordinary error, so that it does not pass for a refusal of the
+// handler's own call. The ordinary error has the code unknown, unless the handler has chosen a code with
+// a [connect.Error] or a status of gRPC: then the code and its text stay. The ordinary error holds
+// neither the Denial nor the google.rpc.ErrorInfo of the domain "protoauthz" nor a WWW-Authenticate. An
+// error that a client has received from another process holds no Denial and stays as it is.
 type Denial struct {
 	reason             Reason
-	scopes, anyScopes  []string // the rule's own
+	scopes, anyScopes  []string // the slices of the rule
 	cause              error
-	realm              *realm // of the rule's challenges, or nil: then there is no challenge
+	realm              *realm // of the rule, or nil: then there is no challenge
 	severalCredentials bool   // the request has more than one credential
-	within             *Call  // that an outer guard has admitted for the same request, or nil
+	within             *Call  // the call that an outer guard has admitted for the same request, or nil
 }
 
-// Reason returns the reason that the client is told.
+// Reason returns the reason that the client reads.
 func (d *Denial) Reason() Reason { return d.meaning().reason }
 
-// Scopes returns all scopes that the rule requires, with [ReasonScopeInsufficient] and in a slice
-// of the caller's own.
+// Scopes returns a copy of all scopes that the rule requires, with [ReasonScopeInsufficient] alone.
 func (d *Denial) Scopes() []string { return slices.Clone(d.orZero().scopes) }
 
-// AnyScopes returns the scopes of which the rule requires one, with
-// [ReasonScopeInsufficient] and in a slice of the caller's own.
+// AnyScopes returns a copy of the scopes of which the rule requires one, with [ReasonScopeInsufficient]
+// alone.
 func (d *Denial) AnyScopes() []string { return slices.Clone(d.orZero().anyScopes) }
 
 // Error returns the text that the client reads.
 func (d *Denial) Error() string { return d.meaning().text }
 
-// Unwrap returns the cause, for logs: more detail than the client is told, with a
-// remedy, and still without any secret. The cause names scopes, fields, headers and the
-// audience of the rule. Of a request the cause holds the position of a list's element, and the
-// name of a procedure without a rule, cut off after 200 characters and escaped. Of a verified
-// token the cause tells how far a date is off. The cause matches the errors of package token
-// if the token itself was refused.
+// Unwrap returns the cause, for logs: more detail than the client reads, with a remedy and without any
+// secret. The cause names scopes, fields, headers and the audience of the rule. Of a request the cause
+// holds the position of an element in a list, and the name of a procedure without a rule, cut off after
+// 200 characters and escaped. Of a verified token the cause tells how far a date is off. If the token
+// itself was refused, the cause matches an error of package token.
 func (d *Denial) Unwrap() error { return d.orZero().cause }
 
-// Code returns the code of the reason. The code has the same number in Connect and in gRPC.
+// Code returns the code of the reason. Connect and gRPC have the same number for the code.
 func (d *Denial) Code() connect.Code { return d.meaning().code }
 
 // Challenge returns the WWW-Authenticate of RFC 6750 section 3, or "" if the reason has none.
@@ -135,20 +132,20 @@ func (d *Denial) Code() connect.Code { return d.meaning().code }
 // permission_denied except [ReasonRuleMissing].
 //
 // The realm is the audience that the rule requires, for MODEL_ORGANIZATION the audience of
-// [policy.WithAudience], and "protoauthz" if there is none. Bytes of an audience that are not
-// ASCII stand percent-encoded. The error is
+// [policy.WithAudience], and "protoauthz" without an audience. Bytes of an audience that are not
+// printable ASCII are percent-encoded. The error is
 //
 //   - "invalid_request" if the request has more than one credential, in several Authorization
 //     fields or in one;
-//   - "invalid_token" for all other tokens that are not valid, and with [ReasonAudienceMismatch]
+//   - "invalid_token" for any other token that is not valid, and with [ReasonAudienceMismatch]
 //     (RFC 9068 section 4);
-//   - "insufficient_scope" with [ReasonScopeInsufficient], beside all scopes that the rule names.
+//   - "insufficient_scope" with [ReasonScopeInsufficient], beside all scopes of the rule.
 //
-// The challenge has no error if no token was sent (section 3.1), and none if the token is valid and
+// The challenge has no error if the client has sent no token (section 3.1), or if the token is valid and
 // another token of the same caller would not help.
 //
-// The header belongs in HTTP responses, so in unary calls of the Connect protocol alone.
-// Elsewhere a gateway finds the challenge in the ErrorInfo: see [Denial.ErrorInfo].
+// The challenge is a header of HTTP responses, so only unary calls of the Connect protocol carry it as a
+// header. A gateway finds the challenge of any other call in [Denial.ErrorInfo].
 func (d *Denial) Challenge() string {
 	d = d.orZero()
 	if d.realm == nil {
@@ -165,9 +162,9 @@ func (d *Denial) Challenge() string {
 	return challenge
 }
 
-// ErrorInfo returns the detail that goes with the error, of the domain "protoauthz". The metadata
-// holds the [Denial.Challenge] as "challenge" if there is one, so that a gateway between gRPC
-// and HTTP can answer with the challenge. With [ReasonScopeInsufficient] the metadata holds the scopes.
+// ErrorInfo returns the detail of the error, of the domain "protoauthz". The metadata holds the
+// [Denial.Challenge] as "challenge", if the reason has one, so that a gateway between gRPC and HTTP can
+// answer with the challenge. With [ReasonScopeInsufficient] the metadata holds the scopes.
 func (d *Denial) ErrorInfo() *errdetails.ErrorInfo {
 	metadata := map[string]string{}
 	if challenge := d.Challenge(); challenge != "" {
@@ -182,7 +179,8 @@ func (d *Denial) ErrorInfo() *errdetails.ErrorInfo {
 	return &errdetails.ErrorInfo{Reason: string(d.Reason()), Domain: domain, Metadata: metadata}
 }
 
-// allScopes names every scope of the rule: a token with all of these scopes is enough.
+// allScopes returns every scope of the rule, separated by spaces. A token with all of them satisfies the
+// rule.
 func (d *Denial) allScopes() string {
 	return strings.Join(slices.Concat(d.scopes, d.anyScopes), " ")
 }
@@ -206,13 +204,13 @@ func (d *Denial) orZero() *Denial {
 	return d
 }
 
-// deny tells the client the reason and the log why.
+// deny refuses a call with a reason for the client and a cause for the log.
 func deny(reason Reason, why string) *Denial { return &Denial{reason: reason, cause: errors.New(why)} }
 
-// failed refuses a call that the guard could not judge.
+// failed refuses a call that the guard could not decide.
 func failed(cause error) *Denial { return &Denial{reason: ReasonGuardFailed, cause: cause} }
 
-// denyCredentials refuses the credentials of a request for the error of their verification.
+// denyCredentials refuses the Authorization of a request for the error of its verification.
 func denyCredentials(values []string, err error) *Denial {
 	denial := denyToken(err)
 	formless := denial.reason == ReasonTokenMalformed || denial.reason == ReasonSchemeUnsupported

@@ -14,8 +14,8 @@ import (
 	"connectrpc.com/connect"
 )
 
-// TestReasons makes sure that each constant of a reason has one row in the table and names the code of the
-// row in its comment, and that each error of package token has a row.
+// TestReasons makes sure that each reason has one row in the table and the code of the row in its comment,
+// and that each error of package token has a row.
 func TestReasons(t *testing.T) {
 	t.Parallel()
 	documented := map[Reason]string{} // with the comment

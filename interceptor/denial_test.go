@@ -20,7 +20,7 @@ import (
 	"github.com/protoauthz/protoauthz/interceptor/token"
 )
 
-// TestZeroDenial makes sure that a Denial which no guard has made is a harmless one.
+// TestZeroDenial makes sure that the zero Denial and nil are refusals, too.
 func TestZeroDenial(t *testing.T) {
 	t.Parallel()
 	for name, denial := range map[string]*interceptor.Denial{"zero": {}, "nil": nil} {
@@ -34,8 +34,8 @@ func TestZeroDenial(t *testing.T) {
 	}
 }
 
-// TestOthersDenial makes sure that an error of a handler which is about the refusal of another
-// call does not pass for a refusal of the handler's own, for neither a client nor an interceptor.
+// TestOthersDenial makes sure that a handler's error with the refusal of another call does not pass for a
+// refusal of the handler's own call, neither at a client nor at an interceptor.
 func TestOthersDenial(t *testing.T) {
 	t.Parallel()
 	guard := interceptor.New(shared(t).verifier, rules(t))
@@ -104,8 +104,8 @@ func TestOthersDenial(t *testing.T) {
 	}
 }
 
-// TestOthersDenialInProcess makes sure of the same for calls that a handler makes in process, with
-// its own context, and that the refusal by a second guard of the very same call stays one.
+// TestOthersDenialInProcess makes sure of the same for a call that a handler makes in process, with its own
+// context. A second guard's refusal of the very same call stays a refusal.
 func TestOthersDenialInProcess(t *testing.T) {
 	t.Parallel()
 	lenient := interceptor.New(unverified(`{"sub":"s","aud":"`+api+`","scope":"read:data","organization_id":"acme","exp":4102444800}`), rules(t))
@@ -153,7 +153,7 @@ func keptDenial(t *testing.T, guard *interceptor.Guard) *interceptor.Denial {
 	return denial
 }
 
-// A refusedOther is what a client may learn of the refusal of another call.
+// A refusedOther is the part of another call's refusal that a client may learn.
 type refusedOther struct {
 	code      connect.Code
 	text      string
@@ -200,8 +200,8 @@ func (w *witness) WrapStreamingHandler(next connect.StreamingHandlerFunc) connec
 	return func(ctx context.Context, conn connect.StreamingHandlerConn) error { return w.see(next(ctx, conn)) }
 }
 
-// TestNothingIsShared makes sure that nobody who overwrites what a guard, its table or its
-// observer's events hand out changes a rule, claims, or the answer to any call.
+// TestNothingIsShared makes sure that a user who overwrites a result of a guard or of its table, or an
+// event of its observer, changes no rule, no claims and no answer to a call.
 func TestNothingIsShared(t *testing.T) {
 	t.Parallel()
 	table := rules(t)
@@ -224,12 +224,12 @@ func TestNothingIsShared(t *testing.T) {
 	spoilRules(table)
 	mux := handlers{}.mux(guard.HandlerOption())
 	honest := handlers{}.mux(interceptor.New(shared(t).verifier, rules(t)).HandlerOption())
-	for range 2 { // what the first round spoils, the second would see
+	for range 2 { // the second round would see what the first has spoiled
 		for _, service := range append(slices.Collect(maps.Keys(catalogue.Services)), unruled, opened) {
 			for _, header := range []http.Header{
 				{}, {"Authorization": {"Bearer a"}}, bearer(t, global("buy")), bearer(t, global("read:a buy")), bearer(t, resource(acme, "read:data")),
 			} {
-				// The bytes of the metadata are in no order.
+				// The order of the metadata's bytes differs from call to call.
 				readable := func(r *httptest.ResponseRecorder) string {
 					_, debug, _ := strings.Cut(r.Body.String(), `"debug":`)
 					return fmt.Sprint(r.Code, r.Header().Get("Www-Authenticate"), debug)
@@ -269,7 +269,7 @@ func TestNothingIsShared(t *testing.T) {
 	}
 }
 
-// TestOwnClaims makes sure that a handler which overwrites its caller's claims changes nobody else's.
+// TestOwnClaims makes sure that a handler which overwrites the claims of its caller changes no other claims.
 func TestOwnClaims(t *testing.T) {
 	t.Parallel()
 	var seen []string
@@ -297,7 +297,7 @@ func overwrite(list []string, value string) {
 	}
 }
 
-// spoilRules opens everything that a table hands out to everybody.
+// spoilRules makes every rule that a table returns public.
 func spoilRules(table *policy.Table) {
 	for _, rule := range table.Rules() {
 		found, _ := table.Lookup(rule.Procedure)

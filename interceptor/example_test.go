@@ -10,6 +10,7 @@ import (
 	"net/http/httptest"
 	"os"
 	"testing"
+	"time"
 
 	"connectrpc.com/connect"
 
@@ -21,8 +22,7 @@ import (
 	"github.com/protoauthz/protoauthz/interceptor/token"
 )
 
-// catalog is a service. It holds no line of authorization: the rules stand in
-// its .proto file.
+// catalog is a service. Its .proto file holds the rules, and the service no check.
 type catalog struct {
 	samplev1connect.UnimplementedCatalogServiceHandler
 }
@@ -40,32 +40,119 @@ func (catalog) WhoAmI(ctx context.Context, _ *connect.Request[samplev1.WhoAmIReq
 	}}), nil
 }
 
+// A server of one service whose permissions hold everywhere.
 func ExampleNew() {
 	mux := http.NewServeMux()
 
-	verifier, verifierErr := token.NewVerifier(token.Logto("https://tenant.logto.app"))
-	table, tableErr := policy.Compile(policy.Files{samplev1.File_sample_v1_catalog_proto}, policy.WithAudience("https://api.example.com"))
+	issuer := token.Issuer{URL: "https://issuer.example.com", Algorithms: []string{"RS256"}}
+	verifier, verifierErr := token.NewVerifier(issuer)
+	table, tableErr := policy.Compile(
+		policy.Files{samplev1.File_sample_v1_catalog_proto}, policy.WithAudience("https://api.example.com"))
 	if err := errors.Join(verifierErr, tableErr); err != nil {
 		log.Fatal(err) // every fault at once, each with its name
 	}
 	guard := interceptor.New(verifier, table)
 	mux.Handle(samplev1connect.NewCatalogServiceHandler(catalog{}, guard.HandlerOption()))
 
-	// Who has no token is refused.
 	server := httptest.NewServer(mux)
 	defer server.Close()
 	client := samplev1connect.NewCatalogServiceClient(server.Client(), server.URL)
 	_, err := client.WhoAmI(context.Background(), connect.NewRequest(&samplev1.WhoAmIRequest{}))
-	fmt.Println(err)
+	fmt.Println(err) // the client has sent no token
 
 	// Output:
 	// unauthenticated: a bearer token is required
 }
 
-// A download over plain HTTP goes by the rule of an RPC.
+// documents is a service whose requests name an organization.
+type documents struct {
+	samplev1connect.UnimplementedDocumentServiceHandler
+}
+
+// ListDocuments takes the organization from the claims, and needs no check.
+func (documents) ListDocuments(ctx context.Context, _ *connect.Request[samplev1.ListDocumentsRequest]) (*connect.Response[samplev1.ListDocumentsResponse], error) {
+	organization := interceptor.ClaimsFromContext(ctx).OrganizationID()
+	return connect.NewResponse(&samplev1.ListDocumentsResponse{
+		Documents: []*samplev1.Document{{Name: "roadmap of " + organization}},
+	}), nil
+}
+
+// A server of one service whose permissions hold inside an organization. The rule names the field of
+// the request that must hold the organization of the token.
+func ExampleNew_organization() {
+	mux := http.NewServeMux()
+
+	issuer := token.Issuer{
+		URL: "https://issuer.example.com", Algorithms: []string{"RS256"},
+		OrganizationClaim: "org_id",
+	}
+	table, err := policy.Compile(
+		policy.Files{samplev1.File_sample_v1_document_proto}, policy.WithAudience("https://api.example.com"))
+	if err != nil {
+		log.Fatal(err)
+	}
+	// The example has no issuer to call. A server gives New the verifier of token.NewVerifier(issuer).
+	alice := guardtest.Claims(new(testing.T), issuer, `{
+		"sub": "alice", "exp": 4102444800, "aud": "https://api.example.com", "scope": "read:data", "org_id": "acme"
+	}`)
+	guard := interceptor.New(everyTokenIs{alice}, table)
+	mux.Handle(samplev1connect.NewDocumentServiceHandler(documents{}, guard.HandlerOption()))
+
+	server := httptest.NewServer(mux)
+	defer server.Close()
+	client := samplev1connect.NewDocumentServiceClient(server.Client(), server.URL)
+	for _, organization := range []string{"acme", "globex"} {
+		request := connect.NewRequest(&samplev1.ListDocumentsRequest{OrganizationId: organization})
+		request.Header().Set("Authorization", "Bearer alice")
+		response, err := client.ListDocuments(context.Background(), request)
+		if err != nil {
+			fmt.Println(err)
+			continue
+		}
+		fmt.Println(response.Msg.GetDocuments()[0].GetName())
+	}
+
+	// Output:
+	// roadmap of acme
+	// permission_denied: the token does not open this organization
+}
+
+// everyTokenIs is a verifier that reads no token.
+type everyTokenIs struct{ claims *token.Claims }
+
+// Verify implements [interceptor.Verifier].
+func (v everyTokenIs) Verify(context.Context, string) (*token.Claims, error) { return v.claims, nil }
+
+// A whole server, for clients that may stop sending and reading at any time.
+func ExampleDeadlineHandler() {
+	issuer := token.Issuer{URL: "https://issuer.example.com", Algorithms: []string{"RS256"}}
+	verifier, verifierErr := token.NewVerifier(issuer)
+	table, tableErr := policy.Compile(
+		policy.Files{samplev1.File_sample_v1_catalog_proto}, policy.WithAudience("https://api.example.com"))
+	if err := errors.Join(verifierErr, tableErr); err != nil {
+		log.Fatal(err)
+	}
+	guard := interceptor.New(verifier, table)
+	mux := http.NewServeMux()
+	mux.Handle(samplev1connect.NewCatalogServiceHandler(
+		samplev1connect.UnimplementedCatalogServiceHandler{}, // yours
+		guard.HandlerOption(), connect.WithReadMaxBytes(4<<20),
+	))
+	server := &http.Server{
+		Addr: "127.0.0.1:8081", Handler: interceptor.DeadlineHandler(mux), Protocols: new(http.Protocols),
+		ReadHeaderTimeout: 10 * time.Second, HTTP2: &http.HTTP2Config{WriteByteTimeout: 10 * time.Second},
+	}
+	server.Protocols.SetHTTP1(true)
+	server.Protocols.SetUnencryptedHTTP2(true) // gRPC needs HTTP/2: behind TLS it is there anyway
+	log.Fatal(server.ListenAndServe())
+}
+
+// A download over plain HTTP, guarded by the rule of an RPC.
 func ExampleGuard_Admit() {
-	verifier, verifierErr := token.NewVerifier(token.Logto("https://tenant.logto.app"))
-	table, tableErr := policy.Compile(policy.Files{samplev1.File_sample_v1_catalog_proto}, policy.WithAudience("https://api.example.com"))
+	issuer := token.Issuer{URL: "https://issuer.example.com", Algorithms: []string{"RS256"}}
+	verifier, verifierErr := token.NewVerifier(issuer)
+	table, tableErr := policy.Compile(
+		policy.Files{samplev1.File_sample_v1_catalog_proto}, policy.WithAudience("https://api.example.com"))
 	if err := errors.Join(verifierErr, tableErr); err != nil {
 		log.Fatal(err)
 	}
@@ -103,26 +190,28 @@ func ExampleGuard_Admit() {
 	// 401 a bearer token is required
 }
 
-// A handler reads who calls. It needs no check: without a token that satisfies
-// the rule it is not called.
+// A handler reads who calls, and needs no check: the guard calls the handler only with a token that
+// satisfies the rule.
 func ExampleClaimsFromContext() {
 	greet := func(ctx context.Context) string {
 		return "Hello, " + interceptor.ClaimsFromContext(ctx).Subject() + "!"
 	}
 
 	t := new(testing.T) // a test has one
-	alice := guardtest.Claims(t, token.Logto("https://tenant.logto.app"), `{"sub": "alice", "exp": 1}`)
+	issuer := token.Issuer{URL: "https://issuer.example.com", Algorithms: []string{"RS256"}}
+	alice := guardtest.Claims(t, issuer, `{"sub": "alice", "exp": 1}`)
 	fmt.Println(greet(interceptor.ContextWithClaims(context.Background(), alice)))
 
 	// Output:
 	// Hello, alice!
 }
 
-// A handler's own test needs no token, no key and no issuer.
+// A test of a handler, without a token, a key or an issuer to call.
 func ExampleContextWithClaims() {
 	t, ctx := new(testing.T), context.Background() // a test has both
 
-	claims := guardtest.Claims(t, token.Logto("https://tenant.logto.app"),
+	issuer := token.Issuer{URL: "https://issuer.example.com", Algorithms: []string{"RS256"}}
+	claims := guardtest.Claims(t, issuer,
 		`{"sub": "alice", "exp": 1, "aud": "https://api.example.com", "scope": "read:products"}`)
 	ctx = interceptor.ContextWithClaims(ctx, claims)
 
@@ -147,13 +236,15 @@ func ExampleWithObserver() {
 	defer slog.SetDefault(slog.Default())
 	slog.SetDefault(slog.New(log))
 
-	table, err := policy.Compile(policy.Files{samplev1.File_sample_v1_catalog_proto}, policy.WithAudience("https://api.example.com"))
+	table, err := policy.Compile(
+		policy.Files{samplev1.File_sample_v1_catalog_proto}, policy.WithAudience("https://api.example.com"))
 	if err != nil {
 		panic(err)
 	}
-	claims := guardtest.Claims(new(testing.T), token.Logto("https://tenant.logto.app"),
+	issuer := token.Issuer{URL: "https://issuer.example.com", Algorithms: []string{"RS256"}}
+	claims := guardtest.Claims(new(testing.T), issuer,
 		`{"sub": "viewer", "exp": 4102444800, "aud": "https://api.example.com", "scope": "read:products"}`)
-	guard := interceptor.New(viewer{claims}, table,
+	guard := interceptor.New(everyTokenIs{claims}, table,
 		interceptor.WithObserver(func(ctx context.Context, event interceptor.Event) {
 			if event.Denial != nil {
 				slog.WarnContext(ctx, "refused", "procedure", event.Procedure, "reason", event.Denial.Reason(), "cause", event.Denial.Unwrap())
@@ -167,9 +258,3 @@ func ExampleWithObserver() {
 	// level=WARN msg=refused procedure=/sample.v1.CatalogService/CreateOrder reason=SCOPE_INSUFFICIENT cause="the token lacks the scope write:orders: the client must request it from the issuer; if the issuer does not grant that, add it to a role of the caller at the issuer"
 	// level=WARN msg=refused procedure="" reason=RULE_MISSING cause="no rule was compiled for the procedure \"/any\\nthing\": give policy.Compile the .proto file of its service, or open the service with policy.WithPublic; if the server does not have this procedure, the client must call another"
 }
-
-// A viewer is who every token speaks for.
-type viewer struct{ claims *token.Claims }
-
-// Verify implements [interceptor.Verifier].
-func (v viewer) Verify(context.Context, string) (*token.Claims, error) { return v.claims, nil }

@@ -18,8 +18,7 @@ import (
 	"github.com/protoauthz/protoauthz/interceptor/token"
 )
 
-// bubble runs a test in a bubble, in which its clock stands still unless all
-// wait, and which no goroutine outlives. The rules belong to no bubble.
+// bubble runs a test in a bubble of testing/synctest. The rules belong to no bubble.
 func bubble(t *testing.T, name string, test func(t *testing.T)) {
 	t.Helper()
 	_ = rules(t)
@@ -31,8 +30,7 @@ func bubble(t *testing.T, name string, test func(t *testing.T)) {
 	})
 }
 
-// TestSlowBody makes sure that the token of a unary call, which was let in by its header, is still good once the body has
-// arrived, to the very moment.
+// TestSlowBody makes sure that a unary call is refused if its token expires before its body has arrived.
 func TestSlowBody(t *testing.T) {
 	t.Parallel()
 	late := []interceptor.Reason{expired.reason}
@@ -43,7 +41,7 @@ func TestSlowBody(t *testing.T) {
 		events  []interceptor.Reason
 	}{
 		{"Global", time.Minute - 1, refusal{}, []interceptor.Reason{""}},
-		{"Global", time.Minute, expired, []interceptor.Reason{"", expired.reason}}, // let in, and then not
+		{"Global", time.Minute, expired, []interceptor.Reason{"", expired.reason}}, // let in, and refused later
 		{"Field", time.Minute - 1, refusal{}, []interceptor.Reason{""}},
 		{"Field", time.Minute, expired, late},
 		{"Public", time.Minute, refusal{}, []interceptor.Reason{""}},
@@ -84,7 +82,7 @@ func TestSlowBody(t *testing.T) {
 	}
 }
 
-// TestStreamLeeway makes sure that a stream ends when the leeway of its token does, however far that is.
+// TestStreamLeeway makes sure that a stream ends at the end of its token's leeway, however far away.
 func TestStreamLeeway(t *testing.T) {
 	t.Parallel()
 	for _, leeway := range []time.Duration{0, 90 * time.Second} {

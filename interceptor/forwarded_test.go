@@ -19,8 +19,8 @@ func installed(outer connect.Interceptor, guard *interceptor.Guard) map[string][
 	}
 }
 
-// TestForwardedRequest makes sure that a request which an interceptor has sent on to
-// another server, and which bears a client's spec since then, is still judged.
+// TestForwardedRequest makes sure that a request is judged although an interceptor has sent it on to
+// another server, whose client has replaced its spec.
 func TestForwardedRequest(t *testing.T) {
 	t.Parallel()
 	guard := interceptor.New(shared(t).verifier, rules(t))
@@ -56,8 +56,8 @@ func TestForwardedRequest(t *testing.T) {
 	}
 }
 
-// TestForwardedOverAnotherProtocol makes sure that the challenge goes by the protocol of
-// the call and not by that of the client which an interceptor used.
+// TestForwardedOverAnotherProtocol makes sure that the challenge goes by the protocol of the call, and not
+// by the protocol of a client to which an interceptor has sent the request.
 func TestForwardedOverAnotherProtocol(t *testing.T) {
 	t.Parallel()
 	guard := interceptor.New(shared(t).verifier, rules(t))
@@ -82,8 +82,8 @@ func TestForwardedOverAnotherProtocol(t *testing.T) {
 	}
 }
 
-// TestReplacedRequest makes sure that behind a gate no request passes as a client's,
-// whatever an interceptor has made of it and of the context.
+// TestReplacedRequest makes sure that behind a gate no request passes as a client's, even if an interceptor
+// has replaced the request or the context.
 func TestReplacedRequest(t *testing.T) {
 	t.Parallel()
 	guard := interceptor.New(shared(t).verifier, rules(t))
@@ -120,8 +120,7 @@ func TestReplacedRequest(t *testing.T) {
 	}
 }
 
-// TestRewrittenHeader makes sure that the organization which the handler reads in a
-// header is the one that was judged.
+// TestRewrittenHeader makes sure that the handler reads, in the header, the organization that was judged.
 func TestRewrittenHeader(t *testing.T) {
 	t.Parallel()
 	guard := interceptor.New(shared(t).verifier, rules(t))

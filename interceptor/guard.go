@@ -10,15 +10,15 @@ import (
 	"github.com/protoauthz/protoauthz/interceptor/token"
 )
 
-// A Verifier verifies a bearer token. [token.Verifier] is one; a Guard that is given one
-// calls its Authenticate, which is faster. A Verifier must be safe for concurrent use. Its
-// errors should match those of package token, and hold nothing of the token; any other is
-// answered with [ReasonGuardFailed].
+// A Verifier verifies a bearer token. [token.Verifier] is the Verifier to use: a Guard calls its
+// Authenticate, which is faster than Verify. A Verifier must be safe for concurrent use. Its errors
+// should match the errors of package token, and must hold nothing of the token. Any other error
+// refuses the call with [ReasonGuardFailed].
 type Verifier interface {
 	Verify(ctx context.Context, raw string) (*token.Claims, error)
 }
 
-// A Guard decides who may call. It is safe for concurrent use. [Guard.HandlerOption] installs it
+// A Guard decides who may call. It is safe for concurrent use. [Guard.HandlerOption] installs a Guard
 // in handlers of connect-go.
 type Guard struct {
 	authenticator authenticator
@@ -34,41 +34,41 @@ type options struct {
 	streamExpiry bool
 }
 
-// WithObserver calls a function when a call is let in and when one is refused. A
-// call that was let in can be refused later, when its token expires or, on a
-// stream, when a message names another organization. A call that fails for another
-// reason before its organization could be checked, as with a message that cannot be
-// decoded, is neither. The function must return quickly, be safe for concurrent use,
-// and not use the call's connection. If it panics, a call that would have been let
-// in is refused, and the stack goes to [log/slog.Default], as the stack of a panicking verifier does. The
-// default is none.
+// WithObserver calls a function with every decision: once when a call is let in, and once when a call
+// is refused. A call that was let in may be refused later, when its token expires or when a message of
+// its stream names another organization. A call that fails for another reason before its
+// message has named an organization, as with a message that cannot be decoded, is not observed.
+//
+// The function must return quickly, be safe for concurrent use, and not use the connection of the
+// call. If the function panics, a call that would have been let in is refused, and the stack goes to
+// [log/slog.Default], as the stack of a panicking verifier does. The default is no observer.
 func WithObserver(observer func(context.Context, Event)) Option {
 	return func(o *options) { o.observer = observer }
 }
 
-// WithoutStreamExpiry lets streams outlive their token. By default they end when
-// it expires.
+// WithoutStreamExpiry lets streams outlive their token. By default a stream ends when its token
+// expires.
 func WithoutStreamExpiry() Option {
 	return func(o *options) { o.streamExpiry = false }
 }
 
 // An Event is one decision of a [Guard].
 type Event struct {
-	// Procedure names the rule that decided: "/pkg.Service/Method", or "/pkg.Service/*" for a
-	// service that policy.WithPublic opens without a descriptor. Procedure is empty if there is
-	// no rule: the name is then the client's own text, which the cause of the denial holds,
-	// cut off and escaped. So a metric by Procedure has as many series as the table has rules,
-	// and one for the empty Procedure.
+	// Procedure is the procedure of the rule: "/pkg.Service/Method", or "/pkg.Service/*" for a
+	// service that [policy.WithPublic] opens without a descriptor. Without a rule Procedure is
+	// empty, and the cause of the denial holds the name that the client has sent, cut off and
+	// escaped. So a metric by Procedure has one series for each rule, and one for the empty
+	// Procedure.
 	Procedure string
-	// Claims are those of the verified token: nil if the method is public, and if
-	// the token was refused.
+	// Claims are the claims of the verified token, or nil if the method is public or the token
+	// was refused.
 	Claims *token.Claims
-	// Denial is nil if the call was let in. Log the Reason, and the cause from Unwrap.
+	// Denial is nil if the call was let in. Log its Reason, and the cause that Unwrap returns.
 	Denial *Denial
 }
 
-// New makes a guard that admits callers whose token the verifier accepts and
-// satisfies the rule in the table, of which it keeps a copy. It panics if the verifier,
+// New makes a guard that admits a call if the verifier accepts its token and the token satisfies the
+// rule of the procedure in the table. The guard keeps a copy of the table. New panics if the verifier,
 // the table or an option is nil.
 func New(verifier Verifier, table *policy.Table, opts ...Option) *Guard {
 	v, ok := verifier.(*token.Verifier)
@@ -77,10 +77,10 @@ func New(verifier Verifier, table *policy.Table, opts ...Option) *Guard {
 	}
 	g := &Guard{authenticator: checkedVerifier{verifier}, options: options{streamExpiry: true}}
 	g.rules = g.rulesOf(table)
-	if ok { // the type itself: what embeds it may have a Verify of its own
+	if ok { // the type itself: a type that embeds it may have its own Verify
 		g.authenticator = v
 	}
-	ruleless() // now, and not for the first refusal
+	ruleless() // now, and not at the first refusal
 	for _, option := range opts {
 		if option == nil {
 			panic("interceptor: an option of New is nil")
@@ -95,7 +95,7 @@ type authenticator interface {
 	Authenticate(ctx context.Context, authorization []string) (*token.Claims, error)
 }
 
-// A checkedVerifier is a Verifier of somebody else's.
+// A checkedVerifier is a Verifier whose claims the guard checks once more.
 type checkedVerifier struct{ Verifier }
 
 // Authenticate implements authenticator.
@@ -120,8 +120,8 @@ var errVerifiedExpired = fmt.Errorf("%w: the server's Verifier has returned expi
 
 var errNoClaims = errors.New("the verifier returned neither claims nor an error: it must return one of them")
 
-// observe tells the observer of a decision and returns the denial, or one of its own if the observer
-// panics without one: what cannot be observed does not happen.
+// observe tells the observer a decision and returns the denial. If the observer panics when a call is
+// let in, observe returns a denial: no call is let in without its observer.
 func (g *Guard) observe(ctx context.Context, call *Call, denial *Denial) (decided *Denial) {
 	if g.observer == nil {
 		return denial

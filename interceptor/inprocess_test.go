@@ -15,15 +15,14 @@ import (
 	"github.com/protoauthz/protoauthz/interceptor/internal/test/harness"
 )
 
-// refusing is a guard that refuses all tokens, for they have expired.
+// refusing is a guard that refuses every token as expired.
 func refusing(t *testing.T, options ...interceptor.Option) *interceptor.Guard {
 	t.Helper()
 	return harness.Expiring(t, -time.Hour, options...)
 }
 
-// TestOutsideInProcess makes sure that no call that a handler makes in process, with its own
-// context, is taken for the one whose body the handler reads, and that this one is known
-// all the same.
+// TestOutsideInProcess makes sure that a call that a handler makes in process, with its own context, does
+// not get the connection of the handler's call, and that the handler's call keeps its connection.
 func TestOutsideInProcess(t *testing.T) {
 	t.Parallel()
 	inners := map[string]harness.Inner{
@@ -74,8 +73,8 @@ func TestOutsideInProcess(t *testing.T) {
 	}, inners)
 }
 
-// TestOutsideAgain makes sure that of two calls that a middleware makes of one request, the
-// second has no connection once the first was let in.
+// TestOutsideAgain makes sure that, of two calls that a middleware makes of one request, the second gets no
+// connection once the first was let in.
 func TestOutsideAgain(t *testing.T) {
 	t.Parallel()
 	path := procedure("Token", connect.StreamTypeClient)

@@ -109,7 +109,7 @@ func has(claims map[string]any, scope string) bool {
 	return slices.Contains(strings.Split(scopes, " "), scope)
 }
 
-// verification is what becomes of a token before any rule is looked at.
+// verification is the outcome of a token's verification.
 func (t logtoToken) verification(issuer string) interceptor.Reason {
 	if t.Kind == "opaque_access_token" {
 		return interceptor.ReasonTokenMalformed

@@ -85,8 +85,8 @@ func inProcess(handler http.Handler) tokens.Handler {
 	}
 }
 
-// A tenant is an issuer and the verifier of its tokens. It must not be shared
-// between bubbles of testing/synctest.
+// A tenant is an issuer and the verifier of its tokens. Bubbles of testing/synctest must not share a
+// tenant.
 type tenant struct {
 	good     *devissuer.Issuer
 	verifier *token.Verifier
@@ -97,7 +97,7 @@ func newTenant(options ...token.Option) (*tenant, error) {
 	if err != nil {
 		return nil, err
 	}
-	// No call is refused for others made at the same time.
+	// No call is refused because of other calls at the same time.
 	options = append([]token.Option{token.WithLeeway(0), token.WithTransport(inProcess(good)), token.WithSignatureLimit(1000)}, options...)
 	verifier, err := token.NewVerifier(token.Logto(issuerEndpoint), options...)
 	return &tenant{good: good, verifier: verifier}, err
@@ -137,7 +137,7 @@ func mint(t testing.TB, issuer *devissuer.Issuer, claims claims, options ...devi
 	return raw
 }
 
-// bearer is a request header with a good issuer's token.
+// bearer is a request header with a token of a trusted issuer.
 func bearer(t testing.TB, claims claims) http.Header {
 	t.Helper()
 	return http.Header{"Authorization": {"Bearer " + mint(t, shared(t).good, claims)}}
@@ -145,14 +145,14 @@ func bearer(t testing.TB, claims claims) http.Header {
 
 type verifierFunc = harness.VerifierFunc
 
-// unverified believes everything: the claims of a token are all there is of it.
+// unverified is a verifier that verifies nothing: the token is its claims.
 func unverified(payload string) verifierFunc {
 	return func(context.Context, string) (*token.Claims, error) {
 		return insecure.Claims(token.Logto(issuerEndpoint), payload)
 	}
 }
 
-// A call is what is known of one call of a test.
+// A call records one call of a test.
 type call = harness.Record
 
 // withCall records what happens in a context.
@@ -161,7 +161,7 @@ func withCall(ctx context.Context) (context.Context, *call) {
 	return harness.NewContext(ctx, c), c
 }
 
-// Handlers of each kind. What is nil echoes.
+// Handlers of each kind. A nil handler echoes.
 type handlers struct {
 	unary  func(context.Context, *connect.Request[message]) (*connect.Response[answer], error)
 	server func(context.Context, *connect.Request[message], *connect.ServerStream[answer]) error
@@ -169,7 +169,7 @@ type handlers struct {
 	bidi   func(context.Context, *connect.BidiStream[message, answer]) error
 }
 
-// said is what a message names, as catalogue.Message says it.
+// said is the organization that a message names, in the form of catalogue.Message.
 func said(m *message) string { return m.GetOrganizationId() + m.GetDocument().GetName() }
 
 func text(organization string) *answer {

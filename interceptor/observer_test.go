@@ -3,7 +3,6 @@ package interceptor_test
 import (
 	"context"
 	"errors"
-	"net/http"
 	"slices"
 	"testing"
 
@@ -13,8 +12,8 @@ import (
 	"github.com/protoauthz/protoauthz/interceptor/token"
 )
 
-// TestEvents holds what an event says. That there is one for each decision is
-// TestCatalogue's business.
+// TestEvents makes sure of the fields of an event. TestCatalogue makes sure that each decision has one
+// event.
 func TestEvents(t *testing.T) {
 	t.Parallel()
 	var got []interceptor.Event
@@ -78,8 +77,8 @@ func TestEvents(t *testing.T) {
 	}
 }
 
-// TestPanickingObserver makes sure that what cannot be observed does not happen,
-// and that what was refused stays refused for its own reason.
+// TestPanickingObserver makes sure that a call is refused if its observer panics, and that a refused call
+// stays refused for its own reason.
 func TestPanickingObserver(t *testing.T) {
 	t.Parallel()
 	guard := interceptor.New(shared(t).verifier, rules(t), interceptor.WithObserver(func(context.Context, interceptor.Event) {
@@ -116,66 +115,5 @@ func TestPanickingObserver(t *testing.T) {
 				}
 			}
 		}
-	}
-}
-
-// TestErrorBesideClaims makes sure that a verifier's error counts, whatever comes with
-// it.
-func TestErrorBesideClaims(t *testing.T) {
-	t.Parallel()
-	for want, err := range map[int]error{http.StatusOK: nil, http.StatusUnauthorized: token.ErrInvalid} {
-		guard := interceptor.New(verifierFunc(func(ctx context.Context, raw string) (*token.Claims, error) {
-			claims, _ := shared(t).verifier.Verify(ctx, raw)
-			return claims, err
-		}), rules(t))
-		got := post(t.Context(), handlers{}.mux(guard.HandlerOption()), "Token", bearer(t, resource(acme, "read:data")))
-		if got.Code != want {
-			t.Errorf("%v: %d, want %d: %s", err, got.Code, want, got.Body)
-		}
-	}
-}
-
-// A revoking verifier accepts nothing, although what it embeds would.
-type revoking struct{ *token.Verifier }
-
-func (revoking) Verify(context.Context, string) (*token.Claims, error) { return nil, token.ErrExpired }
-
-func TestEmbeddedVerifier(t *testing.T) {
-	t.Parallel()
-	header := bearer(t, global("read:a"))
-	for name, test := range map[string]struct {
-		verifier interceptor.Verifier
-		want     error
-	}{
-		"alone":    {shared(t).verifier, nil},
-		"embedded": {revoking{shared(t).verifier}, token.ErrExpired},
-	} {
-		unary := interceptor.New(test.verifier, rules(t)).Interceptor().WrapUnary(func(context.Context, connect.AnyRequest) (connect.AnyResponse, error) { return nil, nil })
-		request := &unaryRequest{spec: connect.Spec{Procedure: procedure("Read", connect.StreamTypeUnary)}, header: header}
-		if _, err := unary(t.Context(), request); !errors.Is(err, test.want) {
-			t.Errorf("%s: %v, want %v", name, err, test.want)
-		}
-	}
-}
-
-// TestNew makes sure that a guard without a verifier or table is none.
-func TestNew(t *testing.T) {
-	t.Parallel()
-	verifier, table := shared(t).verifier, rules(t)
-	for name, make := range map[string]func(){
-		"no verifier": func() { interceptor.New(nil, table) },
-		"no table":    func() { interceptor.New(verifier, nil) },
-		"nothing":     func() { interceptor.New(nil, nil) },
-		"nil pointer": func() { interceptor.New((*token.Verifier)(nil), table) },
-		"nil option":  func() { interceptor.New(verifier, table, nil) },
-	} {
-		func() {
-			defer func() {
-				if recover() == nil {
-					t.Errorf("%s: no panic", name)
-				}
-			}()
-			make()
-		}()
 	}
 }

@@ -10,8 +10,8 @@ import (
 	"strings"
 )
 
-// logPanic logs the stack of a recovered panic, without arguments. Of the value logPanic logs the type,
-// since the value of a handler may hold a secret, and the text only if the runtime wrote the text.
+// logPanic logs the stack of a recovered panic, without arguments, and the type of its value. The value
+// of a handler may hold a secret, so logPanic logs its text only if the runtime has made the value.
 func logPanic(ctx context.Context, who, procedure string, value any) {
 	stack, again := panicStack()
 	if again || value == http.ErrAbortHandler { //nolint:errorlint // so does net/http
@@ -26,8 +26,8 @@ func logPanic(ctx context.Context, who, procedure string, value any) {
 		slog.String("procedure", procedure), slog.String("panic", what), slog.String("stack", stack))
 }
 
-// raise raises the panic of a streaming handler again, where net/http, interceptors that recover
-// and other guards expect the panic. The stack of the panic has been logged.
+// raise raises the panic of a streaming handler again, on the goroutine where net/http, interceptors that
+// recover and other guards expect the panic. The stack of the panic was logged before.
 func raise(value any) { panic(value) }
 
 // panicStack returns the stack of the panic that is being recovered, in the layout of
@@ -45,8 +45,8 @@ func panicStack() (stack string, again bool) {
 	return text.String(), again
 }
 
-// runtimeError returns the error with which the runtime has panicked: the text of the error names types
-// and numbers. A type outside of the runtime that implements [runtime.Error] may hold anything.
+// runtimeError returns the error with which the runtime has panicked. The text of such an error holds
+// types and numbers alone. A type of another package that implements [runtime.Error] may hold anything.
 func runtimeError(value any) (runtime.Error, bool) {
 	err, ok := value.(runtime.Error)
 	if !ok {
@@ -59,8 +59,8 @@ func runtimeError(value any) (runtime.Error, bool) {
 	return err, kind.PkgPath() == "runtime"
 }
 
-// panicked does not repeat what the panic says, which may be a secret, unless the
-// runtime says it.
+// panicked refuses a call in which a verifier or an observer has panicked. The cause holds the text of
+// the panic, which may be a secret, only if the runtime has made its value.
 func panicked(who string, p any) *Denial {
 	const remedy = "its stack is in the log of slog.Default: the server must repair it"
 	if err, ok := runtimeError(p); ok {

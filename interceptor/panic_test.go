@@ -21,10 +21,10 @@ import (
 	"github.com/protoauthz/protoauthz/interceptor/token"
 )
 
-// explode is a handler that panics, whose name is looked for in stacks.
+// explode panics. Tests look for its name in stacks.
 func explode(value any) { panic(value) }
 
-// recovered is what a call panics with.
+// recovered is the value with which a call panics.
 func recovered(call func()) (value any) {
 	defer func() { value = recover() }()
 	call()
@@ -43,14 +43,14 @@ func again(next connect.StreamingHandlerFunc) connect.StreamingHandlerFunc {
 	}
 }
 
-// An impostor says that it is the runtime's.
+// An impostor implements [runtime.Error] outside of the runtime.
 type impostor string
 
 func (i impostor) Error() string { return string(i) }
 func (impostor) RuntimeError()   {}
 
-// TestOutsidePanic makes sure that a panic of a streaming handler is raised with its own value and
-// that its stack is logged, once, without the value.
+// TestOutsidePanic makes sure that the panic of a streaming handler is raised with its own value, and that
+// its stack is logged once, without the value.
 func TestOutsidePanic(t *testing.T) { //nolint:paralleltest // it replaces the logger of the process
 	text := harness.Logged(t)
 	type secret struct{ card string }
@@ -59,7 +59,7 @@ func TestOutsidePanic(t *testing.T) { //nolint:paralleltest // it replaces the l
 	for _, test := range []struct {
 		name  string
 		panic func()
-		value any // nil: it is the runtime's
+		value any // nil: the runtime panics
 		want  string
 	}{
 		{"a string", func() { explode("secret") }, "secret", "panic=string "},
@@ -117,8 +117,8 @@ func TestOutsidePanic(t *testing.T) { //nolint:paralleltest // it replaces the l
 	}
 }
 
-// TestOutsidePanicElsewhere is about a panic that leaves its stack to others, and about a logger
-// that panics.
+// TestOutsidePanicElsewhere makes sure that the stack of a panic on the goroutine of the call is left to
+// the server, and that a logger that panics does no harm.
 func TestOutsidePanicElsewhere(t *testing.T) { //nolint:paralleltest // it replaces the logger of the process
 	text := harness.Logged(t)
 	t.Run("C13 in the call's own goroutine", func(t *testing.T) {
@@ -193,8 +193,8 @@ func (panicking) Enabled(context.Context, slog.Level) bool { return true }
 // Handle implements [slog.Handler].
 func (panicking) Handle(context.Context, slog.Record) error { panic("logger") }
 
-// TestOutsidePanicRecovered makes sure that connect.WithRecover and net/http see the value of the
-// handler, over a network.
+// TestOutsidePanicRecovered makes sure that connect.WithRecover and net/http see the value of the handler's
+// panic, over a network.
 func TestOutsidePanicRecovered(t *testing.T) { //nolint:paralleltest // it replaces the logger of the process
 	text := harness.Logged(t)
 	var value any = errors.New("the handler's own")

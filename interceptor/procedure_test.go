@@ -16,8 +16,8 @@ import (
 	"github.com/protoauthz/protoauthz/interceptor"
 )
 
-// TestOutsideProcedure makes sure that no event bears the client's own text: a procedure is that of
-// its rule, or empty.
+// TestOutsideProcedure makes sure that no event holds text of the client: the Procedure of an event is the
+// procedure of its rule, or empty.
 func TestOutsideProcedure(t *testing.T) {
 	t.Parallel()
 	header := http.Header{"Authorization": {"Bearer any"}}
@@ -41,7 +41,7 @@ func TestOutsideProcedure(t *testing.T) {
 			guard := interceptor.New(unverified(`{"sub": "user", "exp": 4102444800, `+inAcme+`}`), rules(t),
 				interceptor.WithObserver(func(_ context.Context, event interceptor.Event) { events = append(events, event) }))
 			_, denial := guard.Admit(t.Context(), test.called, header.Clone())
-			// A handler for all procedures, as a proxy has.
+			// A handler of all procedures, as a proxy is.
 			proxy := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 				connect.NewUnaryHandler(test.called, func(context.Context, *connect.Request[emptypb.Empty]) (*connect.Response[emptypb.Empty], error) {
 					return connect.NewResponse(new(emptypb.Empty)), nil
@@ -50,7 +50,7 @@ func TestOutsideProcedure(t *testing.T) {
 			request := httptest.NewRequest(http.MethodPost, "/", strings.NewReader("{}"))
 			request.Header = http.Header{"Authorization": {"Bearer any"}, "Content-Type": {"application/json"}}
 			proxy.ServeHTTP(httptest.NewRecorder(), request)
-			// An interceptor that is all of the guard.
+			// A guard that is an interceptor alone.
 			unary := guard.Interceptor().WrapUnary(func(context.Context, connect.AnyRequest) (connect.AnyResponse, error) { return nil, nil })
 			_, err := unary(t.Context(), &unaryRequest{spec: connect.Spec{Procedure: test.called}, header: header.Clone()})
 			if refused := refusalIn(err); (refused == nil) != (denial == nil) {

@@ -6,11 +6,11 @@ import (
 	"github.com/protoauthz/protoauthz/interceptor/policy"
 )
 
-// rules are what a guard goes by: the rules of its table, in copies that nobody else has, by procedure.
-// The rule of a service that is public as a whole stands there by "/pkg.Service/".
+// rules are the guard's own copies of the rules of its table, by procedure. The key of a service that is
+// public as a whole is "/pkg.Service/".
 type rules map[string]*guardRule
 
-// A guardRule is a rule of a guard's, with the realm of its challenges, which is nil if the rule is
+// A guardRule is a rule with its guard and the realm of its challenges. The realm is nil if the rule is
 // public.
 type guardRule struct {
 	*policy.Rule

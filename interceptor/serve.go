@@ -9,32 +9,33 @@ import (
 	"github.com/protoauthz/protoauthz/interceptor/token"
 )
 
-// ServeUnary is the second step of a unary call whose handler reads the message itself:
-// ServeUnary runs the handler on a stream that judges the message, which must have arrived before
-// the token expires. See [Call.Serve] for the error.
+// ServeUnary is the second step of a unary call whose handler reads the message itself. ServeUnary runs
+// the handler on a stream that judges the message. The message must arrive before the token expires.
+// See [Call.Serve] for the error.
 func (c *Call) ServeUnary(transport Transport, handler func(context.Context, *Stream) error) error {
 	s := c.newStream(c.Context(), transport)
 	s.unary = true
 	return s.finish(handler(s.ctx, s))
 }
 
-// Serve is the second step of a streaming call: Serve runs the handler on a stream that judges
-// every message, and until the token expires. If the call is refused, the error is what
-// Transport.Refuse returns for the denial, whatever the handler made of it, and so are the errors
-// that the handler gets from its stream. Otherwise the error is the handler's: see
-// [Call.HandlerError].
+// Serve is the second step of a streaming call. Serve runs the handler, until the token expires, on a
+// stream that judges every message. If the call is refused, Serve returns the error of
+// Transport.Refuse, whatever the handler returns, and the stream gives the handler the same error.
+// Otherwise Serve returns the error of the handler: see [Call.HandlerError].
 //
-// The handler's context ends when the token expires, with the cause [token.ErrExpired]. Serve
-// then returns at once if the handler is blocked in Receive, and half a second later at the
-// latest; the handler, which has a goroutine of its own, may go on. Transport.Connection ends the
-// handler's reads. A Receive or Send that was under way, be it in a goroutine that the handler has
-// left behind, may go on until the end of the call all the same, which must wake it.
+// The context of the handler ends when the token expires, with the cause [token.ErrExpired]. Serve
+// then returns at once if the handler is blocked in Receive, and within half a second if not. The
+// handler has a goroutine of its own and may go on. Transport.Connection ends the reads of the
+// handler. A Receive or Send that is under way may still go on until the framework ends the call,
+// which must wake it. Such a Receive or Send may be in a goroutine that the handler has left behind.
 //
-// A panic of the handler is raised again by Serve, with the same value, or dropped if Serve has
-// returned. Its stack would be lost with the handler's goroutine, so it goes to
-// [log/slog.Default] with the procedure and the type of the value, once and as an error. A panic with
-// [net/http.ErrAbortHandler] is not logged, as in net/http. Calls of public methods, and all calls
-// with [WithoutStreamExpiry], have no goroutine of their own and do not end with a token.
+// Serve raises a panic of the handler again with the same value, or drops the panic if Serve has
+// returned. The stack, which would be lost with the goroutine of the handler, goes to
+// [log/slog.Default] once, as an error, with the procedure and the type of the value. A panic with
+// [net/http.ErrAbortHandler] is not logged, as in net/http.
+//
+// Calls of public methods, and all calls with [WithoutStreamExpiry], run on the goroutine of Serve and
+// do not end with a token.
 func (c *Call) Serve(transport Transport, handler func(context.Context, *Stream) error) error {
 	return c.serve(c.Context(), transport, handler)
 }
@@ -49,13 +50,12 @@ func (c *Call) serve(ctx context.Context, transport Transport, handler func(cont
 
 var errExited = errors.New("interceptor: the handler called runtime.Goexit")
 
-// expiryGrace is how long an expired call waits for a handler that is not blocked in
-// Receive.
+// expiryGrace is how long an expired call waits for a handler that is not blocked in Receive.
 const expiryGrace = 500 * time.Millisecond
 
-// serve runs the handler until the token expires. Nothing may be able to wake a handler
-// that is blocked in Receive but the end of the call, so the handler has a goroutine of its
-// own, which ends soon after the call does; the stream is locked before.
+// serve runs the handler until the token expires. The handler has a goroutine of its own, since perhaps
+// only the end of the call wakes a handler that is blocked in Receive. The stream is locked before the
+// call ends.
 func (s *Stream) serve(handler func(context.Context, *Stream) error) error {
 	if s.call.expired() {
 		s.refuse(denyExpired())
@@ -92,7 +92,7 @@ func (s *Stream) serve(handler func(context.Context, *Stream) error) error {
 		}
 	}
 	returned := await(timer.C)
-	// The context may be ahead of a wall clock that has been set back.
+	// The wall clock may have been set back: the context then ends before the deadline.
 	if returned && time.Now().Before(deadline) && !errors.Is(context.Cause(ctx), token.ErrExpired) {
 		if result.panicked != nil {
 			raise(result.panicked)
@@ -100,7 +100,7 @@ func (s *Stream) serve(handler func(context.Context, *Stream) error) error {
 		return s.finish(result.err)
 	}
 	if !returned {
-		<-ctx.Done() // by itself, so that its cause is ErrExpired and not the deferred cancel
+		<-ctx.Done() // by the timeout, so that the cause is ErrExpired, and not by the deferred cancel
 	}
 	s.refuse(denyExpired())
 	if !returned {
@@ -108,8 +108,8 @@ func (s *Stream) serve(handler func(context.Context, *Stream) error) error {
 			s.transport.Connection.EndReads(0)
 		}
 		if !s.receiving.Load() {
-			// A handler that heeds its context returns now. What stands around it should
-			// not see it run on.
+			// A handler that heeds its context returns now, before the interceptors around
+			// it do.
 			await(time.After(expiryGrace))
 		}
 	}
@@ -120,8 +120,8 @@ func (s *Stream) serve(handler func(context.Context, *Stream) error) error {
 	return s.refusal()
 }
 
-// end ends the connection's part in a refused call. Serve has ended the reads if it did not wait for
-// the handler.
+// end makes the connection ready for the answer to a refused call. If the handler still runs, Serve has
+// ended the reads.
 func (s *Stream) end(readsEnded bool) {
 	connection := s.transport.Connection
 	if connection == nil {

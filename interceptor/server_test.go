@@ -23,7 +23,7 @@ func ended(err error) error {
 	return err
 }
 
-// A server serves the tests' services.
+// A server serves the services of the tests.
 type server struct{ *harness.Server }
 
 func serve(t testing.TB, handler http.Handler) server {
@@ -51,12 +51,12 @@ var wires = []wire{
 	{name: "gRPC-Web, HTTP/1.1", protocol: connect.ProtocolGRPCWeb, http1: true, options: []connect.ClientOption{connect.WithGRPCWeb()}},
 }
 
-// can tells whether there is such a call at all.
+// can reports whether a wire has such a call.
 func (w wire) can(kind connect.StreamType) bool {
 	return (!w.get || kind == connect.StreamTypeUnary) && (!w.http1 || kind != connect.StreamTypeBidi)
 }
 
-// http2 are the ways over HTTP/2, without doubles.
+// http2 are the wires over HTTP/2, one for each protocol.
 func http2() []wire {
 	return []wire{wires[1], wires[3], wires[4]}
 }
@@ -68,7 +68,7 @@ func (s server) connect(w wire, procedure string) *connect.Client[message, answe
 	}
 	options := append([]connect.ClientOption{
 		connect.WithIdempotency(connect.IdempotencyNoSideEffects),
-		// So that answers can be read as they come, and since the race detector makes it slow.
+		// Answers can be read as they come, and the race detector makes compression slow.
 		connect.WithAcceptCompression("gzip", nil, nil),
 	}, w.options...)
 	return connect.NewClient[message, answer](client, s.URL+procedure, options...)
@@ -116,7 +116,7 @@ func (s server) send(ctx context.Context, w wire, service string, kind connect.S
 		merge(stream.RequestHeader(), header)
 		for _, message := range messages {
 			if stream.Send(message) != nil {
-				break // the answer says why
+				break // the answer tells why
 			}
 		}
 		response, err := stream.CloseAndReceive()
@@ -151,7 +151,7 @@ func merge(into, from http.Header) {
 	}
 }
 
-// Refusals that tests ask for, apart from the challenge.
+// Refusals, without their challenge.
 var (
 	missing      = refusalOf(catalogue.Missing)
 	malformed    = refusalOf(catalogue.Malformed)
@@ -163,7 +163,7 @@ var (
 	failed       = refusalOf(catalogue.Failed)
 )
 
-// refusalOf is how a client of Connect gets a refusal.
+// refusalOf is a refusal as a client of Connect reads it.
 func refusalOf(answer catalogue.Answer) refusal {
 	if answer.Reason == "" {
 		return refusal{}
@@ -174,7 +174,7 @@ func refusalOf(answer catalogue.Answer) refusal {
 	}
 }
 
-// A refusal is all that a client learns.
+// A refusal is everything that a client reads of a denial.
 type refusal struct {
 	code      connect.Code
 	text      string
@@ -183,11 +183,11 @@ type refusal struct {
 	required  string // the metadata of the ErrorInfo
 	any       string
 	told      string
-	more      int // how many other details and metadata there are
+	more      int // number of other details and metadata
 	challenge string
 }
 
-// refused takes an error apart. The zero refusal is none.
+// refused returns the refusal that an error is: the zero refusal for none.
 func refused(err error) refusal {
 	if err == nil {
 		return refusal{}
@@ -220,5 +220,5 @@ func refused(err error) refusal {
 	return r
 }
 
-// reasonOf is what most tests ask for.
+// reasonOf returns the reason of a refusal, or "".
 func reasonOf(err error) interceptor.Reason { return refused(err).reason }

@@ -13,56 +13,56 @@ import (
 	"google.golang.org/protobuf/proto"
 )
 
-// A Transport is what an adapter supplies for a call: the side of a stream that is turned to the
-// client, in the words of its framework. Receive, Send and Refuse are required: without one of them
-// Serve and ServeUnary panic.
+// A Transport is the client's side of a call, which an adapter supplies. Its functions take the messages
+// of the framework and return its errors. Receive, Send and Refuse are required: without them Serve and
+// ServeUnary panic.
 //
-// The adapter keeps the handler's header and trailer. The engine calls Header and Trailer to release
-// them: never before a message has named the organization, if one has to, and never once the call
-// is refused. One goroutine at a time calls Receive, and one Send and SendHeader. A goroutine that the
-// handler has left behind may call them after Serve has returned.
+// The adapter keeps the header and the trailer of the handler until Header and Trailer are called. Both
+// are called only after a message has named the organization, if one has to, and never once the call
+// is refused. At most one goroutine at a time calls Receive, and at most one Send or SendHeader. A
+// goroutine that the handler has left behind may call these after Serve has returned.
 type Transport struct {
-	// Receive reads a message and decodes all of it, or returns an error that matches io.EOF if
-	// there are no more. The handler does not see what Receive decodes beside an error.
+	// Receive reads a message and decodes all of the message. After the last message Receive returns
+	// an error that matches io.EOF. The handler does not see what Receive decodes beside an error.
 	Receive func(message any) error
 	// Send writes a message.
 	Send func(message any) error
-	// Refuse returns the error of the framework for a denial: if Refuse returns nil, the error is the
-	// denial. Refuse must be safe beside a Receive or Send that is under way.
+	// Refuse returns the error of the framework for a denial. If Refuse returns nil, the error is the
+	// denial itself. Refuse must be safe beside a Receive or Send that is under way.
 	Refuse func(denial *Denial) error
 	// WithoutDenial returns the error of the framework for an error of the handler that holds the
-	// denial of another call: code, text and details without the google.rpc.ErrorInfo of the
-	// domain "protoauthz" and without the Denial itself. Nil makes an error without a code.
+	// denial of another call: with its code, text and details, but without the Denial and without the
+	// google.rpc.ErrorInfo of the domain "protoauthz". If WithoutDenial is nil, the error has no
+	// code.
 	WithoutDenial func(err error) error
-	// Header sets the header, once: before the first message, before SendHeader, or when the
-	// handler has returned. Its error is the error of that Send, SendHeader or call; Header is not
-	// called again.
+	// Header sets the header. It is called once: before the first message, before SendHeader, or
+	// when the handler has returned. The error of Header is the error of that Send, SendHeader or
+	// call.
 	Header func() error
 	// Trailer sets the trailer when the handler has returned.
 	Trailer func()
 	// SendHeader sends the header that Header has set, without a message.
 	SendHeader func() error
-	// Connection is what the call came over. If it is nil, Serve waits neither for a Receive nor for
-	// a Send that is under way when the token expires: what the adapter answers with must be safe
-	// beside both.
+	// Connection is what the call came over, or nil. Without a Connection, Serve waits neither for a
+	// Receive nor for a Send that is under way when the token expires: the answer of the adapter must
+	// be safe beside both.
 	Connection Connection
 }
 
 // A Connection is what a call came over. Its methods must be safe for concurrent use.
 type Connection interface {
-	// EndReads ends the reads of the call after a time: at once to wake a handler that waits for
-	// the client, and later to bound the wait for the body of a refused call.
+	// EndReads ends the reads of the call after a time. With 0 EndReads wakes a handler that waits
+	// for the client. A longer time bounds the wait for the body of a refused call.
 	EndReads(in time.Duration)
-	// AwaitSend returns once nobody holds the lock, and leaves it open. A Send that is under way
-	// holds it, and is the last of the call: AwaitSend may end that Send if the client takes too
-	// long to read. What the adapter answers with comes after AwaitSend.
+	// AwaitSend waits until nobody holds the lock, and leaves the lock open. A Send that is under
+	// way holds the lock and is the last of the call. AwaitSend may end this Send if the client
+	// takes too long to read. The adapter answers after AwaitSend.
 	AwaitSend(sending *sync.Mutex)
 }
 
-// A Stream is the server's side of a call, as its handler sees it: each message that is received
-// is judged, and nothing passes once the call is refused. Transport.Refuse makes the errors of a
-// refusal. One goroutine at a time may call Receive; Send and SendHeader are safe for
-// concurrent use.
+// A Stream is the messages of a call, as its handler sees them: each received message is judged, and
+// nothing passes once the call is refused. Transport.Refuse makes the error of a refusal. One
+// goroutine at a time may call Receive. Send and SendHeader are safe for concurrent use.
 type Stream struct {
 	call      *Call
 	ctx       context.Context
@@ -71,7 +71,7 @@ type Stream struct {
 	expires   bool // received and sent messages must be in time
 
 	denial    atomic.Pointer[Denial]
-	released  atomic.Bool // a message has named the organization, or none needs to
+	released  atomic.Bool // a message has named the organization, or no message has to
 	receiving atomic.Bool // the handler waits for the client
 
 	sending       sync.Mutex // held while sending: see Connection.AwaitSend
@@ -89,8 +89,8 @@ func (c *Call) newStream(ctx context.Context, transport Transport) *Stream {
 	return s
 }
 
-// Receive receives a message and judges it before the handler sees it. A message that is refused
-// is emptied.
+// Receive receives a message and judges the message before the handler sees it. A refused message is
+// emptied.
 func (s *Stream) Receive(message any) error {
 	if s.call.rule.Public {
 		return s.transport.Receive(message)
@@ -114,13 +114,13 @@ func (s *Stream) Receive(message any) error {
 		s.refuse(s.unproved(endedFirst))
 		return s.refusal()
 	case errors.Is(err, io.EOF):
-		// A handler may read into the last message once more: that one was judged.
+		// The handler may receive into its last message once more. That message was judged, and stays.
 		if s.call.AwaitsMessage() && s.call.judge(message) != nil {
 			forget(message)
 		}
 		return err
 	case err != nil:
-		forget(message) // what was decoded of it before the error
+		forget(message) // the part that was decoded before the error
 		return err
 	case !s.call.AwaitsMessage():
 		return nil
@@ -133,7 +133,8 @@ func (s *Stream) Receive(message any) error {
 	return s.release(message)
 }
 
-// release lets the client see what the handler says: a message has named the organization.
+// release lets the client see the header and the messages of the handler, since a message has named the
+// organization.
 func (s *Stream) release(message any) error {
 	if s.released.Load() {
 		return nil
@@ -150,7 +151,7 @@ func (s *Stream) release(message any) error {
 	return nil
 }
 
-// forget empties a refused message, which a handler could read in spite of the error: see
+// forget empties a refused message. A handler could read the message in spite of the error: see
 // [connect.ClientStream.Msg].
 func forget(message any) {
 	if m, ok := message.(proto.Message); ok {
@@ -165,8 +166,8 @@ func forget(message any) {
 	}
 }
 
-// Send sends a message, unless the call has been refused, its token has expired or nothing has
-// named the organization yet.
+// Send sends a message, unless the call was refused, its token has expired, or no message has named the
+// organization yet.
 func (s *Stream) Send(message any) error {
 	s.sending.Lock()
 	defer s.sending.Unlock()
@@ -179,8 +180,8 @@ func (s *Stream) Send(message any) error {
 	return s.transport.Send(message)
 }
 
-// SendHeader sends the header: at once, or as soon as a message has named the organization if one
-// has to. Where the header is out already, it does nothing.
+// SendHeader sends the header, if a message has to name the organization as soon as one has. It does
+// nothing if the header was sent before.
 func (s *Stream) SendHeader() error {
 	s.headerWanted.Store(true)
 	// The goroutine that holds the lock sends the header, and may take long over a message.
@@ -212,7 +213,8 @@ func (s *Stream) maySend() error {
 	return nil
 }
 
-// setHeader sets the handler's header, once. It goes out with the first message, or with the end.
+// setHeader sets the header of the handler, once. The header goes out with the first message, or with
+// the end of the call.
 func (s *Stream) setHeader() (first bool, err error) {
 	if s.headerSet.Load() {
 		return false, nil
@@ -231,7 +233,7 @@ func (s *Stream) setHeader() (first bool, err error) {
 
 // refusal returns the refusal as an error of the framework, or nil if there is none.
 func (s *Stream) refusal() error {
-	denial := own(s.denial.Load()) // whose user may write to it
+	denial := own(s.denial.Load()) // a user may overwrite the copy
 	if denial == nil {
 		return nil
 	}
@@ -241,20 +243,20 @@ func (s *Stream) refusal() error {
 	return denial
 }
 
-// refuse tells the observer and locks the stream. The first refusal counts.
+// refuse locks the stream and tells the observer. Only the first refusal counts.
 func (s *Stream) refuse(denial *Denial) {
 	if s.denial.CompareAndSwap(nil, s.call.inRealm(denial)) {
 		_ = s.call.observe(s.ctx, denial)
 	}
 }
 
-// unproved is the refusal of a call in which no message has named the organization.
+// unproved refuses a call in which no message has named the organization.
 func (s *Stream) unproved(cause string) *Denial {
 	return deny(ReasonOrganizationMismatch, fmt.Sprintf(cause, s.call.rule.Organization.Name))
 }
 
-// finish decides how the call ends, given what the handler returned: a refusal stands even
-// if the handler swallowed it.
+// finish returns the error with which the call ends, given the error of the handler. A refusal stands
+// even if the handler has dropped its error.
 func (s *Stream) finish(err error) error {
 	if err == nil && !s.released.Load() {
 		s.refuse(s.unproved(returnedFirst))

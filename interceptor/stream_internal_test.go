@@ -6,7 +6,7 @@ import (
 	"google.golang.org/genproto/googleapis/rpc/errdetails"
 )
 
-// TestForget makes sure that nothing is left of a refused message, whatever it is.
+// TestForget makes sure that nothing is left of a refused message of any type.
 func TestForget(t *testing.T) {
 	t.Parallel()
 	raw, fields, decoded := []byte("secret"), map[string]any{"secret": true}, &errdetails.ErrorInfo{Reason: "secret"}

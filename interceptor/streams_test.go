@@ -15,7 +15,7 @@ import (
 	"github.com/protoauthz/protoauthz/interceptor/internal/test/harness"
 )
 
-// TestStreams makes sure that streams are guarded in both ways to install a guard.
+// TestStreams makes sure that a guard judges streams, in both ways to install a guard.
 func TestStreams(t *testing.T) {
 	t.Parallel()
 	t.Run("HandlerOption", func(t *testing.T) {
@@ -70,7 +70,7 @@ func (f streamInterceptor) WrapStreamingHandler(next connect.StreamingHandlerFun
 	return f(next)
 }
 
-// An installing tells how a guard is installed, which may differ for the outermost.
+// An installing installs a guard, the outermost perhaps in another way.
 type installing func(guard *interceptor.Guard, outermost bool) connect.HandlerOption
 
 // mounting mounts streams behind guards.
@@ -126,8 +126,9 @@ func (s clientStream) Values(name string) []string {
 	return slices.Concat(s.ResponseHeader().Values(name), s.ResponseTrailer().Values(name))
 }
 
-// TestHeaderOfOthers makes sure that a handler's changes to header and trailer arrive, and what others do to them on the
-// connection meanwhile, too; and that nothing of the handler's does if its organization was never proved.
+// TestHeaderOfOthers makes sure that a handler's changes to header and trailer arrive, together with the
+// changes of others on the connection. Nothing of the handler arrives if no message has named the
+// organization.
 func TestHeaderOfOthers(t *testing.T) {
 	t.Parallel()
 	own := connect.NewError(connect.CodeDataLoss, errors.New("the handler's own"))

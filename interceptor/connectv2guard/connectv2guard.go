@@ -62,14 +62,14 @@ func Interceptor(guard *interceptor.Guard) connect.ServerInterceptor {
 
 // connectionOf returns the connection that a call may have come over, and how that connection knows the
 // call. A call over a transport in process came over none.
-func connectionOf(ctx context.Context, spec connect.Spec, info *connect.CallInfo) (*callctx.Connection, callctx.Call) {
+func connectionOf(ctx context.Context, spec connect.Spec, info *connect.CallInfo) (*callctx.Connection, callctx.Arrival) {
 	connection := callctx.FromContext(ctx)
 	served, ok := info.TransportInfo.(*connecthttp.ServerInfo)
 	if connection == nil || !ok {
-		return nil, callctx.Call{}
+		return nil, callctx.Arrival{}
 	}
 	header := info.RequestHeader()
-	return connection, callctx.Call{
+	return connection, callctx.Arrival{
 		ID:            served,
 		Procedure:     spec.Procedure,
 		Authorization: header.Values("Authorization"),
@@ -97,7 +97,7 @@ func withoutDenial(err error) error {
 }
 
 // domain is the domain of the google.rpc.ErrorInfo of a refusal.
-const domain = "protoauthz"
+var domain = new(interceptor.Denial).ErrorInfo().GetDomain()
 
 func refuse(denial *interceptor.Denial, spec connect.Spec, info *connect.CallInfo) error {
 	err := connect.NewError(connect.Code(denial.Code()), denial.Error()).WithCause(denial)

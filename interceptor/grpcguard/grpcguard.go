@@ -51,7 +51,7 @@ func Unary(guard *interceptor.Guard) grpc.UnaryServerInterceptor {
 }
 
 // domain is the domain of the google.rpc.ErrorInfo of a refusal.
-const domain = "protoauthz"
+var domain = new(interceptor.Denial).ErrorInfo().GetDomain()
 
 func mustGuard(guard *interceptor.Guard) {
 	if guard == nil {

@@ -1,6 +1,6 @@
-// Package callctx tells which call a context belongs to: the one that a guard has admitted, and the
-// one that came over the connection of an HTTP request. A handler may make other calls in the same
-// process, with its own context.
+// Package callctx tells which call a context belongs to: the call that a guard has admitted, and the
+// call that came over the connection of an HTTP request. A handler may make other calls in the same
+// process with its own context.
 package callctx
 
 import (
@@ -19,13 +19,14 @@ func Admitted(ctx context.Context, header http.Header) bool {
 	return SameHeader(admitted, header)
 }
 
-// SameHeader reports whether two headers are one map, not whether they are equal. A nil header is
-// the same as no other.
+// SameHeader reports whether two headers are one map. Equal headers are not enough, and a nil header
+// is never the same.
 func SameHeader(a, b http.Header) bool {
 	return a != nil && reflect.ValueOf(a).UnsafePointer() == reflect.ValueOf(b).UnsafePointer()
 }
 
-// HeaderID returns the ID of a call that is known by the map of its header: nil for none.
+// HeaderID returns the [Arrival.ID] of a call that is known by the map of its header: nil for a nil
+// header.
 func HeaderID(header http.Header) any {
 	if header == nil {
 		return nil

@@ -8,7 +8,7 @@ import (
 	"github.com/protoauthz/protoauthz/interceptor/internal/callctx"
 )
 
-// TestSameHeader makes sure that no header passes for another one that is like it.
+// TestSameHeader makes sure that a header does not pass for an equal one.
 func TestSameHeader(t *testing.T) {
 	t.Parallel()
 	header := http.Header{"A": {"1"}}
@@ -16,11 +16,11 @@ func TestSameHeader(t *testing.T) {
 		a, b http.Header
 		want bool
 	}{
-		"itself":   {header, header, true},
-		"its like": {header, header.Clone(), false},
-		"empty":    {http.Header{}, http.Header{}, false},
-		"nil":      {nil, nil, false},
-		"one nil":  {header, nil, false},
+		"itself":  {header, header, true},
+		"equal":   {header, header.Clone(), false},
+		"empty":   {http.Header{}, http.Header{}, false},
+		"nil":     {nil, nil, false},
+		"one nil": {header, nil, false},
 	} {
 		if got := callctx.SameHeader(test.a, test.b); got != test.want {
 			t.Errorf("%s: %v", name, got)

@@ -19,28 +19,28 @@ import (
 )
 
 // call asks as the guard for the first version of connect-go does.
-func call(r *http.Request, of string) callctx.Call {
-	return callctx.Call{ID: callctx.HeaderID(r.Header), Procedure: of, Authorization: r.Header.Values("Authorization")}
+func arrival(r *http.Request, of string) callctx.Arrival {
+	return callctx.Arrival{ID: callctx.HeaderID(r.Header), Procedure: of, Authorization: r.Header.Values("Authorization")}
 }
 
-// call2 asks as the guard for the second version does.
-func call2(r *http.Request, of string) callctx.Call {
+// arrival2 is a call as the guard for the second version tells it.
+func arrival2(r *http.Request, of string) callctx.Arrival {
 	r.Header["Host"] = []string{r.Host} // as connecthttp does
-	return callctx.Call{ID: new(int), Procedure: of, Authorization: r.Header.Values("Authorization"), Host: r.Header["Host"]}
+	return callctx.Arrival{ID: new(int), Procedure: of, Authorization: r.Header.Values("Authorization"), Host: r.Header["Host"]}
 }
 
-var versions = map[string]func(*http.Request, string) callctx.Call{"connect v1": call, "connect v2": call2}
+var versions = map[string]func(*http.Request, string) callctx.Arrival{"connect v1": arrival, "connect v2": arrival2}
 
-// TestOutside makes sure that a call finds the connection that it came over, whatever was
-// copied on the way, and no other call does.
+// TestOutside makes sure that a call finds the connection that it came over, whatever middleware has
+// copied, and that no other call finds the connection.
 func TestOutside(t *testing.T) {
 	t.Parallel()
 	const token = "Bearer a"
 	for name, test := range map[string]struct {
-		path   string // of the request; that of the procedure by default
+		path   string // of the request; by default the procedure
 		token  []string
 		change func(next http.Handler) http.Handler
-		call   string // what is called; the procedure by default
+		call   string // by default the procedure
 		want   bool
 	}{
 		"the request":       {want: true},
@@ -50,6 +50,7 @@ func TestOutside(t *testing.T) {
 		"of another path":   {path: "/acme.v1.Orders/Get"},
 		"of no path":        {path: "/"},
 		"of a longer name":  {path: "/x.acme.v1.Orders/List"},
+		"of a longer path":  {path: procedure + "/all"},
 		"another procedure": {call: "/acme.v1.Orders/Get"},
 		"a stripped prefix": {path: "/api" + procedure, want: true, change: func(next http.Handler) http.Handler {
 			return http.StripPrefix("/api", next)
@@ -81,6 +82,11 @@ func TestOutside(t *testing.T) {
 		"a token added in place": {token: []string{}, want: true, change: changing(func(r *http.Request) *http.Request {
 			r.Header.Set("Authorization", token)
 			return r.WithContext(r.Context())
+		})},
+		"another path and another token in place": {want: true, change: changing(func(r *http.Request) *http.Request {
+			r.URL.Path = "/v1/orders"
+			r.Header.Set("Authorization", "Bearer b")
+			return r
 		})},
 		"another path in place": {path: "/v1/orders", want: true, change: changing(func(r *http.Request) *http.Request {
 			r.URL.Path = procedure
@@ -166,20 +172,20 @@ func changing(change func(*http.Request) *http.Request) func(http.Handler) http.
 	}
 }
 
-// TestClaimedOnce makes sure that of calls that are alike one has the connection, and that
-// those that are refused later leave it alone.
+// TestClaimedOnce makes sure that one of several equal calls claims the connection, and that a call
+// which is refused later leaves the connection alone.
 func TestClaimedOnce(t *testing.T) {
 	t.Parallel()
 	w := newWriter()
 	callctx.Handler(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
 		c := callctx.FromContext(r.Context())
-		c.Refuse(call(r.Clone(r.Context()), procedure)) // which leaves it free
+		c.Refuse(arrival(r.Clone(r.Context()), procedure)) // which claims nothing
 		w.read = time.Time{}
 		var claims atomic.Int64
 		var calls sync.WaitGroup
 		for range 8 {
 			calls.Go(func() {
-				if c.Claim(call(r.Clone(r.Context()), procedure)) != nil {
+				if c.Claim(arrival(r.Clone(r.Context()), procedure)) != nil {
 					claims.Add(1)
 				}
 			})
@@ -188,12 +194,12 @@ func TestClaimedOnce(t *testing.T) {
 		if got := claims.Load(); got != 1 {
 			t.Errorf("%d calls have the connection", got)
 		}
-		c.Refuse(call(r, procedure))
+		c.Refuse(arrival(r, procedure))
 		if !w.read.IsZero() {
 			t.Error("the reads of another call end")
 		}
-		for name, other := range map[string]callctx.Call{
-			"a header that is nil": call(&http.Request{}, procedure),
+		for name, other := range map[string]callctx.Arrival{
+			"a header that is nil": arrival(&http.Request{}, procedure),
 			"without an ID":        {Procedure: procedure},
 		} {
 			if c.Claim(other) != nil {
@@ -203,31 +209,31 @@ func TestClaimedOnce(t *testing.T) {
 	})).ServeHTTP(w, newRequest(t))
 }
 
-// TestNoID makes sure that a call that cannot be told from others has no connection.
+// TestNoID makes sure that a call without an ID claims no connection.
 func TestNoID(t *testing.T) {
 	t.Parallel()
 	request := newRequest(t)
 	request.Header = nil
 	callctx.Handler(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
-		if callctx.FromContext(r.Context()).Claim(call(r, procedure)) != nil {
-			t.Error("it has the connection")
+		if callctx.FromContext(r.Context()).Claim(arrival(r, procedure)) != nil {
+			t.Error("the call has the connection")
 		}
 	})).ServeHTTP(newWriter(), request)
 }
 
-// TestServed makes sure that a handler that is left behind does not get the connection.
+// TestServed makes sure that a handler that was left behind cannot claim the connection.
 func TestServed(t *testing.T) {
 	t.Parallel()
 	w := newWriter()
 	var left *http.Request
 	callctx.Handler(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) { left = r })).ServeHTTP(w, newRequest(t))
 	c := callctx.FromContext(left.Context())
-	if c.Refuse(call(left, procedure)); c.Claim(call(left, procedure)) != nil || !w.read.IsZero() {
-		t.Error("it gets a connection that may serve another request")
+	if c.Refuse(arrival(left, procedure)); c.Claim(arrival(left, procedure)) != nil || !w.read.IsZero() {
+		t.Error("the call has a connection that may serve another request")
 	}
 }
 
-// TestExpectation makes sure that a client that waits to be told is answered at once.
+// TestExpectation makes sure that a client that waits for a 100 Continue is refused at once.
 func TestExpectation(t *testing.T) {
 	t.Parallel()
 	for name, test := range map[string]struct {
@@ -252,7 +258,7 @@ func TestExpectation(t *testing.T) {
 				}
 				w := newWriter()
 				callctx.Handler(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
-					callctx.FromContext(r.Context()).Refuse(call(r, procedure))
+					callctx.FromContext(r.Context()).Refuse(arrival(r, procedure))
 				})).ServeHTTP(w, request)
 				if got := time.Until(w.read); got != test.want {
 					t.Errorf("the body ends in %v, want %v", got, test.want)
@@ -262,8 +268,8 @@ func TestExpectation(t *testing.T) {
 	}
 }
 
-// TestTold makes sure that somebody is told, once, if a call cannot be interrupted, of nothing
-// but the procedure; and not if another call has the connection, which is as it should be.
+// TestTold makes sure that one warning, with the procedure alone, tells that a call cannot be
+// interrupted. A call in process that leaves the connection to its caller draws no warning.
 func TestTold(t *testing.T) { //nolint:paralleltest // it replaces the logger of the process
 	var log bytes.Buffer
 	before := slog.Default()
@@ -272,29 +278,41 @@ func TestTold(t *testing.T) { //nolint:paralleltest // it replaces the logger of
 	other := func(c *callctx.Connection, r *http.Request) {
 		r = r.Clone(r.Context())
 		r.Header.Set("Authorization", "Bearer other")
-		c.Claim(call(r, procedure))
+		c.Claim(arrival(r, procedure))
 	}
 	for name, test := range map[string]struct {
 		w    http.ResponseWriter
 		call func(c *callctx.Connection, r *http.Request)
 		want string
 	}{
-		"found":         {newWriter(), func(c *callctx.Connection, r *http.Request) { c.Claim(call(r, procedure)).EndReads(0) }, ""},
-		"refused":       {newWriter(), func(c *callctx.Connection, r *http.Request) { c.Refuse(call(r, procedure)) }, ""},
-		"no deadlines":  {httptest.NewRecorder(), func(c *callctx.Connection, r *http.Request) { c.Claim(call(r, procedure)).EndReads(0) }, "Unwrap"},
-		"lost":          {failing{}, func(c *callctx.Connection, r *http.Request) { c.Claim(call(r, procedure)).EndReads(0) }, ""},
+		"found":         {newWriter(), func(c *callctx.Connection, r *http.Request) { c.Claim(arrival(r, procedure)).EndReads(0) }, ""},
+		"refused":       {newWriter(), func(c *callctx.Connection, r *http.Request) { c.Refuse(arrival(r, procedure)) }, ""},
+		"no deadlines":  {httptest.NewRecorder(), func(c *callctx.Connection, r *http.Request) { c.Claim(arrival(r, procedure)).EndReads(0) }, "Unwrap"},
+		"lost":          {failing{}, func(c *callctx.Connection, r *http.Request) { c.Claim(arrival(r, procedure)).EndReads(0) }, ""},
 		"another token": {newWriter(), other, "on a copy"},
-		"another path":  {newWriter(), func(c *callctx.Connection, r *http.Request) { c.Claim(call(r, "/other")) }, "on a copy"},
+		"another path":  {newWriter(), func(c *callctx.Connection, r *http.Request) { c.Claim(arrival(r, "/other")) }, "on a copy"},
 		"taken": {newWriter(), func(c *callctx.Connection, r *http.Request) {
-			c.Claim(call(r, procedure))
+			c.Claim(arrival(r, procedure))
 			other(c, r)
 		}, ""},
-		"no deadlines for a refusal": {httptest.NewRecorder(), func(c *callctx.Connection, r *http.Request) { c.Refuse(call(r, procedure)) }, "Unwrap"},
+		"served twice": {newWriter(), func(c *callctx.Connection, r *http.Request) {
+			c.Claim(arrival(r, procedure))
+			c.Claim(arrival(r.Clone(r.Context()), procedure))
+		}, "served a request twice"},
+		"another guard of the same call": {newWriter(), func(c *callctx.Connection, r *http.Request) {
+			c.Claim(arrival(r, procedure))
+			c.Claim(arrival(r, procedure))
+		}, ""},
+		"another procedure of the same call": {newWriter(), func(c *callctx.Connection, r *http.Request) {
+			c.Claim(arrival(r, procedure))
+			c.Claim(arrival(r, "/other"))
+		}, ""},
+		"no deadlines for a refusal": {httptest.NewRecorder(), func(c *callctx.Connection, r *http.Request) { c.Refuse(arrival(r, procedure)) }, "Unwrap"},
 		"no deadlines for writes": {httptest.NewRecorder(), func(c *callctx.Connection, r *http.Request) {
 			var writing sync.Mutex
 			writing.Lock()
 			time.AfterFunc(time.Second, writing.Unlock)
-			c.Claim(call(r, procedure)).AwaitSend(&writing)
+			c.Claim(arrival(r, procedure)).AwaitSend(&writing)
 		}, "Unwrap"},
 	} {
 		log.Reset()
@@ -321,7 +339,7 @@ func TestTold(t *testing.T) { //nolint:paralleltest // it replaces the logger of
 	} {
 		log.Reset()
 		callctx.Handler(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
-			callctx.FromContext(r.Context()).Claim(call(r, called))
+			callctx.FromContext(r.Context()).Claim(arrival(r, called))
 		})).ServeHTTP(newWriter(), newRequest(t))
 		if got := log.String(); !strings.Contains(got, want) {
 			t.Errorf("C14: told %q, want %q", got, want)
@@ -332,6 +350,7 @@ func TestTold(t *testing.T) { //nolint:paralleltest // it replaces the logger of
 	callctx.Handler(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
 		left = callctx.FromContext(r.Context())
 	})).ServeHTTP(newWriter(), newRequest(t))
+	left.Claim(arrival(newRequest(t), procedure))
 	if other(left, newRequest(t)); log.Len() > 0 {
 		t.Errorf("told %q of a request that has been served", log.String())
 	}

@@ -14,8 +14,8 @@ import (
 	"time"
 )
 
-// A Connection is what a request came over, and the context that it is found in. One call at
-// most has it: the first that a guard admits for the request. Its methods are safe for
+// A Connection is what a request came over, and the context of the request. At most one call claims
+// the connection: the first call that a guard admits for the request. The methods are safe for
 // concurrent use. The nil Connection cannot be interrupted.
 type Connection struct {
 	context.Context // of the request as it came
@@ -25,14 +25,14 @@ type Connection struct {
 	body    body
 	told    *atomic.Bool // shared by all connections of a Handler
 
-	// As they came. While handlers make calls in process, the request may change.
+	// Of the request as it came: handlers and middleware may change the request.
 	header        http.Header
 	path          string
 	authorization []string
-	expects       bool // the client waits to be told before it sends the body
+	expects       bool // the client waits for a 100 Continue before it sends the body
 
 	mu        sync.Mutex
-	owner     any       // the ID of the call that has the connection
+	owner     any       // the ID of the call that has claimed the connection
 	procedure string    // of the call that was found last
 	cutoff    time.Time // after which the body of the request cannot be read, if not zero
 	over      bool      // the request has been served
@@ -40,8 +40,8 @@ type Connection struct {
 	hangup atomic.Pointer[hangup]
 }
 
-// Handler returns a handler that runs another one with a context in which FromContext finds the
-// connection of the request.
+// Handler returns a handler that runs another handler with a context in which [FromContext] finds
+// the connection of the request.
 func Handler(handler http.Handler) http.Handler {
 	told := new(atomic.Bool)
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -58,7 +58,7 @@ func newConnection(w http.ResponseWriter, r *http.Request, told *atomic.Bool) *C
 		told:    told,
 		header:  r.Header,
 		path:    r.URL.Path,
-		// A copy: somebody may write into the values to keep secrets out of a log.
+		// A copy: middleware may overwrite the values to keep secrets out of a log.
 		authorization: slices.Clone(r.Header.Values("Authorization")),
 		// net/http refuses all other expectations. A client of HTTP/1.0 does not wait.
 		expects: r.ProtoAtLeast(1, 1) && r.Header.Get("Expect") != "",
@@ -73,8 +73,8 @@ func newConnection(w http.ResponseWriter, r *http.Request, told *atomic.Bool) *C
 	return c
 }
 
-// end lets the connection serve another request, and keeps handlers that still run, as
-// [http.TimeoutHandler] leaves them, from it.
+// end frees the connection for another request. A handler that still runs, as [http.TimeoutHandler]
+// leaves handlers behind, no longer reaches the connection.
 func (c *Connection) end() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -84,8 +84,8 @@ func (c *Connection) end() {
 	case c.body.ended.Load() && time.Now().Before(c.cutoff):
 		_ = http.NewResponseController(c.writer).SetReadDeadline(time.Time{})
 	default:
-		// The rest of the body must not pass as another request, and a read that has failed has
-		// ended the contexts of all requests to come.
+		// The rest of the body must not pass as another request. A read that has failed at the
+		// cutoff has ended the contexts of all later requests, too.
 		closeAfterReply(c.writer)
 	}
 	if h := c.hangup.Load(); h != nil {
@@ -93,7 +93,7 @@ func (c *Connection) end() {
 	}
 }
 
-// closeAfterReply has net/http close a connection of HTTP/1 when the answer is out.
+// closeAfterReply makes net/http close a connection of HTTP/1 after the answer.
 func closeAfterReply(w http.ResponseWriter) {
 	for {
 		wrapper, ok := w.(interface{ Unwrap() http.ResponseWriter })
@@ -102,12 +102,12 @@ func closeAfterReply(w http.ResponseWriter) {
 		}
 		w = wrapper.Unwrap()
 	}
-	// A body that is too long is all that net/http does so for once the header is out.
+	// Once the header is out, net/http closes a connection for one reason alone: the body was too long.
 	tooLong := io.NopCloser(strings.NewReader("."))
 	_, _ = http.MaxBytesReader(w, tooLong, 0).Read(make([]byte, 1))
 }
 
-// A body tells whether all of it has been read.
+// A body knows whether all of it has been read.
 type body struct {
 	io.ReadCloser
 
@@ -123,7 +123,7 @@ func (b *body) Read(into []byte) (int, error) {
 	return n, err
 }
 
-// Close implements [io.Closer]. That of net/http reads what is left.
+// Close implements [io.Closer]. The body of net/http reads its rest when it is closed.
 func (b *body) Close() error {
 	err := b.ReadCloser.Close()
 	if err == nil {
@@ -132,7 +132,8 @@ func (b *body) Close() error {
 	return err
 }
 
-// EndReads bounds the wait for what the client still sends.
+// EndReads ends the reads of the request's body after a time. It does nothing once all of the body has
+// been read.
 func (c *Connection) EndReads(in time.Duration) {
 	if c == nil || c.body.ended.Load() {
 		return
@@ -144,9 +145,8 @@ func (c *Connection) EndReads(in time.Duration) {
 // writeGrace is how long the last write of a call may take.
 const writeGrace = 500 * time.Millisecond
 
-// AwaitSend waits for the write that is under way, which holds the lock and is the last. If
-// the client takes too long to read it and can be interrupted, it is, at the price of the
-// answer.
+// AwaitSend waits for the last write of a call, which holds the lock. If the client does not read in
+// time, AwaitSend ends the write: the client then gets no answer.
 func (c *Connection) AwaitSend(writing *sync.Mutex) {
 	if writing.TryLock() {
 		writing.Unlock()
@@ -166,7 +166,8 @@ func (c *Connection) AwaitSend(writing *sync.Mutex) {
 	}
 }
 
-// set sets a deadline unless the request has been served.
+// set sets a deadline unless the request has been served. It calls done, with the lock held, once the
+// deadline is set.
 func (c *Connection) set(deadline func(time.Time) error, at time.Time, done func()) {
 	c.mu.Lock()
 	var err error
@@ -183,8 +184,8 @@ func (c *Connection) set(deadline func(time.Time) error, at time.Time, done func
 	}
 }
 
-// tell logs once per Handler what keeps a call from being interrupted. The procedure may be the
-// client's own text: it is cut off after 200 characters, and escaped.
+// tell logs, once for each Handler, what keeps a call from being interrupted. The procedure may be text
+// of the client, so tell cuts the procedure off after 200 characters and escapes the rest.
 func (c *Connection) tell(procedure, what string) {
 	if !c.told.Load() && !c.told.Swap(true) {
 		quoted := fmt.Sprintf("%+.200q", procedure)

@@ -21,11 +21,11 @@ import (
 // TestMain makes sure that no goroutine outlives its test.
 func TestMain(m *testing.M) { goleak.VerifyTestMain(leaks.Patient(m)) }
 
-// A writer keeps the deadlines that are set.
+// A writer records its deadlines.
 type writer struct {
 	http.ResponseWriter
 	read, write time.Time
-	cutting     func() // while writes are being ended, if not nil
+	cutting     func() // called while writes are being ended, if not nil
 }
 
 func newWriter() *writer { return &writer{ResponseWriter: httptest.NewRecorder()} }
@@ -51,20 +51,20 @@ func newRequest(t *testing.T) *http.Request {
 	return httptest.NewRequestWithContext(t.Context(), http.MethodPost, procedure, strings.NewReader("body"))
 }
 
-// claimed is the connection of a request, for as long as the handler runs.
+// claimed runs a handler with the connection of its request.
 func claimed(t *testing.T, w http.ResponseWriter, handler func(c *callctx.Connection)) {
 	t.Helper()
 	callctx.Handler(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
-		c := callctx.FromContext(r.Context()).Claim(callctx.Call{ID: new(int), Procedure: procedure})
+		c := callctx.FromContext(r.Context()).Claim(callctx.Arrival{ID: new(int), Procedure: procedure})
 		if c == nil {
-			t.Error("the connection is not found")
+			t.Error("the call does not find its connection")
 		}
 		handler(c)
 	})).ServeHTTP(w, newRequest(t))
 }
 
-// TestConnection makes sure that who has the connection of a call can end its reads and its
-// writes, each alone, until the request has been served.
+// TestConnection makes sure that a call can end the reads and the writes of its connection, each
+// alone, until the request has been served.
 func TestConnection(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) { // whose clock stands still
@@ -94,12 +94,12 @@ func TestConnection(t *testing.T) {
 	})
 }
 
-// TestConnectionCloses makes sure that a connection whose reads were ended serves no other request: the
-// rest of the body must not pass as one.
+// TestConnectionCloses makes sure that a connection whose reads were ended serves no other request,
+// since the rest of the body must not pass as a request.
 func TestConnectionCloses(t *testing.T) {
 	t.Parallel()
 	server := httptest.NewServer(callctx.Handler(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
-		callctx.FromContext(r.Context()).Claim(callctx.Call{ID: new(int), Procedure: procedure}).EndReads(0)
+		callctx.FromContext(r.Context()).Claim(callctx.Arrival{ID: new(int), Procedure: procedure}).EndReads(0)
 	})))
 	defer server.Close()
 	request, err := http.NewRequestWithContext(t.Context(), http.MethodPost, server.URL+procedure, strings.NewReader("body"))
@@ -115,8 +115,8 @@ func TestConnectionCloses(t *testing.T) {
 	}
 }
 
-// TestEndRaces makes sure that no deadline is being set when the request has been served, also
-// if its handler has panicked.
+// TestEndRaces makes sure that no deadline is set once the request has been served, also if its
+// handler has panicked.
 func TestEndRaces(t *testing.T) {
 	t.Parallel()
 	var served atomic.Bool
@@ -148,12 +148,11 @@ func TestEndRaces(t *testing.T) {
 	left.Wait()
 }
 
-// patience is how long a test waits for what must come before it fails.
+// patience is how long a test waits for an event before it fails.
 const patience = 2 * time.Minute
 
-// TestAwaitSend makes sure that a write has half a second, is ended then, and that neither it
-// nor its end is under way after that. It is in no bubble, since who waits for the write waits
-// for a lock.
+// TestAwaitSend makes sure that a write has half a second and is then ended, and that AwaitSend
+// returns after both. The test runs in no bubble, since AwaitSend waits for a lock.
 func TestAwaitSend(t *testing.T) {
 	t.Parallel()
 	for name, ends := range map[string]bool{"in time": true, "too late": false} {
@@ -164,7 +163,7 @@ func TestAwaitSend(t *testing.T) {
 			turns := func() {
 				for range 100_000 {
 					if returned.Load() {
-						t.Error("a write, or its end, is not waited for")
+						t.Error("AwaitSend did not wait for the write or for its end")
 						return
 					}
 					runtime.Gosched()
@@ -196,20 +195,21 @@ func TestAwaitSend(t *testing.T) {
 	}
 }
 
-// TestNoConnection makes sure that what cannot be interrupted is left alone.
+// TestNoConnection makes sure that a call without a connection, and one whose connection is lost, are
+// left alone.
 func TestNoConnection(t *testing.T) {
 	t.Parallel()
 	var none *callctx.Connection
 	none.EndReads(0)
 	none.EndReads(callctx.RefusedBody)
-	none.Refuse(callctx.Call{ID: new(int)})
-	if none.Claim(callctx.Call{ID: new(int)}) != nil {
+	none.Refuse(callctx.Arrival{ID: new(int)})
+	if none.Claim(callctx.Arrival{ID: new(int)}) != nil {
 		t.Error("a connection is claimed where there is none")
 	}
 	none.AwaitSend(new(sync.Mutex))
 	var writing sync.Mutex
 	writing.Lock()
-	time.AfterFunc(time.Second, writing.Unlock) // longer than a last write has
+	time.AfterFunc(time.Second, writing.Unlock) // longer than the last write may take
 	none.AwaitSend(&writing)
 	claimed(t, failing{httptest.NewRecorder()}, func(c *callctx.Connection) {
 		c.EndReads(0)

@@ -10,16 +10,16 @@ import (
 
 type contextKey struct{}
 
-// FromContext returns the connection of the request from whose context another one is made, or
-// nil. Whether a call with that context came over the connection, Claim tells.
+// FromContext returns the connection of the request from whose context a context is made, or nil.
+// [Connection.Claim] tells whether a call with that context came over the connection.
 func FromContext(ctx context.Context) *Connection {
 	c, _ := ctx.Value(contextKey{}).(*Connection)
 	return c
 }
 
-// A hangup is a context that ends when the request's does. net/http also ends the contexts of a
-// connection when a read fails at a deadline: a hangup outlives that, since the handler, and
-// http.TimeoutHandler, still have to answer.
+// A hangup is a context that ends with the context of the request, except when net/http ends that
+// context because a read has failed at the cutoff: then the handler, or [http.TimeoutHandler], still
+// has to answer.
 type hangup struct {
 	context.Context
 
@@ -36,10 +36,10 @@ func (h *hangup) end() {
 	}
 }
 
-// live returns the context that ends with the request. It is made for those who ask for it.
+// live returns the hangup of the request, which live makes for the first caller.
 func (c *Connection) live() context.Context {
 	if c.request.ProtoMajor > 1 {
-		return c.Context // whose end means that of one request
+		return c.Context // HTTP/2 has a context for each request, and a failed read does not end it
 	}
 	if h := c.hangup.Load(); h != nil {
 		return h
@@ -58,20 +58,20 @@ func (c *Connection) live() context.Context {
 	h.stop = context.AfterFunc(c.Context, func() {
 		c.mu.Lock()
 		defer c.mu.Unlock()
-		c.hangUp(h)
+		c.propagateEnd(h)
 	})
 	c.hangup.Store(h)
 	switch {
 	case c.over:
 		h.end()
 	case c.Context.Err() != nil:
-		c.hangUp(h)
+		c.propagateEnd(h)
 	}
 	return h
 }
 
-// hangUp hands on the end of the request's context. The lock is held.
-func (c *Connection) hangUp(h *hangup) {
+// propagateEnd ends the hangup, since the context of the request has ended. The lock is held.
+func (c *Connection) propagateEnd(h *hangup) {
 	switch {
 	case !c.cutoff.IsZero() && !time.Now().Before(c.cutoff):
 	case h.timer != nil && errors.Is(c.Context.Err(), context.DeadlineExceeded):

@@ -15,13 +15,13 @@ import (
 
 var errGone = errors.New("the client is gone")
 
-// TestContext makes sure that a request's context ends with the client, with the request, and
-// not because reads are ended: those who wait for it still have to answer.
+// TestContext makes sure that the context of a request ends with the client and with the request, and
+// does not end when reads are ended: the handler still has to answer.
 func TestContext(t *testing.T) {
 	t.Parallel()
 	for name, test := range map[string]struct {
 		major int
-		early bool // somebody asks for the end of the context before
+		early bool // a context is derived before the end
 		what  func(c *callctx.Connection, hangUp func())
 		want  error
 	}{
@@ -60,42 +60,47 @@ func TestContext(t *testing.T) {
 						child, stop = context.WithCancel(left)
 						defer stop()
 					}
-					test.what(callctx.FromContext(left).Claim(call(r, procedure)), func() { cancel(errGone) })
+					test.what(callctx.FromContext(left).Claim(arrival(r, procedure)), func() { cancel(errGone) })
 					synctest.Wait()
 					for _, ctx := range []context.Context{left, child} {
 						if ctx == nil {
 							continue
 						}
 						if got := context.Cause(ctx); !errors.Is(got, test.want) || (ctx.Err() == nil) != (test.want == nil) {
-							t.Errorf("it ends with %v: %v, want %v", ctx.Err(), got, test.want)
+							t.Errorf("the context ends with %v: %v, want %v", ctx.Err(), got, test.want)
 						}
 					}
 					if left.Value(http.ServerContextKey) != "server" {
-						t.Error("it has lost a value")
+						t.Error("the context has lost a value")
+					}
+					if done := left.Done(); left.Done() != done {
+						t.Error("each Done returns another channel")
 					}
 				})).ServeHTTP(newWriter(), request)
 				cancel(nil) // as net/http does when it has served a request
 				synctest.Wait()
 				if left.Err() == nil {
-					t.Error("it goes on when the request has been served")
+					t.Error("the context goes on when the request has been served")
 				}
 				select {
 				case <-left.Done():
 				default:
-					t.Error("its end cannot be waited for")
+					t.Error("nobody can wait for the end of the context")
 				}
 			})
 		})
 	}
 }
 
-// TestPrintedContext makes sure that a context tells nothing of the request, whatever it is
-// printed with.
+// TestPrintedContext makes sure that a printed context holds nothing of the request.
 func TestPrintedContext(t *testing.T) {
 	t.Parallel()
 	request := newRequest(t)
 	request.Header.Set("Authorization", "Bearer secret")
 	callctx.Handler(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+		if got := fmt.Sprint(r.Context()); got != "callctx.Connection" {
+			t.Error(got)
+		}
 		for _, ctx := range []context.Context{r.Context(), context.WithValue(r.Context(), http.ServerContextKey, "")} {
 			for _, verb := range []string{"%v", "%+v", "%#v", "%s", "%q", "%x", "%d"} {
 				if got := fmt.Sprintf(verb, ctx); strings.Contains(got, "secret") || strings.Contains(got, fmt.Sprintf("%x", "secret")) {
@@ -106,8 +111,8 @@ func TestPrintedContext(t *testing.T) {
 	})).ServeHTTP(newWriter(), request)
 }
 
-// TestDeadlineOfContext makes sure that a deadline which middleware outside has set ends the context as
-// a deadline does, and not as a client that is gone.
+// TestDeadlineOfContext makes sure that the deadline of middleware outside ends the context with
+// [context.DeadlineExceeded], and not as a client that is gone.
 func TestDeadlineOfContext(t *testing.T) {
 	t.Parallel()
 	for _, major := range []int{1, 2} {
@@ -122,9 +127,52 @@ func TestDeadlineOfContext(t *testing.T) {
 				<-child.Done()
 				synctest.Wait()
 				if !errors.Is(child.Err(), context.DeadlineExceeded) || !errors.Is(r.Context().Err(), context.DeadlineExceeded) {
-					t.Errorf("HTTP/%d: it ends with %v, its child with %v", major, r.Context().Err(), child.Err())
+					t.Errorf("HTTP/%d: the context ends with %v, its child with %v", major, r.Context().Err(), child.Err())
 				}
 			})).ServeHTTP(newWriter(), request)
+		})
+	}
+}
+
+// A fast context ends with [context.DeadlineExceeded] before its Deadline.
+type fast struct {
+	context.Context
+
+	done chan struct{}
+}
+
+func (c fast) Done() <-chan struct{} { return c.done }
+
+func (c fast) Err() error {
+	select {
+	case <-c.done:
+		return context.DeadlineExceeded
+	default:
+		return nil
+	}
+}
+
+// TestFastDeadline makes sure that the context of a request ends with [context.DeadlineExceeded], also if
+// the timer of middleware outside is ahead, or if its context does not tell a deadline.
+func TestFastDeadline(t *testing.T) {
+	t.Parallel()
+	for _, told := range []bool{true, false} {
+		synctest.Test(t, func(t *testing.T) {
+			outside := fast{t.Context(), make(chan struct{})}
+			if told {
+				var cancel context.CancelFunc
+				outside.Context, cancel = context.WithTimeout(t.Context(), time.Minute)
+				defer cancel()
+			}
+			callctx.Handler(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+				child, stop := context.WithCancel(r.Context())
+				defer stop()
+				close(outside.done)
+				<-child.Done()
+				if !errors.Is(context.Cause(child), context.DeadlineExceeded) || errors.Is(child.Err(), context.DeadlineExceeded) != told {
+					t.Errorf("deadline told: %t: the child ends with %v: %v", told, child.Err(), context.Cause(child))
+				}
+			})).ServeHTTP(newWriter(), newRequest(t).WithContext(outside))
 		})
 	}
 }

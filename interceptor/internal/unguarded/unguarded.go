@@ -24,7 +24,7 @@ const Patience = 5 * time.Second
 const maxHanging = 3
 
 // Domain is the domain of the google.rpc.ErrorInfo of a Guard.
-const Domain = "protoauthz"
+var Domain = new(interceptor.Denial).ErrorInfo().GetDomain()
 
 // A Kind tells answers apart.
 type Kind int

@@ -23,9 +23,9 @@ import (
 	"github.com/protoauthz/protoauthz/interceptor/token"
 )
 
-// TestCompare holds what policydiff.Compare says of two rules against what the guard decides by
-// them: it says that one is looser exactly if it lets in a request that the other refuses, and
-// that they differ exactly if they decide differently.
+// TestCompare makes sure that policydiff.Compare and the guard agree about two rules. Compare reports that
+// a rule is looser exactly if the guard lets in, by that rule, a request that it refuses by the other.
+// Compare reports a difference exactly if the guard decides any request differently.
 func TestCompare(t *testing.T) {
 	t.Parallel()
 	rules := everyRule(t)
@@ -34,7 +34,7 @@ func TestCompare(t *testing.T) {
 	for i, rule := range rules {
 		accepts[i] = accepted(rule, tokens, requests)
 	}
-	let := func(a, b []bool) bool { // in by a, and refused by b
+	let := func(a, b []bool) bool { // some request in by a that b refuses
 		for i := range a {
 			if a[i] && !b[i] {
 				return true
@@ -45,7 +45,7 @@ func TestCompare(t *testing.T) {
 	pairs, loosened, tightened := 0, 0, 0
 	for i, before := range rules {
 		for j, after := range rules {
-			// Those that differ in one respect, and of the others, which are too many, some.
+			// All pairs that differ in one respect, and some of the others, which are too many.
 			if i/alike != j/alike && i%alike != j%alike && (31*i+j)%97 != 0 {
 				continue
 			}
@@ -83,10 +83,10 @@ func TestCompare(t *testing.T) {
 	}
 }
 
-// alike is how many of everyRule follow each other that differ in scopes and caller alone.
+// alike is how many neighbors in everyRule differ in scopes and caller alone.
 const alike = 24
 
-// everyRule is one rule for each combination of what a rule can say.
+// everyRule is one rule for each combination of annotations.
 func everyRule(t *testing.T) []*policy.Rule {
 	t.Helper()
 	access := []*authzv1.MethodRule{
@@ -166,14 +166,13 @@ func fileOf(t *testing.T, rules []*authzv1.MethodRule) protoreflect.FileDescript
 	return file
 }
 
-// A request is what a decision is made of, beside the token.
+// A request is the part of a call that a decision looks at, beside the token.
 type request struct {
 	header  http.Header
 	message proto.Message
 }
 
-// accepted tells for a call without a token, then for each token with each request, whether the
-// rule lets it in.
+// accepted reports whether a rule lets in a call without a token, and then each token with each request.
 func accepted(rule *policy.Rule, tokens []*token.Claims, requests []request) []bool {
 	is := []bool{rule.Public}
 	for _, claims := range tokens {
@@ -190,7 +189,7 @@ func accepted(rule *policy.Rule, tokens []*token.Claims, requests []request) []b
 	return is
 }
 
-// everyRequest is one request for each combination of what the rules look at.
+// everyRequest is one request for each combination of values that the rules look at.
 func everyRequest(input protoreflect.MessageDescriptor) []request {
 	var requests []request
 	for _, names := range [][2]string{{"", ""}, {"acme", ""}, {"", "acme"}, {"acme", "acme"}} {

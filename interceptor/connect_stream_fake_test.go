@@ -10,7 +10,7 @@ import (
 	"github.com/protoauthz/protoauthz/interceptor"
 )
 
-// A conn is a connection without a network. Its client sends one message for ever, or none.
+// A conn is a connection without a network. Its client sends the same message again and again, or none.
 type conn struct {
 	connect.StreamingHandlerConn
 
@@ -45,7 +45,7 @@ func (c *conn) Receive(into any) error {
 
 func (*conn) Send(any) error { return nil }
 
-// guardedBy is how a call behind a guard ends.
+// guardedBy serves the connection behind a guard, and returns the error with which the call ends.
 func (c *conn) guardedBy(ctx context.Context, guard *interceptor.Guard, handler connect.StreamingHandlerFunc) error {
 	return guard.Interceptor().WrapStreamingHandler(handler)(ctx, c)
 }
