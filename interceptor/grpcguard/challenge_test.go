@@ -19,7 +19,7 @@ import (
 	"github.com/protoauthz/protoauthz/interceptor/internal/test/harness"
 )
 
-// refused is what a client gets of a server that may be anybody's.
+// refused is an error that a client gets from any server.
 func refused(t *testing.T, code codes.Code, details ...protoadapt.MessageV1) error {
 	t.Helper()
 	all, err := status.New(code, "no").WithDetails(details...)
@@ -33,7 +33,7 @@ func challenging(challenge string) *errdetails.ErrorInfo {
 	return &errdetails.ErrorInfo{Reason: "TOKEN_MISSING", Domain: "protoauthz", Metadata: map[string]string{"challenge": challenge}}
 }
 
-// TestChallenge makes sure that Challenge returns the challenge of the refusal, and that nothing else gets into
+// TestChallenge makes sure that Challenge returns the challenge of the refusal, and no text that does not fit into
 // a header of HTTP.
 func TestChallenge(t *testing.T) {
 	t.Parallel()

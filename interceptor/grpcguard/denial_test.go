@@ -19,8 +19,8 @@ import (
 	"github.com/protoauthz/protoauthz/interceptor/internal/test/harness"
 )
 
-// TestOthersDenial makes sure that an error of a handler which is about the refusal of another
-// call does not pass for a refusal of the handler's own.
+// TestOthersDenial makes sure that the denial of another call, which a handler returns, does not pass for a
+// refusal of the handler's own call.
 func TestOthersDenial(t *testing.T) {
 	t.Parallel()
 	guard := harness.Expiring(t, time.Hour)
@@ -70,7 +70,7 @@ func TestOthersDenial(t *testing.T) {
 	}
 }
 
-// A statusError is a status that a handler has chosen, about a denial.
+// A statusError is a status of a handler that wraps a denial.
 type statusError struct {
 	status *status.Status
 	denial *interceptor.Denial
