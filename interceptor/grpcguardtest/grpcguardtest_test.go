@@ -41,7 +41,7 @@ const (
 	serve   = ": make its server with grpcguard.ServerOptions(guard): "
 )
 
-// A server stream has to be sent a message, and was sent none.
+// server is the fault of an open server stream: the call has no message.
 var server = failing(stream, "Internal")
 
 // failing is the fault of an open procedure that answers with a code.
@@ -49,7 +49,7 @@ func failing(fault, code string) string {
 	return strings.NewReplacer(" is open: ", " is not behind the guard: ", "status OK", "status "+code).Replace(fault)
 }
 
-// faults gives each procedure its fault.
+// faults appends its fault to each procedure.
 func faults(procedures []string, fault func(procedure string) string) []string {
 	for i, procedure := range procedures {
 		procedures[i] += fault(procedure)
@@ -74,6 +74,12 @@ func opened(procedure string) string {
 func streams(_ string, stream bool) bool { return stream }
 func unaries(_ string, stream bool) bool { return !stream }
 func some(string, bool) bool             { return true }
+
+// TestExample runs the test of ExampleAssertGuarded.
+func TestExample(t *testing.T) {
+	t.Parallel()
+	testGuarded(t)
+}
 
 func TestOutside(t *testing.T) {
 	t.Parallel()

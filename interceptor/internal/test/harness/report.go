@@ -58,13 +58,18 @@ func (r *Report) keep(fault string) {
 	r.faults = append(r.faults, fault)
 }
 
+// Faults returns the faults.
+func (r *Report) Faults() []string {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return slices.Clone(r.faults)
+}
+
 // Expect fails a test unless the faults are the wanted faults, whole and in this order.
 func (r *Report) Expect(t testing.TB, name string, want []string) {
 	t.Helper()
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	if !slices.Equal(r.faults, want) {
-		t.Errorf("%s:\n got %s\nwant %s", name, strings.Join(r.faults, "\n     "), strings.Join(want, "\n     "))
+	if got := r.Faults(); !slices.Equal(got, want) {
+		t.Errorf("%s:\n got %s\nwant %s", name, strings.Join(got, "\n     "), strings.Join(want, "\n     "))
 	}
 }
 
