@@ -15,8 +15,7 @@ import (
 	"github.com/protoauthz/protoauthz/interceptor/internal/test/harness"
 )
 
-// TestCallInfo makes sure that a streaming handler's own CallInfo says what the transport's
-// says.
+// TestCallInfo makes sure that the CallInfo of a stream's handler is a copy of the transport's CallInfo.
 func TestCallInfo(t *testing.T) {
 	t.Parallel()
 	var got, want *connect.CallInfo
@@ -63,8 +62,8 @@ func TestCallInfo(t *testing.T) {
 	}
 }
 
-// TestHeaderOfOthers makes sure that what others have set before the handler goes out as it was, if no message has named
-// the organization, even if the handler writes into the values; and as the handler has left it otherwise.
+// TestHeaderOfOthers makes sure that a handler changes the fields that other interceptors have set only after a message has
+// named the organization, even if the handler writes into the values.
 func TestHeaderOfOthers(t *testing.T) {
 	t.Parallel()
 	outer := func(next connect.ServerFunc) connect.ServerFunc {
@@ -77,7 +76,7 @@ func TestHeaderOfOthers(t *testing.T) {
 	}
 	own := errors.New("the handler's own")
 	for service, want := range map[string]string{"Field": "kept", "Token": "changed"} {
-		info, err := direct(t.Context(), service, catalogue.Bidi, new(fakeStream), func(ctx context.Context, _ connect.Spec, _ connect.ServerStream) error {
+		info, err := callHandler(t.Context(), service, catalogue.Bidi, new(fakeStream), func(ctx context.Context, _ connect.Spec, _ connect.ServerStream) error {
 			info, _ := connect.CallInfoForServerContext(ctx)
 			info.ResponseHeader().Values("X-Outer")[0] = "changed"
 			info.ResponseHeader().Delete("X-Removed")

@@ -70,6 +70,7 @@ func TestChallenge(t *testing.T) {
 		"no details":                  {refused(t, codes.Unauthenticated), ""},
 		"empty":                       {refused(t, codes.Unauthenticated, challenging("")), ""},
 		"another scheme":              {refused(t, codes.Unauthenticated, challenging(`Basic realm="a"`)), ""},
+		"another scheme before it":    {refused(t, codes.Unauthenticated, challenging(`Basic realm="a", Bearer realm="a"`)), ""},
 		"another scheme behind it":    {refused(t, codes.Unauthenticated, challenging(`Bearer realm="a", Basic realm="a"`)), ""},
 		"another scheme, longer name": {refused(t, codes.Unauthenticated, challenging(`BearerX realm="a"`)), ""},
 		"lower case":                  {refused(t, codes.Unauthenticated, challenging(`bearer realm="a"`)), ""},

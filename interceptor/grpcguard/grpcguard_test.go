@@ -3,6 +3,7 @@ package grpcguard_test
 import (
 	"context"
 	"errors"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -70,7 +71,7 @@ func TestClaims(t *testing.T) {
 	}
 }
 
-// TestCheck makes sure that Check names the procedures without a rule, and the file to compile.
+// TestCheck makes sure that Check names the procedures without a rule, in order, and the file to compile.
 func TestCheck(t *testing.T) {
 	t.Parallel()
 	server := grpc.NewServer()
@@ -81,6 +82,9 @@ func TestCheck(t *testing.T) {
 	}
 	if n := strings.Count(err.Error(), "\n") + 1; n != len(catalogue.Methods) {
 		t.Errorf("%d procedures, want %d:\n%v", n, len(catalogue.Methods), err)
+	}
+	if lines := strings.Split(err.Error(), "\n"); !slices.IsSorted(lines) {
+		t.Errorf("the procedures are not in order:\n%v", err)
 	}
 	for _, method := range catalogue.Methods {
 		if !strings.Contains(err.Error(), catalogue.Procedure(catalogue.Unruled, method)) {

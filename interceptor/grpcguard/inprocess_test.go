@@ -256,6 +256,22 @@ func TestInProcessSizes(t *testing.T) {
 	}
 }
 
+// TestInProcessAuthority makes sure that the authority of a call is "in-process" unless an option names another.
+func TestInProcessAuthority(t *testing.T) {
+	t.Parallel()
+	for want, option := range map[string]grpc.DialOption{"in-process": grpc.EmptyDialOption{}, "api.example.com": grpc.WithAuthority("api.example.com")} {
+		server := grpc.NewServer(grpcguard.ServerOptions(harness.Expiring(t, time.Hour))...)
+		register(server, func(ctx context.Context, _ any) (any, error) {
+			return text(strings.Join(metadata.ValueFromIncomingContext(ctx, ":authority"), " ")), nil
+		}, streaming)
+		response := new(answer)
+		err := inProcess(t, server, option).Invoke(t.Context(), catalogue.Procedure("Public", catalogue.Unary), new(message), response)
+		if got := response.GetDocument().GetText(); err != nil || got != want {
+			t.Errorf("the authority is %q, want %q: %v", got, want, err)
+		}
+	}
+}
+
 // TestInProcessWaits makes sure that the sender of a stream waits for its receiver.
 func TestInProcessWaits(t *testing.T) {
 	t.Parallel()
