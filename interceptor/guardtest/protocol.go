@@ -166,7 +166,7 @@ func (c *caller) by(ctx context.Context, protocol protocol, procedure unguarded.
 // frames returns the messages of a body with a flag.
 func frames(body []byte, flag byte) [][]byte {
 	var all [][]byte
-	for len(body) >= 5 {
+	for len(body) > 4 { // a flag and a size
 		size := int64(binary.BigEndian.Uint32(body[1:5]))
 		if size > int64(len(body)-5) {
 			break

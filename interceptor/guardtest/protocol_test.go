@@ -216,7 +216,7 @@ func TestRequests(t *testing.T) {
 		if values, ok := r.Header["Authorization"]; ok != (len(values) == 2) {
 			t.Errorf("Authorization %q", values)
 		}
-		sent := fmt.Sprint(r.Method, r.Header["Content-Type"], r.URL.RawQuery, r.Header["Te"], r.Header["Connect-Protocol-Version"], r.ProtoMajor)
+		sent := fmt.Sprintf("%s %q %s %q %q %d", r.Method, r.Header["Content-Type"], r.URL.RawQuery, r.Header["Te"], r.Header["Connect-Protocol-Version"], r.ProtoMajor)
 		if !slices.Contains(got[r.URL.Path], sent) {
 			got[r.URL.Path] = append(got[r.URL.Path], sent)
 		}
@@ -224,12 +224,12 @@ func TestRequests(t *testing.T) {
 	}), table)
 	post := func(contentTypes ...string) (all []string) {
 		for _, contentType := range contentTypes {
-			all = append(all, "POST[application/"+contentType+"][trailers] [1] 2")
+			all = append(all, fmt.Sprintf(`POST ["application/%s"]  ["trailers"] ["1"] 2`, contentType))
 		}
 		return all
 	}
 	grpc, streams := post("grpc+proto", "grpc", "grpc-web+proto", "grpc-web"), post("connect+proto", "connect+json")
-	unaries := append(post("proto", "json"), "GET[]connect=v1&encoding=json&message=[trailers] [1] 2")
+	unaries := append(post("proto", "json"), `GET [] connect=v1&encoding=json&message= ["trailers"] ["1"] 2`)
 	for procedure, want := range map[string][]string{
 		unary: slices.Concat(grpc, unaries), bidi: slices.Concat(grpc, streams),
 		"/protoauthz.guardtest.Nowhere/Nothing": slices.Concat(grpc, streams, unaries),

@@ -350,7 +350,8 @@ func TestAssertRESTGuarded(t *testing.T) {
 		guardtest.AssertRESTGuarded(r, answer(status, challenge, "<html>"), compileREST(t, get))
 		r.Expect(t, "everywhere", prefixed(unserved(fmt.Sprintf("GET /v1/a (HTTP status %d)", status))))
 	}
-	guardtest.AssertRESTGuarded(t, refused, compileREST(t, get, ""))
+	guardtest.AssertRESTGuarded(t, refused, compileREST(t, get))
+	guardtest.AssertRESTGuarded(t, refused, compileREST(t, ""))
 	r := &harness.Report{TB: t}
 	guardtest.AssertRESTGuarded(r, http.HandlerFunc(panicking), compileREST(t, get))
 	r.Expect(t, "panics everywhere", []string{"guardtest: /rest.S/A panicked when called: a handler's panic to GET /v1/a"})

@@ -1,6 +1,7 @@
 package guardtest
 
 import (
+	"errors"
 	"regexp"
 	"strings"
 
@@ -21,25 +22,20 @@ type route struct {
 // routesOf returns the routes in the google.api.http option of a method, whether the declaration of the
 // option is linked or not.
 func routesOf(method protoreflect.MethodDescriptor) ([]route, error) {
-	options, err := proto.Marshal(method.Options())
-	if err != nil {
-		return nil, err
-	}
+	options, optionsErr := proto.Marshal(method.Options())
 	var rule []byte // all fields of the option: later fields override or follow earlier ones, as in a merge of messages
-	if err := eachField(options, func(number protowire.Number, value []byte) error {
+	fieldErr := eachField(options, func(number protowire.Number, value []byte) error {
 		if number == 72295728 {
 			rule = append(rule, value...)
 		}
 		return nil
-	}); err != nil {
-		return nil, err
-	}
-	routes, err := routesIn(rule)
+	})
+	routes, ruleErr := routesIn(rule)
 	for i := range routes {
 		routes[i].path = expand(routes[i].path, method.Input())
 		routes[i].body = emptyBody(routes[i].body, method)
 	}
-	return routes, err
+	return routes, errors.Join(optionsErr, fieldErr, ruleErr)
 }
 
 // verbs are the HTTP methods by their fields in google.api.HttpRule.
