@@ -11,30 +11,30 @@ import (
 	authzv1 "github.com/protoauthz/protoauthz/gen/protoauthz/v1"
 )
 
-// A file is one to build descriptors from.
+// A file is the descriptor of a file, to be built.
 type file = descriptorpb.FileDescriptorProto
 
-// A DeclarationCase is files that declare options, in the order of their imports unless said
-// otherwise. One of them has a service with the method Call.
+// A DeclarationCase is a set of files that declare options or use them. A file comes behind its imports, apart from
+// the cases "given beside". One file has a service with the method Call.
 type DeclarationCase struct {
 	Name  string
 	Files []*file
-	// Fault is the kind of the only fault. Without one, Call is public.
+	// Fault is the kind of the only fault. Without a fault, Call is public.
 	Fault string
-	// Says is what the fault says.
+	// Says are parts of the fault's text.
 	Says []string
-	// Opens tells that the service carries no annotations: it can be opened by name.
+	// Opens is true if the service has no annotations, so that policy.WithPublic can name it.
 	Opens bool
 }
 
-// Editions are those that options are tried in.
+// Editions are the editions of the cases' files.
 func Editions() []descriptorpb.Edition {
 	return []descriptorpb.Edition{
 		descriptorpb.Edition_EDITION_PROTO2, descriptorpb.Edition_EDITION_PROTO3, descriptorpb.Edition_EDITION_2023, descriptorpb.Edition_EDITION_2024,
 	}
 }
 
-// DeclarationCases are files in an edition, apart from those that are ours.
+// DeclarationCases returns the cases, with their files in an edition. The project's own file keeps its edition.
 func DeclarationCases(edition descriptorpb.Edition) []DeclarationCase {
 	const none = protowire.Number(0)
 	const missing, unreadable = "RULE_MISSING", "RULE_UNREADABLE"
@@ -115,16 +115,16 @@ func DeclarationCases(edition descriptorpb.Edition) []DeclarationCase {
 	return cases
 }
 
-// optionNumber is that of both options.
+// optionNumber is the number of both options.
 const optionNumber protowire.Number = 404209324
 
-// annotations is the path of the file that is linked.
+// annotations is the path of the project's file, which is linked.
 const annotations = "protoauthz/v1/authz.proto"
 
-// oldNumber is one that the options had before, in copies that somebody may have kept.
+// oldNumber is an earlier number of the options, which old copies of the file have.
 const oldNumber = 91731
 
-// ours is the file of the annotations, under a path.
+// ours is the project's file, under a path.
 func ours(path string) *file {
 	f := protodesc.ToFileDescriptorProto(authzv1.File_protoauthz_v1_authz_proto)
 	f.Name = &path
@@ -140,7 +140,7 @@ func old(path string) *file {
 	return f
 }
 
-// foreign declares two options of another package, whose content could be taken for ours.
+// foreign declares two options of another package, whose content reads like the content of ours.
 func foreign(path string, number protowire.Number) *file {
 	f := importing(path, "foreign", "google/protobuf/descriptor.proto")
 	f.MessageType = []*descriptorpb.DescriptorProto{{Name: proto.String("Internal"), Field: []*descriptorpb.FieldDescriptorProto{{
@@ -156,14 +156,14 @@ func foreign(path string, number protowire.Number) *file {
 	return f
 }
 
-// posing edits our declaration, which keeps its name.
+// posing is the project's file with an edited declaration of the same name.
 func posing(edit func(method *descriptorpb.FieldDescriptorProto, f *file)) *file {
 	f := ours("posing.proto")
 	edit(f.GetExtension()[0], f)
 	return f
 }
 
-// importing is a file with imports, each of which may have "public " or "option " before it.
+// importing is a file with imports. An import may have "public " or "option " before it.
 func importing(path, pkg string, imports ...string) *file {
 	f := &file{Name: &path, Package: &pkg}
 	for _, imported := range imports {
@@ -180,8 +180,8 @@ func importing(path, pkg string, imports ...string) *file {
 	return f
 }
 
-// serving has a service with a method, /served.Service/Call. Their options have a number, or are
-// none; "public: true" of ours is what the method's says.
+// serving is a file with the method /served.Service/Call. The method and the service have an option of a number whose
+// content is "public: true" in ours, or no option if the number is 0.
 func serving(number protowire.Number, imports ...string) *file {
 	f := importing("served.proto", "served", imports...)
 	f.MessageType = []*descriptorpb.DescriptorProto{{Name: proto.String("M")}}
@@ -196,8 +196,8 @@ func serving(number protowire.Number, imports ...string) *file {
 	return f
 }
 
-// garbled is serving, with options that another package's messages can hold, and ours cannot: linked
-// descriptors panic on them.
+// garbled is serving with options that are valid for another message, and not for ours: linked descriptors panic on
+// them.
 func garbled(imports ...string) *file {
 	f := serving(optionNumber, imports...)
 	content := protowire.AppendBytes(protowire.AppendTag(nil, optionNumber, protowire.BytesType), []byte{3<<3 | 2, 1, 0xff})
@@ -206,7 +206,7 @@ func garbled(imports ...string) *file {
 	return f
 }
 
-// inEdition copies a file into an edition, unless it has one.
+// inEdition returns a copy of a file in an edition, unless the file has one.
 func inEdition(f *file, edition descriptorpb.Edition) *file {
 	f = proto.CloneOf(f)
 	switch {
