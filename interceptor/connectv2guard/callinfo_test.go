@@ -71,15 +71,41 @@ func TestCallInfo(t *testing.T) {
 	}
 }
 
+// TestOwnCallInfo makes sure that a handler has a CallInfo of its own only if it may outlive its call, or may set a header
+// before the organization is proved.
+func TestOwnCallInfo(t *testing.T) {
+	t.Parallel()
+	for _, test := range []struct {
+		service string
+		method  catalogue.Method
+		own     bool
+	}{
+		{"Token", catalogue.Unary, false}, {"Public", catalogue.Unary, false}, {"Field", catalogue.Unary, true},
+		{"Token", catalogue.Server, true}, {"Field", catalogue.Bidi, true},
+	} {
+		var got *connect.CallInfo
+		info, err := callHandler(t.Context(), test.service, test.method, &fakeStream{in: []string{acme}}, func(ctx context.Context, _ connect.Spec, stream connect.ServerStream) error {
+			got, _ = connect.CallInfoForServerContext(ctx)
+			return stream.Receive(new(message))
+		}, connectv2guard.Interceptor(harness.Expiring(t, time.Hour)))
+		if err != nil || (got != info) != test.own {
+			t.Errorf("%s, %s: %v, its own: %t", test.service, test.method.Name, err, got != info)
+		}
+	}
+}
+
 // TestHeaderOfOthers makes sure that a handler changes the fields that other interceptors have set only after a message has
 // named the organization, and not after the call, even if the handler writes into the values.
 func TestHeaderOfOthers(t *testing.T) {
 	t.Parallel()
+	var transports *connect.CallInfo
 	outer := func(next connect.ServerFunc) connect.ServerFunc {
 		return func(ctx context.Context, spec connect.Spec, stream connect.ServerStream) error {
 			info, _ := connect.CallInfoForServerContext(ctx)
 			info.ResponseHeader().Set("X-Outer", "kept")
 			info.ResponseHeader().Set("X-Removed", "kept")
+			info.ResponseHeader().Set("X-Meanwhile", "before")
+			transports = info
 			return next(ctx, spec, stream)
 		}
 	}
@@ -90,11 +116,12 @@ func TestHeaderOfOthers(t *testing.T) {
 			handlers, _ = connect.CallInfoForServerContext(ctx)
 			handlers.ResponseHeader().Values("X-Outer")[0] = "changed"
 			handlers.ResponseHeader().Delete("X-Removed")
+			transports.ResponseHeader().Set("X-Meanwhile", "after")
 			return own
 		}, outer, connectv2guard.Interceptor(harness.Expiring(t, time.Hour)))
 		handlers.ResponseHeader().Values("X-Outer")[0] = "too late"
 		got := info.ResponseHeader()
-		if !errors.Is(err, own) || got.Get("X-Outer") != want || got.Has("X-Removed") != (want == "kept") {
+		if !errors.Is(err, own) || got.Get("X-Outer") != want || got.Has("X-Removed") != (want == "kept") || got.Get("X-Meanwhile") != "after" {
 			t.Errorf("%s: %v, %q, %q", service, err, got.Get("X-Outer"), got.Get("X-Removed"))
 		}
 	}

@@ -141,7 +141,7 @@ func newMessage(m catalogue.Message) *message {
 	return made
 }
 
-// answerOf takes an error apart.
+// answerOf is the answer in an error.
 func answerOf(err error, info *connect.CallInfo) harness.Answer {
 	if err == nil {
 		return harness.Answer{}
@@ -165,6 +165,9 @@ func answerOf(err error, info *connect.CallInfo) harness.Answer {
 	if challenges := info.ResponseHeader().Values("Www-Authenticate"); len(challenges) > 0 {
 		got.Challenge = challenges[0]
 		got.More += len(challenges) - 1
+		if challenges[0] == "" {
+			got.More++
+		}
 	}
 	return got
 }

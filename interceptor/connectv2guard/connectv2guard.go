@@ -67,7 +67,7 @@ func Interceptor(guard *interceptor.Guard) connect.ServerInterceptor {
 func connectionOf(ctx context.Context, spec connect.Spec, info *connect.CallInfo) (*callctx.Connection, callctx.Call) {
 	connection := callctx.FromContext(ctx)
 	served, ok := info.TransportInfo.(*connecthttp.ServerInfo)
-	if connection == nil || !ok {
+	if !ok {
 		return nil, callctx.Call{}
 	}
 	header := info.RequestHeader()

@@ -16,13 +16,13 @@ import (
 // "challenge". A hostile server may write any text there. Challenge returns one challenge of the
 // scheme Bearer, in visible ASCII, of at most 8 KiB, or "".
 func Challenge(err error) string {
-	answer, ok := status.FromError(err)
-	if !ok || answer.Code() != codes.Unauthenticated && answer.Code() != codes.PermissionDenied {
+	answer := status.Convert(err)
+	if answer.Code() != codes.Unauthenticated && answer.Code() != codes.PermissionDenied {
 		return ""
 	}
 	for _, detail := range answer.Details() {
-		info, ok := detail.(*errdetails.ErrorInfo)
-		if !ok || info.GetDomain() != domain {
+		info, _ := detail.(*errdetails.ErrorInfo)
+		if info.GetDomain() != domain {
 			continue
 		}
 		if challenge := info.GetMetadata()["challenge"]; len(challenge) <= maxChallenge && bearer.MatchString(challenge) {

@@ -103,7 +103,7 @@ func (c closing) Close() error {
 func await(serving context.Context, conn *grpc.ClientConn, want connectivity.State) bool {
 	for state := conn.GetState(); state != want; state = conn.GetState() {
 		if want == connectivity.Ready {
-			if state == connectivity.TransientFailure || state == connectivity.Shutdown {
+			if state == connectivity.TransientFailure {
 				return false
 			}
 			conn.Connect()

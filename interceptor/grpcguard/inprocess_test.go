@@ -272,6 +272,23 @@ func TestInProcessAuthority(t *testing.T) {
 	}
 }
 
+// TestInProcessIdle makes sure that an idle connection stays idle until the next call.
+func TestInProcessIdle(t *testing.T) {
+	t.Parallel()
+	harness.Rules(t)
+	synctest.Test(t, func(t *testing.T) {
+		conn := inProcess(t, guarded(t), grpc.WithTransportCredentials(insecure.NewCredentials()), grpc.WithIdleTimeout(time.Minute))
+		time.Sleep(time.Hour) // the bubble's clock
+		synctest.Wait()
+		if state := conn.GetState(); state != connectivity.Idle {
+			t.Errorf("after an hour, the connection is %v", state)
+		}
+		if _, err := invoke(withToken(t.Context()), conn, catalogue.Unary, &message{OrganizationId: acme}); err != nil {
+			t.Error(err)
+		}
+	})
+}
+
 // TestInProcessWaits makes sure that the sender of a stream waits for its receiver.
 func TestInProcessWaits(t *testing.T) {
 	t.Parallel()

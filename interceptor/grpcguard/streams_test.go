@@ -148,6 +148,9 @@ func TestMetadataByContext(t *testing.T) {
 			if late := grpc.SetHeader(ctx, metadata.Pairs("x-late", "secret")); err == nil && late == nil {
 				t.Error("a header after the header is taken")
 			}
+			if late := grpc.SendHeader(ctx, metadata.Pairs("x-late", "secret")); err == nil && late == nil {
+				t.Error("a header that is sent after the header is taken")
+			}
 			return err
 		})
 		err := errors.Join(stream.Send(&message{OrganizationId: organization}), stream.CloseSend())
@@ -159,6 +162,23 @@ func TestMetadataByContext(t *testing.T) {
 				t.Errorf("%s: the client sees %s %q", organization, name, got)
 			}
 		}
+	}
+}
+
+// TestWithoutTransport makes sure that a handler whose server has no transport, as in a test, gets errors of grpc-go.
+func TestWithoutTransport(t *testing.T) {
+	t.Parallel()
+	ctx := metadata.NewIncomingContext(t.Context(), metadata.Pairs("authorization", "Bearer any"))
+	stream := &fakeStream{ctx: ctx, messages: []catalogue.Message{{Organization: acme}}}
+	info := &grpc.StreamServerInfo{FullMethod: catalogue.Procedure("Field", catalogue.Bidi)}
+	err := grpcguard.Stream(harness.Expiring(t, time.Hour))(nil, stream, info, func(_ any, stream grpc.ServerStream) error {
+		if method, ok := grpc.Method(stream.Context()); ok {
+			t.Errorf("the method is %q", method)
+		}
+		return stream.RecvMsg(new(message))
+	})
+	if err != nil {
+		t.Error(err)
 	}
 }
 
