@@ -29,7 +29,7 @@ var fronts = []front{
 
 func (f front) isConnect() bool { return f.name != "grpc" && f.name != "grpc_web" }
 
-// A modelCase is a method of one permission model, and what opens it.
+// A modelCase is a method of one permission model, with the claims that satisfy its rule.
 type modelCase struct {
 	name   string
 	claims map[string]any
@@ -68,12 +68,11 @@ type authorizationCase struct {
 	want          answer
 }
 
-// TestModels makes the same calls over every protocol to a method of every
-// permission model.
+// TestModels makes the same calls to a method of every permission model, over every protocol.
 func TestModels(t *testing.T) {
 	t.Parallel()
 	s := startSample(t)
-	// Another issuer of the same URL: its signatures are worth nothing.
+	// Another issuer of the same URL: its signatures do not match.
 	impostor, err := devissuer.New(s.issuer.URL(), devissuer.Config{})
 	if err != nil {
 		t.Fatal(err)
@@ -93,7 +92,7 @@ func TestModels(t *testing.T) {
 		return "Bearer " + minted
 	}
 	for _, m := range modelCases {
-		// ofModel is the answer to a token of some model.
+		// ofModel is the answer to a token of a model.
 		ofModel := func(name string) answer {
 			if name == m.name {
 				return answer{}
@@ -155,7 +154,7 @@ func TestModels(t *testing.T) {
 	}
 }
 
-// overHTTP returns what an answer looks like to who sees HTTP only.
+// overHTTP returns the answer as a client of plain HTTP sees it.
 func (a answer) overHTTP(f front, scopes string) connectAnswer {
 	const realm = `Bearer realm="` + api + `"`
 	switch {
@@ -174,7 +173,7 @@ func (a answer) overHTTP(f front, scopes string) connectAnswer {
 	}
 }
 
-// A public method answers whatever stands in Authorization.
+// A public method answers, whatever the Authorization field holds.
 func TestPublic(t *testing.T) {
 	t.Parallel()
 	s := startSample(t)
@@ -198,7 +197,7 @@ func TestPublic(t *testing.T) {
 	}
 }
 
-// A method that needs a scope beyond the first one.
+// A method may need several scopes.
 func TestEveryScopeCounts(t *testing.T) {
 	t.Parallel()
 	s := startSample(t)

@@ -14,8 +14,8 @@ import (
 	"github.com/protoauthz/protoauthz/interceptor"
 )
 
-// The catalogService is the same for everybody. Who may call what stands in
-// catalog.proto, so there is nothing of it here.
+// A catalogService shows all callers the same catalog. The rules are in catalog.proto: the code here
+// checks nobody's rights.
 type catalogService struct {
 	info     *samplev1.GetInfoResponse
 	products *products
@@ -47,8 +47,8 @@ func (s *catalogService) ListProducts(
 	return connect.NewResponse(&samplev1.ListProductsResponse{Products: s.products.list()}), nil
 }
 
-// WatchProducts ends when the client leaves, the server stops or, by the guard, when
-// the token ends: all of them end the context.
+// WatchProducts ends with its context: when the client leaves, when the server stops, and when the token
+// expires, at which the guard ends the context.
 func (s *catalogService) WatchProducts(
 	ctx context.Context, _ *connect.Request[samplev1.WatchProductsRequest],
 	stream *connect.ServerStream[samplev1.WatchProductsResponse],
@@ -104,7 +104,7 @@ func (s *catalogService) ImportProducts(
 	return connect.NewResponse(&samplev1.ImportProductsResponse{Imported: imported}), nil
 }
 
-// invalid is the answer to a request that makes no sense.
+// invalid is the answer to a request whose values are wrong.
 func invalid(complaint string) error {
 	return connect.NewError(connect.CodeInvalidArgument, errors.New(complaint))
 }

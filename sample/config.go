@@ -30,23 +30,22 @@ Flags:
 
 `
 
-// A config is what the server's flags say, once they are known to make sense.
+// A config holds the values of the server's flags, checked.
 type config struct {
 	address  *net.TCPAddr
 	audience string
-	issuer   *token.Issuer // nil means the embedded one
-	origins  []string      // of web pages that may call
+	issuer   *token.Issuer // nil means the embedded issuer
+	origins  []string      // the origins of web pages that may call
 }
 
-// parseConfig reads the server's flags. The error holds every fault, each by the
-// name of its flag.
+// parseConfig reads the server's flags. The error holds all faults, each with the name of its flag.
 func parseConfig(args []string, stdout io.Writer) (config, error) {
 	flags := flag.NewFlagSet("sample", flag.ContinueOnError)
-	listen := flags.String("listen", "127.0.0.1:8080", "`address` to listen on; port 0 takes a free one")
-	issuer := flags.String("issuer", "", "`URL` of the issuer whose tokens to accept (default: the embedded one)")
-	provider := flags.String("provider", "logto", "whose claims the issuer speaks: logto, auth0 or authaction")
+	listen := flags.String("listen", "127.0.0.1:8080", "`address` to listen on; with port 0, a free port")
+	issuer := flags.String("issuer", "", "`URL` of the issuer whose tokens to accept (default: the embedded issuer)")
+	provider := flags.String("provider", "logto", "`provider` whose claims the issuer's tokens have: logto, auth0 or authaction")
 	origins := flags.String("origins", "", "`origins` of web pages that may call, separated by commas (default: none)")
-	audience := flags.String("audience", "https://api.example.com", "resource indicator (`URI`) of the API, which tokens must name")
+	audience := flags.String("audience", "https://api.example.com", "resource indicator (`URI`) of the API, which the audience of a token must be")
 	if err := parseFlags(flags, args, serverHelp, stdout); err != nil {
 		return config{}, err
 	}
@@ -69,13 +68,13 @@ func parseAddress(listen string, embedded bool) (*net.TCPAddr, error) {
 		return nil, badFlag("listen", "%w", err)
 	}
 	if embedded && !address.IP.IsLoopback() {
-		return nil, badFlag("listen", "%s can be reached from elsewhere, and the embedded issuer gives tokens to whoever asks: "+
+		return nil, badFlag("listen", "other machines reach %s, and the embedded issuer gives tokens to anybody: "+
 			"listen on 127.0.0.1, or give an -issuer", listen)
 	}
 	return address, nil
 }
 
-// parseIssuer returns nil for the embedded issuer, if none is given.
+// parseIssuer returns nil for the embedded issuer, which is the default.
 func parseIssuer(provider, issuer string, given bool) (*token.Issuer, error) {
 	var result token.Issuer
 	switch provider {
@@ -86,7 +85,7 @@ func parseIssuer(provider, issuer string, given bool) (*token.Issuer, error) {
 	case "authaction":
 		result = token.AuthAction(domain(issuer))
 	default:
-		return nil, badFlag("provider", "%q is none of logto, auth0 and authaction", provider)
+		return nil, badFlag("provider", "%q is not a provider: give logto, auth0 or authaction", provider)
 	}
 	switch {
 	case given && issuer == "":
@@ -94,10 +93,10 @@ func parseIssuer(provider, issuer string, given bool) (*token.Issuer, error) {
 	case !given && provider == "logto":
 		return nil, nil
 	case !given:
-		return nil, badFlag("provider", "the embedded issuer speaks logto: give the -issuer that speaks %s", provider)
+		return nil, badFlag("provider", "the tokens of the embedded issuer have the claims of logto: give an -issuer whose tokens have the claims of %s", provider)
 	case provider != "logto" && domain(issuer) == "":
-		return nil, badFlag("issuer", "%q is not of the form https://domain/, as that of %s is", issuer, provider)
-	case provider != "logto" && strings.HasPrefix(issuer, "http://"): // one for tests, on a loopback address
+		return nil, badFlag("issuer", "%q does not have the form https://domain/, which the issuers of %s have", issuer, provider)
+	case provider != "logto" && strings.HasPrefix(issuer, "http://"): // for tests, on a loopback address
 		result.URL = strings.Replace(result.URL, "https://", "http://", 1)
 		result.KeySetURL = strings.Replace(result.KeySetURL, "https://", "http://", 1)
 	}
@@ -107,7 +106,7 @@ func parseIssuer(provider, issuer string, given bool) (*token.Issuer, error) {
 	return &result, nil
 }
 
-// domain returns the domain of an issuer's URL that consists of nothing else, or "".
+// domain returns the domain of an issuer's URL without a path, or "".
 func domain(issuer string) string {
 	u, err := url.Parse(issuer)
 	if err != nil || strings.TrimSuffix(issuer, "/") != u.Scheme+"://"+u.Host || strings.HasSuffix(u.Host, ":") {

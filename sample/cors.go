@@ -12,18 +12,17 @@ import (
 	"github.com/rs/cors"
 )
 
-// preflightAge is how long a browser may remember what a preflight told it. Browsers
-// cap it: Chromium at two hours.
+// preflightAge is how long a browser may keep the answer to a preflight. Browsers have limits of their own:
+// Chromium keeps it for two hours.
 const preflightAge = 2 * time.Hour
 
-// allowOrigins lets web pages of the given origins call the services and read what
-// is answered, refusals too. Preflights are answered here: browsers send no token
-// with them, so none must be asked for.
+// allowOrigins lets web pages of the given origins call the services and read the answers, also refusals. It
+// answers preflights itself, without the guard: browsers send no token with a preflight.
 //
-// Credentials stay off: a page sends its token itself, and has no use for cookies.
+// Credentials stay off: a page sends its token itself, and needs no cookies.
 func allowOrigins(origins []string, services http.Handler) http.Handler {
 	if len(origins) == 0 {
-		return services // to cors.New no origin means every origin
+		return services // cors.New would take no origin for every origin
 	}
 	return cors.New(cors.Options{
 		AllowedOrigins: origins,
@@ -34,8 +33,8 @@ func allowOrigins(origins []string, services http.Handler) http.Handler {
 	}).Handler(services)
 }
 
-// parseOrigins accepts origins separated by commas, each as browsers send it. There
-// is no wildcard: whoever copies this should know whose pages call.
+// parseOrigins accepts origins separated by commas, each as browsers send it. It accepts no wildcard: name
+// the pages that call your server.
 func parseOrigins(list string) ([]string, error) {
 	if list == "" {
 		return nil, nil
@@ -45,18 +44,18 @@ func parseOrigins(list string) ([]string, error) {
 		u, err := url.Parse(origin)
 		if err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Hostname() == "" || strings.HasSuffix(u.Host, ":") ||
 			origin != strings.ToLower(u.Scheme+"://"+u.Host) || !asSent(u) {
-			return nil, badFlag("origins", "%q is not an origin: name each, such as https://app.example.com or http://localhost:5173, "+
+			return nil, badFlag("origins", "%q is not an origin: give origins such as https://app.example.com or http://localhost:5173, "+
 				"separated by commas", origin)
 		}
 		if port := u.Port(); u.Scheme == "http" && port == "80" || u.Scheme == "https" && port == "443" {
-			return nil, badFlag("origins", "%q has the port that browsers leave out: say %s", origin, strings.TrimSuffix(origin, ":"+port))
+			return nil, badFlag("origins", "%q has the default port, which browsers leave out: give %s", origin, strings.TrimSuffix(origin, ":"+port))
 		}
 	}
 	return origins, nil
 }
 
-// asSent reports whether browsers write the host and the port so: names in ASCII, such as
-// xn--bcher-kva.example, addresses and ports in their shortest form.
+// asSent reports whether browsers write the host and the port in this form: names in ASCII, such as
+// xn--bcher-kva.example, and addresses and ports in their shortest form.
 func asSent(u *url.URL) bool {
 	host := u.Hostname()
 	if address, err := netip.ParseAddr(host); strings.Contains(host, ":") && (err != nil || address.String() != host) {

@@ -9,7 +9,7 @@ import (
 
 const page = "http://localhost:5173"
 
-// corsAnswer is what a browser goes by.
+// A corsAnswer is the part of an answer that a browser decides by.
 type corsAnswer struct {
 	status             int
 	origin, vary       string
@@ -49,8 +49,8 @@ const (
 	preflightVary = "Origin, Access-Control-Request-Method, Access-Control-Request-Headers"
 )
 
-// A page of an origin that is named may call, and read why it is refused. Its
-// preflights have no token, and do not reach the guard.
+// A page of a named origin may call, and read why it is refused. Its preflights have no token, and do not reach
+// the guard.
 func TestOrigins(t *testing.T) {
 	t.Parallel()
 	p := startProcess(t, "-origins", "https://app.example.com,"+page)
@@ -64,7 +64,7 @@ func TestOrigins(t *testing.T) {
 		if got != (corsAnswer{status: http.StatusNoContent, origin: page, vary: preflightVary, methods: method, headers: headers}) {
 			t.Errorf("preflight of %s: got %+v", method, got)
 		}
-		// A header that nobody needs, and below a method.
+		// A header field that the services do not need, and a method that they do not have.
 		asked.Set("Access-Control-Request-Headers", "cookie")
 		got = corsCall(t, http.MethodOptions, list, page, asked)
 		if got != (corsAnswer{status: http.StatusNoContent, vary: preflightVary}) {
@@ -98,8 +98,8 @@ func TestOrigins(t *testing.T) {
 	}
 }
 
-// Pages of all other origins get nothing to read, and nobody's get it from the
-// issuer, which would give them tokens.
+// Pages of other origins read no answer. No page reads an answer of the embedded issuer, which would give it
+// tokens.
 func TestOtherOrigins(t *testing.T) {
 	t.Parallel()
 	named, none := startProcess(t, "-origins", "https://app.example.com,"+page), startProcess(t, "-origins", "")
@@ -128,7 +128,7 @@ func TestOtherOrigins(t *testing.T) {
 			}
 		}
 	}
-	// They are no reason to refuse who is no page.
+	// The origins do not matter to a client that is not a page.
 	for _, p := range []*process{named, none} {
 		if got := corsCall(t, http.MethodPost, p.url+info, "", nil); got.status != http.StatusOK {
 			t.Errorf("GetInfo: got %+v", got)

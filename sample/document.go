@@ -11,8 +11,8 @@ import (
 	samplev1 "github.com/protoauthz/protoauthz/gen/sample/v1"
 )
 
-// The documentService keeps the documents of the caller's organization. However a
-// request names that organization, the guard has made sure that it is the one.
+// A documentService serves the documents of the caller's organization. If a request names an organization,
+// the guard has made sure that it is the caller's.
 type documentService struct {
 	organizations *organizations
 }

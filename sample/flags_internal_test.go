@@ -97,7 +97,7 @@ func TestBadCommandLines(t *testing.T) {
 	}
 }
 
-// A flag that is given and empty is one fault: for the embedded issuer, the flag is left out.
+// A flag with an empty value is one fault: leave the flag out for the embedded issuer.
 func TestOutside(t *testing.T) {
 	t.Parallel()
 	const (

@@ -5,8 +5,8 @@ import (
 	"io"
 )
 
-// greet prints where the server is, and lines to paste. They hold a token if the
-// server can issue one.
+// greet prints the server's URL and commands to paste. The commands hold a token if the server has the
+// embedded issuer.
 func (s *server) greet(stdout io.Writer) error {
 	bearer, more := "$TOKEN", ""
 	about := "\n# TOKEN is an access token for " + s.audience + " with the scope read:products.\n"

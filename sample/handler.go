@@ -16,11 +16,10 @@ import (
 	"github.com/protoauthz/protoauthz/interceptor/token"
 )
 
-// maxMessageBytes caps a request message, compressed or not: connect-go has no
-// limit of its own.
+// maxMessageBytes is the largest request message, compressed or not: connect-go has no default limit.
 const maxMessageBytes = 4 << 20
 
-// newHandler puts the services behind a guard, and lets pages of some origins call them.
+// newHandler puts the services behind a guard, and lets web pages of the origins call them.
 func newHandler(issuer token.Issuer, audience string, origins []string, logger *slog.Logger) (http.Handler, error) {
 	verifier, verifierErr := token.NewVerifier(issuer, token.WithKeySetObserver(logKeySet(logger)))
 	table, tableErr := compilePolicy(audience)
@@ -29,7 +28,7 @@ func newHandler(issuer token.Issuer, audience string, origins []string, logger *
 	}
 	guard := interceptor.New(verifier, table, interceptor.WithObserver(logDecision(logger)))
 
-	// Every handler gets the same options: one without the guard would be open.
+	// Every handler gets the same options: a handler without the guard's option is open.
 	options := connect.WithHandlerOptions(guard.HandlerOption(), connect.WithReadMaxBytes(maxMessageBytes))
 	names := []string{
 		samplev1connect.CatalogServiceName,
@@ -51,8 +50,8 @@ func newHandler(issuer token.Issuer, audience string, origins []string, logger *
 	return allowOrigins(origins, interceptor.DeadlineHandler(mux)), nil
 }
 
-// compilePolicy reads the rules out of the services' .proto files. A method without
-// a rule keeps the server from starting.
+// compilePolicy compiles the rules in the services' .proto files. The server does not start if a method has
+// no rule.
 func compilePolicy(audience string) (*policy.Table, error) {
 	return policy.Compile(
 		policy.Files{
@@ -61,7 +60,7 @@ func compilePolicy(audience string) (*policy.Table, error) {
 			samplev1.File_sample_v1_document_proto,
 		},
 		policy.WithAudience(audience),
-		// They are not ours to annotate, and tell nothing that is secret.
+		// Everybody may call these services. Their .proto files belong to others, so an option opens them here.
 		policy.WithPublic(
 			grpchealth.HealthV1ServiceName,
 			grpcreflect.ReflectV1ServiceName,

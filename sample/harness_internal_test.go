@@ -19,7 +19,7 @@ import (
 
 const api = "https://api.example.com"
 
-// Claims that open one method group each.
+// Claims that satisfy the rules of one service each.
 var (
 	globalClaims = map[string]any{
 		"aud": api, "scope": "read:products write:products write:orders",
@@ -73,7 +73,7 @@ func (s *sample) mint(t testing.TB, claims map[string]any) string {
 	return "Bearer " + minted
 }
 
-// with returns claims with some of them changed.
+// with returns claims with changes.
 func with(claims map[string]any, changes map[string]any) map[string]any {
 	changed := maps.Clone(claims)
 	maps.Copy(changed, changes)
@@ -105,7 +105,7 @@ func (s *sample) documents(options ...connect.ClientOption) samplev1connect.Docu
 	return samplev1connect.NewDocumentServiceClient(s.client, s.url(), options...)
 }
 
-// An answer is what of a call's outcome is looked at. The zero answer is success.
+// An answer is the part of a call's outcome that tests compare. The zero answer is success.
 type answer struct {
 	code   connect.Code
 	reason interceptor.Reason
@@ -154,16 +154,16 @@ func check(t testing.TB, err error, want answer) {
 	}
 }
 
-// drain receives until the stream ends and returns how it ended.
+// drain receives until the stream ends, and returns the answer.
 func drain[T any](stream *connect.ServerStreamForClient[T]) error {
 	for stream.Receive() {
 		continue
 	}
-	_ = stream.Close() // says the same
+	_ = stream.Close() // with the same error
 	return stream.Err()
 }
 
-// connectAnswer is what a Connect unary call shows besides code and details.
+// connectAnswer is the part of an answer that a unary call of Connect shows beside code and details.
 type connectAnswer struct {
 	status    int
 	challenge string
@@ -185,10 +185,10 @@ func (w *witness) Do(request *http.Request) (*http.Response, error) {
 	return response, err
 }
 
-// patience bounds what a test waits for. It only ends what hangs.
+// patience is how long a test waits before it fails. It ends only calls that hang.
 const patience = 2 * time.Minute
 
-// ending returns a context that ends with the test, or when it hangs.
+// ending returns a context that ends with the test, or when the test hangs.
 func ending(t testing.TB) context.Context {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), patience)

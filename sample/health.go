@@ -8,8 +8,7 @@ import (
 	"github.com/protoauthz/protoauthz/interceptor/token"
 )
 
-// A healthChecker answers readiness probes: a server that cannot verify tokens should get
-// no calls.
+// A healthChecker answers readiness probes. A server that cannot verify tokens is not ready for calls.
 type healthChecker struct {
 	services *grpchealth.StaticChecker
 	verifier *token.Verifier

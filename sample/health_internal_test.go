@@ -24,7 +24,7 @@ type roundTripper func(*http.Request) (*http.Response, error)
 
 func (f roundTripper) RoundTrip(request *http.Request) (*http.Response, error) { return f(request) }
 
-// A server whose issuer cannot be reached is not ready, and is once it can.
+// A server is not ready as long as its issuer cannot be reached.
 func TestHealthFollowsKeys(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {

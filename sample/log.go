@@ -10,8 +10,7 @@ import (
 	"github.com/protoauthz/protoauthz/interceptor/token"
 )
 
-// logDecision logs one line for each decision, without any claim: this log does not
-// record who did what.
+// logDecision logs one line for each decision, without claims: the log does not name the caller.
 func logDecision(logger *slog.Logger) func(context.Context, interceptor.Event) {
 	return func(ctx context.Context, event interceptor.Event) {
 		attrs := []slog.Attr{slog.String("procedure", event.Procedure)}
@@ -27,8 +26,8 @@ func logDecision(logger *slog.Logger) func(context.Context, interceptor.Event) {
 	}
 }
 
-// logKeySet logs how each fetch of an issuer's keys went. While there are old keys, a
-// failure is a warning.
+// logKeySet logs the outcome of each fetch of an issuer's keys. A failure is a warning if there are old keys,
+// and an error if there are none.
 func logKeySet(logger *slog.Logger) func(token.KeySetEvent) {
 	return func(event token.KeySetEvent) {
 		attrs := []slog.Attr{slog.String("issuer", event.Issuer), slog.Int("keys", event.Keys)}

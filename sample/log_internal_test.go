@@ -22,8 +22,8 @@ type believing struct{ claims *token.Claims }
 // Verify implements [interceptor.Verifier].
 func (b believing) Verify(context.Context, string) (*token.Claims, error) { return b.claims, nil }
 
-// TestOutsideLog holds the lines of the sample's log as their readers see them: which scope is
-// missing, and which field does not name the organization.
+// TestOutsideLog makes sure that a line of the log names the missing scope, or the field that does not name the
+// organization.
 func TestOutsideLog(t *testing.T) {
 	t.Parallel()
 	table, err := policy.Compile(policy.Files{samplev1.File_sample_v1_catalog_proto, samplev1.File_sample_v1_document_proto}, policy.WithAudience(api))

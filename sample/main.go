@@ -1,11 +1,11 @@
-// Sample is a service that is guarded by protoauthz: three small services, one for
-// each permission model, with the rules in their .proto files and a development
-// issuer inside, so that it runs without an identity provider.
+// Sample is a server that protoauthz guards: three small services, one for each permission model, with
+// their rules in .proto files. A development issuer is embedded, so that the sample runs without an identity
+// provider.
 //
 //	go run ./sample
 //	go run ./sample token -client acme-admin -scope read:products
 //
-// Start reading at newHandler in handler.go: it is all that a server has to do.
+// Start reading at newHandler in handler.go: it holds all that a server has to do.
 package main
 
 import (
@@ -32,7 +32,7 @@ const (
 	exitUsage  = 2
 )
 
-// run is the whole program. It ends when the work is done or the context is.
+// run is the whole program. It returns when the work is done or the context ends.
 func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	command := runServer
 	if len(args) > 0 && args[0] == "token" {
@@ -49,16 +49,15 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	return exitFailed
 }
 
-// A usageError is a command line that makes no sense.
+// A usageError is a fault of the command line.
 type usageError struct{ error }
 
 func badFlag(name, format string, args ...any) error {
 	return usageError{fmt.Errorf("-%s: %w", name, fmt.Errorf(format, args...))}
 }
 
-// parseFlags is flags.Parse, but it answers a fault with one line instead of the
-// whole help, and takes no arguments beside the flags. Asked for help, it prints
-// that and returns flag.ErrHelp.
+// parseFlags is flags.Parse, but a fault is one line in place of the whole help, and an argument that is not a
+// flag is a fault. For -h, parseFlags prints the help and returns flag.ErrHelp.
 func parseFlags(flags *flag.FlagSet, args []string, help string, stdout io.Writer) error {
 	flags.SetOutput(io.Discard)
 	err := flags.Parse(args)

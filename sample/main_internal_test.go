@@ -6,8 +6,7 @@ import (
 	"go.uber.org/goleak"
 )
 
-// TestMain makes sure that no goroutine outlives its test. Those that are about to end have time
-// for it.
+// TestMain makes sure that no goroutine outlives the tests. A goroutine that is about to end has time for it.
 func TestMain(m *testing.M) { goleak.VerifyTestMain(patient{m}) }
 
 type patient struct{ *testing.M }

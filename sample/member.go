@@ -10,7 +10,7 @@ import (
 	samplev1 "github.com/protoauthz/protoauthz/gen/sample/v1"
 )
 
-// The memberService manages the organization of the caller.
+// A memberService manages the caller's organization.
 type memberService struct {
 	organizations *organizations
 }

@@ -10,21 +10,21 @@ import (
 	"github.com/protoauthz/protoauthz/interceptor"
 )
 
-// Organizations hold the data of all organizations. The way to it is through one of
-// them: no method here takes the data of two.
+// Organizations hold the data of all organizations. Data is reached through one organization: no method here
+// reads the data of two.
 type organizations struct {
 	mu   sync.Mutex
 	byID map[string]*organization
 }
 
-// ofCaller returns the organization that the caller's token opens. The request may
-// name it too, but only the token proves it.
+// ofCaller returns the organization in the caller's token. A request may name the organization too, but only
+// the token proves it.
 func (o *organizations) ofCaller(ctx context.Context) *organization {
 	return o.get(interceptor.ClaimsFromContext(ctx).OrganizationID())
 }
 
-// get returns the organization of an id. One that is new has no data: which
-// organizations exist is for the issuer to say.
+// get returns the organization with an id. A new organization has no data: the issuer decides which
+// organizations exist.
 func (o *organizations) get(id string) *organization {
 	o.mu.Lock()
 	defer o.mu.Unlock()
@@ -43,9 +43,8 @@ func (o *organizations) get(id string) *organization {
 	return o.byID[id]
 }
 
-// An organization holds the data of one organization, and leads to that of no other.
-// It is safe for concurrent use; members and documents are never modified once they
-// are in.
+// An organization holds the data of one organization, and no reference to another. It is safe for concurrent
+// use; a member or document is never modified once it is in.
 type organization struct {
 	id string
 
@@ -74,7 +73,7 @@ func (o *organization) addMember(member *samplev1.Member) bool {
 	return true
 }
 
-// setPlan returns the plan that now holds.
+// setPlan sets the plan and returns it.
 func (o *organization) setPlan(plan string) string {
 	o.mu.Lock()
 	defer o.mu.Unlock()
@@ -96,7 +95,7 @@ func (o *organization) document(name string) *samplev1.Document {
 	return o.documents[name]
 }
 
-// putDocument adds a document or replaces the one of the same name.
+// putDocument adds a document, or replaces the document of the same name.
 func (o *organization) putDocument(document *samplev1.Document) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
@@ -109,7 +108,7 @@ func (o *organization) countDocuments() int {
 	return len(o.documents)
 }
 
-// mergeSettings returns all settings, those given among them.
+// mergeSettings sets the given settings and returns all settings.
 func (o *organization) mergeSettings(settings map[string]string) map[string]string {
 	o.mu.Lock()
 	defer o.mu.Unlock()

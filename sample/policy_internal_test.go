@@ -19,7 +19,7 @@ import (
 
 var update = flag.Bool("update", false, "rewrite testdata/policy.golden")
 
-// Who may call what, on one page: a change of it is a change to review.
+// The rules on one page: a change of the page is a change to review.
 func TestPolicy(t *testing.T) {
 	t.Parallel()
 	table, err := compilePolicy(api)
@@ -41,7 +41,7 @@ func TestPolicy(t *testing.T) {
 	}
 }
 
-// POLICY.md, which make policy writes without running the sample, is about the same procedures.
+// POLICY.md, which make policy writes without running the sample, lists the same procedures.
 func TestPolicyForReview(t *testing.T) {
 	t.Parallel()
 	table, err := compilePolicy(api)

@@ -9,8 +9,8 @@ import (
 	samplev1 "github.com/protoauthz/protoauthz/gen/sample/v1"
 )
 
-// Products are what the catalog offers. They are safe for concurrent use; a product
-// is never modified once it is in.
+// Products are the products of the catalog. They are safe for concurrent use; a product is never modified once
+// it is in.
 type products struct {
 	mu       sync.Mutex
 	byID     map[string]revised
@@ -27,8 +27,8 @@ func newProducts() *products {
 	return &products{byID: map[string]revised{}, changed: make(chan struct{})}
 }
 
-// put adds a product or replaces the one of the same id. It wakes those who wait for
-// a change and does not wait for them.
+// put adds a product, or replaces the product of the same id. It wakes callers that wait for a change, and does
+// not wait for them.
 func (p *products) put(product *samplev1.Product) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -38,10 +38,9 @@ func (p *products) put(product *samplev1.Product) {
 	p.changed = make(chan struct{})
 }
 
-// since returns the products put after a revision, oldest first, the revision that
-// they bring the caller up to, and a channel that is closed when there is more.
-// However slow the caller, no product is lost; of one that was replaced several
-// times in between, it sees the latest.
+// since returns the products that were put after a revision, oldest first, the latest revision, and a channel
+// that is closed at the next change. A slow caller misses no product; of a product that was replaced several
+// times meanwhile, the caller gets the latest version.
 func (p *products) since(revision int) (news []*samplev1.Product, latest int, changed <-chan struct{}) {
 	p.mu.Lock()
 	defer p.mu.Unlock()

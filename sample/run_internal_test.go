@@ -45,7 +45,7 @@ func (b *buffer) String() string {
 	return b.b.String()
 }
 
-// startProcess runs the program until it has greeted.
+// startProcess runs the program, and returns when it has greeted.
 func startProcess(t *testing.T, args ...string) *process {
 	t.Helper()
 	ctx, stop := context.WithCancel(context.WithoutCancel(t.Context()))
@@ -84,7 +84,7 @@ func (p *process) end(t testing.TB) {
 // runOnce runs the program with a command line that does not serve.
 func runOnce(t testing.TB, args ...string) (status int, stdout, stderr string) {
 	t.Helper()
-	// Should it serve after all, this ends it.
+	// If the program serves after all, this ends it.
 	ctx, cancel := context.WithTimeout(t.Context(), patience)
 	defer cancel()
 	var out, errs bytes.Buffer
@@ -92,7 +92,7 @@ func runOnce(t testing.TB, args ...string) (status int, stdout, stderr string) {
 	return status, out.String(), errs.String()
 }
 
-// The lines of the greeting do what they say, here over HTTP/1.1.
+// The commands of the greeting do what their comments promise, here over HTTP/1.1.
 func TestGreeting(t *testing.T) {
 	t.Parallel()
 	p := startProcess(t)
@@ -135,7 +135,7 @@ func TestGreeting(t *testing.T) {
 		t.Fatalf("%d lines to paste, want %d:\n%s", len(got), len(want), p.greeting)
 	}
 	for i := range want {
-		// protojson puts spaces where it likes.
+		// protojson adds spaces at random.
 		if got[i].status != want[i].status || !strings.Contains(strings.ReplaceAll(got[i].body, ", ", ","), want[i].body) {
 			t.Errorf("line %d: got %v, want %v", i, got[i], want[i])
 		}
@@ -166,7 +166,7 @@ func TestGreeting(t *testing.T) {
 	}
 }
 
-// With another issuer there is no token to print, and none to be had.
+// With another issuer, the greeting holds no token, and the server does not issue tokens.
 func TestForeignIssuer(t *testing.T) {
 	t.Parallel()
 	for _, args := range [][]string{
@@ -195,7 +195,7 @@ func TestForeignIssuer(t *testing.T) {
 	}
 }
 
-// The program ends by itself, streams and all, and leaves nothing behind.
+// The program ends its streams and itself, and leaves no goroutine behind.
 //
 //nolint:paralleltest // it counts goroutines
 func TestStop(t *testing.T) {
@@ -215,8 +215,7 @@ func TestStop(t *testing.T) {
 	p.stop()
 	err = drain(watch)
 	check(t, err, answer{code: connect.CodeUnavailable})
-	// Were the stream cut off, once the time for clients to leave is over, the client would be told
-	// something else.
+	// A stream that is cut off after the grace period ends with another error.
 	if err == nil || !strings.Contains(err.Error(), errStopping.Error()) {
 		t.Errorf("the client is told %v", err)
 	}

@@ -12,8 +12,8 @@ func seedProducts() *products {
 	return products
 }
 
-// seedOrganizations fills acme and globex. Both have a document "roadmap", so that a
-// mix-up would show.
+// seedOrganizations fills acme and globex. Both have a document "roadmap": a mix-up of organizations would
+// show.
 func seedOrganizations() *organizations {
 	organizations := new(organizations)
 	acme := organizations.get("acme")
@@ -27,9 +27,9 @@ func seedOrganizations() *organizations {
 	return organizations
 }
 
-// seedIssuer is the tenant that the embedded issuer serves. A scope belongs to one
-// permission model: those of the API that hold everywhere, those of the API that hold
-// in one organization, and those of an organization that belong to no API.
+// seedIssuer is the tenant of the embedded issuer. A scope belongs to one permission model: it is a scope of the
+// API for everything (global), a scope of the API in one organization (data), or a scope of an organization
+// itself (organization).
 func seedIssuer(audience string) devissuer.Config {
 	global := []string{"read:products", "write:products", "write:orders"}
 	data := []string{"read:data", "write:data", "write:settings"}

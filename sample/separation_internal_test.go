@@ -15,13 +15,13 @@ import (
 	"github.com/protoauthz/protoauthz/interceptor/token"
 )
 
-// secret stands in everything that acme stores, and in nothing else.
+// secret is in all data that acme stores, and in no other data.
 const secret = "acmesecret"
 
 // An organizationCall is a call to each method that works on an organization.
 type organizationCall struct {
 	name  string
-	model map[string]any // claims that open it for acme
+	model map[string]any // claims that satisfy the rule for acme
 	call  func(ctx context.Context, s *sample, authorization, organization string) (proto.Message, error)
 }
 
@@ -73,8 +73,7 @@ func message[T any](response *connect.Response[T], err error) (proto.Message, er
 	return m, nil
 }
 
-// TestSeparation stores acme's secrets, and looks for them from globex through every
-// method.
+// TestSeparation stores acme's secrets, and looks for them as globex through every method.
 func TestSeparation(t *testing.T) {
 	t.Parallel()
 	s := startSample(t)
@@ -100,7 +99,7 @@ func TestSeparation(t *testing.T) {
 				_, err = c.call(ending(t), s, authorization, organization)
 				check(t, err, organized)
 			}
-			// It is there, for acme.
+			// acme reads it.
 			if _, err := c.call(ending(t), s, s.mint(t, c.model), "acme"); err != nil {
 				t.Errorf("acme: %v", err)
 			}
@@ -153,7 +152,7 @@ func (s *sample) storeSecrets(t *testing.T) {
 	}
 }
 
-// A handler goes by the claims even if the request, unguarded here, says otherwise.
+// A handler uses the organization of the claims, even if a request, unguarded here, names another.
 func TestHandlersGoByTheClaims(t *testing.T) {
 	t.Parallel()
 	claims := guardtest.Claims(t, token.Logto("https://tenant.logto.app"),

@@ -15,7 +15,7 @@ import (
 	"github.com/protoauthz/protoauthz/interceptor/token"
 )
 
-// How long calls may go on once the server is told to stop.
+// gracePeriod is how long calls may go on after the server was told to stop.
 const gracePeriod = 5 * time.Second
 
 var errStopping = errors.New("the server is stopping")
@@ -36,14 +36,14 @@ func runServer(ctx context.Context, args []string, stdout, stderr io.Writer) err
 	return s.serve(ctx)
 }
 
-// A server is bound to its address, but answers nothing before serve.
+// A server listens on its address, and answers calls once serve runs.
 type server struct {
 	audience string
-	issuer   *devissuer.Issuer // nil if somebody else issues the tokens
+	issuer   *devissuer.Issuer // the embedded issuer, or nil
 	listener net.Listener
 	http     *http.Server
 
-	// endCalls ends the context of all calls.
+	// endCalls ends the contexts of all calls.
 	endCalls context.CancelCauseFunc
 }
 
@@ -64,7 +64,7 @@ func newServer(ctx context.Context, c config, logger *slog.Logger) (*server, err
 		Protocols:   new(http.Protocols),
 		BaseContext: func(net.Listener) context.Context { return calls },
 		ErrorLog:    slog.NewLogLogger(logger.Handler(), slog.LevelError),
-		// Neither ReadTimeout nor WriteTimeout: they would end streams.
+		// ReadTimeout and WriteTimeout would end streams.
 		ReadHeaderTimeout: 10 * time.Second,
 		IdleTimeout:       2 * time.Minute,
 		MaxHeaderBytes:    32 << 10,
@@ -75,8 +75,8 @@ func newServer(ctx context.Context, c config, logger *slog.Logger) (*server, err
 	return s, nil
 }
 
-// handler returns the services, and beside them the embedded issuer if no other
-// is given. Pages of other origins may not call the issuer: it is for whoever runs it.
+// handler returns the services, with the embedded issuer if the config has no issuer. Web pages of other origins
+// cannot call the embedded issuer: it is for the person who runs the sample.
 func (s *server) handler(c config, logger *slog.Logger) (http.Handler, error) {
 	if c.issuer != nil {
 		return newHandler(*c.issuer, c.audience, c.origins, logger)
@@ -96,8 +96,7 @@ func (s *server) handler(c config, logger *slog.Logger) (http.Handler, error) {
 	return mux, nil
 }
 
-// serve answers calls until the context ends. Then it ends streams, waits for what
-// else is under way, and returns nil.
+// serve answers calls until the context ends. Then it ends streams, waits for the other calls, and returns nil.
 func (s *server) serve(ctx context.Context) error {
 	defer s.endCalls(nil)
 	served := make(chan error, 1)
@@ -119,7 +118,7 @@ func (s *server) serve(ctx context.Context) error {
 	return nil
 }
 
-// url returns where the server is, as seen from the same machine.
+// url returns the server's URL for clients on the same machine.
 func (s *server) url() string {
 	address, ok := s.listener.Addr().(*net.TCPAddr)
 	if ok && address.IP.IsUnspecified() {

@@ -10,7 +10,7 @@ import (
 	samplev1 "github.com/protoauthz/protoauthz/gen/sample/v1"
 )
 
-// What a caller may do but does wrong.
+// Requests that a caller may make, with wrong values.
 func TestBadRequests(t *testing.T) {
 	t.Parallel()
 	s := startSample(t)
@@ -89,7 +89,7 @@ func TestBadRequests(t *testing.T) {
 	}
 }
 
-// Writers, readers and watchers at once, for the race detector and for the count.
+// Writers, readers and watchers at once: the race detector is quiet, and the counts are right.
 func TestConcurrentUse(t *testing.T) {
 	t.Parallel()
 	s := startSample(t)

@@ -96,7 +96,7 @@ func (s *sample) importProducts(t testing.TB, f front, authorization string, pai
 	stream := s.catalog(f.options...).ImportProducts(ending(t))
 	authorize(stream.RequestHeader(), authorization)
 	for i := 0; i < len(pairs); i += 2 {
-		// If it fails, CloseAndReceive tells why.
+		// CloseAndReceive returns the cause of a failure.
 		_ = stream.Send(&samplev1.ImportProductsRequest{Product: &samplev1.Product{Id: pairs[i], Title: pairs[i+1]}})
 	}
 	response, err := stream.CloseAndReceive()
@@ -105,8 +105,8 @@ func (s *sample) importProducts(t testing.TB, f front, authorization string, pai
 	}
 }
 
-// A watcher that does not read holds up nobody, and has missed nothing when it
-// reads again. What is sent is more than fits into HTTP/2's windows.
+// A watcher that does not read holds up no other caller, and misses nothing. The products are more than HTTP/2's
+// windows hold.
 func TestSlowWatcher(t *testing.T) {
 	t.Parallel()
 	s := startSample(t)
@@ -133,14 +133,14 @@ func TestSlowWatcher(t *testing.T) {
 	}
 }
 
-// A stream ends with its token: at exp and the verifier's leeway of 30 seconds.
+// A stream ends with its token: at exp plus the verifier's leeway of 30 seconds.
 func TestStreamsEndWithTheirToken(t *testing.T) {
 	t.Parallel()
 	s := startSample(t)
 	for _, f := range streamFronts {
 		t.Run(f.name, func(t *testing.T) {
 			t.Parallel()
-			// Both streams must have begun before their tokens expire, however long that takes.
+			// Both streams must begin before their tokens expire, on a slow machine too.
 			for left := 2 * time.Second; ; left *= 2 {
 				ends := map[string]any{"exp": time.Now().Add(left - 30*time.Second).Unix()}
 				watch, err := s.catalog(f.options...).WatchProducts(ending(t),
@@ -176,7 +176,7 @@ func syncDocument(stream *syncStream, organization, name, text string) (*samplev
 		OrganizationId: organization,
 		Document:       &samplev1.Document{Name: name, Text: text},
 	})
-	if err != nil && !errors.Is(err, io.EOF) { // what EOF means, Receive tells
+	if err != nil && !errors.Is(err, io.EOF) { // Receive returns the cause of an EOF
 		return nil, err
 	}
 	response, err := stream.Receive()
@@ -199,7 +199,7 @@ func TestSyncDocuments(t *testing.T) {
 					t.Fatalf("got %v, %v", document, err)
 				}
 			}
-			// The first messages were right: each counts for itself.
+			// The first messages were right: each is judged alone.
 			_, err := syncDocument(stream, "globex", "note", "Three.")
 			check(t, err, organized)
 			_, err = stream.Receive()
@@ -211,7 +211,7 @@ func TestSyncDocuments(t *testing.T) {
 				_, err := syncDocument(stream, organization, "note", "Four.")
 				check(t, err, organized)
 			}
-			// A stream without any message proves no organization.
+			// A stream without a message proves no organization.
 			empty := s.documents(f.options...).SyncDocuments(ending(t))
 			authorize(empty.RequestHeader(), authorization)
 			if err := empty.CloseRequest(); err != nil {

@@ -23,7 +23,7 @@ Usage:
 
   go run ./sample token -client ID [flags]
 
-There is a kind of token for each permission model:
+Each permission model has its kind of token:
 
   go run ./sample token -client acme-admin -scope read:products
   go run ./sample token -client acme-admin -scope invite:member -organization acme
@@ -35,7 +35,7 @@ Flags:
 
 `
 
-// A grant is what to ask a token for.
+// A grant holds the parameters of a request for a token.
 type grant struct {
 	client, secret                string
 	scope, organization, resource string
@@ -48,9 +48,9 @@ func runToken(ctx context.Context, args []string, stdout, _ io.Writer) error {
 	server := flags.String("server", "http://127.0.0.1:8080", "`URL` of the running sample")
 	flags.StringVar(&g.client, "client", "", "`id` of the client that asks (required)")
 	flags.StringVar(&g.secret, "secret", "", "secret of the client (default: its id and \"-secret\")")
-	flags.StringVar(&g.scope, "scope", "", "`scopes` to ask for, separated by spaces; those the client does not hold are left out")
+	flags.StringVar(&g.scope, "scope", "", "`scopes` to ask for, separated by spaces; the token leaves out scopes that the client does not hold")
 	flags.StringVar(&g.organization, "organization", "", "`id` of the organization that the token is for")
-	flags.StringVar(&g.resource, "resource", "", "`URI` of the API that the token is for (default: the sample's, unless there is an -organization)")
+	flags.StringVar(&g.resource, "resource", "", "`URI` of the API that the token is for (default: the sample's API, unless there is an -organization)")
 	if err := parseFlags(flags, args, tokenHelp, stdout); err != nil {
 		return err
 	}
@@ -59,7 +59,7 @@ func runToken(ctx context.Context, args []string, stdout, _ io.Writer) error {
 	}
 	// RFC 6749 section 3.3.
 	if strings.ContainsFunc(g.scope, func(r rune) bool { return r < ' ' || r > '~' || r == '"' || r == '\\' }) {
-		return badFlag("scope", "%q has a character that no scope has", g.scope)
+		return badFlag("scope", "%q has a character that a scope cannot have", g.scope)
 	}
 	if g.secret == "" {
 		g.secret = g.client + "-secret"
@@ -70,13 +70,13 @@ func runToken(ctx context.Context, args []string, stdout, _ io.Writer) error {
 
 	client := &http.Client{
 		Timeout: 10 * time.Second,
-		// A redirect would take the secret along.
+		// A redirect would send the secret elsewhere.
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 	}
 	catalog := samplev1connect.NewCatalogServiceClient(client, strings.TrimSuffix(*server, "/"))
 	info, err := catalog.GetInfo(ctx, connect.NewRequest(&samplev1.GetInfoRequest{}))
 	if err != nil {
-		return fmt.Errorf("-server: no sample answers there: %w", err)
+		return fmt.Errorf("-server: a sample does not answer there: %w", err)
 	}
 	if g.resource == "" && g.organization == "" {
 		g.resource = info.Msg.GetAudience()
@@ -89,7 +89,7 @@ func runToken(ctx context.Context, args []string, stdout, _ io.Writer) error {
 	return err
 }
 
-// ask obtains a token by the client credentials grant (RFC 6749 section 4.4).
+// ask gets a token by the client credentials grant (RFC 6749 section 4.4).
 func (g grant) ask(ctx context.Context, client *http.Client, issuer string) (string, error) {
 	var metadata struct {
 		TokenEndpoint string `json:"token_endpoint"`
@@ -133,7 +133,7 @@ func (g grant) ask(ctx context.Context, client *http.Client, issuer string) (str
 	return answer.AccessToken, nil
 }
 
-// flagsByError names the flags that an error of the token endpoint is about.
+// flagsByError are the flags that an error of the token endpoint is about.
 var flagsByError = map[string]string{
 	"invalid_client": "-client, -secret: ",
 	"access_denied":  "-organization: ",
@@ -141,7 +141,7 @@ var flagsByError = map[string]string{
 	"invalid_scope":  "-scope: ",
 }
 
-// maxAnswerBytes caps what an issuer answers: 1 MiB.
+// maxAnswerBytes is the largest answer of an issuer that is read.
 const maxAnswerBytes = 1 << 20
 
 // doJSON sends a request and decodes the answer, whatever its status.
@@ -152,7 +152,7 @@ func doJSON(client *http.Client, request *http.Request, into any) (status int, e
 	}
 	defer response.Body.Close()
 	if err := json.NewDecoder(io.LimitReader(response.Body, maxAnswerBytes)).Decode(into); err != nil {
-		return 0, fmt.Errorf("status %d and no JSON: %w", response.StatusCode, err)
+		return 0, fmt.Errorf("status %d, and the answer is not JSON: %w", response.StatusCode, err)
 	}
 	return response.StatusCode, nil
 }

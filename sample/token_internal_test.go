@@ -11,14 +11,14 @@ import (
 	"github.com/protoauthz/protoauthz/gen/sample/v1/samplev1connect"
 )
 
-// TestToken obtains every kind of token for every client by command line, and shows
-// what it opens.
+// TestToken gets every kind of token for every client by command line, and calls the methods that the token
+// grants.
 func TestToken(t *testing.T) {
 	t.Parallel()
 	const audience = "https://api.acme.example"
 	p := startProcess(t, "-audience", audience)
 	defer p.end(t)
-	// All scopes are asked for; what the client does not hold is left out.
+	// The token leaves out scopes that the client does not hold.
 	global := []string{"-scope", "read:products write:products write:orders read:data"}
 	member := []string{"-scope", "invite:member manage:members manage:billing"}
 	data := []string{"-scope", "read:data write:data write:settings read:products", "-resource", audience}
@@ -69,7 +69,7 @@ func TestToken(t *testing.T) {
 	check(t, err, answer{})
 }
 
-// tokenClaims are those of a token that TestToken looks at.
+// tokenClaims are the claims that TestToken compares.
 type tokenClaims struct {
 	Audience       string `json:"aud"`
 	ClientID       string `json:"client_id"`

@@ -11,7 +11,7 @@ import (
 
 const cacheControl = "Cache-Control"
 
-// errPanicked stands for a panic of the handler, of which an interceptor around the guard may make an error.
+// errPanicked stands for a panic of the handler: an interceptor around the guard may turn it into an error.
 var errPanicked = errors.New("the handler panicked")
 
 func isGet(info *connect.CallInfo) bool {
@@ -19,9 +19,8 @@ func isGet(info *connect.CallInfo) bool {
 	return ok && served.HTTPMethod() == http.MethodGet
 }
 
-// limitCaching sets the Cache-Control of an answer to a GET unless the handler has set Cache-Control: see
-// package interceptor. The header of a unary call goes out with the message, or with the error if there is
-// no message.
+// limitCaching sets the Cache-Control of an answer to a GET unless the handler has set it: see package
+// interceptor. The header of a unary call goes out with the message or, without a message, with the error.
 func (s *guardedStream) limitCaching(err error) {
 	if !s.get {
 		return

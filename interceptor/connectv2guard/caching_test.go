@@ -18,7 +18,7 @@ import (
 	"github.com/protoauthz/protoauthz/interceptor/internal/test/harness"
 )
 
-// TestOutsideCaching is about what caches may do with answers to calls by GET: see package interceptor.
+// TestOutsideCaching makes sure that an answer to a GET tells caches what they may keep: see package interceptor.
 func TestOutsideCaching(t *testing.T) {
 	t.Parallel()
 	saying := func(err error, values ...string) connect.ServerFunc {
@@ -52,7 +52,7 @@ func TestOutsideCaching(t *testing.T) {
 		lives    time.Duration // the token
 		message  string
 		status   int
-		own      []string // what the handler says
+		own      []string // the handler's own Cache-Control
 		want     []string
 	}{
 		"C15 answered":                    {services: []string{"Token", "Field"}, handler: saying(nil), status: 200, want: []string{"private"}},
@@ -100,7 +100,7 @@ func TestOutsideCaching(t *testing.T) {
 					handler.ServeHTTP(recorder, request)
 					status := test.status
 					if method == http.MethodPost && status == http.StatusNotModified {
-						status = http.StatusInternalServerError // there is no such answer
+						status = http.StatusInternalServerError // which stands for an error without a code
 					}
 					if got := recorder.Header()["Cache-Control"]; recorder.Code != status || !slices.Equal(got, want) {
 						t.Errorf("%s: %d, %q, want %d, %q: %s", method, recorder.Code, got, status, want, recorder.Body)

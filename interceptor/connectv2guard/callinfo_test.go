@@ -15,8 +15,7 @@ import (
 	"github.com/protoauthz/protoauthz/interceptor/internal/test/harness"
 )
 
-// TestCallInfo makes sure that a streaming handler's own CallInfo says what the transport's
-// says.
+// TestCallInfo makes sure that the CallInfo of a stream's handler is a copy of the transport's CallInfo.
 func TestCallInfo(t *testing.T) {
 	t.Parallel()
 	var got, want *connect.CallInfo
@@ -24,12 +23,28 @@ func TestCallInfo(t *testing.T) {
 		return func(ctx context.Context, spec connect.Spec, stream connect.ServerStream) error {
 			want, _ = connect.CallInfoForServerContext(ctx)
 			want.ResponseHeader().Set("X-Outer", "yes")
+			want.RequestEncoding, want.ResponseEncoding = "in", "out" // a transport sets them, and again with each message
+			want.SendStats.Size, want.ReceiveStats.Size = 1, 2
 			return next(ctx, spec, stream)
+		}
+	}
+	compare := func(when string) {
+		for _, same := range []struct{ got, want any }{
+			{got.Spec.Procedure, want.Spec.Procedure}, {got.PeerAddr, want.PeerAddr}, {got.Protocol, want.Protocol}, {got.Codec, want.Codec},
+			{got.RequestEncoding, want.RequestEncoding}, {got.ResponseEncoding, want.ResponseEncoding},
+			{got.SendStats, want.SendStats}, {got.ReceiveStats, want.ReceiveStats},
+			{got.RequestHeader().Get("Authorization"), "Bearer any"}, {got.ResponseHeader().Get("X-Outer"), "yes"},
+		} {
+			if same.got != same.want {
+				t.Errorf("%s: %v, want %v", when, same.got, same.want)
+			}
 		}
 	}
 	server := connect.NewServer(outer, connectv2guard.Interceptor(harness.Expiring(t, time.Hour)))
 	server.Register(connect.Method{Spec: specOf("Token", catalogue.Bidi), Handler: func(ctx context.Context, _ connect.Spec, stream connect.ServerStream) error {
 		got, _ = connect.CallInfoForServerContext(ctx)
+		compare("before a message")
+		want.RequestEncoding, want.ResponseEncoding = "in a message", "out in a message"
 		err := errors.Join(stream.Receive(new(message)), stream.Send(text("a")))
 		if got == want {
 			t.Error("the handler has the transport's CallInfo")
@@ -37,16 +52,9 @@ func TestCallInfo(t *testing.T) {
 		if _, ok := connecthttp.ServerInfoForContext(ctx); !ok {
 			t.Error("the transport's information is lost")
 		}
-		for _, same := range []struct{ got, want any }{
-			{got.Spec.Procedure, want.Spec.Procedure}, {got.PeerAddr, want.PeerAddr}, {got.Protocol, want.Protocol}, {got.Codec, want.Codec},
-			{got.RequestEncoding, want.RequestEncoding}, {got.ResponseEncoding, want.ResponseEncoding},
-			{got.SendStats, want.SendStats}, {got.ReceiveStats, want.ReceiveStats},
-			{got.RequestHeader().Get("Authorization"), "Bearer any"}, {got.ResponseHeader().Get("X-Outer"), "yes"},
-			{got.SendStats.Size > 0 && got.ReceiveStats.Size > 0, true},
-		} {
-			if same.got != same.want {
-				t.Errorf("%v, want %v", same.got, same.want)
-			}
+		compare("after a message")
+		if got.SendStats.Size <= 0 || got.ReceiveStats.Size <= 0 {
+			t.Errorf("the sizes are %d and %d", got.SendStats.Size, got.ReceiveStats.Size)
 		}
 		got.ResponseHeader().Delete("X-Outer") // too late for this call
 		return err
@@ -63,28 +71,57 @@ func TestCallInfo(t *testing.T) {
 	}
 }
 
-// TestHeaderOfOthers makes sure that what others have set before the handler goes out as it was, if no message has named
-// the organization, even if the handler writes into the values; and as the handler has left it otherwise.
+// TestOwnCallInfo makes sure that a handler has a CallInfo of its own only if it may outlive its call, or may set a header
+// before the organization is proved.
+func TestOwnCallInfo(t *testing.T) {
+	t.Parallel()
+	for _, test := range []struct {
+		service string
+		method  catalogue.Method
+		own     bool
+	}{
+		{"Token", catalogue.Unary, false}, {"Public", catalogue.Unary, false}, {"Field", catalogue.Unary, true},
+		{"Token", catalogue.Server, true}, {"Field", catalogue.Bidi, true},
+	} {
+		var got *connect.CallInfo
+		info, err := callHandler(t.Context(), test.service, test.method, &fakeStream{in: []string{acme}}, func(ctx context.Context, _ connect.Spec, stream connect.ServerStream) error {
+			got, _ = connect.CallInfoForServerContext(ctx)
+			return stream.Receive(new(message))
+		}, connectv2guard.Interceptor(harness.Expiring(t, time.Hour)))
+		if err != nil || (got != info) != test.own {
+			t.Errorf("%s, %s: %v, its own: %t", test.service, test.method.Name, err, got != info)
+		}
+	}
+}
+
+// TestHeaderOfOthers makes sure that a handler changes the fields that other interceptors have set only after a message has
+// named the organization, and not after the call, even if the handler writes into the values.
 func TestHeaderOfOthers(t *testing.T) {
 	t.Parallel()
+	var transports *connect.CallInfo
 	outer := func(next connect.ServerFunc) connect.ServerFunc {
 		return func(ctx context.Context, spec connect.Spec, stream connect.ServerStream) error {
 			info, _ := connect.CallInfoForServerContext(ctx)
 			info.ResponseHeader().Set("X-Outer", "kept")
 			info.ResponseHeader().Set("X-Removed", "kept")
+			info.ResponseHeader().Set("X-Meanwhile", "before")
+			transports = info
 			return next(ctx, spec, stream)
 		}
 	}
 	own := errors.New("the handler's own")
 	for service, want := range map[string]string{"Field": "kept", "Token": "changed"} {
-		info, err := direct(t.Context(), service, catalogue.Bidi, new(fakeStream), func(ctx context.Context, _ connect.Spec, _ connect.ServerStream) error {
-			info, _ := connect.CallInfoForServerContext(ctx)
-			info.ResponseHeader().Values("X-Outer")[0] = "changed"
-			info.ResponseHeader().Delete("X-Removed")
+		var handlers *connect.CallInfo
+		info, err := callHandler(t.Context(), service, catalogue.Bidi, new(fakeStream), func(ctx context.Context, _ connect.Spec, _ connect.ServerStream) error {
+			handlers, _ = connect.CallInfoForServerContext(ctx)
+			handlers.ResponseHeader().Values("X-Outer")[0] = "changed"
+			handlers.ResponseHeader().Delete("X-Removed")
+			transports.ResponseHeader().Set("X-Meanwhile", "after")
 			return own
 		}, outer, connectv2guard.Interceptor(harness.Expiring(t, time.Hour)))
+		handlers.ResponseHeader().Values("X-Outer")[0] = "too late"
 		got := info.ResponseHeader()
-		if !errors.Is(err, own) || got.Get("X-Outer") != want || got.Has("X-Removed") != (want == "kept") {
+		if !errors.Is(err, own) || got.Get("X-Outer") != want || got.Has("X-Removed") != (want == "kept") || got.Get("X-Meanwhile") != "after" {
 			t.Errorf("%s: %v, %q, %q", service, err, got.Get("X-Outer"), got.Get("X-Removed"))
 		}
 	}

@@ -24,7 +24,7 @@ import (
 type wire struct {
 	name       string
 	http1, get bool
-	challenged bool // by unary calls
+	challenged bool // a unary call shows its challenge
 	options    []connecthttp.Option
 }
 
@@ -39,7 +39,7 @@ var wires = []wire{
 	{name: "gRPC-Web, HTTP/1.1", http1: true, options: []connecthttp.Option{connecthttp.WithGRPCWeb()}},
 }
 
-// TestCatalogue makes every call with a client of connect v2 to a server of connect v2, over
+// TestCatalogue makes all calls of the catalogue with a client of connect v2 to a server of connect v2, over
 // every wire and in process.
 func TestCatalogue(t *testing.T) {
 	t.Parallel()
@@ -141,7 +141,7 @@ func newMessage(m catalogue.Message) *message {
 	return made
 }
 
-// answerOf takes an error apart.
+// answerOf is the answer in an error.
 func answerOf(err error, info *connect.CallInfo) harness.Answer {
 	if err == nil {
 		return harness.Answer{}
@@ -165,6 +165,9 @@ func answerOf(err error, info *connect.CallInfo) harness.Answer {
 	if challenges := info.ResponseHeader().Values("Www-Authenticate"); len(challenges) > 0 {
 		got.Challenge = challenges[0]
 		got.More += len(challenges) - 1
+		if challenges[0] == "" {
+			got.More++
+		}
 	}
 	return got
 }

@@ -6,10 +6,9 @@
 //	connecthttp.Mount(mux, server)
 //	handler := interceptor.DeadlineHandler(mux)
 //
-// The rules, decisions and answers are those of package interceptor: in a refusal [errors.As]
-// finds an [interceptor.Denial], and handlers read the claims with
-// [interceptor.ClaimsFromContext]. A call is refused before its body is read, wherever that
-// can be told from its header.
+// Rules, decisions and answers are the same as in package interceptor. In a refusal, [errors.As] finds
+// an [interceptor.Denial]. Handlers read the claims with [interceptor.ClaimsFromContext]. The guard refuses
+// a call before its body is read if the header suffices to decide.
 package connectv2guard
 
 import (
@@ -25,20 +24,23 @@ import (
 	"github.com/protoauthz/protoauthz/interceptor/internal/callctx"
 )
 
-// Interceptor returns the interceptor of all calls to a server, unknown procedures included.
-// Give it before others, so that none of them acts on a call that is not checked yet. It
-// panics if the guard is nil.
+// Interceptor returns the interceptor that guards all calls to a server, unknown procedures included.
+// Give it before other interceptors: an interceptor before the guard acts on calls that the guard has not
+// judged.
 //
-// Until a message has named the organization, what a handler says is held back, for which it
-// has a [connect.CallInfo] of its own. A streaming handler has a goroutine of its own, too, and
-// should end soon after its call: see [interceptor.Call.Serve]. A client in the same process that
-// does not read what it is sent holds up the end of its call.
+// The guard holds back the header and the trailer that a handler sets until a message has named the
+// organization. Such a handler, and every handler of a stream, gets a [connect.CallInfo] of its own. A
+// handler of a stream runs on a goroutine of its own and should end soon after its call: see
+// [interceptor.Call.Serve]. A client in the same process holds up the end of its call if it does not
+// receive what the handler sends.
+//
+// Interceptor panics if the guard is nil.
 func Interceptor(guard *interceptor.Guard) connect.ServerInterceptor {
 	if guard == nil {
 		panic("connectv2guard: the guard is nil")
 	}
 	return func(next connect.ServerFunc) connect.ServerFunc {
-		serve := handing(next)
+		nextWithInfo := withOwnInfo(next)
 		return func(ctx context.Context, spec connect.Spec, stream connect.ServerStream) error {
 			info, ok := connect.CallInfoForServerContext(ctx)
 			if !ok {
@@ -54,18 +56,18 @@ func Interceptor(guard *interceptor.Guard) connect.ServerInterceptor {
 			guarded.get = isGet(info) && interceptor.ClaimsFromContext(call.Context()) != nil
 			err := errPanicked
 			defer func() { guarded.limitCaching(err) }()
-			err = guarded.serve(call, connection.Claim(arrived), next, serve)
+			err = guarded.serve(call, connection.Claim(arrived), next, nextWithInfo)
 			return err
 		}
 	}
 }
 
-// connectionOf returns the connection that a call may have come over, and how that connection knows the
-// call. A call over a transport in process came over none.
+// connectionOf returns the connection that a call may have come over, and the call as the connection knows
+// it. The connection is nil for a call over a transport in process.
 func connectionOf(ctx context.Context, spec connect.Spec, info *connect.CallInfo) (*callctx.Connection, callctx.Arrival) {
 	connection := callctx.FromContext(ctx)
 	served, ok := info.TransportInfo.(*connecthttp.ServerInfo)
-	if connection == nil || !ok {
+	if !ok {
 		return nil, callctx.Arrival{}
 	}
 	header := info.RequestHeader()
@@ -73,11 +75,11 @@ func connectionOf(ctx context.Context, spec connect.Spec, info *connect.CallInfo
 		ID:            served,
 		Procedure:     spec.Procedure,
 		Authorization: header.Values("Authorization"),
-		Host:          header.Values("Host"), // connecthttp sets it, and copies no values
+		Host:          header.Values("Host"), // which connecthttp sets; it does not copy values
 	}
 }
 
-// withoutDenial returns an error of connect without the denial in it: see [interceptor.Transport].
+// withoutDenial implements the field of [interceptor.Transport].
 func withoutDenial(err error) error {
 	explicit, ok := errors.AsType[*connect.Error](err)
 	if !ok {
@@ -99,6 +101,7 @@ func withoutDenial(err error) error {
 // domain is the domain of the google.rpc.ErrorInfo of a refusal.
 var domain = new(interceptor.Denial).ErrorInfo().GetDomain()
 
+// refuse returns the error of a refusal, and sets the fields of the header that go with it.
 func refuse(denial *interceptor.Denial, spec connect.Spec, info *connect.CallInfo) error {
 	err := connect.NewError(connect.Code(denial.Code()), denial.Error()).WithCause(denial)
 	if detail, detailErr := connectproto.NewErrorDetail(denial.ErrorInfo()); detailErr == nil {

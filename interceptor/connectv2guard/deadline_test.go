@@ -14,26 +14,27 @@ import (
 	"github.com/protoauthz/protoauthz/interceptor/internal/test/harness"
 )
 
-// TestRefusedBody is about refused calls whose body does not come.
+// TestRefusedBody makes sure that a refused call is answered although its body does not come.
 func TestRefusedBody(t *testing.T) {
 	t.Parallel()
 	harness.RefusedBodies(t, "", mounted, catalogue.Unary, catalogue.Client)
 }
 
-// TestOutsideIdle is about streams whose client sends nothing more.
+// TestOutsideIdle makes sure that a stream ends although its client sends nothing more.
 func TestOutsideIdle(t *testing.T) {
 	t.Parallel()
 	mounts := map[string]harness.Mount{"interceptor": mounted}
 	harness.IdleStreams(t, mounts, mounts)
 }
 
-// TestUnreadStream is about clients that do not read.
+// TestUnreadStream makes sure that a stream ends although its client does not read.
 func TestUnreadStream(t *testing.T) {
 	t.Parallel()
 	harness.UnreadStreams(t, mounted)
 }
 
-// TestOutsideInProcess is about calls that handlers make in process, over HTTP and by a transport in process.
+// TestOutsideInProcess makes sure that a call that a handler makes in process, over HTTP or by a transport in process,
+// is not taken for the handler's own call.
 func TestOutsideInProcess(t *testing.T) {
 	t.Parallel()
 	refusing := newServer(harness.Expiring(t, -time.Hour), echo)

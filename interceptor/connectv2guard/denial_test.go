@@ -18,8 +18,8 @@ import (
 	"github.com/protoauthz/protoauthz/interceptor/internal/test/harness"
 )
 
-// TestOthersDenial makes sure that an error of a handler which is about the refusal of another
-// call does not pass for a refusal of the handler's own.
+// TestOthersDenial makes sure that the denial of another call, which a handler returns, does not pass for a
+// refusal of the handler's own call.
 func TestOthersDenial(t *testing.T) {
 	t.Parallel()
 	guard := harness.Expiring(t, time.Hour)
@@ -50,7 +50,7 @@ func TestOthersDenial(t *testing.T) {
 	} {
 		for _, service := range []string{"Public", "Token", "Field"} {
 			for _, method := range catalogue.Methods {
-				info, err := direct(t.Context(), service, method, &fakeStream{in: []string{acme}}, func(_ context.Context, _ connect.Spec, stream connect.ServerStream) error {
+				info, err := callHandler(t.Context(), service, method, &fakeStream{in: []string{acme}}, func(_ context.Context, _ connect.Spec, stream connect.ServerStream) error {
 					_ = stream.Receive(new(message))
 					return test.err
 				}, connectv2guard.Interceptor(guard))

@@ -21,7 +21,7 @@ import (
 	"github.com/protoauthz/protoauthz/interceptor/internal/test/leaks"
 )
 
-// TestMain makes sure that no goroutine outlives its test.
+// TestMain makes sure that no goroutine outlives the tests.
 func TestMain(m *testing.M) { goleak.VerifyTestMain(leaks.Patient(m)) }
 
 // All methods of the tests' services have the same messages.
@@ -30,7 +30,7 @@ type (
 	answer  = samplev1.SyncDocumentsResponse
 )
 
-// said is what a message names, as catalogue.Message says it.
+// said is the text of a message, as catalogue.Message.String makes it.
 func said(m *message) string { return m.GetOrganizationId() + m.GetDocument().GetName() }
 
 func text(organization string) *answer {
@@ -54,7 +54,7 @@ func echo(ctx context.Context, spec connect.Spec, stream connect.ServerStream) e
 	if spec.StreamType&connect.StreamTypeClient == 0 {
 		request := new(message)
 		if err := stream.Receive(request); err != nil {
-			return err // the function that is generated does so before it calls the handler
+			return err // as generated code does before it calls the handler
 		}
 		harness.Handled(ctx)
 		harness.Saw(ctx, said(request))

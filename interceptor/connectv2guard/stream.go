@@ -9,15 +9,14 @@ import (
 	"github.com/protoauthz/protoauthz/interceptor/internal/callctx"
 )
 
-// A guardedStream is the stream that a handler has.
+// A guardedStream is the stream that a handler gets.
 type guardedStream struct {
 	stream   connect.ServerStream
 	messages *interceptor.Stream
 	spec     connect.Spec
 	info     *connect.CallInfo
-	get      bool // of a method that is not public
-	// The handler's own, since the handler may outlive the call, or nil.
-	own *ownInfo
+	get      bool     // a GET of a method that is not public
+	own      *ownInfo // the handler's own, or nil
 }
 
 // Receive implements [connect.ServerStream].
@@ -29,13 +28,13 @@ func (s *guardedStream) Send(message any) error { return s.messages.Send(message
 // SendHeaders implements [connect.ServerStream].
 func (s *guardedStream) SendHeaders() error { return s.messages.SendHeader() }
 
-// serve runs the handler, on a goroutine of its own if the call is a stream. A handler that may outlive
-// its call, or that speaks before the organization is proved, has a CallInfo of its own.
+// serve runs the handler, on a goroutine of its own if the call is a stream. The handler gets a CallInfo of
+// its own if the handler may outlive its call, or may set a header before the organization is proved.
 func (s *guardedStream) serve(call *interceptor.Call, connection *callctx.Connection, next connect.ServerFunc, nextWithInfo func(context.Context, *guardedStream) error) error {
 	transport := interceptor.Transport{
 		Receive: func(message any) error {
 			err := s.stream.Receive(message)
-			if s.own != nil { // what the transport says of the message
+			if s.own != nil { // which the transport has set for the message
 				s.own.info.RequestEncoding, s.own.info.ReceiveStats = s.info.RequestEncoding, s.info.ReceiveStats
 			}
 			return err

@@ -25,7 +25,7 @@ func authorized(ctx context.Context) (context.Context, *connect.CallInfo) {
 	return ctx, info
 }
 
-// transports are to a server in a bubble.
+// transports lead to a server in a bubble.
 var transports = map[string]func(testing.TB, *connect.Server) connect.Transport{
 	"Connect":    overHTTP,
 	"in process": func(_ testing.TB, server *connect.Server) connect.Transport { return connectinprocess.New(server) },
@@ -37,7 +37,7 @@ func overHTTP(t testing.TB, server *connect.Server) connect.Transport {
 	return connecthttp.NewTransport(served.HTTP2, served.URL)
 }
 
-// TestStreams makes sure that calls are guarded, over HTTP and in process.
+// TestStreams runs the suite that all adapters share, over HTTP and in process.
 func TestStreams(t *testing.T) {
 	t.Parallel()
 	for name, transport := range transports {
@@ -94,7 +94,7 @@ func mounted(wire *harness.Wire, handler harness.StreamHandler, guards ...*inter
 	return mount(wired(wire, handler, guards...))
 }
 
-// A wiredStream is the stream that the guard has.
+// A wiredStream is the stream that the guard gets.
 type wiredStream struct {
 	connect.ServerStream
 	wire *harness.Wire

@@ -22,7 +22,7 @@ import (
 	"github.com/protoauthz/protoauthz/interceptor/internal/test/tokens"
 )
 
-// TestCatalogue makes every call with a client of grpc-go to a server of grpc-go.
+// TestCatalogue makes all calls of the catalogue with a client of grpc-go to a server of grpc-go.
 func TestCatalogue(t *testing.T) {
 	t.Parallel()
 	harness.Catalogue(t, func(t *testing.T, trust *catalogue.Trust) []harness.Way {
@@ -106,12 +106,12 @@ func exchange(ctx context.Context, conn *grpc.ClientConn, c *catalogue.Case, met
 		}
 		texts = append(texts, response.GetDocument().GetText())
 		if method == catalogue.Client {
-			return texts, nil // what reads on is the client's own code
+			return texts, nil // generated code of a client reads one answer
 		}
 	}
 }
 
-// answerOf takes an error apart.
+// answerOf is the answer in an error.
 func answerOf(err error) harness.Answer {
 	if err == nil {
 		return harness.Answer{}
@@ -131,7 +131,7 @@ func answerOf(err error) harness.Answer {
 	return got
 }
 
-// callInProcess gives the interceptors what no HTTP could carry.
+// callInProcess calls the interceptors with a header that HTTP cannot carry.
 func callInProcess(ctx context.Context, records *harness.Records, guard *interceptor.Guard, c *catalogue.Case, method catalogue.Method) (harness.Answer, []string) {
 	ctx, path := recorded(ctx, records), catalogue.Procedure(c.Service, method)
 	if method == catalogue.Unary {
@@ -146,10 +146,10 @@ func callInProcess(ctx context.Context, records *harness.Records, guard *interce
 	return answerOf(err), stream.texts
 }
 
-// A fakeStream has all messages and keeps all answers.
+// A fakeStream receives the messages of a case and keeps the answers.
 type fakeStream struct {
 	grpc.ServerStream
-	ctx      context.Context //nolint:containedctx // as grpc has it
+	ctx      context.Context //nolint:containedctx // as a stream of grpc-go does
 	messages []catalogue.Message
 	texts    []string
 }

@@ -19,7 +19,7 @@ import (
 	"github.com/protoauthz/protoauthz/interceptor/internal/test/harness"
 )
 
-// refused is what a client gets of a server that may be anybody's.
+// refused is an error that a client gets from any server.
 func refused(t *testing.T, code codes.Code, details ...protoadapt.MessageV1) error {
 	t.Helper()
 	all, err := status.New(code, "no").WithDetails(details...)
@@ -33,7 +33,7 @@ func challenging(challenge string) *errdetails.ErrorInfo {
 	return &errdetails.ErrorInfo{Reason: "TOKEN_MISSING", Domain: "protoauthz", Metadata: map[string]string{"challenge": challenge}}
 }
 
-// TestChallenge makes sure that Challenge returns the challenge of the refusal, and that nothing else gets into
+// TestChallenge makes sure that Challenge returns the challenge of the refusal, and no text that does not fit into
 // a header of HTTP.
 func TestChallenge(t *testing.T) {
 	t.Parallel()
@@ -70,6 +70,7 @@ func TestChallenge(t *testing.T) {
 		"no details":                  {refused(t, codes.Unauthenticated), ""},
 		"empty":                       {refused(t, codes.Unauthenticated, challenging("")), ""},
 		"another scheme":              {refused(t, codes.Unauthenticated, challenging(`Basic realm="a"`)), ""},
+		"another scheme before it":    {refused(t, codes.Unauthenticated, challenging(`Basic realm="a", Bearer realm="a"`)), ""},
 		"another scheme behind it":    {refused(t, codes.Unauthenticated, challenging(`Bearer realm="a", Basic realm="a"`)), ""},
 		"another scheme, longer name": {refused(t, codes.Unauthenticated, challenging(`BearerX realm="a"`)), ""},
 		"lower case":                  {refused(t, codes.Unauthenticated, challenging(`bearer realm="a"`)), ""},

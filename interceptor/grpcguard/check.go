@@ -13,15 +13,16 @@ import (
 	"github.com/protoauthz/protoauthz/interceptor/policy"
 )
 
-// A Server is one that knows its services: a [grpc.Server], for example.
+// A Server lists its services, as a [grpc.Server] does.
 type Server interface {
 	GetServiceInfo() map[string]grpc.ServiceInfo
 }
 
-// Check returns an error that names every procedure of a server that the table does not
-// cover, and nil if there is none. Their calls are refused, so call it once all services are
-// registered, and do not start if it fails. It is about rules: it cannot tell whether the
-// server has the interceptors.
+// Check returns an error that names every procedure of a server for which the table has no rule,
+// or nil. A guard with the table refuses calls of such procedures. Call Check after all services are
+// registered, and do not start the server if it returns an error.
+//
+// Check does not tell whether the server has the guard: grpcguardtest.AssertGuarded does, in a test.
 func Check(server Server, table *policy.Table) error {
 	remedies := map[string]string{}
 	for service, info := range server.GetServiceInfo() {
@@ -39,7 +40,7 @@ func Check(server Server, table *policy.Table) error {
 	return errors.Join(faults...)
 }
 
-// remedy says what to do for a service without rules.
+// remedy is what a user can do about a service without rules.
 func remedy(service string) string {
 	public := fmt.Sprintf("or policy.WithPublic(%q)", service)
 	descriptor, err := protoregistry.GlobalFiles.FindDescriptorByName(protoreflect.FullName(service))

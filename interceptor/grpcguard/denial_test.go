@@ -8,10 +8,12 @@ import (
 	"time"
 
 	"google.golang.org/genproto/googleapis/rpc/errdetails"
+	spb "google.golang.org/genproto/googleapis/rpc/status"
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/metadata"
 	"google.golang.org/grpc/status"
+	"google.golang.org/protobuf/types/known/anypb"
 
 	"github.com/protoauthz/protoauthz/interceptor"
 	"github.com/protoauthz/protoauthz/interceptor/grpcguard"
@@ -19,8 +21,8 @@ import (
 	"github.com/protoauthz/protoauthz/interceptor/internal/test/harness"
 )
 
-// TestOthersDenial makes sure that an error of a handler which is about the refusal of another
-// call does not pass for a refusal of the handler's own.
+// TestOthersDenial makes sure that the denial of another call, which a handler returns, does not pass for a
+// refusal of the handler's own call.
 func TestOthersDenial(t *testing.T) {
 	t.Parallel()
 	guard := harness.Expiring(t, time.Hour)
@@ -30,6 +32,9 @@ func TestOthersDenial(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	garbled := status.FromProto(&spb.Status{Code: int32(codes.Aborted), Message: "garbled", Details: []*anypb.Any{
+		{TypeUrl: "type.googleapis.com/google.rpc.ErrorInfo", Value: []byte("garbled")}, {TypeUrl: "type.googleapis.com/google.rpc.RetryInfo"},
+	}})
 	for name, test := range map[string]struct {
 		err     error
 		code    codes.Code
@@ -42,6 +47,7 @@ func TestOthersDenial(t *testing.T) {
 		"wrapped":              {fmt.Errorf("read: %w", kept), codes.Unknown, "another call was refused: read: " + kept.Error(), 0},
 		"joined":               {errors.Join(errors.New("read"), kept), codes.Unknown, "another call was refused: read\n" + kept.Error(), 0},
 		"with a code":          {statusError{own, kept}, codes.Aborted, "the handler's own", 2},
+		"garbled":              {statusError{garbled, kept}, codes.Aborted, "garbled", 1},
 		"of a call in process": {inProcess, codes.Unauthenticated, kept.Error(), 0},
 	} {
 		ctx := metadata.NewIncomingContext(t.Context(), metadata.Pairs("authorization", "Bearer any"))
@@ -70,7 +76,7 @@ func TestOthersDenial(t *testing.T) {
 	}
 }
 
-// A statusError is a status that a handler has chosen, about a denial.
+// A statusError is a status of a handler that wraps a denial.
 type statusError struct {
 	status *status.Status
 	denial *interceptor.Denial

@@ -6,28 +6,28 @@
 //		log.Fatal(err)
 //	}
 //
-// The rules, decisions and answers are those of package interceptor: a refusal is a status
-// with a google.rpc.ErrorInfo, and handlers read the claims with [interceptor.ClaimsFromContext].
-// In the server, [errors.As] finds the [interceptor.Denial] in the refusal: in what RecvMsg and
-// SendMsg of a stream return to its handler, and in what [Unary] and [Stream] return to an
-// interceptor before them. A client gets the status alone, also over the connection of [InProcess].
+// Rules, decisions and answers are the same as in package interceptor. A refusal is a status with a
+// google.rpc.ErrorInfo. Handlers read the claims with [interceptor.ClaimsFromContext].
+//
+// In the server, [errors.As] finds the [interceptor.Denial] in a refusal: in what RecvMsg and SendMsg
+// of a stream return to its handler, and in what [Unary] and [Stream] return to an interceptor before
+// them. A client gets the status alone, also over the connection of [InProcess].
 //
 // # What grpc-go leaves open
 //
-// It calls no interceptor for a method that a [grpc.ServiceDesc] lists among its streams with
-// neither ClientStreams nor ServerStreams. Generated code has none; a description that is made
-// by hand must not.
+// grpc-go calls no interceptor for a method that a [grpc.ServiceDesc] lists among its streams with
+// neither ClientStreams nor ServerStreams. Generated code has no such method. Do not write one by hand.
 //
-// A unary call comes to its interceptors only once its message was read, decompressed and
-// decoded: bound it with [grpc.MaxRecvMsgSize], which is 4 MiB by default, and
-// [grpc.MaxConcurrentStreams]. [grpc.InTapHandle], which runs before, is no place to refuse
-// calls: it holds up its whole connection, and grpc-go 1.85 keeps the timer of a call that is
-// refused there until the deadline that the client has chosen, be it in a thousand years.
+// grpc-go reads, decompresses and decodes the message of a unary call before it calls an interceptor.
+// [grpc.MaxRecvMsgSize], which is 4 MiB by default, and [grpc.MaxConcurrentStreams] bound that work.
+// Do not refuse calls in [grpc.InTapHandle], although it runs before: it holds up its whole
+// connection, and grpc-go 1.85 keeps the timer of a call that it refuses until the deadline that the
+// client has chosen, which may be in a thousand years.
 //
 // # grpc-gateway
 //
 // WARNING: RegisterXHandlerServer calls the implementation past every interceptor. The REST API is
-// then open, even if the server is guarded. Everything else that is given the implementation is open
+// then open, even if the server is guarded. Anything else that is given the implementation is open
 // too. (protoc-gen-grpc-gateway generates the function for each service X.) Use RegisterXHandler with
 // a connection. [InProcess] makes a connection without a network:
 //
@@ -42,11 +42,11 @@
 //
 // In a test, guardtest.AssertRESTGuarded(t, mux, table) tells one registration from the other.
 //
-// With buf's managed mode, generated code imports google/api from the user's own module, where it is
-// not. In buf.gen.yaml, add file_option: go_package with path: google/api to disable.
+// With buf's managed mode, generated code imports google/api from the user's own module, which does
+// not have it. In buf.gen.yaml, add file_option: go_package with path: google/api to disable.
 //
 // The gateway's own error handler sends the text of a refusal as the WWW-Authenticate of a 401, and
-// none with a 403. [Challenge] returns the right one for both:
+// sends no WWW-Authenticate with a 403. [Challenge] returns the right one for both:
 //
 //	func challenge(ctx context.Context, mux *runtime.ServeMux, m runtime.Marshaler, w http.ResponseWriter, r *http.Request, err error) {
 //		runtime.DefaultHTTPErrorHandler(ctx, mux, m, challenger{w, grpcguard.Challenge(err)}, r, err)
@@ -70,11 +70,11 @@
 // Answers carry no Cache-Control: set one for caches that ignore Authorization.
 //
 // The guard judges the procedure that the gateway calls, whatever X-HTTP-Method-Override has made of
-// the request, and the message that the gateway makes of path, query and body, which is the one that
-// the handler gets. A field in the path is stronger than the same field in the query or the body.
+// the request. The guard judges the message that the gateway makes of path, query and body, and the
+// handler gets the same message. A field in the path overrides the same field in the query or the body.
 //
-// The gateway forwards Authorization. A header that names an organization is forwarded only if
-// runtime.WithIncomingHeaderMatcher says so. With runtime.LegacyHeaderMatcher, which older versions
-// use by default, a client sends what metadata it likes as Grpc-Metadata-…. Two credentials are
-// refused, and so are two values of the header that names the organization.
+// The gateway forwards Authorization. It forwards a header that names an organization only if
+// runtime.WithIncomingHeaderMatcher matches the header. With runtime.LegacyHeaderMatcher, which older
+// versions use by default, a client sends any metadata as Grpc-Metadata-…. The guard refuses two
+// credentials, and two values of the header that names the organization.
 package grpcguard

@@ -14,25 +14,25 @@ import (
 	"github.com/protoauthz/protoauthz/interceptor"
 )
 
-// ServerOptions returns the interceptors as options of a server. They run before every other
-// interceptor, wherever among the server's options they stand: grpc-go runs the interceptors of
-// [grpc.UnaryInterceptor] and [grpc.StreamInterceptor] before all chained ones, and here they
-// are the guard's. Give others with [grpc.ChainUnaryInterceptor] and
-// [grpc.ChainStreamInterceptor]. A second [grpc.UnaryInterceptor] or [grpc.StreamInterceptor]
-// beside these options, a second guard's too, makes [grpc.NewServer] panic.
+// ServerOptions returns the options that guard all calls to a server. The guard runs before every
+// other interceptor, in whatever order the server's options are given: the options are a
+// [grpc.UnaryInterceptor] and a [grpc.StreamInterceptor], which grpc-go runs before all chained
+// interceptors. Give other interceptors with [grpc.ChainUnaryInterceptor] and
+// [grpc.ChainStreamInterceptor]. A second [grpc.UnaryInterceptor] or [grpc.StreamInterceptor], also
+// of a second guard, makes [grpc.NewServer] panic.
 //
 // ServerOptions panics if the guard is nil.
 func ServerOptions(guard *interceptor.Guard) []grpc.ServerOption {
 	return []grpc.ServerOption{grpc.UnaryInterceptor(Unary(guard)), grpc.StreamInterceptor(Stream(guard))}
 }
 
-// Unary returns the interceptor of unary calls, for servers whose chains are made by hand:
-// without [Stream] beside it, all unary calls are guarded and all streams are open.
+// Unary returns the interceptor of unary calls, for servers whose chains are made by hand. Without
+// [Stream] beside it, all streams are open.
 //
-// What runs before the interceptor acts on calls that the guard has not judged. In
-// [grpc.ChainUnaryInterceptor], that is each interceptor which stands before this one, and the
-// one of [grpc.UnaryInterceptor], which grpc-go runs before the whole chain wherever it is
-// given. [ServerOptions] leaves no such place.
+// An interceptor that runs before the guard acts on calls that the guard has not judged: each
+// interceptor that stands before the guard in [grpc.ChainUnaryInterceptor], and the interceptor of
+// [grpc.UnaryInterceptor], which grpc-go runs before the whole chain. [ServerOptions] leaves no such
+// place.
 //
 // Unary panics if the guard is nil.
 func Unary(guard *interceptor.Guard) grpc.UnaryServerInterceptor {
@@ -67,7 +67,7 @@ func (i incoming) Values(name string) []string {
 	return metadata.ValueFromIncomingContext(i.Context, name)
 }
 
-// A refusal is a status whose cause is a denial.
+// A refusal is a status that wraps a denial.
 type refusal struct {
 	denial *interceptor.Denial
 	status *status.Status
@@ -81,7 +81,7 @@ func refuse(denial *interceptor.Denial) error {
 	return r
 }
 
-// withoutDenial returns a status without the denial in it: see [interceptor.Transport].
+// withoutDenial implements the field of [interceptor.Transport].
 func withoutDenial(err error) error {
 	explicit, ok := status.FromError(err)
 	if !ok {

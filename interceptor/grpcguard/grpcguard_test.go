@@ -3,6 +3,7 @@ package grpcguard_test
 import (
 	"context"
 	"errors"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -20,8 +21,8 @@ import (
 	"github.com/protoauthz/protoauthz/interceptor/token"
 )
 
-// TestDenial makes sure that interceptors around the guard's, and handlers of streams, find out why a
-// call was refused, and that clients find the reason in the status.
+// TestDenial makes sure that interceptors around the guard, and handlers of streams, find the denial of a
+// refused call, and that clients find the reason in the status.
 func TestDenial(t *testing.T) {
 	t.Parallel()
 	guard := harness.Expiring(t, time.Hour)
@@ -43,13 +44,13 @@ func TestDenial(t *testing.T) {
 	}
 	for _, err := range []error{unaryErr, streamErr} {
 		denial, ok := errors.AsType[*interceptor.Denial](err)
-		if !ok || denial.Reason() != interceptor.ReasonTokenMissing || !errors.Is(err, token.ErrMissing) || status.Code(err) != codes.Unauthenticated {
+		if !ok || denial.Reason() != interceptor.ReasonTokenMissing || !errors.Is(err, token.ErrMissing) || status.Code(err) != codes.Unauthenticated || err.Error() != status.Convert(err).Err().Error() {
 			t.Errorf("%v", err)
 		}
 	}
 }
 
-// TestClaims makes sure that handlers know their caller.
+// TestClaims makes sure that handlers read the claims of their caller.
 func TestClaims(t *testing.T) {
 	t.Parallel()
 	guard := harness.Expiring(t, time.Hour)
@@ -70,7 +71,7 @@ func TestClaims(t *testing.T) {
 	}
 }
 
-// TestCheck makes sure that a server with a service that has no rules does not start.
+// TestCheck makes sure that Check names the procedures without a rule, in order, and the file to compile.
 func TestCheck(t *testing.T) {
 	t.Parallel()
 	server := grpc.NewServer()
@@ -81,6 +82,9 @@ func TestCheck(t *testing.T) {
 	}
 	if n := strings.Count(err.Error(), "\n") + 1; n != len(catalogue.Methods) {
 		t.Errorf("%d procedures, want %d:\n%v", n, len(catalogue.Methods), err)
+	}
+	if lines := strings.Split(err.Error(), "\n"); !slices.IsSorted(lines) {
+		t.Errorf("the procedures are not in order:\n%v", err)
 	}
 	for _, method := range catalogue.Methods {
 		if !strings.Contains(err.Error(), catalogue.Procedure(catalogue.Unruled, method)) {
@@ -99,7 +103,7 @@ func TestCheck(t *testing.T) {
 	}
 }
 
-// TestNilGuard makes sure that a guard that was forgotten is no open door.
+// TestNilGuard makes sure that a guard that was forgotten does not leave a server open.
 func TestNilGuard(t *testing.T) {
 	t.Parallel()
 	for name, make := range map[string]func(){
@@ -110,7 +114,7 @@ func TestNilGuard(t *testing.T) {
 		func() {
 			defer func() {
 				if recover() == nil {
-					t.Errorf("%s accepts no guard", name)
+					t.Errorf("%s accepts a nil guard", name)
 				}
 			}()
 			make()

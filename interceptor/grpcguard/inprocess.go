@@ -12,29 +12,29 @@ import (
 	"google.golang.org/grpc/test/bufconn"
 )
 
-// pipeSize bounds the bytes that wait in memory, in each direction of a connection.
+// pipeSize is how many bytes wait in memory at most, in each direction of a connection.
 const pipeSize = 256 << 10
 
-// InProcess serves a server in memory and returns a connection to it. A call over the connection
-// goes through all interceptors of the server, as a call over a network does. It is what grpc-gateway
-// needs: see the package documentation.
+// InProcess serves a server in memory and returns a connection to it, for grpc-gateway: see the
+// package documentation. A call over the connection goes through all interceptors of the server, as a
+// call over a network does.
 //
 // Register all services first: grpc-go ends the program when a service is registered with a server
-// that serves. The server may serve on other listeners, too.
+// that serves. The server may also serve on other listeners.
 //
-// The caller ends the server and the connection. What InProcess starts ends as soon as the
-// connection is closed or the server is stopped, in whatever order both happen. Over a connection
-// to a stopped server, calls fail with [codes.Unavailable]. For a stopped server, InProcess returns
-// an error.
+// The caller ends the server and the connection, in any order. The goroutines of InProcess end when
+// the connection is closed or the server is stopped. Over a connection to a stopped server, calls fail
+// with [codes.Unavailable]. For a stopped server, InProcess returns an error.
 //
-// InProcess resolves no name, dials no address and uses no proxy; a dialer among the options is
-// ignored. The limits are those of any connection: 4 MiB for a request, until [grpc.MaxRecvMsgSize]
-// of the server says otherwise, and 4 MiB for an answer, until [grpc.MaxCallRecvMsgSize] within
-// [grpc.WithDefaultCallOptions] does. The sender of a stream waits for its receiver, as over a network.
+// InProcess resolves no name, dials no address and uses no proxy. It ignores a dialer among the
+// options. The limits are the limits of any connection: 4 MiB for a request, which
+// [grpc.MaxRecvMsgSize] of the server changes, and 4 MiB for an answer, which [grpc.MaxCallRecvMsgSize]
+// within [grpc.WithDefaultCallOptions] changes. The sender of a stream waits for its receiver, as over a
+// network.
 //
-// A server with credentials ([grpc.Creds]) demands them in memory, too: give
+// A server with credentials ([grpc.Creds]) demands credentials in memory, too: give
 // [grpc.WithTransportCredentials] that fit, or InProcess returns an error. The authority is
-// "in-process" unless the options name another, as [grpc.WithAuthority] does.
+// "in-process" unless an option such as [grpc.WithAuthority] names another.
 func InProcess(server *grpc.Server, options ...grpc.DialOption) (*grpc.ClientConn, error) {
 	if server == nil {
 		return nil, errors.New("grpcguard: InProcess: the server is nil: give the one that grpc.NewServer returns")
@@ -44,13 +44,7 @@ func InProcess(server *grpc.Server, options ...grpc.DialOption) (*grpc.ClientCon
 	options = append([]grpc.DialOption{grpc.WithTransportCredentials(insecure.NewCredentials())}, options...)
 	options = append(options, grpc.WithContextDialer(func(ctx context.Context, _ string) (net.Conn, error) {
 		conn, err := listener.DialContext(ctx)
-		if serving.Err() != nil {
-			if conn != nil {
-				_ = conn.Close() // A server that has accepted it waits for it in Stop.
-			}
-			return nil, errStopped
-		}
-		return conn, err
+		return unlessStopped(serving, conn, err)
 	}))
 	conn, err := grpc.NewClient("passthrough:///in-process", options...)
 	if err != nil {
@@ -79,7 +73,19 @@ var (
 		"give InProcess grpc.WithTransportCredentials that fit")
 )
 
-// A closing listener cancels a context before it closes.
+// unlessStopped returns what a dialer has returned, or the error of a server that was stopped. The
+// server may have accepted the connection all the same: Stop would wait for its first bytes.
+func unlessStopped(serving context.Context, conn net.Conn, err error) (net.Conn, error) {
+	if serving.Err() == nil {
+		return conn, err
+	}
+	if conn != nil {
+		_ = conn.Close()
+	}
+	return nil, errStopped
+}
+
+// A closing listener calls a function before it closes.
 type closing struct {
 	*bufconn.Listener
 
@@ -92,12 +98,12 @@ func (c closing) Close() error {
 	return c.Listener.Close()
 }
 
-// await waits for a state; for Ready it also connects. It reports false if the listener is closed
-// first, and if the connection cannot be made.
+// await waits for a state of a connection, and connects if the state is Ready. It reports false if the
+// listener closes first or if the server does not take the connection.
 func await(serving context.Context, conn *grpc.ClientConn, want connectivity.State) bool {
 	for state := conn.GetState(); state != want; state = conn.GetState() {
 		if want == connectivity.Ready {
-			if state == connectivity.TransientFailure || state == connectivity.Shutdown {
+			if state == connectivity.TransientFailure {
 				return false
 			}
 			conn.Connect()

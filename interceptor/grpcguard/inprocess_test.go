@@ -31,7 +31,7 @@ import (
 	"github.com/protoauthz/protoauthz/interceptor/internal/test/tokens"
 )
 
-// guarded returns a server with all services behind a guard that takes any token.
+// guarded returns a server with all services behind a guard that admits every token.
 func guarded(t testing.TB, options ...grpc.ServerOption) *grpc.Server {
 	t.Helper()
 	server := grpc.NewServer(append(options, grpcguard.ServerOptions(harness.Expiring(t, time.Hour))...)...)
@@ -52,7 +52,7 @@ func inProcess(t testing.TB, server *grpc.Server, options ...grpc.DialOption) *g
 	return conn
 }
 
-// invoke calls a procedure of any kind with a message.
+// invoke calls a method of the service Field with a message.
 func invoke(ctx context.Context, conn grpc.ClientConnInterface, method catalogue.Method, request *message) (*answer, error) {
 	procedure := catalogue.Procedure("Field", method)
 	response := new(answer)
@@ -82,8 +82,8 @@ func withToken(ctx context.Context) context.Context {
 	return metadata.AppendToOutgoingContext(ctx, "authorization", "Bearer any")
 }
 
-// TestInProcess makes sure that calls in process go through the guard, on a server that also serves
-// to other clients, and whatever dialer is given.
+// TestInProcess makes sure that calls in process go through the guard, also if the server has other
+// clients, and that a dialer among the options is ignored.
 func TestInProcess(t *testing.T) {
 	t.Parallel()
 	server := guarded(t)
@@ -110,8 +110,8 @@ func TestInProcess(t *testing.T) {
 	}
 }
 
-// TestInProcessEnds makes sure that nothing outlives the connection or the server, for which the
-// package's TestMain looks, and that calls after the end are told about it.
+// TestInProcessEnds makes sure that no goroutine outlives the connection or the server, as TestMain
+// checks, and that calls after the end get an error with the cause.
 func TestInProcessEnds(t *testing.T) {
 	t.Parallel()
 	const stopped = "the server was stopped: serve a new one"
@@ -160,9 +160,11 @@ func TestInProcessEnds(t *testing.T) {
 		t.Error(err)
 	}
 	if _, err := invoke(withToken(t.Context()), first, catalogue.Unary, &message{OrganizationId: acme}); err != nil {
-		t.Errorf("the end of one connection is that of another: %v", err)
+		t.Errorf("the end of one connection ends another: %v", err)
 	}
 }
+
+const stoppedText = "grpcguard: InProcess: the server was stopped: serve a new one"
 
 func TestInProcessFaults(t *testing.T) {
 	t.Parallel()
@@ -178,8 +180,8 @@ func TestInProcessFaults(t *testing.T) {
 		want   string
 	}{
 		"nil":                               {nil, grpc.EmptyDialOption{}, "grpcguard: InProcess: the server is nil: give the one that grpc.NewServer returns"},
-		"stopped":                           {stopped, grpc.EmptyDialOption{}, "grpcguard: InProcess: the server was stopped: serve a new one"},
-		"stopped gracefully":                {drained, grpc.EmptyDialOption{}, "grpcguard: InProcess: the server was stopped: serve a new one"},
+		"stopped":                           {stopped, grpc.EmptyDialOption{}, stoppedText},
+		"stopped gracefully":                {drained, grpc.EmptyDialOption{}, stoppedText},
 		"TLS, none on the connection":       {guarded(t, grpc.Creds(secret)), grpc.EmptyDialOption{}, end},
 		"TLS, another name":                 {guarded(t, grpc.Creds(secret)), grpc.WithTransportCredentials(credentials.NewTLS(&tls.Config{RootCAs: trusted, MinVersion: tls.VersionTLS13})), end},
 		"no TLS, but on the connection":     {guarded(t), grpc.WithTransportCredentials(credentials.NewTLS(&tls.Config{RootCAs: trusted, MinVersion: tls.VersionTLS13})), end},
@@ -195,7 +197,7 @@ func TestInProcessFaults(t *testing.T) {
 	}
 }
 
-// certified returns the credentials of a server, and who trusts them under the name example.com.
+// certified returns the credentials of a server under the name example.com, and a pool that trusts them.
 func certified(t *testing.T) (credentials.TransportCredentials, *x509.CertPool) {
 	t.Helper()
 	server := httptest.NewTLSServer(nil)
@@ -220,7 +222,7 @@ func TestInProcessTLS(t *testing.T) {
 	}
 }
 
-// TestInProcessSizes makes sure that InProcess has the limits of a network connection, and that they can be raised.
+// TestInProcessSizes makes sure that InProcess has the limits of a network connection, and that options raise them.
 func TestInProcessSizes(t *testing.T) {
 	t.Parallel()
 	const size = 5 << 20
@@ -254,7 +256,40 @@ func TestInProcessSizes(t *testing.T) {
 	}
 }
 
-// TestInProcessWaits makes sure that a stream which nobody reads waits, and takes no memory.
+// TestInProcessAuthority makes sure that the authority of a call is "in-process" unless an option names another.
+func TestInProcessAuthority(t *testing.T) {
+	t.Parallel()
+	for want, option := range map[string]grpc.DialOption{"in-process": grpc.EmptyDialOption{}, "api.example.com": grpc.WithAuthority("api.example.com")} {
+		server := grpc.NewServer(grpcguard.ServerOptions(harness.Expiring(t, time.Hour))...)
+		register(server, func(ctx context.Context, _ any) (any, error) {
+			return text(strings.Join(metadata.ValueFromIncomingContext(ctx, ":authority"), " ")), nil
+		}, streaming)
+		response := new(answer)
+		err := inProcess(t, server, option).Invoke(t.Context(), catalogue.Procedure("Public", catalogue.Unary), new(message), response)
+		if got := response.GetDocument().GetText(); err != nil || got != want {
+			t.Errorf("the authority is %q, want %q: %v", got, want, err)
+		}
+	}
+}
+
+// TestInProcessIdle makes sure that an idle connection stays idle until the next call.
+func TestInProcessIdle(t *testing.T) {
+	t.Parallel()
+	harness.Rules(t)
+	synctest.Test(t, func(t *testing.T) {
+		conn := inProcess(t, guarded(t), grpc.WithTransportCredentials(insecure.NewCredentials()), grpc.WithIdleTimeout(time.Minute))
+		time.Sleep(time.Hour) // the bubble's clock
+		synctest.Wait()
+		if state := conn.GetState(); state != connectivity.Idle {
+			t.Errorf("after an hour, the connection is %v", state)
+		}
+		if _, err := invoke(withToken(t.Context()), conn, catalogue.Unary, &message{OrganizationId: acme}); err != nil {
+			t.Error(err)
+		}
+	})
+}
+
+// TestInProcessWaits makes sure that the sender of a stream waits for its receiver.
 func TestInProcessWaits(t *testing.T) {
 	t.Parallel()
 	harness.Rules(t)
@@ -302,28 +337,36 @@ func TestInProcessWaits(t *testing.T) {
 	})
 }
 
-// TestInProcessStops makes sure that a server which is stopped while InProcess connects does not wait for a
-// connection that nobody uses.
+// TestInProcessStops makes sure that a server which is stopped at any moment while InProcess connects
+// does not wait for a connection that nobody uses, and that InProcess tells why there is no connection.
 func TestInProcessStops(t *testing.T) {
 	t.Parallel()
-	var moment atomic.Int64
-	for i := range 300 {
-		server, stopped := grpc.NewServer(), make(chan struct{})
-		go func() {
-			defer close(stopped)
-			for range i << 8 { // another moment in each round
-				moment.Add(1)
+	synctest.Test(t, func(t *testing.T) {
+		var moment atomic.Int64
+		start := time.Now() // the bubble's clock
+		for i := range 300 {
+			server, stopped := grpc.NewServer(), make(chan struct{})
+			go func() {
+				defer close(stopped)
+				for range i << 8 { // another moment in each round
+					moment.Add(1)
+				}
+				server.Stop()
+			}()
+			if conn, err := grpcguard.InProcess(server); err == nil {
+				_ = conn.Close()
+			} else if err.Error() != stoppedText {
+				t.Errorf("round %d: %v", i, err)
 			}
-			server.Stop()
-		}()
-		if conn, err := grpcguard.InProcess(server); err == nil {
-			_ = conn.Close()
+			<-stopped
 		}
-		<-stopped
-	}
+		if took := time.Since(start); took != 0 { // the bubble's clock
+			t.Errorf("Stop waits: %v in all", took)
+		}
+	})
 }
 
-// awaitEnd waits until a connection knows that its server has ended it.
+// awaitEnd waits until a connection has noticed that its server has ended it.
 func awaitEnd(t *testing.T, conn *grpc.ClientConn) {
 	t.Helper()
 	for conn.GetState() == connectivity.Ready {

@@ -26,7 +26,7 @@ import (
 	"github.com/protoauthz/protoauthz/interceptor/internal/test/tokens"
 )
 
-// TestMain makes sure that no goroutine outlives its test.
+// TestMain makes sure that no goroutine outlives the tests.
 func TestMain(m *testing.M) { goleak.VerifyTestMain(leaks.Patient(m)) }
 
 // All methods of the tests' services have the same messages.
@@ -35,14 +35,14 @@ type (
 	answer  = samplev1.SyncDocumentsResponse
 )
 
-// said is what a message names, as catalogue.Message says it.
+// said is the text of a message, as catalogue.Message.String makes it.
 func said(m *message) string { return m.GetOrganizationId() + m.GetDocument().GetName() }
 
 func text(organization string) *answer {
 	return &answer{Document: &samplev1.Document{Text: organization}}
 }
 
-// Handlers echo.
+// unary is the handler of all unary methods, and streaming the handler of all streams. They echo.
 func unary(ctx context.Context, request any) (any, error) {
 	harness.Handled(ctx)
 	said := said(tokens.As[*message](request))
@@ -56,7 +56,7 @@ func streaming(method catalogue.Method) grpc.StreamHandler {
 		if method == catalogue.Server {
 			request := new(message)
 			if err := stream.RecvMsg(request); err != nil {
-				return err // the method that is generated does so before it calls the handler
+				return err // as generated code does before it calls the handler
 			}
 			harness.Handled(ctx)
 			harness.Saw(ctx, said(request))
@@ -129,7 +129,7 @@ func serve(t testing.TB, records *harness.Records, guard *interceptor.Guard, opt
 	return dial(t, server)
 }
 
-// A recorder gives calls their records before any interceptor runs.
+// A recorder puts the record of a call into its context before any interceptor runs.
 type recorder struct{ records *harness.Records }
 
 func (r recorder) TagRPC(ctx context.Context, _ *stats.RPCTagInfo) context.Context {
@@ -151,7 +151,7 @@ func recorded(ctx context.Context, records *harness.Records) context.Context {
 	return ctx
 }
 
-// dial serves in memory, where bubbles of testing/synctest know who waits, until the test is over.
+// dial serves over pipes in memory until the test is over, also in bubbles of testing/synctest.
 func dial(t testing.TB, server *grpc.Server) *grpc.ClientConn {
 	t.Helper()
 	pipes := harness.NewPipes()

@@ -17,8 +17,8 @@ import (
 	"github.com/protoauthz/protoauthz/interceptor/internal/test/harness"
 )
 
-// TestGuardRunsFirst makes sure that no interceptor acts on a call before the guard of
-// ServerOptions, in whatever order the options are given.
+// TestGuardRunsFirst makes sure that the guard of ServerOptions acts on a call before every other
+// interceptor, in whatever order the options are given.
 func TestGuardRunsFirst(t *testing.T) {
 	t.Parallel()
 	var asked, answered atomic.Int64

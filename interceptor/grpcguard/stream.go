@@ -10,16 +10,19 @@ import (
 	"github.com/protoauthz/protoauthz/interceptor"
 )
 
-// Stream returns the interceptor of streaming calls, and of calls to an unknown service, for
-// servers whose chains are made by hand: without [Unary] beside it, all unary calls are open.
-// As with [Unary], what runs before the interceptor acts on calls that the guard has not
-// judged. Stream panics if the guard is nil.
+// Stream returns the interceptor of streams and of calls to an unknown service, for servers whose
+// chains are made by hand. Without [Unary] beside it, all unary calls are open. As with [Unary], an
+// interceptor that runs before the guard acts on calls that the guard has not judged.
 //
-// Until a message has named the organization, headers and trailers that the handler sets are
-// held back. [grpc.SetSendCompressor] cannot be used where a message has to, nor after the
-// end of the context. A handler has a goroutine of its own and should end soon after its
-// call, see [interceptor.Call.Serve]: [grpc.WaitForHandlers] and [grpc.MaxConcurrentStreams]
-// do not count it after that.
+// The guard holds back the header and the trailer that a handler sets until a message has named the
+// organization. A handler cannot call [grpc.SetSendCompressor] for a method whose messages name the
+// organization, nor after the end of its context.
+//
+// A handler runs on a goroutine of its own and should end soon after its call: see
+// [interceptor.Call.Serve]. [grpc.WaitForHandlers] and [grpc.MaxConcurrentStreams] do not count the
+// handler after the end of its call.
+//
+// Stream panics if the guard is nil.
 func Stream(guard *interceptor.Guard) grpc.StreamServerInterceptor {
 	mustGuard(guard)
 	return func(server any, stream grpc.ServerStream, info *grpc.StreamServerInfo, handler grpc.StreamHandler) error {
@@ -44,13 +47,13 @@ func Stream(guard *interceptor.Guard) grpc.StreamServerInterceptor {
 	}
 }
 
-// A guardedStream is the stream that a handler has.
+// A guardedStream is the stream that a handler gets.
 type guardedStream struct {
 	grpc.ServerStream
 	ctx      context.Context
 	messages *interceptor.Stream
 
-	// What the handler says may come after the call, so it is kept until it is released.
+	// What the handler has set and the guard has not released. A handler may outlive its call.
 	mu              sync.Mutex
 	released        bool // the header
 	header, trailer metadata.MD
@@ -70,7 +73,7 @@ func (s *guardedStream) SetHeader(md metadata.MD) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.released {
-		return s.ServerStream.SetHeader(md) // which says that it is too late
+		return s.ServerStream.SetHeader(md) // which returns the error of a header that comes too late
 	}
 	s.header = metadata.Join(s.header, md)
 	return nil
@@ -104,7 +107,8 @@ func (s *guardedStream) releaseTrailer() {
 	s.ServerStream.SetTrailer(s.trailer)
 }
 
-// A transportStream is what [grpc.SetHeader] and its like find in the context of a handler.
+// A transportStream is what [grpc.SetHeader], [grpc.SendHeader] and [grpc.SetTrailer] find in the
+// context of a handler.
 type transportStream struct {
 	grpc.ServerTransportStream
 	stream *guardedStream

@@ -1,11 +1,11 @@
-// Package grpcguardtest proves in a test that no procedure of a grpc-go server was left unguarded.
+// Package grpcguardtest proves in a test that every procedure of a grpc-go server is guarded.
 //
-// A server that is made without grpcguard.ServerOptions is open, and nothing at run time can tell.
-// One line in a test can:
+// A server that is made without grpcguard.ServerOptions is open, and nothing at run time can tell. One
+// line in a test can:
 //
 //	grpcguardtest.AssertGuarded(t, conn, table)
 //
-// For handlers of connect-go, and for REST APIs, there is package guardtest.
+// For handlers of connect-go and for REST APIs, use package guardtest.
 package grpcguardtest
 
 import (
@@ -29,23 +29,24 @@ import (
 )
 
 // AssertGuarded calls every procedure of a server, unary and streaming, once without a token and once
-// with two tokens, and fails the test for each that is not refused as a Guard refuses it. Procedures
-// that the table declares public are not called. A handler without a Guard that calls another guarded
-// server and hands on its refusal looks guarded.
+// with two tokens. It fails the test for each procedure that does not refuse both calls as a Guard does.
+// It does not call procedures that the table declares public. A handler without a Guard that calls
+// another guarded server and hands on its refusal looks guarded.
 //
-// The procedures come from the table, from all services that are linked into the test, and
-// from well-known services: health, reflection, channelz, and what else frameworks bring along.
-// So a service is found, too, that was registered, but whose file was never compiled into the table.
-// Name services in policy.WithPublic that everybody may call.
+// conn is a connection to the tested server that adds no token: use grpcguard.InProcess.
 //
-// What the server does not know counts as not registered, and every procedure of the table that is
-// not public must be: a test of the wrong server does not pass.
+// The procedures come from the table, from all services that are linked into the test, and from
+// well-known services of frameworks, such as health, reflection and channelz. So AssertGuarded also finds
+// a service that was registered, but whose file was not compiled into the table. Name services that
+// everybody may call in policy.WithPublic.
 //
-// conn leads to the tested server and sends no token: use grpcguard.InProcess. A unary method is
-// called with an empty message, but for required fields: if the method is open, its handler runs. A
-// stream is called without any message, and closed. A procedure that does not answer within five
-// seconds is open; after three such procedures, the rest is not called. Calls are made one after the
-// other.
+// A procedure that the server does not know counts as not registered. Every procedure of the table that
+// is not public must be registered: a test of the wrong server does not pass.
+//
+// AssertGuarded makes its calls one after the other. A call of a unary method has a message with only
+// its required fields set: if the method is open, its handler runs. A call of a stream has no message. A
+// procedure that does not answer within five seconds is open; after three such procedures, the rest is
+// not called.
 func AssertGuarded(t testing.TB, conn grpc.ClientConnInterface, table *policy.Table) {
 	t.Helper()
 	unguarded.Server{
@@ -96,7 +97,7 @@ func call(ctx context.Context, conn grpc.ClientConnInterface, procedure unguarde
 		answer.Kind, answer.Text = unguarded.Absent, procedure.Name
 	case got.Code() == codes.Canceled && got.Message() == "grpc: the client connection is closing":
 		answer.Kind, answer.Text = unguarded.Unreachable, "the connection is closed: close it only after the test"
-	case got.Code() == codes.Unavailable && lost: // A handler that answers so leaves the connection ready.
+	case got.Code() == codes.Unavailable && lost: // An answer of a handler leaves the connection ready.
 		answer.Kind, answer.Text = unguarded.Unreachable, got.Message()
 	case got.Code() == codes.Unavailable && !ok:
 		answer.Text += " (from a handler, or as the server cannot be reached)"
@@ -104,8 +105,8 @@ func call(ctx context.Context, conn grpc.ClientConnInterface, procedure unguarde
 	return answer
 }
 
-// exchange makes a call as a stream, which a server cannot tell from a unary call. It ends with the
-// first answer.
+// exchange makes a call as a stream, which a server cannot tell from a unary call, and ends with the first
+// answer.
 func exchange(ctx context.Context, conn grpc.ClientConnInterface, procedure unguarded.Procedure) error {
 	stream, err := conn.NewStream(ctx, &grpc.StreamDesc{ClientStreams: true, ServerStreams: true}, procedure.Name)
 	if err != nil {
@@ -116,7 +117,7 @@ func exchange(ctx context.Context, conn grpc.ClientConnInterface, procedure ungu
 		if procedure.Method != nil {
 			message = unguarded.Message(procedure.Method.Input())
 		}
-		if err := stream.SendMsg(message); err != nil && !errors.Is(err, io.EOF) { // then RecvMsg returns the status
+		if err := stream.SendMsg(message); err != nil && !errors.Is(err, io.EOF) { // of which RecvMsg returns the status
 			return err
 		}
 	}
@@ -129,8 +130,8 @@ func exchange(ctx context.Context, conn grpc.ClientConnInterface, procedure ungu
 	return nil
 }
 
-// unknown reports whether the server lacks the procedure. An unimplemented handler answers with
-// another text.
+// unknown reports whether a status means that the server does not know the procedure. A handler that is not
+// implemented answers with another text.
 func unknown(text, procedure string) bool {
 	service, method, _ := strings.Cut(strings.TrimPrefix(procedure, "/"), "/")
 	return text == "unknown service "+service || text == "unknown method "+method+" for service "+service ||

@@ -5,6 +5,7 @@ import (
 	"net"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -22,6 +23,7 @@ import (
 	"google.golang.org/grpc/test/bufconn"
 	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/types/dynamicpb"
+	"google.golang.org/protobuf/types/known/emptypb"
 
 	"github.com/protoauthz/protoauthz/interceptor"
 	"github.com/protoauthz/protoauthz/interceptor/grpcguard"
@@ -41,7 +43,7 @@ const (
 	serve   = ": make its server with grpcguard.ServerOptions(guard): "
 )
 
-// A server stream has to be sent a message, and was sent none.
+// server is the fault of an open server stream: the call has no message.
 var server = failing(stream, "Internal")
 
 // failing is the fault of an open procedure that answers with a code.
@@ -49,7 +51,7 @@ func failing(fault, code string) string {
 	return strings.NewReplacer(" is open: ", " is not behind the guard: ", "status OK", "status "+code).Replace(fault)
 }
 
-// faults gives each procedure its fault.
+// faults appends its fault to each procedure.
 func faults(procedures []string, fault func(procedure string) string) []string {
 	for i, procedure := range procedures {
 		procedures[i] += fault(procedure)
@@ -74,6 +76,12 @@ func opened(procedure string) string {
 func streams(_ string, stream bool) bool { return stream }
 func unaries(_ string, stream bool) bool { return !stream }
 func some(string, bool) bool             { return true }
+
+// TestExample runs the test of ExampleAssertGuarded.
+func TestExample(t *testing.T) {
+	t.Parallel()
+	testGuarded(t)
+}
 
 func TestOutside(t *testing.T) {
 	t.Parallel()
@@ -277,7 +285,7 @@ func TestAssertGuarded(t *testing.T) {
 	}
 }
 
-// checking is a guard that a procedure has only for calls without a token.
+// checking is a guard that skips calls with a token to a procedure.
 func checking(guard *interceptor.Guard, procedure string) []grpc.ServerOption {
 	unary := grpcguard.Unary(guard)
 	return []grpc.ServerOption{
@@ -291,10 +299,10 @@ func checking(guard *interceptor.Guard, procedure string) []grpc.ServerOption {
 	}
 }
 
-// A wrapped connection does not tell its state.
+// A wrapped connection hides its state.
 type wrapped struct{ grpc.ClientConnInterface }
 
-// TestNobodyServes makes sure that a server that takes connections and serves none ends the test.
+// TestNobodyServes makes sure that a connection without a server is one fault, after five seconds.
 func TestNobodyServes(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -314,7 +322,30 @@ func TestNobodyServes(t *testing.T) {
 	})
 }
 
-// TestRequired makes sure that a message is sent which the server can read.
+// TestCallsEnd makes sure that a call ends with its first answer, although its handler waits for more.
+func TestCallsEnd(t *testing.T) {
+	t.Parallel()
+	table := harness.Rules(t)
+	synctest.Test(t, func(t *testing.T) {
+		var called, running atomic.Int64
+		server := grpc.NewServer(grpc.UnknownServiceHandler(func(_ any, stream grpc.ServerStream) error {
+			called.Add(1)
+			running.Add(1)
+			defer running.Add(-1)
+			err := stream.SendMsg(new(emptypb.Empty))
+			<-stream.Context().Done()
+			return err
+		}))
+		conn := inProcess(t, server, grpc.WithTransportCredentials(insecure.NewCredentials()))
+		grpcguardtest.AssertGuarded(&harness.Report{TB: t}, conn, table)
+		synctest.Wait()
+		if called.Load() == 0 || running.Load() != 0 {
+			t.Errorf("of %d calls, %d go on", called.Load(), running.Load())
+		}
+	})
+}
+
+// TestRequired makes sure that a call has a message that the server can read.
 func TestRequired(t *testing.T) {
 	t.Parallel()
 	files, err := protos.Compile(t.Context(), "../../proto", map[string]string{"required.proto": `syntax = "proto2";
@@ -356,13 +387,12 @@ func (bearer) GetRequestMetadata(context.Context, ...string) (map[string]string,
 
 func (bearer) RequireTransportSecurity() bool { return false }
 
-// TestAssertGuardedHanging makes sure that a handler which waits for ever costs a while and not the
-// whole test.
+// TestAssertGuardedHanging makes sure that a handler which never answers is a fault after five seconds.
 func TestAssertGuardedHanging(t *testing.T) {
 	t.Parallel()
 	table := harness.Rules(t)
 	for _, method := range catalogue.Methods {
-		if method == catalogue.Server { // which has to be sent a message
+		if method == catalogue.Server { // whose handler needs a message
 			continue
 		}
 		synctest.Test(t, func(t *testing.T) {

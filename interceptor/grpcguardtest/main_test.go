@@ -11,7 +11,6 @@ import (
 	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/types/known/emptypb"
 
-	_ "github.com/protoauthz/protoauthz/gen/sample/v1" // the messages of catalogue
 	"github.com/protoauthz/protoauthz/interceptor/grpcguard"
 	"github.com/protoauthz/protoauthz/interceptor/grpcguardtest"
 	"github.com/protoauthz/protoauthz/interceptor/internal/test/harness"
@@ -19,10 +18,10 @@ import (
 	"github.com/protoauthz/protoauthz/interceptor/policy"
 )
 
-// TestMain makes sure that no goroutine outlives its test.
+// TestMain makes sure that no goroutine outlives the tests.
 func TestMain(m *testing.M) { goleak.VerifyTestMain(leaks.Patient(m)) }
 
-// expect asserts that a server is guarded but for faults.
+// expect fails the test unless AssertGuarded finds these faults, whole and in this order.
 func expect(t *testing.T, name string, conn grpc.ClientConnInterface, table *policy.Table, faults []string) {
 	t.Helper()
 	want := make([]string, len(faults))
@@ -39,9 +38,19 @@ type handler func(ctx context.Context, procedure string) error
 
 func answering(context.Context, string) error { return nil }
 
-// newServer makes a server that has those procedures of a table which are wanted.
+// newServer makes a server with the wanted procedures of a table.
 func newServer(table *policy.Table, wanted func(procedure string) bool, handle handler, options ...grpc.ServerOption) *grpc.Server {
 	server := grpc.NewServer(options...)
+	register(server, table, wanted, handle)
+	return server
+}
+
+// registerServices registers handlers that answer.
+func registerServices(server *grpc.Server, table *policy.Table) {
+	register(server, table, all, answering)
+}
+
+func register(server *grpc.Server, table *policy.Table, wanted func(procedure string) bool, handle handler) {
 	services := map[string]*grpc.ServiceDesc{}
 	for _, rule := range table.Rules() {
 		if rule.Method == nil || !wanted(rule.Procedure) {
@@ -56,10 +65,9 @@ func newServer(table *policy.Table, wanted func(procedure string) bool, handle h
 	for _, service := range services {
 		server.RegisterService(service, struct{}{})
 	}
-	return server
 }
 
-// add adds a method as it is generated.
+// add adds a method as generated code does.
 func add(service *grpc.ServiceDesc, rule *policy.Rule, handle handler) {
 	method, name := rule.Method, string(rule.Method.Name())
 	if !method.IsStreamingClient() && !method.IsStreamingServer() {

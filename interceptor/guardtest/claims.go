@@ -7,15 +7,15 @@ import (
 	"github.com/protoauthz/protoauthz/interceptor/token"
 )
 
-// Claims returns the claims of a token's JSON payload, as an issuer's, for the test of a handler:
+// Claims returns the claims that a token of an issuer with a JSON payload has, for the test of a handler:
 //
 //	claims := guardtest.Claims(t, token.Logto("https://tenant.logto.app"),
 //		`{"sub": "user_1", "exp": 1, "scope": "read:orders", "organization_id": "acme"}`)
 //	ctx := interceptor.ContextWithClaims(t.Context(), claims)
 //
 // The payload needs a `sub` and an `exp`, and an `iat` for an issuer with
-// [token.Issuer.MaxLifetime]. Claims looks at no signature and no clock: the dates may have passed.
-// The test fails at once if no token of the issuer can have the payload, or if the issuer is faulty.
+// [token.Issuer.MaxLifetime]. Claims checks neither a signature nor a clock: the dates may have passed.
+// The test fails at once if a token of the issuer cannot have the payload, or if the issuer is faulty.
 //
 // Never decide anything by the result: nobody has signed the payload.
 func Claims(t testing.TB, issuer token.Issuer, payload string) *token.Claims {

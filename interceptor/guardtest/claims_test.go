@@ -1,30 +1,34 @@
 package guardtest_test
 
 import (
+	"context"
 	"fmt"
-	"runtime"
 	"slices"
 	"strings"
 	"testing"
 	"time"
 
+	"github.com/protoauthz/protoauthz/interceptor"
 	"github.com/protoauthz/protoauthz/interceptor/guardtest"
+	"github.com/protoauthz/protoauthz/interceptor/internal/test/harness"
 	"github.com/protoauthz/protoauthz/interceptor/token"
 )
 
-// A stopped test keeps why it has failed at once.
-type stopped struct {
-	testing.TB
-	why string
+// The test of a handler needs no token, no key and no issuer.
+func ExampleClaims() {
+	t, ctx := new(testing.T), context.Background() // a test has both
+
+	claims := guardtest.Claims(t, token.Logto("https://tenant.logto.app"),
+		`{"sub": "user_1", "exp": 1, "scope": "read:orders", "organization_id": "acme"}`)
+	ctx = interceptor.ContextWithClaims(ctx, claims)
+
+	handler := func(ctx context.Context) string { return interceptor.ClaimsFromContext(ctx).OrganizationID() }
+	fmt.Println(handler(ctx))
+	// Output: acme
 }
 
-func (*stopped) Helper() {}
-
-func (s *stopped) Fatalf(format string, args ...any) {
-	s.why = fmt.Sprintf(format, args...)
-	runtime.Goexit()
-}
-
+// TestClaims makes sure that Claims reads a payload as a verifier does, and that a payload that a verifier
+// does not accept ends the test.
 func TestClaims(t *testing.T) {
 	t.Parallel()
 	logto := token.Logto("https://tenant.logto.app")
@@ -44,17 +48,18 @@ func TestClaims(t *testing.T) {
 		"a name twice": {logto, `{"sub": "user_1", "exp": 1, "sub": "user_2"}`, "malformed token: payload: "},
 		"no issuer":    {token.Issuer{}, `{"sub": "user_1", "exp": 1}`, "URL is empty"},
 	} {
-		s, done := new(stopped), make(chan bool)
+		r, done := &harness.Report{TB: t}, make(chan bool)
 		var got *token.Claims
 		went := false
 		go func() {
 			defer close(done)
-			got = guardtest.Claims(s, test.issuer, test.payload)
+			got = guardtest.Claims(r, test.issuer, test.payload)
 			went = true
 		}()
 		<-done
-		if went || got != nil || !strings.HasPrefix(s.why, "guardtest: claims: ") || !strings.Contains(s.why, test.want) {
-			t.Errorf("%s: %v, and the test goes on: %t, %q", name, got, went, s.why)
+		faults := r.Faults()
+		if went || got != nil || len(faults) != 1 || !strings.HasPrefix(faults[0], "guardtest: claims: ") || !strings.Contains(faults[0], test.want) {
+			t.Errorf("%s: %v, and the test goes on: %t, %q", name, got, went, faults)
 		}
 	}
 }

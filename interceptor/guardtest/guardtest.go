@@ -1,17 +1,16 @@
-// Package guardtest proves in a test that no procedure of a server was left
-// unguarded.
+// Package guardtest proves in a test that every procedure of a server is guarded.
 //
-// A handler that is registered without Guard.HandlerOption is open, and nothing
-// at run time can tell. One line in a test can:
+// A handler that is registered without Guard.HandlerOption is open, and nothing at run time can tell.
+// One line in a test can:
 //
 //	guardtest.AssertGuarded(t, mux, table)
 //
-// For servers of grpc-go, there is package grpcguardtest. For the REST API that grpc-gateway or vanguard
-// makes of a server:
+// For the REST API that grpc-gateway or vanguard makes of a server:
 //
 //	guardtest.AssertRESTGuarded(t, mux, table)
 //
-// Tests of handlers take the claims of a caller from [Claims].
+// For servers of grpc-go, use package grpcguardtest. Tests of handlers get the claims of a caller from
+// [Claims].
 package guardtest
 
 import (
@@ -26,30 +25,30 @@ import (
 	"github.com/protoauthz/protoauthz/interceptor/policy"
 )
 
-// AssertGuarded calls every procedure of a handler, usually a [http.ServeMux] of
-// connect-go handlers, once without a token and once with two tokens, and fails the
-// test for each that is not refused as a Guard refuses it. Procedures that the table
-// declares public are not called. An open stream that calls another guarded server and
-// hands on its refusal looks guarded.
+// AssertGuarded calls every procedure of a handler, usually a [http.ServeMux] of connect-go handlers,
+// once without a token and once with two tokens. It fails the test for each procedure that does not
+// refuse both calls as a Guard does. It does not call procedures that the table declares public. An open
+// stream that calls another guarded server and hands on its refusal looks guarded.
 //
-// The procedures come from the table, from all services that are linked into
-// the test, and from well-known services: health, reflection, channelz, and what else
-// frameworks bring along. So a service is found, too, that was mounted, but whose file was
-// never compiled into the table, unless it is mounted under a prefix or for one host only.
-// Name services in policy.WithPublic that everybody may call.
+// The procedures come from the table, from all services that are linked into the test, and from
+// well-known services of frameworks, such as health, reflection and channelz. So AssertGuarded also finds
+// a service that was mounted, but whose file was not compiled into the table, unless the service is
+// mounted under a prefix or for one host only. Name services that everybody may call in
+// policy.WithPublic.
 //
-// What the handler answers with 404, 405 or 415, or as it answers an unknown path (but for
-// the path itself), counts as not mounted, and every procedure of the table that is not public must be
+// A procedure counts as not mounted if the handler answers with 404, 405 or 415, or as it answers an
+// unknown path, apart from the path itself. Every procedure of the table that is not public must be
 // mounted for one protocol at least: a test of the wrong handler does not pass.
 //
-// Calls are made in process, over gRPC, gRPC-Web and Connect, with GET as well as POST,
-// and with a body that is empty or garbage: an unguarded unary handler fails to read
-// its request, and an unguarded client stream sees its end at once. A handler with
-// Guard.Interceptor alone fails the test too, since that interceptor decides on a unary call
-// only once the request was read. Every server of grpc-go fails the test for the same reason:
-// use grpcguardtest.AssertGuarded there. The requests are requests of HTTP/2, and the rules of the
-// handler's Guard are not compared with the table's. A procedure that does not answer within five
-// seconds is open; after three such procedures, the rest is not called.
+// AssertGuarded makes its calls in process, one after the other, as requests of HTTP/2: over gRPC,
+// gRPC-Web and Connect, with GET as well as POST. The body is empty or garbage: an unguarded unary
+// handler fails to read its request, and an unguarded client stream ends at once. A handler with
+// Guard.Interceptor alone fails the test, since that interceptor decides on a unary call only after the
+// request was read. Every server of grpc-go fails the test for the same reason: use
+// grpcguardtest.AssertGuarded. A procedure that does not answer within five seconds is open; after three
+// such procedures, the rest is not called.
+//
+// AssertGuarded does not compare the rules of the handler's Guard with the table.
 func AssertGuarded(t testing.TB, handler http.Handler, table *policy.Table) {
 	t.Helper()
 	const otherwise = " (test grpc-go with grpcguardtest.AssertGuarded, and REST with guardtest.AssertRESTGuarded)"
@@ -67,7 +66,7 @@ func AssertGuarded(t testing.TB, handler http.Handler, table *policy.Table) {
 	}.Assert(t, table)
 }
 
-// serve calls the handler and waits for [unguarded.Patience]. Without a reply the Answer says why.
+// serve calls the handler and waits for [unguarded.Patience]. Without a reply, the Answer holds the cause.
 func serve(handler http.Handler, request *http.Request, authorization []string) (reply, unguarded.Answer) {
 	ctx, cancel := context.WithTimeout(request.Context(), unguarded.Patience)
 	defer cancel()
@@ -93,7 +92,7 @@ func serve(handler http.Handler, request *http.Request, authorization []string) 
 	}
 }
 
-// A recorder takes deadlines, as a connection does.
+// A recorder accepts deadlines, as a connection does.
 type recorder struct{ *httptest.ResponseRecorder }
 
 func (recorder) SetReadDeadline(time.Time) error  { return nil }

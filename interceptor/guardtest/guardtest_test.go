@@ -35,8 +35,7 @@ func compile(t *testing.T, files ...policy.Files) *policy.Table {
 	return table
 }
 
-// sample mounts the sample's services, guarded but for those procedures that
-// are replaced.
+// sample mounts the sample's services behind a guard, apart from procedures with a handler of their own.
 func sample(guard *interceptor.Guard, replaced map[string]http.Handler) *http.ServeMux {
 	mux := http.NewServeMux()
 	option := guard.HandlerOption()
@@ -73,7 +72,7 @@ func answered(code string) string {
 	return state + `: it answered a call without a token with HTTP status 200, gRPC status "` + code + `" and reason "", not with "TOKEN_MISSING": ` + remedy
 }
 
-// of names the procedures of a service that are not public, with a fault of each.
+// of returns the procedures of a service that are not public, each with its fault.
 func of(service, fault string) []string {
 	names := map[string]string{
 		"Catalog":  "CreateOrder ImportProducts ListProducts WatchProducts WhoAmI",
@@ -94,6 +93,12 @@ func absent(services ...string) string {
 		all = append(all, of(service, "")...)
 	}
 	return "the handler does not serve " + strings.Join(all, ", ") + instead
+}
+
+// TestExample runs the test of ExampleAssertGuarded.
+func TestExample(t *testing.T) {
+	t.Parallel()
+	testGuarded(t)
 }
 
 func TestAssertGuarded(t *testing.T) {
@@ -213,8 +218,8 @@ func both(first, second http.Handler) http.Handler {
 	})
 }
 
-// TestAssertGuardedHanging makes sure that a handler which waits for ever, and
-// which nothing tells to stop, costs a while and not the whole test.
+// TestAssertGuardedHanging makes sure that a handler which never answers is a fault after five seconds, also if
+// it ignores the end of its context.
 func TestAssertGuardedHanging(t *testing.T) {
 	t.Parallel()
 	table := compile(t)

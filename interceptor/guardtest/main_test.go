@@ -8,5 +8,5 @@ import (
 	"github.com/protoauthz/protoauthz/interceptor/internal/test/leaks"
 )
 
-// TestMain makes sure that no goroutine outlives its test.
+// TestMain makes sure that no goroutine outlives the tests.
 func TestMain(m *testing.M) { goleak.VerifyTestMain(leaks.Patient(m)) }

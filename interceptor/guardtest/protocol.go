@@ -25,7 +25,7 @@ import (
 	"github.com/protoauthz/protoauthz/interceptor/internal/unguarded"
 )
 
-// A protocol is one way to call a procedure. No handler can read the body of a unary call.
+// A protocol is one way to call a procedure. A handler cannot decode the body of a unary call.
 type protocol struct{ verb, contentType, body string }
 
 var (
@@ -37,7 +37,7 @@ var (
 	ofUnaries = []protocol{{http.MethodPost, "application/proto", "\xff"}, {http.MethodPost, "application/json", ""}, {http.MethodGet, "", ""}}
 )
 
-// protocols are those by which a procedure can be called.
+// protocols returns the ways to call a procedure.
 func protocols(procedure unguarded.Procedure) []protocol {
 	switch {
 	case procedure == unguarded.UnknownProcedure:
@@ -48,30 +48,28 @@ func protocols(procedure unguarded.Procedure) []protocol {
 	return slices.Concat(viaGRPC, ofUnaries)
 }
 
-// A page is an answer that may say that nothing is served: no RPC's, or an RPC's with the code
-// unimplemented or not_found. It is zero for other answers, and without an answer.
+// A page is an answer that may mean that nothing is served: not of an RPC, or of an RPC with the code
+// unimplemented or not_found. The page is zero for other answers, and without an answer.
 type page struct {
 	status            int
 	contentType, body string
 	isRPC             bool
 }
 
-// page returns the page that a reply with some body is, without what depends on the path.
+// page returns the page of a reply with a body, without what depends on the path.
 func (r reply) page(body, path string) page {
 	contentType := r.header.Get("Content-Type")
-	if strings.HasPrefix(contentType, "text/html") { // No RPC answers so, and a page may differ from call to call.
+	if strings.HasPrefix(contentType, "text/html") { // RPCs do not answer with HTML, and a page may differ from call to call.
 		body = ""
 	}
 	service, method, _ := strings.Cut(strings.TrimPrefix(path, "/"), "/")
 	for _, name := range []string{path, url.QueryEscape(path), service, method} {
-		if name != "" {
-			body = strings.ReplaceAll(body, name, "")
-		}
+		body = strings.ReplaceAll(body, name, "")
 	}
 	return page{status: r.status, contentType: contentType, body: body}
 }
 
-// unserved reports whether the page says that nothing is served.
+// unserved reports whether the status of a page means that nothing is served.
 func (p page) unserved() bool {
 	return !p.isRPC && (p.status == http.StatusNotFound || p.status == http.StatusMethodNotAllowed || p.status == http.StatusUnsupportedMediaType)
 }
@@ -82,27 +80,27 @@ type caller struct {
 	unknown map[string]page // what calls of the unknown procedure are answered with, by protocol and tokens
 }
 
-// call returns the first answer that is no Guard's, else the first Guard's. What the handler answers
-// as it answers the unknown procedure is not served.
+// call returns the first answer that is not a Guard's refusal, or else a refusal. A procedure is not
+// served if the handler answers as it answers the unknown procedure.
 func (c *caller) call(ctx context.Context, procedure unguarded.Procedure, authorization []string) unguarded.Answer {
-	var refused *unguarded.Answer
+	var refusal *unguarded.Answer
 	absent := unguarded.Answer{Kind: unguarded.Absent, Text: procedure.Name}
 	for _, protocol := range protocols(procedure) {
 		answer, page := c.by(ctx, protocol, procedure, authorization)
 		isPage := page.status != 0
 		switch {
-		case isPage && (procedure == unguarded.UnknownProcedure || page.unserved() || page == c.unknownPage(ctx, protocol, authorization)):
+		case isPage && (page.unserved() || page == c.unknownPage(ctx, protocol, authorization)):
 			if page.status != http.StatusNotFound && absent.Text == procedure.Name {
 				absent.Text += fmt.Sprintf(" (HTTP status %d)", page.status)
 			}
 		case answer.Reason == "":
 			return answer
-		case refused == nil:
-			refused = &answer
+		default:
+			refusal = &answer
 		}
 	}
-	if refused != nil {
-		return *refused
+	if refusal != nil {
+		return *refusal
 	}
 	return absent
 }
@@ -140,9 +138,9 @@ func (c *caller) by(ctx context.Context, protocol protocol, procedure unguarded.
 	answer.Text = strings.TrimSpace(answer.Text)
 	absent := got.page(got.body, procedure.Name)
 	failed, isRPC := false, strings.HasPrefix(contentType, "application/grpc") || strings.HasPrefix(contentType, "application/connect+")
-	for _, block := range append([]http.Header{got.header, got.trailer}, blocks(contentType, body)...) {
+	for _, block := range append([]http.Header{got.header, got.trailer}, blocks(body)...) {
 		code := block.Get("Grpc-Status")
-		failed, isRPC = failed || code != "" && code != "0", isRPC || code != ""
+		failed = failed || code != "" && code != "0"
 		if code == "5" || code == "12" {
 			absent = got.page(code+block.Get("Grpc-Message"), procedure.Name)
 			absent.isRPC = true
@@ -159,7 +157,7 @@ func (c *caller) by(ctx context.Context, protocol protocol, procedure unguarded.
 		answer.Reason = cmp.Or(answer.Reason, found)
 	}
 	answer.OK = got.status == http.StatusOK && !failed
-	if isRPC && (!absent.isRPC || answer.Reason != "") {
+	if isRPC && !absent.isRPC {
 		return answer, page{}
 	}
 	return answer, absent
@@ -168,7 +166,7 @@ func (c *caller) by(ctx context.Context, protocol protocol, procedure unguarded.
 // frames returns the messages of a body with a flag.
 func frames(body []byte, flag byte) [][]byte {
 	var all [][]byte
-	for len(body) >= 5 {
+	for len(body) > 4 { // a flag and a size
 		size := int64(binary.BigEndian.Uint32(body[1:5]))
 		if size > int64(len(body)-5) {
 			break
@@ -181,11 +179,8 @@ func frames(body []byte, flag byte) [][]byte {
 	return all
 }
 
-// blocks returns the trailers in a body of gRPC-Web.
-func blocks(contentType string, body []byte) []http.Header {
-	if !strings.HasPrefix(contentType, "application/grpc-web") {
-		return nil
-	}
+// blocks returns the trailers in a body of gRPC-Web. Other bodies have no such frame.
+func blocks(body []byte) []http.Header {
 	var all []http.Header
 	for _, frame := range frames(body, 0x80) {
 		block, _ := textproto.NewReader(bufio.NewReader(io.MultiReader(bytes.NewReader(frame), strings.NewReader("\r\n")))).ReadMIMEHeader()
@@ -194,7 +189,7 @@ func blocks(contentType string, body []byte) []http.Header {
 	return all
 }
 
-// messages returns what may hold an error of Connect.
+// messages returns the parts of a body that may hold an error of Connect.
 func messages(contentType string, body []byte) [][]byte {
 	if strings.HasPrefix(contentType, "application/connect+") {
 		return frames(body, 0x02)
@@ -224,10 +219,7 @@ func connectError(message []byte) (code connect.Code, reason interceptor.Reason)
 
 // reason finds a Guard's reason in the details of a gRPC status.
 func reason(header http.Header) interceptor.Reason {
-	wire, err := base64.RawStdEncoding.DecodeString(strings.TrimRight(header.Get("Grpc-Status-Details-Bin"), "="))
-	if err != nil {
-		return ""
-	}
+	wire, _ := base64.RawStdEncoding.DecodeString(strings.TrimRight(header.Get("Grpc-Status-Details-Bin"), "="))
 	return reasonInStatus(wire)
 }
 

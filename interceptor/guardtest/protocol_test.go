@@ -2,9 +2,13 @@ package guardtest_test
 
 import (
 	"context"
+	"encoding/base64"
 	"errors"
+	"fmt"
 	"net/http"
+	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -18,7 +22,7 @@ import (
 	"github.com/protoauthz/protoauthz/interceptor/policy"
 )
 
-// sends tells the calls apart that go to an open handler.
+// sends matches requests by verb and content type.
 func sends(verb, contentType string) func(*http.Request) bool {
 	return func(r *http.Request) bool {
 		return r.Method == verb && strings.HasPrefix(r.Header.Get("Content-Type"), contentType)
@@ -29,7 +33,7 @@ func exactly(contentType string) func(*http.Request) bool {
 	return func(r *http.Request) bool { return r.Header.Get("Content-Type") == contentType }
 }
 
-// beside serves what a mux does not.
+// beside serves the paths that a mux does not serve.
 func beside(mux *http.ServeMux, rest http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if _, pattern := mux.Handler(r); pattern != "" {
@@ -40,7 +44,7 @@ func beside(mux *http.ServeMux, rest http.Handler) http.Handler {
 	})
 }
 
-// splitting sends some calls of some procedures elsewhere.
+// splitting sends wanted calls of procedures with a prefix to another handler.
 func splitting(handler, elsewhere http.Handler, prefix string, wanted func(*http.Request) bool) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if strings.HasPrefix(r.URL.Path, prefix) && wanted(r) {
@@ -51,7 +55,8 @@ func splitting(handler, elsewhere http.Handler, prefix string, wanted func(*http
 	})
 }
 
-// TestProtocols makes sure that a procedure is guarded only if it is guarded by every protocol.
+// TestProtocols makes sure that a procedure passes only if it is guarded by every protocol that serves it, whatever the
+// handler answers to unknown procedures.
 func TestProtocols(t *testing.T) {
 	t.Parallel()
 	table := compile(t)
@@ -68,10 +73,15 @@ func TestProtocols(t *testing.T) {
 	status := func(code int) http.Handler {
 		return http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(code) })
 	}
-	html := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { // whose text differs from call to call
-		w.Header().Set("Content-Type", "text/html")
-		_, _ = w.Write([]byte("<!doctype html>" + r.URL.Path))
-	})
+	var pages atomic.Int64
+	differing := func(contentType string, status int) http.Handler { // with a text that differs from call to call
+		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			w.Header().Set("Content-Type", contentType)
+			w.WriteHeader(status)
+			_, _ = fmt.Fprintln(w, "<!doctype html>", r.URL.Path, pages.Add(1))
+		})
+	}
+	html := differing("text/html; charset=utf-8", 200)
 	notFound := http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 		_ = json(w, 404, `{"code": "not_found", "message": "no such document"}`)
 	})
@@ -97,6 +107,33 @@ func TestProtocols(t *testing.T) {
 	invalid := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		_ = connect.NewErrorWriter().Write(w, r, connect.NewError(connect.CodeInvalidArgument, errors.New("open")))
 	})
+	unauthenticated := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		_ = connect.NewErrorWriter().Write(w, r, connect.NewError(connect.CodeUnauthenticated, errors.New("who are you?")))
+	})
+	notFoundRPC := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		_ = connect.NewErrorWriter().Write(w, r, connect.NewError(connect.CodeNotFound, errors.New("no procedure "+r.URL.Path)))
+	})
+	framed := func(contentType string, body ...string) http.Handler {
+		return http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+			w.Header().Set("Content-Type", contentType)
+			_, _ = w.Write([]byte(strings.Join(body, "")))
+		})
+	}
+	detail := base64.RawStdEncoding.EncodeToString([]byte("\n\rTOKEN_MISSING\x12\nprotoauthz"))
+	failure := `{"error": {"code": "unauthenticated", "details": [{"type": "google.rpc.ErrorInfo", "value": "` + detail + `"}]}}`
+	details := base64.RawStdEncoding.EncodeToString([]byte(protobuf(t)))
+	trailers := "grpc-status: 16\r\ngrpc-status-details-bin: " + details + "\r\n"
+	everywhere := func(state, stream, unary string) []string { // the faults if the unknown procedure is answered as all others
+		all := []string{strings.Replace(fault("every procedure that the server does not know", state, stream)[0], "TOKEN_MISSING", "RULE_MISSING", 1)}
+		for _, procedure := range of("Catalog", "") {
+			answer := unary
+			if procedure == server || procedure == client {
+				answer = stream
+			}
+			all = append(all, fault(procedure, state, answer)...)
+		}
+		return all
+	}
 	connectOnly := splitting(open, status(415), "/", sends("POST", "application/grpc"))
 	var ruleless []string
 	for _, procedure := range of("Document", "") {
@@ -133,6 +170,20 @@ func TestProtocols(t *testing.T) {
 		"POST alone, pages for the rest":            {splitting(guarded, html, "/", sends("GET", "")), table, nil},
 		"Connect alone, without a rule":             {splitting(catalog, connectOnly, "/sample.v1.DocumentService/", all), small, ruleless},
 		"pages alone":                               {html, table, []string{strings.NewReplacer(",", " (HTTP status 200),", ": give", " (HTTP status 200): give").Replace(strings.SplitAfter(absent("Catalog", "Document", "Member"), ": give")[0]) + strings.SplitAfter(absent(""), ": give")[1]}},
+		"errors of RPCs for the rest, not found":    {beside(catalogAlone, notFoundRPC), small, nil},
+		"another 404 for each call":                 {beside(catalogAlone, differing("text/plain", 404)), small, nil},
+		"an open handler, beside errors of RPCs":    {splitting(beside(catalogAlone, unimplemented), open, server, all), small, fault(server, notIts, `200, gRPC status "12"`)},
+		"an open handler that fails":                {splitting(guarded, status(500), unary, all), table, fault(unary, notIts, `500, gRPC status ""`)},
+		"gRPC without a status, everywhere":         {framed("application/grpc"), small, everywhere(openly, `200, gRPC status ""`, `200, gRPC status ""`)},
+		"Connect without an end, everywhere":        {framed("application/connect+json"), small, everywhere(openly, `200, gRPC status ""`, `200, gRPC status ""`)},
+		"another's check, everywhere":               {unauthenticated, small, everywhere(notIts, `200, gRPC status "16"`, `200, gRPC status "16"`)},
+		"another's check of Connect, everywhere":    {splitting(unauthenticated, status(415), "/", sends("POST", "application/grpc")), small, everywhere(notIts, "200 to POST application/connect+proto", "401 to POST application/proto")},
+		"a refusal in the trailers of gRPC-Web":     {splitting(guarded, framed("application/grpc-web", "\x00\x00\x00\x00\x00", envelope(0x80, trailers)), unary, sends("POST", "application/grpc-web")), table, nil},
+		"trailers in a message of gRPC-Web":         {splitting(guarded, framed("application/grpc-web", envelope(0, trailers)), unary, sends("POST", "application/grpc-web")), table, fault(unary, openly, "200 to POST application/grpc-web+proto")},
+		"a refusal at the end of a stream":          {splitting(guarded, framed("application/connect+json", envelope(0, "{}"), envelope(2, failure)), client, sends("POST", "application/connect+")), table, nil},
+		"a refusal in a message of a stream":        {splitting(guarded, framed("application/connect+json", envelope(0, failure), envelope(2, "{}")), client, sends("POST", "application/connect+")), table, fault(client, openly, "200 to POST application/connect+proto")},
+		"a stream that is cut":                      {splitting(guarded, framed("application/connect+json", envelope(2, failure)[:40]), client, sends("POST", "application/connect+")), table, fault(client, openly, "200 to POST application/connect+proto")},
+		"a stream that is cut before its size":      {splitting(guarded, framed("application/connect+json", "\x02\x00\x00\x00"), client, sends("POST", "application/connect+")), table, fault(client, openly, "200 to POST application/connect+proto")},
 		"a check for a token": {splitting(guarded, checkingHeader(guarded, open), unary, all), table, []string{
 			strings.NewReplacer("without a token", "with two tokens", `"TOKEN_MISSING": `, `"TOKEN_MALFORMED": `+noGuard).Replace(unary + answered("12")),
 		}},
@@ -143,18 +194,55 @@ func TestProtocols(t *testing.T) {
 	}
 }
 
-// TestDeadlines makes sure that handlers can set deadlines, as over a connection.
-func TestDeadlines(t *testing.T) {
+// envelope is a frame of a stream with a flag.
+func envelope(flag byte, message string) string {
+	return string([]byte{flag}) + harness.Envelope(message)[1:]
+}
+
+// TestRequests makes sure that a procedure is called by all protocols of its kind, with the header of a client, and that
+// a request is as over a connection: a handler can set deadlines, and its context ends with the call.
+func TestRequests(t *testing.T) {
 	t.Parallel()
 	table := compile(t)
 	guarded := sample(harness.NoTokens(table), nil)
+	var contexts []context.Context
+	got := map[string][]string{}
 	guardtest.AssertGuarded(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		control := http.NewResponseController(w)
 		if err := errors.Join(control.SetReadDeadline(time.Time{}), control.SetWriteDeadline(time.Time{}), control.EnableFullDuplex()); err != nil {
 			t.Error(err)
 		}
+		contexts = append(contexts, r.Context())
+		if values, ok := r.Header["Authorization"]; ok != (len(values) == 2) {
+			t.Errorf("Authorization %q", values)
+		}
+		sent := fmt.Sprintf("%s %q %s %q %q %d", r.Method, r.Header["Content-Type"], r.URL.RawQuery, r.Header["Te"], r.Header["Connect-Protocol-Version"], r.ProtoMajor)
+		if !slices.Contains(got[r.URL.Path], sent) {
+			got[r.URL.Path] = append(got[r.URL.Path], sent)
+		}
 		guarded.ServeHTTP(w, r)
 	}), table)
+	post := func(contentTypes ...string) (all []string) {
+		for _, contentType := range contentTypes {
+			all = append(all, fmt.Sprintf(`POST ["application/%s"]  ["trailers"] ["1"] 2`, contentType))
+		}
+		return all
+	}
+	grpc, streams := post("grpc+proto", "grpc", "grpc-web+proto", "grpc-web"), post("connect+proto", "connect+json")
+	unaries := append(post("proto", "json"), `GET [] connect=v1&encoding=json&message= ["trailers"] ["1"] 2`)
+	for procedure, want := range map[string][]string{
+		unary: slices.Concat(grpc, unaries), bidi: slices.Concat(grpc, streams),
+		"/protoauthz.guardtest.Nowhere/Nothing": slices.Concat(grpc, streams, unaries),
+	} {
+		if !slices.Equal(got[procedure], want) {
+			t.Errorf("%s is called by\n     %q\nwant %q", procedure, got[procedure], want)
+		}
+	}
+	for _, ctx := range contexts {
+		if ctx.Err() == nil {
+			t.Fatal("the context of a call goes on after the call")
+		}
+	}
 }
 
 func json(w http.ResponseWriter, status int, body string) error {
@@ -166,14 +254,14 @@ func json(w http.ResponseWriter, status int, body string) error {
 
 var json200 = http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { _ = json(w, 200, `{"documents": []}`) })
 
-// jsonPage answers all paths with what is no RPC's answer.
+// jsonPage answers all paths with JSON that is not an answer of an RPC.
 var jsonPage = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { _ = json(w, 200, `{"page": "`+r.URL.Path+`"}`) })
 
 func text(body string) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write([]byte(body)) })
 }
 
-// checkingHeader lets calls with a token, or what looks like one, through to an open handler.
+// checkingHeader sends calls with an Authorization field to an open handler.
 func checkingHeader(guarded, open http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if r.Header.Get("Authorization") == "" {

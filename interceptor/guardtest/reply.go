@@ -11,14 +11,14 @@ import (
 	"github.com/protoauthz/protoauthz/interceptor/internal/unguarded"
 )
 
-// A reply is what the handler answers to a call. It is zero without an answer.
+// A reply is the handler's answer to a call. It is zero without an answer.
 type reply struct {
 	status          int
 	header, trailer http.Header
 	body            string
 }
 
-// unmounted reports whether no route with this verb is mounted. grpc-gateway answers 501 for 405.
+// unmounted reports whether a route with this verb is not mounted. grpc-gateway answers 501 in place of 405.
 func (r reply) unmounted() bool {
 	switch r.status {
 	case http.StatusNotFound, http.StatusMethodNotAllowed:
@@ -38,7 +38,7 @@ func (r reply) early() bool {
 	return r.status >= http.StatusBadRequest
 }
 
-// unregistered reports whether JSON is what a server of grpc-go answers for a procedure that it does not know.
+// unregistered reports whether JSON is the answer of grpc-go for a procedure that is not registered.
 func unregistered(body any) bool {
 	answer, _ := body.(map[string]any)
 	if of, ok := answer["error"].(map[string]any); ok { // of a stream
@@ -48,14 +48,14 @@ func unregistered(body any) bool {
 	return strings.HasPrefix(message, "unknown service ") || strings.HasPrefix(message, "unknown method ")
 }
 
-// reasonIn finds a Guard's reason in JSON, in whatever an error handler has wrapped it.
+// reasonIn finds a Guard's reason in JSON, however deep: an error handler may have wrapped the status.
 func reasonIn(value any) interceptor.Reason {
 	var inner []any
 	switch value := value.(type) {
 	case []any:
 		inner = value
 	case map[string]any:
-		if reason, ok := value["reason"].(string); ok && value["domain"] == unguarded.Domain {
+		if reason, _ := value["reason"].(string); value["domain"] == unguarded.Domain {
 			return interceptor.Reason(reason)
 		}
 		if reason := packed(value); reason != "" {
@@ -81,9 +81,6 @@ func packed(detail map[string]any) interceptor.Reason {
 		name, _ = detail["type_url"].(string)
 	}
 	text, _ := detail["value"].(string)
-	value, err := base64.RawStdEncoding.DecodeString(strings.TrimRight(text, "="))
-	if err != nil {
-		return ""
-	}
+	value, _ := base64.RawStdEncoding.DecodeString(strings.TrimRight(text, "="))
 	return unguarded.Reason([]*anypb.Any{{TypeUrl: "type.googleapis.com/" + name[strings.LastIndexByte(name, '/')+1:], Value: value}})
 }

@@ -8,6 +8,7 @@ import (
 	"net/http/httptest"
 	"net/url"
 	"strings"
+	"sync"
 	"testing"
 
 	"github.com/protoauthz/protoauthz/interceptor"
@@ -15,36 +16,39 @@ import (
 	"github.com/protoauthz/protoauthz/interceptor/policy"
 )
 
-// AssertRESTGuarded calls the REST API of a table, as grpc-gateway or connectrpc.com/vanguard serve
-// it, once without a token and once with two tokens, and fails the test for each method that is not
-// refused as a Guard refuses it. Methods that the table declares public are not called. A gateway past
-// the server to an implementation that calls another guarded server and hands on its refusal looks
-// guarded.
+// AssertRESTGuarded calls every method of a table over REST, as grpc-gateway or connectrpc.com/vanguard
+// serve it, once without a token and once with two tokens. It fails the test for each method that does
+// not refuse both calls as a Guard does. It does not call methods that the table declares public. A
+// method looks guarded if the gateway calls its implementation past the server, and the implementation
+// calls another guarded server and hands on its refusal.
 //
-// The routes are the routes of the google.api.http options of the table's methods. What the handler
-// answers with 404 or 405, or as it answers an unknown route, counts as not mounted, and every route to
-// a method that is not public must be mounted. A method without the option is called as
-// POST /package.Service/Method, the route that grpc-gateway generates with generate_unbound_methods.
-// This route need not be mounted, but at least one route of the table must be. This route counts as
-// not mounted for 415, too (an RPC that takes no JSON).
+// The routes are the google.api.http options of the table's methods. Every route to a method that is not
+// public must be mounted. A route counts as not mounted if the handler answers with 404 or 405, or as it
+// answers an unknown route. A method without the option is called as POST /package.Service/Method, the
+// route that grpc-gateway generates with generate_unbound_methods. Such a route need not be mounted, but
+// at least one route of the table must be. Such a route also counts as not mounted if the handler answers
+// with 415, as an RPC that takes no JSON does.
 //
-// Routes that a configuration beside the .proto files adds are not known, and services that are not
-// in the table are not called: see [AssertGuarded] and grpcguardtest.AssertGuarded.
+// AssertRESTGuarded does not know the routes that a configuration beside the .proto files adds, and does
+// not call services that are not in the table: see [AssertGuarded] and grpcguardtest.AssertGuarded.
 //
-// Calls are made in process, with an empty message. A call counts as refused if the status is 401
-// and the answer holds either the google.rpc.ErrorInfo of a Guard or the WWW-Authenticate of a Guard
-// with this table. A call that fails before a Guard sees it is a fault, too, such as the route of a
-// stream with vanguard, which serves no stream over REST, or a body that a gateway's marshaler does not
-// read, as it reads another form than the JSON of runtime.JSONPb. If the method is open, its handler
-// runs. A method that does not answer within five seconds is open; after three such methods, the rest
-// is not called.
+// AssertRESTGuarded makes its calls in process, one after the other, with an empty message. A call counts
+// as refused if the status is 401 and the answer holds either the google.rpc.ErrorInfo of a Guard or the
+// WWW-Authenticate of a Guard with this table. A call that fails before a Guard sees it is a fault. The
+// causes are a stream behind vanguard, which serves no streams over REST, and a gateway's marshaler that
+// does not read the JSON of runtime.JSONPb. If the method is open, its handler runs. A method that does
+// not answer within five seconds is open; after three such methods, the rest is not called.
 func AssertRESTGuarded(t testing.TB, handler http.Handler, table *policy.Table) {
 	t.Helper()
+	caller := restCaller{
+		handler: handler, table: table, unknown: map[string]page{},
+		guard: sync.OnceValue(func() *interceptor.Guard { return interceptor.New(struct{ interceptor.Verifier }{}, table) }),
+	}
 	unguarded.Server{
 		Package:      "guardtest",
 		What:         "handler",
 		Given:        handler,
-		Call:         (&restCaller{handler: handler, table: table, unknown: map[string]page{}}).call,
+		Call:         caller.call,
 		Remedy:       func(unguarded.Procedure) string { return restRemedy },
 		Absent:       "the handler does not serve",
 		Instead:      "give the handler that serves them, without the prefix or host that it is mounted under, and without what answers in front of it or hides the google.rpc.ErrorInfo; if this is that handler, the implementation has answered: " + restRemedy,
@@ -59,14 +63,14 @@ const restRemedy = "for grpc-gateway, register it with RegisterXHandler and the 
 type restCaller struct {
 	handler http.Handler
 	table   *policy.Table
-	guard   *interceptor.Guard // of the table, for its challenges
-	unknown map[string]page    // what an unknown route is answered with, by verb and tokens
+	guard   func() *interceptor.Guard // with the table, for its challenges; its verifier is never called
+	unknown map[string]page           // the answers to an unknown route, by verb and number of tokens
 }
 
-// call calls a method by each route. It returns the first open route's answer, else an absent
-// route's, else the refusal.
+// call calls a method by each of its routes. It returns the first answer that is not a refusal, or else
+// the first answer of an absent route, or else a refusal.
 func (c *restCaller) call(ctx context.Context, procedure unguarded.Procedure, authorization []string) unguarded.Answer {
-	if _, ok := c.table.Lookup(procedure.Name); !ok || procedure.Method == nil {
+	if _, ok := c.table.Lookup(procedure.Name); !ok {
 		return unguarded.Answer{Kind: unguarded.Uncallable}
 	}
 	routes, err := routesOf(procedure.Method)
@@ -80,13 +84,13 @@ func (c *restCaller) call(ctx context.Context, procedure unguarded.Procedure, au
 			return answer
 		}
 		answer = c.by(ctx, procedure.Name, unbound, unguarded.TwoTokens) // The route may seem absent without a token.
-		switch {
-		case answer.Kind == unguarded.Hanging, answer.Kind == unguarded.Faulty:
-			return answer
-		case answer.Kind != unguarded.Absent && answer.Reason == "":
+		if answer.Kind == unguarded.Absent || answer.Reason != "" {
+			return unguarded.Answer{Kind: unguarded.Uncallable}
+		}
+		if answer.Kind == unguarded.Answered {
 			return unguarded.Answer{Kind: unguarded.Faulty, Text: "has no guard: it answered a call with two tokens with " + answer.Text + ": " + restRemedy}
 		}
-		return unguarded.Answer{Kind: unguarded.Uncallable}
+		return answer
 	}
 	var whole unguarded.Answer
 	for _, route := range routes {
@@ -102,7 +106,7 @@ func (c *restCaller) call(ctx context.Context, procedure unguarded.Procedure, au
 	return whole
 }
 
-// unknownPage returns what a call by a route that nobody serves is answered with.
+// unknownPage returns the answer to a call by a route that is not served.
 func (c *restCaller) unknownPage(ctx context.Context, verb string, authorization []string) page {
 	key := fmt.Sprint(verb, len(authorization))
 	if _, ok := c.unknown[key]; !ok {
@@ -130,28 +134,24 @@ func (c *restCaller) by(ctx context.Context, procedure string, route route, auth
 	}
 	answer.OK = got.status/100 == 2
 	answer.Text = fmt.Sprintf("HTTP status %d", got.status) + to
-	if c.guard == nil {
-		// New panics for a nil table: Assert reports that before it calls. No call has one token, to be verified.
-		c.guard = interceptor.New(struct{ interceptor.Verifier }{}, c.table)
-	}
-	_, denial := c.guard.Admit(ctx, procedure, http.Header{"Authorization": authorization})
+	_, denial := c.guard().Admit(ctx, procedure, http.Header{"Authorization": authorization})
 	unauthorized, challenge := got.status == http.StatusUnauthorized, got.header.Get("WWW-Authenticate")
-	if answer.Reason == "" && unauthorized && challenge != "" && challenge == denial.Challenge() {
+	if unauthorized && challenge == denial.Challenge() {
 		answer.Reason = denial.Reason()
 	}
-	switch {
-	case unauthorized && body == nil:
-		answer.Text += ", and without JSON, as with another marshaler than runtime.JSONPb,"
-	case unauthorized && answer.Reason == "":
-		answer.Text += ", and JSON without a google.rpc.ErrorInfo (if the error handler hides it, send grpcguard.Challenge(err) as WWW-Authenticate),"
-	}
-	fault, remedy := "", restRemedy
 	switch {
 	case answer.Reason == interceptor.ReasonTokenMissing && !unauthorized:
 		return unguarded.Answer{Kind: unguarded.Faulty, Text: fmt.Sprintf("is refused by a guard, but with HTTP status %d in place of 401%s: "+
 			"send 401 from the error handler", got.status, to)}
 	case answer.Reason != "":
 		return answer
+	case unauthorized && body == nil:
+		answer.Text += ", and without JSON, as with another marshaler than runtime.JSONPb,"
+	case unauthorized:
+		answer.Text += ", and JSON without a google.rpc.ErrorInfo (if the error handler hides it, send grpcguard.Challenge(err) as WWW-Authenticate),"
+	}
+	fault, remedy := "", restRemedy
+	switch {
 	case got.unmounted(), route.unbound && got.status == http.StatusUnsupportedMediaType,
 		got.page(got.body, route.path) == c.unknownPage(ctx, route.verb, authorization):
 		answer.Kind, answer.Text = unguarded.Absent, route.verb+" "+route.path
@@ -159,7 +159,7 @@ func (c *restCaller) by(ctx context.Context, procedure string, route route, auth
 			answer.Text += fmt.Sprintf(" (HTTP status %d)", got.status)
 		}
 		return answer
-	case got.status == http.StatusNotImplemented && unregistered(body):
+	case unregistered(body):
 		fault, remedy = "is not registered with the server behind the gateway", "register it before grpcguard.InProcess(server)"
 	case got.status == http.StatusServiceUnavailable:
 		fault, remedy = "cannot be called, or has no guard", "serve the server behind the gateway, and "+restRemedy

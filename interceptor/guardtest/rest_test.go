@@ -9,12 +9,16 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"testing/synctest"
 
 	"connectrpc.com/connect"
 	"google.golang.org/genproto/googleapis/rpc/errdetails"
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
+	"google.golang.org/protobuf/encoding/protowire"
 	"google.golang.org/protobuf/proto"
+	"google.golang.org/protobuf/reflect/protodesc"
+	"google.golang.org/protobuf/reflect/protoreflect"
 
 	"github.com/protoauthz/protoauthz/gen/sample/v1/samplev1connect"
 	"github.com/protoauthz/protoauthz/interceptor/guardtest"
@@ -23,22 +27,34 @@ import (
 	"github.com/protoauthz/protoauthz/interceptor/policy"
 )
 
-// annotations is what google/api/annotations.proto declares, as far as it is used here.
+// annotations is the part of google/api/annotations.proto that the tests use.
 const annotations = `syntax = "proto3";
 package google.api;
 import "google/protobuf/descriptor.proto";
 extend google.protobuf.MethodOptions { HttpRule http = 72295728; }
 message HttpRule {
+  string selector = 1;
   oneof pattern { string get = 2; string put = 3; string post = 4; string delete = 5; string patch = 6; CustomHttpPattern custom = 8; }
   string body = 7;
   repeated HttpRule additional_bindings = 11;
+  string response_body = 12;
 }
 message CustomHttpPattern { string kind = 1; string path = 2; }
 `
 
-// compileREST compiles a service whose methods are A, B, … with these options, before which may stand
-// "public" and "stream".
+// compileREST compiles the rules of a service whose methods are A, B, … with these options. An option may have
+// "public ", "upload " and "stream " before it, in this order.
 func compileREST(t *testing.T, options ...string) *policy.Table {
+	t.Helper()
+	table, err := policy.Compile(policy.Files(filesREST(t, options...)), policy.WithAudience("https://api.example.test"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return table
+}
+
+// filesREST returns the files of such a service.
+func filesREST(t *testing.T, options ...string) []protoreflect.FileDescriptor {
 	t.Helper()
 	var methods strings.Builder
 	for i, option := range options {
@@ -46,11 +62,14 @@ func compileREST(t *testing.T, options ...string) *policy.Table {
 		if before, public := strings.CutPrefix(option, "public "); public {
 			option, rule = before, "public: true"
 		}
-		output := "In"
+		input, output := "In", "In"
+		if after, stream := strings.CutPrefix(option, "upload "); stream {
+			option, input = after, "stream In"
+		}
 		if after, stream := strings.CutPrefix(option, "stream "); stream {
 			option, output = after, "stream In"
 		}
-		_, _ = fmt.Fprintf(&methods, "rpc %c(In) returns (%s) { option (protoauthz.v1.method) = { %s model: %s }; %s }\n", 'A'+i, output, rule,
+		_, _ = fmt.Fprintf(&methods, "rpc %c(%s) returns (%s) { option (protoauthz.v1.method) = { %s model: %s }; %s }\n", 'A'+i, input, output, rule,
 			map[bool]string{true: "MODEL_UNSPECIFIED", false: "MODEL_GLOBAL_RESOURCE"}[rule == "public: true"], option)
 	}
 	files, err := protos.Compile(t.Context(), "../../proto", map[string]string{
@@ -82,14 +101,10 @@ service S {
 	if err != nil {
 		t.Fatal(err)
 	}
-	table, err := policy.Compile(policy.Files(files), policy.WithAudience("https://api.example.test"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	return table
+	return files
 }
 
-// A restServer answers all routes alike, but for the unknown route, and notes them.
+// A restServer answers all routes alike, apart from the unknown route, and notes the calls.
 type restServer struct {
 	answer http.HandlerFunc
 
@@ -106,8 +121,8 @@ func (s *restServer) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	s.mu.Lock()
 	body, err := io.ReadAll(r.Body)
 	s.calls = append(s.calls, strings.TrimSpace(fmt.Sprint(r.Method, " ", r.URL.Path, " ", string(body))))
-	if err != nil || r.RequestURI != r.URL.Path {
-		s.calls = append(s.calls, fmt.Sprint(r.RequestURI, err))
+	if types := r.Header.Get("Accept") + r.Header.Get("Content-Type"); err != nil || r.RequestURI != r.URL.Path || types != "application/jsonapplication/json" {
+		s.calls = append(s.calls, fmt.Sprint(r.RequestURI, r.Header, err))
 	}
 	s.mu.Unlock()
 	s.answer(w, r)
@@ -121,7 +136,7 @@ func answer(status int, challenge, body string) http.HandlerFunc {
 	}
 }
 
-// challenging answers as a guard does whose answers a gateway has left no body.
+// challenging refuses as a guard behind a gateway that keeps the challenge and replaces the body.
 func challenging(body string) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
 		if len(r.Header["Authorization"]) == 2 {
@@ -132,7 +147,7 @@ func challenging(body string) http.HandlerFunc {
 	}
 }
 
-// checking lets every call in that has a token, or what looks like one.
+// checking refuses calls without an Authorization field, and hands on the others.
 func checking(refuse, next http.HandlerFunc) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
 		if r.Header.Get("Authorization") == "" {
@@ -156,12 +171,14 @@ func TestRESTRoutes(t *testing.T) {
 		option string
 		want   []string
 	}{
-		"get":    {`option (google.api.http) = { get: "/v1/a" };`, []string{"GET /v1/a"}},
-		"put":    {`option (google.api.http) = { put: "/v1/a" body: "*" };`, []string{"PUT /v1/a {}"}},
-		"post":   {`option (google.api.http) = { post: "/v1/a:go" body: "inner" };`, []string{"POST /v1/a:go {}"}},
-		"delete": {`option (google.api.http).delete = "/v1/a";`, []string{"DELETE /v1/a"}},
-		"patch":  {`option (google.api.http) = { patch: "/v1/a" };`, []string{"PATCH /v1/a"}},
-		"custom": {`option (google.api.http) = { custom: { kind: "HEAD" path: "/v1/a" } };`, []string{"HEAD /v1/a"}},
+		"get":      {`option (google.api.http) = { get: "/v1/a" };`, []string{"GET /v1/a"}},
+		"put":      {`option (google.api.http) = { put: "/v1/a" body: "*" };`, []string{"PUT /v1/a {}"}},
+		"post":     {`option (google.api.http) = { post: "/v1/a:go" body: "inner" };`, []string{"POST /v1/a:go {}"}},
+		"delete":   {`option (google.api.http).delete = "/v1/a";`, []string{"DELETE /v1/a"}},
+		"patch":    {`option (google.api.http) = { patch: "/v1/a" };`, []string{"PATCH /v1/a"}},
+		"response": {`option (google.api.http) = { selector: "a" get: "/v1/a" response_body: "name" };`, []string{"GET /v1/a"}},
+		"upload":   {`upload option (google.api.http) = { post: "/v1/a" body: "*" };`, []string{"POST /v1/a"}},
+		"custom":   {`option (google.api.http) = { custom: { kind: "HEAD" path: "/v1/a" } };`, []string{"HEAD /v1/a"}},
 		"odd bodies": {`option (google.api.http) = { post: "/v1/a" body: "time" additional_bindings { post: "/v1/b" body: "span" } additional_bindings { post: "/v1/c" body: "mask" }
 			additional_bindings { post: "/v1/d" body: "wrapped" } additional_bindings { post: "/v1/e" body: "text" } additional_bindings { post: "/v1/f" body: "items" }
 			additional_bindings { post: "/v1/g" body: "value" } additional_bindings { post: "/v1/h" body: "free" } additional_bindings { post: "/v1/i" body: "packed" }
@@ -198,7 +215,7 @@ const (
 		"routes from a grpc_api_configuration cannot be tested"
 )
 
-// callTo is an answer to a call by a route, and what stands behind it in a fault.
+// callTo is the fault of a method that gives an answer with a state.
 func callTo(state, answer string) []string {
 	text := state + ": it answered a call without a token with HTTP status " + answer
 	switch state {
@@ -218,12 +235,12 @@ const (
 	alien  = "/rest.S/A is not registered with the server behind the gateway: it answered a call without a token with HTTP status 501 to GET /v1/a: register it before grpcguard.InProcess(server)"
 )
 
-// hidden is what an answer without a google.rpc.ErrorInfo is told.
+// hidden is the part of a fault about an answer without a google.rpc.ErrorInfo.
 const hidden = ", and JSON without a google.rpc.ErrorInfo (if the error handler hides it, send grpcguard.Challenge(err) as WWW-Authenticate),"
 
 const noGuard = "something else than a guard refuses calls without a token: "
 
-// bad is the fault of a method that refuses no call but one without a token.
+// bad is the fault of a method that refuses only calls without a token.
 func bad(state, answer string) []string {
 	return []string{strings.NewReplacer("without a token", "with two tokens", `"TOKEN_MISSING": `, `"TOKEN_MALFORMED": `+noGuard).Replace(callTo(state, answer)[0])}
 }
@@ -234,7 +251,7 @@ func unserved(route string) []string {
 		"that it is mounted under, and without what answers in front of it or hides the google.rpc.ErrorInfo; if this is that handler, the implementation has answered: " + restRemedy}
 }
 
-// protobuf is a refusal that runtime.ProtoMarshaller has written.
+// protobuf is a refusal as runtime.ProtoMarshaller writes it.
 func protobuf(t *testing.T) string {
 	t.Helper()
 	refused, err := status.New(codes.Unauthenticated, "").WithDetails(&errdetails.ErrorInfo{Reason: "TOKEN_MISSING", Domain: "protoauthz"})
@@ -252,13 +269,17 @@ func TestAssertRESTGuarded(t *testing.T) {
 	t.Parallel()
 	binary := base64.StdEncoding.EncodeToString([]byte("\n\rTOKEN_MISSING\x12\nprotoauthz"))
 	const two = `option (google.api.http) = { get: "/v1/a" additional_bindings { post: "/v1/b" } };`
-	second := func(w http.ResponseWriter, r *http.Request) {
-		if r.Method == http.MethodPost {
-			_, _ = w.Write([]byte("{}"))
-			return
+	routes := func(get, post http.HandlerFunc) http.HandlerFunc {
+		return func(w http.ResponseWriter, r *http.Request) {
+			if r.Method == http.MethodPost {
+				post(w, r)
+				return
+			}
+			get(w, r)
 		}
-		answer(http.StatusUnauthorized, "", refusal)(w, r)
 	}
+	open, refused := answer(200, "", "{}"), answer(401, "", refusal)
+	openToTokens := checking(answer(401, realm, refusal), open)
 	for name, test := range map[string]struct {
 		option string
 		answer http.HandlerFunc
@@ -277,18 +298,28 @@ func TestAssertRESTGuarded(t *testing.T) {
 		"a request that is not read": {get, answer(400, "", `{"code": 3}`), callTo(early, "400 to GET /v1/a")},
 		"a type that is not read":    {get, answer(415, "", ""), callTo(early, "415 to GET /v1/a")},
 		"a server that is not there": {get, answer(503, "", `{"code": 14}`), callTo(away, "503 to GET /v1/a")},
-		"open at its second route":   {two, second, callTo(isOpen, "200 to POST /v1/b")},
-		"another's challenge":        {get, answer(401, `Bearer realm="https://other.example.test"`, "{}"), callTo(notIts, "401 to GET /v1/a"+hidden)},
-		"a challenge with an error":  {get, answer(401, realm+`, error="invalid_token"`, "{}"), callTo(notIts, "401 to GET /v1/a"+hidden)},
-		"a challenge, but no 401":    {get, answer(403, realm, "{}"), callTo(notIts, "403 to GET /v1/a")},
-		"another's page":             {get, answer(401, "", "<html>"), callTo(notIts, "401 to GET /v1/a, and without JSON, as with another marshaler than runtime.JSONPb,")},
-		"another's refusal":          {get, answer(401, "", strings.Replace(refusal, `"protoauthz"`, `"example.test"`, 1)), callTo(notIts, "401 to GET /v1/a"+hidden)},
-		"another status":             {get, answer(500, "", refusal), []string{"/rest.S/A is refused by a guard, but with HTTP status 500 in place of 401 to GET /v1/a: send 401 from the error handler"}},
-		"another table":              {get, answer(403, "", strings.Replace(refusal, "TOKEN_MISSING", "RULE_MISSING", 1)), []string{"/rest.S/A" + smallOne}},
+		"open at its second route":   {two, routes(refused, open), callTo(isOpen, "200 to POST /v1/b")},
+		"open at its first route":    {two, routes(open, refused), callTo(isOpen, "200 to GET /v1/a")},
+		"open at one, to tokens":     {two, routes(openToTokens, challenging("")), bad(isOpen, "200 to GET /v1/a")},
+		"open at another, to tokens": {two, routes(challenging(""), openToTokens), bad(isOpen, "200 to POST /v1/b")},
+		"absent, and open":           {two, routes(http.NotFound, open), callTo(isOpen, "200 to POST /v1/b")},
+		"absent, and refused":        {two, routes(http.NotFound, refused), unserved("GET /v1/a")},
+		"another table at one route": {two, routes(answer(403, "", strings.Replace(refusal, "TOKEN_MISSING", "RULE_MISSING", 1)), refused), []string{"/rest.S/A" + smallOne}},
+		"not read with two tokens": {get, checking(refused, answer(400, "", "")), []string{
+			strings.Replace(callTo(early, "400 to GET /v1/a")[0], "without a token", "with two tokens", 1),
+		}},
+		"another's challenge":       {get, answer(401, `Bearer realm="https://other.example.test"`, "{}"), callTo(notIts, "401 to GET /v1/a"+hidden)},
+		"a challenge with an error": {get, answer(401, realm+`, error="invalid_token"`, "{}"), callTo(notIts, "401 to GET /v1/a"+hidden)},
+		"a challenge, but no 401":   {get, answer(403, realm, "{}"), callTo(notIts, "403 to GET /v1/a")},
+		"another's page":            {get, answer(401, "", "<html>"), callTo(notIts, "401 to GET /v1/a, and without JSON, as with another marshaler than runtime.JSONPb,")},
+		"another's refusal":         {get, answer(401, "", strings.Replace(refusal, `"protoauthz"`, `"example.test"`, 1)), callTo(notIts, "401 to GET /v1/a"+hidden)},
+		"another status":            {get, answer(500, "", refusal), []string{"/rest.S/A is refused by a guard, but with HTTP status 500 in place of 401 to GET /v1/a: send 401 from the error handler"}},
+		"another table":             {get, answer(403, "", strings.Replace(refusal, "TOKEN_MISSING", "RULE_MISSING", 1)), []string{"/rest.S/A" + smallOne}},
 		"a token": {get, answer(401, "", strings.Replace(refusal, "TOKEN_MISSING", "TOKEN_INVALID", 1)), []string{
 			`the calls carry a token: /rest.S/A was refused with reason "TOKEN_INVALID": give a handler that adds no token`,
 		}},
 		"not registered, a service":             {get, answer(501, "", `{"code": 12, "message": "unknown service rest.S"}`), []string{alien}},
+		"not registered, of a stream":           {"stream " + get, answer(501, "", `{"error": {"code": 12, "message": "unknown service rest.S"}}`), []string{alien}},
 		"not registered, a method":              {get, answer(501, "", `{"code": 12, "message": "unknown method A for service rest.S"}`), []string{alien}},
 		"absent":                                {get, http.NotFound, unserved("GET /v1/a")},
 		"another verb":                          {get, answer(405, "", ""), unserved("GET /v1/a (HTTP status 405)")},
@@ -304,7 +335,7 @@ func TestAssertRESTGuarded(t *testing.T) {
 		"no route":                              {"", http.NotFound, []string{noRoute}},
 		"a public route":                        {"public " + get, answer(200, "", `{}`), []string{noRoute}},
 		"nil":                                   {get, nil, []string{"the handler is nil: give the handler that is tested"}},
-		"a panic":                               {get, func(http.ResponseWriter, *http.Request) { panic("a handler's panic") }, []string{"/rest.S/A panicked when called: a handler's panic to GET /v1/a"}},
+		"a panic":                               {get, panicking, []string{"/rest.S/A panicked when called: a handler's panic to GET /v1/a"}},
 	} {
 		r := &harness.Report{TB: t}
 		var handler http.Handler = &restServer{answer: test.answer}
@@ -319,18 +350,77 @@ func TestAssertRESTGuarded(t *testing.T) {
 		guardtest.AssertRESTGuarded(r, answer(status, challenge, "<html>"), compileREST(t, get))
 		r.Expect(t, "everywhere", prefixed(unserved(fmt.Sprintf("GET /v1/a (HTTP status %d)", status))))
 	}
+	guardtest.AssertRESTGuarded(t, refused, compileREST(t, get))
+	guardtest.AssertRESTGuarded(t, refused, compileREST(t, ""))
 	r := &harness.Report{TB: t}
+	guardtest.AssertRESTGuarded(r, http.HandlerFunc(panicking), compileREST(t, get))
+	r.Expect(t, "panics everywhere", []string{"guardtest: /rest.S/A panicked when called: a handler's panic to GET /v1/a"})
+	r = &harness.Report{TB: t}
 	guardtest.AssertRESTGuarded(r, http.NewServeMux(), nil)
 	r.Expect(t, "nil table", []string{"guardtest: the table is nil: give the table that policy.Compile returned"})
 }
 
-// TestRESTWithoutOption makes sure that a method without the option is called as grpc-gateway serves it
-// with generate_unbound_methods, and is no fault if the handler does not know the route.
+func panicking(http.ResponseWriter, *http.Request) { panic("a handler's panic") }
+
+// TestRESTHanging makes sure that a method without the option is open if its route does not answer, also
+// if other routes do not answer.
+func TestRESTHanging(t *testing.T) {
+	t.Parallel()
+	table := compileREST(t, "")
+	synctest.Test(t, func(t *testing.T) {
+		r := &harness.Report{TB: t}
+		guardtest.AssertRESTGuarded(r, http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) { <-r.Context().Done() }), table)
+		r.Expect(t, "hanging", []string{"guardtest: /rest.S/A is open: it has not refused a call without a token within 5s: " + restRemedy})
+	})
+}
+
+// TestRESTGarbled makes sure that an option that cannot be read is a fault, and not a method without a route.
+func TestRESTGarbled(t *testing.T) {
+	t.Parallel()
+	for name, test := range map[string]struct{ option, fault string }{ // a google.api.HttpRule
+		"tag":                       {"\xff", "unexpected EOF"},
+		"value":                     {"\x12\x05/", "unexpected EOF"},
+		"custom":                    {"\x42\x01\xff", "unexpected EOF"},
+		"additional":                {"\x5a\x01\xff", "unexpected EOF"},
+		"a number in place of text": {"\x12\x05/v1/a\x10\x01", ""},
+	} {
+		set := protos.Set(filesREST(t, "")...)
+		last := set.GetFile()[len(set.GetFile())-1]
+		options := last.GetService()[0].GetMethod()[0].GetOptions()
+		rule := protowire.AppendString(protowire.AppendTag(nil, 72295728, protowire.BytesType), test.option)
+		options.ProtoReflect().SetUnknown(append(options.ProtoReflect().GetUnknown(), rule...))
+		files, err := protodesc.NewFiles(set)
+		if err != nil {
+			t.Fatal(err)
+		}
+		file, err := files.FindFileByPath(last.GetName())
+		if err != nil {
+			t.Fatal(err)
+		}
+		table, err := policy.Compile(policy.Files{file}, policy.WithAudience("https://api.example.test"))
+		if err != nil {
+			t.Fatalf("%s: %v", name, err)
+		}
+		server := &restServer{answer: answer(401, "", refusal)}
+		r := &harness.Report{TB: t}
+		guardtest.AssertRESTGuarded(r, server, table)
+		if test.fault == "" {
+			r.Expect(t, name, nil)
+			if want := []string{"GET /v1/a", "GET /v1/a"}; !slices.Equal(server.calls, want) {
+				t.Errorf("%s: %q, want %q", name, server.calls, want)
+			}
+			continue
+		}
+		r.Expect(t, name, []string{"guardtest: /rest.S/A cannot be called: its google.api.http option: " + test.fault})
+	}
+}
+
+// TestRESTWithoutOption makes sure that a method without the option is called by the route that grpc-gateway
+// generates with generate_unbound_methods, and that this route need not be served.
 func TestRESTWithoutOption(t *testing.T) {
 	t.Parallel()
 	refused := challenging(refusal)
 	page := answer(200, "", "<!doctype html>")
-	panicking := func(http.ResponseWriter, *http.Request) { panic("a handler's panic") }
 	for name, test := range map[string]struct {
 		options []string
 		unbound http.HandlerFunc // of A
@@ -347,6 +437,8 @@ func TestRESTWithoutOption(t *testing.T) {
 		"a request that is not read":      {[]string{"", get}, answer(400, "", ""), http.NotFound, callTo(early, "400 to POST /rest.S/A")},
 		"a check for a token, alone":      {[]string{"", get}, checking(http.NotFound, answer(200, "", "{}")), http.NotFound, []string{"/rest.S/A has no guard: it answered a call with two tokens with HTTP status 200 to POST /rest.S/A: " + restRemedy}},
 		"a check for a token, then none":  {[]string{"", get}, checking(answer(401, "", ""), http.NotFound), checking(answer(401, "", ""), http.NotFound), nil},
+		"a panic for tokens alone":        {[]string{"", get}, checking(http.NotFound, panicking), http.NotFound, []string{"/rest.S/A panicked when called: a handler's panic to POST /rest.S/A"}},
+		"a guard for tokens alone":        {[]string{"", get}, checking(http.NotFound, refused), http.NotFound, nil},
 		"panicking":                       {[]string{"", get}, panicking, http.NotFound, []string{"/rest.S/A panicked when called: a handler's panic to POST /rest.S/A"}},
 		"unknown, 404":                    {[]string{"", get}, http.NotFound, http.NotFound, nil},
 		"unknown, 405":                    {[]string{"", get}, answer(405, "", ""), http.NotFound, nil},

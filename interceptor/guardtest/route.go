@@ -1,6 +1,7 @@
 package guardtest
 
 import (
+	"errors"
 	"regexp"
 	"strings"
 
@@ -15,36 +16,32 @@ import (
 // A route is one way to call a method over REST.
 type route struct {
 	verb, path, body string
-	unbound          bool // the method has no option
+	unbound          bool // the method does not have the option
 }
 
-// routesOf reads the google.api.http option of a method, whether its declaration is linked or not.
+// routesOf returns the routes in the google.api.http option of a method, whether the declaration of the
+// option is linked or not.
 func routesOf(method protoreflect.MethodDescriptor) ([]route, error) {
-	options, err := proto.Marshal(method.Options())
-	if err != nil {
-		return nil, err
-	}
-	var rule []byte // in which later fields overrule or follow earlier ones, as when messages are merged
-	if err := eachField(options, func(number protowire.Number, value []byte) error {
+	options, optionsErr := proto.Marshal(method.Options())
+	var rule []byte // all fields of the option: later fields override or follow earlier ones, as in a merge of messages
+	fieldErr := eachField(options, func(number protowire.Number, value []byte) error {
 		if number == 72295728 {
 			rule = append(rule, value...)
 		}
 		return nil
-	}); err != nil {
-		return nil, err
-	}
-	routes, err := routesIn(rule)
+	})
+	routes, ruleErr := routesIn(rule)
 	for i := range routes {
 		routes[i].path = expand(routes[i].path, method.Input())
 		routes[i].body = emptyBody(routes[i].body, method)
 	}
-	return routes, err
+	return routes, errors.Join(optionsErr, fieldErr, ruleErr)
 }
 
-// verbs are the HTTP methods that a google.api.HttpRule has fields for.
+// verbs are the HTTP methods by their fields in google.api.HttpRule.
 var verbs = map[protowire.Number]string{2: "GET", 3: "PUT", 4: "POST", 5: "DELETE", 6: "PATCH"}
 
-// routesIn reads a google.api.HttpRule.
+// routesIn returns the routes in a google.api.HttpRule.
 func routesIn(rule []byte) ([]route, error) {
 	var own route
 	var body string
@@ -56,11 +53,10 @@ func routesIn(rule []byte) ([]route, error) {
 		case number == 7:
 			body = string(value)
 		case number == 8: // a google.api.CustomHttpPattern
-			own = route{}
 			return eachField(value, func(number protowire.Number, value []byte) error {
 				if number == 1 {
 					own.verb = string(value)
-				} else if number == 2 {
+				} else {
 					own.path = string(value)
 				}
 				return nil
@@ -82,26 +78,24 @@ func routesIn(rule []byte) ([]route, error) {
 // eachField visits the fields of a message that are strings or messages.
 func eachField(message []byte, visit func(protowire.Number, []byte) error) error {
 	for len(message) > 0 {
-		number, kind, tag := protowire.ConsumeTag(message)
-		if tag < 0 {
-			return protowire.ParseError(tag)
+		number, kind, size := protowire.ConsumeField(message)
+		if err := protowire.ParseError(size); err != nil {
+			return err
 		}
-		size := protowire.ConsumeFieldValue(number, kind, message[tag:])
-		if size < 0 {
-			return protowire.ParseError(size)
-		}
-		if value, n := protowire.ConsumeBytes(message[tag:]); kind == protowire.BytesType && n > 0 {
+		if kind == protowire.BytesType {
+			_, _, tag := protowire.ConsumeTag(message)
+			value, _ := protowire.ConsumeBytes(message[tag:])
 			if err := visit(number, value); err != nil {
 				return err
 			}
 		}
-		message = message[tag+size:]
+		message = message[size:]
 	}
 	return nil
 }
 
 // emptyBody returns the JSON of an empty message, such as "1970-01-01T00:00:00Z" for a
-// google.protobuf.Timestamp. It returns "" for streams and for fields that are not messages.
+// google.protobuf.Timestamp, or "" for client streams and for fields that are not messages.
 func emptyBody(body string, method protoreflect.MethodDescriptor) string {
 	message := method.Input()
 	if body != "*" {
@@ -126,8 +120,8 @@ var (
 	variables = regexp.MustCompile(`\{([^}=]*)=?([^}]*)\}`)
 )
 
-// expand makes a path of a template (google/api/http.proto): every star is an x, every variable what
-// its field can hold.
+// expand makes a path of a template (google/api/http.proto): a star becomes an x, and a variable becomes a
+// value that its field can hold.
 func expand(template string, input protoreflect.MessageDescriptor) string {
 	template = stars.ReplaceAllString(template, "x")
 	return variables.ReplaceAllStringFunc(template, func(variable string) string {
@@ -139,7 +133,7 @@ func expand(template string, input protoreflect.MessageDescriptor) string {
 	})
 }
 
-// valueOf returns a value that a field can hold, as it stands in a path.
+// valueOf returns a value that a field can hold, in the form that a path has.
 func valueOf(message protoreflect.MessageDescriptor, path string) string {
 	first, rest, _ := strings.Cut(path, ".")
 	field := message.Fields().ByName(protoreflect.Name(first))
@@ -155,7 +149,7 @@ func valueOf(message protoreflect.MessageDescriptor, path string) string {
 			return "1s"
 		case name == "google.protobuf.Value":
 			return "1"
-		case rest == "" && field.Message().Fields().ByName("value") != nil: // google/protobuf/wrappers.proto
+		case rest == "": // of google/protobuf/wrappers.proto
 			rest = "value"
 		}
 		return valueOf(field.Message(), rest)

@@ -39,7 +39,7 @@ func withExtras(handler http.Handler, options ...connect.HandlerOption) http.Han
 	return mux
 }
 
-// version2 serves the table's procedures with connect-go v2, and others that no guard stands before.
+// version2 serves the table's procedures behind a guard of connect-go v2, and open procedures.
 func version2(guard *interceptor.Guard, table *policy.Table, open ...string) http.Handler {
 	mux := http.NewServeMux()
 	receive := func(_ context.Context, _ connect2.Spec, stream connect2.ServerStream) error {
@@ -116,7 +116,7 @@ func TestOutside(t *testing.T) {
 	}
 }
 
-// pages serves something else for all that a mux does not have.
+// pages adds a handler for all other paths to a mux.
 func pages(mux *http.ServeMux, rest http.Handler) http.Handler {
 	mux.Handle("/", rest)
 	return mux

@@ -12,16 +12,16 @@ import (
 	"github.com/protoauthz/protoauthz/interceptor/policy"
 )
 
-// A Procedure may be served by a server.
+// A Procedure is a procedure that a server may serve.
 type Procedure struct {
 	Name   string
 	Stream bool                          // of any kind
-	Method protoreflect.MethodDescriptor // nil if none is linked
+	Method protoreflect.MethodDescriptor // nil if the descriptor is not linked
 }
 
-// wellKnown tells the streams among the procedures that frameworks bring along, under the names under
-// which they are served. connectrpc.com/grpcreflect and connectrpc.com/grpchealth link none of them,
-// or link them under names of their own.
+// wellKnown are the procedures that frameworks bring along, by the names under which they are served. The
+// value tells whether the procedure is a stream. connectrpc.com/grpcreflect and
+// connectrpc.com/grpchealth do not link their descriptors, or link them under other names.
 var wellKnown = map[string]bool{
 	"/grpc.health.v1.Health/Check":                                             false,
 	"/grpc.health.v1.Health/List":                                              false,
@@ -40,10 +40,10 @@ var wellKnown = map[string]bool{
 	"/xds.service.orca.v3.OpenRcaService/StreamCoreMetrics":                    true,
 }
 
-// UnknownProcedure belongs to no service. A handler for everything unknown takes it for a stream.
+// UnknownProcedure belongs to no service. grpc-go's handler for unknown services serves it as a stream.
 var UnknownProcedure = Procedure{Name: "/protoauthz.guardtest.Nowhere/Nothing", Stream: true}
 
-// procedures returns the procedures of the table, of linked services and of well-known services, sorted.
+// procedures returns the procedures of the table, of linked services and of well-known services, in order.
 func procedures(table *policy.Table) []Procedure {
 	all := map[string]Procedure{}
 	for name, stream := range wellKnown {
@@ -69,15 +69,15 @@ func procedures(table *policy.Table) []Procedure {
 	return slices.SortedFunc(maps.Values(all), func(a, b Procedure) int { return cmp.Compare(a.Name, b.Name) })
 }
 
-// Message returns a message that holds nothing but its required fields, and those their required
-// fields: a server reads no message that lacks one.
+// Message returns a message whose required fields are set, on all levels, and no others: a server does
+// not read a message that lacks a required field.
 func Message(descriptor protoreflect.MessageDescriptor) *dynamicpb.Message {
 	message := dynamicpb.NewMessage(descriptor)
 	fill(message, 0)
 	return message
 }
 
-// maxDepth is beyond what a message may nest. A message that requires itself has no value.
+// maxDepth ends a message that requires itself.
 const maxDepth = 100
 
 func fill(message protoreflect.Message, depth int) {

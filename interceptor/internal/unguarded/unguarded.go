@@ -1,5 +1,5 @@
-// Package unguarded finds the procedures of a server that nobody guards. Packages guardtest and
-// grpcguardtest call the server, each in its way.
+// Package unguarded finds the procedures of a server that no guard stands before. Packages guardtest and
+// grpcguardtest supply the calls.
 package unguarded
 
 import (
@@ -17,23 +17,23 @@ import (
 	"github.com/protoauthz/protoauthz/interceptor/policy"
 )
 
-// Patience bounds a call that an unguarded handler does not answer.
+// Patience is how long a call waits for an answer: an unguarded handler may give none.
 const Patience = 5 * time.Second
 
-// maxHanging bounds how many procedures are awaited for [Patience].
+// maxHanging is how many calls may wait for [Patience] before the rest is not called.
 const maxHanging = 3
 
 // Domain is the domain of the google.rpc.ErrorInfo of a Guard.
 var Domain = new(interceptor.Denial).ErrorInfo().GetDomain()
 
-// A Kind tells answers apart.
+// A Kind is what a call came to.
 type Kind int
 
 // The kinds.
 const (
-	// Answered is an answer that may be a Guard's.
+	// Answered: the server answered. The answer may be a Guard's refusal.
 	Answered Kind = iota
-	// Absent says that the server has no such procedure.
+	// Absent: the server does not serve the procedure.
 	Absent
 	// Hanging: no answer came within [Patience].
 	Hanging
@@ -46,19 +46,19 @@ const (
 )
 
 // TwoTokens are the Authorization fields of the second call. A Guard refuses two tokens before its
-// verifier sees one; a check that only looks for a token, or a verifier that takes every token, lets
-// them pass.
+// verifier sees a token. Middleware that only looks for a token lets them pass, and so does a verifier
+// that accepts every token.
 var TwoTokens = []string{"Bearer garbage", "Bearer garbage"}
 
 // An Answer is what a server answers to a call.
 type Answer struct {
 	Kind   Kind
 	OK     bool               // the call succeeded
-	Reason interceptor.Reason // of a Guard, or ""
-	Text   string             // describes the answer, or names the absent procedure
+	Reason interceptor.Reason // of a Guard's refusal, or ""
+	Text   string             // the answer in words, or the name of the absent procedure
 }
 
-// Reason finds a Guard's reason in the details of a status.
+// Reason returns the reason of a Guard's refusal from the details of a status, or "".
 func Reason(details []*anypb.Any) interceptor.Reason {
 	for _, detail := range details {
 		info := new(errdetails.ErrorInfo)
@@ -69,14 +69,14 @@ func Reason(details []*anypb.Any) interceptor.Reason {
 	return ""
 }
 
-// A Server is called twice by each procedure: without a token, and with [TwoTokens].
+// A Server is a server whose procedures are called twice: without a token, and with [TwoTokens].
 type Server struct {
 	Package      string // the name that faults begin with
-	What         string // names what the user gave, such as "handler"
+	What         string // the noun for what the user gave, such as "handler"
 	Given        any    // the handler or connection that the user gave
 	Call         func(_ context.Context, _ Procedure, authorization []string) Answer
 	Remedy       func(Procedure) string // how to guard a procedure
-	Absent       string                 // begins the fault that lists absent procedures
+	Absent       string                 // the beginning of the fault that lists absent procedures
 	Instead      string                 // what to give instead
 	NoProcedures string                 // the fault if no procedure was called
 }
@@ -125,7 +125,7 @@ func (s Server) faults(ctx context.Context, table *policy.Table) []string {
 		case ok && answer.Kind == Absent:
 			missing = append(missing, answer.Text)
 			continue
-		case !ok && answer.Kind == Absent: // as it seems without a token
+		case answer.Kind == Absent: // without a rule: the server may serve it to calls with a token
 			if answer = s.Call(ctx, procedure, TwoTokens); answer.Kind == Absent || answer.Reason != "" {
 				continue
 			}
@@ -133,12 +133,12 @@ func (s Server) faults(ctx context.Context, table *policy.Table) []string {
 		case !ok && answer.Kind == unknown.Kind && answer.Reason == unknown.Reason:
 			continue // the server does not know it
 		case answer.Reason != "" && answer.Reason != interceptor.ReasonTokenMissing && answer.Reason != interceptor.ReasonRuleMissing:
-			// The token may have opened any of the other procedures.
+			// The other procedures may be open or not: the token may grant them.
 			return []string{fmt.Sprintf("the calls carry a token: %s was refused with reason %q: give a %s that adds no token", procedure.Name, answer.Reason, s.What)}
 		}
-		found = found || authorization == nil
+		found = true
 		fault := s.judge(procedure, rule, answer, authorization)
-		if fault == "" && authorization == nil {
+		if fault == "" { // so far: the call had no token
 			answer = s.Call(ctx, procedure, TwoTokens)
 			fault = s.judge(procedure, rule, answer, TwoTokens)
 		}
@@ -161,7 +161,7 @@ func (s Server) faults(ctx context.Context, table *policy.Table) []string {
 	return faults
 }
 
-// judge says what is wrong with an answer for which there is a rule, or none.
+// judge returns the fault in an answer, or "". The rule is nil if the table has none.
 func (s Server) judge(procedure Procedure, rule *policy.Rule, answer Answer, authorization []string) string {
 	want, remedy, public := interceptor.ReasonTokenMissing, s.Remedy(procedure), ""
 	sent := "without a token"
@@ -188,7 +188,7 @@ func (s Server) judge(procedure Procedure, rule *policy.Rule, answer Answer, aut
 		return "cannot be called: " + answer.Text
 	case answer.Kind == Hanging:
 		return fmt.Sprintf("is open: it has not refused a call %s within %v: %s", sent, Patience, remedy)
-	case authorization != nil && answer.Kind == Absent:
+	case answer.Kind == Absent: // with two tokens: faults lists what is absent without a token
 		return "is not behind the guard: it refuses a call without a token, and does not serve a call with two tokens: " + remedy
 	case authorization != nil && answer.Reason != "":
 		return "" // Some servers join the tokens or hand on one of them.

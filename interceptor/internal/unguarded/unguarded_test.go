@@ -19,10 +19,10 @@ import (
 	"github.com/protoauthz/protoauthz/interceptor/policy"
 )
 
-// TestMain makes sure that no goroutine outlives its test.
+// TestMain makes sure that no goroutine outlives the tests.
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
-// server is guarded by the table but for the answers that are given.
+// server answers as a guard with the table does, but for the procedures with an answer of their own.
 func server(t *testing.T, table *policy.Table, answers map[string]unguarded.Answer) unguarded.Server {
 	t.Helper()
 	return unguarded.Server{
@@ -104,6 +104,7 @@ func TestAssert(t *testing.T) {
 		"unreachable for once":      {map[string]unguarded.Answer{ruled: {Kind: unguarded.Unreachable, Text: "no"}}, []string{ruled + " cannot be called: no"}},
 		"unreachable":               {map[string]unguarded.Answer{"/": {Kind: unguarded.Unreachable, Text: "no"}}, []string{"the server cannot be called: no"}},
 		"absent":                    {map[string]unguarded.Answer{ruled: {Kind: unguarded.Absent, Text: "it"}}, []string{"the server lacks it: give another"}},
+		"a guard for tokens alone":  {map[string]unguarded.Answer{"/": {Kind: unguarded.Uncallable}, health: {Kind: unguarded.Absent}, two + health: reason(interceptor.ReasonTokenMalformed)}, []string{"nothing is guarded"}},
 		"uncallable":                {map[string]unguarded.Answer{"/": {Kind: unguarded.Uncallable}}, []string{"nothing is guarded"}},
 		"open to two tokens":        {map[string]unguarded.Answer{two + ruled: open}, []string{ruled + " is open" + badly + "200" + malformed}},
 		"failing with two tokens":   {map[string]unguarded.Answer{two + ruled: failed}, []string{ruled + " is not behind the guard" + badly + "500" + malformed}},
@@ -125,7 +126,7 @@ func TestAssert(t *testing.T) {
 	}
 }
 
-// TestAssertHanging makes sure that a server that never answers is not awaited for ever.
+// TestAssertHanging makes sure that the calls to a server that never answers end after three procedures.
 func TestAssertHanging(t *testing.T) {
 	t.Parallel()
 	table := harness.Rules(t)
@@ -147,7 +148,7 @@ func TestAssertHanging(t *testing.T) {
 	}
 }
 
-// TestAssertHangingLater makes sure that the wait for handlers that hang with tokens alone is bounded, too.
+// TestAssertHangingLater makes sure that the calls end also if a server hangs only for calls with tokens.
 func TestAssertHangingLater(t *testing.T) {
 	t.Parallel()
 	table := harness.Rules(t)
@@ -173,7 +174,7 @@ func TestAssertHangingLater(t *testing.T) {
 	}
 }
 
-// A lateTest is a test whose cleanups run.
+// A lateTest is a test in its cleanup.
 type lateTest struct{ *harness.Report }
 
 func (lateTest) Context() context.Context {
@@ -182,7 +183,7 @@ func (lateTest) Context() context.Context {
 	return ctx
 }
 
-// TestAssertNothing makes sure that a test which gives nothing is told so, once.
+// TestAssertNothing makes sure that a test which gives nothing to check fails, with one fault.
 func TestAssertNothing(t *testing.T) {
 	t.Parallel()
 	table := harness.Rules(t)
@@ -212,7 +213,7 @@ func TestAssertNothing(t *testing.T) {
 	}
 }
 
-// TestMessage makes sure that a message that requires itself, and so has no value, ends somewhere.
+// TestMessage makes sure that required fields are set, and that a message which requires itself ends.
 func TestMessage(t *testing.T) {
 	t.Parallel()
 	files, err := protos.Compile(t.Context(), "../../../proto", map[string]string{"loop.proto": `syntax = "proto2";

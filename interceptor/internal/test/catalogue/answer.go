@@ -16,23 +16,22 @@ const (
 	unauthenticated  = 16
 )
 
-// An Answer is all that a client learns of a refusal. The zero Answer is none: the
-// call was let in.
+// An Answer is everything that a client learns of a refusal. The zero Answer means that the call was let in.
 type Answer struct {
 	// Code is gRPC's number, which Connect shares.
 	Code int
-	// Reason is that of the google.rpc.ErrorInfo, and Required and Any are its
-	// metadata "required_scopes" and "any_scopes".
+	// Reason is the reason in the google.rpc.ErrorInfo. Required and Any are its metadata "required_scopes" and
+	// "any_scopes".
 	Reason, Required, Any string
 	// Text is the message.
 	Text string
-	// Challenge is the WWW-Authenticate, where the protocol shows one.
+	// Challenge is the WWW-Authenticate, if the protocol shows it.
 	Challenge string
-	// Told is the metadata "challenge": the same, over every protocol.
+	// Told is the metadata "challenge", which is the same text over every protocol.
 	Told string
 }
 
-// HTTPStatus is the status of a unary call of Connect. All others have 200.
+// HTTPStatus returns the HTTP status of a unary call of Connect. Other calls have 200.
 func (a Answer) HTTPStatus() int {
 	switch a.Code {
 	case 0:
@@ -49,13 +48,13 @@ func (a Answer) HTTPStatus() int {
 }
 
 const (
-	plainChallenge   = `Bearer realm="` + tokens.API + `"` // also of Member, whose audience is an organization
+	plainChallenge   = `Bearer realm="` + tokens.API + `"` // also for Member, whose audience is an organization
 	invalidChallenge = plainChallenge + `, error="invalid_token"`
 	requestChallenge = plainChallenge + `, error="invalid_request"`
 	scopeChallenge   = plainChallenge + `, error="insufficient_scope"`
 )
 
-// All refusals but that for a missing scope.
+// All refusals but the refusal for a missing scope: see [Insufficient].
 var (
 	Missing      = unauthenticatedAs("TOKEN_MISSING", "a bearer token is required", plainChallenge)
 	Unsupported  = unauthenticatedAs("SCHEME_UNSUPPORTED", "the authorization scheme must be Bearer", plainChallenge)
@@ -87,15 +86,14 @@ func denied(reason, text, challenge string) Answer {
 	return Answer{Code: permissionDenied, Reason: reason, Text: text, Challenge: challenge, Told: challenge}
 }
 
-// Insufficient is the refusal for a missing scope: all that the rule names, and
-// those of which one is enough.
+// Insufficient is the refusal for a missing scope, with all scopes that the rule names and its alternatives.
 func Insufficient(required string, alternatives ...string) Answer {
 	answer := denied("SCOPE_INSUFFICIENT", "a required scope is missing", scopeChallenge+`, scope="`+required+`"`)
 	answer.Required, answer.Any = required, strings.Join(alternatives, " ")
 	return answer
 }
 
-// causes are what is wrong with a token, by reason.
+// causes are the errors that the cause of a refusal must match, by reason.
 var causes = map[string]error{
 	Missing.Reason:     token.ErrMissing,
 	Unsupported.Reason: token.ErrScheme,

@@ -9,7 +9,7 @@ import (
 	"github.com/protoauthz/protoauthz/interceptor/internal/test/tokens"
 )
 
-// carried are tokens that are missing, that come twice, or in another way.
+// carried are tokens that are missing, that come twice, or that come in another field.
 func (f forge) carried() []Case {
 	good := f.Token(tokens.I1.ES256)
 	other := f.Token(tokens.I1.ES384)
@@ -65,7 +65,7 @@ func (f forge) carried() []Case {
 	})
 }
 
-// schemes are all about the first word.
+// schemes are Authorization fields that begin with another word than "Bearer ".
 func (f forge) schemes() []Case {
 	good := f.Token(tokens.I1.ES256)
 	var cases []Case

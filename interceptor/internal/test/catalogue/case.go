@@ -1,6 +1,6 @@
-// Package catalogue is what a guard must answer, whatever carries the calls: services
-// with their rules, and the calls of the threats in SECURITY.md with the answers that
-// are the same over every transport.
+// Package catalogue lists calls with the answers that a guard must give over every transport: services with
+// their rules, and the calls of the threats in SECURITY.md. Package harness makes the calls, and says how to
+// add one.
 package catalogue
 
 import (
@@ -12,29 +12,29 @@ import (
 
 // A Case is one call that has the same answer over every transport.
 type Case struct {
-	// Row is the group of cases in SECURITY.md, as in "D07", or empty if there is none.
+	// Row is the group of cases in SECURITY.md, such as "D07", or empty. Name is unique in its row.
 	Row, Name string
-	// Service is one of [Services], [Unruled] or [Opened]: any of its methods is
-	// called that can have so many messages.
+	// Service is one of [Services], or [Unruled] or [Opened]. The case is a call of each of its methods that
+	// can have so many messages.
 	Service string
-	// Trust is whom the server trusts.
+	// Trust names the issuers that the server trusts: [Both], which is the default, or [Alone].
 	Trust string
-	// Authorization are the values of that header, and Header are other fields.
+	// Authorization are the values of that field, and Header are other fields.
 	Authorization []string
 	Header        http.Header
-	// Messages are the requests.
+	// Messages are the requests: by default one that names [tokens.OrganizationA].
 	Messages []Message
-	// Swallow makes a streaming handler ignore that it cannot receive.
+	// Swallow makes the handler of a stream ignore the error of a Receive.
 	Swallow bool
-	// Everywhere says that it matters how the case is called: over which transport, and
-	// which method. So it is with the first of each row. The others may take turns.
+	// Everywhere makes the call in all ways also under the race detector and with -short, where the other
+	// cases of a row take turns with the ways. The first case of a row is always called everywhere.
 	Everywhere bool
 
-	// Want is the answer.
+	// Want is the answer. The zero Answer means that the call is let in.
 	Want Answer
-	// Cause is what the denial that the observer sees must match, if not nil.
+	// Cause is an error that the denial in the event must match. The default follows from Want.
 	Cause error
-	// Seen are those of several messages that are let in before one is refused.
+	// Seen are the messages that are let in before another message is refused.
 	Seen []string
 }
 
@@ -46,7 +46,7 @@ type Message struct {
 	Document *string
 }
 
-// String is what handlers say of a message.
+// String is the text of a message that handlers note and echo.
 func (m Message) String() string {
 	if m.Document == nil {
 		return m.Organization
@@ -62,15 +62,15 @@ func naming(organizations ...string) []Message {
 	return messages
 }
 
-// Fits reports whether a method can have the messages.
+// Fits reports whether a call of a method can have the messages of the case.
 func (c *Case) Fits(method Method) bool { return method.ClientStreams || len(c.Messages) == 1 }
 
-// maxField is how much of a header field the default limits of net/http let through,
-// beside the others of a call.
+// maxField is the largest value of a field that the default limits of net/http let through, beside the other
+// fields of a call.
 const maxField = 1<<20 - 4<<10
 
-// Travels reports whether every transport carries the header as it is. What does not
-// can only be asked in process.
+// Travels reports whether every transport carries the Authorization field unchanged. A case that does not travel
+// is called in process.
 func (c *Case) Travels() bool {
 	for _, value := range c.Authorization {
 		if len(value) > maxField || strings.HasPrefix(value, " ") || strings.HasSuffix(value, " ") && strings.Trim(value, " ") != "Bearer" {
@@ -85,19 +85,19 @@ func (c *Case) Travels() bool {
 	return true
 }
 
-// An Outcome is what must come of a call beside its answer.
+// An Outcome is everything that comes of a call beside its answer.
 type Outcome struct {
-	// Decisions are the reasons that the observer sees, empty for being let in.
+	// Decisions are the reasons of the events, "" for an admission.
 	Decisions []string
 	// Handled is how often the handler runs.
 	Handled int
-	// Seen is what the handler sees of the messages.
+	// Seen are the texts of the messages that the handler sees.
 	Seen []string
-	// Got is what the client gets from the echoing handler.
+	// Got are the texts that the client gets from the handler, which echoes.
 	Got []string
 }
 
-// Outcome is what must come of a call of the method.
+// Outcome returns everything that must come of a call of a method.
 func (c *Case) Outcome(method Method) Outcome {
 	if c.Want.Reason == "" {
 		var all []string
@@ -114,9 +114,8 @@ func (c *Case) Outcome(method Method) Outcome {
 	if len(c.Seen) > 0 {
 		outcome.Decisions = []string{"", c.Want.Reason}
 	}
-	// A handler that receives its messages itself runs before the first: only the
-	// organization in it is still open.
-	if method.ClientStreams && c.byMessage() && c.Want.Reason == Organization.Reason {
+	// A handler that receives its messages itself runs before the first message, which names the organization.
+	if method.ClientStreams && c.namesInMessage() && c.Want.Reason == Organization.Reason {
 		outcome.Handled = 1
 	}
 	if method == Bidi {
@@ -125,12 +124,13 @@ func (c *Case) Outcome(method Method) Outcome {
 	return outcome
 }
 
-func (c *Case) byMessage() bool {
+// namesInMessage reports whether a message names the organization.
+func (c *Case) namesInMessage() bool {
 	return Services[c.Service].GetOrganization().GetField() != ""
 }
 
-// A forge makes the catalogue's tokens. ES256 is the algorithm unless a case is about
-// another: the others take up to a hundred times as long to verify.
+// A forge makes the catalogue's tokens. The algorithm is ES256 unless a case is about algorithms: the others take
+// up to a hundred times as long to verify.
 type forge struct{ tokens.Scene }
 
 func bearer(raw string) []string { return []string{"Bearer " + raw} }
@@ -140,13 +140,15 @@ func (f forge) good(changes ...any) []string {
 	return bearer(f.Token(tokens.I1.ES256, changes...))
 }
 
-// global, resource and member are good tokens of each permission model.
+// global is a good token of the global model.
 func (f forge) global(scope string) []string { return f.good("scope", scope) }
 
+// resource is a good token of the model of an organization's resources.
 func (f forge) resource(organization, scope string) []string {
 	return f.good("scope", scope, "organization_id", organization)
 }
 
+// member is a good token of the model of organizations.
 func (f forge) member(organization, scope string) []string {
 	return f.good("scope", scope, "aud", tokens.OrganizationAudience+organization)
 }

@@ -8,16 +8,16 @@ import (
 	"github.com/protoauthz/protoauthz/interceptor/internal/test/tokens"
 )
 
-// Cases is all cases, by row, for an attacker whose server is at a URL. Their
-// tokens are good for ten minutes, and those of the rows that are [Fleeting] for four.
+// Cases returns all cases, ordered by row, with the URL of an attacker's server. The tokens are good for ten
+// minutes, and for four minutes in the rows that are [Fleeting].
 func Cases(attacker string) []Case {
 	f := forge{tokens.Scene{
 		Now: time.Now().Unix(), Leeway: int64(leeway / time.Second), Slack: int64(slack / time.Second), Attacker: attacker,
 	}}
 	cases := slices.Concat(
 		f.carried(), f.schemes(), f.issuers(), f.audiences(), f.scopes(), f.otherScopeClaims(), f.callers(),
-		f.globals(), f.resources(), f.members(), f.confusions(), f.streams(), f.nested(), f.otherSources(),
-		f.anywhere(), f.ruleless(), f.publics(), f.reasons(), f.secrets(), f.whims(), f.trials(),
+		f.globals(), f.resources(), f.members(), f.confusions(), f.streams(), f.nested(), f.otherPlaces(),
+		f.anywhere(), f.ruleless(), f.publics(), f.reasons(), f.secrets(), f.verifiers(), f.trials(),
 	)
 	for n := range cases {
 		c := &cases[n]
@@ -38,7 +38,7 @@ func Cases(attacker string) []Case {
 	return cases
 }
 
-// trials are what is decided by the token alone.
+// trials are the forged and good tokens of package tokens: the token alone decides.
 func (f forge) trials() []Case {
 	answers := map[tokens.Verdict]Answer{
 		tokens.Malformed: Malformed, tokens.Invalid: Invalid, tokens.Expired: Expired, tokens.NotYetValid: NotYetValid,

@@ -18,8 +18,8 @@ func (f forge) globals() []Case {
 	}
 }
 
-// resources are calls for an organization that the token is not for, or that is
-// not named. There is one answer for an organization of others and for none at all.
+// resources are calls for another organization than the token's, and calls that name none. The answer is the
+// same for an organization that exists and for one that does not.
 func (f forge) resources() []Case {
 	inA, inB := f.resource(orgA, "read:data"), f.resource(orgB, "read:data")
 	cases := []Case{
@@ -107,8 +107,8 @@ func (f forge) confusions() []Case {
 	return cases
 }
 
-// otherSources are organizations that a header names, or the token alone.
-func (f forge) otherSources() []Case {
+// otherPlaces are organizations that a header names, or the token alone.
+func (f forge) otherPlaces() []Case {
 	inA := f.resource(orgA, "read:data")
 	header := func(name string, values []string, want Answer) Case {
 		c := Case{Name: "header, " + name, Service: "Header", Authorization: inA, Want: want}

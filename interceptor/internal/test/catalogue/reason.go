@@ -7,7 +7,7 @@ import (
 	"github.com/protoauthz/protoauthz/interceptor/internal/test/tokens"
 )
 
-// reasons are one call for every reason: each is told on every protocol.
+// reasons are one call for each reason of a refusal.
 func (f forge) reasons() []Case {
 	cases := []Case{
 		{Service: "Read", Want: Missing},
@@ -32,8 +32,8 @@ func (f forge) reasons() []Case {
 	return everywhere(cases)
 }
 
-// whims are verifiers that do not keep to their contract.
-func (f forge) whims() []Case {
+// verifiers are calls to a server whose verifier breaks its contract.
+func (f forge) verifiers() []Case {
 	return []Case{
 		{Name: "a verifier's own error", Service: "Read", Authorization: bearer("foreign"), Want: Failed, Cause: ErrForeign},
 		{Name: "a verifier with neither claims nor error", Service: "Read", Authorization: bearer("nothing"), Want: Failed},
@@ -41,7 +41,7 @@ func (f forge) whims() []Case {
 	}
 }
 
-// Reasons are all reasons that occur in cases, sorted.
+// Reasons returns all reasons in cases, sorted.
 func Reasons(cases []Case) []string {
 	reasons := map[string]bool{}
 	for _, c := range cases {

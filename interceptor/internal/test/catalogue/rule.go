@@ -4,7 +4,7 @@ import (
 	"github.com/protoauthz/protoauthz/interceptor/internal/test/tokens"
 )
 
-// anywhere are calls without a token, of all kinds.
+// anywhere are calls without a token, of every kind of method.
 func (f forge) anywhere() []Case {
 	var cases []Case
 	for _, service := range []string{"Global", "Field", "Member"} {
@@ -16,7 +16,7 @@ func (f forge) anywhere() []Case {
 	return everywhere(cases)
 }
 
-// ruleless are calls of methods that nobody annotated.
+// ruleless are calls of methods without a rule.
 func (f forge) ruleless() []Case {
 	return everywhere([]Case{
 		{Row: "D52", Name: "no token", Service: Unruled, Want: Ruleless},
@@ -26,7 +26,7 @@ func (f forge) ruleless() []Case {
 	})
 }
 
-// publics are calls of methods that read no token: a broken one does no harm.
+// publics are calls of public methods: no token is verified, so a bad token does no harm.
 func (f forge) publics() []Case {
 	var cases []Case
 	for _, service := range []string{"Public", Opened} {

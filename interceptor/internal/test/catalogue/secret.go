@@ -11,8 +11,7 @@ import (
 	"github.com/protoauthz/protoauthz/interceptor/internal/test/tokens"
 )
 
-// secrets are tokens that hold, in each place that an error could quote, what can be
-// recognised anywhere.
+// secrets are tokens with a text that can be recognised in every place that an error could quote.
 func (f forge) secrets() []Case {
 	k := tokens.I1.ES256
 	payload := func(changes ...any) string {
@@ -72,12 +71,12 @@ func (f forge) secrets() []Case {
 	return cases
 }
 
-// Piece is the size of the pieces of a token that are looked for. They stand for 15
-// bytes: "organization" is in many a text.
+// Piece is the size of the pieces of a token that must not occur in a text. A piece encodes 15 bytes: shorter
+// words, such as "organization", occur in many texts.
 const Piece = 20
 
-// Secrets are what must not be told, about the tokens of cases: each string in them
-// that the texts for anybody do not hold, and each piece of them.
+// Secrets returns the texts and pieces that an answer or event must not hold: each string in the tokens of the
+// cases that is not public, and each piece of the tokens.
 func Secrets(cases []Case) (texts []string, pieces map[string]bool) {
 	public := publicText()
 	found := map[string]bool{"secret": true}
@@ -97,18 +96,18 @@ func Secrets(cases []Case) (texts []string, pieces map[string]bool) {
 			}
 		}
 	}
-	for shift := range 3 { // a scope that is required may be granted too
+	for shift := range 3 { // a required scope is public, and may stand in a token
 		encoded := base64.StdEncoding.EncodeToString(append(make([]byte, shift), public...))
 		maps.DeleteFunc(pieces, func(piece string, _ bool) bool { return strings.Contains(encoded, piece) })
 	}
 	maps.DeleteFunc(found, func(text string, _ bool) bool {
-		// What is shorter is in many a text by chance.
+		// A shorter text occurs by chance.
 		return len(strings.TrimSpace(text)) < 5 || !slices.ContainsFunc(strings.Fields(text), func(word string) bool { return !strings.Contains(public, word) })
 	})
 	return slices.Sorted(maps.Keys(found)), pieces
 }
 
-// collect finds all strings and numbers in JSON.
+// collect adds all strings and numbers in JSON.
 func collect(found map[string]bool, value any) {
 	switch value := value.(type) {
 	case map[string]any:
@@ -126,8 +125,7 @@ func collect(found map[string]bool, value any) {
 	}
 }
 
-// publicText is what answers and errors may hold: the rules, and how the server is
-// set up.
+// publicText is the text that answers and errors may hold: the rules and the configuration of the server.
 func publicText() string {
 	var text strings.Builder
 	_, _ = fmt.Fprintln(&text, tokens.I1.URL, tokens.I2.URL, down, tokens.API, tokens.Algorithms(), "at+jwt", "read:a write:b", invalidChallenge)

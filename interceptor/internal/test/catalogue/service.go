@@ -12,8 +12,8 @@ import (
 	"github.com/protoauthz/protoauthz/interceptor/policy"
 )
 
-// Services are the tests' services with the rule that all their methods have. Each
-// has all of [Methods].
+// Services are the tests' services by name. All methods of a service have its rule. Each service has all
+// [Methods].
 var Services = map[string]*authzv1.MethodRule{
 	"Public":        {Public: true},
 	"Authenticated": {Model: authzv1.Model_MODEL_GLOBAL_RESOURCE, Authenticated: true},
@@ -46,19 +46,21 @@ var Services = map[string]*authzv1.MethodRule{
 	},
 }
 
-// More services: without a rule, and public as a whole without being known.
+// More services.
 const (
+	// Unruled has no rules.
 	Unruled = "Unruled"
-	Opened  = "Opened"
+	// Opened is public as a whole, by policy.WithPublic. Its file is not compiled.
+	Opened = "Opened"
 )
 
-// A Method is one of those that each service has.
+// A Method is a method of every service.
 type Method struct {
 	Name                         string
 	ClientStreams, ServerStreams bool
 }
 
-// The methods, one of each stream type.
+// The methods, one for each stream type.
 var (
 	Unary  = Method{Name: "Unary"}
 	Server = Method{Name: "Server", ServerStreams: true}
@@ -74,13 +76,13 @@ const (
 	response = "sample.v1.SyncDocumentsResponse"
 )
 
-// Procedure is the path of a method.
+// Procedure returns the path of a method.
 func Procedure(service string, method Method) string {
 	return "/" + pkg + "." + service + "/" + method.Name
 }
 
-// Compile compiles the rules. All methods have the messages of the sample's
-// SyncDocuments, which the program must link.
+// Compile compiles the rules of [Services]. All methods have the messages of the sample's SyncDocuments, which
+// the program must link.
 func Compile() (*policy.Table, error) {
 	input, err := protoregistry.GlobalFiles.FindDescriptorByName(request)
 	if err != nil {

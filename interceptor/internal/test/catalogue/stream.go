@@ -1,6 +1,6 @@
 package catalogue
 
-// streams are calls of several messages.
+// streams are calls with several messages, or none.
 func (f forge) streams() []Case {
 	inA := f.resource(orgA, "read:data")
 	return everywhere([]Case{
@@ -21,7 +21,7 @@ func (f forge) streams() []Case {
 	})
 }
 
-// everywhere is for calls that may be checked in another way over another transport.
+// everywhere marks cases whose check differs between transports and methods.
 func everywhere(cases []Case) []Case {
 	for n := range cases {
 		cases[n].Everywhere = true
@@ -29,7 +29,7 @@ func everywhere(cases []Case) []Case {
 	return cases
 }
 
-// nested are calls whose organization stands in a message inside of the message.
+// nested are calls that name the organization in a message inside of the message.
 func (f forge) nested() []Case {
 	document := func(name string) Message { return Message{Document: &name} }
 	inA := f.resource(orgA, "read:data")

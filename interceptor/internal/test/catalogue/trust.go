@@ -11,7 +11,7 @@ import (
 	"github.com/protoauthz/protoauthz/interceptor/token"
 )
 
-// The trusts that cases are made for.
+// The names of the trusts.
 const (
 	// Both trusts two issuers, and a third whose keys cannot be had.
 	Both = "both issuers"
@@ -22,23 +22,22 @@ const (
 const (
 	down   = "https://down.test/oidc"
 	leeway = 5 * time.Minute
-	// slack is for how long the catalogue's tokens are what their cases say.
+	// slack is how long the answers of the cases hold after the tokens were made.
 	slack = 4 * time.Minute
 )
 
-// Fleeting reports whether a row is about the edges of a token's life, so that its calls must be
-// made soon after the catalogue.
+// Fleeting reports whether a row is about the edges of a token's life: make its calls soon after [Cases].
 func Fleeting(row string) bool { return row == "D20" || row == "D23" }
 
-// A Trust is a verifier with the endpoint that it gets keys from.
+// A Trust is the verifier of a server, with the endpoint of its keys.
 type Trust struct {
 	verifier *token.Verifier
 	idp      *tokens.IDP
 	issuers  []string
 }
 
-// NewTrusts makes the trusts, by name. Requests for URLs that nobody configured go
-// out to the network, where somebody may be waiting for them.
+// NewTrusts makes the trusts, by name. A request for a URL that is not an issuer's goes to the network, where the
+// attacker's server may count it.
 func NewTrusts() (map[string]*Trust, error) {
 	network := &http.Transport{DisableKeepAlives: true}
 	trust := func(issuers ...string) (*Trust, error) {
@@ -48,7 +47,7 @@ func NewTrusts() (map[string]*Trust, error) {
 			idp.ServeIssuer(tokens.I2, tokens.JWKs(tokens.I2.Keys()...)...)
 			idp.Serve(discoveryURL(down), tokens.Respond(http.StatusServiceUnavailable, ""))
 		}
-		// No call is refused for others made at the same time.
+		// A call must not be refused because of other calls at the same time.
 		options := []token.Option{token.WithLeeway(leeway), token.WithTransport(idp), token.WithSignatureLimit(1000)}
 		for _, url := range issuers[1:] {
 			options = append(options, token.WithIssuer(issuer(url)))
@@ -72,7 +71,7 @@ func discoveryURL(issuer string) string { return (&tokens.Issuer{URL: issuer}).D
 // ErrForeign is an error that no verifier should return.
 var ErrForeign = errors.New("out of order")
 
-// Verify verifies a token. It has moods, for tokens that only a test can send.
+// Verify verifies a token, and breaks the contract of a verifier for some strings that are not tokens.
 func (r *Trust) Verify(ctx context.Context, raw string) (*token.Claims, error) {
 	switch raw {
 	case "foreign":
@@ -88,7 +87,7 @@ func (r *Trust) Verify(ctx context.Context, raw string) (*token.Claims, error) {
 	}
 }
 
-// Strays are the URLs that the verifier asked for and nobody configured, sorted.
+// Strays returns the URLs that the verifier has requested and that are not an issuer's, sorted.
 func (r *Trust) Strays() []string {
 	return slices.DeleteFunc(r.idp.Requested(), func(url string) bool {
 		return slices.ContainsFunc(r.issuers, func(issuer string) bool {

@@ -7,7 +7,7 @@ import (
 	"testing"
 )
 
-// An attacker is a server that nobody has any business with.
+// An attacker is a server that must get no connection.
 type attacker struct {
 	url         string
 	connections atomic.Int64

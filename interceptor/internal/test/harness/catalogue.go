@@ -12,36 +12,35 @@ import (
 	"github.com/protoauthz/protoauthz/interceptor/internal/test/catalogue"
 )
 
-// A Way is a way to call all services of a server with a guard.
+// A Way is a way to call all services of a guarded server.
 type Way struct {
-	// Name is the same for whomever the server trusts.
+	// Name is the same for every trust.
 	Name string
-	// Carries tells whether there are such calls at all. Nil means all.
+	// Carries reports whether the way can call a method. Nil means all methods.
 	Carries func(catalogue.Method) bool
-	// ShowsHTTP tells whether a client sees the status of HTTP that goes with an answer, and its
-	// challenge. Nil means never: then the status is 200, if the client sees one.
+	// ShowsHTTP reports whether a client of the method sees the HTTP status of an answer and its challenge.
+	// Nil means never: the status is 200, if the client sees a status.
 	ShowsHTTP func(catalogue.Method) bool
-	// Records are those of the server.
+	// Records are the records of the server.
 	Records *Records
-	// Call makes one call with a header, and returns the refusal, if it is one, and the
-	// texts in the answers.
+	// Call makes one call with a header. It returns the answer, and the texts in the answer's messages.
 	Call func(ctx context.Context, c *catalogue.Case, method catalogue.Method, header http.Header) (Answer, []string)
-	// Logged is what the server has logged. Nil means nothing.
+	// Logged returns the server's log, which must be empty. Nil means that there is no log.
 	Logged func() string
 }
 
-// An Answer is what a client gets. Error is nil if the call succeeded.
+// An Answer is an answer as a client gets it. Error is nil if the call succeeded.
 type Answer struct {
 	catalogue.Answer
 
 	Domain string
-	More   int // how many other details, metadata and challenges there are
+	More   int // the number of other details, metadata and challenges
 	Status int // of HTTP, or 0 if the client cannot see it
 	Error  error
 }
 
-// Catalogue makes every call of the catalogue over the transports that a function returns for
-// each trust, with guards that call Observe.
+// Catalogue makes all calls of the catalogue in the ways that a function returns for each trust. The guards
+// must have the observer [Observe].
 func Catalogue(t *testing.T, transports func(t *testing.T, trust *catalogue.Trust) []Way) {
 	t.Helper()
 	attacker := listen(t)
@@ -59,10 +58,10 @@ func Catalogue(t *testing.T, transports func(t *testing.T, trust *catalogue.Trus
 		rows[c.Row] = append(rows[c.Row], c)
 	}
 	var seen sighting
-	// When all is over.
-	t.Cleanup(func() {
+	t.Cleanup(func() { // after all cases
 		seen.checkSecrets(t, cases)
 		if flag.Lookup("test.run").Value.String() == "" && flag.Lookup("test.skip").Value.String() == "" {
+			seen.checkVolume(t)
 			seen.checkCoverage(t, rows, ways[catalogue.Both])
 			if seen.cases != len(cases) {
 				t.Errorf("%d cases ran, want all %d", seen.cases, len(cases))
@@ -73,7 +72,7 @@ func Catalogue(t *testing.T, transports func(t *testing.T, trust *catalogue.Trus
 		}
 		for name, trust := range trusts {
 			if strays := trust.Strays(); len(strays) > 0 {
-				t.Errorf("%s: requests to %q, which nobody configured", name, strays)
+				t.Errorf("%s: requests to %q, which are not the URLs of an issuer", name, strays)
 			}
 			for _, way := range ways[name] {
 				if way.Logged == nil {
@@ -92,7 +91,7 @@ func Catalogue(t *testing.T, transports func(t *testing.T, trust *catalogue.Trus
 			id = "other"
 		}
 		t.Run(id, func(t *testing.T) {
-			if !catalogue.Fleeting(id) { // which come first, so that they are not kept waiting by all others
+			if !catalogue.Fleeting(id) { // A fleeting case must not wait for the others.
 				t.Parallel()
 			}
 			for n := range row {
@@ -102,11 +101,10 @@ func Catalogue(t *testing.T, transports func(t *testing.T, trust *catalogue.Trus
 	}
 }
 
-// Racing is set under the race detector, which makes each call six times as dear.
+// Racing is true under the race detector, which makes each call take six times as long.
 var Racing = false
 
-// casesPerCall is how many cases of a row share the ways to call, apart from those that go
-// everywhere.
+// casesPerCall is how many cases of a row take turns with the ways to call, apart from cases that go everywhere.
 func casesPerCall() int {
 	if Racing || testing.Short() {
 		return 7
@@ -114,7 +112,7 @@ func casesPerCall() int {
 	return 1
 }
 
-// fits reports whether a transport can carry a case as a call of the method.
+// fits reports whether the way can make the call of a case with a method.
 func (w *Way) fits(c *catalogue.Case, method catalogue.Method) bool {
 	return (w.Carries == nil || w.Carries(method)) && c.Fits(method)
 }
@@ -141,13 +139,13 @@ func (s *sighting) run(t *testing.T, ways []Way, c *catalogue.Case, n int) {
 			record, answer := testCall(t, &ways[w], c, method)
 			s.note(c, way, record, answer.Error)
 			if t.Failed() {
-				t.Fatal("called with " + way)
+				t.FailNow() // The other ways would fail alike.
 			}
 		}
 	}
 }
 
-// testCall makes one call and compares all that comes of it.
+// testCall makes one call and compares everything that comes of it.
 func testCall(t *testing.T, way *Way, c *catalogue.Case, method catalogue.Method) (*Record, Answer) {
 	t.Helper()
 	header := c.Header.Clone()
@@ -157,6 +155,7 @@ func testCall(t *testing.T, way *Way, c *catalogue.Case, method catalogue.Method
 	if c.Authorization != nil {
 		header["Authorization"] = slices.Clone(c.Authorization)
 	}
+	where := way.Name + ", " + method.Name
 	record, id := way.Records.New()
 	header.Set(Field, id)
 	record.swallow = c.Swallow
@@ -169,13 +168,13 @@ func testCall(t *testing.T, way *Way, c *catalogue.Case, method catalogue.Method
 		wantAnswer.Challenge = ""
 	}
 	if answer.Answer != wantAnswer || answer.More != 0 || (answer.Error == nil) != (c.Want.Reason == "") {
-		t.Errorf("the answer is\n     %+v\nwant %+v", answer, wantAnswer)
+		t.Errorf("%s: the answer is\n     %+v\nwant %+v", where, answer, wantAnswer)
 	}
 	if answer.Error != nil && answer.Domain != "protoauthz" {
-		t.Errorf("the domain is %q", answer.Domain)
+		t.Errorf("%s: the domain is %q", where, answer.Domain)
 	}
 	if answer.Status != 0 && answer.Status != wantStatus {
-		t.Errorf("the HTTP status is %d, want %d", answer.Status, wantStatus)
+		t.Errorf("%s: the HTTP status is %d, want %d", where, answer.Status, wantStatus)
 	}
 	want := c.Outcome(method)
 	var decisions []string
@@ -185,11 +184,11 @@ func testCall(t *testing.T, way *Way, c *catalogue.Case, method catalogue.Method
 	times, messagesSeen := record.Seen()
 	got := catalogue.Outcome{Decisions: decisions, Handled: times, Seen: messagesSeen, Got: texts}
 	if !reflect.DeepEqual(got, want) {
-		t.Errorf("the outcome is\n     %#v\nwant %#v", got, want)
+		t.Errorf("%s: the outcome is\n     %#v\nwant %#v", where, got, want)
 	}
 	if denial := record.Denial(); denial != nil {
 		if cause := denial.Unwrap(); cause == nil || c.Cause != nil && !errors.Is(cause, c.Cause) {
-			t.Errorf("the cause is %v, want %v", cause, c.Cause)
+			t.Errorf("%s: the cause is %v, want %v", where, cause, c.Cause)
 		}
 	}
 	return record, answer

@@ -24,7 +24,7 @@ import (
 // the guards.
 type Mount func(wire *Wire, handler StreamHandler, guards ...*interceptor.Guard) http.Handler
 
-// Patience is how long a test waits for what must come before it fails.
+// Patience is how long a test waits before it fails.
 const Patience = 2 * time.Minute
 
 // A Connection is a connection to a server that a test writes on by hand.
@@ -47,7 +47,7 @@ func (s *Server) DialByHand(t testing.TB) *Connection {
 	return &Connection{connection, bufio.NewReader(connection)}
 }
 
-// A Reply is what comes back over a connection.
+// A Reply is an answer over a connection.
 type Reply struct {
 	Status int
 	Body   string
@@ -72,7 +72,7 @@ func Envelope(message string) string {
 	return string(binary.BigEndian.AppendUint32([]byte{0}, uint32(len(message)))) + message //nolint:gosec // it is short
 }
 
-// head is the header of a call over HTTP/1.1, up to more fields.
+// head is the beginning of a call over HTTP/1.1. More fields of the header may follow.
 func head(service string, method catalogue.Method) string {
 	format := "application/json"
 	if method != catalogue.Unary {
@@ -83,7 +83,7 @@ func head(service string, method catalogue.Method) string {
 
 const authorization = "Authorization: Bearer any\r\n"
 
-// openBody is the rest of a call over HTTP/1.1: a body that has one message, and does not end.
+// openBody is the rest of a call over HTTP/1.1: a body with one message and without an end.
 func openBody(organization string) string {
 	message := Envelope(`{"organizationId":"` + organization + `"}`)
 	return "Transfer-Encoding: chunked\r\n\r\n" + fmt.Sprintf("%x\r\n%s\r\n", len(message), message)
@@ -94,7 +94,7 @@ func cloning(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { next.ServeHTTP(w, r.Clone(r.Context())) })
 }
 
-// authorizing is middleware that sets the token of the very request.
+// authorizing is middleware that sets the token of a request in place.
 func authorizing(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		r.Header.Set("Authorization", "Bearer any")
@@ -114,11 +114,11 @@ func waits(ctx context.Context, _ ServerStream) error {
 	return nil
 }
 
-// RefusedBodies makes sure that a call over HTTP/1.1 that is refused is answered though its body does not come:
-// net/http would wait for the body. The names of the subtests end with the way to install the guard.
+// RefusedBodies makes sure that a refused call over HTTP/1.1 is answered although its body does not come. Without
+// the guard, net/http waits for the body. The names of the subtests end with the way to install the guard.
 func RefusedBodies(t *testing.T, way string, mount Mount, methods ...catalogue.Method) {
 	t.Helper()
-	_ = Rules(t) // which belong to no bubble
+	_ = Rules(t) // outside of the bubbles
 	const sized, chunked = "Content-Length: 2\r\n\r\n", "Transfer-Encoding: chunked\r\n\r\n"
 	for name, sent := range map[string]struct {
 		text    string
@@ -172,7 +172,7 @@ func RefusedBodies(t *testing.T, way string, mount Mount, methods ...catalogue.M
 						return
 					}
 					if _, err := connection.answers.ReadByte(); !errors.Is(err, io.EOF) {
-						t.Errorf("what comes next is taken for a request: %v", err)
+						t.Errorf("the server reads the next bytes as a request: %v", err)
 					}
 				})
 			})
@@ -180,12 +180,12 @@ func RefusedBodies(t *testing.T, way string, mount Mount, methods ...catalogue.M
 	}
 }
 
-// IdleStreams makes sure that a stream over HTTP/1.1 whose client sends nothing more ends with its token, or when it is
-// refused, with one guard and with two, which may be installed in other ways. It is in no bubble, whose clock stands
-// still while net/http waits for a body.
+// IdleStreams makes sure that a stream over HTTP/1.1 whose client sends nothing more ends with its token, and when it
+// is refused, behind one guard and behind two. It does not run in a bubble, whose clock stands still while net/http
+// waits for a body.
 func IdleStreams(t *testing.T, one, two map[string]Mount) {
 	t.Helper()
-	var calls sync.WaitGroup // not subtests, of which only a few run at a time
+	var calls sync.WaitGroup // in place of subtests, of which only a few run at a time
 	for name, test := range map[string]struct {
 		handler StreamHandler
 		guards  []time.Duration // how long their tokens are good, the outermost first
@@ -220,9 +220,9 @@ func IdleStreams(t *testing.T, one, two map[string]Mount) {
 	calls.Wait()
 }
 
-// UnreadStreams makes sure that a call whose client does not read, so that a Send blocks, ends with its token, and not
-// before that Send, even if the handler has left it behind. It is in no bubble, since who waits for that Send waits for
-// a lock.
+// UnreadStreams makes sure that a call whose client does not read ends with its token, and not before a Send that is
+// blocked, even if the handler has left the Send behind. It does not run in a bubble, whose clock stands still while a
+// goroutine waits for a lock.
 func UnreadStreams(t *testing.T, mount Mount) {
 	t.Helper()
 	large := &samplev1.SyncDocumentsResponse{Document: &samplev1.Document{Text: strings.Repeat("x", 1<<20)}}
@@ -232,7 +232,7 @@ func UnreadStreams(t *testing.T, mount Mount) {
 		}
 		return err
 	}
-	var calls sync.WaitGroup // not subtests, of which only a few run at a time
+	var calls sync.WaitGroup // in place of subtests, of which only a few run at a time
 	for name, handler := range map[string]StreamHandler{
 		"sends": func(_ context.Context, stream ServerStream) error { return sendOn(stream) },
 		"leaves a Send behind": func(ctx context.Context, stream ServerStream) error {

@@ -1,12 +1,28 @@
 // Package harness holds the two suites that every adapter runs: [Catalogue] makes the calls of package
-// catalogue in all ways and compares all that comes of them, and [Streams] holds what a stream does.
+// catalogue over all transports and compares everything that comes of them, and [Streams] checks the
+// behaviour of streams.
 //
 // # Where does a case go?
 //
-// One call whose answer is the same in every way goes into package catalogue. What a handler does on a
-// stream goes into streams_judge.go (messages), streams_release.go (header and trailer),
-// streams_expiry.go (time), streams_send.go (a Send at the end) or streams_panic.go. What DeadlineHandler
-// does over HTTP/1.1 goes into deadlines.go, and calls in process into inprocess.go. What only one
-// framework can do goes into the tests of its adapter. State of a case belongs inside of its function,
-// since each run makes the cases anew.
+// A call whose answer is the same over every transport is a case of package catalogue:
+//
+//   - Append a [catalogue.Case] to a function of catalogue that returns similar cases: organization.go is about
+//     organizations, permission.go about scopes and callers, carry.go about the Authorization field, stream.go
+//     about several messages. The rule of a case is the rule of its Service, in service.go. A token that is
+//     refused under every rule is a tokens.Trial of package tokens instead.
+//   - Run the case over every transport. The name of a test is the Row ("other" without a Row) and the Name,
+//     with _ for each space.
+//   - A new Row needs a line in SECURITY.md and its number in TestCatalogueComplete of package interceptor.
+//
+// The command for a case is:
+//
+//	go test -run 'TestCatalogue/D40/request_A,_token_B$' ./interceptor ./interceptor/grpcguard ./interceptor/connectv2guard
+//
+// What the handler of a stream does is a case of [Streams]: streams_judge.go is about messages,
+// streams_release.go about header and trailer, streams_expiry.go about time, streams_send.go about a Send at
+// the end, and streams_panic.go about panics. Its test is TestStreams in the same packages. Keep the state of
+// a case inside of its function, since each run makes the cases anew.
+//
+// What DeadlineHandler does over HTTP/1.1 goes into deadlines.go, and calls in process go into inprocess.go.
+// What only one framework can do goes into the tests of its adapter.
 package harness

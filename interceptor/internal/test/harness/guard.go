@@ -19,8 +19,8 @@ import (
 
 var compiled = sync.OnceValues(catalogue.Compile)
 
-// Rules are those of catalogue's services. They belong to no bubble of testing/synctest: ask for
-// them before the first.
+// Rules returns the rules of catalogue's services. They are compiled once, outside of a bubble of
+// testing/synctest: call Rules before the first bubble.
 func Rules(t testing.TB) *policy.Table {
 	t.Helper()
 	table, err := compiled()
@@ -30,7 +30,7 @@ func Rules(t testing.TB) *policy.Table {
 	return table
 }
 
-// A VerifierFunc is a verifier that is no token.Verifier.
+// A VerifierFunc is a verifier that is not a token.Verifier.
 type VerifierFunc func(ctx context.Context, raw string) (*token.Claims, error)
 
 // Verify implements [interceptor.Verifier].
@@ -38,11 +38,11 @@ func (f VerifierFunc) Verify(ctx context.Context, raw string) (*token.Claims, er
 	return f(ctx, raw)
 }
 
-// Acme is the organization that the tokens of Expiring open.
+// Acme is the organization of the tokens of Expiring.
 const Acme = "acme"
 
-// Expiring is a guard that calls Observe, for which every token opens Acme until it expires: that
-// is so long after it was verified, however late that may be.
+// Expiring returns a guard that admits every token, for Acme. A token expires so long after it was verified. The
+// guard has the observer [Observe].
 func Expiring(t testing.TB, in time.Duration, options ...interceptor.Option) *interceptor.Guard {
 	t.Helper()
 	verify := func(context.Context, string) (*token.Claims, error) {
@@ -52,7 +52,7 @@ func Expiring(t testing.TB, in time.Duration, options ...interceptor.Option) *in
 	return interceptor.New(VerifierFunc(verify), Rules(t), append([]interceptor.Option{interceptor.WithObserver(Observe)}, options...)...)
 }
 
-// Explain takes over what a detail of a refusal says.
+// Explain copies the google.rpc.ErrorInfo of a refusal into the answer.
 func (a *Answer) Explain(info *errdetails.ErrorInfo) {
 	a.More--
 	a.Reason, a.Domain = info.GetReason(), info.GetDomain()

@@ -16,18 +16,18 @@ import (
 	"github.com/protoauthz/protoauthz/interceptor/internal/test/catalogue"
 )
 
-// A DeadlineWriter counts the deadlines that are set for what its request came over.
+// A DeadlineWriter counts the read deadlines that are set on the connection of its request.
 type DeadlineWriter struct {
 	http.ResponseWriter
 	Reads atomic.Int64
 }
 
-// NewDeadlineWriter returns a writer of an answer that nobody reads.
+// NewDeadlineWriter returns a writer that drops the answer.
 func NewDeadlineWriter() *DeadlineWriter {
 	return &DeadlineWriter{ResponseWriter: httptest.NewRecorder()}
 }
 
-// SetReadDeadline is looked for by net/http.
+// SetReadDeadline is the method that an [http.ResponseController] calls.
 func (w *DeadlineWriter) SetReadDeadline(at time.Time) error {
 	if !at.IsZero() {
 		w.Reads.Add(1)
@@ -35,7 +35,7 @@ func (w *DeadlineWriter) SetReadDeadline(at time.Time) error {
 	return nil
 }
 
-// Streaming is a request of a client stream over HTTP/1.1 whose first message has arrived.
+// Streaming returns a request of a client stream over HTTP/1.1 whose first message has arrived.
 func Streaming(ctx context.Context, path string, header http.Header, organization string) *http.Request {
 	body := io.MultiReader(strings.NewReader(Envelope(`{"organizationId":"`+organization+`"}`)), strings.NewReader("more"))
 	request := httptest.NewRequestWithContext(ctx, http.MethodPost, path, body)
@@ -47,22 +47,22 @@ func Streaming(ctx context.Context, path string, header http.Header, organizatio
 // An Outer is a handler that makes a call in process.
 type Outer struct {
 	Handler   func(call func(ctx context.Context, header http.Header)) http.Handler
-	Forwarded []string // the calls that look like its own and are told apart
-	Own       int64    // how often the body of its own call is ended
+	Forwarded []string // the calls that look like its own, and that the guard tells apart
+	Own       int64    // how often the guard ends the body of its own call
 }
 
-// Unguarded is the handler of an Outer that no guard knows.
+// Unguarded is the handler of an Outer without a guard.
 func Unguarded(call func(ctx context.Context, header http.Header)) http.Handler {
 	return http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) { call(r.Context(), r.Header) })
 }
 
-// An Inner is what is called in process.
+// An Inner is a handler that is called in process.
 type Inner struct {
 	http.Handler
-	Apart bool // for all that a call looks like its caller's own
+	Apart bool // told apart from its caller, even if the call looks like the caller's own
 }
 
-// nested are calls that a handler makes in process.
+// nested are calls that a handler makes in process, and that do not look like its own.
 var nested = map[string]func(ctx context.Context, inner http.Handler, path string, header http.Header){
 	"of another procedure": func(ctx context.Context, inner http.Handler, _ string, header http.Header) {
 		nest(ctx, inner, catalogue.Procedure("Global", catalogue.Client), header.Clone())
@@ -92,7 +92,7 @@ var nested = map[string]func(ctx context.Context, inner http.Handler, path strin
 	},
 }
 
-// Calls that look like the handler's own.
+// Calls that look like the handler's own call.
 const (
 	SameToken  = "with the same token"
 	VeryHeader = "with the very header"
@@ -109,8 +109,8 @@ func nest(ctx context.Context, inner http.Handler, path string, header http.Head
 	inner.ServeHTTP(httptest.NewRecorder(), Streaming(ctx, path, header, Acme))
 }
 
-// CallsInProcess makes sure that no call that a handler makes in process, with its own context, is taken for the one
-// whose body the handler reads, and that this one is known all the same.
+// CallsInProcess makes sure that a call that a handler makes in process, with its own context, is not taken for the
+// handler's own call, whose body it would end, and that the guard knows the handler's own call all the same.
 func CallsInProcess(t *testing.T, outers map[string]Outer, inners map[string]Inner) {
 	t.Helper()
 	path := catalogue.Procedure("Token", catalogue.Client)
@@ -119,7 +119,7 @@ func CallsInProcess(t *testing.T, outers map[string]Outer, inners map[string]Inn
 			for _, calls := range []map[string]func(context.Context, http.Handler, string, http.Header){nested, forwarded} {
 				for call, make := range calls {
 					if _, alike := forwarded[call]; alike && !inner.Apart && !slices.Contains(outer.Forwarded, call) {
-						continue // for all that can be told it is the call itself
+						continue // the guard cannot tell it from the call itself
 					}
 					t.Run("B1 "+outerName+", "+call+", "+innerName, func(t *testing.T) {
 						t.Parallel()

@@ -7,7 +7,8 @@ import (
 	"testing"
 )
 
-// Logged replaces the logger of the process until the test ends: such tests are not parallel.
+// Logged replaces the logger of the process until the test ends, and returns its text. The test must not be
+// parallel.
 func Logged(t *testing.T) *bytes.Buffer {
 	t.Helper()
 	text, before, writer, flags := new(bytes.Buffer), slog.Default(), log.Writer(), log.Flags()

@@ -16,7 +16,7 @@ import (
 	"github.com/protoauthz/protoauthz/interceptor/internal/test/tokens"
 )
 
-// TestStreams makes sure that an adapter is little more than a Transport.
+// TestStreams runs the suite with the smallest adapter: a Transport over channels.
 func TestStreams(t *testing.T) {
 	t.Parallel()
 	harness.Streams(t, harness.Framework{Methods: catalogue.Methods[1:], SendsHeader: true, Serve: serveInMemory})
@@ -60,7 +60,7 @@ func (s *memoryStream) SetTrailer(name, value string) { s.trailer.Store(name, va
 
 // A memoryPeer is one end of a call over channels.
 type memoryPeer struct {
-	ctx context.Context //nolint:containedctx // ends with the call
+	ctx context.Context //nolint:containedctx // it ends with the call
 	out chan<- proto.Message
 	in  <-chan proto.Message
 }

@@ -8,8 +8,8 @@ import (
 	"testing"
 )
 
-// Pipes are a network in memory, and its only listener. Bubbles of testing/synctest know who
-// waits for it, so that their clock moves on.
+// Pipes are a network in memory, and its only listener. A bubble of testing/synctest counts a goroutine that waits
+// for it as blocked, so that the clock moves on.
 type Pipes struct {
 	accepting chan net.Conn
 	closed    chan struct{}
@@ -23,7 +23,7 @@ func NewPipes() *Pipes {
 	return p
 }
 
-// ServePiped serves without a port.
+// ServePiped serves over pipes until the test is over.
 func ServePiped(t testing.TB, handler http.Handler) *Server {
 	t.Helper()
 	p := NewPipes()

@@ -12,15 +12,15 @@ import (
 	"github.com/protoauthz/protoauthz/interceptor"
 )
 
-// A Record is what is known of one call of a test.
+// A Record is the record of one call of a test. It is safe for concurrent use.
 type Record struct {
-	swallow bool // as catalogue.Case says
+	swallow bool // see catalogue.Case
 
 	mu       sync.Mutex
 	handled  int      // how often a handler was called
-	messages []string // what handlers saw of the messages
+	messages []string // the texts of the messages that handlers saw
 	events   []interceptor.Event
-	received strings.Builder // by the client
+	received strings.Builder // everything that the client received
 	status   int             // of HTTP
 }
 
@@ -40,7 +40,7 @@ func Observe(ctx context.Context, event interceptor.Event) {
 	}
 }
 
-// Handled is for handlers to call first.
+// Handled notes that a handler runs. A handler calls it first.
 func Handled(ctx context.Context) {
 	if r, ok := ctx.Value(recordKey{}).(*Record); ok {
 		r.mu.Lock()
@@ -49,7 +49,7 @@ func Handled(ctx context.Context) {
 	}
 }
 
-// Saw is for handlers to call with each message.
+// Saw notes a message. A handler calls it with the text of each message.
 func Saw(ctx context.Context, message string) {
 	if r, ok := ctx.Value(recordKey{}).(*Record); ok {
 		r.mu.Lock()
@@ -58,13 +58,13 @@ func Saw(ctx context.Context, message string) {
 	}
 }
 
-// Swallows reports whether the handler of a call shall ignore that it cannot receive.
+// Swallows reports whether the handler of a call must ignore the error of a Receive.
 func Swallows(ctx context.Context) bool {
 	r, ok := ctx.Value(recordKey{}).(*Record)
 	return ok && r.swallow
 }
 
-// Decisions are the reasons of all events, "" for a call that was let in.
+// Decisions returns the reasons of all events, "" for an admission.
 func (r *Record) Decisions() []interceptor.Reason {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -79,7 +79,7 @@ func (r *Record) Decisions() []interceptor.Reason {
 	return reasons
 }
 
-// Event is the nth decision.
+// Event returns the nth event.
 func (r *Record) Event(n int) interceptor.Event {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -93,7 +93,7 @@ func (r *Record) Seen() (times int, messages []string) {
 	return r.handled, slices.Clone(r.messages)
 }
 
-// Denial is the refusal that the observer saw last, or nil.
+// Denial returns the denial of the last event, or nil.
 func (r *Record) Denial() *interceptor.Denial {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -103,31 +103,31 @@ func (r *Record) Denial() *interceptor.Denial {
 	return r.events[len(r.events)-1].Denial
 }
 
-// Receive keeps what the client received.
+// Receive notes parts of an answer that the client has received.
 func (r *Record) Receive(parts ...any) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	_, _ = fmt.Fprintln(&r.received, parts...)
 }
 
-// Received is all that the client received.
+// Received returns everything that the client has received.
 func (r *Record) Received() string {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	return r.received.String()
 }
 
-// Status is that of HTTP.
+// Status returns the HTTP status of the answer, or 0.
 func (r *Record) Status() int {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	return r.status
 }
 
-// Field is the header by which a server knows a call.
+// Field is the field of the header that names the record of a call.
 const Field = "X-Test-Call"
 
-// Records are those of the calls to one server.
+// Records are the records of the calls to one server.
 type Records struct {
 	last  atomic.Int64
 	calls sync.Map
@@ -140,7 +140,7 @@ func (r *Records) New() (*Record, string) {
 	return record, id
 }
 
-// Find returns a record, or nil if there is none.
+// Find returns the record with an id, or nil.
 func (r *Records) Find(id string) *Record {
 	found, _ := r.calls.Load(id)
 	record, _ := found.(*Record)

@@ -40,7 +40,7 @@ func Serve(t testing.TB, handler http.Handler) *Server {
 	return ServeOn(t, listener, new(net.Dialer).DialContext, handler)
 }
 
-// ServeOn serves on a listener, which the clients dial in a way of their own.
+// ServeOn serves on a listener until the test is over. The clients connect to it with dial.
 func ServeOn(t testing.TB, listener net.Listener, dial Dialer, handler http.Handler) *Server {
 	t.Helper()
 	s := &Server{Records: new(Records), URL: "http://" + listener.Addr().String(), Dial: dial}
@@ -49,7 +49,7 @@ func ServeOn(t testing.TB, listener net.Listener, dial Dialer, handler http.Hand
 	both.SetUnencryptedHTTP2(true)
 	only2.SetUnencryptedHTTP2(true)
 	var serving, connections sync.WaitGroup
-	backend := &http.Server{ //nolint:gosec // without timeouts: tests wait on purpose
+	backend := &http.Server{ //nolint:gosec // no timeouts: tests wait on purpose
 		Protocols: both,
 		ErrorLog:  log.New(s, "", 0),
 		Handler:   s.recording(handler),
@@ -76,8 +76,7 @@ func ServeOn(t testing.TB, listener net.Listener, dial Dialer, handler http.Hand
 	return s
 }
 
-// ServeInProcess serves without a network: headers arrive as they are, even if no HTTP
-// could carry them.
+// ServeInProcess serves without a network: the header of a request arrives as it is, even if HTTP cannot carry it.
 func ServeInProcess(handler http.Handler, records *Records) *Server {
 	s := &Server{Records: records, URL: "http://in.process"}
 	recording := s.recording(handler)
@@ -98,7 +97,7 @@ func ServeInProcess(handler http.Handler, records *Records) *Server {
 	return s
 }
 
-// recording hands on requests with their record.
+// recording puts the record of a request into its context.
 func (s *Server) recording(handler http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if record := s.Find(r.Header.Get(Field)); record != nil {
@@ -108,14 +107,14 @@ func (s *Server) recording(handler http.Handler) http.Handler {
 	})
 }
 
-// Record adds a header by which the server knows the call.
+// Record makes a record, and names it in the header of its call.
 func (s *Server) Record(header http.Header) *Record {
 	record, id := s.New()
 	header.Set(Field, id)
 	return record
 }
 
-// A tap keeps what comes back to a client.
+// A tap notes the answers in the records of their calls.
 type tap struct {
 	http.RoundTripper
 	server *Server
@@ -150,14 +149,14 @@ func (b *tappedBody) Read(into []byte) (int, error) {
 	return n, err
 }
 
-// Write takes what net/http logs.
+// Write implements [io.Writer] for the log of net/http.
 func (s *Server) Write(line []byte) (int, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.log.Write(line)
 }
 
-// Logged is what net/http has logged.
+// Logged returns the log of net/http.
 func (s *Server) Logged() string {
 	s.mu.Lock()
 	defer s.mu.Unlock()

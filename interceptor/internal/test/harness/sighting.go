@@ -14,18 +14,18 @@ import (
 	"github.com/protoauthz/protoauthz/interceptor/internal/test/catalogue"
 )
 
-// A sighting is what came out of all calls.
+// A sighting collects the texts of all calls, and counts the calls.
 type sighting struct {
 	mu           sync.Mutex
 	cases        int
-	combinations int                        // of case, transport and method
-	calls        int                        // that were made of them
-	bare         int                        // without a token
-	answers      map[string]string          // what came back to the client or went to the observer, with the call
-	covered      map[string]map[string]bool // by row, the ways in which it was called
+	combinations int                        // of case, way and method
+	calls        int                        // the combinations that were called
+	bare         int                        // the calls without a token
+	answers      map[string]string          // the texts that a client or an observer got, each with its call
+	covered      map[string]map[string]bool // the ways in which each row was called
 }
 
-// note keeps what a refusal told: to the client, and by the observer to the log.
+// note keeps the texts of a call: to the client, and to the observer, which may log them.
 func (s *sighting) note(c *catalogue.Case, way string, record *Record, err error) {
 	denial := record.Denial()
 	var told []string
@@ -58,7 +58,7 @@ func (s *sighting) note(c *catalogue.Case, way string, record *Record, err error
 
 var encoded = regexp.MustCompile(`[A-Za-z0-9+/_-]{8,}`)
 
-// decoded is a text with what is encoded in it.
+// decoded is a text, followed by the decoded form of its base64.
 func decoded(text string) string {
 	whole := text
 	for _, piece := range encoded.FindAllString(text, -1) {
@@ -73,23 +73,31 @@ func decoded(text string) string {
 	return whole
 }
 
-// checkSecrets looks for what is in the tokens in what was told.
+// checkVolume makes sure that there are texts to search: accepted calls alone have none.
+func (s *sighting) checkVolume(t *testing.T) {
+	t.Helper()
+	if len(s.answers) == 0 {
+		t.Errorf("no secrets were looked for: there are %d calls, and no texts", s.calls)
+	}
+}
+
+// checkSecrets makes sure that the texts hold nothing of the content of the tokens.
 func (s *sighting) checkSecrets(t *testing.T, cases []catalogue.Case) {
 	t.Helper()
 	texts, pieces := catalogue.Secrets(cases)
-	if len(texts) < 100 || len(pieces) < 10_000 || len(s.answers) == 0 {
-		t.Errorf("%d secrets and %d pieces of tokens looked for in %d answers", len(texts), len(pieces), len(s.answers))
+	if len(texts) < 100 || len(pieces) < 10_000 {
+		t.Errorf("only %d secrets and %d pieces of tokens are looked for", len(texts), len(pieces))
 	}
 	for answer, call := range s.answers {
 		answer = decoded(answer)
 		for _, secret := range texts {
 			if strings.Contains(answer, secret) {
-				t.Errorf("D56: %s: %q is told: %q", call, secret, answer)
+				t.Errorf("D56: %s: the answer or the event holds %q: %q", call, secret, answer)
 			}
 		}
 		for n := catalogue.Piece; n <= len(answer); n++ {
 			if piece := answer[n-catalogue.Piece : n]; pieces[piece] {
-				t.Errorf("D56: %s: %q is told: %q", call, piece, answer)
+				t.Errorf("D56: %s: the answer or the event holds %q: %q", call, piece, answer)
 			}
 		}
 	}

@@ -15,21 +15,21 @@ import (
 	"github.com/protoauthz/protoauthz/interceptor/token"
 )
 
-// A Framework is what the tests of an adapter supply to Streams: how the adapter's framework serves and calls
-// streams in memory.
+// A Framework serves and calls streams in memory with the framework of an adapter.
 type Framework struct {
 	// Serve serves a handler of all services and methods until the test is over. Calls pass the wire, then the
 	// guard, then the handler.
 	Serve func(t testing.TB, guard *interceptor.Guard, wire *Wire, handler StreamHandler) StreamClient
-	// Answer is what a client, or a handler, makes of an error. Nil is for errors that are denials, or have no code.
+	// Answer returns the answer in an error that a client or a handler gets. Nil is for errors that are denials or have
+	// no code.
 	Answer func(err error) Answer
-	// Methods are the methods whose calls the engine guards.
+	// Methods are the methods whose calls Call.Serve or Call.ServeUnary guards.
 	Methods []catalogue.Method
-	// SendsHeader tells that a handler can send its header alone.
+	// SendsHeader is true if a handler can send its header alone.
 	SendsHeader bool
-	// AwaitsSend tells that a call which ends with its token waits for the message that is being sent.
+	// AwaitsSend is true if a call that ends with its token waits for a Send that is under way.
 	AwaitsSend bool
-	// AdmitsFirst tells that the guard admits a call before the call passes the wire.
+	// AdmitsFirst is true if the guard admits a call before the call passes the wire.
 	AdmitsFirst bool
 }
 
@@ -45,7 +45,7 @@ type ServerStream interface {
 	SetTrailer(name, value string)
 }
 
-// A StreamClient opens a call with a token. The header of the request is out when it returns.
+// A StreamClient starts a call with a token. The header of the request is sent when it returns.
 type StreamClient func(ctx context.Context, service string, method catalogue.Method) (ClientStream, error)
 
 // A ClientStream is a call as the client sees it.
@@ -53,7 +53,7 @@ type ClientStream interface {
 	Send(message any) error
 	CloseSend() error
 	Receive(message any) error
-	// Values are the values of a field in header and trailer, once Receive has returned an error.
+	// Values returns the values of a field in header and trailer, after Receive has returned an error.
 	Values(name string) []string
 	Close() error
 }
@@ -62,7 +62,7 @@ type ClientStream interface {
 const (
 	early, late, trailing, last = "x-early", "x-late", "x-trailing", "x-last"
 
-	globex = "globex" // the token does not open it
+	globex = "globex" // not the organization of the token
 )
 
 var (
@@ -75,26 +75,26 @@ var (
 	ownText = unknown(errOwn)
 )
 
-// unknown is how a client gets an error that has no code.
+// unknown is the answer for an error without a code.
 func unknown(err error) catalogue.Answer { return catalogue.Answer{Code: 2, Text: err.Error()} }
 
-// A streamCase is one call and what must come of it.
+// A streamCase is one call with everything that must come of it.
 type streamCase struct {
 	name    string
 	service string   // Field by default
 	in      []string // the organizations that the client names
-	open    bool     // the client of a method that lets it stream does not end
+	open    bool     // the client does not end its stream
 	unary   bool     // only as a unary call, which does not end with its token
 	handler func(*serving) error
-	// What the framework must be able to do, if not nil.
+	// Reports whether the framework can make the call. Nil means always.
 	needs    func(*Framework, catalogue.Method) bool
 	lifetime time.Duration // of the token; an hour by default, with and without an end of streams
 	options  []interceptor.Option
 	wire     Wire
-	observe  func(*serving, interceptor.Event) // nil if it does nothing
+	observe  func(*serving, interceptor.Event) // or nil
 
 	want     catalogue.Answer
-	err      error // around the guard, if the call is not refused
+	err      error // what the guard returns, if the call is not refused
 	panicked string
 	events   []interceptor.Reason
 	texts    []string
@@ -102,7 +102,7 @@ type streamCase struct {
 	took     time.Duration
 }
 
-// fits reports whether there is such a call.
+// fits reports whether the call can be made with a method.
 func (c *streamCase) fits(framework *Framework, method catalogue.Method) bool {
 	answers := 0
 	if c.want == (catalogue.Answer{}) {
@@ -121,11 +121,12 @@ func streamCases() []streamCase {
 	return slices.Concat(judgeCases(), releaseCases(), expiryCases(), sendCases(), panicCases())
 }
 
-// Streams makes sure that an adapter guards streams: no message, header or trailer leaves before a message has
-// named the organization, a refusal is final, and no stream outlives its token, whatever the handler does.
+// Streams makes sure that an adapter guards streams. The client sees no message, header or trailer before a message
+// has named the organization. A refusal is final. A stream does not outlive its token. All this holds whatever the
+// handler does.
 func Streams(t *testing.T, framework Framework) {
 	t.Helper()
-	_ = Rules(t) // which belong to no bubble
+	_ = Rules(t) // outside of the bubbles
 	if framework.Answer == nil {
 		framework.Answer = plainAnswer
 	}
@@ -141,7 +142,7 @@ func Streams(t *testing.T, framework Framework) {
 				}
 				t.Run(method.Name+", "+end+c.name, func(t *testing.T) {
 					t.Parallel()
-					fresh := streamCases()[n] // cases have state
+					fresh := streamCases()[n] // a case has state
 					synctest.Test(t, func(t *testing.T) { fresh.run(t, &framework, method, options) })
 				})
 			}
@@ -185,7 +186,7 @@ func (c *streamCase) run(t *testing.T, framework *Framework, method catalogue.Me
 	c.want.Challenge = ""
 	answer, want := framework.Answer(got.err), c.want
 	if want.Reason == "" {
-		answer.Text, want.Text = "", "" // some frameworks keep the text of an ordinary error back
+		answer.Text, want.Text = "", "" // some frameworks do not send the text of an ordinary error
 	}
 	if answer.Answer != want || answer.More != 0 {
 		t.Errorf("the client gets\n     %+v\nwant %+v", answer, c.want)
@@ -200,7 +201,7 @@ func (c *streamCase) run(t *testing.T, framework *Framework, method catalogue.Me
 		t.Errorf("it took %v, want %v", took, c.took)
 	}
 	c.wire.check(t, framework, c)
-	sleep(2 * time.Hour) // the handler's goroutine must be gone by then
+	sleep(2 * time.Hour) // by then, the handler's goroutine must have ended
 	synctest.Wait()
 	if observing.Lock(); !slices.Equal(events, c.events) {
 		t.Errorf("events %q, want %q", events, c.events)
@@ -225,7 +226,7 @@ func reasonOf(denial *interceptor.Denial) interceptor.Reason {
 	return denial.Reason()
 }
 
-// check compares how the call ended around the guard.
+// check compares what the guard has returned.
 func (w *Wire) check(t testing.TB, framework *Framework, c *streamCase) {
 	t.Helper()
 	denial, refused := errors.AsType[*interceptor.Denial](w.err)
@@ -246,6 +247,6 @@ func (w *Wire) check(t testing.TB, framework *Framework, c *streamCase) {
 		t.Errorf("it panics with %q, want %q", got, c.panicked)
 	}
 	if w.late {
-		t.Error("a header that came too late is handed on")
+		t.Error("a header that came too late is released")
 	}
 }

@@ -13,11 +13,11 @@ import (
 	"github.com/protoauthz/protoauthz/interceptor/internal/test/catalogue"
 )
 
-// A received is all that a client gets.
+// A received is everything that a client gets.
 type received struct {
 	texts []string
 	sees  string
-	err   error // nil if the stream ends in peace
+	err   error // nil if the stream ends without an error
 }
 
 // exchange makes a call that names organizations.
@@ -36,7 +36,7 @@ func exchange(t testing.TB, open StreamClient, service string, method catalogue.
 	sending.Go(func() { // in memory, a message may wait for its reader
 		for _, organization := range in {
 			if stream.Send(naming(organization)) != nil {
-				return // the answer says why
+				return // Receive returns the cause
 			}
 		}
 		if !stayOpen || !method.ClientStreams {

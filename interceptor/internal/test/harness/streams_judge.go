@@ -14,7 +14,7 @@ import (
 
 var errUnreadable = errors.New("the message cannot be decoded")
 
-// unreadable decodes a part of each message and fails.
+// unreadable decodes a message and fails.
 func unreadable(_ *Wire, message any, next func(any) error) error {
 	return errors.Join(next(message), errUnreadable)
 }
@@ -169,7 +169,7 @@ func judgeCases() []streamCase {
 	}
 }
 
-// anothers is the denial of no call.
+// anothers is a denial that does not belong to the call.
 var anothers interceptor.Denial
 
 func readUnreadable(s *serving) error {
@@ -181,7 +181,7 @@ func readUnreadable(s *serving) error {
 	return err
 }
 
-// besideEnd is how a codec that reads too much ends a stream.
+// besideEnd returns a message beside the end of the stream, as a faulty codec does.
 func besideEnd(_ *Wire, message any, next func(any) error) error {
 	err := next(message)
 	if received, ok := message.(*samplev1.SyncDocumentsRequest); ok && err != nil {

@@ -10,14 +10,14 @@ import (
 	"github.com/protoauthz/protoauthz/interceptor/internal/test/catalogue"
 )
 
-// panicCases are about handlers that panic: the panic is raised again where interceptors that recover expect it, and
-// what the handler said before goes nowhere.
+// panicCases are about handlers that panic. The guard raises the panic again, on the goroutine of the interceptors
+// before it, and does not release the header and trailer that the handler has set.
 func panicCases() []streamCase {
 	panicking := func(name string, value any, panicked string) streamCase {
 		return streamCase{
 			name: "panics with " + name, service: "Token", in: []string{Acme}, want: unknown(errRecovered), panicked: panicked, events: admitted,
 			handler: func(s *serving) error {
-				if s.method != catalogue.Unary { // a unary call that awaits no message may say what it likes
+				if s.method != catalogue.Unary { // a unary call that awaits no message has released them
 					s.say()
 				}
 				panic(value)

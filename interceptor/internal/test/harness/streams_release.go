@@ -7,8 +7,8 @@ import (
 	"github.com/protoauthz/protoauthz/interceptor/internal/test/catalogue"
 )
 
-// releaseCases are about header and trailer: the client sees nothing of them before a message has named the
-// organization, and nothing of a refused call's that has not been sent before.
+// releaseCases are about header and trailer: the client does not see them before a message has named the
+// organization. Of a refused call, the client sees only what was sent before the refusal.
 func releaseCases() []streamCase {
 	says := func(s *serving) error {
 		s.say()

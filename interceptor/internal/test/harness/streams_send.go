@@ -10,8 +10,8 @@ import (
 	"github.com/protoauthz/protoauthz/interceptor/token"
 )
 
-// sendCases are about a message that is being sent when the call ends with its token: it is the last. Frameworks that
-// need it have the call wait for the message, also if the handler has left the Send behind.
+// sendCases are about a Send that is under way when the call ends with its token: the message is the last of the call.
+// With frameworks that need it, the call waits for the Send, also if the handler has left the Send behind.
 func sendCases() []streamCase {
 	awaits := func(f *Framework, method catalogue.Method) bool { return f.AwaitsSend && method.ServerStreams }
 	sendsOn := func(s *serving) error {
@@ -20,10 +20,10 @@ func sendCases() []streamCase {
 		s.refused(catalogue.Expired, func() error { _, err := s.receive(); return err }())
 		return nil
 	}
-	// slowly sends as long as the call can take, and makes sure that the call does not end meanwhile.
+	// slowly is a Send that takes some time. It makes sure that the call does not end meanwhile.
 	slowly := func(s *Wire, message any, next func(any) error, took time.Duration) error {
 		sleep(took)
-		if HappensWithin(FewYields, s.isOver) { // the end of the call waits for a lock: the clock stands still
+		if HappensWithin(FewYields, s.isOver) { // The end of the call waits for a lock, so the clock stands still.
 			return errors.New("the call has ended while a message was being sent")
 		}
 		return next(message)
@@ -76,7 +76,7 @@ func sendCases() []streamCase {
 			}},
 		},
 		leaving("returns", 0, func(s *serving) error {
-			s.wire.expire(token.ErrExpired) // as the stream's own context does, but before the guard looks
+			s.wire.expire(token.ErrExpired) // as the stream's own context does, but earlier
 			return nil
 		}),
 		refused,

@@ -12,8 +12,8 @@ import (
 	"github.com/protoauthz/protoauthz/interceptor/internal/test/catalogue"
 )
 
-// A Wire is what a guarded call goes through on the framework's side, as an interceptor around the guard. Its
-// zero value changes nothing.
+// A Wire is an interceptor between the framework and the guard, with which a case changes what the guard gets. Its zero
+// value changes nothing.
 type Wire struct {
 	context       func(context.Context) context.Context
 	receive, send func(s *Wire, message any, next func(any) error) error
@@ -23,11 +23,11 @@ type Wire struct {
 	over     chan struct{}           // closed when the guard has returned
 	err      error
 	panicked any
-	late     bool // what the framework has for a header holds the field
+	late     bool // the framework's header holds the field of that name
 }
 
-// Run runs what the guard guards. A panic becomes an error. The values of the header that the framework will send, or
-// has sent, may be nil.
+// Run runs the guard. A panic becomes an error. values returns the values of a field in the framework's header, and may
+// be nil.
 func (w *Wire) Run(ctx context.Context, values func(name string) []string, next func(context.Context) error) (err error) {
 	if w.over == nil {
 		return next(ctx)
@@ -48,7 +48,7 @@ func (w *Wire) Run(ctx context.Context, values func(name string) []string, next 
 
 var errRecovered = errors.New("recovered")
 
-// Receive is how the guard receives a message.
+// Receive receives a message for the guard.
 func (w *Wire) Receive(message any, next func(any) error) error {
 	if w.receive == nil {
 		return next(message)
@@ -56,7 +56,7 @@ func (w *Wire) Receive(message any, next func(any) error) error {
 	return w.receive(w, message, next)
 }
 
-// Send is how the guard sends a message.
+// Send sends a message for the guard.
 func (w *Wire) Send(message any, next func(any) error) error {
 	if w.send == nil {
 		return next(message)
@@ -64,7 +64,7 @@ func (w *Wire) Send(message any, next func(any) error) error {
 	return w.send(w, message, next)
 }
 
-// SendHeader is how the guard sends a header alone.
+// SendHeader sends a header alone for the guard.
 func (w *Wire) SendHeader(next func() error) error {
 	if w.headerSent != nil {
 		w.headerSent()
@@ -82,12 +82,12 @@ func (w *Wire) isOver() bool {
 	}
 }
 
-// A serving is a call as the handler of a case has it.
+// A serving is a call as the handler of a case sees it.
 type serving struct {
 	testing.TB
 	ServerStream
 
-	ctx       context.Context //nolint:containedctx // the handler's
+	ctx       context.Context //nolint:containedctx // it is the handler's
 	framework *Framework
 	method    catalogue.Method
 	wire      *Wire
@@ -121,7 +121,8 @@ func (s *serving) refused(want catalogue.Answer, err error) {
 	}
 }
 
-// goOn tries all that a handler can after a refusal: the refusal is final, and its message is not left to the handler.
+// goOn does everything that a handler can do after a refusal: the refusal is final, and the handler does not read the
+// refused message.
 func (s *serving) goOn(want catalogue.Answer) {
 	s.Helper()
 	for range 2 {
@@ -135,7 +136,7 @@ func (s *serving) goOn(want catalogue.Answer) {
 	s.SetTrailer(last, "after the refusal")
 }
 
-// say sets header and trailer.
+// say sets a field of the header and of the trailer.
 func (s *serving) say() {
 	s.SetHeader(early, "said")
 	s.SetTrailer(trailing, "said")
@@ -163,7 +164,7 @@ func (s *serving) answer() error {
 	return s.send(organization)
 }
 
-// left is how long the handler's context goes on.
+// left is the time until the deadline of the handler's context.
 func (s *serving) left() time.Duration {
 	deadline, ok := s.ctx.Deadline()
 	if !ok {
@@ -186,14 +187,14 @@ func sleep(d time.Duration) {
 }
 
 const (
-	// FewYields is enough for something that must not happen to show itself.
+	// FewYields is for an event that must not happen: it is enough for the event to happen if it can.
 	FewYields = 100_000
-	// ManyYields is more than something that must happen ever takes.
+	// ManyYields is for an event that must happen: it is more than the event ever takes.
 	ManyYields = 30_000_000
 )
 
-// HappensWithin reports whether something happens while other goroutines run so many times. A bubble's clock is no
-// help where a goroutine waits for a lock: the clock stands still.
+// HappensWithin reports whether an event happens within a number of calls of [runtime.Gosched]. A bubble's clock stands
+// still while a goroutine waits for a lock, and cannot measure such a wait.
 func HappensWithin(yields int, happened func() bool) bool {
 	for range yields {
 		if happened() {

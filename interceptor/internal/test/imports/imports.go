@@ -1,5 +1,5 @@
-// Package imports holds the directions of this project's imports: nothing points
-// up, and nobody pays for a dependency that belongs to another part.
+// Package imports checks who may import what: no package depends on a package above it, and no user pays for a
+// dependency of another part.
 package imports
 
 import (
@@ -18,19 +18,17 @@ import (
 
 const module = "github.com/protoauthz/protoauthz"
 
-// A Rule bans packages from what others depend on, directly or not. Patterns
-// are the go command's: "./" is the project's root, "x/..." is x and all below,
-// "std" the standard library. A package that matches But is not banned, and one
-// that matches Except may depend on what is.
+// A Rule bans packages from the dependencies of others, direct or not. Patterns are like the go command's: "./" is
+// the project's root, "x/..." is x and everything below, and "std" is the standard library. A package that matches But
+// is not banned. A package that matches Except may depend on banned packages.
 type Rule struct {
 	From, Ban   string
 	But, Except []string
 	Why         string
 }
 
-// Check returns a line for each package that breaks a rule, of the module in a
-// folder, and for each rule that names what is not there, since nothing could
-// ever break it.
+// Check returns a line for each package that breaks a rule, in the module of a folder, and for each rule that names a
+// missing package: no package could break it.
 func Check(ctx context.Context, dir string, rules []Rule) (faults []string, err error) {
 	graph, err := load(ctx, dir)
 	if err != nil {
@@ -50,10 +48,10 @@ func check(graph map[string][]string, rules []Rule) (faults []string) {
 			return match(r.Ban, pkg) && !matchAny(r.But, pkg)
 		}
 		if !exists(r.From) {
-			faults = append(faults, fmt.Sprintf("a rule for %s, which is no package: %s", r.From, r.Why))
+			faults = append(faults, fmt.Sprintf("a rule for %s, which is not a package: %s", r.From, r.Why))
 		}
 		if !exists(r.Ban) {
-			faults = append(faults, fmt.Sprintf("a ban on %s, which is no package: %s", r.Ban, r.Why))
+			faults = append(faults, fmt.Sprintf("a ban on %s, which is not a package: %s", r.Ban, r.Why))
 		}
 		for _, pkg := range packages {
 			if !match(r.From, pkg) || matchAny(r.Except, pkg) {
@@ -103,8 +101,8 @@ func trace(graph map[string][]string, pkg string, banned func(string) bool) []st
 	return nil
 }
 
-// load returns what each package imports: those of a module and all that they
-// and their tests need. Imports by tests are left out.
+// load returns the imports of each package: the packages of a module, and all packages that they and their tests
+// need. It leaves out imports by tests.
 func load(ctx context.Context, dir string) (map[string][]string, error) {
 	list := exec.CommandContext(ctx, "go", "list", "-deps", "-test", "-json=Dir,ImportPath,Imports,ForTest", "./...")
 	list.Dir = dir
@@ -131,8 +129,8 @@ func load(ctx context.Context, dir string) (map[string][]string, error) {
 		}
 		graph[pkg.ImportPath] = pkg.Imports
 		if strings.HasPrefix(pkg.ImportPath, module+"/") {
-			// What this process reads is what go test asks before it repeats
-			// an earlier result; what go list read it does not know.
+			// go test repeats an earlier result unless files changed that this process has read. It does not
+			// know what go list has read.
 			if _, err := os.ReadDir(pkg.Dir); err != nil {
 				return nil, err
 			}

@@ -27,8 +27,8 @@ func TestCheck(t *testing.T) {
 		{Rule{From: "./b/...", Ban: "fmt", Why: "why"}, nil},
 		{Rule{From: "./...", Ban: "fmt", Except: []string{"./b/..."}, Why: "why"}, []string{module + "/a must not depend on fmt: why (" + module + "/a -> fmt)"}},
 		{Rule{From: "./...", Ban: "fmt", Except: []string{"./a", "./b/..."}, Why: "why"}, nil},
-		{Rule{From: "./b", Ban: "fmt", Why: "why"}, []string{"a rule for ./b, which is no package: why"}},
-		{Rule{From: "./a", Ban: "x.org/yy/...", Why: "why"}, []string{"a ban on x.org/yy/..., which is no package: why"}},
+		{Rule{From: "./b", Ban: "fmt", Why: "why"}, []string{"a rule for ./b, which is not a package: why"}},
+		{Rule{From: "./a", Ban: "x.org/yy/...", Why: "why"}, []string{"a ban on x.org/yy/..., which is not a package: why"}},
 	} {
 		if got := check(graph, []Rule{test.rule}); !slices.Equal(got, test.want) {
 			t.Errorf("%v:\n got %q\nwant %q", test.rule, got, test.want)

@@ -8,7 +8,7 @@ import (
 	"testing"
 )
 
-// TestOutsideModules makes sure that the gate looks at every module, and is red if find does not find them.
+// TestOutsideModules makes sure that the gate checks every module, and fails if find does not find the modules.
 func TestOutsideModules(t *testing.T) {
 	t.Parallel()
 	for _, tool := range []string{"make", "bash", "find"} {

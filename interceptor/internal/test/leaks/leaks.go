@@ -1,15 +1,13 @@
-// Package leaks gives goroutines time to end after a package's tests, on a machine whose
-// processors are all busy.
+// Package leaks gives goroutines time to end after a package's tests, on a busy machine.
 package leaks
 
 import "go.uber.org/goleak"
 
-// looks is how often goroutines that are left over are looked for. Package goleak takes half a
-// second for each look.
+// looks is how often leftover goroutines are looked for. A look takes half a second.
 const looks = 240
 
-// Patient runs tests, and then waits for the goroutines that are about to end. Package goleak looks
-// for the rest:
+// Patient runs tests, and waits up to two minutes for goroutines that are about to end. Package goleak finds the
+// others:
 //
 //	func TestMain(m *testing.M) { goleak.VerifyTestMain(leaks.Patient(m)) }
 func Patient(m goleak.TestingM) goleak.TestingM { return patient{m} }

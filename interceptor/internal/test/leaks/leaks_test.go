@@ -8,20 +8,20 @@ import (
 	"github.com/protoauthz/protoauthz/interceptor/internal/test/leaks"
 )
 
-// A package's tests that leave a goroutine behind, which ends later than package goleak waits for.
+// tests leave a goroutine behind that ends later than package goleak waits.
 type tests struct{ left chan struct{} }
 
 func (s tests) Run() int {
 	go func() {
 		for range 3 {
-			_ = goleak.Find() // which takes its time: it finds who waits for this goroutine
+			_ = goleak.Find() // which takes half a second, as it finds the goroutine that waits
 		}
 		close(s.left)
 	}()
 	return 7
 }
 
-// TestPatient makes sure that a goroutine which is about to end is waited for.
+// TestPatient makes sure that Patient waits for a goroutine that is about to end.
 //
 //nolint:paralleltest // it looks for goroutines
 func TestPatient(t *testing.T) {

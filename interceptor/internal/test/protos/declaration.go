@@ -11,30 +11,30 @@ import (
 	authzv1 "github.com/protoauthz/protoauthz/gen/protoauthz/v1"
 )
 
-// A file is the source of a descriptor.
+// A file is the descriptor of a file, to be built.
 type file = descriptorpb.FileDescriptorProto
 
-// A DeclarationCase holds files that declare options, mostly in the order of their imports. One of
-// the files has a service with the method Call.
+// A DeclarationCase is a set of files that declare options or use them. A file comes behind its imports, apart from
+// the cases "given beside". One file has a service with the method Call.
 type DeclarationCase struct {
 	Name  string
 	Files []*file
 	// Fault is the kind of the only fault. Without a fault, Call is public.
 	Fault string
-	// Says are parts of the text of the fault.
+	// Says are parts of the fault's text.
 	Says []string
-	// Opens means that the service carries no annotations, so that policy.WithPublic may name it.
+	// Opens is true if the service has no annotations, so that policy.WithPublic can name it.
 	Opens bool
 }
 
-// Editions returns the editions of the cases.
+// Editions are the editions of the cases' files.
 func Editions() []descriptorpb.Edition {
 	return []descriptorpb.Edition{
 		descriptorpb.Edition_EDITION_PROTO2, descriptorpb.Edition_EDITION_PROTO3, descriptorpb.Edition_EDITION_2023, descriptorpb.Edition_EDITION_2024,
 	}
 }
 
-// DeclarationCases returns the cases in an edition. Our own files keep their syntax.
+// DeclarationCases returns the cases, with their files in an edition. The project's own file keeps its edition.
 func DeclarationCases(edition descriptorpb.Edition) []DeclarationCase {
 	const none = protowire.Number(0)
 	const missing, unreadable = "RULE_MISSING", "RULE_UNREADABLE"
@@ -124,13 +124,13 @@ func DeclarationCases(edition descriptorpb.Edition) []DeclarationCase {
 // optionNumber is the number of both options.
 const optionNumber protowire.Number = 404209324
 
-// annotations is the path of the linked file.
+// annotations is the path of the project's file, which is linked.
 const annotations = "protoauthz/v1/authz.proto"
 
-// oldNumber is the number of both options in old copies.
+// oldNumber is an earlier number of the options, which old copies of the file have.
 const oldNumber = 91731
 
-// ours returns the file of the annotations, under a path.
+// ours is the project's file, under a path.
 func ours(path string) *file {
 	f := protodesc.ToFileDescriptorProto(authzv1.File_protoauthz_v1_authz_proto)
 	f.Name = &path
@@ -146,7 +146,7 @@ func old(path string) *file {
 	return f
 }
 
-// foreign declares two options of another package, whose content can be read as ours.
+// foreign declares two options of another package, whose content reads like the content of ours.
 func foreign(path string, number protowire.Number) *file {
 	f := importing(path, "foreign", "google/protobuf/descriptor.proto")
 	f.MessageType = []*descriptorpb.DescriptorProto{{Name: proto.String("Internal"), Field: []*descriptorpb.FieldDescriptorProto{{
@@ -168,14 +168,14 @@ func nested(f *file) *file {
 	return f
 }
 
-// posing edits our declaration, which keeps its name.
+// posing is the project's file with an edited declaration of the same name.
 func posing(edit func(method *descriptorpb.FieldDescriptorProto, f *file)) *file {
 	f := ours("posing.proto")
 	edit(f.GetExtension()[0], f)
 	return f
 }
 
-// importing returns a file with imports. Each import may have "public " or "option " before it.
+// importing is a file with imports. An import may have "public " or "option " before it.
 func importing(path, pkg string, imports ...string) *file {
 	f := &file{Name: &path, Package: &pkg}
 	for _, imported := range imports {
@@ -192,8 +192,8 @@ func importing(path, pkg string, imports ...string) *file {
 	return f
 }
 
-// serving returns a file with the method /served.Service/Call. The method and the service have an
-// option with the number, unless it is 0. The option of the method reads as "public: true" of ours.
+// serving is a file with the method /served.Service/Call. The method and the service have an option of a number whose
+// content is "public: true" in ours, or no option if the number is 0.
 func serving(number protowire.Number, imports ...string) *file {
 	f := importing("served.proto", "served", imports...)
 	f.MessageType = []*descriptorpb.DescriptorProto{{Name: proto.String("M")}}
@@ -208,7 +208,8 @@ func serving(number protowire.Number, imports ...string) *file {
 	return f
 }
 
-// garbled is serving with options that cannot be read as ours: linked descriptors panic on them.
+// garbled is serving with options that are valid for another message, and not for ours: linked descriptors panic on
+// them.
 func garbled(imports ...string) *file {
 	f := serving(optionNumber, imports...)
 	content := protowire.AppendBytes(protowire.AppendTag(nil, optionNumber, protowire.BytesType), []byte{3<<3 | 2, 1, 0xff})
@@ -217,7 +218,7 @@ func garbled(imports ...string) *file {
 	return f
 }
 
-// inEdition copies a file into an edition, unless the file has a syntax.
+// inEdition returns a copy of a file in an edition, unless the file has one.
 func inEdition(f *file, edition descriptorpb.Edition) *file {
 	f = proto.CloneOf(f)
 	switch {

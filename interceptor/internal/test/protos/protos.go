@@ -15,9 +15,8 @@ import (
 	"google.golang.org/protobuf/types/descriptorpb"
 )
 
-// Compile compiles files by name. They and what they import are among the sources or, if
-// not there, below the folder of the project's protos. The files know where everything in
-// them stands.
+// Compile compiles files by name, with source positions. A file, and a file that it imports, is one of the sources
+// or else in the folder of the project's protos.
 func Compile(ctx context.Context, protos string, sources map[string]string, names ...string) ([]protoreflect.FileDescriptor, error) {
 	compiler := protocompile.Compiler{
 		SourceInfoMode: protocompile.SourceInfoStandard | protocompile.SourceInfoExtraOptionLocations,
@@ -41,9 +40,9 @@ func Compile(ctx context.Context, protos string, sources map[string]string, name
 	return files, nil
 }
 
-// OrderService is the source of a file with the service order.v1.OrderService, one line for the
-// option of the service, and one line for the option of each method, Call0 and on. A method
-// without an option is left out. The request has two fields, a and b.
+// OrderService returns the source of a file with the service order.v1.OrderService: a line with the option of the
+// service, and a line for each method, Call0 and on, with its option. A method with an empty option is left out. The
+// request has two fields, a and b.
 func OrderService(option string, methods ...string) string {
 	lines := []string{`syntax = "proto3"; package order.v1; import "protoauthz/v1/authz.proto"; service OrderService {`, option}
 	for i, method := range methods {
@@ -55,7 +54,7 @@ func OrderService(option string, methods ...string) string {
 	return strings.Join(append(lines, `} message Request {string a = 1; string b = 2;}`), "\n")
 }
 
-// Set returns files with all that they import, each behind its imports.
+// Set returns files with all their imports, each file behind its imports.
 func Set(files ...protoreflect.FileDescriptor) *descriptorpb.FileDescriptorSet {
 	set := new(descriptorpb.FileDescriptorSet)
 	seen := map[string]bool{}

@@ -6,11 +6,11 @@ import (
 	"strings"
 )
 
-// MaxDate is the largest NumericDate that is taken: the last second of the year 9999.
+// MaxDate is the largest NumericDate that is accepted: the last second of the year 9999.
 const MaxDate int64 = 253402300799
 
-// times are tokens before, at and after the edges of their life. The edges are
-// exact where the time that verdicts must hold is on their side.
+// times are tokens before, at and after the edges of their life. An edge is exact if the verdict on its side still
+// holds after the scene's slack.
 func (s Scene) times() []Trial {
 	k := I1.ES256
 	at := func(name string, value any) string { return s.Token(k, name, value) }
@@ -18,7 +18,7 @@ func (s Scene) times() []Trial {
 		return json.RawMessage(fmt.Sprintf("%d.%s", seconds, digits))
 	}
 	end, begin := s.Now-s.Leeway, s.Now+s.Leeway // the latest exp that has passed, the last nbf that has come
-	soon := begin + s.Slack                      // and the last that comes while verdicts hold
+	soon := begin + s.Slack                      // the last nbf that comes while verdicts hold
 	ahead := s.Now + min(max(s.Leeway, 10), 60)  // the last iat
 	later := ahead + s.Slack
 	trials := []Trial{
@@ -71,7 +71,7 @@ func (s Scene) times() []Trial {
 	return trials
 }
 
-// claims are tokens of another issuer, or of nobody.
+// claims are tokens whose iss is another issuer or not an issuer, and tokens that are bound to a key.
 func (s Scene) claims() []Trial {
 	k := I1.ES256
 	var trials []Trial
@@ -118,8 +118,7 @@ func (s Scene) claims() []Trial {
 	return trials
 }
 
-// wrongTypes are claims that are there and yet not of their type: they never count
-// as absent.
+// wrongTypes are claims of another type: such a claim does not count as absent.
 func (s Scene) wrongTypes() []Trial {
 	k := I1.ES256
 	var trials []Trial
@@ -143,7 +142,7 @@ func (s Scene) wrongTypes() []Trial {
 	return append(trials, Trial{"", "sub missing", s.Token(k, "sub", Absent{}), Invalid})
 }
 
-// controls are tokens whose identities have a control character.
+// controls are tokens with a control character in a claim that identifies the caller.
 func (s Scene) controls() []Trial {
 	k := I1.ES256
 	trials := []Trial{

@@ -10,7 +10,7 @@ import (
 	"strings"
 )
 
-// maxBytes is the size of the largest token that is looked at.
+// maxBytes is the size of the largest token that is accepted.
 const maxBytes = 16 << 10
 
 func (s Scene) good() []Trial {
@@ -32,7 +32,7 @@ func (s Scene) good() []Trial {
 	return append(trials, Trial{"D02", "Ed25519, the other name of EdDSA", I1.EdDSA.Mint(I1.EdDSA.Header("alg", "Ed25519"), payload), Accepted})
 }
 
-// malformed are credentials that are no token in the one form that there is.
+// malformed are credentials that are not a JWS in its compact form.
 func (s Scene) malformed() []Trial {
 	k := I1.ES256
 	good := s.Token(k)
@@ -74,10 +74,10 @@ func (s Scene) malformed() []Trial {
 	}
 }
 
-// sized is a good token of so many bytes.
+// sized is a good token with a size in bytes.
 func (s Scene) sized(k *Key, size int) string {
 	room := (size - len(s.Token(k))) * 3 / 4
-	for name := "x"; ; name += "x" { // no header alone makes tokens of every length
+	for name := "x"; ; name += "x" { // Another header is needed: one header does not make tokens of every length.
 		for pad := room - 32; pad < room; pad++ {
 			if raw := k.Mint(k.Header(name, ""), s.Payload(k.Issuer, "pad", strings.Repeat("x", pad))); len(raw) == size {
 				return raw
@@ -86,7 +86,7 @@ func (s Scene) sized(k *Key, size int) string {
 	}
 }
 
-// bomb is 4 MiB of zeros, in 4 KiB.
+// bomb is 4 MiB of zeros, compressed to 4 KiB.
 func bomb() []byte {
 	var compressed bytes.Buffer
 	writer := Must(flate.NewWriter(&compressed, flate.BestCompression))
@@ -123,9 +123,9 @@ func (s Scene) looseEncodings() []Trial {
 	}
 }
 
-// inStandardAlphabet is a good token but for a signature in another alphabet.
+// inStandardAlphabet is a good token whose signature is in the standard alphabet of base64.
 func (s Scene) inStandardAlphabet(k *Key) string {
-	for { // until the signature has a character that differs
+	for { // until the signature has a character that differs between the alphabets
 		raw := s.Token(k)
 		signed, signature := CutSignature(raw)
 		if standard := strings.NewReplacer("-", "+", "_", "/").Replace(signature); standard != signature {
@@ -134,14 +134,13 @@ func (s Scene) inStandardAlphabet(k *Key) string {
 	}
 }
 
-// CutSignature parts a token before its signature.
+// CutSignature splits a token into what is signed and the signature.
 func CutSignature(raw string) (signed, signature string) {
 	n := strings.LastIndexByte(raw, '.')
 	return raw[:n], raw[n+1:]
 }
 
-// brokenJSON are tokens whose JSON readers understand in different ways, or not
-// at all.
+// brokenJSON are tokens whose JSON is not valid, or differs between readers.
 func (s Scene) brokenJSON() []Trial {
 	k := I1.ES256
 	payload, header := s.Payload(k.Issuer), k.Header()

@@ -15,8 +15,7 @@ import (
 	"strings"
 )
 
-// algorithms are tokens whose signature is none, or of an algorithm that nobody
-// allowed.
+// algorithms are tokens without a signature, or of an algorithm that is not allowed.
 func (s Scene) algorithms() []Trial {
 	k := I1.ES256
 	payload := s.Payload(k.Issuer)
@@ -30,7 +29,7 @@ func (s Scene) algorithms() []Trial {
 			name = "alg empty"
 		}
 		trials = append(trials,
-			// An empty segment is what such tokens end with.
+			// Such tokens end with an empty segment.
 			Trial{"D12", name + ", no signature", signed + ".", Invalid},
 			Trial{"D12", name + ", any signature", signed + "." + Encode(make([]byte, 64)), Invalid},
 			Trial{"D12", name + ", right signature", k.Mint(k.Header("alg", alg), payload), Invalid})
@@ -44,7 +43,7 @@ func (s Scene) algorithms() []Trial {
 	return trials
 }
 
-// macs are tokens with a MAC whose secret is what everybody knows.
+// macs are tokens with a MAC whose secret is public.
 func (s Scene) macs() []Trial {
 	var trials []Trial
 	for _, k := range []*Key{I1.RS256, I1.ES256, I1.ES384, I1.EdDSA} {
@@ -90,7 +89,7 @@ func (s Scene) macs() []Trial {
 	return trials
 }
 
-// headers are tokens that bring their own key, or ask to be read in another way.
+// headers are tokens that bring their own key, or whose header asks for another processing.
 func (s Scene) headers() []Trial {
 	k, evil := I1.ES256, I2.ES256
 	payload := s.Payload(k.Issuer)
@@ -154,7 +153,7 @@ func (s Scene) headers() []Trial {
 		Trial{"D14", "a key that was rotated out, no kid", old.Mint(old.Header("kid", Absent{}), payload), Invalid})
 }
 
-// kinds are tokens of another kind, by the same issuer and key.
+// kinds are tokens of another kind, such as ID tokens, from the same issuer and key.
 func (s Scene) kinds() []Trial {
 	k := I1.ES256
 	payload := s.Payload(k.Issuer)
@@ -179,8 +178,7 @@ func (s Scene) kinds() []Trial {
 	}
 }
 
-// mixedKeys are tokens whose alg and kid do not belong together, whoever signed with
-// what.
+// mixedKeys are tokens whose alg and kid belong to different keys.
 func (s Scene) mixedKeys() []Trial {
 	var trials []Trial
 	keys := I1.Keys()

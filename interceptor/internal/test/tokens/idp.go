@@ -15,11 +15,10 @@ type Handler func(*http.Request) (*http.Response, error)
 // RoundTrip implements [http.RoundTripper].
 func (h Handler) RoundTrip(request *http.Request) (*http.Response, error) { return h(request) }
 
-// An IDP is the endpoint of identity providers without a network, which counts the
-// requests. It is safe for concurrent use.
+// An IDP is the HTTP endpoint of identity providers, without a network. It counts the requests. It is safe for
+// concurrent use.
 type IDP struct {
-	// Elsewhere gets the requests for URLs that nothing is served at. If nil, they
-	// are not found.
+	// Elsewhere gets the requests for URLs that are not served. Nil answers them with 404.
 	Elsewhere http.RoundTripper
 
 	mu       sync.Mutex
@@ -29,20 +28,20 @@ type IDP struct {
 	peak     int // of running
 }
 
-// NewIDP serves the first issuer's metadata, and a key set of these JWKs.
+// NewIDP serves the first issuer's metadata, with a key set of JWKs.
 func NewIDP(jwks ...string) *IDP {
 	idp := &IDP{requests: map[string]int{}, handlers: map[string]Handler{}}
 	idp.ServeIssuer(I1, jwks...)
 	return idp
 }
 
-// ServeIssuer serves an issuer's metadata, and a key set of these JWKs.
+// ServeIssuer serves an issuer's metadata, with a key set of JWKs.
 func (i *IDP) ServeIssuer(issuer *Issuer, jwks ...string) {
 	i.Serve(issuer.DiscoveryURL(), Respond(http.StatusOK, issuer.Discovery()))
 	i.Serve(issuer.KeySetURL(), Respond(http.StatusOK, KeySet(jwks...)))
 }
 
-// Serve answers the requests for a URL from now on.
+// Serve sets the handler of a URL.
 func (i *IDP) Serve(url string, handler Handler) {
 	i.mu.Lock()
 	defer i.mu.Unlock()
@@ -73,7 +72,7 @@ func (i *IDP) RoundTrip(request *http.Request) (*http.Response, error) {
 	}
 }
 
-// Count is the number of requests for a URL, or for all if it is empty.
+// Count returns the number of requests for a URL, or for all URLs if the URL is empty.
 func (i *IDP) Count(url string) (n int) {
 	i.mu.Lock()
 	defer i.mu.Unlock()
@@ -85,28 +84,28 @@ func (i *IDP) Count(url string) (n int) {
 	return n
 }
 
-// Requested are the URLs of all requests, sorted.
+// Requested returns the URLs of all requests, sorted.
 func (i *IDP) Requested() []string {
 	i.mu.Lock()
 	defer i.mu.Unlock()
 	return slices.Sorted(maps.Keys(i.requests))
 }
 
-// AtOnce is the largest number of requests that were under way together.
+// AtOnce returns the largest number of requests that were under way at the same time.
 func (i *IDP) AtOnce() int {
 	i.mu.Lock()
 	defer i.mu.Unlock()
 	return i.peak
 }
 
-// UnderWay is the number of requests that are not answered yet.
+// UnderWay returns the number of requests that are not answered yet.
 func (i *IDP) UnderWay() int {
 	i.mu.Lock()
 	defer i.mu.Unlock()
 	return i.running
 }
 
-// Respond answers with JSON. Headers are given as name, value, name, value …
+// Respond returns a handler that answers with JSON. The headers are name, value, name, value …
 func Respond(status int, body string, headers ...string) Handler {
 	return func(request *http.Request) (*http.Response, error) {
 		header := http.Header{"Content-Type": {"application/json"}}

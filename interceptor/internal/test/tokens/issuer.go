@@ -9,7 +9,7 @@ import (
 	"crypto/rsa"
 )
 
-// What the tokens are about.
+// The audiences and organizations of the tokens.
 const (
 	API      = "https://api.test"
 	OtherAPI = "https://other.test"
@@ -17,8 +17,7 @@ const (
 	OrganizationA = "a1b2c3d4e5f6"
 	OrganizationB = "b6a5c4d3e2f1"
 
-	// OrganizationAudience precedes the organization's id in the `aud` of an
-	// organization token.
+	// OrganizationAudience is the part of an organization token's `aud` before the organization's id.
 	OrganizationAudience = "urn:logto:organization:"
 )
 
@@ -28,12 +27,11 @@ var (
 	I2 = newIssuer("https://idp2.test/oidc")
 )
 
-// An Issuer has a key of each algorithm. RS256 and PS256 are one RSA key, so that
-// only `alg` parts them.
+// An Issuer has a key for each algorithm. RS256 and PS256 are the same RSA key: only `alg` tells them apart.
 type Issuer struct {
 	URL                                      string
 	ES256, ES384, ES512, RS256, PS256, EdDSA *Key
-	// Retired has been rotated out: it is in no key set.
+	// Retired was rotated out: it is not in the key set.
 	Retired *Key
 }
 
@@ -56,7 +54,7 @@ func newIssuer(url string) *Issuer {
 	}
 }
 
-// Algorithms are those of [Issuer.Keys].
+// Algorithms returns the algorithms of [Issuer.Keys].
 func Algorithms() []string { return []string{"ES256", "ES384", "ES512", "RS256", "PS256", "EdDSA"} }
 
 // Keys are the keys in use.

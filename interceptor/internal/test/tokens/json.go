@@ -7,13 +7,13 @@ import (
 	"slices"
 )
 
-// Encode is base64url without padding.
+// Encode returns data in base64url without padding.
 func Encode(data []byte) string { return base64.RawURLEncoding.EncodeToString(data) }
 
-// Absent as the value of a change takes the member away.
+// Absent is the value of a change that removes a member.
 type Absent struct{}
 
-// With is a JSON object with changes, given as name, value, name, value …
+// With returns a JSON object with changes: name, value, name, value …
 func With(members map[string]any, changes ...any) string {
 	members = maps.Clone(members)
 	for pair := range slices.Chunk(changes, 2) {

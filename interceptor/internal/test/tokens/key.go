@@ -1,9 +1,7 @@
-// Package tokens forges tokens, and plays the identity provider whose name they
-// bear.
+// Package tokens forges tokens, and plays their identity provider.
 //
-// It shares no code with what it tests: what both understand in the same wrong way
-// would pass. Its functions panic when a test makes a mistake of its own, so that
-// tables of tokens can be written as tables.
+// It shares no code with the verifier: a mistake of both would pass. Its functions panic if a test makes a mistake,
+// so that a table of tokens needs no errors.
 package tokens
 
 import (
@@ -21,7 +19,7 @@ import (
 // A Key signs tokens.
 type Key struct {
 	ID, Alg string
-	// Issuer is the `iss` of what the key signs unless a test says otherwise.
+	// Issuer is the `iss` of the key's tokens by default.
 	Issuer  string
 	Private crypto.Signer
 }
@@ -34,7 +32,7 @@ func NewEd25519(id string) *Key {
 
 var hashes = map[string]crypto.Hash{"256": crypto.SHA256, "384": crypto.SHA384, "512": crypto.SHA512}
 
-// Sign signs text with an algorithm that is possible with the key, if not its own.
+// Sign signs text with an algorithm that fits the key: the key's own, or another.
 func (k *Key) Sign(alg, text string) []byte {
 	if private, ok := k.Private.(ed25519.PrivateKey); ok {
 		return ed25519.Sign(private, []byte(text))
@@ -56,13 +54,13 @@ func (k *Key) Sign(alg, text string) []byte {
 	panic("tokens: no such key")
 }
 
-// rawSignature is R and S, each as long as the curve's order (RFC 7518 section 3.4).
+// rawSignature returns R and S, each as long as the curve's order (RFC 7518 section 3.4).
 func rawSignature(curve elliptic.Curve, r, s *big.Int) []byte {
 	size := (curve.Params().BitSize + 7) / 8
 	return append(r.FillBytes(make([]byte, size)), s.FillBytes(make([]byte, size))...)
 }
 
-// JWK is the public key, with changes as [With] makes them.
+// JWK returns the public key as a JWK, with changes: see [With].
 func (k *Key) JWK(changes ...any) string {
 	members := map[string]any{"kid": k.ID, "alg": k.Alg, "use": "sig"}
 	switch public := k.Private.Public().(type) {
@@ -79,7 +77,7 @@ func (k *Key) JWK(changes ...any) string {
 	return With(members, changes...)
 }
 
-// JWKs are the public keys.
+// JWKs returns the public keys as JWKs.
 func JWKs(keys ...*Key) (jwks []string) {
 	for _, k := range keys {
 		jwks = append(jwks, k.JWK())
@@ -87,10 +85,10 @@ func JWKs(keys ...*Key) (jwks []string) {
 	return jwks
 }
 
-// KeySet is a key set of JWKs (RFC 7517 section 5).
+// KeySet returns a key set of JWKs (RFC 7517 section 5).
 func KeySet(jwks ...string) string { return `{"keys":[` + strings.Join(jwks, ",") + `]}` }
 
-// Header is the JOSE header of a good token, with changes as [With] makes them.
+// Header returns the JOSE header of a good token, with changes: see [With].
 func (k *Key) Header(changes ...any) string {
 	return With(map[string]any{"alg": k.Alg, "kid": k.ID, "typ": "at+jwt"}, changes...)
 }
@@ -101,7 +99,7 @@ func (k *Key) Mint(header, payload string) string {
 	return signed + "." + Encode(k.Sign(k.Alg, signed))
 }
 
-// unsigned is what a signature is made for.
+// unsigned returns the part of a token that is signed.
 func unsigned(header, payload string) string {
 	return Encode([]byte(header)) + "." + Encode([]byte(payload))
 }

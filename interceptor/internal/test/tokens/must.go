@@ -1,6 +1,6 @@
 package tokens
 
-// Must returns a value that a test cannot do without.
+// Must returns a value, or panics for an error.
 func Must[T any](value T, err error) T {
 	if err != nil {
 		panic(err)
@@ -8,11 +8,11 @@ func Must[T any](value T, err error) T {
 	return value
 }
 
-// As returns a value as the type that a test knows it to be of.
+// As returns a value of a type, or panics if the value has another type.
 func As[T any](value any) T {
 	typed, ok := value.(T)
 	if !ok {
-		panic("tokens: another type")
+		panic("tokens: the value has another type")
 	}
 	return typed
 }

@@ -11,8 +11,8 @@ import (
 	"unicode/utf8"
 )
 
-// CheckSeeds fails a fuzz target unless there are inputs of both kinds: without both, the target
-// would hold, and show, nothing.
+// CheckSeeds fails a fuzz target unless some seeds are accepted and others are not: with one kind alone, the target
+// proves nothing.
 func CheckSeeds[T any](f interface {
 	Helper()
 	Fatalf(format string, args ...any)
@@ -29,12 +29,12 @@ func CheckSeeds[T any](f interface {
 	}
 }
 
-// Replaced finds what encoding/json's replacement of broken text cannot be told
-// from: the oracles know no answer for such inputs.
+// Replaced matches the character by which encoding/json replaces broken text, as it stands and as an escape. The
+// oracles have no answer for an input with it.
 var Replaced = regexp.MustCompile(`(?i)\\ufffd|\x{fffd}`)
 
-// ReadObject is an oracle: it reads a JSON object whose names are unique on all levels, by
-// encoding/json's own walk through the tokens.
+// ReadObject is an oracle: it reads a JSON object whose names are unique on all levels, by the token reader of
+// encoding/json.
 func ReadObject(data []byte) (members map[string]json.RawMessage, ok bool) {
 	if !utf8.Valid(data) {
 		return nil, false
@@ -73,8 +73,8 @@ func readMembers(data []byte, depth int) (members map[string]json.RawMessage, ok
 	return members, true
 }
 
-// isSound reports whether a value is not too deep, its names are unique and
-// encoding/json replaced nothing in its strings.
+// isSound reports whether a value is not too deep, has unique names, and has no strings in which encoding/json
+// replaces a character.
 func isSound(value json.RawMessage, depth int) bool {
 	const deepest = 32
 	if depth > deepest {

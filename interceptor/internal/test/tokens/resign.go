@@ -6,9 +6,9 @@ import (
 	"strings"
 )
 
-// Resign is a token with the same header and payload, byte for byte, and a signature that the
-// first issuer makes with the key that the header names: the JWK is that key. It reports false
-// if what was signed has no header, or one whose algorithm is none of [Algorithms].
+// Resign returns a token with the same header and payload, byte for byte, and a signature by the first issuer's key
+// of the header's algorithm. The JWK is that key, under the kid of the header. Resign reports false if the token
+// has no header, or if its algorithm is not one of [Algorithms].
 func Resign(raw string) (resigned, jwk string, ok bool) {
 	segments := strings.Split(raw, ".")
 	if len(segments) != 3 {

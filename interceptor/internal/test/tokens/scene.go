@@ -5,18 +5,18 @@ import (
 	"strings"
 )
 
-// A Scene is when tokens are forged, and for whom.
+// A Scene holds the time and the server that tokens are forged for.
 type Scene struct {
-	// Now is the moment, and Leeway the verifier's, in seconds.
+	// Now is the time in seconds since 1970, and Leeway the leeway of the verifier in seconds.
 	Now, Leeway int64
-	// Slack is for how many seconds verdicts hold. Without any they are exact, and
-	// hold while the clock stands still.
+	// Slack is the number of seconds for which the verdicts hold. With 0, the verdicts are exact, and hold
+	// while the clock stands still.
 	Slack int64
-	// Attacker is the URL of a server that nobody has any business with.
+	// Attacker is the URL of a server that must get no request.
 	Attacker string
 }
 
-// Payload is that of a good token of an issuer, with changes as [With] makes them.
+// Payload returns the payload of a good token of an issuer, with changes: see [With].
 func (s Scene) Payload(issuer string, changes ...any) string {
 	return With(map[string]any{
 		"iss": issuer, "sub": "user_1", "client_id": "app_1", "jti": "token_1", "aud": API,
@@ -24,12 +24,12 @@ func (s Scene) Payload(issuer string, changes ...any) string {
 	}, changes...)
 }
 
-// Token is a good token with changes to its payload.
+// Token returns a good token with changes to its payload: see [With].
 func (s Scene) Token(k *Key, changes ...any) string {
 	return k.Mint(k.Header(), s.Payload(k.Issuer, changes...))
 }
 
-// A Verdict is what a verifier must say of a token.
+// A Verdict is the decision of a verifier on a token.
 type Verdict int
 
 // The verdicts.
@@ -41,11 +41,10 @@ const (
 	NotYetValid
 )
 
-// A Trial is a token and the verdict on it, by a verifier that knows the keys of the
-// first issuer and allows all of [Algorithms]. Tokens that are accepted are the
-// control of those that are not.
+// A Trial is a token with the verdict of a verifier that has the keys of the first issuer and allows all
+// [Algorithms]. Accepted tokens are the control for the others.
 type Trial struct {
-	// Row is the group of cases in SECURITY.md, or empty if there is none.
+	// Row is the group of cases in SECURITY.md, such as "D07", or empty.
 	Row, Name string
 	Raw       string
 	Verdict   Verdict
@@ -54,7 +53,7 @@ type Trial struct {
 // String names the trial.
 func (t Trial) String() string { return strings.Trim(t.Row+"/"+t.Name, "/") }
 
-// Trials are all forgeries, by row, the most telling of each row first.
+// Trials returns all trials, ordered by row. The most telling trial of a row comes first.
 func (s Scene) Trials() []Trial {
 	trials := slices.Concat(
 		s.good(), s.malformed(), s.looseEncodings(), s.brokenJSON(), s.algorithms(), s.macs(), s.headers(), s.kinds(), s.mixedKeys(),

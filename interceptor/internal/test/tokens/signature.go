@@ -12,8 +12,7 @@ import (
 	"math/big"
 )
 
-// curves are ECDSA signatures that nobody made, or in another form (RFC 7518 section
-// 3.4).
+// curves are ECDSA signatures with numbers that a signer does not make, or in another form than RFC 7518 section 3.4.
 func (s Scene) curves() []Trial {
 	var trials []Trial
 	for _, k := range []*Key{I1.ES256, I1.ES384, I1.ES512} {
@@ -45,7 +44,7 @@ func (s Scene) curves() []Trial {
 	return trials
 }
 
-// changed are tokens of which something was changed after it was signed.
+// changed are tokens that were changed after they were signed.
 func (s Scene) changed() []Trial {
 	var trials []Trial
 	for _, k := range I1.Keys() {
@@ -66,7 +65,7 @@ func (s Scene) changed() []Trial {
 	return trials
 }
 
-// otherSchemes are signatures of RSA that are right for another algorithm.
+// otherSchemes are RSA signatures that are valid for another algorithm.
 func (s Scene) otherSchemes() []Trial {
 	var trials []Trial
 	refuse := func(name, signed string, signature []byte) {

@@ -11,9 +11,9 @@ import (
 	"github.com/protoauthz/protoauthz/interceptor/internal/test/tokens"
 )
 
-// A fakeStream is a connection without a transport.
+// A fakeStream is a call without a transport.
 type fakeStream struct {
-	in []string // what the client's messages name
+	in []string // the organizations that the client's messages name
 }
 
 func (s *fakeStream) Receive(into any) error {
@@ -29,9 +29,9 @@ func (*fakeStream) Send(any) error { return nil }
 
 func (*fakeStream) SendHeaders() error { return nil }
 
-// direct calls a handler behind interceptors with a token, and returns what the transport
-// would have.
-func direct(ctx context.Context, service string, method catalogue.Method, stream connect.ServerStream, handler connect.ServerFunc, interceptors ...connect.ServerInterceptor) (*connect.CallInfo, error) {
+// callHandler calls a handler behind interceptors, with a token and without a transport, and returns the CallInfo
+// that a transport would read.
+func callHandler(ctx context.Context, service string, method catalogue.Method, stream connect.ServerStream, handler connect.ServerFunc, interceptors ...connect.ServerInterceptor) (*connect.CallInfo, error) {
 	server := connect.NewServer(interceptors...)
 	server.Register(connect.Method{Spec: specOf(service, method), Handler: handler})
 	info := new(connect.CallInfo)

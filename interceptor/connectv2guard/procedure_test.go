@@ -16,8 +16,8 @@ import (
 	"github.com/protoauthz/protoauthz/interceptor/internal/test/harness"
 )
 
-// TestOutsideProcedure makes sure that a server with a handler for unknown procedures does not tell
-// its observer the client's own text.
+// TestOutsideProcedure makes sure that an event does not hold the client's own text if the server has a
+// handler for unknown procedures.
 func TestOutsideProcedure(t *testing.T) {
 	t.Parallel()
 	for name, path := range map[string]string{

@@ -7,9 +7,9 @@ import (
 	"connectrpc.com/connect/v2"
 )
 
-// handing returns a function that runs a handler with a CallInfo of its own, which only a
-// connect.Server can put into a context.
-func handing(next connect.ServerFunc) func(context.Context, *guardedStream) error {
+// withOwnInfo returns a function that runs a handler with a CallInfo of its own. Only a connect.Server can
+// put a CallInfo into a context.
+func withOwnInfo(next connect.ServerFunc) func(context.Context, *guardedStream) error {
 	server := connect.NewServer()
 	server.SetUnknownHandler(func(ctx context.Context, _ connect.Spec, stream connect.ServerStream) error {
 		return next(ctx, stream.(*guardedStream).spec, stream) //nolint:errcheck,forcetypeassert // it is ours
@@ -39,7 +39,7 @@ func newOwnInfo(info *connect.CallInfo) *ownInfo {
 	}
 }
 
-// An ownHeader is a copy of a header, and what it was copied from.
+// An ownHeader is a copy of a header for the handler to change, with the state before any change.
 type ownHeader struct{ own, before *connect.Header }
 
 func newOwnHeader(own, header *connect.Header) ownHeader {
@@ -55,8 +55,7 @@ func copyHeader(into, header *connect.Header) {
 	}
 }
 
-// release makes the changes to the copy in the original too, to which others may have
-// added in the meantime.
+// release makes the handler's changes in the original. Others may have added fields to it meanwhile.
 func (h ownHeader) release(into *connect.Header) {
 	for name := range h.before.All() {
 		if !h.own.Has(name) {
@@ -64,7 +63,7 @@ func (h ownHeader) release(into *connect.Header) {
 		}
 	}
 	for name, values := range h.own.All() {
-		if !h.before.Has(name) || !slices.Equal(values, h.before.Values(name)) {
+		if !slices.Equal(values, h.before.Values(name)) {
 			into.SetValues(name, slices.Clone(values))
 		}
 	}
