@@ -55,6 +55,9 @@ service Plain {
   rpc Call(M) returns (M) {
     option (protoauthz.v1.method).authenticated = true;
   }
+  rpc List(M) returns (M) {
+    option (protoauthz.v1.method).scopes = "list";
+  }
   rpc Deep(M) returns (M) {
     option (protoauthz.v1.method).organization.token = true;
     option (protoauthz.v1.method).model = MODEL_ORGANIZATION;
@@ -90,6 +93,7 @@ service Plain {
 		{"/Plain/Call", "model", "option (protoauthz.v1.service).model"},
 		{"/Plain/Call", "audience", "option (protoauthz.v1.method).authenticated"},
 		{"/Plain/Call", "organization", "option (protoauthz.v1.method).authenticated"},
+		{"/Plain/List", "caller", "option (protoauthz.v1.method).scopes"},
 		{"/Plain/Deep", "organization", "option (protoauthz.v1.method).organization.token"},
 		{"/unknown.Service/*", "", "nowhere"},
 		{"/unknown.Service/*", "public", "nowhere"},
