@@ -62,7 +62,9 @@ func decode[Rule ruleMessage](options, into proto.Message, extension protoreflec
 	}
 	// The resolver knows our option alone: other options need not be readable.
 	types := new(protoregistry.Types)
-	_ = types.RegisterExtension(extension) // nothing is registered that it could conflict with
+	if err := types.RegisterExtension(extension); err != nil {
+		return none, fmt.Errorf("register options: %w", err)
+	}
 	if err := (proto.UnmarshalOptions{AllowPartial: true, Resolver: types}).Unmarshal(wire, into); err != nil {
 		return none, fmt.Errorf("decode options: %w", err)
 	}
