@@ -37,8 +37,8 @@ func isLocalPeer(r *http.Request) bool {
 	if local, ok := r.Context().Value(http.LocalAddrContextKey).(net.Addr); ok && slices.Contains([]string{"unix", "pipe", "bufconn"}, local.Network()) {
 		return true
 	}
-	peer, err := netip.ParseAddrPort(r.RemoteAddr)
-	return err == nil && peer.Addr().IsLoopback()
+	peer, _ := netip.ParseAddrPort(r.RemoteAddr) // the zero AddrPort is not loopback
+	return peer.Addr().IsLoopback()
 }
 
 // isOwnHost reports whether a Host header names the issuer or this machine, with any port.

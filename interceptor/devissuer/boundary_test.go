@@ -46,6 +46,8 @@ func TestBoundary(t *testing.T) {
 		"another host, port":           {peer: local, host: "evil.example:8080", refusal: "Host"},
 		"another host, for all peers":  {allow: true, peer: remote, host: "evil.example", refusal: "Host"},
 		"another host, in the process": {peer: "", host: "evil.example", refusal: "Host"},
+		"an unreadable host":           {peer: local, host: "%zz", refusal: "Host"},
+		"an unreadable origin":         {peer: local, host: "localhost", origins: []string{"http://%zz"}, refusal: "web page"},
 		"no host":                      {peer: local, host: "", refusal: "Host"},
 		"only a port":                  {peer: local, host: ":8080", refusal: "Host"},
 		"starts with loopback":         {peer: local, host: "127.0.0.1.evil.example", refusal: "Host"},
@@ -97,6 +99,7 @@ func TestBoundary(t *testing.T) {
 				httptest.NewRequest(http.MethodGet, "/oidc/jwks", nil),
 				tokenRequest("grant_type=client_credentials&resource="+api, "full", "full-secret"),
 			} {
+				request = request.WithContext(context.WithValue(t.Context(), http.LocalAddrContextKey, &net.TCPAddr{IP: net.IPv4(127, 0, 0, 1), Port: 8080}))
 				request.RemoteAddr, request.Host = test.peer, test.host
 				for _, origin := range test.origins {
 					request.Header.Add("Origin", origin)

@@ -67,7 +67,7 @@ type Membership struct {
 	Scopes map[string][]string
 }
 
-// withDefaults returns a deep copy with the defaults filled in.
+// withDefaults returns a copy with the defaults. The copy owns its resources and clients.
 func (c Config) withDefaults() Config {
 	if c.SigningAlgorithm == "" {
 		c.SigningAlgorithm = "ES384"
@@ -76,8 +76,6 @@ func (c Config) withDefaults() Config {
 		c.TokenLifetime = time.Hour
 	}
 	c.Resources = cloneScopes(c.Resources)
-	c.OrganizationScopes = slices.Clone(c.OrganizationScopes)
-	c.Organizations = slices.Clone(c.Organizations)
 	c.Clients = slices.Clone(c.Clients)
 	for i, client := range c.Clients {
 		c.Clients[i].Scopes = cloneScopes(client.Scopes)

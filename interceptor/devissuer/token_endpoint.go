@@ -143,9 +143,9 @@ func basicCredentials(r *http.Request) (id, secret string, ok bool) {
 	if !ok {
 		return "", "", false
 	}
-	id, idErr := url.QueryUnescape(id)
-	secret, secretErr := url.QueryUnescape(secret)
-	return id, secret, idErr == nil && secretErr == nil
+	id, _ = url.QueryUnescape(id) // "" on an error, which is no client's id or secret
+	secret, _ = url.QueryUnescape(secret)
+	return id, secret, true
 }
 
 // grantClientCredentials issues a token with the requested scopes that the client holds. It drops other

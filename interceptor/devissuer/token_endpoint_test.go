@@ -3,6 +3,7 @@ package devissuer_test
 import (
 	"encoding/base64"
 	"encoding/json"
+	"io"
 	"maps"
 	"net/http"
 	"net/url"
@@ -11,6 +12,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"testing/iotest"
 	"testing/synctest"
 	"time"
 
@@ -281,6 +283,10 @@ func TestTokenErrors(t *testing.T) {
 			400, "invalid_request", "parameters belong in the body, not in the URL"},
 		{"JSON", "full", `{"grant_type":"client_credentials"}`, setHeader("Content-Type", "application/json"),
 			400, "invalid_request", "the body must be application/x-www-form-urlencoded"},
+		{"bad content type", "full", grant, setHeader("Content-Type", "application/x-www-form-urlencoded; ="),
+			400, "invalid_request", "the body must be application/x-www-form-urlencoded"},
+		{"cut body", "full", "", func(r *http.Request) { r.Body = io.NopCloser(iotest.ErrReader(io.ErrUnexpectedEOF)) },
+			400, "invalid_request", "the body could not be read"},
 		{"no content type", "full", grant, setHeader("Content-Type", ""),
 			400, "invalid_request", "the body must be application/x-www-form-urlencoded"},
 		{"body too large", "full", grant + "x=" + strings.Repeat("x", 64<<10), nil,

@@ -240,9 +240,10 @@ func TestRepeatedTarget(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	var uses atomic.Int64
 	w.source = client.SourceFunc(func(ctx context.Context) (clientauth.Target, error) {
 		id, ok := ctx.Value(organizationKey{}).(string)
-		if !ok {
+		if !ok || uses.Add(1) > 1 {
 			id = "globex"
 		}
 		return clientauth.Target{Organization: id}, nil
@@ -305,6 +306,8 @@ func TestOwnCredentials(t *testing.T) {
 		t.Errorf("%d fetches", n)
 	}
 	w.answers(func([]string) error { return nil })
+	conn = dial(grpc.PerRPCCredentials(own("Bearer own")), grpc.WaitForReady(true))
+	w.check(t, call(t.Context(), conn), codes.OK, "Bearer own")
 	conn = dial(grpc.PerRPCCredentials(own("Bearer own")), grpc.PerRPCCredentials(nil))
 	w.check(t, call(t.Context(), conn), codes.OK, first)
 }
@@ -393,6 +396,20 @@ func TestSecure(t *testing.T) {
 		conn := connect(t, listener.Addr().String(), grpcclientauth.DialOptions(w.source, transport)...)
 		w.check(t, call(t.Context(), conn), codes.OK, first)
 	})
+	t.Run("TLS through a proxy", func(t *testing.T) {
+		t.Parallel()
+		w := newWorld(t)
+		certificate, pool := certificate(t)
+		listener := listen(t, "tcp", "127.0.0.1:0")
+		w.serve(t, listener, grpc.Creds(credentials.NewServerTLSFromCert(&certificate)))
+		_, port, err := net.SplitHostPort(listener.Addr().String())
+		if err != nil {
+			t.Fatal(err)
+		}
+		transport := credentials.NewTLS(&tls.Config{RootCAs: pool, ServerName: "127.0.0.1", MinVersion: tls.VersionTLS13})
+		conn := connect(t, "0.0.0.0:"+port, grpcclientauth.DialOptions(w.source, transport)...)
+		w.check(t, call(t.Context(), conn), codes.Unavailable) // by the proxy of the environment
+	})
 	// A proxy on this machine looks to local credentials like the server.
 	t.Run("no proxy", func(t *testing.T) {
 		t.Parallel()
@@ -475,8 +492,8 @@ func TestNil(t *testing.T) {
 	} {
 		func() {
 			defer func() {
-				if recover() == nil {
-					t.Errorf("no %s does not panic", name)
+				if got := recover(); got != "grpcclientauth: DialOptions needs a source and transport credentials" {
+					t.Errorf("no %s: %v", name, got)
 				}
 			}()
 			nothing()

@@ -195,18 +195,19 @@ func TestClaimsAreImmutable(t *testing.T) {
 
 func TestNilClaims(t *testing.T) {
 	t.Parallel()
-	var claims *token.Claims
-	got := viewOf(claims)
-	want := view{Expiry: claims.Expiry().Unix(), Deadline: claims.Deadline().Unix()}
-	if !reflect.DeepEqual(got, want) || !claims.Expiry().IsZero() || !claims.Deadline().IsZero() {
-		t.Errorf("nil claims are %+v", got)
-	}
-	if claims.HasAudience("") || claims.HasScope("") || claims.Decode(new(any)) == nil {
-		t.Error("nil claims have an audience, a scope or a payload")
-	}
-	const text = `{"sub":"","clientId":"","organizationId":"","scopes":[],"audience":[]}`
-	if data, err := claims.MarshalJSON(); string(data) != text || err != nil {
-		t.Errorf("JSON is %s, %v, want %s", data, err, text)
+	for _, claims := range []*token.Claims{nil, new(token.Claims)} {
+		got := viewOf(claims)
+		want := view{Expiry: claims.Expiry().Unix(), Deadline: claims.Deadline().Unix()}
+		if !reflect.DeepEqual(got, want) || !claims.Expiry().IsZero() || !claims.Deadline().IsZero() {
+			t.Errorf("nil claims are %+v", got)
+		}
+		if claims.HasAudience("") || claims.HasScope("") || claims.Decode(new(any)) == nil {
+			t.Error("nil claims have an audience, a scope or a payload")
+		}
+		const text = `{"sub":"","clientId":"","organizationId":"","scopes":[],"audience":[]}`
+		if data, err := claims.MarshalJSON(); string(data) != text || err != nil {
+			t.Errorf("JSON is %s, %v, want %s", data, err, text)
+		}
 	}
 }
 

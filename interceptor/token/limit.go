@@ -80,7 +80,7 @@ func (l *limiter) try() bool {
 // timers are no finer than a millisecond.
 func (l *limiter) release(cost time.Duration, err error) {
 	rest := min(restFactor*cost, maxRest)
-	if err == nil || rest <= 0 || l.due.Add(int64(rest)) < int64(minRest) {
+	if err == nil || l.due.Add(int64(rest)) < int64(minRest) {
 		<-l.slots
 		return
 	}

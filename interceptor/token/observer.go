@@ -38,7 +38,5 @@ type KeySetEvent struct {
 // observe calls the observer. The observer decides nothing, so observe drops its panics.
 func (s *source) observe(event KeySetEvent) {
 	defer func() { _ = recover() }()
-	if s.observer != nil {
-		s.observer(event)
-	}
+	s.observer(event)
 }

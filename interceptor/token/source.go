@@ -29,7 +29,7 @@ const (
 type source struct {
 	issuer    *Issuer
 	transport http.RoundTripper
-	observer  func(KeySetEvent) // or nil
+	observer  func(KeySetEvent)
 	current   atomic.Pointer[keySet]
 	failing   atomic.Bool // failures > 0, for calls that do not lock mu
 

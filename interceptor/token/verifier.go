@@ -115,7 +115,7 @@ func WithTransport(transport http.RoundTripper) Option {
 // NewVerifier returns a verifier for the tokens of an issuer. It does no I/O, so a server
 // starts while an issuer is down. The error names every fault of the issuers and options.
 func NewVerifier(issuer Issuer, opts ...Option) (*Verifier, error) {
-	o := &options{issuers: []Issuer{issuer}, leeway: defaultLeeway, cacheSize: defaultCacheSize, signatureLimit: runtime.GOMAXPROCS(0), transport: endpoint.Transport()}
+	o := &options{issuers: []Issuer{issuer}, leeway: defaultLeeway, cacheSize: defaultCacheSize, signatureLimit: runtime.GOMAXPROCS(0), transport: endpoint.Transport(), observer: func(KeySetEvent) {}}
 	for _, option := range opts {
 		if option == nil {
 			o.faults = append(o.faults, errors.New("token: an option is nil"))

@@ -350,7 +350,11 @@ func TestManyIssuers(t *testing.T) {
 // TestZeroVerifier makes sure that the zero Verifier accepts nothing.
 func TestZeroVerifier(t *testing.T) {
 	t.Parallel()
-	if claims, err := new(token.Verifier).Verify(t.Context(), scene.Token(eddsa)); claims != nil || !errors.Is(err, token.ErrInvalid) {
+	verifier := new(token.Verifier)
+	if claims, err := verifier.Verify(t.Context(), scene.Token(eddsa)); claims != nil || !errors.Is(err, token.ErrInvalid) {
 		t.Errorf("%v, %v", claims, err)
+	}
+	if stats := verifier.Stats(); stats != (token.Stats{}) {
+		t.Errorf("%+v", stats)
 	}
 }

@@ -181,6 +181,27 @@ func TestProxyConnect(t *testing.T) {
 	}
 }
 
+// TestUnclearProxy has failures for which a proxy may be the cause, and need not be.
+func TestUnclearProxy(t *testing.T) {
+	t.Parallel()
+	header := func(context.Context, *url.URL, string) (http.Header, error) { return nil, syscall.ECONNREFUSED }
+	refused := &http.Transport{Proxy: http.ProxyURL(proxyURL), DisableKeepAlives: true, GetProxyConnectHeader: header}
+	garbled := &url.URL{Scheme: "http", Host: listen(t, func(connection net.Conn) { _, _ = io.WriteString(connection, "secret\r\n\r\n") })}
+	named := &http.Transport{DialContext: func(context.Context, string, string) (net.Conn, error) { return nil, errors.New("Forbidden") }}
+	for _, test := range []struct {
+		transport http.RoundTripper
+		url, want string
+	}{
+		{refused, "https://idp.test", "the request failed: connection refused: does the server run, and are host and port of the URL right? (asked through the proxy "},
+		{&http.Transport{Proxy: http.ProxyURL(garbled), DisableKeepAlives: true}, "http://idp.test", "the request failed: a malformed response, or a fault of the transport: did the proxy refuse to connect? (asked through the proxy "},
+		{named, "https://idp.test", `the request failed: the proxy refused to connect, with status 403: have the proxy allow "idp.test"`},
+	} {
+		if err := ask(t, test.transport, test.url); !strings.HasPrefix(err.Error(), test.want) || strings.HasSuffix(test.want, `"`) && err.Error() != test.want {
+			t.Errorf("\n got %v\nwant %s", err, test.want)
+		}
+	}
+}
+
 // listen answers a connection, and holds the connection until the client closes it, since an early close may
 // lose the answer.
 func listen(t *testing.T, answer func(net.Conn)) string {
