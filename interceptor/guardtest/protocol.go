@@ -63,7 +63,7 @@ func (r reply) page(body, path string) page {
 		body = ""
 	}
 	service, method, _ := strings.Cut(strings.TrimPrefix(path, "/"), "/")
-	for _, name := range []string{path, url.QueryEscape(path), service, method} {
+	for _, name := range []string{url.QueryEscape(path), service, method} {
 		body = strings.ReplaceAll(body, name, "")
 	}
 	return page{status: r.status, contentType: contentType, body: body}

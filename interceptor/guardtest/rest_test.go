@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"net/url"
 	"slices"
 	"strings"
 	"sync"
@@ -353,6 +354,12 @@ func TestAssertRESTGuarded(t *testing.T) {
 	guardtest.AssertRESTGuarded(t, refused, compileREST(t, get))
 	guardtest.AssertRESTGuarded(t, refused, compileREST(t, ""))
 	r := &harness.Report{TB: t}
+	naming := func(w http.ResponseWriter, r *http.Request) {
+		_, _ = fmt.Fprintln(w, "Log in to go to", r.URL.Path, url.QueryEscape(r.URL.Path))
+	}
+	guardtest.AssertRESTGuarded(r, http.HandlerFunc(naming), compileREST(t, `option (google.api.http) = { get: "/v1/a/b" };`))
+	r.Expect(t, "a page that names the route", prefixed(unserved("GET /v1/a/b (HTTP status 200)")))
+	r = &harness.Report{TB: t}
 	guardtest.AssertRESTGuarded(r, http.HandlerFunc(panicking), compileREST(t, get))
 	r.Expect(t, "panics everywhere", []string{"guardtest: /rest.S/A panicked when called: a handler's panic to GET /v1/a"})
 	r = &harness.Report{TB: t}
