@@ -364,6 +364,9 @@ func TestAssertRESTGuarded(t *testing.T) {
 	guardtest.AssertRESTGuarded(r, routes(answer(200, "", "no such route"), answer(200, "", "no such method")), compileREST(t, get, ""))
 	r.Expect(t, "another page for each verb", prefixed(unserved("GET /v1/a (HTTP status 200)")))
 	r = &harness.Report{TB: t}
+	guardtest.AssertRESTGuarded(r, checking(answer(200, "", "no token"), answer(200, "", "no such route")), compileREST(t, ""))
+	r.Expect(t, "another page for calls with a token", prefixed([]string{noRoute}))
+	r = &harness.Report{TB: t}
 	echo := func(w http.ResponseWriter, r *http.Request) { _, _ = io.Copy(w, r.Body) }
 	guardtest.AssertRESTGuarded(r, http.HandlerFunc(echo), compileREST(t, ""))
 	r.Expect(t, "a page with the body of the call", prefixed([]string{noRoute}))
