@@ -330,6 +330,8 @@ func TestAssertRESTGuarded(t *testing.T) {
 		"a check for a token, by the body":      {get, checking(answer(401, realm, refusal), answer(200, "", "{}")), bad(isOpen, "200 to GET /v1/a")},
 		"a challenge, whatever the token":       {get, answer(401, realm, "{}"), bad(notIts, "401 to GET /v1/a"+hidden)},
 		"a challenge, then nothing":             {get, checking(answer(401, realm, ""), http.NotFound), []string{notIts + ": it refuses a call without a token, and does not serve a call with two tokens: " + noGuard + restRemedy}},
+		"encoding/json, padded":                 {get, answer(401, "", `{"code": 16, "details": [{"type_url": "type.googleapis.com/google.rpc.ErrorInfo", "value": "`+base64.StdEncoding.EncodeToString([]byte("\n\rTOKEN_MISSING\x1a\x00\x12\nprotoauthz"))+`"}]}`), nil},
+		"a method that is not implemented":      {get, answer(501, "", `{"code": 12, "message": "Method A is not implemented"}`), callTo(notIts, "501 to GET /v1/a")},
 		"encoding/json":                         {get, answer(401, "", `{"code": 16, "details": [{"type_url": "type.googleapis.com/google.rpc.ErrorInfo", "value": "`+binary+`"}]}`), nil},
 		"Connect":                               {get, answer(401, "", `{"code": "unauthenticated", "details": [{"type": "google.rpc.ErrorInfo", "value": "`+strings.TrimRight(binary, "=")+`"}]}`), nil},
 		"another's encoding/json":               {get, answer(401, "", `{"code": 16, "details": [{"type_url": "type.googleapis.com/google.rpc.RetryInfo", "value": "`+binary+`"}]}`), callTo(notIts, "401 to GET /v1/a"+hidden)},
