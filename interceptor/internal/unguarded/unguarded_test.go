@@ -267,7 +267,7 @@ message Loop { required Loop next = 1; required string name = 2; optional string
 			t.Errorf("at depth %d: %v", depth, message)
 		}
 	}
-	if depth == 0 || depth > 100 {
+	if depth != 100 {
 		t.Errorf("it has depth %d", depth)
 	}
 }
