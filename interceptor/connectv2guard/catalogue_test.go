@@ -116,7 +116,7 @@ func exchange(ctx context.Context, client *connect.Client, c *catalogue.Case, me
 	sending.Go(func() { // in process, each message waits for its reader
 		for _, m := range c.Messages {
 			if stream.Send(newMessage(m)) != nil {
-				break // the answer says why
+				break // Receive returns the cause
 			}
 		}
 		_ = stream.CloseSend()

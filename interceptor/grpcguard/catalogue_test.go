@@ -92,7 +92,7 @@ func exchange(ctx context.Context, conn *grpc.ClientConn, c *catalogue.Case, met
 	}
 	for _, m := range c.Messages {
 		if stream.SendMsg(newMessage(m)) != nil {
-			break // the answer says why
+			break // RecvMsg returns the cause
 		}
 	}
 	_ = stream.CloseSend()

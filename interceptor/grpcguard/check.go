@@ -40,7 +40,7 @@ func Check(server Server, table *policy.Table) error {
 	return errors.Join(faults...)
 }
 
-// remedy is what a user can do about a service without rules.
+// remedy tells the user how to give a service rules.
 func remedy(service string) string {
 	public := fmt.Sprintf("or policy.WithPublic(%q)", service)
 	descriptor, err := protoregistry.GlobalFiles.FindDescriptorByName(protoreflect.FullName(service))

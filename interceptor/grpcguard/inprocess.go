@@ -73,8 +73,8 @@ var (
 		"give InProcess grpc.WithTransportCredentials that fit")
 )
 
-// unlessStopped returns what a dialer has returned, or the error of a server that was stopped. The
-// server may have accepted the connection all the same: Stop would wait for its first bytes.
+// unlessStopped returns the results of a dialer, or the error of a server that was stopped. It closes the
+// connection of a stopped server, which may have accepted it: Stop waits for its first bytes.
 func unlessStopped(serving context.Context, conn net.Conn, err error) (net.Conn, error) {
 	if serving.Err() == nil {
 		return conn, err

@@ -338,7 +338,7 @@ func TestInProcessWaits(t *testing.T) {
 }
 
 // TestInProcessStops makes sure that a server which is stopped at any moment while InProcess connects
-// does not wait for a connection that nobody uses, and that InProcess tells why there is no connection.
+// does not wait for a connection that is not used, and that InProcess returns the cause.
 func TestInProcessStops(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {

@@ -48,7 +48,7 @@ func TestGuardRunsFirst(t *testing.T) {
 				if err != nil {
 					t.Fatal(err)
 				}
-				_ = stream.SendMsg(new(message)) // the answer says what became of the call
+				_ = stream.SendMsg(new(message)) // RecvMsg returns the status
 				_ = stream.CloseSend()
 				return stream.RecvMsg(new(answer))
 			}

@@ -98,7 +98,7 @@ func (s clientStream) Close() error {
 	return nil
 }
 
-// open opens a call of a bidirectional stream, without a wire.
+// open starts a call of a bidirectional stream, without a wire.
 func open(t testing.TB, guard *interceptor.Guard, service string, handler harness.StreamHandler) harness.ClientStream {
 	t.Helper()
 	stream, err := framework().Serve(t, guard, new(harness.Wire), handler)(t.Context(), service, catalogue.Bidi)

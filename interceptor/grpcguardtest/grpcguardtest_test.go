@@ -2,6 +2,7 @@ package grpcguardtest_test
 
 import (
 	"context"
+	"io"
 	"net"
 	"slices"
 	"strings"
@@ -14,6 +15,7 @@ import (
 	"google.golang.org/grpc"
 	channelz "google.golang.org/grpc/channelz/service"
 	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/connectivity"
 	"google.golang.org/grpc/credentials/insecure"
 	"google.golang.org/grpc/health"
 	"google.golang.org/grpc/health/grpc_health_v1"
@@ -246,6 +248,33 @@ func TestAssertGuarded(t *testing.T) {
 			inProcess(t, newServer(table, all, fails(status.Error(codes.Unimplemented, "method Unary not implemented")), leaving...)), table,
 			[]string{read + "Unary" + failing(unary, "Unimplemented")},
 		},
+		"one method is not registered": {
+			inProcess(t, newServer(table, func(procedure string) bool { return procedure != read+"Unary" }, answering, grpcguard.ServerOptions(guard)...)), table,
+			[]string{"the server does not know " + read + "Unary" + instead},
+		},
+		"unknown, by another code": {
+			inProcess(t, newServer(table, all, fails(status.Error(codes.Internal, "unknown service test.v1.Read")), leaving...)), table,
+			[]string{read + "Unary" + failing(unary, "Internal")},
+		},
+		"closing, by another code": {
+			inProcess(t, newServer(table, all, fails(status.Error(codes.Internal, "grpc: the client connection is closing")), leaving...)), table,
+			[]string{read + "Unary" + failing(unary, "Internal")},
+		},
+		"canceled": {
+			inProcess(t, newServer(table, all, fails(status.Error(codes.Canceled, "by the handler")), leaving...)), table,
+			[]string{read + "Unary" + failing(unary, "Canceled")},
+		},
+		"refused, by a wrapped connection": {
+			wrapped{inProcess(t, newServer(table, all, fails(impostor.Err()), leaving...))}, table,
+			[]string{read + "Unary" + failing(unary, "Unauthenticated")},
+		},
+		"a connection that is lost after each answer": {
+			lost{inProcess(t, newServer(table, all, answering, grpcguard.ServerOptions(guard)...))}, table, nil,
+		},
+		"no gRPC": {
+			answeringAll{"unexpected HTTP status code received from server: 404 (Not Found); transport: received unexpected content-type"}, table,
+			[]string{"the server does not know " + strings.Join(procedures(table, some), ", ") + instead},
+		},
 		"unavailable for once": {
 			inProcess(t, newServer(table, all, fails(status.Error(codes.Unavailable, "later")), leaving...)), table,
 			[]string{read + "Unary" + failing(unary, "Unavailable")},
@@ -301,6 +330,29 @@ func checking(guard *interceptor.Guard, procedure string) []grpc.ServerOption {
 
 // A wrapped connection hides its state.
 type wrapped struct{ grpc.ClientConnInterface }
+
+// A lost connection is never ready.
+type lost struct{ grpc.ClientConnInterface }
+
+func (lost) GetState() connectivity.State { return connectivity.Idle }
+
+// An answeringAll connection answers all calls with a status, before their message is sent.
+type answeringAll struct{ text string }
+
+func (answeringAll) Invoke(context.Context, string, any, any, ...grpc.CallOption) error { return nil }
+
+func (c answeringAll) NewStream(context.Context, *grpc.StreamDesc, string, ...grpc.CallOption) (grpc.ClientStream, error) {
+	return endedStream{text: c.text}, nil
+}
+
+type endedStream struct {
+	grpc.ClientStream
+	text string
+}
+
+func (endedStream) SendMsg(any) error   { return io.EOF }
+func (endedStream) CloseSend() error    { return nil }
+func (s endedStream) RecvMsg(any) error { return status.Error(codes.Unimplemented, s.text) }
 
 // TestNobodyServes makes sure that a connection without a server is one fault, after five seconds.
 func TestNobodyServes(t *testing.T) {
@@ -366,16 +418,18 @@ service S { rpc A(In) returns (In) { option (protoauthz.v1.method) = { authentic
 	rule, _ := table.Lookup("/required.S/A")
 	for name, test := range map[string]struct {
 		options []grpc.ServerOption
+		dialing grpc.DialOption
 		want    []string
 	}{
-		"guarded": {grpcguard.ServerOptions(harness.NoTokens(table)), nil},
-		"open":    {nil, []string{"/required.S/A" + unary}},
+		"guarded":   {grpcguard.ServerOptions(harness.NoTokens(table)), grpc.EmptyDialOption{}, nil},
+		"open":      {nil, grpc.EmptyDialOption{}, []string{"/required.S/A" + unary}},
+		"too large": {nil, grpc.WithDefaultCallOptions(grpc.MaxCallSendMsgSize(1)), []string{"/required.S/A" + failing(unary, "ResourceExhausted")}},
 	} {
 		server := grpc.NewServer(test.options...)
 		service := &grpc.ServiceDesc{ServiceName: "required.S", HandlerType: (*any)(nil)}
 		addUnary(service, rule, func() proto.Message { return dynamicpb.NewMessage(rule.Method.Input()) }, answering)
 		server.RegisterService(service, struct{}{})
-		expect(t, name, inProcess(t, server), table, test.want)
+		expect(t, name, inProcess(t, server, test.dialing), table, test.want)
 	}
 }
 

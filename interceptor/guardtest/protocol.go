@@ -9,7 +9,6 @@ import (
 	"encoding/binary"
 	"encoding/json"
 	"fmt"
-	"io"
 	"net/http"
 	"net/http/httptest"
 	"net/textproto"
@@ -63,7 +62,7 @@ func (r reply) page(body, path string) page {
 		body = ""
 	}
 	service, method, _ := strings.Cut(strings.TrimPrefix(path, "/"), "/")
-	for _, name := range []string{path, url.QueryEscape(path), service, method} {
+	for _, name := range []string{url.QueryEscape(path), service, method} {
 		body = strings.ReplaceAll(body, name, "")
 	}
 	return page{status: r.status, contentType: contentType, body: body}
@@ -183,7 +182,7 @@ func frames(body []byte, flag byte) [][]byte {
 func blocks(body []byte) []http.Header {
 	var all []http.Header
 	for _, frame := range frames(body, 0x80) {
-		block, _ := textproto.NewReader(bufio.NewReader(io.MultiReader(bytes.NewReader(frame), strings.NewReader("\r\n")))).ReadMIMEHeader()
+		block, _ := textproto.NewReader(bufio.NewReader(bytes.NewReader(frame))).ReadMIMEHeader() // io.EOF, since no empty line ends the block
 		all = append(all, http.Header(block))
 	}
 	return all

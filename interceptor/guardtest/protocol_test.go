@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"net/url"
 	"slices"
 	"strings"
 	"sync/atomic"
@@ -96,22 +97,21 @@ func TestProtocols(t *testing.T) {
 	catalog.Handle("/", html)
 	catalogAlone := http.NewServeMux()
 	catalogAlone.Handle(samplev1connect.NewCatalogServiceHandler(samplev1connect.UnimplementedCatalogServiceHandler{}, harness.NoTokens(small).HandlerOption()))
-	unimplemented := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		_ = connect.NewErrorWriter().Write(w, r, connect.NewError(connect.CodeUnimplemented, errors.New("no procedure "+r.URL.Path)))
-	})
 	guardAll := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		connect.NewUnaryHandler(r.URL.Path, func(context.Context, *connect.Request[samplev1.ListDocumentsRequest]) (*connect.Response[samplev1.ListDocumentsResponse], error) {
 			return nil, errors.New("open")
 		}, harness.NoTokens(table).HandlerOption()).ServeHTTP(w, r)
 	})
-	invalid := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		_ = connect.NewErrorWriter().Write(w, r, connect.NewError(connect.CodeInvalidArgument, errors.New("open")))
-	})
-	unauthenticated := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		_ = connect.NewErrorWriter().Write(w, r, connect.NewError(connect.CodeUnauthenticated, errors.New("who are you?")))
-	})
-	notFoundRPC := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		_ = connect.NewErrorWriter().Write(w, r, connect.NewError(connect.CodeNotFound, errors.New("no procedure "+r.URL.Path)))
+	failing := func(code connect.Code, text string) http.Handler {
+		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			_ = connect.NewErrorWriter().Write(w, r, connect.NewError(code, errors.New(text+r.URL.Path)))
+		})
+	}
+	unauthenticated, invalid := failing(connect.CodeUnauthenticated, "who are you?"), failing(connect.CodeInvalidArgument, "open")
+	unimplemented, notFoundRPC := failing(connect.CodeUnimplemented, "no procedure "), failing(connect.CodeNotFound, "no procedure ")
+	naming := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { // in each form alone
+		service, method, _ := strings.Cut(r.URL.Path[1:], "/")
+		_, _ = fmt.Fprintln(w, r.URL.Path, url.QueryEscape(r.URL.Path), "service:", service, "method:", method)
 	})
 	framed := func(contentType string, body ...string) http.Handler {
 		return http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
@@ -172,6 +172,10 @@ func TestProtocols(t *testing.T) {
 		"pages alone":                               {html, table, []string{strings.NewReplacer(",", " (HTTP status 200),", ": give", " (HTTP status 200): give").Replace(strings.SplitAfter(absent("Catalog", "Document", "Member"), ": give")[0]) + strings.SplitAfter(absent(""), ": give")[1]}},
 		"errors of RPCs for the rest, not found":    {beside(catalogAlone, notFoundRPC), small, nil},
 		"another 404 for each call":                 {beside(catalogAlone, differing("text/plain", 404)), small, nil},
+		"a page that names the procedure":           {beside(catalogAlone, naming), small, nil},
+		"another page for calls with a token":       {beside(catalogAlone, checkingHeader(text("no token"), text("nothing here"))), small, nil},
+		"GET is open, beside another content type":  {splitting(splitting(guarded, framed("text/plain", "{}"), "/", sends("GET", "")), framed("application/json", "{}"), unary, sends("GET", "")), table, fault(unary, openly, "200 to GET")},
+		"an open handler, beside another code":      {splitting(beside(catalogAlone, unimplemented), notFoundRPC, server, all), small, fault(server, notIts, `200, gRPC status "5"`)},
 		"an open handler, beside errors of RPCs":    {splitting(beside(catalogAlone, unimplemented), open, server, all), small, fault(server, notIts, `200, gRPC status "12"`)},
 		"an open handler that fails":                {splitting(guarded, status(500), unary, all), table, fault(unary, notIts, `500, gRPC status ""`)},
 		"gRPC without a status, everywhere":         {framed("application/grpc"), small, everywhere(openly, `200, gRPC status ""`, `200, gRPC status ""`)},

@@ -82,5 +82,5 @@ func packed(detail map[string]any) interceptor.Reason {
 	}
 	text, _ := detail["value"].(string)
 	value, _ := base64.RawStdEncoding.DecodeString(strings.TrimRight(text, "="))
-	return unguarded.Reason([]*anypb.Any{{TypeUrl: "type.googleapis.com/" + name[strings.LastIndexByte(name, '/')+1:], Value: value}})
+	return unguarded.Reason([]*anypb.Any{{TypeUrl: "type.googleapis.com/" + name, Value: value}})
 }

@@ -128,7 +128,7 @@ func (c *restCaller) by(ctx context.Context, procedure string, route route, auth
 		return answer
 	}
 	var body any
-	_ = json.NewDecoder(strings.NewReader(got.body)).Decode(&body) // leaves nil where there is no JSON
+	_ = json.NewDecoder(strings.NewReader(got.body)).Decode(&body) // nil without JSON
 	if answer.Reason = reasonIn(body); answer.Reason == "" {
 		answer.Reason = reasonInStatus([]byte(got.body)) // of runtime.ProtoMarshaller
 	}

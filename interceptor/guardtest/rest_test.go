@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"net/url"
 	"slices"
 	"strings"
 	"sync"
@@ -171,14 +172,15 @@ func TestRESTRoutes(t *testing.T) {
 		option string
 		want   []string
 	}{
-		"get":      {`option (google.api.http) = { get: "/v1/a" };`, []string{"GET /v1/a"}},
-		"put":      {`option (google.api.http) = { put: "/v1/a" body: "*" };`, []string{"PUT /v1/a {}"}},
-		"post":     {`option (google.api.http) = { post: "/v1/a:go" body: "inner" };`, []string{"POST /v1/a:go {}"}},
-		"delete":   {`option (google.api.http).delete = "/v1/a";`, []string{"DELETE /v1/a"}},
-		"patch":    {`option (google.api.http) = { patch: "/v1/a" };`, []string{"PATCH /v1/a"}},
-		"response": {`option (google.api.http) = { selector: "a" get: "/v1/a" response_body: "name" };`, []string{"GET /v1/a"}},
-		"upload":   {`upload option (google.api.http) = { post: "/v1/a" body: "*" };`, []string{"POST /v1/a"}},
-		"custom":   {`option (google.api.http) = { custom: { kind: "HEAD" path: "/v1/a" } };`, []string{"HEAD /v1/a"}},
+		"get":                       {`option (google.api.http) = { get: "/v1/a" };`, []string{"GET /v1/a"}},
+		"put":                       {`option (google.api.http) = { put: "/v1/a" body: "*" };`, []string{"PUT /v1/a {}"}},
+		"post":                      {`option (google.api.http) = { post: "/v1/a:go" body: "inner" };`, []string{"POST /v1/a:go {}"}},
+		"delete":                    {`option (google.api.http).delete = "/v1/a";`, []string{"DELETE /v1/a"}},
+		"patch":                     {`option (google.api.http) = { patch: "/v1/a" };`, []string{"PATCH /v1/a"}},
+		"response":                  {`option (google.api.http) = { selector: "a" get: "/v1/a" response_body: "name" };`, []string{"GET /v1/a"}},
+		"upload without the option": {"upload ", []string{"POST /rest.S/A"}},
+		"upload":                    {`upload option (google.api.http) = { post: "/v1/a" body: "*" };`, []string{"POST /v1/a"}},
+		"custom":                    {`option (google.api.http) = { custom: { kind: "HEAD" path: "/v1/a" } };`, []string{"HEAD /v1/a"}},
 		"odd bodies": {`option (google.api.http) = { post: "/v1/a" body: "time" additional_bindings { post: "/v1/b" body: "span" } additional_bindings { post: "/v1/c" body: "mask" }
 			additional_bindings { post: "/v1/d" body: "wrapped" } additional_bindings { post: "/v1/e" body: "text" } additional_bindings { post: "/v1/f" body: "items" }
 			additional_bindings { post: "/v1/g" body: "value" } additional_bindings { post: "/v1/h" body: "free" } additional_bindings { post: "/v1/i" body: "packed" }
@@ -328,6 +330,8 @@ func TestAssertRESTGuarded(t *testing.T) {
 		"a check for a token, by the body":      {get, checking(answer(401, realm, refusal), answer(200, "", "{}")), bad(isOpen, "200 to GET /v1/a")},
 		"a challenge, whatever the token":       {get, answer(401, realm, "{}"), bad(notIts, "401 to GET /v1/a"+hidden)},
 		"a challenge, then nothing":             {get, checking(answer(401, realm, ""), http.NotFound), []string{notIts + ": it refuses a call without a token, and does not serve a call with two tokens: " + noGuard + restRemedy}},
+		"encoding/json, padded":                 {get, answer(401, "", `{"code": 16, "details": [{"type_url": "type.googleapis.com/google.rpc.ErrorInfo", "value": "`+base64.StdEncoding.EncodeToString([]byte("\n\rTOKEN_MISSING\x1a\x00\x12\nprotoauthz"))+`"}]}`), nil},
+		"a method that is not implemented":      {get, answer(501, "", `{"code": 12, "message": "Method A is not implemented"}`), callTo(notIts, "501 to GET /v1/a")},
 		"encoding/json":                         {get, answer(401, "", `{"code": 16, "details": [{"type_url": "type.googleapis.com/google.rpc.ErrorInfo", "value": "`+binary+`"}]}`), nil},
 		"Connect":                               {get, answer(401, "", `{"code": "unauthenticated", "details": [{"type": "google.rpc.ErrorInfo", "value": "`+strings.TrimRight(binary, "=")+`"}]}`), nil},
 		"another's encoding/json":               {get, answer(401, "", `{"code": 16, "details": [{"type_url": "type.googleapis.com/google.rpc.RetryInfo", "value": "`+binary+`"}]}`), callTo(notIts, "401 to GET /v1/a"+hidden)},
@@ -353,6 +357,22 @@ func TestAssertRESTGuarded(t *testing.T) {
 	guardtest.AssertRESTGuarded(t, refused, compileREST(t, get))
 	guardtest.AssertRESTGuarded(t, refused, compileREST(t, ""))
 	r := &harness.Report{TB: t}
+	naming := func(w http.ResponseWriter, r *http.Request) {
+		_, _ = fmt.Fprintln(w, "Log in to go to", r.URL.Path, url.QueryEscape(r.URL.Path))
+	}
+	guardtest.AssertRESTGuarded(r, http.HandlerFunc(naming), compileREST(t, `option (google.api.http) = { get: "/v1/a/b" };`))
+	r.Expect(t, "a page that names the route", prefixed(unserved("GET /v1/a/b (HTTP status 200)")))
+	r = &harness.Report{TB: t}
+	guardtest.AssertRESTGuarded(r, routes(answer(200, "", "no such route"), answer(200, "", "no such method")), compileREST(t, get, ""))
+	r.Expect(t, "another page for each verb", prefixed(unserved("GET /v1/a (HTTP status 200)")))
+	r = &harness.Report{TB: t}
+	guardtest.AssertRESTGuarded(r, checking(answer(200, "", "no token"), answer(200, "", "no such route")), compileREST(t, ""))
+	r.Expect(t, "another page for calls with a token", prefixed([]string{noRoute}))
+	r = &harness.Report{TB: t}
+	echo := func(w http.ResponseWriter, r *http.Request) { _, _ = io.Copy(w, r.Body) }
+	guardtest.AssertRESTGuarded(r, http.HandlerFunc(echo), compileREST(t, ""))
+	r.Expect(t, "a page with the body of the call", prefixed([]string{noRoute}))
+	r = &harness.Report{TB: t}
 	guardtest.AssertRESTGuarded(r, http.HandlerFunc(panicking), compileREST(t, get))
 	r.Expect(t, "panics everywhere", []string{"guardtest: /rest.S/A panicked when called: a handler's panic to GET /v1/a"})
 	r = &harness.Report{TB: t}

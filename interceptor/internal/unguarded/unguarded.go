@@ -26,7 +26,7 @@ const maxHanging = 3
 // Domain is the domain of the google.rpc.ErrorInfo of a Guard.
 var Domain = new(interceptor.Denial).ErrorInfo().GetDomain()
 
-// A Kind is what a call came to.
+// A Kind is the kind of an [Answer].
 type Kind int
 
 // The kinds.
@@ -50,7 +50,7 @@ const (
 // that accepts every token.
 var TwoTokens = []string{"Bearer garbage", "Bearer garbage"}
 
-// An Answer is what a server answers to a call.
+// An Answer is the outcome of a call.
 type Answer struct {
 	Kind   Kind
 	OK     bool               // the call succeeded
@@ -188,7 +188,7 @@ func (s Server) judge(procedure Procedure, rule *policy.Rule, answer Answer, aut
 		return "cannot be called: " + answer.Text
 	case answer.Kind == Hanging:
 		return fmt.Sprintf("is open: it has not refused a call %s within %v: %s", sent, Patience, remedy)
-	case answer.Kind == Absent: // with two tokens: faults lists what is absent without a token
+	case answer.Kind == Absent: // with two tokens; faults lists the procedures that are absent without a token
 		return "is not behind the guard: it refuses a call without a token, and does not serve a call with two tokens: " + remedy
 	case authorization != nil && answer.Reason != "":
 		return "" // Some servers join the tokens or hand on one of them.

@@ -2,7 +2,9 @@ package unguarded_test
 
 import (
 	"context"
+	"fmt"
 	"net/http"
+	"slices"
 	"strings"
 	"testing"
 
@@ -174,6 +176,42 @@ func TestAssertHangingLater(t *testing.T) {
 	}
 }
 
+// TestWellKnown makes sure that the procedures of frameworks are called, in order, and as streams if they are.
+func TestWellKnown(t *testing.T) {
+	t.Parallel()
+	table := harness.Rules(t)
+	server := server(t, table, nil)
+	guarded, got := server.Call, []string{}
+	server.Call = func(ctx context.Context, procedure unguarded.Procedure, authorization []string) unguarded.Answer {
+		if procedure.Method == nil && authorization == nil {
+			got = append(got, fmt.Sprintf("%s %t", procedure.Name, procedure.Stream))
+		}
+		return guarded(ctx, procedure, authorization)
+	}
+	server.Assert(t, table)
+	want := []string{
+		"/protoauthz.guardtest.Nowhere/Nothing true",
+		"/envoy.service.status.v3.ClientStatusDiscoveryService/FetchClientStatus false",
+		"/envoy.service.status.v3.ClientStatusDiscoveryService/StreamClientStatus true",
+		"/grpc.channelz.v1.Channelz/GetChannel false",
+		"/grpc.channelz.v1.Channelz/GetServer false",
+		"/grpc.channelz.v1.Channelz/GetServerSockets false",
+		"/grpc.channelz.v1.Channelz/GetServers false",
+		"/grpc.channelz.v1.Channelz/GetSocket false",
+		"/grpc.channelz.v1.Channelz/GetSubchannel false",
+		"/grpc.channelz.v1.Channelz/GetTopChannels false",
+		"/grpc.health.v1.Health/Check false",
+		"/grpc.health.v1.Health/List false",
+		"/grpc.health.v1.Health/Watch true",
+		"/grpc.reflection.v1.ServerReflection/ServerReflectionInfo true",
+		"/grpc.reflection.v1alpha.ServerReflection/ServerReflectionInfo true",
+		"/xds.service.orca.v3.OpenRcaService/StreamCoreMetrics true",
+	}
+	if !slices.Equal(got, want) {
+		t.Errorf("called are\n     %q\nwant %q", got, want)
+	}
+}
+
 // A lateTest is a test in its cleanup.
 type lateTest struct{ *harness.Report }
 
@@ -229,7 +267,7 @@ message Loop { required Loop next = 1; required string name = 2; optional string
 			t.Errorf("at depth %d: %v", depth, message)
 		}
 	}
-	if depth == 0 || depth > 100 {
+	if depth != 100 {
 		t.Errorf("it has depth %d", depth)
 	}
 }

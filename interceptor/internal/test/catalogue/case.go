@@ -1,6 +1,6 @@
 // Package catalogue lists calls with the answers that a guard must give over every transport: services with
-// their rules, and the calls of the threats in SECURITY.md. Package harness makes the calls, and says how to
-// add one.
+// their rules, and the calls of the threats in SECURITY.md. Package harness makes the calls. Its
+// documentation tells how to add one.
 package catalogue
 
 import (
@@ -22,7 +22,7 @@ type Case struct {
 	// Authorization are the values of that field, and Header are other fields.
 	Authorization []string
 	Header        http.Header
-	// Messages are the requests: by default one that names [tokens.OrganizationA].
+	// Messages are the requests: by default a message that names [tokens.OrganizationA].
 	Messages []Message
 	// Swallow makes the handler of a stream ignore the error of a Receive.
 	Swallow bool

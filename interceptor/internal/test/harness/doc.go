@@ -18,11 +18,11 @@
 //
 //	go test -run 'TestCatalogue/D40/request_A,_token_B$' ./interceptor ./interceptor/grpcguard ./interceptor/connectv2guard
 //
-// What the handler of a stream does is a case of [Streams]: streams_judge.go is about messages,
+// The behaviour of a stream's handler is a case of [Streams]: streams_judge.go is about messages,
 // streams_release.go about header and trailer, streams_expiry.go about time, streams_send.go about a Send at
-// the end, and streams_panic.go about panics. Its test is TestStreams in the same packages. Keep the state of
+// the end, and streams_panic.go about panics. The test is TestStreams in the same packages. Keep the state of
 // a case inside of its function, since each run makes the cases anew.
 //
-// What DeadlineHandler does over HTTP/1.1 goes into deadlines.go, and calls in process go into inprocess.go.
-// What only one framework can do goes into the tests of its adapter.
+// The behaviour of DeadlineHandler over HTTP/1.1 belongs in deadlines.go, and calls in process belong in
+// inprocess.go. A behaviour of one framework alone belongs in the tests of its adapter.
 package harness

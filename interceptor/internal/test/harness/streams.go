@@ -94,7 +94,7 @@ type streamCase struct {
 	observe  func(*serving, interceptor.Event) // or nil
 
 	want     catalogue.Answer
-	err      error // what the guard returns, if the call is not refused
+	err      error // the error of the guard, if the call is not refused
 	panicked string
 	events   []interceptor.Reason
 	texts    []string
@@ -226,7 +226,7 @@ func reasonOf(denial *interceptor.Denial) interceptor.Reason {
 	return denial.Reason()
 }
 
-// check compares what the guard has returned.
+// check compares the error that the guard has returned.
 func (w *Wire) check(t testing.TB, framework *Framework, c *streamCase) {
 	t.Helper()
 	denial, refused := errors.AsType[*interceptor.Denial](w.err)

@@ -20,7 +20,7 @@ type received struct {
 	err   error // nil if the stream ends without an error
 }
 
-// exchange makes a call that names organizations.
+// exchange makes a call with a message for each organization.
 func exchange(t testing.TB, open StreamClient, service string, method catalogue.Method, in []string, stayOpen bool) (got received) {
 	t.Helper()
 	ctx, cancel := context.WithCancel(t.Context())

@@ -60,7 +60,7 @@ func expiryCases() []streamCase {
 			s.must(err)
 			_, err = s.receive()
 			s.refused(catalogue.Expired, err)
-			sleep(time.Hour) // nobody waits for that
+			sleep(time.Hour) // the call does not wait
 			return errOwn
 		}, func(c *streamCase) { c.needs = streaming }),
 		ending("waits for a first message", time.Minute, receivesLate, func(c *streamCase) {

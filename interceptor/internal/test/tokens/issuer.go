@@ -57,18 +57,18 @@ func newIssuer(url string) *Issuer {
 // Algorithms returns the algorithms of [Issuer.Keys].
 func Algorithms() []string { return []string{"ES256", "ES384", "ES512", "RS256", "PS256", "EdDSA"} }
 
-// Keys are the keys in use.
+// Keys returns the keys in use.
 func (i *Issuer) Keys() []*Key {
 	return []*Key{i.ES256, i.ES384, i.ES512, i.RS256, i.PS256, i.EdDSA}
 }
 
-// DiscoveryURL is where the issuer's metadata is.
+// DiscoveryURL returns the URL of the issuer's metadata.
 func (i *Issuer) DiscoveryURL() string { return i.URL + "/.well-known/openid-configuration" }
 
-// KeySetURL is where the issuer's key set is.
+// KeySetURL returns the URL of the issuer's key set.
 func (i *Issuer) KeySetURL() string { return i.URL + "/jwks" }
 
-// Discovery is the issuer's metadata, with changes as [With] makes them.
+// Discovery returns the issuer's metadata, with changes: see [With].
 func (i *Issuer) Discovery(changes ...any) string {
 	return With(map[string]any{"issuer": i.URL, "jwks_uri": i.KeySetURL()}, changes...)
 }
