@@ -140,7 +140,8 @@ func TestHeaderOfOthers(t *testing.T) {
 			guarded.ResponseHeader().Set("Handler", "h")
 			guarded.ResponseTrailer().Set("Handler", "t")
 			if names != "" {
-				_ = guarded.Receive(new(message))
+				_ = errors.Join(guarded.Receive(new(message)), guarded.Send(new(answer)))
+				guarded.ResponseHeader()["Handler"][0] = "too late"
 			}
 			conn.header.Set("Other", "1")
 			conn.trailer.Set("Other", "2")
