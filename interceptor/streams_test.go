@@ -153,3 +153,18 @@ func TestHeaderOfOthers(t *testing.T) {
 		}
 	}
 }
+
+// TestPublicStream makes sure that the handler of a public stream has the connection of connect-go itself.
+func TestPublicStream(t *testing.T) {
+	t.Parallel()
+	conn := newConn("Public", connect.StreamTypeBidi, "")
+	err := conn.guardedBy(t.Context(), harness.Expiring(t, time.Hour), func(_ context.Context, got connect.StreamingHandlerConn) error {
+		if got != connect.StreamingHandlerConn(conn) {
+			t.Errorf("the handler has a %T", got)
+		}
+		return nil
+	})
+	if err != nil {
+		t.Error(err)
+	}
+}
