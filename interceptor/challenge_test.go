@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"net/http"
+	"strings"
 	"testing"
 
 	"connectrpc.com/connect"
@@ -67,6 +68,12 @@ func TestOutsideChallenges(t *testing.T) {
 		"C19 no token": {
 			service: scoped, options: []policy.Option{ofAPI}, header: []string{},
 			code: connect.CodeUnauthenticated, reason: interceptor.ReasonTokenMissing, challenge: `Bearer realm="https://api.test"`,
+		},
+		"of two audiences": {
+			service: globalModel + end + strings.Replace(rpc(`authenticated: true, audience: "https://a.test"`), "Call", "Another", 1) +
+				rpc(`authenticated: true, audience: "https://b.test"`),
+			header: []string{},
+			code:   connect.CodeUnauthenticated, reason: interceptor.ReasonTokenMissing, challenge: `Bearer realm="https://b.test"`,
 		},
 		"C19 another scheme": {
 			service: scoped, options: []policy.Option{ofAPI}, header: []string{"Basic dTpw"},

@@ -23,7 +23,6 @@ const wwwAuthenticate = "Www-Authenticate"
 // connectError returns the error of a denial. Within is the call that another guard has admitted for the
 // same request, or nil.
 func connectError(denial *Denial, within *Call, spec connect.Spec, peer connect.Peer) *connect.Error {
-	denial = own(denial) // the observer may have the denial, too
 	denial.within = within
 	err := connect.NewError(denial.Code(), denial)
 	if detail, detailErr := errorDetail(denial); detailErr == nil {

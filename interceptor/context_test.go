@@ -239,6 +239,13 @@ func TestTwoGuards(t *testing.T) {
 	t.Parallel()
 	strict := interceptor.New(shared(t).verifier, rules(t))
 	lenient := interceptor.New(unverified(`{"sub":"s","aud":"`+api+`","scope":"read:data","organization_id":"acme","exp":4102444800}`), rules(t))
+	globexOnly := interceptor.New(unverified(`{"sub":"s","aud":"`+api+`","scope":"read:data","organization_id":"globex","exp":4102444800}`), rules(t))
+	server := serve(t, handlers{}.mux(globexOnly.HandlerOption(), strict.HandlerOption()))
+	for kind := range kinds {
+		if _, err := server.do(t.Context(), wires[3], "Field", kind, bearer(t, resource(acme, "read:data")), globex); reasonOf(err) != organization.reason {
+			t.Errorf("a message for the outer guard alone, %s: %v", kinds[kind], err)
+		}
+	}
 	for name, options := range map[string][]connect.HandlerOption{
 		"lenient, strict":              {lenient.HandlerOption(), strict.HandlerOption()},
 		"strict, lenient":              {strict.HandlerOption(), lenient.HandlerOption()},

@@ -92,9 +92,6 @@ func (c *Call) newStream(ctx context.Context, transport Transport) *Stream {
 // Receive receives a message and judges the message before the handler sees it. A refused message is
 // emptied.
 func (s *Stream) Receive(message any) error {
-	if s.call.rule.Public {
-		return s.transport.Receive(message)
-	}
 	if err := s.refusal(); err != nil {
 		return err
 	}

@@ -140,7 +140,8 @@ func TestHeaderOfOthers(t *testing.T) {
 			guarded.ResponseHeader().Set("Handler", "h")
 			guarded.ResponseTrailer().Set("Handler", "t")
 			if names != "" {
-				_ = guarded.Receive(new(message))
+				_ = errors.Join(guarded.Receive(new(message)), guarded.Send(new(answer)))
+				guarded.ResponseHeader()["Handler"][0] = "too late"
 			}
 			conn.header.Set("Other", "1")
 			conn.trailer.Set("Other", "2")
@@ -150,5 +151,20 @@ func TestHeaderOfOthers(t *testing.T) {
 		if got != want || !errors.Is(err, own) {
 			t.Errorf("naming %q: %q, want %q, %v", names, got, want, err)
 		}
+	}
+}
+
+// TestPublicStream makes sure that the handler of a public stream has the connection of connect-go itself.
+func TestPublicStream(t *testing.T) {
+	t.Parallel()
+	conn := newConn("Public", connect.StreamTypeBidi, "")
+	err := conn.guardedBy(t.Context(), harness.Expiring(t, time.Hour), func(_ context.Context, got connect.StreamingHandlerConn) error {
+		if got != connect.StreamingHandlerConn(conn) {
+			t.Errorf("the handler has a %T", got)
+		}
+		return nil
+	})
+	if err != nil {
+		t.Error(err)
 	}
 }

@@ -58,7 +58,7 @@ func TestRefuseWithoutError(t *testing.T) {
 		f := &frame{in: []string{globex, acme}}
 		transport := f.transport()
 		transport.Refuse = func(*interceptor.Denial) error { return nil }
-		err := admit(t, t.Context(), harness.Expiring(t, time.Hour, options...), "Field").Serve(transport, func(_ context.Context, stream *interceptor.Stream) error {
+		handler := func(_ context.Context, stream *interceptor.Stream) error {
 			for range 2 {
 				received := new(message)
 				if err := stream.Receive(received); !isDenied(err, organization.reason) || received.GetOrganizationId() != "" {
@@ -71,9 +71,12 @@ func TestRefuseWithoutError(t *testing.T) {
 				}
 			}
 			return nil
-		})
-		if !isDenied(err, organization.reason) || f.out.Load()+f.headers.Load() != 0 {
-			t.Errorf("%v, with %d messages and %d headers", err, f.out.Load(), f.headers.Load())
+		}
+		err := admit(t, t.Context(), harness.Expiring(t, time.Hour, options...), "Field").Serve(transport, handler)
+		f.in = []string{globex, acme}
+		unaryErr := admit(t, t.Context(), harness.Expiring(t, time.Hour, options...), "Field").ServeUnary(transport, handler)
+		if !isDenied(err, organization.reason) || !isDenied(unaryErr, organization.reason) || f.out.Load()+f.headers.Load() != 0 {
+			t.Errorf("%v, %v, with %d messages and %d headers", err, unaryErr, f.out.Load(), f.headers.Load())
 		}
 	}
 }

@@ -40,7 +40,7 @@ var clientFolders = []string{"interceptor/clientauth", "interceptor/grpcclientau
 // adapters, and the tests of one adapter each.
 var streamTests = []string{
 	"interceptor/internal/test/harness/streams*.go",
-	"interceptor/stream_test.go", "interceptor/streams*_test.go", "interceptor/conn_test.go", "interceptor/connect_stream*_test.go", "interceptor/expiry*_test.go",
+	"interceptor/stream_test.go", "interceptor/streams*_test.go", "interceptor/connect_stream*_test.go", "interceptor/expiry*_test.go",
 	"interceptor/connectv2*/stream_test.go", "interceptor/connectv2*/streams*_test.go", "interceptor/connectv2*/direct_test.go", "interceptor/connectv2*/fakestream_test.go", "interceptor/connectv2*/interrupt_test.go",
 	"interceptor/grpcguard/stream_test.go", "interceptor/grpcguard/streams*_test.go",
 }
