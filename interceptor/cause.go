@@ -18,17 +18,17 @@ const (
 	requestForOrganization = ": the client must request an organization token, for one organization and without an API (resource)"
 
 	unknownModel         = "the rule has a model that this version of protoauthz does not know: the server must update protoauthz"
-	organizationUnwanted = "the token has an organization claim, and the method is for no organization: the client must request a token without one"
-	organizationAbsent   = "the token has no organization claim, and the method is for an organization: the client must request a token for one"
-	organizationEmpty    = "the organization claim of the token is empty: the issuer must write the organization there, or the client must request a token for one"
-	organizationsDiffer  = "the aud and the organization claim of the token do not name the same organization: the issuer must write one into both"
+	organizationUnwanted = "the token has an organization claim, and the method is for no organization: the client must request a token without an organization"
+	organizationAbsent   = "the token has no organization claim, and the method is for an organization: the client must request a token for an organization"
+	organizationEmpty    = "the organization claim of the token is empty: the issuer must write the organization there, or the client must request a token for an organization"
+	organizationsDiffer  = "the aud and the organization claim of the token do not name the same organization: the issuer must write the same organization into both"
 	organizationsMany    = "the aud of the token names more than one organization, or an API beside it" + requestForOrganization
 	organizationNone     = "the aud of the token names no organization, and the method is for one" + requestForOrganization
 
 	// Each of these texts takes the field in which a message names the organization.
-	endedFirst    = "the request names no organization: the stream ended without a message: the client must send one that sets the field %q"
-	sentFirst     = "the handler sends before it has received a message that names the organization, in the field %q: the handler must receive one first"
-	returnedFirst = "the handler has returned before it received a message that names the organization, in the field %q: the handler must receive one first"
+	endedFirst    = "the request names no organization: the stream ended without a message: the client must send a message that sets the field %q"
+	sentFirst     = "the handler sends before it has received a message that names the organization, in the field %q: the handler must receive such a message first"
+	returnedFirst = "the handler has returned before it received a message that names the organization, in the field %q: the handler must receive such a message first"
 
 	notProto = "the message is not a proto.Message, so its organization cannot be read: the server's code must give the guard messages of Protobuf"
 )

@@ -74,12 +74,12 @@ var causes = []struct {
 
 	{"audience", "/test.v1.Read/Unary", `"aud": "https://other.example.test"`, nil, nil, `the token is for another API, or for none: its aud does not hold the audience of the rule, "` + api + `": the client must request a token for that API, as its resource or audience, or the server must name its API right in policy.WithAudience`},
 	{"organization token for an API", "/test.v1.Read/Unary", `"aud": "urn:logto:organization:acme"`, nil, nil, `the token is an organization token (its aud names an organization), and the method is for the API "` + api + `": the client must request a token for that API, as its resource or audience`},
-	{"organization's token for all", "/test.v1.Read/Unary", inAcme, nil, nil, `the token has an organization claim, and the method is for no organization: the client must request a token without one`},
-	{"no organization", "/test.v1.Field/Unary", `"aud": "` + api + `"`, nil, nil, `the token has no organization claim, and the method is for an organization: the client must request a token for one`},
-	{"empty organization", "/test.v1.Field/Unary", `"aud": "` + api + `", "organization_id": ""`, nil, nil, `the organization claim of the token is empty: the issuer must write the organization there, or the client must request a token for one`},
+	{"organization's token for all", "/test.v1.Read/Unary", inAcme, nil, nil, `the token has an organization claim, and the method is for no organization: the client must request a token without an organization`},
+	{"no organization", "/test.v1.Field/Unary", `"aud": "` + api + `"`, nil, nil, `the token has no organization claim, and the method is for an organization: the client must request a token for an organization`},
+	{"empty organization", "/test.v1.Field/Unary", `"aud": "` + api + `", "organization_id": ""`, nil, nil, `the organization claim of the token is empty: the issuer must write the organization there, or the client must request a token for an organization`},
 	{"API token for an organization", "/test.v1.Member/Unary", inAcme, nil, nil, `the token is for the API "` + api + `", and the method is for an organization without an API: the client must request an organization token, for one organization and without an API (resource)`},
 	{"two organizations", "/test.v1.Member/Unary", `"aud": ["urn:logto:organization:acme", "urn:logto:organization:globex"]`, nil, nil, `the aud of the token names more than one organization, or an API beside it: the client must request an organization token, for one organization and without an API (resource)`},
-	{"two organizations, in two claims", "/test.v1.Member/Unary", `"aud": "urn:logto:organization:acme", "organization_id": "globex"`, nil, nil, `the aud and the organization claim of the token do not name the same organization: the issuer must write one into both`},
+	{"two organizations, in two claims", "/test.v1.Member/Unary", `"aud": "urn:logto:organization:acme", "organization_id": "globex"`, nil, nil, `the aud and the organization claim of the token do not name the same organization: the issuer must write the same organization into both`},
 	{"neither API nor organization", "/test.v1.Member/Unary", `"aud": "other"`, nil, nil, `the aud of the token names no organization, and the method is for one: the client must request an organization token, for one organization and without an API (resource)`},
 	{"a client", "/test.v1.User/Unary", `"aud": "` + api + `", "client_id": "user"`, nil, nil, `the method is for users only, and the token is a client's own: the client must use the token of a user who has signed in`},
 	{"a user", "/test.v1.Client/Unary", `"aud": "` + api + `", "client_id": "app"`, nil, nil, `the method is for clients only, and the token is a user's: the client must use a token of its own (client credentials)`},
@@ -161,13 +161,13 @@ func TestOutsideStreamCauses(t *testing.T) {
 		handler  func(context.Context, *interceptor.Stream) error
 		want     string
 	}{
-		"C7 no message":      {nil, receive, `the request names no organization: the stream ended without a message: the client must send one that sets the field "organization_id"`},
+		"C7 no message":      {nil, receive, `the request names no organization: the stream ended without a message: the client must send a message that sets the field "organization_id"`},
 		"C7 an empty field":  {finished{naming("")}, receive, `the request names no organization: the field "organization_id" is empty: the client must set "organization_id" to the organization of its token`},
 		"C7 another, second": {finished{naming(acme), naming(globex)}, twice, `the request names another organization than the token, in the field "organization_id": the client must set "organization_id" to the organization of its token, byte for byte, or use another token`},
 		"C7 sent first": {finished{naming(acme)}, func(_ context.Context, stream *interceptor.Stream) error { return stream.Send(text(acme)) },
-			`the handler sends before it has received a message that names the organization, in the field "organization_id": the handler must receive one first`},
+			`the handler sends before it has received a message that names the organization, in the field "organization_id": the handler must receive such a message first`},
 		"C7 returned first": {finished{naming(acme)}, func(context.Context, *interceptor.Stream) error { return nil },
-			`the handler has returned before it received a message that names the organization, in the field "organization_id": the handler must receive one first`},
+			`the handler has returned before it received a message that names the organization, in the field "organization_id": the handler must receive such a message first`},
 	} {
 		for _, options := range [][]interceptor.Option{nil, {interceptor.WithoutStreamExpiry()}} {
 			guard := interceptor.New(unverified(`{"sub": "user", "exp": 4102444800, `+inAcme+`}`), rules(t), options...)

@@ -42,8 +42,3 @@ import (
 func DeadlineHandler(handler http.Handler) http.Handler {
 	return callctx.Handler(handler)
 }
-
-// Interruptible is [DeadlineHandler].
-//
-// Deprecated: use DeadlineHandler.
-func Interruptible(handler http.Handler) http.Handler { return DeadlineHandler(handler) }

@@ -74,7 +74,7 @@ var meanings = []meaning{
 	{ReasonTokenNotYetValid, connect.CodeUnauthenticated, invalidToken, token.ErrNotYetValid, "the bearer token is not valid yet"},
 	{ReasonAudienceMismatch, connect.CodePermissionDenied, invalidToken, nil, "the token is for another audience"},
 	{ReasonModelMismatch, connect.CodePermissionDenied, withoutError, nil, "the token is of another permission model"},
-	{ReasonOrganizationMismatch, connect.CodePermissionDenied, withoutError, nil, "the token does not open this organization"},
+	{ReasonOrganizationMismatch, connect.CodePermissionDenied, withoutError, nil, "the token is not for this organization"},
 	{ReasonScopeInsufficient, connect.CodePermissionDenied, insufficientScope, nil, "a required scope is missing"},
 	{ReasonCallerNotAllowed, connect.CodePermissionDenied, withoutError, nil, "this kind of caller is not allowed"},
 	{ReasonRuleMissing, connect.CodePermissionDenied, noChallenge, nil, "the method has no authorization rule"},

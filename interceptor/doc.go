@@ -74,8 +74,8 @@
 // answers for some time should add Vary: Authorization. Answers of public methods stay as they are.
 // So do answers to calls by POST, which no cache stores unless the answer tells for how long (RFC 9110
 // section 9.3.3). What connect-go refuses before the guard or answers behind the guard, such as a
-// query that connect-go cannot decode, is an error without data and carries no Cache-Control. So is
-// the error of a handler behind an interceptor that has replaced the context.
+// query that connect-go cannot decode, is an error without data and carries no Cache-Control. The
+// error of a handler carries none either, if an interceptor has replaced the context.
 //
 // # Other frameworks
 //

@@ -114,7 +114,7 @@ func ExampleNew_organization() {
 
 	// Output:
 	// roadmap of acme
-	// permission_denied: the token does not open this organization
+	// permission_denied: the token is not for this organization
 }
 
 // everyTokenIs is a verifier that reads no token.

@@ -17,7 +17,7 @@ var (
 	// The token endpoint cannot be reached, takes too long, breaks off, or has an expired
 	// certificate. Or it answers with status 408, 425, 429, or 500 and above, or with the error
 	// temporarily_unavailable or server_error. Or a proxy refuses to connect with such a status.
-	ErrUnavailable = errors.New("no token can be had now")
+	ErrUnavailable = errors.New("no token is available now")
 	// ErrRefused means that trying again does not help: somebody has to change the
 	// configuration, here or at the provider. The code of the call is `internal`, as for the
 	// following errors, since the caller has made no mistake.

@@ -119,7 +119,7 @@ func parseGrant(body []byte, asked time.Time) (grant, error) {
 	case accessToken == "":
 		return grant{}, errors.New("the answer has no access_token: " + advice)
 	case tokenType == "":
-		return grant{}, errors.New("the answer has no token_type, which RFC 6749 section 5.1 requires: the provider must mend it")
+		return grant{}, errors.New("the answer has no token_type, which RFC 6749 section 5.1 requires: the provider must correct it")
 	case !time.Now().Before(g.endAt):
 		return grant{}, errLate
 	}

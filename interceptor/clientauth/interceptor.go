@@ -101,7 +101,7 @@ func (c *call) calls(server connect.Peer) {
 // refused returns the token that the server has refused, or nil, and the error of the call, given
 // the header and the error.
 func (c *call) refused(header http.Header, err error) (*oauth2.Token, error) {
-	if connect.CodeOf(err) != connect.CodeUnauthenticated { // which nil is not
+	if connect.CodeOf(err) != connect.CodeUnauthenticated { // nil has another code
 		return nil, err
 	}
 	if !authorized(header) && !c.reached.Load() {

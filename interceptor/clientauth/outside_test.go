@@ -27,16 +27,16 @@ func TestOutside(t *testing.T) {
 	const (
 		good    = `{"access_token": "secret-1", "token_type": "Bearer", "expires_in": 3600}`
 		refused = `clientauth: no token is granted: token endpoint "https://idp.test/oidc/token": `
-		seconds = refused + "expires_in in the answer is not a whole number of seconds above zero: the provider must mend it, or leave it out"
+		seconds = refused + "expires_in in the answer is not a whole number of seconds above zero: the provider must correct it, or leave it out"
 		object  = refused + "the answer is not a JSON object in UTF-8: is this the provider's token endpoint?"
 		html    = refused + "the answer is not a JSON object in UTF-8: it is HTML or XML, such as a page for signing in or an error page: is this the provider's token endpoint?"
 		mistake = refused + "the answer is not a JSON object in UTF-8: it is cut short, or has a mistake: is this the provider's token endpoint?"
-		large   = refused + "expires_in in the answer is larger than 2^63-1 seconds: the provider must mend it, or leave it out"
+		large   = refused + "expires_in in the answer is larger than 2^63-1 seconds: the provider must correct it, or leave it out"
 		log     = refused + "the endpoint answered with status 200 and refused the request: look into the provider's log"
 		noToken = refused + "the answer has no access_token: is this the provider's token endpoint?"
 		utf16   = refused + "the answer is not a JSON object in UTF-8: it is in UTF-16 or UTF-32: the endpoint must send UTF-8"
 		bearer  = refused + "the token_type is not Bearer: have the provider issue bearer tokens to this client"
-		noType  = refused + "the answer has no token_type, which RFC 6749 section 5.1 requires: the provider must mend it"
+		noType  = refused + "the answer has no token_type, which RFC 6749 section 5.1 requires: the provider must correct it"
 	)
 	type answer struct {
 		name  string
@@ -82,11 +82,11 @@ func TestOutside(t *testing.T) {
 		{"C9/ACCESS_TOKEN", with("access_token", "ACCESS_TOKEN"), noToken, 0},
 		{"C9/access_token with a long s", with("access_token", "acceſs_token"), noToken, 0},
 		{"C9/ACCESS_TOKEN beside it", with("{", `{"ACCESS_TOKEN": "secret-2", "Token_Type": "DPoP", "EXPIRES_IN": -1, "ERROR": "invalid_client", `), "", 3590 * time.Second},
-		{"C9/access_token twice", with("{", `{"access_token": "secret-2", `), refused + "access_token stands twice in the answer: the provider must mend it", 0},
-		{"C9/access_token twice, once null", with("{", `{"access_token": null, `), refused + "access_token stands twice in the answer: the provider must mend it", 0},
+		{"C9/access_token twice", with("{", `{"access_token": "secret-2", `), refused + "access_token stands twice in the answer: the provider must correct it", 0},
+		{"C9/access_token twice, once null", with("{", `{"access_token": null, `), refused + "access_token stands twice in the answer: the provider must correct it", 0},
 		{"C9/another member twice", with("{", `{"scope": "a", "scope": "b", `), "", 3590 * time.Second},
 		{"C9/access_token null", with(`"secret-1"`, "null"), noToken, 0},
-		{"C9/access_token a number", with(`"secret-1"`, "1"), refused + "access_token in the answer is not a string: the provider must mend it", 0},
+		{"C9/access_token a number", with(`"secret-1"`, "1"), refused + "access_token in the answer is not a string: the provider must correct it", 0},
 		{"C9/access_token two words", with("secret-1", "secret 1"),
 			refused + "access_token cannot be sent: it is empty, has more than 16 KiB, or holds a character that no token has, such as a space, comma or quote: have the provider issue bearer tokens (RFC 6750)", 0},
 		{"C9/TOKEN_TYPE", with("token_type", "TOKEN_TYPE"), noType, 0},
@@ -128,7 +128,7 @@ func TestOutside(t *testing.T) {
 			refused + "the endpoint answered with status 400, invalid_scope: check Target.Scopes", 0},
 		{"C2/two byte order marks", respond(200, "\ufeff\ufeff"+good), refused + "the answer is not a JSON object in UTF-8: it has two byte order marks: is this the provider's token endpoint?", 0},
 		{"C2/UTF-16, little endian", respond(200, "\xff\xfe{\x00}\x00"), utf16, 0},
-		{"C2/gzip", respond(200, "\x1f\x8b\x08\x00\x00\x00\x00\x00\x00\xff"), refused + "the answer is not a JSON object in UTF-8: it is compressed, and Content-Encoding does not say so: the endpoint must say so, or send it without compression", 0},
+		{"C2/gzip", respond(200, "\x1f\x8b\x08\x00\x00\x00\x00\x00\x00\xff"), refused + "the answer is not a JSON object in UTF-8: it is compressed, and Content-Encoding does not name the compression: the endpoint must name the compression, or send the answer without compression", 0},
 		{"C2/UTF-16, big endian", respond(200, "\xfe\xff\x00{\x00}"), utf16, 0},
 	}
 	for _, test := range cases {

@@ -95,7 +95,7 @@ func (r *refresher) run(f *flight) {
 	g, err = r.fetch()
 }
 
-var errDied error = downError{fmt.Errorf("clientauth: %w: what fetches it panicked or exited", ErrUnavailable)}
+var errDied error = downError{fmt.Errorf("clientauth: %w: the fetch panicked or exited", ErrUnavailable)}
 
 // finish ends a flight.
 func (r *refresher) finish(f *flight, g grant, err error) {

@@ -45,7 +45,7 @@ func readResponse(body []byte) (tokenResponse, error) {
 		case !slices.Contains(members, name):
 			continue
 		case seen[name]:
-			return nil, fmt.Errorf("%s stands twice in the answer: the provider must mend it", name)
+			return nil, fmt.Errorf("%s stands twice in the answer: the provider must correct it", name)
 		case string(value) != "null":
 			response[name] = value
 		}
@@ -68,7 +68,7 @@ func (r tokenResponse) text(name string) (string, error) {
 	}
 	var text string
 	if json.Unmarshal(value, &text) != nil { // its error repeats the value
-		return "", fmt.Errorf("%s in the answer is not a string: the provider must mend it", name)
+		return "", fmt.Errorf("%s in the answer is not a string: the provider must correct it", name)
 	}
 	return text, nil
 }
@@ -98,9 +98,9 @@ func (r tokenResponse) lifetime() (time.Duration, error) {
 	}
 	switch {
 	case tooLarge:
-		return 0, errors.New("expires_in in the answer is larger than 2^63-1 seconds: the provider must mend it, or leave it out")
+		return 0, errors.New("expires_in in the answer is larger than 2^63-1 seconds: the provider must correct it, or leave it out")
 	case err != nil || seconds == 0:
-		return 0, errors.New("expires_in in the answer is not a whole number of seconds above zero: the provider must mend it, or leave it out")
+		return 0, errors.New("expires_in in the answer is not a whole number of seconds above zero: the provider must correct it, or leave it out")
 	}
 	return time.Duration(min(seconds, uint64(maxLifetime/time.Second))) * time.Second, nil
 }

@@ -98,9 +98,9 @@ func (t *transport) authorize(request *http.Request, c *call) (*http.Request, er
 	case c == nil && !own:
 		return request, nil
 	case !t.secure(request):
-		return nil, fmt.Errorf("clientauth: %w: it is plain HTTP to another machine, use https", ErrInsecure)
+		return nil, fmt.Errorf("clientauth: %w: the URL is plain HTTP to another machine: use https", ErrInsecure)
 	case request.Response != nil: // another http.Client around ours has followed a redirect
-		return nil, fmt.Errorf("clientauth: %w: it is where a redirect leads", ErrInsecure)
+		return nil, fmt.Errorf("clientauth: %w: the URL is the target of a redirect", ErrInsecure)
 	case own:
 		return request, nil
 	}

@@ -120,7 +120,7 @@ func (i *Issuer) authenticate(r *http.Request, form url.Values) (Client, *refusa
 			return Client{}, invalidClient()
 		}
 		if id != "" && id != basicID {
-			return Client{}, refuse(http.StatusBadRequest, "invalid_request", "client_id is not that of the Authorization header")
+			return Client{}, refuse(http.StatusBadRequest, "invalid_request", "client_id differs from the Authorization header")
 		}
 		id, secret = basicID, basicSecret
 	}
@@ -143,7 +143,7 @@ func basicCredentials(r *http.Request) (id, secret string, ok bool) {
 	if !ok {
 		return "", "", false
 	}
-	id, _ = url.QueryUnescape(id) // "" on an error, which is no client's id or secret
+	id, _ = url.QueryUnescape(id) // "" on an error: no client has an empty id or secret
 	secret, _ = url.QueryUnescape(secret)
 	return id, secret, true
 }

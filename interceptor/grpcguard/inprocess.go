@@ -37,7 +37,7 @@ const pipeSize = 256 << 10
 // "in-process" unless an option such as [grpc.WithAuthority] names another.
 func InProcess(server *grpc.Server, options ...grpc.DialOption) (*grpc.ClientConn, error) {
 	if server == nil {
-		return nil, errors.New("grpcguard: InProcess: the server is nil: give the one that grpc.NewServer returns")
+		return nil, errors.New("grpcguard: InProcess: the server is nil: give the server that grpc.NewServer returns")
 	}
 	serving, closed := context.WithCancel(context.Background())
 	listener := closing{bufconn.Listen(pipeSize), closed}

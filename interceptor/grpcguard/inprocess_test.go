@@ -179,7 +179,7 @@ func TestInProcessFaults(t *testing.T) {
 		option grpc.DialOption
 		want   string
 	}{
-		"nil":                               {nil, grpc.EmptyDialOption{}, "grpcguard: InProcess: the server is nil: give the one that grpc.NewServer returns"},
+		"nil":                               {nil, grpc.EmptyDialOption{}, "grpcguard: InProcess: the server is nil: give the server that grpc.NewServer returns"},
 		"stopped":                           {stopped, grpc.EmptyDialOption{}, stoppedText},
 		"stopped gracefully":                {drained, grpc.EmptyDialOption{}, stoppedText},
 		"TLS, none on the connection":       {guarded(t, grpc.Creds(secret)), grpc.EmptyDialOption{}, end},

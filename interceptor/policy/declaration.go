@@ -163,8 +163,8 @@ func (f *finder) declared(d *declaration, ours protoreflect.ExtensionDescriptor,
 	}
 	switch {
 	case d.seen && rival != nil:
-		d.doubt = fmt.Errorf("options with the number %d may be (%s) or (%s) of %q: give the latter another number",
-			ours.Number(), ours.FullName(), rival.FullName(), rival.ParentFile().Path())
+		d.doubt = fmt.Errorf("options with the number %d may be (%s) or (%s) of %q: give (%s) another number",
+			ours.Number(), ours.FullName(), rival.FullName(), rival.ParentFile().Path(), rival.FullName())
 	case !d.seen && len(missing) > 0:
 		d.doubt = fmt.Errorf("the option with the number %d is declared in one of the imports %q, which are missing: give the image with its imports; the server must give these files to policy.Compile", ours.Number(), missing)
 	}

@@ -50,7 +50,7 @@ func (s *source) discover(ctx context.Context) (string, error) {
 	if errors.Is(err, jose.ErrJSON) {
 		return "", endpoint.NotJSON(body, advice)
 	} else if err != nil {
-		return "", fmt.Errorf("%w: the issuer must mend the document", err)
+		return "", fmt.Errorf("%w: the issuer must correct the document", err)
 	}
 	document.DropNulls()
 	switch issuer, ok, err := document.Text("issuer"); {

@@ -236,11 +236,11 @@ func TestRequestErrors(t *testing.T) {
 	tests := map[string]string{ // the response, and why it failed
 		"HTTP/1.1 200 OK\r\nContent-Length: 6\r\n\r\nsecret":                            "not a JSON object in UTF-8: is Issuer.KeySetURL right?",
 		"HTTP/1.1 500 secret\r\n\r\n":                                                   "the endpoint answered with status 500: it is tried again later",
-		"secret-key-material and no status line\r\n\r\n":                                "a malformed response, or a fault of the transport: what does curl -v say of the URL on this machine?",
-		"HTTP/1.1 200 OK\r\nsecret-key-material\r\n\r\n":                                "a malformed response, or a fault of the transport: what does curl -v say of the URL on this machine?",
-		"HTTP/1.1 200 OK\r\nContent-Length: secret\r\n\r\n":                             "a malformed response, or a fault of the transport: what does curl -v say of the URL on this machine?",
-		"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nsecret\r\n":               "a malformed response, or a fault of the transport: what does curl -v say of the URL on this machine?",
-		"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n0\r\nsecret line\r\n\r\n": "a malformed response, or a fault of the transport: what does curl -v say of the URL on this machine?",
+		"secret-key-material and no status line\r\n\r\n":                                "a malformed response, or a fault of the transport: what does curl -v print for the URL on this machine?",
+		"HTTP/1.1 200 OK\r\nsecret-key-material\r\n\r\n":                                "a malformed response, or a fault of the transport: what does curl -v print for the URL on this machine?",
+		"HTTP/1.1 200 OK\r\nContent-Length: secret\r\n\r\n":                             "a malformed response, or a fault of the transport: what does curl -v print for the URL on this machine?",
+		"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nsecret\r\n":               "a malformed response, or a fault of the transport: what does curl -v print for the URL on this machine?",
+		"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n0\r\nsecret line\r\n\r\n": "a malformed response, or a fault of the transport: what does curl -v print for the URL on this machine?",
 		"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nsecret":                            "the connection was cut: does a proxy or a firewall cut connections?",
 		"": "the connection was cut: does a proxy or a firewall cut connections?",
 	}
@@ -276,7 +276,7 @@ func TestRequestErrors(t *testing.T) {
 		x509.HostnameError{Host: "secret"}:               "the server's certificate is for another host: is the URL's host right?",
 		&tls.CertificateVerificationError{Err: io.EOF}:   "the server's certificate is not valid: have the certificate replaced",
 		fmt.Errorf("secret: %w", os.ErrDeadlineExceeded): "the server does not answer in time: does a firewall drop the connection, or must the request go through a proxy (HTTPS_PROXY)?",
-		errors.New("secret"):                             "a malformed response, or a fault of the transport: what does curl -v say of the URL on this machine?",
+		errors.New("secret"):                             "a malformed response, or a fault of the transport: what does curl -v print for the URL on this machine?",
 	} {
 		checkRequestError(t, issuerURL, want, token.WithTransport(handler(func(*http.Request) (*http.Response, error) { return nil, cause })))
 	}

@@ -147,7 +147,7 @@ func parseKeySet(body []byte, allowed []string) (*keySet, error) {
 		}
 	}
 	if len(set.keys) == 0 {
-		first := set.skipped[0].Error() // mostly all keys have the same fault
+		first := set.skipped[0].Error() // usually all keys have the same fault
 		return set, fmt.Errorf("none of its keys (%d) can be used; %s", len(set.skipped), first)
 	}
 	unusable := ""
@@ -191,11 +191,11 @@ func mismatch(key *jose.Key, own, allowed []string) error {
 	}
 	switch {
 	case key.Algorithm == "":
-		return fmt.Errorf("it names no alg, and is for one of %q, while the issuer's Algorithms are %q: add the one with which the issuer signs access tokens to Issuer.Algorithms", own, allowed)
+		return fmt.Errorf("it names no alg, and is for one of %q, while the issuer's Algorithms are %q: add the algorithm with which the issuer signs access tokens to Issuer.Algorithms", own, allowed)
 	case slices.Contains(own, key.Algorithm):
 		return fmt.Errorf("its alg is %s, while the issuer's Algorithms are %q: add %s to Issuer.Algorithms if the issuer signs access tokens with this key", alg, allowed, alg)
 	case slices.Contains(jose.Algorithms(), key.Algorithm):
-		return fmt.Errorf("its alg is %s, while its kty and crv are for %q, and the issuer's Algorithms are %q: the issuer must mend the key", alg, own, allowed)
+		return fmt.Errorf("its alg is %s, while its kty and crv are for %q, and the issuer's Algorithms are %q: the issuer must correct the key", alg, own, allowed)
 	default:
 		return fmt.Errorf("its alg is %s, which signs no token that is accepted, and the issuer's Algorithms are %q: if the issuer signs access tokens with this key, it must name another alg", alg, allowed)
 	}

@@ -77,7 +77,7 @@ func (l *limiter) try() bool {
 }
 
 // release gives a slot back, after a rest if the verification has failed. Short rests add up first, since
-// timers are no finer than a millisecond.
+// timers are not finer than a millisecond.
 func (l *limiter) release(cost time.Duration, err error) {
 	rest := min(restFactor*cost, maxRest)
 	if err == nil || l.due.Add(int64(rest)) < int64(minRest) {

@@ -77,7 +77,7 @@ func testByteOrderMark(t *testing.T) {
 		"Latin-1":                      {strings.Replace(set, "{", "{\"name\":\"Jos\xe9\",", 1), not8},
 		"HTML":                         {"\n<!doctype html><title>Sign in</title>", html},
 		"HTML with a mark":             {mark + "<html>", html},
-		"gzip":                         {gzipped(set), "not a JSON object in UTF-8: it is compressed, and Content-Encoding does not say so: the endpoint must say so, or send it without compression"},
+		"gzip":                         {gzipped(set), "not a JSON object in UTF-8: it is compressed, and Content-Encoding does not name the compression: the endpoint must name the compression, or send the answer without compression"},
 		"DER":                          {"\x30\x82\x00\x01", "not a JSON object in UTF-8: it is binary, and not JSON: "},
 		"a NUL in a string":            {"{\"secret\":\"\x00\"}", "not a JSON object in UTF-8: it is cut short, or has a mistake: "},
 		"empty":                        {" \n", "not a JSON object in UTF-8: it is empty: "},
@@ -155,7 +155,7 @@ func testFetchTexts(t *testing.T) {
 		"timeout":                 {fails(os.ErrDeadlineExceeded), failed + "the server does not answer in time: does a firewall drop the connection, or must the request go through a proxy (HTTPS_PROXY)?"},
 		"plain HTTP":              {fails(http.ErrSchemeMismatch), failed + "the server does not speak TLS: is the URL's port right?"},
 		"cut":                     {fails(io.ErrUnexpectedEOF), failed + "the connection was cut: does a proxy or a firewall cut connections?"},
-		"anything else":           {fails(errors.New("secret")), failed + "a malformed response, or a fault of the transport: what does curl -v say of the URL on this machine?"},
+		"anything else":           {fails(errors.New("secret")), failed + "a malformed response, or a fault of the transport: what does curl -v print for the URL on this machine?"},
 	} {
 		idp := newIDP(es256.JWK())
 		idp.Serve(discoveryURL, test.serve)

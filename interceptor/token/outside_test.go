@@ -113,8 +113,8 @@ func testNoKey(t *testing.T) {
 		"unknown kid":          {[]string{es256.JWK()}, scene.Token(stranger), unknown},
 		"keys are skipped":     {[]string{es256.JWK(), rs256.JWK("use", "enc"), "{}"}, scene.Token(stranger), unknown + skipped},
 		"the key is skipped":   {[]string{es256.JWK(), stranger.JWK("use", "enc"), "{}"}, scene.Token(stranger), unknown + skipped},
-		"another alg":          {[]string{es256.JWK("kid", stranger.ID)}, scene.Token(stranger), `invalid token: the key with the token's kid is for ["ES256"], and the token's header names another alg: the issuer must mend one of them`},
-		"two keys of the kid":  {[]string{es256.JWK("kid", stranger.ID), es384.JWK("kid", stranger.ID)}, scene.Token(stranger), `invalid token: the key with the token's kid is for ["ES256" "ES384"], and the token's header names another alg: the issuer must mend one of them`},
+		"another alg":          {[]string{es256.JWK("kid", stranger.ID)}, scene.Token(stranger), `invalid token: the key with the token's kid is for ["ES256"], and the token's header names another alg: the issuer must correct one of them`},
+		"two keys of the kid":  {[]string{es256.JWK("kid", stranger.ID), es384.JWK("kid", stranger.ID)}, scene.Token(stranger), `invalid token: the key with the token's kid is for ["ES256" "ES384"], and the token's header names another alg: the issuer must correct one of them`},
 		"no kid, no key":       {[]string{es256.JWK()}, stranger.Mint(stranger.Header("kid", absent{}), payload()), anonymous},
 		"no kid, several keys": {[]string{eddsa.JWK(), again.JWK()}, stranger.Mint(stranger.Header("kid", absent{}), payload()), anonymous},
 	} {

@@ -77,7 +77,7 @@ func noKey(set *keySet, name keyName) error {
 	if len(algorithms) == 0 {
 		return set.errKeyID
 	}
-	return invalid("the key with the token's kid is for %q, and the token's header names another alg: the issuer must mend one of them", algorithms)
+	return invalid("the key with the token's kid is for %q, and the token's header names another alg: the issuer must correct one of them", algorithms)
 }
 
 // draw returns a flight that may bring a missing key, or nil if there is none to wait for, and whether the

@@ -45,7 +45,7 @@ func (i *Issuer) readValidity(p *jose.Object, leeway time.Duration) (v validity,
 	case ok:
 		v.issued = issued.ceil().Add(-aheadOf(leeway))
 	case i.MaxLifetime > 0:
-		return validity{}, invalid("iat is missing: nobody knows how long the token lives, and Issuer.MaxLifetime bounds that")
+		return validity{}, invalid("iat is missing: Issuer.MaxLifetime bounds how long a token lives, and needs iat")
 	}
 	if i.MaxLifetime > 0 && expires.exceeds(issued, i.MaxLifetime) {
 		return validity{}, invalid("exp is later than iat by more than Issuer.MaxLifetime, %v", i.MaxLifetime)

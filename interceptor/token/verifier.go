@@ -151,9 +151,9 @@ func NewVerifier(issuer Issuer, opts ...Option) (*Verifier, error) {
 		v.cache = cache.New[verifiedToken](o.cacheSize)
 	}
 	v.names = slices.Sorted(maps.Keys(v.issuers))
-	v.errIssuer = invalid("iss is none of %q: compare slash by slash", v.names)
+	v.errIssuer = invalid("iss is none of %q: compare byte by byte, the slash at the end too", v.names)
 	if more := len(v.names) - maxNames; more > 0 {
-		v.errIssuer = invalid("iss is none of %q and %d more: compare slash by slash", v.names[:maxNames], more)
+		v.errIssuer = invalid("iss is none of %q and %d more: compare byte by byte, the slash at the end too", v.names[:maxNames], more)
 	}
 	return v, nil
 }

@@ -13,7 +13,7 @@ import (
 // or nil.
 type HeaderKey struct{}
 
-// Admitted reports whether a context is that of an admitted call with this very header.
+// Admitted reports whether a context belongs to an admitted call with this very header.
 func Admitted(ctx context.Context, header http.Header) bool {
 	admitted, _ := ctx.Value(HeaderKey{}).(http.Header)
 	return SameHeader(admitted, header)

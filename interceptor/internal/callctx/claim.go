@@ -8,7 +8,7 @@ import (
 
 // An Arrival is a call as it has reached a guard, which asks for the connection of the call.
 type Arrival struct {
-	// ID is a pointer that all guards of the call have, and no other call. Nil is no call's.
+	// ID is a pointer that all guards of the call have, and no other call. A nil ID belongs to no call.
 	ID            any
 	Procedure     string
 	Authorization []string

@@ -75,7 +75,7 @@ func TestNotJSON(t *testing.T) {
 		"":                   ": it is empty: advice",
 		"\t":                 ": it is empty: advice",
 		"\ufeff{}":           ": it has two byte order marks: advice",
-		"\x1f\x8b":           ": it is compressed, and Content-Encoding does not say so: the endpoint must say so, or send it without compression",
+		"\x1f\x8b":           ": it is compressed, and Content-Encoding does not name the compression: the endpoint must name the compression, or send the answer without compression",
 		"\xff\xfe":           wide,
 		"\xfe\xff":           wide,
 		"\x00\x00\xfe\xff":   wide,

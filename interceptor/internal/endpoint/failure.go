@@ -120,13 +120,13 @@ func requestError(transport http.RoundTripper, request *http.Request, err error)
 		}
 	case toProxy:
 		if d.cause == "" {
-			d = diagnosis{unknown, "is the proxy's address right, and what does curl -v say of the URL on this machine?", true}
+			d = diagnosis{unknown, "is the proxy's address right, and what does curl -v print for the URL on this machine?", true}
 		}
 		d.cause = "the proxy cannot be used: " + d.cause
 	case d.cause == "" && proxy != "":
 		d = diagnosis{unknown, "did the proxy refuse to connect?", true}
 	case d.cause == "":
-		d = diagnosis{unknown, "what does curl -v say of the URL on this machine?", true}
+		d = diagnosis{unknown, "what does curl -v print for the URL on this machine?", true}
 	}
 	return &failure{"the request failed: " + d.cause + ": " + d.remedy + proxy, d.mayPass}
 }

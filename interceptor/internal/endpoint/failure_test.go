@@ -158,7 +158,7 @@ func TestProxyConnect(t *testing.T) {
 		"timeout":        {&net.OpError{Op: "dial", Err: os.ErrDeadlineExceeded}, "the proxy does not answer in time: " + address, true},
 		"no route":       {&net.OpError{Op: "dial", Err: syscall.EHOSTUNREACH}, "no route to host: " + address, true},
 		"cut":            {io.EOF, "the connection was cut: " + address, true},
-		"anything else":  {errors.New("secret"), "a malformed response, or a fault of the transport: is the proxy's address right, and what does curl -v say of the URL on this machine?", true},
+		"anything else":  {errors.New("secret"), "a malformed response, or a fault of the transport: is the proxy's address right, and what does curl -v print for the URL on this machine?", true},
 	} {
 		dial := func(context.Context, string, string) (net.Conn, error) { return nil, test.dial }
 		transport := &http.Transport{Proxy: http.ProxyURL(proxyURL), DialContext: dial, DisableKeepAlives: true}
@@ -263,12 +263,12 @@ func TestOutsideFailures(t *testing.T) {
 		"a bare certificate":     {fails(x509.CertificateInvalidError{Reason: x509.NotAuthorizedToSign}), "the request failed: the server's certificate is not valid: have the certificate replaced", false},
 		"no authorities":         {fails(x509.SystemRootsError{}), "the request failed: the server's certificate is of an unknown authority: trust a private authority by WithTransport, with an http.Transport whose TLSClientConfig.RootCAs holds its certificate, or on Linux by SSL_CERT_FILE; an image without any authorities needs ca-certificates", false},
 		"no route":               {dial(syscall.EHOSTUNREACH), "the request failed: no route to host: can this machine reach the host?", true},
-		"an empty text":          {fails(errors.New("")), "the request failed: a malformed response, or a fault of the transport: what does curl -v say of the URL on this machine?", true},
-		"nothing":                {tokens.Handler(func(*http.Request) (*http.Response, error) { return nil, nil }), "the request failed: a malformed response, or a fault of the transport: what does curl -v say of the URL on this machine?", true},
+		"an empty text":          {fails(errors.New("")), "the request failed: a malformed response, or a fault of the transport: what does curl -v print for the URL on this machine?", true},
+		"nothing":                {tokens.Handler(func(*http.Request) (*http.Response, error) { return nil, nil }), "the request failed: a malformed response, or a fault of the transport: what does curl -v print for the URL on this machine?", true},
 		"a broken certificate":   {certificate(errors.New("secret")), "the request failed: the server's certificate is not valid: have the certificate replaced", false},
 		"no address":             {fails(&net.OpError{Op: "dial", Err: &net.AddrError{Err: "invalid port", Addr: "secret"}}), "the request failed: the server has no valid address: are host and port of the URL right?", false},
 		"an older TLS":           {fails(errors.New("tls: secret")), "the request failed: TLS with the server failed: is a client certificate wanted, or another version of TLS? See WithTransport", true},
-		"anything else":          {fails(errors.New("secret")), "the request failed: a malformed response, or a fault of the transport: what does curl -v say of the URL on this machine?", true},
+		"anything else":          {fails(errors.New("secret")), "the request failed: a malformed response, or a fault of the transport: what does curl -v print for the URL on this machine?", true},
 		"no proxy URL":           {&http.Transport{Proxy: func(*http.Request) (*url.URL, error) { return nil, errors.New("secret") }}, "the request failed: the proxy's URL cannot be read: look at HTTPS_PROXY", false},
 
 		"404 and a Location":  {status(404, "Location", "https://login.test"), "the endpoint answered with status 404: is the URL right?", false},

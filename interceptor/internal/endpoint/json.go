@@ -22,8 +22,8 @@ func NotJSON(body []byte, advice string) error {
 	case begins(byteOrderMark):
 		found = ": it has two byte order marks"
 	case begins("\x1f\x8b"):
-		found = ": it is compressed, and Content-Encoding does not say so"
-		advice = "the endpoint must say so, or send it without compression"
+		found = ": it is compressed, and Content-Encoding does not name the compression"
+		advice = "the endpoint must name the compression, or send the answer without compression"
 	case isWide(body):
 		found = ": it is in UTF-16 or UTF-32"
 		advice = encoding

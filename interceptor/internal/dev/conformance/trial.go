@@ -96,7 +96,7 @@ func checkInOrganization(r *result) error {
 	for name, reason := range r.failed {
 		if !emptyCase.MatchString(name) {
 			failed = append(failed, name+":\n"+reason)
-		} else if !strings.Contains(reason, `code: 7 (permission_denied), message: "the token does not open this organization"`) {
+		} else if !strings.Contains(reason, `code: 7 (permission_denied), message: "the token is not for this organization"`) {
 			others = append(others, name+":\n"+reason)
 		}
 	}

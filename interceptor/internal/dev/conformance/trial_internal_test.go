@@ -10,7 +10,7 @@ import (
 
 const (
 	missing  = "received an unexpected error:\ncode:CODE_UNAUTHENTICATED  message:\"a bearer token is required\"\n"
-	mismatch = `actual error {code: 7 (permission_denied), message: "the token does not open this organization"} does not match expected code 12 (unimplemented)`
+	mismatch = `actual error {code: 7 (permission_denied), message: "the token is not for this organization"} does not match expected code 12 (unimplemented)`
 )
 
 func asked(n int) string { return fmt.Sprintf("Basic/%d/unary/success", n) }

@@ -66,7 +66,7 @@ var (
 	NotYetValid  = unauthenticatedAs("TOKEN_NOT_YET_VALID", "the bearer token is not valid yet", invalidChallenge)
 	Audience     = denied("AUDIENCE_MISMATCH", "the token is for another audience", invalidChallenge)
 	Model        = denied("MODEL_MISMATCH", "the token is of another permission model", plainChallenge)
-	Organization = denied("ORGANIZATION_MISMATCH", "the token does not open this organization", plainChallenge)
+	Organization = denied("ORGANIZATION_MISMATCH", "the token is not for this organization", plainChallenge)
 	Caller       = denied("CALLER_NOT_ALLOWED", "this kind of caller is not allowed", plainChallenge)
 	Ruleless     = denied("RULE_MISSING", "the method has no authorization rule", "")
 	Unavailable  = Answer{

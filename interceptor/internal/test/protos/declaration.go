@@ -38,7 +38,7 @@ func Editions() []descriptorpb.Edition {
 func DeclarationCases(edition descriptorpb.Edition) []DeclarationCase {
 	const none = protowire.Number(0)
 	const missing, unreadable = "RULE_MISSING", "RULE_UNREADABLE"
-	const again, image, number = "vendor it again", "give the image with its imports", "give the latter another number"
+	const again, image, number = "vendor it again", "give the image with its imports", "another number"
 	const copied, generated = "the file was compiled with an old copy", "the code was generated with an old copy"
 	own := func() *file { // declares the options that it uses
 		f := ours("own.proto")

@@ -48,7 +48,7 @@ func (q *Question) change(rule *policy.Rule, a answer, check Check) string {
 	case interceptor.ReasonVerifierBusy:
 		return "try again"
 	case interceptor.ReasonGuardFailed:
-		return "repair the verifier"
+		return "correct the verifier"
 	default:
 		return ""
 	}

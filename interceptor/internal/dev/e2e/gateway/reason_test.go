@@ -47,7 +47,7 @@ func TestReasons(t *testing.T) {
 		interceptor.ReasonTokenNotYetValid:     {list, bearer("early"), 401, invalid, 16, "the bearer token is not valid yet", ""},
 		interceptor.ReasonAudienceMismatch:     {list, bearer("other"), 403, invalid, 7, "the token is for another audience", ""},
 		interceptor.ReasonModelMismatch:        {list, bearer("user"), 403, realm, 7, "the token is of another permission model", ""},
-		interceptor.ReasonOrganizationMismatch: {"GET /v1/organizations/globex/accounts", bearer("acme"), 403, realm, 7, "the token does not open this organization", ""},
+		interceptor.ReasonOrganizationMismatch: {"GET /v1/organizations/globex/accounts", bearer("acme"), 403, realm, 7, "the token is not for this organization", ""},
 		interceptor.ReasonScopeInsufficient:    {"POST /v1/accounts", bearer("reader"), 403, scope, 7, "a required scope is missing", "write:account"},
 		interceptor.ReasonCallerNotAllowed:     {year, bearer("client"), 403, realm, 7, "this kind of caller is not allowed", ""},
 		interceptor.ReasonKeysUnavailable:      {list, bearer("keyless"), 503, "", 14, "tokens cannot be verified now: try again later", ""},

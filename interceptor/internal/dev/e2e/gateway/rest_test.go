@@ -32,7 +32,7 @@ const (
 	missing   = `{"code": 16, "message": "a bearer token is required", "details": [{"@type": "type.googleapis.com/google.rpc.ErrorInfo", "reason": "TOKEN_MISSING", "domain": "protoauthz", "metadata": {"challenge": "Bearer realm=\"https://api.example.test\""}}]}`
 	garbled   = `{"code": 16, "message": "the bearer token is not valid", "details": [{"@type": "type.googleapis.com/google.rpc.ErrorInfo", "reason": "TOKEN_INVALID", "domain": "protoauthz", "metadata": {"challenge": "Bearer realm=\"https://api.example.test\", error=\"invalid_token\""}}]}`
 	unscoped  = `{"code": 7, "message": "a required scope is missing", "details": [{"@type": "type.googleapis.com/google.rpc.ErrorInfo", "reason": "SCOPE_INSUFFICIENT", "domain": "protoauthz", "metadata": {"required_scopes": "write:account", "challenge": "Bearer realm=\"https://api.example.test\", error=\"insufficient_scope\", scope=\"write:account\""}}]}`
-	elsewhere = `{"code": 7, "message": "the token does not open this organization", "details": [{"@type": "type.googleapis.com/google.rpc.ErrorInfo", "reason": "ORGANIZATION_MISMATCH", "domain": "protoauthz", "metadata": {"challenge": "Bearer realm=\"https://api.example.test\""}}]}`
+	elsewhere = `{"code": 7, "message": "the token is not for this organization", "details": [{"@type": "type.googleapis.com/google.rpc.ErrorInfo", "reason": "ORGANIZATION_MISMATCH", "domain": "protoauthz", "metadata": {"challenge": "Bearer realm=\"https://api.example.test\""}}]}`
 )
 
 // calls are 17 REST calls: seven must be let in, ten refused.
