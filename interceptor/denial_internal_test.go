@@ -43,7 +43,7 @@ func TestReasons(t *testing.T) {
 		}
 		rows[row.reason], texts[row.text] = true, true
 	}
-	if want := slices.Sorted(maps.Keys(documented)); len(want) != 15 || !slices.Equal(slices.Sorted(maps.Keys(rows)), want) {
+	if want := slices.Sorted(maps.Keys(documented)); len(want) == 0 || !slices.Equal(slices.Sorted(maps.Keys(rows)), want) {
 		t.Errorf("the table has %q, and the constants are %q", slices.Sorted(maps.Keys(rows)), want)
 	}
 	for _, reason := range []Reason{"", "unknown"} {

@@ -68,7 +68,7 @@ func TestChosen(t *testing.T) {
 		want, wantErr   string
 	}{
 		"what is not chosen is neither tried nor stale": {"check", "Own: .* is false", time.Hour, "check: 1 killed, 0 survived, 0 not reached", ""},
-		"nothing is chosen":                             {"check", "nothing", time.Hour, "check: 0 killed, 0 survived, 0 not reached", "check: 0 of 0"},
+		"nothing is chosen":                             {"check", "nothing", time.Hour, "check: 0 killed, 0 survived, 0 not reached", `check: no mutant has a name that matches "nothing"`},
 		"a test hangs, another fails":                   {"endless", "`n > 0` is false", time.Hour, "endless: 1 killed, 0 survived", ""},
 		"all tests hang":                                {"endless", "`n--` is left out", time.Second, "endless: 1 killed, 0 survived", ""},
 		"the tests fail without a mutant":               {"fails", "", time.Hour, "", "--- FAIL: TestAlways"},

@@ -96,7 +96,10 @@ func (t trial) judge(mutants []mutant, outcomes []string, took time.Duration) er
 	}
 	_, _ = fmt.Fprintf(t.out, "%s: %d killed, %d survived, %d not reached, after %v\n",
 		t.folders[0], count[killed], count[survived], count[unreached], took)
-	if tried := len(mutants) - count[""]; unexpected > 0 || tried == 0 {
+	switch tried := len(mutants) - count[""]; {
+	case tried == 0:
+		return fmt.Errorf("%s: no mutant has a name that matches %q", t.folders[0], t.chosen)
+	case unexpected > 0:
 		return fmt.Errorf("%s: %d of %d mutants differ from survivors.txt", t.folders[0], unexpected, tried)
 	}
 	return nil

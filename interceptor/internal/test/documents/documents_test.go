@@ -209,6 +209,26 @@ func TestMap(t *testing.T) {
 	}
 }
 
+// TestReasons makes sure that every place that interceptor/README.md names for a new reason has each reason.
+func TestReasons(t *testing.T) {
+	t.Parallel()
+	reasons := regexp.MustCompile(`(?m)^\t(Reason\w+) +Reason += "(.*)"$`).FindAllStringSubmatch(read(t, "interceptor/denial.go"), -1)
+	if len(reasons) < 15 {
+		t.Errorf("the reasons are %q", reasons)
+	}
+	for _, name := range []string{
+		"README.md", "interceptor/internal/test/catalogue/answer.go", "interceptor/internal/dev/e2e/gateway/reason_test.go",
+		"interceptor/cmd/protoauthz/internal/explain/check.go", "interceptor/cmd/protoauthz/internal/explain/change.go",
+	} {
+		text := read(t, name)
+		for _, reason := range reasons {
+			if !regexp.MustCompile(`\b(?:` + reason[1] + `|` + reason[2] + `)\b`).MatchString(text) {
+				t.Errorf("%s has no %s", name, reason[2])
+			}
+		}
+	}
+}
+
 var message = regexp.MustCompile(`\((?:stream )?(\w+)\)`)
 
 // TestProto makes sure that rules in documents compile, and that rules for the sample's methods are the

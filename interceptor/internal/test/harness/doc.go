@@ -16,12 +16,13 @@
 //
 // The command for a case is:
 //
-//	go test -run 'TestCatalogue/D40/request_A,_token_B$' ./interceptor ./interceptor/grpcguard ./interceptor/connectv2guard
+//	go test -v -run 'TestCatalogue/D40/request_A,_token_B$' ./interceptor ./interceptor/grpcguard ./interceptor/connectv2guard
 //
 // The behaviour of a stream's handler is a case of [Streams]: streams_judge.go is about messages,
 // streams_release.go about header and trailer, streams_expiry.go about time, streams_send.go about a Send at
-// the end, and streams_panic.go about panics. The test is TestStreams in the same packages. Keep the state of
-// a case inside of its function, since each run makes the cases anew.
+// the end, and streams_panic.go about panics. The test is TestStreams in the same packages; in package
+// interceptor the installation stands before the name of the case, as in 'TestStreams/HandlerOption/Bidi'.
+// Keep the state of a case inside of its function, since each run makes the cases anew.
 //
 // The behaviour of DeadlineHandler over HTTP/1.1 belongs in deadlines.go, and calls in process belong in
 // inprocess.go. A behaviour of one framework alone belongs in the tests of its adapter.
