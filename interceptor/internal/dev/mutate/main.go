@@ -70,7 +70,7 @@ func mutate(ctx context.Context, chosen string, folders []string) error {
 	for _, p := range packages {
 		if len(folders) == 0 || slices.ContainsFunc(folders, func(folder string) bool { return path.Clean(folder) == p[0] }) {
 			// Tests wait more than they work.
-			t := trial{".", p, pattern, survivors, 2 * runtime.NumCPU(), 20 * time.Second, os.Stdout}
+			t := trial{".", p, pattern, survivors, 2 * runtime.NumCPU(), 5 * time.Second, os.Stdout}
 			errs = append(errs, t.run(ctx))
 		}
 	}

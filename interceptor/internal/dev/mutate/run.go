@@ -149,7 +149,7 @@ func (t trial) build(ctx context.Context, folder, temp string) (*binary, error) 
 	if outcome, end := b.test(ctx, none); outcome != survived {
 		return nil, fmt.Errorf("%s: the tests fail without a mutant: %s: %s", folder, outcome, end)
 	}
-	b.timeout = t.timeout + 4*time.Since(start) // the machine may be busier later
+	b.timeout = t.timeout + 6*time.Since(start) // the machine may be busier later
 	numbers, err := os.ReadFile(b.file + ".reached")
 	for _, number := range strings.Fields(string(numbers)) {
 		b.reached[number] = true
