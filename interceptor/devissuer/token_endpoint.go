@@ -143,9 +143,9 @@ func basicCredentials(r *http.Request) (id, secret string, ok bool) {
 	if !ok {
 		return "", "", false
 	}
-	id, _ = url.QueryUnescape(id) // "" on an error: no client has an empty id or secret
-	secret, _ = url.QueryUnescape(secret)
-	return id, secret, true
+	id, idErr := url.QueryUnescape(id)
+	secret, secretErr := url.QueryUnescape(secret)
+	return id, secret, idErr == nil && secretErr == nil
 }
 
 // grantClientCredentials issues a token with the requested scopes that the client holds. It drops other

@@ -58,10 +58,12 @@ func hasField(unknown protoreflect.RawFields, number protowire.Number) bool {
 	}
 }
 
-// A finder finds the declarations that a file sees.
+// A finder finds the declarations that a file sees. It looks at a file once, however many services and files
+// ask, so that the work grows with the size of the files.
 type finder struct {
 	files  []protoreflect.FileDescriptor            // the given files, then their imports
 	byPath map[string][]protoreflect.FileDescriptor // the same files: several may have the same path
+	found  map[protoreflect.FileDescriptor]*declarations
 
 	extensions map[protoreflect.FileDescriptor][]protoreflect.ExtensionDescriptor // see extensionsIn
 }
@@ -69,13 +71,16 @@ type finder struct {
 func newFinder(given Files) *finder {
 	f := &finder{
 		byPath:     map[string][]protoreflect.FileDescriptor{},
+		found:      map[protoreflect.FileDescriptor]*declarations{},
 		extensions: map[protoreflect.FileDescriptor][]protoreflect.ExtensionDescriptor{},
 	}
+	met := map[protoreflect.FileDescriptor]bool{}
 	for todo := slices.Clone(given); len(todo) > 0; todo = todo[1:] {
 		file := todo[0]
-		if file == nil || file.IsPlaceholder() || slices.Contains(f.byPath[file.Path()], file) {
+		if file == nil || file.IsPlaceholder() || met[file] {
 			continue
 		}
+		met[file] = true
 		f.files, f.byPath[file.Path()] = append(f.files, file), append(f.byPath[file.Path()], file)
 		for _, imported := range importsOf(file) {
 			todo = append(todo, imported.FileDescriptor)
@@ -86,6 +91,9 @@ func newFinder(given Files) *finder {
 
 // find returns the declarations that a file sees.
 func (f *finder) find(file protoreflect.FileDescriptor) *declarations {
+	if found, ok := f.found[file]; ok {
+		return found
+	}
 	found := new(declarations)
 	visible := []protoreflect.FileDescriptor{file}
 	met := map[protoreflect.FileDescriptor]bool{file: true}
@@ -105,6 +113,7 @@ func (f *finder) find(file protoreflect.FileDescriptor) *declarations {
 	}
 	f.declared(&found.method, authzv1.E_Method.TypeDescriptor(), visible)
 	f.declared(&found.service, authzv1.E_Service.TypeDescriptor(), visible)
+	f.found[file] = found
 	return found
 }
 
@@ -191,7 +200,7 @@ func difference(theirs, ours protoreflect.ExtensionDescriptor) string {
 	return ""
 }
 
-// extensionsIn returns all extensions of a file.
+// extensionsIn returns the extensions of a file that have a name or a number of ours.
 func (f *finder) extensionsIn(file protoreflect.FileDescriptor) []protoreflect.ExtensionDescriptor {
 	extensions, ok := f.extensions[file]
 	if !ok {
@@ -207,7 +216,13 @@ func appendExtensions(all []protoreflect.ExtensionDescriptor, in interface {
 },
 ) []protoreflect.ExtensionDescriptor {
 	for i := range in.Extensions().Len() {
-		all = append(all, in.Extensions().Get(i))
+		extension := in.Extensions().Get(i)
+		for _, ours := range []protoreflect.ExtensionType{authzv1.E_Method, authzv1.E_Service} {
+			if ours := ours.TypeDescriptor(); extension.Number() == ours.Number() || extension.FullName() == ours.FullName() {
+				all = append(all, extension)
+				break
+			}
+		}
 	}
 	for i := range in.Messages().Len() {
 		all = appendExtensions(all, in.Messages().Get(i))

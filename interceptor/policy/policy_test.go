@@ -1,6 +1,7 @@
 package policy_test
 
 import (
+	"fmt"
 	"reflect"
 	"strings"
 	"testing"
@@ -167,5 +168,30 @@ func TestRules(t *testing.T) {
 		if got := rules[want.Procedure]; !reflect.DeepEqual(got, want) {
 			t.Errorf("got %+v, want %+v", got, want)
 		}
+	}
+}
+
+// TestManyImports makes sure that a file is looked at once, and not once for each way in which imports lead to it.
+func TestManyImports(t *testing.T) {
+	t.Parallel()
+	const layers = 40 // of two files, each of which imports both files below
+	sources, imports := map[string]string{}, ""
+	for n := range layers {
+		next := ""
+		for _, side := range []string{"left", "right"} {
+			name := fmt.Sprintf("%s%d.proto", side, n)
+			sources[name] = `syntax = "proto3"; ` + imports
+			next += fmt.Sprintf("import %q; ", name)
+		}
+		imports = next
+	}
+	sources["service.proto"] = `syntax = "proto3"; package many.v1; import "protoauthz/v1/authz.proto"; ` + imports + `message M {} service Service { ` + global +
+		` rpc Call(M) returns (M) { option (protoauthz.v1.method) = {scopes: "read:x"}; } }`
+	table, err := policy.Compile(compileSources(t, sources, "service.proto"), policy.WithAudience("https://api.example.com"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, ok := table.Lookup("/many.v1.Service/Call"); !ok {
+		t.Error("no rule")
 	}
 }
