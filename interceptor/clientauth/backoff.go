@@ -40,11 +40,9 @@ func (b *backoff) claim(now time.Time) error {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	if now.Before(b.retryAt) {
-		return b.err
+		return b.err // nil unless attempts fail
 	}
-	if b.err != nil {
-		b.retryAt = now.Add(minRetry)
-	}
+	b.retryAt = now.Add(minRetry)
 	return nil
 }
 

@@ -26,7 +26,7 @@ const (
 // A grant is a token, and how long it is used.
 type grant struct {
 	token     *oauth2.Token
-	refreshAt time.Time // from then on a call refreshes the token
+	refreshAt time.Time // from then on a call refreshes the token: not after endAt
 	endAt     time.Time // from then on no call gets the token
 }
 
@@ -43,16 +43,17 @@ func (c *Client) fetch(form string) (grant, error) {
 		return fail(ErrRefused, errors.New("the request cannot be made"))
 	}
 	body, status, err := endpoint.Do(c.transport, request, advice, readStatuses...)
-	reason := ErrRefused
-	if endpoint.MayPass(err) {
-		reason = ErrUnavailable
-	}
-	switch {
-	case err != nil && (status == 0 || endpoint.Transient(status)):
-		return fail(reason, downError{err})
-	case err != nil:
+	if err != nil {
+		reason := ErrRefused
+		if endpoint.MayPass(err) {
+			reason = ErrUnavailable
+		}
+		if status == 0 || endpoint.Transient(status) {
+			err = downError{err}
+		}
 		return fail(reason, err)
-	case status != http.StatusOK:
+	}
+	if status != http.StatusOK {
 		refused := refusal(status, body)
 		return fail(refused.reason(), refused)
 	}
@@ -164,18 +165,12 @@ var remedies = map[string]string{
 
 // refusal returns the refusal in an error response.
 func refusal(status int, body []byte) *refusedError {
-	response, err := readResponse(body)
-	if err != nil {
-		return newRefusal(status, "")
-	}
+	response, _ := readResponse(body) // an answer that cannot be read has no code
 	return cmp.Or(response.refusal(status), newRefusal(status, ""))
 }
 
 // refusal returns nil if the response has no error.
 func (r tokenResponse) refusal(status int) *refusedError {
-	if _, ok := r["error"]; !ok {
-		return nil
-	}
 	code, err := r.text("error")
 	if err == nil && code == "" {
 		return nil

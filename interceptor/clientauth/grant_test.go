@@ -74,8 +74,12 @@ func TestAnswers(t *testing.T) {
 		"empty":                    {ok(""), clientauth.ErrRefused},
 		"null":                     {ok("null"), clientauth.ErrRefused},
 		"an array":                 {ok("[" + good + "]"), clientauth.ErrRefused},
+		"an array of pairs":        {ok(`["access_token", "secret-1", "token_type", "Bearer"]`), clientauth.ErrRefused},
 		"two answers":              {ok(good + good), clientauth.ErrRefused},
 		"half an answer":           {ok(good[:40]), clientauth.ErrRefused},
+		"without its end":          {ok(strings.TrimSuffix(good, "}")), clientauth.ErrRefused},
+		"error empty":              {with(`{`, `{"error": "", `), nil},
+		"try again, status 200":    {ok(`{"error": "temporarily_unavailable"}`), clientauth.ErrUnavailable},
 		"an error with status 200": {ok(`{"error": "invalid_client", "error_description": "secret"}`), clientauth.ErrRefused},
 		"huge":                     {ok(strings.Repeat(" ", 1<<20) + good), clientauth.ErrRefused},
 		"without end": {func(request *http.Request) (*http.Response, error) {

@@ -241,12 +241,24 @@ func TestNotInstalled(t *testing.T) {
 		does(t, client(catalogue.Opened), method)
 		w.counts(t, 0, 0)
 	}
+	// The server refuses the token of the caller, which was sent.
+	w := newWorld(t)
+	client := connect.NewClient[message, answer](w.http, w.url+catalogue.Procedure("Read", catalogue.Unary),
+		connect.WithInterceptors(clientauth.NewInterceptor(w.source)))
+	request := connect.NewRequest(hearing("hello"))
+	request.Header().Set("Authorization", "Bearer secret")
+	if _, err := client.CallUnary(t.Context(), request); connect.CodeOf(err) != connect.CodeUnauthenticated || errors.Is(err, clientauth.ErrNotInstalled) {
+		t.Error(err)
+	}
 }
 
 // TestNoToken makes sure that a call without a token does not go out, and checks the errors.
 func TestNoToken(t *testing.T) {
 	t.Parallel()
 	from := func(serve tokens.Handler) *clientauth.Source { return newClient(t, serve).Source(target) }
+	noTarget := func(err error) *clientauth.Source {
+		return newClient(t, granting(60)).SourceFunc(func(context.Context) (clientauth.Target, error) { return clientauth.Target{}, err })
+	}
 	for name, test := range map[string]struct {
 		source *clientauth.Source
 		reason error
@@ -255,9 +267,9 @@ func TestNoToken(t *testing.T) {
 		"panic":         {newClient(t, granting(60)).SourceFunc(func(context.Context) (clientauth.Target, error) { panic("secret") }), nil, connect.CodeInternal},
 		"endpoint down": {from(tokens.Respond(503, "secret")), clientauth.ErrUnavailable, connect.CodeUnavailable},
 		"refused":       {from(tokens.Respond(401, "secret")), clientauth.ErrRefused, connect.CodeInternal},
-		"no target": {newClient(t, granting(60)).SourceFunc(func(context.Context) (clientauth.Target, error) {
-			return clientauth.Target{}, connect.NewError(connect.CodeUnauthenticated, clientauth.ErrNoCaller)
-		}), clientauth.ErrNoCaller, connect.CodeUnauthenticated},
+		"no target":     {noTarget(connect.NewError(connect.CodeUnauthenticated, clientauth.ErrNoCaller)), clientauth.ErrNoCaller, connect.CodeUnauthenticated},
+		"canceled":      {noTarget(context.Canceled), context.Canceled, connect.CodeCanceled},
+		"too late":      {noTarget(context.DeadlineExceeded), context.DeadlineExceeded, connect.CodeDeadlineExceeded},
 		"another source": {clientauth.FromTokenSource(tokenSource(func() (*oauth2.Token, error) { return nil, context.Canceled })),
 			clientauth.ErrUnavailable, connect.CodeUnavailable},
 		"nobody": {clientauth.Forward(), clientauth.ErrNoCaller, connect.CodeInternal},
@@ -297,16 +309,18 @@ func TestOrganizations(t *testing.T) {
 }
 
 // TestRepeatedTarget makes sure that a call is repeated for the same organization, even if an inner
-// interceptor chooses it.
+// interceptor chooses it, and if the next call is for another one.
 func TestRepeatedTarget(t *testing.T) {
 	t.Parallel()
 	for _, method := range catalogue.Methods {
 		t.Run(method.Name, func(t *testing.T) {
 			t.Parallel()
 			w := newWorld(t)
+			choices := 0
 			source := w.client.SourceFunc(func(ctx context.Context) (clientauth.Target, error) {
+				choices++
 				id, ok := ctx.Value(organizationKey{}).(string)
-				if !ok {
+				if next := method == catalogue.Unary && choices > 2; !ok || next {
 					id = "globex"
 				}
 				return clientauth.Target{Resource: tokens.API, Organization: id, Scopes: []string{"read:data"}}, nil
@@ -330,7 +344,7 @@ func TestRepeatedTarget(t *testing.T) {
 	}
 }
 
-// choosing is an interceptor that calls for an organization.
+// choosing is an interceptor that calls for an organization, and hides the server of a stream.
 type choosing struct{}
 
 func (choosing) in(ctx context.Context) context.Context {
@@ -344,8 +358,14 @@ func (c choosing) WrapUnary(next connect.UnaryFunc) connect.UnaryFunc {
 }
 
 func (c choosing) WrapStreamingClient(next connect.StreamingClientFunc) connect.StreamingClientFunc {
-	return func(ctx context.Context, spec connect.Spec) connect.StreamingClientConn { return next(c.in(ctx), spec) }
+	return func(ctx context.Context, spec connect.Spec) connect.StreamingClientConn {
+		return hidden{next(c.in(ctx), spec)}
+	}
 }
+
+type hidden struct{ connect.StreamingClientConn }
+
+func (hidden) Peer() connect.Peer { return connect.Peer{} }
 
 func (choosing) WrapStreamingHandler(next connect.StreamingHandlerFunc) connect.StreamingHandlerFunc {
 	return next

@@ -118,6 +118,8 @@ func TestOutside(t *testing.T) {
 		{"C9/invalid_target", respond(400, `{"error": "invalid_target"}`), refused + "the endpoint answered with status 400, invalid_target: check Target.Resource", 0},
 		{"C9/access_denied", respond(403, `{"error": "access_denied"}`),
 			refused + "the endpoint answered with status 403, access_denied: check the client's roles at the provider, and Target.Organization", 0},
+		{"C9/403", respond(403, "secret"),
+			refused + "the endpoint answered with status 403: check Target.Scopes, Target.Resource and Target.Organization, and what the provider lets the client have", 0},
 		{"C9/ERROR", respond(400, `{"ERROR": "invalid_client"}`),
 			refused + "the endpoint answered with status 400: check Target.Scopes, Target.Resource and Target.Organization, and what the provider lets the client have", 0},
 		{"C9/an error of its own", respond(400, `{"error": "secret"}`),

@@ -1,6 +1,7 @@
 package clientauth_test
 
 import (
+	"context"
 	"fmt"
 	"io"
 	"net/http"
@@ -52,7 +53,7 @@ func TestRequest(t *testing.T) {
 						return nil, err
 					}
 					if request.Method != http.MethodPost || request.URL.String() != test.url ||
-						request.Header.Get("Content-Type") != "application/x-www-form-urlencoded" {
+						request.Header.Get("Content-Type") != "application/x-www-form-urlencoded" || request.Header.Get("Accept") != "application/json" {
 						t.Errorf("%s %s %v", request.Method, request.URL, request.Header)
 					}
 					if got := request.Header.Get("Authorization"); got != test.authorization {
@@ -160,6 +161,7 @@ func TestTargets(t *testing.T) {
 				t.Fatal(err)
 			}
 			fails(t, client.Source(target), clientauth.ErrRefused)
+			fails(t, client.SourceFunc(func(context.Context) (clientauth.Target, error) { return target, nil }), clientauth.ErrRefused)
 			asked(t, idp, 0)
 		})
 	}
@@ -171,6 +173,9 @@ func TestPrintedClient(t *testing.T) {
 	client := newClient(t, granting(60))
 	source := client.Source(target)
 	want(t, source, "secret-1")
+	if got := fmt.Sprint(client); got != "clientauth.Client" {
+		t.Error(got)
+	}
 	hex := fmt.Sprintf("%x", "secret")
 	type service struct { // fmt calls no method of its fields, and shows behind pointers what a verb does not fit
 		client *clientauth.Client

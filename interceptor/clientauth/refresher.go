@@ -55,7 +55,7 @@ func (r *refresher) current(now time.Time) (*oauth2.Token, *flight, error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	good := now.Before(r.held.endAt)
-	if good && now.Before(r.held.refreshAt) && !r.refused {
+	if now.Before(r.held.refreshAt) && !r.refused {
 		return r.held.token, nil, nil
 	}
 	err := r.start(now)

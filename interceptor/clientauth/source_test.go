@@ -40,7 +40,10 @@ func TestReplace(t *testing.T) {
 		// A source ignores the refusal of a token that it does not hold.
 		foreign := &oauth2.Token{AccessToken: "secret"}
 		source.Drop(t.Context(), foreign)
-		client.SourceFunc(func(context.Context) (clientauth.Target, error) { return target, errors.New("no target") }).Drop(t.Context(), foreign)
+		nowhere := client.SourceFunc(func(context.Context) (clientauth.Target, error) { return target, context.Canceled }) // any error
+		nowhere.Drop(t.Context(), foreign)
+		_, err := nowhere.Replace(t.Context(), foreign)
+		checkError(t, err, context.Canceled)
 		if got, err := refuse(t, source); got != "secret-2" || err != nil {
 			t.Fatal(got, err)
 		}
@@ -48,7 +51,7 @@ func TestReplace(t *testing.T) {
 		asked(t, idp, 2)
 		// A server that refuses every token causes one request in a minute.
 		time.Sleep(time.Minute - 1) // the bubble's clock
-		_, err := refuse(t, source)
+		_, err = refuse(t, source)
 		checkError(t, err, clientauth.ErrSameToken)
 		asked(t, idp, 2)
 		time.Sleep(time.Nanosecond) // the bubble's clock
@@ -150,7 +153,9 @@ func TestReplaceTooEarly(t *testing.T) {
 		want(t, source, "secret-1")
 		idp.Serve(tokenURL, tokens.Respond(503, ""))
 		fails(t, client.Source(organization("acme")), clientauth.ErrUnavailable)
-		_, err := refuse(t, source)
+		_, err := client.Source(organization("acme")).Replace(t.Context(), &oauth2.Token{AccessToken: "secret"})
+		checkError(t, err, clientauth.ErrUnavailable)
+		_, err = refuse(t, source)
 		checkError(t, err, clientauth.ErrSameToken)
 		want(t, source, "secret-1")
 		asked(t, idp, 2)

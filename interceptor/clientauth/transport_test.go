@@ -171,7 +171,11 @@ func TestOtherHosts(t *testing.T) {
 					if _, err := ours.RoundTrip(other); err != nil {
 						t.Error(err)
 					}
-					return ours.RoundTrip(request)
+					response, err := ours.RoundTrip(request)
+					if request.Header.Get("Authorization") != "" {
+						t.Error("the request, which belongs to the mirror, has the token")
+					}
+					return response, err
 				})
 				client := connect.NewClient[message, answer](&http.Client{Transport: mirror}, "https://api.test"+path,
 					connect.WithInterceptors(clientauth.NewInterceptor(newClient(t, granting(60)).Source(target))))

@@ -2,6 +2,7 @@ package callctx_test
 
 import (
 	"errors"
+	"io"
 	"net/http"
 	"net/http/httptest"
 	"runtime"
@@ -94,24 +95,89 @@ func TestConnection(t *testing.T) {
 	})
 }
 
+// A wrapper is the writer of a middleware.
+type wrapper struct{ http.ResponseWriter }
+
+func (w wrapper) Unwrap() http.ResponseWriter { return w.ResponseWriter }
+
 // TestConnectionCloses makes sure that a connection whose reads were ended serves no other request,
 // since the rest of the body must not pass as a request.
 func TestConnectionCloses(t *testing.T) {
 	t.Parallel()
-	server := httptest.NewServer(callctx.Handler(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+	ending := callctx.Handler(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
 		callctx.FromContext(r.Context()).Claim(callctx.Arrival{ID: new(int), Procedure: procedure}).EndReads(0)
-	})))
-	defer server.Close()
-	request, err := http.NewRequestWithContext(t.Context(), http.MethodPost, server.URL+procedure, strings.NewReader("body"))
-	if err != nil {
-		t.Fatal(err)
+	}))
+	for name, handler := range map[string]http.Handler{
+		"alone": ending,
+		"inside of middleware": http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			ending.ServeHTTP(wrapper{wrapper{w}}, r)
+		}),
+	} {
+		server := httptest.NewServer(handler)
+		defer server.Close()
+		request, err := http.NewRequestWithContext(t.Context(), http.MethodPost, server.URL+procedure, strings.NewReader("body"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		response, err := server.Client().Do(request)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := response.Body.Close(); err != nil || response.StatusCode != http.StatusOK || !response.Close {
+			t.Errorf("%s: %s, closes: %t, %v", name, response.Status, response.Close, err)
+		}
 	}
-	response, err := server.Client().Do(request)
-	if err != nil {
-		t.Fatal(err)
+}
+
+// A brokenBody cannot be closed.
+type brokenBody struct{ io.Reader }
+
+func (brokenBody) Close() error { return errors.New("broken") }
+
+// TestBody makes sure that reads have a deadline only while there is a body to read, and that a
+// connection whose body was read in time has none for the next request.
+func TestBody(t *testing.T) {
+	t.Parallel()
+	whole := func(r *http.Request) { _, _ = io.Copy(io.Discard, r.Body) }
+	closes := func(r *http.Request) { _ = r.Body.Close() }
+	sleeps := func(r *http.Request) {
+		whole(r)
+		time.Sleep(callctx.RefusedBody) // the bubble's clock
 	}
-	if err := response.Body.Close(); err != nil || response.StatusCode != http.StatusOK || !response.Close {
-		t.Errorf("%s, closes: %t, %v", response.Status, response.Close, err)
+	nothing := func(*http.Request) {}
+	for name, test := range map[string]struct {
+		body          io.ReadCloser
+		before, after func(*http.Request) // EndReads
+		ends, ended   bool                // there is a deadline after EndReads, and after the request
+	}{
+		"nil":                       {nil, nothing, nothing, false, false},
+		"none":                      {http.NoBody, nothing, nothing, false, false},
+		"not read":                  {io.NopCloser(strings.NewReader("body")), nothing, nothing, true, true},
+		"read before":               {io.NopCloser(strings.NewReader("body")), whole, nothing, false, false},
+		"closed before":             {io.NopCloser(strings.NewReader("body")), closes, nothing, false, false},
+		"not closed, for an error":  {brokenBody{strings.NewReader("body")}, closes, nothing, true, true},
+		"read in time":              {io.NopCloser(strings.NewReader("body")), nothing, whole, true, false},
+		"read, and served too late": {io.NopCloser(strings.NewReader("body")), nothing, sleeps, true, true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				request := newRequest(t)
+				request.Body = test.body
+				w := newWriter()
+				callctx.Handler(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+					test.before(r)
+					callctx.FromContext(r.Context()).Claim(arrival(r, procedure)).EndReads(callctx.RefusedBody)
+					if got := !w.read.IsZero(); got != test.ends {
+						t.Errorf("reads have a deadline: %t, want %t", got, test.ends)
+					}
+					test.after(r)
+				})).ServeHTTP(w, request)
+				if got := !w.read.IsZero(); got != test.ended {
+					t.Errorf("reads have a deadline after the request: %t, want %t", got, test.ended)
+				}
+			})
+		})
 	}
 }
 
@@ -187,6 +253,9 @@ func TestAwaitSend(t *testing.T) {
 				start := time.Now()
 				c.AwaitSend(&writing)
 				returned.Store(true)
+				if !writing.TryLock() {
+					t.Error("AwaitSend keeps the lock")
+				}
 				if cut := !w.write.IsZero(); !cut && !ends || cut && w.write.Sub(start) < time.Second/2 {
 					t.Errorf("writes are ended: %t, after %v", cut, w.write.Sub(start))
 				}

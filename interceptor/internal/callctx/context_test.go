@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"net/http/httptest"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -130,6 +131,52 @@ func TestDeadlineOfContext(t *testing.T) {
 					t.Errorf("HTTP/%d: the context ends with %v, its child with %v", major, r.Context().Err(), child.Err())
 				}
 			})).ServeHTTP(newWriter(), request)
+		})
+	}
+}
+
+// TestGone makes sure that the context of a request ends with the client if reads cannot be ended, also
+// before a deadline of middleware outside.
+func TestGone(t *testing.T) {
+	t.Parallel()
+	for _, told := range []bool{true, false} {
+		synctest.Test(t, func(t *testing.T) {
+			outside, cancel := context.WithCancelCause(t.Context())
+			defer cancel(nil)
+			if told {
+				var free context.CancelFunc
+				outside, free = context.WithTimeout(outside, time.Minute)
+				defer free()
+			}
+			callctx.Handler(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+				child, stop := context.WithCancel(r.Context())
+				defer stop()
+				callctx.FromContext(child).Claim(arrival(r, procedure)).EndReads(0)
+				cancel(errGone)
+				synctest.Wait()
+				if got := context.Cause(child); !errors.Is(got, errGone) {
+					t.Errorf("deadline told: %t: the context ends with %v", told, got)
+				}
+			})).ServeHTTP(failing{httptest.NewRecorder()}, newRequest(t).WithContext(outside))
+		})
+	}
+}
+
+// TestServedContext makes sure that the context of a request ends when the request has been served, and
+// leaves no goroutine, although the context of middleware outside goes on.
+func TestServedContext(t *testing.T) {
+	t.Parallel()
+	for _, early := range []bool{true, false} {
+		synctest.Test(t, func(t *testing.T) { // fails if a goroutine is left
+			var left context.Context
+			callctx.Handler(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+				if left = r.Context(); early && left.Err() != nil {
+					t.Error("the context ends before the request")
+				}
+			})).ServeHTTP(newWriter(), newRequest(t).WithContext(fast{t.Context(), make(chan struct{})}))
+			if left.Err() == nil {
+				t.Errorf("used before: %t: the context goes on when the request has been served", early)
+			}
 		})
 	}
 }
