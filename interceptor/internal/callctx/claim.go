@@ -54,7 +54,7 @@ func (c *Connection) find(arrival Arrival, claim bool) bool {
 	c.mu.Lock()
 	lost := !c.over && c.owner == nil && !c.carries(arrival)
 	found := !c.over && !lost && (c.owner == nil || c.owner == arrival.ID && c.procedure == arrival.Procedure)
-	twice := !c.over && !found && c.carries(arrival)
+	twice := !c.over && !found && c.owner != arrival.ID && c.carries(arrival)
 	if found {
 		c.procedure = arrival.Procedure
 		if claim {

@@ -307,6 +307,11 @@ func TestTold(t *testing.T) { //nolint:paralleltest // it replaces the logger of
 			c.Claim(arrival(r, procedure))
 			c.Claim(arrival(r, "/other"))
 		}, ""},
+		"another procedure of the same call, whose path was changed in place": {newWriter(), func(c *callctx.Connection, r *http.Request) {
+			c.Claim(arrival(r, procedure))
+			r.URL.Path = "/other"
+			c.Claim(arrival(r, "/other"))
+		}, ""},
 		"no deadlines for a refusal": {httptest.NewRecorder(), func(c *callctx.Connection, r *http.Request) { c.Refuse(arrival(r, procedure)) }, "Unwrap"},
 		"no deadlines for writes": {httptest.NewRecorder(), func(c *callctx.Connection, r *http.Request) {
 			var writing sync.Mutex
