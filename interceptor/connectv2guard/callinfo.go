@@ -63,7 +63,7 @@ func (h ownHeader) release(into *connect.Header) {
 		}
 	}
 	for name, values := range h.own.All() {
-		if !slices.Equal(values, h.before.Values(name)) {
+		if !h.before.Has(name) || !slices.Equal(values, h.before.Values(name)) {
 			into.SetValues(name, slices.Clone(values))
 		}
 	}

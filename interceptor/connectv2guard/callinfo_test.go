@@ -116,13 +116,14 @@ func TestHeaderOfOthers(t *testing.T) {
 			handlers, _ = connect.CallInfoForServerContext(ctx)
 			handlers.ResponseHeader().Values("X-Outer")[0] = "changed"
 			handlers.ResponseHeader().Delete("X-Removed")
+			handlers.ResponseHeader().SetValues("X-Empty", []string{})
 			transports.ResponseHeader().Set("X-Meanwhile", "after")
 			return own
 		}, outer, connectv2guard.Interceptor(harness.Expiring(t, time.Hour)))
 		handlers.ResponseHeader().Values("X-Outer")[0] = "too late"
 		got := info.ResponseHeader()
-		if !errors.Is(err, own) || got.Get("X-Outer") != want || got.Has("X-Removed") != (want == "kept") || got.Get("X-Meanwhile") != "after" {
-			t.Errorf("%s: %v, %q, %q", service, err, got.Get("X-Outer"), got.Get("X-Removed"))
+		if !errors.Is(err, own) || got.Get("X-Outer") != want || got.Has("X-Removed") != (want == "kept") || got.Get("X-Meanwhile") != "after" || got.Has("X-Empty") != (want == "changed") {
+			t.Errorf("%s: %v, %q, %q, %t", service, err, got.Get("X-Outer"), got.Get("X-Removed"), got.Has("X-Empty"))
 		}
 	}
 }

@@ -117,9 +117,13 @@ func exchange(ctx context.Context, conn grpc.ClientConnInterface, procedure ungu
 		if procedure.Method != nil {
 			message = unguarded.Message(procedure.Method.Input())
 		}
-		_ = stream.SendMsg(message) // If it fails, RecvMsg returns the status.
+		if err := stream.SendMsg(message); err != nil && !errors.Is(err, io.EOF) { // after io.EOF, RecvMsg returns the status
+			return err
+		}
 	}
-	_ = stream.CloseSend()
+	if err := stream.CloseSend(); err != nil {
+		return err
+	}
 	if err := stream.RecvMsg(new(emptypb.Empty)); !errors.Is(err, io.EOF) {
 		return err
 	}

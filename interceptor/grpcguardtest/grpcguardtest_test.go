@@ -272,8 +272,16 @@ func TestAssertGuarded(t *testing.T) {
 			lost{inProcess(t, newServer(table, all, answering, grpcguard.ServerOptions(guard)...))}, table, nil,
 		},
 		"no gRPC": {
-			answeringAll{"unexpected HTTP status code received from server: 404 (Not Found); transport: received unexpected content-type"}, table,
+			answeringAll{endedStream{text: "unexpected HTTP status code received from server: 404 (Not Found); transport: received unexpected content-type", sent: io.EOF}}, table,
 			[]string{"the server does not know " + strings.Join(procedures(table, some), ", ") + instead},
+		},
+		"a message that cannot be sent": {
+			answeringOne{inProcess(t, newServer(table, all, answering, grpcguard.ServerOptions(guard)...)), read + "Unary", endedStream{sent: status.Error(codes.Internal, "no")}}, table,
+			[]string{read + "Unary" + failing(unary, "Internal")},
+		},
+		"a stream that cannot be closed": {
+			answeringOne{inProcess(t, newServer(table, all, answering, grpcguard.ServerOptions(guard)...)), read + "Unary", endedStream{closed: status.Error(codes.Internal, "no")}}, table,
+			[]string{read + "Unary" + failing(unary, "Internal")},
 		},
 		"unavailable for once": {
 			inProcess(t, newServer(table, all, fails(status.Error(codes.Unavailable, "later")), leaving...)), table,
@@ -336,22 +344,37 @@ type lost struct{ grpc.ClientConnInterface }
 
 func (lost) GetState() connectivity.State { return connectivity.Idle }
 
-// An answeringAll connection answers all calls with a status, before their message is sent.
-type answeringAll struct{ text string }
+// An answeringAll connection answers all calls with a status.
+type answeringAll struct{ stream endedStream }
 
 func (answeringAll) Invoke(context.Context, string, any, any, ...grpc.CallOption) error { return nil }
 
 func (c answeringAll) NewStream(context.Context, *grpc.StreamDesc, string, ...grpc.CallOption) (grpc.ClientStream, error) {
-	return endedStream{text: c.text}, nil
+	return c.stream, nil
+}
+
+// An answeringOne connection answers the calls of one procedure itself.
+type answeringOne struct {
+	grpc.ClientConnInterface
+	procedure string
+	stream    endedStream
+}
+
+func (c answeringOne) NewStream(ctx context.Context, desc *grpc.StreamDesc, method string, opts ...grpc.CallOption) (grpc.ClientStream, error) {
+	if method == c.procedure {
+		return c.stream, nil
+	}
+	return c.ClientConnInterface.NewStream(ctx, desc, method, opts...)
 }
 
 type endedStream struct {
 	grpc.ClientStream
-	text string
+	text         string
+	sent, closed error
 }
 
-func (endedStream) SendMsg(any) error   { return io.EOF }
-func (endedStream) CloseSend() error    { return nil }
+func (s endedStream) SendMsg(any) error { return s.sent }
+func (s endedStream) CloseSend() error  { return s.closed }
 func (s endedStream) RecvMsg(any) error { return status.Error(codes.Unimplemented, s.text) }
 
 // TestNobodyServes makes sure that a connection without a server is one fault, after five seconds.

@@ -48,7 +48,8 @@ import (
 // grpcguardtest.AssertGuarded. A procedure that does not answer within five seconds is open; after three
 // such procedures, the rest is not called.
 //
-// AssertGuarded does not compare the rules of the handler's Guard with the table.
+// AssertGuarded does not compare the rules of the handler's Guard with the table. All protocols of a
+// procedure must refuse a call without a token for the same reason.
 func AssertGuarded(t testing.TB, handler http.Handler, table *policy.Table) {
 	t.Helper()
 	const otherwise = " (test grpc-go with grpcguardtest.AssertGuarded, and REST with guardtest.AssertRESTGuarded)"

@@ -62,7 +62,7 @@ func (r reply) page(body, path string) page {
 		body = ""
 	}
 	service, method, _ := strings.Cut(strings.TrimPrefix(path, "/"), "/")
-	for _, name := range []string{url.QueryEscape(path), service, method} {
+	for _, name := range []string{path, url.QueryEscape(path), service, method} {
 		body = strings.ReplaceAll(body, name, "")
 	}
 	return page{status: r.status, contentType: contentType, body: body}
@@ -79,8 +79,9 @@ type caller struct {
 	unknown map[string]page // what calls of the unknown procedure are answered with, by protocol and tokens
 }
 
-// call returns the first answer that is not a Guard's refusal, or else a refusal. A procedure is not
-// served if the handler answers as it answers the unknown procedure.
+// call returns the first answer that is not a Guard's refusal, or else the refusal. Refusals of a call
+// without a token are a fault if their reasons differ. A procedure is not served if the handler answers as
+// it answers the unknown procedure.
 func (c *caller) call(ctx context.Context, procedure unguarded.Procedure, authorization []string) unguarded.Answer {
 	var refusal *unguarded.Answer
 	absent := unguarded.Answer{Kind: unguarded.Absent, Text: procedure.Name}
@@ -88,14 +89,17 @@ func (c *caller) call(ctx context.Context, procedure unguarded.Procedure, author
 		answer, page := c.by(ctx, protocol, procedure, authorization)
 		isPage := page.status != 0
 		switch {
-		case isPage && (page.unserved() || page == c.unknownPage(ctx, protocol, authorization)):
+		case isPage && (procedure == unguarded.UnknownProcedure || page.unserved() || page == c.unknownPage(ctx, protocol, authorization)):
 			if page.status != http.StatusNotFound && absent.Text == procedure.Name {
 				absent.Text += fmt.Sprintf(" (HTTP status %d)", page.status)
 			}
 		case answer.Reason == "":
 			return answer
-		default:
+		case refusal == nil:
 			refusal = &answer
+		case authorization == nil && refusal.Kind == unguarded.Answered && answer.Reason != refusal.Reason:
+			refusal = &unguarded.Answer{Kind: unguarded.Faulty, Text: fmt.Sprintf("is refused for different reasons: it answered calls without a token with "+
+				"%s and reason %q, and with %s and reason %q: guard all protocols with one table", refusal.Text, refusal.Reason, answer.Text, answer.Reason)}
 		}
 	}
 	if refusal != nil {
@@ -137,9 +141,9 @@ func (c *caller) by(ctx context.Context, protocol protocol, procedure unguarded.
 	answer.Text = strings.TrimSpace(answer.Text)
 	absent := got.page(got.body, procedure.Name)
 	failed, isRPC := false, strings.HasPrefix(contentType, "application/grpc") || strings.HasPrefix(contentType, "application/connect+")
-	for _, block := range append([]http.Header{got.header, got.trailer}, blocks(body)...) {
+	for _, block := range append([]http.Header{got.header, got.trailer}, blocks(contentType, body)...) {
 		code := block.Get("Grpc-Status")
-		failed = failed || code != "" && code != "0"
+		failed, isRPC = failed || code != "" && code != "0", isRPC || code != ""
 		if code == "5" || code == "12" {
 			absent = got.page(code+block.Get("Grpc-Message"), procedure.Name)
 			absent.isRPC = true
@@ -156,7 +160,7 @@ func (c *caller) by(ctx context.Context, protocol protocol, procedure unguarded.
 		answer.Reason = cmp.Or(answer.Reason, found)
 	}
 	answer.OK = got.status == http.StatusOK && !failed
-	if isRPC && !absent.isRPC {
+	if isRPC && (!absent.isRPC || answer.Reason != "") {
 		return answer, page{}
 	}
 	return answer, absent
@@ -178,8 +182,11 @@ func frames(body []byte, flag byte) [][]byte {
 	return all
 }
 
-// blocks returns the trailers in a body of gRPC-Web. Other bodies have no such frame.
-func blocks(body []byte) []http.Header {
+// blocks returns the trailers in a body of gRPC-Web.
+func blocks(contentType string, body []byte) []http.Header {
+	if !strings.HasPrefix(contentType, "application/grpc-web") {
+		return nil
+	}
 	var all []http.Header
 	for _, frame := range frames(body, 0x80) {
 		block, _ := textproto.NewReader(bufio.NewReader(bytes.NewReader(frame))).ReadMIMEHeader() // io.EOF, since no empty line ends the block
@@ -218,7 +225,10 @@ func connectError(message []byte) (code connect.Code, reason interceptor.Reason)
 
 // reason finds a Guard's reason in the details of a gRPC status.
 func reason(header http.Header) interceptor.Reason {
-	wire, _ := base64.RawStdEncoding.DecodeString(strings.TrimRight(header.Get("Grpc-Status-Details-Bin"), "="))
+	wire, err := base64.RawStdEncoding.DecodeString(strings.TrimRight(header.Get("Grpc-Status-Details-Bin"), "="))
+	if err != nil {
+		return ""
+	}
 	return reasonInStatus(wire)
 }
 

@@ -144,11 +144,69 @@ func TestProtocols(t *testing.T) {
 		text := strings.Replace(fault(procedure, notIts, answer)[0], "TOKEN_MISSING", "RULE_MISSING", 1)
 		ruleless = append(ruleless, text+"; then compile its file into the table, or name sample.v1.DocumentService in policy.WithPublic")
 	}
+	fresh := func(status int) http.Handler { // for all that is not mounted
+		return http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+			_ = json(w, status, fmt.Sprintf(`{"error": "no such path", "request_id": %d}`, pages.Add(1)))
+		})
+	}
+	const reflection = "/grpc.reflection.v1.ServerReflection/"
+	besideFresh := func(status int) http.Handler { // apart from well-known services other than reflection
+		return splitting(splitting(guarded, fresh(status), "/protoauthz.guardtest.", all), invalid, reflection, all)
+	}
+	reflects := []string{strings.Replace(fault(reflection+"ServerReflectionInfo", notIts, `200, gRPC status "3"`)[0], "TOKEN_MISSING", "RULE_MISSING", 1) +
+		"; then name grpc.reflection.v1.ServerReflection in policy.WithPublic if everybody may call it, or do not serve it"}
+	smaller := sample(harness.NoTokens(small), nil)
+	const missing, ruleMissing = `%s and reason "TOKEN_MISSING"`, `%s and reason "RULE_MISSING"`
+	differ := func(procedure, first, firstAnswer, second, secondAnswer string) string {
+		return procedure + " is refused for different reasons: it answered calls without a token with HTTP status " +
+			fmt.Sprintf(first, firstAnswer) + ", and with HTTP status " + fmt.Sprintf(second, secondAnswer) + ": guard all protocols with one table"
+	}
+	members := func(fault func(procedure string) string) []string {
+		all := of("Member", "")
+		for i, procedure := range all {
+			all[i] = fault(procedure)
+		}
+		return all
+	}
+	tokenFirst := members(func(procedure string) string {
+		return differ(procedure, missing, `200, gRPC status "16"`, ruleMissing, "403 to POST application/proto")
+	})
+	ruleFirst := members(func(procedure string) string {
+		return differ(procedure, ruleMissing, `200, gRPC status "7"`, missing, "401 to POST application/proto")
+	})
+	const member = "/sample.v1.MemberService/"
+	joining := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if values := r.Header["Authorization"]; values != nil {
+			r.Header.Set("Authorization", values[0])
+		}
+		guarded.ServeHTTP(w, r)
+	})
+	mapped := http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { // for all paths
+		_ = json(w, 404, `{"code": "not_found", "details": [{"type": "google.rpc.ErrorInfo", "value": "`+detail+`"}]}`)
+	})
+	bare := http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { // gRPC without its content type
+		w.Header().Set("Grpc-Status", "16")
+		w.Header().Set("Content-Type", "text/plain")
+	})
 	for name, test := range map[string]struct {
 		handler http.Handler
 		table   *policy.Table
 		want    []string
 	}{
+		"reflection, beside fresh JSON, 200": {besideFresh(200), table, reflects},
+		"reflection, beside fresh JSON, 400": {besideFresh(400), table, reflects},
+		"reflection, beside fresh JSON, 500": {besideFresh(500), table, reflects},
+		"gRPC has another table":             {splitting(guarded, smaller, member, sends("POST", "application/grpc")), table, ruleFirst},
+		"Connect has another table": {splitting(smaller, guarded, "/", func(r *http.Request) bool {
+			return !strings.HasPrefix(r.URL.Path, member) || sends("POST", "application/grpc")(r)
+		}), table, tokenFirst},
+		"GET is open, beside another table":         {splitting(splitting(guarded, smaller, member, sends("POST", "application/grpc")), json200, member+"ListMembers", sends("GET", "")), table, append(append([]string{}, ruleFirst[0]), append(fault(member+"ListMembers", openly, "200 to GET"), ruleFirst[2])...)},
+		"Connect joins the tokens":                  {splitting(joining, guarded, "/", sends("POST", "application/grpc")), table, nil},
+		"a refusal with another code":               {mapped, small, []string{"every procedure that the server does not know is guarded by another table than the given one" + sameTable}},
+		"gRPC by its status alone":                  {bare, small, everywhere(notIts, `200, gRPC status ""`, `200, gRPC status ""`)},
+		"trailers in a body of gRPC":                {splitting(guarded, framed("application/grpc", envelope(0x80, trailers)), unary, exactly("application/grpc")), table, fault(unary, openly, "200 to POST application/grpc")},
+		"garbage after the details":                 {splitting(guarded, framed("application/grpc-web", envelope(0x80, "grpc-status: 16\r\ngrpc-status-details-bin: "+details+"!\r\n")), unary, sends("POST", "application/grpc-web")), table, fault(unary, notIts, "200 to POST application/grpc-web+proto")},
+		"a stream that is cut after a frame":        {splitting(guarded, framed("application/connect+json", envelope(0, "message"), "\x02\x00\x00\x00"), client, sends("POST", "application/connect+")), table, fault(client, openly, "200 to POST application/connect+proto")},
 		"gRPC-Web is open":                          {splitting(guarded, open, unary, sends("POST", "application/grpc-web")), table, fault(unary, notIts, "200 to POST application/grpc-web+proto")},
 		"gRPC-Web of a stream is open":              {splitting(guarded, open, client, sends("POST", "application/grpc-web")), table, fault(client, openly, "200 to POST application/grpc-web+proto")},
 		"Connect is open, binary":                   {splitting(guarded, open, unary, sends("POST", "application/proto")), table, fault(unary, notIts, "400 to POST application/proto")},

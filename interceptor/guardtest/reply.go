@@ -55,7 +55,7 @@ func reasonIn(value any) interceptor.Reason {
 	case []any:
 		inner = value
 	case map[string]any:
-		if reason, _ := value["reason"].(string); value["domain"] == unguarded.Domain {
+		if reason, ok := value["reason"].(string); ok && value["domain"] == unguarded.Domain {
 			return interceptor.Reason(reason)
 		}
 		if reason := packed(value); reason != "" {
@@ -81,6 +81,9 @@ func packed(detail map[string]any) interceptor.Reason {
 		name, _ = detail["type_url"].(string)
 	}
 	text, _ := detail["value"].(string)
-	value, _ := base64.RawStdEncoding.DecodeString(strings.TrimRight(text, "="))
+	value, err := base64.RawStdEncoding.DecodeString(strings.TrimRight(text, "="))
+	if err != nil {
+		return ""
+	}
 	return unguarded.Reason([]*anypb.Any{{TypeUrl: "type.googleapis.com/" + name, Value: value}})
 }

@@ -136,7 +136,7 @@ func (c *restCaller) by(ctx context.Context, procedure string, route route, auth
 	answer.Text = fmt.Sprintf("HTTP status %d", got.status) + to
 	_, denial := c.guard().Admit(ctx, procedure, http.Header{"Authorization": authorization})
 	unauthorized, challenge := got.status == http.StatusUnauthorized, got.header.Get("WWW-Authenticate")
-	if unauthorized && challenge == denial.Challenge() {
+	if answer.Reason == "" && unauthorized && challenge == denial.Challenge() {
 		answer.Reason = denial.Reason()
 	}
 	switch {
@@ -159,7 +159,7 @@ func (c *restCaller) by(ctx context.Context, procedure string, route route, auth
 			answer.Text += fmt.Sprintf(" (HTTP status %d)", got.status)
 		}
 		return answer
-	case unregistered(body):
+	case got.status == http.StatusNotImplemented && unregistered(body):
 		fault, remedy = "is not registered with the server behind the gateway", "register it before grpcguard.InProcess(server)"
 	case got.status == http.StatusServiceUnavailable:
 		fault, remedy = "cannot be called, or has no guard", "serve the server behind the gateway, and "+restRemedy

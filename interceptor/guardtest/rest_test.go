@@ -320,6 +320,10 @@ func TestAssertRESTGuarded(t *testing.T) {
 		"a token": {get, answer(401, "", strings.Replace(refusal, "TOKEN_MISSING", "TOKEN_INVALID", 1)), []string{
 			`the calls carry a token: /rest.S/A was refused with reason "TOKEN_INVALID": give a handler that adds no token`,
 		}},
+		"not registered, by another status":     {get, answer(500, "", `{"code": 12, "message": "unknown service rest.S"}`), callTo(notIts, "500 to GET /v1/a")},
+		"another table, beside a challenge":     {get, answer(401, realm, strings.Replace(refusal, "TOKEN_MISSING", "RULE_MISSING", 1)), []string{"/rest.S/A" + smallOne}},
+		"refused, beside another domain":        {get, answer(401, "", `{"domain": "protoauthz", "error": `+refusal+`}`), nil},
+		"encoding/json, garbled":                {get, answer(401, "", `{"code": 16, "details": [{"type_url": "type.googleapis.com/google.rpc.ErrorInfo", "value": "`+binary+`!"}]}`), callTo(notIts, "401 to GET /v1/a"+hidden)},
 		"not registered, a service":             {get, answer(501, "", `{"code": 12, "message": "unknown service rest.S"}`), []string{alien}},
 		"not registered, of a stream":           {"stream " + get, answer(501, "", `{"error": {"code": 12, "message": "unknown service rest.S"}}`), []string{alien}},
 		"not registered, a method":              {get, answer(501, "", `{"code": 12, "message": "unknown method A for service rest.S"}`), []string{alien}},
@@ -356,13 +360,15 @@ func TestAssertRESTGuarded(t *testing.T) {
 	}
 	guardtest.AssertRESTGuarded(t, refused, compileREST(t, get))
 	guardtest.AssertRESTGuarded(t, refused, compileREST(t, ""))
-	r := &harness.Report{TB: t}
 	naming := func(w http.ResponseWriter, r *http.Request) {
 		_, _ = fmt.Fprintln(w, "Log in to go to", r.URL.Path, url.QueryEscape(r.URL.Path))
 	}
-	guardtest.AssertRESTGuarded(r, http.HandlerFunc(naming), compileREST(t, `option (google.api.http) = { get: "/v1/a/b" };`))
-	r.Expect(t, "a page that names the route", prefixed(unserved("GET /v1/a/b (HTTP status 200)")))
-	r = &harness.Report{TB: t}
+	for _, path := range []string{"/v1/a/b", "/a", "/v1/v1x"} {
+		r := &harness.Report{TB: t}
+		guardtest.AssertRESTGuarded(r, http.HandlerFunc(naming), compileREST(t, `option (google.api.http) = { get: "`+path+`" };`))
+		r.Expect(t, "a page that names the route", prefixed(unserved("GET "+path+" (HTTP status 200)")))
+	}
+	r := &harness.Report{TB: t}
 	guardtest.AssertRESTGuarded(r, routes(answer(200, "", "no such route"), answer(200, "", "no such method")), compileREST(t, get, ""))
 	r.Expect(t, "another page for each verb", prefixed(unserved("GET /v1/a (HTTP status 200)")))
 	r = &harness.Report{TB: t}
@@ -398,11 +404,13 @@ func TestRESTHanging(t *testing.T) {
 func TestRESTGarbled(t *testing.T) {
 	t.Parallel()
 	for name, test := range map[string]struct{ option, fault string }{ // a google.api.HttpRule
-		"tag":                       {"\xff", "unexpected EOF"},
-		"value":                     {"\x12\x05/", "unexpected EOF"},
-		"custom":                    {"\x42\x01\xff", "unexpected EOF"},
-		"additional":                {"\x5a\x01\xff", "unexpected EOF"},
-		"a number in place of text": {"\x12\x05/v1/a\x10\x01", ""},
+		"tag":                        {"\xff", "unexpected EOF"},
+		"value":                      {"\x12\x05/", "unexpected EOF"},
+		"custom":                     {"\x42\x01\xff", "unexpected EOF"},
+		"additional":                 {"\x5a\x01\xff", "unexpected EOF"},
+		"a number in place of text":  {"\x12\x05/v1/a\x10\x01", ""},
+		"custom, with another field": {"\x42\x13\x0a\x03GET\x12\x05/v1/a\x1a\x05/v1/b", ""},
+		"custom, without a path":     {"\x12\x05/v1/b\x42\x06\x0a\x04HEAD\x5a\x07\x12\x05/v1/a", ""},
 	} {
 		set := protos.Set(filesREST(t, "")...)
 		last := set.GetFile()[len(set.GetFile())-1]

@@ -53,10 +53,11 @@ func routesIn(rule []byte) ([]route, error) {
 		case number == 7:
 			body = string(value)
 		case number == 8: // a google.api.CustomHttpPattern
+			own = route{}
 			return eachField(value, func(number protowire.Number, value []byte) error {
 				if number == 1 {
 					own.verb = string(value)
-				} else {
+				} else if number == 2 {
 					own.path = string(value)
 				}
 				return nil

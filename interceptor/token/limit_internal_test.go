@@ -105,8 +105,8 @@ func TestBusy(t *testing.T) {
 	})
 }
 
-// TestForgedTokenRests makes sure that a slot rests after a forged token, and not after a good one. In a bubble
-// a signature would cost no time.
+// TestForgedTokenRests makes sure that each forged token adds its rest, and that good tokens add none. In a
+// bubble a signature would cost no time.
 func TestForgedTokenRests(t *testing.T) {
 	t.Parallel()
 	verifier, err := NewVerifier(Issuer{URL: tokens.I1.URL, Algorithms: []string{"ES512"}, ScopeClaims: []string{"scope"}},
@@ -115,18 +115,26 @@ func TestForgedTokenRests(t *testing.T) {
 		t.Fatal(err)
 	}
 	scene := tokens.Scene{Now: time.Now().Unix()}
-	rests := func() bool { return verifier.limit.due.Load() != 0 || len(verifier.limit.slots) != 0 }
-	for range 3 {
-		if _, err := verifier.Verify(t.Context(), scene.Token(tokens.I1.ES512)); err != nil || rests() {
-			t.Fatalf("a good token: %v, rests: %t", err, rests())
+	const cost = time.Microsecond // a signature takes longer
+	check := func(raw string, wantErr error, want time.Duration) {
+		t.Helper()
+		_, err := verifier.Verify(t.Context(), raw)
+		if due := time.Duration(verifier.limit.due.Load()); !errors.Is(err, wantErr) || due != want {
+			t.Fatalf("%v, and a rest of %v is due, want %v, and %v", err, due, wantErr, want)
 		}
+	}
+	for range 3 {
+		check(scene.Token(tokens.I1.ES512), nil, 0)
+	}
+	keys := verifier.issuers[tokens.I1.URL].keys.current.Load()
+	for _, key := range keys.find(keyName{tokens.I1.ES512.ID, "ES512"}) {
+		key.fastest.Store(int64(cost))
 	}
 	forged := tokens.I2.ES512.Mint(tokens.I1.ES512.Header(), scene.Payload(tokens.I1.URL))
-	for n := 0; !rests(); n++ { // on a busy machine, a rest may end before rests sees it
-		if _, err := verifier.Verify(t.Context(), forged); !errors.Is(err, ErrInvalid) || n == 100 {
-			t.Fatalf("after %d forged tokens: %v, and no rest", n, err)
-		}
+	for n := range time.Duration(100) {
+		check(forged, ErrInvalid, (n+1)*restFactor*cost)
 	}
+	check(scene.Token(tokens.I1.ES512), nil, 100*restFactor*cost)
 }
 
 // TestRest makes sure that forged tokens get a tenth of a slot's time, and that other tokens

@@ -136,7 +136,7 @@ func (s Server) faults(ctx context.Context, table *policy.Table) []string {
 			// The other procedures may be open or not: the token may grant them.
 			return []string{fmt.Sprintf("the calls carry a token: %s was refused with reason %q: give a %s that adds no token", procedure.Name, answer.Reason, s.What)}
 		}
-		found = true
+		found = found || authorization == nil
 		fault := s.judge(procedure, rule, answer, authorization)
 		if fault == "" { // so far: the call had no token
 			answer = s.Call(ctx, procedure, TwoTokens)

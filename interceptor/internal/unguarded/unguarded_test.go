@@ -59,6 +59,7 @@ func TestAssert(t *testing.T) {
 	table := harness.Rules(t)
 	const (
 		ruled, health, linked = "/test.v1.Read/Unary", "/grpc.health.v1.Health/Check", "/sample.v1.CatalogService/GetInfo"
+		orca                  = "/xds.service.orca.v3.OpenRcaService/StreamCoreMetrics"
 
 		answered  = ": it answered a call without a token with "
 		openly    = " is open" + answered + `200 and reason "", not with `
@@ -107,6 +108,8 @@ func TestAssert(t *testing.T) {
 		"unreachable":               {map[string]unguarded.Answer{"/": {Kind: unguarded.Unreachable, Text: "no"}}, []string{"the server cannot be called: no"}},
 		"absent":                    {map[string]unguarded.Answer{ruled: {Kind: unguarded.Absent, Text: "it"}}, []string{"the server lacks it: give another"}},
 		"a guard for tokens alone":  {map[string]unguarded.Answer{"/": {Kind: unguarded.Uncallable}, health: {Kind: unguarded.Absent}, two + health: reason(interceptor.ReasonTokenMalformed)}, []string{"nothing is guarded"}},
+		"open for tokens alone":     {map[string]unguarded.Answer{"/": {Kind: unguarded.Uncallable}, health: {Kind: unguarded.Absent}, two + health: open}, []string{health + " is open" + badly + `200 and reason "", not with "RULE_MISSING": ` + noGuard + "; then name grpc.health.v1.Health" + everybody, "nothing is guarded"}},
+		"the last, for tokens":      {map[string]unguarded.Answer{orca: {Kind: unguarded.Absent}, two + orca: open}, []string{orca + " is open" + badly + `200 and reason "", not with "RULE_MISSING": ` + noGuard + "; then name xds.service.orca.v3.OpenRcaService" + everybody}},
 		"uncallable":                {map[string]unguarded.Answer{"/": {Kind: unguarded.Uncallable}}, []string{"nothing is guarded"}},
 		"open to two tokens":        {map[string]unguarded.Answer{two + ruled: open}, []string{ruled + " is open" + badly + "200" + malformed}},
 		"failing with two tokens":   {map[string]unguarded.Answer{two + ruled: failed}, []string{ruled + " is not behind the guard" + badly + "500" + malformed}},
