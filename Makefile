@@ -93,7 +93,7 @@ policy: $(BUF) ## Write who may call what of the sample into sample/POLICY.md
 	mv $(TMP)/POLICY.md sample/POLICY.md
 
 .PHONY: checkpolicy
-checkpolicy: $(BUF) ## Check that sample/POLICY.md is what proto/ says, also on a dirty tree
+checkpolicy: $(BUF) ## Check that sample/POLICY.md matches proto/, also on a dirty tree
 	@$(print_policy) >$(TMP)/POLICY.md
 	@diff -u sample/POLICY.md $(TMP)/POLICY.md || { echo 'the rules have changed: review them, then run make policy' >&2; exit 1; }
 

@@ -138,5 +138,5 @@ func headerCause(organization *policy.Organization, header Header) string {
 // name off after 200 characters and escapes the rest: the name cannot pass for lines of a log.
 func ruleCause(procedure string) string {
 	return fmt.Sprintf("no rule was compiled for the procedure %+.200q: give policy.Compile the .proto file of its service, "+
-		"or open the service with policy.WithPublic; if the server does not have this procedure, the client must call another", procedure)
+		"or make the service public with policy.WithPublic; if the server does not have this procedure, the client must call another", procedure)
 }

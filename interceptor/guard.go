@@ -55,7 +55,7 @@ func WithoutStreamExpiry() Option {
 // An Event is one decision of a [Guard].
 type Event struct {
 	// Procedure is the procedure of the rule: "/pkg.Service/Method", or "/pkg.Service/*" for a
-	// service that [policy.WithPublic] opens without a descriptor. Without a rule Procedure is
+	// service that [policy.WithPublic] makes public without a descriptor. Without a rule Procedure is
 	// empty, and the cause of the denial holds the name that the client has sent, cut off and
 	// escaped. So a metric by Procedure has one series for each rule, and one for the empty
 	// Procedure.

@@ -54,7 +54,7 @@ type Connection interface {
 	// EndReads ends the reads of the call after a time. With 0 EndReads wakes a handler that waits
 	// for the client. A longer time bounds the wait for the body of a refused call.
 	EndReads(in time.Duration)
-	// AwaitSend waits until nobody holds the lock, and leaves the lock open. A Send that is under
+	// AwaitSend waits until nobody holds the lock, and leaves the lock unlocked. A Send that is under
 	// way holds the lock and is the last of the call. AwaitSend may end this Send if the client
 	// takes too long to read. The adapter answers after AwaitSend.
 	AwaitSend(sending *sync.Mutex)

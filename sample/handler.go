@@ -60,7 +60,7 @@ func compilePolicy(audience string) (*policy.Table, error) {
 			samplev1.File_sample_v1_document_proto,
 		},
 		policy.WithAudience(audience),
-		// Everybody may call these services. Their .proto files belong to others, so an option opens them here.
+		// Everybody may call these services. Their .proto files belong to others, so an option makes them public here.
 		policy.WithPublic(
 			grpchealth.HealthV1ServiceName,
 			grpcreflect.ReflectV1ServiceName,

@@ -69,7 +69,7 @@
 // google.rpc.ErrorInfo are right. The challenge stands only in the metadata of the ErrorInfo.
 // Answers carry no Cache-Control: set one for caches that ignore Authorization.
 //
-// The guard judges the procedure that the gateway calls, whatever X-HTTP-Method-Override has made of
+// The guard applies the rule of the procedure that the gateway calls, whatever X-HTTP-Method-Override has made of
 // the request. The guard judges the message that the gateway makes of path, query and body, and the
 // handler gets the same message. A field in the path overrides the same field in the query or the body.
 //

@@ -22,8 +22,8 @@ const (
 	// FaultScopeInvalid means that a scope is not a scope-token (RFC 6749 section 3.3), or
 	// is given twice.
 	FaultScopeInvalid FaultKind = "SCOPE_INVALID"
-	// FaultScopeShared means that a global and an organization-level method of the same
-	// audience need the same scope. Each of these methods has the fault.
+	// FaultScopeShared means that a global method and a method of an organization, with the same
+	// audience, need the same scope. Each of these methods has the fault.
 	FaultScopeShared FaultKind = "SCOPE_SHARED"
 	// FaultModelMissing means that a method has no permission model.
 	FaultModelMissing FaultKind = "MODEL_MISSING"

@@ -31,9 +31,9 @@ type meter struct {
 	received int64 // bytes that arrived
 	decoded  int   // bytes of all answers, decompressed
 
-	files       map[[sha256.Size]byte]struct{} // that were counted
-	bytes       int                            // of these files
-	definitions int                            // in these files
+	files       map[[sha256.Size]byte]struct{} // files that were counted
+	bytes       int                            // of counted files
+	definitions int                            // in counted files
 }
 
 var (

@@ -106,7 +106,7 @@ func (s Server) faults(ctx context.Context, table *policy.Table) []string {
 		return []string{"the server cannot be called: " + unknown.Text}
 	case unknown.Kind == Absent, unknown.Kind == Uncallable, unknown.Reason == interceptor.ReasonRuleMissing:
 	default:
-		faults = append(faults, "every procedure that the server does not know "+s.judge(UnknownProcedure, nil, unknown, nil))
+		faults = append(faults, "every procedure that the server does not know "+s.faultIn(UnknownProcedure, nil, unknown, nil))
 	}
 	found, hanging := false, 0
 	for _, procedure := range procedures(table) {
@@ -137,10 +137,10 @@ func (s Server) faults(ctx context.Context, table *policy.Table) []string {
 			return []string{fmt.Sprintf("the calls carry a token: %s was refused with reason %q: give a %s that adds no token", procedure.Name, answer.Reason, s.What)}
 		}
 		found = found || authorization == nil
-		fault := s.judge(procedure, rule, answer, authorization)
+		fault := s.faultIn(procedure, rule, answer, authorization)
 		if fault == "" { // so far: the call had no token
 			answer = s.Call(ctx, procedure, TwoTokens)
-			fault = s.judge(procedure, rule, answer, TwoTokens)
+			fault = s.faultIn(procedure, rule, answer, TwoTokens)
 		}
 		if fault != "" {
 			faults = append(faults, procedure.Name+" "+fault)
@@ -161,8 +161,8 @@ func (s Server) faults(ctx context.Context, table *policy.Table) []string {
 	return faults
 }
 
-// judge returns the fault in an answer, or "". The rule is nil if the table has none.
-func (s Server) judge(procedure Procedure, rule *policy.Rule, answer Answer, authorization []string) string {
+// faultIn returns the fault in an answer, or "". The rule is nil if the table has none.
+func (s Server) faultIn(procedure Procedure, rule *policy.Rule, answer Answer, authorization []string) string {
 	want, remedy, public := interceptor.ReasonTokenMissing, s.Remedy(procedure), ""
 	sent := "without a token"
 	if authorization != nil {

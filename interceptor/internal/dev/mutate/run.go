@@ -68,11 +68,11 @@ func (t trial) run(ctx context.Context) (err error) {
 	if ctx.Err() != nil {
 		return ctx.Err() // an interrupted test is not a kill
 	}
-	return t.judge(mutants, outcomes, time.Since(start).Round(time.Second))
+	return t.report(mutants, outcomes, time.Since(start).Round(time.Second))
 }
 
-// judge prints what became of the mutants. An outcome is empty if the mutant was not chosen.
-func (t trial) judge(mutants []mutant, outcomes []string, took time.Duration) error {
+// report prints what became of the mutants. An outcome is empty if the mutant was not chosen.
+func (t trial) report(mutants []mutant, outcomes []string, took time.Duration) error {
 	accepted := map[string]bool{}
 	for _, match := range survivor.FindAllStringSubmatch(t.survivors, -1) {
 		if file, _, _ := strings.Cut(match[1], ": "); path.Dir(file) == t.folders[0] && t.chosen.MatchString(match[1]) {

@@ -47,8 +47,8 @@ export function defaultResource(ctx) {
   return organization(ctx) && organizationURN + organization(ctx);
 }
 
-// resourceServer says what the client may be granted at a resource, and how that is signed.
-// Scopes that are asked for in vain are dropped without a word.
+// resourceServer returns the scopes that the client may get at a resource, and how tokens are signed.
+// Other requested scopes are dropped without an error.
 export function resourceServer(ctx, resource, client) {
   const id = organization(ctx);
   const alg = algorithms[resource];
