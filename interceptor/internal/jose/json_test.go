@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"math"
 	"strings"
 	"sync"
 	"testing"
@@ -210,6 +211,29 @@ func TestManyNames(t *testing.T) {
 		})
 	}
 	wait.Wait()
+}
+
+// TestTablesAreKept makes sure that the tables of names are used again, and that a table that is larger than
+// any token needs is not kept.
+func TestTablesAreKept(t *testing.T) { //nolint:paralleltest // testing.AllocsPerRun must be alone
+	for count, kept := range map[int]bool{1: true, 4095: true, 4096: false} {
+		text := strings.Builder{}
+		for n := range count {
+			fmt.Fprintf(&text, `,"%d":0`, n)
+		}
+		object := "{" + text.String()[1:] + "}"
+		allocations := math.Inf(1)
+		for range 50 { // the race detector makes a pool forget a quarter of its tables
+			allocations = min(allocations, testing.AllocsPerRun(1, func() {
+				if _, err := jose.ParseMembers(object, []string{"0"}); err != nil {
+					t.Error(err)
+				}
+			}))
+		}
+		if (allocations == 1) != kept { // the members that are asked for
+			t.Errorf("%v allocations for an object with %d names", allocations, count)
+		}
+	}
 }
 
 // TestMemberNobodyAskedFor makes sure that a member that ParseMembers was not asked for does not

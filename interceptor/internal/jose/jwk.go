@@ -1,7 +1,6 @@
 package jose
 
 import (
-	"context"
 	"crypto"
 	"crypto/ecdsa"
 	"crypto/ed25519"
@@ -13,6 +12,7 @@ import (
 	"strings"
 
 	"github.com/MicahParks/keyfunc/v3"
+	"github.com/golang-jwt/jwt/v5"
 )
 
 // A Key is a public key of a key set (RFC 7517 section 4).
@@ -103,18 +103,14 @@ func parsePublic(kty string, jwk *Object) (crypto.PublicKey, error) {
 	return public, checkPublic(public, len(parts["x"]), len(parts["y"]))
 }
 
-// build builds the key of a single JWK with keyfunc.
+// build builds the key of a JWK, which has neither kid nor alg, with keyfunc.
 func build(parts map[string]string) (crypto.PublicKey, error) {
 	jwk, _ := json.Marshal(parts) // strings have a JSON form
 	set, err := keyfunc.NewJWKJSON(jwk)
 	if err != nil {
 		return nil, err
 	}
-	keys, err := set.VerificationKeySet(context.Background())
-	if err != nil || len(keys.Keys) != 1 {
-		return nil, errors.New("not one key")
-	}
-	return keys.Keys[0], nil
+	return set.Keyfunc(&jwt.Token{Header: map[string]any{"kid": "", "alg": ""}})
 }
 
 const (

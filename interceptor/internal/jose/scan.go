@@ -141,12 +141,12 @@ func peek(text string, at int) byte {
 	return 0
 }
 
+// blank are the characters of white space.
+var blank = [256]bool{' ': true, '\t': true, '\n': true, '\r': true}
+
 // space returns the place behind any white space.
 func space(text string, at int) int {
-	for at < len(text) && text[at] <= ' ' {
-		if c := text[at]; c != ' ' && c != '\t' && c != '\n' && c != '\r' {
-			break
-		}
+	for at < len(text) && blank[text[at]] {
 		at++
 	}
 	return at
