@@ -1,7 +1,6 @@
 package main
 
 import (
-	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -60,7 +59,8 @@ func (t trial) run(ctx context.Context) (err error) {
 		}
 		slots <- struct{}{}
 		running.Go(func() {
-			outcomes[i] = try(ctx, binaries, strconv.Itoa(i+1))
+			function, _, _ := strings.Cut(m.name, ": `")
+			outcomes[i] = try(ctx, binaries, strconv.Itoa(i+1), function)
 			<-slots
 		})
 	}
@@ -134,11 +134,13 @@ type binary struct {
 	dir, file string
 	timeout   time.Duration
 	reached   map[string]bool // numbers of mutants
+	killers   sync.Map        // by function, the test that has killed a mutant there
 }
 
 // build builds the tests of the package in a folder, and runs them without a mutant.
 func (t trial) build(ctx context.Context, folder, temp string) (*binary, error) {
-	b := &binary{filepath.Join(t.root, folder), filepath.Join(temp, path.Base(folder)+".exe"), 10 * time.Minute, map[string]bool{}}
+	b := &binary{dir: filepath.Join(t.root, folder), timeout: 10 * time.Minute, reached: map[string]bool{}}
+	b.file = filepath.Join(temp, path.Base(folder)+".exe")
 	compile := exec.CommandContext(ctx, "go", "test", "-c", "-vet=off", "-ldflags=-s -w", "-overlay", //nolint:gosec // our own arguments
 		filepath.Join(temp, "overlay.json"), "-o", b.file, ".")
 	compile.Dir = b.dir
@@ -146,7 +148,7 @@ func (t trial) build(ctx context.Context, folder, temp string) (*binary, error) 
 		return nil, fmt.Errorf("%s: %w: %s", folder, err, out)
 	}
 	start := time.Now()
-	if outcome, end := b.test(ctx, none); outcome != survived {
+	if outcome, end := b.test(ctx, none, "."); outcome != survived {
 		return nil, fmt.Errorf("%s: the tests fail without a mutant: %s: %s", folder, outcome, end)
 	}
 	b.timeout = t.timeout + 6*time.Since(start) // the machine may be busier later
@@ -157,14 +159,26 @@ func (t trial) build(ctx context.Context, folder, temp string) (*binary, error) 
 	return b, err
 }
 
-// try runs the tests that reach a mutant until one kills the mutant, and returns the outcome.
-func try(ctx context.Context, binaries []*binary, mutant string) string {
+// try runs the tests that reach a mutant until one kills the mutant, and returns the outcome. A test that has
+// killed a mutant of the same function is the first.
+func try(ctx context.Context, binaries []*binary, mutant, function string) string {
 	outcome := unreached
 	for _, b := range binaries {
 		if !b.reached[mutant] {
 			continue
 		}
-		if outcome, _ = b.test(ctx, mutant); outcome != survived {
+		if killer, ok := b.killers.Load(function); ok {
+			if outcome, _ = b.test(ctx, mutant, fmt.Sprintf("^%s$", killer)); outcome != survived {
+				break
+			}
+		}
+		var end []byte
+		if outcome, end = b.test(ctx, mutant, "."); outcome != survived {
+			if match := failedTest.FindSubmatch(end); match != nil {
+				if alone, _ := b.test(ctx, none, fmt.Sprintf("^%s$", match[1])); alone == survived {
+					b.killers.Store(function, string(match[1]))
+				}
+			}
 			break
 		}
 	}
@@ -174,12 +188,12 @@ func try(ctx context.Context, binaries []*binary, mutant string) string {
 // none is the number of no mutant.
 const none = "0"
 
-// test runs the tests with a mutant, and returns the outcome and the end of what the tests print. A test that
+// test runs the tests with these names and a mutant, and returns the outcome and the end of what the tests print. A test that
 // takes too long kills. With none, it notes which mutants the tests reach. Tests that count allocations
 // do not run, since their bounds are no check of what the code does.
-func (b *binary) test(ctx context.Context, mutant string) (outcome string, end []byte) {
+func (b *binary) test(ctx context.Context, mutant, names string) (outcome string, end []byte) {
 	run := exec.CommandContext(ctx, b.file, "-test.short", "-test.failfast", "-test.paniconexit0", //nolint:gosec // just compiled
-		"-test.skip=^TestAllocations|Cheap$", "-test.timeout="+b.timeout.String())
+		"-test.run="+names, "-test.skip=^TestAllocations|Cheap$", "-test.timeout="+b.timeout.String())
 	run.Dir, run.WaitDelay = b.dir, time.Second
 	run.Env = append(os.Environ(), "PROTOAUTHZ_MUTANT="+mutant, "TMPDIR="+filepath.Dir(b.file)) // killed tests leave files
 	if mutant == none {
@@ -203,9 +217,11 @@ type output struct {
 	failed func()
 }
 
+var failedTest = regexp.MustCompile(`(?m)^--- FAIL: (\w+)`)
+
 func (o *output) Write(p []byte) (int, error) {
 	o.end = append(o.end[max(0, len(o.end)-4096):], p...)
-	if bytes.Contains(o.end, []byte("\n--- FAIL: ")) || bytes.HasPrefix(o.end, []byte("--- FAIL: ")) {
+	if failedTest.Match(o.end) {
 		o.failed()
 	}
 	return len(p), nil
