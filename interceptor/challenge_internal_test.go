@@ -141,6 +141,24 @@ func TestParseChallenge(t *testing.T) {
 	}
 }
 
+// TestQuotedString makes sure that a quoted string holds printable ASCII alone.
+func TestQuotedString(t *testing.T) {
+	t.Parallel()
+	for text, want := range map[string]string{
+		"":           `""`,
+		" a~":        `" a~"`,
+		"\x1f\x7f":   `"%1F%7F"`,
+		"\r\n":       `"%0D%0A"`,
+		"\u00fc":     `"%C3%BC"`,
+		`"\`:         `"\"\\"`,
+		"a, b=\"c\"": `"a, b=\"c\""`,
+	} {
+		if got := quotedString(text); got != want {
+			t.Errorf("%q: %s, want %s", text, got, want)
+		}
+	}
+}
+
 // realmOf is how a challenge shows an audience: in ASCII, as in a URI.
 func realmOf(audience string) (realm string) {
 	for _, c := range []byte(audience) {
@@ -331,7 +349,7 @@ func TestSeveralCredentials(t *testing.T) {
 	for _, values := range [][]string{
 		{"Bearer a.b.c", "Bearer a.b.c"}, {"Basic YTpi", "Bearer a.b.c"}, {"Bearer a.b.c, Bearer a.b.c"}, {"Bearer a.b.c,a.b.c"},
 		{"Bearer opaque, Basic YTpi"}, {"Basic YTpi, Bearer a.b.c"}, {"basic YTpi,bearer a.b.c"}, {"Bearer a.b.c a.b.c"}, {"Bearer   a, Bearer b"}, {"Bearer opaque Bearer opaque"}, {"DPoP a.b.c, Bearer a.b.c"}, {"Basic a,b Bearer c"},
-		{"Basic YTpi Bearer a"}, {"Basic YTpi, Basic YTpi"}, {`Digest realm="x", Bearer y`}, {"Bearer a;Bearer b"}, {"Bearer a Bearer\tb"}, {"Bearer a.b.c; Bearer a.b.c"},
+		{"Bearer opaque, opaque"}, {"Bearer " + strings.Repeat("a", maxJoined-len("Bearer , Bearer b")) + ", Bearer b"}, {"Basic YTpi Bearer a"}, {"Basic YTpi, Basic YTpi"}, {`Digest realm="x", Bearer y`}, {"Bearer a;Bearer b"}, {"Bearer a Bearer\tb"}, {"Bearer a.b.c; Bearer a.b.c"},
 	} {
 		_, err := token.Bearer(values)
 		denial := denyCredentials(values, err)
@@ -340,7 +358,7 @@ func TestSeveralCredentials(t *testing.T) {
 		}
 	}
 	for _, values := range [][]string{
-		nil, {"Bearer a b"}, {"Bearer a.b.c,"}, {"Bearer a;b"}, {"Bearer a b.c.d"}, {"Bearer " + strings.Repeat("a", 33<<10) + ", Bearer b"}, {`Bearer token="a.b.c"`}, {"Basic YTpi"}, {`Digest username="a", realm="b"`}, {`Digest realm="x, Bearer y"`}, {`Digest realm="x" , nonce="y"`},
+		nil, {"Bearer a b"}, {"Bearer a.b.c,"}, {"Bearer a;b"}, {"Bearer a b.c.d"}, {"Foo a b c"}, {"Foo a.b.c d.e.f"}, {"Bearer " + strings.Repeat("a", maxJoined-len("Bearer , Bearer b")+1) + ", Bearer b"}, {`Bearer token="a.b.c"`}, {"Basic YTpi"}, {`Digest username="a", realm="b"`}, {`Digest realm="x, Bearer y"`}, {`Digest realm="x" , nonce="y"`},
 		{"Bearer Bearer a.b.c"}, {"Bearer "}, {""}, {`Bearer {"a":"b", "c":"d"}`},
 	} {
 		_, err := token.Bearer(values)

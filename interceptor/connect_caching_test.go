@@ -52,9 +52,10 @@ func TestOutsideCaching(t *testing.T) {
 		authorization []string
 		handler       func(context.Context) (*response, error) // nil answers
 		status        int
-		own           []string // Cache-Control of the handler
-		lost          bool     // an interceptor before the guard replaces the context
-		forwarded     bool     // an interceptor before the guard forwards the request
+		own           []string                            // Cache-Control of the handler
+		lost          bool                                // an interceptor before the guard replaces the context
+		forwarded     bool                                // an interceptor before the guard forwards the request
+		behind        func() (connect.AnyResponse, error) // an interceptor behind the guard answers
 		want          []string
 	}{
 		"C15 answered":                          {service: "Read", authorization: good, status: 200, want: []string{"private"}},
@@ -89,6 +90,10 @@ func TestOutsideCaching(t *testing.T) {
 		"C15 forwarded":                   {service: "Read", authorization: good, forwarded: true, handler: saying(""), status: 200, own: []string{""}, want: []string{"private", ""}},
 		"C15 forwarded, fails":            {service: "Read", authorization: good, forwarded: true, handler: failing(errShared), status: 404, want: []string{"no-store"}},
 		"C15 context replaced":            {service: "Read", authorization: good, lost: true, handler: saying(""), status: 200, own: []string{""}, want: []string{"private"}},
+		"C15 fails beside an answer":      {service: "Read", authorization: good, behind: func() (connect.AnyResponse, error) { return connect.NewResponse(new(answer)), errShared }, status: 404, want: []string{"no-store"}},
+		"C15 fails beside a nil answer":   {service: "Read", authorization: good, behind: func() (connect.AnyResponse, error) { return (*response)(nil), errShared }, status: 404, want: []string{"no-store"}},
+		"C15 context replaced, fails":     {service: "Read", authorization: good, lost: true, behind: func() (connect.AnyResponse, error) { return (*response)(nil), errShared }, status: 404},
+		"C15 context replaced, no answer": {service: "Read", authorization: good, lost: true, behind: func() (connect.AnyResponse, error) { return nil, nil }, status: 200},
 		"C15 no token":                    {service: "Read", status: 401, want: []string{"no-store"}},
 		"C15 expired":                     {service: "Field", authorization: []string{"Bearer " + mint(t, shared(t).good, with(global(""), "exp", 1))}, status: 401, want: []string{"no-store"}},
 		"C15 scope missing":               {service: "Field", authorization: []string{"Bearer " + mint(t, shared(t).good, resource(acme, ""))}, status: 403, want: []string{"no-store"}},
@@ -124,7 +129,11 @@ func TestOutsideCaching(t *testing.T) {
 				if test.lost {
 					options = []connect.HandlerOption{connect.WithInterceptors(connect.UnaryInterceptorFunc(func(next connect.UnaryFunc) connect.UnaryFunc {
 						return func(_ context.Context, request connect.AnyRequest) (connect.AnyResponse, error) {
-							return next(t.Context(), request)
+							got, err := next(t.Context(), request)
+							if got == nil && err == nil {
+								return connect.NewResponse(new(answer)), nil
+							}
+							return got, err
 						}
 					})), option}
 				}
@@ -139,6 +148,11 @@ func TestOutsideCaching(t *testing.T) {
 							return next(ctx, request)
 						}
 					})), option}
+				}
+				if test.behind != nil {
+					options = append(options, connect.WithInterceptors(connect.UnaryInterceptorFunc(func(connect.UnaryFunc) connect.UnaryFunc {
+						return func(context.Context, connect.AnyRequest) (connect.AnyResponse, error) { return test.behind() }
+					})))
 				}
 				server := serve(t, own.mux(options...))
 				url := server.URL + procedure(test.service, connect.StreamTypeUnary)

@@ -116,7 +116,7 @@ func withoutDenial(err error) error {
 	ordinary := connect.NewError(explicit.Code(), errors.New(explicit.Message()))
 	for _, detail := range explicit.Details() {
 		message, err := detail.Value()
-		if info, ok := message.(*errdetails.ErrorInfo); err == nil && (!ok || info.GetDomain() != domain) {
+		if info, _ := message.(*errdetails.ErrorInfo); err == nil && info.GetDomain() != domain {
 			ordinary.AddDetail(detail)
 		}
 	}

@@ -5,11 +5,14 @@ import (
 	"encoding/json"
 	"net/http"
 	"net/http/httptest"
+	"slices"
 	"strings"
 	"testing"
 
 	"connectrpc.com/connect"
 	"google.golang.org/genproto/googleapis/rpc/errdetails"
+	"google.golang.org/protobuf/proto"
+	"google.golang.org/protobuf/types/known/anypb"
 )
 
 // TestDetails makes sure that a detail which was made at the start equals, in every form, the detail that
@@ -53,6 +56,32 @@ func TestDetails(t *testing.T) {
 			if got.Type() != want.Type() || !bytes.Equal(got.Bytes(), want.Bytes()) || write(got) != write(want) {
 				t.Errorf("%v: %s, want %s", kind, write(got), write(want))
 			}
+		}
+	}
+}
+
+// TestWithoutDenial makes sure that an error keeps its details, except the ErrorInfo of a denial and what
+// cannot be read.
+func TestWithoutDenial(t *testing.T) {
+	t.Parallel()
+	const prefix = "type.googleapis.com/"
+	kept := []proto.Message{new(errdetails.RetryInfo), &errdetails.ErrorInfo{Domain: "other"}, new(errdetails.ErrorInfo)}
+	lost := []proto.Message{
+		&errdetails.ErrorInfo{Domain: domain},
+		&anypb.Any{TypeUrl: prefix + "google.rpc.ErrorInfo", Value: []byte{0xff}},
+		&anypb.Any{TypeUrl: prefix + "unknown.Message"},
+	}
+	err := connect.NewError(connect.CodeAborted, nil)
+	for _, message := range slices.Concat(lost, kept, lost) {
+		err.AddDetail(must(connect.NewErrorDetail(message)))
+	}
+	ordinary, ok := withoutDenial(err).(*connect.Error) //nolint:errorlint // it is not wrapped
+	if !ok || ordinary.Code() != connect.CodeAborted || len(ordinary.Details()) != len(kept) {
+		t.Fatal(ordinary)
+	}
+	for n, detail := range ordinary.Details() {
+		if got := must(detail.Value()); !proto.Equal(got, kept[n]) {
+			t.Errorf("detail %d is %v, want %v", n, got, kept[n])
 		}
 	}
 }

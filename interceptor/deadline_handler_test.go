@@ -39,6 +39,16 @@ func behindCopy(install installing) harness.Mount {
 	})
 }
 
+// behindClaims installs a gate, and an interceptor that puts claims into the context.
+func behindClaims(guard *interceptor.Guard, outermost bool) connect.HandlerOption {
+	claiming := streamInterceptor(func(next connect.StreamingHandlerFunc) connect.StreamingHandlerFunc {
+		return func(ctx context.Context, conn connect.StreamingHandlerConn) error {
+			return next(interceptor.ContextWithClaims(ctx, nil), conn)
+		}
+	})
+	return connect.WithHandlerOptions(connect.WithInterceptors(claiming), gate(guard, outermost))
+}
+
 // TestRefusedBody makes sure that a refused call is answered although its body does not come. Without the
 // gate the body of a unary call is read.
 func TestRefusedBody(t *testing.T) {
@@ -55,6 +65,7 @@ func TestOutsideIdle(t *testing.T) {
 		"interceptor only":         mounting(interceptorOnly),
 		"a copy of the header":     behindCopy(gate),
 		"a copy, interceptor only": behindCopy(interceptorOnly),
+		"claims in the context":    mounting(behindClaims),
 	}, map[string]harness.Mount{
 		"gates": mounting(gate),
 		"an interceptor inside": mounting(func(guard *interceptor.Guard, outermost bool) connect.HandlerOption {

@@ -120,6 +120,39 @@ func TestReplacedRequest(t *testing.T) {
 	}
 }
 
+// TestReplacedContext makes sure that a stream is judged although an interceptor behind the gate has
+// replaced its context.
+func TestReplacedContext(t *testing.T) {
+	t.Parallel()
+	replace := streamInterceptor(func(next connect.StreamingHandlerFunc) connect.StreamingHandlerFunc {
+		return func(_ context.Context, conn connect.StreamingHandlerConn) error { return next(t.Context(), conn) }
+	})
+	guard := interceptor.New(shared(t).verifier, rules(t))
+	server := serve(t, handlers{}.mux(connect.WithInterceptors(replace), guard.HandlerOption()))
+	for organization, want := range map[string]interceptor.Reason{globex: interceptor.ReasonOrganizationMismatch, acme: ""} {
+		_, err := server.do(t.Context(), wires[0], "Field", connect.StreamTypeClient, bearer(t, resource(organization, "read:data")), acme)
+		if got := reasonOf(err); got != want || (err == nil) != (want == "") {
+			t.Errorf("%s: %q, %v", organization, got, err)
+		}
+	}
+}
+
+// TestClientInHandler makes sure that the interceptor does nothing in a client, also in a client that a
+// handler calls with its own context.
+func TestClientInHandler(t *testing.T) {
+	t.Parallel()
+	guard := interceptor.New(shared(t).verifier, rules(t))
+	path := procedure("Field", connect.StreamTypeUnary)
+	other := serve(t, handlers{}.mux())
+	client := connect.NewClient[message, answer](other.HTTP1, other.URL+path, connect.WithInterceptors(guard.Interceptor()))
+	server := serve(t, handlers{unary: func(ctx context.Context, request *connect.Request[message]) (*connect.Response[answer], error) {
+		return client.CallUnary(ctx, connect.NewRequest(request.Msg)) // without the token
+	}}.mux(guard.HandlerOption()))
+	if _, err := server.do(t.Context(), wires[0], "Field", connect.StreamTypeUnary, bearer(t, resource(acme, "read:data")), acme); err != nil {
+		t.Error(err)
+	}
+}
+
 // TestRewrittenHeader makes sure that the handler reads, in the header, the organization that was judged.
 func TestRewrittenHeader(t *testing.T) {
 	t.Parallel()

@@ -68,6 +68,27 @@ func TestOutsideProcedure(t *testing.T) {
 	}
 }
 
+// TestServiceWithoutMethod makes sure that the name of a public service is not a procedure, also for a call
+// that has passed the gate of another procedure of the service.
+func TestServiceWithoutMethod(t *testing.T) {
+	t.Parallel()
+	guard := interceptor.New(shared(t).verifier, rules(t))
+	called := procedure(opened, connect.StreamTypeUnary)
+	service := called[:strings.LastIndexByte(called, '/')+1]
+	renaming := connect.UnaryInterceptorFunc(func(connect.UnaryFunc) connect.UnaryFunc {
+		return func(ctx context.Context, request connect.AnyRequest) (connect.AnyResponse, error) {
+			renamed := &unaryRequest{spec: connect.Spec{Procedure: service}, header: request.Header()}
+			return guard.Interceptor().WrapUnary(func(context.Context, connect.AnyRequest) (connect.AnyResponse, error) {
+				return connect.NewResponse(new(answer)), nil
+			})(ctx, renamed)
+		}
+	})
+	got := post(t.Context(), handlers{}.mux(connect.WithInterceptors(renaming), guard.HandlerOption()), opened, http.Header{})
+	if got.Code != http.StatusForbidden || !strings.Contains(got.Body.String(), ruleless.text) {
+		t.Errorf("%d: %s", got.Code, got.Body)
+	}
+}
+
 func refusalIn(err error) *interceptor.Denial {
 	denial, _ := errors.AsType[*interceptor.Denial](err)
 	return denial
