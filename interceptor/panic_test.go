@@ -171,6 +171,15 @@ func TestOutsidePanicElsewhere(t *testing.T) { //nolint:paralleltest // it repla
 				t.Errorf("%q is not logged: %s", part, text)
 			}
 		}
+		var none []int
+		bounds := verifierFunc(func(context.Context, string) (*token.Claims, error) {
+			explode(none[0])
+			return nil, nil
+		})
+		_, denial = interceptor.New(bounds, rules(t)).Admit(t.Context(), procedure("Read", connect.StreamTypeUnary), header)
+		if _, ok := errors.AsType[runtime.Error](denial.Unwrap()); !ok || !strings.Contains(denial.Unwrap().Error(), "index out of range [0]") {
+			t.Errorf("the cause is %v", denial.Unwrap())
+		}
 	})
 	slog.SetDefault(slog.New(panicking{slog.DiscardHandler}))
 	t.Run("C13 in the logger", func(t *testing.T) {

@@ -10,8 +10,8 @@ import (
 // public as a whole is "/pkg.Service/".
 type rules map[string]*guardRule
 
-// A guardRule is a rule with its guard and the realm of its challenges. The realm is nil if the rule is
-// public.
+// A guardRule is a rule with its guard and the realm of its challenges. No refusal of a public method
+// has a challenge.
 type guardRule struct {
 	*policy.Rule
 	guard *Guard
@@ -21,15 +21,11 @@ type guardRule struct {
 func (g *Guard) rulesOf(table *policy.Table) rules {
 	r, realms := rules{}, map[string]*realm{}
 	for _, compiled := range table.Rules() {
-		rule := &guardRule{Rule: compiled, guard: g}
-		if !rule.Public {
-			name := realmName(compiled, table)
-			if realms[name] == nil {
-				realms[name] = newRealm(name)
-			}
-			rule.realm = realms[name]
+		name := realmName(compiled, table)
+		if realms[name] == nil {
+			realms[name] = newRealm(name)
 		}
-		r[strings.TrimSuffix(rule.Procedure, "*")] = rule
+		r[strings.TrimSuffix(compiled.Procedure, "*")] = &guardRule{Rule: compiled, guard: g, realm: realms[name]}
 	}
 	return r
 }

@@ -132,13 +132,18 @@ func (s clientStream) Values(name string) []string {
 func TestHeaderOfOthers(t *testing.T) {
 	t.Parallel()
 	own := connect.NewError(connect.CodeDataLoss, errors.New("the handler's own"))
-	for names, want := range map[string]string{acme: "ht12", "": "before12"} {
+	for names, want := range map[string]string{acme: "ht12after3undated", "": "before12before3dated"} {
 		conn := newConn("Field", connect.StreamTypeBidi, names)
 		conn.header.Set("Removed", "before")
+		conn.header.Set("Changed", "before")
+		conn.header.Set("Shared", "before")
 		err := conn.guardedBy(t.Context(), harness.Expiring(t, time.Hour), func(_ context.Context, guarded connect.StreamingHandlerConn) error {
 			guarded.ResponseHeader().Del("Removed")
+			guarded.ResponseHeader().Set("Changed", "after")
+			guarded.ResponseHeader()["Date"] = nil // net/http then sends no date
 			guarded.ResponseHeader().Set("Handler", "h")
 			guarded.ResponseTrailer().Set("Handler", "t")
+			conn.header.Set("Shared", "3")
 			if names != "" {
 				_ = errors.Join(guarded.Receive(new(message)), guarded.Send(new(answer)))
 				guarded.ResponseHeader()["Handler"][0] = "too late"
@@ -148,9 +153,27 @@ func TestHeaderOfOthers(t *testing.T) {
 			return own
 		})
 		got := conn.header.Get("Removed") + conn.header.Get("Handler") + conn.trailer.Get("Handler") + conn.header.Get("Other") + conn.trailer.Get("Other")
+		_, undated := conn.header["Date"]
+		got += conn.header.Get("Changed") + conn.header.Get("Shared") + map[bool]string{false: "dated", true: "undated"}[undated]
 		if got != want || !errors.Is(err, own) {
 			t.Errorf("naming %q: %q, want %q, %v", names, got, want, err)
 		}
+	}
+}
+
+// TestNoHeader makes sure that the handler of a refused call may set the header and the trailer of a
+// connection that has neither.
+func TestNoHeader(t *testing.T) {
+	t.Parallel()
+	conn := newConn("Field", connect.StreamTypeBidi, "")
+	conn.header, conn.trailer = nil, nil
+	err := conn.guardedBy(t.Context(), harness.Expiring(t, time.Hour), func(_ context.Context, guarded connect.StreamingHandlerConn) error {
+		guarded.ResponseHeader().Set("Handler", "h")
+		guarded.ResponseTrailer().Set("Handler", "t")
+		return nil
+	})
+	if refused(err) != organization {
+		t.Error(err)
 	}
 }
 

@@ -13,6 +13,7 @@ import (
 	"github.com/protoauthz/protoauthz/interceptor"
 	"github.com/protoauthz/protoauthz/interceptor/internal/test/harness"
 	"github.com/protoauthz/protoauthz/interceptor/internal/test/tokens"
+	"github.com/protoauthz/protoauthz/interceptor/token"
 )
 
 // A frame is a framework's side of a call: the messages that the client sends, and the answers.
@@ -45,19 +46,65 @@ func (f *frame) transport() interceptor.Transport {
 	}
 }
 
+// A link is what a call came over.
+type link struct {
+	ended   atomic.Int32 // how often the reads were ended
+	awaited atomic.Int32 // how often a Send was awaited
+}
+
+// EndReads implements [interceptor.Connection].
+func (l *link) EndReads(time.Duration) { l.ended.Add(1) }
+
+// AwaitSend implements [interceptor.Connection].
+func (l *link) AwaitSend(*sync.Mutex) { l.awaited.Add(1) }
+
 func isDenied(err error, want interceptor.Reason) bool {
 	denial, ok := errors.AsType[*interceptor.Denial](err)
 	return ok && denial.Reason() == want
 }
 
+// TestTransportFunctions makes sure that a call does not begin without a function that a Transport must
+// have, and that a call needs no other function.
+func TestTransportFunctions(t *testing.T) {
+	t.Parallel()
+	handler := func(_ context.Context, stream *interceptor.Stream) error {
+		return errors.Join(stream.Receive(new(message)), stream.SendHeader(), stream.Send(text(acme)))
+	}
+	for name, test := range map[string]struct {
+		without func(*interceptor.Transport)
+		want    any
+	}{
+		"Receive": {func(t *interceptor.Transport) { t.Receive = nil }, "interceptor: a Transport needs Receive, Send and Refuse"},
+		"Send":    {func(t *interceptor.Transport) { t.Send = nil }, "interceptor: a Transport needs Receive, Send and Refuse"},
+		"Refuse":  {func(t *interceptor.Transport) { t.Refuse = nil }, "interceptor: a Transport needs Receive, Send and Refuse"},
+		"others":  {func(t *interceptor.Transport) { t.Header, t.SendHeader = nil, nil }, nil},
+	} {
+		for kind, serve := range map[string]func(*interceptor.Call, interceptor.Transport, func(context.Context, *interceptor.Stream) error) error{
+			"Serve": (*interceptor.Call).Serve, "ServeUnary": (*interceptor.Call).ServeUnary,
+		} {
+			transport := (&frame{in: []string{acme}}).transport()
+			test.without(&transport)
+			err := errors.New("it has not returned")
+			got := recovered(func() {
+				err = serve(admit(t, t.Context(), harness.Expiring(t, time.Hour), "Field"), transport, handler)
+			})
+			if got != test.want || (err == nil) != (test.want == nil) {
+				t.Errorf("%s without %s: it panics with %v, and returns %v", kind, name, got, err)
+			}
+		}
+	}
+}
+
 // TestRefuseWithoutError makes sure that a refusal is final even if Transport.Refuse returns nil, and if
-// the handler then overwrites the denial.
+// the handler then overwrites the denial. The refusal ends the reads and waits for no Send.
 func TestRefuseWithoutError(t *testing.T) {
 	t.Parallel()
 	for _, options := range [][]interceptor.Option{nil, {interceptor.WithoutStreamExpiry()}} {
 		f := &frame{in: []string{globex, acme}}
 		transport := f.transport()
 		transport.Refuse = func(*interceptor.Denial) error { return nil }
+		connection := new(link)
+		transport.Connection = connection
 		handler := func(_ context.Context, stream *interceptor.Stream) error {
 			for range 2 {
 				received := new(message)
@@ -77,6 +124,9 @@ func TestRefuseWithoutError(t *testing.T) {
 		unaryErr := admit(t, t.Context(), harness.Expiring(t, time.Hour, options...), "Field").ServeUnary(transport, handler)
 		if !isDenied(err, organization.reason) || !isDenied(unaryErr, organization.reason) || f.out.Load()+f.headers.Load() != 0 {
 			t.Errorf("%v, %v, with %d messages and %d headers", err, unaryErr, f.out.Load(), f.headers.Load())
+		}
+		if connection.ended.Load() != 2 || connection.awaited.Load() != 0 {
+			t.Errorf("the reads of two calls were ended %d times, and a Send was awaited %d times", connection.ended.Load(), connection.awaited.Load())
 		}
 	}
 }
@@ -114,6 +164,70 @@ func TestSendHeaderAtExpiry(t *testing.T) {
 	}
 }
 
+// TestOuterExpiry makes sure that a call is refused, and its reads are ended, if the token that an outer
+// guard has admitted expires before the call's own token.
+func TestOuterExpiry(t *testing.T) {
+	t.Parallel()
+	bubble(t, "", func(t *testing.T) {
+		ctx, cancel := context.WithTimeoutCause(t.Context(), time.Minute, token.ErrExpired) // the bubble's clock
+		defer cancel()
+		transport, connection := new(frame).transport(), new(link)
+		transport.Connection = connection
+		err := admit(t, ctx, harness.Expiring(t, time.Hour), "Token").Serve(transport, func(ctx context.Context, _ *interceptor.Stream) error {
+			<-ctx.Done()
+			return nil
+		})
+		if !isDenied(err, expired.reason) || connection.ended.Load() != 1 || connection.awaited.Load() != 1 {
+			t.Errorf("%v, the reads were ended %d times, and a Send was awaited %d times", err, connection.ended.Load(), connection.awaited.Load())
+		}
+	})
+}
+
+// TestCauseAtExpiry makes sure that the context of a handler that waits for the client ends because the
+// token has expired, and not because Serve returns.
+func TestCauseAtExpiry(t *testing.T) {
+	t.Parallel()
+	for range 100 { // the order of the goroutines is left to chance
+		bubble(t, "", func(t *testing.T) {
+			ended, cause := make(chan struct{}), make(chan error, 1)
+			transport := new(frame).transport()
+			transport.Receive = func(any) error {
+				<-ended
+				return io.EOF
+			}
+			err := admit(t, t.Context(), harness.Expiring(t, time.Minute), "Token").Serve(transport, func(ctx context.Context, stream *interceptor.Stream) error {
+				context.AfterFunc(ctx, func() { cause <- context.Cause(ctx) })
+				return stream.Receive(new(message))
+			})
+			close(ended)
+			if got := <-cause; !isDenied(err, expired.reason) || !errors.Is(got, token.ErrExpired) {
+				t.Errorf("%v, the context has ended with %v", err, got)
+			}
+		})
+	}
+}
+
+// TestBrokenAtExpiry makes sure that a connection that breaks after the token has expired is not a refusal.
+func TestBrokenAtExpiry(t *testing.T) {
+	t.Parallel()
+	bubble(t, "", func(t *testing.T) {
+		errBroken := errors.New("the connection is broken")
+		observed := 0
+		guard := harness.Expiring(t, time.Minute, interceptor.WithObserver(func(context.Context, interceptor.Event) { observed++ }))
+		transport := new(frame).transport()
+		transport.Receive = func(any) error {
+			time.Sleep(time.Minute) // the bubble's clock
+			return errBroken
+		}
+		err := admit(t, t.Context(), guard, "Field").ServeUnary(transport, func(_ context.Context, stream *interceptor.Stream) error {
+			return stream.Receive(new(message))
+		})
+		if !errors.Is(err, errBroken) || observed > 0 {
+			t.Errorf("%v, with %d decisions", err, observed)
+		}
+	})
+}
+
 // TestSettingHeader makes sure that a header is set once. Neither a SendHeader of another goroutine nor the
 // message that releases the header waits for the Send that sets the header.
 func TestSettingHeader(t *testing.T) {
@@ -146,6 +260,25 @@ func TestSettingHeader(t *testing.T) {
 	sending.Wait()
 	if err != nil || f.headers.Load() != 1 || f.out.Load() != 1 || f.headersAlone.Load() != 0 {
 		t.Errorf("%v, %d headers, %d messages, %d headers alone", err, f.headers.Load(), f.out.Load(), f.headersAlone.Load())
+	}
+}
+
+// TestSendHeaderBesideEnd makes sure that a SendHeader that the handler has left behind does not send the
+// header that the end of the call is setting.
+func TestSendHeaderBesideEnd(t *testing.T) {
+	t.Parallel()
+	f := new(frame)
+	var sending sync.WaitGroup
+	err := admit(t, t.Context(), harness.Expiring(t, time.Hour), "Token").Serve(f.transport(), func(_ context.Context, stream *interceptor.Stream) error {
+		f.setting = func() {
+			sending.Go(func() { _ = stream.SendHeader() })
+			harness.HappensWithin(harness.FewYields, func() bool { return f.headersAlone.Load() > 0 })
+		}
+		return nil
+	})
+	sending.Wait()
+	if err != nil || f.headers.Load() != 1 || f.headersAlone.Load() != 0 {
+		t.Errorf("%v, %d headers, %d headers alone", err, f.headers.Load(), f.headersAlone.Load())
 	}
 }
 
