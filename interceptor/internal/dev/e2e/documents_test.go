@@ -117,18 +117,24 @@ const branch = `cp -r "$root/proto" "$root/buf.yaml" . && git init -q -b main &&
 	git -c user.name=test -c user.email=test@example.com commit -q -m main &&
 	sed -i.bak '/rpc WhoAmI/,/}/s/authenticated/public/' proto/sample/v1/catalog.proto && rm proto/sample/v1/*.bak`
 
-// TestClone runs the documents that are about the clone.
-func TestClone(t *testing.T) {
-	t.Parallel()
+// clone returns the documents, and the folder of the checkout.
+func clone(t *testing.T) (all []docs.Document, folder string) {
+	t.Helper()
 	e2e.Tool(t, "git")
 	all, err := docs.Load(root)
 	if err != nil {
 		t.Fatal(err)
 	}
-	folder, err := filepath.Abs(root)
-	if err != nil {
+	if folder, err = filepath.Abs(root); err != nil {
 		t.Fatal(err)
 	}
+	return all, folder
+}
+
+// TestClone runs the documents that are about the clone.
+func TestClone(t *testing.T) {
+	t.Parallel()
+	all, folder := clone(t)
 	for _, place := range docs.InClone {
 		t.Run(place, func(t *testing.T) {
 			t.Parallel()
@@ -154,17 +160,9 @@ func TestClone(t *testing.T) {
 // TestModule follows the documents in a new module, from the clone to a finding of buf.
 func TestModule(t *testing.T) {
 	t.Parallel()
-	e2e.Tool(t, "git")
-	all, err := docs.Load(root)
-	if err != nil {
-		t.Fatal(err)
-	}
-	clone, err := filepath.Abs(root)
-	if err != nil {
-		t.Fatal(err)
-	}
+	all, protoauthz := clone(t)
 	folder := t.TempDir()
-	if err := os.Symlink(clone, filepath.Join(folder, "protoauthz")); err != nil {
+	if err := os.Symlink(protoauthz, filepath.Join(folder, "protoauthz")); err != nil {
 		t.Fatal(err)
 	}
 	shop := filepath.Join(folder, "shop")

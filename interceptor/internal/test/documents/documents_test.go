@@ -351,3 +351,19 @@ func TestMakefile(t *testing.T) {
 		t.Error("no document shows what make help prints")
 	}
 }
+
+// TestCosts makes sure that the front page shows the rows that make bench-peers writes.
+func TestCosts(t *testing.T) {
+	t.Parallel()
+	_, rows, _ := strings.Cut(read(t, "interceptor/internal/dev/bench/readme.go"), "\nfunc headlineRows()")
+	rows, _, _ = strings.Cut(rows, "\n}\n")
+	names := regexp.MustCompile(`\n\t\t\{"([^"]+)", `).FindAllStringSubmatch(rows, -1)
+	if len(names) < 4 {
+		t.Errorf("the rows are %q", names)
+	}
+	for _, name := range names {
+		if !strings.Contains(read(t, "README.md"), "\n| "+name[1]+" ") {
+			t.Errorf("README.md has no row %q: run make bench-peers", name[1])
+		}
+	}
+}
