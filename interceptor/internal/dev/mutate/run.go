@@ -52,7 +52,7 @@ func (t trial) run(ctx context.Context) (err error) {
 		binaries = append(binaries, b)
 	}
 	var running sync.WaitGroup
-	outcomes, slots := make([]string, len(mutants)), make(chan struct{}, t.parallel)
+	r, slots := t.newReport(), make(chan struct{}, t.parallel)
 	for i, m := range mutants {
 		if !t.chosen.MatchString(m.name) {
 			continue
@@ -60,47 +60,64 @@ func (t trial) run(ctx context.Context) (err error) {
 		slots <- struct{}{}
 		running.Go(func() {
 			function, _, _ := strings.Cut(m.name, ": `")
-			outcomes[i] = try(ctx, binaries, strconv.Itoa(i+1), function)
+			if outcome := try(ctx, binaries, strconv.Itoa(i+1), function); ctx.Err() == nil { // an interrupted test is not a kill
+				r.add(t.out, m, outcome)
+			}
 			<-slots
 		})
 	}
 	running.Wait()
 	if ctx.Err() != nil {
-		return ctx.Err() // an interrupted test is not a kill
+		return ctx.Err()
 	}
-	return t.report(mutants, outcomes, time.Since(start).Round(time.Second))
+	return r.end(t, time.Since(start).Round(time.Second))
 }
 
-// report prints what became of the mutants. An outcome is empty if the mutant was not chosen.
-func (t trial) report(mutants []mutant, outcomes []string, took time.Duration) error {
-	accepted := map[string]bool{}
+// A report counts what becomes of the mutants.
+type report struct {
+	mu         sync.Mutex
+	accepted   map[string]bool // by name, those of survivors.txt that have not survived yet
+	count      map[string]int  // by outcome
+	unexpected int
+}
+
+func (t trial) newReport() *report {
+	r := &report{accepted: map[string]bool{}, count: map[string]int{}}
 	for _, match := range survivor.FindAllStringSubmatch(t.survivors, -1) {
 		if file, _, _ := strings.Cut(match[1], ": "); path.Dir(file) == t.folders[0] && t.chosen.MatchString(match[1]) {
-			accepted[match[1]] = true
+			r.accepted[match[1]] = true
 		}
 	}
-	count, unexpected := map[string]int{}, 0
-	for i, m := range mutants {
-		count[outcomes[i]]++
-		if outcomes[i] != killed && outcomes[i] != "" {
-			if !accepted[m.name] {
-				unexpected++
-				_, _ = fmt.Fprintf(t.out, "%s: %s at line %d\n", m.name, outcomes[i], m.line)
-			}
-			delete(accepted, m.name)
-		}
+	return r
+}
+
+// add counts the outcome of a mutant, and prints at once what differs from survivors.txt.
+func (r *report) add(out io.Writer, m mutant, outcome string) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.count[outcome]++
+	if outcome != killed && !r.accepted[m.name] {
+		r.unexpected++
+		_, _ = fmt.Fprintf(out, "%s: %s at line %d\n", m.name, outcome, m.line)
 	}
-	for name := range accepted {
-		unexpected++
+	if outcome != killed {
+		delete(r.accepted, m.name)
+	}
+}
+
+// end prints what is left to say.
+func (r *report) end(t trial, took time.Duration) error {
+	for name := range r.accepted {
+		r.unexpected++
 		_, _ = fmt.Fprintf(t.out, "%s: in survivors.txt, but killed or gone\n", name)
 	}
 	_, _ = fmt.Fprintf(t.out, "%s: %d killed, %d survived, %d not reached, after %v\n",
-		t.folders[0], count[killed], count[survived], count[unreached], took)
-	switch tried := len(mutants) - count[""]; {
-	case tried == 0:
+		t.folders[0], r.count[killed], r.count[survived], r.count[unreached], took)
+	switch {
+	case len(r.count) == 0:
 		return fmt.Errorf("%s: no mutant has a name that matches %q", t.folders[0], t.chosen)
-	case unexpected > 0:
-		return fmt.Errorf("%s: %d of %d mutants differ from survivors.txt", t.folders[0], unexpected, tried)
+	case r.unexpected > 0:
+		return fmt.Errorf("%s: %d mutants differ from survivors.txt", t.folders[0], r.unexpected)
 	}
 	return nil
 }
