@@ -73,6 +73,7 @@ func TestChosen(t *testing.T) {
 		"nothing is chosen":                             {"check", "nothing", time.Hour, "check: 0 killed, 0 survived, 0 not reached", `check: no mutant has a name that matches "nothing"`},
 		"a test hangs, another fails":                   {"endless", "`n > 0` is false", time.Hour, "endless: 1 killed, 0 survived", ""},
 		"all tests hang":                                {"endless", "`n--` is left out", time.Second, "endless: 1 killed, 0 survived", ""},
+		"a test fails by chance":                        {"chance", "is false", time.Hour, "chance/chance.go: Positive: `n > 0` is false: TestChance fails without the mutant, too at line 4", "1 mutants differ"},
 		"the tests fail without a mutant":               {"fails", "", time.Hour, "", "--- FAIL: TestAlways"},
 		"no package":                                    {"gone", "", time.Hour, "", "cannot find package"},
 	} {
