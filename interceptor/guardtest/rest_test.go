@@ -93,8 +93,9 @@ message In {
   string name = 1; int64 number = 2; bool yes = 3; Kind kind = 4; bytes raw = 5; double real = 6; Inner inner = 7;
   google.protobuf.Int32Value wrapped = 8; google.protobuf.Timestamp time = 9; google.protobuf.Duration span = 10;
   repeated Inner many = 11; google.protobuf.FieldMask mask = 12; google.protobuf.Struct free = 13; google.protobuf.ListValue items = 14;
-  google.protobuf.Value value = 15; google.protobuf.StringValue text = 16; google.protobuf.Any packed = 17; Pair pair = 18; map<string, Inner> map = 19; old.Old old = 20;
+  google.protobuf.Value value = 15; google.protobuf.StringValue text = 16; google.protobuf.Any packed = 17; Pair pair = 18; map<string, Inner> map = 19; old.Old old = 20; Loop loop = 21;
 }
+message Loop { Loop value = 1; }
 message Pair { int32 id = 1; string value = 2; }
 service S {
 ` + methods.String() + "}\n",
@@ -197,6 +198,7 @@ func TestRESTRoutes(t *testing.T) {
 		"beside a value":  {`option (google.api.http) = { get: "/v1/{pair.id}/{pair.value}" };`, []string{"GET /v1/1/x"}},
 		"segments":        {`option (google.api.http) = { get: "/v1/{name=organizations/*/documents/*}:read" };`, []string{"GET /v1/organizations/x/documents/x:read"}},
 		"stars":           {`option (google.api.http) = { get: "/*/{number=*}/{name=**}" };`, []string{"GET /x/1/x"}},
+		"in itself":       {`option (google.api.http) = { get: "/v1/{loop}/{loop.value}" };`, []string{"GET /v1/x/x"}},
 		"deep":            {`option (google.api.http) = { get: "/v1/{inner.id=a/**}" };`, []string{"GET /v1/a/x"}},
 	} {
 		table := compileREST(t, test.option, "", `public option (google.api.http) = { get: "/v1/public" };`)

@@ -150,8 +150,10 @@ func valueOf(message protoreflect.MessageDescriptor, path string) string {
 			return "1s"
 		case name == "google.protobuf.Value":
 			return "1"
-		case rest == "": // of google/protobuf/wrappers.proto
+		case rest == "" && name.Parent() == "google.protobuf": // of wrappers.proto
 			rest = "value"
+		case rest == "":
+			return "x"
 		}
 		return valueOf(field.Message(), rest)
 	case protoreflect.StringKind:

@@ -72,23 +72,24 @@ func procedures(table *policy.Table) []Procedure {
 // Message returns a message whose required fields are set, on all levels, and no others: a server does
 // not read a message that lacks a required field.
 func Message(descriptor protoreflect.MessageDescriptor) *dynamicpb.Message {
-	message := dynamicpb.NewMessage(descriptor)
-	fill(message, 0)
+	message, budget := dynamicpb.NewMessage(descriptor), maxMessages
+	fill(message, &budget)
 	return message
 }
 
-// maxDepth ends a message that requires itself.
-const maxDepth = 100
+// maxMessages ends a message that requires itself, or more messages than can be sent.
+const maxMessages = 1000
 
-func fill(message protoreflect.Message, depth int) {
+func fill(message protoreflect.Message, budget *int) {
 	required := message.Descriptor().RequiredNumbers()
 	for i := range required.Len() {
 		field := message.Descriptor().Fields().ByNumber(required.Get(i))
 		switch {
 		case field.Message() == nil:
 			message.Set(field, message.NewField(field))
-		case depth < maxDepth:
-			fill(message.Mutable(field).Message(), depth+1)
+		case *budget > 0:
+			*budget--
+			fill(message.Mutable(field).Message(), budget)
 		}
 	}
 }
