@@ -58,8 +58,8 @@ func hasField(unknown protoreflect.RawFields, number protowire.Number) bool {
 	}
 }
 
-// A finder finds the declarations that a file sees. It looks at a file once, however many services and files
-// ask, so that the work grows with the size of the files.
+// A finder finds the declarations that a file sees. It asks for the imports that a file sees once, however many
+// services the file has, and for the extensions of a file once, however many files see them.
 type finder struct {
 	files  []protoreflect.FileDescriptor            // the given files, then their imports
 	byPath map[string][]protoreflect.FileDescriptor // the same files: several may have the same path

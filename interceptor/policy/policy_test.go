@@ -6,6 +6,12 @@ import (
 	"strings"
 	"testing"
 
+	"google.golang.org/protobuf/proto"
+	"google.golang.org/protobuf/reflect/protodesc"
+	"google.golang.org/protobuf/reflect/protoreflect"
+	"google.golang.org/protobuf/reflect/protoregistry"
+	"google.golang.org/protobuf/types/descriptorpb"
+
 	authzv1 "github.com/protoauthz/protoauthz/gen/protoauthz/v1"
 	samplev1 "github.com/protoauthz/protoauthz/gen/sample/v1"
 	"github.com/protoauthz/protoauthz/interceptor/policy"
@@ -193,5 +199,55 @@ func TestManyImports(t *testing.T) {
 	}
 	if _, ok := table.Lookup("/many.v1.Service/Call"); !ok {
 		t.Error("no rule")
+	}
+}
+
+// A countedFile counts who looks at a file.
+type countedFile struct {
+	protoreflect.FileDescriptor
+	seen, read int
+}
+
+func (f *countedFile) IsPlaceholder() bool {
+	f.seen++
+	return f.FileDescriptor.IsPlaceholder()
+}
+
+func (f *countedFile) Extensions() protoreflect.ExtensionDescriptors {
+	f.read++
+	return f.FileDescriptor.Extensions()
+}
+
+// TestWork makes sure that neither more services of a file nor more files that import a file make Compile look at
+// that file more often.
+func TestWork(t *testing.T) {
+	t.Parallel()
+	compile := func(files, services int) *countedFile {
+		hub := &countedFile{FileDescriptor: compileSources(t, map[string]string{"hub.proto": `syntax = "proto3";`}, "hub.proto")[0]}
+		given := policy.Files{hub}
+		for n := range files {
+			file := &descriptorpb.FileDescriptorProto{
+				Name: proto.String(fmt.Sprintf("file%d.proto", n)), Package: proto.String(fmt.Sprintf("file%d", n)),
+				Dependency: []string{"hub.proto"}, Syntax: proto.String("proto3"),
+			}
+			for n := range services {
+				file.Service = append(file.Service, &descriptorpb.ServiceDescriptorProto{Name: proto.String(fmt.Sprintf("Service%d", n))})
+			}
+			// The import is a placeholder, so that the file is looked up among the given files.
+			descriptor, err := protodesc.FileOptions{AllowUnresolvable: true}.New(file, new(protoregistry.Files))
+			if err != nil {
+				t.Fatal(err)
+			}
+			given = append(given, descriptor)
+		}
+		_, _ = policy.Compile(given) // no service has a rule
+		return hub
+	}
+	one, services, files := compile(1, 1), compile(1, 10), compile(10, 1)
+	if one.seen == 0 || services.seen != one.seen {
+		t.Errorf("the import of a file is looked at %d times for one service, and %d times for 10", one.seen, services.seen)
+	}
+	if one.read != 1 || files.read != 1 {
+		t.Errorf("the extensions of a file are read %d times for one file, and %d times for 10", one.read, files.read)
 	}
 }
