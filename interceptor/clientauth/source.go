@@ -43,7 +43,7 @@ func (s *Source) holderOf(ctx context.Context, token *oauth2.Token) (holder, err
 func (s *Source) choose(ctx context.Context) (h holder, err error) {
 	defer func() {
 		if p := recover(); p != nil { // its value may hold a secret
-			h, err = nil, fmt.Errorf("clientauth: the function of SourceFunc panicked with a %T", p)
+			h, err = nil, fmt.Errorf("clientauth: the function that chooses the token panicked with a %T", p)
 		}
 	}()
 	return s.holder(ctx)
