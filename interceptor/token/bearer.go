@@ -38,7 +38,7 @@ func credentials(values []string) (string, error) {
 		return "", malformed("Authorization has %d bytes, more than a token of 16 KiB takes: have the issuer put less into the token, such as fewer groups", len(values[0]))
 	}
 	name, rest, _ := strings.Cut(values[0], " ")
-	if name != scheme && !strings.EqualFold(name, scheme) { // most clients write Bearer
+	if !strings.EqualFold(name, scheme) {
 		return "", ErrScheme
 	}
 	return strings.TrimLeft(rest, " "), nil

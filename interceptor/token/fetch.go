@@ -59,12 +59,12 @@ func (s *source) discover(ctx context.Context) (string, error) {
 	case issuer != s.issuer.URL:
 		return "", anotherIssuer(s.issuer.URL, issuer)
 	}
-	keySetURL, ok, err := document.Text("jwks_uri")
+	keySetURL, _, err := document.Text("jwks_uri")
 	switch {
-	case !ok || err == nil && keySetURL == "":
-		return "", errors.New("the document has no jwks_uri: set Issuer.KeySetURL")
 	case err != nil:
 		return "", errors.New("jwks_uri is not a string: set Issuer.KeySetURL")
+	case keySetURL == "":
+		return "", errors.New("the document has no jwks_uri: set Issuer.KeySetURL")
 	}
 	if err := checkKeySetURL(s.issuer.URL, keySetURL); err != nil {
 		return "", fmt.Errorf("jwks_uri: %w", err)

@@ -229,6 +229,29 @@ func TestBodyCap(t *testing.T) {
 	})
 }
 
+// TestAccept makes sure that requests ask for JSON: some issuers answer with HTML otherwise.
+func TestAccept(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		idp := newIDP(eddsa.JWK())
+		accepted := map[string]string{}
+		for url, document := range map[string]string{discoveryURL: discovery(), keySetURL: keySet(eddsa.JWK())} {
+			idp.Serve(url, func(request *http.Request) (*http.Response, error) {
+				accepted[url] = request.Header.Get("Accept")
+				return respond(200, document)(request)
+			})
+		}
+		if _, err := newVerifier(t, idp).Verify(t.Context(), scene.Token(eddsa)); err != nil {
+			t.Fatal(err)
+		}
+		for _, url := range []string{discoveryURL, keySetURL} {
+			if !strings.Contains(accepted[url], "application/json") {
+				t.Errorf("%s: the request accepts %q", url, accepted[url])
+			}
+		}
+	})
+}
+
 // TestRequestErrors makes sure that the error of a failed request repeats neither the URL,
 // whose query may be a secret, nor the response.
 func TestRequestErrors(t *testing.T) {

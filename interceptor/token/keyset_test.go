@@ -9,6 +9,7 @@ import (
 	"crypto/rsa"
 	"encoding/json"
 	"math/big"
+	"slices"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -168,6 +169,28 @@ func TestGoodKeys(t *testing.T) {
 	}
 	if keys, skipped, err := token.ParseKeySet([]byte(keySet(jwksOf(all...)...)), allowed...); err != nil || len(keys) != len(all) || len(skipped) != 0 {
 		t.Errorf("%d keys, %q skipped, %v, want all %d", len(keys), skipped, err, len(all))
+	}
+}
+
+// TestKeySetForm has documents that are not key sets, and one with more members than a key set.
+func TestKeySetForm(t *testing.T) {
+	t.Parallel()
+	const noArray = `it has no array "keys": is it a key set (RFC 7517 section 5)?`
+	for body, want := range map[string]string{
+		"{}":            noArray,
+		`{"keys":null}`: noArray,
+		`{"keys":{}}`:   noArray,
+		`{"keys":"[]"}`: noArray,
+		`{"keys":[]}`:   "it holds no keys",
+		discovery():     "it is the issuer's metadata, and not a key set: leave Issuer.KeySetURL empty; if it is empty, the issuer must correct jwks_uri",
+		keySet(slices.Repeat([]string{"{}"}, 101)...): "more than 100 keys",
+	} {
+		_, _, err := token.ParseKeySet([]byte(body), allowed...)
+		checkText(t, body, err, want)
+	}
+	both := strings.Replace(keySet(eddsa.JWK()), "{", `{"jwks_uri":"https://idp.test/oidc/jwks",`, 1)
+	if keys, _, err := token.ParseKeySet([]byte(both), allowed...); err != nil || len(keys) != 1 {
+		t.Errorf("a key set with jwks_uri: %d keys, %v", len(keys), err)
 	}
 }
 

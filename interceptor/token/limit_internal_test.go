@@ -192,11 +192,15 @@ func TestCost(t *testing.T) {
 			t.Errorf("%d after %d, good %t: want %d", got, test.took, test.good, test.want)
 		}
 	}
-	other := keyOf(tokens.I2.EdDSA)
+	other, otherAlgorithm := keyOf(tokens.I2.EdDSA), keyOf(tokens.I1.EdDSA)
+	otherAlgorithm.Algorithm = "other"
+	for _, k := range []*publicKey{other, otherAlgorithm} {
+		k.cost(4, true)
+	}
 	for _, test := range []struct {
 		before *publicKey
 		want   time.Duration
-	}{{key, 4}, {other, 50}} {
+	}{{key, 4}, {other, 50}, {otherAlgorithm, 50}} {
 		refreshed := &publicKey{Key: key.Key}
 		(&keySet{keys: []*publicKey{refreshed}}).inherit(&keySet{keys: []*publicKey{test.before}})
 		if got := refreshed.cost(50, false); got != test.want {

@@ -162,6 +162,7 @@ func testMismatch(t *testing.T) {
 		{rs256.JWK("alg", "Ed25519"), []string{"EdDSA"}, `its alg is "Ed25519", while its kty and crv are for ["PS256" "PS384" "PS512" "RS256" "RS384" "RS512"], and the issuer's Algorithms are ["EdDSA"]: the issuer must correct the key`},
 		{rs256.JWK("alg", "RSA-OAEP"), []string{"RS256"}, `its alg is "RSA-OAEP", which signs no token that is accepted, and the issuer's Algorithms are ["RS256"]: if the issuer signs access tokens with this key, it must name another alg`},
 		{rs256.JWK("alg", "none\n"), []string{"RS256"}, `its alg is "none\n", which signs no token that is accepted, and the issuer's Algorithms are ["RS256"]: if the issuer signs access tokens with this key, it must name another alg`},
+		{rs256.JWK("alg", strings.Repeat("x", 32)), []string{"RS256"}, `its alg is "` + strings.Repeat("x", 32) + `", which signs no token that is accepted, and the issuer's Algorithms are ["RS256"]: if the issuer signs access tokens with this key, it must name another alg`},
 		{rs256.JWK("alg", strings.Repeat("x", 33)), []string{"RS256"}, `its alg is 33 bytes long, which signs no token that is accepted, and the issuer's Algorithms are ["RS256"]: if the issuer signs access tokens with this key, it must name another alg`},
 		{rs256.JWK("alg", absent{}), []string{"PS256", "RS256"}, `it names no alg, and ["PS256" "RS256"] fit it: leave only one of them in Issuer.Algorithms, or have the issuer write alg into the key`},
 	} {
