@@ -14,6 +14,7 @@ import (
 	"net/http/httptest"
 	"net/url"
 	"os"
+	"runtime"
 	"strings"
 	"syscall"
 	"testing"
@@ -158,6 +159,8 @@ func testFetchTexts(t *testing.T) {
 		"timeout":                 {fails(os.ErrDeadlineExceeded), failed + "the server does not answer in time: does a firewall drop the connection, or must the request go through a proxy (HTTPS_PROXY)?"},
 		"plain HTTP":              {fails(http.ErrSchemeMismatch), failed + "the server does not speak TLS: is the URL's port right?"},
 		"cut":                     {fails(io.ErrUnexpectedEOF), failed + "the connection was cut: does a proxy or a firewall cut connections?"},
+		"a panic":                 {func(*http.Request) (*http.Response, error) { panic("secret") }, of + "the HTTP transport panicked"},
+		"a goroutine's end":       {func(*http.Request) (*http.Response, error) { runtime.Goexit(); return nil, nil }, of + "the HTTP transport called runtime.Goexit"},
 		"anything else":           {fails(errors.New("secret")), failed + "a malformed response, or a fault of the transport: what does curl -v print for the URL on this machine?"},
 	} {
 		idp := newIDP(es256.JWK())

@@ -114,7 +114,7 @@ func (i *Issuer) scopes(p *jose.Object) ([]string, error) {
 		switch {
 		case err != nil:
 			return nil, refused(err)
-		case ok && array && name == "scope":
+		case array && name == "scope":
 			return nil, invalid("scope is not a string")
 		case !ok || found:
 			continue

@@ -141,7 +141,7 @@ func (b *budget) affords(name keyName, now time.Time) bool {
 		return false
 	}
 	if slices.Contains(b.answered, name) {
-		return left == drawBudget || left >= drawCost && now.Sub(b.drawnAt) >= askAgain
+		return left == drawBudget || now.Sub(b.drawnAt) >= askAgain // in which the budget gains drawCost
 	}
 	return left >= drawCost
 }

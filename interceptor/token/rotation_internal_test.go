@@ -24,6 +24,30 @@ func TestAnswered(t *testing.T) {
 	}
 }
 
+// TestRefund makes sure that fetches that fail leave the budget to fetches after them.
+func TestRefund(t *testing.T) {
+	t.Parallel()
+	var b budget
+	now := time.Unix(0, 0)
+	for n := range 5 {
+		if !b.affords(keyName{}, now) {
+			t.Errorf("after %d fetches that have failed: no other", n)
+		}
+		b.pay(now)
+		b.fail(now)
+		now = now.Add(minRetry << n)
+	}
+	for n := range drawBudget / drawCost {
+		if !b.affords(keyName{}, now) {
+			t.Errorf("after %d fetches: no other", n)
+		}
+		b.pay(now)
+	}
+	if b.affords(keyName{}, now) {
+		t.Error("the budget is larger than it should be")
+	}
+}
+
 // TestChangedMeanwhile makes sure that a call with a wrong signature uses keys that another call has
 // fetched, even if the budget is spent.
 func TestChangedMeanwhile(t *testing.T) {

@@ -399,6 +399,62 @@ func TestRotationDuringSlowRefresh(t *testing.T) {
 	})
 }
 
+// All calls may wait for the regular refresh, and calls with eleven names for the fetch that one of them has drawn.
+func TestRotationToManyKeys(t *testing.T) {
+	t.Parallel()
+	for name, refused := range map[string]int{"during the refresh": 0, "during a drawn fetch": 1} {
+		bubble(t, "J14 "+name, func(t *testing.T) {
+			idp, verifier := warm(t)
+			var newer []*key
+			for n := range 12 {
+				newer = append(newer, newEd25519("kid-newer-"+strconv.Itoa(n)))
+			}
+			idp.Serve(keySetURL, slow(time.Second, respond(200, keySet(append(jwksOf(newer...), eddsa.JWK())...))))
+			if refused == 0 {
+				sleepUntil(10 * time.Minute)
+				check(t, verifier, scene.Token(eddsa, "exp", never), nil, 0)
+			}
+			var users sync.WaitGroup
+			for n, k := range newer {
+				if n == len(newer)-refused {
+					check(t, verifier, scene.Token(k, "exp", never), token.ErrInvalid, 0)
+					break
+				}
+				users.Go(func() { check(t, verifier, scene.Token(k, "exp", never), nil, time.Second) })
+				synctest.Wait()
+			}
+			users.Wait()
+			checkCount(t, idp, keySetURL, 2)
+		})
+	}
+}
+
+// A key name for which a drawn fetch has brought nothing may draw again when the budget is whole. A regular refresh
+// does not count as such a fetch.
+func TestAnsweredName(t *testing.T) {
+	t.Parallel()
+	newer := newEd25519("kid-newer")
+	raw, published := scene.Token(newer, "exp", never), respond(200, keySet(newer.JWK(), eddsa.JWK()))
+	bubble(t, "J14 the budget is whole again", func(t *testing.T) {
+		idp, verifier := warm(t)
+		check(t, verifier, raw, token.ErrInvalid, 0)
+		idp.Serve(keySetURL, published)
+		time.Sleep(30*time.Second - 1) // the bubble's clock
+		check(t, verifier, raw, token.ErrInvalid, 0)
+		time.Sleep(1) // the bubble's clock
+		check(t, verifier, raw, nil, 0)
+	})
+	bubble(t, "J14 after a regular refresh", func(t *testing.T) {
+		idp, verifier := warm(t)
+		sleepUntil(10 * time.Minute)
+		check(t, verifier, raw, token.ErrInvalid, 0)
+		checkCount(t, idp, keySetURL, 2)
+		check(t, verifier, scene.Token(newEd25519("made up"), "exp", never), token.ErrInvalid, 0)
+		idp.Serve(keySetURL, published)
+		check(t, verifier, raw, nil, 0)
+	})
+}
+
 // A refresh that began before the rotation is followed by another.
 func TestRotationAfterRefreshBegan(t *testing.T) {
 	t.Parallel()
@@ -485,6 +541,19 @@ func TestUnknownKeyWhileDown(t *testing.T) {
 		idp.Serve(discoveryURL, respond(200, discovery()))
 		rotate(t, idp, verifier, newer)
 		check(t, verifier, scene.Token(newEd25519("made up")), token.ErrInvalid, 0)
+	})
+	bubble(t, "J15 another attempt hangs", func(t *testing.T) {
+		idp, verifier := warm(t)
+		idp.Serve(keySetURL, down)
+		sleepUntil(10 * time.Minute)
+		check(t, verifier, scene.Token(eddsa, "exp", never), nil, 0)
+		checkCount(t, idp, keySetURL, 2)
+		idp.Serve(keySetURL, hang)
+		time.Sleep(time.Second) // the bubble's clock
+		check(t, verifier, scene.Token(eddsa, "exp", never), nil, 0)
+		checkCount(t, idp, keySetURL, 3)
+		check(t, verifier, scene.Token(newEd25519("kid-newer"), "exp", never), token.ErrKeysUnavailable, 0)
+		settle()
 	})
 	bubble(t, "J15 the endpoint hangs", func(t *testing.T) { // ... or the endpoint may hang
 		idp, verifier := warm(t)

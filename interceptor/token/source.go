@@ -89,7 +89,7 @@ func (s *source) refresh(now time.Time, name keyName) (set *keySet, f *flight, p
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	// Calls do not wait for an endpoint that is known to fail.
-	known := s.failures > 0 && now.Sub(s.failedAt) < knownPeriod
+	known := now.Sub(s.failedAt) < knownPeriod
 	if s.flight == nil && !now.Before(s.retryAt) {
 		s.start(now, name, false)
 	}

@@ -32,12 +32,11 @@ func (i *Issuer) readValidity(p *jose.Object, leeway time.Duration) (v validity,
 		return validity{}, invalid("exp is missing")
 	}
 	v.until = expires.floor().Add(leeway)
-	notBefore, ok, err := readDate(p, "nbf")
+	notBefore, _, err := readDate(p, "nbf")
 	if err != nil {
 		return validity{}, err
-	} else if ok {
-		v.from = notBefore.ceil().Add(-leeway)
 	}
+	v.from = notBefore.ceil().Add(-leeway) // 1970 without nbf
 	issued, ok, err := readDate(p, "iat")
 	switch {
 	case err != nil:

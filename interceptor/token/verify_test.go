@@ -107,8 +107,14 @@ func TestSize(t *testing.T) {
 	}
 	synctest.Test(t, func(t *testing.T) {
 		verifier := newVerifier(t, newIDP(eddsa.JWK()))
-		if _, err := verifier.Verify(t.Context(), sized(token.MaxBytes)); err != nil {
-			t.Errorf("D09/%d bytes: %v", token.MaxBytes, err)
+		longest := sized(token.MaxBytes)
+		for range 2 {
+			if _, err := verifier.Verify(t.Context(), longest); err != nil {
+				t.Errorf("D09/%d bytes: %v", token.MaxBytes, err)
+			}
+		}
+		if stats := verifier.Stats(); stats.Hits != 1 {
+			t.Errorf("D09/%d bytes: %+v, want a hit", token.MaxBytes, stats)
 		}
 		_, err := verifier.Verify(t.Context(), sized(token.MaxBytes+1))
 		checkError(t, err, token.ErrMalformed)
