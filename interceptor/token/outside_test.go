@@ -18,6 +18,7 @@ var texts = map[string]func(t *testing.T){
 	"C3 mismatch names both":             testMismatch,
 	"C4 typ":                             testTypes,
 	"C4 not a token":                     testNoToken,
+	"C4 iss":                             testIssuers,
 	"C5 no key":                          testNoKey,
 	"C5 fetch":                           testFetchTexts,
 	"C6 by how much":                     testDates,
@@ -65,6 +66,33 @@ func testTypes(t *testing.T) {
 	_, err := unverified.Token(issuer(issuerURL), es256.Mint(es256.Header("typ", absent{}), payload("iss", otherIssuer)))
 	if err == nil || strings.Contains(err.Error(), "typ") {
 		t.Error(err)
+	}
+}
+
+// testIssuers checks the texts for tokens of another issuer.
+func testIssuers(t *testing.T) {
+	const end = ": compare byte by byte, the slash at the end too"
+	five := `invalid token: iss is none of ["https://a.test" "https://b.test" "https://c.test" "https://d.test" "https://idp.test/oidc"]`
+	for _, test := range []struct {
+		more []string
+		iss  any
+		want string
+	}{
+		{nil, otherIssuer, `invalid token: iss is none of ["https://idp.test/oidc"]` + end},
+		{nil, absent{}, `invalid token: iss is none of ["https://idp.test/oidc"]` + end},
+		{nil, 1, "invalid token: iss is not a string"},
+		{[]string{"a", "b", "c", "d"}, otherIssuer, five + end},
+		{[]string{"a", "b", "c", "d", "z"}, otherIssuer, five + " and 1 more" + end},
+	} {
+		var options []token.Option
+		for _, name := range test.more {
+			more := issuer(issuerURL)
+			more.URL = "https://" + name + ".test"
+			options = append(options, token.WithIssuer(more))
+		}
+		_, err := unverified.Token(issuer(issuerURL), scene.Token(es256, "iss", test.iss), options...)
+		checkText(t, fmt.Sprint(test.more, test.iss), err, test.want)
+		checkError(t, err, token.ErrInvalid)
 	}
 }
 

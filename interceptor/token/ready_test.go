@@ -7,6 +7,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/protoauthz/protoauthz/interceptor/internal/test/tokens"
 	"github.com/protoauthz/protoauthz/interceptor/token"
 )
 
@@ -73,6 +74,14 @@ func TestReady(t *testing.T) {
 		if idp.Count(keySetURL) != 1 {
 			t.Errorf("asked: %q", idp.Requested())
 		}
+	})
+	bubble(t, "with a second issuer, and both are slow", func(t *testing.T) {
+		idp := newIDP(eddsa.JWK())
+		idp.ServeIssuer(tokens.I2, tokens.I2.EdDSA.JWK())
+		idp.Serve(discoveryURL, slow(3*time.Second/2, respond(200, discovery())))
+		idp.Serve(tokens.I2.DiscoveryURL(), slow(time.Second, respond(200, tokens.I2.Discovery())))
+		verifier := newVerifier(t, idp, token.WithIssuer(issuer(otherIssuer)))
+		ready(t, verifier, nil, 3*time.Second/2)
 	})
 	bubble(t, "with a second issuer, which hangs", func(t *testing.T) {
 		idp := newIDP(eddsa.JWK())

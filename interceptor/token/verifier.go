@@ -187,9 +187,8 @@ func (v *Verifier) Ready(ctx context.Context, issuers ...string) error {
 			errs = append(errs, fmt.Errorf("token: Ready: %q is the Issuer.URL of no issuer of this verifier, whose issuers are %q", endpoint.DisplayURL(name), v.names))
 			continue
 		}
-		if _, err := issuer.keys.usable(ctx, now, keyName{}); err != nil {
-			errs = append(errs, err)
-		}
+		_, err := issuer.keys.usable(ctx, now, keyName{})
+		errs = append(errs, err)
 	}
 	return errors.Join(errs...)
 }
