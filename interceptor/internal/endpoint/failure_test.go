@@ -90,6 +90,16 @@ func TestProxyIsNamed(t *testing.T) {
 	}
 }
 
+// TestMayPassOthers has errors that are not of Do.
+func TestMayPassOthers(t *testing.T) {
+	t.Parallel()
+	for _, other := range []error{nil, errors.New("of nobody")} {
+		if endpoint.MayPass(other) {
+			t.Errorf("%v may pass", other)
+		}
+	}
+}
+
 // TestProxyConnect holds the texts for proxies that cannot be used, and whether another attempt may succeed.
 func TestProxyConnect(t *testing.T) {
 	t.Parallel()
