@@ -88,7 +88,7 @@ func withoutDenial(err error) error {
 	ordinary := connect.NewError(explicit.Code(), explicit.Message())
 	for _, detail := range explicit.Details() {
 		message, err := connectproto.UnmarshalErrorDetail(detail)
-		if info, ok := message.(*errdetails.ErrorInfo); err == nil && (!ok || info.GetDomain() != domain) {
+		if info, _ := message.(*errdetails.ErrorInfo); err == nil && info.GetDomain() != domain {
 			ordinary = ordinary.WithDetail(detail)
 		}
 	}

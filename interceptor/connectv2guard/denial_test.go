@@ -11,6 +11,8 @@ import (
 	"connectrpc.com/connect/v2"
 	"connectrpc.com/connect/v2/connectproto"
 	"google.golang.org/genproto/googleapis/rpc/errdetails"
+	"google.golang.org/protobuf/proto"
+	"google.golang.org/protobuf/types/known/anypb"
 
 	"github.com/protoauthz/protoauthz/interceptor"
 	"github.com/protoauthz/protoauthz/interceptor/connectv2guard"
@@ -26,8 +28,9 @@ func TestOthersDenial(t *testing.T) {
 	_, kept := guard.Admit(t.Context(), catalogue.Procedure("Token", catalogue.Unary), http.Header{})
 	inProcess := connectv2guard.Interceptor(guard)(nil)(t.Context(), specOf("Field", catalogue.Unary), nil)
 	own := connect.NewError(connect.CodeAborted, "the handler's own").WithCause(kept)
-	for _, info := range []*errdetails.ErrorInfo{kept.ErrorInfo(), {Domain: "handler"}} {
-		detail, err := connectproto.NewErrorDetail(info)
+	unreadable := &anypb.Any{TypeUrl: "type.googleapis.com/google.rpc.ErrorInfo", Value: []byte{0xff}}
+	for _, message := range []proto.Message{kept.ErrorInfo(), unreadable, &errdetails.ErrorInfo{Domain: "handler"}} {
+		detail, err := connectproto.NewErrorDetail(message)
 		if err != nil {
 			t.Fatal(err)
 		}

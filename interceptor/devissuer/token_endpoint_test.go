@@ -190,6 +190,8 @@ func TestClientAuthentication(t *testing.T) {
 		{"basic, empty", []string{basic(":")}, "", 401, "invalid_client"},
 		{"basic, no colon", []string{basic("full")}, "", 401, "invalid_client"},
 		{"basic, not encoded", []string{basic("noroles:no roles: +%&=")}, "", 401, "invalid_client"},
+		{"basic, id not encoded, client_id in the form", []string{basic("%zz:full-secret")}, "client_id=full", 401, "invalid_client"},
+		{"basic, secret not encoded, another client_id in the form", []string{basic("full:%zz")}, "client_id=noroles", 401, "invalid_client"},
 		{"basic, no base64", []string{"Basic full:full-secret"}, "", 401, "invalid_client"},
 		{"basic, no credentials", []string{"Basic"}, "", 401, "invalid_client"},
 		{"another scheme", []string{"Bearer full-secret"}, "", 401, "invalid_client"},

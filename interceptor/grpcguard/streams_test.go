@@ -165,6 +165,22 @@ func TestMetadataByContext(t *testing.T) {
 	}
 }
 
+// TestTrailerAfterwards makes sure that a goroutine that a handler leaves behind may still use the stream.
+func TestTrailerAfterwards(t *testing.T) {
+	t.Parallel()
+	ctx := metadata.NewIncomingContext(t.Context(), metadata.Pairs("authorization", "Bearer token"))
+	var kept grpc.ServerStream
+	err := grpcguard.Stream(harness.Expiring(t, time.Hour))(nil, &fakeStream{ctx: ctx}, &grpc.StreamServerInfo{FullMethod: catalogue.Procedure("Token", catalogue.Bidi)},
+		func(_ any, stream grpc.ServerStream) error {
+			kept = stream
+			return nil
+		})
+	if err != nil {
+		t.Fatal(err)
+	}
+	kept.SetTrailer(metadata.Pairs("x-late", "secret"))
+}
+
 // TestWithoutTransport makes sure that a handler whose server has no transport, as in a test, gets errors of grpc-go.
 func TestWithoutTransport(t *testing.T) {
 	t.Parallel()
