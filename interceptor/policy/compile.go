@@ -112,7 +112,7 @@ type compiler struct {
 // fault adds the fault of an argument, once.
 func (c *compiler) fault(subject, format string, args ...any) {
 	fault := &Fault{Kind: FaultOption, Subject: subject, Detail: fmt.Sprintf(format, args...)}
-	if !slices.ContainsFunc(c.faults, func(other *Fault) bool { return other.Subject == subject && other.Detail == fault.Detail }) {
+	if !slices.ContainsFunc(c.faults, func(other *Fault) bool { return other.Error() == fault.Error() }) {
 		c.faults = append(c.faults, fault)
 	}
 }

@@ -165,7 +165,7 @@ func (f *finder) declared(d *declaration, ours protoreflect.ExtensionDescriptor,
 				if why := difference(extension, ours); why != "" {
 					d.fault = fmt.Errorf("%q declares (%s) otherwise than this version does, %s: vendor it again", file.Path(), ours.FullName(), why)
 				}
-			case extension.ContainingMessage().FullName() == ours.ContainingMessage().FullName() && extension.Number() == ours.Number():
+			case extension.ContainingMessage().FullName() == ours.ContainingMessage().FullName(): // with our number
 				rival = extension
 			}
 		}
