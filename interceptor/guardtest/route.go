@@ -150,10 +150,8 @@ func valueOf(message protoreflect.MessageDescriptor, path string) string {
 			return "1s"
 		case name == "google.protobuf.Value":
 			return "1"
-		case rest == "" && name.Parent() == "google.protobuf": // of wrappers.proto
+		case name.Parent() == "google.protobuf": // of google/protobuf/wrappers.proto
 			rest = "value"
-		case rest == "":
-			return "x"
 		}
 		return valueOf(field.Message(), rest)
 	case protoreflect.StringKind:
