@@ -358,7 +358,7 @@ func TestSeveralCredentials(t *testing.T) {
 		}
 	}
 	for _, values := range [][]string{
-		nil, {"Bearer a b"}, {"Bearer a.b.c,"}, {"Bearer a;b"}, {"Bearer a b.c.d"}, {"Foo a b c"}, {"Foo a.b.c d.e.f"}, {"Bearer " + strings.Repeat("a", maxJoined-len("Bearer , Bearer b")+1) + ", Bearer b"}, {`Bearer token="a.b.c"`}, {"Basic YTpi"}, {`Digest username="a", realm="b"`}, {`Digest realm="x, Bearer y"`}, {`Digest realm="x" , nonce="y"`},
+		nil, {"Bearer a b"}, {"Bearer a.b.c,"}, {"Bearer a;b"}, {"Bearer a b.c.d"}, {"Foo a b c"}, {"Foo a.b.c d.e.f"}, {"Bearer " + strings.Repeat("a", maxJoined-len("Bearer , Bearer b")+1) + ", Bearer b"}, {`Bearer token="a.b.c"`}, {"Basic YTpi"}, {`Digest username="a", realm="b"`}, {`Digest realm="x, Bearer y"`}, {`Digest realm="x" , nonce="y"`}, {`Digest realm="x" , nonce="y" , qop="auth"`}, {"Foo a, b, c"},
 		{"Bearer Bearer a.b.c"}, {"Bearer "}, {""}, {`Bearer {"a":"b", "c":"d"}`},
 	} {
 		_, err := token.Bearer(values)
