@@ -229,7 +229,7 @@ func TestBodyCap(t *testing.T) {
 	})
 }
 
-// TestAccept makes sure that requests ask for JSON: some issuers answer with HTML otherwise.
+// TestAccept makes sure that requests ask for JSON.
 func TestAccept(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {

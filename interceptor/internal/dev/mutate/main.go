@@ -1,7 +1,8 @@
 // Command mutate changes the conditions, comparisons and statements of a package, one change at a time,
 // and prints the changes that no test notices. It does not change values: neither constants, nor the cases
-// of a switch over a value, nor arguments and results without an operator. One binary holds all changes. The compiler reads the changed files
-// from an overlay, so the project, in whose root this runs, stays as it is.
+// of a switch over a value, nor arguments and results without an operator. One binary holds all changes.
+// The compiler reads the changed files from an overlay, so the project, in whose root this runs, stays as
+// it is.
 //
 // A test that fails by chance hides a survivor, so the machine should have nothing else to do.
 package main
