@@ -60,6 +60,7 @@ func TestMapping(t *testing.T) {
 		{"Auth0, organization", auth0, `"org_id":"o","org_name":"n"`, view{Organization: "o", Claim: "o", HasClaim: true}, nil},
 		{"Auth0, Logto's organization", auth0, `"organization_id":"o","aud":"` + urn + `o"`, view{Audience: []string{urn + "o"}}, nil},
 		{"AuthAction", authAction, `"azp":"app","scope":"a","org_id":"o"`, view{Client: "app", Scopes: []string{"a"}}, nil},
+		{"AuthAction, a claim without a name", authAction, `"azp":"app","":"o"`, view{Client: "app"}, nil},
 		{"AuthAction, sub is the client", authAction, `"azp":"subject"`, view{Client: "subject"}, nil},
 		{"custom, array", custom, `"scp":["a","b"]`, view{Scopes: []string{"a", "b"}}, nil},
 		{"custom, string", custom, `"scp":"a b"`, view{Scopes: []string{"a", "b"}}, nil},
