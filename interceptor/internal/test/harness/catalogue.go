@@ -104,7 +104,8 @@ func Catalogue(t *testing.T, transports func(t *testing.T, trust *catalogue.Trus
 // Racing is true under the race detector, which makes each call take six times as long.
 var Racing = false
 
-// casesPerCall is how many cases of a row take turns with the ways to call, apart from cases that go everywhere.
+// casesPerCall is how many cases of a row take turns with the ways to call, apart from cases that go everywhere. Each
+// case takes at least one way.
 func casesPerCall() int {
 	if Racing || testing.Short() {
 		return 7
@@ -123,24 +124,30 @@ func (s *sighting) run(t *testing.T, ways []Way, c *catalogue.Case, n int) {
 	s.mu.Lock()
 	s.cases++
 	s.mu.Unlock()
-	turn := n
+	type call struct {
+		way    *Way
+		method catalogue.Method
+	}
+	var calls []call
 	for w := range ways {
 		for _, method := range catalogue.Methods {
-			if !ways[w].fits(c, method) {
-				continue
+			if ways[w].fits(c, method) {
+				calls = append(calls, call{&ways[w], method})
 			}
-			s.mu.Lock()
-			s.combinations++
-			s.mu.Unlock()
-			if turn++; !c.Everywhere && turn%casesPerCall() != 0 {
-				continue
-			}
-			way := ways[w].Name + ", " + method.Name
-			record, answer := testCall(t, &ways[w], c, method)
-			s.note(c, way, record, answer.Error)
-			if t.Failed() {
-				t.FailNow() // The other ways would fail alike.
-			}
+		}
+	}
+	s.mu.Lock()
+	s.combinations += len(calls)
+	s.mu.Unlock()
+	every := min(casesPerCall(), len(calls)) // so that each case makes a call
+	for i, call := range calls {
+		if !c.Everywhere && (n+i+1)%every != 0 {
+			continue
+		}
+		record, answer := testCall(t, call.way, c, call.method)
+		s.note(c, call.way.Name+", "+call.method.Name, record, answer.Error)
+		if t.Failed() {
+			t.FailNow() // The other ways would fail alike.
 		}
 	}
 }

@@ -16,7 +16,11 @@
 //
 // The command for a case is:
 //
-//	go test -v -run 'TestCatalogue/D40/request_A,_token_B$' ./interceptor ./interceptor/grpcguard ./interceptor/connectv2guard
+//	go test -v -run 'TestCatalogue$/D40/request_A,_token_B$' ./interceptor ./interceptor/grpcguard ./interceptor/connectv2guard
+//	go -C interceptor/cmd test -v -run 'TestCatalogue$/D40/request_A,_token_B$' ./protoauthz/internal/explain
+//
+// The last lines tell over how many combinations of transport and stream type the case was called. With -race or
+// -short a case takes only some of them.
 //
 // The behaviour of a stream's handler is a case of [Streams]: streams_judge.go is about messages,
 // streams_release.go about header and trailer, streams_expiry.go about time, streams_send.go about a Send at
