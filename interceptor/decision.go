@@ -6,9 +6,9 @@ import (
 	"github.com/protoauthz/protoauthz/interceptor/token"
 )
 
-// decide judges verified claims by a rule that is not public. It returns the
+// decide applies a rule that is not public to verified claims. It returns the
 // organization of the token, which is empty for MODEL_GLOBAL_RESOURCE. Then
-// [namesOrganization] and [policy.Organization.Check] judge whether the request
+// [namesOrganization] and [policy.Organization.Check] decide whether the request
 // names that organization.
 func decide(rule *policy.Rule, claims *token.Claims) (organization string, denial *Denial) {
 	organization, denial = checkModel(rule, claims)
@@ -106,18 +106,18 @@ func scopesGranted(rule *policy.Rule, claims *token.Claims) bool {
 // namesOrganization reports whether a request names the organization of the
 // token, as far as that can be told before its message is read. Where a field
 // names the organization, the message decides later.
-func namesOrganization(source *policy.Organization, organization string, header Header) bool {
+func namesOrganization(named *policy.Organization, organization string, header Header) bool {
 	switch {
-	case source == nil:
+	case named == nil:
 		return organization == ""
 	case organization == "": // empty never equals empty
 		return false
 	}
-	switch source.Location {
+	switch named.Location {
 	case policy.LocationField, policy.LocationToken:
 		return true
 	case policy.LocationHeader:
-		values := header.Values(source.Name)
+		values := header.Values(named.Name)
 		return len(values) == 1 && values[0] == organization
 	default:
 		return false
