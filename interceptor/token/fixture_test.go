@@ -4,6 +4,8 @@ import (
 	"crypto/rsa"
 	"errors"
 	"net/http"
+	"os"
+	"regexp"
 	"strings"
 	"testing"
 
@@ -80,6 +82,15 @@ func newVerifier(t testing.TB, transport http.RoundTripper, opts ...token.Option
 var sentinels = []error{
 	token.ErrMissing, token.ErrScheme, token.ErrMalformed, token.ErrInvalid,
 	token.ErrExpired, token.ErrNotYetValid, token.ErrKeysUnavailable, token.ErrBusy,
+}
+
+// TestSentinels makes sure that the list has every error that token/errors.go exports.
+func TestSentinels(t *testing.T) {
+	t.Parallel()
+	text, err := os.ReadFile("errors.go")
+	if exported := regexp.MustCompile(`(?m)^\tErr\w+ `).FindAll(text, -1); err != nil || len(exported) != len(sentinels) {
+		t.Errorf("the list has %d errors, and errors.go exports %q, %v", len(sentinels), exported, err)
+	}
 }
 
 // checkError fails unless an error matches the one sentinel that is wanted, and
