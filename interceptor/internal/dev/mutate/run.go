@@ -206,9 +206,10 @@ func try(ctx context.Context, binaries []*binary, mutant, function string) strin
 // none is the number of no mutant.
 const none = "0"
 
-// test runs the tests with these names and a mutant, and returns the outcome and the end of what the tests print. A test that
-// takes too long kills. With none, it notes which mutants the tests reach. Tests with close bounds for
-// allocations do not run: the compiler inlines less of code with mutants.
+// test runs the tests with these names and a mutant, and returns the outcome and the end of what the tests
+// print. A test that takes too long kills. With none, test notes which mutants the tests reach. The tests
+// TestAllocations… and …IsCheap do not run: they count what whole calls allocate, and could kill by chance
+// when the garbage collector empties a pool.
 func (b *binary) test(ctx context.Context, mutant, names string) (outcome string, end []byte) {
 	run := exec.CommandContext(ctx, b.file, "-test.short", "-test.failfast", "-test.paniconexit0", //nolint:gosec // just compiled
 		"-test.run="+names, "-test.skip=^TestAllocations|Cheap$", "-test.timeout="+b.timeout.String())
