@@ -140,15 +140,20 @@ func (s *sighting) run(t *testing.T, ways []Way, c *catalogue.Case, n int) {
 	s.combinations += len(calls)
 	s.mu.Unlock()
 	every := min(casesPerCall(), len(calls)) // so that each case makes a call
+	called := len(calls) == 0
 	for i, call := range calls {
 		if !c.Everywhere && (n+i+1)%every != 0 {
 			continue
 		}
+		called = true
 		record, answer := testCall(t, call.way, c, call.method)
 		s.note(c, call.way.Name+", "+call.method.Name, record, answer.Error)
 		if t.Failed() {
 			t.FailNow() // The other ways would fail alike.
 		}
+	}
+	if !called {
+		t.Error("the case makes no call")
 	}
 }
 
