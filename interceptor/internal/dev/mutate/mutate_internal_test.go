@@ -4,6 +4,8 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"go/build"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -82,6 +84,42 @@ func TestChosen(t *testing.T) {
 		err := tr.run(t.Context())
 		if !strings.HasPrefix(out.String(), test.want) || (err != nil) != (test.wantErr != "") || err != nil && !strings.Contains(err.Error(), test.wantErr) {
 			t.Errorf("%s: %v, %s", name, err, out)
+		}
+	}
+}
+
+// TestLists makes sure that each package of the library with mutants is tried, and that survivors.txt names mutants
+// that there are.
+func TestLists(t *testing.T) {
+	t.Parallel()
+	const root = "../../../.."
+	listed, names := map[string]bool{}, map[string]bool{}
+	for _, p := range packages {
+		listed[p[0]] = true
+	}
+	if err := fs.WalkDir(os.DirFS(root), "interceptor", func(folder string, entry fs.DirEntry, err error) error {
+		if err != nil || !entry.IsDir() {
+			return err
+		} else if slices.Contains([]string{"interceptor/cmd", "interceptor/internal/dev", "interceptor/internal/test"}, folder) {
+			return fs.SkipDir
+		}
+		mutants, err := trial{root: root, folders: []string{folder}}.write(t.TempDir())
+		if _, empty := errors.AsType[*build.NoGoError](err); empty {
+			return nil
+		}
+		if (len(mutants) > 0) != listed[folder] {
+			t.Errorf("%s has %d mutants, in the list: %t", folder, len(mutants), listed[folder])
+		}
+		for _, m := range mutants {
+			names[m.name] = true
+		}
+		return err
+	}); err != nil {
+		t.Fatal(err)
+	}
+	for _, match := range survivor.FindAllStringSubmatch(survivors, -1) {
+		if !names[match[1]] {
+			t.Errorf("survivors.txt: there is no mutant %s", match[1])
 		}
 	}
 }
