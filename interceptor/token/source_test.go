@@ -335,31 +335,31 @@ func TestOldFailure(t *testing.T) {
 		sleepUntil(23 * time.Hour)
 		check(t, verifier, scene.Token(eddsa, "exp", never), token.ErrInvalid, time.Second)
 	})
+	// failAt lets the refresh at a time fail. After that the endpoint has another key set.
+	failAt := func(t *testing.T, at time.Duration) (*idp, *token.Verifier) {
+		t.Helper()
+		idp, verifier := warm(t)
+		idp.Serve(discoveryURL, down)
+		sleepUntil(at)
+		check(t, verifier, scene.Token(eddsa, "exp", never), nil, 0)
+		checkCount(t, idp, discoveryURL, 2)
+		idp.Serve(discoveryURL, respond(200, discovery()))
+		idp.Serve(keySetURL, slow(time.Second, respond(200, keySet(es256.JWK()))))
+		return idp, verifier
+	}
 	for after, test := range map[time.Duration]struct {
 		want error
 		took time.Duration
 	}{2*time.Minute - 1: {nil, 0}, 2 * time.Minute: {token.ErrInvalid, 2 * time.Second}} {
 		bubble(t, fmt.Sprintf("J12 a key that has been taken out, %v after a failure", after), func(t *testing.T) {
-			idp, verifier := warm(t)
-			idp.Serve(discoveryURL, down)
-			sleepUntil(14 * time.Minute)
-			check(t, verifier, scene.Token(eddsa, "exp", never), nil, 0)
-			checkCount(t, idp, discoveryURL, 2)
-			idp.Serve(discoveryURL, respond(200, discovery()))
-			idp.Serve(keySetURL, slow(time.Second, respond(200, keySet(es256.JWK()))))
+			_, verifier := failAt(t, 14*time.Minute)
 			time.Sleep(after) // the bubble's clock
 			check(t, verifier, scene.Token(eddsa, "exp", never), test.want, test.took)
 			settle()
 		})
 	}
 	bubble(t, "J15 made-up keys are invalid again", func(t *testing.T) {
-		idp, verifier := warm(t)
-		idp.Serve(discoveryURL, down)
-		sleepUntil(10 * time.Minute)
-		check(t, verifier, scene.Token(eddsa, "exp", never), nil, 0)
-		checkCount(t, idp, discoveryURL, 2)
-		idp.Serve(discoveryURL, respond(200, discovery()))
-		idp.Serve(keySetURL, slow(time.Second, respond(200, keySet(es256.JWK()))))
+		idp, verifier := failAt(t, 10*time.Minute)
 		without := eddsa.Mint(eddsa.Header("kid", absent{}, "alg", "ES384"), payload("exp", never))
 		check(t, verifier, without, token.ErrKeysUnavailable, 0)
 		time.Sleep(time.Second) // the bubble's clock

@@ -88,26 +88,9 @@ func TestTypeLength(t *testing.T) {
 // TestSize has the longest token, and a token with one byte more.
 func TestSize(t *testing.T) {
 	t.Parallel()
-	sized := func(size int) string {
-		t.Helper()
-		room := (size - len(scene.Token(eddsa))) * 3 / 4
-		for header := range 4 { // not every length is one of base64
-			for pad := room - 32; pad < room+32; pad++ {
-				raw := eddsa.Mint(eddsa.Header("x", strings.Repeat("x", header)), payload("pad", strings.Repeat("x", pad)))
-				if len(raw) == size {
-					return raw
-				}
-				if len(raw) > size {
-					break
-				}
-			}
-		}
-		t.Fatalf("no token has %d bytes", size)
-		return ""
-	}
 	synctest.Test(t, func(t *testing.T) {
 		verifier := newVerifier(t, newIDP(eddsa.JWK()))
-		longest := sized(token.MaxBytes)
+		longest := scene.Sized(eddsa, token.MaxBytes)
 		for range 2 {
 			if _, err := verifier.Verify(t.Context(), longest); err != nil {
 				t.Errorf("D09/%d bytes: %v", token.MaxBytes, err)
@@ -116,7 +99,7 @@ func TestSize(t *testing.T) {
 		if stats := verifier.Stats(); stats.Hits != 1 {
 			t.Errorf("D09/%d bytes: %+v, want a hit", token.MaxBytes, stats)
 		}
-		_, err := verifier.Verify(t.Context(), sized(token.MaxBytes+1))
+		_, err := verifier.Verify(t.Context(), scene.Sized(eddsa, token.MaxBytes+1))
 		checkError(t, err, token.ErrMalformed)
 	})
 }

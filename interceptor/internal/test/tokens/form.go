@@ -56,8 +56,8 @@ func (s Scene) malformed() []Trial {
 		{"D08", "dots up to the cap", strings.Repeat(".", maxBytes), Malformed},
 		{"D08", "100,000 dots", strings.Repeat(".", 100_000), Malformed},
 		{"D08", "a million dots", strings.Repeat(".", 1_000_000), Malformed},
-		{"D09", "16 KiB", s.sized(k, maxBytes), Accepted},
-		{"D09", "16 KiB and a byte", s.sized(k, maxBytes+1), Malformed},
+		{"D09", "16 KiB", s.Sized(k, maxBytes), Accepted},
+		{"D09", "16 KiB and a byte", s.Sized(k, maxBytes+1), Malformed},
 		{"D09", "200 groups", s.Token(k, "groups", slices.Repeat([]string{"5b1e7f6c-3f0a-4a52-9d0e-1b7d6c2f9a01"}, 200)), Accepted},
 		{"D09", "a claim of 64 KiB", s.Token(k, "pad", strings.Repeat("x", 64<<10)), Malformed},
 		{"D09", "a header member of 64 KiB", k.Mint(k.Header("pad", strings.Repeat("x", 64<<10)), s.Payload(k.Issuer)), Malformed},
@@ -74,8 +74,8 @@ func (s Scene) malformed() []Trial {
 	}
 }
 
-// sized is a good token with a size in bytes.
-func (s Scene) sized(k *Key, size int) string {
+// Sized returns a good token of a size in bytes.
+func (s Scene) Sized(k *Key, size int) string {
 	room := (size - len(s.Token(k))) * 3 / 4
 	for name := "x"; ; name += "x" { // Another header is needed: one header does not make tokens of every length.
 		for pad := room - 32; pad < room; pad++ {
