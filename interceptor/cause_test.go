@@ -26,7 +26,7 @@ func (f *finished) Receive(into any) error {
 	if len(*f) == 0 {
 		return io.EOF
 	}
-	proto.Merge(into.(proto.Message), (*f)[0]) //nolint:errcheck,forcetypeassert // it is one
+	proto.Merge(into.(proto.Message), (*f)[0]) //nolint:errcheck,forcetypeassert // the tests receive messages alone
 	*f = (*f)[1:]
 	return nil
 }

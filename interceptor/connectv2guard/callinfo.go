@@ -12,7 +12,7 @@ import (
 func withOwnInfo(next connect.ServerFunc) func(context.Context, *guardedStream) error {
 	server := connect.NewServer()
 	server.SetUnknownHandler(func(ctx context.Context, _ connect.Spec, stream connect.ServerStream) error {
-		return next(ctx, stream.(*guardedStream).spec, stream) //nolint:errcheck,forcetypeassert // it is ours
+		return next(ctx, stream.(*guardedStream).spec, stream) //nolint:errcheck,forcetypeassert // what Call gets below
 	})
 	return func(ctx context.Context, stream *guardedStream) error {
 		return server.Call(ctx, stream.spec.Procedure, stream.own.info, stream)

@@ -211,7 +211,7 @@ const none = "0"
 // TestAllocations… and …IsCheap do not run: they count what whole calls allocate, and could kill by chance
 // when the garbage collector empties a pool.
 func (b *binary) test(ctx context.Context, mutant, names string) (outcome string, end []byte) {
-	run := exec.CommandContext(ctx, b.file, "-test.short", "-test.failfast", "-test.paniconexit0", //nolint:gosec // just compiled
+	run := exec.CommandContext(ctx, b.file, "-test.short", "-test.failfast", "-test.paniconexit0", //nolint:gosec // the program that build has compiled
 		"-test.run="+names, "-test.skip=^TestAllocations|Cheap$", "-test.timeout="+b.timeout.String())
 	run.Dir, run.WaitDelay = b.dir, time.Second
 	run.Env = append(os.Environ(), "PROTOAUTHZ_MUTANT="+mutant, "TMPDIR="+filepath.Dir(b.file)) // killed tests leave files
