@@ -20,7 +20,7 @@ const (
 	unknownModel         = "the rule has a model that this version of protoauthz does not know: the server must update protoauthz"
 	organizationUnwanted = "the token has an organization claim, and the method is for no organization: the client must request a token without an organization"
 	organizationAbsent   = "the token has no organization claim, and the method is for an organization: the client must request a token for an organization"
-	organizationEmpty    = "the organization claim of the token is empty: the issuer must write the organization there, or the client must request a token for an organization"
+	organizationEmpty    = "the organization claim of the token is empty, or names several organizations: the issuer must write one organization there, or the client must request a token for one"
 	organizationsDiffer  = "the aud and the organization claim of the token do not name the same organization: the issuer must write the same organization into both"
 	organizationsMany    = "the aud of the token names more than one organization, or an API beside it" + requestForOrganization
 	organizationNone     = "the aud of the token names no organization, and the method is for one" + requestForOrganization
@@ -105,7 +105,7 @@ func callerCause(want authzv1.Caller, is token.Caller) string {
 	case method == "":
 		return "the rule asks for a kind of caller that this version of protoauthz does not know: the server must update protoauthz"
 	case is == token.CallerUnknown:
-		return method + ", and the token does not tell a user from a client: the server must set ClientClaims and ClientSubject of its token.Issuer, or the rule must have CALLER_ANY"
+		return method + ", and the token does not tell a user from a client: the server must set ClientTokens or UserTokens of its token.Issuer, or the rule must have CALLER_ANY"
 	case want == authzv1.Caller_CALLER_USER:
 		return method + ", and the token is a client's own: the client must use the token of a user who has signed in"
 	default:

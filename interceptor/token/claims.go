@@ -46,7 +46,7 @@ type Claims struct {
 type claimSet struct {
 	issuer, subject, clientID, id string
 	audience, scopes              []string
-	sortedScopes                  []string // nil unless there are many
+	sortedScopes                  func() []string // nil unless there are many
 	caller                        Caller
 	organizationClaim             *string
 	organizationAudiences         []string // the id of each organization in aud
@@ -99,7 +99,7 @@ func (c *Claims) HasScope(scope string) bool {
 	if set.sortedScopes == nil {
 		return slices.Contains(set.scopes, scope)
 	}
-	_, ok := slices.BinarySearch(set.sortedScopes, scope)
+	_, ok := slices.BinarySearch(set.sortedScopes(), scope)
 	return ok
 }
 

@@ -96,7 +96,7 @@ func readClaims(issuer token.Issuer, payload []byte) (c expectation, fault strin
 	if most := issuer.MaxLifetime; most > 0 && (iat == nil || exp != nil && new(big.Rat).Sub(exp, iat).Cmp(big.NewRat(int64(most), int64(time.Second))) > 0) {
 		fault = "it lives too long"
 	}
-	for _, name := range []string{"cnf", "at_hash", "c_hash"} {
+	for _, name := range []string{"cnf", "at_hash", "c_hash", "nonce", "events", "token_introspection"} {
 		if _, ok := members[name]; ok {
 			fault = "it has " + name
 		}
@@ -159,7 +159,8 @@ func (c expectation) check(t testing.TB, issuer token.Issuer, claims *token.Clai
 	t.Helper()
 	expiry := time.Unix(c.expires, 0)
 	caller := token.CallerUnknown
-	if before, after, ok := strings.Cut(issuer.ClientSubject, "{client}"); ok && c.client != "" {
+	subject := strings.Join(issuer.ClientTokens["sub"], "")
+	if before, after, ok := strings.Cut(subject, "{client}"); ok && c.client != "" {
 		if caller = token.CallerUser; c.subject == before+c.client+after {
 			caller = token.CallerClient
 		}
@@ -253,7 +254,7 @@ var claimIssuers = []token.Issuer{
 	token.Logto("https://idp.test"), token.Auth0("idp.test"), token.AuthAction("idp.test"),
 	{
 		URL: "https://idp.test/x", Algorithms: []string{"EdDSA"}, ScopeClaims: []string{"scp", "scope", "permissions"}, ClientClaims: []string{"azp", "appid", "client_id"},
-		ClientSubject: "{client}@clients", OrganizationClaim: "org", OrganizationAudience: "org:", MaxLifetime: time.Hour,
+		ClientTokens: map[string][]string{"sub": {"{client}@clients"}}, OrganizationClaim: "org", OrganizationAudience: "org:", MaxLifetime: time.Hour,
 	},
 }
 

@@ -19,7 +19,7 @@ func TestMapping(t *testing.T) {
 	logto, auth0, authAction := token.Logto("https://idp.test"), token.Auth0("idp.test"), token.AuthAction("idp.test")
 	custom := token.Issuer{
 		URL: "https://idp.test", Algorithms: []string{"ES256"}, ScopeClaims: []string{"scp", "scope"}, ClientClaims: []string{"cid", "azp", "appid"},
-		ClientSubject: "service:{client}:x", OrganizationClaim: "tid", OrganizationAudience: "org/",
+		ClientTokens: map[string][]string{"sub": {"service:{client}:x"}}, OrganizationClaim: "tid", OrganizationAudience: "org/",
 	}
 	bare := token.Issuer{URL: "https://idp.test", Algorithms: []string{"ES256"}}
 	const urn = "urn:logto:organization:"

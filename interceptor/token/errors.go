@@ -50,7 +50,7 @@ func (e *typeError) Error() string {
 	case "":
 		return fmt.Sprintf("%v: its typ is not one of %q, the issuer's Types: is it an ID token, or of another kind? Send the access token; if the issuer's access tokens are of another typ, add that to Issuer.Types", ErrInvalid, e.types)
 	case jose.TypeAbsent:
-		return fmt.Sprintf("%v: %s, and the issuer's Types are %q: the client must send an access token, not an ID token; if it does, the issuer must write typ into access tokens; no setting accepts a token without typ", ErrInvalid, e.fault, e.types)
+		return fmt.Sprintf("%v: %s, and the issuer's Types are %q: the client must send an access token, not an ID token; if the issuer's access tokens have no typ, add \"\" to Issuer.Types, and to Issuer.RequiredClaims a claim that access tokens alone have", ErrInvalid, e.fault, e.types)
 	default:
 		return fmt.Sprintf("%v: %s, and the issuer's Types are %q: the client must send an access token that has one of these", ErrInvalid, e.fault, e.types)
 	}

@@ -39,6 +39,6 @@ func VerifyJWS(keySet []byte, raw string) (payload []byte, err error) {
 	if len(keys) == 0 {
 		return nil, errors.New("no key")
 	}
-	_, _, err = new(Verifier).signer(&token, keys)
+	_, _, err = new(Verifier).signer(&token, issuedBy{}, keys)
 	return []byte(token.Payload), err
 }

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"os"
 	"strings"
 
 	"github.com/protoauthz/protoauthz/interceptor/internal/endpoint"
@@ -23,7 +24,11 @@ func (s *source) fetch() (set *keySet, err error) {
 			return nil, fmt.Errorf("discovery: %w", err)
 		}
 	}
-	body, err := s.get(ctx, keySetURL, advice)
+	authorization, err := s.authorization()
+	if err != nil {
+		return nil, err
+	}
+	body, err := s.get(ctx, keySetURL, authorization, advice)
 	if err == nil {
 		set, err = parseKeySet(body, s.issuer.Algorithms)
 	}
@@ -36,13 +41,37 @@ func (s *source) fetch() (set *keySet, err error) {
 	return set, err
 }
 
+// authorization returns the Authorization header for the key set, which is empty without a KeySetTokenFile.
+func (s *source) authorization() (string, error) {
+	name := s.issuer.KeySetTokenFile
+	if name == "" {
+		return "", nil
+	}
+	info, err := os.Stat(name)
+	switch {
+	case err != nil:
+		return "", fmt.Errorf("KeySetTokenFile: %w", err)
+	case !info.Mode().IsRegular() || info.Size() > maxBytes: // reading might never end
+		return "", fmt.Errorf("KeySetTokenFile: %q is not a file of at most %d bytes", name, maxBytes)
+	}
+	data, err := os.ReadFile(name)
+	raw := strings.TrimSpace(string(data))
+	switch {
+	case err != nil:
+		return "", fmt.Errorf("KeySetTokenFile: %w", err)
+	case checkB64Token(raw) != nil:
+		return "", fmt.Errorf("KeySetTokenFile: %q does not hold one token", name)
+	}
+	return "Bearer " + raw, nil
+}
+
 // discoveryPath is the path of an issuer's metadata, behind the issuer's URL.
 const discoveryPath = "/.well-known/openid-configuration"
 
 // discover returns the URL of the key set from the issuer's metadata (OpenID Connect Discovery 1.0 section 4).
 func (s *source) discover(ctx context.Context) (string, error) {
 	const advice = "is Issuer.URL right? Its metadata must be at Issuer.URL + " + discoveryPath + "; for an issuer that has none, set Issuer.KeySetURL"
-	body, err := s.get(ctx, strings.TrimSuffix(s.issuer.URL, "/")+discoveryPath, advice)
+	body, err := s.get(ctx, strings.TrimSuffix(s.issuer.URL, "/")+discoveryPath, "", advice)
 	if err != nil {
 		return "", err
 	}
@@ -81,19 +110,22 @@ func anotherIssuer(want, found string) error {
 	case found+"/" == want:
 		return fmt.Errorf("the document's issuer is %q: write Issuer.URL without the slash at its end", endpoint.DisplayURL(found))
 	case strings.Contains(found, "{"):
-		return fmt.Errorf("the document's issuer is %q, which holds a placeholder: set Issuer.URL to the URL of your own tenant", endpoint.DisplayURL(found))
+		return fmt.Errorf("the document's issuer is %q, which holds a placeholder: set Issuer.URL to the URL of your own tenant; to accept several tenants, see token.EntraTenants", endpoint.DisplayURL(found))
 	default:
 		return fmt.Errorf("the document's issuer is %q: if you trust this issuer, set Issuer.URL to exactly this value; if not, correct Issuer.URL, or find out who answers at that URL", endpoint.DisplayURL(found))
 	}
 }
 
 // get returns the document at a URL. Errors end with the advice if the URL seems to be wrong.
-func (s *source) get(ctx context.Context, address, advice string) ([]byte, error) {
+func (s *source) get(ctx context.Context, address, authorization, advice string) ([]byte, error) {
 	request, err := http.NewRequestWithContext(ctx, http.MethodGet, address, nil)
 	if err != nil {
 		return nil, err
 	}
 	request.Header.Set("Accept", "application/json, application/jwk-set+json")
+	if authorization != "" {
+		request.Header.Set("Authorization", authorization)
+	}
 	body, _, err := endpoint.Do(s.transport, request, advice, http.StatusOK)
 	return body, err
 }

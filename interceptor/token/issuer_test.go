@@ -31,6 +31,8 @@ func TestNewVerifierFaults(t *testing.T) {
 		userInfo  = "it has user information or a fragment"
 		space     = "it holds white space, such as a line break at its end: if a variable or a file supplies it, remove the white space there"
 		dot       = "its host begins with a dot: a part of the URL seems to be missing; if a variable or a file should supply it, set the variable or fill the file"
+		noTyp     = `Types: "" accepts tokens without typ, which ID tokens are too, and RequiredClaims requires nothing: name a claim there that access tokens alone have, such as "client_id": {token.AnyValue}`
+		twice     = ": give each iss to one Issuer; if two servers write the same iss, set another at one of them"
 		weaker    = "it is not an https URL, while the issuer's is"
 	)
 	tests := []struct {
@@ -94,10 +96,10 @@ func TestNewVerifierFaults(t *testing.T) {
 		}},
 		{"names", with(func(i *token.Issuer) {
 			i.Types, i.ScopeClaims, i.ClientClaims = []string{"JWT", ""}, []string{""}, []string{"azp", ""}
-		}), nil, []string{of + "Types: an empty name", of + "ScopeClaims: an empty name", of + "ClientClaims: an empty name"}},
-		{"type that is a prefix alone", with(func(i *token.Issuer) { i.Types = []string{"Application/"} }), nil, []string{of + "Types: an empty name"}},
-		{"subject without a client", with(func(i *token.Issuer) { i.ClientSubject = "client" }), nil, []string{of + `ClientSubject: "client" does not hold {client} once`}},
-		{"subject of two clients", with(func(i *token.Issuer) { i.ClientSubject = "{client}{client}" }), nil, []string{of + `ClientSubject: "{client}{client}" does not hold {client} once`}},
+		}), nil, []string{of + noTyp, of + `ClientClaims: "" is blank`, of + `ScopeClaims: "" is blank`}},
+		{"type that is a prefix alone", with(func(i *token.Issuer) { i.Types = []string{"Application/"} }), nil, []string{of + `Types: "Application/" is blank: "" stands for a token without typ`}},
+		{"client tokens without a value", with(func(i *token.Issuer) { i.ClientTokens = map[string][]string{"sub": {}} }), nil, []string{of + `ClientTokens: "sub" has an empty list: list the values to accept, or token.AnyValue alone for any value`}},
+		{"subject of two clients", with(func(i *token.Issuer) { i.ClientTokens = map[string][]string{"sub": {"{client}{client}"}} }), nil, []string{of + `ClientTokens: "sub" lists "{client}{client}", which holds {client} twice: write it once`}},
 		{"Logto, a path and more", token.Logto("https://idp.test/?a=b"), nil, []string{`token: issuer "https://idp.test/?…": URL: it has a query`}},
 		{"Logto, domain", token.Logto("idp.test"), nil, []string{`token: issuer "idp.test": URL: ` + noScheme}},
 		{"Logto, no host", token.Logto("https://"), nil, []string{`token: issuer "https://": URL: ` + noHost}},
@@ -122,8 +124,8 @@ func TestNewVerifierFaults(t *testing.T) {
 		{"a password with a question mark", url("https://user:sec?ret@idp.test"), nil, []string{`token: issuer "xxxxx": URL: ` + unparsed}},
 		{"blank names", with(func(i *token.Issuer) {
 			i.Types, i.ScopeClaims, i.ClientClaims, i.OrganizationClaim, i.OrganizationAudience = []string{" "}, []string{"\t"}, []string{" "}, " ", " "
-		}), nil, []string{of + "OrganizationClaim: it is blank", of + "OrganizationAudience: it is blank",
-			of + "Types: an empty name", of + "ScopeClaims: an empty name", of + "ClientClaims: an empty name"}},
+		}), nil, []string{of + `Types: " " is blank: "" stands for a token without typ`, of + `ClientClaims: " " is blank`, of + `ScopeClaims: "\t" is blank`,
+			of + `OrganizationClaim: " " is blank`, of + "OrganizationAudience: it is blank"}},
 		{"equal faults", token.Logto(" "), []token.Option{nil, nil, token.WithLeeway(-1), token.WithLeeway(-1), token.WithTransport(nil), token.WithTransport(nil),
 			token.WithKeySetObserver(nil), token.WithKeySetObserver(nil), token.WithIssuer(token.Auth0("")), token.WithIssuer(token.Issuer{Algorithms: []string{"ES256"}})}, []string{
 			"token: an option is nil", "token: WithLeeway: -1ns is not between 0 and 5m0s", "token: WithTransport: transport is nil", "token: WithKeySetObserver: observer is nil", noURL,
@@ -147,11 +149,11 @@ func TestNewVerifierFaults(t *testing.T) {
 		}},
 		{"issuer twice, with a password", url("https://a:secret@idp.test"), []token.Option{token.WithIssuer(url("https://a:secret@idp.test"))}, []string{
 			`token: issuer "xxxxx@idp.test": URL: ` + userInfo,
-			`token: issuer "xxxxx@idp.test" is given twice`,
+			`token: issuer "xxxxx@idp.test" is given twice` + twice,
 		}},
 		{"password in an invalid URL", url("https://a:secret@[idp.test"), nil, []string{`token: issuer "xxxxx@[idp.test": URL: ` + unparsed}},
 		{"password without scheme", token.Logto("user:secret@idp.test"), nil, []string{`token: issuer "xxxxx@idp.test": URL: ` + noScheme}},
-		{"issuer twice", good, []token.Option{token.WithIssuer(good)}, []string{`token: issuer "https://idp.test/oidc" is given twice`}},
+		{"issuer twice", good, []token.Option{token.WithIssuer(good)}, []string{`token: issuer "https://idp.test/oidc" is given twice` + twice}},
 		{"negative leeway", good, []token.Option{token.WithLeeway(-1)}, []string{"token: WithLeeway: -1ns is not between 0 and 5m0s"}},
 		{"wide leeway", good, []token.Option{token.WithLeeway(5*time.Minute + 1)}, []string{"token: WithLeeway: 5m0.000000001s is not between 0 and 5m0s"}},
 		{"no cache by number", good, []token.Option{token.WithCache(0)}, []string{"token: WithCache: 0 is not positive: use WithoutCache"}},
@@ -159,10 +161,10 @@ func TestNewVerifierFaults(t *testing.T) {
 		{"nil transport", good, []token.Option{token.WithTransport(nil)}, []string{"token: WithTransport: transport is nil"}},
 		{"nil option", good, []token.Option{nil}, []string{"token: an option is nil"}},
 		{"all at once", with(func(i *token.Issuer) {
-			i.KeySetURL, i.Algorithms, i.Types, i.ClientSubject = "http://idp.test", []string{"none"}, []string{""}, "x"
+			i.KeySetURL, i.Algorithms, i.Types, i.ClientTokens = "http://idp.test", []string{"none"}, []string{""}, map[string][]string{"sub": nil}
 		}), []token.Option{nil, token.WithLeeway(-1), token.WithTransport(nil), token.WithIssuer(token.Issuer{})}, []string{
 			"token: an option is nil", "token: WithLeeway: -1ns is not between 0 and 5m0s", "token: WithTransport: transport is nil",
-			of + "KeySetURL: " + weaker, of + `Algorithms: "none" is none of ["ES256" "ES384" "ES512" "Ed25519" "EdDSA" "PS256" "PS384" "PS512" "RS256" "RS384" "RS512"]`, of + `ClientSubject: "x" does not hold {client} once`, of + "Types: an empty name",
+			of + "KeySetURL: " + weaker, of + `Algorithms: "none" is none of ["ES256" "ES384" "ES512" "Ed25519" "EdDSA" "PS256" "PS384" "PS512" "RS256" "RS384" "RS512"]`, of + noTyp, of + `ClientTokens: "sub" has an empty list: list the values to accept, or token.AnyValue alone for any value`,
 			noURL, `token: issuer "": Algorithms: none given`,
 		}},
 	}

@@ -16,6 +16,7 @@ import (
 // A publicKey verifies signatures of one algorithm (RFC 8725 section 3.2).
 type publicKey struct {
 	jose.Key
+	issuer  template     // Key.Issuer
 	fastest atomic.Int64 // time to verify a good signature, in nanoseconds
 }
 
@@ -33,10 +34,25 @@ func (k *publicKey) cost(took time.Duration, good bool) time.Duration {
 	}
 }
 
-// equal reports whether two keys of one algorithm verify the same signatures.
+// equal reports whether two keys of one algorithm verify the same signatures of the same issuer.
 func (k *publicKey) equal(other *publicKey) bool {
 	public, ok := k.Public.(interface{ Equal(crypto.PublicKey) bool })
-	return ok && public.Equal(other.Public)
+	return ok && k.Issuer == other.Issuer && public.Equal(other.Public)
+}
+
+// isOf reports whether the key verifies the tokens of an issuer. A key that names an issuer, as Entra ID's do,
+// verifies the tokens of that issuer alone.
+func (k *publicKey) isOf(by issuedBy) bool {
+	switch {
+	case k.Issuer == "":
+		return true
+	case k.issuer.placeholder == "":
+		return k.Issuer == by.iss
+	case by.tenant != "":
+		return k.issuer.fill(by.tenant) == by.iss
+	}
+	_, ok := k.issuer.value(by.iss)
+	return ok
 }
 
 // A keyName is the name by which a token refers to its key: `kid`, which may be empty, and `alg`.
@@ -79,7 +95,11 @@ func (s *keySet) add(jwk json.RawMessage, allowed []string) error {
 	if parsed.Algorithm, err = bind(&parsed, allowed); err != nil {
 		return err
 	}
-	key, name := &publicKey{Key: parsed}, keyName{parsed.ID, parsed.Algorithm}
+	issuer, err := parseTemplate(parsed.Issuer)
+	if err != nil {
+		return errors.New("its issuer has braces that are not one segment of a path: the issuer must correct the key")
+	}
+	key, name := &publicKey{Key: parsed, issuer: issuer}, keyName{parsed.ID, parsed.Algorithm}
 	if key.ID != "" {
 		switch same := s.byName[name]; {
 		case slices.ContainsFunc(same, key.equal):

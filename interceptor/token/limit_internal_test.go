@@ -428,7 +428,7 @@ func TestCostOfCandidates(t *testing.T) {
 		key.fastest.Store(1)
 	}
 	v := new(Verifier)
-	if signer, cost, err := v.signer(&forged, candidates); signer != nil || cost != 2 || !errors.Is(err, errSignature) || v.misses.Load() != 2 {
+	if signer, cost, err := v.signer(&forged, issuedBy{}, candidates); signer != nil || cost != 2 || !errors.Is(err, errSignature) || v.misses.Load() != 2 {
 		t.Errorf("it costs %d for %d keys, %v", cost, v.misses.Load(), err)
 	}
 }

@@ -125,7 +125,7 @@ func testFetchTexts(t *testing.T) {
 	}{
 		"slash":                   {document("issuer", issuerURL+"/"), of + `discovery: the document's issuer is "https://idp.test/oidc/": write Issuer.URL with the slash at its end`},
 		"another issuer":          {document("issuer", otherIssuer), of + `discovery: the document's issuer is "` + otherIssuer + `"` + else_},
-		"another tenant":          {document("issuer", "https://idp.test/{tenantid}/v2.0"), of + `discovery: the document's issuer is "https://idp.test/{tenantid}/v2.0", which holds a placeholder: set Issuer.URL to the URL of your own tenant`},
+		"another tenant":          {document("issuer", "https://idp.test/{tenantid}/v2.0"), of + `discovery: the document's issuer is "https://idp.test/{tenantid}/v2.0", which holds a placeholder: set Issuer.URL to the URL of your own tenant; to accept several tenants, see token.EntraTenants`},
 		"a third issuer":          {document("issuer", "https://third.test"), of + `discovery: the document's issuer is "https://third.test"` + else_},
 		"secrets":                 {document("issuer", "https://user:secret@idp.test/?key=secret#secret"), of + `discovery: the document's issuer is "xxxxx@idp.test/?…"` + else_},
 		"a query":                 {document("issuer", "https://idp.test/oidc?key=secret"), of + `discovery: the document's issuer is "https://idp.test/oidc?…"` + else_},

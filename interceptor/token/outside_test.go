@@ -47,7 +47,7 @@ func testTypes(t *testing.T) {
 		typ  any
 		want string
 	}{
-		{absent{}, "invalid token: it has no typ, and the issuer's Types are [\"at+jwt\"]: the client must send an access token, not an ID token; if it does, the issuer must write typ into access tokens; no setting accepts a token without typ"},
+		{absent{}, "invalid token: it has no typ, and the issuer's Types are [\"at+jwt\"]: the client must send an access token, not an ID token; if the issuer's access tokens have no typ, add \"\" to Issuer.Types, and to Issuer.RequiredClaims a claim that access tokens alone have"},
 		{"", "invalid token: its typ is empty" + ask},
 		{nil, "invalid token: its typ is not a string" + ask},
 		{1, "invalid token: its typ is not a string" + ask},

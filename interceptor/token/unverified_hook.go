@@ -32,17 +32,24 @@ func readUnverified(issuer Issuer, raw string, opts ...Option) (*Claims, error) 
 
 // readUnverifiedPayload is Claims of package unverified.
 func readUnverifiedPayload(issuer Issuer, text string) (*Claims, error) {
-	issuer, faults := issuer.withDefaults()
+	reader, faults := issuer.compile()
 	if len(faults) > 0 {
 		return nil, endpoint.JoinFaults(faults)
 	}
-	p, err := jose.ParseMembers(text, issuer.claimNames())
+	index, err := jose.NewIndex(text)
 	if err != nil {
 		return nil, malformed("payload: %w", err)
 	}
-	validity, err := issuer.readValidity(&p, 0)
+	defer index.Release()
+	p := reader.payload(index)
+	validity, err := reader.readValidity(p, 0)
 	if err != nil {
 		return nil, err
 	}
-	return issuer.claims(base64.RawURLEncoding.EncodeToString([]byte(text)), &p, validity.until, 0)
+	iss, ok := jose.Text(index.Find([]string{"iss"}))
+	if !ok && reader.placeholder != "" {
+		tenant, _ := jose.Text(p[reader.tenant.slot])
+		iss = reader.fill(tenant)
+	}
+	return reader.claims(base64.RawURLEncoding.EncodeToString([]byte(text)), iss, p, validity.until, 0)
 }

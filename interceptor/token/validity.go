@@ -6,8 +6,6 @@ import (
 	"strings"
 	"sync"
 	"time"
-
-	"github.com/protoauthz/protoauthz/interceptor/internal/jose"
 )
 
 const (
@@ -24,30 +22,30 @@ type validity struct {
 
 // readValidity reads `exp`, which is required, `nbf` and `iat`. It rounds fractions of a
 // second against the token.
-func (i *Issuer) readValidity(p *jose.Object, leeway time.Duration) (v validity, err error) {
-	expires, ok, err := readDate(p, "exp")
+func (r *reader) readValidity(p payload, leeway time.Duration) (v validity, err error) {
+	expires, ok, err := readDate("exp", p[slotExp])
 	if err != nil {
 		return validity{}, err
 	} else if !ok {
 		return validity{}, invalid("exp is missing")
 	}
 	v.until = expires.floor().Add(leeway)
-	notBefore, _, err := readDate(p, "nbf")
+	notBefore, _, err := readDate("nbf", p[slotNbf])
 	if err != nil {
 		return validity{}, err
 	}
 	v.from = notBefore.ceil().Add(-leeway) // 1970 without nbf
-	issued, ok, err := readDate(p, "iat")
+	issued, ok, err := readDate("iat", p[slotIat])
 	switch {
 	case err != nil:
 		return validity{}, err
 	case ok:
 		v.issued = issued.ceil().Add(-aheadOf(leeway))
-	case i.MaxLifetime > 0:
+	case r.MaxLifetime > 0:
 		return validity{}, invalid("iat is missing: Issuer.MaxLifetime bounds how long a token lives, and needs iat")
 	}
-	if i.MaxLifetime > 0 && expires.exceeds(issued, i.MaxLifetime) {
-		return validity{}, invalid("exp is later than iat by more than Issuer.MaxLifetime, %v", i.MaxLifetime)
+	if r.MaxLifetime > 0 && expires.exceeds(issued, r.MaxLifetime) {
+		return validity{}, invalid("exp is later than iat by more than Issuer.MaxLifetime, %v", r.MaxLifetime)
 	}
 	return v, nil
 }
@@ -150,7 +148,7 @@ func (v *Verifier) explain(token *unverifiedToken, now time.Time, refusal error)
 	}
 	defer v.limit.release(0, nil)
 	for _, key := range keys.find(token.key) {
-		if token.SignedBy(key.Public) {
+		if key.isOf(token.issuedBy) && token.SignedBy(key.Public) {
 			return token.validity.check(now, v.leeway, true)
 		}
 	}
@@ -204,10 +202,9 @@ func (d date) exceeds(other date, by time.Duration) bool {
 	return apart > by || apart == by && d.rest
 }
 
-// readDate returns a NumericDate, and whether the payload has it.
-func readDate(payload *jose.Object, name string) (d date, ok bool, err error) {
-	raw, ok := payload.Get(name)
-	if !ok {
+// readDate returns a NumericDate, and whether there is one.
+func readDate(name, raw string) (d date, ok bool, err error) {
+	if raw == "" {
 		return date{}, false, nil
 	}
 	if raw[0] != '-' && (raw[0] < '0' || raw[0] > '9') {

@@ -4,10 +4,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"maps"
 	"net/http"
 	"runtime"
 	"slices"
+	"strings"
 	"sync/atomic"
 	"time"
 
@@ -43,12 +43,12 @@ const (
 // for this purpose up to ten times at once and once a second, if there are keys and a free place. No call waits
 // for an explanation.
 type Verifier struct {
-	issuers map[string]*issuerKeys
-	names   []string // of the issuers, sorted
-	claims  []string // names of claims that any issuer needs
-	leeway  time.Duration
-	cache   *cache.Cache[verifiedToken] // nil without a cache
-	limit   *limiter
+	issuers   map[string]*issuerKeys // by what `iss` may be
+	templates []*issuerKeys          // that accept any tenant
+	all       []*issuerKeys          // sorted by URL
+	leeway    time.Duration
+	cache     *cache.Cache[verifiedToken] // nil without a cache
+	limit     *limiter
 
 	hits   counter
 	misses atomic.Uint64
@@ -59,7 +59,7 @@ type Verifier struct {
 }
 
 type issuerKeys struct {
-	Issuer
+	*reader
 	keys *source
 
 	algorithms   []string // by their canonical names
@@ -125,24 +125,20 @@ func NewVerifier(issuer Issuer, opts ...Option) (*Verifier, error) {
 	}
 	v := &Verifier{issuers: make(map[string]*issuerKeys, len(o.issuers)), leeway: o.leeway}
 	for _, issuer := range o.issuers {
-		issuer, faults := issuer.withDefaults()
+		reader, faults := issuer.compile()
 		o.faults = append(o.faults, faults...)
-		if v.issuers[issuer.URL] != nil && !endpoint.IsBlank(issuer.URL) {
-			o.faults = append(o.faults, fmt.Errorf("token: issuer %q is given twice", endpoint.DisplayURL(issuer.URL)))
-		}
 		keys := &issuerKeys{
-			Issuer:       issuer,
-			errAlgorithm: invalid("alg is not one of %q, the issuer's Algorithms: if the issuer may sign access tokens with the token's algorithm, add that algorithm to Issuer.Algorithms", issuer.Algorithms),
+			reader:       reader,
+			keys:         &source{issuer: &reader.Issuer, transport: o.transport, observer: o.observer},
+			errAlgorithm: invalid("alg is not one of %q, the issuer's Algorithms: if the issuer may sign access tokens with the token's algorithm, add that algorithm to Issuer.Algorithms", reader.Algorithms),
 		}
-		for _, name := range issuer.Algorithms {
+		for _, name := range reader.Algorithms {
 			keys.algorithms = append(keys.algorithms, jose.CanonicalAlgorithm(name))
 		}
-		keys.keys = &source{issuer: &keys.Issuer, transport: o.transport, observer: o.observer}
-		v.issuers[issuer.URL] = keys
-		v.claims = append(v.claims, issuer.claimNames()...)
+		if !endpoint.IsBlank(reader.URL) {
+			o.faults = append(o.faults, v.add(keys)...)
+		}
 	}
-	slices.Sort(v.claims) // a payload is searched for each name once, however many issuers there are
-	v.claims = slices.Compact(v.claims)
 	if len(o.faults) > 0 {
 		return nil, endpoint.JoinFaults(o.faults)
 	}
@@ -150,12 +146,69 @@ func NewVerifier(issuer Issuer, opts ...Option) (*Verifier, error) {
 	if o.cacheSize > 0 {
 		v.cache = cache.New[verifiedToken](o.cacheSize)
 	}
-	v.names = slices.Sorted(maps.Keys(v.issuers))
-	v.errIssuer = invalid("iss is none of %q: compare byte by byte, the slash at the end too", v.names)
-	if more := len(v.names) - maxNames; more > 0 {
-		v.errIssuer = invalid("iss is none of %q and %d more: compare byte by byte, the slash at the end too", v.names[:maxNames], more)
+	slices.SortFunc(v.all, func(a, b *issuerKeys) int { return strings.Compare(a.URL, b.URL) })
+	names := v.names()
+	v.errIssuer = invalid("iss is none of %q: compare byte by byte, the slash at the end too", names)
+	if more := len(names) - maxNames; more > 0 {
+		v.errIssuer = invalid("iss is none of %q and %d more: compare byte by byte, the slash at the end too", names[:maxNames], more)
 	}
 	return v, nil
+}
+
+// add adds an issuer. The faults name the issuers that can have one `iss` with it.
+func (v *Verifier) add(keys *issuerKeys) (faults []error) {
+	fault := func(other *issuerKeys) {
+		name := endpoint.DisplayURL(keys.URL)
+		if other.URL == keys.URL {
+			faults = append(faults, fmt.Errorf("token: issuer %q is given twice: give each iss to one Issuer; if two servers write the same iss, set another at one of them", name))
+		} else {
+			faults = append(faults, fmt.Errorf("token: issuers %q and %q can be the iss of one token: leave one of them out, or list in RequiredClaims other tenants than its", endpoint.DisplayURL(other.URL), name))
+		}
+	}
+	for _, t := range keys.templates() {
+		for _, other := range v.templates {
+			if t.meets(&other.template) {
+				fault(other)
+			}
+		}
+		if t.placeholder == "" {
+			if other := v.issuers[t.before]; other != nil {
+				fault(other)
+			}
+			v.issuers[t.before] = keys
+			continue
+		}
+		for iss, other := range v.issuers {
+			if t.meets(&template{before: iss}) {
+				fault(other)
+			}
+		}
+		v.templates = append(v.templates, keys)
+	}
+	v.all = append(v.all, keys)
+	return faults
+}
+
+// issuer returns the issuer of a token by its `iss`, or nil.
+func (v *Verifier) issuer(iss string) *issuerKeys {
+	if issuer := v.issuers[iss]; issuer != nil {
+		return issuer
+	}
+	for _, issuer := range v.templates {
+		if _, ok := issuer.value(iss); ok {
+			return issuer
+		}
+	}
+	return nil
+}
+
+// names returns the URLs of the issuers, sorted.
+func (v *Verifier) names() []string {
+	var names []string
+	for _, issuer := range v.all {
+		names = append(names, issuer.URL)
+	}
+	return names
 }
 
 // Ready returns nil if every issuer has keys that can be used. Given URLs, it asks only for the issuers
@@ -168,23 +221,30 @@ func NewVerifier(issuer Issuer, opts ...Option) (*Verifier, error) {
 // A URL that is not the [Issuer.URL] of an issuer of the verifier is an error that matches no error of this
 // package.
 func (v *Verifier) Ready(ctx context.Context, issuers ...string) error {
-	if v == nil || len(v.names) == 0 {
+	if v == nil || len(v.all) == 0 {
 		return fmt.Errorf("%w: the verifier has no issuer: make it with NewVerifier", ErrKeysUnavailable)
 	}
 	if len(issuers) == 0 {
-		issuers = v.names
+		issuers = v.names()
+	}
+	byURL := func(url string) *issuerKeys {
+		n := slices.IndexFunc(v.all, func(issuer *issuerKeys) bool { return issuer.URL == url })
+		if n < 0 {
+			return nil
+		}
+		return v.all[n]
 	}
 	now := time.Now()
 	for _, name := range issuers { // all fetches begin at once, so that waits do not add up
-		if issuer := v.issuers[name]; issuer != nil {
+		if issuer := byURL(name); issuer != nil {
 			issuer.keys.refresh(now, keyName{})
 		}
 	}
 	var errs []error
 	for _, name := range issuers {
-		issuer := v.issuers[name]
+		issuer := byURL(name)
 		if issuer == nil {
-			errs = append(errs, fmt.Errorf("token: Ready: %q is the Issuer.URL of no issuer of this verifier, whose issuers are %q", endpoint.DisplayURL(name), v.names))
+			errs = append(errs, fmt.Errorf("token: Ready: %q is the Issuer.URL of no issuer of this verifier, whose issuers are %q", endpoint.DisplayURL(name), v.names()))
 			continue
 		}
 		_, err := issuer.keys.usable(ctx, now, keyName{})

@@ -43,39 +43,50 @@ func (v *Verifier) Authenticate(ctx context.Context, authorization []string) (*C
 
 // verify verifies a token that is not cached.
 func (v *Verifier) verify(ctx context.Context, raw string) (*Claims, error) {
-	token, err := v.read(raw)
+	token, err := v.check(ctx, raw)
 	if err != nil {
 		return nil, err
 	}
-	asked, keys := time.Now(), token.issuer.keys
-	if err := token.validity.check(asked, v.leeway, false); err != nil {
-		return nil, v.explain(&token, asked, err)
-	}
-	if err := keys.await(ctx, token.key, asked); err != nil {
-		return nil, err
-	}
 	claims, err := v.verifySignature(ctx, &token)
-	if errors.Is(err, errSignature) && keys.changed(ctx, token.key, token.tried, asked) {
+	if errors.Is(err, errSignature) && token.issuer.keys.changed(ctx, token.key, token.tried, token.asked) {
 		return v.verifySignature(ctx, &token)
 	}
 	return claims, err
+}
+
+// check makes every check before the signature, and waits for keys.
+func (v *Verifier) check(ctx context.Context, raw string) (unverifiedToken, error) {
+	token, err := v.read(raw)
+	if err != nil {
+		return token, err
+	}
+	token.asked = time.Now()
+	if err := token.validity.check(token.asked, v.leeway, false); err != nil {
+		return token, v.explain(&token, token.asked, err)
+	}
+	return token, token.issuer.keys.await(ctx, token.key, token.asked)
 }
 
 // An unverifiedToken passed every check before the signature except the dates. No key has verified it yet.
 type unverifiedToken struct {
 	jose.JWS
 	raw      string
-	payload  jose.Object
+	issuedBy // `iss`
+	payload  payload
 	issuer   *issuerKeys
 	validity validity
+	asked    time.Time // when the call asked for keys
 	key      keyName
 	tried    []*publicKey // the keys of that name, set by verifySignature
 }
 
 // claims reads the claims. The claims keep raw, the text of the token, in memory.
 func (t *unverifiedToken) claims(raw string, leeway time.Duration) (*Claims, error) {
+	if err := t.issuer.checkHeader(t.Header); err != nil {
+		return nil, err
+	}
 	_, segment, _ := strings.Cut(raw[:len(t.Signed)], ".")
-	return t.issuer.claims(segment, &t.payload, t.validity.until, leeway)
+	return t.issuer.claims(segment, t.iss, t.payload, t.validity.until, leeway)
 }
 
 // read makes every check before the signature except the dates.
@@ -90,28 +101,39 @@ func (v *Verifier) read(raw string) (unverifiedToken, error) {
 		}
 		return unverifiedToken{}, refused(err)
 	}
-	payload, err := jose.ParseMembers(token.Payload, v.claims)
+	index, err := jose.NewIndex(token.Payload)
 	if err != nil {
 		return unverifiedToken{}, malformed("payload: %w", err)
 	}
-	name, _, err := payload.Text("iss")
-	if err != nil {
-		return unverifiedToken{}, refused(err)
-	}
-	issuer, ok := v.issuers[name]
+	defer index.Release()
+	iss, ok := jose.Text(index.Find([]string{"iss"}))
+	issuer := v.issuer(iss)
 	switch {
-	case !ok:
+	case !ok && index.Find([]string{"iss"}) != "":
+		return unverifiedToken{}, invalid("iss is not a string")
+	case issuer == nil:
 		return unverifiedToken{}, cmp.Or(v.errIssuer, ErrInvalid)
-	case token.TypeFault != "" || !slices.Contains(issuer.Types, jose.CanonicalType(token.Type)):
+	case !issuer.acceptsType(&token):
 		return unverifiedToken{}, &typeError{token.TypeFault, issuer.Types}
 	case !slices.Contains(issuer.algorithms, token.Algorithm):
 		return unverifiedToken{}, issuer.errAlgorithm
 	}
-	validity, err := issuer.readValidity(&payload, v.leeway)
-	if err != nil {
-		return unverifiedToken{}, err
+	t := unverifiedToken{JWS: token, raw: raw, issuedBy: issuer.issuedBy(iss), issuer: issuer, key: keyName{token.KeyID, token.Algorithm}}
+	t.payload = issuer.payload(index)
+	t.validity, err = issuer.readValidity(t.payload, v.leeway)
+	return t, err
+}
+
+// acceptsType reports whether a token's `typ` is one of the issuer's.
+func (r *reader) acceptsType(token *jose.JWS) bool {
+	switch token.TypeFault {
+	case "":
+		return slices.Contains(r.Types, jose.CanonicalType(token.Type))
+	case jose.TypeAbsent:
+		return slices.Contains(r.Types, "")
+	default:
+		return false
 	}
-	return unverifiedToken{JWS: token, raw: raw, payload: payload, issuer: issuer, validity: validity, key: keyName{token.KeyID, token.Algorithm}}, nil
 }
 
 // verifySignature waits for a slot, verifies the signature, and reads the claims.
@@ -122,7 +144,19 @@ func (v *Verifier) verifySignature(ctx context.Context, token *unverifiedToken) 
 	var cost time.Duration
 	defer func() { v.limit.release(cost, err) }()
 
-	// The call may have waited for keys and for its slot.
+	if claims, err := v.prepare(token); claims != nil || err != nil {
+		return claims, err
+	}
+	signer, cost, err := v.signer(&token.JWS, token.issuedBy, token.tried)
+	if err != nil {
+		return nil, err
+	}
+	return v.accept(token, signer)
+}
+
+// prepare finds the keys that may have signed a token. It returns claims if another call has verified the token. The
+// call may have waited for keys and for its slot, so prepare looks at the clock again.
+func (v *Verifier) prepare(token *unverifiedToken) (*Claims, error) {
 	now, source := time.Now(), token.issuer.keys
 	if err := token.validity.check(now, v.leeway, false); err != nil {
 		return nil, err
@@ -136,18 +170,18 @@ func (v *Verifier) verifySignature(ctx context.Context, token *unverifiedToken) 
 	}
 	if known := v.cached(token.raw); known != nil && known.signedBy(keys) {
 		v.hits.add()
-		return known.claims, nil // another call has verified it
+		return known.claims, nil
 	}
-	signer, cost, err := v.signer(&token.JWS, token.tried)
-	if err != nil {
-		return nil, err
-	}
-	return v.accept(token, signer)
+	return nil, nil
 }
 
 // signer returns the candidate that has signed a token, and the cost of all verifications.
-func (v *Verifier) signer(token *jose.JWS, candidates []*publicKey) (signer *publicKey, cost time.Duration, err error) {
+func (v *Verifier) signer(token *jose.JWS, by issuedBy, candidates []*publicKey) (signer *publicKey, cost time.Duration, err error) {
+	err = errKeyIssuer
 	for _, key := range candidates {
+		if !key.isOf(by) {
+			continue
+		}
 		v.misses.Add(1)
 		start := time.Now()
 		good := token.SignedBy(key.Public)
@@ -155,11 +189,15 @@ func (v *Verifier) signer(token *jose.JWS, candidates []*publicKey) (signer *pub
 		if good {
 			return key, cost, nil
 		}
+		err = errSignature
 	}
-	return nil, cost, errSignature
+	return nil, cost, err
 }
 
-var errSignature = invalid("the signature does not match")
+var (
+	errSignature = invalid("the signature does not match")
+	errKeyIssuer = invalid("the key of the token's kid is for the tokens of another issuer (the key's issuer)")
+)
 
 // accept reads the claims of a token that a key has signed, and caches the token.
 func (v *Verifier) accept(token *unverifiedToken, signer *publicKey) (*Claims, error) {

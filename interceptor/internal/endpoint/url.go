@@ -56,6 +56,14 @@ func CheckSetting(text string) error {
 	return nil
 }
 
+// IsIdentifier reports whether a text is a StringOrURI (RFC 7519 section 2) that can name an issuer. It has no white
+// space and no user information, and a host if it is a URL.
+func IsIdentifier(raw string) bool {
+	u, err := url.Parse(raw)
+	return err == nil && raw != "" && !strings.ContainsFunc(raw, unicode.IsSpace) && u.User == nil &&
+		(u.Scheme != "" || !strings.Contains(raw, ":")) && (u.Hostname() != "" || !strings.Contains(raw, "//"))
+}
+
 // IsLoopback reports whether a host is this machine: an address in 127.0.0.0/8, ::1 or localhost.
 func IsLoopback(host string) bool {
 	address, _ := netip.ParseAddr(host) // the zero Addr is not loopback

@@ -18,8 +18,9 @@ type nameTable struct {
 }
 
 type name struct {
-	name, value span   // the name without its quotes, and the value if the object is the outermost one
+	name, value span   // the name is without its quotes
 	object      uint32 // the number of its object
+	inner       uint32 // the number of the object that the value is, or 0
 	hash        uint64
 }
 
@@ -134,19 +135,19 @@ func (t *nameTable) add(text string, object uint32, key span, escaped bool, valu
 			return false
 		}
 	}
-	t.all = append(t.all, name{key, span{start: offset(value)}, object, hash})
+	t.all = append(t.all, name{name: key, value: span{start: offset(value)}, object: object, hash: hash})
 	*slot = offset(len(t.all))
 	return true
 }
 
-// get returns the member of the outermost object with a name, or nil.
-func (t *nameTable) get(text, key string) *name {
+// get returns the member of an object with a name, or nil.
+func (t *nameTable) get(text string, object uint32, key string) *name {
 	hash := maphash.String(seed, key)
 	if len(key) < short {
 		var number [short]byte
 		hash = hashShort(binary.LittleEndian.Uint64(append(number[:0], key...)[:short]), uint64(len(key)))
 	}
-	n := *t.find(text, outermost, key, false, hash)
+	n := *t.find(text, object, key, false, hash)
 	if n == 0 {
 		return nil
 	}

@@ -19,6 +19,7 @@ import (
 type Key struct {
 	ID        string // empty if the JWK has none
 	Algorithm string // as the JWK names it, or empty
+	Issuer    string // the member issuer, which Entra ID's keys have, or empty
 	Public    crypto.PublicKey
 }
 
@@ -31,7 +32,7 @@ func ParseKey(raw []byte) (Key, error) {
 	jwk.DropNulls(required...) // a required member keeps its null, and is refused
 	var key Key
 	var kty string
-	for name, into := range map[string]*string{"kty": &kty, "kid": &key.ID, "alg": &key.Algorithm} {
+	for name, into := range map[string]*string{"kty": &kty, "kid": &key.ID, "alg": &key.Algorithm, "issuer": &key.Issuer} {
 		text, _, err := jwk.Text(name)
 		if err != nil {
 			return Key{}, fmt.Errorf("its %w", err)

@@ -33,6 +33,7 @@ type JWS struct {
 	Type      string
 	TypeFault string // the reason why Type cannot be compared, or empty
 	KeyID     string // empty if the header has none
+	Header    string
 	Payload   string
 	Signed    string // header and payload as the client sent them
 	Signature []byte
@@ -66,7 +67,7 @@ func ParseJWS(raw string) (JWS, error) {
 	if err != nil {
 		return JWS{}, err
 	}
-	token := JWS{Signed: raw[:lastDot], Payload: payload}
+	token := JWS{Signed: raw[:lastDot], Header: header, Payload: payload}
 	if signature := raw[lastDot+1:]; signature != "" { // for an empty one, a fault of alg is the better error
 		if token.Signature, err = DecodeSegment(signature); err != nil {
 			return JWS{}, err

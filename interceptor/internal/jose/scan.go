@@ -58,7 +58,7 @@ func (s *scanner) run() error {
 			if len(stack) == maxShallowDepth {
 				return errDepth
 			}
-			stack = append(stack, s.begin(c))
+			stack = append(stack, s.begin(c, stack))
 			begun = true
 			at++
 		case '"':
@@ -69,22 +69,20 @@ func (s *scanner) run() error {
 		if err != nil {
 			return err
 		}
-		if !begun { // the end of an inner value is replaced below
-			s.names.all[stack[0].member].value.end = offset(at)
+		if !begun {
+			s.end(stack, at)
 		}
 		// Then come ends of objects and arrays, and a comma unless an object or array has just begun.
 		at = space(s.text, at)
 		for peek(s.text, at) == stack[len(stack)-1].end {
 			begun = false
-			switch stack = stack[:len(stack)-1]; len(stack) {
-			case 0:
+			if stack = stack[:len(stack)-1]; len(stack) == 0 {
 				if space(s.text, at+1) < len(s.text) {
 					return ErrJSON
 				}
 				return nil
-			case 1:
-				s.names.all[stack[0].member].value.end = offset(at + 1)
 			}
+			s.end(stack, at+1)
 			at = space(s.text, at+1)
 		}
 		if !begun {
@@ -102,12 +100,31 @@ func (s *scanner) run() error {
 }
 
 // begin returns the frame of an object or array that begins with c.
-func (s *scanner) begin(c byte) frame {
+func (s *scanner) begin(c byte, stack []frame) frame {
 	if c == '[' {
 		return frame{end: ']'}
 	}
 	s.objects++
+	if member := s.member(stack); member != nil {
+		member.inner = s.objects
+	}
 	return frame{end: '}', object: s.objects}
+}
+
+// end notes where the value of the last member ends.
+func (s *scanner) end(stack []frame, at int) {
+	if member := s.member(stack); member != nil {
+		member.value.end = offset(at)
+	}
+}
+
+// member returns the member whose value is being read, or nil if the value is an element of an array, the outermost
+// object, or inside an object that is not checked.
+func (s *scanner) member(stack []frame) *name {
+	if len(stack) == 0 || stack[len(stack)-1].end == ']' || !s.deep && len(stack) > 1 {
+		return nil
+	}
+	return &s.names.all[stack[len(stack)-1].member]
 }
 
 // name reads a member's name and the colon, and returns the place of the value.

@@ -1,0 +1,175 @@
+package providers_test
+
+import (
+	"crypto"
+	"crypto/ecdsa"
+	"crypto/ed25519"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/rsa"
+	"encoding/json"
+	"fmt"
+	"maps"
+	"os"
+	"strconv"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/protoauthz/protoauthz/interceptor/internal/test/tokens"
+)
+
+// A setup is one way to use a provider.
+type setup struct {
+	Name          string
+	Metadata      map[string]json.RawMessage // documents, by URL
+	JWKS          string                     // the URL of the key set
+	Keys          []setupKey
+	Audience      string
+	Organizations []string
+	Header        map[string]any // of all tokens
+	Tokens        []*setupToken
+}
+
+type setupKey struct {
+	Key     string
+	Members map[string]any
+}
+
+// A setupToken is a token that is accepted, with what it says, or refused.
+type setupToken struct {
+	Name, Key, Like, Raw string
+	Header, Claims       map[string]any
+	Want                 *struct {
+		Subject, Client, Caller, Organization string
+		Scopes, Lacks                         []string
+	}
+	Refused string
+}
+
+// load reads the setups of a file in testdata.
+func load(t *testing.T, name string) []*setup {
+	t.Helper()
+	text, err := os.ReadFile("testdata/" + name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	decoder := json.NewDecoder(strings.NewReader(string(text)))
+	decoder.UseNumber()
+	var setups []*setup
+	if err := decoder.Decode(&setups); err != nil {
+		t.Fatal(err)
+	}
+	return setups
+}
+
+// keys are the keys of all setups.
+var keys = sync.OnceValue(func() map[string]crypto.Signer {
+	all := map[string]crypto.Signer{
+		"ec256": tokens.Must(ecdsa.GenerateKey(elliptic.P256(), rand.Reader)),
+		"ec384": tokens.Must(ecdsa.GenerateKey(elliptic.P384(), rand.Reader)),
+	}
+	for _, name := range []string{"rsa1", "rsa2", "rsa3"} {
+		all[name] = tokens.Must(rsa.GenerateKey(rand.Reader, 2048))
+	}
+	_, private, err := ed25519.GenerateKey(rand.Reader)
+	all["ed25519"] = tokens.Must(private, err)
+	return all
+})
+
+// provider serves the documents and the key set of the setup.
+func (s *setup) provider() *tokens.IDP {
+	provider := tokens.NewIDP()
+	for url, document := range s.Metadata {
+		provider.Serve(url, tokens.Respond(200, string(document)))
+	}
+	if len(s.Keys) == 0 {
+		s.Keys = []setupKey{{"rsa1", map[string]any{"kid": "k1", "alg": "RS256", "use": "sig"}}}
+	}
+	var jwks []string
+	for _, key := range s.Keys {
+		changes := []any{"kid", tokens.Absent{}, "alg", tokens.Absent{}, "use", tokens.Absent{}}
+		for name, value := range key.Members {
+			changes = append(changes, name, value)
+		}
+		jwks = append(jwks, (&tokens.Key{Private: keys()[key.Key]}).JWK(changes...))
+	}
+	provider.Serve(s.JWKS, tokens.Respond(200, tokens.KeySet(jwks...)))
+	return provider
+}
+
+// token returns a token as the issuer signs it now, and its `iss`.
+func (s *setup) token(t *testing.T, token *setupToken, now time.Time) (raw, iss string) {
+	t.Helper()
+	if token.Raw != "" {
+		return token.Raw, ""
+	}
+	header, claims, key := s.merge(t, token)
+	for name, value := range claims {
+		claims[name] = filled(value, now)
+	}
+	iss, _ = claims["iss"].(string)
+	alg, _ := header["alg"].(string)
+	private := tokens.Key{Alg: alg, Private: keys()[key]}
+	return private.Mint(string(tokens.Must(json.Marshal(header))), string(tokens.Must(json.Marshal(claims)))), iss
+}
+
+// bare returns a token without the claims that only some ID tokens have.
+func (s *setupToken) bare() *setupToken {
+	bare := *s
+	bare.Claims = maps.Clone(s.Claims)
+	for _, name := range []string{"nonce", "at_hash", "c_hash"} {
+		if bare.Claims != nil {
+			bare.Claims[name] = nil
+		}
+	}
+	return &bare
+}
+
+// merge returns the header, the claims and the key of a token that may be like another.
+func (s *setup) merge(t *testing.T, token *setupToken) (header, claims map[string]any, key string) {
+	t.Helper()
+	header, claims, key = maps.Clone(s.Header), map[string]any{}, "rsa1"
+	if token.Like != "" {
+		header = nil
+		for _, other := range s.Tokens {
+			if other.Name == token.Like {
+				header, claims, key = s.merge(t, other)
+			}
+		}
+		if header == nil {
+			t.Fatalf("there is no token %q", token.Like)
+		}
+	}
+	if token.Key != "" {
+		key = token.Key
+	}
+	for into, changes := range map[*map[string]any]map[string]any{&header: token.Header, &claims: token.Claims} {
+		for name, value := range changes {
+			if (*into)[name] = value; value == nil {
+				delete(*into, name)
+			}
+		}
+	}
+	return header, claims, key
+}
+
+// filled returns a value with times ("@-60") and many groups ("*200") in place of their names.
+func filled(value any, now time.Time) any {
+	switch value := value.(type) {
+	case string:
+		if seconds, ok := strings.CutPrefix(value, "@"); ok {
+			return now.Unix() + int64(tokens.Must(strconv.Atoi(seconds)))
+		}
+	case []any:
+		if len(value) == 1 && value[0] == "*200" {
+			groups := make([]string, 200)
+			for n := range groups {
+				groups[n] = fmt.Sprintf("%08x-1111-2222-3333-444444444444", n)
+			}
+			return groups
+		}
+	}
+	return value
+}

@@ -1,0 +1,152 @@
+package token
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/protoauthz/protoauthz/interceptor/internal/jose"
+)
+
+// The placeholders of a JSON Pointer in an Issuer.
+const (
+	every            = "*"
+	scopeName        = "{scope}"
+	organizationName = "{organization}"
+)
+
+// A claimName is where a claim stands in a payload, compiled from its name or its JSON Pointer.
+type claimName struct {
+	text string   // as the Issuer has it
+	path []string // the members up to the first placeholder
+	rest []step   // from the first placeholder on
+}
+
+// A step is a placeholder, or the name of a member behind one.
+type step struct{ placeholder, member string }
+
+// holds reports whether the pointer has a placeholder.
+func (c *claimName) holds(placeholder string) bool {
+	return slices.ContainsFunc(c.rest, func(s step) bool { return s.placeholder == placeholder })
+}
+
+// maxSteps is the largest number of steps in a pointer. No payload is nested more deeply.
+const maxSteps = 32
+
+// compileName compiles a name, or a JSON Pointer with some of the placeholders. The text of the error continues a
+// sentence that begins with the name.
+func compileName(text string, placeholders ...string) (claimName, error) {
+	if !strings.HasPrefix(text, "/") {
+		return claimName{text, []string{text}, nil}, checkBareName(text)
+	}
+	c := claimName{text: text}
+	for part := range strings.SplitSeq(text[1:], "/") {
+		if part == every || strings.ContainsAny(part, "{}") {
+			if err := c.checkPlaceholder(part, placeholders); err != nil {
+				return c, err
+			}
+			c.rest = append(c.rest, step{placeholder: part})
+			continue
+		}
+		name := unescape.Replace(part)
+		switch {
+		case part == "":
+			return c, errors.New("has an empty step: write the name of a member between two slashes")
+		case escape.Replace(name) != part:
+			return c, errors.New("has a ~ that begins neither ~0 nor ~1: write ~0 for ~, and ~1 for a slash (RFC 6901)")
+		case len(c.rest) > 0:
+			c.rest = append(c.rest, step{member: name})
+		default:
+			c.path = append(c.path, name)
+		}
+	}
+	switch {
+	case len(c.path) == 0:
+		return c, errors.New("begins with a placeholder: name a claim first")
+	case len(c.path)+len(c.rest) > maxSteps:
+		return c, fmt.Errorf("has more than %d steps, and no token is nested so deeply", maxSteps)
+	}
+	return c, nil
+}
+
+// checkPlaceholder refuses a step that is not one of the placeholders, or is there twice.
+func (c *claimName) checkPlaceholder(step string, placeholders []string) error {
+	switch {
+	case !slices.Contains([]string{every, scopeName, organizationName}, step):
+		return fmt.Errorf("has braces that are no placeholder: the placeholders are %s, %s and %s, each between two slashes", every, scopeName, organizationName)
+	case len(placeholders) == 0:
+		return fmt.Errorf("has the placeholder %s, and must name one claim: write a pointer without placeholders", step)
+	case !slices.Contains(placeholders, step):
+		return fmt.Errorf("has the placeholder %s, which has no meaning here: write a pointer whose placeholders are %s", step, strings.Join(placeholders, " or "))
+	case step != every && c.holds(step):
+		return fmt.Errorf("has the placeholder %s twice: write it once", step)
+	}
+	return nil
+}
+
+// escape and unescape are the escapes of RFC 6901 section 4.
+var (
+	escape   = strings.NewReplacer("~", "~0", "/", "~1")
+	unescape = strings.NewReplacer("~1", "/", "~0", "~")
+)
+
+// checkBareName refuses names that look like paths in another notation, since no token would have such a claim.
+// Names with a colon are URIs, such as https://acme.example/roles.
+func checkBareName(name string) error {
+	characters := `.[]/\#>*{}"'` + "` \t\r\n"
+	if strings.Contains(name, ":") {
+		characters = "*{}\" \t\r\n"
+	}
+	if strings.TrimSpace(name) == "" {
+		return errors.New("is blank")
+	} else if n := strings.IndexAny(name, characters); n >= 0 {
+		whole := "/" + escape.Replace(name)
+		nested := "/" + strings.Join(strings.FieldsFunc(strings.TrimPrefix(name, "$."), func(r rune) bool { return strings.ContainsRune("./", r) }), "/")
+		return fmt.Errorf("has %q in it: a nested claim is written as a JSON Pointer, such as %s; write %s if %q belongs to the name", name[n], nested, whole, name[n])
+	}
+	return nil
+}
+
+// A leaf is a value that a pointer with placeholders leads to.
+type leaf struct {
+	value        string // empty if the last member is absent
+	scope, owner string // the names at {scope} and {organization}
+}
+
+// walk calls visit for each leaf below the value at the pointer's path. If in is not empty, {organization} leads to
+// the member of that name alone.
+func (c *claimName) walk(value, in string, visit func(leaf) error) error {
+	var room [maxSteps]jose.Step
+	steps, scope, owner := room[:0], -1, -1
+	unnamed := 0
+	for _, s := range c.rest {
+		next := jose.Step{Name: s.member, Members: s.placeholder != every}
+		switch s.placeholder {
+		case scopeName:
+			scope = unnamed
+		case organizationName:
+			if next.Name = in; in == "" {
+				owner = unnamed
+			}
+		}
+		if next.Name == "" {
+			unnamed++
+		}
+		steps = append(steps, next)
+	}
+	err := jose.Walk(value, steps, func(names []string, value string) error {
+		at := leaf{value: value}
+		if scope >= 0 && scope < len(names) {
+			at.scope = names[scope]
+		}
+		if owner >= 0 && owner < len(names) {
+			at.owner = names[owner]
+		}
+		return visit(at)
+	})
+	if errors.Is(err, jose.ErrStep) {
+		return invalid("%s leads through a value of another type", c.text)
+	}
+	return err
+}

@@ -1,0 +1,239 @@
+package token
+
+import (
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/protoauthz/protoauthz/interceptor/internal/endpoint"
+	"github.com/protoauthz/protoauthz/interceptor/internal/jose"
+)
+
+// A compiler compiles an [Issuer] and collects its faults.
+type compiler struct {
+	*reader
+	faults []error
+}
+
+func (c *compiler) fault(format string, args ...any) {
+	c.faults = append(c.faults, fmt.Errorf("token: issuer %q: %w", endpoint.DisplayURL(c.URL), fmt.Errorf(format, args...)))
+}
+
+// compile returns a reader that shares no memory with the issuer, and every fault.
+func (i Issuer) compile() (*reader, []error) {
+	c := compiler{reader: &reader{Issuer: i}}
+	for _, name := range everyToken {
+		c.slotOf([]string{name})
+	}
+	c.checkURLs()
+	c.checkAlgorithms()
+	if i.MaxLifetime != 0 && i.MaxLifetime < time.Second {
+		c.fault("MaxLifetime: %v is less than a second: 0 stands for any lifetime", i.MaxLifetime)
+	}
+	c.required = c.requirements("RequiredClaims", i.RequiredClaims)
+	c.header = c.requirements("RequiredHeader", i.RequiredHeader)
+	c.checkTypes()
+	c.checkAudience()
+	c.clientTokens = c.requirements("ClientTokens", i.ClientTokens)
+	c.userTokens = c.requirements("UserTokens", i.UserTokens)
+	c.usesClient = slices.ContainsFunc(slices.Concat(c.clientTokens, c.userTokens), requirement.usesClient)
+	c.subjects = c.fields("SubjectClaims", i.SubjectClaims, "sub")
+	c.clients = c.fields("ClientClaims", i.ClientClaims, "client_id")
+	c.scopes = c.fields("ScopeClaims", i.ScopeClaims, "scope", every, scopeName, organizationName)
+	c.compileOrganization()
+	c.compileTemplate()
+	return c.reader, c.faults
+}
+
+func (c *compiler) checkURLs() {
+	var err error
+	if endpoint.IsBlank(c.URL) {
+		c.faults = append(c.faults, errors.New("token: an issuer's URL is empty: give the tenant's endpoint or domain, or Issuer.URL; if a variable or a file should supply it, set the variable or fill the file"))
+	} else if c.template, err = parseTemplate(c.URL); err != nil {
+		c.fault("URL: %w", err)
+	} else if err = c.checkIdentifier(c.template); err != nil {
+		c.fault("URL: %w", err)
+	}
+	if c.KeySetURL != "" {
+		// A bad domain is the same fault in both URLs of a preset.
+		if keySetErr := checkKeySetURL(c.URL, c.KeySetURL); keySetErr != nil && (err == nil || err.Error() != keySetErr.Error()) {
+			c.fault("KeySetURL: %w", keySetErr)
+		}
+	} else if c.KeySetTokenFile != "" {
+		c.fault("KeySetTokenFile: it needs a KeySetURL, so that the token goes to no other host: set KeySetURL to the URL of the key set")
+	}
+}
+
+func (c *compiler) checkAlgorithms() {
+	if len(c.Algorithms) == 0 {
+		c.fault("Algorithms: none given")
+	}
+	for _, name := range c.Algorithms {
+		if !slices.Contains(jose.Algorithms(), name) {
+			c.fault("Algorithms: %q is none of %q", name, jose.Algorithms())
+		}
+	}
+	c.Algorithms = slices.Clone(c.Algorithms)
+}
+
+func (c *compiler) checkTypes() {
+	types := slices.Clone(c.Types)
+	if len(types) == 0 {
+		types = []string{"at+jwt"}
+	}
+	for n, typ := range c.Types {
+		types[n] = jose.CanonicalType(typ)
+		switch {
+		case typ == "" && !c.requires(mayBeAbsent):
+			c.fault(`Types: "" accepts tokens without typ, which ID tokens are too, and RequiredClaims requires nothing: name a claim there that access tokens alone have, such as "client_id": {token.AnyValue}`)
+		case typ != "" && endpoint.IsBlank(types[n]):
+			c.fault(`Types: %q is blank: "" stands for a token without typ`, typ)
+		}
+	}
+	c.Types = types
+}
+
+func (c *compiler) checkAudience() {
+	switch {
+	case c.Audience == "":
+	case endpoint.IsBlank(c.Audience):
+		c.fault("Audience: it is blank: give the audience that rules name; if a variable or a file should supply it, set the variable or fill the file")
+	case !c.requires(mayBeAbsent, AnyValue):
+		c.fault(`Audience: without aud nothing tells for which API a token is: list in RequiredClaims the values of a claim that does, such as the ids of this API's clients in "client_id"; if the issuer's keys serve this API alone, list the issuer: "iss": {%q}`, endpoint.DisplayURL(c.URL))
+	}
+}
+
+// requires reports whether a list of RequiredClaims has none of some values.
+func (c *compiler) requires(except ...string) bool {
+	for _, values := range c.RequiredClaims {
+		if !slices.ContainsFunc(values, func(value string) bool { return slices.Contains(except, value) }) {
+			return true
+		}
+	}
+	return false
+}
+
+// requirements compiles a map of claims, sorted by their names.
+func (c *compiler) requirements(name string, claims map[string][]string) []requirement {
+	var requirements []requirement
+	for _, claim := range slices.Sorted(maps.Keys(claims)) {
+		entry, err := compileRequirement(claim, claims[claim])
+		switch {
+		case err != nil:
+			c.fault("%s: %q %w", name, claim, err)
+			continue
+		case name == "RequiredHeader" && (claim == "alg" || claim == "typ"):
+			c.fault("RequiredHeader: %q is judged already: use Algorithms and Types", claim)
+		case strings.HasPrefix(name, "Required") && entry.usesClient():
+			c.fault("%s: %q lists %s, which only ClientTokens and UserTokens know: list the values themselves", name, claim, clientPlaceholder)
+		}
+		if name != "RequiredHeader" {
+			entry.slot = c.slotOf(entry.path)
+		}
+		requirements = append(requirements, entry)
+	}
+	return requirements
+}
+
+// fields compiles a list of claims.
+func (c *compiler) fields(name string, claims []string, fallback string, placeholders ...string) []field {
+	if len(claims) == 0 {
+		claims = []string{fallback}
+	}
+	var fields []field
+	for _, claim := range claims {
+		if claim == ClerkPermissions && slices.Contains(placeholders, scopeName) {
+			fields = append(fields, field{claimName{text: claim}, c.slotOf([]string{"o"}), c.clerkField()})
+			continue
+		}
+		compiled, err := compileName(claim, placeholders...)
+		if err != nil {
+			c.fault("%s: %q %w", name, claim, err)
+			continue
+		}
+		fields = append(fields, field{compiled, c.slotOf(compiled.path), nil})
+	}
+	return fields
+}
+
+func (c *compiler) compileOrganization() {
+	if c.OrganizationClaim != "" {
+		if fields := c.fields("OrganizationClaim", []string{c.OrganizationClaim}, "", every, organizationName); len(fields) > 0 {
+			c.organization = &fields[0]
+		}
+	}
+	if c.OrganizationAudience != "" && endpoint.IsBlank(c.OrganizationAudience) {
+		c.fault("OrganizationAudience: it is blank")
+	}
+	for _, f := range c.scopes {
+		if f.holds(organizationName) && c.OrganizationClaim == "" && c.OrganizationAudience == "" {
+			c.fault("ScopeClaims: %q has the placeholder %s, and the issuer has no organizations: set OrganizationClaim", f.text, organizationName)
+		}
+	}
+}
+
+// compileTemplate needs the requirements and the organization.
+func (c *compiler) compileTemplate() {
+	if c.placeholder == "" {
+		return
+	}
+	name, err := compileName(c.placeholder)
+	if err != nil || strings.HasPrefix(c.placeholder, "/") {
+		c.fault("URL: {%s} names no claim: write the name of a claim of the payload, such as {tid}", c.placeholder)
+		return
+	}
+	c.tenant = field{name, c.slotOf(name.path), nil}
+	if c.KeySetURL == "" {
+		c.fault("URL: {%s} needs a KeySetURL: set it to the key set that all tenants share", c.placeholder)
+	}
+	entry := c.tenants()
+	switch {
+	case entry == nil || entry.optional:
+		c.fault(`URL: {%[1]s} stands for a claim that RequiredClaims does not require: list the tenants to accept there, "%[1]s": {"…"}, or token.AnyValue for all tenants of the provider`, c.placeholder)
+	default:
+		for _, value := range entry.values {
+			if !isSegment(value) {
+				c.fault("RequiredClaims: %q lists %q, which cannot stand for {%[1]s} in URL: a value has letters, digits, -, _ and . only", c.placeholder, value)
+			}
+		}
+	}
+	if c.OrganizationClaim != "" && (c.organization == nil || c.organization.slot != c.tenant.slot || len(c.organization.rest) > 0) {
+		c.fault("OrganizationClaim: %q is not the claim of {%s} in URL, and the administrators of a tenant may write other claims as they like: set OrganizationClaim to %[2]q", c.OrganizationClaim, c.placeholder)
+	}
+	if c.OrganizationAudience != "" {
+		c.fault("OrganizationAudience: with {%s} in URL the organization is that claim: set OrganizationClaim to %[1]q, and leave OrganizationAudience empty", c.placeholder)
+	}
+}
+
+// tenants returns the requirement for the placeholder of the URL, or nil.
+func (r *reader) tenants() *requirement {
+	for n := range r.required {
+		if r.required[n].slot == r.tenant.slot && len(r.required[n].rest) == 0 {
+			return &r.required[n]
+		}
+	}
+	return nil
+}
+
+// templates returns what `iss` may be: the URL, or the URL of each tenant, or the template for any tenant.
+func (r *reader) templates() []template {
+	if r.placeholder == "" || r.tenants() == nil || r.tenants().any {
+		return []template{r.template}
+	}
+	var all []template
+	for _, value := range r.tenants().values {
+		all = append(all, template{before: r.fill(value)})
+	}
+	return all
+}
+
+// checkKeySetURL refuses a key set over plain http for an https issuer.
+func checkKeySetURL(issuer, raw string) error {
+	if strings.HasPrefix(issuer, "https:") && strings.HasPrefix(raw, "http:") {
+		return errors.New("it is not an https URL, while the issuer's is")
+	}
+	return endpoint.CheckURL(raw)
+}

@@ -1,0 +1,435 @@
+package token
+
+import (
+	"slices"
+	"strings"
+	"sync"
+	"time"
+	"unicode"
+
+	"github.com/protoauthz/protoauthz/interceptor/internal/jose"
+)
+
+// A reader reads the claims of an issuer's tokens. It is an [Issuer], compiled.
+type reader struct {
+	Issuer
+	template
+
+	paths        [][]string // of the values that are read from a payload
+	tenant       field      // the template's placeholder
+	required     []requirement
+	header       []requirement // of the JOSE header
+	clientTokens []requirement
+	userTokens   []requirement
+	usesClient   bool // a value of clientTokens or userTokens holds {client}
+	subjects     []field
+	clients      []field
+	scopes       []field
+	organization *field // nil without an OrganizationClaim
+}
+
+// A field is a claim that is read, and the place of its value.
+type field struct {
+	claimName
+	slot  int
+	clerk *clerkField // for ClerkPermissions
+}
+
+// The places of the claims that are read from all tokens.
+const (
+	slotExp = iota
+	slotNbf
+	slotIat
+	slotJTI
+	slotAud
+	slotCnf
+	slotOtherKinds // one for each of otherKinds
+)
+
+// otherKinds are claims of other tokens that are signed with the same keys: ID tokens, logout tokens, security
+// events (RFC 8417) and introspection answers (RFC 9701).
+var otherKinds = []string{"at_hash", "c_hash", "nonce", "events", "token_introspection"}
+
+var everyToken = append([]string{"exp", "nbf", "iat", "jti", "aud", "cnf"}, otherKinds...)
+
+// slotOf returns the place of the value at a path, and adds the path to those that are read.
+func (r *reader) slotOf(path []string) int {
+	if n := slices.IndexFunc(r.paths, func(other []string) bool { return slices.Equal(path, other) }); n >= 0 {
+		return n
+	}
+	r.paths = append(r.paths, path)
+	return len(r.paths) - 1
+}
+
+// A payload has the values of the claims that are read, by their slots. A value is empty if it is absent.
+type payload []string
+
+// payload finds the values in the index of a payload.
+func (r *reader) payload(index jose.Index) payload {
+	p := make(payload, len(r.paths))
+	for n, path := range r.paths {
+		p[n] = index.Find(path)
+	}
+	return p
+}
+
+// claims reads the claims of a token whose `iss` is given. The segment is the payload in base64url: Decode reads it.
+func (r *reader) claims(segment, issuer string, p payload, deadline time.Time, leeway time.Duration) (*Claims, error) {
+	c := &claimSet{issuer: r.URL, expiry: deadline.Add(-leeway), deadline: deadline, payload: segment}
+	if err := r.checkKind(p); err != nil {
+		return nil, err
+	}
+	if r.placeholder != "" {
+		tenant, ok := jose.Text(p[r.tenant.slot])
+		if !ok || !isSegment(tenant) || r.fill(tenant) != issuer {
+			return nil, invalid("iss is not the issuer of the token's %s", r.placeholder)
+		}
+		c.issuer = strings.Clone(issuer)
+	}
+	var err error
+	if c.subject, err = r.subject(p); err != nil {
+		return nil, err
+	}
+	if c.id, _, err = p.identity("jti", slotJTI); err != nil {
+		return nil, err
+	}
+	if c.clientID, err = r.client(p); err != nil {
+		return nil, err
+	}
+	if c.caller, err = r.caller(p, c.clientID); err != nil {
+		return nil, err
+	}
+	if err := r.readAudience(c, p); err != nil {
+		return nil, err
+	}
+	if c.organizationClaim, err = r.readOrganization(p); err != nil {
+		return nil, err
+	}
+	if c.scopes, err = r.readScopes(p, (&Claims{c}).OrganizationID()); err != nil {
+		return nil, err
+	}
+	if len(c.scopes) > manyScopes {
+		c.sortedScopes = sync.OnceValue(func() []string { return slices.Sorted(slices.Values(c.scopes)) })
+	}
+	for _, part := range []*string{&c.subject, &c.clientID, &c.id, c.organizationClaim} {
+		if part != nil {
+			*part = strings.Clone(*part) // keeps the payload's text out of memory
+		}
+	}
+	return &Claims{c}, nil
+}
+
+// checkKind refuses tokens of another kind than the issuer's access tokens.
+func (r *reader) checkKind(p payload) error {
+	if p[slotCnf] != "" {
+		return invalid("bound to a key of the sender (cnf): a bearer cannot prove it")
+	}
+	for n, name := range otherKinds {
+		if p[slotOtherKinds+n] != "" && !slices.ContainsFunc(r.required, func(entry requirement) bool { return entry.slot == slotOtherKinds+n }) {
+			return invalid("another kind of token than an access token, such as an ID token, since it has %s: ask for an access token; if the issuer's access tokens have %s, name it in Issuer.RequiredClaims", name, name)
+		}
+	}
+	for n := range r.required {
+		entry := &r.required[n]
+		met, err := entry.met(p[entry.slot], "")
+		switch {
+		case err != nil:
+			return err
+		case !met && p[entry.slot] == "":
+			return invalid("the token has no %s, which Issuer.RequiredClaims names: is it an access token, and for this API?", entry.text)
+		case !met:
+			return invalid("%s has none of the values that Issuer.RequiredClaims lists: is it an access token, and for this API?", entry.text)
+		}
+	}
+	return nil
+}
+
+// checkHeader makes sure that the JOSE header has what the issuer requires. A parser has passed the header.
+func (r *reader) checkHeader(text string) error {
+	if len(r.header) == 0 {
+		return nil
+	}
+	index, err := jose.NewIndex(text)
+	if err != nil {
+		return malformed("header: %w", err)
+	}
+	defer index.Release()
+	for n := range r.header {
+		entry := &r.header[n]
+		if met, err := entry.met(index.Find(entry.path), ""); err != nil {
+			return err
+		} else if !met {
+			return invalid("the header has no %s that Issuer.RequiredHeader lists: is it an access token?", entry.text)
+		}
+	}
+	return nil
+}
+
+// text returns a claim that is a string, and whether the payload has the claim.
+func (p payload) text(name string, slot int) (text string, ok bool, err error) {
+	if p[slot] == "" {
+		return "", false, nil
+	}
+	if text, ok = jose.Text(p[slot]); !ok {
+		return "", true, refused(jose.ValueError(name + " is not a string"))
+	}
+	return text, true, nil
+}
+
+// identity returns a claim that identifies a party, and whether the payload has the claim.
+func (p payload) identity(name string, slot int) (value string, ok bool, err error) {
+	if value, ok, err = p.text(name, slot); err != nil {
+		return "", ok, err
+	}
+	return value, ok, checkIdentity(name, value)
+}
+
+// checkIdentity refuses control characters, which logs, databases and file systems may turn into
+// another identity.
+func checkIdentity(name, value string) error {
+	if strings.ContainsFunc(value, unicode.IsControl) {
+		return invalid("%s has a control character", name)
+	}
+	return nil
+}
+
+// subject reads the first subject claim that the token has.
+func (r *reader) subject(p payload) (string, error) {
+	for _, f := range r.subjects {
+		switch subject, ok, err := p.identity(f.text, f.slot); {
+		case err != nil:
+			return "", err
+		case ok && subject == "":
+			return "", invalid("%s is empty", f.text)
+		case ok:
+			return subject, nil
+		}
+	}
+	return "", invalid("%s is missing", r.subjects[0].text)
+}
+
+// client reads the client claims, which must be equal.
+func (r *reader) client(p payload) (string, error) {
+	client := ""
+	for _, f := range r.clients {
+		value, ok, err := p.identity(f.text, f.slot)
+		switch {
+		case err != nil:
+			return "", err
+		case !ok:
+			continue
+		case value == "":
+			return "", invalid("%s is empty", f.text)
+		case client != "" && client != value:
+			return "", invalid("%s names another client than the claims before it", f.text)
+		}
+		client = value
+	}
+	return client, nil
+}
+
+// caller returns the kind of party that a token speaks for.
+func (r *reader) caller(p payload, client string) (Caller, error) {
+	isClient, err := met(r.clientTokens, p, client)
+	if err != nil {
+		return CallerUnknown, err
+	}
+	isUser, err := met(r.userTokens, p, client)
+	if err != nil {
+		return CallerUnknown, err
+	}
+	switch {
+	case len(r.clientTokens) == 0 && len(r.userTokens) == 0, r.usesClient && client == "":
+		return CallerUnknown, nil
+	case len(r.clientTokens) == 0:
+		isClient = !isUser
+	case len(r.userTokens) == 0:
+		isUser = !isClient
+	}
+	switch {
+	case isClient == isUser:
+		return CallerUnknown, nil
+	case isClient:
+		return CallerClient, nil
+	default:
+		return CallerUser, nil
+	}
+}
+
+// met reports whether a token meets all requirements.
+func met(requirements []requirement, p payload, client string) (bool, error) {
+	all := true
+	for n := range requirements {
+		met, err := requirements[n].met(p[requirements[n].slot], client)
+		if err != nil {
+			return false, err
+		}
+		all = all && met
+	}
+	return all, nil
+}
+
+// readAudience reads `aud`, and the organizations that `aud` names.
+func (r *reader) readAudience(c *claimSet, p payload) error {
+	switch value := p[slotAud]; {
+	case value != "":
+		audience, _, ok := jose.Texts(value)
+		if !ok {
+			return invalid("aud is neither a string nor an array of strings")
+		}
+		c.audience = cloned(audience)
+	case r.Audience != "":
+		c.audience = []string{r.Audience}
+	}
+	if r.OrganizationAudience == "" {
+		return nil
+	}
+	for _, audience := range c.audience {
+		if id, ok := strings.CutPrefix(audience, r.OrganizationAudience); ok {
+			if err := checkIdentity("an organization in aud", id); err != nil {
+				return err
+			}
+			c.organizationAudiences = append(c.organizationAudiences, id)
+		}
+	}
+	return nil
+}
+
+// readOrganization reads the organization claim. It returns nil if there is none. A pointer that leads to none or to
+// several organizations makes the empty one: it grants neither global methods nor those of an organization.
+func (r *reader) readOrganization(p payload) (*string, error) {
+	f := r.organization
+	if f == nil || p[f.slot] == "" {
+		return nil, nil
+	}
+	id, err := "", error(nil)
+	if len(f.rest) == 0 {
+		id, _, err = p.identity(f.text, f.slot)
+	} else {
+		id, err = f.organizationBelow(p[f.slot])
+	}
+	return &id, err
+}
+
+// organizationBelow returns the only organization that a pointer with placeholders leads to, or "".
+func (f *field) organizationBelow(value string) (string, error) {
+	var found []string
+	err := f.walk(value, "", func(l leaf) error {
+		id, ok := l.owner, l.value != "null"
+		switch {
+		case f.holds(organizationName) && l.value == "false":
+			return nil
+		case l.value == "":
+			id = ""
+		case !f.holds(organizationName):
+			id, ok = jose.Text(l.value)
+		}
+		if !ok {
+			return f.wrongType()
+		}
+		found = append(found, id)
+		return checkIdentity(f.text, id)
+	})
+	if len(found) != 1 {
+		return "", err
+	}
+	return found[0], err
+}
+
+// readScopes reads the first scope claim that the token has, or all of them. All must be readable, so that a broken
+// claim does not count as an absent one.
+func (r *reader) readScopes(p payload, organization string) ([]string, error) {
+	var scopes []string
+	found := false
+	for n := range r.scopes {
+		f := &r.scopes[n]
+		if p[f.slot] == "" || organization == "" && f.holds(organizationName) {
+			continue
+		}
+		values, err := f.scopes(p, organization)
+		switch {
+		case err != nil:
+			return nil, err
+		case !found:
+			scopes = values
+		case r.UniteScopes:
+			scopes = append(scopes, values...)
+		}
+		found = true
+	}
+	return cloned(scopes), nil
+}
+
+// cloned returns copies of texts that share the memory of one text, and keep nothing else in memory.
+func cloned(texts []string) []string {
+	if texts == nil {
+		return nil
+	}
+	size := 0
+	for _, text := range texts {
+		size += len(text)
+	}
+	var all strings.Builder
+	all.Grow(size)
+	for _, text := range texts {
+		all.WriteString(text)
+	}
+	copies, rest := make([]string, len(texts)), all.String()
+	for n, text := range texts {
+		copies[n], rest = rest[:len(text)], rest[len(text):]
+	}
+	return copies
+}
+
+// scopes returns the scopes of one claim.
+func (f *field) scopes(p payload, organization string) ([]string, error) {
+	switch {
+	case f.clerk != nil:
+		return f.clerk.scopes(p)
+	case len(f.rest) == 0:
+		return f.listed(p[f.slot])
+	default:
+		return f.scopesBelow(p[f.slot], organization)
+	}
+}
+
+// scopesBelow returns the scopes that a pointer with placeholders leads to.
+func (f *field) scopesBelow(value, organization string) (scopes []string, err error) {
+	err = f.walk(value, organization, func(l leaf) error {
+		text, isText := jose.Text(l.value)
+		switch {
+		case l.value == "" || f.holds(scopeName) && l.value == "false":
+		case f.holds(scopeName):
+			if l.value == "null" {
+				return f.wrongType()
+			}
+			scopes = append(scopes, l.scope)
+		case isText && f.holds(every): // one scope, even if it has a space
+			scopes = append(scopes, text)
+		case f.rest[len(f.rest)-1].placeholder == every && !isText:
+			return f.wrongType()
+		default:
+			listed, err := f.listed(l.value)
+			scopes = append(scopes, listed...)
+			return err
+		}
+		return nil
+	})
+	return scopes, err
+}
+
+// listed returns the scopes in a string, separated by spaces (RFC 6749 section 3.3), or in an array of strings.
+func (f *field) listed(value string) ([]string, error) {
+	texts, array, ok := jose.Texts(value)
+	switch {
+	case !ok:
+		return nil, refused(jose.ValueError(f.text + " is neither a string nor an array of strings"))
+	case array && f.text == "scope":
+		return nil, invalid("scope is not a string: if the issuer writes an array, Issuer.ScopeClaims must have /scope/*")
+	case array:
+		return texts, nil
+	}
+	return strings.FieldsFunc(texts[0], func(r rune) bool { return r == ' ' }), nil
+}
+
+func (f *field) wrongType() error { return invalid("%s leads to a value of another type", f.text) }

@@ -1,0 +1,144 @@
+package token
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/protoauthz/protoauthz/interceptor/internal/endpoint"
+	"github.com/protoauthz/protoauthz/interceptor/internal/jose"
+)
+
+// AnyValue stands alone in a list of [Issuer.RequiredClaims], [Issuer.ClientTokens] or [Issuer.UserTokens] for any
+// value that is not empty.
+const AnyValue = "*"
+
+// mayBeAbsent stands in a list beside values: the claim may be absent.
+const mayBeAbsent = ""
+
+// A requirement is a claim that must have one of some values.
+type requirement struct {
+	claimName
+	slot     int      // see reader.slots
+	values   []string // sorted, without "" and AnyValue
+	any      bool
+	optional bool
+}
+
+// compileRequirement compiles an entry of RequiredClaims, ClientTokens or UserTokens. The text of the error
+// continues a sentence that begins with the name of the claim.
+func compileRequirement(name string, values []string) (r requirement, err error) {
+	if r.claimName, err = compileName(name, every); err != nil {
+		return r, err
+	}
+	r.optional, r.any = slices.Contains(values, mayBeAbsent), slices.Contains(values, AnyValue)
+	for _, value := range values {
+		switch {
+		case value == mayBeAbsent || value == AnyValue:
+			continue
+		case endpoint.IsBlank(value):
+			return r, errors.New("lists a blank value: if a variable or a file should supply it, set the variable or fill the file")
+		case strings.Count(value, clientPlaceholder) > 1:
+			return r, fmt.Errorf("lists %q, which holds %s twice: write it once", value, clientPlaceholder)
+		}
+		r.values = append(r.values, value)
+	}
+	switch {
+	case len(values) == 0:
+		return r, errors.New("has an empty list: list the values to accept, or token.AnyValue alone for any value")
+	case r.any && len(r.values) > 0:
+		return r, fmt.Errorf("lists token.AnyValue (%q) beside other values: list the values to accept, or token.AnyValue alone", AnyValue)
+	case r.any && r.optional && !r.isOfOtherKinds():
+		return r, errors.New(`lists "" beside token.AnyValue, which every token has: leave the claim out, or list the values to accept`)
+	case r.optional && !r.any && len(r.values) == 0:
+		return r, errors.New(`lists "" alone: list the values to accept, and "" beside them if the claim may be absent`)
+	}
+	return r, nil
+}
+
+// isOfOtherKinds reports whether the claim refuses a token unless RequiredClaims names it.
+func (r *requirement) isOfOtherKinds() bool {
+	return len(r.path) == 1 && len(r.rest) == 0 && slices.Contains(otherKinds, r.path[0])
+}
+
+// usesClient reports whether a value holds {client}.
+func (r requirement) usesClient() bool {
+	return slices.ContainsFunc(r.values, func(value string) bool { return strings.Contains(value, clientPlaceholder) })
+}
+
+// met reports whether the value at the claim's path is accepted. The client stands for {client} in a value.
+func (r *requirement) met(value, client string) (bool, error) {
+	switch {
+	case value == "":
+		return r.optional, nil
+	case len(r.rest) == 0:
+		return r.accepts(value, client)
+	default:
+		return r.metBelow(value, client)
+	}
+}
+
+// metBelow reports whether a value that a pointer with placeholders leads to is accepted.
+func (r *requirement) metBelow(value, client string) (met bool, err error) {
+	err = r.walk(value, "", func(l leaf) error {
+		if l.value == "" {
+			return nil
+		}
+		accepted, err := r.accepts(l.value, client)
+		met = met || accepted
+		return err
+	})
+	return met, err
+}
+
+// accepts reports whether a value, or an element of an array, is one of the values.
+func (r *requirement) accepts(value, client string) (accepted bool, err error) {
+	if value[0] != '[' {
+		text, ok := scalar(value)
+		if !ok {
+			return false, r.wrongType()
+		}
+		return r.lists(text, client), nil
+	}
+	for _, element := range jose.Elements(value) {
+		text, ok := scalar(element)
+		if !ok {
+			return false, r.wrongType()
+		}
+		accepted = accepted || r.lists(text, client)
+	}
+	return accepted, nil
+}
+
+func (r *requirement) wrongType() error {
+	return invalid("%s has a value that is not a string, a number or a boolean", r.text)
+}
+
+// lists reports whether a text is one of the values.
+func (r *requirement) lists(text, client string) bool {
+	if r.any {
+		return text != ""
+	}
+	return slices.ContainsFunc(r.values, func(value string) bool {
+		before, after, ok := strings.Cut(value, clientPlaceholder)
+		if !ok {
+			return text == value
+		}
+		rest, begins := strings.CutPrefix(text, before)
+		return begins && strings.HasPrefix(rest, client) && rest[len(client):] == after
+	})
+}
+
+// scalar returns a string, or the JSON text of a number or a boolean. It reports false for null, an object and an
+// array.
+func scalar(value string) (text string, ok bool) {
+	switch value[0] {
+	case '"':
+		return jose.Text(value)
+	case '{', '[', 'n', jose.Blocked[0]:
+		return "", false
+	default:
+		return value, true
+	}
+}
