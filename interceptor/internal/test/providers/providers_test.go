@@ -6,7 +6,7 @@ import (
 	"net/http"
 	"slices"
 	"testing"
-	"time"
+	"testing/synctest"
 
 	"github.com/protoauthz/protoauthz/interceptor"
 	"github.com/protoauthz/protoauthz/interceptor/internal/test/protos"
@@ -32,7 +32,8 @@ func TestProviders(t *testing.T) {
 			if !ok {
 				t.Fatal("there is no issuer")
 			}
-			checkSetup(t, setup, issuer)
+			keys()
+			synctest.Test(t, func(t *testing.T) { checkSetup(t, setup, issuer) })
 		})
 	}
 	for name := range issuers {
@@ -41,21 +42,21 @@ func TestProviders(t *testing.T) {
 }
 
 func checkSetup(t *testing.T, s *setup, issuer token.Issuer) {
+	t.Helper()
 	verifier, err := token.NewVerifier(issuer, token.WithTransport(s.provider()))
 	if err != nil {
 		t.Fatal(err)
 	}
 	judge := newJudge(t, s, verifier)
-	now := time.Now()
 	accepted := 0
 	for _, tok := range s.Tokens {
-		raw, iss := s.token(t, tok, now)
+		raw, iss := s.token(t, tok)
 		claims, err := verifier.Verify(t.Context(), raw)
 		if (tok.Want == nil) == (tok.Refused == "") {
 			t.Fatalf("%s: it must be either accepted or refused", tok.Name)
 		}
 		if tok.Refused != "" {
-			bare, _ := s.token(t, tok.bare(), now)
+			bare, _ := s.token(t, tok.bare())
 			for _, raw := range []string{raw, bare} {
 				if granted := judge.granted(raw); len(granted) > 0 {
 					t.Errorf("%s (%s): it grants %q", tok.Name, tok.Refused, granted)

@@ -15,7 +15,6 @@ import (
 	"strings"
 	"sync"
 	"testing"
-	"time"
 
 	"github.com/protoauthz/protoauthz/interceptor/internal/test/tokens"
 )
@@ -99,15 +98,18 @@ func (s *setup) provider() *tokens.IDP {
 	return provider
 }
 
-// token returns a token as the issuer signs it now, and its `iss`.
-func (s *setup) token(t *testing.T, token *setupToken, now time.Time) (raw, iss string) {
+// epoch is when the bubbles of testing/synctest begin, in seconds: 2000-01-01.
+const epoch = 946684800
+
+// token returns a token as the issuer signs it at the beginning of a bubble, and its `iss`.
+func (s *setup) token(t *testing.T, token *setupToken) (raw, iss string) {
 	t.Helper()
 	if token.Raw != "" {
 		return token.Raw, ""
 	}
 	header, claims, key := s.merge(t, token)
 	for name, value := range claims {
-		claims[name] = filled(value, now)
+		claims[name] = filled(value)
 	}
 	iss, _ = claims["iss"].(string)
 	alg, _ := header["alg"].(string)
@@ -156,11 +158,11 @@ func (s *setup) merge(t *testing.T, token *setupToken) (header, claims map[strin
 }
 
 // filled returns a value with times ("@-60") and many groups ("*200") in place of their names.
-func filled(value any, now time.Time) any {
+func filled(value any) any {
 	switch value := value.(type) {
 	case string:
 		if seconds, ok := strings.CutPrefix(value, "@"); ok {
-			return now.Unix() + int64(tokens.Must(strconv.Atoi(seconds)))
+			return epoch + int64(tokens.Must(strconv.Atoi(seconds)))
 		}
 	case []any:
 		if len(value) == 1 && value[0] == "*200" {
