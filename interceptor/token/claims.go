@@ -60,8 +60,8 @@ const manyScopes = 16
 // Issuer returns `iss`.
 func (c *Claims) Issuer() string { return c.get().issuer }
 
-// Subject returns `sub`, which names a user or the client itself. A subject is unique
-// only within its [Claims.Issuer].
+// Subject returns `sub`, or the first of [Issuer.SubjectClaims]. It names a user or the client itself. A
+// subject is unique only within its [Claims.Issuer].
 func (c *Claims) Subject() string { return c.get().subject }
 
 // ClientID returns the client that the token was issued to, or "" if the token names
@@ -81,10 +81,10 @@ func (c *Claims) Expiry() time.Time { return c.get().expiry }
 // token: [Claims.Expiry] plus the leeway.
 func (c *Claims) Deadline() time.Time { return c.get().deadline }
 
-// Audience returns a copy of `aud`.
+// Audience returns a copy of `aud`, or [Issuer.Audience] if the token has no `aud`.
 func (c *Claims) Audience() []string { return slices.Clone(c.get().audience) }
 
-// HasAudience reports whether `aud` contains a value, byte for byte.
+// HasAudience reports whether [Claims.Audience] contains a value, byte for byte.
 func (c *Claims) HasAudience(audience string) bool {
 	return slices.Contains(c.get().audience, audience)
 }
@@ -121,8 +121,8 @@ func (c *Claims) OrganizationID() string {
 }
 
 // OrganizationClaim returns the value of [Issuer.OrganizationClaim], and whether the
-// token has that claim. The value may be empty. OrganizationClaim is for guards: handlers
-// need [Claims.OrganizationID].
+// token has that claim. The value is empty if the claim is, or names several organizations. OrganizationClaim
+// is for guards: handlers need [Claims.OrganizationID].
 func (c *Claims) OrganizationClaim() (id string, ok bool) {
 	claim := c.get().organizationClaim
 	if claim == nil {

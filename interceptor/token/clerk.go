@@ -5,10 +5,10 @@ import (
 	"strings"
 )
 
-// ClerkPermissions in [Issuer.ScopeClaims] stands for the permissions in the active organization that a session token
-// (version 2) of Clerk has, such as "org:orders:read". The token has the features of the organization in `fea`, the
-// names of permissions in `o.per`, and in `o.fpm` a number for each feature, whose bits are the permissions that the user has on
-// that feature. A name in `o.per` alone grants nothing.
+// ClerkPermissions in [Issuer.ScopeClaims] stands for the permissions in the active organization that a
+// session token (version 2) of Clerk has, such as "org:orders:read". The token has the features of the
+// organization in `fea`, the names of permissions in `o.per`, and in `o.fpm` a number for each feature, whose
+// bits are the permissions that the user has on that feature. A name in `o.per` alone grants nothing.
 const ClerkPermissions = "/o/{permissions}"
 
 // clerkField are the claims of ClerkPermissions.

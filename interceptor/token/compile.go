@@ -35,6 +35,9 @@ func (i Issuer) compile() (*reader, []error) {
 	}
 	c.required = c.requirements("RequiredClaims", i.RequiredClaims)
 	c.header = c.requirements("RequiredHeader", i.RequiredHeader)
+	if listed := i.RequiredClaims["iss"]; len(listed) > 0 && !strings.Contains(i.URL, "{") && !slices.Contains(listed, i.URL) && !slices.Contains(listed, AnyValue) {
+		c.fault(`RequiredClaims: "iss" does not list URL, so every token would be refused: list %q`, endpoint.DisplayURL(i.URL))
+	}
 	c.checkTypes()
 	c.checkAudience()
 	c.clientTokens = c.requirements("ClientTokens", i.ClientTokens)

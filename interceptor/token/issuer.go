@@ -2,112 +2,110 @@ package token
 
 import "time"
 
-// An Issuer describes an authorization server whose tokens are accepted: where its keys
-// are, which of the tokens that it signs are access tokens for this API, and which claims they use.
-// The presets, such as [Logto] and [Keycloak], return one, whose fields may be changed. For another
-// issuer, write a literal: the guide in this package's folder has one for many providers.
+// An Issuer describes an authorization server whose tokens are accepted: where its keys are, which of the
+// tokens that it signs are access tokens for this API, and what their claims are called. The presets, such as
+// [Logto] and [Keycloak], return one, whose fields may be changed. For another issuer, write a literal. The
+// README of this package has a literal for many providers.
 //
-// A claim is named by its name or, if it stands inside another claim, by a JSON Pointer (RFC 6901), which begins
-// with a slash: "/realm_access/roles". A name with a dot is written as a pointer too, "/p1.rid", unless it is a
-// URI such as "https://acme.example/roles". In a pointer, ~1 stands for a slash and ~0 for a tilde, and a step never
-// is an index of an array. A step may be a placeholder where the field says so:
+// A claim is named by its name. A claim inside another claim is named by a JSON Pointer (RFC 6901), which
+// begins with a slash: "/realm_access/roles". So is a name with a dot, "/p1.rid", unless it is a URI such as
+// "https://acme.example/roles". In a pointer ~1 stands for a slash and ~0 for a tilde. A step of a pointer is
+// the name of a member, never an index of an array, or a placeholder where the field allows it:
 //
 //   - * leads to every element of an array, and to every member of an object.
-//   - {scope} leads to every member of an object, whose name is the scope. A member that is false grants
-//     nothing.
-//   - {organization} in OrganizationClaim leads to every member of an object, whose name is the organization. In
-//     ScopeClaims it leads to the member whose name is the organization of the token.
+//   - {scope} leads to every member of an object. The name of the member is the scope. A member that is false
+//     grants nothing.
+//   - {organization} leads, in OrganizationClaim, to every member of an object. The name of the member is the
+//     organization. In ScopeClaims it leads to the member whose name is the organization of the token.
 //
-// A claim whose last member is absent is absent. If a value on the way is not an object (or, for *, an array), or if the
-// last value has another type than the field says, such as null, the token is [ErrInvalid].
+// A claim is absent if a member on its way is absent. A token is [ErrInvalid] if a value on the way has no
+// members, or if the claim has another type than the field asks for, such as null.
 type Issuer struct {
-	// URL is the issuer identifier. `iss` must be equal to it byte for byte, including
-	// a trailing slash. Required. The scheme is https, or http on a loopback address. With a KeySetURL it may be any
-	// string (RFC 7519 section 2).
+	// URL is the issuer identifier. `iss` must be equal to it byte for byte, including a trailing slash.
+	// Required. The scheme is https, or http on a loopback address. With a KeySetURL it may be any string
+	// (RFC 7519 section 2).
 	//
 	// A placeholder such as {tid} stands for the claim of that name, as a whole segment of the path:
-	// "https://login.microsoftonline.com/{tid}/v2.0" accepts several tenants. It needs a KeySetURL, and an entry in
-	// RequiredClaims that lists the tenants, or [AnyValue]. The claim has letters, digits, "-", "_" and "." only.
-	// OrganizationClaim is then empty or names the same claim, since the administrators of a tenant can add
-	// others.
+	// "https://login.microsoftonline.com/{tid}/v2.0" accepts several tenants. It needs a KeySetURL, and an
+	// entry in RequiredClaims that lists the tenants, or [AnyValue]. The claim has letters, digits, "-", "_"
+	// and "." only. OrganizationClaim is then empty or names the same claim, since the administrators of a
+	// tenant can add others.
 	URL string
-	// KeySetURL is the URL of the key set (RFC 7517). If empty, OpenID Connect Discovery
-	// finds it at URL + "/.well-known/openid-configuration". A key that has an `issuer` of its own verifies the
-	// tokens of that issuer only. A placeholder in that `issuer` stands for a segment of `iss`.
+	// KeySetURL is the URL of the key set (RFC 7517). If empty, OpenID Connect Discovery finds it at URL +
+	// "/.well-known/openid-configuration". A key that has an `issuer` of its own verifies the tokens of that
+	// issuer only. A placeholder in that `issuer` stands for a segment of `iss`.
 	KeySetURL string
-	// KeySetTokenFile is a file with a token that authorizes the fetch of the key set, as Kubernetes asks for. It
-	// is read for every fetch, and sent as a bearer token to KeySetURL only, never to the target of a redirect.
-	// It needs a KeySetURL.
+	// KeySetTokenFile is a file with a token that authorizes the fetch of the key set, as Kubernetes asks
+	// for. It is read for every fetch, and sent as a bearer token to KeySetURL only, never to the target of a
+	// redirect. It needs a KeySetURL.
 	KeySetTokenFile string
-	// Algorithms are the `alg` values to accept, out of RS256, RS384, RS512,
-	// PS256, PS384, PS512, ES256, ES384, ES512 and EdDSA. EdDSA and Ed25519 (RFC 9864)
-	// are two names of one algorithm. Required. A key is used with one algorithm only:
-	// its `alg` or, for a key without `alg`, the only algorithm in this list that fits
-	// the key. A key without `alg` is skipped if several algorithms fit, so list one
-	// algorithm for RSA keys.
+	// Algorithms are the `alg` values to accept, out of RS256, RS384, RS512, PS256, PS384, PS512, ES256,
+	// ES384, ES512 and EdDSA. EdDSA and Ed25519 (RFC 9864) are two names of one algorithm. Required. A key is
+	// used with one algorithm only: its `alg` or, for a key without `alg`, the only algorithm in this list
+	// that fits the key. A key without `alg` is skipped if several algorithms fit, so list one algorithm for
+	// RSA keys.
 	Algorithms []string
-	// Types are the `typ` values to accept, without regard to case and to the
-	// prefix "application/" (RFC 7515 section 4.1.9). The default is "at+jwt" (RFC
-	// 9068), which ID tokens do not have. "" stands for a token without `typ`. It needs an entry in RequiredClaims
-	// that only access tokens meet. For any other type than "at+jwt" such an entry is advisable.
+	// Types are the `typ` values to accept, without regard to case and to the prefix "application/" (RFC 7515
+	// section 4.1.9). The default is "at+jwt" (RFC 9068), which ID tokens do not have. "" stands for a token
+	// without `typ`. It needs an entry in RequiredClaims that only access tokens meet. For any other type
+	// than "at+jwt" such an entry is advisable.
 	Types []string
 	// RequiredClaims are claims that a token must have, each with one of the values in the list. They tell
-	// access tokens from other tokens of the issuer, and the tokens for this API from the tokens for others, where `typ` and `aud`
-	// do not. A value is the text of a string byte for byte, true or false, or the JSON text of a number. Of an
-	// array one element is enough. [AnyValue] alone stands for any value that is not empty. "" beside values means that the
-	// claim may be absent; a claim that is there and empty is refused.
+	// access tokens from other tokens of the issuer, and the tokens for this API from the tokens for others,
+	// where `typ` and `aud` do not. A value is the text of a string byte for byte, true or false, or the JSON
+	// text of a number. Of an array one element is enough. [AnyValue] alone stands for any value that is not
+	// empty. "" beside values means that the claim may be absent; a claim that is there and empty is refused.
 	//
-	// The claims at_hash, c_hash, nonce, events and token_introspection belong to ID tokens, logout tokens, security events and
-	// introspection answers, which are signed with the same keys. A token that has one is refused, unless RequiredClaims
-	// names the claim. {"", AnyValue} says for these claims that they may be there.
+	// The claims at_hash, c_hash, nonce, events and token_introspection belong to ID tokens, logout tokens,
+	// security events and introspection answers, which are signed with the same keys. A token that has one is
+	// refused, unless RequiredClaims names the claim. {"", AnyValue} says for these claims that they may be
+	// there.
 	//
 	// Pointers may have the placeholder *.
 	RequiredClaims map[string][]string
-	// RequiredHeader are members that the JOSE header must have, in the form of RequiredClaims, for issuers whose kinds of
-	// token differ in the header alone. Types and Algorithms judge `typ` and `alg`.
+	// RequiredHeader are members that the JOSE header must have, in the form of RequiredClaims, for issuers
+	// whose kinds of token differ in the header alone. Types and Algorithms judge `typ` and `alg`.
 	RequiredHeader map[string][]string
-	// Audience is the audience of tokens that have no `aud`. A token that has an `aud` is judged by it. RequiredClaims
-	// must then list the values of a claim that tells the API or its clients, such as client_id. If the issuer's
-	// keys serve this API alone, list the issuer's URL for iss. The default, "", leaves such tokens without an
-	// audience.
+	// Audience is the audience of tokens that have no `aud`. A token that has an `aud` is judged by it.
+	// RequiredClaims must then list the values of a claim that tells the API or its clients, such as
+	// client_id. If the issuer's keys serve this API alone, list the issuer's URL for iss. The default, "",
+	// leaves such tokens without an audience.
 	Audience string
-	// SubjectClaims are the claims that may hold the subject, a string. The first one that a token has counts. The default is
-	// "sub". A token without a subject is refused.
+	// SubjectClaims are the claims that may hold the subject, a string. The first one that a token has
+	// counts. The default is "sub". A token without a subject is refused.
 	SubjectClaims []string
-	// ScopeClaims are the claims that may hold the scopes. Only the first
-	// claim that a token has counts, unless UniteScopes is set. The claim is a string of scopes separated by spaces or,
-	// unless its name is "scope", an array of strings. Behind the placeholder * a string is one scope, even if
-	// it has a space: "/scope/*" stands for an array. A pointer with {organization} is absent in a token
-	// without an organization. The default is "scope".
+	// ScopeClaims are the claims that may hold the scopes. Only the first claim that a token has counts,
+	// unless UniteScopes is set. The claim is a string of scopes separated by spaces or, unless its name is
+	// "scope", an array of strings. Behind the placeholder * a string is one scope, even if it has a space:
+	// "/scope/*" stands for an array. A pointer with {organization} is absent in a token without an
+	// organization. The default is "scope".
 	//
 	// Pointers may have the placeholders *, {scope} and {organization}.
 	ScopeClaims []string
 	// UniteScopes makes the scopes of all ScopeClaims count, as Entra ID's scp and roles.
 	UniteScopes bool
-	// ClientClaims are the claims that may hold the client, a string. If a token has
-	// several of these claims, they must be equal. The default is "client_id".
+	// ClientClaims are the claims that may hold the client, a string. If a token has several of these claims,
+	// they must be equal. The default is "client_id".
 	ClientClaims []string
-	// ClientTokens are the claims by which the token that a client obtained for itself (RFC 6749 section 4.4) is
-	// told, and UserTokens those of a user's token. Their form is that of RequiredClaims, and
-	// {client} in a value stands for the client. All entries must match. If only one of the two is
-	// given, all other tokens are of the other kind. A token that matches both, or neither, is of unknown kind, and so
-	// is every token if neither is given, or if {client} is asked for and the token names no client. A rule for users or for clients refuses
-	// a token of unknown kind.
+	// ClientTokens are the claims by which the token that a client obtained for itself (RFC 6749 section 4.4)
+	// is told, and UserTokens those of a user's token. Their form is that of RequiredClaims, and {client} in
+	// a value stands for the client. All entries must match. If only one of the two is given, all other
+	// tokens are of the other kind. A token that matches both, or neither, is of unknown kind, and so is
+	// every token if neither is given, or if {client} is asked for and the token names no client. A rule for
+	// users or for clients refuses a token of unknown kind.
 	ClientTokens, UserTokens map[string][]string
-	// OrganizationClaim is the claim that holds the organization, a string. Leave it
-	// empty only if the issuer has no such claim: without it, a token for one organization
-	// counts as a token for all. A pointer with placeholders that leads to none or to several organizations, in a token that
-	// has the claim before the placeholder, grants neither global methods nor those of an organization.
+	// OrganizationClaim is the claim that holds the organization, a string. Leave it empty only if the issuer
+	// has no such claim: without it, a token for one organization counts as a token for all. A pointer with
+	// placeholders that leads to none or to several organizations, in a token that has the claim before the
+	// placeholder, grants neither global methods nor those of an organization.
 	//
 	// A pointer may have the placeholders * and {organization}.
 	OrganizationClaim string
-	// OrganizationAudience is the prefix of the organization's id in the `aud` of an
-	// organization token. Leave it empty only if the issuer has no such tokens, for the
-	// same reason.
+	// OrganizationAudience is the prefix of the organization's id in the `aud` of an organization token.
+	// Leave it empty only if the issuer has no such tokens, for the same reason.
 	OrganizationAudience string
-	// MaxLifetime is the longest time from `iat` to `exp`, at least one second. A token
-	// that lives longer, or has no `iat`, is [ErrInvalid]. The default, zero, accepts any
-	// lifetime.
+	// MaxLifetime is the longest time from `iat` to `exp`, at least one second. A token that lives longer, or
+	// has no `iat`, is [ErrInvalid]. The default, zero, accepts any lifetime.
 	MaxLifetime time.Duration
 }
 

@@ -15,10 +15,10 @@ import (
 //
 // Verify checks in this order: size and form (RFC 7515 section 7.1), JOSE header,
 // `iss`, `typ` and `alg`, `exp`, `nbf` and `iat` (RFC 7519 section 4.1) with
-// [Issuer.MaxLifetime], the signature with a key of that issuer, and the types of all
-// claims that are used. Identities (`sub`, `jti`, the client and the organization) must have
-// no control characters. Verify does not judge `aud` and scopes. It caches verified tokens:
-// see [WithCache].
+// [Issuer.MaxLifetime], the signature with a key of that issuer, the header and the claims that the [Issuer]
+// requires, and the types of all claims that are used. Identities (the subject, `jti`, the client and the
+// organization) must have no control characters. Verify does not judge `aud` and scopes. It caches verified
+// tokens: see [WithCache].
 //
 // A call waits at most 2 seconds for keys (2.05 seconds after the fetch of another unknown `kid`), and
 // at most 2 seconds to verify a signature (see [WithSignatureLimit]). It stops waiting when ctx ends. Every
