@@ -104,6 +104,8 @@ func (c *compiler) checkAudience() {
 	case c.Audience == "":
 	case endpoint.IsBlank(c.Audience):
 		c.fault("Audience: it is blank: give the audience that rules name; if a variable or a file should supply it, set the variable or fill the file")
+	case c.OrganizationAudience != "" && strings.HasPrefix(c.Audience, c.OrganizationAudience):
+		c.fault("Audience: %q names an organization by OrganizationAudience: give the audience of the API", c.Audience)
 	case !c.requires(mayBeAbsent, AnyValue):
 		c.fault(`Audience: without aud nothing tells for which API a token is: list in RequiredClaims the values of a claim that does, such as the ids of this API's clients in "client_id"; if the issuer's keys serve this API alone, list the issuer: "iss": {%q}`, endpoint.DisplayURL(c.URL))
 	}

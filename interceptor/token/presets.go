@@ -86,6 +86,7 @@ func Cognito(pool, audience string, clients ...string) Issuer {
 		RequiredClaims: claims{"token_use": {"access"}, "client_id": slices.Clone(clients)},
 		Audience:       orBlank(audience),
 		ClientTokens:   claims{"sub": {clientPlaceholder}},
+		UserTokens:     claims{"username": {AnyValue}},
 	}
 }
 
@@ -185,7 +186,7 @@ func GoogleServiceAccounts(addresses ...string) Issuer {
 		Types:          []string{"JWT"},
 		RequiredClaims: claims{"email": slices.Clone(addresses), "email_verified": {"true"}},
 		ClientClaims:   []string{"azp"},
-		ClientTokens:   claims{"sub": {clientPlaceholder}},
+		ClientTokens:   claims{"email": {AnyValue}},
 	}
 }
 
@@ -197,7 +198,7 @@ func GoogleServiceAccounts(addresses ...string) Issuer {
 // for the roles of a client to "/resource_access/CLIENT/roles", in which ~1 stands for a slash in the
 // client's id. The organization is the only member of `organization`. If its mapper adds the organization's
 // id, set OrganizationClaim to "/organization/*/id". ID tokens are told by `typ` in the payload. A token with
-// `client_id` is a client's (a service account).
+// `client_id` is a client's (a service account), and a token with `sid` is a user's.
 func Keycloak(realm string) Issuer {
 	return Issuer{
 		URL:               realm,
@@ -206,6 +207,7 @@ func Keycloak(realm string) Issuer {
 		RequiredClaims:    claims{"typ": {"Bearer"}, "nonce": {"", AnyValue}},
 		ClientClaims:      []string{"azp", "client_id"},
 		ClientTokens:      claims{"client_id": {clientPlaceholder}},
+		UserTokens:        claims{"sid": {AnyValue}},
 		OrganizationClaim: "/organization/*",
 	}
 }
@@ -266,6 +268,7 @@ func Okta(url string) Issuer {
 		ScopeClaims:    []string{"scp"},
 		ClientClaims:   []string{"cid"},
 		ClientTokens:   claims{"sub": {clientPlaceholder}},
+		UserTokens:     claims{"uid": {AnyValue}},
 	}
 }
 

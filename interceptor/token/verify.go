@@ -128,7 +128,8 @@ func (v *Verifier) read(raw string) (unverifiedToken, error) {
 func (r *reader) acceptsType(token *jose.JWS) bool {
 	switch token.TypeFault {
 	case "":
-		return slices.Contains(r.Types, jose.CanonicalType(token.Type))
+		typ := jose.CanonicalType(token.Type)
+		return typ != "" && slices.Contains(r.Types, typ) // "application/" is not absent
 	case jose.TypeAbsent:
 		return slices.Contains(r.Types, "")
 	default:
