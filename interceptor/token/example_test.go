@@ -2,11 +2,14 @@ package token_test
 
 import (
 	"context"
+	"crypto/tls"
+	"crypto/x509"
 	"expvar"
 	"fmt"
 	"log"
 	"net/http"
 	"net/http/httptest"
+	"os"
 	"time"
 
 	"github.com/protoauthz/protoauthz/interceptor/devissuer"
@@ -46,20 +49,41 @@ func ExampleNewVerifier_faults() {
 	// token: issuer "http://idp.example.com": URL: it is plain http and not on a loopback address: use https
 }
 
-// An issuer without a preset is a literal, here a tenant of Entra ID.
+// An issuer without a preset is a literal, here Ory Hydra. The guide in this package's folder has more.
 func ExampleIssuer() {
-	entra := token.Issuer{
-		URL:          "https://login.microsoftonline.com/11111111-2222-3333-4444-555555555555/v2.0",
-		Algorithms:   []string{"RS256"},
-		Types:        []string{"JWT"},
-		ScopeClaims:  []string{"scp", "roles"},
-		ClientClaims: []string{"azp"},
+	hydra := token.Issuer{
+		URL:            "https://auth.example.com/",
+		Algorithms:     []string{"RS256"},
+		Types:          []string{"JWT"},
+		RequiredClaims: map[string][]string{"client_id": {token.AnyValue}}, // ID tokens have none
+		ScopeClaims:    []string{"scp", "scope"},
+		ClientTokens:   map[string][]string{"sub": {"{client}"}},
 	}
-	_, err := token.NewVerifier(entra)
+	_, err := token.NewVerifier(hydra)
 	fmt.Println(err)
 
 	// Output:
 	// <nil>
+}
+
+// A server in a cluster trusts the cluster's authority.
+func ExampleKubernetes() {
+	authority, err := os.ReadFile("/var/run/secrets/kubernetes.io/serviceaccount/ca.crt")
+	if err != nil {
+		log.Fatal(err)
+	}
+	roots := x509.NewCertPool()
+	if !roots.AppendCertsFromPEM(authority) {
+		log.Fatal("ca.crt has no certificate")
+	}
+	verifier, err := token.NewVerifier(
+		token.Kubernetes("https://kubernetes.default.svc.cluster.local"),
+		token.WithTransport(&http.Transport{TLSClientConfig: &tls.Config{RootCAs: roots, MinVersion: tls.VersionTLS12}}),
+	)
+	if err != nil {
+		log.Fatal(err)
+	}
+	_ = verifier // see interceptor.New
 }
 
 // A readiness probe keeps calls away from a process that has no keys.

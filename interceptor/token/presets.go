@@ -328,7 +328,7 @@ func Zitadel(url, project string) Issuer {
 		URL:               url,
 		Algorithms:        []string{"RS256"},
 		Types:             []string{"JWT", "at+jwt"},
-		RequiredClaims:    claims{"client_id": {AnyValue}},
+		RequiredClaims:    claims{"client_id": {AnyValue}, "jti": {AnyValue}}, // ID tokens have a client_id, too
 		ScopeClaims:       []string{with(escape.Replace(project), "/urn:zitadel:iam:org:project:%s:roles/{scope}/{organization}")},
 		OrganizationClaim: "urn:zitadel:iam:user:resourceowner:id",
 	}

@@ -1,25 +1,70 @@
 package providers_test
 
-import "github.com/protoauthz/protoauthz/interceptor/token"
+import (
+	"slices"
 
-// literals are the issuers of the guide in token/README.md, by their setup.
-func literals() map[string]token.Issuer {
-	authentik := token.Issuer{
-		URL:            "https://auth.example.com/application/o/orders/",
+	"github.com/protoauthz/protoauthz/interceptor/token"
+)
+
+// A literal is an issuer of the guide in token/README.md.
+type literal struct {
+	section string // of the guide
+	setup   string // of the test data
+	issuer  token.Issuer
+}
+
+// literals are the issuers of the guide.
+func literals() []literal {
+	return slices.Concat(services(), moreServices(), servers(), workloads())
+}
+
+// services are providers that users sign in with.
+func services() []literal {
+	asgardeo := token.Issuer{
+		URL:               "https://api.asgardeo.io/t/acme/oauth2/token",
+		Algorithms:        []string{"RS256"},
+		ScopeClaims:       []string{"/scope"},
+		ClientTokens:      map[string][]string{"aut": {"APPLICATION"}},
+		UserTokens:        map[string][]string{"aut": {"APPLICATION_USER"}},
+		OrganizationClaim: "org_id",
+	}
+	b2c := token.Issuer{
+		URL:            "https://acme.b2clogin.com/aaaaaaaa-1111-2222-3333-444444444444/v2.0/",
+		KeySetURL:      "https://acme.b2clogin.com/acme.onmicrosoft.com/b2c_1_signin/discovery/v2.0/keys",
 		Algorithms:     []string{"RS256"},
 		Types:          []string{"JWT"},
-		RequiredClaims: map[string][]string{"uid": {token.AnyValue}, "azp": {token.AnyValue}, "nonce": {"", token.AnyValue}},
-		ScopeClaims:    []string{"groups"},
+		RequiredClaims: map[string][]string{"azp": {token.AnyValue}, "tfp": {"B2C_1_signin"}},
+		ScopeClaims:    []string{"scp"},
 		ClientClaims:   []string{"azp"},
 	}
-	casdoor := token.Issuer{
-		URL:               "https://door.example.com",
-		Algorithms:        []string{"RS256"},
-		Types:             []string{"JWT"},
-		RequiredClaims:    map[string][]string{"tokenType": {"access-token"}},
-		ScopeClaims:       []string{"/roles/*/name"},
-		ClientClaims:      []string{"azp"},
-		OrganizationClaim: "owner",
+	clerkMachines := token.Issuer{
+		URL:            "https://clerk.acme.com",
+		KeySetURL:      "https://clerk.acme.com/.well-known/jwks.json",
+		Algorithms:     []string{"RS256"},
+		Types:          []string{"JWT"},
+		RequiredClaims: map[string][]string{"sub": {"mch_worker"}},
+		ScopeClaims:    []string{"sub"},
+		ClientClaims:   []string{"sub"},
+		ClientTokens:   map[string][]string{"sub": {"{client}"}},
+	}
+	clerkApplications := token.Issuer{
+		URL:            "https://clerk.acme.com",
+		KeySetURL:      "https://clerk.acme.com/.well-known/jwks.json",
+		Algorithms:     []string{"RS256"},
+		RequiredClaims: map[string][]string{"client_id": {"client_2VTW"}},
+		Audience:       "https://api.example.com",
+		ScopeClaims:    []string{"scp", "scope"},
+		UserTokens:     map[string][]string{"sub": {token.AnyValue}},
+	}
+	cloudflare := token.Issuer{
+		URL:            "https://acme.cloudflareaccess.com",
+		KeySetURL:      "https://acme.cloudflareaccess.com/cdn-cgi/access/certs",
+		Algorithms:     []string{"RS256"},
+		Types:          []string{""},
+		RequiredClaims: map[string][]string{"type": {"app"}},
+		SubjectClaims:  []string{"common_name", "sub"},
+		ClientClaims:   []string{"common_name"},
+		ClientTokens:   map[string][]string{"common_name": {token.AnyValue}},
 	}
 	descope := token.Issuer{
 		URL:               "P2abcDEF",
@@ -31,13 +76,46 @@ func literals() map[string]token.Issuer {
 		ScopeClaims:       []string{"/tenants/{organization}/permissions", "permissions"},
 		OrganizationClaim: "dct",
 	}
-	duende := token.Issuer{
-		URL:           "https://identity.example.com",
-		Algorithms:    []string{"RS256"},
-		SubjectClaims: []string{"sub", "client_id"},
-		ScopeClaims:   []string{"/scope/*"},
-		UserTokens:    map[string][]string{"sub": {token.AnyValue}},
+	entraV1 := token.Issuer{
+		URL:            "https://sts.windows.net/aaaaaaaa-1111-2222-3333-444444444444/",
+		KeySetURL:      "https://login.microsoftonline.com/aaaaaaaa-1111-2222-3333-444444444444/discovery/keys",
+		Algorithms:     []string{"RS256"},
+		Types:          []string{"JWT"},
+		RequiredClaims: map[string][]string{"appid": {token.AnyValue}},
+		ScopeClaims:    []string{"scp", "roles"},
+		UniteScopes:    true,
+		ClientClaims:   []string{"appid"},
+		ClientTokens:   map[string][]string{"idtyp": {"app"}},
+		UserTokens:     map[string][]string{"scp": {token.AnyValue}},
 	}
+	externalID := token.Entra("aaaaaaaa-1111-2222-3333-444444444444")
+	externalID.URL = "https://aaaaaaaa-1111-2222-3333-444444444444.ciamlogin.com/aaaaaaaa-1111-2222-3333-444444444444/v2.0"
+	frontegg := token.Issuer{
+		URL:               "https://app-abcdefghijkl.frontegg.com",
+		KeySetURL:         "https://app-abcdefghijkl.frontegg.com/.well-known/jwks.json",
+		Algorithms:        []string{"RS256"},
+		Types:             []string{"JWT"},
+		RequiredClaims:    map[string][]string{"type": {"userToken", "userApiToken", "tenantApiToken", "tenantAccessToken"}},
+		ScopeClaims:       []string{"permissions"},
+		ClientTokens:      map[string][]string{"type": {"tenantApiToken", "tenantAccessToken"}},
+		UserTokens:        map[string][]string{"type": {"userToken"}},
+		OrganizationClaim: "tenantId",
+	}
+	return []literal{
+		{"Asgardeo", "asgardeo", asgardeo},
+		{"Azure AD B2C", "entra/b2c", b2c},
+		{"Clerk", "clerk/m2m", clerkMachines},
+		{"Clerk", "clerk/oauth", clerkApplications},
+		{"Cloudflare Access", "cloudflare-access", cloudflare},
+		{"Descope", "descope", descope},
+		{"Entra ID, version 1.0", "entra/v1", entraV1},
+		{"Entra External ID", "entra/external-id", externalID},
+		{"Frontegg", "frontegg", frontegg},
+	}
+}
+
+// moreServices are more of them.
+func moreServices() []literal {
 	fusionAuth := token.Issuer{
 		URL:               "acme.com",
 		KeySetURL:         "https://acme.fusionauth.io/.well-known/jwks.json",
@@ -49,23 +127,11 @@ func literals() map[string]token.Issuer {
 		UserTokens:        map[string][]string{"applicationId": {token.AnyValue}},
 		OrganizationClaim: "tid",
 	}
-	github := token.Issuer{
-		URL:               "https://token.actions.githubusercontent.com",
-		Algorithms:        []string{"RS256"},
-		Types:             []string{"JWT"},
-		RequiredClaims:    map[string][]string{"repository_owner_id": {"1"}},
-		ClientClaims:      []string{"repository"},
-		ClientTokens:      map[string][]string{"repository": {"{client}"}},
-		OrganizationClaim: "repository_owner",
-	}
-	hydra := token.Issuer{
-		URL:               "https://auth.example.com/",
-		Algorithms:        []string{"RS256"},
-		Types:             []string{"JWT"},
-		RequiredClaims:    map[string][]string{"client_id": {token.AnyValue}},
-		ScopeClaims:       []string{"scp", "scope"},
-		ClientTokens:      map[string][]string{"sub": {"{client}"}},
-		OrganizationClaim: "/ext/tenant",
+	iap := token.Issuer{
+		URL:        "https://cloud.google.com/iap",
+		KeySetURL:  "https://www.gstatic.com/iap/verify/public_key-jwk",
+		Algorithms: []string{"ES256"},
+		Types:      []string{"JWT"},
 	}
 	kinde := token.Issuer{
 		URL:               "https://acme.kinde.com",
@@ -86,43 +152,72 @@ func literals() map[string]token.Issuer {
 		SubjectClaims:  []string{"sub", "client_id"},
 		UserTokens:     map[string][]string{"sub": {token.AnyValue}},
 	}
-	return map[string]token.Issuer{
-		"authentik": authentik, "casdoor/roles": casdoor, "descope": descope, "duende": duende, "fusionauth/default-issuer": fusionAuth,
-		"github-actions": github, "hydra/list": hydra, "kinde": kinde, "pingone": pingOne,
+	salesforce := token.Issuer{
+		URL:            "https://acme.my.salesforce.com",
+		Algorithms:     []string{"RS256"},
+		Types:          []string{"JWT"},
+		RequiredHeader: map[string][]string{"tty": {"sfdc-core-token"}},
+		RequiredClaims: map[string][]string{"client_id": {"web"}},
+		ScopeClaims:    []string{"scp"},
 	}
-}
-
-// presets are the issuers of the setups that have a preset.
-func presets() map[string]token.Issuer {
-	changed := func(issuer token.Issuer, change func(*token.Issuer)) token.Issuer {
-		change(&issuer)
-		return issuer
+	ias := token.Issuer{
+		URL:               "https://acme.accounts.ondemand.com",
+		Algorithms:        []string{"RS256"},
+		Types:             []string{""},
+		RequiredClaims:    map[string][]string{"ias_apis": {token.AnyValue}},
+		ScopeClaims:       []string{"ias_apis"},
+		ClientClaims:      []string{"azp"},
+		ClientTokens:      map[string][]string{"sap_id_type": {"app"}},
+		UserTokens:        map[string][]string{"sap_id_type": {"user"}},
+		OrganizationClaim: "app_tid",
 	}
-	const (
-		api   = "https://api.example.com"
-		realm = "https://sso.example.com/realms/acme"
-	)
-	return map[string]token.Issuer{
-		"logto/custom-claims":             token.Logto("https://tenant.logto.app"),
-		"auth0/default-profile":           token.Auth0("acme.eu.auth0.com"),
-		"auth0/namespaced-roles":          changed(token.Auth0("acme.eu.auth0.com"), func(i *token.Issuer) { i.ScopeClaims = []string{"https://acme.example/roles"} }),
-		"keycloak/realm-roles":            changed(token.Keycloak(realm), func(i *token.Issuer) { i.ScopeClaims = []string{"/realm_access/roles"} }),
-		"keycloak/client-roles-of-odd-id": changed(token.Keycloak(realm), func(i *token.Issuer) { i.ScopeClaims = []string{"/resource_access/my.orders~1api/roles"} }),
-		"keycloak/organization-array":     token.Keycloak(realm),
-		"keycloak/organization-id":        changed(token.Keycloak(realm), func(i *token.Issuer) { i.OrganizationClaim = "/organization/*/id" }),
-		"okta/custom-server":              token.Okta("https://acme.okta.com/oauth2/default"),
-		"entra/v2":                        token.Entra("aaaaaaaa-1111-2222-3333-444444444444"),
-		"entra/v2-multitenant":            token.EntraTenants("aaaaaaaa-1111-2222-3333-444444444444", "bbbbbbbb-1111-2222-3333-444444444444"),
-		"cognito/scope":                   token.Cognito("eu-west-1_AbCdEf123", api, "web1", "worker1"),
-		"firebase/tenants":                token.Firebase("acme-prod", "password"),
-		"google/service-account-id":       token.GoogleServiceAccounts("worker@acme-prod.iam.gserviceaccount.com"),
-		"zitadel/project-roles":           token.Zitadel("https://acme-abc123.zitadel.cloud", "229"),
-		"workos/session":                  token.WorkOS("client_01H", api),
-		"clerk/v2":                        token.Clerk("clerk.acme.com", api, "https://app.acme.com"),
-		"supabase":                        token.Supabase("https://abcdefghijklmnopqrst.supabase.co"),
-		"dex":                             token.Dex("https://dex.example.com"),
-		"kubernetes": changed(token.Kubernetes("https://kubernetes.default.svc.cluster.local"), func(i *token.Issuer) {
-			i.KeySetURL, i.KeySetTokenFile = "https://172.18.0.2:6443/openid/v1/jwks", "testdata/pod-token"
-		}),
+	xsuaa := token.Issuer{
+		URL:               "https://acme.authentication.eu10.hana.ondemand.com/oauth/token",
+		KeySetURL:         "https://acme.authentication.eu10.hana.ondemand.com/token_keys",
+		Algorithms:        []string{"RS256"},
+		Types:             []string{"JWT"},
+		ScopeClaims:       []string{"/scope/*"},
+		ClientTokens:      map[string][]string{"grant_type": {"client_credentials"}},
+		UserTokens:        map[string][]string{"user_id": {token.AnyValue}},
+		OrganizationClaim: "zid",
+	}
+	stytchMembers := token.Issuer{
+		URL:               "stytch.com/project-live-11111111-2222",
+		KeySetURL:         "https://api.stytch.com/v1/b2b/sessions/jwks/project-live-11111111-2222",
+		Algorithms:        []string{"RS256"},
+		Types:             []string{"JWT"},
+		RequiredClaims:    map[string][]string{"/https:~1~1stytch.com~1session/id": {token.AnyValue}, "/https:~1~1stytch.com~1organization/organization_id": {token.AnyValue}},
+		ScopeClaims:       []string{"/https:~1~1stytch.com~1session/roles"},
+		UserTokens:        map[string][]string{"/https:~1~1stytch.com~1session/id": {token.AnyValue}},
+		OrganizationClaim: "/https:~1~1stytch.com~1organization/organization_id",
+	}
+	stytchMachines := token.Issuer{
+		URL:            "stytch.com/project-live-11111111-2222",
+		KeySetURL:      "https://api.stytch.com/v1/sessions/jwks/project-live-11111111-2222",
+		Algorithms:     []string{"RS256"},
+		Types:          []string{"JWT"},
+		RequiredClaims: map[string][]string{"sub": {"m2m-client-live-d731954d"}},
+		ClientClaims:   []string{"sub"},
+		ClientTokens:   map[string][]string{"sub": {"{client}"}},
+	}
+	workOSConnect := token.Issuer{
+		URL:               "https://acme.authkit.app",
+		Algorithms:        []string{"RS256"},
+		Types:             []string{"", "JWT", "at+jwt"},
+		RequiredClaims:    map[string][]string{"client_id": {token.AnyValue}},
+		ClientTokens:      map[string][]string{"sub": {"{client}"}},
+		OrganizationClaim: "org_id",
+	}
+	return []literal{
+		{"FusionAuth", "fusionauth/default-issuer", fusionAuth},
+		{"Google Identity-Aware Proxy", "google/iap", iap},
+		{"Kinde", "kinde", kinde},
+		{"PingOne", "pingone", pingOne},
+		{"Salesforce", "salesforce/jwt-access-token", salesforce},
+		{"SAP Cloud Identity Services", "sap/ias", ias},
+		{"SAP XSUAA", "sap/xsuaa", xsuaa},
+		{"Stytch", "stytch/b2b", stytchMembers},
+		{"Stytch", "stytch/m2m", stytchMachines},
+		{"WorkOS Connect", "workos/connect", workOSConnect},
 	}
 }

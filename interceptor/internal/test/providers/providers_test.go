@@ -2,7 +2,6 @@ package providers_test
 
 import (
 	"fmt"
-	"maps"
 	"net/http"
 	"slices"
 	"testing"
@@ -19,12 +18,10 @@ import (
 func TestProviders(t *testing.T) {
 	t.Parallel()
 	issuers := presets()
-	maps.Copy(issuers, literals())
-	var setups []*setup
-	for _, file := range []string{"providers.json"} {
-		setups = append(setups, load(t, file)...)
+	for _, literal := range literals() {
+		issuers[literal.setup] = literal.issuer
 	}
-	for _, setup := range setups {
+	for _, setup := range load(t) {
 		issuer, ok := issuers[setup.Name]
 		delete(issuers, setup.Name)
 		t.Run(setup.Name, func(t *testing.T) {
@@ -56,8 +53,8 @@ func checkSetup(t *testing.T, s *setup, issuer token.Issuer) {
 			t.Fatalf("%s: it must be either accepted or refused", tok.Name)
 		}
 		if tok.Refused != "" {
-			bare, _ := s.token(t, tok.bare())
-			for _, raw := range []string{raw, bare} {
+			for _, variant := range tok.variants() {
+				raw, _ := s.token(t, variant)
 				if granted := judge.granted(raw); len(granted) > 0 {
 					t.Errorf("%s (%s): it grants %q", tok.Name, tok.Refused, granted)
 				}

@@ -44,23 +44,30 @@ type setupToken struct {
 		Subject, Client, Caller, Organization string
 		Scopes, Lacks                         []string
 	}
-	Refused string
+	Refused string // why
+	Kind    string // of a refused token: one of kinds, or empty
 }
 
-// load reads the setups of a file in testdata.
-func load(t *testing.T, name string) []*setup {
+// kinds are the tokens that every setup must refuse one of. They come from the same issuer as the tokens that it accepts.
+var kinds = []string{"ID token", "other audience", "other client"}
+
+// load reads all setups.
+func load(t *testing.T) (all []*setup) {
 	t.Helper()
-	text, err := os.ReadFile("testdata/" + name)
-	if err != nil {
-		t.Fatal(err)
+	for _, name := range []string{"providers.json", "more.json"} {
+		text, err := os.ReadFile("testdata/" + name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		decoder := json.NewDecoder(strings.NewReader(string(text)))
+		decoder.UseNumber()
+		var setups []*setup
+		if err := decoder.Decode(&setups); err != nil {
+			t.Fatal(err)
+		}
+		all = append(all, setups...)
 	}
-	decoder := json.NewDecoder(strings.NewReader(string(text)))
-	decoder.UseNumber()
-	var setups []*setup
-	if err := decoder.Decode(&setups); err != nil {
-		t.Fatal(err)
-	}
-	return setups
+	return all
 }
 
 // keys are the keys of all setups.
@@ -117,16 +124,18 @@ func (s *setup) token(t *testing.T, token *setupToken) (raw, iss string) {
 	return private.Mint(string(tokens.Must(json.Marshal(header))), string(tokens.Must(json.Marshal(claims)))), iss
 }
 
-// bare returns a token without the claims that only some ID tokens have.
-func (s *setupToken) bare() *setupToken {
-	bare := *s
-	bare.Claims = maps.Clone(s.Claims)
-	for _, name := range []string{"nonce", "at_hash", "c_hash"} {
-		if bare.Claims != nil {
-			bare.Claims[name] = nil
+// variants returns a token as it is, without the claims that only some ID tokens have, and with all of them.
+func (s *setupToken) variants() []*setupToken {
+	bare, whole := *s, *s
+	for variant, value := range map[*setupToken]any{&bare: nil, &whole: "x"} {
+		variant.Claims = map[string]any{"nonce": value, "at_hash": value, "c_hash": value}
+		for name, claim := range s.Claims {
+			if _, ok := variant.Claims[name]; !ok {
+				variant.Claims[name] = claim
+			}
 		}
 	}
-	return &bare
+	return []*setupToken{s, &bare, &whole}
 }
 
 // merge returns the header, the claims and the key of a token that may be like another.

@@ -1,0 +1,146 @@
+package providers_test
+
+import (
+	"cmp"
+	"maps"
+	"os"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+	"testing/synctest"
+
+	"github.com/protoauthz/protoauthz/interceptor/token"
+)
+
+// TestGuide makes sure that the guide has a section for each literal, sorted by name, and nothing else.
+func TestGuide(t *testing.T) {
+	t.Parallel()
+	text, err := os.ReadFile("../../../token/README.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, guide, _ := strings.Cut(string(text), "\n## Providers\n")
+	guide, _, _ = strings.Cut(guide, "\n## ")
+	var names []string
+	sections := map[string]string{}
+	for n, section := range strings.Split(guide, "\n### ") {
+		if name, body, _ := strings.Cut(section, "\n"); n > 0 {
+			names = append(names, name)
+			sections[name] = body
+		}
+	}
+	if !slices.IsSortedFunc(names, func(a, b string) int { return cmp.Compare(strings.ToLower(a), strings.ToLower(b)) }) {
+		t.Errorf("the sections are not sorted: %q", names)
+	}
+	for _, literal := range literals() {
+		if section := sections[literal.section]; !strings.Contains(section, strconv.Quote(literal.issuer.URL)) {
+			t.Errorf("the section %q has no issuer %q", literal.section, literal.issuer.URL)
+		}
+		names = slices.DeleteFunc(names, func(name string) bool { return name == literal.section })
+	}
+	for _, name := range names {
+		t.Errorf("there is no literal for the section %q", name)
+	}
+}
+
+// TestPresets makes sure that the guide has every preset in its table, sorted by provider, and that a setup holds it.
+func TestPresets(t *testing.T) {
+	t.Parallel()
+	source, err := os.ReadFile("../../../token/presets.go")
+	if err != nil {
+		t.Fatal(err)
+	}
+	text, err := os.ReadFile("../../../token/README.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	held, err := os.ReadFile("presets_test.go")
+	if err != nil {
+		t.Fatal(err)
+	}
+	rows := regexp.MustCompile("(?m)^\\| ([^|]+) \\| `token\\.(\\w+)\\(").FindAllStringSubmatch(string(text), -1)
+	if !slices.IsSortedFunc(rows, func(a, b []string) int { return cmp.Compare(strings.ToLower(a[1]), strings.ToLower(b[1])) }) {
+		t.Errorf("the rows are not sorted: %q", rows)
+	}
+	presets := regexp.MustCompile(`(?m)^func ([A-Z]\w+)\(.*\) Issuer \{$`).FindAllStringSubmatch(string(source), -1)
+	if len(presets) < 10 {
+		t.Errorf("the presets are %q", presets)
+	}
+	for _, preset := range presets {
+		if !slices.ContainsFunc(rows, func(row []string) bool { return row[2] == preset[1] }) {
+			t.Errorf("the guide has no row for %s", preset[1])
+		}
+		if !strings.Contains(string(held), "token."+preset[1]+"(") {
+			t.Errorf("no setup holds %s", preset[1])
+		}
+	}
+}
+
+// TestKinds makes sure that every setup has a token of the same issuer that is not for the API, and refuses it.
+func TestKinds(t *testing.T) {
+	t.Parallel()
+	for _, setup := range load(t) {
+		if !slices.ContainsFunc(setup.Tokens, func(tok *setupToken) bool { return slices.Contains(kinds, tok.Kind) }) {
+			t.Errorf("%s has no refused token of the kinds %q", setup.Name, kinds)
+		}
+		for _, tok := range setup.Tokens {
+			if tok.Kind != "" && (tok.Refused == "" || !slices.Contains(kinds, tok.Kind)) {
+				t.Errorf("%s: %s: it is accepted, or its kind is none of %q", setup.Name, tok.Name, kinds)
+			}
+		}
+	}
+}
+
+// TestRequirements makes sure that a literal requires nothing in vain: without the entry, it accepts a token that must be
+// refused.
+func TestRequirements(t *testing.T) {
+	t.Parallel()
+	setups := map[string]*setup{}
+	for _, setup := range load(t) {
+		setups[setup.Name] = setup
+	}
+	keys()
+	for _, literal := range literals() {
+		without := func(name string, entries func(*token.Issuer) *map[string][]string) {
+			issuer := literal.issuer
+			for _, all := range []*map[string][]string{&issuer.RequiredClaims, &issuer.RequiredHeader} {
+				*all = maps.Clone(*all)
+			}
+			delete(*entries(&issuer), name)
+			if issuer.RequiredClaims != nil {
+				issuer.RequiredClaims["iss"] = []string{issuer.URL} // an entry that every token meets
+			}
+			accepted := false
+			synctest.Test(t, func(t *testing.T) { accepted = acceptsRefused(t, setups[literal.setup], issuer) })
+			if !accepted {
+				t.Errorf("%s: the entry %q refuses no token of %s", literal.section, name, literal.setup)
+			}
+		}
+		for name, values := range literal.issuer.RequiredClaims {
+			if name != "iss" && !slices.Contains(values, "") {
+				without(name, func(i *token.Issuer) *map[string][]string { return &i.RequiredClaims })
+			}
+		}
+		for name := range literal.issuer.RequiredHeader {
+			without(name, func(i *token.Issuer) *map[string][]string { return &i.RequiredHeader })
+		}
+	}
+}
+
+// acceptsRefused reports whether a token that must be refused counts as one for the API.
+func acceptsRefused(t *testing.T, s *setup, issuer token.Issuer) bool {
+	t.Helper()
+	verifier, err := token.NewVerifier(issuer, token.WithTransport(s.provider()))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return slices.ContainsFunc(s.Tokens, func(tok *setupToken) bool {
+		return tok.Refused != "" && slices.ContainsFunc(tok.variants(), func(variant *setupToken) bool {
+			raw, _ := s.token(t, variant)
+			claims, err := verifier.Verify(t.Context(), raw)
+			return err == nil && claims.HasAudience(s.Audience)
+		})
+	})
+}
