@@ -69,7 +69,7 @@ func (c *compiler) checkURLs() {
 
 func (c *compiler) checkAlgorithms() {
 	if len(c.Algorithms) == 0 {
-		c.fault("Algorithms: none given")
+		c.fault("Algorithms: none given: list the algorithms with which the issuer signs access tokens, such as RS256")
 	}
 	for _, name := range c.Algorithms {
 		if !slices.Contains(jose.Algorithms(), name) {
@@ -166,7 +166,7 @@ func (c *compiler) compileOrganization() {
 		}
 	}
 	if c.OrganizationAudience != "" && endpoint.IsBlank(c.OrganizationAudience) {
-		c.fault("OrganizationAudience: it is blank")
+		c.fault("OrganizationAudience: it is blank: write what stands before the organization's id in aud, or leave it empty if no aud names an organization")
 	}
 	for _, f := range c.scopes {
 		if f.holds(organizationName) && c.OrganizationClaim == "" && c.OrganizationAudience == "" {
