@@ -57,7 +57,9 @@ func (c *compiler) checkURLs() {
 	} else if err = c.checkIdentifier(c.template); err != nil {
 		c.fault("URL: %w", err)
 	}
-	if c.KeySetURL != "" {
+	if strings.ContainsAny(c.KeySetURL, "{}") {
+		c.fault("KeySetURL: it has braces, and is the same for all tenants: write the URL of the key set that they share")
+	} else if c.KeySetURL != "" {
 		// A bad domain is the same fault in both URLs of a preset.
 		if keySetErr := checkKeySetURL(c.URL, c.KeySetURL); keySetErr != nil && (err == nil || err.Error() != keySetErr.Error()) {
 			c.fault("KeySetURL: %w", keySetErr)

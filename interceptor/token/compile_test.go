@@ -308,6 +308,7 @@ func TestURLFaults(t *testing.T) {
 			`token: issuer "https://login.microsoftonline.com/{tenantid}/v2.0": URL: {tenantid} needs a KeySetURL: set it to the key set that all tenants share`,
 			`token: issuer "https://login.microsoftonline.com/{tenantid}/v2.0": URL: {tenantid} stands for a claim that RequiredClaims does not require: list the tenants to accept there, "tenantid": {"…"}, or token.AnyValue for all tenants of the provider`,
 		}},
+		{"a key set of each tenant", multi(func(i *token.Issuer) { i.KeySetURL = "https://keys.test/{tid}/jwks" }), nil, []string{of + "KeySetURL: it has braces, and is the same for all tenants: write the URL of the key set that they share"}},
 		{"no requirement", required(nil), nil, []string{of + unlisted}},
 		{"another requirement", required(lists{"tenant": {"a"}}), nil, []string{of + unlisted}},
 		{"a requirement inside", required(lists{"/tid/*": {"a"}}), nil, []string{of + unlisted}},
