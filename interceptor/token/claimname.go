@@ -52,7 +52,7 @@ func compileName(text string, placeholders ...string) (claimName, error) {
 		name := unescape.Replace(part)
 		switch {
 		case part == "":
-			return c, errors.New("has an empty step: write the name of a member between two slashes")
+			return c, errors.New("has an empty step: write the name of a member behind each slash")
 		case escape.Replace(name) != part:
 			return c, errors.New("has a ~ that begins neither ~0 nor ~1: write ~0 for ~, and ~1 for a slash (RFC 6901)")
 		case len(c.rest) > 0:
@@ -74,7 +74,7 @@ func compileName(text string, placeholders ...string) (claimName, error) {
 func (c *claimName) checkPlaceholder(step string, placeholders []string) error {
 	switch {
 	case !slices.Contains([]string{every, scopeName, organizationName}, step):
-		return fmt.Errorf("has braces that are no placeholder: the placeholders are %s, %s and %s, each between two slashes", every, scopeName, organizationName)
+		return fmt.Errorf("has braces that are no placeholder: the placeholders are %s, %s and %s, each as a whole step", every, scopeName, organizationName)
 	case len(placeholders) == 0:
 		return fmt.Errorf("has the placeholder %s, and must name one claim: write a pointer without placeholders", step)
 	case !slices.Contains(placeholders, step):
@@ -99,13 +99,25 @@ func checkBareName(name string) error {
 		characters = "*{}\" \t\r\n"
 	}
 	if strings.TrimSpace(name) == "" {
-		return errors.New("is blank")
+		return errors.New("is blank: write the name of a claim; if a variable or a file should supply it, set the variable or fill the file")
 	} else if n := strings.IndexAny(name, characters); n >= 0 {
-		whole := "/" + escape.Replace(name)
+		whole, such, advice := "/"+escape.Replace(name), "/realm_access/roles", ""
 		nested := "/" + strings.Join(strings.FieldsFunc(strings.TrimPrefix(name, "$."), func(r rune) bool { return strings.ContainsRune("./", r) }), "/")
-		return fmt.Errorf("has %q in it: a nested claim is written as a JSON Pointer, such as %s; write %s if %q belongs to the name", name[n], nested, whole, name[n])
+		if nested != whole && isPointer(nested) {
+			such = nested
+		}
+		if isPointer(whole) {
+			advice = fmt.Sprintf("; write %q if %q belongs to the name", whole, name[n])
+		}
+		return fmt.Errorf("has %q in it: a nested claim is written as a JSON Pointer, such as %q%s", name[n], such, advice)
 	}
 	return nil
+}
+
+// isPointer reports whether a JSON Pointer can be a name in some field.
+func isPointer(pointer string) bool {
+	_, err := compileName(pointer, every, scopeName, organizationName)
+	return err == nil
 }
 
 // A leaf is a value that a pointer with placeholders leads to.

@@ -60,7 +60,9 @@ func (c *compiler) checkURLs() {
 	} else if err = c.checkIdentifier(c.template); err != nil {
 		c.fault("URL: %w", err)
 	}
-	if c.KeySetURL != "" {
+	if strings.ContainsAny(c.KeySetURL, "{}") {
+		c.fault("KeySetURL: it has braces, and is the same for all tenants: write the URL of the key set that they share")
+	} else if c.KeySetURL != "" {
 		// A bad domain is the same fault in both URLs of a preset.
 		if keySetErr := checkKeySetURL(c.URL, c.KeySetURL); keySetErr != nil && (err == nil || err.Error() != keySetErr.Error()) {
 			c.fault("KeySetURL: %w", keySetErr)
@@ -72,7 +74,7 @@ func (c *compiler) checkURLs() {
 
 func (c *compiler) checkAlgorithms() {
 	if len(c.Algorithms) == 0 {
-		c.fault("Algorithms: none given")
+		c.fault("Algorithms: none given: list the algorithms with which the issuer signs access tokens, such as RS256")
 	}
 	for _, name := range c.Algorithms {
 		if !slices.Contains(jose.Algorithms(), name) {
@@ -171,7 +173,7 @@ func (c *compiler) compileOrganization() {
 		}
 	}
 	if c.OrganizationAudience != "" && endpoint.IsBlank(c.OrganizationAudience) {
-		c.fault("OrganizationAudience: it is blank")
+		c.fault("OrganizationAudience: it is blank: write what stands before the organization's id in aud, or leave it empty if no aud names an organization")
 	}
 	for _, f := range c.scopes {
 		if f.holds(organizationName) && c.OrganizationClaim == "" && c.OrganizationAudience == "" {

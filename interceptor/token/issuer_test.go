@@ -33,6 +33,9 @@ func TestNewVerifierFaults(t *testing.T) {
 		dot       = "its host begins with a dot: a part of the URL seems to be missing; if a variable or a file should supply it, set the variable or fill the file"
 		noTyp     = `Types: "" accepts tokens without typ, which ID tokens are too, and RequiredClaims requires nothing: name a claim there that access tokens alone have, such as "client_id": {token.AnyValue}`
 		twice     = ": give each iss to one Issuer; if two servers write the same iss, set another at one of them"
+		noURI     = "; if the issuer's iss is no URL, set KeySetURL"
+		noAlg     = "Algorithms: none given: list the algorithms with which the issuer signs access tokens, such as RS256"
+		noName    = "is blank: write the name of a claim; if a variable or a file should supply it, set the variable or fill the file"
 		weaker    = "it is not an https URL, while the issuer's is"
 	)
 	tests := []struct {
@@ -56,7 +59,7 @@ func TestNewVerifierFaults(t *testing.T) {
 		{"no leeway", good, []token.Option{token.WithLeeway(0)}, nil},
 		{"largest leeway", good, []token.Option{token.WithLeeway(5 * time.Minute)}, nil},
 
-		{"nothing", token.Issuer{}, nil, []string{noURL, `token: issuer "": Algorithms: none given`}},
+		{"nothing", token.Issuer{}, nil, []string{noURL, `token: issuer "": ` + noAlg}},
 		{"http", url("http://idp.test/oidc"), nil, []string{`token: issuer "http://idp.test/oidc": URL: ` + plainHTTP}},
 		{"http, loopback as a label", url("http://localhost.idp.test"), nil, []string{`token: issuer "http://localhost.idp.test": URL: ` + plainHTTP}},
 		{"http, loopback as user", url("http://127.0.0.1@idp.test"), nil, []string{`token: issuer "xxxxx@idp.test": URL: ` + userInfo}},
@@ -89,19 +92,19 @@ func TestNewVerifierFaults(t *testing.T) {
 		{"key set in a file", keySet("file:///etc/jwks"), nil, []string{of + "KeySetURL: " + noHost}},
 		{"key set without host", keySet("https:///jwks"), nil, []string{of + "KeySetURL: " + noHost}},
 		{"key set with a password", keySet("https://a:b@idp.test/jwks"), nil, []string{of + "KeySetURL: " + userInfo}},
-		{"no algorithms", with(func(i *token.Issuer) { i.Algorithms = []string{} }), nil, []string{of + "Algorithms: none given"}},
+		{"no algorithms", with(func(i *token.Issuer) { i.Algorithms = []string{} }), nil, []string{of + noAlg}},
 		{"algorithms", with(func(i *token.Issuer) { i.Algorithms = []string{"none", "HS256", "ES256", "es256", "RS1", ""} }), nil, []string{
 			of + `Algorithms: "none" is none of ["ES256" "ES384" "ES512" "Ed25519" "EdDSA" "PS256" "PS384" "PS512" "RS256" "RS384" "RS512"]`, of + `Algorithms: "HS256" is none of ["ES256" "ES384" "ES512" "Ed25519" "EdDSA" "PS256" "PS384" "PS512" "RS256" "RS384" "RS512"]`, of + `Algorithms: "es256" is none of ["ES256" "ES384" "ES512" "Ed25519" "EdDSA" "PS256" "PS384" "PS512" "RS256" "RS384" "RS512"]`,
 			of + `Algorithms: "RS1" is none of ["ES256" "ES384" "ES512" "Ed25519" "EdDSA" "PS256" "PS384" "PS512" "RS256" "RS384" "RS512"]`, of + `Algorithms: "" is none of ["ES256" "ES384" "ES512" "Ed25519" "EdDSA" "PS256" "PS384" "PS512" "RS256" "RS384" "RS512"]`,
 		}},
 		{"names", with(func(i *token.Issuer) {
 			i.Types, i.ScopeClaims, i.ClientClaims = []string{"JWT", ""}, []string{""}, []string{"azp", ""}
-		}), nil, []string{of + noTyp, of + `ClientClaims: "" is blank`, of + `ScopeClaims: "" is blank`}},
+		}), nil, []string{of + noTyp, of + `ClientClaims: "" ` + noName, of + `ScopeClaims: "" ` + noName}},
 		{"type that is a prefix alone", with(func(i *token.Issuer) { i.Types = []string{"Application/"} }), nil, []string{of + `Types: "Application/" is blank: "" stands for a token without typ`}},
 		{"client tokens without a value", with(func(i *token.Issuer) { i.ClientTokens = map[string][]string{"sub": {}} }), nil, []string{of + `ClientTokens: "sub" has an empty list: list the values to accept, or token.AnyValue alone for any value`}},
 		{"subject of two clients", with(func(i *token.Issuer) { i.ClientTokens = map[string][]string{"sub": {"{client}{client}"}} }), nil, []string{of + `ClientTokens: "sub" lists "{client}{client}", which holds {client} twice: write it once`}},
 		{"Logto, a path and more", token.Logto("https://idp.test/?a=b"), nil, []string{`token: issuer "https://idp.test/?…": URL: it has a query`}},
-		{"Logto, domain", token.Logto("idp.test"), nil, []string{`token: issuer "idp.test": URL: ` + noScheme}},
+		{"Logto, domain", token.Logto("idp.test"), nil, []string{`token: issuer "idp.test": URL: ` + noScheme + noURI}},
 		{"Logto, no host", token.Logto("https://"), nil, []string{`token: issuer "https://": URL: ` + noHost}},
 		{"Logto, a slash", token.Logto("https:///"), nil, []string{`token: issuer "https:///": URL: ` + noHost}},
 		{"Logto, path alone", token.Logto("https:///oidc"), nil, []string{`token: issuer "https:///oidc": URL: ` + noHost}},
@@ -124,8 +127,8 @@ func TestNewVerifierFaults(t *testing.T) {
 		{"a password with a question mark", url("https://user:sec?ret@idp.test"), nil, []string{`token: issuer "xxxxx": URL: ` + unparsed}},
 		{"blank names", with(func(i *token.Issuer) {
 			i.Types, i.ScopeClaims, i.ClientClaims, i.OrganizationClaim, i.OrganizationAudience = []string{" "}, []string{"\t"}, []string{" "}, " ", " "
-		}), nil, []string{of + `Types: " " is blank: "" stands for a token without typ`, of + `ClientClaims: " " is blank`, of + `ScopeClaims: "\t" is blank`,
-			of + `OrganizationClaim: " " is blank`, of + "OrganizationAudience: it is blank"}},
+		}), nil, []string{of + `Types: " " is blank: "" stands for a token without typ`, of + `ClientClaims: " " ` + noName, of + `ScopeClaims: "\t" ` + noName,
+			of + `OrganizationClaim: " " ` + noName, of + "OrganizationAudience: it is blank: write what stands before the organization's id in aud, or leave it empty if no aud names an organization"}},
 		{"equal faults", token.Logto(" "), []token.Option{nil, nil, token.WithLeeway(-1), token.WithLeeway(-1), token.WithTransport(nil), token.WithTransport(nil),
 			token.WithKeySetObserver(nil), token.WithKeySetObserver(nil), token.WithIssuer(token.Auth0("")), token.WithIssuer(token.Issuer{Algorithms: []string{"ES256"}})}, []string{
 			"token: an option is nil", "token: WithLeeway: -1ns is not between 0 and 5m0s", "token: WithTransport: transport is nil", "token: WithKeySetObserver: observer is nil", noURL,
@@ -152,7 +155,7 @@ func TestNewVerifierFaults(t *testing.T) {
 			`token: issuer "xxxxx@idp.test" is given twice` + twice,
 		}},
 		{"password in an invalid URL", url("https://a:secret@[idp.test"), nil, []string{`token: issuer "xxxxx@[idp.test": URL: ` + unparsed}},
-		{"password without scheme", token.Logto("user:secret@idp.test"), nil, []string{`token: issuer "xxxxx@idp.test": URL: ` + noScheme}},
+		{"password without scheme", token.Logto("user:secret@idp.test"), nil, []string{`token: issuer "xxxxx@idp.test": URL: ` + noScheme + noURI}},
 		{"issuer twice", good, []token.Option{token.WithIssuer(good)}, []string{`token: issuer "https://idp.test/oidc" is given twice` + twice}},
 		{"negative leeway", good, []token.Option{token.WithLeeway(-1)}, []string{"token: WithLeeway: -1ns is not between 0 and 5m0s"}},
 		{"wide leeway", good, []token.Option{token.WithLeeway(5*time.Minute + 1)}, []string{"token: WithLeeway: 5m0.000000001s is not between 0 and 5m0s"}},
@@ -165,7 +168,7 @@ func TestNewVerifierFaults(t *testing.T) {
 		}), []token.Option{nil, token.WithLeeway(-1), token.WithTransport(nil), token.WithIssuer(token.Issuer{})}, []string{
 			"token: an option is nil", "token: WithLeeway: -1ns is not between 0 and 5m0s", "token: WithTransport: transport is nil",
 			of + "KeySetURL: " + weaker, of + `Algorithms: "none" is none of ["ES256" "ES384" "ES512" "Ed25519" "EdDSA" "PS256" "PS384" "PS512" "RS256" "RS384" "RS512"]`, of + noTyp, of + `ClientTokens: "sub" has an empty list: list the values to accept, or token.AnyValue alone for any value`,
-			noURL, `token: issuer "": Algorithms: none given`,
+			noURL, `token: issuer "": ` + noAlg,
 		}},
 	}
 	for _, test := range tests {

@@ -60,7 +60,7 @@ func Clerk(domain, audience string, origins ...string) Issuer {
 		Algorithms:        []string{"RS256"},
 		Types:             []string{"JWT"},
 		RequiredHeader:    claims{"cat": {"cl_B7d4PD111AAA"}},
-		RequiredClaims:    claims{"azp": slices.Clone(origins), "sid": {AnyValue}, "sts": {"", "active"}, "v": {"2"}},
+		RequiredClaims:    claims{"azp": listed(origins), "sid": {AnyValue}, "sts": {"", "active"}, "v": {"2"}},
 		Audience:          orBlank(audience),
 		ScopeClaims:       []string{ClerkPermissions},
 		UserTokens:        claims{"sid": {AnyValue}},
@@ -83,7 +83,7 @@ func Cognito(pool, audience string, clients ...string) Issuer {
 		KeySetURL:      with(url, "%s/.well-known/jwks.json"),
 		Algorithms:     []string{"RS256"},
 		Types:          []string{""},
-		RequiredClaims: claims{"token_use": {"access"}, "client_id": slices.Clone(clients)},
+		RequiredClaims: claims{"token_use": {"access"}, "client_id": listed(clients)},
 		Audience:       orBlank(audience),
 		ClientTokens:   claims{"sub": {clientPlaceholder}},
 		UserTokens:     claims{"username": {AnyValue}},
@@ -123,7 +123,7 @@ func Entra(tenant string) Issuer {
 // MODEL_ORGANIZATION_RESOURCE is the tenant (`tid`).
 func EntraTenants(tenants ...string) Issuer {
 	issuer := EntraAnyTenant()
-	issuer.RequiredClaims["tid"] = slices.Clone(tenants)
+	issuer.RequiredClaims["tid"] = listed(tenants)
 	return issuer
 }
 
@@ -165,7 +165,7 @@ func Firebase(project string, providers ...string) Issuer {
 		KeySetURL:         "https://www.googleapis.com/service_accounts/v1/jwk/securetoken@system.gserviceaccount.com",
 		Algorithms:        []string{"RS256"},
 		Types:             []string{"JWT"},
-		RequiredClaims:    claims{"/firebase/sign_in_provider": slices.Clone(providers)},
+		RequiredClaims:    claims{"/firebase/sign_in_provider": listed(providers)},
 		ScopeClaims:       []string{"permissions"},
 		UserTokens:        claims{"/firebase/sign_in_provider": {AnyValue}},
 		OrganizationClaim: "/firebase/tenant",
@@ -184,7 +184,7 @@ func GoogleServiceAccounts(addresses ...string) Issuer {
 		KeySetURL:      "https://www.googleapis.com/oauth2/v3/certs",
 		Algorithms:     []string{"RS256"},
 		Types:          []string{"JWT"},
-		RequiredClaims: claims{"email": slices.Clone(addresses), "email_verified": {"true"}},
+		RequiredClaims: claims{"email": listed(addresses), "email_verified": {"true"}},
 		ClientClaims:   []string{"azp"},
 		ClientTokens:   claims{"email": {AnyValue}},
 	}
@@ -307,7 +307,7 @@ func WorkOS(clientID, audience string) Issuer {
 		KeySetURL:         with(clientID, "https://api.workos.com/sso/jwks/%s"),
 		Algorithms:        []string{"RS256"},
 		Types:             []string{""},
-		RequiredClaims:    claims{"sid": {AnyValue}, "iss": {url}},
+		RequiredClaims:    claims{"sid": {AnyValue}, "iss": {orBlank(url)}},
 		Audience:          orBlank(audience),
 		ScopeClaims:       []string{"permissions"},
 		UserTokens:        claims{"sid": {AnyValue}},
@@ -345,5 +345,15 @@ func with(value, format string) string {
 	return fmt.Sprintf(format, value)
 }
 
-// orBlank returns a blank audience for an empty one, which is then a fault.
-func orBlank(audience string) string { return cmp.Or(audience, " ") }
+// orBlank returns a blank text for an empty one, which is then a fault.
+func orBlank(text string) string { return cmp.Or(text, " ") }
+
+// listed returns a copy of values. An empty one is then a fault: in RequiredClaims it would mean that the claim may be
+// absent.
+func listed(values []string) []string {
+	values = slices.Clone(values)
+	for n, value := range values {
+		values[n] = orBlank(value)
+	}
+	return values
+}

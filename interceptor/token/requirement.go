@@ -44,6 +44,8 @@ func compileRequirement(name string, values []string) (r requirement, err error)
 		}
 		r.values = append(r.values, value)
 	}
+	slices.Sort(r.values)
+	r.values = slices.Compact(r.values)
 	switch {
 	case len(values) == 0:
 		return r, errors.New("has an empty list: list the values to accept, or token.AnyValue alone for any value")

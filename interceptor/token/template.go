@@ -21,8 +21,8 @@ func parseTemplate(url string) (t template, err error) {
 	before, rest, opened := strings.Cut(url, "/{")
 	placeholder, after, closed := strings.Cut(rest, "}")
 	const hostAndScheme = 2 // slashes
-	if !opened || !closed || strings.ContainsAny(placeholder+after, "{}") || after != "" && after[0] != '/' || strings.Count(before, "/") < hostAndScheme {
-		return template{}, errors.New("its braces are not one placeholder such as {tid}, which stands for the claim of that name as a whole segment of the path: write https://host/{tid}/…")
+	if !opened || !closed || placeholder == "" || strings.ContainsAny(placeholder+after, "{}") || after != "" && after[0] != '/' || strings.Count(before, "/") < hostAndScheme {
+		return template{before: url}, errors.New("its braces are not one placeholder such as {tid}, which stands for the claim of that name as a whole segment of the path: write https://host/{tid}/…")
 	}
 	return template{before + "/", placeholder, after}, nil
 }
@@ -82,6 +82,8 @@ func (i *Issuer) checkIdentifier(t template) error {
 	switch {
 	case err != nil && i.KeySetURL != "" && !strings.HasPrefix(url, "https:") && endpoint.IsIdentifier(url):
 		return nil
+	case err != nil && i.KeySetURL == "" && !strings.ContainsAny(url, "/ ") && !strings.HasPrefix(url, "https:") && endpoint.IsIdentifier(url):
+		return fmt.Errorf("%w; if the issuer's iss is no URL, set KeySetURL", err)
 	case err != nil:
 		return err
 	case strings.Contains(url, "?"):
