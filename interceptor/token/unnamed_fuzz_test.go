@@ -186,3 +186,37 @@ func checkEqualClaims(t *testing.T, got, want *token.Claims) {
 		}
 	}
 }
+
+// TestRenamedMembers gives each member of a good payload another name that looks like its own. The token is then judged
+// as one without the member.
+func TestRenamedMembers(t *testing.T) {
+	t.Parallel()
+	renamed := 0
+	for _, sample := range samples() {
+		tree := must(tokens.ReadTree(sample.payload))
+		var rename func(object *tokens.Tree, path []string)
+		rename = func(object *tokens.Tree, path []string) {
+			members := object.Nodes
+			for n, member := range members {
+				object.Nodes = slices.Delete(slices.Clone(members), n, n+1)
+				before := new(tokens.Grower).Write(tree)
+				for _, name := range []string{strings.ToUpper(member.Name), strings.ToUpper(member.Name[:1]) + member.Name[1:], member.Name + " ", member.Name + "\x00", " " + member.Name, "/" + member.Name, member.Name + "~0", strings.ReplaceAll(member.Name, "/", "~1"), strings.ReplaceAll(member.Name, ".", "/"), "*"} {
+					other := member
+					if other.Name = name; name == member.Name {
+						continue
+					}
+					object.Nodes = append(slices.Delete(slices.Clone(members), n, n+1), other)
+					checkAdded(t, sample.issuer, append(slices.Clone(path), name), before, new(tokens.Grower).Write(tree))
+					renamed++
+				}
+				if object.Nodes = members; member.Kind == '{' {
+					rename(&object.Nodes[n], append(slices.Clone(path), member.Name))
+				}
+			}
+		}
+		rename(&tree, nil)
+	}
+	if renamed < 400 {
+		t.Errorf("%d members are renamed", renamed)
+	}
+}
