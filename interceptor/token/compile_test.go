@@ -1,8 +1,10 @@
 package token_test
 
 import (
+	"strconv"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/protoauthz/protoauthz/interceptor/token"
 )
@@ -56,6 +58,8 @@ func checkFaults(t *testing.T, configurations []configuration) {
 		})
 	}
 }
+
+func quoted(name string) string { return strconv.Quote(name) }
 
 const ofIssuer = `token: issuer "https://idp.test/oidc": `
 
@@ -220,7 +224,8 @@ func TestRequirementFaults(t *testing.T) {
 	})
 }
 
-// TestMandatoryFaults has the faults of Types and Audience, which need mandatory entries in RequiredClaims.
+// TestMandatoryFaults has the faults of Types and Audience, which need mandatory entries in RequiredClaims, and of
+// MaxLifetime.
 func TestMandatoryFaults(t *testing.T) {
 	t.Parallel()
 	const (
@@ -253,6 +258,10 @@ func TestMandatoryFaults(t *testing.T) {
 		{"audience, the header alone", configured(func(i *token.Issuer) { i.Audience, i.RequiredHeader = api, lists{"cat": {"x"}} }), nil, []string{noAud}},
 		{"audience that is blank", audience(" ", lists{"client_id": {"a"}}), nil, []string{blank}},
 		{"no audience", audience("", nil), nil, nil},
+
+		{"a lifetime of a second", configured(func(i *token.Issuer) { i.MaxLifetime = time.Second }), nil, nil},
+		{"a lifetime without its unit", configured(func(i *token.Issuer) { i.MaxLifetime = 3600 }), nil, []string{ofIssuer + "MaxLifetime: 3.6µs is less than a second: 0 stands for any lifetime"}},
+		{"a lifetime below zero", configured(func(i *token.Issuer) { i.MaxLifetime = -time.Hour }), nil, []string{ofIssuer + "MaxLifetime: -1h0m0s is less than a second: 0 stands for any lifetime"}},
 	})
 }
 

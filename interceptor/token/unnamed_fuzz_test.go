@@ -44,13 +44,13 @@ func samples() []sample {
 	}
 }
 
-// otherKindsOfToken are members that make a token one of another kind, which is refused. cnf binds a token to its
-// sender.
+// otherKindsOfToken are outermost members that count although no field has a name for them: a token with one is of another kind,
+// and is refused unless RequiredClaims names the member. cnf, which binds a token to its sender, is refused
+// always. Inside another claim these names mean nothing.
 var otherKindsOfToken = []string{"at_hash", "c_hash", "nonce", "events", "token_introspection"}
 
-// named returns the paths that an issuer names, as steps: those of its fields, and those that every token's claims are read
-// from. The claims of other kinds and cnf are named too, in the sense of this file: a token with one is judged by it. Such
-// a member may refuse a token, and never makes a refused token good.
+// named returns the paths that an issuer names, as steps: those of its fields, their defaults, and the claims that every
+// token is read by.
 func named(issuer token.Issuer) (paths [][]string) {
 	names := slices.Concat(issuer.SubjectClaims, issuer.ScopeClaims, issuer.ClientClaims, []string{issuer.OrganizationClaim})
 	for fallback, given := range map[string][]string{"sub": issuer.SubjectClaims, "scope": issuer.ScopeClaims, "client_id": issuer.ClientClaims} {
@@ -98,8 +98,8 @@ func spoil(g *tokens.Grower, tree *tokens.Tree) {
 	}
 }
 
-// FuzzUnnamedMembers adds a member to a payload. Whatever the member is, it never makes a refused token good. A member that
-// the issuer does not name changes nothing at all.
+// FuzzUnnamedMembers adds a member that an issuer does not name to a payload, good or bad. The member changes nothing at all,
+// or refuses the token, if it is of another kind of token.
 func FuzzUnnamedMembers(f *testing.F) {
 	samples := samples()
 	for _, sample := range samples {
@@ -156,7 +156,7 @@ func checkAdded(t *testing.T, issuer token.Issuer, path []string, before, after 
 	isKind := len(path) == 1 && (path[0] == "cnf" || slices.Contains(otherKindsOfToken, path[0]))
 	switch {
 	case isNamed:
-		return // the issuer names it, so it may be what a token lacks
+		return // it may be what a token lacks
 	case isKind:
 		if !errors.Is(againErr, token.ErrInvalid) {
 			t.Errorf("a token of another kind: %v", againErr)
