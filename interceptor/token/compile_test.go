@@ -308,7 +308,7 @@ func TestURLFaults(t *testing.T) {
 		fault("https://idp.test/{ }", "URL: { } names no claim: write the name of a claim of the payload, such as {tid}"),
 		fault("https:///{tid}", noHost),
 		{"bad braces twice", url("https://idp.test/a{tid}"), []token.Issuer{url("https://idp.test/b{tid}")}, []string{`token: issuer "https://idp.test/a{tid}": ` + braces, `token: issuer "https://idp.test/b{tid}": ` + braces}},
-		{"a query", url("https://idp.test/?t=/{tid}"), nil, []string{`token: issuer "https://idp.test/?…": URL: it has a query`}},
+		{"a query", url("https://idp.test/?t=/{tid}"), nil, []string{`token: issuer "https://idp.test/?…": URL: it has a query: leave it out`}},
 		{"metadata", url("https://idp.test/{tid}/.well-known/openid-configuration"), nil, []string{`token: issuer "https://idp.test/{tid}/.well-known/openid-configuration": URL: it is where the issuer's metadata is: leave out /.well-known/openid-configuration`}},
 
 		{"no key set", multi(func(i *token.Issuer) { i.KeySetURL = "" }), nil, []string{of + noKeys}},
