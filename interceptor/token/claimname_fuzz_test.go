@@ -3,6 +3,7 @@ package token_test
 import (
 	"errors"
 	"fmt"
+	"math/rand/v2"
 	"regexp"
 	"slices"
 	"strings"
@@ -424,12 +425,11 @@ func FuzzPointer(f *testing.F) {
 	var seeds []seed
 	for field := range pointings {
 		for n, name := range names {
-			for times := range 4 {
-				var data []byte
-				for place := range 40 * times {
-					data = append(data, byte(place*place*(n+3)+times*7))
-				}
-				seeds = append(seeds, seed{uint8(field), uint8(n * (times + 1)), name, data})
+			for times := range 20 {
+				random := rand.NewChaCha8([32]byte{byte(field), byte(n), byte(times)})
+				data := make([]byte, 10*times)
+				_ = must(random.Read(data))
+				seeds = append(seeds, seed{uint8(field), uint8(random.Uint64()), name, data})
 			}
 		}
 		of := func(s seed) bool { return int(s.field) == field }

@@ -1,8 +1,10 @@
 package token_test
 
 import (
+	"strconv"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/protoauthz/protoauthz/interceptor/token"
 )
@@ -56,6 +58,8 @@ func checkFaults(t *testing.T, configurations []configuration) {
 		})
 	}
 }
+
+func quoted(name string) string { return strconv.Quote(name) }
 
 const ofIssuer = `token: issuer "https://idp.test/oidc": `
 
@@ -220,7 +224,8 @@ func TestRequirementFaults(t *testing.T) {
 	})
 }
 
-// TestMandatoryFaults has the faults of Types and Audience, which need mandatory entries in RequiredClaims.
+// TestMandatoryFaults has the faults of Types and Audience, which need mandatory entries in RequiredClaims, and of
+// MaxLifetime.
 func TestMandatoryFaults(t *testing.T) {
 	t.Parallel()
 	const (
@@ -253,6 +258,10 @@ func TestMandatoryFaults(t *testing.T) {
 		{"audience, the header alone", configured(func(i *token.Issuer) { i.Audience, i.RequiredHeader = api, lists{"cat": {"x"}} }), nil, []string{noAud}},
 		{"audience that is blank", audience(" ", lists{"client_id": {"a"}}), nil, []string{blank}},
 		{"no audience", audience("", nil), nil, nil},
+
+		{"a lifetime of a second", configured(func(i *token.Issuer) { i.MaxLifetime = time.Second }), nil, nil},
+		{"a lifetime without its unit", configured(func(i *token.Issuer) { i.MaxLifetime = 3600 }), nil, []string{ofIssuer + "MaxLifetime: 3.6µs is less than a second: 0 stands for any lifetime"}},
+		{"a lifetime below zero", configured(func(i *token.Issuer) { i.MaxLifetime = -time.Hour }), nil, []string{ofIssuer + "MaxLifetime: -1h0m0s is less than a second: 0 stands for any lifetime"}},
 	})
 }
 
@@ -299,7 +308,7 @@ func TestURLFaults(t *testing.T) {
 		fault("https://idp.test/{ }", "URL: { } names no claim: write the name of a claim of the payload, such as {tid}"),
 		fault("https:///{tid}", noHost),
 		{"bad braces twice", url("https://idp.test/a{tid}"), []token.Issuer{url("https://idp.test/b{tid}")}, []string{`token: issuer "https://idp.test/a{tid}": ` + braces, `token: issuer "https://idp.test/b{tid}": ` + braces}},
-		{"a query", url("https://idp.test/?t=/{tid}"), nil, []string{`token: issuer "https://idp.test/?…": URL: it has a query`}},
+		{"a query", url("https://idp.test/?t=/{tid}"), nil, []string{`token: issuer "https://idp.test/?…": URL: it has a query: leave it out`}},
 		{"metadata", url("https://idp.test/{tid}/.well-known/openid-configuration"), nil, []string{`token: issuer "https://idp.test/{tid}/.well-known/openid-configuration": URL: it is where the issuer's metadata is: leave out /.well-known/openid-configuration`}},
 
 		{"no key set", multi(func(i *token.Issuer) { i.KeySetURL = "" }), nil, []string{of + noKeys}},

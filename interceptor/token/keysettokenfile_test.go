@@ -98,7 +98,7 @@ func TestKeySetTokenFileAndRedirects(t *testing.T) {
 				idp.Serve(keysURL, asking(&asked, respond(status, "", "Location", target)))
 				idp.Serve(target, asking(&redirected, respond(200, keySet(eddsa.JWK()))))
 				_, err := verifier.Verify(t.Context(), tenantToken(eddsa, clusterURL))
-				if checkError(t, err, token.ErrKeysUnavailable); strings.Contains(err.Error(), "secret") {
+				if checkError(t, err, token.ErrKeysUnavailable); err != nil && strings.Contains(err.Error(), "secret") {
 					t.Errorf("the error tells the token: %v", err)
 				}
 				if !slices.Equal(asked, []string{"Bearer secret"}) || len(redirected) > 0 {
@@ -151,7 +151,9 @@ func checkTokenFile(t *testing.T, name, fault string) {
 		checkError(t, err, nil)
 		return
 	}
-	checkError(t, err, token.ErrKeysUnavailable)
+	if checkError(t, err, token.ErrKeysUnavailable); err == nil {
+		return
+	}
 	if text := err.Error(); !strings.Contains(text, "KeySetTokenFile: ") || !strings.Contains(text, name) || !strings.HasSuffix(text, fault) || strings.Contains(text, "secret") || strings.Contains(text, "sécret") {
 		t.Errorf("the error is %v", err)
 	}

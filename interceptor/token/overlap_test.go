@@ -2,13 +2,10 @@ package token_test
 
 import (
 	"fmt"
-	"strconv"
 	"testing"
 
 	"github.com/protoauthz/protoauthz/interceptor/token"
 )
-
-func quoted(text string) string { return strconv.Quote(text) }
 
 // TestIssuersOverlap has issuers of which two can match one `iss`, and the neighbours that cannot.
 func TestIssuersOverlap(t *testing.T) {

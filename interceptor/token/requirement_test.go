@@ -33,7 +33,7 @@ func TestRequiredClaims(t *testing.T) {
 	}{
 		{"x", []string{"a"}, map[string]string{
 			`"x":"a"`: "", `"x":"\u0061"`: "", `"x":"b"`: none, `"x":"A"`: none, `"x":"ab"`: none, `"x":" a"`: none, `"x":"a\u0000"`: none, `"x":"*"`: none, `"x":""`: none, ``: missing, `"X":"a"`: missing, `"y":{"x":"a"}`: missing,
-			`"x":["a"]`: "", `"x":["b","a"]`: "", `"x":[1,true,"a"]`: "", `"x":["b"]`: none, `"x":[]`: none, `"x":[""]`: none, `"x":["b",1]`: none,
+			`"x":["a"]`: "", `"x":["b","a"]`: "", `"x":["a","b"]`: "", `"x":[1,true,"a"]`: "", `"x":["b"]`: none, `"x":[]`: none, `"x":[""]`: none, `"x":["b",1]`: none,
 			`"x":["a",null]`: typ, `"x":[{},"a"]`: typ, `"x":["a",["a"]]`: typ, `"x":null`: typ, `"x":{}`: typ, `"x":{"a":"a"}`: typ,
 			`"x":1`: none, `"x":true`: none,
 		}},

@@ -87,7 +87,7 @@ func (i *Issuer) checkIdentifier(t template) error {
 	case err != nil:
 		return err
 	case strings.Contains(url, "?"):
-		return errors.New("it has a query")
+		return errors.New("it has a query: leave it out")
 	case strings.HasSuffix(url, discoveryPath):
 		return fmt.Errorf("it is where the issuer's metadata is: leave out %s", discoveryPath)
 	}

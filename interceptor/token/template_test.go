@@ -113,24 +113,25 @@ func TestTemplatesBeside(t *testing.T) {
 			i.RequiredClaims = lists{"ten": {token.AnyValue}}
 		}),
 		configured(func(i *token.Issuer) { i.URL = "urn:idp" }),
+		tenantsOf(func(i *token.Issuer) { i.URL = "https://idp.test/d/{tid}/v2"; anyTenant(i) }),
 	} {
 		k := newEd25519("kid-1")
 		issuer.KeySetURL, issuer.Algorithms = keysURL+strconv.Itoa(len(issuers)), []string{"EdDSA"}
 		provider.Serve(issuer.KeySetURL, respond(200, keySet(k.JWK())))
 		keys[issuer.URL], issuers = k, append(issuers, issuer)
 	}
-	verifier, err := token.NewVerifier(issuers[0], token.WithIssuer(issuers[1]), token.WithIssuer(issuers[2]), token.WithIssuer(issuers[3]), token.WithTransport(provider))
+	verifier, err := token.NewVerifier(issuers[0], token.WithIssuer(issuers[1]), token.WithIssuer(issuers[2]), token.WithIssuer(issuers[3]), token.WithIssuer(issuers[4]), token.WithTransport(provider))
 	if err != nil {
 		t.Fatal(err)
 	}
 	for iss, owner := range map[string]string{
-		"https://idp.test/c/v2": issuers[0].URL, "https://idp.test/a/v2": issuers[1].URL, "https://idp.test/b/v2": issuers[1].URL, "https://idp.test/d/a": issuers[2].URL, "https://idp.test/d/v2": issuers[2].URL, "urn:idp": issuers[3].URL,
+		"https://idp.test/c/v2": issuers[0].URL, "https://idp.test/a/v2": issuers[1].URL, "https://idp.test/b/v2": issuers[1].URL, "https://idp.test/d/a": issuers[2].URL, "https://idp.test/d/v2": issuers[2].URL, "urn:idp": issuers[3].URL, "https://idp.test/d/a/v2": issuers[4].URL,
 		"https://idp.test/e/v2": "", "urn:idp/a": "", "": "",
 	} {
 		for url, k := range keys {
 			for _, tenant := range []string{"a", "b", "v2", "d"} {
 				claims, err := verifier.Verify(t.Context(), tenantToken(k, iss, "tid", tenant, "ten", tenant))
-				ofTenant := (url != issuers[1].URL || iss == "https://idp.test/"+tenant+"/v2") && (url != issuers[2].URL || iss == "https://idp.test/d/"+tenant)
+				ofTenant := (url != issuers[1].URL || iss == "https://idp.test/"+tenant+"/v2") && (url != issuers[2].URL || iss == "https://idp.test/d/"+tenant) && (url != issuers[4].URL || iss == "https://idp.test/d/"+tenant+"/v2")
 				if accepted := url == owner && ofTenant; accepted != (err == nil) || accepted && claims.Issuer() != iss {
 					t.Errorf("%q of tenant %q, signed by the key of %q: %v", iss, tenant, url, err)
 				}
@@ -203,6 +204,14 @@ func TestIssuerOfKey(t *testing.T) {
 				checkError(t, err, want)
 			}
 		}
+	})
+	t.Run("a placeholder in two segments", func(t *testing.T) {
+		t.Parallel()
+		deeper := one
+		deeper.URL = "https://idp.test/a/b/v2"
+		verifier, _ := serving(t, []string{eddsa.JWK("issuer", template)}, deeper)
+		_, err := verifier.Verify(t.Context(), tenantToken(eddsa, deeper.URL))
+		checkError(t, err, token.ErrInvalid)
 	})
 	t.Run("one key for two issuers", func(t *testing.T) {
 		t.Parallel()

@@ -44,13 +44,13 @@ func samples() []sample {
 	}
 }
 
-// otherKindsOfToken are members that make a token one of another kind, which is refused. cnf binds a token to its
-// sender.
+// otherKindsOfToken are outermost members that count although no field has a name for them: a token with one is of another kind,
+// and is refused unless RequiredClaims names the member. cnf, which binds a token to its sender, is refused
+// always. Inside another claim these names mean nothing.
 var otherKindsOfToken = []string{"at_hash", "c_hash", "nonce", "events", "token_introspection"}
 
-// named returns the paths that an issuer names, as steps: those of its fields, and those that every token's claims are read
-// from. The claims of other kinds and cnf are named too, in the sense of this file: a token with one is judged by it. Such
-// a member may refuse a token, and never makes a refused token good.
+// named returns the paths that an issuer names, as steps: those of its fields, their defaults, and the claims that every
+// token is read by.
 func named(issuer token.Issuer) (paths [][]string) {
 	names := slices.Concat(issuer.SubjectClaims, issuer.ScopeClaims, issuer.ClientClaims, []string{issuer.OrganizationClaim})
 	for fallback, given := range map[string][]string{"sub": issuer.SubjectClaims, "scope": issuer.ScopeClaims, "client_id": issuer.ClientClaims} {
@@ -98,8 +98,8 @@ func spoil(g *tokens.Grower, tree *tokens.Tree) {
 	}
 }
 
-// FuzzUnnamedMembers adds a member to a payload. Whatever the member is, it never makes a refused token good. A member that
-// the issuer does not name changes nothing at all.
+// FuzzUnnamedMembers adds a member that an issuer does not name to a payload, good or bad. The member changes nothing at all,
+// or refuses the token, if it is of another kind of token.
 func FuzzUnnamedMembers(f *testing.F) {
 	samples := samples()
 	for _, sample := range samples {
@@ -156,7 +156,7 @@ func checkAdded(t *testing.T, issuer token.Issuer, path []string, before, after 
 	isKind := len(path) == 1 && (path[0] == "cnf" || slices.Contains(otherKindsOfToken, path[0]))
 	switch {
 	case isNamed:
-		return // the issuer names it, so it may be what a token lacks
+		return // it may be what a token lacks
 	case isKind:
 		if !errors.Is(againErr, token.ErrInvalid) {
 			t.Errorf("a token of another kind: %v", againErr)
@@ -184,5 +184,39 @@ func checkEqualClaims(t *testing.T, got, want *token.Claims) {
 		if !same {
 			t.Errorf("%s differs: %+v, and was %+v", name, got, want)
 		}
+	}
+}
+
+// TestRenamedMembers gives each member of a good payload another name that looks like its own. The token is then judged
+// as one without the member.
+func TestRenamedMembers(t *testing.T) {
+	t.Parallel()
+	renamed := 0
+	for _, sample := range samples() {
+		tree := must(tokens.ReadTree(sample.payload))
+		var rename func(object *tokens.Tree, path []string)
+		rename = func(object *tokens.Tree, path []string) {
+			members := object.Nodes
+			for n, member := range members {
+				object.Nodes = slices.Delete(slices.Clone(members), n, n+1)
+				before := new(tokens.Grower).Write(tree)
+				for _, name := range []string{strings.ToUpper(member.Name), strings.ToUpper(member.Name[:1]) + member.Name[1:], member.Name + " ", member.Name + "\x00", " " + member.Name, "/" + member.Name, member.Name + "~0", strings.ReplaceAll(member.Name, "/", "~1"), strings.ReplaceAll(member.Name, ".", "/"), "*"} {
+					other := member
+					if other.Name = name; name == member.Name {
+						continue
+					}
+					object.Nodes = append(slices.Delete(slices.Clone(members), n, n+1), other)
+					checkAdded(t, sample.issuer, append(slices.Clone(path), name), before, new(tokens.Grower).Write(tree))
+					renamed++
+				}
+				if object.Nodes = members; member.Kind == '{' {
+					rename(&object.Nodes[n], append(slices.Clone(path), member.Name))
+				}
+			}
+		}
+		rename(&tree, nil)
+	}
+	if renamed < 400 {
+		t.Errorf("%d members are renamed", renamed)
 	}
 }

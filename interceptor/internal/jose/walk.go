@@ -14,7 +14,7 @@ type Step struct {
 // ErrStep means that a step leads into a value that has no members, or no elements.
 var ErrStep = errors.New("a value of another type")
 
-// Walk calls visit for every value to which the steps lead from a value of a text that a parser has passed. It goes
+// Walk calls visit for every value to which the steps, at least one, lead from a value of a text that a parser has passed. It goes
 // through the text once. The names are those at steps without a name, and are empty for elements. The value is
 // empty where the member that a name asks for is absent. Walk ends with the first error.
 func Walk(value string, steps []Step, visit func(names []string, value string) error) error {

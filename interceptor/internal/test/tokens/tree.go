@@ -37,7 +37,7 @@ func readTree(decoder *json.Decoder) (tree Tree, err error) {
 	case nil:
 		return Tree{Kind: 'n', Text: "null"}, err
 	case json.Delim:
-		tree.Kind = byte(value)
+		tree.Kind = value.String()[0]
 	}
 	for err == nil && decoder.More() {
 		var name json.Token
