@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"unicode"
+	"unicode/utf8"
 
 	"github.com/protoauthz/protoauthz/interceptor/internal/jose"
 )
@@ -53,6 +55,8 @@ func compileName(text string, placeholders ...string) (claimName, error) {
 		switch {
 		case part == "":
 			return c, errors.New("has an empty step: write the name of a member behind each slash")
+		case !isMember(name):
+			return c, fmt.Errorf("has the step %q: write the name of a member as the token has it, or a placeholder (%s, %s or %s)", part, every, scopeName, organizationName)
 		case escape.Replace(name) != part:
 			return c, errors.New("has a ~ that begins neither ~0 nor ~1: write ~0 for ~, and ~1 for a slash (RFC 6901)")
 		case len(c.rest) > 0:
@@ -91,27 +95,43 @@ var (
 	unescape = strings.NewReplacer("~1", "/", "~0", "~")
 )
 
-// checkBareName refuses names that look like paths in another notation, since no token would have such a claim.
-// Names with a colon are URIs, such as https://acme.example/roles.
+// isMember reports whether a step can be the name of a member. It refuses white space around a name, characters that
+// nobody sees, and what stands for an index or a variable in other notations.
+func isMember(name string) bool {
+	unseen := func(r rune) bool { return unicode.IsControl(r) || unicode.Is(unicode.Cf, r) }
+	return name == strings.TrimSpace(name) && !strings.ContainsFunc(name, unseen) && !strings.ContainsAny(name, "*<>[]") && !strings.HasPrefix(name, ":")
+}
+
+// checkBareName refuses names that look like paths in another notation, since no token would have such a claim. A name
+// with a colon is a URI, such as https://acme.example/roles, or has a prefix, such as cognito:groups.
 func checkBareName(name string) error {
-	characters := `.[]/\#>*{}"'` + "` \t\r\n"
-	if strings.Contains(name, ":") {
-		characters = "*{}\" \t\r\n"
-	}
-	if strings.TrimSpace(name) == "" {
+	const plain = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-"
+	allowed := plain
+	switch {
+	case strings.TrimSpace(name) == "":
 		return errors.New("is blank: write the name of a claim; if a variable or a file should supply it, set the variable or fill the file")
-	} else if n := strings.IndexAny(name, characters); n >= 0 {
-		whole, such, advice := "/"+escape.Replace(name), "/realm_access/roles", ""
-		nested := "/" + strings.Join(strings.FieldsFunc(strings.TrimPrefix(name, "$."), func(r rune) bool { return strings.ContainsRune("./", r) }), "/")
-		if nested != whole && isPointer(nested) {
-			such = nested
-		}
-		if isPointer(whole) {
-			advice = fmt.Sprintf("; write %q if %q belongs to the name", whole, name[n])
-		}
-		return fmt.Errorf("has %q in it: a nested claim is written as a JSON Pointer, such as %q%s", name[n], such, advice)
+	case strings.Contains(name, "://"):
+		allowed += ".~:/?@!$&()+,;=%"
+	case strings.Contains(name, ":"):
+		allowed += ".:"
 	}
-	return nil
+	n := strings.IndexFunc(name, func(r rune) bool { return !strings.ContainsRune(allowed, r) })
+	for _, escaped := range []string{"~0", "~1"} {
+		n = max(n, strings.Index(name, escaped))
+	}
+	if n < 0 {
+		return nil
+	}
+	odd, _ := utf8.DecodeRuneInString(name[n:])
+	whole, such, advice := "/"+escape.Replace(name), "/realm_access/roles", ""
+	nested := "/" + strings.Join(strings.FieldsFunc(strings.TrimPrefix(name, "$."), func(r rune) bool { return strings.ContainsRune("./", r) }), "/")
+	if nested != whole && isPointer(nested) {
+		such = nested
+	}
+	if isPointer(whole) {
+		advice = fmt.Sprintf("; write %q if %q belongs to the name", whole, odd)
+	}
+	return fmt.Errorf("has %q in it: a nested claim is written as a JSON Pointer, such as %q%s", odd, such, advice)
 }
 
 // isPointer reports whether a JSON Pointer can be a name in some field.

@@ -36,7 +36,7 @@ var pointings = []pointing{
 }
 
 // requiredValues are lists of values for RequiredClaims and ClientTokens.
-var requiredValues = [][]string{{"acme"}, {token.AnyValue}, {"", "acme", "1"}, {"1", "1.0", "true", "a b"}}
+var requiredValues = [][]string{{"acme"}, {token.AnyValue}, {"", "acme", "1"}, {"1", "1.0", "true", "a b"}, {token.NoValue}}
 
 // issuer returns an issuer with the name in the field. The other fields depend on variant.
 func (p pointing) issuer(name string, variant uint8) token.Issuer {
@@ -47,6 +47,8 @@ func (p pointing) issuer(name string, variant uint8) token.Issuer {
 	values := requiredValues[int(variant)%len(requiredValues)]
 	if p.field == "ClientTokens" && variant&4 != 0 {
 		values = []string{"x{client}", "{client}"}
+	} else if p.field == "ClientTokens" && values[0] == "" {
+		values = []string{"", "{client}"}
 	}
 	p.into(&issuer, name, values)
 	return issuer
@@ -54,10 +56,12 @@ func (p pointing) issuer(name string, variant uint8) token.Issuer {
 
 var (
 	// pointerForm are JSON Pointers whose steps are names or placeholders.
-	pointerForm = regexp.MustCompile(`^(/(\*|\{scope\}|\{organization\}|([^~/{}]|~[01])+))+$`)
-	// bareForm are names without a character of another notation for paths, and uriForm are names that may be a URI.
-	bareForm = regexp.MustCompile("^[^][./\\\\#>*{}\"'` \t\r\n]+$")
-	uriForm  = regexp.MustCompile("^[^*{}\" \t\r\n]*:[^*{}\" \t\r\n]*$")
+	pointerForm = regexp.MustCompile(`^(/(\*|\{scope\}|\{organization\}|([^~/{}*<>[\]]|~[01])+))+$`)
+	// oddStep are names with white space around them, with characters that nobody sees, and variables in other notations.
+	oddStep = regexp.MustCompile(`^[\s\pZ\x{85}:]|[\s\pZ\x{85}]$|[\p{Cc}\p{Cf}]`)
+	// bareForm are names without a character of another notation for paths, or with a prefix. uriForm are URIs.
+	bareForm = regexp.MustCompile("^([A-Za-z0-9_-]+|[A-Za-z0-9_.-]*:[A-Za-z0-9_.:-]*)$")
+	uriForm  = regexp.MustCompile("^[A-Za-z0-9_.~:/?@!$&()+,;=%-]*://[A-Za-z0-9_.~:/?@!$&()+,;=%-]*$")
 )
 
 // stepsOf returns the steps of a name. Placeholders stay as they are, and names lose their escapes.
@@ -80,12 +84,15 @@ func (p pointing) compiles(name string, issuer token.Issuer) bool {
 	case name == "" && p.field == "OrganizationClaim", name == token.ClerkPermissions && p.field == "ScopeClaims":
 		return true
 	case !strings.HasPrefix(name, "/"):
-		return strings.TrimSpace(name) != "" && (bareForm.MatchString(name) || uriForm.MatchString(name))
+		return bareForm.MatchString(name) || uriForm.MatchString(name) && !strings.Contains(name, "~0") && !strings.Contains(name, "~1")
 	case !pointerForm.MatchString(name):
 		return false
 	}
 	const most = 32
 	steps := stepsOf(name)
+	if slices.ContainsFunc(steps, oddStep.MatchString) {
+		return false
+	}
 	for _, step := range []string{"*", "{scope}", "{organization}"} {
 		times := 0
 		for _, other := range strings.Split(name[1:], "/") {
@@ -222,7 +229,7 @@ func read(root tokens.Tree, issuer token.Issuer) *reading {
 		if r.caller = token.CallerUser; r.meets(name, values) {
 			r.caller = token.CallerClient
 		}
-		if r.client == "" && strings.Contains(values[0], "{client}") {
+		if r.client == "" && strings.Contains(strings.Join(values, ""), "{client}") {
 			r.caller = token.CallerUnknown
 		}
 	}
@@ -239,6 +246,21 @@ func read(root tokens.Tree, issuer token.Issuer) *reading {
 		}
 	}
 	return r
+}
+
+// grants reports whether the value of a member grants what its name says.
+func grants(value *tokens.Tree) bool {
+	switch value.Kind {
+	case 'f':
+		return false
+	case '"':
+		return value.Text != ""
+	case 0:
+		digits, _, _ := strings.Cut(strings.ToLower(value.Text), "e")
+		return strings.ContainsAny(digits, "123456789")
+	default:
+		return true
+	}
 }
 
 func (r *reading) readOrganization(name string) {
@@ -261,7 +283,7 @@ func (r *reading) readOrganization(name string) {
 			found = append(found, "")
 		case named && at.value.Kind == 'n':
 			r.refuse("null is no member")
-		case named && at.value.Kind != 'f':
+		case named && grants(at.value):
 			found = append(found, r.text(&tokens.Tree{Kind: '"', Text: at.owner}))
 		case !named:
 			found = append(found, r.text(at.value))
@@ -290,7 +312,7 @@ func (r *reading) read(name string) (scopes []string, found bool) {
 		case at.value == nil:
 		case named && at.value.Kind == 'n':
 			r.refuse("null grants nothing")
-		case named && at.value.Kind != 'f':
+		case named && grants(at.value):
 			scopes = append(scopes, at.scope)
 		case named:
 		case slices.Contains(rest, "*") && at.value.Kind == '"':
@@ -322,8 +344,8 @@ func (r *reading) list(value *tokens.Tree, array bool) (scopes []string) {
 // meets reports whether a claim has one of some values.
 func (r *reading) meets(name string, values []string) (met bool) {
 	value, rest := r.claim(name)
-	if value == nil {
-		return slices.Contains(values, "")
+	if value == nil || values[0] == token.NoValue {
+		return value == nil && (values[0] == "" || values[0] == token.NoValue)
 	}
 	var texts []tokens.Tree
 	for _, at := range r.lead(leading{value: value}, rest, "") {

@@ -11,6 +11,9 @@ import (
 // bits are the permissions that the user has on that feature. A name in `o.per` alone grants nothing.
 const ClerkPermissions = "/o/{permissions}"
 
+// maxClerkPermissions is the largest number of permissions in a token. Without a bound, a few bits could stand for many.
+const maxClerkPermissions = 1000
+
 // clerkField are the claims of ClerkPermissions.
 type clerkField struct{ features, names, bits int } // slots
 
@@ -50,6 +53,9 @@ func (c *clerkField) scopes(p payload) (scopes []string, err error) {
 		}
 		for bit, name := range names {
 			if granted>>bit&1 == 1 {
+				if len(scopes) == maxClerkPermissions {
+					return nil, invalid("/o/fpm has more than %d permissions", maxClerkPermissions)
+				}
 				scopes = append(scopes, "org:"+features[n]+":"+name)
 			}
 		}

@@ -33,19 +33,20 @@ func (i Issuer) compile() (*reader, []error) {
 	if i.MaxLifetime != 0 && i.MaxLifetime < time.Second {
 		c.fault("MaxLifetime: %v is less than a second: 0 stands for any lifetime", i.MaxLifetime)
 	}
+	before := len(c.faults)
 	c.required = c.requirements("RequiredClaims", i.RequiredClaims)
+	sound := len(c.faults) == before // otherwise other faults would only repeat one of these
 	c.header = c.requirements("RequiredHeader", i.RequiredHeader)
-	if listed := i.RequiredClaims["iss"]; len(listed) > 0 && !strings.Contains(i.URL, "{") && !slices.Contains(listed, i.URL) && !slices.Contains(listed, AnyValue) {
-		c.fault(`RequiredClaims: "iss" does not list URL, so every token would be refused: list %q`, endpoint.DisplayURL(i.URL))
-	}
-	c.checkTypes()
-	c.checkAudience()
+	c.checkTypes(sound)
 	c.clientTokens = c.requirements("ClientTokens", i.ClientTokens)
 	c.userTokens = c.requirements("UserTokens", i.UserTokens)
 	c.usesClient = slices.ContainsFunc(slices.Concat(c.clientTokens, c.userTokens), requirement.usesClient)
 	c.subjects = c.fields("SubjectClaims", i.SubjectClaims, "sub")
 	c.clients = c.fields("ClientClaims", i.ClientClaims, "client_id")
 	c.scopes = c.fields("ScopeClaims", i.ScopeClaims, "scope", every, scopeName, organizationName)
+	if sound {
+		c.checkAudience()
+	}
 	c.compileOrganization()
 	c.compileTemplate()
 	return c.reader, c.faults
@@ -84,7 +85,8 @@ func (c *compiler) checkAlgorithms() {
 	c.Algorithms = slices.Clone(c.Algorithms)
 }
 
-func (c *compiler) checkTypes() {
+// checkTypes takes whether RequiredClaims is sound.
+func (c *compiler) checkTypes(sound bool) {
 	types := slices.Clone(c.Types)
 	if len(types) == 0 {
 		types = []string{"at+jwt"}
@@ -92,8 +94,8 @@ func (c *compiler) checkTypes() {
 	for n, typ := range c.Types {
 		types[n] = jose.CanonicalType(typ)
 		switch {
-		case typ == "" && !c.requires(mayBeAbsent):
-			c.fault(`Types: "" accepts tokens without typ, which ID tokens are too, and RequiredClaims requires nothing: name a claim there that access tokens alone have, such as "client_id": {token.AnyValue}`)
+		case typ == "" && sound && !c.tellsKind():
+			c.fault(`Types: "" accepts tokens without typ, which ID tokens are too, and RequiredClaims requires nothing that access tokens alone have: name such a claim there, such as "client_id": {token.AnyValue}`)
 		case typ != "" && endpoint.IsBlank(types[n]):
 			c.fault(`Types: %q is blank: "" stands for a token without typ`, typ)
 		}
@@ -102,40 +104,53 @@ func (c *compiler) checkTypes() {
 }
 
 func (c *compiler) checkAudience() {
+	listed := c.RequiredClaims["iss"]
+	if len(listed) > 0 && c.placeholder == "" && !slices.Contains(listed, AnyValue) && !slices.Contains(listed, c.URL) {
+		c.fault(`RequiredClaims: "iss" does not list URL, so every token would be refused: list %q`, endpoint.DisplayURL(c.URL))
+	}
 	switch {
 	case c.Audience == "":
 	case endpoint.IsBlank(c.Audience):
 		c.fault("Audience: it is blank: give the audience that rules name; if a variable or a file should supply it, set the variable or fill the file")
 	case c.OrganizationAudience != "" && strings.HasPrefix(c.Audience, c.OrganizationAudience):
 		c.fault("Audience: %q names an organization by OrganizationAudience: give the audience of the API", c.Audience)
-	case !c.requires(mayBeAbsent, AnyValue):
-		c.fault(`Audience: without aud nothing tells for which API a token is: list in RequiredClaims the values of a claim that does, such as the ids of this API's clients in "client_id"; if the issuer's keys serve this API alone, list the issuer: "iss": {%q}`, endpoint.DisplayURL(c.URL))
+	case !c.tellsAudience():
+		c.fault(`Audience: without aud nothing tells for which API a token is: list in RequiredClaims the clients of this API, as values of a claim in ClientClaims; if the issuer's keys serve this API alone, list the issuer: "iss": {%q}`, endpoint.DisplayURL(c.URL))
 	}
 }
 
-// requires reports whether a list of RequiredClaims has none of some values.
-func (c *compiler) requires(except ...string) bool {
-	for _, values := range c.RequiredClaims {
-		if !slices.ContainsFunc(values, func(value string) bool { return slices.Contains(except, value) }) {
-			return true
-		}
+// tellsKind reports whether RequiredClaims may tell access tokens from others: it requires a claim that not every
+// token has.
+func (c *compiler) tellsKind() bool {
+	return slices.ContainsFunc(c.required, func(entry requirement) bool {
+		name := entry.path[0]
+		whole := len(entry.path)+len(entry.rest) == 1
+		return !entry.optional && !entry.absent && !(whole && name == "iss") && !(whole && entry.any && slices.Contains([]string{"aud", "exp", "iat", "sub"}, name))
+	})
+}
+
+// tellsAudience reports whether RequiredClaims lists issuers, clients or subjects.
+func (c *compiler) tellsAudience() bool {
+	tells := []int{c.slotOf([]string{"iss"})}
+	for _, f := range slices.Concat(c.clients, c.subjects) {
+		tells = append(tells, f.slot)
 	}
-	return false
+	return slices.ContainsFunc(c.required, func(entry requirement) bool {
+		return len(entry.values) > 0 && !entry.optional && len(entry.rest) == 0 && slices.Contains(tells, entry.slot)
+	})
 }
 
 // requirements compiles a map of claims, sorted by their names.
 func (c *compiler) requirements(name string, claims map[string][]string) []requirement {
 	var requirements []requirement
 	for _, claim := range slices.Sorted(maps.Keys(claims)) {
-		entry, err := compileRequirement(claim, claims[claim])
+		entry, err := compileRequirement(name, claim, claims[claim])
 		switch {
 		case err != nil:
 			c.fault("%s: %q %w", name, claim, err)
 			continue
 		case name == "RequiredHeader" && (claim == "alg" || claim == "typ"):
 			c.fault("RequiredHeader: %q is judged already: use Algorithms and Types", claim)
-		case strings.HasPrefix(name, "Required") && entry.usesClient():
-			c.fault("%s: %q lists %s, which only ClientTokens and UserTokens know: list the values themselves", name, claim, clientPlaceholder)
 		}
 		if name != "RequiredHeader" {
 			entry.slot = c.slotOf(entry.path)
@@ -197,9 +212,13 @@ func (c *compiler) compileTemplate() {
 		c.fault("URL: {%s} needs a KeySetURL: set it to the key set that all tenants share", c.placeholder)
 	}
 	entry := c.tenants()
+	_, listed := c.RequiredClaims[c.placeholder]
 	switch {
-	case entry == nil || entry.optional:
+	case entry == nil && listed: // its list has a fault
+	case entry == nil || entry.optional || entry.absent:
 		c.fault(`URL: {%[1]s} stands for a claim that RequiredClaims does not require: list the tenants to accept there, "%[1]s": {"…"}, or token.AnyValue for all tenants of the provider`, c.placeholder)
+	case entry.any && c.OrganizationClaim == "":
+		c.fault("OrganizationClaim: it is empty, while {%s} in URL stands for any tenant, so that each tenant's tokens would count for all: set OrganizationClaim to %[1]q", c.placeholder)
 	default:
 		for _, value := range entry.values {
 			if !isSegment(value) {

@@ -77,6 +77,9 @@ func TestNameFaults(t *testing.T) {
 		deep     = "has more than 32 steps, and no token is nested so deeply"
 		noneHere = ", and must name one claim: write a pointer without placeholders"
 	)
+	member := func(step string) string {
+		return "has the step " + quoted(step) + ": write the name of a member as the token has it, or a placeholder (*, {scope} or {organization})"
+	}
 	fields := map[string]func(*token.Issuer, string){
 		"OrganizationClaim": func(i *token.Issuer, name string) { i.OrganizationClaim = name },
 		"ScopeClaims":       func(i *token.Issuer, name string) { i.ScopeClaims, i.OrganizationClaim = []string{name}, "org" },
@@ -88,20 +91,27 @@ func TestNameFaults(t *testing.T) {
 		"UserTokens":        func(i *token.Issuer, name string) { i.UserTokens = lists{name: {"x"}} },
 	}
 	everywhere := map[string]string{ // the fault of a name in each field
-		"org": "", "org_id": "", "cognito:groups": "", "https://acme.example/roles": "", "urn:a:b/c.d": "", "org-id$": "", "é": "", "/org": "", "/org.id": "", "/a/b": "", "/a~1b/~0": "", "/~01": "", "/a b": "", "/[0]": "", "/0": "",
+		"org": "", "org_id": "", "cognito:groups": "", "https://acme.example/roles": "", "urn:a:b.c": "", "http://schemas.acme.example/ws/claims/~x?a=b": "", "org-id": "", "/org": "", "/org.id": "", "/a/b": "", "/a~1b/~0": "", "/~01": "", "/a b": "", "/0": "", "/é": "",
 		strings.Repeat("/a", 32): "", strings.Repeat("/a", 33): deep,
 		" ": blank, "\t": blank, "\u00a0": blank,
 		"firebase.tenant":      `has '.' in it` + nested + `"/firebase/tenant"; write "/firebase.tenant" if '.' belongs to the name`,
 		"realm_access.roles":   `has '.' in it` + nested + `"/realm_access/roles"; write "/realm_access.roles" if '.' belongs to the name`,
-		"$.realm_access.roles": `has '.' in it` + nested + `"/realm_access/roles"; write "/$.realm_access.roles" if '.' belongs to the name`,
+		"$.realm_access.roles": `has '$' in it` + nested + `"/realm_access/roles"; write "/$.realm_access.roles" if '$' belongs to the name`,
 		"a/b":                  `has '/' in it` + nested + `"/a/b"; write "/a~1b" if '/' belongs to the name`,
 		"a/~b":                 `has '/' in it` + nested + example + `; write "/a~1~0b" if '/' belongs to the name`,
-		"roles.*":              `has '.' in it` + nested + `"/roles/*"; write "/roles.*" if '.' belongs to the name`,
+		"roles.*":              `has '.' in it` + nested + `"/roles/*"`,
 		"roles/{scope}":        `has '/' in it` + nested + `"/roles/{scope}"`,
 		".":                    `has '.' in it` + nested + example + `; write "/." if '.' belongs to the name`,
-		"a[0]":                 `has '[' in it` + nested + example + `; write "/a[0]" if '[' belongs to the name`,
+		"a[0]":                 `has '[' in it` + nested + example,
 		"scp roles":            `has ' ' in it` + nested + example + `; write "/scp roles" if ' ' belongs to the name`,
-		"org\n":                `has '\n' in it` + nested + example + `; write "/org\n" if '\n' belongs to the name`,
+		"org\n":                `has '\n' in it` + nested + example,
+		"org|id":               `has '|' in it` + nested + example + `; write "/org|id" if '|' belongs to the name`,
+		"é":                    `has 'é' in it` + nested + example + `; write "/é" if 'é' belongs to the name`,
+		"org~1id":              `has '~' in it` + nested + `"/org~1id"; write "/org~01id" if '~' belongs to the name`,
+		"\ufefforg":            `has '\ufeff' in it` + nested + example,
+		"urn:a/b":              `has '/' in it` + nested + `"/urn:a/b"; write "/urn:a~1b" if '/' belongs to the name`,
+		"https://a.test/a~1b":  `has '~' in it` + nested + `"/https:/a/test/a~1b"; write "/https:~1~1a.test~1a~01b" if '~' belongs to the name`,
+		"https://a.test/#/b":   `has '#' in it` + nested + `"/https:/a/test/#/b"; write "/https:~1~1a.test~1#~1b" if '#' belongs to the name`,
 		"#/a":                  `has '#' in it` + nested + `"/#/a"; write "/#~1a" if '#' belongs to the name`,
 		`a\b`:                  `has '\\' in it` + nested + example + `; write "/a\\b" if '\\' belongs to the name`,
 		"{org}":                `has '{' in it` + nested + example,
@@ -112,12 +122,12 @@ func TestNameFaults(t *testing.T) {
 		"/a~b": tilde, "/a~": tilde, "/~2": tilde, "/a/~~0": tilde, "/~/b": tilde,
 		"/a/{tenant}": braces, "/a/x{scope}": braces, "/a/{scope}{scope}": braces, "/a/{": braces, "/a/}": braces, "/{}": braces, "/a/{Scope}": braces,
 		"/{client}/a": braces,
+		"/a/ b":       member(" b"), "/a /b": member("a "), "/a\u200b": member("a\u200b"), "/a[*]/id": member("a[*]"), "/a[0]": member("a[0]"), "/a*": member("a*"), "/a/:org": member(":org"), "/a/<org>": member("<org>"), "/a/**": member("**"),
 	}
 	several := map[string]map[string]string{ // the faults of a placeholder, by fields
 		"/a/*":                          {"ClientClaims": "has the placeholder *" + noneHere, "SubjectClaims": "has the placeholder *" + noneHere},
 		"/*":                            {"": first, "ClientClaims": "has the placeholder *" + noneHere, "SubjectClaims": "has the placeholder *" + noneHere},
 		"/a/*/*/b":                      {"ClientClaims": "has the placeholder *" + noneHere, "SubjectClaims": "has the placeholder *" + noneHere},
-		"/a/**":                         {},
 		"/a/{scope}":                    {"": "has the placeholder {scope}, which has no meaning here: write a pointer whose placeholders are *", "OrganizationClaim": "has the placeholder {scope}, which has no meaning here: write a pointer whose placeholders are * or {organization}", "ClientClaims": "has the placeholder {scope}" + noneHere, "SubjectClaims": "has the placeholder {scope}" + noneHere, "ScopeClaims": ""},
 		"/a/{organization}":             {"": "has the placeholder {organization}, which has no meaning here: write a pointer whose placeholders are *", "ScopeClaims": "", "OrganizationClaim": "", "ClientClaims": "has the placeholder {organization}" + noneHere, "SubjectClaims": "has the placeholder {organization}" + noneHere},
 		strings.Repeat("/a", 32) + "/*": {"": deep, "ClientClaims": "has the placeholder *" + noneHere, "SubjectClaims": "has the placeholder *" + noneHere},
@@ -158,13 +168,15 @@ func TestNameFaults(t *testing.T) {
 func TestRequirementFaults(t *testing.T) {
 	t.Parallel()
 	const (
-		empty   = "has an empty list: list the values to accept, or token.AnyValue alone for any value"
-		alone   = `lists "" alone: list the values to accept, and "" beside them if the claim may be absent`
-		anyOr   = `lists "" beside token.AnyValue, which every token has: leave the claim out, or list the values to accept`
-		beside  = `lists token.AnyValue ("*") beside other values: list the values to accept, or token.AnyValue alone`
-		blank   = "lists a blank value: if a variable or a file should supply it, set the variable or fill the file"
-		twice   = `lists "{client}-{client}", which holds {client} twice: write it once`
-		clients = "lists {client}, which only ClientTokens and UserTokens know: list the values themselves"
+		empty    = "has an empty list: list the values to accept, or token.AnyValue alone for any value"
+		alone    = `lists "" alone: list the values to accept, and "" beside them if the claim may be absent, or token.NoValue if it must be`
+		anyOr    = `lists "" beside token.AnyValue, which every token has: leave the claim out, or list the values to accept`
+		beside   = `lists token.AnyValue ("*") or token.NoValue ("!*") beside other values: list the values to accept, or one of the two alone`
+		optional = `lists "", so a token without the claim would count as one of this kind: leave out "", or list token.NoValue alone if the tokens of this kind do not have the claim`
+		space    = `lists " a", which has white space around it: remove the white space, also where a variable or a file supplies it`
+		blank    = "lists a blank value: if a variable or a file should supply it, set the variable or fill the file"
+		twice    = `lists "{client}-{client}", which holds {client} twice: write it once`
+		clients  = `lists "a-{client}", which only ClientTokens and UserTokens know: list the values themselves`
 	)
 	fields := map[string]func(*token.Issuer, lists){
 		"RequiredClaims": func(i *token.Issuer, l lists) { i.RequiredClaims = l },
@@ -181,11 +193,12 @@ func TestRequirementFaults(t *testing.T) {
 			{"a value", "x", []string{"a"}, ""},
 			{"values, one twice", "x", []string{"b", "a", "b"}, ""},
 			{"any value", "x", []string{token.AnyValue}, ""},
-			{"a value, or absent", "x", []string{"", "a"}, ""},
-			{"a value with white space around", "x", []string{" a"}, ""},
+			{"no value", "x", []string{token.NoValue}, ""},
+			{"no value, or absent", "x", []string{"", token.NoValue}, `lists "" beside token.NoValue, which means the same: leave out ""`},
+			{"no value beside a value", "x", []string{"a", token.NoValue}, beside},
+			{"no value beside any", "x", []string{token.AnyValue, token.NoValue}, beside},
+			{"a value with white space around", "x", []string{" a"}, space},
 			{"a value that holds a star", "x", []string{"a*", "**"}, ""},
-			{"any value or absent, of another kind", "nonce", []string{"", token.AnyValue}, ""},
-			{"any value or absent, of another kind by a pointer", "/at_hash", []string{"", token.AnyValue}, ""},
 			{"nil", "x", nil, empty},
 			{"empty", "x", []string{}, empty},
 			{"absent alone", "x", []string{""}, alone},
@@ -207,11 +220,21 @@ func TestRequirementFaults(t *testing.T) {
 			}
 			checkFaults(t, []configuration{{field + "/" + test.name, configured(func(i *token.Issuer) { set(i, lists{test.claim: test.values}) }), nil, want}})
 		}
-		var want []string
+		var want, kind, kinds, other []string
 		if strings.HasPrefix(field, "Required") {
 			want = []string{ofIssuer + field + `: "x" ` + clients}
+		} else {
+			kind = []string{ofIssuer + field + `: "x" ` + optional}
+			other = []string{ofIssuer + field + `: "x" lists "{7baee083}", whose braces are not {client}: write the value itself, or {client} for the client`}
+		}
+		if field != "RequiredClaims" {
+			kinds = []string{ofIssuer + field + `: "nonce" ` + anyOr}
 		}
 		checkFaults(t, []configuration{
+			{field + "/a value, or absent", configured(func(i *token.Issuer) { set(i, lists{"x": {"", "a"}}) }), nil, kind},
+			{field + "/braces that are not the client", configured(func(i *token.Issuer) { set(i, lists{"x": {"{7baee083}"}}) }), nil, other},
+			{field + "/the client, or absent", configured(func(i *token.Issuer) { set(i, lists{"x": {"", "a-{client}"}}) }), nil, want},
+			{field + "/any value or absent, of another kind", configured(func(i *token.Issuer) { set(i, lists{"nonce": {"", token.AnyValue}}) }), nil, kinds},
 			{field + "/the client", configured(func(i *token.Issuer) { set(i, lists{"x": {"a-{client}"}}) }), nil, want},
 			{field + "/none", configured(func(i *token.Issuer) { set(i, lists{}) }), nil, nil},
 			{field + "/several faults, sorted", configured(func(i *token.Issuer) { set(i, lists{"b": nil, "a": {""}, "c": {"x"}}) }), nil, []string{ofIssuer + field + `: "a" ` + alone, ofIssuer + field + `: "b" ` + empty}},
@@ -229,8 +252,8 @@ func TestRequirementFaults(t *testing.T) {
 func TestMandatoryFaults(t *testing.T) {
 	t.Parallel()
 	const (
-		noTyp = ofIssuer + `Types: "" accepts tokens without typ, which ID tokens are too, and RequiredClaims requires nothing: name a claim there that access tokens alone have, such as "client_id": {token.AnyValue}`
-		noAud = ofIssuer + `Audience: without aud nothing tells for which API a token is: list in RequiredClaims the values of a claim that does, such as the ids of this API's clients in "client_id"; if the issuer's keys serve this API alone, list the issuer: "iss": {"https://idp.test/oidc"}`
+		noTyp = ofIssuer + `Types: "" accepts tokens without typ, which ID tokens are too, and RequiredClaims requires nothing that access tokens alone have: name such a claim there, such as "client_id": {token.AnyValue}`
+		noAud = ofIssuer + `Audience: without aud nothing tells for which API a token is: list in RequiredClaims the clients of this API, as values of a claim in ClientClaims; if the issuer's keys serve this API alone, list the issuer: "iss": {"https://idp.test/oidc"}`
 		blank = ofIssuer + `Audience: it is blank: give the audience that rules name; if a variable or a file should supply it, set the variable or fill the file`
 	)
 	types := func(required lists, types ...string) token.Issuer {
@@ -244,6 +267,8 @@ func TestMandatoryFaults(t *testing.T) {
 		{"no typ, a value", types(lists{"x": {"", "a"}, "token_use": {"access"}}, ""), nil, nil},
 		{"no typ, nothing", types(nil, "JWT", ""), nil, []string{noTyp}},
 		{"no typ, optional entries", types(lists{"a": {"", "x"}, "nonce": {"", token.AnyValue}}, "JWT", ""), nil, []string{noTyp}},
+		{"no typ, what every token has", types(lists{"iss": {issuerURL}, "sub": {token.AnyValue}, "aud": {token.AnyValue}, "exp": {token.AnyValue}, "/iat": {token.AnyValue}, "x": {token.NoValue}}, ""), nil, []string{noTyp}},
+		{"no typ, a subject", types(lists{"sub": {"a"}}, ""), nil, nil},
 		{"no typ, the header alone", configured(func(i *token.Issuer) { i.Types, i.RequiredHeader = []string{""}, lists{"cat": {"x"}} }), nil, []string{noTyp}},
 		{"no typ, client tokens alone", configured(func(i *token.Issuer) { i.Types, i.ClientTokens = []string{""}, lists{"gty": {"x"}} }), nil, []string{noTyp}},
 		{"a typ, nothing", types(nil, "JWT"), nil, nil},
@@ -251,6 +276,12 @@ func TestMandatoryFaults(t *testing.T) {
 
 		{"audience, values", audience(api, lists{"client_id": {"a", "b"}}), nil, nil},
 		{"audience, the issuer", audience(api, lists{"iss": {issuerURL}}), nil, nil},
+		{"audience, a subject", audience(api, lists{"sub": {"a"}}), nil, nil},
+		{"audience, the kind of token", audience(api, lists{"token_use": {"access"}}), nil, []string{noAud}},
+		{"audience, another issuer", audience(api, lists{"iss": {"https://idp.test"}}), nil, []string{ofIssuer + `RequiredClaims: "iss" does not list URL, so every token would be refused: list "https://idp.test/oidc"`}},
+		{"audience of an organization", configured(func(i *token.Issuer) {
+			i.Audience, i.OrganizationAudience, i.RequiredClaims = "org:a", "org:", lists{"sub": {"a"}}
+		}), nil, []string{ofIssuer + `Audience: "org:a" names an organization by OrganizationAudience: give the audience of the API`}},
 		{"audience, nothing", audience(api, nil), nil, []string{noAud}},
 		{"audience, any value", audience(api, lists{"client_id": {token.AnyValue}}), nil, []string{noAud}},
 		{"audience, optional values", audience(api, lists{"client_id": {"", "a"}}), nil, []string{noAud}},
@@ -292,7 +323,9 @@ func TestURLFaults(t *testing.T) {
 	}
 	checkFaults(t, []configuration{
 		{"tenants", multi(func(*token.Issuer) {}), nil, nil},
-		{"any tenant", required(lists{"tid": {token.AnyValue}}), nil, nil},
+		{"any tenant", required(lists{"tid": {token.AnyValue}}), nil, []string{of + `OrganizationClaim: it is empty, while {tid} in URL stands for any tenant, so that each tenant's tokens would count for all: set OrganizationClaim to "tid"`}},
+		{"any tenant, as the organization", multi(func(i *token.Issuer) { i.RequiredClaims, i.OrganizationClaim = lists{"tid": {token.AnyValue}}, "tid" }), nil, nil},
+		{"no tenant", required(lists{"tid": {token.NoValue}}), nil, []string{of + unlisted}},
 		{"tenants by a pointer", required(lists{"/tid": {"a"}}), nil, nil},
 		{"a tenant twice", required(lists{"tid": {"a", "b", "a"}}), nil, nil},
 		{"at the end", url("https://idp.test/{tid}"), nil, nil},

@@ -2,14 +2,11 @@ package token_test
 
 import (
 	"context"
-	"crypto/tls"
-	"crypto/x509"
 	"expvar"
 	"fmt"
 	"log"
 	"net/http"
 	"net/http/httptest"
-	"os"
 	"time"
 
 	"github.com/protoauthz/protoauthz/interceptor/devissuer"
@@ -64,26 +61,6 @@ func ExampleIssuer() {
 
 	// Output:
 	// <nil>
-}
-
-// A server in a cluster trusts the cluster's authority.
-func ExampleKubernetes() {
-	authority, err := os.ReadFile("/var/run/secrets/kubernetes.io/serviceaccount/ca.crt")
-	if err != nil {
-		log.Fatal(err)
-	}
-	roots := x509.NewCertPool()
-	if !roots.AppendCertsFromPEM(authority) {
-		log.Fatal("ca.crt has no certificate")
-	}
-	verifier, err := token.NewVerifier(
-		token.Kubernetes("https://kubernetes.default.svc.cluster.local"),
-		token.WithTransport(&http.Transport{TLSClientConfig: &tls.Config{RootCAs: roots, MinVersion: tls.VersionTLS12}}),
-	)
-	if err != nil {
-		log.Fatal(err)
-	}
-	_ = verifier // see interceptor.New
 }
 
 // A readiness probe keeps calls away from a process that has no keys.

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
-	"os"
 	"strings"
 
 	"github.com/protoauthz/protoauthz/interceptor/internal/endpoint"
@@ -24,7 +23,7 @@ func (s *source) fetch() (set *keySet, err error) {
 			return nil, fmt.Errorf("discovery: %w", err)
 		}
 	}
-	authorization, err := s.authorization()
+	authorization, err := s.issuer.keySetAuthorization()
 	if err != nil {
 		return nil, err
 	}
@@ -39,30 +38,6 @@ func (s *source) fetch() (set *keySet, err error) {
 		err = fmt.Errorf("key set: %q: %w", endpoint.DisplayURL(keySetURL), err)
 	}
 	return set, err
-}
-
-// authorization returns the Authorization header for the key set, which is empty without a KeySetTokenFile.
-func (s *source) authorization() (string, error) {
-	name := s.issuer.KeySetTokenFile
-	if name == "" {
-		return "", nil
-	}
-	info, err := os.Stat(name)
-	switch {
-	case err != nil:
-		return "", fmt.Errorf("KeySetTokenFile: %w", err)
-	case !info.Mode().IsRegular() || info.Size() > maxBytes: // reading might never end
-		return "", fmt.Errorf("KeySetTokenFile: %q is not a file of at most %d bytes", name, maxBytes)
-	}
-	data, err := os.ReadFile(name) //nolint:gosec // the name is configured
-	raw := strings.TrimSpace(string(data))
-	switch {
-	case err != nil:
-		return "", fmt.Errorf("KeySetTokenFile: %w", err)
-	case checkB64Token(raw) != nil:
-		return "", fmt.Errorf("KeySetTokenFile: %q does not hold one token", name)
-	}
-	return "Bearer " + raw, nil
 }
 
 // discoveryPath is the path of an issuer's metadata, behind the issuer's URL.
@@ -126,6 +101,10 @@ func (s *source) get(ctx context.Context, address, authorization, advice string)
 	if authorization != "" {
 		request.Header.Set("Authorization", authorization)
 	}
-	body, _, err := endpoint.Do(s.transport, request, advice, http.StatusOK)
+	transport, err := s.issuer.transport(s.transport)
+	if err != nil {
+		return nil, err
+	}
+	body, _, err := endpoint.Do(transport, request, advice, http.StatusOK)
 	return body, err
 }

@@ -13,12 +13,12 @@ import "time"
 // the name of a member, never an index of an array, or a placeholder where the field allows it:
 //
 //   - * leads to every element of an array, and to every member of an object.
-//   - {scope} leads to every member of an object. The name of the member is the scope. A member that is false
-//     grants nothing.
+//   - {scope} leads to every member of an object. The name of the member is the scope. A member that is false, 0
+//     or "" grants nothing.
 //   - {organization} leads, in OrganizationClaim, to every member of an object. The name of the member is the
 //     organization. In ScopeClaims it leads to the member whose name is the organization of the token.
 //
-// A claim is absent if a member on its way is absent. A token is [ErrInvalid] if a value on the way has no
+// A claim is absent if a member on its way is absent, before any placeholder. A token is [ErrInvalid] if a value on the way has no
 // members, or if the claim has another type than the field asks for, such as null.
 type Issuer struct {
 	// URL is the issuer identifier. `iss` must be equal to it byte for byte, including a trailing slash.
@@ -39,6 +39,10 @@ type Issuer struct {
 	// for. It is read for every fetch, and sent as a bearer token to KeySetURL only, never to the target of a
 	// redirect. It needs a KeySetURL.
 	KeySetTokenFile string
+	// CAFile is a PEM file with the certificate authorities that vouch for the servers of the metadata and of
+	// the key set, in place of the system's. It is read for every fetch, and serves this issuer alone. A
+	// transport given by [WithTransport] heeds it only if it is a [net/http.Transport].
+	CAFile string
 	// Algorithms are the `alg` values to accept, out of RS256, RS384, RS512, PS256, PS384, PS512, ES256,
 	// ES384, ES512 and EdDSA. EdDSA and Ed25519 (RFC 9864) are two names of one algorithm. Required. A key is
 	// used with one algorithm only: its `alg` or, for a key without `alg`, the only algorithm in this list
@@ -53,8 +57,9 @@ type Issuer struct {
 	// RequiredClaims are claims that a token must have, each with one of the values in the list. They tell
 	// access tokens from other tokens of the issuer, and the tokens for this API from the tokens for others,
 	// where `typ` and `aud` do not. A value is the text of a string byte for byte, true or false, or the JSON
-	// text of a number. Of an array one element is enough. [AnyValue] alone stands for any value that is not
-	// empty. "" beside values means that the claim may be absent; a claim that is there and empty is refused.
+	// text of a number. Of an array one element is enough. [AnyValue] alone stands for any value, and [NoValue]
+	// alone for an absent claim. "" beside values means that the claim may be absent. A claim that is there and
+	// empty is refused.
 	//
 	// The claims at_hash, c_hash, nonce, events and token_introspection belong to ID tokens, logout tokens,
 	// security events and introspection answers, which are signed with the same keys. A token that has one is
@@ -67,8 +72,8 @@ type Issuer struct {
 	// whose kinds of token differ in the header alone. Types and Algorithms judge `typ` and `alg`.
 	RequiredHeader map[string][]string
 	// Audience is the audience of tokens that have no `aud`. A token that has an `aud` is judged by it.
-	// RequiredClaims must then list the values of a claim that tells the API or its clients, such as
-	// client_id. If the issuer's keys serve this API alone, list the issuer's URL for iss. The default, "",
+	// RequiredClaims must then list the clients of this API, as values of one of ClientClaims or
+	// SubjectClaims. If the issuer's keys serve this API alone, list the issuer's URL for iss. The default, "",
 	// leaves such tokens without an audience.
 	Audience string
 	// SubjectClaims are the claims that may hold the subject, a string. The first one that a token has
@@ -92,7 +97,7 @@ type Issuer struct {
 	// a value stands for the client. All entries must match. If only one of the two is given, all other
 	// tokens are of the other kind. A token that matches both, or neither, is of unknown kind, and so is
 	// every token if neither is given, or if {client} is asked for and the token names no client. A rule for
-	// users or for clients refuses a token of unknown kind.
+	// users or for clients refuses a token of unknown kind. Give both if the issuer has tokens of a third kind.
 	ClientTokens, UserTokens map[string][]string
 	// OrganizationClaim is the claim that holds the organization, a string. Leave it empty only if the issuer
 	// has no such claim: without it, a token for one organization counts as a token for all. A pointer with

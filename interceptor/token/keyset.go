@@ -61,7 +61,7 @@ type keyName struct{ id, algorithm string }
 // clone returns a copy that keeps no larger text in memory.
 func (n keyName) clone() keyName { return keyName{strings.Clone(n.id), strings.Clone(n.algorithm)} }
 
-// maxCandidates is the number of keys that may have one name. RFC 7517 section 4.5 only recommends
+// maxCandidates is the number of keys of one issuer that may have one name. RFC 7517 section 4.5 only recommends
 // distinct kids.
 const maxCandidates = 2
 
@@ -101,7 +101,8 @@ func (s *keySet) add(jwk json.RawMessage, allowed []string) error {
 	}
 	key, name := &publicKey{Key: parsed, issuer: issuer}, keyName{parsed.ID, parsed.Algorithm}
 	if key.ID != "" {
-		switch same := s.byName[name]; {
+		same := slices.DeleteFunc(slices.Clone(s.byName[name]), func(other *publicKey) bool { return other.Issuer != key.Issuer })
+		switch {
 		case slices.ContainsFunc(same, key.equal):
 			return errors.New("it is given twice")
 		case len(same) == maxCandidates:

@@ -13,7 +13,7 @@ func TestIssuersOverlap(t *testing.T) {
 	named := func(url string, tenants ...string) token.Issuer {
 		return multi(func(i *token.Issuer) {
 			if i.URL = url; len(tenants) > 0 {
-				i.RequiredClaims = lists{"tid": tenants}
+				i.RequiredClaims, i.OrganizationClaim = lists{"tid": tenants}, "tid"
 			}
 		})
 	}
@@ -26,7 +26,7 @@ func TestIssuersOverlap(t *testing.T) {
 		return fmt.Sprintf("token: issuer %q is given twice: give each iss to one Issuer; if two servers write the same iss, set another at one of them", url)
 	}
 	both := func(a, b string) string {
-		return fmt.Sprintf("token: issuers %q and %q can be the iss of one token: leave one of them out, or list in RequiredClaims other tenants than its", a, b)
+		return fmt.Sprintf("token: issuers %q and %q can be the iss of one token: leave one of them out, or list different tenants in their RequiredClaims", a, b)
 	}
 	tests := []struct {
 		name  string
@@ -82,7 +82,6 @@ func TestPresetFaults(t *testing.T) {
 		none     = " has an empty list: list the values to accept, or token.AnyValue alone for any value"
 		blank    = " lists a blank value" + fill
 		entra    = `token: issuer "https://login.microsoftonline.com/{tid}/v2.0": `
-		tenants  = entra + `URL: {tid} stands for a claim that RequiredClaims does not require: list the tenants to accept there, "tid": {"…"}, or token.AnyValue for all tenants of the provider`
 		cognito  = `token: issuer "https://cognito-idp.eu-west-1.amazonaws.com/eu-west-1_a": `
 		clerk    = `token: issuer "https://clerk.test": `
 	)
@@ -101,8 +100,8 @@ func TestPresetFaults(t *testing.T) {
 		{"Dex", token.Dex(""), nil, []string{noURL}},
 		{"Entra", token.Entra(""), nil, []string{noURL}},
 		{"Entra, blank", token.Entra(" "), nil, []string{noURL}},
-		{"EntraTenants, none", token.EntraTenants(), nil, []string{entra + `RequiredClaims: "tid"` + none, tenants}},
-		{"EntraTenants, one of them", token.EntraTenants("a", ""), nil, []string{entra + `RequiredClaims: "tid"` + blank, tenants}},
+		{"EntraTenants, none", token.EntraTenants(), nil, []string{entra + `RequiredClaims: "tid"` + none}},
+		{"EntraTenants, one of them", token.EntraTenants("a", ""), nil, []string{entra + `RequiredClaims: "tid"` + blank}},
 		{"Firebase, project", token.Firebase("", "password"), nil, []string{noURL}},
 		{"Firebase, no providers", token.Firebase("p"), nil, []string{`token: issuer "https://securetoken.google.com/p": RequiredClaims: "/firebase/sign_in_provider"` + none}},
 		{"Firebase, one of the providers", token.Firebase("p", "", "password"), nil, []string{`token: issuer "https://securetoken.google.com/p": RequiredClaims: "/firebase/sign_in_provider"` + blank}},

@@ -10,53 +10,94 @@ import (
 	"github.com/protoauthz/protoauthz/interceptor/internal/jose"
 )
 
-// AnyValue stands alone in a list of [Issuer.RequiredClaims], [Issuer.ClientTokens] or [Issuer.UserTokens] for any
-// value that is not empty.
-const AnyValue = "*"
+// AnyValue and NoValue stand alone in a list of [Issuer.RequiredClaims], [Issuer.RequiredHeader],
+// [Issuer.ClientTokens] or [Issuer.UserTokens].
+const (
+	// AnyValue stands for any value but null and an empty string: the claim must be there.
+	AnyValue = "*"
+	// NoValue means that the claim must be absent.
+	NoValue = "!*"
+)
 
 // mayBeAbsent stands in a list beside values: the claim may be absent.
 const mayBeAbsent = ""
 
-// A requirement is a claim that must have one of some values.
+// A requirement is a claim that must have one of some values, or must be absent.
 type requirement struct {
 	claimName
 	slot     int      // see reader.slots
-	values   []string // sorted, without "" and AnyValue
+	values   []string // sorted, without "", AnyValue and NoValue
 	any      bool
 	optional bool
+	absent   bool
 }
 
-// compileRequirement compiles an entry of RequiredClaims, ClientTokens or UserTokens. The text of the error
-// continues a sentence that begins with the name of the claim.
-func compileRequirement(name string, values []string) (r requirement, err error) {
+// compileRequirement compiles an entry of RequiredClaims, RequiredHeader, ClientTokens or UserTokens. The text of
+// the error continues a sentence that begins with the name of the claim.
+func compileRequirement(field, name string, values []string) (r requirement, err error) {
 	if r.claimName, err = compileName(name, every); err != nil {
 		return r, err
 	}
-	r.optional, r.any = slices.Contains(values, mayBeAbsent), slices.Contains(values, AnyValue)
 	for _, value := range values {
 		switch {
-		case value == mayBeAbsent || value == AnyValue:
-			continue
-		case endpoint.IsBlank(value):
-			return r, errors.New("lists a blank value: if a variable or a file should supply it, set the variable or fill the file")
-		case strings.Count(value, clientPlaceholder) > 1:
-			return r, fmt.Errorf("lists %q, which holds %s twice: write it once", value, clientPlaceholder)
+		case value == mayBeAbsent:
+			r.optional = true
+		case value == AnyValue:
+			r.any = true
+		case value == NoValue:
+			r.absent = true
+		default:
+			if err := checkValue(field, value); err != nil {
+				return r, err
+			}
+			r.values = append(r.values, value)
 		}
-		r.values = append(r.values, value)
 	}
 	slices.Sort(r.values)
 	r.values = slices.Compact(r.values)
+	return r, r.checkList(field, values)
+}
+
+// isKind reports whether a field tells users from clients.
+func isKind(field string) bool { return field == "ClientTokens" || field == "UserTokens" }
+
+// checkValue refuses a value that no claim has, or that a setting has filled badly.
+func checkValue(field, value string) error {
+	braces, kinds := strings.ReplaceAll(value, clientPlaceholder, ""), isKind(field)
+	switch {
+	case endpoint.IsBlank(value):
+		return errors.New("lists a blank value: if a variable or a file should supply it, set the variable or fill the file")
+	case value != strings.TrimSpace(value):
+		return fmt.Errorf("lists %q, which has white space around it: remove the white space, also where a variable or a file supplies it", value)
+	case kinds && strings.ContainsAny(braces, "{}"):
+		return fmt.Errorf("lists %q, whose braces are not %s: write the value itself, or %[2]s for the client", value, clientPlaceholder)
+	case strings.Count(value, clientPlaceholder) > 1:
+		return fmt.Errorf("lists %q, which holds %s twice: write it once", value, clientPlaceholder)
+	case braces != value && !kinds:
+		return fmt.Errorf("lists %q, which only ClientTokens and UserTokens know: list the values themselves", value)
+	}
+	return nil
+}
+
+// checkList refuses lists that accept every token, or none, against what their author may think.
+func (r *requirement) checkList(field string, values []string) error {
+	alone := len(r.values) == 0 && (r.any || r.absent) && !(r.any && r.absent)
+	kinds := isKind(field)
 	switch {
 	case len(values) == 0:
-		return r, errors.New("has an empty list: list the values to accept, or token.AnyValue alone for any value")
-	case r.any && len(r.values) > 0:
-		return r, fmt.Errorf("lists token.AnyValue (%q) beside other values: list the values to accept, or token.AnyValue alone", AnyValue)
-	case r.any && r.optional && !r.isOfOtherKinds():
-		return r, errors.New(`lists "" beside token.AnyValue, which every token has: leave the claim out, or list the values to accept`)
+		return errors.New("has an empty list: list the values to accept, or token.AnyValue alone for any value")
+	case (r.any || r.absent) && !alone:
+		return fmt.Errorf("lists token.AnyValue (%q) or token.NoValue (%q) beside other values: list the values to accept, or one of the two alone", AnyValue, NoValue)
+	case r.absent && r.optional:
+		return errors.New(`lists "" beside token.NoValue, which means the same: leave out ""`)
+	case r.any && r.optional && (field != "RequiredClaims" || !r.isOfOtherKinds()):
+		return errors.New(`lists "" beside token.AnyValue, which every token has: leave the claim out, or list the values to accept`)
 	case r.optional && !r.any && len(r.values) == 0:
-		return r, errors.New(`lists "" alone: list the values to accept, and "" beside them if the claim may be absent`)
+		return errors.New(`lists "" alone: list the values to accept, and "" beside them if the claim may be absent, or token.NoValue if it must be`)
+	case r.optional && kinds && !r.usesClient():
+		return fmt.Errorf(`lists "", so a token without the claim would count as one of this kind: leave out "", or list token.NoValue alone if the tokens of this kind do not have the claim`)
 	}
-	return r, nil
+	return nil
 }
 
 // isOfOtherKinds reports whether the claim refuses a token unless RequiredClaims names it.
@@ -72,8 +113,8 @@ func (r requirement) usesClient() bool {
 // met reports whether the value at the claim's path is accepted. The client stands for {client} in a value.
 func (r *requirement) met(value, client string) (bool, error) {
 	switch {
-	case value == "":
-		return r.optional, nil
+	case value == "" || r.absent:
+		return value == "" && (r.optional || r.absent), nil
 	case len(r.rest) == 0:
 		return r.accepts(value, client)
 	default:

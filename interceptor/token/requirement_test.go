@@ -23,6 +23,7 @@ func TestRequiredClaims(t *testing.T) {
 	const (
 		missing = "invalid token: the token has no %s, which Issuer.RequiredClaims names: is it an access token, and for this API?"
 		none    = "invalid token: %s has none of the values that Issuer.RequiredClaims lists: is it an access token, and for this API?"
+		there   = "invalid token: the token has %s, which Issuer.RequiredClaims does not allow: is it an access token, and for this API?"
 		typ     = "invalid token: %s has a value that is not a string, a number or a boolean"
 		through = "invalid token: %s leads through a value of another type"
 	)
@@ -49,6 +50,9 @@ func TestRequiredClaims(t *testing.T) {
 			`"x":""`: none, `"x":[]`: none, `"x":[""]`: none, `"x":null`: typ, `"x":{}`: typ, `"x":{"a":1}`: typ, `"x":[null]`: typ, ``: missing,
 		}},
 		{"x", []string{"", "a"}, map[string]string{``: "", `"x":"a"`: "", `"x":["a"]`: "", `"x":""`: none, `"x":"b"`: none, `"x":[]`: none, `"x":[""]`: none, `"x":null`: typ}},
+		{"x", []string{token.NoValue}, map[string]string{``: "", `"X":"a"`: "", `"y":{"x":"a"}`: "", `"x":"a"`: there, `"x":""`: there, `"x":null`: there, `"x":false`: there, `"x":[]`: there, `"x":{}`: there, `"x":"!*"`: there}},
+		{"/x/y", []string{token.NoValue}, map[string]string{``: "", `"x":{}`: "", `"x":{"y":null}`: there, `"x":null`: there, `"x":"a"`: there}},
+		{"/x/*", []string{token.NoValue}, map[string]string{``: "", `"x":[]`: there, `"x":["a"]`: there}},
 		{"/x/y", []string{"a"}, map[string]string{
 			`"x":{"y":"a"}`: "", `"x":{"z":1,"y":["a"]}`: "", `"x":{"y":"b"}`: none, `"x":{"Y":"a"}`: missing, `"x":{}`: missing, ``: missing, `"y":"a"`: missing, `"x/y":"a"`: missing,
 			`"x":{"y":{}}`: typ, `"x":{"y":null}`: typ, `"x":null`: typ, `"x":"a"`: typ, `"x":["a"]`: typ, `"x":[{"y":"a"}]`: typ,
@@ -158,7 +162,8 @@ func TestCallers(t *testing.T) {
 		{app, lists{"amr": {"{client}"}}, map[string]token.Caller{`"idtyp":"app"`: token.CallerUnknown, `"idtyp":"app","client_id":"c"`: token.CallerClient, `"amr":"c","client_id":"c"`: token.CallerUser, `"amr":""`: token.CallerUnknown}},
 		{lists{"a": {"1"}, "b": {"2"}}, nil, map[string]token.Caller{`"a":1,"b":2`: token.CallerClient, `"a":1`: token.CallerUser, `"b":2`: token.CallerUser, ``: token.CallerUser}},
 		{nil, lists{"a": {"1"}, "b": {"2"}}, map[string]token.Caller{`"a":1,"b":2`: token.CallerUser, `"a":1`: token.CallerClient}},
-		{lists{"act": {"", "x"}}, nil, map[string]token.Caller{``: token.CallerClient, `"act":"x"`: token.CallerClient, `"act":"y"`: token.CallerUser, `"act":""`: token.CallerUser}},
+		{lists{"act": {"", "x{client}"}}, nil, map[string]token.Caller{`"client_id":"c"`: token.CallerClient, `"act":"xc","client_id":"c"`: token.CallerClient, `"act":"x","client_id":"c"`: token.CallerUser, `"act":"","client_id":"c"`: token.CallerUser, ``: token.CallerUnknown}},
+		{lists{"act": {token.NoValue}}, nil, map[string]token.Caller{``: token.CallerClient, `"act":"x"`: token.CallerUser, `"act":""`: token.CallerUser, `"act":null`: token.CallerUser, `"act":{}`: token.CallerUser}},
 		{lists{"/gty/*": {"cc"}}, nil, map[string]token.Caller{`"gty":["a","cc"]`: token.CallerClient, `"gty":[]`: token.CallerUser, ``: token.CallerUser, `"gty":"cc"`: refused}},
 	} {
 		issuer := configured(func(i *token.Issuer) { i.ClientTokens, i.UserTokens = test.clients, test.users })

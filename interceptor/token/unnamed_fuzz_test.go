@@ -22,7 +22,7 @@ type sample struct {
 func samples() []sample {
 	everywhere := token.Issuer{
 		URL: "https://idp.test/{tenant}/v2", KeySetURL: "https://idp.test/keys", Algorithms: []string{"ES256"}, Types: []string{""}, Audience: api,
-		RequiredClaims: map[string][]string{"tenant": {"t1", "t2"}, "/env/stage": {"live"}, "/groups/*/id": {"1"}, "nonce": {"", token.AnyValue}},
+		RequiredClaims: map[string][]string{"tenant": {"t1", "t2"}, "/env/stage": {"live"}, "/client/id": {"c", "d"}, "legacy": {token.NoValue}, "/groups/*/id": {"1"}, "nonce": {"", token.AnyValue}},
 		SubjectClaims:  []string{"/user/id", "sub"}, ClientClaims: []string{"azp", "/client/id"}, ScopeClaims: []string{"/roles/{scope}/*", "/a~1b/*", "scp"}, UniteScopes: true,
 		ClientTokens: map[string][]string{"/client/kind": {"machine"}}, UserTokens: map[string][]string{"amr": {"pwd", "{client}"}}, OrganizationClaim: "tenant",
 	}
@@ -40,7 +40,8 @@ func samples() []sample {
 		{token.Keycloak("https://idp.test"), `{"exp":4102444800,"sub":"u","typ":"Bearer","azp":"c","client_id":"c","scope":"a b","organization":["acme"]}`},
 		{token.Kubernetes("https://idp.test"), `{"exp":4102444800,"sub":"u","kubernetes.io":{"namespace":"n","serviceaccount":{"name":"s"}}}`},
 		{token.Logto("https://idp.test"), `{"exp":4102444800,"sub":"u","client_id":"c","aud":"urn:logto:organization:acme","scope":"a b"}`},
-		{token.Zitadel("https://idp.test", "1"), `{"exp":4102444800,"sub":"u","client_id":"c","urn:zitadel:iam:org:project:1:roles":{"r":{"acme":"d"},"s":{"globex":"d"}},"urn:zitadel:iam:user:resourceowner:id":"acme"}`},
+		{token.Zitadel("https://idp.test", "1"), `{"exp":4102444800,"jti":"j","sub":"u","client_id":"c","urn:zitadel:iam:org:project:1:roles":{"r":{"acme":"d"},"s":{"globex":"d"}},"urn:zitadel:iam:user:resourceowner:id":"acme"}`},
+		{token.Supabase("https://idp.test"), `{"exp":4102444800,"sub":"u","role":"authenticated","is_anonymous":false,"app_metadata":{"org_id":"acme","permissions":["a"]}}`},
 	}
 }
 

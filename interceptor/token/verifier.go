@@ -162,7 +162,7 @@ func (v *Verifier) add(keys *issuerKeys) (faults []error) {
 		if other.URL == keys.URL {
 			faults = append(faults, fmt.Errorf("token: issuer %q is given twice: give each iss to one Issuer; if two servers write the same iss, set another at one of them", name))
 		} else {
-			faults = append(faults, fmt.Errorf("token: issuers %q and %q can be the iss of one token: leave one of them out, or list in RequiredClaims other tenants than its", endpoint.DisplayURL(other.URL), name))
+			faults = append(faults, fmt.Errorf("token: issuers %q and %q can be the iss of one token: leave one of them out, or list different tenants in their RequiredClaims", endpoint.DisplayURL(other.URL), name))
 		}
 	}
 	for _, t := range keys.templates() {

@@ -4,6 +4,7 @@ package endpoint
 
 import (
 	"errors"
+	"net/http"
 	"net/netip"
 	"net/url"
 	"slices"
@@ -120,10 +121,13 @@ func DisplayURL(raw string) string {
 }
 
 // displayTarget returns the target of a redirect for errors. It leaves out user information, query, fragment and
-// the parameters of the path, which may be secrets, and what exceeds 200 bytes.
-func displayTarget(location *url.URL) string {
+// the parameters of the path, which may be secrets, and what exceeds 200 bytes. For a request with a bearer token,
+// which an endpoint may repeat anywhere, it leaves out the path.
+func displayTarget(request *http.Request, location *url.URL) string {
 	path := location.Path
-	if location.RawQuery != "" || location.Fragment != "" {
+	if strings.HasPrefix(request.Header.Get("Authorization"), "Bearer ") {
+		path = "/…"
+	} else if location.RawQuery != "" || location.Fragment != "" {
 		path += "?"
 	}
 	if end := strings.IndexAny(path, ";?#"); end >= 0 { // also escaped ones

@@ -18,9 +18,6 @@ var ErrStep = errors.New("a value of another type")
 // through the text once. The names are those at steps without a name, and are empty for elements. The value is
 // empty where the member that a name asks for is absent. Walk ends with the first error.
 func Walk(value string, steps []Step, visit func(names []string, value string) error) error {
-	if value == Blocked {
-		return ErrStep
-	}
 	w := walker{text: value, visit: visit}
 	_, err := w.walk(0, steps)
 	return err

@@ -1,0 +1,69 @@
+package token
+
+import (
+	"crypto/tls"
+	"crypto/x509"
+	"fmt"
+	"net/http"
+	"os"
+	"strings"
+)
+
+// keySetAuthorization returns the Authorization header for the key set, which is empty without a KeySetTokenFile.
+func (i *Issuer) keySetAuthorization() (string, error) {
+	if i.KeySetTokenFile == "" {
+		return "", nil
+	}
+	data, err := readFile("KeySetTokenFile", i.KeySetTokenFile, maxBytes)
+	if err != nil {
+		return "", err
+	}
+	raw := strings.TrimSpace(string(data))
+	if checkB64Token(raw) != nil {
+		return "", fmt.Errorf("KeySetTokenFile: %q does not hold one token", i.KeySetTokenFile)
+	}
+	return "Bearer " + raw, nil
+}
+
+// maxCAFile is the largest CAFile, in bytes.
+const maxCAFile = 1 << 20
+
+// transport returns the transport for the issuer's servers: a copy of the given one that trusts the authorities in
+// CAFile, if there are any.
+func (i *Issuer) transport(shared http.RoundTripper) (http.RoundTripper, error) {
+	transport, ok := shared.(*http.Transport)
+	if i.CAFile == "" || !ok {
+		return shared, nil
+	}
+	data, err := readFile("CAFile", i.CAFile, maxCAFile)
+	if err != nil {
+		return nil, err
+	}
+	roots := x509.NewCertPool()
+	if !roots.AppendCertsFromPEM(data) {
+		return nil, fmt.Errorf("CAFile: %q holds no certificate in PEM", i.CAFile)
+	}
+	transport = transport.Clone()
+	transport.DisableKeepAlives = true // the copy serves one request
+	if transport.TLSClientConfig == nil {
+		transport.TLSClientConfig = &tls.Config{MinVersion: tls.VersionTLS12}
+	}
+	transport.TLSClientConfig.RootCAs = roots
+	return transport, nil
+}
+
+// readFile reads a file of an issuer. The error names the field.
+func readFile(field, name string, size int64) ([]byte, error) {
+	info, err := os.Stat(name)
+	switch {
+	case err != nil:
+		return nil, fmt.Errorf("%s: %w", field, err)
+	case !info.Mode().IsRegular() || info.Size() > size: // reading might never end
+		return nil, fmt.Errorf("%s: %q is not a file of at most %d bytes", field, name, size)
+	}
+	data, err := os.ReadFile(name) //nolint:gosec // the name is configured
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", field, err)
+	}
+	return data, nil
+}
