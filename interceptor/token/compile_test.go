@@ -174,7 +174,7 @@ func TestRequirementFaults(t *testing.T) {
 		beside   = `lists token.AnyValue ("*") or token.NoValue ("!*") beside other values: list the values to accept, or one of the two alone`
 		optional = `lists "", so a token without the claim would count as one of this kind: leave out "", or list token.NoValue alone if the tokens of this kind do not have the claim`
 		space    = `lists " a", which has white space around it: remove the white space, also where a variable or a file supplies it`
-		blank    = "lists a blank value: if a variable or a file should supply it, set the variable or fill the file"
+		blank    = `lists a blank value, or "*" in a preset: list the values to accept; if a variable or a file should supply one, set the variable or fill the file`
 		twice    = `lists "{client}-{client}", which holds {client} twice: write it once`
 		clients  = `lists "a-{client}", which only ClientTokens and UserTokens know: list the values themselves`
 	)

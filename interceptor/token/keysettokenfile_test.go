@@ -91,7 +91,7 @@ func TestKeySetTokenFile(t *testing.T) {
 func TestKeySetTokenFileAndRedirects(t *testing.T) {
 	t.Parallel()
 	for _, status := range []int{301, 302, 303, 307, 308} {
-		for _, target := range []string{evilURL, keysURL + "/v2"} {
+		for _, target := range []string{evilURL, keysURL + "/v2", keysURL + "/secret"} {
 			synctest.Test(t, func(t *testing.T) {
 				verifier, idp := serving(t, nil, withTokenFile(tokenFile(t, "secret")))
 				var asked, redirected []string

@@ -77,10 +77,9 @@ func TestPresetFaults(t *testing.T) {
 	t.Parallel()
 	const (
 		noURL    = "token: an issuer's URL is empty: give the tenant's endpoint or domain, or Issuer.URL; if a variable or a file should supply it, set the variable or fill the file"
-		fill     = ": if a variable or a file should supply it, set the variable or fill the file"
 		audience = "Audience: it is blank: give the audience that rules name; if a variable or a file should supply it, set the variable or fill the file"
 		none     = " has an empty list: list the values to accept, or token.AnyValue alone for any value"
-		blank    = " lists a blank value" + fill
+		blank    = ` lists a blank value, or "*" in a preset: list the values to accept; if a variable or a file should supply one, set the variable or fill the file`
 		entra    = `token: issuer "https://login.microsoftonline.com/{tid}/v2.0": `
 		cognito  = `token: issuer "https://cognito-idp.eu-west-1.amazonaws.com/eu-west-1_a": `
 		clerk    = `token: issuer "https://clerk.test": `
@@ -107,6 +106,10 @@ func TestPresetFaults(t *testing.T) {
 		{"Firebase, one of the providers", token.Firebase("p", "", "password"), nil, []string{`token: issuer "https://securetoken.google.com/p": RequiredClaims: "/firebase/sign_in_provider"` + blank}},
 		{"GoogleServiceAccounts, none", token.GoogleServiceAccounts(), nil, []string{`token: issuer "https://accounts.google.com": RequiredClaims: "email"` + none}},
 		{"GoogleServiceAccounts, one of them", token.GoogleServiceAccounts("a@b.test", ""), nil, []string{`token: issuer "https://accounts.google.com": RequiredClaims: "email"` + blank}},
+		{"Clerk, any origin", token.Clerk("clerk.test", api, token.AnyValue), nil, []string{clerk + `RequiredClaims: "azp"` + blank}},
+		{"Cognito, any client", token.Cognito("eu-west-1_a", api, token.AnyValue), nil, []string{cognito + `RequiredClaims: "client_id"` + blank}},
+		{"EntraTenants, any", token.EntraTenants(token.AnyValue), nil, []string{entra + `RequiredClaims: "tid"` + blank}},
+		{"GoogleServiceAccounts, any", token.GoogleServiceAccounts(token.AnyValue), nil, []string{`token: issuer "https://accounts.google.com": RequiredClaims: "email"` + blank}},
 		{"Keycloak", token.Keycloak(""), nil, []string{noURL}},
 		{"Kubernetes", token.Kubernetes(""), nil, []string{noURL}},
 		{"Logto", token.Logto(""), nil, []string{noURL}},

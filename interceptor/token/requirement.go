@@ -66,7 +66,7 @@ func checkValue(field, value string) error {
 	braces, kinds := strings.ReplaceAll(value, clientPlaceholder, ""), isKind(field)
 	switch {
 	case endpoint.IsBlank(value):
-		return errors.New("lists a blank value: if a variable or a file should supply it, set the variable or fill the file")
+		return errors.New(`lists a blank value, or "*" in a preset: list the values to accept; if a variable or a file should supply one, set the variable or fill the file`)
 	case value != strings.TrimSpace(value):
 		return fmt.Errorf("lists %q, which has white space around it: remove the white space, also where a variable or a file supplies it", value)
 	case kinds && strings.ContainsAny(braces, "{}"):

@@ -205,6 +205,16 @@ func TestIssuerOfKey(t *testing.T) {
 			}
 		}
 	})
+	t.Run("a kid that others have too", func(t *testing.T) {
+		t.Parallel()
+		mine := newEd25519("kid-1")
+		others := []string{newEd25519("kid-1").JWK("issuer", a), newEd25519("kid-1").JWK("issuer", b), newEd25519("kid-1").JWK("issuer", a), newEd25519("kid-1").JWK("issuer", b)}
+		verifier, _ := serving(t, append(others, mine.JWK("issuer", c)), several)
+		_, err := verifier.Verify(t.Context(), tenantToken(mine, c, "tid", "c"))
+		checkError(t, err, nil)
+		_, err = verifier.Verify(t.Context(), tenantToken(mine, a, "tid", "a"))
+		checkError(t, err, token.ErrInvalid)
+	})
 	t.Run("a placeholder in two segments", func(t *testing.T) {
 		t.Parallel()
 		deeper := one
