@@ -1,7 +1,9 @@
 package token_test
 
 import (
+	"crypto/tls"
 	"encoding/pem"
+	"fmt"
 	"io"
 	"log"
 	"net/http"
@@ -49,7 +51,7 @@ func TestCAFile(t *testing.T) {
 	}
 }
 
-// TestCAFileFaults has files that are not read, and a transport that heeds none.
+// TestCAFileFaults has files that hold no authorities, and transports that take none.
 func TestCAFileFaults(t *testing.T) {
 	t.Parallel()
 	mine, _ := secureIssuer(t)
@@ -71,10 +73,13 @@ func TestCAFileFaults(t *testing.T) {
 	}
 	mine = issuer(issuerURL)
 	mine.CAFile = "/nowhere"
-	verifier, err := token.NewVerifier(mine, token.WithTransport(newIDP(jwksOf(all...)...)))
-	if err != nil {
-		t.Fatal(err)
+	for _, transport := range []http.RoundTripper{newIDP(), &http.Transport{DialTLSContext: (&tls.Dialer{}).DialContext}} {
+		want := fmt.Sprintf("token: issuer %q: CAFile: the transport (%T) takes no certificate authorities: have the transport trust them itself, and leave CAFile empty", issuerURL, transport)
+		if _, err := token.NewVerifier(mine, token.WithTransport(transport)); err == nil || err.Error() != want {
+			t.Errorf("%v, want %s", err, want)
+		}
 	}
-	_, err = verifier.Verify(t.Context(), eddsa.Mint(eddsa.Header(), payload("exp", never)))
-	checkError(t, err, nil)
+	if _, err := token.NewVerifier(mine); err != nil {
+		t.Errorf("the default transport: %v", err)
+	}
 }

@@ -11,13 +11,6 @@ import (
 	"github.com/protoauthz/protoauthz/interceptor/internal/jose"
 )
 
-// The placeholders of a JSON Pointer in an Issuer.
-const (
-	every            = "*"
-	scopeName        = "{scope}"
-	organizationName = "{organization}"
-)
-
 // A claimName is where a claim stands in a payload, compiled from its name or its JSON Pointer.
 type claimName struct {
 	text string   // as the Issuer has it
@@ -44,7 +37,7 @@ func compileName(text string, placeholders ...string) (claimName, error) {
 	}
 	c := claimName{text: text}
 	for part := range strings.SplitSeq(text[1:], "/") {
-		if part == every || strings.ContainsAny(part, "{}") {
+		if part == everyPlaceholder || strings.ContainsAny(part, "{}") {
 			if err := c.checkPlaceholder(part, placeholders); err != nil {
 				return c, err
 			}
@@ -56,7 +49,7 @@ func compileName(text string, placeholders ...string) (claimName, error) {
 		case part == "":
 			return c, errors.New("has an empty step: write the name of a member behind each slash")
 		case !isMember(name):
-			return c, fmt.Errorf("has the step %q: write the name of a member as the token has it, or a placeholder (%s, %s or %s)", part, every, scopeName, organizationName)
+			return c, fmt.Errorf("has the step %q: write the name of a member as the token has it, or a placeholder (%s, %s or %s)", part, everyPlaceholder, scopePlaceholder, organizationPlaceholder)
 		case escape.Replace(name) != part:
 			return c, errors.New("has a ~ that begins neither ~0 nor ~1: write ~0 for ~, and ~1 for a slash (RFC 6901)")
 		case len(c.rest) > 0:
@@ -77,13 +70,13 @@ func compileName(text string, placeholders ...string) (claimName, error) {
 // checkPlaceholder refuses a step that is not one of the placeholders, or is there twice.
 func (c *claimName) checkPlaceholder(step string, placeholders []string) error {
 	switch {
-	case !slices.Contains([]string{every, scopeName, organizationName}, step):
-		return fmt.Errorf("has braces that are no placeholder: the placeholders are %s, %s and %s, each as a whole step", every, scopeName, organizationName)
+	case !slices.Contains([]string{everyPlaceholder, scopePlaceholder, organizationPlaceholder}, step):
+		return fmt.Errorf("has braces that are not a placeholder: the placeholders are %s, %s and %s, each as a whole step", everyPlaceholder, scopePlaceholder, organizationPlaceholder)
 	case len(placeholders) == 0:
 		return fmt.Errorf("has the placeholder %s, and must name one claim: write a pointer without placeholders", step)
 	case !slices.Contains(placeholders, step):
 		return fmt.Errorf("has the placeholder %s, which has no meaning here: write a pointer whose placeholders are %s", step, strings.Join(placeholders, " or "))
-	case step != every && c.holds(step):
+	case step != everyPlaceholder && c.holds(step):
 		return fmt.Errorf("has the placeholder %s twice: write it once", step)
 	}
 	return nil
@@ -102,11 +95,13 @@ func isMember(name string) bool {
 	return name == strings.TrimSpace(name) && !strings.ContainsFunc(name, unseen) && !strings.ContainsAny(name, "*<>[]") && !strings.HasPrefix(name, ":")
 }
 
+// plainCharacters are the characters of names that need no pointer, and of segments of a path.
+const plainCharacters = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-"
+
 // checkBareName refuses names that look like paths in another notation, since no token would have such a claim. A name
 // with a colon is a URI, such as https://acme.example/roles, or has a prefix, such as cognito:groups.
 func checkBareName(name string) error {
-	const plain = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-"
-	allowed := plain
+	allowed := plainCharacters
 	switch {
 	case strings.TrimSpace(name) == "":
 		return errors.New("is blank: write the name of a claim; if a variable or a file should supply it, set the variable or fill the file")
@@ -123,43 +118,58 @@ func checkBareName(name string) error {
 		return nil
 	}
 	odd, _ := utf8.DecodeRuneInString(name[n:])
-	whole, such, advice := "/"+escape.Replace(name), "/realm_access/roles", ""
-	nested := "/" + strings.Join(strings.FieldsFunc(strings.TrimPrefix(name, "$."), func(r rune) bool { return strings.ContainsRune("./", r) }), "/")
-	if nested != whole && isPointer(nested) {
-		such = nested
-	}
+	advice, whole := "remove the character", "/"+escape.Replace(name)
 	if isPointer(whole) {
-		advice = fmt.Sprintf("; write %q if %q belongs to the name", whole, odd)
+		advice = fmt.Sprintf("write %q if %q belongs to the name", whole, odd)
 	}
-	return fmt.Errorf("has %q in it: a nested claim is written as a JSON Pointer, such as %q%s", odd, such, advice)
+	switch {
+	case name != strings.TrimSpace(name):
+		advice = "remove the white space, also where a variable or a file supplies the name"
+	case strings.ContainsRune("{}*", odd):
+		advice = `a placeholder stands in a JSON Pointer, such as "/roles/*" or "/roles/{scope}"`
+	case strings.ContainsRune("./[$#~", odd) && isPointer(whole):
+		advice = fmt.Sprintf("a nested claim is written as a JSON Pointer, such as %q; %s", nested(name), advice)
+	case strings.ContainsRune("./[$#~", odd):
+		advice = fmt.Sprintf("a nested claim is written as a JSON Pointer, such as %q", nested(name))
+	}
+	return fmt.Errorf("has %q in it: %s", odd, advice)
+}
+
+// nested returns the pointer that the author of a name may have meant, or an example.
+func nested(name string) string {
+	steps := strings.FieldsFunc(strings.TrimLeft(name, "$#"), func(r rune) bool { return strings.ContainsRune("./", r) })
+	if pointer := "/" + strings.Join(steps, "/"); isPointer(pointer) && !strings.Contains(name, "://") {
+		return pointer
+	}
+	return "/realm_access/roles"
 }
 
 // isPointer reports whether a JSON Pointer can be a name in some field.
 func isPointer(pointer string) bool {
-	_, err := compileName(pointer, every, scopeName, organizationName)
+	_, err := compileName(pointer, everyPlaceholder, scopePlaceholder, organizationPlaceholder)
 	return err == nil
 }
 
 // A leaf is a value that a pointer with placeholders leads to.
 type leaf struct {
-	value        string // empty if the last member is absent
-	scope, owner string // the names at {scope} and {organization}
+	value               string // empty if the last member is absent
+	scope, organization string // the names at {scope} and {organization}
 }
 
 // walk calls visit for each leaf below the value at the pointer's path. If in is not empty, {organization} leads to
 // the member of that name alone.
 func (c *claimName) walk(value, in string, visit func(leaf) error) error {
 	var room [maxSteps]jose.Step
-	steps, scope, owner := room[:0], -1, -1
+	steps, scope, organization := room[:0], -1, -1
 	unnamed := 0
 	for _, s := range c.rest {
-		next := jose.Step{Name: s.member, Members: s.placeholder != every}
+		next := jose.Step{Name: s.member, Members: s.placeholder != everyPlaceholder}
 		switch s.placeholder {
-		case scopeName:
+		case scopePlaceholder:
 			scope = unnamed
-		case organizationName:
+		case organizationPlaceholder:
 			if next.Name = in; in == "" {
-				owner = unnamed
+				organization = unnamed
 			}
 		}
 		if next.Name == "" {
@@ -172,13 +182,13 @@ func (c *claimName) walk(value, in string, visit func(leaf) error) error {
 		if scope >= 0 && scope < len(names) {
 			at.scope = names[scope]
 		}
-		if owner >= 0 && owner < len(names) {
-			at.owner = names[owner]
+		if organization >= 0 && organization < len(names) {
+			at.organization = names[organization]
 		}
 		return visit(at)
 	})
 	if errors.Is(err, jose.ErrStep) {
-		return invalid("%s leads through a value of another type", c.text)
+		return invalid("%s leads through a value that is neither an object nor, at *, an array", c.text)
 	}
 	return err
 }

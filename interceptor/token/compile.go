@@ -25,6 +25,9 @@ func (c *compiler) fault(format string, args ...any) {
 // compile returns a reader that shares no memory with the issuer, and every fault.
 func (i Issuer) compile() (*reader, []error) {
 	c := compiler{reader: &reader{Issuer: i}}
+	if len(i.faults) > 0 { // other faults would follow from these
+		return c.reader, i.faults
+	}
 	for _, name := range everyToken {
 		c.slotOf([]string{name})
 	}
@@ -43,12 +46,16 @@ func (i Issuer) compile() (*reader, []error) {
 	c.usesClient = slices.ContainsFunc(slices.Concat(c.clientTokens, c.userTokens), requirement.usesClient)
 	c.subjects = c.fields("SubjectClaims", i.SubjectClaims, "sub")
 	c.clients = c.fields("ClientClaims", i.ClientClaims, "client_id")
-	c.scopes = c.fields("ScopeClaims", i.ScopeClaims, "scope", every, scopeName, organizationName)
+	c.scopes = c.fields("ScopeClaims", i.ScopeClaims, "scope", everyPlaceholder, scopePlaceholder, organizationPlaceholder)
 	if sound {
 		c.checkAudience()
 	}
 	c.compileOrganization()
 	c.compileTemplate()
+	c.Issuer = Issuer{ // what is needed besides the compiled fields
+		URL: i.URL, KeySetURL: i.KeySetURL, KeySetTokenFile: i.KeySetTokenFile, CAFile: i.CAFile, Algorithms: c.Algorithms,
+		Types: c.Types, MaxLifetime: i.MaxLifetime, Audience: i.Audience, UniteScopes: i.UniteScopes, OrganizationAudience: i.OrganizationAudience,
+	}
 	return c.reader, c.faults
 }
 
@@ -56,9 +63,9 @@ func (c *compiler) checkURLs() {
 	var err error
 	if endpoint.IsBlank(c.URL) {
 		c.faults = append(c.faults, errors.New("token: an issuer's URL is empty: give the tenant's endpoint or domain, or Issuer.URL; if a variable or a file should supply it, set the variable or fill the file"))
-	} else if c.template, err = parseTemplate(c.URL); err != nil {
+	} else if c.url, err = parseTemplate(c.URL); err != nil {
 		c.fault("URL: %w", err)
-	} else if err = c.checkIdentifier(c.template); err != nil {
+	} else if err = c.checkIdentifier(c.url); err != nil {
 		c.fault("URL: %w", err)
 	}
 	if strings.ContainsAny(c.KeySetURL, "{}") {
@@ -105,7 +112,7 @@ func (c *compiler) checkTypes(sound bool) {
 
 func (c *compiler) checkAudience() {
 	listed := c.RequiredClaims["iss"]
-	if len(listed) > 0 && c.placeholder == "" && !slices.Contains(listed, AnyValue) && !slices.Contains(listed, c.URL) {
+	if len(listed) > 0 && c.url.placeholder == "" && !slices.Contains(listed, AnyValue) && !slices.Contains(listed, c.URL) {
 		c.fault(`RequiredClaims: "iss" does not list URL, so every token would be refused: list %q`, endpoint.DisplayURL(c.URL))
 	}
 	switch {
@@ -115,7 +122,7 @@ func (c *compiler) checkAudience() {
 	case c.OrganizationAudience != "" && strings.HasPrefix(c.Audience, c.OrganizationAudience):
 		c.fault("Audience: %q names an organization by OrganizationAudience: give the audience of the API", c.Audience)
 	case !c.tellsAudience():
-		c.fault(`Audience: without aud nothing tells for which API a token is: list in RequiredClaims the clients of this API, as values of a claim in ClientClaims; if the issuer's keys serve this API alone, list the issuer: "iss": {%q}`, endpoint.DisplayURL(c.URL))
+		c.fault(`Audience: without aud nothing tells for which API a token is: list in RequiredClaims the clients of this API, as values of a claim in ClientClaims or SubjectClaims; if the issuer's keys serve this API alone, list the issuer: "iss": {%q}`, endpoint.DisplayURL(c.URL))
 	}
 }
 
@@ -167,7 +174,7 @@ func (c *compiler) fields(name string, claims []string, fallback string, placeho
 	}
 	var fields []field
 	for _, claim := range claims {
-		if claim == ClerkPermissions && slices.Contains(placeholders, scopeName) {
+		if claim == ClerkPermissions && slices.Contains(placeholders, scopePlaceholder) {
 			fields = append(fields, field{claimName{text: claim}, c.slotOf([]string{"o"}), c.clerkField()})
 			continue
 		}
@@ -183,7 +190,7 @@ func (c *compiler) fields(name string, claims []string, fallback string, placeho
 
 func (c *compiler) compileOrganization() {
 	if c.OrganizationClaim != "" {
-		if fields := c.fields("OrganizationClaim", []string{c.OrganizationClaim}, "", every, organizationName); len(fields) > 0 {
+		if fields := c.fields("OrganizationClaim", []string{c.OrganizationClaim}, "", everyPlaceholder, organizationPlaceholder); len(fields) > 0 {
 			c.organization = &fields[0]
 		}
 	}
@@ -191,75 +198,16 @@ func (c *compiler) compileOrganization() {
 		c.fault("OrganizationAudience: it is blank: write what stands before the organization's id in aud, or leave it empty if no aud names an organization")
 	}
 	for _, f := range c.scopes {
-		if f.holds(organizationName) && c.OrganizationClaim == "" && c.OrganizationAudience == "" {
-			c.fault("ScopeClaims: %q has the placeholder %s, and the issuer has no organizations: set OrganizationClaim", f.text, organizationName)
+		if f.holds(organizationPlaceholder) && c.OrganizationClaim == "" && c.OrganizationAudience == "" {
+			c.fault("ScopeClaims: %q has the placeholder %s, and the issuer has no organizations: set OrganizationClaim or OrganizationAudience", f.text, organizationPlaceholder)
 		}
 	}
-}
-
-// compileTemplate needs the requirements and the organization.
-func (c *compiler) compileTemplate() {
-	if c.placeholder == "" {
-		return
-	}
-	name, err := compileName(c.placeholder)
-	if err != nil || strings.HasPrefix(c.placeholder, "/") {
-		c.fault("URL: {%s} names no claim: write the name of a claim of the payload, such as {tid}", c.placeholder)
-		return
-	}
-	c.tenant = field{name, c.slotOf(name.path), nil}
-	if c.KeySetURL == "" {
-		c.fault("URL: {%s} needs a KeySetURL: set it to the key set that all tenants share", c.placeholder)
-	}
-	entry := c.tenants()
-	_, listed := c.RequiredClaims[c.placeholder]
-	switch {
-	case entry == nil && listed: // its list has a fault
-	case entry == nil || entry.optional || entry.absent:
-		c.fault(`URL: {%[1]s} stands for a claim that RequiredClaims does not require: list the tenants to accept there, "%[1]s": {"…"}, or token.AnyValue for all tenants of the provider`, c.placeholder)
-	case entry.any && c.OrganizationClaim == "":
-		c.fault("OrganizationClaim: it is empty, while {%s} in URL stands for any tenant, so that each tenant's tokens would count for all: set OrganizationClaim to %[1]q", c.placeholder)
-	default:
-		for _, value := range entry.values {
-			if !isSegment(value) {
-				c.fault("RequiredClaims: %q lists %q, which cannot stand for {%[1]s} in URL: a value has letters, digits, -, _ and . only", c.placeholder, value)
-			}
-		}
-	}
-	if c.OrganizationClaim != "" && (c.organization == nil || c.organization.slot != c.tenant.slot || len(c.organization.rest) > 0) {
-		c.fault("OrganizationClaim: %q is not the claim of {%s} in URL, and the administrators of a tenant may write other claims as they like: set OrganizationClaim to %[2]q", c.OrganizationClaim, c.placeholder)
-	}
-	if c.OrganizationAudience != "" {
-		c.fault("OrganizationAudience: with {%s} in URL the organization is that claim: set OrganizationClaim to %[1]q, and leave OrganizationAudience empty", c.placeholder)
-	}
-}
-
-// tenants returns the requirement for the placeholder of the URL, or nil.
-func (r *reader) tenants() *requirement {
-	for n := range r.required {
-		if r.required[n].slot == r.tenant.slot && len(r.required[n].rest) == 0 {
-			return &r.required[n]
-		}
-	}
-	return nil
-}
-
-// templates returns what `iss` may be: the URL, or the URL of each tenant, or the template for any tenant.
-func (r *reader) templates() []template {
-	if r.placeholder == "" || r.tenants() == nil || r.tenants().any {
-		return []template{r.template}
-	}
-	var all []template
-	for _, value := range r.tenants().values {
-		all = append(all, template{before: r.fill(value)})
-	}
-	return all
 }
 
 // checkKeySetURL refuses a key set over plain http for an https issuer.
 func checkKeySetURL(issuer, raw string) error {
 	if strings.HasPrefix(issuer, "https:") && strings.HasPrefix(raw, "http:") {
-		return errors.New("it is not an https URL, while the issuer's is")
+		return errors.New("it is not an https URL, while the issuer's is: write the https URL of the key set")
 	}
 	return endpoint.CheckURL(raw)
 }

@@ -67,15 +67,16 @@ const ofIssuer = `token: issuer "https://idp.test/oidc": `
 func TestNameFaults(t *testing.T) {
 	t.Parallel()
 	const (
-		nested   = `: a nested claim is written as a JSON Pointer, such as `
-		example  = `"/realm_access/roles"`
-		blank    = "is blank: write the name of a claim; if a variable or a file should supply it, set the variable or fill the file"
-		braces   = "has braces that are no placeholder: the placeholders are *, {scope} and {organization}, each as a whole step"
-		tilde    = "has a ~ that begins neither ~0 nor ~1: write ~0 for ~, and ~1 for a slash (RFC 6901)"
-		empty    = "has an empty step: write the name of a member behind each slash"
-		first    = "begins with a placeholder: name a claim first"
-		deep     = "has more than 32 steps, and no token is nested so deeply"
-		noneHere = ", and must name one claim: write a pointer without placeholders"
+		nested      = `: a nested claim is written as a JSON Pointer, such as `
+		example     = `"/realm_access/roles"`
+		placeholder = `: a placeholder stands in a JSON Pointer, such as "/roles/*" or "/roles/{scope}"`
+		blank       = "is blank: write the name of a claim; if a variable or a file should supply it, set the variable or fill the file"
+		braces      = "has braces that are not a placeholder: the placeholders are *, {scope} and {organization}, each as a whole step"
+		tilde       = "has a ~ that begins neither ~0 nor ~1: write ~0 for ~, and ~1 for a slash (RFC 6901)"
+		empty       = "has an empty step: write the name of a member behind each slash"
+		first       = "begins with a placeholder: name a claim first"
+		deep        = "has more than 32 steps, and no token is nested so deeply"
+		noneHere    = ", and must name one claim: write a pointer without placeholders"
 	)
 	member := func(step string) string {
 		return "has the step " + quoted(step) + ": write the name of a member as the token has it, or a placeholder (*, {scope} or {organization})"
@@ -94,30 +95,32 @@ func TestNameFaults(t *testing.T) {
 		"org": "", "org_id": "", "cognito:groups": "", "https://acme.example/roles": "", "urn:a:b.c": "", "http://schemas.acme.example/ws/claims/~x?a=b": "", "org-id": "", "/org": "", "/org.id": "", "/a/b": "", "/a~1b/~0": "", "/~01": "", "/a b": "", "/0": "", "/é": "",
 		strings.Repeat("/a", 32): "", strings.Repeat("/a", 33): deep,
 		" ": blank, "\t": blank, "\u00a0": blank,
-		"firebase.tenant":      `has '.' in it` + nested + `"/firebase/tenant"; write "/firebase.tenant" if '.' belongs to the name`,
-		"realm_access.roles":   `has '.' in it` + nested + `"/realm_access/roles"; write "/realm_access.roles" if '.' belongs to the name`,
-		"$.realm_access.roles": `has '$' in it` + nested + `"/realm_access/roles"; write "/$.realm_access.roles" if '$' belongs to the name`,
-		"a/b":                  `has '/' in it` + nested + `"/a/b"; write "/a~1b" if '/' belongs to the name`,
-		"a/~b":                 `has '/' in it` + nested + example + `; write "/a~1~0b" if '/' belongs to the name`,
-		"roles.*":              `has '.' in it` + nested + `"/roles/*"`,
-		"roles/{scope}":        `has '/' in it` + nested + `"/roles/{scope}"`,
-		".":                    `has '.' in it` + nested + example + `; write "/." if '.' belongs to the name`,
-		"a[0]":                 `has '[' in it` + nested + example,
-		"scp roles":            `has ' ' in it` + nested + example + `; write "/scp roles" if ' ' belongs to the name`,
-		"org\n":                `has '\n' in it` + nested + example,
-		"org|id":               `has '|' in it` + nested + example + `; write "/org|id" if '|' belongs to the name`,
-		"é":                    `has 'é' in it` + nested + example + `; write "/é" if 'é' belongs to the name`,
-		"org~1id":              `has '~' in it` + nested + `"/org~1id"; write "/org~01id" if '~' belongs to the name`,
-		"\ufefforg":            `has '\ufeff' in it` + nested + example,
-		"urn:a/b":              `has '/' in it` + nested + `"/urn:a/b"; write "/urn:a~1b" if '/' belongs to the name`,
-		"https://a.test/a~1b":  `has '~' in it` + nested + `"/https:/a/test/a~1b"; write "/https:~1~1a.test~1a~01b" if '~' belongs to the name`,
-		"https://a.test/#/b":   `has '#' in it` + nested + `"/https:/a/test/#/b"; write "/https:~1~1a.test~1#~1b" if '#' belongs to the name`,
-		"#/a":                  `has '#' in it` + nested + `"/#/a"; write "/#~1a" if '#' belongs to the name`,
-		`a\b`:                  `has '\\' in it` + nested + example + `; write "/a\\b" if '\\' belongs to the name`,
-		"{org}":                `has '{' in it` + nested + example,
-		"urn:{tid}":            `has '{' in it` + nested + example,
-		"urn:a b":              `has ' ' in it` + nested + example + `; write "/urn:a b" if ' ' belongs to the name`,
-		"*":                    `has '*' in it` + nested + example,
+		"firebase.tenant":      "has '.' in it" + nested + `"/firebase/tenant"; write "/firebase.tenant" if '.' belongs to the name`,
+		"realm_access.roles":   "has '.' in it" + nested + `"/realm_access/roles"; write "/realm_access.roles" if '.' belongs to the name`,
+		"$.realm_access.roles": "has '$' in it" + nested + `"/realm_access/roles"; write "/$.realm_access.roles" if '$' belongs to the name`,
+		"a/b":                  "has '/' in it" + nested + `"/a/b"; write "/a~1b" if '/' belongs to the name`,
+		"a/~b":                 "has '/' in it" + nested + example + `; write "/a~1~0b" if '/' belongs to the name`,
+		"roles.*":              "has '.' in it" + nested + `"/roles/*"`,
+		"roles/{scope}":        "has '/' in it" + nested + `"/roles/{scope}"`,
+		".":                    "has '.' in it" + nested + example + `; write "/." if '.' belongs to the name`,
+		"a[0]":                 "has '[' in it" + nested + example,
+		"scp roles":            `has ' ' in it: write "/scp roles" if ' ' belongs to the name`,
+		"org\n":                `has '\n' in it: remove the white space, also where a variable or a file supplies the name`,
+		" org":                 `has ' ' in it: remove the white space, also where a variable or a file supplies the name`,
+		"org|id":               `has '|' in it: write "/org|id" if '|' belongs to the name`,
+		"é":                    `has 'é' in it: write "/é" if 'é' belongs to the name`,
+		"\ufefforg":            `has '\ufeff' in it: remove the character`,
+		"a<b>":                 `has '<' in it: remove the character`,
+		"org~1id":              "has '~' in it" + nested + `"/org~1id"; write "/org~01id" if '~' belongs to the name`,
+		"urn:a/b":              "has '/' in it" + nested + `"/urn:a/b"; write "/urn:a~1b" if '/' belongs to the name`,
+		"https://a.test/a~1b":  "has '~' in it" + nested + example + `; write "/https:~1~1a.test~1a~01b" if '~' belongs to the name`,
+		"https://a.test/#/b":   "has '#' in it" + nested + example + `; write "/https:~1~1a.test~1#~1b" if '#' belongs to the name`,
+		"#/a":                  "has '#' in it" + nested + `"/a"; write "/#~1a" if '#' belongs to the name`,
+		`a\b`:                  `has '\\' in it: write "/a\\b" if '\\' belongs to the name`,
+		"{org}":                "has '{' in it" + placeholder,
+		"urn:{tid}":            "has '{' in it" + placeholder,
+		"urn:a b":              `has ' ' in it: write "/urn:a b" if ' ' belongs to the name`,
+		"*":                    "has '*' in it" + placeholder,
 		"/":                    empty, "//": empty, "/a/": empty, "/a//b": empty, "//a": empty,
 		"/a~b": tilde, "/a~": tilde, "/~2": tilde, "/a/~~0": tilde, "/~/b": tilde,
 		"/a/{tenant}": braces, "/a/x{scope}": braces, "/a/{scope}{scope}": braces, "/a/{": braces, "/a/}": braces, "/{}": braces, "/a/{Scope}": braces,
@@ -156,7 +159,7 @@ func TestNameFaults(t *testing.T) {
 		{"organizations and scopes", scopes("org", "/a/*/{organization}/b/{scope}/*"), nil, nil},
 		{"scopes twice", scopes("org", "/a/{scope}/{scope}"), nil, []string{ofIssuer + `ScopeClaims: "/a/{scope}/{scope}" has the placeholder {scope} twice: write it once`}},
 		{"organizations twice", scopes("/a/{organization}/{organization}", "scp"), nil, []string{ofIssuer + `OrganizationClaim: "/a/{organization}/{organization}" has the placeholder {organization} twice: write it once`}},
-		{"no organization", scopes("", "/a/{organization}"), nil, []string{ofIssuer + `ScopeClaims: "/a/{organization}" has the placeholder {organization}, and the issuer has no organizations: set OrganizationClaim`}},
+		{"no organization", scopes("", "/a/{organization}"), nil, []string{ofIssuer + `ScopeClaims: "/a/{organization}" has the placeholder {organization}, and the issuer has no organizations: set OrganizationClaim or OrganizationAudience`}},
 		{"organizations in aud alone", configured(func(i *token.Issuer) { i.OrganizationAudience, i.ScopeClaims = "org:", []string{"/a/{organization}"} }), nil, nil},
 		{"permissions of Clerk", scopes("", token.ClerkPermissions), nil, nil},
 		{"permissions of Clerk as an organization", scopes(token.ClerkPermissions, "scp"), nil, []string{ofIssuer + `OrganizationClaim: "/o/{permissions}" ` + braces}},
@@ -170,13 +173,13 @@ func TestRequirementFaults(t *testing.T) {
 	const (
 		empty    = "has an empty list: list the values to accept, or token.AnyValue alone for any value"
 		alone    = `lists "" alone: list the values to accept, and "" beside them if the claim may be absent, or token.NoValue if it must be`
-		anyOr    = `lists "" beside token.AnyValue, which every token has: leave the claim out, or list the values to accept`
+		anyOr    = `lists "" beside token.AnyValue, so every token is accepted: leave the claim out, or list the values to accept`
 		beside   = `lists token.AnyValue ("*") or token.NoValue ("!*") beside other values: list the values to accept, or one of the two alone`
 		optional = `lists "", so a token without the claim would count as one of this kind: leave out "", or list token.NoValue alone if the tokens of this kind do not have the claim`
 		space    = `lists " a", which has white space around it: remove the white space, also where a variable or a file supplies it`
-		blank    = `lists a blank value, or "*" in a preset: list the values to accept; if a variable or a file should supply one, set the variable or fill the file`
+		blank    = "lists a blank value: if a variable or a file should supply it, set the variable or fill the file"
 		twice    = `lists "{client}-{client}", which holds {client} twice: write it once`
-		clients  = `lists "a-{client}", which only ClientTokens and UserTokens know: list the values themselves`
+		clients  = `lists "a-{client}", and {client} has a meaning in ClientTokens and UserTokens only: list the values themselves`
 	)
 	fields := map[string]func(*token.Issuer, lists){
 		"RequiredClaims": func(i *token.Issuer, l lists) { i.RequiredClaims = l },
@@ -253,7 +256,7 @@ func TestMandatoryFaults(t *testing.T) {
 	t.Parallel()
 	const (
 		noTyp = ofIssuer + `Types: "" accepts tokens without typ, which ID tokens are too, and RequiredClaims requires nothing that access tokens alone have: name such a claim there, such as "client_id": {token.AnyValue}`
-		noAud = ofIssuer + `Audience: without aud nothing tells for which API a token is: list in RequiredClaims the clients of this API, as values of a claim in ClientClaims; if the issuer's keys serve this API alone, list the issuer: "iss": {"https://idp.test/oidc"}`
+		noAud = ofIssuer + `Audience: without aud nothing tells for which API a token is: list in RequiredClaims the clients of this API, as values of a claim in ClientClaims or SubjectClaims; if the issuer's keys serve this API alone, list the issuer: "iss": {"https://idp.test/oidc"}`
 		blank = ofIssuer + `Audience: it is blank: give the audience that rules name; if a variable or a file should supply it, set the variable or fill the file`
 	)
 	types := func(required lists, types ...string) token.Issuer {
@@ -304,7 +307,7 @@ func TestURLFaults(t *testing.T) {
 		noScheme = "URL: it does not begin with https://"
 		noHost   = "URL: it names no host: a part of the URL seems to be missing; if a variable or a file should supply it, set the variable or fill the file"
 		space    = "URL: it holds white space, such as a line break at its end: if a variable or a file supplies it, remove the white space there"
-		noURI    = "; if the issuer's iss is no URL, set KeySetURL"
+		noURI    = "; if the issuer's iss is not a URL, set KeySetURL"
 		of       = `token: issuer "https://idp.test/{tid}/v2": `
 		noKeys   = "URL: {tid} needs a KeySetURL: set it to the key set that all tenants share"
 		unlisted = `URL: {tid} stands for a claim that RequiredClaims does not require: list the tenants to accept there, "tid": {"…"}, or token.AnyValue for all tenants of the provider`

@@ -52,11 +52,11 @@ func (r *reader) readOrganization(p payload) (*string, error) {
 func (f *field) organizationBelow(value string) (string, error) {
 	var found []string
 	err := f.walk(value, "", func(l leaf) error {
-		id, ok := l.owner, true
+		id, ok := l.organization, true
 		switch {
 		case l.value == "":
 			id = ""
-		case !f.holds(organizationName):
+		case !f.holds(organizationPlaceholder):
 			id, ok = jose.Text(l.value)
 		default:
 			var granted bool
@@ -83,7 +83,7 @@ func (r *reader) readScopes(p payload, organization string) ([]string, error) {
 	found := false
 	for n := range r.scopes {
 		f := &r.scopes[n]
-		if p[f.slot] == "" || organization == "" && f.holds(organizationName) {
+		if p[f.slot] == "" || organization == "" && f.holds(organizationPlaceholder) {
 			continue
 		}
 		values, err := f.scopes(p, organization)
@@ -139,7 +139,7 @@ func (f *field) scopesBelow(value, organization string) (scopes []string, err er
 		text, isText := jose.Text(l.value)
 		switch {
 		case l.value == "":
-		case f.holds(scopeName):
+		case f.holds(scopePlaceholder):
 			granted, ok := grants(l.value)
 			if !ok {
 				return f.wrongType()
@@ -147,9 +147,9 @@ func (f *field) scopesBelow(value, organization string) (scopes []string, err er
 			if granted {
 				scopes = append(scopes, l.scope)
 			}
-		case isText && f.holds(every): // one scope, even if it has a space
+		case isText && f.holds(everyPlaceholder): // one scope, even if it has a space
 			scopes = append(scopes, text)
-		case f.rest[len(f.rest)-1].placeholder == every && !isText:
+		case f.rest[len(f.rest)-1].placeholder == everyPlaceholder && !isText:
 			return f.wrongType()
 		default:
 			listed, err := f.listed(l.value)
@@ -191,4 +191,6 @@ func grants(value string) (granted, ok bool) {
 	return strings.Trim(mantissa, "-0.") != "", true
 }
 
-func (f *field) wrongType() error { return invalid("%s leads to a value of another type", f.text) }
+func (f *field) wrongType() error {
+	return invalid("%s leads to a value that is not a string, or to null", f.text)
+}

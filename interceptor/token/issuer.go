@@ -21,27 +21,29 @@ import "time"
 // A claim is absent if a member on its way is absent, before any placeholder. A token is [ErrInvalid] if a value on the way has no
 // members, or if the claim has another type than the field asks for, such as null.
 type Issuer struct {
+	// Which issuer, and where its keys are:
+
 	// URL is the issuer identifier. `iss` must be equal to it byte for byte, including a trailing slash.
-	// Required. The scheme is https, or http on a loopback address. With a KeySetURL it may be any string
-	// (RFC 7519 section 2).
+	// Required. The scheme is https, or http on a loopback address. With a KeySetURL it may be any StringOrURI
+	// (RFC 7519 section 2), such as "acme.com".
 	//
 	// A placeholder such as {tid} stands for the claim of that name, as a whole segment of the path:
-	// "https://login.microsoftonline.com/{tid}/v2.0" accepts several tenants. It needs a KeySetURL, and an
-	// entry in RequiredClaims that lists the tenants, or [AnyValue]. The claim has letters, digits, "-", "_"
-	// and "." only. OrganizationClaim is then empty or names the same claim, since the administrators of a
-	// tenant can add others.
+	// "https://login.microsoftonline.com/{tid}/v2.0" accepts several tenants. A placeholder needs a KeySetURL,
+	// and an entry in RequiredClaims that lists the tenants, or [AnyValue]. The claim has letters, digits, "-",
+	// "_" and "." only. OrganizationClaim then names the same claim, since the administrators of a tenant can
+	// add other claims. With listed tenants OrganizationClaim may be empty.
 	URL string
 	// KeySetURL is the URL of the key set (RFC 7517). If empty, OpenID Connect Discovery finds it at URL +
 	// "/.well-known/openid-configuration". A key that has an `issuer` of its own verifies the tokens of that
 	// issuer only. A placeholder in that `issuer` stands for a segment of `iss`.
 	KeySetURL string
 	// KeySetTokenFile is a file with a token that authorizes the fetch of the key set, as Kubernetes asks
-	// for. It is read for every fetch, and sent as a bearer token to KeySetURL only, never to the target of a
-	// redirect. It needs a KeySetURL.
+	// for. The file is read for every fetch. The token is sent as a bearer token to KeySetURL only, never to
+	// the target of a redirect. KeySetTokenFile needs a KeySetURL.
 	KeySetTokenFile string
 	// CAFile is a PEM file with the certificate authorities that vouch for the servers of the metadata and of
-	// the key set, in place of the system's. It is read for every fetch, and serves this issuer alone. A
-	// transport given by [WithTransport] heeds it only if it is a [net/http.Transport].
+	// the key set, in place of the system's. The file is read for every fetch, and serves this issuer alone.
+	// CAFile needs a transport that is a [net/http.Transport], as the default is: see [WithTransport].
 	CAFile string
 	// Algorithms are the `alg` values to accept, out of RS256, RS384, RS512, PS256, PS384, PS512, ES256,
 	// ES384, ES512 and EdDSA. EdDSA and Ed25519 (RFC 9864) are two names of one algorithm. Required. A key is
@@ -49,21 +51,22 @@ type Issuer struct {
 	// that fits the key. A key without `alg` is skipped if several algorithms fit, so list one algorithm for
 	// RSA keys.
 	Algorithms []string
+
+	// Which tokens of the issuer are access tokens for this API:
+
 	// Types are the `typ` values to accept, without regard to case and to the prefix "application/" (RFC 7515
 	// section 4.1.9). The default is "at+jwt" (RFC 9068), which ID tokens do not have. "" stands for a token
-	// without `typ`. It needs an entry in RequiredClaims that only access tokens meet. For any other type
-	// than "at+jwt" such an entry is advisable.
+	// without `typ`. The type "" needs an entry in RequiredClaims that only access tokens meet. For any other
+	// type than "at+jwt" such an entry is advisable.
 	Types []string
-	// RequiredClaims are claims that a token must have, each with one of the values in the list. They tell
-	// access tokens from other tokens of the issuer, and the tokens for this API from the tokens for others,
-	// where `typ` and `aud` do not. A value is the text of a string byte for byte, true or false, or the JSON
-	// text of a number. Of an array one element is enough. [AnyValue] alone stands for any value, and [NoValue]
-	// alone for an absent claim. "" beside values means that the claim may be absent. A claim that is there and
-	// empty is refused.
+	// RequiredClaims are claims that a token must have, each with one of the values in its list. A value is
+	// the text of a string byte for byte, true or false, or the JSON text of a number. Of an array one element
+	// is enough. [AnyValue] alone stands for any value, and [NoValue] alone for an absent claim. "" beside
+	// values means that the claim may be absent. A claim that is there and empty is refused.
 	//
 	// The claims at_hash, c_hash, nonce, events and token_introspection belong to ID tokens, logout tokens,
 	// security events and introspection answers, which are signed with the same keys. A token that has one is
-	// refused, unless RequiredClaims names the claim. {"", AnyValue} says for these claims that they may be
+	// refused, unless RequiredClaims names the claim. {"", AnyValue} means for these claims that they may be
 	// there.
 	//
 	// Pointers may have the placeholder *.
@@ -71,11 +74,17 @@ type Issuer struct {
 	// RequiredHeader are members that the JOSE header must have, in the form of RequiredClaims, for issuers
 	// whose kinds of token differ in the header alone. Types and Algorithms judge `typ` and `alg`.
 	RequiredHeader map[string][]string
+	// MaxLifetime is the longest time from `iat` to `exp`, at least one second. A token that lives longer, or
+	// has no `iat`, is [ErrInvalid]. The default, zero, accepts any lifetime.
+	MaxLifetime time.Duration
 	// Audience is the audience of tokens that have no `aud`. A token that has an `aud` is judged by it.
-	// RequiredClaims must then list the clients of this API, as values of one of ClientClaims or
-	// SubjectClaims. If the issuer's keys serve this API alone, list the issuer's URL for iss. The default, "",
-	// leaves such tokens without an audience.
+	// Audience needs an entry in RequiredClaims that lists the clients of this API, as values of one of
+	// ClientClaims or SubjectClaims. If the issuer's keys serve this API alone, list URL for "iss" there. The
+	// default, "", leaves such tokens without an audience.
 	Audience string
+
+	// What the claims are called:
+
 	// SubjectClaims are the claims that may hold the subject, a string. The first one that a token has
 	// counts. The default is "sub". A token without a subject is refused.
 	SubjectClaims []string
@@ -87,31 +96,38 @@ type Issuer struct {
 	//
 	// Pointers may have the placeholders *, {scope} and {organization}.
 	ScopeClaims []string
-	// UniteScopes makes the scopes of all ScopeClaims count, as Entra ID's scp and roles.
+	// UniteScopes makes all ScopeClaims count. Entra ID needs it: scopes stand in scp and in roles.
 	UniteScopes bool
 	// ClientClaims are the claims that may hold the client, a string. If a token has several of these claims,
 	// they must be equal. The default is "client_id".
 	ClientClaims []string
-	// ClientTokens are the claims by which the token that a client obtained for itself (RFC 6749 section 4.4)
-	// is told, and UserTokens those of a user's token. Their form is that of RequiredClaims, and {client} in
-	// a value stands for the client. All entries must match. If only one of the two is given, all other
-	// tokens are of the other kind. A token that matches both, or neither, is of unknown kind, and so is
-	// every token if neither is given, or if {client} is asked for and the token names no client. A rule for
-	// users or for clients refuses a token of unknown kind. Give both if the issuer has tokens of a third kind.
+	// ClientTokens are the claims of a token that a client obtained for itself (RFC 6749 section 4.4).
+	// UserTokens are the claims of a user's token. Both have the form of RequiredClaims, and {client} in a
+	// value stands for the client. All entries of a field must match. If only one field is set, every other
+	// token is of the other kind. UserTokens {"sub": {AnyValue}} makes every token a user's. Set both fields if
+	// the issuer has tokens of a third kind: a token that matches both or neither is of unknown kind.
+	//
+	// Every token is of unknown kind if neither field is set. So is a token without a client, if a value has
+	// {client}. A rule for users or for clients refuses a token of unknown kind.
 	ClientTokens, UserTokens map[string][]string
 	// OrganizationClaim is the claim that holds the organization, a string. Leave it empty only if the issuer
-	// has no such claim: without it, a token for one organization counts as a token for all. A pointer with
-	// placeholders that leads to none or to several organizations, in a token that has the claim before the
-	// placeholder, grants neither global methods nor those of an organization.
+	// has no such claim: without it, a token for one organization counts as a token for all. A token whose
+	// pointer leads to no organization, or to several, grants nothing if the claim before the placeholder is
+	// there.
 	//
 	// A pointer may have the placeholders * and {organization}.
 	OrganizationClaim string
 	// OrganizationAudience is the prefix of the organization's id in the `aud` of an organization token.
 	// Leave it empty only if the issuer has no such tokens, for the same reason.
 	OrganizationAudience string
-	// MaxLifetime is the longest time from `iat` to `exp`, at least one second. A token that lives longer, or
-	// has no `iat`, is [ErrInvalid]. The default, zero, accepts any lifetime.
-	MaxLifetime time.Duration
+
+	faults []error // of the arguments of a preset
 }
 
-const clientPlaceholder = "{client}"
+// The placeholders of a JSON Pointer, and of a value in ClientTokens and UserTokens.
+const (
+	everyPlaceholder        = "*"
+	scopePlaceholder        = "{scope}"
+	organizationPlaceholder = "{organization}"
+	clientPlaceholder       = "{client}"
+)

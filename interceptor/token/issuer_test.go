@@ -33,10 +33,10 @@ func TestNewVerifierFaults(t *testing.T) {
 		dot       = "its host begins with a dot: a part of the URL seems to be missing; if a variable or a file should supply it, set the variable or fill the file"
 		noTyp     = `Types: "" accepts tokens without typ, which ID tokens are too, and RequiredClaims requires nothing that access tokens alone have: name such a claim there, such as "client_id": {token.AnyValue}`
 		twice     = ": give each iss to one Issuer; if two servers write the same iss, set another at one of them"
-		noURI     = "; if the issuer's iss is no URL, set KeySetURL"
+		noURI     = "; if the issuer's iss is not a URL, set KeySetURL"
 		noAlg     = "Algorithms: none given: list the algorithms with which the issuer signs access tokens, such as RS256"
 		noName    = "is blank: write the name of a claim; if a variable or a file should supply it, set the variable or fill the file"
-		weaker    = "it is not an https URL, while the issuer's is"
+		weaker    = "it is not an https URL, while the issuer's is: write the https URL of the key set"
 	)
 	tests := []struct {
 		name   string

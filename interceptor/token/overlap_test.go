@@ -26,7 +26,7 @@ func TestIssuersOverlap(t *testing.T) {
 		return fmt.Sprintf("token: issuer %q is given twice: give each iss to one Issuer; if two servers write the same iss, set another at one of them", url)
 	}
 	both := func(a, b string) string {
-		return fmt.Sprintf("token: issuers %q and %q can be the iss of one token: leave one of them out, or list different tenants in their RequiredClaims", a, b)
+		return fmt.Sprintf("token: issuers %q and %q can have the same iss: leave one of them out, or list different tenants in their RequiredClaims", a, b)
 	}
 	tests := []struct {
 		name  string
@@ -72,59 +72,88 @@ func TestIssuersOverlap(t *testing.T) {
 	}
 }
 
-// TestPresetFaults gives each preset an empty value for each argument, as an unset variable does.
+const (
+	tenantA = "aaaaaaaa-1111-2222-3333-444444444444"
+	tenantB = "bbbbbbbb-1111-2222-3333-444444444444"
+)
+
+// TestPresetFaults gives each preset an empty value for each argument, as an unset variable does, and values that cannot be
+// meant.
 func TestPresetFaults(t *testing.T) {
 	t.Parallel()
 	const (
-		noURL    = "token: an issuer's URL is empty: give the tenant's endpoint or domain, or Issuer.URL; if a variable or a file should supply it, set the variable or fill the file"
-		audience = "Audience: it is blank: give the audience that rules name; if a variable or a file should supply it, set the variable or fill the file"
-		none     = " has an empty list: list the values to accept, or token.AnyValue alone for any value"
-		blank    = ` lists a blank value, or "*" in a preset: list the values to accept; if a variable or a file should supply one, set the variable or fill the file`
-		entra    = `token: issuer "https://login.microsoftonline.com/{tid}/v2.0": `
-		cognito  = `token: issuer "https://cognito-idp.eu-west-1.amazonaws.com/eu-west-1_a": `
-		clerk    = `token: issuer "https://clerk.test": `
+		noURL   = "token: an issuer's URL is empty: give the tenant's endpoint or domain, or Issuer.URL; if a variable or a file should supply it, set the variable or fill the file"
+		isEmpty = `"" is empty: if a variable or a file should supply it, set the variable or fill the file`
+		guid    = ` does not look like "11111111-2222-3333-4444-555555555555"`
+		origin  = ` does not look like "https://app.acme.com"`
+		pool    = ` does not look like "eu-west-1_AbCdEf123"`
+		account = ` does not look like "worker@project.iam.gserviceaccount.com"`
 	)
+	for _, test := range []struct {
+		name   string
+		issuer token.Issuer
+		fault  string
+	}{
+		{"Auth0", token.Auth0(""), noURL},
+		{"AuthAction", token.AuthAction(""), noURL},
+		{"Clerk, domain", token.Clerk("", api, "https://app.test"), noURL},
+		{"Clerk, audience", token.Clerk("clerk.test", "", "https://app.test"), "token: Clerk: audience: " + isEmpty},
+		{"Clerk, no origins", token.Clerk("clerk.test", api), `token: Clerk: no origins are given: give some, such as "https://app.acme.com"`},
+		{"Clerk, origin", token.Clerk("clerk.test", api, ""), "token: Clerk: origins: " + isEmpty},
+		{"Clerk, one of the origins", token.Clerk("clerk.test", api, "https://app.test", ""), "token: Clerk: origins: " + isEmpty},
+		{"Clerk, any origin", token.Clerk("clerk.test", api, token.AnyValue), `token: Clerk: origins: "*"` + origin},
+		{"Clerk, origin with a path", token.Clerk("clerk.test", api, "https://app.test/"), `token: Clerk: origins: "https://app.test/"` + origin},
+		{"Clerk, origin without a scheme", token.Clerk("clerk.test", api, "app.test"), `token: Clerk: origins: "app.test"` + origin},
+		{"Cognito, pool", token.Cognito("", api, "a"), "token: Cognito: poolID: " + isEmpty},
+		{"Cognito, ARN", token.Cognito("arn:aws:cognito-idp:eu-west-1:1:userpool/eu-west-1_a", api, "a"), `token: Cognito: poolID: "arn:aws:cognito-idp:eu-west-1:1:userpool/eu-west-1_a"` + pool},
+		{"Cognito, URL", token.Cognito("https://cognito-idp.eu-west-1.amazonaws.com/eu-west-1_a", api, "a"), `token: Cognito: poolID: "https://cognito-idp.eu-west-1.amazonaws.com/eu-west-1_a"` + pool},
+		{"Cognito, audience", token.Cognito("eu-west-1_a", "", "a"), "token: Cognito: audience: " + isEmpty},
+		{"Cognito, no clients", token.Cognito("eu-west-1_a", api), `token: Cognito: no clientIDs are given: give some, such as "1example23456789"`},
+		{"Cognito, one of the clients", token.Cognito("eu-west-1_a", api, "a", ""), "token: Cognito: clientIDs: " + isEmpty},
+		{"Cognito, any client", token.Cognito("eu-west-1_a", api, token.AnyValue), `token: Cognito: clientIDs: "*" does not look like "1example23456789"`},
+		{"Cognito, all at once", token.Cognito("", " ", "a\n"), "token: Cognito: poolID: " + isEmpty + "\n" + `token: Cognito: audience: " " is empty: if a variable or a file should supply it, set the variable or fill the file` + "\n" +
+			`token: Cognito: clientIDs: "a\n" has white space around it, such as a line break at its end: if a variable or a file supplies it, remove the white space there`},
+		{"Dex", token.Dex(""), noURL},
+		{"Entra", token.Entra(""), "token: Entra: tenantID: " + isEmpty},
+		{"Entra, common", token.Entra("common"), `token: Entra: tenantID: "common"` + guid},
+		{"Entra, a domain", token.Entra("acme.onmicrosoft.com"), `token: Entra: tenantID: "acme.onmicrosoft.com"` + guid},
+		{"Entra, upper case", token.Entra("AAAAAAAA-1111-2222-3333-444444444444"), `token: Entra: tenantID: "AAAAAAAA-1111-2222-3333-444444444444"` + guid},
+		{"EntraTenants, none", token.EntraTenants(), `token: EntraTenants: no tenantIDs are given: give some, such as "11111111-2222-3333-4444-555555555555"`},
+		{"EntraTenants, one of them", token.EntraTenants(tenantA, ""), "token: EntraTenants: tenantIDs: " + isEmpty},
+		{"EntraTenants, any", token.EntraTenants(token.AnyValue), `token: EntraTenants: tenantIDs: "*"` + guid},
+		{"EntraTenants, common", token.EntraTenants("common"), `token: EntraTenants: tenantIDs: "common"` + guid},
+		{"Firebase, project", token.Firebase("", "password"), "token: Firebase: projectID: " + isEmpty},
+		{"Firebase, no providers", token.Firebase("p"), `token: Firebase: no providers are given: give some, such as "password"`},
+		{"Firebase, one of the providers", token.Firebase("p", "", "password"), "token: Firebase: providers: " + isEmpty},
+		{"Firebase, no provider", token.Firebase("p", token.NoValue), `token: Firebase: providers: "!*" does not look like "password"`},
+		{"GoogleServiceAccounts, none", token.GoogleServiceAccounts(), `token: GoogleServiceAccounts: no addresses are given: give some, such as "worker@project.iam.gserviceaccount.com"`},
+		{"GoogleServiceAccounts, one of them", token.GoogleServiceAccounts("a@p.iam.gserviceaccount.com", ""), "token: GoogleServiceAccounts: addresses: " + isEmpty},
+		{"GoogleServiceAccounts, any", token.GoogleServiceAccounts(token.AnyValue), `token: GoogleServiceAccounts: addresses: "*"` + account},
+		{"GoogleServiceAccounts, a person", token.GoogleServiceAccounts("ada@example.com"), `token: GoogleServiceAccounts: addresses: "xxxxx@example.com"` + account},
+		{"Keycloak", token.Keycloak(""), noURL},
+		{"Keycloak, no realm", token.Keycloak("https://sso.test"), `token: Keycloak: url: "https://sso.test" does not look like "https://sso.example.com/realms/acme"`},
+		{"Keycloak, slash", token.Keycloak("https://sso.test/realms/a/"), `token: Keycloak: url: "https://sso.test/realms/a/" does not look like "https://sso.example.com/realms/acme"`},
+		{"Kubernetes", token.Kubernetes(""), noURL},
+		{"Logto", token.Logto(""), noURL},
+		{"Okta", token.Okta(""), noURL},
+		{"Okta, the org server", token.Okta("https://acme.okta.com"), `token: Okta: url: "https://acme.okta.com" does not look like "https://acme.okta.com/oauth2/default"`},
+		{"Supabase", token.Supabase(""), noURL},
+		{"WorkOS, client", token.WorkOS("", api), "token: WorkOS: clientID: " + isEmpty},
+		{"WorkOS, audience", token.WorkOS("client_1", ""), "token: WorkOS: audience: " + isEmpty},
+		{"Zitadel, URL", token.Zitadel("", "1"), noURL},
+		{"Zitadel, project", token.Zitadel("https://idp.test", ""), "token: Zitadel: projectID: " + isEmpty},
+	} {
+		checkFaults(t, []configuration{{test.name, test.issuer, nil, []string{test.fault}}, {test.name + ", twice", test.issuer, []token.Issuer{test.issuer}, []string{test.fault}}})
+	}
 	checkFaults(t, []configuration{
-		{"Auth0", token.Auth0(""), nil, []string{noURL}},
-		{"AuthAction", token.AuthAction(""), nil, []string{noURL}},
-		{"Clerk, domain", token.Clerk("", api, "https://app.test"), nil, []string{noURL}},
-		{"Clerk, audience", token.Clerk("clerk.test", "", "https://app.test"), nil, []string{clerk + audience}},
-		{"Clerk, no origins", token.Clerk("clerk.test", api), nil, []string{clerk + `RequiredClaims: "azp"` + none}},
-		{"Clerk, origin", token.Clerk("clerk.test", api, ""), nil, []string{clerk + `RequiredClaims: "azp"` + blank}},
-		{"Clerk, one of the origins", token.Clerk("clerk.test", api, "https://app.test", ""), nil, []string{clerk + `RequiredClaims: "azp"` + blank}},
-		{"Cognito, pool", token.Cognito("", api, "a"), nil, []string{noURL}},
-		{"Cognito, audience", token.Cognito("eu-west-1_a", "", "a"), nil, []string{cognito + audience}},
-		{"Cognito, no clients", token.Cognito("eu-west-1_a", api), nil, []string{cognito + `RequiredClaims: "client_id"` + none}},
-		{"Cognito, one of the clients", token.Cognito("eu-west-1_a", api, "a", ""), nil, []string{cognito + `RequiredClaims: "client_id"` + blank}},
-		{"Dex", token.Dex(""), nil, []string{noURL}},
-		{"Entra", token.Entra(""), nil, []string{noURL}},
-		{"Entra, blank", token.Entra(" "), nil, []string{noURL}},
-		{"EntraTenants, none", token.EntraTenants(), nil, []string{entra + `RequiredClaims: "tid"` + none}},
-		{"EntraTenants, one of them", token.EntraTenants("a", ""), nil, []string{entra + `RequiredClaims: "tid"` + blank}},
-		{"Firebase, project", token.Firebase("", "password"), nil, []string{noURL}},
-		{"Firebase, no providers", token.Firebase("p"), nil, []string{`token: issuer "https://securetoken.google.com/p": RequiredClaims: "/firebase/sign_in_provider"` + none}},
-		{"Firebase, one of the providers", token.Firebase("p", "", "password"), nil, []string{`token: issuer "https://securetoken.google.com/p": RequiredClaims: "/firebase/sign_in_provider"` + blank}},
-		{"GoogleServiceAccounts, none", token.GoogleServiceAccounts(), nil, []string{`token: issuer "https://accounts.google.com": RequiredClaims: "email"` + none}},
-		{"GoogleServiceAccounts, one of them", token.GoogleServiceAccounts("a@b.test", ""), nil, []string{`token: issuer "https://accounts.google.com": RequiredClaims: "email"` + blank}},
-		{"Clerk, any origin", token.Clerk("clerk.test", api, token.AnyValue), nil, []string{clerk + `RequiredClaims: "azp"` + blank}},
-		{"Cognito, any client", token.Cognito("eu-west-1_a", api, token.AnyValue), nil, []string{cognito + `RequiredClaims: "client_id"` + blank}},
-		{"EntraTenants, any", token.EntraTenants(token.AnyValue), nil, []string{entra + `RequiredClaims: "tid"` + blank}},
-		{"GoogleServiceAccounts, any", token.GoogleServiceAccounts(token.AnyValue), nil, []string{`token: issuer "https://accounts.google.com": RequiredClaims: "email"` + blank}},
-		{"Keycloak", token.Keycloak(""), nil, []string{noURL}},
-		{"Kubernetes", token.Kubernetes(""), nil, []string{noURL}},
-		{"Logto", token.Logto(""), nil, []string{noURL}},
-		{"Okta", token.Okta(""), nil, []string{noURL}},
-		{"Supabase", token.Supabase(""), nil, []string{noURL}},
-		{"WorkOS, client", token.WorkOS("", api), nil, []string{noURL, `token: issuer "": RequiredClaims: "iss"` + blank}},
-		{"WorkOS, audience", token.WorkOS("client_1", ""), nil, []string{`token: issuer "https://api.workos.com/user_management/client_1": ` + audience}},
-		{"Zitadel, URL", token.Zitadel("", "1"), nil, []string{noURL}},
-		{"Zitadel, project", token.Zitadel("https://idp.test", ""), nil, []string{`token: issuer "https://idp.test": ScopeClaims: "" is blank: write the name of a claim; if a variable or a file should supply it, set the variable or fill the file`}},
-
 		{"all given", token.Auth0("auth0.test"), []token.Issuer{
-			token.AuthAction("action.test"), token.Clerk("clerk.test", api, "https://app.test"), token.Cognito("eu-west-1_a", api, "a"), token.Dex("https://dex.test"), token.Entra("t"), token.Firebase("p", "password"),
-			token.GoogleServiceAccounts("a@b.test"), token.Keycloak("https://kc.test"), token.Kubernetes("https://k8s.test"), token.Logto("https://logto.test"), token.Okta("https://okta.test"), token.Supabase("https://supabase.test"), token.WorkOS("client_1", api), token.Zitadel("https://zitadel.test", "1"),
+			token.AuthAction("action.test"), token.Clerk("clerk.test", api, "https://app.test", "http://localhost:3000", "chrome-extension://abc"), token.Cognito("us-gov-west-1_a", api, "a"), token.Dex("https://dex.test"), token.Entra(tenantA), token.Firebase("p", "password"),
+			token.GoogleServiceAccounts("a@p.iam.gserviceaccount.com", "1-compute@developer.gserviceaccount.com"), token.Keycloak("https://kc.test/auth/realms/a"), token.Kubernetes("https://k8s.test"), token.Logto("https://logto.test"), token.Okta("https://okta.test/oauth2/aus1"), token.Supabase("https://supabase.test"), token.WorkOS("client_1", api), token.Zitadel("https://zitadel.test", "1"),
 		}, nil},
-		{"tenants of Entra ID", token.EntraTenants("a", "b"), []token.Issuer{token.Entra("c")}, nil},
+		{"tenants of Entra ID", token.EntraTenants(tenantA, tenantB), []token.Issuer{token.Entra("cccccccc-1111-2222-3333-444444444444")}, nil},
+		{"one tenant of Entra ID twice", token.EntraTenants(tenantA, tenantB), []token.Issuer{token.Entra(tenantA)}, []string{
+			`token: issuers "https://login.microsoftonline.com/{tid}/v2.0" and "https://login.microsoftonline.com/` + tenantA + `/v2.0" can have the same iss: leave one of them out, or list different tenants in their RequiredClaims`,
+		}},
 		{"any tenant of Entra ID", token.EntraAnyTenant(), nil, nil},
 	})
 }
@@ -132,11 +161,11 @@ func TestPresetFaults(t *testing.T) {
 // TestPresetsAreCopies changes the arguments of presets after the call.
 func TestPresetsAreCopies(t *testing.T) {
 	t.Parallel()
-	given := []string{"a"}
-	issuers := []token.Issuer{token.Clerk("clerk.test", api, given...), token.Cognito("p", api, given...), token.EntraTenants(given...), token.Firebase("p", given...), token.GoogleServiceAccounts(given...)}
+	given := []string{"https://app.test"}
+	issuers := []token.Issuer{token.Clerk("clerk.test", api, given...), token.Cognito("eu-west-1_a", api, given...), token.EntraTenants(given...), token.Firebase("p", given...), token.GoogleServiceAccounts(given...)}
 	given[0] = "b"
 	for n, claim := range []string{"azp", "client_id", "tid", "/firebase/sign_in_provider", "email"} {
-		if values := issuers[n].RequiredClaims[claim]; len(values) != 1 || values[0] != "a" {
+		if values := issuers[n].RequiredClaims[claim]; len(values) != 1 || values[0] != "https://app.test" {
 			t.Errorf("%s: the values are %q", claim, values)
 		}
 	}

@@ -1,8 +1,6 @@
 package token
 
 import (
-	"cmp"
-	"fmt"
 	"slices"
 	"strings"
 
@@ -63,19 +61,20 @@ func AuthAction(domain string) Issuer {
 // A session with a pending task and a token of another origin are refused. So are the tokens of JWT templates
 // and of machines, which may hold any claim: `cat` in the header tells them.
 func Clerk(domain, audience string, origins ...string) Issuer {
-	return Issuer{
+	issuer := Issuer{
 		URL:               endpoint.DomainURL(domain, ""),
 		KeySetURL:         endpoint.DomainURL(domain, "/.well-known/jwks.json"),
 		Algorithms:        []string{"RS256"},
 		Types:             []string{"JWT"},
 		RequiredHeader:    claims{"cat": {"cl_B7d4PD111AAA"}},
-		RequiredClaims:    claims{"azp": listed(origins), "sid": {AnyValue}, "sts": {"", "active"}, "v": {"2"}},
-		Audience:          orBlank(audience),
+		RequiredClaims:    claims{"azp": slices.Clone(origins), "sts": {"", "active"}, "v": {"2"}},
+		Audience:          audience,
 		ScopeClaims:       []string{ClerkPermissions},
 		ClientClaims:      []string{"azp"},
-		UserTokens:        claims{"sid": {AnyValue}},
+		UserTokens:        claims{"sub": {AnyValue}},
 		OrganizationClaim: "/o/id",
 	}
+	return issuer.check("Clerk", given("audience", anyText, "https://api.example.com", audience), given("origins", originForm, "https://app.acme.com", origins...))
 }
 
 // Cognito returns the issuer of the access tokens of an Amazon Cognito user pool, given its id such as
@@ -85,20 +84,21 @@ func Clerk(domain, audience string, origins ...string) Issuer {
 //
 // At Cognito: give the API a resource server, whose scopes are then such as "https://api.example.com/read".
 // To use the groups of a user, set ScopeClaims to "cognito:groups". Outside of the partition aws, set URL and
-// KeySetURL. ID tokens are told by `token_use`.
-func Cognito(pool, audience string, clients ...string) Issuer {
-	region, _, _ := strings.Cut(pool, "_")
-	url := with(pool, "https://cognito-idp."+region+".amazonaws.com/%s")
-	return Issuer{
+// KeySetURL. ID tokens are refused by `token_use`.
+func Cognito(poolID, audience string, clientIDs ...string) Issuer {
+	region, _, _ := strings.Cut(poolID, "_")
+	url := "https://cognito-idp." + region + ".amazonaws.com/" + poolID
+	issuer := Issuer{
 		URL:            url,
-		KeySetURL:      with(url, "%s/.well-known/jwks.json"),
+		KeySetURL:      url + "/.well-known/jwks.json",
 		Algorithms:     []string{"RS256"},
 		Types:          []string{""},
-		RequiredClaims: claims{"token_use": {"access"}, "client_id": listed(clients)},
-		Audience:       orBlank(audience),
+		RequiredClaims: claims{"token_use": {"access"}, "client_id": slices.Clone(clientIDs)},
+		Audience:       audience,
 		ClientTokens:   claims{"sub": {clientPlaceholder}},
 		UserTokens:     claims{"username": {AnyValue}},
 	}
+	return issuer.check("Cognito", given("poolID", poolForm, "eu-west-1_AbCdEf123", poolID), given("audience", anyText, "https://api.example.com", audience), given("clientIDs", anyText, "1example23456789", clientIDs...))
 }
 
 // Dex returns the issuer of a Dex server, given its issuer URL. Dex signs access tokens exactly as ID tokens:
@@ -125,17 +125,18 @@ func Dex(url string) Issuer {
 // At Firebase: the audience that rules name is the project's id. The scopes are the custom claim
 // `permissions`, which your backend sets with the Admin SDK. The organization is the tenant
 // (`firebase.tenant`), if the user belongs to one.
-func Firebase(project string, providers ...string) Issuer {
-	return Issuer{
-		URL:               with(project, "https://securetoken.google.com/%s"),
+func Firebase(projectID string, providers ...string) Issuer {
+	issuer := Issuer{
+		URL:               "https://securetoken.google.com/" + projectID,
 		KeySetURL:         "https://www.googleapis.com/service_accounts/v1/jwk/securetoken@system.gserviceaccount.com",
 		Algorithms:        []string{"RS256"},
 		Types:             []string{"JWT"},
-		RequiredClaims:    claims{"/firebase/sign_in_provider": listed(providers)},
+		RequiredClaims:    claims{"/firebase/sign_in_provider": slices.Clone(providers)},
 		ScopeClaims:       []string{"permissions"},
 		UserTokens:        claims{"/firebase/sign_in_provider": {AnyValue}},
 		OrganizationClaim: "/firebase/tenant",
 	}
+	return issuer.check("Firebase", given("projectID", anyText, "acme-prod", projectID), given("providers", anyText, "password", providers...))
 }
 
 // Keycloak returns the issuer of a Keycloak realm, given its URL such as
@@ -151,12 +152,12 @@ func Firebase(project string, providers ...string) Issuer {
 // "/organization/*/id". If the mapper writes an object without ids, set it to "/organization/{organization}".
 // A client that does not request the scope organization gets a token for global methods.
 //
-// ID tokens are told by `typ` in the payload. A token with `client_id` is a client's (a service account), and
-// a token with `sid` is a user's. Clients that an old Keycloak made write `clientId`: rename the claim in
+// ID tokens are refused by `typ` in the payload. A token with `client_id` is a client's (a service account),
+// and a token with `sid` is a user's. Clients that an old Keycloak made write `clientId`: rename the claim in
 // their mapper Client ID.
-func Keycloak(realm string) Issuer {
-	return Issuer{
-		URL:               realm,
+func Keycloak(url string) Issuer {
+	issuer := Issuer{
+		URL:               url,
 		Algorithms:        []string{"RS256"},
 		Types:             []string{"JWT", "at+jwt"},
 		RequiredClaims:    claims{"typ": {"Bearer"}, "nonce": {"", AnyValue}},
@@ -165,6 +166,7 @@ func Keycloak(realm string) Issuer {
 		UserTokens:        claims{"sid": {AnyValue}},
 		OrganizationClaim: "/organization/*",
 	}
+	return issuer.check("Keycloak", given("url", realmForm, "https://sso.example.com/realms/acme", url))
 }
 
 // Logto returns the issuer of a Logto tenant, given its endpoint such as "https://tenant.logto.app", with or
@@ -191,7 +193,7 @@ func Logto(tenant string) Issuer {
 // server. The scopes are `scp`; set ScopeClaims to "groups" for a groups claim. ID tokens are told by `cid`,
 // which access tokens alone have.
 func Okta(url string) Issuer {
-	return Issuer{
+	issuer := Issuer{
 		URL:            url,
 		Algorithms:     []string{"RS256"},
 		Types:          []string{"", "at+jwt"},
@@ -201,6 +203,7 @@ func Okta(url string) Issuer {
 		ClientTokens:   claims{"sub": {clientPlaceholder}},
 		UserTokens:     claims{"uid": {AnyValue}},
 	}
+	return issuer.check("Okta", given("url", serverForm, "https://acme.okta.com/oauth2/default", url))
 }
 
 // Supabase returns the issuer of a Supabase project, given its URL such as
@@ -211,13 +214,13 @@ func Okta(url string) Issuer {
 // sets: users write `user_metadata` themselves.
 //
 // Anonymous users are refused. So are the tokens of applications of the OAuth server, which have all that the
-// user may do: list the applications to accept for "client_id" in RequiredClaims. To require a second factor,
-// list "aal2" for "aal".
-func Supabase(project string) Issuer {
-	url := endpoint.WithPath(project, "/auth/v1")
+// user may do: to accept an application beside your own pages, set "client_id" in RequiredClaims to {"", ID}.
+// To require a second factor, list "aal2" for "aal".
+func Supabase(projectURL string) Issuer {
+	url := endpoint.WithPath(projectURL, "/auth/v1")
 	return Issuer{
 		URL:               url,
-		KeySetURL:         with(url, "%s/.well-known/jwks.json"),
+		KeySetURL:         endpoint.WithPath(url, "/.well-known/jwks.json"),
 		Algorithms:        []string{"ES256", "RS256"},
 		Types:             []string{"JWT"},
 		RequiredClaims:    claims{"role": {"authenticated"}, "is_anonymous": {"false"}, "client_id": {NoValue}},
@@ -235,18 +238,19 @@ func Supabase(project string) Issuer {
 // have another `iss`, set URL, and "iss" in RequiredClaims. Only the key set, which belongs to the client id,
 // separates you from other customers of WorkOS: keep KeySetURL.
 func WorkOS(clientID, audience string) Issuer {
-	url := with(clientID, "https://api.workos.com/user_management/%s")
-	return Issuer{
+	url := "https://api.workos.com/user_management/" + clientID
+	issuer := Issuer{
 		URL:               url,
-		KeySetURL:         with(clientID, "https://api.workos.com/sso/jwks/%s"),
+		KeySetURL:         "https://api.workos.com/sso/jwks/" + clientID,
 		Algorithms:        []string{"RS256"},
 		Types:             []string{""},
-		RequiredClaims:    claims{"sid": {AnyValue}, "iss": {orBlank(url)}},
-		Audience:          orBlank(audience),
+		RequiredClaims:    claims{"sid": {AnyValue}, "iss": {url}},
+		Audience:          audience,
 		ScopeClaims:       []string{"permissions"},
 		UserTokens:        claims{"sid": {AnyValue}},
 		OrganizationClaim: "org_id",
 	}
+	return issuer.check("WorkOS", given("clientID", anyText, "client_01H", clientID), given("audience", anyText, "https://api.example.com", audience))
 }
 
 // Zitadel returns the issuer of a Zitadel instance, given its URL such as "https://acme.zitadel.cloud", and
@@ -259,40 +263,15 @@ func WorkOS(clientID, audience string) Issuer {
 // The organization is the user's own. The scopes are the roles in the project that the user was granted in
 // this organization: roles in other organizations and in other projects do not count. A token without the
 // organization is refused, since the client chooses whether the token names it. Users and clients cannot be
-// told apart. ID tokens are told by `jti`, which they do not have.
-func Zitadel(url, project string) Issuer {
-	return Issuer{
+// told apart. ID tokens are refused, since they have no `jti`.
+func Zitadel(url, projectID string) Issuer {
+	issuer := Issuer{
 		URL:               url,
 		Algorithms:        []string{"RS256"},
 		Types:             []string{"JWT", "at+jwt"},
 		RequiredClaims:    claims{"client_id": {AnyValue}, "jti": {AnyValue}, "urn:zitadel:iam:user:resourceowner:id": {AnyValue}},
-		ScopeClaims:       []string{with(escape.Replace(project), "/urn:zitadel:iam:org:project:%s:roles/{scope}/{organization}")},
+		ScopeClaims:       []string{"/urn:zitadel:iam:org:project:" + escape.Replace(projectID) + ":roles/{scope}/{organization}"},
 		OrganizationClaim: "urn:zitadel:iam:user:resourceowner:id",
 	}
-}
-
-// claims are the values of claims, by their names.
-type claims = map[string][]string
-
-// with returns a format with a value, or "" for a blank value, which is then a fault.
-func with(value, format string) string {
-	if endpoint.IsBlank(value) {
-		return ""
-	}
-	return fmt.Sprintf(format, value)
-}
-
-// orBlank returns a blank text for an empty one, which is then a fault.
-func orBlank(text string) string { return cmp.Or(text, " ") }
-
-// listed returns a copy of values in which "" and [AnyValue] are blank, and so a fault: a preset that asks
-// for values accepts no others.
-func listed(values []string) []string {
-	values = slices.Clone(values)
-	for n, value := range values {
-		if value == mayBeAbsent || value == AnyValue {
-			values[n] = " "
-		}
-	}
-	return values
+	return issuer.check("Zitadel", given("projectID", anyText, "229", projectID))
 }

@@ -1,5 +1,9 @@
 package token
 
+import "slices"
+
+const exampleTenant = "11111111-2222-3333-4444-555555555555"
+
 // Entra returns the issuer of the version 2.0 access tokens of one Microsoft Entra ID tenant, given the
 // tenant's id, a GUID.
 //
@@ -13,19 +17,19 @@ package token
 //
 // An ID token is refused, even one of an application that is registered together with its API, since it has
 // no `azp`.
-func Entra(tenant string) Issuer {
+func Entra(tenantID string) Issuer {
 	issuer := entra()
-	issuer.URL = with(tenant, "https://login.microsoftonline.com/%s/v2.0")
-	return issuer
+	issuer.URL = "https://login.microsoftonline.com/" + tenantID + "/v2.0"
+	return issuer.check("Entra", given("tenantID", guidForm, exampleTenant, tenantID))
 }
 
 // EntraTenants is [Entra] for several tenants, given their ids. The organization of
 // MODEL_ORGANIZATION_RESOURCE is the tenant (`tid`). Keys of other tenants, and of personal accounts, verify
 // nothing.
-func EntraTenants(tenants ...string) Issuer {
+func EntraTenants(tenantIDs ...string) Issuer {
 	issuer := EntraAnyTenant()
-	issuer.RequiredClaims["tid"] = listed(tenants)
-	return issuer
+	issuer.RequiredClaims["tid"] = slices.Clone(tenantIDs)
+	return issuer.check("EntraTenants", given("tenantIDs", guidForm, exampleTenant, tenantIDs...))
 }
 
 // EntraAnyTenant is [EntraTenants] for every tenant of Entra ID, also for those that anybody makes, and for

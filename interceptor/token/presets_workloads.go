@@ -1,5 +1,7 @@
 package token
 
+import "slices"
+
 // GoogleServiceAccounts returns the issuer of the ID tokens of Google service accounts, given the addresses
 // of the accounts that are accepted, such as "worker@project.iam.gserviceaccount.com". Anybody's service
 // account gets a token for any audience, so nothing but the address tells yours from others'.
@@ -8,15 +10,16 @@ package token
 // token has no scopes: rules must be `authenticated`. All tokens are clients', and the client is the
 // account's unique id.
 func GoogleServiceAccounts(addresses ...string) Issuer {
-	return Issuer{
+	issuer := Issuer{
 		URL:            "https://accounts.google.com",
 		KeySetURL:      "https://www.googleapis.com/oauth2/v3/certs",
 		Algorithms:     []string{"RS256"},
 		Types:          []string{"JWT"},
-		RequiredClaims: claims{"email": listed(addresses), "email_verified": {"true"}},
+		RequiredClaims: claims{"email": slices.Clone(addresses), "email_verified": {"true"}},
 		ClientClaims:   []string{"azp"},
 		ClientTokens:   claims{"email_verified": {"true"}},
 	}
+	return issuer.check("GoogleServiceAccounts", given("addresses", addressForm, "worker@project.iam.gserviceaccount.com", addresses...))
 }
 
 // Kubernetes returns the issuer of the service account tokens of a cluster, given the URL that `kubectl get

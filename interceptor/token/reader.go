@@ -12,8 +12,8 @@ import (
 
 // A reader reads the claims of an issuer's tokens. It is an [Issuer], compiled.
 type reader struct {
-	Issuer
-	template
+	Issuer // without the fields that are compiled
+	url    template
 
 	paths        [][]string // of the values that are read from a payload
 	tenant       field      // the template's placeholder
@@ -46,11 +46,11 @@ const (
 	slotOtherKinds // one for each of otherKinds
 )
 
+var everyToken = append([]string{slotExp: "exp", slotNbf: "nbf", slotIat: "iat", slotJTI: "jti", slotAud: "aud", slotCnf: "cnf"}, otherKinds...)
+
 // otherKinds are claims of other tokens that are signed with the same keys: ID tokens, logout tokens, security
 // events (RFC 8417) and introspection answers (RFC 9701).
 var otherKinds = []string{"at_hash", "c_hash", "nonce", "events", "token_introspection"}
-
-var everyToken = append([]string{"exp", "nbf", "iat", "jti", "aud", "cnf"}, otherKinds...)
 
 // slotOf returns the place of the value at a path, and adds the path to those that are read.
 func (r *reader) slotOf(path []string) int {
@@ -79,10 +79,10 @@ func (r *reader) claims(segment, issuer string, p payload, deadline time.Time, l
 	if err := r.checkKind(p); err != nil {
 		return nil, err
 	}
-	if r.placeholder != "" {
+	if r.url.placeholder != "" {
 		tenant, ok := jose.Text(p[r.tenant.slot])
-		if !ok || !isSegment(tenant) || r.fill(tenant) != issuer {
-			return nil, invalid("iss is not the issuer of the token's %s", r.placeholder)
+		if !ok || !isSegment(tenant) || r.url.fill(tenant) != issuer {
+			return nil, invalid("iss is not Issuer.URL with the token's %s", r.url.placeholder)
 		}
 		c.issuer = strings.Clone(issuer)
 	}
@@ -161,7 +161,7 @@ func (r *reader) checkHeader(text string) error {
 		if met, err := entry.met(index.Find(entry.path), ""); err != nil {
 			return err
 		} else if !met {
-			return invalid("the header has no %s that Issuer.RequiredHeader lists: is it an access token?", entry.text)
+			return invalid("the header's %s is not what Issuer.RequiredHeader asks for: is it an access token?", entry.text)
 		}
 	}
 	return nil
@@ -223,7 +223,7 @@ func (r *reader) client(p payload) (string, error) {
 		case value == "":
 			return "", invalid("%s is empty", f.text)
 		case client != "" && client != value:
-			return "", invalid("%s names another client than the claims before it", f.text)
+			return "", invalid("%s names another client than the claims before it: the issuer must write one client, or Issuer.ClientClaims must have one of the claims", f.text)
 		}
 		client = value
 	}
@@ -232,11 +232,11 @@ func (r *reader) client(p payload) (string, error) {
 
 // caller returns the kind of party that a token speaks for.
 func (r *reader) caller(p payload, client string) (Caller, error) {
-	isClient, err := met(r.clientTokens, p, client)
+	isClient, err := allMet(r.clientTokens, p, client)
 	if err != nil {
 		return CallerUnknown, err
 	}
-	isUser, err := met(r.userTokens, p, client)
+	isUser, err := allMet(r.userTokens, p, client)
 	if err != nil {
 		return CallerUnknown, err
 	}
@@ -258,8 +258,8 @@ func (r *reader) caller(p payload, client string) (Caller, error) {
 	}
 }
 
-// met reports whether a token meets all requirements.
-func met(requirements []requirement, p payload, client string) (bool, error) {
+// allMet reports whether a token meets all requirements.
+func allMet(requirements []requirement, p payload, client string) (bool, error) {
 	all := true
 	for n := range requirements {
 		met, err := requirements[n].met(p[requirements[n].slot], client)

@@ -13,7 +13,8 @@ import (
 // AnyValue and NoValue stand alone in a list of [Issuer.RequiredClaims], [Issuer.RequiredHeader],
 // [Issuer.ClientTokens] or [Issuer.UserTokens].
 const (
-	// AnyValue stands for any value but null and an empty string: the claim must be there.
+	// AnyValue stands for any number or boolean, any string but the empty one, and an array that has one of
+	// these.
 	AnyValue = "*"
 	// NoValue means that the claim must be absent.
 	NoValue = "!*"
@@ -35,7 +36,7 @@ type requirement struct {
 // compileRequirement compiles an entry of RequiredClaims, RequiredHeader, ClientTokens or UserTokens. The text of
 // the error continues a sentence that begins with the name of the claim.
 func compileRequirement(field, name string, values []string) (r requirement, err error) {
-	if r.claimName, err = compileName(name, every); err != nil {
+	if r.claimName, err = compileName(name, everyPlaceholder); err != nil {
 		return r, err
 	}
 	for _, value := range values {
@@ -66,7 +67,7 @@ func checkValue(field, value string) error {
 	braces, kinds := strings.ReplaceAll(value, clientPlaceholder, ""), isKind(field)
 	switch {
 	case endpoint.IsBlank(value):
-		return errors.New(`lists a blank value, or "*" in a preset: list the values to accept; if a variable or a file should supply one, set the variable or fill the file`)
+		return errors.New("lists a blank value: if a variable or a file should supply it, set the variable or fill the file")
 	case value != strings.TrimSpace(value):
 		return fmt.Errorf("lists %q, which has white space around it: remove the white space, also where a variable or a file supplies it", value)
 	case kinds && strings.ContainsAny(braces, "{}"):
@@ -74,7 +75,7 @@ func checkValue(field, value string) error {
 	case strings.Count(value, clientPlaceholder) > 1:
 		return fmt.Errorf("lists %q, which holds %s twice: write it once", value, clientPlaceholder)
 	case braces != value && !kinds:
-		return fmt.Errorf("lists %q, which only ClientTokens and UserTokens know: list the values themselves", value)
+		return fmt.Errorf("lists %q, and %s has a meaning in ClientTokens and UserTokens only: list the values themselves", value, clientPlaceholder)
 	}
 	return nil
 }
@@ -91,11 +92,11 @@ func (r *requirement) checkList(field string, values []string) error {
 	case r.absent && r.optional:
 		return errors.New(`lists "" beside token.NoValue, which means the same: leave out ""`)
 	case r.any && r.optional && (field != "RequiredClaims" || !r.isOfOtherKinds()):
-		return errors.New(`lists "" beside token.AnyValue, which every token has: leave the claim out, or list the values to accept`)
+		return errors.New(`lists "" beside token.AnyValue, so every token is accepted: leave the claim out, or list the values to accept`)
 	case r.optional && !r.any && len(r.values) == 0:
 		return errors.New(`lists "" alone: list the values to accept, and "" beside them if the claim may be absent, or token.NoValue if it must be`)
 	case r.optional && kinds && !r.usesClient():
-		return fmt.Errorf(`lists "", so a token without the claim would count as one of this kind: leave out "", or list token.NoValue alone if the tokens of this kind do not have the claim`)
+		return errors.New(`lists "", so a token without the claim would count as one of this kind: leave out "", or list token.NoValue alone if the tokens of this kind do not have the claim`)
 	}
 	return nil
 }

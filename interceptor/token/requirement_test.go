@@ -25,7 +25,7 @@ func TestRequiredClaims(t *testing.T) {
 		none    = "invalid token: %s has none of the values that Issuer.RequiredClaims lists: is it an access token, and for this API?"
 		there   = "invalid token: the token has %s, which Issuer.RequiredClaims does not allow: is it an access token, and for this API?"
 		typ     = "invalid token: %s has a value that is not a string, a number or a boolean"
-		through = "invalid token: %s leads through a value of another type"
+		through = "invalid token: %s leads through a value that is neither an object nor, at *, an array"
 	)
 	for _, test := range []struct {
 		claim  string

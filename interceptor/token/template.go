@@ -52,7 +52,7 @@ func (t *template) issuedBy(iss string) issuedBy {
 
 // isSegment reports whether a value may stand for a segment of a path.
 func isSegment(value string) bool {
-	return value != "" && value != "." && value != ".." && strings.Trim(value, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_.") == ""
+	return value != "" && value != "." && value != ".." && strings.Trim(value, plainCharacters+".") == ""
 }
 
 // meets reports whether two templates can make the same identifier.
@@ -71,7 +71,7 @@ func (t *template) segments() []string {
 	return strings.Split(t.fill(anySegment), "/")
 }
 
-// checkIdentifier refuses an issuer's identifier that is no URL, unless its keys are found without it: it may then be any
+// checkIdentifier refuses an issuer's identifier that is not a URL, unless its keys are found without it. The identifier may then be any
 // StringOrURI (RFC 7519 section 2).
 func (i *Issuer) checkIdentifier(t template) error {
 	url := t.before
@@ -83,7 +83,7 @@ func (i *Issuer) checkIdentifier(t template) error {
 	case err != nil && i.KeySetURL != "" && !strings.HasPrefix(url, "https:") && endpoint.IsIdentifier(url):
 		return nil
 	case err != nil && i.KeySetURL == "" && !strings.ContainsAny(url, "/ ") && !strings.HasPrefix(url, "https:") && endpoint.IsIdentifier(url):
-		return fmt.Errorf("%w; if the issuer's iss is no URL, set KeySetURL", err)
+		return fmt.Errorf("%w; if the issuer's iss is not a URL, set KeySetURL", err)
 	case err != nil:
 		return err
 	case strings.Contains(url, "?"):
@@ -92,4 +92,63 @@ func (i *Issuer) checkIdentifier(t template) error {
 		return fmt.Errorf("it is where the issuer's metadata is: leave out %s", discoveryPath)
 	}
 	return nil
+}
+
+// compileTemplate needs the requirements and the organization.
+func (c *compiler) compileTemplate() {
+	if c.url.placeholder == "" {
+		return
+	}
+	name, err := compileName(c.url.placeholder)
+	if err != nil || strings.HasPrefix(c.url.placeholder, "/") {
+		c.fault("URL: {%s} names no claim: write the name of a claim of the payload, such as {tid}", c.url.placeholder)
+		return
+	}
+	c.tenant = field{name, c.slotOf(name.path), nil}
+	if c.KeySetURL == "" {
+		c.fault("URL: {%s} needs a KeySetURL: set it to the key set that all tenants share", c.url.placeholder)
+	}
+	entry := c.tenants()
+	_, listed := c.RequiredClaims[c.url.placeholder]
+	switch {
+	case entry == nil && listed: // its list has a fault
+	case entry == nil || entry.optional || entry.absent:
+		c.fault(`URL: {%[1]s} stands for a claim that RequiredClaims does not require: list the tenants to accept there, "%[1]s": {"…"}, or token.AnyValue for all tenants of the provider`, c.url.placeholder)
+	case entry.any && c.OrganizationClaim == "":
+		c.fault("OrganizationClaim: it is empty, while {%s} in URL stands for any tenant, so that each tenant's tokens would count for all: set OrganizationClaim to %[1]q", c.url.placeholder)
+	default:
+		for _, value := range entry.values {
+			if !isSegment(value) {
+				c.fault("RequiredClaims: %q lists %q, which cannot stand for {%[1]s} in URL: a value has letters, digits, -, _ and . only", c.url.placeholder, value)
+			}
+		}
+	}
+	if c.OrganizationClaim != "" && (c.organization == nil || c.organization.slot != c.tenant.slot || len(c.organization.rest) > 0) {
+		c.fault("OrganizationClaim: %q is not the claim of {%s} in URL, and the administrators of a tenant may write other claims as they like: set OrganizationClaim to %[2]q", c.OrganizationClaim, c.url.placeholder)
+	}
+	if c.OrganizationAudience != "" {
+		c.fault("OrganizationAudience: with {%s} in URL the organization is that claim: set OrganizationClaim to %[1]q, and leave OrganizationAudience empty", c.url.placeholder)
+	}
+}
+
+// tenants returns the requirement for the placeholder of the URL, or nil.
+func (r *reader) tenants() *requirement {
+	for n := range r.required {
+		if r.required[n].slot == r.tenant.slot && len(r.required[n].rest) == 0 {
+			return &r.required[n]
+		}
+	}
+	return nil
+}
+
+// templates returns what `iss` may be: the URL, or the URL of each tenant, or the template for any tenant.
+func (r *reader) templates() []template {
+	if r.url.placeholder == "" || r.tenants() == nil || r.tenants().any {
+		return []template{r.url}
+	}
+	var all []template
+	for _, value := range r.tenants().values {
+		all = append(all, template{before: r.url.fill(value)})
+	}
+	return all
 }

@@ -37,7 +37,7 @@ func samples() []sample {
 		{token.Clerk("idp.test", api, "https://app.test"), `{"exp":4102444800,"sub":"u","azp":"https://app.test","sid":"s","v":2,"fea":"o:orders","o":{"id":"acme","per":"read,write","fpm":"3"}}`},
 		{token.EntraAnyTenant(), `{"iss":"https://login.microsoftonline.com/t1/v2.0","exp":4102444800,"sub":"u","tid":"t1","azp":"c","scp":"a b","roles":["r"]}`},
 		{token.Firebase("p", "password"), `{"exp":4102444800,"sub":"u","firebase":{"sign_in_provider":"password","tenant":"acme"},"permissions":["a"]}`},
-		{token.Keycloak("https://idp.test"), `{"exp":4102444800,"sub":"u","typ":"Bearer","azp":"c","client_id":"c","scope":"a b","organization":["acme"]}`},
+		{token.Keycloak("https://idp.test/realms/a"), `{"exp":4102444800,"sub":"u","typ":"Bearer","azp":"c","client_id":"c","scope":"a b","organization":["acme"]}`},
 		{token.Kubernetes("https://idp.test"), `{"exp":4102444800,"sub":"u","kubernetes.io":{"namespace":"n","serviceaccount":{"name":"s"}}}`},
 		{token.Logto("https://idp.test"), `{"exp":4102444800,"sub":"u","client_id":"c","aud":"urn:logto:organization:acme","scope":"a b"}`},
 		{token.Zitadel("https://idp.test", "1"), `{"exp":4102444800,"jti":"j","sub":"u","client_id":"c","urn:zitadel:iam:org:project:1:roles":{"r":{"acme":"d"},"s":{"globex":"d"}},"urn:zitadel:iam:user:resourceowner:id":"acme"}`},

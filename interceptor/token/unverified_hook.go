@@ -47,9 +47,9 @@ func readUnverifiedPayload(issuer Issuer, text string) (*Claims, error) {
 		return nil, err
 	}
 	iss, ok := jose.Text(index.Find([]string{"iss"}))
-	if !ok && reader.placeholder != "" {
+	if !ok && reader.url.placeholder != "" {
 		tenant, _ := jose.Text(p[reader.tenant.slot])
-		iss = reader.fill(tenant)
+		iss = reader.url.fill(tenant)
 	}
 	return reader.claims(base64.RawURLEncoding.EncodeToString([]byte(text)), iss, p, validity.until, 0)
 }

@@ -98,8 +98,9 @@ func WithLeeway(leeway time.Duration) Option {
 	}
 }
 
-// WithTransport sets the transport that fetches keys, for private certificate authorities
-// ([net/http.Transport.TLSClientConfig], RootCAs) and proxies ([net/http.Transport.Proxy]).
+// WithTransport sets the transport that fetches keys, for private certificate authorities of all issuers
+// ([net/http.Transport.TLSClientConfig], RootCAs) and proxies ([net/http.Transport.Proxy]). For the authorities
+// of one issuer set [Issuer.CAFile].
 // The transport must end a request when the request's context ends. Timeouts, size limits and
 // the refusal of redirects still apply. The default is [http.DefaultTransport] without idle
 // connections.
@@ -135,7 +136,10 @@ func NewVerifier(issuer Issuer, opts ...Option) (*Verifier, error) {
 		for _, name := range reader.Algorithms {
 			keys.algorithms = append(keys.algorithms, jose.CanonicalAlgorithm(name))
 		}
-		if !endpoint.IsBlank(reader.URL) {
+		if err := reader.checkTransport(o.transport); err != nil {
+			o.faults = append(o.faults, fmt.Errorf("token: issuer %q: %w", endpoint.DisplayURL(reader.URL), err))
+		}
+		if !endpoint.IsBlank(reader.URL) && len(issuer.faults) == 0 {
 			o.faults = append(o.faults, v.add(keys)...)
 		}
 	}
@@ -147,10 +151,13 @@ func NewVerifier(issuer Issuer, opts ...Option) (*Verifier, error) {
 		v.cache = cache.New[verifiedToken](o.cacheSize)
 	}
 	slices.SortFunc(v.all, func(a, b *issuerKeys) int { return strings.Compare(a.URL, b.URL) })
-	names := v.names()
-	v.errIssuer = invalid("iss is none of %q: compare byte by byte, the slash at the end too", names)
+	names, advice := v.names(), "compare byte by byte, the slash at the end too"
+	if slices.ContainsFunc(v.all, func(issuer *issuerKeys) bool { return issuer.url.placeholder != "" }) {
+		advice += "; for a placeholder in braces RequiredClaims lists the tenants"
+	}
+	v.errIssuer = invalid("iss is none of %q: %s", names, advice)
 	if more := len(names) - maxNames; more > 0 {
-		v.errIssuer = invalid("iss is none of %q and %d more: compare byte by byte, the slash at the end too", names[:maxNames], more)
+		v.errIssuer = invalid("iss is none of %q and %d more: %s", names[:maxNames], more, advice)
 	}
 	return v, nil
 }
@@ -162,12 +169,12 @@ func (v *Verifier) add(keys *issuerKeys) (faults []error) {
 		if other.URL == keys.URL {
 			faults = append(faults, fmt.Errorf("token: issuer %q is given twice: give each iss to one Issuer; if two servers write the same iss, set another at one of them", name))
 		} else {
-			faults = append(faults, fmt.Errorf("token: issuers %q and %q can be the iss of one token: leave one of them out, or list different tenants in their RequiredClaims", endpoint.DisplayURL(other.URL), name))
+			faults = append(faults, fmt.Errorf("token: issuers %q and %q can have the same iss: leave one of them out, or list different tenants in their RequiredClaims", endpoint.DisplayURL(other.URL), name))
 		}
 	}
 	for _, t := range keys.templates() {
 		for _, other := range v.templates {
-			if t.meets(&other.template) {
+			if t.meets(&other.url) {
 				fault(other)
 			}
 		}
@@ -195,7 +202,7 @@ func (v *Verifier) issuer(iss string) *issuerKeys {
 		return issuer
 	}
 	for _, issuer := range v.templates {
-		if _, ok := issuer.value(iss); ok {
+		if _, ok := issuer.url.value(iss); ok {
 			return issuer
 		}
 	}

@@ -118,7 +118,7 @@ func (v *Verifier) read(raw string) (unverifiedToken, error) {
 	case !slices.Contains(issuer.algorithms, token.Algorithm):
 		return unverifiedToken{}, issuer.errAlgorithm
 	}
-	t := unverifiedToken{JWS: token, raw: raw, issuedBy: issuer.issuedBy(iss), issuer: issuer, key: keyName{token.KeyID, token.Algorithm}}
+	t := unverifiedToken{JWS: token, raw: raw, issuedBy: issuer.url.issuedBy(iss), issuer: issuer, key: keyName{token.KeyID, token.Algorithm}}
 	t.payload = issuer.payload(index)
 	t.validity, err = issuer.readValidity(t.payload, v.leeway)
 	return t, err
@@ -197,7 +197,7 @@ func (v *Verifier) signer(token *jose.JWS, by issuedBy, candidates []*publicKey)
 
 var (
 	errSignature = invalid("the signature does not match")
-	errKeyIssuer = invalid("the key of the token's kid is for the tokens of another issuer (the key's issuer)")
+	errKeyIssuer = invalid("the key of the token's kid is for another issuer, which the key names: is Issuer.KeySetURL the key set of this issuer?")
 )
 
 // accept reads the claims of a token that a key has signed, and caches the token.

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"maps"
 	"os"
+	"path/filepath"
 	"regexp"
 	"slices"
 	"strconv"
@@ -48,9 +49,17 @@ func TestGuide(t *testing.T) {
 // TestPresets makes sure that the guide has every preset in its table, sorted by provider, and that a setup holds it.
 func TestPresets(t *testing.T) {
 	t.Parallel()
-	source, err := os.ReadFile("../../../token/presets.go")
-	if err != nil {
-		t.Fatal(err)
+	files, err := filepath.Glob("../../../token/presets*.go")
+	if err != nil || len(files) != 3 {
+		t.Fatalf("the files are %q, %v", files, err)
+	}
+	var source []byte
+	for _, file := range files {
+		part, err := os.ReadFile(file) //nolint:gosec // a file of the project
+		if err != nil {
+			t.Fatal(err)
+		}
+		source = append(source, part...)
 	}
 	text, err := os.ReadFile("../../../token/README.md")
 	if err != nil {
@@ -65,8 +74,8 @@ func TestPresets(t *testing.T) {
 		t.Errorf("the rows are not sorted: %q", rows)
 	}
 	presets := regexp.MustCompile(`(?m)^func ([A-Z]\w+)\(.*\) Issuer \{$`).FindAllStringSubmatch(string(source), -1)
-	if len(presets) < 10 {
-		t.Errorf("the presets are %q", presets)
+	if len(presets) != len(rows) {
+		t.Errorf("the presets are %q, and the rows %q", presets, rows)
 	}
 	for _, preset := range presets {
 		if !slices.ContainsFunc(rows, func(row []string) bool { return row[2] == preset[1] }) {
@@ -93,8 +102,8 @@ func TestKinds(t *testing.T) {
 	}
 }
 
-// TestRequirements makes sure that a literal requires nothing in vain: without the entry, it is a fault, or accepts a
-// token that must be refused.
+// TestRequirements makes sure that a literal and a preset require nothing in vain: without the entry, the issuer is a fault,
+// or accepts a token that must be refused.
 func TestRequirements(t *testing.T) {
 	t.Parallel()
 	setups := map[string]*setup{}
@@ -102,26 +111,41 @@ func TestRequirements(t *testing.T) {
 		setups[setup.Name] = setup
 	}
 	keys()
+	type required struct {
+		section, setup string
+		issuer         token.Issuer
+	}
+	var all []required
 	for _, literal := range literals() {
-		without := func(name string, entries func(*token.Issuer) *map[string][]string) {
-			issuer := literal.issuer
+		all = append(all, required{literal.section, literal.setup, literal.issuer})
+	}
+	for setup, issuer := range presets() {
+		provider, _, _ := strings.Cut(setup, "/")
+		all = append(all, required{"preset of " + provider, setup, issuer})
+	}
+	needed := map[string]bool{} // by section and entry: one setup of a preset is enough
+	for _, one := range all {
+		try := func(name string, entries func(*token.Issuer) *map[string][]string) {
+			issuer := one.issuer
 			for _, all := range []*map[string][]string{&issuer.RequiredClaims, &issuer.RequiredHeader} {
 				*all = maps.Clone(*all)
 			}
 			delete(*entries(&issuer), name)
-			accepted := false
-			synctest.Test(t, func(t *testing.T) { accepted = acceptsRefused(t, setups[literal.setup], issuer) })
-			if !accepted {
-				t.Errorf("%s: the entry %q refuses no token of %s", literal.section, name, literal.setup)
-			}
+			key := one.section + ": " + name
+			synctest.Test(t, func(t *testing.T) { needed[key] = acceptsRefused(t, setups[one.setup], issuer) || needed[key] })
 		}
-		for name, values := range literal.issuer.RequiredClaims {
+		for name, values := range one.issuer.RequiredClaims {
 			if name != "iss" && !slices.Contains(values, "") {
-				without(name, func(i *token.Issuer) *map[string][]string { return &i.RequiredClaims })
+				try(name, func(i *token.Issuer) *map[string][]string { return &i.RequiredClaims })
 			}
 		}
-		for name := range literal.issuer.RequiredHeader {
-			without(name, func(i *token.Issuer) *map[string][]string { return &i.RequiredHeader })
+		for name := range one.issuer.RequiredHeader {
+			try(name, func(i *token.Issuer) *map[string][]string { return &i.RequiredHeader })
+		}
+	}
+	for entry, ok := range needed {
+		if !ok {
+			t.Errorf("%s: the entry refuses no token", entry)
 		}
 	}
 }

@@ -53,7 +53,7 @@ func workloads() []literal {
 		URL:               "https://gitlab.com",
 		Algorithms:        []string{"RS256"},
 		Types:             []string{"JWT"},
-		RequiredClaims:    map[string][]string{"namespace_id": {"72"}, "job_namespace_id": {"72"}},
+		RequiredClaims:    map[string][]string{"namespace_id": {"72"}, "job_namespace_id": {"", "72"}},
 		ClientClaims:      []string{"project_id"},
 		ClientTokens:      map[string][]string{"project_id": {"{client}"}},
 		OrganizationClaim: "namespace_id",

@@ -52,7 +52,7 @@ func presets() map[string]token.Issuer {
 		"dex":             token.Dex("https://dex.example.com"),
 		"stytch/consumer": stytchUsers(),
 		"kubernetes": changed(token.Kubernetes("https://kubernetes.default.svc.cluster.local"), func(i *token.Issuer) {
-			i.KeySetURL, i.KeySetTokenFile = "https://172.18.0.2:6443/openid/v1/jwks", "testdata/pod-token"
+			i.KeySetURL, i.KeySetTokenFile, i.CAFile = "https://172.18.0.2:6443/openid/v1/jwks", "testdata/pod-token", ""
 		}),
 		"gke": public(token.Kubernetes("https://container.googleapis.com/v1/projects/acme-prod/locations/europe-west1/clusters/c1")),
 		"eks": public(token.Kubernetes("https://oidc.eks.eu-west-1.amazonaws.com/id/8EBD0000000000000000000000000BAE")),
@@ -71,7 +71,7 @@ func presets() map[string]token.Issuer {
 
 // public is a cluster whose key set everybody can read.
 func public(issuer token.Issuer) token.Issuer {
-	issuer.KeySetURL, issuer.KeySetTokenFile = "", ""
+	issuer.KeySetURL, issuer.KeySetTokenFile, issuer.CAFile = "", "", ""
 	return issuer
 }
 

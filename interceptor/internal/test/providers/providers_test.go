@@ -19,6 +19,9 @@ func TestProviders(t *testing.T) {
 	t.Parallel()
 	issuers := presets()
 	for _, literal := range literals() {
+		if _, twice := issuers[literal.setup]; twice {
+			t.Errorf("%s has two issuers", literal.setup)
+		}
 		issuers[literal.setup] = literal.issuer
 	}
 	for _, setup := range load(t) {

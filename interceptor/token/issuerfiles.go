@@ -28,8 +28,17 @@ func (i *Issuer) keySetAuthorization() (string, error) {
 // maxCAFile is the largest CAFile, in bytes.
 const maxCAFile = 1 << 20
 
-// transport returns the transport for the issuer's servers: a copy of the given one that trusts the authorities in
-// CAFile, if there are any.
+// checkTransport refuses a transport that cannot trust the authorities in CAFile, if there are any.
+func (i *Issuer) checkTransport(shared http.RoundTripper) error {
+	transport, ok := shared.(*http.Transport)
+	if i.CAFile == "" || ok && transport.DialTLSContext == nil && transport.DialTLS == nil { //nolint:staticcheck // users may set DialTLS
+		return nil
+	}
+	return fmt.Errorf("CAFile: the transport (%T) takes no certificate authorities: have the transport trust them itself, and leave CAFile empty", shared)
+}
+
+// transport returns the transport for the issuer's servers, given one that checkTransport has passed: the same, or a
+// copy that trusts the authorities in CAFile alone.
 func (i *Issuer) transport(shared http.RoundTripper) (http.RoundTripper, error) {
 	transport, ok := shared.(*http.Transport)
 	if i.CAFile == "" || !ok {
