@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"log"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"path/filepath"
@@ -37,7 +38,10 @@ func TestCAFile(t *testing.T) {
 	mine, certificate := secureIssuer(t)
 	others, _ := secureIssuer(t) // httptest has one certificate for all servers
 	mine.CAFile = tokenFile(t, certificate)
-	for name, opts := range map[string][]token.Option{"the default transport": nil, "a transport of the user": {token.WithTransport(&http.Transport{})}} {
+	with := func(transport *http.Transport) []token.Option { return []token.Option{token.WithTransport(transport)} }
+	for name, opts := range map[string][]token.Option{
+		"the default transport": nil, "a transport of the user": with(&http.Transport{}), "one that dials": with(&http.Transport{DialContext: (&net.Dialer{}).DialContext}),
+	} {
 		verifier, err := token.NewVerifier(mine, append(opts, token.WithIssuer(others))...)
 		if err != nil {
 			t.Fatal(err)
@@ -48,6 +52,23 @@ func TestCAFile(t *testing.T) {
 			}
 			checkError(t, err, want)
 		}
+	}
+}
+
+// TestCAFileAndSettings makes sure that the other settings of a transport hold on.
+func TestCAFileAndSettings(t *testing.T) {
+	t.Parallel()
+	mine, certificate := secureIssuer(t)
+	mine.CAFile = tokenFile(t, certificate)
+	transport := &http.Transport{TLSClientConfig: &tls.Config{ServerName: "another.test", MinVersion: tls.VersionTLS12}}
+	verifier, err := token.NewVerifier(mine, token.WithTransport(transport))
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, err = verifier.Verify(t.Context(), eddsa.Mint(eddsa.Header(), payload("iss", mine.URL, "exp", never)))
+	checkError(t, err, token.ErrKeysUnavailable)
+	if transport.TLSClientConfig.RootCAs != nil {
+		t.Error("the user's transport has changed")
 	}
 }
 

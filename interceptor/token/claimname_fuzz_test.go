@@ -370,6 +370,9 @@ func (r *reading) meets(name string, values []string) (met bool) {
 
 // along makes a value to which the steps mostly lead.
 func along(g *tokens.Grower, steps []string) tokens.Tree {
+	if len(steps) == 0 && g.Pick(4) > 0 {
+		return tokens.Tree{Kind: '"', Text: g.Texts[g.Pick(len(g.Texts))]}
+	}
 	if len(steps) == 0 || g.Pick(12) == 11 {
 		return g.Value(2)
 	}

@@ -11,7 +11,8 @@ import (
 // bits are the permissions that the user has on that feature. A name in `o.per` alone grants nothing.
 const ClerkPermissions = "/o/{permissions}"
 
-// maxClerkPermissions is the largest number of permissions in a token. Without a bound, a few bits could stand for many.
+// maxClerkPermissions is the largest number of permissions in a token. Without a bound, a few bits could stand for
+// many permissions.
 const maxClerkPermissions = 1000
 
 // clerkField are the claims of ClerkPermissions.
@@ -28,11 +29,11 @@ func (c *clerkField) scopes(p payload) (scopes []string, err error) {
 		name string
 		slot int
 	}{{"fea", c.features}, {"/o/per", c.names}, {"/o/fpm", c.bits}} {
-		list, ok, err := p.text(claim.name, claim.slot)
+		list, _, err := p.text(claim.name, claim.slot)
 		if err != nil {
 			return nil, err
 		}
-		if ok && list != "" {
+		if list != "" {
 			lists[n] = strings.Split(strings.Clone(list), ",")
 		}
 	}

@@ -159,9 +159,7 @@ func (c *compiler) requirements(name string, claims map[string][]string) []requi
 		case name == "RequiredHeader" && (claim == "alg" || claim == "typ"):
 			c.fault("RequiredHeader: %q is judged already: use Algorithms and Types", claim)
 		}
-		if name != "RequiredHeader" {
-			entry.slot = c.slotOf(entry.path)
-		}
+		entry.slot = c.slotOf(entry.path)
 		requirements = append(requirements, entry)
 	}
 	return requirements

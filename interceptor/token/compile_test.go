@@ -125,7 +125,7 @@ func TestNameFaults(t *testing.T) {
 		"/a~b": tilde, "/a~": tilde, "/~2": tilde, "/a/~~0": tilde, "/~/b": tilde,
 		"/a/{tenant}": braces, "/a/x{scope}": braces, "/a/{scope}{scope}": braces, "/a/{": braces, "/a/}": braces, "/{}": braces, "/a/{Scope}": braces,
 		"/{client}/a": braces,
-		"/a/ b":       member(" b"), "/a /b": member("a "), "/a\u200b": member("a\u200b"), "/a[*]/id": member("a[*]"), "/a[0]": member("a[0]"), "/a*": member("a*"), "/a/:org": member(":org"), "/a/<org>": member("<org>"), "/a/**": member("**"),
+		"/a/ b":       member(" b"), "/a /b": member("a "), "/a\u200b": member("a\u200b"), "/a[*]/id": member("a[*]"), "/a[0]": member("a[0]"), "/a*": member("a*"), "/a\x01b": member("a\x01b"), "/a\u200bb": member("a\u200bb"), "/a/:org": member(":org"), "/a/<org>": member("<org>"), "/a/**": member("**"),
 	}
 	several := map[string]map[string]string{ // the faults of a placeholder, by fields
 		"/a/*":                          {"ClientClaims": "has the placeholder *" + noneHere, "SubjectClaims": "has the placeholder *" + noneHere},
@@ -271,6 +271,10 @@ func TestMandatoryFaults(t *testing.T) {
 		{"no typ, nothing", types(nil, "JWT", ""), nil, []string{noTyp}},
 		{"no typ, optional entries", types(lists{"a": {"", "x"}, "nonce": {"", token.AnyValue}}, "JWT", ""), nil, []string{noTyp}},
 		{"no typ, what every token has", types(lists{"iss": {issuerURL}, "sub": {token.AnyValue}, "aud": {token.AnyValue}, "exp": {token.AnyValue}, "/iat": {token.AnyValue}, "x": {token.NoValue}}, ""), nil, []string{noTyp}},
+		{"no typ, inside what every token has", types(lists{"/sub/x": {token.AnyValue}}, ""), nil, nil},
+		{"no typ, elements of what every token has", types(lists{"/aud/*": {token.AnyValue}}, ""), nil, nil},
+		{"no typ, inside the issuer", types(lists{"/iss/x": {"a"}}, ""), nil, nil},
+		{"no typ, and an empty list", types(lists{"x": {}}, ""), nil, []string{ofIssuer + `RequiredClaims: "x" has an empty list: list the values to accept, or token.AnyValue alone for any value`}},
 		{"no typ, a subject", types(lists{"sub": {"a"}}, ""), nil, nil},
 		{"no typ, the header alone", configured(func(i *token.Issuer) { i.Types, i.RequiredHeader = []string{""}, lists{"cat": {"x"}} }), nil, []string{noTyp}},
 		{"no typ, client tokens alone", configured(func(i *token.Issuer) { i.Types, i.ClientTokens = []string{""}, lists{"gty": {"x"}} }), nil, []string{noTyp}},
@@ -280,6 +284,9 @@ func TestMandatoryFaults(t *testing.T) {
 		{"audience, values", audience(api, lists{"client_id": {"a", "b"}}), nil, nil},
 		{"audience, the issuer", audience(api, lists{"iss": {issuerURL}}), nil, nil},
 		{"audience, a subject", audience(api, lists{"sub": {"a"}}), nil, nil},
+		{"audience, clients in a pointer", audience(api, lists{"/client_id/*": {"a"}}), nil, []string{noAud}},
+		{"audience, and an empty list", audience(api, lists{"x": {}}), nil, []string{ofIssuer + `RequiredClaims: "x" has an empty list: list the values to accept, or token.AnyValue alone for any value`}},
+		{"any issuer", audience("", lists{"iss": {token.AnyValue}}), nil, nil},
 		{"audience, the kind of token", audience(api, lists{"token_use": {"access"}}), nil, []string{noAud}},
 		{"audience, another issuer", audience(api, lists{"iss": {"https://idp.test"}}), nil, []string{ofIssuer + `RequiredClaims: "iss" does not list URL, so every token would be refused: list "https://idp.test/oidc"`}},
 		{"audience of an organization", configured(func(i *token.Issuer) {
@@ -329,6 +336,13 @@ func TestURLFaults(t *testing.T) {
 		{"any tenant", required(lists{"tid": {token.AnyValue}}), nil, []string{of + `OrganizationClaim: it is empty, while {tid} in URL stands for any tenant, so that each tenant's tokens would count for all: set OrganizationClaim to "tid"`}},
 		{"any tenant, as the organization", multi(func(i *token.Issuer) { i.RequiredClaims, i.OrganizationClaim = lists{"tid": {token.AnyValue}}, "tid" }), nil, nil},
 		{"no tenant", required(lists{"tid": {token.NoValue}}), nil, []string{of + unlisted}},
+		{"tenants and their issuer", required(lists{"tid": {"a"}, "iss": {"https://idp.test/a/v2"}}), nil, nil},
+		{"a name of the organization that is a fault", organization("a.b"), nil, []string{
+			of + `OrganizationClaim: "a.b" has '.' in it: a nested claim is written as a JSON Pointer, such as "/a/b"; write "/a.b" if '.' belongs to the name`, of + `OrganizationClaim: "a.b" ` + others,
+		}},
+		{"two different faults", configured(func(i *token.Issuer) { i.URL, i.KeySetURL = "https://", "https://a b" }), nil, []string{
+			`token: issuer "https://": ` + noHost, `token: issuer "https://": KeySetURL: it holds white space, such as a line break at its end: if a variable or a file supplies it, remove the white space there`,
+		}},
 		{"tenants by a pointer", required(lists{"/tid": {"a"}}), nil, nil},
 		{"a tenant twice", required(lists{"tid": {"a", "b", "a"}}), nil, nil},
 		{"at the end", url("https://idp.test/{tid}"), nil, nil},

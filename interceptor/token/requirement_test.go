@@ -269,3 +269,28 @@ func TestRequiredHeader(t *testing.T) {
 		}
 	}
 }
+
+// TestGranted has the values of members whose names are scopes or organizations.
+func TestGranted(t *testing.T) {
+	t.Parallel()
+	scopes := configured(func(i *token.Issuer) { i.ScopeClaims = []string{"/x/{scope}"} })
+	organizations := configured(func(i *token.Issuer) { i.OrganizationClaim = "/x/{organization}" })
+	for value, granted := range map[string]bool{
+		"true": true, "1": true, "-1": true, "0.5": true, "9": true, "-0.01e9": true, "1e-400": true, `"a"`: true, `"false"`: true, `"0"`: true, `" "`: true, "{}": true, "[]": true, `{"a":0}`: true, "[false]": true,
+		"false": false, "0": false, "-0": false, "0.00": false, "0e9": false, "-0.0E+1": false, `""`: false,
+	} {
+		claims, err := readMembers(scopes, `"x":{"acme":`+value+`}`)
+		if err != nil || claims.HasScope("acme") != granted || len(claims.Scopes()) > 1 {
+			t.Errorf("%s: %q, %v", value, claims.Scopes(), err)
+		}
+		claims, err = readMembers(organizations, `"x":{"acme":`+value+`}`)
+		id, claimed := claims.OrganizationClaim()
+		if err != nil || (id == "acme") != granted || !claimed {
+			t.Errorf("%s: %q, %v", value, id, err)
+		}
+	}
+	for _, issuer := range []token.Issuer{scopes, organizations} {
+		_, err := readMembers(issuer, `"x":{"acme":null}`)
+		checkError(t, err, token.ErrInvalid)
+	}
+}

@@ -98,7 +98,7 @@ func FuzzParseObject(f *testing.F) {
 // FuzzParseShallow compares ParseShallow with encoding/json, which accepts duplicate names.
 func FuzzParseShallow(f *testing.F) {
 	seeds := []string{
-		`{"keys":[{"a":1,"a":1}]}`, `{"a":1,"\u0061":1}`, `{"a":{"a":{"a":1}}}`, `{"\ud800":1,"\udfff":2}`, `{"\ud83d\u0041":1,"\ud83d":2}`, `{"\ud800":1}`, `{"a":"\ud83d\u0041"}`, "{\"\ufffd\":1,\"\\udc00\":1}", `{"a":` + strings.Repeat("[", 100) + strings.Repeat("]", 100) + `}`,
+		`{"keys":[{"a":1,"a":1}]}`, `{"a":1,"keys":[{"b":22,"c":{"d":333}}],"e":2}`, `{"a":1,"\u0061":1}`, `{"a":{"a":{"a":1}}}`, `{"\ud800":1,"\udfff":2}`, `{"\ud83d\u0041":1,"\ud83d":2}`, `{"\ud800":1}`, `{"a":"\ud83d\u0041"}`, "{\"\ufffd\":1,\"\\udc00\":1}", `{"a":` + strings.Repeat("[", 100) + strings.Repeat("]", 100) + `}`,
 		`{"a":1}x`, "[]", "{\"a\":\"\xff\"}", "\ufeff{}", `{"a":01}`, `{"a":"\x"}`, "{\"a\":\"\x1f\"}", `{"a":tru}`, `{,}`, `{"a"}`, "{",
 	}
 	read := func(data []byte) (map[string]json.RawMessage, bool) {
@@ -250,4 +250,25 @@ func TestMemberNobodyAskedFor(t *testing.T) {
 		}
 	}()
 	o.Has("cnf")
+}
+
+// TestTextsOfAMember has members that are and are not strings or arrays of strings.
+func TestTextsOfAMember(t *testing.T) {
+	t.Parallel()
+	o, err := jose.ParseObject([]byte(`{"one":"a","all":["a","b"],"none":[],"number":1,"mixed":["a",1],"null":null,"object":{}}`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, want := range map[string]string{"one": "[a] false true <nil>", "all": "[a b] true true <nil>", "none": "[] true true <nil>", "absent": "[] false false <nil>"} {
+		texts, array, ok, err := o.Texts(name)
+		if got := fmt.Sprint(texts, array, ok, err); got != want {
+			t.Errorf("%s: %s, want %s", name, got, want)
+		}
+	}
+	for _, name := range []string{"number", "mixed", "null", "object"} {
+		var fault jose.ValueError
+		if texts, _, ok, err := o.Texts(name); !errors.As(err, &fault) || texts != nil || !ok {
+			t.Errorf("%s: %q, %t, %v", name, texts, ok, err)
+		}
+	}
 }

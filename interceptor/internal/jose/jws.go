@@ -33,7 +33,7 @@ type JWS struct {
 	Type      string
 	TypeFault string // the reason why Type cannot be compared, or empty
 	KeyID     string // empty if the header has none
-	Header    string
+	Header    string // the decoded JOSE header
 	Payload   string
 	Signed    string // header and payload as the client sent them
 	Signature []byte

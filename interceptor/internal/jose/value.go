@@ -2,7 +2,6 @@ package jose
 
 import (
 	"iter"
-	"slices"
 	"strings"
 )
 
@@ -26,11 +25,6 @@ func Texts(value string) (texts []string, array, ok bool) {
 	if !strings.HasPrefix(value, "[") {
 		return nil, false, false
 	}
-	size := 0
-	for range Elements(value) {
-		size++
-	}
-	texts = slices.Grow(texts, size)
 	for _, element := range Elements(value) {
 		text, ok := Text(element)
 		if !ok {
@@ -64,7 +58,7 @@ func Elements(value string) iter.Seq2[string, string] {
 	}
 }
 
-// structure are the characters by which skip counts, and the end of a scalar.
+// structure are the characters at which a scalar ends, or from which skip counts.
 var structure = func() (structure [256]bool) {
 	for _, c := range []byte(`"{}[],: ` + "\t\n\r") {
 		structure[c] = true
@@ -72,10 +66,10 @@ var structure = func() (structure [256]bool) {
 	return structure
 }()
 
-// skip returns the place behind the value that begins at a place.
+// skip returns the place behind the value that begins at a place. It takes what separates values for scalars.
 func skip(text string, at int) int {
-	for depth := 0; at < len(text); {
-		switch c := text[at]; c {
+	for depth := 0; ; {
+		switch text[at] {
 		case '"':
 			at = skipString(text, at)
 		case '{', '[':
@@ -88,13 +82,10 @@ func skip(text string, at int) int {
 			for at++; !structure[text[at]]; at++ {
 			}
 		}
-		for ; depth > 0 && (text[at] == ',' || text[at] == ':' || blank[text[at]]); at++ {
-		}
 		if depth == 0 {
 			return at
 		}
 	}
-	return at
 }
 
 // skipString returns the place behind the string that begins at a place.

@@ -1,8 +1,6 @@
 package jose
 
-import (
-	"errors"
-)
+import "errors"
 
 // A Step leads from a value to a value inside it: to the member of a name, or, without a name, to every member of an
 // object and every element of an array.
@@ -14,8 +12,8 @@ type Step struct {
 // ErrStep means that a step leads into a value that has no members, or no elements.
 var ErrStep = errors.New("a value of another type")
 
-// Walk calls visit for every value to which the steps, at least one, lead from a value of a text that a parser has passed. It goes
-// through the text once. The names are those at steps without a name, and are empty for elements. The value is
+// Walk calls visit for every value to which the steps, at least one, lead from a value of a text that a parser has
+// passed. It goes through the text once. The names are those at steps without a name, and are empty for elements. The value is
 // empty where the member that a name asks for is absent. Walk ends with the first error.
 func Walk(value string, steps []Step, visit func(names []string, value string) error) error {
 	w := walker{text: value, visit: visit}

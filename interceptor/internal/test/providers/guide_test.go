@@ -55,7 +55,7 @@ func TestPresets(t *testing.T) {
 	}
 	var source []byte
 	for _, file := range files {
-		part, err := os.ReadFile(file) //nolint:gosec // a file of the project
+		part, err := os.ReadFile(file)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -117,7 +117,7 @@ func TestRequirements(t *testing.T) {
 	}
 	var all []required
 	for _, literal := range literals() {
-		all = append(all, required{literal.section, literal.setup, literal.issuer})
+		all = append(all, required(literal))
 	}
 	for setup, issuer := range presets() {
 		provider, _, _ := strings.Cut(setup, "/")
