@@ -94,7 +94,10 @@ func TestCAFileFaults(t *testing.T) {
 	}
 	mine = issuer(issuerURL)
 	mine.CAFile = "/nowhere"
-	for _, transport := range []http.RoundTripper{newIDP(), &http.Transport{DialTLSContext: (&tls.Dialer{}).DialContext}} {
+	for _, transport := range []http.RoundTripper{
+		newIDP(), &http.Transport{DialTLSContext: (&tls.Dialer{}).DialContext},
+		&http.Transport{DialTLS: func(string, string) (net.Conn, error) { return nil, io.EOF }}, //nolint:staticcheck // users may set it
+	} {
 		want := fmt.Sprintf("token: issuer %q: CAFile: the transport (%T) takes no certificate authorities: have the transport trust them itself, and leave CAFile empty", issuerURL, transport)
 		if _, err := token.NewVerifier(mine, token.WithTransport(transport)); err == nil || err.Error() != want {
 			t.Errorf("%v, want %s", err, want)

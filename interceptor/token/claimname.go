@@ -168,9 +168,7 @@ func (c *claimName) walk(value, in string, visit func(leaf) error) error {
 		case scopePlaceholder:
 			scope = unnamed
 		case organizationPlaceholder:
-			if next.Name = in; in == "" {
-				organization = unnamed
-			}
+			next.Name, organization = in, unnamed
 		}
 		if next.Name == "" {
 			unnamed++

@@ -22,7 +22,7 @@ func (c *compiler) fault(format string, args ...any) {
 	c.faults = append(c.faults, fmt.Errorf("token: issuer %q: %w", endpoint.DisplayURL(c.URL), fmt.Errorf(format, args...)))
 }
 
-// compile returns a reader that shares no memory with the issuer, and every fault.
+// compile returns a reader, which does not look at the issuer's maps and lists again, and every fault.
 func (i Issuer) compile() (*reader, []error) {
 	c := compiler{reader: &reader{Issuer: i}}
 	if len(i.faults) > 0 { // other faults would follow from these
@@ -52,10 +52,6 @@ func (i Issuer) compile() (*reader, []error) {
 	}
 	c.compileOrganization()
 	c.compileTemplate()
-	c.Issuer = Issuer{ // what is needed besides the compiled fields
-		URL: i.URL, KeySetURL: i.KeySetURL, KeySetTokenFile: i.KeySetTokenFile, CAFile: i.CAFile, Algorithms: c.Algorithms,
-		Types: c.Types, MaxLifetime: i.MaxLifetime, Audience: i.Audience, UniteScopes: i.UniteScopes, OrganizationAudience: i.OrganizationAudience,
-	}
 	return c.reader, c.faults
 }
 

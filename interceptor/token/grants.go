@@ -149,7 +149,7 @@ func (f *field) scopesBelow(value, organization string) (scopes []string, err er
 			}
 		case isText && f.holds(everyPlaceholder): // one scope, even if it has a space
 			scopes = append(scopes, text)
-		case f.rest[len(f.rest)-1].placeholder == everyPlaceholder && !isText:
+		case f.rest[len(f.rest)-1].placeholder == everyPlaceholder:
 			return f.wrongType()
 		default:
 			listed, err := f.listed(l.value)
@@ -184,11 +184,10 @@ func grants(value string) (granted, ok bool) {
 	case "false", `""`:
 		return false, true
 	}
-	if c := value[0]; c != '-' && (c < '0' || c > '9') {
-		return true, true
+	if exponent := strings.IndexAny(value, "eE"); exponent >= 0 {
+		value = value[:exponent]
 	}
-	mantissa, _ := cutExponent(value)
-	return strings.Trim(mantissa, "-0.") != "", true
+	return strings.Trim(value, "-0.") != "", true
 }
 
 func (f *field) wrongType() error {

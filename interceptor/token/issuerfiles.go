@@ -40,8 +40,7 @@ func (i *Issuer) checkTransport(shared http.RoundTripper) error {
 // transport returns the transport for the issuer's servers, given one that checkTransport has passed: the same, or a
 // copy that trusts the authorities in CAFile alone.
 func (i *Issuer) transport(shared http.RoundTripper) (http.RoundTripper, error) {
-	transport, ok := shared.(*http.Transport)
-	if i.CAFile == "" || !ok {
+	if i.CAFile == "" {
 		return shared, nil
 	}
 	data, err := readFile("CAFile", i.CAFile, maxCAFile)
@@ -52,8 +51,8 @@ func (i *Issuer) transport(shared http.RoundTripper) (http.RoundTripper, error) 
 	if !roots.AppendCertsFromPEM(data) {
 		return nil, fmt.Errorf("CAFile: %q holds no certificate in PEM", i.CAFile)
 	}
-	transport = transport.Clone()
-	transport.DisableKeepAlives = true // the copy serves one request
+	transport := shared.(*http.Transport).Clone() //nolint:errcheck // see checkTransport
+	transport.DisableKeepAlives = true            // the copy serves one request
 	if transport.TLSClientConfig == nil {
 		transport.TLSClientConfig = &tls.Config{MinVersion: tls.VersionTLS12}
 	}

@@ -12,7 +12,7 @@ import (
 
 // A reader reads the claims of an issuer's tokens. It is an [Issuer], compiled.
 type reader struct {
-	Issuer // without the fields that are compiled
+	Issuer // its maps and lists are compiled below, but Types and Algorithms
 	url    template
 
 	paths        [][]string // of the values that are read from a payload

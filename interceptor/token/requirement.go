@@ -114,6 +114,8 @@ func (r requirement) usesClient() bool {
 // met reports whether the value at the claim's path is accepted. The client stands for {client} in a value.
 func (r *requirement) met(value, client string) (bool, error) {
 	switch {
+	case r.absent && value == jose.Blocked:
+		return false, r.wrongType()
 	case value == "" || r.absent:
 		return value == "" && (r.optional || r.absent), nil
 	case len(r.rest) == 0:

@@ -51,7 +51,7 @@ func TestRequiredClaims(t *testing.T) {
 		}},
 		{"x", []string{"", "a"}, map[string]string{``: "", `"x":"a"`: "", `"x":["a"]`: "", `"x":""`: none, `"x":"b"`: none, `"x":[]`: none, `"x":[""]`: none, `"x":null`: typ}},
 		{"x", []string{token.NoValue}, map[string]string{``: "", `"X":"a"`: "", `"y":{"x":"a"}`: "", `"x":"a"`: there, `"x":""`: there, `"x":null`: there, `"x":false`: there, `"x":[]`: there, `"x":{}`: there, `"x":"!*"`: there}},
-		{"/x/y", []string{token.NoValue}, map[string]string{``: "", `"x":{}`: "", `"x":{"y":null}`: there, `"x":null`: there, `"x":"a"`: there}},
+		{"/x/y", []string{token.NoValue}, map[string]string{``: "", `"x":{}`: "", `"x":{"y":null}`: there, `"x":null`: typ, `"x":"a"`: typ}},
 		{"/x/*", []string{token.NoValue}, map[string]string{``: "", `"x":[]`: there, `"x":["a"]`: there}},
 		{"/x/y", []string{"a"}, map[string]string{
 			`"x":{"y":"a"}`: "", `"x":{"z":1,"y":["a"]}`: "", `"x":{"y":"b"}`: none, `"x":{"Y":"a"}`: missing, `"x":{}`: missing, ``: missing, `"y":"a"`: missing, `"x/y":"a"`: missing,
@@ -292,5 +292,32 @@ func TestGranted(t *testing.T) {
 	for _, issuer := range []token.Issuer{scopes, organizations} {
 		_, err := readMembers(issuer, `"x":{"acme":null}`)
 		checkError(t, err, token.ErrInvalid)
+	}
+}
+
+// TestBelow has pointers with members behind and between placeholders.
+func TestBelow(t *testing.T) {
+	t.Parallel()
+	for _, test := range []struct {
+		organization, scopes, members, id string
+		want                              []string
+	}{
+		{"/x/{organization}/y", "scp", `"x":{"acme":{"y":1}}`, "acme", nil},
+		{"/x/{organization}/y", "scp", `"x":{"acme":{}}`, "", nil},
+		{"/x/*/y/{organization}", "scp", `"x":[{"y":{"acme":1}}]`, "acme", nil},
+		{"/x/*/y/{organization}", "scp", `"x":[{}]`, "", nil},
+		{"/x/*/y/{organization}", "scp", `"x":[{"y":{"acme":1}},{"y":{"acme":1}}]`, "", nil},
+		{"org", "/x/{organization}/y", `"org":"acme","x":{"acme":{"y":"a b"},"globex":{"y":"c"}}`, "acme", []string{"a", "b"}},
+		{"org", "/x/{organization}/y", `"org":"acme","x":{"acme":{"y":["a b"]}}`, "acme", []string{"a b"}},
+		{"org", "/x/{organization}/y/*", `"org":"acme","x":{"acme":{"y":["a b","c"]}}`, "acme", []string{"a b", "c"}},
+		{"org", "/x/*/y", `"org":"acme","x":[{"y":"a b"},{"y":["c d"]}]`, "acme", []string{"a b", "c d"}},
+		{"org", "/x/*/y/{scope}", `"org":"acme","x":[{"y":{"a":1}},{},{"y":{"b":1}}]`, "acme", []string{"a", "b"}},
+		{"org", "/x/{scope}/y/{organization}", `"org":"acme","x":{"a":{"y":{"acme":1}},"b":{"y":{"globex":1}},"c":{}}`, "acme", []string{"a"}},
+		{"org", "/x/{organization}/y/{scope}", `"org":"acme","x":{"acme":{"y":{"a":1}},"globex":{"y":{"b":1}}}`, "acme", []string{"a"}},
+	} {
+		claims, err := readMembers(configured(func(i *token.Issuer) { i.OrganizationClaim, i.ScopeClaims = test.organization, []string{test.scopes} }), test.members)
+		if id, claimed := claims.OrganizationClaim(); err != nil || id != test.id || !claimed || !slices.Equal(claims.Scopes(), test.want) {
+			t.Errorf("%s, %s: {%s}: %q, %q, %v", test.organization, test.scopes, test.members, id, claims.Scopes(), err)
+		}
 	}
 }
