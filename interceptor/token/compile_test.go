@@ -335,6 +335,7 @@ func TestURLFaults(t *testing.T) {
 		{"tenants", multi(func(*token.Issuer) {}), nil, nil},
 		{"any tenant", required(lists{"tid": {token.AnyValue}}), nil, []string{of + `OrganizationClaim: it is empty, while {tid} in URL stands for any tenant, so that each tenant's tokens would count for all: set OrganizationClaim to "tid"`}},
 		{"any tenant, as the organization", multi(func(i *token.Issuer) { i.RequiredClaims, i.OrganizationClaim = lists{"tid": {token.AnyValue}}, "tid" }), nil, nil},
+		{"tenants in an empty list", required(lists{"tid": {}}), nil, []string{of + `RequiredClaims: "tid" has an empty list: list the values to accept, or token.AnyValue alone for any value`}},
 		{"no tenant", required(lists{"tid": {token.NoValue}}), nil, []string{of + unlisted}},
 		{"tenants and their issuer", required(lists{"tid": {"a"}, "iss": {"https://idp.test/a/v2"}}), nil, nil},
 		{"a name of the organization that is a fault", organization("a.b"), nil, []string{
@@ -384,6 +385,8 @@ func TestURLFaults(t *testing.T) {
 		{"a URN", url("urn:acme:idp"), nil, nil},
 		{"plain http", url("http://idp.test"), nil, nil},
 		fault("https:idp.test", noScheme), fault("https://", noHost), fault("http://", noHost), fault("file:///x", noHost), fault("a b", space), fault(":", noScheme), fault("https://idp.test:", noHost),
+		{"a query on this machine", url("http://localhost/oidc?a=b"), nil, []string{`token: issuer "http://localhost/oidc?…": URL: it has a query: leave it out`}},
+		{"a colon without a key set", configured(func(i *token.Issuer) { i.URL = ":" }), nil, []string{`token: issuer ":": ` + noScheme}},
 		{"no URL without a key set", configured(func(i *token.Issuer) { i.URL = "P2abc" }), nil, []string{`token: issuer "P2abc": ` + noScheme + noURI}},
 		{"a domain without a key set", configured(func(i *token.Issuer) { i.URL = "acme.com" }), nil, []string{`token: issuer "acme.com": ` + noScheme + noURI}},
 		{"a URN without a key set", configured(func(i *token.Issuer) { i.URL = "urn:acme:idp" }), nil, []string{`token: issuer "urn:acme:idp": ` + noScheme + noURI}},

@@ -80,8 +80,8 @@ func (r *reader) claims(segment, issuer string, p payload, deadline time.Time, l
 		return nil, err
 	}
 	if r.url.placeholder != "" {
-		tenant, ok := jose.Text(p[r.tenant.slot])
-		if !ok || !isSegment(tenant) || r.url.fill(tenant) != issuer {
+		tenant, _ := jose.Text(p[r.tenant.slot])
+		if !isSegment(tenant) || r.url.fill(tenant) != issuer {
 			return nil, invalid("iss is not Issuer.URL with the token's %s", r.url.placeholder)
 		}
 		c.issuer = strings.Clone(issuer)

@@ -82,7 +82,7 @@ func checkValue(field, value string) error {
 
 // checkList refuses lists that accept every token, or none, against what their author may think.
 func (r *requirement) checkList(field string, values []string) error {
-	alone := len(r.values) == 0 && (r.any || r.absent) && !(r.any && r.absent)
+	alone := len(r.values) == 0 && !(r.any && r.absent)
 	kinds := isKind(field)
 	switch {
 	case len(values) == 0:

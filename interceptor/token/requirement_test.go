@@ -162,7 +162,7 @@ func TestCallers(t *testing.T) {
 		{app, lists{"amr": {"{client}"}}, map[string]token.Caller{`"idtyp":"app"`: token.CallerUnknown, `"idtyp":"app","client_id":"c"`: token.CallerClient, `"amr":"c","client_id":"c"`: token.CallerUser, `"amr":""`: token.CallerUnknown}},
 		{lists{"a": {"1"}, "b": {"2"}}, nil, map[string]token.Caller{`"a":1,"b":2`: token.CallerClient, `"a":1`: token.CallerUser, `"b":2`: token.CallerUser, ``: token.CallerUser}},
 		{nil, lists{"a": {"1"}, "b": {"2"}}, map[string]token.Caller{`"a":1,"b":2`: token.CallerUser, `"a":1`: token.CallerClient}},
-		{lists{"act": {"", "x{client}"}}, nil, map[string]token.Caller{`"client_id":"c"`: token.CallerClient, `"act":"xc","client_id":"c"`: token.CallerClient, `"act":"x","client_id":"c"`: token.CallerUser, `"act":"","client_id":"c"`: token.CallerUser, ``: token.CallerUnknown}},
+		{lists{"act": {"", "x{client}"}}, nil, map[string]token.Caller{`"client_id":"c"`: token.CallerClient, `"act":"xc","client_id":"c"`: token.CallerClient, `"act":"x","client_id":"c"`: token.CallerUser, `"act":"c","client_id":"c"`: token.CallerUser, `"act":"xcc","client_id":"c"`: token.CallerUser, `"act":"","client_id":"c"`: token.CallerUser, ``: token.CallerUnknown}},
 		{lists{"act": {token.NoValue}}, nil, map[string]token.Caller{``: token.CallerClient, `"act":"x"`: token.CallerUser, `"act":""`: token.CallerUser, `"act":null`: token.CallerUser, `"act":{}`: token.CallerUser}},
 		{lists{"/gty/*": {"cc"}}, nil, map[string]token.Caller{`"gty":["a","cc"]`: token.CallerClient, `"gty":[]`: token.CallerUser, ``: token.CallerUser, `"gty":"cc"`: refused}},
 	} {
@@ -242,6 +242,7 @@ func TestRequiredHeader(t *testing.T) {
 		{"cat", []string{"x", "1"}, map[string]bool{`"x"`: true, `1`: true, `["y","x"]`: true, `"y"`: false, `"X"`: false, `""`: false, `null`: false, `{}`: false, `[{},"x"]`: false, ``: false}},
 		{"cat", []string{"", "x"}, map[string]bool{`"x"`: true, ``: true, `""`: false, `"y"`: false, `null`: false}},
 		{"cat", []string{token.AnyValue}, map[string]bool{`"x"`: true, `""`: false, ``: false}},
+		{"cat", []string{token.NoValue}, map[string]bool{``: true, `"x"`: false, `""`: false, `null`: false}},
 		{"/cat/kind", []string{"x"}, map[string]bool{`{"kind":"x"}`: true, `{}`: false, `"x"`: false, `null`: false, `[{"kind":"x"}]`: false}},
 		{"/cat/*", []string{"x"}, map[string]bool{`["x"]`: true, `{"a":"x"}`: true, `[]`: false, `"x"`: false}},
 	} {
@@ -266,6 +267,14 @@ func TestRequiredHeader(t *testing.T) {
 					t.Fatalf("%s %q: %s", test.member, test.values, header)
 				}
 			}
+		}
+	}
+	mine := issuer(issuerURL)
+	mine.RequiredHeader = lists{"cat": {"x"}}
+	verifier := must(token.NewVerifier(mine, token.WithTransport(newIDP(eddsa.JWK()))))
+	for value, want := range map[any]string{1: "the header's cat is not what Issuer.RequiredHeader asks for: is it an access token?", nil: "cat has a value that is not a string, a number or a boolean"} {
+		if _, err := verifier.Verify(t.Context(), eddsa.Mint(eddsa.Header("cat", value), payload("exp", never))); err == nil || err.Error() != "invalid token: "+want {
+			t.Errorf("%v: %v, want %s", value, err, want)
 		}
 	}
 }

@@ -18,10 +18,10 @@ func parseTemplate(url string) (t template, err error) {
 	if !strings.ContainsAny(url, "{}") {
 		return template{before: url}, nil
 	}
-	before, rest, opened := strings.Cut(url, "/{")
+	before, rest, _ := strings.Cut(url, "/{")
 	placeholder, after, closed := strings.Cut(rest, "}")
 	const hostAndScheme = 2 // slashes
-	if !opened || !closed || placeholder == "" || strings.ContainsAny(placeholder+after, "{}") || after != "" && after[0] != '/' || strings.Count(before, "/") < hostAndScheme {
+	if !closed || placeholder == "" || strings.ContainsAny(placeholder+after, "{}") || after != "" && after[0] != '/' || strings.Count(before, "/") < hostAndScheme {
 		return template{before: url}, errors.New("its braces are not one placeholder such as {tid}, which stands for the claim of that name as a whole segment of the path: write https://host/{tid}/…")
 	}
 	return template{before + "/", placeholder, after}, nil
@@ -43,10 +43,7 @@ type issuedBy struct{ iss, tenant string }
 
 // issuedBy returns the issuer of a token by its `iss`, which the template can make.
 func (t *template) issuedBy(iss string) issuedBy {
-	if t.placeholder == "" {
-		return issuedBy{iss: iss}
-	}
-	tenant, _ := t.value(iss)
+	tenant, _ := t.value(iss) // the template without a placeholder makes no tenant
 	return issuedBy{iss, tenant}
 }
 
@@ -78,14 +75,17 @@ func (i *Issuer) checkIdentifier(t template) error {
 	if t.placeholder != "" {
 		url = t.fill("x")
 	}
-	err := endpoint.CheckURL(url)
-	switch {
-	case err != nil && i.KeySetURL != "" && !strings.HasPrefix(url, "https:") && endpoint.IsIdentifier(url):
-		return nil
-	case err != nil && i.KeySetURL == "" && !strings.ContainsAny(url, "/ ") && !strings.HasPrefix(url, "https:") && endpoint.IsIdentifier(url):
-		return fmt.Errorf("%w; if the issuer's iss is not a URL, set KeySetURL", err)
-	case err != nil:
+	if err := endpoint.CheckURL(url); err != nil {
+		named := !strings.HasPrefix(url, "https:") && endpoint.IsIdentifier(url)
+		switch {
+		case named && i.KeySetURL != "":
+			return nil
+		case named && !strings.Contains(url, "/"):
+			return fmt.Errorf("%w; if the issuer's iss is not a URL, set KeySetURL", err)
+		}
 		return err
+	}
+	switch {
 	case strings.Contains(url, "?"):
 		return errors.New("it has a query: leave it out")
 	case strings.HasSuffix(url, discoveryPath):
@@ -134,7 +134,7 @@ func (c *compiler) compileTemplate() {
 // tenants returns the requirement for the placeholder of the URL, or nil.
 func (r *reader) tenants() *requirement {
 	for n := range r.required {
-		if r.required[n].slot == r.tenant.slot && len(r.required[n].rest) == 0 {
+		if r.url.placeholder != "" && r.required[n].slot == r.tenant.slot && len(r.required[n].rest) == 0 {
 			return &r.required[n]
 		}
 	}
@@ -143,11 +143,12 @@ func (r *reader) tenants() *requirement {
 
 // templates returns what `iss` may be: the URL, or the URL of each tenant, or the template for any tenant.
 func (r *reader) templates() []template {
-	if r.url.placeholder == "" || r.tenants() == nil || r.tenants().any {
+	entry := r.tenants()
+	if entry == nil || entry.any {
 		return []template{r.url}
 	}
 	var all []template
-	for _, value := range r.tenants().values {
+	for _, value := range entry.values {
 		all = append(all, template{before: r.url.fill(value)})
 	}
 	return all

@@ -262,3 +262,31 @@ func TestIssuerOfKeyChanges(t *testing.T) {
 		})
 	}
 }
+
+// TestRequiredDate requires a date, which is no tenant of an issuer without a template.
+func TestRequiredDate(t *testing.T) {
+	t.Parallel()
+	mine := issuer(issuerURL)
+	mine.RequiredClaims = lists{"exp": {"4102444800"}}
+	verifier, err := token.NewVerifier(mine, token.WithTransport(newIDP(jwksOf(all...)...)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for exp, want := range map[int]error{4102444800: nil, 4102444801: token.ErrInvalid} {
+		_, err = verifier.Verify(t.Context(), eddsa.Mint(eddsa.Header(), payload("exp", exp)))
+		checkError(t, err, want)
+	}
+}
+
+// TestTenantOfPayload reads payloads without `iss`, whose tenant cannot stand in a URL.
+func TestTenantOfPayload(t *testing.T) {
+	t.Parallel()
+	for tenant, ok := range map[string]bool{`"a"`: true, `"a/b"`: false, `".."`: false, `1`: false, `["a"]`: false} {
+		claims, err := readMembers(token.EntraAnyTenant(), `"azp":"c","tid":`+tenant)
+		if (err == nil) != ok || ok && claims.Issuer() != "https://login.microsoftonline.com/a/v2.0" {
+			t.Errorf("%s: %q, %v", tenant, claims.Issuer(), err)
+		}
+	}
+	_, err := readMembers(token.EntraAnyTenant(), `"azp":"c","tid":"a","iss":"https://login.microsoftonline.com/b/v2.0"`)
+	checkError(t, err, token.ErrInvalid)
+}

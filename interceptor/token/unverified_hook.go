@@ -47,7 +47,7 @@ func readUnverifiedPayload(issuer Issuer, text string) (*Claims, error) {
 		return nil, err
 	}
 	iss, ok := jose.Text(index.Find([]string{"iss"}))
-	if !ok && reader.url.placeholder != "" {
+	if !ok {
 		tenant, _ := jose.Text(p[reader.tenant.slot])
 		iss = reader.url.fill(tenant)
 	}
