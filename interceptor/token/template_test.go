@@ -290,3 +290,31 @@ func TestTenantOfPayload(t *testing.T) {
 	_, err := readMembers(token.EntraAnyTenant(), `"azp":"c","tid":"a","iss":"https://login.microsoftonline.com/b/v2.0"`)
 	checkError(t, err, token.ErrInvalid)
 }
+
+// TestForeignKeyTellsNoDates makes sure that a key of another issuer does not verify an expired token, so that no error
+// tells by how much its date is off.
+func TestForeignKeyTellsNoDates(t *testing.T) {
+	t.Parallel()
+	for url, ok := range map[string]bool{"https://idp.test/a/v2": true, "https://idp.test/b/v2": false} {
+		verifier, _ := serving(t, []string{eddsa.JWK("issuer", url)}, tenantsOf(anyTenant))
+		_, _ = verifier.Verify(t.Context(), tenantToken(eddsa, url, "tid", "a")) // so that there are keys
+		_, err := verifier.Verify(t.Context(), tenantToken(eddsa, "https://idp.test/a/v2", "tid", "a", "exp", 1000))
+		if checkError(t, err, token.ErrExpired); err == nil || strings.Contains(err.Error(), " ago,") != ok {
+			t.Errorf("%s: %v", url, err)
+		}
+	}
+}
+
+// TestUnknownTenant names the issuers of which a token is none.
+func TestUnknownTenant(t *testing.T) {
+	t.Parallel()
+	for want, issuer := range map[string]token.Issuer{
+		`invalid token: iss is none of ["https://idp.test/{tid}/v2"]: compare byte by byte, the slash at the end too; for a placeholder in braces RequiredClaims lists the tenants`: multi(func(*token.Issuer) {}),
+		`invalid token: iss is none of ["https://idp.test/oidc"]: compare byte by byte, the slash at the end too`:                                                                   configured(func(*token.Issuer) {}),
+	} {
+		verifier := must(token.NewVerifier(issuer))
+		if _, err := verifier.Verify(t.Context(), tenantToken(eddsa, "https://idp.test/c/v2", "tid", "c")); err == nil || err.Error() != want {
+			t.Errorf("%v, want %s", err, want)
+		}
+	}
+}

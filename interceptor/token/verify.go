@@ -178,7 +178,10 @@ func (v *Verifier) prepare(token *unverifiedToken) (*Claims, error) {
 
 // signer returns the candidate that has signed a token, and the cost of all verifications.
 func (v *Verifier) signer(token *jose.JWS, by issuedBy, candidates []*publicKey) (signer *publicKey, cost time.Duration, err error) {
-	err = errKeyIssuer
+	err = errSignature
+	if len(candidates) > 0 {
+		err = errKeyIssuer
+	}
 	for _, key := range candidates {
 		if !key.isOf(by) {
 			continue
