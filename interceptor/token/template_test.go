@@ -305,6 +305,21 @@ func TestForeignKeyTellsNoDates(t *testing.T) {
 	}
 }
 
+// TestForeignKey makes sure that a key of another issuer is named as the reason, and draws no fetch.
+func TestForeignKey(t *testing.T) {
+	t.Parallel()
+	verifier, idp := serving(t, []string{eddsa.JWK("issuer", "https://idp.test/b/v2")}, tenantsOf(anyTenant))
+	const want = "invalid token: the key of the token's kid is for another issuer, which the key names: is Issuer.KeySetURL the key set of this issuer?"
+	for range 3 {
+		if _, err := verifier.Verify(t.Context(), tenantToken(eddsa, "https://idp.test/a/v2", "tid", "a")); err == nil || err.Error() != want {
+			t.Errorf("%v, want %s", err, want)
+		}
+	}
+	if n := idp.Count(keysURL); n != 1 {
+		t.Errorf("%d fetches", n)
+	}
+}
+
 // TestUnknownTenant names the issuers of which a token is none.
 func TestUnknownTenant(t *testing.T) {
 	t.Parallel()

@@ -178,10 +178,7 @@ func (v *Verifier) prepare(token *unverifiedToken) (*Claims, error) {
 
 // signer returns the candidate that has signed a token, and the cost of all verifications.
 func (v *Verifier) signer(token *jose.JWS, by issuedBy, candidates []*publicKey) (signer *publicKey, cost time.Duration, err error) {
-	err = errSignature
-	if len(candidates) > 0 {
-		err = errKeyIssuer
-	}
+	err = errKeyIssuer // unless a key of the issuer is tried
 	for _, key := range candidates {
 		if !key.isOf(by) {
 			continue

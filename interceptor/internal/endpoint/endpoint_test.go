@@ -68,6 +68,19 @@ func TestCheckURL(t *testing.T) {
 	}
 }
 
+func TestIsIdentifier(t *testing.T) {
+	t.Parallel()
+	for text, want := range map[string]bool{
+		"acme.com": true, "P2abcDEF": true, "urn:acme:idp": true, "http://idp.test/a": true, "https://idp.test": true, "idp.test/oidc": true, "localhost:3000": true,
+		"": false, " ": false, "acme.com\n": false, "a b": false, "http://": false, "//": false, "http:///a": false, ":": false, "a/b:c": false, "127.0.0.1:80": false,
+		"http://user@idp.test": false, "https://user:secret@idp.test/": false, "%": false,
+	} {
+		if got := endpoint.IsIdentifier(text); got != want {
+			t.Errorf("%q: %t", text, got)
+		}
+	}
+}
+
 func TestNotJSON(t *testing.T) {
 	t.Parallel()
 	const wide, binary = ": it is in UTF-16 or UTF-32: the endpoint must send UTF-8", ": it is binary, and not JSON: advice"
