@@ -272,7 +272,7 @@ func TestRequiredDate(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for exp, want := range map[int]error{4102444800: nil, 4102444801: token.ErrInvalid} {
+	for exp, want := range map[int64]error{4102444800: nil, 4102444801: token.ErrInvalid} {
 		_, err = verifier.Verify(t.Context(), eddsa.Mint(eddsa.Header(), payload("exp", exp)))
 		checkError(t, err, want)
 	}
