@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"time"
 
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/connectivity"
@@ -59,13 +60,18 @@ func InProcess(server *grpc.Server, options ...grpc.DialOption) (*grpc.ClientCon
 	if await(serving, conn, connectivity.Ready) {
 		return conn, nil
 	}
-	err = errCredentials
-	if serving.Err() != nil {
+	select {
+	case <-serving.Done():
 		err = errStopped
+	case <-time.After(stopDelay):
+		err = errCredentials
 	}
 	_ = conn.Close()
 	return nil, fmt.Errorf("grpcguard: InProcess: %w", err)
 }
+
+// stopDelay is longer than Stop takes from the moment in which it refuses connections until it closes the listener.
+const stopDelay = 100 * time.Millisecond
 
 var (
 	errStopped     = errors.New("the server was stopped: serve a new one")
