@@ -70,7 +70,8 @@ func InProcess(server *grpc.Server, options ...grpc.DialOption) (*grpc.ClientCon
 	return nil, fmt.Errorf("grpcguard: InProcess: %w", err)
 }
 
-// stopDelay is longer than Stop takes from the moment in which it refuses connections until it closes the listener.
+// stopDelay is how long InProcess waits for a Stop under way: Stop refuses connections a moment before it closes the
+// listener.
 const stopDelay = 100 * time.Millisecond
 
 var (

@@ -217,7 +217,7 @@ func (r *reading) identity(name string) string {
 func read(root tokens.Tree, issuer token.Issuer) *reading {
 	r := &reading{root: root}
 	if r.subject = r.identity(append(issuer.SubjectClaims, "sub")[0]); r.subject == "" {
-		r.refuse("there is no subject")
+		r.refuse("the subject is missing")
 	}
 	r.client = r.identity(append(issuer.ClientClaims, "client_id")[0])
 	for name, values := range issuer.RequiredClaims {

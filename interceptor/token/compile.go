@@ -155,7 +155,9 @@ func (c *compiler) requirements(name string, claims map[string][]string) []requi
 		case name == "RequiredHeader" && (claim == "alg" || claim == "typ"):
 			c.fault("RequiredHeader: %q is judged already: use Algorithms and Types", claim)
 		}
-		entry.slot = c.slotOf(entry.path)
+		if name != "RequiredHeader" { // the payload is not searched for members of the header
+			entry.slot = c.slotOf(entry.path)
+		}
 		requirements = append(requirements, entry)
 	}
 	return requirements

@@ -32,8 +32,8 @@ func (r *reader) readAudience(c *claimSet, p payload) error {
 	return nil
 }
 
-// readOrganization reads the organization claim. It returns nil if there is none. A pointer that leads to none or to
-// several organizations makes the empty one: it grants neither global methods nor those of an organization.
+// readOrganization reads the organization claim. It returns nil if there is none. A pointer that leads to no organization, or
+// to several organizations, makes the empty organization: the token then grants nothing.
 func (r *reader) readOrganization(p payload) (*string, error) {
 	f := r.organization
 	if f == nil || p[f.slot] == "" {

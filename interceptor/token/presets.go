@@ -189,9 +189,9 @@ func Logto(tenant string) Issuer {
 // "https://acme.okta.com/oauth2/default".
 //
 // At Okta: use a custom authorization server. The tokens of the org authorization server, without /oauth2/ in
-// its URI, are for Okta alone, and are refused. The audience that rules name is that of the authorization
-// server. The scopes are `scp`; set ScopeClaims to "groups" for a groups claim. ID tokens are told by `cid`,
-// which access tokens alone have.
+// its URI, are for Okta alone, and are refused. Rules name the audience of the authorization server. The
+// scopes are `scp`; set ScopeClaims to "groups" for a groups claim. ID tokens are told by `cid`, which access
+// tokens alone have.
 func Okta(url string) Issuer {
 	issuer := Issuer{
 		URL:            url,

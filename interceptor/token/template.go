@@ -68,8 +68,8 @@ func (t *template) segments() []string {
 	return strings.Split(t.fill(anySegment), "/")
 }
 
-// checkIdentifier refuses an issuer's identifier that is not a URL, unless its keys are found without it. The identifier may then be any
-// StringOrURI (RFC 7519 section 2).
+// checkIdentifier refuses an issuer's identifier that is not a URL, unless the issuer has a KeySetURL. The identifier
+// may then be any StringOrURI (RFC 7519 section 2).
 func (i *Issuer) checkIdentifier(t template) error {
 	url := t.before
 	if t.placeholder != "" {

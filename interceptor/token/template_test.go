@@ -40,7 +40,7 @@ func tenantToken(k *key, iss any, changes ...any) string {
 	return k.Mint(k.Header(), payload(append([]any{"iss", iss, "exp", never, "iat", absent{}}, changes...)...))
 }
 
-// TestTemplates has tokens whose `iss` is, or is not, that of their tenant.
+// TestTemplates has tokens whose `iss` fits their tenant, and tokens whose `iss` does not.
 func TestTemplates(t *testing.T) {
 	t.Parallel()
 	const a = "https://idp.test/a/v2"
@@ -263,7 +263,7 @@ func TestIssuerOfKeyChanges(t *testing.T) {
 	}
 }
 
-// TestRequiredDate requires a date, which is no tenant of an issuer without a template.
+// TestRequiredDate requires a date, in an issuer whose URL has no tenant.
 func TestRequiredDate(t *testing.T) {
 	t.Parallel()
 	mine := issuer(issuerURL)

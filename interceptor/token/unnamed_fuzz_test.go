@@ -148,7 +148,7 @@ func FuzzUnnamedMembers(f *testing.F) {
 	})
 }
 
-// checkAdded compares the claims of a payload with those of a payload that has one more member, at a path.
+// checkAdded adds a member to a payload, at a path, and compares the claims.
 func checkAdded(t *testing.T, issuer token.Issuer, path []string, before, after string) {
 	t.Helper()
 	claims, err := unverified.Claims(issuer, before)

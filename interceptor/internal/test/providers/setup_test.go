@@ -150,7 +150,7 @@ func (s *setup) merge(t *testing.T, token *setupToken) (header, claims map[strin
 			}
 		}
 		if header == nil {
-			t.Fatalf("there is no token %q", token.Like)
+			t.Fatalf("the setup lacks the token %q", token.Like)
 		}
 	}
 	if token.Key != "" {
