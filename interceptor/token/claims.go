@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/protoauthz/protoauthz/interceptor/internal/jose"
@@ -57,6 +58,12 @@ type claimSet struct {
 // manyScopes is the number of scopes up to which HasScope compares each one.
 const manyScopes = 16
 
+func (c *claimSet) setScopes(scopes []string) {
+	if c.scopes = scopes; len(scopes) > manyScopes {
+		c.sortedScopes = sync.OnceValue(func() []string { return slices.Sorted(slices.Values(scopes)) })
+	}
+}
+
 // Issuer returns `iss`.
 func (c *Claims) Issuer() string { return c.get().issuer }
 
@@ -74,11 +81,12 @@ func (c *Claims) ID() string { return c.get().id }
 // Caller returns the kind of party that the token speaks for.
 func (c *Claims) Caller() Caller { return c.get().caller }
 
-// Expiry returns `exp`.
+// Expiry returns `exp`, or the zero time for a token that has no `exp`: an opaque token or a credential of another kind.
 func (c *Claims) Expiry() time.Time { return c.get().expiry }
 
-// Deadline returns the moment from which the verifier no longer accepts the
-// token: [Claims.Expiry] plus the leeway.
+// Deadline returns the moment from which the verifier no longer accepts the token: [Claims.Expiry] plus the leeway.
+// If the Deadline is before Expiry, or there is no Expiry, the claims are good until then, and the verifier must be
+// asked again: see [Introspector] and [NewClaims].
 func (c *Claims) Deadline() time.Time { return c.get().deadline }
 
 // Audience returns a copy of `aud`, or [Issuer.Audience] if the token has no `aud`.

@@ -19,12 +19,26 @@ type compiler struct {
 }
 
 func (c *compiler) fault(format string, args ...any) {
-	c.faults = append(c.faults, fmt.Errorf("token: issuer %q: %w", endpoint.DisplayURL(c.URL), fmt.Errorf(format, args...)))
+	c.faults = append(c.faults, c.reader.fault(fmt.Errorf(format, args...)))
 }
 
+// fault returns a fault that names the issuer.
+func (r *reader) fault(err error) error {
+	return fmt.Errorf("token: issuer %q: %w", endpoint.DisplayURL(r.URL), err)
+}
+
+// A form is the form in which claims come.
+type form int
+
+const (
+	formJWT          form = iota
+	formAnswer            // of an issuer about a token
+	formSignedAnswer      // a JWT that holds the answer
+)
+
 // compile returns a reader, which does not look at the issuer's maps and lists again, and every fault.
-func (i Issuer) compile() (*reader, []error) {
-	c := compiler{reader: &reader{Issuer: i}}
+func (i Issuer) compile(form form) (*reader, []error) {
+	c := compiler{reader: &reader{Issuer: i, form: form}}
 	if len(i.faults) > 0 { // other faults would follow from these
 		return c.reader, i.faults
 	}
@@ -32,7 +46,9 @@ func (i Issuer) compile() (*reader, []error) {
 		c.slotOf([]string{name})
 	}
 	c.checkURLs()
-	c.checkAlgorithms()
+	if form != formAnswer {
+		c.checkAlgorithms()
+	}
 	if i.MaxLifetime != 0 && i.MaxLifetime < time.Second {
 		c.fault("MaxLifetime: %v is less than a second: 0 stands for any lifetime", i.MaxLifetime)
 	}
@@ -40,7 +56,9 @@ func (i Issuer) compile() (*reader, []error) {
 	c.required = c.requirements("RequiredClaims", i.RequiredClaims)
 	sound := len(c.faults) == before // otherwise other faults would only repeat one of these
 	c.header = c.requirements("RequiredHeader", i.RequiredHeader)
-	c.checkTypes(sound)
+	if form == formJWT {
+		c.checkTypes(sound)
+	}
 	c.clientTokens = c.requirements("ClientTokens", i.ClientTokens)
 	c.userTokens = c.requirements("UserTokens", i.UserTokens)
 	c.usesClient = slices.ContainsFunc(slices.Concat(c.clientTokens, c.userTokens), requirement.usesClient)
@@ -63,6 +81,14 @@ func (c *compiler) checkURLs() {
 		c.fault("URL: %w", err)
 	} else if err = c.checkIdentifier(c.url); err != nil {
 		c.fault("URL: %w", err)
+	}
+	if c.form != formJWT && c.url.placeholder != "" {
+		c.fault("URL: an introspector asks one issuer: write the URL of the tenant in place of {%s}", c.url.placeholder)
+	}
+	if c.IntrospectionURL != "" {
+		if err := checkKeySetURL(c.URL, c.IntrospectionURL); err != nil {
+			c.fault("IntrospectionURL: %w", err)
+		}
 	}
 	if strings.ContainsAny(c.KeySetURL, "{}") {
 		c.fault("KeySetURL: it has braces, and is the same for all tenants: write the URL of the key set that they share")

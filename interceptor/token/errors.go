@@ -7,8 +7,8 @@ import (
 	"github.com/protoauthz/protoauthz/interceptor/internal/jose"
 )
 
-// The reasons for which a token is refused. Every error of [Bearer], [Verifier.Verify]
-// and [Verifier.Authenticate] matches exactly one of them with [errors.Is]. The text of the
+// The reasons for which a token is refused. Every error of [Bearer], and of the methods Verify and Authenticate of
+// [Verifier] and [Introspector], matches exactly one of them with [errors.Is]. The text of the
 // error adds a detail for logs, and what to do. It never holds a byte of the token, of a key or
 // of a claim. It may tell how far a date of a verified token is off.
 var (
@@ -31,9 +31,12 @@ var (
 	// ErrKeysUnavailable means that the token was not verified, since the verifier
 	// cannot get the issuer's keys now. Trying again later may succeed.
 	ErrKeysUnavailable = errors.New("issuer keys are unavailable")
+	// ErrIntrospectionUnavailable means that the token was not verified, since the issuer does not
+	// answer the question about the token: see [Introspector]. Trying again later may succeed.
+	ErrIntrospectionUnavailable = errors.New("the issuer's introspection is unavailable")
 	// ErrBusy means that the token was not verified: too many other tokens are being
-	// verified (see [WithSignatureLimit]), or the context ended while the call waited. Trying
-	// again later may succeed.
+	// verified (see [WithSignatureLimit] and [Introspection.Limit]), or the context ended while the
+	// call waited. Trying again later may succeed.
 	ErrBusy = errors.New("too many tokens to verify")
 )
 

@@ -27,7 +27,7 @@ func (s *source) fetch() (set *keySet, err error) {
 	if err != nil {
 		return nil, err
 	}
-	body, err := s.get(ctx, keySetURL, authorization, advice)
+	body, err := get(ctx, s.issuer, s.transport, keySetURL, authorization, advice)
 	if err == nil {
 		set, err = parseKeySet(body, s.issuer.Algorithms)
 	}
@@ -43,37 +43,54 @@ func (s *source) fetch() (set *keySet, err error) {
 // discoveryPath is the path of an issuer's metadata, behind the issuer's URL.
 const discoveryPath = "/.well-known/openid-configuration"
 
-// discover returns the URL of the key set from the issuer's metadata (OpenID Connect Discovery 1.0 section 4).
+// discover returns the URL of the key set from the issuer's metadata.
 func (s *source) discover(ctx context.Context) (string, error) {
-	const advice = "is Issuer.URL right? Its metadata must be at Issuer.URL + " + discoveryPath + "; for an issuer that has none, set Issuer.KeySetURL"
-	body, err := s.get(ctx, strings.TrimSuffix(s.issuer.URL, "/")+discoveryPath, "", advice)
+	const field = "Issuer.KeySetURL"
+	document, err := metadata(ctx, s.issuer, s.transport, field)
 	if err != nil {
 		return "", err
 	}
+	return s.issuer.endpointIn(document, "jwks_uri", field)
+}
+
+// metadata returns the issuer's metadata (OpenID Connect Discovery 1.0 section 4), without null members. Errors name
+// the field of Issuer that could replace the metadata.
+func metadata(ctx context.Context, issuer *Issuer, transport http.RoundTripper, field string) (jose.Object, error) {
+	advice := "is Issuer.URL right? Its metadata must be at Issuer.URL + " + discoveryPath + "; for an issuer that has none, set " + field
+	body, err := get(ctx, issuer, transport, strings.TrimSuffix(issuer.URL, "/")+discoveryPath, "", advice)
+	if err != nil {
+		return jose.Object{}, err
+	}
 	document, err := jose.ParseObject(body)
 	if errors.Is(err, jose.ErrJSON) {
-		return "", endpoint.NotJSON(body, advice)
+		return jose.Object{}, endpoint.NotJSON(body, advice)
 	} else if err != nil {
-		return "", fmt.Errorf("%w: the issuer must correct the document", err)
+		return jose.Object{}, fmt.Errorf("%w: the issuer must correct the document", err)
 	}
 	document.DropNulls()
-	switch issuer, ok, err := document.Text("issuer"); {
+	switch name, ok, err := document.Text("issuer"); {
 	case err != nil || !ok:
-		return "", errors.New("the document names no issuer: " + advice)
-	case issuer != s.issuer.URL:
-		return "", anotherIssuer(s.issuer.URL, issuer)
+		return jose.Object{}, errors.New("the document names no issuer: " + advice)
+	case name != issuer.URL:
+		return jose.Object{}, anotherIssuer(issuer.URL, name)
 	}
-	keySetURL, _, err := document.Text("jwks_uri")
+	return document, nil
+}
+
+// endpointIn returns a URL in the issuer's metadata, or in an object of the metadata, by its member. Errors name the field of
+// Issuer that could name the URL.
+func (i *Issuer) endpointIn(document jose.Object, member, field string) (string, error) {
+	address, _, err := document.Text(member)
 	switch {
 	case err != nil:
-		return "", errors.New("jwks_uri is not a string: set Issuer.KeySetURL")
-	case keySetURL == "":
-		return "", errors.New("the document has no jwks_uri: set Issuer.KeySetURL")
+		return "", fmt.Errorf("%s is not a string: set %s", member, field)
+	case address == "":
+		return "", fmt.Errorf("the document has no %s: set %s", member, field)
 	}
-	if err := checkKeySetURL(s.issuer.URL, keySetURL); err != nil {
-		return "", fmt.Errorf("jwks_uri: %w", err)
+	if err := checkKeySetURL(i.URL, address); err != nil {
+		return "", fmt.Errorf("%s: %w", member, err)
 	}
-	return keySetURL, nil
+	return address, nil
 }
 
 // anotherIssuer returns the error for metadata that names another issuer. The error may show both names: they are
@@ -92,7 +109,7 @@ func anotherIssuer(want, found string) error {
 }
 
 // get returns the document at a URL. Errors end with the advice if the URL seems to be wrong.
-func (s *source) get(ctx context.Context, address, authorization, advice string) ([]byte, error) {
+func get(ctx context.Context, issuer *Issuer, shared http.RoundTripper, address, authorization, advice string) ([]byte, error) {
 	request, err := http.NewRequestWithContext(ctx, http.MethodGet, address, nil)
 	if err != nil {
 		return nil, err
@@ -101,7 +118,7 @@ func (s *source) get(ctx context.Context, address, authorization, advice string)
 	if authorization != "" {
 		request.Header.Set("Authorization", authorization)
 	}
-	transport, err := s.issuer.transport(s.transport)
+	transport, err := issuer.transport(shared)
 	if err != nil {
 		return nil, err
 	}

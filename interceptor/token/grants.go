@@ -21,8 +21,12 @@ func (r *reader) readAudience(c *claimSet, p payload) error {
 	if r.OrganizationAudience == "" {
 		return nil
 	}
+	return c.readOrganizationAudiences(r.OrganizationAudience)
+}
+
+func (c *claimSet) readOrganizationAudiences(prefix string) error {
 	for _, audience := range c.audience {
-		if id, ok := strings.CutPrefix(audience, r.OrganizationAudience); ok {
+		if id, ok := strings.CutPrefix(audience, prefix); ok {
 			if err := checkIdentity("an organization in aud", id); err != nil {
 				return err
 			}

@@ -45,6 +45,9 @@ type Issuer struct {
 	// the key set, in place of the system's. The file is read for every fetch, and serves this issuer alone.
 	// CAFile needs a transport that is a [net/http.Transport], as the default is: see [WithTransport].
 	CAFile string
+	// IntrospectionURL is the URL of the introspection endpoint (RFC 7662 section 2), for an [Introspector]. If
+	// empty, the metadata at URL + "/.well-known/openid-configuration" names it (RFC 8414 section 2).
+	IntrospectionURL string
 	// Algorithms are the `alg` values to accept, out of RS256, RS384, RS512, PS256, PS384, PS512, ES256,
 	// ES384, ES512 and EdDSA. EdDSA and Ed25519 (RFC 9864) are two names of one algorithm. Required. A key is
 	// used with one algorithm only: its `alg` or, for a key without `alg`, the only algorithm in this list

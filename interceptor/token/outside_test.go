@@ -103,7 +103,7 @@ func testNoToken(t *testing.T) {
 	const (
 		grammar   = "malformed token: the credentials hold a character that no token has, such as a space, comma or quote: send the token alone behind Bearer"
 		encrypted = "malformed token: an encrypted token (JWE): have the issuer sign access tokens without encrypting them"
-		opaque    = "malformed token: it is an opaque token, not a JWT: the client must request a token for this API (as resource or audience)"
+		opaque    = "malformed token: it is an opaque token, not a JWT: the client must request a token for this API (as resource or audience); to accept opaque tokens, see token.NewIntrospector"
 	)
 	for credentials, want := range map[string]string{
 		"Bearer a.b.c.d.e":                       encrypted,

@@ -181,7 +181,7 @@ func Logto(tenant string) Issuer {
 		ClientClaims:         []string{"client_id"},
 		ClientTokens:         claims{"sub": {clientPlaceholder}},
 		OrganizationClaim:    "organization_id",
-		OrganizationAudience: "urn:logto:organization:",
+		OrganizationAudience: logtoOrganization,
 	}
 }
 

@@ -3,7 +3,6 @@ package token
 import (
 	"slices"
 	"strings"
-	"sync"
 	"time"
 	"unicode"
 
@@ -14,6 +13,7 @@ import (
 type reader struct {
 	Issuer // its maps and lists are compiled below, but Types and Algorithms
 	url    template
+	form   form
 
 	paths        [][]string // of the values that are read from a payload
 	tenant       field      // the template's placeholder
@@ -105,12 +105,11 @@ func (r *reader) claims(segment, issuer string, p payload, deadline time.Time, l
 	if c.organizationClaim, err = r.readOrganization(p); err != nil {
 		return nil, err
 	}
-	if c.scopes, err = r.readScopes(p, (&Claims{c}).OrganizationID()); err != nil {
+	scopes, err := r.readScopes(p, (&Claims{c}).OrganizationID())
+	if err != nil {
 		return nil, err
 	}
-	if len(c.scopes) > manyScopes {
-		c.sortedScopes = sync.OnceValue(func() []string { return slices.Sorted(slices.Values(c.scopes)) })
-	}
+	c.setScopes(scopes)
 	for _, part := range []*string{&c.subject, &c.clientID, &c.id, c.organizationClaim} {
 		if part != nil {
 			*part = strings.Clone(*part) // keeps the payload's text out of memory

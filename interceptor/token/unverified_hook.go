@@ -32,7 +32,7 @@ func readUnverified(issuer Issuer, raw string, opts ...Option) (*Claims, error) 
 
 // readUnverifiedPayload is Claims of package unverified.
 func readUnverifiedPayload(issuer Issuer, text string) (*Claims, error) {
-	reader, faults := issuer.compile()
+	reader, faults := issuer.compile(formJWT)
 	if len(faults) > 0 {
 		return nil, endpoint.JoinFaults(faults)
 	}

@@ -20,16 +20,20 @@ type validity struct {
 	until        time.Time // by exp
 }
 
-// readValidity reads `exp`, which is required, `nbf` and `iat`. It rounds fractions of a
-// second against the token.
+// readValidity reads `exp`, `nbf` and `iat`. It rounds fractions of a second against the token. Without `exp`, which
+// only an answer may lack, until is zero, so that the token has expired.
 func (r *reader) readValidity(p payload, leeway time.Duration) (v validity, err error) {
 	expires, ok, err := readDate("exp", p[slotExp])
-	if err != nil {
+	switch {
+	case err != nil:
 		return validity{}, err
-	} else if !ok {
+	case ok:
+		v.until = expires.floor().Add(leeway)
+	case r.form == formJWT:
 		return validity{}, invalid("exp is missing")
+	case r.MaxLifetime > 0:
+		return validity{}, invalid("exp is missing: Issuer.MaxLifetime bounds how long a token lives, and needs exp")
 	}
-	v.until = expires.floor().Add(leeway)
 	notBefore, _, err := readDate("nbf", p[slotNbf])
 	if err != nil {
 		return validity{}, err

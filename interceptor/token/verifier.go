@@ -1,10 +1,10 @@
 package token
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
-	"net/http"
 	"runtime"
 	"slices"
 	"strings"
@@ -16,11 +16,7 @@ import (
 	"github.com/protoauthz/protoauthz/interceptor/internal/jose"
 )
 
-const (
-	defaultLeeway = 30 * time.Second
-	maxLeeway     = 5 * time.Minute
-	maxNames      = 5 // issuers that an error names
-)
+const maxNames = 5 // issuers that an error names
 
 // A Verifier verifies the tokens of its issuers. It is safe for concurrent use
 // and needs no closing. The zero Verifier accepts nothing.
@@ -50,6 +46,8 @@ type Verifier struct {
 	cache     *cache.Cache[verifiedToken] // nil without a cache
 	limit     *limiter
 
+	introspector *Introspector // nil without one
+
 	hits   counter
 	misses atomic.Uint64
 
@@ -66,78 +64,32 @@ type issuerKeys struct {
 	errAlgorithm error    // for a token with another algorithm
 }
 
-// An Option changes how a [Verifier] works.
-type Option func(*options)
-
-type options struct {
-	issuers        []Issuer
-	leeway         time.Duration
-	cacheSize      int // 0 for no cache
-	signatureLimit int
-	transport      http.RoundTripper
-	observer       func(KeySetEvent)
-	faults         []error
-}
-
-// WithIssuer accepts the tokens of another issuer too. Each issuer's tokens are
-// verified with its own keys only. Rules do not tell issuers apart: every issuer is
-// trusted for all scopes and organizations.
-func WithIssuer(issuer Issuer) Option {
-	return func(o *options) { o.issuers = append(o.issuers, issuer) }
-}
-
-// WithLeeway sets by how much the clocks of issuer and verifier may differ, from
-// zero to 5 minutes. The default is 30 seconds. An `iat` may be ahead of the verifier's
-// clock by the leeway, but always by 10 seconds, and never by more than 60 seconds.
-func WithLeeway(leeway time.Duration) Option {
-	return func(o *options) {
-		if leeway < 0 || leeway > maxLeeway {
-			o.faults = append(o.faults, fmt.Errorf("token: WithLeeway: %v is not between 0 and %v", leeway, maxLeeway))
-		}
-		o.leeway = leeway
+func newIssuerKeys(reader *reader, o *options) *issuerKeys {
+	keys := &issuerKeys{
+		reader:       reader,
+		keys:         &source{issuer: &reader.Issuer, transport: o.transport, observer: o.observer},
+		errAlgorithm: invalid("alg is not one of %q, the issuer's Algorithms: if the issuer may sign access tokens with the token's algorithm, add that algorithm to Issuer.Algorithms", reader.Algorithms),
 	}
-}
-
-// WithTransport sets the transport that fetches keys, for private certificate authorities of all issuers
-// ([net/http.Transport.TLSClientConfig], RootCAs) and proxies ([net/http.Transport.Proxy]). For the authorities
-// of one issuer set [Issuer.CAFile].
-// The transport must end a request when the request's context ends. Timeouts, size limits and
-// the refusal of redirects still apply. The default is [http.DefaultTransport] without idle
-// connections.
-func WithTransport(transport http.RoundTripper) Option {
-	return func(o *options) {
-		if transport == nil {
-			o.faults = append(o.faults, errors.New("token: WithTransport: transport is nil"))
-		}
-		o.transport = transport
+	for _, name := range reader.Algorithms {
+		keys.algorithms = append(keys.algorithms, jose.CanonicalAlgorithm(name))
 	}
+	return keys
 }
 
 // NewVerifier returns a verifier for the tokens of an issuer. It does no I/O, so a server
 // starts while an issuer is down. The error names every fault of the issuers and options.
 func NewVerifier(issuer Issuer, opts ...Option) (*Verifier, error) {
-	o := &options{issuers: []Issuer{issuer}, leeway: defaultLeeway, cacheSize: defaultCacheSize, signatureLimit: runtime.GOMAXPROCS(0), transport: endpoint.Transport(), observer: func(KeySetEvent) {}}
-	for _, option := range opts {
-		if option == nil {
-			o.faults = append(o.faults, errors.New("token: an option is nil"))
-			continue
-		}
-		option(o)
+	o := newOptions(opts)
+	if o.transport == nil {
+		o.transport = endpoint.Transport()
 	}
-	v := &Verifier{issuers: make(map[string]*issuerKeys, len(o.issuers)), leeway: o.leeway}
-	for _, issuer := range o.issuers {
-		reader, faults := issuer.compile()
+	v := &Verifier{issuers: make(map[string]*issuerKeys, 1+len(o.issuers)), leeway: o.leeway, introspector: o.introspector}
+	for _, issuer := range append([]Issuer{issuer}, o.issuers...) {
+		reader, faults := issuer.compile(formJWT)
 		o.faults = append(o.faults, faults...)
-		keys := &issuerKeys{
-			reader:       reader,
-			keys:         &source{issuer: &reader.Issuer, transport: o.transport, observer: o.observer},
-			errAlgorithm: invalid("alg is not one of %q, the issuer's Algorithms: if the issuer may sign access tokens with the token's algorithm, add that algorithm to Issuer.Algorithms", reader.Algorithms),
-		}
-		for _, name := range reader.Algorithms {
-			keys.algorithms = append(keys.algorithms, jose.CanonicalAlgorithm(name))
-		}
+		keys := newIssuerKeys(reader, o)
 		if err := reader.checkTransport(o.transport); err != nil {
-			o.faults = append(o.faults, fmt.Errorf("token: issuer %q: %w", endpoint.DisplayURL(reader.URL), err))
+			o.faults = append(o.faults, reader.fault(err))
 		}
 		if !endpoint.IsBlank(reader.URL) && len(issuer.faults) == 0 {
 			o.faults = append(o.faults, v.add(keys)...)
@@ -146,7 +98,7 @@ func NewVerifier(issuer Issuer, opts ...Option) (*Verifier, error) {
 	if len(o.faults) > 0 {
 		return nil, endpoint.JoinFaults(o.faults)
 	}
-	v.limit = newLimiter(o.signatureLimit)
+	v.limit = newLimiter(cmp.Or(o.signatureLimit, runtime.GOMAXPROCS(0)))
 	if o.cacheSize > 0 {
 		v.cache = cache.New[verifiedToken](o.cacheSize)
 	}

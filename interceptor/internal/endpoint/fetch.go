@@ -40,6 +40,15 @@ func Transport() http.RoundTripper {
 	return transport
 }
 
+// KeptTransport returns a [Transport] that keeps connections for some seconds, for endpoints that are asked often.
+func KeptTransport() http.RoundTripper {
+	transport := Transport()
+	if kept, ok := transport.(*http.Transport); ok && kept != http.DefaultTransport {
+		kept.DisableKeepAlives, kept.MaxIdleConnsPerHost, kept.IdleConnTimeout = false, 10, 4*time.Second
+	}
+	return transport
+}
+
 // locations drops a Location header that cannot be parsed, since [http.Client] would report such a redirect as a
 // request that failed.
 type locations struct{ http.RoundTripper }
@@ -60,6 +69,12 @@ func (l locations) RoundTrip(request *http.Request) (*http.Response, error) {
 // the request, the proxy's host and the target of a redirect, and nothing else of the request or the response.
 // [MayPass] reports whether another attempt may succeed.
 func Do(transport http.RoundTripper, request *http.Request, advice string, statuses ...int) (body []byte, status int, err error) {
+	body, _, status, err = DoTyped(transport, request, advice, statuses...)
+	return body, status, err
+}
+
+// DoTyped is [Do] that also returns the Content-Type of the response.
+func DoTyped(transport http.RoundTripper, request *http.Request, advice string, statuses ...int) (body []byte, contentType string, status int, err error) {
 	client := &http.Client{
 		Transport: locations{transport},
 		// Following a redirect would let another host choose the answer.
@@ -67,18 +82,18 @@ func Do(transport http.RoundTripper, request *http.Request, advice string, statu
 	}
 	response, err := client.Do(request) //nolint:gosec // the URL is configured
 	if err != nil {
-		return nil, 0, requestError(transport, request, err)
+		return nil, "", 0, requestError(transport, request, err)
 	}
 	defer func() { _ = response.Body.Close() }()
 	if !slices.Contains(statuses, response.StatusCode) {
-		return nil, response.StatusCode, statusError(transport, request, response, advice)
+		return nil, "", response.StatusCode, statusError(transport, request, response, advice)
 	}
 	body, err = io.ReadAll(io.LimitReader(response.Body, MaxBody+1))
 	switch {
 	case err != nil:
-		return nil, response.StatusCode, requestError(transport, request, err)
+		return nil, "", response.StatusCode, requestError(transport, request, err)
 	case len(body) > MaxBody:
-		return nil, response.StatusCode, &failure{text: fmt.Sprintf("the response is larger than %d bytes: %s", MaxBody, advice)}
+		return nil, "", response.StatusCode, &failure{text: fmt.Sprintf("the response is larger than %d bytes: %s", MaxBody, advice)}
 	}
-	return bytes.TrimPrefix(body, []byte(byteOrderMark)), response.StatusCode, nil
+	return bytes.TrimPrefix(body, []byte(byteOrderMark)), response.Header.Get("Content-Type"), response.StatusCode, nil
 }

@@ -121,11 +121,11 @@ func DisplayURL(raw string) string {
 }
 
 // displayTarget returns the target of a redirect for errors. It leaves out user information, query, fragment and
-// the parameters of the path, which may be secrets, and what exceeds 200 bytes. For a request with a bearer token,
-// which an endpoint may repeat anywhere, it leaves out the path.
+// the parameters of the path, which may be secrets, and what exceeds 200 bytes. For a request with a secret, which an
+// endpoint may repeat anywhere, it leaves out the path.
 func displayTarget(request *http.Request, location *url.URL) string {
 	path := location.Path
-	if strings.HasPrefix(request.Header.Get("Authorization"), "Bearer ") {
+	if request.Body != nil || request.Header.Get("Authorization") != "" {
 		path = "/…"
 	} else if location.RawQuery != "" || location.Fragment != "" {
 		path += "?"

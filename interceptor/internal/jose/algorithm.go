@@ -6,7 +6,10 @@ import (
 	"crypto/ed25519"
 	"crypto/elliptic"
 	"crypto/rsa"
+	"errors"
+	"fmt"
 	"maps"
+	"reflect"
 	"slices"
 
 	"github.com/golang-jwt/jwt/v5"
@@ -69,4 +72,27 @@ func (a algorithm) fits(public crypto.PublicKey) bool {
 	default:
 		return false
 	}
+}
+
+// Signer returns a function that signs claims as a JWT, with members of its header. The key must be of the
+// algorithm's kind. Errors hold nothing of the key.
+func Signer(name string, key crypto.Signer) (sign func(header map[string]any, claims jwt.Claims) (string, error), err error) {
+	algorithm, ok := algorithms[name]
+	switch value := reflect.ValueOf(key); {
+	case !ok:
+		return nil, fmt.Errorf("the algorithm %q is none of %q", name, Algorithms())
+	case key == nil, value.Kind() == reflect.Pointer && value.IsNil():
+		return nil, errors.New("the key is nil")
+	case !algorithm.fits(key.Public()):
+		return nil, fmt.Errorf("the key, a %T, is not of the kind that %s needs", key, name)
+	}
+	sign = func(header map[string]any, claims jwt.Claims) (string, error) {
+		token := jwt.NewWithClaims(algorithm.method, claims)
+		maps.Copy(token.Header, header)
+		return token.SignedString(key)
+	}
+	if _, err := sign(nil, jwt.MapClaims{}); err != nil { // golang-jwt takes no crypto.Signer of another package
+		return nil, fmt.Errorf("the key, a %T, cannot sign with %s: give a private key of crypto/rsa, crypto/ecdsa or crypto/ed25519", key, name)
+	}
+	return sign, nil
 }

@@ -23,6 +23,7 @@ func (f forge) reasons() []Case {
 		{Service: "Client", Authorization: f.good(), Want: Caller},
 		{Service: Unruled, Want: Ruleless},
 		{Service: "Read", Authorization: f.good("iss", down), Want: Unavailable},
+		{Service: "Read", Authorization: bearer("unanswered"), Want: Unanswered},
 		{Service: "Read", Authorization: bearer("busy"), Want: Busy},
 		{Service: "Read", Authorization: bearer("panic"), Want: Failed},
 	}

@@ -76,6 +76,8 @@ func (r *Trust) Verify(ctx context.Context, raw string) (*token.Claims, error) {
 	switch raw {
 	case "foreign":
 		return nil, ErrForeign
+	case "unanswered":
+		return nil, token.ErrIntrospectionUnavailable
 	case "busy":
 		return nil, token.ErrBusy
 	case "nothing":

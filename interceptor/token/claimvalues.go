@@ -1,0 +1,126 @@
+package token
+
+import (
+	"encoding/base64"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/protoauthz/protoauthz/interceptor/internal/endpoint"
+)
+
+// ClaimValues are what a verifier of your own has found out about a credential, such as an API key: see [NewClaims].
+// Values come from your records of the credential, and never from its unverified text.
+type ClaimValues struct {
+	// Issuer is who has issued the credential, such as "https://api.example.com/keys". It tells subjects of this
+	// issuer from equal subjects of others. Required.
+	Issuer string
+	// Subject is the user, or the client itself. Required.
+	Subject string
+	// ClientID is the client, or "".
+	ClientID string
+	// ID identifies the credential in logs. It must not be the credential itself.
+	ID string
+	// Caller is the kind of party. Rules for users or for clients refuse the default, CallerUnknown.
+	Caller Caller
+	// Audience are the APIs for which the credential is good, as rules name them. Without an audience the claims
+	// grant nothing. For rules of MODEL_ORGANIZATION the only value is "urn:logto:organization:" with the id of the
+	// organization.
+	Audience []string
+	// Scopes are the granted scopes (RFC 6749 section 3.3).
+	Scopes []string
+	// OrganizationID is the organization that the credential is for, by rules of MODEL_ORGANIZATION_RESOURCE. The
+	// default, "", is for none: the claims then grant global methods.
+	OrganizationID string
+	// Expiry is when the credential ends, or the zero time for one that does not end.
+	Expiry time.Time
+	// Deadline is until when the claims are good, at most until Expiry. Then the guard verifies the credential of
+	// an open stream again, and ends the stream unless the verifier returns claims of the same party. The default,
+	// the zero time, is Expiry. Without an Expiry a Deadline is required.
+	Deadline time.Time
+}
+
+// NewClaims returns claims for a verifier of your own, which a guard then judges as it judges the claims of a
+// [Verifier]. The verifier decides that a credential is good before it calls NewClaims, for every call. The error
+// names every fault of the values, and holds none of them.
+func NewClaims(values ClaimValues) (*Claims, error) {
+	if values.Deadline.IsZero() {
+		values.Deadline = values.Expiry
+	}
+	if err := endpoint.JoinFaults(values.faults()); err != nil {
+		return nil, err
+	}
+	payload, err := json.Marshal(map[string]any{
+		"iss": values.Issuer, "sub": values.Subject, "client_id": values.ClientID, "jti": values.ID, "aud": values.Audience,
+		"scope": strings.Join(values.Scopes, " "), "organization_id": values.OrganizationID,
+	})
+	if err != nil {
+		return nil, errors.New("token: NewClaims: the values cannot be written as JSON")
+	}
+	set := &claimSet{
+		issuer: values.Issuer, subject: values.Subject, clientID: values.ClientID, id: values.ID, caller: values.Caller,
+		audience: slices.Clone(values.Audience), expiry: values.Expiry, deadline: values.Deadline,
+		payload: base64.RawURLEncoding.EncodeToString(payload),
+	}
+	set.setScopes(slices.Clone(values.Scopes))
+	if values.OrganizationID != "" {
+		set.organizationClaim = &values.OrganizationID
+	}
+	if err := set.readOrganizationAudiences(logtoOrganization); err != nil {
+		return nil, errors.New("token: NewClaims: Audience names an organization that has a control character")
+	}
+	return &Claims{set}, nil
+}
+
+// logtoOrganization is what stands before the id of an organization in an audience: see MODEL_ORGANIZATION.
+const logtoOrganization = "urn:logto:organization:"
+
+func isScope(text string) bool {
+	return text != "" && !strings.ContainsFunc(text, func(r rune) bool { return r <= ' ' || r > '~' || r == '"' || r == '\\' })
+}
+
+// faults returns every fault.
+func (v *ClaimValues) faults() (faults []error) {
+	fault := func(format string, args ...any) {
+		faults = append(faults, fmt.Errorf("token: NewClaims: "+format, args...))
+	}
+	for _, part := range []struct {
+		name, value string
+		required    bool
+	}{
+		{"Issuer", v.Issuer, true},
+		{"Subject", v.Subject, true},
+		{"ClientID", v.ClientID, false},
+		{"ID", v.ID, false},
+		{"OrganizationID", v.OrganizationID, false},
+	} {
+		if err := endpoint.CheckSetting(part.value); err != nil && (part.required || part.value != "") {
+			fault("%s %w", part.name, err)
+		} else if checkIdentity(part.name, part.value) != nil {
+			fault("%s has a control character", part.name)
+		}
+	}
+	for _, audience := range v.Audience {
+		if endpoint.IsBlank(audience) {
+			fault("Audience has an empty value: leave it out")
+		}
+	}
+	for _, scope := range v.Scopes {
+		if !isScope(scope) {
+			fault("Scopes has a value that is not a scope (RFC 6749 section 3.3), such as an empty one or one with a space: list each scope by itself")
+		}
+	}
+	if v.Caller < CallerUnknown || v.Caller > CallerClient {
+		fault("Caller is none of CallerUnknown, CallerUser and CallerClient")
+	}
+	switch {
+	case v.Deadline.IsZero():
+		fault("Deadline is not set: set it to when the verifier must look at the credential again, or set Expiry")
+	case !v.Expiry.IsZero() && v.Deadline.After(v.Expiry):
+		fault("Deadline is after Expiry: set an earlier one")
+	}
+	return faults
+}

@@ -1,0 +1,102 @@
+package token
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/protoauthz/protoauthz/interceptor/internal/endpoint"
+)
+
+// An inquiry is one question about a token under way. It has a context and a goroutine of its own.
+type inquiry struct {
+	done   chan struct{}
+	answer *answer // set before done is closed, unless err is
+	err    error
+}
+
+// inquire returns the inquiry about a token that is under way, or begins one. Tokens that are not known may be made
+// up, so the window bounds how often these draw a request.
+func (i *Introspector) inquire(of digest, raw string, known bool, now time.Time) (*inquiry, error) {
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	if f := i.flights[of]; f != nil {
+		return f, nil
+	}
+	if !known && !i.recent.allow(now) {
+		return nil, fmt.Errorf("%w: the issuer was asked for %d tokens in the last second, which is Introspection.Limit", ErrBusy, i.Limit)
+	}
+	f := &inquiry{done: make(chan struct{})}
+	i.flights[of] = f
+	go i.run(f, of, raw, known)
+	return f, nil
+}
+
+func (i *Introspector) run(f *inquiry, of digest, raw string, known bool) {
+	f.err = i.unavailable(errors.New("the HTTP transport called runtime.Goexit"))
+	defer func() {
+		if recover() != nil { // a transport that panics must not end the process
+			f.answer, f.err = nil, i.unavailable(errors.New("the HTTP transport panicked"))
+		}
+		if f.answer != nil {
+			i.keep(of, known, f.answer)
+		}
+		i.mu.Lock()
+		delete(i.flights, of)
+		i.mu.Unlock()
+		close(f.done)
+	}()
+	ctx, cancel := context.WithTimeout(context.Background(), endpoint.Timeout)
+	defer cancel()
+	if known {
+		// Many known tokens may have to be asked for at once. Made-up tokens never wait here.
+		select {
+		case i.asking <- struct{}{}:
+			defer func() { <-i.asking }()
+		case <-ctx.Done():
+			f.err = i.unavailable(errors.New("too many requests are under way: the endpoint is too slow for the tokens in use"))
+			return
+		}
+	}
+	f.answer, f.err = i.ask(ctx, raw)
+	if f.err != nil {
+		f.err = i.unavailable(f.err)
+	}
+}
+
+// wait waits for the answer until maxWait after asked.
+func (f *inquiry) wait(ctx context.Context, i *Introspector, asked time.Time) (*Claims, error) {
+	timer := time.NewTimer(time.Until(asked.Add(maxWait)))
+	defer timer.Stop()
+	select {
+	case <-f.done:
+	case <-timer.C:
+		return nil, i.unavailable(fmt.Errorf("the endpoint has not answered within %v", maxWait))
+	case <-ctx.Done():
+		return nil, i.unavailable(errors.New("the call ended before the endpoint answered"))
+	}
+	switch {
+	case f.err != nil:
+		return nil, f.err
+	case f.answer.err != nil:
+		return nil, f.answer.err
+	}
+	return f.answer.claims, nil
+}
+
+// A window has the times of the last events, in turn, as many as may happen in a second.
+type window struct {
+	times []time.Time
+	next  int
+}
+
+// allow reports whether an event may happen now, and counts the event.
+func (w *window) allow(now time.Time) bool {
+	if now.Sub(w.times[w.next]) < time.Second {
+		return false
+	}
+	w.times[w.next] = now
+	w.next = (w.next + 1) % len(w.times)
+	return true
+}

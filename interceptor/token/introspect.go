@@ -1,0 +1,134 @@
+package token
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"mime"
+	"net/http"
+	"net/url"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/protoauthz/protoauthz/interceptor/internal/endpoint"
+	"github.com/protoauthz/protoauthz/interceptor/internal/jose"
+)
+
+// The media types of answers.
+const (
+	typeJSON   = "application/json"
+	typeSigned = "application/token-introspection+jwt" // RFC 9701 section 8.2
+)
+
+// adviceIntrospection is for an endpoint that seems to be wrong.
+const adviceIntrospection = "is it the introspection endpoint of the issuer (Issuer.IntrospectionURL)?"
+
+// ask asks the issuer about a token (RFC 7662 section 2). The error means that there is no answer.
+func (i *Introspector) ask(ctx context.Context, raw string) (*answer, error) {
+	address, err := i.endpoint.get(ctx, i)
+	if err != nil {
+		return nil, err
+	}
+	transport, err := i.reader.transport(i.transport)
+	if err != nil {
+		return nil, err
+	}
+	request, err := i.request(ctx, address, raw)
+	if err != nil {
+		return nil, err
+	}
+	body, contentType, status, err := endpoint.DoTyped(transport, request, adviceIntrospection, http.StatusOK)
+	if status == http.StatusUnauthorized || status == http.StatusForbidden {
+		return nil, fmt.Errorf("the endpoint refused this server with status %d: check Introspection.Client, and that the issuer lets this client introspect tokens", status)
+	}
+	if err != nil {
+		return nil, err
+	}
+	text := string(body)
+	if i.keys != nil {
+		if text, err = i.open(ctx, contentType, text); err != nil {
+			return nil, fmt.Errorf("the signed answer: %w", err)
+		}
+	}
+	return i.read(text, adviceIntrospection)
+}
+
+// request returns the request for an answer about a token.
+func (i *Introspector) request(ctx context.Context, address, raw string) (*http.Request, error) {
+	form, header := url.Values{"token": {raw}, "token_type_hint": {"access_token"}}, http.Header{}
+	if err := i.Client.add(i.URL, form, header); err != nil {
+		return nil, err
+	}
+	request, err := http.NewRequestWithContext(ctx, http.MethodPost, address, strings.NewReader(form.Encode()))
+	if err != nil {
+		return nil, errors.New("the request cannot be made")
+	}
+	header.Set("Content-Type", "application/x-www-form-urlencoded")
+	header.Set("Accept", typeJSON)
+	if i.keys != nil {
+		header.Set("Accept", typeSigned)
+	}
+	header["Idempotency-Key"] = nil // net/http then asks again if a kept connection is dead. It does not send the field.
+	request.Header = header
+	return request, nil
+}
+
+// isSigned reports whether a Content-Type is the type of signed answers.
+func isSigned(contentType string) bool {
+	mediaType, _, err := mime.ParseMediaType(contentType)
+	return err == nil && mediaType == typeSigned
+}
+
+// An endpointURL is the URL of the introspection endpoint, as the issuer's metadata names it.
+type endpointURL struct {
+	mu      sync.Mutex
+	url     string
+	err     error
+	asked   time.Time // the end of the last attempt
+	refused bool      // the last attempt has failed
+}
+
+// get returns the URL. One call at a time asks for the metadata, and others wait.
+func (e *endpointURL) get(ctx context.Context, i *Introspector) (string, error) {
+	if i.IntrospectionURL != "" {
+		return i.IntrospectionURL, nil
+	}
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	pause := softAge
+	if e.err != nil {
+		pause = minRetry
+	}
+	if now := time.Now(); e.asked.IsZero() || now.Sub(e.asked) >= pause {
+		var found string
+		if found, e.err = i.discover(ctx); e.err == nil {
+			e.url = found
+		}
+		e.asked = time.Now()
+	}
+	if e.url == "" {
+		return "", e.err
+	}
+	return e.url, nil // also while the metadata is away
+}
+
+// discover finds the URL of the introspection endpoint in the issuer's metadata. A client with a certificate may have
+// another URL (RFC 8705 section 5).
+func (i *Introspector) discover(ctx context.Context) (string, error) {
+	const field, member = "Issuer.IntrospectionURL", "introspection_endpoint"
+	document, err := metadata(ctx, &i.Issuer, i.transport, field)
+	if err != nil {
+		return "", fmt.Errorf("discovery: %w", err)
+	}
+	if aliases, ok := document.Get("mtls_endpoint_aliases"); ok && i.Client.mutual {
+		if object, err := jose.ParseObject([]byte(aliases)); err == nil && object.Has(member) {
+			document = object
+		}
+	}
+	address, err := i.endpointIn(document, member, field)
+	if err != nil {
+		return "", fmt.Errorf("discovery: %w", err)
+	}
+	return address, nil
+}

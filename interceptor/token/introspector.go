@@ -1,0 +1,216 @@
+package token
+
+import (
+	"context"
+	"crypto/sha256"
+	"errors"
+	"fmt"
+	"net/http"
+	"sync"
+	"time"
+
+	"github.com/protoauthz/protoauthz/interceptor/internal/cache"
+	"github.com/protoauthz/protoauthz/interceptor/internal/endpoint"
+)
+
+// How answers are asked for. Each bound closes a way to starve this server or the issuer.
+const (
+	defaultMaxAge = 1 * time.Minute
+	maxMaxAge     = 1 * time.Hour
+	defaultLimit  = 50               // new tokens in a second
+	refusedAge    = 10 * time.Second // how long a refusal is kept
+	maxRefused    = 1_000            // refusals that are kept
+	maxAsked      = 100              // known tokens that are asked for at once
+	maxLimit      = 100_000
+)
+
+// An Introspection says how a server asks an issuer about tokens.
+type Introspection struct {
+	// Client authenticates this server at the issuer. Required.
+	Client ClientAuth
+	// AnswerAudience is the id of this server at the issuer. If set, the issuer must sign its answers (RFC 9701),
+	// and `aud` of an answer must hold the id. A plain answer is then [ErrIntrospectionUnavailable]. The default,
+	// "", asks for plain answers.
+	AnswerAudience string
+	// MaxAge is how long an answer is good, from one second to an hour. A token that the issuer withdraws is
+	// accepted until then. The default, zero, is a minute.
+	MaxAge time.Duration
+	// Limit is for how many tokens that are not known the issuer is asked in any second. A token is known while
+	// the cache has an answer, also an old one, that the token is active. The default, zero, is 50.
+	Limit int
+}
+
+// An Introspector verifies opaque tokens by asking their issuer (RFC 7662). It is safe for concurrent use and
+// needs no closing. The zero Introspector accepts nothing. To accept JWTs too, give the Introspector to
+// [NewVerifier] by [WithIntrospector]: a JWT is never sent to the introspection endpoint.
+//
+// An answer is read as the claims of a JWT are, by the names that the [Issuer] gives them. Fields for JWTs alone,
+// such as Types, do nothing. Beyond that, `active` must be true, and `iss`, `exp` and `nbf` are checked where
+// the answer has them. `token_type` must be Bearer: a token for DPoP (RFC 9449) is refused, since a bearer cannot
+// prove its key. An answer without `token_type` is accepted only if [Issuer.RequiredClaims] has an entry for a
+// member that tells access tokens from refresh tokens. If that entry is for token_type itself, the entry alone
+// judges `token_type`. The same holds for `token_use` and `typ`, which some issuers write.
+//
+// An answer is good for [Introspection.MaxAge], or until `exp` if that is earlier. [WithCache] bounds how many
+// answers are kept, by digests of their tokens. A stream that was opened with a token outlives the answer only if the
+// issuer then says again that the token is active. The refusal of a token is kept for ten seconds.
+//
+// All calls with one token share one request. The request takes at most 5 seconds, reads at most 1 MiB and follows
+// no redirect. A call waits at most 2 seconds. If the endpoint cannot be reached, refuses this server (401 or
+// 403) or answers with anything but 200 and a JSON object, the call is refused with
+// [ErrIntrospectionUnavailable]. A call whose token is beyond [Introspection.Limit] is refused with [ErrBusy] at once.
+type Introspector struct {
+	*reader
+	Introspection
+	transport http.RoundTripper
+	leeway    time.Duration
+	keys      *issuerKeys // of signed answers, or nil for plain answers
+	endpoint  endpointURL
+	good      *cache.Cache[answer] // of active tokens, and of tokens that were active before
+	refused   *cache.Cache[answer]
+	asking    chan struct{} // has room for maxAsked
+
+	mu      sync.Mutex
+	flights map[digest]*inquiry
+	recent  window
+}
+
+// A digest stands for a token, so that the token itself is not kept.
+type digest [sha256.Size]byte
+
+// An answer is what the issuer has said about a token. It has either claims or an error.
+type answer struct {
+	claims   *Claims
+	validity validity
+	err      error
+	goodTill time.Time
+}
+
+// NewIntrospector returns a verifier for the opaque tokens of an issuer. It does no I/O. The options [WithTransport],
+// [WithLeeway], [WithCache] and, for the keys of signed answers, [WithKeySetObserver] apply. The error names every
+// fault.
+func NewIntrospector(issuer Issuer, how Introspection, opts ...Option) (*Introspector, error) {
+	o := newOptions(opts)
+	o.refuseForIntrospector()
+	form := formAnswer
+	if how.AnswerAudience != "" {
+		form = formSignedAnswer
+		if err := endpoint.CheckSetting(how.AnswerAudience); err != nil {
+			o.faults = append(o.faults, fmt.Errorf("token: Introspection.AnswerAudience %w", err))
+		}
+	}
+	if how.MaxAge == 0 {
+		how.MaxAge = defaultMaxAge
+	}
+	if how.MaxAge < time.Second || how.MaxAge > maxMaxAge {
+		o.faults = append(o.faults, fmt.Errorf("token: Introspection.MaxAge: %v is not between %v and %v: 0 stands for %v", how.MaxAge, time.Second, maxMaxAge, defaultMaxAge))
+	}
+	if how.Limit == 0 {
+		how.Limit = defaultLimit
+	}
+	if how.Limit < 1 || how.Limit > maxLimit {
+		o.faults = append(o.faults, fmt.Errorf("token: Introspection.Limit: %d is not between 1 and %d: 0 stands for %d", how.Limit, maxLimit, defaultLimit))
+	}
+	if o.transport == nil {
+		o.transport = endpoint.KeptTransport()
+	}
+	o.faults = append(o.faults, how.Client.check(o.transport)...)
+	reader, faults := issuer.compile(form)
+	o.faults = append(o.faults, faults...)
+	if err := reader.checkTransport(o.transport); err != nil {
+		o.faults = append(o.faults, reader.fault(err))
+	}
+	if len(o.faults) > 0 {
+		return nil, endpoint.JoinFaults(o.faults)
+	}
+	i := &Introspector{
+		reader: reader, Introspection: how, transport: o.transport, leeway: o.leeway,
+		good: cache.New[answer](o.cacheSize), refused: cache.New[answer](maxRefused),
+		asking:  make(chan struct{}, maxAsked),
+		flights: map[digest]*inquiry{}, recent: window{times: make([]time.Time, how.Limit)},
+	}
+	if form == formSignedAnswer {
+		i.keys = newIssuerKeys(reader, o)
+	}
+	return i, nil
+}
+
+// refuseForIntrospector refuses the options that an introspector has no use for.
+func (o *options) refuseForIntrospector() {
+	for name, given := range map[string]bool{
+		"WithIssuer: an introspector asks one issuer":                                                                    len(o.issuers) > 0,
+		"WithIntrospector: the option is for NewVerifier":                                                                o.introspector != nil,
+		"WithSignatureLimit: the option is for NewVerifier. Introspection.Limit bounds requests":                         o.signatureLimit != 0,
+		"WithoutCache: an introspector keeps answers for Introspection.MaxAge. Set a shorter time, of a second at least": o.cacheSize == 0,
+	} {
+		if given {
+			o.faults = append(o.faults, errors.New("token: NewIntrospector: "+name))
+		}
+	}
+}
+
+// Authenticate calls [Bearer] and [Introspector.Verify] for the values of a request's Authorization header, and
+// returns the errors of both.
+func (i *Introspector) Authenticate(ctx context.Context, authorization []string) (*Claims, error) {
+	raw, err := credentials(authorization)
+	if err != nil {
+		return nil, err
+	}
+	return i.Verify(ctx, raw)
+}
+
+// Verify returns the claims of an active opaque token. A JWT is [ErrMalformed]. Verify waits at most 2 seconds, and
+// stops waiting when ctx ends. Every error matches one of the errors of this package.
+func (i *Introspector) Verify(ctx context.Context, raw string) (*Claims, error) {
+	switch {
+	case len(raw) > maxBytes:
+		return nil, malformed("token has %d bytes", len(raw))
+	case isJWT(raw):
+		return nil, malformed("it is a JWT, and an Introspector asks about opaque tokens alone: give the Introspector to NewVerifier by WithIntrospector, so that the Verifier verifies JWTs")
+	}
+	return i.verifyOpaque(ctx, raw)
+}
+
+// verifyOpaque verifies a token that isJWT has passed.
+func (i *Introspector) verifyOpaque(ctx context.Context, raw string) (*Claims, error) {
+	if err := checkB64Token(raw); err != nil {
+		return nil, err
+	}
+	if i == nil || i.reader == nil {
+		return nil, ErrInvalid
+	}
+	of := digest(sha256.Sum256([]byte(raw)))
+	now := time.Now()
+	known := i.good.Get(string(of[:]))
+	if known != nil && known.claims != nil {
+		if err := known.validity.check(now, i.leeway, true); err != nil && !known.claims.expiry.IsZero() {
+			return nil, err // asking again would change nothing
+		}
+		if now.Before(known.goodTill) {
+			return known.claims, nil
+		}
+	}
+	if refused := i.refused.Get(string(of[:])); refused != nil && now.Before(refused.goodTill) {
+		return nil, refused.err
+	}
+	f, err := i.inquire(of, raw, known != nil && known.claims != nil, now)
+	if err != nil {
+		return nil, err
+	}
+	return f.wait(ctx, i, now)
+}
+
+// keep keeps an answer. A token that is no longer active is no longer known.
+func (i *Introspector) keep(of digest, known bool, a *answer) {
+	if a.claims != nil || known {
+		i.good.Put(string(of[:]), a)
+	}
+	if a.claims == nil {
+		i.refused.Put(string(of[:]), a)
+	}
+}
+
+func (i *Introspector) unavailable(cause error) error {
+	// The cause may match another error of this package, such as ErrKeysUnavailable, so its text alone stays.
+	return fmt.Errorf("%w: issuer %q: %s", ErrIntrospectionUnavailable, endpoint.DisplayURL(i.URL), cause.Error())
+}
