@@ -5,7 +5,6 @@ import (
 	"errors"
 	"net/http"
 	"sync/atomic"
-	"time"
 
 	"google.golang.org/protobuf/proto"
 
@@ -25,8 +24,8 @@ type Header interface {
 // of the call judged too, also in public methods: by one of Judge, ServeUnary and Serve, called
 // once. A message must be a [proto.Message] of the method's input: anything else names no organization.
 type Call struct {
-	ctx          context.Context
-	claims       *token.Claims // nil if the rule is public
+	ctx          context.Context // a *renewal if the claims may end before their token
+	claims       *token.Claims   // nil if the rule is public
 	rule         *guardRule
 	organization string
 
@@ -65,11 +64,15 @@ func (g *Guard) admit(c *Call, procedure string, header Header) (denial *Denial)
 	if c.rule = rule; rule.Public {
 		return nil
 	}
-	claims, err := g.authenticator.Authenticate(c.ctx, header.Values("Authorization"))
+	authorization := header.Values("Authorization")
+	claims, err := g.authenticator.Authenticate(c.ctx, authorization)
 	if err != nil {
-		return denyCredentials(header.Values("Authorization"), err)
+		return denyCredentials(authorization, err)
 	}
 	c.claims = claims
+	if endsEarly(claims) {
+		c.ctx = newRenewal(c.ctx, claims, authorization)
+	}
 	if c.organization, denial = decide(rule.Rule, claims); denial != nil {
 		return denial
 	}
@@ -91,11 +94,12 @@ func (c *Call) AwaitsMessage() bool {
 
 // Judge is the second step of a unary call whose framework reads the message before the handler runs.
 // Judge takes the message that the handler gets, and returns nil if the handler may run. Judge also
-// refuses a token that has expired since Admit. The result is a *Denial: do not return it as an error
+// refuses a token that has expired since Admit, or that the verifier no longer accepts: see
+// [token.Claims.Deadline]. The result is a *Denial: do not return it as an error
 // without comparing it with nil. The error of the handler is for [Call.HandlerError].
 func (c *Call) Judge(message any) *Denial {
-	if c.expired() {
-		return c.observe(c.Context(), c.inRealm(denyExpired()))
+	if denial := c.outdated(); denial != nil {
+		return c.observe(c.Context(), c.inRealm(denial))
 	}
 	return c.judgeUnary(c.Context(), message)
 }
@@ -141,11 +145,6 @@ func (c *Call) HandlerError(err error, withoutDenial func(error) error) error {
 func (c *Call) holdsOther(err error) bool {
 	denial, ok := errors.AsType[*Denial](err)
 	return ok && denial.orZero().within != c
-}
-
-// expired reports whether the token has expired since it was verified.
-func (c *Call) expired() bool {
-	return !c.rule.Public && !time.Now().Before(c.claims.Deadline())
 }
 
 // procedure returns the procedure of the rule, or "" without a rule. The result never holds text of the

@@ -85,8 +85,8 @@ func (i connectInterceptor) WrapUnary(next connect.UnaryFunc) connect.UnaryFunc 
 		ctx, call, passed, denial := i.guard.callOf(ctx, spec.Procedure, request.Header())
 		switch {
 		case denial != nil:
-		case passed && call.expired(): // during the body, or an interceptor before this one
-			denial = call.observe(ctx, call.inRealm(denyExpired()))
+		case passed: // the body, or an interceptor before this one, may have taken long
+			denial = call.Judge(request.Any())
 		default:
 			denial = call.judgeUnary(ctx, request.Any())
 		}

@@ -23,7 +23,10 @@ func (c *Call) ServeUnary(transport Transport, handler func(context.Context, *St
 // Transport.Refuse, whatever the handler returns, and the stream gives the handler the same error.
 // Otherwise Serve returns the error of the handler: see [Call.HandlerError].
 //
-// The context of the handler ends when the token expires, with the cause [token.ErrExpired]. Serve
+// The context of the handler ends when the token expires, with the cause [token.ErrExpired]. Claims that
+// end before their token, such as the answer of an issuer about an opaque token, do not end the
+// call: Serve has the token verified again (see [token.Claims.Deadline]), and the context ends once the
+// verifier refuses the token, with the error of the verifier as cause. Serve
 // then returns at once if the handler is blocked in Receive, and within half a second if not. The
 // handler has a goroutine of its own and may go on. Transport.Connection ends the reads of the
 // handler. A Receive or Send that is under way may still go on until the framework ends the call,
@@ -57,14 +60,13 @@ const expiryGrace = 500 * time.Millisecond
 // only the end of the call wakes a handler that is blocked in Receive. The stream is locked before the
 // call ends.
 func (s *Stream) serve(handler func(context.Context, *Stream) error) error {
-	if s.call.expired() {
-		s.refuse(denyExpired())
+	if s.refuseOutdated() {
 		return s.finish(nil)
 	}
-	deadline := s.call.claims.Deadline()
+	deadline := s.call.deadline()
 	left := time.Until(deadline)
-	ctx, cancel := context.WithTimeoutCause(s.ctx, left, token.ErrExpired)
-	defer cancel()
+	ctx, end := s.lifetime(left)
+	defer end(nil)
 	type outcome struct {
 		err      error
 		panicked any
@@ -92,15 +94,22 @@ func (s *Stream) serve(handler func(context.Context, *Stream) error) error {
 		}
 	}
 	returned := await(timer.C)
+	for !returned && s.call.renewal() != nil && !s.refuseOutdated() {
+		timer.Reset(time.Until(s.call.deadline()))
+		returned = await(timer.C)
+	}
 	// The wall clock may have been set back: the context then ends before the deadline.
-	if returned && time.Now().Before(deadline) && !errors.Is(context.Cause(ctx), token.ErrExpired) {
+	inTime := s.call.renewal() != nil || time.Now().Before(deadline) && !errors.Is(context.Cause(ctx), token.ErrExpired)
+	if returned && inTime {
 		if result.panicked != nil {
 			raise(result.panicked)
 		}
 		return s.finish(result.err)
 	}
-	if !returned {
-		<-ctx.Done() // by the timeout, so that the cause is ErrExpired, and not by the deferred cancel
+	if s.call.renewal() != nil {
+		end(s.denial.Load().Unwrap())
+	} else if !returned {
+		<-ctx.Done() // by the timeout, so that the cause is ErrExpired, and not by the deferred end
 	}
 	s.refuse(denyExpired())
 	if !returned {
@@ -120,6 +129,15 @@ func (s *Stream) serve(handler func(context.Context, *Stream) error) error {
 	return s.refusal()
 }
 
+// lifetime returns the context of the handler. The context of claims that are verified again has no deadline.
+func (s *Stream) lifetime(left time.Duration) (context.Context, context.CancelCauseFunc) {
+	if s.call.renewal() != nil {
+		return context.WithCancelCause(s.ctx)
+	}
+	ctx, cancel := context.WithTimeoutCause(s.ctx, left, token.ErrExpired)
+	return ctx, func(error) { cancel() }
+}
+
 // end makes the connection ready for the answer to a refused call. If the handler still runs, Serve has
 // ended the reads.
 func (s *Stream) end(readsEnded bool) {
@@ -130,7 +148,7 @@ func (s *Stream) end(readsEnded bool) {
 	if !readsEnded {
 		connection.EndReads(callctx.RefusedBody)
 	}
-	if readsEnded || s.denial.Load().Reason() == ReasonTokenExpired {
+	if readsEnded || s.call.renewal() != nil || s.denial.Load().Reason() == ReasonTokenExpired {
 		connection.AwaitSend(&s.sending)
 	}
 }

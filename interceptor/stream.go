@@ -98,8 +98,8 @@ func (s *Stream) Receive(message any) error {
 	s.receiving.Store(true)
 	err := s.transport.Receive(message)
 	s.receiving.Store(false)
-	if err == nil && (s.unary || s.expires) && s.call.expired() {
-		s.refuse(denyExpired())
+	if err == nil && (s.unary || s.expires) {
+		s.refuseOutdated()
 	}
 	if refused := s.refusal(); refused != nil {
 		forget(message)
@@ -199,8 +199,7 @@ func (s *Stream) maySend() error {
 	if err := s.refusal(); err != nil {
 		return err
 	}
-	if s.expires && s.call.expired() { // the goroutine that ends the call may be late
-		s.refuse(denyExpired())
+	if s.expires && s.refuseOutdated() { // the goroutine that ends the call may be late
 		return s.refusal()
 	}
 	if !s.released.Load() {
@@ -238,6 +237,15 @@ func (s *Stream) refusal() error {
 		return err
 	}
 	return denial
+}
+
+// refuseOutdated refuses the call if its token is no longer good.
+func (s *Stream) refuseOutdated() bool {
+	denial := s.call.outdated()
+	if denial != nil {
+		s.refuse(denial)
+	}
+	return denial != nil
 }
 
 // refuse locks the stream and tells the observer. Only the first refusal counts.

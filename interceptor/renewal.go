@@ -1,0 +1,105 @@
+package interceptor
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/protoauthz/protoauthz/interceptor/token"
+)
+
+// A renewal verifies the credentials of a call again once the claims are no longer good. The token itself may still be:
+// an issuer was asked about it, and its answer is old. A renewal is the context of its call, so that other calls take no
+// memory for one.
+type renewal struct {
+	context.Context
+	authorization []string
+	deadline      atomic.Pointer[time.Time] // of the claims that were verified last
+
+	mu     sync.Mutex
+	denial *Denial // once the call is refused
+}
+
+// endsEarly reports whether claims may end before their token: see [token.Claims.Deadline].
+func endsEarly(claims *token.Claims) bool {
+	expiry := claims.Expiry()
+	return expiry.IsZero() || claims.Deadline().Before(expiry)
+}
+
+func newRenewal(ctx context.Context, claims *token.Claims, authorization []string) *renewal {
+	r := &renewal{Context: ctx, authorization: slices.Clone(authorization)}
+	r.store(claims)
+	return r
+}
+
+// renewal returns nil for claims that are good as long as their token.
+func (c *Call) renewal() *renewal {
+	r, _ := c.ctx.(*renewal)
+	return r
+}
+
+func (r *renewal) store(claims *token.Claims) {
+	deadline := claims.Deadline()
+	r.deadline.Store(&deadline)
+}
+
+// deadline returns when the claims of the call are no longer good.
+func (c *Call) deadline() time.Time {
+	if r := c.renewal(); r != nil {
+		return *r.deadline.Load()
+	}
+	return c.claims.Deadline()
+}
+
+// outdated returns a denial if the token is no longer good. It verifies the token again if the claims alone are no
+// longer good.
+func (c *Call) outdated() *Denial {
+	switch {
+	case c.rule.Public, time.Now().Before(c.deadline()):
+		return nil
+	case c.renewal() == nil:
+		return denyExpired()
+	default:
+		return c.renew()
+	}
+}
+
+// renew verifies the token again. One goroutine at a time asks, and others take its result.
+func (c *Call) renew() *Denial {
+	r := c.renewal()
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.denial == nil && !time.Now().Before(c.deadline()) {
+		r.denial = c.inRealm(r.verify(c))
+	}
+	return r.denial
+}
+
+var errOtherParty = fmt.Errorf("%w: the claims of an open call's token have changed: the verifier must return the same issuer, subject, client and organization as when the call began", token.ErrInvalid)
+
+func (r *renewal) verify(c *Call) (denial *Denial) {
+	defer func() {
+		if p := recover(); p != nil {
+			logPanic(c.ctx, "the verifier", c.procedure(), p)
+			denial = panicked("verifier", p)
+		}
+	}()
+	claims, err := c.rule.guard.authenticator.Authenticate(c.ctx, r.authorization)
+	if err != nil {
+		return denyCredentials(r.authorization, err)
+	}
+	organization, denial := decide(c.rule.Rule, claims)
+	switch {
+	case denial != nil:
+		return denial
+	case organization != c.organization, claims.Issuer() != c.claims.Issuer(), claims.Subject() != c.claims.Subject(), claims.ClientID() != c.claims.ClientID():
+		return denyToken(errOtherParty)
+	case !time.Now().Before(claims.Deadline()):
+		return denyExpired()
+	}
+	r.store(claims)
+	return nil
+}
