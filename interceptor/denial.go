@@ -48,9 +48,9 @@ const (
 	// ReasonKeysUnavailable: the token cannot be verified, since the keys of the issuer could not be
 	// fetched (unavailable).
 	ReasonKeysUnavailable Reason = "KEYS_UNAVAILABLE"
-	// ReasonIntrospectionUnavailable: the token cannot be verified, since the issuer does not answer the
-	// question about the token (unavailable). See [token.Introspector].
-	ReasonIntrospectionUnavailable Reason = "INTROSPECTION_UNAVAILABLE"
+	// ReasonVerifierUnavailable: the token cannot be verified, since the issuer does not say whether the
+	// token is active (unavailable). See [token.Introspector].
+	ReasonVerifierUnavailable Reason = "VERIFIER_UNAVAILABLE"
 	// ReasonVerifierBusy: the token was not verified, since too many others are being verified
 	// (unavailable). The client may try again. See [token.WithSignatureLimit] and [token.Introspection].
 	ReasonVerifierBusy Reason = "VERIFIER_BUSY"
@@ -82,7 +82,7 @@ var meanings = []meaning{
 	{ReasonCallerNotAllowed, connect.CodePermissionDenied, withoutError, nil, "this kind of caller is not allowed"},
 	{ReasonRuleMissing, connect.CodePermissionDenied, noChallenge, nil, "the method has no authorization rule"},
 	{ReasonKeysUnavailable, connect.CodeUnavailable, noChallenge, token.ErrKeysUnavailable, "tokens cannot be verified now: try again later"},
-	{ReasonIntrospectionUnavailable, connect.CodeUnavailable, noChallenge, token.ErrIntrospectionUnavailable, "opaque tokens cannot be verified now: try again later"},
+	{ReasonVerifierUnavailable, connect.CodeUnavailable, noChallenge, token.ErrVerifierUnavailable, "this token cannot be verified now: try again later"},
 	{ReasonVerifierBusy, connect.CodeUnavailable, noChallenge, token.ErrBusy, "too many tokens are being verified: try again later"},
 	{ReasonGuardFailed, connect.CodeInternal, noChallenge, nil, "the call could not be authorized"},
 }

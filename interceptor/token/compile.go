@@ -63,6 +63,7 @@ func (i Issuer) compile(form form) (*reader, []error) {
 	c.userTokens = c.requirements("UserTokens", i.UserTokens)
 	c.usesClient = slices.ContainsFunc(slices.Concat(c.clientTokens, c.userTokens), requirement.usesClient)
 	c.subjects = c.fields("SubjectClaims", i.SubjectClaims, "sub")
+	c.checkKinds()
 	c.clients = c.fields("ClientClaims", i.ClientClaims, "client_id")
 	c.scopes = c.fields("ScopeClaims", i.ScopeClaims, "scope", everyPlaceholder, scopePlaceholder, organizationPlaceholder)
 	if sound {
@@ -156,6 +157,19 @@ func (c *compiler) tellsKind() bool {
 		whole := len(entry.path)+len(entry.rest) == 1
 		return !entry.optional && !entry.absent && !(whole && name == "iss") && !(whole && entry.any && slices.Contains([]string{"aud", "exp", "iat", "sub"}, name))
 	})
+}
+
+// checkKinds refuses ClientTokens that compare a claim with the client if a client's own token may lack the claim: such a
+// token would count as a user's.
+func (c *compiler) checkKinds() {
+	if len(c.subjects) < 2 || len(c.userTokens) > 0 {
+		return
+	}
+	for _, entry := range c.clientTokens {
+		if entry.usesClient() && slices.ContainsFunc(c.subjects, func(f field) bool { return f.slot == entry.slot }) {
+			c.fault("ClientTokens: a token without %s, which SubjectClaims lets have another subject, would count as a user's: set UserTokens in place of ClientTokens, such as {%[1]q: {token.AnyValue}} if only users have %[1]s", entry.text)
+		}
+	}
 }
 
 // tellsAudience reports whether RequiredClaims lists issuers, clients or subjects.

@@ -300,6 +300,16 @@ func TestMandatoryFaults(t *testing.T) {
 		{"audience that is blank", audience(" ", lists{"client_id": {"a"}}), nil, []string{blank}},
 		{"no audience", audience("", nil), nil, nil},
 
+		{"a client that may have no sub", configured(func(i *token.Issuer) {
+			i.SubjectClaims, i.ClientTokens = []string{"sub", "client_id"}, lists{"sub": {"{client}"}}
+		}), nil, []string{ofIssuer + `ClientTokens: a token without sub, which SubjectClaims lets have another subject, would count as a user's: set UserTokens in place of ClientTokens, such as {"sub": {token.AnyValue}} if only users have sub`}},
+		{"a client that may have no sub, and users", configured(func(i *token.Issuer) {
+			i.SubjectClaims, i.ClientTokens, i.UserTokens = []string{"sub", "client_id"}, lists{"sub": {"{client}"}}, lists{"sub": {token.AnyValue}}
+		}), nil, nil},
+		{"a client that has another claim", configured(func(i *token.Issuer) {
+			i.SubjectClaims, i.ClientTokens = []string{"sub", "client_id"}, lists{"sub": {"a"}}
+		}), nil, nil},
+
 		{"a lifetime of a second", configured(func(i *token.Issuer) { i.MaxLifetime = time.Second }), nil, nil},
 		{"a lifetime without its unit", configured(func(i *token.Issuer) { i.MaxLifetime = 3600 }), nil, []string{ofIssuer + "MaxLifetime: 3.6µs is less than a second: 0 stands for any lifetime"}},
 		{"a lifetime below zero", configured(func(i *token.Issuer) { i.MaxLifetime = -time.Hour }), nil, []string{ofIssuer + "MaxLifetime: -1h0m0s is less than a second: 0 stands for any lifetime"}},

@@ -31,9 +31,10 @@ var (
 	// ErrKeysUnavailable means that the token was not verified, since the verifier
 	// cannot get the issuer's keys now. Trying again later may succeed.
 	ErrKeysUnavailable = errors.New("issuer keys are unavailable")
-	// ErrIntrospectionUnavailable means that the token was not verified, since the issuer does not
-	// answer the question about the token: see [Introspector]. Trying again later may succeed.
-	ErrIntrospectionUnavailable = errors.New("the issuer's introspection is unavailable")
+	// ErrVerifierUnavailable means that the token was not verified, since the issuer does not say
+	// whether the token is active: see [Introspector]. A verifier of your own returns this error if
+	// its database cannot be reached. Trying again later may succeed.
+	ErrVerifierUnavailable = errors.New("the token cannot be verified now")
 	// ErrBusy means that the token was not verified: too many other tokens are being
 	// verified (see [WithSignatureLimit] and [Introspection.Limit]), or the context ended while the
 	// call waited. Trying again later may succeed.

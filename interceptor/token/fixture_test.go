@@ -81,7 +81,7 @@ func newVerifier(t testing.TB, transport http.RoundTripper, opts ...token.Option
 
 var sentinels = []error{
 	token.ErrMissing, token.ErrScheme, token.ErrMalformed, token.ErrInvalid,
-	token.ErrExpired, token.ErrNotYetValid, token.ErrKeysUnavailable, token.ErrIntrospectionUnavailable, token.ErrBusy,
+	token.ErrExpired, token.ErrNotYetValid, token.ErrKeysUnavailable, token.ErrVerifierUnavailable, token.ErrBusy,
 }
 
 // TestSentinels makes sure that the list has every error that token/errors.go exports.

@@ -29,7 +29,7 @@ type Introspection struct {
 	// Client authenticates this server at the issuer. Required.
 	Client ClientAuth
 	// AnswerAudience is the id of this server at the issuer. If set, the issuer must sign its answers (RFC 9701),
-	// and `aud` of an answer must hold the id. A plain answer is then [ErrIntrospectionUnavailable]. The default,
+	// and `aud` of an answer must hold the id. A plain answer is then [ErrVerifierUnavailable]. The default,
 	// "", asks for plain answers.
 	AnswerAudience string
 	// MaxAge is how long an answer is good, from one second to an hour. A token that the issuer withdraws is
@@ -58,7 +58,7 @@ type Introspection struct {
 // All calls with one token share one request. The request takes at most 5 seconds, reads at most 1 MiB and follows
 // no redirect. A call waits at most 2 seconds. If the endpoint cannot be reached, refuses this server (401 or
 // 403) or answers with anything but 200 and a JSON object, the call is refused with
-// [ErrIntrospectionUnavailable]. A call whose token is beyond [Introspection.Limit] is refused with [ErrBusy] at once.
+// [ErrVerifierUnavailable]. A call whose token is beyond [Introspection.Limit] is refused with [ErrBusy] at once.
 type Introspector struct {
 	*reader
 	Introspection
@@ -212,5 +212,5 @@ func (i *Introspector) keep(of digest, known bool, a *answer) {
 
 func (i *Introspector) unavailable(cause error) error {
 	// The cause may match another error of this package, such as ErrKeysUnavailable, so its text alone stays.
-	return fmt.Errorf("%w: issuer %q: %s", ErrIntrospectionUnavailable, endpoint.DisplayURL(i.URL), cause.Error())
+	return fmt.Errorf("%w: issuer %q: %s", ErrVerifierUnavailable, endpoint.DisplayURL(i.URL), cause.Error())
 }

@@ -73,7 +73,7 @@ var (
 		Code: unavailable, Reason: "KEYS_UNAVAILABLE", Text: "tokens cannot be verified now: try again later",
 	}
 	Unanswered = Answer{
-		Code: unavailable, Reason: "INTROSPECTION_UNAVAILABLE", Text: "opaque tokens cannot be verified now: try again later",
+		Code: unavailable, Reason: "VERIFIER_UNAVAILABLE", Text: "this token cannot be verified now: try again later",
 	}
 	Busy = Answer{
 		Code: unavailable, Reason: "VERIFIER_BUSY", Text: "too many tokens are being verified: try again later",
@@ -105,6 +105,6 @@ var causes = map[string]error{
 	Expired.Reason:     token.ErrExpired,
 	NotYetValid.Reason: token.ErrNotYetValid,
 	Unavailable.Reason: token.ErrKeysUnavailable,
-	Unanswered.Reason:  token.ErrIntrospectionUnavailable,
+	Unanswered.Reason:  token.ErrVerifierUnavailable,
 	Busy.Reason:        token.ErrBusy,
 }

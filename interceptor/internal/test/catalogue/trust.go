@@ -77,7 +77,7 @@ func (r *Trust) Verify(ctx context.Context, raw string) (*token.Claims, error) {
 	case "foreign":
 		return nil, ErrForeign
 	case "unanswered":
-		return nil, token.ErrIntrospectionUnavailable
+		return nil, token.ErrVerifierUnavailable
 	case "busy":
 		return nil, token.ErrBusy
 	case "nothing":

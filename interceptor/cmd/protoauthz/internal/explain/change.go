@@ -45,7 +45,7 @@ func (q *Question) change(rule *policy.Rule, a answer, check Check) string {
 		return naming(rule, a)
 	case interceptor.ReasonKeysUnavailable:
 		return "make the issuer's key set reachable, and try again"
-	case interceptor.ReasonIntrospectionUnavailable:
+	case interceptor.ReasonVerifierUnavailable:
 		return "make the issuer's introspection endpoint reachable, and try again"
 	case interceptor.ReasonVerifierBusy:
 		return "try again"

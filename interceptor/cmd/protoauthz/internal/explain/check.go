@@ -82,7 +82,7 @@ func (q *Question) refusing(denial *interceptor.Denial) Check {
 		return CheckScopes
 	case interceptor.ReasonOrganizationMismatch:
 		return CheckOrganization
-	case interceptor.ReasonKeysUnavailable, interceptor.ReasonIntrospectionUnavailable, interceptor.ReasonVerifierBusy, interceptor.ReasonGuardFailed:
+	case interceptor.ReasonKeysUnavailable, interceptor.ReasonVerifierUnavailable, interceptor.ReasonVerifierBusy, interceptor.ReasonGuardFailed:
 		return CheckSignature
 	default:
 		return CheckRule

@@ -39,21 +39,21 @@ func TestReasons(t *testing.T) {
 		text      string
 		scopes    string
 	}{
-		interceptor.ReasonTokenMissing:             {list, nil, 401, realm, 16, "a bearer token is required", ""},
-		interceptor.ReasonSchemeUnsupported:        {list, []string{"Authorization: Basic YTpi"}, 401, realm, 16, "the authorization scheme must be Bearer", ""},
-		interceptor.ReasonTokenMalformed:           {list, bearer("malformed"), 401, invalid, 16, "the bearer token is malformed", ""},
-		interceptor.ReasonTokenInvalid:             {list, bearer("garbage"), 401, invalid, 16, "the bearer token is not valid", ""},
-		interceptor.ReasonTokenExpired:             {list, bearer("expired"), 401, invalid, 16, "the bearer token has expired", ""},
-		interceptor.ReasonTokenNotYetValid:         {list, bearer("early"), 401, invalid, 16, "the bearer token is not valid yet", ""},
-		interceptor.ReasonAudienceMismatch:         {list, bearer("other"), 403, invalid, 7, "the token is for another audience", ""},
-		interceptor.ReasonModelMismatch:            {list, bearer("user"), 403, realm, 7, "the token is of another permission model", ""},
-		interceptor.ReasonOrganizationMismatch:     {"GET /v1/organizations/globex/accounts", bearer("acme"), 403, realm, 7, "the token is not for this organization", ""},
-		interceptor.ReasonScopeInsufficient:        {"POST /v1/accounts", bearer("reader"), 403, scope, 7, "a required scope is missing", "write:account"},
-		interceptor.ReasonCallerNotAllowed:         {year, bearer("client"), 403, realm, 7, "this kind of caller is not allowed", ""},
-		interceptor.ReasonKeysUnavailable:          {list, bearer("keyless"), 503, "", 14, "tokens cannot be verified now: try again later", ""},
-		interceptor.ReasonIntrospectionUnavailable: {list, bearer("unanswered"), 503, "", 14, "opaque tokens cannot be verified now: try again later", ""},
-		interceptor.ReasonVerifierBusy:             {list, bearer("busy"), 503, "", 14, "too many tokens are being verified: try again later", ""},
-		interceptor.ReasonGuardFailed:              {list, bearer("failing"), 500, "", 13, "the call could not be authorized", ""},
+		interceptor.ReasonTokenMissing:         {list, nil, 401, realm, 16, "a bearer token is required", ""},
+		interceptor.ReasonSchemeUnsupported:    {list, []string{"Authorization: Basic YTpi"}, 401, realm, 16, "the authorization scheme must be Bearer", ""},
+		interceptor.ReasonTokenMalformed:       {list, bearer("malformed"), 401, invalid, 16, "the bearer token is malformed", ""},
+		interceptor.ReasonTokenInvalid:         {list, bearer("garbage"), 401, invalid, 16, "the bearer token is not valid", ""},
+		interceptor.ReasonTokenExpired:         {list, bearer("expired"), 401, invalid, 16, "the bearer token has expired", ""},
+		interceptor.ReasonTokenNotYetValid:     {list, bearer("early"), 401, invalid, 16, "the bearer token is not valid yet", ""},
+		interceptor.ReasonAudienceMismatch:     {list, bearer("other"), 403, invalid, 7, "the token is for another audience", ""},
+		interceptor.ReasonModelMismatch:        {list, bearer("user"), 403, realm, 7, "the token is of another permission model", ""},
+		interceptor.ReasonOrganizationMismatch: {"GET /v1/organizations/globex/accounts", bearer("acme"), 403, realm, 7, "the token is not for this organization", ""},
+		interceptor.ReasonScopeInsufficient:    {"POST /v1/accounts", bearer("reader"), 403, scope, 7, "a required scope is missing", "write:account"},
+		interceptor.ReasonCallerNotAllowed:     {year, bearer("client"), 403, realm, 7, "this kind of caller is not allowed", ""},
+		interceptor.ReasonKeysUnavailable:      {list, bearer("keyless"), 503, "", 14, "tokens cannot be verified now: try again later", ""},
+		interceptor.ReasonVerifierUnavailable:  {list, bearer("unanswered"), 503, "", 14, "this token cannot be verified now: try again later", ""},
+		interceptor.ReasonVerifierBusy:         {list, bearer("busy"), 503, "", 14, "too many tokens are being verified: try again later", ""},
+		interceptor.ReasonGuardFailed:          {list, bearer("failing"), 500, "", 13, "the call could not be authorized", ""},
 	} {
 		metadata := map[string]string{}
 		if test.challenge != "" {

@@ -131,7 +131,7 @@ var tokens = map[string]string{
 
 var wrong = map[string]error{
 	"malformed": token.ErrMalformed, "expired": token.ErrExpired, "early": token.ErrNotYetValid,
-	"keyless": token.ErrKeysUnavailable, "unanswered": token.ErrIntrospectionUnavailable, "busy": token.ErrBusy, "failing": errors.New("the verifier is broken"),
+	"keyless": token.ErrKeysUnavailable, "unanswered": token.ErrVerifierUnavailable, "busy": token.ErrBusy, "failing": errors.New("the verifier is broken"),
 }
 
 func verify(_ context.Context, raw string) (*token.Claims, error) {
