@@ -14,6 +14,8 @@ import (
 // Authenticate, which is faster than Verify. A Verifier must be safe for concurrent use. Its errors
 // should match the errors of package token, and must hold nothing of the token. Any other error
 // refuses the call with [ReasonGuardFailed].
+//
+// A verifier of your own, such as one for API keys, makes its claims with [token.NewClaims].
 type Verifier interface {
 	Verify(ctx context.Context, raw string) (*token.Claims, error)
 }

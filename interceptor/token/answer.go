@@ -124,13 +124,13 @@ func (r *reader) judges(member string) bool {
 	})
 }
 
-// ofEveryKind are the members that an answer may have about any kind of token (RFC 7662 section 2.2).
-var ofEveryKind = []string{"active", "scope", "client_id", "username", "exp", "iat", "nbf", "sub", "aud", "iss", "jti"}
+// ofEveryKind are the members that an answer may have about any kind of token (RFC 7662 section 2.2, and azp).
+var ofEveryKind = []string{"active", "scope", "client_id", "azp", "username", "exp", "iat", "nbf", "sub", "aud", "iss", "jti"}
 
-// tellsAccessToken reports whether an entry of RequiredClaims may tell access tokens from refresh tokens.
+// tellsAccessToken reports whether an entry of RequiredClaims may tell access tokens from refresh tokens: an answer about
+// either has some value for most members.
 func (r requirement) tellsAccessToken() bool {
-	ofKind := func(kind answerKind) bool { return kind.member == r.path[0] }
-	return !r.optional && !r.absent && !slices.Contains(ofEveryKind, r.path[0]) && !(r.any && slices.ContainsFunc(answerKinds, ofKind))
+	return len(r.values) > 0 && !r.optional && !slices.Contains(ofEveryKind, r.path[0])
 }
 
 // open verifies a signed answer and returns what it says (RFC 9701 section 5).

@@ -2,11 +2,13 @@ package token_test
 
 import (
 	"context"
+	"errors"
 	"expvar"
 	"fmt"
 	"log"
 	"net/http"
 	"net/http/httptest"
+	"os"
 	"time"
 
 	"github.com/protoauthz/protoauthz/interceptor/devissuer"
@@ -61,6 +63,24 @@ func ExampleIssuer() {
 
 	// Output:
 	// <nil>
+}
+
+// A server accepts the JWTs of an issuer, and asks the issuer about opaque tokens.
+func ExampleNewIntrospector() {
+	issuer := token.Zitadel("https://acme.zitadel.cloud", "229")
+	introspector, introspectorErr := token.NewIntrospector(issuer, token.Introspection{
+		Client: token.ClientSecretBasic("orders-api", os.Getenv("ZITADEL_SECRET")),
+	})
+	verifier, verifierErr := token.NewVerifier(issuer, token.WithIntrospector(introspector))
+	if err := errors.Join(introspectorErr, verifierErr); err != nil {
+		fmt.Println(err)
+		return
+	}
+	_ = verifier // for interceptor.New
+
+	// Output:
+	// token: ClientSecretBasic: the secret is empty: if a variable or a file should supply it, set the variable or fill the file
+	// token: WithIntrospector: the introspector is not from NewIntrospector: check its error
 }
 
 // A readiness probe keeps calls away from a process that has no keys.
