@@ -49,20 +49,20 @@ func (i *Introspector) accept(index jose.Index, text string, now time.Time) (*Cl
 		return nil, none, invalid("the issuer's answer has no active that is true or false")
 	}
 	if iss := index.Find([]string{"iss"}); iss != "" {
-		if name, ok := jose.Text(iss); !ok || name != i.URL {
-			return nil, none, invalid("iss in the issuer's answer is not Issuer.URL, %q: is the token from another issuer?", endpoint.DisplayURL(i.URL))
+		if name, ok := jose.Text(iss); !ok || name != i.reader.URL {
+			return nil, none, invalid("iss in the issuer's answer is not Issuer.URL, %q: is the token from another issuer?", endpoint.DisplayURL(i.reader.URL))
 		}
 	}
 	if err := i.checkAccessToken(index); err != nil {
 		return nil, none, err
 	}
-	p := i.payload(index)
-	validity, err := i.readValidity(p, i.leeway)
+	p := i.reader.payload(index)
+	validity, err := i.reader.readValidity(p, i.leeway)
 	if err != nil {
 		return nil, none, err
 	}
 	var expiry time.Time
-	deadline := now.Add(i.MaxAge)
+	deadline := now.Add(i.how.MaxAge)
 	if validity.until.IsZero() {
 		validity.until = deadline
 	} else {
@@ -74,7 +74,7 @@ func (i *Introspector) accept(index jose.Index, text string, now time.Time) (*Cl
 	if validity.until.Before(deadline) {
 		deadline = validity.until
 	}
-	claims, err := i.claims(base64.RawURLEncoding.EncodeToString([]byte(text)), i.URL, p, deadline, i.leeway)
+	claims, err := i.reader.claims(base64.RawURLEncoding.EncodeToString([]byte(text)), i.reader.URL, p, deadline, i.leeway)
 	if err != nil {
 		return nil, none, err
 	}
@@ -100,7 +100,7 @@ var answerKinds = []answerKind{
 func (i *Introspector) checkAccessToken(index jose.Index) error {
 	for _, kind := range answerKinds {
 		value := index.Find([]string{kind.member})
-		if value == "" || i.judges(kind.member) {
+		if value == "" || i.reader.judges(kind.member) {
 			continue
 		}
 		text, ok := jose.Text(value)
@@ -111,7 +111,7 @@ func (i *Introspector) checkAccessToken(index jose.Index) error {
 			return invalid("bound to a key of the sender (%s): a bearer cannot prove it", kind.member)
 		}
 	}
-	if index.Find([]string{"token_type"}) == "" && !slices.ContainsFunc(i.required, requirement.tellsAccessToken) {
+	if index.Find([]string{"token_type"}) == "" && !slices.ContainsFunc(i.reader.required, requirement.tellsAccessToken) {
 		return invalid("the issuer's answer has no token_type, so a refresh token would look like an access token: name in Issuer.RequiredClaims a member of the answer that tells access tokens, with its values")
 	}
 	return nil
@@ -135,7 +135,7 @@ func (r requirement) tellsAccessToken() bool {
 
 // open verifies a signed answer and returns what it says (RFC 9701 section 5).
 func (i *Introspector) open(ctx context.Context, contentType, raw string) (string, error) {
-	asked := time.Now()
+	now := time.Now()
 	if !isSigned(contentType) {
 		return "", errors.New("its Content-Type is not " + typeSigned + ": have the issuer sign the answers to this client, or leave Introspection.AnswerAudience empty")
 	}
@@ -155,23 +155,23 @@ func (i *Introspector) open(ctx context.Context, contentType, raw string) (strin
 		return "", fmt.Errorf("its payload: %w", err)
 	}
 	defer index.Release()
-	if iss, ok := jose.Text(index.Find([]string{"iss"})); !ok || iss != i.URL {
+	if iss, ok := jose.Text(index.Find([]string{"iss"})); !ok || iss != i.reader.URL {
 		return "", errors.New("its iss is not Issuer.URL")
 	}
-	if audience, _, ok := jose.Texts(index.Find([]string{"aud"})); !ok || !slices.Contains(audience, i.AnswerAudience) {
+	if audience, _, ok := jose.Texts(index.Find([]string{"aud"})); !ok || !slices.Contains(audience, i.how.AnswerAudience) {
 		return "", errors.New("its aud does not hold Introspection.AnswerAudience")
 	}
 	issued, ok, err := readDate("its iat", index.Find([]string{"iat"}))
 	if err != nil {
 		return "", err
 	}
-	if apart := aheadOf(i.leeway); !ok || issued.ceil().After(asked.Add(apart)) || issued.ceil().Before(asked.Add(-apart)) {
+	if apart := aheadOf(i.leeway); !ok || issued.ceil().After(now.Add(apart)) || issued.ceil().Before(now.Add(-apart)) {
 		return "", fmt.Errorf("its iat is not within %v of this server's clock: set the clocks of the issuer and of this server right", apart)
 	}
-	if expires, ok, err := readDate("its exp", index.Find([]string{"exp"})); err != nil || ok && !asked.Before(expires.floor().Add(i.leeway)) {
+	if expires, ok, err := readDate("its exp", index.Find([]string{"exp"})); err != nil || ok && !now.Before(expires.floor().Add(i.leeway)) {
 		return "", cmp.Or(err, errors.New("its exp has passed"))
 	}
-	if err := i.keys.signed(ctx, &token, asked); err != nil {
+	if err := i.keys.signed(ctx, &token, now); err != nil {
 		return "", err
 	}
 	said := index.Find([]string{"token_introspection"})

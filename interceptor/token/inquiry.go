@@ -25,7 +25,7 @@ func (i *Introspector) inquire(of digest, raw string, known bool, now time.Time)
 		return f, nil
 	}
 	if !known && !i.recent.allow(now) {
-		return nil, fmt.Errorf("%w: the issuer was asked for %d tokens in the last second, which is Introspection.Limit", ErrBusy, i.Limit)
+		return nil, fmt.Errorf("%w: the issuer was asked for %d tokens in the last second, which is Introspection.Limit", ErrBusy, i.how.Limit)
 	}
 	f := &inquiry{done: make(chan struct{})}
 	i.flights[of] = f

@@ -57,7 +57,7 @@ func (i *Introspector) ask(ctx context.Context, raw string) (*answer, error) {
 // request returns the request for an answer about a token.
 func (i *Introspector) request(ctx context.Context, address, raw string) (*http.Request, error) {
 	form, header := url.Values{"token": {raw}, "token_type_hint": {"access_token"}}, http.Header{}
-	if err := i.Client.add(i.URL, form, header); err != nil {
+	if err := i.how.Client.add(i.reader.URL, form, header); err != nil {
 		return nil, err
 	}
 	request, err := http.NewRequestWithContext(ctx, http.MethodPost, address, strings.NewReader(form.Encode()))
@@ -82,17 +82,16 @@ func isSigned(contentType string) bool {
 
 // An endpointURL is the URL of the introspection endpoint, as the issuer's metadata names it.
 type endpointURL struct {
-	mu      sync.Mutex
-	url     string
-	err     error
-	asked   time.Time // the end of the last attempt
-	refused bool      // the last attempt has failed
+	mu    sync.Mutex
+	url   string
+	err   error     // of the last attempt
+	asked time.Time // the end of the last attempt
 }
 
 // get returns the URL. One call at a time asks for the metadata, and others wait.
 func (e *endpointURL) get(ctx context.Context, i *Introspector) (string, error) {
-	if i.IntrospectionURL != "" {
-		return i.IntrospectionURL, nil
+	if i.reader.IntrospectionURL != "" {
+		return i.reader.IntrospectionURL, nil
 	}
 	e.mu.Lock()
 	defer e.mu.Unlock()
@@ -117,16 +116,16 @@ func (e *endpointURL) get(ctx context.Context, i *Introspector) (string, error) 
 // another URL (RFC 8705 section 5).
 func (i *Introspector) discover(ctx context.Context) (string, error) {
 	const field, member = "Issuer.IntrospectionURL", "introspection_endpoint"
-	document, err := metadata(ctx, &i.Issuer, i.transport, field)
+	document, err := metadata(ctx, &i.reader.Issuer, i.transport, field)
 	if err != nil {
 		return "", fmt.Errorf("discovery: %w", err)
 	}
-	if aliases, ok := document.Get("mtls_endpoint_aliases"); ok && i.Client.mutual {
+	if aliases, ok := document.Get("mtls_endpoint_aliases"); ok && i.how.Client.mutual {
 		if object, err := jose.ParseObject([]byte(aliases)); err == nil && object.Has(member) {
 			document = object
 		}
 	}
-	address, err := i.endpointIn(document, member, field)
+	address, err := i.reader.endpointIn(document, member, field)
 	if err != nil {
 		return "", fmt.Errorf("discovery: %w", err)
 	}

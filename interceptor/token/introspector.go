@@ -60,8 +60,8 @@ type Introspection struct {
 // 403) or answers with anything but 200 and a JSON object, the call is refused with
 // [ErrVerifierUnavailable]. A call whose token is beyond [Introspection.Limit] is refused with [ErrBusy] at once.
 type Introspector struct {
-	*reader
-	Introspection
+	reader    *reader
+	how       Introspection
 	transport http.RoundTripper
 	leeway    time.Duration
 	keys      *issuerKeys // of signed answers, or nil for plain answers
@@ -124,7 +124,7 @@ func NewIntrospector(issuer Issuer, how Introspection, opts ...Option) (*Introsp
 		return nil, endpoint.JoinFaults(o.faults)
 	}
 	i := &Introspector{
-		reader: reader, Introspection: how, transport: o.transport, leeway: o.leeway,
+		reader: reader, how: how, transport: o.transport, leeway: o.leeway,
 		good: cache.New[answer](o.cacheSize), refused: cache.New[answer](maxRefused),
 		asking:  make(chan struct{}, maxAsked),
 		flights: map[digest]*inquiry{}, recent: window{times: make([]time.Time, how.Limit)},
@@ -163,15 +163,15 @@ func (i *Introspector) Authenticate(ctx context.Context, authorization []string)
 // stops waiting when ctx ends. Every error matches one of the errors of this package.
 func (i *Introspector) Verify(ctx context.Context, raw string) (*Claims, error) {
 	switch {
-	case len(raw) > maxBytes:
-		return nil, malformed("token has %d bytes", len(raw))
-	case isJWT(raw):
+	case len(raw) > maxOpaque:
+		return nil, malformed("token has %d bytes, and an opaque token at most %d", len(raw), maxOpaque)
+	case !isOpaque(raw):
 		return nil, malformed("it is a JWT, and an Introspector asks about opaque tokens alone: give the Introspector to NewVerifier by WithIntrospector, so that the Verifier verifies JWTs")
 	}
 	return i.verifyOpaque(ctx, raw)
 }
 
-// verifyOpaque verifies a token that isJWT has passed.
+// verifyOpaque verifies a token that isOpaque has passed.
 func (i *Introspector) verifyOpaque(ctx context.Context, raw string) (*Claims, error) {
 	if err := checkB64Token(raw); err != nil {
 		return nil, err
@@ -212,5 +212,5 @@ func (i *Introspector) keep(of digest, known bool, a *answer) {
 
 func (i *Introspector) unavailable(cause error) error {
 	// The cause may match another error of this package, such as ErrKeysUnavailable, so its text alone stays.
-	return fmt.Errorf("%w: issuer %q: %s", ErrVerifierUnavailable, endpoint.DisplayURL(i.URL), cause.Error())
+	return fmt.Errorf("%w: issuer %q: %s", ErrVerifierUnavailable, endpoint.DisplayURL(i.reader.URL), cause.Error())
 }

@@ -7,6 +7,13 @@ import (
 	"strings"
 )
 
+// maxOpaque is the size of the largest opaque token, in bytes. What this package reads of a token before it knows the
+// token is bounded so.
+const maxOpaque = 4 << 10
+
+// isOpaque reports whether a token is opaque, and not a JWT.
+func isOpaque(raw string) bool { return len(raw) <= maxOpaque && !isJWT(raw) }
+
 // isJWT reports whether a token has the form of a JWT or JWE: its first segment decodes to a JSON object. An issuer may
 // decode less strictly than this package. So isJWT takes both alphabets of base64, drops other characters, padding and
 // unused bits, and does not look at what follows the object: a JWT that was bent must not pass for an opaque token.
@@ -25,12 +32,13 @@ func isJWT(raw string) bool {
 		return false
 	}
 	decoder := json.NewDecoder(bytes.NewReader(text))
-	var object map[string]json.RawMessage
+	var object json.RawMessage
 	if decoder.Decode(&object) != nil {
 		return false
 	}
 	// Random bytes that begin with {} are not so rare.
-	return len(object) > 0 || len(bytes.TrimSpace(text[decoder.InputOffset():])) == 0
+	isEmpty := len(bytes.Trim(object, "{} \t\r\n")) == 0
+	return !isEmpty || len(bytes.TrimSpace(text[decoder.InputOffset():])) == 0
 }
 
 var toURLAlphabet = strings.NewReplacer("+", "-", "/", "_", "~", "", "=", "")

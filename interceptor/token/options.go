@@ -57,7 +57,7 @@ func WithLeeway(leeway time.Duration) Option {
 	}
 }
 
-// WithTransport sets the transport that fetches keys, for private certificate authorities of all issuers
+// WithTransport sets the transport that fetches keys and introspects tokens, for private certificate authorities of all issuers
 // ([net/http.Transport.TLSClientConfig], RootCAs) and proxies ([net/http.Transport.Proxy]). For the authorities
 // of one issuer set [Issuer.CAFile].
 // The transport must end a request when the request's context ends. Timeouts, size limits and
