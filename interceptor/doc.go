@@ -42,6 +42,12 @@
 // being sent at that moment is finished first. With [DeadlineHandler] such a message is cut off if
 // the client does not read it within half a second. See [WithoutStreamExpiry].
 //
+// Claims may end before their token: what an issuer has said about an opaque token is good for some time
+// only (see [token.Introspector]), and so are the claims of some verifiers (see [token.NewClaims]). The
+// guard then verifies the token again and judges the claims by the rule. The stream goes on while the
+// token grants the call, and ends with the reason of the refusal otherwise. The context has no deadline
+// then. The handler keeps the claims with which the call began.
+//
 // An interceptor alone cannot end the streams of some clients: wrap the mux in [DeadlineHandler] to
 // end these streams, too. No further message reaches the handler in any case.
 //
