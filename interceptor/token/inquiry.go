@@ -18,11 +18,15 @@ type inquiry struct {
 
 // inquire returns the inquiry about a token that is under way, or begins one. Tokens that are not known may be made
 // up, so the window bounds how often these draw a request.
-func (i *Introspector) inquire(of digest, raw string, known bool, now time.Time) (*inquiry, error) {
+func (i *Introspector) inquire(of digest, raw string, now time.Time) (*inquiry, error) {
 	i.mu.Lock()
 	defer i.mu.Unlock()
 	if f := i.flights[of]; f != nil {
 		return f, nil
+	}
+	a, known := i.cached(of, now)
+	if a != nil { // since an inquiry has ended that was under way
+		return &inquiry{done: closed, answer: a}, nil
 	}
 	if !known && !i.recent.allow(now) {
 		return nil, fmt.Errorf("%w: the issuer was asked for %d tokens in the last second, which is Introspection.Limit", ErrBusy, i.how.Limit)
@@ -32,6 +36,12 @@ func (i *Introspector) inquire(of digest, raw string, known bool, now time.Time)
 	go i.run(f, of, raw, known)
 	return f, nil
 }
+
+var closed = func() chan struct{} {
+	c := make(chan struct{})
+	close(c)
+	return c
+}()
 
 func (i *Introspector) run(f *inquiry, of digest, raw string, known bool) {
 	f.err = i.unavailable(errors.New("the HTTP transport called runtime.Goexit"))
@@ -66,7 +76,7 @@ func (i *Introspector) run(f *inquiry, of digest, raw string, known bool) {
 }
 
 // wait waits for the answer until maxWait after asked.
-func (f *inquiry) wait(ctx context.Context, i *Introspector, asked time.Time) (*Claims, error) {
+func (f *inquiry) wait(ctx context.Context, i *Introspector, asked time.Time) (*answer, error) {
 	timer := time.NewTimer(time.Until(asked.Add(maxWait)))
 	defer timer.Stop()
 	select {
@@ -76,13 +86,7 @@ func (f *inquiry) wait(ctx context.Context, i *Introspector, asked time.Time) (*
 	case <-ctx.Done():
 		return nil, i.unavailable(errors.New("the call ended before the endpoint answered"))
 	}
-	switch {
-	case f.err != nil:
-		return nil, f.err
-	case f.answer.err != nil:
-		return nil, f.answer.err
-	}
-	return f.answer.claims, nil
+	return f.answer, f.err
 }
 
 // A window has the times of the last events, in turn, as many as may happen in a second.

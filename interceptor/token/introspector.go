@@ -137,14 +137,17 @@ func NewIntrospector(issuer Issuer, how Introspection, opts ...Option) (*Introsp
 
 // refuseForIntrospector refuses the options that an introspector has no use for.
 func (o *options) refuseForIntrospector() {
-	for name, given := range map[string]bool{
-		"WithIssuer: an introspector asks one issuer":                                                                    len(o.issuers) > 0,
-		"WithIntrospector: the option is for NewVerifier":                                                                o.introspector != nil,
-		"WithSignatureLimit: the option is for NewVerifier. Introspection.Limit bounds requests":                         o.signatureLimit != 0,
-		"WithoutCache: an introspector keeps answers for Introspection.MaxAge. Set a shorter time, of a second at least": o.cacheSize == 0,
+	for _, option := range []struct {
+		given bool
+		fault string
+	}{
+		{len(o.issuers) > 0, "WithIssuer: an introspector asks one issuer: leave the option out"},
+		{o.introspector != nil, "WithIntrospector: give the option to NewVerifier"},
+		{o.signatureLimit != 0, "WithSignatureLimit: give the option to NewVerifier: Introspection.Limit bounds requests"},
+		{o.cacheSize == 0, "WithoutCache: answers are kept for Introspection.MaxAge: set a shorter one, of a second at least"},
 	} {
-		if given {
-			o.faults = append(o.faults, errors.New("token: NewIntrospector: "+name))
+		if option.given {
+			o.faults = append(o.faults, errors.New("token: NewIntrospector: "+option.fault))
 		}
 	}
 }
@@ -181,23 +184,36 @@ func (i *Introspector) verifyOpaque(ctx context.Context, raw string) (*Claims, e
 	}
 	of := digest(sha256.Sum256([]byte(raw)))
 	now := time.Now()
-	known := i.good.Get(string(of[:]))
-	if known != nil && known.claims != nil {
-		if err := known.validity.check(now, i.leeway, true); err != nil && !known.claims.expiry.IsZero() {
-			return nil, err // asking again would change nothing
-		}
-		if now.Before(known.goodTill) {
-			return known.claims, nil
-		}
+	if a, _ := i.cached(of, now); a != nil {
+		return a.claims, a.err
 	}
-	if refused := i.refused.Get(string(of[:])); refused != nil && now.Before(refused.goodTill) {
-		return nil, refused.err
-	}
-	f, err := i.inquire(of, raw, known != nil && known.claims != nil, now)
+	f, err := i.inquire(of, raw, now)
 	if err != nil {
 		return nil, err
 	}
-	return f.wait(ctx, i, now)
+	a, err := f.wait(ctx, i, now)
+	if err != nil {
+		return nil, err
+	}
+	return a.claims, a.err
+}
+
+// cached returns the answer about a token that is good now, or nil, and whether the token is known.
+func (i *Introspector) cached(of digest, now time.Time) (a *answer, known bool) {
+	key := string(of[:])
+	if a = i.good.Get(key); a != nil && a.claims != nil {
+		known = true
+		if err := a.validity.check(now, i.leeway, true); err != nil && !a.claims.expiry.IsZero() {
+			return &answer{err: err}, known // asking again would change nothing
+		}
+		if now.Before(a.goodTill) {
+			return a, known
+		}
+	}
+	if a = i.refused.Get(key); a != nil && now.Before(a.goodTill) {
+		return a, known
+	}
+	return nil, known
 }
 
 // keep keeps an answer. A token that is no longer active is no longer known.
