@@ -5,6 +5,8 @@ import (
 	"encoding/base64"
 	"encoding/json"
 	"strings"
+
+	"github.com/protoauthz/protoauthz/interceptor/internal/jose"
 )
 
 // maxOpaque is the size of the largest opaque token, in bytes. What this package reads of a token before it knows the
@@ -14,9 +16,12 @@ const maxOpaque = 4 << 10
 // isOpaque reports whether a token is opaque, and not a JWT.
 func isOpaque(raw string) bool { return len(raw) <= maxOpaque && !isJWT(raw) }
 
-// isJWT reports whether a token has the form of a JWT or JWE: its first segment decodes to a JSON object. An issuer may
+// isJWT reports whether a token has the form of a signed JWT: its first segment decodes to a JSON object. An issuer may
 // decode less strictly than this package. So isJWT takes both alphabets of base64, drops other characters, padding and
 // unused bits, and does not look at what follows the object: a JWT that was bent must not pass for an opaque token.
+//
+// A JWE (RFC 7516 section 3.1) is opaque to all but the issuer. Zitadel's opaque tokens have this form. A signed JWT
+// cannot be bent into a JWE, since the signature covers a header without `enc`.
 func isJWT(raw string) bool {
 	segment, _, _ := strings.Cut(raw, ".")
 	segment = toURLAlphabet.Replace(segment)
@@ -35,6 +40,11 @@ func isJWT(raw string) bool {
 	var object json.RawMessage
 	if decoder.Decode(&object) != nil {
 		return false
+	}
+	if strings.Count(raw, ".") == 4 {
+		if header, err := jose.ParseObject(object); err == nil && header.Has("enc") {
+			return false
+		}
 	}
 	// Random bytes that begin with {} are not so rare.
 	isEmpty := len(bytes.Trim(object, "{} \t\r\n")) == 0

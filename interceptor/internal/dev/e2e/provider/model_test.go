@@ -22,7 +22,7 @@ type tokenCase struct {
 func TestModels(t *testing.T) {
 	t.Parallel()
 	i := startIDP(t)
-	user := i.signIn(t, "", "")
+	user := i.signIn(t, login{client: "web"})
 	for n, home := range tenants {
 		s := startSample(t, i, home.audience)
 		other := tenants[1-n]
@@ -80,7 +80,7 @@ func TestCallers(t *testing.T) {
 		i.obtain(t, grant{home.client, home.audience, "", "read:products write:orders read:nothing"}): {
 			Sub: home.client, ClientId: home.client, Scopes: []string{"read:products", "write:orders"},
 		},
-		i.signIn(t, home.audience, "read:products write:orders").AccessToken: {
+		i.signIn(t, login{"web", home.audience, "read:products write:orders"}).AccessToken: {
 			Sub: "ada", ClientId: "web", Scopes: []string{"read:products"},
 		},
 	} {

@@ -1,27 +1,36 @@
-// An identity provider for tests: oidc-provider, the engine of Logto, issues the tokens that Logto
-// issues, with keys that rotate on demand.
+// An identity provider for tests: oidc-provider, the engine of Logto, issues the tokens that Logto and other
+// providers issue, with keys that rotate on demand.
 //
-// It prints its endpoint as a line of JSON, and ends on SIGTERM or with its standard input.
+//   node provider.mjs SHAPE [CLIENTS]
 //
-//   /oidc/...                    OpenID Connect; the issuer is <endpoint>/oidc
+// SHAPE is logto (tenant.mjs) or one of shapes.mjs. CLIENTS are the metadata of more clients, as JSON. The program
+// prints the issuer as a line of JSON, and ends on SIGTERM or with its standard input. Beside OpenID Connect it
+// serves:
+//
 //   POST /control/rotate?keys=…  publish these generations of keys and sign with the first
 //   GET /control/fetches         how often the key set was served
+//   GET /control/introspections  how often a token was introspected
 
-import { generateKeyPair } from 'node:crypto';
+import { generateKeyPair, sign, X509Certificate } from 'node:crypto';
 import { createServer } from 'node:http';
 import { promisify } from 'node:util';
 import Provider from 'oidc-provider';
-import { clients, defaultResource, organization, organizationURN, resourceServer } from './tenant.mjs';
+import { shapes } from './shapes.mjs';
+import { logto } from './tenant.mjs';
 
-console.info = console.error; // oidc-provider's notices; standard output holds the endpoint alone
+console.info = console.error; // oidc-provider's notices; standard output holds the issuer alone
 
+const [, , name, more = '[]'] = process.argv;
+const shape = { logto, ...shapes }[name];
 const server = createServer();
 await new Promise((listening) => { server.listen(0, '127.0.0.1', listening); });
 const endpoint = `http://127.0.0.1:${server.address().port}`;
+const issuer = endpoint + shape.issuer;
+const routes = { jwks: shape.jwks, introspection: '/token/introspection' };
 
 let provider;
 let callback; // of the provider
-let fetches = 0;
+const served = {}; // how often a route was called
 
 // All keys are made at start: it takes long.
 const generations = await Promise.all([0, 1, 2].map(generate));
@@ -33,45 +42,62 @@ async function generate() {
     generated('ec', { namedCurve: 'P-384' }),
     generated('rsa', { modulusLength: 2048 }),
   ]);
-  return [
-    { ...ec.privateKey.export({ format: 'jwk' }), use: 'sig', alg: 'ES384' },
-    { ...rsa.privateKey.export({ format: 'jwk' }), use: 'sig' },
-  ];
+  return {
+    rsa: rsa.privateKey,
+    jwks: [
+      { ...ec.privateKey.export({ format: 'jwk' }), use: 'sig', alg: 'ES384' },
+      { ...rsa.privateKey.export({ format: 'jwk' }), use: 'sig' },
+    ],
+  };
 }
 
 // rotate replaces the provider, since one cannot change its keys. Calls under way end with the old.
 function rotate(numbers) {
-  provider = new Provider(`${endpoint}/oidc`, {
-    clients,
-    jwks: { keys: numbers.flatMap((number) => generations[number]) },
+  provider = new Provider(issuer, {
+    clients: [...shape.clients, ...JSON.parse(more)],
+    clientAuthMethods: ['client_secret_basic', 'client_secret_post', 'private_key_jwt', 'tls_client_auth'],
+    jwks: { keys: numbers.flatMap((number) => generations[number].jwks) },
+    routes,
     cookies: { keys: ['of a test'] },
-    enabledJWA: { idTokenSigningAlgValues: ['ES384', 'RS256'] },
+    enabledJWA: {
+      idTokenSigningAlgValues: ['ES384', 'RS256'],
+      introspectionSigningAlgValues: ['ES384', 'RS256'],
+    },
     features: {
       clientCredentials: { enabled: true },
       devInteractions: { enabled: false },
+      introspection: { enabled: true, allowedPolicy: () => true },
+      jwtIntrospection: { enabled: true },
+      // A proxy ends TLS, and forwards the client's certificate.
+      mTLS: {
+        enabled: true,
+        tlsClientAuth: true,
+        getCertificate: certificate,
+        certificateAuthorized: () => true,
+        certificateSubjectMatches: (ctx, property, expected) => certificate(ctx).subject === expected,
+      },
+      revocation: { enabled: true, allowedPolicy: () => true },
       resourceIndicators: {
         enabled: true,
-        defaultResource,
-        getResourceServerInfo: resourceServer,
+        defaultResource: shape.defaultResource ?? (() => undefined),
+        getResourceServerInfo: shape.resourceServer,
         useGrantedResource: () => true,
       },
     },
-    // An organization token says so in its audience.
-    extraTokenClaims: (ctx, token) => (
-      organization(ctx) && !token.aud.startsWith(organizationURN)
-        ? { organization_id: organization(ctx) } : undefined
-    ),
+    extraTokenClaims: shape.extraTokenClaims,
     formats: {
       customizers: {
-        // It also says when nothing is granted, which an API's token does not.
-        jwt(ctx, token, { payload }) {
-          if (payload.aud.startsWith(organizationURN)) payload.scope ??= '';
+        jwt(ctx, token, jwt) {
+          if (!shape.access) return;
+          jwt.payload = shape.access(jwt.payload, token.kind === 'AccessToken');
+          jwt.header = shape.header;
         },
       },
     },
     findAccount: (ctx, id) => ({ accountId: id, claims: () => ({ sub: id }) }),
     // Users sign in without a question, and consent to what is asked for.
     interactions: { url: (ctx, { uid }) => `/sign-in/${uid}` },
+    issueRefreshToken: (ctx, client) => client.grantTypeAllowed('refresh_token'),
     pkce: { required: () => false },
     async loadExistingGrant(ctx) {
       const { client, params, session } = ctx.oidc;
@@ -87,26 +113,53 @@ function rotate(numbers) {
       Grant: 3600,
       IdToken: 3600,
       Interaction: 3600,
+      RefreshToken: 3600,
       Session: 3600,
     },
   });
+  if (shape.identity) shapeIDTokens(generations[numbers[0]].rsa);
   callback = provider.callback();
+}
+
+// certificate returns the client's certificate, out of a header (RFC 9440).
+function certificate({ headers: { 'client-cert': der } }) {
+  return der && new X509Certificate(Buffer.from(der.replaceAll(':', ''), 'base64'));
+}
+
+// shapeIDTokens signs the ID tokens of the engine again, with the header and the payload of the shape: the
+// engine lets nobody change the two.
+function shapeIDTokens(key) {
+  const { issue } = provider.IdToken.prototype;
+  provider.IdToken.prototype.issue = async function shaped(options) {
+    const token = await issue.call(this, options);
+    if (options.use !== 'idtoken') return token;
+    const [header, payload] = token.split('.').slice(0, 2)
+      .map((part) => JSON.parse(Buffer.from(part, 'base64url')));
+    const signed = [{ ...header, ...shape.header }, shape.identity(payload)]
+      .map((part) => Buffer.from(JSON.stringify(part)).toString('base64url')).join('.');
+    return `${signed}.${sign('sha256', Buffer.from(signed), key).toString('base64url')}`;
+  };
 }
 
 async function handle(request, response) {
   const { pathname, searchParams } = new URL(request.url, endpoint);
-  if (pathname.startsWith('/oidc/')) {
-    if (pathname === '/oidc/jwks') fetches += 1;
-    request.baseUrl = '/oidc';
-    request.url = request.url.slice(request.baseUrl.length);
-    await callback(request, response);
-  } else if (pathname.startsWith('/sign-in/')) {
+  if (pathname.startsWith('/sign-in/')) {
     await provider.interactionFinished(request, response, { login: { accountId: 'ada' } });
   } else if (pathname === '/control/rotate' && request.method === 'POST') {
     rotate(searchParams.get('keys').split(',').map(Number));
     response.end();
   } else if (pathname === '/control/fetches') {
-    response.end(`${fetches}`);
+    response.end(`${served[routes.jwks] ?? 0}`);
+  } else if (pathname === '/control/introspections') {
+    response.end(`${served[routes.introspection] ?? 0}`);
+  } else if (pathname.startsWith(`${shape.mount}/`)) {
+    const discovery = '/.well-known/openid-configuration';
+    request.baseUrl = shape.mount;
+    request.url = pathname === issuer.slice(endpoint.length).replace(/\/$/, '') + discovery
+      ? discovery : request.url.slice(shape.mount.length);
+    const route = pathname.slice(shape.mount.length);
+    served[route] = (served[route] ?? 0) + 1;
+    await callback(request, response);
   } else {
     response.writeHead(404).end();
   }
@@ -121,4 +174,4 @@ server.on('request', (request, response) => {
 rotate([0]);
 process.on('SIGTERM', () => process.exit());
 process.stdin.on('end', () => process.exit()).resume();
-console.log(JSON.stringify({ endpoint }));
+console.log(JSON.stringify({ issuer }));

@@ -16,7 +16,7 @@ import (
 	"github.com/protoauthz/protoauthz/interceptor/internal/dev/e2e"
 )
 
-// A sample is a running sample that trusts an identity provider.
+// A sample is a running sample that trusts an identity provider, or a server with its API in this process.
 type sample struct {
 	url          string
 	http1, http2 *http.Client
@@ -24,15 +24,20 @@ type sample struct {
 
 func startSample(t *testing.T, i *idp, audience string) *sample {
 	t.Helper()
-	started := e2e.Start(t, "-issuer", i.issuer(), "-provider", "logto", "-audience", audience)
+	s := newSample(t, e2e.Start(t, "-issuer", i.issuer, "-provider", "logto", "-audience", audience).URL)
+	s.awaitKeys(t)
+	return s
+}
+
+// newSample returns the sample at a URL.
+func newSample(t *testing.T, url string) *sample {
+	t.Helper()
 	http1 := &http.Transport{MaxIdleConnsPerHost: connections}
 	http2 := &http.Transport{Protocols: new(http.Protocols)}
 	http2.Protocols.SetUnencryptedHTTP2(true)
 	t.Cleanup(http1.CloseIdleConnections)
 	t.Cleanup(http2.CloseIdleConnections)
-	s := &sample{url: started.URL, http1: &http.Client{Transport: http1}, http2: &http.Client{Transport: http2}}
-	s.awaitKeys(t)
-	return s
+	return &sample{url: url, http1: &http.Client{Transport: http1}, http2: &http.Client{Transport: http2}}
 }
 
 // awaitKeys waits until the sample has the keys of its issuer, and is healthy.

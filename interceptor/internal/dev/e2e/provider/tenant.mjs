@@ -3,7 +3,7 @@
 
 import { errors } from 'oidc-provider';
 
-export const organizationURN = 'urn:logto:organization:';
+const organizationURN = 'urn:logto:organization:';
 
 // Every resource with the algorithm of its tokens. An organization is one too, by its URN.
 const algorithms = {
@@ -28,7 +28,7 @@ const roles = {
 };
 
 // Web signs in users; the others are machines.
-export const clients = Object.keys(roles).map((id) => ({
+const clients = Object.keys(roles).map((id) => ({
   client_id: id,
   client_secret: `${id}-secret`,
   id_token_signed_response_alg: 'ES384',
@@ -38,18 +38,18 @@ export const clients = Object.keys(roles).map((id) => ({
 }));
 
 // organization is the one that a token request names, as Logto's do.
-export function organization(ctx) {
+function organization(ctx) {
   return ctx.oidc.body?.organization_id;
 }
 
 // defaultResource makes a request that names only an organization one for that.
-export function defaultResource(ctx) {
+function defaultResource(ctx) {
   return organization(ctx) && organizationURN + organization(ctx);
 }
 
 // resourceServer returns the scopes that the client may get at a resource, and how tokens are signed.
 // Other requested scopes are dropped without an error.
-export function resourceServer(ctx, resource, client) {
+function resourceServer(ctx, resource, client) {
   const id = organization(ctx);
   const alg = algorithms[resource];
   if (!alg || (resource.startsWith(organizationURN) && resource !== organizationURN + id)) {
@@ -67,3 +67,22 @@ export function resourceServer(ctx, resource, client) {
     jwt: { sign: { alg } },
   };
 }
+
+// The shape of Logto, see shapes.mjs.
+export const logto = {
+  mount: '/oidc',
+  issuer: '/oidc',
+  jwks: '/jwks',
+  clients,
+  defaultResource,
+  resourceServer,
+  // An organization token says so in its audience.
+  extraTokenClaims: (ctx, token) => (
+    organization(ctx) && !token.aud.startsWith(organizationURN)
+      ? { organization_id: organization(ctx) } : undefined
+  ),
+  // It also says when nothing is granted, which an API's token does not.
+  access: (payload) => (
+    payload.aud.startsWith(organizationURN) ? { ...payload, scope: payload.scope ?? '' } : payload
+  ),
+};
