@@ -166,8 +166,8 @@ func (c *compiler) checkKinds() {
 		return
 	}
 	for _, entry := range c.clientTokens {
-		if entry.usesClient() && slices.ContainsFunc(c.subjects, func(f field) bool { return f.slot == entry.slot }) {
-			c.fault("ClientTokens: a token without %s, which SubjectClaims lets have another subject, would count as a user's: set UserTokens in place of ClientTokens, such as {%[1]q: {token.AnyValue}} if only users have %[1]s", entry.text)
+		if entry.usesClient() && !entry.optional && slices.ContainsFunc(c.subjects, func(f field) bool { return f.slot == entry.slot }) {
+			c.fault("ClientTokens: a token without %s, which SubjectClaims lets have another subject, would count as a user's: list \"\" too, so that such a token of a client counts as the client's own, %[1]q: {\"\", \"{client}\"}", entry.text)
 		}
 	}
 }

@@ -302,9 +302,12 @@ func TestMandatoryFaults(t *testing.T) {
 
 		{"a client that may have no sub", configured(func(i *token.Issuer) {
 			i.SubjectClaims, i.ClientTokens = []string{"sub", "client_id"}, lists{"sub": {"{client}"}}
-		}), nil, []string{ofIssuer + `ClientTokens: a token without sub, which SubjectClaims lets have another subject, would count as a user's: set UserTokens in place of ClientTokens, such as {"sub": {token.AnyValue}} if only users have sub`}},
+		}), nil, []string{ofIssuer + `ClientTokens: a token without sub, which SubjectClaims lets have another subject, would count as a user's: list "" too, so that such a token of a client counts as the client's own, "sub": {"", "{client}"}`}},
 		{"a client that may have no sub, and users", configured(func(i *token.Issuer) {
 			i.SubjectClaims, i.ClientTokens, i.UserTokens = []string{"sub", "client_id"}, lists{"sub": {"{client}"}}, lists{"sub": {token.AnyValue}}
+		}), nil, nil},
+		{"a client that may have no sub, which is listed", configured(func(i *token.Issuer) {
+			i.SubjectClaims, i.ClientTokens = []string{"sub", "client_id"}, lists{"sub": {"", "{client}"}}
 		}), nil, nil},
 		{"a client that has another claim", configured(func(i *token.Issuer) {
 			i.SubjectClaims, i.ClientTokens = []string{"sub", "client_id"}, lists{"sub": {"a"}}

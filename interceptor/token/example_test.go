@@ -70,6 +70,7 @@ func ExampleNewIntrospector() {
 	issuer := token.Zitadel("https://acme.zitadel.cloud", "229")
 	introspector, introspectorErr := token.NewIntrospector(issuer, token.Introspection{
 		Client: token.ClientSecretBasic("orders-api", os.Getenv("ZITADEL_SECRET")),
+		JWE:    true, // Zitadel encrypts its opaque tokens
 	})
 	verifier, verifierErr := token.NewVerifier(issuer, token.WithIntrospector(introspector))
 	if err := errors.Join(introspectorErr, verifierErr); err != nil {

@@ -35,6 +35,9 @@ type Introspection struct {
 	// MaxAge is how long an answer is good, from one second to an hour. A token that the issuer withdraws is
 	// accepted until then. The default, zero, is a minute.
 	MaxAge time.Duration
+	// JWE says that the issuer's opaque tokens are encrypted (RFC 7516 section 3.1), as Zitadel's are: a token of
+	// five segments whose header has `enc` is then introspected. The default, false, refuses a JWE.
+	JWE bool
 	// Limit is for how many tokens that are not known the issuer is asked in any second. A token is known while
 	// the cache has an answer, also an old one, that the token is active. The default, zero, is 50.
 	Limit int
@@ -166,21 +169,20 @@ func (i *Introspector) Authenticate(ctx context.Context, authorization []string)
 // stops waiting when ctx ends. Every error matches one of the errors of this package.
 func (i *Introspector) Verify(ctx context.Context, raw string) (*Claims, error) {
 	switch {
+	case i == nil || i.reader == nil:
+		return nil, ErrInvalid
 	case len(raw) > maxOpaque:
 		return nil, malformed("token has %d bytes, and an opaque token at most %d", len(raw), maxOpaque)
-	case !isOpaque(raw):
-		return nil, malformed("it is a JWT, and an Introspector asks about opaque tokens alone: give the Introspector to NewVerifier by WithIntrospector, so that the Verifier verifies JWTs")
+	case !i.takes(raw):
+		return nil, malformed("it is a JWT, and an Introspector asks about opaque tokens alone: give the Introspector to NewVerifier by WithIntrospector, so that the Verifier verifies JWTs; if the issuer's opaque tokens are encrypted, set Introspection.JWE")
 	}
 	return i.verifyOpaque(ctx, raw)
 }
 
-// verifyOpaque verifies a token that isOpaque has passed.
+// verifyOpaque verifies a token that takes has passed.
 func (i *Introspector) verifyOpaque(ctx context.Context, raw string) (*Claims, error) {
 	if err := checkB64Token(raw); err != nil {
 		return nil, err
-	}
-	if i == nil || i.reader == nil {
-		return nil, ErrInvalid
 	}
 	of := digest(sha256.Sum256([]byte(raw)))
 	now := time.Now()

@@ -13,15 +13,26 @@ import (
 // token is bounded so.
 const maxOpaque = 4 << 10
 
-// isOpaque reports whether a token is opaque, and not a JWT.
-func isOpaque(raw string) bool { return len(raw) <= maxOpaque && !isJWT(raw) }
+// takes reports whether a token is opaque for the introspector.
+func (i *Introspector) takes(raw string) bool {
+	return len(raw) <= maxOpaque && (!isJWT(raw) || i.how.JWE && isJWE(raw))
+}
 
-// isJWT reports whether a token has the form of a signed JWT: its first segment decodes to a JSON object. An issuer may
+// isJWE reports whether a token is an encrypted one (RFC 7516 section 3.1). A signed JWT cannot be bent into a JWE, since
+// its signature covers a header without `enc`.
+func isJWE(raw string) bool {
+	segment, rest, _ := strings.Cut(raw, ".")
+	text, err := jose.DecodeSegment(segment)
+	if err != nil || strings.Count(rest, ".") != 3 {
+		return false
+	}
+	header, err := jose.ParseObject(text)
+	return err == nil && header.Has("enc")
+}
+
+// isJWT reports whether a token has the form of a JWT or JWE: its first segment decodes to a JSON object. An issuer may
 // decode less strictly than this package. So isJWT takes both alphabets of base64, drops other characters, padding and
 // unused bits, and does not look at what follows the object: a JWT that was bent must not pass for an opaque token.
-//
-// A JWE (RFC 7516 section 3.1) is opaque to all but the issuer. Zitadel's opaque tokens have this form. A signed JWT
-// cannot be bent into a JWE, since the signature covers a header without `enc`.
 func isJWT(raw string) bool {
 	segment, _, _ := strings.Cut(raw, ".")
 	segment = toURLAlphabet.Replace(segment)
@@ -40,11 +51,6 @@ func isJWT(raw string) bool {
 	var object json.RawMessage
 	if decoder.Decode(&object) != nil {
 		return false
-	}
-	if strings.Count(raw, ".") == 4 {
-		if header, err := jose.ParseObject(object); err == nil && header.Has("enc") {
-			return false
-		}
 	}
 	// Random bytes that begin with {} are not so rare.
 	isEmpty := len(bytes.Trim(object, "{} \t\r\n")) == 0

@@ -67,6 +67,7 @@ func TestZitadelIntrospection(t *testing.T) {
 		//nolint:staticcheck // servers have such tokens until they expire
 		"without dots": {op.WithCrypto(op.NewAESCrypto([32]byte{1}))},
 	} {
+		encrypted := form == "JWE"
 		t.Run(form, func(t *testing.T) {
 			t.Parallel()
 			z := startZitadel(t, opts...)
@@ -80,7 +81,7 @@ func TestZitadelIntrospection(t *testing.T) {
 				"client_secret_basic": {token.ClientSecretBasic("gateway", "gateway-secret"), token.ClientSecretBasic("gateway", "wrong")},
 				"private_key_jwt":     {token.PrivateKeyJWT("gateway", "RS256", "k1", key), token.PrivateKeyJWT("worker", "RS256", "k1", key)},
 			} {
-				s := introspected(t, issuer, project, token.Introspection{Client: client.right})
+				s := introspected(t, issuer, project, token.Introspection{Client: client.right, JWE: encrypted})
 				for name, c := range map[string]struct {
 					token string
 					want  who
@@ -108,10 +109,10 @@ func TestZitadelIntrospection(t *testing.T) {
 				} {
 					check(t, name, models[2].call(t.Context(), s, protocols[1], c.token, acmeID), c.want)
 				}
-				s = introspected(t, issuer, project, token.Introspection{Client: client.wrong})
+				s = introspected(t, issuer, project, token.Introspection{Client: client.wrong, JWE: encrypted})
 				check(t, name+", wrong", models[2].call(t.Context(), s, protocols[1], user.AccessToken, acmeID), unavailable)
 
-				introspector, err := token.NewIntrospector(issuer, token.Introspection{Client: client.right})
+				introspector, err := token.NewIntrospector(issuer, token.Introspection{Client: client.right, JWE: encrypted})
 				if err != nil {
 					t.Fatal(err)
 				}
