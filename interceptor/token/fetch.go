@@ -23,11 +23,7 @@ func (s *source) fetch() (set *keySet, err error) {
 			return nil, fmt.Errorf("discovery: %w", err)
 		}
 	}
-	authorization, err := s.issuer.keySetAuthorization()
-	if err != nil {
-		return nil, err
-	}
-	body, err := s.get(ctx, keySetURL, authorization, advice)
+	body, err := s.document(ctx, keySetURL, advice)
 	if err == nil {
 		set, err = parseKeySet(body, s.issuer.Algorithms)
 	}
@@ -35,9 +31,24 @@ func (s *source) fetch() (set *keySet, err error) {
 		err = endpoint.NotJSON(body, advice)
 	}
 	if err != nil {
-		err = fmt.Errorf("key set: %q: %w", endpoint.DisplayURL(keySetURL), err)
+		return set, fmt.Errorf("key set: %q: %w", endpoint.DisplayURL(keySetURL), err)
 	}
-	return set, err
+	if s.issuer.hasKeySetFile() {
+		set.text = body
+	}
+	return set, nil
+}
+
+// document returns the text of the key set at a URL.
+func (s *source) document(ctx context.Context, keySetURL, advice string) ([]byte, error) {
+	if s.issuer.hasKeySetFile() {
+		return s.issuer.readKeySetFile()
+	}
+	authorization, err := s.issuer.keySetAuthorization()
+	if err != nil {
+		return nil, err
+	}
+	return s.get(ctx, keySetURL, authorization, advice)
 }
 
 // discoveryPath is the path of an issuer's metadata, behind the issuer's URL.
@@ -70,7 +81,7 @@ func (s *source) discover(ctx context.Context) (string, error) {
 	case keySetURL == "":
 		return "", errors.New("the document has no jwks_uri: set Issuer.KeySetURL")
 	}
-	if err := checkKeySetURL(s.issuer.URL, keySetURL); err != nil {
+	if err := s.issuer.checkServerURL(keySetURL); err != nil {
 		return "", fmt.Errorf("jwks_uri: %w", err)
 	}
 	return keySetURL, nil
@@ -105,6 +116,6 @@ func (s *source) get(ctx context.Context, address, authorization, advice string)
 	if err != nil {
 		return nil, err
 	}
-	body, _, err := endpoint.Do(transport, request, advice, http.StatusOK)
+	body, _, err := s.issuer.plainHTTP().Do(transport, request, advice, http.StatusOK)
 	return body, err
 }

@@ -33,6 +33,10 @@ const (
 // pause doubles with every failure up to 60 seconds, or up to 2 seconds in the first minute
 // without any keys.
 //
+// Keys from a file (see [Issuer.KeySetURL]) are read again once they are 3 seconds old: the call that needs them
+// waits for the file. After a failure the pause is at most 3 seconds. So a key that leaves the file is refused 3
+// seconds later, unless the file cannot be read.
+//
 // A token with an unknown `kid` causes a fetch too, so that a rotation is seen at once. So does a token
 // that the key of its `kid` has not signed. A budget of five such fetches, which refills by one in 30
 // seconds, bounds what made-up tokens cost the issuer. While the budget is spent, such tokens are
@@ -102,8 +106,8 @@ func WithLeeway(leeway time.Duration) Option {
 // ([net/http.Transport.TLSClientConfig], RootCAs) and proxies ([net/http.Transport.Proxy]). For the authorities
 // of one issuer set [Issuer.CAFile].
 // The transport must end a request when the request's context ends. Timeouts, size limits and
-// the refusal of redirects still apply. The default is [http.DefaultTransport] without idle
-// connections.
+// the refusal of redirects still apply. Plain http uses a copy of the transport without its proxy: see
+// [Issuer.InsecureHTTPHosts]. The default is [http.DefaultTransport] without idle connections.
 func WithTransport(transport http.RoundTripper) Option {
 	return func(o *options) {
 		if transport == nil {
@@ -130,7 +134,7 @@ func NewVerifier(issuer Issuer, opts ...Option) (*Verifier, error) {
 		o.faults = append(o.faults, faults...)
 		keys := &issuerKeys{
 			reader:       reader,
-			keys:         &source{issuer: &reader.Issuer, transport: o.transport, observer: o.observer},
+			keys:         newSource(&reader.Issuer, o.transport, o.observer),
 			errAlgorithm: invalid("alg is not one of %q, the issuer's Algorithms: if the issuer may sign access tokens with the token's algorithm, add that algorithm to Issuer.Algorithms", reader.Algorithms),
 		}
 		for _, name := range reader.Algorithms {
