@@ -86,7 +86,7 @@ func (p PlainHTTP) Direct(transport http.RoundTripper) http.RoundTripper {
 	direct.DialContext = func(ctx context.Context, network, address string) (net.Conn, error) {
 		connection, err := dial(ctx, network, address)
 		host, _, _ := net.SplitHostPort(address)
-		if err != nil || connection == nil || !isLocalName(host) || p.lists(host) || isLocal(connection.RemoteAddr()) {
+		if connection == nil || !isLocalName(host) || p.lists(host) || isLocal(connection.RemoteAddr()) {
 			return connection, err
 		}
 		away := &AwayError{host, connection.RemoteAddr(), p.OrList(host)}

@@ -17,14 +17,20 @@ import (
 	"github.com/protoauthz/protoauthz/interceptor/internal/test/tokens"
 )
 
-// A connection answers each request, and says that it leads to an address.
+// A connection says that it leads to an address.
 type connection struct {
 	net.Conn
 
 	address net.Addr
+	closed  *bool
 }
 
 func (c connection) RemoteAddr() net.Addr { return c.address }
+
+func (c connection) Close() error {
+	*c.closed = true
+	return c.Conn.Close()
+}
 
 // An address has any text.
 type address string
@@ -35,11 +41,12 @@ func (a address) String() string { return string(a) }
 func tcp(host string) net.Addr { return &net.TCPAddr{IP: net.ParseIP(host), Port: 3001} }
 
 // leading returns a transport whose connections say that they lead to an address. They lead to a server.
-func leading(server string, to net.Addr) *http.Transport {
-	return &http.Transport{DisableKeepAlives: true, DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
+func leading(server string, to net.Addr) (_ *http.Transport, closed *bool) {
+	closed = new(bool)
+	return &http.Transport{DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
 		c, err := new(net.Dialer).DialContext(ctx, "tcp", server)
-		return connection{c, to}, err
-	}}
+		return connection{c, to, closed}, err
+	}}, closed
 }
 
 // get sends a request by Do.
@@ -57,7 +64,12 @@ func get(t *testing.T, plain endpoint.PlainHTTP, transport http.RoundTripper, ur
 func counting(t *testing.T) (address string, count *int) {
 	t.Helper()
 	count = new(int)
-	server := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { *count++ }))
+	server := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+		*count++
+		if !r.Close {
+			t.Error("the connection is kept")
+		}
+	}))
 	t.Cleanup(server.Close)
 	return server.Listener.Addr().String(), count
 }
@@ -89,7 +101,8 @@ func TestLocalNames(t *testing.T) {
 	} {
 		for _, host := range []string{"localhost", "auth.localhost", "AUTH.Localhost", "a.b.localhost"} {
 			server, count := counting(t)
-			err := get(t, listing("logto"), leading(server, test.to), "http://"+host+":3001/jwks")
+			transport, closed := leading(server, test.to)
+			err := get(t, listing("logto"), transport, "http://"+host+":3001/jwks")
 			if test.shown == "" {
 				if err != nil || *count != 1 {
 					t.Errorf("%s at %v: %v, %d requests", host, test.to, err, *count)
@@ -97,17 +110,17 @@ func TestLocalNames(t *testing.T) {
 				continue
 			}
 			want := `the request failed: "` + host + `" resolved to ` + test.shown + `, which is not a loopback address: correct the name in /etc/hosts or DNS, or use https, or list "` + host + `" in Hosts if nobody else can answer for that host`
-			if errorText(err) != want || endpoint.MayPass(err) || *count != 0 {
+			if errorText(err) != want || endpoint.MayPass(err) || *count != 0 || !*closed {
 				t.Errorf("%s at %v, %d requests\n got %v\nwant %s", host, test.to, *count, err, want)
 			}
 		}
-		// The name of another host may lead anywhere, if it is listed.
+		// What is listed may lead anywhere, and so may an address: only a dialer of the user leads it elsewhere.
 		server, count := counting(t)
-		if err := get(t, listing("logto", "auth.localhost"), leading(server, test.to), "http://logto:3001"); err != nil || *count != 1 {
-			t.Errorf("logto at %v: %v", test.to, err)
-		}
-		if err := get(t, listing("logto", "auth.localhost"), leading(server, test.to), "http://auth.localhost"); err != nil || *count != 2 {
-			t.Errorf("a listed name below localhost at %v: %v", test.to, err)
+		transport, _ := leading(server, test.to)
+		for n, url := range []string{"http://logto:3001", "http://auth.localhost", "http://127.0.0.1"} {
+			if err := get(t, listing("logto", "auth.localhost"), transport, url); err != nil || *count != n+1 {
+				t.Errorf("%s at %v: %v", url, test.to, err)
+			}
 		}
 	}
 }
@@ -122,7 +135,7 @@ func TestDirect(t *testing.T) {
 		dialed = append(dialed, address)
 		return net.Dial(network, server) //nolint:noctx // as users do
 	}
-	transport := &http.Transport{DisableKeepAlives: true, Proxy: http.ProxyURL(&url.URL{Scheme: "http", Host: proxy}), Dial: dial} //nolint:staticcheck // users may set it
+	transport := &http.Transport{Proxy: http.ProxyURL(&url.URL{Scheme: "http", Host: proxy}), Dial: dial} //nolint:staticcheck // users may set it
 	for _, url := range []string{"http://localhost", "http://auth.localhost:3001", "http://logto", "http://127.0.0.1"} {
 		if err := get(t, listing("logto"), transport, url); err != nil {
 			t.Error(err)
@@ -140,6 +153,12 @@ func TestDirect(t *testing.T) {
 	}
 	if err := get(t, endpoint.PlainHTTP{}, endpoint.Transport(), "http://localhost:"+port); err != nil || *count != 5 {
 		t.Errorf("without a dialer: %v", err)
+	}
+	transport.DialContext = func(ctx context.Context, network, _ string) (net.Conn, error) {
+		return new(net.Dialer).DialContext(ctx, network, server)
+	}
+	if err := get(t, endpoint.PlainHTTP{}, transport, "http://localhost"); err != nil || *count != 6 || len(dialed) != 4 {
+		t.Errorf("with two dialers: %v, dialed %q", err, dialed)
 	}
 	other := tokens.Respond(200, "")
 	if err := get(t, endpoint.PlainHTTP{}, other, "http://localhost"); err != nil {
@@ -201,7 +220,8 @@ func TestIsAway(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	direct := tokens.As[*http.Transport](listing().Direct(leading(server, tcp("10.0.0.1"))))
+	transport, _ := leading(server, tcp("10.0.0.1"))
+	direct := tokens.As[*http.Transport](listing().Direct(transport))
 	if _, err := direct.RoundTrip(request); !endpoint.IsAway(err) || !strings.HasPrefix(errorText(err), `"auth.localhost" resolved to 10.0.0.1, which is not a loopback address: correct `) { //nolint:bodyclose // there is none
 		t.Errorf("%v", err)
 	}
