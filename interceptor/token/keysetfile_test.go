@@ -92,6 +92,17 @@ func TestKeySetFile(t *testing.T) {
 				}
 			})
 		}
+		bubble(t, "soon after a failure, "+name, func(t *testing.T) {
+			file := keySetFile(t)
+			verifier, _ := fromFile(t, file, opts...)
+			checkError(t, verifier.Ready(t.Context()), token.ErrKeysUnavailable)
+			writeFile(t, file, keySet(eddsa.JWK()))
+			time.Sleep(time.Second) // the bubble's clock
+			check(t, verifier, old, nil, 0)
+			writeFile(t, file, keySet(newer.JWK()))
+			time.Sleep(3 * time.Second) // the bubble's clock
+			check(t, verifier, old, token.ErrInvalid, 0)
+		})
 		bubble(t, "after an hour without calls, "+name, func(t *testing.T) {
 			file := keySetFile(t, eddsa)
 			verifier, _ := fromFile(t, file, opts...)

@@ -35,7 +35,7 @@ type source struct {
 	current   atomic.Pointer[keySet]
 	failing   atomic.Bool // failures > 0, for calls that do not lock mu
 
-	softAge, hardAge, maxRetry time.Duration // fileAge, or the bounds of these names
+	softAge, hardAge, maxRetry, knownPeriod time.Duration // the bounds of these names, unless the keys are in a file
 
 	mu          sync.Mutex
 	flight      *flight
@@ -61,9 +61,9 @@ type flight struct {
 }
 
 func newSource(issuer *Issuer, transport http.RoundTripper, observer func(KeySetEvent)) *source {
-	s := &source{issuer: issuer, transport: transport, observer: observer, softAge: softAge, hardAge: hardAge, maxRetry: maxRetry}
+	s := &source{issuer: issuer, transport: transport, observer: observer, softAge: softAge, hardAge: hardAge, maxRetry: maxRetry, knownPeriod: knownPeriod}
 	if issuer.hasKeySetFile() {
-		s.softAge, s.hardAge, s.maxRetry = fileAge, fileAge, fileAge
+		s.softAge, s.hardAge, s.maxRetry, s.knownPeriod = fileAge, fileAge, fileAge, 0 // a file answers at once
 	}
 	return s
 }
@@ -101,7 +101,7 @@ func (s *source) refresh(now time.Time, name keyName) (set *keySet, f *flight, p
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	// Calls do not wait for an endpoint that is known to fail.
-	known := now.Sub(s.failedAt) < knownPeriod
+	known := now.Sub(s.failedAt) < s.knownPeriod
 	if s.flight == nil && !now.Before(s.retryAt) {
 		s.start(now, name, false)
 	}
