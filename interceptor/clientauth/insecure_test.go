@@ -95,7 +95,7 @@ func TestInsecureHosts(t *testing.T) {
 			t.Fatal(err)
 		}
 		request.Header.Set("Authorization", "Bearer secret")
-		_, err = ours.Do(request) //nolint:bodyclose // there is none
+		_, err = ours.Do(request)
 		checkError(t, err, clientauth.ErrInsecure)
 	}
 }
@@ -124,7 +124,7 @@ func TestUnwatchedTransport(t *testing.T) {
 			t.Fatal(err)
 		}
 		request.Header.Set("Authorization", "Bearer secret")
-		_, err = test.client.Do(request) //nolint:bodyclose // it is empty
+		_, err = test.client.Do(request)
 		checkError(t, err, test.want)
 	}
 }

@@ -133,7 +133,7 @@ func TestDirect(t *testing.T) {
 	var dialed []string
 	dial := func(network, address string) (net.Conn, error) {
 		dialed = append(dialed, address)
-		return net.Dial(network, server) //nolint:noctx // as users do
+		return net.Dial(network, server)
 	}
 	transport := &http.Transport{Proxy: http.ProxyURL(&url.URL{Scheme: "http", Host: proxy}), Dial: dial} //nolint:staticcheck // users may set it
 	for _, url := range []string{"http://localhost", "http://auth.localhost:3001", "http://logto", "http://127.0.0.1"} {
@@ -222,7 +222,7 @@ func TestIsAway(t *testing.T) {
 	}
 	transport, _ := leading(server, tcp("10.0.0.1"))
 	direct := tokens.As[*http.Transport](listing().Direct(transport))
-	if _, err := direct.RoundTrip(request); !endpoint.IsAway(err) || !strings.HasPrefix(errorText(err), `"auth.localhost" resolved to 10.0.0.1, which is not a loopback address: correct `) { //nolint:bodyclose // there is none
+	if _, err := direct.RoundTrip(request); !endpoint.IsAway(err) || !strings.HasPrefix(errorText(err), `"auth.localhost" resolved to 10.0.0.1, which is not a loopback address: correct `) {
 		t.Errorf("%v", err)
 	}
 	if endpoint.IsAway(nil) || endpoint.IsAway(errors.New("other")) {
