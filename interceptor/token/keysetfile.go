@@ -48,10 +48,7 @@ func (i *Issuer) checkKeySetFile() error {
 
 // readKeySetFile returns the text of the key set's file, without a byte order mark.
 func (i *Issuer) readKeySetFile() ([]byte, error) {
-	name, err := i.keySetFile()
-	if err != nil {
-		return nil, err
-	}
+	name, _ := i.keySetFile() // checkKeySetFile has passed it
 	data, err := readFile("KeySetURL", name, endpoint.MaxBody)
 	if err != nil {
 		return nil, err
