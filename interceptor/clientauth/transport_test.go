@@ -231,16 +231,19 @@ func TestProxy(t *testing.T) {
 			connect.WithInterceptors(clientauth.NewInterceptor(w.source))), catalogue.Unary)
 	}
 	ours := clientauth.HTTPClient(&http.Client{Transport: &http.Transport{Proxy: http.ProxyURL(proxy), DisableKeepAlives: true}})
-	request, err := http.NewRequestWithContext(t.Context(), http.MethodGet, "http://localhost/", nil)
-	if err != nil {
-		t.Fatal(err)
+	for _, test := range []struct{ url, authorization string }{{"http://localhost/", ""}, {"https://api.test/", "Bearer secret"}} {
+		request, err := http.NewRequestWithContext(t.Context(), http.MethodGet, test.url, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if test.authorization != "" {
+			request.Header.Set("Authorization", test.authorization)
+		}
+		if response, err := ours.Do(request); err == nil {
+			_ = response.Body.Close()
+		}
 	}
-	response, err := ours.Do(request)
-	if err != nil {
-		t.Fatal(err)
-	}
-	_ = response.Body.Close()
-	if len(asked.requests) != 1 || asked.requests[0].URL.String() != "http://localhost/" {
+	if len(asked.requests) != 2 || asked.requests[0].URL.String() != "http://localhost/" || asked.requests[1].Method != http.MethodConnect || asked.requests[1].Header.Get("Authorization") != "" {
 		t.Errorf("the proxy is asked for %v", asked.requests)
 	}
 }

@@ -142,8 +142,7 @@ func (a *authorizer) GetRequestMetadata(ctx context.Context, uri ...string) (map
 
 // listed reports whether calls to a service may go without TLS.
 func (a *authorizer) listed(uri []string) bool {
-	rest, ok := strings.CutPrefix(strings.Join(uri, " "), "https:")
-	return ok && a.plain.Lists("http:"+rest)
+	return a.plain.Lists("http:" + strings.TrimPrefix(strings.Join(uri, " "), "https:"))
 }
 
 // secure reports whether nobody else can read the connection of a call. A connection of unknown security is
