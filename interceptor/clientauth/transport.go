@@ -27,7 +27,7 @@ import (
 // clients with different interceptors or without one.
 //
 // A token over plain HTTP uses no proxy: it goes out by a copy of the base's [http.Transport],
-// which has connections of its own. A base with another transport must use no proxy for this
+// which has connections of its own and no registered protocols. A base with another transport must use no proxy for this
 // machine. Its connections cannot be checked, so it gets localhost unchecked, and no name below
 // localhost.
 //
