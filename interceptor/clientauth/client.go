@@ -74,8 +74,9 @@ type options struct {
 
 // WithTransport sets the transport that fetches tokens, for private certificate authorities and
 // proxies. The transport must end a request when the request's context ends. Timeouts, size
-// limits and the refusal of redirects still apply. The default is [http.DefaultTransport] without
-// idle connections.
+// limits and the refusal of redirects still apply. Plain http uses a copy of the transport without
+// its proxy: see [Provider.InsecureHTTPHosts]. The default is [http.DefaultTransport] without idle
+// connections.
 func WithTransport(transport http.RoundTripper) Option {
 	return func(o *options) {
 		if transport == nil {
@@ -96,7 +97,7 @@ func New(provider Provider, id, secret string, opts ...Option) (*Client, error) 
 		}
 		option(o)
 	}
-	provider, faults := provider.withDefaults()
+	provider, faults := provider.withDefaults(o.transport)
 	o.faults = append(o.faults, faults...)
 	if err := endpoint.CheckSetting(id); err != nil {
 		o.faults = append(o.faults, fmt.Errorf("clientauth: the client's id %w", err))

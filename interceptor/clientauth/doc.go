@@ -17,7 +17,7 @@
 // Package grpcclientauth does the same for clients of grpc-go. There is no package yet for
 // clients of connect-go v2.
 //
-// A token is never sent over plain HTTP, except to this machine. A refused token is replaced, and
-// a unary call is then repeated once. There is no goroutine to stop and nothing to close. No error
-// holds a byte of a token or of the client's secret.
+// A token is never sent over plain HTTP, except to this machine and to hosts that are listed. A
+// refused token is replaced, and a unary call is then repeated once. There is no goroutine to stop
+// and nothing to close. No error holds a byte of a token or of the client's secret.
 package clientauth

@@ -28,7 +28,7 @@ var (
 	// to connect or has such a fault. Or the provider has no such tokens.
 	ErrRefused = errors.New("no token is granted")
 	// ErrInsecure means that the token would have been sent over plain HTTP to another
-	// machine, or to the target of a redirect.
+	// machine that is not listed (see [InsecureHTTPClient]), or to the target of a redirect.
 	ErrInsecure = errors.New("a token must not be sent there")
 	// ErrNoCaller means that there is no token to forward: no guard has let in a call with a
 	// token for which this call is made.

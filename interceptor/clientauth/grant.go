@@ -42,7 +42,7 @@ func (c *Client) fetch(form string) (grant, error) {
 	if err != nil {
 		return fail(ErrRefused, errors.New("the request cannot be made"))
 	}
-	body, status, err := endpoint.Do(c.transport, request, advice, readStatuses...)
+	body, status, err := c.provider.plainHTTP().Do(c.transport, request, advice, readStatuses...)
 	if err != nil {
 		reason := ErrRefused
 		if endpoint.MayPass(err) {

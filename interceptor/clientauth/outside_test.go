@@ -34,7 +34,7 @@ func TestOutside(t *testing.T) {
 		large   = refused + "expires_in in the answer is larger than 2^63-1 seconds: the provider must correct it, or leave it out"
 		log     = refused + "the endpoint answered with status 200 and refused the request: look into the provider's log"
 		noToken = refused + "the answer has no access_token: is this the provider's token endpoint?"
-		utf16   = refused + "the answer is not a JSON object in UTF-8: it is in UTF-16 or UTF-32: the endpoint must send UTF-8"
+		utf16   = refused + "the answer is not a JSON object in UTF-8: it is in UTF-16 or UTF-32: it must be sent or saved in UTF-8"
 		bearer  = refused + "the token_type is not Bearer: have the provider issue bearer tokens to this client"
 		noType  = refused + "the answer has no token_type, which RFC 6749 section 5.1 requires: the provider must correct it"
 	)

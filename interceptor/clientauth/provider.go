@@ -3,6 +3,8 @@ package clientauth
 import (
 	"errors"
 	"fmt"
+	"net/http"
+	"net/url"
 	"slices"
 	"strings"
 
@@ -15,8 +17,18 @@ import (
 // [Auth0] and [AuthAction] return one. For another provider, write a literal.
 type Provider struct {
 	// TokenURL is the URL of the token endpoint (RFC 6749 section 3.2), without a query.
-	// Required. The scheme is https, or http on a loopback address.
+	// Required. The scheme is https, or http to this machine: see InsecureHTTPHosts.
 	TokenURL string
+	// InsecureHTTPHosts has the host of TokenURL if plain http to that host is allowed: its exact name or
+	// address without scheme, port and path, such as "logto". Case does not matter. Whoever can read the
+	// requests on the way has the client's secret and its tokens. List the host only if the network to it is
+	// as safe as this process, such as the network of one docker compose, or a mesh whose sidecars encrypt.
+	//
+	// Plain http to this machine needs no entry: 127.0.0.0/8, ::1, localhost and names below localhost (RFC 6761
+	// section 6.3). A name must lead to a loopback address or a Unix socket: each connection is checked. Only the
+	// connections of a [net/http.Transport] can be checked. Another transport gets localhost unchecked, and no
+	// name below localhost. Plain http uses no proxy.
+	InsecureHTTPHosts []string
 	// ResourceParameter is the name of the parameter for [Target.Resource]. The default is
 	// "resource" (RFC 8707).
 	ResourceParameter string
@@ -61,14 +73,32 @@ func AuthAction(domain string) Provider {
 	}
 }
 
-// withDefaults returns the provider with its defaults, and every fault.
-func (p Provider) withDefaults() (_ Provider, faults []error) {
+// plainHTTP decides whether plain http to the token endpoint is allowed.
+func (p Provider) plainHTTP() endpoint.PlainHTTP {
+	return endpoint.PlainHTTP{Setting: "Provider.InsecureHTTPHosts", Hosts: p.InsecureHTTPHosts}
+}
+
+// checkTokenURL refuses a URL of the token endpoint that is not secure with a transport.
+func (p Provider) checkTokenURL(transport http.RoundTripper) error {
+	if err := p.plainHTTP().CheckURL(p.TokenURL); err != nil {
+		return err
+	}
+	u, _ := url.Parse(p.TokenURL) // CheckURL has parsed it
+	return p.plainHTTP().Check(u, transport)
+}
+
+// withDefaults returns the provider with its defaults, and every fault, given the transport.
+func (p Provider) withDefaults(transport http.RoundTripper) (_ Provider, faults []error) {
 	if endpoint.IsBlank(p.TokenURL) {
 		faults = append(faults, errors.New("clientauth: the TokenURL is empty: give the tenant's endpoint or domain, or Provider.TokenURL; if a variable or a file should supply it, set the variable or fill the file"))
 	} else if strings.ContainsRune(p.TokenURL, '?') {
 		faults = append(faults, fmt.Errorf("clientauth: TokenURL %q: it has a query", endpoint.DisplayURL(p.TokenURL)))
-	} else if err := endpoint.CheckURL(p.TokenURL); err != nil {
+	} else if err := p.checkTokenURL(transport); err != nil {
 		faults = append(faults, fmt.Errorf("clientauth: TokenURL %q: %w", endpoint.DisplayURL(p.TokenURL), err))
+	}
+	p.InsecureHTTPHosts = slices.Clone(p.InsecureHTTPHosts)
+	for _, fault := range p.plainHTTP().Faults(p.TokenURL) {
+		faults = append(faults, fmt.Errorf("clientauth: %w", fault))
 	}
 	if p.ResourceParameter == "" {
 		p.ResourceParameter = "resource"

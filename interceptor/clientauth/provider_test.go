@@ -96,7 +96,7 @@ func TestNewFaults(t *testing.T) {
 			"clientauth: the client's secret is empty: if a variable or a file should supply it, set the variable or fill the file",
 		}},
 		{"plain HTTP", clientauth.Logto("http://idp.test"), "shop", "s", nil, []string{
-			`clientauth: TokenURL "http://idp.test/oidc/token": it is plain http and not on a loopback address: use https`,
+			`clientauth: TokenURL "http://idp.test/oidc/token": it is plain http and not on a loopback address: use https, or list "idp.test" in Provider.InsecureHTTPHosts if nobody else can answer for that host`,
 		}},
 		{"query", provider("https://idp.test/token?key=secret"), "shop", "s", nil, []string{`clientauth: TokenURL "https://idp.test/token?…": it has a query`}},
 		{"same parameters", clientauth.Provider{TokenURL: tokenURL, ResourceParameter: "audience", OrganizationParameter: "audience"}, "shop", "s", nil,

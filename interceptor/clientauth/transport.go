@@ -2,9 +2,12 @@ package clientauth
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net/http"
+	"slices"
 	"strings"
+	"sync"
 	"sync/atomic"
 
 	"connectrpc.com/connect"
@@ -17,14 +20,47 @@ import (
 // [Interceptor]. A nil base stands for the zero [http.Client].
 //
 // The client sends no token, and no Authorization header of the caller, over plain HTTP. It makes
-// an exception for 127.0.0.0/8, ::1 and localhost without a proxy. Other requests fail with
-// [ErrInsecure] and do not go out. The client follows no redirects. It may serve any number of
-// Connect clients with different interceptors or without one.
+// an exception for this machine: 127.0.0.0/8, ::1, localhost and names below localhost (RFC 6761
+// section 6.3), if the connection of a name leads to a loopback address or a Unix socket. Other
+// requests fail with [ErrInsecure], and nothing of them goes out. For other machines see
+// [InsecureHTTPClient]. The client follows no redirects. It may serve any number of Connect
+// clients with different interceptors or without one.
+//
+// A token over plain HTTP uses no proxy: it goes out by a copy of the base's [http.Transport],
+// which has connections of its own and no registered protocols. A base with another transport must use no proxy for this
+// machine. Its connections cannot be checked, so it gets localhost unchecked, and no name below
+// localhost.
 //
 // A token goes only to the host of the URL of the Connect client. Code that sends calls to other
-// hosts, such as a load balancer, belongs into base, which gets the request with the token. A base
-// whose transport is not an [http.Transport] must use no proxy for this machine.
+// hosts, such as a load balancer, belongs into base, which gets the request with the token.
 func HTTPClient(base *http.Client) *http.Client {
+	return newHTTPClient(base, endpoint.PlainHTTP{Setting: insecureHosts})
+}
+
+// insecureHosts is what errors call the hosts of an [InsecureHTTPClient].
+const insecureHosts = "InsecureHTTPClient"
+
+// InsecureHTTPClient is [HTTPClient], and sends tokens over plain HTTP to the listed hosts too:
+// exact names or addresses without scheme, port and path, such as "orders". Case does not matter.
+// Whoever can read a request on the way can use its token until it expires. List a host only if the
+// network to it is as safe as this process, such as the network of one docker compose, or a mesh whose
+// sidecars encrypt. The error names every fault of the list.
+func InsecureHTTPClient(base *http.Client, hosts ...string) (*http.Client, error) {
+	plain := endpoint.PlainHTTP{Setting: insecureHosts, Hosts: slices.Clone(hosts)}
+	var faults []error
+	for _, fault := range plain.Faults() {
+		faults = append(faults, fmt.Errorf("clientauth: %w", fault))
+	}
+	if len(hosts) == 0 {
+		faults = append(faults, errors.New("clientauth: InsecureHTTPClient: no host is listed: use HTTPClient, or list the hosts of the URLs"))
+	}
+	if len(faults) > 0 {
+		return nil, endpoint.JoinFaults(faults)
+	}
+	return newHTTPClient(base, plain), nil
+}
+
+func newHTTPClient(base *http.Client, plain endpoint.PlainHTTP) *http.Client {
 	client := new(http.Client)
 	if base != nil {
 		*client = *base
@@ -33,7 +69,7 @@ func HTTPClient(base *http.Client) *http.Client {
 	if next == nil {
 		next = http.DefaultTransport
 	}
-	client.Transport = &transport{next}
+	client.Transport = &transport{next, plain, sync.OnceValue(func() http.RoundTripper { return plain.Direct(next) })}
 	// http.Client would send Authorization to the target of a redirect, even from https to http.
 	client.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
 	return client
@@ -66,7 +102,11 @@ func callOf(request *http.Request) *call {
 	return c
 }
 
-type transport struct{ next http.RoundTripper }
+type transport struct {
+	next   http.RoundTripper
+	plain  endpoint.PlainHTTP
+	direct func() http.RoundTripper // for tokens over plain http
+}
 
 // RoundTrip implements [http.RoundTripper].
 func (t *transport) RoundTrip(request *http.Request) (*http.Response, error) {
@@ -77,17 +117,27 @@ func (t *transport) RoundTrip(request *http.Request) (*http.Response, error) {
 		}
 		return nil, connect.NewError(codeOf(err), err)
 	}
+	next := t.next
+	if outgoing.URL.Scheme == "http" && authorized(outgoing.Header) {
+		next = t.direct()
+	}
 	if ctx := outgoing.Context(); ctx.Value(callKey{}) != nil {
 		// The next transport may run a handler in this process, whose calls are not this call.
 		outgoing = outgoing.WithContext(withCall(ctx, nil))
 	}
-	return t.next.RoundTrip(outgoing)
+	response, err := next.RoundTrip(outgoing)
+	if endpoint.IsAway(err) {
+		return nil, connect.NewError(connect.CodeInternal, fmt.Errorf("clientauth: %w: %w", ErrInsecure, err))
+	}
+	return response, err
 }
 
 // CloseIdleConnections serves [http.Client.CloseIdleConnections].
 func (t *transport) CloseIdleConnections() {
-	if next, ok := t.next.(interface{ CloseIdleConnections() }); ok {
-		next.CloseIdleConnections()
+	for _, next := range []http.RoundTripper{t.next, t.direct()} {
+		if next, ok := next.(interface{ CloseIdleConnections() }); ok {
+			next.CloseIdleConnections()
+		}
 	}
 }
 
@@ -97,8 +147,13 @@ func (t *transport) authorize(request *http.Request, c *call) (*http.Request, er
 	switch {
 	case c == nil && !own:
 		return request, nil
-	case !t.secure(request):
-		return nil, fmt.Errorf("clientauth: %w: the URL is plain HTTP to another machine: use https", ErrInsecure)
+	case request.URL.Scheme != "http" && request.URL.Scheme != "https":
+		return nil, fmt.Errorf("clientauth: %w: the URL is neither https nor http", ErrInsecure)
+	}
+	if err := t.plain.Check(request.URL, t.next); err != nil {
+		return nil, fmt.Errorf("clientauth: %w: %w", ErrInsecure, err)
+	}
+	switch {
 	case request.Response != nil: // another http.Client around ours has followed a redirect
 		return nil, fmt.Errorf("clientauth: %w: the URL is the target of a redirect", ErrInsecure)
 	case own:
@@ -127,19 +182,6 @@ func authorized(header http.Header) bool {
 		}
 	}
 	return false
-}
-
-// secure reports whether nobody else can read the request.
-func (t *transport) secure(request *http.Request) bool {
-	if request.URL.Scheme != "http" || !endpoint.IsLoopback(request.URL.Hostname()) {
-		return request.URL.Scheme == "https"
-	}
-	next, ok := t.next.(*http.Transport)
-	if !ok || next.Proxy == nil {
-		return true
-	}
-	proxy, err := next.Proxy(request)
-	return err == nil && proxy == nil
 }
 
 func withCall(ctx context.Context, c *call) context.Context {

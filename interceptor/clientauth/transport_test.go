@@ -211,32 +211,40 @@ func (n *noted) RoundTrip(request *http.Request) (*http.Response, error) {
 	return tokens.Respond(http.StatusNotFound, "")(request)
 }
 
-// TestProxy makes sure that a token for this machine goes through no proxy.
+// TestProxy makes sure that a token for this machine goes through no proxy, and other requests do.
 func TestProxy(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
-	proxy, err := url.Parse("http://proxy.test")
+	asked := new(recorder)
+	server := httptest.NewServer(asked)
+	t.Cleanup(server.Close)
+	proxy, err := url.Parse(server.URL)
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, test := range []struct {
-		proxy  func(*http.Request) (*url.URL, error)
-		reason error
-	}{
-		{nil, nil},
-		{http.ProxyFromEnvironment, nil},
-		{http.ProxyURL(nil), nil},
-		{http.ProxyURL(proxy), clientauth.ErrInsecure},
-		{func(*http.Request) (*url.URL, error) { return nil, io.EOF }, clientauth.ErrInsecure},
+	for _, proxies := range []func(*http.Request) (*url.URL, error){
+		nil, http.ProxyFromEnvironment, http.ProxyURL(nil), http.ProxyURL(proxy),
+		func(*http.Request) (*url.URL, error) { return nil, io.EOF },
 	} {
-		base := &http.Transport{Proxy: test.proxy, DisableKeepAlives: true}
-		client := connect.NewClient[message, answer](clientauth.HTTPClient(&http.Client{Transport: base}),
-			w.url+catalogue.Procedure("Read", catalogue.Unary), connect.WithInterceptors(clientauth.NewInterceptor(w.source)))
-		if test.reason == nil {
-			does(t, client, catalogue.Unary)
-			continue
+		ours := clientauth.HTTPClient(&http.Client{Transport: &http.Transport{Proxy: proxies, DisableKeepAlives: true}})
+		does(t, connect.NewClient[message, answer](ours, w.url+catalogue.Procedure("Read", catalogue.Unary),
+			connect.WithInterceptors(clientauth.NewInterceptor(w.source))), catalogue.Unary)
+	}
+	ours := clientauth.HTTPClient(&http.Client{Transport: &http.Transport{Proxy: http.ProxyURL(proxy), DisableKeepAlives: true}})
+	for _, test := range []struct{ url, authorization string }{{"http://localhost/", ""}, {"https://api.test/", "Bearer secret"}} {
+		request, err := http.NewRequestWithContext(t.Context(), http.MethodGet, test.url, nil)
+		if err != nil {
+			t.Fatal(err)
 		}
-		checkError(t, refusal(t, client, catalogue.Unary, connect.CodeInternal), test.reason)
+		if test.authorization != "" {
+			request.Header.Set("Authorization", test.authorization)
+		}
+		if response, err := ours.Do(request); err == nil {
+			_ = response.Body.Close()
+		}
+	}
+	if len(asked.requests) != 2 || asked.requests[0].URL.String() != "http://localhost/" || asked.requests[1].Method != http.MethodConnect || asked.requests[1].Header.Get("Authorization") != "" {
+		t.Errorf("the proxy is asked for %v", asked.requests)
 	}
 }
 

@@ -25,3 +25,23 @@ func ExampleDialOptions() {
 	defer func() { _ = conn.Close() }()
 	// Output:
 }
+
+// Behind the sidecars of a mesh, which encrypt.
+func ExampleInsecureDialOptions() {
+	client, err := clientauth.New(clientauth.Logto("https://tenant.logto.app"), "shop", "shop-secret")
+	if err != nil {
+		log.Fatal(err)
+	}
+	source := client.Source(clientauth.Target{Resource: "https://api.example.com", Scopes: []string{"read:orders"}})
+
+	options, err := grpcclientauth.InsecureDialOptions(source, "orders")
+	if err != nil {
+		log.Fatal(err)
+	}
+	conn, err := grpc.NewClient("orders:8080", options...)
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer func() { _ = conn.Close() }()
+	// Output:
+}

@@ -8,16 +8,20 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
+	"strings"
 	"sync/atomic"
 
 	"golang.org/x/oauth2"
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/credentials"
+	"google.golang.org/grpc/credentials/insecure"
 	"google.golang.org/grpc/metadata"
 	"google.golang.org/grpc/status"
 
 	"github.com/protoauthz/protoauthz/interceptor/clientauth"
+	"github.com/protoauthz/protoauthz/interceptor/internal/endpoint"
 )
 
 const (
@@ -33,7 +37,7 @@ const (
 //   - Use [google.golang.org/grpc/credentials/local.NewCredentials] for 127.0.0.0/8, ::1 and unix
 //     sockets. They connect to nothing else, and use no proxy of the environment.
 //   - With insecure.NewCredentials, [grpc.NewClient] fails: a name or an address does not tell
-//     where a connection leads.
+//     where a connection leads. See [InsecureDialOptions].
 //
 // Every call checks the security of its connection again. A call is sent as it is if the caller
 // has set an authorization header, or if the call has [grpc.PerRPCCredentials] of its own: the
@@ -55,14 +59,44 @@ func DialOptions(source *clientauth.Source, transport credentials.TransportCrede
 		panic("grpcclientauth: DialOptions needs a source and transport credentials")
 	}
 	a := &authorizer{source: source, local: transport.Info().SecurityProtocol == local}
-	options := []grpc.DialOption{
-		grpc.WithTransportCredentials(transport), grpc.WithPerRPCCredentials(a),
-		grpc.WithChainUnaryInterceptor(a.unary), grpc.WithChainStreamInterceptor(a.stream),
-	}
+	options := a.options(transport)
 	if a.local {
 		options = append(options, grpc.WithNoProxy()) // the credentials would accept a proxy on this machine as the server
 	}
 	return options
+}
+
+// InsecureDialOptions is [DialOptions] for connections without TLS to the listed hosts: exact names or
+// addresses without scheme, port and path, such as "orders". Case does not matter. The host of a call is its
+// authority: the host of the target, unless an option such as [grpc.WithAuthority] names another. A call to
+// another host does not go out. The connection uses no proxy of the environment.
+//
+// Whoever can read a call on the way can use its token until it expires. List a host only if the network to it
+// is as safe as this process, such as the network of one docker compose, or a mesh whose sidecars encrypt. The
+// error names every fault of the list. InsecureDialOptions panics if the source is nil.
+func InsecureDialOptions(source *clientauth.Source, hosts ...string) ([]grpc.DialOption, error) {
+	if source == nil {
+		panic("grpcclientauth: InsecureDialOptions needs a source")
+	}
+	a := &authorizer{source: source, plain: endpoint.PlainHTTP{Setting: "InsecureDialOptions", Hosts: slices.Clone(hosts)}}
+	var faults []error
+	for _, fault := range a.plain.Faults() {
+		faults = append(faults, fmt.Errorf("grpcclientauth: %w", fault))
+	}
+	if len(hosts) == 0 {
+		faults = append(faults, errors.New("grpcclientauth: InsecureDialOptions: no host is listed: use DialOptions, or list the host of the target"))
+	}
+	if len(faults) > 0 {
+		return nil, endpoint.JoinFaults(faults)
+	}
+	return append(a.options(insecure.NewCredentials()), grpc.WithNoProxy()), nil
+}
+
+func (a *authorizer) options(transport credentials.TransportCredentials) []grpc.DialOption {
+	return []grpc.DialOption{
+		grpc.WithTransportCredentials(transport), grpc.WithPerRPCCredentials(a),
+		grpc.WithChainUnaryInterceptor(a.unary), grpc.WithChainStreamInterceptor(a.stream),
+	}
 }
 
 // Forward is [clientauth.Forward] for handlers of grpc-go. It cannot tell a call of the server from a
@@ -76,15 +110,17 @@ func Forward() *clientauth.Source {
 type authorizer struct {
 	source *clientauth.Source
 	local  bool
+	plain  endpoint.PlainHTTP // the hosts to which calls may go without TLS
 }
 
 // RequireTransportSecurity implements [credentials.PerRPCCredentials].
-func (a *authorizer) RequireTransportSecurity() bool { return !a.local }
+func (a *authorizer) RequireTransportSecurity() bool { return !a.local && len(a.plain.Hosts) == 0 }
 
-// GetRequestMetadata implements [credentials.PerRPCCredentials].
-func (a *authorizer) GetRequestMetadata(ctx context.Context, _ ...string) (map[string]string, error) {
-	if !secure(ctx) {
-		return nil, statusOf(fmt.Errorf("grpcclientauth: %w: others can read the connection, use TLS", clientauth.ErrInsecure))
+// GetRequestMetadata implements [credentials.PerRPCCredentials]. grpc-go gives the URL of the service, which is
+// https whatever the connection is.
+func (a *authorizer) GetRequestMetadata(ctx context.Context, uri ...string) (map[string]string, error) {
+	if !secure(ctx) && !a.listed(uri) {
+		return nil, statusOf(fmt.Errorf("grpcclientauth: %w: others can read the connection: use TLS, or see InsecureDialOptions", clientauth.ErrInsecure))
 	}
 	c, _ := ctx.Value(callKey{}).(*call)
 	if c == nil {
@@ -102,6 +138,11 @@ func (a *authorizer) GetRequestMetadata(ctx context.Context, _ ...string) (map[s
 	}
 	c.sent.Store(token)
 	return map[string]string{header: "Bearer " + token.AccessToken}, nil
+}
+
+// listed reports whether calls to a service may go without TLS.
+func (a *authorizer) listed(uri []string) bool {
+	return a.plain.Lists("http:" + strings.TrimPrefix(strings.Join(uri, " "), "https:"))
 }
 
 // secure reports whether nobody else can read the connection of a call. A connection of unknown security is

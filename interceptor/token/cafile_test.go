@@ -29,7 +29,12 @@ func secureIssuer(t *testing.T) (mine token.Issuer, certificate string) {
 	})
 	mux.HandleFunc("/jwks", func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write([]byte(keySet(eddsa.JWK()))) })
 	mine = issuer(server.URL)
-	return mine, string(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: server.Certificate().Raw}))
+	return mine, certificateOf(server)
+}
+
+// certificateOf returns the certificate of a server in PEM.
+func certificateOf(server *httptest.Server) string {
+	return string(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: server.Certificate().Raw}))
 }
 
 // TestCAFile makes sure that the authorities in the file vouch for the servers of their issuer alone.

@@ -87,7 +87,7 @@ func (c *compiler) checkURLs() {
 		c.fault("URL: an introspector asks one issuer: write the URL of the tenant in place of {%s}", c.url.placeholder)
 	}
 	if c.IntrospectionURL != "" {
-		if err := checkKeySetURL(c.URL, c.IntrospectionURL); err != nil {
+		if err := c.checkServerURL(c.IntrospectionURL); err != nil {
 			c.fault("IntrospectionURL: %w", err)
 		}
 	}
@@ -95,11 +95,15 @@ func (c *compiler) checkURLs() {
 		c.fault("KeySetURL: it has braces, and is the same for all tenants: write the URL of the key set that they share")
 	} else if c.KeySetURL != "" {
 		// A bad domain is the same fault in both URLs of a preset.
-		if keySetErr := checkKeySetURL(c.URL, c.KeySetURL); keySetErr != nil && (err == nil || err.Error() != keySetErr.Error()) {
+		if keySetErr := c.checkKeySetURL(); keySetErr != nil && (err == nil || err.Error() != keySetErr.Error()) {
 			c.fault("KeySetURL: %w", keySetErr)
 		}
 	} else if c.KeySetTokenFile != "" {
 		c.fault("KeySetTokenFile: it needs a KeySetURL, so that the token goes to no other host: set KeySetURL to the URL of the key set")
+	}
+	c.InsecureHTTPHosts = slices.Clone(c.InsecureHTTPHosts)
+	for _, fault := range c.insecureHostFaults() {
+		c.fault("%w", fault)
 	}
 }
 
@@ -238,12 +242,4 @@ func (c *compiler) compileOrganization() {
 			c.fault("ScopeClaims: %q has the placeholder %s, and the issuer has no organizations: set OrganizationClaim or OrganizationAudience", f.text, organizationPlaceholder)
 		}
 	}
-}
-
-// checkKeySetURL refuses a key set over plain http for an https issuer.
-func checkKeySetURL(issuer, raw string) error {
-	if strings.HasPrefix(issuer, "https:") && strings.HasPrefix(raw, "http:") {
-		return errors.New("it is not an https URL, while the issuer's is: write the https URL of the key set")
-	}
-	return endpoint.CheckURL(raw)
 }

@@ -327,6 +327,7 @@ func TestURLFaults(t *testing.T) {
 		noScheme = "URL: it does not begin with https://"
 		noHost   = "URL: it names no host: a part of the URL seems to be missing; if a variable or a file should supply it, set the variable or fill the file"
 		space    = "URL: it holds white space, such as a line break at its end: if a variable or a file supplies it, remove the white space there"
+		notHost  = ` is not the name of a host: write the host as the URL has it, without scheme, port, path and wildcards, such as "logto"`
 		noURI    = "; if the issuer's iss is not a URL, set KeySetURL"
 		of       = `token: issuer "https://idp.test/{tid}/v2": `
 		noKeys   = "URL: {tid} needs a KeySetURL: set it to the key set that all tenants share"
@@ -405,6 +406,19 @@ func TestURLFaults(t *testing.T) {
 		{"a URN without a key set", configured(func(i *token.Issuer) { i.URL = "urn:acme:idp" }), nil, []string{`token: issuer "urn:acme:idp": ` + noScheme + noURI}},
 		{"a path without a key set", configured(func(i *token.Issuer) { i.URL = "idp.test/oidc" }), nil, []string{`token: issuer "idp.test/oidc": ` + noScheme}},
 		{"half a scheme without a key set", configured(func(i *token.Issuer) { i.URL = "https:idp.test" }), nil, []string{`token: issuer "https:idp.test": ` + noScheme}},
+		{"hosts for plain http", configured(func(i *token.Issuer) {
+			i.URL, i.InsecureHTTPHosts = "http://idp.test:3001/oidc", []string{"IDP.test", "keys.test"}
+		}), nil, nil},
+		{"a host of the key set", configured(func(i *token.Issuer) {
+			i.KeySetURL, i.InsecureHTTPHosts = "http://keys.test/jwks", []string{"keys.test"}
+		}), nil, nil},
+		{"a host of an identifier", configured(func(i *token.Issuer) {
+			i.URL, i.KeySetURL, i.InsecureHTTPHosts = "http://idp.test", keysURL, []string{"idp.test"}
+		}), nil, nil},
+		{"hosts that are none", configured(func(i *token.Issuer) { i.InsecureHTTPHosts = []string{"*", "a.test:80"} }), nil, []string{
+			ofIssuer + `Issuer.InsecureHTTPHosts: "*"` + notHost, ofIssuer + `Issuer.InsecureHTTPHosts: "a.test:80"` + notHost}},
+		{"a host that nothing uses", configured(func(i *token.Issuer) { i.KeySetURL, i.InsecureHTTPHosts = keysURL, []string{"keys.test"} }), nil, []string{
+			ofIssuer + `Issuer.InsecureHTTPHosts: "keys.test" is the host of no http URL here: correct the entry or leave it out`}},
 		{"a file of a token", configured(func(i *token.Issuer) { i.KeySetURL, i.KeySetTokenFile = keysURL, "/nowhere" }), nil, nil},
 		{"a file of a token without a key set", configured(func(i *token.Issuer) { i.KeySetTokenFile = "/nowhere" }), nil, []string{ofIssuer + "KeySetTokenFile: it needs a KeySetURL, so that the token goes to no other host: set KeySetURL to the URL of the key set"}},
 	})

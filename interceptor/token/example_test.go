@@ -45,7 +45,7 @@ func ExampleNewVerifier_faults() {
 
 	// Output:
 	// token: WithLeeway: 1h0m0s is not between 0 and 5m0s
-	// token: issuer "http://idp.example.com": URL: it is plain http and not on a loopback address: use https
+	// token: issuer "http://idp.example.com": URL: it is plain http and not on a loopback address: use https, or list "idp.example.com" in Issuer.InsecureHTTPHosts if nobody else can answer for that host
 }
 
 // An issuer without a preset is a literal, here Ory Hydra. The guide in this package's folder has more.

@@ -23,11 +23,7 @@ func (s *source) fetch() (set *keySet, err error) {
 			return nil, fmt.Errorf("discovery: %w", err)
 		}
 	}
-	authorization, err := s.issuer.keySetAuthorization()
-	if err != nil {
-		return nil, err
-	}
-	body, err := get(ctx, s.issuer, s.transport, keySetURL, authorization, advice)
+	body, err := s.document(ctx, keySetURL, advice)
 	if err == nil {
 		set, err = parseKeySet(body, s.issuer.Algorithms)
 	}
@@ -35,9 +31,24 @@ func (s *source) fetch() (set *keySet, err error) {
 		err = endpoint.NotJSON(body, advice)
 	}
 	if err != nil {
-		err = fmt.Errorf("key set: %q: %w", endpoint.DisplayURL(keySetURL), err)
+		return set, fmt.Errorf("key set: %q: %w", endpoint.DisplayURL(keySetURL), err)
 	}
-	return set, err
+	if s.issuer.hasKeySetFile() {
+		set.text = body
+	}
+	return set, nil
+}
+
+// document returns the text of the key set at a URL.
+func (s *source) document(ctx context.Context, keySetURL, advice string) ([]byte, error) {
+	if s.issuer.hasKeySetFile() {
+		return s.issuer.readKeySetFile()
+	}
+	authorization, err := s.issuer.keySetAuthorization()
+	if err != nil {
+		return nil, err
+	}
+	return get(ctx, s.issuer, s.transport, keySetURL, authorization, advice)
 }
 
 // discoveryPath is the path of an issuer's metadata, behind the issuer's URL.
@@ -87,7 +98,7 @@ func (i *Issuer) endpointIn(document jose.Object, member, field string) (string,
 	case address == "":
 		return "", fmt.Errorf("the document has no %s: set %s", member, field)
 	}
-	if err := checkKeySetURL(i.URL, address); err != nil {
+	if err := i.checkServerURL(address); err != nil {
 		return "", fmt.Errorf("%s: %w", member, err)
 	}
 	return address, nil
@@ -122,6 +133,6 @@ func get(ctx context.Context, issuer *Issuer, shared http.RoundTripper, address,
 	if err != nil {
 		return nil, err
 	}
-	body, _, err := endpoint.Do(transport, request, advice, http.StatusOK)
+	body, _, err := issuer.plainHTTP().Do(transport, request, advice, http.StatusOK)
 	return body, err
 }

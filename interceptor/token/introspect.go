@@ -11,7 +11,6 @@ import (
 	"sync"
 	"time"
 
-	"github.com/protoauthz/protoauthz/interceptor/internal/endpoint"
 	"github.com/protoauthz/protoauthz/interceptor/internal/jose"
 )
 
@@ -38,7 +37,7 @@ func (i *Introspector) ask(ctx context.Context, raw string) (*answer, error) {
 	if err != nil {
 		return nil, err
 	}
-	body, contentType, status, err := endpoint.DoTyped(transport, request, adviceIntrospection, http.StatusOK)
+	body, contentType, status, err := i.reader.plainHTTP().DoTyped(transport, request, adviceIntrospection, http.StatusOK)
 	if status == http.StatusUnauthorized || status == http.StatusForbidden {
 		return nil, fmt.Errorf("the endpoint refused this server with status %d: check Introspection.Client, and that the issuer lets this client introspect tokens", status)
 	}

@@ -24,8 +24,8 @@ type Issuer struct {
 	// Which issuer, and where its keys are:
 
 	// URL is the issuer identifier. `iss` must be equal to it byte for byte, including a trailing slash.
-	// Required. The scheme is https, or http on a loopback address. With a KeySetURL it may be any StringOrURI
-	// (RFC 7519 section 2), such as "acme.com".
+	// Required. The scheme is https, or http to this machine: see InsecureHTTPHosts. With a KeySetURL it may be any
+	// StringOrURI (RFC 7519 section 2), such as "acme.com".
 	//
 	// A placeholder such as {tid} stands for the claim of that name, as a whole segment of the path:
 	// "https://login.microsoftonline.com/{tid}/v2.0" accepts several tenants. A placeholder needs a KeySetURL,
@@ -36,6 +36,11 @@ type Issuer struct {
 	// KeySetURL is the URL of the key set (RFC 7517). If empty, OpenID Connect Discovery finds it at URL +
 	// "/.well-known/openid-configuration". A key that has an `issuer` of its own verifies the tokens of that
 	// issuer only. A placeholder in that `issuer` stands for a segment of `iss`.
+	//
+	// A file of this machine is written as "file:///etc/keys/jwks.json". Nothing is then fetched from the network.
+	// The file may be missing at start, has at most 1 MiB, and may be a symbolic link. It is read again once the
+	// keys are three seconds old and a token needs them. A file that is missing or broken leaves the keys before
+	// in use, for up to 24 hours.
 	KeySetURL string
 	// KeySetTokenFile is a file with a token that authorizes the fetch of the key set, as Kubernetes asks
 	// for. The file is read for every fetch. The token is sent as a bearer token to KeySetURL only, never to
@@ -48,6 +53,18 @@ type Issuer struct {
 	// IntrospectionURL is the URL of the introspection endpoint (RFC 7662 section 2), for an [Introspector]. If
 	// empty, the metadata at URL + "/.well-known/openid-configuration" names it (RFC 8414 section 2).
 	IntrospectionURL string
+	// InsecureHTTPHosts are other machines to which plain http is allowed, for URL, KeySetURL, IntrospectionURL
+	// and the URLs in the metadata: exact names or addresses without scheme, port and path, such as "logto". Case does not
+	// matter. An https issuer needs an entry for any key set over plain http, even on this machine. Whoever can
+	// answer for a listed host, or read and change its answers on the way, can make keys, and so every token.
+	// List a host only if the network to it is as safe as this process, such as the network of one docker
+	// compose, or a mesh whose sidecars encrypt.
+	//
+	// Plain http to this machine needs no entry: 127.0.0.0/8, ::1, localhost and names below localhost (RFC 6761
+	// section 6.3). A name must lead to a loopback address or a Unix socket: each connection is checked. Only the
+	// connections of a [net/http.Transport] can be checked. Another transport gets localhost unchecked, and no
+	// name below localhost. Plain http uses no proxy.
+	InsecureHTTPHosts []string
 	// Algorithms are the `alg` values to accept, out of RS256, RS384, RS512, PS256, PS384, PS512, ES256,
 	// ES384, ES512 and EdDSA. EdDSA and Ed25519 (RFC 9864) are two names of one algorithm. Required. A key is
 	// used with one algorithm only: its `alg` or, for a key without `alg`, the only algorithm in this list

@@ -1,6 +1,7 @@
 package token_test
 
 import (
+	"fmt"
 	"strings"
 	"testing"
 	"time"
@@ -20,6 +21,9 @@ func TestNewVerifierFaults(t *testing.T) {
 	good := with(func(*token.Issuer) {})
 	url := func(url string) token.Issuer { return with(func(i *token.Issuer) { i.URL = url }) }
 	keySet := func(url string) token.Issuer { return with(func(i *token.Issuer) { i.KeySetURL = url }) }
+	orList := func(host string) string {
+		return fmt.Sprintf(", or list %q in Issuer.InsecureHTTPHosts if nobody else can answer for that host", host)
+	}
 	const (
 		of        = `token: issuer "https://idp.test/oidc": `
 		noURL     = "token: an issuer's URL is empty: give the tenant's endpoint or domain, or Issuer.URL; if a variable or a file should supply it, set the variable or fill the file"
@@ -36,7 +40,7 @@ func TestNewVerifierFaults(t *testing.T) {
 		noURI     = "; if the issuer's iss is not a URL, set KeySetURL"
 		noAlg     = "Algorithms: none given: list the algorithms with which the issuer signs access tokens, such as RS256"
 		noName    = "is blank: write the name of a claim; if a variable or a file should supply it, set the variable or fill the file"
-		weaker    = "it is not an https URL, while the issuer's is: write the https URL of the key set"
+		weaker    = "it is not an https URL, while the issuer's is: write the https URL"
 	)
 	tests := []struct {
 		name   string
@@ -60,11 +64,11 @@ func TestNewVerifierFaults(t *testing.T) {
 		{"largest leeway", good, []token.Option{token.WithLeeway(5 * time.Minute)}, nil},
 
 		{"nothing", token.Issuer{}, nil, []string{noURL, `token: issuer "": ` + noAlg}},
-		{"http", url("http://idp.test/oidc"), nil, []string{`token: issuer "http://idp.test/oidc": URL: ` + plainHTTP}},
-		{"http, loopback as a label", url("http://localhost.idp.test"), nil, []string{`token: issuer "http://localhost.idp.test": URL: ` + plainHTTP}},
+		{"http", url("http://idp.test/oidc"), nil, []string{`token: issuer "http://idp.test/oidc": URL: ` + plainHTTP + orList("idp.test")}},
+		{"http, loopback as a label", url("http://localhost.idp.test"), nil, []string{`token: issuer "http://localhost.idp.test": URL: ` + plainHTTP + orList("localhost.idp.test")}},
 		{"http, loopback as user", url("http://127.0.0.1@idp.test"), nil, []string{`token: issuer "xxxxx@idp.test": URL: ` + userInfo}},
-		{"http, any address", url("http://0.0.0.0"), nil, []string{`token: issuer "http://0.0.0.0": URL: ` + plainHTTP}},
-		{"http, private address", url("http://192.168.0.1"), nil, []string{`token: issuer "http://192.168.0.1": URL: ` + plainHTTP}},
+		{"http, any address", url("http://0.0.0.0"), nil, []string{`token: issuer "http://0.0.0.0": URL: ` + plainHTTP + orList("0.0.0.0")}},
+		{"http, private address", url("http://192.168.0.1"), nil, []string{`token: issuer "http://192.168.0.1": URL: ` + plainHTTP + orList("192.168.0.1")}},
 		{"another scheme", url("ftp://idp.test"), nil, []string{`token: issuer "ftp://idp.test": URL: ` + notHTTPS}},
 		{"file", url("file:///etc/jwks"), nil, []string{`token: issuer "file:///etc/jwks": URL: ` + noHost}},
 		{"no scheme", url("idp.test/oidc"), nil, []string{`token: issuer "idp.test/oidc": URL: ` + noScheme}},
@@ -85,11 +89,10 @@ func TestNewVerifierFaults(t *testing.T) {
 		{"empty fragment", url("https://idp.test/oidc#"), nil, []string{`token: issuer "https://idp.test/oidc?…": URL: ` + userInfo}},
 		{"password", url("https://a:b@idp.test"), nil, []string{`token: issuer "xxxxx@idp.test": URL: ` + userInfo}},
 		{"scheme in upper case", url("HTTPS://idp.test"), nil, []string{`token: issuer "HTTPS://idp.test": URL: it is not an https URL`}},
-		{"key set over http", keySet("http://idp.test/jwks"), nil, []string{of + "KeySetURL: " + weaker}},
-		{"key set on loopback", keySet("http://localhost/jwks"), nil, []string{of + "KeySetURL: " + weaker}},
+		{"key set over http", keySet("http://idp.test/jwks"), nil, []string{of + "KeySetURL: " + weaker + orList("idp.test")}},
+		{"key set on loopback", keySet("http://localhost/jwks"), nil, []string{of + "KeySetURL: " + weaker + orList("localhost")}},
 		{"key set without an issuer", with(func(i *token.Issuer) { i.URL, i.KeySetURL = "", "idp.test" }), nil,
 			[]string{noURL, `token: issuer "": KeySetURL: it does not begin with https://`}},
-		{"key set in a file", keySet("file:///etc/jwks"), nil, []string{of + "KeySetURL: " + noHost}},
 		{"key set without host", keySet("https:///jwks"), nil, []string{of + "KeySetURL: " + noHost}},
 		{"key set with a password", keySet("https://a:b@idp.test/jwks"), nil, []string{of + "KeySetURL: " + userInfo}},
 		{"no algorithms", with(func(i *token.Issuer) { i.Algorithms = []string{} }), nil, []string{of + noAlg}},
@@ -167,7 +170,7 @@ func TestNewVerifierFaults(t *testing.T) {
 			i.KeySetURL, i.Algorithms, i.Types, i.ClientTokens = "http://idp.test", []string{"none"}, []string{""}, map[string][]string{"sub": nil}
 		}), []token.Option{nil, token.WithLeeway(-1), token.WithTransport(nil), token.WithIssuer(token.Issuer{})}, []string{
 			"token: an option is nil", "token: WithLeeway: -1ns is not between 0 and 5m0s", "token: WithTransport: transport is nil",
-			of + "KeySetURL: " + weaker, of + `Algorithms: "none" is none of ["ES256" "ES384" "ES512" "Ed25519" "EdDSA" "PS256" "PS384" "PS512" "RS256" "RS384" "RS512"]`, of + noTyp, of + `ClientTokens: "sub" has an empty list: list the values to accept, or token.AnyValue alone for any value`,
+			of + "KeySetURL: " + weaker + orList("idp.test"), of + `Algorithms: "none" is none of ["ES256" "ES384" "ES512" "Ed25519" "EdDSA" "PS256" "PS384" "PS512" "RS256" "RS384" "RS512"]`, of + noTyp, of + `ClientTokens: "sub" has an empty list: list the values to accept, or token.AnyValue alone for any value`,
 			noURL, `token: issuer "": ` + noAlg,
 		}},
 	}

@@ -28,11 +28,12 @@ func (i *Issuer) keySetAuthorization() (string, error) {
 // maxCAFile is the largest CAFile, in bytes.
 const maxCAFile = 1 << 20
 
-// checkTransport refuses a transport that cannot trust the authorities in CAFile, if there are any.
+// checkTransport refuses a transport that cannot trust the authorities in CAFile, if there are any, and a transport
+// that cannot tell where a name below localhost leads.
 func (i *Issuer) checkTransport(shared http.RoundTripper) error {
 	transport, ok := shared.(*http.Transport)
 	if i.CAFile == "" || ok && transport.DialTLSContext == nil && transport.DialTLS == nil { //nolint:staticcheck // users may set DialTLS
-		return nil
+		return i.checkNames(shared)
 	}
 	return fmt.Errorf("CAFile: the transport (%T) takes no certificate authorities: have the transport trust them itself, and leave CAFile empty", shared)
 }

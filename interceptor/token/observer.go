@@ -8,8 +8,8 @@ import (
 // WithKeySetObserver calls a function after each attempt to fetch a key set. The function
 // learns of a failing issuer before the issuer's keys are too old. It must be safe for
 // concurrent use, and events may come out of order. No call waits for the function, but a
-// function that does not return keeps a goroutine. Its panics are dropped. The default is
-// no observer.
+// function that does not return keeps a goroutine. Its panics are dropped. A file that is read
+// again and has not changed is not an event. The default is no observer.
 func WithKeySetObserver(observer func(KeySetEvent)) Option {
 	return func(o *options) {
 		if observer == nil {

@@ -56,8 +56,8 @@ func testByteOrderMark(t *testing.T) {
 	little := func(u uint16) [2]byte { return [2]byte{byte(u), byte(u >> 8)} }
 	big := func(u uint16) [2]byte { return [2]byte{byte(u >> 8), byte(u)} }
 	const (
-		in16   = "not a JSON object in UTF-8: it is in UTF-16 or UTF-32: the endpoint must send UTF-8"
-		not8   = "not a JSON object in UTF-8: it has bytes that are not UTF-8: the endpoint must send UTF-8"
+		in16   = "not a JSON object in UTF-8: it is in UTF-16 or UTF-32: it must be sent or saved in UTF-8"
+		not8   = "not a JSON object in UTF-8: it has bytes that are not UTF-8: it must be sent or saved in UTF-8"
 		html   = "not a JSON object in UTF-8: it is HTML or XML, such as a page for signing in or an error page: "
 		keys   = "the issuer's jwks_uri names it: is the issuer's metadata right?"
 		advice = "is Issuer.URL right? Its metadata must be at Issuer.URL + /.well-known/openid-configuration; for an issuer that has none, set Issuer.KeySetURL"

@@ -1,6 +1,7 @@
 package token
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -21,6 +22,7 @@ const (
 	coldRetry   = 2 * time.Second  // longest pause while there are no keys, until coldPeriod is over
 	coldPeriod  = 1 * time.Minute  // from the first failure
 	knownPeriod = 2 * maxRetry     // from a failure: the time in which an endpoint is known to fail
+	fileAge     = 3 * time.Second  // softAge, hardAge and maxRetry of a file, which costs little to read
 )
 
 // A source keeps the key set of one issuer. A call that needs keys starts a flight, and all
@@ -32,6 +34,8 @@ type source struct {
 	observer  func(KeySetEvent)
 	current   atomic.Pointer[keySet]
 	failing   atomic.Bool // failures > 0, for calls that do not lock mu
+
+	softAge, hardAge, maxRetry, knownPeriod time.Duration // the bounds of these names, unless the keys are in a file
 
 	mu          sync.Mutex
 	flight      *flight
@@ -56,6 +60,14 @@ type flight struct {
 	err     error // set before done is closed, and nil if the flight has brought keys
 }
 
+func newSource(issuer *Issuer, transport http.RoundTripper, observer func(KeySetEvent)) *source {
+	s := &source{issuer: issuer, transport: transport, observer: observer, softAge: softAge, hardAge: hardAge, maxRetry: maxRetry, knownPeriod: knownPeriod}
+	if issuer.hasKeySetFile() {
+		s.softAge, s.hardAge, s.maxRetry, s.knownPeriod = fileAge, fileAge, fileAge, 0 // a file answers at once
+	}
+	return s
+}
+
 // usable returns keys that may be used now, and refreshes old ones.
 func (s *source) usable(ctx context.Context, now time.Time, name keyName) (*keySet, error) {
 	set, f, patient := s.refresh(now, name)
@@ -71,7 +83,7 @@ func (s *source) usable(ctx context.Context, now time.Time, name keyName) (*keyS
 
 // fresh reports whether the keys need no refresh.
 func (s *source) fresh(set *keySet, now time.Time) bool {
-	return set != nil && now.Sub(set.fetched) < softAge && !s.failing.Load()
+	return set != nil && now.Sub(set.fetched) < s.softAge && !s.failing.Load()
 }
 
 // refresh returns the keys, the flight that refreshes them, and whether the call should wait
@@ -89,11 +101,11 @@ func (s *source) refresh(now time.Time, name keyName) (set *keySet, f *flight, p
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	// Calls do not wait for an endpoint that is known to fail.
-	known := now.Sub(s.failedAt) < knownPeriod
+	known := now.Sub(s.failedAt) < s.knownPeriod
 	if s.flight == nil && !now.Before(s.retryAt) {
 		s.start(now, name, false)
 	}
-	return set, s.flight, age >= maxStale || age >= hardAge && !known
+	return set, s.flight, age >= maxStale || age >= s.hardAge && !known
 }
 
 // stillGood returns the keys, or an error if there are none or they are too old.
@@ -151,9 +163,18 @@ func (s *source) run(f *flight) {
 		if recover() != nil { // a transport that panics must not end the process
 			err = errors.New("the HTTP transport panicked")
 		}
-		s.observe(s.finish(f, set, err))
+		repeated := s.repeats(set, err)
+		if event := s.finish(f, set, err); !repeated {
+			s.observe(event)
+		}
 	}()
 	set, err = s.fetch()
+}
+
+// repeats reports whether a file still has the text of the keys in use, which the observer knows already.
+func (s *source) repeats(set *keySet, err error) bool {
+	current := s.current.Load()
+	return err == nil && s.issuer.hasKeySetFile() && current != nil && !s.failing.Load() && bytes.Equal(set.text, current.text)
 }
 
 // finish ends a flight.
@@ -186,7 +207,7 @@ func (s *source) finish(f *flight, set *keySet, err error) KeySetEvent {
 			s.firstFailed = now
 		}
 		s.lastErr = f.err
-		retry := min(minRetry<<min(s.failures, 16), maxRetry)
+		retry := min(minRetry<<min(s.failures, 16), s.maxRetry)
 		if s.current.Load() == nil && now.Sub(s.firstFailed) < coldPeriod {
 			retry = min(retry, coldRetry)
 		}

@@ -75,7 +75,7 @@ func (i *Issuer) checkIdentifier(t template) error {
 	if t.placeholder != "" {
 		url = t.fill("x")
 	}
-	if err := endpoint.CheckURL(url); err != nil {
+	if err := i.plainHTTP().CheckURL(url); err != nil {
 		named := !strings.HasPrefix(url, "https:") && endpoint.IsIdentifier(url)
 		switch {
 		case named && i.KeySetURL != "":

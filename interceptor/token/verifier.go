@@ -29,6 +29,10 @@ const maxNames = 5 // issuers that an error names
 // pause doubles with every failure up to 60 seconds, or up to 2 seconds in the first minute
 // without any keys.
 //
+// Keys from a file (see [Issuer.KeySetURL]) are read again once they are 3 seconds old: the call that needs them
+// waits for the file. After a failure the pause is at most 3 seconds. So a key that leaves the file is refused 3
+// seconds later, unless the file cannot be read.
+//
 // A token with an unknown `kid` causes a fetch too, so that a rotation is seen at once. So does a token
 // that the key of its `kid` has not signed. A budget of five such fetches, which refills by one in 30
 // seconds, bounds what made-up tokens cost the issuer. While the budget is spent, such tokens are
@@ -67,7 +71,7 @@ type issuerKeys struct {
 func newIssuerKeys(reader *reader, o *options) *issuerKeys {
 	keys := &issuerKeys{
 		reader:       reader,
-		keys:         &source{issuer: &reader.Issuer, transport: o.transport, observer: o.observer},
+		keys:         newSource(&reader.Issuer, o.transport, o.observer),
 		errAlgorithm: invalid("alg is not one of %q, the issuer's Algorithms: if the issuer may sign access tokens with the token's algorithm, add that algorithm to Issuer.Algorithms", reader.Algorithms),
 	}
 	for _, name := range reader.Algorithms {

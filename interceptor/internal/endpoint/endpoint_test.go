@@ -52,7 +52,7 @@ func TestCheckURL(t *testing.T) {
 		endpoint.DomainURL("x@idp.test", "/a"):     false,
 		endpoint.DomainURL("https://a.test", "/a"): false,
 	} {
-		if err := endpoint.CheckURL(url); (err == nil) != want {
+		if err := (endpoint.PlainHTTP{}).CheckURL(url); (err == nil) != want {
 			t.Errorf("%q: %v", url, err)
 		}
 	}
@@ -62,7 +62,7 @@ func TestCheckURL(t *testing.T) {
 		}
 	}
 	for url, want := range map[string]string{"": "it is empty", "idp.test": "it does not begin with https://"} {
-		if err := endpoint.CheckURL(url); err == nil || err.Error() != want {
+		if err := (endpoint.PlainHTTP{}).CheckURL(url); err == nil || err.Error() != want {
 			t.Errorf("%q: %v", url, err)
 		}
 	}
@@ -83,7 +83,7 @@ func TestIsIdentifier(t *testing.T) {
 
 func TestNotJSON(t *testing.T) {
 	t.Parallel()
-	const wide, binary = ": it is in UTF-16 or UTF-32: the endpoint must send UTF-8", ": it is binary, and not JSON: advice"
+	const wide, binary = ": it is in UTF-16 or UTF-32: it must be sent or saved in UTF-8", ": it is binary, and not JSON: advice"
 	for body, want := range map[string]string{
 		"":                   ": it is empty: advice",
 		"\t":                 ": it is empty: advice",
@@ -105,7 +105,7 @@ func TestNotJSON(t *testing.T) {
 		"<":                  ": it is HTML or XML, such as a page for signing in or an error page: advice",
 		"{\"a\":\"\x00":      ": it is cut short, or has a mistake: advice",
 		"{":                  ": it is cut short, or has a mistake: advice",
-		"{\xff":              ": it has bytes that are not UTF-8: the endpoint must send UTF-8",
+		"{\xff":              ": it has bytes that are not UTF-8: it must be sent or saved in UTF-8",
 		"[]":                 ": it is JSON, but not an object: advice",
 		"1":                  ": it is JSON, but not an object: advice",
 		"access_token=a&b=c": ": advice",
@@ -169,7 +169,7 @@ func TestWithPath(t *testing.T) {
 		"https://user@:443", "https://?", "https://?a=b", "https:///?a=b", "https://#", "https://#/oidc", "https://\n", "https:// ", " https://", "https://%", "//", "://", "://oidc", "oidc", "idp.test",
 	} {
 		got := endpoint.WithPath(endpoint.WithPath(base, "/oidc"), "/token")
-		if err := endpoint.CheckURL(got); got != base || err == nil {
+		if err := (endpoint.PlainHTTP{}).CheckURL(got); got != base || err == nil {
 			t.Errorf("%q becomes %q, %v", base, got, err)
 		}
 	}
@@ -222,7 +222,7 @@ func TestBodyIsClosed(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		_, _, _ = endpoint.Do(tokens.Handler(func(request *http.Request) (*http.Response, error) {
+		_, _, _ = (endpoint.PlainHTTP{}).Do(tokens.Handler(func(request *http.Request) (*http.Response, error) {
 			response, err := tokens.Respond(status, "")(request)
 			response.Body = body
 			return response, err
@@ -270,7 +270,7 @@ func TestDo(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			body, status, err := endpoint.Do(idp, request, "advice", 200, 400)
+			body, status, err := (endpoint.PlainHTTP{}).Do(idp, request, "advice", 200, 400)
 			if string(body) != test.body || status != test.status || (err == nil) != test.good {
 				t.Errorf("%.20q, %d, %v", body, status, err)
 			}

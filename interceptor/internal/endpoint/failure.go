@@ -13,7 +13,7 @@ import (
 	"syscall"
 )
 
-// A failure is an error of [Do].
+// A failure is an error of [PlainHTTP.Do].
 type failure struct {
 	text    string
 	mayPass bool
@@ -21,7 +21,7 @@ type failure struct {
 
 func (f *failure) Error() string { return f.text }
 
-// MayPass reports whether another attempt may succeed after an error of [Do], though nobody changes the
+// MayPass reports whether another attempt may succeed after an error of [PlainHTTP.Do], though nobody changes the
 // configuration.
 func MayPass(err error) bool {
 	f, ok := errors.AsType[*failure](err)
@@ -101,6 +101,9 @@ func requestError(transport http.RoundTripper, request *http.Request, err error)
 		connection.either = "the server or the proxy"
 	}
 	d := connection.diagnose(operation, err, innermost)
+	if away, ok := errors.AsType[*AwayError](err); ok {
+		d = diagnosis{away.cause(), away.remedy(), false}
+	}
 	status := 0
 	if d.cause == "" {
 		status = refusedBy(innermost)

@@ -33,7 +33,7 @@ func ask(t *testing.T, transport http.RoundTripper, url string) error {
 	if err != nil {
 		t.Fatal(err)
 	}
-	_, _, err = endpoint.Do(transport, request, "is the URL right?", http.StatusOK)
+	_, _, err = (endpoint.PlainHTTP{}).Do(transport, request, "is the URL right?", http.StatusOK)
 	if err == nil || strings.Contains(fmt.Sprintf("%v %+v %#v", err, err, err), "secret") {
 		t.Errorf("%s: %v", url, err)
 		return errors.New("none")
@@ -203,7 +203,7 @@ func TestUnclearProxy(t *testing.T) {
 		url, want string
 	}{
 		{refused, "https://idp.test", "the request failed: connection refused: does the server run, and are host and port of the URL right? (asked through the proxy "},
-		{&http.Transport{Proxy: http.ProxyURL(garbled), DisableKeepAlives: true}, "http://idp.test", "the request failed: a malformed response, or a fault of the transport: did the proxy refuse to connect? (asked through the proxy "},
+		{&http.Transport{Proxy: http.ProxyURL(garbled), DisableKeepAlives: true}, "https://idp.test", "the request failed: a malformed response, or a fault of the transport: did the proxy refuse to connect? (asked through the proxy "},
 		{named, "https://idp.test", `the request failed: the proxy refused to connect, with status 403: have the proxy allow "idp.test"`},
 	} {
 		if err := ask(t, test.transport, test.url); !strings.HasPrefix(err.Error(), test.want) || strings.HasSuffix(test.want, `"`) && err.Error() != test.want {

@@ -67,14 +67,24 @@ func (l locations) RoundTrip(request *http.Request) (*http.Response, error) {
 // which is 0 without a response. A response with a status that is not listed is an error, and so are a redirect and
 // a response over [MaxBody]. Errors end with the advice if the URL seems to be wrong. An error names the host of
 // the request, the proxy's host and the target of a redirect, and nothing else of the request or the response.
-// [MayPass] reports whether another attempt may succeed.
-func Do(transport http.RoundTripper, request *http.Request, advice string, statuses ...int) (body []byte, status int, err error) {
-	body, _, status, err = DoTyped(transport, request, advice, statuses...)
+// [MayPass] reports whether another attempt may succeed. A request over plain http goes where p allows it to go, and
+// uses no proxy.
+func (p PlainHTTP) Do(transport http.RoundTripper, request *http.Request, advice string, statuses ...int) (body []byte, status int, err error) {
+	body, _, status, err = p.DoTyped(transport, request, advice, statuses...)
 	return body, status, err
 }
 
-// DoTyped is [Do] that also returns the Content-Type of the response.
-func DoTyped(transport http.RoundTripper, request *http.Request, advice string, statuses ...int) (body []byte, contentType string, status int, err error) {
+// DoTyped is [PlainHTTP.Do] that also returns the Content-Type of the response.
+func (p PlainHTTP) DoTyped(transport http.RoundTripper, request *http.Request, advice string, statuses ...int) (body []byte, contentType string, status int, err error) {
+	if request.URL.Scheme == "http" {
+		if err := p.Check(request.URL, transport); err != nil {
+			return nil, "", 0, &failure{text: "the request is not sent: " + err.Error()}
+		}
+		transport = p.Direct(transport)
+		if copied, ok := transport.(*http.Transport); ok {
+			copied.DisableKeepAlives = true // the copy serves one request
+		}
+	}
 	client := &http.Client{
 		Transport: locations{transport},
 		// Following a redirect would let another host choose the answer.
@@ -95,5 +105,8 @@ func DoTyped(transport http.RoundTripper, request *http.Request, advice string, 
 	case len(body) > MaxBody:
 		return nil, "", response.StatusCode, &failure{text: fmt.Sprintf("the response is larger than %d bytes: %s", MaxBody, advice)}
 	}
-	return bytes.TrimPrefix(body, []byte(byteOrderMark)), response.Header.Get("Content-Type"), response.StatusCode, nil
+	return TrimMark(body), response.Header.Get("Content-Type"), response.StatusCode, nil
 }
+
+// TrimMark returns a document without a byte order mark.
+func TrimMark(document []byte) []byte { return bytes.TrimPrefix(document, []byte(byteOrderMark)) }

@@ -7,12 +7,12 @@ import (
 	"unicode/utf8"
 )
 
-// NotJSON returns the error for a body of [Do] that is not a JSON object (RFC 8259). The error tells what the body
+// NotJSON returns the error for a body of [PlainHTTP.Do] that is not a JSON object (RFC 8259). The error tells what the body
 // is, and what to do: the advice, unless the body has a better one. It repeats nothing of the body.
 func NotJSON(body []byte, advice string) error {
 	const (
 		fault    = "not a JSON object in UTF-8"
-		encoding = "the endpoint must send UTF-8"
+		encoding = "it must be sent or saved in UTF-8"
 	)
 	found := ""
 	text := bytes.TrimSpace(body)

@@ -5,39 +5,11 @@ package endpoint
 import (
 	"errors"
 	"net/http"
-	"net/netip"
 	"net/url"
 	"slices"
 	"strings"
 	"unicode"
 )
-
-// CheckURL refuses URLs that are not absolute https URLs, or http URLs on a loopback address. The
-// error tells what is wrong and what to do.
-func CheckURL(raw string) error {
-	u, err := url.Parse(raw)
-	switch {
-	case raw == "":
-		return errors.New("it is empty")
-	case strings.ContainsFunc(raw, unicode.IsSpace):
-		return errors.New("it holds white space, such as a line break at its end: " + trimAdvice)
-	case !strings.Contains(raw, "://"):
-		return errors.New("it does not begin with https://")
-	case err != nil:
-		return errors.New("it cannot be parsed (Auth0 and AuthAction take a bare domain, without https:// and path)")
-	case u.Hostname() == "" || strings.HasSuffix(u.Host, ":"):
-		return errors.New("it names no host: a part of the URL seems to be missing; " + unsetAdvice)
-	case strings.HasPrefix(u.Host, "."):
-		return errors.New("its host begins with a dot: a part of the URL seems to be missing; " + unsetAdvice)
-	case u.User != nil || strings.ContainsRune(raw, '#'):
-		return errors.New("it has user information or a fragment")
-	case u.Scheme == "http" && !IsLoopback(u.Hostname()):
-		return errors.New("it is plain http and not on a loopback address: use https")
-	case !strings.HasPrefix(raw, "https://") && !strings.HasPrefix(raw, "http://"):
-		return errors.New("it is not an https URL")
-	}
-	return nil
-}
 
 // What to do about a setting that is empty or has white space.
 const (
@@ -65,14 +37,8 @@ func IsIdentifier(raw string) bool {
 		(u.Scheme != "" || !strings.Contains(raw, ":")) && (u.Hostname() != "" || !strings.Contains(raw, "//"))
 }
 
-// IsLoopback reports whether a host is this machine: an address in 127.0.0.0/8, ::1 or localhost.
-func IsLoopback(host string) bool {
-	address, _ := netip.ParseAddr(host) // the zero Addr is not loopback
-	return host == "localhost" || address.IsLoopback()
-}
-
 // DomainURL returns the https URL of a domain and a path, or "" for a blank domain. DomainURL escapes slashes
-// in the domain and keeps white space, so that [CheckURL] refuses both.
+// in the domain and keeps white space, so that [PlainHTTP.CheckURL] refuses both.
 func DomainURL(domain, path string) string {
 	switch {
 	case IsBlank(domain):

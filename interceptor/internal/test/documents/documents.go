@@ -37,6 +37,15 @@ done
 echo "{\"Replace\": {\"$PWD/sample/handler.go\": \"/tmp/handler.go\"}}" >/tmp/overlay.json
 GOFLAGS=-overlay=/tmp/overlay.json make e2e
 `: "it makes the end-to-end tests fail on purpose",
+	`volumes: [{name: keys, configMap: {name: issuer-keys}}]
+containers:
+  - name: api
+    volumeMounts: [{name: keys, mountPath: /etc/keys, readOnly: true}]
+`: "Kubernetes runs it: TestKeySetFileForms has the links of a ConfigMap",
+	`services:
+  logto: {image: svhd/logto, ports: ["127.0.0.1:3001:3001"], environment: {ENDPOINT: "http://localhost:3001"}}
+  api: {build: ., depends_on: [logto]}
+`: "Docker runs it: TestSplitHorizon has the same names on loopback addresses",
 }
 
 // A Document is a file of Markdown.
