@@ -88,7 +88,7 @@ func newCommand(args []string) *cli.Command {
 		Usage:       "show who may call what, by the rules in .proto files",
 		Description: rootHelp,
 		Commands: []*cli.Command{
-			matrixCommand(), scopesCommand(), diffCommand(), explainCommand(),
+			matrixCommand(), scopesCommand(), diffCommand(), explainCommand(), issuerCommand(),
 		},
 		Action:                    unknownCommand,
 		EnableShellCompletion:     true,
