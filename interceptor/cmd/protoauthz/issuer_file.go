@@ -121,10 +121,11 @@ func isText(node *yaml.Node) bool {
 		return true
 	}
 	booleans := []string{"y", "n", "yes", "no", "on", "off"}
-	return node.Tag == "!!str" && !slices.Contains(booleans, strings.ToLower(node.Value)) && !sexagesimal(node.Value)
+	return node.Tag == "!!str" && !slices.Contains(booleans, strings.ToLower(node.Value)) && !looksNumeric(node.Value)
 }
 
-// sexagesimal reports whether a text is a number of base 60 for YAML 1.1, such as 12:30.
-func sexagesimal(text string) bool {
-	return strings.Contains(text, ":") && strings.Trim(text, "0123456789:._+-") == ""
+// looksNumeric reports whether a text is made of what numbers and dates are made of, such as 12:30, a number of base 60 in
+// YAML 1.1.
+func looksNumeric(text string) bool {
+	return strings.ContainsAny(text, "0123456789") && strings.Trim(text, "0123456789:._+-TtZz ") == ""
 }

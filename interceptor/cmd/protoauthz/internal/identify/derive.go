@@ -10,8 +10,8 @@ import (
 	"github.com/protoauthz/protoauthz/interceptor/token"
 )
 
-// todoClaim stands in RequiredClaims for a claim that the user must name. Its empty list is a fault, so no server starts
-// with it.
+// todoClaim stands in RequiredClaims until the user has answered all questions. Its empty list is a fault, so no server
+// starts with it.
 const todoClaim = "TODO"
 
 // derive answers the questions of the guide ("Write an Issuer") by a token, as far as a token does. It leaves the other
@@ -21,21 +21,21 @@ func derive(t *Token) (f Finding) {
 		return f
 	}
 	remarks := map[string]string{}
-	issuer := token.Issuer{URL: t.issuer, Algorithms: []string{t.algorithm}, RequiredClaims: map[string][]string{}}
+	issuer := token.Issuer{URL: t.issuer, Algorithms: []string{t.algorithm}, RequiredClaims: map[string][]string{todoClaim: {}}}
 	if !strings.HasPrefix(t.issuer, "https://") {
 		issuer.KeySetURL = todoKeySet
 	} else {
 		remarks["KeySetURL"] = "TODO: set it if the issuer has no document at URL + /.well-known/openid-configuration that names the same issuer."
 	}
+	remarks["RequiredClaims"] = "TODO: the typ tells access tokens from ID tokens. Remove this entry when all questions are answered."
 	if typ := t.text("header.typ"); jose.CanonicalType(typ) != "at+jwt" {
-		issuer.Types, issuer.RequiredClaims[todoClaim] = []string{typ}, []string{}
-		remarks["RequiredClaims"] = "TODO: name a claim that access tokens alone have, as \"client_id\": {token.AnyValue}. Compare an ID token of the same application." + t.candidates(" This token has", "client_id", "scp", "scope", "token_use", "token_type", "typ", "type", "uid", "cid")
+		issuer.Types = []string{typ}
+		remarks["RequiredClaims"] = "TODO: in place of this entry, name a claim that access tokens alone have, as \"client_id\": {token.AnyValue}. Compare an ID token of the same application." + t.candidates(" This token has", "client_id", "scp", "scope", "token_use", "token_type", "typ", "type", "uid", "cid")
 	}
 	issuer.ClientClaims = t.first("client_id", "azp", "cid", "appid", "clientId")
 	if !t.body.Has("aud") {
 		issuer.Audience = todoAudience
 		remarks["Audience"] = "TODO: the token has no aud: list in RequiredClaims the clients of this API."
-		issuer.RequiredClaims[todoClaim] = []string{}
 	}
 	if issuer.SubjectClaims = t.first("sub"); issuer.SubjectClaims == nil {
 		issuer.SubjectClaims = []string{todoClaim}
@@ -58,9 +58,6 @@ func derive(t *Token) (f Finding) {
 			*field = nil // the default
 		}
 	}
-	if len(issuer.RequiredClaims) == 0 {
-		issuer.RequiredClaims = nil
-	}
 	f.Issuer, f.Go = issuer, goLiteral(issuer, remarks)
 	f.Todo = []string{"answer each TODO by the guide, interceptor/token/README.md, and verify an access token and an ID token of your own"}
 	return f
@@ -68,10 +65,9 @@ func derive(t *Token) (f Finding) {
 
 // foreign returns why no issuer should accept a token of an unknown provider.
 func (t *Token) foreign() error {
-	if kind := t.candidates("", "nonce", "at_hash", "c_hash"); kind != "" {
-		return fmt.Errorf("it has%s, so it seems to be an ID token, which tells the application who signed in: give the access token that came with it", strings.TrimSuffix(kind, "."))
-	}
 	switch {
+	case t.marksID() != nil:
+		return t.marksID()
 	case t.body.Has("events"):
 		return errors.New("it has events, so it is a logout token or a security event: give an access token")
 	case t.issuer == "":
@@ -84,6 +80,15 @@ func (t *Token) foreign() error {
 		return errors.New("it has no exp: have the issuer limit the lifetime of tokens")
 	}
 	return nil
+}
+
+// marksID returns an error if a token has a claim that ID tokens have, and few others.
+func (t *Token) marksID() error {
+	kind := t.candidates("", "nonce", "at_hash", "c_hash")
+	if kind == "" {
+		return nil
+	}
+	return fmt.Errorf("it has%s, as ID tokens have, which tell the application who signed in: give the access token that came with it", strings.TrimSuffix(kind, "."))
 }
 
 // first returns the first of some claims that a token has, alone.

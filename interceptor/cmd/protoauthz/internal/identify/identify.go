@@ -2,6 +2,7 @@ package identify
 
 import (
 	"errors"
+	"fmt"
 	"maps"
 	"regexp"
 	"slices"
@@ -31,9 +32,12 @@ func Identify(t *Token) (f Finding) {
 			continue
 		}
 		f.Provider, f.Trap = row.provider, traps[row.provider]
-		if preset, ok := presets[row.use]; ok {
+		switch preset, isPreset := presets[row.use]; {
+		case row.use == "":
+			f.Refused = errors.New("a token with this iss is not an access token for an API of one customer")
+		case isPreset:
 			f.preset(t, row.use, preset, parts)
-		} else {
+		default:
 			f.literal(t, row, parts)
 		}
 		return f
@@ -49,6 +53,9 @@ func (f *Finding) check(t *Token) bool {
 	}
 	if !errors.Is(f.Refused, token.ErrInvalid) && !errors.Is(f.Refused, token.ErrMalformed) { // a fault of the issuer
 		f.Refused = errors.New("the token lacks a value that the issuer needs, or has it in another form")
+	}
+	if kind := t.marksID(); kind != nil {
+		f.Refused = fmt.Errorf("%w; the check: %w", kind, f.Refused)
 	}
 	f.Issuer, f.Todo = token.Issuer{}, nil
 	return false
@@ -90,7 +97,7 @@ const (
 func (f *Finding) literal(t *Token, row row, parts []string) {
 	literals := guide.Literals()
 	literal := literals[slices.IndexFunc(literals, func(l guide.Literal) bool { return l.Name == row.use })]
-	f.Use, f.Issuer = "the literal of "+literal.Section+" in interceptor/token/README.md", literal.Issuer
+	f.Use, f.Issuer = "its literal in interceptor/token/README.md", literal.Issuer
 	issuer := &f.Issuer
 	var replace []string
 	for n, example := range examples(row.iss) {

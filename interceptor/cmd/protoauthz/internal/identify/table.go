@@ -3,7 +3,7 @@ package identify
 // A row tells that a provider has issued a token. The first row that a token meets counts.
 type row struct {
 	provider string
-	use      string // a preset of package token, or a literal of package guide
+	use      string // a preset of package token, a literal of package guide, or empty if no API should accept the token
 	iss      string // see match
 	marks    string // see Token.is
 }
@@ -25,6 +25,7 @@ var rows = []row{
 	{"Entra ID, version 1.0", "entra/v1", "https://sts.windows.net/<aaaaaaaa-1111-2222-3333-444444444444>/", ""},
 	{"Entra External ID", "entra/external-id", "https://<aaaaaaaa-1111-2222-3333-444444444444>.ciamlogin.com/<aaaaaaaa-1111-2222-3333-444444444444>/v2.0", ""},
 	{"Firebase", "Firebase", "https://securetoken.google.com/<>", ""},
+	{"Firebase", "", "https://session.firebase.google.com/<>", ""},
 	{"Frontegg", "frontegg", "https://<app-abcdefghijkl>.frontegg.com", ""},
 	{"GitHub Actions", "github-actions", "https://token.actions.githubusercontent.com", ""},
 	{"GitLab CI/CD", "gitlab-ci", "https://gitlab.com", ""},
@@ -39,7 +40,7 @@ var rows = []row{
 	{"Logto", "Logto", "https://<>.logto.app/oidc", ""},
 	{"Nhost", "nhost", "<*hasura-auth>", "https://hasura.io/jwt/claims"},
 	{"Okta", "Okta", "https://<>.okta.com/oauth2/<>", ""},
-	{"Okta", "Okta", "https://<>.okta.com", ""},
+	{"Okta", "", "https://<>.okta.com", ""},
 	{"PingOne", "pingone", "https://auth.pingone.<eu>/<env-1>/as", ""},
 	{"Salesforce", "salesforce/jwt-access-token", "https://<acme>.my.salesforce.com", ""},
 	{"SAP Cloud Identity Services", "sap/ias", "https://<acme>.accounts.ondemand.com", ""},
@@ -48,16 +49,18 @@ var rows = []row{
 	{"Stytch", "stytch/b2b", "stytch.com/<project-live-11111111-2222>", ""},
 	{"Supabase", "Supabase", "https://<>.supabase.co/auth/v1", ""},
 	{"Vercel", "vercel", "https://oidc.vercel.com/<acme>", ""},
+	{"Vercel", "", "https://oidc.vercel.com", ""},
 	{"WorkOS", "WorkOS", "https://api.workos.com/user_management/<>", ""},
 	{"WorkOS Connect", "workos/connect", "https://<acme>.authkit.app", ""},
 	{"Zitadel", "Zitadel", "https://<>.zitadel.cloud", ""},
 
 	{"AD FS", "adfs", "http://<fs.acme.com>/adfs/services/trust", ""},
-	{"AD FS", "adfs", "https://<fs.acme.com>/adfs", ""},
+	{"AD FS", "", "https://<>/adfs", ""},
 	{"Asgardeo", "asgardeo", "https://api.asgardeo.io/t/<acme>/oauth2/token", ""},
 	{"Asgardeo", "asgardeo", "<*https://api.asgardeo.io/t/acme/oauth2/token>", "aut^=APPLICATION"},
 	{"Authentik", "authentik", "https://<auth.example.com>/application/o/<orders>/", ""},
-	{"HashiCorp Vault", "vault/identity-token", "https://<vault.example.com>/v1/<*>identity/oidc<*>", ""},
+	{"HashiCorp Vault", "", "https://<>/v1/<*>identity/oidc/provider/<>", ""},
+	{"HashiCorp Vault", "vault/identity-token", "https://<vault.example.com>/v1/<*>identity/oidc", ""},
 	{"Keycloak", "Keycloak", "<*>/realms/<>", ""},
 	{"Logto", "Logto", "https://<>/oidc", "header.typ=at+jwt header.alg=ES384"},
 	{"Okta", "Okta", "https://<>/oauth2/<>", "cid ver"},

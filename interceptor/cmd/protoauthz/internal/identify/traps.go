@@ -54,5 +54,4 @@ var traps = map[string]string{
 	"WorkOS":                      "A session token has no aud: only the key set of the client id separates you from other customers. Machines are refused, since they have no sid.",
 	"WorkOS Connect":              "ID tokens have no client_id. The audience is the client id of the environment, unless the client asks for a resource.",
 	"Zitadel":                     "Access tokens are opaque by default: set them to JWT. The client must request the scopes that the preset's documentation lists. ID tokens have no jti.",
-	"Authelia":                    "Access tokens are opaque by default: set access_token_signed_response_alg. Only the typ tells ID tokens apart: leave Types empty.",
 }
