@@ -62,7 +62,7 @@ var rows = []row{
 	{"HashiCorp Vault", "", "https://<>/v1/<*>identity/oidc/provider/<>", ""},
 	{"HashiCorp Vault", "vault/identity-token", "https://<vault.example.com>/v1/<*>identity/oidc", ""},
 	{"Keycloak", "Keycloak", "<*>/realms/<>", ""},
-	{"Logto", "Logto", "https://<>/oidc", "header.typ=at+jwt header.alg=ES384"},
+	{"Logto", "Logto", "<*>/oidc", "header.typ=at+jwt header.alg=ES384"},
 	{"Okta", "Okta", "https://<>/oauth2/<>", "cid ver"},
 	{"PingAM", "pingam", "https://<openam-acme.forgeblocks.com:443>/am/oauth2/<*alpha>", ""},
 	{"Supabase", "Supabase", "<*>/auth/v1", "app_metadata"},
