@@ -221,7 +221,8 @@ func FuzzParseIssuer(f *testing.F) {
 			delete(loose, documentFields[field.Name])
 			got, want := value.Interface(), member
 			if lifetime, ok := got.(time.Duration); ok && member != nil {
-				read, err := time.ParseDuration(member.(string))
+				text, _ := member.(string)
+				read, err := time.ParseDuration(text)
 				if err != nil {
 					t.Errorf("%s: %v", document, err)
 				}

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/base64"
 	"fmt"
+	"io"
 	"net"
 	"net/http/httptest"
 	"strings"
@@ -189,6 +190,20 @@ func TestIssuerInput(t *testing.T) {
 			checkSilent(t, name, strings.TrimSpace(test.stdin), got)
 		}
 		checkSilent(t, name, raw, got)
+	}
+}
+
+// TestIssuerNoOutput makes sure that the command fails if its answer cannot be written.
+func TestIssuerNoOutput(t *testing.T) {
+	t.Parallel()
+	raw := compact(`{"alg":"RS256","typ":"JWT"}`, `{"iss":"https://sso.example.com/realms/acme","typ":"Bearer","azp":"web","sub":"u","exp":4000000000}`)
+	for _, format := range []string{"text", "json"} {
+		reader, writer := io.Pipe()
+		_ = reader.Close()
+		var stderr bytes.Buffer
+		if status := run(t.Context(), []string{"protoauthz", "issuer", "-format", format}, strings.NewReader(raw), writer, &stderr); status != exitFailed || stderr.Len() == 0 {
+			t.Errorf("%s: status %d, %q", format, status, stderr.String())
+		}
 	}
 }
 

@@ -115,7 +115,10 @@ func (f *Finding) literal(t *Token, row row, parts []string) {
 		if values[0] == "" && own == "" { // the claim may be absent, and must be as the first claim is if it is there
 			own = t.text(lists[row.use][0])
 		}
-		values[len(values)-1] = own
+		if own == token.AnyValue || own == token.NoValue { // a token must not choose that everybody may call
+			own = ""
+		}
+		values[len(values)-1] = own // "" alone is a fault
 		issuer.RequiredClaims[claim] = values
 		if n == 0 {
 			f.Todo = append(f.Todo, "RequiredClaims has the token's own values: make sure that they are yours, and list all that may call")

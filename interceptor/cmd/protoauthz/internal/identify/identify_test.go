@@ -192,48 +192,62 @@ func evaluate(t *testing.T, code string) (issuer token.Issuer) {
 	if err != nil {
 		t.Fatalf("%v:\n%s", err, code)
 	}
-	for _, statement := range tree.(*ast.FuncLit).Body.List {
-		assign := statement.(*ast.AssignStmt)
+	for _, statement := range as[*ast.FuncLit](t, tree).Body.List {
+		assign := as[*ast.AssignStmt](t, statement)
 		switch value := assign.Rhs[0].(type) {
 		case *ast.CallExpr:
 			var arguments []reflect.Value
 			for _, argument := range value.Args {
 				arguments = append(arguments, reflect.ValueOf(text(t, argument)))
 			}
-			issuer = reflect.ValueOf(functions[value.Fun.(*ast.SelectorExpr).Sel.Name]).Call(arguments)[0].Interface().(token.Issuer)
+			preset := reflect.ValueOf(functions[as[*ast.SelectorExpr](t, value.Fun).Sel.Name])
+			issuer = as[token.Issuer](t, preset.Call(arguments)[0].Interface())
 		case *ast.CompositeLit:
 			for _, element := range value.Elts {
-				member := element.(*ast.KeyValueExpr)
-				set(t, reflect.ValueOf(&issuer).Elem().FieldByName(member.Key.(*ast.Ident).Name), member.Value)
+				member := as[*ast.KeyValueExpr](t, element)
+				set(t, &issuer, as[*ast.Ident](t, member.Key), member.Value)
 			}
 		default:
-			set(t, reflect.ValueOf(&issuer).Elem().FieldByName(assign.Lhs[0].(*ast.SelectorExpr).Sel.Name), value)
+			for n, value := range assign.Rhs {
+				set(t, &issuer, as[*ast.SelectorExpr](t, assign.Lhs[n]).Sel, value)
+			}
 		}
 	}
 	return issuer
 }
 
-func set(t *testing.T, field reflect.Value, value ast.Expr) {
+// as returns a value of a type.
+func as[T any](t *testing.T, value any) T {
 	t.Helper()
-	switch field := field.Addr().Interface().(type) {
+	typed, ok := value.(T)
+	if !ok {
+		t.Fatalf("it is a %T, not a %T", value, typed)
+	}
+	return typed
+}
+
+func set(t *testing.T, issuer *token.Issuer, name *ast.Ident, value ast.Expr) {
+	t.Helper()
+	switch field := reflect.ValueOf(issuer).Elem().FieldByName(name.Name).Addr().Interface().(type) {
 	case *string:
 		*field = text(t, value)
 	case *bool:
-		*field = value.(*ast.Ident).Name == "true"
+		*field = as[*ast.Ident](t, value).Name == "true"
 	case *[]string:
 		*field = list(t, value)
 	case *map[string][]string:
 		*field = map[string][]string{}
-		for _, entry := range value.(*ast.CompositeLit).Elts {
-			member := entry.(*ast.KeyValueExpr)
+		for _, entry := range as[*ast.CompositeLit](t, value).Elts {
+			member := as[*ast.KeyValueExpr](t, entry)
 			(*field)[text(t, member.Key)] = list(t, member.Value)
 		}
 	}
 }
 
 func list(t *testing.T, value ast.Expr) []string {
+	t.Helper()
 	texts := []string{}
-	for _, element := range value.(*ast.CompositeLit).Elts {
+	for _, element := range as[*ast.CompositeLit](t, value).Elts {
 		texts = append(texts, text(t, element))
 	}
 	return texts
@@ -244,11 +258,48 @@ func text(t *testing.T, value ast.Expr) string {
 	if constant, ok := value.(*ast.SelectorExpr); ok {
 		return map[string]string{"AnyValue": token.AnyValue, "NoValue": token.NoValue}[constant.Sel.Name]
 	}
-	text, err := strconv.Unquote(value.(*ast.BasicLit).Value)
+	text, err := strconv.Unquote(as[*ast.BasicLit](t, value).Value)
 	if err != nil {
 		t.Fatal(err)
 	}
 	return text
+}
+
+// TestAnyValue makes sure that a token cannot write an issuer that accepts everybody.
+func TestAnyValue(t *testing.T) {
+	t.Parallel()
+	providers.Keys()
+	tried := 0
+	for _, setup := range providers.Load(t) {
+		synctest.Test(t, func(t *testing.T) {
+			for _, one := range setup.Tokens {
+				f, ok := identified(t, setup, one)
+				if !ok || f.Provider == "" || f.Refused != nil {
+					continue
+				}
+				for claim, values := range f.Issuer.RequiredClaims {
+					if slices.Contains(values, token.AnyValue) || slices.Contains(values, token.NoValue) || strings.HasPrefix(claim, "/") {
+						continue
+					}
+					for _, value := range []string{token.AnyValue, token.NoValue} {
+						evil := *one
+						evil.Claims, evil.Like = maps.Clone(one.Claims), one.Like
+						if evil.Claims == nil {
+							evil.Claims = map[string]any{}
+						}
+						evil.Claims[claim] = value
+						tried++
+						if f, ok := identified(t, setup, &evil); ok && f.Provider != "" && f.Refused == nil && slices.Contains(f.Issuer.RequiredClaims[claim], value) {
+							t.Errorf("%s: %s: %s %q makes\n%s", setup.Name, one.Name, claim, value, f.Go)
+						}
+					}
+				}
+			}
+		})
+	}
+	if tried < 200 {
+		t.Errorf("only %d values were tried", tried)
+	}
 }
 
 // TestFamilies makes sure that the data has every provider that the tests name, and no other.

@@ -20,6 +20,7 @@ var rows = []row{
 	{"CircleCI", "circleci", "https://oidc.circleci.com/org/<c9035eb6-6eb2-4c85-8a81-d9ed6a1d1d1e>", ""},
 	{"Cloudflare Access", "cloudflare-access", "https://<acme>.cloudflareaccess.com", ""},
 	{"Cognito", "Cognito", "https://cognito-idp.<>.amazonaws.com/<>", ""},
+	{"Descope", "descope", "https://api.descope.com/<P2abcDEF>", "drn"},
 	{"Descope", "descope", "<*P2abcDEF>", "drn"},
 	{"Entra ID", "Entra", "https://login.microsoftonline.com/<>/v2.0", ""},
 	{"Entra ID, version 1.0", "entra/v1", "https://sts.windows.net/<aaaaaaaa-1111-2222-3333-444444444444>/", ""},

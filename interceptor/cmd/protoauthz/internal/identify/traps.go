@@ -35,7 +35,7 @@ var traps = map[string]string{
 	"HCP Terraform":               "Any organization of anybody gets a token for any audience: list yours by its id. A pull request can start a plan: accept apply alone.",
 	"Keycloak":                    "ID tokens are refused by typ in the payload. aud is the API only with a mapper of type Audience. Realm roles count with every client.",
 	"Kinde":                       "Without audience in the request aud is empty. ID tokens have no scp.",
-	"Kubernetes":                  "Every pod has a token for the API server: choose another audience. On EKS and GKE clear KeySetURL, KeySetTokenFile and CAFile.",
+	"Kubernetes":                  "Every pod has a token for the API server: choose another audience. A token has no scopes: rules must be authenticated.",
 	"Logto":                       "Without resource or organization in the request the token is opaque. Only the typ tells ID tokens apart: leave Types as it is.",
 	"Nhost":                       "The default iss is the same on every installation, and there is no aud: only the key set tells. Anonymous users are refused.",
 	"Okta":                        "The tokens of the org authorization server, without /oauth2/ in iss, are for Okta alone: use a custom one. ID tokens have no cid.",
