@@ -26,8 +26,8 @@ token is never printed. Claims are printed only where the issuer needs them.
 With -fetch, the metadata of the issuer that the token names is fetched, over https, without redirects
 and proxy, and from public addresses alone.
 
-Exit status: 0 if the issuer is ready; 1 if it is not, because the provider is not known, or because the
-issuer refuses the token, as an ID token; 2 if the input is no token.
+Exit status: 0 if the provider is known, and its issuer accepts the token; 1 if the provider is not known,
+or if the issuer refuses the token, such as an ID token; 2 if the input is no token.
 
 Formats:
    text   Go, with the rest as comments

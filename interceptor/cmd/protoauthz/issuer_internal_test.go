@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"context"
 	"encoding/base64"
 	"fmt"
 	"io"
@@ -12,6 +13,7 @@ import (
 	"testing"
 
 	"github.com/santhosh-tekuri/jsonschema/v6"
+	"github.com/urfave/cli/v3"
 
 	"github.com/protoauthz/protoauthz/interceptor/cmd/protoauthz/internal/identify"
 	"github.com/protoauthz/protoauthz/interceptor/internal/guide"
@@ -138,7 +140,8 @@ func TestIssuer(t *testing.T) {
 		{"github", `{"alg":"RS256","typ":"JWT"}`, `{"iss":"https://token.actions.githubusercontent.com","repository":"acme/shop","repository_owner":"acme","repository_owner_id":"77","aud":"https://api.example.com","sub":"repo:acme/shop","exp":4000000000}`, exitOK},
 		{"keycloak-id-token", `{"alg":"RS256","typ":"JWT"}`, `{"iss":"https://sso.example.com/realms/acme","typ":"ID","azp":"web","aud":"web","sub":"u","exp":4000000000,"nonce":"n"}`, exitNo},
 		{"unknown", `{"alg":"ES256","typ":"JWT"}`, `{"iss":"https://idp.example.com/","client_id":"worker","sub":"worker","roles":["reader"],"tenant":"acme","exp":4000000000}`, exitNo},
-		{"hidden", `{"alg":"ES256","typ":"at+jwt"}`, `{"iss":"https://idp.example.com/\u202e\u001b[31m\"","aud":"a","sub":"u","exp":4000000000}`, exitNo},
+		{"hidden", "{\"alg\":\"ES256\",\"typ\":\"`\\u009b31m\\n\"}", `{"iss":"https://idp.example.com/\u202e\u001b[31m\"","aud":"a","sub":"u","exp":4000000000}`, exitNo},
+		{"fusionauth", `{"alg":"RS256","typ":"JWT"}`, `{"iss":"acme.com","applicationId":"a","authenticationType":"PASSWORD","scope":"x","aud":"a","sub":"u","tid":"t","exp":4000000000}`, exitOK},
 		{"encrypted", `{"alg":"RSA-OAEP","enc":"A256GCM"}`, `{}`, exitNo},
 	} {
 		t.Run(test.name, func(t *testing.T) {
@@ -203,6 +206,23 @@ func TestIssuerNoOutput(t *testing.T) {
 		var stderr bytes.Buffer
 		if status := run(t.Context(), []string{"protoauthz", "issuer", "-format", format}, strings.NewReader(raw), writer, &stderr); status != exitFailed || stderr.Len() == 0 {
 			t.Errorf("%s: status %d, %q", format, status, stderr.String())
+		}
+	}
+}
+
+// TestIssuerRemarks makes sure that no remark steers the terminal.
+func TestIssuerRemarks(t *testing.T) {
+	t.Parallel()
+	for format, want := range map[string][2]string{"text": {"// a \\u001b[31m\n", ""}, "json": {"", "protoauthz: note: a \\u001b[31m\n"}} {
+		command := newCommand(nil)
+		var stdout, stderr bytes.Buffer
+		command.Writer, command.ErrWriter = &stdout, &stderr
+		issuer := command.Command("issuer")
+		issuer.Action = func(_ context.Context, c *cli.Command) error {
+			return writeFinding(c, identify.Finding{}, []string{"a \x1b[31m"})
+		}
+		if err := command.Run(t.Context(), []string{"protoauthz", "issuer", "-format", format}); err != nil || stdout.String() != want[0] || stderr.String() != want[1] {
+			t.Errorf("%s: %q, %q, %v", format, stdout.String(), stderr.String(), err)
 		}
 	}
 }

@@ -9,8 +9,8 @@
 //	protoauthz issuer -token token.txt
 //
 // Every command has -help. The exit status is 0; 1 if the answer is no (diff: rules are
-// looser; explain: the call is refused; issuer: no issuer is ready); 2 if there is no
-// answer, or if the answer lacks methods with faults. The formats for programs are stable, the others are not.
+// looser; explain: the call is refused; issuer: no known issuer accepts the token); 2 if
+// there is no answer, or if the answer lacks methods with faults. The formats for programs are stable, the others are not.
 package main
 
 import (
@@ -38,7 +38,7 @@ func main() {
 // The exit statuses.
 const (
 	exitOK     = 0
-	exitNo     = 1 // the answer is no: looser rules, a refused call, or no issuer
+	exitNo     = 1 // the answer is no: looser rules, a refused call or token
 	exitFailed = 2 // there is no answer, or the answer lacks methods with faults
 )
 
@@ -74,7 +74,7 @@ const rootHelp = `The rules are the options (protoauthz.v1.method) and (protoaut
 compiles the rules as a server does, with policy.Compile.
 
 Exit status: 0; 1 if the answer is no (diff: rules are looser; explain: the call is refused; issuer: no
-issuer is ready); 2 if there is no answer, or if the answer lacks methods with faults.
+known issuer accepts the token); 2 if there is no answer, or if the answer lacks methods with faults.
 
 To complete commands, flags and files in the shell, write in ~/.bashrc (with the package
 bash-completion), in ~/.zshrc, or run for fish:

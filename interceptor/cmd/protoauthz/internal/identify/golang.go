@@ -57,14 +57,11 @@ func goValue(value any) string {
 func goList(values []string) string {
 	var texts []string
 	for _, value := range values {
-		switch value {
-		case token.AnyValue:
-			texts = append(texts, "token.AnyValue")
-		case token.NoValue:
-			texts = append(texts, "token.NoValue")
-		default:
-			texts = append(texts, strconv.Quote(value))
+		text := strconv.Quote(value)
+		if value == token.AnyValue {
+			text = "token.AnyValue"
 		}
+		texts = append(texts, text)
 	}
 	return "{" + strings.Join(texts, ", ") + "}"
 }

@@ -79,12 +79,15 @@ func match(pattern, iss string) (parts []string, ok bool) {
 
 var part = regexp.MustCompile(`<[^>]*>`)
 
-// examples returns the parts of the guide's example in a pattern.
-func examples(pattern string) (examples []string) {
-	for _, part := range part.FindAllString(pattern, -1) {
-		examples = append(examples, strings.Trim(part, "<*>"))
+// fill replaces the parts of the guide's example in a URL.
+func (r *row) fill(url string, parts []string) string {
+	var replace []string
+	for n, part := range part.FindAllString(r.iss, -1) {
+		if example := strings.Trim(part, "<*>"); example != "" {
+			replace = append(replace, example, parts[n])
+		}
 	}
-	return examples
+	return strings.NewReplacer(replace...).Replace(url)
 }
 
 // What the user must write in place of an example.
@@ -99,13 +102,7 @@ func (f *Finding) literal(t *Token, row row, parts []string) {
 	literal := literals[slices.IndexFunc(literals, func(l guide.Literal) bool { return l.Name == row.use })]
 	f.Use, f.Issuer = "its literal in interceptor/token/README.md", literal.Issuer
 	issuer := &f.Issuer
-	var replace []string
-	for n, example := range examples(row.iss) {
-		if example != "" {
-			replace = append(replace, example, parts[n])
-		}
-	}
-	issuer.URL, issuer.KeySetURL = t.issuer, strings.NewReplacer(replace...).Replace(issuer.KeySetURL)
+	issuer.URL, issuer.KeySetURL = t.issuer, row.fill(issuer.KeySetURL, parts)
 	issuer.RequiredClaims = maps.Clone(issuer.RequiredClaims)
 	if issuer.RequiredClaims["iss"] != nil {
 		issuer.RequiredClaims["iss"] = []string{t.issuer}

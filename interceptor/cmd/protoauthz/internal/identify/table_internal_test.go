@@ -1,6 +1,7 @@
 package identify
 
 import (
+	"fmt"
 	"net/http"
 	"net/netip"
 	"slices"
@@ -55,6 +56,30 @@ func TestTable(t *testing.T) {
 	for provider := range traps {
 		if !told[provider] {
 			t.Errorf("no row has %s", provider)
+		}
+	}
+}
+
+// TestKeySets makes sure that no key set of an example is trusted: it follows from `iss`, or the user must write it.
+func TestKeySets(t *testing.T) {
+	t.Parallel()
+	for _, row := range rows {
+		for _, literal := range guide.Literals() {
+			url := literal.Issuer.KeySetURL
+			if literal.Name != row.use || url == "" || ownKeys[row.use] {
+				continue
+			}
+			examples := part.FindAllString(row.iss, -1)
+			parts := make([]string, len(examples))
+			for n := range parts {
+				parts[n] = fmt.Sprintf("https://other%d.test", n)
+			}
+			filled := row.fill(url, parts)
+			if len(examples) > 0 && (filled == url || slices.ContainsFunc(examples, func(example string) bool {
+				return strings.Contains(filled, strings.Trim(example, "<*>"))
+			})) {
+				t.Errorf("%s: by %s, the key set is %s", row.provider, row.iss, filled)
+			}
 		}
 	}
 }
