@@ -173,8 +173,10 @@ func TestMarshalIssuer(t *testing.T) {
 	if text, err := json.Marshal(token.Keycloak("https://sso.example.com")); err == nil {
 		t.Errorf("the document is %s", text)
 	}
-	if text, err := json.Marshal(token.Issuer{}); err != nil || string(text) != "{}" {
-		t.Errorf("the document is %s, %v", text, err)
+	for _, issuer := range []token.Issuer{{}, {Types: []string{}, UserTokens: lists{}}} {
+		if text, err := json.Marshal(issuer); err != nil || string(text) != "{}" {
+			t.Errorf("the document is %s, %v", text, err)
+		}
 	}
 }
 
