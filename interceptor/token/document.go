@@ -59,10 +59,7 @@ func (i Issuer) MarshalJSON() ([]byte, error) {
 		if list := field.Kind() == reflect.Slice || field.Kind() == reflect.Map; field.IsZero() || list && field.Len() == 0 {
 			continue
 		}
-		text, err := json.Marshal(value)
-		if err != nil {
-			return nil, err
-		}
+		text, _ := json.Marshal(value) // texts, lists and booleans have no error
 		members = append(members, fmt.Sprintf("%q:%s", name, text))
 	}
 	return []byte("{" + strings.Join(members, ",") + "}"), nil

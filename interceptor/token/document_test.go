@@ -43,6 +43,9 @@ func TestParseIssuer(t *testing.T) {
 	if err != nil || !reflect.DeepEqual(got, wholeIssuer()) {
 		t.Errorf("it is %+v, %v", got, err)
 	}
+	if got, err := token.ParseIssuer([]byte(strings.Replace(document, "true", "false", 1))); err != nil || got.UniteScopes {
+		t.Errorf("with false it is %+v, %v", got, err)
+	}
 	var in struct{ Issuers []token.Issuer }
 	if err := json.Unmarshal([]byte(`{"issuers": [`+document+`]}`), &in); err != nil || !reflect.DeepEqual(in.Issuers, []token.Issuer{wholeIssuer()}) {
 		t.Errorf("inside a document it is %+v, %v", in, err)

@@ -27,7 +27,7 @@ With -fetch, the metadata of the issuer that the token names is fetched, over ht
 and proxy, and from public addresses alone.
 
 Exit status: 0 if the provider is known, and its issuer accepts the token; 1 if the provider is not known,
-or if the issuer refuses the token, such as an ID token; 2 if the input is no token.
+or if the issuer refuses the token, such as an ID token; 2 if the input is not a token.
 
 Formats:
    text   Go, with the rest as comments

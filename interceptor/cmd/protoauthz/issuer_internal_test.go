@@ -159,7 +159,7 @@ func TestIssuer(t *testing.T) {
 	}
 }
 
-// TestIssuerInput has what is no token, and tokens of which a part is left out.
+// TestIssuerInput has inputs that are not a token, and tokens of which a part is left out.
 func TestIssuerInput(t *testing.T) {
 	t.Parallel()
 	raw := compact(`{"alg":"RS256","typ":"JWT"}`, `{"iss":"https://sso.example.com/realms/acme","typ":"Bearer","azp":"web","sub":"u","exp":4000000000}`)

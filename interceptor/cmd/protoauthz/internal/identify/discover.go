@@ -96,8 +96,8 @@ var private = func() (prefixes []netip.Prefix) {
 	return prefixes
 }()
 
-// isPublic reports whether an address belongs to a host on the internet. Addresses that stand for others, as those of
-// NAT64 and 6to4 do, are not public.
+// isPublic reports whether an address belongs to a host on the internet. Addresses that stand for others, as in
+// NAT64 and 6to4, are not public.
 func isPublic(address netip.Addr) bool {
 	address = address.Unmap().WithZone("")
 	if !address.IsGlobalUnicast() || address.IsPrivate() {

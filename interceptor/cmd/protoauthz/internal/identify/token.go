@@ -23,7 +23,7 @@ type Token struct {
 
 // The errors of [Read]. None holds a byte of the token.
 var (
-	ErrOpaque    = errors.New("the token is opaque: it is no JWT, and tells nothing to this server. Ask the issuer about it (token introspection, RFC 7662), or have the client request a JWT for this API: many issuers need a resource or an audience in the request, or a setting of the application or of the API")
+	ErrOpaque    = errors.New("the token is opaque: it is not a JWT, and tells a server nothing. Ask the issuer about it (token introspection, RFC 7662), or have the client request a JWT for this API: many issuers need a resource or an audience in the request, or a setting of the application or of the API")
 	ErrEncrypted = errors.New("the token is encrypted (JWE), for another server: have the issuer sign access tokens without encrypting them")
 	errMalformed = errors.New("the token is malformed")
 )
