@@ -55,7 +55,8 @@ func TestParseIssuer(t *testing.T) {
 	}
 }
 
-// TestIssuerMembers makes sure that each field has a member, with a value of its own in the schema, and that nothing else has.
+// TestIssuerMembers makes sure that each field has a member, with a value of its own in the schema, and that nothing
+// else has.
 func TestIssuerMembers(t *testing.T) {
 	t.Parallel()
 	text, err := os.ReadFile("issuer.schema.json")
@@ -183,8 +184,8 @@ func TestMarshalIssuer(t *testing.T) {
 	}
 }
 
-// FuzzParseIssuer makes sure that a document that is accepted says what encoding/json reads, and that the issuer can be
-// written and read again.
+// FuzzParseIssuer makes sure that a document that is accepted says what encoding/json reads, and that the issuer can
+// be written and read again.
 func FuzzParseIssuer(f *testing.F) {
 	f.Add([]byte(whole))
 	for _, issuer := range []token.Issuer{

@@ -34,8 +34,8 @@ func readIssuer(name string) (token.Issuer, error) {
 	return issuer, nil
 }
 
-// yamlToJSON returns a YAML document as JSON, for a strict parser. The error names every value that YAML could read in
-// another way than its author.
+// yamlToJSON returns a YAML document as JSON, for a strict parser. The error names every value that YAML could read
+// in another way than its author.
 func yamlToJSON(document []byte) ([]byte, error) {
 	decoder := yaml.NewDecoder(bytes.NewReader(document))
 	var root yaml.Node
@@ -124,8 +124,8 @@ func isText(node *yaml.Node) bool {
 	return node.Tag == "!!str" && !slices.Contains(booleans, strings.ToLower(node.Value)) && !looksNumeric(node.Value)
 }
 
-// looksNumeric reports whether a text is made of what numbers and dates are made of, such as 12:30, a number of base 60 in
-// YAML 1.1.
+// looksNumeric reports whether a text is made of what numbers and dates are made of, such as 12:30, a number of base
+// 60 in YAML 1.1.
 func looksNumeric(text string) bool {
 	return strings.ContainsAny(text, "0123456789") && strings.Trim(text, "0123456789:._+-TtZz ") == ""
 }

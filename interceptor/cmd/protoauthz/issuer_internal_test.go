@@ -27,8 +27,8 @@ func compact(header, payload string) string {
 	return encode([]byte(header)) + "." + encode([]byte(payload)) + "." + encode([]byte("a signature that nobody made"))
 }
 
-// TestIssuerSilent runs the command on every token of the data: it prints no segment of the token, and no eight bytes of
-// the signature.
+// TestIssuerSilent runs the command on every token of the data: it prints no segment of the token, and no eight bytes
+// of the signature.
 func TestIssuerSilent(t *testing.T) {
 	t.Parallel()
 	ran := 0
@@ -227,8 +227,8 @@ func TestIssuerRemarks(t *testing.T) {
 	}
 }
 
-// TestIssuerFetch makes sure that -fetch connects to no host of the user's own network, however the token names it, and
-// that nothing is fetched without -fetch.
+// TestIssuerFetch makes sure that -fetch connects to no host of the user's own network, however the token names it,
+// and that nothing is fetched without -fetch.
 func TestIssuerFetch(t *testing.T) {
 	t.Parallel()
 	server := httptest.NewUnstartedServer(nil)

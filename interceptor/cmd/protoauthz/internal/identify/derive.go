@@ -10,12 +10,12 @@ import (
 	"github.com/protoauthz/protoauthz/interceptor/token"
 )
 
-// todoClaim stands in RequiredClaims until the user has answered all questions. Its empty list is a fault, so no server
-// starts with it.
+// todoClaim stands in RequiredClaims until the user has answered all questions. Its empty list is a fault, so no
+// server starts with it.
 const todoClaim = "TODO"
 
-// derive answers the questions of the guide ("Write an Issuer") by a token, as far as a token does. It leaves the other
-// answers to the user.
+// derive answers the questions of the guide ("Write an Issuer") by a token, as far as a token does. It leaves the
+// other answers to the user.
 func derive(t *Token) (f Finding) {
 	if f.Refused = t.foreign(); f.Refused != nil {
 		return f

@@ -69,9 +69,9 @@ func (k *keeper) RoundTrip(request *http.Request) (response *http.Response, err 
 	return response, err
 }
 
-// PublicTransport returns a transport that connects to public addresses alone, and asks no proxy. The token of a stranger
-// names the host, so that the host must not lead into the user's own network. The address is checked when it is dialled,
-// so that no answer of DNS can change it afterwards.
+// PublicTransport returns a transport that connects to public addresses alone, and asks no proxy. The token of a
+// stranger names the host, so that the host must not lead into the user's own network. The address is checked when it
+// is dialled, so that no answer of DNS can change it afterwards.
 func PublicTransport() http.RoundTripper {
 	dialer := &net.Dialer{Timeout: endpoint.Timeout, Control: func(_, address string, _ syscall.RawConn) error {
 		dialled, err := netip.ParseAddrPort(address)

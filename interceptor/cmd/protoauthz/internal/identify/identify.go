@@ -61,8 +61,8 @@ func (f *Finding) check(t *Token) bool {
 	return false
 }
 
-// match compares `iss` with a pattern, in which <…> stands for a part without a slash, and <*…> for any text. The parts of
-// `iss` are returned. What follows in the brackets is the part of the guide's example.
+// match compares `iss` with a pattern, in which <…> stands for a part without a slash, and <*…> for any text. The
+// parts of `iss` are returned. What follows in the brackets is the part of the guide's example.
 func match(pattern, iss string) (parts []string, ok bool) {
 	expression := "^" + part.ReplaceAllStringFunc(regexp.QuoteMeta(pattern), func(part string) string {
 		if strings.HasPrefix(part, `<\*`) {

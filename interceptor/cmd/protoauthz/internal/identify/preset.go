@@ -9,8 +9,8 @@ import (
 	"github.com/protoauthz/protoauthz/interceptor/token"
 )
 
-// A preset returns the arguments of a function of package token, given the parts of `iss`, and calls the function. It may
-// change the issuer, and then returns the Go code that does so.
+// A preset returns the arguments of a function of package token, given the parts of `iss`, and calls the function. It
+// may change the issuer, and then returns the Go code that does so.
 type preset struct {
 	arguments func(t *Token, parts []string) []string
 	call      func(arguments []string) token.Issuer

@@ -11,7 +11,8 @@ import (
 	"github.com/protoauthz/protoauthz/interceptor/internal/guide"
 )
 
-// TestTable makes sure that the rows have every literal of the guide, by the guide's own issuer, and every provider its trap.
+// TestTable makes sure that the rows have every literal of the guide, by the guide's own issuer, and every provider
+// its trap.
 func TestTable(t *testing.T) {
 	t.Parallel()
 	found, told := map[string]bool{}, map[string]bool{}

@@ -4,6 +4,7 @@ package identify
 
 import (
 	"encoding/base64"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"strings"
@@ -66,8 +67,8 @@ func decode(segment string) string {
 	return string(text)
 }
 
-// value returns the JSON text of a claim, or "". The name is a JSON Pointer, if it begins with a slash, or a member of the header,
-// if it begins with "header.".
+// value returns the JSON text of a claim, or "". The name is a JSON Pointer, if it begins with a slash, or a member
+// of the header, if it begins with "header.".
 func (t *Token) value(name string) (value string) {
 	if member, ok := strings.CutPrefix(name, "header."); ok {
 		value, _ = t.head.Get(member)
@@ -98,8 +99,9 @@ func (t *Token) text(name string) string {
 	return value
 }
 
-// is reports whether a token has all marks, which are separated by spaces: "a" is a claim that is there, "!a" an absent one,
-// "a=b" a claim with the text b, "a^=b|c" a claim whose text begins with b or c, and "a[]" a claim that is an array.
+// is reports whether a token has all marks, which are separated by spaces: "a" is a claim that is there, "!a" an
+// absent one, "a=b" a claim with the text b, "a^=b|c" a claim whose text begins with b or c, and "a[]" a claim that
+// is an array.
 func (t *Token) is(marks string) bool {
 	for mark := range strings.FieldsSeq(marks) {
 		ok := false
@@ -123,7 +125,8 @@ func (t *Token) is(marks string) bool {
 	return true
 }
 
-// check makes every check of a verifier but the signature. Late means that the token would be accepted at another time.
+// check makes every check of a verifier but the signature. Late means that the token would be accepted at another
+// time.
 func (t *Token) check(issuer token.Issuer) (late bool, err error) {
 	_, err = unverified.Token(issuer, sealed(t.header, t.payload))
 	if errors.Is(err, token.ErrExpired) || errors.Is(err, token.ErrNotYetValid) {
@@ -131,7 +134,8 @@ func (t *Token) check(issuer token.Issuer) (late bool, err error) {
 		members := []string{fmt.Sprintf(`"exp":%d`, time.Now().Add(time.Hour).Unix())}
 		for _, member := range t.body.Members {
 			if member.Name != "exp" && member.Name != "iat" && member.Name != "nbf" {
-				members = append(members, fmt.Sprintf("%q:%s", member.Name, member.Value))
+				name, _ := json.Marshal(member.Name) // a string has no error
+				members = append(members, string(name)+":"+member.Value)
 			}
 		}
 		_, err = unverified.Token(issuer, sealed(t.header, "{"+strings.Join(members, ",")+"}"))
