@@ -17,6 +17,7 @@ import (
 
 	"github.com/protoauthz/protoauthz/interceptor/cmd/protoauthz/internal/identify"
 	"github.com/protoauthz/protoauthz/interceptor/internal/guide"
+	"github.com/protoauthz/protoauthz/interceptor/internal/jose"
 	"github.com/protoauthz/protoauthz/interceptor/internal/test/providers"
 	"github.com/protoauthz/protoauthz/interceptor/token"
 )
@@ -113,6 +114,9 @@ func TestSchema(t *testing.T) {
 			t.Fatal(err)
 		}
 		checkSchema(t, literal.Name, document)
+	}
+	for _, algorithm := range jose.Algorithms() {
+		checkSchema(t, algorithm, fmt.Appendf(nil, `{"url": "https://a.test", "algorithms": [%q]}`, algorithm))
 	}
 	for _, document := range []string{
 		`{"url": "https://a.test"}`, `{"url": "https://a.test", "algorithms": []}`, `{"url": "https://a.test", "algorithms": ["HS256"]}`, `{"url": "https://a.test", "algorithms": ["RS256"], "x": 1}`,

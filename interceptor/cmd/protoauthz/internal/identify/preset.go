@@ -3,69 +3,56 @@ package identify
 import (
 	"fmt"
 	"net/url"
+	"reflect"
+	"strconv"
 	"strings"
 
 	"github.com/protoauthz/protoauthz/interceptor/internal/jose"
 	"github.com/protoauthz/protoauthz/interceptor/token"
 )
 
-// A preset returns the arguments of a function of package token, given the parts of `iss`, and calls the function. It
-// may change the issuer, and then returns the Go code that does so.
+// A preset is a function of package token that takes texts and returns an issuer. The arguments are the names of claims, or
+// names that Token.argument knows. The function of a preset may have to be followed by a change, which returns its Go code.
 type preset struct {
-	arguments func(t *Token, parts []string) []string
-	call      func(arguments []string) token.Issuer
+	function  any
+	arguments string
 	change    func(t *Token, issuer *token.Issuer) string
 }
 
-func whole(t *Token, _ []string) []string     { return []string{t.issuer} }
-func host(t *Token, _ []string) []string      { return []string{t.host()} }
-func first(_ *Token, parts []string) []string { return parts[:1] }
-func one(function func(string) token.Issuer) func([]string) token.Issuer {
-	return func(arguments []string) token.Issuer { return function(arguments[0]) }
+var presets = map[string]preset{
+	"Auth0":                 {token.Auth0, "host", nil},
+	"AuthAction":            {token.AuthAction, "host", nil},
+	"Clerk":                 {token.Clerk, "host audience azp", nil},
+	"Cognito":               {token.Cognito, "second audience client_id", nil},
+	"Dex":                   {token.Dex, "iss", nil},
+	"Entra":                 {token.Entra, "first", nil},
+	"Firebase":              {token.Firebase, "first /firebase/sign_in_provider", nil},
+	"GoogleServiceAccounts": {token.GoogleServiceAccounts, "email", nil},
+	"Keycloak":              {token.Keycloak, "iss", (*Token).keycloak},
+	"Kubernetes":            {token.Kubernetes, "iss", (*Token).kubernetes},
+	"Logto":                 {token.Logto, "iss", nil},
+	"Okta":                  {token.Okta, "iss", nil},
+	"Supabase":              {token.Supabase, "iss", nil},
+	"WorkOS":                {token.WorkOS, "first audience", nil},
+	"Zitadel":               {token.Zitadel, "iss project", nil},
 }
 
-var presets = map[string]preset{
-	"Auth0":      {host, one(token.Auth0), nil},
-	"AuthAction": {host, one(token.AuthAction), nil},
-	"Clerk": {
-		func(t *Token, _ []string) []string { return []string{t.host(), todoAudience, t.text("azp")} },
-		func(a []string) token.Issuer { return token.Clerk(a[0], a[1], a[2:]...) },
-		nil,
-	},
-	"Cognito": {
-		func(t *Token, parts []string) []string { return []string{parts[1], todoAudience, t.text("client_id")} },
-		func(a []string) token.Issuer { return token.Cognito(a[0], a[1], a[2:]...) },
-		nil,
-	},
-	"Dex":   {whole, one(token.Dex), nil},
-	"Entra": {first, one(token.Entra), nil},
-	"Firebase": {
-		func(t *Token, parts []string) []string {
-			return []string{parts[0], t.text("/firebase/sign_in_provider")}
-		},
-		func(a []string) token.Issuer { return token.Firebase(a[0], a[1:]...) },
-		nil,
-	},
-	"GoogleServiceAccounts": {
-		func(t *Token, _ []string) []string { return []string{t.text("email")} },
-		func(a []string) token.Issuer { return token.GoogleServiceAccounts(a...) },
-		nil,
-	},
-	"Keycloak":   {whole, one(token.Keycloak), (*Token).keycloak},
-	"Kubernetes": {whole, one(token.Kubernetes), (*Token).kubernetes},
-	"Logto":      {whole, one(token.Logto), nil},
-	"Okta":       {whole, one(token.Okta), nil},
-	"Supabase":   {func(t *Token, _ []string) []string { return []string{strings.TrimSuffix(t.issuer, "/auth/v1")} }, one(token.Supabase), nil},
-	"WorkOS": {
-		func(_ *Token, parts []string) []string { return []string{parts[0], todoAudience} },
-		func(a []string) token.Issuer { return token.WorkOS(a[0], a[1]) },
-		nil,
-	},
-	"Zitadel": {
-		func(t *Token, _ []string) []string { return []string{t.issuer, t.project()} },
-		func(a []string) token.Issuer { return token.Zitadel(a[0], a[1]) },
-		nil,
-	},
+// argument returns an argument of a preset, given the parts of `iss`.
+func (t *Token) argument(name string, parts []string) string {
+	switch name {
+	case "host":
+		return t.host()
+	case "first":
+		return parts[0]
+	case "second":
+		return parts[1]
+	case "audience":
+		return todoAudience
+	case "project":
+		return t.project()
+	default:
+		return t.text(name)
+	}
 }
 
 // host returns the host of `iss`.
@@ -118,20 +105,23 @@ func (t *Token) kubernetes(issuer *token.Issuer) (code string) {
 // preset fills a preset in from the token.
 func (f *Finding) preset(t *Token, name string, p preset, parts []string) {
 	f.Use = "token." + name
-	arguments, change := p.arguments(t, parts), ""
-	f.Issuer = p.call(arguments)
+	var arguments []reflect.Value
+	var quoted []string
+	for argument := range strings.FieldsSeq(p.arguments) {
+		text := t.argument(argument, parts)
+		arguments, quoted = append(arguments, reflect.ValueOf(text)), append(quoted, strconv.Quote(text))
+	}
+	function := reflect.ValueOf(p.function)
+	f.Issuer = function.Call(arguments)[0].Interface().(token.Issuer) //nolint:errcheck // see preset
+	change := ""
 	if p.change != nil {
 		change = p.change(t, &f.Issuer)
 	}
 	if !f.check(t) {
 		return
 	}
-	var quoted []string
-	for _, argument := range arguments {
-		quoted = append(quoted, fmt.Sprintf("%q", argument))
-	}
 	f.Go = "issuer := token." + name + "(" + strings.Join(quoted, ", ") + ")\n" + change
-	if own := map[string]string{"Clerk": "origin", "Cognito": "client", "Firebase": "sign-in provider", "GoogleServiceAccounts": "address"}[name]; own != "" {
-		f.Todo = append(f.Todo, "the last argument is the token's own "+own+": make sure that it is yours, and list all that may call")
+	if function.Type().IsVariadic() {
+		f.Todo = append(f.Todo, "the last argument is the token's own: make sure that it is yours, and list all that may call")
 	}
 }
