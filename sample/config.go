@@ -6,6 +6,7 @@ import (
 	"io"
 	"net"
 	"net/url"
+	"os"
 	"strings"
 
 	"github.com/protoauthz/protoauthz/interceptor/token"
@@ -25,6 +26,7 @@ Examples:
   go run ./sample -origins http://localhost:5173
   go run ./sample -issuer https://tenant.logto.app/oidc
   go run ./sample -issuer https://tenant.eu.auth0.com/ -provider auth0
+  go run ./sample -issuer-file issuer.json
 
 Flags:
 
@@ -44,15 +46,19 @@ func parseConfig(args []string, stdout io.Writer) (config, error) {
 	listen := flags.String("listen", "127.0.0.1:8080", "`address` to listen on; with port 0, a free port")
 	issuer := flags.String("issuer", "", "`URL` of the issuer whose tokens to accept (default: the embedded issuer)")
 	provider := flags.String("provider", "logto", "`provider` whose claims the issuer's tokens have: logto, auth0 or authaction")
+	issuerFile := flags.String("issuer-file", "", "JSON `file` that describes the issuer, for all other providers (see token.ParseIssuer)")
 	origins := flags.String("origins", "", "`origins` of web pages that may call, separated by commas (default: none)")
 	audience := flags.String("audience", "https://api.example.com", "resource indicator (`URI`) of the API, which the audience of a token must be")
 	if err := parseFlags(flags, args, serverHelp, stdout); err != nil {
 		return config{}, err
 	}
-	issuerGiven := false
-	flags.Visit(func(f *flag.Flag) { issuerGiven = issuerGiven || f.Name == "issuer" })
-	address, addressErr := parseAddress(*listen, !issuerGiven)
-	trusted, issuerErr := parseIssuer(*provider, *issuer, issuerGiven)
+	given := map[string]bool{}
+	flags.Visit(func(f *flag.Flag) { given[f.Name] = true })
+	address, addressErr := parseAddress(*listen, !given["issuer"] && !given["issuer-file"])
+	trusted, issuerErr := parseIssuer(*provider, *issuer, given["issuer"])
+	if given["issuer-file"] {
+		trusted, issuerErr = readIssuer(*issuerFile, given["issuer"] || given["provider"])
+	}
 	resource, audienceErr := parseAudience(*audience)
 	pages, originsErr := parseOrigins(*origins)
 	return config{address: address, issuer: trusted, audience: resource, origins: pages},
@@ -104,6 +110,22 @@ func parseIssuer(provider, issuer string, given bool) (*token.Issuer, error) {
 		return nil, badFlag("issuer", "%w", err)
 	}
 	return &result, nil
+}
+
+// readIssuer reads the issuer of -issuer-file.
+func readIssuer(name string, twice bool) (*token.Issuer, error) {
+	if twice {
+		return nil, badFlag("issuer-file", "the file names the issuer and its claims: leave out -issuer and -provider")
+	}
+	document, err := os.ReadFile(name) //nolint:gosec // the user names it
+	if err != nil {
+		return nil, badFlag("issuer-file", "%w", err)
+	}
+	issuer, err := token.ParseIssuer(document)
+	if err != nil {
+		return nil, badFlag("issuer-file", "%w", err)
+	}
+	return &issuer, nil
 }
 
 // domain returns the domain of an issuer's URL without a path, or "".

@@ -1,6 +1,9 @@
 package main
 
 import (
+	"io"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 )
@@ -49,6 +52,10 @@ func TestBadCommandLines(t *testing.T) {
 		{[]string{"-provider", "auth0", "-issuer", "http://tenant.eu.auth0.com/"}, exitUsage, "-issuer"},
 		{[]string{"-provider", "auth0", "-issuer", "https://tenant.eu.auth0.com:"}, exitUsage, "-issuer"},
 		{[]string{"-provider", "authaction", "-issuer", "https://tenant.eu.authaction.com/path"}, exitUsage, "-issuer"},
+		{[]string{"-issuer-file", ""}, exitUsage, "-issuer-file"},
+		{[]string{"-issuer-file", "config.go"}, exitUsage, "-issuer-file"},
+		{[]string{"-issuer-file", "x", "-provider", "logto"}, exitUsage, "leave out -issuer and -provider"},
+		{[]string{"-issuer-file", "x", "-issuer", "https://tenant.logto.app"}, exitUsage, "leave out -issuer and -provider"},
 		{[]string{"-origins", "*"}, exitUsage, "-origins"},
 		{[]string{"-origins", "null"}, exitUsage, "-origins"},
 		{[]string{"-origins", "localhost:5173"}, exitUsage, "-origins"},
@@ -94,6 +101,19 @@ func TestBadCommandLines(t *testing.T) {
 			!strings.Contains(stderr, c.names) || strings.Count(stderr, "\n") != 1 {
 			t.Errorf("%q: status %d, stdout %q, stderr %q", c.args, status, stdout, stderr)
 		}
+	}
+}
+
+// An issuer in a file takes the place of the embedded issuer.
+func TestIssuerFile(t *testing.T) {
+	t.Parallel()
+	name := filepath.Join(t.TempDir(), "issuer.json")
+	if err := os.WriteFile(name, []byte(`{"url": "https://idp.example.com", "algorithms": ["RS256"]}`), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	c, err := parseConfig([]string{"-issuer-file", name, "-listen", "0.0.0.0:0"}, io.Discard)
+	if err != nil || c.issuer == nil || c.issuer.URL != "https://idp.example.com" {
+		t.Errorf("the configuration is %+v, %v", c, err)
 	}
 }
 

@@ -84,6 +84,26 @@ func ExampleNewIntrospector() {
 	// token: WithIntrospector: the introspector is not from NewIntrospector: check its error
 }
 
+// A server that takes its issuer from its configuration reads a document.
+func ExampleParseIssuer() {
+	issuer, err := token.ParseIssuer([]byte(`{
+		"url": "https://auth.example.com/",
+		"algorithms": ["RS256"],
+		"types": ["JWT"],
+		"requiredClaims": {"client_id": ["*"]},
+		"scopeClaims": ["scp", "scope"]
+	}`))
+	fmt.Println(issuer.URL, err)
+
+	_, err = token.ParseIssuer([]byte(`{"URL": "https://auth.example.com/", "algorithms": "RS256"}`))
+	fmt.Println(err)
+
+	// Output:
+	// https://auth.example.com/ <nil>
+	// token: issuer document: there is no member "URL": did you mean "url"?
+	// token: issuer document: algorithms is not an array of strings: write ["…"]
+}
+
 // A readiness probe keeps calls away from a process that has no keys.
 func ExampleVerifier_Ready() {
 	idp := httptest.NewUnstartedServer(nil)

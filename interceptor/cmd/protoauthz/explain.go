@@ -11,20 +11,19 @@ import (
 	"github.com/protoauthz/protoauthz/interceptor"
 	"github.com/protoauthz/protoauthz/interceptor/cmd/protoauthz/internal/explain"
 	"github.com/protoauthz/protoauthz/interceptor/cmd/protoauthz/internal/terminal"
-	"github.com/protoauthz/protoauthz/interceptor/token"
 )
 
 const explainHelp = `Makes the checks of the guard for one call, in their order. Prints which check refuses the call, and
 what would have to change. No call is made.
 
-Without -issuer, the signature of the token is not verified: a server may refuse a call that is let in
-here. The token is printed without its signature, and not at all if it is not a token. Without -message,
-the messages of the call are not known, and their check is left out.
+Without -issuer and -issuer-file, the signature of the token is not verified: a server may refuse a call
+that is let in here. The token is printed without its signature, and not at all if it is not a token.
+Without -message, the messages of the call are not known, and their check is left out.
 
 ` + inputHelp + `
 
 Exit status: 0 if the call is let in, or depends on its messages; 1 if the call is refused; 2 if the
-decision is not known, because the keys of -issuer are not available or the method has a fault.
+decision is not known, because the issuer's keys are not available or the method has a fault.
 
 Formats:
    text   for reading
@@ -38,7 +37,10 @@ Examples:
    protoauthz explain -method order.v1.OrderService/ListOrders -token token.txt image.binpb
    protoauthz explain -method order.v1.OrderService/ListOrders -token token.txt \
       -issuer https://tenant.logto.app -audience https://api.example.com \
-      -message '{"organizationId": "acme"}' image.binpb`
+      -message '{"organizationId": "acme"}' image.binpb
+   protoauthz issuer -token token.txt -format json >issuer.json
+   protoauthz explain -method order.v1.OrderService/ListOrders -token token.txt -issuer-file issuer.json \
+      image.binpb`
 
 // explainCommand explains the decision on a call.
 func explainCommand() *cli.Command {
@@ -51,7 +53,8 @@ func explainCommand() *cli.Command {
 			&cli.StringFlag{Name: "method", Usage: "the `METHOD` of the call, as /pkg.Service/Method", Required: true},
 			&cli.StringFlag{Name: "token", Usage: "the `FILE` that holds the token, or - for standard input (default: a call without a token)"},
 			&cli.StringFlag{Name: "issuer", Usage: "the `URL` of the issuer whose keys verify the token (default: not verified)"},
-			newChoice("provider", "the `PROVIDER` whose claims the issuer writes", "logto", "auth0", "authaction"),
+			&cli.StringFlag{Name: "issuer-file", Usage: "the `FILE` that describes the issuer, in JSON or YAML, for all providers: protoauthz issuer writes one"},
+			newChoice("provider", "the `PROVIDER` whose claims the tokens of -issuer have; for others give -issuer-file", "logto", "auth0", "authaction"),
 			&cli.StringSliceFlag{Name: "header", Usage: "'`NAME: VALUE`' in the header of the call; may be repeated"},
 			&cli.StringSliceFlag{Name: "message", Usage: "a request message, as `JSON` or @FILE; may be repeated for streams"},
 			&cli.DurationFlag{Name: "leeway", Usage: "the `TIME`, at most 5m, by which clocks may differ", Value: 30 * time.Second},
@@ -65,11 +68,8 @@ func runExplain(ctx context.Context, c *cli.Command) error {
 	name, argumentErr := argument(c)
 	header, headerErr := requestHeader(c.StringSlice("header"))
 	q := explain.Question{Header: header}
-	trustErr := setTrust(&q, c.String("provider"), c.String("issuer"), token.WithLeeway(c.Duration("leeway")))
+	trustErr := setTrust(&q, c)
 	var inputErr error
-	if c.IsSet("issuer") && c.String("issuer") == "" { // else nothing would be verified
-		trustErr = errors.New("-issuer is empty: give the issuer's URL, or leave the flag out to verify nothing; if a variable or a file should supply it, set the variable or fill the file")
-	}
 	if c.String("token") == "-" && name == "-" {
 		inputErr = errors.New("-token and INPUT are both standard input: name a file for one of them")
 	}
@@ -119,7 +119,7 @@ func runExplain(ctx context.Context, c *cli.Command) error {
 	}
 	switch {
 	case e.Reason == interceptor.ReasonKeysUnavailable:
-		return errors.New("-issuer: its keys are not available, so that the token cannot be verified: make the key set reachable")
+		return errors.New("the issuer's keys are not available, so that the token cannot be verified: make the key set reachable")
 	case e.Decision == explain.Refused:
 		return errNo
 	default:

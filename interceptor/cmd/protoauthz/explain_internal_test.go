@@ -153,7 +153,7 @@ func TestExplainIssuer(t *testing.T) {
 		t.Fatal(err)
 	}
 	got := executeExplain(t, raw, "-method", "sample.v1.CatalogService/ListProducts", "-token", "-", "-issuer", unreachable.URL, image)
-	if !strings.Contains(got.stderr, "-issuer: its keys") || got.status != exitFailed || !strings.Contains(got.stdout, "unavailable KEYS_UNAVAILABLE") {
+	if !strings.Contains(got.stderr, "the issuer's keys are not available") || got.status != exitFailed || !strings.Contains(got.stdout, "unavailable KEYS_UNAVAILABLE") {
 		t.Errorf("status %d: %s\n%s", got.status, got.stderr, got.stdout)
 	}
 }

@@ -1,10 +1,13 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"net"
 	"net/url"
 	"strings"
+
+	"github.com/urfave/cli/v3"
 
 	"github.com/protoauthz/protoauthz/interceptor/cmd/protoauthz/internal/explain"
 	"github.com/protoauthz/protoauthz/interceptor/internal/unverified"
@@ -12,23 +15,38 @@ import (
 )
 
 // setTrust sets whose tokens the question trusts. Without an issuer, the token names its own issuer.
-func setTrust(q *explain.Question, provider, issuer string, leeway token.Option) error {
-	trusted, err := issuerOf(provider, issuer)
+func setTrust(q *explain.Question, c *cli.Command) error {
+	issuer, leeway := c.String("issuer"), token.WithLeeway(c.Duration("leeway"))
+	flag, known := "-issuer", true
+	var trusted token.Issuer
+	var err error
+	switch {
+	case c.IsSet("issuer-file") && (c.IsSet("issuer") || c.IsSet("provider")):
+		return errors.New("-issuer-file beside -issuer or -provider: the file names the issuer and its claims, so leave the others out")
+	case c.IsSet("issuer-file"):
+		flag = "-issuer-file"
+		trusted, err = readIssuer(c.String("issuer-file"))
+	case c.IsSet("issuer") && issuer == "": // else nothing would be verified
+		return errors.New("-issuer is empty: give the issuer's URL, or leave the flag out to verify nothing; if a variable or a file should supply it, set the variable or fill the file")
+	default:
+		known = issuer != ""
+		trusted, err = issuerOf(c.String("provider"), issuer)
+	}
 	if err != nil {
 		return err
 	}
-	if issuer == "" {
+	if !known {
 		// An issuer of no use, so that the leeway is checked.
 		trusted.URL, trusted.KeySetURL = "https://issuer.invalid", ""
 	}
 	if _, err := token.NewVerifier(trusted); err != nil {
-		return fmt.Errorf("-issuer: %w", err)
+		return fmt.Errorf("%s: %w", flag, err)
 	}
 	verifier, err := token.NewVerifier(trusted, leeway)
 	if err != nil {
 		return fmt.Errorf("-leeway: %w", err)
 	}
-	if issuer == "" {
+	if !known {
 		q.Inspect = explain.Inspector(trusted, leeway)
 		return nil
 	}
@@ -36,7 +54,6 @@ func setTrust(q *explain.Question, provider, issuer string, leeway token.Option)
 	q.Inspect = func(raw string) (*token.Claims, error) { return unverified.Token(trusted, raw, leeway) }
 	return nil
 }
-
 func issuerOf(provider, issuer string) (trusted token.Issuer, err error) {
 	switch provider {
 	case "logto":

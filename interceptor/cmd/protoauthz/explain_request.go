@@ -41,7 +41,7 @@ func readToken(stdin io.Reader, name string) (string, error) {
 	}
 	text := strings.TrimSpace(string(data))
 	if text == "" {
-		return "", errors.New("-token: the file is empty: leave out -token for a call without a token")
+		return "", errors.New("-token: the input is empty: it must hold a token; for explain, leave out -token to make a call without a token")
 	}
 	if scheme, _, ok := strings.Cut(text, " "); ok && strings.EqualFold(scheme, "Bearer") {
 		return text, nil

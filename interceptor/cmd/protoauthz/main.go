@@ -1,15 +1,16 @@
 // Protoauthz shows who may call what, by the rules in .proto files. It reads the rules of
-// an image or of a running server, and compiles them with package policy.
+// an image or of a running server, and compiles them with package policy. It tells, too, which issuer a token has.
 //
 //	buf build -o - | protoauthz matrix
 //	protoauthz matrix -format html image.binpb > policy.html
 //	protoauthz diff main.binpb image.binpb
 //	protoauthz scopes http://127.0.0.1:8080
 //	protoauthz explain -method /order.v1.OrderService/ListOrders -token token.txt image.binpb
+//	protoauthz issuer -token token.txt
 //
 // Every command has -help. The exit status is 0; 1 if the answer is no (diff: rules are
-// looser; explain: the call is refused); 2 if there is no answer, or if the answer lacks
-// methods with faults. The formats for programs are stable, the others are not.
+// looser; explain: the call is refused; issuer: no known issuer accepts the token); 2 if
+// there is no answer, or if the answer lacks methods with faults. The formats for programs are stable, the others are not.
 package main
 
 import (
@@ -37,7 +38,7 @@ func main() {
 // The exit statuses.
 const (
 	exitOK     = 0
-	exitNo     = 1 // the answer is no: looser rules, or a refused call
+	exitNo     = 1 // the answer is no: looser rules, a refused call or token
 	exitFailed = 2 // there is no answer, or the answer lacks methods with faults
 )
 
@@ -72,8 +73,8 @@ func complain(stderr io.Writer, message string) {
 const rootHelp = `The rules are the options (protoauthz.v1.method) and (protoauthz.v1.service). This program
 compiles the rules as a server does, with policy.Compile.
 
-Exit status: 0; 1 if the answer is no (diff: rules are looser; explain: the call is refused);
-2 if there is no answer, or if the answer lacks methods with faults.
+Exit status: 0; 1 if the answer is no (diff: rules are looser; explain: the call is refused; issuer: no
+known issuer accepts the token); 2 if there is no answer, or if the answer lacks methods with faults.
 
 To complete commands, flags and files in the shell, write in ~/.bashrc (with the package
 bash-completion), in ~/.zshrc, or run for fish:
@@ -88,7 +89,7 @@ func newCommand(args []string) *cli.Command {
 		Usage:       "show who may call what, by the rules in .proto files",
 		Description: rootHelp,
 		Commands: []*cli.Command{
-			matrixCommand(), scopesCommand(), diffCommand(), explainCommand(),
+			matrixCommand(), scopesCommand(), diffCommand(), explainCommand(), issuerCommand(),
 		},
 		Action:                    unknownCommand,
 		EnableShellCompletion:     true,

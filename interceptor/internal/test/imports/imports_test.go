@@ -73,6 +73,7 @@ var rules = []imports.Rule{
 	{From: "./interceptor/devissuer", Ban: "testing", Why: "the sample runs it outside of tests"},
 
 	{From: "./...", Ban: "./interceptor/internal/test/...", Except: never, Why: "it serves our tests, and forges tokens"},
+	{From: "./...", Ban: "./interceptor/internal/guide", Except: never, Why: "its issuers are examples, for tests and tools"},
 	{From: "./...", Ban: "./interceptor/internal/dev/...", Except: never, Why: "it serves development"},
 	{From: "./interceptor/internal/test/tokens", Ban: "./...", Why: "code that forges tokens must not share the mistakes of the verifier"},
 	{From: "./interceptor/internal/test/tokens", Ban: "testing", Why: "it is a table of tokens, for any program"},

@@ -2,9 +2,11 @@ package providers_test
 
 import (
 	"cmp"
+	"encoding/json"
 	"maps"
 	"os"
 	"path/filepath"
+	"reflect"
 	"regexp"
 	"slices"
 	"strconv"
@@ -12,6 +14,8 @@ import (
 	"testing"
 	"testing/synctest"
 
+	"github.com/protoauthz/protoauthz/interceptor/internal/guide"
+	"github.com/protoauthz/protoauthz/interceptor/internal/test/providers"
 	"github.com/protoauthz/protoauthz/interceptor/token"
 )
 
@@ -22,11 +26,11 @@ func TestGuide(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	_, guide, _ := strings.Cut(string(text), "\n## Providers\n")
-	guide, _, _ = strings.Cut(guide, "\n## ")
+	_, list, _ := strings.Cut(string(text), "\n## Providers\n")
+	list, _, _ = strings.Cut(list, "\n## ")
 	var names []string
 	sections := map[string]string{}
-	for n, section := range strings.Split(guide, "\n### ") {
+	for n, section := range strings.Split(list, "\n### ") {
 		if name, body, _ := strings.Cut(section, "\n"); n > 0 {
 			names = append(names, name)
 			sections[name] = body
@@ -35,11 +39,11 @@ func TestGuide(t *testing.T) {
 	if !slices.IsSortedFunc(names, func(a, b string) int { return cmp.Compare(strings.ToLower(a), strings.ToLower(b)) }) {
 		t.Errorf("the sections are not sorted: %q", names)
 	}
-	for _, literal := range literals() {
-		if section := sections[literal.section]; !strings.Contains(section, strconv.Quote(literal.issuer.URL)) {
-			t.Errorf("the section %q has no issuer %q", literal.section, literal.issuer.URL)
+	for _, literal := range guide.Literals() {
+		if section := sections[literal.Section]; !strings.Contains(section, strconv.Quote(literal.Issuer.URL)) {
+			t.Errorf("the section %q has no issuer %q", literal.Section, literal.Issuer.URL)
 		}
-		names = slices.DeleteFunc(names, func(name string) bool { return name == literal.section })
+		names = slices.DeleteFunc(names, func(name string) bool { return name == literal.Section })
 	}
 	for _, name := range names {
 		t.Errorf("there is no literal for the section %q", name)
@@ -87,16 +91,34 @@ func TestPresets(t *testing.T) {
 	}
 }
 
+// TestDocuments makes sure that every literal and preset can be written as a document, and read again.
+func TestDocuments(t *testing.T) {
+	t.Parallel()
+	issuers := presets()
+	for _, literal := range guide.Literals() {
+		issuers[literal.Name] = literal.Issuer
+	}
+	for name, issuer := range issuers {
+		document, err := json.Marshal(issuer)
+		if err != nil {
+			t.Errorf("%s: %v", name, err)
+		}
+		if got, err := token.ParseIssuer(document); err != nil || !reflect.DeepEqual(got, issuer) {
+			t.Errorf("%s: %s is read as %+v, %v", name, document, got, err)
+		}
+	}
+}
+
 // TestKinds makes sure that every setup has a token of the same issuer that is not for the API, and refuses it.
 func TestKinds(t *testing.T) {
 	t.Parallel()
-	for _, setup := range load(t) {
-		if !slices.ContainsFunc(setup.Tokens, func(tok *setupToken) bool { return slices.Contains(kinds, tok.Kind) }) {
-			t.Errorf("%s has no refused token of the kinds %q", setup.Name, kinds)
+	for _, setup := range providers.Load(t) {
+		if !slices.ContainsFunc(setup.Tokens, func(tok *providers.Token) bool { return slices.Contains(providers.Kinds, tok.Kind) }) {
+			t.Errorf("%s has no refused token of the providers.Kinds %q", setup.Name, providers.Kinds)
 		}
 		for _, tok := range setup.Tokens {
-			if tok.Kind != "" && (tok.Refused == "" || !slices.Contains(kinds, tok.Kind)) {
-				t.Errorf("%s: %s: it is accepted, or its kind is none of %q", setup.Name, tok.Name, kinds)
+			if tok.Kind != "" && (tok.Refused == "" || !slices.Contains(providers.Kinds, tok.Kind)) {
+				t.Errorf("%s: %s: it is accepted, or its kind is none of %q", setup.Name, tok.Name, providers.Kinds)
 			}
 		}
 	}
@@ -106,40 +128,33 @@ func TestKinds(t *testing.T) {
 // or accepts a token that must be refused.
 func TestRequirements(t *testing.T) {
 	t.Parallel()
-	setups := map[string]*setup{}
-	for _, setup := range load(t) {
+	setups := map[string]*providers.Setup{}
+	for _, setup := range providers.Load(t) {
 		setups[setup.Name] = setup
 	}
-	keys()
-	type required struct {
-		section, setup string
-		issuer         token.Issuer
-	}
-	var all []required
-	for _, literal := range literals() {
-		all = append(all, required(literal))
-	}
+	providers.Keys()
+	all := guide.Literals()
 	for setup, issuer := range presets() {
 		provider, _, _ := strings.Cut(setup, "/")
-		all = append(all, required{"preset of " + provider, setup, issuer})
+		all = append(all, guide.Literal{Section: "preset of " + provider, Name: setup, Issuer: issuer})
 	}
 	needed := map[string]bool{} // by section and entry: one setup of a preset is enough
 	for _, one := range all {
 		try := func(name string, entries func(*token.Issuer) *map[string][]string) {
-			issuer := one.issuer
+			issuer := one.Issuer
 			for _, all := range []*map[string][]string{&issuer.RequiredClaims, &issuer.RequiredHeader} {
 				*all = maps.Clone(*all)
 			}
 			delete(*entries(&issuer), name)
-			key := one.section + ": " + name
-			synctest.Test(t, func(t *testing.T) { needed[key] = acceptsRefused(t, setups[one.setup], issuer) || needed[key] })
+			key := one.Section + ": " + name
+			synctest.Test(t, func(t *testing.T) { needed[key] = acceptsRefused(t, setups[one.Name], issuer) || needed[key] })
 		}
-		for name, values := range one.issuer.RequiredClaims {
+		for name, values := range one.Issuer.RequiredClaims {
 			if name != "iss" && !slices.Contains(values, "") {
 				try(name, func(i *token.Issuer) *map[string][]string { return &i.RequiredClaims })
 			}
 		}
-		for name := range one.issuer.RequiredHeader {
+		for name := range one.Issuer.RequiredHeader {
 			try(name, func(i *token.Issuer) *map[string][]string { return &i.RequiredHeader })
 		}
 	}
@@ -151,12 +166,12 @@ func TestRequirements(t *testing.T) {
 }
 
 // acceptsRefused reports whether a token that must be refused counts as one for the API.
-func acceptsRefused(t *testing.T, s *setup, issuer token.Issuer) bool {
+func acceptsRefused(t *testing.T, s *providers.Setup, issuer token.Issuer) bool {
 	t.Helper()
-	verifier, err := token.NewVerifier(issuer, token.WithTransport(s.provider()))
-	return err != nil || slices.ContainsFunc(s.Tokens, func(tok *setupToken) bool {
-		return tok.Refused != "" && slices.ContainsFunc(tok.variants(), func(variant *setupToken) bool {
-			raw, _ := s.token(t, variant)
+	verifier, err := token.NewVerifier(issuer, token.WithTransport(s.Provider()))
+	return err != nil || slices.ContainsFunc(s.Tokens, func(tok *providers.Token) bool {
+		return tok.Refused != "" && slices.ContainsFunc(tok.Variants(), func(variant *providers.Token) bool {
+			raw, _ := s.Sign(t, variant)
 			claims, err := verifier.Verify(t.Context(), raw)
 			return err == nil && claims.HasAudience(s.Audience)
 		})

@@ -8,7 +8,9 @@ import (
 	"testing/synctest"
 
 	"github.com/protoauthz/protoauthz/interceptor"
+	"github.com/protoauthz/protoauthz/interceptor/internal/guide"
 	"github.com/protoauthz/protoauthz/interceptor/internal/test/protos"
+	"github.com/protoauthz/protoauthz/interceptor/internal/test/providers"
 	"github.com/protoauthz/protoauthz/interceptor/policy"
 	"github.com/protoauthz/protoauthz/interceptor/token"
 )
@@ -18,13 +20,13 @@ import (
 func TestProviders(t *testing.T) {
 	t.Parallel()
 	issuers := presets()
-	for _, literal := range literals() {
-		if _, twice := issuers[literal.setup]; twice {
-			t.Errorf("%s has two issuers", literal.setup)
+	for _, literal := range guide.Literals() {
+		if _, twice := issuers[literal.Name]; twice {
+			t.Errorf("%s has two issuers", literal.Name)
 		}
-		issuers[literal.setup] = literal.issuer
+		issuers[literal.Name] = literal.Issuer
 	}
-	for _, setup := range load(t) {
+	for _, setup := range providers.Load(t) {
 		issuer, ok := issuers[setup.Name]
 		delete(issuers, setup.Name)
 		t.Run(setup.Name, func(t *testing.T) {
@@ -32,7 +34,7 @@ func TestProviders(t *testing.T) {
 			if !ok {
 				t.Fatal("there is no issuer")
 			}
-			keys()
+			providers.Keys()
 			synctest.Test(t, func(t *testing.T) { checkSetup(t, setup, issuer) })
 		})
 	}
@@ -41,23 +43,23 @@ func TestProviders(t *testing.T) {
 	}
 }
 
-func checkSetup(t *testing.T, s *setup, issuer token.Issuer) {
+func checkSetup(t *testing.T, s *providers.Setup, issuer token.Issuer) {
 	t.Helper()
-	verifier, err := token.NewVerifier(issuer, token.WithTransport(s.provider()))
+	verifier, err := token.NewVerifier(issuer, token.WithTransport(s.Provider()))
 	if err != nil {
 		t.Fatal(err)
 	}
 	judge := newJudge(t, s, verifier)
 	accepted := 0
 	for _, tok := range s.Tokens {
-		raw, iss := s.token(t, tok)
+		raw, iss := s.Sign(t, tok)
 		claims, err := verifier.Verify(t.Context(), raw)
 		if (tok.Want == nil) == (tok.Refused == "") {
 			t.Fatalf("%s: it must be either accepted or refused", tok.Name)
 		}
 		if tok.Refused != "" {
-			for _, variant := range tok.variants() {
-				raw, _ := s.token(t, variant)
+			for _, variant := range tok.Variants() {
+				raw, _ := s.Sign(t, variant)
 				if granted := judge.granted(raw); len(granted) > 0 {
 					t.Errorf("%s (%s): it grants %q", tok.Name, tok.Refused, granted)
 				}
@@ -79,7 +81,7 @@ func checkSetup(t *testing.T, s *setup, issuer token.Issuer) {
 	}
 }
 
-func checkClaims(t *testing.T, tok *setupToken, iss string, claims *token.Claims) {
+func checkClaims(t *testing.T, tok *providers.Token, iss string, claims *token.Claims) {
 	t.Helper()
 	want := tok.Want
 	caller := claims.Caller().String()
@@ -111,7 +113,7 @@ func checkClaims(t *testing.T, tok *setupToken, iss string, claims *token.Claims
 	}
 }
 
-// A judge calls methods of all kinds.
+// A judge calls methods of all providers.Kinds.
 type judge struct {
 	t             *testing.T
 	guard         *interceptor.Guard
@@ -126,7 +128,7 @@ const (
 
 // newJudge compiles a service for each model, and one for another API. Each has a method for every caller, for users,
 // for clients, and for each scope that stands somewhere in the setup.
-func newJudge(t *testing.T, s *setup, verifier *token.Verifier) *judge {
+func newJudge(t *testing.T, s *providers.Setup, verifier *token.Verifier) *judge {
 	t.Helper()
 	j := &judge{t: t, organizations: append([]string{"", foreignOrganization}, s.Organizations...), scopes: []string{foreignScope}}
 	for _, tok := range s.Tokens {
@@ -183,7 +185,7 @@ func (j *judge) granted(raw string) (granted []string) {
 }
 
 // wanted returns the methods that a token must grant.
-func (j *judge) wanted(tok *setupToken, caller token.Caller) (wanted []string) {
+func (j *judge) wanted(tok *providers.Token, caller token.Caller) (wanted []string) {
 	service, organizations := "Global", j.organizations // a global method does not ask for the organization
 	if tok.Want.Organization != "" {
 		service, organizations = "Resource", []string{tok.Want.Organization}

@@ -228,7 +228,7 @@ func TestUnverified(t *testing.T) {
 				continue
 			}
 			different[c.Want.Reason+" "+p.Reason]++
-			if !slices.Contains([]string{catalogue.Invalid.Reason, catalogue.Unavailable.Reason, catalogue.Busy.Reason, catalogue.Failed.Reason}, want.Reason) {
+			if !slices.Contains([]string{catalogue.Invalid.Reason, catalogue.Unavailable.Reason, catalogue.Unanswered.Reason, catalogue.Busy.Reason, catalogue.Failed.Reason}, want.Reason) {
 				t.Errorf("%s: explained as %+v, want %+v", name, p.answer(), want)
 				continue
 			}

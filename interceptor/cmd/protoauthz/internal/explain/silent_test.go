@@ -66,7 +66,7 @@ var steps = func() map[string]bool {
 		explain.CheckForm:          {catalogue.Malformed},
 		explain.CheckHeader:        {catalogue.Invalid},
 		explain.CheckTime:          {catalogue.Invalid, catalogue.Expired, catalogue.NotYetValid},
-		explain.CheckSignature:     {catalogue.Invalid, catalogue.Unavailable, catalogue.Busy, catalogue.Failed},
+		explain.CheckSignature:     {catalogue.Invalid, catalogue.Unavailable, catalogue.Unanswered, catalogue.Busy, catalogue.Failed},
 		explain.CheckClaims:        {catalogue.Invalid},
 		explain.CheckModel:         {catalogue.Audience, catalogue.Model},
 		explain.CheckCaller:        {catalogue.Caller},

@@ -42,6 +42,19 @@ func Escape(s string) string {
 
 func hidden(r rune) bool { return !unicode.IsPrint(r) }
 
+// Wrap breaks a text into lines of at most 100 bytes, unless a word is longer.
+func Wrap(text string) (lines []string) {
+	const width = 100
+	for _, word := range strings.Fields(text) {
+		if last := len(lines) - 1; last >= 0 && len(lines[last])+len(" ")+len(word) <= width {
+			lines[last] += " " + word
+		} else {
+			lines = append(lines, word)
+		}
+	}
+	return lines
+}
+
 // WriteJSON writes a document as indented JSON with invisible characters escaped.
 func WriteJSON(w io.Writer, document any) error {
 	var out bytes.Buffer

@@ -1,9 +1,9 @@
-package providers_test
+package guide
 
 import "github.com/protoauthz/protoauthz/interceptor/token"
 
 // servers are providers that run on one's own machines, too.
-func servers() []literal {
+func servers() []Literal {
 	adfs := token.Issuer{
 		URL:           "http://fs.acme.com/adfs/services/trust",
 		KeySetURL:     "https://fs.acme.com/adfs/discovery/keys",
@@ -120,7 +120,7 @@ func servers() []literal {
 		RequiredClaims: map[string][]string{"namespace": {"root"}},
 		ScopeClaims:    []string{"groups"},
 	}
-	return []literal{
+	return []Literal{
 		{"AD FS", "adfs", adfs},
 		{"Authelia", "authelia", authelia},
 		{"Authentik", "authentik", authentik},

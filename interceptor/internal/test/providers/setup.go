@@ -1,4 +1,6 @@
-package providers_test
+// Package providers has tokens in the documented shape of many providers. Its tests hold the presets and the
+// literals of the guide against the tokens.
+package providers
 
 import (
 	"crypto"
@@ -7,10 +9,10 @@ import (
 	"crypto/elliptic"
 	"crypto/rand"
 	"crypto/rsa"
+	"embed"
 	"encoding/json"
 	"fmt"
 	"maps"
-	"os"
 	"strconv"
 	"strings"
 	"sync"
@@ -19,25 +21,26 @@ import (
 	"github.com/protoauthz/protoauthz/interceptor/internal/test/tokens"
 )
 
-// A setup is one way to use a provider.
-type setup struct {
+// A Setup is one way to use a provider.
+type Setup struct {
 	Name          string
 	Metadata      map[string]json.RawMessage // documents, by URL
 	JWKS          string                     // the URL of the key set
-	Keys          []setupKey
+	Keys          []Key
 	Audience      string
 	Organizations []string
 	Header        map[string]any // of all tokens
-	Tokens        []*setupToken
+	Tokens        []*Token
 }
 
-type setupKey struct {
+// A Key is a key of the set.
+type Key struct {
 	Key     string
 	Members map[string]any
 }
 
-// A setupToken is a token that is accepted, with what it says, or refused.
-type setupToken struct {
+// A Token is a token that is accepted, with what it says, or refused.
+type Token struct {
 	Name, Key, Like, Raw string
 	Header, Claims       map[string]any
 	Want                 *struct {
@@ -45,23 +48,26 @@ type setupToken struct {
 		Scopes, Lacks                         []string
 	}
 	Refused string // why
-	Kind    string // of a refused token: one of kinds, or empty
+	Kind    string // of a refused token: one of Kinds, or empty
 }
 
-// kinds are the tokens that every setup must refuse one of. They come from the same issuer as the tokens that it accepts.
-var kinds = []string{"ID token", "other audience", "other client"}
+// Kinds are the tokens that every setup must refuse one of. They come from the same issuer as the tokens that it accepts.
+var Kinds = []string{"ID token", "other audience", "other client"}
 
-// load reads all setups.
-func load(t *testing.T) (all []*setup) {
+//go:embed testdata/*.json
+var testdata embed.FS
+
+// Load reads all setups.
+func Load(t testing.TB) (all []*Setup) {
 	t.Helper()
 	for _, name := range []string{"providers.json", "more.json"} {
-		text, err := os.ReadFile("testdata/" + name)
+		text, err := testdata.ReadFile("testdata/" + name)
 		if err != nil {
 			t.Fatal(err)
 		}
 		decoder := json.NewDecoder(strings.NewReader(string(text)))
 		decoder.UseNumber()
-		var setups []*setup
+		var setups []*Setup
 		if err := decoder.Decode(&setups); err != nil {
 			t.Fatal(err)
 		}
@@ -70,8 +76,8 @@ func load(t *testing.T) (all []*setup) {
 	return all
 }
 
-// keys are the keys of all setups.
-var keys = sync.OnceValue(func() map[string]crypto.Signer {
+// Keys returns the keys of all setups, which it makes once.
+var Keys = sync.OnceValue(func() map[string]crypto.Signer {
 	all := map[string]crypto.Signer{
 		"ec256": tokens.Must(ecdsa.GenerateKey(elliptic.P256(), rand.Reader)),
 		"ec384": tokens.Must(ecdsa.GenerateKey(elliptic.P384(), rand.Reader)),
@@ -84,14 +90,14 @@ var keys = sync.OnceValue(func() map[string]crypto.Signer {
 	return all
 })
 
-// provider serves the documents and the key set of the setup.
-func (s *setup) provider() *tokens.IDP {
+// Provider serves the documents and the key set of the setup.
+func (s *Setup) Provider() *tokens.IDP {
 	provider := tokens.NewIDP()
 	for url, document := range s.Metadata {
 		provider.Serve(url, tokens.Respond(200, string(document)))
 	}
 	if len(s.Keys) == 0 {
-		s.Keys = []setupKey{{"rsa1", map[string]any{"kid": "k1", "alg": "RS256", "use": "sig"}}}
+		s.Keys = []Key{{"rsa1", map[string]any{"kid": "k1", "alg": "RS256", "use": "sig"}}}
 	}
 	var jwks []string
 	for _, key := range s.Keys {
@@ -99,7 +105,7 @@ func (s *setup) provider() *tokens.IDP {
 		for name, value := range key.Members {
 			changes = append(changes, name, value)
 		}
-		jwks = append(jwks, (&tokens.Key{Private: keys()[key.Key]}).JWK(changes...))
+		jwks = append(jwks, (&tokens.Key{Private: Keys()[key.Key]}).JWK(changes...))
 	}
 	provider.Serve(s.JWKS, tokens.Respond(200, tokens.KeySet(jwks...)))
 	return provider
@@ -108,8 +114,8 @@ func (s *setup) provider() *tokens.IDP {
 // epoch is when the bubbles of testing/synctest begin, in seconds: 2000-01-01.
 const epoch = 946684800
 
-// token returns a token as the issuer signs it at the beginning of a bubble, and its `iss`.
-func (s *setup) token(t *testing.T, token *setupToken) (raw, iss string) {
+// Sign returns a token as the issuer signs it at the beginning of a bubble, and its `iss`.
+func (s *Setup) Sign(t testing.TB, token *Token) (raw, iss string) {
 	t.Helper()
 	if token.Raw != "" {
 		return token.Raw, ""
@@ -120,14 +126,14 @@ func (s *setup) token(t *testing.T, token *setupToken) (raw, iss string) {
 	}
 	iss, _ = claims["iss"].(string)
 	alg, _ := header["alg"].(string)
-	private := tokens.Key{Alg: alg, Private: keys()[key]}
+	private := tokens.Key{Alg: alg, Private: Keys()[key]}
 	return private.Mint(string(tokens.Must(json.Marshal(header))), string(tokens.Must(json.Marshal(claims)))), iss
 }
 
-// variants returns a token as it is, without the claims that only some ID tokens have, and with all of them.
-func (s *setupToken) variants() []*setupToken {
+// Variants returns a token as it is, without the claims that only some ID tokens have, and with all of them.
+func (s *Token) Variants() []*Token {
 	bare, whole := *s, *s
-	for variant, value := range map[*setupToken]any{&bare: nil, &whole: "x"} {
+	for variant, value := range map[*Token]any{&bare: nil, &whole: "x"} {
 		variant.Claims = map[string]any{"nonce": value, "at_hash": value, "c_hash": value}
 		for name, claim := range s.Claims {
 			if _, ok := variant.Claims[name]; !ok {
@@ -135,11 +141,11 @@ func (s *setupToken) variants() []*setupToken {
 			}
 		}
 	}
-	return []*setupToken{s, &bare, &whole}
+	return []*Token{s, &bare, &whole}
 }
 
 // merge returns the header, the claims and the key of a token that may be like another.
-func (s *setup) merge(t *testing.T, token *setupToken) (header, claims map[string]any, key string) {
+func (s *Setup) merge(t testing.TB, token *Token) (header, claims map[string]any, key string) {
 	t.Helper()
 	header, claims, key = maps.Clone(s.Header), map[string]any{}, "rsa1"
 	if token.Like != "" {

@@ -1,9 +1,9 @@
-package providers_test
+package guide
 
 import "github.com/protoauthz/protoauthz/interceptor/token"
 
 // workloads are providers of pipelines, deployments and machines. Their tokens have no scopes.
-func workloads() []literal {
+func workloads() []Literal {
 	aws := token.Issuer{
 		URL:               "https://a188ffe2-94b1-49e6-a35a-a937a3f68d5b.tokens.sts.global.api.aws",
 		Algorithms:        []string{"ES384"},
@@ -85,7 +85,7 @@ func workloads() []literal {
 		ClientTokens:      map[string][]string{"project_id": {"{client}"}},
 		OrganizationClaim: "owner_id",
 	}
-	return []literal{
+	return []Literal{
 		{"AWS", "aws/outbound-federation", aws},
 		{"Bitbucket Pipelines", "bitbucket-pipelines", bitbucket},
 		{"Buildkite", "buildkite", buildkite},

@@ -1,25 +1,9 @@
-package providers_test
+package guide
 
-import (
-	"slices"
-
-	"github.com/protoauthz/protoauthz/interceptor/token"
-)
-
-// A literal is an issuer of the guide in token/README.md.
-type literal struct {
-	section string // of the guide
-	setup   string // of the test data
-	issuer  token.Issuer
-}
-
-// literals are the issuers of the guide.
-func literals() []literal {
-	return slices.Concat(services(), moreServices(), servers(), workloads())
-}
+import "github.com/protoauthz/protoauthz/interceptor/token"
 
 // services are providers that users sign in with.
-func services() []literal {
+func services() []Literal {
 	asgardeo := token.Issuer{
 		URL:               "https://api.asgardeo.io/t/acme/oauth2/token",
 		Algorithms:        []string{"RS256"},
@@ -101,7 +85,7 @@ func services() []literal {
 		UserTokens:        map[string][]string{"type": {"userToken"}},
 		OrganizationClaim: "tenantId",
 	}
-	return []literal{
+	return []Literal{
 		{"Asgardeo", "asgardeo", asgardeo},
 		{"Azure AD B2C", "entra/b2c", b2c},
 		{"Clerk", "clerk/m2m", clerkMachines},
@@ -115,7 +99,7 @@ func services() []literal {
 }
 
 // moreServices are more of them.
-func moreServices() []literal {
+func moreServices() []Literal {
 	fusionAuth := token.Issuer{
 		URL:               "acme.com",
 		KeySetURL:         "https://acme.fusionauth.io/.well-known/jwks.json",
@@ -208,7 +192,7 @@ func moreServices() []literal {
 		ClientTokens:      map[string][]string{"sub": {"{client}"}},
 		OrganizationClaim: "org_id",
 	}
-	return []literal{
+	return []Literal{
 		{"FusionAuth", "fusionauth/default-issuer", fusionAuth},
 		{"Google Identity-Aware Proxy", "google/iap", iap},
 		{"Kinde", "kinde", kinde},

@@ -1,0 +1,131 @@
+package main
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"slices"
+	"strings"
+
+	"go.yaml.in/yaml/v3"
+
+	"github.com/protoauthz/protoauthz/interceptor/token"
+)
+
+// readIssuer reads an issuer from a file in JSON or YAML: JSON begins with a brace.
+func readIssuer(name string) (token.Issuer, error) {
+	document, err := os.ReadFile(name) //nolint:gosec // the user's own
+	if err != nil {
+		return token.Issuer{}, fmt.Errorf("-issuer-file: %w", err)
+	}
+	if document, err = utf8Of(document); err == nil && !bytes.HasPrefix(bytes.TrimSpace(document), []byte("{")) {
+		document, err = yamlToJSON(document)
+	}
+	if err != nil {
+		return token.Issuer{}, fmt.Errorf("-issuer-file: %s: %w", name, err)
+	}
+	issuer, err := token.ParseIssuer(document)
+	if err != nil {
+		return token.Issuer{}, fmt.Errorf("-issuer-file: %s: %w", name, err)
+	}
+	return issuer, nil
+}
+
+// yamlToJSON returns a YAML document as JSON, for a strict parser. The error names every value that YAML could read
+// in another way than its author.
+func yamlToJSON(document []byte) ([]byte, error) {
+	decoder := yaml.NewDecoder(bytes.NewReader(document))
+	var root yaml.Node
+	if err := decoder.Decode(&root); errors.Is(err, io.EOF) {
+		return nil, errors.New("the file is empty: write an issuer in JSON or YAML")
+	} else if err != nil {
+		return nil, errors.New("it is neither a JSON object nor YAML: a text that begins with *, ! or { needs quotes") // err repeats the file
+	}
+	if err := decoder.Decode(new(yaml.Node)); !errors.Is(err, io.EOF) {
+		return nil, errors.New("it has more than one YAML document: write one issuer in a file")
+	}
+	var w yamlWriter
+	w.write(root.Content[0])
+	return w.out.Bytes(), errors.Join(w.faults...)
+}
+
+// A yamlWriter writes YAML as JSON.
+type yamlWriter struct {
+	out    bytes.Buffer
+	faults []error
+}
+
+func (w *yamlWriter) fault(node *yaml.Node, text string) {
+	w.faults = append(w.faults, fmt.Errorf("line %d: %s", node.Line, text))
+}
+
+func (w *yamlWriter) write(node *yaml.Node) {
+	switch {
+	case node.Kind == yaml.AliasNode || node.Anchor != "":
+		w.fault(node, "an anchor or alias of YAML: write the value itself, and a text that begins with * or & in quotes")
+		return
+	case node.Style&yaml.TaggedStyle != 0:
+		w.fault(node, "a tag of YAML: write the value without it, and a text that begins with ! in quotes")
+		return
+	}
+	switch node.Kind {
+	case yaml.MappingNode:
+		w.out.WriteByte('{')
+		for n, child := range node.Content {
+			isName := n%2 == 0
+			if isName && n > 0 {
+				w.out.WriteByte(',')
+			}
+			if isName && (child.Kind != yaml.ScalarNode || !isText(child)) {
+				w.fault(child, "a name that is not a text: write the name in quotes")
+			}
+			w.write(child)
+			if isName {
+				w.out.WriteByte(':')
+			}
+		}
+		w.out.WriteByte('}')
+	case yaml.SequenceNode:
+		w.out.WriteByte('[')
+		for n, child := range node.Content {
+			if n > 0 {
+				w.out.WriteByte(',')
+			}
+			w.write(child)
+		}
+		w.out.WriteByte(']')
+	default:
+		w.writeScalar(node)
+	}
+}
+
+func (w *yamlWriter) writeScalar(node *yaml.Node) {
+	switch {
+	case isText(node):
+		text, _ := json.Marshal(node.Value) // a string has no error
+		w.out.Write(text)
+	case node.Value == "true" || node.Value == "false": // the parser knows where a boolean may stand
+		w.out.WriteString(node.Value)
+	default:
+		w.fault(node, `YAML may read the value as a number, a date, a boolean or null: write a text in quotes, as "1" and "yes", and a boolean as true or false`)
+	}
+}
+
+// isText reports whether every version of YAML reads a scalar as a text.
+func isText(node *yaml.Node) bool {
+	const quoted = yaml.SingleQuotedStyle | yaml.DoubleQuotedStyle | yaml.LiteralStyle | yaml.FoldedStyle
+	if node.Style&quoted != 0 {
+		return true
+	}
+	booleans := []string{"y", "n", "yes", "no", "on", "off"}
+	return node.Tag == "!!str" && !slices.Contains(booleans, strings.ToLower(node.Value)) && !looksNumeric(node.Value)
+}
+
+// looksNumeric reports whether a text is made of what numbers and dates are made of, such as 12:30, a number of base
+// 60 in YAML 1.1.
+func looksNumeric(text string) bool {
+	return strings.ContainsAny(text, "0123456789") && strings.Trim(text, "0123456789:._+-TtZz ") == ""
+}
