@@ -10,6 +10,9 @@
 // required claim, or that has a claim of the wrong type. It trims, folds and guesses
 // nothing. Keys come from the issuer's own key set (RFC 7517).
 //
+// An [Introspector] asks the issuer about opaque tokens (RFC 7662). [WithIntrospector] makes a Verifier accept both
+// kinds. A verifier of your own, such as one for API keys, makes its claims with [NewClaims].
+//
 // The package finds out who the caller is, and does not decide what the caller may do.
 // Package interceptor decides that, by audience, scopes and organization.
 package token
