@@ -82,25 +82,27 @@ func isSigned(contentType string) bool {
 
 // An endpointURL is the URL of the introspection endpoint, as the issuer's metadata names it.
 type endpointURL struct {
-	mu      sync.Mutex
-	url     string
-	err     error
-	asked   time.Time // the end of the last attempt
-	refused bool      // the last attempt has failed
+	mu    sync.Mutex
+	url   string
+	err   error     // of the last attempt
+	asked time.Time // the end of the last attempt
 }
 
-// get returns the URL. One call at a time asks for the metadata, and others wait.
+// get returns the URL. One call at a time asks for the metadata, and others wait. A URL that was found serves on if
+// the metadata cannot be had within a second, so that the call has time left to ask about its token.
 func (e *endpointURL) get(ctx context.Context, i *Introspector) (string, error) {
 	if i.IntrospectionURL != "" {
 		return i.IntrospectionURL, nil
 	}
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	pause := softAge
-	if e.err != nil {
-		pause = minRetry
+	pause, wait := minRetry, endpoint.Timeout
+	if e.url != "" {
+		pause, wait = softAge, maxWait/2
 	}
 	if now := time.Now(); e.asked.IsZero() || now.Sub(e.asked) >= pause {
+		ctx, cancel := context.WithTimeout(ctx, wait)
+		defer cancel()
 		var found string
 		if found, e.err = i.discover(ctx); e.err == nil {
 			e.url = found
@@ -110,7 +112,7 @@ func (e *endpointURL) get(ctx context.Context, i *Introspector) (string, error) 
 	if e.url == "" {
 		return "", e.err
 	}
-	return e.url, nil // also while the metadata is away
+	return e.url, nil
 }
 
 // discover finds the URL of the introspection endpoint in the issuer's metadata. A client with a certificate may have
