@@ -3,9 +3,11 @@ package token_test
 import (
 	"encoding/base64"
 	"encoding/json"
+	"errors"
 	"regexp"
 	"strings"
 	"testing"
+	"testing/synctest"
 
 	"github.com/golang-jwt/jwt/v5"
 
@@ -96,6 +98,36 @@ func TestBentJWTs(t *testing.T) {
 			t.Errorf("%s: the issuer is asked: %t, %t", name, alone, both)
 		}
 	}
+}
+
+// TestTrialsUnasked makes sure that a Verifier with an Introspector verifies JWTs as a Verifier without one does, and that
+// the issuer is asked about none of them.
+func TestTrialsUnasked(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		endpoint := &fakeIssuer{answer: says(saying()), idp: newIDP(jwksOf(all...)...)} // it would accept everything
+		introspector := newIntrospector(t, endpoint, token.Introspection{Limit: 100_000})
+		alone, both := newVerifier(t, endpoint), newVerifier(t, endpoint, token.WithIntrospector(introspector))
+		jwts := 0
+		for _, trial := range scene.Trials() {
+			if !lenient(trial.Raw) {
+				continue
+			}
+			jwts++
+			_, want := alone.Verify(t.Context(), trial.Raw)
+			_, err := both.Verify(t.Context(), trial.Raw)
+			checkError(t, err, want)
+			if _, err := introspector.Verify(t.Context(), trial.Raw); !errors.Is(err, token.ErrMalformed) {
+				t.Errorf("%s: an Introspector answers %v", trial, err)
+			}
+			if endpoint.count() > 0 {
+				t.Fatalf("%s: the issuer is asked", trial)
+			}
+		}
+		if jwts < 400 {
+			t.Errorf("only %d trials", jwts)
+		}
+	})
 }
 
 // TestOpaqueForms makes sure that tokens that nobody takes for a JWT are opaque.

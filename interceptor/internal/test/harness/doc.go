@@ -22,6 +22,9 @@
 // The last lines tell over how many combinations of transport and stream type the case was called. With -race or
 // -short a case takes only some of them.
 //
+// A case whose claims decide is called with an opaque token too, by TestOpaqueCatalogue: see
+// [catalogue.OpaqueCases].
+//
 // The behaviour of a stream's handler is a case of [Streams]: streams_judge.go is about messages,
 // streams_release.go about header and trailer, streams_expiry.go about time, streams_send.go about a Send at
 // the end, and streams_panic.go about panics. The test is TestStreams in the same packages; in package
