@@ -54,9 +54,9 @@ func TestNewClaims(t *testing.T) {
 		"without an audience":  {func(v *token.ClaimValues) { v.Audience = nil }, map[string]interceptor.Reason{"Read": audienceMismatch, "Authenticated": audienceMismatch, "Token": audienceMismatch, "Member": audienceMismatch}},
 		"for another audience": {func(v *token.ClaimValues) { v.Audience = []string{api + "/"} }, map[string]interceptor.Reason{"Read": audienceMismatch, "Authenticated": audienceMismatch}},
 		"without scopes":       {func(v *token.ClaimValues) { v.Scopes = nil }, map[string]interceptor.Reason{"Read": interceptor.ReasonScopeInsufficient, "Authenticated": ""}},
-		"expired":              {func(v *token.ClaimValues) { v.Expiry = time.Now() }, map[string]interceptor.Reason{"Read": expired.reason, "Public": ""}},
-		"no longer good":       {func(v *token.ClaimValues) { v.Deadline = time.Now() }, map[string]interceptor.Reason{"Read": expired.reason}},
-		"good for some time":   {func(v *token.ClaimValues) { v.Deadline = time.Now().Add(time.Hour / 2) }, map[string]interceptor.Reason{"Read": ""}},
+		"expired":              {func(v *token.ClaimValues) { v.Expiry = time.Now().Add(-time.Hour) }, map[string]interceptor.Reason{"Read": expired.reason, "Public": ""}},
+		"no longer good":       {func(v *token.ClaimValues) { v.Deadline = time.Now().Add(-time.Hour) }, map[string]interceptor.Reason{"Read": expired.reason}},
+		"good for some time":   {func(v *token.ClaimValues) { v.Deadline = v.Expiry.Add(-time.Minute) }, map[string]interceptor.Reason{"Read": ""}},
 		"without an expiry": {func(v *token.ClaimValues) { v.Deadline, v.Expiry = v.Expiry, time.Time{} }, map[string]interceptor.Reason{
 			"Read": "", "Token": model.reason,
 		}},

@@ -91,18 +91,18 @@ func TestAnswerAge(t *testing.T) {
 						t.Errorf("the deadline is %v, %v", claims.Deadline(), err)
 					}
 					// The last tenth is for calls that have begun.
-					time.Sleep(age/10*9 - 1)
+					time.Sleep(age/10*9 - 1) // the bubble's clock
 					expect(t, introspector, l, opaqueToken, nil, 1)
-					time.Sleep(1)
+					time.Sleep(time.Nanosecond) // the bubble's clock
 					expect(t, introspector, l, opaqueToken, nil, 2)
 					l.active.Delete(opaqueToken)
-					time.Sleep(age/10*9 - 1)
+					time.Sleep(age/10*9 - 1) // the bubble's clock
 					expect(t, introspector, l, opaqueToken, nil, 2)
-					time.Sleep(1)
+					time.Sleep(time.Nanosecond) // the bubble's clock
 					expect(t, introspector, l, opaqueToken, token.ErrInvalid, 3)
-					time.Sleep(10*time.Second - 1)
+					time.Sleep(10*time.Second - 1) // the bubble's clock
 					expect(t, introspector, l, opaqueToken, token.ErrInvalid, 3)
-					time.Sleep(1)
+					time.Sleep(time.Nanosecond) // the bubble's clock
 					l.active.Store(opaqueToken, true)
 					expect(t, introspector, l, opaqueToken, nil, 4)
 				})
@@ -122,7 +122,7 @@ func TestAnswerExpiry(t *testing.T) {
 		for time.Now().Unix() < epoch+15 {
 			_, err := introspector.Verify(t.Context(), opaqueToken)
 			checkError(t, err, nil)
-			time.Sleep(100 * time.Millisecond)
+			time.Sleep(100 * time.Millisecond) // the bubble's clock
 		}
 		requests := l.count()
 		if requests > 10 {
@@ -130,7 +130,7 @@ func TestAnswerExpiry(t *testing.T) {
 		}
 		for range 100 {
 			expect(t, introspector, l, opaqueToken, token.ErrExpired, requests)
-			time.Sleep(time.Second)
+			time.Sleep(time.Second) // the bubble's clock
 		}
 	})
 }
@@ -157,7 +157,7 @@ func TestOneRequest(t *testing.T) {
 					checkError(t, err, want)
 				})
 			}
-			time.Sleep(time.Millisecond)
+			time.Sleep(time.Millisecond) // the bubble's clock
 			cancel()
 			calls.Wait()
 			if n := l.count(); n != 1 {
@@ -192,7 +192,7 @@ func TestMadeUp(t *testing.T) {
 						}
 					})
 					if n%10 == 9 {
-						time.Sleep(10 * time.Millisecond)
+						time.Sleep(10 * time.Millisecond) // the bubble's clock
 					}
 				}
 				if took := time.Since(start); took != 10*time.Second {
@@ -227,8 +227,8 @@ func TestNoEviction(t *testing.T) {
 		for n, raw := range good {
 			expect(t, introspector, l, raw, nil, n+1)
 		}
-		time.Sleep(time.Second)
-		const flood = 20_000 // twenty times as many as refusals are kept
+		time.Sleep(time.Second) // the bubble's clock
+		const flood = 20_000    // twenty times as many as refusals are kept
 		for n := range flood {
 			if _, err := introspector.Verify(t.Context(), fmt.Sprint("made-up-", n)); !errors.Is(err, token.ErrInvalid) {
 				t.Fatal(err)
@@ -260,19 +260,19 @@ func TestKnownTokens(t *testing.T) {
 			expect(t, introspector, l, raw, nil, requests)
 		}
 		for range 3 {
-			time.Sleep(2 * time.Minute)
+			time.Sleep(2 * time.Minute) // the bubble's clock
 			flood()
 			requests++
 			expect(t, introspector, l, "a", nil, requests)
 		}
 		l.active.Delete("a")
-		time.Sleep(2 * time.Minute)
+		time.Sleep(2 * time.Minute) // the bubble's clock
 		flood()
 		requests++
 		expect(t, introspector, l, "a", token.ErrInvalid, requests) // at once
 		requests++
 		expect(t, introspector, l, "b", nil, requests)
-		time.Sleep(10 * time.Second)
+		time.Sleep(10 * time.Second) // the bubble's clock
 		flood()
 		expect(t, introspector, l, "a", token.ErrBusy, requests) // no longer known
 		expect(t, introspector, l, "b", nil, requests)
@@ -308,13 +308,13 @@ func TestKnownAtOnce(t *testing.T) {
 		if got := all(t, introspector); got != [2]int{known, 0} {
 			t.Errorf("first %v", got)
 		}
-		time.Sleep(time.Minute)
+		time.Sleep(time.Minute) // the bubble's clock
 		l.peak.Store(0)
 		l.delay = 500 * time.Millisecond
 		if got := all(t, introspector); got != [2]int{known, 0} || l.peak.Load() != 100 {
 			t.Errorf("%v, %d at once", got, l.peak.Load())
 		}
-		time.Sleep(time.Minute)
+		time.Sleep(time.Minute)   // the bubble's clock
 		l.delay = 6 * time.Second // longer than a flight takes
 		before := l.count()
 		if got := all(t, introspector); got != [2]int{0, known} || l.count() != before+100 {
@@ -324,7 +324,7 @@ func TestKnownAtOnce(t *testing.T) {
 		if _, err := introspector.Verify(t.Context(), "new"); err != nil {
 			t.Errorf("a new token waits: %v", err)
 		}
-		time.Sleep(10 * time.Second)
+		time.Sleep(10 * time.Second) // the bubble's clock
 		if got := all(t, introspector); got != [2]int{known, 0} {
 			t.Errorf("afterwards %v", got)
 		}
@@ -368,7 +368,7 @@ func TestRawNotKept(t *testing.T) { //nolint:paralleltest // it searches the mem
 func heap(t *testing.T) []byte {
 	t.Helper()
 	name := filepath.Join(t.TempDir(), "heap")
-	file := must(os.Create(name)) //nolint:gosec // the test's own
+	file := must(os.Create(name))
 	for range 3 {
 		runtime.GC()
 	}
@@ -376,5 +376,5 @@ func heap(t *testing.T) []byte {
 	if err := file.Close(); err != nil {
 		t.Fatal(err)
 	}
-	return must(os.ReadFile(name)) //nolint:gosec // the test's own
+	return must(os.ReadFile(name))
 }

@@ -103,7 +103,7 @@ func TestOutages(t *testing.T) {
 				if _, err := introspector.Verify(t.Context(), opaqueToken); err != nil {
 					t.Errorf("while the answer is good: %v", err)
 				}
-				time.Sleep(time.Minute)
+				time.Sleep(time.Minute) // the bubble's clock
 				_, err := introspector.Verify(t.Context(), opaqueToken)
 				checkError(t, err, token.ErrVerifierUnavailable)
 				endpoint.answer = says(inactive)
@@ -178,7 +178,7 @@ func TestHanging(t *testing.T) {
 						t.Errorf("%d requests, want %d", n, test.requests)
 					}
 				}
-				time.Sleep(6 * time.Second)
+				time.Sleep(6 * time.Second) // the bubble's clock
 				synctest.Wait()
 				if n := runtime.NumGoroutine(); n > before {
 					t.Errorf("%d goroutines, and %d before", n, before)
@@ -191,7 +191,7 @@ func TestHanging(t *testing.T) {
 				if took := time.Since(start); took != time.Second {
 					t.Errorf("a call that ends after a second waits %v", took)
 				}
-				time.Sleep(6 * time.Second)
+				time.Sleep(6 * time.Second) // the bubble's clock
 			})
 		})
 	}
@@ -238,7 +238,7 @@ func TestDiscoveredEndpoint(t *testing.T) {
 					return
 				}
 				endpoint.idp.Serve(discoveryURL, respond(200, good))
-				time.Sleep(time.Second)
+				time.Sleep(time.Second) // the bubble's clock
 				if _, err := introspector.Verify(t.Context(), opaqueToken); err != nil {
 					t.Errorf("a second later: %v", err)
 				}
@@ -270,7 +270,7 @@ func TestMetadataAway(t *testing.T) {
 				}
 				endpoint.idp.Serve(discoveryURL, away)
 				for n := range 60 {
-					time.Sleep(time.Minute)
+					time.Sleep(time.Minute) // the bubble's clock
 					if _, err := introspector.Verify(t.Context(), madeUp()); err != nil {
 						t.Errorf("after %d minutes: %v", n+1, err)
 					}

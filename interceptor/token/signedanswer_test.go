@@ -242,15 +242,15 @@ func TestSignedRotation(t *testing.T) {
 		}
 		verify(first, nil)
 		verify(second, token.ErrVerifierUnavailable) // not in the set yet
-		time.Sleep(time.Minute)
+		time.Sleep(time.Minute)                      // the bubble's clock
 		for _, k := range []*key{second, third} {
 			endpoint.idp.Serve(keySetURL, respond(200, keySet(k.JWK())))
 			verify(k, nil)
-			time.Sleep(time.Minute)
+			time.Sleep(time.Minute) // the bubble's clock
 		}
 		verify(first, token.ErrVerifierUnavailable)
 		verify(second, token.ErrVerifierUnavailable)
-		time.Sleep(time.Minute)
+		time.Sleep(time.Minute) // the bubble's clock
 		verify(third, nil)
 	})
 }
