@@ -96,13 +96,14 @@ func (e *endpointURL) get(ctx context.Context, i *Introspector) (string, error) 
 	}
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	pause, wait := minRetry, endpoint.Timeout
+	pause := minRetry
 	if e.url != "" {
-		pause, wait = softAge, maxWait/2
+		pause = softAge
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithTimeout(ctx, maxWait/2)
+		defer cancel()
 	}
 	if now := time.Now(); e.asked.IsZero() || now.Sub(e.asked) >= pause {
-		ctx, cancel := context.WithTimeout(ctx, wait)
-		defer cancel()
 		var found string
 		if found, e.err = i.discover(ctx); e.err == nil {
 			e.url = found
