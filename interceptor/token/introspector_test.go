@@ -154,7 +154,7 @@ func TestIntrospection(t *testing.T) {
 		checkConfidential(t, fmt.Sprintf("%+v %q", err, err), raw, opaqueToken)
 		for given, want := range map[string]error{
 			"": token.ErrMalformed, "=": token.ErrMalformed, "a b": token.ErrMalformed, "a,b": token.ErrMalformed, "é": token.ErrMalformed, "a=b": token.ErrMalformed,
-			strings.Repeat("x", token.MaxBytes+1): token.ErrMalformed, strings.Repeat("x", token.MaxBytes): token.ErrInvalid,
+			strings.Repeat("x", token.MaxBytes+1): token.ErrMalformed, strings.Repeat("x", 4<<10): token.ErrInvalid,
 		} {
 			before := endpoint.count()
 			_, err := verify(given)
@@ -178,11 +178,14 @@ func TestIntrospection(t *testing.T) {
 func TestNoIntrospector(t *testing.T) {
 	t.Parallel()
 	for _, introspector := range []*token.Introspector{nil, new(token.Introspector)} {
-		for raw, want := range map[string]error{opaqueToken: token.ErrInvalid, "": token.ErrMalformed, "eyJhIjoxfQ.a.b": token.ErrMalformed} {
-			_, err := introspector.Verify(t.Context(), raw)
-			checkError(t, err, want)
-			_, err = introspector.Authenticate(t.Context(), []string{"Bearer " + raw})
-			checkError(t, err, want)
+		_, err := introspector.Verify(t.Context(), opaqueToken)
+		checkError(t, err, token.ErrInvalid)
+		_, err = introspector.Authenticate(t.Context(), []string{"Bearer " + opaqueToken})
+		checkError(t, err, token.ErrInvalid)
+		for _, raw := range []string{"", "eyJhIjoxfQ.a.b", strings.Repeat("x", token.MaxBytes+1)} {
+			if _, err := introspector.Verify(t.Context(), raw); err == nil {
+				t.Errorf("%.10q is accepted", raw)
+			}
 		}
 	}
 }

@@ -136,7 +136,7 @@ func TestOpaqueForms(t *testing.T) {
 	for _, raw := range []string{
 		opaqueToken, "x", "a.b.c", "..", ".", "-", "~", "+/", "ory_at_sGa2xYgbkZ8.s8Qb-1", "ghp_16C7e42F292c6912E7710c838347Ae178B4a", "2YotnFZFEjr1zCsicMWpAA==",
 		"3fa85f64-5717-4562-b3fc-2c963f66afa6", "v4.local.AAAAAAAAAAAAAAAAAAAAAAAAAAAA", encode([]byte("[1]")), encode([]byte("{")), encode([]byte("{}x")), encode([]byte(`{"a"`)),
-		encode([]byte(`"{}"`)), encode([]byte("null")), encode([]byte("{x}")), strings.Repeat("x", token.MaxBytes),
+		encode([]byte(`"{}"`)), encode([]byte("null")), encode([]byte("{x}")), strings.Repeat("x", 4<<10),
 	} {
 		if alone, both := askedFor(t, raw); !alone || !both {
 			t.Errorf("%.30q: the issuer is asked: %t, %t", raw, alone, both)
@@ -197,12 +197,13 @@ func FuzzOpaque(f *testing.F) {
 			isJWT = isJWT || err == nil
 		}
 		opaque := b64token.MatchString(raw) && len(raw) <= token.MaxBytes
+		const always = 4 << 10 // a longer token may be refused
 		segment, _, _ := strings.Cut(raw, ".")
 		likeObject := strings.HasPrefix(strings.TrimLeft(fromNode(segment), "\ufeff \t\r\n"), "{")
 		switch {
 		case alone && (isJWT || !opaque):
 			t.Errorf("%q goes to the issuer", raw)
-		case !alone && opaque && !likeObject:
+		case !alone && opaque && !likeObject && len(raw) <= always:
 			t.Errorf("%q does not go to the issuer", raw)
 		}
 	})

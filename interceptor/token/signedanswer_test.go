@@ -49,6 +49,9 @@ func verifySigned(t testing.TB, endpoint *fakeIssuer, changes ...func(*token.Iss
 	claims, err := introspector.Verify(t.Context(), opaqueToken)
 	checkSilent(t, err, opaqueToken)
 	checkConfidential(t, fmt.Sprintf("%v %+v", err, err), opaqueToken)
+	if err != nil && strings.Contains(err.Error(), "panicked") {
+		t.Error(err)
+	}
 	return claims, err
 }
 
@@ -160,6 +163,41 @@ func TestSignedAnswers(t *testing.T) {
 					t.Error("a signed answer is read without Introspection.AnswerAudience")
 				}
 			})
+		})
+	}
+}
+
+// TestSignedTexts makes sure that an error tells the operator what is wrong with a signed answer.
+func TestSignedTexts(t *testing.T) {
+	t.Parallel()
+	rs256Alone := func(i *token.Issuer) { i.Algorithms = []string{"RS256"} }
+	for _, test := range []struct {
+		answer string
+		change func(*token.Issuer)
+		want   string
+	}{
+		{"a.b", nil, "it has 2 segments"},
+		{signed(es256, envelope(), "typ", absent{}), nil, "it has no typ"},
+		{signed(es256, envelope(), "typ", "at+jwt"), nil, "its typ is not token-introspection+jwt"},
+		{signed(es256, envelope()), rs256Alone, "alg is not one of"},
+		{signed(es256, "[]"), nil, "its payload: "},
+		{signed(es256, envelope("iss", 1)), nil, "its iss is not Issuer.URL"},
+		{signed(es256, envelope("aud", "x")), nil, "its aud does not hold Introspection.AnswerAudience"},
+		{signed(es256, envelope("iat", 1)), nil, "its iat is not within 30s of this server's clock"},
+		{signed(es256, envelope("iat", "1")), nil, "its iat is not a number"},
+		{signed(es256, envelope("exp", 1)), nil, "its exp has passed"},
+		{signed(es256, envelope("exp", "1")), nil, "its exp is not a number"},
+		{signed(es256, envelope("token_introspection", 1)), nil, "its token_introspection is not an object"},
+		{signed(tokens.I2.ES256, envelope()), nil, "the signature"},
+	} {
+		synctest.Test(t, func(t *testing.T) {
+			if test.change == nil {
+				test.change = func(*token.Issuer) {}
+			}
+			_, err := verifySigned(t, &fakeIssuer{answer: saysSigned(test.answer)}, test.change)
+			if err == nil || !strings.Contains(err.Error(), test.want) || !strings.Contains(err.Error(), `issuer "https://idp.test/oidc": the signed answer: `) {
+				t.Errorf("%v, want %s", err, test.want)
+			}
 		})
 	}
 }
