@@ -4,7 +4,10 @@ import (
 	"encoding/json"
 	"fmt"
 	"maps"
+	"net/http"
+	"net/url"
 	"reflect"
+	"runtime"
 	"slices"
 	"strings"
 	"testing"
@@ -167,6 +170,20 @@ func TestAnswerTexts(t *testing.T) {
 		if err == nil || !strings.HasPrefix(err.Error(), prefix+want) || strings.HasSuffix(want, ": ") && !strings.HasSuffix(err.Error(), ": the issuer must correct it") {
 			t.Errorf("%.20q: %v", answer, err)
 		}
+	}
+	for want, fails := range map[string]func(url.Values) (*http.Response, error){
+		"the HTTP transport panicked":              func(url.Values) (*http.Response, error) { panic("transport") },
+		"the HTTP transport called runtime.Goexit": func(url.Values) (*http.Response, error) { runtime.Goexit(); return nil, nil },
+	} {
+		_, err := newIntrospector(t, &fakeIssuer{answer: fails}, token.Introspection{}).Verify(t.Context(), opaqueToken)
+		if err == nil || err.Error() != prefix+want {
+			t.Errorf("%v, want %s", err, want)
+		}
+	}
+	noFile := introspected(func(i *token.Issuer) { i.CAFile = "none.pem" })
+	_, err := must(token.NewIntrospector(noFile, token.Introspection{Client: basic()})).Verify(t.Context(), opaqueToken)
+	if checkError(t, err, token.ErrVerifierUnavailable); !strings.Contains(fmt.Sprint(err), "CAFile: ") {
+		t.Error(err)
 	}
 	for status, want := range map[int]string{
 		401: "the endpoint refused this server with status 401: check Introspection.Client, and that the issuer lets this client introspect tokens",

@@ -57,6 +57,9 @@ func TestNewClaims(t *testing.T) {
 		}},
 		"a client":         {func(v *token.ClaimValues) { v.Caller = token.CallerClient }, func(v *view) { v.Caller = token.CallerClient }},
 		"an issuer's name": {func(v *token.ClaimValues) { v.Issuer = "keys" }, func(v *view) { v.Issuer = "keys" }},
+		"odd scopes": {func(v *token.ClaimValues) { v.Scopes = []string{"!#[]~", "https://api.test/read?a=b"} }, func(v *view) {
+			v.Scopes = []string{"!#[]~", "https://api.test/read?a=b"}
+		}},
 		"many scopes": {func(v *token.ClaimValues) { v.Scopes = slices.Repeat([]string{"s", "r"}, 20) }, func(v *view) {
 			v.Scopes = slices.Repeat([]string{"s", "r"}, 20)
 		}},
@@ -122,12 +125,14 @@ func TestNewClaimsFaults(t *testing.T) {
 			v.Issuer, v.Subject, v.ClientID, v.ID, v.OrganizationID = "zebra99\x00a", "zebra99\x7fa", "zebra99\u0085a", "zebra99\na", "zebra99\x1ba"
 		}, []string{"Issuer" + control, "Subject" + control, "ClientID" + control, "ID" + control, "OrganizationID" + control}},
 		"not UTF-8": {func(v *token.ClaimValues) {
-			v.Issuer, v.Subject, v.ClientID = "zebra99\xff", "zebra99\xff", "zebra99\xc3"
+			v.Issuer, v.Subject, v.ClientID, v.Audience = "zebra99\xff", "zebra99\xff", "zebra99\xc3", []string{"zebra99\xff"}
 		}, []string{
-			"Issuer is not UTF-8", "Subject is not UTF-8", "ClientID is not UTF-8",
+			"Issuer is not UTF-8", "Subject is not UTF-8", "ClientID is not UTF-8", "Audience has a value that is not UTF-8",
 		}},
 		"audiences":       {func(v *token.ClaimValues) { v.Audience = []string{"zebra99", ""} }, []string{"Audience has an empty value"}},
 		"scopes":          {func(v *token.ClaimValues) { v.Scopes = []string{"read:a", "zebra99 zebra99", ""} }, []string{aScope}},
+		"a scope's space": {func(v *token.ClaimValues) { v.Scopes = []string{"zebra99 zebra99"} }, []string{aScope}},
+		"a scope's line":  {func(v *token.ClaimValues) { v.Scopes = []string{"zebra99\nzebra99"} }, []string{aScope}},
 		"a scope's quote": {func(v *token.ClaimValues) { v.Scopes = []string{`"zebra99"`} }, []string{aScope}},
 		"a scope beyond":  {func(v *token.ClaimValues) { v.Scopes = []string{"zebra99é"} }, []string{aScope}},
 		"a backslash":     {func(v *token.ClaimValues) { v.Scopes = []string{`zebra99\`} }, []string{aScope}},

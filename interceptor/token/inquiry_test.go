@@ -214,6 +214,22 @@ func TestMadeUp(t *testing.T) {
 	}
 }
 
+// TestWindow makes sure that a token beyond the limit is asked for a second after the one that it was too soon for.
+func TestWindow(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		l := newLedger("b", "c")
+		introspector := newIntrospector(t, l, token.Introspection{Limit: 1})
+		expect(t, introspector, l, "a", token.ErrInvalid, 1)
+		expect(t, introspector, l, "b", token.ErrBusy, 1)
+		time.Sleep(time.Second - 1) // the bubble's clock
+		expect(t, introspector, l, "b", token.ErrBusy, 1)
+		time.Sleep(time.Nanosecond) // the bubble's clock
+		expect(t, introspector, l, "b", nil, 2)
+		expect(t, introspector, l, "c", token.ErrBusy, 2)
+	})
+}
+
 // TestNoEviction makes sure that refusals push out no answer about a good token.
 func TestNoEviction(t *testing.T) {
 	t.Parallel()
@@ -284,15 +300,20 @@ func TestKnownTokens(t *testing.T) {
 func TestKnownAtOnce(t *testing.T) {
 	t.Parallel()
 	const known = 250
+	var waited atomic.Int64 // calls that were told that others are asked for
 	all := func(t *testing.T, introspector *token.Introspector) (errs [2]int) {
 		t.Helper()
 		var calls sync.WaitGroup
 		var failed atomic.Int64
+		waited.Store(0)
 		for n := range known {
 			calls.Go(func() {
 				if _, err := introspector.Verify(t.Context(), fmt.Sprint("known", n)); err != nil {
 					checkError(t, err, token.ErrVerifierUnavailable)
 					failed.Add(1)
+					if strings.HasSuffix(err.Error(), "too many requests are under way: the endpoint is too slow for the tokens in use") {
+						waited.Add(1)
+					}
 				}
 			})
 		}
@@ -323,6 +344,11 @@ func TestKnownAtOnce(t *testing.T) {
 		l.delay = 0
 		if _, err := introspector.Verify(t.Context(), "new"); err != nil {
 			t.Errorf("a new token waits: %v", err)
+		}
+		for n, told := range []int64{0, known - 100} { // from the second second to the fifth
+			if _ = all(t, introspector); waited.Load() != told {
+				t.Errorf("%d: %d calls know that others are asked for, want %d", n, waited.Load(), told)
+			}
 		}
 		time.Sleep(10 * time.Second) // the bubble's clock
 		if got := all(t, introspector); got != [2]int{known, 0} {
