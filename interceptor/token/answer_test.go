@@ -180,6 +180,18 @@ func TestAnswerTexts(t *testing.T) {
 			t.Errorf("%v, want %s", err, want)
 		}
 	}
+	discovered := introspected(func(i *token.Issuer) { i.IntrospectionURL = "" })
+	for metadata, want := range map[string]string{
+		discovery("issuer", otherIssuer): `discovery: the document's issuer is "https://idp2.test/oidc": `,
+		discovery():                      "discovery: the document has no introspection_endpoint: set Issuer.IntrospectionURL",
+	} {
+		endpoint := &fakeIssuer{idp: newIDP()}
+		endpoint.idp.Serve(discoveryURL, respond(200, metadata))
+		_, err := must(token.NewIntrospector(discovered, token.Introspection{Client: basic()}, token.WithTransport(endpoint))).Verify(t.Context(), opaqueToken)
+		if err == nil || !strings.HasPrefix(err.Error(), prefix+want) {
+			t.Errorf("%v, want %s", err, want)
+		}
+	}
 	noFile := introspected(func(i *token.Issuer) { i.CAFile = "none.pem" })
 	_, err := must(token.NewIntrospector(noFile, token.Introspection{Client: basic()})).Verify(t.Context(), opaqueToken)
 	if checkError(t, err, token.ErrVerifierUnavailable); !strings.Contains(fmt.Sprint(err), "CAFile: ") {

@@ -85,7 +85,7 @@ type endpointURL struct {
 	mu    sync.Mutex
 	url   string
 	err   error     // of the last attempt
-	asked time.Time // the end of the last attempt
+	asked time.Time // the end of the last attempt, or the zero time
 }
 
 // get returns the URL. One call at a time asks for the metadata, and others wait. A URL that was found serves on if
@@ -103,7 +103,7 @@ func (e *endpointURL) get(ctx context.Context, i *Introspector) (string, error) 
 		ctx, cancel = context.WithTimeout(ctx, maxWait/2)
 		defer cancel()
 	}
-	if now := time.Now(); e.asked.IsZero() || now.Sub(e.asked) >= pause {
+	if time.Since(e.asked) >= pause {
 		var found string
 		if found, e.err = i.discover(ctx); e.err == nil {
 			e.url = found

@@ -244,6 +244,44 @@ func TestDiscoveredEndpoint(t *testing.T) {
 	}
 }
 
+// TestAliases makes sure that a client with a certificate asks at the alias that the metadata has for it (RFC 8705 section
+// 5), if there is one.
+func TestAliases(t *testing.T) {
+	t.Parallel()
+	const elsewhere = "https://mtls.test/introspect"
+	alias := func(value any) string {
+		return discovery("introspection_endpoint", introspectionURL, "mtls_endpoint_aliases", value)
+	}
+	for name, test := range map[string]struct {
+		metadata string
+		client   token.ClientAuth
+		good     bool // the endpoint that is not an alias is asked
+	}{
+		"an alias":               {alias(map[string]string{"introspection_endpoint": elsewhere}), token.TLSClientAuth("api"), false},
+		"an alias over http":     {alias(map[string]string{"introspection_endpoint": "http://mtls.test"}), token.TLSClientAuth("api"), false},
+		"an alias that is null":  {alias(map[string]any{"introspection_endpoint": nil}), token.TLSClientAuth("api"), false},
+		"another endpoint's":     {alias(map[string]string{"token_endpoint": elsewhere}), token.TLSClientAuth("api"), true},
+		"none":                   {alias(map[string]string{}), token.TLSClientAuth("api"), true},
+		"no aliases":             {alias(absent{}), token.TLSClientAuth("api"), true},
+		"aliases that are none":  {alias("x"), token.TLSClientAuth("api"), true},
+		"an alias, and a secret": {alias(map[string]string{"introspection_endpoint": elsewhere}), basic(), true},
+	} {
+		synctest.Test(t, func(t *testing.T) {
+			endpoint := &fakeIssuer{answer: says(saying()), idp: newIDP()}
+			endpoint.idp.Serve(discoveryURL, respond(200, test.metadata))
+			made := introspected(func(i *token.Issuer) { i.IntrospectionURL = "" })
+			introspector := must(token.NewIntrospector(made, token.Introspection{Client: test.client}, token.WithTransport(endpoint)))
+			_, err := introspector.Verify(t.Context(), opaqueToken)
+			if (err == nil) != test.good || (endpoint.count() > 0) != test.good {
+				t.Errorf("%s: %v", name, err)
+			}
+			if asked := endpoint.idp.Count(elsewhere) > 0; asked != (name == "an alias") {
+				t.Errorf("%s: the alias is asked: %t", name, asked)
+			}
+		})
+	}
+}
+
 // TestMetadataAway makes sure that an endpoint that was found serves on while the metadata cannot be had.
 func TestMetadataAway(t *testing.T) {
 	t.Parallel()
