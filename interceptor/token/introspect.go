@@ -85,7 +85,7 @@ type endpointURL struct {
 	mu    sync.Mutex
 	url   string
 	err   error     // of the last attempt
-	asked time.Time // the end of the last attempt, or the zero time
+	asked time.Time // the end of the last attempt
 }
 
 // get returns the URL. One call at a time asks for the metadata, and others wait. A URL that was found serves on if
