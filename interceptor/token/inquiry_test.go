@@ -256,6 +256,24 @@ func TestNoEviction(t *testing.T) {
 	})
 }
 
+// TestSmallCache makes sure that a token that was pushed out is asked for again.
+func TestSmallCache(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		l := newLedger("a", "b", "c")
+		introspector := newIntrospector(t, l, token.Introspection{}, token.WithCache(1))
+		for n := range 9 {
+			claims, err := introspector.Verify(t.Context(), []string{"a", "b", "c"}[n%3])
+			if err != nil || claims.Subject() != "user_1" {
+				t.Errorf("%v, %v", claims, err)
+			}
+		}
+		if n := l.count(); n < 3 {
+			t.Errorf("%d requests", n)
+		}
+	})
+}
+
 // TestKnownTokens makes sure that a token that was active is asked for in spite of a flood, until it is withdrawn.
 func TestKnownTokens(t *testing.T) {
 	t.Parallel()
