@@ -25,6 +25,7 @@ type askedIssuer struct {
 	holds  int                // the answer that is held back, if any
 
 	requests atomic.Int64
+	verified atomic.Int64  // calls of the verifier
 	held     chan struct{} // closed when the answer is held back
 	release  chan struct{} // lets the answer go
 }
@@ -39,7 +40,10 @@ func (i *askedIssuer) verifier(t testing.TB) interceptor.Verifier {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return introspector
+	return VerifierFunc(func(ctx context.Context, raw string) (*token.Claims, error) {
+		i.verified.Add(1)
+		return introspector.Verify(ctx, raw)
+	})
 }
 
 // RoundTrip implements [http.RoundTripper].

@@ -13,36 +13,41 @@ import (
 	"github.com/protoauthz/protoauthz/interceptor/token"
 )
 
-// heldCases are about a Send and a Receive while the issuer has not answered again: nothing passes before.
+// heldCases are about a Send and a Receive while the issuer has not answered again: nothing passes before, and all that wait
+// take the same answer.
 func heldCases(renewing func(string, *askedIssuer, time.Duration, catalogue.Answer, func(*serving) error, ...func(*streamCase)) streamCase) []streamCase {
+	// passes makes sure that a step does not pass while the issuer has not answered.
+	passes := func(s *serving, i *askedIssuer, step func() error) error {
+		<-i.held
+		var passed atomic.Bool
+		var stepping sync.WaitGroup
+		var err error
+		stepping.Go(func() {
+			err = step()
+			passed.Store(true)
+		})
+		if HappensWithin(FewYields, passed.Load) {
+			s.Error("a message passes before the issuer has answered")
+		}
+		close(i.release)
+		stepping.Wait()
+		if n := i.verified.Load(); n != 2 {
+			s.Errorf("the token is verified %d times", n)
+		}
+		return err
+	}
 	var cases []streamCase
 	for name, test := range map[string]struct {
-		later string
-		want  catalogue.Answer
-	}{"is active": {active(), catalogue.Answer{}}, "is withdrawn": {withdrawn, catalogue.Invalid}} {
-		sent := then(1, test.later)
-		sent.holds = 2
-		answered := func(c *streamCase) {
-			if test.want == (catalogue.Answer{}) {
-				c.texts = []string{Acme}
-			}
-		}
-		// passes makes sure that a step does not pass while the issuer has not answered.
-		passes := func(s *serving, i *askedIssuer, step func() error) error {
-			<-i.held
-			var passed atomic.Bool
-			var stepping sync.WaitGroup
-			var err error
-			stepping.Go(func() {
-				err = step()
-				passed.Store(true)
-			})
-			if HappensWithin(FewYields, passed.Load) {
-				s.Error("a message passes before the issuer has answered")
-			}
-			close(i.release)
-			stepping.Wait()
-			return err
+		answers []string // the second is held back
+		want    catalogue.Answer
+	}{
+		"is active":                  {[]string{active(), active()}, catalogue.Answer{}},
+		"is withdrawn":               {[]string{active(), withdrawn, active()}, catalogue.Invalid},
+		"cannot be asked for":        {[]string{active(), away, active()}, catalogue.Unanswered},
+		"has other claims meanwhile": {[]string{active(), active("sub", "b"), active()}, catalogue.Invalid},
+	} {
+		held := func() *askedIssuer {
+			return &askedIssuer{holds: 2, answer: func(n int) string { return test.answers[n-1] }}
 		}
 		check := func(s *serving, err error) {
 			s.Helper()
@@ -52,16 +57,18 @@ func heldCases(renewing func(string, *askedIssuer, time.Duration, catalogue.Answ
 				s.refused(test.want, err)
 			}
 		}
+		answered := func(c *streamCase) {
+			if test.want == (catalogue.Answer{}) {
+				c.texts = []string{Acme}
+			}
+		}
+		sent, received := held(), held()
 		cases = append(cases, renewing("a Send waits, and the token "+name, sent, time.Minute, test.want, func(s *serving) error {
 			check(s, passes(s, sent, func() error { return s.send(Acme) }))
 			return nil
-		}, answered))
-		received := then(1, test.later)
-		received.holds = 2
-		cases = append(cases, renewing("a Receive waits, and the token "+name, received, time.Minute, test.want, func(s *serving) error {
-			organization, err := "", error(nil)
-			err = passes(s, received, func() error {
-				var err error
+		}, answered), renewing("a Receive waits, and the token "+name, received, time.Minute, test.want, func(s *serving) error {
+			var organization string
+			err := passes(s, received, func() (err error) {
 				organization, err = s.receive()
 				return err
 			})
