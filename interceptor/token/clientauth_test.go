@@ -11,6 +11,7 @@ import (
 	"crypto/x509"
 	"encoding/json"
 	"encoding/pem"
+	"errors"
 	"fmt"
 	"io"
 	"log"
@@ -141,6 +142,39 @@ func TestAssertion(t *testing.T) {
 					}
 				})
 			})
+		}
+	}
+}
+
+// TestCredentialsNotTold makes sure that no error repeats the form and the header of a request, which an endpoint may
+// repeat anywhere.
+func TestCredentialsNotTold(t *testing.T) {
+	t.Parallel()
+	for name, client := range map[string]token.ClientAuth{
+		"basic": basic(), "post": token.ClientSecretPost("api", clientSecret), "a key": token.PrivateKeyJWT("api", "ES256", "k", es256.Private),
+	} {
+		for _, status := range []int{0, 200, 307, 400, 401, 500} {
+			endpoint := new(fakeIssuer)
+			endpoint.answer = func(form url.Values) (*http.Response, error) {
+				repeated := form.Encode() + endpoint.last().Header.Get("Authorization")
+				if status == 0 {
+					return nil, errors.New(repeated)
+				}
+				return answers(status, repeated, "Location", "https://evil.test/"+repeated+"?"+repeated, "Www-Authenticate", repeated, "Content-Type", repeated)(form)
+			}
+			introspector := must(token.NewIntrospector(introspected(), token.Introspection{Client: client}, token.WithTransport(endpoint)))
+			_, err := introspector.Verify(t.Context(), opaqueToken)
+			checkError(t, err, token.ErrVerifierUnavailable)
+			sent := endpoint.last()
+			secrets := []string{opaqueToken, strings.TrimPrefix(sent.Header.Get("Authorization"), "Basic ")}
+			if sent.PostForm.Has("client_assertion") {
+				for part := range strings.SplitSeq(sent.PostForm.Get("client_assertion"), ".") {
+					secrets = append(secrets, part)
+				}
+			} else if name == "a key" {
+				t.Error("there is no assertion")
+			}
+			checkConfidential(t, fmt.Sprintf("%v %+v %#v", err, err, err), secrets...)
 		}
 	}
 }
