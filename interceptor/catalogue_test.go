@@ -20,21 +20,29 @@ import (
 // answer is the same everywhere, and holds nothing of the token.
 func TestCatalogue(t *testing.T) {
 	t.Parallel()
-	harness.Catalogue(t, func(t *testing.T, trust *catalogue.Trust) (ways []harness.Way) {
-		t.Helper()
-		guard := interceptor.New(trust, rules(t), interceptor.WithObserver(harness.Observe))
-		for installed, option := range map[string]connect.HandlerOption{
-			"HandlerOption": guard.HandlerOption(), "WithInterceptors": connect.WithInterceptors(guard.Interceptor()),
-		} {
-			mux := handlers{}.mux(option)
-			served := serve(t, mux)
-			inProcess := server{harness.ServeInProcess(mux, served.Records)}
-			for _, wire := range wires {
-				ways = append(ways, transport(wire, installed, served, inProcess))
-			}
+	harness.Catalogue(t, waysTo)
+}
+
+// TestOpaqueCatalogue makes the calls whose claims decide with opaque tokens.
+func TestOpaqueCatalogue(t *testing.T) {
+	t.Parallel()
+	harness.OpaqueCatalogue(t, waysTo)
+}
+
+func waysTo(t *testing.T, trust *catalogue.Trust) (ways []harness.Way) {
+	t.Helper()
+	guard := interceptor.New(trust, rules(t), interceptor.WithObserver(harness.Observe))
+	for installed, option := range map[string]connect.HandlerOption{
+		"HandlerOption": guard.HandlerOption(), "WithInterceptors": connect.WithInterceptors(guard.Interceptor()),
+	} {
+		mux := handlers{}.mux(option)
+		served := serve(t, mux)
+		inProcess := server{harness.ServeInProcess(mux, served.Records)}
+		for _, wire := range wires {
+			ways = append(ways, transport(wire, installed, served, inProcess))
 		}
-		return ways
-	})
+	}
+	return ways
 }
 
 // transport is a wire to a server of all services.

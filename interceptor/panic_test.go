@@ -231,3 +231,32 @@ func TestOutsidePanicRecovered(t *testing.T) { //nolint:paralleltest // it repla
 		}
 	}
 }
+
+// TestOutsidePanicLater makes sure that the panic of a verifier is logged when the token of an open stream is verified
+// again.
+func TestOutsidePanicLater(t *testing.T) { //nolint:paralleltest // it replaces the logger of the process
+	text := harness.Logged(t)
+	bubble(t, "later", func(t *testing.T) {
+		calls := 0
+		guard := interceptor.New(verifierFunc(func(context.Context, string) (*token.Claims, error) {
+			if calls++; calls > 1 {
+				explode("secret")
+			}
+			return token.NewClaims(token.ClaimValues{
+				Issuer: "keys", Subject: "a", Audience: []string{api}, Scopes: []string{"read:data"}, OrganizationID: acme,
+				Deadline: time.Now().Add(time.Minute), // the bubble's clock
+			})
+		}), rules(t))
+		err := newConn("Token", connect.StreamTypeServer, "").guardedBy(t.Context(), guard, func(ctx context.Context, _ connect.StreamingHandlerConn) error {
+			<-ctx.Done()
+			return nil
+		})
+		if refused(err) != failed {
+			t.Error(err)
+		}
+	})
+	line := text.String()
+	if !strings.Contains(line, `msg="protoauthz: the verifier panicked" procedure=/test.v1.Token/Server panic=string stack="`) || strings.Count(line, "\n") != 1 || strings.Contains(line, "secret") {
+		t.Errorf("logged %s", line)
+	}
+}

@@ -73,9 +73,9 @@ func (c *Call) renew() *Denial {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if r.denial == nil && !time.Now().Before(c.deadline()) {
-		r.denial = c.inRealm(r.verify(c))
+		r.denial = r.verify(c)
 	}
-	return r.denial
+	return own(r.denial) // each caller sets the realm
 }
 
 var errOtherParty = fmt.Errorf("%w: the claims of an open call's token have changed: the verifier must return the same issuer, subject, client and organization as when the call began", token.ErrInvalid)

@@ -43,46 +43,54 @@ var wires = []wire{
 // every wire and in process.
 func TestCatalogue(t *testing.T) {
 	t.Parallel()
-	harness.Catalogue(t, func(t *testing.T, trust *catalogue.Trust) (ways []harness.Way) {
-		t.Helper()
-		guard := interceptor.New(trust, harness.Rules(t), interceptor.WithObserver(harness.Observe))
-		handler := interceptor.DeadlineHandler(mount(newServer(guard, echo)))
-		served := harness.Serve(t, handler)
-		odd := harness.ServeInProcess(handler, served.Records)
-		for _, wire := range wires {
-			ways = append(ways, harness.Way{
-				Name: "v2 " + wire.name,
-				Carries: func(method catalogue.Method) bool {
-					return (!wire.get || method == catalogue.Unary) && (!wire.http1 || method != catalogue.Bidi)
-				},
-				ShowsHTTP: func(method catalogue.Method) bool { return wire.challenged && method == catalogue.Unary },
-				Records:   served.Records,
-				Logged:    served.Logged,
-				Call: func(ctx context.Context, c *catalogue.Case, method catalogue.Method, header http.Header) (harness.Answer, []string) {
-					to := served
-					if !c.Travels() {
-						to = odd
-					}
-					client := to.HTTP2
-					if wire.http1 {
-						client = to.HTTP1
-					}
-					answer, texts := call(ctx, connect.NewClient(connecthttp.NewTransport(client, to.URL, wire.options...)), c, method, header)
-					answer.Status = served.Find(header.Get(harness.Field)).Status()
-					return answer, texts
-				},
-			})
-		}
-		records := new(harness.Records)
-		inProcess := connect.NewClient(connectinprocess.New(newServer(guard, echo)))
-		return append(ways, harness.Way{
-			Name:    "v2 in process",
-			Records: records,
+	harness.Catalogue(t, waysTo)
+}
+
+// TestOpaqueCatalogue makes the calls whose claims decide with opaque tokens.
+func TestOpaqueCatalogue(t *testing.T) {
+	t.Parallel()
+	harness.OpaqueCatalogue(t, waysTo)
+}
+
+func waysTo(t *testing.T, trust *catalogue.Trust) (ways []harness.Way) {
+	t.Helper()
+	guard := interceptor.New(trust, harness.Rules(t), interceptor.WithObserver(harness.Observe))
+	handler := interceptor.DeadlineHandler(mount(newServer(guard, echo)))
+	served := harness.Serve(t, handler)
+	odd := harness.ServeInProcess(handler, served.Records)
+	for _, wire := range wires {
+		ways = append(ways, harness.Way{
+			Name: "v2 " + wire.name,
+			Carries: func(method catalogue.Method) bool {
+				return (!wire.get || method == catalogue.Unary) && (!wire.http1 || method != catalogue.Bidi)
+			},
+			ShowsHTTP: func(method catalogue.Method) bool { return wire.challenged && method == catalogue.Unary },
+			Records:   served.Records,
+			Logged:    served.Logged,
 			Call: func(ctx context.Context, c *catalogue.Case, method catalogue.Method, header http.Header) (harness.Answer, []string) {
-				ctx = harness.NewContext(ctx, records.Find(header.Get(harness.Field)))
-				return call(ctx, inProcess, c, method, header)
+				to := served
+				if !c.Travels() {
+					to = odd
+				}
+				client := to.HTTP2
+				if wire.http1 {
+					client = to.HTTP1
+				}
+				answer, texts := call(ctx, connect.NewClient(connecthttp.NewTransport(client, to.URL, wire.options...)), c, method, header)
+				answer.Status = served.Find(header.Get(harness.Field)).Status()
+				return answer, texts
 			},
 		})
+	}
+	records := new(harness.Records)
+	inProcess := connect.NewClient(connectinprocess.New(newServer(guard, echo)))
+	return append(ways, harness.Way{
+		Name:    "v2 in process",
+		Records: records,
+		Call: func(ctx context.Context, c *catalogue.Case, method catalogue.Method, header http.Header) (harness.Answer, []string) {
+			ctx = harness.NewContext(ctx, records.Find(header.Get(harness.Field)))
+			return call(ctx, inProcess, c, method, header)
+		},
 	})
 }
 

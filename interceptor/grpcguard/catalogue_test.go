@@ -25,26 +25,34 @@ import (
 // TestCatalogue makes all calls of the catalogue with a client of grpc-go to a server of grpc-go.
 func TestCatalogue(t *testing.T) {
 	t.Parallel()
-	harness.Catalogue(t, func(t *testing.T, trust *catalogue.Trust) []harness.Way {
-		t.Helper()
-		records := new(harness.Records)
-		guard := interceptor.New(trust, harness.Rules(t), interceptor.WithObserver(harness.Observe))
-		client := serve(t, records, guard)
-		return []harness.Way{{
-			Name:    "grpc-go",
-			Records: records,
-			Call: func(ctx context.Context, c *catalogue.Case, method catalogue.Method, header http.Header) (harness.Answer, []string) {
-				md := metadata.MD{}
-				for name, values := range header {
-					md[strings.ToLower(name)] = values
-				}
-				if !travels(c) {
-					return callInProcess(metadata.NewIncomingContext(ctx, md), records, guard, c, method)
-				}
-				return call(metadata.NewOutgoingContext(ctx, md), records, client, c, method)
-			},
-		}}
-	})
+	harness.Catalogue(t, waysTo)
+}
+
+// TestOpaqueCatalogue makes the calls whose claims decide with opaque tokens.
+func TestOpaqueCatalogue(t *testing.T) {
+	t.Parallel()
+	harness.OpaqueCatalogue(t, waysTo)
+}
+
+func waysTo(t *testing.T, trust *catalogue.Trust) []harness.Way {
+	t.Helper()
+	records := new(harness.Records)
+	guard := interceptor.New(trust, harness.Rules(t), interceptor.WithObserver(harness.Observe))
+	client := serve(t, records, guard)
+	return []harness.Way{{
+		Name:    "grpc-go",
+		Records: records,
+		Call: func(ctx context.Context, c *catalogue.Case, method catalogue.Method, header http.Header) (harness.Answer, []string) {
+			md := metadata.MD{}
+			for name, values := range header {
+				md[strings.ToLower(name)] = values
+			}
+			if !travels(c) {
+				return callInProcess(metadata.NewIncomingContext(ctx, md), records, guard, c, method)
+			}
+			return call(metadata.NewOutgoingContext(ctx, md), records, client, c, method)
+		},
+	}}
 }
 
 // travels reports whether grpc-go carries the header of a case.

@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 	"time"
+	"unicode/utf8"
 
 	"github.com/protoauthz/protoauthz/interceptor/internal/endpoint"
 )
@@ -50,28 +51,34 @@ func NewClaims(values ClaimValues) (*Claims, error) {
 	if values.Deadline.IsZero() {
 		values.Deadline = values.Expiry
 	}
-	if err := endpoint.JoinFaults(values.faults()); err != nil {
-		return nil, err
-	}
-	payload, err := json.Marshal(map[string]any{
-		"iss": values.Issuer, "sub": values.Subject, "client_id": values.ClientID, "jti": values.ID, "aud": values.Audience,
-		"scope": strings.Join(values.Scopes, " "), "organization_id": values.OrganizationID,
-	})
-	if err != nil {
-		return nil, errors.New("token: NewClaims: the values cannot be written as JSON")
-	}
 	set := &claimSet{
 		issuer: values.Issuer, subject: values.Subject, clientID: values.ClientID, id: values.ID, caller: values.Caller,
 		audience: slices.Clone(values.Audience), expiry: values.Expiry, deadline: values.Deadline,
-		payload: base64.RawURLEncoding.EncodeToString(payload),
+	}
+	faults := values.faults()
+	if set.readOrganizationAudiences(logtoOrganization) != nil {
+		faults = append(faults, errors.New("token: NewClaims: Audience names an organization that has a control character"))
+	}
+	if err := endpoint.JoinFaults(faults); err != nil {
+		return nil, err
 	}
 	set.setScopes(slices.Clone(values.Scopes))
 	if values.OrganizationID != "" {
 		set.organizationClaim = &values.OrganizationID
 	}
-	if err := set.readOrganizationAudiences(logtoOrganization); err != nil {
-		return nil, errors.New("token: NewClaims: Audience names an organization that has a control character")
+	payload, err := json.Marshal(struct { // an empty member would not count as absent
+		Issuer         string   `json:"iss"`
+		Subject        string   `json:"sub"`
+		ClientID       string   `json:"client_id,omitempty"`
+		ID             string   `json:"jti,omitempty"`
+		Audience       []string `json:"aud,omitempty"`
+		Scope          string   `json:"scope,omitempty"`
+		OrganizationID string   `json:"organization_id,omitempty"`
+	}{values.Issuer, values.Subject, values.ClientID, values.ID, values.Audience, strings.Join(values.Scopes, " "), values.OrganizationID})
+	if err != nil {
+		return nil, errors.New("token: NewClaims: the values cannot be written as JSON")
 	}
+	set.payload = base64.RawURLEncoding.EncodeToString(payload)
 	return &Claims{set}, nil
 }
 
@@ -101,11 +108,15 @@ func (v *ClaimValues) faults() (faults []error) {
 			fault("%s %w", part.name, err)
 		} else if checkIdentity(part.name, part.value) != nil {
 			fault("%s has a control character", part.name)
+		} else if !utf8.ValidString(part.value) {
+			fault("%s is not UTF-8", part.name)
 		}
 	}
 	for _, audience := range v.Audience {
 		if endpoint.IsBlank(audience) {
 			fault("Audience has an empty value: leave it out")
+		} else if !utf8.ValidString(audience) {
+			fault("Audience has a value that is not UTF-8")
 		}
 	}
 	for _, scope := range v.Scopes {

@@ -87,18 +87,22 @@ type endpointURL struct {
 	asked time.Time // the end of the last attempt
 }
 
-// get returns the URL. One call at a time asks for the metadata, and others wait.
+// get returns the URL. One call at a time asks for the metadata, and others wait. A URL that was found serves on if
+// the metadata cannot be had within a second, so that the call has time left to ask about its token.
 func (e *endpointURL) get(ctx context.Context, i *Introspector) (string, error) {
 	if i.reader.IntrospectionURL != "" {
 		return i.reader.IntrospectionURL, nil
 	}
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	pause := softAge
-	if e.err != nil {
-		pause = minRetry
+	pause := minRetry
+	if e.url != "" {
+		pause = softAge
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithTimeout(ctx, maxWait/2)
+		defer cancel()
 	}
-	if now := time.Now(); e.asked.IsZero() || now.Sub(e.asked) >= pause {
+	if time.Since(e.asked) >= pause {
 		var found string
 		if found, e.err = i.discover(ctx); e.err == nil {
 			e.url = found
@@ -108,7 +112,7 @@ func (e *endpointURL) get(ctx context.Context, i *Introspector) (string, error) 
 	if e.url == "" {
 		return "", e.err
 	}
-	return e.url, nil // also while the metadata is away
+	return e.url, nil
 }
 
 // discover finds the URL of the introspection endpoint in the issuer's metadata. A client with a certificate may have

@@ -83,6 +83,8 @@ func Signer(name string, key crypto.Signer) (sign func(header map[string]any, cl
 		return nil, fmt.Errorf("the algorithm %q is none of %q", name, Algorithms())
 	case key == nil, value.Kind() == reflect.Pointer && value.IsNil():
 		return nil, errors.New("the key is nil")
+	case value.Type() == reflect.TypeFor[ed25519.PrivateKey]() && value.Len() != ed25519.PrivateKeySize: // Public would panic
+		return nil, fmt.Errorf("the key has %d bytes, and an ed25519.PrivateKey has %d", value.Len(), ed25519.PrivateKeySize)
 	case !algorithm.fits(key.Public()):
 		return nil, fmt.Errorf("the key, a %T, is not of the kind that %s needs", key, name)
 	}

@@ -34,6 +34,7 @@ type Trust struct {
 	verifier *token.Verifier
 	idp      *tokens.IDP
 	issuers  []string
+	endpoint string // that is asked about opaque tokens, or empty
 }
 
 // NewTrusts makes the trusts, by name. A request for a URL that is not an issuer's goes to the network, where the
@@ -92,7 +93,7 @@ func (r *Trust) Verify(ctx context.Context, raw string) (*token.Claims, error) {
 // Strays returns the URLs that the verifier has requested and that are not an issuer's, sorted.
 func (r *Trust) Strays() []string {
 	return slices.DeleteFunc(r.idp.Requested(), func(url string) bool {
-		return slices.ContainsFunc(r.issuers, func(issuer string) bool {
+		return url == r.endpoint || slices.ContainsFunc(r.issuers, func(issuer string) bool {
 			i := tokens.Issuer{URL: issuer}
 			return url == i.DiscoveryURL() || url == i.KeySetURL()
 		})

@@ -43,26 +43,49 @@ type Answer struct {
 // must have the observer [Observe].
 func Catalogue(t *testing.T, transports func(t *testing.T, trust *catalogue.Trust) []Way) {
 	t.Helper()
-	attacker := listen(t)
 	trusts, err := catalogue.NewTrusts()
 	if err != nil {
 		t.Fatal(err)
 	}
+	attacker := listen(t)
+	cases := catalogue.Cases(attacker.url)
+	calls(t, attacker, cases, cases, trusts, transports)
+}
+
+// OpaqueCatalogue is [Catalogue] for the cases that make sense for opaque tokens: see [catalogue.OpaqueCases].
+func OpaqueCatalogue(t *testing.T, transports func(t *testing.T, trust *catalogue.Trust) []Way) {
+	t.Helper()
+	attacker := listen(t)
+	all := catalogue.Cases(attacker.url)
+	cases, trust, err := catalogue.OpaqueCases(all)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(cases) < 500 {
+		t.Errorf("only %d cases", len(cases))
+	}
+	calls(t, attacker, cases, append(all, cases...), map[string]*catalogue.Trust{catalogue.Opaque: trust}, transports)
+}
+
+// calls makes the calls of cases. Nothing may hold a secret of the cases in secret.
+func calls(t *testing.T, attacker *attacker, cases, secret []catalogue.Case, trusts map[string]*catalogue.Trust, transports func(t *testing.T, trust *catalogue.Trust) []Way) {
+	t.Helper()
 	ways := map[string][]Way{}
+	var some []Way
 	for name, trust := range trusts {
 		ways[name] = transports(t, trust)
+		some = ways[name]
 	}
-	cases := catalogue.Cases(attacker.url)
 	rows := map[string][]catalogue.Case{}
 	for _, c := range cases {
 		rows[c.Row] = append(rows[c.Row], c)
 	}
 	var seen sighting
 	t.Cleanup(func() { // after all cases
-		seen.checkSecrets(t, cases)
+		seen.checkSecrets(t, secret)
 		if flag.Lookup("test.run").Value.String() == "" && flag.Lookup("test.skip").Value.String() == "" {
 			seen.checkVolume(t)
-			seen.checkCoverage(t, rows, ways[catalogue.Both])
+			seen.checkCoverage(t, rows, some)
 			if seen.cases != len(cases) {
 				t.Errorf("%d cases ran, want all %d", seen.cases, len(cases))
 			}

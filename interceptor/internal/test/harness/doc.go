@@ -22,9 +22,13 @@
 // The last lines tell over how many combinations of transport and stream type the case was called. With -race or
 // -short a case takes only some of them.
 //
+// A case whose claims decide is called with an opaque token too, by TestOpaqueCatalogue: see
+// [catalogue.OpaqueCases].
+//
 // The behaviour of a stream's handler is a case of [Streams]: streams_judge.go is about messages,
-// streams_release.go about header and trailer, streams_expiry.go about time, streams_send.go about a Send at
-// the end, and streams_panic.go about panics. The test is TestStreams in the same packages; in package
+// streams_release.go about header and trailer, streams_expiry.go about time, streams_renewal.go about tokens that are
+// verified again, streams_verifier.go about the verifier meanwhile, streams_send.go about a Send at the end, and
+// streams_panic.go about panics. The test is TestStreams in the same packages; in package
 // interceptor the installation stands before the name of the case, as in 'TestStreams/HandlerOption/Bidi'.
 // Keep the state of a case inside of its function, since each run makes the cases anew.
 //

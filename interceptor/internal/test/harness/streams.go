@@ -88,7 +88,8 @@ type streamCase struct {
 	handler func(*serving) error
 	// Reports whether the framework can make the call. Nil means always.
 	needs    func(*Framework, catalogue.Method) bool
-	lifetime time.Duration // of the token; an hour by default, with and without an end of streams
+	lifetime time.Duration                         // of the token; an hour by default, with and without an end of streams
+	verifier func(testing.TB) interceptor.Verifier // in place of a verifier whose tokens have the lifetime
 	options  []interceptor.Option
 	wire     Wire
 	observe  func(*serving, interceptor.Event) // or nil
@@ -118,7 +119,7 @@ func (c *streamCase) fits(framework *Framework, method catalogue.Method) bool {
 }
 
 func streamCases() []streamCase {
-	return slices.Concat(judgeCases(), releaseCases(), expiryCases(), sendCases(), panicCases())
+	return slices.Concat(judgeCases(), releaseCases(), expiryCases(), renewalCases(), sendCases(), panicCases())
 }
 
 // Streams makes sure that an adapter guards streams. The client sees no message, header or trailer before a message
@@ -171,7 +172,12 @@ func (c *streamCase) run(t *testing.T, framework *Framework, method catalogue.Me
 		}
 	})
 	c.wire.over = make(chan struct{})
-	client := framework.Serve(t, Expiring(t, c.lifetime, append(slices.Clone(options), observe)...), &c.wire,
+	options = append(slices.Clone(options), observe)
+	guard := Expiring(t, c.lifetime, options...)
+	if c.verifier != nil {
+		guard = interceptor.New(c.verifier(t), Rules(t), options...)
+	}
+	client := framework.Serve(t, guard, &c.wire,
 		func(ctx context.Context, stream ServerStream) error {
 			if caller := interceptor.ClaimsFromContext(ctx).Subject(); (caller == "a") == (c.service == "Public") {
 				t.Errorf("the caller is %q", caller)
@@ -240,7 +246,7 @@ func (w *Wire) check(t testing.TB, framework *Framework, c *streamCase) {
 		t.Errorf("the call ends with %v, want %s", w.err, c.want.Text)
 	}
 	const expired = "token has expired since it was verified, while the call was under way: the client must call again with a new token"
-	if reasonOf(denial) == interceptor.ReasonTokenExpired && c.lifetime > 0 && (!errors.Is(w.err, token.ErrExpired) || denial.Unwrap().Error() != expired) {
+	if reasonOf(denial) == interceptor.ReasonTokenExpired && c.lifetime > 0 && c.verifier == nil && (!errors.Is(w.err, token.ErrExpired) || denial.Unwrap().Error() != expired) {
 		t.Errorf("the cause is %v", denial.Unwrap())
 	}
 	if got := fmt.Sprintf("%T %v", w.panicked, w.panicked); w.panicked != nil && got != c.panicked || (w.panicked == nil) != (c.panicked == "") {
