@@ -18,13 +18,13 @@ import (
 const maxAnswer = 64 << 10
 
 // read reads an answer about a token (RFC 7662 section 2.2). The error means that the text is not an answer.
-func (i *Introspector) read(text, advice string) (*answer, error) {
+func (i *Introspector) read(text string) (*answer, error) {
 	if len(text) > maxAnswer {
 		return nil, fmt.Errorf("the answer has more than %d bytes: have the issuer put less into it", maxAnswer)
 	}
 	index, err := jose.NewIndex(text)
 	if errors.Is(err, jose.ErrJSON) {
-		return nil, fmt.Errorf("the answer is %w", endpoint.NotJSON([]byte(text), advice))
+		return nil, fmt.Errorf("the answer is %w", endpoint.NotJSON([]byte(text), adviceIntrospection))
 	} else if err != nil {
 		return nil, fmt.Errorf("the answer: %w: the issuer must correct it", err)
 	}

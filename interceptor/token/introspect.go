@@ -50,7 +50,7 @@ func (i *Introspector) ask(ctx context.Context, raw string) (*answer, error) {
 			return nil, fmt.Errorf("the signed answer: %w", err)
 		}
 	}
-	return i.read(text, adviceIntrospection)
+	return i.read(text)
 }
 
 // request returns the request for an answer about a token.
