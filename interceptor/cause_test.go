@@ -218,7 +218,7 @@ func TestVerifiedExpired(t *testing.T) {
 	guard := interceptor.New(unverified(`{"sub": "user", "exp": 1, "aud": "`+api+`"}`), rules(t),
 		interceptor.WithObserver(func(_ context.Context, event interceptor.Event) { told = event }))
 	_, denial := guard.Admit(t.Context(), procedure("Token", connect.StreamTypeUnary), http.Header{"Authorization": {"Bearer any"}})
-	const want = "token has expired: the server's Verifier has returned expired claims: it must check exp on every call"
+	const want = "token has expired: the server's Verifier has returned claims whose Deadline has passed: it must return claims that are good now"
 	if denial.Reason() != interceptor.ReasonTokenExpired || !errors.Is(denial, token.ErrExpired) || denial.Unwrap().Error() != want {
 		t.Errorf("%v, %v", denial, denial.Unwrap())
 	}

@@ -118,7 +118,7 @@ func (v checkedVerifier) Authenticate(ctx context.Context, authorization []strin
 	return claims, nil
 }
 
-var errVerifiedExpired = fmt.Errorf("%w: the server's Verifier has returned expired claims: it must check exp on every call", token.ErrExpired)
+var errVerifiedExpired = fmt.Errorf("%w: the server's Verifier has returned claims whose Deadline has passed: it must return claims that are good now", token.ErrExpired)
 
 var errNoClaims = errors.New("the verifier returned neither claims nor an error: it must return one of them")
 

@@ -105,14 +105,14 @@ func (i *Introspector) checkAccessToken(index jose.Index) error {
 		}
 		text, ok := jose.Text(value)
 		if !ok || !slices.Contains(kind.access, jose.CanonicalType(text)) {
-			return invalid("%s in the issuer's answer is not an access token's, %q: is it a refresh token or an ID token? If the issuer's access tokens have another value, list that value for %[1]s in Issuer.RequiredClaims", kind.member, kind.access)
+			return invalid("%s in the issuer's answer is not %q, as an access token's is: is it a refresh token or an ID token? If the issuer's access tokens have another value, list that value for %[1]s in Issuer.RequiredClaims", kind.member, kind.access[0])
 		}
 		if strings.EqualFold(text, "dpop") && index.Find([]string{"cnf"}) == "" {
 			return invalid("bound to a key of the sender (%s): a bearer cannot prove it", kind.member)
 		}
 	}
 	if index.Find([]string{"token_type"}) == "" && !slices.ContainsFunc(i.reader.required, requirement.tellsAccessToken) {
-		return invalid("the issuer's answer has no token_type, so a refresh token would look like an access token: name in Issuer.RequiredClaims a member of the answer that tells access tokens, with its values")
+		return invalid("the issuer's answer has no token_type, so a refresh token would look like an access token: list in Issuer.RequiredClaims a member of the answer that tells access tokens, with its values; %q do not tell, nor does token.AnyValue", ofEveryKind)
 	}
 	return nil
 }
@@ -185,7 +185,9 @@ func (i *Introspector) open(ctx context.Context, contentType, raw string) (strin
 // signed fetches the keys and tries once more.
 func (k *issuerKeys) signed(ctx context.Context, token *jose.JWS, asked time.Time) error {
 	name := keyName{token.KeyID, token.Algorithm}
-	if err := k.keys.await(ctx, name, asked); err != nil {
+	if err := k.keys.await(ctx, name, asked); errors.Is(err, ErrInvalid) {
+		return errors.New("no key of the issuer's key set has its kid and alg")
+	} else if err != nil {
 		return err
 	}
 	for range 2 {

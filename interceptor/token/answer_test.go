@@ -158,6 +158,7 @@ func TestAnswers(t *testing.T) {
 func TestAnswerTexts(t *testing.T) {
 	t.Parallel()
 	const prefix = `the token cannot be verified now: issuer "https://idp.test/oidc": `
+	const at = `introspection at "https://idp.test/oidc/token/introspection": `
 	const advice = "is it the introspection endpoint of the issuer (Issuer.IntrospectionURL)?"
 	for answer, want := range map[string]string{
 		"":              "the answer is not a JSON object in UTF-8: it is empty: " + advice,
@@ -167,9 +168,13 @@ func TestAnswerTexts(t *testing.T) {
 		saying("pad", strings.Repeat("x", 64<<10)): "the answer has more than 65536 bytes: have the issuer put less into it",
 	} {
 		_, err := newIntrospector(t, &fakeIssuer{answer: says(answer)}, token.Introspection{}).Verify(t.Context(), opaqueToken)
-		if err == nil || !strings.HasPrefix(err.Error(), prefix+want) || strings.HasSuffix(want, ": ") && !strings.HasSuffix(err.Error(), ": the issuer must correct it") {
+		if err == nil || !strings.HasPrefix(err.Error(), prefix+at+want) || strings.HasSuffix(want, ": ") && !strings.HasSuffix(err.Error(), ": the issuer must correct it") {
 			t.Errorf("%.20q: %v", answer, err)
 		}
+	}
+	_, err := newIntrospector(t, &fakeIssuer{answer: saysSigned("a.b.c")}, token.Introspection{}).Verify(t.Context(), opaqueToken)
+	if want := prefix + at + "the answer is signed: set Introspection.AnswerAudience to this server's id at the issuer"; err == nil || err.Error() != want {
+		t.Errorf("%v, want %s", err, want)
 	}
 	for want, fails := range map[string]func(url.Values) (*http.Response, error){
 		"the HTTP transport panicked":              func(url.Values) (*http.Response, error) { panic("transport") },
@@ -193,7 +198,7 @@ func TestAnswerTexts(t *testing.T) {
 		}
 	}
 	noFile := introspected(func(i *token.Issuer) { i.CAFile = "none.pem" })
-	_, err := must(token.NewIntrospector(noFile, token.Introspection{Client: basic()})).Verify(t.Context(), opaqueToken)
+	_, err = must(token.NewIntrospector(noFile, token.Introspection{Client: basic()})).Verify(t.Context(), opaqueToken)
 	if checkError(t, err, token.ErrVerifierUnavailable); !strings.Contains(fmt.Sprint(err), "CAFile: ") {
 		t.Error(err)
 	}
@@ -204,7 +209,7 @@ func TestAnswerTexts(t *testing.T) {
 		503: "the endpoint answered with status 503: it is tried again later",
 	} {
 		_, err := newIntrospector(t, &fakeIssuer{answer: answers(status, saying())}, token.Introspection{}).Verify(t.Context(), opaqueToken)
-		if err == nil || err.Error() != prefix+want {
+		if err == nil || err.Error() != prefix+at+want {
 			t.Errorf("%d: %v", status, err)
 		}
 	}

@@ -104,8 +104,10 @@ func (v *ClaimValues) faults() (faults []error) {
 		{"ID", v.ID, false},
 		{"OrganizationID", v.OrganizationID, false},
 	} {
-		if err := endpoint.CheckSetting(part.value); err != nil && (part.required || part.value != "") {
-			fault("%s %w", part.name, err)
+		if endpoint.IsBlank(part.value) && (part.required || part.value != "") {
+			fault("%s is empty", part.name)
+		} else if part.value != strings.TrimSpace(part.value) {
+			fault("%s has white space around it", part.name)
 		} else if checkIdentity(part.name, part.value) != nil {
 			fault("%s has a control character", part.name)
 		} else if !utf8.ValidString(part.value) {

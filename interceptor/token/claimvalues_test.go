@@ -108,7 +108,7 @@ func TestNewClaims(t *testing.T) {
 // TestNewClaimsFaults makes sure that one error names every fault, and holds no value.
 func TestNewClaimsFaults(t *testing.T) {
 	t.Parallel()
-	const prefix, unset, spaced, control = "token: NewClaims: ", " is empty: if", " has white space around it", " has a control character"
+	const prefix, unset, spaced, control = "token: NewClaims: ", " is empty", " has white space around it", " has a control character"
 	const aScope = "Scopes has a value that is not a scope (RFC 6749 section 3.3)"
 	for name, test := range map[string]struct {
 		change func(*token.ClaimValues)

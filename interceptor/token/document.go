@@ -20,7 +20,7 @@ import (
 // of [Issuer], whose name begins with a small letter: "url", "keySetURL", "caFile". MaxLifetime is a text that
 // [time.ParseDuration] takes, such as "12h". issuer.schema.json in the folder of this package is the schema.
 //
-// A member that is unknown, given twice, null or of another type is a fault. The error names every such fault or,
+// A member that is unknown, given twice, null or of another type is a fault, except "$schema", which editors read. The error names every such fault or,
 // without one, every fault of [NewVerifier]. ParseIssuer does no I/O.
 func ParseIssuer(document []byte) (Issuer, error) {
 	issuer, faults := readIssuer(document)
@@ -90,13 +90,15 @@ func memberName(field string) string {
 
 // readIssuer reads the form of a document alone.
 func readIssuer(document []byte) (issuer Issuer, faults []error) {
+	document = endpoint.TrimMark(document)
 	text := bytes.TrimSpace(document)
 	if err := json.Unmarshal(document, new(json.RawMessage)); err != nil || !utf8.Valid(document) || text[0] != '{' {
-		line := 1
-		if syntax, ok := errors.AsType[*json.SyntaxError](err); ok { // its text has a character of the document
+		line, found := 1, ""
+		if syntax, ok := errors.AsType[*json.SyntaxError](err); ok {
 			line += bytes.Count(document[:syntax.Offset], []byte("\n"))
+			found = ": " + syntax.Error()
 		}
-		return issuer, []error{fmt.Errorf(`line %d: %w: write {"url": "https://…", "algorithms": ["RS256"], …}`, line, jose.ErrJSON)}
+		return issuer, []error{fmt.Errorf(`line %d: %w%s: write {"url": "https://…", "algorithms": ["RS256"], …}`, line, jose.ErrJSON, found)}
 	}
 	var names []string
 	fields := map[string]reflect.Value{}
@@ -111,6 +113,7 @@ func readIssuer(document []byte) (issuer Issuer, faults []error) {
 			faults = append(faults, fmt.Errorf("%s is given twice: remove one", name))
 		case known:
 			faults = append(faults, setField(name, field, value)...)
+		case name == "$schema":
 		default:
 			faults = append(faults, unknownMember(name, names))
 		}
@@ -130,7 +133,7 @@ func unknownMember(name string, names []string) error {
 			return fmt.Errorf("there is no member %q: did you mean %q?", name, other)
 		}
 	}
-	return fmt.Errorf("there is no member %q: remove it, or write one of %q", name, names)
+	return fmt.Errorf("there is no member %q: issuer.schema.json lists the members", name)
 }
 
 // setField sets a field to the value of a member, and returns the faults of the value.

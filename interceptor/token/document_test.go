@@ -1,6 +1,7 @@
 package token_test
 
 import (
+	"bytes"
 	"encoding/json"
 	"os"
 	"reflect"
@@ -43,6 +44,9 @@ func TestParseIssuer(t *testing.T) {
 	got, err := token.ParseIssuer([]byte(document))
 	if err != nil || !reflect.DeepEqual(got, wholeIssuer()) {
 		t.Errorf("it is %+v, %v", got, err)
+	}
+	if got, err := token.ParseIssuer([]byte("\ufeff" + strings.Replace(document, "{", `{"$schema": "issuer.schema.json", `, 1))); err != nil || !reflect.DeepEqual(got, wholeIssuer()) {
+		t.Errorf("with its schema it is %+v, %v", got, err)
 	}
 	if got, err := token.ParseIssuer([]byte(strings.Replace(document, "true", "false", 1))); err != nil || got.UniteScopes {
 		t.Errorf("with false it is %+v, %v", got, err)
@@ -102,6 +106,7 @@ func TestIssuerMembers(t *testing.T) {
 			t.Errorf("%s: %v", document, err)
 		}
 	}
+	delete(schema.Properties, "$schema") // for editors
 	for name := range schema.Properties {
 		t.Errorf("the schema has %s, which is no member", name)
 	}
@@ -130,15 +135,15 @@ func TestParseIssuerFaults(t *testing.T) {
 	t.Parallel()
 	const sound = `"url": "https://idp.test", "algorithms": ["ES256"]`
 	member := func(text string) string { return "{" + sound + ", " + text + "}" }
-	const form = `not a JSON object in UTF-8: write {"url": "https://…", "algorithms": ["RS256"], …}`
+	const write = `: write {"url": "https://…", "algorithms": ["RS256"], …}`
 	for document, want := range map[string][]string{
-		"":                               {"line 1: " + form},
-		"null":                           {"line 1: " + form},
-		"[{" + sound + "}]":              {"line 1: " + form},
-		"{" + sound + "} {}":             {"line 1: " + form},
-		"{\n" + sound + ",\n}\n":         {"line 3: " + form},
-		"\ufeff{" + sound + "}":          {"line 1: " + form},
-		member("\"audience\": \"\xff\""): {"line 1: " + form},
+		"":                               {"line 1: not a JSON object in UTF-8: unexpected end of JSON input" + write},
+		"null":                           {"line 1: not a JSON object in UTF-8" + write},
+		"[{" + sound + "}]":              {"line 1: not a JSON object in UTF-8" + write},
+		"{" + sound + "} {}":             {"line 1: not a JSON object in UTF-8: invalid character '{' after top-level value" + write},
+		"{\n" + sound + ",\n}\n":         {"line 3: not a JSON object in UTF-8: invalid character '}' looking for beginning of object key string" + write},
+		"\ufeff\ufeff{" + sound + "}":    {"line 1: not a JSON object in UTF-8: invalid character 'ï' looking for beginning of value" + write},
+		member("\"audience\": \"\xff\""): {"line 1: not a JSON object in UTF-8" + write},
 		member(`"audience": "\ud800"`):   {"a string has half of a surrogate pair"},
 		member(`"audience": "s", "\u0061udience": "t"`):        {"audience is given twice: remove one"},
 		member(`"URL": "s"`):                                   {`there is no member "URL": did you mean "url"?`},
@@ -167,7 +172,7 @@ func TestParseIssuerFaults(t *testing.T) {
 		t.Errorf("the fault is %v, want %v", err, want)
 	}
 	unknown := member(`"kid": "s"`)
-	if _, err := token.ParseIssuer([]byte(unknown)); err == nil || !strings.HasPrefix(err.Error(), `token: issuer document: there is no member "kid": remove it, or write one of ["url" "keySetURL" `) {
+	if _, err := token.ParseIssuer([]byte(unknown)); err == nil || !strings.HasPrefix(err.Error(), `token: issuer document: there is no member "kid": issuer.schema.json lists the members`) {
 		t.Errorf("%s: %v", unknown, err)
 	}
 }
@@ -209,9 +214,10 @@ func FuzzParseIssuer(f *testing.F) {
 			return
 		}
 		var loose map[string]any
-		if err := json.Unmarshal(document, &loose); err != nil {
+		if err := json.Unmarshal(bytes.TrimPrefix(document, []byte("\ufeff")), &loose); err != nil {
 			t.Fatalf("%s: %v", document, err)
 		}
+		delete(loose, "$schema")
 		written, err := json.Marshal(issuer)
 		if err != nil {
 			t.Fatalf("%s: %v", document, err)

@@ -11,6 +11,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/protoauthz/protoauthz/interceptor/internal/endpoint"
 	"github.com/protoauthz/protoauthz/interceptor/internal/jose"
 )
 
@@ -39,16 +40,29 @@ func (i *Introspector) ask(ctx context.Context, raw string) (*answer, error) {
 	}
 	body, contentType, status, err := i.reader.plainHTTP().DoTyped(transport, request, adviceIntrospection, http.StatusOK)
 	if status == http.StatusUnauthorized || status == http.StatusForbidden {
-		return nil, fmt.Errorf("the endpoint refused this server with status %d: check Introspection.Client, and that the issuer lets this client introspect tokens", status)
+		err = fmt.Errorf("the endpoint refused this server with status %d: check Introspection.Client, and that the issuer lets this client introspect tokens", status)
+	}
+	var a *answer
+	if err == nil {
+		a, err = i.answer(ctx, contentType, string(body))
 	}
 	if err != nil {
-		return nil, err
+		return nil, fmt.Errorf("introspection at %q: %w", endpoint.DisplayURL(address), err)
 	}
-	text := string(body)
+	return a, nil
+}
+
+// answer reads a response.
+func (i *Introspector) answer(ctx context.Context, contentType, text string) (*answer, error) {
+	if i.keys == nil && isSigned(contentType) {
+		return nil, errors.New("the answer is signed: set Introspection.AnswerAudience to this server's id at the issuer")
+	}
 	if i.keys != nil {
-		if text, err = i.open(ctx, contentType, text); err != nil {
+		said, err := i.open(ctx, contentType, text)
+		if err != nil {
 			return nil, fmt.Errorf("the signed answer: %w", err)
 		}
+		text = said
 	}
 	return i.read(text)
 }

@@ -29,6 +29,9 @@ func (i *Issuer) checkKeySetURL() error {
 	if i.hasKeySetFile() {
 		return i.checkKeySetFile()
 	}
+	if strings.HasPrefix(i.KeySetURL, "/") {
+		return fmt.Errorf("it is a path: write %q for a file", "file://"+i.KeySetURL)
+	}
 	return i.checkServerURL(i.KeySetURL)
 }
 

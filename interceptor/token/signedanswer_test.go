@@ -189,13 +189,14 @@ func TestSignedTexts(t *testing.T) {
 		{signed(es256, envelope("exp", "1")), nil, "its exp is not a number"},
 		{signed(es256, envelope("token_introspection", 1)), nil, "its token_introspection is not an object"},
 		{signed(tokens.I2.ES256, envelope()), nil, "the signature"},
+		{signed(es256, envelope(), "kid", "another"), nil, "no key of the issuer's key set has its kid and alg"},
 	} {
 		synctest.Test(t, func(t *testing.T) {
 			if test.change == nil {
 				test.change = func(*token.Issuer) {}
 			}
 			_, err := verifySigned(t, &fakeIssuer{answer: saysSigned(test.answer)}, test.change)
-			if err == nil || !strings.Contains(err.Error(), test.want) || !strings.Contains(err.Error(), `issuer "https://idp.test/oidc": the signed answer: `) {
+			if err == nil || !strings.Contains(err.Error(), test.want) || !strings.Contains(err.Error(), `introspection at "https://idp.test/oidc/token/introspection": the signed answer: `) {
 				t.Errorf("%v, want %s", err, test.want)
 			}
 		})

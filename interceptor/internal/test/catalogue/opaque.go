@@ -119,7 +119,7 @@ func newOpaqueTrust(issued *issuance) (*Trust, error) {
 	idp := tokens.NewIDP(tokens.JWKs(tokens.I1.Keys()...)...)
 	idp.Elsewhere = &http.Transport{DisableKeepAlives: true}
 	made := issuer(tokens.I1.URL)
-	made.IntrospectionURL = tokens.I1.URL + "/introspection"
+	made.IntrospectionURL = "https://introspection.test/" // no claim of a case holds it, so that an error may
 	idp.Serve(made.IntrospectionURL, func(request *http.Request) (*http.Response, error) {
 		body, err := io.ReadAll(request.Body)
 		if err != nil {

@@ -43,7 +43,7 @@ func (e *Explanation) WriteText(w io.Writer, painter terminal.Painter) error {
 	}
 	public := e.status(CheckSignature) == StatusNotNeeded
 	if e.keyless && !public && e.Token != nil {
-		out.WriteString(painter.Paint(terminal.Yellow, "THE SIGNATURE IS NOT VERIFIED: a server may refuse what is let in here. Give -issuer URL to verify it.") + "\n")
+		out.WriteString(painter.Paint(terminal.Yellow, "THE SIGNATURE IS NOT VERIFIED: a server may refuse what is let in here. Give -issuer-file FILE, or -issuer URL for Logto, Auth0 and AuthAction, to verify it.") + "\n")
 	}
 	out.WriteString("\n")
 	for _, step := range e.Steps {

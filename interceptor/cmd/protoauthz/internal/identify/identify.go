@@ -124,6 +124,7 @@ func (f *Finding) literal(t *Token, row row, parts []string) {
 	if issuer.Audience != "" {
 		issuer.Audience = todoAudience
 	}
+	_ = f.listHost(t)
 	if !f.check(t) {
 		return
 	}

@@ -1,6 +1,7 @@
 package identify_test
 
 import (
+	"encoding/base64"
 	"encoding/json"
 	"go/ast"
 	"go/parser"
@@ -315,5 +316,30 @@ func TestFamilies(t *testing.T) {
 	}
 	for prefix := range rest {
 		t.Errorf("no setup begins with %s", prefix)
+	}
+}
+
+// TestListHost makes sure that an issuer over plain http on another machine, as in docker compose, gets the entry that
+// it needs.
+func TestListHost(t *testing.T) {
+	t.Parallel()
+	for iss, want := range map[string]string{
+		"http://keycloak:8080/realms/acme":  "keycloak",
+		"http://localhost:8080/realms/acme": "",
+		"https://keycloak/realms/acme":      "",
+	} {
+		encode := base64.RawURLEncoding.EncodeToString
+		raw := encode([]byte(`{"alg":"RS256","typ":"JWT","kid":"k"}`)) + "." + encode([]byte(`{"iss":"`+iss+`","exp":4102444800,"iat":1,"sub":"u","azp":"web","typ":"Bearer","scope":"a","aud":"api","jti":"j"}`)) + ".c2ln"
+		read, err := identify.Read(raw)
+		if err != nil {
+			t.Fatal(err)
+		}
+		f := identify.Identify(read)
+		if f.Refused != nil || f.Provider != "Keycloak" {
+			t.Fatalf("%s: %+v", iss, f)
+		}
+		if got := strings.Join(f.Issuer.InsecureHTTPHosts, " "); got != want || strings.Contains(f.Go, "InsecureHTTPHosts") != (want != "") || (len(f.Todo) > 0) != (want != "") {
+			t.Errorf("%s: %q, %q\n%s", iss, got, f.Todo, f.Go)
+		}
 	}
 }

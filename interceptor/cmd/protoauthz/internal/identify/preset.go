@@ -7,6 +7,7 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/protoauthz/protoauthz/interceptor/internal/endpoint"
 	"github.com/protoauthz/protoauthz/interceptor/internal/jose"
 	"github.com/protoauthz/protoauthz/interceptor/token"
 )
@@ -117,6 +118,7 @@ func (f *Finding) preset(t *Token, name string, p preset, parts []string) {
 	if p.change != nil {
 		change = p.change(t, &f.Issuer)
 	}
+	change += f.listHost(t)
 	if !f.check(t) {
 		return
 	}
@@ -124,4 +126,16 @@ func (f *Finding) preset(t *Token, name string, p preset, parts []string) {
 	if function.Type().IsVariadic() {
 		f.Todo = append(f.Todo, "the last argument is the token's own: make sure that it is yours, and list all that may call")
 	}
+}
+
+// listHost lists the host of an `iss` if the metadata is there, over plain http and on another machine, as in docker
+// compose. It returns the Go code for the entry.
+func (f *Finding) listHost(t *Token) (code string) {
+	u, err := url.Parse(t.issuer)
+	if err != nil || u.Scheme != "http" || f.Issuer.KeySetURL != "" || new(endpoint.PlainHTTP).CheckURL(t.issuer) == nil {
+		return ""
+	}
+	f.Issuer.InsecureHTTPHosts = []string{u.Hostname()}
+	f.Todo = append(f.Todo, "InsecureHTTPHosts lets everybody who can answer for the host make tokens: read interceptor/docs/networks.md, or use https")
+	return fmt.Sprintf("issuer.InsecureHTTPHosts = []string{%q}\n", u.Hostname())
 }
