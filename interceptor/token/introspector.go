@@ -56,7 +56,7 @@ type Introspection struct {
 //
 // An answer is good for [Introspection.MaxAge], or until `exp` if that is earlier. [WithCache] bounds how many
 // answers are kept, by digests of their tokens. A stream that was opened with a token outlives the answer only if the
-// issuer then says again that the token is active. The refusal of a token is kept for ten seconds.
+// issuer then says again that the token is active. The refusal of a token is kept for ten seconds. A failure is not kept.
 //
 // All calls with one token share one request. The request takes at most 5 seconds, reads at most 1 MiB and follows
 // no redirect. A call waits at most 2 seconds. If the endpoint cannot be reached, refuses this server (401 or

@@ -46,8 +46,8 @@ type Issuer struct {
 	// for. The file is read for every fetch. The token is sent as a bearer token to KeySetURL only, never to
 	// the target of a redirect. KeySetTokenFile needs a KeySetURL.
 	KeySetTokenFile string
-	// CAFile is a PEM file with the certificate authorities that vouch for the servers of the metadata and of
-	// the key set, in place of the system's. The file is read for every fetch, and serves this issuer alone.
+	// CAFile is a PEM file with the certificate authorities that vouch for the servers of the metadata, of the key
+	// set and of introspection, in place of the system's. The file is read for every fetch, and serves this issuer alone.
 	// CAFile needs a transport that is a [net/http.Transport], as the default is: see [WithTransport].
 	CAFile string
 	// IntrospectionURL is the URL of the introspection endpoint (RFC 7662 section 2), for an [Introspector]. If

@@ -63,7 +63,7 @@ func WithLeeway(leeway time.Duration) Option {
 // The transport must end a request when the request's context ends. Timeouts, size limits and
 // the refusal of redirects still apply. Plain http uses a copy of the transport without its proxy: see
 // [Issuer.InsecureHTTPHosts]. The default is [http.DefaultTransport] without idle connections. An [Introspector]
-// keeps idle connections for some seconds.
+// keeps idle connections for some seconds, except over plain http and with [Issuer.CAFile].
 func WithTransport(transport http.RoundTripper) Option {
 	return func(o *options) {
 		if transport == nil {
@@ -73,7 +73,7 @@ func WithTransport(transport http.RoundTripper) Option {
 	}
 }
 
-// WithIntrospector accepts opaque tokens too, and verifies these with the introspector. A token whose first segment
+// WithIntrospector accepts opaque tokens too, and verifies these with the introspector, which has options of its own. A token whose first segment
 // decodes to a JSON object is a JWT, and is never introspected. Any other token is opaque.
 func WithIntrospector(introspector *Introspector) Option {
 	return func(o *options) {

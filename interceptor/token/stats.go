@@ -6,7 +6,7 @@ import (
 )
 
 // Stats are the counters of a [Verifier] since [NewVerifier]. They count tokens, whatever a
-// guard decides about the calls. No counter counts a token that is refused before its signature
+// guard decides about the calls. Opaque tokens are not counted. No counter counts a token that is refused before its signature
 // is verified, for its form, issuer, type, time or unknown key.
 type Stats struct {
 	// Hits counts the tokens that were accepted from the cache.
