@@ -310,9 +310,34 @@ func TestMetadataAway(t *testing.T) {
 						t.Errorf("after %d minutes: %v", n+1, err)
 					}
 				}
+				if n := endpoint.idp.Count(discoveryURL); n != 7 {
+					t.Errorf("the metadata is asked for %d times in an hour", n)
+				}
 			})
 		})
 	}
+}
+
+// TestEndpointMoves makes sure that an endpoint that the metadata no longer names is left after ten minutes.
+func TestEndpointMoves(t *testing.T) {
+	t.Parallel()
+	const moved = "https://idp.test/moved"
+	synctest.Test(t, func(t *testing.T) {
+		endpoint := &fakeIssuer{answer: says(inactive), idp: newIDP()}
+		endpoint.idp.Serve(moved, respond(200, saying()))
+		endpoint.idp.Serve(discoveryURL, respond(200, discovery("introspection_endpoint", introspectionURL)))
+		made := introspected(func(i *token.Issuer) { i.IntrospectionURL = "" })
+		introspector := must(token.NewIntrospector(made, token.Introspection{Client: basic()}, token.WithTransport(endpoint)))
+		for _, step := range []struct {
+			wait time.Duration
+			want error
+		}{{0, token.ErrInvalid}, {10*time.Minute - 1, token.ErrInvalid}, {1, nil}} {
+			time.Sleep(step.wait) // the bubble's clock
+			_, err := introspector.Verify(t.Context(), madeUp())
+			checkError(t, err, step.want)
+			endpoint.idp.Serve(discoveryURL, respond(200, discovery("introspection_endpoint", moved)))
+		}
+	})
 }
 
 // TestRealEndpoint asks an endpoint over real connections, which are kept, and may be dead when they are used again.
