@@ -12,8 +12,8 @@ import (
 )
 
 // A renewal verifies the credentials of a call again once the claims are no longer good. The token itself may still be:
-// an issuer was asked about it, and its answer is old. A renewal is the context of its call, so that other calls take no
-// memory for one.
+// an issuer was asked about it, and its answer is old. A renewal is the context of its call, so that other calls take
+// no memory for one.
 type renewal struct {
 	context.Context
 	authorization []string

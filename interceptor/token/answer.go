@@ -127,8 +127,8 @@ func (r *reader) judges(member string) bool {
 // ofEveryKind are the members that an answer may have about any kind of token (RFC 7662 section 2.2, and azp).
 var ofEveryKind = []string{"active", "scope", "client_id", "azp", "username", "exp", "iat", "nbf", "sub", "aud", "iss", "jti"}
 
-// tellsAccessToken reports whether an entry of RequiredClaims may tell access tokens from refresh tokens: an answer about
-// either has some value for most members.
+// tellsAccessToken reports whether an entry of RequiredClaims may tell access tokens from refresh tokens: an answer
+// about either has some value for most members.
 func (r requirement) tellsAccessToken() bool {
 	return len(r.values) > 0 && !r.optional && !slices.Contains(ofEveryKind, r.path[0])
 }

@@ -81,7 +81,8 @@ func (c *Claims) ID() string { return c.get().id }
 // Caller returns the kind of party that the token speaks for.
 func (c *Claims) Caller() Caller { return c.get().caller }
 
-// Expiry returns `exp`, or the zero time for a token that has no `exp`: an opaque token or a credential of another kind.
+// Expiry returns `exp`, or the zero time for a token that has no `exp`: an opaque token or a credential of another
+// kind.
 func (c *Claims) Expiry() time.Time { return c.get().expiry }
 
 // Deadline returns the moment from which the verifier no longer accepts the token: [Claims.Expiry] plus the leeway.

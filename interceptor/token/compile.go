@@ -163,8 +163,8 @@ func (c *compiler) tellsKind() bool {
 	})
 }
 
-// checkKinds refuses ClientTokens that compare a claim with the client if a client's own token may lack the claim: such a
-// token would count as a user's.
+// checkKinds refuses ClientTokens that compare a claim with the client if a client's own token may lack the claim: such
+// a token would count as a user's.
 func (c *compiler) checkKinds() {
 	if len(c.subjects) < 2 || len(c.userTokens) > 0 {
 		return

@@ -36,8 +36,8 @@ func (c *claimSet) readOrganizationAudiences(prefix string) error {
 	return nil
 }
 
-// readOrganization reads the organization claim. It returns nil if there is none. A pointer that leads to no organization, or
-// to several organizations, makes the empty organization: the token then grants nothing.
+// readOrganization reads the organization claim. It returns nil if there is none. A pointer that leads to no
+// organization, or to several organizations, makes the empty organization: the token then grants nothing.
 func (r *reader) readOrganization(p payload) (*string, error) {
 	f := r.organization
 	if f == nil || p[f.slot] == "" {

@@ -111,8 +111,8 @@ func TestAnswerAge(t *testing.T) {
 	}
 }
 
-// TestAnswerExpiry makes sure that an answer is not used beyond the `exp` that it tells, and that an expired token draws no
-// more requests.
+// TestAnswerExpiry makes sure that an answer is not used beyond the `exp` that it tells, and that an expired token
+// draws no more requests.
 func TestAnswerExpiry(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -135,8 +135,8 @@ func TestAnswerExpiry(t *testing.T) {
 	})
 }
 
-// TestOneRequest makes sure that calls with one token share a request, and that a call that ends early takes nothing from
-// the others.
+// TestOneRequest makes sure that calls with one token share a request, and that a call that ends early takes nothing
+// from the others.
 func TestOneRequest(t *testing.T) {
 	t.Parallel()
 	for raw, want := range map[string]error{opaqueToken: nil, "unknown": token.ErrInvalid} {

@@ -18,8 +18,8 @@ func (i *Introspector) takes(raw string) bool {
 	return len(raw) <= maxOpaque && (!isJWT(raw) || i.how.JWE && isJWE(raw))
 }
 
-// isJWE reports whether a token is an encrypted one (RFC 7516 section 3.1). A signed JWT cannot be bent into a JWE, since
-// its signature covers a header without `enc`.
+// isJWE reports whether a token is an encrypted one (RFC 7516 section 3.1). A signed JWT cannot be bent into a JWE,
+// since its signature covers a header without `enc`.
 func isJWE(raw string) bool {
 	segment, rest, _ := strings.Cut(raw, ".")
 	text, err := jose.DecodeSegment(segment)

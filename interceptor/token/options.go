@@ -57,13 +57,12 @@ func WithLeeway(leeway time.Duration) Option {
 	}
 }
 
-// WithTransport sets the transport that fetches keys and introspects tokens, for private certificate authorities of all issuers
-// ([net/http.Transport.TLSClientConfig], RootCAs) and proxies ([net/http.Transport.Proxy]). For the authorities
-// of one issuer set [Issuer.CAFile].
-// The transport must end a request when the request's context ends. Timeouts, size limits and
-// the refusal of redirects still apply. Plain http uses a copy of the transport without its proxy: see
-// [Issuer.InsecureHTTPHosts]. The default is [http.DefaultTransport] without idle connections. An [Introspector]
-// keeps idle connections for some seconds.
+// WithTransport sets the transport that fetches keys and introspects tokens, for private certificate authorities of all
+// issuers ([net/http.Transport.TLSClientConfig], RootCAs) and proxies ([net/http.Transport.Proxy]). For the authorities
+// of one issuer set [Issuer.CAFile]. The transport must end a request when the request's context ends. Timeouts, size
+// limits and the refusal of redirects still apply. Plain http uses a copy of the transport without its proxy: see
+// [Issuer.InsecureHTTPHosts]. The default is [http.DefaultTransport] without idle connections. An [Introspector] keeps
+// idle connections for some seconds.
 func WithTransport(transport http.RoundTripper) Option {
 	return func(o *options) {
 		if transport == nil {

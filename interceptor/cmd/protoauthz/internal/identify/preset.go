@@ -11,8 +11,9 @@ import (
 	"github.com/protoauthz/protoauthz/interceptor/token"
 )
 
-// A preset is a function of package token that takes texts and returns an issuer. The arguments are the names of claims, or
-// names that Token.argument knows. The function of a preset may have to be followed by a change, which returns its Go code.
+// A preset is a function of package token that takes texts and returns an issuer. The arguments are the names of
+// claims, or names that Token.argument knows. The function of a preset may have to be followed by a change, which
+// returns its Go code.
 type preset struct {
 	function  any
 	arguments string
