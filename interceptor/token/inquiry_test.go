@@ -268,8 +268,8 @@ func TestSmallCache(t *testing.T) {
 				t.Errorf("%v, %v", claims, err)
 			}
 		}
-		if n := l.count(); n < 3 {
-			t.Errorf("%d requests", n)
+		if n := l.count(); n != 9 {
+			t.Errorf("%d requests, want 9", n)
 		}
 	})
 }
