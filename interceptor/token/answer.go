@@ -62,7 +62,7 @@ func (i *Introspector) accept(index jose.Index, text string, now time.Time) (*Cl
 		return nil, none, err
 	}
 	var expiry time.Time
-	deadline := now.Add(i.how.MaxAge)
+	deadline := now.Add(i.settings.MaxAge)
 	if validity.until.IsZero() {
 		validity.until = deadline
 	} else {
@@ -158,7 +158,7 @@ func (i *Introspector) open(ctx context.Context, contentType, raw string) (strin
 	if iss, ok := jose.Text(index.Find([]string{"iss"})); !ok || iss != i.reader.URL {
 		return "", errors.New("its iss is not Issuer.URL")
 	}
-	if audience, _, ok := jose.Texts(index.Find([]string{"aud"})); !ok || !slices.Contains(audience, i.how.AnswerAudience) {
+	if audience, _, ok := jose.Texts(index.Find([]string{"aud"})); !ok || !slices.Contains(audience, i.settings.AnswerAudience) {
 		return "", errors.New("its aud does not hold Introspection.AnswerAudience")
 	}
 	issued, ok, err := readDate("its iat", index.Find([]string{"iat"}))

@@ -20,7 +20,7 @@ const (
 	defaultLimit  = 50               // new tokens in a second
 	refusedAge    = 10 * time.Second // how long a refusal is kept
 	maxRefused    = 1_000            // refusals that are kept
-	maxAsked      = 100              // known tokens that are asked for at once
+	maxAsked      = 100              // known tokens that are asked for at once: see cached
 	maxLimit      = 100_000
 )
 
@@ -64,18 +64,18 @@ type Introspection struct {
 // [ErrVerifierUnavailable]. A call whose token is beyond [Introspection.Limit] is refused with [ErrBusy] at once.
 type Introspector struct {
 	reader    *reader
-	how       Introspection
+	settings  Introspection
 	transport http.RoundTripper
 	leeway    time.Duration
 	keys      *issuerKeys // of signed answers, or nil for plain answers
 	endpoint  endpointURL
 	good      *cache.Cache[answer] // of active tokens, and of tokens that were active before
 	refused   *cache.Cache[answer]
-	asking    chan struct{} // has room for maxAsked
+	slots     chan struct{} // taken by known tokens that are asked for, at most maxAsked
 
 	mu      sync.Mutex
-	flights map[digest]*inquiry
-	recent  window
+	flights map[digest]*answerFlight
+	rate    window
 }
 
 // A digest stands for a token, so that the token itself is not kept.
@@ -92,32 +92,32 @@ type answer struct {
 // NewIntrospector returns a verifier for the opaque tokens of an issuer. It does no I/O. The options [WithTransport],
 // [WithLeeway], [WithCache] and, for the keys of signed answers, [WithKeySetObserver] apply. The error names every
 // fault.
-func NewIntrospector(issuer Issuer, how Introspection, opts ...Option) (*Introspector, error) {
+func NewIntrospector(issuer Issuer, settings Introspection, opts ...Option) (*Introspector, error) {
 	o := newOptions(opts)
 	o.refuseForIntrospector()
 	form := formAnswer
-	if how.AnswerAudience != "" {
+	if settings.AnswerAudience != "" {
 		form = formSignedAnswer
-		if err := endpoint.CheckSetting(how.AnswerAudience); err != nil {
+		if err := endpoint.CheckSetting(settings.AnswerAudience); err != nil {
 			o.faults = append(o.faults, fmt.Errorf("token: Introspection.AnswerAudience %w", err))
 		}
 	}
-	if how.MaxAge == 0 {
-		how.MaxAge = defaultMaxAge
+	if settings.MaxAge == 0 {
+		settings.MaxAge = defaultMaxAge
 	}
-	if how.MaxAge < time.Second || how.MaxAge > maxMaxAge {
-		o.faults = append(o.faults, fmt.Errorf("token: Introspection.MaxAge: %v is not between %v and %v: 0 stands for %v", how.MaxAge, time.Second, maxMaxAge, defaultMaxAge))
+	if settings.MaxAge < time.Second || settings.MaxAge > maxMaxAge {
+		o.faults = append(o.faults, fmt.Errorf("token: Introspection.MaxAge: %v is not between %v and %v: 0 stands for %v", settings.MaxAge, time.Second, maxMaxAge, defaultMaxAge))
 	}
-	if how.Limit == 0 {
-		how.Limit = defaultLimit
+	if settings.Limit == 0 {
+		settings.Limit = defaultLimit
 	}
-	if how.Limit < 1 || how.Limit > maxLimit {
-		o.faults = append(o.faults, fmt.Errorf("token: Introspection.Limit: %d is not between 1 and %d: 0 stands for %d", how.Limit, maxLimit, defaultLimit))
+	if settings.Limit < 1 || settings.Limit > maxLimit {
+		o.faults = append(o.faults, fmt.Errorf("token: Introspection.Limit: %d is not between 1 and %d: 0 stands for %d", settings.Limit, maxLimit, defaultLimit))
 	}
 	if o.transport == nil {
 		o.transport = endpoint.KeptTransport()
 	}
-	o.faults = append(o.faults, how.Client.check(o.transport)...)
+	o.faults = append(o.faults, settings.Client.check(o.transport)...)
 	reader, faults := issuer.compile(form)
 	o.faults = append(o.faults, faults...)
 	if err := reader.checkTransport(o.transport); err != nil {
@@ -127,10 +127,10 @@ func NewIntrospector(issuer Issuer, how Introspection, opts ...Option) (*Introsp
 		return nil, endpoint.JoinFaults(o.faults)
 	}
 	i := &Introspector{
-		reader: reader, how: how, transport: o.transport, leeway: o.leeway,
+		reader: reader, settings: settings, transport: o.transport, leeway: o.leeway,
 		good: cache.New[answer](o.cacheSize), refused: cache.New[answer](maxRefused),
-		asking:  make(chan struct{}, maxAsked),
-		flights: map[digest]*inquiry{}, recent: window{times: make([]time.Time, how.Limit)},
+		slots:   make(chan struct{}, maxAsked),
+		flights: map[digest]*answerFlight{}, rate: window{times: make([]time.Time, settings.Limit)},
 	}
 	if form == formSignedAnswer {
 		i.keys = newIssuerKeys(reader, o)
@@ -173,13 +173,13 @@ func (i *Introspector) Verify(ctx context.Context, raw string) (*Claims, error) 
 		return nil, ErrInvalid
 	case len(raw) > maxOpaque:
 		return nil, malformed("token has %d bytes, and an opaque token at most %d", len(raw), maxOpaque)
-	case !i.takes(raw):
+	case !i.isOpaque(raw):
 		return nil, malformed("it is a JWT, and an Introspector asks about opaque tokens alone: give the Introspector to NewVerifier by WithIntrospector, so that the Verifier verifies JWTs; if the issuer's opaque tokens are encrypted, set Introspection.JWE")
 	}
 	return i.verifyOpaque(ctx, raw)
 }
 
-// verifyOpaque verifies a token that takes has passed.
+// verifyOpaque verifies an opaque token.
 func (i *Introspector) verifyOpaque(ctx context.Context, raw string) (*Claims, error) {
 	if err := checkB64Token(raw); err != nil {
 		return nil, err
@@ -189,7 +189,7 @@ func (i *Introspector) verifyOpaque(ctx context.Context, raw string) (*Claims, e
 	if a, _ := i.cached(of, now); a != nil {
 		return a.claims, a.err
 	}
-	f, err := i.inquire(of, raw, now)
+	f, err := i.flightOf(of, raw, now)
 	if err != nil {
 		return nil, err
 	}
@@ -200,7 +200,8 @@ func (i *Introspector) verifyOpaque(ctx context.Context, raw string) (*Claims, e
 	return a.claims, a.err
 }
 
-// cached returns the answer about a token that is good now, or nil, and whether the token is known.
+// cached returns the answer about a token that is good now, or nil. A token is known if it was active when the issuer
+// was asked last.
 func (i *Introspector) cached(of digest, now time.Time) (a *answer, known bool) {
 	key := string(of[:])
 	if a = i.good.Get(key); a != nil && a.claims != nil {
@@ -218,7 +219,7 @@ func (i *Introspector) cached(of digest, now time.Time) (a *answer, known bool) 
 	return nil, known
 }
 
-// keep keeps an answer. A token that is no longer active is no longer known.
+// keep keeps an answer. A token that was known and is no longer active is no longer known.
 func (i *Introspector) keep(of digest, known bool, a *answer) {
 	if a.claims != nil || known {
 		i.good.Put(string(of[:]), a)

@@ -13,9 +13,9 @@ import (
 // token is bounded so.
 const maxOpaque = 4 << 10
 
-// takes reports whether a token is opaque for the introspector.
-func (i *Introspector) takes(raw string) bool {
-	return len(raw) <= maxOpaque && (!isJWT(raw) || i.how.JWE && isJWE(raw))
+// isOpaque reports whether a token is opaque for the introspector.
+func (i *Introspector) isOpaque(raw string) bool {
+	return len(raw) <= maxOpaque && (!isJWT(raw) || i.settings.JWE && isJWE(raw))
 }
 
 // isJWE reports whether a token is an encrypted one (RFC 7516 section 3.1). A signed JWT cannot be bent into a JWE,

@@ -27,7 +27,7 @@ func (v *Verifier) Verify(ctx context.Context, raw string) (*Claims, error) {
 	if claims, ok, err := v.fromCache(ctx, raw); ok {
 		return claims, err
 	}
-	if v.introspector != nil && v.introspector.takes(raw) {
+	if v.introspector != nil && v.introspector.isOpaque(raw) {
 		return v.introspector.verifyOpaque(ctx, raw)
 	}
 	return v.verify(ctx, raw)
