@@ -27,7 +27,7 @@ func (r *reader) fault(err error) error {
 	return fmt.Errorf("token: issuer %q: %w", endpoint.DisplayURL(r.URL), err)
 }
 
-// A form is the form in which claims come.
+// A form is what claims stand in.
 type form int
 
 const (

@@ -24,6 +24,7 @@ func (r *reader) readAudience(c *claimSet, p payload) error {
 	return c.readOrganizationAudiences(r.OrganizationAudience)
 }
 
+// readOrganizationAudiences reads the organizations that the audience names behind a prefix.
 func (c *claimSet) readOrganizationAudiences(prefix string) error {
 	for _, audience := range c.audience {
 		if id, ok := strings.CutPrefix(audience, prefix); ok {

@@ -36,10 +36,11 @@ type Introspection struct {
 	// accepted until then. The default, zero, is a minute.
 	MaxAge time.Duration
 	// JWE says that the issuer's opaque tokens are encrypted (RFC 7516 section 3.1), as Zitadel's are: a token of
-	// five segments whose header has `enc` is then introspected. The default, false, refuses a JWE.
+	// five segments whose header has `enc` is then introspected. The default, false, makes a JWE [ErrMalformed].
 	JWE bool
-	// Limit is for how many tokens that are not known the issuer is asked in any second. A token is known while
-	// the cache has an answer, also an old one, that the token is active. The default, zero, is 50.
+	// Limit is the number of new tokens about which the issuer is asked in any second, from 1 to 100,000. A token
+	// is new unless the cache has an answer, even an old one, that the token is active. A call beyond the Limit is
+	// [ErrBusy]. The default, zero, is 50.
 	Limit int
 }
 
@@ -47,16 +48,16 @@ type Introspection struct {
 // needs no closing. The zero Introspector accepts nothing. To accept JWTs too, give the Introspector to
 // [NewVerifier] by [WithIntrospector]: a JWT is never sent to the introspection endpoint.
 //
-// An answer is read as the claims of a JWT are, by the names that the [Issuer] gives them. Fields for JWTs alone,
-// such as Types, do nothing. Beyond that, `active` must be true, and `iss`, `exp` and `nbf` are checked where
-// the answer has them. `token_type` must be Bearer: a token for DPoP (RFC 9449) is refused, since a bearer cannot
-// prove its key. An answer without `token_type` is accepted only if [Issuer.RequiredClaims] has an entry for a
-// member that tells access tokens from refresh tokens. If that entry is for token_type itself, the entry alone
-// judges `token_type`. The same holds for `token_use` and `typ`, which some issuers write.
+// An answer is read as the claims of a JWT are, by the names that the [Issuer] gives them. Types and RequiredHeader do
+// nothing, and for plain answers neither do Algorithms and KeySetURL. `active` must be true. `iss`, `exp`, `nbf` and
+// `iat` are checked where the answer has them. `token_type` must be Bearer: a token for DPoP (RFC 9449) is refused,
+// since a bearer cannot prove its key. An answer without `token_type` is accepted only if [Issuer.RequiredClaims] has
+// an entry for a member that tells access tokens from refresh tokens. If that entry is for token_type itself, the entry
+// alone decides by `token_type`. The same holds for `token_use` and `typ`, which some issuers write.
 //
 // An answer is good for [Introspection.MaxAge], or until `exp` if that is earlier. [WithCache] bounds how many
-// answers are kept, by digests of their tokens. A stream that was opened with a token outlives the answer only if the
-// issuer then says again that the token is active. The refusal of a token is kept for ten seconds.
+// answers are kept, by digests of their tokens. An open stream outlives the answer about its token only if the issuer
+// then answers again that the token is active. The refusal of a token is kept for ten seconds.
 //
 // All calls with one token share one request. The request takes at most 5 seconds, reads at most 1 MiB and follows
 // no redirect. A call waits at most 2 seconds. If the endpoint cannot be reached, refuses this server (401 or
@@ -90,8 +91,8 @@ type answer struct {
 }
 
 // NewIntrospector returns a verifier for the opaque tokens of an issuer. It does no I/O. The options [WithTransport],
-// [WithLeeway], [WithCache] and, for the keys of signed answers, [WithKeySetObserver] apply. The error names every
-// fault.
+// [WithLeeway], [WithCache] and, for the keys of signed answers, [WithKeySetObserver] apply. Any other option is a
+// fault. The error names every fault.
 func NewIntrospector(issuer Issuer, settings Introspection, opts ...Option) (*Introspector, error) {
 	o := newOptions(opts)
 	o.refuseForIntrospector()
@@ -165,8 +166,9 @@ func (i *Introspector) Authenticate(ctx context.Context, authorization []string)
 	return i.Verify(ctx, raw)
 }
 
-// Verify returns the claims of an active opaque token. A JWT is [ErrMalformed]. Verify waits at most 2 seconds, and
-// stops waiting when ctx ends. Every error matches one of the errors of this package.
+// Verify returns the claims of an active opaque token. A JWT is [ErrMalformed], and so is a token of more than 4 KiB.
+// Verify waits at most 2 seconds, and stops waiting when ctx ends. Every error matches one of the errors of this
+// package. For [ErrVerifierUnavailable] and [ErrBusy], try again later.
 func (i *Introspector) Verify(ctx context.Context, raw string) (*Claims, error) {
 	switch {
 	case i == nil || i.reader == nil:

@@ -38,17 +38,17 @@ type Issuer struct {
 	// issuer only. A placeholder in that `issuer` stands for a segment of `iss`.
 	//
 	// A file of this machine is written as "file:///etc/keys/jwks.json". Nothing is then fetched from the network.
-	// The file may be missing at start, has at most 1 MiB, and may be a symbolic link. It is read again once the
-	// keys are three seconds old and a token needs them. A file that is missing or broken leaves the keys before
-	// in use, for up to 24 hours.
+	// The file may be missing at start, has at most 1 MiB, and may be a symbolic link. The file is read again once
+	// the keys are three seconds old and a token needs them. A file that is missing or broken leaves the previous
+	// keys in use, for up to 24 hours.
 	KeySetURL string
 	// KeySetTokenFile is a file with a token that authorizes the fetch of the key set, as Kubernetes asks
 	// for. The file is read for every fetch. The token is sent as a bearer token to KeySetURL only, never to
 	// the target of a redirect. KeySetTokenFile needs a KeySetURL.
 	KeySetTokenFile string
-	// CAFile is a PEM file with the certificate authorities that vouch for the servers of the metadata and of
-	// the key set, in place of the system's. The file is read for every fetch, and serves this issuer alone.
-	// CAFile needs a transport that is a [net/http.Transport], as the default is: see [WithTransport].
+	// CAFile is a PEM file with the certificate authorities that vouch for the servers of the metadata, of the key set
+	// and of the introspection endpoint, in place of the system's. The file is read for every fetch, and serves this
+	// issuer alone. CAFile needs a transport that is a [net/http.Transport], as the default is: see [WithTransport].
 	CAFile string
 	// IntrospectionURL is the URL of the introspection endpoint (RFC 7662 section 2), for an [Introspector]. If
 	// empty, the metadata at URL + "/.well-known/openid-configuration" names it (RFC 8414 section 2).

@@ -62,7 +62,7 @@ func WithLeeway(leeway time.Duration) Option {
 // of one issuer set [Issuer.CAFile]. The transport must end a request when the request's context ends. Timeouts, size
 // limits and the refusal of redirects still apply. Plain http uses a copy of the transport without its proxy: see
 // [Issuer.InsecureHTTPHosts]. The default is [http.DefaultTransport] without idle connections. An [Introspector] keeps
-// idle connections for some seconds.
+// idle connections for 4 seconds.
 func WithTransport(transport http.RoundTripper) Option {
 	return func(o *options) {
 		if transport == nil {
@@ -73,7 +73,8 @@ func WithTransport(transport http.RoundTripper) Option {
 }
 
 // WithIntrospector accepts opaque tokens too, and verifies these with the introspector. A token whose first segment
-// decodes to a JSON object is a JWT, and is never introspected. Any other token is opaque.
+// decodes to a JSON object is a JWT or a JWE. A JWT is never introspected, and a JWE only with [Introspection.JWE]. Any
+// other token is opaque. The default is no introspector: an opaque token is [ErrMalformed].
 func WithIntrospector(introspector *Introspector) Option {
 	return func(o *options) {
 		switch {
