@@ -61,8 +61,8 @@ func WithLeeway(leeway time.Duration) Option {
 // issuers ([net/http.Transport.TLSClientConfig], RootCAs) and proxies ([net/http.Transport.Proxy]). For the authorities
 // of one issuer set [Issuer.CAFile]. The transport must end a request when the request's context ends. Timeouts, size
 // limits and the refusal of redirects still apply. Plain http uses a copy of the transport without its proxy: see
-// [Issuer.InsecureHTTPHosts]. The default is [http.DefaultTransport] without idle connections. An [Introspector] keeps
-// idle connections for 4 seconds.
+// [Issuer.InsecureHTTPHosts]. The default is [http.DefaultTransport] without idle connections. The default of
+// [NewIntrospector] keeps idle connections for 4 seconds.
 func WithTransport(transport http.RoundTripper) Option {
 	return func(o *options) {
 		if transport == nil {
