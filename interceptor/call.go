@@ -95,8 +95,8 @@ func (c *Call) AwaitsMessage() bool {
 // Judge is the second step of a unary call whose framework reads the message before the handler runs.
 // Judge takes the message that the handler gets, and returns nil if the handler may run. Judge also
 // refuses a token that has expired since Admit, or that the verifier no longer accepts: see
-// [token.Claims.Deadline]. The result is a *Denial: do not return it as an error
-// without comparing it with nil. The error of the handler is for [Call.HandlerError].
+// [token.Claims.Deadline]. The result is a *Denial: do not return it as an error without comparing it
+// with nil. The error of the handler is for [Call.HandlerError].
 func (c *Call) Judge(message any) *Denial {
 	if denial := c.outdated(); denial != nil {
 		return c.observe(c.Context(), c.inRealm(denial))

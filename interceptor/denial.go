@@ -49,7 +49,8 @@ const (
 	// fetched (unavailable).
 	ReasonKeysUnavailable Reason = "KEYS_UNAVAILABLE"
 	// ReasonVerifierUnavailable: the token cannot be verified, since the issuer does not say whether the
-	// token is active (unavailable). See [token.Introspector].
+	// token is active, or since a verifier of your own cannot tell (unavailable). See
+	// [token.ErrVerifierUnavailable].
 	ReasonVerifierUnavailable Reason = "VERIFIER_UNAVAILABLE"
 	// ReasonVerifierBusy: the token was not verified, since too many others are being verified
 	// (unavailable). The client may try again. See [token.WithSignatureLimit] and [token.Introspection].

@@ -74,7 +74,8 @@ type Event struct {
 // the table or an option is nil.
 func New(verifier Verifier, table *policy.Table, opts ...Option) *Guard {
 	v, ok := verifier.(*token.Verifier)
-	if verifier == nil || ok && v == nil || table == nil {
+	introspector, isIntrospector := verifier.(*token.Introspector)
+	if verifier == nil || ok && v == nil || isIntrospector && introspector == nil || table == nil {
 		panic("interceptor: New needs a verifier and a table: check the errors of NewVerifier and Compile")
 	}
 	g := &Guard{authenticator: checkedVerifier{verifier}, options: options{streamExpiry: true}}

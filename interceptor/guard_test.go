@@ -64,11 +64,12 @@ func TestNew(t *testing.T) {
 		make func()
 		want string
 	}{
-		"no verifier": {func() { interceptor.New(nil, table) }, incomplete},
-		"no table":    {func() { interceptor.New(verifier, nil) }, incomplete},
-		"nothing":     {func() { interceptor.New(nil, nil) }, incomplete},
-		"nil pointer": {func() { interceptor.New((*token.Verifier)(nil), table) }, incomplete},
-		"nil option":  {func() { interceptor.New(verifier, table, nil) }, nilOption},
+		"no verifier":      {func() { interceptor.New(nil, table) }, incomplete},
+		"no table":         {func() { interceptor.New(verifier, nil) }, incomplete},
+		"nothing":          {func() { interceptor.New(nil, nil) }, incomplete},
+		"nil pointer":      {func() { interceptor.New((*token.Verifier)(nil), table) }, incomplete},
+		"nil introspector": {func() { interceptor.New((*token.Introspector)(nil), table) }, incomplete},
+		"nil option":       {func() { interceptor.New(verifier, table, nil) }, nilOption},
 	} {
 		if got := recovered(test.make); got != test.want {
 			t.Errorf("%s: panics with %v", name, got)

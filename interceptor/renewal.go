@@ -11,9 +11,9 @@ import (
 	"github.com/protoauthz/protoauthz/interceptor/token"
 )
 
-// A renewal verifies the credentials of a call again once the claims are no longer good. The token itself may still be:
-// an issuer was asked about it, and its answer is old. A renewal is the context of its call, so that other calls take no
-// memory for one.
+// A renewal has the token of a call verified again once the claims are no longer good. The token may still be good: for
+// an opaque token, only the answer of the issuer is old. A renewal is also the context of its call, so that a call
+// without a renewal takes no memory for one.
 type renewal struct {
 	context.Context
 	authorization []string
@@ -35,7 +35,7 @@ func newRenewal(ctx context.Context, claims *token.Claims, authorization []strin
 	return r
 }
 
-// renewal returns nil for claims that are good as long as their token.
+// renewal returns the renewal of a call, or nil if the claims are good as long as their token.
 func (c *Call) renewal() *renewal {
 	r, _ := c.ctx.(*renewal)
 	return r
@@ -54,8 +54,8 @@ func (c *Call) deadline() time.Time {
 	return c.claims.Deadline()
 }
 
-// outdated returns a denial if the token is no longer good. It verifies the token again if the claims alone are no
-// longer good.
+// outdated returns a denial if the token is no longer good. If the claims alone are no longer good, outdated has the
+// token verified again.
 func (c *Call) outdated() *Denial {
 	switch {
 	case c.rule.Public, time.Now().Before(c.deadline()):
@@ -67,7 +67,7 @@ func (c *Call) outdated() *Denial {
 	}
 }
 
-// renew verifies the token again. One goroutine at a time asks, and others take its result.
+// renew has the token verified again. One goroutine at a time does so, and others take its result.
 func (c *Call) renew() *Denial {
 	r := c.renewal()
 	r.mu.Lock()

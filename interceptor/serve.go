@@ -23,14 +23,15 @@ func (c *Call) ServeUnary(transport Transport, handler func(context.Context, *St
 // Transport.Refuse, whatever the handler returns, and the stream gives the handler the same error.
 // Otherwise Serve returns the error of the handler: see [Call.HandlerError].
 //
-// The context of the handler ends when the token expires, with the cause [token.ErrExpired]. Claims that
-// end before their token, such as the answer of an issuer about an opaque token, do not end the
-// call: Serve has the token verified again (see [token.Claims.Deadline]), and the context ends once the
-// verifier refuses the token, with the error of the verifier as cause. Serve
-// then returns at once if the handler is blocked in Receive, and within half a second if not. The
-// handler has a goroutine of its own and may go on. Transport.Connection ends the reads of the
-// handler. A Receive or Send that is under way may still go on until the framework ends the call,
-// which must wake it. Such a Receive or Send may be in a goroutine that the handler has left behind.
+// The context of the handler ends when the token expires, with the cause [token.ErrExpired]. Serve then
+// returns at once if the handler is blocked in Receive, and within half a second if not. The handler has
+// a goroutine of its own and may go on. Transport.Connection ends the reads of the handler. A Receive or
+// Send that is under way may still go on until the framework ends the call, which must wake it. Such a
+// Receive or Send may be in a goroutine that the handler has left behind.
+//
+// Claims may end before their token, such as the answer of an issuer about an opaque token. Serve then has
+// the token verified again (see [token.Claims.Deadline]). If the verifier refuses the token, the context
+// ends with the error of the verifier as cause, and Serve returns as above. Such a context has no deadline.
 //
 // Serve raises a panic of the handler again with the same value, or drops the panic if Serve has
 // returned. The stack, which would be lost with the goroutine of the handler, goes to

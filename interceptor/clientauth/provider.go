@@ -24,10 +24,7 @@ type Provider struct {
 	// requests on the way has the client's secret and its tokens. List the host only if the network to it is
 	// as safe as this process, such as the network of one docker compose, or a mesh whose sidecars encrypt.
 	//
-	// Plain http to this machine needs no entry: 127.0.0.0/8, ::1, localhost and names below localhost (RFC 6761
-	// section 6.3). A name must lead to a loopback address or a Unix socket: each connection is checked. Only the
-	// connections of a [net/http.Transport] can be checked. Another transport gets localhost unchecked, and no
-	// name below localhost. Plain http uses no proxy.
+	// Plain http to this machine needs no entry, and uses no proxy: see [token.Issuer.InsecureHTTPHosts].
 	InsecureHTTPHosts []string
 	// ResourceParameter is the name of the parameter for [Target.Resource]. The default is
 	// "resource" (RFC 8707).

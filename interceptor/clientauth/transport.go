@@ -26,10 +26,10 @@ import (
 // [InsecureHTTPClient]. The client follows no redirects. It may serve any number of Connect
 // clients with different interceptors or without one.
 //
-// A token over plain HTTP uses no proxy: it goes out by a copy of the base's [http.Transport],
-// which has connections of its own and no registered protocols. A base with another transport must use no proxy for this
-// machine. Its connections cannot be checked, so it gets localhost unchecked, and no name below
-// localhost.
+// A token over plain HTTP uses no proxy: it goes out by a copy of the base's [http.Transport], which
+// has connections of its own and no registered protocols. A base with another transport must use no
+// proxy for this machine. The connections of such a base cannot be checked, so it gets localhost
+// unchecked, and no name below localhost.
 //
 // A token goes only to the host of the URL of the Connect client. Code that sends calls to other
 // hosts, such as a load balancer, belongs into base, which gets the request with the token.

@@ -26,7 +26,7 @@ func ExampleDialOptions() {
 	// Output:
 }
 
-// Behind the sidecars of a mesh, which encrypt.
+// The sidecars of a mesh encrypt what the processes send without TLS.
 func ExampleInsecureDialOptions() {
 	client, err := clientauth.New(clientauth.Logto("https://tenant.logto.app"), "shop", "shop-secret")
 	if err != nil {

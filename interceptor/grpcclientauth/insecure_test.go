@@ -61,7 +61,8 @@ func TestInsecureHosts(t *testing.T) {
 	}
 }
 
-// TestInsecureProxy makes sure that a connection without TLS uses no proxy: the proxy of the environment answers nothing.
+// TestInsecureProxy makes sure that a connection without TLS uses no proxy: the proxy of the environment answers
+// nothing.
 func TestInsecureProxy(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)

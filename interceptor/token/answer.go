@@ -49,7 +49,7 @@ func (i *Introspector) accept(index jose.Index, text string, now time.Time) (*Cl
 		return nil, none, invalid("the issuer's answer has no active that is true or false")
 	}
 	if iss := index.Find([]string{"iss"}); iss != "" {
-		if name, ok := jose.Text(iss); !ok || name != i.reader.URL {
+		if name, _ := jose.Text(iss); name != i.reader.URL {
 			return nil, none, invalid("iss in the issuer's answer is not Issuer.URL, %q: is the token from another issuer?", endpoint.DisplayURL(i.reader.URL))
 		}
 	}
@@ -62,7 +62,7 @@ func (i *Introspector) accept(index jose.Index, text string, now time.Time) (*Cl
 		return nil, none, err
 	}
 	var expiry time.Time
-	deadline := now.Add(i.how.MaxAge)
+	deadline := now.Add(i.settings.MaxAge)
 	if validity.until.IsZero() {
 		validity.until = deadline
 	} else {
@@ -103,11 +103,11 @@ func (i *Introspector) checkAccessToken(index jose.Index) error {
 		if value == "" || i.reader.judges(kind.member) {
 			continue
 		}
-		text, ok := jose.Text(value)
-		if !ok || !slices.Contains(kind.access, jose.CanonicalType(text)) {
+		text, _ := jose.Text(value)
+		if !slices.Contains(kind.access, jose.CanonicalType(text)) {
 			return invalid("%s in the issuer's answer is not %q, as an access token's is: is it a refresh token or an ID token? If the issuer's access tokens have another value, list that value for %[1]s in Issuer.RequiredClaims", kind.member, kind.access[0])
 		}
-		if strings.EqualFold(text, "dpop") && index.Find([]string{"cnf"}) == "" {
+		if strings.EqualFold(text, "dpop") {
 			return invalid("bound to a key of the sender (%s): a bearer cannot prove it", kind.member)
 		}
 	}
@@ -127,8 +127,8 @@ func (r *reader) judges(member string) bool {
 // ofEveryKind are the members that an answer may have about any kind of token (RFC 7662 section 2.2, and azp).
 var ofEveryKind = []string{"active", "scope", "client_id", "azp", "username", "exp", "iat", "nbf", "sub", "aud", "iss", "jti"}
 
-// tellsAccessToken reports whether an entry of RequiredClaims may tell access tokens from refresh tokens: an answer about
-// either has some value for most members.
+// tellsAccessToken reports whether an entry of RequiredClaims may tell access tokens from refresh tokens: an answer
+// about either has some value for most members.
 func (r requirement) tellsAccessToken() bool {
 	return len(r.values) > 0 && !r.optional && !slices.Contains(ofEveryKind, r.path[0])
 }
@@ -141,34 +141,34 @@ func (i *Introspector) open(ctx context.Context, contentType, raw string) (strin
 	}
 	token, err := jose.ParseJWS(raw)
 	switch {
-	case err != nil:
-		return "", err
+	case err != nil: // whose text is for the client that has sent a token
+		return "", errors.New("it is not a signed JWT in compact form (RFC 7515 section 7.1)")
 	case token.TypeFault != "":
 		return "", errors.New(token.TypeFault)
 	case jose.CanonicalType(token.Type) != "token-introspection+jwt":
 		return "", errors.New("its typ is not token-introspection+jwt")
 	case !slices.Contains(i.keys.algorithms, token.Algorithm):
-		return "", i.keys.errAlgorithm
+		return "", fmt.Errorf("its alg is not one of %q, the issuer's Algorithms", i.reader.Algorithms)
 	}
 	index, err := jose.NewIndex(token.Payload)
 	if err != nil {
 		return "", fmt.Errorf("its payload: %w", err)
 	}
 	defer index.Release()
-	if iss, ok := jose.Text(index.Find([]string{"iss"})); !ok || iss != i.reader.URL {
+	if iss, _ := jose.Text(index.Find([]string{"iss"})); iss != i.reader.URL {
 		return "", errors.New("its iss is not Issuer.URL")
 	}
-	if audience, _, ok := jose.Texts(index.Find([]string{"aud"})); !ok || !slices.Contains(audience, i.how.AnswerAudience) {
+	if audience, _, _ := jose.Texts(index.Find([]string{"aud"})); !slices.Contains(audience, i.settings.AnswerAudience) {
 		return "", errors.New("its aud does not hold Introspection.AnswerAudience")
 	}
-	issued, ok, err := readDate("its iat", index.Find([]string{"iat"}))
+	issued, _, err := readDate("its iat", index.Find([]string{"iat"}))
 	if err != nil {
 		return "", err
 	}
-	if apart := aheadOf(i.leeway); !ok || issued.ceil().After(now.Add(apart)) || issued.ceil().Before(now.Add(-apart)) {
+	if apart := aheadOf(i.leeway); issued.ceil().After(now.Add(apart)) || issued.ceil().Before(now.Add(-apart)) {
 		return "", fmt.Errorf("its iat is not within %v of this server's clock: set the clocks of the issuer and of this server right", apart)
 	}
-	if expires, ok, err := readDate("its exp", index.Find([]string{"exp"})); err != nil || ok && !now.Before(expires.floor().Add(i.leeway)) {
+	if expires, ok, err := readDate("its exp", index.Find([]string{"exp"})); ok && !now.Before(expires.floor().Add(i.leeway)) {
 		return "", cmp.Or(err, errors.New("its exp has passed"))
 	}
 	if err := i.keys.signed(ctx, &token, now); err != nil {

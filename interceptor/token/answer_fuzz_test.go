@@ -67,8 +67,8 @@ func grantable(answer string) bool {
 // huge is a number whose exact value would take too much memory.
 var huge = regexp.MustCompile(`[eE][+-]?\d{4,}`)
 
-// FuzzAnswer makes sure that only an answer that says all that it must is accepted, that its claims are the answer's, and
-// that errors hold nothing of the token.
+// FuzzAnswer makes sure that only an answer that says all that it must is accepted, that its claims are the answer's,
+// and that errors hold nothing of the token.
 func FuzzAnswer(f *testing.F) {
 	var seeds []string
 	for _, test := range badAnswers() {

@@ -81,12 +81,13 @@ func (c *Claims) ID() string { return c.get().id }
 // Caller returns the kind of party that the token speaks for.
 func (c *Claims) Caller() Caller { return c.get().caller }
 
-// Expiry returns `exp`, or the zero time for a token that has no `exp`: an opaque token or a credential of another kind.
+// Expiry returns `exp`, or the zero time for a token that has no `exp`: an opaque token or a credential of another
+// kind.
 func (c *Claims) Expiry() time.Time { return c.get().expiry }
 
-// Deadline returns the moment from which the verifier no longer accepts the token: [Claims.Expiry] plus the leeway.
-// If the Deadline is before Expiry, or there is no Expiry, the claims are good until then, and the verifier must be
-// asked again: see [Introspector] and [NewClaims].
+// Deadline returns the moment from which the verifier no longer accepts the token: [Claims.Expiry] plus the leeway. If
+// the Deadline is before Expiry, or there is no Expiry, the claims are good until the Deadline, and the verifier must
+// then be asked again: see [Introspector] and [NewClaims].
 func (c *Claims) Deadline() time.Time { return c.get().deadline }
 
 // Audience returns a copy of `aud`, or [Issuer.Audience] if the token has no `aud`.

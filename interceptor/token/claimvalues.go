@@ -38,14 +38,14 @@ type ClaimValues struct {
 	OrganizationID string
 	// Expiry is when the credential ends, or the zero time for one that does not end.
 	Expiry time.Time
-	// Deadline is until when the claims are good, at most until Expiry. Then the guard verifies the credential of
-	// an open stream again, and ends the stream unless the verifier returns claims of the same party. The default,
-	// the zero time, is Expiry. Without an Expiry a Deadline is required.
+	// Deadline is the time until which the claims are good, at most Expiry. At the Deadline the guard has the
+	// credential of an open stream verified again, and ends the stream unless the verifier returns claims of the same
+	// party. The default, the zero time, is Expiry. Without an Expiry a Deadline is required.
 	Deadline time.Time
 }
 
-// NewClaims returns claims for a verifier of your own, which a guard then judges as it judges the claims of a
-// [Verifier]. The verifier decides that a credential is good before it calls NewClaims, for every call. The error
+// NewClaims returns claims for a verifier of your own. A guard decides by these claims as by the claims of a
+// [Verifier]. Your verifier decides that a credential is good before it calls NewClaims, for every call. The error
 // names every fault of the values, and holds none of them.
 func NewClaims(values ClaimValues) (*Claims, error) {
 	if values.Deadline.IsZero() {

@@ -17,8 +17,9 @@ import (
 )
 
 // A ClientAuth is how this server authenticates itself at an issuer (RFC 6749 section 2.3). [ClientSecretBasic],
-// [ClientSecretPost], [PrivateKeyJWT] and [TLSClientAuth] return one, by the names of RFC 7591 section 2. The zero
-// ClientAuth is a fault. A printed ClientAuth holds no secret.
+// [ClientSecretPost], [PrivateKeyJWT] and [TLSClientAuth] return one, by the names of RFC 7591 section 2. Any number of
+// introspectors may use one ClientAuth. [NewIntrospector] returns its faults: the zero ClientAuth, an empty id or
+// secret, or a key that does not fit. A printed ClientAuth holds no secret.
 type ClientAuth struct {
 	// add adds what proves the client to a request for an issuer. A function cannot be printed.
 	add    func(issuer string, form url.Values, header http.Header) error
@@ -26,7 +27,7 @@ type ClientAuth struct {
 	faults []error
 }
 
-// ClientSecretBasic sends the client's id and secret by HTTP Basic authentication.
+// ClientSecretBasic sends the client's id and secret by HTTP Basic authentication (RFC 6749 section 2.3.1).
 func ClientSecretBasic(id, secret string) ClientAuth {
 	return ClientAuth{
 		add: func(_ string, _ url.Values, header http.Header) error {
@@ -38,7 +39,7 @@ func ClientSecretBasic(id, secret string) ClientAuth {
 	}
 }
 
-// ClientSecretPost sends the client's id and secret in the form.
+// ClientSecretPost sends the client's id and secret in the form of the request (RFC 6749 section 2.3.1).
 func ClientSecretPost(id, secret string) ClientAuth {
 	return ClientAuth{
 		add: func(_ string, form url.Values, _ http.Header) error {
@@ -53,9 +54,10 @@ func ClientSecretPost(id, secret string) ClientAuth {
 // assertionLifetime is how long an issuer may take for the authentication of a client.
 const assertionLifetime = time.Minute
 
-// PrivateKeyJWT sends an assertion that the client has signed (RFC 7523 section 2.2), for the issuer as audience. The
-// algorithm is one of [Issuer.Algorithms]. The key is a private key of crypto/rsa, crypto/ecdsa or crypto/ed25519. The
-// issuer knows the public key by keyID, which may be empty.
+// PrivateKeyJWT sends an assertion that the client has signed (RFC 7523 section 2.2), for the issuer as audience. Each
+// request has an assertion of its own, which is good for a minute. The algorithm is one that [Issuer.Algorithms] may
+// have. The key is a private key of crypto/rsa, crypto/ecdsa or crypto/ed25519. The issuer knows the public key by
+// keyID, which may be empty.
 func PrivateKeyJWT(id, algorithm, keyID string, key crypto.Signer) ClientAuth {
 	c := ClientAuth{faults: clientFaults("PrivateKeyJWT", "id", id, "algorithm", algorithm)}
 	sign, err := jose.Signer(algorithm, key)

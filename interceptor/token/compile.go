@@ -27,7 +27,7 @@ func (r *reader) fault(err error) error {
 	return fmt.Errorf("token: issuer %q: %w", endpoint.DisplayURL(r.URL), err)
 }
 
-// A form is the form in which claims come.
+// A form is what claims stand in.
 type form int
 
 const (
@@ -163,8 +163,8 @@ func (c *compiler) tellsKind() bool {
 	})
 }
 
-// checkKinds refuses ClientTokens that compare a claim with the client if a client's own token may lack the claim: such a
-// token would count as a user's.
+// checkKinds refuses ClientTokens that compare a claim with the client if a client's own token may lack the claim: such
+// a token would count as a user's.
 func (c *compiler) checkKinds() {
 	if len(c.subjects) < 2 || len(c.userTokens) > 0 {
 		return

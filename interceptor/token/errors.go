@@ -17,10 +17,11 @@ var (
 	// ErrScheme means that the scheme of the Authorization header is not Bearer.
 	ErrScheme = errors.New("unsupported authorization scheme")
 	// ErrMalformed means that the credentials are not a token: they are not a JWS in
-	// compact form, they are too large, or there are two Authorization headers.
+	// compact form, they are too large, or there are two Authorization headers. An opaque
+	// token is malformed unless an [Introspector] verifies it.
 	ErrMalformed = errors.New("malformed token")
 	// ErrInvalid means that the issuer, type, algorithm, key, signature or a claim of
-	// the token is wrong.
+	// the token is wrong, or that an opaque token is not active.
 	ErrInvalid = errors.New("invalid token")
 	// ErrExpired means that `exp` has passed. The text names the leeway and how long ago `exp`
 	// passed, which shows a wrong clock. See [Verifier] for when the text leaves the distance out.

@@ -88,8 +88,8 @@ func metadata(ctx context.Context, issuer *Issuer, transport http.RoundTripper, 
 	return document, nil
 }
 
-// endpointIn returns a URL in the issuer's metadata, or in an object of the metadata, by its member. Errors name the field of
-// Issuer that could name the URL.
+// endpointIn returns a URL in the issuer's metadata, or in an object of the metadata, by its member. Errors name the
+// field of Issuer that could name the URL.
 func (i *Issuer) endpointIn(document jose.Object, member, field string) (string, error) {
 	address, _, err := document.Text(member)
 	switch {

@@ -24,6 +24,7 @@ func (r *reader) readAudience(c *claimSet, p payload) error {
 	return c.readOrganizationAudiences(r.OrganizationAudience)
 }
 
+// readOrganizationAudiences reads the organizations that the audience names behind a prefix.
 func (c *claimSet) readOrganizationAudiences(prefix string) error {
 	for _, audience := range c.audience {
 		if id, ok := strings.CutPrefix(audience, prefix); ok {
@@ -36,8 +37,8 @@ func (c *claimSet) readOrganizationAudiences(prefix string) error {
 	return nil
 }
 
-// readOrganization reads the organization claim. It returns nil if there is none. A pointer that leads to no organization, or
-// to several organizations, makes the empty organization: the token then grants nothing.
+// readOrganization reads the organization claim. It returns nil if there is none. A pointer that leads to no
+// organization, or to several organizations, makes the empty organization: the token then grants nothing.
 func (r *reader) readOrganization(p payload) (*string, error) {
 	f := r.organization
 	if f == nil || p[f.slot] == "" {

@@ -70,7 +70,7 @@ func (i *Introspector) answer(ctx context.Context, contentType, text string) (*a
 // request returns the request for an answer about a token.
 func (i *Introspector) request(ctx context.Context, address, raw string) (*http.Request, error) {
 	form, header := url.Values{"token": {raw}, "token_type_hint": {"access_token"}}, http.Header{}
-	if err := i.how.Client.add(i.reader.URL, form, header); err != nil {
+	if err := i.settings.Client.add(i.reader.URL, form, header); err != nil {
 		return nil, err
 	}
 	request, err := http.NewRequestWithContext(ctx, http.MethodPost, address, strings.NewReader(form.Encode()))
@@ -137,8 +137,9 @@ func (i *Introspector) discover(ctx context.Context) (string, error) {
 	if err != nil {
 		return "", fmt.Errorf("discovery: %w", err)
 	}
-	if aliases, ok := document.Get("mtls_endpoint_aliases"); ok && i.how.Client.mutual {
-		if object, err := jose.ParseObject([]byte(aliases)); err == nil && object.Has(member) {
+	if i.settings.Client.mutual {
+		aliases, _ := document.Get("mtls_endpoint_aliases")
+		if object, _ := jose.ParseObject([]byte(aliases)); object.Has(member) {
 			document = object
 		}
 	}

@@ -77,8 +77,8 @@ func outages() map[string]func(url.Values) (*http.Response, error) {
 	return all
 }
 
-// TestOutages makes sure that a call is refused as unavailable while the endpoint gives no answer, that nothing is kept,
-// and that the next call asks again.
+// TestOutages makes sure that a call is refused as unavailable while the endpoint gives no answer, that nothing is
+// kept, and that the next call asks again.
 func TestOutages(t *testing.T) {
 	t.Parallel()
 	for name, outage := range outages() {
@@ -131,8 +131,8 @@ func TestPrinted(t *testing.T) {
 	}
 }
 
-// TestHanging makes sure that a call waits for two seconds for an endpoint that hangs, that other calls share its request,
-// and that the request ends after five seconds.
+// TestHanging makes sure that a call waits for two seconds for an endpoint that hangs, that other calls share its
+// request, and that the request ends after five seconds.
 func TestHanging(t *testing.T) {
 	t.Parallel()
 	hang := func(endpoint *fakeIssuer) func(url.Values) (*http.Response, error) {
@@ -244,8 +244,8 @@ func TestDiscoveredEndpoint(t *testing.T) {
 	}
 }
 
-// TestAliases makes sure that a client with a certificate asks at the alias that the metadata has for it (RFC 8705 section
-// 5), if there is one.
+// TestAliases makes sure that a client with a certificate asks at the alias that the metadata has for it (RFC 8705
+// section 5), if there is one.
 func TestAliases(t *testing.T) {
 	t.Parallel()
 	const elsewhere = "https://mtls.test/introspect"

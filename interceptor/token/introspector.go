@@ -20,7 +20,7 @@ const (
 	defaultLimit  = 50               // new tokens in a second
 	refusedAge    = 10 * time.Second // how long a refusal is kept
 	maxRefused    = 1_000            // refusals that are kept
-	maxAsked      = 100              // known tokens that are asked for at once
+	maxAsked      = 100              // known tokens that are asked for at once: see cached
 	maxLimit      = 100_000
 )
 
@@ -36,10 +36,12 @@ type Introspection struct {
 	// accepted until then. The default, zero, is a minute.
 	MaxAge time.Duration
 	// JWE says that the issuer's opaque tokens are encrypted (RFC 7516 section 3.1), as Zitadel's are: a token of
-	// five segments whose header has `enc` is then introspected. The default, false, refuses a JWE.
+	// five segments whose header has `enc` is then introspected. The default, false, makes a JWE [ErrMalformed].
 	JWE bool
-	// Limit is for how many tokens that are not known the issuer is asked in any second. A token is known while
-	// the cache has an answer, also an old one, that the token is active. The default, zero, is 50.
+	// Limit is the number of new tokens about which the issuer is asked in any second, from 1 to 100,000. A token
+	// is new unless the cache has an answer, even an old one, that the token is active. A call beyond the Limit is
+	// [ErrBusy]. While requests about other tokens fail, as many of these are sent in a second, and calls beyond get
+	// the last failure. The default, zero, is 50.
 	Limit int
 }
 
@@ -47,16 +49,17 @@ type Introspection struct {
 // needs no closing. The zero Introspector accepts nothing. To accept JWTs too, give the Introspector to
 // [NewVerifier] by [WithIntrospector]: a JWT is never sent to the introspection endpoint.
 //
-// An answer is read as the claims of a JWT are, by the names that the [Issuer] gives them. Fields for JWTs alone,
-// such as Types, do nothing. Beyond that, `active` must be true, and `iss`, `exp` and `nbf` are checked where
-// the answer has them. `token_type` must be Bearer: a token for DPoP (RFC 9449) is refused, since a bearer cannot
-// prove its key. An answer without `token_type` is accepted only if [Issuer.RequiredClaims] has an entry for a
-// member that tells access tokens from refresh tokens. If that entry is for token_type itself, the entry alone
-// judges `token_type`. The same holds for `token_use` and `typ`, which some issuers write.
+// An answer is read as the claims of a JWT are, by the names that the [Issuer] gives them. Types and RequiredHeader do
+// nothing, and for plain answers neither do Algorithms and KeySetURL. `active` must be true. `iss`, `exp`, `nbf` and
+// `iat` are checked where the answer has them. `token_type` must be Bearer: a token for DPoP (RFC 9449) is refused,
+// since a bearer cannot prove its key. An answer without `token_type` is accepted only if [Issuer.RequiredClaims] has
+// an entry for a member that tells access tokens from refresh tokens. If that entry is for token_type itself, the entry
+// alone decides by `token_type`. The same holds for `token_use` and `typ`, which some issuers write.
 //
 // An answer is good for [Introspection.MaxAge], or until `exp` if that is earlier. [WithCache] bounds how many
-// answers are kept, by digests of their tokens. A stream that was opened with a token outlives the answer only if the
-// issuer then says again that the token is active. The refusal of a token is kept for ten seconds. A failure is not kept.
+// answers are kept, by digests of their tokens. An open stream outlives the answer about its token only if the issuer
+// then answers again that the token is active. The refusal of a token is kept for ten seconds, and a failure is not
+// kept.
 //
 // All calls with one token share one request. The request takes at most 5 seconds, reads at most 1 MiB and follows
 // no redirect. A call waits at most 2 seconds. If the endpoint cannot be reached, refuses this server (401 or
@@ -64,18 +67,20 @@ type Introspection struct {
 // [ErrVerifierUnavailable]. A call whose token is beyond [Introspection.Limit] is refused with [ErrBusy] at once.
 type Introspector struct {
 	reader    *reader
-	how       Introspection
+	settings  Introspection
 	transport http.RoundTripper
 	leeway    time.Duration
 	keys      *issuerKeys // of signed answers, or nil for plain answers
 	endpoint  endpointURL
 	good      *cache.Cache[answer] // of active tokens, and of tokens that were active before
 	refused   *cache.Cache[answer]
-	asking    chan struct{} // has room for maxAsked
+	slots     chan struct{} // taken by known tokens that are asked for, at most maxAsked
 
 	mu      sync.Mutex
-	flights map[digest]*inquiry
-	recent  window
+	flights map[digest]*answerFlight
+	asked   window // of tokens that are not known
+	retried window // of known tokens, while failure is not nil
+	failure error  // of the last request for a known token
 }
 
 // A digest stands for a token, so that the token itself is not kept.
@@ -90,34 +95,34 @@ type answer struct {
 }
 
 // NewIntrospector returns a verifier for the opaque tokens of an issuer. It does no I/O. The options [WithTransport],
-// [WithLeeway], [WithCache] and, for the keys of signed answers, [WithKeySetObserver] apply. The error names every
-// fault.
-func NewIntrospector(issuer Issuer, how Introspection, opts ...Option) (*Introspector, error) {
+// [WithLeeway], [WithCache] and, for the keys of signed answers, [WithKeySetObserver] apply. Any other option is a
+// fault. The error names every fault.
+func NewIntrospector(issuer Issuer, settings Introspection, opts ...Option) (*Introspector, error) {
 	o := newOptions(opts)
 	o.refuseForIntrospector()
 	form := formAnswer
-	if how.AnswerAudience != "" {
+	if settings.AnswerAudience != "" {
 		form = formSignedAnswer
-		if err := endpoint.CheckSetting(how.AnswerAudience); err != nil {
+		if err := endpoint.CheckSetting(settings.AnswerAudience); err != nil {
 			o.faults = append(o.faults, fmt.Errorf("token: Introspection.AnswerAudience %w", err))
 		}
 	}
-	if how.MaxAge == 0 {
-		how.MaxAge = defaultMaxAge
+	if settings.MaxAge == 0 {
+		settings.MaxAge = defaultMaxAge
 	}
-	if how.MaxAge < time.Second || how.MaxAge > maxMaxAge {
-		o.faults = append(o.faults, fmt.Errorf("token: Introspection.MaxAge: %v is not between %v and %v: 0 stands for %v", how.MaxAge, time.Second, maxMaxAge, defaultMaxAge))
+	if settings.MaxAge < time.Second || settings.MaxAge > maxMaxAge {
+		o.faults = append(o.faults, fmt.Errorf("token: Introspection.MaxAge: %v is not between %v and %v: 0 stands for %v", settings.MaxAge, time.Second, maxMaxAge, defaultMaxAge))
 	}
-	if how.Limit == 0 {
-		how.Limit = defaultLimit
+	if settings.Limit == 0 {
+		settings.Limit = defaultLimit
 	}
-	if how.Limit < 1 || how.Limit > maxLimit {
-		o.faults = append(o.faults, fmt.Errorf("token: Introspection.Limit: %d is not between 1 and %d: 0 stands for %d", how.Limit, maxLimit, defaultLimit))
+	if settings.Limit < 1 || settings.Limit > maxLimit {
+		o.faults = append(o.faults, fmt.Errorf("token: Introspection.Limit: %d is not between 1 and %d: 0 stands for %d", settings.Limit, maxLimit, defaultLimit))
 	}
 	if o.transport == nil {
 		o.transport = endpoint.KeptTransport()
 	}
-	o.faults = append(o.faults, how.Client.check(o.transport)...)
+	o.faults = append(o.faults, settings.Client.check(o.transport)...)
 	reader, faults := issuer.compile(form)
 	o.faults = append(o.faults, faults...)
 	if err := reader.checkTransport(o.transport); err != nil {
@@ -127,10 +132,10 @@ func NewIntrospector(issuer Issuer, how Introspection, opts ...Option) (*Introsp
 		return nil, endpoint.JoinFaults(o.faults)
 	}
 	i := &Introspector{
-		reader: reader, how: how, transport: o.transport, leeway: o.leeway,
+		reader: reader, settings: settings, transport: o.transport, leeway: o.leeway,
 		good: cache.New[answer](o.cacheSize), refused: cache.New[answer](maxRefused),
-		asking:  make(chan struct{}, maxAsked),
-		flights: map[digest]*inquiry{}, recent: window{times: make([]time.Time, how.Limit)},
+		slots: make(chan struct{}, maxAsked), flights: map[digest]*answerFlight{},
+		asked: newWindow(settings.Limit), retried: newWindow(settings.Limit),
 	}
 	if form == formSignedAnswer {
 		i.keys = newIssuerKeys(reader, o)
@@ -165,21 +170,22 @@ func (i *Introspector) Authenticate(ctx context.Context, authorization []string)
 	return i.Verify(ctx, raw)
 }
 
-// Verify returns the claims of an active opaque token. A JWT is [ErrMalformed]. Verify waits at most 2 seconds, and
-// stops waiting when ctx ends. Every error matches one of the errors of this package.
+// Verify returns the claims of an active opaque token. A JWT is [ErrMalformed], and so is a token of more than 4 KiB.
+// Verify waits at most 2 seconds, and stops waiting when ctx ends. Every error matches one of the errors of this
+// package. For [ErrVerifierUnavailable] and [ErrBusy], try again later.
 func (i *Introspector) Verify(ctx context.Context, raw string) (*Claims, error) {
 	switch {
 	case i == nil || i.reader == nil:
 		return nil, ErrInvalid
 	case len(raw) > maxOpaque:
 		return nil, malformed("token has %d bytes, and an opaque token at most %d", len(raw), maxOpaque)
-	case !i.takes(raw):
+	case !i.isOpaque(raw):
 		return nil, malformed("it is a JWT, and an Introspector asks about opaque tokens alone: give the Introspector to NewVerifier by WithIntrospector, so that the Verifier verifies JWTs; if the issuer's opaque tokens are encrypted, set Introspection.JWE")
 	}
 	return i.verifyOpaque(ctx, raw)
 }
 
-// verifyOpaque verifies a token that takes has passed.
+// verifyOpaque verifies an opaque token.
 func (i *Introspector) verifyOpaque(ctx context.Context, raw string) (*Claims, error) {
 	if err := checkB64Token(raw); err != nil {
 		return nil, err
@@ -189,7 +195,7 @@ func (i *Introspector) verifyOpaque(ctx context.Context, raw string) (*Claims, e
 	if a, _ := i.cached(of, now); a != nil {
 		return a.claims, a.err
 	}
-	f, err := i.inquire(of, raw, now)
+	f, err := i.flightOf(of, raw, now)
 	if err != nil {
 		return nil, err
 	}
@@ -200,7 +206,8 @@ func (i *Introspector) verifyOpaque(ctx context.Context, raw string) (*Claims, e
 	return a.claims, a.err
 }
 
-// cached returns the answer about a token that is good now, or nil, and whether the token is known.
+// cached returns the answer about a token that is good now, or nil. A token is known if it was active when the issuer
+// was asked last.
 func (i *Introspector) cached(of digest, now time.Time) (a *answer, known bool) {
 	key := string(of[:])
 	if a = i.good.Get(key); a != nil && a.claims != nil {
@@ -218,7 +225,7 @@ func (i *Introspector) cached(of digest, now time.Time) (a *answer, known bool) 
 	return nil, known
 }
 
-// keep keeps an answer. A token that is no longer active is no longer known.
+// keep keeps an answer. A token that was known and is no longer active is no longer known.
 func (i *Introspector) keep(of digest, known bool, a *answer) {
 	if a.claims != nil || known {
 		i.good.Put(string(of[:]), a)

@@ -124,8 +124,8 @@ func TestIntrospectorOption(t *testing.T) {
 	}
 }
 
-// TestIntrospectorDefaults makes sure that an Introspector with the default transport works, and copies its settings.
-func TestIntrospectorDefaults(t *testing.T) {
+// TestIntrospectorCopies makes sure that an Introspector keeps its own copy of the issuer.
+func TestIntrospectorCopies(t *testing.T) {
 	t.Parallel()
 	made := introspected(func(i *token.Issuer) { i.RequiredClaims = map[string][]string{"kind": {"access"}} })
 	endpoint := &fakeIssuer{answer: says(saying("kind", "access"))}

@@ -18,8 +18,8 @@ import "time"
 //   - {organization} leads, in OrganizationClaim, to every member of an object. The name of the member is the
 //     organization. In ScopeClaims it leads to the member whose name is the organization of the token.
 //
-// A claim is absent if a member on its way is absent, before any placeholder. A token is [ErrInvalid] if a value on the way has no
-// members, or if the claim has another type than the field asks for, such as null.
+// A claim is absent if a member on its way is absent, before any placeholder. A token is [ErrInvalid] if a value on the
+// way has no members, or if the claim has another type than the field asks for, such as null.
 type Issuer struct {
 	// Which issuer, and where its keys are:
 
@@ -38,27 +38,27 @@ type Issuer struct {
 	// issuer only. A placeholder in that `issuer` stands for a segment of `iss`.
 	//
 	// A file of this machine is written as "file:///etc/keys/jwks.json". Nothing is then fetched from the network.
-	// The file may be missing at start, has at most 1 MiB, and may be a symbolic link. It is read again once the
-	// keys are three seconds old and a token needs them. A file that is missing or broken leaves the keys before
-	// in use, for up to 24 hours.
+	// The file may be missing at start, has at most 1 MiB, and may be a symbolic link. The file is read again once
+	// the keys are three seconds old and a token needs them. A file that is missing or broken leaves the previous
+	// keys in use, for up to 24 hours.
 	KeySetURL string
 	// KeySetTokenFile is a file with a token that authorizes the fetch of the key set, as Kubernetes asks
 	// for. The file is read for every fetch. The token is sent as a bearer token to KeySetURL only, never to
 	// the target of a redirect. KeySetTokenFile needs a KeySetURL.
 	KeySetTokenFile string
-	// CAFile is a PEM file with the certificate authorities that vouch for the servers of the metadata, of the key
-	// set and of introspection, in place of the system's. The file is read for every fetch, and serves this issuer alone.
-	// CAFile needs a transport that is a [net/http.Transport], as the default is: see [WithTransport].
+	// CAFile is a PEM file with the certificate authorities that vouch for the servers of the metadata, of the key set
+	// and of the introspection endpoint, in place of the system's. The file is read for every fetch, and serves this
+	// issuer alone. CAFile needs a transport that is a [net/http.Transport], as the default is: see [WithTransport].
 	CAFile string
 	// IntrospectionURL is the URL of the introspection endpoint (RFC 7662 section 2), for an [Introspector]. If
 	// empty, the metadata at URL + "/.well-known/openid-configuration" names it (RFC 8414 section 2).
 	IntrospectionURL string
-	// InsecureHTTPHosts are other machines to which plain http is allowed, for URL, KeySetURL, IntrospectionURL
-	// and the URLs in the metadata: exact names or addresses without scheme, port and path, such as "logto". Case does not
-	// matter. An https issuer needs an entry for any key set over plain http, even on this machine. Whoever can
-	// answer for a listed host, or read and change its answers on the way, can make keys, and so every token.
-	// List a host only if the network to it is as safe as this process, such as the network of one docker
-	// compose, or a mesh whose sidecars encrypt.
+	// InsecureHTTPHosts are other machines to which plain http is allowed, for URL, KeySetURL, IntrospectionURL and the
+	// URLs in the metadata: exact names or addresses without scheme, port and path, such as "logto". Case does not
+	// matter. An https issuer needs an entry for any key set over plain http, even on this machine. Whoever can answer
+	// for a listed host, or read and change its answers on the way, can make keys, and so every token. List a host only
+	// if the network to it is as safe as this process, such as the network of one docker compose, or a mesh whose
+	// sidecars encrypt.
 	//
 	// Plain http to this machine needs no entry: 127.0.0.0/8, ::1, localhost and names below localhost (RFC 6761
 	// section 6.3). A name must lead to a loopback address or a Unix socket: each connection is checked. Only the

@@ -72,7 +72,7 @@ type keySet struct {
 	flight  uint64    // the number of the flight that brought the set
 	fetched time.Time // when the flight began
 	skipped []error   // one for each key that cannot be used
-	text    []byte    // of a file
+	text    []byte    // of a file, to tell whether it has changed
 
 	errKeyID, errNoKeyID error // for a token with an unknown kid, and for one without a kid
 }

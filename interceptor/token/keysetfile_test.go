@@ -114,8 +114,8 @@ func TestKeySetFile(t *testing.T) {
 	}
 }
 
-// TestKeySetFileBreaks makes sure that a file that is missing or broken leaves the good keys in use, and is read as soon
-// as it is good.
+// TestKeySetFileBreaks makes sure that a file that is missing or broken leaves the good keys in use, and is read as
+// soon as it is good.
 func TestKeySetFileBreaks(t *testing.T) {
 	t.Parallel()
 	good := keySet(eddsa.JWK())

@@ -13,21 +13,18 @@ import (
 // token is bounded so.
 const maxOpaque = 4 << 10
 
-// takes reports whether a token is opaque for the introspector.
-func (i *Introspector) takes(raw string) bool {
-	return len(raw) <= maxOpaque && (!isJWT(raw) || i.how.JWE && isJWE(raw))
+// isOpaque reports whether a token is opaque for the introspector.
+func (i *Introspector) isOpaque(raw string) bool {
+	return len(raw) <= maxOpaque && (!isJWT(raw) || i.settings.JWE && isJWE(raw))
 }
 
-// isJWE reports whether a token is an encrypted one (RFC 7516 section 3.1). A signed JWT cannot be bent into a JWE, since
-// its signature covers a header without `enc`.
+// isJWE reports whether a token is an encrypted one (RFC 7516 section 3.1). A signed JWT cannot be bent into a JWE,
+// since its signature covers a header without `enc`.
 func isJWE(raw string) bool {
 	segment, rest, _ := strings.Cut(raw, ".")
-	text, err := jose.DecodeSegment(segment)
-	if err != nil || strings.Count(rest, ".") != 3 {
-		return false
-	}
-	header, err := jose.ParseObject(text)
-	return err == nil && header.Has("enc")
+	text, _ := jose.DecodeSegment(segment) // a text that cannot be read has no members
+	header, _ := jose.ParseObject(text)
+	return strings.Count(rest, ".") == 3 && header.Has("enc")
 }
 
 // isJWT reports whether a token has the form of a JWT or JWE: its first segment decodes to a JSON object. An issuer may
@@ -39,10 +36,7 @@ func isJWT(raw string) bool {
 	if len(segment)%4 == 1 { // the last character holds no whole byte
 		segment = segment[:len(segment)-1]
 	}
-	text, err := base64.RawURLEncoding.DecodeString(segment)
-	if err != nil {
-		return false
-	}
+	text, _ := base64.RawURLEncoding.DecodeString(segment) // up to a character that no token has
 	text = bytes.TrimLeft(text, "\ufeff \t\r\n")
 	if !bytes.HasPrefix(text, []byte("{")) {
 		return false

@@ -31,7 +31,8 @@ func askedFor(t testing.TB, raw string) (alone, both bool) {
 	return alone, endpoint.count() > 0
 }
 
-// bentJWTs are JWTs that somebody has bent so that a strict reader does not take them for JWTs, and JWTs of other forms.
+// bentJWTs are JWTs that somebody has bent so that a strict reader does not take them for JWTs, and JWTs of other
+// forms.
 func bentJWTs() map[string]string {
 	k := es256
 	// The header has characters that differ between the two alphabets of base64.
@@ -100,8 +101,8 @@ func TestBentJWTs(t *testing.T) {
 	}
 }
 
-// TestTrialsUnasked makes sure that a Verifier with an Introspector verifies JWTs as a Verifier without one does, and that
-// the issuer is asked about none of them.
+// TestTrialsUnasked makes sure that a Verifier with an Introspector verifies JWTs as a Verifier without one does, and
+// that the issuer is asked about none of them.
 func TestTrialsUnasked(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {

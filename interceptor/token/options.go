@@ -57,13 +57,12 @@ func WithLeeway(leeway time.Duration) Option {
 	}
 }
 
-// WithTransport sets the transport that fetches keys and introspects tokens, for private certificate authorities of all issuers
-// ([net/http.Transport.TLSClientConfig], RootCAs) and proxies ([net/http.Transport.Proxy]). For the authorities
-// of one issuer set [Issuer.CAFile].
-// The transport must end a request when the request's context ends. Timeouts, size limits and
-// the refusal of redirects still apply. Plain http uses a copy of the transport without its proxy: see
-// [Issuer.InsecureHTTPHosts]. The default is [http.DefaultTransport] without idle connections. An [Introspector]
-// keeps idle connections for some seconds, except over plain http and with [Issuer.CAFile].
+// WithTransport sets the transport that fetches keys and introspects tokens, for private certificate authorities of all
+// issuers ([net/http.Transport.TLSClientConfig], RootCAs) and proxies ([net/http.Transport.Proxy]). For the authorities
+// of one issuer set [Issuer.CAFile]. The transport must end a request when the request's context ends. Timeouts, size
+// limits and the refusal of redirects still apply. Plain http uses a copy of the transport without its proxy: see
+// [Issuer.InsecureHTTPHosts]. The default is [http.DefaultTransport] without idle connections. The default of
+// [NewIntrospector] keeps idle connections for 4 seconds, except over plain http and with [Issuer.CAFile].
 func WithTransport(transport http.RoundTripper) Option {
 	return func(o *options) {
 		if transport == nil {
@@ -73,8 +72,10 @@ func WithTransport(transport http.RoundTripper) Option {
 	}
 }
 
-// WithIntrospector accepts opaque tokens too, and verifies these with the introspector, which has options of its own. A token whose first segment
-// decodes to a JSON object is a JWT, and is never introspected. Any other token is opaque.
+// WithIntrospector accepts opaque tokens too, and verifies these with the introspector. A token whose first segment
+// decodes to a JSON object is a JWT or a JWE. A JWT is never introspected, and a JWE only with [Introspection.JWE]. Any
+// other token is opaque. The introspector has options of its own. The default is no introspector: an opaque token is
+// [ErrMalformed].
 func WithIntrospector(introspector *Introspector) Option {
 	return func(o *options) {
 		switch {

@@ -176,10 +176,10 @@ func TestSignedTexts(t *testing.T) {
 		change func(*token.Issuer)
 		want   string
 	}{
-		{"a.b", nil, "it has 2 segments"},
+		{"a.b", nil, "it is not a signed JWT in compact form"},
 		{signed(es256, envelope(), "typ", absent{}), nil, "it has no typ"},
 		{signed(es256, envelope(), "typ", "at+jwt"), nil, "its typ is not token-introspection+jwt"},
-		{signed(es256, envelope()), rs256Alone, "alg is not one of"},
+		{signed(es256, envelope()), rs256Alone, "its alg is not one of"},
 		{signed(es256, "[]"), nil, "its payload: "},
 		{signed(es256, envelope("iss", 1)), nil, "its iss is not Issuer.URL"},
 		{signed(es256, envelope("aud", "x")), nil, "its aud does not hold Introspection.AnswerAudience"},

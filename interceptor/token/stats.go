@@ -6,8 +6,8 @@ import (
 )
 
 // Stats are the counters of a [Verifier] since [NewVerifier]. They count tokens, whatever a
-// guard decides about the calls. Opaque tokens are not counted. No counter counts a token that is refused before its signature
-// is verified, for its form, issuer, type, time or unknown key.
+// guard decides about the calls. No counter counts a token that is refused before its signature
+// is verified, for its form, issuer, type, time or unknown key, nor an opaque token.
 type Stats struct {
 	// Hits counts the tokens that were accepted from the cache.
 	Hits uint64

@@ -23,6 +23,8 @@ const defaultCacheSize = 10_000
 // over, and when the key that signed it leaves the issuer's key set or can no longer be
 // used. Only tokens that passed every check are cached, and only a token with the same bytes
 // is found.
+//
+// For [NewIntrospector], size is the number of answers that are kept.
 func WithCache(size int) Option {
 	return func(o *options) {
 		if size < 1 {

@@ -18,16 +18,17 @@ import (
 // [Issuer.MaxLifetime], the signature with a key of that issuer, the header and the claims that the [Issuer]
 // requires, and the types of all claims that are used. Identities (the subject, `jti`, the client and the
 // organization) must have no control characters. Verify does not judge `aud` and scopes. It caches verified
-// tokens: see [WithCache].
+// tokens: see [WithCache]. An opaque token is verified by [Introspector.Verify]: see [WithIntrospector].
 //
 // A call waits at most 2 seconds for keys (2.05 seconds after the fetch of another unknown `kid`), and
 // at most 2 seconds to verify a signature (see [WithSignatureLimit]). It stops waiting when ctx ends. Every
-// error matches one of the errors of this package. For [ErrKeysUnavailable] and [ErrBusy], try again later.
+// error matches one of the errors of this package. For [ErrKeysUnavailable],
+// [ErrVerifierUnavailable] and [ErrBusy], try again later.
 func (v *Verifier) Verify(ctx context.Context, raw string) (*Claims, error) {
 	if claims, ok, err := v.fromCache(ctx, raw); ok {
 		return claims, err
 	}
-	if v.introspector != nil && v.introspector.takes(raw) {
+	if v.introspector != nil && v.introspector.isOpaque(raw) {
 		return v.introspector.verifyOpaque(ctx, raw)
 	}
 	return v.verify(ctx, raw)

@@ -17,7 +17,7 @@ import (
 // setTrust sets whose tokens the question trusts. Without an issuer, the token names its own issuer.
 func setTrust(q *explain.Question, c *cli.Command) error {
 	issuer, leeway := c.String("issuer"), token.WithLeeway(c.Duration("leeway"))
-	flag, known := "-issuer", true
+	flag, given := "-issuer", true
 	var trusted token.Issuer
 	var err error
 	switch {
@@ -29,13 +29,13 @@ func setTrust(q *explain.Question, c *cli.Command) error {
 	case c.IsSet("issuer") && issuer == "": // else nothing would be verified
 		return errors.New("-issuer is empty: give the issuer's URL, or leave the flag out to verify nothing; if a variable or a file should supply it, set the variable or fill the file")
 	default:
-		known = issuer != ""
+		given = issuer != ""
 		trusted, err = issuerOf(c.String("provider"), issuer)
 	}
 	if err != nil {
 		return err
 	}
-	if !known {
+	if !given {
 		// An issuer of no use, so that the leeway is checked.
 		trusted.URL, trusted.KeySetURL = "https://issuer.invalid", ""
 	}
@@ -46,7 +46,7 @@ func setTrust(q *explain.Question, c *cli.Command) error {
 	if err != nil {
 		return fmt.Errorf("-leeway: %w", err)
 	}
-	if !known {
+	if !given {
 		q.Inspect = explain.Inspector(trusted, leeway)
 		return nil
 	}
@@ -54,6 +54,7 @@ func setTrust(q *explain.Question, c *cli.Command) error {
 	q.Inspect = func(raw string) (*token.Claims, error) { return unverified.Token(trusted, raw, leeway) }
 	return nil
 }
+
 func issuerOf(provider, issuer string) (trusted token.Issuer, err error) {
 	switch provider {
 	case "logto":

@@ -8,9 +8,9 @@
 //	protoauthz explain -method /order.v1.OrderService/ListOrders -token token.txt image.binpb
 //	protoauthz issuer -token token.txt
 //
-// Every command has -help. The exit status is 0; 1 if the answer is no (diff: rules are
-// looser; explain: the call is refused; issuer: no known issuer accepts the token); 2 if
-// there is no answer, or if the answer lacks methods with faults. The formats for programs are stable, the others are not.
+// Every command has -help. The exit status is 0; 1 if the answer is no (diff: rules are looser; explain: the call is
+// refused; issuer: no known issuer accepts the token); 2 if there is no answer, or if the answer lacks methods with
+// faults. The formats for programs are stable, the others are not.
 package main
 
 import (

@@ -7,8 +7,8 @@ import (
 	"unicode/utf8"
 )
 
-// NotJSON returns the error for a body of [PlainHTTP.Do] that is not a JSON object (RFC 8259). The error tells what the body
-// is, and what to do: the advice, unless the body has a better one. It repeats nothing of the body.
+// NotJSON returns the error for a body of [PlainHTTP.Do] that is not a JSON object (RFC 8259). The error tells what the
+// body is, and what to do: the advice, unless the body has a better one. It repeats nothing of the body.
 func NotJSON(body []byte, advice string) error {
 	const (
 		fault    = "not a JSON object in UTF-8"

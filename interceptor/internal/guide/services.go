@@ -2,7 +2,7 @@ package guide
 
 import "github.com/protoauthz/protoauthz/interceptor/token"
 
-// services are providers that users sign in with.
+// services are providers that users sign in with, by name up to Frontegg.
 func services() []Literal {
 	asgardeo := token.Issuer{
 		URL:               "https://api.asgardeo.io/t/acme/oauth2/token",
@@ -98,7 +98,7 @@ func services() []Literal {
 	}
 }
 
-// moreServices are more of them.
+// moreServices are the others, from FusionAuth on.
 func moreServices() []Literal {
 	fusionAuth := token.Issuer{
 		URL:               "acme.com",

@@ -97,8 +97,8 @@ func refusedAs(want catalogue.Answer) []interceptor.Reason {
 	return []interceptor.Reason{"", interceptor.Reason(want.Reason)}
 }
 
-// renewalCases are about claims that end before their token: the guard has the token verified again, and the stream goes
-// on unless the verifier refuses the token.
+// renewalCases are about claims that end before their token: the guard has the token verified again, and the stream
+// goes on unless the verifier refuses the token.
 func renewalCases() []streamCase {
 	streaming := func(_ *Framework, method catalogue.Method) bool { return method.ClientStreams }
 	renewing := func(name string, issuer *askedIssuer, took time.Duration, want catalogue.Answer, handler func(*serving) error, changes ...func(*streamCase)) streamCase {

@@ -124,8 +124,8 @@ func TestKinds(t *testing.T) {
 	}
 }
 
-// TestRequirements makes sure that a literal and a preset require nothing in vain: without the entry, the issuer is a fault,
-// or accepts a token that must be refused.
+// TestRequirements makes sure that a literal and a preset require nothing in vain: without the entry, the issuer is a
+// fault, or accepts a token that must be refused.
 func TestRequirements(t *testing.T) {
 	t.Parallel()
 	setups := map[string]*providers.Setup{}

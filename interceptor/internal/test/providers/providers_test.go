@@ -113,7 +113,7 @@ func checkClaims(t *testing.T, tok *providers.Token, iss string, claims *token.C
 	}
 }
 
-// A judge calls methods of all providers.Kinds.
+// A judge calls methods of all kinds.
 type judge struct {
 	t             *testing.T
 	guard         *interceptor.Guard

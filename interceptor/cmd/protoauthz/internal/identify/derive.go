@@ -17,7 +17,7 @@ const todoClaim = "TODO"
 // derive answers the questions of the guide ("Write an Issuer") by a token, as far as a token does. It leaves the
 // other answers to the user.
 func derive(t *Token) (f Finding) {
-	if f.Refused = t.foreign(); f.Refused != nil {
+	if f.Refused = t.unfit(); f.Refused != nil {
 		return f
 	}
 	remarks := map[string]string{}
@@ -63,8 +63,8 @@ func derive(t *Token) (f Finding) {
 	return f
 }
 
-// foreign returns why no issuer should accept a token of an unknown provider.
-func (t *Token) foreign() error {
+// unfit returns why no issuer should accept a token of an unknown provider, or nil.
+func (t *Token) unfit() error {
 	switch {
 	case t.marksID() != nil:
 		return t.marksID()

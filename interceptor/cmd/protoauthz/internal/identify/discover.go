@@ -14,15 +14,15 @@ import (
 	"github.com/protoauthz/protoauthz/interceptor/internal/jose"
 )
 
-// A Discovery is what an issuer's metadata says (OpenID Connect Discovery).
+// A Discovery is what an issuer's metadata says (OpenID Connect Discovery 1.0 section 4.2).
 type Discovery struct {
 	URL        string   // of the metadata
 	Issuer     string   // the issuer that the metadata names
 	KeySetURL  string   // jwks_uri
-	Algorithms []string // that the issuer signs ID tokens with. Access tokens may have another one.
+	Algorithms []string // that sign ID tokens: access tokens may have another one
 }
 
-// Discover fetches the metadata of an issuer, over https and without redirects.
+// Discover fetches the metadata of an issuer, over https and without redirects, within 5 seconds.
 func Discover(ctx context.Context, transport http.RoundTripper, issuer string) (d Discovery, err error) {
 	if !strings.HasPrefix(issuer, "https://") || strings.ContainsAny(issuer, "?#") {
 		return d, errors.New("iss is not an https URL without query, so there is nothing to fetch")
@@ -40,9 +40,9 @@ func Discover(ctx context.Context, transport http.RoundTripper, issuer string) (
 	}
 	request.Header.Set("Accept", "application/json")
 	const advice = "set KeySetURL if the issuer has no metadata there"
-	kept := &keeper{RoundTripper: transport}
-	body, _, err := never.Do(kept, request, advice, http.StatusOK)
-	if errors.Is(kept.err, errPrivate) {
+	recorder := &errorRecorder{RoundTripper: transport}
+	body, _, err := never.Do(recorder, request, advice, http.StatusOK)
+	if errors.Is(recorder.err, errPrivate) {
 		return d, errPrivate
 	} else if err != nil {
 		return d, err
@@ -57,16 +57,17 @@ func Discover(ctx context.Context, transport http.RoundTripper, issuer string) (
 	return d, nil
 }
 
-// A keeper keeps the error of a request.
-type keeper struct {
+// An errorRecorder records the error of a request, whose text [endpoint.PlainHTTP.Do] leaves out.
+type errorRecorder struct {
 	http.RoundTripper
 
 	err error
 }
 
-func (k *keeper) RoundTrip(request *http.Request) (response *http.Response, err error) {
-	response, err = k.RoundTripper.RoundTrip(request)
-	k.err = err
+// RoundTrip implements [http.RoundTripper].
+func (r *errorRecorder) RoundTrip(request *http.Request) (response *http.Response, err error) {
+	response, err = r.RoundTripper.RoundTrip(request)
+	r.err = err
 	return response, err
 }
 

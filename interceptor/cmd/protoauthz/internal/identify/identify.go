@@ -45,7 +45,7 @@ func Identify(t *Token) (f Finding) {
 	return derive(t)
 }
 
-// check looks whether the issuer accepts the token, and forgets the issuer otherwise.
+// check reports whether the issuer accepts the token, and drops the issuer otherwise.
 func (f *Finding) check(t *Token) bool {
 	f.Late, f.Refused = t.check(f.Issuer)
 	if f.Refused == nil {

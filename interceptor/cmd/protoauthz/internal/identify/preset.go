@@ -12,8 +12,9 @@ import (
 	"github.com/protoauthz/protoauthz/interceptor/token"
 )
 
-// A preset is a function of package token that takes texts and returns an issuer. The arguments are the names of claims, or
-// names that Token.argument knows. The function of a preset may have to be followed by a change, which returns its Go code.
+// A preset is a function of package token that takes texts and returns an issuer. The arguments are the names of
+// claims, or names that Token.argument knows. A change, if there is one, changes fields of the issuer, and returns the
+// Go code that does the same.
 type preset struct {
 	function  any
 	arguments string
@@ -77,7 +78,7 @@ func (t *Token) project() string {
 	return "TODO: the id of your project"
 }
 
-// keycloak sets the OrganizationClaim for a mapper that writes an object.
+// keycloak sets OrganizationClaim if the mapper writes an object.
 func (t *Token) keycloak(issuer *token.Issuer) (code string) {
 	organizations := t.value("organization")
 	if !strings.HasPrefix(organizations, "{") {
@@ -94,7 +95,7 @@ func (t *Token) keycloak(issuer *token.Issuer) (code string) {
 	return fmt.Sprintf("issuer.OrganizationClaim = %q\n", issuer.OrganizationClaim)
 }
 
-// kubernetes has everybody's key set in place of the cluster's own, for EKS and GKE.
+// kubernetes clears the fields for a key set inside the cluster: everybody can read the key sets of EKS and GKE.
 func (t *Token) kubernetes(issuer *token.Issuer) (code string) {
 	if host := t.host(); host != "container.googleapis.com" && !strings.HasPrefix(host, "oidc.eks.") {
 		return ""

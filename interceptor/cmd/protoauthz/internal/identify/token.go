@@ -128,7 +128,7 @@ func (t *Token) is(marks string) bool {
 // check makes every check of a verifier but the signature. Late means that the token would be accepted at another
 // time.
 func (t *Token) check(issuer token.Issuer) (late bool, err error) {
-	_, err = unverified.Token(issuer, sealed(t.header, t.payload))
+	_, err = unverified.Token(issuer, compact(t.header, t.payload))
 	if errors.Is(err, token.ErrExpired) || errors.Is(err, token.ErrNotYetValid) {
 		late = true
 		members := []string{fmt.Sprintf(`"exp":%d`, time.Now().Add(time.Hour).Unix())}
@@ -138,13 +138,13 @@ func (t *Token) check(issuer token.Issuer) (late bool, err error) {
 				members = append(members, string(name)+":"+member.Value)
 			}
 		}
-		_, err = unverified.Token(issuer, sealed(t.header, "{"+strings.Join(members, ",")+"}"))
+		_, err = unverified.Token(issuer, compact(t.header, "{"+strings.Join(members, ",")+"}"))
 	}
 	return late, err
 }
 
-// sealed returns a token without a good signature.
-func sealed(header, payload string) string {
+// compact returns a token without a good signature.
+func compact(header, payload string) string {
 	encode := base64.RawURLEncoding.EncodeToString
 	return encode([]byte(header)) + "." + encode([]byte(payload)) + "." + encode([]byte("signature"))
 }

@@ -33,7 +33,7 @@ func TestAnsweredMeanwhile(t *testing.T) {
 		}
 		_, _ = i.Verify(t.Context(), "opaque")
 		now := time.Now()
-		f, err := i.inquire(sha256.Sum256([]byte("opaque")), "opaque", now)
+		f, err := i.flightOf(sha256.Sum256([]byte("opaque")), "opaque", now)
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -111,8 +111,8 @@ func TestAnswerAge(t *testing.T) {
 	}
 }
 
-// TestAnswerExpiry makes sure that an answer is not used beyond the `exp` that it tells, and that an expired token draws no
-// more requests.
+// TestAnswerExpiry makes sure that an answer is not used beyond the `exp` that it tells, and that an expired token
+// draws no more requests.
 func TestAnswerExpiry(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -135,8 +135,8 @@ func TestAnswerExpiry(t *testing.T) {
 	})
 }
 
-// TestOneRequest makes sure that calls with one token share a request, and that a call that ends early takes nothing from
-// the others.
+// TestOneRequest makes sure that calls with one token share a request, and that a call that ends early takes nothing
+// from the others.
 func TestOneRequest(t *testing.T) {
 	t.Parallel()
 	for raw, want := range map[string]error{opaqueToken: nil, "unknown": token.ErrInvalid} {
@@ -268,8 +268,8 @@ func TestSmallCache(t *testing.T) {
 				t.Errorf("%v, %v", claims, err)
 			}
 		}
-		if n := l.count(); n < 3 {
-			t.Errorf("%d requests", n)
+		if n := l.count(); n != 9 {
+			t.Errorf("%d requests, want 9", n)
 		}
 	})
 }
@@ -421,4 +421,67 @@ func heap(t *testing.T) []byte {
 		t.Fatal(err)
 	}
 	return must(os.ReadFile(name))
+}
+
+// TestFailingEndpoint makes sure that calls with known tokens do not flood an endpoint that fails at once, that the first
+// success ends the bound, and that a made-up token that fails does not begin the bound.
+func TestFailingEndpoint(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		fails := atomic.Bool{}
+		endpoint := &fakeIssuer{answer: func(form url.Values) (*http.Response, error) {
+			if fails.Load() || strings.HasPrefix(form.Get("token"), "made-up") {
+				return answers(500, "")(form)
+			}
+			return says(saying())(form)
+		}}
+		introspector := newIntrospector(t, endpoint, token.Introspection{Limit: 3})
+		ask := func(raw string) error {
+			_, err := introspector.Verify(t.Context(), raw)
+			return err
+		}
+		known := []string{"a", "b", "c"}
+		again := func(want error) (requests int) {
+			t.Helper()
+			time.Sleep(2 * time.Minute) // the bubble's clock
+			before := endpoint.count()
+			for range 100 {
+				for _, raw := range known {
+					if err := ask(raw); want == nil && err != nil || want != nil && !errors.Is(err, want) {
+						t.Fatal(err)
+					}
+				}
+			}
+			return endpoint.count() - before
+		}
+		for _, raw := range known {
+			if err := ask(raw); err != nil {
+				t.Fatal(err)
+			}
+		}
+		fails.Store(true)
+		if requests := again(token.ErrVerifierUnavailable); requests != 4 { // the first failure, and three in the second
+			t.Errorf("%d requests at an endpoint that fails", requests)
+		}
+		fails.Store(false)
+		if requests := again(nil); requests != len(known) {
+			t.Errorf("%d requests at an endpoint that works again", requests)
+		}
+		for range 3 {
+			if err := ask(fmt.Sprint("made-up", endpoint.count())); !errors.Is(err, token.ErrVerifierUnavailable) {
+				t.Error(err)
+			}
+		}
+		known = append(known, "d", "e")
+		fails.Store(false)
+		time.Sleep(time.Second) // the bubble's clock
+		for _, raw := range known[3:] {
+			if err := ask(raw); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if requests := again(nil); requests != len(known) {
+			t.Errorf("%d requests after made-up tokens have failed", requests)
+		}
+	})
 }

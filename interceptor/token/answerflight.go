@@ -9,41 +9,45 @@ import (
 	"github.com/protoauthz/protoauthz/interceptor/internal/endpoint"
 )
 
-// An inquiry is one question about a token under way. It has a context and a goroutine of its own.
-type inquiry struct {
+// An answerFlight is one request for an answer under way. It has a context and a goroutine of its own.
+type answerFlight struct {
 	done   chan struct{}
 	answer *answer // set before done is closed, unless err is
 	err    error
 }
 
-// inquire returns the inquiry about a token that is under way, or begins one. Tokens that are not known may be made
-// up, so the window bounds how often these draw a request.
-func (i *Introspector) inquire(of digest, raw string, now time.Time) (*inquiry, error) {
+// flightOf returns the flight for a token that is under way, or begins one. Tokens that are not known may be made up,
+// so a window bounds how often these draw a request. While requests for known tokens fail, another window bounds these.
+func (i *Introspector) flightOf(of digest, raw string, now time.Time) (*answerFlight, error) {
 	i.mu.Lock()
 	defer i.mu.Unlock()
 	if f := i.flights[of]; f != nil {
 		return f, nil
 	}
 	a, known := i.cached(of, now)
-	if a != nil { // since an inquiry has ended that was under way
-		return &inquiry{done: closed, answer: a}, nil
+	if a != nil { // since a flight has ended that was under way
+		return &answerFlight{done: closed, answer: a}, nil
 	}
-	if !known && !i.recent.allow(now) {
-		return nil, fmt.Errorf("%w: the issuer was asked for %d tokens in the last second, which is Introspection.Limit", ErrBusy, i.how.Limit)
+	switch {
+	case !known && !i.asked.allow(now):
+		return nil, fmt.Errorf("%w: the issuer was asked for %d tokens in the last second, which is Introspection.Limit", ErrBusy, i.settings.Limit)
+	case known && i.failure != nil && !i.retried.allow(now):
+		return nil, i.failure
 	}
-	f := &inquiry{done: make(chan struct{})}
+	f := &answerFlight{done: make(chan struct{})}
 	i.flights[of] = f
 	go i.run(f, of, raw, known)
 	return f, nil
 }
 
+// closed is the channel of a flight that has ended.
 var closed = func() chan struct{} {
 	c := make(chan struct{})
 	close(c)
 	return c
 }()
 
-func (i *Introspector) run(f *inquiry, of digest, raw string, known bool) {
+func (i *Introspector) run(f *answerFlight, of digest, raw string, known bool) {
 	f.err = i.unavailable(errors.New("the HTTP transport called runtime.Goexit"))
 	defer func() {
 		if recover() != nil { // a transport that panics must not end the process
@@ -54,6 +58,9 @@ func (i *Introspector) run(f *inquiry, of digest, raw string, known bool) {
 		}
 		i.mu.Lock()
 		delete(i.flights, of)
+		if known { // a made-up token may make the endpoint fail for this token alone
+			i.failure = f.err
+		}
 		i.mu.Unlock()
 		close(f.done)
 	}()
@@ -62,8 +69,8 @@ func (i *Introspector) run(f *inquiry, of digest, raw string, known bool) {
 	if known {
 		// Many known tokens may have to be asked for at once. Made-up tokens never wait here.
 		select {
-		case i.asking <- struct{}{}:
-			defer func() { <-i.asking }()
+		case i.slots <- struct{}{}:
+			defer func() { <-i.slots }()
 		case <-ctx.Done():
 			f.err = i.unavailable(errors.New("too many requests are under way: the endpoint is too slow for the tokens in use"))
 			return
@@ -76,7 +83,7 @@ func (i *Introspector) run(f *inquiry, of digest, raw string, known bool) {
 }
 
 // wait waits for the answer until maxWait after asked.
-func (f *inquiry) wait(ctx context.Context, i *Introspector, asked time.Time) (*answer, error) {
+func (f *answerFlight) wait(ctx context.Context, i *Introspector, asked time.Time) (*answer, error) {
 	timer := time.NewTimer(time.Until(asked.Add(maxWait)))
 	defer timer.Stop()
 	select {
@@ -94,6 +101,8 @@ type window struct {
 	times []time.Time
 	next  int
 }
+
+func newWindow(size int) window { return window{times: make([]time.Time, size)} }
 
 // allow reports whether an event may happen now, and counts the event.
 func (w *window) allow(now time.Time) bool {
