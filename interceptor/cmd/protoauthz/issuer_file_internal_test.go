@@ -104,6 +104,7 @@ func TestExplainIssuerFile(t *testing.T) {
 	server.Start()
 	t.Cleanup(server.Close)
 	file := write(t, "issuer.yaml", []byte("url: "+url+"\nalgorithms: [ES384, ES256, RS256]\nmaxLifetime: 2h\n"))
+	required := write(t, "issuer.yaml", []byte("url: "+url+"\nalgorithms: [ES384, ES256, RS256]\nrequiredClaims: {kind: [access]}\n"))
 	faulty := write(t, "issuer.json", []byte(`{"url": "http://idp.test", "algorithms": ["none"]}`))
 	for _, test := range []struct {
 		name   string
@@ -114,6 +115,7 @@ func TestExplainIssuerFile(t *testing.T) {
 	}{
 		{"good", good, []string{"-issuer-file", file}, exitOK, `"verified": true`},
 		{"forged", other, []string{"-issuer-file", file}, exitNo, `"reason": "TOKEN_INVALID"`},
+		{"without a required claim", good, []string{"-issuer-file", required}, exitNo, "\"check\": \"claims\",\n      \"status\": \"refused\""},
 		{"beside -issuer", good, []string{"-issuer-file", file, "-issuer", url}, exitFailed, "-issuer-file beside -issuer or -provider"},
 		{"beside -provider", good, []string{"-issuer-file", file, "-provider", "auth0"}, exitFailed, "-issuer-file beside -issuer or -provider"},
 		{"faulty", good, []string{"-issuer-file", faulty}, exitFailed, `Algorithms: "none" is none of`},

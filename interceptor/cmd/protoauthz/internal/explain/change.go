@@ -60,8 +60,10 @@ func invalid(rule *policy.Rule, check Check) string {
 	switch check {
 	case CheckSignature:
 		return "ask the issuer for a new token: this one was changed, was signed by somebody else, or its key is no longer in use"
-	case CheckTime, CheckClaims:
+	case CheckTime:
 		return "have the issuer write that claim as it should be"
+	case CheckClaims:
+		return "use an access token; if the token is one, have the issuer write that claim as it should be, or correct the Issuer"
 	default:
 		return "use an access token of the issuer that the server trusts: " + request(rule)
 	}
