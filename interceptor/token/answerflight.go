@@ -47,6 +47,7 @@ var closed = func() chan struct{} {
 	return c
 }()
 
+// run asks the issuer, keeps the answer, and ends the flight.
 func (i *Introspector) run(f *answerFlight, of digest, raw string, known bool) {
 	f.err = i.unavailable(errors.New("the HTTP transport called runtime.Goexit"))
 	defer func() {

@@ -56,15 +56,15 @@ type Introspection struct {
 // an entry for a member that tells access tokens from refresh tokens. If that entry is for token_type itself, the entry
 // alone decides by `token_type`. The same holds for `token_use` and `typ`, which some issuers write.
 //
-// An answer is good for [Introspection.MaxAge], or until `exp` if that is earlier. [WithCache] bounds how many
-// answers are kept, by digests of their tokens. An open stream outlives the answer about its token only if the issuer
-// then answers again that the token is active. The refusal of a token is kept for ten seconds, and a failure is not
-// kept.
+// An answer is good for [Introspection.MaxAge], or until `exp` if that is earlier. A new call asks again once nine
+// tenths of that time are over. [WithCache] bounds how many answers are kept, by digests of their tokens. An open
+// stream outlives the answer about its token only if the issuer then answers again that the token is active. The
+// refusal of a token is kept for ten seconds, and a failure is not kept.
 //
-// All calls with one token share one request. The request takes at most 5 seconds, reads at most 1 MiB and follows
-// no redirect. A call waits at most 2 seconds. If the endpoint cannot be reached, refuses this server (401 or
-// 403) or answers with anything but 200 and a JSON object, the call is refused with
-// [ErrVerifierUnavailable]. A call whose token is beyond [Introspection.Limit] is refused with [ErrBusy] at once.
+// All calls with one token share one request. The request takes at most 5 seconds and follows no redirect. A call waits
+// at most 2 seconds. If the endpoint cannot be reached, refuses this server (401 or 403) or answers with anything but
+// 200 and a JSON object of at most 64 KiB, the call is refused with [ErrVerifierUnavailable]. A call whose token is
+// beyond [Introspection.Limit] is refused with [ErrBusy] at once.
 type Introspector struct {
 	reader    *reader
 	settings  Introspection
