@@ -17,7 +17,8 @@ type answerFlight struct {
 }
 
 // flightOf returns the flight for a token that is under way, or begins one. Tokens that are not known may be made up,
-// so a window bounds how often these draw a request. While requests for known tokens fail, another window bounds these.
+// so a window bounds the requests about such tokens. While requests about known tokens fail, a window of their own
+// bounds these requests.
 func (i *Introspector) flightOf(of digest, raw string, now time.Time) (*answerFlight, error) {
 	i.mu.Lock()
 	defer i.mu.Unlock()
@@ -29,9 +30,9 @@ func (i *Introspector) flightOf(of digest, raw string, now time.Time) (*answerFl
 		return &answerFlight{done: closed, answer: a}, nil
 	}
 	switch {
-	case !known && !i.asked.allow(now):
+	case !known && !i.newTokens.allow(now):
 		return nil, fmt.Errorf("%w: the issuer was asked for %d tokens in the last second, which is Introspection.Limit", ErrBusy, i.settings.Limit)
-	case known && i.failure != nil && !i.retried.allow(now):
+	case known && i.failure != nil && !i.knownTokens.allow(now):
 		return nil, i.failure
 	}
 	f := &answerFlight{done: make(chan struct{})}

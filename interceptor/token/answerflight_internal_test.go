@@ -19,7 +19,7 @@ func (c *countedAnswer) RoundTrip(*http.Request) (*http.Response, error) {
 	return &http.Response{StatusCode: http.StatusOK, Header: http.Header{}, Body: io.NopCloser(strings.NewReader(c.text))}, nil
 }
 
-// TestAnsweredMeanwhile makes sure that a call takes the answer of an inquiry that has ended after the call has looked
+// TestAnsweredMeanwhile makes sure that a call takes the answer of a flight that has ended after the call has looked
 // for an answer, and before it asks.
 func TestAnsweredMeanwhile(t *testing.T) {
 	t.Parallel()

@@ -20,8 +20,8 @@ import (
 // of [Issuer], named as the field with its first word in small letters: "url", "keySetURL", "caFile". MaxLifetime is a
 // text that [time.ParseDuration] takes, such as "12h". issuer.schema.json in the folder of this package is the schema.
 //
-// A member that is unknown, given twice, null or of another type is a fault, except "$schema", which editors read. The error names every such fault or,
-// without one, every fault of [NewVerifier]. ParseIssuer does no I/O.
+// A member that is unknown, given twice, null or of another type is a fault, except "$schema", which editors read. The
+// error names every such fault or, without one, every fault of [NewVerifier]. ParseIssuer does no I/O.
 func ParseIssuer(document []byte) (Issuer, error) {
 	issuer, faults := readIssuer(document)
 	for n, fault := range faults {

@@ -44,7 +44,7 @@ func (i *Introspector) ask(ctx context.Context, raw string) (*answer, error) {
 	}
 	var a *answer
 	if err == nil {
-		a, err = i.answer(ctx, contentType, string(body))
+		a, err = i.readResponse(ctx, contentType, string(body))
 	}
 	if err != nil {
 		return nil, fmt.Errorf("introspection at %q: %w", endpoint.DisplayURL(address), err)
@@ -52,8 +52,8 @@ func (i *Introspector) ask(ctx context.Context, raw string) (*answer, error) {
 	return a, nil
 }
 
-// answer reads a response.
-func (i *Introspector) answer(ctx context.Context, contentType, text string) (*answer, error) {
+// readResponse reads the answer in a response, which is signed if it must be.
+func (i *Introspector) readResponse(ctx context.Context, contentType, text string) (*answer, error) {
 	if i.keys == nil && isSigned(contentType) {
 		return nil, errors.New("the answer is signed: set Introspection.AnswerAudience to this server's id at the issuer")
 	}

@@ -40,8 +40,8 @@ type Introspection struct {
 	JWE bool
 	// Limit is the number of new tokens about which the issuer is asked in any second, from 1 to 100,000. A token
 	// is new unless the cache has an answer, even an old one, that the token is active. A call beyond the Limit is
-	// [ErrBusy]. While requests about other tokens fail, as many of these are sent in a second, and calls beyond get
-	// the last failure. The default, zero, is 50.
+	// [ErrBusy]. While requests about tokens that are not new fail, the same number bounds these requests, and the
+	// calls beyond it get the last failure. The default, zero, is 50.
 	Limit int
 }
 
@@ -76,11 +76,11 @@ type Introspector struct {
 	refused   *cache.Cache[answer]
 	slots     chan struct{} // taken by known tokens that are asked for, at most maxAsked
 
-	mu      sync.Mutex
-	flights map[digest]*answerFlight
-	asked   window // of tokens that are not known
-	retried window // of known tokens, while failure is not nil
-	failure error  // of the last request for a known token
+	mu          sync.Mutex
+	flights     map[digest]*answerFlight
+	newTokens   window // of requests about tokens that are not known
+	knownTokens window // of requests about known tokens, while failure is not nil
+	failure     error  // of the last request for a known token
 }
 
 // A digest stands for a token, so that the token itself is not kept.
@@ -135,7 +135,7 @@ func NewIntrospector(issuer Issuer, settings Introspection, opts ...Option) (*In
 		reader: reader, settings: settings, transport: o.transport, leeway: o.leeway,
 		good: cache.New[answer](o.cacheSize), refused: cache.New[answer](maxRefused),
 		slots: make(chan struct{}, maxAsked), flights: map[digest]*answerFlight{},
-		asked: newWindow(settings.Limit), retried: newWindow(settings.Limit),
+		newTokens: newWindow(settings.Limit), knownTokens: newWindow(settings.Limit),
 	}
 	if form == formSignedAnswer {
 		i.keys = newIssuerKeys(reader, o)
