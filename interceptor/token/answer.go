@@ -100,7 +100,7 @@ var answerKinds = []answerKind{
 func (i *Introspector) checkAccessToken(index jose.Index) error {
 	for _, kind := range answerKinds {
 		value := index.Find([]string{kind.member})
-		if value == "" || i.reader.judges(kind.member) {
+		if value == "" || i.reader.listsValues(kind.member) {
 			continue
 		}
 		text, _ := jose.Text(value)
@@ -117,8 +117,8 @@ func (i *Introspector) checkAccessToken(index jose.Index) error {
 	return nil
 }
 
-// judges reports whether RequiredClaims lists values for a member.
-func (r *reader) judges(member string) bool {
+// listsValues reports whether RequiredClaims lists values for a member.
+func (r *reader) listsValues(member string) bool {
 	return slices.ContainsFunc(r.required, func(entry requirement) bool {
 		return entry.path[0] == member && len(entry.path)+len(entry.rest) == 1 && len(entry.values) > 0
 	})

@@ -423,8 +423,8 @@ func heap(t *testing.T) []byte {
 	return must(os.ReadFile(name))
 }
 
-// TestFailingEndpoint makes sure that calls with known tokens do not flood an endpoint that fails at once, that the first
-// success ends the bound, and that a made-up token that fails does not begin the bound.
+// TestFailingEndpoint makes sure that calls with known tokens do not flood an endpoint that fails at once, that the
+// first success ends the bound, and that a made-up token that fails does not begin the bound.
 func TestFailingEndpoint(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {

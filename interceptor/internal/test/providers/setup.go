@@ -51,7 +51,8 @@ type Token struct {
 	Kind    string // of a refused token: one of Kinds, or empty
 }
 
-// Kinds are the tokens that every setup must refuse one of. They come from the same issuer as the tokens that it accepts.
+// Kinds are the tokens that every setup must refuse one of. They come from the same issuer as the tokens that it
+// accepts.
 var Kinds = []string{"ID token", "other audience", "other client"}
 
 //go:embed testdata/*.json
