@@ -133,11 +133,11 @@ func (r requirement) tellsAccessToken() bool {
 	return len(r.values) > 0 && !r.optional && !slices.Contains(ofEveryKind, r.path[0])
 }
 
-// open verifies a signed answer and returns what it says (RFC 9701 section 5).
-func (i *Introspector) open(ctx context.Context, contentType, raw string) (string, error) {
+// verifySigned verifies a signed answer and returns what it says (RFC 9701 section 5).
+func (i *Introspector) verifySigned(ctx context.Context, contentType, raw string) (string, error) {
 	now := time.Now()
 	if !isSigned(contentType) {
-		return "", errors.New("its Content-Type is not " + typeSigned + ": have the issuer sign the answers to this client, or leave Introspection.AnswerAudience empty")
+		return "", errors.New("its Content-Type is not " + typeSigned + ": have the issuer sign the answers to this client, or leave Introspection.SignedResponseAudience empty")
 	}
 	token, err := jose.ParseJWS(raw)
 	switch {
@@ -158,8 +158,8 @@ func (i *Introspector) open(ctx context.Context, contentType, raw string) (strin
 	if iss, _ := jose.Text(index.Find([]string{"iss"})); iss != i.reader.URL {
 		return "", errors.New("its iss is not Issuer.URL")
 	}
-	if audience, _, _ := jose.Texts(index.Find([]string{"aud"})); !slices.Contains(audience, i.settings.AnswerAudience) {
-		return "", errors.New("its aud does not hold Introspection.AnswerAudience")
+	if audience, _, _ := jose.Texts(index.Find([]string{"aud"})); !slices.Contains(audience, i.settings.SignedResponseAudience) {
+		return "", errors.New("its aud does not hold Introspection.SignedResponseAudience")
 	}
 	issued, _, err := readDate("its iat", index.Find([]string{"iat"}))
 	if err != nil {

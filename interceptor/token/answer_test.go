@@ -173,7 +173,7 @@ func TestAnswerTexts(t *testing.T) {
 		}
 	}
 	_, err := newIntrospector(t, &fakeIssuer{answer: saysSigned("a.b.c")}, token.Introspection{}).Verify(t.Context(), opaqueToken)
-	if want := prefix + at + "the answer is signed: set Introspection.AnswerAudience to this server's id at the issuer"; err == nil || err.Error() != want {
+	if want := prefix + at + "the answer is signed: set Introspection.SignedResponseAudience to this server's id at the issuer"; err == nil || err.Error() != want {
 		t.Errorf("%v, want %s", err, want)
 	}
 	for want, fails := range map[string]func(url.Values) (*http.Response, error){

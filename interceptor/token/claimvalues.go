@@ -103,20 +103,20 @@ func (v *ClaimValues) faults() (faults []error) {
 		{"OrganizationID", v.OrganizationID, false},
 	} {
 		if endpoint.IsBlank(part.value) && (part.required || part.value != "") {
-			fault("%s is empty", part.name)
+			fault("%s is empty: take it from the record of the credential", part.name)
 		} else if part.value != strings.TrimSpace(part.value) {
-			fault("%s has white space around it", part.name)
+			fault("%s has white space around it: remove the white space", part.name)
 		} else if checkIdentity(part.name, part.value) != nil {
-			fault("%s has a control character", part.name)
+			fault("%s has a control character: remove it, or encode the value", part.name)
 		} else if !utf8.ValidString(part.value) {
-			fault("%s is not UTF-8", part.name)
+			fault("%s is not UTF-8: encode the value", part.name)
 		}
 	}
 	for _, audience := range v.Audience {
 		if endpoint.IsBlank(audience) {
 			fault("Audience has an empty value: leave it out")
 		} else if !utf8.ValidString(audience) {
-			fault("Audience has a value that is not UTF-8")
+			fault("Audience has a value that is not UTF-8: encode the value")
 		}
 	}
 	for _, scope := range v.Scopes {

@@ -27,11 +27,11 @@ const (
 // An Introspection says how a server asks an issuer about tokens.
 type Introspection struct {
 	// Client authenticates this server at the issuer. Required.
-	Client ClientAuth
-	// AnswerAudience is the id of this server at the issuer. If set, the issuer must sign its answers (RFC 9701),
+	Client ClientAuthentication
+	// SignedResponseAudience is the id of this server at the issuer. If set, the issuer must sign its answers (RFC 9701),
 	// and `aud` of an answer must hold the id. A plain answer is then [ErrVerifierUnavailable]. The default,
 	// "", asks for plain answers.
-	AnswerAudience string
+	SignedResponseAudience string
 	// MaxAge is how long an answer is good, from one second to an hour. A token that the issuer withdraws is
 	// accepted until then. The default, zero, is a minute.
 	MaxAge time.Duration
@@ -101,10 +101,10 @@ func NewIntrospector(issuer Issuer, settings Introspection, opts ...Option) (*In
 	o := newOptions(opts)
 	o.refuseForIntrospector()
 	form := formAnswer
-	if settings.AnswerAudience != "" {
+	if settings.SignedResponseAudience != "" {
 		form = formSignedAnswer
-		if err := endpoint.CheckSetting(settings.AnswerAudience); err != nil {
-			o.faults = append(o.faults, fmt.Errorf("token: Introspection.AnswerAudience %w", err))
+		if err := endpoint.CheckSetting(settings.SignedResponseAudience); err != nil {
+			o.faults = append(o.faults, fmt.Errorf("token: Introspection.SignedResponseAudience %w", err))
 		}
 	}
 	if settings.MaxAge == 0 {

@@ -94,7 +94,7 @@ func introspected(changes ...func(*token.Issuer)) token.Issuer {
 	return made
 }
 
-func basic() token.ClientAuth { return token.ClientSecretBasic("api", clientSecret) }
+func basic() token.ClientAuthentication { return token.ClientSecretBasic("api", clientSecret) }
 
 func newIntrospector(t testing.TB, transport http.RoundTripper, how token.Introspection, opts ...token.Option) *token.Introspector {
 	t.Helper()

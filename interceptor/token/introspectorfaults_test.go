@@ -17,7 +17,7 @@ func TestIntrospectorFaults(t *testing.T) {
 	const ofIssuer = `token: issuer "https://idp.test/oidc": `
 	const maxAge, limit = "token: Introspection.MaxAge: ", "token: Introspection.Limit: "
 	const ages, limits = " is not between 1s and 1h0m0s: 0 stands for 1m0s", " is not between 1 and 100000: 0 stands for 50"
-	const blank = "token: Introspection.AnswerAudience is empty: if a variable or a file should supply it, set the variable or fill the file"
+	const blank = "token: Introspection.SignedResponseAudience is empty: if a variable or a file should supply it, set the variable or fill the file"
 	const option = "token: NewIntrospector: "
 	other := newIntrospector(t, &fakeIssuer{}, token.Introspection{})
 	with := func(change func(*token.Introspection)) token.Introspection {
@@ -26,7 +26,7 @@ func TestIntrospectorFaults(t *testing.T) {
 		return how
 	}
 	good := token.Introspection{Client: basic()}
-	signedGood := with(func(i *token.Introspection) { i.AnswerAudience = apiID })
+	signedGood := with(func(i *token.Introspection) { i.SignedResponseAudience = apiID })
 	for name, test := range map[string]struct {
 		issuer  token.Issuer
 		how     token.Introspection
@@ -45,8 +45,8 @@ func TestIntrospectorFaults(t *testing.T) {
 		"an age below zero":      {introspected(), with(func(i *token.Introspection) { i.MaxAge = -1 }), nil, []string{maxAge + "-1ns" + ages}},
 		"a limit below zero":     {introspected(), with(func(i *token.Introspection) { i.Limit = -1 }), nil, []string{limit + "-1" + limits}},
 		"a large limit":          {introspected(), with(func(i *token.Introspection) { i.Limit = 100_001 }), nil, []string{limit + "100001" + limits}},
-		"a blank audience":       {introspected(), with(func(i *token.Introspection) { i.AnswerAudience = " " }), nil, []string{blank}},
-		"a spaced audience":      {introspected(), with(func(i *token.Introspection) { i.AnswerAudience = "a\n" }), nil, []string{"token: Introspection.AnswerAudience has white space around it"}},
+		"a blank audience":       {introspected(), with(func(i *token.Introspection) { i.SignedResponseAudience = " " }), nil, []string{blank}},
+		"a spaced audience":      {introspected(), with(func(i *token.Introspection) { i.SignedResponseAudience = "a\n" }), nil, []string{"token: Introspection.SignedResponseAudience has white space around it"}},
 		"no client":              {introspected(), token.Introspection{}, nil, []string{"token: Introspection.Client is not set"}},
 		"a placeholder": {introspected(func(i *token.Issuer) {
 			i.URL, i.KeySetURL, i.RequiredClaims = "https://idp.test/{tid}", keySetURL, map[string][]string{"tid": {"a"}}
@@ -68,7 +68,7 @@ func TestIntrospectorFaults(t *testing.T) {
 		"a preset's argument":      {token.Logto(""), good, nil, []string{"token: an issuer's URL is empty"}},
 		"many": {
 			introspected(func(i *token.Issuer) { i.IntrospectionURL, i.Algorithms, i.MaxLifetime = "idp.test", nil, -1 }),
-			token.Introspection{Client: token.ClientSecretBasic("", "zebra99 "), AnswerAudience: " ", MaxAge: -1, Limit: -1},
+			token.Introspection{Client: token.ClientSecretBasic("", "zebra99 "), SignedResponseAudience: " ", MaxAge: -1, Limit: -1},
 			[]token.Option{nil, token.WithIssuer(issuer(otherIssuer)), token.WithoutCache(), token.WithLeeway(-1)},
 			[]string{
 				"token: an option is nil", "token: WithLeeway: -1ns", option + "WithIssuer", option + "WithoutCache", blank, maxAge + "-1ns", limit + "-1",

@@ -35,12 +35,12 @@ func (i *Issuer) keySetFile() (string, error) {
 	return filepath.FromSlash(u.Path), nil
 }
 
-// checkKeySetFile refuses fields that serve a fetch alone.
-func (i *Issuer) checkKeySetFile() error {
-	if _, err := i.keySetFile(); err != nil {
+// checkKeySetFile refuses fields that serve a fetch alone. CAFile may serve introspection.
+func (c *compiler) checkKeySetFile() error {
+	if _, err := c.keySetFile(); err != nil {
 		return err
 	}
-	if i.KeySetTokenFile != "" || i.CAFile != "" {
+	if c.KeySetTokenFile != "" || c.CAFile != "" && c.form == formJWT && c.IntrospectionURL == "" {
 		return errors.New("it is a file, which needs no token and no certificate authority: leave KeySetTokenFile and CAFile empty")
 	}
 	return nil

@@ -357,4 +357,9 @@ func TestMetadataNamesNoFile(t *testing.T) {
 			}
 		}
 	})
+	mine := withKeySetFile("/etc/jwks")
+	mine.CAFile = "/nowhere" // for introspection
+	if _, err := token.NewIntrospector(mine, token.Introspection{Client: basic(), SignedResponseAudience: "api"}); err != nil {
+		t.Error(err)
+	}
 }

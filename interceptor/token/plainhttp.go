@@ -25,14 +25,14 @@ func (i *Issuer) checkServerURL(raw string) error {
 }
 
 // checkKeySetURL refuses a KeySetURL that is neither the URL of a server nor a file.
-func (i *Issuer) checkKeySetURL() error {
-	if i.hasKeySetFile() {
-		return i.checkKeySetFile()
+func (c *compiler) checkKeySetURL() error {
+	if c.hasKeySetFile() {
+		return c.checkKeySetFile()
 	}
-	if strings.HasPrefix(i.KeySetURL, "/") {
-		return fmt.Errorf("it is a path: write %q for a file", "file://"+i.KeySetURL)
+	if strings.HasPrefix(c.KeySetURL, "/") {
+		return fmt.Errorf("it is a path: write %q for a file", "file://"+c.KeySetURL)
 	}
-	return i.checkServerURL(i.KeySetURL)
+	return c.checkServerURL(c.KeySetURL)
 }
 
 // checkNames refuses a transport that cannot tell whether the name of a server leads to this machine.

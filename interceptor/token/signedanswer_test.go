@@ -17,7 +17,7 @@ import (
 
 const (
 	signedType = "application/token-introspection+jwt"
-	apiID      = "api-at-issuer" // as Introspection.AnswerAudience
+	apiID      = "api-at-issuer" // as Introspection.SignedResponseAudience
 )
 
 // envelope is the payload of a signed answer (RFC 9701 section 5), with changes.
@@ -42,7 +42,7 @@ func verifySigned(t testing.TB, endpoint *fakeIssuer, changes ...func(*token.Iss
 	if endpoint.idp == nil {
 		endpoint.idp = newIDP(jwksOf(all...)...)
 	}
-	introspector, err := token.NewIntrospector(introspected(changes...), token.Introspection{Client: basic(), AnswerAudience: apiID}, token.WithTransport(endpoint))
+	introspector, err := token.NewIntrospector(introspected(changes...), token.Introspection{Client: basic(), SignedResponseAudience: apiID}, token.WithTransport(endpoint))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -160,7 +160,7 @@ func TestSignedAnswers(t *testing.T) {
 				// An issuer that must not sign gives no answer by signing.
 				endpoint := &fakeIssuer{answer: saysSigned(test.answer)}
 				if _, err := newIntrospector(t, endpoint, token.Introspection{}).Verify(t.Context(), opaqueToken); err == nil && test.name != "plain" {
-					t.Error("a signed answer is read without Introspection.AnswerAudience")
+					t.Error("a signed answer is read without Introspection.SignedResponseAudience")
 				}
 			})
 		})
@@ -182,7 +182,7 @@ func TestSignedTexts(t *testing.T) {
 		{signed(es256, envelope()), rs256Alone, "its alg is not one of"},
 		{signed(es256, "[]"), nil, "its payload: "},
 		{signed(es256, envelope("iss", 1)), nil, "its iss is not Issuer.URL"},
-		{signed(es256, envelope("aud", "x")), nil, "its aud does not hold Introspection.AnswerAudience"},
+		{signed(es256, envelope("aud", "x")), nil, "its aud does not hold Introspection.SignedResponseAudience"},
 		{signed(es256, envelope("iat", 1)), nil, "its iat is not within 30s of this server's clock"},
 		{signed(es256, envelope("iat", "1")), nil, "its iat is not a number"},
 		{signed(es256, envelope("exp", 1)), nil, "its exp has passed"},
@@ -272,7 +272,7 @@ func TestSignedRotation(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		first, second, third := newEd25519("a"), newEd25519("b"), newEd25519("b")
 		endpoint := &fakeIssuer{idp: newIDP(first.JWK())}
-		introspector := must(token.NewIntrospector(introspected(), token.Introspection{Client: basic(), AnswerAudience: apiID}, token.WithTransport(endpoint)))
+		introspector := must(token.NewIntrospector(introspected(), token.Introspection{Client: basic(), SignedResponseAudience: apiID}, token.WithTransport(endpoint)))
 		verify := func(k *key, want error) {
 			t.Helper()
 			endpoint.answer = saysSigned(signed(k, envelope("iat", time.Now().Unix())))

@@ -23,7 +23,7 @@ import (
 type authMethod struct {
 	name, client string
 	metadata     registration // what the issuer knows of the client, beside its id
-	right, wrong token.ClientAuth
+	right, wrong token.ClientAuthentication
 }
 
 // authMethods are the methods that oidc-provider and package token have in common.

@@ -60,7 +60,7 @@ func TestIntrospection(t *testing.T) {
 			t.Run(m.name+"/"+name, func(t *testing.T) {
 				t.Parallel()
 				issuer, opts := m.reach(t, i)
-				s := introspected(t, issuer, api, token.Introspection{Client: m.right, AnswerAudience: audience}, opts...)
+				s := introspected(t, issuer, api, token.Introspection{Client: m.right, SignedResponseAudience: audience}, opts...)
 				for _, c := range []struct {
 					name, token string
 					want        who
@@ -87,7 +87,7 @@ func TestIntrospection(t *testing.T) {
 				} {
 					check(t, name, models[0].call(t.Context(), s, protocols[1], c.token, ""), c.want)
 				}
-				s = introspected(t, issuer, api, token.Introspection{Client: m.wrong, AnswerAudience: audience}, opts...)
+				s = introspected(t, issuer, api, token.Introspection{Client: m.wrong, SignedResponseAudience: audience}, opts...)
 				check(t, "wrong credentials", models[0].call(t.Context(), s, protocols[1], user.AccessToken, ""), unavailable)
 			})
 		}
@@ -126,7 +126,7 @@ func TestSignedAnswers(t *testing.T) {
 	signed := i.obtain(t, grant{"worker", api, "", readAll}) // a JWT, by the key of the answers
 	var kept string                                          // an answer that an attacker keeps
 	a := &tampering{base: i.client.Transport}
-	s := introspected(t, plainAnswers(i), api, token.Introspection{Client: basic.right, AnswerAudience: basic.client}, token.WithTransport(a))
+	s := introspected(t, plainAnswers(i), api, token.Introspection{Client: basic.right, SignedResponseAudience: basic.client}, token.WithTransport(a))
 	call := func() error { // with a token that has no answer yet
 		return models[0].call(t.Context(), s, protocols[1], i.obtain(t, grant{"worker", api + opaque, "", readAll}), "")
 	}
@@ -173,7 +173,7 @@ func TestSignedAnswers(t *testing.T) {
 		a.request, a.answer = step.a.request, step.a.answer
 		check(t, step.name, call(), step.want)
 	}
-	s = introspected(t, plainAnswers(i), api, token.Introspection{Client: basic.right, AnswerAudience: "another"})
+	s = introspected(t, plainAnswers(i), api, token.Introspection{Client: basic.right, SignedResponseAudience: "another"})
 	check(t, "for another server", call(), unavailable)
 }
 

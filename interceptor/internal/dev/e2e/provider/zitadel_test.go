@@ -76,7 +76,7 @@ func TestZitadelIntrospection(t *testing.T) {
 			user := z.idp.signIn(t, login{client: "web" + opaque, scope: readAll + " offline_access"})
 			machine := grant{client: "worker" + opaque, scope: readAll}
 			for name, client := range map[string]struct {
-				right, wrong token.ClientAuth
+				right, wrong token.ClientAuthentication
 			}{
 				"client_secret_basic": {token.ClientSecretBasic("gateway", "gateway-secret"), token.ClientSecretBasic("gateway", "wrong")},
 				"private_key_jwt":     {token.PrivateKeyJWT("gateway", "RS256", "k1", key), token.PrivateKeyJWT("worker", "RS256", "k1", key)},

@@ -55,10 +55,10 @@ func (i *Introspector) ask(ctx context.Context, raw string) (*answer, error) {
 // readResponse reads the answer in a response, which is signed if it must be.
 func (i *Introspector) readResponse(ctx context.Context, contentType, text string) (*answer, error) {
 	if i.keys == nil && isSigned(contentType) {
-		return nil, errors.New("the answer is signed: set Introspection.AnswerAudience to this server's id at the issuer")
+		return nil, errors.New("the answer is signed: set Introspection.SignedResponseAudience to this server's id at the issuer")
 	}
 	if i.keys != nil {
-		said, err := i.open(ctx, contentType, text)
+		said, err := i.verifySigned(ctx, contentType, text)
 		if err != nil {
 			return nil, fmt.Errorf("the signed answer: %w", err)
 		}

@@ -254,7 +254,7 @@ func TestAliases(t *testing.T) {
 	}
 	for name, test := range map[string]struct {
 		metadata string
-		client   token.ClientAuth
+		client   token.ClientAuthentication
 		good     bool // the endpoint that is not an alias is asked
 	}{
 		"an alias":               {alias(map[string]string{"introspection_endpoint": elsewhere}), token.TLSClientAuth("api"), false},

@@ -16,11 +16,11 @@ import (
 	"github.com/protoauthz/protoauthz/interceptor/internal/jose"
 )
 
-// A ClientAuth is how this server authenticates itself at an issuer (RFC 6749 section 2.3). [ClientSecretBasic],
+// A ClientAuthentication is how this server authenticates itself at an issuer (RFC 6749 section 2.3). [ClientSecretBasic],
 // [ClientSecretPost], [PrivateKeyJWT] and [TLSClientAuth] return one, by the names of RFC 7591 section 2. Any number of
-// introspectors may use one ClientAuth. [NewIntrospector] returns its faults: the zero ClientAuth, an empty id or
-// secret, or a key that does not fit. A printed ClientAuth holds no secret.
-type ClientAuth struct {
+// introspectors may use one ClientAuthentication. [NewIntrospector] returns its faults: the zero ClientAuthentication, an empty id or
+// secret, or a key that does not fit. A printed ClientAuthentication holds no secret.
+type ClientAuthentication struct {
 	// add adds what proves the client to a request for an issuer. A function cannot be printed.
 	add    func(issuer string, form url.Values, header http.Header) error
 	mutual bool // the transport proves the client
@@ -28,8 +28,8 @@ type ClientAuth struct {
 }
 
 // ClientSecretBasic sends the client's id and secret by HTTP Basic authentication (RFC 6749 section 2.3.1).
-func ClientSecretBasic(id, secret string) ClientAuth {
-	return ClientAuth{
+func ClientSecretBasic(id, secret string) ClientAuthentication {
+	return ClientAuthentication{
 		add: func(_ string, _ url.Values, header http.Header) error {
 			request := http.Request{Header: header}
 			request.SetBasicAuth(url.QueryEscape(id), url.QueryEscape(secret))
@@ -40,8 +40,8 @@ func ClientSecretBasic(id, secret string) ClientAuth {
 }
 
 // ClientSecretPost sends the client's id and secret in the form of the request (RFC 6749 section 2.3.1).
-func ClientSecretPost(id, secret string) ClientAuth {
-	return ClientAuth{
+func ClientSecretPost(id, secret string) ClientAuthentication {
+	return ClientAuthentication{
 		add: func(_ string, form url.Values, _ http.Header) error {
 			form.Set("client_id", id)
 			form.Set("client_secret", secret)
@@ -58,8 +58,8 @@ const assertionLifetime = time.Minute
 // request has an assertion of its own, which is good for a minute. The algorithm is one that [Issuer.Algorithms] may
 // have. The key is a private key of crypto/rsa, crypto/ecdsa or crypto/ed25519. The issuer knows the public key by
 // keyID, which may be empty.
-func PrivateKeyJWT(id, algorithm, keyID string, key crypto.Signer) ClientAuth {
-	c := ClientAuth{faults: clientFaults("PrivateKeyJWT", "id", id, "algorithm", algorithm)}
+func PrivateKeyJWT(id, algorithm, keyID string, key crypto.Signer) ClientAuthentication {
+	c := ClientAuthentication{faults: clientFaults("PrivateKeyJWT", "id", id, "algorithm", algorithm)}
 	sign, err := jose.Signer(algorithm, key)
 	if err != nil {
 		c.faults = append(c.faults, fmt.Errorf("token: PrivateKeyJWT: %w", err))
@@ -87,8 +87,8 @@ func PrivateKeyJWT(id, algorithm, keyID string, key crypto.Signer) ClientAuth {
 
 // TLSClientAuth sends the client's id, and the transport proves the client by a certificate (RFC 8705 section 2).
 // [WithTransport] must give an [http.Transport] whose TLSClientConfig has Certificates or GetClientCertificate.
-func TLSClientAuth(id string) ClientAuth {
-	return ClientAuth{
+func TLSClientAuth(id string) ClientAuthentication {
+	return ClientAuthentication{
 		add: func(_ string, form url.Values, _ http.Header) error {
 			form.Set("client_id", id)
 			return nil
@@ -99,7 +99,7 @@ func TLSClientAuth(id string) ClientAuth {
 }
 
 // check returns every fault of the client, given the transport that sends its requests.
-func (c *ClientAuth) check(transport http.RoundTripper) []error {
+func (c *ClientAuthentication) check(transport http.RoundTripper) []error {
 	if c.add == nil {
 		return []error{errors.New("token: Introspection.Client is not set: give the credentials of this server at the issuer, such as token.ClientSecretBasic(id, secret)")}
 	}

@@ -58,7 +58,7 @@ func TestRequest(t *testing.T) {
 	}
 	const id = "a:p i+é"
 	for name, test := range map[string]struct {
-		client   token.ClientAuth
+		client   token.ClientAuthentication
 		audience string
 		basic    bool
 		form     url.Values
@@ -72,7 +72,7 @@ func TestRequest(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			request := ask(t, &fakeIssuer{answer: says(inactive)}, token.Introspection{Client: test.client, AnswerAudience: test.audience})
+			request := ask(t, &fakeIssuer{answer: says(inactive)}, token.Introspection{Client: test.client, SignedResponseAudience: test.audience})
 			form := request.PostForm
 			form.Del("token")
 			if form.Encode() != test.form.Encode() {
@@ -150,7 +150,7 @@ func TestAssertion(t *testing.T) {
 // repeat anywhere.
 func TestCredentialsNotTold(t *testing.T) {
 	t.Parallel()
-	for name, client := range map[string]token.ClientAuth{
+	for name, client := range map[string]token.ClientAuthentication{
 		"basic": basic(), "post": token.ClientSecretPost("api", clientSecret), "a key": token.PrivateKeyJWT("api", "ES256", "k", es256.Private),
 	} {
 		for _, status := range []int{0, 200, 307, 400, 401, 500} {
@@ -197,10 +197,10 @@ func TestClientFaults(t *testing.T) {
 	p256 := must(ecdsa.GenerateKey(elliptic.P256(), rand.Reader))
 	weak := &rsa.PrivateKey{}
 	for name, test := range map[string]struct {
-		client token.ClientAuth
+		client token.ClientAuthentication
 		want   []string
 	}{
-		"none":                {token.ClientAuth{}, []string{"token: Introspection.Client is not set: give the credentials of this server at the issuer, such as token.ClientSecretBasic(id, secret)"}},
+		"none":                {token.ClientAuthentication{}, []string{"token: Introspection.Client is not set: give the credentials of this server at the issuer, such as token.ClientSecretBasic(id, secret)"}},
 		"empty":               {token.ClientSecretBasic("", ""), []string{"token: ClientSecretBasic: the id" + unset, "token: ClientSecretBasic: the secret" + unset}},
 		"blank":               {token.ClientSecretPost(" ", "\n"), []string{"token: ClientSecretPost: the id" + unset, "token: ClientSecretPost: the secret" + unset}},
 		"a line break":        {token.ClientSecretBasic("api", clientSecret+"\n"), []string{"token: ClientSecretBasic: the secret" + spaced}},
