@@ -3,6 +3,7 @@ package interceptor
 import (
 	"context"
 	"fmt"
+	"io"
 	"slices"
 	"sync"
 	"sync/atomic"
@@ -22,6 +23,9 @@ type renewal struct {
 	mu     sync.Mutex
 	denial *Denial // once the call is refused
 }
+
+// Format implements [fmt.Formatter]: a printed context holds no token.
+func (r *renewal) Format(out fmt.State, _ rune) { _, _ = io.WriteString(out, "interceptor.renewal") }
 
 // endsEarly reports whether claims may end before their token: see [token.Claims.Deadline].
 func endsEarly(claims *token.Claims) bool {
@@ -73,21 +77,40 @@ func (c *Call) renew() *Denial {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if r.denial == nil && !time.Now().Before(c.deadline()) {
-		r.denial = r.verify(c)
+		r.denial = r.await(c)
 	}
 	return own(r.denial) // each caller sets the realm
 }
 
 var errOtherParty = fmt.Errorf("%w: the claims of an open call's token have changed: the verifier must return the same issuer, subject, client and organization as when the call began", token.ErrInvalid)
 
-func (r *renewal) verify(c *Call) (denial *Denial) {
+// renewalTimeout is how long a verifier may take to verify a token again.
+const renewalTimeout = 5 * time.Second
+
+var errUnanswered = fmt.Errorf("%w: the verifier has not answered within %v, or the call has ended", token.ErrVerifierUnavailable, renewalTimeout)
+
+// await verifies the token in a goroutine of its own, since a verifier may not heed its context.
+func (r *renewal) await(c *Call) *Denial {
+	ctx, cancel := context.WithTimeout(r, renewalTimeout)
+	defer cancel()
+	verified := make(chan *Denial, 1)
+	go func() { verified <- r.verify(ctx, c) }()
+	select {
+	case denial := <-verified:
+		return denial
+	case <-ctx.Done():
+		return denyToken(errUnanswered)
+	}
+}
+
+func (r *renewal) verify(ctx context.Context, c *Call) (denial *Denial) {
 	defer func() {
 		if p := recover(); p != nil {
 			logPanic(c.ctx, "the verifier", c.procedure(), p)
 			denial = panicked("verifier", p)
 		}
 	}()
-	claims, err := c.rule.guard.authenticator.Authenticate(c.ctx, r.authorization)
+	claims, err := c.rule.guard.authenticator.Authenticate(ctx, r.authorization)
 	if err != nil {
 		return denyCredentials(r.authorization, err)
 	}

@@ -96,7 +96,7 @@ func (s *Stream) serve(handler func(context.Context, *Stream) error) error {
 	}
 	returned := await(timer.C)
 	for !returned && s.call.renewal() != nil && !s.refuseOutdated() {
-		timer.Reset(time.Until(s.call.deadline()))
+		timer.Reset(max(time.Until(s.call.deadline()), time.Millisecond)) // a verifier may return deadlines that are near
 		returned = await(timer.C)
 	}
 	// The wall clock may have been set back: the context then ends before the deadline.

@@ -112,7 +112,7 @@ func (i *Introspector) checkAccessToken(index jose.Index) error {
 		}
 	}
 	if index.Find([]string{"token_type"}) == "" && !slices.ContainsFunc(i.reader.required, requirement.tellsAccessToken) {
-		return invalid("the issuer's answer has no token_type, so a refresh token would look like an access token: list in Issuer.RequiredClaims a member of the answer that tells access tokens, with its values; %q do not tell, nor does token.AnyValue", ofEveryKind)
+		return invalid("the issuer's answer has no token_type, so a refresh token would look like an access token: list in Issuer.RequiredClaims a member of the answer that tells access tokens, with values that name these, such as \"token_use\": {\"access_token\"}")
 	}
 	return nil
 }
@@ -127,10 +127,16 @@ func (r *reader) listsValues(member string) bool {
 // ofEveryKind are the members that an answer may have about any kind of token (RFC 7662 section 2.2, and azp).
 var ofEveryKind = []string{"active", "scope", "client_id", "azp", "username", "exp", "iat", "nbf", "sub", "aud", "iss", "jti"}
 
-// tellsAccessToken reports whether an entry of RequiredClaims may tell access tokens from refresh tokens: an answer
-// about either has some value for most members.
+// tellsAccessToken reports whether an entry of RequiredClaims tells access tokens from refresh tokens. It does by values
+// that name access tokens: an entry that lists organizations does not.
 func (r requirement) tellsAccessToken() bool {
-	return len(r.values) > 0 && !r.optional && !slices.Contains(ofEveryKind, r.path[0])
+	return len(r.values) > 0 && !r.optional && !slices.Contains(ofEveryKind, r.path[0]) && !slices.ContainsFunc(r.values, namesOther)
+}
+
+// namesOther reports whether a value does not name access tokens.
+func namesOther(value string) bool {
+	value = jose.CanonicalType(value)
+	return !strings.Contains(value, "access") && !slices.Contains([]string{"bearer", "dpop", "at+jwt"}, value)
 }
 
 // verifySigned verifies a signed answer and returns what it says (RFC 9701 section 5).

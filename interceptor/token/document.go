@@ -21,7 +21,8 @@ import (
 // text that [time.ParseDuration] takes, such as "12h". issuer.schema.json in the folder of this package is the schema.
 //
 // A member that is unknown, given twice, null or of another type is a fault, except "$schema", which editors read. The
-// error names every such fault or, without one, every fault of [NewVerifier]. ParseIssuer does no I/O.
+// error names every such fault or, without one, every fault of [NewVerifier]. ParseIssuer does no I/O. Read
+// documents of your own alone: a document names files, and the hosts that get their texts.
 func ParseIssuer(document []byte) (Issuer, error) {
 	issuer, faults := readIssuer(document)
 	for n, fault := range faults {

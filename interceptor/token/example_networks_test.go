@@ -24,7 +24,7 @@ func ExampleIssuer_file() {
 	fmt.Println(verifier.Ready(context.Background()))
 
 	// Output:
-	// issuer keys are unavailable: issuer "https://issuer.example.com": key set: "file:///etc/keys/jwks.json": KeySetURL: stat /etc/keys/jwks.json: no such file or directory
+	// issuer keys are unavailable: issuer "https://issuer.example.com": key set: "file:///etc/keys/jwks.json": KeySetURL: open /etc/keys/jwks.json: no such file or directory
 }
 
 // Browsers know the issuer as localhost, and the containers know its host as logto.

@@ -71,6 +71,7 @@ func outages() map[string]func(url.Values) (*http.Response, error) {
 	}
 	for _, status := range []int{201, 204, 206, 301, 302, 303, 307, 308, 304, 400, 401, 403, 404, 405, 407, 429, 500, 502, 503, 504, 599} {
 		all[fmt.Sprint(status)] = answers(status, saying("sub", echo), "Location", "https://user:"+url.QueryEscape(clientSecret)+"@evil.test"+echo, "WWW-Authenticate", echo)
+		all[fmt.Sprint(status, " with a host")] = answers(status, echo, "Location", "https://"+opaqueToken+".evil.test/")
 		all[fmt.Sprint(status, " without a Location")] = answers(status, echo)
 		all[fmt.Sprint(status, " with a broken Location")] = answers(status, echo, "Location", "://"+echo)
 	}

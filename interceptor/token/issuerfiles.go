@@ -4,9 +4,13 @@ import (
 	"crypto/tls"
 	"crypto/x509"
 	"fmt"
+	"io"
 	"net/http"
 	"os"
 	"strings"
+	"syscall"
+
+	"github.com/protoauthz/protoauthz/interceptor/internal/endpoint"
 )
 
 // keySetAuthorization returns the Authorization header for the key set, which is empty without a KeySetTokenFile.
@@ -52,8 +56,8 @@ func (i *Issuer) transport(shared http.RoundTripper) (http.RoundTripper, error) 
 	if !roots.AppendCertsFromPEM(data) {
 		return nil, fmt.Errorf("CAFile: %q holds no certificate in PEM", i.CAFile)
 	}
-	transport := shared.(*http.Transport).Clone() //nolint:errcheck // see checkTransport
-	transport.DisableKeepAlives = true            // the copy serves one request
+	transport := endpoint.Clone(shared.(*http.Transport)) //nolint:errcheck // see checkTransport
+	transport.DisableKeepAlives = true                    // the copy serves one request
 	if transport.TLSClientConfig == nil {
 		transport.TLSClientConfig = &tls.Config{MinVersion: tls.VersionTLS12}
 	}
@@ -63,16 +67,22 @@ func (i *Issuer) transport(shared http.RoundTripper) (http.RoundTripper, error) 
 
 // readFile reads a file of an issuer. The error names the field.
 func readFile(field, name string, size int64) ([]byte, error) {
-	info, err := os.Stat(name)
+	file, err := os.OpenFile(name, os.O_RDONLY|syscall.O_NONBLOCK, 0) //nolint:gosec // the name is configured
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", field, err)
+	}
+	defer func() { _ = file.Close() }()
+	// The open file is looked at, and not the name, which may be given to another file. Another kind of file might have
+	// no end.
+	if info, err := file.Stat(); err != nil || !info.Mode().IsRegular() {
+		return nil, fmt.Errorf("%s: %q is not a file of at most %d bytes", field, name, size)
+	}
+	data, err := io.ReadAll(io.LimitReader(file, size+1))
 	switch {
 	case err != nil:
 		return nil, fmt.Errorf("%s: %w", field, err)
-	case !info.Mode().IsRegular() || info.Size() > size: // reading might never end
+	case int64(len(data)) > size:
 		return nil, fmt.Errorf("%s: %q is not a file of at most %d bytes", field, name, size)
-	}
-	data, err := os.ReadFile(name) //nolint:gosec // the name is configured
-	if err != nil {
-		return nil, fmt.Errorf("%s: %w", field, err)
 	}
 	return data, nil
 }

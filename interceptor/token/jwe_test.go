@@ -29,6 +29,7 @@ func TestJWE(t *testing.T) {
 		withEnc(`{"alg":"dir","enc":"A256GCM","alg":"RS256"}`) + rest:              false,
 		withEnc(`{"alg":"dir","enc":"A256GCM"}x`) + rest:                           false,
 		withEnc(`{"alg":"dir","enc":"A256GCM"}`) + "=" + rest:                      false,
+		withEnc(`{"alg":"dir","enc":null}`) + rest:                                 false,
 		"~" + jwe:                     false,
 		good:                          false,
 		good + ".AAAA.AAAA":           false,
@@ -74,6 +75,18 @@ func TestAnyKind(t *testing.T) {
 		introspector := must(token.NewIntrospector(made, token.Introspection{Client: basic()}, token.WithTransport(&fakeIssuer{answer: says(answer)})))
 		_, err := introspector.Verify(t.Context(), opaqueToken)
 		checkError(t, err, token.ErrInvalid)
+	}
+	for claim, values := range map[string][]string{
+		"kind": {"access", "Bearer"}, "cat": {"application/AT+JWT"}, "tokenName": {"access_token"}, // which name access tokens
+		"organization_id": {"a"}, "email_verified": {"true"}, "class": {"access", "refresh"}, "scope": {"access:a"},
+	} {
+		tells := claim == "kind" || claim == "cat" || claim == "tokenName"
+		made := introspected(func(i *token.Issuer) { i.RequiredClaims = map[string][]string{claim: values} })
+		answer := saying("token_type", absent{}, claim, values[0])
+		introspector := must(token.NewIntrospector(made, token.Introspection{Client: basic()}, token.WithTransport(&fakeIssuer{answer: says(answer)})))
+		if _, err := introspector.Verify(t.Context(), opaqueToken); (err == nil) != tells {
+			t.Errorf("%s: %v", claim, err)
+		}
 	}
 }
 

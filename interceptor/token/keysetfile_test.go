@@ -171,7 +171,7 @@ func TestKeySetFileBreaks(t *testing.T) {
 		_, err := verifier.Verify(t.Context(), raw)
 		checkError(t, err, token.ErrKeysUnavailable)
 		checkError(t, verifier.Ready(t.Context()), token.ErrKeysUnavailable)
-		want := `issuer keys are unavailable: issuer "` + issuerURL + `": key set: "file://` + file + `": KeySetURL: stat ` + file + `: no such file or directory`
+		want := `issuer keys are unavailable: issuer "` + issuerURL + `": key set: "file://` + file + `": KeySetURL: open ` + file + `: no such file or directory`
 		if err == nil || err.Error() != want {
 			t.Errorf("%v, want %s", err, want)
 		}

@@ -24,20 +24,21 @@ func isJWE(raw string) bool {
 	segment, rest, _ := strings.Cut(raw, ".")
 	text, _ := jose.DecodeSegment(segment) // a text that cannot be read has no members
 	header, _ := jose.ParseObject(text)
-	return strings.Count(rest, ".") == 3 && header.Has("enc")
+	encryption, _, _ := header.Text("enc")
+	return strings.Count(rest, ".") == 3 && encryption != ""
 }
 
 // isJWT reports whether a token has the form of a JWT or JWE: its first segment decodes to a JSON object. An issuer may
 // decode less strictly than this package. So isJWT takes both alphabets of base64, drops other characters, padding and
 // unused bits, and does not look at what follows the object: a JWT that was bent must not pass for an opaque token.
 func isJWT(raw string) bool {
-	segment, _, _ := strings.Cut(raw, ".")
+	segment, _, _ := strings.Cut(strings.TrimLeft(raw, ".~"), ".")
 	segment = toURLAlphabet.Replace(segment)
 	if len(segment)%4 == 1 { // the last character holds no whole byte
 		segment = segment[:len(segment)-1]
 	}
 	text, _ := base64.RawURLEncoding.DecodeString(segment) // up to a character that no token has
-	text = bytes.TrimLeft(text, "\ufeff \t\r\n")
+	text = bytes.TrimLeft(text, "\ufeff\u00a0 \t\r\n\v\f")
 	if !bytes.HasPrefix(text, []byte("{")) {
 		return false
 	}

@@ -43,6 +43,8 @@ func bentJWTs() map[string]string {
 	as := func(header string) string { return encode([]byte(header)) + rest }
 	bent := map[string]string{
 		"good":                      good,
+		"behind a dot":              "." + good,
+		"behind several characters": ".~..~" + good,
 		"signed by nobody":          h + "." + parts[1] + ".",
 		"the header alone":          h,
 		"the header and a dot":      h + ".",
@@ -199,8 +201,8 @@ func FuzzOpaque(f *testing.F) {
 		}
 		opaque := b64token.MatchString(raw) && len(raw) <= token.MaxBytes
 		const always = 4 << 10 // a longer token may be refused
-		segment, _, _ := strings.Cut(raw, ".")
-		likeObject := strings.HasPrefix(strings.TrimLeft(fromNode(segment), "\ufeff \t\r\n"), "{")
+		segment, _, _ := strings.Cut(strings.TrimLeft(raw, ".~"), ".")
+		likeObject := strings.HasPrefix(strings.TrimLeft(fromNode(segment), "\ufeff\u00a0 \t\r\n\v\f"), "{")
 		switch {
 		case alone && (isJWT || !opaque):
 			t.Errorf("%q goes to the issuer", raw)

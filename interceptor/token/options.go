@@ -62,7 +62,7 @@ func WithLeeway(leeway time.Duration) Option {
 // of one issuer set [Issuer.CAFile]. The transport must end a request when the request's context ends. Timeouts, size
 // limits and the refusal of redirects still apply. Plain http uses a copy of the transport without its proxy: see
 // [Issuer.InsecureHTTPHosts]. The default is [http.DefaultTransport] without idle connections. The default of
-// [NewIntrospector] keeps idle connections for 4 seconds, except over plain http and with [Issuer.CAFile].
+// [NewIntrospector] keeps idle connections of HTTP/2 for 4 seconds, except with [Issuer.CAFile].
 func WithTransport(transport http.RoundTripper) Option {
 	return func(o *options) {
 		if transport == nil {

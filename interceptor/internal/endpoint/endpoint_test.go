@@ -2,11 +2,16 @@ package endpoint_test
 
 import (
 	"context"
+	"crypto/tls"
+	"crypto/x509"
 	"errors"
 	"io"
+	"net"
 	"net/http"
+	"net/http/httptest"
 	"net/url"
 	"strings"
+	"sync/atomic"
 	"testing"
 
 	"github.com/protoauthz/protoauthz/interceptor/internal/endpoint"
@@ -289,3 +294,39 @@ func TestDo(t *testing.T) {
 type failure struct{}
 
 func (failure) Read([]byte) (int, error) { return 0, errors.New("secret") }
+
+// TestKeptTransport makes sure that connections are kept over HTTP/2 alone.
+func TestKeptTransport(t *testing.T) {
+	t.Parallel()
+	for want, http2 := range map[int64]bool{3: false, 1: true} {
+		var connections atomic.Int64
+		server := httptest.NewUnstartedServer(http.NotFoundHandler())
+		server.EnableHTTP2 = http2
+		server.Config.ConnState = func(_ net.Conn, state http.ConnState) {
+			if state == http.StateNew {
+				connections.Add(1)
+			}
+		}
+		server.StartTLS()
+		t.Cleanup(server.Close)
+		transport, ok := endpoint.KeptTransport().(*http.Transport)
+		if !ok {
+			t.Fatal("it is another transport")
+		}
+		t.Cleanup(transport.CloseIdleConnections)
+		transport.TLSClientConfig = &tls.Config{RootCAs: x509.NewCertPool()}
+		transport.TLSClientConfig.RootCAs.AddCert(server.Certificate())
+		for range 3 {
+			request, err := http.NewRequestWithContext(t.Context(), http.MethodPost, server.URL, nil)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if _, _, err := new(endpoint.PlainHTTP).Do(transport, request, "", http.StatusNotFound); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if got := connections.Load(); got != want {
+			t.Errorf("HTTP/2 %t: %d connections, want %d", http2, got, want)
+		}
+	}
+}

@@ -48,7 +48,7 @@ func statusError(transport http.RoundTripper, request *http.Request, response *h
 	case Transient(status):
 		text += ": it is tried again later"
 	case status/100 == 3 && err == nil && location.Host != "":
-		text += fmt.Sprintf(", a redirect to %q, which is not followed: %s", displayTarget(request, location), advice)
+		text += fmt.Sprintf(", a redirect to %s, which is not followed: %s", displayTarget(request, location), advice)
 	case status/100 == 3:
 		text += ", a redirect, which is not followed: " + advice
 	default:

@@ -67,15 +67,25 @@ func IsAway(err error) bool {
 	return ok
 }
 
+// Clone returns a copy of a transport that shares no connections with the transport. A copy of TLSNextProto would send
+// requests over the connections of HTTP/2 that golang.org/x/net/http2 keeps for the transport.
+func Clone(transport *http.Transport) *http.Transport {
+	own := transport.Clone()
+	if _, ok := own.TLSNextProto["h2"]; ok {
+		own.TLSNextProto, own.ForceAttemptHTTP2 = nil, true
+	}
+	return own
+}
+
 // Direct returns a transport for plain http. It is a copy of an [http.Transport] that uses no proxy, and that connects
-// localhost and names below localhost to this machine alone, unless they are listed. Any other transport is returned
-// as it is.
+// localhost and names below localhost to this machine alone. A listed name below localhost may lead elsewhere. Any other
+// transport is returned as it is.
 func (p PlainHTTP) Direct(transport http.RoundTripper) http.RoundTripper {
 	shared, ok := transport.(*http.Transport)
 	if !ok {
 		return transport
 	}
-	direct := shared.Clone()
+	direct := Clone(shared)
 	direct.Proxy = nil
 	dial := direct.DialContext
 	if old := direct.Dial; dial == nil && old != nil { //nolint:staticcheck // users may set it
@@ -86,12 +96,16 @@ func (p PlainHTTP) Direct(transport http.RoundTripper) http.RoundTripper {
 	direct.DialContext = func(ctx context.Context, network, address string) (net.Conn, error) {
 		connection, err := dial(ctx, network, address)
 		host, _, _ := net.SplitHostPort(address)
-		if connection == nil || !isLocalName(host) || p.lists(host) || isLocal(connection.RemoteAddr()) {
+		mayLeave, advice := p.lists(host), p.OrList(host)
+		if strings.EqualFold(host, "localhost") { // which no list gives to another machine
+			mayLeave, advice = false, ""
+		}
+		if connection == nil || !isLocalName(host) || mayLeave || isLocal(connection.RemoteAddr()) {
 			return connection, err
 		}
-		away := &AwayError{host, connection.RemoteAddr(), p.OrList(host)}
+		err = &AwayError{host, connection.RemoteAddr(), advice}
 		_ = connection.Close()
-		return nil, away
+		return nil, err
 	}
 	return direct
 }

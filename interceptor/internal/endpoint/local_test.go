@@ -2,6 +2,7 @@ package endpoint_test
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"io"
 	"net"
@@ -109,7 +110,12 @@ func TestLocalNames(t *testing.T) {
 				}
 				continue
 			}
-			want := `the request failed: "` + host + `" resolved to ` + test.shown + `, which is not a loopback address: correct the name in /etc/hosts or DNS, or use https, or list "` + host + `" in Hosts if nobody else can answer for that host`
+			want := `the request failed: "` + host + `" resolved to ` + test.shown + `, which is not a loopback address: correct the name in /etc/hosts or DNS, or use https`
+			if host != "localhost" { // which no entry gives to another machine
+				want += `, or list "` + host + `" in Hosts if nobody else can answer for that host`
+			} else if err := get(t, listing("localhost"), transport, "http://localhost:3001/jwks"); errorText(err) != want {
+				t.Errorf("listed: %v", err)
+			}
 			if errorText(err) != want || endpoint.MayPass(err) || *count != 0 || !*closed {
 				t.Errorf("%s at %v, %d requests\n got %v\nwant %s", host, test.to, *count, err, want)
 			}
@@ -227,5 +233,26 @@ func TestIsAway(t *testing.T) {
 	}
 	if endpoint.IsAway(nil) || endpoint.IsAway(errors.New("other")) {
 		t.Error("any error is of the dialer")
+	}
+}
+
+// TestClone makes sure that a copy of a transport does not use the connections that another package keeps for the
+// transport, as golang.org/x/net/http2 does, and speaks HTTP/2 as before.
+func TestClone(t *testing.T) {
+	t.Parallel()
+	pool := func(string, *tls.Conn) http.RoundTripper { return nil }
+	shared := &http.Transport{TLSNextProto: map[string]func(string, *tls.Conn) http.RoundTripper{"h2": pool}}
+	if own := endpoint.Clone(shared); len(own.TLSNextProto) > 0 || !own.ForceAttemptHTTP2 {
+		t.Errorf("it has %v and HTTP/2 is %t", own.TLSNextProto, own.ForceAttemptHTTP2)
+	}
+	if direct, ok := new(endpoint.PlainHTTP).Direct(shared).(*http.Transport); !ok || direct.TLSNextProto["h2"] != nil {
+		t.Error("the direct transport shares connections")
+	}
+	without := &http.Transport{TLSNextProto: map[string]func(string, *tls.Conn) http.RoundTripper{}}
+	if own := endpoint.Clone(without); own.TLSNextProto == nil || own.ForceAttemptHTTP2 {
+		t.Error("HTTP/2 was switched off, and is on in the copy")
+	}
+	if own := endpoint.Clone(new(http.Transport)); own.ForceAttemptHTTP2 {
+		t.Error("HTTP/2 is on in the copy alone")
 	}
 }

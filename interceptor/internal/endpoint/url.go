@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"net/url"
 	"slices"
+	"strconv"
 	"strings"
 	"unicode"
 )
@@ -88,10 +89,13 @@ func DisplayURL(raw string) string {
 
 // displayTarget returns the target of a redirect for errors. It leaves out user information, query, fragment and
 // the parameters of the path, which may be secrets, and what exceeds 200 bytes. For a request with a secret, which an
-// endpoint may repeat anywhere, it leaves out the path.
+// endpoint may repeat anywhere, it leaves out all but the request's own host.
 func displayTarget(request *http.Request, location *url.URL) string {
 	path := location.Path
 	if request.Body != nil || request.Header.Get("Authorization") != "" {
+		if location.Host != request.URL.Host {
+			return "another host"
+		}
 		path = "/…"
 	} else if location.RawQuery != "" || location.Fragment != "" {
 		path += "?"
@@ -99,7 +103,7 @@ func displayTarget(request *http.Request, location *url.URL) string {
 	if end := strings.IndexAny(path, ";?#"); end >= 0 { // also escaped ones
 		path = path[:end+1] + "…"
 	}
-	return shortened(location.Scheme + "://" + location.Host + path)
+	return strconv.Quote(shortened(location.Scheme + "://" + location.Host + path))
 }
 
 func shortened(text string) string {
