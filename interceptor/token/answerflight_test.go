@@ -466,6 +466,9 @@ func TestFailingEndpoint(t *testing.T) {
 		if requests := again(token.ErrVerifierUnavailable); requests != 4 { // the first failure, and three in the second
 			t.Errorf("%d requests at an endpoint that fails", requests)
 		}
+		if before := endpoint.count(); !errors.Is(ask("new"), token.ErrVerifierUnavailable) || endpoint.count() != before+1 {
+			t.Error("a new token is not asked for")
+		}
 		fails.Store(false)
 		if requests := again(nil); requests != len(known) {
 			t.Errorf("%d requests at an endpoint that works again", requests)
