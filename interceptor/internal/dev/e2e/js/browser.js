@@ -18,7 +18,7 @@ try {
   network.on("Network.requestWillBeSent", ({ request }) => {
     if (request.method === "OPTIONS") {
       preflights.push({ url: request.url, headers: request.headers });
-    } else {
+    } else if (request.url.startsWith(url)) { // the browser may ask the page's own server for an icon at any time
       get = request.method === "GET";
     }
   });
