@@ -3,9 +3,7 @@ package interceptor_test
 import (
 	"context"
 	"errors"
-	"fmt"
 	"net/http"
-	"strings"
 	"testing"
 	"time"
 
@@ -23,7 +21,7 @@ func keyFor(left time.Duration) (*token.Claims, error) {
 // serveKey serves a stream whose verifier is given, and returns the error of the stream.
 func serveKey(t *testing.T, verify verifierFunc, handler func(context.Context) error) error {
 	t.Helper()
-	header := http.Header{"Authorization": {"Bearer SECRETTOKEN"}}
+	header := http.Header{"Authorization": {"Bearer key"}}
 	call, denial := interceptor.New(verify, rules(t)).Admit(t.Context(), procedure("Global", connect.StreamTypeBidi), header)
 	if denial != nil {
 		t.Fatal(denial.Unwrap())
@@ -67,27 +65,6 @@ func TestNearDeadlines(t *testing.T) {
 			return nil
 		})
 		if err != nil || asked < 50 || asked > 150 {
-			t.Errorf("asked %d times, %v", asked, err)
-		}
-	})
-}
-
-// TestPrintedRenewal makes sure that the context of a renewal prints no token.
-func TestPrintedRenewal(t *testing.T) {
-	t.Parallel()
-	bubble(t, "printed", func(t *testing.T) {
-		asked := 0
-		err := serveKey(t, func(ctx context.Context, _ string) (*token.Claims, error) {
-			asked++
-			if text := fmt.Sprintf("%v %+v %#v", ctx, ctx, ctx); strings.Contains(text, "SECRETTOKEN") {
-				t.Errorf("it prints %s", text)
-			}
-			return keyFor(time.Minute)
-		}, func(context.Context) error {
-			time.Sleep(90 * time.Second) // the bubble's clock
-			return nil
-		})
-		if err != nil || asked != 2 {
 			t.Errorf("asked %d times, %v", asked, err)
 		}
 	})

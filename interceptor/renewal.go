@@ -3,7 +3,6 @@ package interceptor
 import (
 	"context"
 	"fmt"
-	"io"
 	"slices"
 	"sync"
 	"sync/atomic"
@@ -17,15 +16,12 @@ import (
 // without a renewal takes no memory for one.
 type renewal struct {
 	context.Context
-	authorization []string
+	authorization func() []string           // a function cannot be printed
 	deadline      atomic.Pointer[time.Time] // of the claims that were verified last
 
 	mu     sync.Mutex
 	denial *Denial // once the call is refused
 }
-
-// Format implements [fmt.Formatter]: a printed context holds no token.
-func (r *renewal) Format(out fmt.State, _ rune) { _, _ = io.WriteString(out, "interceptor.renewal") }
 
 // endsEarly reports whether claims may end before their token: see [token.Claims.Deadline].
 func endsEarly(claims *token.Claims) bool {
@@ -34,7 +30,8 @@ func endsEarly(claims *token.Claims) bool {
 }
 
 func newRenewal(ctx context.Context, claims *token.Claims, authorization []string) *renewal {
-	r := &renewal{Context: ctx, authorization: slices.Clone(authorization)}
+	kept := slices.Clone(authorization)
+	r := &renewal{Context: ctx, authorization: func() []string { return kept }}
 	r.store(claims)
 	return r
 }
@@ -110,9 +107,9 @@ func (r *renewal) verify(ctx context.Context, c *Call) (denial *Denial) {
 			denial = panicked("verifier", p)
 		}
 	}()
-	claims, err := c.rule.guard.authenticator.Authenticate(ctx, r.authorization)
+	claims, err := c.rule.guard.authenticator.Authenticate(ctx, r.authorization())
 	if err != nil {
-		return denyCredentials(r.authorization, err)
+		return denyCredentials(r.authorization(), err)
 	}
 	organization, denial := decide(c.rule.Rule, claims)
 	switch {

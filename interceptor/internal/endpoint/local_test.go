@@ -12,6 +12,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
 
 	"github.com/protoauthz/protoauthz/interceptor/internal/endpoint"
@@ -23,13 +24,13 @@ type connection struct {
 	net.Conn
 
 	address net.Addr
-	closed  *bool
+	closed  *atomic.Bool
 }
 
 func (c connection) RemoteAddr() net.Addr { return c.address }
 
 func (c connection) Close() error {
-	*c.closed = true
+	c.closed.Store(true)
 	return c.Conn.Close()
 }
 
@@ -42,8 +43,8 @@ func (a address) String() string { return string(a) }
 func tcp(host string) net.Addr { return &net.TCPAddr{IP: net.ParseIP(host), Port: 3001} }
 
 // leading returns a transport whose connections say that they lead to an address. They lead to a server.
-func leading(server string, to net.Addr) (_ *http.Transport, closed *bool) {
-	closed = new(bool)
+func leading(server string, to net.Addr) (_ *http.Transport, closed *atomic.Bool) {
+	closed = new(atomic.Bool)
 	return &http.Transport{DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
 		c, err := new(net.Dialer).DialContext(ctx, "tcp", server)
 		return connection{c, to, closed}, err
@@ -116,7 +117,7 @@ func TestLocalNames(t *testing.T) {
 			} else if err := get(t, listing("localhost"), transport, "http://localhost:3001/jwks"); errorText(err) != want {
 				t.Errorf("listed: %v", err)
 			}
-			if errorText(err) != want || endpoint.MayPass(err) || *count != 0 || !*closed {
+			if errorText(err) != want || endpoint.MayPass(err) || *count != 0 || !closed.Load() {
 				t.Errorf("%s at %v, %d requests\n got %v\nwant %s", host, test.to, *count, err, want)
 			}
 		}
