@@ -82,7 +82,7 @@ func (i *Introspector) accept(index jose.Index, text string, now time.Time) (*Cl
 	return claims, validity, nil
 }
 
-var errInactive = invalid("the issuer says that the token is not active: it has expired or was withdrawn, it is no token of this issuer, or the issuer does not show it to this client")
+var errInactive = invalid("the issuer says that the token is not active: it has expired or was withdrawn, it is not a token of this issuer, or the issuer does not show it to this client")
 
 // An answerKind is a member by which an answer tells what kind of token it is about, and the values for access tokens.
 type answerKind struct {

@@ -16,10 +16,11 @@ import (
 	"github.com/protoauthz/protoauthz/interceptor/internal/jose"
 )
 
-// A ClientAuthentication is how this server authenticates itself at an issuer (RFC 6749 section 2.3). [ClientSecretBasic],
-// [ClientSecretPost], [PrivateKeyJWT] and [TLSClientAuth] return one, by the names of RFC 7591 section 2. Any number of
-// introspectors may use one ClientAuthentication. [NewIntrospector] returns its faults: the zero ClientAuthentication, an empty id or
-// secret, or a key that does not fit. A printed ClientAuthentication holds no secret.
+// A ClientAuthentication is how this server authenticates itself at an issuer (RFC 6749 section 2.3).
+// [ClientSecretBasic], [ClientSecretPost], [PrivateKeyJWT] and [TLSClientAuth] return one, by the names of RFC 7591
+// section 2. Any number of introspectors may use one ClientAuthentication. [NewIntrospector] returns its faults: the zero
+// ClientAuthentication, an empty id or secret, or a key that does not fit. A printed ClientAuthentication holds no
+// secret.
 type ClientAuthentication struct {
 	// add adds what proves the client to a request for an issuer. A function cannot be printed.
 	add    func(issuer string, form url.Values, header http.Header) error

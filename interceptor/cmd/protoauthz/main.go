@@ -20,6 +20,7 @@ import (
 	"io"
 	"os"
 	"os/signal"
+	"regexp"
 	"strings"
 	"syscall"
 
@@ -60,9 +61,13 @@ func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.
 	return exitFailed
 }
 
-// complain prints a message, parts of which may come from an image or a server.
+// jwt is what a JWT looks like.
+var jwt = regexp.MustCompile(`eyJ[A-Za-z0-9_-]*\.[A-Za-z0-9_.-]*`)
+
+// complain prints a message, parts of which may come from an image or a server, or from a command line with a token in
+// the wrong place.
 func complain(stderr io.Writer, message string) {
-	lines := strings.Split(message, "\n")
+	lines := strings.Split(jwt.ReplaceAllString(message, "<token>"), "\n")
 	for i, line := range lines {
 		// Package protobuf puts no-break spaces into some errors, at random.
 		lines[i] = terminal.Escape(strings.ReplaceAll(line, "\u00a0", " "))

@@ -116,6 +116,20 @@ func TestUsage(t *testing.T) {
 	}
 }
 
+// TestMisplacedToken makes sure that no error repeats a token that stands in the wrong place of a command line.
+func TestMisplacedToken(t *testing.T) {
+	t.Parallel()
+	const jwt = "eyJhbGciOiJSUzI1NiJ9.eyJpc3MiOiJhIn0.hunter2hunter2"
+	for _, args := range [][]string{
+		{jwt}, {"-" + jwt}, {"issuer", jwt}, {"issuer", "-" + jwt}, {"issuer", "-format", jwt}, {"issuer", "-fetch=" + jwt}, {"explain", "-method", "a", "-provider", jwt},
+		{"issuer", "-token", jwt}, {"matrix", jwt},
+	} {
+		if got := execute(t, nil, args...); got.status != exitFailed || strings.Contains(got.stdout+got.stderr, "hunter2") {
+			t.Errorf("%.20q: status %d: %s%s", args, got.status, got.stdout, got.stderr)
+		}
+	}
+}
+
 // A command fails if its answer cannot be written.
 func TestNoOutput(t *testing.T) {
 	t.Parallel()
