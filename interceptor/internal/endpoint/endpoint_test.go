@@ -202,6 +202,9 @@ func TestTransport(t *testing.T) { //nolint:paralleltest // it changes http.Defa
 		t.Errorf("the hook of http.DefaultTransport is replaced: %v", err)
 	}
 	http.DefaultTransport = hidden{original}
+	if got := endpoint.KeptTransport(); got != http.DefaultTransport {
+		t.Errorf("another default transport is replaced by %T", got)
+	}
 	if got := endpoint.Transport(); got != http.DefaultTransport {
 		t.Errorf("a transport of another type became %T", got)
 	}

@@ -328,3 +328,29 @@ func TestOutsideFailures(t *testing.T) {
 		}
 	}
 }
+
+// TestRedirectOfSecrets makes sure that the error for a redirect shows nothing that could repeat a secret of the request.
+func TestRedirectOfSecrets(t *testing.T) {
+	t.Parallel()
+	for location, want := range map[string]string{
+		"https://idp.test/secret":        `"https://idp.test/…"`,
+		"/secret?secret":                 `"https://idp.test/…"`,
+		"https://secret.idp.test/":       "another host",
+		"https://secret.evil.test/oidc":  "another host",
+		"https://idp.test:8443/a/secret": "another host",
+	} {
+		for name, body := range map[string]io.Reader{"a form": strings.NewReader("token=secret"), "a header": nil} {
+			request, err := http.NewRequestWithContext(t.Context(), http.MethodPost, "https://idp.test/token", body)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if body == nil {
+				request.Header.Set("Authorization", "Bearer secret")
+			}
+			_, _, err = new(endpoint.PlainHTTP).Do(tokens.Handler(tokens.Respond(302, "secret", "Location", location)), request, "is the URL right?", 200)
+			if want := "the endpoint answered with status 302, a redirect to " + want + ", which is not followed: is the URL right?"; err == nil || err.Error() != want {
+				t.Errorf("%s, %s: %v, want %s", name, location, err, want)
+			}
+		}
+	}
+}

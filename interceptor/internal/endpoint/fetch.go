@@ -44,7 +44,7 @@ func Transport() http.RoundTripper {
 // often. It keeps none of HTTP/1.1, since net/http would log what a server sends on an idle connection.
 func KeptTransport() http.RoundTripper {
 	transport := Transport()
-	if kept, ok := transport.(*http.Transport); ok && kept != http.DefaultTransport {
+	if kept, ok := transport.(*http.Transport); ok {
 		kept.DisableKeepAlives, kept.MaxIdleConnsPerHost, kept.IdleConnTimeout = false, -1, 4*time.Second
 	}
 	return transport
