@@ -53,8 +53,9 @@ type Introspection struct {
 // nothing, and for plain answers neither do Algorithms and KeySetURL. `active` must be true. `iss`, `exp`, `nbf` and
 // `iat` are checked where the answer has them. `token_type` must be Bearer: a token for DPoP (RFC 9449) is refused,
 // since a bearer cannot prove its key. An answer without `token_type` is accepted only if [Issuer.RequiredClaims] has
-// an entry for a member that tells access tokens from refresh tokens. If that entry is for token_type itself, the entry
-// alone decides by `token_type`. The same holds for `token_use` and `typ`, which some issuers write.
+// an entry whose values name access tokens, such as "token_use": {"access_token"}: they are Bearer, at+jwt, or hold
+// "access". `token_use` and `typ`, which some issuers write, must name access tokens, too. An entry of RequiredClaims
+// for one of these three members decides by the member alone.
 //
 // An answer is good for [Introspection.MaxAge], or until `exp` if that is earlier. A new call asks again once nine
 // tenths of that time are over. [WithCache] bounds how many answers are kept, by digests of their tokens. An open
