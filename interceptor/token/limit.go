@@ -40,7 +40,7 @@ type limiter struct {
 	slots   chan struct{} // full of calls that verify: senders wait in order
 	waiting atomic.Int64
 	busy    atomic.Uint64
-	due     atomic.Int64 // the rest that slots still owe, in nanoseconds
+	due     atomic.Int64 // the short rests that slots still owe, in nanoseconds
 }
 
 func newLimiter(n int) *limiter { return &limiter{slots: make(chan struct{}, n)} }
@@ -80,12 +80,16 @@ func (l *limiter) try() bool {
 // timers are not finer than a millisecond.
 func (l *limiter) release(cost time.Duration, err error) {
 	rest := min(restFactor*cost, maxRest)
-	if err == nil || l.due.Add(int64(rest)) < int64(minRest) {
+	if err != nil && rest < minRest {
+		if rest = time.Duration(l.due.Add(int64(rest))); rest >= minRest {
+			rest = time.Duration(l.due.Swap(0))
+		}
+	}
+	if err == nil || rest < minRest {
 		<-l.slots
 		return
 	}
-	due := time.Duration(l.due.Swap(0))
-	time.AfterFunc(due, func() { <-l.slots })
+	time.AfterFunc(rest, func() { <-l.slots })
 }
 
 func (l *limiter) refuse(why string) error {
