@@ -55,7 +55,7 @@ func (c *Call) deadline() time.Time {
 	return c.claims.Deadline()
 }
 
-// outdated returns a denial if the token is no longer good. If the claims alone are no longer good, outdated has the
+// outdated returns a denial unless the token is still good. If the claims alone are no longer good, outdated has the
 // token verified again.
 func (c *Call) outdated() *Denial {
 	switch {

@@ -239,7 +239,7 @@ func (s *Stream) refusal() error {
 	return denial
 }
 
-// refuseOutdated refuses the call if its token is no longer good.
+// refuseOutdated refuses the call unless its token is still good.
 func (s *Stream) refuseOutdated() bool {
 	denial := s.call.outdated()
 	if denial != nil {

@@ -82,7 +82,7 @@ func FuzzAnswer(f *testing.F) {
 	}
 	f.Fuzz(func(t *testing.T, answer string) {
 		if huge.MatchString(answer) || tokens.Replaced.MatchString(answer) {
-			t.Skip()
+			t.Skip("the oracle cannot hold the number, or tell the character from one that encoding/json has replaced")
 		}
 		synctest.Test(t, func(t *testing.T) {
 			claims, err := newIntrospector(t, &fakeIssuer{answer: says(answer)}, token.Introspection{}).Verify(t.Context(), opaqueToken)

@@ -131,10 +131,10 @@ func readIssuer(document []byte) (issuer Issuer, faults []error) {
 func unknownMember(name string, names []string) error {
 	for _, other := range names {
 		if strings.EqualFold(name, other) {
-			return fmt.Errorf("there is no member %q: did you mean %q?", name, other)
+			return fmt.Errorf("the member %q is unknown: did you mean %q?", name, other)
 		}
 	}
-	return fmt.Errorf("there is no member %q: issuer.schema.json lists the members", name)
+	return fmt.Errorf("the member %q is unknown: issuer.schema.json lists the members", name)
 }
 
 // setField sets a field to the value of a member, and returns the faults of the value.

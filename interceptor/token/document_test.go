@@ -108,7 +108,7 @@ func TestIssuerMembers(t *testing.T) {
 	}
 	delete(schema.Properties, "$schema") // for editors
 	for name := range schema.Properties {
-		t.Errorf("the schema has %s, which is no member", name)
+		t.Errorf("the schema has %s, which ParseIssuer does not know", name)
 	}
 }
 
@@ -146,8 +146,8 @@ func TestParseIssuerFaults(t *testing.T) {
 		member("\"audience\": \"\xff\""): {"line 1: not a JSON object in UTF-8" + write},
 		member(`"audience": "\ud800"`):   {"a string has half of a surrogate pair"},
 		member(`"audience": "s", "\u0061udience": "t"`):        {"audience is given twice: remove one"},
-		member(`"URL": "s"`):                                   {`there is no member "URL": did you mean "url"?`},
-		member(`"CAFile": "s", "keysetURL": "https://s.test"`): {`there is no member "CAFile": did you mean "caFile"?`, `there is no member "keysetURL": did you mean "keySetURL"?`},
+		member(`"URL": "s"`):                                   {`the member "URL" is unknown: did you mean "url"?`},
+		member(`"CAFile": "s", "keysetURL": "https://s.test"`): {`the member "CAFile" is unknown: did you mean "caFile"?`, `the member "keysetURL" is unknown: did you mean "keySetURL"?`},
 		member(`"audience": null, "types": "JWT", "uniteScopes": "true", "requiredClaims": ["a"], "maxLifetime": 3600`): {
 			`audience is not a string: write "…"`, `types is not an array of strings: write ["…"]`, "uniteScopes is not a boolean: write true or false",
 			`requiredClaims is not an object of arrays of strings: write {"claim": ["value"]}`, `maxLifetime is not a duration: write a text such as "12h" or "30m"`,
@@ -172,7 +172,7 @@ func TestParseIssuerFaults(t *testing.T) {
 		t.Errorf("the fault is %v, want %v", err, want)
 	}
 	unknown := member(`"kid": "s"`)
-	if _, err := token.ParseIssuer([]byte(unknown)); err == nil || !strings.HasPrefix(err.Error(), `token: issuer document: there is no member "kid": issuer.schema.json lists the members`) {
+	if _, err := token.ParseIssuer([]byte(unknown)); err == nil || !strings.HasPrefix(err.Error(), `token: issuer document: the member "kid" is unknown: issuer.schema.json lists the members`) {
 		t.Errorf("%s: %v", unknown, err)
 	}
 }

@@ -100,7 +100,7 @@ func ExampleParseIssuer() {
 
 	// Output:
 	// https://auth.example.com/ <nil>
-	// token: issuer document: there is no member "URL": did you mean "url"?
+	// token: issuer document: the member "URL" is unknown: did you mean "url"?
 	// token: issuer document: algorithms is not an array of strings: write ["…"]
 }
 

@@ -24,7 +24,7 @@ const (
 // adviceIntrospection is for an endpoint that seems to be wrong.
 const adviceIntrospection = "is it the introspection endpoint of the issuer (Issuer.IntrospectionURL)?"
 
-// ask asks the issuer about a token (RFC 7662 section 2). The error means that there is no answer.
+// ask asks the issuer about a token (RFC 7662 section 2). An error means that the issuer has not answered.
 func (i *Introspector) ask(ctx context.Context, raw string) (*answer, error) {
 	address, err := i.endpoint.get(ctx, i)
 	if err != nil {

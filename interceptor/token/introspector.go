@@ -226,7 +226,7 @@ func (i *Introspector) cached(of digest, now time.Time) (a *answer, known bool) 
 	return nil, known
 }
 
-// keep keeps an answer. A token that was known and is no longer active is no longer known.
+// keep keeps an answer. A token that has stopped being active stops being known.
 func (i *Introspector) keep(of digest, known bool, a *answer) {
 	if a.claims != nil || known {
 		i.good.Put(string(of[:]), a)

@@ -56,7 +56,7 @@ func (i *Issuer) transport(shared http.RoundTripper) (http.RoundTripper, error) 
 	if !roots.AppendCertsFromPEM(data) {
 		return nil, fmt.Errorf("CAFile: %q holds no certificate in PEM", i.CAFile)
 	}
-	transport := endpoint.Clone(shared.(*http.Transport)) //nolint:errcheck // see checkTransport
+	transport := endpoint.Clone(shared.(*http.Transport)) //nolint:errcheck // checkTransport has passed it
 	transport.DisableKeepAlives = true                    // the copy serves one request
 	if transport.TLSClientConfig == nil {
 		transport.TLSClientConfig = &tls.Config{MinVersion: tls.VersionTLS12}

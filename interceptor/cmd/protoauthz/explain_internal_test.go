@@ -87,23 +87,29 @@ func TestExplanations(t *testing.T) {
 	}
 }
 
+// issuers starts the server of one issuer, and returns another issuer with the same URL and another key.
+func issuers(t *testing.T) (url string, good, other *devissuer.Issuer) {
+	t.Helper()
+	server := httptest.NewUnstartedServer(nil)
+	url = "http://" + server.Listener.Addr().String() + "/oidc"
+	made := make([]*devissuer.Issuer, 2)
+	for n := range made {
+		var err error
+		if made[n], err = devissuer.New(url, devissuer.Config{}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	server.Config.Handler = made[0]
+	server.Start()
+	t.Cleanup(server.Close)
+	return url, made[0], made[1]
+}
+
 // TestExplainIssuer verifies tokens with the keys of an issuer.
 func TestExplainIssuer(t *testing.T) {
 	t.Parallel()
 	image := write(t, "image.binpb", sampleImage(t))
-	server := httptest.NewUnstartedServer(nil)
-	url := "http://" + server.Listener.Addr().String() + "/oidc"
-	good, err := devissuer.New(url, devissuer.Config{})
-	if err != nil {
-		t.Fatal(err)
-	}
-	other, err := devissuer.New(url, devissuer.Config{})
-	if err != nil {
-		t.Fatal(err)
-	}
-	server.Config.Handler = good
-	server.Start()
-	t.Cleanup(server.Close)
+	url, good, other := issuers(t)
 	claims := map[string]any{"aud": tokens.API, "scope": "read:products"}
 	for _, test := range []struct {
 		name   string

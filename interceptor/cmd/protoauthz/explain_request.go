@@ -25,7 +25,7 @@ const maxTokenFile = 64 << 10
 func readToken(stdin io.Reader, name string) (string, error) {
 	in := stdin
 	if name != "-" {
-		file, err := os.Open(name) //nolint:gosec // the user's own
+		file, err := os.Open(name) //nolint:gosec // the user names the file
 		if err != nil {
 			return "", fmt.Errorf("-token: %w: give the name of a file that holds the token, or - for standard input; other users can read the command line", reason(err))
 		}
@@ -98,7 +98,7 @@ func parseMessages(rule *policy.Rule, files policy.Files, texts []string) (messa
 	for n, text := range texts {
 		data := []byte(text)
 		if name, ok := strings.CutPrefix(text, "@"); ok {
-			if data, err = os.ReadFile(name); err != nil { //nolint:gosec // the user's own
+			if data, err = os.ReadFile(name); err != nil { //nolint:gosec // the user names the file
 				return nil, fmt.Errorf("-message: %w", err)
 			}
 			if data, err = utf8Of(data); err != nil {

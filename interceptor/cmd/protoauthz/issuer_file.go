@@ -17,7 +17,7 @@ import (
 
 // readIssuer reads an issuer from a file in JSON or YAML: JSON begins with a brace.
 func readIssuer(name string) (token.Issuer, error) {
-	document, err := os.ReadFile(name) //nolint:gosec // the user's own
+	document, err := os.ReadFile(name) //nolint:gosec // the user names the file
 	if err != nil {
 		return token.Issuer{}, fmt.Errorf("-issuer-file: %w", err)
 	}

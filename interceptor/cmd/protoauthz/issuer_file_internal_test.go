@@ -2,7 +2,6 @@ package main
 
 import (
 	"fmt"
-	"net/http/httptest"
 	"strings"
 	"testing"
 
@@ -90,19 +89,7 @@ requiredClaims:
 func TestExplainIssuerFile(t *testing.T) {
 	t.Parallel()
 	image := write(t, "image.binpb", sampleImage(t))
-	server := httptest.NewUnstartedServer(nil)
-	url := "http://" + server.Listener.Addr().String() + "/oidc"
-	good, err := devissuer.New(url, devissuer.Config{})
-	if err != nil {
-		t.Fatal(err)
-	}
-	other, err := devissuer.New(url, devissuer.Config{})
-	if err != nil {
-		t.Fatal(err)
-	}
-	server.Config.Handler = good
-	server.Start()
-	t.Cleanup(server.Close)
+	url, good, other := issuers(t)
 	file := write(t, "issuer.yaml", []byte("url: "+url+"\nalgorithms: [ES384, ES256, RS256]\nmaxLifetime: 2h\n"))
 	required := write(t, "issuer.yaml", []byte("url: "+url+"\nalgorithms: [ES384, ES256, RS256]\nrequiredClaims: {kind: [access]}\n"))
 	faulty := write(t, "issuer.json", []byte(`{"url": "http://idp.test", "algorithms": ["none"]}`))

@@ -88,7 +88,7 @@ func (p PlainHTTP) Direct(transport http.RoundTripper) http.RoundTripper {
 	direct := Clone(shared)
 	direct.Proxy = nil
 	dial := direct.DialContext
-	if old := direct.Dial; dial == nil && old != nil { //nolint:staticcheck // users may set it
+	if old := direct.Dial; dial == nil && old != nil { //nolint:staticcheck // a user's transport may have the deprecated Dial alone
 		dial = func(_ context.Context, network, address string) (net.Conn, error) { return old(network, address) }
 	} else if dial == nil {
 		dial = new(net.Dialer).DialContext

@@ -20,7 +20,7 @@ func derive(t *Token) (f Finding) {
 	if f.Refused = t.unfit(); f.Refused != nil {
 		return f
 	}
-	remarks := map[string]string{}
+	remarks := map[string]string{} // printed for the user, whose part each TODO is
 	issuer := token.Issuer{URL: t.issuer, Algorithms: []string{t.algorithm}, RequiredClaims: map[string][]string{todoClaim: {}}}
 	if !strings.HasPrefix(t.issuer, "https://") {
 		issuer.KeySetURL = todoKeySet

@@ -114,7 +114,7 @@ func (f *Finding) preset(t *Token, name string, p preset, parts []string) {
 		arguments, quoted = append(arguments, reflect.ValueOf(text)), append(quoted, strconv.Quote(text))
 	}
 	function := reflect.ValueOf(p.function)
-	f.Issuer = function.Call(arguments)[0].Interface().(token.Issuer) //nolint:errcheck // see preset
+	f.Issuer = function.Call(arguments)[0].Interface().(token.Issuer) //nolint:errcheck // each function in presets returns an Issuer
 	change := ""
 	if p.change != nil {
 		change = p.change(t, &f.Issuer)
