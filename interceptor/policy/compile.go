@@ -87,6 +87,8 @@ func Compile(files Files, options ...Option) (*Table, error) {
 	for _, name := range c.public {
 		c.publicService(name, files)
 	}
+	c.shadows(files)
+	c.unannotatedChoices(files)
 	c.scopesShared()
 	if len(c.table.rules) == 0 && len(c.faults) == 0 {
 		c.fault("Compile", "the files declare no methods")
@@ -99,14 +101,17 @@ func Compile(files Files, options ...Option) (*Table, error) {
 }
 
 type compiler struct {
-	audience      string
-	audienceEmpty bool // WithAudience("") was given
-	public        []string
-	sharedScopes  []string
-	declared      *finder
-	table         *Table
-	rules         []*Rule // with and without faults, in the order of the files
-	faults        []*Fault
+	audience           string
+	audienceEmpty      bool // WithAudience("") was given
+	public             []string
+	shadow             []string
+	unannotatedRefused []string
+	unannotatedOpen    []string
+	sharedScopes       []string
+	declared           *finder
+	table              *Table
+	rules              []*Rule // with and without faults, in the order of the files
+	faults             []*Fault
 }
 
 // fault adds the fault of an argument, once.
@@ -141,6 +146,7 @@ func (c *compiler) service(service protoreflect.ServiceDescriptor) {
 			c.table.rules[rule.Procedure] = rule
 		}
 		if rule != nil {
+			rule.Shadow = !rule.Public && slices.Contains(c.shadow, string(service.FullName()))
 			c.rules = append(c.rules, rule)
 		}
 	}
@@ -158,8 +164,13 @@ func (c *compiler) method(method protoreflect.MethodDescriptor, service *authzv1
 		c.faultAt(methodOption(method), FaultRuleUnreadable, name, "%v", err)
 		return nil
 	case option == nil:
-		c.faultAt(methodPlace(method), FaultRuleMissing, name, "no rule: add option (protoauthz.v1.method)%s", seen.hint(method))
-		return nil
+		hint := seen.hint(method)
+		rule := c.unannotated(method)
+		if rule == nil || hint != "" {
+			c.faultAt(methodPlace(method), FaultRuleMissing, name, "no rule: add option (protoauthz.v1.method)%s", hint)
+			return nil
+		}
+		return rule
 	}
 	rule := &Rule{
 		Procedure: procedure(method),

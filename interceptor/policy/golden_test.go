@@ -100,6 +100,12 @@ func (a *archive) compile(t testing.TB, form form) (*policy.Table, error) {
 			options = append(options, policy.WithAudience(arguments))
 		case "public":
 			options = append(options, policy.WithPublic(strings.Fields(arguments)...))
+		case "shadow":
+			options = append(options, policy.WithShadow(strings.Fields(arguments)...))
+		case "unannotated-refused":
+			options = append(options, policy.WithUnannotatedRefused(strings.Fields(arguments)...))
+		case "unannotated-open":
+			options = append(options, policy.WithUnannotatedOpen(strings.Fields(arguments)...))
 		case "shared":
 			options = append(options, policy.WithSharedScopes(strings.Fields(arguments)...))
 		case "nil": // in place of an option

@@ -34,6 +34,14 @@ type Rule struct {
 	// Method is the annotated method. It is nil for a service of [WithPublic] whose
 	// methods are not known.
 	Method protoreflect.MethodDescriptor
+	// Unannotated means that the method has no annotation, and that an option of [Compile]
+	// covers the method: [WithUnannotatedOpen] if the rule is Public, or
+	// [WithUnannotatedRefused] if every call is refused. All fields below are then empty,
+	// but for Public and Shadow.
+	Unannotated bool
+	// Shadow means that the rule is judged and observed, and not enforced (see [WithShadow]).
+	// It is false if the rule is Public.
+	Shadow bool
 	// Public means that no token is read. All fields below are then empty.
 	Public bool
 	// Scopes must all be granted.
@@ -43,14 +51,14 @@ type Rule struct {
 	AnyScopes []string
 	// Caller is the kind of caller that the token must be for.
 	Caller authzv1.Caller
-	// Model is the permission model. It is never MODEL_UNSPECIFIED unless
-	// Public.
+	// Model is the permission model. It is never MODEL_UNSPECIFIED unless Public or
+	// Unannotated.
 	Model authzv1.Model
 	// Audience is the resource indicator (RFC 8707) of the API. It may be empty
 	// for MODEL_ORGANIZATION, whose audience is the organization.
 	Audience string
 	// Organization is where the request must name the organization of the token. It
-	// is nil exactly if the rule is Public or of MODEL_GLOBAL_RESOURCE.
+	// is nil exactly if the rule is Public, Unannotated or of MODEL_GLOBAL_RESOURCE.
 	Organization *Organization
 
 	inherited []protoreflect.Name // the fields that come from the service
@@ -122,12 +130,23 @@ func (r *Rule) clone() *Rule {
 }
 
 // String returns the rule in one line.
-func (r *Rule) String() string { return strings.TrimRight(strings.Join(r.columns(), " "), " ") }
+func (r *Rule) String() string {
+	columns := slices.DeleteFunc(r.columns(), func(column string) bool { return column == "" })
+	return strings.Join(columns, " ")
+}
 
 func (r *Rule) columns() []string {
-	if r.Public { // tabwriter ends a column at a row without the column's cell
-		return []string{r.Procedure, r.Needs(), "", "", "", ""}
+	columns := []string{r.Procedure, r.Needs(), "", "", "", ""} // tabwriter ends a column at a row without the column's cell
+	if !r.Public && !r.Unannotated {
+		columns = r.restrictions()
 	}
+	if r.Shadow {
+		columns = append(columns, "shadow (not enforced)")
+	}
+	return columns
+}
+
+func (r *Rule) restrictions() []string {
 	audience := r.Audience
 	if r.Model == authzv1.Model_MODEL_ORGANIZATION {
 		audience = "organization"
@@ -148,9 +167,14 @@ func (r *Rule) columns() []string {
 
 // Needs returns the scopes that a token must have, as in "all of read:a write:a, any of
 // read:b write:b". It returns "authenticated" if a token needs no scope, and "public" if
-// a call needs no token.
+// a call needs no token. For an Unannotated rule, it returns "public (no annotation)" or
+// "refused (no annotation)".
 func (r *Rule) Needs() string {
 	switch {
+	case r.Unannotated && r.Public:
+		return "public (no annotation)"
+	case r.Unannotated:
+		return "refused (no annotation)"
 	case r.Public:
 		return "public"
 	case len(r.Scopes)+len(r.AnyScopes) == 0:

@@ -1,0 +1,70 @@
+package policy
+
+import (
+	"slices"
+
+	"google.golang.org/protobuf/reflect/protoreflect"
+)
+
+// WithUnannotatedRefused names services that are annotated in part. The guard refuses every
+// call of their methods that have no option (protoauthz.v1.method), with RULE_MISSING. Without
+// this option or [WithUnannotatedOpen], such a method is a fault.
+//
+// Only the absence of the annotation is covered: an annotation that cannot be read stays a
+// fault, and so does an annotation that an old copy of authz.proto may hide. It is a fault to
+// name a service that is not among the given files, that WithUnannotatedOpen or [WithPublic]
+// names, or whose methods all have an annotation.
+func WithUnannotatedRefused(services ...string) Option {
+	return func(c *compiler) { c.unannotatedRefused = appendNew(c.unannotatedRefused, services) }
+}
+
+// WithUnannotatedOpen names services that are annotated in part. Everybody may call their
+// methods that have no option (protoauthz.v1.method): no token is read. The option has the
+// faults of [WithUnannotatedRefused], which is the safe choice.
+func WithUnannotatedOpen(services ...string) Option {
+	return func(c *compiler) { c.unannotatedOpen = appendNew(c.unannotatedOpen, services) }
+}
+
+// unannotated returns the rule of a method without annotation, or nil if no option covers the
+// method. Without a model, every call is refused.
+func (c *compiler) unannotated(method protoreflect.MethodDescriptor) *Rule {
+	service := string(method.Parent().FullName())
+	refused, opened := slices.Contains(c.unannotatedRefused, service), slices.Contains(c.unannotatedOpen, service)
+	if !refused && !opened {
+		return nil
+	}
+	return &Rule{Procedure: procedure(method), Method: method, Unannotated: true, Public: !refused}
+}
+
+// unannotatedChoices checks the services of WithUnannotatedRefused and WithUnannotatedOpen.
+func (c *compiler) unannotatedChoices(files Files) {
+	for _, choice := range []struct {
+		option, other     string
+		services, against []string
+	}{
+		{"WithUnannotatedRefused", "WithUnannotatedOpen", c.unannotatedRefused, nil},
+		{"WithUnannotatedOpen", "WithUnannotatedRefused", c.unannotatedOpen, c.unannotatedRefused},
+	} {
+		for _, name := range choice.services {
+			service := c.chosen(choice.option, name, files)
+			switch {
+			case service == nil:
+			case slices.Contains(choice.against, name):
+				c.faultAt(servicePlace(service), FaultOption, choice.option, "%s names service %s too: name the service in one of the two options", choice.other, name)
+			case !c.lacksAnnotation(service):
+				c.faultAt(servicePlace(service), FaultOption, choice.option, "each method of service %s has an annotation: remove the name", name)
+			}
+		}
+	}
+}
+
+// lacksAnnotation reports whether a method of a service has no option (protoauthz.v1.method).
+func (c *compiler) lacksAnnotation(service protoreflect.ServiceDescriptor) bool {
+	seen := c.declared.find(service.ParentFile())
+	for i := range service.Methods().Len() {
+		if option, err := methodRule(service.Methods().Get(i), seen); option == nil && err == nil {
+			return true
+		}
+	}
+	return false
+}
