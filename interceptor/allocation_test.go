@@ -76,7 +76,7 @@ func TestAllocations(t *testing.T) { //nolint:paralleltest // memory is counted 
 					t.Fatal(err)
 				}
 			})
-			if allocations > 1 || size > 64 {
+			if allocations > 1 || size > 80 {
 				t.Errorf("%d allocations of %d bytes in all", allocations, size)
 			}
 		})

@@ -4,8 +4,10 @@ import (
 	"context"
 	"errors"
 	"net/http"
+	"strings"
 	"sync/atomic"
 
+	"connectrpc.com/connect"
 	"google.golang.org/protobuf/proto"
 
 	"github.com/protoauthz/protoauthz/interceptor/policy"
@@ -25,61 +27,92 @@ type Header interface {
 // once. A message must be a [proto.Message] of the method's input: anything else names no organization.
 type Call struct {
 	ctx          context.Context // a *renewal if the claims may end before their token
-	claims       *token.Claims   // nil if the rule is public
-	rule         *guardRule
+	claims       *token.Claims   // nil if no token was verified
+	rule         *guardRule      // that is enforced
+	shadow       *guardRule      // of the table of WithShadow, or nil
+	request      Header          // a connectHeader if the call is of connect-go
 	organization string
+	verification float32 // in seconds, if there is an observer
 
-	// Tell the Connect call of this context from calls that its handler makes in process.
-	header http.Header
-	gated  atomic.Bool // the gate has made the call, and no interceptor has asked yet
+	gated atomic.Bool // the gate of connect-go has made the call, and no interceptor has asked yet
 }
 
 // Admit is the first step of a call. By the procedure, as in "/pkg.Service/Method", and the header of
 // the request, Admit returns either a call or a denial. Admit is for adapters to RPC frameworks:
 // [Guard.HandlerOption] is for connect-go, and packages grpcguard and connectv2guard for grpc-go and
 // connect-go v2.
+//
+// The Header may have a method Peer() [connect.Peer], which tells the address and the protocol of the client. Events
+// then hold both.
 func (g *Guard) Admit(ctx context.Context, procedure string, header Header) (*Call, *Denial) {
-	c := &Call{ctx: ctx}
+	return g.admitFrom(ctx, procedure, header, connect.Peer{})
+}
+
+func (g *Guard) admitFrom(ctx context.Context, procedure string, header Header, peer connect.Peer) (*Call, *Denial) {
+	c := &Call{ctx: ctx, request: header}
 	denial := c.inRealm(g.admit(c, procedure, header))
-	if denial == nil && c.AwaitsMessage() {
-		return c, nil // decided, and observed, when a message names the organization
+	c.shadowAdmit(ctx, procedure, header, denial, peer)
+	switch {
+	case denial != nil:
+	case c.rule.shadow != nil: // not enforced, and observed as such
+		return c, nil
+	case c.AwaitsMessage(): // decided, and observed, when a message names the organization
+		return c, nil
 	}
-	if denial = g.observe(ctx, c, denial); denial != nil {
+	if denial = g.observe(ctx, c, decision{rule: c.rule, denial: denial, peer: peer}); denial != nil {
 		return nil, denial
 	}
 	return c, nil
 }
 
 func (g *Guard) admit(c *Call, procedure string, header Header) (denial *Denial) {
-	defer func() {
-		if p := recover(); p != nil {
-			logPanic(c.ctx, "the verifier", c.procedure(), p)
-			denial = panicked("verifier", p)
-		}
-	}()
+	defer recoverVerifier(c, &denial)
 	rule, ok := g.rules.lookup(procedure)
 	if !ok {
 		return deny(ReasonRuleMissing, ruleCause(procedure))
 	}
-	if c.rule = rule; rule.Public {
+	switch c.rule = rule; {
+	case rule.missing():
+		return deny(ReasonRuleMissing, ruleCause(procedure))
+	case rule.Public:
 		return nil
 	}
 	authorization := header.Values("Authorization")
-	claims, err := g.authenticator.Authenticate(c.ctx, authorization)
+	claims, err := g.authenticate(c.ctx, c, authorization)
 	if err != nil {
-		return denyCredentials(authorization, err)
+		return naming(denyCredentials(authorization, err), rule.Organization, header)
 	}
 	c.claims = claims
 	if endsEarly(claims) {
 		c.ctx = newRenewal(c.ctx, claims, authorization)
 	}
-	if c.organization, denial = decide(rule.Rule, claims); denial != nil {
-		return denial
+	c.organization, denial = decideHeader(rule.Rule, claims, header)
+	return denial
+}
+
+// recoverVerifier, deferred, refuses a call whose verifier panics.
+func recoverVerifier(c *Call, denial **Denial) {
+	if p := recover(); p != nil {
+		logPanic(c.ctx, "the verifier", c.procedure(), p)
+		*denial = panicked("verifier", p)
 	}
-	if !namesOrganization(rule.Organization, c.organization, header) {
-		return deny(ReasonOrganizationMismatch, headerCause(rule.Organization, header))
+}
+
+// decideHeader applies a rule that is not public to the claims and the header of a call.
+func decideHeader(rule *policy.Rule, claims *token.Claims, header Header) (organization string, denial *Denial) {
+	organization, denial = decide(rule, claims)
+	if denial == nil && !namesOrganization(rule.Organization, organization, header) {
+		denial = deny(ReasonOrganizationMismatch, headerCause(rule.Organization, header))
 	}
-	return nil
+	return organization, naming(denial, rule.Organization, header)
+}
+
+// naming notes the organization that the header of a refused call names.
+func naming(denial *Denial, organization *policy.Organization, header Header) *Denial {
+	if denial != nil && organization != nil && organization.Location == policy.LocationHeader {
+		denial.named = strings.Join(header.Values(organization.Name), ", ")
+	}
+	return denial
 }
 
 // Context returns the context for a unary handler that runs after Judge. [ClaimsFromContext] finds the
@@ -88,37 +121,41 @@ func (c *Call) Context() context.Context { return (*callContext)(c) }
 
 // AwaitsMessage reports whether a message has to name the organization. Until a message has named the
 // organization, nothing of the handler may reach the client.
-func (c *Call) AwaitsMessage() bool {
-	return c.rule.Organization != nil && c.rule.Organization.Location == policy.LocationField
-}
+func (c *Call) AwaitsMessage() bool { return c.rule.awaitsMessage() }
 
 // Judge is the second step of a unary call whose framework reads the message before the handler runs.
 // Judge takes the message that the handler gets, and returns nil if the handler may run. Judge also
 // refuses a token that has expired since Admit, or that the verifier no longer accepts: see
 // [token.Claims.Deadline]. The result is a *Denial: do not return it as an error without comparing it
 // with nil. The error of the handler is for [Call.HandlerError].
-func (c *Call) Judge(message any) *Denial {
+func (c *Call) Judge(message any) *Denial { return c.judgeInTime(c.Context(), message, connect.Peer{}) }
+
+// judgeInTime is judgeUnary for a message that may have come late.
+func (c *Call) judgeInTime(ctx context.Context, message any, peer connect.Peer) *Denial {
 	if denial := c.outdated(); denial != nil {
-		return c.observe(c.Context(), c.inRealm(denial))
+		return c.observe(ctx, c.inRealm(denial), peer)
 	}
-	return c.judgeUnary(c.Context(), message)
+	return c.judgeUnary(ctx, message, peer)
 }
 
-func (c *Call) judgeUnary(ctx context.Context, message any) *Denial {
+func (c *Call) judgeUnary(ctx context.Context, message any, peer connect.Peer) *Denial {
+	c.shadowJudge(ctx, message, peer)
 	if !c.AwaitsMessage() {
 		return nil // decided, and observed, when the call was admitted
 	}
-	return c.observe(ctx, c.inRealm(c.judge(message)))
+	return c.observe(ctx, c.inRealm(c.judge(message)), peer)
 }
 
 // judge judges whether a message names the organization.
-func (c *Call) judge(message any) *Denial {
+func (c *Call) judge(message any) *Denial { return judge(c.rule.Organization, c.organization, message) }
+
+func judge(organization *policy.Organization, id string, message any) *Denial {
 	m, ok := message.(proto.Message)
 	if !ok {
 		return deny(ReasonOrganizationMismatch, notProto)
 	}
-	if err := c.rule.Organization.Check(m, c.organization); err != nil {
-		return &Denial{reason: ReasonOrganizationMismatch, cause: err}
+	if err := organization.Check(m, id); err != nil {
+		return &Denial{reason: ReasonOrganizationMismatch, cause: err, named: policy.Named(err)}
 	}
 	return nil
 }
@@ -164,7 +201,17 @@ func (c *Call) inRealm(denial *Denial) *Denial {
 	return denial
 }
 
-// observe tells the observer a decision: see [Guard.observe].
-func (c *Call) observe(ctx context.Context, denial *Denial) *Denial {
-	return c.rule.guard.observe(ctx, c, denial)
+// observe tells the observers a decision by the enforced rule: see [Guard.observe].
+func (c *Call) observe(ctx context.Context, denial *Denial, peer connect.Peer) *Denial {
+	return c.rule.guard.observe(ctx, c, decision{rule: c.rule, denial: denial, peer: peer})
+}
+
+// httpHeader returns the header of a call of connect-go, or nil. It tells the call from calls that its handler makes in
+// process.
+func (c *Call) httpHeader() http.Header {
+	if c == nil {
+		return nil
+	}
+	header, _ := c.request.(connectHeader)
+	return http.Header(header)
 }

@@ -19,7 +19,7 @@ func isGet(peer connect.Peer) bool { return peer.Query.Has("encoding") }
 // a method that is not public: see the documentation of the package.
 func (c *Call) keepFromCaches(ctx context.Context, request connect.AnyRequest, next connect.UnaryFunc) connect.UnaryFunc {
 	forwarded := request.Spec().IsClient // by an interceptor, through a client that makes a POST of it
-	if c.rule.Public || !forwarded && request.HTTPMethod() != http.MethodGet {
+	if c.rule.Public && (c.hidesClaims() || c.claims == nil) || !forwarded && request.HTTPMethod() != http.MethodGet {
 		return next
 	}
 	info, ok := connect.CallInfoForHandlerContext(ctx) // unless an interceptor has replaced the context

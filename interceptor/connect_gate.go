@@ -23,16 +23,21 @@ func (g *Guard) HandlerOption() connect.HandlerOption {
 
 func (g *Guard) gate(ctx context.Context, spec connect.Spec, peer connect.Peer, header http.Header) (context.Context, error) {
 	connection, arrived := connectionOf(ctx, spec.Procedure, header)
-	call, denial := g.Admit(ctx, spec.Procedure, header)
+	call, denial := g.admitFrom(ctx, spec.Procedure, connectHeader(header), peer)
 	if denial != nil {
 		connection.Refuse(arrived)
 		return nil, connectError(denial, nil, spec, peer)
 	}
 	connection.Claim(arrived)
-	call.header = header
 	call.gated.Store(true)
 	return call.Context(), nil
 }
+
+// A connectHeader is the header of a call of connect-go.
+type connectHeader http.Header
+
+// Values implements [Header].
+func (h connectHeader) Values(name string) []string { return http.Header(h).Values(name) }
 
 // connectionOf returns the connection that a call may have come over, and the call as the connection
 // knows it. A call that a handler of connect-go makes in process came over no connection.
@@ -67,7 +72,7 @@ type connectInterceptor struct {
 // WrapUnary implements [connect.Interceptor].
 func (i connectInterceptor) WrapUnary(next connect.UnaryFunc) connect.UnaryFunc {
 	return func(ctx context.Context, request connect.AnyRequest) (connect.AnyResponse, error) {
-		spec, peer := request.Spec(), request.Peer // called for a refusal only
+		spec, peer := request.Spec(), request.Peer
 		if spec.IsClient {
 			// A request that an interceptor before this one has sent on through a client has
 			// the spec of the client, and may still be the request of the handler.
@@ -82,13 +87,13 @@ func (i connectInterceptor) WrapUnary(next connect.UnaryFunc) connect.UnaryFunc 
 			}
 		}
 		outer := ctx
-		ctx, call, passed, denial := i.guard.callOf(ctx, spec.Procedure, request.Header())
+		ctx, call, passed, denial := i.guard.callOf(ctx, spec.Procedure, request.Header(), peer())
 		switch {
 		case denial != nil:
 		case passed: // the body, or an interceptor before this one, may have taken long
-			denial = call.Judge(request.Any())
+			denial = call.judgeInTime(ctx, request.Any(), peer())
 		default:
-			denial = call.judgeUnary(ctx, request.Any())
+			denial = call.judgeUnary(ctx, request.Any(), peer())
 		}
 		if denial != nil {
 			return nil, connectError(denial, sameCall(outer, spec.Procedure, request.Header()), spec, peer())
@@ -111,17 +116,19 @@ func (i connectInterceptor) WrapStreamingHandler(next connect.StreamingHandlerFu
 		spec, header := conn.Spec(), conn.RequestHeader()
 		within := sameCall(ctx, spec.Procedure, header)
 		connection, arrived := connectionOf(ctx, spec.Procedure, header)
-		if outer := callFrom(ctx); i.gated && outer != nil && outer.header != nil {
+		if outer := callFrom(ctx); i.gated && outer.httpHeader() != nil {
 			// An interceptor may have replaced the header since the gate claimed the connection.
-			arrived.ID = callctx.HeaderID(outer.header)
+			arrived.ID = callctx.HeaderID(outer.httpHeader())
 		}
-		ctx, call, _, denial := i.guard.callOf(ctx, spec.Procedure, header)
+		ctx, call, _, denial := i.guard.callOf(ctx, spec.Procedure, header, conn.Peer())
 		switch {
 		case denial != nil:
 			connection.Refuse(arrived)
 			return connectError(denial, within, spec, conn.Peer())
-		case call.rule.Public:
+		case call.rule.Public && !call.shadowed():
 			return call.HandlerError(next(ctx, conn), withoutDenial)
+		case call.rule.Public:
+			return call.serveConn(ctx, within, conn, nil, next)
 		default:
 			return call.serveConn(ctx, within, conn, connection.Claim(arrived), next)
 		}
@@ -129,14 +136,13 @@ func (i connectInterceptor) WrapStreamingHandler(next connect.StreamingHandlerFu
 }
 
 // callOf returns the call that has passed the gate, or admits the call if there was no gate.
-func (g *Guard) callOf(ctx context.Context, procedure string, header http.Header) (_ context.Context, call *Call, passed bool, denial *Denial) {
+func (g *Guard) callOf(ctx context.Context, procedure string, header http.Header, peer connect.Peer) (_ context.Context, call *Call, passed bool, denial *Denial) {
 	if call = callFrom(ctx); call.passedGate(g, procedure, header) {
 		return ctx, call, true, nil
 	}
-	if call, denial = g.Admit(ctx, procedure, header); denial != nil {
+	if call, denial = g.admitFrom(ctx, procedure, connectHeader(header), peer); denial != nil {
 		return ctx, nil, false, denial
 	}
-	call.header = header
 	return call.Context(), call, false, nil
 }
 
@@ -145,7 +151,7 @@ func (g *Guard) callOf(ctx context.Context, procedure string, header http.Header
 // header that the handler will read.
 func (c *Call) passedGate(guard *Guard, procedure string, header http.Header) bool {
 	return c != nil && c.gated.Load() && c.rule.guard == guard && c.hasRuleOf(procedure) &&
-		callctx.SameHeader(c.header, header) && namesOrganization(c.rule.Organization, c.organization, header) &&
+		callctx.SameHeader(c.httpHeader(), header) && namesOrganization(c.rule.Organization, c.organization, header) &&
 		c.gated.CompareAndSwap(true, false)
 }
 
@@ -163,7 +169,7 @@ func (c *Call) hasRuleOf(procedure string) bool {
 // A call that a handler makes in process with its own context is another call.
 func sameCall(ctx context.Context, procedure string, header http.Header) *Call {
 	c := callFrom(ctx)
-	if c != nil && c.rule != nil && c.rule.Procedure == procedure && callctx.SameHeader(c.header, header) {
+	if c != nil && c.rule != nil && c.rule.Procedure == procedure && callctx.SameHeader(c.httpHeader(), header) {
 		return c
 	}
 	return nil

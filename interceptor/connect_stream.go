@@ -29,7 +29,7 @@ func (c *Call) serveConn(ctx context.Context, within *Call, conn connect.Streami
 		Trailer:    func() { guarded.trailer.release(conn.ResponseTrailer()) },
 		Connection: connection,
 	}
-	return c.serve(ctx, transport, func(ctx context.Context, stream *Stream) error {
+	return c.serve(ctx, transport, conn.Peer(), func(ctx context.Context, stream *Stream) error {
 		guarded.stream = stream
 		return next(ctx, guarded)
 	})

@@ -30,7 +30,7 @@ func (c *callContext) Value(key any) any {
 	case contextKey{}:
 		return (*Call)(c)
 	case callctx.HeaderKey{}:
-		return c.header
+		return (*Call)(c).httpHeader()
 	}
 	return c.ctx.Value(key)
 }
@@ -49,15 +49,19 @@ func callFrom(ctx context.Context) *Call {
 
 // ClaimsFromContext returns the verified claims of the caller. The result is nil if the method is public
 // or no guard has admitted the call of the context. The methods of nil Claims return zero values. A
-// handler of a guarded method that is not public needs no check, since its claims are never nil. A
-// function or an unguarded handler that a handler calls in process with its own context finds the
+// handler of a guarded method that is not public needs no check, since its claims are never nil. The handler of a
+// service that [policy.WithShadow] names needs one: it gets the claims of a verified token, whatever the rule says, or
+// nil. A function or an unguarded handler that a handler calls in process with its own context finds the
 // claims of that handler's caller.
 func ClaimsFromContext(ctx context.Context) *token.Claims {
-	if c := callFrom(ctx); c != nil {
+	if c := callFrom(ctx); c != nil && !c.hidesClaims() {
 		return own(c.claims)
 	}
 	return nil
 }
+
+// hidesClaims reports whether only the table of [WithShadow] has asked for the claims.
+func (c *Call) hidesClaims() bool { return c.rule != nil && c.rule.Public && c.rule.shadow == nil }
 
 // own returns a copy, or nil for nil. A user may overwrite claims, denials and details, which serve other
 // calls, too: the user gets a copy.

@@ -20,7 +20,7 @@ func TestPrintedContext(t *testing.T) {
 	}
 	call := &Call{
 		ctx: t.Context(), claims: claims, rule: &guardRule{Rule: &policy.Rule{Procedure: "secret"}}, organization: "secret",
-		header: http.Header{"Authorization": {"Bearer secret"}},
+		request: connectHeader{"Authorization": {"Bearer secret"}},
 	}
 	for _, printed := range []any{call, call.Context()} {
 		if got := fmt.Sprint(printed); got != "interceptor.Call" {

@@ -106,6 +106,7 @@ type Denial struct {
 	cause              error
 	realm              *realm // of the rule, or nil: then there is no challenge
 	severalCredentials bool   // the request has more than one credential
+	named              string // the organization that the request names, if a message or a header has named one
 	within             *Call  // the call that an outer guard has admitted for the same request, or nil
 }
 

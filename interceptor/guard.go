@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/protoauthz/protoauthz/interceptor/policy"
@@ -25,6 +26,7 @@ type Verifier interface {
 type Guard struct {
 	authenticator authenticator
 	rules         rules
+	shadowRules   rules // of WithShadow, or nil
 	options
 }
 
@@ -32,7 +34,9 @@ type Guard struct {
 type Option func(*options)
 
 type options struct {
-	observer     func(context.Context, Event)
+	observers    []func(context.Context, Event)
+	log          *refusalLog // nil if nothing is logged
+	shadow       *policy.Table
 	streamExpiry bool
 }
 
@@ -40,33 +44,20 @@ type options struct {
 // is refused. A call that was let in may be refused later, when its token expires or when a message of
 // its stream names another organization. A call that fails for another reason before its
 // message has named an organization, as with a message that cannot be decoded, is not observed.
+// [Event.Shadow] tells decisions that do not count.
 //
 // The function must return quickly, be safe for concurrent use, and not use the connection of the
 // call. If the function panics, a call that would have been let in is refused, and the stack goes to
-// [log/slog.Default], as the stack of a panicking verifier does. The default is no observer.
+// [log/slog.Default], as the stack of a panicking verifier does. Given twice, the option has both functions
+// called. The default is no observer. With an observer, the guard logs nothing unless [WithLogger] is given, too.
 func WithObserver(observer func(context.Context, Event)) Option {
-	return func(o *options) { o.observer = observer }
+	return func(o *options) { o.observers = append(o.observers, observer) }
 }
 
 // WithoutStreamExpiry lets streams outlive their token. By default a stream ends when its token
 // expires.
 func WithoutStreamExpiry() Option {
 	return func(o *options) { o.streamExpiry = false }
-}
-
-// An Event is one decision of a [Guard].
-type Event struct {
-	// Procedure is the procedure of the rule: "/pkg.Service/Method", or "/pkg.Service/*" for a
-	// service that [policy.WithPublic] makes public without a descriptor. Without a rule Procedure is
-	// empty, and the cause of the denial holds the name that the client has sent, cut off and
-	// escaped. So a metric by Procedure has one series for each rule, and one for the empty
-	// Procedure.
-	Procedure string
-	// Claims are the claims of the verified token, or nil if the method is public or the token
-	// was refused.
-	Claims *token.Claims
-	// Denial is nil if the call was let in. Log its Reason, and the cause that Unwrap returns.
-	Denial *Denial
 }
 
 // New makes a guard that admits a call if the verifier accepts its token and the token satisfies the
@@ -79,7 +70,6 @@ func New(verifier Verifier, table *policy.Table, opts ...Option) *Guard {
 		panic("interceptor: New needs a verifier and a table: check the errors of NewVerifier and Compile")
 	}
 	g := &Guard{authenticator: checkedVerifier{verifier}, options: options{streamExpiry: true}}
-	g.rules = g.rulesOf(table)
 	if ok { // the type itself: a type that embeds it may have its own Verify
 		g.authenticator = v
 	}
@@ -90,6 +80,15 @@ func New(verifier Verifier, table *policy.Table, opts ...Option) *Guard {
 		}
 		option(&g.options)
 	}
+	g.observers = slices.DeleteFunc(g.observers, func(observer func(context.Context, Event)) bool { return observer == nil })
+	if g.log == nil && len(g.observers) == 0 {
+		g.log = new(refusalLog)
+	}
+	g.rules = g.rulesOf(table)
+	if g.shadow != nil {
+		g.shadowRules = g.rulesOf(g.shadow)
+	}
+	g.logNotEnforced(table)
 	return g
 }
 
@@ -123,20 +122,13 @@ var errVerifiedExpired = fmt.Errorf("%w: the server's Verifier has returned clai
 
 var errNoClaims = errors.New("the verifier returned neither claims nor an error: it must return one of them")
 
-// observe tells the observer a decision and returns the denial. If the observer panics when a call is
-// let in, observe returns a denial: no call is let in without its observer.
-func (g *Guard) observe(ctx context.Context, call *Call, denial *Denial) (decided *Denial) {
-	if g.observer == nil {
-		return denial
+// authenticate verifies the credentials of a call.
+func (g *Guard) authenticate(ctx context.Context, c *Call, authorization []string) (*token.Claims, error) {
+	if len(g.observers) == 0 {
+		return g.authenticator.Authenticate(ctx, authorization)
 	}
-	defer func() {
-		if p := recover(); p != nil {
-			logPanic(ctx, "the observer", call.procedure(), p)
-			if decided = denial; denial == nil {
-				decided = panicked("observer", p)
-			}
-		}
-	}()
-	g.observer(ctx, Event{Procedure: call.procedure(), Claims: own(call.claims), Denial: own(denial)})
-	return denial
+	start := time.Now()
+	claims, err := g.authenticator.Authenticate(ctx, authorization)
+	c.verification = float32(time.Since(start).Seconds())
+	return claims, err
 }

@@ -56,7 +56,7 @@ func TestEvents(t *testing.T) {
 		case opened:
 			called = "/test.v1.Opened/*"
 		case unruled:
-			called = ""
+			called = interceptor.UnknownProcedure
 		}
 		if event.Procedure != called || event.Claims.Subject() != test.subject ||
 			(event.Claims == nil) != (test.subject == "") {

@@ -17,7 +17,7 @@ import (
 )
 
 // TestOutsideProcedure makes sure that no event holds text of the client: the Procedure of an event is the
-// procedure of its rule, or empty.
+// procedure of its rule, or "unknown".
 func TestOutsideProcedure(t *testing.T) {
 	t.Parallel()
 	header := http.Header{"Authorization": {"Bearer any"}}
@@ -26,11 +26,11 @@ func TestOutsideProcedure(t *testing.T) {
 		"known":                         {"/test.v1.Token/Unary", "/test.v1.Token/Unary"},
 		"known, refused":                {"/test.v1.Read/Unary", "/test.v1.Read/Unary"},
 		"known, public":                 {"/test.v1.Public/Unary", "/test.v1.Public/Unary"},
-		"unknown":                       {"/test.v1.Unruled/Unary", ""},
-		"unknown, line breaks":          {"/a\nb\r\n\x1b[2J/c", ""},
-		"unknown, endless":              {"/" + endless + "/b", ""},
-		"unknown, empty":                {"", ""},
-		"unknown, of a known service":   {"/test.v1.Token/" + endless, ""},
+		"unknown":                       {"/test.v1.Unruled/Unary", "unknown"},
+		"unknown, line breaks":          {"/a\nb\r\n\x1b[2J/c", "unknown"},
+		"unknown, endless":              {"/" + endless + "/b", "unknown"},
+		"unknown, empty":                {"", "unknown"},
+		"unknown, of a known service":   {"/test.v1.Token/" + endless, "unknown"},
 		"of a service that is public":   {"/test.v1.Opened/Unary", "/test.v1.Opened/*"},
 		"endless, of such a service":    {"/test.v1.Opened/" + endless, "/test.v1.Opened/*"},
 		"line break, of such a service": {"/test.v1.Opened/a\nb", "/test.v1.Opened/*"},

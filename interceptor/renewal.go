@@ -101,12 +101,7 @@ func (r *renewal) await(c *Call) *Denial {
 }
 
 func (r *renewal) verify(ctx context.Context, c *Call) (denial *Denial) {
-	defer func() {
-		if p := recover(); p != nil {
-			logPanic(c.ctx, "the verifier", c.procedure(), p)
-			denial = panicked("verifier", p)
-		}
-	}()
+	defer recoverVerifier(c, &denial)
 	claims, err := c.rule.guard.authenticator.Authenticate(ctx, r.authorization())
 	if err != nil {
 		return denyCredentials(r.authorization(), err)

@@ -10,13 +10,20 @@ import (
 // public as a whole is "/pkg.Service/".
 type rules map[string]*guardRule
 
-// A guardRule is a rule with its guard and the realm of its challenges. No refusal of a public method
+// A guardRule is a rule with its guard, its table and the realm of its challenges. No refusal of a public method
 // has a challenge.
 type guardRule struct {
 	*policy.Rule
 	guard *Guard
+	table *policy.Table
 	realm *realm
+
+	// The rule itself, if it is judged and not enforced. Then the Rule above is public.
+	shadow *guardRule
 }
+
+// missing reports whether a method has no annotation, and nobody may call it.
+func (r *guardRule) missing() bool { return r.Unannotated && !r.Public }
 
 func (g *Guard) rulesOf(table *policy.Table) rules {
 	r, realms := rules{}, map[string]*realm{}
@@ -25,9 +32,23 @@ func (g *Guard) rulesOf(table *policy.Table) rules {
 		if realms[name] == nil {
 			realms[name] = newRealm(name)
 		}
-		r[strings.TrimSuffix(compiled.Procedure, "*")] = &guardRule{Rule: compiled, guard: g, realm: realms[name]}
+		rule := &guardRule{Rule: compiled, guard: g, table: table, realm: realms[name]}
+		if compiled.Shadow && table != g.shadow {
+			rule = &guardRule{Rule: open(compiled), guard: g, table: table, shadow: rule}
+		}
+		r[strings.TrimSuffix(compiled.Procedure, "*")] = rule
 	}
 	return r
+}
+
+// awaitsMessage reports whether a message has to name the organization.
+func (r *guardRule) awaitsMessage() bool {
+	return r.Organization != nil && r.Organization.Location == policy.LocationField
+}
+
+// open returns a rule that lets everybody in.
+func open(rule *policy.Rule) *policy.Rule {
+	return &policy.Rule{Procedure: rule.Procedure, Method: rule.Method, Public: true}
 }
 
 // lookup is [policy.Table.Lookup] without the copy.

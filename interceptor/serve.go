@@ -5,6 +5,8 @@ import (
 	"errors"
 	"time"
 
+	"connectrpc.com/connect"
+
 	"github.com/protoauthz/protoauthz/interceptor/internal/callctx"
 	"github.com/protoauthz/protoauthz/interceptor/token"
 )
@@ -13,8 +15,8 @@ import (
 // the handler on a stream that judges the message. The message must arrive before the token expires.
 // See [Call.Serve] for the error.
 func (c *Call) ServeUnary(transport Transport, handler func(context.Context, *Stream) error) error {
-	s := c.newStream(c.Context(), transport)
-	s.unary = true
+	s := c.newStream(c.Context(), transport, connect.Peer{})
+	s.unary, s.shadow = true, c.shadowMessages(true)
 	return s.finish(handler(s.ctx, s))
 }
 
@@ -41,11 +43,12 @@ func (c *Call) ServeUnary(transport Transport, handler func(context.Context, *St
 // Calls of public methods, and all calls with [WithoutStreamExpiry], run on the goroutine of Serve and
 // do not end with a token.
 func (c *Call) Serve(transport Transport, handler func(context.Context, *Stream) error) error {
-	return c.serve(c.Context(), transport, handler)
+	return c.serve(c.Context(), transport, connect.Peer{}, handler)
 }
 
-func (c *Call) serve(ctx context.Context, transport Transport, handler func(context.Context, *Stream) error) error {
-	s := c.newStream(ctx, transport)
+func (c *Call) serve(ctx context.Context, transport Transport, peer connect.Peer, handler func(context.Context, *Stream) error) error {
+	s := c.newStream(ctx, transport, peer)
+	s.shadow = c.shadowMessages(c.rule.guard.streamExpiry)
 	if s.expires = c.rule.guard.streamExpiry && !c.rule.Public; s.expires {
 		return s.serve(handler)
 	}
@@ -113,6 +116,7 @@ func (s *Stream) serve(handler func(context.Context, *Stream) error) error {
 		<-ctx.Done() // by the timeout, so that the cause is ErrExpired, and not by the deferred end
 	}
 	s.refuse(denyExpired())
+	s.shadow.each(func(j *shadowJudgement) { j.returned(s.ctx, nil, s.peer) })
 	if !returned {
 		if s.transport.Connection != nil {
 			s.transport.Connection.EndReads(0)

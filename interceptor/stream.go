@@ -10,7 +10,10 @@ import (
 	"sync/atomic"
 	"time"
 
+	"connectrpc.com/connect"
 	"google.golang.org/protobuf/proto"
+
+	"github.com/protoauthz/protoauthz/interceptor/policy"
 )
 
 // A Transport is the client's side of a call, which an adapter supplies. Its functions take the messages
@@ -67,8 +70,10 @@ type Stream struct {
 	call      *Call
 	ctx       context.Context
 	transport Transport
-	unary     bool // a received message must arrive before the token expires
-	expires   bool // received and sent messages must be in time
+	peer      connect.Peer
+	shadow    *shadowMessages // nil if no rule in shadow judges the messages
+	unary     bool            // a received message must arrive before the token expires
+	expires   bool            // received and sent messages must be in time
 
 	denial    atomic.Pointer[Denial]
 	released  atomic.Bool // a message has named the organization, or no message has to
@@ -80,11 +85,11 @@ type Stream struct {
 	settingHeader sync.Mutex
 }
 
-func (c *Call) newStream(ctx context.Context, transport Transport) *Stream {
+func (c *Call) newStream(ctx context.Context, transport Transport, peer connect.Peer) *Stream {
 	if transport.Receive == nil || transport.Send == nil || transport.Refuse == nil {
 		panic("interceptor: a Transport needs Receive, Send and Refuse")
 	}
-	s := &Stream{call: c, ctx: ctx, transport: transport}
+	s := &Stream{call: c, ctx: ctx, transport: transport, peer: peer}
 	s.released.Store(!c.AwaitsMessage())
 	return s
 }
@@ -98,6 +103,7 @@ func (s *Stream) Receive(message any) error {
 	s.receiving.Store(true)
 	err := s.transport.Receive(message)
 	s.receiving.Store(false)
+	s.shadow.each(func(j *shadowJudgement) { j.received(s.ctx, message, err, s.peer) })
 	if err == nil && (s.unary || s.expires) {
 		s.refuseOutdated()
 	}
@@ -108,7 +114,7 @@ func (s *Stream) Receive(message any) error {
 	switch {
 	case errors.Is(err, io.EOF) && !s.released.Load():
 		forget(message)
-		s.refuse(s.unproved(endedFirst))
+		s.refuse(unproved(s.call.rule.Rule, endedFirst))
 		return s.refusal()
 	case errors.Is(err, io.EOF):
 		// The handler may receive into its last message once more. That message was judged, and stays.
@@ -136,7 +142,7 @@ func (s *Stream) release(message any) error {
 	if s.released.Load() {
 		return nil
 	}
-	if denial := s.call.observe(s.ctx, nil); denial != nil {
+	if denial := s.call.observe(s.ctx, nil, s.peer); denial != nil {
 		forget(message)
 		s.denial.CompareAndSwap(nil, denial)
 		return s.refusal()
@@ -171,6 +177,7 @@ func (s *Stream) Send(message any) error {
 	if err := s.maySend(); err != nil {
 		return err
 	}
+	s.shadow.each(func(j *shadowJudgement) { j.sending(s.ctx, s.peer) })
 	if _, err := s.setHeader(); err != nil {
 		return err
 	}
@@ -203,7 +210,7 @@ func (s *Stream) maySend() error {
 		return s.refusal()
 	}
 	if !s.released.Load() {
-		s.refuse(s.unproved(sentFirst))
+		s.refuse(unproved(s.call.rule.Rule, sentFirst))
 		return s.refusal()
 	}
 	return nil
@@ -251,25 +258,26 @@ func (s *Stream) refuseOutdated() bool {
 // refuse locks the stream and tells the observer. Only the first refusal counts.
 func (s *Stream) refuse(denial *Denial) {
 	if s.denial.CompareAndSwap(nil, s.call.inRealm(denial)) {
-		_ = s.call.observe(s.ctx, denial)
+		_ = s.call.observe(s.ctx, denial, s.peer)
 	}
 }
 
 // unproved refuses a call in which no message has named the organization.
-func (s *Stream) unproved(cause string) *Denial {
-	return deny(ReasonOrganizationMismatch, fmt.Sprintf(cause, s.call.rule.Organization.Name))
+func unproved(rule *policy.Rule, cause string) *Denial {
+	return deny(ReasonOrganizationMismatch, fmt.Sprintf(cause, rule.Organization.Name))
 }
 
 // finish returns the error with which the call ends, given the error of the handler. A refusal stands
 // even if the handler has dropped its error.
 func (s *Stream) finish(err error) error {
 	if err == nil && !s.released.Load() {
-		s.refuse(s.unproved(returnedFirst))
+		s.refuse(unproved(s.call.rule.Rule, returnedFirst))
 	}
 	if refused := s.refusal(); refused != nil {
 		s.end(false)
 		return refused
 	}
+	s.shadow.each(func(j *shadowJudgement) { j.returned(s.ctx, err, s.peer) })
 	if s.released.Load() {
 		if _, headerErr := s.setHeader(); err == nil {
 			err = headerErr

@@ -15,6 +15,7 @@ import (
 	"context"
 	"errors"
 
+	connectv1 "connectrpc.com/connect"
 	"connectrpc.com/connect/v2"
 	"connectrpc.com/connect/v2/connecthttp"
 	"connectrpc.com/connect/v2/connectproto"
@@ -47,7 +48,7 @@ func Interceptor(guard *interceptor.Guard) connect.ServerInterceptor {
 				info = new(connect.CallInfo) // without a token
 			}
 			connection, arrived := connectionOf(ctx, spec, info)
-			call, denial := guard.Admit(ctx, spec.Procedure, info.RequestHeader())
+			call, denial := guard.Admit(ctx, spec.Procedure, request{info})
 			if denial != nil {
 				connection.Refuse(arrived)
 				return refuse(denial, spec, info)
@@ -60,6 +61,17 @@ func Interceptor(guard *interceptor.Guard) connect.ServerInterceptor {
 			return err
 		}
 	}
+}
+
+// A request is the header of a call, with the client.
+type request struct{ info *connect.CallInfo }
+
+// Values implements [interceptor.Header].
+func (r request) Values(name string) []string { return r.info.RequestHeader().Values(name) }
+
+// Peer returns the client. See [interceptor.Guard.Admit].
+func (r request) Peer() connectv1.Peer {
+	return connectv1.Peer{Addr: r.info.PeerAddr, Protocol: r.info.Protocol}
 }
 
 // connectionOf returns the connection that a call may have come over, and the call as the connection knows

@@ -4,10 +4,12 @@ import (
 	"context"
 	"slices"
 
+	"connectrpc.com/connect"
 	"google.golang.org/genproto/googleapis/rpc/errdetails"
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/metadata"
+	"google.golang.org/grpc/peer"
 	"google.golang.org/grpc/status"
 	"google.golang.org/protobuf/types/known/anypb"
 
@@ -65,6 +67,15 @@ type incoming struct{ context.Context }
 // Values implements [interceptor.Header].
 func (i incoming) Values(name string) []string {
 	return metadata.ValueFromIncomingContext(i.Context, name)
+}
+
+// Peer returns the client. See [interceptor.Guard.Admit].
+func (i incoming) Peer() connect.Peer {
+	from := connect.Peer{Protocol: connect.ProtocolGRPC}
+	if sender, ok := peer.FromContext(i.Context); ok && sender.Addr != nil {
+		from.Addr = sender.Addr.String()
+	}
+	return from
 }
 
 // A refusal is a status that wraps a denial.

@@ -1,6 +1,7 @@
 package policy
 
 import (
+	"errors"
 	"slices"
 	"strconv"
 
@@ -12,6 +13,7 @@ import (
 type mismatch struct {
 	what  string // one of the constants below
 	field string // the path to the field at fault, with the indices of elements
+	named string // the value of the field
 	rule  *Organization
 }
 
@@ -23,6 +25,15 @@ const (
 	mismatchEmpty     = "is empty"
 	mismatchNoElement = "has no elements"
 )
+
+// Named returns the value of the field that [Organization.Check] has refused with an error, or "". The
+// value is text of the client. The text of the error never holds it.
+func Named(err error) string {
+	if m, ok := errors.AsType[*mismatch](err); ok {
+		return m.named
+	}
+	return ""
+}
 
 // within puts the name of an outer field in front of m's field. It returns m, which may be nil.
 func (m *mismatch) within(outer string) *mismatch {

@@ -122,9 +122,9 @@ func (o *Organization) value(value protoreflect.Value, rest []protoreflect.Field
 	case text == "":
 		return &mismatch{what: mismatchEmpty, rule: o}
 	case o.Pattern != "" && !matchPattern(strings.ReplaceAll(o.Pattern, organizationSegment, "*"), text, ""):
-		return &mismatch{what: mismatchForm, rule: o}
+		return &mismatch{what: mismatchForm, named: text, rule: o}
 	default:
-		return &mismatch{what: mismatchOther, rule: o}
+		return &mismatch{what: mismatchOther, named: text, rule: o}
 	}
 }
 

@@ -1,0 +1,260 @@
+package interceptor
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"sync"
+	"time"
+
+	"connectrpc.com/connect"
+
+	"github.com/protoauthz/protoauthz/interceptor/policy"
+)
+
+// A Shadow says why a decision does not count: its rule is judged, observed and counted, and not enforced.
+type Shadow string
+
+// The kinds of shadow. A decision that counts has none.
+const (
+	// ShadowService: the rule is of a service that [policy.WithShadow] names.
+	ShadowService Shadow = "service"
+	// ShadowTable: the rule is of the table of [WithShadow].
+	ShadowTable Shadow = "table"
+)
+
+// WithShadow judges every call by a second table, too. What the second table refuses is observed, counted and
+// logged with [ShadowTable], and goes on. So a stricter version of the rules can be tried before it is enforced. The
+// first table decides alone, as without WithShadow. A procedure without a rule in the first table is not judged by the
+// second. A nil table does nothing.
+//
+// If the first rule needs no token and the second does, the call waits for its token to be verified, for a quarter of
+// a second at most. The handler of a public method gets no claims all the same.
+//
+// A stream goes on after a decision of the second table, which then judges the stream no more. A stream whose token
+// expires is judged so at its next message. The second table never has a token verified again.
+func WithShadow(table *policy.Table) Option {
+	return func(o *options) { o.shadow = table }
+}
+
+// shadowPatience is how long a call waits for the verification of a token that no enforced rule needs.
+const shadowPatience = 250 * time.Millisecond
+
+// shadowed reports whether a rule judges the call that is not enforced.
+func (c *Call) shadowed() bool {
+	return c.rule != nil && (c.rule.shadow != nil || c.shadow != nil)
+}
+
+// shadowKinds are the kinds in the order in which they judge.
+var shadowKinds = [...]Shadow{ShadowService, ShadowTable}
+
+// shadowRule returns the rule of a kind that judges the call and is not enforced, or nil.
+func (c *Call) shadowRule(kind Shadow) *guardRule {
+	if kind == ShadowService {
+		return c.rule.shadow
+	}
+	return c.shadow
+}
+
+// noRule is the rule of a procedure that the second table does not know.
+var noRule = &guardRule{Rule: &policy.Rule{Unannotated: true}}
+
+// shadowAdmit judges the header of a call by the rules that are not enforced. It is given the denial of the enforced
+// rule, which may be nil.
+func (c *Call) shadowAdmit(ctx context.Context, procedure string, header Header, denial *Denial, peer connect.Peer) {
+	if c.rule == nil {
+		return
+	}
+	guard := c.rule.guard
+	if guard.shadowRules != nil {
+		var ok bool
+		if c.shadow, ok = guard.shadowRules.lookup(procedure); !ok {
+			c.shadow = noRule
+		}
+	}
+	if !c.shadowed() {
+		return
+	}
+	var credentials *Denial // of a token that was not verified
+	verified := !c.rule.Public
+	if verified && c.claims == nil {
+		credentials = denial
+	}
+	for _, kind := range shadowKinds {
+		rule := c.shadowRule(kind)
+		if rule == nil {
+			continue
+		}
+		if !verified && !rule.Public && !rule.missing() {
+			verified, credentials = true, c.shadowVerify(header)
+		}
+		would := c.shadowHeader(rule, procedure, header, credentials)
+		if would == nil && rule.awaitsMessage() {
+			continue // judged when a message comes
+		}
+		c.shadowObserve(ctx, kind, rule, would, peer)
+	}
+}
+
+// shadowVerify verifies the token of a call whose enforced rule needs none.
+func (c *Call) shadowVerify(header Header) (denial *Denial) {
+	defer recoverVerifier(c, &denial)
+	ctx, cancel := context.WithTimeoutCause(c.ctx, shadowPatience, errImpatient)
+	defer cancel()
+	authorization := header.Values("Authorization")
+	claims, err := c.rule.guard.authenticate(ctx, c, authorization)
+	if err != nil {
+		return denyCredentials(authorization, err)
+	}
+	c.claims = claims
+	return nil
+}
+
+var errImpatient = fmt.Errorf("a call that is judged and not enforced waits %v for its token to be verified", shadowPatience)
+
+// shadowHeader judges the header by a rule that is not enforced.
+func (c *Call) shadowHeader(rule *guardRule, procedure string, header Header, credentials *Denial) *Denial {
+	switch {
+	case rule.missing():
+		return deny(ReasonRuleMissing, ruleCause(procedure))
+	case rule.Public:
+		return nil
+	case credentials != nil:
+		return own(credentials)
+	}
+	_, denial := decideHeader(rule.Rule, c.claims, header)
+	return denial
+}
+
+// shadowObserve tells the observers what a rule would have done.
+func (c *Call) shadowObserve(ctx context.Context, kind Shadow, rule *guardRule, denial *Denial, peer connect.Peer) {
+	if denial != nil {
+		denial.realm = rule.realm
+	}
+	d := decision{rule: rule, denial: denial, shadow: kind, peer: peer}
+	if rule == noRule {
+		d.rule = nil
+	}
+	_ = c.rule.guard.observe(ctx, c, d) // a panic of an observer refuses nothing here
+}
+
+// shadowJudge judges the message of a unary call by the rules that are not enforced.
+func (c *Call) shadowJudge(ctx context.Context, message any, peer connect.Peer) {
+	if !c.shadowed() {
+		return
+	}
+	for _, kind := range shadowKinds {
+		if judgement, ok := c.shadowJudgement(kind); ok {
+			judgement.received(ctx, message, nil, peer)
+		}
+	}
+}
+
+// A shadowJudgement judges the messages of a call by a rule that is not enforced, as a [Stream] does by the enforced
+// rule.
+type shadowJudgement struct {
+	call         *Call
+	kind         Shadow
+	rule         *guardRule
+	organization string
+	expires      bool
+	released     bool // a message has named the organization, or no message has to
+	refused      bool
+}
+
+// shadowJudgement reports false if there is no such rule, or if the header has decided.
+func (c *Call) shadowJudgement(kind Shadow) (j shadowJudgement, ok bool) {
+	rule := c.shadowRule(kind)
+	if rule == nil || rule.Public || rule.missing() || c.claims == nil {
+		return j, false
+	}
+	// The claims and the header are the same as before, and so is the decision.
+	organization, denial := decideHeader(rule.Rule, c.claims, c.request)
+	return shadowJudgement{call: c, kind: kind, rule: rule, organization: organization, expires: !endsEarly(c.claims), released: !rule.awaitsMessage()}, denial == nil
+}
+
+func (j *shadowJudgement) received(ctx context.Context, message any, err error, peer connect.Peer) {
+	switch {
+	case j.refused:
+	case err == nil && j.outdated():
+		j.refuse(ctx, denyExpired(), peer)
+	case !j.rule.awaitsMessage():
+	case errors.Is(err, io.EOF) && !j.released:
+		j.refuse(ctx, unproved(j.rule.Rule, endedFirst), peer)
+	case err != nil:
+	default:
+		if denial := judge(j.rule.Organization, j.organization, message); denial != nil {
+			j.refuse(ctx, denial, peer)
+		} else if !j.released {
+			j.released = true
+			j.call.shadowObserve(ctx, j.kind, j.rule, nil, peer)
+		}
+	}
+}
+
+func (j *shadowJudgement) sending(ctx context.Context, peer connect.Peer) {
+	switch {
+	case j.refused:
+	case j.outdated():
+		j.refuse(ctx, denyExpired(), peer)
+	case !j.released:
+		j.refuse(ctx, unproved(j.rule.Rule, sentFirst), peer)
+	}
+}
+
+// returned judges the end of a stream, given the error of the handler.
+func (j *shadowJudgement) returned(ctx context.Context, err error, peer connect.Peer) {
+	switch {
+	case j.refused:
+	case j.outdated():
+		j.refuse(ctx, denyExpired(), peer)
+	case err == nil && !j.released:
+		j.refuse(ctx, unproved(j.rule.Rule, returnedFirst), peer)
+	}
+}
+
+func (j *shadowJudgement) outdated() bool {
+	return j.expires && !time.Now().Before(j.call.claims.Deadline())
+}
+
+func (j *shadowJudgement) refuse(ctx context.Context, denial *Denial, peer connect.Peer) {
+	j.refused = true
+	j.call.shadowObserve(ctx, j.kind, j.rule, denial, peer)
+}
+
+// shadowMessages judges the messages of a stream by the rules that are not enforced. A handler may send and receive
+// at once.
+type shadowMessages struct {
+	mu         sync.Mutex
+	judgements []shadowJudgement
+}
+
+// shadowMessages returns nil if the header has decided.
+func (c *Call) shadowMessages(expires bool) *shadowMessages {
+	if !c.shadowed() {
+		return nil
+	}
+	m := new(shadowMessages)
+	for _, kind := range shadowKinds {
+		if judgement, ok := c.shadowJudgement(kind); ok {
+			judgement.expires = judgement.expires && expires
+			m.judgements = append(m.judgements, judgement)
+		}
+	}
+	if m.judgements == nil {
+		return nil
+	}
+	return m
+}
+
+func (m *shadowMessages) each(judge func(*shadowJudgement)) {
+	if m == nil {
+		return
+	}
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	for n := range m.judgements {
+		judge(&m.judgements[n])
+	}
+}
