@@ -95,7 +95,7 @@ func TestJudge(t *testing.T) {
 			if denial != nil && !strings.HasPrefix(denial.Challenge(), `Bearer realm="`+api+`"`) {
 				t.Errorf("challenge %s", denial.Challenge())
 			}
-			if got := record.Decisions(); !slices.Equal(got, test.events) {
+			if got := record.Decisions(""); !slices.Equal(got, test.events) {
 				t.Errorf("events %q, want %q", got, test.events)
 			}
 		})

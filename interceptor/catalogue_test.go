@@ -29,9 +29,14 @@ func TestOpaqueCatalogue(t *testing.T) {
 	harness.OpaqueCatalogue(t, waysTo)
 }
 
-func waysTo(t *testing.T, trust *catalogue.Trust) (ways []harness.Way) {
+// TestShadowCatalogue makes all calls while the rules are judged and not enforced.
+func TestShadowCatalogue(t *testing.T) {
+	t.Parallel()
+	harness.ShadowCatalogue(t, waysTo)
+}
+
+func waysTo(t *testing.T, _ *catalogue.Trust, guard *interceptor.Guard) (ways []harness.Way) {
 	t.Helper()
-	guard := interceptor.New(trust, rules(t), interceptor.WithObserver(harness.Observe))
 	for installed, option := range map[string]connect.HandlerOption{
 		"HandlerOption": guard.HandlerOption(), "WithInterceptors": connect.WithInterceptors(guard.Interceptor()),
 	} {

@@ -69,7 +69,7 @@ func TestSlowBody(t *testing.T) {
 				if got := refused(err); got != test.want {
 					t.Errorf("%+v", got)
 				}
-				if got := call.Decisions(); !slices.Equal(got, test.events) {
+				if got := call.Decisions(""); !slices.Equal(got, test.events) {
 					t.Errorf("events %q, want %q", got, test.events)
 				} else if last := call.Event(len(got) - 1).Denial; last != nil && !errors.Is(last, token.ErrExpired) {
 					t.Errorf("cause %v", last.Unwrap())

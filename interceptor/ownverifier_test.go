@@ -136,7 +136,7 @@ func TestSlowBodyVerifiedAgain(t *testing.T) {
 				case test.service == "Field": // decided when the message names the organization
 					want = want[1:]
 				}
-				if got := call.Decisions(); !slices.Equal(got, want) || calls != test.calls {
+				if got := call.Decisions(""); !slices.Equal(got, want) || calls != test.calls {
 					t.Errorf("events %q, want %q, after %d calls of the verifier", got, want, calls)
 				}
 				if handled, _ := call.Seen(); (handled != 0) != (test.want == "") {

@@ -52,9 +52,14 @@ func TestOpaqueCatalogue(t *testing.T) {
 	harness.OpaqueCatalogue(t, waysTo)
 }
 
-func waysTo(t *testing.T, trust *catalogue.Trust) (ways []harness.Way) {
+// TestShadowCatalogue makes all calls while the rules are judged and not enforced.
+func TestShadowCatalogue(t *testing.T) {
+	t.Parallel()
+	harness.ShadowCatalogue(t, waysTo)
+}
+
+func waysTo(t *testing.T, _ *catalogue.Trust, guard *interceptor.Guard) (ways []harness.Way) {
 	t.Helper()
-	guard := interceptor.New(trust, harness.Rules(t), interceptor.WithObserver(harness.Observe))
 	handler := interceptor.DeadlineHandler(mount(newServer(guard, echo)))
 	served := harness.Serve(t, handler)
 	odd := harness.ServeInProcess(handler, served.Records)

@@ -34,10 +34,15 @@ func TestOpaqueCatalogue(t *testing.T) {
 	harness.OpaqueCatalogue(t, waysTo)
 }
 
-func waysTo(t *testing.T, trust *catalogue.Trust) []harness.Way {
+// TestShadowCatalogue makes all calls while the rules are judged and not enforced.
+func TestShadowCatalogue(t *testing.T) {
+	t.Parallel()
+	harness.ShadowCatalogue(t, waysTo)
+}
+
+func waysTo(t *testing.T, _ *catalogue.Trust, guard *interceptor.Guard) []harness.Way {
 	t.Helper()
 	records := new(harness.Records)
-	guard := interceptor.New(trust, harness.Rules(t), interceptor.WithObserver(harness.Observe))
 	client := serve(t, records, guard)
 	return []harness.Way{{
 		Name:    "grpc-go",

@@ -83,7 +83,29 @@ func Procedure(service string, method Method) string {
 
 // Compile compiles the rules of [Services]. All methods have the messages of the sample's SyncDocuments, which
 // the program must link.
-func Compile() (*policy.Table, error) {
+func Compile() (*policy.Table, error) { return compile(Services) }
+
+// CompileShadow compiles the rules of [Services], and none of them is enforced.
+func CompileShadow() (*policy.Table, error) {
+	var names []string
+	for name, rule := range Services {
+		if !rule.GetPublic() {
+			names = append(names, pkg+"."+name)
+		}
+	}
+	return compile(Services, policy.WithShadow(names...))
+}
+
+// CompilePublic compiles rules that make all services of [Services] public.
+func CompilePublic() (*policy.Table, error) {
+	public := map[string]*authzv1.MethodRule{}
+	for name := range Services {
+		public[name] = &authzv1.MethodRule{Public: true}
+	}
+	return compile(public)
+}
+
+func compile(services map[string]*authzv1.MethodRule, options ...policy.Option) (*policy.Table, error) {
 	input, err := protoregistry.GlobalFiles.FindDescriptorByName(request)
 	if err != nil {
 		return nil, err
@@ -94,7 +116,7 @@ func Compile() (*policy.Table, error) {
 		Syntax:     proto.String("proto3"),
 		Dependency: []string{input.ParentFile().Path(), authzv1.File_protoauthz_v1_authz_proto.Path()},
 	}
-	for name, rule := range Services {
+	for name, rule := range services {
 		service := &descriptorpb.ServiceDescriptorProto{Name: proto.String(name)}
 		for _, method := range Methods {
 			options := new(descriptorpb.MethodOptions)
@@ -114,5 +136,6 @@ func Compile() (*policy.Table, error) {
 	if descriptor, err = protodesc.NewFile(file, protoregistry.GlobalFiles); err != nil {
 		return nil, err
 	}
-	return policy.Compile(policy.Files{descriptor}, policy.WithAudience(tokens.API), policy.WithPublic(pkg+"."+Opened))
+	options = append(options, policy.WithAudience(tokens.API), policy.WithPublic(pkg+"."+Opened))
+	return policy.Compile(policy.Files{descriptor}, options...)
 }

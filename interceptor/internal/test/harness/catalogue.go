@@ -9,6 +9,7 @@ import (
 	"slices"
 	"testing"
 
+	"github.com/protoauthz/protoauthz/interceptor"
 	"github.com/protoauthz/protoauthz/interceptor/internal/test/catalogue"
 )
 
@@ -39,9 +40,11 @@ type Answer struct {
 	Error  error
 }
 
-// Catalogue makes all calls of the catalogue in the ways that a function returns for each trust. The guards
-// must have the observer [Observe].
-func Catalogue(t *testing.T, transports func(t *testing.T, trust *catalogue.Trust) []Way) {
+// Transports returns the ways to call the services behind a guard, whose verifier is the trust.
+type Transports func(t *testing.T, trust *catalogue.Trust, guard *interceptor.Guard) []Way
+
+// Catalogue makes all calls of the catalogue in the ways that a function returns for each trust.
+func Catalogue(t *testing.T, transports Transports) {
 	t.Helper()
 	trusts, err := catalogue.NewTrusts()
 	if err != nil {
@@ -49,11 +52,11 @@ func Catalogue(t *testing.T, transports func(t *testing.T, trust *catalogue.Trus
 	}
 	attacker := listen(t)
 	cases := catalogue.Cases(attacker.url)
-	calls(t, attacker, cases, cases, trusts, transports)
+	calls(t, attacker, cases, cases, trusts, transports, enforced)
 }
 
 // OpaqueCatalogue is [Catalogue] for the cases that make sense for opaque tokens: see [catalogue.OpaqueCases].
-func OpaqueCatalogue(t *testing.T, transports func(t *testing.T, trust *catalogue.Trust) []Way) {
+func OpaqueCatalogue(t *testing.T, transports Transports) {
 	t.Helper()
 	attacker := listen(t)
 	all := catalogue.Cases(attacker.url)
@@ -64,16 +67,16 @@ func OpaqueCatalogue(t *testing.T, transports func(t *testing.T, trust *catalogu
 	if len(cases) < 500 {
 		t.Errorf("only %d cases", len(cases))
 	}
-	calls(t, attacker, cases, append(all, cases...), map[string]*catalogue.Trust{catalogue.Opaque: trust}, transports)
+	calls(t, attacker, cases, append(all, cases...), map[string]*catalogue.Trust{catalogue.Opaque: trust}, transports, enforced)
 }
 
 // calls makes the calls of cases. Nothing may hold a secret of the cases in secret.
-func calls(t *testing.T, attacker *attacker, cases, secret []catalogue.Case, trusts map[string]*catalogue.Trust, transports func(t *testing.T, trust *catalogue.Trust) []Way) {
+func calls(t *testing.T, attacker *attacker, cases, secret []catalogue.Case, trusts map[string]*catalogue.Trust, transports Transports, m mode) {
 	t.Helper()
 	ways := map[string][]Way{}
 	var some []Way
 	for name, trust := range trusts {
-		ways[name] = transports(t, trust)
+		ways[name] = transports(t, trust, m.guard(t, trust))
 		some = ways[name]
 	}
 	rows := map[string][]catalogue.Case{}
@@ -118,7 +121,7 @@ func calls(t *testing.T, attacker *attacker, cases, secret []catalogue.Case, tru
 				t.Parallel()
 			}
 			for n := range row {
-				t.Run(row[n].Name, func(t *testing.T) { seen.run(t, ways[row[n].Trust], &row[n], n) })
+				t.Run(row[n].Name, func(t *testing.T) { seen.run(t, ways[row[n].Trust], &row[n], n, m) })
 			}
 		})
 	}
@@ -142,7 +145,7 @@ func (w *Way) fits(c *catalogue.Case, method catalogue.Method) bool {
 }
 
 // run makes all calls of the nth case of a row.
-func (s *sighting) run(t *testing.T, ways []Way, c *catalogue.Case, n int) {
+func (s *sighting) run(t *testing.T, ways []Way, c *catalogue.Case, n int, m mode) {
 	t.Helper()
 	s.mu.Lock()
 	s.cases++
@@ -162,14 +165,14 @@ func (s *sighting) run(t *testing.T, ways []Way, c *catalogue.Case, n int) {
 	s.mu.Lock()
 	s.combinations += len(calls)
 	s.mu.Unlock()
-	every := min(casesPerCall(), len(calls)) // so that each case makes a call
+	every := min(max(casesPerCall(), m.casesPerCall), len(calls)) // so that each case makes a call
 	called := len(calls) == 0
 	for i, call := range calls {
 		if !c.Everywhere && (n+i+1)%every != 0 {
 			continue
 		}
 		called = true
-		record, answer := testCall(t, call.way, c, call.method)
+		record, answer := testCall(t, call.way, c, call.method, m)
 		s.note(c, call.way.Name+", "+call.method.Name, record, answer.Error)
 		if t.Failed() {
 			t.FailNow() // The other ways would fail alike.
@@ -181,7 +184,7 @@ func (s *sighting) run(t *testing.T, ways []Way, c *catalogue.Case, n int) {
 }
 
 // testCall makes one call and compares everything that comes of it.
-func testCall(t *testing.T, way *Way, c *catalogue.Case, method catalogue.Method) (*Record, Answer) {
+func testCall(t *testing.T, way *Way, c *catalogue.Case, method catalogue.Method, m mode) (*Record, Answer) {
 	t.Helper()
 	header := c.Header.Clone()
 	if header == nil {
@@ -196,13 +199,14 @@ func testCall(t *testing.T, way *Way, c *catalogue.Case, method catalogue.Method
 	record.swallow = c.Swallow
 	answer, texts := way.Call(t.Context(), c, method, header)
 
-	wantAnswer, wantStatus := c.Want, http.StatusOK
+	want, shadow := m.want(c, method), []string(nil)
+	wantAnswer, wantStatus := want.answer, http.StatusOK
 	if way.ShowsHTTP != nil && way.ShowsHTTP(method) {
-		wantStatus = c.Want.HTTPStatus()
+		wantStatus = want.answer.HTTPStatus()
 	} else {
 		wantAnswer.Challenge = ""
 	}
-	if answer.Answer != wantAnswer || answer.More != 0 || (answer.Error == nil) != (c.Want.Reason == "") {
+	if answer.Answer != wantAnswer || answer.More != 0 || (answer.Error == nil) != (want.answer.Reason == "") {
 		t.Errorf("%s: the answer is\n     %+v\nwant %+v", where, answer, wantAnswer)
 	}
 	if answer.Error != nil && answer.Domain != "protoauthz" {
@@ -211,15 +215,16 @@ func testCall(t *testing.T, way *Way, c *catalogue.Case, method catalogue.Method
 	if answer.Status != 0 && answer.Status != wantStatus {
 		t.Errorf("%s: the HTTP status is %d, want %d", where, answer.Status, wantStatus)
 	}
-	want := c.Outcome(method)
-	var decisions []string
-	for _, reason := range record.Decisions() {
-		decisions = append(decisions, string(reason))
-	}
 	times, messagesSeen := record.Seen()
-	got := catalogue.Outcome{Decisions: decisions, Handled: times, Seen: messagesSeen, Got: texts}
-	if !reflect.DeepEqual(got, want) {
-		t.Errorf("%s: the outcome is\n     %#v\nwant %#v", where, got, want)
+	got := catalogue.Outcome{Decisions: textsOf(record.Decisions("")), Handled: times, Seen: messagesSeen, Got: texts}
+	if !reflect.DeepEqual(got, want.outcome) {
+		t.Errorf("%s: the outcome is\n     %#v\nwant %#v", where, got, want.outcome)
+	}
+	if m.shadow != "" {
+		shadow = textsOf(record.Decisions(m.shadow))
+	}
+	if !slices.Equal(shadow, want.shadow) {
+		t.Errorf("%s: the decisions in shadow are %q, want %q", where, shadow, want.shadow)
 	}
 	if denial := record.Denial(); denial != nil {
 		if cause := denial.Unwrap(); cause == nil || c.Cause != nil && !errors.Is(cause, c.Cause) {
@@ -227,4 +232,11 @@ func testCall(t *testing.T, way *Way, c *catalogue.Case, method catalogue.Method
 		}
 	}
 	return record, answer
+}
+
+func textsOf(reasons []interceptor.Reason) (texts []string) {
+	for _, reason := range reasons {
+		texts = append(texts, string(reason))
+	}
+	return texts
 }

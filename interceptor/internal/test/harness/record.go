@@ -64,12 +64,15 @@ func Swallows(ctx context.Context) bool {
 	return ok && r.swallow
 }
 
-// Decisions returns the reasons of all events, "" for an admission.
-func (r *Record) Decisions() []interceptor.Reason {
+// Decisions returns the reasons of all events of a kind of shadow, "" for an admission.
+func (r *Record) Decisions(shadow interceptor.Shadow) []interceptor.Reason {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	var reasons []interceptor.Reason
 	for _, event := range r.events {
+		if event.Shadow != shadow {
+			continue
+		}
 		if event.Denial == nil {
 			reasons = append(reasons, "")
 		} else {

@@ -124,10 +124,9 @@ func TestCatalogue(t *testing.T) {
 		}
 		t.Logf("%d cases, %d calls explained; refused at %v", len(s.cases), s.calls, s.refusals)
 	})
-	harness.Catalogue(t, func(t *testing.T, trust *catalogue.Trust) []harness.Way {
+	harness.Catalogue(t, func(t *testing.T, trust *catalogue.Trust, guard *interceptor.Guard) []harness.Way {
 		t.Helper()
 		table := harness.Rules(t)
-		guard := interceptor.New(trust, table, interceptor.WithObserver(harness.Observe))
 		handler := services(guard.HandlerOption())
 		served := harness.Serve(t, handler)
 		odd := harness.ServeInProcess(handler, served.Records)

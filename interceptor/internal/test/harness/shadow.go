@@ -1,0 +1,131 @@
+package harness
+
+import (
+	"context"
+	"sync"
+	"testing"
+
+	"github.com/protoauthz/protoauthz/interceptor"
+	"github.com/protoauthz/protoauthz/interceptor/internal/test/catalogue"
+	"github.com/protoauthz/protoauthz/interceptor/policy"
+	"github.com/protoauthz/protoauthz/interceptor/token"
+)
+
+// A mode is what the guards of the servers enforce, and what comes of a call then.
+type mode struct {
+	guard        func(t *testing.T, trust *catalogue.Trust) *interceptor.Guard
+	shadow       interceptor.Shadow // whose decisions count
+	casesPerCall int                // at least
+	want         func(c *catalogue.Case, method catalogue.Method) expectation
+}
+
+type expectation struct {
+	answer  catalogue.Answer
+	outcome catalogue.Outcome
+	shadow  []string // the decisions in shadow
+}
+
+// enforced is the mode in which the rules of the catalogue are enforced.
+var enforced = mode{
+	guard: func(t *testing.T, trust *catalogue.Trust) *interceptor.Guard {
+		t.Helper()
+		return interceptor.New(trust, Rules(t), interceptor.WithObserver(Observe))
+	},
+	want: func(c *catalogue.Case, method catalogue.Method) expectation {
+		return expectation{answer: c.Want, outcome: c.Outcome(method)}
+	},
+}
+
+// letIn is what comes of a call that is let in, without decisions.
+func letIn(c *catalogue.Case, method catalogue.Method) expectation {
+	open := *c
+	open.Want, open.Seen = catalogue.Answer{}, nil
+	outcome := open.Outcome(method)
+	outcome.Decisions = nil
+	return expectation{outcome: outcome}
+}
+
+// A patient trust verifies tokens however long it takes: a call in shadow must not be too late on a busy machine.
+type patient struct{ *catalogue.Trust }
+
+// Verify implements [interceptor.Verifier].
+func (p patient) Verify(ctx context.Context, raw string) (*token.Claims, error) {
+	return p.Trust.Verify(context.WithoutCancel(ctx), raw)
+}
+
+var (
+	compiledShadow = sync.OnceValues(catalogue.CompileShadow)
+	compiledPublic = sync.OnceValues(catalogue.CompilePublic)
+)
+
+func must(t *testing.T, compiled func() (*policy.Table, error)) *policy.Table {
+	t.Helper()
+	table, err := compiled()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return table
+}
+
+// ShadowCatalogue makes the calls of the catalogue while its rules are judged and not enforced. The decisions in
+// shadow are the decisions of a guard that enforces the rules, and no call is refused.
+func ShadowCatalogue(t *testing.T, transports Transports) {
+	t.Helper()
+	for name, m := range map[string]mode{
+		"service": {
+			shadow: interceptor.ShadowService,
+			guard: func(t *testing.T, trust *catalogue.Trust) *interceptor.Guard {
+				t.Helper()
+				return interceptor.New(patient{trust}, must(t, compiledShadow), interceptor.WithObserver(Observe))
+			},
+			want: func(c *catalogue.Case, method catalogue.Method) expectation {
+				want := expectation{answer: c.Want, outcome: c.Outcome(method)}
+				if rule := catalogue.Services[c.Service]; rule != nil && !rule.GetPublic() {
+					want = letIn(c, method)
+					want.shadow = c.Outcome(method).Decisions
+				}
+				return want
+			},
+		},
+		"table beside public rules": {
+			shadow: interceptor.ShadowTable, casesPerCall: 7,
+			guard: func(t *testing.T, trust *catalogue.Trust) *interceptor.Guard {
+				t.Helper()
+				return interceptor.New(patient{trust}, must(t, compiledPublic), interceptor.WithObserver(Observe), interceptor.WithShadow(Rules(t)))
+			},
+			want: func(c *catalogue.Case, method catalogue.Method) expectation {
+				if c.Service == catalogue.Unruled {
+					return expectation{answer: c.Want, outcome: c.Outcome(method)}
+				}
+				want := letIn(c, method)
+				want.outcome.Decisions, want.shadow = []string{""}, c.Outcome(method).Decisions
+				return want
+			},
+		},
+		"table beside the same rules": {
+			shadow: interceptor.ShadowTable, casesPerCall: 7,
+			guard: func(t *testing.T, trust *catalogue.Trust) *interceptor.Guard {
+				t.Helper()
+				return interceptor.New(trust, Rules(t), interceptor.WithObserver(Observe), interceptor.WithShadow(Rules(t)))
+			},
+			want: func(c *catalogue.Case, method catalogue.Method) expectation {
+				want := expectation{answer: c.Want, outcome: c.Outcome(method)}
+				if c.Service != catalogue.Unruled {
+					want.shadow = want.outcome.Decisions
+				}
+				return want
+			},
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			trusts, err := catalogue.NewTrusts()
+			if err != nil {
+				t.Fatal(err)
+			}
+			attacker := listen(t)
+			cases := catalogue.Cases(attacker.url)
+			calls(t, attacker, cases, cases, trusts, transports, m)
+		})
+	}
+}
