@@ -59,6 +59,28 @@ func BenchmarkUnary(b *testing.B) {
 	}
 }
 
+// BenchmarkShadow makes the same call with and without a second table, with a cached token.
+func BenchmarkShadow(b *testing.B) {
+	for name, options := range map[string][]interceptor.Option{"enforced": nil, "beside a second table": {interceptor.WithShadow(rules(b))}} {
+		for _, service := range []string{"Field", "Token"} {
+			b.Run(service+" "+name, func(b *testing.B) {
+				guard := interceptor.New(shared(b).verifier, rules(b), options...)
+				unary := guard.Interceptor().WrapUnary(func(context.Context, connect.AnyRequest) (connect.AnyResponse, error) { return nil, nil })
+				request := &unaryRequest{
+					spec:   connect.Spec{Procedure: procedure(service, connect.StreamTypeUnary), StreamType: connect.StreamTypeUnary},
+					header: bearer(b, resource(acme, "read:data")), message: naming(acme),
+				}
+				b.ReportAllocs()
+				for b.Loop() {
+					if _, err := unary(b.Context(), request); err != nil {
+						b.Fatal(err)
+					}
+				}
+			})
+		}
+	}
+}
+
 // BenchmarkMessage receives and sends on one stream, with and without a guard.
 func BenchmarkMessage(b *testing.B) {
 	echo := func(b *testing.B) connect.StreamingHandlerFunc {

@@ -52,7 +52,7 @@ func compileOne(t testing.TB, audience string, all, any []string) (*guardRule, e
 	if err != nil {
 		return nil, err
 	}
-	rule, _ := new(Guard).rulesOf(table).lookup("/scopes.v1.Service/Call")
+	rule, _ := new(Guard).rulesOf(table, true).lookup("/scopes.v1.Service/Call")
 	return rule, nil
 }
 

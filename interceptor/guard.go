@@ -84,9 +84,9 @@ func New(verifier Verifier, table *policy.Table, opts ...Option) *Guard {
 	if g.log == nil && len(g.observers) == 0 {
 		g.log = new(refusalLog)
 	}
-	g.rules = g.rulesOf(table)
+	g.rules = g.rulesOf(table, true)
 	if g.shadow != nil {
-		g.shadowRules = g.rulesOf(g.shadow)
+		g.shadowRules = g.rulesOf(g.shadow, false)
 	}
 	g.logNotEnforced(table)
 	return g

@@ -25,7 +25,7 @@ type guardRule struct {
 // missing reports whether a method has no annotation, and nobody may call it.
 func (r *guardRule) missing() bool { return r.Unannotated && !r.Public }
 
-func (g *Guard) rulesOf(table *policy.Table) rules {
+func (g *Guard) rulesOf(table *policy.Table, enforced bool) rules {
 	r, realms := rules{}, map[string]*realm{}
 	for _, compiled := range table.Rules() {
 		name := realmName(compiled, table)
@@ -33,7 +33,7 @@ func (g *Guard) rulesOf(table *policy.Table) rules {
 			realms[name] = newRealm(name)
 		}
 		rule := &guardRule{Rule: compiled, guard: g, table: table, realm: realms[name]}
-		if compiled.Shadow && table != g.shadow {
+		if compiled.Shadow && enforced {
 			rule = &guardRule{Rule: open(compiled), guard: g, table: table, shadow: rule}
 		}
 		r[strings.TrimSuffix(compiled.Procedure, "*")] = rule

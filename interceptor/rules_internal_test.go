@@ -51,7 +51,7 @@ func TestRulesOf(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	own := new(Guard).rulesOf(table)
+	own := new(Guard).rulesOf(table, true)
 	for _, procedure := range []string{
 		"/sample.v1.CatalogService/ListProducts", "/sample.v1.CatalogService/GetInfo", "/sample.v1.CatalogService/", "/sample.v1.CatalogService/*",
 		"sample.v1.CatalogService/ListProducts", "/a.v1.A/One", "/b.v1.B/One", "/a.v1.A/*", "/a.v1.A/", "/a.v1.A", "a.v1.A/One", "//a.v1.A/One",
@@ -63,7 +63,7 @@ func TestRulesOf(t *testing.T) {
 			t.Errorf("%q: %v, %t, want %v, %t", procedure, got, ok, want, known)
 		}
 	}
-	if rule, ok := new(Guard).rulesOf(new(policy.Table)).lookup(""); ok {
+	if rule, ok := new(Guard).rulesOf(new(policy.Table), true).lookup(""); ok {
 		t.Errorf("the zero table has %v", rule)
 	}
 }

@@ -27,7 +27,7 @@ const (
 // WithShadow judges every call by a second table, too. What the second table refuses is observed, counted and
 // logged with [ShadowTable], and goes on. So a stricter version of the rules can be tried before it is enforced. The
 // first table decides alone, as without WithShadow. A procedure without a rule in the first table is not judged by the
-// second. A nil table does nothing.
+// second. WithShadow panics if the table is nil.
 //
 // If the first rule needs no token and the second does, the call waits for its token to be verified, for a quarter of
 // a second at most. The handler of a public method gets no claims all the same.
@@ -35,6 +35,9 @@ const (
 // A stream goes on after a decision of the second table, which then judges the stream no more. A stream whose token
 // expires is judged so at its next message. The second table never has a token verified again.
 func WithShadow(table *policy.Table) Option {
+	if table == nil {
+		panic("interceptor: WithShadow needs a table: check the error of Compile")
+	}
 	return func(o *options) { o.shadow = table }
 }
 
@@ -145,7 +148,11 @@ func (c *Call) shadowJudge(ctx context.Context, message any, peer connect.Peer) 
 		return
 	}
 	for _, kind := range shadowKinds {
-		if judgement, ok := c.shadowJudgement(kind); ok {
+		rule := c.shadowRule(kind)
+		if rule == nil || !rule.awaitsMessage() && !c.rule.Public {
+			continue // the header has decided, and the enforced rule has looked at the clock
+		}
+		if judgement, ok := c.shadowJudgement(kind, c.rule.Public); ok {
 			judgement.received(ctx, message, nil, peer)
 		}
 	}
@@ -164,14 +171,14 @@ type shadowJudgement struct {
 }
 
 // shadowJudgement reports false if there is no such rule, or if the header has decided.
-func (c *Call) shadowJudgement(kind Shadow) (j shadowJudgement, ok bool) {
+func (c *Call) shadowJudgement(kind Shadow, expires bool) (j shadowJudgement, ok bool) {
 	rule := c.shadowRule(kind)
 	if rule == nil || rule.Public || rule.missing() || c.claims == nil {
 		return j, false
 	}
 	// The claims and the header are the same as before, and so is the decision.
 	organization, denial := decideHeader(rule.Rule, c.claims, c.request)
-	return shadowJudgement{call: c, kind: kind, rule: rule, organization: organization, expires: !endsEarly(c.claims), released: !rule.awaitsMessage()}, denial == nil
+	return shadowJudgement{call: c, kind: kind, rule: rule, organization: organization, expires: expires && !endsEarly(c.claims), released: !rule.awaitsMessage()}, denial == nil
 }
 
 func (j *shadowJudgement) received(ctx context.Context, message any, err error, peer connect.Peer) {
@@ -237,8 +244,7 @@ func (c *Call) shadowMessages(expires bool) *shadowMessages {
 	}
 	m := new(shadowMessages)
 	for _, kind := range shadowKinds {
-		if judgement, ok := c.shadowJudgement(kind); ok {
-			judgement.expires = judgement.expires && expires
+		if judgement, ok := c.shadowJudgement(kind, expires); ok {
 			m.judgements = append(m.judgements, judgement)
 		}
 	}
