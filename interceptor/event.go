@@ -34,13 +34,13 @@ type Event struct {
 	Organization string
 	// Peer is the address of the client, as the framework tells it, or "".
 	Peer string
-	// Protocol is "connect", "grpc" or "grpcweb", as the framework tells it, or "".
+	// Protocol is "connect", "grpc" or "grpcweb", as the framework tells it, or "" for a call in process.
 	Protocol string
 	// Public says that a public rule has let the call in: no token was judged.
 	Public bool
 	// Shadow is empty for a decision that counts. Otherwise the call goes on, whatever the decision is.
 	Shadow Shadow
-	// Verification is how long the verifier took. It is 0 if the verifier was not asked.
+	// Verification is how long the verifier took, or 0 if the rule needs no token or the request has none.
 	Verification time.Duration
 
 	table *policy.Table // that has the rule, or nil

@@ -58,6 +58,9 @@ func TestEvents(t *testing.T) {
 		case unruled:
 			called = interceptor.UnknownProcedure
 		}
+		if event.Peer != "192.0.2.1:1234" || event.Protocol != connect.ProtocolConnect || event.Verification > 0 != (test.claims != nil && test.service != opened && test.service != unruled && test.service != "Public") {
+			t.Errorf("%s: from %s by %s, verified in %v", test.service, event.Peer, event.Protocol, event.Verification)
+		}
 		if event.Procedure != called || event.Claims.Subject() != test.subject ||
 			(event.Claims == nil) != (test.subject == "") {
 			t.Errorf("%s: %q, %v", test.service, event.Procedure, event.Claims)

@@ -7,7 +7,10 @@ import (
 	"net/http"
 	"reflect"
 	"slices"
+	"strings"
 	"testing"
+
+	"connectrpc.com/connect"
 
 	"github.com/protoauthz/protoauthz/interceptor"
 	"github.com/protoauthz/protoauthz/interceptor/internal/test/catalogue"
@@ -226,6 +229,9 @@ func testCall(t *testing.T, way *Way, c *catalogue.Case, method catalogue.Method
 	if !slices.Equal(shadow, want.shadow) {
 		t.Errorf("%s: the decisions in shadow are %q, want %q", where, shadow, want.shadow)
 	}
+	for _, event := range record.Events() {
+		checkEvent(t, where, event)
+	}
 	if denial := record.Denial(); denial != nil {
 		if cause := denial.Unwrap(); cause == nil || c.Cause != nil && !errors.Is(cause, c.Cause) {
 			t.Errorf("%s: the cause is %v, want %v", where, cause, c.Cause)
@@ -239,4 +245,37 @@ func textsOf(reasons []interceptor.Reason) (texts []string) {
 		texts = append(texts, string(reason))
 	}
 	return texts
+}
+
+// checkEvent makes sure that the fields of an event fit together.
+func checkEvent(t *testing.T, where string, event interceptor.Event) {
+	t.Helper()
+	rule, organization := event.Rule(), event.Claims.OrganizationID()
+	outcome := interceptor.OutcomeAllowed
+	if event.Denial != nil {
+		outcome = interceptor.OutcomeRefused
+		if event.Shadow != "" && event.Denial.Code() == connect.CodeUnavailable {
+			outcome = interceptor.OutcomeNotJudged
+		}
+	}
+	fault := ""
+	switch {
+	case !slices.Contains([]string{connect.ProtocolConnect, connect.ProtocolGRPC, connect.ProtocolGRPCWeb}, event.Protocol) && !strings.Contains(where, "in process"):
+		fault = "no protocol"
+	case (rule == nil) != (event.Procedure == interceptor.UnknownProcedure), rule != nil && rule.Procedure != event.Procedure:
+		fault = "another rule"
+	case event.Public != (rule != nil && rule.Public && event.Denial == nil), event.Public && event.Claims != nil:
+		fault = "not public"
+	case event.Outcome() != outcome:
+		fault = "another outcome"
+	case event.Denial == nil && event.Organization != organization:
+		fault = "another organization"
+	case event.Denial != nil && event.Denial.Reason() == interceptor.ReasonOrganizationMismatch && event.Organization == organization:
+		fault = "the same organization"
+	case len(event.Organization) > 200 || strings.ContainsFunc(event.Organization, func(r rune) bool { return r < ' ' || r > '~' }):
+		fault = "an organization that cannot be printed"
+	}
+	if fault != "" {
+		t.Errorf("%s: %s: %+v", where, fault, event)
+	}
 }

@@ -82,6 +82,13 @@ func (r *Record) Decisions(shadow interceptor.Shadow) []interceptor.Reason {
 	return reasons
 }
 
+// Events returns all events.
+func (r *Record) Events() []interceptor.Event {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return slices.Clone(r.events)
+}
+
 // Event returns the nth event.
 func (r *Record) Event(n int) interceptor.Event {
 	r.mu.Lock()
