@@ -61,8 +61,22 @@
 // A refusal is a [connect.Error] that holds a [Denial]: a code, a fixed text without any secret, and a
 // google.rpc.ErrorInfo with the [Reason]. Over the Connect protocol, unary calls carry the
 // [Denial.Challenge] as WWW-Authenticate. The ErrorInfo holds the challenge over every protocol. The
-// cause, which [Denial.Unwrap] returns, tells more than the client reads: log the cause with
-// [WithObserver]. Handlers read the verified claims with [ClaimsFromContext].
+// cause, which [Denial.Unwrap] returns, tells more than the client reads. Handlers read the verified
+// claims with [ClaimsFromContext].
+//
+// # What is logged and observed
+//
+// Without any option, refusals go to [log/slog.Default]: the procedure, the reason and the cause, in at
+// most one line for each reason in a second. [WithLogger] logs the caller, too. [WithObserver] sees every
+// decision, for metrics and for an audit. Package otelguard, a module of its own, observes for OpenTelemetry.
+//
+// # Step by step
+//
+// Rules can be tried before they are enforced. A rule in shadow is judged, observed and counted, and the
+// call goes on: [policy.WithShadow] names services of the table, and [WithShadow] adds a second table beside
+// the enforced one. The options [policy.WithUnannotatedRefused] and [policy.WithUnannotatedOpen] say what happens to the
+// methods of a service that have no annotation yet. None of this stands in a .proto file, since it is a
+// fact of a deployment.
 //
 // # Caches
 //
