@@ -67,7 +67,7 @@ func TestLog(t *testing.T) {
 		failed  = " WARN protoauthz: the keys of an issuer cannot be fetched; issuer=https://idp.test/oidc; cause="
 		again   = " INFO protoauthz: the keys of an issuer are fetched again; issuer=https://idp.test/oidc"
 		unused  = " INFO protoauthz: some keys of an issuer are not used; issuer=https://idp.test/oidc; cause="
-		down503 = "discovery: the endpoint answered with status 503: it is tried again later"
+		down503 = `discovery: "https://idp.test/oidc/.well-known/openid-configuration": the endpoint answered with status 503: it is tried again later`
 	)
 	raw := scene.Token(eddsa, "exp", never)
 	bubble(t, "down, up, down", func(t *testing.T) {
@@ -185,7 +185,7 @@ func TestLogOfIntrospector(t *testing.T) {
 		how := token.Introspection{SignedResponseAudience: apiID}
 		_, err := newIntrospector(t, endpoint, how, token.WithLogger(slog.New(log))).Verify(t.Context(), opaqueToken)
 		checkError(t, err, token.ErrVerifierUnavailable)
-		checkLines(t, log, "0s WARN protoauthz: the keys of an issuer cannot be fetched; issuer=https://idp.test/oidc; cause=discovery: the endpoint answered with status 503: it is tried again later")
+		checkLines(t, log, `0s WARN protoauthz: the keys of an issuer cannot be fetched; issuer=https://idp.test/oidc; cause=discovery: "https://idp.test/oidc/.well-known/openid-configuration": the endpoint answered with status 503: it is tried again later`)
 	})
 }
 

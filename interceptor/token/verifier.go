@@ -111,6 +111,9 @@ func NewVerifier(issuer Issuer, opts ...Option) (*Verifier, error) {
 	if slices.ContainsFunc(v.all, func(issuer *issuerKeys) bool { return issuer.url.placeholder != "" }) {
 		advice += "; for a placeholder in braces RequiredClaims lists the tenants"
 	}
+	if slices.ContainsFunc(v.all, func(issuer *issuerKeys) bool { return issuer.KeySetURL == "" && issuer.plainHTTP().Lists(issuer.URL) }) {
+		advice += "; if iss has another host, for browsers, set Issuer.URL to that iss, and Issuer.KeySetURL to the address that this server reaches"
+	}
 	v.errIssuer = invalid("iss is none of %q: %s", names, advice)
 	if more := len(names) - maxNames; more > 0 {
 		v.errIssuer = invalid("iss is none of %q and %d more: %s", names[:maxNames], more, advice)
