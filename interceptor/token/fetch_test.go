@@ -290,7 +290,7 @@ func TestRequestErrors(t *testing.T) {
 	secure := httptest.NewTLSServer(http.NotFoundHandler())
 	secure.Config.ErrorLog = log.New(io.Discard, "", 0)
 	t.Cleanup(secure.Close)
-	checkRequestError(t, secure.URL, "the server's certificate is of an unknown authority: set Issuer.CAFile to a file with the certificate of the private authority, or trust a private authority by WithTransport, with an http.Transport whose TLSClientConfig.RootCAs holds its certificate, or on Linux by SSL_CERT_FILE; an image without any authorities needs ca-certificates")
+	checkRequestError(t, secure.URL, "the server's certificate is of an unknown authority: trust a private authority by Issuer.CAFile, a file with its certificate, by WithTransport, with an http.Transport whose TLSClientConfig.RootCAs holds its certificate, or on Linux by SSL_CERT_FILE; an image without any authorities needs ca-certificates")
 	plain := httptest.NewServer(http.NotFoundHandler())
 	t.Cleanup(plain.Close)
 	checkRequestError(t, "https"+strings.TrimPrefix(plain.URL, "http"), "the server does not speak TLS: is the URL's port right?")

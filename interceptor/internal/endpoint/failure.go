@@ -220,16 +220,16 @@ func diagnoseCertificate(p peers, err error) diagnosis {
 	invalid, isInvalid := errors.AsType[x509.CertificateInvalidError](err)
 	_, isCertificate := errors.AsType[*tls.CertificateVerificationError](err)
 	certificate := p.known + "'s certificate "
-	authority := "trust a private authority by WithTransport, with an http.Transport whose TLSClientConfig.RootCAs holds its certificate, or on Linux by SSL_CERT_FILE"
+	setting := ""
 	if p.caSetting != "" {
-		authority = "set " + p.caSetting + " to a file with the certificate of the private authority, or " + authority
+		setting = "by " + p.caSetting + ", a file with its certificate, "
 	}
 	switch {
 	case isHost:
 		return diagnosis{certificate + "is for another host", p.address("is the URL's host right?"), false}
 	case isAuthority, isRoots:
 		return diagnosis{certificate + "is of an unknown authority",
-			authority + "; an image without any authorities needs ca-certificates", false}
+			"trust a private authority " + setting + "by WithTransport, with an http.Transport whose TLSClientConfig.RootCAs holds its certificate, or on Linux by SSL_CERT_FILE; an image without any authorities needs ca-certificates", false}
 	case invalid.Reason == x509.Expired:
 		return diagnosis{certificate + "has expired or is not valid yet", "have the certificate renewed, unless this machine's clock is wrong", true}
 	case isInvalid, isCertificate:

@@ -24,7 +24,7 @@ func TestSettingsAsRemedies(t *testing.T) {
 		reach     = "set URL to the address that the container reaches"
 		list      = ", and list its host in Hosts"
 		unknown   = "the request failed: the server's certificate is of an unknown authority: "
-		trust     = "trust a private authority by WithTransport, with an http.Transport whose TLSClientConfig.RootCAs holds its certificate, or on Linux by SSL_CERT_FILE; an image without any authorities needs ca-certificates"
+		trust     = "WithTransport, with an http.Transport whose TLSClientConfig.RootCAs holds its certificate, or on Linux by SSL_CERT_FILE; an image without any authorities needs ca-certificates"
 	)
 	named, unnamed := endpoint.PlainHTTP{Setting: "Hosts", Hosts: []string{"idp"}, URLSetting: "URL", CASetting: "CA"}, endpoint.PlainHTTP{}
 	closed := &net.OpError{Op: "dial", Net: "tcp", Err: os.NewSyscallError("connect", syscall.ECONNREFUSED)}
@@ -43,8 +43,8 @@ func TestSettingsAsRemedies(t *testing.T) {
 		{named, "https://idp.test/", closed, refused},
 		{unnamed, "http://127.0.0.1:1/", closed, refused + container + "give the address of the server that the container reaches"},
 		{named, "http://127.0.0.1:1/", os.ErrDeadlineExceeded, "the request failed: the server does not answer in time: does a firewall drop the connection, or must the request go through a proxy (HTTPS_PROXY)?"},
-		{named, "https://idp.test/", authority, unknown + "set CA to a file with the certificate of the private authority, or " + trust},
-		{unnamed, "https://idp.test/", authority, unknown + trust},
+		{named, "https://idp.test/", authority, unknown + "trust a private authority by CA, a file with its certificate, by " + trust},
+		{unnamed, "https://idp.test/", authority, unknown + "trust a private authority by " + trust},
 	} {
 		request, err := http.NewRequestWithContext(t.Context(), http.MethodGet, test.url, nil)
 		if err != nil {
