@@ -17,9 +17,11 @@
 //
 //	verifier, err := token.NewVerifier(token.Logto(issuer.URL()))
 //
-// In a test, [Issuer.Mint] makes any token, such as an expired one, and [Issuer.Rotate] and
-// [Issuer.TrimKeys] change the keys. The example of [New] shows an issuer with the address of a test
-// server.
+// In a test, [Start] serves an issuer, [Issuer.Token] makes any token, such as an expired one, and
+// [Issuer.Rotate] and [Issuer.TrimKeys] change the keys:
+//
+//	issuer := devissuer.Start(t, devissuer.Config{})
+//	raw := issuer.Token(t, map[string]any{"sub": "alice", "aud": "https://api.example.com", "scope": "read:orders"})
 package devissuer
 
 import (
