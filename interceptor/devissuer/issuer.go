@@ -60,8 +60,8 @@ const (
 // from a page of another site. Behind a proxy on this machine, every client of the proxy counts as
 // this machine.
 //
-// Make an issuer with [New]. An Issuer starts no goroutine, needs no closing, and is safe for
-// concurrent use.
+// Make an issuer with [New], or in a test with [Start]. An issuer of New starts no goroutine and needs
+// no closing. An Issuer is safe for concurrent use.
 type Issuer struct {
 	url         string
 	host        string // of the URL, in lower case and without the port

@@ -1,6 +1,7 @@
 package devissuer
 
 import (
+	"context"
 	"net"
 	"net/http"
 	"sync"
@@ -25,7 +26,7 @@ type TB interface {
 // At the end of the test the server closes its connections, and its goroutines have ended.
 func Start(t TB, config Config) *Issuer {
 	t.Helper()
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	listener, err := new(net.ListenConfig).Listen(context.Background(), "tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatalf("devissuer: no free port of 127.0.0.1: %v", err)
 	}
