@@ -88,8 +88,8 @@ var meanings = []meaning{
 	{ReasonGuardFailed, connect.CodeInternal, noChallenge, nil, "the call could not be authorized"},
 }
 
-// A Denial tells why a [Guard] has refused a call. Only a Guard makes a Denial. Outside of the guard,
-// [errors.As] finds the Denial in the error of a refused call.
+// A Denial tells why a [Guard] has refused a call. Only a Guard of this process and [DenialFrom] make a
+// Denial. Outside of the guard, [errors.As] finds the Denial in the error of a refused call.
 //
 // A Denial is immutable and safe for concurrent use. The zero Denial and a nil Denial are refusals with
 // [ReasonGuardFailed].
@@ -107,6 +107,7 @@ type Denial struct {
 	realm              *realm // of the rule, or nil: then there is no challenge
 	severalCredentials bool   // the request has more than one credential
 	within             *Call  // the call that an outer guard has admitted for the same request, or nil
+	challenge          string // that another process has sent: see DenialFrom
 }
 
 // Reason returns the reason that the client reads.
@@ -154,7 +155,7 @@ func (d *Denial) Code() connect.Code { return d.meaning().code }
 func (d *Denial) Challenge() string {
 	d = d.orZero()
 	if d.realm == nil {
-		return ""
+		return d.challenge
 	}
 	kind := d.meaning().challenge
 	if d.severalCredentials {

@@ -15,6 +15,7 @@ import (
 	"context"
 	"errors"
 
+	connectv1 "connectrpc.com/connect"
 	"connectrpc.com/connect/v2"
 	"connectrpc.com/connect/v2/connecthttp"
 	"connectrpc.com/connect/v2/connectproto"
@@ -82,6 +83,9 @@ func connectionOf(ctx context.Context, spec connect.Spec, info *connect.CallInfo
 // withoutDenial implements the field of [interceptor.Transport].
 func withoutDenial(err error) error {
 	explicit, ok := errors.AsType[*connect.Error](err)
+	if coded, isV1 := errors.AsType[*connectv1.Error](err); !ok && isV1 { // of package clientauth
+		return connect.NewError(connect.Code(coded.Code()), coded.Message())
+	}
 	if !ok {
 		return err
 	}

@@ -2,8 +2,10 @@ package grpcguard
 
 import (
 	"context"
+	"errors"
 	"slices"
 
+	"connectrpc.com/connect"
 	"google.golang.org/genproto/googleapis/rpc/errdetails"
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
@@ -84,6 +86,9 @@ func refuse(denial *interceptor.Denial) error {
 // withoutDenial implements the field of [interceptor.Transport].
 func withoutDenial(err error) error {
 	explicit, ok := status.FromError(err)
+	if coded, isConnect := errors.AsType[*connect.Error](err); !ok && isConnect { // of package clientauth
+		explicit, ok = status.New(codes.Code(coded.Code()), coded.Message()), true
+	}
 	if !ok {
 		return err
 	}
