@@ -8,7 +8,8 @@ import (
 	"strings"
 
 	"connectrpc.com/connect"
-	"google.golang.org/genproto/googleapis/rpc/errdetails"
+
+	"github.com/protoauthz/protoauthz/interceptor/internal/errorinfo"
 )
 
 // DenialFrom returns the refusal that an error holds, or nil if the error is not a refusal of a [Guard].
@@ -36,7 +37,7 @@ func DenialFrom(err error) *Denial {
 	if !ok {
 		return nil
 	}
-	info := errorInfo(coded)
+	info := errorinfo.Find(coded, domain)
 	for n := range meanings {
 		if m := &meanings[n]; string(m.reason) == info.GetReason() && m.code == coded.Code() {
 			return m.received(info.GetMetadata())
@@ -44,22 +45,6 @@ func DenialFrom(err error) *Denial {
 	}
 	return nil
 }
-
-// errorInfo returns the first google.rpc.ErrorInfo of the domain of denials, or nil.
-func errorInfo(err *connect.Error) *errdetails.ErrorInfo {
-	for _, detail := range err.Details() {
-		if detail.Type() != errorInfoName {
-			continue // any other detail is not decoded
-		}
-		message, _ := detail.Value()
-		if info, _ := message.(*errdetails.ErrorInfo); info.GetDomain() == domain {
-			return info
-		}
-	}
-	return nil
-}
-
-var errorInfoName = string(new(errdetails.ErrorInfo).ProtoReflect().Descriptor().FullName())
 
 // received returns the denial of another process, given the metadata of its google.rpc.ErrorInfo.
 func (m *meaning) received(metadata map[string]string) *Denial {
