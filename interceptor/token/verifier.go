@@ -71,7 +71,7 @@ type issuerKeys struct {
 func newIssuerKeys(reader *reader, o *options) *issuerKeys {
 	keys := &issuerKeys{
 		reader:       reader,
-		keys:         newSource(&reader.Issuer, o.transport, o.observer),
+		keys:         newSource(&reader.Issuer, o),
 		errAlgorithm: invalid("alg is not one of %q, the issuer's Algorithms: if the issuer may sign access tokens with the token's algorithm, add that algorithm to Issuer.Algorithms", reader.Algorithms),
 	}
 	for _, name := range reader.Algorithms {
