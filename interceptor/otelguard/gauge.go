@@ -47,10 +47,10 @@ func (t *Telemetry) fetched(event token.KeySetEvent) {
 
 // Watch adds the counters of a verifier to the metrics: see [token.Stats]. The counters of several verifiers
 // add up. A verifier that is watched already stays watched once. The Telemetry keeps the verifier as long as
-// the meter provider keeps the Telemetry. Watch fails if the verifier is nil.
+// the meter provider keeps the Telemetry. Watch fails if the Telemetry or the verifier is nil.
 func (t *Telemetry) Watch(verifier *token.Verifier) error {
-	if verifier == nil {
-		return errors.New("otelguard: Watch: the verifier is nil: check the error of token.NewVerifier")
+	if t == nil || verifier == nil {
+		return errors.New("otelguard: Watch needs a Telemetry and a verifier: check the errors of New and token.NewVerifier")
 	}
 	t.mu.Lock()
 	defer t.mu.Unlock()

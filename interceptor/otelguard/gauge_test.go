@@ -12,6 +12,7 @@ import (
 	"go.opentelemetry.io/otel/sdk/metric/metricdata"
 
 	"github.com/protoauthz/protoauthz/interceptor/internal/test/tokens"
+	"github.com/protoauthz/protoauthz/interceptor/otelguard"
 	"github.com/protoauthz/protoauthz/interceptor/token"
 )
 
@@ -114,9 +115,11 @@ func TestWatch(t *testing.T) {
 	for _, name := range names {
 		b.check(t, "protoauthz.token.cache."+name) // nobody is watched
 	}
-	const want = "otelguard: Watch: the verifier is nil: check the error of token.NewVerifier"
-	if err := b.Watch(nil); err == nil || err.Error() != want {
-		t.Error(err)
+	const want = "otelguard: Watch needs a Telemetry and a verifier: check the errors of New and token.NewVerifier"
+	for _, err := range []error{b.Watch(nil), (*otelguard.Telemetry)(nil).Watch(first)} {
+		if err == nil || err.Error() != want {
+			t.Error(err)
+		}
 	}
 	for _, verifier := range []*token.Verifier{first, first, second} {
 		if err := b.Watch(verifier); err != nil {

@@ -1,8 +1,10 @@
 // Package otelguard gives the decisions of guards and the keys of verifiers to OpenTelemetry:
 //
-//	telemetry, err := otelguard.New()
-//	verifier, err := token.NewVerifier(issuer, telemetry.VerifierOptions()...)
-//	err = telemetry.Watch(verifier)
+//	telemetry, telemetryErr := otelguard.New()
+//	verifier, verifierErr := token.NewVerifier(issuer, telemetry.VerifierOptions()...)
+//	if err := errors.Join(telemetryErr, verifierErr, telemetry.Watch(verifier)); err != nil {
+//		log.Fatal(err)
+//	}
 //	guard := interceptor.New(verifier, table, telemetry.GuardOptions()...)
 //
 // A counter counts decisions, and an event on the current span tells of each refusal. The page
