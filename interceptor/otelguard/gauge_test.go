@@ -104,10 +104,9 @@ func TestWatch(t *testing.T) {
 	t.Parallel()
 	b, idp := newBackend(t), tokens.NewIDP(tokens.I1.ES256.JWK())
 	first, second := b.newVerifier(t, idp, token.WithCache(1)), b.newVerifier(t, idp)
-	scene := tokens.Scene{Now: time.Now().Unix()}
 	verify := func(verifier *token.Verifier, claim string) {
 		t.Helper()
-		if _, err := verifier.Verify(t.Context(), scene.Token(tokens.I1.ES256, "jti", claim)); err != nil {
+		if _, err := verifier.Verify(t.Context(), tokens.Scene{}.Token(tokens.I1.ES256, "exp", tokens.MaxDate, "jti", claim)); err != nil {
 			t.Error(err)
 		}
 	}
@@ -126,7 +125,7 @@ func TestWatch(t *testing.T) {
 			t.Error(err)
 		}
 	}
-	raw := scene.Token(tokens.I1.ES256)
+	raw := tokens.Scene{}.Token(tokens.I1.ES256, "exp", tokens.MaxDate)
 	for range 3 {
 		if _, err := second.Verify(t.Context(), raw); err != nil {
 			t.Error(err)

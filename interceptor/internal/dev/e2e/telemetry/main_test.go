@@ -79,7 +79,7 @@ var quiet = interceptor.WithLogger(slog.New(slog.DiscardHandler))
 func (b *backend) refusals(t *testing.T) (reasons []string) {
 	t.Helper()
 	var collected metricdata.ResourceMetrics
-	if err := b.reader.Collect(context.Background(), &collected); err != nil {
+	if err := b.reader.Collect(t.Context(), &collected); err != nil {
 		t.Fatal(err)
 	}
 	for _, scope := range collected.ScopeMetrics {
