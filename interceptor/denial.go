@@ -125,10 +125,11 @@ func (d *Denial) AnyScopes() []string { return slices.Clone(d.orZero().anyScopes
 func (d *Denial) Error() string { return d.meaning().text }
 
 // Unwrap returns the cause, for logs: more detail than the client reads, with a remedy and without any
-// secret. The cause names scopes, fields, headers and the audience of the rule. Of a request the cause
-// holds the position of an element in a list, and the name of a procedure without a rule, cut off after
-// 200 characters and escaped. Of a verified token the cause tells how far a date is off. If the token
-// itself was refused, the cause matches an error of package token.
+// secret. The cause names scopes, fields, headers and the audience of the rule, and the names of claims
+// that the token.Issuer has. Of a request the cause holds the position of an element in a list, and the
+// name of a procedure without a rule, cut off after 200 characters and escaped. Of a verified token the
+// cause tells how far a date is off, and that the token has no scope. If the token itself was refused,
+// the cause matches an error of package token.
 func (d *Denial) Unwrap() error { return d.orZero().cause }
 
 // Code returns the code of the reason. Connect and gRPC have the same number for the code.

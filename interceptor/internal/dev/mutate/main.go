@@ -33,6 +33,7 @@ var packages = [][]string{
 	{"interceptor/internal/unguarded", "interceptor/guardtest", "interceptor/grpcguardtest"},
 	{"interceptor/policy", "interceptor/policydiff", "interceptor"},
 	{"interceptor/policydiff"},
+	{"interceptor/probe"},
 	{"interceptor/internal/guide", "interceptor/internal/test/providers"},
 	{"interceptor/token", "interceptor/internal/test/providers", "interceptor", "interceptor/grpcguard"},
 	{"interceptor", "interceptor/grpcguard", "interceptor/connectv2guard", "interceptor/clientauth"},
