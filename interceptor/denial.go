@@ -99,7 +99,8 @@ var meanings = []meaning{
 // handler's own call. The ordinary error has the code unknown, unless the handler has chosen a code with
 // a [connect.Error] or a status of gRPC: then the code and its text stay. The ordinary error holds
 // neither the Denial nor the google.rpc.ErrorInfo of the domain "protoauthz" nor a WWW-Authenticate. An
-// error that a client has received from another process holds no Denial and stays as it is.
+// error that a client has received from another process holds no Denial and stays as it is, unless the
+// client gets its tokens from package clientauth: its NewInterceptor tells what becomes of a refusal.
 type Denial struct {
 	reason             Reason
 	scopes, anyScopes  []string // the slices of the rule
