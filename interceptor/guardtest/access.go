@@ -66,7 +66,7 @@ func Access(t testing.TB, table *policy.Table, callers Callers) string {
 
 // marked returns the procedure of a rule, with a mark if the rule is not enforced.
 func marked(rule *policy.Rule) string {
-	if r, ok := any(rule).(interface{ Enforced() bool }); ok && !r.Enforced() {
+	if !rule.Enforced() {
 		return rule.Procedure + " (not enforced)"
 	}
 	return rule.Procedure
