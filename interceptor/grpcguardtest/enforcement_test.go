@@ -18,7 +18,7 @@ func TestNotEnforced(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	conn := inProcess(t, newServer(table, all, answering, grpcguard.ServerOptions(harness.NoTokens(table))...))
+	conn := grpcguardtest.InProcess(t, newServer(table, all, answering, grpcguard.ServerOptions(harness.NoTokens(table))...))
 	r := &harness.Report{TB: t}
 	grpcguardtest.AssertGuarded(r, conn, table)
 	r.Expect(t, "not told", []string{"grpcguardtest: " + service + " has rules that are not enforced, for /sample.v1.MemberService/InviteMember, " +

@@ -33,13 +33,7 @@ func testGuarded(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	conn, err := grpcguard.InProcess(server)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer server.Stop()
-	defer conn.Close()
-	grpcguardtest.AssertGuarded(t, conn, table)
+	grpcguardtest.AssertGuarded(t, grpcguardtest.InProcess(t, server), table)
 }
 
 func ExampleAssertGuarded() {

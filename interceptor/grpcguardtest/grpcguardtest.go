@@ -3,7 +3,7 @@
 // A server that is made without grpcguard.ServerOptions is open, and nothing at run time can tell. One
 // line in a test can:
 //
-//	grpcguardtest.AssertGuarded(t, conn, table)
+//	grpcguardtest.AssertGuarded(t, grpcguardtest.InProcess(t, server), table)
 //
 // For handlers of connect-go and for REST APIs, use package guardtest.
 package grpcguardtest
@@ -36,7 +36,7 @@ import (
 // It also fails the test for each service with rules that are not enforced (see [policy.Rule.Enforced]),
 // unless [NotEnforced] names the service. It cannot call the procedures of these rules.
 //
-// conn is a connection to the tested server that adds no token: use grpcguard.InProcess.
+// conn is a connection to the tested server that adds no token: use [InProcess].
 //
 // The procedures come from the table, from all services that are linked into the test, and from
 // well-known services of frameworks, such as health, reflection and channelz. So AssertGuarded also finds

@@ -102,7 +102,7 @@ func TestOutside(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			expect(t, name, inProcess(t, newServer(table, all, answering, test.options...)), table, test.want)
+			expect(t, name, grpcguardtest.InProcess(t, newServer(table, all, answering, test.options...)), table, test.want)
 		})
 	}
 }
@@ -162,7 +162,7 @@ func TestWellKnown(t *testing.T) {
 			server := newServer(table, all, answering, test.options...)
 			reflection.Register(server)
 			grpc_health_v1.RegisterHealthServer(server, health.NewServer())
-			expect(t, name, inProcess(t, server), table, test.want)
+			expect(t, name, grpcguardtest.InProcess(t, server), table, test.want)
 		})
 	}
 
@@ -176,7 +176,7 @@ func TestWellKnown(t *testing.T) {
 		}
 		want = append(want, "/grpc.channelz.v1.Channelz/"+method+ruled(fault)+"; then name grpc.channelz.v1.Channelz"+public)
 	}
-	expect(t, "channelz", inProcess(t, server), new(policy.Table), want)
+	expect(t, "channelz", grpcguardtest.InProcess(t, server), new(policy.Table), want)
 }
 
 // TestPublic makes sure that services that everybody may call are not called.
@@ -190,14 +190,14 @@ func TestPublic(t *testing.T) {
 	server := grpc.NewServer(grpcguard.ServerOptions(harness.NoTokens(table))...)
 	reflection.Register(server)
 	grpc_health_v1.RegisterHealthServer(server, health.NewServer())
-	expect(t, "public", inProcess(t, server), table, []string{nothing})
+	expect(t, "public", grpcguardtest.InProcess(t, server), table, []string{nothing})
 }
 
 func TestAssertGuarded(t *testing.T) {
 	t.Parallel()
 	table := harness.Rules(t)
 	guard := harness.NoTokens(table)
-	grpcguardtest.AssertGuarded(t, inProcess(t, newServer(table, all, answering, grpcguard.ServerOptions(guard)...)), table)
+	grpcguardtest.AssertGuarded(t, grpcguardtest.InProcess(t, newServer(table, all, answering, grpcguard.ServerOptions(guard)...)), table)
 
 	read := catalogue.Procedure("Read", catalogue.Method{})
 	onlyRead := func(procedure string) bool { return strings.HasPrefix(procedure, read) }
@@ -208,9 +208,9 @@ func TestAssertGuarded(t *testing.T) {
 		t.Fatal(err)
 	}
 	stopped := newServer(table, all, answering)
-	conn := inProcess(t, stopped)
+	conn := grpcguardtest.InProcess(t, stopped)
 	stopped.Stop()
-	closed := inProcess(t, newServer(table, all, answering))
+	closed := grpcguardtest.InProcess(t, newServer(table, all, answering))
 	if err := closed.Close(); err != nil {
 		t.Fatal(err)
 	}
@@ -224,92 +224,92 @@ func TestAssertGuarded(t *testing.T) {
 		want  []string
 	}{
 		"some are not registered": {
-			inProcess(t, newServer(table, onlyRead, answering, grpcguard.ServerOptions(guard)...)), table,
+			grpcguardtest.InProcess(t, newServer(table, onlyRead, answering, grpcguard.ServerOptions(guard)...)), table,
 			[]string{"the server does not know " + strings.Join(procedures(table, notRead), ", ") + instead},
 		},
 		"none is registered": {
-			inProcess(t, grpc.NewServer()), table,
+			grpcguardtest.InProcess(t, grpc.NewServer()), table,
 			[]string{"the server does not know " + strings.Join(procedures(table, some), ", ") + instead},
 		},
-		"nothing": {inProcess(t, grpc.NewServer()), new(policy.Table), []string{nothing}},
+		"nothing": {grpcguardtest.InProcess(t, grpc.NewServer()), new(policy.Table), []string{nothing}},
 		"the guard's table is another": {
-			inProcess(t, newServer(table, all, answering, grpcguard.ServerOptions(harness.NoTokens(new(policy.Table)))...)), table,
+			grpcguardtest.InProcess(t, newServer(table, all, answering, grpcguard.ServerOptions(harness.NoTokens(new(policy.Table)))...)), table,
 			faults(procedures(table, some), each(" is refused to everybody: the server's guard has another table: give this test the table that interceptor.New got, or compile the method's file into the server's table")),
 		},
 		"its own refusal": {
-			inProcess(t, newServer(table, all, fails(status.Error(codes.Unauthenticated, "who are you?")), leaving...)), table,
+			grpcguardtest.InProcess(t, newServer(table, all, fails(status.Error(codes.Unauthenticated, "who are you?")), leaving...)), table,
 			[]string{read + "Unary" + failing(unary, "Unauthenticated")},
 		},
 		"another's refusal": {
-			inProcess(t, newServer(table, all, fails(impostor.Err()), leaving...)), table,
+			grpcguardtest.InProcess(t, newServer(table, all, fails(impostor.Err()), leaving...)), table,
 			[]string{read + "Unary" + failing(unary, "Unauthenticated")},
 		},
 		"not implemented yet": {
-			inProcess(t, newServer(table, all, fails(status.Error(codes.Unimplemented, "method Unary not implemented")), leaving...)), table,
+			grpcguardtest.InProcess(t, newServer(table, all, fails(status.Error(codes.Unimplemented, "method Unary not implemented")), leaving...)), table,
 			[]string{read + "Unary" + failing(unary, "Unimplemented")},
 		},
 		"one method is not registered": {
-			inProcess(t, newServer(table, func(procedure string) bool { return procedure != read+"Unary" }, answering, grpcguard.ServerOptions(guard)...)), table,
+			grpcguardtest.InProcess(t, newServer(table, func(procedure string) bool { return procedure != read+"Unary" }, answering, grpcguard.ServerOptions(guard)...)), table,
 			[]string{"the server does not know " + read + "Unary" + instead},
 		},
 		"unknown, by another code": {
-			inProcess(t, newServer(table, all, fails(status.Error(codes.Internal, "unknown service test.v1.Read")), leaving...)), table,
+			grpcguardtest.InProcess(t, newServer(table, all, fails(status.Error(codes.Internal, "unknown service test.v1.Read")), leaving...)), table,
 			[]string{read + "Unary" + failing(unary, "Internal")},
 		},
 		"closing, by another code": {
-			inProcess(t, newServer(table, all, fails(status.Error(codes.Internal, "grpc: the client connection is closing")), leaving...)), table,
+			grpcguardtest.InProcess(t, newServer(table, all, fails(status.Error(codes.Internal, "grpc: the client connection is closing")), leaving...)), table,
 			[]string{read + "Unary" + failing(unary, "Internal")},
 		},
 		"canceled": {
-			inProcess(t, newServer(table, all, fails(status.Error(codes.Canceled, "by the handler")), leaving...)), table,
+			grpcguardtest.InProcess(t, newServer(table, all, fails(status.Error(codes.Canceled, "by the handler")), leaving...)), table,
 			[]string{read + "Unary" + failing(unary, "Canceled")},
 		},
 		"refused, by a wrapped connection": {
-			wrapped{inProcess(t, newServer(table, all, fails(impostor.Err()), leaving...))}, table,
+			wrapped{grpcguardtest.InProcess(t, newServer(table, all, fails(impostor.Err()), leaving...))}, table,
 			[]string{read + "Unary" + failing(unary, "Unauthenticated")},
 		},
 		"a connection that is lost after each answer": {
-			lost{inProcess(t, newServer(table, all, answering, grpcguard.ServerOptions(guard)...))}, table, nil,
+			lost{grpcguardtest.InProcess(t, newServer(table, all, answering, grpcguard.ServerOptions(guard)...))}, table, nil,
 		},
 		"no gRPC": {
 			answeringAll{endedStream{text: "unexpected HTTP status code received from server: 404 (Not Found); transport: received unexpected content-type", sent: io.EOF}}, table,
 			[]string{"the server does not know " + strings.Join(procedures(table, some), ", ") + instead},
 		},
 		"a message that cannot be sent": {
-			answeringOne{inProcess(t, newServer(table, all, answering, grpcguard.ServerOptions(guard)...)), read + "Unary", endedStream{sent: status.Error(codes.Internal, "no")}}, table,
+			answeringOne{grpcguardtest.InProcess(t, newServer(table, all, answering, grpcguard.ServerOptions(guard)...)), read + "Unary", endedStream{sent: status.Error(codes.Internal, "no")}}, table,
 			[]string{read + "Unary" + failing(unary, "Internal")},
 		},
 		"a stream that cannot be closed": {
-			answeringOne{inProcess(t, newServer(table, all, answering, grpcguard.ServerOptions(guard)...)), read + "Unary", endedStream{closed: status.Error(codes.Internal, "no")}}, table,
+			answeringOne{grpcguardtest.InProcess(t, newServer(table, all, answering, grpcguard.ServerOptions(guard)...)), read + "Unary", endedStream{closed: status.Error(codes.Internal, "no")}}, table,
 			[]string{read + "Unary" + failing(unary, "Internal")},
 		},
 		"unavailable for once": {
-			inProcess(t, newServer(table, all, fails(status.Error(codes.Unavailable, "later")), leaving...)), table,
+			grpcguardtest.InProcess(t, newServer(table, all, fails(status.Error(codes.Unavailable, "later")), leaving...)), table,
 			[]string{read + "Unary" + failing(unary, "Unavailable")},
 		},
 		"all that is unknown, unavailable": {
-			inProcess(t, newServer(table, all, answering, append(leavingOut(guard, elsewhere...), unavailable)...)), table,
+			grpcguardtest.InProcess(t, newServer(table, all, answering, append(leavingOut(guard, elsewhere...), unavailable)...)), table,
 			[]string{"every procedure that the server does not know" + strings.Replace(failing(stream, "Unavailable"), "TOKEN_MISSING", "RULE_MISSING", 1)},
 		},
 		"unavailable, by a wrapped connection": {
-			wrapped{inProcess(t, newServer(table, all, fails(status.Error(codes.Unavailable, "later")), leaving...))}, table,
+			wrapped{grpcguardtest.InProcess(t, newServer(table, all, fails(status.Error(codes.Unavailable, "later")), leaving...))}, table,
 			[]string{read + "Unary" + failing(unary, "Unavailable (from a handler, or as the server cannot be reached)")},
 		},
 		"a check for a token": {
-			inProcess(t, newServer(table, all, answering, checking(guard, read+catalogue.Unary.Name)...)), table,
+			grpcguardtest.InProcess(t, newServer(table, all, answering, checking(guard, read+catalogue.Unary.Name)...)), table,
 			[]string{read + "Unary" + strings.NewReplacer("without a token", "with two tokens", `"TOKEN_MISSING": `, `"TOKEN_MALFORMED": something else than a guard refuses calls without a token: `).Replace(unary)},
 		},
-		"all that is unknown, guarded": {inProcess(t, newServer(table, all, answering, append(grpcguard.ServerOptions(guard), unknown)...)), table, nil},
+		"all that is unknown, guarded": {grpcguardtest.InProcess(t, newServer(table, all, answering, append(grpcguard.ServerOptions(guard), unknown)...)), table, nil},
 		"all that is unknown, open": {
-			inProcess(t, newServer(table, all, answering, append(leavingOut(guard, elsewhere...), unknown)...)), table,
+			grpcguardtest.InProcess(t, newServer(table, all, answering, append(leavingOut(guard, elsewhere...), unknown)...)), table,
 			[]string{"every procedure that the server does not know" + strings.Replace(stream, "TOKEN_MISSING", "RULE_MISSING", 1)},
 		},
 		"a token comes along": {
-			inProcess(t, newServer(table, all, answering, grpcguard.ServerOptions(guard)...), grpc.WithPerRPCCredentials(bearer{})), table,
+			grpcguardtest.InProcess(t, newServer(table, all, answering, grpcguard.ServerOptions(guard)...), grpc.WithPerRPCCredentials(bearer{})), table,
 			[]string{"the calls carry a token: " + procedures(table, some)[0] + ` was refused with reason "TOKEN_INVALID": give a connection that adds no token`},
 		},
 		"a good token comes along": {
-			inProcess(t, newServer(table, all, answering, grpcguard.ServerOptions(harness.Expiring(t, time.Hour))...), grpc.WithPerRPCCredentials(bearer{})), table,
+			grpcguardtest.InProcess(t, newServer(table, all, answering, grpcguard.ServerOptions(harness.Expiring(t, time.Hour))...), grpc.WithPerRPCCredentials(bearer{})), table,
 			[]string{`the calls carry a token: /test.v1.Any/Bidi was refused with reason "MODEL_MISMATCH": give a connection that adds no token`},
 		},
 		"stopped":     {conn, table, []string{`the server cannot be called: connection error: desc = "transport: Error while dialing: the server was stopped: serve a new one"`}},
@@ -411,7 +411,7 @@ func TestCallsEnd(t *testing.T) {
 			<-stream.Context().Done()
 			return err
 		}))
-		conn := inProcess(t, server, grpc.WithTransportCredentials(insecure.NewCredentials()))
+		conn := grpcguardtest.InProcess(t, server, grpc.WithTransportCredentials(insecure.NewCredentials()))
 		grpcguardtest.AssertGuarded(&harness.Report{TB: t}, conn, table)
 		synctest.Wait()
 		if called.Load() == 0 || running.Load() != 0 {
@@ -452,7 +452,7 @@ service S { rpc A(In) returns (In) { option (protoauthz.v1.method) = { authentic
 		service := &grpc.ServiceDesc{ServiceName: "required.S", HandlerType: (*any)(nil)}
 		addUnary(service, rule, func() proto.Message { return dynamicpb.NewMessage(rule.Method.Input()) }, answering)
 		server.RegisterService(service, struct{}{})
-		expect(t, name, inProcess(t, server, test.dialing), table, test.want)
+		expect(t, name, grpcguardtest.InProcess(t, server, test.dialing), table, test.want)
 	}
 }
 
@@ -476,7 +476,7 @@ func TestAssertGuardedHanging(t *testing.T) {
 			procedure := catalogue.Procedure("Read", method)
 			hanging := func(ctx context.Context, _ string) error { <-ctx.Done(); return ctx.Err() }
 			server := newServer(table, all, hanging, leavingOut(harness.NoTokens(table), procedure)...)
-			conn := inProcess(t, server, grpc.WithTransportCredentials(insecure.NewCredentials()))
+			conn := grpcguardtest.InProcess(t, server, grpc.WithTransportCredentials(insecure.NewCredentials()))
 			started := time.Now()
 			alone := "grpcguard.Unary alone guards no stream"
 			if method == catalogue.Unary {

@@ -11,7 +11,6 @@ import (
 	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/types/known/emptypb"
 
-	"github.com/protoauthz/protoauthz/interceptor/grpcguard"
 	"github.com/protoauthz/protoauthz/interceptor/grpcguardtest"
 	"github.com/protoauthz/protoauthz/interceptor/internal/test/harness"
 	"github.com/protoauthz/protoauthz/interceptor/internal/test/leaks"
@@ -119,20 +118,6 @@ func addUnary(service *grpc.ServiceDesc, rule *policy.Rule, newRequest func() pr
 }
 
 func all(string) bool { return true }
-
-// inProcess connects to a server until the test is over.
-func inProcess(t testing.TB, server *grpc.Server, options ...grpc.DialOption) *grpc.ClientConn {
-	t.Helper()
-	conn, err := grpcguard.InProcess(server, options...)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		_ = conn.Close()
-		server.Stop()
-	})
-	return conn
-}
 
 // procedures returns the wanted procedures of a table that are not public, sorted.
 func procedures(table *policy.Table, wanted func(procedure string, stream bool) bool) []string {
