@@ -32,7 +32,7 @@ type Call struct {
 	shadow       *guardRule      // of the table of WithShadow, or nil
 	request      Header          // a connectHeader if the call is of connect-go
 	organization string
-	verification float32 // in seconds, if there is an observer
+	verification atomic.Uint32 // the bits of a float32, in seconds, until an event has told it
 
 	gated atomic.Bool // the gate of connect-go has made the call, and no interceptor has asked yet
 }

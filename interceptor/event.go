@@ -3,6 +3,7 @@ package interceptor
 import (
 	"cmp"
 	"context"
+	"math"
 	"strconv"
 	"strings"
 	"time"
@@ -41,7 +42,8 @@ type Event struct {
 	Public bool
 	// Shadow is empty for a decision that counts. Otherwise the call goes on, whatever the decision is.
 	Shadow Shadow
-	// Verification is how long the verifier took, or 0 if the rule needs no token or the request has none.
+	// Verification is how long the verifier took, or 0 if the rule needs no token or the request has none. The first
+	// event of a call alone tells it.
 	Verification time.Duration
 
 	table *policy.Table // that has the rule, or nil
@@ -127,7 +129,7 @@ func (c *Call) event(d decision) Event {
 		Claims:       c.claims,
 		Denial:       d.denial,
 		Shadow:       d.shadow,
-		Verification: time.Duration(float64(c.verification) * float64(time.Second)),
+		Verification: time.Duration(float64(math.Float32frombits(c.verification.Swap(0))) * float64(time.Second)),
 	}
 	if d.rule != nil {
 		event.Procedure, event.table = d.rule.Procedure, d.rule.table

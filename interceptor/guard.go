@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math"
 	"slices"
 	"time"
 
@@ -129,6 +130,6 @@ func (g *Guard) authenticate(ctx context.Context, c *Call, authorization []strin
 	}
 	start := time.Now()
 	claims, err := g.authenticator.Authenticate(ctx, authorization)
-	c.verification = float32(time.Since(start).Seconds())
+	c.verification.Store(math.Float32bits(float32(time.Since(start).Seconds())))
 	return claims, err
 }

@@ -55,8 +55,7 @@ func (t *Telemetry) decided(ctx context.Context, event *interceptor.Event) {
 		d.reason = event.Denial.Reason()
 	}
 	t.count(ctx, d)
-	// The decision of a second table tells of the same verification once more.
-	if event.Verification > 0 && event.Shadow != interceptor.ShadowTable {
+	if event.Verification > 0 {
 		t.verifications.Record(ctx, event.Verification.Seconds())
 	}
 	if span := trace.SpanFromContext(ctx); d.outcome != interceptor.OutcomeAllowed && span.IsRecording() {

@@ -46,7 +46,7 @@ func TestEvent(t *testing.T) {
 		},
 		{
 			name: "a shadow lets in", event: interceptor.Event{Shadow: interceptor.ShadowTable, Peer: address, Verification: time.Millisecond},
-			series: []attribute.KeyValue{procedure, allowed, shadow},
+			series: []attribute.KeyValue{procedure, allowed, shadow}, verified: true,
 		},
 		{
 			name: "a shadow refuses", event: interceptor.Event{Shadow: interceptor.ShadowTable, Denial: failed, Peer: address},

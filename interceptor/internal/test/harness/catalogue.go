@@ -229,8 +229,11 @@ func testCall(t *testing.T, way *Way, c *catalogue.Case, method catalogue.Method
 	if !slices.Equal(shadow, want.shadow) {
 		t.Errorf("%s: the decisions in shadow are %q, want %q", where, shadow, want.shadow)
 	}
-	for _, event := range record.Events() {
+	for n, event := range record.Events() {
 		checkEvent(t, where, event)
+		if n > 0 && event.Verification > 0 {
+			t.Errorf("%s: event %d tells the time of the verification again", where, n)
+		}
 	}
 	if denial := record.Denial(); denial != nil {
 		if cause := denial.Unwrap(); cause == nil || c.Cause != nil && !errors.Is(cause, c.Cause) {
