@@ -108,6 +108,8 @@ func TestLog(t *testing.T) {
 		checkLines(t, log)
 		serve(slices.Concat([]string{eddsa.JWK()}, slices.Repeat([]string{rs256.JWK("use", "enc")}, 7))...)
 		checkLines(t, log, "1h0m0s"+unused+"key 1: its use is not sig; key 2: its use is not sig; key 3: its use is not sig; key 4: its use is not sig; key 5: its use is not sig; and 2 more")
+		serve(slices.Concat([]string{eddsa.JWK()}, slices.Repeat([]string{rs256.JWK("use", "enc")}, 5))...)
+		checkLines(t, log, "1h20m0s"+unused+"key 1: its use is not sig; key 2: its use is not sig; key 3: its use is not sig; key 4: its use is not sig; key 5: its use is not sig")
 	})
 	bubble(t, "no key can be used", func(t *testing.T) {
 		log, idp := newLineLog(), newIDP(rs256.JWK("use", "enc"))
