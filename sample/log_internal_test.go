@@ -53,7 +53,7 @@ func TestOutsideLog(t *testing.T) {
 		},
 		{
 			"C14", "/any\nthing", `"scope":"read:products"`, nil,
-			`level=WARN msg=refused procedure="" reason=RULE_MISSING cause="no rule was compiled for the procedure \"/any\\nthing\": give policy.Compile the .proto file of its service, or make the service public with policy.WithPublic; if the server does not have this procedure, the client must call another"`,
+			`level=WARN msg=refused procedure=unknown reason=RULE_MISSING cause="no rule was compiled for the procedure \"/any\\nthing\": give policy.Compile the .proto file of its service, or make the service public with policy.WithPublic; if the server does not have this procedure, the client must call another"`,
 		},
 	} {
 		var log strings.Builder
