@@ -125,15 +125,21 @@ func everyRule(t *testing.T) []*policy.Rule {
 	for _, organization := range organizations {
 		add(authzv1.Model_MODEL_ORGANIZATION, "", organization)
 	}
-	options = append(options, &authzv1.MethodRule{Public: true})
-	table, err := policy.Compile(policy.Files{fileOf(t, options)}, policy.WithSharedScopes("a", "b", "c"))
+	options = append(options, &authzv1.MethodRule{Public: true}, nil)
+	table, err := policy.Compile(policy.Files{fileOf(t, options)}, policy.WithSharedScopes("a", "b", "c"), policy.WithUnannotatedOpen("compare.v1.Service"))
 	if err != nil {
 		t.Fatal(err)
 	}
-	return slices.SortedFunc(slices.Values(table.Rules()), func(a, b *policy.Rule) int { return cmp.Compare(a.Method.Index(), b.Method.Index()) })
+	rules := slices.SortedFunc(slices.Values(table.Rules()), func(a, b *policy.Rule) int { return cmp.Compare(a.Method.Index(), b.Method.Index()) })
+	for _, rule := range []*policy.Rule{rules[0], rules[alike+1]} {
+		shadow := *rule
+		shadow.Shadow = true
+		rules = append(rules, &shadow)
+	}
+	return rules
 }
 
-// fileOf declares a method for each rule. Its request has two fields, a and b.
+// fileOf declares a method for each rule, without annotation for nil. Its request has two fields, a and b.
 func fileOf(t *testing.T, rules []*authzv1.MethodRule) protoreflect.FileDescriptor {
 	t.Helper()
 	field := func(name string, number int32) *descriptorpb.FieldDescriptorProto {
@@ -146,7 +152,9 @@ func fileOf(t *testing.T, rules []*authzv1.MethodRule) protoreflect.FileDescript
 	service := &descriptorpb.ServiceDescriptorProto{Name: proto.String("Service")}
 	for i, rule := range rules {
 		options := new(descriptorpb.MethodOptions)
-		proto.SetExtension(options, authzv1.E_Method, rule)
+		if rule != nil {
+			proto.SetExtension(options, authzv1.E_Method, rule)
+		}
 		service.Method = append(service.Method, &descriptorpb.MethodDescriptorProto{
 			Name: proto.String("Call" + strconv.Itoa(i)), InputType: proto.String(".compare.v1.Request"), OutputType: proto.String(".compare.v1.Request"),
 			Options: options,
@@ -172,8 +180,12 @@ type request struct {
 	message proto.Message
 }
 
-// accepted reports whether a rule lets in a call without a token, and then each token with each request.
+// accepted reports whether a rule lets in a call without a token, and then each token with each request. A rule
+// in shadow lets in every call.
 func accepted(rule *policy.Rule, tokens []*token.Claims, requests []request) []bool {
+	if rule.Shadow {
+		return slices.Repeat([]bool{true}, 1+len(tokens)*len(requests))
+	}
 	is := []bool{rule.Public}
 	for _, claims := range tokens {
 		organization, denial := "", (*Denial)(nil)

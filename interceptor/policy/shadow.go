@@ -13,7 +13,7 @@ import (
 // file.
 //
 // It is a fault to name a service that is not among the given files, that [WithPublic] names,
-// or whose methods are all public.
+// or that has no method that needs a token.
 func WithShadow(services ...string) Option {
 	return func(c *compiler) { c.shadow = appendNew(c.shadow, services) }
 }
@@ -30,7 +30,7 @@ func (c *compiler) shadows(files Files) {
 			continue
 		}
 		if !c.judges(service) {
-			c.faultAt(servicePlace(service), FaultOption, "WithShadow", "all methods of service %s are public, and a public method has no shadow: remove the name", name)
+			c.faultAt(servicePlace(service), FaultOption, "WithShadow", "no method of service %s needs a token, and a public method has no shadow: remove the name", name)
 		}
 	}
 }

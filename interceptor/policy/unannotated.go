@@ -13,7 +13,7 @@ import (
 // Only the absence of the annotation is covered: an annotation that cannot be read stays a
 // fault, and so does an annotation that an old copy of authz.proto may hide. It is a fault to
 // name a service that is not among the given files, that WithUnannotatedOpen or [WithPublic]
-// names, or whose methods all have an annotation.
+// names, or that has no method without annotation.
 func WithUnannotatedRefused(services ...string) Option {
 	return func(c *compiler) { c.unannotatedRefused = appendNew(c.unannotatedRefused, services) }
 }
@@ -52,7 +52,7 @@ func (c *compiler) unannotatedChoices(files Files) {
 			case slices.Contains(choice.against, name):
 				c.faultAt(servicePlace(service), FaultOption, choice.option, "%s names service %s too: name the service in one of the two options", choice.other, name)
 			case !c.lacksAnnotation(service):
-				c.faultAt(servicePlace(service), FaultOption, choice.option, "each method of service %s has an annotation: remove the name", name)
+				c.faultAt(servicePlace(service), FaultOption, choice.option, "no method of service %s lacks an annotation: remove the name", name)
 			}
 		}
 	}

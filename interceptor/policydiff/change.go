@@ -9,6 +9,9 @@ type ChangeKind string
 const (
 	// ChangeMadePublic means that a method needs no token any more.
 	ChangeMadePublic ChangeKind = "MADE_PUBLIC"
+	// ChangeEnforcementDropped means that a rule is in shadow now: every call is let in (see
+	// [policy.WithShadow]).
+	ChangeEnforcementDropped ChangeKind = "ENFORCEMENT_DROPPED"
 	// ChangeMadeAuthenticated means that a method needs no scope any more.
 	ChangeMadeAuthenticated ChangeKind = "MADE_AUTHENTICATED"
 	// ChangeScopeRemoved means that a scope, or a choice of scopes, is not required any
@@ -31,6 +34,8 @@ const (
 const (
 	// ChangePublicDropped means that a method needs a token now.
 	ChangePublicDropped ChangeKind = "PUBLIC_DROPPED"
+	// ChangeEnforcementAdded means that a rule is not in shadow any more.
+	ChangeEnforcementAdded ChangeKind = "ENFORCEMENT_ADDED"
 	// ChangeScopeAdded means that a scope, or a choice of scopes, is required now.
 	ChangeScopeAdded ChangeKind = "SCOPE_ADDED"
 	// ChangeAlternativeRemoved means that a scope is not enough any more.
@@ -40,19 +45,20 @@ const (
 	ChangeOrganizationTightened ChangeKind = "ORGANIZATION_TIGHTENED"
 	// ChangeCallerTightened means that a kind of caller may not call any more.
 	ChangeCallerTightened ChangeKind = "CALLER_TIGHTENED"
-	// ChangeMethodRemoved means that a procedure has no rule any more.
+	// ChangeMethodRemoved means that a procedure has no rule any more, or that its method
+	// has no annotation any more and is refused (see [policy.WithUnannotatedRefused]).
 	ChangeMethodRemoved ChangeKind = "METHOD_REMOVED"
 )
 
-// ChangeMethodAdded means that a procedure had no rule before. It is not looser: no
-// protection has gone.
+// ChangeMethodAdded means that a procedure had no rule before, or that its method had no
+// annotation and was refused. It is not looser: no protection has gone.
 const ChangeMethodAdded ChangeKind = "METHOD_ADDED"
 
 // Looser reports whether a change of the kind may let in a call that was refused before.
 func (k ChangeKind) Looser() bool {
 	switch k {
-	case ChangeMadePublic, ChangeMadeAuthenticated, ChangeScopeRemoved, ChangeAlternativeAdded, ChangeModel, ChangeAudience,
-		ChangeOrganizationLoosened, ChangeCallerLoosened:
+	case ChangeMadePublic, ChangeEnforcementDropped, ChangeMadeAuthenticated, ChangeScopeRemoved, ChangeAlternativeAdded, ChangeModel,
+		ChangeAudience, ChangeOrganizationLoosened, ChangeCallerLoosened:
 		return true
 	default:
 		return false

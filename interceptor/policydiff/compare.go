@@ -22,11 +22,18 @@ import (
 // rules compile. A change is looser exactly if it may let in a call that was refused before.
 // A change that lets in some calls and refuses others is looser too. Compare does not
 // compare an audience that is empty before (see [policy.Error]).
+//
+// A rule in shadow lets in every call, so that Compare finds no change between two rules in
+// shadow. A method that is refused for want of an annotation counts as a method without a
+// rule: the guard answers both alike.
 func Compare(before, after []*policy.Rule) []*Change {
 	c := &comparison{}
 	olds, news := indexOf(before), indexOf(after)
 	for _, rule := range after {
-		if old := olds.find(rule.Procedure); old != nil {
+		if refused(rule) {
+			continue
+		}
+		if old := olds.find(rule.Procedure); old != nil && !refused(old) {
 			c.rule(old, rule)
 			continue
 		}
@@ -34,10 +41,16 @@ func Compare(before, after []*policy.Rule) []*Change {
 		c.add(ChangeMethodAdded, policy.Place{}, "takes %s", takes(rule))
 	}
 	for _, rule := range before {
+		if refused(rule) {
+			continue
+		}
 		switch found := news.find(rule.Procedure); {
 		case found == nil:
 			c.old, c.new = rule, nil
 			c.add(ChangeMethodRemoved, policy.Place{}, "took %s", takes(rule))
+		case refused(found):
+			c.old, c.new = rule, nil
+			c.add(ChangeMethodRemoved, found.Place(), "the method has no annotation any more, and every call is refused; it took %s", takes(rule))
 		case found.Procedure != rule.Procedure: // the rule of the service name
 			c.rule(rule, found)
 		}
@@ -66,9 +79,17 @@ func (i index) find(procedure string) *policy.Rule {
 	return i[path.Dir(procedure)+"/*"]
 }
 
+// refused reports whether the guard refuses every call for want of an annotation.
+func refused(rule *policy.Rule) bool { return rule.Unannotated && rule.Enforced() }
+
+// open reports whether the guard lets in every call.
+func open(rule *policy.Rule) bool { return rule.Public || rule.Shadow }
+
 // takes returns what a call needs, as the object of a sentence.
 func takes(rule *policy.Rule) string {
 	switch {
+	case rule.Shadow:
+		return "every call, as the rule is not enforced"
 	case rule.Public:
 		return "no token"
 	case authenticated(rule):
@@ -102,7 +123,13 @@ func (c *comparison) add(kind ChangeKind, place policy.Place, format string, arg
 func (c *comparison) rule(before, after *policy.Rule) {
 	c.old, c.new = before, after
 	switch {
-	case before.Public && after.Public:
+	case open(before) && open(after):
+	case after.Shadow:
+		c.add(ChangeEnforcementDropped, policy.Place{}, "the rule is not enforced, and every call is let in; it took %s", takes(before))
+	case after.Unannotated:
+		c.add(ChangeMadePublic, policy.Place{}, "the method has no annotation, and anybody may call; it took %s", takes(before))
+	case before.Shadow:
+		c.add(ChangeEnforcementAdded, policy.Place{}, "the rule is enforced, and takes %s; every call was let in", takes(after))
 	case after.Public:
 		c.add(ChangeMadePublic, after.FieldPlace("public"), "anybody may call; it took %s", takes(before))
 	case before.Public:

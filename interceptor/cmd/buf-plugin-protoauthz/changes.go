@@ -24,10 +24,12 @@ func (f findings) changes(old, now ruleset) {
 		}
 		if change.Kind == policydiff.ChangeMethodRemoved {
 			fault := now.faultOf(method)
-			if fault == nil {
+			switch id = ruleLost; {
+			case fault != nil:
+				place, message = fault.Place, message+", and cannot be compared: "+fault.Detail
+			case !now.declares(method):
 				continue // buf reports deleted methods
 			}
-			id, place, message = ruleLost, fault.Place, message+", and cannot be compared: "+fault.Detail
 		}
 		f[id] = append(f[id], finding{place, method, message})
 	}

@@ -15,17 +15,21 @@ import (
 
 // The options of the plugin in buf.yaml.
 const (
-	optionAudience     = "audience"
-	optionPublic       = "public"
-	optionScopePattern = "scope_pattern"
-	optionSharedScopes = "shared_scopes"
+	optionAudience           = "audience"
+	optionPublic             = "public"
+	optionScopePattern       = "scope_pattern"
+	optionSharedScopes       = "shared_scopes"
+	optionUnannotatedOpen    = "unannotated_open"
+	optionUnannotatedRefused = "unannotated_refused"
 )
 
 // optionOf holds the plugin's option for each option of policy.
 var optionOf = map[string]string{
-	"WithAudience":     optionAudience,
-	"WithPublic":       optionPublic,
-	"WithSharedScopes": optionSharedScopes,
+	"WithAudience":           optionAudience,
+	"WithPublic":             optionPublic,
+	"WithSharedScopes":       optionSharedScopes,
+	"WithUnannotatedOpen":    optionUnannotatedOpen,
+	"WithUnannotatedRefused": optionUnannotatedRefused,
 }
 
 // defaultScopePattern is the form verb:noun.
@@ -34,11 +38,15 @@ const defaultScopePattern = `[a-z][a-z0-9]*([_-][a-z0-9]+)*:[a-z][a-z0-9]*([_-][
 // A config holds the plugin's options in buf.yaml.
 type config struct {
 	audience     string
-	public       []string
 	sharedScopes []string
 	scopePattern string
 	scope        *regexp.Regexp // the pattern, for a whole scope
+	services     services
 }
+
+// services are the options that name services. They hold for the new version alone: before, these services may have had
+// other rules.
+type services struct{ public, unannotatedOpen, unannotatedRefused []string }
 
 // readConfig reads the options. The error holds every fault, and the config the sound options.
 func readConfig(options option.Options) (config, error) {
@@ -52,7 +60,11 @@ func readConfig(options option.Options) (config, error) {
 	var err error
 	c.audience, err = option.GetStringValue(options, optionAudience)
 	read(err)
-	c.public, err = option.GetStringSliceValue(options, optionPublic)
+	c.services.public, err = option.GetStringSliceValue(options, optionPublic)
+	read(err)
+	c.services.unannotatedOpen, err = option.GetStringSliceValue(options, optionUnannotatedOpen)
+	read(err)
+	c.services.unannotatedRefused, err = option.GetStringSliceValue(options, optionUnannotatedRefused)
 	read(err)
 	c.sharedScopes, err = option.GetStringSliceValue(options, optionSharedScopes)
 	read(err)
@@ -73,7 +85,7 @@ func readConfig(options option.Options) (config, error) {
 
 // checkKeys refuses unknown options, which would have no effect.
 func checkKeys(options option.Options) error {
-	known := []string{optionAudience, optionPublic, optionScopePattern, optionSharedScopes}
+	known := []string{optionAudience, optionPublic, optionScopePattern, optionSharedScopes, optionUnannotatedOpen, optionUnannotatedRefused}
 	unknown := map[string]bool{}
 	options.Range(func(key string, _ any) { unknown[key] = !slices.Contains(known, key) })
 	var faults []error

@@ -12,10 +12,10 @@ import (
 )
 
 // conventions adds scopes that do not match the pattern, and public methods whose comments
-// give no reason. Services of the option public have neither.
+// give no reason. Services of the option public and methods without annotation have neither.
 func (f findings) conventions(r ruleset, c config) {
 	for _, rule := range r.rules {
-		if rule.Method == nil || slices.Contains(c.public, string(rule.Method.Parent().FullName())) {
+		if rule.Method == nil || rule.Unannotated || slices.Contains(c.services.public, string(rule.Method.Parent().FullName())) {
 			continue
 		}
 		name := rule.Method.FullName()

@@ -24,7 +24,7 @@ type finding struct {
 // configuration, and ends the run whatever rules are in use.
 func findingsOf(request check.Request) (findings, error) {
 	config, configErr := readConfig(request.Options())
-	now, err := compile(request.FileDescriptors(), config, config.public)
+	now, err := compile(request.FileDescriptors(), config, config.services)
 	if err != nil {
 		return nil, err
 	}
@@ -33,12 +33,12 @@ func findingsOf(request check.Request) (findings, error) {
 		return nil, pluginrpc.NewError(pluginrpc.CodeInvalidArgument, err)
 	}
 	found.conventions(now, config)
+	found.unannotated(now)
 	if err := found.organizationRequired(now); err != nil {
 		return nil, err
 	}
 	if files := request.AgainstFileDescriptors(); len(files) > 0 {
-		// Without WithPublic: a service that the option public names may have had rules before.
-		old, err := compile(files, config, nil)
+		old, err := compile(files, config, services{})
 		if err != nil {
 			return nil, err
 		}

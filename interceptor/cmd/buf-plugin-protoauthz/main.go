@@ -35,6 +35,9 @@
 //	shared_scopes  a list of scopes, as with policy.WithSharedScopes
 //	scope_pattern  a regular expression of Go that each scope must match as a whole, in place of verb:noun
 //
+//	unannotated_refused  a list of services, as with policy.WithUnannotatedRefused
+//	unannotated_open     a list of services, as with policy.WithUnannotatedOpen
+//
 // Give the same options to policy.Compile in the server. An unknown or malformed option
 // ends the run, whatever rules are in use.
 //
@@ -56,10 +59,15 @@
 //	PROTOAUTHZ_ORGANIZATION_FIELD       Checks that an organization's field path leads to a string.
 //	PROTOAUTHZ_ORGANIZATION_HEADER      Checks that an organization's header can carry it.
 //	PROTOAUTHZ_ORGANIZATION_PATTERN     Checks that an organization's pattern is well formed.
-//	PROTOAUTHZ_OPTION                   Checks that the option public names no service with annotations.
+//	PROTOAUTHZ_OPTION                   Checks that the options fit the services that they name.
 //	PROTOAUTHZ_SCOPE_NAMING             Checks that scopes follow the pattern of the option scope_pattern.
 //	PROTOAUTHZ_PUBLIC_COMMENT           Checks that a comment gives the reason why a method is public.
 //	PROTOAUTHZ_ORGANIZATION_REQUIRED    Checks that protovalidate refuses a request whose organization is empty.
+//
+// PROTOAUTHZ_UNANNOTATED belongs to no category, and is off unless "use" lists it. The rule
+// lists the methods of unannotated_refused and unannotated_open that lack an annotation, so
+// that nobody forgets them. A service that one of these options names, and that has no such
+// method, is a finding of PROTOAUTHZ_OPTION.
 //
 // PROTOAUTHZ_PUBLIC_COMMENT looks for the word "public", and something behind the word,
 // in the comment of a method, as in "Public: a client needs it before it has a token."
@@ -130,7 +138,10 @@
 //
 // The plugin takes the options in buf.yaml to hold for both versions. So "buf breaking"
 // does not see a service that is added to "public", unless the service carried annotations
-// before, nor another "audience". If an audience moves from buf.yaml into the annotations,
+// before, nor another "audience". It sees a method that has lost its annotation, whatever
+// unannotated_refused and unannotated_open make of the method: as PROTOAUTHZ_RULE_LOST if
+// it is refused, and as PROTOAUTHZ_MADE_PUBLIC if it is open. A service of these options that
+// the module does not declare has no effect: it may belong to another module. If an audience moves from buf.yaml into the annotations,
 // its change is not seen: the rest of the rule is compared.
 package main
 

@@ -22,7 +22,7 @@ type ruleset struct {
 }
 
 // compile compiles the files that belong to the module and declare methods.
-func compile(files []descriptor.FileDescriptor, c config, public []string) (r ruleset, err error) {
+func compile(files []descriptor.FileDescriptor, c config, named services) (r ruleset, err error) {
 	set := new(descriptorpb.FileDescriptorSet)
 	for _, file := range files {
 		set.File = append(set.File, file.FileDescriptorProto())
@@ -45,21 +45,34 @@ func compile(files []descriptor.FileDescriptor, c config, public []string) (r ru
 			r.files = append(r.files, proto)
 		}
 	}
-	services := r.files
+	compiled := r.files
 	switch {
-	case len(r.own) == 0, len(r.files)+len(public) == 0:
+	case len(r.own) == 0, len(r.files)+len(named.public) == 0:
 		return r, nil
 	case len(r.files) == 0: // services of the option public may have been in files that are deleted
-		services = r.own
+		compiled = r.own
 	}
-	slices.SortFunc(services, func(a, b protoreflect.FileDescriptor) int { return strings.Compare(a.Path(), b.Path()) })
-	table, err := policy.Compile(services, append(c.compile(), policy.WithPublic(public...))...)
+	slices.SortFunc(compiled, func(a, b protoreflect.FileDescriptor) int { return strings.Compare(a.Path(), b.Path()) })
+	table, err := policy.Compile(compiled, append(c.compile(), policy.WithPublic(named.public...),
+		policy.WithUnannotatedRefused(r.among(named.unannotatedRefused)...), policy.WithUnannotatedOpen(r.among(named.unannotatedOpen)...))...)
 	if faulty, ok := errors.AsType[*policy.Error](err); ok {
 		r.rules, r.faults = faulty.Rules, faulty.Faults
 		return r, nil
 	}
 	r.rules = table.Rules()
 	return r, nil
+}
+
+// among leaves out the names of services that the module does not declare: they may belong to another module. It leaves
+// other names for policy to refuse.
+func (r ruleset) among(names []string) []string {
+	return slices.DeleteFunc(slices.Clone(names), func(name string) bool {
+		full := protoreflect.FullName(name)
+		return full.IsValid() && !slices.ContainsFunc(r.files, func(file protoreflect.FileDescriptor) bool {
+			service := file.Services().ByName(full.Name())
+			return service != nil && service.FullName() == full
+		})
+	})
 }
 
 func declaresMethods(file protoreflect.FileDescriptor) bool {

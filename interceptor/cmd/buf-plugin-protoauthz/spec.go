@@ -22,6 +22,7 @@ const (
 	ruleScopeNaming          = "PROTOAUTHZ_SCOPE_NAMING"
 	rulePublicComment        = "PROTOAUTHZ_PUBLIC_COMMENT"
 	ruleOrganizationRequired = "PROTOAUTHZ_ORGANIZATION_REQUIRED"
+	ruleUnannotated          = "PROTOAUTHZ_UNANNOTATED"
 	ruleLost                 = "PROTOAUTHZ_RULE_LOST"
 )
 
@@ -47,7 +48,7 @@ var lintRules = []rule{
 	{ruleID(policy.FaultOrganizationField), "Checks that an organization's field path leads to a string."},
 	{ruleID(policy.FaultOrganizationHeader), "Checks that an organization's header can carry it."},
 	{ruleID(policy.FaultOrganizationPattern), "Checks that an organization's pattern is well formed."},
-	{ruleID(policy.FaultOption), "Checks that the option public names no service with annotations."},
+	{ruleID(policy.FaultOption), "Checks that the options fit the services that they name."},
 	{ruleScopeNaming, "Checks that scopes follow the pattern of the option scope_pattern."},
 	{rulePublicComment, "Checks that a comment gives the reason why a method is public."},
 	{ruleOrganizationRequired, "Checks that protovalidate refuses a request whose organization is empty."},
@@ -93,6 +94,9 @@ func Spec() *check.Spec {
 	add(lintRules, categoryLint, check.RuleTypeLint, true)
 	add(looserRules, categoryLooser, check.RuleTypeBreaking, true)
 	add(tighterRules, categoryTighter, check.RuleTypeBreaking, false)
+	spec.Rules = append(spec.Rules, &check.RuleSpec{
+		ID: ruleUnannotated, Purpose: "Lists the methods that lack an annotation.", Type: check.RuleTypeLint, Handler: handler(ruleUnannotated),
+	})
 	return spec
 }
 

@@ -33,6 +33,9 @@ func TestSpec(t *testing.T) {
 		{"PROTOAUTHZ_TIGHTER", check.RuleTypeBreaking, false},
 	}
 	for _, rule := range spec.Rules {
+		if rule.ID == "PROTOAUTHZ_UNANNOTATED" && len(rule.CategoryIDs) == 0 && rule.Type == check.RuleTypeLint && !rule.Default {
+			continue // a list of what is left to do is not for every run
+		}
 		if len(rule.CategoryIDs) != 1 || !slices.Contains(classes, class{rule.CategoryIDs[0], rule.Type, rule.Default}) {
 			t.Errorf("%s: categories %v, type %v, default %t", rule.ID, rule.CategoryIDs, rule.Type, rule.Default)
 		}
@@ -56,6 +59,9 @@ func TestChangeKinds(t *testing.T) {
 	without := map[policydiff.ChangeKind]string{
 		policydiff.ChangeMethodAdded:   "what had no rule cannot lose one",
 		policydiff.ChangeMethodRemoved: "buf has RPC_NO_DELETE; what is still there is PROTOAUTHZ_RULE_LOST",
+
+		policydiff.ChangeEnforcementDropped: "shadow is a fact of a deployment, and does not stand in buf.yaml",
+		policydiff.ChangeEnforcementAdded:   "shadow is a fact of a deployment, and does not stand in buf.yaml",
 	}
 	looser, tighter := ids("PROTOAUTHZ_LOOSER"), ids("PROTOAUTHZ_TIGHTER")
 	for _, kind := range kinds(t, "../../policydiff/*.go", "ChangeKind") {
@@ -124,7 +130,7 @@ func TestDoc(t *testing.T) {
 	for _, category := range []string{"PROTOAUTHZ", "PROTOAUTHZ_LOOSER", "PROTOAUTHZ_TIGHTER"} {
 		var table strings.Builder
 		for _, rule := range plugin.Spec().Rules {
-			if rule.CategoryIDs[0] == category {
+			if slices.Contains(rule.CategoryIDs, category) {
 				fmt.Fprintf(&table, "\t%-34s  %s\n", rule.ID, rule.Purpose)
 			}
 		}

@@ -25,7 +25,10 @@ type compiled struct {
 
 // options returns policy's options by the flags.
 func options(c *cli.Command, s *selection) []policy.Option {
-	options := []policy.Option{policy.WithPublic(s.public...), policy.WithSharedScopes(c.StringSlice("shared-scope")...)}
+	options := []policy.Option{
+		policy.WithPublic(s.public...), policy.WithSharedScopes(c.StringSlice("shared-scope")...), policy.WithShadow(s.shadow...),
+		policy.WithUnannotatedRefused(s.unannotatedRefused...), policy.WithUnannotatedOpen(s.unannotatedOpen...),
+	}
 	if c.IsSet("audience") {
 		options = append(options, policy.WithAudience(c.String("audience")))
 	}
@@ -78,12 +81,19 @@ func compileSome(c *cli.Command, in *input, s *selection) (*compiled, error) {
 	return a, err
 }
 
-// compileOne compiles the rule of one method without a fault, as if there were no other methods.
+// compileOne compiles the rule of one method without a fault, as if there were no other methods and no shadow.
 func compileOne(c *cli.Command, in *input, s *selection, rule *policy.Rule) (*policy.Table, error) {
+	one := &selection{public: s.public}
+	switch {
+	case rule.Unannotated && rule.Public:
+		one.unannotatedOpen = []string{string(rule.Method.Parent().FullName())}
+	case rule.Unannotated:
+		one.unannotatedRefused = []string{string(rule.Method.Parent().FullName())}
+	}
 	if err := in.link(func(service, method string) bool { return "/"+service+"/"+method == rule.Procedure }); err != nil {
 		return nil, err
 	}
-	table, err := policy.Compile(in.files, options(c, s)...)
+	table, err := policy.Compile(in.files, options(c, one)...)
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", in.name, err)
 	}
@@ -144,7 +154,10 @@ func (a *compiled) errOf(procedure string) error {
 }
 
 // flagOf holds the flag for each option of policy.
-var flagOf = map[string]string{"WithAudience": "-audience", "WithPublic": "-public", "WithSharedScopes": "-shared-scope"}
+var flagOf = map[string]string{
+	"WithAudience": "-audience", "WithPublic": "-public", "WithSharedScopes": "-shared-scope", "WithShadow": "-shadow",
+	"WithUnannotatedRefused": "-unannotated-refused", "WithUnannotatedOpen": "-unannotated-open",
+}
 
 // hints name the flag for the option that a fault asks for.
 var hints = []struct {
@@ -153,7 +166,7 @@ var hints = []struct {
 }{
 	{policy.FaultAudienceMissing, "give -audience the audience that the server gives to policy.WithAudience"},
 	{policy.FaultScopeShared, "give -shared-scope each scope that the server gives to policy.WithSharedScopes"},
-	{policy.FaultRuleMissing, "give -public each service that the server gives to policy.WithPublic, and -skip each service that the server does not serve"},
+	{policy.FaultRuleMissing, "give -public, -unannotated-refused and -unannotated-open each service that the server gives to that option of policy, and -skip each service that the server does not serve"},
 }
 
 // describe returns an error with a line for each fault of an option, for each fault of a wanted subject, and

@@ -25,7 +25,7 @@ methods are not looser. The exit status is 1 if a change is looser.
 Methods of NEW that have a fault are not compared, and the exit status is 2. OLD may have faults, as long
 as its rules can be read. Methods of OLD are compared if their rules have no fault, or only lack an
 audience or share a scope. All other methods count as new. The faults of OLD are printed on standard
-error. If a package has rules in OLD, NEW includes its services even if they are imported.
+error. A rule in shadow lets in every call: without -shadow, the rules are compared as if enforced. If a package has rules in OLD, NEW includes its services even if they are imported.
 
 ` + inputHelp + `
 OLD and NEW are each an INPUT. One of them may be -. The flags are for both.
@@ -95,6 +95,9 @@ func diff(ctx context.Context, c *cli.Command) error {
 	// A method with a fault has not been deleted.
 	oldRules = slices.DeleteFunc(oldRules, a.isFaulty)
 	found := sortChanges(policydiff.Compare(oldRules, a.rules))
+	if len(s.shadow) > 0 {
+		complain(c.Root().ErrWriter, "note: changes between two rules in shadow are not shown: leave out -shadow to see them")
+	}
 	w := bufio.NewWriter(c.Root().Writer)
 	if c.String(formatFlagName) == "markdown" {
 		diffMarkdown(w, found, len(a.missing()))
@@ -116,6 +119,7 @@ func readable(c *cli.Command, in *input, s *selection) ([]*policy.Rule, error) {
 	if err != nil {
 		return nil, err
 	}
+	a.faults = slices.DeleteFunc(a.faults, staleChoice)
 	unreadable := func(fault *policy.Fault) bool { return fault.Kind == policy.FaultRuleUnreadable }
 	if len(a.unknown) > 0 || slices.ContainsFunc(a.faults, unreadable) { // these rules may be stricter
 		title := "OLD cannot be read, so nothing was compared"
@@ -129,6 +133,12 @@ func readable(c *cli.Command, in *input, s *selection) ([]*policy.Rule, error) {
 		complain(c.Root().ErrWriter, "warning: "+err.Error())
 	}
 	return a.rules, nil
+}
+
+// staleChoice reports whether a fault is about a service of -shadow, -unannotated-refused or -unannotated-open. In OLD,
+// the service may be missing, or annotated otherwise.
+func staleChoice(fault *policy.Fault) bool {
+	return slices.Contains([]string{"WithShadow", "WithUnannotatedRefused", "WithUnannotatedOpen"}, fault.Subject)
 }
 
 // The groups of changes, in the order of the output.
@@ -221,7 +231,7 @@ func summary(rule *policy.Rule) string {
 	}
 	r := newRow(rule)
 	parts := []string{markdownNeeds(r)}
-	if !rule.Public {
+	if r.Model != "" {
 		parts = append(parts, r.Model)
 	}
 	if r.Audience != "" {

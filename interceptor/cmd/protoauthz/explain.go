@@ -22,16 +22,19 @@ Without -message, the messages of the call are not known, and their check is lef
 
 ` + inputHelp + `
 
-Exit status: 0 if the call is let in, or depends on its messages; 1 if the call is refused; 2 if the
-decision is not known, because the issuer's keys are not available or the method has a fault.
+A call of a service of -shadow is judged as if the rule was enforced.
+
+Exit status: 0 if the call is let in, or depends on its messages; 1 if the call is refused, or would be if
+the rule was enforced; 2 if the decision is not known, because the issuer's keys are not available or the
+method has a fault.
 
 Formats:
    text   for reading
-   json   for programs: procedure, rule, decision (allowed, refused or awaits_message), verified (the
-          signature is good), code, reason, text, scopes and anyScopes of a refusal, message (the
-          number of the refused message), organization, steps, each with check, status (passed,
-          refused, not_reached, not_made, not_needed), about and change, and token. Names and values
-          are stable; fields may be added.
+   json   for programs: procedure, rule, decision (allowed, refused or awaits_message), enforced (if
+          false, a refused call is let in), verified (the signature is good), code, reason, text, scopes
+          and anyScopes of a refusal, message (the number of the refused message), organization, steps,
+          each with check, status (passed, refused, not_reached, not_made, not_needed), about and change,
+          and token. Names and values are stable; fields may be added.
 
 Examples:
    protoauthz explain -method order.v1.OrderService/ListOrders -token token.txt image.binpb
@@ -98,7 +101,8 @@ func runExplain(ctx context.Context, c *cli.Command) error {
 	if n := len(a.missing()); n > 0 {
 		complain(c.Root().ErrWriter, fmt.Sprintf("note: %s: %s: see protoauthz matrix", in.name, count(n, "other method has a fault", "other methods have faults")))
 	}
-	if q.Table = a.table; q.Table == nil {
+	q.Shadow = rule.Shadow
+	if q.Table = a.table; q.Table == nil || q.Shadow {
 		if q.Table, err = compileOne(c, in, s, rule); err != nil {
 			return err
 		}

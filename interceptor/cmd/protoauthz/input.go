@@ -75,7 +75,7 @@ func newInput(name string, set *descriptorpb.FileDescriptorSet, unknown map[stri
 			declared++
 			full := string(serviceName(file, service))
 			from := originOf(file, full)
-			own := from == originOwn || s.ruled[file.GetPackage()]
+			own := from == originOwn || s.ruled[file.GetPackage()] || s.isNamed(full)
 			switch {
 			case s.isPublic(full):
 				chosen[full] = true
@@ -113,7 +113,7 @@ func newInput(name string, set *descriptorpb.FileDescriptorSet, unknown map[stri
 		in.notes = append(in.notes, fmt.Sprintf("left out by -only or -skip: %s: %s", count(n, "service", "services"), some(left, ", ")))
 	}
 	for _, name := range s.idle {
-		in.notes = append(in.notes, fmt.Sprintf("-public %s has no effect: -only or -skip leaves the service out", name))
+		in.notes = append(in.notes, fmt.Sprintf("%s has no effect: -only or -skip leaves the service out", name))
 	}
 	in.chosen = len(chosen)+len(s.public) > 0
 	switch {

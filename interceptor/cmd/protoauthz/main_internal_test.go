@@ -175,7 +175,7 @@ func TestBashCompletion(t *testing.T) {
 		{"protoauthz scopes -format ", []string{"auth0", "json", "logto"}},
 		{"protoauthz explain -provider ", []string{"auth0", "authaction", "logto"}},
 		{"protoauthz issuer -format ", []string{"json", "text"}},
-		{"protoauthz diff --sh", []string{"--shared-scope"}},
+		{"protoauthz diff --share", []string{"--shared-scope"}},
 		{"protoauthz matrix ", nil}, // so that bash suggests files
 	} {
 		t.Run(test.line, func(t *testing.T) {

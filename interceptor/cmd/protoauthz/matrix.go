@@ -23,7 +23,8 @@ Formats:
    table     for reading: columns, a block for each service
    markdown  for review: commit the output, and a change of the rules shows in the diff
    json      for programs: {"procedures": [...], "missing": [...]}: each of procedures with procedure,
-             access (public, authenticated or scopes), model (global_resource, organization,
+             access (public, authenticated, scopes, or refused without annotation), enforced, unannotated
+             (true for the methods of -unannotated-refused and -unannotated-open), model (global_resource, organization,
              organization_resource), audience, scopes (all are needed), anyScopes (one is needed, unless
              empty), caller (any, user, client), organization (null, or location, name and pattern) and
              place. A value that does not apply is "". Missing are the procedures that have faults. Names
@@ -74,10 +75,13 @@ func matrixText(w io.Writer, all []*group, missing []string, painter terminal.Pa
 	if n := len(missing); n > 0 {
 		_, _ = fmt.Fprintf(w, "%s the answer lacks %s with faults: %s\n", painter.Paint(terminal.Red, "INCOMPLETE:"), count(n, "method", "methods"), some(missing, ", "))
 	}
+	if open := notEnforced(all); len(open) > 0 {
+		_, _ = fmt.Fprintf(w, "%s the rules of %s: %s\n", painter.Paint(terminal.Red, "NOT ENFORCED:"), count(len(open), "method", "methods"), some(open, ", "))
+	}
 	header := []string{"METHOD", "NEEDS", "MODEL", "ORGANIZATION", "CALLER", "AUDIENCE"}
 	cells := func(r *row) []string {
 		_, method := r.split()
-		return []string{method, r.needs, r.Model, r.where(), r.Caller, r.aud()}
+		return []string{method, r.needs + r.Notes, r.Model, r.where(), r.Caller, r.aud()}
 	}
 	widths := make([]int, len(header))
 	widen := func(line []string) {
@@ -112,8 +116,11 @@ func matrixText(w io.Writer, all []*group, missing []string, painter terminal.Pa
 		_, _ = fmt.Fprintf(w, "%s\n", painter.Paint(terminal.Bold, g.Service))
 		for _, r := range g.Rows {
 			style := terminal.Plain
-			if r.Access != accessScopes {
-				style = terminal.Yellow // no scope is needed
+			switch {
+			case !r.Enforced:
+				style = terminal.Red
+			case r.Access == accessPublic, r.Access == accessAuthenticated: // no scope is needed
+				style = terminal.Yellow
 			}
 			printRow(cells(r), terminal.Plain, style)
 		}
@@ -124,6 +131,9 @@ func matrixMarkdown(w io.Writer, all []*group, missing []string) {
 	_, _ = fmt.Fprint(w, "# Who may call what\n")
 	if n := len(missing); n > 0 {
 		_, _ = fmt.Fprintf(w, "\n**Incomplete**: the answer lacks %s with faults: %s\n", count(n, "method", "methods"), codes(missing))
+	}
+	if open := notEnforced(all); len(open) > 0 {
+		_, _ = fmt.Fprintf(w, "\n**Not enforced**: the rules of %s: %s\n", count(len(open), "method", "methods"), codes(open))
 	}
 	for _, g := range all {
 		_, _ = fmt.Fprintf(w, "\n## %s\n\n", code(g.Service))
@@ -149,9 +159,21 @@ func markdownNeeds(r *row) string {
 		needs = append(needs, "any of "+codes(r.AnyScopes))
 	}
 	if len(needs) == 0 {
-		return "**" + r.Access + "**"
+		needs = []string{"**" + r.Access + "**"}
 	}
-	return strings.Join(needs, ", ")
+	return strings.Join(needs, ", ") + r.Notes
+}
+
+// notEnforced returns the procedures whose rules are not enforced.
+func notEnforced(all []*group) (procedures []string) {
+	for _, g := range all {
+		for _, r := range g.Rows {
+			if !r.Enforced {
+				procedures = append(procedures, r.Procedure)
+			}
+		}
+	}
+	return procedures
 }
 
 func matrixJSON(w io.Writer, all []*group, missing []string) error {

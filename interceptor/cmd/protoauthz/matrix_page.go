@@ -36,13 +36,15 @@ func matrixHTML(w io.Writer, all []*group, missing []string) error {
 	}
 	var services []service
 	total := 0
+	open, refused := notEnforced(all), false
 	models, callers := map[string]bool{}, map[string]bool{}
 	for _, g := range all {
 		one := service{Name: g.Service}
 		for _, r := range g.Rows {
 			_, method := r.split()
+			refused = refused || r.Access == accessRefused
 			one.Rows = append(one.Rows, line{r, method, r.where(), r.aud(), terminal.Escape(r.Place)})
-			if total++; r.Access != accessPublic {
+			if total++; r.Model != "" {
 				models[r.Model], callers[r.Caller] = true, true
 			}
 		}
@@ -55,6 +57,9 @@ func matrixHTML(w io.Writer, all []*group, missing []string) error {
 		"Script":   template.JS(pageScript), //nolint:gosec // our own
 		"Services": services,
 		"Total":    total,
+		"Open":     open,
+		"Opened":   count(len(open), "method", "methods"),
+		"Refused":  refused,
 		"Missing":  missing,
 		"Lacks":    count(len(missing), "method", "methods"),
 		"Models":   slices.Sorted(maps.Keys(models)),

@@ -13,21 +13,25 @@ const (
 	accessPublic        = "public"
 	accessAuthenticated = "authenticated"
 	accessScopes        = "scopes"
+	accessRefused       = "refused"
 )
 
 // A row is the rule of one procedure, for people and programs. The names in JSON are
 // stable.
 type row struct {
 	Procedure    string        `json:"procedure"`    // "/pkg.Service/Method", or "/pkg.Service/*"
-	Access       string        `json:"access"`       // "public", "authenticated" or "scopes"
-	Model        string        `json:"model"`        // "global_resource", "organization", "organization_resource", or "" if public
-	Audience     string        `json:"audience"`     // "" if public, and for "organization"
+	Access       string        `json:"access"`       // "public", "authenticated", "scopes", or "refused" without annotation
+	Enforced     bool          `json:"enforced"`     // false in shadow, and if public without annotation
+	Unannotated  bool          `json:"unannotated"`  // an -unannotated flag, and no annotation, makes the method public or refused
+	Model        string        `json:"model"`        // "global_resource", "organization", "organization_resource", or "" if public or refused
+	Audience     string        `json:"audience"`     // "" if public or refused, and for "organization"
 	Scopes       []string      `json:"scopes"`       // all are needed
 	AnyScopes    []string      `json:"anyScopes"`    // one is needed, unless empty
-	Caller       string        `json:"caller"`       // "any", "user", "client", or "" if public
-	Organization *organization `json:"organization"` // null if public, and for "global_resource"
+	Caller       string        `json:"caller"`       // "any", "user", "client", or "" if public or refused
+	Organization *organization `json:"organization"` // null if public or refused, and for "global_resource"
 	Place        string        `json:"place"`        // "file:line:column" of the method, as much of it as is known
 
+	Notes string `json:"-"` // what needs does not tell, for people
 	needs string // what the token must have, for people
 }
 
@@ -46,10 +50,19 @@ var locations = map[policy.Location]string{policy.LocationField: "field", policy
 func newRow(rule *policy.Rule) *row {
 	r := &row{
 		Procedure: rule.Procedure, Access: accessScopes, Scopes: list(rule.Scopes), AnyScopes: list(rule.AnyScopes),
-		Place: rule.Place().String(), needs: rule.Needs(),
+		Enforced: rule.Enforced(), Unannotated: rule.Unannotated, Place: rule.Place().String(), needs: rule.Needs(),
+	}
+	if rule.Unannotated {
+		r.Access, r.Notes = accessRefused, " (no annotation)"
 	}
 	if rule.Public {
 		r.Access = accessPublic
+	}
+	if rule.Shadow {
+		r.Notes += " (shadow, not enforced)"
+	}
+	if rule.Public || rule.Unannotated {
+		r.needs = r.Access
 		return r
 	}
 	if len(rule.Scopes)+len(rule.AnyScopes) == 0 {

@@ -94,7 +94,7 @@ func inventory(rules []*policy.Rule) []*scopeGroup {
 	}
 	groups := map[key]*scopeGroup{}
 	for _, rule := range rules {
-		if rule.Public {
+		if rule.Public || rule.Unannotated {
 			continue
 		}
 		k := key{rule.Model, rule.Audience}

@@ -21,9 +21,12 @@ fault, the answer lacks the methods with faults, and the exit status is 2.`
 // A selection chooses the services that a command is about.
 type selection struct {
 	only, skip, public []string
-	idle               []string        // the services of -public that -only or -skip leaves out
-	ruled              map[string]bool // the packages that have rules in the old version: their services are chosen even if they are imported
-	met                map[string]bool // the names in flags that are names of a service or a package
+
+	shadow, unannotatedRefused, unannotatedOpen []string
+
+	idle  []string        // the flags with a service that -only or -skip leaves out
+	ruled map[string]bool // the packages that have rules in the old version: their services are chosen even if they are imported
+	met   map[string]bool // the names in flags that are names of a service or a package
 }
 
 func newSelection(c *cli.Command) (*selection, error) {
@@ -35,14 +38,19 @@ func newSelection(c *cli.Command) (*selection, error) {
 			}
 		}
 	}
-	for _, name := range c.StringSlice("public") {
-		switch {
-		case !protoreflect.FullName(name).IsValid():
-			return nil, fmt.Errorf("-public %q: give the full name of a service, as in grpc.health.v1.Health", name)
-		case s.chosen(name, true):
-			s.public = append(s.public, name)
-		default:
-			s.idle = append(s.idle, name)
+	for _, flag := range []struct {
+		name     string
+		services *[]string
+	}{{"public", &s.public}, {"shadow", &s.shadow}, {"unannotated-refused", &s.unannotatedRefused}, {"unannotated-open", &s.unannotatedOpen}} {
+		for _, name := range c.StringSlice(flag.name) {
+			switch {
+			case !protoreflect.FullName(name).IsValid():
+				return nil, fmt.Errorf("-%s %q: give the full name of a service, as in grpc.health.v1.Health", flag.name, name)
+			case s.chosen(name, true):
+				*flag.services = append(*flag.services, name)
+			default:
+				s.idle = append(s.idle, "-"+flag.name+" "+name)
+			}
 		}
 	}
 	return s, nil
@@ -67,6 +75,11 @@ func (s *selection) meet(flag string, names []string, service string) (met bool)
 
 // isPublic reports whether -public names a service that the command is about.
 func (s *selection) isPublic(service string) bool { return slices.Contains(s.public, service) }
+
+// isNamed reports whether -shadow, -unannotated-refused or -unannotated-open names a service.
+func (s *selection) isNamed(service string) bool {
+	return slices.Contains(slices.Concat(s.shadow, s.unannotatedRefused, s.unannotatedOpen), service)
+}
 
 // unmet returns an error for names that no service and no package has, or nil.
 func (s *selection) unmet() error {

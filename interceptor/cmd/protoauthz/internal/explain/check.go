@@ -92,16 +92,20 @@ func (q *Question) refusing(denial *interceptor.Denial) Check {
 // steps returns the outcome of all checks.
 func (q *Question) steps(a answer) []Step {
 	rule, _ := q.Table.Lookup(q.Procedure)
-	refusing := Check("")
-	if a.denial != nil {
-		refusing = q.refusing(a.denial)
+	refusing, cause, remedy := Check(""), "", ""
+	switch {
+	case rule != nil && rule.Unannotated && !rule.Public:
+		rule, refusing, cause, remedy = nil, CheckRule, "the method has no annotation", "annotate the method with (protoauthz.v1.method)"
+	case a.denial != nil:
+		refusing, cause = q.refusing(a.denial), why(a.denial)
+		remedy = q.change(rule, a, refusing)
 	}
 	steps, status := make([]Step, 0, len(checks)), StatusPassed
 	for _, check := range checks {
 		step := Step{Check: check, Status: status}
 		switch {
 		case check == refusing:
-			step.Status, step.About, step.Change = StatusRefused, why(a.denial), q.change(rule, a, check)
+			step.Status, step.About, step.Change = StatusRefused, cause, remedy
 			status = StatusNotReached
 		case rule == nil: // the first step has refused the call
 			step.About = "there is no rule to check by"
@@ -144,7 +148,10 @@ func needs(rule *policy.Rule, check Check) bool {
 func about(rule *policy.Rule, check Check) string {
 	switch check {
 	case CheckRule:
-		if rule.Public {
+		switch {
+		case rule.Unannotated:
+			return "the method has no annotation, and is public all the same: no token is read"
+		case rule.Public:
 			return "the method is public: no token is read"
 		}
 		return "the method has a rule"

@@ -15,6 +15,8 @@ type Explanation struct {
 	// Rule is the rule of the method, in one line as in a policy.Table, or "" without a rule.
 	Rule     string   `json:"rule,omitempty"`
 	Decision Decision `json:"decision"`
+	// Enforced is false if the rule is not enforced: then a refused call is let in.
+	Enforced bool `json:"enforced"`
 	// Verified is true if the signature was verified and is good.
 	Verified bool `json:"verified"`
 	// Code, Reason, Text, Scopes and AnyScopes are the refusal that the client sees.
@@ -41,6 +43,7 @@ func Explain(ctx context.Context, q Question) *Explanation {
 	e := &Explanation{
 		Procedure:    q.Procedure,
 		Decision:     Allowed,
+		Enforced:     true,
 		Organization: a.claims.OrganizationID(),
 		Steps:        q.steps(a),
 		Token:        q.read(),
@@ -48,6 +51,8 @@ func Explain(ctx context.Context, q Question) *Explanation {
 	}
 	e.Verified = e.status(CheckSignature) == StatusPassed
 	if rule, ok := q.Table.Lookup(q.Procedure); ok {
+		rule.Shadow = q.Shadow
+		e.Enforced = rule.Enforced()
 		e.Rule = strings.TrimPrefix(rule.String(), rule.Procedure+" ")
 	}
 	switch {

@@ -15,8 +15,11 @@ import (
 
 // A Question is a call, with its messages if they are known.
 type Question struct {
-	// Table has the rules.
+	// Table has the rules, without shadow.
 	Table *policy.Table
+	// Shadow tells that the server does not enforce the rule of the procedure (see
+	// [policy.WithShadow]). The decision is the same.
+	Shadow bool
 	// Verifier verifies the token. If it is nil, all checks but the check of the signature are made.
 	Verifier interceptor.Verifier
 	// Inspect makes all checks of a token but the check of the signature: Token of package

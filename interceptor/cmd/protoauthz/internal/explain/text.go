@@ -28,6 +28,9 @@ func (e *Explanation) WriteText(w io.Writer, painter terminal.Painter) error {
 	out.WriteString(terminal.Escape(e.Procedure) + ": ")
 	switch e.Decision {
 	case Refused:
+		if !e.Enforced {
+			out.WriteString("would be ")
+		}
 		out.WriteString(painter.Paint(terminal.Red, "refused") + ", " + e.Code + " " + string(e.Reason))
 		if e.Message > 0 {
 			_, _ = fmt.Fprintf(&out, ", at message %d", e.Message)
@@ -36,6 +39,9 @@ func (e *Explanation) WriteText(w io.Writer, painter terminal.Painter) error {
 		out.WriteString(painter.Paint(terminal.Green, "let in") + " once its message names the organization " + terminal.Escape(e.Organization))
 	case Allowed:
 		out.WriteString(painter.Paint(terminal.Green, "let in"))
+	}
+	if !e.Enforced {
+		out.WriteString("; " + painter.Paint(terminal.Yellow, "the rule is not enforced"))
 	}
 	out.WriteString("\n")
 	if e.Rule != "" {
