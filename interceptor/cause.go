@@ -19,7 +19,6 @@ const (
 
 	unknownModel         = "the rule has a model that this version of protoauthz does not know: the server must update protoauthz"
 	organizationUnwanted = "the token has an organization claim, and the method is for no organization: the client must request a token without an organization"
-	organizationAbsent   = "the token has no organization claim, and the method is for an organization: the client must request a token for an organization"
 	organizationEmpty    = "the organization claim of the token is empty, or names several organizations: the issuer must write one organization there, or the client must request a token for one"
 	organizationsDiffer  = "the aud and the organization claim of the token do not name the same organization: the issuer must write the same organization into both"
 	organizationsMany    = "the aud of the token names more than one organization, or an API beside it" + requestForOrganization
@@ -48,14 +47,25 @@ func apiTokenCause(rule *policy.Rule) string {
 		requestForOrganization
 }
 
+// organizationAbsentCause names the claim that the token lacks.
+func organizationAbsentCause(claims *token.Claims) string {
+	const request = ", and the method is for an organization: the client must request a token for an organization"
+	if _, name := claims.ClaimNames(); name != "" {
+		return "the token has no organization claim (" + name + ")" + request + "; if the issuer writes the organization into another claim, the server must name that claim in token.Issuer.OrganizationClaim"
+	}
+	return "the token has no organization claim" + request + ", and token.Issuer.OrganizationClaim must name the claim"
+}
+
 // missingScopes names the scopes that a token lacks.
 type missingScopes struct {
 	all []string // required by the rule
 	any []string // one of these would do
+
+	claims *token.Claims // of the token
 }
 
 func scopesMissing(rule *policy.Rule, claims *token.Claims) *missingScopes {
-	missing := &missingScopes{all: slices.DeleteFunc(slices.Clone(rule.Scopes), claims.HasScope)}
+	missing := &missingScopes{all: slices.DeleteFunc(slices.Clone(rule.Scopes), claims.HasScope), claims: claims}
 	if !slices.ContainsFunc(rule.AnyScopes, claims.HasScope) {
 		missing.any = rule.AnyScopes
 	}
@@ -85,7 +95,17 @@ func (m *missingScopes) Error() string {
 		request = "them"
 	}
 	return "the token lacks " + strings.Join(missing, " and ") +
-		": the client must request " + request + " from the issuer; if the issuer does not grant that, add it to a role of the caller at the issuer"
+		": the client must request " + request + " from the issuer; if the issuer does not grant that, add it to a role of the caller at the issuer" +
+		m.without()
+}
+
+// without returns the end of the text for a token that has no scope at all.
+func (m *missingScopes) without() string {
+	names, _ := m.claims.ClaimNames()
+	if len(names) == 0 || len(m.claims.Scopes()) > 0 {
+		return ""
+	}
+	return fmt.Sprintf("; the token has no scope at all, in none of the claims %q: if the issuer writes scopes into another claim, the server must name that claim in token.Issuer.ScopeClaims", names)
 }
 
 func scopeList(scopes []string) string {

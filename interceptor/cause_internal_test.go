@@ -23,6 +23,9 @@ func TestRareCauses(t *testing.T) {
 		"a scope, and an only alternative": {
 			(&missingScopes{all: []string{"a"}, any: []string{"b"}}).Error(), "the token lacks the scope a and the scope b: the client must request them" + remedy,
 		},
+		"no organization, by claims without an issuer": {
+			organizationAbsentCause(nil), "the token has no organization claim, and the method is for an organization: the client must request a token for an organization, and token.Issuer.OrganizationClaim must name the claim",
+		},
 		"an unknown kind of caller": {
 			callerCause(99, token.CallerUser), "the rule asks for a kind of caller that this version of protoauthz does not know: the server must update protoauthz",
 		},

@@ -49,7 +49,7 @@ func checkModel(rule *policy.Rule, claims *token.Claims) (organization string, d
 	}
 	switch {
 	case !present:
-		return "", deny(ReasonModelMismatch, organizationAbsent)
+		return "", deny(ReasonModelMismatch, organizationAbsentCause(claims))
 	case organization == "":
 		return "", deny(ReasonModelMismatch, organizationEmpty)
 	}

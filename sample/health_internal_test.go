@@ -75,7 +75,7 @@ func TestHealthFollowsKeys(t *testing.T) {
 			_, line, _ = strings.Cut(line, " ") // the time
 			got = append(got, strings.TrimSpace(line))
 		}
-		const cause = `cause="issuer keys are unavailable: issuer \"http://127.0.0.1:1/oidc\": discovery: the request failed: connection refused: does the server run, and are host and port of the URL right?"`
+		const cause = `cause="issuer keys are unavailable: issuer \"http://127.0.0.1:1/oidc\": discovery: \"http://127.0.0.1:1/oidc/.well-known/openid-configuration\": the request failed: connection refused: does the server run, and are host and port of the URL right? In a container, localhost is the container itself: set Issuer.KeySetURL to the address that the container reaches, and list its host in Issuer.InsecureHTTPHosts"`
 		want := []string{
 			`level=ERROR msg="no issuer keys" issuer=http://127.0.0.1:1/oidc keys=0 ` + cause,
 			`level=INFO msg="issuer keys fetched" issuer=http://127.0.0.1:1/oidc keys=1 age=0s`,

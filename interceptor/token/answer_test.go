@@ -187,8 +187,8 @@ func TestAnswerTexts(t *testing.T) {
 	}
 	discovered := introspected(func(i *token.Issuer) { i.IntrospectionURL = "" })
 	for metadata, want := range map[string]string{
-		discovery("issuer", otherIssuer): `discovery: the document's issuer is "https://idp2.test/oidc": `,
-		discovery():                      "discovery: the document has no introspection_endpoint: set Issuer.IntrospectionURL",
+		discovery("issuer", otherIssuer): `discovery: "https://idp.test/oidc/.well-known/openid-configuration": the document's issuer is "https://idp2.test/oidc": `,
+		discovery():                      "discovery: \"https://idp.test/oidc/.well-known/openid-configuration\": the document has no introspection_endpoint: set Issuer.IntrospectionURL",
 	} {
 		endpoint := &fakeIssuer{idp: newIDP()}
 		endpoint.idp.Serve(discoveryURL, respond(200, metadata))

@@ -52,7 +52,8 @@ type claimSet struct {
 	organizationClaim             *string
 	organizationAudiences         []string // the id of each organization in aud
 	expiry, deadline              time.Time
-	payload                       string // the segment in base64url, for Decode
+	payload                       string  // the segment in base64url, for Decode
+	reader                        *reader // nil without an Issuer
 }
 
 // manyScopes is the number of scopes up to which HasScope compares each one.
@@ -154,6 +155,23 @@ func (c *Claims) OrganizationAudience() (id string, ok bool) {
 // HasOrganizationAudience reports whether any value of `aud` begins with
 // [Issuer.OrganizationAudience]. It is for guards.
 func (c *Claims) HasOrganizationAudience() bool { return len(c.get().organizationAudiences) > 0 }
+
+// ClaimNames returns the names of the claims that were looked at, by [Issuer.ScopeClaims] and
+// [Issuer.OrganizationClaim]. Both are empty for claims of [NewClaims]. ClaimNames is for guards, which log where a
+// token lacks something.
+func (c *Claims) ClaimNames() (scopes []string, organization string) {
+	reader := c.get().reader
+	if reader == nil {
+		return nil, ""
+	}
+	for _, f := range reader.scopes {
+		scopes = append(scopes, f.text)
+	}
+	if reader.organization != nil {
+		organization = reader.organization.text
+	}
+	return scopes, organization
+}
 
 // Decode stores all claims of the token in v, as [json.Unmarshal] does. It serves
 // claims that have no method here. Decode fails if the names of two claims differ in case

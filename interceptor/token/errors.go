@@ -42,6 +42,9 @@ var (
 	ErrBusy = errors.New("too many tokens to verify")
 )
 
+// sendAccessToken is the remedy for tokens of another kind.
+const sendAccessToken = "the client must send the access token, and must request it for this API (as resource or audience)"
+
 // A typeError refuses a token by its `typ`. The text repeats nothing of the `typ`.
 type typeError struct {
 	fault string   // empty if typ is not one of the types
@@ -53,11 +56,11 @@ func (*typeError) Unwrap() error { return ErrInvalid }
 func (e *typeError) Error() string {
 	switch e.fault {
 	case "":
-		return fmt.Sprintf("%v: its typ is not one of %q, the issuer's Types: is it an ID token, or of another kind? Send the access token; if the issuer's access tokens are of another typ, add that to Issuer.Types", ErrInvalid, e.types)
+		return fmt.Sprintf("%v: its typ is not one of %q, the issuer's Types, so it looks like an ID token, or a token of another kind: "+sendAccessToken+"; if the issuer's access tokens are of another typ, add that typ to Issuer.Types", ErrInvalid, e.types)
 	case jose.TypeAbsent:
-		return fmt.Sprintf("%v: %s, and the issuer's Types are %q: the client must send an access token, not an ID token; if the issuer's access tokens have no typ, add \"\" to Issuer.Types, and to Issuer.RequiredClaims a claim that access tokens alone have", ErrInvalid, e.fault, e.types)
+		return fmt.Sprintf("%v: %s, and the issuer's Types are %q, so it looks like an ID token: "+sendAccessToken+"; if the issuer's access tokens have no typ, add \"\" to Issuer.Types, and to Issuer.RequiredClaims a claim that access tokens alone have", ErrInvalid, e.fault, e.types)
 	default:
-		return fmt.Sprintf("%v: %s, and the issuer's Types are %q: the client must send an access token that has one of these", ErrInvalid, e.fault, e.types)
+		return fmt.Sprintf("%v: %s, and the issuer's Types are %q: "+sendAccessToken, ErrInvalid, e.fault, e.types)
 	}
 }
 

@@ -153,7 +153,7 @@ func ExampleWithKeySetObserver() {
 
 	// Output:
 	// https://tenant.logto.app/oidc 0 []
-	// issuer keys are unavailable: issuer "https://tenant.logto.app/oidc": discovery: the endpoint answered with status 503: it is tried again later
+	// issuer keys are unavailable: issuer "https://tenant.logto.app/oidc": discovery: "https://tenant.logto.app/oidc/.well-known/openid-configuration": the endpoint answered with status 503: it is tried again later
 }
 
 // outage is the transport to an issuer that is down.

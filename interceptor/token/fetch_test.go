@@ -286,11 +286,11 @@ func TestRequestErrors(t *testing.T) {
 			checkRequestError(t, "http://"+listener.Addr().String(), want)
 		})
 	}
-	checkRequestError(t, "http://127.0.0.1:1", "connection refused: does the server run, and are host and port of the URL right?")
+	checkRequestError(t, "http://127.0.0.1:1", "connection refused: does the server run, and are host and port of the URL right? In a container, localhost is the container itself: set Issuer.KeySetURL to the address that the container reaches, and list its host in Issuer.InsecureHTTPHosts")
 	secure := httptest.NewTLSServer(http.NotFoundHandler())
 	secure.Config.ErrorLog = log.New(io.Discard, "", 0)
 	t.Cleanup(secure.Close)
-	checkRequestError(t, secure.URL, "the server's certificate is of an unknown authority: trust a private authority by WithTransport, with an http.Transport whose TLSClientConfig.RootCAs holds its certificate, or on Linux by SSL_CERT_FILE; an image without any authorities needs ca-certificates")
+	checkRequestError(t, secure.URL, "the server's certificate is of an unknown authority: trust a private authority by Issuer.CAFile, a file with its certificate, by WithTransport, with an http.Transport whose TLSClientConfig.RootCAs holds its certificate, or on Linux by SSL_CERT_FILE; an image without any authorities needs ca-certificates")
 	plain := httptest.NewServer(http.NotFoundHandler())
 	t.Cleanup(plain.Close)
 	checkRequestError(t, "https"+strings.TrimPrefix(plain.URL, "http"), "the server does not speak TLS: is the URL's port right?")

@@ -38,7 +38,7 @@ func (i *Introspector) ask(ctx context.Context, raw string) (*answer, error) {
 	if err != nil {
 		return nil, err
 	}
-	body, contentType, status, err := i.reader.plainHTTP().DoTyped(transport, request, adviceIntrospection, http.StatusOK)
+	body, contentType, status, err := i.reader.plainHTTPFor(introspectionField).DoTyped(transport, request, adviceIntrospection, http.StatusOK)
 	if status == http.StatusUnauthorized || status == http.StatusForbidden {
 		err = fmt.Errorf("the endpoint refused this server with status %d: check Introspection.Client, and that the issuer lets this client introspect tokens", status)
 	}
@@ -132,10 +132,10 @@ func (e *endpointURL) get(ctx context.Context, i *Introspector) (string, error) 
 // discover finds the URL of the introspection endpoint in the issuer's metadata. A client with a certificate may have
 // another URL (RFC 8705 section 5).
 func (i *Introspector) discover(ctx context.Context) (string, error) {
-	const field, member = "Issuer.IntrospectionURL", "introspection_endpoint"
-	document, err := metadata(ctx, &i.reader.Issuer, i.transport, field)
+	const member = "introspection_endpoint"
+	document, err := metadata(ctx, &i.reader.Issuer, i.transport, introspectionField)
 	if err != nil {
-		return "", fmt.Errorf("discovery: %w", err)
+		return "", err
 	}
 	if i.settings.Client.mutual {
 		aliases, _ := document.Get("mtls_endpoint_aliases")
@@ -143,9 +143,5 @@ func (i *Introspector) discover(ctx context.Context) (string, error) {
 			document = object
 		}
 	}
-	address, err := i.reader.endpointIn(document, member, field)
-	if err != nil {
-		return "", fmt.Errorf("discovery: %w", err)
-	}
-	return address, nil
+	return i.reader.endpointIn(document, member, introspectionField)
 }

@@ -96,8 +96,8 @@ type answer struct {
 }
 
 // NewIntrospector returns a verifier for the opaque tokens of an issuer. It does no I/O. The options [WithTransport],
-// [WithLeeway], [WithCache] and, for the keys of signed answers, [WithKeySetObserver] apply. Any other option is a
-// fault. The error names every fault.
+// [WithLeeway], [WithCache] and, for the keys of signed answers, [WithKeySetObserver] and [WithLogger] apply. Any
+// other option is a fault. The error names every fault.
 func NewIntrospector(issuer Issuer, settings Introspection, opts ...Option) (*Introspector, error) {
 	o := newOptions(opts)
 	o.refuseForIntrospector()

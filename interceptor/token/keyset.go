@@ -174,9 +174,9 @@ func parseKeySet(body []byte, allowed []string) (*keySet, error) {
 	}
 	unusable := ""
 	if n := len(set.skipped); n > 0 {
-		unusable = fmt.Sprintf("; keys that cannot be used: %d, see WithKeySetObserver", n)
+		unusable = fmt.Sprintf("; keys that cannot be used: %d, see the log or WithKeySetObserver", n)
 	}
-	set.errKeyID = invalid("the key set has no key with the token's kid: if the token is of another environment, the client must get one from this environment's issuer; if the issuer has rotated within 30 s, the client must try again%s", unusable)
+	set.errKeyID = invalid("the key set has no key with the token's kid: if the token is of another environment, the client must get one from this environment's issuer; "+ownKeySet+"; if the issuer has rotated within 30 s, the client must try again%s", unusable)
 	set.errNoKeyID = invalid("the token has no kid, and the key set does not have exactly one key for the token's alg: the issuer must write kid into the token's header%s", unusable)
 	return set, nil
 }

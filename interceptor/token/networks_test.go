@@ -135,7 +135,7 @@ func TestSplitHorizon(t *testing.T) {
 	n.serve(t, "127.0.0.2", metadata(inside, "http://keys/oidc/jwks"), "logto").Start()
 	n.serve(t, "127.0.0.3", metadata(inside, ""), "keys").Start()
 	n.check(t, keysAt(inside, "", "logto", "keys"), "", "logto:3001/oidc/.well-known/openid-configuration", "keys/oidc/jwks")
-	n.check(t, keysAt(inside, "", "logto"), "discovery: jwks_uri"+notListed, "logto:3001/oidc/.well-known/openid-configuration")
+	n.check(t, keysAt(inside, "", "logto"), `discovery: "http://logto:3001/oidc/.well-known/openid-configuration": jwks_uri`+notListed, "logto:3001/oidc/.well-known/openid-configuration")
 	delete(n.names, "keys")
 	n.check(t, keysAt(inside, "", "logto", "keys"), "the server's name cannot be resolved: is the URL right, and does this machine's DNS know the host?",
 		"logto:3001/oidc/.well-known/openid-configuration")
@@ -164,6 +164,7 @@ func TestLocalNames(t *testing.T) {
 	t.Parallel()
 	for _, host := range []string{"localhost", "auth.localhost"} {
 		mine := keysAt("http://"+host+":3001/oidc", "")
+		discovery := `discovery: "` + mine.URL + `/.well-known/openid-configuration": `
 		found := []string{host + ":3001/oidc/.well-known/openid-configuration", host + ":3001/oidc/jwks"}
 		n := newNetwork()
 		n.serve(t, "127.0.0.2", metadata(mine.URL, mine.URL+"/jwks"), host).Start()
@@ -171,11 +172,11 @@ func TestLocalNames(t *testing.T) {
 		n.away = []string{host}
 		refused := `the request failed: "` + host + `" resolved to 10.0.0.1, which is not a loopback address: correct the name in /etc/hosts or DNS, or use https`
 		if host == "localhost" { // which no entry gives to another machine
-			n.check(t, mine, "discovery: "+refused)
-			n.check(t, keysAt(mine.URL, "", host), "discovery: "+refused)
+			n.check(t, mine, discovery+refused)
+			n.check(t, keysAt(mine.URL, "", host), discovery+refused)
 			n.check(t, keysAt("acme", mine.URL+"/jwks", host), refused)
 		} else {
-			n.check(t, mine, "discovery: "+refused+`, or list "`+host+`" in Issuer.InsecureHTTPHosts if nobody else can answer for that host`)
+			n.check(t, mine, discovery+refused+`, or list "`+host+`" in Issuer.InsecureHTTPHosts if nobody else can answer for that host`)
 			n.check(t, keysAt(mine.URL, "", host), "", found...)
 			n.check(t, keysAt("acme", mine.URL+"/jwks", host), "", found[1])
 		}

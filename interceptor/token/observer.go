@@ -2,6 +2,7 @@ package token
 
 import (
 	"errors"
+	"slices"
 	"time"
 )
 
@@ -9,13 +10,14 @@ import (
 // learns of a failing issuer before the issuer's keys are too old. It must be safe for
 // concurrent use, and events may come out of order. No call waits for the function, but a
 // function that does not return keeps a goroutine. Its panics are dropped. A file that is read
-// again and has not changed is not an event. The default is no observer.
+// again and has not changed is not an event. Given twice, both functions are called, the first
+// one first. The default is no observer. With an observer the default log is off: see [WithLogger].
 func WithKeySetObserver(observer func(KeySetEvent)) Option {
 	return func(o *options) {
 		if observer == nil {
 			o.faults = append(o.faults, errors.New("token: WithKeySetObserver: observer is nil"))
 		}
-		o.observer = observer
+		o.observers = append(o.observers, observer)
 	}
 }
 
@@ -33,10 +35,17 @@ type KeySetEvent struct {
 	Keys int
 	// Fetched is the time at which the last successful fetch began, or the zero time.
 	Fetched time.Time
+	// Duration is how long the attempt took.
+	Duration time.Duration
 }
 
-// observe calls the observer. The observer decides nothing, so observe drops its panics.
+// observe calls the observers, also if one of them panics or ends its goroutine. Observers decide nothing, so observe
+// drops their panics.
 func (s *source) observe(event KeySetEvent) {
-	defer func() { _ = recover() }()
-	s.observer(event)
+	for _, observer := range slices.Backward(s.observers) { // the last deferred call is the first
+		defer func() {
+			defer func() { _ = recover() }()
+			observer(event)
+		}()
+	}
 }

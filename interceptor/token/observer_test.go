@@ -94,7 +94,7 @@ func TestKeySetEvents(t *testing.T) {
 		if event.Keys != 0 || !event.Fetched.IsZero() {
 			t.Errorf("%+v, want no keys", event)
 		}
-		if !strings.Contains(event.Err.Error(), "discovery: the endpoint answered with status 503") {
+		if !strings.Contains(event.Err.Error(), `discovery: "https://idp.test/oidc/.well-known/openid-configuration": the endpoint answered with status 503`) {
 			t.Errorf("the error does not tell what to do: %v", event.Err)
 		}
 	})

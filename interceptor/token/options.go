@@ -3,6 +3,7 @@ package token
 import (
 	"errors"
 	"fmt"
+	"log/slog"
 	"net/http"
 	"time"
 )
@@ -21,13 +22,15 @@ type options struct {
 	cacheSize      int               // 0 for no cache
 	signatureLimit int               // 0 for the default
 	transport      http.RoundTripper // nil for the default
-	observer       func(KeySetEvent)
+	observers      []func(KeySetEvent)
+	logger         *slog.Logger // nil unless one is named
+	logsAnyway     bool         // to the default log, also beside an observer
 	introspector   *Introspector
 	faults         []error
 }
 
 func newOptions(opts []Option) *options {
-	o := &options{leeway: defaultLeeway, cacheSize: defaultCacheSize, observer: func(KeySetEvent) {}}
+	o := &options{leeway: defaultLeeway, cacheSize: defaultCacheSize}
 	for _, option := range opts {
 		if option == nil {
 			o.faults = append(o.faults, errors.New("token: an option is nil"))

@@ -11,8 +11,8 @@ import (
 )
 
 const (
-	newToken = "the client needs a new token; if this one is new, set the clocks of the issuer and of this server right"
-	clocks   = "set the clocks of the issuer and of this server right"
+	newToken = "the client needs a new token; if this one is new, compare the clocks of this server and of the issuer with a third one, and set the wrong one right; for a small difference, see token.WithLeeway"
+	clocks   = "compare the clocks of this server and of the issuer with a third one, and set the wrong one right; for a small difference, see token.WithLeeway"
 
 	untoldExpiry = "token has expired: its exp and the leeway of 30s have passed: " + newToken
 )

@@ -100,7 +100,7 @@ func testByteOrderMark(t *testing.T) {
 		checkText(t, name, err, `issuer keys are unavailable: issuer "https://idp.test/oidc": key set: "https://idp.test/oidc/jwks": `+after(keys))
 		idp.Serve(discoveryURL, respond(200, test.body))
 		_, err = newVerifier(t, idp).Verify(t.Context(), scene.Token(es256))
-		checkText(t, name, err, `issuer keys are unavailable: issuer "https://idp.test/oidc": discovery: `+after(advice))
+		checkText(t, name, err, `issuer keys are unavailable: issuer "https://idp.test/oidc": discovery: "https://idp.test/oidc/.well-known/openid-configuration": `+after(advice))
 	}
 }
 
@@ -113,41 +113,43 @@ func testFetchTexts(t *testing.T) {
 	}
 	certificate := func(err error) handler { return fails(&tls.CertificateVerificationError{Err: err}) }
 	const (
-		of     = `issuer keys are unavailable: issuer "https://idp.test/oidc": `
-		advice = ": is Issuer.URL right? Its metadata must be at Issuer.URL + /.well-known/openid-configuration; for an issuer that has none, set Issuer.KeySetURL"
-		else_  = `: if you trust this issuer, set Issuer.URL to exactly this value; if not, correct Issuer.URL, or find out who answers at that URL`
-		failed = of + "discovery: the request failed: "
+		of         = `issuer keys are unavailable: issuer "https://idp.test/oidc": `
+		discovered = `discovery: "https://idp.test/oidc/.well-known/openid-configuration": `
+		advice     = ": is Issuer.URL right? Its metadata must be at Issuer.URL + /.well-known/openid-configuration; for an issuer that has none, set Issuer.KeySetURL"
+		else_      = `: if you trust this issuer, set Issuer.URL to exactly this value; if not, correct Issuer.URL, or find out who answers at that URL`
+		host_      = `: if you trust this issuer, set Issuer.URL to exactly this value, and Issuer.KeySetURL to the address that this server reaches; if not, correct Issuer.URL, or find out who answers at that URL`
+		failed     = of + discovered + "the request failed: "
 	)
 	document := func(changes ...any) handler { return respond(200, discovery(changes...)) }
 	for name, test := range map[string]struct {
 		serve handler
 		want  string
 	}{
-		"slash":                   {document("issuer", issuerURL+"/"), of + `discovery: the document's issuer is "https://idp.test/oidc/": write Issuer.URL with the slash at its end`},
-		"another issuer":          {document("issuer", otherIssuer), of + `discovery: the document's issuer is "` + otherIssuer + `"` + else_},
-		"another tenant":          {document("issuer", "https://idp.test/{tenantid}/v2.0"), of + `discovery: the document's issuer is "https://idp.test/{tenantid}/v2.0", which holds a placeholder: set Issuer.URL to the URL of your own tenant; to accept several tenants, see token.EntraTenants`},
-		"a third issuer":          {document("issuer", "https://third.test"), of + `discovery: the document's issuer is "https://third.test"` + else_},
-		"secrets":                 {document("issuer", "https://user:secret@idp.test/?key=secret#secret"), of + `discovery: the document's issuer is "xxxxx@idp.test/?…"` + else_},
-		"a query":                 {document("issuer", "https://idp.test/oidc?key=secret"), of + `discovery: the document's issuer is "https://idp.test/oidc?…"` + else_},
-		"a long issuer":           {document("issuer", "https://idp.test/"+strings.Repeat("é", 1000)), of + `discovery: the document's issuer is "https://idp.test/` + strings.Repeat("é", 91) + `…"` + else_},
-		"line breaks":             {document("issuer", "\x1b[31m\nevil"), of + `discovery: the document's issuer is "\x1b[31m\nevil"` + else_},
-		"no issuer":               {document("issuer", absent{}), of + "discovery: the document names no issuer" + advice},
-		"issuer null":             {document("issuer", nil), of + "discovery: the document names no issuer" + advice},
-		"issuer a number":         {document("issuer", 1), of + "discovery: the document names no issuer" + advice},
-		"a member twice":          {respond(200, strings.Replace(discovery(), "{", `{"issuer":"`+issuerURL+`",`, 1)), of + "discovery: an object has a member name twice: the issuer must correct the document"},
-		"no jwks_uri":             {document("jwks_uri", absent{}), of + "discovery: the document has no jwks_uri: set Issuer.KeySetURL"},
-		"jwks_uri empty":          {document("jwks_uri", ""), of + "discovery: the document has no jwks_uri: set Issuer.KeySetURL"},
-		"jwks_uri null":           {document("jwks_uri", nil), of + "discovery: the document has no jwks_uri: set Issuer.KeySetURL"},
-		"jwks_uri a number":       {document("jwks_uri", 1), of + "discovery: jwks_uri is not a string: set Issuer.KeySetURL"},
-		"404":                     {respond(404, ""), of + "discovery: the endpoint answered with status 404" + advice},
-		"403":                     {respond(403, ""), of + "discovery: the endpoint answered with status 403" + advice},
-		"503":                     {respond(503, ""), of + "discovery: the endpoint answered with status 503: it is tried again later"},
-		"429":                     {respond(429, ""), of + "discovery: the endpoint answered with status 429: it is tried again later"},
-		"408":                     {respond(408, ""), of + "discovery: the endpoint answered with status 408: it is tried again later"},
-		"425":                     {respond(425, ""), of + "discovery: the endpoint answered with status 425: it is tried again later"},
-		"407":                     {respond(407, ""), of + "discovery: a proxy answered with status 407: put the proxy's user and password into HTTPS_PROXY"},
-		"redirect":                {respond(302, "", "Location", "https://user:secret@evil.test/sign-in?key=secret#secret"), of + `discovery: the endpoint answered with status 302, a redirect to "https://evil.test/sign-in?…", which is not followed` + advice},
-		"a private authority":     {certificate(x509.UnknownAuthorityError{}), failed + "the server's certificate is of an unknown authority: trust a private authority by WithTransport, with an http.Transport whose TLSClientConfig.RootCAs holds its certificate, or on Linux by SSL_CERT_FILE; an image without any authorities needs ca-certificates"},
+		"slash":                   {document("issuer", issuerURL+"/"), of + discovered + `the document's issuer is "https://idp.test/oidc/": write Issuer.URL with the slash at its end`},
+		"another issuer":          {document("issuer", otherIssuer), of + discovered + `the document's issuer is "` + otherIssuer + `"` + host_},
+		"another tenant":          {document("issuer", "https://idp.test/{tenantid}/v2.0"), of + discovered + `the document's issuer is "https://idp.test/{tenantid}/v2.0", which holds a placeholder: set Issuer.URL to the URL of your own tenant; to accept several tenants, see token.EntraTenants`},
+		"a third issuer":          {document("issuer", "https://third.test"), of + discovered + `the document's issuer is "https://third.test"` + host_},
+		"secrets":                 {document("issuer", "https://user:secret@idp.test/?key=secret#secret"), of + discovered + `the document's issuer is "xxxxx@idp.test/?…"` + else_},
+		"a query":                 {document("issuer", "https://idp.test/oidc?key=secret"), of + discovered + `the document's issuer is "https://idp.test/oidc?…"` + else_},
+		"a long issuer":           {document("issuer", "https://idp.test/"+strings.Repeat("é", 1000)), of + discovered + `the document's issuer is "https://idp.test/` + strings.Repeat("é", 91) + `…"` + else_},
+		"line breaks":             {document("issuer", "\x1b[31m\nevil"), of + discovered + `the document's issuer is "\x1b[31m\nevil"` + host_},
+		"no issuer":               {document("issuer", absent{}), of + discovered + "the document names no issuer" + advice},
+		"issuer null":             {document("issuer", nil), of + discovered + "the document names no issuer" + advice},
+		"issuer a number":         {document("issuer", 1), of + discovered + "the document names no issuer" + advice},
+		"a member twice":          {respond(200, strings.Replace(discovery(), "{", `{"issuer":"`+issuerURL+`",`, 1)), of + discovered + "an object has a member name twice: the issuer must correct the document"},
+		"no jwks_uri":             {document("jwks_uri", absent{}), of + discovered + "the document has no jwks_uri: set Issuer.KeySetURL"},
+		"jwks_uri empty":          {document("jwks_uri", ""), of + discovered + "the document has no jwks_uri: set Issuer.KeySetURL"},
+		"jwks_uri null":           {document("jwks_uri", nil), of + discovered + "the document has no jwks_uri: set Issuer.KeySetURL"},
+		"jwks_uri a number":       {document("jwks_uri", 1), of + discovered + "jwks_uri is not a string: set Issuer.KeySetURL"},
+		"404":                     {respond(404, ""), of + discovered + "the endpoint answered with status 404" + advice},
+		"403":                     {respond(403, ""), of + discovered + "the endpoint answered with status 403" + advice},
+		"503":                     {respond(503, ""), of + discovered + "the endpoint answered with status 503: it is tried again later"},
+		"429":                     {respond(429, ""), of + discovered + "the endpoint answered with status 429: it is tried again later"},
+		"408":                     {respond(408, ""), of + discovered + "the endpoint answered with status 408: it is tried again later"},
+		"425":                     {respond(425, ""), of + discovered + "the endpoint answered with status 425: it is tried again later"},
+		"407":                     {respond(407, ""), of + discovered + "a proxy answered with status 407: put the proxy's user and password into HTTPS_PROXY"},
+		"redirect":                {respond(302, "", "Location", "https://user:secret@evil.test/sign-in?key=secret#secret"), of + discovered + `the endpoint answered with status 302, a redirect to "https://evil.test/sign-in?…", which is not followed` + advice},
+		"a private authority":     {certificate(x509.UnknownAuthorityError{}), failed + "the server's certificate is of an unknown authority: trust a private authority by Issuer.CAFile, a file with its certificate, by WithTransport, with an http.Transport whose TLSClientConfig.RootCAs holds its certificate, or on Linux by SSL_CERT_FILE; an image without any authorities needs ca-certificates"},
 		"another host":            {certificate(x509.HostnameError{Host: "secret", Certificate: new(x509.Certificate)}), failed + "the server's certificate is for another host: is the URL's host right?"},
 		"an expired certificate":  {certificate(x509.CertificateInvalidError{Reason: x509.Expired}), failed + "the server's certificate has expired or is not valid yet: have the certificate renewed, unless this machine's clock is wrong"},
 		"a certificate of no use": {certificate(x509.CertificateInvalidError{Reason: x509.NotAuthorizedToSign}), failed + "the server's certificate is not valid: have the certificate replaced"},
@@ -172,7 +174,7 @@ func testFetchTexts(t *testing.T) {
 	without.URL += "/"
 	idp := newIDP(es256.JWK())
 	_, err := must(token.NewVerifier(without, token.WithTransport(idp))).Verify(t.Context(), scene.Token(es256, "iss", without.URL))
-	checkText(t, "a slash too much", err, `issuer keys are unavailable: issuer "https://idp.test/oidc/": discovery: the document's issuer is "https://idp.test/oidc": write Issuer.URL without the slash at its end`)
+	checkText(t, "a slash too much", err, `issuer keys are unavailable: issuer "https://idp.test/oidc/": discovery: "https://idp.test/oidc/.well-known/openid-configuration": the document's issuer is "https://idp.test/oidc": write Issuer.URL without the slash at its end`)
 
 	idp.Serve(keySetURL, respond(404, ""))
 	_, err = newVerifier(t, idp).Verify(t.Context(), scene.Token(es256))
@@ -208,10 +210,10 @@ func testNetworkTexts(t *testing.T) {
 		transport *http.Transport
 		want      string
 	}{
-		"a proxy that does not run":    {issuerURL, through("127.0.0.1:1"), `discovery: the request failed: the proxy cannot be used: connection refused: is the proxy's address right? (asked through the proxy "127.0.0.1:1"; if HTTPS_PROXY names it, "idp.test" in NO_PROXY goes around it)`},
-		"a proxy that refuses":         {issuerURL, through(proxy.Listener.Addr().String()), `discovery: the request failed: the proxy refused to connect, with status 403: have the proxy allow "idp.test" (asked through the proxy "` + proxy.Listener.Addr().String() + `"; if HTTPS_PROXY names it, "idp.test" in NO_PROXY goes around it)`},
-		"a proxy of unreadable URL":    {issuerURL, unreadable, `discovery: the request failed: the proxy's URL cannot be read: look at HTTPS_PROXY`},
-		"a private authority":          {secure.URL, &http.Transport{DisableKeepAlives: true}, `discovery: the request failed: the server's certificate is of an unknown authority: trust a private authority by WithTransport, with an http.Transport whose TLSClientConfig.RootCAs holds its certificate, or on Linux by SSL_CERT_FILE; an image without any authorities needs ca-certificates`},
+		"a proxy that does not run":    {issuerURL, through("127.0.0.1:1"), `discovery: "https://idp.test/oidc/.well-known/openid-configuration": the request failed: the proxy cannot be used: connection refused: is the proxy's address right? (asked through the proxy "127.0.0.1:1"; if HTTPS_PROXY names it, "idp.test" in NO_PROXY goes around it)`},
+		"a proxy that refuses":         {issuerURL, through(proxy.Listener.Addr().String()), `discovery: "https://idp.test/oidc/.well-known/openid-configuration": the request failed: the proxy refused to connect, with status 403: have the proxy allow "idp.test" (asked through the proxy "` + proxy.Listener.Addr().String() + `"; if HTTPS_PROXY names it, "idp.test" in NO_PROXY goes around it)`},
+		"a proxy of unreadable URL":    {issuerURL, unreadable, `discovery: "https://idp.test/oidc/.well-known/openid-configuration": the request failed: the proxy's URL cannot be read: look at HTTPS_PROXY`},
+		"a private authority":          {secure.URL, &http.Transport{DisableKeepAlives: true}, `discovery: "` + secure.URL + `/.well-known/openid-configuration": the request failed: the server's certificate is of an unknown authority: trust a private authority by Issuer.CAFile, a file with its certificate, by WithTransport, with an http.Transport whose TLSClientConfig.RootCAs holds its certificate, or on Linux by SSL_CERT_FILE; an image without any authorities needs ca-certificates`},
 		"a private authority, trusted": {secure.URL, &http.Transport{DisableKeepAlives: true, TLSClientConfig: &tls.Config{RootCAs: roots, MinVersion: tls.VersionTLS12}}, `key set: "` + secure.URL + `/jwks": it is the issuer's metadata, and not a key set: leave Issuer.KeySetURL empty; if it is empty, the issuer must correct jwks_uri`},
 	} {
 		of := issuer(issuerURL)

@@ -42,18 +42,18 @@ func checkText(t *testing.T, name string, err error, want string) {
 }
 
 func testTypes(t *testing.T) {
-	const ask = `, and the issuer's Types are ["at+jwt"]: the client must send an access token that has one of these`
+	const ask = `, and the issuer's Types are ["at+jwt"]: the client must send the access token, and must request it for this API (as resource or audience)`
 	for _, test := range []struct {
 		typ  any
 		want string
 	}{
-		{absent{}, "invalid token: it has no typ, and the issuer's Types are [\"at+jwt\"]: the client must send an access token, not an ID token; if the issuer's access tokens have no typ, add \"\" to Issuer.Types, and to Issuer.RequiredClaims a claim that access tokens alone have"},
+		{absent{}, "invalid token: it has no typ, and the issuer's Types are [\"at+jwt\"], so it looks like an ID token: the client must send the access token, and must request it for this API (as resource or audience); if the issuer's access tokens have no typ, add \"\" to Issuer.Types, and to Issuer.RequiredClaims a claim that access tokens alone have"},
 		{"", "invalid token: its typ is empty" + ask},
 		{nil, "invalid token: its typ is not a string" + ask},
 		{1, "invalid token: its typ is not a string" + ask},
 		{[]string{"at+jwt"}, "invalid token: its typ is not a string" + ask},
 		{strings.Repeat("evil", 64), "invalid token: its typ is longer than any media type" + ask},
-		{"evil", `invalid token: its typ is not one of ["at+jwt"], the issuer's Types: is it an ID token, or of another kind? Send the access token; if the issuer's access tokens are of another typ, add that to Issuer.Types`},
+		{"evil", `invalid token: its typ is not one of ["at+jwt"], the issuer's Types, so it looks like an ID token, or a token of another kind: the client must send the access token, and must request it for this API (as resource or audience); if the issuer's access tokens are of another typ, add that typ to Issuer.Types`},
 	} {
 		raw := es256.Mint(es256.Header("typ", test.typ), payload())
 		_, err := newVerifier(t, newIDP(es256.JWK())).Verify(t.Context(), raw)
@@ -94,6 +94,15 @@ func testIssuers(t *testing.T) {
 		checkText(t, fmt.Sprint(test.more, test.iss), err, test.want)
 		checkError(t, err, token.ErrInvalid)
 	}
+	inside := keysAt("http://logto:3001/oidc", "", "logto")
+	for keySetURL, want := range map[string]string{
+		"":                            end + "; if iss has another host, for browsers, set Issuer.URL to that iss, and Issuer.KeySetURL to the address that this server reaches",
+		"http://logto:3001/oidc/jwks": end,
+	} {
+		inside.KeySetURL = keySetURL
+		_, err := unverified.Token(inside, scene.Token(es256, "iss", "http://localhost:3001/oidc"))
+		checkText(t, "two hosts "+keySetURL, err, `invalid token: iss is none of ["http://logto:3001/oidc"]`+want)
+	}
 }
 
 // testNoToken checks the texts for credentials that are not a token.
@@ -103,7 +112,7 @@ func testNoToken(t *testing.T) {
 	const (
 		grammar   = "malformed token: the credentials hold a character that no token has, such as a space, comma or quote: send the token alone behind Bearer"
 		encrypted = "malformed token: an encrypted token (JWE): have the issuer sign access tokens without encrypting them"
-		opaque    = "malformed token: it is an opaque token, not a JWT: the client must request a token for this API (as resource or audience); to accept opaque tokens, see token.NewIntrospector"
+		opaque    = "malformed token: it is an opaque token, without the form of a JWT: the client must request a JWT, with this API as resource or audience; to accept opaque tokens, give the verifier token.WithIntrospector"
 	)
 	for credentials, want := range map[string]string{
 		"Bearer a.b.c.d.e":                       encrypted,
@@ -128,9 +137,9 @@ func testNoToken(t *testing.T) {
 // testNoKey checks the texts for tokens without a key.
 func testNoKey(t *testing.T) {
 	const (
-		unknown   = "invalid token: the key set has no key with the token's kid: if the token is of another environment, the client must get one from this environment's issuer; if the issuer has rotated within 30 s, the client must try again"
+		unknown   = "invalid token: the key set has no key with the token's kid: if the token is of another environment, the client must get one from this environment's issuer; if two environments write the same iss, set Issuer.KeySetURL to the key set of this one; if the issuer has rotated within 30 s, the client must try again"
 		anonymous = "invalid token: the token has no kid, and the key set does not have exactly one key for the token's alg: the issuer must write kid into the token's header"
-		skipped   = "; keys that cannot be used: 2, see WithKeySetObserver"
+		skipped   = "; keys that cannot be used: 2, see the log or WithKeySetObserver"
 	)
 	stranger := newEd25519("made up")
 	again := newEd25519("another")

@@ -10,8 +10,11 @@ import (
 )
 
 // plainHTTP decides where plain http to the issuer's servers may go.
-func (i *Issuer) plainHTTP() endpoint.PlainHTTP {
-	return endpoint.PlainHTTP{Setting: "Issuer.InsecureHTTPHosts", Hosts: i.InsecureHTTPHosts}
+func (i *Issuer) plainHTTP() endpoint.PlainHTTP { return i.plainHTTPFor("") }
+
+// plainHTTPFor is plainHTTP for requests. Errors name the field of Issuer that could replace the URL.
+func (i *Issuer) plainHTTPFor(field string) endpoint.PlainHTTP {
+	return endpoint.PlainHTTP{Setting: "Issuer.InsecureHTTPHosts", Hosts: i.InsecureHTTPHosts, URLSetting: field, CASetting: "Issuer.CAFile"}
 }
 
 // checkServerURL refuses the URL of a server of the issuer that is not https, unless PlainHTTP allows it. For an https

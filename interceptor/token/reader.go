@@ -75,7 +75,7 @@ func (r *reader) payload(index jose.Index) payload {
 
 // claims reads the claims of a token whose `iss` is given. The segment is the payload in base64url: Decode reads it.
 func (r *reader) claims(segment, issuer string, p payload, deadline time.Time, leeway time.Duration) (*Claims, error) {
-	c := &claimSet{issuer: r.URL, expiry: deadline.Add(-leeway), deadline: deadline, payload: segment}
+	c := &claimSet{issuer: r.URL, expiry: deadline.Add(-leeway), deadline: deadline, payload: segment, reader: r}
 	if err := r.checkKind(p); err != nil {
 		return nil, err
 	}
@@ -125,7 +125,7 @@ func (r *reader) checkKind(p payload) error {
 	}
 	for n, name := range otherKinds {
 		if p[slotOtherKinds+n] != "" && !slices.ContainsFunc(r.required, func(entry requirement) bool { return entry.slot == slotOtherKinds+n }) {
-			return invalid("another kind of token than an access token, such as an ID token, since it has %s: ask for an access token; if the issuer's access tokens have %s, name it in Issuer.RequiredClaims", name, name)
+			return invalid("another kind of token than an access token, such as an ID token, since it has %s: "+sendAccessToken+"; if the issuer's access tokens have %s, name it in Issuer.RequiredClaims", name, name)
 		}
 	}
 	for n := range r.required {
@@ -135,11 +135,11 @@ func (r *reader) checkKind(p payload) error {
 		case err != nil:
 			return err
 		case entry.absent && !met:
-			return invalid("the token has %s, which Issuer.RequiredClaims does not allow: is it an access token, and for this API?", entry.text)
+			return invalid("the token has %s, which Issuer.RequiredClaims does not allow, so it may be an ID token, or for another API: "+sendAccessToken, entry.text)
 		case !met && p[entry.slot] == "":
-			return invalid("the token has no %s, which Issuer.RequiredClaims names: is it an access token, and for this API?", entry.text)
+			return invalid("the token has no %s, which Issuer.RequiredClaims names, so it may be an ID token, or for another API: "+sendAccessToken, entry.text)
 		case !met:
-			return invalid("%s has none of the values that Issuer.RequiredClaims lists: is it an access token, and for this API?", entry.text)
+			return invalid("%s has none of the values that Issuer.RequiredClaims lists, so the token may be an ID token, or for another API: "+sendAccessToken, entry.text)
 		}
 	}
 	return nil
@@ -160,7 +160,7 @@ func (r *reader) checkHeader(text string) error {
 		if met, err := entry.met(index.Find(entry.path), ""); err != nil {
 			return err
 		} else if !met {
-			return invalid("the header's %s is not what Issuer.RequiredHeader asks for: is it an access token?", entry.text)
+			return invalid("the header's %s is not what Issuer.RequiredHeader asks for, so the token may be an ID token: "+sendAccessToken, entry.text)
 		}
 	}
 	return nil

@@ -17,13 +17,15 @@ func readMembers(issuer token.Issuer, members string) (*token.Claims, error) {
 	return unverified.Claims(issuer, `{"exp":4102444800,"sub":"user_1"`+members+"}")
 }
 
+const sendAccessToken = "the client must send the access token, and must request it for this API (as resource or audience)"
+
 // TestRequiredClaims has values of all types.
 func TestRequiredClaims(t *testing.T) {
 	t.Parallel()
 	const (
-		missing = "invalid token: the token has no %s, which Issuer.RequiredClaims names: is it an access token, and for this API?"
-		none    = "invalid token: %s has none of the values that Issuer.RequiredClaims lists: is it an access token, and for this API?"
-		there   = "invalid token: the token has %s, which Issuer.RequiredClaims does not allow: is it an access token, and for this API?"
+		missing = "invalid token: the token has no %s, which Issuer.RequiredClaims names, so it may be an ID token, or for another API: " + sendAccessToken
+		none    = "invalid token: %s has none of the values that Issuer.RequiredClaims lists, so the token may be an ID token, or for another API: " + sendAccessToken
+		there   = "invalid token: the token has %s, which Issuer.RequiredClaims does not allow, so it may be an ID token, or for another API: " + sendAccessToken
 		typ     = "invalid token: %s has a value that is not a string, a number or a boolean"
 		through = "invalid token: %s leads through a value that is neither an object nor, at *, an array"
 	)
@@ -272,7 +274,7 @@ func TestRequiredHeader(t *testing.T) {
 	mine := issuer(issuerURL)
 	mine.RequiredHeader = lists{"cat": {"x"}}
 	verifier := must(token.NewVerifier(mine, token.WithTransport(newIDP(eddsa.JWK()))))
-	for value, want := range map[any]string{1: "the header's cat is not what Issuer.RequiredHeader asks for: is it an access token?", nil: "cat has a value that is not a string, a number or a boolean"} {
+	for value, want := range map[any]string{1: "the header's cat is not what Issuer.RequiredHeader asks for, so the token may be an ID token: " + sendAccessToken, nil: "cat has a value that is not a string, a number or a boolean"} {
 		if _, err := verifier.Verify(t.Context(), eddsa.Mint(eddsa.Header("cat", value), payload("exp", never))); err == nil || err.Error() != "invalid token: "+want {
 			t.Errorf("%v: %v, want %s", value, err, want)
 		}

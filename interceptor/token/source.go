@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"net/http"
 	"sync"
 	"sync/atomic"
@@ -31,7 +32,8 @@ const (
 type source struct {
 	issuer    *Issuer
 	transport http.RoundTripper
-	observer  func(KeySetEvent)
+	observers []func(KeySetEvent)
+	logger    func() *slog.Logger // nil if nothing is logged
 	current   atomic.Pointer[keySet]
 	failing   atomic.Bool // failures > 0, for calls that do not lock mu
 
@@ -45,6 +47,7 @@ type source struct {
 	retryAt     time.Time
 	flights     uint64 // begun so far
 	lastErr     error
+	told        keyLog
 	budget
 }
 
@@ -60,8 +63,8 @@ type flight struct {
 	err     error // set before done is closed, and nil if the flight has brought keys
 }
 
-func newSource(issuer *Issuer, transport http.RoundTripper, observer func(KeySetEvent)) *source {
-	s := &source{issuer: issuer, transport: transport, observer: observer, softAge: softAge, hardAge: hardAge, maxRetry: maxRetry, knownPeriod: knownPeriod}
+func newSource(issuer *Issuer, o *options) *source {
+	s := &source{issuer: issuer, transport: o.transport, observers: o.observers, logger: o.log(), softAge: softAge, hardAge: hardAge, maxRetry: maxRetry, knownPeriod: knownPeriod}
 	if issuer.hasKeySetFile() {
 		s.softAge, s.hardAge, s.maxRetry, s.knownPeriod = fileAge, fileAge, fileAge, 0 // a file answers at once
 	}
@@ -164,7 +167,9 @@ func (s *source) run(f *flight) {
 			err = errors.New("the HTTP transport panicked")
 		}
 		repeated := s.repeats(set, err)
-		if event := s.finish(f, set, err); !repeated {
+		event, lines := s.finish(f, set, err)
+		defer s.write(lines) // also if an observer ends this goroutine
+		if !repeated {
 			s.observe(event)
 		}
 	}()
@@ -177,15 +182,15 @@ func (s *source) repeats(set *keySet, err error) bool {
 	return err == nil && s.issuer.hasKeySetFile() && current != nil && !s.failing.Load() && bytes.Equal(set.text, current.text)
 }
 
-// finish ends a flight.
-func (s *source) finish(f *flight, set *keySet, err error) KeySetEvent {
+// finish ends a flight. It returns what observers and the log are told.
+func (s *source) finish(f *flight, set *keySet, err error) (KeySetEvent, []keyLine) {
 	now := time.Now()
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if err != nil {
 		f.err = s.keysUnavailable(err)
 	}
-	event := KeySetEvent{Issuer: s.issuer.URL, Err: f.err}
+	event := KeySetEvent{Issuer: s.issuer.URL, Err: f.err, Duration: now.Sub(f.started)}
 	if set != nil { // there may be an error too, if no key can be used
 		event.Skipped = set.skipped
 	}
@@ -223,5 +228,8 @@ func (s *source) finish(f *flight, set *keySet, err error) KeySetEvent {
 	}
 	s.flight = nil
 	close(f.done)
-	return event
+	if s.logger == nil {
+		return event, nil
+	}
+	return event, s.told.lines(event, err, now)
 }

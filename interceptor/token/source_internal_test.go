@@ -11,7 +11,8 @@ import (
 
 // failOnce ends a flight of the source with an error.
 func failOnce(s *source) KeySetEvent {
-	return s.finish(&flight{done: make(chan struct{})}, nil, errors.New("down"))
+	event, _ := s.finish(&flight{done: make(chan struct{})}, nil, errors.New("down"))
+	return event
 }
 
 // TestColdPeriod makes sure that an endpoint that has never worked is asked often for exactly coldPeriod.

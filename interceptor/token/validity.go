@@ -96,7 +96,7 @@ func (e *dateError) Unwrap() error {
 
 // Error tells how far the date is off, and what to do.
 func (e *dateError) Error() string {
-	const clocks = "set the clocks of the issuer and of this server right"
+	const clocks = "compare the clocks of this server and of the issuer with a third one, and set the wrong one right; for a small difference, see token.WithLeeway"
 	switch {
 	case e.claim == "exp" && e.verified:
 		return fmt.Sprintf("%v: its exp passed %s ago, and the leeway is %v: the client needs a new token; if this one is new, %s", ErrExpired, spoken(e.off.Truncate(time.Second)), e.leeway, clocks)

@@ -71,7 +71,7 @@ type issuerKeys struct {
 func newIssuerKeys(reader *reader, o *options) *issuerKeys {
 	keys := &issuerKeys{
 		reader:       reader,
-		keys:         newSource(&reader.Issuer, o.transport, o.observer),
+		keys:         newSource(&reader.Issuer, o),
 		errAlgorithm: invalid("alg is not one of %q, the issuer's Algorithms: if the issuer may sign access tokens with the token's algorithm, add that algorithm to Issuer.Algorithms", reader.Algorithms),
 	}
 	for _, name := range reader.Algorithms {
@@ -110,6 +110,9 @@ func NewVerifier(issuer Issuer, opts ...Option) (*Verifier, error) {
 	names, advice := v.names(), "compare byte by byte, the slash at the end too"
 	if slices.ContainsFunc(v.all, func(issuer *issuerKeys) bool { return issuer.url.placeholder != "" }) {
 		advice += "; for a placeholder in braces RequiredClaims lists the tenants"
+	}
+	if slices.ContainsFunc(v.all, func(issuer *issuerKeys) bool { return issuer.KeySetURL == "" && issuer.plainHTTP().Lists(issuer.URL) }) {
+		advice += "; if iss has another host, for browsers, set Issuer.URL to that iss, and Issuer.KeySetURL to the address that this server reaches"
 	}
 	v.errIssuer = invalid("iss is none of %q: %s", names, advice)
 	if more := len(names) - maxNames; more > 0 {

@@ -200,9 +200,12 @@ func (v *Verifier) signer(token *jose.JWS, by issuedBy, candidates []*publicKey)
 }
 
 var (
-	errSignature = invalid("the signature does not match")
+	errSignature = invalid("the signature does not match the issuer's key: the client must send a token of this environment's issuer, unchanged; " + ownKeySet)
 	errKeyIssuer = invalid("the key of the token's kid is for another issuer, which the key names: is Issuer.KeySetURL the key set of this issuer?")
 )
+
+// ownKeySet is the remedy for keys of another environment.
+const ownKeySet = "if two environments write the same iss, set Issuer.KeySetURL to the key set of this one"
 
 // accept reads the claims of a token that a key has signed, and caches the token.
 func (v *Verifier) accept(token *unverifiedToken, signer *publicKey) (*Claims, error) {

@@ -84,7 +84,7 @@ func credentials(request *http.Request) string {
 
 // requestError returns an error that tells why a request failed, and what to do. It repeats nothing of the text of
 // err, which may hold the URL, whose query can hold a key, or a piece of the response.
-func requestError(transport http.RoundTripper, request *http.Request, err error) error {
+func (p PlainHTTP) requestError(transport http.RoundTripper, request *http.Request, err error) error {
 	innermost := err
 	for wrapped := err; wrapped != nil; wrapped = errors.Unwrap(wrapped) {
 		innermost = wrapped
@@ -94,9 +94,9 @@ func requestError(transport http.RoundTripper, request *http.Request, err error)
 		operation, toProxy = failed.Op, toProxy || failed.Op == "proxyconnect"
 	}
 	proxy := through(transport, request, toProxy)
-	connection := peers{"the server", "the server"}
+	connection := peers{"the server", "the server", p.CASetting}
 	if toProxy {
-		connection = peers{theProxy, theProxy}
+		connection = peers{theProxy, theProxy, ""}
 	} else if proxy != "" {
 		connection.either = "the server or the proxy"
 	}
@@ -130,8 +130,23 @@ func requestError(transport http.RoundTripper, request *http.Request, err error)
 		d = diagnosis{unknown, "did the proxy refuse to connect?", true}
 	case d.cause == "":
 		d = diagnosis{unknown, "what does curl -v print for the URL on this machine?", true}
+	case d.cause == syscall.ECONNREFUSED.Error() && (IsLoopback(request.URL.Hostname()) || isLocalName(request.URL.Hostname())):
+		d.remedy += p.inContainer(request.URL)
 	}
 	return &failure{"the request failed: " + d.cause + ": " + d.remedy + proxy, d.mayPass}
+}
+
+// inContainer returns the end of an advice for a loopback address at which nobody listens.
+func (p PlainHTTP) inContainer(u *url.URL) string {
+	const container = " In a container, localhost is the container itself: "
+	switch {
+	case p.URLSetting == "":
+		return container + "give the address of the server that the container reaches"
+	case u.Scheme == "http":
+		return container + "set " + p.URLSetting + " to the address that the container reaches, and list its host in " + p.Setting
+	default:
+		return container + "set " + p.URLSetting + " to the address that the container reaches"
+	}
 }
 
 const unknown = "a malformed response, or a fault of the transport"
@@ -145,8 +160,8 @@ type diagnosis struct {
 const theProxy = "the proxy"
 
 // peers names the other end of a failed connection: the known end is the server or the proxy, and either is what
-// to call an end that may be both.
-type peers struct{ known, either string }
+// to call an end that may be both. caSetting is the setting for a private authority of the known end, or "".
+type peers struct{ known, either, caSetting string }
 
 // address returns a question about the server's address, or the question about the proxy's address.
 func (p peers) address(question string) string {
@@ -205,12 +220,16 @@ func diagnoseCertificate(p peers, err error) diagnosis {
 	invalid, isInvalid := errors.AsType[x509.CertificateInvalidError](err)
 	_, isCertificate := errors.AsType[*tls.CertificateVerificationError](err)
 	certificate := p.known + "'s certificate "
+	setting := ""
+	if p.caSetting != "" {
+		setting = "by " + p.caSetting + ", a file with its certificate, "
+	}
 	switch {
 	case isHost:
 		return diagnosis{certificate + "is for another host", p.address("is the URL's host right?"), false}
 	case isAuthority, isRoots:
 		return diagnosis{certificate + "is of an unknown authority",
-			"trust a private authority by WithTransport, with an http.Transport whose TLSClientConfig.RootCAs holds its certificate, or on Linux by SSL_CERT_FILE; an image without any authorities needs ca-certificates", false}
+			"trust a private authority " + setting + "by WithTransport, with an http.Transport whose TLSClientConfig.RootCAs holds its certificate, or on Linux by SSL_CERT_FILE; an image without any authorities needs ca-certificates", false}
 	case invalid.Reason == x509.Expired:
 		return diagnosis{certificate + "has expired or is not valid yet", "have the certificate renewed, unless this machine's clock is wrong", true}
 	case isInvalid, isCertificate:

@@ -93,7 +93,7 @@ func (p PlainHTTP) DoTyped(transport http.RoundTripper, request *http.Request, a
 	}
 	response, err := client.Do(request) //nolint:gosec // the URL is configured
 	if err != nil {
-		return nil, "", 0, requestError(transport, request, err)
+		return nil, "", 0, p.requestError(transport, request, err)
 	}
 	defer func() { _ = response.Body.Close() }()
 	if !slices.Contains(statuses, response.StatusCode) {
@@ -102,7 +102,7 @@ func (p PlainHTTP) DoTyped(transport http.RoundTripper, request *http.Request, a
 	body, err = io.ReadAll(io.LimitReader(response.Body, MaxBody+1))
 	switch {
 	case err != nil:
-		return nil, "", response.StatusCode, requestError(transport, request, err)
+		return nil, "", response.StatusCode, p.requestError(transport, request, err)
 	case len(body) > MaxBody:
 		return nil, "", response.StatusCode, &failure{text: fmt.Sprintf("the response is larger than %d bytes: %s", MaxBody, advice)}
 	}

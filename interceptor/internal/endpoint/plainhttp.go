@@ -16,6 +16,10 @@ import (
 type PlainHTTP struct {
 	Setting string   // the name of the list, for errors
 	Hosts   []string // names and addresses without port, without regard to case
+
+	// What else an error names as the remedy, or "".
+	URLSetting string // the setting for another URL of the server
+	CASetting  string // the setting for a private authority
 }
 
 // CheckURL refuses URLs that are neither absolute https URLs, nor http URLs to this machine or to a listed host. The

@@ -43,7 +43,7 @@ type JWS struct {
 const TypeAbsent = "it has no typ"
 
 var (
-	errOpaque       = errors.New("it is an opaque token, not a JWT: the client must request a token for this API (as resource or audience); to accept opaque tokens, see token.NewIntrospector")
+	errOpaque       = errors.New("it is an opaque token, without the form of a JWT: the client must request a JWT, with this API as resource or audience; to accept opaque tokens, give the verifier token.WithIntrospector")
 	errEncrypted    = errors.New("an encrypted token (JWE): have the issuer sign access tokens without encrypting them")
 	errBase64       = errors.New("a segment is not in base64url without padding: the client must send the token unchanged")
 	errEmptySegment = errors.New("an empty segment")
