@@ -1,0 +1,146 @@
+package otelguard_test
+
+import (
+	"net/http"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"go.opentelemetry.io/otel/sdk/metric/metricdata"
+
+	"github.com/protoauthz/protoauthz/interceptor/internal/test/tokens"
+	"github.com/protoauthz/protoauthz/interceptor/otelguard"
+	"github.com/protoauthz/protoauthz/interceptor/token"
+)
+
+// newVerifier returns a verifier that tells the backend of its keys, and trusts the first issuer alone.
+func (b *backend) newVerifier(t *testing.T, transport http.RoundTripper, options ...token.Option) *token.Verifier {
+	t.Helper()
+	options = append(options, token.WithTransport(transport), token.WithLogger(nil))
+	verifier, err := token.NewVerifier(token.Logto(tokens.I1.URL), append(options, b.VerifierOptions()...)...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return verifier
+}
+
+// check compares the points of an instrument.
+func (b *backend) check(t *testing.T, name string, want ...string) {
+	t.Helper()
+	if got := b.points(t, name); !slices.Equal(got, want) {
+		t.Errorf("%s: %q, want %q", name, got, want)
+	}
+}
+
+// TestKeys makes sure that the metrics tell how old the keys of an issuer are, and how its fetches end.
+func TestKeys(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		const age, fetches, issuer = "protoauthz.key.age", "protoauthz.key.fetch.duration", "issuer=https://idp.test/oidc"
+		b, idp := newBackend(t), tokens.NewIDP(tokens.I1.ES256.JWK())
+		answer := tokens.Respond(http.StatusServiceUnavailable, "")
+		idp.Serve(tokens.I1.KeySetURL(), func(request *http.Request) (*http.Response, error) {
+			time.Sleep(time.Second)
+			return answer(request)
+		})
+		verifier := b.newVerifier(t, idp)
+		raw := tokens.Scene{Now: time.Now().Unix()}.Token(tokens.I1.ES256, "exp", tokens.MaxDate)
+		b.check(t, age)
+		b.check(t, fetches)
+
+		if _, err := verifier.Verify(t.Context(), raw); err == nil {
+			t.Error("there are keys")
+		}
+		synctest.Wait()
+		b.check(t, age) // there is no age before there are keys
+		b.check(t, fetches, "error.type=KEYS_UNAVAILABLE "+issuer+" 1")
+
+		answer = tokens.Respond(http.StatusOK, tokens.KeySet(tokens.I1.ES256.JWK()))
+		time.Sleep(time.Minute)
+		if _, err := verifier.Verify(t.Context(), raw); err != nil {
+			t.Error(err)
+		}
+		synctest.Wait()
+		b.check(t, age, issuer+" 1")
+		time.Sleep(9 * time.Minute)
+		b.check(t, age, issuer+" 541")
+		b.check(t, fetches, "error.type=KEYS_UNAVAILABLE "+issuer+" 1", issuer+" 1")
+
+		answer = tokens.Respond(http.StatusServiceUnavailable, "")
+		time.Sleep(time.Hour)
+		if _, err := verifier.Verify(t.Context(), raw); err != nil {
+			t.Error(err)
+		}
+		time.Sleep(time.Second)
+		synctest.Wait()
+		b.check(t, age, issuer+" 4143") // a failed fetch makes no keys younger
+		b.check(t, fetches, "error.type=KEYS_UNAVAILABLE "+issuer+" 2", issuer+" 1")
+		if took := b.seconds(t, fetches); took != 3 {
+			t.Errorf("the fetches took %v s", took)
+		}
+	})
+}
+
+// seconds returns the sum of a histogram.
+func (b *backend) seconds(t *testing.T, name string) (sum float64) {
+	t.Helper()
+	for _, scope := range b.collect(t).ScopeMetrics {
+		for _, m := range scope.Metrics {
+			if data, ok := m.Data.(metricdata.Histogram[float64]); ok && m.Name == name {
+				for _, point := range data.DataPoints {
+					sum += point.Sum
+				}
+			}
+		}
+	}
+	return sum
+}
+
+// TestWatch makes sure that the metrics add up the counters of watched verifiers, each once.
+func TestWatch(t *testing.T) {
+	t.Parallel()
+	b, idp := newBackend(t), tokens.NewIDP(tokens.I1.ES256.JWK())
+	first, second := b.newVerifier(t, idp, token.WithCache(1)), b.newVerifier(t, idp)
+	scene := tokens.Scene{Now: time.Now().Unix()}
+	verify := func(verifier *token.Verifier, claim string) {
+		t.Helper()
+		if _, err := verifier.Verify(t.Context(), scene.Token(tokens.I1.ES256, "jti", claim)); err != nil {
+			t.Error(err)
+		}
+	}
+	names := []string{"entries", "hits", "misses", "evictions"}
+	for _, name := range names {
+		b.check(t, "protoauthz.token.cache."+name) // nobody is watched
+	}
+	const want = "otelguard: Watch needs a Telemetry and a verifier: check the errors of New and token.NewVerifier"
+	for _, err := range []error{b.Watch(nil), (*otelguard.Telemetry)(nil).Watch(first)} {
+		if err == nil || err.Error() != want {
+			t.Error(err)
+		}
+	}
+	for _, verifier := range []*token.Verifier{first, first, second} {
+		if err := b.Watch(verifier); err != nil {
+			t.Error(err)
+		}
+	}
+	raw := scene.Token(tokens.I1.ES256)
+	for range 3 {
+		if _, err := second.Verify(t.Context(), raw); err != nil {
+			t.Error(err)
+		}
+	}
+	for _, claim := range strings.Fields("a b c d e f g h i j") {
+		verify(first, claim)
+	}
+	stats1, stats2 := first.Stats(), second.Stats()
+	if stats1.Evictions == 0 || stats2.Hits != 2 || stats1.Misses != 10 || stats2.Misses != 1 {
+		t.Errorf("%+v, %+v", stats1, stats2)
+	}
+	for n, sum := range []uint64{uint64(stats1.Entries) + uint64(stats2.Entries), 2, 11, stats1.Evictions} { //nolint:gosec // numbers of tokens are not negative
+		b.check(t, "protoauthz.token.cache."+names[n], strconv.FormatUint(sum, 10))
+	}
+	b.check(t, "protoauthz.token.busy", "0")
+}
