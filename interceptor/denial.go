@@ -88,8 +88,8 @@ var meanings = []meaning{
 	{ReasonGuardFailed, connect.CodeInternal, noChallenge, nil, "the call could not be authorized"},
 }
 
-// A Denial tells why a [Guard] has refused a call. Only a Guard makes a Denial. Outside of the guard,
-// [errors.As] finds the Denial in the error of a refused call.
+// A Denial tells why a [Guard] has refused a call. Only a Guard of this process and [DenialFrom] make a
+// Denial. Outside of the guard, [errors.As] finds the Denial in the error of a refused call.
 //
 // A Denial is immutable and safe for concurrent use. The zero Denial and a nil Denial are refusals with
 // [ReasonGuardFailed].
@@ -108,6 +108,7 @@ type Denial struct {
 	severalCredentials bool   // the request has more than one credential
 	named              string // the organization that the request names, if a message or a header has named one
 	within             *Call  // the call that an outer guard has admitted for the same request, or nil
+	challenge          string // that another process has sent: see DenialFrom
 }
 
 // Reason returns the reason that the client reads.
@@ -155,7 +156,7 @@ func (d *Denial) Code() connect.Code { return d.meaning().code }
 func (d *Denial) Challenge() string {
 	d = d.orZero()
 	if d.realm == nil {
-		return ""
+		return d.challenge
 	}
 	kind := d.meaning().challenge
 	if d.severalCredentials {

@@ -66,6 +66,7 @@ func TestOthersDenial(t *testing.T) {
 		"nil":                  {(*interceptor.Denial)(nil), refusedOther{code: connect.CodeUnknown, text: "another call was refused: " + failed.text}},
 		"wrapped":              {fmt.Errorf("read: %w", kept), refusedOther{code: connect.CodeUnknown, text: "another call was refused: read: " + kept.Error()}},
 		"joined":               {errors.Join(errors.New("read"), kept), refusedOther{code: connect.CodeUnknown, text: "another call was refused: read\n" + kept.Error()}},
+		"received":             {interceptor.DenialFrom(received(t, connect.CodeUnauthenticated, info("TOKEN_EXPIRED", map[string]string{"challenge": `Bearer realm="a"`}))), refusedOther{code: connect.CodeUnknown, text: "another call was refused: the bearer token has expired"}},
 		"with a code":          {own, refusedOther{code: connect.CodeAborted, text: "handler: " + kept.Error(), details: 1, meta: "1"}},
 		"with a code, wrapped": {fmt.Errorf("wrapped: %w", own), refusedOther{code: connect.CodeAborted, text: "handler: " + kept.Error(), details: 1, meta: "1"}},
 		"of a call in process": {refusal("Any"), refusedOther{code: connect.CodePermissionDenied, text: kept.Error()}},

@@ -1,13 +1,16 @@
 package clientauth_test
 
 import (
+	"context"
 	"log"
 	"net/http"
 	"os"
 
 	"connectrpc.com/connect"
 
+	samplev1 "github.com/protoauthz/protoauthz/gen/sample/v1"
 	"github.com/protoauthz/protoauthz/gen/sample/v1/samplev1connect"
+	"github.com/protoauthz/protoauthz/interceptor"
 	"github.com/protoauthz/protoauthz/interceptor/clientauth"
 )
 
@@ -24,4 +27,18 @@ func ExampleNewInterceptor() {
 	)
 
 	_ = products
+}
+
+// A handler learns why another service has refused its call. The handler's own client gets an internal error.
+func ExampleNewInterceptor_refusal() {
+	var products samplev1connect.CatalogServiceClient // of ExampleNewInterceptor
+	handler := func(ctx context.Context) error {
+		_, err := products.ListProducts(ctx, connect.NewRequest(&samplev1.ListProductsRequest{}))
+		if denial := interceptor.DenialFrom(err); denial != nil {
+			log.Print(err, ", required: ", denial.Scopes())
+		}
+		return err
+	}
+
+	_ = handler
 }

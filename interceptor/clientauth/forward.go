@@ -9,6 +9,7 @@ import (
 
 	"github.com/protoauthz/protoauthz/interceptor"
 	"github.com/protoauthz/protoauthz/interceptor/internal/callctx"
+	"github.com/protoauthz/protoauthz/interceptor/internal/downstream"
 	"github.com/protoauthz/protoauthz/interceptor/token"
 )
 
@@ -64,7 +65,8 @@ func ForwardFrom(authorization func(context.Context) []string) *Source {
 type forwarded string
 
 func (f forwarded) token(context.Context) (*oauth2.Token, error) {
-	return withHolder(f, &oauth2.Token{AccessToken: string(f), TokenType: "Bearer"}), nil
+	own := &oauth2.Token{AccessToken: string(f), TokenType: "Bearer"}
+	return own.WithExtra(map[string]any{holderKey: f, downstream.ForwardedKey: true}), nil
 }
 
 func (forwarded) drop(*oauth2.Token) {}

@@ -8,6 +8,8 @@ import (
 
 	"connectrpc.com/connect"
 	"golang.org/x/oauth2"
+
+	"github.com/protoauthz/protoauthz/interceptor/internal/downstream"
 )
 
 // An Interceptor gives the calls of Connect clients their token. It is a [connect.Interceptor]
@@ -31,6 +33,15 @@ type Interceptor struct{ source *Source }
 //
 // A call goes out as it is if the caller has set its Authorization header. Give a client one such
 // interceptor: of two, the inner one sends its token.
+//
+// If a guard has refused the call, the error keeps the refusal for this service:
+// [interceptor.DenialFrom] and [errors.Is] find the refusal, and the text names the procedure and the
+// reason. A handler may return the error as it is. Its own client then gets the code and the text, without
+// the google.rpc.ErrorInfo and the challenge, which would pass for a refusal of the client's own call. If the
+// refused token is of this service, the code is `internal` in place of `unauthenticated` and
+// `permission_denied`, since the client of the handler has made no mistake. If the token is of the caller ([Forward]),
+// or stands in a header that the handler has set, the code stays. Other codes, such as `unavailable`, stay
+// as well.
 //
 // The error of a call that got no token names the token endpoint. The error is for the log of this
 // service, and not for its callers.
@@ -59,16 +70,16 @@ func (i *Interceptor) WrapUnary(next connect.UnaryFunc) connect.UnaryFunc {
 		c, response, err := send(nil)
 		refused, err := c.refused(request.Header(), err)
 		if refused == nil {
-			return response, err
+			return response, c.forHandler(err)
 		}
 		fresh, noFresh := i.source.Replace(ctx, refused)
 		if noFresh != nil {
-			return nil, err // the server's error is more useful than noFresh
+			return nil, c.forHandler(err) // the server's error is more useful than noFresh
 		}
 		clear(request.Header())
 		maps.Copy(request.Header(), header)
-		_, response, err = send(fresh)
-		return response, err
+		c, response, err = send(fresh)
+		return response, c.forHandler(err)
 	}
 }
 
@@ -110,7 +121,12 @@ func (c *call) refused(header http.Header, err error) (*oauth2.Token, error) {
 	return c.sent.Load(), err
 }
 
-// A conn drops the token of a stream that is refused.
+// forHandler returns the error that a handler may return as its own.
+func (c *call) forHandler(err error) error {
+	return downstream.Of(err, c.procedure, c.sent.Load())
+}
+
+// A conn drops the token of a stream that is refused, and changes the error of a refusal.
 type conn struct {
 	connect.StreamingClientConn
 
@@ -124,5 +140,5 @@ func (c *conn) Receive(message any) error {
 	if refused != nil {
 		c.call.source.Drop(c.ctx, refused)
 	}
-	return err
+	return c.call.forHandler(err)
 }

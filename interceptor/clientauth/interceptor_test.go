@@ -70,22 +70,22 @@ func TestInterceptor(t *testing.T) {
 				w.counts(t, 1, 0)
 				w.refuseNow(t)
 				if method != catalogue.Unary {
-					refuses(t, client, method, connect.CodeUnauthenticated)
+					refuses(t, client, method, connect.CodeInternal)
 				}
 				does(t, client, method)
 				w.counts(t, 2, 1)
 				// A server that refuses everything gets one call, and no token is fetched.
 				w.refuse.Store("all", nil)
-				refuses(t, client, method, connect.CodeUnauthenticated)
-				refuses(t, client, method, connect.CodeUnauthenticated)
+				refuses(t, client, method, connect.CodeInternal)
+				refuses(t, client, method, connect.CodeInternal)
 				w.counts(t, 2, 3)
 			})
 			t.Run(name+"/"+method.Name+"/permission denied", func(t *testing.T) {
 				t.Parallel()
 				w := newWorld(t)
 				client := w.connect(w.source, "Global", method, protocol)
-				refuses(t, client, method, connect.CodePermissionDenied)
-				refuses(t, client, method, connect.CodePermissionDenied)
+				refuses(t, client, method, connect.CodeInternal)
+				refuses(t, client, method, connect.CodeInternal)
 				w.counts(t, 1, 0)
 			})
 		}
@@ -98,7 +98,7 @@ func TestRetryOnce(t *testing.T) {
 	w := newWorld(t)
 	w.refuse.Store("all", nil)
 	client := w.connect(w.source, "Read", catalogue.Unary)
-	refuses(t, client, catalogue.Unary, connect.CodeUnauthenticated)
+	refuses(t, client, catalogue.Unary, connect.CodeInternal)
 	w.counts(t, 2, 2)
 }
 
@@ -333,7 +333,7 @@ func TestRepeatedTarget(t *testing.T) {
 			w.refuse.Store(old.AccessToken, nil)
 			client := w.connect(source, "Token", method, connect.WithInterceptors(choosing{}))
 			if method != catalogue.Unary {
-				refuses(t, client, method, connect.CodeUnauthenticated)
+				refuses(t, client, method, connect.CodeInternal)
 			}
 			text, err := call(t.Context(), client, method)
 			if err != nil || method == catalogue.Unary && text != "acmehello" {

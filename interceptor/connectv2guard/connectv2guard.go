@@ -94,6 +94,9 @@ func connectionOf(ctx context.Context, spec connect.Spec, info *connect.CallInfo
 // withoutDenial implements the field of [interceptor.Transport].
 func withoutDenial(err error) error {
 	explicit, ok := errors.AsType[*connect.Error](err)
+	if coded, isV1 := errors.AsType[*connectv1.Error](err); !ok && isV1 { // of package clientauth
+		return connect.NewError(connect.Code(coded.Code()), coded.Message())
+	}
 	if !ok {
 		return err
 	}

@@ -5,9 +5,11 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"slices"
 	"testing"
 	"time"
 
+	connectv1 "connectrpc.com/connect"
 	"connectrpc.com/connect/v2"
 	"connectrpc.com/connect/v2/connectproto"
 	"google.golang.org/genproto/googleapis/rpc/errdetails"
@@ -41,15 +43,17 @@ func TestOthersDenial(t *testing.T) {
 		code    connect.Code
 		details int
 	}{
-		"kept":                 {kept, connect.CodeUnknown, 0},
-		"zero":                 {new(interceptor.Denial), connect.CodeUnknown, 0},
-		"nil":                  {(*interceptor.Denial)(nil), connect.CodeUnknown, 0},
-		"wrapped":              {fmt.Errorf("read: %w", kept), connect.CodeUnknown, 0},
-		"joined":               {errors.Join(errors.New("read"), kept), connect.CodeUnknown, 0},
-		"with a code":          {own, connect.CodeAborted, 1},
-		"with a code, wrapped": {fmt.Errorf("wrapped: %w", own), connect.CodeAborted, 1},
-		"of another process":   {own.WithRemote(), connect.CodeAborted, 1},
-		"of a call in process": {inProcess, connect.CodeUnauthenticated, 0},
+		"kept":                  {kept, connect.CodeUnknown, 0},
+		"zero":                  {new(interceptor.Denial), connect.CodeUnknown, 0},
+		"nil":                   {(*interceptor.Denial)(nil), connect.CodeUnknown, 0},
+		"wrapped":               {fmt.Errorf("read: %w", kept), connect.CodeUnknown, 0},
+		"joined":                {errors.Join(errors.New("read"), kept), connect.CodeUnknown, 0},
+		"received":              {connectv2guard.DenialFrom(receivedError(t)), connect.CodeUnknown, 0},
+		"of package clientauth": {connectv1.NewError(connectv1.CodeInternal, kept), connect.CodeInternal, 0},
+		"with a code":           {own, connect.CodeAborted, 1},
+		"with a code, wrapped":  {fmt.Errorf("wrapped: %w", own), connect.CodeAborted, 1},
+		"of another process":    {own.WithRemote(), connect.CodeAborted, 1},
+		"of a call in process":  {inProcess, connect.CodeUnauthenticated, 0},
 	} {
 		for _, service := range []string{"Public", "Token", "Field"} {
 			for _, method := range catalogue.Methods {
@@ -75,6 +79,40 @@ func TestOthersDenial(t *testing.T) {
 					}
 				}
 			}
+		}
+	}
+}
+
+// receivedError is the refusal of another process, as a client receives it.
+func receivedError(t *testing.T) error {
+	t.Helper()
+	detail, err := connectproto.NewErrorDetail(&errdetails.ErrorInfo{
+		Reason: "SCOPE_INSUFFICIENT", Domain: "protoauthz", Metadata: map[string]string{"required_scopes": "read:a c d", "any_scopes": "c d", "challenge": `Bearer realm="a"`},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return connect.NewError(connect.CodePermissionDenied, "no").WithDetail(detail).WithRemote()
+}
+
+// TestDenialFrom makes sure that DenialFrom finds the refusal in an error of either version, and none in other errors.
+func TestDenialFrom(t *testing.T) {
+	t.Parallel()
+	ofV1 := connectv1.NewError(connectv1.CodePermissionDenied, errors.New("no"))
+	detail, err := connectv1.NewErrorDetail(connectv2guard.DenialFrom(receivedError(t)).ErrorInfo())
+	if err != nil {
+		t.Fatal(err)
+	}
+	ofV1.AddDetail(detail)
+	for name, err := range map[string]error{"v2": receivedError(t), "wrapped": fmt.Errorf("call: %w", receivedError(t)), "v1": ofV1} {
+		got := connectv2guard.DenialFrom(err)
+		if got.Reason() != interceptor.ReasonScopeInsufficient || !slices.Equal(got.Scopes(), []string{"read:a"}) || !slices.Equal(got.AnyScopes(), []string{"c", "d"}) || got.Challenge() != `Bearer realm="a"` {
+			t.Errorf("%s: %v", name, got)
+		}
+	}
+	for name, err := range map[string]error{"nil": nil, "an error": errors.New("no"), "no details": connect.NewError(connect.CodePermissionDenied, "no")} {
+		if got := connectv2guard.DenialFrom(err); got != nil {
+			t.Errorf("%s: %v", name, got)
 		}
 	}
 }

@@ -17,9 +17,11 @@
 //
 //	verifier, err := token.NewVerifier(token.Logto(issuer.URL()))
 //
-// In a test, [Issuer.Mint] makes any token, such as an expired one, and [Issuer.Rotate] and
-// [Issuer.TrimKeys] change the keys. The example of [New] shows an issuer with the address of a test
-// server.
+// In a test, [Start] serves an issuer, [Issuer.Token] makes any token, such as an expired one, and
+// [Issuer.Rotate] and [Issuer.TrimKeys] change the keys:
+//
+//	issuer := devissuer.Start(t, devissuer.Config{})
+//	raw := issuer.Token(t, map[string]any{"sub": "alice", "aud": "https://api.example.com", "scope": "read:orders"})
 package devissuer
 
 import (
@@ -58,8 +60,8 @@ const (
 // from a page of another site. Behind a proxy on this machine, every client of the proxy counts as
 // this machine.
 //
-// Make an issuer with [New]. An Issuer starts no goroutine, needs no closing, and is safe for
-// concurrent use.
+// Make an issuer with [New], or in a test with [Start]. An issuer of New starts no goroutine and needs
+// no closing. An Issuer is safe for concurrent use.
 type Issuer struct {
 	url         string
 	host        string // of the URL, in lower case and without the port

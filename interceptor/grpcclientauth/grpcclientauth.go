@@ -49,6 +49,9 @@ const (
 // cannot be repeated: its token is dropped, so that the next call has another token. Options of a
 // call, such as [grpc.OnFinish], act on both attempts.
 //
+// If a guard has refused the call, the error is as with [clientauth.NewInterceptor]: it keeps the refusal for
+// this service, where [interceptor.DenialFrom] finds the refusal, and a handler may return it as it is.
+//
 // A call that gets no token does not go out. Its code is Unavailable if trying again may help,
 // and Internal otherwise. Its error is a status of grpc-go, and does not match the errors of
 // package clientauth. The error names the token endpoint: do not pass it on to callers.
@@ -211,13 +214,14 @@ func (a *authorizer) unary(
 	err := invoke(withCall(ctx, c), method, request, reply, conn, opts...)
 	refused := c.refused(err)
 	if refused == nil {
-		return err
+		return c.forHandler(method, err)
 	}
 	fresh, noFresh := a.source.Replace(ctx, refused)
 	if noFresh != nil {
-		return err // the server's error is more useful than noFresh
+		return c.forHandler(method, err) // the server's error is more useful than noFresh
 	}
-	return invoke(withCall(ctx, &call{token: fresh}), method, request, reply, conn, opts...)
+	c = &call{token: fresh}
+	return c.forHandler(method, invoke(withCall(ctx, c), method, request, reply, conn, opts...))
 }
 
 func (a *authorizer) stream(
@@ -228,15 +232,16 @@ func (a *authorizer) stream(
 	if err != nil {
 		return nil, err // nothing was sent
 	}
-	return &clientStream{stream, a.source, c}, nil
+	return &clientStream{stream, a.source, c, method}, nil
 }
 
-// A clientStream drops the token of a stream that is refused.
+// A clientStream drops the token of a stream that is refused, and changes the error of a refusal.
 type clientStream struct {
 	grpc.ClientStream
 
 	source *clientauth.Source
 	call   *call
+	method string
 }
 
 // RecvMsg implements [grpc.ClientStream].
@@ -245,5 +250,5 @@ func (s *clientStream) RecvMsg(message any) error {
 	if refused := s.call.refused(err); refused != nil {
 		s.source.Drop(s.Context(), refused)
 	}
-	return err
+	return s.call.forHandler(s.method, err)
 }

@@ -3,10 +3,12 @@ package grpcguard_test
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 	"time"
 
+	"connectrpc.com/connect"
 	"google.golang.org/genproto/googleapis/rpc/errdetails"
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
@@ -38,6 +40,8 @@ func challenging(challenge string) *errdetails.ErrorInfo {
 func TestChallenge(t *testing.T) {
 	t.Parallel()
 	const good = `Bearer realm="https://api.example.test", error="insufficient_scope", scope="read:a write:b"`
+	scopes := challenging(good)
+	scopes.Reason = "SCOPE_INSUFFICIENT"
 	other := challenging(good)
 	other.Domain = "example.test"
 	long := func(size int) string {
@@ -57,14 +61,15 @@ func TestChallenge(t *testing.T) {
 		"another error":               {errors.New("no"), ""},
 		"refused in this process":     {inProcess, denial.Challenge()},
 		"401":                         {refused(t, codes.Unauthenticated, challenging(good)), good},
-		"403":                         {refused(t, codes.PermissionDenied, challenging(good)), good},
-		"wrapped":                     {fmt.Errorf("call: %w", refused(t, codes.PermissionDenied, challenging(good))), good},
-		"behind other details":        {refused(t, codes.PermissionDenied, &errdetails.RetryInfo{}, other, challenging(good)), good},
+		"403":                         {refused(t, codes.PermissionDenied, scopes), good},
+		"wrapped":                     {fmt.Errorf("call: %w", refused(t, codes.PermissionDenied, scopes)), good},
+		"behind other details":        {refused(t, codes.PermissionDenied, &errdetails.RetryInfo{}, other, scopes), good},
 		"realm only":                  {refused(t, codes.Unauthenticated, challenging(`Bearer realm="a"`)), `Bearer realm="a"`},
 		"escapes":                     {refused(t, codes.Unauthenticated, challenging(`Bearer realm="a \"b\" \\c"`)), `Bearer realm="a \"b\" \\c"`},
 		"as long as may be":           {refused(t, codes.Unauthenticated, challenging(long(8<<10))), long(8 << 10)},
 		"longer":                      {refused(t, codes.Unauthenticated, challenging(long(8<<10+1))), ""},
 		"another code":                {refused(t, codes.Unavailable, challenging(good)), ""},
+		"another reason's code":       {refused(t, codes.PermissionDenied, challenging(good)), ""},
 		"another domain":              {refused(t, codes.Unauthenticated, other), ""},
 		"no challenge":                {refused(t, codes.PermissionDenied, &errdetails.ErrorInfo{Domain: "protoauthz"}), ""},
 		"no details":                  {refused(t, codes.Unauthenticated), ""},
@@ -88,6 +93,37 @@ func TestChallenge(t *testing.T) {
 	} {
 		if got := grpcguard.Challenge(test.err); got != test.want {
 			t.Errorf("%s: %q, want %q", name, got, test.want)
+		}
+		if got := grpcguard.DenialFrom(test.err); got.Challenge() != test.want {
+			t.Errorf("%s: the denial has %q, want %q", name, got.Challenge(), test.want)
+		}
+	}
+}
+
+// TestDenialFrom makes sure that DenialFrom finds the refusal in a status as well as in an error of connect-go, and
+// none in other errors.
+func TestDenialFrom(t *testing.T) {
+	t.Parallel()
+	info := &errdetails.ErrorInfo{Reason: "SCOPE_INSUFFICIENT", Domain: "protoauthz", Metadata: map[string]string{"required_scopes": "read:a c d", "any_scopes": "c d"}}
+	detail, err := connect.NewErrorDetail(info)
+	if err != nil {
+		t.Fatal(err)
+	}
+	ofConnect := connect.NewError(connect.CodePermissionDenied, errors.New("no"))
+	ofConnect.AddDetail(detail)
+	for name, err := range map[string]error{
+		"status": refused(t, codes.PermissionDenied, info), "wrapped": fmt.Errorf("call: %w", refused(t, codes.PermissionDenied, info)), "connect-go": ofConnect,
+	} {
+		got := grpcguard.DenialFrom(err)
+		if got.Reason() != interceptor.ReasonScopeInsufficient || got.Code() != connect.CodePermissionDenied || !slices.Equal(got.Scopes(), []string{"read:a"}) || !slices.Equal(got.AnyScopes(), []string{"c", "d"}) {
+			t.Errorf("%s: %v", name, got)
+		}
+	}
+	for name, err := range map[string]error{
+		"nil": nil, "an error": errors.New("no"), "OK": status.New(codes.OK, "").Err(), "another code": refused(t, codes.Unknown, info), "no details": refused(t, codes.PermissionDenied),
+	} {
+		if got := grpcguard.DenialFrom(err); got != nil {
+			t.Errorf("%s: %v", name, got)
 		}
 	}
 }

@@ -7,6 +7,7 @@ import (
 	"testing"
 	"time"
 
+	"connectrpc.com/connect"
 	"google.golang.org/genproto/googleapis/rpc/errdetails"
 	spb "google.golang.org/genproto/googleapis/rpc/status"
 	"google.golang.org/grpc"
@@ -41,14 +42,16 @@ func TestOthersDenial(t *testing.T) {
 		text    string
 		details int
 	}{
-		"kept":                 {kept, codes.Unknown, "another call was refused: " + kept.Error(), 0},
-		"zero":                 {new(interceptor.Denial), codes.Unknown, "another call was refused: " + catalogue.Failed.Text, 0},
-		"nil":                  {(*interceptor.Denial)(nil), codes.Unknown, "another call was refused: " + catalogue.Failed.Text, 0},
-		"wrapped":              {fmt.Errorf("read: %w", kept), codes.Unknown, "another call was refused: read: " + kept.Error(), 0},
-		"joined":               {errors.Join(errors.New("read"), kept), codes.Unknown, "another call was refused: read\n" + kept.Error(), 0},
-		"with a code":          {statusError{own, kept}, codes.Aborted, "the handler's own", 2},
-		"garbled":              {statusError{garbled, kept}, codes.Aborted, "garbled", 1},
-		"of a call in process": {inProcess, codes.Unauthenticated, kept.Error(), 0},
+		"kept":                  {kept, codes.Unknown, "another call was refused: " + kept.Error(), 0},
+		"zero":                  {new(interceptor.Denial), codes.Unknown, "another call was refused: " + catalogue.Failed.Text, 0},
+		"nil":                   {(*interceptor.Denial)(nil), codes.Unknown, "another call was refused: " + catalogue.Failed.Text, 0},
+		"wrapped":               {fmt.Errorf("read: %w", kept), codes.Unknown, "another call was refused: read: " + kept.Error(), 0},
+		"joined":                {errors.Join(errors.New("read"), kept), codes.Unknown, "another call was refused: read\n" + kept.Error(), 0},
+		"received":              {grpcguard.DenialFrom(refused(t, codes.Unauthenticated, challenging(`Bearer realm="a"`))), codes.Unknown, "another call was refused: " + kept.Error(), 0},
+		"with a code":           {statusError{own, kept}, codes.Aborted, "the handler's own", 2},
+		"garbled":               {statusError{garbled, kept}, codes.Aborted, "garbled", 1},
+		"of a call in process":  {inProcess, codes.Unauthenticated, kept.Error(), 0},
+		"of package clientauth": {connect.NewError(connect.CodeInternal, kept), codes.Internal, kept.Error(), 0},
 	} {
 		ctx := metadata.NewIncomingContext(t.Context(), metadata.Pairs("authorization", "Bearer any"))
 		for _, service := range []string{"Public", "Token", "Field"} {

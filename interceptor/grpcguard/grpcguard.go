@@ -2,6 +2,7 @@ package grpcguard
 
 import (
 	"context"
+	"errors"
 	"slices"
 
 	"connectrpc.com/connect"
@@ -95,6 +96,9 @@ func refuse(denial *interceptor.Denial) error {
 // withoutDenial implements the field of [interceptor.Transport].
 func withoutDenial(err error) error {
 	explicit, ok := status.FromError(err)
+	if coded, isConnect := errors.AsType[*connect.Error](err); !ok && isConnect { // of package clientauth
+		explicit, ok = status.New(codes.Code(coded.Code()), coded.Message()), true
+	}
 	if !ok {
 		return err
 	}
