@@ -33,6 +33,9 @@ import (
 // It does not call procedures that the table declares public. A handler without a Guard that calls
 // another guarded server and hands on its refusal looks guarded.
 //
+// It also fails the test for each service with rules that are not enforced (see [policy.Rule.Enforced]),
+// unless [NotEnforced] names the service. It cannot call the procedures of these rules.
+//
 // conn is a connection to the tested server that adds no token: use grpcguard.InProcess.
 //
 // The procedures come from the table, from all services that are linked into the test, and from
@@ -47,9 +50,9 @@ import (
 // its required fields set: if the method is open, its handler runs. A call of a stream has no message. A
 // procedure that does not answer within five seconds is open; after three such procedures, the rest is
 // not called.
-func AssertGuarded(t testing.TB, conn grpc.ClientConnInterface, table *policy.Table) {
+func AssertGuarded(t testing.TB, conn grpc.ClientConnInterface, table *policy.Table, options ...Option) {
 	t.Helper()
-	unguarded.Server{
+	server := unguarded.Server{
 		Package: "grpcguardtest",
 		What:    "connection",
 		Given:   conn,
@@ -63,7 +66,21 @@ func AssertGuarded(t testing.TB, conn grpc.ClientConnInterface, table *policy.Ta
 		Absent:       "the server does not know",
 		Instead:      "give a connection to the server with which they are registered",
 		NoProcedures: "the table guards nothing: give a table with a method that is not public",
-	}.Assert(t, table)
+	}
+	for _, option := range options {
+		option(&server)
+	}
+	server.Assert(t, table)
+}
+
+// An Option changes what [AssertGuarded] accepts.
+type Option func(*unguarded.Server)
+
+// NotEnforced names services whose rules the server does not enforce on purpose, by [policy.WithShadow] or
+// [policy.WithUnannotatedOpen]. The procedures of these rules are not called: nothing tells whether their
+// handlers have a Guard. It is a fault to name a service whose rules are all enforced.
+func NotEnforced(services ...string) Option {
+	return func(s *unguarded.Server) { s.NotEnforced = append(s.NotEnforced, services...) }
 }
 
 func remedy(procedure unguarded.Procedure) string {

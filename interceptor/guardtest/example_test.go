@@ -43,3 +43,28 @@ func ExampleAssertGuarded() {
 	var t *testing.T // go test supplies one
 	testGuarded(t)
 }
+
+// newShadowServer stands for the same function while the rules of a service are not enforced.
+func newShadowServer() (http.Handler, *policy.Table, error) {
+	handler, _, err := newServer()
+	if err != nil {
+		return nil, nil, err
+	}
+	table, err := policy.Compile(policy.Files{samplev1.File_sample_v1_catalog_proto}, policy.WithAudience("https://api.example.com"),
+		policy.WithShadow("sample.v1.CatalogService"))
+	return handler, table, err
+}
+
+// testShadowGuarded passes only while the rules of the service are not enforced.
+func testShadowGuarded(t *testing.T) {
+	handler, table, err := newShadowServer()
+	if err != nil {
+		t.Fatal(err)
+	}
+	guardtest.AssertGuarded(t, handler, table, guardtest.NotEnforced("sample.v1.CatalogService"))
+}
+
+func ExampleNotEnforced() {
+	var t *testing.T // go test supplies one
+	testShadowGuarded(t)
+}

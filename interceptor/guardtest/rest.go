@@ -20,7 +20,8 @@ import (
 // serve it, once without a token and once with two tokens. It fails the test for each method that does
 // not refuse both calls as a Guard does. It does not call methods that the table declares public. A
 // method looks guarded if the gateway calls its implementation past the server, and the implementation
-// calls another guarded server and hands on its refusal.
+// calls another guarded server and hands on its refusal. As [AssertGuarded] does, it fails the test for
+// rules that are not enforced.
 //
 // The routes are the google.api.http options of the table's methods. Every route to a method that is not
 // public must be mounted. A route counts as not mounted if the handler answers with 404 or 405, or as it
@@ -38,13 +39,16 @@ import (
 // causes are a stream behind vanguard, which serves no streams over REST, and a gateway's marshaler that
 // does not read the JSON of runtime.JSONPb. If the method is open, its handler runs. A method that does
 // not answer within five seconds is open; after three such methods, the rest is not called.
-func AssertRESTGuarded(t testing.TB, handler http.Handler, table *policy.Table) {
+func AssertRESTGuarded(t testing.TB, handler http.Handler, table *policy.Table, options ...Option) {
 	t.Helper()
+	silent := interceptor.WithObserver(func(context.Context, interceptor.Event) {}) // in place of the log
 	caller := restCaller{
 		handler: handler, table: table, unknown: map[string]page{},
-		guard: sync.OnceValue(func() *interceptor.Guard { return interceptor.New(struct{ interceptor.Verifier }{}, table) }),
+		guard: sync.OnceValue(func() *interceptor.Guard {
+			return interceptor.New(struct{ interceptor.Verifier }{}, table, silent)
+		}),
 	}
-	unguarded.Server{
+	assert(t, table, options, unguarded.Server{
 		Package:      "guardtest",
 		What:         "handler",
 		Given:        handler,
@@ -53,7 +57,7 @@ func AssertRESTGuarded(t testing.TB, handler http.Handler, table *policy.Table) 
 		Absent:       "the handler does not serve",
 		Instead:      "give the handler that serves them, without the prefix or host that it is mounted under, and without what answers in front of it or hides the google.rpc.ErrorInfo; if this is that handler, the implementation has answered: " + restRemedy,
 		NoProcedures: "the handler has no route to a method of the table that is not public: give the table of the files with REST routes; routes from a grpc_api_configuration cannot be tested",
-	}.Assert(t, table)
+	})
 }
 
 const restRemedy = "for grpc-gateway, register it with RegisterXHandler and the connection of grpcguard.InProcess(server), " +

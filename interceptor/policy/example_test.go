@@ -97,3 +97,59 @@ message Request {} message Response {}` + services}, "order.proto")
 	}
 	return files
 }
+
+// The callers of OrderService do not all send tokens yet. CartService is annotated in part.
+func ExampleWithShadow() {
+	table, err := policy.Compile(shopFiles(),
+		policy.WithAudience("https://api.example.com"),
+		policy.WithShadow("shop.v1.OrderService"),
+		policy.WithUnannotatedRefused("shop.v1.CartService"),
+	)
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	fmt.Print(table)
+	// Output:
+	// /shop.v1.CartService/Export       refused (no annotation)
+	// /shop.v1.CartService/GetCart      global_resource          audience=https://api.example.com  all of read:carts    caller=any  organization=-
+	// /shop.v1.OrderService/ListOrders  global_resource          audience=https://api.example.com  all of read:orders   caller=any  organization=-  shadow (not enforced)
+	// /shop.v1.OrderService/PlaceOrder  global_resource          audience=https://api.example.com  all of write:orders  caller=any  organization=-  shadow (not enforced)
+}
+
+// A program lists what it does not enforce.
+func ExampleRule_Enforced() {
+	table, err := policy.Compile(shopFiles(), policy.WithAudience("https://api.example.com"), policy.WithUnannotatedOpen("shop.v1.CartService"))
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	for _, rule := range table.Rules() {
+		if !rule.Enforced() {
+			fmt.Println(rule)
+		}
+	}
+	// Output: /shop.v1.CartService/Export public (no annotation)
+}
+
+// shopFiles are two services, one of which is annotated in part.
+func shopFiles() policy.Files {
+	files, err := protos.Compile(context.Background(), "../../proto", map[string]string{"shop.proto": `syntax = "proto3";
+package shop.v1;
+import "protoauthz/v1/authz.proto";
+message Request {} message Response {}
+service OrderService {
+  option (protoauthz.v1.service) = {model: MODEL_GLOBAL_RESOURCE};
+  rpc ListOrders(Request) returns (Response) { option (protoauthz.v1.method) = {scopes: "read:orders"}; }
+  rpc PlaceOrder(Request) returns (Response) { option (protoauthz.v1.method) = {scopes: "write:orders"}; }
+}
+service CartService {
+  option (protoauthz.v1.service) = {model: MODEL_GLOBAL_RESOURCE};
+  rpc GetCart(Request) returns (Response) { option (protoauthz.v1.method) = {scopes: "read:carts"}; }
+  rpc Export(Request) returns (Response);
+}`}, "shop.proto")
+	if err != nil {
+		panic(err)
+	}
+	return files
+}

@@ -10,7 +10,8 @@ type FaultKind string
 
 // The kinds of fault.
 const (
-	// FaultRuleMissing means that a method has no option (protoauthz.v1.method).
+	// FaultRuleMissing means that a method has no option (protoauthz.v1.method), and that neither
+	// [WithUnannotatedRefused] nor [WithUnannotatedOpen] names its service.
 	FaultRuleMissing FaultKind = "RULE_MISSING"
 	// FaultRuleConflict means that a rule contradicts itself: it is not exactly one of
 	// public, authenticated and scoped, or it has a field that would not be checked.

@@ -6,6 +6,7 @@ import (
 	"context"
 	"fmt"
 	"reflect"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -79,10 +80,11 @@ type Server struct {
 	Absent       string                 // the beginning of the fault that lists absent procedures
 	Instead      string                 // what to give instead
 	NoProcedures string                 // the fault if no procedure was called
+	NotEnforced  []string               // the services whose rules need not be enforced
 }
 
-// Assert fails the test for each procedure that is not refused as a Guard refuses it. Procedures that
-// the table declares public are not called.
+// Assert fails the test for each procedure that is not refused as a Guard refuses it, and for each service
+// with rules that are not enforced. Procedures that are public or not enforced are not called.
 func (s Server) Assert(t testing.TB, table *policy.Table) {
 	t.Helper()
 	for _, fault := range s.faults(t.Context(), table) {
@@ -100,10 +102,11 @@ func (s Server) faults(ctx context.Context, table *policy.Table) []string {
 		return []string{"the test is over: call the assertion before the test ends, not in a cleanup"}
 	}
 	unknown := s.Call(ctx, UnknownProcedure, nil)
-	var faults, missing []string
+	notEnforced, idle := s.enforcement(table)
+	faults, missing := slices.Clip(notEnforced), []string(nil)
 	switch {
 	case unknown.Kind == Unreachable:
-		return []string{"the server cannot be called: " + unknown.Text}
+		return append(faults, "the server cannot be called: "+unknown.Text)
 	case unknown.Kind == Absent, unknown.Kind == Uncallable, unknown.Reason == interceptor.ReasonRuleMissing:
 	default:
 		faults = append(faults, "every procedure that the server does not know "+s.faultIn(UnknownProcedure, nil, unknown, nil))
@@ -111,7 +114,7 @@ func (s Server) faults(ctx context.Context, table *policy.Table) []string {
 	found, hanging := false, 0
 	for _, procedure := range procedures(table) {
 		rule, ok := table.Lookup(procedure.Name)
-		if ok && rule.Public {
+		if ok && (rule.Public || !rule.Enforced()) {
 			continue
 		}
 		if !ok && unknown.Kind == Hanging {
@@ -134,7 +137,8 @@ func (s Server) faults(ctx context.Context, table *policy.Table) []string {
 			continue // the server does not know it
 		case answer.Reason != "" && answer.Reason != interceptor.ReasonTokenMissing && answer.Reason != interceptor.ReasonRuleMissing:
 			// The other procedures may be open or not: the token may grant them.
-			return []string{fmt.Sprintf("the calls carry a token: %s was refused with reason %q: give a %s that adds no token", procedure.Name, answer.Reason, s.What)}
+			fault := fmt.Sprintf("the calls carry a token: %s was refused with reason %q: give a %s that adds no token", procedure.Name, answer.Reason, s.What)
+			return append(slices.Clip(notEnforced), fault)
 		}
 		found = found || authorization == nil
 		fault := s.faultIn(procedure, rule, answer, authorization)
@@ -155,7 +159,7 @@ func (s Server) faults(ctx context.Context, table *policy.Table) []string {
 	switch {
 	case len(missing) > 0:
 		faults = append(faults, fmt.Sprintf("%s %s: %s", s.Absent, strings.Join(missing, ", "), s.Instead))
-	case !found:
+	case !found && !idle:
 		faults = append(faults, s.NoProcedures)
 	}
 	return faults
@@ -169,8 +173,11 @@ func (s Server) faultIn(procedure Procedure, rule *policy.Rule, answer Answer, a
 		sent, want = "with two tokens", interceptor.ReasonTokenMalformed
 		remedy = "something else than a guard refuses calls without a token: " + remedy
 	}
-	if rule == nil {
+	unannotated := rule != nil && rule.Unannotated
+	if rule == nil || unannotated {
 		want = interceptor.ReasonRuleMissing
+	}
+	if rule == nil {
 		service, _, _ := strings.Cut(procedure.Name[1:], "/")
 		public = fmt.Sprintf("compile its file into the table, or name %s in policy.WithPublic", service)
 		if _, ok := wellKnown[procedure.Name]; ok {
@@ -192,9 +199,9 @@ func (s Server) faultIn(procedure Procedure, rule *policy.Rule, answer Answer, a
 		return "is not behind the guard: it refuses a call without a token, and does not serve a call with two tokens: " + remedy
 	case authorization != nil && answer.Reason != "":
 		return "" // Some servers join the tokens or hand on one of them.
-	case rule == nil && answer.Reason == interceptor.ReasonTokenMissing:
+	case (rule == nil || unannotated) && answer.Reason == interceptor.ReasonTokenMissing:
 		return "is guarded by another table than the given one: " + sameTable
-	case rule != nil && answer.Reason == interceptor.ReasonRuleMissing:
+	case rule != nil && !unannotated && answer.Reason == interceptor.ReasonRuleMissing:
 		return "is refused to everybody: the server's guard has another table: " + sameTable + ", or compile the method's file into the server's table"
 	case answer.Reason != want:
 		state := "is not behind the guard"

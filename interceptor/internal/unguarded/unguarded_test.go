@@ -44,8 +44,11 @@ func server(t *testing.T, table *policy.Table, answers map[string]unguarded.Answ
 				return answer
 			}
 			if rule, ok := table.Lookup(procedure.Name); ok {
-				if rule.Public {
+				if rule.Public || !rule.Enforced() {
 					t.Errorf("%s is called", procedure.Name)
+				}
+				if rule.Unannotated {
+					return unguarded.Answer{Reason: interceptor.ReasonRuleMissing}
 				}
 				return unguarded.Answer{Reason: interceptor.ReasonTokenMissing}
 			}

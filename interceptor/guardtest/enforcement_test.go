@@ -1,0 +1,60 @@
+package guardtest_test
+
+import (
+	"net/http"
+	"testing"
+
+	samplev1 "github.com/protoauthz/protoauthz/gen/sample/v1"
+	"github.com/protoauthz/protoauthz/gen/sample/v1/samplev1connect"
+	"github.com/protoauthz/protoauthz/interceptor/guardtest"
+	"github.com/protoauthz/protoauthz/interceptor/internal/test/harness"
+	"github.com/protoauthz/protoauthz/interceptor/policy"
+)
+
+// TestNotEnforced makes sure that rules in shadow fail a test that does not name their services, whichever assertion the
+// test calls.
+func TestNotEnforced(t *testing.T) {
+	t.Parallel()
+	const (
+		catalog, member = "sample.v1.CatalogService", "sample.v1.MemberService"
+		shadow          = member + " has rules that are not enforced, for /sample.v1.MemberService/InviteMember, /sample.v1.MemberService/ListMembers, /sample.v1.MemberService/UpdateBilling: " +
+			`remove the service from policy.WithShadow; if the server does this on purpose, give guardtest.NotEnforced("sample.v1.MemberService")`
+		stale = `NotEnforced names "sample.v1.CatalogService", but the table enforces all rules of the service, or has none: remove the name`
+	)
+	compile := func(options ...policy.Option) *policy.Table {
+		table, err := policy.Compile(policy.Files{samplev1.File_sample_v1_member_proto, samplev1.File_sample_v1_document_proto, samplev1.File_sample_v1_catalog_proto},
+			append(options, policy.WithAudience("https://api.example.test"))...)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return table
+	}
+	enforced, one := compile(), compile(policy.WithShadow(member))
+	all := compile(policy.WithShadow(member, catalog, "sample.v1.DocumentService"))
+	open := http.NewServeMux() // the handlers of the service in shadow have no guard
+	open.Handle("/", sample(harness.NoTokens(enforced), nil))
+	open.Handle(samplev1connect.NewMemberServiceHandler(samplev1connect.UnimplementedMemberServiceHandler{}))
+	for _, test := range []struct {
+		name    string
+		handler http.Handler
+		table   *policy.Table
+		options []guardtest.Option
+		want    []string
+	}{
+		{"not told", sample(harness.NoTokens(enforced), nil), one, nil, []string{shadow}},
+		{"told, and not called", open, one, []guardtest.Option{guardtest.NotEnforced(member)}, nil},
+		{"told in vain", sample(harness.NoTokens(enforced), nil), enforced, []guardtest.Option{guardtest.NotEnforced(catalog)}, []string{stale}},
+		{"told twice", sample(harness.NoTokens(enforced), nil), one, []guardtest.Option{guardtest.NotEnforced(catalog), guardtest.NotEnforced(member)}, []string{stale}},
+		{"all told", open, all, []guardtest.Option{guardtest.NotEnforced(member, catalog, "sample.v1.DocumentService")}, nil},
+	} {
+		r := &harness.Report{TB: t}
+		guardtest.AssertGuarded(r, test.handler, test.table, test.options...)
+		r.Expect(t, test.name, prefixed(test.want))
+	}
+	r := &harness.Report{TB: t}
+	guardtest.AssertRESTGuarded(r, http.NewServeMux(), all, guardtest.NotEnforced(catalog, "sample.v1.DocumentService"))
+	r.Expect(t, "over REST", prefixed([]string{shadow}))
+	r = &harness.Report{TB: t}
+	guardtest.AssertRESTGuarded(r, http.NewServeMux(), all, guardtest.NotEnforced(catalog, member, "sample.v1.DocumentService"))
+	r.Expect(t, "over REST, told", nil)
+}
