@@ -13,6 +13,7 @@ import (
 	"github.com/protoauthz/protoauthz/gen/sample/v1/samplev1connect"
 	"github.com/protoauthz/protoauthz/interceptor"
 	"github.com/protoauthz/protoauthz/interceptor/policy"
+	"github.com/protoauthz/protoauthz/interceptor/probe"
 	"github.com/protoauthz/protoauthz/interceptor/token"
 )
 
@@ -44,7 +45,7 @@ func newHandler(issuer token.Issuer, audience string, origins []string, logger *
 	}, options))
 	mux.Handle(samplev1connect.NewMemberServiceHandler(&memberService{organizations: organizations}, options))
 	mux.Handle(samplev1connect.NewDocumentServiceHandler(&documentService{organizations: organizations}, options))
-	mux.Handle(grpchealth.NewHandler(&healthChecker{grpchealth.NewStaticChecker(names...), verifier}, options))
+	mux.Handle(grpchealth.NewHandler(probe.Checker(verifier, probe.WithServices(names...)), options))
 	mux.Handle(grpcreflect.NewHandlerV1(reflector, options))
 	mux.Handle(grpcreflect.NewHandlerV1Alpha(reflector, options))
 	return allowOrigins(origins, interceptor.DeadlineHandler(mux)), nil

@@ -17,6 +17,7 @@ import (
 
 	"github.com/protoauthz/protoauthz/gen/sample/v1/samplev1connect"
 	"github.com/protoauthz/protoauthz/interceptor/devissuer"
+	"github.com/protoauthz/protoauthz/interceptor/probe"
 	"github.com/protoauthz/protoauthz/interceptor/token"
 )
 
@@ -47,7 +48,7 @@ func TestHealthFollowsKeys(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		checker := &healthChecker{grpchealth.NewStaticChecker(samplev1connect.CatalogServiceName), verifier}
+		checker := probe.Checker(verifier, probe.WithServices(samplev1connect.CatalogServiceName))
 		check := func(want grpchealth.Status) {
 			t.Helper()
 			for _, service := range []string{"", samplev1connect.CatalogServiceName} {

@@ -168,6 +168,14 @@ func (v *Verifier) issuer(iss string) *issuerKeys {
 	return nil
 }
 
+// Issuers returns the [Issuer.URL] of each issuer, sorted.
+func (v *Verifier) Issuers() []string {
+	if v == nil {
+		return nil
+	}
+	return v.names()
+}
+
 // names returns the URLs of the issuers, sorted.
 func (v *Verifier) names() []string {
 	var names []string

@@ -39,6 +39,8 @@ var rules = []imports.Rule{
 	{From: "./interceptor", Ban: "./interceptor/devissuer", Why: "a package that accepts tokens must not hold code that makes them"},
 	{From: "./interceptor", Ban: "./interceptor/guardtest", Why: "it serves the tests of users"},
 	{From: "./interceptor", Ban: "./interceptor/clientauth", Why: "a server needs no tokens of its own"},
+	{From: "./interceptor", Ban: "./interceptor/probe", Why: "users of interceptor alone must not pay for grpchealth"},
+	{From: "./interceptor", Ban: "connectrpc.com/grpchealth/...", Why: "users of interceptor alone must not pay for grpchealth"},
 	{From: "./interceptor", Ban: "golang.org/x/oauth2/...", Why: "a package that verifies tokens does not ask for tokens"},
 	{From: "./interceptor", Ban: "testing", Why: "code in production must not know when it is tested"},
 
@@ -52,6 +54,9 @@ var rules = []imports.Rule{
 	{From: "./interceptor/grpcguard", Ban: "connectrpc.com/connect/v2/...", Why: "users of grpc-go must not pay for connect-go's second version"},
 	{From: "./sample/...", Ban: "google.golang.org/grpc/...", Why: "users of Connect start from the sample"},
 
+	{From: "./interceptor/probe", Ban: "./interceptor", Why: "whether there are keys does not depend on rules"},
+	{From: "./interceptor/probe", Ban: "google.golang.org/grpc/...", Why: "users of Connect must not pay for grpc-go, 6 MB of a program"},
+	{From: "./interceptor/probe", Ban: "testing", Why: "code in production must not know when it is tested"},
 	{From: "./interceptor/clientauth", Ban: "google.golang.org/grpc/...", Why: "clients of Connect must not pay for grpc-go's 6 MB"},
 	{From: "./interceptor/clientauth", Ban: "./interceptor/devissuer", Why: "a package that asks for tokens must not hold code that makes them"},
 	{From: "./interceptor/clientauth", Ban: "testing", Why: "code in production must not know when it is tested"},

@@ -1,0 +1,135 @@
+package probe
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"sync"
+	"time"
+)
+
+const (
+	askTime    = 2500 * time.Millisecond // for Ready, which waits for keys for 2 seconds
+	answerTime = 3 * time.Second         // for a probe
+	linePause  = time.Second             // between two lines of the log
+)
+
+var (
+	errLate  = errors.New("the verifier has not answered within 3s: its Ready must return soon after its context ends")
+	errEnded = errors.New("the verifier has not answered: its Ready must not call runtime.Goexit")
+)
+
+// A probe asks a verifier whether it is ready.
+type probe struct {
+	options
+	verifier Verifier
+
+	mu     sync.Mutex
+	flight *flight // under way, or nil
+	told   string  // what the log has told: an error, or "" for ready
+	toldAt time.Time
+}
+
+// A flight is one question, which all probes share while it is under way.
+type flight struct {
+	done  chan struct{}
+	found outcome // set before done is closed
+}
+
+// An outcome is what a verifier has said.
+type outcome struct {
+	err  error
+	each []error // for each of probe.issuers, or nil
+}
+
+// answer waits for a flight. It is not ready if the flight takes too long, or if the context ends.
+func (p *probe) answer(ctx context.Context) outcome {
+	timer := time.NewTimer(answerTime)
+	defer timer.Stop()
+	f := p.join()
+	found := outcome{err: errLate}
+	select {
+	case <-f.done:
+		found = f.found
+	case <-timer.C:
+	case <-ctx.Done():
+		return outcome{err: ctx.Err()} // of this probe alone
+	}
+	p.tell(found.err)
+	return found
+}
+
+// join returns the flight that is under way, or begins one. The flight has a context of its own, so that a probe that
+// is called off does not spoil the flight for others.
+func (p *probe) join() *flight {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.flight == nil {
+		f := &flight{done: make(chan struct{}), found: outcome{err: errEnded}}
+		p.flight = f
+		go p.run(f)
+	}
+	return p.flight
+}
+
+func (p *probe) run(f *flight) {
+	defer func() {
+		p.mu.Lock()
+		defer p.mu.Unlock()
+		p.flight = nil
+		close(f.done)
+	}()
+	ctx, cancel := context.WithTimeout(context.Background(), askTime)
+	defer cancel()
+	if !p.details || len(p.issuers) == 0 { // without a list of issuers, only the verifier knows all of them
+		f.found = outcome{err: p.ready(ctx, p.issuers...)}
+		return
+	}
+	each := make([]error, len(p.issuers))
+	var asking sync.WaitGroup
+	for n, issuer := range p.issuers {
+		each[n] = errEnded
+		asking.Go(func() { each[n] = p.ready(ctx, issuer) })
+	}
+	asking.Wait()
+	f.found = outcome{errors.Join(each...), each}
+}
+
+// ready asks the verifier. A panic is an error.
+func (p *probe) ready(ctx context.Context, issuers ...string) (err error) {
+	defer func() {
+		if value := recover(); value != nil {
+			err = fmt.Errorf("the verifier panicked with a value of type %T: repair its Ready", value)
+		}
+	}()
+	return p.verifier.Ready(ctx, issuers...)
+}
+
+// tell logs a change. The log decides nothing, so tell drops its panics.
+func (p *probe) tell(err error) {
+	defer func() { _ = recover() }()
+	text := ""
+	if err != nil {
+		text = err.Error()
+	}
+	if !p.changed(text, time.Now()) {
+		return
+	}
+	if err != nil {
+		slog.Warn("protoauthz: the server is not ready", "cause", text)
+	} else {
+		slog.Info("protoauthz: the server is ready again")
+	}
+}
+
+// changed reports whether the log should tell a text now.
+func (p *probe) changed(text string, now time.Time) bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if text == p.told || now.Sub(p.toldAt) < linePause {
+		return false
+	}
+	p.told, p.toldAt = text, now
+	return true
+}
