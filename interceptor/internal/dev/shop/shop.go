@@ -82,7 +82,7 @@ func newShop(issuer token.Issuer) (*shop, error) {
 	return &shop{web, stock, webRules, stockRules}, grpcguard.Check(stock, stockRules)
 }
 
-// serve answers calls until the context ends.
+// serve answers calls until the context ends. Calls that are under way have five seconds then.
 func (s *shop) serve(ctx context.Context, web, stock net.Listener) error {
 	server := &http.Server{
 		Handler: s.web, Protocols: new(http.Protocols),
@@ -97,9 +97,10 @@ func (s *shop) serve(ctx context.Context, web, stock net.Listener) error {
 	select {
 	case err = <-served:
 	case <-ctx.Done():
-		err = context.Cause(ctx)
 	}
-	_ = server.Close()
-	s.stock.Stop()
-	return err
+	ending, cancel := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second)
+	defer cancel()
+	defer context.AfterFunc(ending, s.stock.Stop)()
+	s.stock.GracefulStop()
+	return errors.Join(err, server.Shutdown(ending))
 }
