@@ -8,6 +8,7 @@ import (
 	"net/http/httptest"
 	"net/url"
 	"strings"
+	"testing"
 
 	"github.com/protoauthz/protoauthz/interceptor/devissuer"
 )
@@ -78,4 +79,15 @@ func ExampleIssuer_Mint() {
 	}
 	fmt.Println(strings.Count(organizationToken, "."), strings.Count(idToken, "."))
 	// Output: 2 2
+}
+
+// A test of a server has an issuer of its own.
+func ExampleStart() {
+	var t *testing.T // go test supplies one
+
+	issuer := devissuer.Start(t, devissuer.Config{})
+	good := issuer.Token(t, map[string]any{"sub": "alice", "aud": "https://api.example.com", "scope": "read:orders"})
+	expired := issuer.Token(t, map[string]any{"sub": "alice", "exp": 1})
+
+	_, _ = good, expired
 }

@@ -1,20 +1,25 @@
 package guardtest_test
 
 import (
+	"context"
 	"net/http"
+	"net/http/httptest"
 	"testing"
+
+	"connectrpc.com/connect"
 
 	samplev1 "github.com/protoauthz/protoauthz/gen/sample/v1"
 	"github.com/protoauthz/protoauthz/gen/sample/v1/samplev1connect"
 	"github.com/protoauthz/protoauthz/interceptor"
+	"github.com/protoauthz/protoauthz/interceptor/devissuer"
 	"github.com/protoauthz/protoauthz/interceptor/guardtest"
 	"github.com/protoauthz/protoauthz/interceptor/policy"
 	"github.com/protoauthz/protoauthz/interceptor/token"
 )
 
 // newServer stands for the function of a program that makes its handler and its rules.
-func newServer() (http.Handler, *policy.Table, error) {
-	verifier, err := token.NewVerifier(token.Logto("https://tenant.logto.app"))
+func newServer(issuer token.Issuer) (http.Handler, *policy.Table, error) {
+	verifier, err := token.NewVerifier(issuer)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -24,15 +29,25 @@ func newServer() (http.Handler, *policy.Table, error) {
 	}
 	guard := interceptor.New(verifier, table)
 	mux := http.NewServeMux()
-	catalog := samplev1connect.UnimplementedCatalogServiceHandler{}
-	mux.Handle(samplev1connect.NewCatalogServiceHandler(catalog, guard.HandlerOption()))
+	mux.Handle(samplev1connect.NewCatalogServiceHandler(catalog{}, guard.HandlerOption()))
 	return interceptor.DeadlineHandler(mux), table, nil
+}
+
+// catalog stands for the handler of a program.
+type catalog struct {
+	samplev1connect.UnimplementedCatalogServiceHandler
+}
+
+// WhoAmI answers with what the server knows of the caller.
+func (catalog) WhoAmI(ctx context.Context, _ *connect.Request[samplev1.WhoAmIRequest]) (*connect.Response[samplev1.WhoAmIResponse], error) {
+	claims := interceptor.ClaimsFromContext(ctx)
+	return connect.NewResponse(&samplev1.WhoAmIResponse{Auth: &samplev1.AuthInfo{Sub: claims.Subject(), Scopes: claims.Scopes()}}), nil
 }
 
 // testGuarded is a test of the whole server: it fails if a handler was mounted without
 // guard.HandlerOption(). Name it TestGuarded, so that go test calls it.
 func testGuarded(t *testing.T) {
-	handler, table, err := newServer()
+	handler, table, err := newServer(token.Logto("https://tenant.logto.app"))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -46,7 +61,7 @@ func ExampleAssertGuarded() {
 
 // newShadowServer stands for the same function while the rules of a service are not enforced.
 func newShadowServer() (http.Handler, *policy.Table, error) {
-	handler, _, err := newServer()
+	handler, _, err := newServer(token.Logto("https://tenant.logto.app"))
 	if err != nil {
 		return nil, nil, err
 	}
@@ -67,4 +82,66 @@ func testShadowGuarded(t *testing.T) {
 func ExampleNotEnforced() {
 	var t *testing.T // go test supplies one
 	testShadowGuarded(t)
+}
+
+// testWhoAmI is a test of a handler, which needs no token, no key and no server.
+func testWhoAmI(t *testing.T) {
+	ctx := guardtest.User("alice").Audience("https://api.example.com").Scopes("read:products").Context(t)
+	response, err := catalog{}.WhoAmI(ctx, connect.NewRequest(&samplev1.WhoAmIRequest{}))
+	if err != nil || response.Msg.GetAuth().GetSub() != "alice" {
+		t.Error(response, err)
+	}
+}
+
+func ExampleUser() {
+	var t *testing.T // go test supplies one
+	testWhoAmI(t)
+}
+
+// testServer is a test of a server with tokens of its own issuer.
+func testServer(t *testing.T) {
+	issuer := devissuer.Start(t, devissuer.Config{})
+	handler, _, err := newServer(token.Logto(issuer.URL()))
+	if err != nil {
+		t.Fatal(err)
+	}
+	server := httptest.NewServer(handler)
+	defer server.Close()
+	client := samplev1connect.NewCatalogServiceClient(server.Client(), server.URL)
+
+	request := connect.NewRequest(&samplev1.CreateOrderRequest{})
+	request.Header().Set("Authorization", "Bearer "+issuer.Token(t, map[string]any{"sub": "alice", "aud": "https://api.example.com", "scope": "read:products"}))
+	_, err = client.CreateOrder(t.Context(), request)
+	if denial := interceptor.DenialFrom(err); denial == nil || denial.Reason() != interceptor.ReasonScopeInsufficient {
+		t.Error(err)
+	}
+}
+
+// testAccess is a test of who may call what.
+func testAccess(t *testing.T) {
+	_, table, err := newServer(token.Logto("https://tenant.logto.app"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	reader := guardtest.User("alice").Audience("https://api.example.com").Scopes("read:products")
+	guardtest.AssertAccess(t, "testdata/access.golden", table, guardtest.Callers{
+		"reader":   reader.Claims(t),
+		"customer": reader.Scopes("read:products", "write:orders").Claims(t),
+		"worker":   guardtest.Client("worker").Audience("https://other.example.com").Claims(t),
+	})
+}
+
+func ExampleAssertAccess() {
+	var t *testing.T // go test supplies one
+	testAccess(t)
+}
+
+// TestExamples runs the tests that the documents show.
+func TestExamples(t *testing.T) {
+	t.Parallel()
+	t.Run("guarded", testGuarded)
+	t.Run("shadow", testShadowGuarded)
+	t.Run("handler", testWhoAmI)
+	t.Run("server", testServer)
+	t.Run("access", testAccess)
 }

@@ -9,8 +9,8 @@
 //
 //	guardtest.AssertRESTGuarded(t, mux, table)
 //
-// For servers of grpc-go, use package grpcguardtest. Tests of handlers get the claims of a caller from
-// [Claims].
+// For servers of grpc-go, use package grpcguardtest. [AssertAccess] shows a review who may call what. Tests of
+// handlers get the claims of a caller from [User], [Client] and [Claims].
 package guardtest
 
 import (

@@ -16,10 +16,10 @@ import (
 	"github.com/protoauthz/protoauthz/interceptor/internal/test/tokens"
 )
 
-// TestCatalogue makes sure that the counter has each decision of the catalogue, that the span of each
+// TestTelemetryCatalogue makes sure that the counter has each decision of the catalogue, that the span of each
 // refused call has an event and the code of the refusal, and that nothing of a token or a request is in a
 // metric or a span. Package harness makes sure of the decisions.
-func TestCatalogue(t *testing.T) {
+func TestTelemetryCatalogue(t *testing.T) {
 	t.Parallel()
 	trusts, err := catalogue.NewTrusts()
 	if err != nil {
@@ -84,7 +84,7 @@ func (b *backend) call(t *testing.T, guard *interceptor.Guard, c *catalogue.Case
 	decision = "outcome=allowed procedure=" + rule
 	if c.Want.Reason != "" {
 		decision = "outcome=refused procedure=" + rule + " reason=" + c.Want.Reason
-		code := strings.ToUpper(connect.Code(c.Want.Code).String()) //nolint:gosec // a code is a small number
+		code := strings.ToUpper(connect.Code(c.Want.Code).String())
 		want = fmt.Sprintf("[protoauthz.refused procedure=%s outcome=refused reason=%s] [rpc.response.status_code=%s]", rule, c.Want.Reason, code)
 	}
 	told := b.spans.GetSpans()[before]

@@ -56,7 +56,7 @@ func (t *Telemetry) decided(ctx context.Context, event *interceptor.Event) {
 	}
 	t.count(ctx, d)
 	// The decision of a second table tells of the same verification once more.
-	if event.Verification > 0 && event.Shadow != interceptor.ShadowTable && t.verifications.Enabled(ctx) {
+	if event.Verification > 0 && event.Shadow != interceptor.ShadowTable {
 		t.verifications.Record(ctx, event.Verification.Seconds())
 	}
 	if span := trace.SpanFromContext(ctx); d.outcome != interceptor.OutcomeAllowed && span.IsRecording() {
@@ -67,9 +67,6 @@ func (t *Telemetry) decided(ctx context.Context, event *interceptor.Event) {
 // count counts a decision. Each series has its attributes from the first decision on: making attributes
 // costs more than counting.
 func (t *Telemetry) count(ctx context.Context, d decision) {
-	if !t.decisions.Enabled(ctx) {
-		return
-	}
 	t.mu.RLock()
 	series, ok := t.series[d]
 	t.mu.RUnlock()

@@ -1,7 +1,6 @@
 package otelguard
 
 import (
-	"context"
 	"slices"
 	"testing"
 	"time"
@@ -15,6 +14,7 @@ import (
 	"go.opentelemetry.io/otel/sdk/trace/tracetest"
 
 	"github.com/protoauthz/protoauthz/interceptor"
+	"github.com/protoauthz/protoauthz/interceptor/internal/test/tokens"
 )
 
 // TestEvent holds what becomes of each kind of event.
@@ -69,7 +69,7 @@ func TestEvent(t *testing.T) {
 			span.End()
 
 			var collected metricdata.ResourceMetrics
-			if err := reader.Collect(context.Background(), &collected); err != nil {
+			if err := reader.Collect(t.Context(), &collected); err != nil {
 				t.Fatal(err)
 			}
 			var counted, verifications bool
@@ -84,7 +84,7 @@ func TestEvent(t *testing.T) {
 					metricdatatest.AssertAggregationsEqual(t, want, m.Data, metricdatatest.IgnoreTimestamp(), metricdatatest.IgnoreExemplars())
 				case "protoauthz.verification.duration":
 					verifications = true
-					point := m.Data.(metricdata.Histogram[float64]).DataPoints[0]
+					point := tokens.As[metricdata.Histogram[float64]](m.Data).DataPoints[0]
 					if point.Count != times || point.Sum != times*.001 || point.Attributes.Len() != 0 {
 						t.Errorf("the verifications are %+v", point)
 					}

@@ -1,7 +1,6 @@
 package otelguard_test
 
 import (
-	"context"
 	"fmt"
 	"slices"
 	"strings"
@@ -46,7 +45,7 @@ func newBackend(t testing.TB) *backend {
 func (b *backend) collect(t testing.TB) metricdata.ResourceMetrics {
 	t.Helper()
 	var collected metricdata.ResourceMetrics
-	if err := b.reader.Collect(context.Background(), &collected); err != nil {
+	if err := b.reader.Collect(t.Context(), &collected); err != nil {
 		t.Fatal(err)
 	}
 	return collected

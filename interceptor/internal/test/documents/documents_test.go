@@ -152,6 +152,29 @@ func TestGo(t *testing.T) {
 	}
 }
 
+// TestAccess makes sure that the lines of docs/testing.md about who may call what are lines of the golden file.
+func TestAccess(t *testing.T) {
+	t.Parallel()
+	golden, err := os.ReadFile(root + "/interceptor/guardtest/testdata/access.golden")
+	if err != nil {
+		t.Fatal(err)
+	}
+	shown := 0
+	for _, block := range documents.At(load(t), "interceptor/docs/testing.md#Who may call what") {
+		for line := range strings.Lines(block.Text) {
+			if block.Language == "text" {
+				shown++
+				if !strings.Contains("\n"+string(golden), "\n"+line) {
+					t.Errorf("interceptor/docs/testing.md:%d: the golden file lacks %s", block.Line, line)
+				}
+			}
+		}
+	}
+	if shown < 3 {
+		t.Errorf("%d lines are shown", shown)
+	}
+}
+
 // TestNames makes sure that the packages have what documents name, as in token.NewVerifier.
 func TestNames(t *testing.T) {
 	t.Parallel()
