@@ -176,7 +176,7 @@ func (r *record) decisions(t *testing.T) map[string]int64 {
 func values(attributes []attribute.KeyValue) map[string]string {
 	all := map[string]string{}
 	for _, a := range attributes {
-		all[string(a.Key)] = a.Value.Emit()
+		all[string(a.Key)] = a.Value.String()
 	}
 	return all
 }
