@@ -46,9 +46,9 @@ func run(ctx context.Context, issuer, web, stock string) error {
 	metering := metric.NewMeterProvider(metric.WithReader(metric.NewPeriodicReader(metrics))) // glue of OpenTelemetry
 	otel.SetTracerProvider(tracing)                                                           // glue of OpenTelemetry
 	otel.SetMeterProvider(metering)                                                           // glue of OpenTelemetry
-	shop, shopErr := newShop(token.Logto(issuer))
 	webListener, webErr := new(net.ListenConfig).Listen(ctx, "tcp", web)
 	stockListener, stockErr := new(net.ListenConfig).Listen(ctx, "tcp", stock)
+	shop, shopErr := newShop(token.Logto(issuer))
 	if err := errors.Join(spansErr, metricsErr, shopErr, webErr, stockErr); err != nil {
 		return err
 	}
