@@ -99,7 +99,8 @@ var meanings = []meaning{
 // handler's own call. The ordinary error has the code unknown, unless the handler has chosen a code with
 // a [connect.Error] or a status of gRPC: then the code and its text stay. The ordinary error holds
 // neither the Denial nor the google.rpc.ErrorInfo of the domain "protoauthz" nor a WWW-Authenticate. An
-// error that a client has received from another process holds no Denial and stays as it is.
+// error that a client has received from another process holds no Denial and stays as it is, unless the
+// client gets its tokens from package clientauth: its NewInterceptor tells what becomes of a refusal.
 type Denial struct {
 	reason             Reason
 	scopes, anyScopes  []string // the slices of the rule
@@ -125,10 +126,11 @@ func (d *Denial) AnyScopes() []string { return slices.Clone(d.orZero().anyScopes
 func (d *Denial) Error() string { return d.meaning().text }
 
 // Unwrap returns the cause, for logs: more detail than the client reads, with a remedy and without any
-// secret. The cause names scopes, fields, headers and the audience of the rule. Of a request the cause
-// holds the position of an element in a list, and the name of a procedure without a rule, cut off after
-// 200 characters and escaped. Of a verified token the cause tells how far a date is off. If the token
-// itself was refused, the cause matches an error of package token.
+// secret. The cause names scopes, fields, headers and the audience of the rule, and the names of claims
+// that the token.Issuer has. Of a request the cause holds the position of an element in a list, and the
+// name of a procedure without a rule, cut off after 200 characters and escaped. Of a verified token the
+// cause tells how far a date is off, and that the token has no scope. If the token itself was refused,
+// the cause matches an error of package token.
 func (d *Denial) Unwrap() error { return d.orZero().cause }
 
 // Code returns the code of the reason. Connect and gRPC have the same number for the code.

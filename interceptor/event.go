@@ -25,7 +25,8 @@ type Event struct {
 	Procedure string
 	// Claims are the claims of the verified token, or nil if the token was not read or was refused.
 	Claims *token.Claims
-	// Denial is nil if the rule lets the call in. Log its Reason, and the cause that Unwrap returns.
+	// Denial is nil if the rule lets the call in: compare it with nil, since a nil Denial has a Reason too. Log the
+	// Reason, and the cause that Unwrap returns.
 	Denial *Denial
 	// Organization is the organization that the request names, or "" if the request names none that
 	// was read. If the token was judged and the rule lets the call in, it is the organization of the token. Otherwise

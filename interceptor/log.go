@@ -2,6 +2,7 @@ package interceptor
 
 import (
 	"context"
+	"errors"
 	"log/slog"
 	"slices"
 	"strings"
@@ -121,7 +122,7 @@ func details(event Event) []slog.Attr {
 	add("subject", event.Claims.Subject())
 	add("client", event.Claims.ClientID())
 	add("token_organization", event.Claims.OrganizationID())
-	if missing, ok := event.Denial.Unwrap().(*missingScopes); ok {
+	if missing, ok := errors.AsType[*missingScopes](event.Denial.Unwrap()); ok {
 		attributes = append(attributes, slog.Any("missing_scopes", slices.Concat(missing.all, missing.any)))
 	}
 	return attributes

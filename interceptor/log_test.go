@@ -18,7 +18,7 @@ import (
 	"github.com/protoauthz/protoauthz/interceptor/policy"
 )
 
-const aliceToken = `{"sub": "alice", "client_id": "app", "organization_id": "acme", "exp": 4102444800, "aud": "` + api + `"}`
+const aliceToken = `{"sub": "alice", "client_id": "app", "scope": "openid", "organization_id": "acme", "exp": 4102444800, "aud": "` + api + `"}`
 
 // untimed writes lines without a time.
 func untimed(text *bytes.Buffer) *slog.Logger {

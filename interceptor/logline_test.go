@@ -1,9 +1,12 @@
 package interceptor_test
 
 import (
+	"bytes"
 	"context"
+	"encoding/json"
 	"io"
 	"log"
+	"log/slog"
 	"net"
 	"net/http"
 	"net/http/httptest"
@@ -15,6 +18,7 @@ import (
 
 	"github.com/protoauthz/protoauthz/interceptor"
 	"github.com/protoauthz/protoauthz/interceptor/devissuer"
+	"github.com/protoauthz/protoauthz/interceptor/internal/test/harness"
 	"github.com/protoauthz/protoauthz/interceptor/token"
 )
 
@@ -24,14 +28,24 @@ type situation struct {
 	raw      string
 }
 
-// loggedLine returns what the log tells about a call: the reason and the cause.
-func loggedLine(t *testing.T, in situation, service string) (reason interceptor.Reason, cause string) {
+// loggedLine returns what the default log tells about a call: the reason and the cause. Text is the log.
+func loggedLine(t *testing.T, text *bytes.Buffer, in situation, service string) (line struct{ Procedure, Reason, Cause string }) {
 	t.Helper()
-	guard := interceptor.New(in.verifier, rules(t), interceptor.WithObserver(func(_ context.Context, event interceptor.Event) {
-		reason, cause = event.Denial.Reason(), event.Denial.Unwrap().Error()
-	}))
+	text.Reset()
+	guard := interceptor.New(in.verifier, rules(t))
 	post(t.Context(), handlers{}.mux(guard.HandlerOption()), service, http.Header{"Authorization": {"Bearer " + in.raw}})
-	return reason, cause
+	for logged := range bytes.Lines(text.Bytes()) {
+		if !bytes.Contains(logged, []byte(`"protoauthz: refused"`)) {
+			continue // a line about keys
+		}
+		if line.Cause != "" {
+			t.Errorf("more than one line:\n%s", text)
+		}
+		if err := json.Unmarshal(logged, &line); err != nil {
+			t.Error(err)
+		}
+	}
+	return line
 }
 
 // listening returns an issuer that listens, and whose tokens name a URL: the address of the listener, unless another
@@ -198,21 +212,22 @@ var logLines = []struct {
 	}, "TOKEN_INVALID", `invalid token: the key set has no key with the token's kid: if the token is of another environment, the client must get one from this environment's issuer; if two environments write the same iss, set Issuer.KeySetURL to the key set of this one; if the issuer has rotated within 30 s, the client must try again`},
 }
 
-// TestLogLineNamesCauseAndRemedy makes sure that the line of the log alone tells what is wrong and what to change, in
-// the situations in which newcomers need it.
-func TestLogLineNamesCauseAndRemedy(t *testing.T) {
-	t.Parallel()
+// TestLogLineNamesCauseAndRemedy makes sure that the line of the default log alone tells what is wrong and what to
+// change, in the situations in which newcomers need it.
+func TestLogLineNamesCauseAndRemedy(t *testing.T) { //nolint:paralleltest // it replaces the logger of the process
+	_ = harness.Logged(t) // which puts the logger of the process back
+	text := new(bytes.Buffer)
+	slog.SetDefault(slog.New(slog.NewJSONHandler(text, nil)))
 	port := regexp.MustCompile(`127\.0\.0\.1:\d+`)
 	for _, test := range logLines {
-		t.Run(test.name, func(t *testing.T) {
-			t.Parallel()
-			run := func(t *testing.T) {
-				reason, cause := loggedLine(t, test.setup(t), test.service)
-				cause = port.ReplaceAllString(cause, "127.0.0.1:PORT")
-				if reason != test.reason || cause != test.want {
-					t.Errorf("reason %s, want %s\n     %s\nwant %s", reason, test.reason, cause, test.want)
-				}
+		run := func(t *testing.T) {
+			line := loggedLine(t, text, test.setup(t), test.service)
+			line.Cause = port.ReplaceAllString(line.Cause, "127.0.0.1:PORT")
+			if line.Procedure != "/test.v1."+test.service+"/Unary" || line.Reason != string(test.reason) || line.Cause != test.want {
+				t.Errorf("%s: %s, want %s\n     %s\nwant %s", line.Procedure, line.Reason, test.reason, line.Cause, test.want)
 			}
+		}
+		t.Run(test.name, func(t *testing.T) {
 			if test.inBubble {
 				synctest.Test(t, run)
 			} else {

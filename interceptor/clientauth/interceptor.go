@@ -35,13 +35,13 @@ type Interceptor struct{ source *Source }
 // interceptor: of two, the inner one sends its token.
 //
 // If a guard has refused the call, the error keeps the refusal for this service:
-// [interceptor.DenialFrom] and [errors.Is] find the refusal, and the text names the procedure and the
-// reason. A handler may return the error as it is. Its own client then gets the code and the text, without
-// the google.rpc.ErrorInfo and the challenge, which would pass for a refusal of the client's own call. If the
-// refused token is of this service, the code is `internal` in place of `unauthenticated` and
-// `permission_denied`, since the client of the handler has made no mistake. If the token is of the caller ([Forward]),
-// or stands in a header that the handler has set, the code stays. Other codes, such as `unavailable`, stay
-// as well.
+// [interceptor.DenialFrom] and [errors.Is] find the refusal, and the text names the procedure and
+// the reason. A handler may return the error as it is. Its own client then gets the code and the
+// text, without the google.rpc.ErrorInfo and the challenge, which would pass for a refusal of the
+// client's own call. If the refused token is of this service, the code is `internal` in place of
+// `unauthenticated` and `permission_denied`, since the client has made no mistake. If the token is
+// of the caller ([Forward]), or stands in a header that the handler has set, the code stays. Other
+// codes, such as `unavailable`, stay as well.
 //
 // The error of a call that got no token names the token endpoint. The error is for the log of this
 // service, and not for its callers.

@@ -50,6 +50,7 @@ func TestOthersDenial(t *testing.T) {
 		"joined":                {errors.Join(errors.New("read"), kept), connect.CodeUnknown, 0},
 		"received":              {connectv2guard.DenialFrom(receivedError(t)), connect.CodeUnknown, 0},
 		"of package clientauth": {connectv1.NewError(connectv1.CodeInternal, kept), connect.CodeInternal, 0},
+		"with both codes":       {errors.Join(own, connectv1.NewError(connectv1.CodeInternal, kept)), connect.CodeAborted, 1},
 		"with a code":           {own, connect.CodeAborted, 1},
 		"with a code, wrapped":  {fmt.Errorf("wrapped: %w", own), connect.CodeAborted, 1},
 		"of another process":    {own.WithRemote(), connect.CodeAborted, 1},

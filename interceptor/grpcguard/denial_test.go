@@ -52,6 +52,7 @@ func TestOthersDenial(t *testing.T) {
 		"garbled":               {statusError{garbled, kept}, codes.Aborted, "garbled", 1},
 		"of a call in process":  {inProcess, codes.Unauthenticated, kept.Error(), 0},
 		"of package clientauth": {connect.NewError(connect.CodeInternal, kept), codes.Internal, kept.Error(), 0},
+		"with both codes":       {errors.Join(statusError{own, kept}, connect.NewError(connect.CodeInternal, kept)), codes.Aborted, "the handler's own\ninternal: " + kept.Error(), 2},
 	} {
 		ctx := metadata.NewIncomingContext(t.Context(), metadata.Pairs("authorization", "Bearer any"))
 		for _, service := range []string{"Public", "Token", "Field"} {

@@ -66,7 +66,7 @@ func Access(t testing.TB, table *policy.Table, callers Callers) string {
 
 // marked returns the procedure of a rule, with a mark if the rule is not enforced.
 func marked(rule *policy.Rule) string {
-	if r, ok := any(rule).(interface{ Enforced() bool }); ok && !r.Enforced() {
+	if !rule.Enforced() {
 		return rule.Procedure + " (not enforced)"
 	}
 	return rule.Procedure
@@ -82,9 +82,7 @@ type decider struct {
 func newDecider(table *policy.Table, callers Callers) *decider {
 	d := new(decider)
 	d.guard = interceptor.New(named(callers), table, interceptor.WithObserver(func(_ context.Context, event interceptor.Event) {
-		if event.Denial != nil {
-			d.denial = event.Denial
-		}
+		d.denial = event.Denial
 	}))
 	return d
 }
@@ -113,8 +111,8 @@ func (d *decider) decide(ctx context.Context, rule *policy.Rule, name string, cl
 	if claims != nil {
 		header.Set("Authorization", "Bearer "+tokenOf(name))
 	}
-	if where := rule.Organization; where != nil && where.Location == policy.LocationHeader {
-		header.Set(where.Name, organization)
+	if rule.Organization != nil {
+		header.Set(rule.Organization.Name, organization) // which a rule reads if it looks for the header
 	}
 	call, denial := d.guard.Admit(ctx, rule.Procedure, header)
 	if denial == nil {
@@ -123,7 +121,7 @@ func (d *decider) decide(ctx context.Context, rule *policy.Rule, name string, cl
 	switch d.denial = cmp.Or(d.denial, denial); { // the call of a rule that is not enforced has no denial of its own
 	case d.denial != nil:
 		return reasonOf(d.denial, claims)
-	case rule.Organization != nil && claims != nil:
+	case rule.Organization != nil:
 		return "yes, for " + organization
 	}
 	return "yes"
@@ -154,28 +152,12 @@ func naming(rule *policy.Rule, organization string) proto.Message {
 			message = message.Mutable(field).Message()
 		}
 	}
-	last, value := path[len(path)-1], protoreflect.ValueOfString(resource(rule.Organization.Pattern, organization))
+	name := strings.ReplaceAll(cmp.Or(rule.Organization.Pattern, "{organization}"), "{organization}", organization)
+	last, value := path[len(path)-1], protoreflect.ValueOfString(name)
 	if last.IsList() {
 		message.Mutable(last).List().Append(value)
 	} else {
 		message.Set(last, value)
 	}
 	return request
-}
-
-// resource returns a resource name of the form of a pattern, or the organization without a pattern.
-func resource(pattern, organization string) string {
-	if pattern == "" {
-		return organization
-	}
-	segments := strings.Split(pattern, "/")
-	for n, segment := range segments {
-		switch segment {
-		case "{organization}":
-			segments[n] = organization
-		case "*":
-			segments[n] = "any"
-		}
-	}
-	return strings.Join(segments, "/")
 }

@@ -19,14 +19,11 @@ type fact struct {
 	issuer, subject, clientID, organization string
 	caller                                  token.Caller
 	audience, scopes                        []string
-	left                                    time.Duration
+	expiry                                  time.Time
 }
 
 func factOf(claims *token.Claims) fact {
-	return fact{
-		claims.Issuer(), claims.Subject(), claims.ClientID(), claims.OrganizationID(), claims.Caller(), claims.Audience(), claims.Scopes(),
-		time.Until(claims.Expiry()),
-	}
+	return fact{claims.Issuer(), claims.Subject(), claims.ClientID(), claims.OrganizationID(), claims.Caller(), claims.Audience(), claims.Scopes(), claims.Expiry()}
 }
 
 // TestCaller makes sure that claims have what was set and the defaults, and nothing of another caller that was made of
@@ -35,6 +32,7 @@ func TestCaller(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		const issuer = "https://issuer.example.com"
+		inAnHour := time.Now().Add(time.Hour)
 		alice := guardtest.User("alice").Audience("https://api.test").Scopes("read:a")
 		audience, scopes := []string{"a", "b"}, []string{"c", "d"}
 		several := alice.Audience(audience...).Scopes(scopes...)
@@ -44,14 +42,14 @@ func TestCaller(t *testing.T) {
 			caller guardtest.Caller
 			want   fact
 		}{
-			"user":               {guardtest.User("alice"), fact{issuer, "alice", "", "", token.CallerUser, nil, nil, time.Hour}},
-			"client":             {guardtest.Client("worker"), fact{issuer, "worker", "worker", "", token.CallerClient, nil, nil, time.Hour}},
-			"audience, scopes":   {alice, fact{issuer, "alice", "", "", token.CallerUser, api, read, time.Hour}},
-			"several":            {several, fact{issuer, "alice", "", "", token.CallerUser, []string{"a", "b"}, []string{"c", "d"}, time.Hour}},
-			"organization":       {alice.Organization("acme"), fact{issuer, "alice", "", "acme", token.CallerUser, api, read, time.Hour}},
-			"organization token": {alice.OrganizationToken("acme"), fact{issuer, "alice", "", "acme", token.CallerUser, []string{"urn:logto:organization:acme"}, read, time.Hour}},
-			"the rest":           {alice.Issuer("https://other.test").ClientID("web").Expiry(time.Now().Add(time.Minute)), fact{"https://other.test", "alice", "web", "", token.CallerUser, api, read, time.Minute}},
-			"the first again":    {alice, fact{issuer, "alice", "", "", token.CallerUser, api, read, time.Hour}},
+			"user":               {guardtest.User("alice"), fact{issuer, "alice", "", "", token.CallerUser, nil, nil, inAnHour}},
+			"client":             {guardtest.Client("worker"), fact{issuer, "worker", "worker", "", token.CallerClient, nil, nil, inAnHour}},
+			"audience, scopes":   {alice, fact{issuer, "alice", "", "", token.CallerUser, api, read, inAnHour}},
+			"several":            {several, fact{issuer, "alice", "", "", token.CallerUser, []string{"a", "b"}, []string{"c", "d"}, inAnHour}},
+			"organization":       {alice.Organization("acme"), fact{issuer, "alice", "", "acme", token.CallerUser, api, read, inAnHour}},
+			"organization token": {alice.OrganizationToken("acme"), fact{issuer, "alice", "", "acme", token.CallerUser, []string{"urn:logto:organization:acme"}, read, inAnHour}},
+			"the rest":           {alice.Issuer("https://other.test").ClientID("web").Expiry(time.Now().Add(time.Minute)), fact{"https://other.test", "alice", "web", "", token.CallerUser, api, read, time.Now().Add(time.Minute)}},
+			"the first again":    {alice, fact{issuer, "alice", "", "", token.CallerUser, api, read, inAnHour}},
 		} {
 			for way, claims := range map[string]*token.Claims{
 				"claims": test.caller.Claims(t), "context": interceptor.ClaimsFromContext(test.caller.Context(t)),

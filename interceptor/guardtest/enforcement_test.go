@@ -2,14 +2,50 @@ package guardtest_test
 
 import (
 	"net/http"
+	"strings"
 	"testing"
 
+	"connectrpc.com/connect"
+	"google.golang.org/protobuf/proto"
+	"google.golang.org/protobuf/reflect/protodesc"
+	"google.golang.org/protobuf/reflect/protoregistry"
+
+	authzv1 "github.com/protoauthz/protoauthz/gen/protoauthz/v1"
 	samplev1 "github.com/protoauthz/protoauthz/gen/sample/v1"
 	"github.com/protoauthz/protoauthz/gen/sample/v1/samplev1connect"
 	"github.com/protoauthz/protoauthz/interceptor/guardtest"
 	"github.com/protoauthz/protoauthz/interceptor/internal/test/harness"
 	"github.com/protoauthz/protoauthz/interceptor/policy"
 )
+
+// TestRefusedWithoutAnnotation makes sure that a method without annotation which is refused is behind the guard, and is
+// found if it is not.
+func TestRefusedWithoutAnnotation(t *testing.T) {
+	t.Parallel()
+	files := policy.Files{samplev1.File_sample_v1_document_proto, samplev1.File_sample_v1_catalog_proto}
+	described := protodesc.ToFileDescriptorProto(samplev1.File_sample_v1_member_proto)
+	for _, method := range described.GetService()[0].GetMethod() {
+		if method.GetName() == "ListMembers" {
+			proto.ClearExtension(method.GetOptions(), authzv1.E_Method)
+		}
+	}
+	partly, err := protodesc.NewFile(described, protoregistry.GlobalFiles)
+	if err != nil {
+		t.Fatal(err)
+	}
+	table, err := policy.Compile(append(files, partly), policy.WithAudience("https://api.example.test"), policy.WithUnannotatedRefused("sample.v1.MemberService"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	guardtest.AssertGuarded(t, sample(harness.NoTokens(table), nil), table)
+
+	const procedure = samplev1connect.MemberServiceListMembersProcedure
+	r := &harness.Report{TB: t}
+	guardtest.AssertGuarded(r, sample(harness.NoTokens(table), map[string]http.Handler{
+		procedure: connect.NewUnaryHandler(procedure, samplev1connect.UnimplementedMemberServiceHandler{}.ListMembers),
+	}), table)
+	r.Expect(t, "open", prefixed([]string{procedure + strings.Replace(answered("12"), "TOKEN_MISSING", "RULE_MISSING", 1)}))
+}
 
 // TestNotEnforced makes sure that rules in shadow fail a test that does not name their services, whichever assertion the
 // test calls.

@@ -1,6 +1,7 @@
 package guardtest
 
 import (
+	"errors"
 	"os"
 	"path/filepath"
 	"slices"
@@ -25,10 +26,9 @@ func AssertAccess(t testing.TB, file string, table *policy.Table, callers Caller
 	t.Helper()
 	got := Access(t, table, callers)
 	if os.Getenv(updateVariable) != "" {
-		if err := write(file, got); err != nil {
+		if err := errors.Join(os.MkdirAll(filepath.Dir(file), 0o750), os.WriteFile(file, []byte(got), 0o600)); err != nil {
 			t.Fatalf("guardtest: %s cannot be written: %v", file, err)
 		}
-		t.Logf("guardtest: %s was written, since %s is set", file, updateVariable)
 		return
 	}
 	content, err := os.ReadFile(file) //nolint:gosec // a file that the test names
@@ -39,13 +39,6 @@ func AssertAccess(t testing.TB, file string, table *policy.Table, callers Caller
 		t.Errorf("guardtest: who may call what is not as in %s. If the change is right, run the test with %s=1, and review the file:\n%s",
 			file, updateVariable, difference(want, got))
 	}
-}
-
-func write(file, text string) error {
-	if err := os.MkdirAll(filepath.Dir(file), 0o750); err != nil {
-		return err
-	}
-	return os.WriteFile(file, []byte(text), 0o600)
 }
 
 // difference returns the lines that only one of two texts has, behind "-" and "+". A change of one line may change the

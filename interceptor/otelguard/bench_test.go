@@ -2,6 +2,7 @@ package otelguard_test
 
 import (
 	"context"
+	"log/slog"
 	"net/http"
 	"testing"
 
@@ -40,6 +41,7 @@ func newLoad(t testing.TB, refused bool, options ...interceptor.Option) *load {
 	}
 	scope := map[bool]string{true: "write:b", false: "read:a"}[refused]
 	raw := tokens.Scene{}.Token(tokens.I1.ES256, "scope", scope, "exp", tokens.MaxDate)
+	options = append(options, interceptor.WithLogger(slog.New(slog.DiscardHandler))) // as the default, and quiet
 	return &load{interceptor.New(verifier, harness.Rules(t), options...), http.Header{"Authorization": {"Bearer " + raw}}, refused}
 }
 

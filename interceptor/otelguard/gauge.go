@@ -72,7 +72,7 @@ func (t *Telemetry) registerGauges(meter metric.Meter) error {
 		return counter
 	}
 	hits := counter(0, "protoauthz.token.cache.hits", "{token}", "Tokens that were accepted from the cache.")
-	misses := counter(1, "protoauthz.token.cache.misses", "{token}", "Tokens whose signature was verified, also of forged tokens.")
+	misses := counter(1, "protoauthz.token.cache.misses", "{signature}", "Signatures that were verified, also of forged tokens.")
 	evictions := counter(2, "protoauthz.token.cache.evictions", "{token}", "Cached tokens that made room for others.")
 	busy := counter(3, "protoauthz.token.busy", "{call}", "Calls that were refused since too many tokens were being verified.")
 	if err := errors.Join(append(errs[:], errAge, errEntries)...); err != nil {

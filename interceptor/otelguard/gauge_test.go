@@ -16,11 +16,11 @@ import (
 	"github.com/protoauthz/protoauthz/interceptor/token"
 )
 
-// newVerifier returns a verifier that tells the backend of its keys, and trusts the first issuer alone.
+// newVerifier returns a verifier that tells the backend of its keys before any other observer, and trusts the first issuer alone.
 func (b *backend) newVerifier(t *testing.T, transport http.RoundTripper, options ...token.Option) *token.Verifier {
 	t.Helper()
-	options = append(options, token.WithTransport(transport), token.WithLogger(nil))
-	verifier, err := token.NewVerifier(token.Logto(tokens.I1.URL), append(options, b.VerifierOptions()...)...)
+	options = append(append(b.VerifierOptions(), token.WithTransport(transport)), options...)
+	verifier, err := token.NewVerifier(token.Logto(tokens.I1.URL), options...)
 	if err != nil {
 		t.Fatal(err)
 	}

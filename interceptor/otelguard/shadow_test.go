@@ -33,9 +33,9 @@ func TestShadow(t *testing.T) {
 	verifier := harness.VerifierFunc(func(context.Context, string) (*token.Claims, error) { return nil, token.ErrVerifierUnavailable })
 	guard := interceptor.New(verifier, compile(policy.WithShadow(service)), append(b.GuardOptions(),
 		interceptor.WithShadow(compile()), interceptor.WithLogger(slog.New(slog.DiscardHandler)))...)
-	for _, authorization := range [][]string{nil, {"Bearer any"}} {
+	for _, authorization := range []string{"Basic any", "Bearer any"} {
 		ctx, span := b.tracer.Start(t.Context(), "call")
-		call, denial := guard.Admit(ctx, "/"+service+"/WhoAmI", peered{http.Header{"Authorization": authorization}})
+		call, denial := guard.Admit(ctx, "/"+service+"/WhoAmI", peered{http.Header{"Authorization": {authorization}}})
 		if denial != nil || call.Judge(new(samplev1.WhoAmIRequest)) != nil {
 			t.Error("a rule in shadow refuses a call")
 		}
@@ -43,7 +43,7 @@ func TestShadow(t *testing.T) {
 	}
 
 	const procedure = "procedure=/sample.v1.CatalogService/WhoAmI"
-	want := [][2]string{{"refused", "TOKEN_MISSING"}, {"not_judged", "VERIFIER_UNAVAILABLE"}}
+	want := [][2]string{{"refused", "SCHEME_UNSUPPORTED"}, {"not_judged", "VERIFIER_UNAVAILABLE"}}
 	for n, span := range b.spans.GetSpans() {
 		var events []string
 		for _, event := range span.Events {
@@ -57,7 +57,7 @@ func TestShadow(t *testing.T) {
 	b.check(t, "protoauthz.decisions",
 		"outcome=not_judged "+procedure+" reason=VERIFIER_UNAVAILABLE shadow=service 1",
 		"outcome=not_judged "+procedure+" reason=VERIFIER_UNAVAILABLE shadow=table 1",
-		"outcome=refused "+procedure+" reason=TOKEN_MISSING shadow=service 1",
-		"outcome=refused "+procedure+" reason=TOKEN_MISSING shadow=table 1")
-	b.check(t, "protoauthz.verification.duration", "2")
+		"outcome=refused "+procedure+" reason=SCHEME_UNSUPPORTED shadow=service 1",
+		"outcome=refused "+procedure+" reason=SCHEME_UNSUPPORTED shadow=table 1")
+	b.check(t, "protoauthz.verification.duration", "2") // once for each call
 }

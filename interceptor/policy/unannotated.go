@@ -58,11 +58,12 @@ func (c *compiler) unannotatedChoices(files Files) {
 	}
 }
 
-// lacksAnnotation reports whether a method of a service has no option (protoauthz.v1.method).
+// lacksAnnotation reports whether a method of a service has no option (protoauthz.v1.method), or none that can be told.
+// The latter is a fault of the method or service already.
 func (c *compiler) lacksAnnotation(service protoreflect.ServiceDescriptor) bool {
 	seen := c.declared.find(service.ParentFile())
 	for i := range service.Methods().Len() {
-		if option, err := methodRule(service.Methods().Get(i), seen); option == nil && err == nil {
+		if option, _ := methodRule(service.Methods().Get(i), seen); option == nil {
 			return true
 		}
 	}

@@ -66,6 +66,9 @@ func TestCompareEnforcement(t *testing.T) {
 			var got, wanted []string
 			for _, change := range policydiff.Compare(versions[i].rules, version.rules) {
 				got = append(got, string(change.Kind)+": "+change.Detail)
+				if added, removed := change.Kind == policydiff.ChangeMethodAdded, change.Kind == policydiff.ChangeMethodRemoved; (change.Old == nil) != added || (change.New == nil) != removed {
+					t.Errorf("from %s to %s: the old rule is %v, and the new rule is %v", versions[i].name, version.name, change.Old, change.New)
+				}
 				if place, ok := change.Place.Position(); !ok || place.StartLine == 0 {
 					t.Errorf("from %s to %s: no place", versions[i].name, version.name)
 				}

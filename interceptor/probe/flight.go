@@ -31,7 +31,7 @@ type probe struct {
 	toldAt time.Time
 }
 
-// A flight is one question, which all probes share while it is under way.
+// A flight asks for all issuers at once. All probes share the flight that is under way.
 type flight struct {
 	done  chan struct{}
 	found outcome // set before done is closed
@@ -45,14 +45,13 @@ type outcome struct {
 
 // answer waits for a flight. It is not ready if the flight takes too long, or if the context ends.
 func (p *probe) answer(ctx context.Context) outcome {
-	timer := time.NewTimer(answerTime)
-	defer timer.Stop()
+	late := time.After(answerTime)
 	f := p.join()
 	found := outcome{err: errLate}
 	select {
 	case <-f.done:
 		found = f.found
-	case <-timer.C:
+	case <-late:
 	case <-ctx.Done():
 		return outcome{err: ctx.Err()} // of this probe alone
 	}
@@ -82,8 +81,8 @@ func (p *probe) run(f *flight) {
 	}()
 	ctx, cancel := context.WithTimeout(context.Background(), askTime)
 	defer cancel()
-	if !p.details || len(p.issuers) == 0 { // without a list of issuers, only the verifier knows all of them
-		f.found = outcome{err: p.ready(ctx, p.issuers...)}
+	if len(p.issuers) == 0 { // only the verifier knows all of them
+		f.found = outcome{err: p.ready(ctx)}
 		return
 	}
 	each := make([]error, len(p.issuers))

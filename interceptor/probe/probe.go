@@ -6,7 +6,7 @@
 // A probe needs no token. The health service needs policy.WithPublic in the table of its guard.
 //
 // Anybody may be able to send probes, so probes cannot be used to burden the server or the issuer. All probes of one
-// [Handler] or [Checker] share one call of Ready at a time. [token.Verifier.Ready] fetches keys as the first call with
+// [Handler] or [Checker] share one question to the verifier at a time. [token.Verifier.Ready] fetches keys as the first call with
 // a token would: not while the keys are fresh, one fetch at a time for each issuer, and after a failure with the same
 // growing pauses. A probe is answered within 3 seconds, whatever the verifier does.
 //
@@ -51,6 +51,7 @@ func WithIssuers(urls ...string) Option {
 	return func(o *options) {
 		if len(urls) == 0 || slices.ContainsFunc(urls, endpoint.IsBlank) {
 			o.faults = append(o.faults, errors.New("WithIssuers: a URL is missing or blank: give the URLs of issuers, or leave the option out"))
+			return
 		}
 		o.issuers = append(o.issuers, urls...)
 	}
@@ -143,9 +144,6 @@ func (c *checker) Check(ctx context.Context, request *grpchealth.CheckRequest) (
 // newProbe panics with all faults of the arguments of a function.
 func newProbe(function string, verifier Verifier, opts []Option) *probe {
 	p := &probe{verifier: verifier}
-	if v, ok := verifier.(*token.Verifier); verifier == nil || ok && v == nil {
-		p.faults = append(p.faults, errors.New("the verifier is nil: check the error of NewVerifier"))
-	}
 	for _, option := range opts {
 		if option == nil {
 			p.faults = append(p.faults, errors.New("an option is nil: leave it out"))
@@ -159,7 +157,9 @@ func newProbe(function string, verifier Verifier, opts []Option) *probe {
 	case function == "Handler" && len(p.services) > 0:
 		p.faults = append(p.faults, errors.New("WithServices: a Handler has no services: give the option to Checker"))
 	}
-	if listing, ok := verifier.(interface{ Issuers() []string }); ok && len(p.faults) == 0 {
+	if v, ok := verifier.(*token.Verifier); verifier == nil || ok && v == nil {
+		p.faults = append(p.faults, errors.New("the verifier is nil: check the error of NewVerifier"))
+	} else if listing, ok := verifier.(interface{ Issuers() []string }); ok {
 		p.checkIssuers(listing.Issuers())
 	}
 	if len(p.faults) > 0 {
@@ -168,14 +168,14 @@ func newProbe(function string, verifier Verifier, opts []Option) *probe {
 	return p
 }
 
-// checkIssuers compares the URLs with the issuers of the verifier. Details are of all issuers by default.
+// checkIssuers compares the URLs with the issuers of the verifier, which are the default.
 func (p *probe) checkIssuers(known []string) {
 	for _, issuer := range p.issuers {
 		if !slices.Contains(known, issuer) {
 			p.faults = append(p.faults, fmt.Errorf("WithIssuers: %q is the Issuer.URL of no issuer of the verifier, whose issuers are %q", endpoint.DisplayURL(issuer), known))
 		}
 	}
-	if p.details && p.issuers == nil {
+	if p.issuers == nil {
 		p.issuers = known
 	}
 }

@@ -60,7 +60,7 @@ func checkAnswer(t *testing.T, handler http.Handler, status int, text string) {
 	if got != status || body != text {
 		t.Errorf("%d %q, want %d %q", got, body, status, text)
 	}
-	if header.Get("Cache-Control") != "no-store" || header.Get("Content-Type") != "text/plain; charset=utf-8" {
+	if header.Get("Cache-Control") != "no-store" || header.Get("Content-Type") != "text/plain; charset=utf-8" || header.Get("X-Content-Type-Options") != "nosniff" {
 		t.Errorf("the header is %q", header)
 	}
 }
@@ -284,10 +284,12 @@ func TestFaults(t *testing.T) {
 		{handler(verifier, probe.WithIssuers(one, two)), ""},
 		{handler(own, probe.WithIssuers("https://any.test")), ""},
 		{handler(nil), "probe: Handler: the verifier is nil: check the error of NewVerifier"},
-		{checker((*token.Verifier)(nil)), "probe: Checker: the verifier is nil: check the error of NewVerifier"},
+		{checker((*token.Verifier)(nil), probe.WithIssuers(one)), "probe: Checker: the verifier is nil: check the error of NewVerifier"},
 		{handler(own, nil), "probe: Handler: an option is nil: leave it out"},
 		{handler(own, probe.WithIssuers()), "probe: Handler: " + absent},
 		{checker(own, probe.WithIssuers(one, " "), probe.WithDetails()), "probe: Checker: " + absent + "\nWithDetails: a Checker has no place for details: leave the option out"},
+		{checker(verifier, probe.WithIssuers("https://c.test"), probe.WithDetails()), "probe: Checker: WithDetails: a Checker has no place for details: leave the option out\n" +
+			`WithIssuers: "https://c.test" is the Issuer.URL of no issuer of the verifier, whose issuers are ["` + one + `" "` + two + `"]`},
 		{handler(own, probe.WithServices("a")), "probe: Handler: WithServices: a Handler has no services: give the option to Checker"},
 		{
 			handler(verifier, probe.WithIssuers("https://idp.test/oidc/", one, "https://user:secret@c.test?key=secret")),
@@ -304,6 +306,22 @@ func TestFaults(t *testing.T) {
 			test.make()
 		}()
 	}
+}
+
+// panicking is a handler of lines that panics.
+type panicking struct{ slog.Handler }
+
+// Enabled implements [slog.Handler].
+func (panicking) Enabled(context.Context, slog.Level) bool { return true }
+
+// Handle implements [slog.Handler].
+func (panicking) Handle(context.Context, slog.Record) error { panic("a logger's panic") }
+
+// TestPanickingLogger makes sure that probes are answered whatever the logger does.
+func TestPanickingLogger(t *testing.T) { //nolint:paralleltest // replaces the logger of the process
+	harness.Logged(t) // puts the logger back
+	slog.SetDefault(slog.New(panicking{slog.DiscardHandler}))
+	checkAnswer(t, probe.Handler(readyFunc(func(context.Context, ...string) error { return errors.New("no database") })), 503, "not ready\n")
 }
 
 // TestLog makes sure that the log tells each change, and no more.

@@ -186,7 +186,7 @@ func (v *Verifier) names() []string {
 }
 
 // Ready returns nil if every issuer has keys that can be used. Given URLs, it asks only for the issuers
-// with these URLs. Ready is for readiness probes, not for liveness probes. It fetches and refreshes keys, and
+// with these URLs. Ready is for readiness probes (see package probe), not for liveness probes. It fetches and refreshes keys, and
 // waits for them, as [Verifier.Verify] does. It does not ask the issuer of an [Introspector].
 //
 // The error matches [ErrKeysUnavailable] and names the issuers without keys. One such issuer is enough,

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/protoauthz/protoauthz/interceptor/devissuer"
+	"github.com/protoauthz/protoauthz/interceptor/internal/test/harness"
 	"github.com/protoauthz/protoauthz/interceptor/internal/test/tokens"
 )
 
@@ -148,19 +149,28 @@ func TestExplainIssuer(t *testing.T) {
 	if forged.status != exitNo || !strings.Contains(forged.stdout, "REFUSED  signature") {
 		t.Errorf("status %d: %s\n%s", forged.status, forged.stderr, forged.stdout)
 	}
+}
+
+// TestExplainUnreachable makes sure that the command alone tells that an issuer has no keys, and no log beside it.
+func TestExplainUnreachable(t *testing.T) { //nolint:paralleltest // replaces the logger of the process
+	logged := harness.Logged(t)
+	image := write(t, "image.binpb", sampleImage(t))
 	unreachable := httptest.NewServer(http.NotFoundHandler())
 	t.Cleanup(unreachable.Close)
 	lost, err := devissuer.New(unreachable.URL+"/oidc", devissuer.Config{})
 	if err != nil {
 		t.Fatal(err)
 	}
-	raw, err := lost.Mint(claims)
+	raw, err := lost.Mint(map[string]any{"aud": tokens.API, "scope": "read:products"})
 	if err != nil {
 		t.Fatal(err)
 	}
 	got := executeExplain(t, raw, "-method", "sample.v1.CatalogService/ListProducts", "-token", "-", "-issuer", unreachable.URL, image)
 	if !strings.Contains(got.stderr, "the issuer's keys are not available") || got.status != exitFailed || !strings.Contains(got.stdout, "unavailable KEYS_UNAVAILABLE") {
 		t.Errorf("status %d: %s\n%s", got.status, got.stderr, got.stdout)
+	}
+	if logged.Len() > 0 {
+		t.Errorf("the log has %s", logged)
 	}
 }
 

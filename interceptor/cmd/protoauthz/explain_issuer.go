@@ -3,6 +3,7 @@ package main
 import (
 	"errors"
 	"fmt"
+	"log/slog"
 	"net"
 	"net/url"
 	"strings"
@@ -42,7 +43,8 @@ func setTrust(q *explain.Question, c *cli.Command) error {
 	if _, err := token.NewVerifier(trusted); err != nil {
 		return fmt.Errorf("%s: %w", flag, err)
 	}
-	verifier, err := token.NewVerifier(trusted, leeway)
+	silent := token.WithLogger(slog.New(slog.DiscardHandler)) // the command tells why there are no keys
+	verifier, err := token.NewVerifier(trusted, leeway, silent)
 	if err != nil {
 		return fmt.Errorf("-leeway: %w", err)
 	}

@@ -72,6 +72,10 @@ service Carts {
 			[]policy.Option{refused, policy.WithShadow(carts)}, []string{carts}, map[string]unguarded.Answer{"/": {Kind: unguarded.Uncallable}},
 			[]string{"nothing is guarded"},
 		},
+		"the last in shadow, the rest not called": {
+			[]policy.Option{refused, policy.WithShadow(orders)}, []string{orders}, map[string]unguarded.Answer{"/": {Kind: unguarded.Uncallable}},
+			[]string{"nothing is guarded"},
+		},
 		"told, enforced": {[]policy.Option{refused}, []string{carts, "no-service"}, nil, []string{staleFor(carts), staleFor("no-service")}},
 		"shadow, and unreachable": {
 			[]policy.Option{refused, policy.WithShadow(carts)}, nil, map[string]unguarded.Answer{"/": {Kind: unguarded.Unreachable, Text: "no"}},
