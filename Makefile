@@ -24,6 +24,7 @@ FOUND = $(sort $(shell find . \( -name .tmp -o -name node_modules -o -name vendo
 MODULES = $(or $(and $(filter .,$(FOUND)),$(FOUND)),$(error the main module is not among the modules that find has found: "$(FOUND)"))
 
 E2E := interceptor/internal/dev/e2e
+SHOP := interceptor/internal/dev/shop
 # What `npm ci` writes last.
 E2E_NPM := $(patsubst %package-lock.json,%node_modules/.package-lock.json,$(wildcard $(E2E)/package-lock.json $(E2E)/*/package-lock.json))
 
@@ -73,6 +74,7 @@ platforms: ## Vet all modules for 32 bits, and build the tools for Windows and m
 generate: $(BUF) ## Write gen/ anew from proto/
 	$(BUF) generate
 	cd $(E2E)/gateway && $(BUF) generate
+	cd $(SHOP) && $(BUF) generate
 
 .PHONY: checkgenerate
 checkgenerate: $(BUF) ## Check that gen/ is what proto/ generates, also on a dirty tree
@@ -81,6 +83,8 @@ checkgenerate: $(BUF) ## Check that gen/ is what proto/ generates, also on a dir
 	diff -ru gen $(TMP)/generated/gen
 	cd $(E2E)/gateway && $(BUF) generate --output $(TMP)/generated/gateway
 	diff -ru $(E2E)/gateway/gen $(TMP)/generated/gateway/gen
+	cd $(SHOP) && $(BUF) generate --output $(TMP)/generated/shop
+	diff -ru $(SHOP)/gen $(TMP)/generated/shop/gen
 
 # With what sample/handler.go gives to policy.Compile.
 define print_policy

@@ -1,0 +1,58 @@
+// Shop is a program as a user of protoauthz writes it: three services, each on another framework, one of them also as
+// REST. Its log, metrics, spans, probes and tests are glue. Lines of glue stand in glue_internal_test.go, and in other
+// files they end in a comment. A test counts them.
+//
+//	go run . -issuer https://tenant.logto.app
+package main
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"log/slog"
+	"net"
+	"os"
+	"os/signal"
+	"syscall"
+
+	"go.opentelemetry.io/otel"
+	"go.opentelemetry.io/otel/exporters/otlp/otlpmetric/otlpmetrichttp"
+	"go.opentelemetry.io/otel/exporters/otlp/otlptrace/otlptracehttp"
+	"go.opentelemetry.io/otel/sdk/metric"
+	"go.opentelemetry.io/otel/sdk/trace"
+
+	"github.com/protoauthz/protoauthz/interceptor/token"
+)
+
+func main() {
+	issuer := flag.String("issuer", "", "`URL` of the Logto tenant whose tokens are accepted")
+	web := flag.String("web", "127.0.0.1:8080", "`address` of OrderService, CatalogService and REST")
+	stock := flag.String("stock", "127.0.0.1:8081", "`address` of StockService")
+	flag.Parse()
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	context.AfterFunc(ctx, stop) // a second signal ends the process at once
+	if err := run(ctx, *issuer, *web, *stock); err != nil {
+		slog.Error("the shop has failed", "cause", err)
+		os.Exit(1)
+	}
+}
+
+// run serves until the context ends. The environment names the collector of spans and metrics
+// (OTEL_EXPORTER_OTLP_ENDPOINT).
+func run(ctx context.Context, issuer, web, stock string) error {
+	spans, spansErr := otlptracehttp.New(ctx)                                                 // glue of OpenTelemetry
+	metrics, metricsErr := otlpmetrichttp.New(ctx)                                            // glue of OpenTelemetry
+	tracing := trace.NewTracerProvider(trace.WithBatcher(spans))                              // glue of OpenTelemetry
+	metering := metric.NewMeterProvider(metric.WithReader(metric.NewPeriodicReader(metrics))) // glue of OpenTelemetry
+	otel.SetTracerProvider(tracing)                                                           // glue of OpenTelemetry
+	otel.SetMeterProvider(metering)                                                           // glue of OpenTelemetry
+	webListener, webErr := new(net.ListenConfig).Listen(ctx, "tcp", web)
+	stockListener, stockErr := new(net.ListenConfig).Listen(ctx, "tcp", stock)
+	shop, shopErr := newShop(token.Logto(issuer))
+	if err := errors.Join(spansErr, metricsErr, shopErr, webErr, stockErr); err != nil {
+		return err
+	}
+	err := shop.serve(ctx, webListener, stockListener)
+	ctx = context.WithoutCancel(ctx)                                       // glue of OpenTelemetry
+	return errors.Join(err, tracing.Shutdown(ctx), metering.Shutdown(ctx)) // glue of OpenTelemetry
+}

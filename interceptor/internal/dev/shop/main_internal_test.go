@@ -1,0 +1,27 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"testing"
+)
+
+// TestRun makes sure that the program sends the metrics of its verifier.
+func TestRun(t *testing.T) {
+	listenIn(t) // puts the providers back
+	ctx, stop := context.WithCancel(t.Context())
+	collector := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+		if body, _ := io.ReadAll(r.Body); bytes.Contains(body, []byte("protoauthz.token.cache.entries")) {
+			stop()
+		}
+	}))
+	defer collector.Close()
+	t.Setenv("OTEL_EXPORTER_OTLP_ENDPOINT", collector.URL)
+	t.Setenv("OTEL_METRIC_EXPORT_INTERVAL", "10") // milliseconds
+	if err := run(ctx, "https://tenant.logto.app", "127.0.0.1:0", "127.0.0.1:0"); err != nil {
+		t.Error(err)
+	}
+}

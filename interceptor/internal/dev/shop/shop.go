@@ -1,0 +1,106 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"net"
+	"net/http"
+	"time"
+
+	connectv2 "connectrpc.com/connect/v2"
+	"connectrpc.com/connect/v2/connecthttp"
+	"connectrpc.com/grpchealth"
+	"connectrpc.com/vanguard"
+	"go.opentelemetry.io/contrib/instrumentation/google.golang.org/grpc/otelgrpc"
+	"go.opentelemetry.io/contrib/instrumentation/net/http/otelhttp"
+	"google.golang.org/grpc"
+
+	"github.com/protoauthz/protoauthz/interceptor"
+	"github.com/protoauthz/protoauthz/interceptor/connectv2guard"
+	"github.com/protoauthz/protoauthz/interceptor/grpcguard"
+	catalogv1 "github.com/protoauthz/protoauthz/interceptor/internal/dev/shop/gen/catalog/v1"
+	"github.com/protoauthz/protoauthz/interceptor/internal/dev/shop/gen/catalog/v1/catalogv1connect"
+	orderv1 "github.com/protoauthz/protoauthz/interceptor/internal/dev/shop/gen/order/v1"
+	"github.com/protoauthz/protoauthz/interceptor/internal/dev/shop/gen/order/v1/orderv1connect"
+	stockv1 "github.com/protoauthz/protoauthz/interceptor/internal/dev/shop/gen/stock/v1"
+	"github.com/protoauthz/protoauthz/interceptor/otelguard"
+	"github.com/protoauthz/protoauthz/interceptor/policy"
+	"github.com/protoauthz/protoauthz/interceptor/probe"
+	"github.com/protoauthz/protoauthz/interceptor/token"
+)
+
+// api is the resource indicator of the shop, which the audience of a token must be.
+const api = "https://shop.example.com"
+
+// A shop has a server of HTTP, for OrderService, CatalogService and REST, and a server of grpc-go, for StockService.
+type shop struct {
+	web   http.Handler
+	stock *grpc.Server
+
+	// The rules of each server.
+	webRules, stockRules *policy.Table
+}
+
+func newShop(issuer token.Issuer) (*shop, error) {
+	telemetry, telemetryErr := otelguard.New()                                         // glue
+	verifier, verifierErr := token.NewVerifier(issuer, telemetry.VerifierOptions()...) // glue
+	webRules, webErr := policy.Compile(
+		policy.Files{orderv1.File_order_v1_order_proto, catalogv1.File_catalog_v1_catalog_proto},
+		policy.WithAudience(api),
+		policy.WithPublic(grpchealth.HealthV1ServiceName), // glue
+	)
+	stockRules, stockErr := policy.Compile(policy.Files{stockv1.File_stock_v1_stock_proto}, policy.WithAudience(api))
+	watchErr := telemetry.Watch(verifier) // glue
+	if err := errors.Join(telemetryErr, verifierErr, webErr, stockErr, watchErr); err != nil {
+		return nil, err
+	}
+	options := append(telemetry.GuardOptions(), interceptor.WithLogger(slog.Default())) // glue
+	webGuard := interceptor.New(verifier, webRules, options...)
+	stockGuard := interceptor.New(verifier, stockRules, options...)
+
+	orders, err := vanguard.NewTranscoder([]*vanguard.Service{
+		vanguard.NewService(orderv1connect.NewOrderServiceHandler(newOrders(), webGuard.HandlerOption())),
+	})
+	if err != nil {
+		return nil, err
+	}
+	catalog := connectv2.NewServer(connectv2guard.Interceptor(webGuard))
+	catalogv1connect.RegisterCatalogServiceHandler(catalog, newCatalog())
+	mux := http.NewServeMux()
+	mux.Handle("/", orders)
+	connecthttp.Mount(mux, catalog)
+	mux.Handle("/readyz", probe.Handler(verifier))                                       // glue
+	mux.Handle(grpchealth.NewHandler(probe.Checker(verifier), webGuard.HandlerOption())) // glue
+	web := interceptor.DeadlineHandler(mux)
+	web = otelhttp.NewHandler(web, "shop") // glue
+
+	serverOptions := grpcguard.ServerOptions(stockGuard)
+	serverOptions = append(serverOptions, grpc.StatsHandler(otelgrpc.NewServerHandler())) // glue
+	stock := grpc.NewServer(serverOptions...)
+	stockv1.RegisterStockServiceServer(stock, newStock())
+	return &shop{web, stock, webRules, stockRules}, grpcguard.Check(stock, stockRules)
+}
+
+// serve answers calls until the context ends. Calls that are under way have five seconds then.
+func (s *shop) serve(ctx context.Context, web, stock net.Listener) error {
+	server := &http.Server{
+		Handler: s.web, Protocols: new(http.Protocols),
+		ReadHeaderTimeout: 10 * time.Second, HTTP2: &http.HTTP2Config{WriteByteTimeout: 10 * time.Second},
+	}
+	server.Protocols.SetHTTP1(true)
+	server.Protocols.SetUnencryptedHTTP2(true) // gRPC needs HTTP/2
+	served := make(chan error, 2)
+	go func() { served <- server.Serve(web) }()
+	go func() { served <- s.stock.Serve(stock) }()
+	var err error
+	select {
+	case err = <-served:
+	case <-ctx.Done():
+	}
+	ending, cancel := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second)
+	defer cancel()
+	defer context.AfterFunc(ending, s.stock.Stop)()
+	s.stock.GracefulStop()
+	return errors.Join(err, server.Shutdown(ending))
+}
