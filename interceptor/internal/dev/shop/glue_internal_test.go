@@ -8,7 +8,6 @@ import (
 
 	"github.com/protoauthz/protoauthz/interceptor"
 	"github.com/protoauthz/protoauthz/interceptor/devissuer"
-	"github.com/protoauthz/protoauthz/interceptor/grpcguard"
 	"github.com/protoauthz/protoauthz/interceptor/grpcguardtest"
 	"github.com/protoauthz/protoauthz/interceptor/guardtest"
 	orderv1 "github.com/protoauthz/protoauthz/interceptor/internal/dev/shop/gen/order/v1"
@@ -25,15 +24,9 @@ func TestGuard(t *testing.T) {
 	}
 
 	// No handler is open.
-	conn, err := grpcguard.InProcess(shop.stock)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer shop.stock.Stop()
-	defer conn.Close()
 	guardtest.AssertGuarded(t, shop.web, shop.webRules)
 	guardtest.AssertRESTGuarded(t, shop.web, shop.webRules)
-	grpcguardtest.AssertGuarded(t, conn, shop.stockRules)
+	grpcguardtest.AssertGuarded(t, grpcguardtest.InProcess(t, shop.stock), shop.stockRules)
 
 	// Who may call what.
 	callers := guardtest.Callers{

@@ -40,12 +40,12 @@ func main() {
 // run serves until the context ends. The environment names the collector of spans and metrics
 // (OTEL_EXPORTER_OTLP_ENDPOINT).
 func run(ctx context.Context, issuer, web, stock string) error {
-	spans, spansErr := otlptracehttp.New(ctx)                                                 // glue of OpenTelemetry
-	metrics, metricsErr := otlpmetrichttp.New(ctx)                                            // glue of OpenTelemetry
-	tracing := trace.NewTracerProvider(trace.WithBatcher(spans))                              // glue of OpenTelemetry
-	metering := metric.NewMeterProvider(metric.WithReader(metric.NewPeriodicReader(metrics))) // glue of OpenTelemetry
-	otel.SetTracerProvider(tracing)                                                           // glue of OpenTelemetry
-	otel.SetMeterProvider(metering)                                                           // glue of OpenTelemetry
+	spans, spansErr := otlptracehttp.New(ctx)                                                 // glue
+	metrics, metricsErr := otlpmetrichttp.New(ctx)                                            // glue
+	tracing := trace.NewTracerProvider(trace.WithBatcher(spans))                              // glue
+	metering := metric.NewMeterProvider(metric.WithReader(metric.NewPeriodicReader(metrics))) // glue
+	otel.SetTracerProvider(tracing)                                                           // glue
+	otel.SetMeterProvider(metering)                                                           // glue
 	webListener, webErr := new(net.ListenConfig).Listen(ctx, "tcp", web)
 	stockListener, stockErr := new(net.ListenConfig).Listen(ctx, "tcp", stock)
 	shop, shopErr := newShop(token.Logto(issuer))
@@ -53,6 +53,6 @@ func run(ctx context.Context, issuer, web, stock string) error {
 		return err
 	}
 	err := shop.serve(ctx, webListener, stockListener)
-	ctx = context.WithoutCancel(ctx)                                       // glue of OpenTelemetry
-	return errors.Join(err, tracing.Shutdown(ctx), metering.Shutdown(ctx)) // glue of OpenTelemetry
+	ctx = context.WithoutCancel(ctx)                                       // glue
+	return errors.Join(err, tracing.Shutdown(ctx), metering.Shutdown(ctx)) // glue
 }
