@@ -28,11 +28,11 @@ type Header interface {
 type Call struct {
 	ctx          context.Context // a *renewal if the claims may end before their token
 	claims       *token.Claims   // nil if no token was verified
-	rule         *guardRule      // that is enforced
-	shadow       *guardRule      // of the table of WithShadow, or nil
+	rule         *guardRule      // that decides. It is public if its service is in shadow
+	tableRule    *guardRule      // of the table of WithShadow, or nil
 	request      Header          // a connectHeader if the call is of connect-go
 	organization string
-	verification atomic.Uint32 // the bits of a float32, in seconds, until an event has told it
+	verification atomic.Uint32 // seconds until an event has told them, as the bits of a float32, which takes little memory
 
 	gated atomic.Bool // the gate of connect-go has made the call, and no interceptor has asked yet
 }
@@ -54,7 +54,7 @@ func (g *Guard) admitFrom(ctx context.Context, procedure string, header Header, 
 	c.shadowAdmit(ctx, procedure, header, denial, peer)
 	switch {
 	case denial != nil:
-	case c.rule.shadow != nil: // not enforced, and observed as such
+	case c.rule.judged != nil: // not enforced, and observed as such
 		return c, nil
 	case c.AwaitsMessage(): // decided, and observed, when a message names the organization
 		return c, nil
@@ -80,7 +80,7 @@ func (g *Guard) admit(c *Call, procedure string, header Header) (denial *Denial)
 	authorization := header.Values("Authorization")
 	claims, err := g.authenticate(c.ctx, c, authorization)
 	if err != nil {
-		return naming(denyCredentials(authorization, err), rule.Organization, header)
+		return noteOrganization(denyCredentials(authorization, err), rule.Organization, header)
 	}
 	c.claims = claims
 	if endsEarly(claims) {
@@ -104,11 +104,11 @@ func decideHeader(rule *policy.Rule, claims *token.Claims, header Header) (organ
 	if denial == nil && !namesOrganization(rule.Organization, organization, header) {
 		denial = deny(ReasonOrganizationMismatch, headerCause(rule.Organization, header))
 	}
-	return organization, naming(denial, rule.Organization, header)
+	return organization, noteOrganization(denial, rule.Organization, header)
 }
 
-// naming notes the organization that the header of a refused call names.
-func naming(denial *Denial, organization *policy.Organization, header Header) *Denial {
+// noteOrganization notes the organization that the header of a refused call names.
+func noteOrganization(denial *Denial, organization *policy.Organization, header Header) *Denial {
 	if denial != nil && organization != nil && organization.Location == policy.LocationHeader {
 		denial.named = strings.Join(header.Values(organization.Name), ", ")
 	}
@@ -155,9 +155,19 @@ func judge(organization *policy.Organization, id string, message any) *Denial {
 		return deny(ReasonOrganizationMismatch, notProto)
 	}
 	if err := organization.Check(m, id); err != nil {
-		return &Denial{reason: ReasonOrganizationMismatch, cause: err, named: policy.Named(err)}
+		denial := &Denial{reason: ReasonOrganizationMismatch, cause: err}
+		if mismatch, ok := errors.AsType[namedOrganization](err); ok {
+			denial.named = mismatch.NamedOrganization()
+		}
+		return denial
 	}
 	return nil
+}
+
+// A namedOrganization is an error of [policy.Organization.Check].
+type namedOrganization interface {
+	error
+	NamedOrganization() string
 }
 
 // HandlerError returns the error with which the call ends, given the error of the handler. The error of

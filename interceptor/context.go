@@ -61,7 +61,7 @@ func ClaimsFromContext(ctx context.Context) *token.Claims {
 }
 
 // hidesClaims reports whether only the table of [WithShadow] has asked for the claims.
-func (c *Call) hidesClaims() bool { return c.rule != nil && c.rule.Public && c.rule.shadow == nil }
+func (c *Call) hidesClaims() bool { return c.rule != nil && c.rule.Public && c.rule.judged == nil }
 
 // own returns a copy, or nil for nil. A user may overwrite claims, denials and details, which serve other
 // calls, too: the user gets a copy.

@@ -24,8 +24,8 @@
 // procedure and verifies the bearer token. By the rule it checks the audience and the permission
 // model of the token, the kind of caller, the scopes, and the organization if a header or the token
 // itself names the organization. A procedure without a rule is refused. A call of a public method is
-// admitted, and its token is not read. (grpc-go reads the message of a unary call earlier: see
-// package grpcguard.)
+// admitted, and its token is not read unless a second table asks for it. (grpc-go reads the message of
+// a unary call earlier: see package grpcguard.)
 //
 // The guard judges a message as soon as the message has been read: the field that the rule names must
 // hold the organization of the token. The message of a unary call is judged before the handler runs.
@@ -66,24 +66,25 @@
 //
 // # What is logged and observed
 //
-// Without any option, refusals go to [log/slog.Default]: the procedure, the reason and the cause, in at
-// most one line for each reason in a second. [WithLogger] logs the caller, too. [WithObserver] sees every
-// decision, for metrics and for an audit. Package otelguard, a module of its own, observes for OpenTelemetry.
+// By default, refusals go to [log/slog.Default]: the procedure, the reason and the cause, in at most one
+// line for each reason in a second. [WithLogger] logs the caller, too. [WithObserver] sees every decision,
+// for metrics and for an audit, and turns the default log off: see [WithDefaultLog]. Package otelguard, a
+// module of its own, observes for OpenTelemetry.
 //
 // # Step by step
 //
-// Rules can be tried before they are enforced. A rule in shadow is judged, observed and counted, and the
-// call goes on: [policy.WithShadow] names services of the table, and [WithShadow] adds a second table beside
-// the enforced one. The options [policy.WithUnannotatedRefused] and [policy.WithUnannotatedOpen] say what happens to the
-// methods of a service that have no annotation yet. None of this stands in a .proto file, since it is a
-// fact of a deployment.
+// Rules can be tried before they are enforced. A rule in shadow is judged and observed, and the call goes
+// on: [policy.WithShadow] names services of the table, and [WithShadow] adds a second table beside the
+// enforced one. [policy.WithUnannotatedRefused] and [policy.WithUnannotatedOpen] say what happens to the
+// methods of a service that have no annotation yet. These choices are facts of a deployment, and stand in no
+// .proto file.
 //
 // # Caches
 //
 // Connect calls methods without side effects by GET (see [connect.WithHTTPGet]). A shared cache must
 // not store the answer to a request with an Authorization header (RFC 9111 section 3.5), but some
 // content delivery networks go by the URL alone and would give one caller's data to everybody. So
-// answers to a GET of a method that is not public carry
+// answers to a GET of a method that is not public, and of a method in shadow with a verified token, carry
 //
 //   - Cache-Control: private if the handler answers, also with [connect.NewNotModifiedError], and
 //     no-store if the handler fails, unless the handler has set a Cache-Control itself. What the

@@ -42,8 +42,8 @@ type Event struct {
 	Public bool
 	// Shadow is empty for a decision that counts. Otherwise the call goes on, whatever the decision is.
 	Shadow Shadow
-	// Verification is how long the verifier took, or 0 if the rule needs no token or the request has none. The first
-	// event of a call alone tells it.
+	// Verification is how long the verifier took, or 0 if the rule needs no token or the request has none. Only the
+	// first event of a call has it.
 	Verification time.Duration
 
 	table *policy.Table // that has the rule, or nil
@@ -61,18 +61,18 @@ func (e Event) Rule() *policy.Rule {
 // An Outcome is an [Event] in one word. Its text is stable.
 type Outcome string
 
-// The outcomes.
+// All outcomes.
 const (
 	// OutcomeAllowed means that the rule lets the call in.
 	OutcomeAllowed Outcome = "allowed"
 	// OutcomeRefused means that the rule refuses the call.
 	OutcomeRefused Outcome = "refused"
-	// OutcomeNotJudged means that the token of a call in shadow could not be verified in time. The Denial holds
-	// the cause. A call whose rule is enforced is refused then.
+	// OutcomeNotJudged means that the token of a call in shadow could not be verified. The Denial holds the cause.
+	// A call whose rule is enforced is refused then.
 	OutcomeNotJudged Outcome = "not_judged"
 )
 
-// Outcome returns the outcome.
+// Outcome returns what the rule says about the call.
 func (e Event) Outcome() Outcome {
 	switch {
 	case e.Denial == nil:
@@ -113,7 +113,7 @@ func (g *Guard) observe(ctx context.Context, c *Call, d decision) *Denial {
 func tell(ctx context.Context, observer func(context.Context, Event), event Event) (denial *Denial) {
 	defer func() {
 		if p := recover(); p != nil {
-			logPanic(ctx, "the observer", event.Procedure, p)
+			logPanic(ctx, "an observer", event.Procedure, p)
 			denial = panicked("observer", p)
 		}
 	}()

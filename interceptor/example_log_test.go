@@ -71,7 +71,7 @@ func ExampleWithObserver_audit() {
 		interceptor.WithObserver(func(_ context.Context, event interceptor.Event) {
 			fmt.Println(event.Outcome(), event.Procedure, event.Claims.Subject(), event.Organization, event.Peer)
 		}),
-		interceptor.WithLogger(nil))
+		interceptor.WithDefaultLog())
 
 	for _, method := range []string{"ListProducts", "CreateOrder", "Other"} {
 		callOf(guard, method)

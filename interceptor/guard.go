@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"math"
-	"slices"
 	"time"
 
 	"github.com/protoauthz/protoauthz/interceptor/policy"
@@ -37,7 +36,7 @@ type Option func(*options)
 type options struct {
 	observers    []func(context.Context, Event)
 	log          *refusalLog // nil if nothing is logged
-	shadow       *policy.Table
+	shadowTable  *policy.Table
 	streamExpiry bool
 }
 
@@ -50,8 +49,12 @@ type options struct {
 // The function must return quickly, be safe for concurrent use, and not use the connection of the
 // call. If the function panics, a call that would have been let in is refused, and the stack goes to
 // [log/slog.Default], as the stack of a panicking verifier does. Given twice, the option has both functions
-// called. The default is no observer. With an observer, the guard logs nothing unless [WithLogger] is given, too.
+// called. The default is no observer. With an observer, the guard logs nothing unless [WithLogger] or
+// [WithDefaultLog] is given, too. WithObserver panics if the function is nil.
 func WithObserver(observer func(context.Context, Event)) Option {
+	if observer == nil {
+		panic("interceptor: WithObserver needs a function: without one, leave the option out")
+	}
 	return func(o *options) { o.observers = append(o.observers, observer) }
 }
 
@@ -63,7 +66,7 @@ func WithoutStreamExpiry() Option {
 
 // New makes a guard that admits a call if the verifier accepts its token and the token satisfies the
 // rule of the procedure in the table. The guard keeps a copy of the table. New panics if the verifier,
-// the table or an option is nil.
+// the table or an option is nil. New logs what the guard does not enforce.
 func New(verifier Verifier, table *policy.Table, opts ...Option) *Guard {
 	v, ok := verifier.(*token.Verifier)
 	introspector, isIntrospector := verifier.(*token.Introspector)
@@ -81,13 +84,12 @@ func New(verifier Verifier, table *policy.Table, opts ...Option) *Guard {
 		}
 		option(&g.options)
 	}
-	g.observers = slices.DeleteFunc(g.observers, func(observer func(context.Context, Event)) bool { return observer == nil })
 	if g.log == nil && len(g.observers) == 0 {
 		g.log = new(refusalLog)
 	}
 	g.rules = g.rulesOf(table, true)
-	if g.shadow != nil {
-		g.shadowRules = g.rulesOf(g.shadow, false)
+	if g.shadowTable != nil {
+		g.shadowRules = g.rulesOf(g.shadowTable, false)
 	}
 	g.logNotEnforced(table)
 	return g

@@ -52,13 +52,16 @@ func TestEmbeddedVerifier(t *testing.T) {
 }
 
 // TestNew makes sure that New panics, and names the mistake, without a verifier or a table, or with a nil
-// option.
+// option, and that options panic for nil.
 func TestNew(t *testing.T) {
 	t.Parallel()
 	verifier, table := shared(t).verifier, rules(t)
 	const (
 		incomplete = "interceptor: New needs a verifier and a table: check the errors of NewVerifier and Compile"
 		nilOption  = "interceptor: an option of New is nil"
+		noFunction = "interceptor: WithObserver needs a function: without one, leave the option out"
+		noLogger   = "interceptor: WithLogger needs a logger: for slog.Default use WithDefaultLog"
+		noTable    = "interceptor: WithShadow needs a table: check the error of Compile"
 	)
 	for name, test := range map[string]struct {
 		make func()
@@ -70,6 +73,9 @@ func TestNew(t *testing.T) {
 		"nil pointer":      {func() { interceptor.New((*token.Verifier)(nil), table) }, incomplete},
 		"nil introspector": {func() { interceptor.New((*token.Introspector)(nil), table) }, incomplete},
 		"nil option":       {func() { interceptor.New(verifier, table, nil) }, nilOption},
+		"nil observer":     {func() { interceptor.WithObserver(nil) }, noFunction},
+		"nil logger":       {func() { interceptor.WithLogger(nil) }, noLogger},
+		"nil second table": {func() { interceptor.WithShadow(nil) }, noTable},
 	} {
 		if got := recovered(test.make); got != test.want {
 			t.Errorf("%s: panics with %v", name, got)

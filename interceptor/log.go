@@ -14,20 +14,36 @@ import (
 	"github.com/protoauthz/protoauthz/interceptor/policy"
 )
 
-// WithLogger logs refused calls, with the procedure, the reason, the cause, the subject and the client of the
-// verified token, its organization, the organization that the request names, the missing scopes, and the address of
-// the client. The logger gets the context of the call, from which its handler may take attributes.
+// WithLogger logs refused calls, and calls that a rule in shadow would have refused, as warnings. What the server must
+// repair ("internal") is an error. The attributes are
 //
-// A reason has at most one line in a second. The attribute "count" is the number of calls that the line stands for:
-// the call of the line, and the calls since the line before. Who must know of every call uses [WithObserver].
+//   - procedure, reason, cause and count, and shadow if the call goes on;
+//   - peer and protocol: the address of the client, and how it has called;
+//   - organization: the organization that the request names;
+//   - issuer, subject, client (its id) and token_organization, of a verified token;
+//   - missing_scopes, which the token lacks, and missing_any_scopes, of which one would be enough.
 //
-// A nil logger logs procedure, reason, cause and count to [log/slog.Default], and nothing of any claims, unless
-// another WithLogger gives a logger. Without WithLogger and WithObserver, the default is the nil logger. To log
-// nothing, give a logger with [log/slog.DiscardHandler].
+// The logger gets the context of the call, from which its handler may take attributes. The call waits for the logger,
+// and panics of the logger are dropped. [New] logs what the guard does not enforce.
+//
+// A reason has at most one line in a second. Its count is the number of calls that the line stands for: the call of the
+// line, and the calls since the line before. To learn of every call, use [WithObserver].
+//
+// To log nothing, give a logger with [log/slog.DiscardHandler]. Given twice, the last logger counts. WithLogger
+// panics if the logger is nil. The default is [WithDefaultLog], and no log beside an observer.
 func WithLogger(logger *slog.Logger) Option {
+	if logger == nil {
+		panic("interceptor: WithLogger needs a logger: for slog.Default use WithDefaultLog")
+	}
+	return func(o *options) { o.log = &refusalLog{logger: logger} }
+}
+
+// WithDefaultLog logs procedure, reason, cause, count and shadow to [log/slog.Default], also beside an observer, and
+// nothing of any claims. The lines are those of [WithLogger], which takes the place of the default log.
+func WithDefaultLog() Option {
 	return func(o *options) {
-		if o.log == nil || logger != nil {
-			o.log = &refusalLog{logger: logger}
+		if o.log == nil {
+			o.log = new(refusalLog)
 		}
 	}
 }
@@ -76,7 +92,7 @@ func (l *refusalLog) refused(ctx context.Context, event Event) {
 	if l.logger != nil {
 		logger, attributes = l.logger, append(attributes, details(event)...)
 	}
-	logger.LogAttrs(ctx, levelOf(event), messageOf(event.Outcome(), event.Shadow), attributes...)
+	logger.LogAttrs(ctx, levelOf(event), messageOf(event), attributes...)
 }
 
 // due returns for how many calls a line stands, or 0 if it is too early for a line.
@@ -122,13 +138,17 @@ func details(event Event) []slog.Attr {
 	add("subject", event.Claims.Subject())
 	add("client", event.Claims.ClientID())
 	add("token_organization", event.Claims.OrganizationID())
-	if missing, ok := errors.AsType[*missingScopes](event.Denial.Unwrap()); ok {
-		attributes = append(attributes, slog.Any("missing_scopes", slices.Concat(missing.all, missing.any)))
+	missing, ok := errors.AsType[*missingScopes](event.Denial.Unwrap())
+	if ok && len(missing.all) > 0 {
+		attributes = append(attributes, slog.Any("missing_scopes", missing.all))
+	}
+	if ok && len(missing.any) > 0 {
+		attributes = append(attributes, slog.Any("missing_any_scopes", missing.any))
 	}
 	return attributes
 }
 
-// levelOf returns the level of a line: an error is a fault of the server.
+// levelOf returns the level of a line: with an error, the server must be repaired.
 func levelOf(event Event) slog.Level {
 	if event.Denial.Code() == connect.CodeInternal {
 		return slog.LevelError
@@ -136,16 +156,14 @@ func levelOf(event Event) slog.Level {
 	return slog.LevelWarn
 }
 
-func messageOf(outcome Outcome, shadow Shadow) string {
+func messageOf(event Event) string {
 	switch {
-	case shadow == "":
+	case event.Shadow == "":
 		return "protoauthz: refused"
-	case outcome == OutcomeNotJudged:
-		return "protoauthz: not judged, in shadow: the token could not be verified in time"
-	case shadow == ShadowTable:
-		return "protoauthz: the table of WithShadow would have refused"
+	case event.Outcome() == OutcomeNotJudged:
+		return "protoauthz: not judged"
 	default:
-		return "protoauthz: not enforced, would have been refused"
+		return "protoauthz: would have been refused"
 	}
 }
 
@@ -164,12 +182,12 @@ func (g *Guard) logNotEnforced(table *policy.Table) {
 		}
 	}
 	if len(services[false]) > 0 {
-		logger.Warn("protoauthz: the rules of services are not enforced: policy.WithShadow names the services", "services", services[false])
+		logger.Warn("protoauthz: policy.WithShadow lets in every call of services", "services", services[false])
 	}
 	if len(services[true]) > 0 {
-		logger.Warn("protoauthz: everybody may call the methods without annotation of services: policy.WithUnannotatedOpen names the services", "services", services[true])
+		logger.Warn("protoauthz: policy.WithUnannotatedOpen lets everybody call the methods without annotation of services", "services", services[true])
 	}
-	if g.shadow != nil {
-		logger.Info("protoauthz: a second table is judged and not enforced: see interceptor.WithShadow")
+	if g.shadowTable != nil {
+		logger.Info("protoauthz: interceptor.WithShadow judges by a second table, which is not enforced")
 	}
 }

@@ -165,7 +165,7 @@ func TestOutsidePanicElsewhere(t *testing.T) { //nolint:paralleltest // it repla
 		_, _ = observed.Admit(t.Context(), "/any\nthing", header)
 		for _, part := range []string{
 			`msg="protoauthz: the verifier panicked" procedure=/test.v1.Read/Unary panic=string stack="`,
-			`msg="protoauthz: the observer panicked" procedure=unknown panic=string stack="`,
+			`msg="protoauthz: an observer panicked" procedure=unknown panic=string stack="`,
 		} {
 			if strings.Count(text.String(), part) != 1 || strings.Contains(text.String(), "secret") {
 				t.Errorf("%q is not logged: %s", part, text)

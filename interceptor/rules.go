@@ -19,7 +19,7 @@ type guardRule struct {
 	realm *realm
 
 	// The rule itself, if it is judged and not enforced. Then the Rule above is public.
-	shadow *guardRule
+	judged *guardRule
 }
 
 // missing reports whether a method has no annotation, and nobody may call it.
@@ -34,7 +34,7 @@ func (g *Guard) rulesOf(table *policy.Table, enforced bool) rules {
 		}
 		rule := &guardRule{Rule: compiled, guard: g, table: table, realm: realms[name]}
 		if compiled.Shadow && enforced {
-			rule = &guardRule{Rule: open(compiled), guard: g, table: table, shadow: rule}
+			rule = &guardRule{Rule: letAll(compiled), guard: g, table: table, judged: rule}
 		}
 		r[strings.TrimSuffix(compiled.Procedure, "*")] = rule
 	}
@@ -46,8 +46,8 @@ func (r *guardRule) awaitsMessage() bool {
 	return r.Organization != nil && r.Organization.Location == policy.LocationField
 }
 
-// open returns a rule that lets everybody in.
-func open(rule *policy.Rule) *policy.Rule {
+// letAll returns a rule that lets everybody in.
+func letAll(rule *policy.Rule) *policy.Rule {
 	return &policy.Rule{Procedure: rule.Procedure, Method: rule.Method, Public: true}
 }
 

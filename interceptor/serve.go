@@ -16,7 +16,7 @@ import (
 // See [Call.Serve] for the error.
 func (c *Call) ServeUnary(transport Transport, handler func(context.Context, *Stream) error) error {
 	s := c.newStream(c.Context(), transport, connect.Peer{})
-	s.unary, s.shadow = true, c.shadowMessages(true)
+	s.unary, s.shadows = true, c.newShadowMessages(true)
 	return s.finish(handler(s.ctx, s))
 }
 
@@ -48,7 +48,7 @@ func (c *Call) Serve(transport Transport, handler func(context.Context, *Stream)
 
 func (c *Call) serve(ctx context.Context, transport Transport, peer connect.Peer, handler func(context.Context, *Stream) error) error {
 	s := c.newStream(ctx, transport, peer)
-	s.shadow = c.shadowMessages(c.rule.guard.streamExpiry)
+	s.shadows = c.newShadowMessages(c.rule.guard.streamExpiry)
 	if s.expires = c.rule.guard.streamExpiry && !c.rule.Public; s.expires {
 		return s.serve(handler)
 	}
@@ -116,7 +116,7 @@ func (s *Stream) serve(handler func(context.Context, *Stream) error) error {
 		<-ctx.Done() // by the timeout, so that the cause is ErrExpired, and not by the deferred end
 	}
 	s.refuse(denyExpired())
-	s.shadow.each(func(j *shadowJudgement) { j.returned(s.ctx, nil, s.peer) })
+	s.shadows.each(func(j *shadowJudgement) { j.returned(s.ctx, nil, s.peer) })
 	if !returned {
 		if s.transport.Connection != nil {
 			s.transport.Connection.EndReads(0)

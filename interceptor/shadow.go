@@ -13,7 +13,7 @@ import (
 	"github.com/protoauthz/protoauthz/interceptor/policy"
 )
 
-// A Shadow says why a decision does not count: its rule is judged, observed and counted, and not enforced.
+// A Shadow says why a decision does not count: its rule is judged and observed, and not enforced.
 type Shadow string
 
 // The kinds of shadow. A decision that counts has none.
@@ -24,21 +24,21 @@ const (
 	ShadowTable Shadow = "table"
 )
 
-// WithShadow judges every call by a second table, too. What the second table refuses is observed, counted and
-// logged with [ShadowTable], and goes on. So a stricter version of the rules can be tried before it is enforced. The
+// WithShadow judges every call by a second table, too. What the second table would refuse is observed and logged with
+// [ShadowTable], and goes on. So a stricter version of the rules can be tried before it is enforced. The
 // first table decides alone, as without WithShadow. A procedure without a rule in the first table is not judged by the
 // second. WithShadow panics if the table is nil.
 //
 // If the first rule needs no token and the second does, the call waits for its token to be verified, for a quarter of
 // a second at most. The handler of a public method gets no claims all the same.
 //
-// A stream goes on after a decision of the second table, which then judges the stream no more. A stream whose token
-// expires is judged so at its next message. The second table never has a token verified again.
+// A stream goes on after a decision of the second table, which then judges the stream no more. A token that expires is
+// noticed at the next message. The second table never has a token verified again. Given twice, the last table counts.
 func WithShadow(table *policy.Table) Option {
 	if table == nil {
 		panic("interceptor: WithShadow needs a table: check the error of Compile")
 	}
-	return func(o *options) { o.shadow = table }
+	return func(o *options) { o.shadowTable = table }
 }
 
 // shadowPatience is how long a call waits for the verification of a token that no enforced rule needs.
@@ -46,7 +46,7 @@ const shadowPatience = 250 * time.Millisecond
 
 // shadowed reports whether a rule judges the call that is not enforced.
 func (c *Call) shadowed() bool {
-	return c.rule != nil && (c.rule.shadow != nil || c.shadow != nil)
+	return c.rule != nil && (c.rule.judged != nil || c.tableRule != nil)
 }
 
 // shadowKinds are the kinds in the order in which they judge.
@@ -55,9 +55,9 @@ var shadowKinds = [...]Shadow{ShadowService, ShadowTable}
 // shadowRule returns the rule of a kind that judges the call and is not enforced, or nil.
 func (c *Call) shadowRule(kind Shadow) *guardRule {
 	if kind == ShadowService {
-		return c.rule.shadow
+		return c.rule.judged
 	}
-	return c.shadow
+	return c.tableRule
 }
 
 // noRule is the rule of a procedure that the second table does not know.
@@ -72,8 +72,8 @@ func (c *Call) shadowAdmit(ctx context.Context, procedure string, header Header,
 	guard := c.rule.guard
 	if guard.shadowRules != nil {
 		var ok bool
-		if c.shadow, ok = guard.shadowRules.lookup(procedure); !ok {
-			c.shadow = noRule
+		if c.tableRule, ok = guard.shadowRules.lookup(procedure); !ok {
+			c.tableRule = noRule
 		}
 	}
 	if !c.shadowed() {
@@ -152,7 +152,7 @@ func (c *Call) shadowJudge(ctx context.Context, message any, peer connect.Peer) 
 		if rule == nil || !rule.awaitsMessage() && !c.rule.Public {
 			continue // the header has decided, and the enforced rule has looked at the clock
 		}
-		if judgement, ok := c.shadowJudgement(kind, c.rule.Public); ok {
+		if judgement, ok := c.newShadowJudgement(kind, c.rule.Public); ok {
 			judgement.received(ctx, message, nil, peer)
 		}
 	}
@@ -170,8 +170,8 @@ type shadowJudgement struct {
 	refused      bool
 }
 
-// shadowJudgement reports false if there is no such rule, or if the header has decided.
-func (c *Call) shadowJudgement(kind Shadow, expires bool) (j shadowJudgement, ok bool) {
+// newShadowJudgement reports false if there is no such rule, or if the header has decided.
+func (c *Call) newShadowJudgement(kind Shadow, expires bool) (j shadowJudgement, ok bool) {
 	rule := c.shadowRule(kind)
 	if rule == nil || rule.Public || rule.missing() || c.claims == nil {
 		return j, false
@@ -181,6 +181,7 @@ func (c *Call) shadowJudgement(kind Shadow, expires bool) (j shadowJudgement, ok
 	return shadowJudgement{call: c, kind: kind, rule: rule, organization: organization, expires: expires && !endsEarly(c.claims), released: !rule.awaitsMessage()}, denial == nil
 }
 
+// received judges a message that has come, given the error of Receive.
 func (j *shadowJudgement) received(ctx context.Context, message any, err error, peer connect.Peer) {
 	switch {
 	case j.refused:
@@ -200,6 +201,7 @@ func (j *shadowJudgement) received(ctx context.Context, message any, err error, 
 	}
 }
 
+// sending judges a message that the handler sends.
 func (j *shadowJudgement) sending(ctx context.Context, peer connect.Peer) {
 	switch {
 	case j.refused:
@@ -237,14 +239,14 @@ type shadowMessages struct {
 	judgements []shadowJudgement
 }
 
-// shadowMessages returns nil if the header has decided.
-func (c *Call) shadowMessages(expires bool) *shadowMessages {
+// newShadowMessages returns nil if the header has decided.
+func (c *Call) newShadowMessages(expires bool) *shadowMessages {
 	if !c.shadowed() {
 		return nil
 	}
 	m := new(shadowMessages)
 	for _, kind := range shadowKinds {
-		if judgement, ok := c.shadowJudgement(kind, expires); ok {
+		if judgement, ok := c.newShadowJudgement(kind, expires); ok {
 			m.judgements = append(m.judgements, judgement)
 		}
 	}

@@ -12,24 +12,10 @@ import (
 	"connectrpc.com/connect"
 
 	"github.com/protoauthz/protoauthz/interceptor"
-	"github.com/protoauthz/protoauthz/interceptor/internal/test/catalogue"
+	"github.com/protoauthz/protoauthz/interceptor/internal/test/harness"
 	"github.com/protoauthz/protoauthz/interceptor/policy"
 	"github.com/protoauthz/protoauthz/interceptor/token"
 )
-
-var (
-	compiledShadow = sync.OnceValues(catalogue.CompileShadow)
-	compiledPublic = sync.OnceValues(catalogue.CompilePublic)
-)
-
-func compiled(t testing.TB, compile func() (*policy.Table, error)) *policy.Table {
-	t.Helper()
-	table, err := compile()
-	if err != nil {
-		t.Fatal(err)
-	}
-	return table
-}
 
 // events collects events.
 type events struct {
@@ -68,12 +54,12 @@ func TestShadowClaims(t *testing.T) {
 		subject       string
 		events        []string
 	}{
-		{"service, no scope", compiled(t, compiledShadow), nil, "Bearer any", "a", []string{"service refused SCOPE_INSUFFICIENT"}},
-		{"service, no token", compiled(t, compiledShadow), nil, "", "", []string{"service refused TOKEN_MISSING"}},
-		{"table beside public", compiled(t, compiledPublic), rules(t), "Bearer any", "", []string{"table refused SCOPE_INSUFFICIENT", " allowed"}},
-		{"table beside enforced", rules(t), compiled(t, compiledPublic), "Bearer any", "", []string{"table allowed", " refused SCOPE_INSUFFICIENT"}},
-		{"both", compiled(t, compiledShadow), rules(t), "Bearer any", "a", []string{"service refused SCOPE_INSUFFICIENT", "table refused SCOPE_INSUFFICIENT"}},
-		{"both, public", compiled(t, compiledShadow), compiled(t, compiledPublic), "Bearer any", "a", []string{"service refused SCOPE_INSUFFICIENT", "table allowed"}},
+		{"service, no scope", harness.ShadowRules(t), nil, "Bearer any", "a", []string{"service refused SCOPE_INSUFFICIENT"}},
+		{"service, no token", harness.ShadowRules(t), nil, "", "", []string{"service refused TOKEN_MISSING"}},
+		{"table beside public", harness.PublicRules(t), rules(t), "Bearer any", "", []string{"table refused SCOPE_INSUFFICIENT", " allowed"}},
+		{"table beside enforced", rules(t), harness.PublicRules(t), "Bearer any", "", []string{"table allowed", " refused SCOPE_INSUFFICIENT"}},
+		{"both", harness.ShadowRules(t), rules(t), "Bearer any", "a", []string{"service refused SCOPE_INSUFFICIENT", "table refused SCOPE_INSUFFICIENT"}},
+		{"both, public", harness.ShadowRules(t), harness.PublicRules(t), "Bearer any", "a", []string{"service refused SCOPE_INSUFFICIENT", "table allowed"}},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()
@@ -166,7 +152,7 @@ func TestShadowStreams(t *testing.T) {
 					Expiry: time.Now().Add(time.Minute), // the bubble's clock
 				})
 			})
-			guard := interceptor.New(verify, compiled(t, compiledShadow), append(test.options, interceptor.WithObserver(seen.observe))...)
+			guard := interceptor.New(verify, harness.ShadowRules(t), append(test.options, interceptor.WithObserver(seen.observe))...)
 			err := newConn(test.service, connect.StreamTypeBidi, test.names).guardedBy(t.Context(), guard, func(ctx context.Context, conn connect.StreamingHandlerConn) error {
 				return test.handler(t, ctx, conn)
 			})
@@ -198,8 +184,8 @@ func TestNotJudged(t *testing.T) {
 		"nothing":    {func(context.Context, string) (*token.Claims, error) { return nil, nil }, 0, " refused GUARD_FAILED"},
 	} {
 		for kind, table := range map[interceptor.Shadow][2]*policy.Table{
-			interceptor.ShadowService: {compiled(t, compiledShadow), nil},
-			interceptor.ShadowTable:   {compiled(t, compiledPublic), rules(t)},
+			interceptor.ShadowService: {harness.ShadowRules(t), nil},
+			interceptor.ShadowTable:   {harness.PublicRules(t), rules(t)},
 		} {
 			bubble(t, name+", "+string(kind), func(t *testing.T) {
 				seen := new(events)

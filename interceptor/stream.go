@@ -71,7 +71,7 @@ type Stream struct {
 	ctx       context.Context
 	transport Transport
 	peer      connect.Peer
-	shadow    *shadowMessages // nil if no rule in shadow judges the messages
+	shadows   *shadowMessages // nil if no rule in shadow judges the messages
 	unary     bool            // a received message must arrive before the token expires
 	expires   bool            // received and sent messages must be in time
 
@@ -103,7 +103,7 @@ func (s *Stream) Receive(message any) error {
 	s.receiving.Store(true)
 	err := s.transport.Receive(message)
 	s.receiving.Store(false)
-	s.shadow.each(func(j *shadowJudgement) { j.received(s.ctx, message, err, s.peer) })
+	s.shadows.each(func(j *shadowJudgement) { j.received(s.ctx, message, err, s.peer) })
 	if err == nil && (s.unary || s.expires) {
 		s.refuseOutdated()
 	}
@@ -177,7 +177,7 @@ func (s *Stream) Send(message any) error {
 	if err := s.maySend(); err != nil {
 		return err
 	}
-	s.shadow.each(func(j *shadowJudgement) { j.sending(s.ctx, s.peer) })
+	s.shadows.each(func(j *shadowJudgement) { j.sending(s.ctx, s.peer) })
 	if _, err := s.setHeader(); err != nil {
 		return err
 	}
@@ -255,7 +255,7 @@ func (s *Stream) refuseOutdated() bool {
 	return denial != nil
 }
 
-// refuse locks the stream and tells the observer. Only the first refusal counts.
+// refuse locks the stream and tells the observers. Only the first refusal counts.
 func (s *Stream) refuse(denial *Denial) {
 	if s.denial.CompareAndSwap(nil, s.call.inRealm(denial)) {
 		_ = s.call.observe(s.ctx, denial, s.peer)
@@ -277,7 +277,7 @@ func (s *Stream) finish(err error) error {
 		s.end(false)
 		return refused
 	}
-	s.shadow.each(func(j *shadowJudgement) { j.returned(s.ctx, err, s.peer) })
+	s.shadows.each(func(j *shadowJudgement) { j.returned(s.ctx, err, s.peer) })
 	if s.released.Load() {
 		if _, headerErr := s.setHeader(); err == nil {
 			err = headerErr

@@ -108,7 +108,7 @@ func (t *Telemetry) register(meter metric.Meter) error {
 func (t *Telemetry) GuardOptions() []interceptor.Option {
 	return []interceptor.Option{
 		interceptor.WithObserver(func(ctx context.Context, event interceptor.Event) { t.decided(ctx, &event) }),
-		interceptor.WithLogger(nil),
+		interceptor.WithDefaultLog(),
 	}
 }
 
@@ -116,5 +116,5 @@ func (t *Telemetry) GuardOptions() []interceptor.Option {
 // The default log of failed fetches stays on, as with [Telemetry.GuardOptions]. For the cache of the
 // verifier see [Telemetry.Watch].
 func (t *Telemetry) VerifierOptions() []token.Option {
-	return []token.Option{token.WithKeySetObserver(t.fetched), token.WithLogger(nil)}
+	return []token.Option{token.WithKeySetObserver(t.fetched), token.WithDefaultLog()}
 }

@@ -1,7 +1,6 @@
 package policy
 
 import (
-	"errors"
 	"slices"
 	"strconv"
 
@@ -26,14 +25,9 @@ const (
 	mismatchNoElement = "has no elements"
 )
 
-// Named returns the value of the field that [Organization.Check] has refused with an error, or "". The
-// value is text of the client. The text of the error never holds it.
-func Named(err error) string {
-	if m, ok := errors.AsType[*mismatch](err); ok {
-		return m.named
-	}
-	return ""
-}
+// NamedOrganization returns the value of the field at fault, or "". The value is text of the client, and the
+// text of the error never holds it. Package interceptor finds the method by its name.
+func (m *mismatch) NamedOrganization() string { return m.named }
 
 // within puts the name of an outer field in front of m's field. It returns m, which may be nil.
 func (m *mismatch) within(outer string) *mismatch {

@@ -165,6 +165,7 @@ func TestNewVerifierFaults(t *testing.T) {
 		{"no cache by number", good, []token.Option{token.WithCache(0)}, []string{"token: WithCache: 0 is not positive: use WithoutCache"}},
 		{"no signatures", good, []token.Option{token.WithSignatureLimit(0)}, []string{"token: WithSignatureLimit: 0 is not positive"}},
 		{"nil transport", good, []token.Option{token.WithTransport(nil)}, []string{"token: WithTransport: transport is nil"}},
+		{"nil logger", good, []token.Option{token.WithLogger(nil)}, []string{"token: WithLogger: logger is nil: for slog.Default use WithDefaultLog"}},
 		{"nil option", good, []token.Option{nil}, []string{"token: an option is nil"}},
 		{"all at once", with(func(i *token.Issuer) {
 			i.KeySetURL, i.Algorithms, i.Types, i.ClientTokens = "http://idp.test", []string{"none"}, []string{""}, map[string][]string{"sub": nil}

@@ -2,6 +2,7 @@ package token
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"strings"
@@ -15,16 +16,21 @@ import (
 // changes. A failing issuer has at most one line in a second. A line holds nothing of a token or a key. No call
 // waits for the logger, and the panics of the logger are dropped.
 //
-// With nil the lines go to [slog.Default], as it is when a line is written, unless another WithLogger names a
-// logger. Of two loggers the last one counts. The default is nil, but with [WithKeySetObserver] no log.
+// Given twice, the last logger counts. A nil logger is a fault. The default is [WithDefaultLog], and no log with
+// [WithKeySetObserver].
 func WithLogger(logger *slog.Logger) Option {
 	return func(o *options) {
 		if logger == nil {
-			o.logsAnyway = true
-			return
+			o.faults = append(o.faults, errors.New("token: WithLogger: logger is nil: for slog.Default use WithDefaultLog"))
 		}
 		o.logger = logger
 	}
+}
+
+// WithDefaultLog logs to [slog.Default], as it is when a line is written, also beside an observer of key sets. The
+// lines are the lines of [WithLogger], which takes the place of the default log.
+func WithDefaultLog() Option {
+	return func(o *options) { o.logsAnyway = true }
 }
 
 // log returns the function that finds the logger, or nil if nothing is logged.

@@ -147,16 +147,16 @@ func TestLogChoice(t *testing.T) { //nolint:paralleltest // replaces the logger 
 		byDefault, owns bool
 	}{
 		"nothing":             {func(_, _ *slog.Logger) []token.Option { return nil }, true, false},
-		"nil":                 {func(_, _ *slog.Logger) []token.Option { return []token.Option{token.WithLogger(nil)} }, true, false},
+		"nil":                 {func(_, _ *slog.Logger) []token.Option { return []token.Option{token.WithDefaultLog()} }, true, false},
 		"observer":            {func(_, _ *slog.Logger) []token.Option { return []token.Option{observer} }, false, false},
-		"observer and nil":    {func(_, _ *slog.Logger) []token.Option { return []token.Option{observer, token.WithLogger(nil)} }, true, false},
+		"observer and nil":    {func(_, _ *slog.Logger) []token.Option { return []token.Option{observer, token.WithDefaultLog()} }, true, false},
 		"logger":              {func(own, _ *slog.Logger) []token.Option { return []token.Option{token.WithLogger(own)} }, false, true},
 		"logger and observer": {func(own, _ *slog.Logger) []token.Option { return []token.Option{token.WithLogger(own), observer} }, false, true},
 		"nil, logger": {func(own, _ *slog.Logger) []token.Option {
-			return []token.Option{token.WithLogger(nil), token.WithLogger(own)}
+			return []token.Option{token.WithDefaultLog(), token.WithLogger(own)}
 		}, false, true},
 		"logger, nil": {func(own, _ *slog.Logger) []token.Option {
-			return []token.Option{token.WithLogger(own), token.WithLogger(nil)}
+			return []token.Option{token.WithLogger(own), token.WithDefaultLog()}
 		}, false, true},
 		"another logger, then": {func(own, other *slog.Logger) []token.Option {
 			return []token.Option{token.WithLogger(other), token.WithLogger(own)}

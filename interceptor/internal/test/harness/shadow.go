@@ -58,7 +58,19 @@ var (
 	compiledPublic = sync.OnceValues(catalogue.CompilePublic)
 )
 
-func must(t *testing.T, compiled func() (*policy.Table, error)) *policy.Table {
+// ShadowRules returns the rules of catalogue's services, and none of them is enforced: see [Rules].
+func ShadowRules(t testing.TB) *policy.Table {
+	t.Helper()
+	return must(t, compiledShadow)
+}
+
+// PublicRules returns rules that make catalogue's services public: see [Rules].
+func PublicRules(t testing.TB) *policy.Table {
+	t.Helper()
+	return must(t, compiledPublic)
+}
+
+func must(t testing.TB, compiled func() (*policy.Table, error)) *policy.Table {
 	t.Helper()
 	table, err := compiled()
 	if err != nil {
@@ -76,7 +88,7 @@ func ShadowCatalogue(t *testing.T, transports Transports) {
 			shadow: interceptor.ShadowService,
 			guard: func(t *testing.T, trust *catalogue.Trust) *interceptor.Guard {
 				t.Helper()
-				return interceptor.New(patient{trust}, must(t, compiledShadow), interceptor.WithObserver(Observe))
+				return interceptor.New(patient{trust}, ShadowRules(t), interceptor.WithObserver(Observe))
 			},
 			want: func(c *catalogue.Case, method catalogue.Method) expectation {
 				want := expectation{answer: c.Want, outcome: c.Outcome(method)}
@@ -91,7 +103,7 @@ func ShadowCatalogue(t *testing.T, transports Transports) {
 			shadow: interceptor.ShadowTable, casesPerCall: 7,
 			guard: func(t *testing.T, trust *catalogue.Trust) *interceptor.Guard {
 				t.Helper()
-				return interceptor.New(patient{trust}, must(t, compiledPublic), interceptor.WithObserver(Observe), interceptor.WithShadow(Rules(t)))
+				return interceptor.New(patient{trust}, PublicRules(t), interceptor.WithObserver(Observe), interceptor.WithShadow(Rules(t)))
 			},
 			want: func(c *catalogue.Case, method catalogue.Method) expectation {
 				if c.Service == catalogue.Unruled {
