@@ -111,8 +111,8 @@ func (d *decider) decide(ctx context.Context, rule *policy.Rule, name string, cl
 	if claims != nil {
 		header.Set("Authorization", "Bearer "+tokenOf(name))
 	}
-	if rule.Organization != nil {
-		header.Set(rule.Organization.Name, organization) // which a rule reads if it looks for the header
+	if rule.Organization != nil && rule.Organization.Location == policy.LocationHeader {
+		header.Set(rule.Organization.Name, organization)
 	}
 	call, denial := d.guard.Admit(ctx, rule.Procedure, header)
 	if denial == nil {
