@@ -23,7 +23,7 @@ const ForwardedKey = "github.com/protoauthz/protoauthz/interceptor/clientauth/fo
 // If the service's own token was refused, the caller of the service has made no mistake: the code is then internal in
 // place of unauthenticated or permission_denied. Otherwise the code stays.
 func Refused(err *connect.Error, procedure string, sent *oauth2.Token) *connect.Error {
-	if err == nil || errorinfo.Find(err, domain) == nil {
+	if err == nil || errorinfo.Find(err) == nil {
 		return nil
 	}
 	code := err.Code()
@@ -37,8 +37,6 @@ func Refused(err *connect.Error, procedure string, sent *oauth2.Token) *connect.
 	}
 	return connect.NewError(code, &refusal{procedure, denial})
 }
-
-var domain = new(interceptor.Denial).ErrorInfo().GetDomain()
 
 // A refusal has a text of its own: the text of a denial is for the client that was refused.
 type refusal struct {
