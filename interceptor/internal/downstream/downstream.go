@@ -33,7 +33,7 @@ func Refused(err *connect.Error, procedure string, sent *oauth2.Token) *connect.
 	}
 	denial := interceptor.DenialFrom(err)
 	if denial == nil {
-		return connect.NewError(code, fmt.Errorf("the call to %s was refused for a reason that this version of protoauthz does not know: update protoauthz", procedure))
+		return connect.NewError(code, fmt.Errorf("the call to %s was refused with a code and reason that this version of protoauthz does not know: if the called service is newer, update protoauthz", procedure))
 	}
 	return connect.NewError(code, &refusal{procedure, denial})
 }
