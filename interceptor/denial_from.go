@@ -37,7 +37,7 @@ func DenialFrom(err error) *Denial {
 	if !ok {
 		return nil
 	}
-	info := errorinfo.Find(coded, domain)
+	info := errorinfo.Find(coded)
 	for n := range meanings {
 		if m := &meanings[n]; string(m.reason) == info.GetReason() && m.code == coded.Code() {
 			return m.received(info.GetMetadata())

@@ -141,8 +141,9 @@
 // before, nor another "audience". It sees a method that has lost its annotation, whatever
 // unannotated_refused and unannotated_open make of the method: as PROTOAUTHZ_RULE_LOST if
 // it is refused, and as PROTOAUTHZ_MADE_PUBLIC if it is open. A service of these options that
-// the module does not declare has no effect: it may belong to another module. If an audience moves from buf.yaml into the annotations,
-// its change is not seen: the rest of the rule is compared.
+// the module does not declare has no effect: it may belong to another module. If an
+// audience moves from buf.yaml into the annotations, its change is not seen: the rest of
+// the rule is compared.
 package main
 
 import "buf.build/go/bufplugin/check"
