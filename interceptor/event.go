@@ -1,6 +1,7 @@
 package interceptor
 
 import (
+	"cmp"
 	"context"
 	"math"
 	"strconv"
@@ -102,15 +103,19 @@ func (g *Guard) observe(ctx context.Context, c *Call, d decision) *Denial {
 		return d.denial
 	}
 	event := c.event(ctx, d)
-	for _, observer := range g.observers {
-		if panicked := tell(ctx, observer, event); d.denial == nil {
-			d.denial = panicked
+	broken := -1 // the first observer that has panicked
+	for n, observer := range g.observers {
+		if panicked := tell(ctx, observer, event); panicked != nil && broken < 0 {
+			broken = n
+			d.denial = cmp.Or(d.denial, panicked)
 		}
 	}
-	if event.Denial == nil && d.denial != nil && d.shadow == "" { // the observers have heard that the call is let in
+	if event.Denial == nil && d.denial != nil && d.shadow == "" {
 		event.Denial, event.Public = d.denial, false
-		for _, observer := range g.observers {
-			_ = tell(ctx, observer, event)
+		for n, observer := range g.observers {
+			if n != broken { // the others have heard that the call is let in
+				_ = tell(ctx, observer, event)
+			}
 		}
 	}
 	if event.Denial != nil && !event.RefusedAnyway {
