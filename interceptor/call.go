@@ -73,7 +73,7 @@ func (g *Guard) admit(c *Call, procedure string, header Header) (denial *Denial)
 	}
 	switch c.rule = rule; {
 	case rule.missing():
-		return deny(ReasonRuleMissing, ruleCause(procedure))
+		return deny(ReasonRuleMissing, unannotated)
 	case rule.Public:
 		return nil
 	}
@@ -139,11 +139,13 @@ func (c *Call) judgeInTime(ctx context.Context, message any, peer connect.Peer) 
 }
 
 func (c *Call) judgeUnary(ctx context.Context, message any, peer connect.Peer) *Denial {
-	c.shadowJudge(ctx, message, peer)
 	if !c.AwaitsMessage() {
+		c.shadowJudge(ctx, message, false, peer)
 		return nil // decided, and observed, when the call was admitted
 	}
-	return c.observe(ctx, c.inRealm(c.judge(message)), peer)
+	denial := c.inRealm(c.judge(message))
+	c.shadowJudge(ctx, message, denial != nil, peer)
+	return c.observe(ctx, denial, peer)
 }
 
 // judge judges whether a message names the organization.

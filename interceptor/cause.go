@@ -33,7 +33,7 @@ const (
 )
 
 func audienceCause(rule *policy.Rule) string {
-	return "the token is for another API, or for none: its aud does not hold the audience of the rule, " + strconv.Quote(rule.Audience) +
+	return "the token is for another API, or for none: its aud does not hold the audience of the rule, " + strconv.Quote(rule.Audience) + ", byte for byte" +
 		requestForAPI + ", or the server must name its API right in policy.WithAudience"
 }
 
@@ -160,3 +160,5 @@ func ruleCause(procedure string) string {
 	return fmt.Sprintf("no rule was compiled for the procedure %+.200q: give policy.Compile the .proto file of its service, "+
 		"or make the service public with policy.WithPublic; if the server does not have this procedure, the client must call another", procedure)
 }
+
+const unannotated = "the method has no annotation, and policy.WithUnannotatedRefused names its service: add option (protoauthz.v1.method) to the method"

@@ -11,11 +11,13 @@ import (
 	"connectrpc.com/connect"
 	"google.golang.org/genproto/googleapis/rpc/errdetails"
 	"google.golang.org/protobuf/types/known/emptypb"
+
+	"github.com/protoauthz/protoauthz/interceptor/internal/errorinfo"
 )
 
 // domain is the domain of the google.rpc.ErrorInfo of a denial, and the realm of challenges without an
 // audience.
-const domain = "protoauthz"
+const domain = errorinfo.Domain
 
 // wwwAuthenticate is WWW-Authenticate in the form of net/http: any other form costs an allocation.
 const wwwAuthenticate = "Www-Authenticate"

@@ -81,7 +81,9 @@ func (i connectInterceptor) WrapUnary(next connect.UnaryFunc) connect.UnaryFunc 
 			case ok && (i.gated || callctx.SameHeader(info.RequestHeader(), request.Header())):
 				spec, peer = info.Spec(), info.Peer
 			case i.gated:
-				return nil, connectError(failed(errContextLost), nil, spec, peer())
+				lost := &Call{ctx: ctx, request: connectHeader(request.Header())}
+				denial := i.guard.observe(ctx, lost, decision{rule: i.guard.rules[spec.Procedure], denial: failed(errContextLost), peer: peer()})
+				return nil, connectError(denial, nil, spec, peer())
 			default:
 				return next(ctx, request)
 			}
@@ -128,7 +130,7 @@ func (i connectInterceptor) WrapStreamingHandler(next connect.StreamingHandlerFu
 		case call.rule.Public && !call.shadowed():
 			return call.HandlerError(next(ctx, conn), withoutDenial)
 		case call.rule.Public:
-			return call.serveConn(ctx, within, conn, nil, next)
+			return call.watchConn(ctx, conn, next)
 		default:
 			return call.serveConn(ctx, within, conn, connection.Claim(arrived), next)
 		}

@@ -35,6 +35,29 @@ func (c *Call) serveConn(ctx context.Context, within *Call, conn connect.Streami
 	})
 }
 
+// watchConn runs a streaming handler whose messages are judged, and none of which is refused.
+func (c *Call) watchConn(ctx context.Context, conn connect.StreamingHandlerConn, next connect.StreamingHandlerFunc) error {
+	transport := Transport{
+		Receive: conn.Receive, Send: conn.Send, WithoutDenial: withoutDenial,
+		Refuse: func(denial *Denial) error { return connectError(denial, nil, conn.Spec(), conn.Peer()) },
+	}
+	return c.serve(ctx, transport, conn.Peer(), func(ctx context.Context, stream *Stream) error {
+		return next(ctx, &watchedConn{conn, stream})
+	})
+}
+
+// A watchedConn is the connection of a handler whose rule is not enforced.
+type watchedConn struct {
+	connect.StreamingHandlerConn
+	stream *Stream
+}
+
+// Receive implements [connect.StreamingHandlerConn].
+func (c *watchedConn) Receive(message any) error { return c.stream.Receive(message) }
+
+// Send implements [connect.StreamingHandlerConn].
+func (c *watchedConn) Send(message any) error { return c.stream.Send(message) }
+
 // A guardedConn is the connection of a handler, with copies of the header and the trailer, since the
 // handler may outlive the call.
 type guardedConn struct {

@@ -50,8 +50,8 @@ func callFrom(ctx context.Context) *Call {
 // ClaimsFromContext returns the verified claims of the caller. The result is nil if the method is public
 // or no guard has admitted the call of the context. The methods of nil Claims return zero values. A
 // handler of a guarded method that is not public needs no check, since its claims are never nil. The handler of a
-// service that [policy.WithShadow] names needs one: it gets the claims of a verified token, whatever the rule says, or
-// nil. A function or an unguarded handler that a handler calls in process with its own context finds the
+// service that [policy.WithShadow] names needs one: it gets the claims of a verified token for its API, whatever else the
+// rule says, or nil. A function or an unguarded handler that a handler calls in process with its own context finds the
 // claims of that handler's caller.
 func ClaimsFromContext(ctx context.Context) *token.Claims {
 	if c := callFrom(ctx); c != nil && !c.hidesClaims() {
@@ -61,7 +61,9 @@ func ClaimsFromContext(ctx context.Context) *token.Claims {
 }
 
 // hidesClaims reports whether only the table of [WithShadow] has asked for the claims.
-func (c *Call) hidesClaims() bool { return c.rule != nil && c.rule.Public && c.rule.judged == nil }
+func (c *Call) hidesClaims() bool {
+	return c.rule != nil && c.rule.Public && (c.rule.judged == nil || c.rule.judged.missing())
+}
 
 // own returns a copy, or nil for nil. A user may overwrite claims, denials and details, which serve other
 // calls, too: the user gets a copy.

@@ -37,7 +37,7 @@ func DenialFrom(err error) *Denial {
 	if !ok {
 		return nil
 	}
-	info := errorinfo.Find(coded, domain)
+	info := errorinfo.Find(coded)
 	for n := range meanings {
 		if m := &meanings[n]; string(m.reason) == info.GetReason() && m.code == coded.Code() {
 			return m.received(info.GetMetadata())
@@ -57,9 +57,11 @@ func (m *meaning) received(metadata map[string]string) *Denial {
 	}
 	if m.reason == ReasonScopeInsufficient {
 		d.anyScopes = receivedScopes(metadata["any_scopes"])
-		d.scopes = slices.DeleteFunc(receivedScopes(metadata["required_scopes"]), func(scope string) bool {
-			return slices.Contains(d.anyScopes, scope)
-		})
+		alternatives := map[string]bool{} // there may be thousands
+		for _, scope := range d.anyScopes {
+			alternatives[scope] = true
+		}
+		d.scopes = slices.DeleteFunc(receivedScopes(metadata["required_scopes"]), func(scope string) bool { return alternatives[scope] })
 	}
 	return d
 }

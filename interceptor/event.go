@@ -1,7 +1,6 @@
 package interceptor
 
 import (
-	"cmp"
 	"context"
 	"math"
 	"strconv"
@@ -40,8 +39,11 @@ type Event struct {
 	Protocol string
 	// Public says that a public rule has let the call in: no token was judged.
 	Public bool
-	// Shadow is empty for a decision that counts. Otherwise the call goes on, whatever the decision is.
+	// Shadow is empty for a decision that counts. Otherwise the decision ends no call.
 	Shadow Shadow
+	// RefusedAnyway says that the rule that counts refuses the call at this moment, too. It is set for a refusal by the
+	// table of [WithShadow] alone. So the other refusals by this table are new.
+	RefusedAnyway bool
 	// Verification is how long the verifier took, or 0 if the rule needs no token or the request has none. Only the
 	// first event of a call has it.
 	Verification time.Duration
@@ -89,6 +91,7 @@ type decision struct {
 	rule   *guardRule
 	denial *Denial
 	shadow Shadow
+	anyway bool         // the enforced rule refuses the call, too
 	peer   connect.Peer // or the zero Peer, if the request of the call tells the peer
 }
 
@@ -98,15 +101,22 @@ func (g *Guard) observe(ctx context.Context, c *Call, d decision) *Denial {
 	if len(g.observers) == 0 && (d.denial == nil || g.log == nil) {
 		return d.denial
 	}
-	event := c.event(d)
-	denial := d.denial
+	event := c.event(ctx, d)
 	for _, observer := range g.observers {
-		denial = cmp.Or(denial, tell(ctx, observer, event))
+		if panicked := tell(ctx, observer, event); d.denial == nil {
+			d.denial = panicked
+		}
 	}
-	if event.Denial != nil {
+	if event.Denial == nil && d.denial != nil && d.shadow == "" { // the observers have heard that the call is let in
+		event.Denial, event.Public = d.denial, false
+		for _, observer := range g.observers {
+			_ = tell(ctx, observer, event)
+		}
+	}
+	if event.Denial != nil && !event.RefusedAnyway {
 		g.log.refused(ctx, event)
 	}
-	return denial
+	return d.denial
 }
 
 // tell calls an observer, and returns a denial if the observer panics.
@@ -123,13 +133,15 @@ func tell(ctx context.Context, observer func(context.Context, Event), event Even
 }
 
 // event makes the event of a decision.
-func (c *Call) event(d decision) Event {
+func (c *Call) event(ctx context.Context, d decision) Event {
 	event := Event{
-		Procedure:    UnknownProcedure,
-		Claims:       c.claims,
-		Denial:       d.denial,
-		Shadow:       d.shadow,
-		Verification: time.Duration(float64(math.Float32frombits(c.verification.Swap(0))) * float64(time.Second)),
+		Procedure: UnknownProcedure,
+		Claims:    c.claims,
+		Denial:    d.denial,
+		Shadow:    d.shadow,
+
+		RefusedAnyway: d.anyway && d.denial != nil,
+		Verification:  time.Duration(float64(math.Float32frombits(c.verification.Swap(0))) * float64(time.Second)),
 	}
 	if d.rule != nil {
 		event.Procedure, event.table = d.rule.Procedure, d.rule.table
@@ -142,12 +154,25 @@ func (c *Call) event(d decision) Event {
 	default:
 		event.Organization = c.claims.OrganizationID()
 	}
-	peer := d.peer
-	if from, ok := c.request.(interface{ Peer() connect.Peer }); ok && peer.Protocol == "" {
-		peer = from.Peer()
+	if d.peer.Protocol == "" {
+		d.peer = c.peer(ctx)
 	}
-	event.Peer, event.Protocol = peer.Addr, peer.Protocol
+	event.Peer, event.Protocol = d.peer.Addr, d.peer.Protocol
 	return event
+}
+
+// peer returns the client as an adapter tells it. An adapter that panics must not end the call.
+func (c *Call) peer(ctx context.Context) (peer connect.Peer) {
+	from, ok := c.request.(interface{ Peer() connect.Peer })
+	if !ok {
+		return peer
+	}
+	defer func() {
+		if p := recover(); p != nil {
+			logPanic(ctx, "Header.Peer", c.procedure(), p)
+		}
+	}()
+	return from.Peer()
 }
 
 // maxNamed is how many characters of a client's text an event holds.

@@ -47,8 +47,8 @@ type options struct {
 // [Event.Shadow] tells decisions that do not count.
 //
 // The function must return quickly, be safe for concurrent use, and not use the connection of the
-// call. If the function panics, a call that would have been let in is refused, and the stack goes to
-// [log/slog.Default], as the stack of a panicking verifier does. Given twice, the option has both functions
+// call. If the function panics, a call that would have been let in is refused, which all observers are told, too,
+// and the stack goes to [log/slog.Default], as the stack of a panicking verifier does. Given twice, the option has both functions
 // called. The default is no observer. With an observer, the guard logs nothing unless [WithLogger] or
 // [WithDefaultLog] is given, too. WithObserver panics if the function is nil.
 func WithObserver(observer func(context.Context, Event)) Option {

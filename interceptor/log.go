@@ -20,14 +20,16 @@ import (
 //   - procedure, reason, cause and count, and shadow if the call goes on;
 //   - peer and protocol: the address of the client, and how it has called;
 //   - organization: the organization that the request names;
-//   - issuer, subject, client (its id) and token_organization, of a verified token;
+//   - issuer, subject, client (its id) and token_organization, of a verified token, escaped and cut off as
+//     [Event.Organization] is;
 //   - missing_scopes, which the token lacks, and missing_any_scopes, of which one would be enough.
 //
 // The logger gets the context of the call, from which its handler may take attributes. The call waits for the logger,
 // and panics of the logger are dropped. [New] logs what the guard does not enforce.
 //
 // A reason has at most one line in a second. Its count is the number of calls that the line stands for: the call of the
-// line, and the calls since the line before. To learn of every call, use [WithObserver].
+// line, and the calls since the line before. other_procedures are procedures of these calls, ten at most. To learn of
+// every call, use [WithObserver].
 //
 // To log nothing, give a logger with [log/slog.DiscardHandler]. Given twice, the last logger counts. WithLogger
 // panics if the logger is nil. The default is [WithDefaultLog], and no log beside an observer.
@@ -38,7 +40,7 @@ func WithLogger(logger *slog.Logger) Option {
 	return func(o *options) { o.log = &refusalLog{logger: logger} }
 }
 
-// WithDefaultLog logs procedure, reason, cause, count and shadow to [log/slog.Default], also beside an observer, and
+// WithDefaultLog logs procedure, reason, cause, count, other_procedures and shadow to [log/slog.Default], also beside an observer, and
 // nothing of any claims. The lines are those of [WithLogger], which takes the place of the default log.
 func WithDefaultLog() Option {
 	return func(o *options) {
@@ -65,9 +67,13 @@ type lineKind struct {
 }
 
 type lineState struct {
-	next  time.Time // before which there is no further line
-	count int       // of calls since the last line
+	next       time.Time // before which there is no further line
+	count      int       // of calls since the last line
+	procedures []string  // of these calls, each once
 }
+
+// maxProcedures is how many other procedures a line names.
+const maxProcedures = 10
 
 // refused logs the event of a refused call. A logger must not end the call, so refused drops its panics.
 func (l *refusalLog) refused(ctx context.Context, event Event) {
@@ -75,7 +81,7 @@ func (l *refusalLog) refused(ctx context.Context, event Event) {
 		return
 	}
 	defer func() { _ = recover() }()
-	count := l.due(lineKind{event.Denial.Reason(), event.Shadow}, time.Now())
+	count, others := l.due(lineKind{event.Denial.Reason(), event.Shadow}, event.Procedure, time.Now())
 	if count == 0 {
 		return
 	}
@@ -84,6 +90,9 @@ func (l *refusalLog) refused(ctx context.Context, event Event) {
 		slog.String("reason", string(event.Denial.Reason())),
 		slog.String("cause", causeText(event.Denial)),
 		slog.Int("count", count),
+	}
+	if len(others) > 0 {
+		attributes = append(attributes, slog.Any("other_procedures", others))
 	}
 	if event.Shadow != "" {
 		attributes = append(attributes, slog.String("shadow", string(event.Shadow)))
@@ -95,8 +104,8 @@ func (l *refusalLog) refused(ctx context.Context, event Event) {
 	logger.LogAttrs(ctx, levelOf(event), messageOf(event), attributes...)
 }
 
-// due returns for how many calls a line stands, or 0 if it is too early for a line.
-func (l *refusalLog) due(kind lineKind, now time.Time) (count int) {
+// due returns for how many calls a line stands, and their other procedures. It returns 0 if it is too early for a line.
+func (l *refusalLog) due(kind lineKind, procedure string, now time.Time) (count int, others []string) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	state := l.lines[kind]
@@ -109,10 +118,14 @@ func (l *refusalLog) due(kind lineKind, now time.Time) (count int) {
 	}
 	state.count++
 	if now.Before(state.next) {
-		return 0
+		if len(state.procedures) < maxProcedures && !slices.Contains(state.procedures, procedure) {
+			state.procedures = append(state.procedures, procedure)
+		}
+		return 0, nil
 	}
-	count, state.count, state.next = state.count, 0, now.Add(linePause)
-	return count
+	others = slices.DeleteFunc(state.procedures, func(other string) bool { return other == procedure })
+	count, *state = state.count, lineState{next: now.Add(linePause)}
+	return count, others
 }
 
 func causeText(denial *Denial) string {
@@ -124,13 +137,15 @@ func causeText(denial *Denial) string {
 
 // details are what a logger of the user's is told beside the default log.
 func details(event Event) []slog.Attr {
-	attributes := []slog.Attr{slog.String("peer", event.Peer), slog.String("protocol", event.Protocol)}
+	attributes := []slog.Attr{slog.String("peer", printable(event.Peer)), slog.String("protocol", event.Protocol)}
 	add := func(name, value string) {
 		if value != "" {
-			attributes = append(attributes, slog.String(name, value))
+			attributes = append(attributes, slog.String(name, printable(value)))
 		}
 	}
-	add("organization", event.Organization)
+	if event.Organization != "" { // which is printable
+		attributes = append(attributes, slog.String("organization", event.Organization))
+	}
 	if event.Claims == nil {
 		return attributes
 	}

@@ -118,6 +118,19 @@ func TestLogRate(t *testing.T) {
 			}
 		}
 	})
+	bubble(t, "one procedure hides no other", func(t *testing.T) {
+		text := new(bytes.Buffer)
+		guard := interceptor.New(unverified(aliceToken), rules(t), interceptor.WithLogger(untimed(text)))
+		for range 2 {
+			for _, service := range []string{"Read", "Read", "Global", "Token", "Global", "Read"} {
+				_, _ = guard.Admit(t.Context(), procedure(service, connect.StreamTypeUnary), bearerOf(""))
+			}
+			time.Sleep(time.Second) // the bubble's clock
+		}
+		if want := " count=6 other_procedures=\"[/test.v1.Global/Unary /test.v1.Token/Unary]\" "; strings.Count(text.String(), "\n") != 2 || !strings.Contains(text.String(), want) {
+			t.Errorf("logged\n%s\nwant%s", text, want)
+		}
+	})
 }
 
 type loggedKey struct{}

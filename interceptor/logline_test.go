@@ -12,6 +12,7 @@ import (
 	"net/http/httptest"
 	"net/url"
 	"regexp"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -29,23 +30,47 @@ type situation struct {
 }
 
 // loggedLine returns what the default log tells about a call: the reason and the cause. Text is the log.
-func loggedLine(t *testing.T, text *bytes.Buffer, in situation, service string) (line struct{ Procedure, Reason, Cause string }) {
+func loggedLine(t *testing.T, text *lockedText, in situation, service string) (line struct{ Procedure, Reason, Cause string }) {
 	t.Helper()
-	text.Reset()
+	_ = text.take()
 	guard := interceptor.New(in.verifier, rules(t))
 	post(t.Context(), handlers{}.mux(guard.HandlerOption()), service, http.Header{"Authorization": {"Bearer " + in.raw}})
-	for logged := range bytes.Lines(text.Bytes()) {
+	all := text.take()
+	for logged := range bytes.Lines(all) {
 		if !bytes.Contains(logged, []byte(`"protoauthz: refused"`)) {
 			continue // a line about keys
 		}
 		if line.Cause != "" {
-			t.Errorf("more than one line:\n%s", text)
+			t.Errorf("more than one line:\n%s", all)
 		}
 		if err := json.Unmarshal(logged, &line); err != nil {
 			t.Error(err)
 		}
 	}
 	return line
+}
+
+// A lockedText is a log that a fetch of keys may still write.
+type lockedText struct {
+	mu   sync.Mutex
+	text []byte
+}
+
+// Write implements [io.Writer].
+func (l *lockedText) Write(line []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.text = append(l.text, line...)
+	return len(line), nil
+}
+
+// take returns the text, and empties the log.
+func (l *lockedText) take() []byte {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	text := l.text
+	l.text = nil
+	return text
 }
 
 // listening returns an issuer that listens, and whose tokens name a URL: the address of the listener, unless another
@@ -147,11 +172,11 @@ var logLines = []struct {
 		t.Cleanup(server.Close)
 		return at(t, server.URL, issuing(t, server.URL))
 	}, "KEYS_UNAVAILABLE", `issuer keys are unavailable: issuer "http://127.0.0.1:PORT/oidc": discovery: "http://127.0.0.1:PORT/oidc/.well-known/openid-configuration": the endpoint answered with status 404: is Issuer.URL right? Its metadata must be at Issuer.URL + /.well-known/openid-configuration; for an issuer that has none, set Issuer.KeySetURL`},
-	{"a wrong audience", "Read", false, sending(claims{"aud": "https://other.example.test", "scope": "read:a"}), "AUDIENCE_MISMATCH", `the token is for another API, or for none: its aud does not hold the audience of the rule, "https://api.test": the client must request a token for that API, as its resource or audience, or the server must name its API right in policy.WithAudience`},
+	{"a wrong audience", "Read", false, sending(claims{"aud": "https://other.example.test", "scope": "read:a"}), "AUDIENCE_MISMATCH", `the token is for another API, or for none: its aud does not hold the audience of the rule, "https://api.test", byte for byte: the client must request a token for that API, as its resource or audience, or the server must name its API right in policy.WithAudience`},
 	{"a missing scope", "Read", false, sending(global("openid")), "SCOPE_INSUFFICIENT", `the token lacks the scope read:a: the client must request it from the issuer; if the issuer does not grant that, add it to a role of the caller at the issuer`},
 	{"no scope", "Read", false, sending(claims{"aud": api, "permissions": []string{"read:a"}}), "SCOPE_INSUFFICIENT", `the token lacks the scope read:a: the client must request it from the issuer; if the issuer does not grant that, add it to a role of the caller at the issuer; the token has no scope at all, in none of the claims ["scope"]: if the issuer writes scopes into another claim, the server must name that claim in token.Issuer.ScopeClaims`},
 	{"no organization", "Field", false, sending(claims{"aud": api, "scope": "read:data", "org_id": acme}), "MODEL_MISMATCH", `the token has no organization claim (organization_id), and the method is for an organization: the client must request a token for an organization; if the issuer writes the organization into another claim, the server must name that claim in token.Issuer.OrganizationClaim`},
-	{"an ID token", "Read", false, sending(claims{"aud": "web", "sub": "user"}, devissuer.WithHeader("typ", "JWT")), "TOKEN_INVALID", `invalid token: its typ is not one of ["at+jwt"], the issuer's Types, so it looks like an ID token, or a token of another kind: the client must send the access token, and must request it for this API (as resource or audience); if the issuer's access tokens are of another typ, add that typ to Issuer.Types`},
+	{"an ID token", "Read", false, sending(claims{"aud": "web", "sub": "user"}, devissuer.WithHeader("typ", "JWT")), "TOKEN_INVALID", `invalid token: its typ is not one of ["at+jwt"], the issuer's Types, so it looks like an ID token, or a token of another kind: the client must send the access token, and must request it for this API (as resource or audience); if the issuer's access tokens are of another typ, add that typ to Issuer.Types, and to Issuer.RequiredClaims a claim that access tokens alone have`},
 	{"an ID token without typ", "Read", false, sending(claims{"aud": "web", "sub": "user"}, devissuer.WithHeader("typ", nil)), "TOKEN_INVALID", `invalid token: it has no typ, and the issuer's Types are ["at+jwt"], so it looks like an ID token: the client must send the access token, and must request it for this API (as resource or audience); if the issuer's access tokens have no typ, add "" to Issuer.Types, and to Issuer.RequiredClaims a claim that access tokens alone have`},
 	{"an ID token among access tokens of typ JWT", "Read", false, func(t *testing.T) situation {
 		server, issuer := listening(t, (*httptest.Server).Start, "")
@@ -216,7 +241,7 @@ var logLines = []struct {
 // change, in the situations in which newcomers need it.
 func TestLogLineNamesCauseAndRemedy(t *testing.T) { //nolint:paralleltest // it replaces the logger of the process
 	_ = harness.Logged(t) // which puts the logger of the process back
-	text := new(bytes.Buffer)
+	text := new(lockedText)
 	slog.SetDefault(slog.New(slog.NewJSONHandler(text, nil)))
 	port := regexp.MustCompile(`127\.0\.0\.1:\d+`)
 	for _, test := range logLines {

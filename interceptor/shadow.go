@@ -5,12 +5,14 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"sync"
 	"time"
 
 	"connectrpc.com/connect"
 
 	"github.com/protoauthz/protoauthz/interceptor/policy"
+	"github.com/protoauthz/protoauthz/interceptor/token"
 )
 
 // A Shadow says why a decision does not count: its rule is judged and observed, and not enforced.
@@ -80,10 +82,11 @@ func (c *Call) shadowAdmit(ctx context.Context, procedure string, header Header,
 		return
 	}
 	var credentials *Denial // of a token that was not verified
-	verified := !c.rule.Public
+	verified := !c.rule.Public && !c.rule.missing()
 	if verified && c.claims == nil {
 		credentials = denial
 	}
+	forAnother := false
 	for _, kind := range shadowKinds {
 		rule := c.shadowRule(kind)
 		if rule == nil {
@@ -96,46 +99,75 @@ func (c *Call) shadowAdmit(ctx context.Context, procedure string, header Header,
 		if would == nil && rule.awaitsMessage() {
 			continue // judged when a message comes
 		}
-		c.shadowObserve(ctx, kind, rule, would, peer)
+		c.shadowObserve(ctx, kind, rule, would, denial != nil, peer)
+		forAnother = forAnother || kind == ShadowService && would != nil && (would.reason == ReasonAudienceMismatch || would.reason == ReasonModelMismatch)
+	}
+	if forAnother {
+		c.claims = nil // a handler must not take the token of another API for a token of its own
 	}
 }
 
-// shadowVerify verifies the token of a call whose enforced rule needs none.
-func (c *Call) shadowVerify(header Header) (denial *Denial) {
-	defer recoverVerifier(c, &denial)
-	ctx, cancel := context.WithTimeoutCause(c.ctx, shadowPatience, errImpatient)
+// shadowVerify verifies the token of a call whose enforced rule needs none. The verifier has a goroutine of its own,
+// since a verifier may not heed its context.
+func (c *Call) shadowVerify(header Header) *Denial {
+	ctx, cancel := context.WithTimeout(c.ctx, shadowPatience)
 	defer cancel()
-	authorization := header.Values("Authorization")
-	claims, err := c.rule.guard.authenticate(ctx, c, authorization)
-	if err != nil {
-		return denyCredentials(authorization, err)
+	authorization := slices.Clone(header.Values("Authorization")) // the goroutine may outlive the call
+	type outcome struct {
+		by     Call // has the claims and the time of the verification
+		denial *Denial
 	}
-	c.claims = claims
-	return nil
+	done := make(chan *outcome, 1)
+	go func() {
+		result := &outcome{by: Call{ctx: c.ctx, rule: c.rule}}
+		defer func() { done <- result }()
+		defer recoverVerifier(&result.by, &result.denial)
+		claims, err := c.rule.guard.authenticate(ctx, &result.by, authorization)
+		if err != nil {
+			result.denial = denyCredentials(authorization, err)
+		}
+		result.by.claims = claims
+	}()
+	select {
+	case result := <-done:
+		c.verification.Store(result.by.verification.Load())
+		switch {
+		case result.denial == nil:
+			c.claims = result.by.claims
+			return nil
+		case ctx.Err() == nil || result.denial.Code() == connect.CodeUnavailable:
+			return result.denial
+		}
+	case <-ctx.Done():
+	}
+	return denyToken(errImpatient)
 }
 
-var errImpatient = fmt.Errorf("a call that is judged and not enforced waits %v for its token to be verified", shadowPatience)
+var errImpatient = fmt.Errorf("%w: the verifier has not answered, and a call whose rule is not enforced waits %v for it: does the issuer answer slowly?", token.ErrVerifierUnavailable, shadowPatience)
 
 // shadowHeader judges the header by a rule that is not enforced.
 func (c *Call) shadowHeader(rule *guardRule, procedure string, header Header, credentials *Denial) *Denial {
 	switch {
-	case rule.missing():
+	case rule == noRule:
 		return deny(ReasonRuleMissing, ruleCause(procedure))
+	case rule.missing():
+		return deny(ReasonRuleMissing, unannotated)
 	case rule.Public:
 		return nil
 	case credentials != nil:
-		return own(credentials)
+		return noteOrganization(own(credentials), rule.Organization, header)
 	}
 	_, denial := decideHeader(rule.Rule, c.claims, header)
 	return denial
 }
 
 // shadowObserve tells the observers what a rule would have done.
-func (c *Call) shadowObserve(ctx context.Context, kind Shadow, rule *guardRule, denial *Denial, peer connect.Peer) {
+// Anyway tells that the enforced rule refuses the call, too.
+func (c *Call) shadowObserve(ctx context.Context, kind Shadow, rule *guardRule, denial *Denial, anyway bool, peer connect.Peer) {
 	if denial != nil {
 		denial.realm = rule.realm
 	}
-	d := decision{rule: rule, denial: denial, shadow: kind, peer: peer}
+	d := decision{rule: rule, denial: denial, shadow: kind, anyway: anyway, peer: peer}
 	if rule == noRule {
 		d.rule = nil
 	}
@@ -143,7 +175,7 @@ func (c *Call) shadowObserve(ctx context.Context, kind Shadow, rule *guardRule, 
 }
 
 // shadowJudge judges the message of a unary call by the rules that are not enforced.
-func (c *Call) shadowJudge(ctx context.Context, message any, peer connect.Peer) {
+func (c *Call) shadowJudge(ctx context.Context, message any, anyway bool, peer connect.Peer) {
 	if !c.shadowed() {
 		return
 	}
@@ -153,7 +185,7 @@ func (c *Call) shadowJudge(ctx context.Context, message any, peer connect.Peer) 
 			continue // the header has decided, and the enforced rule has looked at the clock
 		}
 		if judgement, ok := c.newShadowJudgement(kind, c.rule.Public); ok {
-			judgement.received(ctx, message, nil, peer)
+			judgement.received(ctx, message, nil, anyway, peer)
 		}
 	}
 }
@@ -178,25 +210,31 @@ func (c *Call) newShadowJudgement(kind Shadow, expires bool) (j shadowJudgement,
 	}
 	// The claims and the header are the same as before, and so is the decision.
 	organization, denial := decideHeader(rule.Rule, c.claims, c.request)
-	return shadowJudgement{call: c, kind: kind, rule: rule, organization: organization, expires: expires && !endsEarly(c.claims), released: !rule.awaitsMessage()}, denial == nil
+	return shadowJudgement{call: c, kind: kind, rule: rule, organization: organization, expires: expires, released: !rule.awaitsMessage()}, denial == nil
 }
 
-// received judges a message that has come, given the error of Receive.
-func (j *shadowJudgement) received(ctx context.Context, message any, err error, peer connect.Peer) {
+// received judges a message that has come, given the error of Receive. A message that panics when it is read must not
+// end the call.
+func (j *shadowJudgement) received(ctx context.Context, message any, err error, anyway bool, peer connect.Peer) {
+	defer func() {
+		if p := recover(); p != nil {
+			logPanic(ctx, "a rule in shadow", j.rule.Procedure, p)
+		}
+	}()
 	switch {
 	case j.refused:
 	case err == nil && j.outdated():
-		j.refuse(ctx, denyExpired(), peer)
+		j.refuse(ctx, denyExpired(), !j.call.rule.Public, peer)
 	case !j.rule.awaitsMessage():
 	case errors.Is(err, io.EOF) && !j.released:
-		j.refuse(ctx, unproved(j.rule.Rule, endedFirst), peer)
+		j.refuse(ctx, unproved(j.rule.Rule, endedFirst), anyway, peer)
 	case err != nil:
 	default:
 		if denial := judge(j.rule.Organization, j.organization, message); denial != nil {
-			j.refuse(ctx, denial, peer)
+			j.refuse(ctx, denial, anyway, peer)
 		} else if !j.released {
 			j.released = true
-			j.call.shadowObserve(ctx, j.kind, j.rule, nil, peer)
+			j.call.shadowObserve(ctx, j.kind, j.rule, nil, false, peer)
 		}
 	}
 }
@@ -206,9 +244,9 @@ func (j *shadowJudgement) sending(ctx context.Context, peer connect.Peer) {
 	switch {
 	case j.refused:
 	case j.outdated():
-		j.refuse(ctx, denyExpired(), peer)
+		j.refuse(ctx, denyExpired(), !j.call.rule.Public, peer)
 	case !j.released:
-		j.refuse(ctx, unproved(j.rule.Rule, sentFirst), peer)
+		j.refuse(ctx, unproved(j.rule.Rule, sentFirst), false, peer)
 	}
 }
 
@@ -217,19 +255,24 @@ func (j *shadowJudgement) returned(ctx context.Context, err error, peer connect.
 	switch {
 	case j.refused:
 	case j.outdated():
-		j.refuse(ctx, denyExpired(), peer)
+		j.refuse(ctx, denyExpired(), !j.call.rule.Public, peer)
 	case err == nil && !j.released:
-		j.refuse(ctx, unproved(j.rule.Rule, returnedFirst), peer)
+		j.refuse(ctx, unproved(j.rule.Rule, returnedFirst), false, peer)
 	}
 }
 
+// outdated reports whether the token has expired. Claims that end before their token are not verified again.
 func (j *shadowJudgement) outdated() bool {
-	return j.expires && !time.Now().Before(j.call.claims.Deadline())
+	end := j.call.claims.Deadline()
+	if endsEarly(j.call.claims) {
+		end = j.call.claims.Expiry()
+	}
+	return j.expires && !end.IsZero() && !time.Now().Before(end)
 }
 
-func (j *shadowJudgement) refuse(ctx context.Context, denial *Denial, peer connect.Peer) {
+func (j *shadowJudgement) refuse(ctx context.Context, denial *Denial, anyway bool, peer connect.Peer) {
 	j.refused = true
-	j.call.shadowObserve(ctx, j.kind, j.rule, denial, peer)
+	j.call.shadowObserve(ctx, j.kind, j.rule, denial, anyway, peer)
 }
 
 // shadowMessages judges the messages of a stream by the rules that are not enforced. A handler may send and receive
@@ -265,4 +308,14 @@ func (m *shadowMessages) each(judge func(*shadowJudgement)) {
 	for n := range m.judgements {
 		judge(&m.judgements[n])
 	}
+}
+
+// shadowReceived judges a message that has come by the rules that are not enforced.
+func (s *Stream) shadowReceived(message any, err error) {
+	if s.shadows == nil {
+		return
+	}
+	awaited := s.call.AwaitsMessage()
+	anyway := s.denial.Load() != nil || awaited && (errors.Is(err, io.EOF) && !s.released.Load() || err == nil && s.call.judge(message) != nil)
+	s.shadows.each(func(j *shadowJudgement) { j.received(s.ctx, message, err, anyway, s.peer) })
 }

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"net/http"
 	"slices"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -177,7 +178,15 @@ func TestNotJudged(t *testing.T) {
 		"too late": {func(ctx context.Context, _ string) (*token.Claims, error) {
 			<-ctx.Done()
 			return nil, token.ErrKeysUnavailable
-		}, 250 * time.Millisecond, " not_judged KEYS_UNAVAILABLE"},
+		}, 250 * time.Millisecond, " not_judged"},
+		"deaf": {func(context.Context, string) (*token.Claims, error) {
+			time.Sleep(time.Hour) // the bubble's clock
+			return nil, nil
+		}, 250 * time.Millisecond, " not_judged VERIFIER_UNAVAILABLE"},
+		"another error, too late": {func(ctx context.Context, _ string) (*token.Claims, error) {
+			<-ctx.Done()
+			return nil, token.ErrInvalid
+		}, 250 * time.Millisecond, " not_judged VERIFIER_UNAVAILABLE"},
 		"unanswered": {func(context.Context, string) (*token.Claims, error) { return nil, token.ErrVerifierUnavailable }, 0, " not_judged VERIFIER_UNAVAILABLE"},
 		"busy":       {func(context.Context, string) (*token.Claims, error) { return nil, token.ErrBusy }, 0, " not_judged VERIFIER_BUSY"},
 		"a panic":    {func(context.Context, string) (*token.Claims, error) { panic("verifier") }, 0, " refused GUARD_FAILED"},
@@ -202,7 +211,7 @@ func TestNotJudged(t *testing.T) {
 				} else if denial = call.Judge(naming(acme)); denial != nil {
 					t.Error(denial)
 				}
-				if got := seen.outcomes(); len(got) == 0 || got[0] != string(kind)+test.event {
+				if got := seen.outcomes(); len(got) == 0 || !strings.HasPrefix(got[0], string(kind)+test.event) {
 					t.Errorf("the events are %q", got)
 				}
 			})

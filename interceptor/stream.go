@@ -103,7 +103,7 @@ func (s *Stream) Receive(message any) error {
 	s.receiving.Store(true)
 	err := s.transport.Receive(message)
 	s.receiving.Store(false)
-	s.shadows.each(func(j *shadowJudgement) { j.received(s.ctx, message, err, s.peer) })
+	s.shadowReceived(message, err)
 	if err == nil && (s.unary || s.expires) {
 		s.refuseOutdated()
 	}

@@ -65,8 +65,8 @@ func ForwardFrom(authorization func(context.Context) []string) *Source {
 type forwarded string
 
 func (f forwarded) token(context.Context) (*oauth2.Token, error) {
-	own := &oauth2.Token{AccessToken: string(f), TokenType: "Bearer"}
-	return own.WithExtra(map[string]any{holderKey: f, downstream.ForwardedKey: true}), nil
+	extra := map[string]any{holderKey: f, downstream.ForwardedKey: true}
+	return (&oauth2.Token{AccessToken: string(f), TokenType: "Bearer"}).WithExtra(extra), nil
 }
 
 func (forwarded) drop(*oauth2.Token) {}

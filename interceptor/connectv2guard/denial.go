@@ -10,8 +10,7 @@ import (
 	"github.com/protoauthz/protoauthz/interceptor"
 )
 
-// DenialFrom is [interceptor.DenialFrom] that also finds a refusal in the error that a client of connect-go v2 has
-// received.
+// DenialFrom returns the refusal in an error of connect-go v2 or of connect-go, or nil. See [interceptor.DenialFrom].
 func DenialFrom(err error) *interceptor.Denial {
 	if denial := interceptor.DenialFrom(err); denial != nil {
 		return denial

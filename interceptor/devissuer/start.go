@@ -8,8 +8,8 @@ import (
 	"time"
 )
 
-// TB is what [Start] and [Issuer.Token] need of a test: a [testing.TB], or something that is like one
-// outside of a test. Fatalf must not return.
+// TB is what [Start] and [Issuer.Token] need of a test. A [testing.TB] is a TB. A program may give its own TB:
+// Fatalf must not return, and the program calls what Cleanup got.
 type TB interface {
 	Helper()
 	Fatalf(format string, args ...any)
@@ -23,7 +23,7 @@ type TB interface {
 //	verifier, err := token.NewVerifier(token.Logto(issuer.URL()))
 //	raw := issuer.Token(t, map[string]any{"sub": "alice", "aud": "https://api.example.com", "scope": "read:orders"})
 //
-// At the end of the test the server closes its connections, and its goroutines have ended.
+// Cleanup closes the server and its connections. Goroutines of the connections may then be about to return.
 func Start(t TB, config Config) *Issuer {
 	t.Helper()
 	listener, err := new(net.ListenConfig).Listen(context.Background(), "tcp", "127.0.0.1:0")

@@ -5,8 +5,7 @@ import (
 	"github.com/protoauthz/protoauthz/interceptor/internal/grpcstatus"
 )
 
-// DenialFrom is [interceptor.DenialFrom] that also finds a refusal in the status that a client of grpc-go has
-// received.
+// DenialFrom returns the refusal in an error of grpc-go or of connect-go, or nil. See [interceptor.DenialFrom].
 func DenialFrom(err error) *interceptor.Denial {
 	if denial := interceptor.DenialFrom(err); denial != nil {
 		return denial

@@ -33,8 +33,9 @@ import (
 // It does not call procedures that the table declares public. A handler without a Guard that calls
 // another guarded server and hands on its refusal looks guarded.
 //
-// It also fails the test for each service with rules that are not enforced (see [policy.Rule.Enforced]),
-// unless [NotEnforced] names the service. It cannot call the procedures of these rules.
+// AssertGuarded also fails the test for each service with rules that are not enforced (see
+// [policy.Rule.Enforced]), unless [NotEnforced] names the service. It cannot call the procedures of these
+// rules.
 //
 // conn is a connection to the tested server that adds no token: use [InProcess].
 //
@@ -52,7 +53,7 @@ import (
 // not called.
 func AssertGuarded(t testing.TB, conn grpc.ClientConnInterface, table *policy.Table, options ...Option) {
 	t.Helper()
-	server := unguarded.Server{
+	unguarded.Server{
 		Package: "grpcguardtest",
 		What:    "connection",
 		Given:   conn,
@@ -66,22 +67,16 @@ func AssertGuarded(t testing.TB, conn grpc.ClientConnInterface, table *policy.Ta
 		Absent:       "the server does not know",
 		Instead:      "give a connection to the server with which they are registered",
 		NoProcedures: "the table guards nothing: give a table with a method that is not public",
-	}
-	for _, option := range options {
-		option(&server)
-	}
-	server.Assert(t, table)
+	}.Assert(t, table, options...)
 }
 
 // An Option changes what [AssertGuarded] accepts.
-type Option func(*unguarded.Server)
+type Option = unguarded.Option
 
 // NotEnforced names services whose rules the server does not enforce on purpose, by [policy.WithShadow] or
 // [policy.WithUnannotatedOpen]. The procedures of these rules are not called: nothing tells whether their
 // handlers have a Guard. It is a fault to name a service whose rules are all enforced.
-func NotEnforced(services ...string) Option {
-	return func(s *unguarded.Server) { s.NotEnforced = append(s.NotEnforced, services...) }
-}
+func NotEnforced(services ...string) Option { return unguarded.NotEnforced(services...) }
 
 func remedy(procedure unguarded.Procedure) string {
 	if procedure.Stream {

@@ -1,7 +1,7 @@
 package grpcguardtest_test
 
 import (
-	"strings"
+	"fmt"
 	"testing"
 
 	"google.golang.org/grpc"
@@ -18,7 +18,7 @@ type fatal struct {
 func (f *fatal) Helper() {}
 
 func (f *fatal) Fatalf(format string, args ...any) {
-	f.text = strings.TrimSpace(format)
+	f.text = fmt.Sprintf(format, args...)
 	panic(f)
 }
 
@@ -29,8 +29,9 @@ func TestInProcessStopped(t *testing.T) {
 	server.Stop()
 	f := &fatal{TB: t}
 	defer func() {
-		if recover() != any(f) || f.text == "" {
-			t.Errorf("the test goes on: %q", f.text)
+		const want = "grpcguardtest: InProcess: grpcguard: InProcess: the server was stopped: serve a new one"
+		if recover() != any(f) || f.text != want {
+			t.Errorf("the test ends with %q, want %q", f.text, want)
 		}
 	}()
 	grpcguardtest.InProcess(f, server)

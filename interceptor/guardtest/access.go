@@ -20,21 +20,21 @@ import (
 	"github.com/protoauthz/protoauthz/interceptor/token"
 )
 
-// Callers are the claims of callers by name, for [Access]. Claims come from a [Caller], from [Claims], or from a real
-// token that a verifier has accepted:
+// Callers are the claims of callers by name, for [Access]. The values are claims, as [Caller.Claims] makes them. Claims
+// also come from [Claims], or from a real token that a verifier has accepted:
 //
 //	claims, err := verifier.Verify(ctx, raw)
 type Callers map[string]*token.Claims
 
 // Access returns who may call what: a line for each procedure of the table, sorted, and a column for each caller,
-// sorted, behind a column for a call without a token. A cell is
+// sorted, after a column for a call without a token. A cell is
 //
 //   - "yes", or "yes, for acme" if the method acts for the organization acme of the token;
 //   - or the [interceptor.Reason] of the refusal, with the scopes that the token lacks.
 //
-// A [interceptor.Guard] for the table decides each cell. Where the request has to name an organization, it names the
-// organization of the token. Claims that have expired are refused. A procedure is marked if its rule is
-// not enforced: its cells are what an enforced rule would answer.
+// An [interceptor.Guard] for the table decides each cell. Where the request has to name an organization, it names the
+// organization of the token. Claims that have expired are refused. A procedure has the mark " (not enforced)" if its
+// rule is not enforced: its cells are what an enforced rule would answer.
 //
 // The test fails at once if the table or the claims of a caller are nil, or if the table has no rules.
 func Access(t testing.TB, table *policy.Table, callers Callers) string {
@@ -111,8 +111,8 @@ func (d *decider) decide(ctx context.Context, rule *policy.Rule, name string, cl
 	if claims != nil {
 		header.Set("Authorization", "Bearer "+tokenOf(name))
 	}
-	if rule.Organization != nil {
-		header.Set(rule.Organization.Name, organization) // which a rule reads if it looks for the header
+	if rule.Organization != nil && rule.Organization.Location == policy.LocationHeader {
+		header.Set(rule.Organization.Name, organization)
 	}
 	call, denial := d.guard.Admit(ctx, rule.Procedure, header)
 	if denial == nil {

@@ -43,7 +43,7 @@ func (c Caller) ClientID(id string) Caller {
 	return c
 }
 
-// Audience sets the audiences.
+// Audience sets the audiences. Audience and [Caller.OrganizationToken] replace each other: the last one counts.
 func (c Caller) Audience(audiences ...string) Caller {
 	c.values.Audience = slices.Clone(audiences)
 	return c
@@ -61,7 +61,8 @@ func (c Caller) Organization(id string) Caller {
 	return c
 }
 
-// OrganizationToken makes the organization the audience, for rules of MODEL_ORGANIZATION.
+// OrganizationToken makes the organization the audience, for rules of MODEL_ORGANIZATION. The audience is
+// urn:logto:organization: and the id. [Caller.Audience] and OrganizationToken replace each other: the last one counts.
 func (c Caller) OrganizationToken(id string) Caller {
 	return c.Audience("urn:logto:organization:" + id)
 }

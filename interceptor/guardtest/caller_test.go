@@ -59,8 +59,7 @@ func TestCaller(t *testing.T) {
 				}
 			}
 		}
-		type key struct{}
-		if ctx := alice.Context(t); ctx.Done() != t.Context().Done() || ctx.Value(key{}) != nil {
+		if alice.Context(t).Done() != t.Context().Done() {
 			t.Error("the context is not of the test")
 		}
 	})

@@ -25,7 +25,7 @@ const updateVariable = "GUARDTEST_UPDATE"
 func AssertAccess(t testing.TB, file string, table *policy.Table, callers Callers) {
 	t.Helper()
 	got := Access(t, table, callers)
-	if os.Getenv(updateVariable) != "" {
+	if os.Getenv(updateVariable) == "1" {
 		if err := errors.Join(os.MkdirAll(filepath.Dir(file), 0o750), os.WriteFile(file, []byte(got), 0o600)); err != nil {
 			t.Fatalf("guardtest: %s cannot be written: %v", file, err)
 		}

@@ -30,8 +30,9 @@ import (
 // refuse both calls as a Guard does. It does not call procedures that the table declares public. An open
 // stream that calls another guarded server and hands on its refusal looks guarded.
 //
-// It also fails the test for each service with rules that are not enforced (see [policy.Rule.Enforced]),
-// unless [NotEnforced] names the service. It cannot call the procedures of these rules.
+// AssertGuarded also fails the test for each service with rules that are not enforced (see
+// [policy.Rule.Enforced]), unless [NotEnforced] names the service. It cannot call the procedures of these
+// rules.
 //
 // The procedures come from the table, from all services that are linked into the test, and from
 // well-known services of frameworks, such as health, reflection and channelz. So AssertGuarded also finds
@@ -56,7 +57,7 @@ import (
 func AssertGuarded(t testing.TB, handler http.Handler, table *policy.Table, options ...Option) {
 	t.Helper()
 	const otherwise = " (test grpc-go with grpcguardtest.AssertGuarded, and REST with guardtest.AssertRESTGuarded)"
-	assert(t, table, options, unguarded.Server{
+	unguarded.Server{
 		Package: "guardtest",
 		What:    "handler",
 		Given:   handler,
@@ -67,26 +68,16 @@ func AssertGuarded(t testing.TB, handler http.Handler, table *policy.Table, opti
 		Absent:       "the handler does not serve",
 		Instead:      "give the handler that serves them, without the prefix or host that it is mounted under, and without what answers in front of it" + otherwise,
 		NoProcedures: "the table guards nothing: give a table with a method that is not public",
-	})
+	}.Assert(t, table, options...)
 }
 
 // An Option changes what the assertions accept.
-type Option func(*unguarded.Server)
+type Option = unguarded.Option
 
 // NotEnforced names services whose rules the server does not enforce on purpose, by [policy.WithShadow] or
 // [policy.WithUnannotatedOpen]. The procedures of these rules are not called: nothing tells whether their
 // handlers have a Guard. It is a fault to name a service whose rules are all enforced.
-func NotEnforced(services ...string) Option {
-	return func(s *unguarded.Server) { s.NotEnforced = append(s.NotEnforced, services...) }
-}
-
-func assert(t testing.TB, table *policy.Table, options []Option, server unguarded.Server) {
-	t.Helper()
-	for _, option := range options {
-		option(&server)
-	}
-	server.Assert(t, table)
-}
+func NotEnforced(services ...string) Option { return unguarded.NotEnforced(services...) }
 
 // serve calls the handler and waits for [unguarded.Patience]. Without a reply, the Answer holds the cause.
 func serve(handler http.Handler, request *http.Request, authorization []string) (reply, unguarded.Answer) {

@@ -95,13 +95,6 @@ func absent(services ...string) string {
 	return "the handler does not serve " + strings.Join(all, ", ") + instead
 }
 
-// TestExample runs the tests of ExampleAssertGuarded and ExampleNotEnforced.
-func TestExample(t *testing.T) {
-	t.Parallel()
-	testGuarded(t)
-	testShadowGuarded(t)
-}
-
 func TestAssertGuarded(t *testing.T) {
 	t.Parallel()
 	table := compile(t)

@@ -48,7 +48,7 @@ func AssertRESTGuarded(t testing.TB, handler http.Handler, table *policy.Table, 
 			return interceptor.New(struct{ interceptor.Verifier }{}, table, silent)
 		}),
 	}
-	assert(t, table, options, unguarded.Server{
+	unguarded.Server{
 		Package:      "guardtest",
 		What:         "handler",
 		Given:        handler,
@@ -57,7 +57,7 @@ func AssertRESTGuarded(t testing.TB, handler http.Handler, table *policy.Table, 
 		Absent:       "the handler does not serve",
 		Instead:      "give the handler that serves them, without the prefix or host that it is mounted under, and without what answers in front of it or hides the google.rpc.ErrorInfo; if this is that handler, the implementation has answered: " + restRemedy,
 		NoProcedures: "the handler has no route to a method of the table that is not public: give the table of the files with REST routes; routes from a grpc_api_configuration cannot be tested",
-	})
+	}.Assert(t, table, options...)
 }
 
 const restRemedy = "for grpc-gateway, register it with RegisterXHandler and the connection of grpcguard.InProcess(server), " +

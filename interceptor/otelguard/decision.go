@@ -50,14 +50,17 @@ func (d *decision) attributes() []attribute.KeyValue {
 
 // decided is the observer of a guard.
 func (t *Telemetry) decided(ctx context.Context, event *interceptor.Event) {
+	if event.Verification > 0 {
+		t.verifications.Record(ctx, event.Verification.Seconds())
+	}
+	if event.RefusedAnyway {
+		return // the counter tells what a second table would refuse in addition
+	}
 	d := decision{procedure: event.Procedure, outcome: event.Outcome(), shadow: event.Shadow}
 	if event.Denial != nil {
 		d.reason = event.Denial.Reason()
 	}
 	t.count(ctx, d)
-	if event.Verification > 0 {
-		t.verifications.Record(ctx, event.Verification.Seconds())
-	}
 	if span := trace.SpanFromContext(ctx); d.outcome != interceptor.OutcomeAllowed && span.IsRecording() {
 		d.mark(span, event)
 	}

@@ -49,6 +49,11 @@ func TestEvent(t *testing.T) {
 			series: []attribute.KeyValue{procedure, allowed, shadow}, verified: true,
 		},
 		{
+			name:     "a shadow refuses what is refused anyway",
+			event:    interceptor.Event{Shadow: interceptor.ShadowTable, Denial: failed, RefusedAnyway: true, Peer: address, Verification: time.Millisecond},
+			verified: true,
+		},
+		{
 			name: "a shadow refuses", event: interceptor.Event{Shadow: interceptor.ShadowTable, Denial: failed, Peer: address},
 			series: []attribute.KeyValue{procedure, refused, reason, shadow}, told: "protoauthz.shadow",
 		},
@@ -92,7 +97,7 @@ func TestEvent(t *testing.T) {
 					t.Errorf("there is %s", m.Name)
 				}
 			}
-			if !counted || verifications != test.verified {
+			if counted != (len(test.series) > 0) || verifications != test.verified {
 				t.Errorf("counted: %t, verifications: %t", counted, verifications)
 			}
 

@@ -28,7 +28,7 @@ type catalog struct {
 
 // A server tells OpenTelemetry of its decisions, its keys and its cache.
 func ExampleNew() {
-	reader := metric.NewManualReader() // or that of an exporter
+	reader := metric.NewManualReader() // or an exporter's reader
 	otel.SetMeterProvider(metric.NewMeterProvider(metric.WithReader(reader)))
 	issuer := token.Issuer{URL: "https://issuer.example.com", Algorithms: []string{"RS256"}}
 	table, err := policy.Compile(

@@ -99,7 +99,7 @@ func (t *Telemetry) register(meter metric.Meter) error {
 	t.fetches, errFetches = meter.Float64Histogram("protoauthz.key.fetch.duration", metric.WithUnit("s"),
 		metric.WithDescription("Time that an attempt to fetch an issuer's keys took."),
 		metric.WithExplicitBucketBoundaries(.005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5, 10))
-	return errors.Join(errDecisions, errVerifications, errFetches, t.registerGauges(meter))
+	return errors.Join(errDecisions, errVerifications, errFetches, t.registerKeys(meter), t.registerCaches(meter))
 }
 
 // GuardOptions are the options of [interceptor.New] with which a guard tells its decisions. An observer

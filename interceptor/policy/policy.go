@@ -42,7 +42,7 @@ type Rule struct {
 	// Shadow means that the rule is judged and observed, and not enforced (see [WithShadow]).
 	// It is false if the rule is Public.
 	Shadow bool
-	// Public means that no token is read. All fields below are then empty.
+	// Public means that the method needs no token. All fields below are then empty.
 	Public bool
 	// Scopes must all be granted.
 	Scopes []string

@@ -7,8 +7,9 @@ import (
 )
 
 // WithShadow names services whose rules are judged and observed, and not enforced: the guard
-// lets in every call, and tells the observer what the rule would answer. A service's public
-// methods have no shadow. Use it to adopt rules for a service that has callers; without the
+// lets in every call, and tells the observer what the rule would answer. A call waits a
+// quarter of a second at most for its token to be verified. A service's public methods have
+// no shadow. Use WithShadow to adopt rules for a service that has callers. Without the
 // option, all rules are enforced. The option belongs to a deployment, and not into a .proto
 // file.
 //

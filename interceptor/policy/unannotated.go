@@ -26,7 +26,7 @@ func WithUnannotatedOpen(services ...string) Option {
 }
 
 // unannotated returns the rule of a method without annotation, or nil if no option covers the
-// method. Without a model, every call is refused.
+// method. A guard that ignores Unannotated refuses a rule without a model.
 func (c *compiler) unannotated(method protoreflect.MethodDescriptor) *Rule {
 	service := string(method.Parent().FullName())
 	refused, opened := slices.Contains(c.unannotatedRefused, service), slices.Contains(c.unannotatedOpen, service)
@@ -58,8 +58,8 @@ func (c *compiler) unannotatedChoices(files Files) {
 	}
 }
 
-// lacksAnnotation reports whether a method of a service has no option (protoauthz.v1.method), or none that can be told.
-// The latter is a fault of the method or service already.
+// lacksAnnotation reports whether a method of a service has no option (protoauthz.v1.method), or has one that cannot be
+// read. The latter is a fault of the method or service already.
 func (c *compiler) lacksAnnotation(service protoreflect.ServiceDescriptor) bool {
 	seen := c.declared.find(service.ParentFile())
 	for i := range service.Methods().Len() {

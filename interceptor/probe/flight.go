@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"log/slog"
 	"sync"
 	"time"
 )
@@ -12,18 +11,17 @@ import (
 const (
 	askTime    = 2500 * time.Millisecond // for Ready, which waits for keys for 2 seconds
 	answerTime = 3 * time.Second         // for a probe
-	linePause  = time.Second             // between two lines of the log
 )
 
 var (
-	errLate  = errors.New("the verifier has not answered within 3s: its Ready must return soon after its context ends")
+	errLate  = fmt.Errorf("the verifier has not answered within %v: its Ready must return soon after its context ends", answerTime)
 	errEnded = errors.New("the verifier has not answered: its Ready must not call runtime.Goexit")
 )
 
 // A probe asks a verifier whether it is ready.
 type probe struct {
 	options
-	verifier Verifier
+	verifier Readier
 
 	mu     sync.Mutex
 	flight *flight // under way, or nil
@@ -34,26 +32,26 @@ type probe struct {
 // A flight asks for all issuers at once. All probes share the flight that is under way.
 type flight struct {
 	done  chan struct{}
-	found outcome // set before done is closed
+	found answer // set before done is closed
 }
 
-// An outcome is what a verifier has said.
-type outcome struct {
+// An answer is what a verifier has said.
+type answer struct {
 	err  error
 	each []error // for each of probe.issuers, or nil
 }
 
-// answer waits for a flight. It is not ready if the flight takes too long, or if the context ends.
-func (p *probe) answer(ctx context.Context) outcome {
+// await returns the answer of a flight, or an error if the flight takes too long, or if the context ends.
+func (p *probe) await(ctx context.Context) answer {
 	late := time.After(answerTime)
 	f := p.join()
-	found := outcome{err: errLate}
+	found := answer{err: errLate}
 	select {
 	case <-f.done:
 		found = f.found
 	case <-late:
 	case <-ctx.Done():
-		return outcome{err: ctx.Err()} // of this probe alone
+		return answer{err: ctx.Err()} // of this probe alone
 	}
 	p.tell(found.err)
 	return found
@@ -65,7 +63,7 @@ func (p *probe) join() *flight {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if p.flight == nil {
-		f := &flight{done: make(chan struct{}), found: outcome{err: errEnded}}
+		f := &flight{done: make(chan struct{}), found: answer{err: errEnded}}
 		p.flight = f
 		go p.run(f)
 	}
@@ -82,7 +80,7 @@ func (p *probe) run(f *flight) {
 	ctx, cancel := context.WithTimeout(context.Background(), askTime)
 	defer cancel()
 	if len(p.issuers) == 0 { // only the verifier knows all of them
-		f.found = outcome{err: p.ready(ctx)}
+		f.found = answer{err: p.ready(ctx)}
 		return
 	}
 	each := make([]error, len(p.issuers))
@@ -92,7 +90,7 @@ func (p *probe) run(f *flight) {
 		asking.Go(func() { each[n] = p.ready(ctx, issuer) })
 	}
 	asking.Wait()
-	f.found = outcome{errors.Join(each...), each}
+	f.found = answer{errors.Join(each...), each}
 }
 
 // ready asks the verifier. A panic is an error.
@@ -103,32 +101,4 @@ func (p *probe) ready(ctx context.Context, issuers ...string) (err error) {
 		}
 	}()
 	return p.verifier.Ready(ctx, issuers...)
-}
-
-// tell logs a change. The log decides nothing, so tell drops its panics.
-func (p *probe) tell(err error) {
-	defer func() { _ = recover() }()
-	text := ""
-	if err != nil {
-		text = err.Error()
-	}
-	if !p.changed(text, time.Now()) {
-		return
-	}
-	if err != nil {
-		slog.Warn("protoauthz: the server is not ready", "cause", text)
-	} else {
-		slog.Info("protoauthz: the server is ready again")
-	}
-}
-
-// changed reports whether the log should tell a text now.
-func (p *probe) changed(text string, now time.Time) bool {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	if text == p.told || now.Sub(p.toldAt) < linePause {
-		return false
-	}
-	p.told, p.toldAt = text, now
-	return true
 }

@@ -6,9 +6,9 @@
 // A probe needs no token. The health service needs policy.WithPublic in the table of its guard.
 //
 // Anybody may be able to send probes, so probes cannot be used to burden the server or the issuer. All probes of one
-// [Handler] or [Checker] share one question to the verifier at a time. [token.Verifier.Ready] fetches keys as the first call with
-// a token would: not while the keys are fresh, one fetch at a time for each issuer, and after a failure with the same
-// growing pauses. A probe is answered within 3 seconds, whatever the verifier does.
+// [Handler] or [Checker] share one question to the verifier at a time. [token.Verifier.Ready] fetches keys as the first
+// call with a token would: not while the keys are fresh, one fetch at a time for each issuer, and after a failure with
+// the same growing pauses. A probe is answered within 3 seconds, whatever the verifier does.
 //
 // Use probes of this package for readiness, and not for liveness: a restart does not repair an issuer.
 package probe
@@ -28,10 +28,10 @@ import (
 	"github.com/protoauthz/protoauthz/interceptor/token"
 )
 
-// A Verifier tells whether it can verify the tokens of issuers, or of all its issuers if none is given.
-// [token.Verifier] is a Verifier. Ready must be safe for concurrent use, and must return soon after its context ends.
+// A Readier tells whether it can verify the tokens of issuers, or of all its issuers if none is given.
+// [token.Verifier] is a Readier. Ready must be safe for concurrent use, and must return soon after its context ends.
 // Its errors must hold no secret: see [Handler].
-type Verifier interface {
+type Readier interface {
 	Ready(ctx context.Context, issuers ...string) error
 }
 
@@ -74,12 +74,13 @@ func WithServices(names ...string) Option {
 // "ready" or "not ready": see [WithDetails].
 //
 // The reason why the server is not ready goes to [log/slog.Default] as a warning, whenever the reason changes, and at
-// most once a second.
+// most once a second. So an outage is two warnings by default: the verifier warns of the fetch that failed (see
+// [token.WithLogger]), and the probe warns of the server.
 //
-// Handler panics if the verifier or an option is nil or is not for a Handler, and for a URL of [WithIssuers] that the
-// verifier does not have. A verifier of your own without a method Issuers() []string cannot be asked for its URLs:
-// with a wrong URL the server is never ready, and the log tells what Ready says.
-func Handler(verifier Verifier, opts ...Option) http.Handler {
+// Handler panics if the verifier or an option is nil, for [WithServices], and for [WithIssuers] without a URL, with a
+// blank URL, or with a URL that the verifier does not have. A verifier of your own without a method Issuers() []string
+// cannot be asked for its URLs: with a wrong URL the server is never ready, and the log tells what Ready says.
+func Handler(verifier Readier, opts ...Option) http.Handler {
 	p := newProbe("Handler", verifier, opts)
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		header := w.Header()
@@ -91,7 +92,7 @@ func Handler(verifier Verifier, opts ...Option) http.Handler {
 			w.WriteHeader(http.StatusMethodNotAllowed)
 			return
 		}
-		found := p.answer(r.Context())
+		found := p.await(r.Context())
 		if found.err != nil {
 			w.WriteHeader(http.StatusServiceUnavailable)
 		}
@@ -100,7 +101,7 @@ func Handler(verifier Verifier, opts ...Option) http.Handler {
 }
 
 // text is what a handler answers.
-func (p *probe) text(found outcome) string {
+func (p *probe) text(found answer) string {
 	lines := []string{state(found.err)}
 	if p.details {
 		for n, issuer := range p.issuers {
@@ -123,8 +124,9 @@ func state(err error) string {
 
 // Checker returns a checker for [grpchealth.NewHandler]. The process, which is the service "", and all services of
 // [WithServices] are serving if the issuers have keys, and not serving if not, or if the verifier panics. Any other
-// service is [connect.CodeNotFound]. Checker logs and panics as [Handler] does.
-func Checker(verifier Verifier, opts ...Option) grpchealth.Checker {
+// service is [connect.CodeNotFound]. Checker logs as [Handler] does, and panics as Handler does, but for [WithDetails]
+// in place of WithServices.
+func Checker(verifier Readier, opts ...Option) grpchealth.Checker {
 	return &checker{newProbe("Checker", verifier, opts)}
 }
 
@@ -135,14 +137,14 @@ func (c *checker) Check(ctx context.Context, request *grpchealth.CheckRequest) (
 	if request.Service != "" && !slices.Contains(c.services, request.Service) {
 		return nil, connect.NewError(connect.CodeNotFound, errors.New("unknown service"))
 	}
-	if c.answer(ctx).err != nil {
+	if c.await(ctx).err != nil {
 		return &grpchealth.CheckResponse{Status: grpchealth.StatusNotServing}, nil
 	}
 	return &grpchealth.CheckResponse{Status: grpchealth.StatusServing}, nil
 }
 
 // newProbe panics with all faults of the arguments of a function.
-func newProbe(function string, verifier Verifier, opts []Option) *probe {
+func newProbe(function string, verifier Readier, opts []Option) *probe {
 	p := &probe{verifier: verifier}
 	for _, option := range opts {
 		if option == nil {

@@ -26,7 +26,7 @@ import (
 // readyFunc is a verifier of somebody's own.
 type readyFunc func(ctx context.Context, issuers ...string) error
 
-// Ready implements [probe.Verifier].
+// Ready implements [probe.Readier].
 func (f readyFunc) Ready(ctx context.Context, issuers ...string) error { return f(ctx, issuers...) }
 
 // twoIssuers returns a verifier of two issuers and what serves their keys.
@@ -270,10 +270,10 @@ func TestFaults(t *testing.T) {
 	t.Parallel()
 	verifier, _ := twoIssuers(t)
 	own := readyFunc(func(context.Context, ...string) error { return nil })
-	handler := func(verifier probe.Verifier, options ...probe.Option) func() {
+	handler := func(verifier probe.Readier, options ...probe.Option) func() {
 		return func() { probe.Handler(verifier, options...) }
 	}
-	checker := func(verifier probe.Verifier, options ...probe.Option) func() {
+	checker := func(verifier probe.Readier, options ...probe.Option) func() {
 		return func() { probe.Checker(verifier, options...) }
 	}
 	const absent = "WithIssuers: a URL is missing or blank: give the URLs of issuers, or leave the option out"

@@ -56,7 +56,7 @@ func (*typeError) Unwrap() error { return ErrInvalid }
 func (e *typeError) Error() string {
 	switch e.fault {
 	case "":
-		return fmt.Sprintf("%v: its typ is not one of %q, the issuer's Types, so it looks like an ID token, or a token of another kind: "+sendAccessToken+"; if the issuer's access tokens are of another typ, add that typ to Issuer.Types", ErrInvalid, e.types)
+		return fmt.Sprintf("%v: its typ is not one of %q, the issuer's Types, so it looks like an ID token, or a token of another kind: "+sendAccessToken+"; if the issuer's access tokens are of another typ, add that typ to Issuer.Types, and to Issuer.RequiredClaims a claim that access tokens alone have", ErrInvalid, e.types)
 	case jose.TypeAbsent:
 		return fmt.Sprintf("%v: %s, and the issuer's Types are %q, so it looks like an ID token: "+sendAccessToken+"; if the issuer's access tokens have no typ, add \"\" to Issuer.Types, and to Issuer.RequiredClaims a claim that access tokens alone have", ErrInvalid, e.fault, e.types)
 	default:

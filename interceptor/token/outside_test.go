@@ -53,7 +53,7 @@ func testTypes(t *testing.T) {
 		{1, "invalid token: its typ is not a string" + ask},
 		{[]string{"at+jwt"}, "invalid token: its typ is not a string" + ask},
 		{strings.Repeat("evil", 64), "invalid token: its typ is longer than any media type" + ask},
-		{"evil", `invalid token: its typ is not one of ["at+jwt"], the issuer's Types, so it looks like an ID token, or a token of another kind: the client must send the access token, and must request it for this API (as resource or audience); if the issuer's access tokens are of another typ, add that typ to Issuer.Types`},
+		{"evil", `invalid token: its typ is not one of ["at+jwt"], the issuer's Types, so it looks like an ID token, or a token of another kind: the client must send the access token, and must request it for this API (as resource or audience); if the issuer's access tokens are of another typ, add that typ to Issuer.Types, and to Issuer.RequiredClaims a claim that access tokens alone have`},
 	} {
 		raw := es256.Mint(es256.Header("typ", test.typ), payload())
 		_, err := newVerifier(t, newIDP(es256.JWK())).Verify(t.Context(), raw)

@@ -124,7 +124,7 @@ func (s *source) stillGood(set *keySet, now time.Time) (*keySet, error) {
 // unavailable returns the error that explains why there are no keys. The caller holds mu.
 func (s *source) unavailable() error {
 	if s.lastErr == nil {
-		return s.keysUnavailable(errors.New("they are still being fetched"))
+		return s.keysUnavailable(errors.New("they are still being fetched: if that goes on, the issuer does not answer: can this server reach it?"))
 	}
 	return s.lastErr
 }

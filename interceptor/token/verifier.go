@@ -186,8 +186,9 @@ func (v *Verifier) names() []string {
 }
 
 // Ready returns nil if every issuer has keys that can be used. Given URLs, it asks only for the issuers
-// with these URLs. Ready is for readiness probes (see package probe), not for liveness probes. It fetches and refreshes keys, and
-// waits for them, as [Verifier.Verify] does. It does not ask the issuer of an [Introspector].
+// with these URLs. Ready is for readiness probes (see package probe), not for liveness probes. It fetches
+// and refreshes keys, and waits for them, as [Verifier.Verify] does. It does not ask the issuer of an
+// [Introspector].
 //
 // The error matches [ErrKeysUnavailable] and names the issuers without keys. One such issuer is enough,
 // so that a new release that cannot reach an issuer does not replace a release that has the keys. If the

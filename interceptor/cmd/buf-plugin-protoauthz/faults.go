@@ -10,7 +10,7 @@ import (
 
 // hints name the plugin's option for a fault. The text of the fault is for servers.
 var hints = map[policy.FaultKind]string{
-	policy.FaultRuleMissing: "; for a service that cannot be annotated, use the option " + optionPublic + " of this plugin in buf.yaml, and for a service that is annotated step by step " +
+	policy.FaultRuleMissing: "; for a service that cannot be annotated, use the option " + optionPublic + " of this plugin in buf.yaml; for a service that is annotated in part, use " +
 		optionUnannotatedRefused + " or " + optionUnannotatedOpen,
 	policy.FaultAudienceMissing: "; for this plugin, use the option " + optionAudience + " in buf.yaml",
 	policy.FaultScopeShared:     "; for this plugin, use the option " + optionSharedScopes + " in buf.yaml",

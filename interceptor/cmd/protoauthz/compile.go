@@ -166,7 +166,7 @@ var hints = []struct {
 }{
 	{policy.FaultAudienceMissing, "give -audience the audience that the server gives to policy.WithAudience"},
 	{policy.FaultScopeShared, "give -shared-scope each scope that the server gives to policy.WithSharedScopes"},
-	{policy.FaultRuleMissing, "give -public, -unannotated-refused and -unannotated-open each service that the server gives to that option of policy, and -skip each service that the server does not serve"},
+	{policy.FaultRuleMissing, "give -public, -unannotated-refused or -unannotated-open each service that the server gives to the policy option of the same name; give -skip each service that the server does not serve"},
 }
 
 // describe returns an error with a line for each fault of an option, for each fault of a wanted subject, and

@@ -25,7 +25,8 @@ methods are not looser. The exit status is 1 if a change is looser.
 Methods of NEW that have a fault are not compared, and the exit status is 2. OLD may have faults, as long
 as its rules can be read. Methods of OLD are compared if their rules have no fault, or only lack an
 audience or share a scope. All other methods count as new. The faults of OLD are printed on standard
-error. A rule in shadow lets in every call: without -shadow, the rules are compared as if enforced. If a package has rules in OLD, NEW includes its services even if they are imported.
+error. A rule in shadow lets in every call: without -shadow, the rules are compared as if enforced. If
+a package has rules in OLD, NEW includes its services even if they are imported.
 
 ` + inputHelp + `
 OLD and NEW are each an INPUT. One of them may be -. The flags are for both. A service of -shadow,

@@ -22,10 +22,10 @@ Without -message, the messages of the call are not known, and their check is lef
 
 ` + inputHelp + `
 
-A call of a service of -shadow is judged as if the rule was enforced.
+A call of a service of -shadow is judged as if the rule were enforced.
 
 Exit status: 0 if the call is let in, or depends on its messages; 1 if the call is refused, or would be if
-the rule was enforced; 2 if the decision is not known, because the issuer's keys are not available or the
+the rule were enforced; 2 if the decision is not known, because the issuer's keys are not available or the
 method has a fault.
 
 Formats:

@@ -75,8 +75,8 @@ func matrixText(w io.Writer, all []*group, missing []string, painter terminal.Pa
 	if n := len(missing); n > 0 {
 		_, _ = fmt.Fprintf(w, "%s the answer lacks %s with faults: %s\n", painter.Paint(terminal.Red, "INCOMPLETE:"), count(n, "method", "methods"), some(missing, ", "))
 	}
-	if open := notEnforced(all); len(open) > 0 {
-		_, _ = fmt.Fprintf(w, "%s the rules of %s: %s\n", painter.Paint(terminal.Red, "NOT ENFORCED:"), count(len(open), "method", "methods"), some(open, ", "))
+	if notEnforced := notEnforcedIn(all); len(notEnforced) > 0 {
+		_, _ = fmt.Fprintf(w, "%s the rules of %s: %s\n", painter.Paint(terminal.Red, "NOT ENFORCED:"), count(len(notEnforced), "method", "methods"), some(notEnforced, ", "))
 	}
 	header := []string{"METHOD", "NEEDS", "MODEL", "ORGANIZATION", "CALLER", "AUDIENCE"}
 	cells := func(r *row) []string {
@@ -132,8 +132,8 @@ func matrixMarkdown(w io.Writer, all []*group, missing []string) {
 	if n := len(missing); n > 0 {
 		_, _ = fmt.Fprintf(w, "\n**Incomplete**: the answer lacks %s with faults: %s\n", count(n, "method", "methods"), codes(missing))
 	}
-	if open := notEnforced(all); len(open) > 0 {
-		_, _ = fmt.Fprintf(w, "\n**Not enforced**: the rules of %s: %s\n", count(len(open), "method", "methods"), codes(open))
+	if notEnforced := notEnforcedIn(all); len(notEnforced) > 0 {
+		_, _ = fmt.Fprintf(w, "\n**Not enforced**: the rules of %s: %s\n", count(len(notEnforced), "method", "methods"), codes(notEnforced))
 	}
 	for _, g := range all {
 		_, _ = fmt.Fprintf(w, "\n## %s\n\n", code(g.Service))
@@ -164,8 +164,8 @@ func markdownNeeds(r *row) string {
 	return strings.Join(needs, ", ") + r.Notes
 }
 
-// notEnforced returns the procedures whose rules are not enforced.
-func notEnforced(all []*group) (procedures []string) {
+// notEnforcedIn returns the procedures whose rules are not enforced.
+func notEnforcedIn(all []*group) (procedures []string) {
 	for _, g := range all {
 		for _, r := range g.Rows {
 			if !r.Enforced {

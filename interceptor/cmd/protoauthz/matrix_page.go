@@ -36,7 +36,7 @@ func matrixHTML(w io.Writer, all []*group, missing []string) error {
 	}
 	var services []service
 	total := 0
-	open, refused := notEnforced(all), false
+	notEnforced, refused := notEnforcedIn(all), false
 	models, callers := map[string]bool{}, map[string]bool{}
 	for _, g := range all {
 		one := service{Name: g.Service}
@@ -53,17 +53,17 @@ func matrixHTML(w io.Writer, all []*group, missing []string) error {
 	return page.Execute(w, map[string]any{
 		"Policy": "default-src 'none'; style-src '" + hash(pageStyle) + "'; script-src '" + hash(pageScript) +
 			"'; base-uri 'none'; form-action 'none'",
-		"Style":    template.CSS(pageStyle), //nolint:gosec // our own
-		"Script":   template.JS(pageScript), //nolint:gosec // our own
-		"Services": services,
-		"Total":    total,
-		"Open":     open,
-		"Opened":   count(len(open), "method", "methods"),
-		"Refused":  refused,
-		"Missing":  missing,
-		"Lacks":    count(len(missing), "method", "methods"),
-		"Models":   slices.Sorted(maps.Keys(models)),
-		"Callers":  slices.Sorted(maps.Keys(callers)),
+		"Style":            template.CSS(pageStyle), //nolint:gosec // our own
+		"Script":           template.JS(pageScript), //nolint:gosec // our own
+		"Services":         services,
+		"Total":            total,
+		"NotEnforced":      notEnforced,
+		"NotEnforcedCount": count(len(notEnforced), "method", "methods"),
+		"Refused":          refused,
+		"Missing":          missing,
+		"Lacks":            count(len(missing), "method", "methods"),
+		"Models":           slices.Sorted(maps.Keys(models)),
+		"Callers":          slices.Sorted(maps.Keys(callers)),
 	})
 }
 

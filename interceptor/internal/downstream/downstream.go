@@ -23,7 +23,7 @@ const ForwardedKey = "github.com/protoauthz/protoauthz/interceptor/clientauth/fo
 // If the service's own token was refused, the caller of the service has made no mistake: the code is then internal in
 // place of unauthenticated or permission_denied. Otherwise the code stays.
 func Refused(err *connect.Error, procedure string, sent *oauth2.Token) *connect.Error {
-	if err == nil || errorinfo.Find(err, domain) == nil {
+	if err == nil || errorinfo.Find(err) == nil {
 		return nil
 	}
 	code := err.Code()
@@ -33,12 +33,10 @@ func Refused(err *connect.Error, procedure string, sent *oauth2.Token) *connect.
 	}
 	denial := interceptor.DenialFrom(err)
 	if denial == nil {
-		return connect.NewError(code, fmt.Errorf("the call to %s was refused for a reason that this version of protoauthz does not know: update protoauthz", procedure))
+		return connect.NewError(code, fmt.Errorf("the call to %s was refused with a code and reason that this version of protoauthz does not know: if the called service is newer, update protoauthz", procedure))
 	}
 	return connect.NewError(code, &refusal{procedure, denial})
 }
-
-var domain = new(interceptor.Denial).ErrorInfo().GetDomain()
 
 // A refusal has a text of its own: the text of a denial is for the client that was refused.
 type refusal struct {

@@ -51,7 +51,7 @@ func TestOf(t *testing.T) {
 	} {
 		text := fmt.Sprintf("%v: the call to %s was refused: %s", test.code, procedure, test.reason)
 		if test.reason == "" {
-			text = fmt.Sprintf("%v: the call to %s was refused for a reason that this version of protoauthz does not know: update protoauthz", test.code, procedure)
+			text = fmt.Sprintf("%v: the call to %s was refused with a code and reason that this version of protoauthz does not know: if the called service is newer, update protoauthz", test.code, procedure)
 		}
 		err := downstream.Of(fmt.Errorf("wrapped: %w", test.err), procedure, test.sent)
 		coded, ok := errors.AsType[*connect.Error](err)

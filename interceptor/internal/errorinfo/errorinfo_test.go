@@ -15,15 +15,15 @@ import (
 // TestFind makes sure that Find returns the first detail of the domain, whatever else an error holds.
 func TestFind(t *testing.T) {
 	t.Parallel()
-	first, second := &errdetails.ErrorInfo{Domain: "a.test", Reason: "FIRST"}, &errdetails.ErrorInfo{Domain: "a.test", Reason: "SECOND"}
+	first, second := &errdetails.ErrorInfo{Domain: "protoauthz", Reason: "FIRST"}, &errdetails.ErrorInfo{Domain: "protoauthz", Reason: "SECOND"}
 	garbled := &anypb.Any{TypeUrl: "type.googleapis.com/google.rpc.ErrorInfo", Value: []byte{0xff}}
 	for name, test := range map[string]struct {
 		details []proto.Message
 		want    *errdetails.ErrorInfo
 	}{
 		"none":          {nil, nil},
-		"others":        {[]proto.Message{garbled, &errdetails.RetryInfo{}, &errdetails.ErrorInfo{Domain: "b.test"}}, nil},
-		"behind others": {[]proto.Message{garbled, &errdetails.RetryInfo{}, &errdetails.ErrorInfo{Domain: "b.test"}, first}, first},
+		"others":        {[]proto.Message{garbled, &errdetails.RetryInfo{}, &errdetails.ErrorInfo{Domain: "other.test"}}, nil},
+		"behind others": {[]proto.Message{garbled, &errdetails.RetryInfo{}, &errdetails.ErrorInfo{Domain: "other.test"}, first}, first},
 		"two":           {[]proto.Message{first, second}, first},
 	} {
 		err := connect.NewError(connect.CodeAborted, errors.New("no"))
@@ -34,7 +34,7 @@ func TestFind(t *testing.T) {
 			}
 			err.AddDetail(detail)
 		}
-		if got := errorinfo.Find(err, "a.test"); !proto.Equal(got, test.want) {
+		if got := errorinfo.Find(err); !proto.Equal(got, test.want) {
 			t.Errorf("%s: %v, want %v", name, got, test.want)
 		}
 	}

@@ -83,10 +83,16 @@ type Server struct {
 	NotEnforced  []string               // the services whose rules need not be enforced
 }
 
+// An Option changes what [Server.Assert] accepts.
+type Option func(*Server)
+
 // Assert fails the test for each procedure that is not refused as a Guard refuses it, and for each service
 // with rules that are not enforced. Procedures that are public or not enforced are not called.
-func (s Server) Assert(t testing.TB, table *policy.Table) {
+func (s Server) Assert(t testing.TB, table *policy.Table, options ...Option) {
 	t.Helper()
+	for _, option := range options {
+		option(&s)
+	}
 	for _, fault := range s.faults(t.Context(), table) {
 		t.Errorf("%s: %s", s.Package, fault)
 	}

@@ -3,18 +3,22 @@ package main
 import (
 	"bytes"
 	"context"
+	"errors"
 	"io"
 	"net/http"
 	"net/http/httptest"
 	"testing"
+	"time"
 )
 
 // TestRun makes sure that the program sends the metrics of its verifier.
 func TestRun(t *testing.T) {
 	listenIn(t) // puts the providers back
-	ctx, stop := context.WithCancel(t.Context())
+	const metric = "protoauthz.token.cache.entries"
+	ctx, stop := context.WithTimeout(t.Context(), time.Minute)
+	defer stop()
 	collector := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
-		if body, _ := io.ReadAll(r.Body); bytes.Contains(body, []byte("protoauthz.token.cache.entries")) {
+		if body, _ := io.ReadAll(r.Body); bytes.Contains(body, []byte(metric)) {
 			stop()
 		}
 	}))
@@ -23,5 +27,8 @@ func TestRun(t *testing.T) {
 	t.Setenv("OTEL_METRIC_EXPORT_INTERVAL", "10") // milliseconds
 	if err := run(ctx, "https://tenant.logto.app", "127.0.0.1:0", "127.0.0.1:0"); err != nil {
 		t.Error(err)
+	}
+	if !errors.Is(ctx.Err(), context.Canceled) {
+		t.Errorf("the collector did not get %s: %v", metric, ctx.Err())
 	}
 }
