@@ -21,12 +21,12 @@ import (
 // newServer stands for the function of a program that makes its handler and its rules. The deployment names the services
 // in shadow.
 func newServer(issuer token.Issuer, shadow ...string) (http.Handler, *policy.Table, error) {
-	verifier, err := token.NewVerifier(issuer)
+	table, err := policy.Compile(policy.Files{samplev1.File_sample_v1_catalog_proto},
+		policy.WithAudience("https://api.example.com"), policy.WithShadow(shadow...))
 	if err != nil {
 		return nil, nil, err
 	}
-	table, err := policy.Compile(policy.Files{samplev1.File_sample_v1_catalog_proto},
-		policy.WithAudience("https://api.example.com"), policy.WithShadow(shadow...))
+	verifier, err := token.NewVerifier(issuer)
 	if err != nil {
 		return nil, nil, err
 	}
