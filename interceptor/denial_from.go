@@ -14,8 +14,8 @@ import (
 
 // DenialFrom returns the refusal that an error holds, or nil if the error is not a refusal of a [Guard].
 // The error is from a guard of this process, or from a client of connect-go that another process has
-// refused. For a client of grpc-go use grpcguard.DenialFrom, and for a client of connect-go v2
-// connectv2guard.DenialFrom.
+// refused, or from a client of grpc-go that has the options of package grpcclientauth. For another client of
+// grpc-go use grpcguard.DenialFrom, and for a client of connect-go v2 connectv2guard.DenialFrom.
 //
 //	if denial := interceptor.DenialFrom(err); denial != nil && denial.Reason() == interceptor.ReasonScopeInsufficient {
 //		return askFor(denial.Scopes())

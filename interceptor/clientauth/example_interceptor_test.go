@@ -2,6 +2,7 @@ package clientauth_test
 
 import (
 	"context"
+	"errors"
 	"log"
 	"net/http"
 	"os"
@@ -29,15 +30,21 @@ func ExampleNewInterceptor() {
 	_ = products
 }
 
-// A handler learns why another service has refused its call. The handler's own client gets an internal error.
+// A handler learns why another service has refused its call. The handler's own client gets an internal error, and no
+// text of an error that may name the token endpoint.
 func ExampleNewInterceptor_refusal() {
 	var products samplev1connect.CatalogServiceClient // of ExampleNewInterceptor
 	handler := func(ctx context.Context) error {
 		_, err := products.ListProducts(ctx, connect.NewRequest(&samplev1.ListProductsRequest{}))
 		if denial := interceptor.DenialFrom(err); denial != nil {
 			log.Print(err, ", required: ", denial.Scopes())
+			return err
 		}
-		return err
+		if err != nil {
+			log.Print(err)
+			return connect.NewError(connect.CodeOf(err), errors.New("the products cannot be listed"))
+		}
+		return nil
 	}
 
 	_ = handler

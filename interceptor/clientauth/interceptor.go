@@ -44,7 +44,7 @@ type Interceptor struct{ source *Source }
 // codes, such as `unavailable`, stay as well.
 //
 // The error of a call that got no token names the token endpoint. The error is for the log of this
-// service, and not for its callers.
+// service, and not for its callers: a handler returns the code of the error and a text of its own.
 //
 // NewInterceptor panics if the source is nil.
 func NewInterceptor(source *Source) *Interceptor {

@@ -11,19 +11,22 @@ import (
 	samplev1 "github.com/protoauthz/protoauthz/gen/sample/v1"
 	"github.com/protoauthz/protoauthz/gen/sample/v1/samplev1connect"
 	"github.com/protoauthz/protoauthz/interceptor"
+	"github.com/protoauthz/protoauthz/interceptor/clientauth"
 	"github.com/protoauthz/protoauthz/interceptor/devissuer"
 	"github.com/protoauthz/protoauthz/interceptor/guardtest"
 	"github.com/protoauthz/protoauthz/interceptor/policy"
 	"github.com/protoauthz/protoauthz/interceptor/token"
 )
 
-// newServer stands for the function of a program that makes its handler and its rules.
-func newServer(issuer token.Issuer) (http.Handler, *policy.Table, error) {
-	verifier, err := token.NewVerifier(issuer)
+// newServer stands for the function of a program that makes its handler and its rules. The deployment names the services
+// in shadow.
+func newServer(issuer token.Issuer, shadow ...string) (http.Handler, *policy.Table, error) {
+	table, err := policy.Compile(policy.Files{samplev1.File_sample_v1_catalog_proto},
+		policy.WithAudience("https://api.example.com"), policy.WithShadow(shadow...))
 	if err != nil {
 		return nil, nil, err
 	}
-	table, err := policy.Compile(policy.Files{samplev1.File_sample_v1_catalog_proto}, policy.WithAudience("https://api.example.com"))
+	verifier, err := token.NewVerifier(issuer)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -59,20 +62,9 @@ func ExampleAssertGuarded() {
 	testGuarded(t)
 }
 
-// newShadowServer stands for the same function while the rules of a service are not enforced.
-func newShadowServer() (http.Handler, *policy.Table, error) {
-	handler, _, err := newServer(token.Logto("https://tenant.logto.app"))
-	if err != nil {
-		return nil, nil, err
-	}
-	table, err := policy.Compile(policy.Files{samplev1.File_sample_v1_catalog_proto}, policy.WithAudience("https://api.example.com"),
-		policy.WithShadow("sample.v1.CatalogService"))
-	return handler, table, err
-}
-
 // testShadowGuarded passes only while the rules of the service are not enforced.
 func testShadowGuarded(t *testing.T) {
-	handler, table, err := newShadowServer()
+	handler, table, err := newServer(token.Logto("https://tenant.logto.app"), "sample.v1.CatalogService")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -117,6 +109,23 @@ func testServer(t *testing.T) {
 	}
 }
 
+// testOutgoing is a test of calls to another service, for which the issuer of the test makes the tokens.
+func testOutgoing(t *testing.T) {
+	scopes := map[string][]string{"https://api.example.com": {"read:products"}}
+	issuer := devissuer.Start(t, devissuer.Config{
+		Resources: scopes,
+		Clients:   []devissuer.Client{{ID: "shop", Secret: "shop-secret", Scopes: scopes}},
+	})
+	client, err := clientauth.New(clientauth.Provider{TokenURL: issuer.TokenURL()}, "shop", "shop-secret")
+	if err != nil {
+		t.Fatal(err)
+	}
+	source := client.Source(clientauth.Target{Resource: "https://api.example.com", Scopes: []string{"read:products"}})
+	if _, err := source.Token(t.Context()); err != nil {
+		t.Error(err)
+	}
+}
+
 // testAccess is a test of who may call what.
 func testAccess(t *testing.T) {
 	_, table, err := newServer(token.Logto("https://tenant.logto.app"))
@@ -143,5 +152,6 @@ func TestExamples(t *testing.T) {
 	t.Run("shadow", testShadowGuarded)
 	t.Run("handler", testWhoAmI)
 	t.Run("server", testServer)
+	t.Run("outgoing", testOutgoing)
 	t.Run("access", testAccess)
 }

@@ -7,7 +7,8 @@ type ChangeKind string
 
 // The kinds of change that let in a call that was refused before.
 const (
-	// ChangeMadePublic means that a method needs no token any more.
+	// ChangeMadePublic means that a method needs no token any more, or that everybody may
+	// call a method that had no annotation and was refused.
 	ChangeMadePublic ChangeKind = "MADE_PUBLIC"
 	// ChangeEnforcementDropped means that a rule is in shadow now: every call is let in (see
 	// [policy.WithShadow]).
@@ -51,7 +52,7 @@ const (
 )
 
 // ChangeMethodAdded means that a procedure had no rule before, or that its method had no
-// annotation and was refused. It is not looser: no protection has gone.
+// annotation, was refused, and needs a token now. It is not looser: no protection has gone.
 const ChangeMethodAdded ChangeKind = "METHOD_ADDED"
 
 // Looser reports whether a change of the kind may let in a call that was refused before.

@@ -25,7 +25,7 @@ import (
 //
 // A rule in shadow lets in every call, so that Compare finds no change between two rules in
 // shadow. A method that is refused for want of an annotation counts as a method without a
-// rule: the guard answers both alike.
+// rule, as the guard answers both alike. But it is looser to let everybody call such a method.
 func Compare(before, after []*policy.Rule) []*Change {
 	c := &comparison{}
 	olds, news := indexOf(before), indexOf(after)
@@ -33,7 +33,7 @@ func Compare(before, after []*policy.Rule) []*Change {
 		if refused(rule) {
 			continue
 		}
-		if old := olds.find(rule.Procedure); old != nil && !refused(old) {
+		if old := olds.find(rule.Procedure); old != nil && (!refused(old) || open(rule)) {
 			c.rule(old, rule)
 			continue
 		}
@@ -41,10 +41,8 @@ func Compare(before, after []*policy.Rule) []*Change {
 		c.add(ChangeMethodAdded, policy.Place{}, "takes %s", takes(rule))
 	}
 	for _, rule := range before {
-		if refused(rule) {
-			continue
-		}
 		switch found := news.find(rule.Procedure); {
+		case refused(rule) && (found == nil || refused(found)):
 		case found == nil:
 			c.old, c.new = rule, nil
 			c.add(ChangeMethodRemoved, policy.Place{}, "took %s", takes(rule))
@@ -90,6 +88,8 @@ func takes(rule *policy.Rule) string {
 	switch {
 	case rule.Shadow:
 		return "every call, as the rule is not enforced"
+	case refused(rule):
+		return "no call"
 	case rule.Public:
 		return "no token"
 	case authenticated(rule):

@@ -201,6 +201,7 @@ func TestCompareByName(t *testing.T) {
 	byName := []*policy.Rule{{Procedure: "/order.v1.OrderService/*", Public: true}}
 	scoped := rulesOf(t, protos.OrderService(global, `option (protoauthz.v1.method) = {scopes: ["a"]};`))
 	open := rulesOf(t, protos.OrderService(global, `option (protoauthz.v1.method) = {public: true};`))
+	refused := []*policy.Rule{{Procedure: "/order.v1.OrderService/Call0", Method: scoped[0].Method, Unannotated: true}}
 	for _, test := range []struct {
 		name          string
 		before, after []*policy.Rule
@@ -210,6 +211,7 @@ func TestCompareByName(t *testing.T) {
 		{"gone", byName, nil, []string{"METHOD_REMOVED /order.v1.OrderService/*"}},
 		{"still there", byName, byName, nil},
 		{"opened by name", scoped, byName, []string{"METHOD_ADDED /order.v1.OrderService/*", "MADE_PUBLIC /order.v1.OrderService/Call0"}},
+		{"refused before", refused, byName, []string{"METHOD_ADDED /order.v1.OrderService/*", "MADE_PUBLIC /order.v1.OrderService/Call0"}},
 		{"open before", open, byName, []string{"METHOD_ADDED /order.v1.OrderService/*"}},
 		{"given rules", byName, scoped, []string{"METHOD_REMOVED /order.v1.OrderService/*", "PUBLIC_DROPPED /order.v1.OrderService/Call0"}},
 		{"another service", scoped, []*policy.Rule{{Procedure: "/order.v1.Order/*", Public: true}}, []string{"METHOD_ADDED /order.v1.Order/*", "METHOD_REMOVED /order.v1.OrderService/Call0"}},

@@ -45,6 +45,9 @@ func TestCompareEnforcement(t *testing.T) {
 		added       = "METHOD_ADDED: takes all of a"
 		addedShadow = "METHOD_ADDED: takes every call, as the rule is not enforced"
 		addedOpen   = "METHOD_ADDED: takes no token"
+		letIn       = "ENFORCEMENT_DROPPED: the rule is not enforced, and every call is let in; it took no call"
+		letAnybody  = "MADE_PUBLIC: anybody may call; it took no call"
+		letUnmarked = "MADE_PUBLIC: the method has no annotation, and anybody may call; it took no call"
 		removed     = "METHOD_REMOVED: took all of a"
 		lostShadow  = "METHOD_REMOVED: the method has no annotation any more, and every call is refused; it took every call, as the rule is not enforced"
 		lostPublic  = "METHOD_REMOVED: the method has no annotation any more, and every call is refused; it took no token"
@@ -59,7 +62,7 @@ func TestCompareEnforcement(t *testing.T) {
 		{dropped, "", "", "", "", "", lostPublic, gonePublic},
 		{dropped, "", "", "", "", "", lostPublic, gonePublic},
 		{enforced, "", "", "", "", "", lostShadow, goneShadow},
-		{added, addedShadow, addedShadow, addedOpen, addedOpen, addedShadow, "", ""},
+		{added, letIn, letIn, letAnybody, letUnmarked, letIn, "", ""},
 		{added, addedShadow, addedShadow, addedOpen, addedOpen, addedShadow, "", ""},
 	} {
 		for j, version := range versions {

@@ -120,7 +120,10 @@ message M {}
 `)
 }
 
-const scopedMethod = `option (protoauthz.v1.method) = {scopes: ["read:orders"]};`
+const (
+	scopedMethod = `option (protoauthz.v1.method) = {scopes: ["read:orders"]};`
+	publicMethod = `option (protoauthz.v1.method) = {public: true};`
+)
 
 // TestBreakingOpenedByName shows that a deleted service that the option public names has been
 // made public.

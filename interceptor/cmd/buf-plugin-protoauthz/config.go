@@ -44,8 +44,7 @@ type config struct {
 	services     services
 }
 
-// services are the options that name services. They hold for the new version alone: before, these services may have had
-// other rules.
+// services are the options that name services. They are for the new version: see compileOld.
 type services struct{ public, unannotatedOpen, unannotatedRefused []string }
 
 // readConfig reads the options. The error holds every fault, and the config the sound options.

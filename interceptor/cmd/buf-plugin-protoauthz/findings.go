@@ -38,7 +38,7 @@ func findingsOf(request check.Request) (findings, error) {
 		return nil, err
 	}
 	if files := request.AgainstFileDescriptors(); len(files) > 0 {
-		old, err := compile(files, config, services{})
+		old, err := compileOld(files, config)
 		if err != nil {
 			return nil, err
 		}

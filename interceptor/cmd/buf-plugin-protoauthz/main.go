@@ -125,9 +125,12 @@
 // that a service was renamed.
 //
 // A method that had no rule before, or a rule that did not compile, is not compared, so
-// that the annotations can be adopted one by one. There are two exceptions. A rule that
+// that the annotations can be adopted one by one. There are three exceptions. A rule that
 // lacks only an audience, perhaps because buf.yaml has none any more, is compared. A rule
-// that could not be read is a finding of PROTOAUTHZ_RULE_LOST.
+// that could not be read is a finding of PROTOAUTHZ_RULE_LOST. A method without annotation
+// that becomes public is a finding of PROTOAUTHZ_MADE_PUBLIC if unannotated_refused names
+// its service, or if other methods of the service were annotated and unannotated_open does
+// not name the service: the server refused the method.
 //
 // # Limits
 //
@@ -140,10 +143,11 @@
 // does not see a service that is added to "public", unless the service carried annotations
 // before, nor another "audience". It sees a method that has lost its annotation, whatever
 // unannotated_refused and unannotated_open make of the method: as PROTOAUTHZ_RULE_LOST if
-// it is refused, and as PROTOAUTHZ_MADE_PUBLIC if it is open. A service of these options that
-// the module does not declare has no effect: it may belong to another module. If an
-// audience moves from buf.yaml into the annotations, its change is not seen: the rest of
-// the rule is compared.
+// it is refused, and as PROTOAUTHZ_MADE_PUBLIC if it is open. It does not see a service that
+// moves from unannotated_refused to unannotated_open. A service of these options that the
+// module does not declare has no effect: it may belong to another module. If an audience
+// moves from buf.yaml into the annotations, its change is not seen: the rest of the rule is
+// compared.
 package main
 
 import "buf.build/go/bufplugin/check"

@@ -63,6 +63,23 @@ func compile(files []descriptor.FileDescriptor, c config, named services) (r rul
 	return r, nil
 }
 
+// compileOld compiles the old version, without the services of the options: they may have had other rules. But a method
+// without annotation was refused if unannotated_refused names its service, or if the service was annotated in part and
+// unannotated_open does not name it: no server starts without one of the two choices.
+func compileOld(files []descriptor.FileDescriptor, c config) (ruleset, error) {
+	old, err := compile(files, c, services{})
+	if err != nil {
+		return old, err
+	}
+	refused := slices.Clone(c.services.unannotatedRefused)
+	for _, rule := range old.rules {
+		if service := string(rule.Method.Parent().FullName()); !slices.Contains(c.services.unannotatedOpen, service) {
+			refused = append(refused, service)
+		}
+	}
+	return compile(files, c, services{unannotatedRefused: refused})
+}
+
 // among leaves out the names of services that the module does not declare: they may belong to another module. It leaves
 // other names for policy to refuse.
 func (r ruleset) among(names []string) []string {

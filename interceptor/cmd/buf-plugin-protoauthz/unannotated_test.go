@@ -62,6 +62,8 @@ func TestUnannotatedMessages(t *testing.T) {
 func TestUnannotatedBreaking(t *testing.T) {
 	t.Parallel()
 	annotated, bare := declaring(t, "S", scopedMethod), declaring(t, "S", "")
+	public := declaring(t, "S", publicMethod)
+	partly, published := declaring(t, "S", "} rpc Q(M) returns (M) { "+scopedMethod), declaring(t, "S", publicMethod+" } rpc Q(M) returns (M) { "+scopedMethod)
 	both := slices.Concat(ids("PROTOAUTHZ_LOOSER"), ids("PROTOAUTHZ_TIGHTER"))
 	for _, c := range []struct {
 		name, option  string
@@ -74,6 +76,11 @@ func TestUnannotatedBreaking(t *testing.T) {
 		{"refused as before", "unannotated_refused", bare, bare, nil},
 		{"open as before", "unannotated_open", bare, bare, nil},
 		{"annotated", "", bare, annotated, nil},
+		{"annotated, and refused before", "unannotated_refused", bare, annotated, nil},
+		{"public", "", bare, public, nil},
+		{"public, and refused before", "unannotated_refused", bare, public, []string{"a.proto:6:59: PROTOAUTHZ_MADE_PUBLIC"}},
+		{"public, in a service that was annotated in part", "", partly, published, []string{"a.proto:6:59: PROTOAUTHZ_MADE_PUBLIC"}},
+		{"public, in a service that was open in part", "unannotated_open", partly, published, nil},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()

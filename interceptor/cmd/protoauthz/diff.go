@@ -29,7 +29,8 @@ error. A rule in shadow lets in every call: without -shadow, the rules are compa
 a package has rules in OLD, NEW includes its services even if they are imported.
 
 ` + inputHelp + `
-OLD and NEW are each an INPUT. One of them may be -. The flags are for both.
+OLD and NEW are each an INPUT. One of them may be -. The flags are for both. A service of -shadow,
+-unannotated-refused or -unannotated-open is a fault only if neither version needs the flag.
 
 Formats:
    text       for reading
@@ -83,14 +84,14 @@ func diff(ctx context.Context, c *cli.Command) error {
 	if err := cmp.Or(s.unmet(), err); err != nil {
 		return err
 	}
-	a, err := compileSome(c, in, s)
-	if err != nil {
-		return err
-	}
 	var oldRules []*policy.Rule
 	if oldErr != nil {
 		complain(c.Root().ErrWriter, "warning: "+oldErr.Error()+": everything is new")
 	} else if oldRules, err = readable(c, old, s); err != nil {
+		return err
+	}
+	a, err := compileNew(c, in, s, oldRules)
+	if err != nil {
 		return err
 	}
 	// A method with a fault has not been deleted.
@@ -134,6 +135,28 @@ func readable(c *cli.Command, in *input, s *selection) ([]*policy.Rule, error) {
 		complain(c.Root().ErrWriter, "warning: "+err.Error())
 	}
 	return a.rules, nil
+}
+
+// compileNew is compileSome for the new version. A service of -shadow, -unannotated-refused or -unannotated-open that
+// only the old version needs is left out. A service that neither version needs stays, and is a fault.
+func compileNew(c *cli.Command, in *input, s *selection, old []*policy.Rule) (*compiled, error) {
+	a, err := compileAll(c, in, s)
+	if err != nil {
+		return nil, err
+	}
+	needed := func(services []string, covers func(*policy.Rule) bool) []string {
+		return slices.DeleteFunc(slices.Clone(services), func(service string) bool {
+			covered := func(rule *policy.Rule) bool {
+				return strings.HasPrefix(rule.Procedure, "/"+service+"/") && covers(rule)
+			}
+			return slices.ContainsFunc(old, covered) && !slices.ContainsFunc(a.rules, covered)
+		})
+	}
+	of := *s
+	of.shadow = needed(s.shadow, func(rule *policy.Rule) bool { return rule.Shadow })
+	of.unannotatedRefused = needed(s.unannotatedRefused, func(rule *policy.Rule) bool { return rule.Unannotated && !rule.Public })
+	of.unannotatedOpen = needed(s.unannotatedOpen, func(rule *policy.Rule) bool { return rule.Unannotated && rule.Public })
+	return compileSome(c, in, &of)
 }
 
 // staleChoice reports whether a fault is about a service of -shadow, -unannotated-refused or -unannotated-open. In OLD,

@@ -34,11 +34,16 @@ func TestNotEnforced(t *testing.T) {
 		"legacy.proto":       partly["legacy.proto"],
 		"shop/v1/shop.proto": strings.Replace(partly["shop/v1/shop.proto"], "Export(Request) returns (Request);", `Export(Request) returns (Request) { option (protoauthz.v1.method) = {scopes: ["read:carts"]}; }`, 1),
 	}
+	published := map[string]string{
+		"legacy.proto":       partly["legacy.proto"],
+		"shop/v1/shop.proto": strings.Replace(annotated["shop/v1/shop.proto"], `{scopes: ["read:carts"]}`, `{public: true}`, 1),
+	}
 	orders, _, _ := strings.Cut(partly["shop/v1/shop.proto"], "service CartService")
 	tr := &transcript{names: map[string]string{
-		"PARTLY": write(t, "partly.binpb", encode(t, compileSet(t, partly, "shop/v1/shop.proto"))),
-		"ORDERS": write(t, "orders.binpb", encode(t, compileSet(t, map[string]string{"legacy.proto": partly["legacy.proto"], "shop/v1/shop.proto": orders}, "shop/v1/shop.proto"))),
-		"WHOLLY": write(t, "wholly.binpb", encode(t, compileSet(t, annotated, "shop/v1/shop.proto"))),
+		"PARTLY":    write(t, "partly.binpb", encode(t, compileSet(t, partly, "shop/v1/shop.proto"))),
+		"ORDERS":    write(t, "orders.binpb", encode(t, compileSet(t, map[string]string{"legacy.proto": partly["legacy.proto"], "shop/v1/shop.proto": orders}, "shop/v1/shop.proto"))),
+		"PUBLISHED": write(t, "published.binpb", encode(t, compileSet(t, published, "shop/v1/shop.proto"))),
+		"WHOLLY":    write(t, "wholly.binpb", encode(t, compileSet(t, annotated, "shop/v1/shop.proto"))),
 	}}
 	tr.about("a method has no annotation")
 	tr.run(t, nil, "matrix PARTLY")
@@ -64,6 +69,17 @@ func TestNotEnforced(t *testing.T) {
 	tr.run(t, nil, "diff -format markdown -unannotated-refused shop.v1.CartService WHOLLY PARTLY")
 	tr.run(t, nil, "diff -format markdown -unannotated-refused shop.v1.CartService -shadow shop.v1.CartService ORDERS PARTLY")
 	tr.run(t, nil, "diff -shadow shop.v1.CartService WHOLLY WHOLLY")
+	tr.about("a choice that one of the versions needs")
+	tr.run(t, nil, "diff -unannotated-refused shop.v1.CartService PARTLY WHOLLY")
+	tr.run(t, nil, "diff -unannotated-refused shop.v1.CartService PARTLY PUBLISHED")
+	tr.run(t, nil, "diff -unannotated-open shop.v1.CartService PARTLY WHOLLY")
+	tr.run(t, nil, "diff -unannotated-open shop.v1.CartService -shadow shop.v1.CartService PARTLY ORDERS")
+	tr.run(t, nil, "diff -unannotated-refused shop.v1.CartService -shadow shop.v1.CartService ORDERS PARTLY")
+	tr.about("a choice that neither version needs, or that contradicts another")
+	tr.run(t, nil, "diff -unannotated-refused shop.v1.CartService WHOLLY WHOLLY")
+	tr.run(t, nil, "diff -shadow shop.v1.CartService ORDERS ORDERS")
+	tr.run(t, nil, "diff -unannotated-refused shop.v1.CartService -unannotated-open shop.v1.CartService PARTLY WHOLLY")
+	tr.run(t, nil, "diff -unannotated-refused shop.v1.CartService -unannotated-open shop.v1.CartService WHOLLY PARTLY")
 	synctest.Test(t, func(t *testing.T) {
 		tr.about("one call")
 		tr.names["TOKEN"] = write(t, "token", []byte(tokens.Scene{Now: 946684800}.Token(tokens.I1.ES256, "aud", audience, "scope", "read:carts")))

@@ -93,7 +93,7 @@ func follow(all []documents.Document, from documents.Document, link string) (fau
 }
 
 // compiled reports whether a block is a run of lines of one of the files, at any indentation. Brackets
-// that close what stands above the block may follow its last line.
+// that close what stands above the block, and a comment, may follow its last line.
 func compiled(block string, files map[string]string) (string, bool) {
 	for depth := range 5 {
 		indent := strings.Repeat("\t", depth)
@@ -104,7 +104,7 @@ func compiled(block string, files map[string]string) (string, bool) {
 				lines[n] = indent + lines[n]
 			}
 		}
-		run := regexp.MustCompile(`(?m)^` + strings.Join(lines, "\n") + `[)}\]]*$`)
+		run := regexp.MustCompile(`(?m)^` + strings.Join(lines, "\n") + `[)}\]]*(?: // .*)?$`)
 		for name, text := range files {
 			if strings.Contains(text, strings.SplitN(block, "\n", 2)[0]) && run.MatchString(text) {
 				return name, true
