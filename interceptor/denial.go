@@ -229,19 +229,8 @@ func denyCredentials(values []string, err error) *Denial {
 	return denial
 }
 
-var (
-	errMissing = fmt.Errorf("%w: the request has no Authorization header: the client must send one, with Bearer and an access token; does a proxy remove the header?", token.ErrMissing)
-	errScheme  = fmt.Errorf("%w: the Authorization header must have the word Bearer, a space, and an access token", token.ErrScheme)
-)
-
 // denyToken refuses a token for the error of its verification.
 func denyToken(err error) *Denial {
-	switch err { //nolint:errorlint // an error of a verifier's own, which matches one of the two, has a cause of its own
-	case token.ErrMissing:
-		err = errMissing
-	case token.ErrScheme:
-		err = errScheme
-	}
 	for _, known := range meanings {
 		if errors.Is(err, known.err) {
 			return &Denial{reason: known.reason, cause: err}

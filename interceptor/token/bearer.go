@@ -1,6 +1,9 @@
 package token
 
-import "strings"
+import (
+	"fmt"
+	"strings"
+)
 
 // maxBytes is the size of the largest token that is read. Real access tokens have about 1 KiB. A token with
 // the 200 groups that Entra ID writes has 11 KiB.
@@ -29,7 +32,7 @@ func Bearer(values []string) (string, error) {
 func credentials(values []string) (string, error) {
 	switch {
 	case len(values) == 0:
-		return "", ErrMissing
+		return "", errNoHeader
 	case len(values) > 1:
 		return "", malformed("%d Authorization values", len(values))
 	case values[0] == "":
@@ -39,7 +42,7 @@ func credentials(values []string) (string, error) {
 	}
 	name, rest, _ := strings.Cut(values[0], " ")
 	if !strings.EqualFold(name, scheme) {
-		return "", ErrScheme
+		return "", errOtherScheme
 	}
 	return strings.TrimLeft(rest, " "), nil
 }
@@ -59,6 +62,8 @@ func checkB64Token(raw string) error {
 }
 
 var (
+	errNoHeader      = fmt.Errorf("%w: the request has no Authorization header: the client must send one, with the word Bearer and an access token; does a proxy remove the header?", ErrMissing)
+	errOtherScheme   = fmt.Errorf("%w: the Authorization header must have the word Bearer, a space, and an access token", ErrScheme)
 	errGrammar       = malformed("the credentials hold a character that no token has, such as a space, comma or quote: send the token alone behind Bearer")
 	errNoCredentials = malformed("the credentials are empty")
 )
