@@ -92,7 +92,7 @@ func compileOne(c *cli.Command, in *input, s *selection, rule *policy.Rule) (*po
 	case rule.Unannotated:
 		one.unannotatedRefused = []string{string(rule.Method.Parent().FullName())}
 	}
-	if err := in.link(func(service, method string) bool { 
+	if err := in.link(func(service, method string) bool {
 		return "/"+service+"/"+method == rule.Procedure || slices.Contains(one.unannotatedOpen, service)
 	}); err != nil {
 		return nil, err
