@@ -3,6 +3,7 @@ package interceptor_test
 import (
 	"bytes"
 	"context"
+	"encoding/json"
 	"errors"
 	"log/slog"
 	"net/http"
@@ -15,6 +16,7 @@ import (
 	"github.com/protoauthz/protoauthz/interceptor"
 	"github.com/protoauthz/protoauthz/interceptor/internal/test/harness"
 	"github.com/protoauthz/protoauthz/interceptor/policy"
+	"github.com/protoauthz/protoauthz/interceptor/token"
 )
 
 const aliceToken = `{"sub": "alice", "client_id": "app", "scope": "openid", "organization_id": "acme", "exp": 4102444800, "aud": "` + api + `"}`
@@ -118,6 +120,36 @@ func TestLogRate(t *testing.T) {
 			}
 		}
 	})
+	bubble(t, "a busy procedure hides no other", func(t *testing.T) {
+		for name, table := range map[string]*policy.Table{"enforced": rules(t), "shadow": harness.ShadowRules(t)} {
+			text := new(bytes.Buffer)
+			guard := interceptor.New(unverified(aliceToken), table, interceptor.WithLogger(untimed(text)))
+			for range 6 { // the busy procedure is called first in each second
+				for _, service := range []string{"Read", "Global"} {
+					_, _ = guard.Admit(t.Context(), procedure(service, connect.StreamTypeUnary), bearerOf(""))
+					time.Sleep(500 * time.Millisecond) // the bubble's clock
+				}
+			}
+			if got := strings.Count(text.String(), " other_procedures=[/test.v1.Global/Unary] "); got != 5 || strings.Count(text.String(), " count=") != 6 {
+				t.Errorf("%s: %d lines name the other procedure:\n%s", name, got, text)
+			}
+		}
+	})
+	bubble(t, "many procedures", func(t *testing.T) {
+		text := new(bytes.Buffer)
+		table := rules(t)
+		guard := interceptor.New(unverified(aliceToken), table, interceptor.WithLogger(untimed(text)))
+		for range 2 {
+			for _, rule := range table.Rules() {
+				_, _ = guard.Admit(t.Context(), rule.Procedure, bearerOf(""))
+			}
+			time.Sleep(time.Second) // the bubble's clock
+		}
+		_, others, _ := strings.Cut(text.String(), " other_procedures=\"[")
+		if others, _, _ = strings.Cut(others, "]"); len(strings.Fields(others)) != 10 {
+			t.Errorf("a line names %q", others)
+		}
+	})
 	bubble(t, "one procedure hides no other", func(t *testing.T) {
 		text := new(bytes.Buffer)
 		guard := interceptor.New(unverified(aliceToken), rules(t), interceptor.WithLogger(untimed(text)))
@@ -204,4 +236,46 @@ func shadowed(table *policy.Table) string {
 		}
 	}
 	return "[" + strings.Join(names, " ") + "]"
+}
+
+// A peerHeader is a header of a client whose address and organization are long and strange.
+type peerHeader struct {
+	http.Header
+	addr string
+}
+
+func (p peerHeader) Peer() connect.Peer {
+	return connect.Peer{Addr: p.addr, Protocol: connect.ProtocolConnect}
+}
+
+// TestLoggedTextIsPrintable makes sure that text of clients and of issuers cannot pass for lines of a log, nor fill the
+// log.
+func TestLoggedTextIsPrintable(t *testing.T) {
+	t.Parallel()
+	endless := strings.Repeat("x", 100_000)
+	for name, test := range map[string]struct{ claim, sent, wantClaim, wantSent string }{
+		"strange": {"x\u202e\"", "x\u202e\u009b2J\n\"", `x\u202e"`, `x\u202e\u009b2J\n"`},
+		"endless": {endless, endless, endless[:200], endless[:200]},
+	} {
+		var line bytes.Buffer
+		guard := interceptor.New(verifying(t, func(v *token.ClaimValues) {
+			v.Issuer, v.Subject, v.ClientID, v.OrganizationID, v.Scopes = test.claim, test.claim, test.claim, test.claim, nil
+		}), rules(t), interceptor.WithLogger(slog.New(slog.NewJSONHandler(&line, nil))))
+		header := http.Header{"Authorization": {"Bearer any"}, "X-Organization-Id": {test.sent}}
+		if _, denial := guard.Admit(t.Context(), procedure("Header", connect.StreamTypeUnary), peerHeader{header, test.sent}); denial == nil {
+			t.Errorf("%s: the call is let in", name)
+		}
+		got := map[string]any{}
+		if err := json.Unmarshal(line.Bytes(), &got); err != nil || line.Len() > 2500 {
+			t.Errorf("%s: %v, a line of %d bytes", name, err, line.Len())
+		}
+		for key, want := range map[string]string{
+			"peer": test.wantSent, "organization": test.wantSent,
+			"issuer": test.wantClaim, "subject": test.wantClaim, "client": test.wantClaim, "token_organization": test.wantClaim,
+		} {
+			if got[key] != want {
+				t.Errorf("%s: %s is %q, want %q", name, key, got[key], want)
+			}
+		}
+	}
 }

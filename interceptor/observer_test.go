@@ -1,15 +1,21 @@
 package interceptor_test
 
 import (
+	"bytes"
 	"context"
 	"errors"
+	"net/http"
+	"net/http/httptest"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
 	"connectrpc.com/connect"
 
 	"github.com/protoauthz/protoauthz/interceptor"
+	"github.com/protoauthz/protoauthz/interceptor/internal/test/harness"
+	"github.com/protoauthz/protoauthz/interceptor/policy"
 	"github.com/protoauthz/protoauthz/interceptor/token"
 )
 
@@ -151,5 +157,121 @@ func TestVerificationTime(t *testing.T) {
 				t.Errorf("the times are %v, want %v", got, want)
 			}
 		})
+	}
+	bubble(t, "public, beside a second table", func(t *testing.T) {
+		seen := new(events)
+		alice := verifying(t, ofAlice)
+		guard := interceptor.New(verifierFunc(func(ctx context.Context, raw string) (*token.Claims, error) {
+			time.Sleep(time.Millisecond) // the bubble's clock
+			return alice(ctx, raw)
+		}), harness.PublicRules(t), interceptor.WithShadow(rules(t)), interceptor.WithObserver(seen.observe))
+		if _, denial := guard.Admit(t.Context(), procedure("Read", connect.StreamTypeUnary), bearerOf("Bearer any")); denial != nil {
+			t.Error(denial)
+		}
+		if len(seen.all) != 2 || seen.all[0].Verification.Round(time.Microsecond) != time.Millisecond || !seen.all[1].Public || seen.all[1].Verification != 0 {
+			t.Errorf("%q: %+v", seen.outcomes(), seen.all)
+		}
+	})
+}
+
+// TestPanickingObserverIsTold makes sure that the other observers and the log learn that a call is refused since an
+// observer has panicked.
+func TestPanickingObserverIsTold(t *testing.T) {
+	t.Parallel()
+	for name, test := range map[string]struct {
+		scopes []string
+		want   []string
+		log    string
+	}{
+		"let in":  {[]string{"read:a"}, []string{" allowed", " refused GUARD_FAILED"}, "level=ERROR msg=\"protoauthz: refused\" procedure=/test.v1.Read/Unary reason=GUARD_FAILED "},
+		"refused": {nil, []string{" refused SCOPE_INSUFFICIENT"}, "level=WARN msg=\"protoauthz: refused\" procedure=/test.v1.Read/Unary reason=SCOPE_INSUFFICIENT "},
+	} {
+		before, after, text := new(events), new(events), new(bytes.Buffer)
+		guard := interceptor.New(verifying(t, func(v *token.ClaimValues) { v.Scopes = test.scopes }), rules(t),
+			interceptor.WithObserver(before.observe), interceptor.WithObserver(func(context.Context, interceptor.Event) { panic("observer") }),
+			interceptor.WithObserver(after.observe), interceptor.WithLogger(untimed(text)))
+		_, denial := guard.Admit(t.Context(), procedure("Read", connect.StreamTypeUnary), bearerOf("Bearer any"))
+		if denial == nil {
+			t.Errorf("%s: the call is let in", name)
+		}
+		for place, seen := range map[string]*events{"before": before, "after": after} {
+			if got := seen.outcomes(); !slices.Equal(got, test.want) {
+				t.Errorf("%s: the observer %s has heard %q, want %q", name, place, got, test.want)
+			}
+		}
+		if !strings.HasPrefix(text.String(), test.log) || strings.Count(text.String(), "\n") != 1 {
+			t.Errorf("%s: logged %s, want %s", name, text, test.log)
+		}
+	}
+}
+
+// A clientRequest looks like a request of a client.
+type clientRequest struct{ connect.AnyRequest }
+
+func (c clientRequest) Spec() connect.Spec {
+	spec := c.AnyRequest.Spec()
+	spec.IsClient = true
+	return spec
+}
+
+// TestLostContextIsObserved makes sure that a refusal is observed and logged if an interceptor before the guard has lost
+// the context of the call.
+func TestLostContextIsObserved(t *testing.T) {
+	t.Parallel()
+	seen, text := new(events), new(bytes.Buffer)
+	guard := interceptor.New(verifying(t, ofAlice), rules(t), interceptor.WithObserver(seen.observe), interceptor.WithLogger(untimed(text)))
+	losing := connect.UnaryInterceptorFunc(func(next connect.UnaryFunc) connect.UnaryFunc {
+		return func(_ context.Context, request connect.AnyRequest) (connect.AnyResponse, error) {
+			return next(context.Background(), clientRequest{request}) //nolint:contextcheck // the context is lost on purpose
+		}
+	})
+	path := procedure("Read", connect.StreamTypeUnary)
+	handler := connect.NewUnaryHandler(path, func(context.Context, *connect.Request[message]) (*connect.Response[message], error) {
+		t.Error("the handler is called")
+		return connect.NewResponse(new(message)), nil
+	}, connect.WithInterceptors(losing), guard.HandlerOption())
+	recorder := httptest.NewRecorder()
+	request := httptest.NewRequestWithContext(t.Context(), http.MethodPost, path, strings.NewReader("{}"))
+	request.Header = bearerOf("Bearer any")
+	request.Header.Set("Content-Type", "application/json")
+	handler.ServeHTTP(recorder, request)
+	if got := seen.outcomes(); recorder.Code != http.StatusInternalServerError || !slices.Equal(got, []string{" allowed", " refused GUARD_FAILED"}) {
+		t.Errorf("%d %s: events %q", recorder.Code, recorder.Body, got)
+	}
+	if line := text.String(); strings.Count(line, "\n") != 1 || !strings.Contains(line, " reason=GUARD_FAILED ") {
+		t.Errorf("logged %s", line)
+	}
+}
+
+// A panickingPeer is a header of an adapter whose Peer panics.
+type panickingPeer struct{ http.Header }
+
+func (panickingPeer) Peer() connect.Peer { panic("peer") }
+
+// TestPanickingPeer makes sure that an adapter's Peer that panics changes no decision.
+func TestPanickingPeer(t *testing.T) {
+	t.Parallel()
+	for name, test := range map[string]struct {
+		table  *policy.Table
+		scopes []string
+		want   []string
+	}{
+		"let in":            {rules(t), []string{"read:a"}, []string{" allowed"}},
+		"refused":           {rules(t), nil, []string{" refused SCOPE_INSUFFICIENT"}},
+		"let in in shadow":  {harness.ShadowRules(t), []string{"read:a"}, []string{"service allowed"}},
+		"refused in shadow": {harness.ShadowRules(t), nil, []string{"service refused SCOPE_INSUFFICIENT"}},
+		"public":            {harness.PublicRules(t), nil, []string{" allowed"}},
+	} {
+		seen := new(events)
+		guard := interceptor.New(verifying(t, func(v *token.ClaimValues) { v.Scopes = test.scopes }), test.table, interceptor.WithObserver(seen.observe))
+		value := recovered(func() {
+			_, denial := guard.Admit(t.Context(), procedure("Read", connect.StreamTypeUnary), panickingPeer{bearerOf("Bearer any")})
+			if refused := slices.Contains(test.want, " refused SCOPE_INSUFFICIENT"); refused != (denial != nil) {
+				t.Errorf("%s: %v", name, denial)
+			}
+		})
+		if got := seen.outcomes(); value != nil || !slices.Equal(got, test.want) {
+			t.Errorf("%s: recovered %v, the events are %q, want %q", name, value, got, test.want)
+		}
 	}
 }

@@ -187,6 +187,10 @@ func TestNotJudged(t *testing.T) {
 			<-ctx.Done()
 			return nil, token.ErrInvalid
 		}, 250 * time.Millisecond, " not_judged VERIFIER_UNAVAILABLE"},
+		"the error of its context": {func(ctx context.Context, _ string) (*token.Claims, error) {
+			<-ctx.Done()
+			return nil, ctx.Err()
+		}, 250 * time.Millisecond, " not_judged VERIFIER_UNAVAILABLE"},
 		"unanswered": {func(context.Context, string) (*token.Claims, error) { return nil, token.ErrVerifierUnavailable }, 0, " not_judged VERIFIER_UNAVAILABLE"},
 		"busy":       {func(context.Context, string) (*token.Claims, error) { return nil, token.ErrBusy }, 0, " not_judged VERIFIER_BUSY"},
 		"a panic":    {func(context.Context, string) (*token.Claims, error) { panic("verifier") }, 0, " refused GUARD_FAILED"},

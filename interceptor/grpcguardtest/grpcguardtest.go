@@ -34,8 +34,9 @@ import (
 // another guarded server and hands on its refusal looks guarded.
 //
 // AssertGuarded also fails the test for each service with rules that are not enforced (see
-// [policy.Rule.Enforced]), unless [NotEnforced] names the service. It cannot call the procedures of these
-// rules.
+// [policy.Rule.Enforced]), unless [NotEnforced] names the rules. AssertGuarded does not call the procedures of
+// these rules, and proves nothing for them. A test of a table without other rules that need a token passes,
+// with a line in the log of the test: no call can tell such a server from one without a Guard.
 //
 // conn is a connection to the tested server that adds no token: use [InProcess].
 //
@@ -73,10 +74,13 @@ func AssertGuarded(t testing.TB, conn grpc.ClientConnInterface, table *policy.Ta
 // An Option changes what [AssertGuarded] accepts.
 type Option = unguarded.Option
 
-// NotEnforced names services whose rules the server does not enforce on purpose, by [policy.WithShadow] or
-// [policy.WithUnannotatedOpen]. The procedures of these rules are not called: nothing tells whether their
-// handlers have a Guard. It is a fault to name a service whose rules are all enforced.
-func NotEnforced(services ...string) Option { return unguarded.NotEnforced(services...) }
+// NotEnforced names what the server does not enforce on purpose: a service that [policy.WithShadow] names, such as
+// "shop.v1.OrderService", and each procedure without annotation that [policy.WithUnannotatedOpen] opens, such as
+// "/shop.v1.CartService/Export". The name of a service does not cover its open procedures: a test that names all
+// open procedures fails when one more loses its annotation. AssertGuarded does not call these procedures: nothing
+// tells whether their handlers have a Guard. It is a fault to name a service that is not in shadow, or a procedure
+// that is not open.
+func NotEnforced(names ...string) Option { return unguarded.NotEnforced(names...) }
 
 func remedy(procedure unguarded.Procedure) string {
 	if procedure.Stream {

@@ -90,13 +90,14 @@ func TestAccessPlaces(t *testing.T) {
 	t.Parallel()
 	for name, organization := range map[string]string{
 		"a field":           `field: "name"`,
+		"a header's name":   `field: "authorization"`,
 		"a repeated field":  `field: "names"`,
 		"repeated messages": `field: "children.children.name"`,
 		"a resource name":   `field: "name" pattern: "organizations/{organization}/orders/*"`,
 		"no resource name":  `field: "name" pattern: "organizations/{organization}/orders/*"`,
 	} {
 		files, err := protos.Compile(t.Context(), "../../proto", map[string]string{"places.proto": `syntax = "proto3"; package places.v1; import "protoauthz/v1/authz.proto";
-			message Request { string name = 1; repeated string names = 2; repeated Request children = 3; }
+			message Request { string name = 1; repeated string names = 2; repeated Request children = 3; string authorization = 4; }
 			service Places { rpc Do(Request) returns (Request) { option (protoauthz.v1.method) = {
 				model: MODEL_ORGANIZATION_RESOURCE authenticated: true organization: {` + organization + `} }; } }`}, "places.proto")
 		if err != nil {
@@ -179,6 +180,12 @@ func TestAssertAccess(t *testing.T) {
 	if len(got) != 2 || got[1] != on || !strings.Contains(got[0], do) || strings.Count(got[0], "\n-") != 1 || strings.Count(got[0], "\n+") != 1 ||
 		!strings.Contains(got[0], "-/sample.v1.CatalogService/CreateOrder") || !strings.Contains(got[0], "SCOPE_INSUFFICIENT: write:orders\n+") {
 		t.Errorf("changed: %q", got)
+	}
+	for _, value := range []string{"0", "false", "true", " 1"} {
+		t.Setenv("GUARDTEST_UPDATE", value)
+		if got := assert(claims()); len(got) != 2 || got[1] != on || !strings.Contains(got[0], do) {
+			t.Errorf("GUARDTEST_UPDATE=%s: %q", value, got)
+		}
 	}
 	file = filepath.Join(file, "below a file")
 	t.Setenv("GUARDTEST_UPDATE", "1")

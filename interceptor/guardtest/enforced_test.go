@@ -20,7 +20,8 @@ func TestAccessEnforced(t *testing.T) {
 			rpc Do(Request) returns (Request) { option (protoauthz.v1.method) = { scopes: "read:a" }; } }
 		service Field { option (protoauthz.v1.service) = { model: MODEL_ORGANIZATION_RESOURCE organization: {field: "name"} };
 			rpc Do(Request) returns (Request) { option (protoauthz.v1.method) = { scopes: "read:data" }; } }
-		service Open { rpc Do(Request) returns (Request); }
+		service Open { rpc Do(Request) returns (Request);
+			rpc Info(Request) returns (Request) { option (protoauthz.v1.method).public = true; } }
 		service Refused { rpc Do(Request) returns (Request); }`}, "places.proto")
 	if err != nil {
 		t.Fatal(err)
@@ -38,6 +39,7 @@ func TestAccessEnforced(t *testing.T) {
 		"procedure":                           {"no token", "acme", "nothing", "reads"},
 		"/places.v1.Field/Do (not enforced)":  {"TOKEN_MISSING", "yes, for acme", "MODEL_MISMATCH", "MODEL_MISMATCH"},
 		"/places.v1.Global/Do (not enforced)": {"TOKEN_MISSING", "MODEL_MISMATCH", "SCOPE_INSUFFICIENT: read:a", "yes"},
+		"/places.v1.Open/Info":                {"yes", "yes", "yes", "yes"},
 		"/places.v1.Open/Do (not enforced)":   {"yes", "yes", "yes", "yes"},
 		"/places.v1.Refused/Do":               {"RULE_MISSING", "RULE_MISSING", "RULE_MISSING", "RULE_MISSING"},
 	}

@@ -6,9 +6,9 @@ import (
 	"google.golang.org/protobuf/reflect/protoreflect"
 )
 
-// WithUnannotatedRefused names services that are annotated in part. The guard refuses every
-// call of their methods that have no option (protoauthz.v1.method), with RULE_MISSING. Without
-// this option or [WithUnannotatedOpen], such a method is a fault.
+// WithUnannotatedRefused names services that are annotated in part, or not at all. The guard
+// refuses every call of their methods that have no option (protoauthz.v1.method), with
+// RULE_MISSING. Without this option or [WithUnannotatedOpen], such a method is a fault.
 //
 // Only the absence of the annotation is covered: an annotation that cannot be read stays a
 // fault, and so does an annotation that an old copy of authz.proto may hide. It is a fault to
@@ -21,6 +21,10 @@ func WithUnannotatedRefused(services ...string) Option {
 // WithUnannotatedOpen names services that are annotated in part. Everybody may call their
 // methods that have no option (protoauthz.v1.method): no token is read. The option has the
 // faults of [WithUnannotatedRefused], which is the safe choice.
+//
+// It is also a fault to name a service none of whose methods has an annotation: a generator that
+// leaves out options, as buf does with exclude_types, would open the whole service. [WithPublic] is
+// for services that everybody may call.
 func WithUnannotatedOpen(services ...string) Option {
 	return func(c *compiler) { c.unannotatedOpen = appendNew(c.unannotatedOpen, services) }
 }
@@ -41,9 +45,10 @@ func (c *compiler) unannotatedChoices(files Files) {
 	for _, choice := range []struct {
 		option, other     string
 		services, against []string
+		open              bool
 	}{
-		{"WithUnannotatedRefused", "WithUnannotatedOpen", c.unannotatedRefused, nil},
-		{"WithUnannotatedOpen", "WithUnannotatedRefused", c.unannotatedOpen, c.unannotatedRefused},
+		{"WithUnannotatedRefused", "WithUnannotatedOpen", c.unannotatedRefused, nil, false},
+		{"WithUnannotatedOpen", "WithUnannotatedRefused", c.unannotatedOpen, c.unannotatedRefused, true},
 	} {
 		for _, name := range choice.services {
 			service := c.chosen(choice.option, name, files)
@@ -53,6 +58,8 @@ func (c *compiler) unannotatedChoices(files Files) {
 				c.faultAt(servicePlace(service), FaultOption, choice.option, "%s names service %s too: name the service in one of the two options", choice.other, name)
 			case !c.lacksAnnotation(service):
 				c.faultAt(servicePlace(service), FaultOption, choice.option, "no method of service %s lacks an annotation: remove the name", name)
+			case choice.open && c.bare(service):
+				c.faultAt(servicePlace(service), FaultOption, choice.option, "no method of service %s has an annotation: if everybody may call the service, name the service in policy.WithPublic instead; if its .proto file has annotations, have the generator keep the options: exclude_types of buf leaves options out", name)
 			}
 		}
 	}
@@ -68,4 +75,17 @@ func (c *compiler) lacksAnnotation(service protoreflect.ServiceDescriptor) bool 
 		}
 	}
 	return false
+}
+
+// bare reports whether no method of a service has an option (protoauthz.v1.method), nor one that cannot be read or that
+// an old copy of authz.proto may hide.
+func (c *compiler) bare(service protoreflect.ServiceDescriptor) bool {
+	seen := c.declared.find(service.ParentFile())
+	for i := range service.Methods().Len() {
+		method := service.Methods().Get(i)
+		if option, err := methodRule(method, seen); option != nil || err != nil || seen.hint(method) != "" {
+			return false
+		}
+	}
+	return true
 }

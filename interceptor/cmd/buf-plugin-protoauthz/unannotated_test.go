@@ -14,7 +14,7 @@ func partly(t testing.TB) (*checktest.ProtoFileSpec, map[string]any) {
 	t.Helper()
 	options := maps.Clone(audience)
 	options["unannotated_refused"] = []string{"partly.Refused", "partly.Both", "of.another.Open"}
-	options["unannotated_open"] = []string{"partly.Open", "partly.Whole", "partly.Both", "of.another.Open"}
+	options["unannotated_open"] = []string{"partly.Open", "partly.Whole", "partly.Both", "partly.Stripped", "of.another.Open"}
 	return source(t, "testdata/partly", protosDir), options
 }
 
@@ -52,6 +52,7 @@ func TestUnannotatedMessages(t *testing.T) {
 		"partly.Both.Bare: every call is refused by the option unannotated_refused of this plugin in buf.yaml: add option (protoauthz.v1.method)",
 		"partly.Open.Bare: everybody may call by the option unannotated_open of this plugin in buf.yaml: add option (protoauthz.v1.method)",
 		"partly.Refused.Bare: every call is refused by the option unannotated_refused of this plugin in buf.yaml: add option (protoauthz.v1.method)",
+		"partly.Stripped.Bare: everybody may call by the option unannotated_open of this plugin in buf.yaml: add option (protoauthz.v1.method)",
 	}; !slices.Equal(got, want) {
 		t.Errorf("got %q, want %q", got, want)
 	}

@@ -85,12 +85,16 @@ func compileSome(c *cli.Command, in *input, s *selection) (*compiled, error) {
 func compileOne(c *cli.Command, in *input, s *selection, rule *policy.Rule) (*policy.Table, error) {
 	one := &selection{public: s.public}
 	switch {
-	case rule.Unannotated && rule.Public:
-		one.unannotatedOpen = []string{string(rule.Method.Parent().FullName())}
+	case rule.Unannotated && rule.Public: // which is a fault beside no annotated method
+		service := string(rule.Method.Parent().FullName())
+		one.unannotatedOpen = []string{service}
+		in.publish(service, string(rule.Method.Name()))
 	case rule.Unannotated:
 		one.unannotatedRefused = []string{string(rule.Method.Parent().FullName())}
 	}
-	if err := in.link(func(service, method string) bool { return "/"+service+"/"+method == rule.Procedure }); err != nil {
+	if err := in.link(func(service, method string) bool {
+		return "/"+service+"/"+method == rule.Procedure || slices.Contains(one.unannotatedOpen, service)
+	}); err != nil {
 		return nil, err
 	}
 	table, err := policy.Compile(in.files, options(c, one)...)

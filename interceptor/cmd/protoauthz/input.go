@@ -6,6 +6,7 @@ import (
 	"maps"
 	"slices"
 
+	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/reflect/protoreflect"
 	"google.golang.org/protobuf/types/descriptorpb"
 
@@ -123,6 +124,20 @@ func newInput(name string, set *descriptorpb.FileDescriptorSet, unknown map[stri
 		return in, fmt.Errorf("%w among its %s", errNoServices, count(len(set.GetFile()), "file", "files"))
 	default:
 		return in, fmt.Errorf("%w: all are left out", errNoServices)
+	}
+}
+
+// publish makes the other methods of a method's service public.
+func (in *input) publish(service, except string) {
+	for _, file := range in.set.GetFile() {
+		for _, declared := range file.GetService() {
+			for _, method := range declared.GetMethod() {
+				if string(serviceName(file, declared)) == service && method.GetName() != except {
+					method.Options = new(descriptorpb.MethodOptions)
+					proto.SetExtension(method.Options, authzv1.E_Method, &authzv1.MethodRule{Public: true})
+				}
+			}
+		}
 	}
 }
 

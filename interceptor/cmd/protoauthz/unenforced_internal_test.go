@@ -38,10 +38,20 @@ func TestNotEnforced(t *testing.T) {
 		"legacy.proto":       partly["legacy.proto"],
 		"shop/v1/shop.proto": strings.Replace(annotated["shop/v1/shop.proto"], `{scopes: ["read:carts"]}`, `{public: true}`, 1),
 	}
+	faulty := map[string]string{
+		"legacy.proto":       partly["legacy.proto"],
+		"shop/v1/shop.proto": strings.Replace(partly["shop/v1/shop.proto"], "{authenticated: true}", "{}", 1),
+	}
+	stripped := map[string]string{
+		"legacy.proto":       partly["legacy.proto"],
+		"shop/v1/shop.proto": strings.Replace(partly["shop/v1/shop.proto"], " option (protoauthz.v1.method) = {authenticated: true}; ", "", 1),
+	}
 	orders, _, _ := strings.Cut(partly["shop/v1/shop.proto"], "service CartService")
 	tr := &transcript{names: map[string]string{
 		"PARTLY":    write(t, "partly.binpb", encode(t, compileSet(t, partly, "shop/v1/shop.proto"))),
 		"ORDERS":    write(t, "orders.binpb", encode(t, compileSet(t, map[string]string{"legacy.proto": partly["legacy.proto"], "shop/v1/shop.proto": orders}, "shop/v1/shop.proto"))),
+		"FAULTY":    write(t, "faulty.binpb", encode(t, compileSet(t, faulty, "shop/v1/shop.proto"))),
+		"STRIPPED":  write(t, "stripped.binpb", encode(t, compileSet(t, stripped, "shop/v1/shop.proto"))),
 		"PUBLISHED": write(t, "published.binpb", encode(t, compileSet(t, published, "shop/v1/shop.proto"))),
 		"WHOLLY":    write(t, "wholly.binpb", encode(t, compileSet(t, annotated, "shop/v1/shop.proto"))),
 	}}
@@ -62,6 +72,7 @@ func TestNotEnforced(t *testing.T) {
 	tr.run(t, nil, "matrix -shadow shop.v1.Missing -unannotated-open shop.v1.OrderService -unannotated-refused shop.v1.CartService PARTLY")
 	tr.run(t, nil, "matrix -shadow no-name PARTLY")
 	tr.run(t, nil, "matrix -shadow shop.v1.OrderService -only shop.v1.CartService -unannotated-refused shop.v1.CartService PARTLY")
+	tr.run(t, nil, "matrix -unannotated-open shop.v1.CartService STRIPPED")
 	tr.about("changes")
 	tr.run(t, nil, "diff -unannotated-refused shop.v1.CartService PARTLY PARTLY")
 	tr.run(t, nil, "diff PARTLY WHOLLY")
@@ -92,6 +103,7 @@ func TestNotEnforced(t *testing.T) {
 		tr.about("another method has a fault")
 		tr.run(t, nil, "explain -only shop -only legacy -unannotated-open shop.v1.CartService -method shop.v1.CartService/Export PARTLY")
 		tr.run(t, nil, "explain -only shop -only legacy -unannotated-open shop.v1.CartService -shadow shop.v1.OrderService -method shop.v1.OrderService/GetInfo PARTLY")
+		tr.run(t, nil, "explain -unannotated-open shop.v1.CartService -method shop.v1.CartService/Export FAULTY")
 	})
 	golden(t, "outside/unenforced.txt", tr.String())
 }

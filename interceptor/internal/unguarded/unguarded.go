@@ -80,39 +80,46 @@ type Server struct {
 	Absent       string                 // the beginning of the fault that lists absent procedures
 	Instead      string                 // what to give instead
 	NoProcedures string                 // the fault if no procedure was called
-	NotEnforced  []string               // the services whose rules need not be enforced
+	NotEnforced  []string               // services in shadow, and procedures that are open
 }
 
 // An Option changes what [Server.Assert] accepts.
 type Option func(*Server)
 
 // Assert fails the test for each procedure that is not refused as a Guard refuses it, and for each service
-// with rules that are not enforced. Procedures that are public or not enforced are not called.
+// with rules that are not enforced. Procedures that are public or not enforced are not called. If the table enforces no
+// rule of a procedure that needs a token, Assert proves nothing, and logs that.
 func (s Server) Assert(t testing.TB, table *policy.Table, options ...Option) {
 	t.Helper()
 	for _, option := range options {
 		option(&s)
 	}
-	for _, fault := range s.faults(t.Context(), table) {
+	faults, idle := s.faults(t.Context(), table)
+	for _, fault := range faults {
 		t.Errorf("%s: %s", s.Package, fault)
+	}
+	if idle && len(faults) == 0 {
+		t.Logf("%s: nothing was proved: the table enforces no rule that needs a token", s.Package)
 	}
 }
 
-func (s Server) faults(ctx context.Context, table *policy.Table) []string {
+// faults returns the faults, and reports whether the table has no rule to prove.
+func (s Server) faults(ctx context.Context, table *policy.Table) (faults []string, idle bool) {
 	switch {
 	case isNil(s.Given):
-		return []string{fmt.Sprintf("the %s is nil: give the %[1]s that is tested", s.What)}
+		return []string{fmt.Sprintf("the %s is nil: give the %[1]s that is tested", s.What)}, false
 	case table == nil:
-		return []string{"the table is nil: give the table that policy.Compile returned"}
+		return []string{"the table is nil: give the table that policy.Compile returned"}, false
 	case ctx.Err() != nil:
-		return []string{"the test is over: call the assertion before the test ends, not in a cleanup"}
+		return []string{"the test is over: call the assertion before the test ends, not in a cleanup"}, false
 	}
 	unknown := s.Call(ctx, UnknownProcedure, nil)
 	notEnforced, idle := s.enforcement(table)
-	faults, missing := slices.Clip(notEnforced), []string(nil)
+	faults = slices.Clip(notEnforced)
+	var missing []string
 	switch {
 	case unknown.Kind == Unreachable:
-		return append(faults, "the server cannot be called: "+unknown.Text)
+		return append(faults, "the server cannot be called: "+unknown.Text), idle
 	case unknown.Kind == Absent, unknown.Kind == Uncallable, unknown.Reason == interceptor.ReasonRuleMissing:
 	default:
 		faults = append(faults, "every procedure that the server does not know "+s.faultIn(UnknownProcedure, nil, unknown, nil))
@@ -144,7 +151,7 @@ func (s Server) faults(ctx context.Context, table *policy.Table) []string {
 		case answer.Reason != "" && answer.Reason != interceptor.ReasonTokenMissing && answer.Reason != interceptor.ReasonRuleMissing:
 			// The other procedures may be open or not: the token may grant them.
 			fault := fmt.Sprintf("the calls carry a token: %s was refused with reason %q: give a %s that adds no token", procedure.Name, answer.Reason, s.What)
-			return append(slices.Clip(notEnforced), fault)
+			return append(slices.Clip(notEnforced), fault), idle
 		}
 		found = found || authorization == nil
 		fault := s.faultIn(procedure, rule, answer, authorization)
@@ -168,7 +175,7 @@ func (s Server) faults(ctx context.Context, table *policy.Table) []string {
 	case !found && !idle:
 		faults = append(faults, s.NoProcedures)
 	}
-	return faults
+	return faults, idle
 }
 
 // faultIn returns the fault in an answer, or "". The rule is nil if the table has none.
