@@ -132,6 +132,11 @@ func TestShadowOfUnannotated(t *testing.T) {
 			if got := seen.outcomes(); !slices.Equal(got, test.want) {
 				t.Errorf("the events are %q, want %q", got, test.want)
 			}
+			for _, event := range seen.all {
+				if want := procedureIn(map[bool]*policy.Table{false: test.table, true: test.second}[event.Shadow == interceptor.ShadowTable]); event.Procedure != want || (event.Rule() == nil) != (want == interceptor.UnknownProcedure) {
+					t.Errorf("an event of the kind %q has the procedure %s and the rule %v", event.Shadow, event.Procedure, event.Rule())
+				}
+			}
 			if call == nil {
 				return
 			}
@@ -139,6 +144,36 @@ func TestShadowOfUnannotated(t *testing.T) {
 				t.Errorf("the handler has the claims of %q", claims.Subject())
 			}
 		})
+	}
+}
+
+// procedureIn returns the procedure of an event by a table.
+func procedureIn(table *policy.Table) string {
+	if _, ok := table.Lookup(orderCall); !ok {
+		return interceptor.UnknownProcedure
+	}
+	return orderCall
+}
+
+// TestShadowVerifiesForARule makes sure that no token is verified for a second table that does not judge the token.
+func TestShadowVerifiesForARule(t *testing.T) {
+	t.Parallel()
+	for name, second := range map[string]*policy.Table{
+		"public":  orderTable(t, `option (protoauthz.v1.method) = {public: true};`),
+		"refused": orderTable(t, " ", policy.WithUnannotatedRefused(orders)),
+		"unknown": rules(t),
+	} {
+		seen := new(events)
+		guard := interceptor.New(verifierFunc(func(context.Context, string) (*token.Claims, error) {
+			t.Errorf("%s: the verifier is called", name)
+			return nil, token.ErrInvalid
+		}), orderTable(t, `option (protoauthz.v1.method) = {public: true};`), interceptor.WithShadow(second), interceptor.WithObserver(seen.observe))
+		if _, denial := guard.Admit(t.Context(), orderCall, bearerOf("Bearer any")); denial != nil {
+			t.Errorf("%s: %v", name, denial)
+		}
+		if got := seen.outcomes(); len(got) != 2 {
+			t.Errorf("%s: the events are %q", name, got)
+		}
 	}
 }
 
