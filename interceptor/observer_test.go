@@ -205,6 +205,29 @@ func TestPanickingObserverIsTold(t *testing.T) {
 	}
 }
 
+// TestSeveralPanickingObservers makes sure that the first observer that panics, which has refused the call, hears of the
+// call once, and that the others hear of the refusal.
+func TestSeveralPanickingObservers(t *testing.T) {
+	t.Parallel()
+	var first, second []interceptor.Outcome
+	guard := interceptor.New(verifying(t, ofAlice), rules(t),
+		interceptor.WithObserver(func(_ context.Context, event interceptor.Event) {
+			first = append(first, event.Outcome())
+			panic("first")
+		}),
+		interceptor.WithObserver(func(_ context.Context, event interceptor.Event) {
+			second = append(second, event.Outcome())
+			panic("second")
+		}))
+	_, denial := guard.Admit(t.Context(), procedure("Read", connect.StreamTypeUnary), bearerOf("Bearer any"))
+	if denial == nil || denial.Reason() != failed.reason {
+		t.Errorf("%v, want %s", denial, failed.reason)
+	}
+	if !slices.Equal(first, []interceptor.Outcome{interceptor.OutcomeAllowed}) || !slices.Equal(second, []interceptor.Outcome{interceptor.OutcomeAllowed, interceptor.OutcomeRefused}) {
+		t.Errorf("the first observer has heard %q, and the second %q", first, second)
+	}
+}
+
 // A clientRequest looks like a request of a client.
 type clientRequest struct{ connect.AnyRequest }
 
