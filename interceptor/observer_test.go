@@ -245,7 +245,7 @@ func TestLostContextIsObserved(t *testing.T) {
 	guard := interceptor.New(verifying(t, ofAlice), rules(t), interceptor.WithObserver(seen.observe), interceptor.WithLogger(untimed(text)))
 	losing := connect.UnaryInterceptorFunc(func(next connect.UnaryFunc) connect.UnaryFunc {
 		return func(_ context.Context, request connect.AnyRequest) (connect.AnyResponse, error) {
-			return next(context.Background(), clientRequest{request}) //nolint:contextcheck // the context is lost on purpose
+			return next(t.Context(), clientRequest{request})
 		}
 	})
 	path := procedure("Read", connect.StreamTypeUnary)
