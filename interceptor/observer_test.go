@@ -205,6 +205,29 @@ func TestPanickingObserverIsTold(t *testing.T) {
 	}
 }
 
+// TestSeveralPanickingObservers makes sure that the first observer that panics, which has refused the call, hears of the
+// call once, and that the others hear of the refusal.
+func TestSeveralPanickingObservers(t *testing.T) {
+	t.Parallel()
+	var first, second []interceptor.Outcome
+	guard := interceptor.New(verifying(t, ofAlice), rules(t),
+		interceptor.WithObserver(func(_ context.Context, event interceptor.Event) {
+			first = append(first, event.Outcome())
+			panic("first")
+		}),
+		interceptor.WithObserver(func(_ context.Context, event interceptor.Event) {
+			second = append(second, event.Outcome())
+			panic("second")
+		}))
+	_, denial := guard.Admit(t.Context(), procedure("Read", connect.StreamTypeUnary), bearerOf("Bearer any"))
+	if denial == nil || denial.Reason() != failed.reason {
+		t.Errorf("%v, want %s", denial, failed.reason)
+	}
+	if !slices.Equal(first, []interceptor.Outcome{interceptor.OutcomeAllowed}) || !slices.Equal(second, []interceptor.Outcome{interceptor.OutcomeAllowed, interceptor.OutcomeRefused}) {
+		t.Errorf("the first observer has heard %q, and the second %q", first, second)
+	}
+}
+
 // A clientRequest looks like a request of a client.
 type clientRequest struct{ connect.AnyRequest }
 
@@ -222,7 +245,7 @@ func TestLostContextIsObserved(t *testing.T) {
 	guard := interceptor.New(verifying(t, ofAlice), rules(t), interceptor.WithObserver(seen.observe), interceptor.WithLogger(untimed(text)))
 	losing := connect.UnaryInterceptorFunc(func(next connect.UnaryFunc) connect.UnaryFunc {
 		return func(_ context.Context, request connect.AnyRequest) (connect.AnyResponse, error) {
-			return next(context.Background(), clientRequest{request}) //nolint:contextcheck // the context is lost on purpose
+			return next(t.Context(), clientRequest{request})
 		}
 	})
 	path := procedure("Read", connect.StreamTypeUnary)

@@ -1,9 +1,11 @@
 package interceptor_test
 
 import (
+	"bytes"
 	"context"
 	"net/http"
 	"slices"
+	"strings"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -132,6 +134,11 @@ func TestShadowOfUnannotated(t *testing.T) {
 			if got := seen.outcomes(); !slices.Equal(got, test.want) {
 				t.Errorf("the events are %q, want %q", got, test.want)
 			}
+			for _, event := range seen.all {
+				if want := procedureIn(map[bool]*policy.Table{false: test.table, true: test.second}[event.Shadow == interceptor.ShadowTable]); event.Procedure != want || (event.Rule() == nil) != (want == interceptor.UnknownProcedure) {
+					t.Errorf("an event of the kind %q has the procedure %s and the rule %v", event.Shadow, event.Procedure, event.Rule())
+				}
+			}
 			if call == nil {
 				return
 			}
@@ -139,6 +146,36 @@ func TestShadowOfUnannotated(t *testing.T) {
 				t.Errorf("the handler has the claims of %q", claims.Subject())
 			}
 		})
+	}
+}
+
+// procedureIn returns the procedure of an event by a table.
+func procedureIn(table *policy.Table) string {
+	if _, ok := table.Lookup(orderCall); !ok {
+		return interceptor.UnknownProcedure
+	}
+	return orderCall
+}
+
+// TestShadowVerifiesForARule makes sure that no token is verified for a second table that does not judge the token.
+func TestShadowVerifiesForARule(t *testing.T) {
+	t.Parallel()
+	for name, second := range map[string]*policy.Table{
+		"public":  orderTable(t, `option (protoauthz.v1.method) = {public: true};`),
+		"refused": orderTable(t, " ", policy.WithUnannotatedRefused(orders)),
+		"unknown": rules(t),
+	} {
+		seen := new(events)
+		guard := interceptor.New(verifierFunc(func(context.Context, string) (*token.Claims, error) {
+			t.Errorf("%s: the verifier is called", name)
+			return nil, token.ErrInvalid
+		}), orderTable(t, `option (protoauthz.v1.method) = {public: true};`), interceptor.WithShadow(second), interceptor.WithObserver(seen.observe))
+		if _, denial := guard.Admit(t.Context(), orderCall, bearerOf("Bearer any")); denial != nil {
+			t.Errorf("%s: %v", name, denial)
+		}
+		if got := seen.outcomes(); len(got) != 2 {
+			t.Errorf("%s: the events are %q", name, got)
+		}
 	}
 }
 
@@ -267,6 +304,39 @@ func TestShadowUnreadableMessage(t *testing.T) {
 			if value := recovered(func() { denial = call.Judge(unreadable) }); value != nil || denial != nil {
 				t.Errorf("%s, %s: %v, recovered %v", name, kind, denial, value)
 			}
+		}
+	}
+}
+
+// TestShadowBesideRefusal makes sure that a refusal by both tables has one line in the log, that the second table's event
+// alone tells that the first refuses anyway, and that an observer which panics in shadow is told once.
+func TestShadowBesideRefusal(t *testing.T) {
+	t.Parallel()
+	for name, test := range map[string]struct {
+		second *policy.Table
+		want   []string
+		anyway bool
+	}{
+		"both":  {orderTable(t, readsB), []string{"table refused SCOPE_INSUFFICIENT", " refused SCOPE_INSUFFICIENT"}, true},
+		"first": {orderTable(t, readsA), []string{"table allowed", " refused SCOPE_INSUFFICIENT"}, false},
+	} {
+		seen, text := new(events), new(bytes.Buffer)
+		guard := interceptor.New(verifying(t, ofAlice), orderTable(t, readsB), interceptor.WithShadow(test.second), interceptor.WithLogger(untimed(text)),
+			interceptor.WithObserver(seen.observe), interceptor.WithObserver(func(_ context.Context, event interceptor.Event) {
+				if event.Shadow != "" {
+					panic("observer")
+				}
+			}))
+		text.Reset()
+		_, _ = guard.Admit(t.Context(), orderCall, bearerOf("Bearer any"))
+		if got := seen.outcomes(); !slices.Equal(got, test.want) {
+			t.Fatalf("%s: the events are %q, want %q", name, got, test.want)
+		}
+		if seen.all[0].RefusedAnyway != test.anyway || seen.all[1].RefusedAnyway {
+			t.Errorf("%s: refused anyway: %t, then %t", name, seen.all[0].RefusedAnyway, seen.all[1].RefusedAnyway)
+		}
+		if got := strings.Count(text.String(), "\n"); got != 1 {
+			t.Errorf("%s: logged %s", name, text)
 		}
 	}
 }
