@@ -2,11 +2,8 @@ package interceptor
 
 import (
 	"context"
-	"errors"
 	"fmt"
-	"io"
 	"slices"
-	"sync"
 	"time"
 
 	"connectrpc.com/connect"
@@ -26,10 +23,11 @@ const (
 	ShadowTable Shadow = "table"
 )
 
-// WithShadow judges every call by a second table, too. What the second table would refuse is observed and logged with
-// [ShadowTable], and goes on. So a stricter version of the rules can be tried before it is enforced. The
-// first table decides alone, as without WithShadow. A procedure without a rule in the first table is not judged by the
-// second. WithShadow panics if the table is nil.
+// WithShadow judges every call by a second table, too, so that a stricter version of the rules can be tried before it is
+// enforced. The first table decides alone, as without WithShadow. What the second table would refuse is observed with
+// [ShadowTable], and logged unless the first table refuses it anyway: see [Event]. The second table judges neither a
+// procedure without a rule in the first table, nor a message of a call that the first table has refused. WithShadow
+// panics if the table is nil.
 //
 // If the first rule needs no token and the second does, the call waits for its token to be verified, for a quarter of
 // a second at most. The handler of a public method gets no claims all the same.
@@ -71,6 +69,7 @@ func (c *Call) shadowAdmit(ctx context.Context, procedure string, header Header,
 	if c.rule == nil {
 		return
 	}
+	defer recoverShadow(ctx, c.procedure())
 	guard := c.rule.guard
 	if guard.shadowRules != nil {
 		var ok bool
@@ -161,8 +160,7 @@ func (c *Call) shadowHeader(rule *guardRule, procedure string, header Header, cr
 	return denial
 }
 
-// shadowObserve tells the observers what a rule would have done.
-// Anyway tells that the enforced rule refuses the call, too.
+// shadowObserve tells the observers what a rule would have done, and whether the enforced rule refuses the call anyway.
 func (c *Call) shadowObserve(ctx context.Context, kind Shadow, rule *guardRule, denial *Denial, anyway bool, peer connect.Peer) {
 	if denial != nil {
 		denial.realm = rule.realm
@@ -174,148 +172,9 @@ func (c *Call) shadowObserve(ctx context.Context, kind Shadow, rule *guardRule, 
 	_ = c.rule.guard.observe(ctx, c, d) // a panic of an observer refuses nothing here
 }
 
-// shadowJudge judges the message of a unary call by the rules that are not enforced.
-func (c *Call) shadowJudge(ctx context.Context, message any, anyway bool, peer connect.Peer) {
-	if !c.shadowed() {
-		return
+// recoverShadow, deferred, logs a panic: a rule that is not enforced must not end a call.
+func recoverShadow(ctx context.Context, procedure string) {
+	if p := recover(); p != nil {
+		logPanic(ctx, "a rule in shadow", procedure, p)
 	}
-	for _, kind := range shadowKinds {
-		rule := c.shadowRule(kind)
-		if rule == nil || !rule.awaitsMessage() && !c.rule.Public {
-			continue // the header has decided, and the enforced rule has looked at the clock
-		}
-		if judgement, ok := c.newShadowJudgement(kind, c.rule.Public); ok {
-			judgement.received(ctx, message, nil, anyway, peer)
-		}
-	}
-}
-
-// A shadowJudgement judges the messages of a call by a rule that is not enforced, as a [Stream] does by the enforced
-// rule.
-type shadowJudgement struct {
-	call         *Call
-	kind         Shadow
-	rule         *guardRule
-	organization string
-	expires      bool
-	released     bool // a message has named the organization, or no message has to
-	refused      bool
-}
-
-// newShadowJudgement reports false if there is no such rule, or if the header has decided.
-func (c *Call) newShadowJudgement(kind Shadow, expires bool) (j shadowJudgement, ok bool) {
-	rule := c.shadowRule(kind)
-	if rule == nil || rule.Public || rule.missing() || c.claims == nil {
-		return j, false
-	}
-	// The claims and the header are the same as before, and so is the decision.
-	organization, denial := decideHeader(rule.Rule, c.claims, c.request)
-	return shadowJudgement{call: c, kind: kind, rule: rule, organization: organization, expires: expires, released: !rule.awaitsMessage()}, denial == nil
-}
-
-// received judges a message that has come, given the error of Receive. A message that panics when it is read must not
-// end the call.
-func (j *shadowJudgement) received(ctx context.Context, message any, err error, anyway bool, peer connect.Peer) {
-	defer func() {
-		if p := recover(); p != nil {
-			logPanic(ctx, "a rule in shadow", j.rule.Procedure, p)
-		}
-	}()
-	switch {
-	case j.refused:
-	case err == nil && j.outdated():
-		j.refuse(ctx, denyExpired(), !j.call.rule.Public, peer)
-	case !j.rule.awaitsMessage():
-	case errors.Is(err, io.EOF) && !j.released:
-		j.refuse(ctx, unproved(j.rule.Rule, endedFirst), anyway, peer)
-	case err != nil:
-	default:
-		if denial := judge(j.rule.Organization, j.organization, message); denial != nil {
-			j.refuse(ctx, denial, anyway, peer)
-		} else if !j.released {
-			j.released = true
-			j.call.shadowObserve(ctx, j.kind, j.rule, nil, false, peer)
-		}
-	}
-}
-
-// sending judges a message that the handler sends.
-func (j *shadowJudgement) sending(ctx context.Context, peer connect.Peer) {
-	switch {
-	case j.refused:
-	case j.outdated():
-		j.refuse(ctx, denyExpired(), !j.call.rule.Public, peer)
-	case !j.released:
-		j.refuse(ctx, unproved(j.rule.Rule, sentFirst), false, peer)
-	}
-}
-
-// returned judges the end of a stream, given the error of the handler.
-func (j *shadowJudgement) returned(ctx context.Context, err error, peer connect.Peer) {
-	switch {
-	case j.refused:
-	case j.outdated():
-		j.refuse(ctx, denyExpired(), !j.call.rule.Public, peer)
-	case err == nil && !j.released:
-		j.refuse(ctx, unproved(j.rule.Rule, returnedFirst), false, peer)
-	}
-}
-
-// outdated reports whether the token has expired. Claims that end before their token are not verified again.
-func (j *shadowJudgement) outdated() bool {
-	end := j.call.claims.Deadline()
-	if endsEarly(j.call.claims) {
-		end = j.call.claims.Expiry()
-	}
-	return j.expires && !end.IsZero() && !time.Now().Before(end)
-}
-
-func (j *shadowJudgement) refuse(ctx context.Context, denial *Denial, anyway bool, peer connect.Peer) {
-	j.refused = true
-	j.call.shadowObserve(ctx, j.kind, j.rule, denial, anyway, peer)
-}
-
-// shadowMessages judges the messages of a stream by the rules that are not enforced. A handler may send and receive
-// at once.
-type shadowMessages struct {
-	mu         sync.Mutex
-	judgements []shadowJudgement
-}
-
-// newShadowMessages returns nil if the header has decided.
-func (c *Call) newShadowMessages(expires bool) *shadowMessages {
-	if !c.shadowed() {
-		return nil
-	}
-	m := new(shadowMessages)
-	for _, kind := range shadowKinds {
-		if judgement, ok := c.newShadowJudgement(kind, expires); ok {
-			m.judgements = append(m.judgements, judgement)
-		}
-	}
-	if m.judgements == nil {
-		return nil
-	}
-	return m
-}
-
-func (m *shadowMessages) each(judge func(*shadowJudgement)) {
-	if m == nil {
-		return
-	}
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	for n := range m.judgements {
-		judge(&m.judgements[n])
-	}
-}
-
-// shadowReceived judges a message that has come by the rules that are not enforced.
-func (s *Stream) shadowReceived(message any, err error) {
-	if s.shadows == nil {
-		return
-	}
-	awaited := s.call.AwaitsMessage()
-	anyway := s.denial.Load() != nil || awaited && (errors.Is(err, io.EOF) && !s.released.Load() || err == nil && s.call.judge(message) != nil)
-	s.shadows.each(func(j *shadowJudgement) { j.received(s.ctx, message, err, anyway, s.peer) })
 }

@@ -31,7 +31,7 @@ func ExampleNewVerifier() {
 	fmt.Println(err)
 
 	// Output:
-	// unsupported authorization scheme
+	// unsupported authorization scheme: the Authorization header must have the word Bearer, a space, and an access token
 }
 
 // An error of NewVerifier names every fault, so that one look at it is enough.
