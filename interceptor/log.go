@@ -40,8 +40,8 @@ func WithLogger(logger *slog.Logger) Option {
 	return func(o *options) { o.log = &refusalLog{logger: logger} }
 }
 
-// WithDefaultLog logs procedure, reason, cause, count, other_procedures and shadow to [log/slog.Default], also beside an observer, and
-// nothing of any claims. The lines are those of [WithLogger], which takes the place of the default log.
+// WithDefaultLog logs procedure, reason, cause, count, other_procedures and shadow to [log/slog.Default], also beside an
+// observer, and nothing of any claims. [WithLogger] takes the place of the default log.
 func WithDefaultLog() Option {
 	return func(o *options) {
 		if o.log == nil {
@@ -197,12 +197,12 @@ func (g *Guard) logNotEnforced(table *policy.Table) {
 		}
 	}
 	if len(services[false]) > 0 {
-		logger.Warn("protoauthz: policy.WithShadow lets in every call of services", "services", services[false])
+		logger.Warn("protoauthz: not enforced: policy.WithShadow lets in every call of these services", "services", services[false])
 	}
 	if len(services[true]) > 0 {
-		logger.Warn("protoauthz: policy.WithUnannotatedOpen lets everybody call the methods without annotation of services", "services", services[true])
+		logger.Warn("protoauthz: not enforced: policy.WithUnannotatedOpen lets everybody call the methods without annotation of these services", "services", services[true])
 	}
 	if g.shadowTable != nil {
-		logger.Info("protoauthz: interceptor.WithShadow judges by a second table, which is not enforced")
+		logger.Info("protoauthz: not enforced: interceptor.WithShadow judges by a second table beside the first")
 	}
 }

@@ -210,8 +210,8 @@ func TestNotEnforcedLog(t *testing.T) {
 	}
 	table := harness.ShadowRules(t)
 	guard := interceptor.New(unverified(aliceToken), table, logger, interceptor.WithShadow(rules(t)))
-	want := `level=WARN msg="protoauthz: policy.WithShadow lets in every call of services" services="` + shadowed(table) + `"
-level=INFO msg="protoauthz: interceptor.WithShadow judges by a second table, which is not enforced"
+	want := `level=WARN msg="protoauthz: not enforced: policy.WithShadow lets in every call of these services" services="` + shadowed(table) + `"
+level=INFO msg="protoauthz: not enforced: interceptor.WithShadow judges by a second table beside the first"
 `
 	if got := at(); got != want {
 		t.Errorf("at start\n%s\nwant\n%s", got, want)
