@@ -216,6 +216,12 @@ level=INFO msg="protoauthz: not enforced: interceptor.WithShadow judges by a sec
 	if got := at(); got != want {
 		t.Errorf("at start\n%s\nwant\n%s", got, want)
 	}
+	_ = interceptor.New(unverified(aliceToken), ordersTable(t, []string{readsA, " "}, policy.WithUnannotatedOpen(orders)), logger)
+	want = `level=WARN msg="protoauthz: not enforced: policy.WithUnannotatedOpen lets everybody call the methods without annotation of these services" services=[order.v1.OrderService]
+`
+	if got := at(); got != want {
+		t.Errorf("at start\n%s\nwant\n%s", got, want)
+	}
 	if _, denial := guard.Admit(t.Context(), procedure("Read", connect.StreamTypeUnary), bearerOf("")); denial != nil {
 		t.Error(denial)
 	}

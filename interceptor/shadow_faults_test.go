@@ -46,7 +46,13 @@ const (
 // orderTable compiles a service of one global method.
 func orderTable(t testing.TB, method string, options ...policy.Option) *policy.Table {
 	t.Helper()
-	source := protos.OrderService(`option (protoauthz.v1.service) = {model: MODEL_GLOBAL_RESOURCE};`, method)
+	return ordersTable(t, []string{method}, options...)
+}
+
+// ordersTable compiles a service of global methods.
+func ordersTable(t testing.TB, methods []string, options ...policy.Option) *policy.Table {
+	t.Helper()
+	source := protos.OrderService(`option (protoauthz.v1.service) = {model: MODEL_GLOBAL_RESOURCE};`, methods...)
 	files, err := protos.Compile(t.Context(), "../proto", map[string]string{"order.proto": source}, "order.proto")
 	if err != nil {
 		t.Fatal(err)
