@@ -88,7 +88,7 @@ func (l *refusalLog) refused(ctx context.Context, event Event) {
 	attributes := []slog.Attr{
 		slog.String("procedure", event.Procedure),
 		slog.String("reason", string(event.Denial.Reason())),
-		slog.String("cause", causeText(event.Denial)),
+		slog.String("cause", event.Denial.Unwrap().Error()),
 		slog.Int("count", count),
 	}
 	if len(others) > 0 {
@@ -128,13 +128,6 @@ func (l *refusalLog) due(kind lineKind, procedure string, now time.Time) (count 
 	return count, others
 }
 
-func causeText(denial *Denial) string {
-	if cause := denial.Unwrap(); cause != nil {
-		return cause.Error()
-	}
-	return denial.Error()
-}
-
 // details are what a logger of the user's is told beside the default log.
 func details(event Event) []slog.Attr {
 	attributes := []slog.Attr{slog.String("peer", printable(event.Peer)), slog.String("protocol", event.Protocol)}
@@ -145,9 +138,6 @@ func details(event Event) []slog.Attr {
 	}
 	if event.Organization != "" { // which is printable
 		attributes = append(attributes, slog.String("organization", event.Organization))
-	}
-	if event.Claims == nil {
-		return attributes
 	}
 	add("issuer", event.Claims.Issuer())
 	add("subject", event.Claims.Subject())

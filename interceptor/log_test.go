@@ -165,6 +165,38 @@ func TestLogRate(t *testing.T) {
 	})
 }
 
+// TestLogLines makes sure of the message and the last attributes of lines.
+func TestLogLines(t *testing.T) {
+	t.Parallel()
+	const refused, from = `level=WARN msg="protoauthz: refused"`, ` count=1 peer="" protocol=""`
+	unavailable := verifierFunc(func(context.Context, string) (*token.Claims, error) { return nil, token.ErrVerifierUnavailable })
+	broken := verifierFunc(func(context.Context, string) (*token.Claims, error) { return nil, nil })
+	global := strings.Replace(aliceToken, `"organization_id": "acme", `, "", 1)
+	for _, test := range []struct {
+		name       string
+		verifier   interceptor.Verifier
+		table      *policy.Table
+		service    string
+		begin, end string
+	}{
+		{"a scope and a choice", unverified(global), rules(t), "Any", refused, ` missing_scopes=[read:a] missing_any_scopes="[sell buy]"`},
+		{"a scope", unverified(global), rules(t), "Read", refused, ` missing_scopes=[read:a]`},
+		{"a choice", unverified(strings.Replace(global, "openid", "read:a", 1)), rules(t), "Any", refused, ` client=app missing_any_scopes="[sell buy]"`},
+		{"in shadow", unavailable, harness.ShadowRules(t), "Read", `level=WARN msg="protoauthz: not judged"`, ` count=1 shadow=service peer="" protocol=""`},
+		{"unavailable", unavailable, rules(t), "Read", refused, from},
+		{"a fault of the server", broken, rules(t), "Read", `level=ERROR msg="protoauthz: refused"`, from},
+		{"a fault of the server, in shadow", broken, harness.ShadowRules(t), "Read", `level=ERROR msg="protoauthz: would have been refused"`, ` count=1 shadow=service peer="" protocol=""`},
+	} {
+		text := new(bytes.Buffer)
+		guard := interceptor.New(test.verifier, test.table, interceptor.WithLogger(untimed(text)))
+		text.Reset() // which holds what is not enforced
+		_, _ = guard.Admit(t.Context(), procedure(test.service, connect.StreamTypeUnary), bearerOf("Bearer any"))
+		if got := strings.TrimSpace(text.String()); !strings.HasPrefix(got, test.begin+" procedure=") || !strings.HasSuffix(got, test.end) {
+			t.Errorf("%s: logged %s", test.name, got)
+		}
+	}
+}
+
 type loggedKey struct{}
 
 // A contextHandler adds an attribute of the context, or panics.
@@ -229,6 +261,23 @@ level=INFO msg="protoauthz: not enforced: interceptor.WithShadow judges by a sec
 	if len(lines) != 3 || !strings.HasSuffix(lines[0], " shadow=service peer=\"\" protocol=\"\"") || !strings.HasSuffix(lines[1], " shadow=table peer=\"\" protocol=\"\"") || !strings.HasPrefix(lines[0], `level=WARN msg="protoauthz: would have been refused" procedure=/test.v1.Read/Unary reason=TOKEN_MISSING`) ||
 		!strings.HasPrefix(lines[1], `level=WARN msg="protoauthz: would have been refused" procedure=/test.v1.Read/Unary reason=TOKEN_MISSING`) {
 		t.Errorf("logged %q", lines)
+	}
+}
+
+// TestNotEnforcedDefault makes sure that a server says what it does not enforce also without a logger, and that a logger
+// that panics does not keep a server from starting.
+func TestNotEnforcedDefault(t *testing.T) { //nolint:paralleltest // it replaces the logger of the process
+	text := harness.Logged(t)
+	observer := interceptor.WithObserver(func(context.Context, interceptor.Event) {})
+	for name, options := range map[string][]interceptor.Option{"default": nil, "an observer": {observer}} {
+		text.Reset()
+		if _ = interceptor.New(unverified(aliceToken), harness.ShadowRules(t), options...); strings.Count(text.String(), "policy.WithShadow lets in every call") != 1 {
+			t.Errorf("%s: logged %s", name, text)
+		}
+	}
+	panicking := interceptor.WithLogger(slog.New(contextHandler{untimed(text).Handler()}))
+	if value := recovered(func() { interceptor.New(unverified(aliceToken), harness.ShadowRules(t), panicking) }); value != nil {
+		t.Errorf("New panics with %v", value)
 	}
 }
 

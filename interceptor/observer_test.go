@@ -241,6 +241,16 @@ func (c clientRequest) Spec() connect.Spec {
 // the context of the call.
 func TestLostContextIsObserved(t *testing.T) {
 	t.Parallel()
+	for _, service := range []string{"Read", "Public"} {
+		t.Run(service, func(t *testing.T) {
+			t.Parallel()
+			testLostContext(t, service)
+		})
+	}
+}
+
+func testLostContext(t *testing.T, service string) {
+	t.Helper()
 	seen, text := new(events), new(bytes.Buffer)
 	guard := interceptor.New(verifying(t, ofAlice), rules(t), interceptor.WithObserver(seen.observe), interceptor.WithLogger(untimed(text)))
 	losing := connect.UnaryInterceptorFunc(func(next connect.UnaryFunc) connect.UnaryFunc {
@@ -248,7 +258,7 @@ func TestLostContextIsObserved(t *testing.T) {
 			return next(t.Context(), clientRequest{request})
 		}
 	})
-	path := procedure("Read", connect.StreamTypeUnary)
+	path := procedure(service, connect.StreamTypeUnary)
 	handler := connect.NewUnaryHandler(path, func(context.Context, *connect.Request[message]) (*connect.Response[message], error) {
 		t.Error("the handler is called")
 		return connect.NewResponse(new(message)), nil
@@ -260,6 +270,8 @@ func TestLostContextIsObserved(t *testing.T) {
 	handler.ServeHTTP(recorder, request)
 	if got := seen.outcomes(); recorder.Code != http.StatusInternalServerError || !slices.Equal(got, []string{" allowed", " refused GUARD_FAILED"}) {
 		t.Errorf("%d %s: events %q", recorder.Code, recorder.Body, got)
+	} else if seen.all[1].Public {
+		t.Error("the refusal is public")
 	}
 	if line := text.String(); strings.Count(line, "\n") != 1 || !strings.Contains(line, " reason=GUARD_FAILED ") {
 		t.Errorf("logged %s", line)
@@ -271,9 +283,9 @@ type panickingPeer struct{ http.Header }
 
 func (panickingPeer) Peer() connect.Peer { panic("peer") }
 
-// TestPanickingPeer makes sure that an adapter's Peer that panics changes no decision.
-func TestPanickingPeer(t *testing.T) {
-	t.Parallel()
+// TestPanickingPeer makes sure that an adapter's Peer that panics changes no decision, and is logged.
+func TestPanickingPeer(t *testing.T) { //nolint:paralleltest // it replaces the logger of the process
+	text := harness.Logged(t)
 	for name, test := range map[string]struct {
 		table  *policy.Table
 		scopes []string
@@ -296,5 +308,9 @@ func TestPanickingPeer(t *testing.T) {
 		if got := seen.outcomes(); value != nil || !slices.Equal(got, test.want) {
 			t.Errorf("%s: recovered %v, the events are %q, want %q", name, value, got, test.want)
 		}
+		if logged := text.String(); strings.Count(logged, `msg="protoauthz: Header.Peer panicked" procedure=/test.v1.Read/Unary panic=string`) != 1 {
+			t.Errorf("%s: logged %s", name, logged)
+		}
+		text.Reset()
 	}
 }
