@@ -46,7 +46,7 @@ const shadowPatience = 250 * time.Millisecond
 
 // shadowed reports whether a rule judges the call that is not enforced.
 func (c *Call) shadowed() bool {
-	return c.rule != nil && (c.rule.judged != nil || c.tableRule != nil)
+	return c.rule.judged != nil || c.tableRule != nil
 }
 
 // shadowKinds are the kinds in the order in which they judge.
@@ -82,7 +82,7 @@ func (c *Call) shadowAdmit(ctx context.Context, procedure string, header Header,
 	}
 	var credentials *Denial // of a token that was not verified
 	verified := !c.rule.Public && !c.rule.missing()
-	if verified && c.claims == nil {
+	if c.claims == nil {
 		credentials = denial
 	}
 	forAnother := false
@@ -99,7 +99,9 @@ func (c *Call) shadowAdmit(ctx context.Context, procedure string, header Header,
 			continue // judged when a message comes
 		}
 		c.shadowObserve(ctx, kind, rule, would, denial != nil, peer)
-		forAnother = forAnother || kind == ShadowService && would != nil && (would.reason == ReasonAudienceMismatch || would.reason == ReasonModelMismatch)
+		if kind == ShadowService && would != nil && (would.reason == ReasonAudienceMismatch || would.reason == ReasonModelMismatch) {
+			forAnother = true
+		}
 	}
 	if forAnother {
 		c.claims = nil // a handler must not take the token of another API for a token of its own

@@ -204,12 +204,15 @@ func TestShadowForeignClaims(t *testing.T) {
 			t.Parallel()
 			seen := new(events)
 			guard := interceptor.New(verifying(t, test.edit), harness.ShadowRules(t), interceptor.WithObserver(seen.observe))
-			call, denial := guard.Admit(t.Context(), procedure(test.service, connect.StreamTypeUnary), bearerOf("Bearer any"))
-			if denial != nil {
-				t.Fatal(denial)
-			}
-			if claims := interceptor.ClaimsFromContext(call.Context()); claims.Subject() != test.subject || (claims == nil) != (test.subject == "") {
-				t.Errorf("the handler has the claims of %q, want %q", claims.Subject(), test.subject)
+			twice := interceptor.New(verifying(t, test.edit), harness.ShadowRules(t), interceptor.WithShadow(rules(t)))
+			for _, guard := range []*interceptor.Guard{guard, twice} {
+				call, denial := guard.Admit(t.Context(), procedure(test.service, connect.StreamTypeUnary), bearerOf("Bearer any"))
+				if denial != nil {
+					t.Fatal(denial)
+				}
+				if claims := interceptor.ClaimsFromContext(call.Context()); claims.Subject() != test.subject || (claims == nil) != (test.subject == "") {
+					t.Errorf("the handler has the claims of %q, want %q", claims.Subject(), test.subject)
+				}
 			}
 			if got := seen.outcomes(); !slices.Equal(got, []string{test.want}) {
 				t.Errorf("the events are %q, want %q", got, test.want)
@@ -293,6 +296,29 @@ func TestShadowPanickingHandler(t *testing.T) {
 type unreadableMessage struct{ *message }
 
 func (unreadableMessage) ProtoReflect() protoreflect.Message { panic("message") }
+
+// A panickingHeader is a header of an adapter that panics.
+type panickingHeader struct{}
+
+func (panickingHeader) Values(string) []string { panic("header") }
+
+// TestShadowUnreadableHeader makes sure that a header that panics when it is read ends no call in shadow, and refuses a
+// call whose rule is enforced.
+func TestShadowUnreadableHeader(t *testing.T) {
+	t.Parallel()
+	for want, table := range map[interceptor.Reason]*policy.Table{"": harness.ShadowRules(t), "GUARD_FAILED": rules(t)} {
+		guard := interceptor.New(verifying(t, ofAlice), table)
+		value := recovered(func() {
+			_, denial := guard.Admit(t.Context(), procedure("Read", connect.StreamTypeUnary), panickingHeader{})
+			if (denial == nil) != (want == "") || denial != nil && denial.Reason() != want {
+				t.Errorf("%v, want %q", denial, want)
+			}
+		})
+		if value != nil {
+			t.Errorf("Admit panics with %v", value)
+		}
+	}
+}
 
 // TestShadowUnreadableMessage makes sure that a message which cannot be read ends no call in shadow.
 func TestShadowUnreadableMessage(t *testing.T) {
