@@ -12,9 +12,6 @@ import (
 
 // shadowJudge judges the message of a unary call by the rules that are not enforced.
 func (c *Call) shadowJudge(ctx context.Context, message any, anyway bool, peer connect.Peer) {
-	if !c.shadowed() {
-		return
-	}
 	for _, kind := range shadowKinds {
 		rule := c.shadowRule(kind)
 		if rule == nil || !rule.awaitsMessage() && !c.rule.Public {
@@ -41,7 +38,7 @@ type shadowJudgement struct {
 // newShadowJudgement reports false if there is no such rule, or if the header has decided.
 func (c *Call) newShadowJudgement(kind Shadow, expires bool) (j shadowJudgement, ok bool) {
 	rule := c.shadowRule(kind)
-	if rule == nil || rule.Public || rule.missing() || c.claims == nil {
+	if rule == nil || c.claims == nil { // decide refuses by any other rule that judges no token
 		return j, false
 	}
 	// The claims and the header are the same as before, and so is the decision.

@@ -3,6 +3,7 @@ package interceptor_test
 import (
 	"context"
 	"errors"
+	"fmt"
 	"net/http"
 	"slices"
 	"strings"
@@ -114,6 +115,11 @@ func TestShadowStreams(t *testing.T) {
 			time.Sleep(time.Hour) // the bubble's clock
 			return errors.Join(err, conn.Receive(new(message)), conn.Send(text(acme)), ctx.Err())
 		}, []string{"service allowed", "service refused TOKEN_EXPIRED"}},
+		"the token expires before a message of another organization": {"Field", globex, nil, func(t *testing.T, _ context.Context, conn connect.StreamingHandlerConn) error {
+			t.Helper()
+			time.Sleep(time.Hour) // the bubble's clock
+			return conn.Receive(new(message))
+		}, []string{"service refused TOKEN_EXPIRED"}},
 		"the token expires before a send": {"Token", acme, nil, func(t *testing.T, ctx context.Context, conn connect.StreamingHandlerConn) error {
 			t.Helper()
 			time.Sleep(time.Hour) // the bubble's clock
@@ -217,6 +223,34 @@ func TestNotJudged(t *testing.T) {
 				}
 				if got := seen.outcomes(); len(got) == 0 || !strings.HasPrefix(got[0], string(kind)+test.event) {
 					t.Errorf("the events are %q", got)
+				}
+			})
+		}
+	}
+}
+
+// TestShadowExpiry makes sure that an event tells whether the end of a token ends the stream anyway.
+func TestShadowExpiry(t *testing.T) {
+	t.Parallel()
+	for anyway, table := range map[bool]*policy.Table{true: rules(t), false: harness.PublicRules(t)} {
+		for name, handler := range map[string]func(connect.StreamingHandlerConn) error{
+			"receives": func(conn connect.StreamingHandlerConn) error { return conn.Receive(new(message)) },
+			"sends":    func(conn connect.StreamingHandlerConn) error { return conn.Send(text(acme)) },
+			"returns":  func(connect.StreamingHandlerConn) error { return nil },
+		} {
+			bubble(t, fmt.Sprintf("%s, %t", name, anyway), func(t *testing.T) {
+				seen := new(events)
+				verify := verifying(t, func(v *token.ClaimValues) {
+					v.Scopes, v.OrganizationID, v.Expiry = []string{"read:data"}, acme, time.Now().Add(time.Minute) // the bubble's clock
+				})
+				guard := interceptor.New(verify, table, interceptor.WithShadow(rules(t)), interceptor.WithObserver(seen.observe))
+				err := newConn("Token", connect.StreamTypeBidi, acme).guardedBy(t.Context(), guard, func(_ context.Context, conn connect.StreamingHandlerConn) error {
+					time.Sleep(time.Hour) // the bubble's clock
+					return handler(conn)
+				})
+				n := slices.IndexFunc(seen.all, func(event interceptor.Event) bool { return event.Shadow != "" && event.Denial != nil })
+				if (err != nil) != anyway || n < 0 || seen.all[n].Denial.Reason() != expired.reason || seen.all[n].RefusedAnyway != anyway {
+					t.Errorf("%v, the events are %+v", err, seen.all)
 				}
 			})
 		}
