@@ -67,7 +67,7 @@ type lineKind struct {
 }
 
 type lineState struct {
-	next       time.Time // before which there is no further line
+	next       time.Time // of the next line, at the earliest
 	count      int       // of calls since the last line
 	procedures []string  // of these calls, each once
 }

@@ -35,7 +35,7 @@ type shadowJudgement struct {
 	refused      bool
 }
 
-// newShadowJudgement reports false if there is no such rule, or if the header has decided.
+// newShadowJudgement reports false if the call has no such rule, or if the header has decided.
 func (c *Call) newShadowJudgement(kind Shadow, expires bool) (j shadowJudgement, ok bool) {
 	rule := c.shadowRule(kind)
 	if rule == nil || c.claims == nil { // decide refuses by any other rule that judges no token
