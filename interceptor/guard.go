@@ -49,7 +49,7 @@ type options struct {
 // The function must return quickly, be safe for concurrent use, and not use the connection of the
 // call. If the function panics, a call that would have been let in is refused, which the other observers are told, too,
 // and the stack goes to [log/slog.Default], as the stack of a panicking verifier does. Given twice, the option has both functions
-// called. The default is no observer. With an observer, the guard logs nothing unless [WithLogger] or
+// called. By default nobody observes. With an observer, the guard logs nothing unless [WithLogger] or
 // [WithDefaultLog] is given, too. WithObserver panics if the function is nil.
 func WithObserver(observer func(context.Context, Event)) Option {
 	if observer == nil {

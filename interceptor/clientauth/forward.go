@@ -17,8 +17,9 @@ import (
 // call with its own context. Forward is for Connect handlers: package grpcclientauth has a
 // Forward for handlers of grpc-go.
 //
-// A token is forwarded only if a guard has verified it and let in its call. Otherwise the call
-// fails with [ErrNoCaller] and does not go out: in a public method, in a background job, or in a
+// A token is forwarded only if a guard has verified it and let in its call. A call whose rule is in
+// shadow (see [interceptor.ClaimsFromContext]) counts as let in if its token is for this service's API.
+// Otherwise the call fails with [ErrNoCaller] and does not go out: in a public method, in a background job, or in a
 // handler without a guard that is called in process. A context that is kept after the call
 // still forwards, until the token expires. A forwarded token that is refused is not replaced.
 //

@@ -15,7 +15,7 @@ import (
 //	ctx := guardtest.User("alice").Audience("https://api.example.com").Scopes("read:orders").Organization("acme").Context(t)
 //
 // Make a Caller with [User] or [Client]. The issuer is "https://issuer.example.com" by default, and the claims
-// expire an hour after they are made. There is no default for the audience, the scopes and the organization.
+// expire an hour after they are made. The audience, the scopes and the organization have no default.
 //
 // Each method returns a changed copy, so a Caller may be shared and is safe for concurrent use. For claims of other
 // names, as a handler decodes them, see [Claims].

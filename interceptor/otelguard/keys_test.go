@@ -53,7 +53,7 @@ func TestKeys(t *testing.T) {
 			t.Error("there are keys")
 		}
 		synctest.Wait()
-		b.check(t, age) // there is no age before there are keys
+		b.check(t, age) // keys have an age only once they are fetched
 		b.check(t, fetches, "error.type=KEYS_UNAVAILABLE "+issuer+" 1")
 
 		answer = tokens.Respond(http.StatusOK, tokens.KeySet(tokens.I1.ES256.JWK()))

@@ -11,7 +11,7 @@ import (
 // concurrent use, and events may come out of order. No call waits for the function, but a
 // function that does not return keeps a goroutine. Its panics are dropped. A file that is read
 // again and has not changed is not an event. Given twice, both functions are called, the first
-// one first. The default is no observer. With an observer the default log is off: see [WithLogger].
+// one first. By default nobody observes. With an observer the default log is off: see [WithLogger].
 func WithKeySetObserver(observer func(KeySetEvent)) Option {
 	return func(o *options) {
 		if observer == nil {

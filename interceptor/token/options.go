@@ -77,7 +77,7 @@ func WithTransport(transport http.RoundTripper) Option {
 
 // WithIntrospector accepts opaque tokens too, and verifies these with the introspector. A token whose first segment
 // decodes to a JSON object is a JWT or a JWE. A JWT is never introspected, and a JWE only with [Introspection.JWE]. Any
-// other token is opaque. The introspector has options of its own. The default is no introspector: an opaque token is
+// other token is opaque. The introspector has options of its own. Without an introspector, an opaque token is
 // [ErrMalformed].
 func WithIntrospector(introspector *Introspector) Option {
 	return func(o *options) {
