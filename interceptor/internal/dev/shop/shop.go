@@ -10,14 +10,17 @@ import (
 
 	connectv2 "connectrpc.com/connect/v2"
 	"connectrpc.com/connect/v2/connecthttp"
+	connectcors "connectrpc.com/cors"
 	"connectrpc.com/grpchealth"
 	"connectrpc.com/vanguard"
+	"github.com/rs/cors"
 	"go.opentelemetry.io/contrib/instrumentation/google.golang.org/grpc/otelgrpc"
 	"go.opentelemetry.io/contrib/instrumentation/net/http/otelhttp"
 	"google.golang.org/grpc"
 
 	"github.com/protoauthz/protoauthz/interceptor"
 	"github.com/protoauthz/protoauthz/interceptor/connectv2guard"
+	"github.com/protoauthz/protoauthz/interceptor/deployment"
 	"github.com/protoauthz/protoauthz/interceptor/grpcguard"
 	catalogv1 "github.com/protoauthz/protoauthz/interceptor/internal/dev/shop/gen/catalog/v1"
 	"github.com/protoauthz/protoauthz/interceptor/internal/dev/shop/gen/catalog/v1/catalogv1connect"
@@ -27,7 +30,6 @@ import (
 	"github.com/protoauthz/protoauthz/interceptor/otelguard"
 	"github.com/protoauthz/protoauthz/interceptor/policy"
 	"github.com/protoauthz/protoauthz/interceptor/probe"
-	"github.com/protoauthz/protoauthz/interceptor/token"
 )
 
 // api is the resource indicator of the shop, which the audience of a token must be.
@@ -42,15 +44,11 @@ type shop struct {
 	webRules, stockRules *policy.Table
 }
 
-func newShop(issuer token.Issuer) (*shop, error) {
-	telemetry, telemetryErr := otelguard.New()                                         // glue
-	verifier, verifierErr := token.NewVerifier(issuer, telemetry.VerifierOptions()...) // glue
-	webRules, webErr := policy.Compile(
-		policy.Files{orderv1.File_order_v1_order_proto, catalogv1.File_catalog_v1_catalog_proto},
-		policy.WithAudience(api),
-		policy.WithPublic(grpchealth.HealthV1ServiceName), // glue
-	)
-	stockRules, stockErr := policy.Compile(policy.Files{stockv1.File_stock_v1_stock_proto}, policy.WithAudience(api))
+func newShop(deployed *deployment.Deployment) (*shop, error) {
+	telemetry, telemetryErr := otelguard.New()                                     // glue
+	verifier, verifierErr := deployed.NewVerifier(telemetry.VerifierOptions()...) // glue
+	webRules, webErr := deployed.Compile(policy.Linked("order", "catalog"))
+	stockRules, stockErr := deployed.Compile(policy.Linked("stock"))
 	watchErr := telemetry.Watch(verifier) // glue
 	if err := errors.Join(telemetryErr, verifierErr, webErr, stockErr, watchErr); err != nil {
 		return nil, err
@@ -72,7 +70,12 @@ func newShop(issuer token.Issuer) (*shop, error) {
 	connecthttp.Mount(mux, catalog)
 	mux.Handle("/readyz", probe.Handler(verifier))                                       // glue
 	mux.Handle(grpchealth.NewHandler(probe.Checker(verifier), webGuard.HandlerOption())) // glue
-	web := interceptor.DeadlineHandler(mux)
+	web := cors.New(cors.Options{ // glue
+		AllowedOrigins: []string{"https://shop.example.com"},                     // glue
+		AllowedMethods: connectcors.AllowedMethods(),                             // glue
+		AllowedHeaders: append(connectcors.AllowedHeaders(), "Authorization"),    // glue
+		ExposedHeaders: append(connectcors.ExposedHeaders(), "WWW-Authenticate"), // glue
+	}).Handler(interceptor.DeadlineHandler(mux)) // glue
 	web = otelhttp.NewHandler(web, "shop") // glue
 
 	serverOptions := grpcguard.ServerOptions(stockGuard)
