@@ -30,8 +30,12 @@ func main() {
 	stock := flag.String("stock", "127.0.0.1:8081", "`address` of StockService")
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	context.AfterFunc(ctx, stop) // a second signal ends the process at once
-	if err := run(ctx, *authz, *web, *stock); err != nil {
+	context.AfterFunc(ctx, stop)             // a second signal ends the process at once
+	settings, err := deployment.Read(*authz) // glue
+	if err == nil {                          // glue
+		err = run(ctx, settings, *web, *stock)
+	} // glue
+	if err != nil {
 		slog.Error("the shop has failed", "cause", err)
 		os.Exit(1)
 	}
@@ -39,11 +43,7 @@ func main() {
 
 // run serves until the context ends. The environment names the collector of spans and metrics
 // (OTEL_EXPORTER_OTLP_ENDPOINT).
-func run(ctx context.Context, authz, web, stock string) error {
-	deployed, err := deployment.Read(authz) // glue
-	if err != nil {                         // glue
-		return err // glue
-	} // glue
+func run(ctx context.Context, settings *deployment.Deployment, web, stock string) error {
 	spans, spansErr := otlptracehttp.New(ctx)                                                 // glue
 	metrics, metricsErr := otlpmetrichttp.New(ctx)                                            // glue
 	tracing := trace.NewTracerProvider(trace.WithBatcher(spans))                              // glue
@@ -52,11 +52,10 @@ func run(ctx context.Context, authz, web, stock string) error {
 	otel.SetMeterProvider(metering)                                                           // glue
 	webListener, webErr := new(net.ListenConfig).Listen(ctx, "tcp", web)
 	stockListener, stockErr := new(net.ListenConfig).Listen(ctx, "tcp", stock)
-	shop, shopErr := newShop(deployed)
+	shop, shopErr := newShop(settings)
 	if err := errors.Join(spansErr, metricsErr, shopErr, webErr, stockErr); err != nil {
 		return err
 	}
-	err = shop.serve(ctx, webListener, stockListener)
-	ctx = context.WithoutCancel(ctx)                                       // glue
-	return errors.Join(err, tracing.Shutdown(ctx), metering.Shutdown(ctx)) // glue
+	err := shop.serve(ctx, webListener, stockListener)
+	return errors.Join(err, tracing.Shutdown(context.WithoutCancel(ctx)), metering.Shutdown(context.WithoutCancel(ctx))) // glue
 }

@@ -22,18 +22,13 @@ import (
 	"github.com/protoauthz/protoauthz/interceptor/connectv2guard"
 	"github.com/protoauthz/protoauthz/interceptor/deployment"
 	"github.com/protoauthz/protoauthz/interceptor/grpcguard"
-	catalogv1 "github.com/protoauthz/protoauthz/interceptor/internal/dev/shop/gen/catalog/v1"
 	"github.com/protoauthz/protoauthz/interceptor/internal/dev/shop/gen/catalog/v1/catalogv1connect"
-	orderv1 "github.com/protoauthz/protoauthz/interceptor/internal/dev/shop/gen/order/v1"
 	"github.com/protoauthz/protoauthz/interceptor/internal/dev/shop/gen/order/v1/orderv1connect"
 	stockv1 "github.com/protoauthz/protoauthz/interceptor/internal/dev/shop/gen/stock/v1"
 	"github.com/protoauthz/protoauthz/interceptor/otelguard"
 	"github.com/protoauthz/protoauthz/interceptor/policy"
 	"github.com/protoauthz/protoauthz/interceptor/probe"
 )
-
-// api is the resource indicator of the shop, which the audience of a token must be.
-const api = "https://shop.example.com"
 
 // A shop has a server of HTTP, for OrderService, CatalogService and REST, and a server of grpc-go, for StockService.
 type shop struct {
@@ -44,13 +39,12 @@ type shop struct {
 	webRules, stockRules *policy.Table
 }
 
-func newShop(deployed *deployment.Deployment) (*shop, error) {
-	telemetry, telemetryErr := otelguard.New()                                     // glue
-	verifier, verifierErr := deployed.NewVerifier(telemetry.VerifierOptions()...) // glue
-	webRules, webErr := deployed.Compile(policy.Linked("order", "catalog"))
-	stockRules, stockErr := deployed.Compile(policy.Linked("stock"))
-	watchErr := telemetry.Watch(verifier) // glue
-	if err := errors.Join(telemetryErr, verifierErr, webErr, stockErr, watchErr); err != nil {
+func newShop(settings *deployment.Deployment) (*shop, error) {
+	telemetry, telemetryErr := otelguard.New()                                    // glue
+	verifier, verifierErr := settings.NewVerifier(telemetry.VerifierOptions()...) // glue
+	webRules, webErr := settings.Compile(policy.Linked("order", "catalog"))
+	stockRules, stockErr := settings.Compile(policy.Linked("stock"))
+	if err := errors.Join(telemetryErr, verifierErr, webErr, stockErr, telemetry.Watch(verifier)); err != nil {
 		return nil, err
 	}
 	options := append(telemetry.GuardOptions(), interceptor.WithLogger(slog.Default())) // glue
@@ -70,13 +64,12 @@ func newShop(deployed *deployment.Deployment) (*shop, error) {
 	connecthttp.Mount(mux, catalog)
 	mux.Handle("/readyz", probe.Handler(verifier))                                       // glue
 	mux.Handle(grpchealth.NewHandler(probe.Checker(verifier), webGuard.HandlerOption())) // glue
-	web := cors.New(cors.Options{ // glue
-		AllowedOrigins: []string{"https://shop.example.com"},                     // glue
-		AllowedMethods: connectcors.AllowedMethods(),                             // glue
+	pages := cors.New(cors.Options{                                                      // glue
+		AllowedOrigins: []string{"https://shop.example.com"}, AllowedMethods: connectcors.AllowedMethods(), // glue
 		AllowedHeaders: append(connectcors.AllowedHeaders(), "Authorization"),    // glue
 		ExposedHeaders: append(connectcors.ExposedHeaders(), "WWW-Authenticate"), // glue
-	}).Handler(interceptor.DeadlineHandler(mux)) // glue
-	web = otelhttp.NewHandler(web, "shop") // glue
+	}) // glue
+	web := otelhttp.NewHandler(pages.Handler(interceptor.DeadlineHandler(mux)), "shop") // glue
 
 	serverOptions := grpcguard.ServerOptions(stockGuard)
 	serverOptions = append(serverOptions, grpc.StatsHandler(otelgrpc.NewServerHandler())) // glue
