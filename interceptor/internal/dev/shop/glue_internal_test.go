@@ -15,10 +15,13 @@ import (
 	"github.com/protoauthz/protoauthz/interceptor/token"
 )
 
+// api is the audience of authz.json.
+const api = "https://shop.example.com"
+
 func TestGuard(t *testing.T) {
 	t.Parallel()
 	issuer := devissuer.Start(t, devissuer.Config{})
-	shop, err := newShop(token.Logto(issuer.URL()))
+	shop, err := newShop(guardtest.Deployment(t, "authz.json", token.Logto(issuer.URL())))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -1,8 +1,8 @@
 // Shop is a program as a user of protoauthz writes it: three services, each on another framework, one of them also as
-// REST. Its log, metrics, spans, probes and tests are glue. Lines of glue stand in glue_internal_test.go, and in other
-// files they end in a comment. A test counts them.
+// REST. Its configuration, log, metrics, spans, probes, CORS and tests are glue. Lines of glue stand in authz.json and
+// in glue_internal_test.go, and in other files they end in a comment. A test counts them.
 //
-//	go run . -issuer https://tenant.logto.app
+//	go run . -authz authz.json
 package main
 
 import (
@@ -21,17 +21,21 @@ import (
 	"go.opentelemetry.io/otel/sdk/metric"
 	"go.opentelemetry.io/otel/sdk/trace"
 
-	"github.com/protoauthz/protoauthz/interceptor/token"
+	"github.com/protoauthz/protoauthz/interceptor/deployment"
 )
 
 func main() {
-	issuer := flag.String("issuer", "", "`URL` of the Logto tenant whose tokens are accepted")
+	authz := flag.String("authz", "authz.json", "`file` with the deployment") // glue
 	web := flag.String("web", "127.0.0.1:8080", "`address` of OrderService, CatalogService and REST")
 	stock := flag.String("stock", "127.0.0.1:8081", "`address` of StockService")
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	context.AfterFunc(ctx, stop) // a second signal ends the process at once
-	if err := run(ctx, *issuer, *web, *stock); err != nil {
+	context.AfterFunc(ctx, stop)             // a second signal ends the process at once
+	settings, err := deployment.Read(*authz) // glue
+	if err == nil {                          // glue
+		err = run(ctx, settings, *web, *stock)
+	} // glue
+	if err != nil {
 		slog.Error("the shop has failed", "cause", err)
 		os.Exit(1)
 	}
@@ -39,7 +43,7 @@ func main() {
 
 // run serves until the context ends. The environment names the collector of spans and metrics
 // (OTEL_EXPORTER_OTLP_ENDPOINT).
-func run(ctx context.Context, issuer, web, stock string) error {
+func run(ctx context.Context, settings *deployment.Deployment, web, stock string) error {
 	spans, spansErr := otlptracehttp.New(ctx)                                                 // glue
 	metrics, metricsErr := otlpmetrichttp.New(ctx)                                            // glue
 	tracing := trace.NewTracerProvider(trace.WithBatcher(spans))                              // glue
@@ -48,11 +52,10 @@ func run(ctx context.Context, issuer, web, stock string) error {
 	otel.SetMeterProvider(metering)                                                           // glue
 	webListener, webErr := new(net.ListenConfig).Listen(ctx, "tcp", web)
 	stockListener, stockErr := new(net.ListenConfig).Listen(ctx, "tcp", stock)
-	shop, shopErr := newShop(token.Logto(issuer))
+	shop, shopErr := newShop(settings)
 	if err := errors.Join(spansErr, metricsErr, shopErr, webErr, stockErr); err != nil {
 		return err
 	}
 	err := shop.serve(ctx, webListener, stockListener)
-	ctx = context.WithoutCancel(ctx)                                       // glue
-	return errors.Join(err, tracing.Shutdown(ctx), metering.Shutdown(ctx)) // glue
+	return errors.Join(err, tracing.Shutdown(context.WithoutCancel(ctx)), metering.Shutdown(context.WithoutCancel(ctx))) // glue
 }

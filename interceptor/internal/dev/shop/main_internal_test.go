@@ -9,6 +9,8 @@ import (
 	"net/http/httptest"
 	"testing"
 	"time"
+
+	"github.com/protoauthz/protoauthz/interceptor/guardtest"
 )
 
 // TestRun makes sure that the program sends the metrics of its verifier.
@@ -25,7 +27,7 @@ func TestRun(t *testing.T) {
 	defer collector.Close()
 	t.Setenv("OTEL_EXPORTER_OTLP_ENDPOINT", collector.URL)
 	t.Setenv("OTEL_METRIC_EXPORT_INTERVAL", "10") // milliseconds
-	if err := run(ctx, "https://tenant.logto.app", "127.0.0.1:0", "127.0.0.1:0"); err != nil {
+	if err := run(ctx, guardtest.Deployment(t, "authz.json"), "127.0.0.1:0", "127.0.0.1:0"); err != nil {
 		t.Error(err)
 	}
 	if !errors.Is(ctx.Err(), context.Canceled) {

@@ -21,6 +21,7 @@ import (
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/credentials/insecure"
 
+	"github.com/protoauthz/protoauthz/interceptor/guardtest"
 	"github.com/protoauthz/protoauthz/interceptor/internal/test/leaks"
 	"github.com/protoauthz/protoauthz/interceptor/token"
 )
@@ -39,7 +40,7 @@ type running struct {
 // start serves a shop until the end of the test. All its connections are HTTP/2.
 func start(t *testing.T, issuer string) *running {
 	t.Helper()
-	s, err := newShop(token.Logto(issuer))
+	s, err := newShop(guardtest.Deployment(t, "authz.json", token.Logto(issuer)))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -10,28 +10,25 @@ import (
 
 	connectv2 "connectrpc.com/connect/v2"
 	"connectrpc.com/connect/v2/connecthttp"
+	connectcors "connectrpc.com/cors"
 	"connectrpc.com/grpchealth"
 	"connectrpc.com/vanguard"
+	"github.com/rs/cors"
 	"go.opentelemetry.io/contrib/instrumentation/google.golang.org/grpc/otelgrpc"
 	"go.opentelemetry.io/contrib/instrumentation/net/http/otelhttp"
 	"google.golang.org/grpc"
 
 	"github.com/protoauthz/protoauthz/interceptor"
 	"github.com/protoauthz/protoauthz/interceptor/connectv2guard"
+	"github.com/protoauthz/protoauthz/interceptor/deployment"
 	"github.com/protoauthz/protoauthz/interceptor/grpcguard"
-	catalogv1 "github.com/protoauthz/protoauthz/interceptor/internal/dev/shop/gen/catalog/v1"
 	"github.com/protoauthz/protoauthz/interceptor/internal/dev/shop/gen/catalog/v1/catalogv1connect"
-	orderv1 "github.com/protoauthz/protoauthz/interceptor/internal/dev/shop/gen/order/v1"
 	"github.com/protoauthz/protoauthz/interceptor/internal/dev/shop/gen/order/v1/orderv1connect"
 	stockv1 "github.com/protoauthz/protoauthz/interceptor/internal/dev/shop/gen/stock/v1"
 	"github.com/protoauthz/protoauthz/interceptor/otelguard"
 	"github.com/protoauthz/protoauthz/interceptor/policy"
 	"github.com/protoauthz/protoauthz/interceptor/probe"
-	"github.com/protoauthz/protoauthz/interceptor/token"
 )
-
-// api is the resource indicator of the shop, which the audience of a token must be.
-const api = "https://shop.example.com"
 
 // A shop has a server of HTTP, for OrderService, CatalogService and REST, and a server of grpc-go, for StockService.
 type shop struct {
@@ -42,17 +39,12 @@ type shop struct {
 	webRules, stockRules *policy.Table
 }
 
-func newShop(issuer token.Issuer) (*shop, error) {
-	telemetry, telemetryErr := otelguard.New()                                         // glue
-	verifier, verifierErr := token.NewVerifier(issuer, telemetry.VerifierOptions()...) // glue
-	webRules, webErr := policy.Compile(
-		policy.Files{orderv1.File_order_v1_order_proto, catalogv1.File_catalog_v1_catalog_proto},
-		policy.WithAudience(api),
-		policy.WithPublic(grpchealth.HealthV1ServiceName), // glue
-	)
-	stockRules, stockErr := policy.Compile(policy.Files{stockv1.File_stock_v1_stock_proto}, policy.WithAudience(api))
-	watchErr := telemetry.Watch(verifier) // glue
-	if err := errors.Join(telemetryErr, verifierErr, webErr, stockErr, watchErr); err != nil {
+func newShop(settings *deployment.Deployment) (*shop, error) {
+	telemetry, telemetryErr := otelguard.New()                                    // glue
+	verifier, verifierErr := settings.NewVerifier(telemetry.VerifierOptions()...) // glue
+	webRules, webErr := settings.Compile(policy.Linked("order", "catalog"))
+	stockRules, stockErr := settings.Compile(policy.Linked("stock"))
+	if err := errors.Join(telemetryErr, verifierErr, webErr, stockErr, telemetry.Watch(verifier)); err != nil {
 		return nil, err
 	}
 	options := append(telemetry.GuardOptions(), interceptor.WithLogger(slog.Default())) // glue
@@ -72,8 +64,12 @@ func newShop(issuer token.Issuer) (*shop, error) {
 	connecthttp.Mount(mux, catalog)
 	mux.Handle("/readyz", probe.Handler(verifier))                                       // glue
 	mux.Handle(grpchealth.NewHandler(probe.Checker(verifier), webGuard.HandlerOption())) // glue
-	web := interceptor.DeadlineHandler(mux)
-	web = otelhttp.NewHandler(web, "shop") // glue
+	pages := cors.New(cors.Options{                                                      // glue
+		AllowedOrigins: []string{"https://shop.example.com"}, AllowedMethods: connectcors.AllowedMethods(), // glue
+		AllowedHeaders: append(connectcors.AllowedHeaders(), "Authorization"),    // glue
+		ExposedHeaders: append(connectcors.ExposedHeaders(), "WWW-Authenticate"), // glue
+	}) // glue
+	web := otelhttp.NewHandler(pages.Handler(interceptor.DeadlineHandler(mux)), "shop") // glue
 
 	serverOptions := grpcguard.ServerOptions(stockGuard)
 	serverOptions = append(serverOptions, grpc.StatsHandler(otelgrpc.NewServerHandler())) // glue

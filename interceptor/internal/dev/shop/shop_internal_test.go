@@ -134,22 +134,60 @@ type reply struct {
 
 func (s *running) request(t *testing.T, method, path string, body io.Reader) reply {
 	t.Helper()
-	request, err := http.NewRequestWithContext(t.Context(), method, s.url+path, body)
-	if err != nil {
-		t.Fatal(err)
-	}
-	request.Header.Set("Content-Type", "application/json")
+	header := http.Header{"Content-Type": {"application/json"}}
 	if !strings.HasPrefix(path, "/v1/") {
-		request.Header.Set("Connect-Protocol-Version", "1") // vanguard takes JSON without it for REST
+		header.Set("Connect-Protocol-Version", "1") // vanguard takes JSON without it for REST
 	}
-	response, err := s.client.Do(request)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer response.Body.Close()
+	response := s.ask(t, method, path, body, header)
 	text, err := io.ReadAll(response.Body)
 	if err != nil {
 		t.Fatal(err)
 	}
 	return reply{response.StatusCode, string(text)}
+}
+
+// ask sends a request. The body of the response is closed at the end of the test.
+func (s *running) ask(t *testing.T, method, path string, body io.Reader, header http.Header) *http.Response {
+	t.Helper()
+	request, err := http.NewRequestWithContext(t.Context(), method, s.url+path, body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	request.Header = header
+	response, err := s.client.Do(request)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = response.Body.Close() })
+	return response
+}
+
+// TestPages makes sure that a page of the shop may call, and may read why a call is refused, and no other page.
+func TestPages(t *testing.T) {
+	t.Parallel()
+	s := start(t, "https://tenant.logto.app")
+	for origin, want := range map[string]string{"https://shop.example.com": "https://shop.example.com", "https://other.example.com": ""} {
+		preflight := s.ask(t, http.MethodOptions, "/order.v1.OrderService/ListOrders", nil, http.Header{
+			"Origin":                         {origin},
+			"Access-Control-Request-Method":  {http.MethodPost},
+			"Access-Control-Request-Headers": {"authorization,connect-protocol-version,content-type"},
+		})
+		refused := s.ask(t, http.MethodPost, "/order.v1.OrderService/ListOrders", strings.NewReader("{}"), http.Header{
+			"Origin": {origin}, "Content-Type": {"application/json"}, "Connect-Protocol-Version": {"1"},
+		})
+		if refused.StatusCode != http.StatusUnauthorized || refused.Header.Get("Www-Authenticate") == "" {
+			t.Errorf("%s: got %v", origin, refused)
+		}
+		for _, response := range []*http.Response{preflight, refused} {
+			if got := response.Header.Get("Access-Control-Allow-Origin"); got != want {
+				t.Errorf("%s: allowed is %q", origin, got)
+			}
+		}
+		if got := preflight.Header.Get("Access-Control-Allow-Headers"); strings.Contains(got, "authorization") != (want != "") {
+			t.Errorf("%s: the headers are %q", origin, got)
+		}
+		if got := refused.Header.Get("Access-Control-Expose-Headers"); strings.Contains(got, "Www-Authenticate") != (want != "") {
+			t.Errorf("%s: exposed is %q", origin, got)
+		}
+	}
 }
