@@ -157,7 +157,7 @@ func TestOthersCanReadKeys(t *testing.T) {
 	of := parse(t, `{}`)
 	open(t, of, file)
 	for _, mode := range []os.FileMode{0o640, 0o604, 0o620} {
-		if err := os.Chmod(file, mode); err != nil { //nolint:gosec // the test is about such files
+		if err := os.Chmod(file, mode); err != nil {
 			t.Fatal(err)
 		}
 		if _, note := open(t, of, file); note != "other users can read or write "+file+", and so make tokens: run chmod 600 "+file {
