@@ -127,6 +127,8 @@ func TestForgedTokens(t *testing.T) {
 		"a byte less":         opaque[1:],
 		"the last byte less":  opaque[:len(opaque)-4],
 		"a byte more":         opaque + "AAAA",
+		"a sign more":         opaque + "!",
+		"padding":             opaque + "=",
 		"another byte":        swap(opaque, 0),
 		"another byte within": swap(opaque, len(opaque)/2),
 	} {

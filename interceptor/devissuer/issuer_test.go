@@ -80,7 +80,7 @@ func TestNewReportsEveryFault(t *testing.T) {
 					{ID: ""}, {ID: "devissuer"}, {ID: "shop"},
 				},
 				Clients: []devissuer.Client{{ID: "shop", Secret: "s", Claims: map[string]any{"d": make(chan int)}}},
-				Hosts:   []string{"issuer", "172.18.0.2", "[::2]", "", "issuer:3001", "http://issuer", "a/b", "me@issuer"},
+				Hosts:   []string{"issuer", "172.18.0.2", "[::2]", "", "issuer:3001", "http://issuer", "a/b", "me@issuer", "a b"},
 				Type:    "a\n",
 			},
 			want: []string{
@@ -96,7 +96,7 @@ func TestNewReportsEveryFault(t *testing.T) {
 				`devissuer: Clients[0].Claims["d"]: has no JSON form`,
 				`devissuer: Type: must be printable ASCII characters, such as at+jwt, or none`,
 				`devissuer: Hosts[3]: ` + host, `devissuer: Hosts[4]: ` + host, `devissuer: Hosts[5]: ` + host,
-				`devissuer: Hosts[6]: ` + host, `devissuer: Hosts[7]: ` + host,
+				`devissuer: Hosts[6]: ` + host, `devissuer: Hosts[7]: ` + host, `devissuer: Hosts[8]: ` + host,
 			},
 		},
 		{

@@ -2,8 +2,10 @@ package tenant_test
 
 import (
 	"fmt"
+	"reflect"
 	"strings"
 	"testing"
+	"time"
 
 	"go.uber.org/goleak"
 
@@ -54,6 +56,20 @@ const whole = `{
   "signingAlgorithm": "ES256",
   "tokenLifetime": "10m"
 }`
+
+// TestMembers makes sure that a document sets each field of devissuer.Config, but for the keys.
+func TestMembers(t *testing.T) {
+	t.Parallel()
+	parsed := parse(t, whole)
+	for field, value := range reflect.ValueOf(parsed.Config).Fields() {
+		if value.IsZero() != (field.Name == "Keys") {
+			t.Errorf("%s is %v", field.Name, value)
+		}
+	}
+	if parsed.URL != "http://127.0.0.1:3002/oidc" || parsed.Listen != "127.0.0.1:4000" || parsed.RotateEvery != time.Hour {
+		t.Errorf("%+v", parsed)
+	}
+}
 
 // TestFaults makes sure that each mistake has one fault, which names the file, the line and the member, and says what
 // to write.
