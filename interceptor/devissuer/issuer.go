@@ -17,7 +17,8 @@
 //	verifier, err := token.NewVerifier(token.Logto(issuer.URL()))
 //
 // In a test, [Start] serves an issuer, [Issuer.Token] makes any token, such as an expired one, and
-// [Issuer.Rotate] and [Issuer.TrimKeys] change the keys:
+// [Issuer.Rotate] and [Issuer.TrimKeys] change the keys. [Issuer.Grant] makes a token with what a user or client
+// of the configuration holds. The command protoauthz dev-issuer serves an issuer that keeps its keys in a file.
 //
 //	issuer := devissuer.Start(t, devissuer.Config{})
 //	raw := issuer.Token(t, map[string]any{"sub": "alice", "aud": "https://api.example.com", "scope": "read:orders"})
