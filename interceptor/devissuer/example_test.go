@@ -81,6 +81,34 @@ func ExampleIssuer_Mint() {
 	// Output: 2 2
 }
 
+// A user holds scopes in organizations, and may have any claim.
+func ExampleIssuer_Grant() {
+	const api = "https://api.example.com"
+	issuer, err := devissuer.New("http://127.0.0.1:3001/oidc", devissuer.Config{
+		Resources:     map[string][]string{api: {"read:orders", "write:orders"}},
+		Organizations: []string{"acme"},
+		Users: []devissuer.User{{
+			ID:            "alice",
+			Claims:        map[string]any{"email": "alice@example.com"},
+			Organizations: map[string]devissuer.Membership{"acme": {Scopes: map[string][]string{api: {"read:orders"}}}},
+		}},
+	})
+	if err != nil {
+		log.Fatal(err)
+	}
+	token, leftOut, err := issuer.Grant(devissuer.Request{
+		Subject:      "alice",
+		Organization: "acme",
+		Resource:     api,
+		Scopes:       []string{"read:orders", "write:orders"},
+	})
+	if err != nil {
+		log.Fatal(err)
+	}
+	fmt.Println(strings.Count(token, "."), leftOut)
+	// Output: 2 [write:orders]
+}
+
 // A test of a server has an issuer of its own.
 func ExampleStart() {
 	var t *testing.T // go test supplies one
