@@ -69,6 +69,7 @@ var rules = []imports.Rule{
 	{From: "./interceptor/internal/jose", Ban: "./...", Why: "it is a leaf: form does not depend on who is trusted"},
 	{From: "./interceptor/internal/jose", Ban: "testing", Why: "code in production must not know when it is tested"},
 
+	{From: "./interceptor/internal/help", Ban: "./...", Why: "it is a leaf, for the logs of decisions and of keys alike"},
 	{From: "./interceptor/internal/callctx", Ban: "./...", Why: "it is a leaf, for guards and for clients alike"},
 	{From: "./interceptor/internal/cache", Ban: "./...", Why: "it is a leaf, for verified tokens and for fetched ones alike"},
 
