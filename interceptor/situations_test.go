@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"log"
+	"log/slog"
 	"net/http"
 	"net/http/httptest"
 	"testing"
@@ -57,10 +58,13 @@ func listening(t *testing.T, start func(*httptest.Server), named string) (server
 	return server, issuer
 }
 
+// unlogged keeps the log about keys, which no call waits for, out of the log of calls.
+var unlogged = token.WithLogger(slog.New(slog.DiscardHandler))
+
 // at returns the situation of an issuer that has signed a token, for a verifier of an endpoint.
 func at(t *testing.T, endpoint string, issuer *devissuer.Issuer, options ...token.Option) situation {
 	t.Helper()
-	verifier, err := token.NewVerifier(token.Logto(endpoint), options...)
+	verifier, err := token.NewVerifier(token.Logto(endpoint), append(options, unlogged)...)
 	if err != nil {
 		t.Fatal(err)
 	}

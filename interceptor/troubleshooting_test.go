@@ -19,7 +19,7 @@ import (
 	"github.com/protoauthz/protoauthz/interceptor/internal/test/harness"
 )
 
-// A lockedText is a log that a fetch of keys may still write.
+// A lockedText is a log that servers write.
 type lockedText struct {
 	mu   sync.Mutex
 	text []byte
@@ -124,7 +124,7 @@ func (c callSituation) observe(t *testing.T, text *lockedText) symptom {
 	var line struct{ Procedure, Reason, Cause, Help string }
 	for each := range bytes.Lines(text.take()) {
 		if !bytes.Contains(each, []byte(`"protoauthz: refused"`)) {
-			continue // a line about keys, or about a panic
+			continue // a line about a panic
 		}
 		if line.Cause != "" {
 			t.Errorf("a second line: %s", each)
