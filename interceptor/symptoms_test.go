@@ -237,7 +237,7 @@ var programSituations = []programSituation{
 	{conflict, "the generated code has the annotations under another path", starting(registering("third_party/protoauthz/v1/authz.proto"))},
 
 	{notFound, "curl: no handler has the path", sends(http.MethodPost, "/test.v1.Raed/Unary", "application/json", nil)},
-	{notFound, "curl: the method is not PUT", sends(http.MethodPut, "/test.v1.Read/Unary", "application/json", nil)},
+	{notFound, "curl: PUT in place of POST", sends(http.MethodPut, "/test.v1.Read/Unary", "application/json", nil)},
 	{notFound, "curl: the content type is absent", sends(http.MethodPost, "/test.v1.Read/Unary", "application/x-www-form-urlencoded", nil)},
 	{notFound, "curl: a stream", sends(http.MethodPost, "/test.v1.Read/Server", "application/json", nil)},
 	{notFound, "a client: no handler has the path", asks(guarded(rules), "Raed")},

@@ -54,7 +54,7 @@ const guide = "docs/troubleshooting.md"
 
 var (
 	guideHeading = regexp.MustCompile(`^##+ (.*)$`)
-	guideClient  = regexp.MustCompile("^The client sees `(.*)`\\.$")
+	guideClient  = regexp.MustCompile("^The client sees (`.*`|the answer)\\.$")
 	guideRow     = regexp.MustCompile("^\\| (.*?) \\| (?:(`.*?`|the answer|nothing) \\| )?(`.*`|nothing) \\| (.+) \\|$")
 )
 

@@ -22,12 +22,12 @@ const maxMessageBytes = 4 << 20
 
 // newHandler puts the services behind a guard, and lets web pages of the origins call them.
 func newHandler(issuer token.Issuer, audience string, origins []string, logger *slog.Logger) (http.Handler, error) {
-	verifier, verifierErr := token.NewVerifier(issuer, token.WithKeySetObserver(logKeySet(logger)))
+	verifier, verifierErr := token.NewVerifier(issuer, token.WithLogger(logger))
 	table, tableErr := compilePolicy(audience)
 	if err := errors.Join(verifierErr, tableErr); err != nil {
 		return nil, err
 	}
-	guard := interceptor.New(verifier, table, interceptor.WithObserver(logDecision(logger)))
+	guard := interceptor.New(verifier, table, interceptor.WithLogger(logger))
 
 	// Every handler gets the same options: a handler without the guard's option is open.
 	options := connect.WithHandlerOptions(guard.HandlerOption(), connect.WithReadMaxBytes(maxMessageBytes))
