@@ -15,6 +15,7 @@ import (
 
 	"github.com/protoauthz/protoauthz/gen/sample/v1/samplev1connect"
 	"github.com/protoauthz/protoauthz/interceptor"
+	"github.com/protoauthz/protoauthz/interceptor/deployment"
 )
 
 const api = "https://api.example.com"
@@ -40,7 +41,7 @@ type sample struct {
 
 func startSample(t *testing.T) *sample {
 	t.Helper()
-	c := config{address: &net.TCPAddr{IP: net.IPv4(127, 0, 0, 1)}, audience: api}
+	c := config{address: &net.TCPAddr{IP: net.IPv4(127, 0, 0, 1)}, deployment: deployment.Deployment{Audience: api, Public: wellKnown}}
 	server, err := newServer(t.Context(), c, slog.New(slog.DiscardHandler))
 	if err != nil {
 		t.Fatal(err)
