@@ -66,10 +66,10 @@
 //
 // # What is logged and observed
 //
-// By default, refusals go to [log/slog.Default]: the procedure, the reason and the cause, in at most one
-// line for each reason in a second. [WithLogger] logs the caller, too. [WithObserver] sees every decision,
-// for metrics and for an audit, and turns the default log off: see [WithDefaultLog]. Package otelguard, a
-// module of its own, observes for OpenTelemetry.
+// By default, refusals go to [log/slog.Default]: the procedure, the reason, the cause and the URL of the
+// documentation about the reason, in at most one line for each reason in a second. [WithLogger] logs the
+// caller, too. [WithObserver] sees every decision, for metrics and for an audit, and turns the default log
+// off: see [WithDefaultLog]. Package otelguard, a module of its own, observes for OpenTelemetry.
 //
 // # Step by step
 //

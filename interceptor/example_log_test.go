@@ -60,7 +60,7 @@ func ExampleWithLogger() {
 	callOf(guard, "CreateOrder")
 
 	// Output:
-	// level=WARN msg="protoauthz: refused" procedure=/sample.v1.CatalogService/CreateOrder reason=SCOPE_INSUFFICIENT cause="the token lacks the scope write:orders: the client must request it from the issuer; if the issuer does not grant that, add it to a role of the caller at the issuer" count=1 peer=192.0.2.1:52301 protocol=grpc issuer=https://issuer.example.com subject=alice missing_scopes=[write:orders]
+	// level=WARN msg="protoauthz: refused" procedure=/sample.v1.CatalogService/CreateOrder reason=SCOPE_INSUFFICIENT cause="the token lacks the scope write:orders: the client must request it from the issuer; if the issuer does not grant that, add it to a role of the caller at the issuer" count=1 peer=192.0.2.1:52301 protocol=grpc issuer=https://issuer.example.com subject=alice missing_scopes=[write:orders] help=https://github.com/protoauthz/protoauthz/blob/main/interceptor/docs/troubleshooting.md#scope_insufficient
 }
 
 // An audit trail of all decisions.

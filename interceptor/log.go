@@ -11,6 +11,7 @@ import (
 
 	"connectrpc.com/connect"
 
+	"github.com/protoauthz/protoauthz/interceptor/internal/help"
 	"github.com/protoauthz/protoauthz/interceptor/policy"
 )
 
@@ -22,7 +23,8 @@ import (
 //   - organization: the organization that the request names;
 //   - issuer, subject, client (its id) and token_organization, of a verified token, escaped and cut off as
 //     [Event.Organization] is;
-//   - missing_scopes, which the token lacks, and missing_any_scopes, of which one would be enough.
+//   - missing_scopes, which the token lacks, and missing_any_scopes, of which one would be enough;
+//   - help: the URL of the documentation about the reason.
 //
 // The logger gets the context of the call, from which its handler may take attributes. The call waits for the logger,
 // and panics of the logger are dropped. [New] logs what the guard does not enforce.
@@ -40,7 +42,7 @@ func WithLogger(logger *slog.Logger) Option {
 	return func(o *options) { o.log = &refusalLog{logger: logger} }
 }
 
-// WithDefaultLog logs procedure, reason, cause, count, other_procedures and shadow to [log/slog.Default], also beside an
+// WithDefaultLog logs procedure, reason, cause, count, other_procedures, shadow and help to [log/slog.Default], also beside an
 // observer, and nothing of any claims. [WithLogger] takes the place of the default log.
 func WithDefaultLog() Option {
 	return func(o *options) {
@@ -101,6 +103,7 @@ func (l *refusalLog) refused(ctx context.Context, event Event) {
 	if l.logger != nil {
 		logger, attributes = l.logger, append(attributes, details(event)...)
 	}
+	attributes = append(attributes, help.Attr(strings.ToLower(string(event.Denial.Reason()))))
 	logger.LogAttrs(ctx, levelOf(event), messageOf(event), attributes...)
 }
 
@@ -187,12 +190,12 @@ func (g *Guard) logNotEnforced(table *policy.Table) {
 		}
 	}
 	if len(services[false]) > 0 {
-		logger.Warn("protoauthz: not enforced: policy.WithShadow lets in every call of these services", "services", services[false])
+		logger.Warn("protoauthz: not enforced: policy.WithShadow lets in every call of these services", "services", services[false], help.Attr(help.EveryCallLetIn))
 	}
 	if len(services[true]) > 0 {
-		logger.Warn("protoauthz: not enforced: policy.WithUnannotatedOpen lets everybody call the methods without annotation of these services", "services", services[true])
+		logger.Warn("protoauthz: not enforced: policy.WithUnannotatedOpen lets everybody call the methods without annotation of these services", "services", services[true], help.Attr(help.EveryCallLetIn))
 	}
 	if g.shadowTable != nil {
-		logger.Info("protoauthz: not enforced: interceptor.WithShadow judges by a second table beside the first")
+		logger.Info("protoauthz: not enforced: interceptor.WithShadow judges by a second table beside the first", help.Attr(help.EveryCallLetIn))
 	}
 }

@@ -49,9 +49,11 @@ func (from) Peer() connect.Peer {
 }
 
 const (
-	lacking = `level=WARN msg="protoauthz: refused" procedure=/test.v1.Header/Unary reason=SCOPE_INSUFFICIENT ` +
+	helping    = ` help=https://github.com/protoauthz/protoauthz/blob/main/interceptor/docs/troubleshooting.md#`
+	refusedFor = `level=WARN msg="protoauthz: refused" procedure=/test.v1.Header/Unary reason=SCOPE_INSUFFICIENT ` +
 		`cause="the token lacks the scope read:data: the client must request it from the issuer; if the issuer does not grant that, add it to a role of the caller at the issuer" count=1`
-	detailed = lacking + ` peer=192.0.2.1:1234 protocol=grpc organization=acme issuer=http://127.0.0.1:1/oidc subject=alice client=app token_organization=acme missing_scopes=[read:data]`
+	lacking  = refusedFor + helping + `scope_insufficient`
+	detailed = refusedFor + ` peer=192.0.2.1:1234 protocol=grpc organization=acme issuer=http://127.0.0.1:1/oidc subject=alice client=app token_organization=acme missing_scopes=[read:data]` + helping + `scope_insufficient`
 )
 
 // TestDefaultLog makes sure that a guard without an observer logs why it refuses, and nothing of any claims.
@@ -179,13 +181,13 @@ func TestLogLines(t *testing.T) {
 		service    string
 		begin, end string
 	}{
-		{"a scope and a choice", unverified(global), rules(t), "Any", refused, ` missing_scopes=[read:a] missing_any_scopes="[sell buy]"`},
-		{"a scope", unverified(global), rules(t), "Read", refused, ` missing_scopes=[read:a]`},
-		{"a choice", unverified(strings.Replace(global, "openid", "read:a", 1)), rules(t), "Any", refused, ` client=app missing_any_scopes="[sell buy]"`},
-		{"in shadow", unavailable, harness.ShadowRules(t), "Read", `level=WARN msg="protoauthz: not judged"`, ` count=1 shadow=service peer="" protocol=""`},
-		{"unavailable", unavailable, rules(t), "Read", refused, from},
-		{"a fault of the server", broken, rules(t), "Read", `level=ERROR msg="protoauthz: refused"`, from},
-		{"a fault of the server, in shadow", broken, harness.ShadowRules(t), "Read", `level=ERROR msg="protoauthz: would have been refused"`, ` count=1 shadow=service peer="" protocol=""`},
+		{"a scope and a choice", unverified(global), rules(t), "Any", refused, ` missing_scopes=[read:a] missing_any_scopes="[sell buy]"` + helping + "scope_insufficient"},
+		{"a scope", unverified(global), rules(t), "Read", refused, ` missing_scopes=[read:a]` + helping + "scope_insufficient"},
+		{"a choice", unverified(strings.Replace(global, "openid", "read:a", 1)), rules(t), "Any", refused, ` client=app missing_any_scopes="[sell buy]"` + helping + "scope_insufficient"},
+		{"in shadow", unavailable, harness.ShadowRules(t), "Read", `level=WARN msg="protoauthz: not judged"`, ` count=1 shadow=service peer="" protocol=""` + helping + "verifier_unavailable"},
+		{"unavailable", unavailable, rules(t), "Read", refused, from + helping + "verifier_unavailable"},
+		{"a fault of the server", broken, rules(t), "Read", `level=ERROR msg="protoauthz: refused"`, from + helping + "guard_failed"},
+		{"a fault of the server, in shadow", broken, harness.ShadowRules(t), "Read", `level=ERROR msg="protoauthz: would have been refused"`, ` count=1 shadow=service peer="" protocol=""` + helping + "guard_failed"},
 	} {
 		text := new(bytes.Buffer)
 		guard := interceptor.New(test.verifier, test.table, interceptor.WithLogger(untimed(text)))
@@ -242,14 +244,14 @@ func TestNotEnforcedLog(t *testing.T) {
 	}
 	table := harness.ShadowRules(t)
 	guard := interceptor.New(unverified(aliceToken), table, logger, interceptor.WithShadow(rules(t)))
-	want := `level=WARN msg="protoauthz: not enforced: policy.WithShadow lets in every call of these services" services="` + shadowed(table) + `"
-level=INFO msg="protoauthz: not enforced: interceptor.WithShadow judges by a second table beside the first"
+	want := `level=WARN msg="protoauthz: not enforced: policy.WithShadow lets in every call of these services" services="` + shadowed(table) + `"` + helping + `every-call-is-let-in
+level=INFO msg="protoauthz: not enforced: interceptor.WithShadow judges by a second table beside the first"` + helping + `every-call-is-let-in
 `
 	if got := at(); got != want {
 		t.Errorf("at start\n%s\nwant\n%s", got, want)
 	}
 	_ = interceptor.New(unverified(aliceToken), ordersTable(t, []string{readsA, " "}, policy.WithUnannotatedOpen(orders)), logger)
-	want = `level=WARN msg="protoauthz: not enforced: policy.WithUnannotatedOpen lets everybody call the methods without annotation of these services" services=[order.v1.OrderService]
+	want = `level=WARN msg="protoauthz: not enforced: policy.WithUnannotatedOpen lets everybody call the methods without annotation of these services" services=[order.v1.OrderService]` + helping + `every-call-is-let-in
 `
 	if got := at(); got != want {
 		t.Errorf("at start\n%s\nwant\n%s", got, want)
@@ -258,7 +260,8 @@ level=INFO msg="protoauthz: not enforced: interceptor.WithShadow judges by a sec
 		t.Error(denial)
 	}
 	lines := strings.Split(at(), "\n")
-	if len(lines) != 3 || !strings.HasSuffix(lines[0], " shadow=service peer=\"\" protocol=\"\"") || !strings.HasSuffix(lines[1], " shadow=table peer=\"\" protocol=\"\"") || !strings.HasPrefix(lines[0], `level=WARN msg="protoauthz: would have been refused" procedure=/test.v1.Read/Unary reason=TOKEN_MISSING`) ||
+	const end = ` peer="" protocol=""` + helping + "token_missing"
+	if len(lines) != 3 || !strings.HasSuffix(lines[0], " shadow=service"+end) || !strings.HasSuffix(lines[1], " shadow=table"+end) || !strings.HasPrefix(lines[0], `level=WARN msg="protoauthz: would have been refused" procedure=/test.v1.Read/Unary reason=TOKEN_MISSING`) ||
 		!strings.HasPrefix(lines[1], `level=WARN msg="protoauthz: would have been refused" procedure=/test.v1.Read/Unary reason=TOKEN_MISSING`) {
 		t.Errorf("logged %q", lines)
 	}

@@ -6,9 +6,9 @@ import (
 	"io"
 	"net"
 	"net/url"
-	"os"
 	"strings"
 
+	"github.com/protoauthz/protoauthz/interceptor/deployment"
 	"github.com/protoauthz/protoauthz/interceptor/token"
 )
 
@@ -26,7 +26,7 @@ Examples:
   go run ./sample -origins http://localhost:5173
   go run ./sample -issuer https://tenant.logto.app/oidc
   go run ./sample -issuer https://tenant.eu.auth0.com/ -provider auth0
-  go run ./sample -issuer-file issuer.json
+  go run ./sample -authz authz.json
 
 Flags:
 
@@ -34,10 +34,9 @@ Flags:
 
 // A config holds the values of the server's flags, checked.
 type config struct {
-	address  *net.TCPAddr
-	audience string
-	issuer   *token.Issuer // nil means the embedded issuer
-	origins  []string      // the origins of web pages that may call
+	address    *net.TCPAddr
+	deployment deployment.Deployment // no issuers mean the embedded issuer
+	origins    []string              // the origins of web pages that may call
 }
 
 // parseConfig reads the server's flags. The error holds all faults, each with the name of its flag.
@@ -46,7 +45,7 @@ func parseConfig(args []string, stdout io.Writer) (config, error) {
 	listen := flags.String("listen", "127.0.0.1:8080", "`address` to listen on; with port 0, a free port")
 	issuer := flags.String("issuer", "", "`URL` of the issuer whose tokens to accept (default: the embedded issuer)")
 	provider := flags.String("provider", "logto", "`provider` whose claims the issuer's tokens have: logto, auth0 or authaction")
-	issuerFile := flags.String("issuer-file", "", "JSON `file` that describes the issuer, for all other providers (see token.ParseIssuer)")
+	authz := flags.String("authz", "", "JSON `file` with audience, public services and issuers, for all other providers (see deployment.Read)")
 	origins := flags.String("origins", "", "`origins` of web pages that may call, separated by commas (default: none)")
 	audience := flags.String("audience", "https://api.example.com", "resource indicator (`URI`) of the API, which the audience of a token must be")
 	if err := parseFlags(flags, args, serverHelp, stdout); err != nil {
@@ -54,15 +53,18 @@ func parseConfig(args []string, stdout io.Writer) (config, error) {
 	}
 	given := map[string]bool{}
 	flags.Visit(func(f *flag.Flag) { given[f.Name] = true })
-	address, addressErr := parseAddress(*listen, !given["issuer"] && !given["issuer-file"])
-	trusted, issuerErr := parseIssuer(*provider, *issuer, given["issuer"])
-	if given["issuer-file"] {
-		trusted, issuerErr = readIssuer(*issuerFile, given["issuer"] || given["provider"])
-	}
-	resource, audienceErr := parseAudience(*audience)
+	address, addressErr := parseAddress(*listen, !given["issuer"] && !given["authz"])
 	pages, originsErr := parseOrigins(*origins)
-	return config{address: address, issuer: trusted, audience: resource, origins: pages},
-		errors.Join(addressErr, issuerErr, audienceErr, originsErr)
+	c := config{address: address, origins: pages}
+	if given["authz"] {
+		var err error
+		c.deployment, err = readDeployment(*authz, given["issuer"] || given["provider"] || given["audience"])
+		return c, errors.Join(addressErr, err, originsErr)
+	}
+	issuers, issuerErr := parseIssuer(*provider, *issuer, given["issuer"])
+	resource, audienceErr := parseAudience(*audience)
+	c.deployment = deployment.Deployment{Audience: resource, Public: wellKnown, Issuers: issuers}
+	return c, errors.Join(addressErr, issuerErr, audienceErr, originsErr)
 }
 
 func parseAddress(listen string, embedded bool) (*net.TCPAddr, error) {
@@ -81,7 +83,7 @@ func parseAddress(listen string, embedded bool) (*net.TCPAddr, error) {
 }
 
 // parseIssuer returns nil for the embedded issuer, which is the default.
-func parseIssuer(provider, issuer string, given bool) (*token.Issuer, error) {
+func parseIssuer(provider, issuer string, given bool) ([]token.Issuer, error) {
 	var result token.Issuer
 	switch provider {
 	case "logto":
@@ -109,23 +111,22 @@ func parseIssuer(provider, issuer string, given bool) (*token.Issuer, error) {
 	if _, err := token.NewVerifier(result); err != nil {
 		return nil, badFlag("issuer", "%w", err)
 	}
-	return &result, nil
+	return []token.Issuer{result}, nil
 }
 
-// readIssuer reads the issuer of -issuer-file.
-func readIssuer(name string, twice bool) (*token.Issuer, error) {
+// readDeployment reads the file of -authz. It must have an issuer: other machines may reach the server.
+func readDeployment(name string, twice bool) (deployment.Deployment, error) {
 	if twice {
-		return nil, badFlag("issuer-file", "the file names the issuer and its claims: leave out -issuer and -provider")
+		return deployment.Deployment{}, badFlag("authz", "the file has the issuers and the audience: leave out -issuer, -provider and -audience")
 	}
-	document, err := os.ReadFile(name) //nolint:gosec // the user names it
+	read, err := deployment.Read(name)
 	if err != nil {
-		return nil, badFlag("issuer-file", "%w", err)
+		return deployment.Deployment{}, badFlag("authz", "%w", err)
 	}
-	issuer, err := token.ParseIssuer(document)
-	if err != nil {
-		return nil, badFlag("issuer-file", "%w", err)
+	if _, err := read.NewVerifier(); err != nil {
+		return deployment.Deployment{}, badFlag("authz", "%w", err)
 	}
-	return &issuer, nil
+	return *read, nil
 }
 
 // domain returns the domain of an issuer's URL without a path, or "".

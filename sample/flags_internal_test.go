@@ -52,10 +52,12 @@ func TestBadCommandLines(t *testing.T) {
 		{[]string{"-provider", "auth0", "-issuer", "http://tenant.eu.auth0.com/"}, exitUsage, "-issuer"},
 		{[]string{"-provider", "auth0", "-issuer", "https://tenant.eu.auth0.com:"}, exitUsage, "-issuer"},
 		{[]string{"-provider", "authaction", "-issuer", "https://tenant.eu.authaction.com/path"}, exitUsage, "-issuer"},
-		{[]string{"-issuer-file", ""}, exitUsage, "-issuer-file"},
-		{[]string{"-issuer-file", "config.go"}, exitUsage, "-issuer-file"},
-		{[]string{"-issuer-file", "x", "-provider", "logto"}, exitUsage, "leave out -issuer and -provider"},
-		{[]string{"-issuer-file", "x", "-issuer", "https://tenant.logto.app"}, exitUsage, "leave out -issuer and -provider"},
+		{[]string{"-authz", ""}, exitUsage, "-authz"},
+		{[]string{"-authz", "config.go"}, exitUsage, "-authz: config.go: "},
+		{[]string{"-authz", "testdata/without_issuer.json"}, exitUsage, "testdata/without_issuer.json: line 1: issuers: none is given"},
+		{[]string{"-authz", "x", "-provider", "logto"}, exitUsage, "leave out -issuer, -provider and -audience"},
+		{[]string{"-authz", "x", "-issuer", "https://tenant.logto.app"}, exitUsage, "leave out -issuer, -provider and -audience"},
+		{[]string{"-authz", "x", "-audience", "https://api.example.com"}, exitUsage, "leave out -issuer, -provider and -audience"},
 		{[]string{"-origins", "*"}, exitUsage, "-origins"},
 		{[]string{"-origins", "null"}, exitUsage, "-origins"},
 		{[]string{"-origins", "localhost:5173"}, exitUsage, "-origins"},
@@ -104,15 +106,16 @@ func TestBadCommandLines(t *testing.T) {
 	}
 }
 
-// An issuer in a file takes the place of the embedded issuer.
-func TestIssuerFile(t *testing.T) {
+// The issuers and the audience of a document take the place of the embedded issuer.
+func TestDeployment(t *testing.T) {
 	t.Parallel()
-	name := filepath.Join(t.TempDir(), "issuer.json")
-	if err := os.WriteFile(name, []byte(`{"url": "https://idp.example.com", "algorithms": ["RS256"]}`), 0o600); err != nil {
+	name := filepath.Join(t.TempDir(), "authz.json")
+	document := `{"audience": "https://shop.example.com", "issuers": [{"url": "https://idp.example.com", "algorithms": ["RS256"]}]}`
+	if err := os.WriteFile(name, []byte(document), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	c, err := parseConfig([]string{"-issuer-file", name, "-listen", "0.0.0.0:0"}, io.Discard)
-	if err != nil || c.issuer == nil || c.issuer.URL != "https://idp.example.com" {
+	c, err := parseConfig([]string{"-authz", name, "-listen", "0.0.0.0:0"}, io.Discard)
+	if err != nil || len(c.deployment.Issuers) != 1 || c.deployment.Issuers[0].URL != "https://idp.example.com" || c.deployment.Audience != "https://shop.example.com" {
 		t.Errorf("the configuration is %+v, %v", c, err)
 	}
 }

@@ -12,6 +12,7 @@ import (
 	samplev1 "github.com/protoauthz/protoauthz/gen/sample/v1"
 	"github.com/protoauthz/protoauthz/gen/sample/v1/samplev1connect"
 	"github.com/protoauthz/protoauthz/interceptor"
+	"github.com/protoauthz/protoauthz/interceptor/deployment"
 	"github.com/protoauthz/protoauthz/interceptor/policy"
 	"github.com/protoauthz/protoauthz/interceptor/probe"
 	"github.com/protoauthz/protoauthz/interceptor/token"
@@ -20,14 +21,18 @@ import (
 // maxMessageBytes is the largest request message, compressed or not: connect-go has no default limit.
 const maxMessageBytes = 4 << 20
 
-// newHandler puts the services behind a guard, and lets web pages of the origins call them.
-func newHandler(issuer token.Issuer, audience string, origins []string, logger *slog.Logger) (http.Handler, error) {
-	verifier, verifierErr := token.NewVerifier(issuer, token.WithKeySetObserver(logKeySet(logger)))
-	table, tableErr := compilePolicy(audience)
+// wellKnown are services that everybody may call. Their .proto files belong to others, so no annotation makes them public.
+var wellKnown = []string{grpchealth.HealthV1ServiceName, grpcreflect.ReflectV1ServiceName, grpcreflect.ReflectV1AlphaServiceName}
+
+// newHandler puts the services behind a guard, and lets web pages of the origins call them. The server does not start if
+// a method has no rule.
+func newHandler(settings deployment.Deployment, origins []string, logger *slog.Logger) (http.Handler, error) {
+	verifier, verifierErr := settings.NewVerifier(token.WithLogger(logger))
+	table, tableErr := settings.Compile(policy.Linked("sample"))
 	if err := errors.Join(verifierErr, tableErr); err != nil {
 		return nil, err
 	}
-	guard := interceptor.New(verifier, table, interceptor.WithObserver(logDecision(logger)))
+	guard := interceptor.New(verifier, table, interceptor.WithLogger(logger))
 
 	// Every handler gets the same options: a handler without the guard's option is open.
 	options := connect.WithHandlerOptions(guard.HandlerOption(), connect.WithReadMaxBytes(maxMessageBytes))
@@ -40,7 +45,7 @@ func newHandler(issuer token.Issuer, audience string, origins []string, logger *
 	organizations := seedOrganizations()
 	mux := http.NewServeMux()
 	mux.Handle(samplev1connect.NewCatalogServiceHandler(&catalogService{
-		info:     &samplev1.GetInfoResponse{Name: "protoauthz sample", Issuer: issuer.URL, Audience: audience},
+		info:     &samplev1.GetInfoResponse{Name: "protoauthz sample", Issuer: settings.Issuers[0].URL, Audience: settings.Audience},
 		products: seedProducts(),
 	}, options))
 	mux.Handle(samplev1connect.NewMemberServiceHandler(&memberService{organizations: organizations}, options))
@@ -49,23 +54,4 @@ func newHandler(issuer token.Issuer, audience string, origins []string, logger *
 	mux.Handle(grpcreflect.NewHandlerV1(reflector, options))
 	mux.Handle(grpcreflect.NewHandlerV1Alpha(reflector, options))
 	return allowOrigins(origins, interceptor.DeadlineHandler(mux)), nil
-}
-
-// compilePolicy compiles the rules in the services' .proto files. The server does not start if a method has
-// no rule.
-func compilePolicy(audience string) (*policy.Table, error) {
-	return policy.Compile(
-		policy.Files{
-			samplev1.File_sample_v1_catalog_proto,
-			samplev1.File_sample_v1_member_proto,
-			samplev1.File_sample_v1_document_proto,
-		},
-		policy.WithAudience(audience),
-		// Everybody may call these services. Their .proto files belong to others, so an option makes them public here.
-		policy.WithPublic(
-			grpchealth.HealthV1ServiceName,
-			grpcreflect.ReflectV1ServiceName,
-			grpcreflect.ReflectV1AlphaServiceName,
-		),
-	)
 }

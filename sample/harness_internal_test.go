@@ -3,9 +3,9 @@ package main
 import (
 	"context"
 	"errors"
+	"io"
 	"log/slog"
 	"maps"
-	"net"
 	"net/http"
 	"testing"
 	"time"
@@ -40,7 +40,10 @@ type sample struct {
 
 func startSample(t *testing.T) *sample {
 	t.Helper()
-	c := config{address: &net.TCPAddr{IP: net.IPv4(127, 0, 0, 1)}, audience: api}
+	c, err := parseConfig([]string{"-listen", "127.0.0.1:0", "-audience", api}, io.Discard)
+	if err != nil {
+		t.Fatal(err)
+	}
 	server, err := newServer(t.Context(), c, slog.New(slog.DiscardHandler))
 	if err != nil {
 		t.Fatal(err)

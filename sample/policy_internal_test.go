@@ -13,16 +13,20 @@ import (
 	"connectrpc.com/grpchealth"
 	"connectrpc.com/grpcreflect"
 
+	"github.com/protoauthz/protoauthz/interceptor/deployment"
 	"github.com/protoauthz/protoauthz/interceptor/guardtest"
+	"github.com/protoauthz/protoauthz/interceptor/policy"
 	"github.com/protoauthz/protoauthz/interceptor/token"
 )
 
 var update = flag.Bool("update", false, "rewrite testdata/policy.golden")
 
+var settings = deployment.Deployment{Audience: api, Public: wellKnown, Issuers: []token.Issuer{token.Logto("https://tenant.logto.app")}}
+
 // The rules on one page: a change of the page is a change to review.
 func TestPolicy(t *testing.T) {
 	t.Parallel()
-	table, err := compilePolicy(api)
+	table, err := settings.Compile(policy.Linked("sample"))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -44,7 +48,7 @@ func TestPolicy(t *testing.T) {
 // POLICY.md, which make policy writes without running the sample, lists the same procedures.
 func TestPolicyForReview(t *testing.T) {
 	t.Parallel()
-	table, err := compilePolicy(api)
+	table, err := settings.Compile(policy.Linked("sample"))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -66,17 +70,17 @@ func TestPolicyForReview(t *testing.T) {
 		want = append(want, rule.Procedure)
 	}
 	if !slices.Equal(got, want) {
-		t.Errorf("POLICY.md has %q, want %q: does the Makefile give the options of compilePolicy?", got, want)
+		t.Errorf("POLICY.md has %q, want %q: does the Makefile give the public services of wellKnown?", got, want)
 	}
 }
 
 func TestEveryHandlerIsGuarded(t *testing.T) {
 	t.Parallel()
-	table, err := compilePolicy(api)
+	table, err := settings.Compile(policy.Linked("sample"))
 	if err != nil {
 		t.Fatal(err)
 	}
-	handler, err := newHandler(token.Logto("https://tenant.logto.app"), api, nil, slog.New(slog.DiscardHandler))
+	handler, err := newHandler(settings, nil, slog.New(slog.DiscardHandler))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -52,7 +52,7 @@ func newServer(ctx context.Context, c config, logger *slog.Logger) (*server, err
 	if err != nil {
 		return nil, fmt.Errorf("-listen: %w", err)
 	}
-	s := &server{audience: c.audience, listener: listener}
+	s := &server{audience: c.deployment.Audience, listener: listener}
 	handler, err := s.handler(c, logger)
 	if err != nil {
 		return nil, errors.Join(err, listener.Close())
@@ -78,14 +78,15 @@ func newServer(ctx context.Context, c config, logger *slog.Logger) (*server, err
 // handler returns the services, with the embedded issuer if the config has no issuer. Web pages of other origins
 // cannot call the embedded issuer: it is for the person who runs the sample.
 func (s *server) handler(c config, logger *slog.Logger) (http.Handler, error) {
-	if c.issuer != nil {
-		return newHandler(*c.issuer, c.audience, c.origins, logger)
+	if len(c.deployment.Issuers) > 0 {
+		return newHandler(c.deployment, c.origins, logger)
 	}
-	issuer, err := devissuer.New(s.url()+"/oidc", seedIssuer(c.audience))
+	issuer, err := devissuer.New(s.url()+"/oidc", seedIssuer(c.deployment.Audience))
 	if err != nil {
 		return nil, err
 	}
-	services, err := newHandler(token.Logto(issuer.URL()), c.audience, c.origins, logger)
+	c.deployment.Issuers = []token.Issuer{token.Logto(issuer.URL())}
+	services, err := newHandler(c.deployment, c.origins, logger)
 	if err != nil {
 		return nil, err
 	}

@@ -9,12 +9,13 @@ import (
 	"time"
 
 	"github.com/protoauthz/protoauthz/interceptor/internal/endpoint"
+	"github.com/protoauthz/protoauthz/interceptor/internal/help"
 )
 
-// WithLogger logs failed fetches of key sets, as warnings: the URL of the issuer, and the cause with its remedy.
-// The first success after a failure is a line too, and so are keys that are not used, whenever their list
-// changes. A failing issuer has at most one line in a second. A line holds nothing of a token or a key. No call
-// waits for the logger, and the panics of the logger are dropped.
+// WithLogger logs failed fetches of key sets, as warnings: the URL of the issuer, the cause with its remedy, and, as
+// help, the URL of the documentation. The first success after a failure is a line too, and so are keys that are not
+// used, whenever their list changes. A failing issuer has at most one line in a second. A line holds nothing of a token
+// or a key. No call waits for the logger, and the panics of the logger are dropped.
 //
 // Given twice, the last logger counts. A nil logger is a fault. The default is [WithDefaultLog], and no log with
 // [WithKeySetObserver].
@@ -72,7 +73,7 @@ func (l *keyLog) lines(event KeySetEvent, cause error, now time.Time) (lines []k
 			return nil
 		}
 		l.failing, l.failedAt = true, now
-		return []keyLine{{slog.LevelWarn, "protoauthz: the keys of an issuer cannot be fetched", []slog.Attr{issuer, slog.String("cause", cause.Error())}}}
+		return []keyLine{{slog.LevelWarn, "protoauthz: the keys of an issuer cannot be fetched", []slog.Attr{issuer, slog.String("cause", cause.Error()), help.Attr(help.KeysUnavailable)}}}
 	}
 	if l.failing {
 		l.failing = false
@@ -80,7 +81,7 @@ func (l *keyLog) lines(event KeySetEvent, cause error, now time.Time) (lines []k
 	}
 	skipped := skippedText(event.Skipped)
 	if skipped != l.skipped && skipped != "" {
-		lines = append(lines, keyLine{slog.LevelInfo, "protoauthz: some keys of an issuer are not used", []slog.Attr{issuer, slog.String("cause", skipped)}})
+		lines = append(lines, keyLine{slog.LevelInfo, "protoauthz: some keys of an issuer are not used", []slog.Attr{issuer, slog.String("cause", skipped), help.Attr(help.KeysUnavailable)}})
 	}
 	l.skipped = skipped
 	return lines

@@ -53,6 +53,11 @@ func (l *lineLog) take() []string {
 
 func checkLines(t *testing.T, log *lineLog, want ...string) {
 	t.Helper()
+	for n, line := range want {
+		if strings.Contains(line, "; cause=") {
+			want[n] += "; help=https://github.com/protoauthz/protoauthz/blob/main/interceptor/docs/troubleshooting.md#keys_unavailable"
+		}
+	}
 	got := log.take()
 	if !slices.Equal(got, want) {
 		t.Errorf("the log is\n%s\nwant\n%s", strings.Join(got, "\n"), strings.Join(want, "\n"))

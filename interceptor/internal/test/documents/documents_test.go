@@ -19,6 +19,7 @@ import (
 
 	"go.uber.org/goleak"
 
+	"github.com/protoauthz/protoauthz/interceptor/internal/help"
 	"github.com/protoauthz/protoauthz/interceptor/internal/test/documents"
 	"github.com/protoauthz/protoauthz/interceptor/internal/test/protos"
 	"github.com/protoauthz/protoauthz/interceptor/policy"
@@ -255,6 +256,28 @@ func TestReasons(t *testing.T) {
 			if !regexp.MustCompile(`\b(?:` + reason[1] + `|` + reason[2] + `)\b`).MatchString(text) {
 				t.Errorf("%s has no %s", name, reason[2])
 			}
+		}
+	}
+	for _, reason := range reasons {
+		_, section, _ := strings.Cut(read(t, "interceptor/docs/troubleshooting.md"), "\n### "+reason[2]+"\n")
+		section, _, _ = strings.Cut(section, "\n### ")
+		if strings.Count(section, "\n| ") < 2 { // with the head
+			t.Errorf("interceptor/docs/troubleshooting.md has no section %s with a row", reason[2])
+		}
+	}
+}
+
+// TestHelp makes sure that the lines of the log about keys and about rules that are not enforced lead to a section. The
+// lines of refused calls do: TestReasons has their sections.
+func TestHelp(t *testing.T) {
+	t.Parallel()
+	all := load(t)
+	for _, section := range []string{help.KeysUnavailable, help.EveryCallLetIn} {
+		link := help.Attr(section).Value.String()
+		from := documents.Document{Path: "interceptor/docs/start.md"}
+		name, found := strings.CutPrefix(link, "https://github.com/protoauthz/protoauthz/blob/main/interceptor/docs/")
+		if fault := follow(all, from, name); fault != "" || !found {
+			t.Errorf("%s: %s", link, fault)
 		}
 	}
 }

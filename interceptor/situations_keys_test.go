@@ -1,0 +1,73 @@
+package interceptor_test
+
+import (
+	"context"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"net/url"
+	"testing"
+
+	"github.com/protoauthz/protoauthz/interceptor/token"
+)
+
+// closed is an address at which nobody listens.
+const closed = "127.0.0.1:1"
+
+// dialing returns a transport that connects all hosts to one address, as a name server may do.
+func dialing(address string) *http.Transport {
+	return &http.Transport{DisableKeepAlives: true, DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
+		return new(net.Dialer).DialContext(ctx, "tcp", address)
+	}}
+}
+
+// through returns the situation of a server that reaches its issuer by a proxy alone.
+func through(t *testing.T, proxy string) situation {
+	t.Helper()
+	address, err := url.Parse(proxy)
+	if err != nil {
+		t.Fatal(err)
+	}
+	const endpoint = "https://idp.example.test"
+	return at(t, endpoint, issuing(t, endpoint), token.WithTransport(&http.Transport{Proxy: http.ProxyURL(address), DisableKeepAlives: true}))
+}
+
+// keySituations are refusals for want of keys.
+var keySituations = []callSituation{
+	{"KEYS_UNAVAILABLE", "an unreachable issuer", "Read", func(t *testing.T) situation {
+		const endpoint = "https://idp.example.test"
+		return at(t, endpoint, issuing(t, endpoint), token.WithTransport(dialing(closed)))
+	}},
+	{"KEYS_UNAVAILABLE", "an issuer without metadata", "Read", func(t *testing.T) situation {
+		server := httptest.NewServer(http.NotFoundHandler())
+		t.Cleanup(server.Close)
+		return at(t, server.URL, issuing(t, server.URL))
+	}},
+	{"KEYS_UNAVAILABLE", "a private authority", "Read", func(t *testing.T) situation {
+		server, issuer := listening(t, (*httptest.Server).StartTLS, "")
+		return at(t, server.URL, issuer)
+	}},
+	{"KEYS_UNAVAILABLE", "a proxy that refuses", "Read", func(t *testing.T) situation {
+		proxy := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusForbidden) }))
+		t.Cleanup(proxy.Close)
+		return through(t, proxy.URL)
+	}},
+	{"KEYS_UNAVAILABLE", "a proxy that wants a password", "Read", func(t *testing.T) situation {
+		proxy := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+			w.WriteHeader(http.StatusProxyAuthRequired)
+		}))
+		t.Cleanup(proxy.Close)
+		return through(t, proxy.URL)
+	}},
+	{"KEYS_UNAVAILABLE", "a proxy that does not run", "Read", func(t *testing.T) situation {
+		return through(t, "http://"+closed)
+	}},
+	{"KEYS_UNAVAILABLE", "compose: the API asks itself", "Read", func(t *testing.T) situation {
+		const endpoint = "http://localhost:1"
+		return at(t, endpoint, issuing(t, endpoint), token.WithTransport(dialing(closed)))
+	}},
+	{"KEYS_UNAVAILABLE", "compose: the metadata has the name for browsers", "Read", func(t *testing.T) situation {
+		server, _ := listening(t, (*httptest.Server).Start, "http://localhost:8080")
+		return at(t, server.URL, issuing(t, server.URL))
+	}},
+}

@@ -1,0 +1,345 @@
+package interceptor_test
+
+import (
+	"bytes"
+	"cmp"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"log"
+	"log/slog"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"strings"
+	"testing"
+
+	"connectrpc.com/connect"
+	"connectrpc.com/grpchealth"
+	"github.com/rs/cors"
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/status"
+	"google.golang.org/protobuf/proto"
+	"google.golang.org/protobuf/reflect/protodesc"
+	"google.golang.org/protobuf/reflect/protoregistry"
+
+	authzv1 "github.com/protoauthz/protoauthz/gen/protoauthz/v1"
+	"github.com/protoauthz/protoauthz/interceptor"
+	"github.com/protoauthz/protoauthz/interceptor/internal/test/harness"
+	"github.com/protoauthz/protoauthz/interceptor/internal/test/protos"
+	"github.com/protoauthz/protoauthz/interceptor/policy"
+	"github.com/protoauthz/protoauthz/interceptor/probe"
+	"github.com/protoauthz/protoauthz/interceptor/token"
+)
+
+// Sections of docs/troubleshooting.md about symptoms without a reason.
+const (
+	noStart  = "The server does not start"
+	conflict = "The program panics at start: already registered"
+	notFound = "404, 405, 415 or unimplemented"
+	noAnswer = "The client cannot reach the server: unavailable"
+	browser  = "A browser reports a CORS error: Failed to fetch"
+	silent   = "The client sees a code, and the log has no line"
+	letIn    = "Every call is let in"
+	notReady = "The probe answers 503 or NOT_SERVING"
+)
+
+// A programSituation is a row of docs/troubleshooting.md about a program or a client, where no call has a reason.
+type programSituation struct {
+	section, name string
+	observe       func(*testing.T, *lockedText) symptom
+}
+
+// compiling returns what a server prints whose rules do not compile.
+func compiling(change map[string]string, options ...policy.Option) func(*testing.T) string {
+	return func(t *testing.T) string {
+		files, err := protos.Compile(t.Context(), "../proto", change, "order.proto")
+		if err != nil {
+			t.Fatal(err)
+		}
+		_, err = policy.Compile(files, options...)
+		return fmt.Sprint(err)
+	}
+}
+
+// ofOrders are methods of a service without a public one.
+func ofOrders(methods ...string) map[string]string {
+	return map[string]string{"order.proto": protos.OrderService(`option (protoauthz.v1.service) = {model: MODEL_GLOBAL_RESOURCE};`, methods...)}
+}
+
+// oldCopy is a copy of the annotations with another number.
+func oldCopy(t *testing.T) string {
+	annotations, err := os.ReadFile("../proto/protoauthz/v1/authz.proto")
+	if err != nil {
+		t.Fatal(err)
+	}
+	files := ofOrders(readsA)
+	files["protoauthz/v1/authz.proto"] = strings.ReplaceAll(string(annotations), "404209324", "50001")
+	return compiling(files, policy.WithAudience(api))(t)
+}
+
+// notVerifying returns what NewVerifier says.
+func notVerifying(issuer token.Issuer) func(*testing.T) string {
+	return func(*testing.T) string {
+		_, err := token.NewVerifier(issuer)
+		return fmt.Sprint(err)
+	}
+}
+
+// registering returns the first line of the panic of a program that registers a second copy of the annotations.
+func registering(path string) func(*testing.T) string {
+	return func(t *testing.T) string {
+		second := protodesc.ToFileDescriptorProto(authzv1.File_protoauthz_v1_authz_proto)
+		second.Name = proto.String(path)
+		file, err := protodesc.NewFile(second, protoregistry.GlobalFiles)
+		if err != nil {
+			t.Fatal(err)
+		}
+		text := fmt.Sprint(recovered(func() { _ = protoregistry.GlobalFiles.RegisterFile(file) }))
+		first, _, _ := strings.Cut(text, "\n")
+		return strings.ReplaceAll(first, "\u00a0", " ") // package proto writes one of the two, by chance
+	}
+}
+
+// starting returns the symptom of a server that has printed an error in place of starting.
+func starting(printed func(*testing.T) string) func(*testing.T, *lockedText) symptom {
+	return func(t *testing.T, _ *lockedText) symptom {
+		return symptom{calling(t, "http://"+closed), strings.ReplaceAll(printed(t), "\n", "; ")}
+	}
+}
+
+// logged returns what each line of the log tells: the cause, or the message of a line without one.
+func logged(t *testing.T, text *lockedText) (told []string) {
+	t.Helper()
+	for each := range bytes.Lines(text.take()) {
+		var line struct{ Msg, Cause string }
+		if err := json.Unmarshal(each, &line); err != nil {
+			t.Error(err)
+		}
+		told = append(told, cmp.Or(line.Cause, line.Msg))
+	}
+	if told == nil {
+		told = []string{"nothing"}
+	}
+	return told
+}
+
+// calling calls a public method, and returns what the client prints.
+func calling(t *testing.T, url string) string {
+	t.Helper()
+	client := new(http.Client)
+	defer client.CloseIdleConnections()
+	_, err := connect.NewClient[message, answer](client, url+"/test.v1.Public/Unary").CallUnary(t.Context(), connect.NewRequest(new(message)))
+	return printed(err)
+}
+
+// printed returns what a client prints: an error, or its answer.
+func printed(err error) string {
+	if err == nil {
+		return "the answer"
+	}
+	return err.Error()
+}
+
+// reached returns the symptom of a good server, and a client that is made for another one.
+func reached(call func(t *testing.T, plain, secure string) string) func(*testing.T, *lockedText) symptom {
+	return func(t *testing.T, text *lockedText) symptom {
+		mux := handlers{}.mux(interceptor.New(shared(t).verifier, rules(t)).HandlerOption())
+		plain := httptest.NewServer(mux) // HTTP/1.1 alone
+		defer plain.Close()
+		secure := httptest.NewUnstartedServer(mux)
+		secure.Config.ErrorLog = log.New(io.Discard, "", 0)
+		secure.StartTLS()
+		defer secure.Close()
+		return symptom{call(t, plain.URL, secure.URL), logged(t, text)[0]}
+	}
+}
+
+// sends returns the symptom of a request that is no call: the status.
+func sends(method, path, contentType string, wrap func(http.Handler) http.Handler) func(*testing.T, *lockedText) symptom {
+	return func(t *testing.T, text *lockedText) symptom {
+		var handler http.Handler = handlers{}.mux(interceptor.New(shared(t).verifier, rules(t)).HandlerOption())
+		if wrap != nil {
+			handler = wrap(handler)
+		}
+		request := httptest.NewRequestWithContext(t.Context(), method, path, strings.NewReader("{}"))
+		request.Header = bearer(t, global("read:a"))
+		request.Header.Set("Content-Type", contentType)
+		if method == http.MethodOptions {
+			request.Header = http.Header{"Origin": {"https://app.example.com"}, "Access-Control-Request-Method": {"POST"}, "Access-Control-Request-Headers": {"authorization,content-type"}}
+		}
+		recorder := httptest.NewRecorder()
+		handler.ServeHTTP(recorder, request)
+		if allowed := recorder.Header().Get("Access-Control-Allow-Origin"); allowed != "" {
+			t.Errorf("the origin %q is allowed", allowed)
+		}
+		return symptom{recorder.Result().Status, logged(t, text)[0]}
+	}
+}
+
+// asks returns the symptom of a call of a server.
+func asks(handler func(*testing.T) http.Handler, service string) func(*testing.T, *lockedText) symptom {
+	return func(t *testing.T, text *lockedText) symptom {
+		server := server{harness.ServePiped(t, handler(t))}
+		_, err := server.do(t.Context(), wires[1], service, connect.StreamTypeUnary, http.Header{}, "")
+		return symptom{printed(err), logged(t, text)[0]}
+	}
+}
+
+// guarded returns a server of a guard.
+func guarded(table func(testing.TB) *policy.Table, options ...interceptor.Option) func(*testing.T) http.Handler {
+	return func(t *testing.T) http.Handler {
+		return handlers{}.mux(interceptor.New(shared(t).verifier, table(t), options...).HandlerOption())
+	}
+}
+
+// answering is an implementation that answers.
+func answering(context.Context, *connect.Request[message]) (*connect.Response[answer], error) {
+	return connect.NewResponse(new(answer)), nil
+}
+
+// probed returns the symptom of a server without keys and a probe of it.
+func probed(ask func(t *testing.T, verifier *token.Verifier) string) func(*testing.T, *lockedText) symptom {
+	return func(t *testing.T, text *lockedText) symptom {
+		verifier, err := token.NewVerifier(token.Logto(issuerEndpoint), unlogged)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return symptom{ask(t, verifier), logged(t, text)[0]}
+	}
+}
+
+// checked asks the health service for a service.
+func checked(service string) func(*testing.T, *token.Verifier) string {
+	return func(t *testing.T, verifier *token.Verifier) string {
+		response, err := probe.Checker(verifier).Check(t.Context(), &grpchealth.CheckRequest{Service: service})
+		if err != nil {
+			return err.Error()
+		}
+		return strings.ToUpper(response.Status.String())
+	}
+}
+
+// programSituations are situations in which no call has a reason.
+var programSituations = []programSituation{
+	{noStart, "a method has no annotation", starting(compiling(ofOrders(readsA, " "), policy.WithAudience(api)))},
+	{noStart, "nothing names the audience", starting(compiling(ofOrders(readsA)))},
+	{noStart, "a variable is empty", starting(compiling(ofOrders(readsA), policy.WithAudience("")))},
+	{noStart, "the copy of authz.proto is old", starting(oldCopy)},
+	{noStart, "a name in shadow is not of a service", starting(compiling(ofOrders(readsA), policy.WithAudience(api), policy.WithShadow("order.v1.Orders")))},
+	{noStart, "the issuer is plain http on another host", starting(notVerifying(token.Logto("http://idp.internal:3001")))},
+	{noStart, "the issuer has no algorithms", starting(notVerifying(token.Issuer{URL: "https://idp.example.com"}))},
+	{noStart, "an error of NewVerifier or Compile was dropped", starting(func(*testing.T) string { return fmt.Sprint(recovered(func() { interceptor.New(nil, nil) })) })},
+
+	{conflict, "your module has generated code of the annotations, too", starting(registering("protoauthz/v1/authz.proto"))},
+	{conflict, "the generated code has the annotations under another path", starting(registering("third_party/protoauthz/v1/authz.proto"))},
+
+	{notFound, "curl: no handler has the path", sends(http.MethodPost, "/test.v1.Raed/Unary", "application/json", nil)},
+	{notFound, "curl: PUT in place of POST", sends(http.MethodPut, "/test.v1.Read/Unary", "application/json", nil)},
+	{notFound, "curl: the content type is absent", sends(http.MethodPost, "/test.v1.Read/Unary", "application/x-www-form-urlencoded", nil)},
+	{notFound, "curl: a stream", sends(http.MethodPost, "/test.v1.Read/Server", "application/json", nil)},
+	{notFound, "a client: no handler has the path", asks(guarded(rules), "Raed")},
+
+	{noAnswer, "nobody listens at the address", reached(func(t *testing.T, _, _ string) string {
+		return calling(t, "http://"+closed)
+	})},
+	{noAnswer, "a bidirectional stream over HTTP/1.1", reached(func(t *testing.T, plain, _ string) string {
+		client := new(http.Client)
+		defer client.CloseIdleConnections()
+		stream := connect.NewClient[message, answer](client, plain+"/test.v1.Public/Bidi").CallBidiStream(t.Context())
+		_ = stream.Send(new(message)) // the answer tells why it fails
+		_ = stream.CloseRequest()
+		_, err := stream.Receive()
+		_ = stream.CloseResponse()
+		return printed(err)
+	})},
+	{noAnswer, "https in the URL, a server without TLS", reached(func(t *testing.T, plain, _ string) string {
+		return calling(t, strings.Replace(plain, "http:", "https:", 1))
+	})},
+	{noAnswer, "http in the URL, a server with TLS", reached(func(t *testing.T, _, secure string) string {
+		return calling(t, strings.Replace(secure, "https:", "http:", 1))
+	})},
+	{noAnswer, "the server's certificate is of a private authority", reached(func(t *testing.T, _, secure string) string {
+		return calling(t, secure)
+	})},
+
+	{browser, "the preflight: nothing answers it", sends(http.MethodOptions, "/test.v1.Read/Unary", "", nil)},
+	{browser, "the preflight: the token's header is not allowed", sends(http.MethodOptions, "/test.v1.Read/Unary", "", cors.New(cors.Options{AllowedOrigins: []string{"https://app.example.com"}, AllowedMethods: []string{http.MethodPost}}).Handler)},
+
+	{silent, "an observer turns the default log off", asks(guarded(rules, interceptor.WithObserver(func(context.Context, interceptor.Event) {})), "Read")},
+	{silent, "the level of the logger leaves warnings out", asks(guarded(rules, interceptor.WithLogger(slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: slog.LevelError})))), "Read")},
+	{silent, "a line of the same second stands for the call", func(t *testing.T, text *lockedText) (got symptom) {
+		bubble(t, "in a second", func(t *testing.T) {
+			server := server{harness.ServePiped(t, guarded(rules)(t))}
+			for range 2 {
+				_ = text.take()
+				_, err := server.do(t.Context(), wires[1], "Read", connect.StreamTypeUnary, http.Header{}, "")
+				got = symptom{printed(err), logged(t, text)[0]}
+			}
+		})
+		return got
+	}},
+	{silent, "the handler has refused", asks(func(t *testing.T) http.Handler {
+		refuse := func(context.Context, *connect.Request[message]) (*connect.Response[answer], error) {
+			return nil, connect.NewError(connect.CodePermissionDenied, errors.New("the order is of another customer"))
+		}
+		return handlers{unary: refuse}.mux(interceptor.New(shared(t).verifier, rules(t)).HandlerOption())
+	}, "Public")},
+	{silent, "a proxy in front of the server has refused", asks(func(*testing.T) http.Handler {
+		return http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusUnauthorized) })
+	}, "Read")},
+
+	{letIn, "the handler was registered without the guard", asks(func(*testing.T) http.Handler { return handlers{}.mux() }, "Read")},
+	{letIn, "the service is in shadow", asks(guarded(harness.ShadowRules), "Read")},
+	{letIn, "the methods without annotation are open", func(t *testing.T, text *lockedText) symptom {
+		table := ordersTable(t, []string{readsA, " "}, policy.WithUnannotatedOpen(orders))
+		guard := interceptor.New(shared(t).verifier, table)
+		const called = "/order.v1.OrderService/Call1"
+		mux := http.NewServeMux()
+		mux.Handle(called, connect.NewUnaryHandler(called, answering, guard.HandlerOption()))
+		server := server{harness.ServePiped(t, mux)}
+		_, err := server.connect(wires[1], called).CallUnary(t.Context(), connect.NewRequest(new(message)))
+		return symptom{printed(err), logged(t, text)[0]}
+	}},
+	{letIn, "the method is public", asks(guarded(rules), "Public")},
+	{letIn, "the test calls the implementation, and not the server", func(t *testing.T, text *lockedText) symptom {
+		_, err := answering(t.Context(), connect.NewRequest(new(message)))
+		return symptom{printed(err), logged(t, text)[0]}
+	}},
+
+	{notReady, "the keys cannot be fetched", probed(func(t *testing.T, verifier *token.Verifier) string {
+		recorder := httptest.NewRecorder()
+		probe.Handler(verifier).ServeHTTP(recorder, httptest.NewRequestWithContext(t.Context(), http.MethodGet, "/readyz", nil))
+		return fmt.Sprint(recorder.Code, " ", strings.TrimSpace(recorder.Body.String()))
+	})},
+	{notReady, "the keys cannot be fetched: a probe of gRPC", probed(checked(""))},
+	{notReady, "the probe asks for a service that it does not know", probed(checked("shop.v1.OrderService"))},
+	{notReady, "the health service is not public", func(t *testing.T, text *lockedText) symptom {
+		guard := interceptor.New(shared(t).verifier, rules(t))
+		mux := http.NewServeMux()
+		mux.Handle(grpchealth.NewHandler(grpchealth.NewStaticChecker(), guard.HandlerOption()))
+		server := server{harness.ServePiped(t, mux)}
+		_, err := server.connect(wires[1], "/grpc.health.v1.Health/Check").CallUnary(t.Context(), connect.NewRequest(new(message)))
+		return symptom{printed(err), logged(t, text)[0]}
+	}},
+}
+
+// TestPrintedForms makes sure that the document shows a refusal as clients print it.
+func TestPrintedForms(t *testing.T) {
+	t.Parallel()
+	document, err := os.ReadFile(guide)
+	if err != nil {
+		t.Fatal(err)
+	}
+	server := server{harness.ServePiped(t, guarded(rules)(t))}
+	_, err = server.do(t.Context(), wires[0], "Read", connect.StreamTypeUnary, http.Header{}, "")
+	plain := post(t.Context(), guarded(rules)(t), "Read", http.Header{}).Body.String()
+	plain, _, _ = strings.Cut(plain, `"details"`)
+	for _, form := range []string{printed(err), status.Error(codes.Unauthenticated, missing.text).Error(), plain + "…"} {
+		if !strings.Contains(string(document), "`"+form+"`") {
+			t.Errorf("%s lacks %s", guide, form)
+		}
+	}
+}

@@ -1,0 +1,181 @@
+package interceptor_test
+
+import (
+	"bytes"
+	"cmp"
+	"context"
+	"encoding/json"
+	"log/slog"
+	"os"
+	"regexp"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+
+	"connectrpc.com/connect"
+
+	"github.com/protoauthz/protoauthz/interceptor"
+	"github.com/protoauthz/protoauthz/interceptor/internal/test/harness"
+)
+
+// A lockedText is a log that servers write.
+type lockedText struct {
+	mu   sync.Mutex
+	text []byte
+}
+
+// Write implements [io.Writer].
+func (l *lockedText) Write(line []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.text = append(l.text, line...)
+	return len(line), nil
+}
+
+// take returns the text, and empties the log.
+func (l *lockedText) take() []byte {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	text := l.text
+	l.text = nil
+	return text
+}
+
+// A symptom is a row of docs/troubleshooting.md: what the client sees, and what the log says.
+type symptom struct{ client, log string }
+
+// row is the place of a symptom: its section and its first cell.
+type row struct{ section, name string }
+
+func (r row) String() string { return r.section + ", " + r.name }
+
+const guide = "docs/troubleshooting.md"
+
+var (
+	guideHeading = regexp.MustCompile(`^##+ (.*)$`)
+	guideClient  = regexp.MustCompile("^The client sees (`.*`|the answer)\\.$")
+	guideRow     = regexp.MustCompile("^\\| (.*?) \\| (?:(`.*?`|the answer|nothing) \\| )?(`.*`|nothing) \\| (.+) \\|$")
+)
+
+// symptoms returns the rows of the document. In a section without a column for the client, all rows have the text of
+// the section.
+func symptoms(t *testing.T) map[row]symptom {
+	t.Helper()
+	document, err := os.ReadFile(guide)
+	if err != nil {
+		t.Fatal(err)
+	}
+	rows := map[row]symptom{}
+	section, client := "", ""
+	for line := range strings.Lines(string(document)) {
+		line = strings.TrimSuffix(line, "\n")
+		if match := guideHeading.FindStringSubmatch(line); match != nil {
+			section, client = match[1], ""
+		}
+		if match := guideClient.FindStringSubmatch(line); match != nil {
+			client = match[1]
+		}
+		match := guideRow.FindStringSubmatch(line)
+		if match == nil {
+			continue
+		}
+		place := row{section, match[1]}
+		if _, twice := rows[place]; twice {
+			t.Errorf("%s has two rows %q", guide, place)
+		}
+		rows[place] = symptom{strings.Trim(cmp.Or(match[2], client), "`"), strings.Trim(match[3], "`")}
+	}
+	return rows
+}
+
+var port = regexp.MustCompile(`127\.0\.0\.1:\d+`)
+
+// call makes the call of a situation.
+func (c callSituation) call(ctx context.Context, server server, in situation) error {
+	if in.named == nil {
+		in.named = []string{""}
+	}
+	if !strings.HasPrefix(c.called, "/") {
+		_, err := server.do(ctx, wires[1], c.called, in.kind, in.header, in.named...)
+		return err
+	}
+	request := connect.NewRequest(naming(in.named[0]))
+	merge(request.Header(), in.header)
+	_, err := server.connect(wires[1], c.called).CallUnary(ctx, request)
+	return err
+}
+
+// observe makes the call of a situation with a client of connect-go.
+func (c callSituation) observe(t *testing.T, text *lockedText) symptom {
+	t.Helper()
+	in := c.setup(t)
+	if in.table == nil {
+		in.table = rules(t)
+	}
+	guard := interceptor.New(in.verifier, in.table, in.options...)
+	mux := in.handlers.mux(guard.HandlerOption())
+	if strings.HasPrefix(c.called, "/") {
+		mux.Handle(c.called, connect.NewUnaryHandler(c.called, answering, guard.HandlerOption()))
+	}
+	_ = text.take()
+	server := server{harness.ServePiped(t, mux)}
+	err := c.call(t.Context(), server, in)
+	var line struct{ Procedure, Reason, Cause, Help string }
+	for each := range bytes.Lines(text.take()) {
+		if !bytes.Contains(each, []byte(`"protoauthz: refused"`)) {
+			continue // a line about a panic
+		}
+		if line.Cause != "" {
+			t.Errorf("a second line: %s", each)
+		}
+		if err := json.Unmarshal(each, &line); err != nil {
+			t.Error(err)
+		}
+	}
+	if reason := string(c.reason); line.Reason != reason || !strings.HasSuffix(line.Help, "/interceptor/"+guide+"#"+strings.ToLower(reason)) {
+		t.Errorf("the reason is %s, with %s", line.Reason, line.Help)
+	}
+	return symptom{printed(err), line.Cause}
+}
+
+// heldElsewhere are sections that other tests hold.
+var heldElsewhere = map[string]string{"`buf lint` says nothing": "TestLintSaysNothing of the end-to-end tests"}
+
+// TestTroubleshooting makes sure that each row of the document is what a client prints and what the default log tells,
+// and that the line of a refused call leads to the section of its reason.
+func TestTroubleshooting(t *testing.T) { //nolint:paralleltest // it replaces the logger of the process
+	_ = harness.Logged(t) // which puts the logger of the process back
+	text := new(lockedText)
+	slog.SetDefault(slog.New(slog.NewJSONHandler(text, nil)))
+	rows := symptoms(t)
+	check := func(t *testing.T, place row, got symptom) {
+		t.Helper()
+		got.client, got.log = port.ReplaceAllString(got.client, "127.0.0.1:…"), port.ReplaceAllString(got.log, "127.0.0.1:…")
+		if rows[place] != got {
+			t.Errorf("%s, section %q, must have the row\n| %s | `%s` | `%s` | … |", guide, place.section, place.name, got.client, got.log)
+		}
+		delete(rows, place)
+	}
+	for _, situation := range slices.Concat(tokenSituations, ruleSituations, keySituations) {
+		place := row{string(situation.reason), situation.name}
+		run := func(t *testing.T) { check(t, place, situation.observe(t, text)) }
+		if reason := situation.reason; reason == interceptor.ReasonTokenExpired || reason == interceptor.ReasonTokenNotYetValid {
+			bubble(t, place.String(), run) // for clocks
+		} else {
+			t.Run(place.String(), run)
+		}
+	}
+	for _, situation := range programSituations {
+		place := row{situation.section, situation.name}
+		t.Run(place.String(), func(t *testing.T) {
+			_ = text.take()
+			check(t, place, situation.observe(t, text))
+		})
+	}
+	for place := range rows {
+		if heldElsewhere[place.section] == "" {
+			t.Errorf("%s has the row %q, and no situation of this test has it", guide, place)
+		}
+	}
+}
