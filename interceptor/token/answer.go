@@ -108,7 +108,7 @@ func (i *Introspector) checkAccessToken(index jose.Index) error {
 			return invalid("%s in the issuer's answer is not %q, as an access token's is: is it a refresh token or an ID token? If the issuer's access tokens have another value, list that value for %[1]s in Issuer.RequiredClaims", kind.member, kind.access[0])
 		}
 		if strings.EqualFold(text, "dpop") {
-			return invalid("bound to a key of the sender (%s): a bearer cannot prove it", kind.member)
+			return invalid("bound to a key of the sender (%s), which a bearer cannot prove: the client must request a token without DPoP and without mTLS", kind.member)
 		}
 	}
 	if index.Find([]string{"token_type"}) == "" && !slices.ContainsFunc(i.reader.required, requirement.tellsAccessToken) {

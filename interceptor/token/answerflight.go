@@ -31,7 +31,7 @@ func (i *Introspector) flightOf(of digest, raw string, now time.Time) (*answerFl
 	}
 	switch {
 	case !known && !i.newTokens.allow(now):
-		return nil, fmt.Errorf("%w: the issuer was asked for %d tokens in the last second, which is Introspection.Limit", ErrBusy, i.settings.Limit)
+		return nil, fmt.Errorf("%w: Introspection.Limit, %d new tokens in a second, is reached: the client must try again; to ask the issuer for more, raise the limit", ErrBusy, i.settings.Limit)
 	case known && i.failure != nil && !i.knownTokens.allow(now):
 		return nil, i.failure
 	}

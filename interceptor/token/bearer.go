@@ -36,7 +36,7 @@ func credentials(values []string) (string, error) {
 	case len(values) > 1:
 		return "", malformed("%d Authorization values", len(values))
 	case values[0] == "":
-		return "", malformed("Authorization is empty")
+		return "", malformed("Authorization is empty: the client must send the word Bearer, a space, and an access token")
 	case len(values[0]) > len(scheme)+1+maxBytes:
 		return "", malformed("Authorization has %d bytes, more than a token of 16 KiB takes: have the issuer put less into the token, such as fewer groups", len(values[0]))
 	}
@@ -65,7 +65,7 @@ var (
 	errNoHeader      = fmt.Errorf("%w: the request has no Authorization header: the client must send one, with the word Bearer and an access token; does a proxy remove the header?", ErrMissing)
 	errOtherScheme   = fmt.Errorf("%w: the Authorization header must have the word Bearer, a space, and an access token", ErrScheme)
 	errGrammar       = malformed("the credentials hold a character that no token has, such as a space, comma or quote: send the token alone behind Bearer")
-	errNoCredentials = malformed("the credentials are empty")
+	errNoCredentials = malformed("the credentials are empty: the client must send an access token behind Bearer; is a variable of the client empty?")
 )
 
 // b64 are the characters of a b64token before its padding (RFC 6750 section 2.1).

@@ -52,7 +52,7 @@ func (l *limiter) acquire(ctx context.Context) error {
 	}
 	defer l.waiting.Add(-1)
 	if l.waiting.Add(1) > int64(maxQueue*cap(l.slots)) {
-		return l.refuse("the queue is full: see WithSignatureLimit")
+		return l.refuse("the queue is full: "+tryAgain)
 	}
 	timer := time.NewTimer(maxSlotWait)
 	defer timer.Stop()
@@ -60,7 +60,7 @@ func (l *limiter) acquire(ctx context.Context) error {
 	case l.slots <- struct{}{}:
 		return nil
 	case <-timer.C:
-		return l.refuse("no slot came free in time: see WithSignatureLimit")
+		return l.refuse("no slot came free in time: "+tryAgain)
 	case <-ctx.Done():
 		return fmt.Errorf("%w: the call ended before a slot came free", ErrBusy)
 	}
@@ -91,6 +91,9 @@ func (l *limiter) release(cost time.Duration, err error) {
 	}
 	time.AfterFunc(rest, func() { <-l.slots })
 }
+
+// tryAgain tells what to do.
+const tryAgain = "the client must try again; if the tokens are good, give token.WithSignatureLimit more signatures at once, or the server more processors"
 
 func (l *limiter) refuse(why string) error {
 	l.busy.Add(1)

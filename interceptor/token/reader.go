@@ -121,7 +121,7 @@ func (r *reader) claims(segment, issuer string, p payload, deadline time.Time, l
 // checkKind refuses tokens of another kind than the issuer's access tokens.
 func (r *reader) checkKind(p payload) error {
 	if p[slotCnf] != "" {
-		return invalid("bound to a key of the sender (cnf): a bearer cannot prove it")
+		return invalid("bound to a key of the sender (cnf), which a bearer cannot prove: the client must request a token without DPoP and without mTLS")
 	}
 	for n, name := range otherKinds {
 		if p[slotOtherKinds+n] != "" && !slices.ContainsFunc(r.required, func(entry requirement) bool { return entry.slot == slotOtherKinds+n }) {
