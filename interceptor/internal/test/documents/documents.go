@@ -13,13 +13,22 @@ import (
 	"unicode"
 )
 
-// The end-to-end tests run the commands of these documents, and compare the output that the
-// documents show. "#" and a heading stand for the blocks below the heading.
+// Start is the document whose files are those of the module in StartModule.
+const (
+	Start       = "interceptor/docs/start.md"
+	StartModule = "interceptor/internal/dev/start"
+)
+
+// The end-to-end tests run the commands of these documents, each in a shell of its own, and compare the output that
+// the documents show. "#" and a heading stand for the blocks below the heading.
 var (
 	// InClone are run in the project's root, beside a running sample.
 	InClone = []string{"README.md", "sample/README.md", "interceptor/cmd/README.md#At the command line"}
-	// InModule are run one after another in a new module, which gets the files that they show.
-	InModule = []string{"interceptor/docs/start.md", "interceptor/cmd/README.md#In buf"}
+	// InEmpty are run in an empty folder, which gets the files that they show, see [Block.File].
+	InEmpty = []string{Start}
+	// InModule are run in a copy of the module that [Start] makes, with its tools installed. The copy lies beside the
+	// clone, and gets the files that they show.
+	InModule = []string{"interceptor/docs/local-development.md", "interceptor/cmd/README.md#In buf"}
 )
 
 // ByHand are the blocks of commands that no test runs, with the reason.
@@ -61,8 +70,25 @@ type Document struct {
 type Block struct {
 	Line     int    // of the fence
 	Section  string // the heading of the first or second level above
+	Above    string // the last line of text between the block above and the fence
 	Language string
 	Text     string // without the indentation of the fence
+}
+
+var file = regexp.MustCompile("\\bThis is `([^`]+)`:$")
+
+// File returns the name of the file that the block shows, or "": the line above ends with "This is `NAME`:".
+func (b Block) File() string {
+	if match := file.FindStringSubmatch(b.Above); match != nil && b.Language != "sh" {
+		return match[1]
+	}
+	return ""
+}
+
+// Serves reports whether the command runs beside the following ones: the line above ends with "in a terminal of its
+// own:".
+func (b Block) Serves() bool {
+	return b.Language == "sh" && strings.HasSuffix(b.Above, "in a terminal of its own:")
 }
 
 // Load reads the documents of a checkout.
@@ -94,7 +120,7 @@ func Walk(root, extension string, visit func(name, text string)) error {
 	})
 }
 
-// At returns the blocks of a place of [InClone] or [InModule].
+// At returns the blocks of a place of [InClone], [InEmpty] or [InModule].
 func At(documents []Document, place string) (blocks []Block) {
 	name, section, only := strings.Cut(place, "#")
 	for _, document := range documents {
@@ -118,14 +144,15 @@ func parse(name, text string) Document {
 	d := Document{Path: name, Text: text}
 	var prose strings.Builder
 	var open *Block
-	var indent, section string
+	var indent, section, above string
 	for n, line := range strings.Split(text, "\n") {
 		if match := fence.FindStringSubmatch(line); match != nil {
 			if open != nil {
 				d.Blocks, open = append(d.Blocks, *open), nil
 			} else {
-				indent, open = match[1], &Block{Line: n + 1, Section: section, Language: match[2]}
+				indent, open = match[1], &Block{Line: n + 1, Section: section, Above: above, Language: match[2]}
 			}
+			above = ""
 			continue
 		}
 		if open != nil {
@@ -137,6 +164,9 @@ func parse(name, text string) Document {
 				section = match[2]
 			}
 			d.Anchors = append(d.Anchors, anchor(match[2], d.Anchors))
+		}
+		if strings.TrimSpace(line) != "" {
+			above = line
 		}
 		prose.WriteString(line + "\n")
 	}
