@@ -68,4 +68,6 @@ func said(c *cli.Command, name, did string) error {
 }
 
 // sameText compares two texts. Git may write the ends of lines of a checkout as CRLF.
-func sameText(a, b string) bool { return strings.ReplaceAll(a, "\r\n", "\n") == strings.ReplaceAll(b, "\r\n", "\n") }
+func sameText(a, b string) bool {
+	return strings.ReplaceAll(a, "\r\n", "\n") == strings.ReplaceAll(b, "\r\n", "\n")
+}
