@@ -51,10 +51,10 @@ containers:
   - name: api
     volumeMounts: [{name: keys, mountPath: /etc/keys, readOnly: true}]
 `: "Kubernetes runs it: TestKeySetFileForms has the links of a ConfigMap",
-	`services:
-  logto: {image: svhd/logto, ports: ["127.0.0.1:3001:3001"], environment: {ENDPOINT: "http://localhost:3001"}}
-  api: {build: ., depends_on: [logto]}
-`: "Docker runs it: TestSplitHorizon has the same names on loopback addresses",
+	`docker compose up --build --detach
+docker compose exec issuer protoauthz token -config /etc/shop/tenant.json -keys /keys/tenant.keys.json \
+  -sub alice -organization acme -scope read:orders
+`: "Docker runs it: TestCompose of the end-to-end tests runs the same processes",
 }
 
 // A Document is a file of Markdown.
