@@ -69,10 +69,11 @@ func TestCommands(t *testing.T) {
 						documents.StartModule, errors.Join(deploymentErr, issuerErr)))
 				}
 			case "text":
-				if n == 0 || document.Blocks[n-1].Language != "sh" {
-					continue
+				shown, byHand := n > 0 && document.Blocks[n-1].Language == "sh", false
+				if shown {
+					_, byHand = documents.ByHand[document.Blocks[n-1].Text]
 				}
-				if _, byHand := documents.ByHand[document.Blocks[n-1].Text]; !byHand && !run[at] {
+				if (shown || block.Logged()) && !byHand && !run[at] {
 					fault("no test compares this")
 				}
 			default:

@@ -70,14 +70,14 @@ type Document struct {
 type Block struct {
 	Line     int    // of the fence
 	Section  string // the heading of the first or second level above
-	Above    string // the last line of text between the block above and the fence
+	Above    string // the paragraph between the block above and the fence, in one line
 	Language string
 	Text     string // without the indentation of the fence
 }
 
 var file = regexp.MustCompile("\\bThis is `([^`]+)`:$")
 
-// File returns the name of the file that the block shows, or "": the line above ends with "This is `NAME`:".
+// File returns the name of the file that the block shows, or "": the paragraph above ends with "This is `NAME`:".
 func (b Block) File() string {
 	if match := file.FindStringSubmatch(b.Above); match != nil && b.Language != "sh" {
 		return match[1]
@@ -85,11 +85,15 @@ func (b Block) File() string {
 	return ""
 }
 
-// Serves reports whether the command runs beside the following ones: the line above ends with "in a terminal of its
-// own:".
+// Serves reports whether the command runs beside the following ones: the paragraph above ends with "in a
+// terminal of its own:".
 func (b Block) Serves() bool {
 	return b.Language == "sh" && strings.HasSuffix(b.Above, "in a terminal of its own:")
 }
+
+// Logged reports whether the text is what a command that [Block.Serves] prints later: the paragraph above ends with
+// "logs:".
+func (b Block) Logged() bool { return b.Language == "text" && strings.HasSuffix(b.Above, " logs:") }
 
 // Load reads the documents of a checkout.
 func Load(root string) (documents []Document, err error) {
@@ -145,6 +149,7 @@ func parse(name, text string) Document {
 	var prose strings.Builder
 	var open *Block
 	var indent, section, above string
+	ended := false // the paragraph above
 	for n, line := range strings.Split(text, "\n") {
 		if match := fence.FindStringSubmatch(line); match != nil {
 			if open != nil {
@@ -165,8 +170,12 @@ func parse(name, text string) Document {
 			}
 			d.Anchors = append(d.Anchors, anchor(match[2], d.Anchors))
 		}
-		if strings.TrimSpace(line) != "" {
-			above = line
+		if paragraph := strings.TrimSpace(line); paragraph == "" {
+			ended = true
+		} else if ended {
+			above, ended = paragraph, false
+		} else {
+			above += " " + paragraph
 		}
 		prose.WriteString(line + "\n")
 	}
