@@ -57,6 +57,19 @@ func setTrust(q *explain.Question, c *cli.Command) error {
 	return nil
 }
 
+// readIssuer reads an issuer from a file in JSON or YAML.
+func readIssuer(name string) (token.Issuer, error) {
+	document, err := readDocument(name)
+	if err != nil {
+		return token.Issuer{}, fmt.Errorf("-issuer-file: %w", err)
+	}
+	issuer, err := token.ParseIssuer(document)
+	if err != nil {
+		return token.Issuer{}, fmt.Errorf("-issuer-file: %s: %w", name, err)
+	}
+	return issuer, nil
+}
+
 func issuerOf(provider, issuer string) (trusted token.Issuer, err error) {
 	switch provider {
 	case "logto":
