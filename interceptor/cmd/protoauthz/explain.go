@@ -90,7 +90,7 @@ func runExplain(ctx context.Context, c *cli.Command) error {
 	if err != nil {
 		return err
 	}
-	a, err := compile(c, in, s)
+	a, err := compile(in, s)
 	if err != nil {
 		return err
 	}
@@ -103,7 +103,7 @@ func runExplain(ctx context.Context, c *cli.Command) error {
 	}
 	q.Shadow = rule.Shadow
 	if q.Table = a.table; q.Table == nil || q.Shadow {
-		if q.Table, err = compileOne(c, in, s, rule); err != nil {
+		if q.Table, err = compileOne(in, s, rule); err != nil {
 			return err
 		}
 	}

@@ -103,7 +103,7 @@ func readRules(ctx context.Context, c *cli.Command) (*compiled, error) {
 	if err != nil {
 		return nil, err
 	}
-	return compileSome(c, in, s)
+	return compileSome(in, s)
 }
 
 // readOne reads the only input of a command.
