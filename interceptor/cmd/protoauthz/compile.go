@@ -152,12 +152,12 @@ var flagOf = map[string]string{
 
 // hints name the flag for the option that a fault asks for.
 var hints = []struct {
-	kind policy.FaultKind
-	text string
+	kind         policy.FaultKind
+	flag, config string // without and with a document of -config, whose name the text gets
 }{
-	{policy.FaultAudienceMissing, "give -audience the audience that the server gives to policy.WithAudience"},
-	{policy.FaultScopeShared, "give -shared-scope each scope that the server gives to policy.WithSharedScopes"},
-	{policy.FaultRuleMissing, "give -public, -unannotated-refused or -unannotated-open each service that the server gives to the policy option of the same name; give -skip each service that the server does not serve"},
+	{policy.FaultAudienceMissing, "give -audience the audience that the server gives to policy.WithAudience", "write audience in %s"},
+	{policy.FaultScopeShared, "give -shared-scope each scope that the server gives to policy.WithSharedScopes", "write each scope that two models share on purpose in sharedScopes of %s"},
+	{policy.FaultRuleMissing, "give -public, -unannotated-refused or -unannotated-open each service that the server gives to the policy option of the same name; give -skip each service that the server does not serve", "write a service without annotations in public of %s, if everybody may call it, and a service that is annotated in part in unannotatedRefused or unannotatedOpen; give -skip each service that the server does not serve"},
 }
 
 // describe returns an error with a line for each fault of an option, for each fault of a wanted subject, and
@@ -173,6 +173,12 @@ func (a *compiled) describe(title string, wanted func(subject string) bool) erro
 		lacking = lacking || a.in.served && a.in.missing && strings.Contains(fault.Detail, "give the image with its imports")
 		shown := *fault
 		shown.Subject = cmp.Or(flagOf[fault.Subject], fault.Subject)
+		if d := a.selection.config; d != nil {
+			if member, line := d.placeOf(fault); line > 0 {
+				lines = append(lines, fmt.Errorf("%s:%d: %s: %s (%s)", terminal.Escape(d.name), line, member, fault.Detail, fault.Kind))
+				continue
+			}
+		}
 		if place := terminal.Escape(fault.Place.String()); place != "" {
 			lines = append(lines, fmt.Errorf("%s: %w", place, &shown))
 		} else {
@@ -190,7 +196,11 @@ func (a *compiled) describe(title string, wanted func(subject string) bool) erro
 	}
 	for _, hint := range hints {
 		if kinds[hint.kind] {
-			lines = append(lines, errors.New("hint: "+hint.text))
+			text := hint.flag
+			if d := a.selection.config; d != nil {
+				text = fmt.Sprintf(hint.config, d.name)
+			}
+			lines = append(lines, errors.New("hint: "+text))
 		}
 	}
 	if lacking {

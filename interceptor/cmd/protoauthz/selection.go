@@ -27,6 +27,8 @@ type selection struct {
 	audience                                                          *string // nil without one
 	sharedScopes, public, shadow, unannotatedRefused, unannotatedOpen []string
 
+	config *config // or nil
+
 	idle  []string        // the flags with a service that -only or -skip leaves out
 	ruled map[string]bool // the packages that have rules in the old version: their services are chosen even if they are imported
 	met   map[string]bool // the names in flags that are names of a service or a package
@@ -36,6 +38,16 @@ func newSelection(c *cli.Command) (*selection, error) {
 	s := &selection{only: c.StringSlice("only"), skip: c.StringSlice("skip"), sharedScopes: c.StringSlice("shared-scope"), met: map[string]bool{}}
 	if c.IsSet("audience") {
 		s.audience = new(c.String("audience"))
+	}
+	if c.IsSet("config") {
+		d, err := readConfig(c.String("config"))
+		if err != nil {
+			return nil, fmt.Errorf("-config: %w", err)
+		}
+		if s.audience != nil && d.Audience != "" && *s.audience != d.Audience {
+			return nil, fmt.Errorf("-audience %q: %s has %q: leave the flag out, or change the document", *s.audience, d.place("audience"), d.Audience)
+		}
+		s.configure(d)
 	}
 	for flag, names := range map[string][]string{"-only": s.only, "-skip": s.skip} {
 		for _, name := range names {
@@ -60,6 +72,24 @@ func newSelection(c *cli.Command) (*selection, error) {
 		}
 	}
 	return s, nil
+}
+
+// configure adds the options of a document.
+func (s *selection) configure(d *config) {
+	if s.config = d; s.audience == nil && d.Audience != "" {
+		s.audience = &d.Audience
+	}
+	s.sharedScopes = append(s.sharedScopes, d.SharedScopes...)
+	for _, list := range []struct {
+		services *[]string
+		add      []string
+	}{{&s.public, d.Public}, {&s.shadow, d.Shadow}, {&s.unannotatedRefused, d.UnannotatedRefused}, {&s.unannotatedOpen, d.UnannotatedOpen}} {
+		for _, name := range list.add {
+			if s.chosen(name, true) {
+				*list.services = append(*list.services, name)
+			}
+		}
+	}
 }
 
 // options returns policy's options.
