@@ -119,7 +119,13 @@ func (f *findings) checks(b *bufFile, d *config) {
 			r := ruleList{kind.category, kind.rules}
 			f.use(b, checks, r, kind.own != nil)
 			f.except(b, checks, r)
-			f.ignore(b, checks, r, d)
+			f.ignore(b, checks, r, d, func(module int) bool {
+				own := b.Modules[module].Lint
+				if kind.category == bufrules.CategoryLooser {
+					own = b.Modules[module].Breaking
+				}
+				return own == nil && checks == kind.top || own == checks
+			})
 		}
 	}
 }
@@ -189,11 +195,11 @@ func (f *findings) except(b *bufFile, checks *bufyaml.Checks, r ruleList) {
 	}
 }
 
-// ignore finds services that are left out.
-func (f *findings) ignore(b *bufFile, checks *bufyaml.Checks, r ruleList, d *config) {
+// ignore finds services that are left out, of modules that the checks hold for.
+func (f *findings) ignore(b *bufFile, checks *bufyaml.Checks, r ruleList, d *config, holds func(module int) bool) {
 	services := func(path string) (names []string) {
 		for _, file := range b.files {
-			if sources.Below(file.Name, strings.TrimSuffix(strings.TrimPrefix(path, "./"), "/")) {
+			if holds(file.Module) && sources.Below(file.Name, strings.TrimSuffix(strings.TrimPrefix(path, "./"), "/")) {
 				names = append(names, slices.DeleteFunc(slices.Clone(file.Services), func(name string) bool { return slices.Contains(d.Public, name) })...)
 			}
 		}

@@ -76,7 +76,7 @@ func newSelection(c *cli.Command) (*selection, error) {
 
 // configure adds the options of a document.
 func (s *selection) configure(d *config) {
-	if s.config = d; s.audience == nil && d.Audience != "" {
+	if s.config = d; s.audience == nil {
 		s.audience = &d.Audience
 	}
 	s.sharedScopes = append(s.sharedScopes, d.SharedScopes...)
