@@ -28,10 +28,14 @@ func readConfig(name string) (*config, error) {
 	}
 	d, err := deployment.Parse(text)
 	if err != nil {
-		if members := tenantMembers(text); members != "" {
-			err = fmt.Errorf("%w\nhint: %s belongs to a tenant, the document of protoauthz dev-issuer: name the deployment, such as authz.json", err, members)
+		var faults []error
+		for fault := range strings.Lines(err.Error()) {
+			faults = append(faults, errors.New(name+strings.TrimPrefix(strings.TrimSuffix(fault, "\n"), "deployment")))
 		}
-		return nil, fmt.Errorf("%s: %w", name, err)
+		if members := tenantMembers(text); members != "" {
+			faults = append(faults, fmt.Errorf("hint: %s stand in a tenant, the document of protoauthz dev-issuer: name the deployment, such as authz.json", members))
+		}
+		return nil, errors.Join(faults...)
 	}
 	lines, faults := document.Parse(text, new(deployment.Deployment))
 	return &config{d, name, lines}, errors.Join(faults...)
