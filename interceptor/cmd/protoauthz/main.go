@@ -100,7 +100,7 @@ func newCommand(args []string) *cli.Command {
 		Usage:       "show who may call what, by the rules in .proto files",
 		Description: rootHelp,
 		Commands: []*cli.Command{
-			matrixCommand(), scopesCommand(), diffCommand(), explainCommand(), issuerCommand(), vendorCommand(),
+			matrixCommand(), scopesCommand(), diffCommand(), checkCommand(), explainCommand(), issuerCommand(), vendorCommand(),
 			devIssuerCommand(), tokenCommand(),
 		},
 		Action:                    unknownCommand,
