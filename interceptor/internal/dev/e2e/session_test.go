@@ -93,7 +93,7 @@ const mark = "=== end of block"
 // serve returns a command that runs others beside the following ones, once they have printed so many lines. It fails if
 // they have ended.
 func serve(commands, log string, lines int) string {
-	return fmt.Sprintf("{\n%s} >%q 2>&1 &\n", commands, log) +
+	return fmt.Sprintf(": >%q\n{\n%s} >%[1]q 2>&1 &\n", log, commands) +
 		// As long as Patience.
 		"for _ in $(seq 1800); do" +
 		fmt.Sprintf(" [ $(wc -l <%q) -ge %d ] || ! kill -0 $! 2>/dev/null || { sleep .1; continue; }; break; done\n", log, lines) +
