@@ -154,7 +154,10 @@ var checkCases = []checkCase{
 
 	{name: "another audience", files: []edit{{"authz.json", "https://shop.", "https://api."}}, args: folder, want: "buf.yaml:16: "},
 	{name: "no audience of the plugin", files: []edit{{"buf.yaml", "      audience: https://shop.example.com\n", ""}}, args: folder, want: "buf.yaml:14: "},
-	{name: "no audience of the document", files: []edit{{"authz.json", `"audience": "https://shop.example.com",`, ""}}, args: folder, want: "buf.yaml:16: "},
+	{name: "no audience of the document", files: []edit{{"authz.json", `"audience": "https://shop.example.com",`, ""}}, args: folder, want: "authz.json:1: audience"},
+	{name: "a name that names nothing", files: []edit{{"authz.json", `"grpc.health.v1.Health"`, "\n    \"health\",\n    \"no name\""}}, args: folder, want: "authz.json:5: public[1]"},
+	{name: "a public service in shadow", files: []edit{{"authz.json", `"shadow": [`, `"shadow": ["legacy.v1.LegacyService", `}}, args: built, want: "authz.json:5: shadow[0]"},
+	{name: "a shared scope that is none", files: []edit{{"authz.json", `["read:carts"`, `["read:carts", ""`}, {"buf.yaml", `["read:carts"`, `["read:carts", ""`}}, args: folder, want: "authz.json:1: sharedScopes"},
 	{name: "a public service of the document", files: []edit{{"buf.yaml", "public: [legacy.v1.LegacyService]", "public: []"}}, args: folder, want: "buf.yaml:17: "},
 	{name: "a public service of the plugin", files: []edit{{"buf.yaml", "public: [", "public: [shop.v1.CartService, "}}, args: folder, want: "buf.yaml:17: "},
 	{name: "a text in place of a list", files: []edit{{"buf.yaml", "public: [legacy.v1.LegacyService]", "public: legacy.v1.LegacyService"}}, args: folder, want: "buf.yaml:17: "},
@@ -192,6 +195,7 @@ var checkCases = []checkCase{
 	{name: "reflection is open", files: []edit{{"authz.json", `"grpc.reflection.v1.ServerReflection", `, ""}}, args: running, want: "SERVER: it answers grpc.reflection.v1.ServerReflection to everybody"},
 
 	{name: "a rule of the image", image: []edit{{shopProto, `{scopes: ["write:orders"]}`, `{public: true}`}}, args: built, want: "SERVER: its rule of /shop.v1.OrderService/PlaceOrder"},
+	{name: "a rule in shadow of the image", image: []edit{{shopProto, `MODEL_ORGANIZATION_RESOURCE, organization: {field: "organization_id"}`, `MODEL_ORGANIZATION_RESOURCE, organization: {header: "x-organization"}`}}, args: built, want: "SERVER: its rule of /shop.v1.CartService/GetCart"},
 	{name: "a new method in the image", image: []edit{{shopProto, "service CartService", "service CartService"}, {shopProto, `rpc PlaceOrder`, `rpc Cancel(Request) returns (Request) { option (protoauthz.v1.method) = {scopes: ["write:orders"]}; } rpc PlaceOrder`}}, args: built, want: "SERVER: it lacks /shop.v1.OrderService/Cancel"},
 	{name: "a method of the server alone", server: []edit{{shopProto, `rpc PlaceOrder`, `rpc Cancel(Request) returns (Request) { option (protoauthz.v1.method) = {scopes: ["write:orders"]}; } rpc PlaceOrder`}}, args: built, want: "SERVER: it has /shop.v1.OrderService/Cancel"},
 	{name: "a service of the image alone", image: []edit{{shopProto, "service OrderService", "service PayService { rpc Pay(Request) returns (Request) { option (protoauthz.v1.method) = {public: true}; } }\nservice OrderService"}}, args: built, want: "IMAGE: no server lists shop.v1.PayService"},

@@ -141,7 +141,7 @@ type issuerServer struct {
 
 // greet prints what a user does next.
 func (s *issuerServer) greet(c *cli.Command, address net.Addr) error {
-	answers := "this machine"
+	answers := "this machine alone (containers need -remote)"
 	if s.tenant.AllowRemote {
 		answers = "every machine that reaches it"
 	}
@@ -226,7 +226,9 @@ func (s *issuerServer) serve(ctx context.Context, listener net.Listener) error {
 			if server.Shutdown(ctx) != nil {
 				_ = server.Close() // on requests that do not end
 			}
-			<-served
+			if err := <-served; !errors.Is(err, http.ErrServerClosed) {
+				return err
+			}
 			return nil
 		}
 	}

@@ -64,13 +64,15 @@ func TestUsage(t *testing.T) {
 		status int
 		says   []string // in any order, on standard error, or on standard output if the status is 0
 	}{
-		{"nothing", nil, exitOK, []string{"matrix", "scopes", "diff", "explain", "issuer", "completion bash"}},
+		{"nothing", nil, exitOK, []string{"matrix", "scopes", "diff", "explain", "issuer", "dev-issuer", "token", "completion bash"}},
 		{"help", []string{"-help"}, exitOK, []string{"matrix", "Exit status"}},
 		{"matrix", []string{"matrix", "-help"}, exitOK, []string{"-format", "-audience", "-public", "-shared-scope", "-only", "-skip", "-reflect-header", "Examples:", "[INPUT]"}},
 		{"scopes", []string{"scopes", "--help"}, exitOK, []string{"/api/organization-scopes", "/api/v2/resource-servers", "Examples:"}},
 		{"diff", []string{"diff", "-h"}, exitOK, []string{"OLD NEW", "exit status is 1", "Examples:"}},
 		{"explain", []string{"explain", "-help"}, exitOK, []string{"-method", "-token", "-issuer", "-issuer-file", "Exit status", "Examples:", "[INPUT]"}},
 		{"issuer", []string{"issuer", "-help"}, exitOK, []string{"-token", "-fetch", "-format", "Exit status", "Examples:"}},
+		{"dev-issuer", []string{"dev-issuer", "-help"}, exitOK, []string{"-config", "-keys", "-listen", "-remote", "-rotate", "Never use it in production", "Examples:"}},
+		{"token", []string{"token", "-help"}, exitOK, []string{"-config", "-sub", "-client", "-organization", "-resource", "-scope", "-claim", "-typ", "-opaque", "Examples:"}},
 		{"unknown command", []string{"matix"}, exitFailed, []string{`"matix"`, "did you mean matrix?"}},
 		{"unlike any command", []string{"q"}, exitFailed, []string{`"q"`, "-help"}},
 		{"unknown flag", []string{"matrix", "-fromat", "json"}, exitFailed, []string{"-fromat", "protoauthz matrix -help"}},
@@ -176,6 +178,10 @@ func TestBashCompletion(t *testing.T) {
 		{"protoauthz explain -provider ", []string{"auth0", "authaction", "logto"}},
 		{"protoauthz issuer -format ", []string{"json", "text"}},
 		{"protoauthz diff --share", []string{"--shared-scope"}},
+		{"protoauthz dev", []string{"dev-issuer"}},
+		{"protoauthz dev-issuer --ro", []string{"--rotate"}},
+		{"protoauthz token --cl", []string{"--claim", "--client"}},
+		{"protoauthz token -config ", nil},
 		{"protoauthz matrix ", nil}, // so that bash suggests files
 	} {
 		t.Run(test.line, func(t *testing.T) {

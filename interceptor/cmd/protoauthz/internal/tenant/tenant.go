@@ -122,7 +122,7 @@ func (t *Tenant) contentFaults() (faults []fault) {
 
 // faultsOf returns the faults that an error joins.
 func faultsOf(err error) (faults []*devissuer.Fault) {
-	if joined, ok := err.(interface{ Unwrap() []error }); ok { //nolint:errorlint // each error of the list is asked below
+	if joined, ok := err.(interface{ Unwrap() []error }); ok {
 		for _, err := range joined.Unwrap() {
 			faults = append(faults, faultsOf(err)...)
 		}
@@ -161,7 +161,10 @@ func (t *Tenant) Where(path string) string { return fmt.Sprintf("%s:%d", t.name,
 // default is the port of URL on all addresses of this machine.
 func (t *Tenant) Address() (string, error) {
 	if t.Listen != "" {
-		return t.Listen, checkAddress(t.Listen)
+		if err := checkAddress(t.Listen); err != nil {
+			return "", fmt.Errorf("-listen: %w", err) // Parse has checked the document's
+		}
+		return t.Listen, nil
 	}
 	u, err := url.Parse(t.URL)
 	switch {

@@ -1,0 +1,310 @@
+package main
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"encoding/base64"
+	"encoding/json"
+	"io"
+	"net"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"sync"
+	"syscall"
+	"testing"
+
+	"github.com/protoauthz/protoauthz/interceptor/cmd/protoauthz/internal/tenant"
+	"github.com/protoauthz/protoauthz/interceptor/token"
+)
+
+// people is the tenant of the tests.
+const people = `{
+  "resources": {"https://api.test": ["read:a", "write:a"]},
+  "organizations": ["acme"],
+  "hosts": ["issuer"],
+  "users": [
+    {"id": "alice", "scopes": {"https://api.test": ["read:a"]}, "organizations": {"acme": {}}}
+  ],
+  "clients": [{"id": "shop", "secret": "s3cret", "scopes": {"https://api.test": ["write:a"]}}]
+}`
+
+// A served dev-issuer runs until end.
+type served struct {
+	address string
+	greeted string
+	stderr  *bytes.Buffer // to read after end
+	end     func() (status int)
+}
+
+// startIssuer starts dev-issuer on a free port, in this process.
+func startIssuer(t *testing.T, args ...string) served {
+	t.Helper()
+	ctx, cancel := context.WithCancel(t.Context())
+	out, in := io.Pipe()
+	stderr := new(bytes.Buffer)
+	var status int
+	var running sync.WaitGroup
+	running.Go(func() {
+		status = run(ctx, append([]string{"protoauthz", "dev-issuer", "-listen", "127.0.0.1:0"}, args...), nil, in, stderr)
+		_ = in.Close()
+	})
+	end := func() int {
+		cancel()
+		_ = out.Close()
+		running.Wait()
+		return status
+	}
+	t.Cleanup(func() { end() })
+	s := served{stderr: stderr, end: end}
+	s.address, s.greeted = readGreeting(t, out)
+	return s
+}
+
+var listensOn = regexp.MustCompile(`Listens on (127\.0\.0\.1:(\d+)),`)
+
+// readGreeting reads what dev-issuer prints, up to the command for a token, and returns the address in it.
+func readGreeting(t *testing.T, out io.Reader) (address, greeting string) {
+	t.Helper()
+	lines := bufio.NewScanner(out)
+	for lines.Scan() {
+		greeting += lines.Text() + "\n"
+		if strings.HasPrefix(lines.Text(), "   protoauthz token") {
+			match := listensOn.FindStringSubmatch(greeting)
+			if match == nil {
+				break
+			}
+			return match[1], greeting
+		}
+	}
+	t.Fatalf("dev-issuer has printed %s", greeting)
+	return "", ""
+}
+
+// verifierAt returns a verifier that fetches the keys of the issuer at an address.
+func verifierAt(t *testing.T, address string) *token.Verifier {
+	t.Helper()
+	issuer := token.Logto("http://127.0.0.1:3001")
+	issuer.KeySetURL = "http://" + address + "/oidc/jwks"
+	verifier, err := token.NewVerifier(issuer)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return verifier
+}
+
+// mintedBy returns the token that the command token prints.
+func mintedBy(t *testing.T, args ...string) string {
+	t.Helper()
+	got := execute(t, nil, append([]string{"token"}, args...)...)
+	if got.status != exitOK || strings.Count(got.stdout, "\n") != 1 {
+		t.Fatalf("token %q: status %d: %s%s", args, got.status, got.stdout, got.stderr)
+	}
+	return strings.TrimSpace(got.stdout)
+}
+
+func TestDevIssuerGreeting(t *testing.T) {
+	t.Parallel()
+	config := write(t, "tenant.json", []byte(people))
+	s := startIssuer(t, "-config", config)
+	if status := s.end(); status != exitOK {
+		t.Errorf("status %d", status)
+	}
+	folder := filepath.Dir(config) + string(filepath.Separator)
+	_, port, _ := net.SplitHostPort(s.address)
+	greeting := strings.NewReplacer(folder, "", port, "PORT").Replace(s.greeted)
+	golden(t, "dev-issuer.text", greeting)
+	if got, want := strings.ReplaceAll(s.stderr.String(), folder, ""), "protoauthz: note: the keys are new, in tenant.keys.json: do not commit the file\n"; got != want {
+		t.Errorf("%q, want %q", got, want)
+	}
+	words := strings.Fields(greeting[strings.LastIndex(greeting, "protoauthz token"):])
+	for n, word := range words {
+		if word == "tenant.json" {
+			words[n] = config
+		}
+	}
+	if got := mintedBy(t, words[2:]...); strings.Count(got, ".") != 2 {
+		t.Error("the command of the greeting prints no token")
+	}
+}
+
+// TestDevIssuerRestart starts the real command, ends it by a signal and starts it again: a verifier that fetches the
+// keys then accepts the token of before.
+func TestDevIssuerRestart(t *testing.T) {
+	t.Parallel()
+	self, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	config := write(t, "tenant.json", []byte(people))
+	var raw string
+	for round, wantNote := range []string{"the keys are new", ""} {
+		command := exec.CommandContext(t.Context(), self, "dev-issuer", "-config", config, "-listen", "127.0.0.1:0")
+		command.Env = append(os.Environ(), asCommand+"=1")
+		stderr := new(bytes.Buffer)
+		command.Stderr = stderr
+		out, err := command.StdoutPipe()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := command.Start(); err != nil {
+			t.Fatal(err)
+		}
+		address, _ := readGreeting(t, out)
+		if round == 0 {
+			raw = mintedBy(t, "-config", config, "-sub", "alice", "-scope", "read:a")
+		}
+		claims, err := verifierAt(t, address).Verify(t.Context(), raw)
+		if err != nil || claims.Subject() != "alice" || claims.Caller() != token.CallerUser || !claims.HasScope("read:a") {
+			t.Errorf("round %d: %v, %v", round, claims, err)
+		}
+		if err := command.Process.Signal(syscall.SIGTERM); err != nil {
+			t.Fatal(err)
+		}
+		if err := command.Wait(); err != nil {
+			t.Errorf("round %d: %v", round, err)
+		}
+		if got := stderr.String(); !strings.Contains(got, wantNote) || wantNote == "" && got != "" {
+			t.Errorf("round %d: %q, want %q", round, got, wantNote)
+		}
+	}
+}
+
+// TestDevIssuerRotates makes sure that -rotate makes a new key, which signs, and that the key before still verifies.
+func TestDevIssuerRotates(t *testing.T) {
+	t.Parallel()
+	config := write(t, "tenant.json", []byte(people))
+	startIssuer(t, "-config", config).end()
+	before := mintedBy(t, "-config", config, "-sub", "alice")
+	s := startIssuer(t, "-config", config, "-rotate")
+	after := mintedBy(t, "-config", config, "-sub", "alice")
+	if kid(t, before) == kid(t, after) {
+		t.Error("the key is the same")
+	}
+	for _, raw := range []string{before, after} {
+		if _, err := verifierAt(t, s.address).Verify(t.Context(), raw); err != nil {
+			t.Error(err)
+		}
+	}
+}
+
+// TestDevIssuerRotatesByItself waits for the first rotation, and takes a token of each of the two keys.
+func TestDevIssuerRotatesByItself(t *testing.T) {
+	t.Parallel()
+	config := write(t, "tenant.json", []byte(strings.Replace(people, `{`, `{"rotateEvery": "1s", `, 1)))
+	s := startIssuer(t, "-config", config)
+	before := mintedBy(t, "-config", config, "-sub", "alice")
+	after := before
+	for kid(t, before) == kid(t, after) {
+		after = mintedBy(t, "-config", config, "-sub", "alice")
+	}
+	if s.end() != exitOK {
+		t.Error(s.stderr)
+	}
+}
+
+func kid(t *testing.T, raw string) string {
+	t.Helper()
+	first, _, _ := strings.Cut(raw, ".")
+	var header struct{ Kid string }
+	text, err := base64.RawURLEncoding.DecodeString(first)
+	if err != nil || json.Unmarshal(text, &header) != nil {
+		t.Fatalf("%q is no header", first)
+	}
+	return header.Kid
+}
+
+// TestDevIssuerBoundary makes sure that no page and no foreign name gets an answer, and that -remote changes nothing
+// about that.
+func TestDevIssuerBoundary(t *testing.T) {
+	t.Parallel()
+	config := write(t, "tenant.json", []byte(people))
+	for _, args := range [][]string{nil, {"-remote"}} {
+		s := startIssuer(t, append(args, "-config", config)...)
+		if isRemote := strings.Contains(s.greeted, "answers every machine"); isRemote != (args != nil) {
+			t.Errorf("%q: %s", args, s.greeted)
+		}
+		client := &http.Client{Transport: new(http.Transport)}
+		t.Cleanup(client.CloseIdleConnections)
+		for _, test := range []struct {
+			host, origin string
+			status       int
+		}{
+			{"127.0.0.1", "", 200}, {"issuer:3001", "", 200}, {"evil.example", "", 403}, {"127.0.0.1", "https://evil.example", 403}, {"127.0.0.1", "null", 403},
+		} {
+			request, err := http.NewRequestWithContext(t.Context(), http.MethodGet, "http://"+s.address+"/oidc/jwks", nil)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if request.Host = test.host; test.origin != "" {
+				request.Header.Set("Origin", test.origin)
+			}
+			response, err := client.Do(request)
+			if err != nil {
+				t.Fatal(err)
+			}
+			_ = response.Body.Close()
+			if response.StatusCode != test.status {
+				t.Errorf("%q: Host %s, Origin %s: %d, want %d", args, test.host, test.origin, response.StatusCode, test.status)
+			}
+		}
+	}
+}
+
+// TestDevIssuerEnds makes sure that an open request does not keep dev-issuer from its end.
+func TestDevIssuerEnds(t *testing.T) {
+	t.Parallel()
+	s := startIssuer(t, "-config", write(t, "tenant.json", []byte(people)))
+	conn, err := new(net.Dialer).DialContext(t.Context(), "tcp", s.address)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = conn.Close() })
+	if _, err := io.WriteString(conn, "POST /oidc/token HTTP/1.1\r\nHost: localhost\r\nContent-Length: 9\r\nContent-Type: application/x-www-form-urlencoded\r\n\r\n"); err != nil {
+		t.Fatal(err)
+	}
+	if status := s.end(); status != exitOK {
+		t.Errorf("status %d: %s", status, s.stderr)
+	}
+}
+
+func TestDevIssuerFaults(t *testing.T) {
+	t.Parallel()
+	taken, err := new(net.ListenConfig).Listen(t.Context(), "tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = taken.Close() })
+	config := write(t, "tenant.json", []byte(people))
+	broken := write(t, "keys.json", []byte(`{"keys": "s3cret"}`))
+	missing := filepath.Join(t.TempDir(), "tenant.json")
+	for name, test := range map[string]struct {
+		args []string
+		says []string
+	}{
+		"port":         {[]string{"-config", config, "-listen", taken.Addr().String()}, []string{taken.Addr().String(), "in use", "write another port in url of " + config}},
+		"address":      {[]string{"-config", config, "-listen", "3001"}, []string{"-listen", "host:port"}},
+		"no config":    {[]string{"-config", missing}, []string{missing + " does not exist", "-config", tenant.Example}},
+		"no file":      {[]string{"-config", filepath.Dir(config)}, []string{"is a directory"}},
+		"faults":       {[]string{"-config", write(t, "t.yaml", []byte("users:\n- id: alice\n  secret: s3cret\n  claims: {x: null}\ntype: ü\n"))}, []string{"t.yaml:3: users[0].secret is unknown", "t.yaml:5: type"}},
+		"YAML":         {[]string{"-config", write(t, "t.yaml", []byte("users: [*s3cret]"))}, []string{"t.yaml", "neither"}},
+		"deployment":   {[]string{"-config", write(t, "authz.json", []byte(`{"audience": "https://api.test", "issuers": []}`))}, []string{"authz.json:1: the file describes a deployment"}},
+		"broken keys":  {[]string{"-config", config, "-listen", "127.0.0.1:0", "-keys", broken}, []string{broken, "remove the file"}},
+		"an argument":  {[]string{config}, []string{"dev-issuer takes no argument"}},
+		"unknown flag": {[]string{"-port", "1"}, []string{"-port", "protoauthz dev-issuer -help"}},
+	} {
+		got := execute(t, nil, append([]string{"dev-issuer"}, test.args...)...)
+		if got.status != exitFailed || got.stdout != "" || strings.Contains(got.stderr, "s3cret") {
+			t.Errorf("%s: status %d: %s%s", name, got.status, got.stdout, got.stderr)
+		}
+		for _, want := range test.says {
+			if !strings.Contains(got.stderr, want) {
+				t.Errorf("%s: %q is not in %s", name, want, got.stderr)
+			}
+		}
+	}
+}

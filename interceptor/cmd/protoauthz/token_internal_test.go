@@ -1,0 +1,148 @@
+package main
+
+import (
+	"encoding/base64"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/protoauthz/protoauthz/interceptor/token"
+)
+
+// segment returns the header or the payload of a token.
+func segment(t *testing.T, raw string, n int) (members map[string]any) {
+	t.Helper()
+	text, err := base64.RawURLEncoding.DecodeString(strings.Split(raw, ".")[n])
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := json.Unmarshal(text, &members); err != nil {
+		t.Fatal(err)
+	}
+	return members
+}
+
+// TestToken makes tokens by command line, and gives them to a verifier.
+func TestToken(t *testing.T) {
+	t.Parallel()
+	config := write(t, "tenant.yaml", []byte(`
+resources: {"https://api.test": [read:a, write:a]}
+organizations: [acme]
+organizationScopes: [invite:member]
+users:
+  - id: alice
+    scopes: {"https://api.test": [read:a]}
+    claims: {level: 3, client_id: web}
+    organizations: {acme: {organizationScopes: [invite:member], scopes: {"https://api.test": [write:a]}}}
+clients: [{id: shop, secret: s3cret, scopes: {"https://api.test": [write:a]}}]
+`))
+	s := startIssuer(t, "-config", config)
+	verifier := verifierAt(t, s.address)
+	const api, organization = "https://api.test", "urn:logto:organization:acme"
+	for name, test := range map[string]struct {
+		args   []string
+		claims map[string]any // the ones to look at; nil: absent
+		typ    any
+		err    error
+		note   string
+	}{
+		"a user's": {[]string{"-sub", "alice", "-scope", "read:a  write:a"},
+			map[string]any{"aud": api, "sub": "alice", "client_id": "web", "scope": "read:a", "level": 3.0}, "at+jwt", nil,
+			`note: write:a is left out: add the scope to users[0].scopes["https://api.test"] (tenant.yaml:7)`},
+		"a client's":               {[]string{"-client", "shop"}, map[string]any{"aud": api, "sub": "shop", "scope": nil}, "at+jwt", nil, ""},
+		"an organization's":        {[]string{"-sub", "alice", "-organization", "acme", "-scope", "invite:member"}, map[string]any{"aud": organization, "scope": "invite:member"}, "at+jwt", nil, ""},
+		"an API's in organization": {[]string{"-sub", "alice", "-organization", "acme", "-resource", api, "-scope", "write:a"}, map[string]any{"aud": api, "organization_id": "acme", "scope": "write:a"}, "at+jwt", nil, ""},
+		"an unknown scope": {[]string{"-sub", "alice", "-organization", "acme", "-scope", "x"}, map[string]any{"scope": ""}, "at+jwt", nil,
+			`note: x is left out: add the scope to organizationScopes (tenant.yaml:4) and to users[0].organizations["acme"].organizationScopes (tenant.yaml:9)`},
+		"claims":          {[]string{"-sub", "alice", "-claim", `a={"b": [1, null]}`, "-claim", "level=null", "-claim", "sub=\"bob\""}, map[string]any{"a": map[string]any{"b": []any{1.0, nil}}, "level": nil, "sub": "bob"}, "at+jwt", nil, ""},
+		"expired":         {[]string{"-sub", "alice", "-claim", "exp=1"}, map[string]any{"exp": 1.0}, "at+jwt", token.ErrExpired, ""},
+		"another issuer":  {[]string{"-sub", "alice", "-claim", `iss="https://other"`}, map[string]any{"iss": "https://other"}, "at+jwt", token.ErrInvalid, ""},
+		"an ID token":     {[]string{"-sub", "alice", "-typ", "JWT"}, nil, "JWT", token.ErrInvalid, ""},
+		"without typ":     {[]string{"-sub", "alice", "-typ", "none"}, nil, nil, token.ErrInvalid, ""},
+		"without subject": {[]string{"-sub", "alice", "-claim", "sub=null"}, map[string]any{"sub": nil}, "at+jwt", token.ErrInvalid, ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			got := execute(t, nil, append([]string{"token", "-config", config}, test.args...)...)
+			if got.status != exitOK {
+				t.Fatal(got.stderr)
+			}
+			note := strings.TrimSuffix(strings.ReplaceAll(got.stderr, filepath.Dir(config)+"/", ""), "\n")
+			if want := strings.TrimSuffix("protoauthz: "+test.note, "protoauthz: "); note != want {
+				t.Errorf("note %q, want %q", note, want)
+			}
+			raw := strings.TrimSpace(got.stdout)
+			claims := segment(t, raw, 1)
+			for claim, want := range test.claims {
+				if fmt.Sprint(claims[claim]) != fmt.Sprint(want) {
+					t.Errorf("%s: %v, want %v", claim, claims[claim], want)
+				}
+			}
+			if header := segment(t, raw, 0); header["typ"] != test.typ {
+				t.Errorf("typ %v", header["typ"])
+			}
+			if _, err := verifier.Verify(t.Context(), raw); !errors.Is(err, test.err) || test.err == nil && err != nil {
+				t.Errorf("%v, want %v", err, test.err)
+			}
+		})
+	}
+}
+
+// TestOpaqueToken gives an opaque token of the command to a server that asks the issuer.
+func TestOpaqueToken(t *testing.T) {
+	t.Parallel()
+	config := write(t, "tenant.json", []byte(people))
+	s := startIssuer(t, "-config", config)
+	issuer := token.Logto("http://127.0.0.1:3001")
+	issuer.IntrospectionURL = "http://" + s.address + "/oidc/introspect"
+	introspector, err := token.NewIntrospector(issuer, token.Introspection{Client: token.ClientSecretBasic("shop", "s3cret")})
+	if err != nil {
+		t.Fatal(err)
+	}
+	raw := mintedBy(t, "-config", config, "-sub", "alice", "-scope", "read:a", "-opaque")
+	if claims, err := introspector.Verify(t.Context(), raw); err != nil || claims.Subject() != "alice" || !claims.HasScope("read:a") {
+		t.Errorf("%v, %v", claims, err)
+	}
+	if _, err := introspector.Verify(t.Context(), mintedBy(t, "-config", config, "-sub", "alice", "-claim", "exp=1", "-opaque")); err == nil {
+		t.Error("an expired token is accepted")
+	}
+}
+
+func TestTokenFaults(t *testing.T) {
+	t.Parallel()
+	config := write(t, "tenant.json", []byte(strings.Replace(people, `"https://api.test": ["read:a", "write:a"]`, `"https://api.test": ["read:a", "write:a"], "https://other.test": []`, 1)))
+	startIssuer(t, "-config", config).end()
+	fresh := write(t, "fresh.json", []byte(people))
+	empty := write(t, "empty.json", []byte(`{"users": [{"id": "alice"}]}`))
+	other := write(t, "other.json", []byte(`{"signingAlgorithm": "RS256"}`))
+	keys := filepath.Join(filepath.Dir(config), "tenant.keys.json")
+	for name, test := range map[string]struct {
+		args []string
+		want string
+	}{
+		"no keys":              {[]string{"-config", fresh, "-sub", "alice"}, "fresh.keys.json: there are no keys: start protoauthz dev-issuer with the same -config and -keys first"},
+		"another algorithm":    {[]string{"-config", other, "-keys", keys, "-sub", "alice"}, "tenant.keys.json: there are no keys of algorithm RS256: start protoauthz dev-issuer with the same -config and -keys first"},
+		"nobody":               {[]string{"-config", config}, "give -sub for the token of a user, or -client for the token of a client"},
+		"an unknown user":      {[]string{"-config", config, "-sub", "bob", "-resource", "https://api.test"}, "-sub: no such user: add it to the users, or write one of alice (tenant.json:5: users)"},
+		"an unknown client":    {[]string{"-config", config, "-client", "x", "-resource", "https://api.test"}, "-client: no such client: add it to the clients, or write one of shop (tenant.json:8: clients)"},
+		"no member":            {[]string{"-config", config, "-client", "shop", "-organization", "acme"}, `-organization: "shop" is not a member: add it to the organizations of shop (tenant.json:8: clients[0].organizations)`},
+		"which resource":       {[]string{"-config", config, "-sub", "alice"}, "-resource: write one of https://api.test, https://other.test (tenant.json:2: resources)"},
+		"no resource":          {[]string{"-config", empty, "-keys", keys, "-sub", "alice"}, "-resource: the tenant has no resource: add one (empty.json:1: resources)"},
+		"an unknown resource":  {[]string{"-config", config, "-sub", "alice", "-resource", "x"}, "-resource: no such resource: add it to the resources, or write one of https://api.test, https://other.test (tenant.json:2: resources)"},
+		"a claim without name": {[]string{"-config", config, "-sub", "alice", "-claim", "s3cret"}, `-claim: write NAME=JSON, such as exp=1 or 'email="alice@example.com"'`},
+		"a claim, not JSON":    {[]string{"-config", config, "-sub", "alice", "-claim", "email=s3cret"}, `-claim email: the value is not JSON: write a text as 'email="…"', and a number, true, false, null, array or object as it is`},
+		"an argument":          {[]string{"s3cret"}, "token takes no argument: name the tenant with -config"},
+	} {
+		got := execute(t, nil, append([]string{"token"}, test.args...)...)
+		text := got.stderr
+		for _, file := range []string{config, fresh, empty} {
+			text = strings.ReplaceAll(text, filepath.Dir(file)+"/", "")
+		}
+		if want := "protoauthz: " + test.want + "\n"; got.status != exitFailed || got.stdout != "" || text != want {
+			t.Errorf("%s: status %d: %s%s, want %s", name, got.status, got.stdout, text, want)
+		}
+	}
+}
