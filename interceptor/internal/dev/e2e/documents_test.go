@@ -114,6 +114,9 @@ func TestModule(t *testing.T) {
 				go mod edit -replace github.com/protoauthz/protoauthz=../protoauthz &&
 				go install -C ../protoauthz/interceptor/cmd ./protoauthz ./buf-plugin-protoauthz
 				`, protoauthz, docs.StartModule)
+			for documented, address := range s.addresses {
+				first += fmt.Sprintf("sed -i.bak 's/%s/%s/' *.json *.go && rm *.bak\n", documented, address)
+			}
 			s.prepare = func(block docs.Block) string {
 				commands := first
 				first = ""
