@@ -61,8 +61,7 @@ func TestCompose(t *testing.T) {
 	if err := serve.Start(); err != nil {
 		t.Fatal(err)
 	}
-	defer serve.Wait() //nolint:errcheck // it is killed
-	defer serve.Process.Kill()
+	defer func() { _, _ = serve.Process.Kill(), serve.Wait() }()
 	greeting := bufio.NewScanner(output)
 	if !greeting.Scan() {
 		t.Fatalf("%s: prints nothing", issuer)

@@ -47,8 +47,8 @@ func (s *session) run(t *testing.T, blocks []docs.Block) {
 	files := t.TempDir()
 	var script strings.Builder
 	script.WriteString("trap 'failed=1' ERR\n") // so that every line counts
-	var shown []docs.Block // the commands that are run
-	var wanted []string    // the text behind each, or ""
+	var shown []docs.Block                      // the commands that are run
+	var wanted []string                         // the text behind each, or ""
 	for n, block := range blocks {
 		if docs.ByHand[block.Text] != "" {
 			continue
