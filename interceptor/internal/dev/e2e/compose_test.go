@@ -17,15 +17,17 @@ import (
 	"github.com/protoauthz/protoauthz/interceptor/token"
 )
 
-// TestCompose runs the issuer of the compose file in docs/local-development.md without Docker: with the flags and files
-// of the document, and a verifier that finds the host "issuer" where a container would.
+// TestCompose runs the processes of the compose file in docs/local-development.md without Docker: with the flags and
+// files of the document, and with a verifier that finds the host "issuer" where a container would.
 func TestCompose(t *testing.T) {
 	t.Parallel()
 	all, protoauthz := clone(t)
 	folder := t.TempDir()
-	build := exec.CommandContext(t.Context(), "go", "build", "-C", filepath.Join(protoauthz, "interceptor/cmd"), "-o", folder, "./protoauthz")
-	if out, err := build.CombinedOutput(); err != nil {
-		t.Fatalf("%v: %v\n%s", build, err, out)
+	for name, module := range map[string]string{"./protoauthz": "interceptor/cmd", ".": docs.StartModule} {
+		build := exec.CommandContext(t.Context(), "go", "build", "-C", filepath.Join(protoauthz, module), "-o", folder, name)
+		if out, err := build.CombinedOutput(); err != nil {
+			t.Fatalf("%v: %v\n%s", build, err, out)
+		}
 	}
 	listener, err := net.Listen("tcp", "0.0.0.0:0")
 	if err != nil {
@@ -33,9 +35,10 @@ func TestCompose(t *testing.T) {
 	}
 	_, port, _ := net.SplitHostPort(listener.Addr().String())
 	listener.Close()
-	ours := strings.NewReplacer("protoauthz ", filepath.Join(folder, "protoauthz")+" ", "/etc/shop/tenant.json", filepath.Join(folder, "tenant.compose.json"),
-		"/keys/", folder+"/", "0.0.0.0:3001", "0.0.0.0:"+port)
-	var issuer, grant string // commands
+	ours := strings.NewReplacer("/etc/shop/tenant.json", folder+"/tenant.compose.json", "/etc/shop/authz.json", folder+"/authz.compose.json",
+		"/keys/", folder+"/", "0.0.0.0:3001", "0.0.0.0:"+port, "0.0.0.0:8080", "127.0.0.1:0")
+	var serve []string // the commands of the services
+	var grant string
 	for _, block := range docs.At(all, "interceptor/docs/local-development.md") {
 		if name := block.File(); strings.HasSuffix(name, ".compose.json") {
 			if err := os.WriteFile(filepath.Join(folder, name), []byte(block.Text), 0o600); err != nil {
@@ -43,28 +46,20 @@ func TestCompose(t *testing.T) {
 			}
 		}
 		for line := range strings.Lines(strings.ReplaceAll(block.Text, "\\\n", "")) {
-			if command, ok := strings.CutPrefix(strings.TrimSpace(line), "command: protoauthz dev-issuer "); ok {
-				issuer = ours.Replace("exec protoauthz dev-issuer " + command)
+			if command, ok := strings.CutPrefix(strings.TrimSpace(line), "command: "); ok {
+				serve = append(serve, ours.Replace(folder+"/"+command))
 			}
 			if command, ok := strings.CutPrefix(line, "docker compose exec issuer "); ok {
-				grant = ours.Replace("exec " + command)
+				grant = ours.Replace(folder + "/" + command)
 			}
 		}
 	}
-
-	serve := exec.CommandContext(t.Context(), "sh", "-c", issuer)
-	output, err := serve.StdoutPipe()
-	if err != nil {
-		t.Fatal(err)
+	var greetings []string
+	for _, command := range serve {
+		greetings = append(greetings, start(t, command))
 	}
-	serve.Stderr = serve.Stdout
-	if err := serve.Start(); err != nil {
-		t.Fatal(err)
-	}
-	defer func() { _, _ = serve.Process.Kill(), serve.Wait() }()
-	greeting := bufio.NewScanner(output)
-	if !greeting.Scan() {
-		t.Fatalf("%s: prints nothing", issuer)
+	if len(greetings) != 2 || !strings.Contains(greetings[0], "the keys are new") || !strings.Contains(greetings[1], "the shop serves") {
+		t.Fatalf("the services print %q", greetings)
 	}
 	raw, err := exec.CommandContext(t.Context(), "sh", "-c", grant).Output()
 	if err != nil {
@@ -88,6 +83,23 @@ func TestCompose(t *testing.T) {
 	if err != nil || claims.Subject() != "alice" || claims.OrganizationID() != "acme" || !slices.Equal(dialed, []string{"issuer:3001"}) {
 		t.Errorf("%v, %v, dialed %q", claims, err, dialed)
 	}
+}
+
+// start runs a command until the test ends, and returns the first line that it prints.
+func start(t *testing.T, command string) string {
+	t.Helper()
+	process := exec.CommandContext(t.Context(), "sh", "-c", "exec "+command)
+	output, err := process.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	process.Stderr = process.Stdout
+	if err := process.Start(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _, _ = process.Process.Kill(), process.Wait() })
+	line, _ := bufio.NewReader(output).ReadString('\n') // "" if it ends before
+	return line
 }
 
 // address4 returns an address of this machine, which is no loopback address if there is one: containers have others.
