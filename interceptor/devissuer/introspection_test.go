@@ -1,7 +1,11 @@
 package devissuer_test
 
 import (
+	"crypto"
+	"crypto/rsa"
+	"encoding/base64"
 	"encoding/json"
+	"math/big"
 	"net/http"
 	"net/url"
 	"reflect"
@@ -132,6 +136,31 @@ func TestForgedTokens(t *testing.T) {
 	}
 	if got := introspect(t, issuer, opaque); got["active"] != true {
 		t.Errorf("%v", got)
+	}
+}
+
+// TestAnotherAlgorithmOfTheKey makes sure that a key of the issuer counts with its own algorithm alone.
+func TestAnotherAlgorithmOfTheKey(t *testing.T) {
+	t.Parallel()
+	config := logtoTenant()
+	config.SigningAlgorithm = "RS256"
+	issuer := newIssuer(t, config)
+	key := decodeJSON[jwkSet](t, issuer.PrivateKeys()).Keys[0]
+	number := func(member string) *big.Int { return new(big.Int).SetBytes(decodeSegment(key[member])) }
+	private := &rsa.PrivateKey{PublicKey: rsa.PublicKey{N: number("n"), E: 65537}, D: number("d"), Primes: []*big.Int{number("p"), number("q")}}
+	for alg, active := range map[string]bool{"RS256": true, "RS512": false} {
+		header := base64.RawURLEncoding.EncodeToString([]byte(`{"alg":"` + alg + `","typ":"at+jwt","kid":"` + key["kid"] + `"}`))
+		signed := header + "." + base64.RawURLEncoding.EncodeToString([]byte(`{"sub":"alice"}`))
+		hash := map[string]crypto.Hash{"RS256": crypto.SHA256, "RS512": crypto.SHA512}[alg]
+		digest := hash.New()
+		digest.Write([]byte(signed))
+		signature, err := rsa.SignPKCS1v15(nil, private, hash, digest.Sum(nil))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := introspect(t, issuer, signed+"."+base64.RawURLEncoding.EncodeToString(signature)); got["active"] != active {
+			t.Errorf("%s: %v", alg, got)
+		}
 	}
 }
 

@@ -170,8 +170,19 @@ func TestNewReportsEveryFault(t *testing.T) {
 
 func TestNewKeepsNothingOfTheConfiguration(t *testing.T) {
 	t.Parallel()
-	config := logtoTenant()
+	config := peopledTenant()
+	nested := map[string]any{"n": 1}
+	config.Claims["nested"] = nested
 	issuer := newIssuer(t, config)
+	config.Claims["new"], config.Users[0].Claims["new"], nested["n"] = 1, 1, 2
+	config.Users[0].Organizations["xqki9rxdl206"].Claims["new"] = 1
+	raw, _, err := issuer.Grant(devissuer.Request{Subject: "alice", Organization: "xqki9rxdl206"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, claims := decode(t, raw); claims["new"] != nil || !reflect.DeepEqual(claims["nested"], map[string]any{"n": 1.0}) {
+		t.Errorf("claims %v", claims)
+	}
 	config.Clients[2].Scopes = config.Clients[0].Scopes
 	config.Clients[1].Scopes[api][0] = "write:orders"
 	config.Clients[1].Scopes[other] = []string{"other:scope"}

@@ -17,8 +17,11 @@ import (
 	"sync"
 	"syscall"
 	"testing"
+	"testing/synctest"
+	"time"
 
 	"github.com/protoauthz/protoauthz/interceptor/cmd/protoauthz/internal/tenant"
+	"github.com/protoauthz/protoauthz/interceptor/devissuer"
 	"github.com/protoauthz/protoauthz/interceptor/token"
 )
 
@@ -192,19 +195,99 @@ func TestDevIssuerRotates(t *testing.T) {
 	}
 }
 
-// TestDevIssuerRotatesByItself waits for the first rotation, and takes a token of each of the two keys.
+// A pipes listener has the connections of a test.
+type pipes chan net.Conn
+
+func (p pipes) Accept() (net.Conn, error) {
+	if conn, ok := <-p; ok {
+		return conn, nil
+	}
+	return nil, net.ErrClosed
+}
+
+func (p pipes) Close() error {
+	close(p)
+	return nil
+}
+
+func (p pipes) Addr() net.Addr { return pipeAddress{} }
+
+type pipeAddress struct{}
+
+func (pipeAddress) Network() string { return "pipe" }
+func (pipeAddress) String() string  { return "pipe" }
+
+// TestDevIssuerRotatesByItself makes sure that rotateEvery makes a new key each time, and keeps the one before.
 func TestDevIssuerRotatesByItself(t *testing.T) {
 	t.Parallel()
-	config := write(t, "tenant.json", []byte(strings.Replace(people, `{`, `{"rotateEvery": "1s", `, 1)))
-	s := startIssuer(t, "-config", config)
-	before := mintedBy(t, "-config", config, "-sub", "alice")
-	after := before
-	for kid(t, before) == kid(t, after) {
-		after = mintedBy(t, "-config", config, "-sub", "alice")
-	}
-	if s.end() != exitOK {
-		t.Error(s.stderr)
-	}
+	config := write(t, "tenant.json", []byte(people))
+	synctest.Test(t, func(t *testing.T) {
+		of, err := tenant.Parse(config, []byte(strings.Replace(people, "{", `{"rotateEvery": "1h", `, 1)))
+		if err != nil {
+			t.Fatal(err)
+		}
+		file := tenant.KeysFile(config)
+		issuer, _, err := of.Open(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		ctx, cancel := context.WithCancel(t.Context())
+		var running sync.WaitGroup
+		s := &issuerServer{tenant: of, issuer: issuer, file: file, note: func(text string) { t.Error(text) }}
+		running.Go(func() {
+			if err := s.serve(ctx, make(pipes)); err != nil {
+				t.Error(err)
+			}
+		})
+		ids := []string{kid(t, mintedBy(t, "-config", config, "-sub", "alice"))}
+		for range 2 {
+			time.Sleep(time.Hour) // the bubble's clock
+			synctest.Wait()
+			ids = append(ids, kid(t, mintedBy(t, "-config", config, "-sub", "alice")))
+		}
+		kept, err := os.ReadFile(file)
+		if err != nil || ids[0] == ids[1] || ids[1] == ids[2] || !strings.Contains(string(kept), ids[1]) || strings.Contains(string(kept), ids[0]) {
+			t.Errorf("keys %q, %v", ids, err)
+		}
+		cancel()
+		running.Wait()
+	})
+}
+
+// TestDevIssuerEnds makes sure that half a request does not keep dev-issuer from its end.
+func TestDevIssuerEnds(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		of, err := tenant.Parse("tenant.json", []byte(people))
+		if err != nil {
+			t.Fatal(err)
+		}
+		issuer, err := devissuer.New(of.URL, of.Config)
+		if err != nil {
+			t.Fatal(err)
+		}
+		ctx, cancel := context.WithCancel(t.Context())
+		listener := make(pipes)
+		var running sync.WaitGroup
+		running.Go(func() {
+			if err := (&issuerServer{tenant: of, issuer: issuer}).serve(ctx, listener); err != nil {
+				t.Error(err)
+			}
+		})
+		client, server := net.Pipe()
+		listener <- server
+		if _, err := io.WriteString(client, "POST /oidc/token HTTP/1.1\r\nHost: localhost\r\nContent-Length: 9\r\n"); err != nil {
+			t.Fatal(err)
+		}
+		synctest.Wait()
+		begin := time.Now()
+		cancel()
+		running.Wait()
+		if took := time.Since(begin); took != endsWithin {
+			t.Errorf("it has ended after %v", took)
+		}
+		_ = client.Close()
+	})
 }
 
 func kid(t *testing.T, raw string) string {
@@ -252,23 +335,6 @@ func TestDevIssuerBoundary(t *testing.T) {
 				t.Errorf("%q: Host %s, Origin %s: %d, want %d", args, test.host, test.origin, response.StatusCode, test.status)
 			}
 		}
-	}
-}
-
-// TestDevIssuerEnds makes sure that an open request does not keep dev-issuer from its end.
-func TestDevIssuerEnds(t *testing.T) {
-	t.Parallel()
-	s := startIssuer(t, "-config", write(t, "tenant.json", []byte(people)))
-	conn, err := new(net.Dialer).DialContext(t.Context(), "tcp", s.address)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = conn.Close() })
-	if _, err := io.WriteString(conn, "POST /oidc/token HTTP/1.1\r\nHost: localhost\r\nContent-Length: 9\r\nContent-Type: application/x-www-form-urlencoded\r\n\r\n"); err != nil {
-		t.Fatal(err)
-	}
-	if status := s.end(); status != exitOK {
-		t.Errorf("status %d: %s", status, s.stderr)
 	}
 }
 

@@ -77,8 +77,8 @@ clients: [{id: shop, secret: s3cret, scopes: {"https://api.test": [write:a]}}]
 			raw := strings.TrimSpace(got.stdout)
 			claims := segment(t, raw, 1)
 			for claim, want := range test.claims {
-				if fmt.Sprint(claims[claim]) != fmt.Sprint(want) {
-					t.Errorf("%s: %v, want %v", claim, claims[claim], want)
+				if got, there := claims[claim]; fmt.Sprint(got) != fmt.Sprint(want) || there != (want != nil) {
+					t.Errorf("%s: %v, want %v", claim, got, want)
 				}
 			}
 			if header := segment(t, raw, 0); header["typ"] != test.typ {

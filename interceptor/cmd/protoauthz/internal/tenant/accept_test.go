@@ -4,6 +4,7 @@ import (
 	"net"
 	"net/http"
 	"net/http/httptest"
+	"reflect"
 	"strings"
 	"testing"
 
@@ -89,6 +90,26 @@ introspector, err := token.NewIntrospector(issuer, token.Introspection{Client: t
 				t.Errorf("%v, %v", claims, err)
 			}
 		})
+	}
+}
+
+func TestComplete(t *testing.T) {
+	t.Parallel()
+	for name, test := range map[string]struct {
+		document      string
+		request, want devissuer.Request
+	}{
+		"the only resource":     {`{"resources": {"u:r": []}}`, devissuer.Request{}, devissuer.Request{Resource: "u:r"}},
+		"in an organization":    {`{"resources": {"u:r": []}}`, devissuer.Request{Organization: "o"}, devissuer.Request{Organization: "o", Resource: "u:r"}},
+		"for an organization":   {`{"resources": {"u:r": []}, "organizationScopes": ["s"]}`, devissuer.Request{Organization: "o"}, devissuer.Request{Organization: "o"}},
+		"without organization":  {`{"resources": {"u:r": []}, "organizationScopes": ["s"]}`, devissuer.Request{}, devissuer.Request{Resource: "u:r"}},
+		"given":                 {`{"resources": {"u:r": []}}`, devissuer.Request{Resource: "u:x"}, devissuer.Request{Resource: "u:x"}},
+		"one of two, not known": {`{"resources": {"u:r": [], "u:x": []}}`, devissuer.Request{}, devissuer.Request{}},
+		"no resource":           {`{}`, devissuer.Request{}, devissuer.Request{}},
+	} {
+		if got := parse(t, test.document).Complete(test.request); !reflect.DeepEqual(got, test.want) {
+			t.Errorf("%s: %+v, want %+v", name, got, test.want)
+		}
 	}
 }
 
