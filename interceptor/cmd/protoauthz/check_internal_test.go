@@ -151,7 +151,8 @@ var checkCases = []checkCase{
 	{name: "a convention is off", files: []edit{{"buf.yaml", "use: [STANDARD, PROTOAUTHZ]", "use: [STANDARD, PROTOAUTHZ]\n  except: [PROTOAUTHZ_SCOPE_NAMING]"}}, args: folder},
 	{name: "an intended change", files: []edit{{"buf.yaml", "    - PROTOAUTHZ_LOOSER", "    - PROTOAUTHZ_LOOSER\n  ignore_only: {PROTOAUTHZ_MADE_PUBLIC: [proto/shop/v1/shop.proto]}"}}, args: folder},
 	{name: "a public service is ignored", files: []edit{{"buf.yaml", "use: [STANDARD, PROTOAUTHZ]", "use: [STANDARD, PROTOAUTHZ]\n  ignore: [legacy]"}}, args: folder},
-	{name: "the server hides a public service", without: "grpc.health.v1.Health", args: running},
+	{name: "the server hides its health", without: "grpc.health.v1.Health", args: running},
+	{name: "the server hides a public service", without: "legacy.v1.LegacyService", args: running},
 
 	{name: "another audience", files: []edit{{"authz.json", "https://shop.", "https://api."}}, args: folder, want: "buf.yaml:16: "},
 	{name: "no audience of the plugin", files: []edit{{"buf.yaml", "      audience: https://shop.example.com\n", ""}}, args: folder, want: "buf.yaml:14: "},
