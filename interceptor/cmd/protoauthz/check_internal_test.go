@@ -4,6 +4,7 @@ import (
 	"maps"
 	"net/http"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -150,7 +151,8 @@ var checkCases = []checkCase{
 	{name: "a convention is off", files: []edit{{"buf.yaml", "use: [STANDARD, PROTOAUTHZ]", "use: [STANDARD, PROTOAUTHZ]\n  except: [PROTOAUTHZ_SCOPE_NAMING]"}}, args: folder},
 	{name: "an intended change", files: []edit{{"buf.yaml", "    - PROTOAUTHZ_LOOSER", "    - PROTOAUTHZ_LOOSER\n  ignore_only: {PROTOAUTHZ_MADE_PUBLIC: [proto/shop/v1/shop.proto]}"}}, args: folder},
 	{name: "a public service is ignored", files: []edit{{"buf.yaml", "use: [STANDARD, PROTOAUTHZ]", "use: [STANDARD, PROTOAUTHZ]\n  ignore: [legacy]"}}, args: folder},
-	{name: "the server hides a public service", without: "grpc.health.v1.Health", args: running},
+	{name: "the server hides its health", without: "grpc.health.v1.Health", args: running},
+	{name: "the server hides a public service", without: "legacy.v1.LegacyService", args: running},
 
 	{name: "another audience", files: []edit{{"authz.json", "https://shop.", "https://api."}}, args: folder, want: "buf.yaml:16: "},
 	{name: "no audience of the plugin", files: []edit{{"buf.yaml", "      audience: https://shop.example.com\n", ""}}, args: folder, want: "buf.yaml:14: "},
@@ -267,4 +269,92 @@ func (c checkCase) run(t *testing.T) result {
 	got := execute(t, nil, args...)
 	shorten := strings.NewReplacer(dir+"/", "", filepath.ToSlash(dir)+"/", "", server, "SERVER", image, "IMAGE")
 	return result{got.status, shorten.Replace(got.stdout), shorten.Replace(got.stderr)}
+}
+
+// TestCheckServers makes sure that a name needs to be in one of the servers, and that each server is checked.
+func TestCheckServers(t *testing.T) {
+	t.Parallel()
+	authz := write(t, "authz.json", []byte(strings.Replace(checked["authz.json"], `"grpc.reflection.v1.ServerReflection", `, "", 1)))
+	set := compileSet(t, protosOf(checked), "shop/v1/shop.proto", "legacy/v1/legacy.proto")
+	files, err := protodesc.NewFiles(set)
+	if err != nil {
+		t.Fatal(err)
+	}
+	one := serveNames(t, files, shopService, "shop.v1.CartService", "grpc.health.v1.Health")
+	other := serveNames(t, files, "shop.v1.StockService", "shop.v1.NewsService", "legacy.v1.LegacyService", "grpc.health.v1.Health")
+	image := write(t, "image.binpb", encode(t, set))
+	for _, test := range []struct {
+		name string
+		args []string
+		want []string // the beginnings of the differences
+	}{
+		{"both", []string{"-reflect-header", "A: b", "-server", one, "-server", other, image}, nil},
+		{"one", []string{"-reflect-header", "A: b", "-server", one}, []string{authz + ":6: unannotatedRefused[0]: no server lists ", authz + ":7: unannotatedOpen[0]: no server lists "}},
+		{"one, and the image of both", []string{"-reflect-header", "A: b", "-server", other, image}, []string{authz + ":5: shadow[0]: ", image + ": no server lists shop.v1.CartService", image + ": no server lists shop.v1.OrderService"}},
+		{"both, open", []string{"-server", one, "-server", other}, []string{one + ": it answers ", other + ": it answers "}},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			t.Parallel()
+			got := execute(t, nil, append([]string{"check", "-config", authz}, test.args...)...)
+			var differences []string
+			for line := range strings.Lines(got.stdout) {
+				if strings.Contains(line, ": ") && !strings.Contains(line, ": note: ") && !strings.HasPrefix(line, "no difference: ") {
+					differences = append(differences, line)
+				}
+			}
+			slices.Sort(differences)
+			slices.Sort(test.want)
+			if !slices.EqualFunc(differences, test.want, strings.HasPrefix) || (got.status == exitOK) != (test.want == nil) {
+				t.Errorf("status %d, want %q:\n%s%s", got.status, test.want, got.stdout, got.stderr)
+			}
+		})
+	}
+}
+
+// TestCheckUnread makes sure that there is no answer without one of the sources, and that the differences that were
+// found are printed all the same.
+func TestCheckUnread(t *testing.T) {
+	t.Parallel()
+	authz, buf := write(t, "authz.json", []byte(`{"audience": "https://shop.example.com"}`)), "version: v2\nmodules: [{path: .}]\n"
+	for _, test := range []struct {
+		name, buf, stdout string
+		args              []string
+		says              []string
+	}{
+		{"no document", buf, "", []string{"-config", "missing.json"}, []string{"-config: open missing.json: ", "name the file"}},
+		{"an empty name of the document", buf, "", []string{"-config", ""}, []string{"-config: "}},
+		{"no buf.yaml", "", "", []string{"-buf", "missing.yaml"}, []string{"-buf: open missing.yaml: ", "beside buf.yaml"}},
+		{"no buf.yaml that was named, beside a server", "", "", []string{"-buf", "missing.yaml", "-server", "http://127.0.0.1:1"}, []string{"-buf: open missing.yaml: ", "http://127.0.0.1:1: "}},
+		{"buf.yaml of version v1", "version: v1\n", "", nil, []string{"line 1: version v1 knows no plugins", "buf config migrate"}},
+		{"buf.work.yaml", "version: v1\ndirectories: [proto]\n", "", nil, []string{"version v1 knows no plugins"}},
+		{"no version", "modules: []\n", "", nil, []string{"line 1: version is not v2"}},
+		{"an empty file", "\n", "", nil, []string{"it is empty"}},
+		{"no YAML", "version: [\n", "", nil, []string{"it is not YAML"}},
+		{"another type, a key twice and a merge key", "version: v2\nplugins: [{plugin: {}}]\nbreaking: []\nlint: {}\nlint: {<<: {}}\nmodules: {}\n", "", nil, []string{"line 2: plugins[0].plugin is not a text", "line 3: breaking is not a mapping", "line 5: the file has lint twice", "line 5: lint has a merge key", "line 6: modules is not a list"}},
+		{"no folder of a module", "version: v2\nmodules:\n  - path: proto\n", "", nil, []string{"modules: ", "proto"}},
+		{"no server", buf, "plugins lacks buf-plugin-protoauthz", []string{"-server", "http://user:s3cret@127.0.0.1:1"}, []string{"http://user:xxxxx@127.0.0.1:1: "}},
+		{"a server over plain HTTP", buf, "plugins lacks", []string{"-server", "http://192.0.2.1:1", "-reflect-header", "A: s3cret"}, []string{"https://"}},
+		{"no image", buf, "plugins lacks", []string{"missing.binpb"}, []string{"open missing.binpb"}},
+		{"a server as INPUT", buf, "", []string{"http://127.0.0.1:1"}, []string{"give a server with -server"}},
+		{"two images", buf, "", []string{"a", "b"}, []string{"2 arguments"}},
+		{"a server without scheme", buf, "", []string{"-server", "s3cret"}, []string{"-server: give the URL"}},
+		{"a header alone", buf, "", []string{"-reflect-header", "s3cret"}, []string{"give -server"}},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			t.Parallel()
+			args := []string{"check", "-config", authz}
+			if test.buf != "" {
+				args = append(args, "-buf", write(t, "buf.yaml", []byte(test.buf)))
+			}
+			got := execute(t, nil, append(args, test.args...)...)
+			if got.status != exitFailed || !strings.Contains(got.stdout, test.stdout) || test.stdout == "" && got.stdout != "" || strings.Contains(got.stdout+got.stderr, "s3cret") {
+				t.Errorf("got %+v", got)
+			}
+			for _, text := range test.says {
+				if !strings.Contains(got.stderr, text) {
+					t.Errorf("%q is not in %s", text, got.stderr)
+				}
+			}
+		})
+	}
 }

@@ -189,8 +189,8 @@ func (f *findings) served(servers []*side, d *config) {
 		for n, service := range list.services {
 			path := fmt.Sprintf("%s[%d]", list.member, n)
 			switch {
-			case lists(service), strings.HasPrefix(service, reflectionPackage):
-			case list.member == "public": // a server need not list all its services
+			case lists(service), strings.HasPrefix(service, "grpc."): // such as grpc.health.v1.Health, which few servers list
+			case list.member == "public":
 				f.note(d.name, d.lines.Of(path), "%s: no server lists %s", path, service)
 			default:
 				f.add(d.name, d.lines.Of(path), "%s: no server lists %s: remove the name, or check the server that serves it too", path, service)

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io/fs"
 	"slices"
 	"strconv"
 	"strings"
@@ -23,7 +24,9 @@ type config struct {
 // readConfig reads a deployment in JSON or YAML.
 func readConfig(name string) (*config, error) {
 	text, err := readDocument(name)
-	if err != nil {
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, fmt.Errorf("%w: name the file of the deployment", err)
+	} else if err != nil {
 		return nil, err
 	}
 	d, err := deployment.Parse(text)

@@ -2,10 +2,12 @@
 package main
 
 import (
+	"context"
 	"errors"
 	"flag"
 	"fmt"
 	"log/slog"
+	"net"
 	"net/http"
 	"os"
 	"time"
@@ -40,13 +42,17 @@ func run(authz, listen string) error {
 		return err
 	}
 	server := &http.Server{
-		Addr: listen, Handler: handler, Protocols: new(http.Protocols),
+		Handler: handler, Protocols: new(http.Protocols),
 		ReadHeaderTimeout: 10 * time.Second, HTTP2: &http.HTTP2Config{WriteByteTimeout: 10 * time.Second},
 	}
 	server.Protocols.SetHTTP1(true)
 	server.Protocols.SetUnencryptedHTTP2(true) // gRPC needs HTTP/2: behind TLS it is there anyway
+	listener, err := new(net.ListenConfig).Listen(context.Background(), "tcp", listen)
+	if err != nil {
+		return err
+	}
 	slog.Info("the shop serves", "address", listen)
-	return server.ListenAndServe()
+	return server.Serve(listener)
 }
 
 // newServer returns the services behind their guard, and the rules of the guard.

@@ -5,6 +5,7 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"io"
 	"path"
 	"slices"
 	"strings"
@@ -67,7 +68,9 @@ type Option struct {
 func Parse(text []byte) (*File, error) {
 	decoder := yaml.NewDecoder(bytes.NewReader(text))
 	var root yaml.Node
-	if err := decoder.Decode(&root); err != nil {
+	if err := decoder.Decode(&root); errors.Is(err, io.EOF) {
+		return nil, errors.New("it is empty: write version: v2 and the modules")
+	} else if err != nil {
 		return nil, fmt.Errorf("it is not YAML: %w", err)
 	}
 	p := new(parser)
