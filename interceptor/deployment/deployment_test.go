@@ -10,7 +10,7 @@ import (
 	"strings"
 	"testing"
 
-	_ "connectrpc.com/grpchealth" // links grpc.health.v1
+	_ "google.golang.org/grpc/health/grpc_health_v1" // links a service without annotations
 
 	samplev1 "github.com/protoauthz/protoauthz/gen/sample/v1"
 	"github.com/protoauthz/protoauthz/interceptor"

@@ -35,7 +35,7 @@ func (d *Deployment) Compile(files policy.Files, options ...policy.Option) (*pol
 	}
 	faults := make([]*policy.Fault, len(found.Faults))
 	for n, fault := range found.Faults {
-		faults[n] = d.fault(*fault, len(options) == 0)
+		faults[n] = d.fault(*fault)
 	}
 	return nil, &policy.Error{Faults: faults, Rules: found.Rules}
 }
@@ -73,18 +73,15 @@ var members = []struct {
 	{"WithUnannotatedOpen", "unannotatedOpen", func(d *Deployment) []string { return d.UnannotatedOpen }},
 }
 
-// fault returns a fault of package policy in the words of the document. It takes whether there are no other options,
-// which may have the fault.
-func (d *Deployment) fault(fault policy.Fault, alone bool) *policy.Fault {
+// fault returns a fault of package policy in the words of the document. The fault of another option keeps its subject.
+func (d *Deployment) fault(fault policy.Fault) *policy.Fault {
 	for _, m := range members {
-		if fault.Subject == m.option {
-			n := about(fault.Detail, m.names(d), m.member == "sharedScopes")
-			switch {
-			case n >= 0 && m.member != "audience":
-				fault.Subject = d.place(fmt.Sprintf("%s[%d]", m.member, n))
-			case n >= 0 || alone:
-				fault.Subject = d.place(m.member)
+		if n := about(fault.Detail, m.names(d), m.member == "sharedScopes"); n >= 0 && fault.Subject == m.option {
+			path := m.member
+			if path != "audience" {
+				path = fmt.Sprintf("%s[%d]", path, n)
 			}
+			fault.Subject = d.place(path)
 		}
 		fault.Detail = strings.NewReplacer("policy."+m.option, m.member, m.option, m.member).Replace(fault.Detail)
 	}

@@ -192,6 +192,7 @@ func TestMarshalIssuer(t *testing.T) {
 // be written and read again.
 func FuzzParseIssuer(f *testing.F) {
 	f.Add([]byte(whole))
+	f.Add([]byte(`{"preset": ["auth0", "a.test"], "types": []}`))
 	issuers := []token.Issuer{wholeIssuer()}
 	for _, issuer := range presets() {
 		issuers = append(issuers, issuer)
@@ -214,6 +215,9 @@ func FuzzParseIssuer(f *testing.F) {
 		var loose map[string]any
 		if err := json.Unmarshal(bytes.TrimPrefix(document, []byte("\ufeff")), &loose); err != nil {
 			t.Fatalf("%s: %v", document, err)
+		}
+		if _, ok := loose["preset"]; ok { // see TestChangePreset
+			return
 		}
 		delete(loose, "$schema")
 		written, err := json.Marshal(issuer)

@@ -3,6 +3,7 @@ package document_test
 import (
 	"encoding/json"
 	"errors"
+	"fmt"
 	"reflect"
 	"slices"
 	"strings"
@@ -44,8 +45,11 @@ func (o *own) UnmarshalJSON(text []byte) error {
 	if _, faults := document.Parse(text, (*plain)(o)); len(faults) > 0 {
 		return errors.Join(faults...)
 	}
-	if o.Text == "bad" {
+	switch o.Text {
+	case "bad":
 		return errors.New("bad is bad")
+	case "worse":
+		return fmt.Errorf("own: %w", &document.Fault{Line: 2, Text: "it is worse"})
 	}
 	return nil
 }
@@ -141,6 +145,7 @@ func TestParseFaults(t *testing.T) {
 		"{\n\"own\":\n{\"text\": 1,\n\"a b\": 2}}": {`line 3: own.text is not a string: write the value in quotes`, `line 4: own["a b"] is unknown: the members are text`},
 		"{\n\"own\":\n[]}":                         {"line 3: own is faulty: not a JSON object" + write},
 		"{\n\"own\":\n{\"text\": \"bad\"}}":        {"line 3: own is faulty: bad is bad"},
+		"{\n\"own\":\n{\n\"text\": \"worse\"}}":    {"line 4: own is faulty: it is worse"},
 	} {
 		lines, faults := document.Parse([]byte(text), new(config))
 		var got []string
