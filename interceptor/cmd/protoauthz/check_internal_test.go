@@ -151,6 +151,13 @@ var checkCases = []checkCase{
 	{name: "a convention is off", files: []edit{{"buf.yaml", "use: [STANDARD, PROTOAUTHZ]", "use: [STANDARD, PROTOAUTHZ]\n  except: [PROTOAUTHZ_SCOPE_NAMING]"}}, args: folder},
 	{name: "an intended change", files: []edit{{"buf.yaml", "    - PROTOAUTHZ_LOOSER", "    - PROTOAUTHZ_LOOSER\n  ignore_only: {PROTOAUTHZ_MADE_PUBLIC: [proto/shop/v1/shop.proto]}"}}, args: folder},
 	{name: "a public service is ignored", files: []edit{{"buf.yaml", "use: [STANDARD, PROTOAUTHZ]", "use: [STANDARD, PROTOAUTHZ]\n  ignore: [legacy]"}}, args: folder},
+	{name: "a convention is off, of the rules that are on by default", files: []edit{{"buf.yaml", "use: [STANDARD, PROTOAUTHZ]", "except: [PROTOAUTHZ_SCOPE_NAMING]"}}, args: folder},
+	{name: "an alias", files: []edit{{"buf.yaml", "path: proto\n", "path: proto\n    lint: &own {use: [PROTOAUTHZ]}\n"}, {"buf.yaml", "path: legacy\n", "path: legacy\n    lint: *own\n"}, {"buf.yaml", "[STANDARD, PROTOAUTHZ]", "[STANDARD]"}}, args: folder},
+	{name: "an excluded folder", files: []edit{{"proto/old/authz.proto", "", proto.Authz}, {"buf.yaml", "path: proto\n", "path: proto\n    excludes: [proto/old]\n"}}, args: folder},
+	{name: "an included folder", files: []edit{{"proto/old/authz.proto", "", proto.Authz}, {"buf.yaml", "path: proto\n", "path: proto\n    includes: [proto/shop]\n"}}, args: folder},
+	{name: "a module inside another", files: []edit{{authzProto, "", ""}, {"proto/third/protoauthz/v1/authz.proto", "", proto.Authz}, {"buf.yaml", "path: annotations", "path: proto/third"}}, args: folder},
+	{name: "an ignored folder of a module with its own list", files: []edit{{"buf.yaml", "use: [STANDARD, PROTOAUTHZ]", "use: [STANDARD, PROTOAUTHZ]\n  ignore: [proto]"}, {"buf.yaml", "path: proto\n", "path: proto\n    lint: {use: [PROTOAUTHZ]}\n"}}, args: folder},
+	{name: "the server hides a public service of the image", without: "legacy.v1.LegacyService", args: built},
 	{name: "the server hides its health", without: "grpc.health.v1.Health", args: running},
 	{name: "the server hides a public service", without: "legacy.v1.LegacyService", args: running},
 
@@ -190,6 +197,8 @@ var checkCases = []checkCase{
 	{name: "the server opens a service", with: "shop.v1.OpenService", server: []edit{{shopProto, "service OrderService", "service OpenService { rpc Open(Request) returns (Request); }\nservice OrderService"}}, args: running, want: "SERVER: it lists shop.v1.OpenService, which has no rules"},
 	{name: "the server lists a service without a descriptor", with: "acme.v1.HiddenService", args: running, want: "SERVER: it lists acme.v1.HiddenService, without a descriptor"},
 	{name: "a method of the server without a rule", server: []edit{{shopProto, `{ option (protoauthz.v1.method) = {scopes: ["write:orders"]}; }`, ";"}}, args: running, want: "SERVER: with authz.json, no server starts: shop/v1/shop.proto:8"},
+	{name: "a method of the server without a rule, and with one in the image", server: []edit{{shopProto, `{ option (protoauthz.v1.method) = {scopes: ["write:orders"]}; }`, ";"}}, args: built, want: "SERVER: with authz.json, no server starts: shop/v1/shop.proto:8"},
+	{name: "a refused service is annotated in whole, and not in the image", server: []edit{{shopProto, "rpc Count(Request) returns (Request);", "rpc Count(Request) returns (Request) { option (protoauthz.v1.method) = {public: true}; }"}}, args: built, want: "authz.json:6: unannotatedRefused"},
 	{name: "a rule that contradicts itself", server: []edit{{shopProto, `{scopes: ["write:orders"]}`, `{scopes: ["write:orders"], public: true}`}}, args: running, want: "SERVER: with authz.json, no server starts: shop/v1/shop.proto:8"},
 	{name: "a public service of the document has rules", server: []edit{{"legacy/legacy/v1/legacy.proto", "returns (Empty);", "returns (Empty) { option (protoauthz.v1.method) = {public: true}; }"}, {"legacy/legacy/v1/legacy.proto", "message", `import "protoauthz/v1/authz.proto"; message`}}, args: running, want: "authz.json:3: public"},
 	{name: "a refused service is annotated in whole", server: []edit{{shopProto, "rpc Count(Request) returns (Request);", "rpc Count(Request) returns (Request) { option (protoauthz.v1.method) = {public: true}; }"}}, args: running, want: "authz.json:6: unannotatedRefused"},
@@ -288,6 +297,7 @@ func TestCheckServers(t *testing.T) {
 		args []string
 		want []string // the beginnings of the differences
 	}{
+		{"one, and one that does not answer", []string{"-reflect-header", "A: b", "-server", one, "-server", "http://127.0.0.1:1", image}, nil},
 		{"both", []string{"-reflect-header", "A: b", "-server", one, "-server", other, image}, nil},
 		{"one", []string{"-reflect-header", "A: b", "-server", one}, []string{authz + ":6: unannotatedRefused[0]: no server lists ", authz + ":7: unannotatedOpen[0]: no server lists "}},
 		{"one, and the image of both", []string{"-reflect-header", "A: b", "-server", other, image}, []string{authz + ":5: shadow[0]: ", image + ": no server lists shop.v1.CartService", image + ": no server lists shop.v1.OrderService"}},
@@ -304,7 +314,7 @@ func TestCheckServers(t *testing.T) {
 			}
 			slices.Sort(differences)
 			slices.Sort(test.want)
-			if !slices.EqualFunc(differences, test.want, strings.HasPrefix) || (got.status == exitOK) != (test.want == nil) {
+			if !slices.EqualFunc(differences, test.want, strings.HasPrefix) || (got.status == exitNo) != (test.want != nil) {
 				t.Errorf("status %d, want %q:\n%s%s", got.status, test.want, got.stdout, got.stderr)
 			}
 		})

@@ -1,0 +1,49 @@
+package sources_test
+
+import (
+	"maps"
+	"os"
+	"path/filepath"
+	"slices"
+	"testing"
+
+	"github.com/protoauthz/protoauthz/interceptor/cmd/protoauthz/internal/bufyaml"
+	"github.com/protoauthz/protoauthz/interceptor/cmd/protoauthz/internal/sources"
+)
+
+// TestRead finds what files declare and import, in all editions.
+func TestRead(t *testing.T) {
+	t.Parallel()
+	type imports = map[string]int
+	for _, test := range []struct {
+		name, text, pkg string
+		services        []string
+		imports         imports
+	}{
+		{"proto3", "syntax = \"proto3\";\npackage shop.v1;\nimport \"a.proto\";\nimport public \"b.proto\";\nservice A { rpc Do(M) returns (M); }\nservice B {}\n", "shop.v1", []string{"shop.v1.A", "shop.v1.B"}, imports{"a.proto": 3, "b.proto": 4}},
+		{"edition 2024", "edition = '2024'; package shop.v1; import option 'a.proto'; export message M {} service A{}", "shop.v1", []string{"shop.v1.A"}, imports{"a.proto": 1}},
+		{"no package", "service A {}", "", []string{"A"}, imports{}},
+		{"a byte order mark and CRLF", "\ufeffpackage a;\r\nservice A {}\r\n", "a", []string{"a.A"}, imports{}},
+		{"the package behind a service", "service A {} package a . b;", "a.b", []string{"a.b.A"}, imports{}},
+		{"comments and texts", "// service A {}\n/* service B {}\nimport \"a.proto\"; */ package a; option java_package = \"; service C {\"; option x = '; service D {}';", "a", nil, imports{}},
+		{"fields", "package a; message service { service service = 1; message import {} import package = 2; }", "a", nil, imports{}},
+		{"options in braces", "package a; option (o) = {a: {b: 1}}; service A { option (o) = {a: \"}\"}; rpc D(M) returns (M) {} } service B {}", "a", []string{"a.A", "a.B"}, imports{}},
+		{"no .proto file", "\x00\xff service", "", nil, imports{}},
+		{"nothing", "", "", nil, imports{}},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			t.Parallel()
+			dir := t.TempDir()
+			if err := os.WriteFile(filepath.Join(dir, "a.proto"), []byte(test.text), 0o600); err != nil {
+				t.Fatal(err)
+			}
+			files, err := sources.Read(dir, []bufyaml.Module{{Path: "."}})
+			if err != nil || len(files) != 1 {
+				t.Fatalf("%d files, %v", len(files), err)
+			}
+			if got := files[0]; got.Package != test.pkg || !slices.Equal(got.Services, test.services) || !maps.Equal(got.Imports, test.imports) || got.Path != "a.proto" || got.Name != "a.proto" {
+				t.Errorf("got %+v", got)
+			}
+		})
+	}
+}
