@@ -54,7 +54,7 @@ func WithAudience(audience string) Option {
 // The error is an [*Error] with every [Fault], in the order of the files. With an error,
 // the table is nil.
 func Compile(files Files, options ...Option) (*Table, error) {
-	c := &compiler{declared: newFinder(files), table: &Table{rules: map[string]*Rule{}}}
+	c := &compiler{table: &Table{rules: map[string]*Rule{}}}
 	for i, option := range options {
 		if option == nil {
 			c.fault("Compile", "option %d is nil", i)
@@ -65,6 +65,8 @@ func Compile(files Files, options ...Option) (*Table, error) {
 	if len(files) == 0 {
 		c.fault("Compile", "no files given")
 	}
+	files = c.linked(files)
+	c.declared = newFinder(files)
 	seen := map[protoreflect.FullName]bool{}
 	for i, file := range files {
 		if file == nil {

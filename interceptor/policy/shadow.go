@@ -57,7 +57,7 @@ func (c *compiler) chosen(option, name string, files Files) protoreflect.Service
 		c.fault(option, "%q is not the full name of a service, such as shop.v1.OrderService", name)
 		return nil
 	case slices.Contains(c.public, name):
-		c.fault(option, "service %s is public by WithPublic: name the service in one of the two options", name)
+		c.fault(option, "WithPublic names service %s too: name the service in one of the two options", name)
 		return nil
 	}
 	for _, file := range files {

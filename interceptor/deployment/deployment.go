@@ -1,0 +1,136 @@
+// Package deployment reads what differs between two installations of one program: the audience, the public services and
+// the issuers, in one JSON document for the server and for the tools.
+//
+//	{
+//	  "audience": "https://shop.example.com",
+//	  "public": ["grpc.health.v1.Health"],
+//	  "issuers": [{"preset": ["logto", "https://tenant.logto.app"]}]
+//	}
+//
+// A server compiles its rules and makes its verifier by the document:
+//
+//	settings, err := deployment.Read("authz.json")
+//	…
+//	verifier, verifierErr := settings.NewVerifier()
+//	rules, rulesErr := settings.Compile(policy.Linked("shop"))
+//	if err := errors.Join(verifierErr, rulesErr); err != nil {
+//		return err
+//	}
+//	guard := interceptor.New(verifier, rules)
+//
+// deployment.schema.json in the folder of this package is the schema of the document, for editors.
+package deployment
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"slices"
+
+	"github.com/protoauthz/protoauthz/interceptor/internal/document"
+	"github.com/protoauthz/protoauthz/interceptor/internal/endpoint"
+	"github.com/protoauthz/protoauthz/interceptor/token"
+)
+
+// A Deployment is what differs between two installations of one program. It may be read from a document, or written in
+// Go. The methods are safe for concurrent use while no field changes.
+//
+// A program with two servers compiles two tables by one Deployment: see [Deployment.Compile].
+type Deployment struct {
+	// Audience is the resource indicator of the API: see [policy.WithAudience]. It is required.
+	Audience string
+	// Public are services without annotations that everybody may call: see [policy.WithPublic].
+	Public []string
+	// SharedScopes are scopes that both global methods and methods of organizations may need: see
+	// [policy.WithSharedScopes].
+	SharedScopes []string
+	// Shadow are services whose rules are observed and not enforced: see [policy.WithShadow].
+	Shadow []string
+	// UnannotatedRefused are services whose methods without annotation nobody may call: see
+	// [policy.WithUnannotatedRefused].
+	UnannotatedRefused []string
+	// UnannotatedOpen are services whose methods without annotation everybody may call: see
+	// [policy.WithUnannotatedOpen].
+	UnannotatedOpen []string
+	// Issuers are the authorization servers whose tokens are accepted. A server needs one at least. Rules do not tell
+	// issuers apart: see [token.WithIssuer].
+	Issuers []token.Issuer
+
+	name  string // of the file
+	lines *document.Lines
+}
+
+// Parse returns the deployment that a JSON document (RFC 8259) describes. The document has a member for each field of
+// [Deployment], named as the field with its first word in small letters: "audience", "sharedScopes". An issuer is a
+// document of [token.ParseIssuer].
+//
+// A member that is unknown, given twice, null or of another type is a fault, except "$schema", which editors read. The
+// error names every such fault and every fault of an issuer, with their lines. [Deployment.Compile] finds the faults of
+// the other members. Parse does no I/O.
+func Parse(text []byte) (*Deployment, error) { return parse("", text) }
+
+// Read is [Parse] for a file. The error names the file.
+func Read(name string) (*Deployment, error) {
+	text, err := os.ReadFile(name) //nolint:gosec // the program names the file
+	if err != nil {
+		return nil, fmt.Errorf("deployment: %w", err)
+	}
+	return parse(name, text)
+}
+
+func parse(name string, text []byte) (*Deployment, error) {
+	d := &Deployment{name: name}
+	lines, faults := document.Parse(text, d)
+	d.lines = lines
+	for n, fault := range faults {
+		faults[n] = fmt.Errorf("%s: %w", d.source(), fault)
+	}
+	if len(faults) == 0 && len(d.Issuers) > 0 { // two issuers may not fit together
+		if _, err := d.NewVerifier(); err != nil {
+			faults = append(faults, err)
+		}
+	}
+	if len(faults) > 0 {
+		return nil, endpoint.JoinFaults(faults)
+	}
+	return d, nil
+}
+
+// NewVerifier returns a verifier for the tokens of all issuers, as [token.NewVerifier] does.
+func (d *Deployment) NewVerifier(options ...token.Option) (*token.Verifier, error) {
+	if len(d.Issuers) == 0 {
+		return nil, fmt.Errorf(`%s: none is given: write one, such as {"preset": ["logto", "https://tenant.logto.app"]}`, d.place("issuers"))
+	}
+	var all []token.Option
+	for _, issuer := range d.Issuers[1:] {
+		all = append(all, token.WithIssuer(issuer))
+	}
+	verifier, err := token.NewVerifier(d.Issuers[0], append(all, options...)...)
+	if err == nil {
+		return verifier, nil
+	}
+	faults := []error{err}
+	if several, ok := err.(interface{ Unwrap() []error }); ok { //nolint:errorlint // NewVerifier does not wrap its faults
+		faults = slices.Clone(several.Unwrap())
+	}
+	for n, fault := range faults {
+		faults[n] = fmt.Errorf("%s: %w", d.place("issuers"), fault)
+	}
+	return nil, errors.Join(faults...)
+}
+
+// source returns what faults name as their source.
+func (d *Deployment) source() string {
+	if d.name == "" {
+		return "deployment"
+	}
+	return d.name
+}
+
+// place returns what faults name as the place of a member.
+func (d *Deployment) place(path string) string {
+	if d.lines == nil {
+		return d.source() + ": " + path
+	}
+	return fmt.Sprintf("%s: line %d: %s", d.source(), d.lines.Of(path), path)
+}

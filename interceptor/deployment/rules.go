@@ -1,0 +1,105 @@
+package deployment
+
+import (
+	"cmp"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+
+	"google.golang.org/protobuf/reflect/protoreflect"
+	"google.golang.org/protobuf/reflect/protoregistry"
+
+	"github.com/protoauthz/protoauthz/interceptor/policy"
+)
+
+// Compile compiles the rules of all services in the given files, as [policy.Compile] does. The options follow the
+// options of the deployment: two that contradict each other are a fault. The error is a [*policy.Error]. The subject of
+// a fault of the deployment is its member, with the file and the line if the deployment was read, such as
+// "authz.json: line 3: shadow[0]".
+//
+// A program with two servers compiles two tables by one deployment. A service in Shadow, UnannotatedRefused or
+// UnannotatedOpen that is linked, and that the given files do not declare, belongs to another table: it is no fault.
+// The services in Public are public in every table.
+func (d *Deployment) Compile(files policy.Files, options ...policy.Option) (*policy.Table, error) {
+	table, err := policy.Compile(files, append([]policy.Option{
+		policy.WithAudience(d.Audience),
+		policy.WithPublic(d.Public...),
+		policy.WithSharedScopes(d.SharedScopes...),
+		policy.WithShadow(d.here(d.Shadow, files)...),
+		policy.WithUnannotatedRefused(d.here(d.UnannotatedRefused, files)...),
+		policy.WithUnannotatedOpen(d.here(d.UnannotatedOpen, files)...),
+	}, options...)...)
+	found, ok := errors.AsType[*policy.Error](err)
+	if !ok {
+		return table, err
+	}
+	faults := make([]*policy.Fault, len(found.Faults))
+	for n, fault := range found.Faults {
+		faults[n] = d.fault(*fault, len(options) == 0)
+	}
+	return nil, &policy.Error{Faults: faults, Rules: found.Rules}
+}
+
+// here returns the services without the ones that belong to another table.
+func (d *Deployment) here(services []string, files policy.Files) []string {
+	return slices.DeleteFunc(slices.Clone(services), func(name string) bool {
+		linked, _ := protoregistry.GlobalFiles.FindDescriptorByName(protoreflect.FullName(name))
+		_, isService := linked.(protoreflect.ServiceDescriptor)
+		return isService && !slices.Contains(d.Public, name) && !declares(files, name)
+	})
+}
+
+func declares(files policy.Files, service string) bool {
+	return slices.ContainsFunc(files, func(file protoreflect.FileDescriptor) bool {
+		for i := 0; file != nil && i < file.Services().Len(); i++ {
+			if string(file.Services().Get(i).FullName()) == service {
+				return true
+			}
+		}
+		return false
+	})
+}
+
+// members are the members of the document by the options of package policy.
+var members = []struct {
+	option, member string
+	names          func(*Deployment) []string
+}{
+	{"WithAudience", "audience", func(d *Deployment) []string { return []string{d.Audience} }},
+	{"WithPublic", "public", func(d *Deployment) []string { return d.Public }},
+	{"WithSharedScopes", "sharedScopes", func(d *Deployment) []string { return d.SharedScopes }},
+	{"WithShadow", "shadow", func(d *Deployment) []string { return d.Shadow }},
+	{"WithUnannotatedRefused", "unannotatedRefused", func(d *Deployment) []string { return d.UnannotatedRefused }},
+	{"WithUnannotatedOpen", "unannotatedOpen", func(d *Deployment) []string { return d.UnannotatedOpen }},
+}
+
+// fault returns a fault of package policy in the words of the document. It takes whether there are no other options,
+// which may have the fault.
+func (d *Deployment) fault(fault policy.Fault, alone bool) *policy.Fault {
+	for _, m := range members {
+		if fault.Subject == m.option {
+			n := about(fault.Detail, m.names(d))
+			switch {
+			case n >= 0 && m.member != "audience":
+				fault.Subject = d.place(fmt.Sprintf("%s[%d]", m.member, n))
+			case n >= 0 || alone:
+				fault.Subject = d.place(m.member)
+			}
+		}
+		fault.Detail = strings.NewReplacer("policy."+m.option, m.member, m.option, m.member).Replace(fault.Detail)
+	}
+	return &fault
+}
+
+// about returns the index of the longest name that a text repeats, or -1: the name of one service may begin another.
+func about(text string, names []string) int {
+	found := -1
+	for n, name := range names {
+		repeated := strings.Contains(text, name) && name != "" || strings.Contains(text, fmt.Sprintf("%q", name)) || strings.Contains(text, fmt.Sprintf("%+q", name))
+		if repeated && (found < 0 || cmp.Less(len(names[found]), len(name))) {
+			found = n
+		}
+	}
+	return found
+}
