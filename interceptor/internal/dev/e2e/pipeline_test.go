@@ -107,7 +107,7 @@ func TestPipelines(t *testing.T) {
 
 // A workspace is the folder of a pipeline's machine.
 type workspace struct {
-	session
+	*session
 
 	environment []string
 }
