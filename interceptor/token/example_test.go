@@ -95,13 +95,20 @@ func ExampleParseIssuer() {
 	}`))
 	fmt.Println(issuer.URL, err)
 
+	keycloak, err := token.ParseIssuer([]byte(`{
+		"preset": ["keycloak", "https://sso.example.com/realms/acme"],
+		"scopeClaims": ["/realm_access/roles"]
+	}`))
+	fmt.Println(keycloak.URL, keycloak.RequiredClaims["typ"], err)
+
 	_, err = token.ParseIssuer([]byte(`{"URL": "https://auth.example.com/", "algorithms": "RS256"}`))
 	fmt.Println(err)
 
 	// Output:
 	// https://auth.example.com/ <nil>
-	// token: issuer document: the member "URL" is unknown: did you mean "url"?
-	// token: issuer document: algorithms is not an array of strings: write ["…"]
+	// https://sso.example.com/realms/acme [Bearer] <nil>
+	// token: issuer document: line 1: URL is unknown: did you mean "url"?
+	// token: issuer document: line 1: algorithms is not an array: write ["…"]
 }
 
 // A readiness probe keeps calls away from a process that has no keys.

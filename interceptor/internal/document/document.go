@@ -67,6 +67,9 @@ func (l *Lines) Of(path string) int {
 	}
 }
 
+// Has reports whether the document has a member, given its path.
+func (l *Lines) Has(path string) bool { return l.lines[path] > 0 }
+
 // MemberName returns the name of the member for a field: the first word is in small letters, as in url and caFile.
 func MemberName(field string) string {
 	switch first := strings.IndexFunc(field, unicode.IsLower); first {

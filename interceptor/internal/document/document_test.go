@@ -122,7 +122,7 @@ func TestParseFaults(t *testing.T) {
 		},
 		"{\"url\": \"a\",\n\"\\u0075rl\": 1}": {"line 2: url is given twice: remove one"},
 		`{"caFile": 1, "url": ["s3cret"], "on": "true", "count": 1.5, "maxLifetime": 3600, "names": "a", "clients": {}, "byName": [], "claims": "s3cret", "pointer": false}`: {
-			`line 1: caFile is not a string: write "…"`, `line 1: url is not a string: write "…"`, "line 1: on is not a boolean: write true or false", "line 1: count is not a whole number: write digits, such as 3",
+			`line 1: caFile is not a string: write the value in quotes`, `line 1: url is not a string: write "…"`, "line 1: on is not a boolean: write true or false", "line 1: count is not a whole number: write digits, such as 3",
 			`line 1: maxLifetime is not a duration: write a text such as "12h" or "30m"`, `line 1: names is not an array: write ["…"]`, "line 1: clients is not an array: write [{…}]",
 			`line 1: byName is not an object: write {"…": {…}}`, `line 1: claims is not an object: write {"…": …}`, "line 1: pointer is not an object: write {…}",
 		},
@@ -132,14 +132,14 @@ func TestParseFaults(t *testing.T) {
 			`line 1: names is null: write ["…"]`, `line 2: url is null: write "…"`, "line 2: clients[0] is null: write {…}", "line 2: pointer is null: write {…}",
 		},
 		"{\"names\": [\"a\",\n1],\n\"clients\": [{}, {\n\"secret\": 1, \"a b\": 2, \"scopes\": {\"https://api.test\": [\n0]}}]}": {
-			`line 2: names[1] is not a string: write "…"`, "line 4: clients[1].secret is unknown: the members are id, scopes",
-			`line 4: clients[1]["a b"] is unknown: the members are id, scopes`, `line 5: clients[1].scopes["https://api.test"][0] is not a string: write "…"`,
+			`line 2: names[1] is not a string: write the value in quotes`, "line 4: clients[1].secret is unknown: the members are id, scopes",
+			`line 4: clients[1]["a b"] is unknown: the members are id, scopes`, `line 5: clients[1].scopes["https://api.test"][0] is not a string: write the value in quotes`,
 		},
 		"{\"claims\": {\"a\": [{\"b\": 1,\n\"b\": 2}]},\n\"raw\": {\"$schema\": 1, \"$schema\": 2}, \"byName\": {\"x\": {}, \"x\": {}}}": {
 			`line 2: claims["a"][0]["b"] is given twice: remove one`, `line 3: raw["$schema"] is given twice: remove one`, `line 3: byName["x"] is given twice: remove one`,
 		},
-		"{\n\"own\":\n{\"text\": 1,\n\"a b\": 2}}": {`line 3: own.text is not a string: write "…"`, `line 4: own["a b"] is unknown: the members are text`},
-		"{\n\"own\":\n[]}":                         {"line 3: own not a JSON object" + write},
+		"{\n\"own\":\n{\"text\": 1,\n\"a b\": 2}}": {`line 3: own.text is not a string: write the value in quotes`, `line 4: own["a b"] is unknown: the members are text`},
+		"{\n\"own\":\n[]}":                         {"line 3: own is faulty: not a JSON object" + write},
 		"{\n\"own\":\n{\"text\": \"bad\"}}":        {"line 3: own is faulty: bad is bad"},
 	} {
 		lines, faults := document.Parse([]byte(text), new(config))

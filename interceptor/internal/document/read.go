@@ -69,11 +69,20 @@ func (r *reader) read(into reflect.Value, n node, path string) {
 	default:
 		panic("document: a field is a " + into.Type().String())
 	}
-	if noun, example := describe(into.Type()); !ok && n.token == nil {
-		r.fault(r.lines[path], path, "is null: write %s", example)
-	} else if !ok {
-		r.fault(r.lines[path], path, "is not %s: write %s", noun, example)
+	if ok {
+		return
 	}
+	noun, example := describe(into.Type())
+	switch n.token.(type) {
+	case nil:
+		r.fault(r.lines[path], path, "is null: write %s", example)
+		return
+	case bool, json.Number:
+		if into.Kind() == reflect.String {
+			example = "the value in quotes"
+		}
+	}
+	r.fault(r.lines[path], path, "is not %s: write %s", noun, example)
 }
 
 func (r *reader) slice(into reflect.Value, n node, path string) {
@@ -144,8 +153,12 @@ func (r *reader) foreign(err error, line int, path string) {
 		for _, err := range all.Unwrap() {
 			r.foreign(err, line, path)
 		}
-	} else if fault := (*Fault)(nil); errors.As(err, &fault) {
-		if fault.Path != "" && fault.Path[0] != '[' {
+	} else if fault, ok := errors.AsType[*Fault](err); ok {
+		if fault.Path == "" {
+			r.fault(line+fault.Line-1, path, "is faulty: %s", fault.Text)
+			return
+		}
+		if fault.Path[0] != '[' {
 			path += "."
 		}
 		r.fault(line+fault.Line-1, path+fault.Path, "%s", fault.Text)
