@@ -64,71 +64,112 @@ func pipelines(t *testing.T, blocks []docs.Block) []pipeline {
 type change struct {
 	name   string
 	make   string // commands
-	fails  string // begin of the command that fails, or ""
+	fails  string // a part of the command that fails, or ""
 	prints string // a part of what is printed
 }
 
-// loosen makes the scopes of a method any token.
-const loosen = `sed -i.bak 's/scopes: "read:orders"/authenticated: true/' proto/order/v1/order.proto && rm proto/order/v1/*.bak`
+// replace returns a command that replaces text in a file.
+func replace(file, old, by string) string {
+	return fmt.Sprintf("sed -i.bak 's/%s/%s/' %s && rm %[3]s.bak\n", old, by, file)
+}
 
 func changes(policy string) []change {
+	const proto, scopes = "proto/order/v1/order.proto", `scopes: "read:orders"`
+	looser := replace(proto, scopes, "authenticated: true")
 	return []change{
-		{"nothing", "true", "", "no change"},
-		{"a rule, and not POLICY.md", loosen, "buf build -o new.binpb\nprotoauthz matrix", "any token"},
-		{"a rule that lets in more", loosen + "\n" + policy, "buf breaking", "any token of the model will do"},
-		{"a method without a rule", `sed -i.bak '/protoauthz.v1.method/d' proto/order/v1/order.proto && rm proto/order/v1/*.bak`, "buf lint", "ListOrders"},
-		{"another audience", `sed -i.bak s/shop.example.com/other.example.com/ authz.json && rm authz.json.bak`, "protoauthz check", "audience"},
-		{"a handler without the guard", `sed -i.bak 's/guard.HandlerOption(), //' main.go && rm main.go.bak && sed -i.bak 's/guard :=/_ =/' main.go && rm main.go.bak`, "go test", "is open"},
+		{"nothing", "true", "", "Rules: nothing has changed"},
+		{"a method without a rule", replace(proto, scopes, ""), "buf lint", "order.v1.OrderService.ListOrders"},
+		{"another audience", replace("authz.json", "shop.example.com", "other.example.com"), "protoauthz check", "https://other.example.com"},
+		{"a rule, and not POLICY.md", looser, "protoauthz matrix", "`read:orders`"},
+		{"a rule that lets in more", looser + policy, "buf breaking", "any token of the model will do"},
+		{"a handler without the guard", replace("main.go", `guard.HandlerOption(), `, "") + replace("main.go", "guard :=", "_ ="),
+			"go test", "is not behind the guard"},
 	}
 }
 
-// TestPipelines runs the commands of the pipelines in a clone of a branch, after each change.
+// TestPipelines runs the commands of the pipelines in a clone of a branch, for each change.
 func TestPipelines(t *testing.T) {
 	t.Parallel()
 	all, protoauthz := clone(t)
 	for _, place := range docs.Pipelines {
 		blocks := docs.At(all, place)
 		setup := slices.IndexFunc(blocks, func(block docs.Block) bool { return block.Language == "sh" })
+		policy := blocks[setup].Text
 		for _, p := range pipelines(t, blocks) {
-			for _, c := range changes(blocks[setup].Text) {
-				t.Run(p.name+"/"+c.name, func(t *testing.T) {
-					t.Parallel()
-					w := newWorkspace(t, protoauthz)
-					w.prepare(t, &p, blocks[setup].Text, c.make)
+			t.Run(p.name, func(t *testing.T) {
+				t.Parallel()
+				w := newWorkspace(t, protoauthz, policy)
+				for _, c := range changes(policy) {
+					w.branch(t, &p, c.make)
 					failed, printed := w.run(t, p.commands)
-					if begins := strings.HasPrefix(failed, c.fails); begins != true || (failed == "") != (c.fails == "") || !strings.Contains(printed, c.prints) {
-						t.Errorf("%q failed, want %q, and printed %q:\n%s", failed, c.fails, c.prints, printed)
+					if (failed == "") != (c.fails == "") || !strings.Contains(failed, c.fails) || !strings.Contains(printed, c.prints) {
+						t.Errorf("%s: %q failed, want %q, and a print of %q:\n%s", c.name, failed, c.fails, c.prints, printed)
 					}
-				})
-			}
+				}
+			})
 		}
 	}
 }
 
-// A workspace is the folder of a pipeline's machine.
+// A workspace is the folder of a pipeline's machine, beside the repository that the machine clones.
 type workspace struct {
 	*session
 
 	environment []string
 }
 
-func newWorkspace(t *testing.T, protoauthz string) *workspace {
+// newWorkspace makes a repository of the module, with the file of the commands.
+func newWorkspace(t *testing.T, protoauthz, policy string) *workspace {
 	t.Helper()
 	w := &workspace{session: newSession(t, t.TempDir())}
-	if err := os.Symlink(protoauthz, filepath.Join(w.folder, "protoauthz")); err != nil {
-		t.Fatal(err)
-	}
 	// The comment is posted nowhere.
-	gh := "#!/bin/sh\nfor argument; do test -f \"$argument\" && cat \"$argument\"; done\ntrue\n"
-	if err := os.WriteFile(filepath.Join(w.bin, "gh"), []byte(gh), 0o700); err != nil { //nolint:gosec // it is run
+	if err := os.WriteFile(filepath.Join(w.bin, "gh"), []byte("#!/bin/sh\ncat diff.md\n"), 0o700); err != nil {
 		t.Fatal(err)
 	}
 	w.environment = []string{
-		"PATH=" + w.bin + string(os.PathListSeparator) + os.Getenv("PATH"), "GOBIN=" + w.bin, "GOWORK=off", "NUMBER=1",
-		"GITHUB_STEP_SUMMARY=" + filepath.Join(w.folder, "summary.md"),
+		"PATH=" + w.bin + string(os.PathListSeparator) + os.Getenv("PATH"), "GOBIN=" + w.bin, "GOWORK=off",
+		"GITHUB_STEP_SUMMARY=" + os.DevNull, "NUMBER=1",
 		"GIT_AUTHOR_NAME=test", "GIT_AUTHOR_EMAIL=test@example.com", "GIT_COMMITTER_NAME=test", "GIT_COMMITTER_EMAIL=test@example.com",
 	}
+	w.prepare(t, fmt.Sprintf(`ln -s %q protoauthz
+go install -C protoauthz/interceptor/cmd ./buf-plugin-protoauthz ./protoauthz
+cp -r protoauthz/%s origin
+cd origin
+go mod edit -replace github.com/protoauthz/protoauthz=../protoauthz
+%s
+git init -q -b main
+git config uploadpack.allowReachableSHA1InWant true
+git add .
+git commit -q -m main`, protoauthz, docs.StartModule, policy))
 	return w
+}
+
+// branch makes a branch of main, and clones the branch without its history.
+func (w *workspace) branch(t *testing.T, p *pipeline, change string) {
+	t.Helper()
+	base := "main"
+	commit := w.prepare(t, `rm -rf shop
+cd origin
+git checkout -q -B change main
+`+change+`
+git commit -q -a --allow-empty -m change
+cd ..
+git clone -q --depth 1 --branch change "file://$PWD/origin" shop
+git -C origin rev-parse main`)
+	if p.byCommit {
+		base = strings.TrimSpace(commit)
+	}
+	w.environment = append(w.environment, p.base+"="+base)
+}
+
+// prepare runs commands that must succeed.
+func (w *workspace) prepare(t *testing.T, commands string) string {
+	t.Helper()
+	out, err := w.shell(t, "", commands)
+	if err != nil {
+		t.Fatalf("%v: %s", err, out)
+	}
+	return out
 }
 
 // shell runs commands as GitHub's bash does.
@@ -139,38 +180,6 @@ func (w *workspace) shell(t *testing.T, folder, commands string) (string, error)
 	shell.Env = append(os.Environ(), w.environment...)
 	out, err := shell.CombinedOutput()
 	return string(out), err
-}
-
-// prepare makes a repository with a branch, and clones the branch without its history.
-func (w *workspace) prepare(t *testing.T, p *pipeline, policy, change string) {
-	t.Helper()
-	out, err := w.shell(t, "", fmt.Sprintf(`go install -C protoauthz/interceptor/cmd ./buf-plugin-protoauthz ./protoauthz
-cp -r protoauthz/%s origin
-cd origin
-go mod edit -replace github.com/protoauthz/protoauthz=../protoauthz
-%s
-git init -q -b main
-git config uploadpack.allowReachableSHA1InWant true
-git add .
-git commit -q -m main
-git rev-parse main >../main
-git checkout -q -b change
-%s
-git commit -q -a --allow-empty -m change
-cd ..
-git clone -q --depth 1 --branch change "file://$PWD/origin" shop`, docs.StartModule, policy, change))
-	if err != nil {
-		t.Fatalf("%v: %s", err, out)
-	}
-	base := "main"
-	if p.byCommit {
-		commit, err := os.ReadFile(filepath.Join(w.folder, "main"))
-		if err != nil {
-			t.Fatal(err)
-		}
-		base = strings.TrimSpace(string(commit))
-	}
-	w.environment = append(w.environment, p.base+"="+base)
 }
 
 // run runs commands, one after another, and returns the first that fails.
