@@ -39,7 +39,7 @@ func (f *findings) annotations(config *bufyaml.File, files []*sources.File) {
 			continue
 		}
 		if is, line := otherAnnotations(file.Text); is != "" {
-			f.add(name, line, "the annotations are not those of this command: %s: run protoauthz vendor %s", is, module)
+			f.add(name, line, "the annotations differ from the annotations of this command: %s: run protoauthz vendor %s", is, module)
 		} else {
 			f.note(name, 1, "comments or blanks differ from the annotations of this command: run protoauthz vendor %s", module)
 		}
@@ -83,17 +83,17 @@ func otherAnnotations(text string) (is string, line int) {
 			continue
 		}
 		if n >= 0 {
-			parts = append(parts, fmt.Sprintf("%s is %s instead of %s", their.name, their.is, ours[n].is))
+			parts = append(parts, fmt.Sprintf("%s is %s, not %s", their.name, their.is, ours[n].is))
 		}
 		if line == 0 {
 			line = their.line
 		}
 	}
 	if names := missing(ours, theirs); len(names) > 0 {
-		parts = append(parts, "the file lacks "+some(names, ", "))
+		parts = append(parts, "it lacks "+some(names, ", "))
 	}
 	if names := missing(theirs, ours); len(names) > 0 {
-		parts = append(parts, "this command does not know "+some(names, ", "))
+		parts = append(parts, "this command, which may be older than the module in go.mod, does not know "+some(names, ", "))
 	}
 	return strings.Join(parts, ", "), max(line, 1)
 }
@@ -127,7 +127,9 @@ func declarationsOf(text string) (all []declared, line int, err error) {
 		add(option, option.GetName()[0].GetNamePart(), "%s", option.GetStringValue())
 	}
 	for _, option := range file.GetExtension() {
-		add(option, "("+file.GetPackage()+"."+option.GetName()+")", "number %d, a %s, of %s", option.GetNumber(), option.GetTypeName(), option.GetExtendee())
+		name := "(" + file.GetPackage() + "." + option.GetName() + ")"
+		add(option, name, "number %d", option.GetNumber())
+		add(option, "the type of "+name, "%s of %s", option.GetTypeName(), option.GetExtendee())
 	}
 	for _, message := range file.GetMessageType() {
 		add(message, message.GetName(), "a message with %d others in it", len(message.GetNestedType()))

@@ -77,11 +77,9 @@ func (f *findings) audience(b *bufFile, plugin bufyaml.Plugin, d *config) {
 		audience = option.Texts[0].Value
 	}
 	switch {
-	case audience == d.Audience:
+	case audience == d.Audience, d.Audience == "": // which is a fault of the document
 	case !given:
 		f.add(b.name, plugin.Line, "%s.options lacks audience, and %s has %q: write it in both", plugin.Name, d.place("audience"), d.Audience)
-	case d.Audience == "":
-		f.add(b.name, option.Line, "%s.options.audience is %q, and %s has no audience: write it in both", plugin.Name, audience, d.name)
 	default:
 		f.add(b.name, option.Line, "%s.options.audience is %q, and %s has %q: write the same in both", plugin.Name, audience, d.place("audience"), d.Audience)
 	}

@@ -71,6 +71,7 @@ func check(ctx context.Context, c *cli.Command) error {
 		return fmt.Errorf("-config: %w", err)
 	}
 	f := &findings{folder: filepath.Dir(c.String("buf"))}
+	f.document(d)
 	about := []string{d.name}
 	var faults []error
 	b, err := readBuf(c.String("buf"))

@@ -9,7 +9,9 @@ import (
 	"strings"
 
 	"connectrpc.com/grpcreflect"
+	"google.golang.org/protobuf/reflect/protoreflect"
 
+	authzv1 "github.com/protoauthz/protoauthz/gen/protoauthz/v1"
 	"github.com/protoauthz/protoauthz/interceptor/policy"
 	"github.com/protoauthz/protoauthz/interceptor/policydiff"
 )
@@ -92,8 +94,12 @@ func (f *findings) rules(s *side, d *config, verb string) {
 	}
 	for _, fault := range s.compiled.faults {
 		subject := fault.Subject
-		if member, line := d.placeOf(fault); line > 0 {
-			f.add(d.name, line, "%s: %s (%s): see %s", member, fault.Detail, fault.Kind, s.name)
+		if member, line := s.compiled.selection.placeOf(fault); line > 0 {
+			see := ""
+			if fault.Place.File != nil {
+				see = ": see " + s.name
+			}
+			f.add(d.name, line, "%s: %s (%s)%s", member, inDocument.Replace(fault.Detail), fault.Kind, see)
 			continue
 		}
 		service := subject[:max(strings.LastIndexByte(subject, '.'), 0)]
@@ -136,6 +142,26 @@ func (a *compiled) bare() map[string]bool {
 		}
 	}
 	return bare
+}
+
+// document finds faults of the document that need no descriptors.
+func (f *findings) document(d *config) {
+	_, err := policy.Compile(policy.Files{authzv1.File_protoauthz_v1_authz_proto}, d.options(func(service string) bool {
+		return !protoreflect.FullName(service).IsValid() || slices.Contains(d.Public, service)
+	}).options()...)
+	faults, _ := errors.AsType[*policy.Error](err)
+	if faults == nil {
+		return
+	}
+	for _, fault := range faults.Faults {
+		member, line := (&selection{config: d, audience: &d.Audience}).placeOf(fault)
+		if line == 0 && fault.Subject != "Compile" { // which lacks methods
+			member, line = inDocument.Replace(fault.Subject), 1
+		}
+		if line > 0 {
+			f.add(d.name, line, "%s: %s (%s)", member, inDocument.Replace(fault.Detail), fault.Kind)
+		}
+	}
 }
 
 const reflectionPackage = "grpc.reflection."
@@ -187,10 +213,15 @@ func (f *findings) deployed(servers []*side, input *side, d *config) {
 			continue
 		}
 		common := func(rules []*policy.Rule) []*policy.Rule {
-			return slices.DeleteFunc(slices.Clone(rules), func(rule *policy.Rule) bool {
-				service, _, _ := strings.Cut(rule.Procedure[1:], "/")
-				return !s.services[service] || !input.services[service] || slices.Contains(d.Public, service)
-			})
+			var both []*policy.Rule
+			for _, rule := range rules {
+				if service, _, _ := strings.Cut(rule.Procedure[1:], "/"); s.services[service] && input.services[service] && !slices.Contains(d.Public, service) {
+					enforced := *rule
+					enforced.Shadow = false // two rules in shadow would count as one
+					both = append(both, &enforced)
+				}
+			}
+			return both
 		}
 		for _, change := range policydiff.Compare(common(s.compiled.rules), common(input.compiled.rules)) {
 			switch {

@@ -173,11 +173,9 @@ func (a *compiled) describe(title string, wanted func(subject string) bool) erro
 		lacking = lacking || a.in.served && a.in.missing && strings.Contains(fault.Detail, "give the image with its imports")
 		shown := *fault
 		shown.Subject = cmp.Or(flagOf[fault.Subject], fault.Subject)
-		if d := a.selection.config; d != nil {
-			if member, line := d.placeOf(fault); line > 0 {
-				lines = append(lines, fmt.Errorf("%s:%d: %s: %s (%s)", terminal.Escape(d.name), line, member, fault.Detail, fault.Kind))
-				continue
-			}
+		if member, line := a.selection.placeOf(fault); line > 0 {
+			lines = append(lines, fmt.Errorf("%s:%d: %s: %s (%s)", a.selection.config.name, line, member, inDocument.Replace(fault.Detail), fault.Kind))
+			continue
 		}
 		if place := terminal.Escape(fault.Place.String()); place != "" {
 			lines = append(lines, fmt.Errorf("%s: %w", place, &shown))

@@ -5,8 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
-	"unicode"
 
 	"github.com/protoauthz/protoauthz/interceptor/deployment"
 	"github.com/protoauthz/protoauthz/interceptor/internal/document"
@@ -28,10 +28,14 @@ func readConfig(name string) (*config, error) {
 	}
 	d, err := deployment.Parse(text)
 	if err != nil {
-		if members := tenantMembers(text); members != "" {
-			err = fmt.Errorf("%w\nhint: %s belongs to a tenant, the document of protoauthz dev-issuer: name the deployment, such as authz.json", err, members)
+		var faults []error
+		for fault := range strings.Lines(err.Error()) {
+			faults = append(faults, errors.New(name+strings.TrimPrefix(strings.TrimSuffix(fault, "\n"), "deployment")))
 		}
-		return nil, fmt.Errorf("%s: %w", name, err)
+		if members := tenantMembers(text); members != "" {
+			faults = append(faults, fmt.Errorf("hint: %s stand in a tenant, the document of protoauthz dev-issuer: name the deployment, such as authz.json", members))
+		}
+		return nil, errors.Join(faults...)
 	}
 	lines, faults := document.Parse(text, new(deployment.Deployment))
 	return &config{d, name, lines}, errors.Join(faults...)
@@ -53,31 +57,34 @@ func tenantMembers(text []byte) string {
 // place returns file and line of a member.
 func (d *config) place(member string) string { return fmt.Sprintf("%s:%d", d.name, d.lines.Of(member)) }
 
-// placeOf returns the member that a fault of an option is about, and its line: the element whose name the fault
-// repeats, or the whole member.
-func (d *config) placeOf(fault *policy.Fault) (member string, line int) {
-	words := strings.FieldsFunc(fault.Detail, func(r rune) bool {
-		return !unicode.IsLetter(r) && !unicode.IsDigit(r) && !strings.ContainsRune("_.:/-", r)
-	})
+// inDocument replaces the names of policy's options by the members of the document.
+var inDocument = strings.NewReplacer("policy.WithPublic", "public", "WithAudience", "audience", "WithPublic", "public", "WithSharedScopes", "sharedScopes",
+	"WithShadow", "shadow", "WithUnannotatedRefused", "unannotatedRefused", "WithUnannotatedOpen", "unannotatedOpen")
+
+// placeOf returns the member of the document that a fault of an option is about, and its line. The line is 0 if a flag
+// gave what is wrong, or without a document.
+func (s *selection) placeOf(fault *policy.Fault) (member string, line int) {
+	d := s.config
+	if d == nil {
+		return "", 0
+	}
+	if fault.Subject == "WithAudience" && s.audience == &d.Audience {
+		return "audience", d.lines.Of("audience")
+	}
+	words := strings.FieldsFunc(fault.Detail, func(r rune) bool { return strings.ContainsRune(" :,;", r) })
 	for _, list := range []struct {
 		option, member string
 		values         []string
 	}{
-		{"WithAudience", "audience", nil}, {"WithPublic", "public", d.Public}, {"WithSharedScopes", "sharedScopes", d.SharedScopes}, {"WithShadow", "shadow", d.Shadow},
+		{"WithPublic", "public", d.Public}, {"WithSharedScopes", "sharedScopes", d.SharedScopes}, {"WithShadow", "shadow", d.Shadow},
 		{"WithUnannotatedRefused", "unannotatedRefused", d.UnannotatedRefused}, {"WithUnannotatedOpen", "unannotatedOpen", d.UnannotatedOpen},
 	} {
-		if list.option != fault.Subject {
-			continue
-		}
 		for n, value := range list.values {
-			if slices.ContainsFunc(words, func(word string) bool { return strings.TrimRight(word, ":.") == value }) {
-				return list.member, d.lines.Of(fmt.Sprintf("%s[%d]", list.member, n))
+			if fault.Subject == list.option && (slices.Contains(words, value) || strings.Contains(fault.Detail, strconv.Quote(value))) {
+				path := fmt.Sprintf("%s[%d]", list.member, n)
+				return path, d.lines.Of(path)
 			}
 		}
-		if list.values == nil && list.member != "audience" {
-			return "", 0 // a flag gave the name
-		}
-		return list.member, d.lines.Of(list.member)
 	}
 	return "", 0
 }

@@ -98,7 +98,7 @@ func diff(ctx context.Context, c *cli.Command) error {
 	oldRules = slices.DeleteFunc(oldRules, a.isFaulty)
 	found := sortChanges(policydiff.Compare(oldRules, a.rules))
 	if len(s.shadow) > 0 {
-		complain(c.Root().ErrWriter, "note: changes between two rules in shadow are not shown: leave out -shadow to see them")
+		complain(c.Root().ErrWriter, "note: changes between two rules in shadow are not shown: compare without shadow to see them")
 	}
 	w := bufio.NewWriter(c.Root().Writer)
 	if c.String(formatFlagName) == "markdown" {

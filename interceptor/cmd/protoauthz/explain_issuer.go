@@ -66,14 +66,28 @@ func trustAll(q *explain.Question, c *cli.Command, d *config) (err error) {
 		return fmt.Errorf("-provider beside -config: %s names the issuers and their claims, so leave -provider out, or give -issuer", d.place("issuers"))
 	}
 	options := []token.Option{token.WithLeeway(c.Duration("leeway"))}
-	if q.Verifier, err = d.NewVerifier(append(options, token.WithLogger(slog.New(slog.DiscardHandler)))...); err != nil {
-		return err
-	}
 	for _, issuer := range d.Issuers[1:] {
 		options = append(options, token.WithIssuer(issuer))
 	}
+	silent := token.WithLogger(slog.New(slog.DiscardHandler)) // the command tells why there are no keys
+	if q.Verifier, err = token.NewVerifier(d.Issuers[0], append(options[:len(options):len(options)], silent)...); err != nil {
+		return fmt.Errorf("-leeway: %w", err) // the document is sound
+	}
 	q.Inspect = func(raw string) (*token.Claims, error) { return unverified.Token(d.Issuers[0], raw, options...) }
 	return nil
+}
+
+// readIssuer reads an issuer from a file in JSON or YAML.
+func readIssuer(name string) (token.Issuer, error) {
+	document, err := readDocument(name)
+	if err != nil {
+		return token.Issuer{}, fmt.Errorf("-issuer-file: %w", err)
+	}
+	issuer, err := token.ParseIssuer(document)
+	if err != nil {
+		return token.Issuer{}, fmt.Errorf("-issuer-file: %s: %w", name, err)
+	}
+	return issuer, nil
 }
 
 func issuerOf(provider, issuer string) (trusted token.Issuer, err error) {

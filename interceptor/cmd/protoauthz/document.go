@@ -7,47 +7,43 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"regexp"
 	"slices"
 	"strings"
 
 	"go.yaml.in/yaml/v3"
-
-	"github.com/protoauthz/protoauthz/interceptor/token"
 )
 
-// readIssuer reads an issuer from a file in JSON or YAML: JSON begins with a brace.
-func readIssuer(name string) (token.Issuer, error) {
-	document, err := os.ReadFile(name) //nolint:gosec // the user names the file
+// readDocument returns a document of configuration in JSON, from a file in JSON or YAML: JSON begins with a brace. Each
+// value has the line that it has in the file. The error names the file.
+func readDocument(name string) ([]byte, error) {
+	text, err := os.ReadFile(name) //nolint:gosec // the user names the file
 	if err != nil {
-		return token.Issuer{}, fmt.Errorf("-issuer-file: %w", err)
+		return nil, err //nolint:wrapcheck // it names the file
 	}
-	if document, err = utf8Of(document); err == nil && !bytes.HasPrefix(bytes.TrimSpace(document), []byte("{")) {
-		document, err = yamlToJSON(document)
+	if text, err = utf8Of(text); err == nil && !bytes.HasPrefix(bytes.TrimSpace(text), []byte("{")) {
+		text, err = yamlToJSON(text)
 	}
 	if err != nil {
-		return token.Issuer{}, fmt.Errorf("-issuer-file: %s: %w", name, err)
+		return nil, fmt.Errorf("%s: %w", name, err)
 	}
-	issuer, err := token.ParseIssuer(document)
-	if err != nil {
-		return token.Issuer{}, fmt.Errorf("-issuer-file: %s: %w", name, err)
-	}
-	return issuer, nil
+	return text, nil
 }
 
-// yamlToJSON returns a YAML document as JSON, for a strict parser. The error names every value that YAML could read
-// in another way than its author.
+// yamlToJSON returns a YAML document as JSON with the same lines, for a strict parser. The error names every value that
+// YAML could read in another way than its author.
 func yamlToJSON(document []byte) ([]byte, error) {
 	decoder := yaml.NewDecoder(bytes.NewReader(document))
 	var root yaml.Node
 	if err := decoder.Decode(&root); errors.Is(err, io.EOF) {
-		return nil, errors.New("the file is empty: write an issuer in JSON or YAML")
+		return nil, errors.New("the file is empty: write the document in JSON or YAML")
 	} else if err != nil {
 		return nil, errors.New("it is neither a JSON object nor YAML: a text that begins with *, ! or { needs quotes") // err repeats the file
 	}
 	if err := decoder.Decode(new(yaml.Node)); !errors.Is(err, io.EOF) {
-		return nil, errors.New("it has more than one YAML document: write one issuer in a file")
+		return nil, errors.New("it has more than one YAML document: write one document in a file")
 	}
-	var w yamlWriter
+	w := yamlWriter{line: 1}
 	w.write(root.Content[0])
 	return w.out.Bytes(), errors.Join(w.faults...)
 }
@@ -55,6 +51,7 @@ func yamlToJSON(document []byte) ([]byte, error) {
 // A yamlWriter writes YAML as JSON.
 type yamlWriter struct {
 	out    bytes.Buffer
+	line   int // that out has reached
 	faults []error
 }
 
@@ -63,6 +60,9 @@ func (w *yamlWriter) fault(node *yaml.Node, text string) {
 }
 
 func (w *yamlWriter) write(node *yaml.Node) {
+	for ; w.line < node.Line; w.line++ {
+		w.out.WriteByte('\n')
+	}
 	switch {
 	case node.Kind == yaml.AliasNode || node.Anchor != "":
 		w.fault(node, "an anchor or alias of YAML: write the value itself, and a text that begins with * or & in quotes")
@@ -107,12 +107,15 @@ func (w *yamlWriter) writeScalar(node *yaml.Node) {
 	case isText(node):
 		text, _ := json.Marshal(node.Value) // a string has no error
 		w.out.Write(text)
-	case node.Value == "true" || node.Value == "false": // the parser knows where a boolean may stand
+	case node.Value == "true", node.Value == "false", integer.MatchString(node.Value): // the parser knows where these may stand
 		w.out.WriteString(node.Value)
 	default:
 		w.fault(node, `YAML may read the value as a number, a date, a boolean or null: write a text in quotes, as "1" and "yes", and a boolean as true or false`)
 	}
 }
+
+// integer matches what every version of YAML reads as the same number.
+var integer = regexp.MustCompile(`^(0|-?[1-9][0-9]*)$`)
 
 // isText reports whether every version of YAML reads a scalar as a text.
 func isText(node *yaml.Node) bool {
