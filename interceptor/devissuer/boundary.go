@@ -20,7 +20,7 @@ func (i *Issuer) boundary(r *http.Request) (refusal string) {
 	case !i.allowRemote && !isLocalPeer(r):
 		return "devissuer: the request does not come from this machine: set AllowRemote in devissuer.Config to answer others"
 	case !i.isOwnHost(r.Host):
-		return "devissuer: the Host header names neither this machine nor the issuer: address the issuer by its URL, " + i.url
+		return "devissuer: the Host header names neither this machine nor the issuer: address the issuer by its URL, " + i.url + ", or list the host in Hosts of devissuer.Config"
 	case slices.ContainsFunc(r.Header.Values("Origin"), func(origin string) bool { return !i.isOwnOrigin(origin) }):
 		return "devissuer: the request comes from a web page of another origin: ask without a browser, or from a page of this machine"
 	}
@@ -44,10 +44,11 @@ func isLocalPeer(r *http.Request) bool {
 // isOwnHost reports whether a Host header names the issuer or this machine, with any port.
 func (i *Issuer) isOwnHost(host string) bool {
 	u, err := url.Parse("//" + host)
-	return err == nil && u.Host == host && i.isOwnName(u)
+	return err == nil && u.Host == host && (i.isOwnName(u) || slices.Contains(i.hosts, strings.ToLower(u.Hostname())))
 }
 
-// isOwnOrigin does the same for an Origin header (RFC 6454 §7).
+// isOwnOrigin does the same for an Origin header (RFC 6454 §7), without the further names of Config.Hosts: no page
+// is at them.
 func (i *Issuer) isOwnOrigin(origin string) bool {
 	u, err := url.Parse(origin)
 	return err == nil && i.isOwnName(u)

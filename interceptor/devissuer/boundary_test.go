@@ -23,6 +23,7 @@ func TestBoundary(t *testing.T) {
 	const local, remote = "127.0.0.1:5000", "192.0.2.7:5000"
 	for name, test := range map[string]struct {
 		url     string // of the issuer, issuerURL if empty
+		hosts   []string
 		allow   bool
 		peer    string
 		host    string
@@ -64,6 +65,15 @@ func TestBoundary(t *testing.T) {
 		"around the issuer's host":     {url: https, peer: local, host: "dev.example.test.evil.example", refusal: "Host"},
 		"the host of another issuer":   {peer: local, host: "dev.example.test", refusal: "Host"},
 
+		"a further host":              {hosts: []string{"Issuer"}, peer: local, host: "issuer:3001"},
+		"a further host, upper case":  {hosts: []string{"issuer"}, peer: local, host: "ISSUER"},
+		"a further address":           {hosts: []string{"[2001:db8::1]"}, peer: local, host: "[2001:db8::1]:3001"},
+		"below a further host":        {hosts: []string{"issuer"}, peer: local, host: "evil.issuer", refusal: "Host"},
+		"a container":                 {hosts: []string{"issuer"}, peer: remote, host: "issuer:3001", refusal: "this machine"},
+		"a container that is let in":  {hosts: []string{"issuer"}, allow: true, peer: remote, host: "issuer:3001"},
+		"a page of a further host":    {hosts: []string{"issuer"}, peer: local, host: "issuer", origins: []string{"http://issuer"}, refusal: "web page"},
+		"a page, by the further host": {hosts: []string{"issuer"}, allow: true, peer: remote, host: "issuer", origins: []string{"https://evil.example"}, refusal: "web page"},
+
 		"another machine":                  {peer: remote, host: "127.0.0.1:8080", refusal: "this machine"},
 		"another machine, IPv6":            {peer: "[2001:db8::1]:5000", host: "127.0.0.1:8080", refusal: "this machine"},
 		"another machine, link-local":      {peer: "[fe80::1%eth0]:5000", host: "127.0.0.1:8080", refusal: "this machine"},
@@ -86,7 +96,7 @@ func TestBoundary(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			config := logtoTenant()
-			config.AllowRemote = test.allow
+			config.AllowRemote, config.Hosts = test.allow, test.hosts
 			if test.url == "" {
 				test.url = issuerURL
 			}
@@ -98,6 +108,7 @@ func TestBoundary(t *testing.T) {
 				httptest.NewRequest(http.MethodGet, "/oidc/.well-known/openid-configuration", nil),
 				httptest.NewRequest(http.MethodGet, "/oidc/jwks", nil),
 				tokenRequest("grant_type=client_credentials&resource="+api, "full", "full-secret"),
+				introspectionRequest("token=x", "full", "full-secret"),
 			} {
 				request = request.WithContext(context.WithValue(t.Context(), http.LocalAddrContextKey, &net.TCPAddr{IP: net.IPv4(127, 0, 0, 1), Port: 8080}))
 				request.RemoteAddr, request.Host = test.peer, test.host

@@ -1,14 +1,13 @@
 package devissuer
 
 import (
-	"errors"
-	"fmt"
-	"maps"
-	"net/url"
+	"encoding/json"
 	"slices"
-	"strings"
 	"time"
 )
+
+// NoType is the value of [Config.Type] that leaves typ out of the header.
+const NoType = "none"
 
 // organizationURN is the prefix of an organization's id in the audience of an organization token.
 const organizationURN = "urn:logto:organization:"
@@ -26,22 +25,64 @@ type Config struct {
 	// Organizations lists the organizations' ids.
 	Organizations []string
 
+	// Users lists the users that [Issuer.Grant] makes tokens for. No user logs in.
+	Users []User
+
 	// Clients lists the applications that may ask for tokens.
 	Clients []Client
 
-	// SigningAlgorithm is ES384 (the default, as in Logto), ES256 or RS256.
+	// Claims are added to every granted token, in place of claims of the same name. The Claims of the
+	// user or client are added next, and then the Claims of the membership. A nil value removes a
+	// claim. A value must have a JSON form.
+	Claims map[string]any
+
+	// Type is the member typ of the header. The default is at+jwt (RFC 9068 §2.1), and [NoType] leaves
+	// typ out.
+	Type string
+
+	// Opaque makes every granted token opaque, as [WithOpaque] does.
+	Opaque bool
+
+	// SigningAlgorithm is ES384 (the default, as in Logto), ES256 or RS256. With Keys, the default is
+	// the algorithm of the first key.
 	SigningAlgorithm string
+
+	// Keys are signing keys that are kept: a JWK Set with private keys (RFC 7517 §5), as
+	// [Issuer.PrivateKeys] returns it. The first key signs. If the first key is of another algorithm
+	// than SigningAlgorithm, the issuer makes a new key as [Issuer.Rotate] does. By default the
+	// issuer makes a key.
+	Keys []byte
 
 	// TokenLifetime is how long a token is valid, in whole seconds of at least one. The default
 	// is one hour.
 	TokenLifetime time.Duration
 
+	// Hosts lists further names that the Host header may have, without port: the names by which
+	// containers address the issuer.
+	Hosts []string
+
 	// AllowRemote answers requests from other machines. Then anybody who reaches the server and
-	// knows a client's secret gets tokens. The Host header must still name the issuer's host or a
-	// loopback host. The default, false, refuses such requests. It also refuses the requests of
+	// knows a client's secret gets tokens. The Host header must still name the issuer's host, a
+	// loopback host, or a host of Hosts. The default, false, refuses such requests. It also refuses the requests of
 	// [net/http/httptest.NewRequest], since their RemoteAddr is not a loopback address: clear
 	// RemoteAddr, or use [net/http.NewRequest].
 	AllowRemote bool
+}
+
+// A User is an account: what its roles grant. The tokens of a user differ from the tokens of a client by
+// sub, which is the id of the user, and not the id of the client.
+type User struct {
+	// ID is required, of printable ASCII characters. No client has the same id.
+	ID string
+
+	// Claims are added to the tokens of the user, as described at [Config].
+	Claims map[string]any
+
+	// Scopes maps resource indicators to the API scopes that the user holds globally.
+	Scopes map[string][]string
+
+	// Organizations maps organization ids to the user's memberships.
+	Organizations map[string]Membership
 }
 
 // A Client is a machine-to-machine application: its credentials, and what its roles grant.
@@ -50,6 +91,9 @@ type Client struct {
 	ID     string
 	Secret string
 
+	// Claims are added to the tokens of the client, as described at [Config].
+	Claims map[string]any
+
 	// Scopes maps resource indicators to the API scopes that the client holds globally.
 	Scopes map[string][]string
 
@@ -57,43 +101,75 @@ type Client struct {
 	Organizations map[string]Membership
 }
 
-// A Membership is what a client holds inside one organization. The zero value is a membership
+// A Membership is what a user or client holds inside one organization. The zero value is a membership
 // without any role.
 type Membership struct {
-	// OrganizationScopes are the organization scopes of the client, in the order of the tokens.
+	// OrganizationScopes are the organization scopes that are held, in the order of the tokens.
 	OrganizationScopes []string
 
-	// Scopes maps resource indicators to the API scopes that the client holds in the organization.
+	// Scopes maps resource indicators to the API scopes that are held in the organization.
 	Scopes map[string][]string
+
+	// Claims are added to the tokens for the organization, as described at [Config].
+	Claims map[string]any
 }
 
-// withDefaults returns a copy with the defaults. The copy owns its resources and clients.
-func (c Config) withDefaults() Config {
-	if c.SigningAlgorithm == "" {
-		c.SigningAlgorithm = "ES384"
-	}
+// owned returns a copy with the defaults, which shares no map and no value of a claim with c.
+func (c Config) owned() Config {
 	if c.TokenLifetime == 0 {
 		c.TokenLifetime = time.Hour
 	}
+	if c.Type == "" {
+		c.Type = "at+jwt"
+	}
 	c.Resources = cloneScopes(c.Resources)
+	c.Claims = cloneClaims(c.Claims)
+	c.Users = slices.Clone(c.Users)
+	for i, user := range c.Users {
+		c.Users[i] = user.owned()
+	}
 	c.Clients = slices.Clone(c.Clients)
 	for i, client := range c.Clients {
-		c.Clients[i].Scopes = cloneScopes(client.Scopes)
-		c.Clients[i].Organizations = make(map[string]Membership, len(client.Organizations))
-		for organization, membership := range client.Organizations {
-			c.Clients[i].Organizations[organization] = Membership{
-				OrganizationScopes: slices.Clone(membership.OrganizationScopes),
-				Scopes:             cloneScopes(membership.Scopes),
-			}
-		}
+		held := client.held().owned()
+		c.Clients[i].Claims, c.Clients[i].Scopes, c.Clients[i].Organizations = held.Claims, held.Scopes, held.Organizations
 	}
 	return c
+}
+
+func (u User) owned() User {
+	memberships := make(map[string]Membership, len(u.Organizations))
+	for organization, membership := range u.Organizations {
+		memberships[organization] = Membership{
+			OrganizationScopes: slices.Clone(membership.OrganizationScopes),
+			Scopes:             cloneScopes(membership.Scopes),
+			Claims:             cloneClaims(membership.Claims),
+		}
+	}
+	return User{ID: u.ID, Claims: cloneClaims(u.Claims), Scopes: cloneScopes(u.Scopes), Organizations: memberships}
+}
+
+// held returns the client without its secret: what it holds is what a user may hold.
+func (c Client) held() User {
+	return User{ID: c.ID, Claims: c.Claims, Scopes: c.Scopes, Organizations: c.Organizations}
 }
 
 func cloneScopes(byResource map[string][]string) map[string][]string {
 	clone := make(map[string][]string, len(byResource))
 	for resource, scopes := range byResource {
 		clone[resource] = slices.Clone(scopes)
+	}
+	return clone
+}
+
+// cloneClaims returns the claims in their JSON form, which validate has tried. A nil value stays nil.
+func cloneClaims(claims map[string]any) map[string]any {
+	clone := make(map[string]any, len(claims))
+	for name, value := range claims {
+		clone[name] = nil
+		if value != nil {
+			text, _ := json.Marshal(value)
+			clone[name] = json.RawMessage(text)
+		}
 	}
 	return clone
 }
@@ -106,103 +182,4 @@ func (c Config) scopes() []string {
 	}
 	slices.Sort(all)
 	return slices.Compact(all)
-}
-
-// validate returns every fault, joined, in an order that does not depend on the order of maps.
-func (c Config) validate() error {
-	var faults []error
-	report := func(field, format string, args ...any) {
-		faults = append(faults, fault(field, format, args...))
-	}
-	checkScopes := func(field string, scopes []string, valid func(string) bool, complaint string) {
-		for n, scope := range scopes {
-			switch {
-			case !valid(scope):
-				report(field, "%q %s", scope, complaint)
-			case slices.Contains(scopes[:n], scope):
-				report(field, "%q stands twice", scope)
-			}
-		}
-	}
-	oneOf := func(known []string) func(string) bool {
-		return func(scope string) bool { return slices.Contains(known, scope) }
-	}
-	checkGrants := func(field string, grants map[string][]string) {
-		for _, resource := range slices.Sorted(maps.Keys(grants)) {
-			at := fmt.Sprintf("%s[%q]", field, resource)
-			if known, ok := c.Resources[resource]; ok {
-				checkScopes(at, grants[resource], oneOf(known), "is not a scope of the resource")
-			} else {
-				report(at, "no such resource")
-			}
-		}
-	}
-
-	for _, resource := range slices.Sorted(maps.Keys(c.Resources)) {
-		at := fmt.Sprintf("Resources[%q]", resource)
-		if u, err := url.Parse(resource); err != nil || !u.IsAbs() || strings.Contains(resource, "#") {
-			report(at, "must be an absolute URI without fragment")
-		}
-		if strings.HasPrefix(resource, "urn:logto:") {
-			report(at, "urn:logto: is reserved")
-		}
-		checkScopes(at, c.Resources[resource], isScope, "is not a scope (RFC 6749 §3.3)")
-	}
-	checkScopes("OrganizationScopes", c.OrganizationScopes, isScope, "is not a scope (RFC 6749 §3.3)")
-	for n, organization := range c.Organizations {
-		at := fmt.Sprintf("Organizations[%d]", n)
-		if !isPrintable(organization) || strings.Contains(organization, " ") {
-			report(at, "must be printable ASCII characters without space, at least one")
-		}
-		if slices.Contains(c.Organizations[:n], organization) {
-			report(at, "%q stands twice", organization)
-		}
-	}
-	for n, client := range c.Clients {
-		at := fmt.Sprintf("Clients[%d]", n)
-		if !isPrintable(client.ID) {
-			report(at+".ID", "must be printable ASCII characters, at least one")
-		}
-		if slices.ContainsFunc(c.Clients[:n], func(other Client) bool { return other.ID == client.ID }) {
-			report(at+".ID", "%q stands twice", client.ID)
-		}
-		if !isPrintable(client.Secret) {
-			report(at+".Secret", "must be printable ASCII characters, at least one")
-		}
-		checkGrants(at+".Scopes", client.Scopes)
-		for _, organization := range slices.Sorted(maps.Keys(client.Organizations)) {
-			at := fmt.Sprintf("%s.Organizations[%q]", at, organization)
-			if !slices.Contains(c.Organizations, organization) {
-				report(at, "no such organization")
-			}
-			membership := client.Organizations[organization]
-			checkScopes(at+".OrganizationScopes", membership.OrganizationScopes,
-				oneOf(c.OrganizationScopes), "is not an organization scope")
-			checkGrants(at+".Scopes", membership.Scopes)
-		}
-	}
-	switch c.SigningAlgorithm {
-	case "", "ES384", "ES256", "RS256":
-	default:
-		report("SigningAlgorithm", "%q is none of ES384, ES256 and RS256", c.SigningAlgorithm)
-	}
-	// A token's times are whole seconds: a fraction would get lost.
-	if c.TokenLifetime < 0 || c.TokenLifetime%time.Second != 0 {
-		report("TokenLifetime", "must be whole seconds, at least one")
-	}
-	return errors.Join(faults...)
-}
-
-func fault(field, format string, args ...any) error {
-	return fmt.Errorf("devissuer: %s: %s", field, fmt.Sprintf(format, args...))
-}
-
-// isScope reports whether s is a scope-token of RFC 6749 §3.3.
-func isScope(s string) bool {
-	return isPrintable(s) && !strings.ContainsAny(s, ` "\`)
-}
-
-// isPrintable reports whether s is one or more VSCHAR of RFC 6749 appendix A.
-func isPrintable(s string) bool {
-	return s != "" && !strings.ContainsFunc(s, func(r rune) bool { return r < ' ' || r > '~' })
 }

@@ -1,10 +1,9 @@
 // Package devissuer is an OAuth 2.0 authorization server for development and tests. It serves
-// discovery, a key set and the client credentials grant as Logto does, so that a service can run and
+// discovery, a key set, introspection and the client credentials grant as Logto does, so that a service can run and
 // its authorization can be tested without an identity provider.
 //
-// Never use it in production. Its keys live in memory and are gone when the process ends, client
-// secrets are plain text in the configuration, no user logs in, and nothing is limited or recorded.
-// [Issuer.Mint] signs any claims: code that holds an [Issuer] can act as anybody. Other machines, and
+// Never use it in production. Its keys live in memory, client secrets are plain text in the
+// configuration, no user logs in, and nothing is limited or recorded. [Issuer.Mint] signs any claims: code that holds an [Issuer] can act as anybody. Other machines, and
 // web pages of other sites, get no answer.
 //
 // An [Issuer] is an [net/http.Handler]. In a server, register it for the path of its URL and the
@@ -26,6 +25,7 @@ package devissuer
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/json"
 	"errors"
 	"net/http"
@@ -39,9 +39,10 @@ import (
 )
 
 const (
-	discoveryPath = "/.well-known/openid-configuration"
-	jwksPath      = "/jwks"
-	tokenPath     = "/token"
+	discoveryPath     = "/.well-known/openid-configuration"
+	jwksPath          = "/jwks"
+	tokenPath         = "/token"
+	introspectionPath = "/introspect"
 )
 
 // An Issuer issues access tokens, and serves the documents that are needed to verify them. Under the
@@ -50,12 +51,13 @@ const (
 //   - GET .well-known/openid-configuration, its metadata (OpenID Connect Discovery 1.0, RFC 8414),
 //   - GET jwks, its key set (RFC 7517),
 //   - POST token, the token endpoint (RFC 6749 §4.4),
+//   - POST introspect, the introspection endpoint (RFC 7662 §2), for clients with their secret,
 //
 // and 404 to every other request.
 //
 // Unless [Config] has AllowRemote, an Issuer answers 403 to requests that do not come over loopback,
-// over Unix sockets or in memory. The Host header must name the issuer's host or a loopback host
-// (localhost, 127.0.0.0/8, ::1), with any port. This refuses a web page whose name resolves to this
+// over Unix sockets or in memory. The Host header must name the issuer's host, a loopback host
+// (localhost, 127.0.0.0/8, ::1) or a host of Hosts in [Config], with any port. This refuses a web page whose name resolves to this
 // machine (DNS rebinding). An Origin header that names another host, or "null", is refused: it is
 // from a page of another site. Behind a proxy on this machine, every client of the proxy counts as
 // this machine.
@@ -66,46 +68,62 @@ type Issuer struct {
 	url         string
 	host        string // of the URL, in lower case and without the port
 	path        string
+	hosts       []string // in lower case, without brackets
 	allowRemote bool
 	algorithm   string
+	typ         string
+	opaque      bool
 	lifetime    time.Duration
 	resources   map[string][]string
+	users       map[string]User
 	clients     map[string]Client
+	claims      map[string]any
 	discovery   []byte
 
 	mu   sync.RWMutex
 	keys *keySet // replaced as a whole, never changed
 }
 
-// New returns an issuer with the given URL and a fresh signing key.
+// New returns an issuer with the given URL, and with a fresh signing key unless the configuration has keys.
 //
 // The URL, such as http://127.0.0.1:8080/oidc, is the iss claim of the tokens, byte for byte. It must
 // be absolute, without a trailing slash, query, fragment or user. The scheme http is for loopback
 // hosts only.
 //
-// The error names every fault in the URL and the configuration, each with its field.
+// The error joins a [Fault] for every fault in the URL and the configuration.
 // New keeps no reference to the configuration.
 func New(issuerURL string, config Config) (*Issuer, error) {
 	host, urlPath, urlErr := parseIssuerURL(issuerURL)
-	if err := errors.Join(urlErr, config.validate()); err != nil {
+	keys, keysErr := config.keys()
+	if err := errors.Join(urlErr, config.validate(), keysErr); err != nil {
 		return nil, err
 	}
-	config = config.withDefaults()
-
-	key, err := newSigningKey(config.SigningAlgorithm)
-	if err != nil {
-		return nil, err
-	}
+	config = config.owned()
 	issuer := &Issuer{
 		url:         issuerURL,
 		host:        host,
 		path:        urlPath,
 		allowRemote: config.AllowRemote,
-		algorithm:   config.SigningAlgorithm,
+		algorithm:   cmp.Or(config.SigningAlgorithm, keys.keys[0].method.Alg()),
+		typ:         config.Type,
+		opaque:      config.Opaque,
 		lifetime:    config.TokenLifetime,
 		resources:   config.Resources,
+		users:       make(map[string]User, len(config.Users)),
 		clients:     make(map[string]Client, len(config.Clients)),
-		keys:        newKeySet(key),
+		claims:      config.Claims,
+		keys:        keys,
+	}
+	if issuer.algorithm != keys.keys[0].method.Alg() {
+		if err := issuer.Rotate(); err != nil {
+			return nil, err
+		}
+	}
+	for _, host := range config.Hosts {
+		issuer.hosts = append(issuer.hosts, strings.ToLower(strings.Trim(host, "[]")))
+	}
+	for _, user := range config.Users {
+		issuer.users[user.ID] = user
 	}
 	for _, client := range config.Clients {
 		issuer.clients[client.ID] = client
@@ -118,10 +136,24 @@ func New(issuerURL string, config Config) (*Issuer, error) {
 		ResponseTypesSupported:   []string{},
 		GrantTypesSupported:      []string{"client_credentials"},
 		SubjectTypesSupported:    []string{"public"},
-		IDTokenSigningAlgorithms: []string{config.SigningAlgorithm},
-		TokenEndpointAuthMethods: []string{"client_secret_basic", "client_secret_post"},
+		IDTokenSigningAlgorithms: []string{issuer.algorithm},
+		TokenEndpointAuthMethods: authMethods,
+		IntrospectionEndpoint:    issuerURL + introspectionPath,
+		IntrospectionAuthMethods: authMethods,
 	})
 	return issuer, nil
+}
+
+var authMethods = []string{"client_secret_basic", "client_secret_post"}
+
+// keys returns the keys that were kept, or a fresh key.
+func (c Config) keys() (*keySet, error) {
+	if c.Keys == nil {
+		key, err := newSigningKey(cmp.Or(c.SigningAlgorithm, "ES384"))
+		return newKeySet(key), err
+	}
+	keys, err := parseKeys(c.Keys)
+	return newKeySet(keys...), err
 }
 
 // metadata is the discovery document that OpenID Connect Discovery 1.0 §3 requires of an issuer
@@ -136,6 +168,8 @@ type metadata struct {
 	SubjectTypesSupported    []string `json:"subject_types_supported"`
 	IDTokenSigningAlgorithms []string `json:"id_token_signing_alg_values_supported"`
 	TokenEndpointAuthMethods []string `json:"token_endpoint_auth_methods_supported"`
+	IntrospectionEndpoint    string   `json:"introspection_endpoint"` // RFC 8414 §2
+	IntrospectionAuthMethods []string `json:"introspection_endpoint_auth_methods_supported"`
 }
 
 // URL returns the URL that [New] was given: the iss claim of the issuer's tokens.
@@ -164,7 +198,12 @@ func (i *Issuer) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		if !allowMethods(w, r, http.MethodPost) {
 			return
 		}
-		i.serveToken(w, r)
+		serveAnswer(w, r, i.answerToken)
+	case i.path + introspectionPath:
+		if !allowMethods(w, r, http.MethodPost) {
+			return
+		}
+		serveAnswer(w, r, i.answerIntrospection)
 	default:
 		http.NotFound(w, r)
 	}

@@ -14,13 +14,15 @@ import (
 func TestNewReportsEveryFault(t *testing.T) {
 	t.Parallel()
 	const (
-		secret   = "s3cret\n"
-		absolute = "devissuer: issuerURL: must be an absolute http or https URL, such as http://127.0.0.1:8080/oidc"
-		loopback = "devissuer: issuerURL: http is for loopback hosts only; use https"
-		path     = "devissuer: issuerURL: path must have no trailing slash, empty segment, . or .."
-		query    = "devissuer: issuerURL: must have no query or fragment"
-		normal   = "devissuer: issuerURL: must be in normal form: lower-case scheme, no needless or missing escapes"
-		lifetime = "devissuer: TokenLifetime: must be whole seconds, at least one"
+		secret    = "s3cret\n"
+		absolute  = "devissuer: issuerURL: must be an absolute http or https URL, such as http://127.0.0.1:8080/oidc"
+		loopback  = "devissuer: issuerURL: http is for loopback hosts only; use https"
+		path      = "devissuer: issuerURL: path must have no trailing slash, empty segment, . or .."
+		query     = "devissuer: issuerURL: must have no query or fragment"
+		normal    = "devissuer: issuerURL: must be in normal form: lower-case scheme, no needless or missing escapes"
+		host      = "must be the name of a host alone, such as issuer: without scheme, port and path"
+		scopeForm = `write printable ASCII characters without space, " and \`
+		lifetime  = "devissuer: TokenLifetime: must be whole seconds, at least one"
 	)
 	tests := []struct {
 		name   string
@@ -53,7 +55,7 @@ func TestNewReportsEveryFault(t *testing.T) {
 		{name: "user, not normal", url: "HTTP://me@127.0.0.1/oidc", want: []string{"devissuer: issuerURL: must hold no user or password"}},
 		{name: "printable", url: issuerURL, config: devissuer.Config{Clients: []devissuer.Client{{ID: " ~", Secret: "~"}}}},
 		{name: "unreadable resource", url: issuerURL, config: devissuer.Config{Resources: map[string][]string{"https://[a": nil}},
-			want: []string{`devissuer: Resources["https://[a"]: must be an absolute URI without fragment`}},
+			want: []string{`devissuer: Resources["https://[a"]: must be an absolute URI without fragment, such as https://api.example.com`}},
 		{name: "scheme in upper case", url: "HTTP://127.0.0.1/oidc", want: []string{normal}},
 		{name: "missing escape", url: "http://127.0.0.1/{a}", want: []string{normal}},
 		{name: "needless escape", url: "http://127.0.0.1/%6Fidc", want: []string{normal}},
@@ -67,6 +69,36 @@ func TestNewReportsEveryFault(t *testing.T) {
 		{name: "second and a half", url: issuerURL, config: devissuer.Config{TokenLifetime: 3 * time.Second / 2}, want: []string{lifetime}},
 		{name: "algorithm none", url: issuerURL, config: devissuer.Config{SigningAlgorithm: "none"},
 			want: []string{`devissuer: SigningAlgorithm: "none" is none of ES384, ES256 and RS256`}},
+		{
+			name: "users, claims, hosts and type", url: issuerURL,
+			config: devissuer.Config{
+				Claims:        map[string]any{"aud": nil, "a": make(chan int)},
+				Organizations: []string{"acme"},
+				Users: []devissuer.User{
+					{ID: "alice", Claims: map[string]any{"b": func() {}}, Scopes: map[string][]string{"https://z.test": nil}},
+					{ID: "alice", Organizations: map[string]devissuer.Membership{"acme": {Claims: map[string]any{"c": make(chan int)}}, "globex": {}}},
+					{ID: ""}, {ID: "devissuer"}, {ID: "shop"},
+				},
+				Clients: []devissuer.Client{{ID: "shop", Secret: "s", Claims: map[string]any{"d": make(chan int)}}},
+				Hosts:   []string{"issuer", "172.18.0.2", "[::2]", "", "issuer:3001", "http://issuer", "a/b", "me@issuer"},
+				Type:    "a\n",
+			},
+			want: []string{
+				`devissuer: Claims["a"]: has no JSON form`,
+				`devissuer: Users[0].Claims["b"]: has no JSON form`,
+				`devissuer: Users[0].Scopes["https://z.test"]: no such resource: add it to the resources`,
+				`devissuer: Users[1].ID: "alice" stands twice: write another id`,
+				`devissuer: Users[1].Organizations["acme"].Claims["c"]: has no JSON form`,
+				`devissuer: Users[1].Organizations["globex"]: no such organization: add it to the organizations, or write one of acme`,
+				`devissuer: Users[2].ID: must be printable ASCII characters, at least one`,
+				`devissuer: Users[3].ID: "devissuer" is the id of a client, so that the token would be the client's: write another id`,
+				`devissuer: Users[4].ID: "shop" is the id of a client, so that the token would be the client's: write another id`,
+				`devissuer: Clients[0].Claims["d"]: has no JSON form`,
+				`devissuer: Type: must be printable ASCII characters, such as at+jwt, or none`,
+				`devissuer: Hosts[3]: ` + host, `devissuer: Hosts[4]: ` + host, `devissuer: Hosts[5]: ` + host,
+				`devissuer: Hosts[6]: ` + host, `devissuer: Hosts[7]: ` + host,
+			},
+		},
 		{
 			name: "configuration",
 			url:  issuerURL,
@@ -92,28 +124,28 @@ func TestNewReportsEveryFault(t *testing.T) {
 				},
 			},
 			want: []string{
-				`devissuer: Resources["https://a.test"]: "read" stands twice`,
-				`devissuer: Resources["https://a.test"]: "" is not a scope (RFC 6749 §3.3)`,
-				`devissuer: Resources["https://a.test"]: "re ad" is not a scope (RFC 6749 §3.3)`,
-				`devissuer: Resources["https://a.test"]: "re\"ad" is not a scope (RFC 6749 §3.3)`,
-				`devissuer: Resources["https://b.test/#frag"]: must be an absolute URI without fragment`,
-				`devissuer: Resources["relative"]: must be an absolute URI without fragment`,
-				`devissuer: Resources["urn:logto:organization"]: urn:logto: is reserved`,
-				`devissuer: OrganizationScopes: "invite" stands twice`,
-				`devissuer: OrganizationScopes: "ü" is not a scope (RFC 6749 §3.3)`,
-				`devissuer: Organizations[1]: "acme" stands twice`,
+				`devissuer: Resources["https://a.test"]: "read" stands twice: remove one`,
+				`devissuer: Resources["https://a.test"]: "" is not a scope (RFC 6749 §3.3): ` + scopeForm,
+				`devissuer: Resources["https://a.test"]: "re ad" is not a scope (RFC 6749 §3.3): ` + scopeForm,
+				`devissuer: Resources["https://a.test"]: "re\"ad" is not a scope (RFC 6749 §3.3): ` + scopeForm,
+				`devissuer: Resources["https://b.test/#frag"]: must be an absolute URI without fragment, such as https://api.example.com`,
+				`devissuer: Resources["relative"]: must be an absolute URI without fragment, such as https://api.example.com`,
+				`devissuer: Resources["urn:logto:organization"]: urn:logto: is reserved: write a URI such as https://api.example.com`,
+				`devissuer: OrganizationScopes: "invite" stands twice: remove one`,
+				`devissuer: OrganizationScopes: "ü" is not a scope (RFC 6749 §3.3): ` + scopeForm,
+				`devissuer: Organizations[1]: "acme" stands twice: remove one`,
 				`devissuer: Organizations[2]: must be printable ASCII characters without space, at least one`,
 				`devissuer: Organizations[3]: must be printable ASCII characters without space, at least one`,
 				`devissuer: Clients[0].Secret: must be printable ASCII characters, at least one`,
-				`devissuer: Clients[0].Scopes["https://a.test"]: "write" is not a scope of the resource`,
-				`devissuer: Clients[0].Scopes["https://a.test"]: "read" stands twice`,
-				`devissuer: Clients[0].Scopes["https://z.test"]: no such resource`,
-				`devissuer: Clients[1].ID: "one" stands twice`,
+				`devissuer: Clients[0].Scopes["https://a.test"]: "write" is not a scope of the resource: add it to the resource, or write one of read, read, , re ad, re"ad`,
+				`devissuer: Clients[0].Scopes["https://a.test"]: "read" stands twice: remove one`,
+				`devissuer: Clients[0].Scopes["https://z.test"]: no such resource: add it to the resources, or write one of https://a.test, https://b.test/#frag, relative, urn:logto:organization`,
+				`devissuer: Clients[1].ID: "one" stands twice: write another id`,
 				`devissuer: Clients[1].Secret: must be printable ASCII characters, at least one`,
-				`devissuer: Clients[1].Organizations["acme"].OrganizationScopes: "read" is not an organization scope`,
-				`devissuer: Clients[1].Organizations["acme"].Scopes["relative"]: "read" is not a scope of the resource`,
-				`devissuer: Clients[1].Organizations["globex"]: no such organization`,
-				`devissuer: Clients[1].Organizations["globex"].Scopes["https://z.test"]: no such resource`,
+				`devissuer: Clients[1].Organizations["acme"].OrganizationScopes: "read" is not an organization scope: add it to the organization scopes, or write one of invite, invite, ü`,
+				`devissuer: Clients[1].Organizations["acme"].Scopes["relative"]: "read" is not a scope of the resource: add it to the resource`,
+				`devissuer: Clients[1].Organizations["globex"]: no such organization: add it to the organizations, or write one of acme, acme, , a b`,
+				`devissuer: Clients[1].Organizations["globex"].Scopes["https://z.test"]: no such resource: add it to the resources, or write one of https://a.test, https://b.test/#frag, relative, urn:logto:organization`,
 				`devissuer: Clients[2].ID: must be printable ASCII characters, at least one`,
 			},
 		},
@@ -178,8 +210,10 @@ func TestDiscovery(t *testing.T) {
 			path:   "/oidc/.well-known/openid-configuration",
 			config: logtoTenant(),
 			want: map[string]any{
-				"issuer":                   "http://127.0.0.1:8080/oidc",
-				"token_endpoint":           "http://127.0.0.1:8080/oidc/token",
+				"issuer":                 "http://127.0.0.1:8080/oidc",
+				"token_endpoint":         "http://127.0.0.1:8080/oidc/token",
+				"introspection_endpoint": "http://127.0.0.1:8080/oidc/introspect",
+				"introspection_endpoint_auth_methods_supported": []any{"client_secret_basic", "client_secret_post"},
 				"jwks_uri":                 "http://127.0.0.1:8080/oidc/jwks",
 				"response_types_supported": []any{},
 				"grant_types_supported":    []any{"client_credentials"},
@@ -195,8 +229,10 @@ func TestDiscovery(t *testing.T) {
 			path:   "/.well-known/openid-configuration",
 			config: devissuer.Config{SigningAlgorithm: "ES256"},
 			want: map[string]any{
-				"issuer":                                "https://dev.example.test",
-				"token_endpoint":                        "https://dev.example.test/token",
+				"issuer":                 "https://dev.example.test",
+				"token_endpoint":         "https://dev.example.test/token",
+				"introspection_endpoint": "https://dev.example.test/introspect",
+				"introspection_endpoint_auth_methods_supported": []any{"client_secret_basic", "client_secret_post"},
 				"jwks_uri":                              "https://dev.example.test/jwks",
 				"response_types_supported":              []any{},
 				"grant_types_supported":                 []any{"client_credentials"},
@@ -243,6 +279,7 @@ func TestRoutes(t *testing.T) {
 		{"HEAD", "/oidc/jwks", 200, ""},
 		{"DELETE", "/oidc/jwks", 405, "GET, HEAD"},
 		{"GET", "/oidc/token", 405, "POST"},
+		{"GET", "/oidc/introspect", 405, "POST"},
 		{"GET", "/oidc", 404, ""},
 		{"GET", "/oidc/", 404, ""},
 		{"GET", "/oidc/jwks/", 404, ""},

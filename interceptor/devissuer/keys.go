@@ -3,6 +3,7 @@ package devissuer
 import (
 	"bytes"
 	"crypto"
+	"crypto/cipher"
 	"crypto/ecdsa"
 	"crypto/elliptic"
 	"crypto/rand"
@@ -11,7 +12,6 @@ import (
 	"encoding/base64"
 	"encoding/json"
 	"fmt"
-	"math/big"
 
 	"github.com/golang-jwt/jwt/v5"
 )
@@ -62,12 +62,12 @@ func newKeySet(keys ...signingKey) *keySet {
 	return &keySet{keys: keys, document: document, etag: `"` + base64.RawURLEncoding.EncodeToString(sum[:]) + `"`}
 }
 
-// sign returns a signed token with Logto's header, after the members of header have replaced others. A
-// nil member removes another.
+// sign returns a signed token, after the members of header have replaced alg and kid. A nil member is
+// left out.
 func (s *keySet) sign(claims, header map[string]any) (string, error) {
 	key := s.keys[0]
 	token := jwt.NewWithClaims(key.method, jwt.MapClaims(claims))
-	token.Header = merge(map[string]any{"alg": key.method.Alg(), "typ": "at+jwt", "kid": key.id}, header)
+	token.Header = merge(map[string]any{"alg": key.method.Alg(), "kid": key.id}, header)
 	signed, err := token.SignedString(key.private)
 	if err != nil {
 		return "", fmt.Errorf("devissuer: sign token: %w", err)
@@ -79,32 +79,22 @@ type signingKey struct {
 	id      string
 	method  jwt.SigningMethod
 	private crypto.Signer
-	public  []byte // a JWK
+	public  []byte      // a JWK
+	seal    cipher.AEAD // for opaque tokens
 }
 
-// A jwk has its members in Logto's order. Logto gives RSA keys no alg.
-type jwk struct {
-	KeyType   string `json:"kty"`
-	Use       string `json:"use"`
-	KeyID     string `json:"kid"`
-	Algorithm string `json:"alg,omitempty"`
-	Curve     string `json:"crv,omitempty"`
-	X         string `json:"x,omitempty"`
-	Y         string `json:"y,omitempty"`
-	Exponent  string `json:"e,omitempty"`
-	Modulus   string `json:"n,omitempty"`
-}
-
-func newSigningKey(algorithm string) (signingKey, error) {
-	var key signingKey
-	var err error
+func newSigningKey(algorithm string) (key signingKey, err error) {
+	var private crypto.Signer
 	switch algorithm {
 	case "ES256":
-		key, err = newECKey(jwt.SigningMethodES256, elliptic.P256())
+		private, err = ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	case "RS256":
-		key, err = newRSAKey()
+		private, err = rsa.GenerateKey(rand.Reader, 2048) // Logto takes 4096 bits, which are slow to find
 	default:
-		key, err = newECKey(jwt.SigningMethodES384, elliptic.P384())
+		private, err = ecdsa.GenerateKey(elliptic.P384(), rand.Reader)
+	}
+	if err == nil {
+		key, err = signingKeyOf(private)
 	}
 	if err != nil {
 		return signingKey{}, fmt.Errorf("devissuer: make %s key: %w", algorithm, err)
@@ -112,38 +102,10 @@ func newSigningKey(algorithm string) (signingKey, error) {
 	return key, nil
 }
 
-func newECKey(method jwt.SigningMethod, curve elliptic.Curve) (signingKey, error) {
-	private, err := ecdsa.GenerateKey(curve, rand.Reader)
-	if err != nil {
-		return signingKey{}, err
-	}
-	point, err := private.PublicKey.Bytes() // 4, then both coordinates at their full length
-	if err != nil {
-		return signingKey{}, err
-	}
-	coordinates := point[1:]
-	x := base64.RawURLEncoding.EncodeToString(coordinates[:len(coordinates)/2])
-	y := base64.RawURLEncoding.EncodeToString(coordinates[len(coordinates)/2:])
-	name := curve.Params().Name
-	id := thumbprint(`{"crv":"` + name + `","kty":"EC","x":"` + x + `","y":"` + y + `"}`)
-	public, err := json.Marshal(jwk{KeyType: "EC", Use: "sig", KeyID: id, Algorithm: method.Alg(), Curve: name, X: x, Y: y})
-	return signingKey{id: id, method: method, private: private, public: public}, err
-}
-
-func newRSAKey() (signingKey, error) {
-	private, err := rsa.GenerateKey(rand.Reader, 2048) // Logto takes 4096 bits, which are slow to find
-	if err != nil {
-		return signingKey{}, err
-	}
-	e := base64.RawURLEncoding.EncodeToString(big.NewInt(int64(private.E)).Bytes())
-	n := base64.RawURLEncoding.EncodeToString(private.N.Bytes())
-	id := thumbprint(`{"e":"` + e + `","kty":"RSA","n":"` + n + `"}`)
-	public, err := json.Marshal(jwk{KeyType: "RSA", Use: "sig", KeyID: id, Exponent: e, Modulus: n})
-	return signingKey{id: id, method: jwt.SigningMethodRS256, private: private, public: public}, err
-}
-
-// thumbprint hashes the required members of a JWK, in the canonical form of RFC 7638 §3.
-func thumbprint(canonical string) string {
-	sum := sha256.Sum256([]byte(canonical))
-	return base64.RawURLEncoding.EncodeToString(sum[:])
+// signingKeyOf returns the key whose id is the thumbprint (RFC 7638) of its public key.
+func signingKeyOf(private crypto.Signer) (signingKey, error) {
+	public, method := publicJWK(private)
+	document, _ := json.Marshal(public) // strings have a JSON form
+	seal, err := sealing(private)
+	return signingKey{id: public.KeyID, method: method, private: private, public: document, seal: seal}, err
 }

@@ -2,7 +2,6 @@ package devissuer
 
 import (
 	"crypto/rand"
-	"encoding/base64"
 	"maps"
 	"time"
 )
@@ -10,18 +9,30 @@ import (
 // mintClientID is the client of minted tokens without a client_id.
 const mintClientID = "devissuer"
 
-// A MintOption changes how [Issuer.Mint] makes a token.
-type MintOption func(header map[string]any)
+// A MintOption changes how [Issuer.Mint] and [Issuer.Grant] make a token.
+type MintOption func(*form)
 
-// WithHeader sets a member of the token's header. A token with WithHeader("typ", "JWT") passes for an
-// ID token. A nil value removes the member. By default the header is Logto's: alg, kid, and at+jwt as
-// typ. The issuer's key makes the signature, whatever the header is.
-func WithHeader(name string, value any) MintOption {
-	return func(header map[string]any) { header[name] = value }
+// A form is how a token is made of its claims.
+type form struct {
+	header map[string]any
+	opaque bool
 }
 
-// Mint signs the given claims, for tests. It checks nothing, and ignores the clients, scopes and
-// organizations of the configuration.
+// WithHeader sets a member of the token's header. A token with WithHeader("typ", "JWT") passes for an
+// ID token. A nil value removes the member. By default the header is Logto's: alg, kid, and the Type of
+// [Config] as typ. An opaque token has no header. The issuer's key makes the signature, whatever the header is.
+func WithHeader(name string, value any) MintOption {
+	return func(f *form) { f.header[name] = value }
+}
+
+// WithOpaque makes the token opaque. Nobody but the issuer can read the token: it answers for the token at
+// its introspection endpoint (RFC 7662), also after a restart with the same [Config.Keys].
+func WithOpaque() MintOption {
+	return func(f *form) { f.opaque = true }
+}
+
+// Mint signs the given claims, for tests. It checks nothing, and ignores the users, clients,
+// scopes, organizations and claims of the configuration, and whether its tokens are opaque.
 //
 // Missing claims get a default: iss is the issuer's URL, iat is now, exp is now plus the token
 // lifetime, jti is a random id, client_id is "devissuer", and sub is the client id. Such a token is a
@@ -38,20 +49,31 @@ func WithHeader(name string, value any) MintOption {
 // To test an unknown key, mint a token with another issuer of the same URL. To test a wrong
 // signature, give that token this issuer's kid by [WithHeader]. Mint fails if a value has no JSON form.
 func (i *Issuer) Mint(claims map[string]any, options ...MintOption) (string, error) {
-	header := map[string]any{}
-	for _, option := range options {
-		option(header)
-	}
 	subject, ok := claims["client_id"].(string)
 	if !ok {
 		subject = mintClientID
 	}
 	stamped := i.stamp(mintClientID)
 	stamped["sub"] = subject
-	return i.keySet().sign(merge(stamped, claims), header)
+	return i.make(merge(stamped, claims), form{}, options)
 }
 
-// stamp returns the claims of every token of a client.
+// make returns the token of some claims.
+func (i *Issuer) make(claims map[string]any, f form, options []MintOption) (string, error) {
+	f.header = map[string]any{"typ": i.typ}
+	if i.typ == NoType {
+		f.header["typ"] = nil
+	}
+	for _, option := range options {
+		option(&f)
+	}
+	if f.opaque {
+		return i.keySet().sealClaims(claims)
+	}
+	return i.keySet().sign(claims, f.header)
+}
+
+// stamp returns the claims of every token, for a client's.
 func (i *Issuer) stamp(clientID string) map[string]any {
 	now := time.Now().Unix()
 	return map[string]any{
@@ -68,7 +90,7 @@ func (i *Issuer) stamp(clientID string) map[string]any {
 func tokenID() string {
 	var random [16]byte
 	_, _ = rand.Read(random[:]) // never fails
-	return base64.RawURLEncoding.EncodeToString(random[:])[:21]
+	return encode(random[:])[:21]
 }
 
 // merge copies overrides into base and removes what they set to nil.

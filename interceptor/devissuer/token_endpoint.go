@@ -9,12 +9,11 @@ import (
 	"mime"
 	"net/http"
 	"net/url"
-	"slices"
 	"strings"
 	"time"
 )
 
-// maxFormBytes is the largest body of a token request, in bytes.
+// maxFormBytes is the largest body of a request, in bytes.
 const maxFormBytes = 64 << 10
 
 // A tokenResponse is the response of RFC 6749 §5.1. For a token without scopes, Logto leaves scope out
@@ -38,35 +37,39 @@ func refuse(status int, code, description string) *refusal {
 	return &refusal{status: status, Code: code, Description: description}
 }
 
-func (i *Issuer) serveToken(w http.ResponseWriter, r *http.Request) {
+// serveAnswer answers a form that a client posts.
+func serveAnswer(w http.ResponseWriter, r *http.Request, answer func(http.ResponseWriter, *http.Request) (any, *refusal)) {
 	w.Header().Set("Cache-Control", "no-store")
 	w.Header().Set("Content-Type", "application/json")
-	var body any
-	response, refused := i.answer(w, r)
+	body, refused := answer(w, r)
 	if refused != nil {
 		if refused.status == http.StatusUnauthorized {
 			w.Header().Set("WWW-Authenticate", `Basic realm="devissuer"`)
 		}
 		w.WriteHeader(refused.status)
 		body = refused
-	} else {
-		body = response
 	}
 	_ = json.NewEncoder(w).Encode(body) // fails only if the client has left
 }
 
-func (i *Issuer) answer(w http.ResponseWriter, r *http.Request) (*tokenResponse, *refusal) {
-	form, refused := readForm(w, r)
+// readClient returns the form that a client posts, and the client.
+func (i *Issuer) readClient(w http.ResponseWriter, r *http.Request) (url.Values, Client, *refusal) {
+	posted, refused := readForm(w, r)
+	if refused != nil {
+		return nil, Client{}, refused
+	}
+	client, refused := i.authenticate(r, posted)
+	return posted, client, refused
+}
+
+func (i *Issuer) answerToken(w http.ResponseWriter, r *http.Request) (any, *refusal) {
+	posted, client, refused := i.readClient(w, r)
 	if refused != nil {
 		return nil, refused
 	}
-	client, refused := i.authenticate(r, form)
-	if refused != nil {
-		return nil, refused
-	}
-	switch form.Get("grant_type") {
+	switch posted.Get("grant_type") {
 	case "client_credentials":
-		return i.grantClientCredentials(client, form)
+		return i.grantClientCredentials(client, posted)
 	case "":
 		return nil, refuse(http.StatusBadRequest, "invalid_request", "grant_type is missing")
 	default:
@@ -74,7 +77,7 @@ func (i *Issuer) answer(w http.ResponseWriter, r *http.Request) (*tokenResponse,
 	}
 }
 
-// readForm returns the parameters of a token request. It reads the body alone (RFC 6749 §2.3.1), and
+// readForm returns the parameters of a request. It reads the body alone (RFC 6749 §2.3.1), and
 // refuses a parameter that occurs twice.
 func readForm(w http.ResponseWriter, r *http.Request) (url.Values, *refusal) {
 	if r.URL.RawQuery != "" {
@@ -150,60 +153,39 @@ func basicCredentials(r *http.Request) (id, secret string, ok bool) {
 
 // grantClientCredentials issues a token with the requested scopes that the client holds. It drops other
 // scopes without an error, as Logto does.
-func (i *Issuer) grantClientCredentials(client Client, form url.Values) (*tokenResponse, *refusal) {
-	resource, organization := form.Get("resource"), form.Get("organization_id")
-	requested := strings.Split(form.Get("scope"), " ")
-
-	var membership Membership
-	if organization != "" {
-		// An unknown organization gets the same answer, so that no client learns which organizations exist.
-		var member bool
-		if membership, member = client.Organizations[organization]; !member {
-			return nil, refuse(http.StatusForbidden, "access_denied", "the client is not a member of the organization")
-		}
+func (i *Issuer) grantClientCredentials(client Client, asked url.Values) (*tokenResponse, *refusal) {
+	request := Request{
+		Client:       client.ID,
+		Resource:     asked.Get("resource"),
+		Organization: asked.Get("organization_id"),
+		Scopes:       strings.Split(asked.Get("scope"), " "),
 	}
-	if resource == "" && organization == "" {
-		return nil, refuse(http.StatusBadRequest, "invalid_target",
-			"give resource for an API token, organization_id for an organization token, or both for an API token of the organization")
+	claims, scopes, err := i.grant(request)
+	if err != nil {
+		return nil, refuseGrant(request, err)
 	}
-	if _, known := i.resources[resource]; !known && resource != "" {
-		return nil, refuse(http.StatusBadRequest, "invalid_target", "resource is not known")
+	token, err := i.make(claims, form{opaque: i.opaque}, nil)
+	if err != nil {
+		return nil, refuse(http.StatusInternalServerError, "server_error", "the token could not be made")
 	}
-
-	claims := i.stamp(client.ID)
-	var scope string
-	switch {
-	case resource == "":
-		claims["aud"] = organizationURN + organization
-		scope = common(membership.OrganizationScopes, requested)
-	case organization == "":
-		claims["aud"] = resource
-		scope = common(requested, client.Scopes[resource])
-	default:
-		claims["aud"] = resource
-		claims["organization_id"] = organization
-		scope = common(requested, membership.Scopes[resource])
-	}
-	response := &tokenResponse{ExpiresIn: int64(i.lifetime / time.Second), TokenType: "Bearer"}
-	if scope != "" || resource == "" {
-		claims["scope"] = scope
+	response := &tokenResponse{AccessToken: token, ExpiresIn: int64(i.lifetime / time.Second), TokenType: "Bearer"}
+	if len(scopes) > 0 || request.Resource == "" {
+		scope := strings.Join(scopes, " ")
 		response.Scope = &scope
 	}
-	token, err := i.keySet().sign(claims, nil)
-	if err != nil {
-		return nil, refuse(http.StatusInternalServerError, "server_error", "the token could not be signed")
-	}
-	response.AccessToken = token
 	return response, nil
 }
 
-// common joins the scopes that are in both lists, each once, in the order of the first list.
-func common(first, second []string) string {
-	var scopes []string
-	for _, scope := range first {
-		if slices.Contains(second, scope) && !slices.Contains(scopes, scope) {
-			scopes = append(scopes, scope)
-		}
+// refuseGrant answers a request that asks for too much. The answer names nothing of the tenant.
+func refuseGrant(request Request, err error) *refusal {
+	f, _ := errors.AsType[*Fault](err)
+	switch {
+	case f != nil && f.Field == "Organization":
+		// An unknown organization gets the same answer, so that no client learns which organizations exist.
+		return refuse(http.StatusForbidden, "access_denied", "the client is not a member of the organization")
+	case request.Resource == "":
+		return refuse(http.StatusBadRequest, "invalid_target", neitherGiven)
+	default:
+		return refuse(http.StatusBadRequest, "invalid_target", "resource is not known")
 	}
-	return strings.Join(scopes, " ")
 }

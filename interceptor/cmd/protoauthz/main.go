@@ -1,5 +1,6 @@
 // Protoauthz shows who may call what, by the rules in .proto files. It reads the rules of
-// an image or of a running server, and compiles them with package policy. It tells, too, which issuer a token has.
+// an image or of a running server, and compiles them with package policy. It tells, too, which issuer a token has,
+// and serves an issuer for development.
 //
 //	buf build -o - | protoauthz matrix
 //	protoauthz matrix -format html image.binpb > policy.html
@@ -9,6 +10,8 @@
 //	protoauthz issuer -token token.txt
 //	protoauthz check -server http://127.0.0.1:8080
 //	protoauthz vendor proto
+//	protoauthz dev-issuer -config tenant.json
+//	protoauthz token -config tenant.json -sub alice -scope read:orders
 //
 // Every command has -help. The exit status is 0; 1 if the answer is no (diff: rules are looser; explain: the call is
 // refused; issuer: no known issuer accepts the token; check: there are differences); 2 if there is no answer, or if the
@@ -98,6 +101,7 @@ func newCommand(args []string) *cli.Command {
 		Description: rootHelp,
 		Commands: []*cli.Command{
 			matrixCommand(), scopesCommand(), diffCommand(), checkCommand(), explainCommand(), issuerCommand(), vendorCommand(),
+			devIssuerCommand(), tokenCommand(),
 		},
 		Action:                    unknownCommand,
 		EnableShellCompletion:     true,

@@ -1,0 +1,233 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"net"
+	"net/http"
+	"strings"
+	"time"
+
+	"github.com/urfave/cli/v3"
+
+	"github.com/protoauthz/protoauthz/interceptor/cmd/protoauthz/internal/tenant"
+	"github.com/protoauthz/protoauthz/interceptor/devissuer"
+)
+
+const devIssuerHelp = `Serves an issuer for development: discovery, a key set, the client credentials grant and introspection,
+as Logto serves them. protoauthz token prints its tokens, for users too: no user logs in.
+
+Never use it in production: whoever can read its keys, or asks with the secret of a client, gets tokens.
+It answers this machine only, at the host of its URL or a loopback host. For containers give -remote, and
+list the names by which they address the issuer in "hosts". Web pages of other sites get no answer.
+
+The tenant is a file in JSON or YAML. All members may be left out:
+   url                 the issuer, the iss of tokens (default: http://127.0.0.1:3001/oidc)
+   listen              the address to listen on (default: host and port of url)
+   remote, hosts       answer other machines, and by which further names
+   resources           the scopes of each API, by its URL
+   organizations, organizationScopes
+   users               {"id": "alice", "scopes": {API: [scope]}, "organizations": {ORGANIZATION:
+                       {"scopes": {API: [scope]}, "organizationScopes": [scope], "claims": {…}}}}
+   clients             as users, with "secret"
+   claims              of all tokens, of a user or client, or of a membership: any claim; null removes it
+   type                typ of tokens (default: at+jwt; none leaves it out)
+   opaque              true for opaque tokens, which servers introspect
+   signingAlgorithm    ES384 (the default), ES256 or RS256
+   tokenLifetime, rotateEvery          durations, such as "1h"
+
+The keys are kept in a file, so that tokens outlive a restart. Do not commit the file.
+
+Examples:
+   protoauthz dev-issuer
+   protoauthz dev-issuer -config test/tenant.yaml -keys /var/lib/dev-issuer/keys.json
+   protoauthz dev-issuer -remote -listen :3001`
+
+const (
+	configFlagName = "config"
+	tenantFile     = "tenant.json"
+	endsWithin     = 2 * time.Second // the time for the requests that are under way at the end
+)
+
+// tenantFlags are the flags of the commands that read a tenant.
+func tenantFlags() []cli.Flag {
+	return []cli.Flag{
+		&cli.StringFlag{Name: configFlagName, Usage: "the `FILE` that describes the tenant, in JSON or YAML", Value: tenantFile},
+		&cli.StringFlag{Name: "keys", Usage: "the `FILE` that keeps the keys (default: beside the tenant, such as tenant.keys.json)"},
+	}
+}
+
+// devIssuerCommand serves a local issuer.
+func devIssuerCommand() *cli.Command {
+	return &cli.Command{
+		Name:        "dev-issuer",
+		Usage:       "serve an issuer for development, never for production",
+		ArgsUsage:   " ",
+		Description: devIssuerHelp,
+		Flags: append(tenantFlags(),
+			&cli.StringFlag{Name: "listen", Usage: "the `ADDRESS` to listen on, host:port, in place of the tenant's"},
+			&cli.BoolFlag{Name: "remote", Usage: "answer other machines too, such as containers"},
+			&cli.BoolFlag{Name: "rotate", Usage: "rotate the keys first: the key before still verifies"},
+		),
+		Action: runDevIssuer,
+	}
+}
+
+// readTenant reads the tenant of -config, and returns the file of the keys.
+func readTenant(c *cli.Command) (t *tenant.Tenant, keys string, err error) {
+	if c.NArg() > 0 { // the argument is not in the error, since it may be a token
+		return nil, "", fmt.Errorf("%s takes no argument: name the tenant with -config", c.Name)
+	}
+	name := c.String(configFlagName)
+	text, err := readDocument(name)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, "", fmt.Errorf("%s does not exist: name a tenant with -config, or write into %s\n%s", name, name, tenant.Example)
+	} else if err != nil {
+		return nil, "", err
+	}
+	if keys = c.String("keys"); keys == "" {
+		keys = tenant.KeysFile(name)
+	}
+	t, err = tenant.Parse(name, text)
+	return t, keys, err
+}
+
+func runDevIssuer(ctx context.Context, c *cli.Command) error {
+	t, file, err := readTenant(c)
+	if err != nil {
+		return err
+	}
+	t.AllowRemote = t.AllowRemote || c.Bool("remote")
+	if listen := c.String("listen"); listen != "" {
+		t.Listen = listen
+	}
+	address, err := t.Address()
+	if err != nil {
+		return err
+	}
+	listener, err := new(net.ListenConfig).Listen(ctx, "tcp", address)
+	if err != nil {
+		return fmt.Errorf("%w: end the process that has the port, or write another port in url of %s", err, c.String(configFlagName))
+	}
+	issuer, notes, err := t.Open(file)
+	if err == nil && c.Bool("rotate") {
+		if err = issuer.Rotate(); err == nil {
+			notes = append(notes, t.Keep(issuer, file)...)
+		}
+	}
+	if err != nil {
+		return errors.Join(err, listener.Close())
+	}
+	s := &issuerServer{tenant: t, issuer: issuer, file: file, note: func(text string) { complain(c.Root().ErrWriter, "note: "+text) }}
+	for _, note := range notes {
+		s.note(note)
+	}
+	if err := s.greet(c, listener.Addr()); err != nil {
+		return errors.Join(err, listener.Close())
+	}
+	return s.serve(ctx, listener)
+}
+
+// An issuerServer serves a tenant.
+type issuerServer struct {
+	tenant *tenant.Tenant
+	issuer *devissuer.Issuer
+	file   string // of the keys
+	note   func(text string)
+}
+
+// greet prints what a user does next.
+func (s *issuerServer) greet(c *cli.Command, address net.Addr) error {
+	answers := "this machine"
+	if s.tenant.AllowRemote {
+		answers = "every machine that reaches it"
+	}
+	out := new(strings.Builder)
+	_, _ = fmt.Fprintf(out, "An issuer for development, never for production: %s\nListens on %s, and answers %s.\nKeys: %s\n", s.issuer.URL(), address, answers, s.file)
+	for _, name := range append([]string{""}, s.tenant.Hosts...) {
+		code, member := s.tenant.Accepting(name, address)
+		where := ""
+		if name != "" {
+			where = " of a container that addresses the issuer as " + name
+		}
+		_, _ = fmt.Fprintf(out, "\nA server%s accepts its tokens with, in Go,\n   %s\nor with, in authz.json,\n   %s\n", where, strings.ReplaceAll(code, "\n", "\n   "), member)
+	}
+	if request, ok := s.tenant.Likely(); ok {
+		_, _ = fmt.Fprintf(out, "\nA token:\n   %s\n", tokenLine(c, s.tenant, request))
+	} else {
+		_, _ = fmt.Fprintf(out, "\nNobody holds a scope: add users or clients to %s, such as\n%s\n", c.String(configFlagName), tenant.Example)
+	}
+	_, err := io.WriteString(c.Root().Writer, out.String())
+	return err
+}
+
+// tokenLine returns the command for a token.
+func tokenLine(c *cli.Command, t *tenant.Tenant, request devissuer.Request) string {
+	words := []string{"protoauthz", "token"}
+	flag := func(name, value string) {
+		if value != "" {
+			words = append(words, "-"+name, inShell(value))
+		}
+	}
+	for _, name := range []string{configFlagName, "keys"} {
+		if c.IsSet(name) {
+			flag(name, c.String(name))
+		}
+	}
+	flag("sub", request.Subject)
+	flag("client", request.Client)
+	flag("organization", request.Organization)
+	without := request
+	without.Resource = ""
+	if t.Complete(without).Resource != request.Resource {
+		flag("resource", request.Resource)
+	}
+	flag("scope", strings.Join(request.Scopes, " "))
+	return strings.Join(words, " ")
+}
+
+// inShell returns a word of a command line.
+func inShell(word string) string {
+	if strings.Trim(word, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-./:@+=,") == "" {
+		return word
+	}
+	return "'" + strings.ReplaceAll(word, "'", `'\''`) + "'"
+}
+
+// serve answers requests until the context ends.
+func (s *issuerServer) serve(ctx context.Context, listener net.Listener) error {
+	server := &http.Server{Handler: s.issuer, ReadTimeout: 10 * time.Second, WriteTimeout: 10 * time.Second, IdleTimeout: time.Minute}
+	served := make(chan error, 1)
+	go func() { served <- server.Serve(listener) }()
+	var rotation <-chan time.Time
+	if s.tenant.RotateEvery > 0 {
+		ticker := time.NewTicker(s.tenant.RotateEvery)
+		defer ticker.Stop()
+		rotation = ticker.C
+	}
+	for {
+		select {
+		case err := <-served:
+			return err
+		case <-rotation:
+			if err := s.issuer.Rotate(); err != nil {
+				s.note(err.Error())
+				continue
+			}
+			for _, note := range s.tenant.Keep(s.issuer, s.file) {
+				s.note(note)
+			}
+		case <-ctx.Done():
+			ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), endsWithin)
+			defer cancel()
+			if server.Shutdown(ctx) != nil {
+				_ = server.Close() // on requests that do not end
+			}
+			<-served
+			return nil
+		}
+	}
+}

@@ -1,0 +1,183 @@
+// Package tenant reads the document of a local issuer, tenant.json, and keeps its keys.
+package tenant
+
+import (
+	"cmp"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net"
+	"net/url"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/protoauthz/protoauthz/interceptor/devissuer"
+	"github.com/protoauthz/protoauthz/interceptor/internal/document"
+)
+
+// Example is a document that works.
+const Example = `{
+  "resources": {"https://api.example.com": ["read:orders"]},
+  "users": [{"id": "alice", "scopes": {"https://api.example.com": ["read:orders"]}}]
+}`
+
+// A Tenant is what a local issuer serves.
+type Tenant struct {
+	devissuer.Config               // without Keys
+	URL              string        // of the issuer
+	Listen           string        // the address to listen on, host:port
+	RotateEvery      time.Duration // zero: never
+
+	name  string
+	lines *document.Lines
+}
+
+// members are the members of a document.
+type members struct {
+	URL, Listen        string
+	Remote             bool
+	Hosts              []string
+	RotateEvery        time.Duration
+	Resources          map[string][]string
+	OrganizationScopes []string
+	Organizations      []string
+	Users              []devissuer.User
+	Clients            []devissuer.Client
+	Claims             map[string]any
+	Type               string
+	Opaque             bool
+	SigningAlgorithm   string
+	TokenLifetime      time.Duration
+}
+
+// Parse reads a document, whose file has the given name. The error names every fault, with its line. The values of
+// claims and secrets are not in the error.
+func Parse(name string, text []byte) (*Tenant, error) {
+	if isDeployment(text) {
+		return nil, fmt.Errorf("%s:1: the file describes a deployment, which a server reads: name the tenant of the local issuer instead, such as\n%s", name, Example)
+	}
+	m := members{URL: "http://127.0.0.1:3001/oidc"}
+	lines, errs := document.Parse(text, &m)
+	t := &Tenant{
+		Config: devissuer.Config{
+			Resources: m.Resources, OrganizationScopes: m.OrganizationScopes, Organizations: m.Organizations,
+			Users: m.Users, Clients: m.Clients, Claims: m.Claims, Type: m.Type, Opaque: m.Opaque,
+			SigningAlgorithm: m.SigningAlgorithm, TokenLifetime: m.TokenLifetime, Hosts: m.Hosts, AllowRemote: m.Remote,
+		},
+		URL: m.URL, Listen: m.Listen, RotateEvery: m.RotateEvery, name: name, lines: lines,
+	}
+	var faults []fault
+	for _, err := range errs {
+		if f, ok := errors.AsType[*document.Fault](err); ok {
+			faults = append(faults, fault{f.Line, f.Path, strings.TrimPrefix(f.Path+" "+f.Text, " ")})
+		}
+	}
+	if len(errs) == 0 || faults[0].path != "" { // the document is a JSON object
+		for _, f := range t.contentFaults() {
+			if !slices.ContainsFunc(faults, func(form fault) bool { return strings.HasPrefix(f.path, form.path) }) {
+				faults = append(faults, f)
+			}
+		}
+	}
+	if len(faults) == 0 {
+		return t, nil
+	}
+	slices.SortStableFunc(faults, func(a, b fault) int { return cmp.Compare(a.line, b.line) })
+	texts := make([]string, len(faults))
+	for n, f := range faults {
+		texts[n] = fmt.Sprintf("%s:%d: %s", name, f.line, f.text)
+	}
+	return nil, errors.New(strings.Join(texts, "\n"))
+}
+
+// A fault is what is wrong with a member.
+type fault struct {
+	line int
+	path string
+	text string
+}
+
+// contentFaults returns what is wrong with values of the right types.
+func (t *Tenant) contentFaults() (faults []fault) {
+	report := func(path, detail string) {
+		faults = append(faults, fault{t.lines.Of(path), path, path + ": " + detail})
+	}
+	_, err := devissuer.New(t.URL, t.Config)
+	for _, f := range faultsOf(err) {
+		report(memberPath(f.Field), f.Detail)
+	}
+	if t.RotateEvery != 0 && t.RotateEvery < time.Second {
+		report("rotateEvery", `must be a second at least: write a duration such as "1h", or leave it out`)
+	}
+	if t.Listen != "" {
+		if err := checkAddress(t.Listen); err != nil {
+			report("listen", err.Error())
+		}
+	}
+	return faults
+}
+
+// faultsOf returns the faults that an error joins.
+func faultsOf(err error) (faults []*devissuer.Fault) {
+	if joined, ok := err.(interface{ Unwrap() []error }); ok { //nolint:errorlint // each error of the list is asked below
+		for _, err := range joined.Unwrap() {
+			faults = append(faults, faultsOf(err)...)
+		}
+	} else if f, ok := errors.AsType[*devissuer.Fault](err); ok {
+		faults = append(faults, f)
+	}
+	return faults
+}
+
+// fieldName matches a name of a Go field, or a key in quotes, which may hold anything.
+var fieldName = regexp.MustCompile(`"(?:[^"\\]|\\.)*"|[A-Za-z]+`)
+
+// memberPath returns the path of a member, given the path of a field of devissuer.Config.
+func memberPath(field string) string {
+	if field == "issuerURL" {
+		return "url"
+	}
+	return fieldName.ReplaceAllStringFunc(field, func(name string) string {
+		if strings.HasPrefix(name, `"`) {
+			return name
+		}
+		return document.MemberName(name)
+	})
+}
+
+// isDeployment reports whether a document has the members of a deployment that a tenant does not have.
+func isDeployment(text []byte) bool {
+	var deployment struct{ Audience, Issuers json.RawMessage }
+	return json.Unmarshal(text, &deployment) == nil && (deployment.Audience != nil || deployment.Issuers != nil)
+}
+
+// Where returns where a member stands, as in tenant.json:12.
+func (t *Tenant) Where(path string) string { return fmt.Sprintf("%s:%d", t.name, t.lines.Of(path)) }
+
+// Address returns the address to listen on: Listen, or by default the host and the port of URL. With AllowRemote the
+// default is the port of URL on all addresses of this machine.
+func (t *Tenant) Address() (string, error) {
+	if t.Listen != "" {
+		return t.Listen, checkAddress(t.Listen)
+	}
+	u, err := url.Parse(t.URL)
+	switch {
+	case err != nil || u.Scheme == "https":
+		return "", fmt.Errorf("%s: url is https, and the issuer serves plain http: write listen, the address to which a TLS proxy sends the requests, such as 127.0.0.1:3001", t.Where("url"))
+	case t.AllowRemote:
+		return net.JoinHostPort("", cmp.Or(u.Port(), "80")), nil
+	default:
+		return net.JoinHostPort(u.Hostname(), cmp.Or(u.Port(), "80")), nil
+	}
+}
+
+func checkAddress(address string) error {
+	_, port, err := net.SplitHostPort(address)
+	if _, portErr := strconv.ParseUint(port, 10, 16); err != nil || portErr != nil {
+		return errors.New("must be host:port, such as 127.0.0.1:3001 or :3001")
+	}
+	return nil
+}
