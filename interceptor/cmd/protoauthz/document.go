@@ -107,7 +107,7 @@ func (w *yamlWriter) writeScalar(node *yaml.Node) {
 	case isText(node):
 		text, _ := json.Marshal(node.Value) // a string has no error
 		w.out.Write(text)
-	case node.Value == "true", node.Value == "false", integer.MatchString(node.Value): // the parser knows where these may stand
+	case node.Value == "true", node.Value == "false", node.Value == "null", integer.MatchString(node.Value): // the parser knows where these may stand
 		w.out.WriteString(node.Value)
 	default:
 		w.fault(node, `YAML may read the value as a number, a date, a boolean or null: write a text in quotes, as "1" and "yes", and a boolean as true or false`)

@@ -75,7 +75,7 @@ requiredClaims:
 		}
 	}
 	// What a version of YAML, or its author, may take for something else.
-	for _, value := range []string{"-0", "+1", "0x1F", "0o17", "017", "1_000", "1.5", "1e3", ".5", ".inf", ".NaN", "null", "Null", "True", "FALSE", "yes", "No", "on", "OFF", "y", "N", "12:30:45", "-1:30", "2026-11-30", "2026-11-30T10:00:00Z", "2001-12-14 21:59:43.10 -5"} {
+	for _, value := range []string{"-0", "+1", "0x1F", "0o17", "017", "1_000", "1.5", "1e3", ".5", ".inf", ".NaN", "Null", "~", "True", "FALSE", "yes", "No", "on", "OFF", "y", "N", "12:30:45", "-1:30", "2026-11-30", "2026-11-30T10:00:00Z", "2001-12-14 21:59:43.10 -5"} {
 		if _, err := readIssuer(write(t, "issuer", []byte(sound+"requiredClaims: {a: ["+value+"]}\n"))); err == nil || !strings.Contains(err.Error(), "line 3: "+loose) {
 			t.Errorf("%s: %v", value, err)
 		}

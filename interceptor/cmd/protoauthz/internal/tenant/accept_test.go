@@ -1,0 +1,124 @@
+package tenant_test
+
+import (
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+
+	"github.com/protoauthz/protoauthz/interceptor/deployment"
+	"github.com/protoauthz/protoauthz/interceptor/devissuer"
+	"github.com/protoauthz/protoauthz/interceptor/token"
+)
+
+// TestAccepting gives the printed issuers to verifiers, which must accept the tokens of the tenant.
+func TestAccepting(t *testing.T) {
+	t.Parallel()
+	address := &net.TCPAddr{IP: net.IPv4zero, Port: 3001}
+	const users = `"resources": {"https://api.test": ["read:a"]}, "users": [{"id": "alice", "scopes": {"https://api.test": ["read:a"]}}]`
+	for name, test := range map[string]struct{ document, host, code, issuer string }{
+		"Logto": {
+			`{` + users + `}`, "",
+			`issuer := token.Logto("http://127.0.0.1:3001")`,
+			`{"preset": ["logto", "http://127.0.0.1:3001"]}`,
+		},
+		"another typ": {
+			`{` + users + `, "type": "JWT"}`, "",
+			`issuer := token.Logto("http://127.0.0.1:3001")
+issuer.Types = []string{"JWT"}
+issuer.RequiredClaims = map[string][]string{"client_id":[]string{"*"}}`,
+			`{"preset": ["logto", "http://127.0.0.1:3001"], "types": ["JWT"], "requiredClaims": {"client_id":["*"]}}`,
+		},
+		"no typ": {
+			`{` + users + `, "type": "none"}`, "",
+			`issuer := token.Logto("http://127.0.0.1:3001")
+issuer.Types = []string{""}
+issuer.RequiredClaims = map[string][]string{"client_id":[]string{"*"}}`,
+			`{"preset": ["logto", "http://127.0.0.1:3001"], "types": [""], "requiredClaims": {"client_id":["*"]}}`,
+		},
+		"another path": {
+			`{` + users + `, "url": "http://localhost:4000/tenant"}`, "",
+			`issuer := token.Logto("http://localhost:4000/tenant")
+issuer.URL = "http://localhost:4000/tenant"`,
+			`{"preset": ["logto", "http://localhost:4000/tenant"], "url": "http://localhost:4000/tenant"}`,
+		},
+		"a container": {
+			`{` + users + `, "hosts": ["issuer"]}`, "issuer",
+			`issuer := token.Logto("http://127.0.0.1:3001")
+issuer.KeySetURL = "http://issuer:3001/oidc/jwks"
+issuer.InsecureHTTPHosts = []string{"issuer"}`,
+			`{"preset": ["logto", "http://127.0.0.1:3001"], "keySetURL": "http://issuer:3001/oidc/jwks", "insecureHTTPHosts": ["issuer"]}`,
+		},
+		"opaque, a container": {
+			`{` + users + `, "opaque": true, "clients": [{"id": "shop", "secret": "s3cret"}]}`, "issuer",
+			`issuer := token.Logto("http://127.0.0.1:3001")
+issuer.IntrospectionURL = "http://issuer:3001/oidc/introspect"
+issuer.InsecureHTTPHosts = []string{"issuer"}
+introspector, err := token.NewIntrospector(issuer, token.Introspection{Client: token.ClientSecretBasic("shop", secret)})`,
+			`{"preset": ["logto", "http://127.0.0.1:3001"], "introspectionURL": "http://issuer:3001/oidc/introspect", "insecureHTTPHosts": ["issuer"]}`,
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			of := parse(t, test.document)
+			code, member := of.Accepting(test.host, address)
+			if want := `"issuers": [` + test.issuer + `]`; code != test.code || member != want {
+				t.Errorf("got\n%s\n%s\nwant\n%s\n%s", code, member, test.code, want)
+			}
+			parsed, err := deployment.Parse([]byte(`{"audience": "https://api.test", ` + member + `}`))
+			if err != nil {
+				t.Fatal(err)
+			}
+			if of.Opaque || test.host != "" {
+				return
+			}
+			issuer, err := devissuer.New(of.URL, of.Config)
+			if err != nil {
+				t.Fatal(err)
+			}
+			verifier, err := parsed.NewVerifier(token.WithTransport(handlerTransport{issuer}))
+			if err != nil {
+				t.Fatal(err)
+			}
+			raw, _, err := issuer.Grant(of.Complete(devissuer.Request{Subject: "alice", Scopes: []string{"read:a"}}))
+			if err != nil {
+				t.Fatal(err)
+			}
+			if claims, err := verifier.Verify(t.Context(), raw); err != nil || !claims.HasScope("read:a") || claims.Caller() != token.CallerUser {
+				t.Errorf("%v, %v", claims, err)
+			}
+		})
+	}
+}
+
+func TestLikely(t *testing.T) {
+	t.Parallel()
+	for name, test := range map[string]struct {
+		document string
+		want     devissuer.Request
+		ok       bool
+	}{
+		"nobody":      {`{}`, devissuer.Request{}, false},
+		"no scopes":   {`{"users": [{"id": "a"}]}`, devissuer.Request{}, false},
+		"a client":    {`{"resources": {"u:r": ["s"]}, "users": [{"id": "a", "scopes": {"u:r": []}}], "clients": [{"id": "c", "secret": "x", "scopes": {"u:r": ["s"]}}]}`, devissuer.Request{Client: "c", Resource: "u:r", Scopes: []string{"s"}}, true},
+		"a member":    {`{"resources": {"u:r": ["s"]}, "organizations": ["o"], "users": [{"id": "a", "organizations": {"o": {"scopes": {"u:r": ["s"]}}}}]}`, devissuer.Request{Subject: "a", Organization: "o", Resource: "u:r", Scopes: []string{"s"}}, true},
+		"roles alone": {`{"organizationScopes": ["s"], "organizations": ["o"], "users": [{"id": "a", "organizations": {"o": {"organizationScopes": ["s"]}}}]}`, devissuer.Request{Subject: "a", Organization: "o", Scopes: []string{"s"}}, true},
+		"no roles":    {`{"resources": {"u:r": ["s"]}, "organizations": ["o"], "users": [{"id": "a", "scopes": {"u:r": ["s"]}, "organizations": {"o": {}}}]}`, devissuer.Request{Subject: "a", Resource: "u:r", Scopes: []string{"s"}}, true},
+	} {
+		got, ok := parse(t, test.document).Likely()
+		if ok != test.ok || ok && (got.Subject != test.want.Subject || got.Client != test.want.Client || got.Organization != test.want.Organization ||
+			got.Resource != test.want.Resource || strings.Join(got.Scopes, " ") != strings.Join(test.want.Scopes, " ")) {
+			t.Errorf("%s: %+v, %t, want %+v", name, got, ok, test.want)
+		}
+	}
+}
+
+// A handlerTransport sends requests to a handler.
+type handlerTransport struct{ http.Handler }
+
+func (h handlerTransport) RoundTrip(request *http.Request) (*http.Response, error) {
+	recorder := httptest.NewRecorder()
+	h.ServeHTTP(recorder, request)
+	return recorder.Result(), nil
+}

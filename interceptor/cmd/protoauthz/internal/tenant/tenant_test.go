@@ -1,0 +1,172 @@
+package tenant_test
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+
+	"go.uber.org/goleak"
+
+	"github.com/protoauthz/protoauthz/interceptor/cmd/protoauthz/internal/tenant"
+	"github.com/protoauthz/protoauthz/interceptor/internal/test/leaks"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(leaks.Patient(m)) }
+
+func parse(t testing.TB, text string) *tenant.Tenant {
+	t.Helper()
+	parsed, err := tenant.Parse("tenant.json", []byte(text))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return parsed
+}
+
+// whole is a document with every member.
+const whole = `{
+  "$schema": "x",
+  "url": "http://127.0.0.1:3002/oidc",
+  "listen": "127.0.0.1:4000",
+  "remote": true,
+  "hosts": ["issuer"],
+  "rotateEvery": "1h",
+  "resources": {"https://api.test": ["read:a", "write:a"], "https://other.test": ["read:b"]},
+  "organizationScopes": ["invite:member"],
+  "organizations": ["acme", "globex"],
+  "users": [
+    {
+      "id": "alice",
+      "claims": {"email": "alice@api.test", "n": 9007199254740993},
+      "scopes": {"https://api.test": ["read:a"]},
+      "organizations": {
+        "acme": {
+          "organizationScopes": ["invite:member"],
+          "scopes": {"https://api.test": ["write:a"]},
+          "claims": {"email": null}
+        }
+      }
+    }
+  ],
+  "clients": [{"id": "shop", "secret": "s3cret", "scopes": {"https://other.test": ["read:b"]}}],
+  "claims": {"tenant": {"id": [1, true]}},
+  "type": "JWT",
+  "opaque": true,
+  "signingAlgorithm": "ES256",
+  "tokenLifetime": "10m"
+}`
+
+// TestFaults makes sure that each mistake has one fault, which names the file, the line and the member, and says what
+// to write.
+func TestFaults(t *testing.T) {
+	t.Parallel()
+	for name, test := range map[string]struct{ from, to, want string }{
+		"a list for an object": {`"resources": {"https://api.test": ["read:a", "write:a"], "https://other.test": ["read:b"]}`, `"resources": ["read:a"]`,
+			`8: resources is not an object: write {"…": ["…"]}`},
+		"a text for a list":   {`"hosts": ["issuer"]`, `"hosts": "issuer"`, `6: hosts is not an array: write ["…"]`},
+		"a number for a text": {`"id": "alice"`, `"id": 5`, `13: users[0].id is not a string: write the value in quotes`},
+		"null":                {`"opaque": true`, `"opaque": null`, `28: opaque is null: write true or false`},
+		"a typo":              {`"secret": "s3cret"`, `"secert": "s3cret"`, `25: clients[0].secert is unknown: the members are id, secret, claims, scopes, organizations` + "\n" + `tenant.json:25: clients[0].secret: must be printable ASCII characters, at least one`},
+		"twice":               {`"listen": "127.0.0.1:4000"`, `"url": "http://127.0.0.1:1/oidc"`, `4: url is given twice: remove one`},
+		"no comma":            {`"remote": true,`, `"remote": true`, `6: not a JSON object: column 3, after object key:value pair: write one JSON object, with names and texts in double quotes, without comments, and without a comma behind a last member`},
+		"url":                 {`"http://127.0.0.1:3002/oidc"`, `"http://issuer:3002/oidc"`, `3: url: http is for loopback hosts only; use https`},
+		"url with a slash":    {`3002/oidc"`, `3002/oidc/"`, `3: url: path must have no trailing slash, empty segment, . or ..`},
+		"listen":              {`"127.0.0.1:4000"`, `"4000"`, `4: listen: must be host:port, such as 127.0.0.1:3001 or :3001`},
+		"hosts":               {`["issuer"]`, `["http://issuer:3001"]`, `6: hosts[0]: must be the name of a host alone, such as issuer: without scheme, port and path`},
+		"a short rotation":    {`"rotateEvery": "1h"`, `"rotateEvery": "10ms"`, `7: rotateEvery: must be a second at least: write a duration such as "1h", or leave it out`},
+		"no duration":         {`"1h"`, `"hourly"`, `7: rotateEvery is not a duration: write a text such as "12h" or "30m"`},
+		"a scope of two words": {`"read:b"]},`, `"read b"]},`, `8: resources["https://other.test"]: "read b" is not a scope (RFC 6749 §3.3): write printable ASCII characters without space, " and \` +
+			"\n" + `tenant.json:25: clients[0].scopes["https://other.test"]: "read:b" is not a scope of the resource: add it to the resource, or write one of read b`},
+		"an unknown scope": {`"scopes": {"https://api.test": ["read:a"]}`, `"scopes": {"https://api.test": ["read:x"]}`,
+			`15: users[0].scopes["https://api.test"]: "read:x" is not a scope of the resource: add it to the resource, or write one of read:a, write:a`},
+		"an unknown scope of a member": {`["write:a"]}`, `["a"]}`,
+			`19: users[0].organizations["acme"].scopes["https://api.test"]: "a" is not a scope of the resource: add it to the resource, or write one of read:a, write:a`},
+		"an unknown organization scope": {`"organizationScopes": ["invite:member"],
+          "scopes"`, `"organizationScopes": ["invite"],
+          "scopes"`, `18: users[0].organizations["acme"].organizationScopes: "invite" is not an organization scope: add it to the organization scopes, or write one of invite:member`},
+		"an unknown organization": {`"acme": {`, `"ACME": {`, `17: users[0].organizations["ACME"]: no such organization: add it to the organizations, or write one of acme, globex`},
+		"an unknown resource": {`{"https://other.test": ["read:b"]}}`, `{"https://other.test/": ["read:b"]}}`,
+			`25: clients[0].scopes["https://other.test/"]: no such resource: add it to the resources, or write one of https://api.test, https://other.test`},
+		"a user's id is a client's": {`"id": "alice"`, `"id": "shop"`, `13: users[0].id: "shop" is the id of a client, so that the token would be the client's: write another id`},
+		"an organization twice":     {`["acme", "globex"]`, `["acme", "globex", "acme"]`, `10: organizations[2]: "acme" stands twice: remove one`},
+		"type":                      {`"JWT"`, `""`, ``},
+		"an unreadable type":        {`"JWT"`, `"é"`, `27: type: must be printable ASCII characters, such as at+jwt, or none`},
+		"an algorithm":              {`"ES256"`, `"HS256"`, `29: signingAlgorithm: "HS256" is none of ES384, ES256 and RS256`},
+		"a lifetime":                {`"10m"`, `"1.5s"`, `30: tokenLifetime: must be whole seconds, at least one`},
+		"nothing":                   {`"type"`, `"type"`, ``},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			if strings.Count(whole, test.from) == 0 {
+				t.Fatalf("the document has no %s", test.from)
+			}
+			_, err := tenant.Parse("tenant.json", []byte(strings.Replace(whole, test.from, test.to, 1)))
+			want := "tenant.json:" + test.want
+			if test.want == "" {
+				want = fmt.Sprint(error(nil))
+			}
+			if got := fmt.Sprint(err); got != want && !(name == "a list for an object" && strings.HasPrefix(got, want+"\n")) {
+				t.Errorf("got\n%s\nwant\n%s", got, want)
+			}
+			if strings.Contains(fmt.Sprint(err), "s3cret") {
+				t.Error("a secret is in the error")
+			}
+		})
+	}
+}
+
+// TestAllFaultsAtOnce makes sure that faults of form and of content are in one error, in the order of the lines.
+func TestAllFaultsAtOnce(t *testing.T) {
+	t.Parallel()
+	_, err := tenant.Parse("t.yaml", []byte(`{
+  "opaque": 1,
+  "users": [{"id": "a"}, {"id": "a", "scope": {}}],
+  "signingAlgorithm": "none",
+  "url": 7
+}`))
+	const want = `t.yaml:2: opaque is not a boolean: write true or false
+t.yaml:3: users[1].scope is unknown: the members are id, claims, scopes, organizations
+t.yaml:3: users[1].id: "a" stands twice: write another id
+t.yaml:4: signingAlgorithm: "none" is none of ES384, ES256 and RS256
+t.yaml:5: url is not a string: write the value in quotes`
+	if got := fmt.Sprint(err); got != want {
+		t.Errorf("got\n%s\nwant\n%s", got, want)
+	}
+}
+
+func TestDeploymentByMistake(t *testing.T) {
+	t.Parallel()
+	for _, text := range []string{`{"audience": "https://api.test"}`, `{"issuers": []}`} {
+		if _, err := tenant.Parse("authz.json", []byte(text)); err == nil || !strings.Contains(err.Error(), "authz.json:1: the file describes a deployment") {
+			t.Errorf("%s: %v", text, err)
+		}
+	}
+}
+
+func TestExample(t *testing.T) {
+	t.Parallel()
+	example := parse(t, tenant.Example)
+	if request, ok := example.Likely(); !ok || request.Subject != "alice" {
+		t.Errorf("%+v, %t", request, ok)
+	}
+}
+
+func TestAddress(t *testing.T) {
+	t.Parallel()
+	for _, test := range []struct{ document, want string }{
+		{`{}`, "127.0.0.1:3001"},
+		{`{"remote": true}`, ":3001"},
+		{`{"url": "http://[::1]:4000"}`, "[::1]:4000"},
+		{`{"url": "http://localhost/oidc"}`, "localhost:80"},
+		{`{"url": "http://localhost/oidc", "listen": ":5000"}`, ":5000"},
+		{`{"url": "https://issuer.test/oidc", "listen": "127.0.0.1:5000"}`, "127.0.0.1:5000"},
+		{`{"url": "https://issuer.test/oidc"}`, "tenant.json:1: url is https, and the issuer serves plain http: write listen, the address to which a TLS proxy sends the requests, such as 127.0.0.1:3001"},
+	} {
+		got, err := parse(t, test.document).Address()
+		if err != nil {
+			got = err.Error()
+		}
+		if got != test.want {
+			t.Errorf("%s: %s, want %s", test.document, got, test.want)
+		}
+	}
+}
