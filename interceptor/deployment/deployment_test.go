@@ -13,7 +13,9 @@ import (
 	_ "connectrpc.com/grpchealth" // links grpc.health.v1
 
 	samplev1 "github.com/protoauthz/protoauthz/gen/sample/v1"
+	"github.com/protoauthz/protoauthz/interceptor"
 	"github.com/protoauthz/protoauthz/interceptor/deployment"
+	"github.com/protoauthz/protoauthz/interceptor/guardtest"
 	"github.com/protoauthz/protoauthz/interceptor/policy"
 	"github.com/protoauthz/protoauthz/interceptor/token"
 )
@@ -96,6 +98,16 @@ func TestTwoTables(t *testing.T) {
 			t.Errorf("health is %+v", rule)
 		}
 	}
+	// A server need not serve a service that is public in the other one.
+	verifier, err := d.NewVerifier()
+	if err != nil {
+		t.Fatal(err)
+	}
+	rules, err := d.Compile(policy.Files{samplev1.File_sample_v1_catalog_proto})
+	if err != nil {
+		t.Fatal(err)
+	}
+	guardtest.AssertGuarded(t, newMux(interceptor.New(verifier, rules)), rules)
 }
 
 func TestParseFaults(t *testing.T) {

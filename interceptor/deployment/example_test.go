@@ -26,10 +26,14 @@ func newHandler(name string) (http.Handler, error) {
 	if err := errors.Join(verifierErr, rulesErr); err != nil {
 		return nil, err
 	}
-	guard := interceptor.New(verifier, rules)
+	mux := newMux(interceptor.New(verifier, rules))
+	return interceptor.DeadlineHandler(mux), nil
+}
+
+func newMux(guard *interceptor.Guard) *http.ServeMux {
 	mux := http.NewServeMux()
 	mux.Handle(samplev1connect.NewCatalogServiceHandler(catalog{}, guard.HandlerOption()))
-	return interceptor.DeadlineHandler(mux), nil
+	return mux
 }
 
 func ExampleRead() {
