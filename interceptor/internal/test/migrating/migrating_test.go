@@ -7,7 +7,9 @@ import (
 	"io"
 	"maps"
 	"net/http"
+	"os"
 	"slices"
+	"strings"
 	"sync"
 	"testing"
 
@@ -231,13 +233,13 @@ var refused = []call{
 }
 
 var holes = []call{
-	{"a token of no organization, and a message of none", with(claims{"organization_id": nil}), listDocuments(""), interceptor.ReasonModelMismatch},
+	{"a token without organization, and a message without organization", with(claims{"organization_id": nil}), listDocuments(""), interceptor.ReasonModelMismatch},
 	{"an empty organization in both", with(claims{"organization_id": ""}), listDocuments(""), interceptor.ReasonModelMismatch},
 	{"a token for another API", with(claims{"aud": "https://other.example.com"}), listDocuments("acme"), interceptor.ReasonAudienceMismatch},
 	{"a token of another issuer", with(claims{"iss": "https://other.example.com"}), listDocuments("acme"), interceptor.ReasonTokenInvalid},
-	{"a token that does not expire", with(claims{"exp": nil}), listDocuments("acme"), interceptor.ReasonTokenInvalid},
-	{"an organization that the message names in another field", with(nil), getDocument("globex"), interceptor.ReasonOrganizationMismatch},
-	{"a procedure that is not in the switch", with(claims{"scope": "read:other"}), getUsage, interceptor.ReasonScopeInsufficient},
+	{"a token without `exp`", with(claims{"exp": nil}), listDocuments("acme"), interceptor.ReasonTokenInvalid},
+	{"a name such as `organizations/globex/documents/1`", with(nil), getDocument("globex"), interceptor.ReasonOrganizationMismatch},
+	{"a procedure that is new", with(claims{"scope": "read:other"}), getUsage, interceptor.ReasonScopeInsufficient},
 	{"a later message of a stream", with(nil), syncDocuments("acme", "globex"), interceptor.ReasonOrganizationMismatch},
 }
 
@@ -303,6 +305,35 @@ func TestHoles(t *testing.T) {
 	}
 }
 
+// rotated is a call of TestRotation.
+const rotated = "a token of a key that the issuer has taken back"
+
+// TestDocument makes sure that the guide's table has the holes, with the guard's answers.
+func TestDocument(t *testing.T) {
+	t.Parallel()
+	guide, err := os.ReadFile("../../../docs/migrating.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := map[string]interceptor.Reason{rotated: interceptor.ReasonTokenInvalid}
+	for _, c := range holes {
+		want[c.name] = c.reason
+	}
+	_, table, _ := strings.Cut(string(guide), "| the call | the fault | the guard |\n|---|---|---|\n")
+	table, _, _ = strings.Cut(table, "\n\n")
+	for row := range strings.Lines(table + "\n") {
+		cells := strings.Split(row, " | ")
+		name := strings.TrimPrefix(cells[0], "| ")
+		if reason, ok := want[name]; !ok || !strings.Contains(row, " `"+string(reason)+"`") {
+			t.Errorf("%q has the reason %q: %s", name, reason, row)
+		}
+		delete(want, name)
+	}
+	if len(want) > 0 {
+		t.Errorf("the guide lacks %v", want)
+	}
+}
+
 // TestRotation makes sure that the guard follows the issuer to new keys. By hand, nobody is let in any more.
 func TestRotation(t *testing.T) {
 	t.Parallel()
@@ -319,6 +350,6 @@ func TestRotation(t *testing.T) {
 	}
 	before, after = c.make(t.Context(), s.before, withdrawn), c.make(t.Context(), s.after, withdrawn)
 	if before != nil || reasonOf(after) != interceptor.ReasonTokenInvalid {
-		t.Errorf("a key that was taken back: got %v, %v", before, after)
+		t.Errorf(rotated+": got %v, %v", before, after)
 	}
 }
