@@ -2,6 +2,7 @@ package guardtest_test
 
 import (
 	"context"
+	"errors"
 	"net/http"
 	"net/http/httptest"
 	"testing"
@@ -12,28 +13,33 @@ import (
 	"github.com/protoauthz/protoauthz/gen/sample/v1/samplev1connect"
 	"github.com/protoauthz/protoauthz/interceptor"
 	"github.com/protoauthz/protoauthz/interceptor/clientauth"
+	"github.com/protoauthz/protoauthz/interceptor/deployment"
 	"github.com/protoauthz/protoauthz/interceptor/devissuer"
 	"github.com/protoauthz/protoauthz/interceptor/guardtest"
 	"github.com/protoauthz/protoauthz/interceptor/policy"
 	"github.com/protoauthz/protoauthz/interceptor/token"
 )
 
-// newServer stands for the function of a program that makes its handler and its rules. The deployment names the services
-// in shadow.
-func newServer(issuer token.Issuer, shadow ...string) (http.Handler, *policy.Table, error) {
-	table, err := policy.Compile(policy.Files{samplev1.File_sample_v1_catalog_proto},
-		policy.WithAudience("https://api.example.com"), policy.WithShadow(shadow...))
-	if err != nil {
-		return nil, nil, err
-	}
-	verifier, err := token.NewVerifier(issuer)
-	if err != nil {
+// newServer stands for the function of a program that makes its handler and its rules by a deployment.
+func newServer(d *deployment.Deployment) (http.Handler, *policy.Table, error) {
+	verifier, verifierErr := d.NewVerifier()
+	table, tableErr := d.Compile(policy.Files{samplev1.File_sample_v1_catalog_proto})
+	if err := errors.Join(verifierErr, tableErr); err != nil {
 		return nil, nil, err
 	}
 	guard := interceptor.New(verifier, table)
 	mux := http.NewServeMux()
 	mux.Handle(samplev1connect.NewCatalogServiceHandler(catalog{}, guard.HandlerOption()))
 	return interceptor.DeadlineHandler(mux), table, nil
+}
+
+// read reads the deployment of the program, whose service is in shadow.
+func read(t *testing.T) *deployment.Deployment {
+	d, err := deployment.Read("testdata/authz.json")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return d
 }
 
 // catalog stands for the handler of a program.
@@ -50,7 +56,9 @@ func (catalog) WhoAmI(ctx context.Context, _ *connect.Request[samplev1.WhoAmIReq
 // testGuarded is a test of the whole server: it fails if a handler was mounted without
 // guard.HandlerOption(). Name it TestGuarded, so that go test calls it.
 func testGuarded(t *testing.T) {
-	handler, table, err := newServer(token.Logto("https://tenant.logto.app"))
+	d := read(t)
+	d.Shadow = nil // a rule in shadow hides an open handler
+	handler, table, err := newServer(d)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -64,7 +72,7 @@ func ExampleAssertGuarded() {
 
 // testShadowGuarded passes only while the rules of the service are not enforced.
 func testShadowGuarded(t *testing.T) {
-	handler, table, err := newServer(token.Logto("https://tenant.logto.app"), "sample.v1.CatalogService")
+	handler, table, err := newServer(read(t))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -92,8 +100,11 @@ func ExampleUser() {
 
 // testServer is a test of a server with tokens of its own issuer.
 func testServer(t *testing.T) {
+	d := read(t)
+	d.Shadow = nil
 	issuer := devissuer.Start(t, devissuer.Config{})
-	handler, _, err := newServer(token.Logto(issuer.URL()))
+	d.Issuers = []token.Issuer{token.Logto(issuer.URL())}
+	handler, _, err := newServer(d)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -128,7 +139,9 @@ func testOutgoing(t *testing.T) {
 
 // testAccess is a test of who may call what.
 func testAccess(t *testing.T) {
-	_, table, err := newServer(token.Logto("https://tenant.logto.app"))
+	d := read(t)
+	d.Shadow = nil
+	_, table, err := newServer(d)
 	if err != nil {
 		t.Fatal(err)
 	}

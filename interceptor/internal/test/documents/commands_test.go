@@ -26,7 +26,7 @@ func TestCommands(t *testing.T) {
 		line int
 	}
 	run, written := map[place]bool{}, map[place]bool{}
-	sessions := slices.Concat(documents.InClone, documents.InEmpty, documents.InModule)
+	sessions := slices.Concat(documents.InClone, documents.InEmpty, documents.InModule, documents.Pipelines)
 	for _, name := range sessions {
 		blocks := documents.At(all, name)
 		if len(blocks) == 0 {

@@ -29,6 +29,8 @@ var (
 	// InModule are run in a copy of the module that [Start] makes, with its tools installed. The copy lies beside the
 	// clone, and gets the files that they show.
 	InModule = []string{"interceptor/docs/local-development.md", "interceptor/cmd/README.md#In buf"}
+	// Pipelines have files of CI, whose commands are run in clones of such a module, and the commands that prepare it.
+	Pipelines = []string{"interceptor/docs/ci.md"}
 )
 
 // ByHand are the blocks of commands that no test runs, with the reason.
