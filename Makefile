@@ -25,6 +25,7 @@ MODULES = $(or $(and $(filter .,$(FOUND)),$(FOUND)),$(error the main module is n
 
 E2E := interceptor/internal/dev/e2e
 SHOP := interceptor/internal/dev/shop
+START := interceptor/internal/dev/start
 # What `npm ci` writes last.
 E2E_NPM := $(patsubst %package-lock.json,%node_modules/.package-lock.json,$(wildcard $(E2E)/package-lock.json $(E2E)/*/package-lock.json))
 
@@ -75,6 +76,7 @@ generate: $(BUF) ## Write gen/ anew from proto/
 	$(BUF) generate
 	cd $(E2E)/gateway && $(BUF) generate
 	cd $(SHOP) && $(BUF) generate
+	cd $(START) && $(BUF) generate
 
 .PHONY: checkgenerate
 checkgenerate: $(BUF) ## Check that gen/ is what proto/ generates, also on a dirty tree
@@ -85,6 +87,8 @@ checkgenerate: $(BUF) ## Check that gen/ is what proto/ generates, also on a dir
 	diff -ru $(E2E)/gateway/gen $(TMP)/generated/gateway/gen
 	cd $(SHOP) && $(BUF) generate --output $(TMP)/generated/shop
 	diff -ru $(SHOP)/gen $(TMP)/generated/shop/gen
+	cd $(START) && $(BUF) generate --output $(TMP)/generated/start
+	diff -ru $(START)/gen $(TMP)/generated/start/gen
 
 # With what sample/handler.go gives to policy.Compile.
 define print_policy

@@ -110,7 +110,7 @@ func (d *Deployment) NewVerifier(options ...token.Option) (*token.Verifier, erro
 		return verifier, nil
 	}
 	faults := []error{err}
-	if several, ok := err.(interface{ Unwrap() []error }); ok { //nolint:errorlint // NewVerifier does not wrap its faults
+	if several, ok := err.(interface{ Unwrap() []error }); ok {
 		faults = slices.Clone(several.Unwrap())
 	}
 	for n, fault := range faults {

@@ -1,7 +1,9 @@
 package deployment_test
 
 import (
+	"encoding/json"
 	"errors"
+	"fmt"
 	"os"
 	"path/filepath"
 	"reflect"
@@ -11,7 +13,9 @@ import (
 	_ "connectrpc.com/grpchealth" // links grpc.health.v1
 
 	samplev1 "github.com/protoauthz/protoauthz/gen/sample/v1"
+	"github.com/protoauthz/protoauthz/interceptor"
 	"github.com/protoauthz/protoauthz/interceptor/deployment"
+	"github.com/protoauthz/protoauthz/interceptor/guardtest"
 	"github.com/protoauthz/protoauthz/interceptor/policy"
 	"github.com/protoauthz/protoauthz/interceptor/token"
 )
@@ -94,28 +98,148 @@ func TestTwoTables(t *testing.T) {
 			t.Errorf("health is %+v", rule)
 		}
 	}
-}
-
-func TestFaults(t *testing.T) {
-	t.Parallel()
-	_, err := deployment.Read(write(t, "{\n\"Audience\": \"a\",\n\"shadow\": [\"a\", 1],\n\"issuers\": [{\"url\": \"https://a.test\"}, {\"keySetURL\":\n1}]}"))
-	if err != nil {
-		t.Log(err)
-	}
-	d, err := deployment.Read(write(t, `{
-"audience": "",
-"public": ["grpc.health.v1.Health", "grpc"],
-"shadow": ["sample.v1.Document", "grpc.health.v1.Health",
-"sample.v1.MemberService", " "],
-"unannotatedOpen": ["sample.v1.MemberService"], "sharedScopes": [""], "unannotatedRefused": ["sample.v1.MemberService"]}`))
+	// A server need not serve a service that is public in the other one.
+	verifier, err := d.NewVerifier()
 	if err != nil {
 		t.Fatal(err)
 	}
-	_, err = d.Compile(policy.Files{samplev1.File_sample_v1_document_proto, samplev1.File_sample_v1_member_proto})
-	t.Log(err)
-	if _, ok := errors.AsType[*policy.Error](err); !ok {
+	rules, err := d.Compile(policy.Files{samplev1.File_sample_v1_catalog_proto})
+	if err != nil {
+		t.Fatal(err)
+	}
+	guardtest.AssertGuarded(t, newMux(interceptor.New(verifier, rules)), rules)
+}
+
+func TestParseFaults(t *testing.T) {
+	t.Parallel()
+	const loops = `"url": "https://a.test", "algorithms": ["RS256"]`
+	for text, want := range map[string][]string{
+		"[]": {"line 1: not a JSON object: write one JSON object, with names and texts in double quotes, without comments, and without a comma behind a last member"},
+		"{\n\"Audience\": \"a\",\n\"shadow\": [\"a\",\n1], \"issuers\": [{\"url\": \"https://a.test\"}, {\n\"keySetURL\": 1}, {\n\"preset\": [\"logto\"]}]}": {
+			`line 2: Audience is unknown: did you mean "audience"?`, "line 4: shadow[1] is not a string: write the value in quotes",
+			"line 4: issuers[0].algorithms is faulty: none given: list the algorithms with which the issuer signs access tokens, such as RS256",
+			"line 5: issuers[1].keySetURL is not a string: write the value in quotes", `line 6: issuers[2].preset does not have the arguments of logto: write ["logto", tenant], with each argument in quotes`,
+		},
+		"{\n\"issuers\": [{" + loops + "}, {" + loops + "}]}": {`line 2: issuers: token: issuer "https://a.test" is given twice: give each iss to one Issuer; if two servers write the same iss, set another at one of them`},
+	} {
+		name := write(t, text)
+		for source, read := range map[string]func() (*deployment.Deployment, error){
+			"deployment": func() (*deployment.Deployment, error) { return deployment.Parse([]byte(text)) },
+			name:         func() (*deployment.Deployment, error) { return deployment.Read(name) },
+		} {
+			all := source + ": " + strings.Join(want, "\n"+source+": ")
+			if d, err := read(); err == nil || d != nil || err.Error() != all {
+				t.Errorf("%s: %v\n%v\nwant\n%s", text, d, err, all)
+			}
+		}
+	}
+	if _, err := deployment.Read("nothing.json"); !errors.Is(err, os.ErrNotExist) {
+		t.Errorf("without a file: %v", err)
+	}
+}
+
+// faulty is a deployment with a fault in each member, for the services of document.proto and member.proto.
+const faulty = `{
+"audience": "",
+"public": ["grpc.health.v1.Health", "grpc", "sample"],
+"sharedScopes": ["a", ""],
+"shadow": ["sample.v1.Document", "grpc.health.v1.Health",
+"sample.v1.MemberService", " "],
+"unannotatedRefused": ["sample.v1.MemberService"],
+"unannotatedOpen": ["sample.v1.MemberService", "sample.v1.CatalogService"]}`
+
+func TestCompileFaults(t *testing.T) {
+	t.Parallel()
+	read, err := deployment.Parse([]byte(faulty))
+	if err != nil {
+		t.Fatal(err)
+	}
+	literal := plain(read)
+	files := policy.Files{samplev1.File_sample_v1_document_proto, samplev1.File_sample_v1_member_proto}
+	const (
+		empty = "audience is empty: give the API's resource indicator; if a variable or a file should supply it, set the variable or fill the file (OPTION)"
+		one   = ": name the service in one of the two options (OPTION)"
+	)
+	for d, place := range map[*deployment.Deployment]string{read: "deployment: line %d: %s", &literal: "deployment: %[2]s"} {
+		at := func(line int, path string) string { return fmt.Sprintf(place+": ", line, path) }
+		want := []string{
+			at(2, "audience") + empty, at(4, "sharedScopes[1]") + "scope is empty: leave it out, or name a scope (OPTION)",
+			at(5, "shadow[0]") + "the given files declare no service sample.v1.Document: give the file of the service, or remove the name (OPTION)",
+			at(5, "shadow[1]") + "public names service grpc.health.v1.Health too" + one,
+			at(6, "shadow[3]") + `" " is not the full name of a service, such as shop.v1.OrderService (OPTION)`,
+			at(7, "unannotatedRefused[0]") + "no method of service sample.v1.MemberService lacks an annotation: remove the name (OPTION)",
+			at(8, "unannotatedOpen[0]") + "unannotatedRefused names service sample.v1.MemberService too" + one,
+		}
+		checkFaults(t, d, files, nil, want...)
+		// The faults of other options keep the names of these options.
+		checkFaults(t, d, files, []policy.Option{policy.WithAudience(" "), policy.WithShadow("a"), nil}, append([]string{
+			want[0], want[1], `WithAudience: audience " " has a space, or a character that cannot be printed: give the API's resource indicator as the issuer has it (OPTION)`, "Compile: option 8 is nil (OPTION)",
+		},
+			append(want[2:5:5], append([]string{"WithShadow: the given files declare no service a: give the file of the service, or remove the name (OPTION)"}, want[5:]...)...)...)...)
+	}
+	good := wholeDeployment()
+	checkFaults(t, good, policy.Linked("sample"), []policy.Option{policy.WithAudience("urn:a"), policy.WithShadow("grpc.health.v1.Health")},
+		`deployment: audience: given twice, as "https://api.test" and "urn:a": give one audience (OPTION)`, "WithShadow: public names service grpc.health.v1.Health too"+one)
+	checkFaults(t, good, policy.Linked("shop"), nil, "Linked: the program has no service of package shop or of a package below: import the generated Go package of the services, or correct the name (OPTION)")
+	if _, err := read.NewVerifier(); err == nil || err.Error() != `deployment: line 1: issuers: none is given: write one, such as {"preset": ["logto", "https://tenant.logto.app"]}` {
 		t.Error(err)
 	}
-	_, err = d.NewVerifier()
-	t.Log(err)
+	good.Issuers = append(good.Issuers, token.Issuer{URL: "https://c.test"})
+	if _, err := good.NewVerifier(token.WithLeeway(-1)); err == nil || err.Error() != "deployment: issuers: token: WithLeeway: -1ns is not between 0 and 5m0s\n"+
+		`deployment: issuers: token: issuer "https://c.test": Algorithms: none given: list the algorithms with which the issuer signs access tokens, such as RS256` {
+		t.Error(err)
+	}
+}
+
+func checkFaults(t *testing.T, d *deployment.Deployment, files policy.Files, options []policy.Option, want ...string) {
+	t.Helper()
+	table, err := d.Compile(files, options...)
+	if _, ok := errors.AsType[*policy.Error](err); !ok || table != nil || err.Error() != strings.Join(want, "\n") {
+		t.Errorf("%v\n%v\nwant\n%s", table, err, strings.Join(want, "\n"))
+	}
+}
+
+// TestSchema makes sure that each field has a member in the schema, and that nothing else has.
+func TestSchema(t *testing.T) {
+	t.Parallel()
+	text, err := os.ReadFile("deployment.schema.json")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var schema struct {
+		AdditionalProperties bool
+		Properties           map[string]struct {
+			Description, Type, Ref string
+			Items                  struct{ Ref string }
+		}
+	}
+	if err := json.Unmarshal([]byte(strings.ReplaceAll(string(text), `"$ref"`, `"ref"`)), &schema); err != nil {
+		t.Fatal(err)
+	}
+	if schema.AdditionalProperties {
+		t.Error("the schema takes unknown members")
+	}
+	for name, want := range map[string]string{
+		"$schema": "string", "audience": "string", "public": "#/$defs/services", "sharedScopes": "array", "shadow": "#/$defs/services",
+		"unannotatedRefused": "#/$defs/services", "unannotatedOpen": "#/$defs/services", "issuers": "array../token/issuer.schema.json",
+	} {
+		if got := schema.Properties[name]; got.Type+got.Ref+got.Items.Ref != want || got.Description == "" {
+			t.Errorf("%s is %+v, want %s with a description", name, got, want)
+		}
+		delete(schema.Properties, name)
+		_, err := deployment.Parse([]byte(`{"` + name + `": 1}`))
+		if known := name == "$schema" && err == nil || name != "$schema" && strings.Contains(fmt.Sprint(err), name+" is not a"); !known {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+	for name := range schema.Properties {
+		t.Errorf("the schema has %s, which nobody expects", name)
+	}
+	if _, err := os.Stat("../token/issuer.schema.json"); err != nil {
+		t.Error(err)
+	}
+	_, err = deployment.Parse([]byte(`{"a": 1}`))
+	if want := "the members are audience, public, sharedScopes, shadow, unannotatedRefused, unannotatedOpen, issuers"; err == nil || !strings.HasSuffix(err.Error(), want) {
+		t.Errorf("%v, want %s", err, want)
+	}
 }

@@ -1,7 +1,6 @@
 package deployment
 
 import (
-	"cmp"
 	"errors"
 	"fmt"
 	"slices"
@@ -79,7 +78,7 @@ var members = []struct {
 func (d *Deployment) fault(fault policy.Fault, alone bool) *policy.Fault {
 	for _, m := range members {
 		if fault.Subject == m.option {
-			n := about(fault.Detail, m.names(d))
+			n := about(fault.Detail, m.names(d), m.member == "sharedScopes")
 			switch {
 			case n >= 0 && m.member != "audience":
 				fault.Subject = d.place(fmt.Sprintf("%s[%d]", m.member, n))
@@ -92,14 +91,13 @@ func (d *Deployment) fault(fault policy.Fault, alone bool) *policy.Fault {
 	return &fault
 }
 
-// about returns the index of the longest name that a text repeats, or -1: the name of one service may begin another.
-func about(text string, names []string) int {
-	found := -1
-	for n, name := range names {
-		repeated := strings.Contains(text, name) && name != "" || strings.Contains(text, fmt.Sprintf("%q", name)) || strings.Contains(text, fmt.Sprintf("%+q", name))
-		if repeated && (found < 0 || cmp.Less(len(names[found]), len(name))) {
-			found = n
+// about returns the index of the name that a fault is about, or -1. Faults quote scopes, and names that no service has.
+func about(detail string, names []string, scopes bool) int {
+	words := strings.FieldsFunc(detail, func(c rune) bool { return c == ' ' || c == ':' })
+	return slices.IndexFunc(names, func(name string) bool {
+		if name == "" && strings.Contains(detail, "is empty") {
+			return true
 		}
-	}
-	return found
+		return strings.Contains(detail, fmt.Sprintf("%q", name)) || strings.Contains(detail, fmt.Sprintf("%+q", name)) || !scopes && slices.Contains(words, name)
+	})
 }

@@ -6,6 +6,7 @@ import (
 
 	"google.golang.org/protobuf/reflect/protoreflect"
 
+	"github.com/protoauthz/protoauthz/interceptor/cmd/internal/bufrules"
 	"github.com/protoauthz/protoauthz/interceptor/policy"
 	"github.com/protoauthz/protoauthz/interceptor/policydiff"
 )
@@ -18,13 +19,13 @@ func (f findings) changes(old, now ruleset) {
 			continue
 		}
 		method := change.Old.Method
-		id, place, message := ruleID(change.Kind), change.Place, fmt.Sprintf("%s: %s", method.FullName(), change.Detail)
+		id, place, message := bufrules.ID(change.Kind), change.Place, fmt.Sprintf("%s: %s", method.FullName(), change.Detail)
 		if !slices.Contains(now.own, place.File) {
 			place = policy.Place{} // the file was deleted, and the service is named by the option public
 		}
 		if change.Kind == policydiff.ChangeMethodRemoved {
 			fault := now.faultOf(method)
-			switch id = ruleLost; {
+			switch id = bufrules.Lost; {
 			case fault != nil:
 				place, message = fault.Place, message+", and cannot be compared: "+fault.Detail
 			case !now.declares(method):
@@ -47,13 +48,13 @@ func (f findings) unreadable(old, now ruleset) {
 		for _, rule := range now.rules {
 			if rule.Method == nil { // the option public names a service that was deleted
 				if slices.Contains([]string{"/" + string(subject) + "/*", "/" + string(subject.Parent()) + "/*"}, rule.Procedure) {
-					f.add(ruleLost, policy.Place{}, fmt.Sprintf("%s: anybody may call, and the old rule cannot be compared: %s", subject, fault.Detail))
+					f.add(bufrules.Lost, policy.Place{}, fmt.Sprintf("%s: anybody may call, and the old rule cannot be compared: %s", subject, fault.Detail))
 				}
 				continue
 			}
 			name := rule.Method.FullName()
 			if subject == name || subject == rule.Method.Parent().FullName() && old.declares(rule.Method) {
-				f.add(ruleLost, rule.FieldPlace("public"), fmt.Sprintf("%s: the old rule cannot be compared: %s", name, fault.Detail))
+				f.add(bufrules.Lost, rule.FieldPlace("public"), fmt.Sprintf("%s: the old rule cannot be compared: %s", name, fault.Detail))
 			}
 		}
 	}

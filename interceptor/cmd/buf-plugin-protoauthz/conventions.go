@@ -8,6 +8,7 @@ import (
 
 	"google.golang.org/protobuf/reflect/protoreflect"
 
+	"github.com/protoauthz/protoauthz/interceptor/cmd/internal/bufrules"
 	"github.com/protoauthz/protoauthz/interceptor/policy"
 )
 
@@ -21,11 +22,11 @@ func (f findings) conventions(r ruleset, c config) {
 		name := rule.Method.FullName()
 		for _, scope := range slices.Concat(rule.Scopes, rule.AnyScopes) {
 			if !c.scope.MatchString(scope) {
-				f.add(ruleScopeNaming, rule.ScopePlace(scope), fmt.Sprintf("%s: scope %q does not match %s, the option %s of this plugin in buf.yaml, whose default is the form verb:noun", name, scope, c.scopePattern, optionScopePattern))
+				f.add(bufrules.ScopeNaming, rule.ScopePlace(scope), fmt.Sprintf("%s: scope %q does not match %s, the option %s of this plugin in buf.yaml, whose default is the form verb:noun", name, scope, c.scopePattern, optionScopePattern))
 			}
 		}
 		if place := rule.FieldPlace("public"); rule.Public && !saysWhy(rule.Method, place) {
-			f.add(rulePublicComment, place, fmt.Sprintf("%s: write in the method's comment why anybody may call, after the word public, "+
+			f.add(bufrules.PublicComment, place, fmt.Sprintf("%s: write in the method's comment why anybody may call, after the word public, "+
 				"as in \"Public: a client needs it before it has a token.\"", name))
 		}
 	}

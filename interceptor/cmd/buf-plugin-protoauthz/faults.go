@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"slices"
 
+	"github.com/protoauthz/protoauthz/interceptor/cmd/internal/bufrules"
 	"github.com/protoauthz/protoauthz/interceptor/policy"
 )
 
@@ -21,11 +22,11 @@ var hints = map[policy.FaultKind]string{
 func (f findings) faults(r ruleset) error {
 	var errs []error
 	for _, fault := range r.faults {
-		id, subject := ruleID(fault.Kind), fault.Subject
+		id, subject := bufrules.ID(fault.Kind), fault.Subject
 		if option, ok := optionOf[subject]; ok {
 			subject = "option " + option
 		}
-		known := slices.ContainsFunc(lintRules, func(r rule) bool { return r.id == id })
+		known := slices.ContainsFunc(bufrules.Lint, func(r bufrules.Rule) bool { return r.ID == id })
 		if known && slices.Contains(r.files, fault.Place.File) {
 			f.add(id, fault.Place, subject+": "+fault.Detail+hints[fault.Kind])
 			continue

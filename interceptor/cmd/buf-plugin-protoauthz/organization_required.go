@@ -11,6 +11,7 @@ import (
 	"google.golang.org/protobuf/reflect/protoreflect"
 	"google.golang.org/protobuf/types/dynamicpb"
 
+	"github.com/protoauthz/protoauthz/interceptor/cmd/internal/bufrules"
 	"github.com/protoauthz/protoauthz/interceptor/policy"
 )
 
@@ -34,7 +35,7 @@ func (f findings) organizationRequired(r ruleset) error {
 			return err
 		}
 		if !refused {
-			f.add(ruleOrganizationRequired, r.fieldPlace(field, rule), fmt.Sprintf("%s: protovalidate accepts a request that leaves out %s: "+
+			f.add(bufrules.OrganizationRequired, r.fieldPlace(field, rule), fmt.Sprintf("%s: protovalidate accepts a request that leaves out %s: "+
 				"set (buf.validate.field).required", rule.Method.FullName(), field.FullName()))
 		}
 	}

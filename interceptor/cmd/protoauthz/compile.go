@@ -7,41 +7,28 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/urfave/cli/v3"
-
 	"github.com/protoauthz/protoauthz/interceptor/cmd/protoauthz/internal/terminal"
 	"github.com/protoauthz/protoauthz/interceptor/policy"
 )
 
 // A compiled input holds its rules and faults.
 type compiled struct {
-	in      *input
-	table   *policy.Table   // nil if the rules do not compile
-	rules   []*policy.Rule  // of the methods without a fault, sorted
-	faults  []*policy.Fault // of the rules
-	unknown []*undescribed  // services whose rules nobody can tell: each counts as a fault
-	faulty  map[string]bool // the methods and services that have faults
+	in        *input
+	selection *selection
+	table     *policy.Table   // nil if the rules do not compile
+	rules     []*policy.Rule  // of the methods without a fault, sorted
+	faults    []*policy.Fault // of the rules
+	unknown   []*undescribed  // services whose rules nobody can tell: each counts as a fault
+	faulty    map[string]bool // the methods and services that have faults
 }
 
-// options returns policy's options by the flags.
-func options(c *cli.Command, s *selection) []policy.Option {
-	options := []policy.Option{
-		policy.WithPublic(s.public...), policy.WithSharedScopes(c.StringSlice("shared-scope")...), policy.WithShadow(s.shadow...),
-		policy.WithUnannotatedRefused(s.unannotatedRefused...), policy.WithUnannotatedOpen(s.unannotatedOpen...),
-	}
-	if c.IsSet("audience") {
-		options = append(options, policy.WithAudience(c.String("audience")))
-	}
-	return options
-}
-
-// compileAll compiles an input with the options of the flags. If rules do not compile, the result
+// compileAll compiles an input with the options of the selection. If rules do not compile, the result
 // holds the faults, and the rules of [policy.Error].
-func compileAll(c *cli.Command, in *input, s *selection) (*compiled, error) {
-	a := &compiled{in: in, unknown: in.unknown, faulty: map[string]bool{}}
+func compileAll(in *input, s *selection) (*compiled, error) {
+	a := &compiled{in: in, selection: s, unknown: in.unknown, faulty: map[string]bool{}}
 	if in.chosen {
 		faults := new(policy.Error)
-		table, err := policy.Compile(in.files, options(c, s)...)
+		table, err := policy.Compile(in.files, s.options()...)
 		if err != nil && !errors.As(err, &faults) {
 			return nil, fmt.Errorf("%s: %w", in.name, err)
 		}
@@ -60,8 +47,8 @@ func compileAll(c *cli.Command, in *input, s *selection) (*compiled, error) {
 
 // compile is compileAll without the rules of methods with faults. If an option has a fault, there are no
 // rules, as they would be other rules without the option.
-func compile(c *cli.Command, in *input, s *selection) (*compiled, error) {
-	a, err := compileAll(c, in, s)
+func compile(in *input, s *selection) (*compiled, error) {
+	a, err := compileAll(in, s)
 	if err != nil {
 		return nil, err
 	}
@@ -73,8 +60,8 @@ func compile(c *cli.Command, in *input, s *selection) (*compiled, error) {
 }
 
 // compileSome is compile, and fails if nothing compiles.
-func compileSome(c *cli.Command, in *input, s *selection) (*compiled, error) {
-	a, err := compile(c, in, s)
+func compileSome(in *input, s *selection) (*compiled, error) {
+	a, err := compile(in, s)
 	if err == nil && len(a.rules) == 0 {
 		err = a.err()
 	}
@@ -82,8 +69,8 @@ func compileSome(c *cli.Command, in *input, s *selection) (*compiled, error) {
 }
 
 // compileOne compiles the rule of one method without a fault, as if there were no other methods and no shadow.
-func compileOne(c *cli.Command, in *input, s *selection, rule *policy.Rule) (*policy.Table, error) {
-	one := &selection{public: s.public}
+func compileOne(in *input, s *selection, rule *policy.Rule) (*policy.Table, error) {
+	one := &selection{audience: s.audience, sharedScopes: s.sharedScopes, public: s.public}
 	switch {
 	case rule.Unannotated && rule.Public: // which is a fault beside no annotated method
 		service := string(rule.Method.Parent().FullName())
@@ -97,7 +84,7 @@ func compileOne(c *cli.Command, in *input, s *selection, rule *policy.Rule) (*po
 	}); err != nil {
 		return nil, err
 	}
-	table, err := policy.Compile(in.files, options(c, one)...)
+	table, err := policy.Compile(in.files, one.options()...)
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", in.name, err)
 	}
@@ -165,12 +152,12 @@ var flagOf = map[string]string{
 
 // hints name the flag for the option that a fault asks for.
 var hints = []struct {
-	kind policy.FaultKind
-	text string
+	kind         policy.FaultKind
+	flag, config string // without and with a document of -config, whose name the text gets
 }{
-	{policy.FaultAudienceMissing, "give -audience the audience that the server gives to policy.WithAudience"},
-	{policy.FaultScopeShared, "give -shared-scope each scope that the server gives to policy.WithSharedScopes"},
-	{policy.FaultRuleMissing, "give -public, -unannotated-refused or -unannotated-open each service that the server gives to the policy option of the same name; give -skip each service that the server does not serve"},
+	{policy.FaultAudienceMissing, "give -audience the audience that the server gives to policy.WithAudience", "write audience in %s"},
+	{policy.FaultScopeShared, "give -shared-scope each scope that the server gives to policy.WithSharedScopes", "write each scope that two models share on purpose in sharedScopes of %s"},
+	{policy.FaultRuleMissing, "give -public, -unannotated-refused or -unannotated-open each service that the server gives to the policy option of the same name; give -skip each service that the server does not serve", "write a service without annotations in public of %s, if everybody may call it, and a service that is annotated in part in unannotatedRefused or unannotatedOpen; give -skip each service that the server does not serve"},
 }
 
 // describe returns an error with a line for each fault of an option, for each fault of a wanted subject, and
@@ -186,6 +173,10 @@ func (a *compiled) describe(title string, wanted func(subject string) bool) erro
 		lacking = lacking || a.in.served && a.in.missing && strings.Contains(fault.Detail, "give the image with its imports")
 		shown := *fault
 		shown.Subject = cmp.Or(flagOf[fault.Subject], fault.Subject)
+		if member, line := a.selection.placeOf(fault); line > 0 {
+			lines = append(lines, fmt.Errorf("%s:%d: %s: %s (%s)", a.selection.config.name, line, member, inDocument.Replace(fault.Detail), fault.Kind))
+			continue
+		}
 		if place := terminal.Escape(fault.Place.String()); place != "" {
 			lines = append(lines, fmt.Errorf("%s: %w", place, &shown))
 		} else {
@@ -203,7 +194,11 @@ func (a *compiled) describe(title string, wanted func(subject string) bool) erro
 	}
 	for _, hint := range hints {
 		if kinds[hint.kind] {
-			lines = append(lines, errors.New("hint: "+hint.text))
+			text := hint.flag
+			if d := a.selection.config; d != nil {
+				text = fmt.Sprintf(hint.config, d.name)
+			}
+			lines = append(lines, errors.New("hint: "+text))
 		}
 	}
 	if lacking {

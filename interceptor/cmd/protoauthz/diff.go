@@ -90,7 +90,7 @@ func diff(ctx context.Context, c *cli.Command) error {
 	} else if oldRules, err = readable(c, old, s); err != nil {
 		return err
 	}
-	a, err := compileNew(c, in, s, oldRules)
+	a, err := compileNew(in, s, oldRules)
 	if err != nil {
 		return err
 	}
@@ -98,7 +98,7 @@ func diff(ctx context.Context, c *cli.Command) error {
 	oldRules = slices.DeleteFunc(oldRules, a.isFaulty)
 	found := sortChanges(policydiff.Compare(oldRules, a.rules))
 	if len(s.shadow) > 0 {
-		complain(c.Root().ErrWriter, "note: changes between two rules in shadow are not shown: leave out -shadow to see them")
+		complain(c.Root().ErrWriter, "note: changes between two rules in shadow are not shown: compare without shadow to see them")
 	}
 	w := bufio.NewWriter(c.Root().Writer)
 	if c.String(formatFlagName) == "markdown" {
@@ -117,7 +117,7 @@ func diff(ctx context.Context, c *cli.Command) error {
 
 // readable returns the rules of the old version that have no fault, or only lack an audience or share a scope.
 func readable(c *cli.Command, in *input, s *selection) ([]*policy.Rule, error) {
-	a, err := compileAll(c, in, s)
+	a, err := compileAll(in, s)
 	if err != nil {
 		return nil, err
 	}
@@ -139,8 +139,8 @@ func readable(c *cli.Command, in *input, s *selection) ([]*policy.Rule, error) {
 
 // compileNew is compileSome for the new version. A service of -shadow, -unannotated-refused or -unannotated-open that
 // only the old version needs is left out. A service that neither version needs stays, and is a fault.
-func compileNew(c *cli.Command, in *input, s *selection, old []*policy.Rule) (*compiled, error) {
-	a, err := compileAll(c, in, s)
+func compileNew(in *input, s *selection, old []*policy.Rule) (*compiled, error) {
+	a, err := compileAll(in, s)
 	if err != nil {
 		return nil, err
 	}
@@ -156,7 +156,7 @@ func compileNew(c *cli.Command, in *input, s *selection, old []*policy.Rule) (*c
 	of.shadow = needed(s.shadow, func(rule *policy.Rule) bool { return rule.Shadow })
 	of.unannotatedRefused = needed(s.unannotatedRefused, func(rule *policy.Rule) bool { return rule.Unannotated && !rule.Public })
 	of.unannotatedOpen = needed(s.unannotatedOpen, func(rule *policy.Rule) bool { return rule.Unannotated && rule.Public })
-	return compileSome(c, in, &of)
+	return compileSome(in, &of)
 }
 
 // staleChoice reports whether a fault is about a service of -shadow, -unannotated-refused or -unannotated-open. In OLD,

@@ -16,7 +16,7 @@ import (
 const explainHelp = `Makes the checks of the guard for one call, in their order. Prints which check refuses the call, and
 what would have to change. No call is made.
 
-Without -issuer and -issuer-file, the signature of the token is not verified: a server may refuse a call
+Without -issuer, -issuer-file and issuers in the document of -config, the signature of the token is not verified: a server may refuse a call
 that is let in here. The token is printed without its signature, and not at all if it is not a token.
 Without -message, the messages of the call are not known, and their check is left out.
 
@@ -71,12 +71,16 @@ func runExplain(ctx context.Context, c *cli.Command) error {
 	name, argumentErr := argument(c)
 	header, headerErr := requestHeader(c.StringSlice("header"))
 	q := explain.Question{Header: header}
-	trustErr := setTrust(&q, c)
+	s, selectionErr := newSelection(c)
+	var trustErr error
+	if selectionErr == nil {
+		trustErr = setTrust(&q, c, s.config)
+	}
 	var inputErr error
 	if c.String("token") == "-" && name == "-" {
 		inputErr = errors.New("-token and INPUT are both standard input: name a file for one of them")
 	}
-	if err := errors.Join(argumentErr, headerErr, trustErr, inputErr); err != nil {
+	if err := errors.Join(argumentErr, headerErr, selectionErr, trustErr, inputErr); err != nil {
 		return err
 	}
 	if c.IsSet("token") {
@@ -86,11 +90,11 @@ func runExplain(ctx context.Context, c *cli.Command) error {
 		}
 		q.Authorization = []string{authorization}
 	}
-	in, s, err := readOne(ctx, c, name)
+	in, err := readOne(ctx, c, name, s)
 	if err != nil {
 		return err
 	}
-	a, err := compile(c, in, s)
+	a, err := compile(in, s)
 	if err != nil {
 		return err
 	}
@@ -103,7 +107,7 @@ func runExplain(ctx context.Context, c *cli.Command) error {
 	}
 	q.Shadow = rule.Shadow
 	if q.Table = a.table; q.Table == nil || q.Shadow {
-		if q.Table, err = compileOne(c, in, s, rule); err != nil {
+		if q.Table, err = compileOne(in, s, rule); err != nil {
 			return err
 		}
 	}

@@ -16,8 +16,11 @@ import (
 )
 
 // setTrust sets whose tokens the question trusts. Without an issuer, the token names its own issuer.
-func setTrust(q *explain.Question, c *cli.Command) error {
+func setTrust(q *explain.Question, c *cli.Command, d *config) error {
 	issuer, leeway := c.String("issuer"), token.WithLeeway(c.Duration("leeway"))
+	if d != nil && len(d.Issuers) > 0 && !c.IsSet("issuer") && !c.IsSet("issuer-file") {
+		return trustAll(q, c, d)
+	}
 	flag, given := "-issuer", true
 	var trusted token.Issuer
 	var err error
@@ -54,6 +57,23 @@ func setTrust(q *explain.Question, c *cli.Command) error {
 	}
 	q.Verifier = verifier
 	q.Inspect = func(raw string) (*token.Claims, error) { return unverified.Token(trusted, raw, leeway) }
+	return nil
+}
+
+// trustAll trusts the issuers of a document.
+func trustAll(q *explain.Question, c *cli.Command, d *config) (err error) {
+	if c.IsSet("provider") {
+		return fmt.Errorf("-provider beside -config: %s names the issuers and their claims, so leave -provider out, or give -issuer", d.place("issuers"))
+	}
+	options := []token.Option{token.WithLeeway(c.Duration("leeway"))}
+	for _, issuer := range d.Issuers[1:] {
+		options = append(options, token.WithIssuer(issuer))
+	}
+	silent := token.WithLogger(slog.New(slog.DiscardHandler)) // the command tells why there are no keys
+	if q.Verifier, err = token.NewVerifier(d.Issuers[0], append(options[:len(options):len(options)], silent)...); err != nil {
+		return fmt.Errorf("-leeway: %w", err) // the document is sound
+	}
+	q.Inspect = func(raw string) (*token.Claims, error) { return unverified.Token(d.Issuers[0], raw, options...) }
 	return nil
 }
 

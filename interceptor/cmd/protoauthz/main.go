@@ -8,12 +8,14 @@
 //	protoauthz scopes http://127.0.0.1:8080
 //	protoauthz explain -method /order.v1.OrderService/ListOrders -token token.txt image.binpb
 //	protoauthz issuer -token token.txt
+//	protoauthz check -server http://127.0.0.1:8080
+//	protoauthz vendor proto
 //	protoauthz dev-issuer -config tenant.json
 //	protoauthz token -config tenant.json -sub alice -scope read:orders
 //
 // Every command has -help. The exit status is 0; 1 if the answer is no (diff: rules are looser; explain: the call is
-// refused; issuer: no known issuer accepts the token); 2 if there is no answer, or if the answer lacks methods with
-// faults. The formats for programs are stable, the others are not.
+// refused; issuer: no known issuer accepts the token; check: there are differences); 2 if there is no answer, or if the
+// answer lacks methods with faults. The formats for programs are stable, the others are not.
 package main
 
 import (
@@ -42,7 +44,7 @@ func main() {
 // The exit statuses.
 const (
 	exitOK     = 0
-	exitNo     = 1 // the answer is no: looser rules, a refused call or token
+	exitNo     = 1 // the answer is no: looser rules, a refused call or token, differences
 	exitFailed = 2 // there is no answer, or the answer lacks methods with faults
 )
 
@@ -82,7 +84,8 @@ const rootHelp = `The rules are the options (protoauthz.v1.method) and (protoaut
 compiles the rules as a server does, with policy.Compile.
 
 Exit status: 0; 1 if the answer is no (diff: rules are looser; explain: the call is refused; issuer: no
-known issuer accepts the token); 2 if there is no answer, or if the answer lacks methods with faults.
+known issuer accepts the token; check: there are differences); 2 if there is no answer, or if the answer
+lacks methods with faults.
 
 To complete commands, flags and files in the shell, write in ~/.bashrc (with the package
 bash-completion), in ~/.zshrc, or run for fish:
@@ -97,7 +100,7 @@ func newCommand(args []string) *cli.Command {
 		Usage:       "show who may call what, by the rules in .proto files",
 		Description: rootHelp,
 		Commands: []*cli.Command{
-			matrixCommand(), scopesCommand(), diffCommand(), explainCommand(), issuerCommand(),
+			matrixCommand(), scopesCommand(), diffCommand(), checkCommand(), explainCommand(), issuerCommand(), vendorCommand(),
 			devIssuerCommand(), tokenCommand(),
 		},
 		Action:                    unknownCommand,

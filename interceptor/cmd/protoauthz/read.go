@@ -16,13 +16,14 @@ import (
 // inputHelp explains the input of the commands.
 const inputHelp = `INPUT is an image of buf, a FileDescriptorSet of protoc (with --include_imports), or a server with
 reflection. Give the name of a file, - for standard input (the default), or the URL of the server, which
-has no line numbers. Give the options of the server's policy.Compile as flags.
+has no line numbers. Give the options of the server's policy.Compile as flags, or its deployment with -config.
 
 ` + selectionHelp
 
 // policyFlags are the flags of all commands that read rules.
 func policyFlags() []cli.Flag {
 	return []cli.Flag{
+		&cli.StringFlag{Name: "config", Usage: "the `FILE` of the server's deployment, in JSON or YAML, such as authz.json: -audience, -public, -shared-scope, -shadow, -unannotated-refused and -unannotated-open add to it"},
 		&cli.StringFlag{Name: "audience", Usage: "the `RESOURCE` indicator of methods without an audience, as in policy.WithAudience"},
 		&cli.StringSliceFlag{Name: "public", Usage: "a `SERVICE` without annotations that is public, as in policy.WithPublic; may be repeated"},
 		&cli.StringSliceFlag{Name: "shared-scope", Usage: "a `SCOPE` that methods of two models may share, as in policy.WithSharedScopes; may be repeated"},
@@ -99,24 +100,24 @@ func readRules(ctx context.Context, c *cli.Command) (*compiled, error) {
 	if err != nil {
 		return nil, err
 	}
-	in, s, err := readOne(ctx, c, name)
+	s, err := newSelection(c)
 	if err != nil {
 		return nil, err
 	}
-	return compileSome(c, in, s)
+	in, err := readOne(ctx, c, name, s)
+	if err != nil {
+		return nil, err
+	}
+	return compileSome(in, s)
 }
 
 // readOne reads the only input of a command.
-func readOne(ctx context.Context, c *cli.Command, name string) (*input, *selection, error) {
-	s, err := newSelection(c)
-	if err != nil {
-		return nil, nil, err
-	}
+func readOne(ctx context.Context, c *cli.Command, name string, s *selection) (*input, error) {
 	in, err := read(ctx, c, name, s)
 	if err == nil || errors.Is(err, errNoServices) {
 		err = cmp.Or(s.unmet(), err)
 	}
-	return in, s, err
+	return in, err
 }
 
 // inputName returns the name of an input in messages.

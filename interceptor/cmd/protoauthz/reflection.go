@@ -28,6 +28,11 @@ func reflectInput(ctx context.Context, server string, headers []string, s *selec
 	if err != nil {
 		return nil, err
 	}
+	return servedInput(server, r, s)
+}
+
+// servedInput returns the services of a server's answers that the selection chooses.
+func servedInput(server string, r *reflected, s *selection) (*input, error) {
 	unknown := map[string]error{}
 	for service, cause := range r.services {
 		if !r.declared[service] {

@@ -8,6 +8,8 @@ import (
 
 	"github.com/urfave/cli/v3"
 	"google.golang.org/protobuf/reflect/protoreflect"
+
+	"github.com/protoauthz/protoauthz/interceptor/policy"
 )
 
 // selectionHelp explains which services an answer is about.
@@ -20,9 +22,12 @@ fault, the answer lacks the methods with faults, and the exit status is 2.`
 
 // A selection chooses the services that a command is about.
 type selection struct {
-	only, skip, public []string
+	only, skip []string
 
-	shadow, unannotatedRefused, unannotatedOpen []string
+	audience                                                          *string // nil without one
+	sharedScopes, public, shadow, unannotatedRefused, unannotatedOpen []string
+
+	config *config // or nil
 
 	idle  []string        // the flags with a service that -only or -skip leaves out
 	ruled map[string]bool // the packages that have rules in the old version: their services are chosen even if they are imported
@@ -30,7 +35,20 @@ type selection struct {
 }
 
 func newSelection(c *cli.Command) (*selection, error) {
-	s := &selection{only: c.StringSlice("only"), skip: c.StringSlice("skip"), met: map[string]bool{}}
+	s := &selection{only: c.StringSlice("only"), skip: c.StringSlice("skip"), sharedScopes: c.StringSlice("shared-scope"), met: map[string]bool{}}
+	if c.IsSet("audience") {
+		s.audience = new(c.String("audience"))
+	}
+	if c.IsSet("config") {
+		d, err := readConfig(c.String("config"))
+		if err != nil {
+			return nil, fmt.Errorf("-config: %w", err)
+		}
+		if s.audience != nil && d.Audience != "" && *s.audience != d.Audience {
+			return nil, fmt.Errorf("-audience %q: %s has %q: leave the flag out, or change the document", *s.audience, d.place("audience"), d.Audience)
+		}
+		s.configure(d)
+	}
 	for flag, names := range map[string][]string{"-only": s.only, "-skip": s.skip} {
 		for _, name := range names {
 			if !protoreflect.FullName(name).IsValid() {
@@ -54,6 +72,36 @@ func newSelection(c *cli.Command) (*selection, error) {
 		}
 	}
 	return s, nil
+}
+
+// configure adds the options of a document.
+func (s *selection) configure(d *config) {
+	if s.config = d; s.audience == nil {
+		s.audience = &d.Audience
+	}
+	s.sharedScopes = append(s.sharedScopes, d.SharedScopes...)
+	for _, list := range []struct {
+		services *[]string
+		add      []string
+	}{{&s.public, d.Public}, {&s.shadow, d.Shadow}, {&s.unannotatedRefused, d.UnannotatedRefused}, {&s.unannotatedOpen, d.UnannotatedOpen}} {
+		for _, name := range list.add {
+			if s.chosen(name, true) {
+				*list.services = append(*list.services, name)
+			}
+		}
+	}
+}
+
+// options returns policy's options.
+func (s *selection) options() []policy.Option {
+	options := []policy.Option{
+		policy.WithPublic(s.public...), policy.WithSharedScopes(s.sharedScopes...), policy.WithShadow(s.shadow...),
+		policy.WithUnannotatedRefused(s.unannotatedRefused...), policy.WithUnannotatedOpen(s.unannotatedOpen...),
+	}
+	if s.audience != nil {
+		options = append(options, policy.WithAudience(*s.audience))
+	}
+	return options
 }
 
 // chosen reports whether the flags choose a service. Without a flag for the service, it returns the

@@ -149,7 +149,7 @@ func (r *reader) free(n node, path string) any {
 
 // foreign adds the faults of a type that reads itself, at the line where its value begins.
 func (r *reader) foreign(err error, line int, path string) {
-	if all, ok := err.(interface{ Unwrap() []error }); ok { //nolint:errorlint // each error of the list is asked below
+	if all, ok := err.(interface{ Unwrap() []error }); ok {
 		for _, err := range all.Unwrap() {
 			r.foreign(err, line, path)
 		}

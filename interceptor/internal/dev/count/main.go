@@ -30,7 +30,7 @@ func main() {
 // libraryFolders are the packages that servers and their tests import. The library is these packages and
 // the packages that they import.
 var libraryFolders = []string{
-	"interceptor", "interceptor/token", "interceptor/policy", "interceptor/policydiff", "interceptor/grpcguard",
+	"interceptor", "interceptor/token", "interceptor/policy", "interceptor/policydiff", "interceptor/deployment", "interceptor/grpcguard",
 	"interceptor/connectv2guard", "interceptor/connectv2", "interceptor/guardtest", "interceptor/grpcguardtest",
 }
 

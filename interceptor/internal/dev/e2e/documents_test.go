@@ -2,11 +2,9 @@ package e2e_test
 
 import (
 	"fmt"
-	"os"
+	"net"
 	"os/exec"
 	"path/filepath"
-	"regexp"
-	"slices"
 	"strings"
 	"testing"
 
@@ -15,102 +13,6 @@ import (
 )
 
 const root = "../../../.."
-
-// session is a run of blocks of documents in one shell.
-type session struct {
-	folder  string   // where it begins
-	bin     string   // the first folder of PATH
-	replace []string // in commands, as for strings.NewReplacer
-	sample  *e2e.Sample
-}
-
-func newSession(t *testing.T, folder string) session {
-	t.Helper()
-	bin := t.TempDir()
-	for _, tool := range []string{"buf", "curl"} {
-		path, err := filepath.Abs(e2e.Tool(t, tool))
-		if err != nil {
-			t.Fatal(err)
-		}
-		if err := os.Symlink(path, filepath.Join(bin, tool)); err != nil {
-			t.Fatal(err)
-		}
-	}
-	return session{folder: folder, bin: bin}
-}
-
-// before is what a session does before some blocks that no document shows.
-type before func(docs.Block) (commands string)
-
-const mark = "=== end of block"
-
-// run runs the commands of the blocks, and compares what they print with the block of text behind
-// them. Commands without such a block must succeed.
-func (s session) run(t *testing.T, blocks []docs.Block, prepare before) {
-	t.Helper()
-	script := new(strings.Builder)
-	files := t.TempDir()
-	var shown []docs.Block   // the commands that are run
-	want := map[int]string{} // by their place
-	for n, block := range blocks {
-		if reason := docs.ByHand[block.Text]; reason != "" {
-			continue
-		}
-		file := filepath.Join(files, fmt.Sprint(n))
-		if err := os.WriteFile(file, []byte(block.Text), 0o600); err != nil {
-			t.Fatal(err)
-		}
-		_, _ = fmt.Fprintf(script, "block=%s\n%s\n", file, prepare(block))
-		if block.Language != "sh" {
-			continue
-		}
-		if n+1 < len(blocks) && blocks[n+1].Language == "text" {
-			want[len(shown)] = blocks[n+1].Text
-		}
-		shown = append(shown, block)
-		_, _ = fmt.Fprintf(script, "%s\necho '%s' $?\n", strings.NewReplacer(s.replace...).Replace(block.Text), mark)
-	}
-	shell := exec.CommandContext(t.Context(), "bash")
-	shell.Dir = s.folder
-	shell.Stdin = strings.NewReader(script.String())
-	shell.Env = append(os.Environ(), "PATH="+s.bin+string(os.PathListSeparator)+os.Getenv("PATH"), "GOBIN="+s.bin, "GOWORK=off")
-	out, err := shell.CombinedOutput()
-	if err != nil {
-		t.Errorf("bash: %v", err)
-	}
-	printed := string(out)
-	if s.sample != nil {
-		printed = strings.ReplaceAll(printed, s.sample.URL, "http://127.0.0.1:8080")
-	}
-	for n, block := range shown {
-		got, rest, _ := strings.Cut(printed, mark+" ")
-		status, rest, ended := strings.Cut(rest, "\n")
-		printed = rest
-		text, compared := want[n]
-		if !ended || !compared && status != "0" || compared && !matches(text, got) {
-			t.Errorf("line %d, exit status %s:\n%s\nprinted\n%s\nwant\n%s", block.Line, status, block.Text, got, text)
-		}
-	}
-}
-
-var (
-	// different is what is another in each run, or in each binary: protojson adds spaces by chance.
-	different = regexp.MustCompile(`(?m)^(?:Date|Content-Length): .*$|\d{4}-\d\d-\d\dT[\d:.]+Z|\r`)
-	spaces    = regexp.MustCompile(`([,:]) +`)
-)
-
-// matches compares lines. A line that ends in "…" goes on.
-func matches(want, got string) bool {
-	lines := func(text string) []string {
-		text = spaces.ReplaceAllString(different.ReplaceAllString(text, ""), "$1")
-		return strings.Split(strings.TrimSpace(text), "\n")
-	}
-	wanted, printed := lines(want), lines(got)
-	return slices.EqualFunc(wanted, printed, func(want, got string) bool {
-		begin, cut := strings.CutSuffix(want, "…")
-		return want == got || cut && strings.HasPrefix(got, begin)
-	})
-}
 
 // branch makes a repository in which the sample's WhoAmI was made public on a branch of main.
 const branch = `cp -r "$root/proto" "$root/buf.yaml" . && git init -q -b main && git add . &&
@@ -139,59 +41,92 @@ func TestClone(t *testing.T) {
 		t.Run(place, func(t *testing.T) {
 			t.Parallel()
 			s := newSession(t, folder)
-			s.sample = e2e.Start(t)
+			sample := e2e.Start(t)
+			s.addresses = map[string]string{"http://127.0.0.1:8080": sample.URL}
 			s.replace = []string{
-				"go run ./sample token", `go run -C "$root" ./sample token -server ` + s.sample.URL,
+				"go run ./sample token", `go run -C "$root" ./sample token -server ` + sample.URL,
 				"go install -C interceptor", `go install -C "$root/interceptor"`,
-				"http://127.0.0.1:8080", s.sample.URL,
 			}
 			first := "root=$PWD"
 			if strings.Contains(place, "cmd") { // which compares with a branch, and writes files
 				first = "root=$PWD; cd " + t.TempDir() + "; " + branch
 			}
-			s.run(t, docs.At(all, place), func(docs.Block) string {
+			s.prepare = func(docs.Block) string {
 				defer func() { first = "" }()
 				return first
-			})
+			}
+			s.run(t, docs.At(all, place))
 		})
 	}
 }
 
-// TestModule follows the documents in a new module, from the clone to a finding of buf.
+// serving returns addresses that are free, in place of the addresses at which the documents serve.
+func serving(t *testing.T) map[string]string {
+	t.Helper()
+	free := map[string]string{}
+	for _, documented := range []string{"127.0.0.1:3001", "127.0.0.1:8080"} {
+		listener, err := net.Listen("tcp", "127.0.0.1:0")
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer listener.Close() // after all have a port
+		free[documented] = listener.Addr().String()
+	}
+	return free
+}
+
+// TestEmpty follows the documents from an empty folder, and compares the folders that the commands make with the
+// folders of the example module.
+func TestEmpty(t *testing.T) {
+	t.Parallel()
+	all, protoauthz := clone(t)
+	for _, place := range docs.InEmpty {
+		t.Run(place, func(t *testing.T) {
+			t.Parallel()
+			s := newSession(t, t.TempDir())
+			s.addresses, s.writes = serving(t), true
+			s.replace = []string{
+				"git clone https://github.com/protoauthz/protoauthz", fmt.Sprintf("ln -s %q protoauthz", protoauthz),
+				"go get ", "cp ../protoauthz/" + docs.StartModule + "/go.sum . && go get ", // without the checksum database
+			}
+			s.run(t, docs.At(all, place))
+			for _, folder := range []string{"gen", "third_party"} {
+				diff := exec.CommandContext(t.Context(), "diff", "-r", filepath.Join(protoauthz, docs.StartModule, folder), folder)
+				diff.Dir = filepath.Join(s.folder, "shop")
+				if out, err := diff.CombinedOutput(); err != nil {
+					t.Errorf("%v: %v\n%s", diff, err, out)
+				}
+			}
+		})
+	}
+}
+
+// TestModule runs the documents that are about the example module, each in a copy beside the clone.
 func TestModule(t *testing.T) {
 	t.Parallel()
 	all, protoauthz := clone(t)
-	folder := t.TempDir()
-	if err := os.Symlink(protoauthz, filepath.Join(folder, "protoauthz")); err != nil {
-		t.Fatal(err)
-	}
-	shop := filepath.Join(folder, "shop")
-	if err := os.Mkdir(shop, 0o700); err != nil {
-		t.Fatal(err)
-	}
-	var blocks []docs.Block
 	for _, place := range docs.InModule {
-		blocks = append(blocks, docs.At(all, place)...)
+		t.Run(place, func(t *testing.T) {
+			t.Parallel()
+			s := newSession(t, t.TempDir())
+			s.addresses, s.writes = serving(t), true
+			first := fmt.Sprintf(`ln -s %q protoauthz && cp -r protoauthz/%s shop && cd shop &&
+				go mod edit -replace github.com/protoauthz/protoauthz=../protoauthz &&
+				go install -C ../protoauthz/interceptor/cmd ./protoauthz ./buf-plugin-protoauthz
+				`, protoauthz, docs.StartModule)
+			for documented, address := range s.addresses {
+				first += fmt.Sprintf("sed -i.bak 's/%s/%s/' *.json *.go && rm *.bak\n", documented, address)
+			}
+			s.prepare = func(block docs.Block) string {
+				commands := first
+				first = ""
+				if strings.HasPrefix(block.Text, "buf breaking") {
+					commands += `git init -q -b main && git add . && git -c user.name=test -c user.email=test@example.com commit -q -m main
+						sed -i.bak 's/scopes: "read:orders"/authenticated: true/' proto/order/v1/order.proto && rm proto/order/v1/*.bak`
+				}
+				return commands
+			}
+			s.run(t, docs.At(all, place))
+		})
 	}
-	first := "go mod init example.com/shop 2>/dev/null && cp ../protoauthz/go.sum . && mkdir -p proto/order/v1"
-	newSession(t, shop).run(t, blocks, func(block docs.Block) string {
-		commands := first
-		first = ""
-		switch {
-		case block.Language == "proto":
-			commands += `cp "$block" proto/order/v1/order.proto`
-		case block.Language == "go":
-			commands += `cp "$block" main.go`
-		case block.Language == "yaml" && strings.Contains(block.Text, "\nmodules:"):
-			commands += `cp "$block" buf.yaml`
-		case block.Language == "yaml" && strings.Contains(block.Text, "\nmanaged:"):
-			commands += `cp "$block" buf.gen.yaml`
-		case block.Language == "yaml":
-			commands += `cat "$block" >>buf.yaml`
-		case strings.HasPrefix(block.Text, "buf breaking"):
-			commands += `git init -q -b main && git add . && git -c user.name=test -c user.email=test@example.com commit -q -m main
-				sed -i.bak 's/scopes: .*\]/authenticated: true/' proto/order/v1/order.proto && rm proto/order/v1/*.bak`
-		}
-		return commands
-	})
 }

@@ -28,6 +28,7 @@ import (
 var packages = [][]string{
 	{"interceptor/internal/cache", "interceptor/token", "interceptor"},
 	{"interceptor/internal/jose", "interceptor/token"},
+	{"interceptor/internal/document", "interceptor/token"},
 	{"interceptor/internal/endpoint", "interceptor/clientauth", "interceptor/token"},
 	{"interceptor/internal/callctx", "interceptor", "interceptor/connectv2guard"},
 	{"interceptor/internal/unguarded", "interceptor/guardtest", "interceptor/grpcguardtest"},
@@ -36,6 +37,7 @@ var packages = [][]string{
 	{"interceptor/internal/downstream", "interceptor/grpcclientauth"},
 	{"interceptor/policy", "interceptor/policydiff", "interceptor"},
 	{"interceptor/policydiff"},
+	{"interceptor/deployment"},
 	{"interceptor/probe"},
 	{"interceptor/internal/guide", "interceptor/internal/test/providers"},
 	{"interceptor/token", "interceptor/internal/test/providers", "interceptor", "interceptor/grpcguard"},

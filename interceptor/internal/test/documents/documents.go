@@ -13,13 +13,22 @@ import (
 	"unicode"
 )
 
-// The end-to-end tests run the commands of these documents, and compare the output that the
-// documents show. "#" and a heading stand for the blocks below the heading.
+// Start is the document whose files are those of the module in StartModule.
+const (
+	Start       = "interceptor/docs/start.md"
+	StartModule = "interceptor/internal/dev/start"
+)
+
+// The end-to-end tests run the commands of these documents, each in a shell of its own, and compare the output that
+// the documents show. "#" and a heading stand for the blocks below the heading.
 var (
 	// InClone are run in the project's root, beside a running sample.
 	InClone = []string{"README.md", "sample/README.md", "interceptor/cmd/README.md#At the command line"}
-	// InModule are run one after another in a new module, which gets the files that they show.
-	InModule = []string{"interceptor/docs/start.md", "interceptor/cmd/README.md#In buf"}
+	// InEmpty are run in an empty folder, which gets the files that they show, see [Block.File].
+	InEmpty = []string{Start}
+	// InModule are run in a copy of the module that [Start] makes, with its tools installed. The copy lies beside the
+	// clone, and gets the files that they show.
+	InModule = []string{"interceptor/docs/local-development.md", "interceptor/cmd/README.md#In buf"}
 )
 
 // ByHand are the blocks of commands that no test runs, with the reason.
@@ -42,10 +51,10 @@ containers:
   - name: api
     volumeMounts: [{name: keys, mountPath: /etc/keys, readOnly: true}]
 `: "Kubernetes runs it: TestKeySetFileForms has the links of a ConfigMap",
-	`services:
-  logto: {image: svhd/logto, ports: ["127.0.0.1:3001:3001"], environment: {ENDPOINT: "http://localhost:3001"}}
-  api: {build: ., depends_on: [logto]}
-`: "Docker runs it: TestSplitHorizon has the same names on loopback addresses",
+	`docker compose up --build --detach
+docker compose exec issuer protoauthz token -config /etc/shop/tenant.json -keys /keys/tenant.keys.json \
+  -sub alice -organization acme -scope read:orders
+`: "Docker runs it: TestCompose of the end-to-end tests runs the same processes",
 }
 
 // A Document is a file of Markdown.
@@ -61,9 +70,30 @@ type Document struct {
 type Block struct {
 	Line     int    // of the fence
 	Section  string // the heading of the first or second level above
+	Above    string // the paragraph between the block above and the fence, in one line
 	Language string
 	Text     string // without the indentation of the fence
 }
+
+var file = regexp.MustCompile("\\bThis is `([^`]+)`:$")
+
+// File returns the name of the file that the block shows, or "": the paragraph above ends with "This is `NAME`:".
+func (b Block) File() string {
+	if match := file.FindStringSubmatch(b.Above); match != nil && b.Language != "sh" {
+		return match[1]
+	}
+	return ""
+}
+
+// Serves reports whether the command runs beside the following ones: the paragraph above ends with "in a
+// terminal of its own:".
+func (b Block) Serves() bool {
+	return b.Language == "sh" && strings.HasSuffix(b.Above, "in a terminal of its own:")
+}
+
+// Logged reports whether the text is what a command that [Block.Serves] prints later: the paragraph above ends with
+// "logs:".
+func (b Block) Logged() bool { return b.Language == "text" && strings.HasSuffix(b.Above, " logs:") }
 
 // Load reads the documents of a checkout.
 func Load(root string) (documents []Document, err error) {
@@ -94,7 +124,7 @@ func Walk(root, extension string, visit func(name, text string)) error {
 	})
 }
 
-// At returns the blocks of a place of [InClone] or [InModule].
+// At returns the blocks of a place of [InClone], [InEmpty] or [InModule].
 func At(documents []Document, place string) (blocks []Block) {
 	name, section, only := strings.Cut(place, "#")
 	for _, document := range documents {
@@ -118,14 +148,16 @@ func parse(name, text string) Document {
 	d := Document{Path: name, Text: text}
 	var prose strings.Builder
 	var open *Block
-	var indent, section string
+	var indent, section, above string
+	ended := false // the paragraph above
 	for n, line := range strings.Split(text, "\n") {
 		if match := fence.FindStringSubmatch(line); match != nil {
 			if open != nil {
 				d.Blocks, open = append(d.Blocks, *open), nil
 			} else {
-				indent, open = match[1], &Block{Line: n + 1, Section: section, Language: match[2]}
+				indent, open = match[1], &Block{Line: n + 1, Section: section, Above: above, Language: match[2]}
 			}
+			above = ""
 			continue
 		}
 		if open != nil {
@@ -137,6 +169,13 @@ func parse(name, text string) Document {
 				section = match[2]
 			}
 			d.Anchors = append(d.Anchors, anchor(match[2], d.Anchors))
+		}
+		if paragraph := strings.TrimSpace(line); paragraph == "" {
+			ended = true
+		} else if ended {
+			above, ended = paragraph, false
+		} else {
+			above += " " + paragraph
 		}
 		prose.WriteString(line + "\n")
 	}

@@ -117,9 +117,6 @@ func compiled(block string, files map[string]string) (string, bool) {
 // TestGo makes sure that all Go code of the documents compiles: it is a run of lines of a Go file.
 func TestGo(t *testing.T) {
 	t.Parallel()
-	elsewhere := map[string]string{ // by document and first line
-		"interceptor/docs/start.md: package main": "TestModule of the end-to-end tests compiles it, with the code that the document generates",
-	}
 	files := map[string]string{}
 	if err := documents.Walk(root, ".go", func(name, text string) { files[name] = text }); err != nil {
 		t.Fatal(err)
@@ -129,18 +126,10 @@ func TestGo(t *testing.T) {
 			if block.Language != "go" {
 				continue
 			}
-			first, _, _ := strings.Cut(block.Text, "\n")
-			if _, ok := elsewhere[document.Path+": "+first]; ok {
-				delete(elsewhere, document.Path+": "+first)
-				continue
-			}
 			if _, ok := compiled(block.Text, files); !ok {
 				t.Errorf("%s:%d: not in a Go file:\n%s", document.Path, block.Line, block.Text)
 			}
 		}
-	}
-	for name := range elsewhere {
-		t.Errorf("there is no %s", name)
 	}
 
 	// What everybody sees first runs.
@@ -312,54 +301,6 @@ func TestProto(t *testing.T) {
 				}
 			}
 		}
-	}
-}
-
-// TestCommands makes sure that a test holds every block: the end-to-end tests run the commands, and
-// use the configuration, or a list has the reason why not.
-func TestCommands(t *testing.T) {
-	t.Parallel()
-	all := load(t)
-	run := map[string]bool{} // by text
-	for _, place := range slices.Concat(documents.InClone, documents.InModule) {
-		blocks := documents.At(all, place)
-		if len(blocks) == 0 {
-			t.Errorf("nothing stands at %s", place)
-		}
-		for _, block := range blocks {
-			run[block.Text] = run[block.Text] || block.Language != "yaml" || slices.Contains(documents.InModule, place)
-		}
-	}
-	unused := map[string]bool{}
-	for text := range documents.ByHand {
-		unused[text] = true
-	}
-	for _, document := range all {
-		for n, block := range document.Blocks {
-			fault := func(format string, args ...any) {
-				t.Helper()
-				t.Errorf("%s:%d: %s:\n%s", document.Path, block.Line, fmt.Sprintf(format, args...), block.Text)
-			}
-			switch block.Language {
-			case "go", "proto": // see TestGo and TestProto
-			case "sh", "yaml":
-				if _, ok := documents.ByHand[block.Text]; ok {
-					delete(unused, block.Text)
-				} else if !run[block.Text] {
-					fault("no test runs this")
-				}
-			case "text":
-				shown := n > 0 && document.Blocks[n-1].Language == "sh"
-				if byHand := shown && documents.ByHand[document.Blocks[n-1].Text] != ""; shown && !byHand && !run[block.Text] {
-					fault("no test compares this")
-				}
-			default:
-				fault("no test holds blocks of %q", block.Language)
-			}
-		}
-	}
-	for text := range unused {
-		t.Errorf("no document has\n%s", text)
 	}
 }
 

@@ -69,6 +69,14 @@ var rules = []imports.Rule{
 	{From: "./interceptor/internal/jose", Ban: "./...", Why: "it is a leaf: form does not depend on who is trusted"},
 	{From: "./interceptor/internal/jose", Ban: "testing", Why: "code in production must not know when it is tested"},
 
+	{From: "./interceptor/internal/document", Ban: "./...", Why: "it is a leaf: servers and tools read all kinds of configuration"},
+	{From: "./interceptor/internal/document", Ban: "testing", Why: "code in production must not know when it is tested"},
+	{From: "./interceptor/deployment", Ban: "./interceptor", Why: "tools read a deployment without a guard"},
+	{From: "./interceptor/deployment", Ban: "connectrpc.com/...", Why: "a deployment is the same for every transport"},
+	{From: "./interceptor/deployment", Ban: "google.golang.org/grpc/...", Why: "a deployment is the same for every transport"},
+	{From: "./interceptor/deployment", Ban: "testing", Why: "code in production must not know when it is tested"},
+	{From: "./interceptor", Ban: "./interceptor/deployment", Why: "a program may have its settings elsewhere"},
+
 	{From: "./interceptor/internal/callctx", Ban: "./...", Why: "it is a leaf, for guards and for clients alike"},
 	{From: "./interceptor/internal/cache", Ban: "./...", Why: "it is a leaf, for verified tokens and for fetched ones alike"},
 

@@ -137,6 +137,6 @@ func (f *Finding) listHost(t *Token) (code string) {
 		return ""
 	}
 	f.Issuer.InsecureHTTPHosts = []string{u.Hostname()}
-	f.Todo = append(f.Todo, "InsecureHTTPHosts lets everybody who can answer for the host make tokens: read interceptor/docs/networks.md, or use https")
+	f.Todo = append(f.Todo, "InsecureHTTPHosts lets everybody who can answer for the host make tokens: read interceptor/docs/local-development.md, or use https")
 	return fmt.Sprintf("issuer.InsecureHTTPHosts = []string{%q}\n", u.Hostname())
 }

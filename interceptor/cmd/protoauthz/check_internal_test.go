@@ -1,0 +1,360 @@
+package main
+
+import (
+	"maps"
+	"net/http"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"connectrpc.com/grpcreflect"
+	"google.golang.org/protobuf/reflect/protodesc"
+
+	"github.com/protoauthz/protoauthz/proto"
+)
+
+// checked are the files of a folder in which all agrees.
+var checked = map[string]string{
+	"authz.json": `{
+  "audience": "https://shop.example.com",
+  "public": ["grpc.health.v1.Health", "grpc.reflection.v1.ServerReflection", "legacy.v1.LegacyService"],
+  "sharedScopes": ["read:carts"],
+  "shadow": ["shop.v1.CartService"],
+  "unannotatedRefused": ["shop.v1.StockService"],
+  "unannotatedOpen": ["shop.v1.NewsService"]
+}
+`,
+	"buf.yaml": `version: v2
+modules:
+  - path: proto
+  - path: annotations
+  - path: legacy
+lint:
+  use: [STANDARD, PROTOAUTHZ]
+breaking:
+  use:
+    - FILE
+    - PROTOAUTHZ_LOOSER
+plugins:
+  - plugin: buf-plugin-other
+  - plugin: [go, tool, buf-plugin-protoauthz]
+    options:
+      audience: https://shop.example.com
+      public: [legacy.v1.LegacyService]
+      shared_scopes: ["read:carts"]
+      unannotated_refused: [shop.v1.StockService]
+      unannotated_open: [shop.v1.NewsService]
+`,
+	"annotations/protoauthz/v1/authz.proto": proto.Authz,
+	"legacy/legacy/v1/legacy.proto":         `syntax = "proto3"; package legacy.v1; message Empty {} service LegacyService { rpc Do(Empty) returns (Empty); }`,
+	"proto/shop/v1/shop.proto": `syntax = "proto3";
+package shop.v1;
+import "protoauthz/v1/authz.proto";
+message Request { string organization_id = 1; }
+service OrderService {
+  option (protoauthz.v1.service) = {model: MODEL_GLOBAL_RESOURCE};
+  rpc ListOrders(Request) returns (Request) { option (protoauthz.v1.method) = {scopes: ["read:orders"]}; }
+  rpc PlaceOrder(Request) returns (Request) { option (protoauthz.v1.method) = {scopes: ["write:orders"]}; }
+}
+service CartService {
+  option (protoauthz.v1.service) = {model: MODEL_ORGANIZATION_RESOURCE, organization: {field: "organization_id"}};
+  rpc GetCart(Request) returns (Request) { option (protoauthz.v1.method) = {scopes: ["read:carts"]}; }
+}
+service StockService {
+  option (protoauthz.v1.service) = {model: MODEL_GLOBAL_RESOURCE};
+  rpc GetStock(Request) returns (Request) { option (protoauthz.v1.method) = {scopes: ["read:carts"]}; }
+  rpc Count(Request) returns (Request);
+}
+service NewsService {
+  option (protoauthz.v1.service) = {model: MODEL_GLOBAL_RESOURCE};
+  rpc Write(Request) returns (Request) { option (protoauthz.v1.method) = {scopes: ["write:news"]}; }
+  rpc Read(Request) returns (Request);
+}
+`,
+}
+
+const (
+	shopProto   = "proto/shop/v1/shop.proto"
+	authzProto  = "annotations/protoauthz/v1/authz.proto"
+	shopService = "shop.v1.OrderService"
+)
+
+// served are the services that the server lists.
+var served = []string{shopService, "shop.v1.CartService", "shop.v1.StockService", "shop.v1.NewsService", "legacy.v1.LegacyService", "grpc.health.v1.Health"}
+
+// An edit replaces a part of a file. Without an old part, it replaces the whole file. Without a new text for the whole
+// file, there is no file.
+type edit struct{ file, old, new string }
+
+func edited(t testing.TB, edits ...edit) map[string]string {
+	t.Helper()
+	files := maps.Clone(checked)
+	for _, e := range edits {
+		switch {
+		case e.old != "" && !strings.Contains(files[e.file], e.old):
+			t.Fatalf("%s has no %q", e.file, e.old)
+		case e.old != "":
+			files[e.file] = strings.Replace(files[e.file], e.old, e.new, 1)
+		case e.new == "":
+			delete(files, e.file)
+		default:
+			files[e.file] = e.new
+		}
+	}
+	return files
+}
+
+// protosOf returns the sources of files by the path of their import.
+func protosOf(files map[string]string) map[string]string {
+	sources := map[string]string{}
+	for name, text := range files {
+		if _, path, ok := strings.Cut(name, "/"); ok && name != authzProto {
+			sources[path] = text
+		}
+	}
+	return sources
+}
+
+// A checkCase is a folder, a server and an image, with what differs.
+type checkCase struct {
+	name    string
+	files   []edit   // of the folder
+	server  []edit   // of what the server serves
+	image   []edit   // of INPUT
+	without string   // a service that the server does not list
+	with    string   // one more service
+	args    []string // DIR, SERVER and IMAGE stand for the folder, the server and the image
+	want    string   // the place of the only difference, or no difference
+}
+
+var (
+	folder  = []string{"-config", "DIR/authz.json", "-buf", "DIR/buf.yaml"}
+	running = append(folder[:len(folder):len(folder)], "-server", "SERVER")
+	built   = append(running[:len(running):len(running)], "IMAGE")
+)
+
+var checkCases = []checkCase{
+	{name: "all agrees", args: built},
+	{name: "the folder agrees", args: folder},
+	{name: "CRLF", files: []edit{{authzProto, "", strings.ReplaceAll(proto.Authz, "\n", "\r\n")}}, args: folder},
+	{name: "another comment in the annotations", files: []edit{{authzProto, "who may call", "who can call"}}, args: folder},
+	{name: "no buf.yaml beside a server", args: []string{"-config", "DIR/authz.json", "-server", "SERVER"}},
+	{name: "the document in YAML", files: []edit{{"authz.json", "", "audience: https://shop.example.com\npublic:\n  - grpc.health.v1.Health\n  - legacy.v1.LegacyService\nsharedScopes: ['read:carts']\n" +
+		"shadow: [shop.v1.CartService]\nunannotatedRefused: [shop.v1.StockService]\nunannotatedOpen:\n  - shop.v1.NewsService\n  - shop.v1.OldsService\n"},
+		{"buf.yaml", "unannotated_open: [", "unannotated_open: [shop.v1.OldsService, "}}, args: []string{"-config", "DIR/authz.json", "-buf", "DIR/buf.yaml", "-reflect-header", "A: b", "-server", "SERVER"}, want: "authz.json:10: unannotatedOpen[1]: no server lists"},
+	{name: "rules by name", files: []edit{{"buf.yaml", "- PROTOAUTHZ_LOOSER", "- PROTOAUTHZ_MADE_PUBLIC\n    - PROTOAUTHZ_MADE_AUTHENTICATED\n    - PROTOAUTHZ_SCOPE_REMOVED\n    - PROTOAUTHZ_ALTERNATIVE_ADDED\n" +
+		"    - PROTOAUTHZ_MODEL_CHANGED\n    - PROTOAUTHZ_AUDIENCE_CHANGED\n    - PROTOAUTHZ_ORGANIZATION_LOOSENED\n    - PROTOAUTHZ_CALLER_LOOSENED\n    - PROTOAUTHZ_RULE_LOST"}}, args: folder},
+	{name: "no lists, so that all rules are on", files: []edit{{"buf.yaml", "lint:\n  use: [STANDARD, PROTOAUTHZ]\nbreaking:\n  use:\n    - FILE\n    - PROTOAUTHZ_LOOSER\n", ""}}, args: folder},
+	{name: "an empty list of a module takes the list at the top", files: []edit{{"buf.yaml", "path: legacy", "path: legacy\n    lint: {}\n    breaking: {use: []}"}}, args: folder},
+	{name: "a list of a module with annotations alone", files: []edit{{"buf.yaml", "path: annotations", "path: annotations\n    lint: {use: [STANDARD]}"}}, args: folder},
+	{name: "a convention is off", files: []edit{{"buf.yaml", "use: [STANDARD, PROTOAUTHZ]", "use: [STANDARD, PROTOAUTHZ]\n  except: [PROTOAUTHZ_SCOPE_NAMING]"}}, args: folder},
+	{name: "an intended change", files: []edit{{"buf.yaml", "    - PROTOAUTHZ_LOOSER", "    - PROTOAUTHZ_LOOSER\n  ignore_only: {PROTOAUTHZ_MADE_PUBLIC: [proto/shop/v1/shop.proto]}"}}, args: folder},
+	{name: "a public service is ignored", files: []edit{{"buf.yaml", "use: [STANDARD, PROTOAUTHZ]", "use: [STANDARD, PROTOAUTHZ]\n  ignore: [legacy]"}}, args: folder},
+	{name: "the server hides its health", without: "grpc.health.v1.Health", args: running},
+	{name: "the server hides a public service", without: "legacy.v1.LegacyService", args: running},
+
+	{name: "another audience", files: []edit{{"authz.json", "https://shop.", "https://api."}}, args: folder, want: "buf.yaml:16: "},
+	{name: "no audience of the plugin", files: []edit{{"buf.yaml", "      audience: https://shop.example.com\n", ""}}, args: folder, want: "buf.yaml:14: "},
+	{name: "no audience of the document", files: []edit{{"authz.json", `"audience": "https://shop.example.com",`, ""}}, args: folder, want: "authz.json:1: audience"},
+	{name: "a name that names nothing", files: []edit{{"authz.json", `"grpc.health.v1.Health"`, "\n    \"health\",\n    \"no name\""}}, args: folder, want: "authz.json:5: public[1]"},
+	{name: "a public service in shadow", files: []edit{{"authz.json", `"shadow": [`, `"shadow": ["legacy.v1.LegacyService", `}}, args: built, want: "authz.json:5: shadow[0]"},
+	{name: "a shared scope that is none", files: []edit{{"authz.json", `["read:carts"`, `["read:carts", ""`}, {"buf.yaml", `["read:carts"`, `["read:carts", ""`}}, args: folder, want: "authz.json:1: sharedScopes"},
+	{name: "a public service of the document", files: []edit{{"buf.yaml", "public: [legacy.v1.LegacyService]", "public: []"}}, args: folder, want: "buf.yaml:17: "},
+	{name: "a public service of the plugin", files: []edit{{"buf.yaml", "public: [", "public: [shop.v1.CartService, "}}, args: folder, want: "buf.yaml:17: "},
+	{name: "a text in place of a list", files: []edit{{"buf.yaml", "public: [legacy.v1.LegacyService]", "public: legacy.v1.LegacyService"}}, args: folder, want: "buf.yaml:17: "},
+	{name: "a shared scope", files: []edit{{"buf.yaml", "      shared_scopes: [\"read:carts\"]\n", ""}}, args: folder, want: "buf.yaml:14: "},
+	{name: "a refused service", files: []edit{{"authz.json", `["shop.v1.StockService"]`, "[]"}}, args: folder, want: "buf.yaml:19: "},
+	{name: "an open service", files: []edit{{"buf.yaml", "[shop.v1.NewsService]", "[]"}}, args: folder, want: "buf.yaml:20: "},
+	{name: "no plugin", files: []edit{{"buf.yaml", "buf-plugin-protoauthz]", "buf-plugin-mine]"}}, args: folder, want: "buf.yaml:1: "},
+	{name: "the plugin twice", files: []edit{{"buf.yaml", "  - plugin: buf-plugin-other\n", "  - plugin: bin/buf-plugin-protoauthz.exe\n    options: &options {audience: 'https://shop.example.com', public: [legacy.v1.LegacyService], shared_scopes: ['read:carts'], unannotated_refused: [shop.v1.StockService], unannotated_open: [shop.v1.NewsService]}\n"}}, args: folder, want: "buf.yaml:15: "},
+	{name: "lint lacks the category", files: []edit{{"buf.yaml", "[STANDARD, PROTOAUTHZ]", "[STANDARD]"}}, args: folder, want: "buf.yaml:7: "},
+	{name: "breaking lacks the category", files: []edit{{"buf.yaml", "    - PROTOAUTHZ_LOOSER\n", ""}}, args: folder, want: "buf.yaml:10: "},
+	{name: "one rule alone", files: []edit{{"buf.yaml", "- PROTOAUTHZ_LOOSER", "- PROTOAUTHZ_MADE_PUBLIC"}}, args: folder, want: "buf.yaml:10: "},
+	{name: "a module drops the plugin", files: []edit{{"buf.yaml", "path: proto\n", "path: proto\n    lint:\n      use: [STANDARD]\n"}}, args: folder, want: "buf.yaml:5: "},
+	{name: "a module drops breaking", files: []edit{{"buf.yaml", "path: legacy\n", "path: legacy\n    breaking:\n      use: [WIRE]\n"}}, args: folder, want: "buf.yaml:7: "},
+	{name: "except of a rule", files: []edit{{"buf.yaml", "use: [STANDARD, PROTOAUTHZ]", "use: [STANDARD, PROTOAUTHZ]\n  except:\n    - PROTOAUTHZ_RULE_MISSING"}}, args: folder, want: "buf.yaml:9: "},
+	{name: "except of the category", files: []edit{{"buf.yaml", "    - PROTOAUTHZ_LOOSER", "    - PROTOAUTHZ_LOOSER\n  except: [PROTOAUTHZ_LOOSER]"}}, args: folder, want: "buf.yaml:12: "},
+	{name: "an ignored folder", files: []edit{{"buf.yaml", "use: [STANDARD, PROTOAUTHZ]", "use: [STANDARD, PROTOAUTHZ]\n  ignore: [proto/shop/]"}}, args: folder, want: "buf.yaml:8: "},
+	{name: "a file that a rule ignores", files: []edit{{"buf.yaml", "use: [STANDARD, PROTOAUTHZ]", "use: [STANDARD, PROTOAUTHZ]\n  ignore_only:\n    PROTOAUTHZ_RULE_MISSING:\n      - proto/shop/v1/shop.proto"}}, args: folder, want: "buf.yaml:10: "},
+	{name: "an ignored folder of breaking", files: []edit{{"buf.yaml", "    - PROTOAUTHZ_LOOSER", "    - PROTOAUTHZ_LOOSER\n  ignore: [proto]"}}, args: folder, want: "buf.yaml:12: "},
+
+	{name: "annotations with another number", files: []edit{{authzProto, "MethodRule method = 404209324", "MethodRule method = 91731"}}, args: folder, want: authzProto + ":34: "},
+	{name: "old annotations", files: []edit{{authzProto, "  repeated string any_scopes = 4;\n", ""}, {authzProto, "  CALLER_CLIENT = 2;\n", ""}}, args: folder, want: authzProto + ":1: "},
+	{name: "newer annotations", files: []edit{{authzProto, "  string audience = 8;", "  string audience = 8;\n  bool fresh = 9;"}}, args: folder, want: authzProto + ":"},
+	{name: "annotations that are cut off", files: []edit{{authzProto, "", proto.Authz[:len(proto.Authz)/2]}}, args: folder, want: authzProto + ":"},
+	{name: "a second copy", files: []edit{{"proto/protoauthz/v1/authz.proto", "", proto.Authz}}, args: folder, want: "proto/protoauthz/v1/authz.proto:1: "},
+	{name: "a copy in another place", files: []edit{{"proto/authz.proto", "", proto.Authz}}, args: folder, want: "proto/authz.proto:1: "},
+	{name: "no annotations", files: []edit{{authzProto, "", ""}, {"buf.yaml", "  - path: annotations\n", ""}}, args: folder, want: shopProto + ":3: "},
+
+	{name: "the server opens a service", with: "shop.v1.OpenService", server: []edit{{shopProto, "service OrderService", "service OpenService { rpc Open(Request) returns (Request); }\nservice OrderService"}}, args: running, want: "SERVER: it lists shop.v1.OpenService, which has no rules"},
+	{name: "the server lists a service without a descriptor", with: "acme.v1.HiddenService", args: running, want: "SERVER: it lists acme.v1.HiddenService, without a descriptor"},
+	{name: "a method of the server without a rule", server: []edit{{shopProto, `{ option (protoauthz.v1.method) = {scopes: ["write:orders"]}; }`, ";"}}, args: running, want: "SERVER: with authz.json, no server starts: shop/v1/shop.proto:8"},
+	{name: "a rule that contradicts itself", server: []edit{{shopProto, `{scopes: ["write:orders"]}`, `{scopes: ["write:orders"], public: true}`}}, args: running, want: "SERVER: with authz.json, no server starts: shop/v1/shop.proto:8"},
+	{name: "a public service of the document has rules", server: []edit{{"legacy/legacy/v1/legacy.proto", "returns (Empty);", "returns (Empty) { option (protoauthz.v1.method) = {public: true}; }"}, {"legacy/legacy/v1/legacy.proto", "message", `import "protoauthz/v1/authz.proto"; message`}}, args: running, want: "authz.json:3: public"},
+	{name: "a refused service is annotated in whole", server: []edit{{shopProto, "rpc Count(Request) returns (Request);", "rpc Count(Request) returns (Request) { option (protoauthz.v1.method) = {public: true}; }"}}, args: running, want: "authz.json:6: unannotatedRefused"},
+	{name: "a service in shadow is not served", without: "shop.v1.CartService", files: []edit{}, args: running, want: "authz.json:5: shadow[0]: no server lists shop.v1.CartService"},
+	{name: "reflection is open", files: []edit{{"authz.json", `"grpc.reflection.v1.ServerReflection", `, ""}}, args: running, want: "SERVER: it answers grpc.reflection.v1.ServerReflection to everybody"},
+
+	{name: "a rule of the image", image: []edit{{shopProto, `{scopes: ["write:orders"]}`, `{public: true}`}}, args: built, want: "SERVER: its rule of /shop.v1.OrderService/PlaceOrder"},
+	{name: "a rule in shadow of the image", image: []edit{{shopProto, `MODEL_ORGANIZATION_RESOURCE, organization: {field: "organization_id"}`, `MODEL_ORGANIZATION_RESOURCE, organization: {header: "x-organization"}`}}, args: built, want: "SERVER: its rule of /shop.v1.CartService/GetCart"},
+	{name: "a new method in the image", image: []edit{{shopProto, "service CartService", "service CartService"}, {shopProto, `rpc PlaceOrder`, `rpc Cancel(Request) returns (Request) { option (protoauthz.v1.method) = {scopes: ["write:orders"]}; } rpc PlaceOrder`}}, args: built, want: "SERVER: it lacks /shop.v1.OrderService/Cancel"},
+	{name: "a method of the server alone", server: []edit{{shopProto, `rpc PlaceOrder`, `rpc Cancel(Request) returns (Request) { option (protoauthz.v1.method) = {scopes: ["write:orders"]}; } rpc PlaceOrder`}}, args: built, want: "SERVER: it has /shop.v1.OrderService/Cancel"},
+	{name: "a service of the image alone", image: []edit{{shopProto, "service OrderService", "service PayService { rpc Pay(Request) returns (Request) { option (protoauthz.v1.method) = {public: true}; } }\nservice OrderService"}}, args: built, want: "IMAGE: no server lists shop.v1.PayService"},
+	{name: "a service of the server alone", with: "shop.v1.PayService", server: []edit{{shopProto, "service OrderService", "service PayService { rpc Pay(Request) returns (Request) { option (protoauthz.v1.method) = {public: true}; } }\nservice OrderService"}}, args: built, want: "SERVER: it lists shop.v1.PayService, which IMAGE does not declare"},
+	{name: "the image has a method without a rule", image: []edit{{shopProto, `{ option (protoauthz.v1.method) = {scopes: ["write:orders"]}; }`, ";"}}, args: built, want: "IMAGE: with authz.json, no server starts: shop/v1/shop.proto:8"},
+	{name: "the image has a service without rules", image: []edit{{shopProto, "service OrderService", "service OpenService { rpc Open(Request) returns (Request); }\nservice OrderService"}}, args: append(folder[:len(folder):len(folder)], "IMAGE"), want: "IMAGE: it declares shop.v1.OpenService, which has no rules"},
+}
+
+// TestCheck makes sure that each difference is seen, alone and in its place. The golden file has the whole texts.
+func TestCheck(t *testing.T) {
+	t.Parallel()
+	results := make([]result, len(checkCases))
+	t.Run("all", func(t *testing.T) {
+		for n, c := range checkCases {
+			t.Run(c.name, func(t *testing.T) {
+				t.Parallel()
+				got := c.run(t)
+				results[n] = got
+				status, differences := exitOK, 0
+				if c.want != "" {
+					status, differences = exitNo, 1
+				}
+				found, inPlace := 0, c.want == ""
+				for line := range strings.Lines(got.stdout) {
+					if strings.Contains(line, ": ") && !strings.Contains(line, ": note: ") && !strings.HasPrefix(line, "no difference: ") {
+						found++
+						inPlace = inPlace || strings.HasPrefix(line, c.want)
+					}
+				}
+				if got.status != status || found != differences || !inPlace {
+					t.Errorf("status %d, want %q alone:\n%s%s", got.status, c.want, got.stdout, got.stderr)
+				}
+			})
+		}
+	})
+	tr := new(transcript)
+	for n, c := range checkCases {
+		tr.about("%s\n%s%s", c.name, results[n].stdout, results[n].stderr)
+	}
+	golden(t, "outside/check.txt", tr.String())
+}
+
+// run runs the command in a folder of its own.
+func (c checkCase) run(t *testing.T) result {
+	t.Helper()
+	dir := t.TempDir()
+	for name, text := range edited(t, c.files...) {
+		writeIn(t, dir, name, text)
+	}
+	names := []string{"shop/v1/shop.proto", "legacy/v1/legacy.proto"}
+	image := write(t, "image.binpb", encode(t, compileSet(t, protosOf(edited(t, c.image...)), names...)))
+	files, err := protodesc.NewFiles(compileSet(t, protosOf(edited(t, c.server...)), names...))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var services []string
+	for _, service := range append(served[:len(served):len(served)], c.with) {
+		if service != "" && service != c.without {
+			services = append(services, service)
+		}
+	}
+	mux := http.NewServeMux()
+	mux.Handle(grpcreflect.NewHandlerV1(grpcreflect.NewReflector(grpcreflect.NamerFunc(func() []string { return services }), grpcreflect.WithDescriptorResolver(files))))
+	server := serve(t, mux).URL
+	args := []string{"check"}
+	for _, arg := range c.args {
+		args = append(args, strings.NewReplacer("DIR", dir, "SERVER", server, "IMAGE", image).Replace(arg))
+	}
+	got := execute(t, nil, args...)
+	shorten := strings.NewReplacer(dir+"/", "", filepath.ToSlash(dir)+"/", "", server, "SERVER", image, "IMAGE")
+	return result{got.status, shorten.Replace(got.stdout), shorten.Replace(got.stderr)}
+}
+
+// TestCheckServers makes sure that a name needs to be in one of the servers, and that each server is checked.
+func TestCheckServers(t *testing.T) {
+	t.Parallel()
+	authz := write(t, "authz.json", []byte(strings.Replace(checked["authz.json"], `"grpc.reflection.v1.ServerReflection", `, "", 1)))
+	set := compileSet(t, protosOf(checked), "shop/v1/shop.proto", "legacy/v1/legacy.proto")
+	files, err := protodesc.NewFiles(set)
+	if err != nil {
+		t.Fatal(err)
+	}
+	one := serveNames(t, files, shopService, "shop.v1.CartService", "grpc.health.v1.Health")
+	other := serveNames(t, files, "shop.v1.StockService", "shop.v1.NewsService", "legacy.v1.LegacyService", "grpc.health.v1.Health")
+	image := write(t, "image.binpb", encode(t, set))
+	for _, test := range []struct {
+		name string
+		args []string
+		want []string // the beginnings of the differences
+	}{
+		{"both", []string{"-reflect-header", "A: b", "-server", one, "-server", other, image}, nil},
+		{"one", []string{"-reflect-header", "A: b", "-server", one}, []string{authz + ":6: unannotatedRefused[0]: no server lists ", authz + ":7: unannotatedOpen[0]: no server lists "}},
+		{"one, and the image of both", []string{"-reflect-header", "A: b", "-server", other, image}, []string{authz + ":5: shadow[0]: ", image + ": no server lists shop.v1.CartService", image + ": no server lists shop.v1.OrderService"}},
+		{"both, open", []string{"-server", one, "-server", other}, []string{one + ": it answers ", other + ": it answers "}},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			t.Parallel()
+			got := execute(t, nil, append([]string{"check", "-config", authz}, test.args...)...)
+			var differences []string
+			for line := range strings.Lines(got.stdout) {
+				if strings.Contains(line, ": ") && !strings.Contains(line, ": note: ") && !strings.HasPrefix(line, "no difference: ") {
+					differences = append(differences, line)
+				}
+			}
+			slices.Sort(differences)
+			slices.Sort(test.want)
+			if !slices.EqualFunc(differences, test.want, strings.HasPrefix) || (got.status == exitOK) != (test.want == nil) {
+				t.Errorf("status %d, want %q:\n%s%s", got.status, test.want, got.stdout, got.stderr)
+			}
+		})
+	}
+}
+
+// TestCheckUnread makes sure that there is no answer without one of the sources, and that the differences that were
+// found are printed all the same.
+func TestCheckUnread(t *testing.T) {
+	t.Parallel()
+	authz, buf := write(t, "authz.json", []byte(`{"audience": "https://shop.example.com"}`)), "version: v2\nmodules: [{path: .}]\n"
+	for _, test := range []struct {
+		name, buf, stdout string
+		args              []string
+		says              []string
+	}{
+		{"no document", buf, "", []string{"-config", "missing.json"}, []string{"-config: open missing.json: ", "name the file"}},
+		{"an empty name of the document", buf, "", []string{"-config", ""}, []string{"-config: "}},
+		{"no buf.yaml", "", "", []string{"-buf", "missing.yaml"}, []string{"-buf: open missing.yaml: ", "beside buf.yaml"}},
+		{"no buf.yaml that was named, beside a server", "", "", []string{"-buf", "missing.yaml", "-server", "http://127.0.0.1:1"}, []string{"-buf: open missing.yaml: ", "http://127.0.0.1:1: "}},
+		{"buf.yaml of version v1", "version: v1\n", "", nil, []string{"line 1: version v1 knows no plugins", "buf config migrate"}},
+		{"buf.work.yaml", "version: v1\ndirectories: [proto]\n", "", nil, []string{"version v1 knows no plugins"}},
+		{"no version", "modules: []\n", "", nil, []string{"line 1: version is not v2"}},
+		{"an empty file", "\n", "", nil, []string{"it is empty"}},
+		{"no YAML", "version: [\n", "", nil, []string{"it is not YAML"}},
+		{"another type, a key twice and a merge key", "version: v2\nplugins: [{plugin: {}}]\nbreaking: []\nlint: {}\nlint: {<<: {}}\nmodules: {}\n", "", nil, []string{"line 2: plugins[0].plugin is not a text", "line 3: breaking is not a mapping", "line 5: the file has lint twice", "line 5: lint has a merge key", "line 6: modules is not a list"}},
+		{"no folder of a module", "version: v2\nmodules:\n  - path: proto\n", "", nil, []string{"modules: ", "proto"}},
+		{"no server", buf, "plugins lacks buf-plugin-protoauthz", []string{"-server", "http://user:s3cret@127.0.0.1:1"}, []string{"http://user:xxxxx@127.0.0.1:1: "}},
+		{"a server over plain HTTP", buf, "plugins lacks", []string{"-server", "http://192.0.2.1:1", "-reflect-header", "A: s3cret"}, []string{"https://"}},
+		{"no image", buf, "plugins lacks", []string{"missing.binpb"}, []string{"open missing.binpb"}},
+		{"a server as INPUT", buf, "", []string{"http://127.0.0.1:1"}, []string{"give a server with -server"}},
+		{"two images", buf, "", []string{"a", "b"}, []string{"2 arguments"}},
+		{"a server without scheme", buf, "", []string{"-server", "s3cret"}, []string{"-server: give the URL"}},
+		{"a header alone", buf, "", []string{"-reflect-header", "s3cret"}, []string{"give -server"}},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			t.Parallel()
+			args := []string{"check", "-config", authz}
+			if test.buf != "" {
+				args = append(args, "-buf", write(t, "buf.yaml", []byte(test.buf)))
+			}
+			got := execute(t, nil, append(args, test.args...)...)
+			if got.status != exitFailed || !strings.Contains(got.stdout, test.stdout) || test.stdout == "" && got.stdout != "" || strings.Contains(got.stdout+got.stderr, "s3cret") {
+				t.Errorf("got %+v", got)
+			}
+			for _, text := range test.says {
+				if !strings.Contains(got.stderr, text) {
+					t.Errorf("%q is not in %s", text, got.stderr)
+				}
+			}
+		})
+	}
+}

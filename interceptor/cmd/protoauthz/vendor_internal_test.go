@@ -1,0 +1,77 @@
+package main
+
+import (
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/protoauthz/protoauthz/proto"
+)
+
+func TestVendor(t *testing.T) {
+	t.Parallel()
+	crlf := strings.ReplaceAll(proto.Authz, "\n", "\r\n")
+	for _, test := range []struct {
+		name, before, says, after string
+	}{
+		{"new", "", "new", proto.Authz},
+		{"same", proto.Authz, "same as before", proto.Authz},
+		{"CRLF", crlf, "same as before", crlf},
+		{"older", strings.Replace(proto.Authz, "404209324", "91731", 1), "replaced", proto.Authz},
+		{"a trailing line", proto.Authz + "\n", "replaced", proto.Authz},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			t.Parallel()
+			dir := t.TempDir()
+			file := filepath.Join(dir, "protoauthz", "v1", "authz.proto")
+			if test.before != "" {
+				writeIn(t, dir, "protoauthz/v1/authz.proto", test.before)
+			}
+			got := execute(t, nil, "vendor", dir)
+			if want := file + ": " + test.says + "\n"; got != (result{exitOK, want, ""}) {
+				t.Errorf("got %+v, want %q", got, want)
+			}
+			if after, err := os.ReadFile(file); err != nil || string(after) != test.after {
+				t.Errorf("%v, the file is\n%s", err, after)
+			}
+		})
+	}
+}
+
+// TestVendorRefused makes sure that a folder is named, and that nothing is written otherwise.
+func TestVendorRefused(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	file := write(t, "file", nil)
+	for _, test := range []struct {
+		args []string
+		says string
+	}{
+		{nil, "give the folder"},
+		{[]string{""}, "give the folder"},
+		{[]string{dir, dir}, "give the folder"},
+		{[]string{filepath.Join(dir, "missing")}, "make the folder first"},
+		{[]string{file}, file + " is a file: name a folder"},
+	} {
+		got := execute(t, nil, append([]string{"vendor"}, test.args...)...)
+		if got.status != exitFailed || got.stdout != "" || !strings.Contains(got.stderr, test.says) {
+			t.Errorf("%q: got %+v, want %q", test.args, got, test.says)
+		}
+	}
+	if entries, err := os.ReadDir(dir); err != nil || len(entries) > 0 {
+		t.Errorf("%v, written: %v", err, entries)
+	}
+}
+
+// writeIn writes a file below a folder.
+func writeIn(t testing.TB, dir, name, text string) {
+	t.Helper()
+	path := filepath.Join(dir, filepath.FromSlash(name))
+	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+}

@@ -1,0 +1,52 @@
+package deployment_test
+
+import (
+	"errors"
+	"fmt"
+	"log"
+	"net/http"
+
+	"github.com/protoauthz/protoauthz/gen/sample/v1/samplev1connect"
+	"github.com/protoauthz/protoauthz/interceptor"
+	"github.com/protoauthz/protoauthz/interceptor/deployment"
+	"github.com/protoauthz/protoauthz/interceptor/policy"
+)
+
+// catalog answers Unimplemented.
+type catalog = samplev1connect.UnimplementedCatalogServiceHandler
+
+// newHandler returns the handler of a server, given the name of its document.
+func newHandler(name string) (http.Handler, error) {
+	settings, err := deployment.Read(name)
+	if err != nil {
+		return nil, err
+	}
+	verifier, verifierErr := settings.NewVerifier()
+	rules, rulesErr := settings.Compile(policy.Linked("sample"))
+	if err := errors.Join(verifierErr, rulesErr); err != nil {
+		return nil, err
+	}
+	mux := newMux(interceptor.New(verifier, rules))
+	return interceptor.DeadlineHandler(mux), nil
+}
+
+func newMux(guard *interceptor.Guard) *http.ServeMux {
+	mux := http.NewServeMux()
+	mux.Handle(samplev1connect.NewCatalogServiceHandler(catalog{}, guard.HandlerOption()))
+	return mux
+}
+
+func ExampleRead() {
+	handler, err := newHandler("testdata/authz.json")
+	if err != nil {
+		log.Fatal(err)
+	}
+	_ = handler // for http.Server
+
+	_, err = newHandler("testdata/faulty.json")
+	fmt.Println(err)
+
+	// Output:
+	// testdata/faulty.json: line 3: shadow is not an array: write ["…"]
+	// testdata/faulty.json: line 4: issuers[0].preset is faulty: Keycloak: url: "https://sso.example.com" does not look like "https://sso.example.com/realms/acme"
+}
