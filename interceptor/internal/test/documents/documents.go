@@ -28,7 +28,7 @@ var (
 	InEmpty = []string{Start}
 	// InModule are run in a copy of the module that [Start] makes, with its tools installed. The copy lies beside the
 	// clone, and gets the files that they show.
-	InModule = []string{"interceptor/docs/local-development.md", "interceptor/cmd/README.md#In buf"}
+	InModule = []string{"interceptor/docs/local-development.md", "interceptor/cmd/README.md#In buf", "interceptor/cmd/README.md#A local issuer"}
 )
 
 // ByHand are the blocks of commands that no test runs, with the reason.
