@@ -28,7 +28,7 @@ var (
 	InEmpty = []string{Start}
 	// InModule are run in a copy of the module that [Start] makes, with its tools installed. The copy lies beside the
 	// clone, and gets the files that they show.
-	InModule = []string{"interceptor/docs/local-development.md", "interceptor/cmd/README.md#In buf"}
+	InModule = []string{"interceptor/docs/local-development.md", "interceptor/cmd/README.md#In buf", "interceptor/cmd/README.md#A local issuer"}
 	// Pipelines have files of CI, whose commands are run in clones of such a module, and the commands that prepare it.
 	Pipelines = []string{"interceptor/docs/ci.md"}
 )
