@@ -10,8 +10,6 @@ import (
 	"strings"
 	"testing"
 
-	_ "google.golang.org/grpc/health/grpc_health_v1" // links a service without annotations
-
 	samplev1 "github.com/protoauthz/protoauthz/gen/sample/v1"
 	"github.com/protoauthz/protoauthz/interceptor"
 	"github.com/protoauthz/protoauthz/interceptor/deployment"

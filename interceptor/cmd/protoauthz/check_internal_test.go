@@ -80,8 +80,8 @@ const (
 	shopService = "shop.v1.OrderService"
 )
 
-// served are the services that the server lists.
-var served = []string{shopService, "shop.v1.CartService", "shop.v1.StockService", "shop.v1.NewsService", "legacy.v1.LegacyService", "grpc.health.v1.Health"}
+// listed are the services that the server lists.
+var listed = []string{shopService, "shop.v1.CartService", "shop.v1.StockService", "shop.v1.NewsService", "legacy.v1.LegacyService", "grpc.health.v1.Health"}
 
 // An edit replaces a part of a file. Without an old part, it replaces the whole file. Without a new text for the whole
 // file, there is no file.
@@ -263,7 +263,7 @@ func (c checkCase) run(t *testing.T) result {
 		t.Fatal(err)
 	}
 	var services []string
-	for _, service := range append(served[:len(served):len(served)], c.with) {
+	for _, service := range append(listed[:len(listed):len(listed)], c.with) {
 		if service != "" && service != c.without {
 			services = append(services, service)
 		}
