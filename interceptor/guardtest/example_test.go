@@ -33,15 +33,6 @@ func newServer(d *deployment.Deployment) (http.Handler, *policy.Table, error) {
 	return interceptor.DeadlineHandler(mux), table, nil
 }
 
-// read reads the deployment of the program, whose service is in shadow.
-func read(t *testing.T) *deployment.Deployment {
-	d, err := deployment.Read("testdata/authz.json")
-	if err != nil {
-		t.Fatal(err)
-	}
-	return d
-}
-
 // catalog stands for the handler of a program.
 type catalog struct {
 	samplev1connect.UnimplementedCatalogServiceHandler
@@ -56,9 +47,7 @@ func (catalog) WhoAmI(ctx context.Context, _ *connect.Request[samplev1.WhoAmIReq
 // testGuarded is a test of the whole server: it fails if a handler was mounted without
 // guard.HandlerOption(). Name it TestGuarded, so that go test calls it.
 func testGuarded(t *testing.T) {
-	d := read(t)
-	d.Shadow = nil // a rule in shadow hides an open handler
-	handler, table, err := newServer(d)
+	handler, table, err := newServer(guardtest.Deployment(t, "testdata/authz.json"))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -70,9 +59,13 @@ func ExampleAssertGuarded() {
 	testGuarded(t)
 }
 
-// testShadowGuarded passes only while the rules of the service are not enforced.
+// testShadowGuarded reads a deployment with a service in shadow. It passes only while the rules of the service are not enforced.
 func testShadowGuarded(t *testing.T) {
-	handler, table, err := newServer(read(t))
+	d, err := deployment.Read("testdata/authz.json")
+	if err != nil {
+		t.Fatal(err)
+	}
+	handler, table, err := newServer(d)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -100,11 +93,8 @@ func ExampleUser() {
 
 // testServer is a test of a server with tokens of its own issuer.
 func testServer(t *testing.T) {
-	d := read(t)
-	d.Shadow = nil
 	issuer := devissuer.Start(t, devissuer.Config{})
-	d.Issuers = []token.Issuer{token.Logto(issuer.URL())}
-	handler, _, err := newServer(d)
+	handler, _, err := newServer(guardtest.Deployment(t, "testdata/authz.json", token.Logto(issuer.URL())))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -139,9 +129,7 @@ func testOutgoing(t *testing.T) {
 
 // testAccess is a test of who may call what.
 func testAccess(t *testing.T) {
-	d := read(t)
-	d.Shadow = nil
-	_, table, err := newServer(d)
+	_, table, err := newServer(guardtest.Deployment(t, "testdata/authz.json"))
 	if err != nil {
 		t.Fatal(err)
 	}

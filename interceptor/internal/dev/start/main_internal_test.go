@@ -6,7 +6,6 @@ import (
 
 	"connectrpc.com/connect"
 
-	"github.com/protoauthz/protoauthz/interceptor/deployment"
 	"github.com/protoauthz/protoauthz/interceptor/guardtest"
 
 	orderv1 "example.com/shop/gen/order/v1"
@@ -14,11 +13,7 @@ import (
 
 func TestGuarded(t *testing.T) {
 	t.Parallel()
-	d, err := deployment.Read("authz.json")
-	if err != nil {
-		t.Fatal(err)
-	}
-	handler, table, err := newServer(d)
+	handler, table, err := newServer(guardtest.Deployment(t, "authz.json"))
 	if err != nil {
 		t.Fatal(err)
 	}
