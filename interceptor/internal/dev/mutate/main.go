@@ -48,7 +48,7 @@ var packages = [][]string{
 	{"interceptor/guardtest"},
 	{"interceptor/clientauth", "interceptor/grpcclientauth"},
 	{"interceptor/grpcclientauth"},
-	{"interceptor/devissuer"},
+	{"interceptor/devissuer", "interceptor/token"},
 }
 
 // survivors are the mutants that may survive. A name and, behind a tab, a reason are two lines.
