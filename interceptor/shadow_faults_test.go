@@ -64,6 +64,16 @@ func ordersTable(t testing.TB, methods []string, options ...policy.Option) *poli
 	return table
 }
 
+// issuing returns an issuer with keys of its own.
+func issuing(t *testing.T) *devissuer.Issuer {
+	t.Helper()
+	issuer, err := devissuer.New(issuerEndpoint+"/oidc", devissuer.Config{SigningAlgorithm: "ES256"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return issuer
+}
+
 // TestShadowRotation makes sure that new keys which come too late for a call in shadow refuse nothing: an enforced rule
 // waits for the keys.
 func TestShadowRotation(t *testing.T) {
@@ -81,7 +91,7 @@ func TestShadowRotation(t *testing.T) {
 	} {
 		bubble(t, test.name, func(t *testing.T) {
 			var current atomic.Pointer[devissuer.Issuer]
-			current.Store(issuing(t, issuerEndpoint))
+			current.Store(issuing(t))
 			var delay atomic.Int64
 			verifier, err := token.NewVerifier(token.Logto(issuerEndpoint), token.WithTransport(inProcess(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 				time.Sleep(time.Duration(delay.Load())) // the bubble's clock
@@ -94,7 +104,7 @@ func TestShadowRotation(t *testing.T) {
 				t.Fatal(err)
 			}
 			delay.Store(int64(300 * time.Millisecond)) // of the metadata, and of the keys
-			current.Store(issuing(t, issuerEndpoint))
+			current.Store(issuing(t))
 			seen := new(events)
 			guard := interceptor.New(verifier, test.table, append(beside(test.second), interceptor.WithObserver(seen.observe))...)
 			start := time.Now() // the bubble's clock

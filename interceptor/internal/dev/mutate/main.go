@@ -40,15 +40,15 @@ var packages = [][]string{
 	{"interceptor/deployment"},
 	{"interceptor/probe"},
 	{"interceptor/internal/guide", "interceptor/internal/test/providers"},
-	{"interceptor/token", "interceptor/internal/test/providers", "interceptor", "interceptor/grpcguard"},
-	{"interceptor", "interceptor/grpcguard", "interceptor/connectv2guard", "interceptor/clientauth"},
+	{"interceptor/token", "interceptor/internal/test/providers", "interceptor/internal/test/troubleshooting", "interceptor", "interceptor/grpcguard"},
+	{"interceptor", "interceptor/internal/test/troubleshooting", "interceptor/grpcguard", "interceptor/connectv2guard", "interceptor/clientauth"},
 	{"interceptor/grpcguard"},
 	{"interceptor/grpcguardtest"},
 	{"interceptor/connectv2guard"},
 	{"interceptor/guardtest"},
 	{"interceptor/clientauth", "interceptor/grpcclientauth"},
 	{"interceptor/grpcclientauth"},
-	{"interceptor/devissuer"},
+	{"interceptor/devissuer", "interceptor/token"},
 }
 
 // survivors are the mutants that may survive. A name and, behind a tab, a reason are two lines.

@@ -21,9 +21,13 @@ const module = "github.com/protoauthz/protoauthz"
 // A Rule bans packages from the dependencies of others, direct or not. Patterns are like the go command's: "./" is
 // the project's root, "x/..." is x and everything below, and "std" is the standard library. A package that matches But
 // is not banned. A package that matches Except may depend on banned packages.
+//
+// A rule with Tests is about the tests of a package, and of the project's packages that the package depends on:
+// "go mod tidy" of a user's module adds to go.sum what these tests need.
 type Rule struct {
 	From, Ban   string
 	But, Except []string
+	Tests       bool
 	Why         string
 }
 
@@ -39,7 +43,7 @@ func Check(ctx context.Context, dir string, rules []Rule) (faults []string, err 
 
 // check finds the faults in what each package imports.
 func check(graph map[string][]string, rules []Rule) (faults []string) {
-	packages := slices.Sorted(maps.Keys(graph))
+	packages := slices.DeleteFunc(slices.Sorted(maps.Keys(graph)), func(pkg string) bool { return strings.HasSuffix(pkg, tests) })
 	exists := func(pattern string) bool {
 		return slices.ContainsFunc(packages, func(pkg string) bool { return match(pattern, pkg) })
 	}
@@ -56,6 +60,9 @@ func check(graph map[string][]string, rules []Rule) (faults []string) {
 		for _, pkg := range packages {
 			if !match(r.From, pkg) || matchAny(r.Except, pkg) {
 				continue
+			}
+			if r.Tests {
+				pkg += tests
 			}
 			if chain := trace(graph, pkg, banned); chain != nil {
 				faults = append(faults, fmt.Sprintf("%s must not depend on %s: %s (%s)",
@@ -101,10 +108,14 @@ func trace(graph map[string][]string, pkg string, banned func(string) bool) []st
 	return nil
 }
 
+// tests is the end of the name of a package's tests, in a graph.
+const tests = ".test"
+
 // load returns the imports of each package: the packages of a module, and all packages that they and their tests
-// need. It leaves out imports by tests.
+// need. The tests of a package of the project import what their files import, and the tests of the project's packages
+// that the package imports.
 func load(ctx context.Context, dir string) (map[string][]string, error) {
-	list := exec.CommandContext(ctx, "go", "list", "-deps", "-test", "-json=Dir,ImportPath,Imports,ForTest", "./...")
+	list := exec.CommandContext(ctx, "go", "list", "-deps", "-test", "-json=Dir,ImportPath,Imports,TestImports,XTestImports,ForTest", "./...")
 	list.Dir = dir
 	out, err := list.Output()
 	if exit, ok := errors.AsType[*exec.ExitError](err); ok {
@@ -116,19 +127,26 @@ func load(ctx context.Context, dir string) (map[string][]string, error) {
 	graph := map[string][]string{}
 	for dec := json.NewDecoder(bytes.NewReader(out)); ; {
 		var pkg struct {
-			Dir, ImportPath, ForTest string
-			Imports                  []string
+			Dir, ImportPath, ForTest           string
+			Imports, TestImports, XTestImports []string
 		}
 		if err := dec.Decode(&pkg); errors.Is(err, io.EOF) {
 			return graph, nil
 		} else if err != nil {
 			return nil, fmt.Errorf("go list: %w", err)
 		}
-		if pkg.ForTest != "" || strings.HasSuffix(pkg.ImportPath, ".test") {
+		if pkg.ForTest != "" || strings.HasSuffix(pkg.ImportPath, tests) {
 			continue
 		}
 		graph[pkg.ImportPath] = pkg.Imports
 		if strings.HasPrefix(pkg.ImportPath, module+"/") {
+			needed := slices.Concat(pkg.TestImports, pkg.XTestImports)
+			for _, imported := range pkg.Imports {
+				if strings.HasPrefix(imported, module+"/") {
+					needed = append(needed, imported+tests)
+				}
+			}
+			graph[pkg.ImportPath+tests] = needed
 			// go test repeats an earlier result unless files changed that this process has read. It does not
 			// know what go list has read.
 			if _, err := os.ReadDir(pkg.Dir); err != nil {

@@ -1,4 +1,4 @@
-package interceptor_test
+package troubleshooting_test
 
 import (
 	"context"
@@ -16,6 +16,8 @@ import (
 
 	"github.com/protoauthz/protoauthz/interceptor"
 	"github.com/protoauthz/protoauthz/interceptor/devissuer"
+	"github.com/protoauthz/protoauthz/interceptor/internal/test/catalogue"
+	"github.com/protoauthz/protoauthz/interceptor/internal/test/harness"
 	"github.com/protoauthz/protoauthz/interceptor/policy"
 	"github.com/protoauthz/protoauthz/interceptor/token"
 )
@@ -36,8 +38,8 @@ type situation struct {
 	handlers handlers
 
 	header http.Header
-	kind   connect.StreamType
-	named  []string // the organization of each message; nil: one message, without an organization
+	method catalogue.Method // zero: catalogue.Unary
+	named  []string         // the organization of each message; nil: none in a message
 }
 
 // carrying is the header of a request with a token.
@@ -68,7 +70,7 @@ func at(t *testing.T, endpoint string, issuer *devissuer.Issuer, options ...toke
 	if err != nil {
 		t.Fatal(err)
 	}
-	return situation{verifier: verifier, header: carrying(mint(t, issuer, global("read:a")))}
+	return situation{verifier: verifier, header: carrying(issuer.Token(t, global("read:a")))}
 }
 
 // sending returns the situation of a good issuer and a client that sends another token than a good one.
@@ -76,7 +78,7 @@ func sending(claims claims, options ...devissuer.MintOption) func(*testing.T) si
 	return func(t *testing.T) situation {
 		server, issuer := listening(t, (*httptest.Server).Start, "")
 		in := at(t, server.URL, issuer)
-		in.header = carrying(mint(t, issuer, claims, options...))
+		in.header = carrying(issuer.Token(t, claims, options...))
 		return in
 	}
 }
@@ -84,16 +86,13 @@ func sending(claims claims, options ...devissuer.MintOption) func(*testing.T) si
 // skewed returns the situation of an issuer whose clock is ahead.
 func skewed(ahead, lifetime time.Duration) func(*testing.T) situation {
 	return func(t *testing.T) situation {
-		tenant, err := newTenant(token.WithLeeway(30 * time.Second))
-		if err != nil {
-			t.Fatal(err)
-		}
-		if err := tenant.verifier.Ready(t.Context()); err != nil {
+		issuer, verifier := trusting(t)
+		if err := verifier.Ready(t.Context()); err != nil {
 			t.Fatal(err)
 		}
 		issued := time.Now().Add(ahead) // the bubble's clock
-		raw := mint(t, tenant.good, with(with(global("read:a"), "iat", issued.Unix()), "exp", issued.Add(lifetime).Unix()))
-		return situation{verifier: tenant.verifier, header: carrying(raw)}
+		raw := issuer.Token(t, with(with(global("read:a"), "iat", issued.Unix()), "exp", issued.Add(lifetime).Unix()))
+		return situation{verifier: verifier, header: carrying(raw)}
 	}
 }
 
@@ -117,21 +116,21 @@ func instead(credentials func(raw string) []string) func(*testing.T) situation {
 }
 
 // calling returns the situation with another call.
-func (in situation) calling(kind connect.StreamType, header http.Header, named ...string) situation {
+func (in situation) calling(method catalogue.Method, header http.Header, named ...string) situation {
 	merge(in.header, header)
-	in.kind, in.named = kind, named
+	in.method, in.named = method, named
 	return in
 }
 
 // inOrganization returns the situation of a good token for acme and a client that names other organizations.
-func inOrganization(kind connect.StreamType, header http.Header, named ...string) func(*testing.T) situation {
+func inOrganization(method catalogue.Method, header http.Header, named ...string) func(*testing.T) situation {
 	return func(t *testing.T) situation {
-		return sending(resource(acme, "read:data"))(t).calling(kind, header, named...)
+		return sending(resource("acme", "read:data"))(t).calling(method, header, named...)
 	}
 }
 
 // failing returns the situation of a verifier of the server's own.
-func failing(verify verifierFunc, options ...interceptor.Option) func(*testing.T) situation {
+func failing(verify harness.VerifierFunc, options ...interceptor.Option) func(*testing.T) situation {
 	return func(*testing.T) situation {
 		return situation{verifier: verify, header: carrying("any"), options: options}
 	}
@@ -177,7 +176,7 @@ var tokenSituations = []callSituation{
 		if err != nil {
 			t.Fatal(err)
 		}
-		return situation{verifier: verifier, header: carrying(mint(t, issuer, claims{"aud": "web", "sub": "user", "nonce": "n"}, devissuer.WithHeader("typ", "JWT")))}
+		return situation{verifier: verifier, header: carrying(issuer.Token(t, claims{"aud": "web", "sub": "user", "nonce": "n"}, devissuer.WithHeader("typ", "JWT")))}
 	}},
 	{"TOKEN_INVALID", "compose: the token has the name for browsers", "Read", func(t *testing.T) situation {
 		inside := token.Logto("http://logto:8080")
@@ -186,7 +185,7 @@ var tokenSituations = []callSituation{
 		if err != nil {
 			t.Fatal(err)
 		}
-		return situation{verifier: verifier, header: carrying(mint(t, issuing(t, "http://localhost:8080"), global("read:a")))}
+		return situation{verifier: verifier, header: carrying(issuing(t, "http://localhost:8080").Token(t, global("read:a")))}
 	}},
 	{"TOKEN_INVALID", "a token of another environment, or of an issuer that has restarted", "Read", func(t *testing.T) situation {
 		server, _ := listening(t, (*httptest.Server).Start, "")
@@ -199,7 +198,7 @@ var tokenSituations = []callSituation{
 		if err != nil {
 			t.Fatal(err)
 		}
-		return situation{verifier: verifier, header: carrying(mint(t, issuer, global("read:a")))}
+		return situation{verifier: verifier, header: carrying(issuer.Token(t, global("read:a")))}
 	}},
 	{"TOKEN_INVALID", "a token that DPoP or mTLS binds to a key", "Read", sending(with(global("read:a"), "cnf", claims{"jkt": "0"}))},
 	{"TOKEN_INVALID", "an opaque token that was withdrawn", "Read", opaque(http.StatusOK, `{"active": false}`)},
@@ -211,7 +210,7 @@ var tokenSituations = []callSituation{
 			<-ctx.Done()
 			return ctx.Err()
 		}
-		return in.calling(connect.StreamTypeServer, nil, "")
+		return in.calling(catalogue.Server, nil, "")
 	}},
 	{"TOKEN_NOT_YET_VALID", "an issuer whose clock is ahead", "Read", skewed(10*time.Minute, time.Hour)},
 
@@ -238,25 +237,25 @@ var ruleSituations = []callSituation{
 	{"AUDIENCE_MISMATCH", "the token is for another API", "Read", sending(claims{"aud": "https://other.example.test", "scope": "read:a"})},
 	{"AUDIENCE_MISMATCH", "the token is for no organization", "Member", sending(claims{"aud": "https://other.example.test"})},
 
-	{"MODEL_MISMATCH", "a token for an organization, a method for none", "Read", sending(resource(acme, "read:a"))},
+	{"MODEL_MISMATCH", "a token for an organization, a method for none", "Read", sending(resource("acme", "read:a"))},
 	{"MODEL_MISMATCH", "an organization token, a method of the API", "Read", sending(claims{"aud": "urn:logto:organization:acme"})},
-	{"MODEL_MISMATCH", "a token for no organization, a method for one", "Field", sending(claims{"aud": api, "scope": "read:data", "org_id": acme})},
+	{"MODEL_MISMATCH", "a token for no organization, a method for one", "Field", sending(claims{"aud": api, "scope": "read:data", "org_id": "acme"})},
 	{"MODEL_MISMATCH", "an organization claim that is empty", "Field", sending(resource("", "read:data"))},
-	{"MODEL_MISMATCH", "a token for the API, a method of an organization without an API", "Member", sending(resource(acme, "read:data"))},
+	{"MODEL_MISMATCH", "a token for the API, a method of an organization without an API", "Member", sending(resource("acme", "read:data"))},
 	{"MODEL_MISMATCH", "a token for two organizations", "Member", sending(claims{"aud": []string{"urn:logto:organization:acme", "urn:logto:organization:globex"}})},
-	{"MODEL_MISMATCH", "an audience and a claim of two organizations", "Member", sending(claims{"aud": "urn:logto:organization:acme", "organization_id": globex})},
+	{"MODEL_MISMATCH", "an audience and a claim of two organizations", "Member", sending(claims{"aud": "urn:logto:organization:acme", "organization_id": "globex"})},
 
-	{"ORGANIZATION_MISMATCH", "the field is empty", "Field", inOrganization(connect.StreamTypeUnary, nil)},
-	{"ORGANIZATION_MISMATCH", "the field names another organization", "Field", inOrganization(connect.StreamTypeUnary, nil, globex)},
-	{"ORGANIZATION_MISMATCH", "a message of a stream names another organization", "Field", inOrganization(connect.StreamTypeBidi, nil, acme, globex)},
-	{"ORGANIZATION_MISMATCH", "the header is absent", "Header", inOrganization(connect.StreamTypeUnary, nil)},
-	{"ORGANIZATION_MISMATCH", "the header names another organization", "Header", inOrganization(connect.StreamTypeUnary, named(globex))},
-	{"ORGANIZATION_MISMATCH", "the header comes twice", "Header", inOrganization(connect.StreamTypeUnary, named(acme, acme))},
-	{"ORGANIZATION_MISMATCH", "the client ends its stream without a message", "Field", inOrganization(connect.StreamTypeClient, nil, []string{}...)},
+	{"ORGANIZATION_MISMATCH", "the field is empty", "Field", inOrganization(catalogue.Unary, nil)},
+	{"ORGANIZATION_MISMATCH", "the field names another organization", "Field", inOrganization(catalogue.Unary, nil, "globex")},
+	{"ORGANIZATION_MISMATCH", "a message of a stream names another organization", "Field", inOrganization(catalogue.Bidi, nil, "acme", "globex")},
+	{"ORGANIZATION_MISMATCH", "the header is absent", "Header", inOrganization(catalogue.Unary, nil)},
+	{"ORGANIZATION_MISMATCH", "the header names another organization", "Header", inOrganization(catalogue.Unary, http.Header{"X-Organization-Id": {"globex"}})},
+	{"ORGANIZATION_MISMATCH", "the header comes twice", "Header", inOrganization(catalogue.Unary, http.Header{"X-Organization-Id": {"acme", "acme"}})},
+	{"ORGANIZATION_MISMATCH", "the client ends its stream without a message", "Field", inOrganization(catalogue.Client, nil, []string{}...)},
 	{"ORGANIZATION_MISMATCH", "the handler of a stream sends first", "Field", func(t *testing.T) situation {
-		in := inOrganization(connect.StreamTypeBidi, nil, acme)(t)
+		in := inOrganization(catalogue.Bidi, nil, "acme")(t)
 		in.handlers.bidi = func(_ context.Context, stream *connect.BidiStream[message, answer]) error {
-			return stream.Send(text(acme))
+			return stream.Send(new(answer))
 		}
 		return in
 	}},
@@ -269,10 +268,10 @@ var ruleSituations = []callSituation{
 	{"CALLER_NOT_ALLOWED", "a user calls a method for clients", "Client", sending(claims{"aud": api, "sub": "user", "client_id": "app"})},
 	{"CALLER_NOT_ALLOWED", "the token tells no user from a client", "User", sending(claims{"aud": api, "sub": "user", "client_id": nil})},
 
-	{"RULE_MISSING", "the table lacks the file of the service", unruled, sending(global("read:a"))},
-	{"RULE_MISSING", "the method has no annotation", "/order.v1.OrderService/Call1", func(t *testing.T) situation {
+	{"RULE_MISSING", "the table lacks the file of the service", catalogue.Unruled, sending(global("read:a"))},
+	{"RULE_MISSING", "the method has no annotation", orderCall, func(t *testing.T) situation {
 		in := sending(global("read:a"))(t)
-		in.table = ordersTable(t, []string{readsA, " "}, policy.WithUnannotatedRefused(orders))
+		in.table = unannotated(t, policy.WithUnannotatedRefused(orders))
 		return in
 	}},
 }

@@ -1,9 +1,10 @@
-package interceptor_test
+// Package troubleshooting_test holds docs/troubleshooting.md against servers and clients. It is apart from package
+// interceptor, whose users would get the checksums of all modules that it imports.
+package troubleshooting_test
 
 import (
 	"bytes"
 	"cmp"
-	"context"
 	"encoding/json"
 	"log/slog"
 	"os"
@@ -13,9 +14,8 @@ import (
 	"sync"
 	"testing"
 
-	"connectrpc.com/connect"
-
 	"github.com/protoauthz/protoauthz/interceptor"
+	"github.com/protoauthz/protoauthz/interceptor/internal/test/catalogue"
 	"github.com/protoauthz/protoauthz/interceptor/internal/test/harness"
 )
 
@@ -50,7 +50,7 @@ type row struct{ section, name string }
 
 func (r row) String() string { return r.section + ", " + r.name }
 
-const guide = "docs/troubleshooting.md"
+const guide = "interceptor/docs/troubleshooting.md"
 
 var (
 	guideHeading = regexp.MustCompile(`^##+ (.*)$`)
@@ -62,7 +62,7 @@ var (
 // the section.
 func symptoms(t *testing.T) map[row]symptom {
 	t.Helper()
-	document, err := os.ReadFile(guide)
+	document, err := os.ReadFile(root + "/" + guide)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -91,36 +91,25 @@ func symptoms(t *testing.T) map[row]symptom {
 
 var port = regexp.MustCompile(`127\.0\.0\.1:\d+`)
 
-// call makes the call of a situation.
-func (c callSituation) call(ctx context.Context, server server, in situation) error {
-	if in.named == nil {
-		in.named = []string{""}
-	}
-	if !strings.HasPrefix(c.called, "/") {
-		_, err := server.do(ctx, wires[1], c.called, in.kind, in.header, in.named...)
-		return err
-	}
-	request := connect.NewRequest(naming(in.named[0]))
-	merge(request.Header(), in.header)
-	_, err := server.connect(wires[1], c.called).CallUnary(ctx, request)
-	return err
-}
-
 // observe makes the call of a situation with a client of connect-go.
 func (c callSituation) observe(t *testing.T, text *lockedText) symptom {
 	t.Helper()
 	in := c.setup(t)
 	if in.table == nil {
-		in.table = rules(t)
-	}
-	guard := interceptor.New(in.verifier, in.table, in.options...)
-	mux := in.handlers.mux(guard.HandlerOption())
-	if strings.HasPrefix(c.called, "/") {
-		mux.Handle(c.called, connect.NewUnaryHandler(c.called, answering, guard.HandlerOption()))
+		in.table = harness.Rules(t)
 	}
 	_ = text.take()
-	server := server{harness.ServePiped(t, mux)}
-	err := c.call(t.Context(), server, in)
+	server := harness.ServePiped(t, in.handlers.mux(interceptor.New(in.verifier, in.table, in.options...).HandlerOption()))
+	method, called := cmp.Or(in.method, catalogue.Unary), c.called
+	if !strings.HasPrefix(called, "/") {
+		called = catalogue.Procedure(called, method)
+	}
+	var err error
+	if method == catalogue.Unary {
+		err = asking(t.Context(), server.HTTP2, server.URL+called, in.header, strings.Join(in.named, ""))
+	} else {
+		err = streaming(t.Context(), server.HTTP2, server.URL+called, in.header, in.named...)
+	}
 	var line struct{ Procedure, Reason, Cause, Help string }
 	for each := range bytes.Lines(text.take()) {
 		if !bytes.Contains(each, []byte(`"protoauthz: refused"`)) {
@@ -133,7 +122,7 @@ func (c callSituation) observe(t *testing.T, text *lockedText) symptom {
 			t.Error(err)
 		}
 	}
-	if reason := string(c.reason); line.Reason != reason || !strings.HasSuffix(line.Help, "/interceptor/"+guide+"#"+strings.ToLower(reason)) {
+	if reason := string(c.reason); line.Reason != reason || !strings.HasSuffix(line.Help, "/"+guide+"#"+strings.ToLower(reason)) {
 		t.Errorf("the reason is %s, with %s", line.Reason, line.Help)
 	}
 	return symptom{printed(err), line.Cause}
@@ -148,6 +137,7 @@ func TestTroubleshooting(t *testing.T) { //nolint:paralleltest // it replaces th
 	_ = harness.Logged(t) // which puts the logger of the process back
 	text := new(lockedText)
 	slog.SetDefault(slog.New(slog.NewJSONHandler(text, nil)))
+	_ = harness.Rules(t) // which belong to no bubble
 	rows := symptoms(t)
 	check := func(t *testing.T, place row, got symptom) {
 		t.Helper()

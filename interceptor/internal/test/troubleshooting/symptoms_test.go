@@ -1,4 +1,4 @@
-package interceptor_test
+package troubleshooting_test
 
 import (
 	"bytes"
@@ -27,8 +27,8 @@ import (
 
 	authzv1 "github.com/protoauthz/protoauthz/gen/protoauthz/v1"
 	"github.com/protoauthz/protoauthz/interceptor"
+	"github.com/protoauthz/protoauthz/interceptor/internal/test/catalogue"
 	"github.com/protoauthz/protoauthz/interceptor/internal/test/harness"
-	"github.com/protoauthz/protoauthz/interceptor/internal/test/protos"
 	"github.com/protoauthz/protoauthz/interceptor/policy"
 	"github.com/protoauthz/protoauthz/interceptor/probe"
 	"github.com/protoauthz/protoauthz/interceptor/token"
@@ -55,23 +55,14 @@ type programSituation struct {
 // compiling returns what a server prints whose rules do not compile.
 func compiling(change map[string]string, options ...policy.Option) func(*testing.T) string {
 	return func(t *testing.T) string {
-		files, err := protos.Compile(t.Context(), "../proto", change, "order.proto")
-		if err != nil {
-			t.Fatal(err)
-		}
-		_, err = policy.Compile(files, options...)
+		_, err := compile(t, change, options...)
 		return fmt.Sprint(err)
 	}
 }
 
-// ofOrders are methods of a service without a public one.
-func ofOrders(methods ...string) map[string]string {
-	return map[string]string{"order.proto": protos.OrderService(`option (protoauthz.v1.service) = {model: MODEL_GLOBAL_RESOURCE};`, methods...)}
-}
-
 // oldCopy is a copy of the annotations with another number.
 func oldCopy(t *testing.T) string {
-	annotations, err := os.ReadFile("../proto/protoauthz/v1/authz.proto")
+	annotations, err := os.ReadFile(root + "/proto/protoauthz/v1/authz.proto")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -131,8 +122,7 @@ func calling(t *testing.T, url string) string {
 	t.Helper()
 	client := new(http.Client)
 	defer client.CloseIdleConnections()
-	_, err := connect.NewClient[message, answer](client, url+"/test.v1.Public/Unary").CallUnary(t.Context(), connect.NewRequest(new(message)))
-	return printed(err)
+	return printed(asking(t.Context(), client, url+public, nil, ""))
 }
 
 // printed returns what a client prints: an error, or its answer.
@@ -146,7 +136,7 @@ func printed(err error) string {
 // reached returns the symptom of a good server, and a client that is made for another one.
 func reached(call func(t *testing.T, plain, secure string) string) func(*testing.T, *lockedText) symptom {
 	return func(t *testing.T, text *lockedText) symptom {
-		mux := handlers{}.mux(interceptor.New(shared(t).verifier, rules(t)).HandlerOption())
+		mux := guarded(harness.Rules)(t)
 		plain := httptest.NewServer(mux) // HTTP/1.1 alone
 		defer plain.Close()
 		secure := httptest.NewUnstartedServer(mux)
@@ -160,12 +150,13 @@ func reached(call func(t *testing.T, plain, secure string) string) func(*testing
 // sends returns the symptom of a request that is no call: the status.
 func sends(method, path, contentType string, wrap func(http.Handler) http.Handler) func(*testing.T, *lockedText) symptom {
 	return func(t *testing.T, text *lockedText) symptom {
-		var handler http.Handler = handlers{}.mux(interceptor.New(shared(t).verifier, rules(t)).HandlerOption())
+		issuer, verifier := trusting(t)
+		var handler http.Handler = handlers{}.mux(interceptor.New(verifier, harness.Rules(t)).HandlerOption())
 		if wrap != nil {
 			handler = wrap(handler)
 		}
 		request := httptest.NewRequestWithContext(t.Context(), method, path, strings.NewReader("{}"))
-		request.Header = bearer(t, global("read:a"))
+		request.Header = carrying(issuer.Token(t, global("read:a")))
 		request.Header.Set("Content-Type", contentType)
 		if method == http.MethodOptions {
 			request.Header = http.Header{"Origin": {"https://app.example.com"}, "Access-Control-Request-Method": {"POST"}, "Access-Control-Request-Headers": {"authorization,content-type"}}
@@ -179,31 +170,18 @@ func sends(method, path, contentType string, wrap func(http.Handler) http.Handle
 	}
 }
 
-// asks returns the symptom of a call of a server.
-func asks(handler func(*testing.T) http.Handler, service string) func(*testing.T, *lockedText) symptom {
+// asks returns the symptom of a call of a server, without a token.
+func asks(handler func(*testing.T) http.Handler, procedure string) func(*testing.T, *lockedText) symptom {
 	return func(t *testing.T, text *lockedText) symptom {
-		server := server{harness.ServePiped(t, handler(t))}
-		_, err := server.do(t.Context(), wires[1], service, connect.StreamTypeUnary, http.Header{}, "")
-		return symptom{printed(err), logged(t, text)[0]}
+		server := harness.ServePiped(t, handler(t))
+		return symptom{printed(asking(t.Context(), server.HTTP2, server.URL+procedure, nil, "")), logged(t, text)[0]}
 	}
-}
-
-// guarded returns a server of a guard.
-func guarded(table func(testing.TB) *policy.Table, options ...interceptor.Option) func(*testing.T) http.Handler {
-	return func(t *testing.T) http.Handler {
-		return handlers{}.mux(interceptor.New(shared(t).verifier, table(t), options...).HandlerOption())
-	}
-}
-
-// answering is an implementation that answers.
-func answering(context.Context, *connect.Request[message]) (*connect.Response[answer], error) {
-	return connect.NewResponse(new(answer)), nil
 }
 
 // probed returns the symptom of a server without keys and a probe of it.
 func probed(ask func(t *testing.T, verifier *token.Verifier) string) func(*testing.T, *lockedText) symptom {
 	return func(t *testing.T, text *lockedText) symptom {
-		verifier, err := token.NewVerifier(token.Logto(issuerEndpoint), unlogged)
+		verifier, err := token.NewVerifier(token.Logto("http://"+closed), unlogged)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -240,7 +218,7 @@ var programSituations = []programSituation{
 	{notFound, "curl: PUT in place of POST", sends(http.MethodPut, "/test.v1.Read/Unary", "application/json", nil)},
 	{notFound, "curl: the content type is absent", sends(http.MethodPost, "/test.v1.Read/Unary", "application/x-www-form-urlencoded", nil)},
 	{notFound, "curl: a stream", sends(http.MethodPost, "/test.v1.Read/Server", "application/json", nil)},
-	{notFound, "a client: no handler has the path", asks(guarded(rules), "Raed")},
+	{notFound, "a client: no handler has the path", asks(guarded(harness.Rules), "/test.v1.Raed/Unary")},
 
 	{noAnswer, "nobody listens at the address", reached(func(t *testing.T, _, _ string) string {
 		return calling(t, "http://"+closed)
@@ -248,12 +226,7 @@ var programSituations = []programSituation{
 	{noAnswer, "a bidirectional stream over HTTP/1.1", reached(func(t *testing.T, plain, _ string) string {
 		client := new(http.Client)
 		defer client.CloseIdleConnections()
-		stream := connect.NewClient[message, answer](client, plain+"/test.v1.Public/Bidi").CallBidiStream(t.Context())
-		_ = stream.Send(new(message)) // the answer tells why it fails
-		_ = stream.CloseRequest()
-		_, err := stream.Receive()
-		_ = stream.CloseResponse()
-		return printed(err)
+		return printed(streaming(t.Context(), client, plain+"/test.v1.Public/Bidi", nil, ""))
 	})},
 	{noAnswer, "https in the URL, a server without TLS", reached(func(t *testing.T, plain, _ string) string {
 		return calling(t, strings.Replace(plain, "http:", "https:", 1))
@@ -268,15 +241,14 @@ var programSituations = []programSituation{
 	{browser, "the preflight: nothing answers it", sends(http.MethodOptions, "/test.v1.Read/Unary", "", nil)},
 	{browser, "the preflight: the token's header is not allowed", sends(http.MethodOptions, "/test.v1.Read/Unary", "", cors.New(cors.Options{AllowedOrigins: []string{"https://app.example.com"}, AllowedMethods: []string{http.MethodPost}}).Handler)},
 
-	{silent, "an observer turns the default log off", asks(guarded(rules, interceptor.WithObserver(func(context.Context, interceptor.Event) {})), "Read")},
-	{silent, "the level of the logger leaves warnings out", asks(guarded(rules, interceptor.WithLogger(slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: slog.LevelError})))), "Read")},
+	{silent, "an observer turns the default log off", asks(guarded(harness.Rules, interceptor.WithObserver(func(context.Context, interceptor.Event) {})), read)},
+	{silent, "the level of the logger leaves warnings out", asks(guarded(harness.Rules, interceptor.WithLogger(slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: slog.LevelError})))), read)},
 	{silent, "a line of the same second stands for the call", func(t *testing.T, text *lockedText) (got symptom) {
 		bubble(t, "in a second", func(t *testing.T) {
-			server := server{harness.ServePiped(t, guarded(rules)(t))}
+			server := harness.ServePiped(t, guarded(harness.Rules)(t))
 			for range 2 {
 				_ = text.take()
-				_, err := server.do(t.Context(), wires[1], "Read", connect.StreamTypeUnary, http.Header{}, "")
-				got = symptom{printed(err), logged(t, text)[0]}
+				got = symptom{printed(asking(t.Context(), server.HTTP2, server.URL+read, nil, "")), logged(t, text)[0]}
 			}
 		})
 		return got
@@ -285,25 +257,18 @@ var programSituations = []programSituation{
 		refuse := func(context.Context, *connect.Request[message]) (*connect.Response[answer], error) {
 			return nil, connect.NewError(connect.CodePermissionDenied, errors.New("the order is of another customer"))
 		}
-		return handlers{unary: refuse}.mux(interceptor.New(shared(t).verifier, rules(t)).HandlerOption())
-	}, "Public")},
+		return handlers{unary: refuse}.mux(interceptor.New(tokenless, harness.Rules(t)).HandlerOption())
+	}, public)},
 	{silent, "a proxy in front of the server has refused", asks(func(*testing.T) http.Handler {
 		return http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusUnauthorized) })
-	}, "Read")},
+	}, read)},
 
-	{letIn, "the handler was registered without the guard", asks(func(*testing.T) http.Handler { return handlers{}.mux() }, "Read")},
-	{letIn, "the service is in shadow", asks(guarded(harness.ShadowRules), "Read")},
-	{letIn, "the methods without annotation are open", func(t *testing.T, text *lockedText) symptom {
-		table := ordersTable(t, []string{readsA, " "}, policy.WithUnannotatedOpen(orders))
-		guard := interceptor.New(shared(t).verifier, table)
-		const called = "/order.v1.OrderService/Call1"
-		mux := http.NewServeMux()
-		mux.Handle(called, connect.NewUnaryHandler(called, answering, guard.HandlerOption()))
-		server := server{harness.ServePiped(t, mux)}
-		_, err := server.connect(wires[1], called).CallUnary(t.Context(), connect.NewRequest(new(message)))
-		return symptom{printed(err), logged(t, text)[0]}
-	}},
-	{letIn, "the method is public", asks(guarded(rules), "Public")},
+	{letIn, "the handler was registered without the guard", asks(func(*testing.T) http.Handler { return handlers{}.mux() }, read)},
+	{letIn, "the service is in shadow", asks(guarded(harness.ShadowRules), read)},
+	{letIn, "the methods without annotation are open", asks(func(t *testing.T) http.Handler {
+		return handlers{}.mux(interceptor.New(tokenless, unannotated(t, policy.WithUnannotatedOpen(orders))).HandlerOption())
+	}, orderCall)},
+	{letIn, "the method is public", asks(guarded(harness.Rules), public)},
 	{letIn, "the test calls the implementation, and not the server", func(t *testing.T, text *lockedText) symptom {
 		_, err := answering(t.Context(), connect.NewRequest(new(message)))
 		return symptom{printed(err), logged(t, text)[0]}
@@ -316,28 +281,28 @@ var programSituations = []programSituation{
 	})},
 	{notReady, "the keys cannot be fetched: a probe of gRPC", probed(checked(""))},
 	{notReady, "the probe asks for a service that it does not know", probed(checked("shop.v1.OrderService"))},
-	{notReady, "the health service is not public", func(t *testing.T, text *lockedText) symptom {
-		guard := interceptor.New(shared(t).verifier, rules(t))
-		mux := http.NewServeMux()
-		mux.Handle(grpchealth.NewHandler(grpchealth.NewStaticChecker(), guard.HandlerOption()))
-		server := server{harness.ServePiped(t, mux)}
-		_, err := server.connect(wires[1], "/grpc.health.v1.Health/Check").CallUnary(t.Context(), connect.NewRequest(new(message)))
-		return symptom{printed(err), logged(t, text)[0]}
-	}},
+	{notReady, "the health service is not public", asks(func(t *testing.T) http.Handler {
+		_, health := grpchealth.NewHandler(grpchealth.NewStaticChecker(), interceptor.New(tokenless, harness.Rules(t)).HandlerOption())
+		return health
+	}, "/grpc.health.v1.Health/Check")},
 }
 
 // TestPrintedForms makes sure that the document shows a refusal as clients print it.
 func TestPrintedForms(t *testing.T) {
 	t.Parallel()
-	document, err := os.ReadFile(guide)
+	document, err := os.ReadFile(root + "/" + guide)
 	if err != nil {
 		t.Fatal(err)
 	}
-	server := server{harness.ServePiped(t, guarded(rules)(t))}
-	_, err = server.do(t.Context(), wires[0], "Read", connect.StreamTypeUnary, http.Header{}, "")
-	plain := post(t.Context(), guarded(rules)(t), "Read", http.Header{}).Body.String()
-	plain, _, _ = strings.Cut(plain, `"details"`)
-	for _, form := range []string{printed(err), status.Error(codes.Unauthenticated, missing.text).Error(), plain + "…"} {
+	handler := guarded(harness.Rules)(t)
+	server := harness.ServePiped(t, handler)
+	err = asking(t.Context(), server.HTTP2, server.URL+read, nil, "", connect.WithProtoJSON())
+	request := httptest.NewRequestWithContext(t.Context(), http.MethodPost, read, strings.NewReader("{}"))
+	request.Header.Set("Content-Type", "application/json")
+	recorder := httptest.NewRecorder()
+	handler.ServeHTTP(recorder, request)
+	plain, _, _ := strings.Cut(recorder.Body.String(), `"details"`)
+	for _, form := range []string{printed(err), status.Error(codes.Unauthenticated, catalogue.Missing.Text).Error(), plain + "…"} {
 		if !strings.Contains(string(document), "`"+form+"`") {
 			t.Errorf("%s lacks %s", guide, form)
 		}

@@ -1,4 +1,4 @@
-package interceptor_test
+package troubleshooting_test
 
 import (
 	"context"
