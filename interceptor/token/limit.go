@@ -52,7 +52,7 @@ func (l *limiter) acquire(ctx context.Context) error {
 	}
 	defer l.waiting.Add(-1)
 	if l.waiting.Add(1) > int64(maxQueue*cap(l.slots)) {
-		return l.refuse("the queue is full: "+tryAgain)
+		return l.refuse("the queue is full: " + tryAgain)
 	}
 	timer := time.NewTimer(maxSlotWait)
 	defer timer.Stop()
@@ -60,7 +60,7 @@ func (l *limiter) acquire(ctx context.Context) error {
 	case l.slots <- struct{}{}:
 		return nil
 	case <-timer.C:
-		return l.refuse("no slot came free in time: "+tryAgain)
+		return l.refuse("no slot came free in time: " + tryAgain)
 	case <-ctx.Done():
 		return fmt.Errorf("%w: the call ended before a slot came free", ErrBusy)
 	}
