@@ -70,6 +70,7 @@ func TestDiffDeployments(t *testing.T) {
 		{"a service that neither version declares is public", "diff -old-config HEALTH -config AUTHZ IMAGE IMAGE"},
 		{"another audience", "diff -old-config AUTHZ -config AUDIENCE IMAGE IMAGE"},
 		{"the .proto file opens a method, too", "diff -old-config AUTHZ -config AUDIENCE IMAGE WIDER"},
+		{"the .proto file gave another audience", "diff -old-config AUTHZ -config AUDIENCE WIDER IMAGE"},
 		{"a shared scope", "diff -old-config UNSHARED -config AUTHZ IMAGE IMAGE"},
 		{"a document that shares no scope", "diff -old-config AUTHZ -config UNSHARED IMAGE IMAGE"},
 		{"other issuers", "diff -old-config ISSUERS -config OTHERS ORDERS ORDERS"},
@@ -79,11 +80,14 @@ func TestDiffDeployments(t *testing.T) {
 		{"services that only the new version has", "diff -old-config PLAIN -config AUTHZ ORDERS IMAGE"},
 		{"services that only the old version has", "diff -old-config AUTHZ -config PLAIN IMAGE ORDERS"},
 		{"the old document names what only the new version has", "diff -old-config AUTHZ -config AUTHZ BARE IMAGE"},
-		{"the new document names what only the old version has", "diff -old-config AUTHZ -config AUTHZ IMAGE BARE"},
+		{"the old version has nothing of what the document of both names", "diff -config AUTHZ ORDERS IMAGE"},
+		{"the new document names what only the old version has", "diff -old-config AUTHZ -config AUTHZ IMAGE ORDERS"},
+		{"a flag names it for the old version", "diff -old-config PLAIN -config AUTHZ -shared-scope read:carts -unannotated-refused shop.v1.StockService -unannotated-open shop.v1.NewsService IMAGE BARE"},
 		{"the new document names what neither version has", "diff -old-config AUTHZ -config MISPLACED IMAGE IMAGE"},
 		{"an empty document", "diff -old-config EMPTY -config SHADOW IMAGE IMAGE"},
 		{"no new document", "diff -old-config AUTHZ IMAGE IMAGE"},
 		{"no old document", "diff -old-config MISSING -config AUTHZ IMAGE IMAGE"},
+		{"a name that only the old version has", "diff -old-config PLAIN -config PLAIN -only shop.v1.CartService -only shop.v1.OrderService IMAGE ORDERS"},
 		{"a name that no version has", "diff -old-config AUTHZ -config AUTHZ -only shop.v1.OrderService -skip shop.v2 IMAGE IMAGE"},
 	} {
 		tr.about("%s", c.about)
