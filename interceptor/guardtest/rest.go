@@ -60,8 +60,8 @@ func AssertRESTGuarded(t testing.TB, handler http.Handler, table *policy.Table, 
 	}.Assert(t, table, options...)
 }
 
-const restRemedy = "for grpc-gateway, register it with RegisterXHandler and the connection of grpcguard.InProcess(server), " +
-	"as RegisterXHandlerServer calls the implementation past all interceptors; for vanguard, guard the handlers or the server behind it"
+const restRemedy = "guard the handler of the method, or the server behind the gateway; for grpc-gateway, register it with RegisterXHandler and the connection of " +
+	"grpcguard.InProcess(server), as RegisterXHandlerServer calls the implementation past all interceptors"
 
 // A restCaller calls the routes of a REST API.
 type restCaller struct {

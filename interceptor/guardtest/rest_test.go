@@ -213,8 +213,8 @@ func TestRESTRoutes(t *testing.T) {
 
 const (
 	get        = `option (google.api.http) = { get: "/v1/a" };`
-	restRemedy = "for grpc-gateway, register it with RegisterXHandler and the connection of grpcguard.InProcess(server), " +
-		"as RegisterXHandlerServer calls the implementation past all interceptors; for vanguard, guard the handlers or the server behind it"
+	restRemedy = "guard the handler of the method, or the server behind the gateway; for grpc-gateway, register it with RegisterXHandler and the connection of " +
+		"grpcguard.InProcess(server), as RegisterXHandlerServer calls the implementation past all interceptors"
 	noRoute = "the handler has no route to a method of the table that is not public: give the table of the files with REST routes; " +
 		"routes from a grpc_api_configuration cannot be tested"
 )

@@ -30,10 +30,10 @@ func main() {
 	stock := flag.String("stock", "127.0.0.1:8081", "`address` of StockService")
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	context.AfterFunc(ctx, stop)             // a second signal ends the process at once
-	settings, err := deployment.Read(*authz) // glue
-	if err == nil {                          // glue
-		err = run(ctx, settings, *web, *stock)
+	context.AfterFunc(ctx, stop)      // a second signal ends the process at once
+	d, err := deployment.Read(*authz) // glue
+	if err == nil {                   // glue
+		err = run(ctx, d, *web, *stock)
 	} // glue
 	if err != nil {
 		slog.Error("the shop has failed", "cause", err)
@@ -43,7 +43,7 @@ func main() {
 
 // run serves until the context ends. The environment names the collector of spans and metrics
 // (OTEL_EXPORTER_OTLP_ENDPOINT).
-func run(ctx context.Context, settings *deployment.Deployment, web, stock string) error {
+func run(ctx context.Context, d *deployment.Deployment, web, stock string) error {
 	spans, spansErr := otlptracehttp.New(ctx)                                                 // glue
 	metrics, metricsErr := otlpmetrichttp.New(ctx)                                            // glue
 	tracing := trace.NewTracerProvider(trace.WithBatcher(spans))                              // glue
@@ -52,10 +52,12 @@ func run(ctx context.Context, settings *deployment.Deployment, web, stock string
 	otel.SetMeterProvider(metering)                                                           // glue
 	webListener, webErr := new(net.ListenConfig).Listen(ctx, "tcp", web)
 	stockListener, stockErr := new(net.ListenConfig).Listen(ctx, "tcp", stock)
-	shop, shopErr := newShop(settings)
+	shop, shopErr := newShop(d)
 	if err := errors.Join(spansErr, metricsErr, shopErr, webErr, stockErr); err != nil {
 		return err
 	}
 	err := shop.serve(ctx, webListener, stockListener)
-	return errors.Join(err, tracing.Shutdown(context.WithoutCancel(ctx)), metering.Shutdown(context.WithoutCancel(ctx))) // glue
+	ctx = context.WithoutCancel(ctx)                                                                     // glue
+	slog.Info("the telemetry ends", "error", errors.Join(tracing.Shutdown(ctx), metering.Shutdown(ctx))) // glue
+	return err
 }

@@ -17,11 +17,13 @@ import (
 	"go.opentelemetry.io/contrib/instrumentation/google.golang.org/grpc/otelgrpc"
 	"go.opentelemetry.io/contrib/instrumentation/net/http/otelhttp"
 	"google.golang.org/grpc"
+	healthpb "google.golang.org/grpc/health/grpc_health_v1"
 
 	"github.com/protoauthz/protoauthz/interceptor"
 	"github.com/protoauthz/protoauthz/interceptor/connectv2guard"
 	"github.com/protoauthz/protoauthz/interceptor/deployment"
 	"github.com/protoauthz/protoauthz/interceptor/grpcguard"
+	"github.com/protoauthz/protoauthz/interceptor/grpcprobe"
 	"github.com/protoauthz/protoauthz/interceptor/internal/dev/shop/gen/catalog/v1/catalogv1connect"
 	"github.com/protoauthz/protoauthz/interceptor/internal/dev/shop/gen/order/v1/orderv1connect"
 	stockv1 "github.com/protoauthz/protoauthz/interceptor/internal/dev/shop/gen/stock/v1"
@@ -39,11 +41,11 @@ type shop struct {
 	webRules, stockRules *policy.Table
 }
 
-func newShop(settings *deployment.Deployment) (*shop, error) {
-	telemetry, telemetryErr := otelguard.New()                                    // glue
-	verifier, verifierErr := settings.NewVerifier(telemetry.VerifierOptions()...) // glue
-	webRules, webErr := settings.Compile(policy.Linked("order", "catalog"))
-	stockRules, stockErr := settings.Compile(policy.Linked("stock"))
+func newShop(d *deployment.Deployment) (*shop, error) {
+	telemetry, telemetryErr := otelguard.New()                             // glue
+	verifier, verifierErr := d.NewVerifier(telemetry.VerifierOptions()...) // glue
+	webRules, webErr := d.Compile(policy.Linked("order", "catalog"))
+	stockRules, stockErr := d.Compile(policy.Linked("stock"))
 	if err := errors.Join(telemetryErr, verifierErr, webErr, stockErr, telemetry.Watch(verifier)); err != nil {
 		return nil, err
 	}
@@ -65,16 +67,18 @@ func newShop(settings *deployment.Deployment) (*shop, error) {
 	mux.Handle("/readyz", probe.Handler(verifier))                                       // glue
 	mux.Handle(grpchealth.NewHandler(probe.Checker(verifier), webGuard.HandlerOption())) // glue
 	pages := cors.New(cors.Options{                                                      // glue
-		AllowedOrigins: []string{"https://shop.example.com"}, AllowedMethods: connectcors.AllowedMethods(), // glue
+		AllowedOrigins: []string{"https://shop.example.com"},                     // glue
+		AllowedMethods: connectcors.AllowedMethods(),                             // glue
 		AllowedHeaders: append(connectcors.AllowedHeaders(), "Authorization"),    // glue
 		ExposedHeaders: append(connectcors.ExposedHeaders(), "WWW-Authenticate"), // glue
 	}) // glue
-	web := otelhttp.NewHandler(pages.Handler(interceptor.DeadlineHandler(mux)), "shop") // glue
+	web := pages.Handler(otelhttp.NewHandler(interceptor.DeadlineHandler(mux), "shop")) // glue
 
 	serverOptions := grpcguard.ServerOptions(stockGuard)
 	serverOptions = append(serverOptions, grpc.StatsHandler(otelgrpc.NewServerHandler())) // glue
 	stock := grpc.NewServer(serverOptions...)
 	stockv1.RegisterStockServiceServer(stock, newStock())
+	healthpb.RegisterHealthServer(stock, grpcprobe.Server(verifier)) // glue
 	return &shop{web, stock, webRules, stockRules}, grpcguard.Check(stock, stockRules)
 }
 

@@ -10,6 +10,8 @@ import (
 	"strings"
 	"testing"
 
+	healthpb "google.golang.org/grpc/health/grpc_health_v1"
+
 	"github.com/protoauthz/protoauthz/interceptor"
 	"github.com/protoauthz/protoauthz/interceptor/devissuer"
 )
@@ -23,7 +25,7 @@ func TestTold(t *testing.T) { //nolint:paralleltest // it replaces the logger an
 			s := start(t, issuer.URL())
 			token := func(scope string) context.Context {
 				return withToken(t.Context(), issuer.Token(t, map[string]any{
-					"aud": api, "organization_id": "acme", "scope": scope, "client_id": "clerk",
+					"aud": "https://shop.example.com", "organization_id": "acme", "scope": scope, "client_id": "clerk",
 				}))
 			}
 			good := token(f.scope)
@@ -109,6 +111,10 @@ func TestProbes(t *testing.T) { //nolint:paralleltest // it replaces the logger 
 		got := s.request(t, http.MethodPost, "/grpc.health.v1.Health/Check", strings.NewReader("{}"))
 		if got.status != http.StatusOK || !strings.Contains(got.body, health) {
 			t.Errorf("got %v, want %s", got, health)
+		}
+		stock, err := healthpb.NewHealthClient(s.conn).Check(t.Context(), &healthpb.HealthCheckRequest{})
+		if err != nil || `"SERVING_STATUS_`+stock.GetStatus().String()+`"` != health {
+			t.Errorf("grpc-go: got %v, %v, want %s", stock, err, health)
 		}
 		if got := s.request(t, http.MethodGet, "/v1/terms", nil); got.status != http.StatusOK {
 			t.Errorf("the public method: got %v", got)

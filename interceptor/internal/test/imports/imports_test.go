@@ -57,6 +57,8 @@ var rules = []imports.Rule{
 	{From: "./interceptor/probe", Ban: "./interceptor", Why: "whether there are keys does not depend on rules"},
 	{From: "./interceptor/probe", Ban: "google.golang.org/grpc/...", Why: "users of Connect must not pay for grpc-go, 6 MB of a program"},
 	{From: "./interceptor/probe", Ban: "testing", Why: "code in production must not know when it is tested"},
+	{From: "./interceptor/grpcprobe", Ban: "./interceptor", Why: "whether there are keys does not depend on rules"},
+	{From: "./interceptor/grpcprobe", Ban: "testing", Why: "code in production must not know when it is tested"},
 	{From: "./interceptor/clientauth", Ban: "google.golang.org/grpc/...", Why: "clients of Connect must not pay for grpc-go's 6 MB"},
 	{From: "./interceptor/clientauth", Ban: "./interceptor/devissuer", Why: "a package that asks for tokens must not hold code that makes them"},
 	{From: "./interceptor/clientauth", Ban: "testing", Why: "code in production must not know when it is tested"},

@@ -29,6 +29,7 @@ var tested = map[string][]string{
 	"policy":         protobuf,
 	"policydiff":     protobuf,
 	"probe":          slices.Concat(keys, connect, []string{"connectrpc.com/grpchealth/..."}),
+	"grpcprobe":      slices.Concat(guard, grpc, served),
 	"deployment":     guard,
 	"":               guard,
 	"connectv2guard": slices.Concat(guard, second),

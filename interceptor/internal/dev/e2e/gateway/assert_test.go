@@ -37,8 +37,8 @@ var routed = []string{
 }
 
 // remedy tells the user how to mend the wrong registration.
-const remedy = ": for grpc-gateway, register it with RegisterXHandler and the connection of grpcguard.InProcess(server), " +
-	"as RegisterXHandlerServer calls the implementation past all interceptors; for vanguard, guard the handlers or the server behind it"
+const remedy = ": guard the handler of the method, or the server behind the gateway; for grpc-gateway, register it with RegisterXHandler and the connection of " +
+	"grpcguard.InProcess(server), as RegisterXHandlerServer calls the implementation past all interceptors"
 
 // answered tells the user the status of an answer.
 func answered(status string) string {
