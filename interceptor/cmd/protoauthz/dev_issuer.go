@@ -145,7 +145,7 @@ func openListener(ctx context.Context, c *cli.Command, t *tenant.Tenant) (net.Li
 	case errors.Is(err, syscall.EADDRINUSE):
 		return nil, fmt.Errorf("%w: end the process that has the port, or %s", err, otherPort)
 	case err != nil:
-		return nil, fmt.Errorf("%w: give -listen an address of this machine, with a port above 1023", err)
+		return nil, fmt.Errorf("%w: give -listen an address of this machine, with a free port above 1023", err)
 	}
 	return listener, nil
 }

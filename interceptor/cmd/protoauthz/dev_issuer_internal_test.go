@@ -378,7 +378,7 @@ func TestDevIssuerFaults(t *testing.T) {
 	}{
 		"port of url":    {[]string{"-config", atTaken}, []string{taken.Addr().String(), "in use: end the process that has the port, or write another port into url of " + atTaken + " and into the issuers of authz.json"}},
 		"port":           {[]string{"-config", config, "-listen", taken.Addr().String()}, []string{taken.Addr().String(), "in use: end the process that has the port, or give -listen another port"}},
-		"no own address": {[]string{"-config", config, "-listen", "192.0.2.1:3001"}, []string{"192.0.2.1:3001", ": give -listen an address of this machine, with a port above 1023"}},
+		"no own address": {[]string{"-config", config, "-listen", "192.0.2.1:3001"}, []string{"192.0.2.1:3001", ": give -listen an address of this machine, with a free port above 1023"}},
 		"https":          {[]string{"-config", behindProxy}, []string{behindProxy + ":2: url is https", "give -listen the address to which a TLS proxy sends the requests"}},
 		"algorithm":      {[]string{"-config", other, "-keys", kept, "-listen", "127.0.0.1:0"}, []string{other + ":1: signingAlgorithm: the first key is of ES384: write that algorithm, or remove the keys (the file " + kept + ")"}},
 		"address":        {[]string{"-config", config, "-listen", "3001"}, []string{"-listen is not host:port: write one such as 127.0.0.1:3001 or :3001"}},

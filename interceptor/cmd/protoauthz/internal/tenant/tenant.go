@@ -62,19 +62,20 @@ func Parse(name string, text []byte) (*Tenant, error) {
 		},
 		URL: m.URL, RotateEvery: m.RotateEvery, name: name, lines: lines,
 	}
-	var faults []fault
+	var forms, contents []fault
 	for _, err := range errs {
 		if f, ok := errors.AsType[*document.Fault](err); ok {
-			faults = append(faults, fault{f.Line, f.Path, strings.TrimPrefix(f.Path+" "+f.Text, " ")})
+			forms = append(forms, fault{f.Line, f.Path, strings.TrimPrefix(f.Path+" "+f.Text, " ")})
 		}
 	}
-	if len(errs) == 0 || faults[0].path != "" { // the document is a JSON object
+	if len(errs) == 0 || forms[0].path != "" { // the document is a JSON object
 		for _, f := range t.contentFaults() {
-			if !slices.ContainsFunc(faults, func(form fault) bool { return strings.HasPrefix(f.path, form.path) }) {
-				faults = append(faults, f)
+			if !slices.ContainsFunc(forms, func(form fault) bool { return strings.HasPrefix(f.path, form.path) }) {
+				contents = append(contents, f)
 			}
 		}
 	}
+	faults := slices.Concat(forms, contents)
 	if len(faults) == 0 {
 		return t, nil
 	}

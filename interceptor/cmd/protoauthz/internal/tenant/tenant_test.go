@@ -87,6 +87,7 @@ func TestFaults(t *testing.T) {
 		"url with a slash":     {`3002/oidc"`, `3002/oidc/"`, `3: url: has a path with a trailing slash, an empty segment, . or ..: write a path such as /oidc`},
 		"a flag of dev-issuer": {`"hosts": ["issuer"]`, `"remote": true`, "4: remote is unknown: the members are url, hosts, rotateEvery, resources, organizationScopes, organizations, users, clients, claims, type, opaque, signingAlgorithm, tokenLifetime"},
 		"a deployment":         {`"hosts": ["issuer"]`, `"audience": "https://api.test"`, "4: audience is unknown: the members are url, hosts, rotateEvery, resources, organizationScopes, organizations, users, clients, claims, type, opaque, signingAlgorithm, tokenLifetime"},
+		"url with two faults":  {`http://127.0.0.1:3002/oidc`, `http://me@127.0.0.1:3002/oidc?a`, "3: url: has a user or password: remove both\ntenant.json:3: url: has a query or fragment: remove it"},
 		"hosts":                {`["issuer"]`, `["http://issuer:3001"]`, `4: hosts[0]: is not the name of a host alone: write one such as "issuer", without scheme, port and path`},
 		"a short rotation":     {`"rotateEvery": "1h"`, `"rotateEvery": "10ms"`, `5: rotateEvery: is shorter than a second: write a duration such as "1h", or leave the member out`},
 		"no duration":          {`"1h"`, `"hourly"`, `5: rotateEvery is not a duration: write a text such as "12h" or "30m"`},
