@@ -38,7 +38,7 @@ The tenant is a file in JSON or YAML. All members may be left out:
    claims              of all tokens, of a user or client, or of a membership: any claim; null removes it
    type                typ of tokens (default: at+jwt; none leaves it out)
    opaque              true for opaque tokens, which servers introspect
-   signingAlgorithm    ES384 (the default), ES256 or RS256
+   signingAlgorithm    ES384 (the default for new keys), ES256 or RS256
    tokenLifetime, rotateEvery          durations, such as "1h"
 
 The keys are kept in a file, so that tokens outlive a restart. Do not commit the file. Issuers that rotate keys
@@ -71,7 +71,7 @@ func devIssuerCommand() *cli.Command {
 		ArgsUsage:   " ",
 		Description: devIssuerHelp,
 		Flags: append(tenantFlags(),
-			&cli.StringFlag{Name: "listen", Usage: "the `ADDRESS` to listen on, host:port (default: host and port of url; with -remote, its port on all addresses)"},
+			&cli.StringFlag{Name: "listen", Usage: "the `ADDRESS` to listen on, host:port (default: as in url; with -remote on all addresses)"},
 			&cli.BoolFlag{Name: "remote", Usage: "answer other machines too, such as containers"},
 			&cli.BoolFlag{Name: "rotate", Usage: "rotate the keys first: the key before still verifies"},
 		),
