@@ -18,9 +18,9 @@ import (
 func (i *Issuer) boundary(r *http.Request) (refusal string) {
 	switch {
 	case !i.allowRemote && !isLocalPeer(r):
-		return "devissuer: the request does not come from this machine: set AllowRemote in devissuer.Config to answer others"
+		return "devissuer: the request does not come from this machine: to answer others, set AllowRemote in devissuer.Config, or give protoauthz dev-issuer the flag -remote"
 	case !i.isOwnHost(r.Host):
-		return "devissuer: the Host header names neither this machine nor the issuer: address the issuer by its URL, " + i.url + ", or list the host in Hosts of devissuer.Config"
+		return "devissuer: the Host header names neither this machine nor the issuer: address the issuer by its URL, " + i.url + ", or list the host in Hosts of devissuer.Config, which is hosts in tenant.json"
 	case slices.ContainsFunc(r.Header.Values("Origin"), func(origin string) bool { return !i.isOwnOrigin(origin) }):
 		return "devissuer: the request comes from a web page of another origin: ask without a browser, or from a page of this machine"
 	}

@@ -44,13 +44,11 @@ type Config struct {
 	Opaque bool
 
 	// SigningAlgorithm is ES384 (the default, as in Logto), ES256 or RS256. With Keys, the default is
-	// the algorithm of the first key.
+	// the algorithm of the first key, and another algorithm is a fault.
 	SigningAlgorithm string
 
 	// Keys are signing keys that are kept: a JWK Set with private keys (RFC 7517 §5), as
-	// [Issuer.PrivateKeys] returns it. The first key signs. If the first key is of another algorithm
-	// than SigningAlgorithm, the issuer makes a new key as [Issuer.Rotate] does. By default the
-	// issuer makes a key.
+	// [Issuer.PrivateKeys] returns it. The first key signs. By default the issuer makes a key.
 	Keys []byte
 
 	// TokenLifetime is how long a token is valid, in whole seconds of at least one. The default

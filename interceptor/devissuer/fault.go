@@ -40,7 +40,7 @@ func (c Config) validate() error {
 	check.claims("Claims", c.Claims)
 	for n, user := range c.Users {
 		at := fmt.Sprintf("Users[%d]", n)
-		check.id(at, user.ID, slices.ContainsFunc(c.Users[:n], func(other User) bool { return other.ID == user.ID }))
+		check.id(at, user.ID, "alice", slices.ContainsFunc(c.Users[:n], func(other User) bool { return other.ID == user.ID }))
 		if user.ID == mintClientID || slices.ContainsFunc(c.Clients, func(client Client) bool { return client.ID == user.ID }) {
 			check.report(at+".ID", "%q is the id of a client, so that the token would be the client's: write another id", user.ID)
 		}
@@ -48,9 +48,9 @@ func (c Config) validate() error {
 	}
 	for n, client := range c.Clients {
 		at := fmt.Sprintf("Clients[%d]", n)
-		check.id(at, client.ID, slices.ContainsFunc(c.Clients[:n], func(other Client) bool { return other.ID == client.ID }))
+		check.id(at, client.ID, "shop", slices.ContainsFunc(c.Clients[:n], func(other Client) bool { return other.ID == client.ID }))
 		if !isPrintable(client.Secret) {
-			check.report(at+".Secret", "must be printable ASCII characters, at least one")
+			check.report(at+".Secret", unprintable, "shop-secret")
 		}
 		check.held(at, client.held())
 	}
@@ -66,7 +66,7 @@ func (c *checker) resources() {
 	for _, resource := range slices.Sorted(maps.Keys(c.Resources)) {
 		at := fmt.Sprintf("Resources[%q]", resource)
 		if u, err := url.Parse(resource); err != nil || !u.IsAbs() || strings.Contains(resource, "#") {
-			c.report(at, "must be an absolute URI without fragment, such as https://api.example.com")
+			c.report(at, "is not an absolute URI without fragment: write one such as https://api.example.com")
 		}
 		if strings.HasPrefix(resource, "urn:logto:") {
 			c.report(at, "urn:logto: is reserved: write a URI such as https://api.example.com")
@@ -79,7 +79,7 @@ func (c *checker) organizations() {
 	for n, organization := range c.Organizations {
 		at := fmt.Sprintf("Organizations[%d]", n)
 		if !isPrintable(organization) || strings.Contains(organization, " ") {
-			c.report(at, "must be printable ASCII characters without space, at least one")
+			c.report(at, `is empty, or has a space or a character outside printable ASCII: write one such as "acme"`)
 		}
 		if slices.Contains(c.Organizations[:n], organization) {
 			c.report(at, "%q stands twice: remove one", organization)
@@ -104,9 +104,12 @@ func (c *checker) held(at string, held User) {
 	}
 }
 
-func (c *checker) id(at, id string, twice bool) {
+// unprintable takes an example.
+const unprintable = "is empty, or has a character outside printable ASCII: write one such as %q"
+
+func (c *checker) id(at, id, example string, twice bool) {
 	if !isPrintable(id) {
-		c.report(at+".ID", "must be printable ASCII characters, at least one")
+		c.report(at+".ID", unprintable, example)
 	}
 	if twice {
 		c.report(at+".ID", "%q stands twice: write another id", id)
@@ -140,29 +143,31 @@ func (c *checker) scopes(field string, scopes []string, valid func(string) bool,
 func (c *checker) claims(field string, claims map[string]any) {
 	for _, name := range slices.Sorted(maps.Keys(claims)) {
 		if _, err := json.Marshal(claims[name]); err != nil {
-			c.report(fmt.Sprintf("%s[%q]", field, name), "has no JSON form")
+			c.report(fmt.Sprintf("%s[%q]", field, name), "has no JSON form: give a text, number, boolean, list or map")
 		}
 	}
 }
 
 func (c *checker) settings() {
 	if c.Type != "" && !isPrintable(c.Type) {
-		c.report("Type", "must be printable ASCII characters, such as at+jwt, or %s", NoType)
+		c.report("Type", `has a character outside printable ASCII: write one such as "at+jwt", or %q`, NoType)
 	}
-	switch c.SigningAlgorithm {
-	case "", "ES384", "ES256", "RS256":
-	default:
-		c.report("SigningAlgorithm", "%q is none of ES384, ES256 and RS256", c.SigningAlgorithm)
+	if c.SigningAlgorithm != "" && !isSupported(c.SigningAlgorithm) {
+		c.report("SigningAlgorithm", "%q is not supported: write ES384, ES256 or RS256", c.SigningAlgorithm)
 	}
 	// A token's times are whole seconds: a fraction would get lost.
 	if c.TokenLifetime < 0 || c.TokenLifetime%time.Second != 0 {
-		c.report("TokenLifetime", "must be whole seconds, at least one")
+		c.report("TokenLifetime", `is not a positive whole number of seconds: write a duration such as "1h"`)
 	}
 	for n, host := range c.Hosts {
 		if u, err := url.Parse("//" + host); err != nil || u.Host != host || u.Port() != "" || u.Hostname() == "" {
-			c.report(fmt.Sprintf("Hosts[%d]", n), "must be the name of a host alone, such as issuer: without scheme, port and path")
+			c.report(fmt.Sprintf("Hosts[%d]", n), `is not the name of a host alone: write one such as "issuer", without scheme, port and path`)
 		}
 	}
+}
+
+func isSupported(algorithm string) bool {
+	return slices.Contains([]string{"ES384", "ES256", "RS256"}, algorithm)
 }
 
 // known says where to add a name, and which names there are.

@@ -12,7 +12,8 @@ type Request struct {
 	// Subject is the id of the user whose token it is. The default is the client itself.
 	Subject string
 
-	// Client is the id of the client that asks. It is required without Subject.
+	// Client is the id of the client that asks. It is required without Subject. Without Client, the client_id of a
+	// user's token is devissuer.
 	Client string
 
 	// Resource is the indicator of the API that the token is for.
@@ -42,7 +43,7 @@ func (i *Issuer) Grant(request Request, options ...MintOption) (token string, le
 			leftOut = append(leftOut, scope)
 		}
 	}
-	token, err = i.make(claims, form{opaque: i.opaque}, options)
+	token, err = i.make(claims, format{opaque: i.opaque}, options)
 	return token, leftOut, err
 }
 

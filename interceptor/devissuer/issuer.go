@@ -3,8 +3,9 @@
 // its authorization can be tested without an identity provider.
 //
 // Never use it in production. Its keys live in memory, client secrets are plain text in the
-// configuration, no user logs in, and nothing is limited or recorded. [Issuer.Mint] signs any claims: code that holds an [Issuer] can act as anybody. Other machines, and
-// web pages of other sites, get no answer.
+// configuration, no user logs in, and nothing is limited or recorded. [Issuer.Mint] signs any claims: code that
+// holds an [Issuer] can act as anybody. Other machines get no answer, unless [Config] has AllowRemote. Web pages of
+// other sites never get one.
 //
 // An [Issuer] is an [net/http.Handler]. In a server, register it for the path of its URL and the
 // paths below:
@@ -105,7 +106,7 @@ func New(issuerURL string, config Config) (*Issuer, error) {
 		host:        host,
 		path:        urlPath,
 		allowRemote: config.AllowRemote,
-		algorithm:   cmp.Or(config.SigningAlgorithm, keys.keys[0].method.Alg()),
+		algorithm:   keys.keys[0].method.Alg(),
 		typ:         config.Type,
 		opaque:      config.Opaque,
 		lifetime:    config.TokenLifetime,
@@ -114,11 +115,6 @@ func New(issuerURL string, config Config) (*Issuer, error) {
 		clients:     make(map[string]Client, len(config.Clients)),
 		claims:      config.Claims,
 		keys:        keys,
-	}
-	if issuer.algorithm != keys.keys[0].method.Alg() {
-		if err := issuer.Rotate(); err != nil {
-			return nil, err
-		}
 	}
 	for _, host := range config.Hosts {
 		issuer.hosts = append(issuer.hosts, strings.ToLower(strings.Trim(host, "[]")))
@@ -154,7 +150,13 @@ func (c Config) keys() (*keySet, error) {
 		return newKeySet(key), err
 	}
 	keys, err := parseKeys(c.Keys)
-	return newKeySet(keys...), err
+	if err != nil {
+		return nil, err
+	}
+	if first := keys[0].method.Alg(); isSupported(c.SigningAlgorithm) && c.SigningAlgorithm != first {
+		return nil, fault("SigningAlgorithm", "the first key is of %s: write that algorithm, or remove the keys", first)
+	}
+	return newKeySet(keys...), nil
 }
 
 // metadata is the discovery document that OpenID Connect Discovery 1.0 §3 requires of an issuer
@@ -223,23 +225,23 @@ func serveDocument(w http.ResponseWriter, r *http.Request, contentType string, d
 func parseIssuerURL(issuerURL string) (host, urlPath string, err error) {
 	u, err := url.Parse(issuerURL)
 	if err != nil || u.Scheme != "https" && u.Scheme != "http" || u.Hostname() == "" {
-		return "", "", fault("issuerURL", "must be an absolute http or https URL, such as http://127.0.0.1:8080/oidc")
+		return "", "", fault("issuerURL", "is not an absolute http or https URL: write one such as http://127.0.0.1:8080/oidc")
 	}
 	var faults []error
 	if u.Scheme == "http" && !isLoopback(u.Hostname()) {
-		faults = append(faults, fault("issuerURL", "http is for loopback hosts only; use https"))
+		faults = append(faults, fault("issuerURL", "is http, which is for loopback hosts alone: write https, or a host such as 127.0.0.1"))
 	}
 	if u.User != nil {
-		faults = append(faults, fault("issuerURL", "must hold no user or password"))
+		faults = append(faults, fault("issuerURL", "has a user or password: remove both"))
 	}
 	if u.RawQuery != "" || u.ForceQuery || u.Fragment != "" {
-		faults = append(faults, fault("issuerURL", "must have no query or fragment"))
+		faults = append(faults, fault("issuerURL", "has a query or fragment: remove it"))
 	}
 	// Verifiers compare the issuer byte for byte, so clients must not rewrite the URL.
 	if !isCleanPath(u.Path) {
-		faults = append(faults, fault("issuerURL", "path must have no trailing slash, empty segment, . or .."))
+		faults = append(faults, fault("issuerURL", "has a path with a trailing slash, an empty segment, . or ..: write a path such as /oidc"))
 	} else if len(faults) == 0 && (u.RawPath != "" || u.String() != issuerURL) {
-		faults = append(faults, fault("issuerURL", "must be in normal form: lower-case scheme, no needless or missing escapes"))
+		faults = append(faults, fault("issuerURL", "is not in normal form: write the scheme in small letters, and escape only what needs an escape"))
 	}
 	return strings.ToLower(u.Hostname()), u.Path, errors.Join(faults...)
 }

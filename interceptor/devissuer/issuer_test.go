@@ -15,14 +15,14 @@ func TestNewReportsEveryFault(t *testing.T) {
 	t.Parallel()
 	const (
 		secret    = "s3cret\n"
-		absolute  = "devissuer: issuerURL: must be an absolute http or https URL, such as http://127.0.0.1:8080/oidc"
-		loopback  = "devissuer: issuerURL: http is for loopback hosts only; use https"
-		path      = "devissuer: issuerURL: path must have no trailing slash, empty segment, . or .."
-		query     = "devissuer: issuerURL: must have no query or fragment"
-		normal    = "devissuer: issuerURL: must be in normal form: lower-case scheme, no needless or missing escapes"
-		host      = "must be the name of a host alone, such as issuer: without scheme, port and path"
+		absolute  = "devissuer: issuerURL: is not an absolute http or https URL: write one such as http://127.0.0.1:8080/oidc"
+		loopback  = "devissuer: issuerURL: is http, which is for loopback hosts alone: write https, or a host such as 127.0.0.1"
+		path      = "devissuer: issuerURL: has a path with a trailing slash, an empty segment, . or ..: write a path such as /oidc"
+		query     = "devissuer: issuerURL: has a query or fragment: remove it"
+		normal    = "devissuer: issuerURL: is not in normal form: write the scheme in small letters, and escape only what needs an escape"
+		host      = `is not the name of a host alone: write one such as "issuer", without scheme, port and path`
 		scopeForm = `write printable ASCII characters without space, " and \`
-		lifetime  = "devissuer: TokenLifetime: must be whole seconds, at least one"
+		lifetime  = `devissuer: TokenLifetime: is not a positive whole number of seconds: write a duration such as "1h"`
 	)
 	tests := []struct {
 		name   string
@@ -43,7 +43,7 @@ func TestNewReportsEveryFault(t *testing.T) {
 		{name: "unreadable", url: "http://user:" + secret + "@127.0.0.1/oidc", want: []string{absolute}},
 		{name: "http to the world", url: "http://idp.example.test/oidc", want: []string{loopback}},
 		{name: "loopback by its looks", url: "http://127.0.0.1.example.test/oidc", want: []string{loopback}},
-		{name: "user", url: "http://me:pw@127.0.0.1/oidc", want: []string{"devissuer: issuerURL: must hold no user or password"}},
+		{name: "user", url: "http://me:pw@127.0.0.1/oidc", want: []string{"devissuer: issuerURL: has a user or password: remove both"}},
 		{name: "query", url: "http://127.0.0.1/oidc?a", want: []string{query}},
 		{name: "empty query", url: "http://127.0.0.1/oidc?", want: []string{query}},
 		{name: "fragment", url: "http://127.0.0.1/oidc#a", want: []string{query}},
@@ -52,23 +52,23 @@ func TestNewReportsEveryFault(t *testing.T) {
 		{name: "only a slash", url: "http://127.0.0.1/", want: []string{path}},
 		{name: "empty segment", url: "http://127.0.0.1/a//b", want: []string{path}},
 		{name: "dots", url: "http://127.0.0.1/a/../b", want: []string{path}},
-		{name: "user, not normal", url: "HTTP://me@127.0.0.1/oidc", want: []string{"devissuer: issuerURL: must hold no user or password"}},
+		{name: "user, not normal", url: "HTTP://me@127.0.0.1/oidc", want: []string{"devissuer: issuerURL: has a user or password: remove both"}},
 		{name: "printable", url: issuerURL, config: devissuer.Config{Clients: []devissuer.Client{{ID: " ~", Secret: "~"}}}},
 		{name: "unreadable resource", url: issuerURL, config: devissuer.Config{Resources: map[string][]string{"https://[a": nil}},
-			want: []string{`devissuer: Resources["https://[a"]: must be an absolute URI without fragment, such as https://api.example.com`}},
+			want: []string{`devissuer: Resources["https://[a"]: is not an absolute URI without fragment: write one such as https://api.example.com`}},
 		{name: "scheme in upper case", url: "HTTP://127.0.0.1/oidc", want: []string{normal}},
 		{name: "missing escape", url: "http://127.0.0.1/{a}", want: []string{normal}},
 		{name: "needless escape", url: "http://127.0.0.1/%6Fidc", want: []string{normal}},
 		{name: "all at once", url: "http://me:pw@idp.example.test/?a",
 			config: devissuer.Config{SigningAlgorithm: "HS256", TokenLifetime: -time.Second},
 			want: []string{
-				loopback, "devissuer: issuerURL: must hold no user or password", query, path,
-				`devissuer: SigningAlgorithm: "HS256" is none of ES384, ES256 and RS256`, lifetime,
+				loopback, "devissuer: issuerURL: has a user or password: remove both", query, path,
+				`devissuer: SigningAlgorithm: "HS256" is not supported: write ES384, ES256 or RS256`, lifetime,
 			}},
 		{name: "half a second", url: issuerURL, config: devissuer.Config{TokenLifetime: time.Second / 2}, want: []string{lifetime}},
 		{name: "second and a half", url: issuerURL, config: devissuer.Config{TokenLifetime: 3 * time.Second / 2}, want: []string{lifetime}},
 		{name: "algorithm none", url: issuerURL, config: devissuer.Config{SigningAlgorithm: "none"},
-			want: []string{`devissuer: SigningAlgorithm: "none" is none of ES384, ES256 and RS256`}},
+			want: []string{`devissuer: SigningAlgorithm: "none" is not supported: write ES384, ES256 or RS256`}},
 		{
 			name: "users, claims, hosts and type", url: issuerURL,
 			config: devissuer.Config{
@@ -84,17 +84,17 @@ func TestNewReportsEveryFault(t *testing.T) {
 				Type:    "a\n",
 			},
 			want: []string{
-				`devissuer: Claims["a"]: has no JSON form`,
-				`devissuer: Users[0].Claims["b"]: has no JSON form`,
+				`devissuer: Claims["a"]: has no JSON form: give a text, number, boolean, list or map`,
+				`devissuer: Users[0].Claims["b"]: has no JSON form: give a text, number, boolean, list or map`,
 				`devissuer: Users[0].Scopes["https://z.test"]: no such resource: add it to the resources`,
 				`devissuer: Users[1].ID: "alice" stands twice: write another id`,
-				`devissuer: Users[1].Organizations["acme"].Claims["c"]: has no JSON form`,
+				`devissuer: Users[1].Organizations["acme"].Claims["c"]: has no JSON form: give a text, number, boolean, list or map`,
 				`devissuer: Users[1].Organizations["globex"]: no such organization: add it to the organizations, or write one of acme`,
-				`devissuer: Users[2].ID: must be printable ASCII characters, at least one`,
+				`devissuer: Users[2].ID: is empty, or has a character outside printable ASCII: write one such as "alice"`,
 				`devissuer: Users[3].ID: "devissuer" is the id of a client, so that the token would be the client's: write another id`,
 				`devissuer: Users[4].ID: "shop" is the id of a client, so that the token would be the client's: write another id`,
-				`devissuer: Clients[0].Claims["d"]: has no JSON form`,
-				`devissuer: Type: must be printable ASCII characters, such as at+jwt, or none`,
+				`devissuer: Clients[0].Claims["d"]: has no JSON form: give a text, number, boolean, list or map`,
+				`devissuer: Type: has a character outside printable ASCII: write one such as "at+jwt", or "none"`,
 				`devissuer: Hosts[3]: ` + host, `devissuer: Hosts[4]: ` + host, `devissuer: Hosts[5]: ` + host,
 				`devissuer: Hosts[6]: ` + host, `devissuer: Hosts[7]: ` + host, `devissuer: Hosts[8]: ` + host,
 			},
@@ -128,25 +128,25 @@ func TestNewReportsEveryFault(t *testing.T) {
 				`devissuer: Resources["https://a.test"]: "" is not a scope (RFC 6749 §3.3): ` + scopeForm,
 				`devissuer: Resources["https://a.test"]: "re ad" is not a scope (RFC 6749 §3.3): ` + scopeForm,
 				`devissuer: Resources["https://a.test"]: "re\"ad" is not a scope (RFC 6749 §3.3): ` + scopeForm,
-				`devissuer: Resources["https://b.test/#frag"]: must be an absolute URI without fragment, such as https://api.example.com`,
-				`devissuer: Resources["relative"]: must be an absolute URI without fragment, such as https://api.example.com`,
+				`devissuer: Resources["https://b.test/#frag"]: is not an absolute URI without fragment: write one such as https://api.example.com`,
+				`devissuer: Resources["relative"]: is not an absolute URI without fragment: write one such as https://api.example.com`,
 				`devissuer: Resources["urn:logto:organization"]: urn:logto: is reserved: write a URI such as https://api.example.com`,
 				`devissuer: OrganizationScopes: "invite" stands twice: remove one`,
 				`devissuer: OrganizationScopes: "ü" is not a scope (RFC 6749 §3.3): ` + scopeForm,
 				`devissuer: Organizations[1]: "acme" stands twice: remove one`,
-				`devissuer: Organizations[2]: must be printable ASCII characters without space, at least one`,
-				`devissuer: Organizations[3]: must be printable ASCII characters without space, at least one`,
-				`devissuer: Clients[0].Secret: must be printable ASCII characters, at least one`,
+				`devissuer: Organizations[2]: is empty, or has a space or a character outside printable ASCII: write one such as "acme"`,
+				`devissuer: Organizations[3]: is empty, or has a space or a character outside printable ASCII: write one such as "acme"`,
+				`devissuer: Clients[0].Secret: is empty, or has a character outside printable ASCII: write one such as "shop-secret"`,
 				`devissuer: Clients[0].Scopes["https://a.test"]: "write" is not a scope of the resource: add it to the resource, or write one of read, read, , re ad, re"ad`,
 				`devissuer: Clients[0].Scopes["https://a.test"]: "read" stands twice: remove one`,
 				`devissuer: Clients[0].Scopes["https://z.test"]: no such resource: add it to the resources, or write one of https://a.test, https://b.test/#frag, relative, urn:logto:organization`,
 				`devissuer: Clients[1].ID: "one" stands twice: write another id`,
-				`devissuer: Clients[1].Secret: must be printable ASCII characters, at least one`,
+				`devissuer: Clients[1].Secret: is empty, or has a character outside printable ASCII: write one such as "shop-secret"`,
 				`devissuer: Clients[1].Organizations["acme"].OrganizationScopes: "read" is not an organization scope: add it to the organization scopes, or write one of invite, invite, ü`,
 				`devissuer: Clients[1].Organizations["acme"].Scopes["relative"]: "read" is not a scope of the resource: add it to the resource`,
 				`devissuer: Clients[1].Organizations["globex"]: no such organization: add it to the organizations, or write one of acme, acme, , a b`,
 				`devissuer: Clients[1].Organizations["globex"].Scopes["https://z.test"]: no such resource: add it to the resources, or write one of https://a.test, https://b.test/#frag, relative, urn:logto:organization`,
-				`devissuer: Clients[2].ID: must be printable ASCII characters, at least one`,
+				`devissuer: Clients[2].ID: is empty, or has a character outside printable ASCII: write one such as "shop"`,
 			},
 		},
 	}

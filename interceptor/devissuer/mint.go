@@ -10,10 +10,10 @@ import (
 const mintClientID = "devissuer"
 
 // A MintOption changes how [Issuer.Mint] and [Issuer.Grant] make a token.
-type MintOption func(*form)
+type MintOption func(*format)
 
-// A form is how a token is made of its claims.
-type form struct {
+// A format is the header of a token, and whether the token is opaque.
+type format struct {
 	header map[string]any
 	opaque bool
 }
@@ -22,13 +22,13 @@ type form struct {
 // ID token. A nil value removes the member. By default the header is Logto's: alg, kid, and the Type of
 // [Config] as typ. An opaque token has no header. The issuer's key makes the signature, whatever the header is.
 func WithHeader(name string, value any) MintOption {
-	return func(f *form) { f.header[name] = value }
+	return func(f *format) { f.header[name] = value }
 }
 
 // WithOpaque makes the token opaque. Nobody but the issuer can read the token: it answers for the token at
 // its introspection endpoint (RFC 7662), also after a restart with the same [Config.Keys].
 func WithOpaque() MintOption {
-	return func(f *form) { f.opaque = true }
+	return func(f *format) { f.opaque = true }
 }
 
 // Mint signs the given claims, for tests. It checks nothing, and ignores the users, clients,
@@ -55,11 +55,11 @@ func (i *Issuer) Mint(claims map[string]any, options ...MintOption) (string, err
 	}
 	stamped := i.stamp(mintClientID)
 	stamped["sub"] = subject
-	return i.make(merge(stamped, claims), form{}, options)
+	return i.make(merge(stamped, claims), format{}, options)
 }
 
 // make returns the token of some claims.
-func (i *Issuer) make(claims map[string]any, f form, options []MintOption) (string, error) {
+func (i *Issuer) make(claims map[string]any, f format, options []MintOption) (string, error) {
 	f.header = map[string]any{"typ": i.typ}
 	if i.typ == NoType {
 		f.header["typ"] = nil

@@ -109,7 +109,7 @@ func TestStartFaults(t *testing.T) {
 			func(t devissuer.TB) {
 				devissuer.Start(t, devissuer.Config{SigningAlgorithm: "HS256", TokenLifetime: -1})
 			},
-			"devissuer: SigningAlgorithm: \"HS256\" is none of ES384, ES256 and RS256\ndevissuer: TokenLifetime: must be whole seconds, at least one",
+			"devissuer: SigningAlgorithm: \"HS256\" is not supported: write ES384, ES256 or RS256\ndevissuer: TokenLifetime: is not a positive whole number of seconds: write a duration such as \"1h\"",
 		},
 		"token": {
 			func(t devissuer.TB) {

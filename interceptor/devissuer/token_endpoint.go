@@ -164,7 +164,7 @@ func (i *Issuer) grantClientCredentials(client Client, asked url.Values) (*token
 	if err != nil {
 		return nil, refuseGrant(request, err)
 	}
-	token, err := i.make(claims, form{opaque: i.opaque}, nil)
+	token, err := i.make(claims, format{opaque: i.opaque}, nil)
 	if err != nil {
 		return nil, refuse(http.StatusInternalServerError, "server_error", "the token could not be made")
 	}

@@ -8,7 +8,9 @@ import (
 	"io/fs"
 	"net"
 	"net/http"
+	"strconv"
 	"strings"
+	"syscall"
 	"time"
 
 	"github.com/urfave/cli/v3"
@@ -23,11 +25,11 @@ as Logto serves them. protoauthz token prints its tokens, for users too: no user
 Never use it in production: whoever can read its keys, or asks with the secret of a client, gets tokens.
 It answers this machine only, at the host of its URL or a loopback host. For containers give -remote, and
 list the names by which they address the issuer in "hosts". Web pages of other sites get no answer.
+An https url needs -listen, and a TLS proxy in front.
 
 The tenant is a file in JSON or YAML. All members may be left out:
    url                 the issuer, the iss of tokens (default: http://127.0.0.1:3001/oidc)
-   listen              the address to listen on (default: host and port of url)
-   remote, hosts       answer other machines, and by which further names
+   hosts               further names of the issuer, such as the names of containers
    resources           the scopes of each API, by its URL
    organizations, organizationScopes
    users               {"id": "alice", "scopes": {API: [scope]}, "organizations": {ORGANIZATION:
@@ -36,15 +38,16 @@ The tenant is a file in JSON or YAML. All members may be left out:
    claims              of all tokens, of a user or client, or of a membership: any claim; null removes it
    type                typ of tokens (default: at+jwt; none leaves it out)
    opaque              true for opaque tokens, which servers introspect
-   signingAlgorithm    ES384 (the default), ES256 or RS256
+   signingAlgorithm    ES384 (the default for new keys), ES256 or RS256
    tokenLifetime, rotateEvery          durations, such as "1h"
 
-The keys are kept in a file, so that tokens outlive a restart. Do not commit the file.
+The keys are kept in a file, so that tokens outlive a restart. Do not commit the file. Issuers that rotate keys
+need a file each: each writes its own keys over the others'.
 
 Examples:
    protoauthz dev-issuer
    protoauthz dev-issuer -config test/tenant.yaml -keys /var/lib/dev-issuer/keys.json
-   protoauthz dev-issuer -remote -listen :3001`
+   protoauthz dev-issuer -remote`
 
 const (
 	configFlagName = "config"
@@ -68,7 +71,7 @@ func devIssuerCommand() *cli.Command {
 		ArgsUsage:   " ",
 		Description: devIssuerHelp,
 		Flags: append(tenantFlags(),
-			&cli.StringFlag{Name: "listen", Usage: "the `ADDRESS` to listen on, host:port, in place of the tenant's"},
+			&cli.StringFlag{Name: "listen", Usage: "the `ADDRESS` to listen on, host:port (default: as in url; with -remote on all addresses)"},
 			&cli.BoolFlag{Name: "remote", Usage: "answer other machines too, such as containers"},
 			&cli.BoolFlag{Name: "rotate", Usage: "rotate the keys first: the key before still verifies"},
 		),
@@ -100,17 +103,10 @@ func runDevIssuer(ctx context.Context, c *cli.Command) error {
 	if err != nil {
 		return err
 	}
-	t.AllowRemote = t.AllowRemote || c.Bool("remote")
-	if listen := c.String("listen"); listen != "" {
-		t.Listen = listen
-	}
-	address, err := t.Address()
+	t.AllowRemote = c.Bool("remote")
+	listener, err := openListener(ctx, c, t)
 	if err != nil {
 		return err
-	}
-	listener, err := new(net.ListenConfig).Listen(ctx, "tcp", address)
-	if err != nil {
-		return fmt.Errorf("%w: end the process that has the port, or write another port in url of %s", err, c.String(configFlagName))
 	}
 	issuer, notes, err := t.Open(file)
 	if err == nil && c.Bool("rotate") {
@@ -129,6 +125,34 @@ func runDevIssuer(ctx context.Context, c *cli.Command) error {
 		return errors.Join(err, listener.Close())
 	}
 	return s.serve(ctx, listener)
+}
+
+// openListener listens on the address of -listen or, without -listen, of the tenant.
+func openListener(ctx context.Context, c *cli.Command, t *tenant.Tenant) (net.Listener, error) {
+	address, err := c.String("listen"), error(nil)
+	otherPort := "give -listen another port"
+	if address == "" {
+		address, err = t.Address()
+		otherPort = fmt.Sprintf("write another port into url of %s and into the issuers of authz.json", c.String(configFlagName))
+	} else if _, port, splitErr := net.SplitHostPort(address); splitErr != nil || !isPort(port) {
+		err = errors.New("-listen is not host:port: write one such as 127.0.0.1:3001 or :3001")
+	}
+	if err != nil {
+		return nil, err
+	}
+	listener, err := new(net.ListenConfig).Listen(ctx, "tcp", address)
+	switch {
+	case errors.Is(err, syscall.EADDRINUSE):
+		return nil, fmt.Errorf("%w: end the process that has the port, or %s", err, otherPort)
+	case err != nil:
+		return nil, fmt.Errorf("%w: give -listen an address of this machine, with a free port above 1023", err)
+	}
+	return listener, nil
+}
+
+func isPort(text string) bool {
+	_, err := strconv.ParseUint(text, 10, 16)
+	return err == nil
 }
 
 // An issuerServer serves a tenant.

@@ -338,6 +338,25 @@ func TestDevIssuerBoundary(t *testing.T) {
 	}
 }
 
+// TestDevIssuerBehindProxy makes sure that an issuer of an https URL serves at the address of -listen.
+func TestDevIssuerBehindProxy(t *testing.T) {
+	t.Parallel()
+	s := startIssuer(t, "-config", write(t, "tenant.json", []byte(strings.Replace(people, "{", `{"url": "https://issuer.test/oidc", `, 1))))
+	request, err := http.NewRequestWithContext(t.Context(), http.MethodGet, "http://"+s.address+"/oidc/jwks", nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	request.Host = "issuer.test"
+	response, err := (&http.Transport{DisableKeepAlives: true}).RoundTrip(request)
+	if err != nil {
+		t.Fatal(err)
+	}
+	_ = response.Body.Close()
+	if response.StatusCode != http.StatusOK || !strings.Contains(s.greeted, `token.Logto("https://issuer.test")`) {
+		t.Errorf("%d, %s", response.StatusCode, s.greeted)
+	}
+}
+
 func TestDevIssuerFaults(t *testing.T) {
 	t.Parallel()
 	taken, err := new(net.ListenConfig).Listen(t.Context(), "tcp", "127.0.0.1:0")
@@ -346,22 +365,31 @@ func TestDevIssuerFaults(t *testing.T) {
 	}
 	t.Cleanup(func() { _ = taken.Close() })
 	config := write(t, "tenant.json", []byte(people))
+	atTaken := write(t, "tenant.json", []byte(`{"url": "http://`+taken.Addr().String()+`/oidc"}`))
+	behindProxy := write(t, "tenant.json", []byte("{\n\"url\": \"https://issuer.test/oidc\"}"))
+	other := write(t, "tenant.json", []byte(`{"signingAlgorithm": "RS256"}`))
+	kept := filepath.Join(filepath.Dir(config), "tenant.keys.json")
+	startIssuer(t, "-config", config).end()
 	broken := write(t, "keys.json", []byte(`{"keys": "s3cret"}`))
 	missing := filepath.Join(t.TempDir(), "tenant.json")
 	for name, test := range map[string]struct {
 		args []string
 		says []string
 	}{
-		"port":         {[]string{"-config", config, "-listen", taken.Addr().String()}, []string{taken.Addr().String(), "in use", "write another port in url of " + config}},
-		"address":      {[]string{"-config", config, "-listen", "3001"}, []string{"-listen", "host:port"}},
-		"no config":    {[]string{"-config", missing}, []string{missing + " does not exist", "-config", tenant.Example}},
-		"no file":      {[]string{"-config", filepath.Dir(config)}, []string{"is a directory"}},
-		"faults":       {[]string{"-config", write(t, "t.yaml", []byte("users:\n- id: alice\n  secret: s3cret\n  claims: {x: null}\ntype: ü\n"))}, []string{"t.yaml:3: users[0].secret is unknown", "t.yaml:5: type"}},
-		"YAML":         {[]string{"-config", write(t, "t.yaml", []byte("users: [*s3cret]"))}, []string{"t.yaml", "neither"}},
-		"deployment":   {[]string{"-config", write(t, "authz.json", []byte(`{"audience": "https://api.test", "issuers": []}`))}, []string{"authz.json:1: the file describes a deployment"}},
-		"broken keys":  {[]string{"-config", config, "-listen", "127.0.0.1:0", "-keys", broken}, []string{broken, "remove the file"}},
-		"an argument":  {[]string{config}, []string{"dev-issuer takes no argument"}},
-		"unknown flag": {[]string{"-port", "1"}, []string{"-port", "protoauthz dev-issuer -help"}},
+		"port of url":    {[]string{"-config", atTaken}, []string{taken.Addr().String(), "in use: end the process that has the port, or write another port into url of " + atTaken + " and into the issuers of authz.json"}},
+		"port":           {[]string{"-config", config, "-listen", taken.Addr().String()}, []string{taken.Addr().String(), "in use: end the process that has the port, or give -listen another port"}},
+		"no own address": {[]string{"-config", config, "-listen", "192.0.2.1:3001"}, []string{"192.0.2.1:3001", ": give -listen an address of this machine, with a free port above 1023"}},
+		"https":          {[]string{"-config", behindProxy}, []string{behindProxy + ":2: url is https", "give -listen the address to which a TLS proxy sends the requests"}},
+		"algorithm":      {[]string{"-config", other, "-keys", kept, "-listen", "127.0.0.1:0"}, []string{other + ":1: signingAlgorithm: the first key is of ES384: write that algorithm, or remove the keys (the file " + kept + ")"}},
+		"address":        {[]string{"-config", config, "-listen", "3001"}, []string{"-listen is not host:port: write one such as 127.0.0.1:3001 or :3001"}},
+		"no config":      {[]string{"-config", missing}, []string{missing + " does not exist", "-config", tenant.Example}},
+		"no file":        {[]string{"-config", filepath.Dir(config)}, []string{"is a directory"}},
+		"faults":         {[]string{"-config", write(t, "t.yaml", []byte("users:\n- id: alice\n  secret: s3cret\n  claims: {x: null}\ntype: ü\n"))}, []string{"t.yaml:3: users[0].secret is unknown", "t.yaml:5: type"}},
+		"YAML":           {[]string{"-config", write(t, "t.yaml", []byte("users: [*s3cret]"))}, []string{"t.yaml", "neither"}},
+		"deployment":     {[]string{"-config", write(t, "authz.json", []byte(`{"audience": "https://api.test", "issuers": []}`))}, []string{"authz.json:1: audience is unknown: the members are url, hosts, ", "authz.json:1: issuers is unknown"}},
+		"broken keys":    {[]string{"-config", config, "-listen", "127.0.0.1:0", "-keys", broken}, []string{broken, "remove the file"}},
+		"an argument":    {[]string{config}, []string{"dev-issuer takes no argument"}},
+		"unknown flag":   {[]string{"-port", "1"}, []string{"-port", "protoauthz dev-issuer -help"}},
 	} {
 		got := execute(t, nil, append([]string{"dev-issuer"}, test.args...)...)
 		if got.status != exitFailed || got.stdout != "" || strings.Contains(got.stderr, "s3cret") {

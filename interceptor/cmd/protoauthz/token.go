@@ -9,7 +9,6 @@ import (
 
 	"github.com/urfave/cli/v3"
 
-	"github.com/protoauthz/protoauthz/interceptor/cmd/protoauthz/internal/tenant"
 	"github.com/protoauthz/protoauthz/interceptor/devissuer"
 )
 
@@ -18,17 +17,17 @@ const tokenHelp = `Prints a token of the local issuer, protoauthz dev-issuer wit
 sign the token: no server is asked. The token has the scopes of -scope that the user or client holds.
 Standard error names the others, and where to add them.
 
--claim, -typ and -opaque make tokens that a server must refuse, too.
+-claim, -typ and -opaque change the token, to see what a server refuses.
 
 Examples:
    protoauthz token -sub alice -scope 'read:orders write:orders'
    protoauthz token -sub alice -organization acme -scope read:orders
-   protoauthz token -client shop -resource https://api.example.com
-   protoauthz token -sub alice -claim exp=1                  an expired token
-   protoauthz token -sub alice -typ JWT                      a token that passes for an ID token
-   protoauthz token -sub alice -claim 'iss="https://other"'  another issuer
-   protoauthz token -sub alice -claim aud=null               no audience
-   curl -H "Authorization: Bearer $(protoauthz token -sub alice)" …`
+   protoauthz token -client shop -resource https://api.example.com -scope read:orders
+   protoauthz token -sub alice -scope read:orders -claim exp=1                  an expired token
+   protoauthz token -sub alice -scope read:orders -typ JWT                      a token that passes for an ID token
+   protoauthz token -sub alice -scope read:orders -claim 'iss="https://other"'  another issuer
+   protoauthz token -sub alice -scope read:orders -claim aud=null               no audience
+   curl -H "Authorization: Bearer $(protoauthz token -sub alice -scope read:orders)" …`
 
 // tokenCommand prints a token of the local issuer.
 func tokenCommand() *cli.Command {
@@ -58,9 +57,7 @@ func runToken(_ context.Context, c *cli.Command) error {
 		return err
 	}
 	issuer, err := t.Issuer(file)
-	if errors.Is(err, tenant.ErrNoKeys) {
-		return fmt.Errorf("%w: start protoauthz dev-issuer with the same -config and -keys first", err)
-	} else if err != nil {
+	if err != nil {
 		return err
 	}
 	request := t.Complete(devissuer.Request{
@@ -71,6 +68,9 @@ func runToken(_ context.Context, c *cli.Command) error {
 	token, leftOut, err := issuer.Grant(request, mintOptions(c)...)
 	if err != nil {
 		return t.Refusal(request, err)
+	}
+	if _, given := claims["scope"]; len(request.Scopes) == 0 && !given {
+		complain(c.Root().ErrWriter, "note: a token without -scope has no scope")
 	}
 	for _, scope := range leftOut {
 		complain(c.Root().ErrWriter, fmt.Sprintf("note: %s is left out: add the scope to %s", scope, t.WhereToAdd(request, scope)))

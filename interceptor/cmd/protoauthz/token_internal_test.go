@@ -52,17 +52,18 @@ clients: [{id: shop, secret: s3cret, scopes: {"https://api.test": [write:a]}}]
 		"a user's": {[]string{"-sub", "alice", "-scope", "read:a  write:a"},
 			map[string]any{"aud": api, "sub": "alice", "client_id": "web", "scope": "read:a", "level": 3.0}, "at+jwt", nil,
 			`note: write:a is left out: add the scope to users[0].scopes["https://api.test"] (tenant.yaml:7)`},
-		"a client's":               {[]string{"-client", "shop"}, map[string]any{"aud": api, "sub": "shop", "scope": nil}, "at+jwt", nil, ""},
+		"a client's":               {[]string{"-client", "shop"}, map[string]any{"aud": api, "sub": "shop", "scope": nil}, "at+jwt", nil, "note: a token without -scope has no scope"},
 		"an organization's":        {[]string{"-sub", "alice", "-organization", "acme", "-scope", "invite:member"}, map[string]any{"aud": organization, "scope": "invite:member"}, "at+jwt", nil, ""},
 		"an API's in organization": {[]string{"-sub", "alice", "-organization", "acme", "-resource", api, "-scope", "write:a"}, map[string]any{"aud": api, "organization_id": "acme", "scope": "write:a"}, "at+jwt", nil, ""},
 		"an unknown scope": {[]string{"-sub", "alice", "-organization", "acme", "-scope", "x"}, map[string]any{"scope": ""}, "at+jwt", nil,
 			`note: x is left out: add the scope to organizationScopes (tenant.yaml:4) and to users[0].organizations["acme"].organizationScopes (tenant.yaml:9)`},
-		"claims":          {[]string{"-sub", "alice", "-claim", `a={"b": [1, null]}`, "-claim", "level=null", "-claim", "sub=\"bob\""}, map[string]any{"a": map[string]any{"b": []any{1.0, nil}}, "level": nil, "sub": "bob"}, "at+jwt", nil, ""},
-		"expired":         {[]string{"-sub", "alice", "-claim", "exp=1"}, map[string]any{"exp": 1.0}, "at+jwt", token.ErrExpired, ""},
-		"another issuer":  {[]string{"-sub", "alice", "-claim", `iss="https://other"`}, map[string]any{"iss": "https://other"}, "at+jwt", token.ErrInvalid, ""},
-		"an ID token":     {[]string{"-sub", "alice", "-typ", "JWT"}, nil, "JWT", token.ErrInvalid, ""},
-		"without typ":     {[]string{"-sub", "alice", "-typ", "none"}, nil, nil, token.ErrInvalid, ""},
-		"without subject": {[]string{"-sub", "alice", "-claim", "sub=null"}, map[string]any{"sub": nil}, "at+jwt", token.ErrInvalid, ""},
+		"a scope's claim": {[]string{"-sub", "alice", "-claim", `scope="read:a"`}, map[string]any{"scope": "read:a"}, "at+jwt", nil, ""},
+		"claims":          {[]string{"-sub", "alice", "-scope", "read:a", "-claim", `a={"b": [1, null]}`, "-claim", "level=null", "-claim", "sub=\"bob\""}, map[string]any{"a": map[string]any{"b": []any{1.0, nil}}, "level": nil, "sub": "bob"}, "at+jwt", nil, ""},
+		"expired":         {[]string{"-sub", "alice", "-scope", "read:a", "-claim", "exp=1"}, map[string]any{"exp": 1.0}, "at+jwt", token.ErrExpired, ""},
+		"another issuer":  {[]string{"-sub", "alice", "-scope", "read:a", "-claim", `iss="https://other"`}, map[string]any{"iss": "https://other"}, "at+jwt", token.ErrInvalid, ""},
+		"an ID token":     {[]string{"-sub", "alice", "-scope", "read:a", "-typ", "JWT"}, nil, "JWT", token.ErrInvalid, ""},
+		"without typ":     {[]string{"-sub", "alice", "-scope", "read:a", "-typ", "none"}, nil, nil, token.ErrInvalid, ""},
+		"without subject": {[]string{"-sub", "alice", "-scope", "read:a", "-claim", "sub=null"}, map[string]any{"sub": nil}, "at+jwt", token.ErrInvalid, ""},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -123,8 +124,8 @@ func TestTokenFaults(t *testing.T) {
 		args []string
 		want string
 	}{
-		"no keys":              {[]string{"-config", fresh, "-sub", "alice"}, "fresh.keys.json: there are no keys: start protoauthz dev-issuer with the same -config and -keys first"},
-		"another algorithm":    {[]string{"-config", other, "-keys", keys, "-sub", "alice"}, "tenant.keys.json: there are no keys of algorithm RS256: start protoauthz dev-issuer with the same -config and -keys first"},
+		"no keys":              {[]string{"-config", fresh, "-sub", "alice"}, "fresh.keys.json does not exist: start protoauthz dev-issuer with the same -config and -keys, or start it again: at its start it writes the file"},
+		"another algorithm":    {[]string{"-config", other, "-keys", keys, "-sub", "alice"}, "other.json:1: signingAlgorithm: the first key is of ES384: write that algorithm, or remove the keys (the file tenant.keys.json)"},
 		"nobody":               {[]string{"-config", config}, "give -sub for the token of a user, or -client for the token of a client"},
 		"an unknown user":      {[]string{"-config", config, "-sub", "bob", "-resource", "https://api.test"}, "-sub: no such user: add it to the users, or write one of alice (tenant.json:5: users)"},
 		"an unknown client":    {[]string{"-config", config, "-client", "x", "-resource", "https://api.test"}, "-client: no such client: add it to the clients, or write one of shop (tenant.json:8: clients)"},
@@ -138,7 +139,7 @@ func TestTokenFaults(t *testing.T) {
 	} {
 		got := execute(t, nil, append([]string{"token"}, test.args...)...)
 		text := got.stderr
-		for _, file := range []string{config, fresh, empty} {
+		for _, file := range []string{config, fresh, empty, other} {
 			text = strings.ReplaceAll(text, filepath.Dir(file)+"/", "")
 		}
 		if want := "protoauthz: " + test.want + "\n"; got.status != exitFailed || got.stdout != "" || text != want {

@@ -36,7 +36,7 @@ func TestCompose(t *testing.T) {
 	_, port, _ := net.SplitHostPort(listener.Addr().String())
 	listener.Close()
 	ours := strings.NewReplacer("/etc/shop/tenant.json", folder+"/tenant.compose.json", "/etc/shop/authz.json", folder+"/authz.compose.json",
-		"/keys/", folder+"/", "0.0.0.0:3001", "0.0.0.0:"+port, "0.0.0.0:8080", "127.0.0.1:0")
+		"/keys/", folder+"/", " -remote", " -remote -listen 0.0.0.0:"+port, "0.0.0.0:8080", "127.0.0.1:0")
 	var serve []string // the commands of the services
 	var grant string
 	for _, block := range docs.At(all, "interceptor/docs/local-development.md") {

@@ -4,6 +4,7 @@ import (
 	"net"
 	"net/http"
 	"net/http/httptest"
+	"net/netip"
 	"reflect"
 	"strings"
 	"testing"
@@ -16,43 +17,58 @@ import (
 // TestAccepting gives the printed issuers to verifiers, which must accept the tokens of the tenant.
 func TestAccepting(t *testing.T) {
 	t.Parallel()
-	address := &net.TCPAddr{IP: net.IPv4zero, Port: 3001}
 	const users = `"resources": {"https://api.test": ["read:a"]}, "users": [{"id": "alice", "scopes": {"https://api.test": ["read:a"]}}]`
-	for name, test := range map[string]struct{ document, host, code, issuer string }{
+	for name, test := range map[string]struct{ document, listens, host, code, issuer string }{
 		"Logto": {
-			`{` + users + `}`, "",
+			`{` + users + `}`, "127.0.0.1:3001", "",
 			`issuer := token.Logto("http://127.0.0.1:3001")`,
 			`{"preset": ["logto", "http://127.0.0.1:3001"]}`,
 		},
 		"another typ": {
-			`{` + users + `, "type": "JWT"}`, "",
+			`{` + users + `, "type": "JWT"}`, "127.0.0.1:3001", "",
 			`issuer := token.Logto("http://127.0.0.1:3001")
 issuer.Types = []string{"JWT"}
 issuer.RequiredClaims = map[string][]string{"client_id":[]string{"*"}}`,
 			`{"preset": ["logto", "http://127.0.0.1:3001"], "types": ["JWT"], "requiredClaims": {"client_id":["*"]}}`,
 		},
 		"no typ": {
-			`{` + users + `, "type": "none"}`, "",
+			`{` + users + `, "type": "none"}`, "127.0.0.1:3001", "",
 			`issuer := token.Logto("http://127.0.0.1:3001")
 issuer.Types = []string{""}
 issuer.RequiredClaims = map[string][]string{"client_id":[]string{"*"}}`,
 			`{"preset": ["logto", "http://127.0.0.1:3001"], "types": [""], "requiredClaims": {"client_id":["*"]}}`,
 		},
 		"another path": {
-			`{` + users + `, "url": "http://localhost:4000/tenant"}`, "",
+			`{` + users + `, "url": "http://localhost:4000/tenant"}`, "127.0.0.1:4000", "",
 			`issuer := token.Logto("http://localhost:4000/tenant")
 issuer.URL = "http://localhost:4000/tenant"`,
 			`{"preset": ["logto", "http://localhost:4000/tenant"], "url": "http://localhost:4000/tenant"}`,
 		},
+		"another port": {
+			`{` + users + `}`, "127.0.0.1:4000", "",
+			`issuer := token.Logto("http://127.0.0.1:3001")
+issuer.KeySetURL = "http://127.0.0.1:4000/oidc/jwks"`,
+			`{"preset": ["logto", "http://127.0.0.1:3001"], "keySetURL": "http://127.0.0.1:4000/oidc/jwks"}`,
+		},
+		"another port outside of the container": {
+			`{` + users + `}`, "[::]:4000", "",
+			`issuer := token.Logto("http://127.0.0.1:3001")`,
+			`{"preset": ["logto", "http://127.0.0.1:3001"]}`,
+		},
+		"behind a TLS proxy": {
+			`{` + users + `, "url": "https://issuer.test/oidc"}`, "127.0.0.1:3001", "",
+			`issuer := token.Logto("https://issuer.test")`,
+			`{"preset": ["logto", "https://issuer.test"]}`,
+		},
 		"a container": {
-			`{` + users + `, "hosts": ["issuer"]}`, "issuer",
+			`{` + users + `, "hosts": ["issuer"]}`, "[::]:3001", "issuer",
 			`issuer := token.Logto("http://127.0.0.1:3001")
 issuer.KeySetURL = "http://issuer:3001/oidc/jwks"
 issuer.InsecureHTTPHosts = []string{"issuer"}`,
 			`{"preset": ["logto", "http://127.0.0.1:3001"], "keySetURL": "http://issuer:3001/oidc/jwks", "insecureHTTPHosts": ["issuer"]}`,
 		},
 		"opaque, a container": {
-			`{` + users + `, "opaque": true, "clients": [{"id": "shop", "secret": "s3cret"}]}`, "issuer",
+			`{` + users + `, "opaque": true, "clients": [{"id": "shop", "secret": "s3cret"}]}`, "[::]:3001", "issuer",
 			`issuer := token.Logto("http://127.0.0.1:3001")
 issuer.IntrospectionURL = "http://issuer:3001/oidc/introspect"
 issuer.InsecureHTTPHosts = []string{"issuer"}
@@ -63,7 +79,7 @@ introspector, err := token.NewIntrospector(issuer, token.Introspection{Client: t
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			of := parse(t, test.document)
-			code, member := of.Accepting(test.host, address)
+			code, member := of.Accepting(test.host, net.TCPAddrFromAddrPort(netip.MustParseAddrPort(test.listens)))
 			if want := `"issuers": [` + test.issuer + `]`; code != test.code || member != want {
 				t.Errorf("got\n%s\n%s\nwant\n%s\n%s", code, member, test.code, want)
 			}

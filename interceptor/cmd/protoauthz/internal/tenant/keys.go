@@ -1,7 +1,6 @@
 package tenant
 
 import (
-	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -19,26 +18,23 @@ func KeysFile(config string) string {
 	return strings.TrimSuffix(config, filepath.Ext(config)) + ".keys.json"
 }
 
-// ErrNoKeys is the error of [Tenant.Issuer] without a file of keys.
-var ErrNoKeys = errors.New("there are no keys")
-
 // Issuer returns the issuer with the kept keys. It changes no file.
 func (t *Tenant) Issuer(file string) (*devissuer.Issuer, error) {
 	keys, err := os.ReadFile(file) //nolint:gosec // the user names the file
 	if errors.Is(err, fs.ErrNotExist) {
-		return nil, fmt.Errorf("%s: %w", file, ErrNoKeys)
+		return nil, fmt.Errorf("%s does not exist: start protoauthz dev-issuer with the same -config and -keys, or start it again: at its start it writes the file", file)
 	} else if err != nil {
-		return nil, err
+		return nil, unreadable(err)
 	}
-	issuer, isKept, err := t.with(keys, file)
-	if err == nil && !isKept {
-		return nil, fmt.Errorf("%s: %w of algorithm %s", file, ErrNoKeys, t.SigningAlgorithm)
-	}
-	return issuer, err
+	return t.issuer(keys, file)
 }
 
-// Open returns the issuer with the kept keys. Without a file of keys, Open makes the file. The notes say why the keys
-// are not the kept ones, and who else could use the keys.
+func unreadable(err error) error {
+	return fmt.Errorf("%w: let this user read the file, or name another with -keys", err)
+}
+
+// Open returns the issuer with the kept keys. Without a file of keys, Open makes the file. The notes say that the keys
+// are new, or are not kept, and who else could use the keys.
 func (t *Tenant) Open(file string) (issuer *devissuer.Issuer, notes []string, err error) {
 	keys, err := os.ReadFile(file) //nolint:gosec // the user names the file
 	isNew := errors.Is(err, fs.ErrNotExist)
@@ -46,21 +42,17 @@ func (t *Tenant) Open(file string) (issuer *devissuer.Issuer, notes []string, er
 		keys, isNew, err = t.create(file)
 		if err != nil {
 			issuer, newErr := devissuer.New(t.URL, t.Config)
-			return issuer, []string{gone(file, "the keys", err)}, newErr
+			return issuer, []string{notKept(file, err)}, newErr
 		}
 	} else if err != nil {
-		return nil, nil, fmt.Errorf("%w: let this user read the file, or name another with -keys", err)
+		return nil, nil, unreadable(err)
 	}
-	issuer, isKept, err := t.with(keys, file)
+	issuer, err = t.issuer(keys, file)
 	if err != nil {
 		return nil, nil, err
 	}
-	switch {
-	case isNew:
+	if isNew {
 		notes = append(notes, "the keys are new, in "+file+": do not commit the file")
-	case !isKept:
-		notes = append(notes, fmt.Sprintf("%s has keys of another algorithm than %s: a new key signs, and the old key still verifies", file, t.SigningAlgorithm))
-		notes = append(notes, t.Keep(issuer, file)...)
 	}
 	if info, err := os.Stat(file); err == nil && runtime.GOOS != "windows" && info.Mode().Perm()&0o077 != 0 {
 		notes = append(notes, fmt.Sprintf("other users can read or write %s, and so make tokens: run chmod 600 %s", file, file))
@@ -68,7 +60,7 @@ func (t *Tenant) Open(file string) (issuer *devissuer.Issuer, notes []string, er
 	return issuer, notes, nil
 }
 
-// Keep writes the keys of an issuer in place of the kept keys. The note says that they are not kept, and why.
+// Keep writes the keys of an issuer in place of the kept keys. The note says why they are not kept.
 func (t *Tenant) Keep(issuer *devissuer.Issuer, file string) (notes []string) {
 	temporary, err := writeKeys(file, issuer.PrivateKeys())
 	if err == nil {
@@ -77,28 +69,29 @@ func (t *Tenant) Keep(issuer *devissuer.Issuer, file string) (notes []string) {
 		}
 	}
 	if err != nil {
-		return []string{gone(file, "the new key", err)}
+		return []string{notKept(file, err)}
 	}
 	return nil
 }
 
-func gone(file, what string, err error) string {
+func notKept(file string, err error) string {
 	if path, ok := errors.AsType[*fs.PathError](err); ok {
 		err = path.Err // the path is temporary
 	}
-	return fmt.Sprintf("%s cannot be written (%v): %s will be gone when this process ends, and protoauthz token does not know it: name a file that can be written with -keys", file, err, what)
+	return fmt.Sprintf("%s cannot be written (%v): the new key will be gone when this process ends, and protoauthz token does not know the key: name another file with -keys", file, err)
 }
 
-// with returns the issuer with some keys, unless they are of another algorithm.
-func (t *Tenant) with(keys []byte, file string) (issuer *devissuer.Issuer, isKept bool, err error) {
+// issuer returns the issuer with the keys of a file. A fault is of the keys, or of the algorithm that they need.
+func (t *Tenant) issuer(keys []byte, file string) (*devissuer.Issuer, error) {
 	config := t.Config
 	config.Keys = keys
-	kept, err := devissuer.New(t.URL, devissuer.Config{Keys: keys})
-	if err != nil {
-		return nil, false, fmt.Errorf("%s: %w: remove the file, and protoauthz dev-issuer makes new keys", file, err)
+	issuer, err := devissuer.New(t.URL, config)
+	if f, ok := errors.AsType[*devissuer.Fault](err); ok && f.Field == "SigningAlgorithm" {
+		return nil, fmt.Errorf("%s: signingAlgorithm: %s (the file %s)", t.Where("signingAlgorithm"), f.Detail, file)
+	} else if err != nil {
+		return nil, fmt.Errorf("%s: %w: remove the file, and protoauthz dev-issuer makes new keys", file, err)
 	}
-	issuer, err = devissuer.New(t.URL, config)
-	return issuer, err == nil && bytes.Equal(kept.PrivateKeys(), issuer.PrivateKeys()), err
+	return issuer, nil
 }
 
 // create makes a file with a new key. If another process has made the file, its keys are returned.

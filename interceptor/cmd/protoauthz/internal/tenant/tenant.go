@@ -3,14 +3,12 @@ package tenant
 
 import (
 	"cmp"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"net"
 	"net/url"
 	"regexp"
 	"slices"
-	"strconv"
 	"strings"
 	"time"
 
@@ -26,9 +24,8 @@ const Example = `{
 
 // A Tenant is what a local issuer serves.
 type Tenant struct {
-	devissuer.Config               // without Keys
+	devissuer.Config               // without Keys and AllowRemote
 	URL              string        // of the issuer
-	Listen           string        // the address to listen on, host:port
 	RotateEvery      time.Duration // zero: never
 
 	name  string
@@ -37,8 +34,7 @@ type Tenant struct {
 
 // members are the members of a document.
 type members struct {
-	URL, Listen        string
-	Remote             bool
+	URL                string
 	Hosts              []string
 	RotateEvery        time.Duration
 	Resources          map[string][]string
@@ -56,32 +52,30 @@ type members struct {
 // Parse reads a document, whose file has the given name. The error names every fault, with its line. The values of
 // claims and secrets are not in the error.
 func Parse(name string, text []byte) (*Tenant, error) {
-	if isDeployment(text) {
-		return nil, fmt.Errorf("%s:1: the file describes a deployment, which a server reads: name the tenant of the local issuer instead, such as\n%s", name, Example)
-	}
 	m := members{URL: "http://127.0.0.1:3001/oidc"}
 	lines, errs := document.Parse(text, &m)
 	t := &Tenant{
 		Config: devissuer.Config{
 			Resources: m.Resources, OrganizationScopes: m.OrganizationScopes, Organizations: m.Organizations,
 			Users: m.Users, Clients: m.Clients, Claims: m.Claims, Type: m.Type, Opaque: m.Opaque,
-			SigningAlgorithm: m.SigningAlgorithm, TokenLifetime: m.TokenLifetime, Hosts: m.Hosts, AllowRemote: m.Remote,
+			SigningAlgorithm: m.SigningAlgorithm, TokenLifetime: m.TokenLifetime, Hosts: m.Hosts,
 		},
-		URL: m.URL, Listen: m.Listen, RotateEvery: m.RotateEvery, name: name, lines: lines,
+		URL: m.URL, RotateEvery: m.RotateEvery, name: name, lines: lines,
 	}
-	var faults []fault
+	var forms, contents []fault
 	for _, err := range errs {
 		if f, ok := errors.AsType[*document.Fault](err); ok {
-			faults = append(faults, fault{f.Line, f.Path, strings.TrimPrefix(f.Path+" "+f.Text, " ")})
+			forms = append(forms, fault{f.Line, f.Path, strings.TrimPrefix(f.Path+" "+f.Text, " ")})
 		}
 	}
-	if len(errs) == 0 || faults[0].path != "" { // the document is a JSON object
+	if len(errs) == 0 || forms[0].path != "" { // the document is a JSON object
 		for _, f := range t.contentFaults() {
-			if !slices.ContainsFunc(faults, func(form fault) bool { return strings.HasPrefix(f.path, form.path) }) {
-				faults = append(faults, f)
+			if !slices.ContainsFunc(forms, func(form fault) bool { return strings.HasPrefix(f.path, form.path) }) {
+				contents = append(contents, f)
 			}
 		}
 	}
+	faults := slices.Concat(forms, contents)
 	if len(faults) == 0 {
 		return t, nil
 	}
@@ -110,12 +104,7 @@ func (t *Tenant) contentFaults() (faults []fault) {
 		report(memberPath(f.Field), f.Detail)
 	}
 	if t.RotateEvery != 0 && t.RotateEvery < time.Second {
-		report("rotateEvery", `must be a second at least: write a duration such as "1h", or leave it out`)
-	}
-	if t.Listen != "" {
-		if err := checkAddress(t.Listen); err != nil {
-			report("listen", err.Error())
-		}
+		report("rotateEvery", `is shorter than a second: write a duration such as "1h", or leave the member out`)
 	}
 	return faults
 }
@@ -148,39 +137,19 @@ func memberPath(field string) string {
 	})
 }
 
-// isDeployment reports whether a document has the members of a deployment that a tenant does not have.
-func isDeployment(text []byte) bool {
-	var deployment struct{ Audience, Issuers json.RawMessage }
-	return json.Unmarshal(text, &deployment) == nil && (deployment.Audience != nil || deployment.Issuers != nil)
-}
-
 // Where returns where a member stands, as in tenant.json:12.
 func (t *Tenant) Where(path string) string { return fmt.Sprintf("%s:%d", t.name, t.lines.Of(path)) }
 
-// Address returns the address to listen on: Listen, or by default the host and the port of URL. With AllowRemote the
-// default is the port of URL on all addresses of this machine.
+// Address returns the default address to listen on: the host and the port of URL or, with AllowRemote, the port of URL
+// on all addresses of this machine.
 func (t *Tenant) Address() (string, error) {
-	if t.Listen != "" {
-		if err := checkAddress(t.Listen); err != nil {
-			return "", fmt.Errorf("-listen: %w", err) // Parse has checked the document's
-		}
-		return t.Listen, nil
-	}
 	u, err := url.Parse(t.URL)
 	switch {
 	case err != nil || u.Scheme == "https":
-		return "", fmt.Errorf("%s: url is https, and the issuer serves plain http: write listen, the address to which a TLS proxy sends the requests, such as 127.0.0.1:3001", t.Where("url"))
+		return "", fmt.Errorf("%s: url is https, and the issuer serves plain http: give -listen the address to which a TLS proxy sends the requests, such as 127.0.0.1:3001", t.Where("url"))
 	case t.AllowRemote:
 		return net.JoinHostPort("", cmp.Or(u.Port(), "80")), nil
 	default:
 		return net.JoinHostPort(u.Hostname(), cmp.Or(u.Port(), "80")), nil
 	}
-}
-
-func checkAddress(address string) error {
-	_, port, err := net.SplitHostPort(address)
-	if _, portErr := strconv.ParseUint(port, 10, 16); err != nil || portErr != nil {
-		return errors.New("must be host:port, such as 127.0.0.1:3001 or :3001")
-	}
-	return nil
 }

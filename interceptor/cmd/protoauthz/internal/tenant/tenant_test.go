@@ -28,8 +28,6 @@ func parse(t testing.TB, text string) *tenant.Tenant {
 const whole = `{
   "$schema": "x",
   "url": "http://127.0.0.1:3002/oidc",
-  "listen": "127.0.0.1:4000",
-  "remote": true,
   "hosts": ["issuer"],
   "rotateEvery": "1h",
   "resources": {"https://api.test": ["read:a", "write:a"], "https://other.test": ["read:b"]},
@@ -57,16 +55,17 @@ const whole = `{
   "tokenLifetime": "10m"
 }`
 
-// TestMembers makes sure that a document sets each field of devissuer.Config, but for the keys.
+// TestMembers makes sure that a document sets each field of devissuer.Config, but for the keys and AllowRemote: whoever
+// starts the issuer decides on these.
 func TestMembers(t *testing.T) {
 	t.Parallel()
 	parsed := parse(t, whole)
 	for field, value := range reflect.ValueOf(parsed.Config).Fields() {
-		if value.IsZero() != (field.Name == "Keys") {
+		if value.IsZero() != (field.Name == "Keys" || field.Name == "AllowRemote") {
 			t.Errorf("%s is %v", field.Name, value)
 		}
 	}
-	if parsed.URL != "http://127.0.0.1:3002/oidc" || parsed.Listen != "127.0.0.1:4000" || parsed.RotateEvery != time.Hour {
+	if parsed.URL != "http://127.0.0.1:3002/oidc" || parsed.RotateEvery != time.Hour {
 		t.Errorf("%+v", parsed)
 	}
 }
@@ -77,37 +76,39 @@ func TestFaults(t *testing.T) {
 	t.Parallel()
 	for name, test := range map[string]struct{ from, to, want string }{
 		"a list for an object": {`"resources": {"https://api.test": ["read:a", "write:a"], "https://other.test": ["read:b"]}`, `"resources": ["read:a"]`,
-			`8: resources is not an object: write {"…": ["…"]}`},
-		"a text for a list":   {`"hosts": ["issuer"]`, `"hosts": "issuer"`, `6: hosts is not an array: write ["…"]`},
-		"a number for a text": {`"id": "alice"`, `"id": 5`, `13: users[0].id is not a string: write the value in quotes`},
-		"null":                {`"opaque": true`, `"opaque": null`, `28: opaque is null: write true or false`},
-		"a typo":              {`"secret": "s3cret"`, `"secert": "s3cret"`, `25: clients[0].secert is unknown: the members are id, secret, claims, scopes, organizations` + "\n" + `tenant.json:25: clients[0].secret: must be printable ASCII characters, at least one`},
-		"twice":               {`"listen": "127.0.0.1:4000"`, `"url": "http://127.0.0.1:1/oidc"`, `4: url is given twice: remove one`},
-		"no comma":            {`"remote": true,`, `"remote": true`, `6: not a JSON object: column 3, after object key:value pair: write one JSON object, with names and texts in double quotes, without comments, and without a comma behind a last member`},
-		"url":                 {`"http://127.0.0.1:3002/oidc"`, `"http://issuer:3002/oidc"`, `3: url: http is for loopback hosts only; use https`},
-		"url with a slash":    {`3002/oidc"`, `3002/oidc/"`, `3: url: path must have no trailing slash, empty segment, . or ..`},
-		"listen":              {`"127.0.0.1:4000"`, `"4000"`, `4: listen: must be host:port, such as 127.0.0.1:3001 or :3001`},
-		"hosts":               {`["issuer"]`, `["http://issuer:3001"]`, `6: hosts[0]: must be the name of a host alone, such as issuer: without scheme, port and path`},
-		"a short rotation":    {`"rotateEvery": "1h"`, `"rotateEvery": "10ms"`, `7: rotateEvery: must be a second at least: write a duration such as "1h", or leave it out`},
-		"no duration":         {`"1h"`, `"hourly"`, `7: rotateEvery is not a duration: write a text such as "12h" or "30m"`},
-		"a scope of two words": {`"read:b"]},`, `"read b"]},`, `8: resources["https://other.test"]: "read b" is not a scope (RFC 6749 §3.3): write printable ASCII characters without space, " and \` +
-			"\n" + `tenant.json:25: clients[0].scopes["https://other.test"]: "read:b" is not a scope of the resource: add it to the resource, or write one of read b`},
+			`6: resources is not an object: write {"…": ["…"]}`},
+		"a text for a list":    {`"hosts": ["issuer"]`, `"hosts": "issuer"`, `4: hosts is not an array: write ["…"]`},
+		"a number for a text":  {`"id": "alice"`, `"id": 5`, `11: users[0].id is not a string: write the value in quotes`},
+		"null":                 {`"opaque": true`, `"opaque": null`, `26: opaque is null: write true or false`},
+		"a typo":               {`"secret": "s3cret"`, `"secert": "s3cret"`, `23: clients[0].secert is unknown: the members are id, secret, claims, scopes, organizations` + "\n" + `tenant.json:23: clients[0].secret: is empty, or has a character outside printable ASCII: write one such as "shop-secret"`},
+		"twice":                {`"hosts": ["issuer"]`, `"url": "http://127.0.0.1:1/oidc"`, `4: url is given twice: remove one`},
+		"no comma":             {`["issuer"],`, `["issuer"]`, `5: not a JSON object: column 3, after object key:value pair: write one JSON object, with names and texts in double quotes, without comments, and without a comma behind a last member`},
+		"url":                  {`"http://127.0.0.1:3002/oidc"`, `"http://issuer:3002/oidc"`, `3: url: is http, which is for loopback hosts alone: write https, or a host such as 127.0.0.1`},
+		"url with a slash":     {`3002/oidc"`, `3002/oidc/"`, `3: url: has a path with a trailing slash, an empty segment, . or ..: write a path such as /oidc`},
+		"a flag of dev-issuer": {`"hosts": ["issuer"]`, `"remote": true`, "4: remote is unknown: the members are url, hosts, rotateEvery, resources, organizationScopes, organizations, users, clients, claims, type, opaque, signingAlgorithm, tokenLifetime"},
+		"a deployment":         {`"hosts": ["issuer"]`, `"audience": "https://api.test"`, "4: audience is unknown: the members are url, hosts, rotateEvery, resources, organizationScopes, organizations, users, clients, claims, type, opaque, signingAlgorithm, tokenLifetime"},
+		"url with two faults":  {`http://127.0.0.1:3002/oidc`, `http://me@127.0.0.1:3002/oidc?a`, "3: url: has a user or password: remove both\ntenant.json:3: url: has a query or fragment: remove it"},
+		"hosts":                {`["issuer"]`, `["http://issuer:3001"]`, `4: hosts[0]: is not the name of a host alone: write one such as "issuer", without scheme, port and path`},
+		"a short rotation":     {`"rotateEvery": "1h"`, `"rotateEvery": "10ms"`, `5: rotateEvery: is shorter than a second: write a duration such as "1h", or leave the member out`},
+		"no duration":          {`"1h"`, `"hourly"`, `5: rotateEvery is not a duration: write a text such as "12h" or "30m"`},
+		"a scope of two words": {`"read:b"]},`, `"read b"]},`, `6: resources["https://other.test"]: "read b" is not a scope (RFC 6749 §3.3): write printable ASCII characters without space, " and \` +
+			"\n" + `tenant.json:23: clients[0].scopes["https://other.test"]: "read:b" is not a scope of the resource: add it to the resource, or write one of read b`},
 		"an unknown scope": {`"scopes": {"https://api.test": ["read:a"]}`, `"scopes": {"https://api.test": ["read:x"]}`,
-			`15: users[0].scopes["https://api.test"]: "read:x" is not a scope of the resource: add it to the resource, or write one of read:a, write:a`},
+			`13: users[0].scopes["https://api.test"]: "read:x" is not a scope of the resource: add it to the resource, or write one of read:a, write:a`},
 		"an unknown scope of a member": {`["write:a"]}`, `["a"]}`,
-			`19: users[0].organizations["acme"].scopes["https://api.test"]: "a" is not a scope of the resource: add it to the resource, or write one of read:a, write:a`},
+			`17: users[0].organizations["acme"].scopes["https://api.test"]: "a" is not a scope of the resource: add it to the resource, or write one of read:a, write:a`},
 		"an unknown organization scope": {`"organizationScopes": ["invite:member"],
           "scopes"`, `"organizationScopes": ["invite"],
-          "scopes"`, `18: users[0].organizations["acme"].organizationScopes: "invite" is not an organization scope: add it to the organization scopes, or write one of invite:member`},
-		"an unknown organization": {`"acme": {`, `"ACME": {`, `17: users[0].organizations["ACME"]: no such organization: add it to the organizations, or write one of acme, globex`},
+          "scopes"`, `16: users[0].organizations["acme"].organizationScopes: "invite" is not an organization scope: add it to the organization scopes, or write one of invite:member`},
+		"an unknown organization": {`"acme": {`, `"ACME": {`, `15: users[0].organizations["ACME"]: no such organization: add it to the organizations, or write one of acme, globex`},
 		"an unknown resource": {`{"https://other.test": ["read:b"]}}`, `{"https://other.test/": ["read:b"]}}`,
-			`25: clients[0].scopes["https://other.test/"]: no such resource: add it to the resources, or write one of https://api.test, https://other.test`},
-		"a user's id is a client's": {`"id": "alice"`, `"id": "shop"`, `13: users[0].id: "shop" is the id of a client, so that the token would be the client's: write another id`},
-		"an organization twice":     {`["acme", "globex"]`, `["acme", "globex", "acme"]`, `10: organizations[2]: "acme" stands twice: remove one`},
+			`23: clients[0].scopes["https://other.test/"]: no such resource: add it to the resources, or write one of https://api.test, https://other.test`},
+		"a user's id is a client's": {`"id": "alice"`, `"id": "shop"`, `11: users[0].id: "shop" is the id of a client, so that the token would be the client's: write another id`},
+		"an organization twice":     {`["acme", "globex"]`, `["acme", "globex", "acme"]`, `8: organizations[2]: "acme" stands twice: remove one`},
 		"type":                      {`"JWT"`, `""`, ``},
-		"an unreadable type":        {`"JWT"`, `"é"`, `27: type: must be printable ASCII characters, such as at+jwt, or none`},
-		"an algorithm":              {`"ES256"`, `"HS256"`, `29: signingAlgorithm: "HS256" is none of ES384, ES256 and RS256`},
-		"a lifetime":                {`"10m"`, `"1.5s"`, `30: tokenLifetime: must be whole seconds, at least one`},
+		"an unreadable type":        {`"JWT"`, `"é"`, `25: type: has a character outside printable ASCII: write one such as "at+jwt", or "none"`},
+		"an algorithm":              {`"ES256"`, `"HS256"`, `27: signingAlgorithm: "HS256" is not supported: write ES384, ES256 or RS256`},
+		"a lifetime":                {`"10m"`, `"1.5s"`, `28: tokenLifetime: is not a positive whole number of seconds: write a duration such as "1h"`},
 		"nothing":                   {`"type"`, `"type"`, ``},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -142,19 +143,10 @@ func TestAllFaultsAtOnce(t *testing.T) {
 	const want = `t.yaml:2: opaque is not a boolean: write true or false
 t.yaml:3: users[1].scope is unknown: the members are id, claims, scopes, organizations
 t.yaml:3: users[1].id: "a" stands twice: write another id
-t.yaml:4: signingAlgorithm: "none" is none of ES384, ES256 and RS256
+t.yaml:4: signingAlgorithm: "none" is not supported: write ES384, ES256 or RS256
 t.yaml:5: url is not a string: write the value in quotes`
 	if got := fmt.Sprint(err); got != want {
 		t.Errorf("got\n%s\nwant\n%s", got, want)
-	}
-}
-
-func TestDeploymentByMistake(t *testing.T) {
-	t.Parallel()
-	for _, text := range []string{`{"audience": "https://api.test"}`, `{"issuers": []}`} {
-		if _, err := tenant.Parse("authz.json", []byte(text)); err == nil || !strings.Contains(err.Error(), "authz.json:1: the file describes a deployment") {
-			t.Errorf("%s: %v", text, err)
-		}
 	}
 }
 
@@ -168,16 +160,20 @@ func TestExample(t *testing.T) {
 
 func TestAddress(t *testing.T) {
 	t.Parallel()
-	for _, test := range []struct{ document, want string }{
-		{`{}`, "127.0.0.1:3001"},
-		{`{"remote": true}`, ":3001"},
-		{`{"url": "http://[::1]:4000"}`, "[::1]:4000"},
-		{`{"url": "http://localhost/oidc"}`, "localhost:80"},
-		{`{"url": "http://localhost/oidc", "listen": ":5000"}`, ":5000"},
-		{`{"url": "https://issuer.test/oidc", "listen": "127.0.0.1:5000"}`, "127.0.0.1:5000"},
-		{`{"url": "https://issuer.test/oidc"}`, "tenant.json:1: url is https, and the issuer serves plain http: write listen, the address to which a TLS proxy sends the requests, such as 127.0.0.1:3001"},
+	for _, test := range []struct {
+		document string
+		isRemote bool
+		want     string
+	}{
+		{`{}`, false, "127.0.0.1:3001"},
+		{`{}`, true, ":3001"},
+		{`{"url": "http://[::1]:4000"}`, false, "[::1]:4000"},
+		{`{"url": "http://localhost/oidc"}`, false, "localhost:80"},
+		{`{"url": "https://issuer.test/oidc"}`, true, "tenant.json:1: url is https, and the issuer serves plain http: give -listen the address to which a TLS proxy sends the requests, such as 127.0.0.1:3001"},
 	} {
-		got, err := parse(t, test.document).Address()
+		of := parse(t, test.document)
+		of.AllowRemote = test.isRemote
+		got, err := of.Address()
 		if err != nil {
 			got = err.Error()
 		}
