@@ -181,7 +181,7 @@ func asks(handler func(*testing.T) http.Handler, procedure string) func(*testing
 // probed returns the symptom of a server without keys and a probe of it.
 func probed(ask func(t *testing.T, verifier *token.Verifier) string) func(*testing.T, *lockedText) symptom {
 	return func(t *testing.T, text *lockedText) symptom {
-		verifier, err := token.NewVerifier(token.Logto("http://"+closed), unlogged)
+		verifier, err := token.NewVerifier(token.Logto("http://"+closed), withoutKeyLog)
 		if err != nil {
 			t.Fatal(err)
 		}
