@@ -274,7 +274,7 @@ func TestNotEnforcedDefault(t *testing.T) { //nolint:paralleltest // it replaces
 	observer := interceptor.WithObserver(func(context.Context, interceptor.Event) {})
 	for name, options := range map[string][]interceptor.Option{"default": nil, "an observer": {observer}} {
 		text.Reset()
-		if _ = interceptor.New(unverified(aliceToken), harness.ShadowRules(t), options...); strings.Count(text.String(), "policy.WithShadow lets in every call") != 1 {
+		if _ = interceptor.New(unverified(aliceToken), harness.ShadowRules(t), options...); strings.Count(text.String(), "policy.WithShadow, or shadow in authz.json, lets in every call") != 1 {
 			t.Errorf("%s: logged %s", name, text)
 		}
 	}

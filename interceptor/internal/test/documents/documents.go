@@ -131,7 +131,7 @@ func Walk(root, extension string, visit func(name, text string)) error {
 	})
 }
 
-// At returns the blocks of a place of [InClone], [InEmpty] or [InModule].
+// At returns the blocks of a place of [InClone], [InEmpty], [InModule] or [InShop].
 func At(documents []Document, place string) (blocks []Block) {
 	name, section, only := strings.Cut(place, "#")
 	for _, document := range documents {
