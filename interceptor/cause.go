@@ -34,7 +34,7 @@ const (
 
 func audienceCause(rule *policy.Rule) string {
 	return "the token is for another API, or for none: its aud does not hold the audience of the rule, " + strconv.Quote(rule.Audience) + ", byte for byte" +
-		requestForAPI + ", or the server must name its API right in policy.WithAudience"
+		requestForAPI + ", or the server must name its API right in policy.WithAudience, or by audience in authz.json"
 }
 
 func organizationTokenCause(rule *policy.Rule) string {
@@ -158,7 +158,7 @@ func headerCause(organization *policy.Organization, header Header) string {
 // name off after 200 characters and escapes the rest: the name cannot pass for lines of a log.
 func ruleCause(procedure string) string {
 	return fmt.Sprintf("no rule was compiled for the procedure %+.200q: give policy.Compile the .proto file of its service, "+
-		"or make the service public with policy.WithPublic; if the server does not have this procedure, the client must call another", procedure)
+		"or make the service public with policy.WithPublic, or by public in authz.json; if the server does not have this procedure, the client must call another", procedure)
 }
 
-const unannotated = "the method has no annotation, and policy.WithUnannotatedRefused names its service: add option (protoauthz.v1.method) to the method"
+const unannotated = "the method has no annotation, and policy.WithUnannotatedRefused, or unannotatedRefused in authz.json, names its service: add option (protoauthz.v1.method) to the method"

@@ -236,7 +236,7 @@ func denyToken(err error) *Denial {
 			return &Denial{reason: known.reason, cause: err}
 		}
 	}
-	return failed(fmt.Errorf("the verifier returned an error that wraps none of package token, so the guard cannot tell what to answer: the verifier must wrap one by %%w, such as token.ErrInvalid: %w", err))
+	return failed(fmt.Errorf("the verifier's error is not an error of package token, so the guard has no answer for it: wrap one by %%w, such as token.ErrInvalid: %w", err))
 }
 
 var errExpired = fmt.Errorf("%w since it was verified, while the call was under way: the client must call again with a new token", token.ErrExpired)

@@ -18,6 +18,12 @@
 // everybody in. A test with package guardtest, or for grpc-go grpcguardtest, finds every handler that
 // was forgotten.
 //
+// # Configuration
+//
+// Package deployment reads what differs between installations (audience, public services, issuers) from authz.json, and
+// [policy.Linked] finds the files of a program's services. The command "protoauthz dev-issuer" serves an issuer for
+// development, and package devissuer serves one for tests. The page interceptor/docs/production.md shows a whole program.
+//
 // # What is checked, and when
 //
 // The guard admits a call before a byte of the request's body is read. It looks up the rule of the

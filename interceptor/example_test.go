@@ -256,5 +256,5 @@ func ExampleWithObserver() {
 
 	// Output:
 	// level=WARN msg=refused procedure=/sample.v1.CatalogService/CreateOrder reason=SCOPE_INSUFFICIENT cause="the token lacks the scope write:orders: the client must request it from the issuer; if the issuer does not grant that, add it to a role of the caller at the issuer"
-	// level=WARN msg=refused procedure=unknown reason=RULE_MISSING cause="no rule was compiled for the procedure \"/any\\nthing\": give policy.Compile the .proto file of its service, or make the service public with policy.WithPublic; if the server does not have this procedure, the client must call another"
+	// level=WARN msg=refused procedure=unknown reason=RULE_MISSING cause="no rule was compiled for the procedure \"/any\\nthing\": give policy.Compile the .proto file of its service, or make the service public with policy.WithPublic, or by public in authz.json; if the server does not have this procedure, the client must call another"
 }

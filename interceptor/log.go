@@ -190,10 +190,10 @@ func (g *Guard) logNotEnforced(table *policy.Table) {
 		}
 	}
 	if len(services[false]) > 0 {
-		logger.Warn("protoauthz: not enforced: policy.WithShadow lets in every call of these services", "services", services[false], help.Attr(help.EveryCallLetIn))
+		logger.Warn("protoauthz: not enforced: policy.WithShadow, or shadow in authz.json, lets in every call of these services", "services", services[false], help.Attr(help.EveryCallLetIn))
 	}
 	if len(services[true]) > 0 {
-		logger.Warn("protoauthz: not enforced: policy.WithUnannotatedOpen lets everybody call the methods without annotation of these services", "services", services[true], help.Attr(help.EveryCallLetIn))
+		logger.Warn("protoauthz: not enforced: policy.WithUnannotatedOpen, or unannotatedOpen in authz.json, lets everybody call the methods without annotation of these services", "services", services[true], help.Attr(help.EveryCallLetIn))
 	}
 	if g.shadowTable != nil {
 		logger.Info("protoauthz: not enforced: interceptor.WithShadow judges by a second table beside the first", help.Attr(help.EveryCallLetIn))

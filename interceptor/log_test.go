@@ -244,14 +244,14 @@ func TestNotEnforcedLog(t *testing.T) {
 	}
 	table := harness.ShadowRules(t)
 	guard := interceptor.New(unverified(aliceToken), table, logger, interceptor.WithShadow(rules(t)))
-	want := `level=WARN msg="protoauthz: not enforced: policy.WithShadow lets in every call of these services" services="` + shadowed(table) + `"` + helping + `every-call-is-let-in
+	want := `level=WARN msg="protoauthz: not enforced: policy.WithShadow, or shadow in authz.json, lets in every call of these services" services="` + shadowed(table) + `"` + helping + `every-call-is-let-in
 level=INFO msg="protoauthz: not enforced: interceptor.WithShadow judges by a second table beside the first"` + helping + `every-call-is-let-in
 `
 	if got := at(); got != want {
 		t.Errorf("at start\n%s\nwant\n%s", got, want)
 	}
 	_ = interceptor.New(unverified(aliceToken), ordersTable(t, []string{readsA, " "}, policy.WithUnannotatedOpen(orders)), logger)
-	want = `level=WARN msg="protoauthz: not enforced: policy.WithUnannotatedOpen lets everybody call the methods without annotation of these services" services=[order.v1.OrderService]` + helping + `every-call-is-let-in
+	want = `level=WARN msg="protoauthz: not enforced: policy.WithUnannotatedOpen, or unannotatedOpen in authz.json, lets everybody call the methods without annotation of these services" services=[order.v1.OrderService]` + helping + `every-call-is-let-in
 `
 	if got := at(); got != want {
 		t.Errorf("at start\n%s\nwant\n%s", got, want)
@@ -274,7 +274,7 @@ func TestNotEnforcedDefault(t *testing.T) { //nolint:paralleltest // it replaces
 	observer := interceptor.WithObserver(func(context.Context, interceptor.Event) {})
 	for name, options := range map[string][]interceptor.Option{"default": nil, "an observer": {observer}} {
 		text.Reset()
-		if _ = interceptor.New(unverified(aliceToken), harness.ShadowRules(t), options...); strings.Count(text.String(), "policy.WithShadow lets in every call") != 1 {
+		if _ = interceptor.New(unverified(aliceToken), harness.ShadowRules(t), options...); strings.Count(text.String(), "policy.WithShadow, or shadow in authz.json, lets in every call") != 1 {
 			t.Errorf("%s: logged %s", name, text)
 		}
 	}

@@ -9,6 +9,18 @@
 // Rules, decisions and answers are the same as in package interceptor. In a refusal, [errors.As] finds
 // an [interceptor.Denial]. Handlers read the claims with [interceptor.ClaimsFromContext]. The guard refuses
 // a call before its body is read if the header suffices to decide.
+//
+// Both versions of connect-go name their plugin of buf protoc-gen-connect-go. A module with both writes the full paths
+// into buf.gen.yaml. So that the two do not write the same files, either "types" names the services of each plugin, or
+// one of the two has another suffix:
+//
+//	plugins:
+//	  - local: [go, tool, connectrpc.com/connect/cmd/protoc-gen-connect-go]
+//	    out: gen
+//	    opt: paths=source_relative
+//	  - local: [go, tool, connectrpc.com/connect/v2/cmd/protoc-gen-connect-go]
+//	    out: gen
+//	    opt: [paths=source_relative, package_suffix=connect2]
 package connectv2guard
 
 import (

@@ -9,7 +9,7 @@
 //
 //	guardtest.AssertRESTGuarded(t, mux, table)
 //
-// For servers of grpc-go, use package grpcguardtest. [AssertAccess] shows a review who may call what. Tests of
+// [Deployment] reads the server's authz.json for such a test. For servers of grpc-go, use package grpcguardtest. [AssertAccess] shows a review who may call what. Tests of
 // handlers get the claims of a caller from [User], [Client] and [Claims].
 package guardtest
 

@@ -130,3 +130,24 @@ func TestModule(t *testing.T) {
 		})
 	}
 }
+
+// TestShop follows the document about production, in a module that has the shop's code and no requirements.
+func TestShop(t *testing.T) {
+	t.Parallel()
+	all, protoauthz := clone(t)
+	for _, place := range docs.InShop {
+		s := newSession(t, t.TempDir())
+		s.writes = true
+		first := fmt.Sprintf(`ln -s %q protoauthz && mkdir shop && cd shop
+			(cd ../protoauthz/%s && cp -r gen testdata go.sum main.go shop.go catalog.go orders.go stock.go glue_internal_test.go "$OLDPWD")
+			find . -name '*.go' -exec sed -i.bak -E '/^\s\w* ?"/s|"github.com/protoauthz/protoauthz/%[2]s|"example.com/shop|' {} +
+			go mod init example.com/shop
+			go mod edit -require github.com/protoauthz/protoauthz@v0.0.0 -replace github.com/protoauthz/protoauthz=../protoauthz
+			`, protoauthz, docs.ShopModule)
+		s.prepare = func(docs.Block) string {
+			defer func() { first = "" }()
+			return first
+		}
+		s.run(t, docs.At(all, place))
+	}
+}

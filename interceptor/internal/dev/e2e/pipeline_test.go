@@ -114,21 +114,20 @@ func TestPipelines(t *testing.T) {
 
 // A workspace is the folder of a pipeline's machine, beside the repository that the machine clones.
 type workspace struct {
-	*session
-
+	folder      string
 	environment []string
 }
 
 // newWorkspace makes a repository of the module, with the file of the commands.
 func newWorkspace(t *testing.T, protoauthz, policy string) *workspace {
 	t.Helper()
-	w := &workspace{session: newSession(t, t.TempDir())}
+	w, bin := &workspace{folder: t.TempDir()}, tools(t)
 	// The comment is posted nowhere.
-	if err := os.WriteFile(filepath.Join(w.bin, "gh"), []byte("#!/bin/sh\ncat diff.md\n"), 0o700); err != nil {
+	if err := os.WriteFile(filepath.Join(bin, "gh"), []byte("#!/bin/sh\ncat diff.md\n"), 0o700); err != nil {
 		t.Fatal(err)
 	}
 	w.environment = []string{
-		"PATH=" + w.bin + string(os.PathListSeparator) + os.Getenv("PATH"), "GOBIN=" + w.bin, "GOWORK=off",
+		"PATH=" + bin + string(os.PathListSeparator) + os.Getenv("PATH"), "GOBIN=" + bin, "GOWORK=off",
 		"GITHUB_STEP_SUMMARY=" + os.DevNull, "NUMBER=1",
 		"GIT_AUTHOR_NAME=test", "GIT_AUTHOR_EMAIL=test@example.com", "GIT_COMMITTER_NAME=test", "GIT_COMMITTER_EMAIL=test@example.com",
 	}

@@ -27,7 +27,13 @@ type session struct {
 
 func newSession(t *testing.T, folder string) *session {
 	t.Helper()
-	bin := t.TempDir()
+	return &session{folder: folder, bin: tools(t), prepare: func(docs.Block) string { return "" }}
+}
+
+// tools returns a folder with the tools that the documents name, to stand first in PATH.
+func tools(t *testing.T) (bin string) {
+	t.Helper()
+	bin = t.TempDir()
 	for _, tool := range []string{"buf", "curl"} {
 		path, err := filepath.Abs(e2e.Tool(t, tool))
 		if err != nil {
@@ -37,7 +43,7 @@ func newSession(t *testing.T, folder string) *session {
 			t.Fatal(err)
 		}
 	}
-	return &session{folder: folder, bin: bin, prepare: func(docs.Block) string { return "" }}
+	return bin
 }
 
 // run runs the commands of the blocks, and compares what they print with the block of text behind them. Commands

@@ -26,7 +26,7 @@ func TestCommands(t *testing.T) {
 		line int
 	}
 	run, written := map[place]bool{}, map[place]bool{}
-	sessions := slices.Concat(documents.InClone, documents.InEmpty, documents.InModule, documents.Pipelines)
+	sessions := slices.Concat(documents.InClone, documents.InEmpty, documents.InModule, documents.InShop, documents.Pipelines)
 	for _, name := range sessions {
 		blocks := documents.At(all, name)
 		if len(blocks) == 0 {
@@ -39,6 +39,7 @@ func TestCommands(t *testing.T) {
 		}
 	}
 	module := moduleFiles(t)
+	module[documents.ShopModule] = mark.ReplaceAllString(read(t, documents.ShopModule+"/buf.yaml"), "")
 	unused := maps.Clone(documents.ByHand)
 	for _, document := range all {
 		if strings.Contains(document.Text, "~~~") {
@@ -59,14 +60,14 @@ func TestCommands(t *testing.T) {
 			case "go", "proto": // see TestGo and TestProto
 			case "sh":
 				if !run[at] {
-					fault("no test runs this: its document is missing in documents.InModule, InClone and InEmpty")
+					fault("no test runs this: its document is missing in documents.InModule, InShop, InClone and InEmpty")
 				}
 			case "yaml", "json":
 				_, deploymentErr := deployment.Parse([]byte(block.Text))
 				_, issuerErr := token.ParseIssuer([]byte(block.Text))
 				if _, ok := compiled(block.Text, module); !ok && deploymentErr != nil && issuerErr != nil {
-					fault(fmt.Sprintf("no test uses this, and it is no part of a file of %s (as a deployment or an issuer: %v)",
-						documents.StartModule, errors.Join(deploymentErr, issuerErr)))
+					fault(fmt.Sprintf("no test uses this, and it is no part of a file of %s or %s (as a deployment or an issuer: %v)",
+						documents.StartModule, documents.ShopModule, errors.Join(deploymentErr, issuerErr)))
 				}
 			case "text":
 				shown, byHand := n > 0 && document.Blocks[n-1].Language == "sh", false

@@ -13,10 +13,13 @@ import (
 	"unicode"
 )
 
-// Start is the document whose files are those of the module in StartModule.
+// Two documents show example modules: Start shows each file of StartModule, and Production shows what ShopModule has
+// beside its services.
 const (
 	Start       = "interceptor/docs/start.md"
 	StartModule = "interceptor/internal/dev/start"
+	Production  = "interceptor/docs/production.md"
+	ShopModule  = "interceptor/internal/dev/shop"
 )
 
 // The end-to-end tests run the commands of these documents, each in a shell of its own, and compare the output that
@@ -29,6 +32,8 @@ var (
 	// InModule are run in a copy of the module that [Start] makes, with its tools installed. The copy lies beside the
 	// clone, and gets the files that they show.
 	InModule = []string{"interceptor/docs/local-development.md", "interceptor/cmd/README.md#In buf", "interceptor/cmd/README.md#A local issuer"}
+	// InShop are run beside the clone, in a module with the code of ShopModule.
+	InShop = []string{Production}
 	// Pipelines have files of CI, whose commands are run in clones of such a module, and the commands that prepare it.
 	Pipelines = []string{"interceptor/docs/ci.md"}
 )
@@ -126,7 +131,7 @@ func Walk(root, extension string, visit func(name, text string)) error {
 	})
 }
 
-// At returns the blocks of a place of [InClone], [InEmpty] or [InModule].
+// At returns the blocks of a place of [InClone], [InEmpty], [InModule] or [InShop].
 func At(documents []Document, place string) (blocks []Block) {
 	name, section, only := strings.Cut(place, "#")
 	for _, document := range documents {

@@ -122,6 +122,11 @@ func TestGo(t *testing.T) {
 	if err := documents.Walk(root, ".go", func(name, text string) { files[name] = text }); err != nil {
 		t.Fatal(err)
 	}
+	for name := range files {
+		if path.Dir(name) == documents.ShopModule {
+			files[name] = withoutMarks(t, files[name])
+		}
+	}
 	for _, document := range load(t) {
 		for _, block := range document.Blocks {
 			if block.Language != "go" {
@@ -139,6 +144,61 @@ func TestGo(t *testing.T) {
 	example, _, _ := strings.Cut(files["interceptor/example_test.go"], "\n}\n\n// documents ")
 	if _, ok := compiled(front[first].Text, map[string]string{"": example}); !ok {
 		t.Error("the first Go code of README.md is not in ExampleNew")
+	}
+}
+
+var mark = regexp.MustCompile(`(?m)[ \t]*(?://|#) glue$`)
+
+// withoutMarks returns code of the shop as a user writes it, without the comments by which the shop counts lines.
+func withoutMarks(t *testing.T, text string) string {
+	t.Helper()
+	code, err := format.Source(mark.ReplaceAll([]byte(text), nil))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(code)
+}
+
+// TestProduction makes sure that the document about production shows all lines of glue of the shop, whole functions at
+// a time, and no code of another program.
+func TestProduction(t *testing.T) {
+	t.Parallel()
+	var shown strings.Builder
+	for _, block := range documents.At(load(t), documents.Production) {
+		shown.WriteString(block.Text)
+		if block.Language != "go" {
+			continue
+		}
+		source := map[string]string{}
+		for _, name := range []string{"main.go", "shop.go", "glue_internal_test.go"} {
+			source[name] = withoutMarks(t, read(t, documents.ShopModule+"/"+name))
+		}
+		name, ok := compiled(block.Text, source)
+		if whole := strings.HasPrefix(block.Text, "func ") && strings.HasSuffix(block.Text, "\n}\n"); !ok || !whole {
+			t.Errorf("%s:%d: no function of the shop (%s):\n%s", documents.Production, block.Line, name, block.Text)
+		}
+	}
+	glue := 0
+	for _, name := range []string{"main.go", "shop.go", "buf.yaml"} {
+		for line := range strings.Lines(read(t, documents.ShopModule+"/"+name)) {
+			code := strings.TrimSpace(mark.ReplaceAllString(line, ""))
+			if !mark.MatchString(line) {
+				continue
+			}
+			glue++
+			if !strings.Contains(strings.Join(strings.Fields(shown.String()), " "), strings.Join(strings.Fields(code), " ")) {
+				t.Errorf("%s does not show a line of %s: %s", documents.Production, name, code)
+			}
+		}
+	}
+	if glue < 20 {
+		t.Errorf("%d lines are marked", glue)
+	}
+	_, test, _ := strings.Cut(read(t, documents.ShopModule+"/glue_internal_test.go"), ")\n\n")
+	for name, whole := range map[string]string{"authz.json": read(t, documents.ShopModule+"/authz.json"), "the test": test} {
+		if !strings.Contains(shown.String(), whole) {
+			t.Errorf("%s does not show %s whole", documents.Production, name)
+		}
 	}
 }
 

@@ -21,53 +21,53 @@ func dialing(address string) *http.Transport {
 	}}
 }
 
-// through returns the situation of a server that reaches its issuer by a proxy alone.
-func through(t *testing.T, proxy string) situation {
+// behindProxy returns the situation of a server that reaches its issuer by a proxy alone.
+func behindProxy(t *testing.T, proxy string) situation {
 	t.Helper()
 	address, err := url.Parse(proxy)
 	if err != nil {
 		t.Fatal(err)
 	}
 	const endpoint = "https://idp.example.test"
-	return at(t, endpoint, issuing(t, endpoint), token.WithTransport(&http.Transport{Proxy: http.ProxyURL(address), DisableKeepAlives: true}))
+	return keysAt(t, endpoint, issuing(t, endpoint), token.WithTransport(&http.Transport{Proxy: http.ProxyURL(address), DisableKeepAlives: true}))
 }
 
 // keySituations are refusals for want of keys.
 var keySituations = []callSituation{
 	{"KEYS_UNAVAILABLE", "an unreachable issuer", "Read", func(t *testing.T) situation {
 		const endpoint = "https://idp.example.test"
-		return at(t, endpoint, issuing(t, endpoint), token.WithTransport(dialing(closed)))
+		return keysAt(t, endpoint, issuing(t, endpoint), token.WithTransport(dialing(closed)))
 	}},
 	{"KEYS_UNAVAILABLE", "an issuer without metadata", "Read", func(t *testing.T) situation {
 		server := httptest.NewServer(http.NotFoundHandler())
 		t.Cleanup(server.Close)
-		return at(t, server.URL, issuing(t, server.URL))
+		return keysAt(t, server.URL, issuing(t, server.URL))
 	}},
 	{"KEYS_UNAVAILABLE", "a private authority", "Read", func(t *testing.T) situation {
 		server, issuer := listening(t, (*httptest.Server).StartTLS, "")
-		return at(t, server.URL, issuer)
+		return keysAt(t, server.URL, issuer)
 	}},
 	{"KEYS_UNAVAILABLE", "a proxy that refuses", "Read", func(t *testing.T) situation {
 		proxy := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusForbidden) }))
 		t.Cleanup(proxy.Close)
-		return through(t, proxy.URL)
+		return behindProxy(t, proxy.URL)
 	}},
 	{"KEYS_UNAVAILABLE", "a proxy that wants a password", "Read", func(t *testing.T) situation {
 		proxy := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 			w.WriteHeader(http.StatusProxyAuthRequired)
 		}))
 		t.Cleanup(proxy.Close)
-		return through(t, proxy.URL)
+		return behindProxy(t, proxy.URL)
 	}},
 	{"KEYS_UNAVAILABLE", "a proxy that does not run", "Read", func(t *testing.T) situation {
-		return through(t, "http://"+closed)
+		return behindProxy(t, "http://"+closed)
 	}},
 	{"KEYS_UNAVAILABLE", "compose: the API asks itself", "Read", func(t *testing.T) situation {
 		const endpoint = "http://localhost:1"
-		return at(t, endpoint, issuing(t, endpoint), token.WithTransport(dialing(closed)))
+		return keysAt(t, endpoint, issuing(t, endpoint), token.WithTransport(dialing(closed)))
 	}},
 	{"KEYS_UNAVAILABLE", "compose: the metadata has the name for browsers", "Read", func(t *testing.T) situation {
 		server, _ := listening(t, (*httptest.Server).Start, "http://localhost:8080")
-		return at(t, server.URL, issuing(t, server.URL))
+		return keysAt(t, server.URL, issuing(t, server.URL))
 	}},
 }

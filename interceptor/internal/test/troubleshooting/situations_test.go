@@ -60,31 +60,31 @@ func listening(t *testing.T, start func(*httptest.Server), named string) (server
 	return server, issuer
 }
 
-// unlogged keeps the log about keys, which no call waits for, out of the log of calls.
-var unlogged = token.WithLogger(slog.New(slog.DiscardHandler))
+// withoutKeyLog keeps the log about keys, which no call waits for, out of the log of calls.
+var withoutKeyLog = token.WithLogger(slog.New(slog.DiscardHandler))
 
-// at returns the situation of an issuer that has signed a token, for a verifier of an endpoint.
-func at(t *testing.T, endpoint string, issuer *devissuer.Issuer, options ...token.Option) situation {
+// keysAt returns the situation of an issuer that has signed a token, for a verifier of an endpoint.
+func keysAt(t *testing.T, endpoint string, issuer *devissuer.Issuer, options ...token.Option) situation {
 	t.Helper()
-	verifier, err := token.NewVerifier(token.Logto(endpoint), append(options, unlogged)...)
+	verifier, err := token.NewVerifier(token.Logto(endpoint), append(options, withoutKeyLog)...)
 	if err != nil {
 		t.Fatal(err)
 	}
 	return situation{verifier: verifier, header: carrying(issuer.Token(t, global("read:a")))}
 }
 
-// sending returns the situation of a good issuer and a client that sends another token than a good one.
-func sending(claims claims, options ...devissuer.MintOption) func(*testing.T) situation {
+// sendingClaims returns the situation of a good issuer and a client that sends another token than a good one.
+func sendingClaims(claims claims, options ...devissuer.MintOption) func(*testing.T) situation {
 	return func(t *testing.T) situation {
 		server, issuer := listening(t, (*httptest.Server).Start, "")
-		in := at(t, server.URL, issuer)
+		in := keysAt(t, server.URL, issuer)
 		in.header = carrying(issuer.Token(t, claims, options...))
 		return in
 	}
 }
 
-// skewed returns the situation of an issuer whose clock is ahead.
-func skewed(ahead, lifetime time.Duration) func(*testing.T) situation {
+// clockAhead returns the situation of an issuer whose clock is ahead.
+func clockAhead(ahead, lifetime time.Duration) func(*testing.T) situation {
 	return func(t *testing.T) situation {
 		issuer, verifier := trusting(t)
 		if err := verifier.Ready(t.Context()); err != nil {
@@ -106,10 +106,10 @@ func issuing(t *testing.T, named string) *devissuer.Issuer {
 	return issuer
 }
 
-// instead returns the situation of a good issuer and a client that sends other credentials than its token.
-func instead(credentials func(raw string) []string) func(*testing.T) situation {
+// sendingCredentials returns the situation of a good issuer and a client that sends other credentials than its token.
+func sendingCredentials(credentials func(raw string) []string) func(*testing.T) situation {
 	return func(t *testing.T) situation {
-		in := sending(global("read:a"))(t)
+		in := sendingClaims(global("read:a"))(t)
 		in.header["Authorization"] = credentials(in.header.Get("Authorization"))
 		return in
 	}
@@ -125,7 +125,7 @@ func (in situation) calling(method catalogue.Method, header http.Header, named .
 // inOrganization returns the situation of a good token for acme and a client that names other organizations.
 func inOrganization(method catalogue.Method, header http.Header, named ...string) func(*testing.T) situation {
 	return func(t *testing.T) situation {
-		return sending(resource("acme", "read:data"))(t).calling(method, header, named...)
+		return sendingClaims(resource("acme", "read:data"))(t).calling(method, header, named...)
 	}
 }
 
@@ -158,16 +158,16 @@ func opaque(status int, answer string) func(*testing.T) situation {
 
 // tokenSituations are refusals for the token alone.
 var tokenSituations = []callSituation{
-	{"TOKEN_MISSING", "the client sends no token", "Read", instead(func(string) []string { return nil })},
-	{"SCHEME_UNSUPPORTED", "the client sends the token without the word Bearer", "Read", instead(func(good string) []string { return []string{good[len("Bearer "):]} })},
-	{"SCHEME_UNSUPPORTED", "the client sends a user and a password", "Read", instead(func(string) []string { return []string{"Basic dXNlcjpwYXNz"} })},
-	{"TOKEN_MALFORMED", "the issuer has issued an opaque token", "Read", instead(func(string) []string { return []string{"Bearer nF3xYk2Qm8sT"} })},
-	{"TOKEN_MALFORMED", "the variable with the token is empty", "Read", instead(func(string) []string { return []string{"Bearer "} })},
-	{"TOKEN_MALFORMED", "the client sends quotes around the token", "Read", instead(func(good string) []string { return []string{`Bearer "` + good[len("Bearer "):] + `"`} })},
-	{"TOKEN_MALFORMED", "the client and a middleware both send a token", "Read", instead(func(good string) []string { return []string{good, good} })},
+	{"TOKEN_MISSING", "the client sends no token", "Read", sendingCredentials(func(string) []string { return nil })},
+	{"SCHEME_UNSUPPORTED", "the client sends the token without the word Bearer", "Read", sendingCredentials(func(good string) []string { return []string{good[len("Bearer "):]} })},
+	{"SCHEME_UNSUPPORTED", "the client sends a user and a password", "Read", sendingCredentials(func(string) []string { return []string{"Basic dXNlcjpwYXNz"} })},
+	{"TOKEN_MALFORMED", "the issuer has issued an opaque token", "Read", sendingCredentials(func(string) []string { return []string{"Bearer nF3xYk2Qm8sT"} })},
+	{"TOKEN_MALFORMED", "the variable with the token is empty", "Read", sendingCredentials(func(string) []string { return []string{"Bearer "} })},
+	{"TOKEN_MALFORMED", "the client sends quotes around the token", "Read", sendingCredentials(func(good string) []string { return []string{`Bearer "` + good[len("Bearer "):] + `"`} })},
+	{"TOKEN_MALFORMED", "the client and a middleware both send a token", "Read", sendingCredentials(func(good string) []string { return []string{good, good} })},
 
-	{"TOKEN_INVALID", "an ID token", "Read", sending(claims{"aud": "web", "sub": "user"}, devissuer.WithHeader("typ", "JWT"))},
-	{"TOKEN_INVALID", "an ID token without typ", "Read", sending(claims{"aud": "web", "sub": "user"}, devissuer.WithHeader("typ", nil))},
+	{"TOKEN_INVALID", "an ID token", "Read", sendingClaims(claims{"aud": "web", "sub": "user"}, devissuer.WithHeader("typ", "JWT"))},
+	{"TOKEN_INVALID", "an ID token without typ", "Read", sendingClaims(claims{"aud": "web", "sub": "user"}, devissuer.WithHeader("typ", nil))},
 	{"TOKEN_INVALID", "an ID token among access tokens of typ JWT", "Read", func(t *testing.T) situation {
 		server, issuer := listening(t, (*httptest.Server).Start, "")
 		as := token.Logto(server.URL)
@@ -189,9 +189,9 @@ var tokenSituations = []callSituation{
 	}},
 	{"TOKEN_INVALID", "a token of another environment, or of an issuer that has restarted", "Read", func(t *testing.T) situation {
 		server, _ := listening(t, (*httptest.Server).Start, "")
-		return at(t, server.URL, issuing(t, server.URL))
+		return keysAt(t, server.URL, issuing(t, server.URL))
 	}},
-	{"TOKEN_INVALID", "the token was changed, or is cut off", "Read", instead(func(good string) []string { return []string{good[:len(good)-8] + "AAAAAAAA"} })},
+	{"TOKEN_INVALID", "the token was changed, or is cut off", "Read", sendingCredentials(func(good string) []string { return []string{good[:len(good)-8] + "AAAAAAAA"} })},
 	{"TOKEN_INVALID", "the issuer signs with another algorithm", "Read", func(t *testing.T) situation {
 		server, issuer := listening(t, (*httptest.Server).Start, "")
 		verifier, err := token.NewVerifier(token.Issuer{URL: server.URL + "/oidc", Algorithms: []string{"RS256"}})
@@ -200,19 +200,19 @@ var tokenSituations = []callSituation{
 		}
 		return situation{verifier: verifier, header: carrying(issuer.Token(t, global("read:a")))}
 	}},
-	{"TOKEN_INVALID", "a token that DPoP or mTLS binds to a key", "Read", sending(with(global("read:a"), "cnf", claims{"jkt": "0"}))},
+	{"TOKEN_INVALID", "a token that DPoP or mTLS binds to a key", "Read", sendingClaims(with(global("read:a"), "cnf", claims{"jkt": "0"}))},
 	{"TOKEN_INVALID", "an opaque token that was withdrawn", "Read", opaque(http.StatusOK, `{"active": false}`)},
 
-	{"TOKEN_EXPIRED", "an old token, or an issuer whose clock is late", "Read", skewed(-10*time.Minute, 5*time.Minute)},
+	{"TOKEN_EXPIRED", "an old token, or an issuer whose clock is late", "Read", clockAhead(-10*time.Minute, 5*time.Minute)},
 	{"TOKEN_EXPIRED", "a stream outlives its token", "Read", func(t *testing.T) situation {
-		in := skewed(0, time.Minute)(t)
+		in := clockAhead(0, time.Minute)(t)
 		in.handlers.server = func(ctx context.Context, _ *connect.Request[message], _ *connect.ServerStream[answer]) error {
 			<-ctx.Done()
 			return ctx.Err()
 		}
 		return in.calling(catalogue.Server, nil, "")
 	}},
-	{"TOKEN_NOT_YET_VALID", "an issuer whose clock is ahead", "Read", skewed(10*time.Minute, time.Hour)},
+	{"TOKEN_NOT_YET_VALID", "an issuer whose clock is ahead", "Read", clockAhead(10*time.Minute, time.Hour)},
 
 	{"VERIFIER_UNAVAILABLE", "the issuer does not answer about an opaque token", "Read", opaque(http.StatusServiceUnavailable, "")},
 	{"VERIFIER_UNAVAILABLE", "a database of API keys is away", "Read", failing(func(context.Context, string) (*token.Claims, error) {
@@ -226,7 +226,7 @@ var tokenSituations = []callSituation{
 	{"GUARD_FAILED", "the verifier panics", "Read", failing(func(context.Context, string) (*token.Claims, error) { panic("no database") })},
 	{"GUARD_FAILED", "the verifier returns an error of its own", "Read", failing(func(context.Context, string) (*token.Claims, error) { return nil, errors.New("no such key") })},
 	{"GUARD_FAILED", "an observer panics", "Read", func(t *testing.T) situation {
-		in := sending(global("read:a"))(t)
+		in := sendingClaims(global("read:a"))(t)
 		in.options = []interceptor.Option{interceptor.WithDefaultLog(), interceptor.WithObserver(func(context.Context, interceptor.Event) { panic("no counter") })}
 		return in
 	}},
@@ -234,16 +234,16 @@ var tokenSituations = []callSituation{
 
 // ruleSituations are refusals of good tokens.
 var ruleSituations = []callSituation{
-	{"AUDIENCE_MISMATCH", "the token is for another API", "Read", sending(claims{"aud": "https://other.example.test", "scope": "read:a"})},
-	{"AUDIENCE_MISMATCH", "the token is for no organization", "Member", sending(claims{"aud": "https://other.example.test"})},
+	{"AUDIENCE_MISMATCH", "the token is for another API", "Read", sendingClaims(claims{"aud": "https://other.example.test", "scope": "read:a"})},
+	{"AUDIENCE_MISMATCH", "the token is for no organization", "Member", sendingClaims(claims{"aud": "https://other.example.test"})},
 
-	{"MODEL_MISMATCH", "a token for an organization, a method for none", "Read", sending(resource("acme", "read:a"))},
-	{"MODEL_MISMATCH", "an organization token, a method of the API", "Read", sending(claims{"aud": "urn:logto:organization:acme"})},
-	{"MODEL_MISMATCH", "a token for no organization, a method for one", "Field", sending(claims{"aud": api, "scope": "read:data", "org_id": "acme"})},
-	{"MODEL_MISMATCH", "an organization claim that is empty", "Field", sending(resource("", "read:data"))},
-	{"MODEL_MISMATCH", "a token for the API, a method of an organization without an API", "Member", sending(resource("acme", "read:data"))},
-	{"MODEL_MISMATCH", "a token for two organizations", "Member", sending(claims{"aud": []string{"urn:logto:organization:acme", "urn:logto:organization:globex"}})},
-	{"MODEL_MISMATCH", "an audience and a claim of two organizations", "Member", sending(claims{"aud": "urn:logto:organization:acme", "organization_id": "globex"})},
+	{"MODEL_MISMATCH", "a token for an organization, a method for none", "Read", sendingClaims(resource("acme", "read:a"))},
+	{"MODEL_MISMATCH", "an organization token, a method of the API", "Read", sendingClaims(claims{"aud": "urn:logto:organization:acme"})},
+	{"MODEL_MISMATCH", "a token for no organization, a method for one", "Field", sendingClaims(claims{"aud": api, "scope": "read:data", "org_id": "acme"})},
+	{"MODEL_MISMATCH", "an organization claim that is empty", "Field", sendingClaims(resource("", "read:data"))},
+	{"MODEL_MISMATCH", "a token for the API, a method of an organization without an API", "Member", sendingClaims(resource("acme", "read:data"))},
+	{"MODEL_MISMATCH", "a token for two organizations", "Member", sendingClaims(claims{"aud": []string{"urn:logto:organization:acme", "urn:logto:organization:globex"}})},
+	{"MODEL_MISMATCH", "an audience and a claim of two organizations", "Member", sendingClaims(claims{"aud": "urn:logto:organization:acme", "organization_id": "globex"})},
 
 	{"ORGANIZATION_MISMATCH", "the field is empty", "Field", inOrganization(catalogue.Unary, nil)},
 	{"ORGANIZATION_MISMATCH", "the field names another organization", "Field", inOrganization(catalogue.Unary, nil, "globex")},
@@ -260,17 +260,17 @@ var ruleSituations = []callSituation{
 		return in
 	}},
 
-	{"SCOPE_INSUFFICIENT", "the token lacks a scope", "Read", sending(global("openid"))},
-	{"SCOPE_INSUFFICIENT", "the token lacks each scope of a choice", "Any", sending(global("read:a"))},
-	{"SCOPE_INSUFFICIENT", "the token has no scope that the server finds", "Read", sending(claims{"aud": api, "permissions": []string{"read:a"}})},
+	{"SCOPE_INSUFFICIENT", "the token lacks a scope", "Read", sendingClaims(global("openid"))},
+	{"SCOPE_INSUFFICIENT", "the token lacks each scope of a choice", "Any", sendingClaims(global("read:a"))},
+	{"SCOPE_INSUFFICIENT", "the token has no scope that the server finds", "Read", sendingClaims(claims{"aud": api, "permissions": []string{"read:a"}})},
 
-	{"CALLER_NOT_ALLOWED", "a client calls a method for users", "User", sending(claims{"aud": api, "sub": "app", "client_id": "app"})},
-	{"CALLER_NOT_ALLOWED", "a user calls a method for clients", "Client", sending(claims{"aud": api, "sub": "user", "client_id": "app"})},
-	{"CALLER_NOT_ALLOWED", "the token tells no user from a client", "User", sending(claims{"aud": api, "sub": "user", "client_id": nil})},
+	{"CALLER_NOT_ALLOWED", "a client calls a method for users", "User", sendingClaims(claims{"aud": api, "sub": "app", "client_id": "app"})},
+	{"CALLER_NOT_ALLOWED", "a user calls a method for clients", "Client", sendingClaims(claims{"aud": api, "sub": "user", "client_id": "app"})},
+	{"CALLER_NOT_ALLOWED", "the token tells no user from a client", "User", sendingClaims(claims{"aud": api, "sub": "user", "client_id": nil})},
 
-	{"RULE_MISSING", "the table lacks the file of the service", catalogue.Unruled, sending(global("read:a"))},
+	{"RULE_MISSING", "the table lacks the file of the service", catalogue.Unruled, sendingClaims(global("read:a"))},
 	{"RULE_MISSING", "the method has no annotation", orderCall, func(t *testing.T) situation {
-		in := sending(global("read:a"))(t)
+		in := sendingClaims(global("read:a"))(t)
 		in.table = unannotated(t, policy.WithUnannotatedRefused(orders))
 		return in
 	}},

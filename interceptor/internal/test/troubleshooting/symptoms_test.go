@@ -13,6 +13,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 
@@ -27,6 +28,7 @@ import (
 
 	authzv1 "github.com/protoauthz/protoauthz/gen/protoauthz/v1"
 	"github.com/protoauthz/protoauthz/interceptor"
+	"github.com/protoauthz/protoauthz/interceptor/deployment"
 	"github.com/protoauthz/protoauthz/interceptor/internal/test/catalogue"
 	"github.com/protoauthz/protoauthz/interceptor/internal/test/harness"
 	"github.com/protoauthz/protoauthz/interceptor/policy"
@@ -59,6 +61,24 @@ func compiling(change map[string]string, options ...policy.Option) func(*testing
 		return fmt.Sprint(err)
 	}
 }
+
+// deploying returns what Read says of a document, or else Compile about services of a package.
+func deploying(document, services string) func(*testing.T) string {
+	return func(t *testing.T) string {
+		name := filepath.Join(t.TempDir(), "authz.json")
+		if err := os.WriteFile(name, []byte(document), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		d, err := deployment.Read(name)
+		if err == nil {
+			_, err = d.Compile(policy.Linked(services))
+		}
+		return strings.ReplaceAll(fmt.Sprint(err), filepath.Dir(name)+string(filepath.Separator), "")
+	}
+}
+
+// sharedScope are methods of two models that need the same scope.
+var sharedScope = ofOrders(readsA, `option (protoauthz.v1.method) = {model: MODEL_ORGANIZATION_RESOURCE, organization: {token: true}, scopes: ["read:a"]};`)
 
 // oldCopy is a copy of the annotations with another number.
 func oldCopy(t *testing.T) string {
@@ -94,10 +114,11 @@ func registering(path string) func(*testing.T) string {
 	}
 }
 
-// starting returns the symptom of a server that has printed an error in place of starting.
+// starting returns the symptom of a server that has printed an error in place of starting, by the first line.
 func starting(printed func(*testing.T) string) func(*testing.T, *lockedText) symptom {
 	return func(t *testing.T, _ *lockedText) symptom {
-		return symptom{calling(t, "http://"+closed), strings.ReplaceAll(printed(t), "\n", "; ")}
+		first, _, _ := strings.Cut(printed(t), "\n")
+		return symptom{calling(t, "http://"+closed), first}
 	}
 }
 
@@ -181,7 +202,7 @@ func asks(handler func(*testing.T) http.Handler, procedure string) func(*testing
 // probed returns the symptom of a server without keys and a probe of it.
 func probed(ask func(t *testing.T, verifier *token.Verifier) string) func(*testing.T, *lockedText) symptom {
 	return func(t *testing.T, text *lockedText) symptom {
-		verifier, err := token.NewVerifier(token.Logto("http://"+closed), unlogged)
+		verifier, err := token.NewVerifier(token.Logto("http://"+closed), withoutKeyLog)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -206,6 +227,10 @@ var programSituations = []programSituation{
 	{noStart, "nothing names the audience", starting(compiling(ofOrders(readsA)))},
 	{noStart, "a variable is empty", starting(compiling(ofOrders(readsA), policy.WithAudience("")))},
 	{noStart, "the copy of authz.proto is old", starting(oldCopy)},
+	{noStart, "a member of authz.json is misspelt", starting(deploying("{\n\"audiences\": \"https://api.example.com\"\n}", ""))},
+	{noStart, "a preset of authz.json lacks its arguments", starting(deploying("{\n\"issuers\": [{\"preset\": [\"entra\"]}]\n}", ""))},
+	{noStart, "no service of the package is linked", starting(deploying(`{"audience": "https://api.example.com"}`, "orders"))},
+	{noStart, "a scope leaks from one model into another", starting(compiling(sharedScope, policy.WithAudience(api)))},
 	{noStart, "a name in shadow is not of a service", starting(compiling(ofOrders(readsA), policy.WithAudience(api), policy.WithShadow("order.v1.Orders")))},
 	{noStart, "the issuer is plain http on another host", starting(notVerifying(token.Logto("http://idp.internal:3001")))},
 	{noStart, "the issuer has no algorithms", starting(notVerifying(token.Issuer{URL: "https://idp.example.com"}))},
