@@ -32,6 +32,9 @@ a package has rules in OLD, NEW includes its services even if they are imported.
 OLD and NEW are each an INPUT. One of them may be -. The flags are for both. A service of -shadow,
 -unannotated-refused or -unannotated-open is a fault only if neither version needs the flag.
 
+With -old-config, -config is the deployment of NEW alone. What NEW's deployment opens has its place there.
+Standard error tells which issuers and shared scopes differ: they are not rules, and never looser.
+
 Formats:
    text       for reading
    markdown   for a comment on a pull request
@@ -39,7 +42,8 @@ Formats:
 Examples:
    buf build '.git#branch=main' -o main.binpb && buf build -o - | protoauthz diff main.binpb -
    protoauthz diff -format markdown main.binpb image.binpb > comment.md
-   protoauthz diff https://api.example.com image.binpb`
+   protoauthz diff https://api.example.com image.binpb
+   git show main:authz.json > old.json && protoauthz diff -old-config old.json -config authz.json main.binpb image.binpb`
 
 func diffCommand() *cli.Command {
 	return &cli.Command{
@@ -47,7 +51,7 @@ func diffCommand() *cli.Command {
 		Usage:       "print the changes between two versions of the rules, and fail if a change is looser",
 		ArgsUsage:   "OLD NEW",
 		Description: diffHelp,
-		Flags:       append([]cli.Flag{newFormatFlag("text", "markdown")}, policyFlags()...),
+		Flags:       append([]cli.Flag{newFormatFlag("text", "markdown"), newOldConfigFlag()}, policyFlags()...),
 		Action:      diff,
 	}
 }
@@ -67,44 +71,45 @@ func diff(ctx context.Context, c *cli.Command) error {
 		// The header may be a secret of one of the servers.
 		return errors.New("-reflect-header: OLD and NEW are different servers, and both would get the header: name an image for one of them")
 	}
-	s, err := newSelection(c)
+	v, err := newVersions(c)
 	if err != nil {
 		return err
 	}
-	old, oldErr := read(ctx, c, before, s)
+	v.note(c.Root().ErrWriter)
+	old, oldErr := read(ctx, c, before, v.old)
 	if oldErr != nil && !errors.Is(oldErr, errNoServices) {
 		return oldErr
 	}
-	s.ruled = old.ruled // without its rules, a package in NEW would count as imported
-	in, err := read(ctx, c, after, s)
+	v.new.ruled = old.ruled // without its rules, a package in NEW would count as imported
+	in, err := read(ctx, c, after, v.new)
 	if err != nil && !errors.Is(err, errNoServices) {
 		return err
 	}
 	// A name in -only or -skip may be in one version only.
-	if err := cmp.Or(s.unmet(), err); err != nil {
+	if err := cmp.Or(v.new.unmet(), err); err != nil {
 		return err
 	}
 	var oldRules []*policy.Rule
 	if oldErr != nil {
 		complain(c.Root().ErrWriter, "warning: "+oldErr.Error()+": everything is new")
-	} else if oldRules, err = readable(c, old, s); err != nil {
+	} else if oldRules, err = v.readable(c, old); err != nil {
 		return err
 	}
-	a, err := compileNew(in, s, oldRules)
+	a, err := v.compileNew(in, oldRules)
 	if err != nil {
 		return err
 	}
 	// A method with a fault has not been deleted.
 	oldRules = slices.DeleteFunc(oldRules, a.isFaulty)
 	found := sortChanges(policydiff.Compare(oldRules, a.rules))
-	if len(s.shadow) > 0 {
+	if slices.ContainsFunc(v.new.shadow, func(service string) bool { return slices.Contains(v.old.shadow, service) }) {
 		complain(c.Root().ErrWriter, "note: changes between two rules in shadow are not shown: compare without shadow to see them")
 	}
 	w := bufio.NewWriter(c.Root().Writer)
 	if c.String(formatFlagName) == "markdown" {
-		diffMarkdown(w, found, len(a.missing()))
+		diffMarkdown(w, found, len(a.missing()), v.place)
 	} else {
-		diffText(w, found, len(a.missing()))
+		diffText(w, found, len(a.missing()), v.place)
 	}
 	if err := cmp.Or(w.Flush(), a.err()); err != nil {
 		return err
@@ -113,56 +118,6 @@ func diff(ctx context.Context, c *cli.Command) error {
 		return errNo
 	}
 	return nil
-}
-
-// readable returns the rules of the old version that have no fault, or only lack an audience or share a scope.
-func readable(c *cli.Command, in *input, s *selection) ([]*policy.Rule, error) {
-	a, err := compileAll(in, s)
-	if err != nil {
-		return nil, err
-	}
-	a.faults = slices.DeleteFunc(a.faults, staleChoice)
-	unreadable := func(fault *policy.Fault) bool { return fault.Kind == policy.FaultRuleUnreadable }
-	if len(a.unknown) > 0 || slices.ContainsFunc(a.faults, unreadable) { // these rules may be stricter
-		title := "OLD cannot be read, so nothing was compared"
-		if len(a.unknown) > 0 {
-			title += ": leave out " + some(services(a.unknown), ", ") + " with -skip, or give -public"
-		}
-		return nil, a.describe(title, all)
-	}
-	title := "only " + count(len(a.rules), "rule", "rules") + " can be compared: the others do not compile"
-	if err := a.describe(title, all); err != nil {
-		complain(c.Root().ErrWriter, "warning: "+err.Error())
-	}
-	return a.rules, nil
-}
-
-// compileNew is compileSome for the new version. A service of -shadow, -unannotated-refused or -unannotated-open that
-// only the old version needs is left out. A service that neither version needs stays, and is a fault.
-func compileNew(in *input, s *selection, old []*policy.Rule) (*compiled, error) {
-	a, err := compileAll(in, s)
-	if err != nil {
-		return nil, err
-	}
-	needed := func(services []string, covers func(*policy.Rule) bool) []string {
-		return slices.DeleteFunc(slices.Clone(services), func(service string) bool {
-			covered := func(rule *policy.Rule) bool {
-				return strings.HasPrefix(rule.Procedure, "/"+service+"/") && covers(rule)
-			}
-			return slices.ContainsFunc(old, covered) && !slices.ContainsFunc(a.rules, covered)
-		})
-	}
-	of := *s
-	of.shadow = needed(s.shadow, func(rule *policy.Rule) bool { return rule.Shadow })
-	of.unannotatedRefused = needed(s.unannotatedRefused, func(rule *policy.Rule) bool { return rule.Unannotated && !rule.Public })
-	of.unannotatedOpen = needed(s.unannotatedOpen, func(rule *policy.Rule) bool { return rule.Unannotated && rule.Public })
-	return compileSome(in, &of)
-}
-
-// staleChoice reports whether a fault is about a service of -shadow, -unannotated-refused or -unannotated-open. In OLD,
-// the service may be missing, or annotated otherwise.
-func staleChoice(fault *policy.Fault) bool {
-	return slices.Contains([]string{"WithShadow", "WithUnannotatedRefused", "WithUnannotatedOpen"}, fault.Subject)
 }
 
 // The groups of changes, in the order of the output.
@@ -215,7 +170,7 @@ func verdict(found []*changes, faulty int) string {
 	return strings.Join(parts, ", ")
 }
 
-func diffText(w io.Writer, found []*changes, faulty int) {
+func diffText(w io.Writer, found []*changes, faulty int, placeOf func(*policydiff.Change) string) {
 	_, _ = fmt.Fprintln(w, "Rules: "+verdict(found, faulty))
 	for _, sort := range found {
 		if len(sort.changes) == 0 {
@@ -224,7 +179,7 @@ func diffText(w io.Writer, found []*changes, faulty int) {
 		_, _ = fmt.Fprintf(w, "\n%s:\n", sort.name)
 		for _, change := range sort.changes {
 			_, _ = fmt.Fprintf(w, "  %s: %s", change.Procedure(), terminal.Escape(change.Detail))
-			if place := change.Place.String(); place != "" {
+			if place := placeOf(change); place != "" {
 				_, _ = fmt.Fprintf(w, " (%s)", terminal.Escape(place))
 			}
 			_, _ = fmt.Fprintln(w)
@@ -232,7 +187,7 @@ func diffText(w io.Writer, found []*changes, faulty int) {
 	}
 }
 
-func diffMarkdown(w io.Writer, found []*changes, faulty int) {
+func diffMarkdown(w io.Writer, found []*changes, faulty int, placeOf func(*policydiff.Change) string) {
 	_, _ = fmt.Fprintf(w, "### Rules: %s\n", verdict(found, faulty))
 	header := "\n| | Procedure | Change | Old → new | Place |\n|---|---|---|---|---|\n"
 	for _, sort := range found {
@@ -242,7 +197,7 @@ func diffMarkdown(w io.Writer, found []*changes, faulty int) {
 				name = "**" + name + "**"
 			}
 			_, _ = fmt.Fprintf(w, "%s| %s | %s | %s | %s → %s | %s |\n", header, name, code(change.Procedure()),
-				code(change.Detail), summary(change.Old), summary(change.New), code(change.Place.String()))
+				code(change.Detail), summary(change.Old), summary(change.New), code(placeOf(change)))
 			header = ""
 		}
 	}

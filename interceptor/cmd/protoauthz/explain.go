@@ -71,7 +71,7 @@ func runExplain(ctx context.Context, c *cli.Command) error {
 	name, argumentErr := argument(c)
 	header, headerErr := requestHeader(c.StringSlice("header"))
 	q := explain.Question{Header: header}
-	s, selectionErr := newSelection(c)
+	s, selectionErr := newSelection(c, "config")
 	var trustErr error
 	if selectionErr == nil {
 		trustErr = setTrust(&q, c, s.config)

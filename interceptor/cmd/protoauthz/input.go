@@ -76,7 +76,7 @@ func newInput(name string, set *descriptorpb.FileDescriptorSet, unknown map[stri
 			declared++
 			full := string(serviceName(file, service))
 			from := originOf(file, full)
-			own := from == originOwn || s.ruled[file.GetPackage()] || s.isNamed(full)
+			own := from == originOwn || s.ruled[file.GetPackage()] || s.isNamed(full) || s.isCompared(full) && hasRule(service)
 			switch {
 			case s.isPublic(full):
 				chosen[full] = true

@@ -100,7 +100,7 @@ func readRules(ctx context.Context, c *cli.Command) (*compiled, error) {
 	if err != nil {
 		return nil, err
 	}
-	s, err := newSelection(c)
+	s, err := newSelection(c, "config")
 	if err != nil {
 		return nil, err
 	}

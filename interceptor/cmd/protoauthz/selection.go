@@ -27,22 +27,24 @@ type selection struct {
 	audience                                                          *string // nil without one
 	sharedScopes, public, shadow, unannotatedRefused, unannotatedOpen []string
 
-	config *config // or nil
+	config *config    // or nil
+	other  *selection // of the other version to compare with, if it has another document, or nil
 
 	idle  []string        // the flags with a service that -only or -skip leaves out
 	ruled map[string]bool // the packages that have rules in the old version: their services are chosen even if they are imported
 	met   map[string]bool // the names in flags that are names of a service or a package
 }
 
-func newSelection(c *cli.Command) (*selection, error) {
+// newSelection returns the selection of the flags and of the document that the flag config names.
+func newSelection(c *cli.Command, config string) (*selection, error) {
 	s := &selection{only: c.StringSlice("only"), skip: c.StringSlice("skip"), sharedScopes: c.StringSlice("shared-scope"), met: map[string]bool{}}
 	if c.IsSet("audience") {
 		s.audience = new(c.String("audience"))
 	}
-	if c.IsSet("config") {
-		d, err := readConfig(c.String("config"))
+	if c.IsSet(config) {
+		d, err := readConfig(c.String(config))
 		if err != nil {
-			return nil, fmt.Errorf("-config: %w", err)
+			return nil, fmt.Errorf("-%s: %w", config, err)
 		}
 		if s.audience != nil && d.Audience != "" && *s.audience != d.Audience {
 			return nil, fmt.Errorf("-audience %q: %s has %q: leave the flag out, or change the document", *s.audience, d.place("audience"), d.Audience)
@@ -127,6 +129,11 @@ func (s *selection) isPublic(service string) bool { return slices.Contains(s.pub
 // isNamed reports whether -shadow, -unannotated-refused or -unannotated-open names a service.
 func (s *selection) isNamed(service string) bool {
 	return slices.Contains(slices.Concat(s.shadow, s.unannotatedRefused, s.unannotatedOpen), service)
+}
+
+// isCompared reports whether a document names a service for the other version.
+func (s *selection) isCompared(service string) bool {
+	return s.other != nil && (s.other.isNamed(service) || s.other.isPublic(service))
 }
 
 // unmet returns an error for names that no service and no package has, or nil.

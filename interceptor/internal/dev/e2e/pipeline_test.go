@@ -80,7 +80,7 @@ func changes(policy string) []change {
 		{"nothing", "true", "", "Rules: nothing has changed"},
 		{"a method without a rule", replace(proto, scopes, ""), "buf lint", "order.v1.OrderService.ListOrders"},
 		{"another audience", replace("authz.json", "shop.example.com", "other.example.com"), "protoauthz check", "https://other.example.com"},
-		{"a service in shadow", replace("authz.json", `"audience"`, `"shadow": ["order.v1.OrderService"], "audience"`), "protoauthz matrix", "not enforced"},
+		{"a service in shadow", replace("authz.json", `"audience"`, `"shadow": ["order.v1.OrderService"], "audience"`) + policy, "looser.*`authz.json:", "`authz.json:2: shadow[0]`"},
 		{"a rule, and not POLICY.md", looser, "protoauthz matrix", "`read:orders`"},
 		{"a rule that lets in more", looser + policy, "buf breaking", "any token of the model will do"},
 		{"a handler without the guard", replace("main.go", `guard.HandlerOption(), `, "") + replace("main.go", "guard :=", "_ ="),
