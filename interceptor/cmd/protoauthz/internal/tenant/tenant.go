@@ -16,6 +16,7 @@ import (
 
 	"github.com/protoauthz/protoauthz/interceptor/devissuer"
 	"github.com/protoauthz/protoauthz/interceptor/internal/document"
+	"github.com/protoauthz/protoauthz/interceptor/internal/endpoint"
 )
 
 // Example is a document that works.
@@ -122,12 +123,10 @@ func (t *Tenant) contentFaults() (faults []fault) {
 
 // faultsOf returns the faults that an error joins.
 func faultsOf(err error) (faults []*devissuer.Fault) {
-	if joined, ok := err.(interface{ Unwrap() []error }); ok {
-		for _, err := range joined.Unwrap() {
-			faults = append(faults, faultsOf(err)...)
+	for _, err := range endpoint.SplitFaults(err) {
+		if f, ok := errors.AsType[*devissuer.Fault](err); ok {
+			faults = append(faults, f)
 		}
-	} else if f, ok := errors.AsType[*devissuer.Fault](err); ok {
-		faults = append(faults, f)
 	}
 	return faults
 }
