@@ -117,7 +117,7 @@ func (d *Deployment) NewVerifier(options ...token.Option) (*token.Verifier, erro
 	if err == nil {
 		return verifier, nil
 	}
-	faults := endpoint.SplitFaults(err)
+	faults := document.SplitFaults(err)
 	for n, fault := range faults {
 		faults[n] = fmt.Errorf("%s: %w", d.subject("issuers"), fault)
 	}

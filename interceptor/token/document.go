@@ -92,7 +92,7 @@ func readIssuer(text []byte) (Issuer, []error) {
 	}
 	issuer := Issuer(d.fields)
 	_, err := NewVerifier(issuer)
-	for _, fault := range endpoint.SplitFaults(err) {
+	for _, fault := range document.SplitFaults(err) {
 		faults = append(faults, issuer.place(fault, lines))
 	}
 	return issuer, faults

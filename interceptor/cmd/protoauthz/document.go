@@ -16,7 +16,6 @@ import (
 
 	"github.com/protoauthz/protoauthz/interceptor/deployment"
 	"github.com/protoauthz/protoauthz/interceptor/internal/document"
-	"github.com/protoauthz/protoauthz/interceptor/internal/endpoint"
 )
 
 // readDocument returns a document of configuration in JSON, from a file in JSON or YAML: JSON begins with a brace. Each
@@ -37,7 +36,7 @@ func readDocument(name string) ([]byte, error) {
 
 // inFile returns an error with the name of the file whose faults it joins.
 func inFile(name string, err error) error {
-	faults := endpoint.SplitFaults(err)
+	faults := document.SplitFaults(err)
 	for n, err := range faults {
 		if fault, ok := errors.AsType[*document.Fault](err); ok {
 			fault.File, faults[n] = name, fault

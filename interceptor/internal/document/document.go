@@ -59,6 +59,22 @@ func (f *Fault) Error() string {
 	return place + ": " + strings.TrimPrefix(f.Path+" "+f.Text, " ")
 }
 
+// SplitFaults returns the faults that an error joins, also in joined errors, or else the error itself. It returns none
+// for nil.
+func SplitFaults(err error) (faults []error) {
+	joined, ok := err.(interface{ Unwrap() []error })
+	switch {
+	case err == nil:
+		return nil
+	case !ok:
+		return []error{err}
+	}
+	for _, err := range joined.Unwrap() {
+		faults = append(faults, SplitFaults(err)...)
+	}
+	return faults
+}
+
 // Lines are the lines of the members of a document.
 type Lines struct{ lines map[string]int }
 

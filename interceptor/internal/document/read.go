@@ -10,8 +10,6 @@ import (
 	"strconv"
 	"strings"
 	"time"
-
-	"github.com/protoauthz/protoauthz/interceptor/internal/endpoint"
 )
 
 // A reader sets values, and collects lines and faults.
@@ -151,7 +149,7 @@ func (r *reader) free(n node, path string) any {
 
 // foreign adds the faults of a type that reads itself, at the line where its value begins.
 func (r *reader) foreign(err error, line int, path string) {
-	for _, err := range endpoint.SplitFaults(err) {
+	for _, err := range SplitFaults(err) {
 		switch fault, ok := errors.AsType[*Fault](err); {
 		case !ok:
 			r.fault(line, path, "is faulty: %v", err)

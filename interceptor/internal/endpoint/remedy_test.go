@@ -4,12 +4,9 @@ import (
 	"context"
 	"crypto/tls"
 	"crypto/x509"
-	"errors"
-	"fmt"
 	"net"
 	"net/http"
 	"os"
-	"slices"
 	"strings"
 	"syscall"
 	"testing"
@@ -17,28 +14,6 @@ import (
 	"github.com/protoauthz/protoauthz/interceptor/internal/endpoint"
 	"github.com/protoauthz/protoauthz/interceptor/internal/test/tokens"
 )
-
-// TestFaults joins faults and splits them again.
-func TestFaults(t *testing.T) {
-	t.Parallel()
-	a, b, c := errors.New("a"), errors.New("b"), errors.New("c")
-	wrapped := fmt.Errorf("d: %w", errors.Join(a, b))
-	for _, test := range []struct {
-		err  error
-		want []error
-	}{
-		{nil, nil},
-		{a, []error{a}},
-		{endpoint.JoinFaults(nil), nil},
-		{endpoint.JoinFaults([]error{a, errors.New("a"), b}), []error{a, b}},
-		{errors.Join(a, errors.Join(b, errors.Join(c))), []error{a, b, c}},
-		{errors.Join(wrapped, c), []error{wrapped, c}}, // wrapped has one text
-	} {
-		if got := endpoint.SplitFaults(test.err); !slices.Equal(got, test.want) {
-			t.Errorf("%v has the faults %v, want %v", test.err, got, test.want)
-		}
-	}
-}
 
 // TestSettingsAsRemedies has failures for which an error names a setting as the remedy.
 func TestSettingsAsRemedies(t *testing.T) {

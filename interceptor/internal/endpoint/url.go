@@ -122,19 +122,3 @@ func JoinFaults(faults []error) error {
 		return again
 	})...)
 }
-
-// SplitFaults returns the faults that an error joins, also in joined errors, or else the error itself. It returns none
-// for nil.
-func SplitFaults(err error) (faults []error) {
-	joined, ok := err.(interface{ Unwrap() []error })
-	switch {
-	case err == nil:
-		return nil
-	case !ok:
-		return []error{err}
-	}
-	for _, err := range joined.Unwrap() {
-		faults = append(faults, SplitFaults(err)...)
-	}
-	return faults
-}

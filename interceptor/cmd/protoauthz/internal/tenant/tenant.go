@@ -16,7 +16,6 @@ import (
 
 	"github.com/protoauthz/protoauthz/interceptor/devissuer"
 	"github.com/protoauthz/protoauthz/interceptor/internal/document"
-	"github.com/protoauthz/protoauthz/interceptor/internal/endpoint"
 )
 
 // Example is a document that works.
@@ -123,7 +122,7 @@ func (t *Tenant) contentFaults() (faults []fault) {
 
 // faultsOf returns the faults that an error joins.
 func faultsOf(err error) (faults []*devissuer.Fault) {
-	for _, err := range endpoint.SplitFaults(err) {
+	for _, err := range document.SplitFaults(err) {
 		if f, ok := errors.AsType[*devissuer.Fault](err); ok {
 			faults = append(faults, f)
 		}
