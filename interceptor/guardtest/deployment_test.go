@@ -36,7 +36,7 @@ func TestDeployment(t *testing.T) {
 	for text, want := range map[string]string{
 		`{"audiences": ""}`: ":1: audiences is unknown: ",
 		"{\n\"shadow\": [\"sample.v1.CatalogService\",\n\"sample.v1.Catalog\"]}": ":3: shadow[1]: the test links no service sample.v1.Catalog: ",
-		"{\"shadow\": [\"sample.v1.Product\"]}":                                    ":1: shadow[0]: the test links no service sample.v1.Product: ", // a message
+		"{\"shadow\": [\"sample.v1.Product\"]}":                                  ":1: shadow[0]: the test links no service sample.v1.Product: ", // a message
 	} {
 		if err := os.WriteFile(name, []byte(text), 0o600); err != nil {
 			t.Fatal(err)
