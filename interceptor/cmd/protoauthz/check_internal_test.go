@@ -184,6 +184,8 @@ var checkCases = []checkCase{
 	{name: "a wrong name beside the image", files: []edit{{"authz.json", `"shadow": [`, `"shadow": ["shop.v1.Order", `}}, args: alone, want: "authz.json:5: shadow[0]: IMAGE does not declare shop.v1.Order: "},
 	{name: "a wrong name beside a server", files: []edit{{"authz.json", `"shadow": [`, `"shadow": ["shop.v1.Order", `}}, args: running, want: "authz.json:5: shadow[0]: no server lists shop.v1.Order: "},
 	{name: "a wrong public name beside the image", files: []edit{{"authz.json", `"legacy.v1.LegacyService"`, `"legacy.v1.LegacyService", "legacy.v1.Legacy"`}}, args: alone},
+	{name: "a public service of the image alone", image: []edit{{shopProto, "service OrderService", "service OpenService { rpc Open(Request) returns (Request); }\nservice OrderService"}},
+		files: []edit{{"authz.json", `"legacy.v1.LegacyService"`, `"legacy.v1.LegacyService", "shop.v1.OpenService"`}}, args: alone},
 	{name: "no plugin", files: []edit{{"buf.yaml", "buf-plugin-protoauthz]", "buf-plugin-mine]"}}, args: folder, want: "buf.yaml:1: "},
 	{name: "the plugin twice", files: []edit{{"buf.yaml", "  - plugin: buf-plugin-other\n", "  - plugin: bin/buf-plugin-protoauthz.exe\n    options: &options {audience: 'https://shop.example.com', public: [legacy.v1.LegacyService], shared_scopes: ['read:carts'], unannotated_refused: [shop.v1.StockService], unannotated_open: [shop.v1.NewsService]}\n"}}, args: folder, want: "buf.yaml:15: "},
 	{name: "lint lacks the category", files: []edit{{"buf.yaml", "[STANDARD, PROTOAUTHZ]", "[STANDARD]"}}, args: folder, want: "buf.yaml:7: "},
@@ -201,6 +203,7 @@ var checkCases = []checkCase{
 	{name: "old annotations with another number", files: []edit{{authzProto, "  repeated string any_scopes = 4;\n", ""}, {authzProto, "ServiceRule service = 404209324", "ServiceRule service = 91731"}, {authzProto, "package protoauthz.v1;", "package protoauthz.v1; option java_package = \"a\";"}}, args: folder, want: authzProto + ":40: the annotations differ from the annotations of this command: the extension number is 91731, not 404209324"},
 	{name: "old annotations", files: []edit{{authzProto, "  repeated string any_scopes = 4;\n", ""}, {authzProto, "  CALLER_CLIENT = 2;\n", ""}}, args: folder, want: authzProto + ":64: "},
 	{name: "newer annotations", files: []edit{{authzProto, "  string audience = 8;", "  string audience = 8;\n  bool fresh = 9;"}}, args: folder, want: authzProto + ":"},
+	{name: "annotations with more at the end", files: []edit{{authzProto, "", annotations.Authz + "message More {}"}}, args: folder, want: authzProto + ":"},
 	{name: "annotations that are cut off", files: []edit{{authzProto, "", annotations.Authz[:len(annotations.Authz)/2]}}, args: folder, want: authzProto + ":"},
 	{name: "a second copy", files: []edit{{"proto/protoauthz/v1/authz.proto", "", annotations.Authz}}, args: folder, want: "proto/protoauthz/v1/authz.proto:1: "},
 	{name: "a copy in another place", files: []edit{{"proto/authz.proto", "", annotations.Authz}}, args: folder, want: "proto/authz.proto:1: "},
@@ -290,6 +293,21 @@ func (c checkCase) run(t *testing.T) result {
 	got := execute(t, nil, args...)
 	shorten := strings.NewReplacer(dir+"/", "", filepath.ToSlash(dir)+"/", "", server, "SERVER", image, "IMAGE")
 	return result{got.status, shorten.Replace(got.stdout), shorten.Replace(got.stderr)}
+}
+
+// TestFindings makes sure that findings are printed by file and line, servers last, and each once.
+func TestFindings(t *testing.T) {
+	t.Parallel()
+	f := new(findings)
+	for _, place := range []string{"http://a:1", "b:10", "b:9", "b:10", "image", "a.json:2", "http://a:1"} {
+		f.add(place, "text")
+	}
+	f.note("b:9", "more")
+	var out strings.Builder
+	differences, err := f.print(&out)
+	if want := "a.json:2: text\nb:9: note: more\nb:9: text\nb:10: text\nimage: text\nhttp://a:1: text\n"; out.String() != want || differences != 5 || err != nil {
+		t.Errorf("%d differences, %v:\n%s\nwant\n%s", differences, err, out.String(), want)
+	}
 }
 
 // TestCheckServers makes sure that a name needs to be in one of the servers, and that each server is checked.

@@ -34,8 +34,7 @@ func (f *findings) checkNames(b *bufFile, servers []*side, input *side) {
 			case isPublic && (given || declared): // the server may have the service of another module
 			case isPublic && b != nil:
 				f.note(place, "%s: no module declares %s", member, name)
-			case isPublic && input != nil:
-				f.note(place, "%s: %s does not declare %s", member, input.name, name)
+			case isPublic: // buf.yaml cannot be read
 			case input != nil && !given:
 				f.add(place, "%s: %s does not declare %s: correct or remove the name, or build %[2]s of all modules", member, input.name, name)
 			case b != nil && !b.HasDeps && !given && !declared:

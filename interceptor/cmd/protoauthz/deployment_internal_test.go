@@ -39,6 +39,7 @@ func TestDeployment(t *testing.T) {
 		{"faults of the document", "matrix -authz MALFORMED IMAGE"},
 		{"a tenant", "scopes -authz TENANT IMAGE"},
 		{"no audience", "scopes -authz EMPTY IMAGE"},
+		{"no audience, and a fault of the flag", "matrix -authz EMPTY -audience urn:logto:organization:a -only shop.v1.OrderService IMAGE"},
 		{"no document", "diff -authz MISSING IMAGE IMAGE"},
 		{"a tenant to check", "check -authz TENANT"},
 		{"one call", "explain -authz AUTHZ -method shop.v1.CartService/GetCart IMAGE"},

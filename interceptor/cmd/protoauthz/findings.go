@@ -53,8 +53,10 @@ func (f finding) compare(other finding) int {
 		return 0
 	}
 	split := func(f finding) (file, line string) {
-		at := max(0, strings.LastIndexByte(f.place, ':'))
-		return f.place[:at], f.place[at:]
+		if at := strings.LastIndexByte(f.place, ':'); at >= 0 {
+			return f.place[:at], f.place[at:]
+		}
+		return f.place, ""
 	}
 	file, line := split(f)
 	otherFile, otherLine := split(other)
