@@ -12,14 +12,16 @@ import (
 	"github.com/protoauthz/protoauthz/interceptor/token"
 )
 
-// Deployment reads the document of a deployment for a test, with the given issuers in place of the document's. The
-// result has no service in shadow, since in shadow no test can tell a handler behind the guard from one without:
+// Deployment reads the document of a deployment for a test. The given issuers take the place of the issuers in the
+// document. No service is in shadow, since in shadow no test can tell a handler behind the guard from one without. The
+// log of the test names the services that the document has in shadow: a server does not enforce their rules.
 //
 //	issuer := devissuer.Start(t, devissuer.Config{})
 //	d := guardtest.Deployment(t, "authz.json", token.Logto(issuer.URL()))
 //
-// Without issuers, the document's stay. The test fails at once if the document has a fault, or if no linked service has
-// a name of the document's shadow: a server would not start.
+// Without issuers, the issuers of the document stay. So do the services of UnannotatedOpen: see [NotEnforced]. The test
+// fails at once if the document has a fault, or if no linked service has a name of the document's shadow: a server would
+// not start.
 func Deployment(t testing.TB, name string, issuers ...token.Issuer) *deployment.Deployment {
 	t.Helper()
 	d, err := deployment.Read(name)
@@ -36,6 +38,9 @@ func Deployment(t testing.TB, name string, issuers ...token.Issuer) *deployment.
 	}
 	if len(faults) > 0 {
 		t.Fatalf("guardtest: %v", errors.Join(faults...))
+	}
+	for n, service := range d.Shadow {
+		t.Logf("guardtest: %s: shadow[%d]: this test enforces the rules of %s, and a server does not", d.Place(fmt.Sprintf("shadow[%d]", n)), n, service)
 	}
 	d.Shadow = nil
 	if len(issuers) > 0 {

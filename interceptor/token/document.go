@@ -17,10 +17,11 @@ import (
 // text that [time.ParseDuration] takes, such as "12h". issuer.schema.json in the folder of this package is the schema.
 //
 // The member "preset" is a list: the name of a function of this package, such as "keycloak" for [Keycloak], and its
-// arguments. Then the other members replace what the function sets. Of RequiredClaims, RequiredHeader, ClientTokens and
-// UserTokens they replace single entries, and add others.
+// arguments. Then the other members replace what the function sets. Of RequiredClaims and RequiredHeader they replace
+// single entries, and add others. ClientTokens and UserTokens have no members beside a preset: another entry could turn
+// clients into users.
 //
-// A member that is unknown, given twice, null or of another type is a fault, except "$schema", which editors read. The
+// A member that is unknown, given twice, null, empty or of another type is a fault, except "$schema", which editors read. The
 // error names every such fault or, without one, every fault of [NewVerifier], with their lines. ParseIssuer does no I/O.
 // Read documents of your own alone: a document names files, and the hosts that get their texts.
 func ParseIssuer(text []byte) (Issuer, error) {
@@ -77,6 +78,9 @@ func readIssuer(text []byte) (Issuer, []error) {
 	if len(faults) > 0 { // others would follow from these
 		return Issuer{}, faults
 	}
+	if faults = d.notMembers(lines); len(faults) > 0 {
+		return Issuer{}, faults
+	}
 	if lines.Has("preset") {
 		preset, err := callPreset(d.Preset)
 		if err != nil {
@@ -87,8 +91,6 @@ func readIssuer(text []byte) (Issuer, []error) {
 		document.Parse(text, &d)
 		d.RequiredClaims = united(preset.RequiredClaims, given.RequiredClaims)
 		d.RequiredHeader = united(preset.RequiredHeader, given.RequiredHeader)
-		d.ClientTokens = united(preset.ClientTokens, given.ClientTokens)
-		d.UserTokens = united(preset.UserTokens, given.UserTokens)
 	}
 	issuer := Issuer(d.fields)
 	_, err := NewVerifier(issuer)
@@ -96,6 +98,28 @@ func readIssuer(text []byte) (Issuer, []error) {
 		faults = append(faults, issuer.place(fault, lines))
 	}
 	return issuer, faults
+}
+
+// notMembers returns the faults of members that must not be given. An empty member would take what a preset sets out of
+// force, without a word: most are variables that nobody has set.
+func (d *issuerDocument) notMembers(lines *document.Lines) (faults []error) {
+	for field, value := range reflect.ValueOf(d.fields).Fields() {
+		if !field.IsExported() {
+			continue
+		}
+		member, text := document.MemberName(field.Name), ""
+		switch {
+		case !lines.Has(member) || value.Kind() == reflect.Bool:
+		case value.IsZero(), value.Kind() == reflect.Slice && value.Len() == 0, value.Kind() == reflect.Map && value.Len() == 0:
+			text = "is empty: write a value, or leave the member out; if a variable should supply the value, set the variable"
+		case lines.Has("preset") && (member == "clientTokens" || member == "userTokens"):
+			text = "stands beside a preset, which tells users from clients: leave the member out, or write an issuer without a preset (protoauthz issuer -format json prints one)"
+		}
+		if text != "" {
+			faults = append(faults, &document.Fault{Line: lines.Of(member), Path: member, Text: text})
+		}
+	}
+	return faults
 }
 
 // united returns the entries of a preset, and the given ones in their place.

@@ -133,15 +133,44 @@ func TestPresetNames(t *testing.T) {
 func TestChangePreset(t *testing.T) {
 	t.Parallel()
 	want := token.Keycloak("https://a.test/realms/a")
-	want.KeySetURL, want.ScopeClaims, want.OrganizationClaim, want.UserTokens = "https://b.test/jwks", []string{"a"}, "", lists{"sid": {"*"}, "b": {"1"}}
+	want.KeySetURL, want.ScopeClaims, want.OrganizationClaim = "https://b.test/jwks", []string{"a"}, "b"
 	want.RequiredClaims = lists{"typ": {"Bearer"}, "nonce": {"1"}, "act": {"!*"}}
 	want.RequiredHeader = lists{"cat": {"1"}}
 	for _, document := range []string{
 		`{"preset": ["keycloak", "https://a.test/realms/a"], %s}`, `{%s, "preset": ["keycloak", "https://a.test/realms/a"]}`,
 	} {
-		document = fmt.Sprintf(document, `"keySetURL": "https://b.test/jwks", "scopeClaims": ["a"], "organizationClaim": "", "userTokens": {"b": ["1"]}, "clientTokens": {}, "requiredHeader": {"cat": ["1"]}, "requiredClaims": {"act": ["!*"], "nonce": ["1"]}`)
+		document = fmt.Sprintf(document, `"keySetURL": "https://b.test/jwks", "scopeClaims": ["a"], "organizationClaim": "b", "requiredHeader": {"cat": ["1"]}, "requiredClaims": {"act": ["!*"], "nonce": ["1"]}`)
 		if got, err := token.ParseIssuer([]byte(document)); err != nil || !reflect.DeepEqual(got, want) {
 			t.Errorf("%s: %+v, %v\nwant %+v", document, got, err, want)
+		}
+	}
+}
+
+// TestNotMembers makes sure that an empty member does not take a check out of force, and that no entry beside a preset
+// turns clients into users.
+func TestNotMembers(t *testing.T) {
+	t.Parallel()
+	const (
+		empty  = " is empty: write a value, or leave the member out; if a variable should supply the value, set the variable"
+		beside = " stands beside a preset, which tells users from clients: leave the member out, or write an issuer without a preset (protoauthz issuer -format json prints one)"
+	)
+	for _, preset := range []string{`"preset": ["logto", "https://a.test"]`, `"url": "https://a.test", "algorithms": ["RS256"]`} {
+		for member, want := range map[string]string{
+			`"organizationClaim": ""`: empty, `"organizationAudience": ""`: empty, `"keySetURL": ""`: empty, `"scopeClaims": []`: empty,
+			`"types": []`: empty, `"requiredClaims": {}`: empty, `"maxLifetime": "0s"`: empty, `"uniteScopes": false`: "",
+			`"clientTokens": {"gty": ["cc"]}`: beside, `"userTokens": {"gty": ["cc"]}`: beside, `"clientTokens": {}`: empty,
+		} {
+			name, _, _ := strings.Cut(member[1:], `"`)
+			if want == beside && !strings.Contains(preset, "preset") {
+				continue
+			}
+			_, err := token.ParseIssuer([]byte("{" + preset + ",\n" + member + "}"))
+			if want == "" && err == nil {
+				continue
+			}
+			if want = "token: issuer document: line 2: " + name + want; err == nil || err.Error() != want {
+				t.Errorf("%s beside %s: %v\nwant %s", member, preset, err, want)
+			}
 		}
 	}
 }

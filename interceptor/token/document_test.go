@@ -27,9 +27,9 @@ var documentFields = map[string]string{
 const whole = `
 	{"url": "https://idp.test/\u007btid}", "keySetURL": "https://idp.test/jwks", "keySetTokenFile": "/token", "caFile": "/ca.crt",
 	"introspectionURL": "http://idp/introspect", "insecureHTTPHosts": ["idp"], "algorithms": ["ES256", "RS256"],
-	"types": ["", "JWT"], "requiredClaims": {"tid": ["*"], "nonce": ["", "*"], "act": ["!*"]}, "requiredHeader": {"cat": ["1"]}, "maxLifetime": "12h", "audience": "",
+	"types": ["", "JWT"], "requiredClaims": {"tid": ["*"], "nonce": ["", "*"], "act": ["!*"]}, "requiredHeader": {"cat": ["1"]}, "maxLifetime": "12h",
 	"subjectClaims": ["sub", "/a/b"], "scopeClaims": ["scp", "roles"], "uniteScopes": true, "clientClaims": ["azp"],
-	"clientTokens": {"sub": ["{client}"]}, "userTokens": {"scp": ["*"]}, "organizationClaim": "tid", "organizationAudience": "", "algorithms2": 0} `
+	"clientTokens": {"sub": ["{client}"]}, "userTokens": {"scp": ["*"]}, "organizationClaim": "tid", "algorithms2": 0} `
 
 func wholeIssuer() token.Issuer {
 	return token.Issuer{
