@@ -46,7 +46,10 @@ func Handler(handler http.Handler) http.Handler {
 	told := new(atomic.Bool)
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		c := newConnection(w, r, told)
-		defer c.end()
+		defer func() {
+			r.Pattern = c.request.Pattern // for what stands outside, such as otelhttp
+			c.end()
+		}()
 		handler.ServeHTTP(w, c.request)
 	})
 }

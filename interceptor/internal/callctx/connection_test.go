@@ -290,3 +290,21 @@ func TestNoConnection(t *testing.T) {
 type failing struct{ http.ResponseWriter }
 
 func (failing) SetReadDeadline(time.Time) error { return errors.New("closed") }
+
+// TestPattern makes sure that what stands outside of the mux learns which route the mux has chosen, also after a panic.
+func TestPattern(t *testing.T) {
+	t.Parallel()
+	const pattern = "GET /a/{b}"
+	for name, handle := range map[string]func(){"an answer": func() {}, "a panic": func() { panic(http.ErrAbortHandler) }} {
+		mux := http.NewServeMux()
+		mux.HandleFunc(pattern, func(http.ResponseWriter, *http.Request) { handle() })
+		request := httptest.NewRequest(http.MethodGet, "/a/b", http.NoBody)
+		func() {
+			defer func() { _ = recover() }()
+			callctx.Handler(mux).ServeHTTP(httptest.NewRecorder(), request)
+		}()
+		if request.Pattern != pattern {
+			t.Errorf("%s: the pattern is %q, want %q", name, request.Pattern, pattern)
+		}
+	}
+}

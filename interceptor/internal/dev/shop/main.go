@@ -14,6 +14,7 @@ import (
 	"os"
 	"os/signal"
 	"syscall"
+	"time"
 
 	"go.opentelemetry.io/otel"
 	"go.opentelemetry.io/otel/exporters/otlp/otlpmetric/otlpmetrichttp"
@@ -57,7 +58,8 @@ func run(ctx context.Context, d *deployment.Deployment, web, stock string) error
 		return err
 	}
 	err := shop.serve(ctx, webListener, stockListener)
-	ctx = context.WithoutCancel(ctx)                                                                     // glue
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second)                        // glue
+	defer cancel()                                                                                       // glue
 	slog.Info("the telemetry ends", "error", errors.Join(tracing.Shutdown(ctx), metering.Shutdown(ctx))) // glue
 	return err
 }

@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"time"
 
+	"connectrpc.com/connect"
 	connectv2 "connectrpc.com/connect/v2"
 	"connectrpc.com/connect/v2/connecthttp"
 	connectcors "connectrpc.com/cors"
@@ -54,7 +55,9 @@ func newShop(d *deployment.Deployment) (*shop, error) {
 	stockGuard := interceptor.New(verifier, stockRules, options...)
 
 	orders, err := vanguard.NewTranscoder([]*vanguard.Service{
-		vanguard.NewService(orderv1connect.NewOrderServiceHandler(newOrders(), webGuard.HandlerOption())),
+		vanguard.NewService(orderv1connect.NewOrderServiceHandler(
+			newOrders(), webGuard.HandlerOption(), connect.WithReadMaxBytes(4<<20), // connect-go has no limit of its own
+		)),
 	})
 	if err != nil {
 		return nil, err
@@ -68,7 +71,7 @@ func newShop(d *deployment.Deployment) (*shop, error) {
 	mux.Handle(grpchealth.NewHandler(probe.Checker(verifier), webGuard.HandlerOption())) // glue
 	pages := cors.New(cors.Options{                                                      // glue
 		AllowedOrigins: []string{"https://shop.example.com"},                     // glue
-		AllowedMethods: connectcors.AllowedMethods(),                             // glue
+		AllowedMethods: append(connectcors.AllowedMethods(), "DELETE"),           // glue
 		AllowedHeaders: append(connectcors.AllowedHeaders(), "Authorization"),    // glue
 		ExposedHeaders: append(connectcors.ExposedHeaders(), "WWW-Authenticate"), // glue
 	}) // glue
