@@ -26,9 +26,9 @@ var wellKnown = []string{grpchealth.HealthV1ServiceName, grpcreflect.ReflectV1Se
 
 // newHandler puts the services behind a guard, and lets web pages of the origins call them. The server does not start if
 // a method has no rule.
-func newHandler(settings deployment.Deployment, origins []string, logger *slog.Logger) (http.Handler, error) {
-	verifier, verifierErr := settings.NewVerifier(token.WithLogger(logger))
-	table, tableErr := settings.Compile(policy.Linked("sample"))
+func newHandler(d deployment.Deployment, origins []string, logger *slog.Logger) (http.Handler, error) {
+	verifier, verifierErr := d.NewVerifier(token.WithLogger(logger))
+	table, tableErr := d.Compile(policy.Linked("sample"))
 	if err := errors.Join(verifierErr, tableErr); err != nil {
 		return nil, err
 	}
@@ -45,7 +45,7 @@ func newHandler(settings deployment.Deployment, origins []string, logger *slog.L
 	organizations := seedOrganizations()
 	mux := http.NewServeMux()
 	mux.Handle(samplev1connect.NewCatalogServiceHandler(&catalogService{
-		info:     &samplev1.GetInfoResponse{Name: "protoauthz sample", Issuer: settings.Issuers[0].URL, Audience: settings.Audience},
+		info:     &samplev1.GetInfoResponse{Name: "protoauthz sample", Issuer: d.Issuers[0].URL, Audience: d.Audience},
 		products: seedProducts(),
 	}, options))
 	mux.Handle(samplev1connect.NewMemberServiceHandler(&memberService{organizations: organizations}, options))

@@ -21,12 +21,12 @@ import (
 
 var update = flag.Bool("update", false, "rewrite testdata/policy.golden")
 
-var settings = deployment.Deployment{Audience: api, Public: wellKnown, Issuers: []token.Issuer{token.Logto("https://tenant.logto.app")}}
+var deployed = deployment.Deployment{Audience: api, Public: wellKnown, Issuers: []token.Issuer{token.Logto("https://tenant.logto.app")}}
 
 // The rules on one page: a change of the page is a change to review.
 func TestPolicy(t *testing.T) {
 	t.Parallel()
-	table, err := settings.Compile(policy.Linked("sample"))
+	table, err := deployed.Compile(policy.Linked("sample"))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -48,7 +48,7 @@ func TestPolicy(t *testing.T) {
 // POLICY.md, which make policy writes without running the sample, lists the same procedures.
 func TestPolicyForReview(t *testing.T) {
 	t.Parallel()
-	table, err := settings.Compile(policy.Linked("sample"))
+	table, err := deployed.Compile(policy.Linked("sample"))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -76,11 +76,11 @@ func TestPolicyForReview(t *testing.T) {
 
 func TestEveryHandlerIsGuarded(t *testing.T) {
 	t.Parallel()
-	table, err := settings.Compile(policy.Linked("sample"))
+	table, err := deployed.Compile(policy.Linked("sample"))
 	if err != nil {
 		t.Fatal(err)
 	}
-	handler, err := newHandler(settings, nil, slog.New(slog.DiscardHandler))
+	handler, err := newHandler(deployed, nil, slog.New(slog.DiscardHandler))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -9,10 +9,10 @@
 //
 // A server compiles its rules and makes its verifier by the document:
 //
-//	settings, err := deployment.Read("authz.json")
+//	d, err := deployment.Read("authz.json")
 //	…
-//	verifier, verifierErr := settings.NewVerifier()
-//	rules, rulesErr := settings.Compile(policy.Linked("shop"))
+//	verifier, verifierErr := d.NewVerifier()
+//	rules, rulesErr := d.Compile(policy.Linked("shop"))
 //	if err := errors.Join(verifierErr, rulesErr); err != nil {
 //		return err
 //	}
@@ -25,7 +25,6 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"slices"
 
 	"github.com/protoauthz/protoauthz/interceptor/internal/document"
 	"github.com/protoauthz/protoauthz/interceptor/internal/endpoint"
@@ -66,24 +65,21 @@ type Deployment struct {
 //
 // A member that is unknown, given twice, null or of another type is a fault, except "$schema", which editors read. The
 // error names every such fault and every fault of an issuer, with their lines. [Deployment.Compile] finds the faults of
-// the other members. Parse does no I/O.
-func Parse(text []byte) (*Deployment, error) { return parse("", text) }
-
-// Read is [Parse] for a file. The error names the file.
-func Read(name string) (*Deployment, error) {
-	text, err := os.ReadFile(name) //nolint:gosec // the program names the file
-	if err != nil {
-		return nil, fmt.Errorf("deployment: %w", err)
-	}
-	return parse(name, text)
-}
-
-func parse(name string, text []byte) (*Deployment, error) {
+// the other members.
+//
+// Faults name the document by the given name, as in "authz.json:3", or as "deployment" without a name. Parse opens no
+// file.
+func Parse(name string, text []byte) (*Deployment, error) {
 	d := &Deployment{name: name}
 	lines, faults := document.Parse(text, d)
 	d.lines = lines
-	for n, fault := range faults {
-		faults[n] = fmt.Errorf("%s: %w", d.source(), fault)
+	for n, err := range faults {
+		if fault, ok := errors.AsType[*document.Fault](err); ok {
+			fault.File = name
+		}
+		if name == "" {
+			faults[n] = fmt.Errorf("deployment: %w", err)
+		}
 	}
 	if len(faults) == 0 && len(d.Issuers) > 0 { // two issuers may not fit together
 		if _, err := d.NewVerifier(); err != nil {
@@ -96,10 +92,22 @@ func parse(name string, text []byte) (*Deployment, error) {
 	return d, nil
 }
 
+// Read is [Parse] for a file. The error names the file.
+func Read(name string) (*Deployment, error) {
+	if name == "" {
+		return nil, errors.New(`deployment: the name of the file is empty: name a document, such as "authz.json"; if a variable should supply the name, set the variable`)
+	}
+	text, err := os.ReadFile(name) //nolint:gosec // the program names the file
+	if err != nil {
+		return nil, fmt.Errorf("deployment: %w", err)
+	}
+	return Parse(name, text)
+}
+
 // NewVerifier returns a verifier for the tokens of all issuers, as [token.NewVerifier] does.
 func (d *Deployment) NewVerifier(options ...token.Option) (*token.Verifier, error) {
 	if len(d.Issuers) == 0 {
-		return nil, fmt.Errorf(`%s: none is given: write one, such as {"preset": ["logto", "https://tenant.logto.app"]}`, d.place("issuers"))
+		return nil, fmt.Errorf(`%s: none is given: write one, such as {"preset": ["logto", "https://tenant.logto.app"]}`, d.subject("issuers"))
 	}
 	var all []token.Option
 	for _, issuer := range d.Issuers[1:] {
@@ -109,28 +117,26 @@ func (d *Deployment) NewVerifier(options ...token.Option) (*token.Verifier, erro
 	if err == nil {
 		return verifier, nil
 	}
-	faults := []error{err}
-	if several, ok := err.(interface{ Unwrap() []error }); ok {
-		faults = slices.Clone(several.Unwrap())
-	}
+	faults := document.SplitFaults(err)
 	for n, fault := range faults {
-		faults[n] = fmt.Errorf("%s: %w", d.place("issuers"), fault)
+		faults[n] = fmt.Errorf("%s: %w", d.subject("issuers"), fault)
 	}
 	return nil, errors.Join(faults...)
 }
 
-// source returns what faults name as their source.
-func (d *Deployment) source() string {
-	if d.name == "" {
+// Place returns the place of a member, such as "shadow[0]": the name and the line of the document, as in "authz.json:3".
+// For a member that the document does not have, it is the line of the nearest member around it. A Deployment that was
+// written in Go has the place "deployment".
+func (d *Deployment) Place(member string) string {
+	switch {
+	case d.lines == nil:
 		return "deployment"
+	case d.name == "":
+		return fmt.Sprintf("deployment: line %d", d.lines.Of(member))
+	default:
+		return fmt.Sprintf("%s:%d", d.name, d.lines.Of(member))
 	}
-	return d.name
 }
 
-// place returns what faults name as the place of a member.
-func (d *Deployment) place(path string) string {
-	if d.lines == nil {
-		return d.source() + ": " + path
-	}
-	return fmt.Sprintf("%s: line %d: %s", d.source(), d.lines.Of(path), path)
-}
+// subject returns what faults name as their subject.
+func (d *Deployment) subject(member string) string { return d.Place(member) + ": " + member }

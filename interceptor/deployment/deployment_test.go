@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"reflect"
+	"slices"
 	"strings"
 	"testing"
 
@@ -56,7 +57,7 @@ func plain(d *deployment.Deployment) deployment.Deployment {
 func TestRead(t *testing.T) {
 	t.Parallel()
 	for _, read := range []func() (*deployment.Deployment, error){
-		func() (*deployment.Deployment, error) { return deployment.Parse([]byte("\ufeff" + whole)) },
+		func() (*deployment.Deployment, error) { return deployment.Parse("", []byte("\ufeff"+whole)) },
 		func() (*deployment.Deployment, error) { return deployment.Read(write(t, whole)) },
 		func() (*deployment.Deployment, error) { return wholeDeployment(), nil },
 	} {
@@ -112,20 +113,21 @@ func TestParseFaults(t *testing.T) {
 	t.Parallel()
 	const loops = `"url": "https://a.test", "algorithms": ["RS256"]`
 	for text, want := range map[string][]string{
-		"[]": {"line 1: not a JSON object: write one JSON object, with names and texts in double quotes, without comments, and without a comma behind a last member"},
+		"[]": {"1: not a JSON object: write one JSON object, with names and texts in double quotes, without comments, and without a comma behind a last member"},
 		"{\n\"Audience\": \"a\",\n\"shadow\": [\"a\",\n1], \"issuers\": [{\"url\": \"https://a.test\"}, {\n\"keySetURL\": 1}, {\n\"preset\": [\"logto\"]}]}": {
-			`line 2: Audience is unknown: did you mean "audience"?`, "line 4: shadow[1] is not a string: write the value in quotes",
-			"line 4: issuers[0].algorithms is faulty: none given: list the algorithms with which the issuer signs access tokens, such as RS256",
-			"line 5: issuers[1].keySetURL is not a string: write the value in quotes", `line 6: issuers[2].preset does not have the arguments of logto: write ["logto", tenant], with each argument in quotes`,
+			`2: Audience is unknown: did you mean "audience"?`, "4: shadow[1] is not a string: write the value in quotes",
+			"4: issuers[0].algorithms is faulty: none given: list the algorithms with which the issuer signs access tokens, such as RS256",
+			"5: issuers[1].keySetURL is not a string: write the value in quotes", `6: issuers[2].preset does not have the arguments of logto: write ["logto", tenant], with each argument in quotes`,
 		},
-		"{\n\"issuers\": [{" + loops + "}, {" + loops + "}]}": {`line 2: issuers: token: issuer "https://a.test" is given twice: give each iss to one Issuer; if two servers write the same iss, set another at one of them`},
+		"{\n\"issuers\": [{" + loops + "}, {" + loops + "}]}": {`2: issuers: token: issuer "https://a.test" is given twice: give each iss to one Issuer; if two servers write the same iss, set another at one of them`},
 	} {
 		name := write(t, text)
 		for source, read := range map[string]func() (*deployment.Deployment, error){
-			"deployment": func() (*deployment.Deployment, error) { return deployment.Parse([]byte(text)) },
-			name:         func() (*deployment.Deployment, error) { return deployment.Read(name) },
+			"deployment: line ": func() (*deployment.Deployment, error) { return deployment.Parse("", []byte(text)) },
+			"authz.yaml:":       func() (*deployment.Deployment, error) { return deployment.Parse("authz.yaml", []byte(text)) },
+			name + ":":          func() (*deployment.Deployment, error) { return deployment.Read(name) },
 		} {
-			all := source + ": " + strings.Join(want, "\n"+source+": ")
+			all := source + strings.Join(want, "\n"+source)
 			if d, err := read(); err == nil || d != nil || err.Error() != all {
 				t.Errorf("%s: %v\n%v\nwant\n%s", text, d, err, all)
 			}
@@ -133,6 +135,9 @@ func TestParseFaults(t *testing.T) {
 	}
 	if _, err := deployment.Read("nothing.json"); !errors.Is(err, os.ErrNotExist) {
 		t.Errorf("without a file: %v", err)
+	}
+	if _, err := deployment.Read(""); err == nil || !strings.Contains(err.Error(), "the name of the file is empty: ") {
+		t.Errorf("without a name: %v", err)
 	}
 }
 
@@ -148,7 +153,7 @@ const faulty = `{
 
 func TestCompileFaults(t *testing.T) {
 	t.Parallel()
-	read, err := deployment.Parse([]byte(faulty))
+	read, err := deployment.Parse("", []byte(faulty))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -189,6 +194,39 @@ func TestCompileFaults(t *testing.T) {
 	}
 }
 
+// TestPlaces makes sure that a fault is about one member, also if the names of members are words of its text.
+func TestPlaces(t *testing.T) {
+	t.Parallel()
+	d, err := deployment.Parse("authz.json", []byte(`{
+"audience": "https://api.test",
+"public": ["services", "sample.v1.CatalogService"],
+"sharedScopes": ["scope", "is", "empty", "read\\products", ""],
+"shadow": ["service",
+"sample.v1.Document"],
+"unannotatedOpen": ["methods"]}`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, err = d.Compile(policy.Linked("sample"))
+	found, ok := errors.AsType[*policy.Error](err)
+	if !ok {
+		t.Fatal(err)
+	}
+	var got []string
+	for _, fault := range found.Faults {
+		got = append(got, fault.Subject)
+	}
+	want := []string{"authz.json:4: sharedScopes[3]", "authz.json:4: sharedScopes[4]", "authz.json:3: public[1]", "authz.json:5: shadow[0]", "authz.json:6: shadow[1]", "authz.json:7: unannotatedOpen[0]"}
+	if !slices.Equal(got, want) {
+		t.Errorf("faults of %q, want %q:\n%v", got, want, err)
+	}
+	for member, want := range map[string]string{"audience": "authz.json:2", "shadow[1]": "authz.json:6", "shadow[2]": "authz.json:5", "issuers": "authz.json:1"} {
+		if got := d.Place(member); got != want {
+			t.Errorf("%s has the place %s, want %s", member, got, want)
+		}
+	}
+}
+
 func checkFaults(t *testing.T, d *deployment.Deployment, files policy.Files, options []policy.Option, want ...string) {
 	t.Helper()
 	table, err := d.Compile(files, options...)
@@ -225,7 +263,7 @@ func TestSchema(t *testing.T) {
 			t.Errorf("%s is %+v, want %s with a description", name, got, want)
 		}
 		delete(schema.Properties, name)
-		_, err := deployment.Parse([]byte(`{"` + name + `": 1}`))
+		_, err := deployment.Parse("", []byte(`{"`+name+`": 1}`))
 		if known := name == "$schema" && err == nil || name != "$schema" && strings.Contains(fmt.Sprint(err), name+" is not a"); !known {
 			t.Errorf("%s: %v", name, err)
 		}
@@ -236,7 +274,7 @@ func TestSchema(t *testing.T) {
 	if _, err := os.Stat("../token/issuer.schema.json"); err != nil {
 		t.Error(err)
 	}
-	_, err = deployment.Parse([]byte(`{"a": 1}`))
+	_, err = deployment.Parse("", []byte(`{"a": 1}`))
 	if want := "the members are audience, public, sharedScopes, shadow, unannotatedRefused, unannotatedOpen, issuers"; err == nil || !strings.HasSuffix(err.Error(), want) {
 		t.Errorf("%v, want %s", err, want)
 	}

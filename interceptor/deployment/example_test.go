@@ -17,12 +17,12 @@ type catalog = samplev1connect.UnimplementedCatalogServiceHandler
 
 // newHandler returns the handler of a server, given the name of its document.
 func newHandler(name string) (http.Handler, error) {
-	settings, err := deployment.Read(name)
+	d, err := deployment.Read(name)
 	if err != nil {
 		return nil, err
 	}
-	verifier, verifierErr := settings.NewVerifier()
-	rules, rulesErr := settings.Compile(policy.Linked("sample"))
+	verifier, verifierErr := d.NewVerifier()
+	rules, rulesErr := d.Compile(policy.Linked("sample"))
 	if err := errors.Join(verifierErr, rulesErr); err != nil {
 		return nil, err
 	}
@@ -47,6 +47,6 @@ func ExampleRead() {
 	fmt.Println(err)
 
 	// Output:
-	// testdata/faulty.json: line 3: shadow is not an array: write ["…"]
-	// testdata/faulty.json: line 4: issuers[0].preset is faulty: Keycloak: url: "https://sso.example.com" does not look like "https://sso.example.com/realms/acme"
+	// testdata/faulty.json:3: shadow is not an array: write ["…"]
+	// testdata/faulty.json:4: issuers[0].preset is faulty: Keycloak: url: "https://sso.example.com" does not look like "https://sso.example.com/realms/acme"
 }

@@ -15,7 +15,7 @@ import (
 // Compile compiles the rules of all services in the given files, as [policy.Compile] does. The options follow the
 // options of the deployment: two that contradict each other are a fault. The error is a [*policy.Error]. The subject of
 // a fault of the deployment is its member, with the file and the line if the deployment was read, such as
-// "authz.json: line 3: shadow[0]".
+// "authz.json:3: shadow[0]".
 //
 // A program with two servers compiles two tables by one deployment. A service in Shadow, UnannotatedRefused or
 // UnannotatedOpen that is linked, and that the given files do not declare, belongs to another table: it is no fault.
@@ -76,25 +76,14 @@ var members = []struct {
 // fault returns a fault of package policy in the words of the document. The fault of another option keeps its subject.
 func (d *Deployment) fault(fault policy.Fault) *policy.Fault {
 	for _, m := range members {
-		if n := about(fault.Detail, m.names(d), m.member == "sharedScopes"); n >= 0 && fault.Subject == m.option {
-			path := m.member
-			if path != "audience" {
-				path = fmt.Sprintf("%s[%d]", path, n)
+		if n := slices.Index(m.names(d), fault.Argument); n >= 0 && fault.Subject == m.option {
+			member := m.member
+			if member != "audience" {
+				member = fmt.Sprintf("%s[%d]", member, n)
 			}
-			fault.Subject = d.place(path)
+			fault.Subject = d.subject(member)
 		}
 		fault.Detail = strings.NewReplacer("policy."+m.option, m.member, m.option, m.member).Replace(fault.Detail)
 	}
 	return &fault
-}
-
-// about returns the index of the name that a fault is about, or -1. Faults quote scopes, and names that no service has.
-func about(detail string, names []string, scopes bool) int {
-	words := strings.FieldsFunc(detail, func(c rune) bool { return c == ' ' || c == ':' })
-	return slices.IndexFunc(names, func(name string) bool {
-		if name == "" && strings.Contains(detail, "is empty") {
-			return true
-		}
-		return strings.Contains(detail, fmt.Sprintf("%q", name)) || strings.Contains(detail, fmt.Sprintf("%+q", name)) || !scopes && slices.Contains(words, name)
-	})
 }

@@ -21,11 +21,11 @@ func TestDeployment(t *testing.T) {
 		t.Fatal(err)
 	}
 	for want, issuers := range map[string][]token.Issuer{"https://a.test/oidc": nil, "https://b.test/oidc": {token.Logto("https://b.test")}} {
-		settings := guardtest.Deployment(t, name, issuers...)
-		if len(settings.Issuers) != 1 || settings.Issuers[0].URL != want {
-			t.Errorf("the issuers are %v, want %s", settings.Issuers, want)
+		d := guardtest.Deployment(t, name, issuers...)
+		if len(d.Issuers) != 1 || d.Issuers[0].URL != want {
+			t.Errorf("the issuers are %v, want %s", d.Issuers, want)
 		}
-		table, err := settings.Compile(policy.Files{samplev1.File_sample_v1_catalog_proto})
+		table, err := d.Compile(policy.Files{samplev1.File_sample_v1_catalog_proto})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -33,11 +33,17 @@ func TestDeployment(t *testing.T) {
 			t.Errorf("the rules are\n%s", table)
 		}
 	}
-	if err := os.WriteFile(name, []byte(`{"audiences": ""}`), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	faults := faultsOf(t, func(t testing.TB) { guardtest.Deployment(t, name) })
-	if len(faults) != 1 || !strings.Contains(faults[0], "line 1: audiences") {
-		t.Errorf("the test fails with %q", faults)
+	for text, want := range map[string]string{
+		`{"audiences": ""}`: ":1: audiences is unknown: ",
+		"{\n\"shadow\": [\"sample.v1.CatalogService\",\n\"sample.v1.Catalog\"]}": ":3: shadow[1]: the test links no service sample.v1.Catalog: ",
+		"{\"shadow\": [\"sample.v1.Product\"]}":                                  ":1: shadow[0]: the test links no service sample.v1.Product: ", // a message
+	} {
+		if err := os.WriteFile(name, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		faults := faultsOf(t, func(t testing.TB) { guardtest.Deployment(t, name) })
+		if len(faults) != 1 || !strings.HasPrefix(faults[0], "guardtest: "+name+want) {
+			t.Errorf("the test fails with %q, want %s", faults, want)
+		}
 	}
 }

@@ -1,12 +1,8 @@
 package policy
 
 import (
-	"cmp"
 	"fmt"
 	"slices"
-	"strings"
-	"unicode"
-	"unicode/utf8"
 
 	"google.golang.org/protobuf/reflect/protoreflect"
 
@@ -27,26 +23,6 @@ type Files []protoreflect.FileDescriptor
 
 // An Option changes what [Compile] accepts.
 type Option func(*compiler)
-
-// WithAudience sets the resource indicator (RFC 8707) of all methods whose annotations
-// have none. There is no default. An empty audience is a fault of the option, not of the
-// methods.
-func WithAudience(audience string) Option {
-	return func(c *compiler) {
-		if audience == "" {
-			c.audienceEmpty = true
-			c.fault("WithAudience", "audience is empty: give the API's resource indicator; if a variable or a file should supply it, set the variable or fill the file")
-			return
-		}
-		if c.audience != "" && c.audience != audience {
-			c.fault("WithAudience", "given twice, as %q and %q: give one audience", c.audience, audience)
-		}
-		if err := checkAudience(audience); err != nil {
-			c.fault("WithAudience", "%v", err)
-		}
-		c.audience = cmp.Or(c.audience, audience)
-	}
-}
 
 // Compile compiles the rules of all methods of all services in the given files. Give
 // all files of an audience at once: Compile cannot find a scope that two tables share.
@@ -116,9 +92,14 @@ type compiler struct {
 	faults             []*Fault
 }
 
-// fault adds the fault of an argument, once.
+// fault adds a fault of what Compile was given.
 func (c *compiler) fault(subject, format string, args ...any) {
-	fault := &Fault{Kind: FaultOption, Subject: subject, Detail: fmt.Sprintf(format, args...)}
+	c.argumentFault(Place{}, subject, "", format, args...)
+}
+
+// argumentFault adds the fault of an argument of an option, once.
+func (c *compiler) argumentFault(place Place, option, argument, format string, args ...any) {
+	fault := &Fault{Kind: FaultOption, Subject: option, Argument: argument, Detail: fmt.Sprintf(format, args...), Place: place}
 	if !slices.ContainsFunc(c.faults, func(other *Fault) bool { return other.Error() == fault.Error() }) {
 		c.faults = append(c.faults, fault)
 	}
@@ -234,26 +215,6 @@ func (c *compiler) access(rule *Rule, option *authzv1.MethodRule) {
 	}
 }
 
-func (c *compiler) audienceOf(rule *Rule, about Place, option *authzv1.MethodRule, service *authzv1.ServiceRule) {
-	name := string(rule.Method.FullName())
-	rule.Audience = cmp.Or(option.GetAudience(), service.GetAudience(), c.audience)
-	if option.GetAudience() == "" && service.GetAudience() != "" {
-		rule.inherited = append(rule.inherited, "audience")
-	}
-	if rule.Model == authzv1.Model_MODEL_ORGANIZATION && option.GetAudience() != "" {
-		c.faultAt(rule.FieldPlace("audience"), FaultRuleConflict, name, "audience is set beside MODEL_ORGANIZATION, whose audience is the organization: remove audience")
-	}
-	switch {
-	case rule.Audience != "":
-		// The audience of the service or of WithAudience is checked once, not for each method.
-		if err := checkAudience(rule.Audience); err != nil && option.GetAudience() != "" {
-			c.faultAt(rule.FieldPlace("audience"), FaultAudienceInvalid, name, "%v", err)
-		}
-	case rule.Model != authzv1.Model_MODEL_ORGANIZATION && !c.audienceEmpty:
-		c.faultAt(about, FaultAudienceMissing, name, "no audience: set it in the annotation or with WithAudience")
-	}
-}
-
 func (c *compiler) organization(rule *Rule, about Place, option *authzv1.MethodRule, service *authzv1.ServiceRule) {
 	name := string(rule.Method.FullName())
 	named := option.GetOrganization()
@@ -277,25 +238,4 @@ func (c *compiler) organization(rule *Rule, about Place, option *authzv1.MethodR
 		}
 		rule.Organization = organization
 	}
-}
-
-func procedure(method protoreflect.MethodDescriptor) string {
-	return "/" + string(method.Parent().FullName()) + "/" + string(method.Name())
-}
-
-// logtoNamespace is the namespace of urn:logto:organization:<id> and urn:logto:resource:organizations.
-const logtoNamespace = "urn:logto:"
-
-// checkAudience returns an error unless an audience, or the empty string, can belong to an API.
-func checkAudience(audience string) error {
-	strange := func(c rune) bool { return c == ' ' || !unicode.IsPrint(c) }
-	if !utf8.ValidString(audience) || strings.ContainsFunc(audience, strange) {
-		return fmt.Errorf("audience %q has a space, or a character that cannot be printed: give the API's resource indicator as the issuer has it", audience)
-	}
-	// The scheme and the namespace of a URN have no case (RFC 8141 section 3.1).
-	if len(audience) >= len(logtoNamespace) && strings.EqualFold(audience[:len(logtoNamespace)], logtoNamespace) {
-		return fmt.Errorf("audience %q belongs to Logto, and a token for it has all scopes of an organization: "+
-			"give the API's resource indicator; for permissions of organizations, use MODEL_ORGANIZATION without an audience", audience)
-	}
-	return nil
 }

@@ -55,6 +55,9 @@ type Fault struct {
 	// Subject is the full name of the method or service, as in "pkg.Service.Method", the
 	// name of an option, or "Compile".
 	Subject string
+	// Argument is the service, scope or audience that the fault is about, as it was given to the
+	// option of the Subject. It is empty for any other Subject.
+	Argument string
 	// Detail is what is wrong and what to write instead, for people.
 	Detail string
 	// Place is where the mistake is, for tools. It may be zero if the Subject is an option or

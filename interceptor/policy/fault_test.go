@@ -36,6 +36,27 @@ func TestErrorRules(t *testing.T) {
 	}
 }
 
+// TestArgument makes sure that a fault of an option tells which argument it is about.
+func TestArgument(t *testing.T) {
+	t.Parallel()
+	source := protos.OrderService(global, `option (protoauthz.v1.method) = {scopes: ["a", "a"]};`)
+	_, err := policy.Compile(compileSources(t, map[string]string{"order.proto": source}, "order.proto"),
+		policy.WithAudience("a b"), policy.WithAudience("urn:logto:organization:a"), policy.WithAudience(""), policy.WithSharedScopes("a", "b c", ""),
+		policy.WithPublic("", "order.v1.OrderService", "order.v1.Request"), policy.WithShadow("service", "grpc"), policy.WithUnannotatedOpen("order.v1.OrderService", "no"), policy.WithUnannotatedRefused("names"))
+	var got []string
+	for _, fault := range faultsOf(t, err) {
+		got = append(got, fault.Subject+" "+fault.Argument)
+	}
+	want := []string{
+		"WithAudience a b", "WithAudience a b", "WithAudience urn:logto:organization:a", "WithAudience ", "WithSharedScopes b c", "WithSharedScopes ",
+		"WithPublic ", "WithPublic order.v1.OrderService", "order.v1.OrderService.Call0 ", "WithPublic order.v1.Request", "WithShadow service", "WithShadow grpc",
+		"WithUnannotatedRefused names", "WithUnannotatedOpen order.v1.OrderService", "WithUnannotatedOpen no",
+	}
+	if !slices.Equal(got, want) {
+		t.Errorf("the faults are about\n%q, want\n%q:\n%v", got, want, err)
+	}
+}
+
 // TestOpenedByName makes sure that an error holds the rules of a service that WithPublic names by
 // mistake.
 func TestOpenedByName(t *testing.T) {

@@ -118,6 +118,11 @@ func (t *Table) String() string {
 	return strings.Join(lines, "\n")
 }
 
+// procedure returns the name that a method has in a call.
+func procedure(method protoreflect.MethodDescriptor) string {
+	return "/" + string(method.Parent().FullName()) + "/" + string(method.Name())
+}
+
 // clone returns a copy that shares no mutable memory with r.
 func (r *Rule) clone() *Rule {
 	clone := *r

@@ -20,13 +20,13 @@ func WithPublic(services ...string) Option {
 // descriptors may carry annotations.
 func (c *compiler) publicService(name string, files Files) {
 	if !protoreflect.FullName(name).IsValid() {
-		c.fault("WithPublic", "%q is not the full name of a service, such as grpc.health.v1.Health", name)
+		c.argumentFault(Place{}, "WithPublic", name, "%q is not the full name of a service, such as grpc.health.v1.Health", name)
 		return
 	}
 	copies := c.declared.services(protoreflect.FullName(name))
 	if len(copies) == 0 {
 		if c.declared.declares(protoreflect.FullName(name)) {
-			c.fault("WithPublic", "%s is not a service", name)
+			c.argumentFault(Place{}, "WithPublic", name, "%s is not a service", name)
 			return
 		}
 		all := "/" + name + "/*"
@@ -37,7 +37,7 @@ func (c *compiler) publicService(name string, files Files) {
 		if !c.annotated(service) {
 			continue
 		}
-		c.faultAt(servicePlace(service), FaultOption, "WithPublic", "service %s carries annotations of its own, which would be ignored: do not name the service here, or remove the annotations", name)
+		c.argumentFault(servicePlace(service), "WithPublic", name, "service %s carries annotations of its own, which would be ignored: do not name the service here, or remove the annotations", name)
 		if slices.Contains(files, service.ParentFile()) {
 			c.service(service) // as if WithPublic did not name it
 		}

@@ -17,7 +17,7 @@ func WithSharedScopes(scopes ...string) Option {
 	return func(c *compiler) {
 		for _, scope := range scopes {
 			if err := checkScope(scope); err != nil {
-				c.fault("WithSharedScopes", "%v", err)
+				c.argumentFault(Place{}, "WithSharedScopes", scope, "%v", err)
 			}
 			c.sharedScopes = append(c.sharedScopes, scope)
 		}

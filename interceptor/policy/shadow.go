@@ -31,7 +31,7 @@ func (c *compiler) shadows(files Files) {
 			continue
 		}
 		if !c.judges(service) {
-			c.faultAt(servicePlace(service), FaultOption, "WithShadow", "no method of service %s needs a token, and a public method has no shadow: remove the name", name)
+			c.argumentFault(servicePlace(service), "WithShadow", name, "no method of service %s needs a token, and a public method has no shadow: remove the name", name)
 		}
 	}
 }
@@ -54,10 +54,10 @@ func (c *compiler) judges(service protoreflect.ServiceDescriptor) bool {
 func (c *compiler) chosen(option, name string, files Files) protoreflect.ServiceDescriptor {
 	switch {
 	case !protoreflect.FullName(name).IsValid():
-		c.fault(option, "%q is not the full name of a service, such as shop.v1.OrderService", name)
+		c.argumentFault(Place{}, option, name, "%q is not the full name of a service, such as shop.v1.OrderService", name)
 		return nil
 	case slices.Contains(c.public, name):
-		c.fault(option, "WithPublic names service %s too: name the service in one of the two options", name)
+		c.argumentFault(Place{}, option, name, "WithPublic names service %s too: name the service in one of the two options", name)
 		return nil
 	}
 	for _, file := range files {
@@ -70,7 +70,7 @@ func (c *compiler) chosen(option, name string, files Files) protoreflect.Service
 			}
 		}
 	}
-	c.fault(option, "the given files declare no service %s: give the file of the service, or remove the name", name)
+	c.argumentFault(Place{}, option, name, "the given files declare no service %s: give the file of the service, or remove the name", name)
 	return nil
 }
 

@@ -55,11 +55,11 @@ func (c *compiler) unannotatedChoices(files Files) {
 			switch {
 			case service == nil:
 			case slices.Contains(choice.against, name):
-				c.faultAt(servicePlace(service), FaultOption, choice.option, "%s names service %s too: name the service in one of the two options", choice.other, name)
+				c.argumentFault(servicePlace(service), choice.option, name, "%s names service %s too: name the service in one of the two options", choice.other, name)
 			case !c.lacksAnnotation(service):
-				c.faultAt(servicePlace(service), FaultOption, choice.option, "no method of service %s lacks an annotation: remove the name", name)
+				c.argumentFault(servicePlace(service), choice.option, name, "no method of service %s lacks an annotation: remove the name", name)
 			case choice.open && c.bare(service):
-				c.faultAt(servicePlace(service), FaultOption, choice.option, "no method of service %s has an annotation: if everybody may call the service, name the service in policy.WithPublic instead; if its .proto file has annotations, have the generator keep the options: exclude_types of buf leaves options out", name)
+				c.argumentFault(servicePlace(service), choice.option, name, "no method of service %s has an annotation: if everybody may call the service, name the service in policy.WithPublic instead; if its .proto file has annotations, have the generator keep the options: exclude_types of buf leaves options out", name)
 			}
 		}
 	}

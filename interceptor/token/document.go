@@ -2,7 +2,6 @@ package token
 
 import (
 	"encoding/json"
-	"errors"
 	"fmt"
 	"maps"
 	"reflect"
@@ -93,13 +92,8 @@ func readIssuer(text []byte) (Issuer, []error) {
 	}
 	issuer := Issuer(d.fields)
 	_, err := NewVerifier(issuer)
-	if several, ok := errors.AsType[interface {
-		error
-		Unwrap() []error
-	}](err); ok {
-		for _, fault := range several.Unwrap() {
-			faults = append(faults, issuer.place(fault, lines))
-		}
+	for _, fault := range document.SplitFaults(err) {
+		faults = append(faults, issuer.place(fault, lines))
 	}
 	return issuer, faults
 }

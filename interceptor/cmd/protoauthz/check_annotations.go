@@ -4,150 +4,96 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"text/scanner"
 
-	"github.com/bufbuild/protocompile/parser"
-	"github.com/bufbuild/protocompile/reporter"
-	protobuf "google.golang.org/protobuf/proto"
-	"google.golang.org/protobuf/types/descriptorpb"
-
-	"github.com/protoauthz/protoauthz/interceptor/cmd/protoauthz/internal/bufyaml"
 	"github.com/protoauthz/protoauthz/interceptor/cmd/protoauthz/internal/sources"
-	"github.com/protoauthz/protoauthz/proto"
+	annotations "github.com/protoauthz/protoauthz/proto"
 )
 
-// annotations holds the copies of protoauthz/v1/authz.proto against the text of this program.
-func (f *findings) annotations(config *bufyaml.File, files []*sources.File) {
+// checkAnnotations compares the copies of protoauthz/v1/authz.proto with the text of this command.
+func (f *findings) checkAnnotations(b *bufFile) {
 	var first, importing *sources.File
-	for _, file := range files {
-		if importing == nil && file.Imports[proto.AuthzPath] > 0 {
+	for _, file := range b.files {
+		if importing == nil && file.Imports[annotations.AuthzPath] > 0 {
 			importing = file
 		}
-		if file.Package != "protoauthz.v1" && file.Path != proto.AuthzPath {
+		if file.Package != "protoauthz.v1" && file.Path != annotations.AuthzPath {
 			continue
 		}
-		name, module := f.beside(file.Name), f.beside(config.Modules[file.Module].Path)
+		name, module := f.beside(file.Name), f.beside(b.Modules[file.Module].Path)
 		switch {
-		case file.Path != proto.AuthzPath:
-			f.add(name, 1, "the annotations lie in another place than %s, so that nothing that imports them finds them here: delete the file, and run protoauthz vendor %s", proto.AuthzPath, module)
+		case file.Path != annotations.AuthzPath:
+			f.add(lineOf(name, 1), "the annotations lie in another place than %s, so that nothing that imports them finds them here: delete the file, and run protoauthz vendor %s", annotations.AuthzPath, module)
 			continue
 		case first != nil:
-			f.add(name, 1, "the modules have a second copy of %s, and %s is the first: delete one", proto.AuthzPath, f.beside(first.Name))
+			f.add(lineOf(name, 1), "the modules have a second copy of %s, and %s is the first: delete one", annotations.AuthzPath, f.beside(first.Name))
 		default:
 			first = file
 		}
-		if sameText(file.Text, proto.Authz) {
+		if sameText(file.Text, annotations.Authz) {
 			continue
 		}
-		if is, line := otherAnnotations(file.Text); is != "" {
-			f.add(name, line, "the annotations differ from the annotations of this command: %s: run protoauthz vendor %s", is, module)
+		if is, line := differenceOf(file.Text); is != "" {
+			f.add(lineOf(name, line), "the annotations differ from the annotations of this command: %s: run protoauthz vendor %s, of the version that go.mod requires", is, module)
 		} else {
-			f.note(name, 1, "comments or blanks differ from the annotations of this command: run protoauthz vendor %s", module)
+			f.note(lineOf(name, 1), "comments or blanks differ from the annotations of this command: run protoauthz vendor %s", module)
 		}
 	}
 	if first != nil || importing == nil {
 		return
 	}
-	name, line := f.beside(importing.Name), importing.Imports[proto.AuthzPath]
-	if config.HasDeps {
-		f.note(name, line, "no module has the imported %s: the version in a module of deps is not read", proto.AuthzPath)
+	name, line := f.beside(importing.Name), importing.Imports[annotations.AuthzPath]
+	if b.HasDeps {
+		f.note(lineOf(name, line), "no module has the imported %s: the version in a module of deps is not read", annotations.AuthzPath)
 		return
 	}
-	f.add(name, line, "no module has the imported %s: run protoauthz vendor %s", proto.AuthzPath, f.beside(config.Modules[importing.Module].Path))
+	f.add(lineOf(name, line), "no module has the imported %s: run protoauthz vendor %s", annotations.AuthzPath, f.beside(b.Modules[importing.Module].Path))
 }
 
-// otherAnnotations returns what a copy of the annotations declares otherwise than this program, and the line of the
-// first such declaration. It returns "" for a copy that differs in comments and blanks alone.
-func otherAnnotations(text string) (is string, line int) {
-	ours, _, err := declarationsOf(proto.Authz)
-	if err != nil {
-		return "this command cannot read its own text", 1
-	}
-	theirs, line, err := declarationsOf(text)
-	if err != nil {
-		return "it is not a .proto file", line
-	}
-	same := func(a, b declared) bool { return a.name == b.name }
-	missing := func(all []declared, from []declared) (names []string) {
-		for _, d := range all {
-			if !slices.ContainsFunc(from, func(other declared) bool { return same(d, other) }) {
-				names = append(names, d.name)
-			}
-		}
-		return names
-	}
-	var parts []string
-	line = 0
-	for _, their := range theirs {
-		n := slices.IndexFunc(ours, func(our declared) bool { return same(our, their) })
-		if n >= 0 && ours[n].is == their.is {
-			continue
-		}
-		if n >= 0 {
-			parts = append(parts, fmt.Sprintf("%s is %s, not %s", their.name, their.is, ours[n].is))
-		}
-		if line == 0 {
-			line = their.line
+// differenceOf returns the first token of a copy that differs from the annotations of this command, and its line. It
+// returns "" for a copy that differs in comments and blanks alone. A number of another extension goes first: options of
+// that number are not rules.
+func differenceOf(text string) (is string, line int) {
+	ours, theirs := tokensOf(annotations.Authz), tokensOf(text)
+	for _, declaration := range []string{"MethodRule method = ", "ServiceRule service = "} {
+		if is, want := behind(theirs, declaration), behind(ours, declaration); is.text != "" && is.text != want.text {
+			return fmt.Sprintf("the extension number is %s, not %s", is.text, want.text), is.line
 		}
 	}
-	if names := missing(ours, theirs); len(names) > 0 {
-		parts = append(parts, "it lacks "+some(names, ", "))
+	for n := range max(len(ours), len(theirs)) {
+		switch {
+		case n == len(ours):
+			return fmt.Sprintf("it has %s where the annotations of this command end", theirs[n].text), theirs[n].line
+		case n == len(theirs):
+			return fmt.Sprintf("it ends before %s", ours[n].text), 1 + strings.Count(text, "\n")
+		case ours[n].text != theirs[n].text:
+			return fmt.Sprintf("it has %s in place of %s", theirs[n].text, ours[n].text), theirs[n].line
+		}
 	}
-	if names := missing(theirs, ours); len(names) > 0 {
-		parts = append(parts, "this command, which may be older than the module in go.mod, does not know "+some(names, ", "))
-	}
-	return strings.Join(parts, ", "), max(line, 1)
+	return "", 0
 }
 
-// A declared thing is a field, a value, an option or a package.
-type declared struct {
-	name, is string
-	line     int
+// A lexeme is a token of a .proto file with its line.
+type lexeme struct {
+	text string
+	line int
 }
 
-// declarationsOf returns what a copy of the annotations declares, or the line of a fault.
-func declarationsOf(text string) (all []declared, line int, err error) {
-	handler := reporter.NewHandler(reporter.NewReporter(func(fault reporter.ErrorWithPos) error {
-		line = fault.GetPosition().Line
-		return fault
-	}, nil))
-	tree, err := parser.Parse(proto.AuthzPath, strings.NewReader(text), handler)
-	if err != nil {
-		return nil, max(line, 1), err
+func tokensOf(text string) (all []lexeme) {
+	s := sources.NewScanner(text)
+	for s.Scan() != scanner.EOF {
+		all = append(all, lexeme{s.TokenText(), s.Line})
 	}
-	parsed, err := parser.ResultFromAST(tree, true, handler)
-	if err != nil {
-		return nil, max(line, 1), err
-	}
-	file := parsed.FileDescriptorProto()
-	add := func(of protobuf.Message, name, format string, args ...any) {
-		all = append(all, declared{name, fmt.Sprintf(format, args...), tree.NodeInfo(parsed.Node(of)).Start().Line})
-	}
-	add(file, "package", "%s", file.GetPackage())
-	for _, option := range file.GetOptions().GetUninterpretedOption() {
-		add(option, option.GetName()[0].GetNamePart(), "%s", option.GetStringValue())
-	}
-	for _, option := range file.GetExtension() {
-		name := "(" + file.GetPackage() + "." + option.GetName() + ")"
-		add(option, name, "number %d", option.GetNumber())
-		add(option, "the type of "+name, "%s of %s", option.GetTypeName(), option.GetExtendee())
-	}
-	for _, message := range file.GetMessageType() {
-		add(message, message.GetName(), "a message with %d others in it", len(message.GetNestedType()))
-		for _, field := range message.GetField() {
-			kind := strings.ToLower(strings.TrimPrefix(field.GetType().String(), "TYPE_"))
-			if field.GetTypeName() != "" {
-				kind = field.GetTypeName()
-			}
-			if field.GetLabel() == descriptorpb.FieldDescriptorProto_LABEL_REPEATED {
-				kind = "repeated " + kind
-			}
-			add(field, message.GetName()+"."+field.GetName(), "number %d, a %s", field.GetNumber(), kind)
+	return all
+}
+
+// behind returns the token behind some tokens, which are separated by blanks, or an empty one.
+func behind(all []lexeme, tokens string) lexeme {
+	before := strings.Fields(tokens)
+	for n := range max(0, len(all)-len(before)) {
+		if slices.EqualFunc(all[n:n+len(before)], before, func(l lexeme, text string) bool { return l.text == text }) {
+			return all[n+len(before)]
 		}
 	}
-	for _, enum := range file.GetEnumType() {
-		for _, value := range enum.GetValue() {
-			add(value, value.GetName(), "number %d", value.GetNumber())
-		}
-	}
-	return all, 0, nil
+	return lexeme{}
 }

@@ -11,7 +11,7 @@ import (
 	"connectrpc.com/grpcreflect"
 	"google.golang.org/protobuf/reflect/protodesc"
 
-	"github.com/protoauthz/protoauthz/proto"
+	annotations "github.com/protoauthz/protoauthz/proto"
 )
 
 // checked are the files of a folder in which all agrees.
@@ -46,7 +46,7 @@ plugins:
       unannotated_refused: [shop.v1.StockService]
       unannotated_open: [shop.v1.NewsService]
 `,
-	"annotations/protoauthz/v1/authz.proto": proto.Authz,
+	"annotations/protoauthz/v1/authz.proto": annotations.Authz,
 	"legacy/legacy/v1/legacy.proto":         `syntax = "proto3"; package legacy.v1; message Empty {} service LegacyService { rpc Do(Empty) returns (Empty); }`,
 	"proto/shop/v1/shop.proto": `syntax = "proto3";
 package shop.v1;
@@ -129,20 +129,21 @@ type checkCase struct {
 }
 
 var (
-	folder  = []string{"-config", "DIR/authz.json", "-buf", "DIR/buf.yaml"}
+	folder  = []string{"-authz", "DIR/authz.json", "-buf", "DIR/buf.yaml"}
 	running = append(folder[:len(folder):len(folder)], "-server", "SERVER")
+	alone   = append(folder[:len(folder):len(folder)], "IMAGE")
 	built   = append(running[:len(running):len(running)], "IMAGE")
 )
 
 var checkCases = []checkCase{
 	{name: "all agrees", args: built},
 	{name: "the folder agrees", args: folder},
-	{name: "CRLF", files: []edit{{authzProto, "", strings.ReplaceAll(proto.Authz, "\n", "\r\n")}}, args: folder},
+	{name: "CRLF", files: []edit{{authzProto, "", strings.ReplaceAll(annotations.Authz, "\n", "\r\n")}}, args: folder},
 	{name: "another comment in the annotations", files: []edit{{authzProto, "who may call", "who can call"}}, args: folder},
-	{name: "no buf.yaml beside a server", args: []string{"-config", "DIR/authz.json", "-server", "SERVER"}},
+	{name: "no buf.yaml beside a server", args: []string{"-authz", "DIR/authz.json", "-server", "SERVER"}},
 	{name: "the document in YAML", files: []edit{{"authz.json", "", "audience: https://shop.example.com\npublic:\n  - grpc.health.v1.Health\n  - legacy.v1.LegacyService\nsharedScopes: ['read:carts']\n" +
 		"shadow: [shop.v1.CartService]\nunannotatedRefused: [shop.v1.StockService]\nunannotatedOpen:\n  - shop.v1.NewsService\n  - shop.v1.OldsService\n"},
-		{"buf.yaml", "unannotated_open: [", "unannotated_open: [shop.v1.OldsService, "}}, args: []string{"-config", "DIR/authz.json", "-buf", "DIR/buf.yaml", "-reflect-header", "A: b", "-server", "SERVER"}, want: "authz.json:10: unannotatedOpen[1]: no server lists"},
+		{"buf.yaml", "unannotated_open: [", "unannotated_open: [shop.v1.OldsService, "}}, args: []string{"-authz", "DIR/authz.json", "-buf", "DIR/buf.yaml", "-reflect-header", "A: b", "-server", "SERVER"}, want: "authz.json:10: unannotatedOpen[1]: no server lists"},
 	{name: "rules by name", files: []edit{{"buf.yaml", "- PROTOAUTHZ_LOOSER", "- PROTOAUTHZ_MADE_PUBLIC\n    - PROTOAUTHZ_MADE_AUTHENTICATED\n    - PROTOAUTHZ_SCOPE_REMOVED\n    - PROTOAUTHZ_ALTERNATIVE_ADDED\n" +
 		"    - PROTOAUTHZ_MODEL_CHANGED\n    - PROTOAUTHZ_AUDIENCE_CHANGED\n    - PROTOAUTHZ_ORGANIZATION_LOOSENED\n    - PROTOAUTHZ_CALLER_LOOSENED\n    - PROTOAUTHZ_RULE_LOST"}}, args: folder},
 	{name: "no lists, so that all rules are on", files: []edit{{"buf.yaml", "lint:\n  use: [STANDARD, PROTOAUTHZ]\nbreaking:\n  use:\n    - FILE\n    - PROTOAUTHZ_LOOSER\n", ""}}, args: folder},
@@ -153,9 +154,9 @@ var checkCases = []checkCase{
 	{name: "a public service is ignored", files: []edit{{"buf.yaml", "use: [STANDARD, PROTOAUTHZ]", "use: [STANDARD, PROTOAUTHZ]\n  ignore: [legacy]"}}, args: folder},
 	{name: "a convention is off, of the rules that are on by default", files: []edit{{"buf.yaml", "use: [STANDARD, PROTOAUTHZ]", "except: [PROTOAUTHZ_SCOPE_NAMING]"}}, args: folder},
 	{name: "an alias", files: []edit{{"buf.yaml", "path: proto\n", "path: proto\n    lint: &own {use: [PROTOAUTHZ]}\n"}, {"buf.yaml", "path: legacy\n", "path: legacy\n    lint: *own\n"}, {"buf.yaml", "[STANDARD, PROTOAUTHZ]", "[STANDARD]"}}, args: folder},
-	{name: "an excluded folder", files: []edit{{"proto/old/authz.proto", "", proto.Authz}, {"buf.yaml", "path: proto\n", "path: proto\n    excludes: [proto/old]\n"}}, args: folder},
-	{name: "an included folder", files: []edit{{"proto/old/authz.proto", "", proto.Authz}, {"buf.yaml", "path: proto\n", "path: proto\n    includes: [proto/shop]\n"}}, args: folder},
-	{name: "a module inside another", files: []edit{{authzProto, "", ""}, {"proto/third/protoauthz/v1/authz.proto", "", proto.Authz}, {"buf.yaml", "path: annotations", "path: proto/third"}}, args: folder},
+	{name: "an excluded folder", files: []edit{{"proto/old/authz.proto", "", annotations.Authz}, {"buf.yaml", "path: proto\n", "path: proto\n    excludes: [proto/old]\n"}}, args: folder},
+	{name: "an included folder", files: []edit{{"proto/old/authz.proto", "", annotations.Authz}, {"buf.yaml", "path: proto\n", "path: proto\n    includes: [proto/shop]\n"}}, args: folder},
+	{name: "a module inside another", files: []edit{{authzProto, "", ""}, {"proto/third/protoauthz/v1/authz.proto", "", annotations.Authz}, {"buf.yaml", "path: annotations", "path: proto/third"}}, args: folder},
 	{name: "an ignored folder of a module with its own list", files: []edit{{"buf.yaml", "use: [STANDARD, PROTOAUTHZ]", "use: [STANDARD, PROTOAUTHZ]\n  ignore: [proto]"}, {"buf.yaml", "path: proto\n", "path: proto\n    lint: {use: [PROTOAUTHZ]}\n"}}, args: folder},
 	{name: "the server hides a public service of the image", without: "legacy.v1.LegacyService", args: built},
 	{name: "the server hides its health", without: "grpc.health.v1.Health", args: running},
@@ -166,13 +167,25 @@ var checkCases = []checkCase{
 	{name: "no audience of the document", files: []edit{{"authz.json", `"audience": "https://shop.example.com",`, ""}}, args: folder, want: "authz.json:1: audience"},
 	{name: "a name that names nothing", files: []edit{{"authz.json", `"grpc.health.v1.Health"`, "\n    \"health\",\n    \"no name\""}}, args: folder, want: "authz.json:5: public[1]"},
 	{name: "a public service in shadow", files: []edit{{"authz.json", `"shadow": [`, `"shadow": ["legacy.v1.LegacyService", `}}, args: built, want: "authz.json:5: shadow[0]"},
-	{name: "a shared scope that is none", files: []edit{{"authz.json", `["read:carts"`, `["read:carts", ""`}, {"buf.yaml", `["read:carts"`, `["read:carts", ""`}}, args: folder, want: "authz.json:1: sharedScopes"},
+	{name: "a shared scope that is none", files: []edit{{"authz.json", `["read:carts"`, `["read:carts", ""`}, {"buf.yaml", `["read:carts"`, `["read:carts", ""`}}, args: folder, want: "authz.json:4: sharedScopes[1]"},
 	{name: "a public service of the document", files: []edit{{"buf.yaml", "public: [legacy.v1.LegacyService]", "public: []"}}, args: folder, want: "buf.yaml:17: "},
 	{name: "a public service of the plugin", files: []edit{{"buf.yaml", "public: [", "public: [shop.v1.CartService, "}}, args: folder, want: "buf.yaml:17: "},
 	{name: "a text in place of a list", files: []edit{{"buf.yaml", "public: [legacy.v1.LegacyService]", "public: legacy.v1.LegacyService"}}, args: folder, want: "buf.yaml:17: "},
 	{name: "a shared scope", files: []edit{{"buf.yaml", "      shared_scopes: [\"read:carts\"]\n", ""}}, args: folder, want: "buf.yaml:14: "},
 	{name: "a refused service", files: []edit{{"authz.json", `["shop.v1.StockService"]`, "[]"}}, args: folder, want: "buf.yaml:19: "},
 	{name: "an open service", files: []edit{{"buf.yaml", "[shop.v1.NewsService]", "[]"}}, args: folder, want: "buf.yaml:20: "},
+	{name: "a message in shadow", files: []edit{{"authz.json", `"shadow": [`, `"shadow": ["shop.v1.Request", `}}, args: folder, want: "authz.json:5: shadow[0]: no module declares shop.v1.Request"},
+	{name: "the same wrong name in both", files: []edit{{"authz.json", `["shop.v1.NewsService"`, "[\"shop.v1.NewsService\",\n\"shop.v1.NewsServic\""}, {"buf.yaml", "[shop.v1.NewsService", "[shop.v1.NewsServic, shop.v1.NewsService"}}, args: folder, want: "authz.json:8: unannotatedOpen[1]: no module declares shop.v1.NewsServic:"},
+	{name: "a wrong name that is refused", files: []edit{{"authz.json", `["shop.v1.StockService"`, `["shop.v1.StockService", "shop.v1.Stock"`}, {"buf.yaml", "[shop.v1.StockService", "[shop.v1.Stock, shop.v1.StockService"}}, args: folder, want: "authz.json:6: unannotatedRefused[1]: no module declares shop.v1.Stock:"},
+	{name: "a wrong name, and the module may be one of deps", files: []edit{{"authz.json", `"shadow": [`, `"shadow": ["shop.v1.Order", `}, {"buf.yaml", "version: v2", "version: v2\ndeps: [buf.build/acme/shop]"}}, args: folder},
+	{name: "a wrong public name", files: []edit{{"authz.json", `"legacy.v1.LegacyService"`, `"legacy.v1.LegacyService", "legacy.v1.Legacy"`}}, args: folder},
+	{name: "a service of the image alone in shadow", image: []edit{{shopProto, "service OrderService", "service PayService { option (protoauthz.v1.service) = {model: MODEL_GLOBAL_RESOURCE}; rpc Pay(Request) returns (Request) { option (protoauthz.v1.method) = {authenticated: true}; } }\nservice OrderService"}},
+		files: []edit{{"authz.json", `"shadow": [`, `"shadow": ["shop.v1.PayService", `}}, args: alone},
+	{name: "a wrong name beside the image", files: []edit{{"authz.json", `"shadow": [`, `"shadow": ["shop.v1.Order", `}}, args: alone, want: "authz.json:5: shadow[0]: IMAGE does not declare shop.v1.Order: "},
+	{name: "a wrong name beside a server", files: []edit{{"authz.json", `"shadow": [`, `"shadow": ["shop.v1.Order", `}}, args: running, want: "authz.json:5: shadow[0]: no server lists shop.v1.Order: "},
+	{name: "a wrong public name beside the image", files: []edit{{"authz.json", `"legacy.v1.LegacyService"`, `"legacy.v1.LegacyService", "legacy.v1.Legacy"`}}, args: alone},
+	{name: "a public service of the image alone", image: []edit{{shopProto, "service OrderService", "service OpenService { rpc Open(Request) returns (Request); }\nservice OrderService"}},
+		files: []edit{{"authz.json", `"legacy.v1.LegacyService"`, `"legacy.v1.LegacyService", "shop.v1.OpenService"`}}, args: alone},
 	{name: "no plugin", files: []edit{{"buf.yaml", "buf-plugin-protoauthz]", "buf-plugin-mine]"}}, args: folder, want: "buf.yaml:1: "},
 	{name: "the plugin twice", files: []edit{{"buf.yaml", "  - plugin: buf-plugin-other\n", "  - plugin: bin/buf-plugin-protoauthz.exe\n    options: &options {audience: 'https://shop.example.com', public: [legacy.v1.LegacyService], shared_scopes: ['read:carts'], unannotated_refused: [shop.v1.StockService], unannotated_open: [shop.v1.NewsService]}\n"}}, args: folder, want: "buf.yaml:15: "},
 	{name: "lint lacks the category", files: []edit{{"buf.yaml", "[STANDARD, PROTOAUTHZ]", "[STANDARD]"}}, args: folder, want: "buf.yaml:7: "},
@@ -187,11 +200,13 @@ var checkCases = []checkCase{
 	{name: "an ignored folder of breaking", files: []edit{{"buf.yaml", "    - PROTOAUTHZ_LOOSER", "    - PROTOAUTHZ_LOOSER\n  ignore: [proto]"}}, args: folder, want: "buf.yaml:12: "},
 
 	{name: "annotations with another number", files: []edit{{authzProto, "MethodRule method = 404209324", "MethodRule method = 91731"}}, args: folder, want: authzProto + ":34: "},
-	{name: "old annotations", files: []edit{{authzProto, "  repeated string any_scopes = 4;\n", ""}, {authzProto, "  CALLER_CLIENT = 2;\n", ""}}, args: folder, want: authzProto + ":1: "},
+	{name: "old annotations with another number", files: []edit{{authzProto, "  repeated string any_scopes = 4;\n", ""}, {authzProto, "ServiceRule service = 404209324", "ServiceRule service = 91731"}, {authzProto, "package protoauthz.v1;", "package protoauthz.v1; option java_package = \"a\";"}}, args: folder, want: authzProto + ":40: the annotations differ from the annotations of this command: the extension number is 91731, not 404209324"},
+	{name: "old annotations", files: []edit{{authzProto, "  repeated string any_scopes = 4;\n", ""}, {authzProto, "  CALLER_CLIENT = 2;\n", ""}}, args: folder, want: authzProto + ":64: "},
 	{name: "newer annotations", files: []edit{{authzProto, "  string audience = 8;", "  string audience = 8;\n  bool fresh = 9;"}}, args: folder, want: authzProto + ":"},
-	{name: "annotations that are cut off", files: []edit{{authzProto, "", proto.Authz[:len(proto.Authz)/2]}}, args: folder, want: authzProto + ":"},
-	{name: "a second copy", files: []edit{{"proto/protoauthz/v1/authz.proto", "", proto.Authz}}, args: folder, want: "proto/protoauthz/v1/authz.proto:1: "},
-	{name: "a copy in another place", files: []edit{{"proto/authz.proto", "", proto.Authz}}, args: folder, want: "proto/authz.proto:1: "},
+	{name: "annotations with more at the end", files: []edit{{authzProto, "", annotations.Authz + "message More {}"}}, args: folder, want: authzProto + ":"},
+	{name: "annotations that are cut off", files: []edit{{authzProto, "", annotations.Authz[:len(annotations.Authz)/2]}}, args: folder, want: authzProto + ":"},
+	{name: "a second copy", files: []edit{{"proto/protoauthz/v1/authz.proto", "", annotations.Authz}}, args: folder, want: "proto/protoauthz/v1/authz.proto:1: "},
+	{name: "a copy in another place", files: []edit{{"proto/authz.proto", "", annotations.Authz}}, args: folder, want: "proto/authz.proto:1: "},
 	{name: "no annotations", files: []edit{{authzProto, "", ""}, {"buf.yaml", "  - path: annotations\n", ""}}, args: folder, want: shopProto + ":3: "},
 
 	{name: "the server opens a service", with: "shop.v1.OpenService", server: []edit{{shopProto, "service OrderService", "service OpenService { rpc Open(Request) returns (Request); }\nservice OrderService"}}, args: running, want: "SERVER: it lists shop.v1.OpenService, which has no rules"},
@@ -212,7 +227,7 @@ var checkCases = []checkCase{
 	{name: "a service of the image alone", image: []edit{{shopProto, "service OrderService", "service PayService { rpc Pay(Request) returns (Request) { option (protoauthz.v1.method) = {public: true}; } }\nservice OrderService"}}, args: built, want: "IMAGE: no server lists shop.v1.PayService"},
 	{name: "a service of the server alone", with: "shop.v1.PayService", server: []edit{{shopProto, "service OrderService", "service PayService { rpc Pay(Request) returns (Request) { option (protoauthz.v1.method) = {public: true}; } }\nservice OrderService"}}, args: built, want: "SERVER: it lists shop.v1.PayService, which IMAGE does not declare"},
 	{name: "the image has a method without a rule", image: []edit{{shopProto, `{ option (protoauthz.v1.method) = {scopes: ["write:orders"]}; }`, ";"}}, args: built, want: "IMAGE: with authz.json, no server starts: shop/v1/shop.proto:8"},
-	{name: "the image has a service without rules", image: []edit{{shopProto, "service OrderService", "service OpenService { rpc Open(Request) returns (Request); }\nservice OrderService"}}, args: append(folder[:len(folder):len(folder)], "IMAGE"), want: "IMAGE: it declares shop.v1.OpenService, which has no rules"},
+	{name: "the image has a service without rules", image: []edit{{shopProto, "service OrderService", "service OpenService { rpc Open(Request) returns (Request); }\nservice OrderService"}}, args: alone, want: "IMAGE: it declares shop.v1.OpenService, which has no rules"},
 }
 
 // TestCheck makes sure that each difference is seen, alone and in its place. The golden file has the whole texts.
@@ -280,6 +295,21 @@ func (c checkCase) run(t *testing.T) result {
 	return result{got.status, shorten.Replace(got.stdout), shorten.Replace(got.stderr)}
 }
 
+// TestFindings makes sure that findings are printed by file and line, servers last, and each once.
+func TestFindings(t *testing.T) {
+	t.Parallel()
+	f := new(findings)
+	for _, place := range []string{"http://a:1", "b:10", "b:9", "b:10", "image", "a.json:2", "http://a:1"} {
+		f.add(place, "text")
+	}
+	f.note("b:9", "more")
+	var out strings.Builder
+	differences, err := f.print(&out)
+	if want := "a.json:2: text\nb:9: note: more\nb:9: text\nb:10: text\nimage: text\nhttp://a:1: text\n"; out.String() != want || differences != 5 || err != nil {
+		t.Errorf("%d differences, %v:\n%s\nwant\n%s", differences, err, out.String(), want)
+	}
+}
+
 // TestCheckServers makes sure that a name needs to be in one of the servers, and that each server is checked.
 func TestCheckServers(t *testing.T) {
 	t.Parallel()
@@ -305,7 +335,7 @@ func TestCheckServers(t *testing.T) {
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()
-			got := execute(t, nil, append([]string{"check", "-config", authz}, test.args...)...)
+			got := execute(t, nil, append([]string{"check", "-authz", authz}, test.args...)...)
 			var differences []string
 			for line := range strings.Lines(got.stdout) {
 				if strings.Contains(line, ": ") && !strings.Contains(line, ": note: ") && !strings.HasPrefix(line, "no difference: ") {
@@ -331,16 +361,17 @@ func TestCheckUnread(t *testing.T) {
 		args              []string
 		says              []string
 	}{
-		{"no document", buf, "", []string{"-config", "missing.json"}, []string{"-config: open missing.json: ", "name the file"}},
-		{"an empty name of the document", buf, "", []string{"-config", ""}, []string{"-config: "}},
+		{"no document", buf, "", []string{"-authz", "missing.json"}, []string{"-authz: open missing.json: ", "name the file"}},
+		{"an empty name of the document", buf, "", []string{"-authz", ""}, []string{"-authz is empty: "}},
 		{"no buf.yaml", "", "", []string{"-buf", "missing.yaml"}, []string{"-buf: open missing.yaml: ", "beside buf.yaml"}},
 		{"no buf.yaml that was named, beside a server", "", "", []string{"-buf", "missing.yaml", "-server", "http://127.0.0.1:1"}, []string{"-buf: open missing.yaml: ", "http://127.0.0.1:1: "}},
-		{"buf.yaml of version v1", "version: v1\n", "", nil, []string{"line 1: version v1 knows no plugins", "buf config migrate"}},
+		{"buf.yaml of version v1", "version: v1\n", "", nil, []string{"buf.yaml:1: version v1 knows no plugins", "buf config migrate"}},
 		{"buf.work.yaml", "version: v1\ndirectories: [proto]\n", "", nil, []string{"version v1 knows no plugins"}},
-		{"no version", "modules: []\n", "", nil, []string{"line 1: version is not v2"}},
+		{"no version", "modules: []\n", "", nil, []string{"buf.yaml:1: version is not v2"}},
 		{"an empty file", "\n", "", nil, []string{"it is empty"}},
 		{"no YAML", "version: [\n", "", nil, []string{"it is not YAML"}},
-		{"another type, a key twice and a merge key", "version: v2\nplugins: [{plugin: {}}]\nbreaking: []\nlint: {}\nlint: {<<: {}}\nmodules: {}\n", "", nil, []string{"line 2: plugins[0].plugin is not a text", "line 3: breaking is not a mapping", "line 5: the file has lint twice", "line 5: lint has a merge key", "line 6: modules is not a list"}},
+		{"another type, a key twice and a merge key", "version: v2\nplugins: [{plugin: {}}]\nbreaking: []\nlint: {}\nlint: {<<: {}}\nmodules: {}\n", "", nil, []string{"buf.yaml:2: plugins[0].plugin is not a text", "buf.yaml:3: breaking is not a mapping", "buf.yaml:5: the file has lint twice", "buf.yaml:5: lint has a merge key", "buf.yaml:6: modules is not a list", "buf.yaml:3: breaking is not a mapping: write members"}},
+		{"a list in place of a boolean", "version: v2\nmodules: [{path: ., lint: {ignore_unstable_packages: []}}]\n", "", nil, []string{"buf.yaml:2: modules[0].lint.ignore_unstable_packages is not a text"}},
 		{"no folder of a module", "version: v2\nmodules:\n  - path: proto\n", "", nil, []string{"modules: ", "proto"}},
 		{"no server", buf, "plugins lacks buf-plugin-protoauthz", []string{"-server", "http://user:s3cret@127.0.0.1:1"}, []string{"http://user:xxxxx@127.0.0.1:1: "}},
 		{"a server over plain HTTP", buf, "plugins lacks", []string{"-server", "http://192.0.2.1:1", "-reflect-header", "A: s3cret"}, []string{"https://"}},
@@ -352,7 +383,7 @@ func TestCheckUnread(t *testing.T) {
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()
-			args := []string{"check", "-config", authz}
+			args := []string{"check", "-authz", authz}
 			if test.buf != "" {
 				args = append(args, "-buf", write(t, "buf.yaml", []byte(test.buf)))
 			}

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"cmp"
 	"errors"
 	"fmt"
 	"slices"
@@ -70,17 +69,18 @@ func compileSome(in *input, s *selection) (*compiled, error) {
 
 // compileOne compiles the rule of one method without a fault, as if there were no other methods and no shadow.
 func compileOne(in *input, s *selection, rule *policy.Rule) (*policy.Table, error) {
-	one := &selection{audience: s.audience, sharedScopes: s.sharedScopes, public: s.public}
+	one := &selection{hasAudience: s.hasAudience}
+	one.deployment.Audience, one.deployment.SharedScopes, one.deployment.Public = s.deployment.Audience, s.deployment.SharedScopes, s.deployment.Public
 	switch {
 	case rule.Unannotated && rule.Public: // which is a fault beside no annotated method
 		service := string(rule.Method.Parent().FullName())
-		one.unannotatedOpen = []string{service}
+		one.deployment.UnannotatedOpen = []string{service}
 		in.publish(service, string(rule.Method.Name()))
 	case rule.Unannotated:
-		one.unannotatedRefused = []string{string(rule.Method.Parent().FullName())}
+		one.deployment.UnannotatedRefused = []string{string(rule.Method.Parent().FullName())}
 	}
 	if err := in.link(func(service, method string) bool {
-		return "/"+service+"/"+method == rule.Procedure || slices.Contains(one.unannotatedOpen, service)
+		return "/"+service+"/"+method == rule.Procedure || slices.Contains(one.deployment.UnannotatedOpen, service)
 	}); err != nil {
 		return nil, err
 	}
@@ -144,16 +144,10 @@ func (a *compiled) errOf(procedure string) error {
 	})
 }
 
-// flagOf holds the flag for each option of policy.
-var flagOf = map[string]string{
-	"WithAudience": "-audience", "WithPublic": "-public", "WithSharedScopes": "-shared-scope", "WithShadow": "-shadow",
-	"WithUnannotatedRefused": "-unannotated-refused", "WithUnannotatedOpen": "-unannotated-open",
-}
-
 // hints name the flag for the option that a fault asks for.
 var hints = []struct {
-	kind         policy.FaultKind
-	flag, config string // without and with a document of -config, whose name the text gets
+	kind           policy.FaultKind
+	flag, document string // without and with a document, whose name the text gets
 }{
 	{policy.FaultAudienceMissing, "give -audience the audience that the server gives to policy.WithAudience", "write audience in %s"},
 	{policy.FaultScopeShared, "give -shared-scope each scope that the server gives to policy.WithSharedScopes", "write each scope that two models share on purpose in sharedScopes of %s"},
@@ -172,9 +166,9 @@ func (a *compiled) describe(title string, wanted func(subject string) bool) erro
 		kinds[fault.Kind] = true
 		lacking = lacking || a.in.served && a.in.missing && strings.Contains(fault.Detail, "give the image with its imports")
 		shown := *fault
-		shown.Subject = cmp.Or(flagOf[fault.Subject], fault.Subject)
-		if member, line := a.selection.placeOf(fault); line > 0 {
-			lines = append(lines, fmt.Errorf("%s:%d: %s: %s (%s)", a.selection.config.name, line, member, inDocument.Replace(fault.Detail), fault.Kind))
+		shown.Subject = flagOf(fault.Subject)
+		if subject := a.selection.subject(fault); subject != "" {
+			lines = append(lines, fmt.Errorf("%s: %s (%s)", subject, inDocument.Replace(fault.Detail), fault.Kind))
 			continue
 		}
 		if place := terminal.Escape(fault.Place.String()); place != "" {
@@ -195,8 +189,8 @@ func (a *compiled) describe(title string, wanted func(subject string) bool) erro
 	for _, hint := range hints {
 		if kinds[hint.kind] {
 			text := hint.flag
-			if d := a.selection.config; d != nil {
-				text = fmt.Sprintf(hint.config, d.name)
+			if a.selection.document != nil {
+				text = fmt.Sprintf(hint.document, a.selection.file)
 			}
 			lines = append(lines, errors.New("hint: "+text))
 		}

@@ -25,14 +25,17 @@ methods are not looser. The exit status is 1 if a change is looser.
 Methods of NEW that have a fault are not compared, and the exit status is 2. OLD may have faults, as long
 as its rules can be read. Methods of OLD are compared if their rules have no fault, or only lack an
 audience or share a scope. All other methods count as new. The faults of OLD are printed on standard
-error. A rule in shadow lets in every call: without -shadow, the rules are compared as if enforced. If
-a package has rules in OLD, NEW includes its services even if they are imported.
+error. If a package has rules in OLD, NEW includes its services even if they are imported.
+
+Rules in shadow are compared as if they were enforced: a looser one is looser, though every call is let in
+as long as the rule is in shadow. That a rule is not enforced any more, or is enforced now, is a change of
+its own.
 
 ` + inputHelp + `
 OLD and NEW are each an INPUT. One of them may be -. The flags are for both. A service of -shadow,
 -unannotated-refused or -unannotated-open is a fault only if neither version needs the flag.
 
-With -old-config, -config is the deployment of NEW alone. What NEW's deployment opens has its place there.
+With -old-authz, -authz is the deployment of NEW alone. What NEW's deployment opens has its place there.
 Standard error tells which issuers and shared scopes differ: they are not rules, and never looser.
 
 Formats:
@@ -43,7 +46,7 @@ Examples:
    buf build '.git#branch=main' -o main.binpb && buf build -o - | protoauthz diff main.binpb -
    protoauthz diff -format markdown main.binpb image.binpb > comment.md
    protoauthz diff https://api.example.com image.binpb
-   git show main:authz.json > old.json && protoauthz diff -old-config old.json -config authz.json main.binpb image.binpb`
+   git show main:authz.json > old.json && protoauthz diff -old-authz old.json -authz authz.json main.binpb image.binpb`
 
 func diffCommand() *cli.Command {
 	return &cli.Command{
@@ -51,7 +54,7 @@ func diffCommand() *cli.Command {
 		Usage:       "print the changes between two versions of the rules, and fail if a change is looser",
 		ArgsUsage:   "OLD NEW",
 		Description: diffHelp,
-		Flags:       append([]cli.Flag{newFormatFlag("text", "markdown"), newOldConfigFlag()}, policyFlags()...),
+		Flags:       append([]cli.Flag{newFormatFlag("text", "markdown"), newOldAuthzFlag()}, policyFlags()...),
 		Action:      diff,
 	}
 }
@@ -101,10 +104,7 @@ func diff(ctx context.Context, c *cli.Command) error {
 	}
 	// A method with a fault has not been deleted.
 	oldRules = slices.DeleteFunc(oldRules, a.isFaulty)
-	found := sortChanges(policydiff.Compare(oldRules, a.rules))
-	if slices.ContainsFunc(v.new.shadow, func(service string) bool { return slices.Contains(v.old.shadow, service) }) {
-		complain(c.Root().ErrWriter, "note: changes between two rules in shadow are not shown: compare without shadow to see them")
-	}
+	found := sortChanges(compareRules(oldRules, a.rules))
 	w := bufio.NewWriter(c.Root().Writer)
 	if c.String(formatFlagName) == "markdown" {
 		diffMarkdown(w, found, len(a.missing()), v.place)
@@ -118,6 +118,51 @@ func diff(ctx context.Context, c *cli.Command) error {
 		return errNo
 	}
 	return nil
+}
+
+// compareRules compares the rules as if all were enforced, and tells apart from that which rules are enforced: a looser
+// rule in shadow lets in more calls once it is enforced.
+func compareRules(before, after []*policy.Rule) []*policydiff.Change {
+	index := func(rules []*policy.Rule) map[string]*policy.Rule {
+		all := map[string]*policy.Rule{}
+		for _, rule := range rules {
+			all[rule.Procedure] = rule
+		}
+		return all
+	}
+	olds, news, told := index(before), index(after), map[string]bool{}
+	changes := policydiff.Compare(asEnforced(before), asEnforced(after))
+	for _, change := range changes {
+		told[change.Procedure()] = true
+		if change.Old != nil {
+			change.Old = olds[change.Old.Procedure]
+		}
+		if change.New != nil {
+			change.New = news[change.New.Procedure]
+		}
+		if rule := news[change.Procedure()]; rule != nil && rule.Shadow {
+			change.Detail += "; the rule is in shadow"
+		}
+	}
+	for _, change := range policydiff.Compare(before, after) {
+		enforcement := change.Kind == policydiff.ChangeEnforcementDropped || change.Kind == policydiff.ChangeEnforcementAdded
+		// A method without annotation that is refused counts as no method, but not in shadow.
+		if enforcement || !told[change.Procedure()] {
+			changes = append(changes, change)
+		}
+	}
+	slices.SortStableFunc(changes, func(a, b *policydiff.Change) int { return strings.Compare(a.Procedure(), b.Procedure()) })
+	return changes
+}
+
+// asEnforced returns the rules without shadow, since policydiff finds no change between two rules in shadow.
+func asEnforced(rules []*policy.Rule) []*policy.Rule {
+	enforced := make([]*policy.Rule, len(rules))
+	for n, rule := range rules {
+		one := *rule
+		one.Shadow, enforced[n] = false, &one
+	}
+	return enforced
 }
 
 // The groups of changes, in the order of the output.

@@ -52,6 +52,47 @@ func TestDiff(t *testing.T) {
 	}
 }
 
+// TestDiffShadow makes sure that diff compares rules in shadow, and tells apart which rules are enforced.
+func TestDiffShadow(t *testing.T) {
+	t.Parallel()
+	const get, open, own = `Get scopes: ["read:orders"]`, `Get authenticated: true`, `Own scopes: ["a"]`
+	const shadow = `, "shadow": ["order.v1.OrderService"]`
+	const begin, place = "/order.v1.OrderService/Get: ", "(order.proto:"
+	deploy := func(members string) string {
+		return write(t, "authz.json", []byte(`{"audience": "https://api.example.com"`+members+`}`))
+	}
+	for _, test := range []struct {
+		name     string
+		old, new []byte
+		was, is  string // members of the deployments
+		status   int
+		says     []string
+	}{
+		{"the same", service(t, get), service(t, get), shadow, shadow, exitOK, []string{"nothing has changed"}},
+		{"looser in shadow", service(t, get), service(t, open), shadow, shadow, exitNo, []string{"Rules: 1 looser\n", begin + "any token of the model will do; it took all of read:orders; the rule is in shadow " + place}},
+		{"tighter in shadow", service(t, open), service(t, get), shadow, shadow, exitOK, []string{"Rules: 1 tighter\n"}},
+		{"into shadow", service(t, get), service(t, get), "", shadow, exitNo, []string{"Rules: 1 looser\n", begin + "the rule is not enforced, and every call is let in; it took all of read:orders ("}},
+		{"tighter, into shadow", service(t, open), service(t, get), "", shadow, exitNo, []string{"Rules: 1 looser, 1 tighter\n", `scope "read:orders" is required now; the rule is in shadow`, "it took any token of the model ("}},
+		{"looser, out of shadow", service(t, get), service(t, open), shadow, "", exitNo, []string{"Rules: 1 looser, 1 tighter\n", "any token of the model will do; it took all of read:orders " + place, "the rule is enforced, and takes any token of the model; every call was let in " + place}},
+		{"out of shadow", service(t, get), service(t, get), shadow, "", exitOK, []string{"Rules: 1 tighter\n"}},
+		{"new in shadow", service(t, own), service(t, own, get), shadow, shadow, exitOK, []string{"Rules: 1 new\n", begin + "takes all of read:orders; the rule is in shadow " + place}},
+		{"gone from shadow", service(t, own, get), service(t, own), shadow, shadow, exitOK, []string{"Rules: 1 gone\n", begin + "took all of read:orders " + place}},
+		{"new in shadow, without annotation", service(t, own), service(t, own, "Get"), shadow, shadow + `, "unannotatedRefused": ["order.v1.OrderService"]`, exitOK, []string{"Rules: 1 new\n", begin + "takes every call, as the rule is not enforced " + place}},
+		{"loses its annotation in shadow", service(t, own, get), service(t, own, "Get"), shadow, shadow + `, "unannotatedRefused": ["order.v1.OrderService"]`, exitOK, []string{"Rules: 1 gone\n", begin + "the method has no annotation any more, and every call is refused; it took all of read:orders; the rule is in shadow " + place}},
+		{"loses its annotation, into shadow", service(t, own, get), service(t, own, "Get"), "", shadow + `, "unannotatedRefused": ["order.v1.OrderService"]`, exitNo, []string{"Rules: 2 looser, 1 gone\n", begin + "the rule is not enforced, and every call is let in; it took all of read:orders "}},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			t.Parallel()
+			got := execute(t, test.new, "diff", "-old-authz", deploy(test.was), "-authz", deploy(test.is), write(t, "old.binpb", test.old), "-")
+			for _, says := range test.says {
+				if got.status != test.status || !strings.Contains(got.stdout, says) || got.stderr != "" {
+					t.Errorf("status %d, want %q, printed %q and %q", got.status, says, got.stdout, got.stderr)
+				}
+			}
+		})
+	}
+}
+
 // TestDiffOpenedByName shows that a service that had rules and that -public names now is not new,
 // whether its methods are known or not.
 func TestDiffOpenedByName(t *testing.T) {

@@ -17,22 +17,22 @@ import (
 	"github.com/protoauthz/protoauthz/interceptor/token"
 )
 
-func newOldConfigFlag() cli.Flag {
-	return &cli.StringFlag{Name: "old-config", Usage: "the `FILE` of the deployment of OLD: -config is then the deployment of NEW alone"}
+func newOldAuthzFlag() cli.Flag {
+	return &cli.StringFlag{Name: "old-authz", Usage: "the `FILE` of the deployment of OLD: -authz is then the deployment of NEW alone"}
 }
 
-// versions are the selections of OLD and NEW: one and the same without -old-config.
+// versions are the selections of OLD and NEW: one and the same without -old-authz.
 type versions struct{ old, new *selection }
 
 func newVersions(c *cli.Command) (*versions, error) {
-	if c.IsSet("old-config") && !c.IsSet("config") {
-		return nil, errors.New("-old-config without -config: name the deployment of NEW with -config, or give -config alone if both versions have the same deployment")
+	if c.IsSet("old-authz") && !c.IsSet("authz") {
+		return nil, errors.New("-old-authz without -authz: name the deployment of NEW with -authz, or give -authz alone if both versions have the same deployment")
 	}
-	s, err := newSelection(c, "config")
-	if err != nil || !c.IsSet("old-config") {
+	s, err := newSelection(c, "authz")
+	if err != nil || !c.IsSet("old-authz") {
 		return &versions{s, s}, err
 	}
-	old, err := newSelection(c, "old-config")
+	old, err := newSelection(c, "old-authz")
 	if err != nil {
 		return nil, err
 	}
@@ -75,7 +75,7 @@ func (v *versions) compileNew(in *input, old []*policy.Rule) (*compiled, error) 
 	}
 	own := new(deployment.Deployment)
 	if v.old != v.new {
-		own = v.new.config.Deployment
+		own = v.new.document
 	}
 	needed := func(services, own []string, covers func(*policy.Rule) bool) []string {
 		return slices.DeleteFunc(slices.Clone(services), func(service string) bool {
@@ -86,16 +86,16 @@ func (v *versions) compileNew(in *input, old []*policy.Rule) (*compiled, error) 
 		})
 	}
 	of := *v.new
-	of.shadow = needed(of.shadow, own.Shadow, func(rule *policy.Rule) bool { return rule.Shadow })
-	of.unannotatedRefused = needed(of.unannotatedRefused, own.UnannotatedRefused, func(rule *policy.Rule) bool { return rule.Unannotated && !rule.Public })
-	of.unannotatedOpen = needed(of.unannotatedOpen, own.UnannotatedOpen, func(rule *policy.Rule) bool { return rule.Unannotated && rule.Public })
+	of.deployment.Shadow = needed(of.deployment.Shadow, own.Shadow, func(rule *policy.Rule) bool { return rule.Shadow })
+	of.deployment.UnannotatedRefused = needed(of.deployment.UnannotatedRefused, own.UnannotatedRefused, func(rule *policy.Rule) bool { return rule.Unannotated && !rule.Public })
+	of.deployment.UnannotatedOpen = needed(of.deployment.UnannotatedOpen, own.UnannotatedOpen, func(rule *policy.Rule) bool { return rule.Unannotated && rule.Public })
 	return compileSome(in, &of)
 }
 
 // staleChoice reports whether a fault is about a service of -shadow, -unannotated-refused or -unannotated-open that NEW
 // has too. In OLD, the service may be missing, or annotated otherwise.
 func (v *versions) staleChoice(fault *policy.Fault) bool {
-	if _, line := v.old.placeOf(fault); line > 0 && v.old != v.new {
+	if v.old != v.new && v.old.subject(fault) != "" {
 		return false
 	}
 	return slices.Contains([]string{"WithShadow", "WithUnannotatedRefused", "WithUnannotatedOpen"}, fault.Subject)
@@ -104,7 +104,7 @@ func (v *versions) staleChoice(fault *policy.Fault) bool {
 // place returns the place of a change: the member of NEW's document that made it, or else the place in the .proto file.
 func (v *versions) place(change *policydiff.Change) string {
 	if member := v.member(change); member != "" {
-		return v.new.config.place(member) + ": " + member
+		return v.new.document.Place(member) + ": " + member
 	}
 	return change.Place.String()
 }
@@ -116,11 +116,11 @@ func (v *versions) member(change *policydiff.Change) string {
 	if v.old == v.new || rule == nil {
 		return ""
 	}
-	was, is := v.old.config, v.new.config
+	was, is := v.old.document, v.new.document
 	var member string
 	var olds, news []string
 	switch {
-	case rule.Shadow:
+	case change.Kind == policydiff.ChangeEnforcementDropped:
 		member, olds, news = "shadow", was.Shadow, is.Shadow
 	case rule.Public && rule.Unannotated:
 		member, olds, news = "unannotatedOpen", was.UnannotatedOpen, is.UnannotatedOpen
@@ -141,14 +141,14 @@ func (v *versions) note(stderr io.Writer) {
 	if v.old == v.new {
 		return
 	}
-	was, is := v.old.config, v.new.config
+	was, is := v.old.document, v.new.document
 	for n, scope := range is.SharedScopes {
-		if path := fmt.Sprintf("sharedScopes[%d]", n); !slices.Contains(v.old.sharedScopes, scope) {
-			complain(stderr, fmt.Sprintf("note: %s: %s: %s does not share scope %q: a user's global token may carry the scope from any organization", is.place(path), path, was.name, scope))
+		if path := fmt.Sprintf("sharedScopes[%d]", n); !slices.Contains(v.old.deployment.SharedScopes, scope) {
+			complain(stderr, fmt.Sprintf("note: %s: %s: %s does not share scope %q: a user's global token may carry the scope from any organization", is.Place(path), path, v.old.file, scope))
 		}
 	}
 	if differences := issuerDifferences(was.Issuers, is.Issuers); len(differences) > 0 {
-		complain(stderr, fmt.Sprintf("note: %s: issuers: the issuers of %s are others, and so are the tokens that are let in: %s", is.place("issuers"), was.name, strings.Join(differences, ", ")))
+		complain(stderr, fmt.Sprintf("note: %s: issuers: the issuers of %s are others, and so are the tokens that are let in: %s", is.Place("issuers"), v.old.file, strings.Join(differences, ", ")))
 	}
 }
 

@@ -59,36 +59,36 @@ func TestDiffDeployments(t *testing.T) {
 		"REORDERED":   write(t, "reordered.json", []byte("{\n  "+audience+",\n  \"issuers\": ["+issuerB+",\n    "+issuerAStrict+"]\n}\n")),
 	}}
 	for _, c := range []struct{ about, line string }{
-		{"the same", "diff -old-config AUTHZ -config AUTHZ IMAGE IMAGE"},
-		{"one more service in shadow", "diff -old-config AUTHZ -config SHADOW IMAGE IMAGE"},
-		{"one less", "diff -old-config SHADOW -config AUTHZ IMAGE IMAGE"},
-		{"for a comment", "diff -old-config AUTHZ -config SHADOW -format markdown IMAGE IMAGE"},
-		{"methods without annotation are open", "diff -old-config AUTHZ -config UNANNOTATED IMAGE IMAGE"},
-		{"methods without annotation are refused", "diff -old-config UNANNOTATED -config AUTHZ IMAGE IMAGE"},
-		{"a service is public", "diff -old-config AUTHZ -config PUBLIC IMAGE FREED"},
-		{"a service is public no more", "diff -old-config PUBLIC -config AUTHZ FREED IMAGE"},
-		{"a service that neither version declares is public", "diff -old-config HEALTH -config AUTHZ IMAGE IMAGE"},
-		{"another audience", "diff -old-config AUTHZ -config AUDIENCE IMAGE IMAGE"},
-		{"the .proto file opens a method, too", "diff -old-config AUTHZ -config AUDIENCE IMAGE WIDER"},
-		{"the .proto file gave another audience", "diff -old-config AUTHZ -config AUDIENCE WIDER IMAGE"},
-		{"a shared scope", "diff -old-config UNSHARED -config AUTHZ IMAGE IMAGE"},
-		{"a document that shares no scope", "diff -old-config AUTHZ -config UNSHARED IMAGE IMAGE"},
-		{"other issuers", "diff -old-config ISSUERS -config OTHERS ORDERS ORDERS"},
-		{"the same issuers", "diff -old-config ISSUERS -config REORDERED ORDERS ORDERS"},
-		{"flags are for both", "diff -old-config PLAIN -config SHADOW -public grpc.health.v1.Health -shared-scope read:carts -shadow shop.v1.OrderService -shadow shop.v1.CartService -unannotated-refused shop.v1.StockService -unannotated-open shop.v1.NewsService IMAGE IMAGE"},
-		{"a flag that only the old version needs", "diff -old-config PLAIN -config PLAIN -unannotated-open shop.v1.NewsService -only shop.v1.NewsService IMAGE READ"},
-		{"services that only the new version has", "diff -old-config PLAIN -config AUTHZ ORDERS IMAGE"},
-		{"services that only the old version has", "diff -old-config AUTHZ -config PLAIN IMAGE ORDERS"},
-		{"the old document names what only the new version has", "diff -old-config AUTHZ -config AUTHZ BARE IMAGE"},
-		{"the old version has nothing of what the document of both names", "diff -config AUTHZ ORDERS IMAGE"},
-		{"the new document names what only the old version has", "diff -old-config AUTHZ -config AUTHZ IMAGE ORDERS"},
-		{"a flag names it for the old version", "diff -old-config PLAIN -config AUTHZ -shared-scope read:carts -unannotated-refused shop.v1.StockService -unannotated-open shop.v1.NewsService IMAGE BARE"},
-		{"the new document names what neither version has", "diff -old-config AUTHZ -config MISPLACED IMAGE IMAGE"},
-		{"an empty document", "diff -old-config EMPTY -config SHADOW IMAGE IMAGE"},
-		{"no new document", "diff -old-config AUTHZ IMAGE IMAGE"},
-		{"no old document", "diff -old-config MISSING -config AUTHZ IMAGE IMAGE"},
-		{"a name that only the old version has", "diff -old-config PLAIN -config PLAIN -only shop.v1.CartService -only shop.v1.OrderService IMAGE ORDERS"},
-		{"a name that no version has", "diff -old-config AUTHZ -config AUTHZ -only shop.v1.OrderService -skip shop.v2 IMAGE IMAGE"},
+		{"the same", "diff -old-authz AUTHZ -authz AUTHZ IMAGE IMAGE"},
+		{"one more service in shadow", "diff -old-authz AUTHZ -authz SHADOW IMAGE IMAGE"},
+		{"one less", "diff -old-authz SHADOW -authz AUTHZ IMAGE IMAGE"},
+		{"for a comment", "diff -old-authz AUTHZ -authz SHADOW -format markdown IMAGE IMAGE"},
+		{"methods without annotation are open", "diff -old-authz AUTHZ -authz UNANNOTATED IMAGE IMAGE"},
+		{"methods without annotation are refused", "diff -old-authz UNANNOTATED -authz AUTHZ IMAGE IMAGE"},
+		{"a service is public", "diff -old-authz AUTHZ -authz PUBLIC IMAGE FREED"},
+		{"a service is public no more", "diff -old-authz PUBLIC -authz AUTHZ FREED IMAGE"},
+		{"a service that neither version declares is public", "diff -old-authz HEALTH -authz AUTHZ IMAGE IMAGE"},
+		{"another audience", "diff -old-authz AUTHZ -authz AUDIENCE IMAGE IMAGE"},
+		{"the .proto file opens a method, too", "diff -old-authz AUTHZ -authz AUDIENCE IMAGE WIDER"},
+		{"the .proto file gave another audience", "diff -old-authz AUTHZ -authz AUDIENCE WIDER IMAGE"},
+		{"a shared scope", "diff -old-authz UNSHARED -authz AUTHZ IMAGE IMAGE"},
+		{"a document that shares no scope", "diff -old-authz AUTHZ -authz UNSHARED IMAGE IMAGE"},
+		{"other issuers", "diff -old-authz ISSUERS -authz OTHERS ORDERS ORDERS"},
+		{"the same issuers", "diff -old-authz ISSUERS -authz REORDERED ORDERS ORDERS"},
+		{"flags are for both", "diff -old-authz PLAIN -authz SHADOW -public grpc.health.v1.Health -shared-scope read:carts -shadow shop.v1.OrderService -shadow shop.v1.CartService -unannotated-refused shop.v1.StockService -unannotated-open shop.v1.NewsService IMAGE IMAGE"},
+		{"a flag that only the old version needs", "diff -old-authz PLAIN -authz PLAIN -unannotated-open shop.v1.NewsService -only shop.v1.NewsService IMAGE READ"},
+		{"services that only the new version has", "diff -old-authz PLAIN -authz AUTHZ ORDERS IMAGE"},
+		{"services that only the old version has", "diff -old-authz AUTHZ -authz PLAIN IMAGE ORDERS"},
+		{"the old document names what only the new version has", "diff -old-authz AUTHZ -authz AUTHZ BARE IMAGE"},
+		{"the old version has nothing of what the document of both names", "diff -authz AUTHZ ORDERS IMAGE"},
+		{"the new document names what only the old version has", "diff -old-authz AUTHZ -authz AUTHZ IMAGE ORDERS"},
+		{"a flag names it for the old version", "diff -old-authz PLAIN -authz AUTHZ -shared-scope read:carts -unannotated-refused shop.v1.StockService -unannotated-open shop.v1.NewsService IMAGE BARE"},
+		{"the new document names what neither version has", "diff -old-authz AUTHZ -authz MISPLACED IMAGE IMAGE"},
+		{"an empty document", "diff -old-authz EMPTY -authz SHADOW IMAGE IMAGE"},
+		{"no new document", "diff -old-authz AUTHZ IMAGE IMAGE"},
+		{"no old document", "diff -old-authz MISSING -authz AUTHZ IMAGE IMAGE"},
+		{"a name that only the old version has", "diff -old-authz PLAIN -authz PLAIN -only shop.v1.CartService -only shop.v1.OrderService IMAGE ORDERS"},
+		{"a name that no version has", "diff -old-authz AUTHZ -authz AUTHZ -only shop.v1.OrderService -skip shop.v2 IMAGE IMAGE"},
 	} {
 		tr.about("%s", c.about)
 		tr.run(t, nil, c.line)
@@ -131,7 +131,7 @@ service S {
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()
-			got := execute(t, test.new, "diff", "-old-config", config(test.was), "-config", config(test.is), write(t, "old.binpb", test.old), "-")
+			got := execute(t, test.new, "diff", "-old-authz", config(test.was), "-authz", config(test.is), write(t, "old.binpb", test.old), "-")
 			if got.status != test.status || !strings.Contains(got.stdout, test.says) || test.lack != "" && strings.Contains(got.stderr, test.lack) {
 				t.Errorf("status %d, printed %q and %q", got.status, got.stdout, got.stderr)
 			}

@@ -6,12 +6,16 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"regexp"
 	"slices"
 	"strings"
 
 	"go.yaml.in/yaml/v3"
+
+	"github.com/protoauthz/protoauthz/interceptor/deployment"
+	"github.com/protoauthz/protoauthz/interceptor/internal/document"
 )
 
 // readDocument returns a document of configuration in JSON, from a file in JSON or YAML: JSON begins with a brace. Each
@@ -25,15 +29,46 @@ func readDocument(name string) ([]byte, error) {
 		text, err = yamlToJSON(text)
 	}
 	if err != nil {
-		return nil, fmt.Errorf("%s: %w", name, err)
+		return nil, inFile(name, err)
 	}
 	return text, nil
 }
 
+// inFile returns an error with the name of the file whose faults it joins.
+func inFile(name string, err error) error {
+	faults := document.SplitFaults(err)
+	for n, err := range faults {
+		if fault, ok := errors.AsType[*document.Fault](err); ok {
+			fault.File, faults[n] = name, fault
+		} else {
+			faults[n] = fmt.Errorf("%s: %w", name, err)
+		}
+	}
+	return errors.Join(faults...)
+}
+
+// readDeployment reads the deployment of a flag, in JSON or YAML.
+func readDeployment(flag, name string) (*deployment.Deployment, error) {
+	if name == "" {
+		return nil, fmt.Errorf("-%s is empty: name the file of a deployment, such as authz.json; if a variable should supply the name, set the variable", flag)
+	}
+	text, err := readDocument(name)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, fmt.Errorf("-%s: %w: name the file of the deployment", flag, err)
+	} else if err != nil {
+		return nil, fmt.Errorf("-%s: %w", flag, err)
+	}
+	d, err := deployment.Parse(name, text)
+	if err != nil {
+		return nil, fmt.Errorf("-%s: %w", flag, err)
+	}
+	return d, nil
+}
+
 // yamlToJSON returns a YAML document as JSON with the same lines, for a strict parser. The error names every value that
 // YAML could read in another way than its author.
-func yamlToJSON(document []byte) ([]byte, error) {
-	decoder := yaml.NewDecoder(bytes.NewReader(document))
+func yamlToJSON(text []byte) ([]byte, error) {
+	decoder := yaml.NewDecoder(bytes.NewReader(text))
 	var root yaml.Node
 	if err := decoder.Decode(&root); errors.Is(err, io.EOF) {
 		return nil, errors.New("the file is empty: write the document in JSON or YAML")
@@ -56,7 +91,7 @@ type yamlWriter struct {
 }
 
 func (w *yamlWriter) fault(node *yaml.Node, text string) {
-	w.faults = append(w.faults, fmt.Errorf("line %d: %s", node.Line, text))
+	w.faults = append(w.faults, &document.Fault{Line: node.Line, Text: text})
 }
 
 func (w *yamlWriter) write(node *yaml.Node) {

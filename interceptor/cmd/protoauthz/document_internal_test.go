@@ -49,23 +49,23 @@ requiredClaims:
 		"just a text":             {"not a JSON object"},
 		"- " + "url":              {"not a JSON object"},
 		sound + "---\n" + sound:   {"more than one YAML document"},
-		sound + "url: x\n":        {"line 3: url is given twice"},
-		sound + "requiredClaims: {a: [\"1\"], a: [\"2\"]}\n":              {`line 3: requiredClaims["a"] is given twice`},
-		sound + "# more\n\nURL: x\n":                                      {`line 5: URL is unknown: did you mean "url"?`},
-		sound + "audience: &a x\norganizationClaim: *a\n":                 {"line 3: an anchor", "line 4: an anchor"},
-		sound + "requiredClaims:\n  <<: {a: [b]}\n":                       {"line 4: a name that is not a text"},
-		sound + "audience: !!str x\n":                                     {"line 3: a tag"},
+		sound + "url: x\n":        {":3: url is given twice"},
+		sound + "requiredClaims: {a: [\"1\"], a: [\"2\"]}\n":              {`:3: requiredClaims["a"] is given twice`},
+		sound + "# more\n\nURL: x\n":                                      {`:5: URL is unknown: did you mean "url"?`},
+		sound + "audience: &a x\norganizationClaim: *a\n":                 {":3: an anchor", ":4: an anchor"},
+		sound + "requiredClaims:\n  <<: {a: [b]}\n":                       {":4: a name that is not a text"},
+		sound + "audience: !!str x\n":                                     {":3: a tag"},
 		sound + "types: [!*]\n":                                           {"begins with *, ! or {"},
-		sound + "requiredClaims: {1: [\"1\"], yes: [\"1\"]}\n":            {"line 3: a name that is not a text"},
-		sound + "audience: ~\n":                                           {"line 3: " + loose},
-		sound + "audience:\n":                                             {"line 3: " + loose},
-		sound + "requiredClaims: {a: [true, FALSE]}\n":                    {"line 3: " + loose}, // FALSE is told first
-		sound + "requiredClaims: {a: [true]}\n":                           {`line 3: requiredClaims["a"][0] is not a string: write the value in quotes`},
-		sound + "requiredClaims: {a: x}\n":                                {`line 3: requiredClaims["a"] is not an array`},
-		sound + "audience: >-\n  a\n  b\ntypes:\n  - JWT\n  -\n    - a\n": {"line 9: types[1] is not a string"},
-		sound + "requiredClaims: {a: \n [b], b:\n  [c, 1]}\n":             {`line 5: requiredClaims["b"][1] is not a string`},
-		sound + "requiredClaims: {a: [-12]}\n":                            {`line 3: requiredClaims["a"][0] is not a string: write the value in quotes`},
-		sound + "maxLifetime: 1h\nuniteScopes: yes\n":                     {"line 4: " + loose},
+		sound + "requiredClaims: {1: [\"1\"], yes: [\"1\"]}\n":            {":3: a name that is not a text"},
+		sound + "audience: ~\n":                                           {":3: " + loose},
+		sound + "audience:\n":                                             {":3: " + loose},
+		sound + "requiredClaims: {a: [true, FALSE]}\n":                    {":3: " + loose}, // FALSE is told first
+		sound + "requiredClaims: {a: [true]}\n":                           {`:3: requiredClaims["a"][0] is not a string: write the value in quotes`},
+		sound + "requiredClaims: {a: x}\n":                                {`:3: requiredClaims["a"] is not an array`},
+		sound + "audience: >-\n  a\n  b\ntypes:\n  - JWT\n  -\n    - a\n": {":9: types[1] is not a string"},
+		sound + "requiredClaims: {a: \n [b], b:\n  [c, 1]}\n":             {`:5: requiredClaims["b"][1] is not a string`},
+		sound + "requiredClaims: {a: [-12]}\n":                            {`:3: requiredClaims["a"][0] is not a string: write the value in quotes`},
+		sound + "maxLifetime: 1h\nuniteScopes: yes\n":                     {":4: " + loose},
 	} {
 		_, err := readIssuer(write(t, "issuer", []byte(document)))
 		for _, text := range says {
@@ -76,7 +76,7 @@ requiredClaims:
 	}
 	// What a version of YAML, or its author, may take for something else.
 	for _, value := range []string{"-0", "+1", "0x1F", "0o17", "017", "1_000", "1.5", "1e3", ".5", ".inf", ".NaN", "Null", "~", "True", "FALSE", "yes", "No", "on", "OFF", "y", "N", "12:30:45", "-1:30", "2026-11-30", "2026-11-30T10:00:00Z", "2001-12-14 21:59:43.10 -5"} {
-		if _, err := readIssuer(write(t, "issuer", []byte(sound+"requiredClaims: {a: ["+value+"]}\n"))); err == nil || !strings.Contains(err.Error(), "line 3: "+loose) {
+		if _, err := readIssuer(write(t, "issuer", []byte(sound+"requiredClaims: {a: ["+value+"]}\n"))); err == nil || !strings.Contains(err.Error(), ":3: "+loose) {
 			t.Errorf("%s: %v", value, err)
 		}
 		for _, quote := range []string{`"`, `'`} {

@@ -16,8 +16,9 @@ import (
 const explainHelp = `Makes the checks of the guard for one call, in their order. Prints which check refuses the call, and
 what would have to change. No call is made.
 
-Without -issuer, -issuer-file and issuers in the document of -config, the signature of the token is not verified: a server may refuse a call
-that is let in here. The token is printed without its signature, and not at all if it is not a token.
+Without -issuer, -issuer-file and issuers in the document of -authz, the signature of the token is not
+verified: a server may refuse a call that is let in here. The token is printed without its signature, and
+not at all if it is not a token.
 Without -message, the messages of the call are not known, and their check is left out.
 
 ` + inputHelp + `
@@ -71,10 +72,10 @@ func runExplain(ctx context.Context, c *cli.Command) error {
 	name, argumentErr := argument(c)
 	header, headerErr := requestHeader(c.StringSlice("header"))
 	q := explain.Question{Header: header}
-	s, selectionErr := newSelection(c, "config")
+	s, selectionErr := newSelection(c, "authz")
 	var trustErr error
 	if selectionErr == nil {
-		trustErr = setTrust(&q, c, s.config)
+		trustErr = setTrust(&q, c, s.document)
 	}
 	var inputErr error
 	if c.String("token") == "-" && name == "-" {

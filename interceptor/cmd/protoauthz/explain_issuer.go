@@ -11,12 +11,13 @@ import (
 	"github.com/urfave/cli/v3"
 
 	"github.com/protoauthz/protoauthz/interceptor/cmd/protoauthz/internal/explain"
+	"github.com/protoauthz/protoauthz/interceptor/deployment"
 	"github.com/protoauthz/protoauthz/interceptor/internal/unverified"
 	"github.com/protoauthz/protoauthz/interceptor/token"
 )
 
 // setTrust sets whose tokens the question trusts. Without an issuer, the token names its own issuer.
-func setTrust(q *explain.Question, c *cli.Command, d *config) error {
+func setTrust(q *explain.Question, c *cli.Command, d *deployment.Deployment) error {
 	issuer, leeway := c.String("issuer"), token.WithLeeway(c.Duration("leeway"))
 	if d != nil && len(d.Issuers) > 0 && !c.IsSet("issuer") && !c.IsSet("issuer-file") {
 		return trustAll(q, c, d)
@@ -61,17 +62,17 @@ func setTrust(q *explain.Question, c *cli.Command, d *config) error {
 }
 
 // trustAll trusts the issuers of a document.
-func trustAll(q *explain.Question, c *cli.Command, d *config) (err error) {
+func trustAll(q *explain.Question, c *cli.Command, d *deployment.Deployment) (err error) {
 	if c.IsSet("provider") {
-		return fmt.Errorf("-provider beside -config: %s names the issuers and their claims, so leave -provider out, or give -issuer", d.place("issuers"))
+		return fmt.Errorf("-provider beside -authz: %s names the issuers and their claims, so leave -provider out, or give -issuer", d.Place("issuers"))
 	}
-	options := []token.Option{token.WithLeeway(c.Duration("leeway"))}
+	leeway, silent := token.WithLeeway(c.Duration("leeway")), token.WithLogger(slog.New(slog.DiscardHandler)) // the command tells why there are no keys
+	if q.Verifier, err = d.NewVerifier(leeway, silent); err != nil {
+		return fmt.Errorf("-leeway: %w", err) // the document is sound
+	}
+	options := []token.Option{leeway}
 	for _, issuer := range d.Issuers[1:] {
 		options = append(options, token.WithIssuer(issuer))
-	}
-	silent := token.WithLogger(slog.New(slog.DiscardHandler)) // the command tells why there are no keys
-	if q.Verifier, err = token.NewVerifier(d.Issuers[0], append(options[:len(options):len(options)], silent)...); err != nil {
-		return fmt.Errorf("-leeway: %w", err) // the document is sound
 	}
 	q.Inspect = func(raw string) (*token.Claims, error) { return unverified.Token(d.Issuers[0], raw, options...) }
 	return nil
@@ -79,13 +80,13 @@ func trustAll(q *explain.Question, c *cli.Command, d *config) (err error) {
 
 // readIssuer reads an issuer from a file in JSON or YAML.
 func readIssuer(name string) (token.Issuer, error) {
-	document, err := readDocument(name)
+	text, err := readDocument(name)
 	if err != nil {
 		return token.Issuer{}, fmt.Errorf("-issuer-file: %w", err)
 	}
-	issuer, err := token.ParseIssuer(document)
+	issuer, err := token.ParseIssuer(text)
 	if err != nil {
-		return token.Issuer{}, fmt.Errorf("-issuer-file: %s: %w", name, err)
+		return token.Issuer{}, fmt.Errorf("-issuer-file: %w", inFile(name, err))
 	}
 	return issuer, nil
 }

@@ -15,11 +15,7 @@ import (
 )
 
 // imageInput returns the services of an image that the selection chooses.
-func imageInput(name string, data []byte, s *selection) (*input, error) {
-	set, err := readImage(data)
-	if err != nil {
-		return nil, err
-	}
+func imageInput(name string, set *descriptorpb.FileDescriptorSet, s *selection) (*input, error) {
 	imported := importedFiles(set)
 	return newInput(name, set, nil, s, func(file *descriptorpb.FileDescriptorProto, _ string) origin {
 		if imported(file) {

@@ -57,7 +57,11 @@ func TestBrokenImages(t *testing.T) {
 
 // imageFiles returns the files of an image. Imported services have no methods.
 func imageFiles(data []byte) (policy.Files, error) {
-	in, err := imageInput("image", data, new(selection))
+	set, err := readImage(data)
+	if err != nil {
+		return nil, err
+	}
+	in, err := imageInput("image", set, new(selection))
 	if err != nil {
 		return nil, err
 	}

@@ -116,7 +116,7 @@ func newInput(name string, set *descriptorpb.FileDescriptorSet, unknown map[stri
 	for _, name := range s.idle {
 		in.notes = append(in.notes, fmt.Sprintf("%s has no effect: -only or -skip leaves the service out", name))
 	}
-	in.chosen = len(chosen)+len(s.public) > 0
+	in.chosen = len(chosen)+len(s.deployment.Public) > 0
 	switch {
 	case in.chosen, len(in.unknown) > 0:
 		return in, in.link(func(service, _ string) bool { return chosen[service] })

@@ -66,11 +66,11 @@ func TestUsage(t *testing.T) {
 	}{
 		{"nothing", nil, exitOK, []string{"matrix", "scopes", "diff", "check", "explain", "issuer", "vendor", "dev-issuer", "token", "completion bash"}},
 		{"help", []string{"-help"}, exitOK, []string{"matrix", "Exit status"}},
-		{"matrix", []string{"matrix", "-help"}, exitOK, []string{"-format", "-config", "-audience", "-public", "-shared-scope", "-only", "-skip", "-reflect-header", "Examples:", "[INPUT]"}},
+		{"matrix", []string{"matrix", "-help"}, exitOK, []string{"-format", "-authz", "-audience", "-public", "-shared-scope", "-only", "-skip", "-reflect-header", "Examples:", "[INPUT]"}},
 		{"scopes", []string{"scopes", "--help"}, exitOK, []string{"/api/organization-scopes", "/api/v2/resource-servers", "Examples:"}},
 		{"diff", []string{"diff", "-h"}, exitOK, []string{"OLD NEW", "exit status is 1", "Examples:"}},
 		{"explain", []string{"explain", "-help"}, exitOK, []string{"-method", "-token", "-issuer", "-issuer-file", "Exit status", "Examples:", "[INPUT]"}},
-		{"check", []string{"check", "-help"}, exitOK, []string{"-config", "authz.json", "-buf", "buf.yaml", "-server", "-reflect-header", "Exit status", "Examples:", "[INPUT]"}},
+		{"check", []string{"check", "-help"}, exitOK, []string{"-authz", "authz.json", "-buf", "buf.yaml", "-server", "-reflect-header", "Exit status", "Examples:", "[INPUT]"}},
 		{"vendor", []string{"vendor", "-help"}, exitOK, []string{"DIR", "protoauthz/v1/authz.proto", "Examples:"}},
 		{"issuer", []string{"issuer", "-help"}, exitOK, []string{"-token", "-fetch", "-format", "Exit status", "Examples:"}},
 		{"dev-issuer", []string{"dev-issuer", "-help"}, exitOK, []string{"-config", "-keys", "-listen", "-remote", "-rotate", "Never use it in production", "Examples:"}},
@@ -142,7 +142,7 @@ func TestNoOutput(t *testing.T) {
 	agreed := write(t, "buf.yaml", []byte("version: v2\nplugins: [{plugin: buf-plugin-protoauthz, options: {audience: a}}]\n"))
 	for _, args := range [][]string{
 		{"matrix"}, {"matrix", "-format", "markdown"}, {"matrix", "-format", "json"}, {"matrix", "-format", "html"},
-		{"vendor", t.TempDir()}, {"check", "-config", authz, "-buf", write(t, "buf.yaml", []byte("version: v2\n"))}, {"check", "-config", authz, "-buf", agreed},
+		{"vendor", t.TempDir()}, {"check", "-authz", authz, "-buf", write(t, "buf.yaml", []byte("version: v2\n"))}, {"check", "-authz", authz, "-buf", agreed},
 		{"scopes"}, {"scopes", "-format", "logto"}, {"scopes", "-format", "auth0"},
 		{"diff", file, "-"}, {"diff", "-format", "markdown", file, "-"},
 		{"explain", "-method", "order.v1.OrderService/Get"}, {"explain", "-method", "order.v1.OrderService/Get", "-format", "json"},
@@ -187,7 +187,7 @@ func TestBashCompletion(t *testing.T) {
 		{"protoauthz token --cl", []string{"--claim", "--client"}},
 		{"protoauthz token -config ", nil},
 		{"protoauthz ch", []string{"check"}},
-		{"protoauthz check --conf", []string{"--config"}},
+		{"protoauthz check --auth", []string{"--authz"}},
 		{"protoauthz vendor ", nil},
 		{"protoauthz matrix ", nil}, // so that bash suggests files
 	} {

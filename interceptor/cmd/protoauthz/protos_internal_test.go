@@ -58,7 +58,11 @@ service OrderService {
 option (protoauthz.v1.service) = {model: MODEL_GLOBAL_RESOURCE, audience: "https://api.example.com"};
 `)
 	for _, method := range methods {
-		name, rule, _ := strings.Cut(method, " ")
+		name, rule, annotated := strings.Cut(method, " ")
+		if !annotated {
+			_, _ = fmt.Fprintf(&source, "rpc %s(Request) returns (Request);\n", name)
+			continue
+		}
 		_, _ = fmt.Fprintf(&source, "rpc %s(Request) returns (Request) { option (protoauthz.v1.method) = {%s}; }\n", name, rule)
 	}
 	source.WriteString("}\n")

@@ -11,19 +11,20 @@ import (
 	"strings"
 
 	"github.com/urfave/cli/v3"
+	"google.golang.org/protobuf/types/descriptorpb"
 )
 
 // inputHelp explains the input of the commands.
 const inputHelp = `INPUT is an image of buf, a FileDescriptorSet of protoc (with --include_imports), or a server with
 reflection. Give the name of a file, - for standard input (the default), or the URL of the server, which
-has no line numbers. Give the options of the server's policy.Compile as flags, or its deployment with -config.
+has no line numbers. Give the options of the server's policy.Compile as flags, or its deployment with -authz.
 
 ` + selectionHelp
 
 // policyFlags are the flags of all commands that read rules.
 func policyFlags() []cli.Flag {
 	return []cli.Flag{
-		&cli.StringFlag{Name: "config", Usage: "the `FILE` of the server's deployment, in JSON or YAML, such as authz.json: -audience, -public, -shared-scope, -shadow, -unannotated-refused and -unannotated-open add to it"},
+		&cli.StringFlag{Name: "authz", Usage: "the `FILE` of the server's deployment, in JSON or YAML, such as authz.json: -audience, -public, -shared-scope, -shadow, -unannotated-refused and -unannotated-open add to it"},
 		&cli.StringFlag{Name: "audience", Usage: "the `RESOURCE` indicator of methods without an audience, as in policy.WithAudience"},
 		&cli.StringSliceFlag{Name: "public", Usage: "a `SERVICE` without annotations that is public, as in policy.WithPublic; may be repeated"},
 		&cli.StringSliceFlag{Name: "shared-scope", Usage: "a `SCOPE` that methods of two models may share, as in policy.WithSharedScopes; may be repeated"},
@@ -51,7 +52,10 @@ func read(ctx context.Context, c *cli.Command, argument string, s *selection) (i
 		if data, err = readAll(c, argument); err != nil {
 			return nil, err
 		}
-		in, err = imageInput(inputName(argument), data, s)
+		var set *descriptorpb.FileDescriptorSet
+		if set, err = readImage(data); err == nil {
+			in, err = imageInput(inputName(argument), set, s)
+		}
 	}
 	if in != nil {
 		for _, note := range in.notes {
@@ -100,7 +104,7 @@ func readRules(ctx context.Context, c *cli.Command) (*compiled, error) {
 	if err != nil {
 		return nil, err
 	}
-	s, err := newSelection(c, "config")
+	s, err := newSelection(c, "authz")
 	if err != nil {
 		return nil, err
 	}

@@ -9,6 +9,7 @@ import (
 	"github.com/urfave/cli/v3"
 	"google.golang.org/protobuf/reflect/protoreflect"
 
+	"github.com/protoauthz/protoauthz/interceptor/deployment"
 	"github.com/protoauthz/protoauthz/interceptor/policy"
 )
 
@@ -24,32 +25,32 @@ fault, the answer lacks the methods with faults, and the exit status is 2.`
 type selection struct {
 	only, skip []string
 
-	audience                                                          *string // nil without one
-	sharedScopes, public, shadow, unannotatedRefused, unannotatedOpen []string
-
-	config *config    // or nil
-	other  *selection // of the other version to compare with, if it has another document, or nil
+	deployment  deployment.Deployment  // of the document and the flags
+	hasAudience bool                   // else each annotation has one
+	document    *deployment.Deployment // or nil
+	file        string                 // of the document
+	other       *selection             // of the other version to compare with, if it has another document, or nil
 
 	idle  []string        // the flags with a service that -only or -skip leaves out
 	ruled map[string]bool // the packages that have rules in the old version: their services are chosen even if they are imported
 	met   map[string]bool // the names in flags that are names of a service or a package
 }
 
-// newSelection returns the selection of the flags and of the document that the flag config names.
-func newSelection(c *cli.Command, config string) (*selection, error) {
-	s := &selection{only: c.StringSlice("only"), skip: c.StringSlice("skip"), sharedScopes: c.StringSlice("shared-scope"), met: map[string]bool{}}
-	if c.IsSet("audience") {
-		s.audience = new(c.String("audience"))
-	}
-	if c.IsSet(config) {
-		d, err := readConfig(c.String(config))
+// newSelection returns the selection of the flags and of the document that the flag authz names.
+func newSelection(c *cli.Command, authz string) (*selection, error) {
+	s := &selection{only: c.StringSlice("only"), skip: c.StringSlice("skip"), met: map[string]bool{}}
+	if c.IsSet(authz) {
+		d, err := readDeployment(authz, c.String(authz))
 		if err != nil {
-			return nil, fmt.Errorf("-%s: %w", config, err)
+			return nil, err
 		}
-		if s.audience != nil && d.Audience != "" && *s.audience != d.Audience {
-			return nil, fmt.Errorf("-audience %q: %s has %q: leave the flag out, or change the document", *s.audience, d.place("audience"), d.Audience)
+		s.document, s.file, s.deployment, s.hasAudience = d, c.String(authz), *d, true
+	}
+	if audience := c.String("audience"); c.IsSet("audience") {
+		if s.deployment.Audience != "" && s.deployment.Audience != audience {
+			return nil, fmt.Errorf("-audience %q: %s has %q: leave the flag out, or change the document", audience, s.document.Place("audience"), s.document.Audience)
 		}
-		s.configure(d)
+		s.deployment.Audience, s.hasAudience = audience, true
 	}
 	for flag, names := range map[string][]string{"-only": s.only, "-skip": s.skip} {
 		for _, name := range names {
@@ -58,52 +59,49 @@ func newSelection(c *cli.Command, config string) (*selection, error) {
 			}
 		}
 	}
-	for _, flag := range []struct {
-		name     string
-		services *[]string
-	}{{"public", &s.public}, {"shadow", &s.shadow}, {"unannotated-refused", &s.unannotatedRefused}, {"unannotated-open", &s.unannotatedOpen}} {
-		for _, name := range c.StringSlice(flag.name) {
+	for _, o := range options {
+		list, given := o.list(&s.deployment), c.StringSlice(o.flag)
+		if o.scopes {
+			*list = slices.Concat(*list, given)
+			continue
+		}
+		*list = slices.DeleteFunc(slices.Clone(*list), func(name string) bool { return !s.chosen(name, true) })
+		for _, name := range given {
 			switch {
 			case !protoreflect.FullName(name).IsValid():
-				return nil, fmt.Errorf("-%s %q: give the full name of a service, as in grpc.health.v1.Health", flag.name, name)
+				return nil, fmt.Errorf("-%s %q: give the full name of a service, as in grpc.health.v1.Health", o.flag, name)
 			case s.chosen(name, true):
-				*flag.services = append(*flag.services, name)
+				*list = append(*list, name)
 			default:
-				s.idle = append(s.idle, "-"+flag.name+" "+name)
+				s.idle = append(s.idle, "-"+o.flag+" "+name)
 			}
 		}
 	}
 	return s, nil
 }
 
-// configure adds the options of a document.
-func (s *selection) configure(d *config) {
-	if s.config = d; s.audience == nil {
-		s.audience = &d.Audience
+// options returns policy's options.
+func (s *selection) options() (all []policy.Option) {
+	for _, o := range options {
+		all = append(all, o.with(*o.list(&s.deployment)...))
 	}
-	s.sharedScopes = append(s.sharedScopes, d.SharedScopes...)
-	for _, list := range []struct {
-		services *[]string
-		add      []string
-	}{{&s.public, d.Public}, {&s.shadow, d.Shadow}, {&s.unannotatedRefused, d.UnannotatedRefused}, {&s.unannotatedOpen, d.UnannotatedOpen}} {
-		for _, name := range list.add {
-			if s.chosen(name, true) {
-				*list.services = append(*list.services, name)
-			}
-		}
+	if s.hasAudience {
+		all = append(all, policy.WithAudience(s.deployment.Audience))
 	}
+	return all
 }
 
-// options returns policy's options.
-func (s *selection) options() []policy.Option {
-	options := []policy.Option{
-		policy.WithPublic(s.public...), policy.WithSharedScopes(s.sharedScopes...), policy.WithShadow(s.shadow...),
-		policy.WithUnannotatedRefused(s.unannotatedRefused...), policy.WithUnannotatedOpen(s.unannotatedOpen...),
+// subject returns the member of the document that a fault of an option is about, with its place, or "" if a flag gave
+// what is wrong.
+func (s *selection) subject(fault *policy.Fault) string {
+	if s.document == nil {
+		return ""
 	}
-	if s.audience != nil {
-		options = append(options, policy.WithAudience(*s.audience))
+	member := memberOf(s.document, fault)
+	if member == "" {
+		return ""
 	}
-	return options
+	return s.document.Place(member) + ": " + member
 }
 
 // chosen reports whether the flags choose a service. Without a flag for the service, it returns the
@@ -123,12 +121,16 @@ func (s *selection) meet(flag string, names []string, service string) (met bool)
 	return met
 }
 
-// isPublic reports whether -public names a service that the command is about.
-func (s *selection) isPublic(service string) bool { return slices.Contains(s.public, service) }
+// isPublic reports whether the option public names a service that the command is about.
+func (s *selection) isPublic(service string) bool {
+	return slices.Contains(s.deployment.Public, service)
+}
 
-// isNamed reports whether -shadow, -unannotated-refused or -unannotated-open names a service.
+// isNamed reports whether an option names a service that may have rules.
 func (s *selection) isNamed(service string) bool {
-	return slices.Contains(slices.Concat(s.shadow, s.unannotatedRefused, s.unannotatedOpen), service)
+	return slices.ContainsFunc(options, func(o option) bool {
+		return o.member != "public" && !o.scopes && slices.Contains(*o.list(&s.deployment), service)
+	})
 }
 
 // isCompared reports whether a document names a service for the other version.

@@ -11,7 +11,7 @@ import (
 
 	"github.com/urfave/cli/v3"
 
-	"github.com/protoauthz/protoauthz/proto"
+	annotations "github.com/protoauthz/protoauthz/proto"
 )
 
 const vendorHelp = `Writes DIR/protoauthz/v1/authz.proto, which your .proto files import. DIR is the folder of a module of
@@ -35,27 +35,27 @@ func vendorCommand() *cli.Command {
 func vendor(_ context.Context, c *cli.Command) error {
 	dir := c.Args().First()
 	if c.NArg() != 1 || dir == "" {
-		return fmt.Errorf("give the folder in which %s shall lie, as in %s proto: see %[2]s -help", proto.AuthzPath, c.FullName())
+		return fmt.Errorf("give the folder in which %s shall lie, as in %s proto: see %[2]s -help", annotations.AuthzPath, c.FullName())
 	}
 	if info, err := os.Stat(dir); err != nil {
 		return fmt.Errorf("%w: make the folder first, or name another", err)
 	} else if !info.IsDir() {
 		return fmt.Errorf("%s is a file: name a folder", dir)
 	}
-	name := filepath.Join(dir, filepath.FromSlash(proto.AuthzPath))
+	name := filepath.Join(dir, filepath.FromSlash(annotations.AuthzPath))
 	did := "replaced"
 	switch old, err := os.ReadFile(name); { //nolint:gosec // the user names the folder
 	case errors.Is(err, fs.ErrNotExist):
 		did = "new"
 	case err != nil:
 		return err
-	case sameText(string(old), proto.Authz):
+	case sameText(string(old), annotations.Authz):
 		return said(c, name, "same as before")
 	}
 	if err := os.MkdirAll(filepath.Dir(name), 0o755); err != nil { //nolint:gosec // a source folder
 		return err
 	}
-	if err := os.WriteFile(name, []byte(proto.Authz), 0o644); err != nil { //nolint:gosec // a source file
+	if err := os.WriteFile(name, []byte(annotations.Authz), 0o644); err != nil { //nolint:gosec // a source file
 		return err
 	}
 	return said(c, name, did)

@@ -6,20 +6,20 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/protoauthz/protoauthz/proto"
+	annotations "github.com/protoauthz/protoauthz/proto"
 )
 
 func TestVendor(t *testing.T) {
 	t.Parallel()
-	crlf := strings.ReplaceAll(proto.Authz, "\n", "\r\n")
+	crlf := strings.ReplaceAll(annotations.Authz, "\n", "\r\n")
 	for _, test := range []struct {
 		name, before, says, after string
 	}{
-		{"new", "", "new", proto.Authz},
-		{"same", proto.Authz, "same as before", proto.Authz},
+		{"new", "", "new", annotations.Authz},
+		{"same", annotations.Authz, "same as before", annotations.Authz},
 		{"CRLF", crlf, "same as before", crlf},
-		{"older", strings.Replace(proto.Authz, "404209324", "91731", 1), "replaced", proto.Authz},
-		{"a trailing line", proto.Authz + "\n", "replaced", proto.Authz},
+		{"older", strings.Replace(annotations.Authz, "404209324", "91731", 1), "replaced", annotations.Authz},
+		{"a trailing line", annotations.Authz + "\n", "replaced", annotations.Authz},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()

@@ -39,6 +39,8 @@ func Parse(text []byte, into any) (*Lines, []error) {
 
 // A Fault is a mistake in a document.
 type Fault struct {
+	// File is the name of the document, or empty. Parse leaves it empty.
+	File string
 	// Line counts from 1.
 	Line int
 	// Path is the member, such as `clients[0].scopes["https://api.test"]`, or empty for the whole document.
@@ -47,9 +49,30 @@ type Fault struct {
 	Text string
 }
 
-// Error returns a text such as `line 3: clients[0].secret is not a string: write "…"`.
+// Error returns a text such as `tenant.json:3: clients[0].secret is not a string: write "…"`. Without a file it begins
+// with "line 3".
 func (f *Fault) Error() string {
-	return fmt.Sprintf("line %d: %s", f.Line, strings.TrimPrefix(f.Path+" "+f.Text, " "))
+	place := fmt.Sprintf("%s:%d", f.File, f.Line)
+	if f.File == "" {
+		place = fmt.Sprintf("line %d", f.Line)
+	}
+	return place + ": " + strings.TrimPrefix(f.Path+" "+f.Text, " ")
+}
+
+// SplitFaults returns the faults that an error joins, also in joined errors, or else the error itself. It returns none
+// for nil.
+func SplitFaults(err error) (faults []error) {
+	joined, ok := err.(interface{ Unwrap() []error })
+	switch {
+	case err == nil:
+		return nil
+	case !ok:
+		return []error{err}
+	}
+	for _, err := range joined.Unwrap() {
+		faults = append(faults, SplitFaults(err)...)
+	}
+	return faults
 }
 
 // Lines are the lines of the members of a document.

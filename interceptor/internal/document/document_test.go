@@ -157,3 +157,23 @@ func TestParseFaults(t *testing.T) {
 		}
 	}
 }
+
+// TestSplitFaults splits joined errors.
+func TestSplitFaults(t *testing.T) {
+	t.Parallel()
+	a, b, c := errors.New("a"), errors.New("b"), errors.New("c")
+	wrapped := fmt.Errorf("d: %w", errors.Join(a, b))
+	for _, test := range []struct {
+		err  error
+		want []error
+	}{
+		{nil, nil},
+		{a, []error{a}},
+		{errors.Join(a, errors.Join(b, errors.Join(c))), []error{a, b, c}},
+		{errors.Join(wrapped, c), []error{wrapped, c}}, // wrapped has one text
+	} {
+		if got := document.SplitFaults(test.err); !slices.Equal(got, test.want) {
+			t.Errorf("%v has the faults %v, want %v", test.err, got, test.want)
+		}
+	}
+}

@@ -19,7 +19,7 @@ type reader struct {
 }
 
 func (r *reader) fault(line int, path, format string, args ...any) {
-	r.faults = append(r.faults, &Fault{line, path, fmt.Sprintf(format, args...)})
+	r.faults = append(r.faults, &Fault{Line: line, Path: path, Text: fmt.Sprintf(format, args...)})
 }
 
 // read sets a value to a node.
@@ -149,21 +149,19 @@ func (r *reader) free(n node, path string) any {
 
 // foreign adds the faults of a type that reads itself, at the line where its value begins.
 func (r *reader) foreign(err error, line int, path string) {
-	if all, ok := err.(interface{ Unwrap() []error }); ok {
-		for _, err := range all.Unwrap() {
-			r.foreign(err, line, path)
-		}
-	} else if fault, ok := errors.AsType[*Fault](err); ok {
-		if fault.Path == "" {
+	for _, err := range SplitFaults(err) {
+		switch fault, ok := errors.AsType[*Fault](err); {
+		case !ok:
+			r.fault(line, path, "is faulty: %v", err)
+		case fault.Path == "":
 			r.fault(line+fault.Line-1, path, "is faulty: %s", fault.Text)
-			return
+		default:
+			dot := "."
+			if fault.Path[0] == '[' {
+				dot = ""
+			}
+			r.fault(line+fault.Line-1, path+dot+fault.Path, "%s", fault.Text)
 		}
-		if fault.Path[0] != '[' {
-			path += "."
-		}
-		r.fault(line+fault.Line-1, path+fault.Path, "%s", fault.Text)
-	} else if err != nil {
-		r.fault(line, path, "is faulty: %v", err)
 	}
 }
 

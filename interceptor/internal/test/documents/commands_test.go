@@ -63,7 +63,7 @@ func TestCommands(t *testing.T) {
 					fault("no test runs this: its document is missing in documents.InModule, InShop, InClone and InEmpty")
 				}
 			case "yaml", "json":
-				_, deploymentErr := deployment.Parse([]byte(block.Text))
+				_, deploymentErr := deployment.Parse("", []byte(block.Text))
 				_, issuerErr := token.ParseIssuer([]byte(block.Text))
 				if _, ok := compiled(block.Text, module); !ok && deploymentErr != nil && issuerErr != nil {
 					fault(fmt.Sprintf("no test uses this, and it is no part of a file of %s or %s (as a deployment or an issuer: %v)",

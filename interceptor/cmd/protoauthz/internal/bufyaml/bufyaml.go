@@ -15,11 +15,9 @@ import (
 
 // A File is a buf.yaml of version v2.
 type File struct {
-	Modules  []Module // at least one
-	Lint     *Checks  // at the top, or nil
-	Breaking *Checks  // at the top, or nil
-	Plugins  []Plugin // the entries of buf-plugin-protoauthz
-	HasDeps  bool     // the modules depend on modules of a registry
+	Modules []Module // at least one
+	Plugins []Plugin // the entries of buf-plugin-protoauthz
+	HasDeps bool     // the modules depend on modules of a registry
 }
 
 // A Module is a folder with .proto files.
@@ -28,14 +26,15 @@ type Module struct {
 	Includes []string // as Path; empty for the whole folder
 	Excludes []string // as Path
 	Line     int
-	Lint     *Checks // replaces the list at the top, unless nil
-	Breaking *Checks // replaces the list at the top, unless nil
+	Lint     *Checks // its own, or else the list at the top; nil without either
+	Breaking *Checks // as Lint
 }
 
 // Checks are which rules buf checks, of lint or of breaking.
 type Checks struct {
 	Name                string // as in lint or modules[1].breaking
 	Line                int
+	OfModule            bool   // it replaces the list at the top
 	Use, Except, Ignore []Text // without Use, buf checks the rules that are on by default
 	IgnoreOnly          []Only
 	IgnoreUnstable      bool
@@ -64,30 +63,31 @@ type Option struct {
 	Texts  []Text
 }
 
-// Parse reads a buf.yaml. The error holds every fault.
-func Parse(text []byte) (*File, error) {
+// Parse reads a buf.yaml. The error holds every fault, with the given name of the file and its line.
+func Parse(name string, text []byte) (*File, error) {
 	decoder := yaml.NewDecoder(bytes.NewReader(text))
 	var root yaml.Node
 	if err := decoder.Decode(&root); errors.Is(err, io.EOF) {
-		return nil, errors.New("it is empty: write version: v2 and the modules")
+		return nil, fmt.Errorf("%s: it is empty: write version: v2 and the modules", name)
 	} else if err != nil {
-		return nil, fmt.Errorf("it is not YAML: %w", err)
+		return nil, fmt.Errorf("%s: it is not YAML: %w", name, err)
 	}
-	p := new(parser)
+	p := &parser{name: name}
 	top := p.mapping(root.Content[0], "the file")
 	switch version := p.text(top["version"], "version"); version.Value {
 	case "v2":
 	case "v1", "v1beta1":
-		return nil, fmt.Errorf("line %d: version %s knows no plugins, so that buf checks no rule of protoauthz: run buf config migrate", version.Line, version.Value)
+		return nil, fmt.Errorf("%s:%d: version %s knows no plugins, so that buf checks no rule of protoauthz: run buf config migrate", name, version.Line, version.Value)
 	default:
-		return nil, fmt.Errorf("line %d: version is not v2: write version: v2", max(version.Line, 1))
+		return nil, fmt.Errorf("%s:%d: version is not v2: write version: v2", name, max(version.Line, 1))
 	}
-	file := &File{Lint: p.checks(top["lint"], "lint"), Breaking: p.checks(top["breaking"], "breaking"), HasDeps: len(p.list(top["deps"], "deps")) > 0}
+	lint, breaking := p.checks(top["lint"], "lint"), p.checks(top["breaking"], "breaking")
+	file := &File{HasDeps: len(p.list(top["deps"], "deps")) > 0}
 	for n, node := range p.list(top["modules"], "modules") {
 		name := fmt.Sprintf("modules[%d]", n)
 		members := p.mapping(node, name)
 		module := Module{
-			Path: ".", Line: node.Line, Lint: p.checks(members["lint"], name+".lint"), Breaking: p.checks(members["breaking"], name+".breaking"),
+			Path: ".", Line: node.Line, Lint: p.checksOf(members["lint"], name+".lint", lint), Breaking: p.checksOf(members["breaking"], name+".breaking", breaking),
 			Includes: paths(p.texts(members["includes"], name+".includes")), Excludes: paths(p.texts(members["excludes"], name+".excludes")),
 		}
 		if given := p.text(members["path"], name+".path"); given.Value != "" {
@@ -96,7 +96,7 @@ func Parse(text []byte) (*File, error) {
 		file.Modules = append(file.Modules, module)
 	}
 	if len(file.Modules) == 0 {
-		file.Modules = []Module{{Path: ".", Line: 1}}
+		file.Modules = []Module{{Path: ".", Line: 1, Lint: lint, Breaking: breaking}}
 	}
 	for n, node := range p.list(top["plugins"], "plugins") {
 		p.plugin(file, node, fmt.Sprintf("plugins[%d]", n))
@@ -128,6 +128,15 @@ func (p *parser) plugin(file *File, node *yaml.Node, name string) {
 	file.Plugins = append(file.Plugins, plugin)
 }
 
+// checksOf returns the list of a module, or else the list at the top.
+func (p *parser) checksOf(node *yaml.Node, name string, top *Checks) *Checks {
+	if own := p.checks(node, name); own != nil {
+		own.OfModule = true
+		return own
+	}
+	return top
+}
+
 // checks returns nil for a list that is missing or empty: then buf takes the list at the top, or the defaults.
 func (p *parser) checks(node *yaml.Node, name string) *Checks {
 	members := p.mapping(node, name)
@@ -136,7 +145,7 @@ func (p *parser) checks(node *yaml.Node, name string) *Checks {
 	}
 	c := &Checks{
 		Name: name, Line: node.Line, Use: p.texts(members["use"], name+".use"), Except: p.texts(members["except"], name+".except"),
-		Ignore: p.texts(members["ignore"], name+".ignore"), IgnoreUnstable: p.text(members["ignore_unstable_packages"], name).Value == "true",
+		Ignore: p.texts(members["ignore"], name+".ignore"), IgnoreUnstable: p.text(members["ignore_unstable_packages"], name+".ignore_unstable_packages").Value == "true",
 	}
 	if use := members["use"]; use != nil {
 		c.Line = use.Line
@@ -153,10 +162,13 @@ func (p *parser) checks(node *yaml.Node, name string) *Checks {
 }
 
 // A parser collects faults.
-type parser struct{ faults []error }
+type parser struct {
+	name   string // of the file
+	faults []error
+}
 
 func (p *parser) fault(node *yaml.Node, format string, args ...any) {
-	p.faults = append(p.faults, fmt.Errorf("line %d: %s", node.Line, fmt.Sprintf(format, args...)))
+	p.faults = append(p.faults, fmt.Errorf("%s:%d: %s", p.name, node.Line, fmt.Sprintf(format, args...)))
 }
 
 // isMissing reports whether a value is not given.
@@ -177,7 +189,7 @@ func (p *parser) pairs(node *yaml.Node, name string) (all [][2]*yaml.Node) {
 	case isMissing(node):
 		return nil
 	case node.Kind != yaml.MappingNode:
-		p.fault(node, "%s is not a mapping: see the reference of buf.yaml", name)
+		p.fault(node, "%s is not a mapping: write members, each with a name, a colon and a value", name)
 		return nil
 	}
 	seen := map[string]bool{}
@@ -209,7 +221,7 @@ func (p *parser) list(node *yaml.Node, name string) []*yaml.Node {
 	case isMissing(node):
 		return nil
 	case node.Kind != yaml.SequenceNode:
-		p.fault(node, "%s is not a list: see the reference of buf.yaml", name)
+		p.fault(node, "%s is not a list: write [a, b], or a line with a dash for each element", name)
 		return nil
 	}
 	return node.Content
@@ -238,7 +250,7 @@ func (p *parser) text(node *yaml.Node, name string) Text {
 	case isMissing(node):
 		return Text{}
 	case node.Kind != yaml.ScalarNode:
-		p.fault(node, "%s is not a text: see the reference of buf.yaml", name)
+		p.fault(node, "%s is not a text: write one word, or a text in quotes", name)
 		return Text{}
 	}
 	return Text{node.Value, node.Line}

@@ -70,15 +70,21 @@ func Below(name, folder string) bool {
 	return folder == "." || name == folder || strings.HasPrefix(name, folder+"/")
 }
 
+// NewScanner returns a scanner for the tokens of a .proto file, without comments.
+func NewScanner(text string) *scanner.Scanner {
+	s := new(scanner.Scanner)
+	s.Init(strings.NewReader(text))
+	s.Mode = scanner.ScanIdents | scanner.ScanInts | scanner.ScanFloats | scanner.ScanChars | scanner.ScanStrings | scanner.ScanComments | scanner.SkipComments
+	s.Error = func(*scanner.Scanner, string) {} // 'text' is a string of protobuf
+	return s
+}
+
 // scan finds the package, the imports and the services of a file. It knows no more of the language than strings,
 // comments and braces, so that it reads all editions. What is not a .proto file declares nothing.
 func scan(text string) *File {
 	file := &File{Imports: map[string]int{}, Text: text}
-	var s scanner.Scanner
-	s.Init(strings.NewReader(text))
-	s.Mode = scanner.ScanIdents | scanner.ScanChars | scanner.ScanStrings | scanner.ScanComments | scanner.SkipComments
-	s.Error = func(*scanner.Scanner, string) {} // 'text' is a string of protobuf
-	depth, begins := 0, true                    // a statement begins
+	s := NewScanner(text)
+	depth, begins := 0, true // a statement begins
 	for token := s.Scan(); token != scanner.EOF; token = s.Scan() {
 		word := s.TokenText()
 		switch {
@@ -101,7 +107,6 @@ func scan(text string) *File {
 			if s.Scan() == scanner.Ident {
 				file.Services = append(file.Services, s.TokenText())
 			}
-			token = 0
 		}
 		begins = token == ';' || token == '}'
 	}

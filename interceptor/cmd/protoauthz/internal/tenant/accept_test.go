@@ -83,7 +83,7 @@ introspector, err := token.NewIntrospector(issuer, token.Introspection{Client: t
 			if want := `"issuers": [` + test.issuer + `]`; code != test.code || member != want {
 				t.Errorf("got\n%s\n%s\nwant\n%s\n%s", code, member, test.code, want)
 			}
-			parsed, err := deployment.Parse([]byte(`{"audience": "https://api.test", ` + member + `}`))
+			parsed, err := deployment.Parse("", []byte(`{"audience": "https://api.test", `+member+`}`))
 			if err != nil {
 				t.Fatal(err)
 			}

@@ -111,12 +111,10 @@ func (t *Tenant) contentFaults() (faults []fault) {
 
 // faultsOf returns the faults that an error joins.
 func faultsOf(err error) (faults []*devissuer.Fault) {
-	if joined, ok := err.(interface{ Unwrap() []error }); ok {
-		for _, err := range joined.Unwrap() {
-			faults = append(faults, faultsOf(err)...)
+	for _, err := range document.SplitFaults(err) {
+		if f, ok := errors.AsType[*devissuer.Fault](err); ok {
+			faults = append(faults, f)
 		}
-	} else if f, ok := errors.AsType[*devissuer.Fault](err); ok {
-		faults = append(faults, f)
 	}
 	return faults
 }

@@ -10,8 +10,8 @@ import (
 	"github.com/protoauthz/protoauthz/interceptor/internal/test/tokens"
 )
 
-// TestConfig compares what the commands print with a document, and with flags beside it.
-func TestConfig(t *testing.T) {
+// TestDeployment compares what the commands print with a document, and with flags beside it.
+func TestDeployment(t *testing.T) {
 	t.Parallel()
 	const undecided = "{\n  \"audience\": \"https://shop.example.com\"\n}\n"
 	tr := &transcript{names: map[string]string{
@@ -26,31 +26,32 @@ func TestConfig(t *testing.T) {
 		"MISSING":   t.TempDir() + "/missing.json",
 	}}
 	for _, c := range []struct{ about, line string }{
-		{"the document alone", "matrix -config AUTHZ IMAGE"},
-		{"in YAML", "matrix -config YAML IMAGE"},
-		{"the scopes to create", "scopes -config AUTHZ IMAGE"},
-		{"changes", "diff -config AUTHZ IMAGE IMAGE"},
-		{"flags add", "matrix -config UNDECIDED -audience https://shop.example.com -shared-scope read:carts -unannotated-open shop.v1.NewsService -unannotated-open shop.v1.StockService -only shop.v1.NewsService IMAGE"},
-		{"flags beside the lists of the document", "matrix -config AUTHZ -shadow shop.v1.OrderService -only shop.v1.OrderService IMAGE"},
-		{"what the document has not decided", "matrix -config UNDECIDED IMAGE"},
-		{"another audience", "matrix -config AUTHZ -audience https://api.example.com IMAGE"},
-		{"faults of options", "matrix -config MISPLACED IMAGE"},
-		{"a fault of a flag", "matrix -config AUTHZ -shadow shop.v1.Cart IMAGE"},
-		{"faults of the document", "matrix -config MALFORMED IMAGE"},
-		{"a tenant", "scopes -config TENANT IMAGE"},
-		{"no audience", "scopes -config EMPTY IMAGE"},
-		{"no document", "diff -config MISSING IMAGE IMAGE"},
-		{"a tenant to check", "check -config TENANT"},
-		{"one call", "explain -config AUTHZ -method shop.v1.CartService/GetCart IMAGE"},
+		{"the document alone", "matrix -authz AUTHZ IMAGE"},
+		{"in YAML", "matrix -authz YAML IMAGE"},
+		{"the scopes to create", "scopes -authz AUTHZ IMAGE"},
+		{"changes", "diff -authz AUTHZ IMAGE IMAGE"},
+		{"flags add", "matrix -authz UNDECIDED -audience https://shop.example.com -shared-scope read:carts -unannotated-open shop.v1.NewsService -unannotated-open shop.v1.StockService -only shop.v1.NewsService IMAGE"},
+		{"flags beside the lists of the document", "matrix -authz AUTHZ -shadow shop.v1.OrderService -only shop.v1.OrderService IMAGE"},
+		{"what the document has not decided", "matrix -authz UNDECIDED IMAGE"},
+		{"another audience", "matrix -authz AUTHZ -audience https://api.example.com IMAGE"},
+		{"faults of options", "matrix -authz MISPLACED IMAGE"},
+		{"a fault of a flag", "matrix -authz AUTHZ -shadow shop.v1.Cart IMAGE"},
+		{"faults of the document", "matrix -authz MALFORMED IMAGE"},
+		{"a tenant", "scopes -authz TENANT IMAGE"},
+		{"no audience", "scopes -authz EMPTY IMAGE"},
+		{"no audience, and a fault of the flag", "matrix -authz EMPTY -audience urn:logto:organization:a -only shop.v1.OrderService IMAGE"},
+		{"no document", "diff -authz MISSING IMAGE IMAGE"},
+		{"a tenant to check", "check -authz TENANT"},
+		{"one call", "explain -authz AUTHZ -method shop.v1.CartService/GetCart IMAGE"},
 	} {
 		tr.about("%s", c.about)
 		tr.run(t, nil, c.line)
 	}
-	golden(t, "outside/config.txt", tr.String())
+	golden(t, "outside/deployment.txt", tr.String())
 }
 
-// TestConfigIssuers makes sure that explain verifies tokens by the issuers of the document.
-func TestConfigIssuers(t *testing.T) {
+// TestDeploymentIssuers makes sure that explain verifies tokens by the issuers of the document.
+func TestDeploymentIssuers(t *testing.T) {
 	t.Parallel()
 	url, good, other := issuers(t)
 	image := write(t, "image.binpb", sampleImage(t))
@@ -81,14 +82,14 @@ func TestConfigIssuers(t *testing.T) {
 		status      int
 		says        string
 	}{
-		{"good", genuine, []string{"-config", document(url)}, exitOK, `"verified": true`},
-		{"of the second issuer", genuine, []string{"-config", document(elsewhere, url)}, exitOK, `"verified": true`},
-		{"forged", forged, []string{"-config", document(elsewhere, url)}, exitNo, `"reason": "TOKEN_INVALID"`},
-		{"forged, without issuers", forged, []string{"-config", document()}, exitOK, `"verified": false`},
-		{"of no issuer of the document", genuine, []string{"-config", document(elsewhere)}, exitNo, `"reason": "TOKEN_INVALID"`},
-		{"-issuer goes first", genuine, []string{"-config", document(elsewhere), "-issuer", url}, exitOK, `"verified": true`},
-		{"-provider", genuine, []string{"-config", document(url), "-provider", "logto"}, exitFailed, "-provider beside -config: "},
-		{"-leeway", genuine, []string{"-config", document(url), "-leeway", time.Hour.String()}, exitFailed, "-leeway: "},
+		{"good", genuine, []string{"-authz", document(url)}, exitOK, `"verified": true`},
+		{"of the second issuer", genuine, []string{"-authz", document(elsewhere, url)}, exitOK, `"verified": true`},
+		{"forged", forged, []string{"-authz", document(elsewhere, url)}, exitNo, `"reason": "TOKEN_INVALID"`},
+		{"forged, without issuers", forged, []string{"-authz", document()}, exitOK, `"verified": false`},
+		{"of no issuer of the document", genuine, []string{"-authz", document(elsewhere)}, exitNo, `"reason": "TOKEN_INVALID"`},
+		{"-issuer goes first", genuine, []string{"-authz", document(elsewhere), "-issuer", url}, exitOK, `"verified": true`},
+		{"-provider", genuine, []string{"-authz", document(url), "-provider", "logto"}, exitFailed, "-provider beside -authz: "},
+		{"-leeway", genuine, []string{"-authz", document(url), "-leeway", time.Hour.String()}, exitFailed, "-leeway: "},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()

@@ -1,5 +1,5 @@
-// Package proto holds the source of the annotations, for tools that write a copy of it.
-package proto
+// Package annotations holds the source of the annotations, for tools that write a copy of it.
+package annotations
 
 import _ "embed" // for go:embed
 
