@@ -48,5 +48,5 @@ func ExampleRead() {
 
 	// Output:
 	// testdata/faulty.json:3: shadow is not an array: write ["…"]
-	// testdata/faulty.json:4: issuers[0].preset is faulty: Keycloak: url: "https://sso.example.com" does not look like "https://sso.example.com/realms/acme"
+	// testdata/faulty.json:4: issuers[0].preset is faulty: url: "https://sso.example.com" does not look like "https://sso.example.com/realms/acme"
 }
