@@ -123,8 +123,8 @@ func (d *Deployment) NewVerifier(options ...token.Option) (*token.Verifier, erro
 	}
 	faults := document.SplitFaults(err)
 	for n, fault := range faults {
-		if d.lines != nil {
-			fault = errors.New(document.InMembers(strings.TrimPrefix(fault.Error(), "token: "), reflect.TypeFor[token.Issuer]()))
+		if text, ok := strings.CutPrefix(fault.Error(), "token: issuer"); ok && d.lines != nil {
+			fault = errors.New("issuer" + document.InMembers(text, reflect.TypeFor[token.Issuer]()))
 		}
 		faults[n] = fmt.Errorf("%s: %w", d.subject("issuers"), fault)
 	}

@@ -63,8 +63,8 @@ func ExampleDeployment_NewVerifier() {
 		Client: token.ClientSecretBasic("report", os.Getenv("REPORT_SECRET")),
 	})
 	verifier, verifierErr := d.NewVerifier(token.WithIntrospector(introspector))
-	fmt.Println(errors.Join(introspectorErr, verifierErr))
+	if err := errors.Join(introspectorErr, verifierErr); err != nil {
+		log.Fatal(err)
+	}
 	_ = verifier // for interceptor.New
-
-	// Output:
 }
