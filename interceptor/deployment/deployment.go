@@ -2,10 +2,14 @@
 // the issuers, in one JSON document for the server and for the tools.
 //
 //	{
+//	  "$schema": "../protoauthz/interceptor/deployment/deployment.schema.json",
 //	  "audience": "https://shop.example.com",
 //	  "public": ["grpc.health.v1.Health"],
 //	  "issuers": [{"preset": ["logto", "https://tenant.logto.app"]}]
 //	}
+//
+// "$schema" is for editors, which then mark a member that is misspelt: here it is the schema of a clone. An issuer is a
+// preset, as here, or has the members that [token.ParseIssuer] describes.
 //
 // A server compiles its rules and makes its verifier by the document:
 //
@@ -17,14 +21,14 @@
 //		return err
 //	}
 //	guard := interceptor.New(verifier, rules)
-//
-// deployment.schema.json in the folder of this package is the schema of the document, for editors.
 package deployment
 
 import (
 	"errors"
 	"fmt"
 	"os"
+	"reflect"
+	"strings"
 
 	"github.com/protoauthz/protoauthz/interceptor/internal/document"
 	"github.com/protoauthz/protoauthz/interceptor/internal/endpoint"
@@ -119,6 +123,9 @@ func (d *Deployment) NewVerifier(options ...token.Option) (*token.Verifier, erro
 	}
 	faults := document.SplitFaults(err)
 	for n, fault := range faults {
+		if text, ok := strings.CutPrefix(fault.Error(), "token: issuer"); ok && d.lines != nil {
+			fault = errors.New("issuer" + document.InMembers(text, reflect.TypeFor[token.Issuer]()))
+		}
 		faults[n] = fmt.Errorf("%s: %w", d.subject("issuers"), fault)
 	}
 	return nil, errors.Join(faults...)

@@ -119,7 +119,8 @@ func TestParseFaults(t *testing.T) {
 			"4: issuers[0].algorithms is faulty: none given: list the algorithms with which the issuer signs access tokens, such as RS256",
 			"5: issuers[1].keySetURL is not a string: write the value in quotes", `6: issuers[2].preset does not have the arguments of logto: write ["logto", tenant], with each argument in quotes`,
 		},
-		"{\n\"issuers\": [{" + loops + "}, {" + loops + "}]}": {`2: issuers: token: issuer "https://a.test" is given twice: give each iss to one Issuer; if two servers write the same iss, set another at one of them`},
+		"{\n\"issuers\": [{" + loops + "}, {" + loops + "}]}":                                                          {`2: issuers: issuer "https://a.test" is given twice: give each iss to one issuer; if two servers write the same iss, set another at one of them`},
+		`{"issuers": [{"preset": ["entra", "11111111-2222-3333-4444-555555555555"]}, {"preset": ["entraAnyTenant"]}]}`: {`1: issuers: issuers "https://login.microsoftonline.com/11111111-2222-3333-4444-555555555555/v2.0" and "https://login.microsoftonline.com/{tid}/v2.0" can have the same iss: leave one of them out, or list different tenants in their requiredClaims`},
 	} {
 		name := write(t, text)
 		for source, read := range map[string]func() (*deployment.Deployment, error){

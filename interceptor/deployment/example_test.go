@@ -5,11 +5,13 @@ import (
 	"fmt"
 	"log"
 	"net/http"
+	"os"
 
 	"github.com/protoauthz/protoauthz/gen/sample/v1/samplev1connect"
 	"github.com/protoauthz/protoauthz/interceptor"
 	"github.com/protoauthz/protoauthz/interceptor/deployment"
 	"github.com/protoauthz/protoauthz/interceptor/policy"
+	"github.com/protoauthz/protoauthz/interceptor/token"
 )
 
 // catalog answers Unimplemented.
@@ -48,5 +50,21 @@ func ExampleRead() {
 
 	// Output:
 	// testdata/faulty.json:3: shadow is not an array: write ["…"]
-	// testdata/faulty.json:4: issuers[0].preset is faulty: Keycloak: url: "https://sso.example.com" does not look like "https://sso.example.com/realms/acme"
+	// testdata/faulty.json:4: issuers[0].preset is faulty: url: "https://sso.example.com" does not look like "https://sso.example.com/realms/acme"
+}
+
+// A server that takes opaque tokens, too, asks their issuer.
+func ExampleDeployment_NewVerifier() {
+	d, err := deployment.Read("testdata/authz.json")
+	if err != nil {
+		log.Fatal(err)
+	}
+	introspector, introspectorErr := token.NewIntrospector(d.Issuers[0], token.Introspection{
+		Client: token.ClientSecretBasic("report", os.Getenv("REPORT_SECRET")),
+	})
+	verifier, verifierErr := d.NewVerifier(token.WithIntrospector(introspector))
+	if err := errors.Join(introspectorErr, verifierErr); err != nil {
+		log.Fatal(err)
+	}
+	_ = verifier // for interceptor.New
 }

@@ -23,7 +23,7 @@ type Request struct {
 	Organization string
 
 	// Scopes are the scopes to ask for. The token leaves out a scope that the user or client does not
-	// hold. Without Scopes the token has none.
+	// hold. Without Scopes the token has none, and most methods refuse it.
 	Scopes []string
 
 	// Claims are added last, as described at [Config].

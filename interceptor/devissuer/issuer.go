@@ -2,7 +2,7 @@
 // discovery, a key set, introspection and the client credentials grant as Logto does, so that a service can run and
 // its authorization can be tested without an identity provider.
 //
-// Never use it in production. Its keys live in memory, client secrets are plain text in the
+// Never use it in production. Its keys live in memory, unless [Config] has Keys. Client secrets are plain text in the
 // configuration, no user logs in, and nothing is limited or recorded. [Issuer.Mint] signs any claims: code that
 // holds an [Issuer] can act as anybody. Other machines get no answer, unless [Config] has AllowRemote. Web pages of
 // other sites never get one.

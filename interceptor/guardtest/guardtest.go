@@ -9,8 +9,9 @@
 //
 //	guardtest.AssertRESTGuarded(t, mux, table)
 //
-// [Deployment] reads the server's authz.json for such a test. For servers of grpc-go, use package grpcguardtest. [AssertAccess] shows a review who may call what. Tests of
-// handlers get the claims of a caller from [User], [Client] and [Claims].
+// [Deployment] reads the server's authz.json for such a test. For servers of grpc-go, use package grpcguardtest.
+// [AssertAccess] shows a review who may call what. Tests of handlers get the claims of a caller from [User], [Client]
+// and [Claims].
 package guardtest
 
 import (
@@ -67,7 +68,7 @@ func AssertGuarded(t testing.TB, handler http.Handler, table *policy.Table, opti
 			return "give its handler guard.HandlerOption(), or its server of connect-go v2 connectv2guard.Interceptor(guard)" + otherwise
 		},
 		Absent:       "the handler does not serve",
-		Instead:      "give the handler that serves them, without the prefix or host that it is mounted under, and without what answers in front of it" + otherwise,
+		Instead:      "give the handler that serves them, without the prefix or host that it is mounted under, and without what answers in front of it; if another program serves them, leave their package out of policy.Linked" + otherwise,
 		NoProcedures: "the table guards nothing: give a table with a method that is not public",
 	}.Assert(t, table, options...)
 }

@@ -58,7 +58,7 @@ const (
 const (
 	otherwise = " (test grpc-go with grpcguardtest.AssertGuarded, and REST with guardtest.AssertRESTGuarded)"
 	remedy    = "give its handler guard.HandlerOption(), or its server of connect-go v2 connectv2guard.Interceptor(guard)" + otherwise
-	instead   = ": give the handler that serves them, without the prefix or host that it is mounted under, and without what answers in front of it" + otherwise
+	instead   = ": give the handler that serves them, without the prefix or host that it is mounted under, and without what answers in front of it; if another program serves them, leave their package out of policy.Linked" + otherwise
 	sameTable = ": give this test the table that interceptor.New got"
 	smallOne  = " is refused to everybody: the server's guard has another table" + sameTable + ", or compile the method's file into the server's table"
 )

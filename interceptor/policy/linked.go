@@ -14,7 +14,8 @@ import (
 
 // Linked returns the files of a program that declare services of the given packages and of the packages below, sorted
 // by path. "shop" and "shop." name the package shop, shop.v1 and shop.order.v1. A file is linked if the program imports
-// the file's generated Go package, also indirectly.
+// the file's generated Go package, also indirectly. Name only packages that this program serves: a service whose client
+// is imported is linked too.
 //
 // It is a fault of [Compile] to give no package, or a package under which the program has no service.
 func Linked(packages ...string) Files {

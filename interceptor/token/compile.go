@@ -129,7 +129,7 @@ func (c *compiler) checkTypes(sound bool) {
 		types[n] = jose.CanonicalType(typ)
 		switch {
 		case typ == "" && sound && !c.tellsKind():
-			c.fault(`Types: "" accepts tokens without typ, which ID tokens are too, and RequiredClaims requires nothing that access tokens alone have: name such a claim there, such as "client_id": {token.AnyValue}`)
+			c.fault(`Types: "" accepts tokens without typ, which ID tokens are too, and RequiredClaims requires nothing that access tokens alone have: name such a claim there, such as "client_id", with token.AnyValue`)
 		case typ != "" && endpoint.IsBlank(types[n]):
 			c.fault(`Types: %q is blank: "" stands for a token without typ`, typ)
 		}
@@ -140,7 +140,7 @@ func (c *compiler) checkTypes(sound bool) {
 func (c *compiler) checkAudience() {
 	listed := c.RequiredClaims["iss"]
 	if len(listed) > 0 && c.url.placeholder == "" && !slices.Contains(listed, AnyValue) && !slices.Contains(listed, c.URL) {
-		c.fault(`RequiredClaims: "iss" does not list URL, so every token would be refused: list %q`, endpoint.DisplayURL(c.URL))
+		c.fault(`RequiredClaims: "iss" does not list Issuer.URL, so every token would be refused: list %q`, endpoint.DisplayURL(c.URL))
 	}
 	switch {
 	case c.Audience == "":
@@ -149,7 +149,7 @@ func (c *compiler) checkAudience() {
 	case c.OrganizationAudience != "" && strings.HasPrefix(c.Audience, c.OrganizationAudience):
 		c.fault("Audience: %q names an organization by OrganizationAudience: give the audience of the API", c.Audience)
 	case !c.tellsAudience():
-		c.fault(`Audience: without aud nothing tells for which API a token is: list in RequiredClaims the clients of this API, as values of a claim in ClientClaims or SubjectClaims; if the issuer's keys serve this API alone, list the issuer: "iss": {%q}`, endpoint.DisplayURL(c.URL))
+		c.fault(`Audience: without aud nothing tells for which API a token is: list in RequiredClaims the clients of this API, as values of a claim in ClientClaims or SubjectClaims; if the issuer's keys serve this API alone, list %q for "iss"`, endpoint.DisplayURL(c.URL))
 	}
 }
 
@@ -171,7 +171,7 @@ func (c *compiler) checkKinds() {
 	}
 	for _, entry := range c.clientTokens {
 		if entry.usesClient() && !entry.optional && slices.ContainsFunc(c.subjects, func(f field) bool { return f.slot == entry.slot }) {
-			c.fault("ClientTokens: a token without %s, which SubjectClaims lets have another subject, would count as a user's: list \"\" too, so that such a token of a client counts as the client's own, %[1]q: {\"\", \"{client}\"}", entry.text)
+			c.fault("ClientTokens: a token without %s, which SubjectClaims lets have another subject, would count as a user's: list \"\" beside \"{client}\" for %[1]q, so that such a token of a client counts as the client's own", entry.text)
 		}
 	}
 }

@@ -174,7 +174,7 @@ func TestRequirementFaults(t *testing.T) {
 		empty    = "has an empty list: list the values to accept, or token.AnyValue alone for any value"
 		alone    = `lists "" alone: list the values to accept, and "" beside them if the claim may be absent, or token.NoValue if it must be`
 		anyOr    = `lists "" beside token.AnyValue, so every token is accepted: leave the claim out, or list the values to accept`
-		beside   = `lists token.AnyValue ("*") or token.NoValue ("!*") beside other values: list the values to accept, or one of the two alone`
+		beside   = `lists token.AnyValue or token.NoValue beside other values: list the values to accept, or one of the two alone`
 		optional = `lists "", so a token without the claim would count as one of this kind: leave out "", or list token.NoValue alone if the tokens of this kind do not have the claim`
 		space    = `lists " a", which has white space around it: remove the white space, also where a variable or a file supplies it`
 		blank    = "lists a blank value: if a variable or a file should supply it, set the variable or fill the file"
@@ -255,8 +255,8 @@ func TestRequirementFaults(t *testing.T) {
 func TestMandatoryFaults(t *testing.T) {
 	t.Parallel()
 	const (
-		noTyp = ofIssuer + `Types: "" accepts tokens without typ, which ID tokens are too, and RequiredClaims requires nothing that access tokens alone have: name such a claim there, such as "client_id": {token.AnyValue}`
-		noAud = ofIssuer + `Audience: without aud nothing tells for which API a token is: list in RequiredClaims the clients of this API, as values of a claim in ClientClaims or SubjectClaims; if the issuer's keys serve this API alone, list the issuer: "iss": {"https://idp.test/oidc"}`
+		noTyp = ofIssuer + `Types: "" accepts tokens without typ, which ID tokens are too, and RequiredClaims requires nothing that access tokens alone have: name such a claim there, such as "client_id", with token.AnyValue`
+		noAud = ofIssuer + `Audience: without aud nothing tells for which API a token is: list in RequiredClaims the clients of this API, as values of a claim in ClientClaims or SubjectClaims; if the issuer's keys serve this API alone, list "https://idp.test/oidc" for "iss"`
 		blank = ofIssuer + `Audience: it is blank: give the audience that rules name; if a variable or a file should supply it, set the variable or fill the file`
 	)
 	types := func(required lists, types ...string) token.Issuer {
@@ -288,7 +288,7 @@ func TestMandatoryFaults(t *testing.T) {
 		{"audience, and an empty list", audience(api, lists{"x": {}}), nil, []string{ofIssuer + `RequiredClaims: "x" has an empty list: list the values to accept, or token.AnyValue alone for any value`}},
 		{"any issuer", audience("", lists{"iss": {token.AnyValue}}), nil, nil},
 		{"audience, the kind of token", audience(api, lists{"token_use": {"access"}}), nil, []string{noAud}},
-		{"audience, another issuer", audience(api, lists{"iss": {"https://idp.test"}}), nil, []string{ofIssuer + `RequiredClaims: "iss" does not list URL, so every token would be refused: list "https://idp.test/oidc"`}},
+		{"audience, another issuer", audience(api, lists{"iss": {"https://idp.test"}}), nil, []string{ofIssuer + `RequiredClaims: "iss" does not list Issuer.URL, so every token would be refused: list "https://idp.test/oidc"`}},
 		{"audience of an organization", configured(func(i *token.Issuer) {
 			i.Audience, i.OrganizationAudience, i.RequiredClaims = "org:a", "org:", lists{"sub": {"a"}}
 		}), nil, []string{ofIssuer + `Audience: "org:a" names an organization by OrganizationAudience: give the audience of the API`}},
@@ -302,7 +302,7 @@ func TestMandatoryFaults(t *testing.T) {
 
 		{"a client that may have no sub", configured(func(i *token.Issuer) {
 			i.SubjectClaims, i.ClientTokens = []string{"sub", "client_id"}, lists{"sub": {"{client}"}}
-		}), nil, []string{ofIssuer + `ClientTokens: a token without sub, which SubjectClaims lets have another subject, would count as a user's: list "" too, so that such a token of a client counts as the client's own, "sub": {"", "{client}"}`}},
+		}), nil, []string{ofIssuer + `ClientTokens: a token without sub, which SubjectClaims lets have another subject, would count as a user's: list "" beside "{client}" for "sub", so that such a token of a client counts as the client's own`}},
 		{"a client that may have no sub, and users", configured(func(i *token.Issuer) {
 			i.SubjectClaims, i.ClientTokens, i.UserTokens = []string{"sub", "client_id"}, lists{"sub": {"{client}"}}, lists{"sub": {token.AnyValue}}
 		}), nil, nil},

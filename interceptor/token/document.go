@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"maps"
 	"reflect"
+	"strconv"
 	"strings"
 	"time"
 
@@ -133,20 +134,29 @@ func united(preset, given claims) claims {
 	return all
 }
 
-// place returns a fault of NewVerifier with the line of the member that has it.
+// goValues are values of package token, and what a document writes for them.
+var goValues = strings.NewReplacer("token.AnyValue", strconv.Quote(AnyValue), "token.NoValue", strconv.Quote(NoValue))
+
+// inDocument returns a text about an issuer in the words of a document.
+func inDocument(text string) string {
+	return goValues.Replace(document.InMembers(text, reflect.TypeFor[Issuer]()))
+}
+
+// place returns a fault of NewVerifier in the words of the document, with the line of the member that has it.
 func (i *Issuer) place(fault error, lines *document.Lines) *document.Fault {
 	text := strings.TrimPrefix(fault.Error(), "token: ")
 	if len(i.faults) > 0 {
+		_, text, _ = strings.Cut(text, ": ") // without the function
 		return &document.Fault{Line: lines.Of("preset"), Path: "preset", Text: "is faulty: " + text}
 	}
 	_, about, _ := strings.Cut(text, fmt.Sprintf("issuer %q: ", endpoint.DisplayURL(i.URL)))
 	field, rest, _ := strings.Cut(about, ": ")
 	if _, ok := reflect.TypeFor[Issuer]().FieldByName(field); !ok {
-		return &document.Fault{Line: lines.Of("preset"), Text: text}
+		return &document.Fault{Line: lines.Of("preset"), Text: inDocument(text)}
 	}
 	member := document.MemberName(field)
 	if !lines.Has(member) && lines.Has("preset") {
-		return &document.Fault{Line: lines.Of("preset"), Path: "preset", Text: "is faulty: " + about}
+		return &document.Fault{Line: lines.Of("preset"), Path: "preset", Text: "is faulty: " + member + ": " + inDocument(rest)}
 	}
-	return &document.Fault{Line: lines.Of(member), Path: member, Text: "is faulty: " + rest}
+	return &document.Fault{Line: lines.Of(member), Path: member, Text: "is faulty: " + inDocument(rest)}
 }

@@ -146,10 +146,16 @@ func TestParseIssuerFaults(t *testing.T) {
 		},
 		// The faults of NewVerifier:
 		"{\n\"types\": [\" \"],\n\"algorithms\": [\"none\"]}": {
-			"line 1: an issuer's URL is empty: give the tenant's endpoint or domain, or Issuer.URL; if a variable or a file should supply it, set the variable or fill the file",
+			"line 1: an issuer's URL is empty: give the tenant's endpoint or domain, or url; if a variable or a file should supply it, set the variable or fill the file",
 			fmt.Sprintf(`line 3: algorithms is faulty: "none" is none of %q`, jose.Algorithms()), `line 2: types is faulty: " " is blank: "" stands for a token without typ`,
 		},
 		"{\"url\": \"https://idp.test\"}": {"line 1: algorithms is faulty: none given: list the algorithms with which the issuer signs access tokens, such as RS256"},
+		// Faults name members, and what a document writes for values of Go:
+		"{\"algorithms\": [\"ES256\"],\n\"url\": \"http://idp.test\", \"requiredClaims\": {\"URL\": []}}": {
+			`line 2: url is faulty: it is plain http and not on a loopback address: use https, or list "idp.test" in insecureHTTPHosts if nobody else can answer for that host`,
+			`line 2: requiredClaims is faulty: "URL" has an empty list: list the values to accept, or "*" alone for any value`,
+		},
+		"{" + sound + ", \"types\": [\"\"]}": {`line 1: types is faulty: "" accepts tokens without typ, which ID tokens are too, and requiredClaims requires nothing that access tokens alone have: name such a claim there, such as "client_id", with "*"`},
 		// The faults of a preset:
 		`{"preset": "auth0"}`:                {`line 1: preset is not an array: write ["…"]`},
 		"{\n\"preset\": []}":                 {`line 2: preset is empty: write the name of a preset and its arguments, such as ["keycloak", "https://sso.example.com/realms/acme"]`},
@@ -159,11 +165,11 @@ func TestParseIssuerFaults(t *testing.T) {
 		`{"preset": ["entraAnyTenant", ""]}`: {`line 1: preset does not have the arguments of entraAnyTenant: write ["entraAnyTenant"], with each argument in quotes`},
 		`{"preset": ["cognito", "a_b"]}`:     {`line 1: preset does not have the arguments of cognito: write ["cognito", poolID, audience, clientIDs, …], with each argument in quotes`},
 		"{\n\"preset\": [\"cognito\", \"a_b\", \"api\"]}": {
-			`line 2: preset is faulty: Cognito: no clientIDs are given: give some, such as "1example23456789"`,
+			`line 2: preset is faulty: no clientIDs are given: give some, such as "1example23456789"`,
 		},
-		"{\n\"types\": [\"a\"],\n\"preset\": [\"keycloak\", \"https://sso.test\"]}": {`line 3: preset is faulty: Keycloak: url: "https://sso.test" does not look like "https://sso.example.com/realms/acme"`},
+		"{\n\"types\": [\"a\"],\n\"preset\": [\"keycloak\", \"https://sso.test\"]}": {`line 3: preset is faulty: url: "https://sso.test" does not look like "https://sso.example.com/realms/acme"`},
 		"{\n\"preset\": [\"logto\", \"ftp://a\"],\n\"types\": [\" \"]}": {
-			`line 2: preset is faulty: URL: it is not an https URL`, `line 3: types is faulty: " " is blank: "" stands for a token without typ`,
+			`line 2: preset is faulty: url: it is not an https URL`, `line 3: types is faulty: " " is blank: "" stands for a token without typ`,
 		},
 	} {
 		for n, fault := range want {

@@ -35,8 +35,8 @@ func TestNewVerifierFaults(t *testing.T) {
 		userInfo  = "it has user information or a fragment"
 		space     = "it holds white space, such as a line break at its end: if a variable or a file supplies it, remove the white space there"
 		dot       = "its host begins with a dot: a part of the URL seems to be missing; if a variable or a file should supply it, set the variable or fill the file"
-		noTyp     = `Types: "" accepts tokens without typ, which ID tokens are too, and RequiredClaims requires nothing that access tokens alone have: name such a claim there, such as "client_id": {token.AnyValue}`
-		twice     = ": give each iss to one Issuer; if two servers write the same iss, set another at one of them"
+		noTyp     = `Types: "" accepts tokens without typ, which ID tokens are too, and RequiredClaims requires nothing that access tokens alone have: name such a claim there, such as "client_id", with token.AnyValue`
+		twice     = ": give each iss to one issuer; if two servers write the same iss, set another at one of them"
 		noURI     = "; if the issuer's iss is not a URL, set KeySetURL"
 		noAlg     = "Algorithms: none given: list the algorithms with which the issuer signs access tokens, such as RS256"
 		noName    = "is blank: write the name of a claim; if a variable or a file should supply it, set the variable or fill the file"

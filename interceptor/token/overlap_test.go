@@ -23,7 +23,7 @@ func TestIssuersOverlap(t *testing.T) {
 		other    = "https://idp.test/x/{tid}"
 	)
 	twice := func(url string) string {
-		return fmt.Sprintf("token: issuer %q is given twice: give each iss to one Issuer; if two servers write the same iss, set another at one of them", url)
+		return fmt.Sprintf("token: issuer %q is given twice: give each iss to one issuer; if two servers write the same iss, set another at one of them", url)
 	}
 	both := func(a, b string) string {
 		return fmt.Sprintf("token: issuers %q and %q can have the same iss: leave one of them out, or list different tenants in their RequiredClaims", a, b)

@@ -88,7 +88,7 @@ func (r *requirement) checkList(field string, values []string) error {
 	case len(values) == 0:
 		return errors.New("has an empty list: list the values to accept, or token.AnyValue alone for any value")
 	case (r.any || r.absent) && !alone:
-		return fmt.Errorf("lists token.AnyValue (%q) or token.NoValue (%q) beside other values: list the values to accept, or one of the two alone", AnyValue, NoValue)
+		return errors.New("lists token.AnyValue or token.NoValue beside other values: list the values to accept, or one of the two alone")
 	case r.absent && r.optional:
 		return errors.New(`lists "" beside token.NoValue, which means the same: leave out ""`)
 	case r.any && r.optional && (field != "RequiredClaims" || !r.isOfOtherKinds()):

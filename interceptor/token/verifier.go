@@ -126,7 +126,7 @@ func (v *Verifier) add(keys *issuerKeys) (faults []error) {
 	fault := func(other *issuerKeys) {
 		name := endpoint.DisplayURL(keys.URL)
 		if other.URL == keys.URL {
-			faults = append(faults, fmt.Errorf("token: issuer %q is given twice: give each iss to one Issuer; if two servers write the same iss, set another at one of them", name))
+			faults = append(faults, fmt.Errorf("token: issuer %q is given twice: give each iss to one issuer; if two servers write the same iss, set another at one of them", name))
 		} else {
 			faults = append(faults, fmt.Errorf("token: issuers %q and %q can have the same iss: leave one of them out, or list different tenants in their RequiredClaims", endpoint.DisplayURL(other.URL), name))
 		}

@@ -85,6 +85,11 @@ func TestEmpty(t *testing.T) {
 			t.Parallel()
 			s := newSession(t, t.TempDir())
 			s.addresses, s.writes = serving(t), true
+			first := fmt.Sprintf("export GOBIN=%q", t.TempDir()) // which PATH lacks
+			s.prepare = func(docs.Block) string {
+				defer func() { first = "" }()
+				return first
+			}
 			s.replace = []string{
 				"git clone https://github.com/protoauthz/protoauthz", fmt.Sprintf("ln -s %q protoauthz", protoauthz),
 				"go get ", "cp ../protoauthz/" + docs.StartModule + "/go.sum . && go get ", // without the checksum database

@@ -81,7 +81,7 @@ func changes(policy string) []change {
 		{"a method without a rule", replace(proto, scopes, ""), "buf lint", "order.v1.OrderService.ListOrders"},
 		{"another audience", replace("authz.json", "shop.example.com", "other.example.com"), "protoauthz check", "https://other.example.com"},
 		{"a service in shadow", replace("authz.json", `"audience"`, `"shadow": ["order.v1.OrderService"], "audience"`) + policy, "looser.*`authz.json:", "`authz.json:2: shadow[0]`"},
-		{"a rule, and not POLICY.md", looser, "protoauthz matrix", "`read:orders`"},
+		{"a rule, and not POLICY.md", looser, "diff POLICY.md", "any token of the model will do"}, // the comment comes first
 		{"a rule that lets in more", looser + policy, "buf breaking", "any token of the model will do"},
 		{"a handler without the guard", replace("main.go", `guard.HandlerOption(), `, "") + replace("main.go", "guard :=", "_ ="),
 			"go test", "is not behind the guard"},

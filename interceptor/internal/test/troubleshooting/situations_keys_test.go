@@ -43,6 +43,16 @@ var keySituations = []callSituation{
 		t.Cleanup(server.Close)
 		return keysAt(t, server.URL, issuing(t, server.URL))
 	}},
+	{"KEYS_UNAVAILABLE", "compose: dev-issuer does not know its name in the network", "Read", func(t *testing.T) situation {
+		server, issuer := listening(t, (*httptest.Server).Start, "http://127.0.0.1:3001")
+		inside := token.Logto("http://127.0.0.1:3001")
+		inside.KeySetURL, inside.InsecureHTTPHosts = "http://issuer:3001/oidc/jwks", []string{"issuer"}
+		verifier, err := token.NewVerifier(inside, token.WithTransport(dialing(server.Listener.Addr().String())), withoutKeyLog)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return situation{verifier: verifier, header: carrying(issuer.Token(t, global("read:a")))}
+	}},
 	{"KEYS_UNAVAILABLE", "a private authority", "Read", func(t *testing.T) situation {
 		server, issuer := listening(t, (*httptest.Server).StartTLS, "")
 		return keysAt(t, server.URL, issuer)

@@ -9,6 +9,7 @@ import (
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
+	"strings"
 	"testing"
 	"time"
 
@@ -165,6 +166,8 @@ var tokenSituations = []callSituation{
 	{"TOKEN_MALFORMED", "the variable with the token is empty", "Read", sendingCredentials(func(string) []string { return []string{"Bearer "} })},
 	{"TOKEN_MALFORMED", "the client sends quotes around the token", "Read", sendingCredentials(func(good string) []string { return []string{`Bearer "` + good[len("Bearer "):] + `"`} })},
 	{"TOKEN_MALFORMED", "the client and a middleware both send a token", "Read", sendingCredentials(func(good string) []string { return []string{good, good} })},
+	{"TOKEN_MALFORMED", "the token is cut off", "Read", sendingCredentials(func(good string) []string { return []string{good[:len(good)/2]} })},
+	{"TOKEN_MALFORMED", "the token is longer than 16 KiB", "Read", sendingClaims(with(global("read:a"), "groups", strings.Repeat("group ", 3<<10)))},
 
 	{"TOKEN_INVALID", "an ID token", "Read", sendingClaims(claims{"aud": "web", "sub": "user"}, devissuer.WithHeader("typ", "JWT"))},
 	{"TOKEN_INVALID", "an ID token without typ", "Read", sendingClaims(claims{"aud": "web", "sub": "user"}, devissuer.WithHeader("typ", nil))},
@@ -191,7 +194,7 @@ var tokenSituations = []callSituation{
 		server, _ := listening(t, (*httptest.Server).Start, "")
 		return keysAt(t, server.URL, issuing(t, server.URL))
 	}},
-	{"TOKEN_INVALID", "the token was changed, or is cut off", "Read", sendingCredentials(func(good string) []string { return []string{good[:len(good)-8] + "AAAAAAAA"} })},
+	{"TOKEN_INVALID", "the token was changed, or its end is cut off", "Read", sendingCredentials(func(good string) []string { return []string{good[:len(good)-8] + "AAAAAAAA"} })},
 	{"TOKEN_INVALID", "the issuer signs with another algorithm", "Read", func(t *testing.T) situation {
 		server, issuer := listening(t, (*httptest.Server).Start, "")
 		verifier, err := token.NewVerifier(token.Issuer{URL: server.URL + "/oidc", Algorithms: []string{"RS256"}})
@@ -200,6 +203,11 @@ var tokenSituations = []callSituation{
 		}
 		return situation{verifier: verifier, header: carrying(issuer.Token(t, global("read:a")))}
 	}},
+	{"TOKEN_INVALID", "the issuer in authz.json has another port", "Read", func(t *testing.T) situation {
+		server, issuer := listening(t, (*httptest.Server).Start, "http://127.0.0.1:3002")
+		return keysAt(t, server.URL, issuer)
+	}},
+	{"TOKEN_INVALID", "a token without exp", "Read", sendingClaims(with(global("read:a"), "exp", nil))},
 	{"TOKEN_INVALID", "a token that DPoP or mTLS binds to a key", "Read", sendingClaims(with(global("read:a"), "cnf", claims{"jkt": "0"}))},
 	{"TOKEN_INVALID", "an opaque token that was withdrawn", "Read", opaque(http.StatusOK, `{"active": false}`)},
 

@@ -10,6 +10,7 @@ import (
 	"io"
 	"log"
 	"log/slog"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -229,6 +230,16 @@ var programSituations = []programSituation{
 	{noStart, "the copy of authz.proto is old", starting(oldCopy)},
 	{noStart, "a member of authz.json is misspelt", starting(deploying("{\n\"audiences\": \"https://api.example.com\"\n}", ""))},
 	{noStart, "a preset of authz.json lacks its arguments", starting(deploying("{\n\"issuers\": [{\"preset\": [\"entra\"]}]\n}", ""))},
+	{noStart, "authz.json is not in the folder", starting(func(*testing.T) string {
+		_, err := deployment.Read("authz.json")
+		return fmt.Sprint(err)
+	})},
+	{noStart, "another program has the port", starting(func(t *testing.T) string {
+		other := httptest.NewServer(http.NotFoundHandler())
+		defer other.Close()
+		_, err := new(net.ListenConfig).Listen(t.Context(), "tcp", other.Listener.Addr().String())
+		return fmt.Sprint(err)
+	})},
 	{noStart, "no service of the package is linked", starting(deploying(`{"audience": "https://api.example.com"}`, "orders"))},
 	{noStart, "a scope leaks from one model into another", starting(compiling(sharedScope, policy.WithAudience(api)))},
 	{noStart, "a name in shadow is not of a service", starting(compiling(ofOrders(readsA), policy.WithAudience(api), policy.WithShadow("order.v1.Orders")))},
@@ -266,6 +277,17 @@ var programSituations = []programSituation{
 	{browser, "the preflight: nothing answers it", sends(http.MethodOptions, "/test.v1.Read/Unary", "", nil)},
 	{browser, "the preflight: the token's header is not allowed", sends(http.MethodOptions, "/test.v1.Read/Unary", "", cors.New(cors.Options{AllowedOrigins: []string{"https://app.example.com"}, AllowedMethods: []string{http.MethodPost}}).Handler)},
 
+	{silent, "the message cannot be read", func(t *testing.T, text *lockedText) symptom {
+		request := httptest.NewRequestWithContext(t.Context(), http.MethodPost, public, strings.NewReader(`{"organizationId": 1}`))
+		request.Header.Set("Content-Type", "application/json")
+		recorder := httptest.NewRecorder()
+		guarded(harness.Rules)(t).ServeHTTP(recorder, request)
+		var refused struct{ Code, Message string }
+		if err := json.Unmarshal(recorder.Body.Bytes(), &refused); err != nil || recorder.Code != http.StatusBadRequest {
+			t.Error(recorder.Code, err)
+		}
+		return symptom{refused.Code + ": " + refused.Message, logged(t, text)[0]}
+	}},
 	{silent, "an observer turns the default log off", asks(guarded(harness.Rules, interceptor.WithObserver(func(context.Context, interceptor.Event) {})), read)},
 	{silent, "the level of the logger leaves warnings out", asks(guarded(harness.Rules, interceptor.WithLogger(slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: slog.LevelError})))), read)},
 	{silent, "a line of the same second stands for the call", func(t *testing.T, text *lockedText) (got symptom) {
