@@ -143,6 +143,9 @@ func TestParseFaults(t *testing.T) {
 			`line 2: claims["a"][0]["b"] is given twice: remove one`, `line 3: raw["$schema"] is given twice: remove one`, `line 3: byName["x"] is given twice: remove one`,
 		},
 		"{\n\"own\":\n{\"text\": 1,\n\"a b\": 2}}": {`line 3: own.text is not a string: write the value in quotes`, `line 4: own["a b"] is unknown: the members are text`},
+		"{\n\"claims\":" + nested(64) + "}":        {"line 2: more than 64 objects and arrays stand in each other: write fewer"},
+		"{\n\"raw\":" + nested(9000) + "}":         {"line 2: more than 64 objects and arrays stand in each other: write fewer"},
+		"{\"raw\":" + nested(63) + "}":             nil,
 		"{\n\"own\":\n[]}":                         {"line 3: own is faulty: not a JSON object" + write},
 		"{\n\"own\":\n{\"text\": \"bad\"}}":        {"line 3: own is faulty: bad is bad"},
 		"{\n\"own\":\n{\n\"text\": \"worse\"}}":    {"line 4: own is faulty: it is worse"},
@@ -156,6 +159,11 @@ func TestParseFaults(t *testing.T) {
 			t.Errorf("%s:\n%s\nwant\n%s", text, strings.Join(got, "\n"), strings.Join(want, "\n"))
 		}
 	}
+}
+
+// nested returns objects and arrays in each other.
+func nested(depth int) string {
+	return strings.Repeat(`{"a":[`, depth/2) + strings.Repeat("{", depth%2) + strings.Repeat("}", depth%2) + strings.Repeat("]}", depth/2)
 }
 
 // TestSplitFaults splits joined errors.
