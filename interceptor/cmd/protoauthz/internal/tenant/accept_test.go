@@ -1,6 +1,7 @@
 package tenant_test
 
 import (
+	"go/format"
 	"net"
 	"net/http"
 	"net/http/httptest"
@@ -17,6 +18,10 @@ import (
 // TestAccepting gives the printed issuers to verifiers, which must accept the tokens of the tenant.
 func TestAccepting(t *testing.T) {
 	t.Parallel()
+	const introspects = `d, err := deployment.Read("authz.json")
+client := token.ClientSecretBasic("shop", os.Getenv("CLIENT_SECRET"))
+introspector, err := token.NewIntrospector(d.Issuers[0], token.Introspection{Client: client})
+verifier, err := d.NewVerifier(token.WithIntrospector(introspector))`
 	const users = `"resources": {"https://api.test": ["read:a"]}, "users": [{"id": "alice", "scopes": {"https://api.test": ["read:a"]}}]`
 	for name, test := range map[string]struct{ document, listens, host, code, issuer string }{
 		"Logto": {
@@ -28,14 +33,14 @@ func TestAccepting(t *testing.T) {
 			`{` + users + `, "type": "JWT"}`, "127.0.0.1:3001", "",
 			`issuer := token.Logto("http://127.0.0.1:3001")
 issuer.Types = []string{"JWT"}
-issuer.RequiredClaims = map[string][]string{"client_id":[]string{"*"}}`,
+issuer.RequiredClaims = map[string][]string{"client_id": {token.AnyValue}}`,
 			`{"preset": ["logto", "http://127.0.0.1:3001"], "types": ["JWT"], "requiredClaims": {"client_id":["*"]}}`,
 		},
 		"no typ": {
 			`{` + users + `, "type": "none"}`, "127.0.0.1:3001", "",
 			`issuer := token.Logto("http://127.0.0.1:3001")
 issuer.Types = []string{""}
-issuer.RequiredClaims = map[string][]string{"client_id":[]string{"*"}}`,
+issuer.RequiredClaims = map[string][]string{"client_id": {token.AnyValue}}`,
 			`{"preset": ["logto", "http://127.0.0.1:3001"], "types": [""], "requiredClaims": {"client_id":["*"]}}`,
 		},
 		"another path": {
@@ -67,13 +72,18 @@ issuer.KeySetURL = "http://issuer:3001/oidc/jwks"
 issuer.InsecureHTTPHosts = []string{"issuer"}`,
 			`{"preset": ["logto", "http://127.0.0.1:3001"], "keySetURL": "http://issuer:3001/oidc/jwks", "insecureHTTPHosts": ["issuer"]}`,
 		},
+		"opaque": {
+			`{` + users + `, "opaque": true, "clients": [{"id": "shop", "secret": "s3cret"}]}`, "127.0.0.1:3001", "",
+			introspects, `{"preset": ["logto", "http://127.0.0.1:3001"]}`,
+		},
+		"opaque, without a client": {
+			`{` + users + `, "opaque": true}`, "127.0.0.1:4000", "", "",
+			`{"preset": ["logto", "http://127.0.0.1:3001"], "keySetURL": "http://127.0.0.1:4000/oidc/jwks", "introspectionURL": "http://127.0.0.1:4000/oidc/introspect"}`,
+		},
 		"opaque, a container": {
 			`{` + users + `, "opaque": true, "clients": [{"id": "shop", "secret": "s3cret"}]}`, "[::]:3001", "issuer",
-			`issuer := token.Logto("http://127.0.0.1:3001")
-issuer.IntrospectionURL = "http://issuer:3001/oidc/introspect"
-issuer.InsecureHTTPHosts = []string{"issuer"}
-introspector, err := token.NewIntrospector(issuer, token.Introspection{Client: token.ClientSecretBasic("shop", secret)})`,
-			`{"preset": ["logto", "http://127.0.0.1:3001"], "introspectionURL": "http://issuer:3001/oidc/introspect", "insecureHTTPHosts": ["issuer"]}`,
+			introspects,
+			`{"preset": ["logto", "http://127.0.0.1:3001"], "keySetURL": "http://issuer:3001/oidc/jwks", "introspectionURL": "http://issuer:3001/oidc/introspect", "insecureHTTPHosts": ["issuer"]}`,
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -83,18 +93,30 @@ introspector, err := token.NewIntrospector(issuer, token.Introspection{Client: t
 			if want := `"issuers": [` + test.issuer + `]`; code != test.code || member != want {
 				t.Errorf("got\n%s\n%s\nwant\n%s\n%s", code, member, test.code, want)
 			}
+			if formatted, err := format.Source([]byte(code)); err != nil || string(formatted) != code {
+				t.Errorf("%v, want\n%s", err, formatted)
+			}
 			parsed, err := deployment.Parse("", []byte(`{"audience": "https://api.test", `+member+`}`))
 			if err != nil {
 				t.Fatal(err)
 			}
-			if of.Opaque || test.host != "" {
+			if test.code == "" || test.host != "" {
 				return
 			}
 			issuer, err := devissuer.New(of.URL, of.Config)
 			if err != nil {
 				t.Fatal(err)
 			}
-			verifier, err := parsed.NewVerifier(token.WithTransport(handlerTransport{issuer}))
+			options := []token.Option{token.WithTransport(handlerTransport{issuer})}
+			if of.Opaque {
+				client := token.ClientSecretBasic("shop", "s3cret")
+				introspector, err := token.NewIntrospector(parsed.Issuers[0], token.Introspection{Client: client}, options...)
+				if err != nil {
+					t.Fatal(err)
+				}
+				options = append(options, token.WithIntrospector(introspector))
+			}
+			verifier, err := parsed.NewVerifier(options...)
 			if err != nil {
 				t.Fatal(err)
 			}
