@@ -114,7 +114,7 @@ func (c *checker) caller(at string, user User) {
 	c.layered(user.ID, layers)
 	for _, organization := range slices.Sorted(maps.Keys(user.Organizations)) {
 		field := fmt.Sprintf("%s.Organizations[%q].Claims", at, organization)
-		c.layered(user.ID, append(slices.Clip(layers), layer{field, user.Organizations[organization].Claims}))
+		c.layered(user.ID, append(layers, layer{field, user.Organizations[organization].Claims}))
 	}
 }
 

@@ -139,6 +139,13 @@ func TestForgedTokens(t *testing.T) {
 			t.Errorf("%s: %v", name, got)
 		}
 	}
+	config := logtoTenant()
+	config.SigningAlgorithm = "ES256"
+	short := newIssuer(t, config)
+	raw := mint(t, short, nil)
+	if got := introspect(t, short, nextCharacter(raw)); got["active"] != false {
+		t.Errorf("unused bits of a JWT: %v", got)
+	}
 	if got := introspect(t, issuer, opaque); got["active"] != true {
 		t.Errorf("%v", got)
 	}
@@ -167,6 +174,11 @@ func TestAnotherAlgorithmOfTheKey(t *testing.T) {
 			t.Errorf("%s: %v", alg, got)
 		}
 	}
+}
+
+// nextCharacter changes the bits of the last character that base64url does not use, if the signature has 64 bytes.
+func nextCharacter(raw string) string {
+	return raw[:len(raw)-1] + string(rune(raw[len(raw)-1]+1))
 }
 
 // swap changes a character of a token.

@@ -54,7 +54,8 @@ const (
 //   - GET .well-known/openid-configuration, its metadata (OpenID Connect Discovery 1.0, RFC 8414),
 //   - GET jwks, its key set (RFC 7517),
 //   - POST token, the token endpoint (RFC 6749 §4.4),
-//   - POST introspect, the introspection endpoint (RFC 7662 §2), for clients with their secret,
+//   - POST introspect, the introspection endpoint (RFC 7662 §2), for clients with their secret: active are the
+//     access tokens of its keys whose iss is its URL, and whose exp is to come,
 //
 // and 404 to every other request.
 //

@@ -208,7 +208,7 @@ func isPort(text string) bool {
 type issuerServer struct {
 	tenant *tenant.Tenant
 	issuer *devissuer.Issuer
-	file   string // of the keys
+	file   string            // of the keys
 	note   func(text string) // safe for concurrent use
 }
 

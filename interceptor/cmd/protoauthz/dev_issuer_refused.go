@@ -49,7 +49,7 @@ func (s *issuerServer) refused(field string, r *http.Request) string {
 // nameOf returns the host of a URL in quotes. Other parts of the URL may be secret.
 func nameOf(text string) string {
 	u, err := url.Parse(text)
-	if err != nil || u.User != nil || u.Hostname() == "" || len(u.Hostname()) > 255 {
+	if err != nil || u.Hostname() == "" || len(u.Hostname()) > 255 {
 		return "of unknown name"
 	}
 	return strconv.Quote(u.Hostname())

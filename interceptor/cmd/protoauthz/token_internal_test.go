@@ -5,10 +5,12 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"os"
 	"path/filepath"
 	"strings"
 	"testing"
 
+	"github.com/protoauthz/protoauthz/interceptor/cmd/protoauthz/internal/tenant"
 	"github.com/protoauthz/protoauthz/interceptor/token"
 )
 
@@ -96,6 +98,21 @@ clients: [{id: shop, secret: s3cret, scopes: {"https://api.test": [write:a]}}]
 				t.Errorf("%v, want %v", err, test.err)
 			}
 		})
+	}
+}
+
+// TestTokenOfOpenKeys makes sure that the command tells who else can make tokens.
+func TestTokenOfOpenKeys(t *testing.T) {
+	t.Parallel()
+	config := write(t, "tenant.json", []byte(people))
+	startIssuer(t, "-config", config).end()
+	keys := tenant.KeysFile(config)
+	if err := os.Chmod(keys, 0o644); err != nil {
+		t.Fatal(err)
+	}
+	got := execute(t, nil, "token", "-config", config, "-sub", "alice", "-scope", "read:a")
+	if want := "protoauthz: note: other users can read or write " + keys + ", and so make tokens: run chmod 600 " + keys + "\n"; got.status != exitOK || got.stderr != want {
+		t.Errorf("status %d: %q, want %q", got.status, got.stderr, want)
 	}
 }
 

@@ -173,6 +173,34 @@ func TestLikely(t *testing.T) {
 	}
 }
 
+// TestLeftOut makes sure that a request learns the flags with which it gets a scope.
+func TestLeftOut(t *testing.T) {
+	t.Parallel()
+	of := parse(t, `{
+"resources": {"u:a": ["x", "y", "a,b"], "u:b": ["x", "y"]},
+"organizations": ["o"],
+"users": [{"id": "alice", "scopes": {"u:a": ["y"]}, "organizations": {"o": {"scopes": {"u:a": ["x"], "u:b": ["x"]}}}}]
+}`)
+	const inO = `add the scope to users[0].organizations["o"].scopes[`
+	for name, test := range map[string]struct {
+		request devissuer.Request
+		scope   string
+		want    string
+	}{
+		"in an organization":          {devissuer.Request{Resource: "u:b"}, "x", `add the scope to users[0].scopes["u:b"] (tenant.json:4), or give -organization o -resource u:b, where alice holds the scope`},
+		"for another resource":        {devissuer.Request{Resource: "u:b"}, "y", `add the scope to users[0].scopes["u:b"] (tenant.json:4), or give -resource u:a, where alice holds the scope`},
+		"outside of the organization": {devissuer.Request{Organization: "o", Resource: "u:a"}, "y", inO + `"u:a"] (tenant.json:4), or leave -organization out and give -resource u:a, where alice holds the scope`},
+		"nowhere":                     {devissuer.Request{Resource: "u:a"}, "z", `add the scope to resources["u:a"] (tenant.json:2) and to users[0].scopes["u:a"] (tenant.json:4)`},
+		"a comma":                     {devissuer.Request{Resource: "u:a"}, "x,y", "separate scopes by spaces"},
+		"a scope with a comma":        {devissuer.Request{Resource: "u:a"}, "a,b", `add the scope to users[0].scopes["u:a"] (tenant.json:4)`},
+	} {
+		test.request.Subject = "alice"
+		if got := of.LeftOut(test.request, test.scope); got != test.want {
+			t.Errorf("%s: %s, want %s", name, got, test.want)
+		}
+	}
+}
+
 // A handlerTransport sends requests to a handler.
 type handlerTransport struct{ http.Handler }
 
