@@ -15,7 +15,7 @@ import (
 //nolint:gosec // the text has no credentials
 const tokenHelp = `Prints a token of the local issuer, protoauthz dev-issuer with the same -config. The kept keys of the issuer
 sign the token: no server is asked. The token has the scopes of -scope that the user or client holds.
-Standard error names the others, and where to add them.
+Standard error names the others, and how to get them.
 
 -claim, -typ and -opaque change the token, to see what a server refuses.
 
