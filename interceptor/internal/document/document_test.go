@@ -142,14 +142,10 @@ func TestParseFaults(t *testing.T) {
 		"{\"claims\": {\"a\": [{\"b\": 1,\n\"b\": 2}]},\n\"raw\": {\"$schema\": 1, \"$schema\": 2}, \"byName\": {\"x\": {}, \"x\": {}}}": {
 			`line 2: claims["a"][0]["b"] is given twice: remove one`, `line 3: raw["$schema"] is given twice: remove one`, `line 3: byName["x"] is given twice: remove one`,
 		},
-		"{\n\"own\":\n{\"text\": 1,\n\"a b\": 2}}":           {`line 3: own.text is not a string: write the value in quotes`, `line 4: own["a b"] is unknown: the members are text`},
-		"{\n\"claims\":" + nested(64) + "}":                  {"line 2: more than 64 objects and arrays stand in each other: write fewer"},
-		"{\n\"raw\":" + nested(9000) + "}":                   {"line 2: more than 64 objects and arrays stand in each other: write fewer"},
-		`{"clients": [` + strings.Repeat("{},", 99) + `{}]}`: nil,
-		"{\"raw\":" + nested(63) + "}":                       nil,
-		"{\n\"own\":\n[]}":                                   {"line 3: own is faulty: not a JSON object" + write},
-		"{\n\"own\":\n{\"text\": \"bad\"}}":                  {"line 3: own is faulty: bad is bad"},
-		"{\n\"own\":\n{\n\"text\": \"worse\"}}":              {"line 4: own is faulty: it is worse"},
+		"{\n\"own\":\n{\"text\": 1,\n\"a b\": 2}}": {`line 3: own.text is not a string: write the value in quotes`, `line 4: own["a b"] is unknown: the members are text`},
+		"{\n\"own\":\n[]}":                         {"line 3: own is faulty: not a JSON object" + write},
+		"{\n\"own\":\n{\"text\": \"bad\"}}":        {"line 3: own is faulty: bad is bad"},
+		"{\n\"own\":\n{\n\"text\": \"worse\"}}":    {"line 4: own is faulty: it is worse"},
 	} {
 		lines, faults := document.Parse([]byte(text), new(config))
 		var got []string
@@ -162,9 +158,23 @@ func TestParseFaults(t *testing.T) {
 	}
 }
 
-// nested returns objects and arrays in each other.
-func nested(depth int) string {
-	return strings.Repeat(`{"a":[`, depth/2) + strings.Repeat("{", depth%2) + strings.Repeat("}", depth%2) + strings.Repeat("]}", depth/2)
+// TestParseDepth makes sure that the memory for a document does not grow with the square of its depth.
+func TestParseDepth(t *testing.T) {
+	t.Parallel()
+	nested := func(depth int) string {
+		return strings.Repeat(`{"a":[`, depth/2) + strings.Repeat("{", depth%2) + strings.Repeat("}", depth%2) + strings.Repeat("]}", depth/2)
+	}
+	const want = "[line 2: more than 64 objects and arrays stand in each other: write fewer]"
+	for text, want := range map[string]string{
+		`{"raw":` + nested(63) + "}":                         "[]",
+		"{\n\"raw\":" + nested(64) + "}":                     want,
+		"{\n\"claims\":" + nested(9000) + "}":                want,
+		`{"clients": [` + strings.Repeat("{},", 99) + `{}]}`: "[]",
+	} {
+		if _, faults := document.Parse([]byte(text), new(config)); fmt.Sprint(faults) != want {
+			t.Errorf("%.100s: %v, want %s", text, faults, want)
+		}
+	}
 }
 
 // TestSplitFaults splits joined errors.
