@@ -144,12 +144,12 @@ func TestAllFaultsAtOnce(t *testing.T) {
 	t.Parallel()
 	_, err := tenant.Parse("t.yaml", []byte(`{
   "opaque": 1,
-  "users": [{"id": "a"}, {"id": "a", "scope": {}}],
+  "users": [{"id": "a"}, {"id": "a", "nickname": {}}],
   "signingAlgorithm": "none",
   "url": 7
 }`))
 	const want = `t.yaml:2: opaque is not a boolean: write true or false
-t.yaml:3: users[1].scope is unknown: the members are id, claims, scopes, organizations
+t.yaml:3: users[1].nickname is unknown: the members are id, claims, scopes, organizations
 t.yaml:3: users[1].id: "a" stands twice: write another id
 t.yaml:4: signingAlgorithm: "none" is not supported: write ES384, ES256 or RS256
 t.yaml:5: url is not a string: write the value in quotes`
