@@ -9,22 +9,24 @@ import (
 	"strings"
 )
 
-// boundary returns the reason why a request gets no answer, or "". It is the same for all paths.
+// Refusal returns why the issuer answers a request with 403, as described at [Issuer], or nil. It is the same for all
+// paths. The [Fault] repeats nothing of the request. Its field is the field of [Config] that lets such requests in,
+// AllowRemote or Hosts, or Origin, the header of a web page.
 //
 // A browser on this machine can reach the issuer for any web page. A page may have its own domain
 // resolve to 127.0.0.1 (DNS rebinding): then the browser takes the issuer for the page's server, and
 // lets the page read the answer. The Host header names the domain of such a page, and the Origin
 // header names any other page.
-func (i *Issuer) boundary(r *http.Request) (refusal string) {
+func (i *Issuer) Refusal(r *http.Request) *Fault {
 	switch {
 	case !i.allowRemote && !isLocalPeer(r):
-		return "devissuer: the request does not come from this machine: to answer others, set AllowRemote in devissuer.Config, or give protoauthz dev-issuer the flag -remote"
+		return &Fault{"AllowRemote", "the request does not come from this machine: to answer others, set AllowRemote in devissuer.Config, or give protoauthz dev-issuer the flag -remote"}
 	case !i.isOwnHost(r.Host):
-		return "devissuer: the Host header names neither this machine nor the issuer: address the issuer by its URL, " + i.url + ", or list the host in Hosts of devissuer.Config, which is hosts in tenant.json"
+		return &Fault{"Hosts", "the Host header names neither this machine nor the issuer: address the issuer by its URL, " + i.url + ", or list the host in Hosts of devissuer.Config, which is hosts in tenant.json"}
 	case slices.ContainsFunc(r.Header.Values("Origin"), func(origin string) bool { return !i.isOwnOrigin(origin) }):
-		return "devissuer: the request comes from a web page of another origin: ask without a browser, or from a page of this machine"
+		return &Fault{"Origin", "the request comes from a web page of another origin: ask without a browser, or from a page of this machine"}
 	}
-	return ""
+	return nil
 }
 
 // isLocalPeer reports whether a request comes from this machine: over loopback, over a network that

@@ -117,6 +117,13 @@ func TestBoundary(t *testing.T) {
 				}
 				recorder := httptest.NewRecorder()
 				issuer.ServeHTTP(recorder, request)
+				field := ""
+				if refusal := issuer.Refusal(request); refusal != nil {
+					field = refusal.Field
+				}
+				if want := map[string]string{"": "", "this machine": "AllowRemote", "Host": "Hosts", "web page": "Origin"}[test.refusal]; field != want {
+					t.Errorf("%s: the field is %q, want %q", request.URL.Path, field, want)
+				}
 				want := http.StatusOK
 				if test.refusal != "" {
 					want = http.StatusForbidden

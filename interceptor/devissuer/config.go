@@ -48,7 +48,8 @@ type Config struct {
 	SigningAlgorithm string
 
 	// Keys are signing keys that are kept: a JWK Set with private keys (RFC 7517 §5), as
-	// [Issuer.PrivateKeys] returns it. The first key signs. By default the issuer makes a key.
+	// [Issuer.PrivateKeys] returns it. The first key signs. RSA keys have 2048 to 8192 bits. By default the issuer makes
+	// a key.
 	Keys []byte
 
 	// TokenLifetime is how long a token is valid, in whole seconds of at least one. The default
@@ -68,7 +69,7 @@ type Config struct {
 }
 
 // A User is an account: what its roles grant. The tokens of a user differ from the tokens of a client by
-// sub, which is the id of the user, and not the id of the client.
+// sub, which is the id of the user, and not the id of the client. Claims that make sub equal to client_id are a fault.
 type User struct {
 	// ID is required, of printable ASCII characters. No client has the same id.
 	ID string

@@ -5,7 +5,9 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"net/netip"
 	"net/url"
+	"regexp"
 	"slices"
 	"strings"
 	"time"
@@ -28,12 +30,13 @@ func fault(field, format string, args ...any) error {
 // A checker collects the faults of a configuration.
 type checker struct {
 	Config
-	faults []error
+	faults  []error
+	callers map[string]bool // fields of caller that are reported
 }
 
 // validate returns every fault, joined, in an order that does not depend on the order of maps.
 func (c Config) validate() error {
-	check := checker{Config: c}
+	check := checker{Config: c, callers: map[string]bool{}}
 	check.resources()
 	check.scopes("OrganizationScopes", c.OrganizationScopes, isScope, notAScope)
 	check.organizations()
@@ -41,10 +44,11 @@ func (c Config) validate() error {
 	for n, user := range c.Users {
 		at := fmt.Sprintf("Users[%d]", n)
 		check.id(at, user.ID, "alice", slices.ContainsFunc(c.Users[:n], func(other User) bool { return other.ID == user.ID }))
-		if user.ID == mintClientID || slices.ContainsFunc(c.Clients, func(client Client) bool { return client.ID == user.ID }) {
+		if check.isClient(user.ID) {
 			check.report(at+".ID", "%q is the id of a client, so that the token would be the client's: write another id", user.ID)
 		}
 		check.held(at, user)
+		check.caller(at, user)
 	}
 	for n, client := range c.Clients {
 		at := fmt.Sprintf("Clients[%d]", n)
@@ -104,8 +108,56 @@ func (c *checker) held(at string, held User) {
 	}
 }
 
+// caller reports claims with which a token of a user would have the form of a client's token: there, sub is client_id.
+func (c *checker) caller(at string, user User) {
+	layers := []layer{{"Claims", c.Claims}, {at + ".Claims", user.Claims}}
+	c.layered(user.ID, layers)
+	for _, organization := range slices.Sorted(maps.Keys(user.Organizations)) {
+		field := fmt.Sprintf("%s.Organizations[%q].Claims", at, organization)
+		c.layered(user.ID, append(layers, layer{field, user.Organizations[organization].Claims}))
+	}
+}
+
+// A layer is the claims of one field.
+type layer struct {
+	field  string
+	claims map[string]any
+}
+
+func (c *checker) layered(id string, layers []layer) {
+	claims, last := map[string]any{"sub": id}, ""
+	for _, l := range layers {
+		for _, name := range []string{"client_id", "sub"} {
+			if value, ok := l.claims[name]; ok {
+				claims[name], last = value, fmt.Sprintf("%s[%q]", l.field, name)
+			}
+		}
+	}
+	subject := textOf(claims["sub"])
+	isClient := c.isClient(subject)
+	if client, ok := claims["client_id"]; ok {
+		isClient = subject != "" && subject == textOf(client)
+	}
+	if isClient && last != "" && !c.callers[last] {
+		c.callers[last] = true // the claims of the tenant are the same for each user
+		c.report(last, "makes sub equal to client_id, so that the token of a user would be a client's: write another value")
+	}
+}
+
+// isClient reports whether an id is the client_id of some token.
+func (c *checker) isClient(id string) bool {
+	return id == mintClientID || slices.ContainsFunc(c.Clients, func(client Client) bool { return client.ID == id })
+}
+
+// textOf returns the text of a claim, or "" for another value.
+func textOf(claim any) (text string) {
+	form, _ := json.Marshal(claim)  // a claim without JSON form has a fault of its own
+	_ = json.Unmarshal(form, &text) // which leaves "" for another value
+	return text
+}
+
 // unprintable takes an example.
-const unprintable = "is empty, or has a character outside printable ASCII: write one such as %q"
+const unprintable = "is missing, or has a character outside printable ASCII: write one such as %q"
 
 func (c *checker) id(at, id, example string, twice bool) {
 	if !isPrintable(id) {
@@ -160,10 +212,20 @@ func (c *checker) settings() {
 		c.report("TokenLifetime", `is not a positive whole number of seconds: write a duration such as "1h"`)
 	}
 	for n, host := range c.Hosts {
-		if u, err := url.Parse("//" + host); err != nil || u.Host != host || u.Port() != "" || u.Hostname() == "" {
+		if !isHost(host) {
 			c.report(fmt.Sprintf("Hosts[%d]", n), `is not the name of a host alone: write one such as "issuer", without scheme, port and path`)
 		}
 	}
+}
+
+var hostName = regexp.MustCompile(`^[A-Za-z0-9_.-]+$`)
+
+// isHost reports whether a text is a name or an address, which has brackets if it is of IPv6.
+func isHost(text string) bool {
+	address, isBracketed := strings.CutPrefix(text, "[")
+	address, isClosed := strings.CutSuffix(address, "]")
+	_, err := netip.ParseAddr(address)
+	return hostName.MatchString(text) || err == nil && isBracketed && isClosed
 }
 
 func isSupported(algorithm string) bool {

@@ -31,11 +31,16 @@ func (i *Issuer) answerIntrospection(w http.ResponseWriter, r *http.Request) (an
 }
 
 // claimsOf returns the claims of an access token that this issuer has made with one of its keys, unless the token
-// is expired or not valid yet.
+// is expired, not valid yet, or valid for ever. Issuers may share their keys: iss tells their tokens apart.
 func (i *Issuer) claimsOf(token string) (claims jwt.MapClaims, ok bool) {
 	keys := i.keySet()
+	valid := []jwt.ParserOption{jwt.WithIssuer(i.url), jwt.WithExpirationRequired()}
 	if strings.Contains(token, ".") {
-		parsed, err := jwt.NewParser(jwt.WithJSONNumber()).ParseWithClaims(token, &claims, func(parsed *jwt.Token) (any, error) {
+		if hasLineBreak(token) {
+			return nil, false
+		}
+		parser := jwt.NewParser(append(valid, jwt.WithJSONNumber(), jwt.WithStrictDecoding())...)
+		parsed, err := parser.ParseWithClaims(token, &claims, func(parsed *jwt.Token) (any, error) {
 			for _, key := range keys.keys {
 				if key.id == parsed.Header["kid"] && key.method.Alg() == parsed.Method.Alg() {
 					return key.private.Public(), nil
@@ -53,5 +58,5 @@ func (i *Issuer) claimsOf(token string) (claims jwt.MapClaims, ok bool) {
 	decoder := json.NewDecoder(bytes.NewReader(text))
 	decoder.UseNumber()
 	_ = decoder.Decode(&claims) // the issuer has encrypted claims alone
-	return claims, jwt.NewValidator().Validate(claims) == nil
+	return claims, jwt.NewValidator(valid...).Validate(claims) == nil
 }

@@ -35,6 +35,7 @@ import (
 	"net/url"
 	"path"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"time"
@@ -53,7 +54,8 @@ const (
 //   - GET .well-known/openid-configuration, its metadata (OpenID Connect Discovery 1.0, RFC 8414),
 //   - GET jwks, its key set (RFC 7517),
 //   - POST token, the token endpoint (RFC 6749 §4.4),
-//   - POST introspect, the introspection endpoint (RFC 7662 §2), for clients with their secret,
+//   - POST introspect, the introspection endpoint (RFC 7662 §2), for clients with their secret: active are the
+//     access tokens of its keys whose iss is its URL, and whose exp is to come,
 //
 // and 404 to every other request.
 //
@@ -184,8 +186,8 @@ func (i *Issuer) TokenURL() string { return i.url + tokenPath }
 // ServeHTTP implements [net/http.Handler]. It answers 403 as described at [Issuer]. It finds the
 // endpoint by the path alone, so the address of the server may differ from the URL's.
 func (i *Issuer) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	if refusal := i.boundary(r); refusal != "" {
-		http.Error(w, refusal, http.StatusForbidden)
+	if refusal := i.Refusal(r); refusal != nil {
+		http.Error(w, "devissuer: "+refusal.Detail, http.StatusForbidden)
 		return
 	}
 	switch r.URL.Path {
@@ -229,7 +231,10 @@ func parseIssuerURL(issuerURL string) (host, urlPath string, err error) {
 	}
 	var faults []error
 	if u.Scheme == "http" && !isLoopback(u.Hostname()) {
-		faults = append(faults, fault("issuerURL", "is http, which is for loopback hosts alone: write https, or a host such as 127.0.0.1"))
+		faults = append(faults, fault("issuerURL", "is http, which is for loopback hosts alone: write https or, for containers, keep a host such as 127.0.0.1 and list the other name among the hosts"))
+	}
+	if port := u.Port(); port != "" && !isPort(port) {
+		faults = append(faults, fault("issuerURL", "has a port above 65535: write one such as 3001"))
 	}
 	if u.User != nil {
 		faults = append(faults, fault("issuerURL", "has a user or password: remove both"))
@@ -244,6 +249,11 @@ func parseIssuerURL(issuerURL string) (host, urlPath string, err error) {
 		faults = append(faults, fault("issuerURL", "is not in normal form: write the scheme in small letters, and escape only what needs an escape"))
 	}
 	return strings.ToLower(u.Hostname()), u.Path, errors.Join(faults...)
+}
+
+func isPort(text string) bool {
+	_, err := strconv.ParseUint(text, 10, 16)
+	return err == nil
 }
 
 func isCleanPath(p string) bool { return p == "" || p != "/" && path.Clean(p) == p }

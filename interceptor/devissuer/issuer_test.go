@@ -1,6 +1,7 @@
 package devissuer_test
 
 import (
+	"encoding/json"
 	"net/http"
 	"net/http/httptest"
 	"reflect"
@@ -15,8 +16,9 @@ func TestNewReportsEveryFault(t *testing.T) {
 	t.Parallel()
 	const (
 		secret    = "s3cret\n"
+		passes    = "makes sub equal to client_id, so that the token of a user would be a client's: write another value"
 		absolute  = "devissuer: issuerURL: is not an absolute http or https URL: write one such as http://127.0.0.1:8080/oidc"
-		loopback  = "devissuer: issuerURL: is http, which is for loopback hosts alone: write https, or a host such as 127.0.0.1"
+		loopback  = "devissuer: issuerURL: is http, which is for loopback hosts alone: write https or, for containers, keep a host such as 127.0.0.1 and list the other name among the hosts"
 		path      = "devissuer: issuerURL: has a path with a trailing slash, an empty segment, . or ..: write a path such as /oidc"
 		query     = "devissuer: issuerURL: has a query or fragment: remove it"
 		normal    = "devissuer: issuerURL: is not in normal form: write the scheme in small letters, and escape only what needs an escape"
@@ -44,6 +46,7 @@ func TestNewReportsEveryFault(t *testing.T) {
 		{name: "http to the world", url: "http://idp.example.test/oidc", want: []string{loopback}},
 		{name: "loopback by its looks", url: "http://127.0.0.1.example.test/oidc", want: []string{loopback}},
 		{name: "user", url: "http://me:pw@127.0.0.1/oidc", want: []string{"devissuer: issuerURL: has a user or password: remove both"}},
+		{name: "port", url: "http://127.0.0.1:65536/oidc", want: []string{"devissuer: issuerURL: has a port above 65535: write one such as 3001"}},
 		{name: "query", url: "http://127.0.0.1/oidc?a", want: []string{query}},
 		{name: "empty query", url: "http://127.0.0.1/oidc?", want: []string{query}},
 		{name: "fragment", url: "http://127.0.0.1/oidc#a", want: []string{query}},
@@ -80,7 +83,7 @@ func TestNewReportsEveryFault(t *testing.T) {
 					{ID: ""}, {ID: "devissuer"}, {ID: "shop"},
 				},
 				Clients: []devissuer.Client{{ID: "shop", Secret: "s", Claims: map[string]any{"d": make(chan int)}}},
-				Hosts:   []string{"issuer", "172.18.0.2", "[::2]", "", "issuer:3001", "http://issuer", "a/b", "me@issuer", "a b"},
+				Hosts:   []string{"issuer", "172.18.0.2", "[::2]", "", "issuer:3001", "*", "*.issuer", "issuer:", "http://issuer", "a/b", "me@issuer", "a b"},
 				Type:    "a\n",
 			},
 			want: []string{
@@ -90,14 +93,43 @@ func TestNewReportsEveryFault(t *testing.T) {
 				`devissuer: Users[1].ID: "alice" stands twice: write another id`,
 				`devissuer: Users[1].Organizations["acme"].Claims["c"]: has no JSON form: give a text, number, boolean, list or map`,
 				`devissuer: Users[1].Organizations["globex"]: no such organization: add it to the organizations, or write one of acme`,
-				`devissuer: Users[2].ID: is empty, or has a character outside printable ASCII: write one such as "alice"`,
+				`devissuer: Users[2].ID: is missing, or has a character outside printable ASCII: write one such as "alice"`,
 				`devissuer: Users[3].ID: "devissuer" is the id of a client, so that the token would be the client's: write another id`,
 				`devissuer: Users[4].ID: "shop" is the id of a client, so that the token would be the client's: write another id`,
 				`devissuer: Clients[0].Claims["d"]: has no JSON form: give a text, number, boolean, list or map`,
 				`devissuer: Type: has a character outside printable ASCII: write one such as "at+jwt", or "none"`,
 				`devissuer: Hosts[3]: ` + host, `devissuer: Hosts[4]: ` + host, `devissuer: Hosts[5]: ` + host,
 				`devissuer: Hosts[6]: ` + host, `devissuer: Hosts[7]: ` + host, `devissuer: Hosts[8]: ` + host,
+				`devissuer: Hosts[9]: ` + host, `devissuer: Hosts[10]: ` + host, `devissuer: Hosts[11]: ` + host,
 			},
+		},
+		{
+			name: "users that pass for clients", url: issuerURL,
+			config: devissuer.Config{
+				Organizations: []string{"acme", "globex"},
+				Users: []devissuer.User{
+					{ID: "u", Claims: map[string]any{"client_id": "u"}},
+					{ID: "v", Claims: map[string]any{"sub": json.RawMessage(`"shop"`)}},
+					{ID: "w", Claims: map[string]any{"client_id": "web"}, Organizations: map[string]devissuer.Membership{
+						"acme": {Claims: map[string]any{"client_id": "w"}}, "globex": {Claims: map[string]any{"sub": "shop"}},
+					}},
+					{ID: "x", Claims: map[string]any{"sub": "web", "client_id": "web"}, Organizations: map[string]devissuer.Membership{"acme": {}}},
+					{ID: "y", Claims: map[string]any{"sub": nil, "client_id": nil}},
+				},
+				Clients: []devissuer.Client{{ID: "shop", Secret: "s"}},
+			},
+			want: []string{
+				`devissuer: Users[0].Claims["client_id"]: ` + passes, `devissuer: Users[1].Claims["sub"]: ` + passes,
+				`devissuer: Users[2].Organizations["acme"].Claims["client_id"]: ` + passes, `devissuer: Users[3].Claims["sub"]: ` + passes,
+			},
+		},
+		{
+			name: "a tenant whose users pass for clients", url: issuerURL,
+			config: devissuer.Config{
+				Claims: map[string]any{"sub": "devissuer"},
+				Users:  []devissuer.User{{ID: "u"}, {ID: "v"}, {ID: "w", Claims: map[string]any{"sub": "w"}}},
+			},
+			want: []string{`devissuer: Claims["sub"]: ` + passes},
 		},
 		{
 			name: "configuration",
@@ -136,17 +168,17 @@ func TestNewReportsEveryFault(t *testing.T) {
 				`devissuer: Organizations[1]: "acme" stands twice: remove one`,
 				`devissuer: Organizations[2]: is empty, or has a space or a character outside printable ASCII: write one such as "acme"`,
 				`devissuer: Organizations[3]: is empty, or has a space or a character outside printable ASCII: write one such as "acme"`,
-				`devissuer: Clients[0].Secret: is empty, or has a character outside printable ASCII: write one such as "shop-secret"`,
+				`devissuer: Clients[0].Secret: is missing, or has a character outside printable ASCII: write one such as "shop-secret"`,
 				`devissuer: Clients[0].Scopes["https://a.test"]: "write" is not a scope of the resource: add it to the resource, or write one of read, read, , re ad, re"ad`,
 				`devissuer: Clients[0].Scopes["https://a.test"]: "read" stands twice: remove one`,
 				`devissuer: Clients[0].Scopes["https://z.test"]: no such resource: add it to the resources, or write one of https://a.test, https://b.test/#frag, relative, urn:logto:organization`,
 				`devissuer: Clients[1].ID: "one" stands twice: write another id`,
-				`devissuer: Clients[1].Secret: is empty, or has a character outside printable ASCII: write one such as "shop-secret"`,
+				`devissuer: Clients[1].Secret: is missing, or has a character outside printable ASCII: write one such as "shop-secret"`,
 				`devissuer: Clients[1].Organizations["acme"].OrganizationScopes: "read" is not an organization scope: add it to the organization scopes, or write one of invite, invite, ü`,
 				`devissuer: Clients[1].Organizations["acme"].Scopes["relative"]: "read" is not a scope of the resource: add it to the resource`,
 				`devissuer: Clients[1].Organizations["globex"]: no such organization: add it to the organizations, or write one of acme, acme, , a b`,
 				`devissuer: Clients[1].Organizations["globex"].Scopes["https://z.test"]: no such resource: add it to the resources, or write one of https://a.test, https://b.test/#frag, relative, urn:logto:organization`,
-				`devissuer: Clients[2].ID: is empty, or has a character outside printable ASCII: write one such as "shop"`,
+				`devissuer: Clients[2].ID: is missing, or has a character outside printable ASCII: write one such as "shop"`,
 			},
 		},
 	}

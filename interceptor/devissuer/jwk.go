@@ -12,6 +12,7 @@ import (
 	"fmt"
 	"math/big"
 	"slices"
+	"strings"
 
 	"github.com/golang-jwt/jwt/v5"
 )
@@ -113,7 +114,7 @@ func parseKeys(document []byte) (keys []signingKey, err error) {
 }
 
 var (
-	errKeyType = errors.New("must be an EC key of the curve P-384 or P-256, or an RSA key of 2048 bits at least")
+	errKeyType = errors.New("must be an EC key of the curve P-384 or P-256, or an RSA key of 2048 to 8192 bits")
 	errPrivate = errors.New("the private key is missing, broken, or does not fit the public key")
 )
 
@@ -145,6 +146,11 @@ func (j jwk) parseRSA() (crypto.Signer, error) {
 	if private.N.BitLen() < 2048 {
 		return nil, errKeyType
 	}
+	for _, number := range append(private.Primes, private.N, private.D) {
+		if number.BitLen() > 8192 { // larger numbers take minutes
+			return nil, errKeyType
+		}
+	}
 	private.Precompute()
 	if private.Validate() != nil {
 		return nil, errPrivate
@@ -165,10 +171,13 @@ func encodeInt(n *big.Int) string { return encode(n.Bytes()) }
 // decode returns nil for a text that is not base64url. No key has such a part.
 func decode(text string) []byte {
 	data, err := base64.RawURLEncoding.Strict().DecodeString(text)
-	if err != nil {
+	if err != nil || hasLineBreak(text) {
 		return nil
 	}
 	return data
 }
+
+// hasLineBreak reports whether a text has a character that decoders of base64 skip.
+func hasLineBreak(text string) bool { return strings.ContainsAny(text, "\r\n") }
 
 func decodeInt(text string) *big.Int { return new(big.Int).SetBytes(decode(text)) }

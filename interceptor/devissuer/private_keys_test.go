@@ -87,9 +87,10 @@ func TestKeysFaults(t *testing.T) {
 	}
 	other := key("ES384")
 	one := change("ES256")
+	large := strings.Repeat("_", 8192/6+3)
 	const (
 		set     = `Keys: must be a JWK Set (RFC 7517 §5) with a private key, as PrivateKeys returns it: {"keys": [{"kty": "EC", …}]}`
-		keyType = "Keys[0]: must be an EC key of the curve P-384 or P-256, or an RSA key of 2048 bits at least"
+		keyType = "Keys[0]: must be an EC key of the curve P-384 or P-256, or an RSA key of 2048 to 8192 bits"
 		private = "Keys[0]: the private key is missing, broken, or does not fit the public key"
 	)
 	for name, test := range map[string]struct{ keys, want string }{
@@ -104,6 +105,10 @@ func TestKeysFaults(t *testing.T) {
 		"crv":                 {`{"keys": [` + change("ES384", "crv", "P-521") + `]}`, keyType},
 		"another crv":         {`{"keys": [` + change("ES384", "crv", "P-256") + `]}`, private},
 		"a small modulus":     {`{"keys": [` + change("RS256", "n", "AQAB") + `]}`, keyType},
+		"a large modulus":     {`{"keys": [` + change("RS256", "n", large) + `]}`, keyType},
+		"a large prime":       {`{"keys": [` + change("RS256", "q", large) + `]}`, keyType},
+		"a large d":           {`{"keys": [` + change("RS256", "d", large) + `]}`, keyType},
+		"d has a line break":  {`{"keys": [` + change("ES384", "d", other["d"]+"\n", "x", other["x"], "y", other["y"], "kid", "") + `]}`, private},
 		"no d":                {`{"keys": [` + change("ES384", "d", "") + `]}`, private},
 		"d is no base64url":   {`{"keys": [` + change("ES384", "d", "s3cret+/") + `]}`, private},
 		"d is zero":           {`{"keys": [` + change("ES384", "d", strings.Repeat("A", 64)) + `]}`, private},

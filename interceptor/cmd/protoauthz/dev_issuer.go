@@ -5,11 +5,12 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"io/fs"
 	"net"
 	"net/http"
+	"os"
 	"strconv"
 	"strings"
+	"sync"
 	"syscall"
 	"time"
 
@@ -49,19 +50,8 @@ Examples:
    protoauthz dev-issuer -config test/tenant.yaml -keys /var/lib/dev-issuer/keys.json
    protoauthz dev-issuer -remote`
 
-const (
-	configFlagName = "config"
-	tenantFile     = "tenant.json"
-	endsWithin     = 2 * time.Second // the time for the requests that are under way at the end
-)
-
-// tenantFlags are the flags of the commands that read a tenant.
-func tenantFlags() []cli.Flag {
-	return []cli.Flag{
-		&cli.StringFlag{Name: configFlagName, Usage: "the `FILE` that describes the tenant, in JSON or YAML", Value: tenantFile},
-		&cli.StringFlag{Name: "keys", Usage: "the `FILE` that keeps the keys (default: beside the tenant, such as tenant.keys.json)"},
-	}
-}
+// endsWithin is the time for the requests that are under way at the end.
+const endsWithin = 2 * time.Second
 
 // devIssuerCommand serves a local issuer.
 func devIssuerCommand() *cli.Command {
@@ -79,25 +69,6 @@ func devIssuerCommand() *cli.Command {
 	}
 }
 
-// readTenant reads the tenant of -config, and returns the file of the keys.
-func readTenant(c *cli.Command) (t *tenant.Tenant, keys string, err error) {
-	if c.NArg() > 0 { // the argument is not in the error, since it may be a token
-		return nil, "", fmt.Errorf("%s takes no argument: name the tenant with -config", c.Name)
-	}
-	name := c.String(configFlagName)
-	text, err := readDocument(name)
-	if errors.Is(err, fs.ErrNotExist) {
-		return nil, "", fmt.Errorf("%s does not exist: name a tenant with -config, or write into %s\n%s", name, name, tenant.Example)
-	} else if err != nil {
-		return nil, "", err
-	}
-	if keys = c.String("keys"); keys == "" {
-		keys = tenant.KeysFile(name)
-	}
-	t, err = tenant.Parse(name, text)
-	return t, keys, err
-}
-
 func runDevIssuer(ctx context.Context, c *cli.Command) error {
 	t, file, err := readTenant(c)
 	if err != nil {
@@ -110,14 +81,20 @@ func runDevIssuer(ctx context.Context, c *cli.Command) error {
 	}
 	issuer, notes, err := t.Open(file)
 	if err == nil && c.Bool("rotate") {
-		if err = issuer.Rotate(); err == nil {
-			notes = append(notes, t.Keep(issuer, file)...)
-		}
+		var rotated []string
+		rotated, err = t.Rotate(issuer, file)
+		notes = append(append(notes, rotated...), "the keys are rotated: a new key signs, and the key before still verifies")
 	}
 	if err != nil {
 		return errors.Join(err, listener.Close())
 	}
-	s := &issuerServer{tenant: t, issuer: issuer, file: file, note: func(text string) { complain(c.Root().ErrWriter, "note: "+text) }}
+	var mu sync.Mutex
+	note := func(text string) {
+		mu.Lock()
+		defer mu.Unlock()
+		complain(c.Root().ErrWriter, "note: "+text)
+	}
+	s := &issuerServer{tenant: t, issuer: issuer, file: file, note: note}
 	for _, note := range notes {
 		s.note(note)
 	}
@@ -130,12 +107,14 @@ func runDevIssuer(ctx context.Context, c *cli.Command) error {
 // openListener listens on the address of -listen or, without -listen, of the tenant.
 func openListener(ctx context.Context, c *cli.Command, t *tenant.Tenant) (net.Listener, error) {
 	address, err := c.String("listen"), error(nil)
-	otherPort := "give -listen another port"
+	otherPort := "give -listen another port, and write the issuers that dev-issuer then prints into authz.json"
 	if address == "" {
 		address, err = t.Address()
 		otherPort = fmt.Sprintf("write another port into url of %s and into the issuers of authz.json", c.String(configFlagName))
-	} else if _, port, splitErr := net.SplitHostPort(address); splitErr != nil || !isPort(port) {
+	} else if _, port, splitErr := net.SplitHostPort(address); splitErr != nil {
 		err = errors.New("-listen is not host:port: write one such as 127.0.0.1:3001 or :3001")
+	} else if !isPort(port) {
+		err = errors.New("-listen: the port is not a number up to 65535: write one such as 127.0.0.1:3001 or :3001")
 	}
 	if err != nil {
 		return nil, err
@@ -144,8 +123,12 @@ func openListener(ctx context.Context, c *cli.Command, t *tenant.Tenant) (net.Li
 	switch {
 	case errors.Is(err, syscall.EADDRINUSE):
 		return nil, fmt.Errorf("%w: end the process that has the port, or %s", err, otherPort)
+	case errors.Is(err, syscall.EADDRNOTAVAIL):
+		return nil, fmt.Errorf("%w: the address is not of this machine: give -listen one such as 127.0.0.1:3001, or :3001 for all addresses", err)
+	case errors.Is(err, syscall.EACCES):
+		return nil, fmt.Errorf("%w: this user may not use the port: give -listen a port above 1023, such as 127.0.0.1:3001", err)
 	case err != nil:
-		return nil, fmt.Errorf("%w: give -listen an address of this machine, with a free port above 1023", err)
+		return nil, fmt.Errorf("%w: give -listen an address of this machine, such as 127.0.0.1:3001", err)
 	}
 	return listener, nil
 }
@@ -159,8 +142,8 @@ func isPort(text string) bool {
 type issuerServer struct {
 	tenant *tenant.Tenant
 	issuer *devissuer.Issuer
-	file   string // of the keys
-	note   func(text string)
+	file   string            // of the keys
+	note   func(text string) // safe for concurrent use
 }
 
 // greet prints what a user does next.
@@ -170,21 +153,34 @@ func (s *issuerServer) greet(c *cli.Command, address net.Addr) error {
 		answers = "every machine that reaches it"
 	}
 	out := new(strings.Builder)
-	_, _ = fmt.Fprintf(out, "An issuer for development, never for production: %s\nListens on %s, and answers %s.\nKeys: %s\n", s.issuer.URL(), address, answers, s.file)
+	_, _ = fmt.Fprintf(out, "An issuer for development, never for production: %s\nListens on %s, and answers %s.\n", s.issuer.URL(), address, answers)
+	_, err := os.Stat(s.file)
+	isKept := err == nil
+	if isKept {
+		_, _ = fmt.Fprintf(out, "Keys: %s\n", s.file)
+	}
 	for _, name := range append([]string{""}, s.tenant.Hosts...) {
 		code, member := s.tenant.Accepting(name, address)
 		where := ""
 		if name != "" {
 			where = " of a container that addresses the issuer as " + name
 		}
-		_, _ = fmt.Fprintf(out, "\nA server%s accepts its tokens with, in Go,\n   %s\nor with, in authz.json,\n   %s\n", where, strings.ReplaceAll(code, "\n", "\n   "), member)
+		code = strings.ReplaceAll(code, "\n", "\n   ")
+		switch {
+		case !s.tenant.Opaque:
+			_, _ = fmt.Fprintf(out, "\nA server%s accepts its tokens with, in Go,\n   %s\nor with, in authz.json,\n   %s\n", where, code, member)
+		case code == "":
+			_, _ = fmt.Fprintf(out, "\nA server%s accepts its tokens as a client that introspects: add a client to %s. In authz.json the server needs\n   %s\n", where, c.String(configFlagName), member)
+		default:
+			_, _ = fmt.Fprintf(out, "\nA server%s accepts its tokens with, in authz.json,\n   %s\nand in Go, since authz.json alone accepts no opaque token,\n   %s\n", where, member, code)
+		}
 	}
-	if request, ok := s.tenant.Likely(); ok {
+	if request, ok := s.tenant.Likely(); ok && isKept {
 		_, _ = fmt.Fprintf(out, "\nA token:\n   %s\n", tokenLine(c, s.tenant, request))
-	} else {
+	} else if !ok {
 		_, _ = fmt.Fprintf(out, "\nNobody holds a scope: add users or clients to %s, such as\n%s\n", c.String(configFlagName), tenant.Example)
 	}
-	_, err := io.WriteString(c.Root().Writer, out.String())
+	_, err = io.WriteString(c.Root().Writer, out.String())
 	return err
 }
 
@@ -223,7 +219,7 @@ func inShell(word string) string {
 
 // serve answers requests until the context ends.
 func (s *issuerServer) serve(ctx context.Context, listener net.Listener) error {
-	server := &http.Server{Handler: s.issuer, ReadTimeout: 10 * time.Second, WriteTimeout: 10 * time.Second, IdleTimeout: time.Minute}
+	server := &http.Server{Handler: s.handler(), ReadTimeout: 10 * time.Second, WriteTimeout: 10 * time.Second, IdleTimeout: time.Minute}
 	served := make(chan error, 1)
 	go func() { served <- server.Serve(listener) }()
 	var rotation <-chan time.Time
@@ -237,11 +233,11 @@ func (s *issuerServer) serve(ctx context.Context, listener net.Listener) error {
 		case err := <-served:
 			return err
 		case <-rotation:
-			if err := s.issuer.Rotate(); err != nil {
-				s.note(err.Error())
-				continue
+			notes, err := s.tenant.Rotate(s.issuer, s.file)
+			if err != nil {
+				notes = append(notes, err.Error())
 			}
-			for _, note := range s.tenant.Keep(s.issuer, s.file) {
+			for _, note := range notes {
 				s.note(note)
 			}
 		case <-ctx.Done():

@@ -6,9 +6,11 @@ import (
 	"context"
 	"encoding/base64"
 	"encoding/json"
+	"fmt"
 	"io"
 	"net"
 	"net/http"
+	"net/http/httptest"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -184,6 +186,10 @@ func TestDevIssuerRotates(t *testing.T) {
 	startIssuer(t, "-config", config).end()
 	before := mintedBy(t, "-config", config, "-sub", "alice")
 	s := startIssuer(t, "-config", config, "-rotate")
+	if s.end(); !strings.Contains(s.stderr.String(), "note: the keys are rotated: a new key signs, and the key before still verifies\n") {
+		t.Error(s.stderr)
+	}
+	s = startIssuer(t, "-config", config)
 	after := mintedBy(t, "-config", config, "-sub", "alice")
 	if kid(t, before) == kid(t, after) {
 		t.Error("the key is the same")
@@ -191,6 +197,38 @@ func TestDevIssuerRotates(t *testing.T) {
 	for _, raw := range []string{before, after} {
 		if _, err := verifierAt(t, s.address).Verify(t.Context(), raw); err != nil {
 			t.Error(err)
+		}
+	}
+}
+
+// TestDevIssuerWithoutKeys makes sure that nothing is printed that needs a file of keys that cannot be written.
+func TestDevIssuerWithoutKeys(t *testing.T) {
+	t.Parallel()
+	config := write(t, "tenant.json", []byte(people))
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	var out, stderr bytes.Buffer
+	status := run(ctx, []string{"protoauthz", "dev-issuer", "-config", config, "-keys", filepath.Join(filepath.Dir(config), "none", "keys.json"), "-listen", "127.0.0.1:0"}, nil, &out, &stderr)
+	if status != exitOK || !strings.Contains(out.String(), "Listens on") || strings.Contains(out.String(), "keys.json") || strings.Contains(out.String(), "protoauthz token") {
+		t.Errorf("status %d: %s", status, out.String())
+	}
+	if !strings.Contains(stderr.String(), "keys.json cannot be written") {
+		t.Error(stderr.String())
+	}
+}
+
+// TestDevIssuerOpaque makes sure that what is printed for opaque tokens is whole, without a secret.
+func TestDevIssuerOpaque(t *testing.T) {
+	t.Parallel()
+	for name, test := range map[string]struct{ from, to, want string }{
+		"a client": {"", "", "accepts its tokens with, in authz.json,\n   \"issuers\": [{\"preset\": [\"logto\", \"http://127.0.0.1:3001\"], \"keySetURL\": \"http://ADDRESS/oidc/jwks\", \"introspectionURL\": \"http://ADDRESS/oidc/introspect\"}]\n" +
+			"and in Go, since authz.json alone accepts no opaque token,\n   d, err := deployment.Read(\"authz.json\")\n   client := token.ClientSecretBasic(\"shop\", os.Getenv(\"CLIENT_SECRET\"))\n"},
+		"no client": {`"clients"`, `"$schema"`, "accepts its tokens as a client that introspects: add a client to CONFIG. In authz.json the server needs\n   \"issuers\""},
+	} {
+		config := write(t, "tenant.json", []byte(strings.Replace(strings.Replace(people, "{", `{"opaque": true, `, 1), test.from, test.to, 1)))
+		s := startIssuer(t, "-config", config)
+		if want := strings.NewReplacer("ADDRESS", s.address, "CONFIG", config).Replace(test.want); !strings.Contains(s.greeted, want) || strings.Contains(s.greeted, "s3cret") {
+			t.Errorf("%s: %s\nwant %s", name, s.greeted, want)
 		}
 	}
 }
@@ -317,7 +355,7 @@ func TestDevIssuerBoundary(t *testing.T) {
 			host, origin string
 			status       int
 		}{
-			{"127.0.0.1", "", 200}, {"issuer:3001", "", 200}, {"evil.example", "", 403}, {"127.0.0.1", "https://evil.example", 403}, {"127.0.0.1", "null", 403},
+			{"127.0.0.1", "", 200}, {"issuer:3001", "", 200}, {"evil.example", "", 403}, {"evil.example:80", "", 403}, {"me:s3cret@evil.example", "", 403}, {"127.0.0.1", "https://evil.example", 403}, {"127.0.0.1", "null", 403},
 		} {
 			request, err := http.NewRequestWithContext(t.Context(), http.MethodGet, "http://"+s.address+"/oidc/jwks", nil)
 			if err != nil {
@@ -335,6 +373,43 @@ func TestDevIssuerBoundary(t *testing.T) {
 				t.Errorf("%q: Host %s, Origin %s: %d, want %d", args, test.host, test.origin, response.StatusCode, test.status)
 			}
 		}
+		s.end()
+		const refused = "protoauthz: note: a request is refused, since it "
+		const page = "ask without a browser, or from a page of this machine\n"
+		notes := strings.ReplaceAll(strings.Replace(s.stderr.String(), "protoauthz: note: the keys are new, in "+tenant.KeysFile(config)+": do not commit the file\n", "", 1), config, "CONFIG")
+		want := refused + `asks for the host "evil.example": address the issuer by http://127.0.0.1:3001/oidc, or add the name to hosts (CONFIG:4)` + "\n" +
+			refused + "asks for the host of unknown name: address the issuer by http://127.0.0.1:3001/oidc, or add the name to hosts (CONFIG:4)\n" +
+			refused + `comes from the web site "evil.example": ` + page + refused + "comes from the web site of unknown name: " + page
+		if notes != want {
+			t.Errorf("%q: notes\n%s\nwant\n%s", args, notes, want)
+		}
+	}
+}
+
+// TestDevIssuerRefusedPeer makes sure that another machine is named once, and that the notes have a bound.
+func TestDevIssuerRefusedPeer(t *testing.T) {
+	t.Parallel()
+	of, err := tenant.Parse("tenant.json", []byte(people))
+	if err != nil {
+		t.Fatal(err)
+	}
+	issuer, err := devissuer.New(of.URL, of.Config)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var notes []string
+	s := &issuerServer{tenant: of, issuer: issuer, note: func(text string) { notes = append(notes, text) }}
+	handler := s.handler()
+	for n := range 2 * maxRefusals {
+		for _, path := range []string{"/oidc/jwks", "/oidc/token"} {
+			request := httptest.NewRequest(http.MethodGet, path, nil)
+			request.RemoteAddr = fmt.Sprintf("192.0.2.%d:%d", n, 5000+len(path))
+			handler.ServeHTTP(httptest.NewRecorder(), request)
+		}
+	}
+	const want = "a request is refused, since it comes from another machine, 192.0.2.0: to answer other machines, such as containers, start with -remote"
+	if len(notes) != maxRefusals || notes[0] != want || notes[1] == want {
+		t.Errorf("%d notes, %q, want %q", len(notes), notes[:2], want)
 	}
 }
 
@@ -370,26 +445,34 @@ func TestDevIssuerFaults(t *testing.T) {
 	other := write(t, "tenant.json", []byte(`{"signingAlgorithm": "RS256"}`))
 	kept := filepath.Join(filepath.Dir(config), "tenant.keys.json")
 	startIssuer(t, "-config", config).end()
+	inYAML := write(t, "tenant.yaml", []byte("organizations: []"))
 	broken := write(t, "keys.json", []byte(`{"keys": "s3cret"}`))
 	missing := filepath.Join(t.TempDir(), "tenant.json")
 	for name, test := range map[string]struct {
 		args []string
 		says []string
 	}{
-		"port of url":    {[]string{"-config", atTaken}, []string{taken.Addr().String(), "in use: end the process that has the port, or write another port into url of " + atTaken + " and into the issuers of authz.json"}},
-		"port":           {[]string{"-config", config, "-listen", taken.Addr().String()}, []string{taken.Addr().String(), "in use: end the process that has the port, or give -listen another port"}},
-		"no own address": {[]string{"-config", config, "-listen", "192.0.2.1:3001"}, []string{"192.0.2.1:3001", ": give -listen an address of this machine, with a free port above 1023"}},
-		"https":          {[]string{"-config", behindProxy}, []string{behindProxy + ":2: url is https", "give -listen the address to which a TLS proxy sends the requests"}},
-		"algorithm":      {[]string{"-config", other, "-keys", kept, "-listen", "127.0.0.1:0"}, []string{other + ":1: signingAlgorithm: the first key is of ES384: write that algorithm, or remove the keys (the file " + kept + ")"}},
-		"address":        {[]string{"-config", config, "-listen", "3001"}, []string{"-listen is not host:port: write one such as 127.0.0.1:3001 or :3001"}},
-		"no config":      {[]string{"-config", missing}, []string{missing + " does not exist", "-config", tenant.Example}},
-		"no file":        {[]string{"-config", filepath.Dir(config)}, []string{"is a directory"}},
-		"faults":         {[]string{"-config", write(t, "t.yaml", []byte("users:\n- id: alice\n  secret: s3cret\n  claims: {x: null}\ntype: ü\n"))}, []string{"t.yaml:3: users[0].secret is unknown", "t.yaml:5: type"}},
-		"YAML":           {[]string{"-config", write(t, "t.yaml", []byte("users: [*s3cret]"))}, []string{"t.yaml", "neither"}},
-		"deployment":     {[]string{"-config", write(t, "authz.json", []byte(`{"audience": "https://api.test", "issuers": []}`))}, []string{"authz.json:1: audience is unknown: the members are url, hosts, ", "authz.json:1: issuers is unknown"}},
-		"broken keys":    {[]string{"-config", config, "-listen", "127.0.0.1:0", "-keys", broken}, []string{broken, "remove the file"}},
-		"an argument":    {[]string{config}, []string{"dev-issuer takes no argument"}},
-		"unknown flag":   {[]string{"-port", "1"}, []string{"-port", "protoauthz dev-issuer -help"}},
+		"port of url":            {[]string{"-config", atTaken}, []string{taken.Addr().String(), "in use: end the process that has the port, or write another port into url of " + atTaken + " and into the issuers of authz.json"}},
+		"port":                   {[]string{"-config", config, "-listen", taken.Addr().String()}, []string{taken.Addr().String(), "in use: end the process that has the port, or give -listen another port, and write the issuers that dev-issuer then prints into authz.json"}},
+		"no own address":         {[]string{"-config", config, "-listen", "192.0.2.1:3001"}, []string{"192.0.2.1:3001", ": the address is not of this machine: give -listen one such as 127.0.0.1:3001, or :3001 for all addresses"}},
+		"a large port":           {[]string{"-config", config, "-listen", "127.0.0.1:65536"}, []string{"-listen: the port is not a number up to 65535: write one such as 127.0.0.1:3001 or :3001"}},
+		"a large port of url":    {[]string{"-config", write(t, "tenant.json", []byte(`{"url": "http://127.0.0.1:65536/oidc"}`))}, []string{"tenant.json:1: url: has a port above 65535: write one such as 3001"}},
+		"a name of a host":       {[]string{"-config", write(t, "tenant.json", []byte(`{"url": "http://issuer:3001/oidc"}`))}, []string{"keep a host such as 127.0.0.1 and list the other name among the hosts"}},
+		"https":                  {[]string{"-config", behindProxy}, []string{behindProxy + ":2: url is https", "give -listen the address to which a TLS proxy sends the requests"}},
+		"algorithm":              {[]string{"-config", other, "-keys", kept, "-listen", "127.0.0.1:0"}, []string{other + ":1: signingAlgorithm: the first key is of ES384: write that algorithm, or remove the keys (the file " + kept + ")"}},
+		"address":                {[]string{"-config", config, "-listen", "3001"}, []string{"-listen is not host:port: write one such as 127.0.0.1:3001 or :3001"}},
+		"no config":              {[]string{"-config", missing}, []string{missing + " does not exist", "-config", tenant.Example}},
+		"no config, YAML":        {[]string{"-config", strings.TrimSuffix(inYAML, ".yaml") + ".json"}, []string{".json does not exist, and " + inYAML + " does: give -config " + inYAML}},
+		"empty config":           {[]string{"-config", ""}, []string{"-config is empty: name the file of a tenant, such as tenant.json; if a variable should supply the name, set the variable"}},
+		"a folder":               {[]string{"-config", filepath.Dir(config)}, []string{"is a directory: name the file of a tenant in it, such as " + config}},
+		"keys of tenant":         {[]string{"-config", config, "-keys", filepath.Dir(config) + "/../" + filepath.Base(filepath.Dir(config)) + "/tenant.json"}, []string{"protoauthz: -keys names the tenant: leave -keys out, and the keys are kept beside the tenant\n"}},
+		"keys of another tenant": {[]string{"-config", config, "-listen", "127.0.0.1:0", "-keys", atTaken}, []string{atTaken + " holds no keys of protoauthz dev-issuer: name another file with -keys"}},
+		"faults":                 {[]string{"-config", write(t, "t.yaml", []byte("users:\n- id: alice\n  secret: s3cret\n  claims: {x: null}\ntype: ü\n"))}, []string{"t.yaml:3: users[0].secret is unknown", "t.yaml:5: type"}},
+		"YAML":                   {[]string{"-config", write(t, "t.yaml", []byte("users: [*s3cret]"))}, []string{"t.yaml", "neither"}},
+		"deployment":             {[]string{"-config", write(t, "authz.json", []byte(`{"audience": "https://api.test", "issuers": []}`))}, []string{"authz.json:1: audience is unknown: the members are url, hosts, ", "authz.json:1: issuers is unknown"}},
+		"broken keys":            {[]string{"-config", config, "-listen", "127.0.0.1:0", "-keys", broken}, []string{broken, "if nothing else needs the file, remove it"}},
+		"an argument":            {[]string{config}, []string{"dev-issuer takes no argument"}},
+		"unknown flag":           {[]string{"-port", "1"}, []string{"-port", "protoauthz dev-issuer -help"}},
 	} {
 		got := execute(t, nil, append([]string{"dev-issuer"}, test.args...)...)
 		if got.status != exitFailed || got.stdout != "" || strings.Contains(got.stderr, "s3cret") {

@@ -15,7 +15,7 @@ import (
 //nolint:gosec // the text has no credentials
 const tokenHelp = `Prints a token of the local issuer, protoauthz dev-issuer with the same -config. The kept keys of the issuer
 sign the token: no server is asked. The token has the scopes of -scope that the user or client holds.
-Standard error names the others, and where to add them.
+Standard error names the others, and how to get them.
 
 -claim, -typ and -opaque change the token, to see what a server refuses.
 
@@ -56,9 +56,12 @@ func runToken(_ context.Context, c *cli.Command) error {
 	if err := errors.Join(claimsErr, err); err != nil {
 		return err
 	}
-	issuer, err := t.Issuer(file)
+	issuer, notes, err := t.Issuer(file)
 	if err != nil {
 		return err
+	}
+	for _, note := range notes {
+		complain(c.Root().ErrWriter, "note: "+note)
 	}
 	request := t.Complete(devissuer.Request{
 		Subject: c.String("sub"), Client: c.String("client"),
@@ -70,10 +73,10 @@ func runToken(_ context.Context, c *cli.Command) error {
 		return t.Refusal(request, err)
 	}
 	if _, given := claims["scope"]; len(request.Scopes) == 0 && !given {
-		complain(c.Root().ErrWriter, "note: a token without -scope has no scope")
+		complain(c.Root().ErrWriter, "note: the token has no scope: give -scope")
 	}
 	for _, scope := range leftOut {
-		complain(c.Root().ErrWriter, fmt.Sprintf("note: %s is left out: add the scope to %s", scope, t.WhereToAdd(request, scope)))
+		complain(c.Root().ErrWriter, fmt.Sprintf("note: %s is left out: %s", scope, t.LeftOut(request, scope)))
 	}
 	_, err = fmt.Fprintln(c.Root().Writer, token)
 	return err

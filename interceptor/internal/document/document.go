@@ -23,7 +23,7 @@ import (
 // UnmarshalJSON reads itself: a [Fault] in its error moves to its place in the document.
 //
 // Each error is a [*Fault]: what is not JSON in UTF-8, a member that is unknown, given twice or null, and a value of
-// another type. Faults repeat names of members, and nothing of a value. Parse drops a byte order mark and, in the
+// another type. More than 64 objects and arrays in each other are a fault. Faults repeat names of members, and nothing of a value. Parse drops a byte order mark and, in the
 // outermost object, "$schema", which editors read. With faults, the struct holds a part of the document.
 func Parse(text []byte, into any) (*Lines, []error) {
 	text = bytes.TrimPrefix(text, []byte("\ufeff"))
@@ -31,7 +31,10 @@ func Parse(text []byte, into any) (*Lines, []error) {
 	if fault := checkForm(text); fault != nil {
 		return &Lines{r.lines}, []error{fault}
 	}
-	root := parse(text)
+	root, fault := parse(text)
+	if fault != nil {
+		return &Lines{r.lines}, []error{fault}
+	}
 	root.members = slices.DeleteFunc(root.members, func(m member) bool { return m.name == "$schema" })
 	r.read(reflect.ValueOf(into).Elem(), root, "")
 	return &Lines{r.lines}, r.faults

@@ -158,6 +158,25 @@ func TestParseFaults(t *testing.T) {
 	}
 }
 
+// TestParseDepth makes sure that the memory for a document does not grow with the square of its depth.
+func TestParseDepth(t *testing.T) {
+	t.Parallel()
+	nested := func(depth int) string {
+		return strings.Repeat(`{"a":[`, depth/2) + strings.Repeat("{", depth%2) + strings.Repeat("}", depth%2) + strings.Repeat("]}", depth/2)
+	}
+	const want = "[line 2: more than 64 objects and arrays stand in each other: write fewer]"
+	for text, want := range map[string]string{
+		`{"raw":` + nested(63) + "}":                         "[]",
+		"{\n\"raw\":" + nested(64) + "}":                     want,
+		"{\n\"claims\":" + nested(9000) + "}":                want,
+		`{"clients": [` + strings.Repeat("{},", 99) + `{}]}`: "[]",
+	} {
+		if _, faults := document.Parse([]byte(text), new(config)); fmt.Sprint(faults) != want {
+			t.Errorf("%.100s: %v, want %s", text, faults, want)
+		}
+	}
+}
+
 // TestSplitFaults splits joined errors.
 func TestSplitFaults(t *testing.T) {
 	t.Parallel()

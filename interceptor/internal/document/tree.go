@@ -3,6 +3,7 @@ package document
 import (
 	"bytes"
 	"encoding/json"
+	"fmt"
 )
 
 // A node is a value of a document.
@@ -20,11 +21,18 @@ type member struct {
 	line int
 }
 
+// maxDepth bounds how many objects and arrays stand in each other: each value has its path, so depth costs memory.
+const maxDepth = 64
+
 // parse returns the tree of a document that checkForm has passed.
-func parse(text []byte) node {
+func parse(text []byte) (node, error) {
 	p := parser{text: text, decoder: json.NewDecoder(bytes.NewReader(text)), line: 1}
 	p.decoder.UseNumber()
-	return p.node()
+	root := p.node()
+	if p.tooDeep > 0 {
+		return node{}, &Fault{Line: p.tooDeep, Text: fmt.Sprintf("more than %d objects and arrays stand in each other: write fewer", maxDepth)}
+	}
+	return root, nil
 }
 
 type parser struct {
@@ -32,6 +40,8 @@ type parser struct {
 	decoder *json.Decoder
 	at      int // the place up to which lines are counted
 	line    int
+	depth   int
+	tooDeep int // the first line that is too deep, or 0
 }
 
 // next returns a token, and sets the place and the line to the place and the line of its first character.
@@ -47,7 +57,12 @@ func (p *parser) next() json.Token {
 func (p *parser) node() node {
 	n := node{token: p.next(), line: p.line}
 	begin := p.at
-	for delim, is := n.token.(json.Delim); is && p.decoder.More(); {
+	p.depth++
+	defer func() { p.depth-- }()
+	if _, is := n.token.(json.Delim); is && p.depth > maxDepth && p.tooDeep == 0 {
+		p.tooDeep = n.line
+	}
+	for delim, is := n.token.(json.Delim); is && p.tooDeep == 0 && p.decoder.More(); {
 		var m member
 		if delim == '{' {
 			m.name, _ = p.next().(string) // a name is a string

@@ -11,37 +11,42 @@ import (
 	"strings"
 
 	"github.com/protoauthz/protoauthz/interceptor/devissuer"
+	"github.com/protoauthz/protoauthz/interceptor/internal/document"
 	"github.com/protoauthz/protoauthz/interceptor/token"
 )
 
-// Accepting returns the Go code, and the member of authz.json, with which a server accepts the tokens of the tenant.
-// A server in another container knows the issuer by a name of Hosts, and by the port of the address that the issuer
-// listens on. For other servers, name is empty.
+// Accepting returns the member of authz.json with which a server accepts the tokens of the tenant, and the Go code: the
+// issuer without authz.json or, for opaque tokens, what a server needs beside authz.json. The code for opaque tokens is
+// empty without a client. A server in another container knows the issuer by a name of Hosts, and by the port of the
+// address that the issuer listens on. For other servers, name is empty.
 func (t *Tenant) Accepting(name string, address net.Addr) (code, member string) {
 	base, isLogtos := strings.CutSuffix(t.URL, "/oidc")
 	code = fmt.Sprintf("issuer := token.Logto(%q)", base)
 	member = `"issuers": [{"preset": ["logto", ` + quote(base) + "]"
-	change := func(isNeeded bool, field, of string, value any) {
+	change := func(isNeeded bool, field, literal string, value any) {
 		if isNeeded {
-			code += fmt.Sprintf("\nissuer.%s = %#v", field, value)
-			member += fmt.Sprintf(", %q: %s", of, quote(value))
+			code += fmt.Sprintf("\nissuer.%s = %s", field, literal)
+			member += fmt.Sprintf(", %q: %s", document.MemberName(field), quote(value))
 		}
 	}
-	change(!isLogtos, "URL", "url", t.URL)
+	text := func(isNeeded bool, field, value string) { change(isNeeded, field, strconv.Quote(value), value) }
+	text(!isLogtos, "URL", t.URL)
 	typ := strings.Replace(t.Type, devissuer.NoType, "", 1)
 	isTyped := t.Type != "" && t.Type != "at+jwt"
-	change(isTyped, "Types", "types", []string{typ})
-	change(isTyped, "RequiredClaims", "requiredClaims", map[string][]string{"client_id": {token.AnyValue}}) // ID tokens have none
+	change(isTyped, "Types", fmt.Sprintf("[]string{%q}", typ), []string{typ})
+	change(isTyped, "RequiredClaims", `map[string][]string{"client_id": {token.AnyValue}}`, map[string][]string{"client_id": {token.AnyValue}}) // ID tokens have none
 	at := t.reached(name, address)
-	change(at != t.URL && !t.Opaque, "KeySetURL", "keySetURL", at+"/jwks")
-	change(at != t.URL && t.Opaque, "IntrospectionURL", "introspectionURL", at+"/introspect")
-	change(name != "", "InsecureHTTPHosts", "insecureHTTPHosts", []string{name})
+	text(at != t.URL, "KeySetURL", at+"/jwks")
+	text(at != t.URL && t.Opaque, "IntrospectionURL", at+"/introspect")
+	change(name != "", "InsecureHTTPHosts", fmt.Sprintf("[]string{%q}", name), []string{name})
 	if t.Opaque {
-		client := "ID"
-		if len(t.Clients) > 0 {
-			client = t.Clients[0].ID
-		}
-		code += fmt.Sprintf("\nintrospector, err := token.NewIntrospector(issuer, token.Introspection{Client: token.ClientSecretBasic(%q, secret)})", client)
+		code = ""
+	}
+	if t.Opaque && len(t.Clients) > 0 {
+		code = fmt.Sprintf(`d, err := deployment.Read("authz.json")
+client := token.ClientSecretBasic(%q, os.Getenv("CLIENT_SECRET"))
+introspector, err := token.NewIntrospector(d.Issuers[0], token.Introspection{Client: client})
+verifier, err := d.NewVerifier(token.WithIntrospector(introspector))`, t.Clients[0].ID)
 	}
 	return code, member + "}]"
 }

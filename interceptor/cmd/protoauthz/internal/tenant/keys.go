@@ -1,6 +1,7 @@
 package tenant
 
 import (
+	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -18,15 +19,24 @@ func KeysFile(config string) string {
 	return strings.TrimSuffix(config, filepath.Ext(config)) + ".keys.json"
 }
 
-// Issuer returns the issuer with the kept keys. It changes no file.
-func (t *Tenant) Issuer(file string) (*devissuer.Issuer, error) {
+// Issuer returns the issuer with the kept keys. It changes no file. The notes say who else could use the keys.
+func (t *Tenant) Issuer(file string) (issuer *devissuer.Issuer, notes []string, err error) {
 	keys, err := os.ReadFile(file) //nolint:gosec // the user names the file
 	if errors.Is(err, fs.ErrNotExist) {
-		return nil, fmt.Errorf("%s does not exist: start protoauthz dev-issuer with the same -config and -keys, or start it again: at its start it writes the file", file)
+		return nil, nil, fmt.Errorf("%s does not exist: start protoauthz dev-issuer with the same -config and -keys, or start it again: at its start it writes the file", file)
 	} else if err != nil {
-		return nil, unreadable(err)
+		return nil, nil, unreadable(err)
 	}
-	return t.issuer(keys, file)
+	issuer, err = t.issuer(keys, file)
+	return issuer, noteOthers(file), err
+}
+
+// noteOthers notes that other users could use the keys of a file.
+func noteOthers(file string) (notes []string) {
+	if info, err := os.Stat(file); err == nil && runtime.GOOS != "windows" && info.Mode().Perm()&0o077 != 0 {
+		notes = append(notes, fmt.Sprintf("other users can read or write %s, and so make tokens: run chmod 600 %s", file, file))
+	}
+	return notes
 }
 
 func unreadable(err error) error {
@@ -54,14 +64,25 @@ func (t *Tenant) Open(file string) (issuer *devissuer.Issuer, notes []string, er
 	if isNew {
 		notes = append(notes, "the keys are new, in "+file+": do not commit the file")
 	}
-	if info, err := os.Stat(file); err == nil && runtime.GOOS != "windows" && info.Mode().Perm()&0o077 != 0 {
-		notes = append(notes, fmt.Sprintf("other users can read or write %s, and so make tokens: run chmod 600 %s", file, file))
-	}
-	return issuer, notes, nil
+	return issuer, append(notes, noteOthers(file)...), nil
 }
 
-// Keep writes the keys of an issuer in place of the kept keys. The note says why they are not kept.
-func (t *Tenant) Keep(issuer *devissuer.Issuer, file string) (notes []string) {
+// Rotate rotates the keys of an issuer, and writes the keys in place of the kept keys. The notes say that the kept keys
+// were not the issuer's, and why the keys are not kept.
+func (t *Tenant) Rotate(issuer *devissuer.Issuer, file string) (notes []string, err error) {
+	if keys, err := os.ReadFile(file); err == nil { //nolint:gosec // the user names the file
+		kept, err := t.issuer(keys, file)
+		if err != nil || !bytes.Equal(kept.PrivateKeys(), issuer.PrivateKeys()) {
+			notes = append(notes, fmt.Sprintf("%s has changed since this process used it, and this process writes its own keys over it: give each issuer that rotates a file of its own with -keys", file))
+		}
+	}
+	if err := issuer.Rotate(); err != nil {
+		return notes, fmt.Errorf("the keys are not rotated: %w", err)
+	}
+	return append(notes, keep(issuer, file)...), nil
+}
+
+func keep(issuer *devissuer.Issuer, file string) (notes []string) {
 	temporary, err := writeKeys(file, issuer.PrivateKeys())
 	if err == nil {
 		if err = os.Rename(temporary, file); err != nil {
@@ -88,10 +109,19 @@ func (t *Tenant) issuer(keys []byte, file string) (*devissuer.Issuer, error) {
 	issuer, err := devissuer.New(t.URL, config)
 	if f, ok := errors.AsType[*devissuer.Fault](err); ok && f.Field == "SigningAlgorithm" {
 		return nil, fmt.Errorf("%s: signingAlgorithm: %s (the file %s)", t.Where("signingAlgorithm"), f.Detail, file)
-	} else if err != nil {
-		return nil, fmt.Errorf("%s: %w: remove the file, and protoauthz dev-issuer makes new keys", file, err)
 	}
-	return issuer, nil
+	faults := faultsOf(err)
+	if len(faults) == 0 {
+		return issuer, err
+	}
+	if faults[0].Field == "Keys" {
+		return nil, fmt.Errorf("%s holds no keys of protoauthz dev-issuer: name another file with -keys or, if nothing else needs the file, remove it, and protoauthz dev-issuer makes new keys", file)
+	}
+	texts := make([]string, len(faults))
+	for n, f := range faults {
+		texts[n] = fmt.Sprintf("%s: %s: %s", file, memberPath(f.Field), f.Detail)
+	}
+	return nil, errors.New(strings.Join(texts, "\n") + ": remove the file, and protoauthz dev-issuer makes new keys")
 }
 
 // create makes a file with a new key. If another process has made the file, its keys are returned.

@@ -40,7 +40,7 @@ func TestKeysAreKept(t *testing.T) {
 	t.Parallel()
 	file := filepath.Join(t.TempDir(), "tenant.keys.json")
 	of := parse(t, `{}`)
-	if _, err := of.Issuer(file); err == nil || !strings.HasPrefix(err.Error(), file+" does not exist: start protoauthz dev-issuer with the same -config") {
+	if _, _, err := of.Issuer(file); err == nil || !strings.HasPrefix(err.Error(), file+" does not exist: start protoauthz dev-issuer with the same -config") {
 		t.Errorf("without a file: %v", err)
 	}
 	first, note := open(t, of, file)
@@ -57,16 +57,23 @@ func TestKeysAreKept(t *testing.T) {
 	}
 
 	second, note := open(t, of, file)
-	third, err := of.Issuer(file)
+	third, _, err := of.Issuer(file)
 	if err != nil || note != "" || !slices.Equal(ids(t, first), ids(t, second)) || !slices.Equal(ids(t, first), ids(t, third)) {
 		t.Errorf("second start: %q, %v: %q, then %q and %q", note, err, ids(t, first), ids(t, second), ids(t, third))
 	}
 
-	if err := second.Rotate(); err != nil {
-		t.Fatal(err)
-	}
-	if notes := of.Keep(second, file); notes != nil {
-		t.Error(notes)
+	for _, test := range []struct {
+		issuer *devissuer.Issuer
+		want   string
+	}{
+		{second, ""},
+		{second, ""},
+		{first, file + " has changed since this process used it, and this process writes its own keys over it: give each issuer that rotates a file of its own with -keys"},
+		{second, file + " has changed since this process used it, and this process writes its own keys over it: give each issuer that rotates a file of its own with -keys"},
+	} {
+		if notes, err := of.Rotate(test.issuer, file); err != nil || strings.Join(notes, "\n") != test.want {
+			t.Errorf("%v, %q, want %q", err, notes, test.want)
+		}
 	}
 	if fourth, note := open(t, of, file); note != "" || len(ids(t, fourth)) != 2 || !slices.Equal(ids(t, second), ids(t, fourth)) {
 		t.Errorf("after rotation: %q: %q, then %q", note, ids(t, second), ids(t, fourth))
@@ -84,7 +91,7 @@ func TestKeysOfAnotherAlgorithm(t *testing.T) {
 	first, _ := open(t, parse(t, `{"signingAlgorithm": "ES256"}`), file)
 	of := parse(t, "{\n\"signingAlgorithm\": \"ES384\"}")
 	_, _, openErr := of.Open(file)
-	_, readErr := of.Issuer(file)
+	_, _, readErr := of.Issuer(file)
 	for _, err := range []error{openErr, readErr} {
 		want := "tenant.json:2: signingAlgorithm: the first key is of ES256: write that algorithm, or remove the keys (the file " + file + ")"
 		if err == nil || err.Error() != want {
@@ -99,17 +106,20 @@ func TestKeysOfAnotherAlgorithm(t *testing.T) {
 func TestBrokenKeys(t *testing.T) {
 	t.Parallel()
 	of := parse(t, `{}`)
-	for _, text := range []string{"", "s3cret", `{"keys": []}`, `{"keys": [{"kty": "EC", "crv": "P-384", "d": "s3cret"}]}`} {
+	const (
+		none   = " holds no keys of protoauthz dev-issuer: name another file with -keys or, if nothing else needs the file, remove it, and protoauthz dev-issuer makes new keys"
+		broken = ": keys[0]: the private key is missing, broken, or does not fit the public key: remove the file, and protoauthz dev-issuer makes new keys"
+	)
+	for text, want := range map[string]string{"": none, "s3cret": none, `{"keys": []}`: none, `{"audience": "s3cret"}`: none, `{"keys": [{"kty": "EC", "crv": "P-384", "d": "s3cret"}]}`: broken} {
 		file := filepath.Join(t.TempDir(), "k.json")
 		if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
 			t.Fatal(err)
 		}
 		_, _, openErr := of.Open(file)
-		_, readErr := of.Issuer(file)
+		_, _, readErr := of.Issuer(file)
 		for _, err := range []error{openErr, readErr} {
-			if err == nil || !strings.HasPrefix(err.Error(), file+": devissuer: Keys") || strings.Contains(err.Error(), "s3cret") ||
-				!strings.HasSuffix(err.Error(), ": remove the file, and protoauthz dev-issuer makes new keys") {
-				t.Errorf("%q: %v", text, err)
+			if err == nil || err.Error() != file+want {
+				t.Errorf("%q: %v, want %s", text, err, want)
 			}
 		}
 		if kept, err := os.ReadFile(file); string(kept) != text || err != nil {
@@ -132,8 +142,8 @@ func TestKeysCannotBeWritten(t *testing.T) {
 	if len(ids(t, issuer)) != 1 {
 		t.Error("there is no key")
 	}
-	if got, want := strings.Join(of.Keep(issuer, file), "\n"), file+why+what; got != want {
-		t.Errorf("%q, want %q", got, want)
+	if notes, err := of.Rotate(issuer, file); err != nil || strings.Join(notes, "\n") != file+why+what {
+		t.Errorf("%v, %q, want %q", err, notes, file+why+what)
 	}
 }
 
@@ -144,7 +154,7 @@ func TestKeysCannotBeRead(t *testing.T) {
 	if _, _, err := of.Open(folder); err == nil || !strings.Contains(err.Error(), folder) || !strings.Contains(err.Error(), "-keys") {
 		t.Errorf("%v", err)
 	}
-	if _, err := of.Issuer(folder); err == nil || !strings.Contains(err.Error(), folder) || !strings.Contains(err.Error(), "-keys") {
+	if _, _, err := of.Issuer(folder); err == nil || !strings.Contains(err.Error(), folder) || !strings.Contains(err.Error(), "-keys") {
 		t.Errorf("%v", err)
 	}
 }
@@ -158,8 +168,12 @@ func TestOthersCanReadKeys(t *testing.T) {
 		if err := os.Chmod(file, mode); err != nil {
 			t.Fatal(err)
 		}
-		if _, note := open(t, of, file); note != "other users can read or write "+file+", and so make tokens: run chmod 600 "+file {
-			t.Errorf("%o: %q", mode, note)
+		_, note := open(t, of, file)
+		_, notes, err := of.Issuer(file)
+		for _, got := range []string{note, strings.Join(notes, "\n")} {
+			if err != nil || got != "other users can read or write "+file+", and so make tokens: run chmod 600 "+file {
+				t.Errorf("%o: %q, %v", mode, got, err)
+			}
 		}
 	}
 }

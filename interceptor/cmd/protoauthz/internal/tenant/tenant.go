@@ -70,7 +70,7 @@ func Parse(name string, text []byte) (*Tenant, error) {
 	}
 	if len(errs) == 0 || forms[0].path != "" { // the document is a JSON object
 		for _, f := range t.contentFaults() {
-			if !slices.ContainsFunc(forms, func(form fault) bool { return strings.HasPrefix(f.path, form.path) }) {
+			if !slices.ContainsFunc(forms, func(form fault) bool { return f.follows(form) }) {
 				contents = append(contents, f)
 			}
 		}
@@ -92,6 +92,19 @@ type fault struct {
 	line int
 	path string
 	text string
+}
+
+// follows reports whether a fault of content may come from a fault of form: of the same member, or of the list whose
+// names the member has to use.
+func (f fault) follows(form fault) bool {
+	list := form.path
+	if end := strings.IndexAny(list, ".["); end >= 0 {
+		list = list[:end]
+	}
+	if list == "resources" {
+		list = "scopes["
+	}
+	return strings.HasPrefix(f.path, form.path) || strings.Contains(f.path, "."+list)
 }
 
 // contentFaults returns what is wrong with values of the right types.
