@@ -8,6 +8,7 @@ import (
 	"io"
 	"io/fs"
 	"os"
+	"path/filepath"
 	"regexp"
 	"slices"
 	"strings"
@@ -25,13 +26,23 @@ func readDocument(name string) ([]byte, error) {
 	if err != nil {
 		return nil, err //nolint:wrapcheck // it names the file
 	}
-	if text, err = utf8Of(text); err == nil && !bytes.HasPrefix(bytes.TrimSpace(text), []byte("{")) {
+	return toJSON(name, text)
+}
+
+// toJSON returns the content of a file as a document in JSON.
+func toJSON(name string, text []byte) ([]byte, error) {
+	text, err := utf8Of(text)
+	if err == nil && !isJSON(text) {
 		text, err = yamlToJSON(text)
 	}
 	if err != nil {
 		return nil, inFile(name, err)
 	}
 	return text, nil
+}
+
+func isJSON(text []byte) bool {
+	return bytes.HasPrefix(bytes.TrimSpace(bytes.TrimPrefix(text, []byte("\ufeff"))), []byte("{"))
 }
 
 // inFile returns an error with the name of the file whose faults it joins.
@@ -47,22 +58,38 @@ func inFile(name string, err error) error {
 	return errors.Join(faults...)
 }
 
-// readDeployment reads the deployment of a flag, in JSON or YAML.
-func readDeployment(flag, name string) (*deployment.Deployment, error) {
+// readDeployment reads the deployment of a flag, in JSON or YAML, and returns the content of the file, too.
+func readDeployment(flag, name string) (d *deployment.Deployment, content []byte, err error) {
 	if name == "" {
-		return nil, fmt.Errorf("-%s is empty: name the file of a deployment, such as authz.json; if a variable should supply the name, set the variable", flag)
+		return nil, nil, fmt.Errorf("-%s is empty: name the file of a deployment, such as authz.json; if a variable should supply the name, set the variable", flag)
 	}
-	text, err := readDocument(name)
-	if errors.Is(err, fs.ErrNotExist) {
-		return nil, fmt.Errorf("-%s: %w: name the file of the deployment", flag, err)
-	} else if err != nil {
-		return nil, fmt.Errorf("-%s: %w", flag, err)
+	if content, err = os.ReadFile(name); err != nil { //nolint:gosec // the user names the file
+		return nil, nil, fmt.Errorf("-%s: %w", flag, unreadable(name, err))
 	}
-	d, err := deployment.Parse(name, text)
+	text, err := toJSON(name, content)
+	if err == nil {
+		d, err = deployment.Parse(name, text)
+	}
 	if err != nil {
-		return nil, fmt.Errorf("-%s: %w", flag, err)
+		return nil, nil, fmt.Errorf("-%s: %w", flag, err)
 	}
-	return d, nil
+	return d, content, nil
+}
+
+// unreadable returns why the file of a deployment cannot be read, and what to do.
+func unreadable(name string, err error) error {
+	if info, statErr := os.Stat(name); statErr == nil && info.IsDir() {
+		return fmt.Errorf("%s is a folder: name the file of the deployment, such as %s", name, filepath.Join(name, "authz.json"))
+	}
+	switch folder, folderErr := os.Getwd(); {
+	case errors.Is(err, fs.ErrNotExist) && filepath.Base(name) == name && folderErr == nil:
+		return fmt.Errorf("there is no file %s in %s: name the file of the deployment", name, folder)
+	case errors.Is(err, fs.ErrNotExist):
+		return fmt.Errorf("%w: name the file of the deployment", err)
+	case errors.Is(err, fs.ErrPermission):
+		return fmt.Errorf("%w: give this user the right to read the file", err)
+	}
+	return err
 }
 
 // yamlToJSON returns a YAML document as JSON with the same lines, for a strict parser. The error names every value that
