@@ -120,7 +120,7 @@ func (f *findings) checkSide(s *side, verb string) {
 			if fault.Place.File != nil {
 				see = ": see " + s.name
 			}
-			f.add(f.document.Place(member), "%s: %s (%s)%s", member, inDocument.Replace(fault.Detail), fault.Kind, see)
+			f.add(f.document.Place(member), "%s: %s (%s)%s", member, detailOf(f.document, fault), fault.Kind, see)
 			continue
 		}
 		service := subject[:max(strings.LastIndexByte(subject, '.'), 0)]
@@ -191,11 +191,8 @@ func (f *findings) checkDocument() {
 	faults := new(policy.Error)
 	errors.As(err, &faults)
 	for _, fault := range faults.Faults {
-		switch member := memberOf(f.document, fault); {
-		case member == "audience" && f.document.Audience == "":
-			f.add(f.document.Place(member), `audience is empty or missing: write "audience": "https://…", with the resource indicator of the API (%s)`, fault.Kind)
-		case member != "": // the file lacks methods, too
-			f.add(f.document.Place(member), "%s: %s (%s)", member, inDocument.Replace(fault.Detail), fault.Kind)
+		if member := memberOf(f.document, fault); member != "" { // the file lacks methods, too
+			f.add(f.document.Place(member), "%s: %s (%s)", member, detailOf(f.document, fault), fault.Kind)
 		}
 	}
 }

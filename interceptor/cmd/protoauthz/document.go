@@ -11,6 +11,7 @@ import (
 	"path/filepath"
 	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 
 	"go.yaml.in/yaml/v3"
@@ -86,10 +87,9 @@ func unreadable(name string, err error) error {
 		return fmt.Errorf("there is no file %s in %s: name the file of the deployment", name, folder)
 	case errors.Is(err, fs.ErrNotExist):
 		return fmt.Errorf("%w: name the file of the deployment", err)
-	case errors.Is(err, fs.ErrPermission):
-		return fmt.Errorf("%w: give this user the right to read the file", err)
+	default:
+		return err
 	}
-	return err
 }
 
 // yamlToJSON returns a YAML document as JSON with the same lines, for a strict parser. The error names every value that
@@ -100,7 +100,7 @@ func yamlToJSON(text []byte) ([]byte, error) {
 	if err := decoder.Decode(&root); errors.Is(err, io.EOF) {
 		return nil, errors.New("the file is empty: write the document in JSON or YAML")
 	} else if err != nil {
-		return nil, errors.New("it is neither a JSON object nor YAML: a text that begins with *, ! or { needs quotes") // err repeats the file
+		return nil, syntaxFault(text, err)
 	}
 	if err := decoder.Decode(new(yaml.Node)); !errors.Is(err, io.EOF) {
 		return nil, errors.New("it has more than one YAML document: write one document in a file")
@@ -110,15 +110,47 @@ func yamlToJSON(text []byte) ([]byte, error) {
 	return w.out.Bytes(), errors.Join(w.faults...)
 }
 
+// syntaxError matches an error of the parser.
+var syntaxError = regexp.MustCompile(`^yaml: (?:line ([0-9]+): )?(.*)$`)
+
+// syntaxFault returns what is wrong with the syntax of YAML. An error about an anchor repeats a value of the file.
+func syntaxFault(text []byte, err error) error {
+	fault, cause := &document.Fault{Line: 1}, ""
+	if match := syntaxError.FindStringSubmatch(err.Error()); match != nil && !strings.Contains(match[2], "anchor") {
+		if line, err := strconv.Atoi(match[1]); err == nil {
+			fault.Line = line
+		}
+		cause = match[2] + ": "
+	}
+	advice := "a text that begins with *, ! or { needs quotes"
+	if tabs.Match(text) {
+		advice = "indent with spaces, not with tabs"
+	}
+	fault.Text = "it is neither a JSON object nor YAML: " + cause + advice
+	return fault
+}
+
+// tabs matches a tab with which a line is indented.
+var tabs = regexp.MustCompile(`(?m)^ *\t`)
+
 // A yamlWriter writes YAML as JSON.
 type yamlWriter struct {
 	out    bytes.Buffer
-	line   int // that out has reached
+	line   int    // that out has reached
+	path   string // of the value
 	faults []error
 }
 
 func (w *yamlWriter) fault(node *yaml.Node, text string) {
-	w.faults = append(w.faults, &document.Fault{Line: node.Line, Text: text})
+	w.faults = append(w.faults, &document.Fault{Line: node.Line, Path: w.path, Text: text})
+}
+
+// writeAt writes a member, given its path.
+func (w *yamlWriter) writeAt(path string, node *yaml.Node) {
+	outer := w.path
+	w.path = path
+	w.write(node)
+	w.path = outer
 }
 
 func (w *yamlWriter) write(node *yaml.Node) {
@@ -127,27 +159,27 @@ func (w *yamlWriter) write(node *yaml.Node) {
 	}
 	switch {
 	case node.Kind == yaml.AliasNode || node.Anchor != "":
-		w.fault(node, "an anchor or alias of YAML: write the value itself, and a text that begins with * or & in quotes")
+		w.fault(node, "is an anchor or alias of YAML: write the value itself, and a text that begins with * or & in quotes")
 		return
 	case node.Style&yaml.TaggedStyle != 0:
-		w.fault(node, "a tag of YAML: write the value without it, and a text that begins with ! in quotes")
+		w.fault(node, "has a tag of YAML: write the value without it, and a text that begins with ! in quotes")
 		return
 	}
 	switch node.Kind {
 	case yaml.MappingNode:
 		w.out.WriteByte('{')
-		for n, child := range node.Content {
-			isName := n%2 == 0
-			if isName && n > 0 {
+		for n := 0; n < len(node.Content); n += 2 {
+			if n > 0 {
 				w.out.WriteByte(',')
 			}
-			if isName && (child.Kind != yaml.ScalarNode || !isText(child)) {
-				w.fault(child, "a name that is not a text: write the name in quotes")
+			name := node.Content[n]
+			if name.Kind == yaml.ScalarNode && isText(name) {
+				w.write(name)
+			} else {
+				w.fault(name, "has a name that is not a text: write the name in quotes")
 			}
-			w.write(child)
-			if isName {
-				w.out.WriteByte(':')
-			}
+			w.out.WriteByte(':')
+			w.writeAt(document.Below(w.path, name.Value), node.Content[n+1])
 		}
 		w.out.WriteByte('}')
 	case yaml.SequenceNode:
@@ -156,7 +188,7 @@ func (w *yamlWriter) write(node *yaml.Node) {
 			if n > 0 {
 				w.out.WriteByte(',')
 			}
-			w.write(child)
+			w.writeAt(fmt.Sprintf("%s[%d]", w.path, n), child)
 		}
 		w.out.WriteByte(']')
 	default:
@@ -171,8 +203,10 @@ func (w *yamlWriter) writeScalar(node *yaml.Node) {
 		w.out.Write(text)
 	case node.Value == "true", node.Value == "false", node.Value == "null", integer.MatchString(node.Value): // the parser knows where these may stand
 		w.out.WriteString(node.Value)
+	case node.Value == "":
+		w.fault(node, "has no value: write one, or remove the name")
 	default:
-		w.fault(node, `YAML may read the value as a number, a date, a boolean or null: write a text in quotes, as "1" and "yes", and a boolean as true or false`)
+		w.fault(node, `may be a number, a date, a boolean or null in YAML: write a text in quotes, as "1" and "yes", and a boolean as true or false`)
 	}
 }
 
