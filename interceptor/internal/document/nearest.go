@@ -4,7 +4,7 @@ import "strings"
 
 // nearest returns the name that another name is probably meant to be, or "".
 func nearest(name string, names []string) (near string) {
-	least := 1 + min(2, len(name)/4) // longer names may have more mistakes
+	least := 1 + min(2, len(name)/3) // longer names may have more mistakes
 	for _, other := range names {
 		if edits := distance(strings.ToLower(name), strings.ToLower(other)); edits < least {
 			near, least = other, edits
