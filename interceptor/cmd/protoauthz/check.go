@@ -28,7 +28,8 @@ const checkHelp = `Compares the files and servers that must agree, and prints ea
 A server must have reflection. Reflection tells names and rules. Whether a guard stands before a service,
 package guardtest proves in a test. Several servers share a deployment: a name needs to be in one of them.
 A service in public that no module declares need not stand in buf.yaml. The plugin's conventions, such as
-the form of scopes, may be off. A line with "note:" is not a difference.
+the form of scopes, may be off. A line with "note:" is not a difference. This command reads a deployment in
+YAML, too, but a server does not: that is a difference.
 
 Exit status: 0 if there is no difference; 1 if there are differences; 2 if something cannot be read.
 
@@ -57,11 +58,12 @@ func check(ctx context.Context, c *cli.Command) error {
 	if err := checkArguments(c); err != nil {
 		return err
 	}
-	d, err := readDeployment("authz", c.String("authz"))
+	d, content, err := readDeployment("authz", c.String("authz"))
 	if err != nil {
 		return err
 	}
 	f := &findings{document: d, file: c.String("authz"), folder: filepath.Dir(c.String("buf")), about: []string{c.String("authz")}}
+	f.checkForm(content)
 	f.checkDocument()
 	b, bufErr := f.checkBuf(c)
 	servers, serversErr := f.checkServers(ctx, c.StringSlice("server"), c.StringSlice("reflect-header"))

@@ -12,11 +12,8 @@ import (
 
 // checkAnnotations compares the copies of protoauthz/v1/authz.proto with the text of this command.
 func (f *findings) checkAnnotations(b *bufFile) {
-	var first, importing *sources.File
+	var first *sources.File
 	for _, file := range b.files {
-		if importing == nil && file.Imports[annotations.AuthzPath] > 0 {
-			importing = file
-		}
 		if file.Package != "protoauthz.v1" && file.Path != annotations.AuthzPath {
 			continue
 		}
@@ -39,7 +36,8 @@ func (f *findings) checkAnnotations(b *bufFile) {
 			f.note(lineOf(name, 1), "comments or blanks differ from the annotations of this command: run protoauthz vendor %s", module)
 		}
 	}
-	if first != nil || importing == nil {
+	importing := b.lacksAnnotations()
+	if importing == nil {
 		return
 	}
 	name, line := f.beside(importing.Name), importing.Imports[annotations.AuthzPath]
@@ -47,7 +45,31 @@ func (f *findings) checkAnnotations(b *bufFile) {
 		f.note(lineOf(name, line), "no module has the imported %s: the version in a module of deps is not read", annotations.AuthzPath)
 		return
 	}
-	f.add(lineOf(name, line), "no module has the imported %s: run protoauthz vendor %s", annotations.AuthzPath, f.beside(b.Modules[importing.Module].Path))
+	f.add(lineOf(name, line), "no module has the imported %s: run protoauthz vendor %s", annotations.AuthzPath, f.beside(b.Modules[b.vendored()].Path))
+}
+
+// lacksAnnotations returns a file that imports the annotations if no module has them, or else nil.
+func (b *bufFile) lacksAnnotations() (importing *sources.File) {
+	for _, file := range b.files {
+		switch {
+		case file.Path == annotations.AuthzPath:
+			return nil
+		case importing == nil && file.Imports[annotations.AuthzPath] > 0:
+			importing = file
+		}
+	}
+	return importing
+}
+
+// vendored returns the module into which missing annotations belong: the first without files, or else the module of the
+// file that imports them.
+func (b *bufFile) vendored() int {
+	for n := range b.Modules {
+		if !slices.ContainsFunc(b.files, func(file *sources.File) bool { return file.Module == n }) {
+			return n
+		}
+	}
+	return b.lacksAnnotations().Module
 }
 
 // differenceOf returns the first token of a copy that differs from the annotations of this command, and its line. It

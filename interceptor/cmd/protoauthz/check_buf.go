@@ -1,6 +1,9 @@
 package main
 
 import (
+	"bytes"
+	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 
@@ -34,6 +37,10 @@ func (f *findings) checkPlugin(b *bufFile) {
 		f.add(b.at(b.Plugins[1].Line), "%s is a second entry of buf-plugin-protoauthz: write one entry", b.Plugins[1].Name)
 	}
 	for _, plugin := range b.Plugins {
+		if plugin.IsHidden {
+			f.add(b.at(plugin.Line), "%s.plugin names buf-plugin-protoauthz, and check cannot tell what the command runs: write buf-plugin-protoauthz, or [go, tool, buf-plugin-protoauthz]", plugin.Name)
+			continue
+		}
 		f.checkAudience(b, plugin)
 		for _, o := range options {
 			if o.plugin != "" {
@@ -108,8 +115,9 @@ func (f *findings) checkRules(b *bufFile) {
 	seen := map[*bufyaml.Checks]bool{nil: true} // without a list, all rules are on
 	for n, module := range b.Modules {
 		own := slices.ContainsFunc(b.files, func(file *sources.File) bool { return file.Module == n && file.Path != annotations.AuthzPath })
-		if !own {
-			continue // an empty module, or the vendored annotations alone
+		if !own { // the vendored annotations alone, or nothing
+			f.checkEmpty(b, n)
+			continue
 		}
 		for _, r := range ruleLists {
 			if checks := r.checks(module); !seen[checks] {
@@ -120,6 +128,59 @@ func (f *findings) checkRules(b *bufFile) {
 			}
 		}
 	}
+	f.checkComments(b)
+	f.checkPolicies(b)
+}
+
+// checkComments finds comments that switch rules of lint off.
+func (f *findings) checkComments(b *bufFile) {
+	for _, file := range b.files {
+		if checks := b.Modules[file.Module].Lint; checks != nil && checks.RefusesComments {
+			continue
+		}
+		for _, ignored := range file.Ignores {
+			rule := longest(ignored.Value)
+			place := lineOf(f.beside(file.Name), ignored.Line)
+			switch {
+			case rule == "":
+			case slices.Contains(conventions, rule):
+				f.note(place, "a comment ignores %s", rule)
+			default:
+				f.add(place, "a comment ignores %s: remove it", rule)
+			}
+		}
+	}
+}
+
+// longest returns the longest ID of a rule of lint with which a text begins: buf compares no more.
+func longest(text string) (id string) {
+	for _, rule := range bufrules.Lint {
+		if strings.HasPrefix(text, rule.ID) && len(rule.ID) > len(id) {
+			id = rule.ID
+		}
+	}
+	return id
+}
+
+// checkPolicies finds policies that run the plugin with options of their own.
+func (f *findings) checkPolicies(b *bufFile) {
+	for _, policy := range b.Policies {
+		text, err := os.ReadFile(filepath.Join(f.folder, filepath.FromSlash(policy.Value)))
+		switch {
+		case err != nil:
+			f.note(b.at(policy.Line), "the policy %s is not read", policy.Value)
+		case bytes.Contains(text, []byte("buf-plugin-protoauthz")):
+			f.add(b.at(policy.Line), "the policy %s runs buf-plugin-protoauthz, and its options are not compared: leave the plugin to plugins of buf.yaml", policy.Value)
+		}
+	}
+}
+
+// checkEmpty finds a module without files.
+func (f *findings) checkEmpty(b *bufFile, n int) {
+	if slices.ContainsFunc(b.files, func(file *sources.File) bool { return file.Module == n }) || !b.HasDeps && b.lacksAnnotations() != nil && b.vendored() == n {
+		return // else checkAnnotations says what to write into the module
+	}
+	f.add(b.at(b.Modules[n].Line), "modules[%d] has no .proto file in %s, so that buf does not run: add files, or remove the module", n, f.beside(b.Modules[n].Path))
 }
 
 // named returns the rules that a name in buf.yaml stands for: a category or a rule.
@@ -185,7 +246,7 @@ func (f *findings) checkExcept(b *bufFile, checks *bufyaml.Checks, r ruleList) {
 func (f *findings) checkIgnore(b *bufFile, checks *bufyaml.Checks, r ruleList) {
 	services := func(path string) (names []string) {
 		for _, file := range b.files {
-			if r.checks(b.Modules[file.Module]) == checks && sources.Below(file.Name, strings.TrimSuffix(strings.TrimPrefix(path, "./"), "/")) {
+			if r.checks(b.Modules[file.Module]) == checks && sources.Below(file.Name, path) {
 				names = append(names, slices.DeleteFunc(slices.Clone(file.Services), func(name string) bool { return slices.Contains(f.document.Public, name) })...)
 			}
 		}

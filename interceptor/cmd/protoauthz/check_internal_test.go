@@ -1,8 +1,10 @@
 package main
 
 import (
+	"errors"
 	"maps"
 	"net/http"
+	"os"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -14,6 +16,9 @@ import (
 	annotations "github.com/protoauthz/protoauthz/proto"
 )
 
+const checkedIssuers = `,
+  "issuers": [{"preset": ["logto", "https://tenant.logto.app"]}]`
+
 // checked are the files of a folder in which all agrees.
 var checked = map[string]string{
 	"authz.json": `{
@@ -22,7 +27,7 @@ var checked = map[string]string{
   "sharedScopes": ["read:carts"],
   "shadow": ["shop.v1.CartService"],
   "unannotatedRefused": ["shop.v1.StockService"],
-  "unannotatedOpen": ["shop.v1.NewsService"]
+  "unannotatedOpen": ["shop.v1.NewsService"]` + checkedIssuers + `
 }
 `,
 	"buf.yaml": `version: v2
@@ -120,6 +125,7 @@ func protosOf(files map[string]string) map[string]string {
 type checkCase struct {
 	name    string
 	files   []edit   // of the folder
+	link    string   // becomes a link, and the file or folder of this name moves aside
 	server  []edit   // of what the server serves
 	image   []edit   // of INPUT
 	without string   // a service that the server does not list
@@ -142,8 +148,7 @@ var checkCases = []checkCase{
 	{name: "another comment in the annotations", files: []edit{{authzProto, "who may call", "who can call"}}, args: folder},
 	{name: "no buf.yaml beside a server", args: []string{"-authz", "DIR/authz.json", "-server", "SERVER"}},
 	{name: "the document in YAML", files: []edit{{"authz.json", "", "audience: https://shop.example.com\npublic:\n  - grpc.health.v1.Health\n  - legacy.v1.LegacyService\nsharedScopes: ['read:carts']\n" +
-		"shadow: [shop.v1.CartService]\nunannotatedRefused: [shop.v1.StockService]\nunannotatedOpen:\n  - shop.v1.NewsService\n  - shop.v1.OldsService\n"},
-		{"buf.yaml", "unannotated_open: [", "unannotated_open: [shop.v1.OldsService, "}}, args: []string{"-authz", "DIR/authz.json", "-buf", "DIR/buf.yaml", "-reflect-header", "A: b", "-server", "SERVER"}, want: "authz.json:10: unannotatedOpen[1]: no server lists"},
+		"shadow: [shop.v1.CartService]\nunannotatedRefused: [shop.v1.StockService]\nunannotatedOpen:\n  - shop.v1.NewsService\nissuers:\n  - preset: [logto, 'https://tenant.logto.app']\n"}}, args: folder, want: "authz.json:1: the document is YAML"},
 	{name: "rules by name", files: []edit{{"buf.yaml", "- PROTOAUTHZ_LOOSER", "- PROTOAUTHZ_MADE_PUBLIC\n    - PROTOAUTHZ_MADE_AUTHENTICATED\n    - PROTOAUTHZ_SCOPE_REMOVED\n    - PROTOAUTHZ_ALTERNATIVE_ADDED\n" +
 		"    - PROTOAUTHZ_MODEL_CHANGED\n    - PROTOAUTHZ_AUDIENCE_CHANGED\n    - PROTOAUTHZ_ORGANIZATION_LOOSENED\n    - PROTOAUTHZ_CALLER_LOOSENED\n    - PROTOAUTHZ_RULE_LOST"}}, args: folder},
 	{name: "no lists, so that all rules are on", files: []edit{{"buf.yaml", "lint:\n  use: [STANDARD, PROTOAUTHZ]\nbreaking:\n  use:\n    - FILE\n    - PROTOAUTHZ_LOOSER\n", ""}}, args: folder},
@@ -197,6 +202,36 @@ var checkCases = []checkCase{
 	{name: "except of the category", files: []edit{{"buf.yaml", "    - PROTOAUTHZ_LOOSER", "    - PROTOAUTHZ_LOOSER\n  except: [PROTOAUTHZ_LOOSER]"}}, args: folder, want: "buf.yaml:12: "},
 	{name: "an ignored folder", files: []edit{{"buf.yaml", "use: [STANDARD, PROTOAUTHZ]", "use: [STANDARD, PROTOAUTHZ]\n  ignore: [proto/shop/]"}}, args: folder, want: "buf.yaml:8: "},
 	{name: "a file that a rule ignores", files: []edit{{"buf.yaml", "use: [STANDARD, PROTOAUTHZ]", "use: [STANDARD, PROTOAUTHZ]\n  ignore_only:\n    PROTOAUTHZ_RULE_MISSING:\n      - proto/shop/v1/shop.proto"}}, args: folder, want: "buf.yaml:10: "},
+	{name: "an ignored folder with two slashes", files: []edit{{"buf.yaml", "PROTOAUTHZ]", "PROTOAUTHZ]\n  ignore: [proto//shop]"}}, args: folder, want: "buf.yaml:8: "},
+	{name: "an ignored folder by way of its parent", files: []edit{{"buf.yaml", "PROTOAUTHZ]", "PROTOAUTHZ]\n  ignore: [proto/x/../shop]"}}, args: folder, want: "buf.yaml:8: "},
+	{name: "an ignored file by way of the same folder", files: []edit{{"buf.yaml", "PROTOAUTHZ]", "PROTOAUTHZ]\n  ignore: [proto/./shop/v1/shop.proto]"}}, args: folder, want: "buf.yaml:8: "},
+	{name: "an ignored module with a dot", files: []edit{{"buf.yaml", "PROTOAUTHZ]", "PROTOAUTHZ]\n  ignore: [./proto/.]"}}, args: folder, want: "buf.yaml:8: "},
+	{name: "an empty path is ignored", files: []edit{{"buf.yaml", "PROTOAUTHZ]", "PROTOAUTHZ]\n  ignore: ['']"}}, args: folder},
+	{name: "a folder that a rule ignores in a module", files: []edit{{"buf.yaml", "path: proto\n", "path: proto\n    breaking:\n      use: [PROTOAUTHZ_LOOSER]\n      ignore_only: {PROTOAUTHZ_LOOSER: [proto/./shop]}\n"}}, args: folder, want: "buf.yaml:6: "},
+	{name: "an ignored folder of breaking with two slashes", files: []edit{{"buf.yaml", "    - PROTOAUTHZ_LOOSER", "    - PROTOAUTHZ_LOOSER\n  ignore: [proto//shop/.]"}}, args: folder, want: "buf.yaml:12: "},
+	{name: "unstable packages are ignored, in YAML 1.1", files: []edit{{"buf.yaml", "    - PROTOAUTHZ_LOOSER", "    - PROTOAUTHZ_LOOSER\n  ignore_unstable_packages: yes"}}, args: folder},
+	{name: "a list of a module with another member alone", files: []edit{{"buf.yaml", "path: proto\n", "path: proto\n    breaking: {ignore_unstable_packages: yes}\n"}, {"buf.yaml", "    - PROTOAUTHZ_LOOSER\n", ""}, {"buf.yaml", "path: legacy", "path: legacy\n    breaking: {use: [PROTOAUTHZ_LOOSER]}"}}, args: folder},
+	{name: "a comment at a method ignores a rule", files: []edit{{shopProto, "  rpc PlaceOrder", "  // buf:lint:ignore PROTOAUTHZ_RULE_MISSING\n  rpc PlaceOrder"}}, args: folder, want: shopProto + ":8: a comment ignores PROTOAUTHZ_RULE_MISSING"},
+	{name: "a comment at a service ignores a rule", files: []edit{{shopProto, "service CartService", "/* the carts\n * buf:lint:ignore PROTOAUTHZ_ORGANIZATION_MISSING, for now */\nservice CartService"}}, args: folder, want: shopProto + ":11: a comment ignores PROTOAUTHZ_ORGANIZATION_MISSING"},
+	{name: "a comment ignores a convention", files: []edit{{shopProto, "  rpc PlaceOrder", "  //buf:lint:ignore PROTOAUTHZ_SCOPE_NAMING\n  rpc PlaceOrder"}}, args: folder},
+	{name: "a comment ignores a rule of buf, or speaks of it", files: []edit{{shopProto, "  rpc PlaceOrder", "  // buf:lint:ignore RPC_REQUEST_STANDARD_NAME\n  // no buf:lint:ignore PROTOAUTHZ_RULE_MISSING\n  rpc PlaceOrder"}}, args: folder},
+	{name: "comments ignore nothing", files: []edit{{shopProto, "  rpc PlaceOrder", "  // buf:lint:ignore PROTOAUTHZ_RULE_MISSING\n  rpc PlaceOrder"}, {"buf.yaml", "PROTOAUTHZ]", "PROTOAUTHZ]\n  disallow_comment_ignores: on"}}, args: folder},
+	{name: "a module lets comments ignore", files: []edit{{shopProto, "  rpc PlaceOrder", "  // buf:lint:ignore PROTOAUTHZ_RULE_MISSING\n  rpc PlaceOrder"}, {"buf.yaml", "PROTOAUTHZ]", "PROTOAUTHZ]\n  disallow_comment_ignores: true"}, {"buf.yaml", "path: proto\n", "path: proto\n    lint: {enum_zero_value_suffix: _NONE}\n"}}, args: folder, want: shopProto + ":8: "},
+	{name: "a policy with the plugin", files: []edit{{"policy.yaml", "", "version: v2\nplugins: [{plugin: buf-plugin-protoauthz}]\n"}, {"buf.yaml", "plugins:\n", "policies:\n  - policy: policy.yaml\nplugins:\n"}}, args: folder, want: "buf.yaml:13: the policy policy.yaml runs "},
+	{name: "a policy without the plugin, and one of a registry", files: []edit{{"policy.yaml", "", "version: v2\nlint: {use: [STANDARD]}\n"}, {"buf.yaml", "plugins:\n", "policies: [{policy: policy.yaml}, {policy: buf.build/acme/policy}]\nplugins:\n"}}, args: folder},
+	{name: "a shell that gets the plugin's name", files: []edit{{"buf.yaml", "[go, tool, buf-plugin-protoauthz]", "[sh, -c, 'exec true', buf-plugin-protoauthz]"}}, args: folder, want: "buf.yaml:14: plugins[1].plugin names "},
+	{name: "a shell that names the plugin in a text", files: []edit{{"buf.yaml", "[go, tool, buf-plugin-protoauthz]", "[sh, -c, 'exec buf-plugin-protoauthz']"}}, args: folder, want: "buf.yaml:14: plugins[1].plugin names "},
+	{name: "another tool that gets the plugin's name", files: []edit{{"buf.yaml", "[go, tool, buf-plugin-protoauthz]", "[go, tool, other, buf-plugin-protoauthz]"}}, args: folder, want: "buf.yaml:14: plugins[1].plugin names "},
+	{name: "the plugin by way of go run", files: []edit{{"buf.yaml", "[go, tool, buf-plugin-protoauthz]", "[go, run, -C, tools, -modfile=tools.mod, 'example.com/cmd/buf-plugin-protoauthz@v1.0.0']"}}, args: folder},
+	{name: "a name of a package of gRPC that nothing has", files: []edit{{"authz.json", `["shop.v1.NewsService"`, `["shop.v1.NewsService", "grpc.nothing.v1.X"`}, {"buf.yaml", "unannotated_open: [", "unannotated_open: [grpc.nothing.v1.X, "}}, args: folder, want: "authz.json:7: unannotatedOpen[1]: no module declares grpc.nothing.v1.X"},
+	{name: "no issuers", files: []edit{{"authz.json", checkedIssuers, ""}}, args: folder},
+	{name: "a module without files", files: []edit{{"empty/readme.txt", "", "nothing"}, {"buf.yaml", "  - path: legacy\n", "  - path: legacy\n  - path: empty\n"}}, args: folder, want: "buf.yaml:6: modules[3] has no .proto file in empty"},
+	{name: "a module whose files are not included", files: []edit{{"buf.yaml", "  - path: annotations\n", "  - path: annotations\n  - {path: other, includes: [other/a]}\n"}, {"other/b/b.proto", "", "package b;"}}, args: folder, want: "buf.yaml:5: modules[2] has no .proto file in other"},
+	{name: "a module that waits for the annotations", files: []edit{{authzProto, "", ""}, {"annotations/readme.txt", "", "nothing"}}, args: folder, want: shopProto + ":3: no module has the imported protoauthz/v1/authz.proto: run protoauthz vendor annotations"},
+	{name: "a module without files, and the annotations are of deps", files: []edit{{authzProto, "", ""}, {"annotations/readme.txt", "", "nothing"}, {"buf.yaml", "version: v2", "version: v2\ndeps: [buf.build/acme/annotations]"}}, args: folder, want: "buf.yaml:5: modules[1] has no .proto file in annotations"},
+	{name: "a module that is a link", link: "proto", files: []edit{{"buf.yaml", "PROTOAUTHZ]", "PROTOAUTHZ]\n  ignore: [proto/shop]"}}, args: folder, want: "buf.yaml:8: "},
+	{name: "a folder that is a link", link: "proto/shop", files: []edit{{"buf.yaml", "PROTOAUTHZ]", "PROTOAUTHZ]\n  ignore: [proto/shop]"}}, args: folder, want: "buf.yaml:8: "},
+	{name: "a file that is a link", link: authzProto, files: []edit{{authzProto, "  repeated string any_scopes = 4;\n", ""}}, args: folder, want: authzProto + ":"},
 	{name: "an ignored folder of breaking", files: []edit{{"buf.yaml", "    - PROTOAUTHZ_LOOSER", "    - PROTOAUTHZ_LOOSER\n  ignore: [proto]"}}, args: folder, want: "buf.yaml:12: "},
 
 	{name: "annotations with another number", files: []edit{{authzProto, "MethodRule method = 404209324", "MethodRule method = 91731"}}, args: folder, want: authzProto + ":34: "},
@@ -272,6 +307,12 @@ func (c checkCase) run(t *testing.T) result {
 		writeIn(t, dir, name, text)
 	}
 	names := []string{"shop/v1/shop.proto", "legacy/v1/legacy.proto"}
+	if name := filepath.Join(dir, c.link); c.link != "" {
+		aside := filepath.Join(t.TempDir(), "aside")
+		if err := errors.Join(os.Rename(name, aside), os.Symlink(aside, name)); err != nil {
+			t.Fatal(err)
+		}
+	}
 	image := write(t, "image.binpb", encode(t, compileSet(t, protosOf(edited(t, c.image...)), names...)))
 	files, err := protodesc.NewFiles(compileSet(t, protosOf(edited(t, c.server...)), names...))
 	if err != nil {
@@ -355,13 +396,13 @@ func TestCheckServers(t *testing.T) {
 // found are printed all the same.
 func TestCheckUnread(t *testing.T) {
 	t.Parallel()
-	authz, buf := write(t, "authz.json", []byte(`{"audience": "https://shop.example.com"}`)), "version: v2\nmodules: [{path: .}]\n"
+	authz, buf := write(t, "authz.json", []byte(`{"audience": "https://shop.example.com"`+checkedIssuers+"}")), "version: v2\nmodules: [{path: .}]\n"
 	for _, test := range []struct {
 		name, buf, stdout string
 		args              []string
 		says              []string
 	}{
-		{"no document", buf, "", []string{"-authz", "missing.json"}, []string{"-authz: open missing.json: ", "name the file"}},
+		{"no document", buf, "", []string{"-authz", "missing.json"}, []string{"-authz: there is no file missing.json in /", "name the file"}},
 		{"an empty name of the document", buf, "", []string{"-authz", ""}, []string{"-authz is empty: "}},
 		{"no buf.yaml", "", "", []string{"-buf", "missing.yaml"}, []string{"-buf: open missing.yaml: ", "beside buf.yaml"}},
 		{"no buf.yaml that was named, beside a server", "", "", []string{"-buf", "missing.yaml", "-server", "http://127.0.0.1:1"}, []string{"-buf: open missing.yaml: ", "http://127.0.0.1:1: "}},
@@ -371,9 +412,14 @@ func TestCheckUnread(t *testing.T) {
 		{"an empty file", "\n", "", nil, []string{"it is empty"}},
 		{"no YAML", "version: [\n", "", nil, []string{"it is not YAML"}},
 		{"another type, a key twice and a merge key", "version: v2\nplugins: [{plugin: {}}]\nbreaking: []\nlint: {}\nlint: {<<: {}}\nmodules: {}\n", "", nil, []string{"buf.yaml:2: plugins[0].plugin is not a text", "buf.yaml:3: breaking is not a mapping", "buf.yaml:5: the file has lint twice", "buf.yaml:5: lint has a merge key", "buf.yaml:6: modules is not a list", "buf.yaml:3: breaking is not a mapping: write members"}},
-		{"a list in place of a boolean", "version: v2\nmodules: [{path: ., lint: {ignore_unstable_packages: []}}]\n", "", nil, []string{"buf.yaml:2: modules[0].lint.ignore_unstable_packages is not a text"}},
+		{"a list in place of a boolean", "version: v2\nmodules: [{path: ., lint: {ignore_unstable_packages: []}}]\n", "", nil, []string{"buf.yaml:2: modules[0].lint.ignore_unstable_packages is not a boolean"}},
+		{"tags", "version: v2\nmodules:\n  - path: !!binary cHJvdG8=\nlint: {ignore: [!x proto]}\n", "", nil, []string{"buf.yaml:3: a tag of YAML", "buf.yaml:4: a tag of YAML"}},
+		{"a URL with a percent sign in its password", buf, "plugins lacks", []string{"-server", "https://ci:s3cret%RET@api.example.com"}, []string{"https://xxxxx@api.example.com: a URL of a server is malformed"}},
+		{"a URL with a bad port and a password", buf, "plugins lacks", []string{"-server", "https://ci:s3cret@api.example.com:bad"}, []string{"https://xxxxx@api.example.com:bad: a URL of a server is malformed"}},
+		{"a URL with a secret in its query", buf, "plugins lacks", []string{"-server", "http://127.0.0.1:1?token=s3cret"}, []string{"http://127.0.0.1:1?…: "}},
+		{"a folder as the document", buf, "", []string{"-authz", "testdata"}, []string{"testdata is a folder: name the file of the deployment, such as testdata/authz.json"}},
 		{"no folder of a module", "version: v2\nmodules:\n  - path: proto\n", "", nil, []string{"modules: ", "proto"}},
-		{"no server", buf, "plugins lacks buf-plugin-protoauthz", []string{"-server", "http://user:s3cret@127.0.0.1:1"}, []string{"http://user:xxxxx@127.0.0.1:1: "}},
+		{"no server", buf, "plugins lacks buf-plugin-protoauthz", []string{"-server", "http://user:s3cret@127.0.0.1:1"}, []string{"http://xxxxx@127.0.0.1:1: "}},
 		{"a server over plain HTTP", buf, "plugins lacks", []string{"-server", "http://192.0.2.1:1", "-reflect-header", "A: s3cret"}, []string{"https://"}},
 		{"no image", buf, "plugins lacks", []string{"missing.binpb"}, []string{"open missing.binpb"}},
 		{"a server as INPUT", buf, "", []string{"http://127.0.0.1:1"}, []string{"give a server with -server"}},

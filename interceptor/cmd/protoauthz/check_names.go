@@ -1,10 +1,14 @@
 package main
 
 import (
-	"strings"
+	"slices"
 
+	"connectrpc.com/grpcreflect"
 	"google.golang.org/protobuf/reflect/protoreflect"
 )
+
+// frameworkServices are services that few servers list, and no module declares.
+var frameworkServices = []string{"grpc.health.v1.Health", grpcreflect.ReflectV1ServiceName, grpcreflect.ReflectV1AlphaServiceName}
 
 // checkNames finds services in the document that nothing has: a server would not start. All servers were read. Without a
 // buf.yaml or INPUT, b or input is nil.
@@ -17,9 +21,8 @@ func (f *findings) checkNames(b *bufFile, servers []*side, input *side) {
 	}
 	for _, o := range options {
 		for n, name := range *o.list(f.document) {
-			// Few servers list grpc.health.v1.Health and the like, and no module declares them. See checkDocument for
-			// what is not a name.
-			if o.scopes || listed[name] || strings.HasPrefix(name, "grpc.") || !protoreflect.FullName(name).IsValid() {
+			// See checkDocument for what is not a name.
+			if o.scopes || listed[name] || slices.Contains(frameworkServices, name) || !protoreflect.FullName(name).IsValid() {
 				continue
 			}
 			isPublic := o.member == "public"

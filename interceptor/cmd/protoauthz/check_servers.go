@@ -120,7 +120,7 @@ func (f *findings) checkSide(s *side, verb string) {
 			if fault.Place.File != nil {
 				see = ": see " + s.name
 			}
-			f.add(f.document.Place(member), "%s: %s (%s)%s", member, inDocument.Replace(fault.Detail), fault.Kind, see)
+			f.add(f.document.Place(member), "%s: %s (%s)%s", member, detailOf(f.document, fault), fault.Kind, see)
 			continue
 		}
 		service := subject[:max(strings.LastIndexByte(subject, '.'), 0)]
@@ -165,6 +165,23 @@ func (a *compiled) bare() map[string]bool {
 	return bare
 }
 
+// checkForm finds what keeps a server from reading the document, or from starting with it, and which rules are not
+// enforced.
+func (f *findings) checkForm(content []byte) {
+	if !isJSON(content) {
+		f.add(lineOf(f.file, 1), "the document is YAML, and a server reads JSON: write it in JSON")
+	}
+	if len(f.document.Issuers) == 0 {
+		f.note(f.document.Place("issuers"), `issuers is empty or missing, so that a server with these issuers does not start: write one, such as {"preset": ["logto", "https://tenant.logto.app"]}`)
+	}
+	for n, name := range f.document.Shadow {
+		f.note(f.document.Place(fmt.Sprintf("shadow[%d]", n)), "rules of %s are not enforced", name)
+	}
+	for n, name := range f.document.UnannotatedOpen {
+		f.note(f.document.Place(fmt.Sprintf("unannotatedOpen[%d]", n)), "everybody may call the methods of %s that have no annotation", name)
+	}
+}
+
 // checkDocument finds faults of the document that need no descriptors. Compile finds the faults: it gets a file without
 // services, since Compile takes no less than a file.
 func (f *findings) checkDocument() {
@@ -175,7 +192,7 @@ func (f *findings) checkDocument() {
 	errors.As(err, &faults)
 	for _, fault := range faults.Faults {
 		if member := memberOf(f.document, fault); member != "" { // the file lacks methods, too
-			f.add(f.document.Place(member), "%s: %s (%s)", member, inDocument.Replace(fault.Detail), fault.Kind)
+			f.add(f.document.Place(member), "%s: %s (%s)", member, detailOf(f.document, fault), fault.Kind)
 		}
 	}
 }

@@ -168,7 +168,7 @@ func (a *compiled) describe(title string, wanted func(subject string) bool) erro
 		shown := *fault
 		shown.Subject = flagOf(fault.Subject)
 		if subject := a.selection.subject(fault); subject != "" {
-			lines = append(lines, fmt.Errorf("%s: %s (%s)", subject, inDocument.Replace(fault.Detail), fault.Kind))
+			lines = append(lines, fmt.Errorf("%s: %s (%s)", subject, detailOf(a.selection.document, fault), fault.Kind))
 			continue
 		}
 		if place := terminal.Escape(fault.Place.String()); place != "" {

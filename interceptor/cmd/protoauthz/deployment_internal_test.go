@@ -16,10 +16,10 @@ func TestDeployment(t *testing.T) {
 	const undecided = "{\n  \"audience\": \"https://shop.example.com\"\n}\n"
 	tr := &transcript{names: map[string]string{
 		"IMAGE":     write(t, "image.binpb", encode(t, compileSet(t, protosOf(checked), "shop/v1/shop.proto"))),
-		"AUTHZ":     write(t, "authz.json", []byte(checked["authz.json"])),
+		"AUTHZ":     write(t, "authz.json", []byte(strings.Replace(checked["authz.json"], checkedIssuers, "", 1))),
 		"YAML":      write(t, "authz.yaml", []byte("audience: https://shop.example.com\nsharedScopes:\n  - read:carts\nunannotatedOpen: [shop.v1.NewsService, shop.v1.StockService]\n")),
 		"UNDECIDED": write(t, "undecided.json", []byte(undecided)),
-		"MISPLACED": write(t, "misplaced.json", []byte(strings.NewReplacer(`"shadow": [`, "\"shadow\": [\n    \"shop.v1.Cart\",\n    \"no name\",\n    ", `"read:carts"`, `"read carts"`).Replace(checked["authz.json"]))),
+		"MISPLACED": write(t, "misplaced.json", []byte(strings.NewReplacer(`"shadow": [`, "\"shadow\": [\n    \"shop.v1.Cart\",\n    \"no name\",\n    ", `"read:carts"`, `"read carts"`, checkedIssuers, "").Replace(checked["authz.json"]))),
 		"MALFORMED": write(t, "malformed.json", []byte("{\n  \"audience\": 1,\n  \"publik\": []\n}")),
 		"TENANT":    write(t, "tenant.json", []byte("{\n  \"url\": \"http://127.0.0.1:3001/oidc\",\n  \"users\": [{\"id\": \"alice\"}]\n}")),
 		"EMPTY":     write(t, "empty.json", []byte("{}")),

@@ -24,7 +24,7 @@ func TestDiffDeployments(t *testing.T) {
 	}
 	// config writes checked["authz.json"] with a change.
 	config := func(name string, replace ...string) string {
-		return write(t, name, []byte(strings.NewReplacer(replace...).Replace(checked["authz.json"])))
+		return write(t, name, []byte(strings.NewReplacer(append(replace, checkedIssuers, "")...).Replace(checked["authz.json"])))
 	}
 	const (
 		shadow, refused, open = `"shadow": ["shop.v1.CartService"]`, `"unannotatedRefused": ["shop.v1.StockService"]`, `"unannotatedOpen": ["shop.v1.NewsService"]`

@@ -38,7 +38,7 @@ requiredClaims:
 		}
 	}
 	const sound = "url: https://idp.test\nalgorithms: [RS256]\n"
-	const loose = "YAML may read the value as a number, a date, a boolean or null: "
+	const loose = " may be a number, a date, a boolean or null in YAML: "
 	for document, says := range map[string][]string{
 		"":                        {"the file is empty"},
 		"# nothing\n":             {"the file is empty"},
@@ -52,31 +52,35 @@ requiredClaims:
 		sound + "url: x\n":        {":3: url is given twice"},
 		sound + "requiredClaims: {a: [\"1\"], a: [\"2\"]}\n":              {`:3: requiredClaims["a"] is given twice`},
 		sound + "# more\n\nURL: x\n":                                      {`:5: URL is unknown: did you mean "url"?`},
-		sound + "audience: &a x\norganizationClaim: *a\n":                 {":3: an anchor", ":4: an anchor"},
-		sound + "requiredClaims:\n  <<: {a: [b]}\n":                       {":4: a name that is not a text"},
-		sound + "audience: !!str x\n":                                     {":3: a tag"},
+		sound + "audience: &a x\norganizationClaim: *a\n":                 {":3: audience is an anchor", ":4: organizationClaim is an anchor"},
+		sound + "requiredClaims:\n  <<: {a: [b]}\n":                       {":4: requiredClaims has a name that is not a text"},
+		sound + "audience: !!str x\n":                                     {":3: audience has a tag"},
 		sound + "types: [!*]\n":                                           {"begins with *, ! or {"},
-		sound + "requiredClaims: {1: [\"1\"], yes: [\"1\"]}\n":            {":3: a name that is not a text"},
-		sound + "audience: ~\n":                                           {":3: " + loose},
-		sound + "audience:\n":                                             {":3: " + loose},
-		sound + "requiredClaims: {a: [true, FALSE]}\n":                    {":3: " + loose}, // FALSE is told first
+		sound + "requiredClaims: {1: [\"1\"], yes: [\"1\"]}\n":            {":3: requiredClaims has a name that is not a text"},
+		sound + "audience: ~\n":                                           {":3: audience" + loose},
+		sound + "audience:\n":                                             {":3: audience has no value: "},
+		sound + "requiredClaims:\n  a:\n  - x\n  -\n":                     {":6: requiredClaims.a[1] has no value: "},
+		sound + "types:\n\t- JWT\n":                                       {":4: it is neither a JSON object nor YAML: found character that cannot start any token: indent with spaces, not with tabs"},
+		sound + "audience: *s3cret\n":                                     {":1: it is neither a JSON object nor YAML: a text"},
+		sound + "audience: a: b\n":                                        {"mapping values are not allowed in this context: a text"},
+		sound + "requiredClaims: {a: [true, FALSE]}\n":                    {":3: requiredClaims.a[1]" + loose}, // FALSE is told first
 		sound + "requiredClaims: {a: [true]}\n":                           {`:3: requiredClaims["a"][0] is not a string: write the value in quotes`},
 		sound + "requiredClaims: {a: x}\n":                                {`:3: requiredClaims["a"] is not an array`},
 		sound + "audience: >-\n  a\n  b\ntypes:\n  - JWT\n  -\n    - a\n": {":9: types[1] is not a string"},
 		sound + "requiredClaims: {a: \n [b], b:\n  [c, 1]}\n":             {`:5: requiredClaims["b"][1] is not a string`},
 		sound + "requiredClaims: {a: [-12]}\n":                            {`:3: requiredClaims["a"][0] is not a string: write the value in quotes`},
-		sound + "maxLifetime: 1h\nuniteScopes: yes\n":                     {":4: " + loose},
+		sound + "maxLifetime: 1h\nuniteScopes: yes\n":                     {":4: uniteScopes" + loose},
 	} {
 		_, err := readIssuer(write(t, "issuer", []byte(document)))
 		for _, text := range says {
-			if err == nil || !strings.Contains(err.Error(), text) || !strings.HasPrefix(err.Error(), "-issuer-file: ") {
+			if err == nil || !strings.Contains(err.Error(), text) || strings.Contains(err.Error(), "s3cret") || !strings.HasPrefix(err.Error(), "-issuer-file: ") {
 				t.Errorf("%q: %v, want %q", document, err, text)
 			}
 		}
 	}
 	// What a version of YAML, or its author, may take for something else.
 	for _, value := range []string{"-0", "+1", "0x1F", "0o17", "017", "1_000", "1.5", "1e3", ".5", ".inf", ".NaN", "Null", "~", "True", "FALSE", "yes", "No", "on", "OFF", "y", "N", "12:30:45", "-1:30", "2026-11-30", "2026-11-30T10:00:00Z", "2001-12-14 21:59:43.10 -5"} {
-		if _, err := readIssuer(write(t, "issuer", []byte(sound+"requiredClaims: {a: ["+value+"]}\n"))); err == nil || !strings.Contains(err.Error(), ":3: "+loose) {
+		if _, err := readIssuer(write(t, "issuer", []byte(sound+"requiredClaims: {a: ["+value+"]}\n"))); err == nil || !strings.Contains(err.Error(), ":3: requiredClaims.a[0]"+loose) {
 			t.Errorf("%s: %v", value, err)
 		}
 		for _, quote := range []string{`"`, `'`} {

@@ -26,8 +26,8 @@ Without -message, the messages of the call are not known, and their check is lef
 A call of a service of -shadow is judged as if the rule were enforced.
 
 Exit status: 0 if the call is let in, or depends on its messages; 1 if the call is refused, or would be if
-the rule were enforced; 2 if the decision is not known, because the issuer's keys are not available or the
-method has a fault.
+the rule were enforced; 2 if the decision is not known, because the issuer's keys are not available, the
+token is opaque, or the method has a fault.
 
 Formats:
    text   for reading
@@ -117,6 +117,9 @@ func runExplain(ctx context.Context, c *cli.Command) error {
 		return err
 	}
 	e := explain.Explain(ctx, q)
+	if e.Reason == interceptor.ReasonTokenMalformed && q.IsOpaque() {
+		return errors.New("the decision is not known: the token is opaque, and this command does not introspect; a server without token.WithIntrospector refuses the token as TOKEN_MALFORMED: there, ask the issuer for a JWT")
+	}
 	w := c.Root().Writer
 	if c.String(formatFlagName) == "json" {
 		err = terminal.WriteJSON(w, e)

@@ -63,7 +63,6 @@ func TestExplanations(t *testing.T) {
 		{"expired", list, acme("exp", scene.Now-180), nil, exitNo},
 		{"id_token", list, k.Mint(k.Header("typ", "JWT"), scene.Payload(k.Issuer)), nil, exitNo},
 		{"no_token", list, "", nil, exitNo},
-		{"garbage", list, "hunter2-is-the-secret-of-the-client", nil, exitNo},
 		{"json", list, acme("scope", "read:data"), []string{"-format", "json"}, exitOK},
 		{"json_refused", sync, acme("scope", "read:data"), []string{"-format", "json"}, exitNo},
 	} {
@@ -261,6 +260,31 @@ func TestMessageFile(t *testing.T) {
 			"-message", "@"+write(t, "message.json", []byte(`{"organization_id": "`+organization+`"}`)), write(t, "image.binpb", sampleImage(t)))
 		if got.stderr != "" || got.status != want {
 			t.Errorf("%s: status %d, want %d: %s\n%s", organization, got.status, want, got.stderr, got.stdout)
+		}
+	}
+}
+
+// TestExplainOpaque makes sure that the decision on an opaque token is not known, unless no token is read. The token may
+// be another secret.
+func TestExplainOpaque(t *testing.T) {
+	t.Parallel()
+	image := write(t, "image.binpb", sampleImage(t))
+	const secret = "hunter2-is-the-secret-of-the-client"
+	for _, test := range []struct {
+		method, token string
+		args          []string
+		status        int
+	}{
+		{"ListProducts", secret, nil, exitFailed},
+		{"ListProducts", secret, []string{"-format", "json"}, exitFailed},
+		{"ListProducts", secret, []string{"-issuer", "https://tenant.logto.app"}, exitFailed},
+		{"ListProducts", "e30.e30." + secret, nil, exitNo},
+		{"ListProducts", "eyJhbGciOi" + secret, nil, exitNo},
+		{"GetInfo", secret, nil, exitOK},
+	} {
+		got := executeExplain(t, test.token, append([]string{"-method", "sample.v1.CatalogService/" + test.method, "-token", "-", image}, test.args...)...)
+		if failed := strings.Contains(got.stderr, "this command does not introspect") && got.stdout == ""; got.status != test.status || failed != (test.status == exitFailed) || strings.Contains(got.stdout+got.stderr, "hunter2") {
+			t.Errorf("%+v: got %+v", test, got)
 		}
 	}
 }

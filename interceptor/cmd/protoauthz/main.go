@@ -93,7 +93,7 @@ bash-completion), in ~/.zshrc, or run for fish:
    source <(protoauthz completion zsh)
    protoauthz completion fish > ~/.config/fish/completions/protoauthz.fish`
 
-// newCommand returns the program's command. Only completion needs the arguments.
+// newCommand returns the program's command. Completion and errors need the arguments.
 func newCommand(args []string) *cli.Command {
 	root := &cli.Command{
 		Name:        "protoauthz",
@@ -107,7 +107,12 @@ func newCommand(args []string) *cli.Command {
 		EnableShellCompletion:     true,
 		DisableSliceFlagSeparator: true,                                          // values of headers have commas
 		ExitErrHandler:            func(context.Context, *cli.Command, error) {}, // run prints the error
-		OnUsageError:              usageError,
+		OnUsageError: func(ctx context.Context, c *cli.Command, err error, isSubcommand bool) error {
+			if len(args) > 1 && !strings.HasPrefix(args[1], "-") && c.Command(args[1]) == nil { // its flags are unknown, too
+				return noCommand(c, args[1])
+			}
+			return usageError(ctx, c, err, isSubcommand)
+		},
 	}
 	for _, command := range root.Commands {
 		command.OnUsageError = usageError
@@ -124,6 +129,11 @@ func unknownCommand(_ context.Context, c *cli.Command) error {
 	if name == "" {
 		return cli.ShowRootCommandHelp(c)
 	}
+	return noCommand(c, name)
+}
+
+// noCommand returns the error of a command that the root command does not have.
+func noCommand(c *cli.Command, name string) error {
 	if similar := cli.SuggestCommand(c.VisibleCommands(), name); similar != "" {
 		return fmt.Errorf("there is no command %q: did you mean %s?", name, similar)
 	}

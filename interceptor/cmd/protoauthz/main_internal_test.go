@@ -76,6 +76,8 @@ func TestUsage(t *testing.T) {
 		{"dev-issuer", []string{"dev-issuer", "-help"}, exitOK, []string{"-config", "-keys", "-listen", "-remote", "-rotate", "Never use it in production", "Examples:"}},
 		{"token", []string{"token", "-help"}, exitOK, []string{"-config", "-sub", "-client", "-organization", "-resource", "-scope", "-claim", "-typ", "-opaque", "Examples:"}},
 		{"unknown command", []string{"matix"}, exitFailed, []string{`"matix"`, "did you mean matrix?"}},
+		{"unknown command before a flag", []string{"tokens", "-sub", "alice"}, exitFailed, []string{`there is no command "tokens"`, "did you mean token?"}},
+		{"unknown flag before a command", []string{"-sub", "matix"}, exitFailed, []string{"-sub: see protoauthz -help"}},
 		{"unlike any command", []string{"q"}, exitFailed, []string{`"q"`, "-help"}},
 		{"unknown flag", []string{"matrix", "-fromat", "json"}, exitFailed, []string{"-fromat", "protoauthz matrix -help"}},
 		{"unknown format", []string{"matrix", "-format", "xml", image}, exitFailed, []string{"-format", `"xml"`, "table, markdown, json, html"}},

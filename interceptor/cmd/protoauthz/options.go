@@ -65,3 +65,11 @@ var inDocument = func() *strings.Replacer {
 	}
 	return strings.NewReplacer(names...)
 }()
+
+// detailOf returns the detail of a fault of a document's member.
+func detailOf(document *deployment.Deployment, fault *policy.Fault) string {
+	if fault.Subject == "WithAudience" && document.Audience == "" {
+		return `it is empty or missing: write "audience": "https://…", with the resource indicator of the API`
+	}
+	return inDocument.Replace(fault.Detail)
+}

@@ -12,6 +12,8 @@ import (
 
 	"github.com/urfave/cli/v3"
 	"google.golang.org/protobuf/types/descriptorpb"
+
+	"github.com/protoauthz/protoauthz/interceptor/internal/endpoint"
 )
 
 // inputHelp explains the input of the commands.
@@ -124,15 +126,16 @@ func readOne(ctx context.Context, c *cli.Command, name string, s *selection) (*i
 	return in, err
 }
 
-// inputName returns the name of an input in messages.
+// inputName returns the name of an input in messages, without what may be a secret in a URL.
 func inputName(argument string) string {
 	if argument == "-" {
 		return "standard input"
 	}
-	if u, err := url.Parse(argument); err == nil && u.User != nil {
-		return u.Redacted() // without the password
+	if !isURL(argument) {
+		return argument
 	}
-	return argument
+	scheme, rest, _ := strings.Cut(argument, "//")
+	return scheme + "//" + endpoint.DisplayURL(rest)
 }
 
 // argument returns the only argument, INPUT, or its default.

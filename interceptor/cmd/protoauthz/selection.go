@@ -40,7 +40,7 @@ type selection struct {
 func newSelection(c *cli.Command, authz string) (*selection, error) {
 	s := &selection{only: c.StringSlice("only"), skip: c.StringSlice("skip"), met: map[string]bool{}}
 	if c.IsSet(authz) {
-		d, err := readDeployment(authz, c.String(authz))
+		d, _, err := readDeployment(authz, c.String(authz))
 		if err != nil {
 			return nil, err
 		}

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
+	"path"
 	"path/filepath"
 	"strings"
 
@@ -42,29 +43,63 @@ func vendor(_ context.Context, c *cli.Command) error {
 	} else if !info.IsDir() {
 		return fmt.Errorf("%s is a file: name a folder", dir)
 	}
+	if above, ok := aboveCopy(dir); ok {
+		return fmt.Errorf("%s is a part of %s: name the folder above, as in %s %s", dir, annotations.AuthzPath, c.FullName(), above)
+	}
 	name := filepath.Join(dir, filepath.FromSlash(annotations.AuthzPath))
-	did := "replaced"
-	switch old, err := os.ReadFile(name); { //nolint:gosec // the user names the folder
+	did, err := writeAnnotations(dir)
+	if err != nil {
+		return fmt.Errorf("%s: %w", name, err)
+	}
+	_, err = fmt.Fprintf(c.Root().Writer, "%s: %s\n", name, did)
+	return err
+}
+
+// aboveCopy returns the folder above a copy, given the folder protoauthz or protoauthz/v1 of the copy.
+func aboveCopy(dir string) (above string, ok bool) {
+	absolute, err := filepath.Abs(dir)
+	if err != nil {
+		return "", false // the folder exists, and writing tells
+	}
+	// A folder protoauthz may be a clone of this project, or any project's.
+	_, statErr := os.Stat(filepath.Join(dir, "v1", "authz.proto"))
+	switch parent := filepath.Dir(absolute); {
+	case filepath.Base(absolute) == "v1" && filepath.Base(parent) == "protoauthz":
+		return filepath.Join(dir, "..", ".."), true
+	case filepath.Base(absolute) == "protoauthz" && (filepath.Base(dir) == "protoauthz" || statErr == nil):
+		return filepath.Join(dir, ".."), true
+	}
+	return "", false
+}
+
+// writeAnnotations writes the annotations, and tells what it did. Links do not lead it out of the folder.
+func writeAnnotations(dir string) (did string, err error) {
+	root, err := os.OpenRoot(dir)
+	if err != nil {
+		return "", err //nolint:wrapcheck // the caller names the file
+	}
+	defer func() { err = errors.Join(err, root.Close()) }()
+	did = "replaced"
+	switch info, err := root.Lstat(annotations.AuthzPath); {
 	case errors.Is(err, fs.ErrNotExist):
 		did = "new"
 	case err != nil:
-		return err
-	case sameText(string(old), annotations.Authz):
-		return said(c, name, "same as before")
+		return "", err //nolint:wrapcheck // the caller names the file
+	case !info.Mode().IsRegular():
+		return "", errors.New("it is a link, a folder or a device: remove it")
+	default:
+		old, err := root.ReadFile(annotations.AuthzPath)
+		if err != nil {
+			return "", err //nolint:wrapcheck // the caller names the file
+		}
+		if sameText(string(old), annotations.Authz) {
+			return "same as before", nil
+		}
 	}
-	if err := os.MkdirAll(filepath.Dir(name), 0o755); err != nil { //nolint:gosec // a source folder
-		return err
+	if err := root.MkdirAll(path.Dir(annotations.AuthzPath), 0o755); err != nil {
+		return "", err //nolint:wrapcheck // the caller names the file
 	}
-	if err := os.WriteFile(name, []byte(annotations.Authz), 0o644); err != nil { //nolint:gosec // a source file
-		return err
-	}
-	return said(c, name, did)
-}
-
-// said prints what was done to a file.
-func said(c *cli.Command, name, did string) error {
-	_, err := fmt.Fprintf(c.Root().Writer, "%s: %s\n", name, did)
-	return err
+	return did, root.WriteFile(annotations.AuthzPath, []byte(annotations.Authz), 0o644)
 }
 
 // sameText compares two texts. Git may write the ends of lines of a checkout as CRLF.

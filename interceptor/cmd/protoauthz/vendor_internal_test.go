@@ -1,7 +1,9 @@
 package main
 
 import (
+	"errors"
 	"os"
+	"path"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -44,6 +46,9 @@ func TestVendorRefused(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
 	file := write(t, "file", nil)
+	third := t.TempDir()
+	copied := filepath.Join(third, "protoauthz", "v1")
+	writeIn(t, copied, "authz.proto", annotations.Authz)
 	for _, test := range []struct {
 		args []string
 		says string
@@ -53,10 +58,34 @@ func TestVendorRefused(t *testing.T) {
 		{[]string{dir, dir}, "give the folder"},
 		{[]string{filepath.Join(dir, "missing")}, "make the folder first"},
 		{[]string{file}, file + " is a file: name a folder"},
+		{[]string{copied}, copied + " is a part of protoauthz/v1/authz.proto: name the folder above, as in protoauthz vendor " + third},
+		{[]string{filepath.Dir(copied)}, "as in protoauthz vendor " + third},
+		{[]string{filepath.Dir(copied) + "/."}, "as in protoauthz vendor " + third},
 	} {
 		got := execute(t, nil, append([]string{"vendor"}, test.args...)...)
 		if got.status != exitFailed || got.stdout != "" || !strings.Contains(got.stderr, test.says) {
 			t.Errorf("%q: got %+v, want %q", test.args, got, test.says)
+		}
+	}
+	for _, link := range []string{"protoauthz", "protoauthz/v1", "protoauthz/v1/authz.proto"} {
+		dir, outside := t.TempDir(), t.TempDir()
+		name := filepath.Join(dir, filepath.FromSlash(link))
+		target := filepath.Join(outside, filepath.Base(link))
+		if path.Ext(link) == "" {
+			if err := os.Mkdir(target, 0o700); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if err := errors.Join(os.MkdirAll(filepath.Dir(name), 0o700), os.Symlink(target, name)); err != nil {
+			t.Fatal(err)
+		}
+		if got := execute(t, nil, "vendor", dir); got.status != exitFailed || got.stdout != "" || !strings.Contains(got.stderr, dir) {
+			t.Errorf("%s is a link: got %+v", link, got)
+		}
+		for _, left := range []string{target, filepath.Join(target, "v1", "authz.proto"), filepath.Join(target, "authz.proto")} {
+			if info, err := os.Stat(left); err == nil && !info.IsDir() {
+				t.Errorf("%s is a link: %s is written", link, left)
+			}
 		}
 	}
 	if entries, err := os.ReadDir(dir); err != nil || len(entries) > 0 {

@@ -118,11 +118,16 @@ func TestParseFaults(t *testing.T) {
 		"{\n\"url\": \"\\ud83d\\ude00\\\\ud800\",\n\"names\": [\"\\\\\\uDe00\"]}": {`line 3: a string has half of a surrogate pair: write the character itself, or both halves, as "\ud83d\ude00"`},
 		"{\n\"URL\": 1,\n\"urll\": 2}": {
 			`line 2: URL is unknown: did you mean "url"?`,
-			"line 3: urll is unknown: the members are caFile, url, on, count, maxLifetime, names, clients, byName, claims, raw, pointer, own",
+			`line 3: urll is unknown: did you mean "url"?`,
 		},
 		`{"hidden": "x", "embedded": {}}`: {
 			"line 1: hidden is unknown: the members are caFile, url, on, count, maxLifetime, names, clients, byName, claims, raw, pointer, own",
-			"line 1: embedded is unknown: the members are caFile, url, on, count, maxLifetime, names, clients, byName, claims, raw, pointer, own",
+			"line 1: embedded is unknown: correct or remove it",
+		},
+		`{"client": 1, "maxLivetme": 2, "name": 3, "o": 4, "us": 5, "pinter": {}, "clients": [{"it": 1}, {"scope": {}, "x": {}}]}`: {
+			`line 1: client is unknown: did you mean "clients"?`, `line 1: maxLivetme is unknown: did you mean "maxLifetime"?`, `line 1: name is unknown: did you mean "names"?`,
+			"line 1: o is unknown: the members are caFile, url, on, count, maxLifetime, names, clients, byName, claims, raw, pointer, own", "line 1: us is unknown: correct or remove it",
+			`line 1: pinter is unknown: did you mean "pointer"?`, "line 1: clients[0].it is unknown: the members are id, scopes", `line 1: clients[1].scope is unknown: did you mean "scopes"?`, "line 1: clients[1].x is unknown: the members are id, scopes",
 		},
 		"{\"url\": \"a\",\n\"\\u0075rl\": 1}": {"line 2: url is given twice: remove one"},
 		`{"caFile": 1, "url": ["s3cret"], "on": "true", "count": 1.5, "maxLifetime": 3600, "names": "a", "clients": {}, "byName": [], "claims": "s3cret", "pointer": false}`: {
@@ -137,13 +142,13 @@ func TestParseFaults(t *testing.T) {
 		},
 		"{\"names\": [\"a\",\n1],\n\"clients\": [{}, {\n\"secret\": 1, \"a b\": 2, \"scopes\": {\"https://api.test\": [\n0]}}]}": {
 			`line 2: names[1] is not a string: write the value in quotes`, "line 4: clients[1].secret is unknown: the members are id, scopes",
-			`line 4: clients[1]["a b"] is unknown: the members are id, scopes`, `line 5: clients[1].scopes["https://api.test"][0] is not a string: write the value in quotes`,
+			`line 4: clients[1]["a b"] is unknown: correct or remove it`, `line 5: clients[1].scopes["https://api.test"][0] is not a string: write the value in quotes`,
 		},
 		"{\"claims\": {\"a\": [{\"b\": 1,\n\"b\": 2}]},\n\"raw\": {\"$schema\": 1, \"$schema\": 2}, \"byName\": {\"x\": {}, \"x\": {}}}": {
 			`line 2: claims["a"][0]["b"] is given twice: remove one`, `line 3: raw["$schema"] is given twice: remove one`, `line 3: byName["x"] is given twice: remove one`,
 		},
 		"{\n\"own\":\n{\"text\": 1,\n\"a b\": 2}}": {`line 3: own.text is not a string: write the value in quotes`, `line 4: own["a b"] is unknown: the members are text`},
-		"{\n\"own\":\n[]}":                         {"line 3: own is faulty: not a JSON object" + write},
+		"{\n\"own\":\n[]}":                         {"line 2: own is not an object: write {…}"},
 		"{\n\"own\":\n{\"text\": \"bad\"}}":        {"line 3: own is faulty: bad is bad"},
 		"{\n\"own\":\n{\n\"text\": \"worse\"}}":    {"line 4: own is faulty: it is worse"},
 	} {

@@ -33,8 +33,10 @@ func (r *reader) read(into reflect.Value, n node, path string) {
 		*target = r.free(n, path)
 		return
 	case json.Unmarshaler:
-		r.foreign(target.UnmarshalJSON(n.text), n.line, path)
-		return
+		if n.token == json.Delim('{') || into.Kind() != reflect.Struct {
+			r.foreign(target.UnmarshalJSON(n.text), n.line, path)
+			return
+		}
 	}
 	ok := false
 	switch into.Kind() {
@@ -109,11 +111,19 @@ func (r *reader) structure(into reflect.Value, n node, path string) {
 	for name, field := range members(into) {
 		names, fields[name] = append(names, name), field
 	}
-	for path, m := range r.unique(n, path, memberPath) {
-		if field, ok := fields[m.name]; ok {
+	listed := false
+	for path, m := range r.unique(n, path, Below) {
+		field, ok := fields[m.name]
+		switch other := nearest(m.name, names); {
+		case ok:
 			r.read(field, m.node, path)
-		} else {
-			r.fault(m.line, path, "is unknown: %s", instead(m.name, names))
+		case other != "":
+			r.fault(m.line, path, "is unknown: did you mean %q?", other)
+		case listed:
+			r.fault(m.line, path, "is unknown: correct or remove it")
+		default:
+			listed = true
+			r.fault(m.line, path, "is unknown: the members are %s", strings.Join(names, ", "))
 		}
 	}
 }
@@ -185,7 +195,8 @@ func (r *reader) unique(n node, path string, below func(path, name string) strin
 
 var plainName = regexp.MustCompile(`^[A-Za-z0-9_$]+$`)
 
-func memberPath(path, name string) string {
+// Below returns the path of a member of a struct.
+func Below(path, name string) string {
 	switch {
 	case !plainName.MatchString(name):
 		return keyPath(path, name)
@@ -197,16 +208,6 @@ func memberPath(path, name string) string {
 }
 
 func keyPath(path, name string) string { return fmt.Sprintf("%s[%q]", path, name) }
-
-// instead returns what to write instead of an unknown member.
-func instead(name string, names []string) string {
-	for _, other := range names {
-		if strings.EqualFold(name, other) {
-			return fmt.Sprintf("did you mean %q?", other)
-		}
-	}
-	return "the members are " + strings.Join(names, ", ")
-}
 
 // integer returns a number, or the nanoseconds of a duration.
 func integer(of reflect.Type, token json.Token) (int64, bool) {

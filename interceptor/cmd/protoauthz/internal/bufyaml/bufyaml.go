@@ -15,9 +15,10 @@ import (
 
 // A File is a buf.yaml of version v2.
 type File struct {
-	Modules []Module // at least one
-	Plugins []Plugin // the entries of buf-plugin-protoauthz
-	HasDeps bool     // the modules depend on modules of a registry
+	Modules  []Module // at least one
+	Plugins  []Plugin // the entries of buf-plugin-protoauthz
+	Policies []Text   // the names of policies: files or modules of a registry
+	HasDeps  bool     // the modules depend on modules of a registry
 }
 
 // A Module is a folder with .proto files.
@@ -35,12 +36,13 @@ type Checks struct {
 	Name                string // as in lint or modules[1].breaking
 	Line                int
 	OfModule            bool   // it replaces the list at the top
-	Use, Except, Ignore []Text // without Use, buf checks the rules that are on by default
+	Use, Except, Ignore []Text // without Use, buf checks the rules that are on by default; the paths of Ignore are clean
 	IgnoreOnly          []Only
 	IgnoreUnstable      bool
+	RefusesComments     bool // comments ignore no rule
 }
 
-// An Only is a path that a rule leaves out.
+// An Only is a clean path that a rule leaves out.
 type Only struct{ Rule, Path Text }
 
 // A Text is a scalar.
@@ -51,9 +53,10 @@ type Text struct {
 
 // A Plugin is an entry of the plugin with its options.
 type Plugin struct {
-	Name    string // as in plugins[0]
-	Line    int
-	Options map[string]Option
+	Name     string // as in plugins[0]
+	Line     int
+	Options  map[string]Option
+	IsHidden bool // another program gets the name of the plugin, and runs who knows what
 }
 
 // An Option is a text or a list of texts.
@@ -73,6 +76,7 @@ func Parse(name string, text []byte) (*File, error) {
 		return nil, fmt.Errorf("%s: it is not YAML: %w", name, err)
 	}
 	p := &parser{name: name}
+	p.refuseTags(&root)
 	top := p.mapping(root.Content[0], "the file")
 	switch version := p.text(top["version"], "version"); version.Value {
 	case "v2":
@@ -101,31 +105,65 @@ func Parse(name string, text []byte) (*File, error) {
 	for n, node := range p.list(top["plugins"], "plugins") {
 		p.plugin(file, node, fmt.Sprintf("plugins[%d]", n))
 	}
+	for n, node := range p.list(top["policies"], "policies") {
+		name := fmt.Sprintf("policies[%d]", n)
+		file.Policies = append(file.Policies, p.text(p.mapping(node, name)["policy"], name+".policy"))
+	}
 	return file, errors.Join(p.faults...)
 }
 
 func paths(texts []Text) (all []string) {
-	for _, text := range texts {
-		all = append(all, path.Clean(text.Value))
+	for _, text := range cleaned(texts) {
+		all = append(all, text.Value)
 	}
 	return all
 }
 
-// plugin adds an entry if it runs buf-plugin-protoauthz, by name, by path or by go run.
+// cleaned returns paths in the form in which buf compares paths. Buf passes over an empty path.
+func cleaned(texts []Text) (all []Text) {
+	for _, text := range texts {
+		if text.Value != "" {
+			all = append(all, Text{path.Clean(text.Value), text.Line})
+		}
+	}
+	return all
+}
+
+// plugin adds an entry if it names buf-plugin-protoauthz.
 func (p *parser) plugin(file *File, node *yaml.Node, name string) {
 	members := p.mapping(node, name)
 	command := p.texts(members["plugin"], name+".plugin")
-	if !slices.ContainsFunc(command, func(word Text) bool {
-		program, _, _ := strings.Cut(path.Base(strings.ReplaceAll(word.Value, `\`, "/")), "@")
-		return strings.TrimSuffix(program, ".exe") == "buf-plugin-protoauthz"
-	}) {
+	if !slices.ContainsFunc(command, func(word Text) bool { return strings.Contains(word.Value, pluginName) }) {
 		return
 	}
-	plugin := Plugin{Name: name, Line: node.Line, Options: map[string]Option{}}
+	plugin := Plugin{Name: name, Line: resolve(node).Line, Options: map[string]Option{}, IsHidden: !runsPlugin(command)}
 	for key, value := range p.mapping(members["options"], name+".options") {
 		plugin.Options[key] = Option{Line: value.Line, IsList: value.Kind == yaml.SequenceNode, Texts: p.texts(value, name+".options."+key)}
 	}
 	file.Plugins = append(file.Plugins, plugin)
+}
+
+const pluginName = "buf-plugin-protoauthz"
+
+// runsPlugin reports whether a command runs the plugin: it is one word, or a command of go whose only argument is the
+// plugin. Other programs may run anything.
+func runsPlugin(command []Text) bool {
+	words := command
+	if len(words) > 2 && words[0].Value == "go" && (words[1].Value == "tool" || words[1].Value == "run") {
+		for words = words[2:]; len(words) > 1; words = words[1:] {
+			switch flag := words[0].Value; {
+			case flag == "-C":
+				words = words[1:] // its folder
+			case !strings.HasPrefix(flag, "-mod=") && !strings.HasPrefix(flag, "-modfile="):
+				return false
+			}
+		}
+	}
+	if len(words) != 1 {
+		return false
+	}
+	program, _, _ := strings.Cut(path.Base(strings.ReplaceAll(words[0].Value, `\`, "/")), "@")
+	return strings.TrimSuffix(program, ".exe") == pluginName
 }
 
 // checksOf returns the list of a module, or else the list at the top.
@@ -137,7 +175,8 @@ func (p *parser) checksOf(node *yaml.Node, name string, top *Checks) *Checks {
 	return top
 }
 
-// checks returns nil for a list that is missing or empty: then buf takes the list at the top, or the defaults.
+// checks returns nil for a list that is missing, or whose members are all empty or false: then buf takes the list at the
+// top, or the defaults.
 func (p *parser) checks(node *yaml.Node, name string) *Checks {
 	members := p.mapping(node, name)
 	if node == nil {
@@ -145,20 +184,23 @@ func (p *parser) checks(node *yaml.Node, name string) *Checks {
 	}
 	c := &Checks{
 		Name: name, Line: node.Line, Use: p.texts(members["use"], name+".use"), Except: p.texts(members["except"], name+".except"),
-		Ignore: p.texts(members["ignore"], name+".ignore"), IgnoreUnstable: p.text(members["ignore_unstable_packages"], name+".ignore_unstable_packages").Value == "true",
+		Ignore:         cleaned(p.texts(members["ignore"], name+".ignore")),
+		IgnoreUnstable: p.boolean(members, "ignore_unstable_packages", name), RefusesComments: p.boolean(members, "disallow_comment_ignores", name),
 	}
 	if use := members["use"]; use != nil {
 		c.Line = use.Line
 	}
 	for _, pair := range p.pairs(members["ignore_only"], name+".ignore_only") {
-		for _, ignored := range p.texts(pair[1], name+".ignore_only."+pair[0].Value) {
+		for _, ignored := range cleaned(p.texts(pair[1], name+".ignore_only."+pair[0].Value)) {
 			c.IgnoreOnly = append(c.IgnoreOnly, Only{Text{pair[0].Value, pair[0].Line}, ignored})
 		}
 	}
-	if len(c.Use)+len(c.Except)+len(c.Ignore)+len(c.IgnoreOnly) == 0 && !c.IgnoreUnstable {
-		return nil
+	for _, value := range members {
+		if is, err := boolOf(value); !isMissing(value) && len(value.Content)+len(value.Value) > 0 && (is || err != nil) {
+			return c
+		}
 	}
-	return c
+	return nil
 }
 
 // A parser collects faults.
@@ -169,6 +211,35 @@ type parser struct {
 
 func (p *parser) fault(node *yaml.Node, format string, args ...any) {
 	p.faults = append(p.faults, fmt.Errorf("%s:%d: %s", p.name, node.Line, fmt.Sprintf(format, args...)))
+}
+
+// refuseTags finds tags, such as !!binary: buf reads another value than the file shows.
+func (p *parser) refuseTags(node *yaml.Node) {
+	if node.Style&yaml.TaggedStyle != 0 {
+		p.fault(node, "a tag of YAML: write the value without it")
+	}
+	for _, child := range node.Content {
+		p.refuseTags(child)
+	}
+}
+
+// boolean returns a boolean, or false if there is none.
+func (p *parser) boolean(members map[string]*yaml.Node, member, name string) bool {
+	node := members[member]
+	if isMissing(node) {
+		return false
+	}
+	is, err := boolOf(node)
+	if err != nil {
+		p.fault(node, "%s.%s is not a boolean: write true or false", name, member)
+	}
+	return is
+}
+
+// boolOf reads a boolean as buf does, which takes yes, on and y, too.
+func boolOf(node *yaml.Node) (is bool, err error) {
+	err = node.Decode(&is)
+	return is, err //nolint:wrapcheck // nobody sees it
 }
 
 // isMissing reports whether a value is not given.
@@ -194,7 +265,7 @@ func (p *parser) pairs(node *yaml.Node, name string) (all [][2]*yaml.Node) {
 	}
 	seen := map[string]bool{}
 	for n := 0; n < len(node.Content); n += 2 {
-		key := node.Content[n]
+		key := resolve(node.Content[n])
 		switch {
 		case key.Value == "<<":
 			p.fault(key, "%s has a merge key: write its members out", name)

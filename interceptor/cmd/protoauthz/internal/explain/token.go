@@ -118,6 +118,14 @@ func inWords(d time.Duration) string {
 	return "0 seconds"
 }
 
+// IsOpaque reports whether the token is opaque (RFC 7662). A server may ask the issuer about the token, and nothing
+// else can. What begins like a JWT is not opaque, even if it is malformed.
+func (q *Question) IsOpaque() bool {
+	raw, err := token.Bearer(q.Authorization)
+	header, _, _ := strings.Cut(raw, ".")
+	return err == nil && decode(header) == nil && !strings.HasPrefix(header, "eyJ")
+}
+
 // failedCheck returns the check that refused a token as invalid. It inspects parts of the token, in
 // the order of [token.Verifier.Verify].
 func (q *Question) failedCheck(denial *interceptor.Denial) Check {

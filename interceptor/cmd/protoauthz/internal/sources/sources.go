@@ -2,6 +2,8 @@
 package sources
 
 import (
+	"errors"
+	"fmt"
 	"io/fs"
 	"os"
 	"path"
@@ -21,48 +23,92 @@ type File struct {
 	Package  string
 	Services []string       // full names
 	Imports  map[string]int // the line of each imported path
+	Ignores  []bufyaml.Text // the rules of comments such as "buf:lint:ignore SERVICE_SUFFIX"
 	Text     string
 }
 
 // Read reads the .proto files of modules below a folder, sorted by name. A file of a module inside another module
-// belongs to the inner one.
+// belongs to the inner one. Links are followed, as buf does.
 func Read(folder string, modules []bufyaml.Module) (files []*File, err error) {
 	for n, module := range modules {
-		err := filepath.WalkDir(filepath.Join(folder, filepath.FromSlash(module.Path)), func(name string, entry fs.DirEntry, err error) error {
-			if err != nil {
-				return err
-			}
-			relative, err := filepath.Rel(folder, name)
-			if err != nil {
-				return err
-			}
-			relative = filepath.ToSlash(relative)
-			inner := entry.IsDir() && relative != module.Path && slices.ContainsFunc(modules, func(m bufyaml.Module) bool { return m.Path == relative })
-			if inner || slices.ContainsFunc(module.Excludes, func(dir string) bool { return Below(relative, dir) }) {
-				if entry.IsDir() {
-					return fs.SkipDir
-				}
-				return nil
-			}
-			included := len(module.Includes) == 0 || slices.ContainsFunc(module.Includes, func(dir string) bool { return Below(relative, dir) })
-			if entry.IsDir() || path.Ext(name) != ".proto" || !included {
-				return nil
-			}
-			text, err := os.ReadFile(name) //nolint:gosec // a file of a module that the user names
-			if err != nil {
-				return err
-			}
-			file := scan(string(text))
-			file.Module, file.Name, file.Path = n, relative, strings.TrimPrefix(relative, module.Path+"/")
-			files = append(files, file)
-			return nil
-		})
-		if err != nil {
+		w := walker{folder: folder, modules: modules, index: n, open: map[string]bool{}}
+		if err := w.walk(module.Path); err != nil {
 			return nil, err
 		}
+		files = append(files, w.files...)
 	}
 	slices.SortFunc(files, func(a, b *File) int { return strings.Compare(a.Name, b.Name) })
 	return files, nil
+}
+
+// maxEntries is how many files and folders a module may have: links can make a few folders many.
+const maxEntries = 1_000_000
+
+// A walker reads the files of a module.
+type walker struct {
+	folder  string
+	modules []bufyaml.Module
+	index   int             // of the module
+	open    map[string]bool // the folders, without links, in which the walk is
+	entries int
+	files   []*File
+}
+
+// walk reads a file or a folder, given its path from the folder of the buf.yaml.
+func (w *walker) walk(relative string) error {
+	module := w.modules[w.index]
+	if w.entries++; w.entries > maxEntries {
+		return fmt.Errorf("%s has more than %d files and folders: name the folders with .proto files as modules", module.Path, maxEntries)
+	}
+	name := filepath.Join(w.folder, filepath.FromSlash(relative))
+	info, err := os.Stat(name)
+	if errors.Is(err, fs.ErrNotExist) && relative != module.Path { // a link that leads nowhere
+		return nil
+	} else if err != nil {
+		return err //nolint:wrapcheck // it names the file
+	}
+	inner := info.IsDir() && relative != module.Path && slices.ContainsFunc(w.modules, func(m bufyaml.Module) bool { return m.Path == relative })
+	if inner || slices.ContainsFunc(module.Excludes, func(dir string) bool { return Below(relative, dir) }) {
+		return nil
+	}
+	if info.IsDir() {
+		return w.walkFolder(name, relative)
+	}
+	included := len(module.Includes) == 0 || slices.ContainsFunc(module.Includes, func(dir string) bool { return Below(relative, dir) })
+	if path.Ext(name) != ".proto" || !included || !info.Mode().IsRegular() {
+		return nil
+	}
+	text, err := os.ReadFile(name) //nolint:gosec // a file of a module that the user names
+	if err != nil {
+		return err //nolint:wrapcheck // it names the file
+	}
+	file := scan(string(text))
+	file.Module, file.Name, file.Path = w.index, relative, strings.TrimPrefix(relative, module.Path+"/")
+	w.files = append(w.files, file)
+	return nil
+}
+
+// walkFolder walks a folder, unless a link in the folder has led back to it.
+func (w *walker) walkFolder(name, relative string) error {
+	place, err := filepath.EvalSymlinks(name)
+	if err != nil {
+		return err //nolint:wrapcheck // it names the folder
+	}
+	if w.open[place] {
+		return nil
+	}
+	w.open[place] = true
+	defer delete(w.open, place)
+	entries, err := os.ReadDir(name)
+	if err != nil {
+		return err //nolint:wrapcheck // it names the folder
+	}
+	for _, entry := range entries {
+		if err := w.walk(path.Join(relative, entry.Name())); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // Below reports whether a path is a folder or lies below the folder.
@@ -79,10 +125,27 @@ func NewScanner(text string) *scanner.Scanner {
 	return s
 }
 
+// ignores finds the comments by which buf ignores a rule of lint, and may find comments in places that buf does not read.
+func ignores(text string) (rules []bufyaml.Text) {
+	s := NewScanner(text)
+	s.Mode &^= scanner.SkipComments
+	for token := s.Scan(); token != scanner.EOF; token = s.Scan() {
+		if token != scanner.Comment {
+			continue
+		}
+		for n, line := range strings.Split(s.TokenText(), "\n") {
+			if words := strings.Fields(strings.TrimLeft(line, "/* \t")); len(words) > 1 && words[0] == "buf:lint:ignore" {
+				rules = append(rules, bufyaml.Text{Value: words[1], Line: s.Line + n})
+			}
+		}
+	}
+	return rules
+}
+
 // scan finds the package, the imports and the services of a file. It knows no more of the language than strings,
 // comments and braces, so that it reads all editions. What is not a .proto file declares nothing.
 func scan(text string) *File {
-	file := &File{Imports: map[string]int{}, Text: text}
+	file := &File{Imports: map[string]int{}, Ignores: ignores(text), Text: text}
 	s := NewScanner(text)
 	depth, begins := 0, true // a statement begins
 	for token := s.Scan(); token != scanner.EOF; token = s.Scan() {

@@ -47,3 +47,33 @@ func TestRead(t *testing.T) {
 		})
 	}
 }
+
+// TestLinks follows links to folders, also if a link leads back, and passes over a link that leads nowhere.
+func TestLinks(t *testing.T) {
+	t.Parallel()
+	dir, outside := t.TempDir(), t.TempDir()
+	for name, text := range map[string]string{filepath.Join(dir, "a.proto"): "package a;", filepath.Join(outside, "b.proto"): "package b;", filepath.Join(outside, "c.txt"): ""} {
+		if err := os.WriteFile(name, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for name, target := range map[string]string{"one": outside, "two": outside, "back": ".", "gone.proto": "missing"} {
+		if err := os.Symlink(target, filepath.Join(dir, name)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := os.Symlink(dir, filepath.Join(outside, "back")); err != nil {
+		t.Fatal(err)
+	}
+	files, err := sources.Read(dir, []bufyaml.Module{{Path: ".", Excludes: []string{"two"}}})
+	var names []string
+	for _, file := range files {
+		names = append(names, file.Name)
+	}
+	if want := []string{"a.proto", "one/b.proto"}; err != nil || !slices.Equal(names, want) {
+		t.Errorf("got %v, %v, want %v", names, err, want)
+	}
+	if _, err := sources.Read(dir, []bufyaml.Module{{Path: "missing"}}); err == nil {
+		t.Error("a module without a folder is read")
+	}
+}

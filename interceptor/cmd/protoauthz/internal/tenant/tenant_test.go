@@ -80,7 +80,7 @@ func TestFaults(t *testing.T) {
 		"a text for a list":           {`"hosts": ["issuer"]`, `"hosts": "issuer"`, `4: hosts is not an array: write ["…"]`},
 		"a number for a text":         {`"id": "alice"`, `"id": 5`, `11: users[0].id is not a string: write the value in quotes`},
 		"null":                        {`"opaque": true`, `"opaque": null`, `26: opaque is null: write true or false`},
-		"a typo":                      {`"secret": "s3cret"`, `"secert": "s3cret"`, `23: clients[0].secert is unknown: the members are id, secret, claims, scopes, organizations` + "\n" + `tenant.json:23: clients[0].secret: is missing, or has a character outside printable ASCII: write one such as "shop-secret"`},
+		"a typo":                      {`"secret": "s3cret"`, `"secert": "s3cret"`, `23: clients[0].secert is unknown: did you mean "secret"?` + "\n" + `tenant.json:23: clients[0].secret: is missing, or has a character outside printable ASCII: write one such as "shop-secret"`},
 		"twice":                       {`"hosts": ["issuer"]`, `"url": "http://127.0.0.1:1/oidc"`, `4: url is given twice: remove one`},
 		"no comma":                    {`["issuer"],`, `["issuer"]`, `5: not a JSON object: column 3, after object key:value pair: write one JSON object, with names and texts in double quotes, without comments, and without a comma behind a last member`},
 		"url":                         {`"http://127.0.0.1:3002/oidc"`, `"http://issuer:3002/oidc"`, `3: url: is http, which is for loopback hosts alone: write https or, for containers, keep a host such as 127.0.0.1 and list the other name among the hosts`},
