@@ -102,7 +102,8 @@ func start(t *testing.T, command string) string {
 	return line
 }
 
-// address4 returns an address of this machine, which is no loopback address if there is one: containers have others.
+// address4 returns an address of this machine. It is a loopback address only if the machine has no other: containers
+// have others.
 func address4(t *testing.T) string {
 	t.Helper()
 	addresses, err := net.InterfaceAddrs()
