@@ -42,7 +42,6 @@ const serves = "it serves until it is stopped: the tests start the sample and st
 
 // ByHand are the blocks of commands that no test runs, with the reason.
 var ByHand = map[string]string{ //nolint:gosec // commands of documents: no credentials
-	"git clone https://github.com/protoauthz/protoauthz && cd protoauthz\ngo run ./sample\n": serves,
 	"go run ./sample\n": serves,
 	"make help\n":       "TestMakefile compares the output with the Makefile",
 	"go install github.com/bufbuild/buf/cmd/buf@v1.75.0\n": "it compiles for minutes: the tests have buf",
