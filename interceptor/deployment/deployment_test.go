@@ -188,6 +188,14 @@ func TestCompileFaults(t *testing.T) {
 	if _, err := read.NewVerifier(); err == nil || err.Error() != `deployment: line 1: issuers: none is given: write one, such as {"preset": ["logto", "https://tenant.logto.app"]}` {
 		t.Error(err)
 	}
+	parsed, err := deployment.Parse("", []byte(whole))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := parsed.NewVerifier(token.WithLeeway(-1)); err == nil || err.Error() != "deployment: line 8: issuers: token: WithLeeway: -1ns is not between 0 and 5m0s" {
+		t.Error(err)
+	}
+	checkFaults(t, wholeDeployment(), policy.Files{nil}, nil, "Compile: file 0 is nil (OPTION)")
 	good.Issuers = append(good.Issuers, token.Issuer{URL: "https://c.test"})
 	if _, err := good.NewVerifier(token.WithLeeway(-1)); err == nil || err.Error() != "deployment: issuers: token: WithLeeway: -1ns is not between 0 and 5m0s\n"+
 		`deployment: issuers: token: issuer "https://c.test": Algorithms: none given: list the algorithms with which the issuer signs access tokens, such as RS256` {

@@ -19,12 +19,13 @@ import (
 // without a member as it is.
 //
 // A field is a string, a bool, an int, a [time.Duration] (a text such as "12h"), a struct, a pointer, a slice, a map
-// with strings as keys, an any (numbers become [json.Number]) or a [json.RawMessage]. A type with a method
-// UnmarshalJSON reads itself: a [Fault] in its error moves to its place in the document.
+// with strings as keys, or an any (numbers become [json.Number]). A type with a method UnmarshalJSON reads its object
+// itself: a [Fault] in its error moves to its place in the document.
 //
-// Each error is a [*Fault]: what is not JSON in UTF-8, a member that is unknown, given twice or null, and a value of
-// another type. More than 64 objects and arrays in each other are a fault. Faults repeat names of members, and nothing of a value. Parse drops a byte order mark and, in the
-// outermost object, "$schema", which editors read. With faults, the struct holds a part of the document.
+// Each error is a [*Fault]: what is not JSON in UTF-8, a member that is unknown, given twice or null, a value of another
+// type, and more than 64 objects and arrays in each other. Faults repeat names of members, and nothing of a value. Parse
+// drops a byte order mark and, in the outermost object, "$schema", which editors read. With faults, the struct holds a
+// part of the document.
 func Parse(text []byte, into any) (*Lines, []error) {
 	text = bytes.TrimPrefix(text, []byte("\ufeff"))
 	r := reader{lines: map[string]int{"": 1}}

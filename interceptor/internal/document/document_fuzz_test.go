@@ -12,15 +12,15 @@ import (
 
 // A sample has fields that encoding/json reads by the same names.
 type sample struct {
-	URL    string                     `json:"url"`
-	On     bool                       `json:"on"`
-	Count  int                        `json:"count"`
-	Lists  map[string][]string        `json:"lists"`
-	Inner  []sampleInner              `json:"inner"`
-	ByName map[string]sampleInner     `json:"byName"`
-	Claims map[string]any             `json:"claims"`
-	Raw    map[string]json.RawMessage `json:"raw"`
-	Own    *sampleInner               `json:"own"`
+	URL    string                 `json:"url"`
+	On     bool                   `json:"on"`
+	Count  int                    `json:"count"`
+	Lists  map[string][]string    `json:"lists"`
+	Inner  []sampleInner          `json:"inner"`
+	ByName map[string]sampleInner `json:"byName"`
+	Claims map[string]any         `json:"claims"`
+	Raw    map[string]any         `json:"raw"`
+	Own    *sampleInner           `json:"own"`
 }
 
 type sampleInner struct {

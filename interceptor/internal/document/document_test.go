@@ -31,7 +31,7 @@ type config struct {
 	Clients     []inner
 	ByName      map[string]inner
 	Claims      map[string]any
-	Raw         json.RawMessage
+	Raw         any
 	Pointer     *inner
 	Own         own
 	hidden      string //nolint:unused // a document must not reach it
@@ -80,7 +80,7 @@ func TestParse(t *testing.T) {
 	want := config{
 		Embedded: Embedded{CAFile: "ca"}, URL: "u😀", On: true, Count: 3, MaxLifetime: 12 * time.Hour, Names: []string{"a", "b"},
 		Clients: []inner{{ID: "one"}, {Scopes: map[string][]string{"https://api.test": {"read"}, "a.b[": {}}}}, ByName: map[string]inner{"x": {ID: "y"}},
-		Claims: map[string]any{"n": json.Number("1E2"), "deep": []any{map[string]any{"a": nil}}}, Raw: json.RawMessage("[1,\n    {}]"), Pointer: &inner{ID: "p"}, Own: own{"t"},
+		Claims: map[string]any{"n": json.Number("1E2"), "deep": []any{map[string]any{"a": nil}}}, Raw: []any{json.Number("1"), map[string]any{}}, Pointer: &inner{ID: "p"}, Own: own{"t"},
 	}
 	if len(faults) > 0 || !reflect.DeepEqual(got, want) {
 		t.Errorf("it is %+v, %v\nwant %+v", got, faults, want)
@@ -171,14 +171,26 @@ func TestParseDepth(t *testing.T) {
 	}
 	const want = "[line 2: more than 64 objects and arrays stand in each other: write fewer]"
 	for text, want := range map[string]string{
-		`{"raw":` + nested(63) + "}":                         "[]",
-		"{\n\"raw\":" + nested(64) + "}":                     want,
-		"{\n\"claims\":" + nested(9000) + "}":                want,
-		`{"clients": [` + strings.Repeat("{},", 99) + `{}]}`: "[]",
+		`{"raw":` + nested(63) + "}":                                                   "[]",
+		"{\n\"raw\":" + nested(64) + "}":                                               want,
+		"{\n\"raw\":" + nested(64) + ",\n\"claims\":" + nested(64) + "}":               want,
+		`{"raw":` + strings.Repeat("[", 63) + `"text"` + strings.Repeat("]", 63) + "}": "[]",
+		"{\"url\": \"\ufffd\"}":                                                        "[]",
+		"{\n\"claims\":" + nested(9000) + "}":                                          want,
+		`{"clients": [` + strings.Repeat("{},", 99) + `{}]}`:                           "[]",
 	} {
 		if _, faults := document.Parse([]byte(text), new(config)); fmt.Sprint(faults) != want {
 			t.Errorf("%.100s: %v, want %s", text, faults, want)
 		}
+	}
+}
+
+// TestFault makes sure that a fault of a file is a place that editors open.
+func TestFault(t *testing.T) {
+	t.Parallel()
+	fault := document.Fault{File: "tenant.json", Line: 3, Path: "url", Text: "is null"}
+	if got := fault.Error(); got != "tenant.json:3: url is null" {
+		t.Error(got)
 	}
 }
 

@@ -25,15 +25,11 @@ func (r *reader) fault(line int, path, format string, args ...any) {
 // read sets a value to a node.
 func (r *reader) read(into reflect.Value, n node, path string) {
 	switch target := into.Addr().Interface().(type) {
-	case *json.RawMessage:
-		r.free(n, path)
-		*target = n.text
-		return
 	case *any:
 		*target = r.free(n, path)
 		return
 	case json.Unmarshaler:
-		if n.token == json.Delim('{') || into.Kind() != reflect.Struct {
+		if n.token == json.Delim('{') {
 			r.foreign(target.UnmarshalJSON(n.text), n.line, path)
 			return
 		}
@@ -223,10 +219,9 @@ func integer(of reflect.Type, token json.Token) (int64, bool) {
 
 // describe returns what a value of a type is called, and an example.
 func describe(of reflect.Type) (noun, example string) {
-	if of == reflect.TypeFor[json.RawMessage]() || of.Kind() == reflect.Interface {
-		return "", "…" // every value will do
-	}
 	switch of.Kind() {
+	case reflect.Interface:
+		return "", "…" // every value will do
 	case reflect.String:
 		return "a string", `"…"`
 	case reflect.Bool:
