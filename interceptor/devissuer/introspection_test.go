@@ -217,26 +217,28 @@ func TestIntrospectionErrors(t *testing.T) {
 // TestOpaqueRotation makes sure that an opaque token ends with its key, as a JWT does.
 func TestOpaqueRotation(t *testing.T) {
 	t.Parallel()
-	config := logtoTenant()
-	config.SigningAlgorithm, config.Opaque = "ES256", true
-	issuer := newIssuer(t, config)
-	raw, _, err := issuer.Grant(devissuer.Request{Client: "full", Resource: api})
-	if err != nil || strings.Contains(raw, ".") {
-		t.Fatalf("%v, a JWT: %t", err, strings.Contains(raw, "."))
-	}
-	rotate := func() {
-		if err := issuer.Rotate(); err != nil {
-			t.Fatal(err)
+	for _, algorithm := range []string{"ES256", "RS256"} {
+		config := logtoTenant()
+		config.SigningAlgorithm, config.Opaque = algorithm, true
+		issuer := newIssuer(t, config)
+		raw, _, err := issuer.Grant(devissuer.Request{Client: "full", Resource: api})
+		if err != nil || strings.Contains(raw, ".") {
+			t.Fatalf("%s: %v, a JWT: %t", algorithm, err, strings.Contains(raw, "."))
 		}
-	}
-	for _, step := range []struct {
-		name   string
-		do     func()
-		active bool
-	}{{"start", func() {}, true}, {"overlap", rotate, true}, {"trimmed", issuer.TrimKeys, false}} {
-		step.do()
-		if got := introspect(t, issuer, raw)["active"]; got != step.active {
-			t.Errorf("%s: active %v", step.name, got)
+		rotate := func() {
+			if err := issuer.Rotate(); err != nil {
+				t.Fatal(err)
+			}
+		}
+		for _, step := range []struct {
+			name   string
+			do     func()
+			active bool
+		}{{"start", func() {}, true}, {"overlap", rotate, true}, {"trimmed", issuer.TrimKeys, false}} {
+			step.do()
+			if got := introspect(t, issuer, raw)["active"]; got != step.active {
+				t.Errorf("%s: %s: active %v", algorithm, step.name, got)
+			}
 		}
 	}
 }

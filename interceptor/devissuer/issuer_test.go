@@ -83,7 +83,7 @@ func TestNewReportsEveryFault(t *testing.T) {
 					{ID: ""}, {ID: "devissuer"}, {ID: "shop"},
 				},
 				Clients: []devissuer.Client{{ID: "shop", Secret: "s", Claims: map[string]any{"d": make(chan int)}}},
-				Hosts:   []string{"issuer", "172.18.0.2", "[::2]", "", "issuer:3001", "*", "*.issuer", "issuer:", "http://issuer", "a/b", "me@issuer", "a b"},
+				Hosts:   []string{"issuer", "172.18.0.2", "[::2]", "", "issuer:3001", "*", "*.issuer", "issuer:", "http://issuer", "a/b", "me@issuer", "a b", "::2", "[::2", "::2]", "[issuer]"},
 				Type:    "a\n",
 			},
 			want: []string{
@@ -101,6 +101,7 @@ func TestNewReportsEveryFault(t *testing.T) {
 				`devissuer: Hosts[3]: ` + host, `devissuer: Hosts[4]: ` + host, `devissuer: Hosts[5]: ` + host,
 				`devissuer: Hosts[6]: ` + host, `devissuer: Hosts[7]: ` + host, `devissuer: Hosts[8]: ` + host,
 				`devissuer: Hosts[9]: ` + host, `devissuer: Hosts[10]: ` + host, `devissuer: Hosts[11]: ` + host,
+				`devissuer: Hosts[12]: ` + host, `devissuer: Hosts[13]: ` + host, `devissuer: Hosts[14]: ` + host, `devissuer: Hosts[15]: ` + host,
 			},
 		},
 		{
