@@ -103,12 +103,18 @@ func TestMintTokenIDsDiffer(t *testing.T) {
 func TestMintWithoutJSONForm(t *testing.T) {
 	t.Parallel()
 	issuer := newIssuer(t, devissuer.Config{SigningAlgorithm: "ES256"})
-	const want = "devissuer: sign token: json: unsupported type: chan int"
-	for _, mint := range []func() (string, error){
-		func() (string, error) { return issuer.Mint(map[string]any{"aud": make(chan int)}) },
-		func() (string, error) { return issuer.Mint(nil, devissuer.WithHeader("typ", make(chan int))) },
+	none := make(chan int)
+	for _, test := range []struct {
+		claims map[string]any
+		option devissuer.MintOption
+		doing  string
+	}{
+		{map[string]any{"aud": none}, devissuer.WithHeader("typ", "JWT"), "sign"},
+		{nil, devissuer.WithHeader("typ", none), "sign"},
+		{map[string]any{"aud": none}, devissuer.WithOpaque(), "seal"},
 	} {
-		if token, err := mint(); token != "" || err == nil || err.Error() != want {
+		want := "devissuer: " + test.doing + " token: json: unsupported type: chan int"
+		if token, err := issuer.Mint(test.claims, test.option); token != "" || err == nil || err.Error() != want {
 			t.Errorf("error %v, want %s", err, want)
 		}
 	}
