@@ -13,7 +13,7 @@ import (
 // imports and the linked files. If none of these files declares the service, all methods
 // of that service name are public.
 func WithPublic(services ...string) Option {
-	return func(c *compiler) { c.public = appendNew(c.public, services) }
+	return func(c *compiler) { c.public = append(c.public, services...) }
 }
 
 // publicService adds the public rules of a service that WithPublic names. None of its

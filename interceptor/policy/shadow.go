@@ -16,7 +16,7 @@ import (
 // It is a fault to name a service that is not among the given files, that [WithPublic] names,
 // or that has no method that needs a token.
 func WithShadow(services ...string) Option {
-	return func(c *compiler) { c.shadow = appendNew(c.shadow, services) }
+	return func(c *compiler) { c.shadow = append(c.shadow, services...) }
 }
 
 // Enforced reports whether the rule decides who may call. It reports false for a Shadow, and for
@@ -72,14 +72,4 @@ func (c *compiler) chosen(option, name string, files Files) protoreflect.Service
 	}
 	c.argumentFault(Place{}, option, name, "the given files declare no service %s: give the file of the service, or remove the name", name)
 	return nil
-}
-
-// appendNew appends the names that the list does not hold.
-func appendNew(list, names []string) []string {
-	for _, name := range names {
-		if !slices.Contains(list, name) {
-			list = append(list, name)
-		}
-	}
-	return list
 }

@@ -1,9 +1,11 @@
 package policy_test
 
 import (
+	"errors"
 	"testing"
 
 	authzv1 "github.com/protoauthz/protoauthz/gen/protoauthz/v1"
+	samplev1 "github.com/protoauthz/protoauthz/gen/sample/v1"
 	"github.com/protoauthz/protoauthz/interceptor/internal/test/protos"
 	"github.com/protoauthz/protoauthz/interceptor/policy"
 )
@@ -83,5 +85,29 @@ func TestUnannotatedHidden(t *testing.T) {
 				t.Errorf("got %v, want one RULE_MISSING", err)
 			}
 		})
+	}
+}
+
+// TestNamedTwice makes sure that a name which two lists of a program have is one name: it has one fault, or none.
+func TestNamedTwice(t *testing.T) {
+	t.Parallel()
+	const service, none = "sample.v1.CatalogService", "shop.v1.None"
+	compile := func(options ...policy.Option) (*policy.Table, error) {
+		return policy.Compile(policy.Files{samplev1.File_sample_v1_catalog_proto}, append(options, policy.WithAudience("https://api.test"))...)
+	}
+	for _, option := range []func(...string) policy.Option{policy.WithShadow, policy.WithUnannotatedRefused, policy.WithUnannotatedOpen} {
+		_, err := compile(option(none), option(none, none))
+		if faults, ok := errors.AsType[*policy.Error](err); !ok || len(faults.Faults) != 1 {
+			t.Errorf("got %v, want one fault", err)
+		}
+	}
+	for _, option := range []policy.Option{policy.WithShadow(service, service), policy.WithPublic(none, none)} {
+		table, err := compile(option)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if twice, err := compile(option, option); err != nil || twice.String() != table.String() {
+			t.Errorf("got\n%s\n%v, want\n%s", twice, err, table)
+		}
 	}
 }

@@ -15,7 +15,7 @@ import (
 // name a service that is not among the given files, that WithUnannotatedOpen or [WithPublic]
 // names, or that has no method without annotation.
 func WithUnannotatedRefused(services ...string) Option {
-	return func(c *compiler) { c.unannotatedRefused = appendNew(c.unannotatedRefused, services) }
+	return func(c *compiler) { c.unannotatedRefused = append(c.unannotatedRefused, services...) }
 }
 
 // WithUnannotatedOpen names services that are annotated in part. Everybody may call their
@@ -26,7 +26,7 @@ func WithUnannotatedRefused(services ...string) Option {
 // leaves out options, as buf does with exclude_types, would open the whole service. [WithPublic] is
 // for services that everybody may call.
 func WithUnannotatedOpen(services ...string) Option {
-	return func(c *compiler) { c.unannotatedOpen = appendNew(c.unannotatedOpen, services) }
+	return func(c *compiler) { c.unannotatedOpen = append(c.unannotatedOpen, services...) }
 }
 
 // unannotated returns the rule of a method without annotation, or nil if no option covers the
