@@ -1,6 +1,7 @@
 package guardtest_test
 
 import (
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
@@ -45,5 +46,32 @@ func TestDeployment(t *testing.T) {
 		if len(faults) != 1 || !strings.HasPrefix(faults[0], "guardtest: "+name+want) {
 			t.Errorf("the test fails with %q, want %s", faults, want)
 		}
+	}
+}
+
+// A logging test keeps its log.
+type logging struct {
+	testing.TB
+
+	lines []string
+}
+
+func (l *logging) Logf(format string, args ...any) {
+	l.lines = append(l.lines, fmt.Sprintf(format, args...))
+}
+
+// TestDeploymentTells makes sure that a test tells which rules a server does not enforce.
+func TestDeploymentTells(t *testing.T) {
+	t.Parallel()
+	name := filepath.Join(t.TempDir(), "authz.json")
+	const text = "{\"audience\": \"https://api.test\",\n\"shadow\": [\"sample.v1.CatalogService\"]}"
+	if err := os.WriteFile(name, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	l := &logging{TB: t}
+	guardtest.Deployment(l, name)
+	want := "guardtest: " + name + ":2: shadow[0]: this test enforces the rules of sample.v1.CatalogService, and a server does not"
+	if len(l.lines) != 1 || l.lines[0] != want {
+		t.Errorf("the log is %q, want %q", l.lines, want)
 	}
 }
