@@ -59,7 +59,7 @@ func (p *parser) node() node {
 	begin := p.at
 	p.depth++
 	defer func() { p.depth-- }()
-	if _, is := n.token.(json.Delim); is && p.depth > maxDepth && p.tooDeep == 0 {
+	if _, is := n.token.(json.Delim); is && p.depth > maxDepth {
 		p.tooDeep = n.line
 	}
 	for delim, is := n.token.(json.Delim); is && p.tooDeep == 0 && p.decoder.More(); {
