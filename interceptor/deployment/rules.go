@@ -18,7 +18,7 @@ import (
 // "authz.json:3: shadow[0]".
 //
 // A program with two servers compiles two tables by one deployment. A service in Shadow, UnannotatedRefused or
-// UnannotatedOpen that is linked, and that the given files do not declare, belongs to another table: it is no fault.
+// UnannotatedOpen that is linked, and that the given files do not declare, belongs to another table, and causes no fault.
 // The services in Public are public in every table.
 func (d *Deployment) Compile(files policy.Files, options ...policy.Option) (*policy.Table, error) {
 	table, err := policy.Compile(files, append([]policy.Option{

@@ -18,7 +18,7 @@ import (
 )
 
 // PrivateKeys returns the keys of the issuer as a JWK Set with private keys (RFC 7517 §5), for
-// [Config.Keys] of an issuer that takes its place. Whoever has the keys can make every token.
+// [Config.Keys] of an issuer that takes its place. The keys can sign every token.
 func (i *Issuer) PrivateKeys() []byte {
 	set := jwkSet{Keys: []jwk{}}
 	for _, key := range i.keySet().keys {

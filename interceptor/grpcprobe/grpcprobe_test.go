@@ -60,7 +60,7 @@ func TestFault(t *testing.T) {
 	t.Parallel()
 	defer func() {
 		if recover() == nil {
-			t.Error("a verifier that is nil is no fault")
+			t.Error("Server takes a verifier that is nil")
 		}
 	}()
 	grpcprobe.Server(nil)

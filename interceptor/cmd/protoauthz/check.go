@@ -92,13 +92,13 @@ func checkArguments(c *cli.Command) error {
 	return nil
 }
 
-// checkBuf checks buf.yaml and what its modules declare. It returns nil if there is no buf.yaml beside a server.
+// checkBuf checks buf.yaml and what its modules declare. It returns nil if buf.yaml is missing beside a server.
 func (f *findings) checkBuf(c *cli.Command) (*bufFile, error) {
 	name := c.String("buf")
 	text, err := os.ReadFile(name) //nolint:gosec // the user names the file
 	switch {
 	case errors.Is(err, fs.ErrNotExist) && len(c.StringSlice("server")) > 0 && !c.IsSet("buf"):
-		complain(c.Root().ErrWriter, "note: there is no buf.yaml: its part of the check is left out")
+		complain(c.Root().ErrWriter, "note: buf.yaml is missing: the check leaves its part out")
 		return nil, nil
 	case err != nil:
 		return nil, fmt.Errorf("-buf: %w: run the command beside buf.yaml, or name the file", err)

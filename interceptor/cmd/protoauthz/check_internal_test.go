@@ -89,7 +89,7 @@ const (
 var listed = []string{shopService, "shop.v1.CartService", "shop.v1.StockService", "shop.v1.NewsService", "legacy.v1.LegacyService", "grpc.health.v1.Health"}
 
 // An edit replaces a part of a file. Without an old part, it replaces the whole file. Without a new text for the whole
-// file, there is no file.
+// file, the file goes.
 type edit struct{ file, old, new string }
 
 func edited(t testing.TB, edits ...edit) map[string]string {
@@ -392,8 +392,7 @@ func TestCheckServers(t *testing.T) {
 	}
 }
 
-// TestCheckUnread makes sure that there is no answer without one of the sources, and that the differences that were
-// found are printed all the same.
+// TestCheckUnread makes sure that check fails if it cannot read a source, and prints the differences that it has found.
 func TestCheckUnread(t *testing.T) {
 	t.Parallel()
 	authz, buf := write(t, "authz.json", []byte(`{"audience": "https://shop.example.com"`+checkedIssuers+"}")), "version: v2\nmodules: [{path: .}]\n"
@@ -402,7 +401,7 @@ func TestCheckUnread(t *testing.T) {
 		args              []string
 		says              []string
 	}{
-		{"no document", buf, "", []string{"-authz", "missing.json"}, []string{"-authz: there is no file missing.json in /", "name the file"}},
+		{"no document", buf, "", []string{"-authz", "missing.json"}, []string{"-authz: missing.json does not exist in /", "name the file"}},
 		{"an empty name of the document", buf, "", []string{"-authz", ""}, []string{"-authz is empty: "}},
 		{"no buf.yaml", "", "", []string{"-buf", "missing.yaml"}, []string{"-buf: open missing.yaml: ", "beside buf.yaml"}},
 		{"no buf.yaml that was named, beside a server", "", "", []string{"-buf", "missing.yaml", "-server", "http://127.0.0.1:1"}, []string{"-buf: open missing.yaml: ", "http://127.0.0.1:1: "}},

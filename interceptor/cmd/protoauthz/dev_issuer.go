@@ -23,7 +23,7 @@ import (
 const devIssuerHelp = `Serves an issuer for development: discovery, a key set, the client credentials grant and introspection,
 as Logto serves them. protoauthz token prints its tokens, for users too: no user logs in.
 
-Never use it in production: whoever can read its keys, or asks with the secret of a client, gets tokens.
+Never use it in production: a reader of its keys, or of the secret of a client, gets tokens.
 It answers this machine only, at the host of its URL or a loopback host. For containers give -remote, and
 list the names by which they address the issuer in "hosts". Web pages of other sites get no answer.
 An https url needs -listen, and a TLS proxy in front.

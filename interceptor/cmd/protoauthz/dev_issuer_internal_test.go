@@ -46,6 +46,20 @@ type served struct {
 	end     func() (status int)
 }
 
+// tenantOfPeople returns the tenant of people, and its issuer.
+func tenantOfPeople(t *testing.T) (*tenant.Tenant, *devissuer.Issuer) {
+	t.Helper()
+	of, err := tenant.Parse("tenant.json", []byte(people))
+	if err != nil {
+		t.Fatal(err)
+	}
+	issuer, err := devissuer.New(of.URL, of.Config)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return of, issuer
+}
+
 // startIssuer starts dev-issuer on a free port, in this process.
 func startIssuer(t *testing.T, args ...string) served {
 	t.Helper()
@@ -296,14 +310,7 @@ func TestDevIssuerRotatesByItself(t *testing.T) {
 func TestDevIssuerEnds(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		of, err := tenant.Parse("tenant.json", []byte(people))
-		if err != nil {
-			t.Fatal(err)
-		}
-		issuer, err := devissuer.New(of.URL, of.Config)
-		if err != nil {
-			t.Fatal(err)
-		}
+		of, issuer := tenantOfPeople(t)
 		ctx, cancel := context.WithCancel(t.Context())
 		listener := make(pipes)
 		var running sync.WaitGroup
@@ -389,14 +396,7 @@ func TestDevIssuerBoundary(t *testing.T) {
 // TestDevIssuerRefusedPeer makes sure that another machine is named once, and that the notes have a bound.
 func TestDevIssuerRefusedPeer(t *testing.T) {
 	t.Parallel()
-	of, err := tenant.Parse("tenant.json", []byte(people))
-	if err != nil {
-		t.Fatal(err)
-	}
-	issuer, err := devissuer.New(of.URL, of.Config)
-	if err != nil {
-		t.Fatal(err)
-	}
+	of, issuer := tenantOfPeople(t)
 	var notes []string
 	s := &issuerServer{tenant: of, issuer: issuer, note: func(text string) { notes = append(notes, text) }}
 	handler := s.handler()

@@ -25,7 +25,7 @@ import (
 func readDocument(name string) ([]byte, error) {
 	text, err := os.ReadFile(name) //nolint:gosec // the user names the file
 	if err != nil {
-		return nil, err //nolint:wrapcheck // it names the file
+		return nil, err //nolint:wrapcheck // the error names the file
 	}
 	return toJSON(name, text)
 }
@@ -84,7 +84,7 @@ func unreadable(name string, err error) error {
 	}
 	switch folder, folderErr := os.Getwd(); {
 	case errors.Is(err, fs.ErrNotExist) && filepath.Base(name) == name && folderErr == nil:
-		return fmt.Errorf("there is no file %s in %s: name the file of the deployment", name, folder)
+		return fmt.Errorf("%s does not exist in %s: name the file of the deployment", name, folder)
 	case errors.Is(err, fs.ErrNotExist):
 		return fmt.Errorf("%w: name the file of the deployment", err)
 	default:

@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/protoauthz/protoauthz/interceptor/internal/document"
 	"github.com/protoauthz/protoauthz/interceptor/policy"
 )
 
@@ -50,8 +51,8 @@ func nearest(rules []*policy.Rule, procedure string) []string {
 	method := procedure[strings.LastIndexByte(procedure, '/')+1:]
 	for _, rule := range rules {
 		_, name, _ := strings.Cut(rule.Procedure[1:], "/")
-		whole := distance(strings.ToLower(procedure), strings.ToLower(rule.Procedure))
-		if d := min(whole, 1+distance(strings.ToLower(method), strings.ToLower(name))); d <= max(2, len(method)/3) {
+		whole := document.Distance(strings.ToLower(procedure), strings.ToLower(rule.Procedure))
+		if d := min(whole, 1+document.Distance(strings.ToLower(method), strings.ToLower(name))); d <= max(2, len(method)/3) {
 			near = append(near, candidate{rule.Procedure, d})
 		}
 	}
@@ -61,24 +62,4 @@ func nearest(rules []*policy.Rule, procedure string) []string {
 		names = append(names, c.name)
 	}
 	return names
-}
-
-// distance returns how many bytes must be inserted, deleted or replaced to make b of a.
-func distance(a, b string) int {
-	row := make([]int, len(b)+1)
-	for j := range row {
-		row[j] = j
-	}
-	for i := range len(a) {
-		diagonal := row[0]
-		row[0] = i + 1
-		for j := range len(b) {
-			cost := 1
-			if a[i] == b[j] {
-				cost = 0
-			}
-			diagonal, row[j+1] = row[j+1], min(row[j+1]+1, row[j]+1, diagonal+cost)
-		}
-	}
-	return row[len(b)]
 }

@@ -6,15 +6,15 @@ import "strings"
 func nearest(name string, names []string) (near string) {
 	least := 1 + min(2, len(name)/3) // longer names may have more mistakes
 	for _, other := range names {
-		if edits := distance(strings.ToLower(name), strings.ToLower(other)); edits < least {
+		if edits := Distance(strings.ToLower(name), strings.ToLower(other)); edits < least {
 			near, least = other, edits
 		}
 	}
 	return near
 }
 
-// distance returns how many bytes are inserted, removed or replaced between two texts (the Levenshtein distance).
-func distance(a, b string) int {
+// Distance returns how many bytes are inserted, removed or replaced between two texts (the Levenshtein distance).
+func Distance(a, b string) int {
 	row := make([]int, len(b)+1) // the distances between what is read of a and the beginnings of b
 	for j := range row {
 		row[j] = j

@@ -42,7 +42,7 @@ func (p *parser) boolean(members map[string]*yaml.Node, member, name string) boo
 // boolOf reads a boolean as buf does, which takes yes, on and y, too.
 func boolOf(node *yaml.Node) (is bool, err error) {
 	err = node.Decode(&is)
-	return is, err //nolint:wrapcheck // nobody sees it
+	return is, err //nolint:wrapcheck // the callers report a fault of their own
 }
 
 // isMissing reports whether a value is not given.

@@ -65,7 +65,7 @@ func (w *walker) walk(relative string) error {
 	if errors.Is(err, fs.ErrNotExist) && relative != module.Path { // a link that leads nowhere
 		return nil
 	} else if err != nil {
-		return err //nolint:wrapcheck // it names the file
+		return err //nolint:wrapcheck // the error names the file
 	}
 	inner := info.IsDir() && relative != module.Path && slices.ContainsFunc(w.modules, func(m bufyaml.Module) bool { return m.Path == relative })
 	if inner || slices.ContainsFunc(module.Excludes, func(dir string) bool { return Below(relative, dir) }) {
@@ -80,7 +80,7 @@ func (w *walker) walk(relative string) error {
 	}
 	text, err := os.ReadFile(name) //nolint:gosec // a file of a module that the user names
 	if err != nil {
-		return err //nolint:wrapcheck // it names the file
+		return err //nolint:wrapcheck // the error names the file
 	}
 	file := scan(string(text))
 	file.Module, file.Name, file.Path = w.index, relative, strings.TrimPrefix(relative, module.Path+"/")

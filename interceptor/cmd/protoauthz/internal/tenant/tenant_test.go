@@ -55,8 +55,8 @@ const whole = `{
   "tokenLifetime": "10m"
 }`
 
-// TestMembers makes sure that a document sets each field of devissuer.Config, but for the keys and AllowRemote: whoever
-// starts the issuer decides on these.
+// TestMembers makes sure that a document sets each field of devissuer.Config, but for the keys and AllowRemote, which
+// flags decide.
 func TestMembers(t *testing.T) {
 	t.Parallel()
 	parsed := parse(t, whole)
