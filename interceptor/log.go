@@ -42,8 +42,8 @@ func WithLogger(logger *slog.Logger) Option {
 	return func(o *options) { o.log = &refusalLog{logger: logger} }
 }
 
-// WithDefaultLog logs procedure, reason, cause, count, other_procedures, shadow and help to [log/slog.Default], also beside an
-// observer, and nothing of any claims. [WithLogger] takes the place of the default log.
+// WithDefaultLog logs procedure, reason, cause, count, other_procedures, shadow and help to [log/slog.Default], also
+// beside an observer, and nothing of any claims. [WithLogger] takes the place of the default log.
 func WithDefaultLog() Option {
 	return func(o *options) {
 		if o.log == nil {
