@@ -25,11 +25,12 @@ const checkHelp = `Compares the files and servers that must agree, and prints ea
    each running server            agrees with the deployment: all services have rules, which compile
    INPUT, an image of buf         agrees with the deployment and the servers: all is deployed
 
-A server must have reflection. Reflection tells names and rules. Whether a guard stands before a service,
-package guardtest proves in a test. Several servers share a deployment: a name needs to be in one of them.
-A service in public that no module declares need not stand in buf.yaml. The plugin's conventions, such as
-the form of scopes, may be off. A line with "note:" is not a difference. This command reads a deployment in
-YAML, too, but a server does not: that is a difference.
+A server must have reflection. Reflection tells names and rules. This command calls reflection and
+grpc.health.v1.Health alone. Whether a guard stands before a service, package guardtest proves in a test.
+Several servers share a deployment: a name needs to be in one of them. A service in public that no module
+declares need not stand in buf.yaml. The plugin's conventions, such as the form of scopes, may be off. A
+line with "note:" is not a difference. This command reads a deployment in YAML, too, but a server does not:
+that is a difference.
 
 Exit status: 0 if there is no difference; 1 if there are differences; 2 if something cannot be read.
 

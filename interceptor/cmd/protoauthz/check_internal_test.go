@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"errors"
 	"maps"
 	"net/http"
@@ -10,8 +11,10 @@ import (
 	"strings"
 	"testing"
 
+	"connectrpc.com/connect"
 	"connectrpc.com/grpcreflect"
 	"google.golang.org/protobuf/reflect/protodesc"
+	"google.golang.org/protobuf/types/known/emptypb"
 
 	annotations "github.com/protoauthz/protoauthz/proto"
 )
@@ -130,6 +133,7 @@ type checkCase struct {
 	image   []edit   // of INPUT
 	without string   // a service that the server does not list
 	with    string   // one more service
+	health  int      // the HTTP status of a health service, or 0 without the service
 	args    []string // DIR, SERVER and IMAGE stand for the folder, the server and the image
 	want    string   // the place of the only difference, or no difference
 }
@@ -253,6 +257,9 @@ var checkCases = []checkCase{
 	{name: "a public service of the document has rules", server: []edit{{"legacy/legacy/v1/legacy.proto", "returns (Empty);", "returns (Empty) { option (protoauthz.v1.method) = {public: true}; }"}, {"legacy/legacy/v1/legacy.proto", "message", `import "protoauthz/v1/authz.proto"; message`}}, args: running, want: "authz.json:3: public"},
 	{name: "a refused service is annotated in whole", server: []edit{{shopProto, "rpc Count(Request) returns (Request);", "rpc Count(Request) returns (Request) { option (protoauthz.v1.method) = {public: true}; }"}}, args: running, want: "authz.json:6: unannotatedRefused"},
 	{name: "a service in shadow is not served", without: "shop.v1.CartService", files: []edit{}, args: running, want: "authz.json:5: shadow[0]: no server lists shop.v1.CartService"},
+	{name: "health is open, and not listed", without: healthService, health: http.StatusOK, files: []edit{{"authz.json", `"grpc.health.v1.Health", `, ""}}, args: running, want: "SERVER: it answers grpc.health.v1.Health to everybody"},
+	{name: "health is guarded, and not listed", without: healthService, health: http.StatusUnauthorized, files: []edit{{"authz.json", `"grpc.health.v1.Health", `, ""}}, args: running},
+	{name: "health is public, and not listed", without: healthService, health: http.StatusOK, args: running},
 	{name: "reflection is open", files: []edit{{"authz.json", `"grpc.reflection.v1.ServerReflection", `, ""}}, args: running, want: "SERVER: it answers grpc.reflection.v1.ServerReflection to everybody"},
 
 	{name: "a rule of the image", image: []edit{{shopProto, `{scopes: ["write:orders"]}`, `{public: true}`}}, args: built, want: "SERVER: its rule of /shop.v1.OrderService/PlaceOrder"},
@@ -325,6 +332,15 @@ func (c checkCase) run(t *testing.T) result {
 		}
 	}
 	mux := http.NewServeMux()
+	if c.health != 0 {
+		const procedure = "/" + healthService + "/Check"
+		mux.Handle(procedure, connect.NewUnaryHandler(procedure, func(context.Context, *connect.Request[emptypb.Empty]) (*connect.Response[emptypb.Empty], error) {
+			if c.health != http.StatusOK {
+				return nil, connect.NewError(connect.CodeUnauthenticated, errors.New("no token"))
+			}
+			return connect.NewResponse(new(emptypb.Empty)), nil
+		}))
+	}
 	mux.Handle(grpcreflect.NewHandlerV1(grpcreflect.NewReflector(grpcreflect.NamerFunc(func() []string { return services }), grpcreflect.WithDescriptorResolver(files))))
 	server := serve(t, mux).URL
 	args := []string{"check"}

@@ -8,7 +8,7 @@ import (
 )
 
 // frameworkServices are services that few servers list, and no module declares.
-var frameworkServices = []string{"grpc.health.v1.Health", grpcreflect.ReflectV1ServiceName, grpcreflect.ReflectV1AlphaServiceName}
+var frameworkServices = []string{healthService, grpcreflect.ReflectV1ServiceName, grpcreflect.ReflectV1AlphaServiceName}
 
 // checkNames finds services in the document that nothing has: a server would not start. All servers were read. Without a
 // buf.yaml or INPUT, b or input is nil.

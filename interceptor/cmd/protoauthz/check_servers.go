@@ -48,6 +48,7 @@ func (f *findings) checkServer(ctx context.Context, server string, headers []str
 		return nil, err
 	}
 	s.open = f.checkReflection(server, headers)
+	f.checkHealth(ctx, server, s)
 	f.checkSide(s, "lists")
 	return s, nil
 }
@@ -206,7 +207,7 @@ func (f *findings) checkReflection(server string, headers []string) (open bool) 
 	if public || len(headers) > 0 || err != nil || u.User != nil {
 		return false
 	}
-	f.add(inputName(server), "it answers %s to everybody, and %s does not make it public: write it in public, or serve it behind the guard", grpcreflect.ReflectV1ServiceName, f.file)
+	f.addOpen(server, grpcreflect.ReflectV1ServiceName)
 	return true
 }
 

@@ -49,6 +49,14 @@ func servedInput(server string, r *reflected, s *selection) (*input, error) {
 	return in, err
 }
 
+// newTransport returns a transport for gRPC.
+func newTransport() *http.Transport {
+	transport := &http.Transport{Proxy: http.ProxyFromEnvironment, Protocols: new(http.Protocols)}
+	transport.Protocols.SetHTTP2(true)
+	transport.Protocols.SetUnencryptedHTTP2(true)
+	return transport
+}
+
 // A reflected server holds the answers of a server.
 type reflected struct {
 	services map[string]error // that the server lists, with the cause if the descriptor is missing
@@ -68,9 +76,7 @@ func reflect(ctx context.Context, server string, headers []string) (r *reflected
 	}
 	ctx, cancel := context.WithTimeout(ctx, reflectionTimeout)
 	defer cancel()
-	transport := &http.Transport{Proxy: http.ProxyFromEnvironment, Protocols: new(http.Protocols)}
-	transport.Protocols.SetHTTP2(true)
-	transport.Protocols.SetUnencryptedHTTP2(true)
+	transport := newTransport()
 	defer transport.CloseIdleConnections()
 	meter := &meter{RoundTripper: transport, files: map[[sha256.Size]byte]struct{}{}}
 	client := grpcreflect.NewClient(&http.Client{
