@@ -8,7 +8,6 @@ import (
 	"sync/atomic"
 
 	"connectrpc.com/connect"
-	"google.golang.org/protobuf/proto"
 
 	"github.com/protoauthz/protoauthz/interceptor/policy"
 	"github.com/protoauthz/protoauthz/interceptor/token"
@@ -33,8 +32,7 @@ type Call struct {
 	request      Header          // a connectHeader if the call is of connect-go
 	organization string
 	verification atomic.Uint32 // seconds until an event has told them, as the bits of a float32, which takes little memory
-
-	gated atomic.Bool // the gate of connect-go has made the call, and no interceptor has asked yet
+	state        atomic.Uint32 // the ways that are left, judgedBit and gatedBit: one word takes little memory
 }
 
 // Admit is the first step of a call. By the procedure, as in "/pkg.Service/Method", and the header of
@@ -59,7 +57,7 @@ func (g *Guard) admitFrom(ctx context.Context, procedure string, header Header, 
 	case c.AwaitsMessage(): // decided, and observed, when a message names the organization
 		return c, nil
 	}
-	if denial = g.observe(ctx, c, decision{rule: c.rule, denial: denial, peer: peer}); denial != nil {
+	if denial = g.observe(ctx, c, decision{rule: c.rule, left: c.left(), denial: denial, peer: peer}); denial != nil {
 		return nil, denial
 	}
 	return c, nil
@@ -80,13 +78,15 @@ func (g *Guard) admit(c *Call, procedure string, header Header) (denial *Denial)
 	authorization := header.Values("Authorization")
 	claims, err := g.authenticate(c.ctx, c, authorization)
 	if err != nil {
-		return noteOrganization(denyCredentials(authorization, err), rule.Organization, header)
+		return rule.noteOrganization(denyCredentials(authorization, err), header)
 	}
 	c.claims = claims
 	if endsEarly(claims) {
 		c.ctx = newRenewal(c.ctx, claims, authorization)
 	}
-	c.organization, denial = decideHeader(rule.Rule, claims, header)
+	var left waySet
+	c.organization, left, denial = rule.admit(claims, header)
+	c.state.Store(uint32(left))
 	return denial
 }
 
@@ -98,15 +98,6 @@ func recoverVerifier(c *Call, denial **Denial) {
 	}
 }
 
-// decideHeader applies a rule that is not public to the claims and the header of a call.
-func decideHeader(rule *policy.Rule, claims *token.Claims, header Header) (organization string, denial *Denial) {
-	organization, denial = decide(rule, claims)
-	if denial == nil && !namesOrganization(rule.Organization, organization, header) {
-		denial = deny(ReasonOrganizationMismatch, headerCause(rule.Organization, header))
-	}
-	return organization, noteOrganization(denial, rule.Organization, header)
-}
-
 // noteOrganization notes the organization that the header of a refused call names.
 func noteOrganization(denial *Denial, organization *policy.Organization, header Header) *Denial {
 	if denial != nil && organization != nil && organization.Location == policy.LocationHeader {
@@ -115,13 +106,24 @@ func noteOrganization(denial *Denial, organization *policy.Organization, header 
 	return denial
 }
 
+// noteOrganization notes the organization that the header of a call names whose token was not verified.
+func (r *guardRule) noteOrganization(denial *Denial, header Header) *Denial {
+	for n := range r.ways {
+		if denial = noteOrganization(denial, r.ways[n].Organization, header); denial.named != "" {
+			break
+		}
+	}
+	return denial
+}
+
 // Context returns the context for a unary handler that runs after Judge. [ClaimsFromContext] finds the
 // claims in the context, also before Judge. Serve and ServeUnary give their handler another context.
 func (c *Call) Context() context.Context { return (*callContext)(c) }
 
-// AwaitsMessage reports whether a message has to name the organization. Until a message has named the
-// organization, nothing of the handler may reach the client.
-func (c *Call) AwaitsMessage() bool { return c.rule.awaitsMessage() }
+// AwaitsMessage reports whether a message has to name the organization, the user or the client, as far
+// as the header has left no way that needs no message. Until a message has done so, nothing of the handler
+// may reach the client. A message must be judged in any case: it may take away other ways.
+func (c *Call) AwaitsMessage() bool { return c.rule.ways != nil && c.left()&c.rule.free == 0 }
 
 // Judge is the second step of a unary call whose framework reads the message before the handler runs.
 // Judge takes the message that the handler gets, and returns nil if the handler may run. Judge also
@@ -139,37 +141,16 @@ func (c *Call) judgeInTime(ctx context.Context, message any, peer connect.Peer) 
 }
 
 func (c *Call) judgeUnary(ctx context.Context, message any, peer connect.Peer) *Denial {
-	if !c.AwaitsMessage() {
-		c.shadowJudge(ctx, message, false, peer)
-		return nil // decided, and observed, when the call was admitted
+	var denial *Denial
+	awaited := c.AwaitsMessage()
+	if c.rule.judges() {
+		denial = c.inRealm(c.judge(message))
 	}
-	denial := c.inRealm(c.judge(message))
 	c.shadowJudge(ctx, message, denial != nil, peer)
+	if !awaited {
+		return denial // decided, and observed, when the call was admitted
+	}
 	return c.observe(ctx, denial, peer)
-}
-
-// judge judges whether a message names the organization.
-func (c *Call) judge(message any) *Denial { return judge(c.rule.Organization, c.organization, message) }
-
-func judge(organization *policy.Organization, id string, message any) *Denial {
-	m, ok := message.(proto.Message)
-	if !ok {
-		return deny(ReasonOrganizationMismatch, notProto)
-	}
-	if err := organization.Check(m, id); err != nil {
-		denial := &Denial{reason: ReasonOrganizationMismatch, cause: err}
-		if mismatch, ok := errors.AsType[namedOrganization](err); ok {
-			denial.named = mismatch.NamedOrganization()
-		}
-		return denial
-	}
-	return nil
-}
-
-// A namedOrganization is an error of [policy.Organization.Check].
-type namedOrganization interface {
-	error
-	NamedOrganization() string
 }
 
 // HandlerError returns the error with which the call ends, given the error of the handler. The error of
@@ -205,9 +186,10 @@ func (c *Call) procedure() string {
 	return c.rule.Procedure
 }
 
-// inRealm sets the realm of the rule, if there is one, on a denial, which may be nil.
+// inRealm sets the realm of the rule, if there is one, on a denial, which may be nil. The denial of a way
+// has a realm already.
 func (c *Call) inRealm(denial *Denial) *Denial {
-	if denial != nil && c.rule != nil {
+	if denial != nil && denial.way == nil && c.rule != nil {
 		denial.realm = c.rule.realm
 	}
 	return denial
@@ -215,7 +197,7 @@ func (c *Call) inRealm(denial *Denial) *Denial {
 
 // observe tells the observers a decision by the enforced rule: see [Guard.observe].
 func (c *Call) observe(ctx context.Context, denial *Denial, peer connect.Peer) *Denial {
-	return c.rule.guard.observe(ctx, c, decision{rule: c.rule, denial: denial, peer: peer})
+	return c.rule.guard.observe(ctx, c, decision{rule: c.rule, left: c.left(), denial: denial, peer: peer})
 }
 
 // httpHeader returns the header of a call of connect-go, or nil. It tells the call from calls that its handler makes in

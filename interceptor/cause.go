@@ -24,26 +24,28 @@ const (
 	organizationsMany    = "the aud of the token names more than one organization, or an API beside it" + requestForOrganization
 	organizationNone     = "the aud of the token names no organization, and the method is for one" + requestForOrganization
 
-	// Each of these texts takes the field in which a message names the organization.
-	endedFirst    = "the request names no organization: the stream ended without a message: the client must send a message that sets the field %q"
-	sentFirst     = "the handler sends before it has received a message that names the organization, in the field %q: the handler must receive such a message first"
-	returnedFirst = "the handler has returned before it received a message that names the organization, in the field %q: the handler must receive such a message first"
+	clientNone = "the token names no client, and the request must name the client of the token: the issuer must write the client into the token, or the server must name the claim in token.Issuer.ClientClaims"
 
-	notProto = "the message is not a proto.Message, so its organization cannot be read: the server's code must give the guard messages of Protobuf"
+	// Each of these texts takes what a message must name, and the field in which the message names it.
+	endedFirst    = "the request names no %s: the stream ended without a message: the client must send a message that sets the field %q"
+	sentFirst     = "the handler sends before it has received a message that names the %s, in the field %q: the handler must receive such a message first"
+	returnedFirst = "the handler has returned before it received a message that names the %s, in the field %q: the handler must receive such a message first"
+
+	notProto = "the message is not a proto.Message, so its fields cannot be read: the server's code must give the guard messages of Protobuf"
 )
 
-func audienceCause(rule *policy.Rule) string {
-	return "the token is for another API, or for none: its aud does not hold the audience of the rule, " + strconv.Quote(rule.Audience) + ", byte for byte" +
+func audienceCause(way *policy.Way) string {
+	return "the token is for another API, or for none: its aud does not hold the audience of the rule, " + strconv.Quote(way.Audience) + ", byte for byte" +
 		requestForAPI + ", or the server must name its API right in policy.WithAudience, or by audience in authz.json"
 }
 
-func organizationTokenCause(rule *policy.Rule) string {
+func organizationTokenCause(way *policy.Way) string {
 	return "the token is an organization token (its aud names an organization), and the method is for the API " +
-		strconv.Quote(rule.Audience) + requestForAPI
+		strconv.Quote(way.Audience) + requestForAPI
 }
 
-func apiTokenCause(rule *policy.Rule) string {
-	return "the token is for the API " + strconv.Quote(rule.Audience) + ", and the method is for an organization without an API" +
+func apiTokenCause(way *policy.Way) string {
+	return "the token is for the API " + strconv.Quote(way.Audience) + ", and the method is for an organization without an API" +
 		requestForOrganization
 }
 
@@ -64,10 +66,10 @@ type missingScopes struct {
 	claims *token.Claims // of the token
 }
 
-func scopesMissing(rule *policy.Rule, claims *token.Claims) *missingScopes {
-	missing := &missingScopes{all: slices.DeleteFunc(slices.Clone(rule.Scopes), claims.HasScope), claims: claims}
-	if !slices.ContainsFunc(rule.AnyScopes, claims.HasScope) {
-		missing.any = rule.AnyScopes
+func scopesMissing(way *policy.Way, claims *token.Claims) *missingScopes {
+	missing := &missingScopes{all: slices.DeleteFunc(slices.Clone(way.Scopes), claims.HasScope), claims: claims}
+	if !slices.ContainsFunc(way.AnyScopes, claims.HasScope) {
+		missing.any = way.AnyScopes
 	}
 	return missing
 }
@@ -131,6 +133,21 @@ func callerCause(want authzv1.Caller, is token.Caller) string {
 	default:
 		return method + ", and the token is a user's: the client must use a token of its own (client credentials)"
 	}
+}
+
+// subjectCause tells why a token has no user whom the request could name.
+func subjectCause(is token.Caller) string {
+	const user = "the request must name the user of the token"
+	if is == token.CallerUnknown {
+		return user + ", and the token does not tell a user from a client: the server must set ClientTokens or UserTokens of its token.Issuer"
+	}
+	return user + ", and the token is a client's own: the client must use the token of a user who has signed in"
+}
+
+// issuerCause tells why the subject or the client of a token does not count.
+func issuerCause(identifier *policy.Identifier) string {
+	return "the request names users and clients of the issuer " + strconv.Quote(identifier.Issuer) + ", and the token is of another issuer: " +
+		"the client must use a token of that issuer, or the server must name another issuer in policy.WithSubjectIssuer, or by subjectIssuer in authz.json"
 }
 
 // headerCause tells why a header does not name the organization of the token once.

@@ -29,11 +29,11 @@ type realm struct {
 	details    map[detailKey]*connect.ErrorDetail
 }
 
-// realmName returns the realm of the challenges of a rule. With MODEL_ORGANIZATION the audience of a token
+// realmName returns the realm of the challenges of a way. With MODEL_ORGANIZATION the audience of a token
 // is an organization, which a client without a token does not know.
-func realmName(rule *policy.Rule, table *policy.Table) string {
-	audience := rule.Audience
-	if rule.Model == authzv1.Model_MODEL_ORGANIZATION {
+func realmName(way *policy.Way, table *policy.Table) string {
+	audience := way.Audience
+	if way.Model == authzv1.Model_MODEL_ORGANIZATION {
 		audience = table.Audience()
 	}
 	return cmp.Or(audience, domain)

@@ -234,7 +234,7 @@ func FuzzChallenge(f *testing.F) {
 			denial := &Denial{reason: reason, scopes: rule.Scopes, anyScopes: rule.AnyScopes}
 			if reason == ReasonScopeInsufficient && utf8.ValidString(audience) { // as it comes about
 				claims, _ := claimed(logto, "sub", `"alice"`, "aud", string(must(json.Marshal(audience))))
-				if _, denial = decide(rule.Rule, claims); denial == nil {
+				if _, denial = decide(&rule.Way, claims); denial == nil {
 					t.Fatalf("%v lets in a token without scopes", rule)
 				}
 			}

@@ -29,7 +29,7 @@ func (g *Guard) gate(ctx context.Context, spec connect.Spec, peer connect.Peer, 
 		return nil, connectError(denial, nil, spec, peer)
 	}
 	connection.Claim(arrived)
-	call.gated.Store(true)
+	call.state.Or(gatedBit)
 	return call.Context(), nil
 }
 
@@ -152,9 +152,20 @@ func (g *Guard) callOf(ctx context.Context, procedure string, header http.Header
 // passedGate reads the header that names the organization again: an interceptor may have changed the
 // header that the handler will read.
 func (c *Call) passedGate(guard *Guard, procedure string, header http.Header) bool {
-	return c != nil && c.gated.Load() && c.rule.guard == guard && c.hasRuleOf(procedure) &&
-		callctx.SameHeader(c.httpHeader(), header) && namesOrganization(c.rule.Organization, c.organization, header) &&
-		c.gated.CompareAndSwap(true, false)
+	return c != nil && c.state.Load()&gatedBit != 0 && c.rule.guard == guard && c.hasRuleOf(procedure) &&
+		callctx.SameHeader(c.httpHeader(), header) && c.stillNames(header) &&
+		c.state.And(^gatedBit)&gatedBit != 0
+}
+
+// stillNames reports whether a header names what the header of the call has named, for each way that is left.
+func (c *Call) stillNames(header Header) bool {
+	left := c.left()
+	for n := range c.rule.ways {
+		if left.has(n) && !namesOrganization(c.rule.ways[n].Organization, c.organization, header) {
+			return false
+		}
+	}
+	return true
 }
 
 // hasRuleOf reports whether the rule of the call is the rule of a procedure. All procedures of a service

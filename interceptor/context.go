@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"math/bits"
 	"time"
 
 	"github.com/protoauthz/protoauthz/interceptor/internal/callctx"
@@ -63,6 +64,32 @@ func ClaimsFromContext(ctx context.Context) *token.Claims {
 // hidesClaims reports whether only the table of [WithShadow] has asked for the claims.
 func (c *Call) hidesClaims() bool {
 	return c.rule != nil && c.rule.Public && (c.rule.judged == nil || c.rule.judged.missing())
+}
+
+// A Way is the way in of a call: see [policy.Rule.Ways].
+type Way struct {
+	// Number is 0 for the rule's own way, and n for the alternative n of the rule, counted from 1.
+	Number int
+	// Organization is the organization of the token, which the request has named unless the way takes
+	// the organization from the token alone. It is empty for a way of MODEL_GLOBAL_RESOURCE: the
+	// caller acts for no organization.
+	Organization string
+}
+
+// WayFromContext returns the first way that the request meets, as far as its messages were judged: the
+// messages of a stream take ways away one by one. It reports false if the method is public or in shadow,
+// or no guard has admitted the call of the context. In a context of [ContextWithClaims], the way has the number
+// 0 and the organization of the claims.
+func WayFromContext(ctx context.Context) (Way, bool) {
+	c := callFrom(ctx)
+	switch {
+	case c == nil || c.claims == nil:
+		return Way{}, false
+	case c.rule == nil: // for a test of a handler
+		return Way{Organization: c.claims.OrganizationID()}, true
+	}
+	proved := c.proved()
+	return Way{bits.TrailingZeros32(uint32(proved)), c.organization}, proved != 0
 }
 
 // own returns a copy, or nil for nil. A user may overwrite claims, denials and details, which serve other

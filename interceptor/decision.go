@@ -6,42 +6,42 @@ import (
 	"github.com/protoauthz/protoauthz/interceptor/token"
 )
 
-// decide applies a rule that is not public to verified claims. It returns the
-// organization of the token, which is empty for MODEL_GLOBAL_RESOURCE. Then
-// [namesOrganization] and [policy.Organization.Check] decide whether the request
-// names that organization.
-func decide(rule *policy.Rule, claims *token.Claims) (organization string, denial *Denial) {
-	organization, denial = checkModel(rule, claims)
+// decide applies a way to verified claims. It returns the organization of the token,
+// which is empty for MODEL_GLOBAL_RESOURCE. Then [namesOrganization],
+// [checkIdentifiers] and [judge] decide whether the request names that organization,
+// and the caller.
+func decide(way *policy.Way, claims *token.Claims) (organization string, denial *Denial) {
+	organization, denial = checkModel(way, claims)
 	if denial != nil {
 		return "", denial
 	}
-	if !callerAllowed(rule.Caller, claims.Caller()) {
-		return "", deny(ReasonCallerNotAllowed, callerCause(rule.Caller, claims.Caller()))
+	if !callerAllowed(way.Caller, claims.Caller()) {
+		return "", deny(ReasonCallerNotAllowed, callerCause(way.Caller, claims.Caller()))
 	}
-	if !scopesGranted(rule, claims) {
-		return "", &Denial{reason: ReasonScopeInsufficient, scopes: rule.Scopes, anyScopes: rule.AnyScopes, cause: scopesMissing(rule, claims)}
+	if !scopesGranted(way, claims) {
+		return "", &Denial{reason: ReasonScopeInsufficient, scopes: way.Scopes, anyScopes: way.AnyScopes, cause: scopesMissing(way, claims)}
 	}
 	return organization, nil
 }
 
-// checkModel makes sure that the token was issued for the rule's permission
+// checkModel makes sure that the token was issued for the way's permission
 // model and audience: scopes alone never prove which model granted them.
-func checkModel(rule *policy.Rule, claims *token.Claims) (organization string, denial *Denial) {
-	switch rule.Model {
+func checkModel(way *policy.Way, claims *token.Claims) (organization string, denial *Denial) {
+	switch way.Model {
 	case authzv1.Model_MODEL_ORGANIZATION:
-		return checkOrganizationModel(rule, claims)
+		return checkOrganizationModel(way, claims)
 	case authzv1.Model_MODEL_GLOBAL_RESOURCE, authzv1.Model_MODEL_ORGANIZATION_RESOURCE:
 	default:
 		return "", deny(ReasonRuleMissing, unknownModel)
 	}
 	switch {
 	case claims.HasOrganizationAudience():
-		return "", deny(ReasonModelMismatch, organizationTokenCause(rule))
-	case rule.Audience == "" || !claims.HasAudience(rule.Audience):
-		return "", deny(ReasonAudienceMismatch, audienceCause(rule))
+		return "", deny(ReasonModelMismatch, organizationTokenCause(way))
+	case way.Audience == "" || !claims.HasAudience(way.Audience):
+		return "", deny(ReasonAudienceMismatch, audienceCause(way))
 	}
 	organization, present := claims.OrganizationClaim()
-	if rule.Model == authzv1.Model_MODEL_GLOBAL_RESOURCE {
+	if way.Model == authzv1.Model_MODEL_GLOBAL_RESOURCE {
 		if present { // even if empty
 			return "", deny(ReasonModelMismatch, organizationUnwanted)
 		}
@@ -56,7 +56,7 @@ func checkModel(rule *policy.Rule, claims *token.Claims) (organization string, d
 	return organization, nil
 }
 
-func checkOrganizationModel(rule *policy.Rule, claims *token.Claims) (organization string, denial *Denial) {
+func checkOrganizationModel(way *policy.Way, claims *token.Claims) (organization string, denial *Denial) {
 	organization, ok := claims.OrganizationAudience()
 	claimed, present := claims.OrganizationClaim()
 	switch {
@@ -66,8 +66,8 @@ func checkOrganizationModel(rule *policy.Rule, claims *token.Claims) (organizati
 		return "", deny(ReasonModelMismatch, organizationsDiffer)
 	case claims.HasOrganizationAudience():
 		return "", deny(ReasonModelMismatch, organizationsMany)
-	case rule.Audience != "" && claims.HasAudience(rule.Audience):
-		return "", deny(ReasonModelMismatch, apiTokenCause(rule))
+	case way.Audience != "" && claims.HasAudience(way.Audience):
+		return "", deny(ReasonModelMismatch, apiTokenCause(way))
 	default:
 		return "", deny(ReasonAudienceMismatch, organizationNone)
 	}
@@ -86,21 +86,41 @@ func callerAllowed(want authzv1.Caller, is token.Caller) bool {
 	}
 }
 
-func scopesGranted(rule *policy.Rule, claims *token.Claims) bool {
-	for _, scope := range rule.Scopes {
+func scopesGranted(way *policy.Way, claims *token.Claims) bool {
+	for _, scope := range way.Scopes {
 		if !claims.HasScope(scope) {
 			return false
 		}
 	}
-	if len(rule.AnyScopes) == 0 {
+	if len(way.AnyScopes) == 0 {
 		return true
 	}
-	for _, scope := range rule.AnyScopes {
+	for _, scope := range way.AnyScopes {
 		if claims.HasScope(scope) {
 			return true
 		}
 	}
 	return false
+}
+
+// checkIdentifiers makes sure that the token has a subject and a client of the kind that the way asks
+// for. Then [judge] decides whether a message names them.
+func checkIdentifiers(way *policy.Way, claims *token.Claims) *Denial {
+	switch subject := way.Subject; {
+	case subject == nil:
+	case claims.Caller() != token.CallerUser:
+		return deny(ReasonSubjectMismatch, subjectCause(claims.Caller()))
+	case subject.Issuer != "" && claims.Issuer() != subject.Issuer:
+		return deny(ReasonSubjectMismatch, issuerCause(subject))
+	}
+	switch client := way.Client; {
+	case client == nil:
+	case claims.ClientID() == "": // empty never equals empty
+		return deny(ReasonSubjectMismatch, clientNone)
+	case client.Issuer != "" && claims.Issuer() != client.Issuer:
+		return deny(ReasonSubjectMismatch, issuerCause(client))
+	}
+	return nil
 }
 
 // namesOrganization reports whether a request names the organization of the

@@ -259,7 +259,7 @@ func TestDecide(t *testing.T) {
 					case !g.want:
 						want = sco
 					}
-					rule := &policy.Rule{Model: model, Audience: testAPI, Caller: c.want, Scopes: g.all, AnyScopes: g.any}
+					rule := &policy.Way{Model: model, Audience: testAPI, Caller: c.want, Scopes: g.all, AnyScopes: g.any}
 					organization, denial := "", unreadable
 					if denial == nil {
 						organization, denial = decide(rule, claims)
@@ -302,7 +302,7 @@ func TestDecideNoAudience(t *testing.T) {
 		if denial != nil {
 			t.Fatal(denial)
 		}
-		if got := outcome(decide(&policy.Rule{Model: test.model}, claims)); got != test.want {
+		if got := outcome(decide(&policy.Way{Model: test.model}, claims)); got != test.want {
 			t.Errorf("%v, %s: %s, want %s", test.model, test.audience, got, test.want)
 		}
 	}
@@ -342,7 +342,7 @@ func TestDecideAuth0(t *testing.T) {
 		if denial != nil {
 			t.Fatal(denial)
 		}
-		rule := &policy.Rule{Model: test.model, Caller: test.caller, Audience: testAPI, Scopes: []string{"read"}}
+		rule := &policy.Way{Model: test.model, Caller: test.caller, Audience: testAPI, Scopes: []string{"read"}}
 		if got := outcome(decide(rule, claims)); got != test.want {
 			t.Errorf("%s: %s, want %s", test.name, got, test.want)
 		}
@@ -353,7 +353,7 @@ func TestDecideAuth0(t *testing.T) {
 func TestDecideNothing(t *testing.T) {
 	t.Parallel()
 	for model := range authzv1.Model_name {
-		rule := &policy.Rule{Model: authzv1.Model(model), Audience: testAPI}
+		rule := &policy.Way{Model: authzv1.Model(model), Audience: testAPI}
 		if got := outcome(decide(rule, nil)); got != aud && (model != 0 || got != non) {
 			t.Errorf("%v: %s", rule.Model, got)
 		}
@@ -376,8 +376,8 @@ func TestNamesOrganization(t *testing.T) {
 	}
 	field, pattern, list := of("ListDocuments"), of("GetDocument"), of("BatchGetDocuments")
 	header, alone := of("UpdateSettings"), of("GetUsage")
-	none := &policy.Rule{Model: authzv1.Model_MODEL_GLOBAL_RESOURCE}
-	broken := &policy.Rule{Organization: new(policy.Organization)}
+	none := &policy.Rule{Way: policy.Way{Model: authzv1.Model_MODEL_GLOBAL_RESOURCE}}
+	broken := &policy.Rule{Way: policy.Way{Organization: new(policy.Organization)}}
 	named := func(values ...string) http.Header { return http.Header{"X-Organization-Id": values} }
 	batch := func(organizations ...string) proto.Message {
 		message := new(samplev1.BatchGetDocumentsRequest)
@@ -454,7 +454,8 @@ func TestNamesOrganization(t *testing.T) {
 		{list, "acme", nil, batch(), false},
 		{list, "", nil, batch(""), false},
 	} {
-		c := &Call{rule: &guardRule{Rule: test.rule}, organization: test.organization}
+		c := &Call{rule: ruleWith(test.rule), organization: test.organization}
+		c.state.Store(1)
 		got := namesOrganization(test.rule.Organization, test.organization, test.header)
 		if got && c.AwaitsMessage() {
 			denial := c.judge(test.message)
@@ -466,4 +467,11 @@ func TestNamesOrganization(t *testing.T) {
 			t.Errorf("%d: %v, %q, %v, %v: %t", i, test.rule.Organization, test.organization, test.header, test.message, got)
 		}
 	}
+}
+
+// ruleWith returns a rule as a guard has it, without realms.
+func ruleWith(rule *policy.Rule) *guardRule {
+	r := &guardRule{Rule: rule}
+	r.setWays(func(*policy.Way) *realm { return nil })
+	return r
 }

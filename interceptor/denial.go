@@ -37,6 +37,9 @@ const (
 	// ReasonOrganizationMismatch: the request names another organization than the token, or none
 	// (permission_denied).
 	ReasonOrganizationMismatch Reason = "ORGANIZATION_MISMATCH"
+	// ReasonSubjectMismatch: the request names another user or client than the token, or none
+	// (permission_denied).
+	ReasonSubjectMismatch Reason = "SUBJECT_MISMATCH"
 	// ReasonScopeInsufficient: the token lacks a required scope (permission_denied). The metadata of
 	// the ErrorInfo holds all scopes of the rule in "required_scopes", separated by spaces. If the
 	// rule requires one scope of several, the metadata holds these several in "any_scopes", too.
@@ -79,6 +82,7 @@ var meanings = []meaning{
 	{ReasonAudienceMismatch, connect.CodePermissionDenied, invalidToken, nil, "the token is for another audience"},
 	{ReasonModelMismatch, connect.CodePermissionDenied, withoutError, nil, "the token is of another permission model"},
 	{ReasonOrganizationMismatch, connect.CodePermissionDenied, withoutError, nil, "the token is not for this organization"},
+	{ReasonSubjectMismatch, connect.CodePermissionDenied, withoutError, nil, "the request is not for this caller"},
 	{ReasonScopeInsufficient, connect.CodePermissionDenied, insufficientScope, nil, "a required scope is missing"},
 	{ReasonCallerNotAllowed, connect.CodePermissionDenied, withoutError, nil, "this kind of caller is not allowed"},
 	{ReasonRuleMissing, connect.CodePermissionDenied, noChallenge, nil, "the method has no authorization rule"},
@@ -105,11 +109,12 @@ type Denial struct {
 	reason             Reason
 	scopes, anyScopes  []string // the slices of the rule
 	cause              error
-	realm              *realm // of the rule, or nil: then there is no challenge
-	severalCredentials bool   // the request has more than one credential
-	named              string // the organization that the request names, if a message or a header has named one
-	within             *Call  // the call that an outer guard has admitted for the same request, or nil
-	challenge          string // that another process has sent: see DenialFrom
+	realm              *realm    // of the rule or way, or nil: then there is no challenge
+	way                *guardWay // that came furthest, or nil
+	severalCredentials bool      // the request has more than one credential
+	named              string    // the organization that the request names, if a message or a header has named one
+	within             *Call     // the call that an outer guard has admitted for the same request, or nil
+	challenge          string    // that another process has sent: see DenialFrom
 }
 
 // Reason returns the reason that the client reads.

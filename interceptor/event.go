@@ -34,6 +34,11 @@ type Event struct {
 	// it is text of the client, cut off after 200 characters, in which characters that are not printable ASCII are
 	// escaped.
 	Organization string
+	// Ways are the numbers of ways, for a rule with Alternatives: see [policy.Rule.Ways]. If the rule lets the call in,
+	// they are the ways that are left then: a message of a stream may take ways away later. For a refusal, it is the way
+	// that came furthest in the order of the checks (model, audience, caller, scopes, organization, subject), the first of
+	// equals, and the Denial is of that way. Ways is nil for a rule without Alternatives, and if no way was judged.
+	Ways []int
 	// Peer is the address of the client, as the framework tells it, or "".
 	Peer string
 	// Protocol is "connect", "grpc" or "grpcweb", as the framework tells it, or "" for a call in process.
@@ -90,6 +95,7 @@ func (e Event) Outcome() Outcome {
 // A decision is what a rule says about a call. Rule and denial may be nil.
 type decision struct {
 	rule   *guardRule
+	left   waySet // if the rule lets the call in
 	denial *Denial
 	shadow Shadow
 	anyway bool         // the enforced rule refuses the call, too
@@ -159,11 +165,28 @@ func (c *Call) event(ctx context.Context, d decision) Event {
 	default:
 		event.Organization = c.claims.OrganizationID()
 	}
+	event.Ways = d.ways()
 	if d.peer.Protocol == "" {
 		d.peer = c.peer(ctx)
 	}
 	event.Peer, event.Protocol = d.peer.Addr, d.peer.Protocol
 	return event
+}
+
+// ways returns the numbers of the ways that a decision is about, or nil for a rule with one way.
+func (d *decision) ways() (numbers []int) {
+	switch {
+	case d.rule == nil || len(d.rule.ways) < 2:
+	case d.denial != nil && d.denial.way != nil:
+		numbers = []int{d.denial.way.number}
+	case d.denial == nil:
+		for n := range d.rule.ways {
+			if d.left.has(n) {
+				numbers = append(numbers, n)
+			}
+		}
+	}
+	return numbers
 }
 
 // peer returns the client as an adapter tells it. An adapter that panics must not end the call.

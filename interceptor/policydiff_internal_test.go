@@ -194,15 +194,14 @@ func accepted(rule *policy.Rule, tokens []*token.Claims, requests []request) []b
 		return slices.Repeat([]bool{true}, 1+len(tokens)*len(requests))
 	}
 	is := []bool{rule.Public}
+	guarded := ruleWith(rule)
 	for _, claims := range tokens {
-		organization, denial := "", (*Denial)(nil)
-		if !rule.Public {
-			organization, denial = decide(rule, claims)
-		}
-		c := &Call{rule: &guardRule{Rule: rule}, claims: claims, organization: organization}
 		for _, r := range requests {
-			is = append(is, denial == nil && (rule.Public || namesOrganization(rule.Organization, organization, r.header)) &&
-				(!c.AwaitsMessage() || c.judge(r.message) == nil))
+			c := &Call{rule: guarded, claims: claims}
+			organization, left, denial := guarded.admit(claims, connectHeader(r.header))
+			c.organization = organization
+			c.state.Store(uint32(left))
+			is = append(is, rule.Public || denial == nil && (!guarded.judges() || c.judge(r.message) == nil))
 		}
 	}
 	return is

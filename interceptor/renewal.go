@@ -106,14 +106,17 @@ func (r *renewal) verify(ctx context.Context, c *Call) (denial *Denial) {
 	if err != nil {
 		return denyCredentials(r.authorization(), err)
 	}
-	organization, denial := decide(c.rule.Rule, claims)
+	organization, left, denial := c.rule.renew(c.left(), claims)
 	switch {
-	case denial != nil:
+	case denial != nil && (left == 0 || c.proved() != 0 && c.proved()&left == 0):
 		return denial
 	case organization != c.organization, claims.Issuer() != c.claims.Issuer(), claims.Subject() != c.claims.Subject(), claims.ClientID() != c.claims.ClientID():
 		return denyToken(errOtherParty)
 	case !time.Now().Before(claims.Deadline()):
 		return denyExpired()
+	}
+	if !c.keep(left) {
+		return denyToken(errOtherParty)
 	}
 	r.store(claims)
 	return nil

@@ -18,6 +18,9 @@ type guardRule struct {
 	table *policy.Table
 	realm *realm
 
+	ways []guardWay // none if the rule is public, or has no annotation
+	free waySet     // the ways that need no message
+
 	// The rule itself, if it is judged and not enforced. Then the Rule above is public.
 	judged *guardRule
 }
@@ -27,12 +30,16 @@ func (r *guardRule) missing() bool { return r.Unannotated && !r.Public }
 
 func (g *Guard) rulesOf(table *policy.Table, enforced bool) rules {
 	r, realms := rules{}, map[string]*realm{}
-	for _, compiled := range table.Rules() {
-		name := realmName(compiled, table)
+	realmOf := func(way *policy.Way) *realm {
+		name := realmName(way, table)
 		if realms[name] == nil {
 			realms[name] = newRealm(name)
 		}
-		rule := &guardRule{Rule: compiled, guard: g, table: table, realm: realms[name]}
+		return realms[name]
+	}
+	for _, compiled := range table.Rules() {
+		rule := &guardRule{Rule: compiled, guard: g, table: table, realm: realmOf(&compiled.Way)}
+		rule.setWays(realmOf)
 		if compiled.Shadow && enforced {
 			rule = &guardRule{Rule: letAll(compiled), guard: g, table: table, judged: rule}
 		}
@@ -41,10 +48,17 @@ func (g *Guard) rulesOf(table *policy.Table, enforced bool) rules {
 	return r
 }
 
-// awaitsMessage reports whether a message has to name the organization.
-func (r *guardRule) awaitsMessage() bool {
-	return r.Organization != nil && r.Organization.Location == policy.LocationField
+func (r *guardRule) setWays(realmOf func(*policy.Way) *realm) {
+	for number, way := range r.Ways() {
+		r.ways = append(r.ways, guardWay{way, realmOf(way), number})
+		if !r.ways[number].awaitsMessage() {
+			r.free |= 1 << number
+		}
+	}
 }
+
+// judges reports whether a message can take a way away.
+func (r *guardRule) judges() bool { return r.free != 1<<len(r.ways)-1 }
 
 // letAll returns a rule that lets everybody in.
 func letAll(rule *policy.Rule) *policy.Rule {

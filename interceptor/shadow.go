@@ -94,11 +94,11 @@ func (c *Call) shadowAdmit(ctx context.Context, procedure string, header Header,
 		if !verified && !rule.Public && !rule.missing() {
 			verified, credentials = true, c.shadowVerify(header)
 		}
-		would := c.shadowHeader(rule, procedure, header, credentials)
-		if would == nil && rule.awaitsMessage() {
+		left, would := c.shadowHeader(rule, procedure, header, credentials)
+		if would == nil && rule.ways != nil && left&rule.free == 0 {
 			continue // judged when a message comes
 		}
-		c.shadowObserve(ctx, kind, rule, would, denial != nil, peer)
+		c.shadowObserve(ctx, kind, rule, left, would, denial != nil, peer)
 		if kind == ShadowService && would != nil && (would.reason == ReasonAudienceMismatch || would.reason == ReasonModelMismatch) {
 			forAnother = true
 		}
@@ -146,28 +146,28 @@ func (c *Call) shadowVerify(header Header) *Denial {
 
 var errImpatient = fmt.Errorf("%w: the verifier has not answered, and a call whose rule is not enforced waits %v for it: does the issuer answer slowly?", token.ErrVerifierUnavailable, shadowPatience)
 
-// shadowHeader judges the header by a rule that is not enforced.
-func (c *Call) shadowHeader(rule *guardRule, procedure string, header Header, credentials *Denial) *Denial {
+// shadowHeader judges the header by a rule that is not enforced, and returns the ways that are left.
+func (c *Call) shadowHeader(rule *guardRule, procedure string, header Header, credentials *Denial) (left waySet, denial *Denial) {
 	switch {
 	case rule == noRule:
-		return deny(ReasonRuleMissing, ruleCause(procedure))
+		return 0, deny(ReasonRuleMissing, ruleCause(procedure))
 	case rule.missing():
-		return deny(ReasonRuleMissing, unannotated)
+		return 0, deny(ReasonRuleMissing, unannotated)
 	case rule.Public:
-		return nil
+		return 0, nil
 	case credentials != nil:
-		return noteOrganization(own(credentials), rule.Organization, header)
+		return 0, rule.noteOrganization(own(credentials), header)
 	}
-	_, denial := decideHeader(rule.Rule, c.claims, header)
-	return denial
+	_, left, denial = rule.admit(c.claims, header)
+	return left, denial
 }
 
 // shadowObserve tells the observers what a rule would have done, and whether the enforced rule refuses the call anyway.
-func (c *Call) shadowObserve(ctx context.Context, kind Shadow, rule *guardRule, denial *Denial, anyway bool, peer connect.Peer) {
-	if denial != nil {
+func (c *Call) shadowObserve(ctx context.Context, kind Shadow, rule *guardRule, left waySet, denial *Denial, anyway bool, peer connect.Peer) {
+	if denial != nil && denial.way == nil {
 		denial.realm = rule.realm
 	}
-	d := decision{rule: rule, denial: denial, shadow: kind, anyway: anyway, peer: peer}
+	d := decision{rule: rule, left: left, denial: denial, shadow: kind, anyway: anyway, peer: peer}
 	if rule == noRule {
 		d.rule = nil
 	}

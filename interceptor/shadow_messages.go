@@ -14,7 +14,7 @@ import (
 func (c *Call) shadowJudge(ctx context.Context, message any, anyway bool, peer connect.Peer) {
 	for _, kind := range shadowKinds {
 		rule := c.shadowRule(kind)
-		if rule == nil || !rule.awaitsMessage() && !c.rule.Public {
+		if rule == nil || !rule.judges() && !c.rule.Public {
 			continue // the header has decided, and the enforced rule has looked at the clock
 		}
 		if judgement, ok := c.newShadowJudgement(kind, c.rule.Public); ok {
@@ -30,8 +30,9 @@ type shadowJudgement struct {
 	kind         Shadow
 	rule         *guardRule
 	organization string
+	left         waySet
 	expires      bool
-	released     bool // a message has named the organization, or no message has to
+	released     bool // a message has named what the rule asks for, or no message has to
 	refused      bool
 }
 
@@ -42,8 +43,8 @@ func (c *Call) newShadowJudgement(kind Shadow, expires bool) (j shadowJudgement,
 		return j, false
 	}
 	// The claims and the header are the same as before, and so is the decision.
-	organization, denial := decideHeader(rule.Rule, c.claims, c.request)
-	return shadowJudgement{call: c, kind: kind, rule: rule, organization: organization, expires: expires, released: !rule.awaitsMessage()}, denial == nil
+	organization, left, denial := rule.admit(c.claims, c.request)
+	return shadowJudgement{call: c, kind: kind, rule: rule, organization: organization, left: left, expires: expires, released: left&rule.free != 0}, denial == nil
 }
 
 // received judges a message that has come, given the error of Receive.
@@ -53,16 +54,19 @@ func (j *shadowJudgement) received(ctx context.Context, message any, err error, 
 	case j.refused:
 	case err == nil && j.outdated():
 		j.refuse(ctx, denyExpired(), !j.call.rule.Public, peer)
-	case !j.rule.awaitsMessage():
+	case !j.rule.judges():
 	case errors.Is(err, io.EOF) && !j.released:
-		j.refuse(ctx, unproved(j.rule.Rule, endedFirst), anyway, peer)
+		j.refuse(ctx, j.rule.unproved(j.left, endedFirst), anyway, peer)
 	case err != nil:
 	default:
-		if denial := judge(j.rule.Organization, j.organization, message); denial != nil {
+		left, denial := j.rule.judge(j.left, j.organization, j.call.claims, message)
+		if denial != nil {
 			j.refuse(ctx, denial, anyway, peer)
-		} else if !j.released {
+			return
+		}
+		if j.left = left; !j.released {
 			j.released = true
-			j.call.shadowObserve(ctx, j.kind, j.rule, nil, false, peer)
+			j.call.shadowObserve(ctx, j.kind, j.rule, left, nil, false, peer)
 		}
 	}
 }
@@ -74,7 +78,7 @@ func (j *shadowJudgement) sending(ctx context.Context, peer connect.Peer) {
 	case j.outdated():
 		j.refuse(ctx, denyExpired(), !j.call.rule.Public, peer)
 	case !j.released:
-		j.refuse(ctx, unproved(j.rule.Rule, sentFirst), false, peer)
+		j.refuse(ctx, j.rule.unproved(j.left, sentFirst), false, peer)
 	}
 }
 
@@ -85,7 +89,7 @@ func (j *shadowJudgement) returned(ctx context.Context, err error, peer connect.
 	case j.outdated():
 		j.refuse(ctx, denyExpired(), !j.call.rule.Public, peer)
 	case err == nil && !j.released:
-		j.refuse(ctx, unproved(j.rule.Rule, returnedFirst), false, peer)
+		j.refuse(ctx, j.rule.unproved(j.left, returnedFirst), false, peer)
 	}
 }
 
@@ -100,7 +104,7 @@ func (j *shadowJudgement) outdated() bool {
 
 func (j *shadowJudgement) refuse(ctx context.Context, denial *Denial, anyway bool, peer connect.Peer) {
 	j.refused = true
-	j.call.shadowObserve(ctx, j.kind, j.rule, denial, anyway, peer)
+	j.call.shadowObserve(ctx, j.kind, j.rule, j.left, denial, anyway, peer)
 }
 
 // shadowMessages judges the messages of a stream by the rules that are not enforced. A handler may send and receive
@@ -144,6 +148,6 @@ func (s *Stream) shadowReceived(message any, err error) {
 		return
 	}
 	awaited := s.call.AwaitsMessage()
-	anyway := s.denial.Load() != nil || awaited && (errors.Is(err, io.EOF) && !s.released.Load() || err == nil && s.call.judge(message) != nil)
+	anyway := s.denial.Load() != nil || awaited && (errors.Is(err, io.EOF) && !s.released.Load() || err == nil && s.call.forbids(message))
 	s.shadows.each(func(j *shadowJudgement) { j.received(s.ctx, message, err, anyway, s.peer) })
 }

@@ -3,7 +3,6 @@ package interceptor
 import (
 	"context"
 	"errors"
-	"fmt"
 	"io"
 	"reflect"
 	"sync"
@@ -12,8 +11,6 @@ import (
 
 	"connectrpc.com/connect"
 	"google.golang.org/protobuf/proto"
-
-	"github.com/protoauthz/protoauthz/interceptor/policy"
 )
 
 // A Transport is the client's side of a call, which an adapter supplies. Its functions take the messages
@@ -76,7 +73,7 @@ type Stream struct {
 	expires   bool            // received and sent messages must be in time
 
 	denial    atomic.Pointer[Denial]
-	released  atomic.Bool // a message has named the organization, or no message has to
+	released  atomic.Bool // a message has named what the rule asks for, or no message has to
 	receiving atomic.Bool // the handler waits for the client
 
 	sending       sync.Mutex // held while sending: see Connection.AwaitSend
@@ -114,18 +111,18 @@ func (s *Stream) Receive(message any) error {
 	switch {
 	case errors.Is(err, io.EOF) && !s.released.Load():
 		forget(message)
-		s.refuse(unproved(s.call.rule.Rule, endedFirst))
+		s.refuse(s.call.unproved(endedFirst))
 		return s.refusal()
 	case errors.Is(err, io.EOF):
 		// The handler may receive into its last message once more. That message was judged, and stays.
-		if s.call.AwaitsMessage() && s.call.judge(message) != nil {
+		if s.call.forbids(message) {
 			forget(message)
 		}
 		return err
 	case err != nil:
 		forget(message) // the part that was decoded before the error
 		return err
-	case !s.call.AwaitsMessage():
+	case !s.call.rule.judges():
 		return nil
 	}
 	if denial := s.call.judge(message); denial != nil {
@@ -210,7 +207,7 @@ func (s *Stream) maySend() error {
 		return s.refusal()
 	}
 	if !s.released.Load() {
-		s.refuse(unproved(s.call.rule.Rule, sentFirst))
+		s.refuse(s.call.unproved(sentFirst))
 		return s.refusal()
 	}
 	return nil
@@ -262,16 +259,11 @@ func (s *Stream) refuse(denial *Denial) {
 	}
 }
 
-// unproved refuses a call in which no message has named the organization.
-func unproved(rule *policy.Rule, cause string) *Denial {
-	return deny(ReasonOrganizationMismatch, fmt.Sprintf(cause, rule.Organization.Name))
-}
-
 // finish returns the error with which the call ends, given the error of the handler. A refusal stands
 // even if the handler has dropped its error.
 func (s *Stream) finish(err error) error {
 	if err == nil && !s.released.Load() {
-		s.refuse(unproved(s.call.rule.Rule, returnedFirst))
+		s.refuse(s.call.unproved(returnedFirst))
 	}
 	if refused := s.refusal(); refused != nil {
 		s.end(false)

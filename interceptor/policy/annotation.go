@@ -1,6 +1,7 @@
 package policy
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 
@@ -92,7 +93,11 @@ func checkKnown(message protoreflect.Message) error {
 			if number := value.Enum(); field.Enum().Values().ByNumber(number) == nil {
 				err = fmt.Errorf("%s is %d, which this version does not know: update the module", field.FullName(), number)
 			}
-		case field.Kind() == protoreflect.MessageKind: // the annotations have no list of messages
+		case field.IsList() && field.Kind() == protoreflect.MessageKind:
+			for i := range value.List().Len() {
+				err = cmp.Or(err, checkKnown(value.List().Get(i).Message()))
+			}
+		case field.Kind() == protoreflect.MessageKind:
 			err = checkKnown(value.Message())
 		}
 		return err == nil

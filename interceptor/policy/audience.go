@@ -30,22 +30,22 @@ func WithAudience(audience string) Option {
 	}
 }
 
-func (c *compiler) audienceOf(rule *Rule, about Place, option *authzv1.MethodRule, service *authzv1.ServiceRule) {
-	name := string(rule.Method.FullName())
-	rule.Audience = cmp.Or(option.GetAudience(), service.GetAudience(), c.audience)
+func (c *compiler) audienceOf(way *Way, about Place, option wayOption, service *authzv1.ServiceRule) {
+	name := c.nameOf(way)
+	way.Audience = cmp.Or(option.GetAudience(), service.GetAudience(), c.audience)
 	if option.GetAudience() == "" && service.GetAudience() != "" {
-		rule.inherited = append(rule.inherited, "audience")
+		way.inherited = append(way.inherited, "audience")
 	}
-	if rule.Model == authzv1.Model_MODEL_ORGANIZATION && option.GetAudience() != "" {
-		c.faultAt(rule.FieldPlace("audience"), FaultRuleConflict, name, "audience is set beside MODEL_ORGANIZATION, whose audience is the organization: remove audience")
+	if way.Model == authzv1.Model_MODEL_ORGANIZATION && option.GetAudience() != "" {
+		c.faultAt(way.FieldPlace("audience"), FaultRuleConflict, name, "audience is set beside MODEL_ORGANIZATION, whose audience is the organization: remove audience")
 	}
 	switch {
-	case rule.Audience != "":
+	case way.Audience != "":
 		// The audience of the service or of WithAudience is checked once, not for each method.
-		if err := checkAudience(rule.Audience); err != nil && option.GetAudience() != "" {
-			c.faultAt(rule.FieldPlace("audience"), FaultAudienceInvalid, name, "%v", err)
+		if err := checkAudience(way.Audience); err != nil && option.GetAudience() != "" {
+			c.faultAt(way.FieldPlace("audience"), FaultAudienceInvalid, name, "%v", err)
 		}
-	case rule.Model != authzv1.Model_MODEL_ORGANIZATION && !c.audienceEmpty:
+	case way.Model != authzv1.Model_MODEL_ORGANIZATION && !c.audienceEmpty:
 		c.faultAt(about, FaultAudienceMissing, name, "no audience: set it in the annotation or with WithAudience")
 	}
 }

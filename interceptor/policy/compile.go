@@ -74,12 +74,13 @@ func Compile(files Files, options ...Option) (*Table, error) {
 	if len(c.faults) > 0 {
 		return nil, &Error{Faults: c.faults, Rules: c.table.Rules()}
 	}
-	c.table.audience = c.audience
+	c.table.audience, c.table.subjectIssuer = c.audience, c.subjectIssuer
 	return c.table, nil
 }
 
 type compiler struct {
 	audience           string
+	subjectIssuer      string
 	audienceEmpty      bool // WithAudience("") was given
 	public             []string
 	shadow             []string
@@ -155,87 +156,129 @@ func (c *compiler) method(method protoreflect.MethodDescriptor, service *authzv1
 		}
 		return rule
 	}
-	rule := &Rule{
-		Procedure: procedure(method),
-		Method:    method,
-		Public:    option.GetPublic(),
-		Scopes:    option.GetScopes(),
-		AnyScopes: option.GetAnyScopes(),
-		Caller:    option.GetCaller(),
-	}
-	c.access(rule, option)
+	rule := &Rule{Procedure: procedure(method), Method: method, Public: option.GetPublic(), OrganizationOptional: option.GetOrganizationOptional()}
+	place := methodOption(method)
+	before := len(c.faults)
+	rule.Way = c.way(method, place, option, service, option.GetPublic())
 	if rule.Public {
+		if restricted(option) {
+			c.faultAt(methodOption(method, "public"), FaultRuleConflict, name, "public is set beside a restriction, which would not be checked: remove one of the two")
+		}
 		return rule
 	}
-	// A fault of a missing field is placed where the model is, or should be.
-	about := methodOption(method)
-	if rule.Model = option.GetModel(); rule.Model == authzv1.Model_MODEL_UNSPECIFIED {
-		about = serviceOption(method.Parent())
-		rule.Model = service.GetModel()
-		rule.inherited = append(rule.inherited, "model")
+	alternatives := place.below(ruleField("alternatives"))
+	for i, alternative := range option.GetAlternatives() {
+		rule.Alternatives = append(rule.Alternatives, c.way(method, alternatives.below(int32(i)), alternative, service, false)) //nolint:gosec // the index in a list
 	}
-	if rule.Model == authzv1.Model_MODEL_UNSPECIFIED {
-		c.faultAt(about, FaultModelMissing, name, "no permission model: set model in option (protoauthz.v1.service)")
-		return rule
+	if n := len(rule.Alternatives); n > maxAlternatives {
+		c.faultAt(rule.Alternatives[maxAlternatives].option, FaultRuleConflict, name,
+			"%d alternatives are given, and a rule has at most %d: make two methods of this one", n, maxAlternatives)
 	}
-	c.audienceOf(rule, about, option, service)
-	c.organization(rule, about, option, service)
+	if len(c.faults) == before {
+		c.together(rule)
+	}
 	return rule
 }
 
-// access checks that the rule is exactly one of public, authenticated and scoped, and
-// checks its scopes.
-func (c *compiler) access(rule *Rule, option *authzv1.MethodRule) {
-	name := string(rule.Method.FullName())
-	scoped := len(option.GetScopes())+len(option.GetAnyScopes()) > 0
+// restricted reports whether a public rule has a field that would not be checked.
+func restricted(option *authzv1.MethodRule) bool {
+	return option.GetCaller() != authzv1.Caller_CALLER_ANY || option.GetOrganization() != nil ||
+		option.GetModel() != authzv1.Model_MODEL_UNSPECIFIED || option.GetAudience() != "" ||
+		option.GetSubject() != nil || option.GetClient() != nil || len(option.GetAlternatives()) > 0 || option.GetOrganizationOptional()
+}
+
+// A wayOption is a way as its annotation has it: a MethodRule or an Alternative.
+type wayOption interface {
+	GetAuthenticated() bool
+	GetScopes() []string
+	GetAnyScopes() []string
+	GetCaller() authzv1.Caller
+	GetModel() authzv1.Model
+	GetOrganization() *authzv1.Organization
+	GetAudience() string
+	GetSubject() *authzv1.Identifier
+	GetClient() *authzv1.Identifier
+}
+
+// way compiles one way of a method, whose annotation is at a place. All faults of the way are found.
+func (c *compiler) way(method protoreflect.MethodDescriptor, place Place, option wayOption, service *authzv1.ServiceRule, public bool) Way {
+	way := &Way{
+		Scopes: option.GetScopes(), AnyScopes: option.GetAnyScopes(), Caller: option.GetCaller(),
+		method: method, option: place,
+	}
+	c.access(way, option, public)
+	if public {
+		return *way
+	}
+	// A fault of a missing field is placed where the model is, or should be.
+	about := place
+	if way.Model = option.GetModel(); way.Model == authzv1.Model_MODEL_UNSPECIFIED {
+		about = serviceOption(method.Parent())
+		way.Model = service.GetModel()
+		way.inherited = append(way.inherited, "model")
+	}
+	if way.Model == authzv1.Model_MODEL_UNSPECIFIED {
+		c.faultAt(about, FaultModelMissing, c.nameOf(way), "no permission model: set model in option (protoauthz.v1.service)")
+		return *way
+	}
+	c.audienceOf(way, about, option, service)
+	c.organization(way, about, option, service)
+	c.identifiers(way, option)
+	return *way
+}
+
+// nameOf returns the name of the way's method, for a fault.
+func (c *compiler) nameOf(way *Way) string { return string(way.method.FullName()) }
+
+// access checks that a way is exactly one of public, authenticated and scoped, and checks
+// its scopes.
+func (c *compiler) access(way *Way, option wayOption, public bool) {
+	name := c.nameOf(way)
+	scoped := len(way.Scopes)+len(way.AnyScopes) > 0
 	given := 0
-	for _, is := range []bool{option.GetPublic(), option.GetAuthenticated(), scoped} {
+	for _, is := range []bool{public, option.GetAuthenticated(), scoped} {
 		if is {
 			given++
 		}
 	}
 	if given != 1 {
-		c.faultAt(methodOption(rule.Method), FaultRuleConflict, name, "%d of public, authenticated and scopes are given: give exactly one", given)
-	}
-	if option.GetPublic() && (option.GetCaller() != authzv1.Caller_CALLER_ANY || option.GetOrganization() != nil ||
-		option.GetModel() != authzv1.Model_MODEL_UNSPECIFIED || option.GetAudience() != "") {
-		c.faultAt(methodOption(rule.Method, "public"), FaultRuleConflict, name, "public is set beside a restriction, which would not be checked: remove one of the two")
+		c.faultAt(way.option, FaultRuleConflict, name, "%d of public, authenticated and scopes are given: give exactly one", given)
 	}
 	seen := map[string]bool{}
-	for _, list := range rule.scopeLists() {
+	for _, list := range way.scopeLists() {
 		for i, scope := range list.scopes {
 			if err := checkScope(scope); err != nil {
-				c.faultAt(rule.scopePlace(list.name, i), FaultScopeInvalid, name, "%v", err)
+				c.faultAt(way.scopePlace(list.name, i), FaultScopeInvalid, name, "%v", err)
 			}
 			if seen[scope] {
-				c.faultAt(rule.scopePlace(list.name, i), FaultScopeInvalid, name, "scope %q is given twice", scope)
+				c.faultAt(way.scopePlace(list.name, i), FaultScopeInvalid, name, "scope %q is given twice", scope)
 			}
 			seen[scope] = true
 		}
 	}
 }
 
-func (c *compiler) organization(rule *Rule, about Place, option *authzv1.MethodRule, service *authzv1.ServiceRule) {
-	name := string(rule.Method.FullName())
+func (c *compiler) organization(way *Way, about Place, option wayOption, service *authzv1.ServiceRule) {
+	name := c.nameOf(way)
 	named := option.GetOrganization()
 	overridden := option.GetModel() != authzv1.Model_MODEL_UNSPECIFIED
-	// A method that overrides the model with the global one does not inherit an organization.
-	if named == nil && (!overridden || rule.Model != authzv1.Model_MODEL_GLOBAL_RESOURCE) {
+	// A way that overrides the model with the global one does not inherit an organization.
+	if named == nil && (!overridden || way.Model != authzv1.Model_MODEL_GLOBAL_RESOURCE) {
 		if named = service.GetOrganization(); named != nil {
-			rule.inherited = append(rule.inherited, "organization")
+			way.inherited = append(way.inherited, "organization")
 		}
 	}
-	switch global := rule.Model == authzv1.Model_MODEL_GLOBAL_RESOURCE; {
+	switch global := way.Model == authzv1.Model_MODEL_GLOBAL_RESOURCE; {
 	case global && named != nil:
-		c.faultAt(rule.FieldPlace("organization"), FaultOrganizationUnexpected, name, "organization is set beside MODEL_GLOBAL_RESOURCE, which has none: remove organization, or choose an organization model")
+		c.faultAt(way.FieldPlace("organization"), FaultOrganizationUnexpected, name, "organization is set beside MODEL_GLOBAL_RESOURCE, which has none: remove organization, or choose an organization model")
 	case global:
 	case named == nil:
 		c.faultAt(about, FaultOrganizationMissing, name, "no organization: set organization.field, organization.header or organization.token")
 	default:
-		organization, kind, err := compileOrganization(named, rule.Method.Input())
+		organization, kind, err := compileOrganization(named, way.method.Input())
 		if err != nil {
-			c.faultAt(rule.organizationPlace(kind), kind, name, "%v", err)
+			c.faultAt(way.organizationPlace(kind), kind, name, "%v", err)
 		}
-		rule.Organization = organization
+		way.Organization = organization
 	}
 }

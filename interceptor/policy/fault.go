@@ -44,6 +44,14 @@ const (
 	FaultOrganizationHeader FaultKind = "ORGANIZATION_HEADER"
 	// FaultOrganizationPattern means that a pattern is malformed, or stands without a field.
 	FaultOrganizationPattern FaultKind = "ORGANIZATION_PATTERN"
+	// FaultOrganizationOptional means that one way takes the organization from the token, that
+	// another way has none, and that the rule does not set organization_optional.
+	FaultOrganizationOptional FaultKind = "ORGANIZATION_OPTIONAL"
+	// FaultSubjectField means that the field of a subject or client is not set, or does not
+	// lead to a string.
+	FaultSubjectField FaultKind = "SUBJECT_FIELD"
+	// FaultSubjectPattern means that the pattern of a subject or client is malformed.
+	FaultSubjectPattern FaultKind = "SUBJECT_PATTERN"
 	// FaultOption means that [Compile] or one of its options has a bad argument.
 	FaultOption FaultKind = "OPTION"
 )

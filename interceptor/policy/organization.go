@@ -4,7 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"slices"
-	"strconv"
 	"strings"
 
 	"google.golang.org/protobuf/proto"
@@ -70,101 +69,19 @@ func (o *Organization) Path() []protoreflect.FieldDescriptor { return slices.Clo
 // organization, names the field, and ends in what the client must do. The text holds
 // neither id nor a value of the message.
 func (o *Organization) Check(message proto.Message, id string) error {
-	if o.Location != LocationField || len(o.path) == 0 || id == "" || message == nil {
-		return errors.New("no organization can be looked for in this message: " +
-			"the server must call Check with a message and an organization, and for a rule whose location is a field")
+	f := field{noun: organizationNoun, name: o.Name, pattern: o.Pattern}
+	if o.Location == LocationField {
+		f.path = o.path
 	}
-	if m := o.match(message.ProtoReflect(), o.path, id); m != nil {
-		return m
-	}
-	return nil
+	return f.check(message, id)
 }
 
-func (o *Organization) match(message protoreflect.Message, path []protoreflect.FieldDescriptor, id string) *mismatch {
-	field := fieldOf(message.Descriptor(), path[0])
-	if field == nil {
-		return &mismatch{what: mismatchType, rule: o}
-	}
-	name, rest := string(field.Name()), path[1:]
-	if !field.IsList() {
-		// The client did not send a field's default value (proto2). The default of a field
-		// without presence is empty, and names no organization.
-		if field.HasPresence() && !message.Has(field) {
-			return &mismatch{what: mismatchUnset, field: name, rule: o}
-		}
-		return o.value(message.Get(field), rest, id).within(name)
-	}
-	list := message.Get(field).List()
-	for i := range list.Len() {
-		if m := o.value(list.Get(i), rest, id); m != nil {
-			return m.within(name + "[" + strconv.Itoa(i) + "]")
-		}
-	}
-	if list.Len() == 0 {
-		return &mismatch{what: mismatchNoElement, field: name, rule: o}
-	}
-	return nil
-}
-
-// value checks the value of a field, from which the rest of the path leads on.
-func (o *Organization) value(value protoreflect.Value, rest []protoreflect.FieldDescriptor, id string) *mismatch {
-	if len(rest) > 0 {
-		return o.match(value.Message(), rest, id)
-	}
-	text := value.String()
-	names := text == id
-	if o.Pattern != "" {
-		names = matchPattern(o.Pattern, text, id)
-	}
-	switch {
-	case names:
-		return nil
-	case text == "":
-		return &mismatch{what: mismatchEmpty, rule: o}
-	case o.Pattern != "" && !matchPattern(strings.ReplaceAll(o.Pattern, organizationSegment, "*"), text, ""):
-		return &mismatch{what: mismatchForm, named: text, rule: o}
-	default:
-		return &mismatch{what: mismatchOther, named: text, rule: o}
-	}
-}
-
-// fieldOf returns the field of a message that is the same as a compiled field, or nil. The
-// message may come from another copy of the file: rules that were compiled from an image
-// check generated messages too.
-func fieldOf(message protoreflect.MessageDescriptor, compiled protoreflect.FieldDescriptor) protoreflect.FieldDescriptor {
-	if compiled.ContainingMessage() == message {
-		return compiled
-	}
-	field := message.Fields().ByNumber(compiled.Number())
-	if field == nil || field.FullName() != compiled.FullName() || field.Kind() != compiled.Kind() ||
-		field.IsList() != compiled.IsList() || field.IsMap() {
+// field returns the field of an organization, or nil for nil and for another location.
+func (o *Organization) field() *field {
+	if o == nil || o.Location != LocationField {
 		return nil
 	}
-	return field
-}
-
-// compilePath resolves a dotted path of field names.
-func compilePath(message protoreflect.MessageDescriptor, dotted string) ([]protoreflect.FieldDescriptor, error) {
-	var path []protoreflect.FieldDescriptor
-	names := strings.Split(dotted, ".")
-	for i, name := range names {
-		field := message.Fields().ByName(protoreflect.Name(name))
-		switch last := i == len(names)-1; {
-		case message.IsPlaceholder():
-			return nil, fmt.Errorf("the file that declares message %s is missing, so that field %q cannot be checked: give the image with its imports", message.FullName(), name)
-		case field == nil:
-			return nil, fmt.Errorf("message %s has no field %q", message.FullName(), name)
-		case field.IsMap():
-			return nil, fmt.Errorf("field %s is a map: the path must not lead through a map", field.FullName())
-		case last && field.Kind() != protoreflect.StringKind:
-			return nil, fmt.Errorf("field %s is of type %s: the path must end in a string", field.FullName(), field.Kind())
-		case !last && field.Message() == nil:
-			return nil, fmt.Errorf("field %s is of type %s and has no fields of its own", field.FullName(), field.Kind())
-		}
-		path = append(path, field)
-		message = field.Message()
-	}
-	return path, nil
+	return &field{organizationNoun, o.Name, o.Pattern, o.path}
 }
 
 // compileOrganization compiles the organization of an annotation. With an error, it returns
@@ -197,7 +114,7 @@ func compileOrganization(option *authzv1.Organization, input protoreflect.Messag
 	if organization.Location != LocationField {
 		return nil, FaultOrganizationPattern, fmt.Errorf("pattern %q is set without organization.field: set organization.field, or remove the pattern", organization.Pattern)
 	}
-	if err := checkPattern(organization.Pattern); err != nil {
+	if err := checkPattern(organization.Pattern, organizationNoun); err != nil {
 		return nil, FaultOrganizationPattern, err
 	}
 	return organization, "", nil

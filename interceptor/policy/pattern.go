@@ -2,32 +2,31 @@ package policy
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"unicode"
 )
 
-const organizationSegment = "{organization}"
-
-// checkPattern returns what is wrong with the pattern of a resource name, or nil.
-func checkPattern(pattern string) error {
+// checkPattern returns what is wrong with the pattern of a resource name that names a noun, or nil.
+func checkPattern(pattern string, noun noun) error {
 	if strings.ContainsFunc(pattern, func(c rune) bool { return c == ' ' || !unicode.IsPrint(c) }) {
 		return fmt.Errorf("pattern %q has a space, or a character that cannot be printed", pattern)
 	}
-	organizations := 0
+	named := 0
 	for segment := range strings.SplitSeq(pattern, "/") {
 		switch {
 		case segment == "":
 			return fmt.Errorf("pattern %q has an empty segment", pattern)
 		case isDots(segment):
 			return fmt.Errorf("pattern %q: segment %q is a step in a path, and not a name: leave it out", pattern, segment)
-		case segment == organizationSegment:
-			organizations++
+		case segment == noun.segment():
+			named++
 		case segment != "*" && strings.ContainsAny(segment, "{}*"):
-			return fmt.Errorf("pattern %q: segment %q is neither a literal, nor *, nor %s", pattern, segment, organizationSegment)
+			return fmt.Errorf("pattern %q: segment %q is neither a literal, nor *, nor %s", pattern, segment, noun.segment())
 		}
 	}
-	if organizations != 1 {
-		return fmt.Errorf("pattern %q has %d segments %s: write exactly one", pattern, organizations, organizationSegment)
+	if named != 1 {
+		return fmt.Errorf("pattern %q has %d segments %s: write exactly one", pattern, named, noun.segment())
 	}
 	return nil
 }
@@ -36,14 +35,14 @@ func checkPattern(pattern string) error {
 // joins or cleans paths would act on another name than the name that was checked.
 func isDots(segment string) bool { return segment == "." || segment == ".." }
 
-// matchPattern reports whether value has the form of the pattern and names the
-// organization id.
-func matchPattern(pattern, value, id string) bool {
+// matchPattern reports whether value has the form of the pattern and names id.
+func matchPattern(pattern string, noun noun, value, id string) bool {
+	segment := noun.segment()
 	for {
 		want, restPattern, morePattern := strings.Cut(pattern, "/")
 		got, restValue, moreValue := strings.Cut(value, "/")
 		switch want {
-		case organizationSegment:
+		case segment:
 			want = id
 		case "*":
 			want = got
@@ -56,4 +55,17 @@ func matchPattern(pattern, value, id string) bool {
 		}
 		pattern, value = restPattern, restValue
 	}
+}
+
+// compatible reports whether one value can name what two fields ask for. Either may be nil.
+func compatible(a, b *field) bool {
+	switch {
+	case a == nil || b == nil || !slices.Equal(a.path, b.path):
+		return true
+	case a.pattern == "" || b.pattern == "":
+		return false // the whole value would have to be two identifiers
+	}
+	return slices.EqualFunc(strings.Split(a.pattern, "/"), strings.Split(b.pattern, "/"), func(one, other string) bool {
+		return one == "*" || other == "*" || one == other
+	})
 }

@@ -44,7 +44,7 @@ func firstBelow(locations protoreflect.SourceLocations, path protoreflect.Source
 		found := locations.ByPath(path)
 		return found, found.Path != nil
 	}
-	for number := range int32(9) {
+	for number := range int32(13) {
 		if found, ok := firstBelow(locations, append(slices.Clip(path), number), depth-1); ok {
 			return found, true
 		}
@@ -115,42 +115,23 @@ func (r *Rule) Place() Place {
 }
 
 // FieldPlace returns the place of a field of the rule, by its name in
-// protoauthz.v1.MethodRule, such as "model": at the service if the rule has inherited
-// the field. Its position is the option's if the annotation does not set the field. The
-// place is zero if Method is nil. FieldPlace panics if MethodRule has no such field.
+// protoauthz.v1.MethodRule, such as "public" or "model": see [Way.FieldPlace]. The place is
+// zero if Method is nil.
 func (r *Rule) FieldPlace(field protoreflect.Name) Place {
 	switch {
 	case r.Method == nil:
 		return Place{}
-	case slices.Contains(r.inherited, field):
-		return serviceOption(r.Method.Parent(), field)
-	default:
+	case r.method == nil: // a rule without a way
 		return methodOption(r.Method, field)
+	default:
+		return r.Way.FieldPlace(field)
 	}
 }
 
-// ScopePlace returns the place of a scope in the rule. For a scope that the rule does not
-// have, it returns the place of the field "scopes".
-func (r *Rule) ScopePlace(scope string) Place {
-	for _, list := range r.scopeLists() {
-		if i := slices.Index(list.scopes, scope); i >= 0 {
-			return r.scopePlace(list.name, i)
-		}
-	}
-	return r.FieldPlace("scopes")
-}
-
-func (r *Rule) scopePlace(list protoreflect.Name, i int) Place {
-	return r.FieldPlace(list).below(int32(i)) //nolint:gosec // the index in a list
-}
-
-type scopeList struct {
-	name   protoreflect.Name
-	scopes []string
-}
-
-func (r *Rule) scopeLists() []scopeList {
-	return []scopeList{{"scopes", r.Scopes}, {"any_scopes", r.AnyScopes}}
+// ruleField returns the number of a field, by its name in protoauthz.v1.MethodRule. An
+// alternative has the same numbers.
+func ruleField(name protoreflect.Name) int32 {
+	return int32(new(authzv1.MethodRule).ProtoReflect().Descriptor().Fields().ByName(name).Number())
 }
 
 // organizationFields are the fields of an organization, by the kinds of their faults.
@@ -159,14 +140,14 @@ var organizationFields = map[FaultKind]protoreflect.Name{
 }
 
 // organizationPlace returns the place of a fault of the organization.
-func (r *Rule) organizationPlace(kind FaultKind) Place {
+func (w *Way) organizationPlace(kind FaultKind) Place {
 	// The field path of the service may fit its other methods.
-	if kind == FaultOrganizationField && slices.Contains(r.inherited, "organization") {
-		return methodOption(r.Method)
+	if kind == FaultOrganizationField && slices.Contains(w.inherited, "organization") {
+		return w.option
 	}
 	field := new(authzv1.Organization).ProtoReflect().Descriptor().Fields().ByName(organizationFields[kind])
 	if field == nil {
-		return r.FieldPlace("organization")
+		return w.FieldPlace("organization")
 	}
-	return r.FieldPlace("organization").below(int32(field.Number()))
+	return w.FieldPlace("organization").below(int32(field.Number()))
 }

@@ -20,8 +20,6 @@ import (
 	"text/tabwriter"
 
 	"google.golang.org/protobuf/reflect/protoreflect"
-
-	authzv1 "github.com/protoauthz/protoauthz/gen/protoauthz/v1"
 )
 
 // A Rule is what a caller of one procedure must have: the annotation of the method,
@@ -44,36 +42,29 @@ type Rule struct {
 	Shadow bool
 	// Public means that the method needs no token. All fields below are then empty.
 	Public bool
-	// Scopes must all be granted.
-	Scopes []string
-	// AnyScopes are alternatives: one of them must be granted, unless the list is
-	// empty. With neither Scopes nor AnyScopes, any token of the model will do.
-	AnyScopes []string
-	// Caller is the kind of caller that the token must be for.
-	Caller authzv1.Caller
-	// Model is the permission model. It is never MODEL_UNSPECIFIED unless Public or
-	// Unannotated.
-	Model authzv1.Model
-	// Audience is the resource indicator (RFC 8707) of the API. It may be empty
-	// for MODEL_ORGANIZATION, whose audience is the organization.
-	Audience string
-	// Organization is where the request must name the organization of the token. It
-	// is nil exactly if the rule is Public, Unannotated or of MODEL_GLOBAL_RESOURCE.
-	Organization *Organization
-
-	inherited []protoreflect.Name // the fields that come from the service
+	// Way is the rule's own way in.
+	Way
+	// Alternatives are further ways in: see [Rule.Ways].
+	Alternatives []Way
+	// OrganizationOptional means that the handler copes with a caller without an organization, though one way takes
+	// the organization from the token. It changes no decision.
+	OrganizationOptional bool
 }
 
 // A Table holds the rule of every procedure. It is immutable and safe for
 // concurrent use. The zero Table has no rules, so that the guard refuses every call.
 type Table struct {
-	rules    map[string]*Rule // by procedure
-	audience string
+	rules         map[string]*Rule // by procedure
+	audience      string
+	subjectIssuer string
 }
 
 // Audience returns the resource indicator of [WithAudience], or "" without the option.
 // The audience that a rule requires is [Rule.Audience].
 func (t *Table) Audience() string { return t.audience }
+
+// SubjectIssuer returns the issuer of [WithSubjectIssuer], or "" without the option.
+func (t *Table) SubjectIssuer() string { return t.subjectIssuer }
 
 // Lookup returns a copy of the rule of a procedure, which is given as
 // "/pkg.Service/Method". It reports false if the procedure has no rule: then the call
@@ -103,12 +94,17 @@ func (t *Table) Rules() []*Rule {
 }
 
 // String returns one line for each procedure, sorted, for people who review and
-// compare rules.
+// compare rules. Each of the rule's Alternatives has a line below, which begins with "or".
 func (t *Table) String() string {
 	var out strings.Builder
 	w := tabwriter.NewWriter(&out, 0, 0, 2, ' ', 0)
 	for _, rule := range t.Rules() {
-		_, _ = w.Write([]byte(strings.Join(rule.columns(), "\t") + "\n"))
+		for i, row := range rule.rows() {
+			if i > 0 {
+				row[0] = "  " + row[0]
+			}
+			_, _ = w.Write([]byte(strings.Join(row, "\t") + "\n"))
+		}
 	}
 	_ = w.Flush()
 	lines := strings.Split(out.String(), "\n")
@@ -126,54 +122,42 @@ func procedure(method protoreflect.MethodDescriptor) string {
 // clone returns a copy that shares no mutable memory with r.
 func (r *Rule) clone() *Rule {
 	clone := *r
-	clone.Scopes, clone.AnyScopes = slices.Clone(r.Scopes), slices.Clone(r.AnyScopes)
-	if r.Organization != nil {
-		organization := *r.Organization
-		clone.Organization = &organization
+	clone.Way, clone.Alternatives = r.Way.clone(), slices.Clone(r.Alternatives)
+	for i := range clone.Alternatives {
+		clone.Alternatives[i] = clone.Alternatives[i].clone()
 	}
 	return &clone
 }
 
 // String returns the rule in one line.
 func (r *Rule) String() string {
-	columns := slices.DeleteFunc(r.columns(), func(column string) bool { return column == "" })
-	return strings.Join(columns, " ")
+	ways := make([]string, 0, 1+len(r.Alternatives))
+	for _, columns := range r.rows() {
+		columns = slices.DeleteFunc(columns, func(column string) bool { return column == "" })
+		ways = append(ways, strings.Join(columns, " "))
+	}
+	return strings.Join(ways, " ")
 }
 
-func (r *Rule) columns() []string {
-	columns := []string{r.Procedure, r.Needs(), "", "", "", ""} // tabwriter ends a column at a row without the column's cell
-	if !r.Public && !r.Unannotated {
-		columns = r.restrictions()
+// rows returns the columns of each way.
+func (r *Rule) rows() [][]string {
+	rows := [][]string{{r.Procedure, r.Needs(), "", "", "", ""}} // tabwriter ends a column at a row without the column's cell
+	for i, way := range r.Ways() {
+		if i == 0 {
+			rows[0] = append([]string{r.Procedure}, way.columns()...)
+		} else {
+			rows = append(rows, append([]string{"or"}, way.columns()...))
+		}
 	}
 	if r.Shadow {
-		columns = append(columns, "shadow (not enforced)")
+		rows[0] = append(rows[0], "shadow (not enforced)")
 	}
-	return columns
+	return rows
 }
 
-func (r *Rule) restrictions() []string {
-	audience := r.Audience
-	if r.Model == authzv1.Model_MODEL_ORGANIZATION {
-		audience = "organization"
-	}
-	organization := "-"
-	if r.Organization != nil {
-		organization = r.Organization.String()
-	}
-	return []string{
-		r.Procedure,
-		lowerName(r.Model.String(), "MODEL_"),
-		"audience=" + audience,
-		r.Needs(),
-		"caller=" + lowerName(r.Caller.String(), "CALLER_"),
-		"organization=" + organization,
-	}
-}
-
-// Needs returns the scopes that a token must have, as in "all of read:a write:a, any of
-// read:b write:b". It returns "authenticated" if a token needs no scope, and "public" if
-// a call needs no token. For an Unannotated rule, it returns "public (no annotation)" or
-// "refused (no annotation)".
+// Needs returns the scopes that a token must have: see [Way.Needs]. It joins the ways by
+// "or". It returns "public" if a call needs no token. For an Unannotated rule, it returns
+// "public (no annotation)" or "refused (no annotation)".
 func (r *Rule) Needs() string {
 	switch {
 	case r.Unannotated && r.Public:
@@ -182,19 +166,12 @@ func (r *Rule) Needs() string {
 		return "refused (no annotation)"
 	case r.Public:
 		return "public"
-	case len(r.Scopes)+len(r.AnyScopes) == 0:
-		return "authenticated"
 	}
-	needs := make([]string, 0, 2)
-	if len(r.Scopes) > 0 {
-		needs = append(needs, "all of "+strings.Join(r.Scopes, " "))
+	var needs []string
+	for _, way := range r.Ways() {
+		if need := way.Needs(); !slices.Contains(needs, need) {
+			needs = append(needs, need)
+		}
 	}
-	if len(r.AnyScopes) > 0 {
-		needs = append(needs, "any of "+strings.Join(r.AnyScopes, " "))
-	}
-	return strings.Join(needs, ", ")
-}
-
-func lowerName(enum, prefix string) string {
-	return strings.ToLower(strings.TrimPrefix(enum, prefix))
+	return strings.Join(needs, " or ")
 }

@@ -124,8 +124,10 @@ func TestRules(t *testing.T) {
 			t.Errorf("Lookup(%q): got %v and %t", rule.Procedure, found, ok)
 		}
 		seen := policy.Rule{
-			Procedure: rule.Procedure, Public: rule.Public, Scopes: rule.Scopes, AnyScopes: rule.AnyScopes,
-			Caller: rule.Caller, Model: rule.Model, Audience: rule.Audience,
+			Procedure: rule.Procedure, Public: rule.Public, Way: policy.Way{
+				Scopes: rule.Scopes, AnyScopes: rule.AnyScopes,
+				Caller: rule.Caller, Model: rule.Model, Audience: rule.Audience,
+			},
 		}
 		if o := rule.Organization; o != nil {
 			seen.Organization = &policy.Organization{Location: o.Location, Name: o.Name, Pattern: o.Pattern}
@@ -145,30 +147,40 @@ func TestRules(t *testing.T) {
 	for _, want := range []policy.Rule{
 		{Procedure: "/grpc.health.v1.Health/*", Public: true},
 		{Procedure: "/sample.v1.CatalogService/GetInfo", Public: true},
-		{Procedure: "/sample.v1.CatalogService/WhoAmI", Model: authzv1.Model_MODEL_GLOBAL_RESOURCE, Audience: audience},
+		{Procedure: "/sample.v1.CatalogService/WhoAmI", Way: policy.Way{Model: authzv1.Model_MODEL_GLOBAL_RESOURCE, Audience: audience}},
 		{
-			Procedure: "/sample.v1.CatalogService/ImportProducts", Model: authzv1.Model_MODEL_GLOBAL_RESOURCE, Audience: audience,
-			Scopes: []string{"read:products", "write:products"},
+			Procedure: "/sample.v1.CatalogService/ImportProducts", Way: policy.Way{
+				Model: authzv1.Model_MODEL_GLOBAL_RESOURCE, Audience: audience,
+				Scopes: []string{"read:products", "write:products"},
+			},
 		},
 		{
-			Procedure: "/sample.v1.MemberService/ListMembers", Model: authzv1.Model_MODEL_ORGANIZATION, Audience: audience,
-			AnyScopes:    []string{"invite:member", "manage:members"},
-			Organization: &policy.Organization{Location: policy.LocationField, Name: "organization_id"},
+			Procedure: "/sample.v1.MemberService/ListMembers", Way: policy.Way{
+				Model: authzv1.Model_MODEL_ORGANIZATION, Audience: audience,
+				AnyScopes:    []string{"invite:member", "manage:members"},
+				Organization: &policy.Organization{Location: policy.LocationField, Name: "organization_id"},
+			},
 		},
 		{
-			Procedure: "/sample.v1.DocumentService/GetDocument", Model: authzv1.Model_MODEL_ORGANIZATION_RESOURCE, Audience: audience,
-			Scopes:       []string{"read:data"},
-			Organization: &policy.Organization{Location: policy.LocationField, Name: "name", Pattern: "organizations/{organization}/documents/*"},
+			Procedure: "/sample.v1.DocumentService/GetDocument", Way: policy.Way{
+				Model: authzv1.Model_MODEL_ORGANIZATION_RESOURCE, Audience: audience,
+				Scopes:       []string{"read:data"},
+				Organization: &policy.Organization{Location: policy.LocationField, Name: "name", Pattern: "organizations/{organization}/documents/*"},
+			},
 		},
 		{
-			Procedure: "/sample.v1.DocumentService/UpdateSettings", Model: authzv1.Model_MODEL_ORGANIZATION_RESOURCE, Audience: audience,
-			Scopes:       []string{"write:settings"},
-			Organization: &policy.Organization{Location: policy.LocationHeader, Name: "x-organization-id"},
+			Procedure: "/sample.v1.DocumentService/UpdateSettings", Way: policy.Way{
+				Model: authzv1.Model_MODEL_ORGANIZATION_RESOURCE, Audience: audience,
+				Scopes:       []string{"write:settings"},
+				Organization: &policy.Organization{Location: policy.LocationHeader, Name: "x-organization-id"},
+			},
 		},
 		{
-			Procedure: "/sample.v1.DocumentService/GetUsage", Model: authzv1.Model_MODEL_ORGANIZATION_RESOURCE, Audience: audience,
-			Scopes:       []string{"read:data"},
-			Organization: &policy.Organization{Location: policy.LocationToken},
+			Procedure: "/sample.v1.DocumentService/GetUsage", Way: policy.Way{
+				Model: authzv1.Model_MODEL_ORGANIZATION_RESOURCE, Audience: audience,
+				Scopes:       []string{"read:data"},
+				Organization: &policy.Organization{Location: policy.LocationToken},
+			},
 		},
 	} {
 		if got := rules[want.Procedure]; !reflect.DeepEqual(got, want) {

@@ -45,25 +45,29 @@ func (c *compiler) scopesShared() {
 	}
 	first := map[use]string{}
 	for _, rule := range c.rules {
-		for _, scope := range slices.Concat(rule.Scopes, rule.AnyScopes) {
-			key := use{rule.Model, rule.Audience, scope}
-			first[key] = cmp.Or(first[key], rule.Procedure)
+		for _, way := range rule.Ways() {
+			for _, scope := range slices.Concat(way.Scopes, way.AnyScopes) {
+				key := use{way.Model, way.Audience, scope}
+				first[key] = cmp.Or(first[key], rule.Procedure)
+			}
 		}
 	}
 	for _, rule := range c.rules {
-		other, leaks := opposite[rule.Model]
-		if !leaks {
-			continue
-		}
-		scopes := slices.Concat(rule.Scopes, rule.AnyScopes)
-		for i, scope := range scopes {
-			procedure, shared := first[use{other, rule.Audience, scope}]
-			if !shared || slices.Contains(c.sharedScopes, scope) || slices.Contains(scopes[:i], scope) {
+		for _, way := range rule.Ways() {
+			other, leaks := opposite[way.Model]
+			if !leaks {
 				continue
 			}
-			c.faultAt(rule.ScopePlace(scope), FaultScopeShared, string(rule.Method.FullName()),
-				"the %s method %s of the same audience needs scope %q too, and a user's global token may carry the scope from any organization: "+
-					"choose another scope, or accept the scope with WithSharedScopes", levels[other], procedure, scope)
+			scopes := slices.Concat(way.Scopes, way.AnyScopes)
+			for i, scope := range scopes {
+				procedure, shared := first[use{other, way.Audience, scope}]
+				if !shared || slices.Contains(c.sharedScopes, scope) || slices.Contains(scopes[:i], scope) {
+					continue
+				}
+				c.faultAt(way.ScopePlace(scope), FaultScopeShared, c.nameOf(way),
+					"the %s method %s of the same audience needs scope %q too, and a user's global token may carry the scope from any organization: "+
+						"choose another scope, or accept the scope with WithSharedScopes", levels[other], procedure, scope)
+			}
 		}
 	}
 }

@@ -159,7 +159,7 @@ func TestDetails(t *testing.T) {
 		return rulesOf(t, strings.Replace(source, "string a = 1;", field+" = 1;", 1))
 	}
 	made := func(location policy.Location) []*policy.Rule { // of a field and of a header with the same name
-		return []*policy.Rule{{Procedure: "/order.v1.OrderService/Call0", Organization: &policy.Organization{Location: location, Name: "a"}}}
+		return []*policy.Rule{{Procedure: "/order.v1.OrderService/Call0", Way: policy.Way{Organization: &policy.Organization{Location: location, Name: "a"}}}}
 	}
 	const one, many = "string a", "repeated string a"
 	for _, test := range []struct {

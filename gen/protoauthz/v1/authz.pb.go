@@ -165,6 +165,10 @@ func (Caller) EnumDescriptor() ([]byte, []int) {
 //
 // Exactly one of these must be set: `public`, `authenticated`, or scopes (`scopes`,
 // `any_scopes` or both).
+//
+// The fields from `authenticated` to `client` are one way in: a call must meet all of
+// them. `alternatives` are further ways in, each complete: a call must meet all of one
+// way.
 type MethodRule struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// Anybody may call, with or without a token. A token is not read, so that an
@@ -190,9 +194,39 @@ type MethodRule struct {
 	// The resource indicator (RFC 8707) that the token's `aud` must contain. Default:
 	// the service's `audience`. Must not be set for `MODEL_ORGANIZATION`, whose
 	// audience is the organization.
-	Audience      string `protobuf:"bytes,8,opt,name=audience,proto3" json:"audience,omitempty"`
-	unknownFields protoimpl.UnknownFields
-	sizeCache     protoimpl.SizeCache
+	Audience string `protobuf:"bytes,8,opt,name=audience,proto3" json:"audience,omitempty"`
+	// Where the request names the user who calls: the handler's data belongs to that
+	// user. Only the token of a user can meet it, and not the token of a client of its
+	// own, nor a token of unknown kind (RFC 9068 section 5). The user is the `sub` of the
+	// token, also if somebody acts for the user (RFC 8693 section 4.1). Must not be set
+	// beside `CALLER_CLIENT`.
+	//
+	// A `sub` is unique within its issuer alone. A server that accepts several issuers
+	// must name one in `policy.WithSubjectIssuer`.
+	Subject *Identifier `protobuf:"bytes,9,opt,name=subject,proto3" json:"subject,omitempty"`
+	// Where the request names the client that calls: the client of the token, whoever the
+	// user is, if there is a user. A client is unique within its issuer alone, as a
+	// `sub` is.
+	Client *Identifier `protobuf:"bytes,10,opt,name=client,proto3" json:"client,omitempty"`
+	// Further ways in. Each is complete: it takes from its service what it does not name,
+	// as a method does, and nothing from the fields above. Must not be set beside
+	// `public`. At most 15.
+	//
+	// The owner of an account, or staff:
+	//
+	//	option (protoauthz.v1.method) = {
+	//	  authenticated: true,
+	//	  subject: {field: "user_id"},
+	//	  alternatives: [{scopes: ["read:accounts"], caller: CALLER_USER}]
+	//	};
+	Alternatives []*Alternative `protobuf:"bytes,11,rep,name=alternatives,proto3" json:"alternatives,omitempty"`
+	// The handler copes with a caller who has no organization. Required, and only allowed,
+	// if one way takes the organization from the token and another way has none: a handler
+	// that takes an empty organization for all organizations would answer with the data
+	// of all. It changes no decision.
+	OrganizationOptional bool `protobuf:"varint,12,opt,name=organization_optional,json=organizationOptional,proto3" json:"organization_optional,omitempty"`
+	unknownFields        protoimpl.UnknownFields
+	sizeCache            protoimpl.SizeCache
 }
 
 func (x *MethodRule) Reset() {
@@ -281,6 +315,157 @@ func (x *MethodRule) GetAudience() string {
 	return ""
 }
 
+func (x *MethodRule) GetSubject() *Identifier {
+	if x != nil {
+		return x.Subject
+	}
+	return nil
+}
+
+func (x *MethodRule) GetClient() *Identifier {
+	if x != nil {
+		return x.Client
+	}
+	return nil
+}
+
+func (x *MethodRule) GetAlternatives() []*Alternative {
+	if x != nil {
+		return x.Alternatives
+	}
+	return nil
+}
+
+func (x *MethodRule) GetOrganizationOptional() bool {
+	if x != nil {
+		return x.OrganizationOptional
+	}
+	return false
+}
+
+// Alternative is one more way in: all that a caller needs who calls by that way. No
+// alternative is public. Each field means what the field of the same name in MethodRule
+// means. Exactly one of these must be set: `authenticated`, or scopes (`scopes`,
+// `any_scopes` or both).
+type Alternative struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Any valid token of the way's permission model may call, without a scope.
+	Authenticated bool `protobuf:"varint,2,opt,name=authenticated,proto3" json:"authenticated,omitempty"`
+	// Scopes that the token must all have.
+	Scopes []string `protobuf:"bytes,3,rep,name=scopes,proto3" json:"scopes,omitempty"`
+	// Scopes of which the token must have at least one.
+	AnyScopes []string `protobuf:"bytes,4,rep,name=any_scopes,json=anyScopes,proto3" json:"any_scopes,omitempty"`
+	// The kind of caller that may call. Default: users and clients.
+	Caller Caller `protobuf:"varint,5,opt,name=caller,proto3,enum=protoauthz.v1.Caller" json:"caller,omitempty"`
+	// The permission model of this way. Default: the service's `model`.
+	Model Model `protobuf:"varint,6,opt,name=model,proto3,enum=protoauthz.v1.Model" json:"model,omitempty"`
+	// Where the request names its organization. Default: the service's `organization`,
+	// unless this way sets `model` to `MODEL_GLOBAL_RESOURCE`.
+	Organization *Organization `protobuf:"bytes,7,opt,name=organization,proto3" json:"organization,omitempty"`
+	// The resource indicator that the token's `aud` must contain. Default: the service's
+	// `audience`.
+	Audience string `protobuf:"bytes,8,opt,name=audience,proto3" json:"audience,omitempty"`
+	// Where the request names the user who calls.
+	Subject *Identifier `protobuf:"bytes,9,opt,name=subject,proto3" json:"subject,omitempty"`
+	// Where the request names the client that calls.
+	Client        *Identifier `protobuf:"bytes,10,opt,name=client,proto3" json:"client,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Alternative) Reset() {
+	*x = Alternative{}
+	mi := &file_protoauthz_v1_authz_proto_msgTypes[1]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Alternative) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Alternative) ProtoMessage() {}
+
+func (x *Alternative) ProtoReflect() protoreflect.Message {
+	mi := &file_protoauthz_v1_authz_proto_msgTypes[1]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Alternative.ProtoReflect.Descriptor instead.
+func (*Alternative) Descriptor() ([]byte, []int) {
+	return file_protoauthz_v1_authz_proto_rawDescGZIP(), []int{1}
+}
+
+func (x *Alternative) GetAuthenticated() bool {
+	if x != nil {
+		return x.Authenticated
+	}
+	return false
+}
+
+func (x *Alternative) GetScopes() []string {
+	if x != nil {
+		return x.Scopes
+	}
+	return nil
+}
+
+func (x *Alternative) GetAnyScopes() []string {
+	if x != nil {
+		return x.AnyScopes
+	}
+	return nil
+}
+
+func (x *Alternative) GetCaller() Caller {
+	if x != nil {
+		return x.Caller
+	}
+	return Caller_CALLER_ANY
+}
+
+func (x *Alternative) GetModel() Model {
+	if x != nil {
+		return x.Model
+	}
+	return Model_MODEL_UNSPECIFIED
+}
+
+func (x *Alternative) GetOrganization() *Organization {
+	if x != nil {
+		return x.Organization
+	}
+	return nil
+}
+
+func (x *Alternative) GetAudience() string {
+	if x != nil {
+		return x.Audience
+	}
+	return ""
+}
+
+func (x *Alternative) GetSubject() *Identifier {
+	if x != nil {
+		return x.Subject
+	}
+	return nil
+}
+
+func (x *Alternative) GetClient() *Identifier {
+	if x != nil {
+		return x.Client
+	}
+	return nil
+}
+
 // ServiceRule is what the methods of one service have in common.
 type ServiceRule struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -300,7 +485,7 @@ type ServiceRule struct {
 
 func (x *ServiceRule) Reset() {
 	*x = ServiceRule{}
-	mi := &file_protoauthz_v1_authz_proto_msgTypes[1]
+	mi := &file_protoauthz_v1_authz_proto_msgTypes[2]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -312,7 +497,7 @@ func (x *ServiceRule) String() string {
 func (*ServiceRule) ProtoMessage() {}
 
 func (x *ServiceRule) ProtoReflect() protoreflect.Message {
-	mi := &file_protoauthz_v1_authz_proto_msgTypes[1]
+	mi := &file_protoauthz_v1_authz_proto_msgTypes[2]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -325,7 +510,7 @@ func (x *ServiceRule) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ServiceRule.ProtoReflect.Descriptor instead.
 func (*ServiceRule) Descriptor() ([]byte, []int) {
-	return file_protoauthz_v1_authz_proto_rawDescGZIP(), []int{1}
+	return file_protoauthz_v1_authz_proto_rawDescGZIP(), []int{2}
 }
 
 func (x *ServiceRule) GetModel() Model {
@@ -379,7 +564,7 @@ type Organization struct {
 
 func (x *Organization) Reset() {
 	*x = Organization{}
-	mi := &file_protoauthz_v1_authz_proto_msgTypes[2]
+	mi := &file_protoauthz_v1_authz_proto_msgTypes[3]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -391,7 +576,7 @@ func (x *Organization) String() string {
 func (*Organization) ProtoMessage() {}
 
 func (x *Organization) ProtoReflect() protoreflect.Message {
-	mi := &file_protoauthz_v1_authz_proto_msgTypes[2]
+	mi := &file_protoauthz_v1_authz_proto_msgTypes[3]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -404,7 +589,7 @@ func (x *Organization) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Organization.ProtoReflect.Descriptor instead.
 func (*Organization) Descriptor() ([]byte, []int) {
-	return file_protoauthz_v1_authz_proto_rawDescGZIP(), []int{2}
+	return file_protoauthz_v1_authz_proto_rawDescGZIP(), []int{3}
 }
 
 func (x *Organization) GetLocation() isOrganization_Location {
@@ -478,6 +663,68 @@ func (*Organization_Header) isOrganization_Location() {}
 
 func (*Organization_Token) isOrganization_Location() {}
 
+// Identifier is where a request names the user or the client of the token. The request
+// must name it byte for byte. A request that names nobody is refused.
+type Identifier struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// A dotted path of field names into the request message that ends in a string:
+	// `user_id`, `account.owner.id`. Required. Each element of a repeated field
+	// (`items.user_id`) must name the caller, and there must be at least one element.
+	// Each message of a stream must name the caller. The path must not lead through a map.
+	Field string `protobuf:"bytes,1,opt,name=field,proto3" json:"field,omitempty"`
+	// The form of a resource name in `field`, as in `users/{subject}/settings`, or
+	// `clients/{client}/keys/*` for a client: see `pattern` of Organization. Exactly one
+	// segment is `{subject}` or `{client}`. Default: the field holds the identifier and
+	// nothing else.
+	Pattern       string `protobuf:"bytes,2,opt,name=pattern,proto3" json:"pattern,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Identifier) Reset() {
+	*x = Identifier{}
+	mi := &file_protoauthz_v1_authz_proto_msgTypes[4]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Identifier) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Identifier) ProtoMessage() {}
+
+func (x *Identifier) ProtoReflect() protoreflect.Message {
+	mi := &file_protoauthz_v1_authz_proto_msgTypes[4]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Identifier.ProtoReflect.Descriptor instead.
+func (*Identifier) Descriptor() ([]byte, []int) {
+	return file_protoauthz_v1_authz_proto_rawDescGZIP(), []int{4}
+}
+
+func (x *Identifier) GetField() string {
+	if x != nil {
+		return x.Field
+	}
+	return ""
+}
+
+func (x *Identifier) GetPattern() string {
+	if x != nil {
+		return x.Pattern
+	}
+	return ""
+}
+
 var file_protoauthz_v1_authz_proto_extTypes = []protoimpl.ExtensionInfo{
 	{
 		ExtendedType:  (*descriptorpb.MethodOptions)(nil),
@@ -519,7 +766,7 @@ var File_protoauthz_v1_authz_proto protoreflect.FileDescriptor
 
 const file_protoauthz_v1_authz_proto_rawDesc = "" +
 	"\n" +
-	"\x19protoauthz/v1/authz.proto\x12\rprotoauthz.v1\x1a google/protobuf/descriptor.proto\"\xb9\x02\n" +
+	"\x19protoauthz/v1/authz.proto\x12\rprotoauthz.v1\x1a google/protobuf/descriptor.proto\"\x96\x04\n" +
 	"\n" +
 	"MethodRule\x12\x16\n" +
 	"\x06public\x18\x01 \x01(\bR\x06public\x12$\n" +
@@ -530,7 +777,24 @@ const file_protoauthz_v1_authz_proto_rawDesc = "" +
 	"\x06caller\x18\x05 \x01(\x0e2\x15.protoauthz.v1.CallerR\x06caller\x12*\n" +
 	"\x05model\x18\x06 \x01(\x0e2\x14.protoauthz.v1.ModelR\x05model\x12?\n" +
 	"\forganization\x18\a \x01(\v2\x1b.protoauthz.v1.OrganizationR\forganization\x12\x1a\n" +
-	"\baudience\x18\b \x01(\tR\baudience\"\x96\x01\n" +
+	"\baudience\x18\b \x01(\tR\baudience\x123\n" +
+	"\asubject\x18\t \x01(\v2\x19.protoauthz.v1.IdentifierR\asubject\x121\n" +
+	"\x06client\x18\n" +
+	" \x01(\v2\x19.protoauthz.v1.IdentifierR\x06client\x12>\n" +
+	"\falternatives\x18\v \x03(\v2\x1a.protoauthz.v1.AlternativeR\falternatives\x123\n" +
+	"\x15organization_optional\x18\f \x01(\bR\x14organizationOptional\"\xac\x03\n" +
+	"\vAlternative\x12$\n" +
+	"\rauthenticated\x18\x02 \x01(\bR\rauthenticated\x12\x16\n" +
+	"\x06scopes\x18\x03 \x03(\tR\x06scopes\x12\x1d\n" +
+	"\n" +
+	"any_scopes\x18\x04 \x03(\tR\tanyScopes\x12-\n" +
+	"\x06caller\x18\x05 \x01(\x0e2\x15.protoauthz.v1.CallerR\x06caller\x12*\n" +
+	"\x05model\x18\x06 \x01(\x0e2\x14.protoauthz.v1.ModelR\x05model\x12?\n" +
+	"\forganization\x18\a \x01(\v2\x1b.protoauthz.v1.OrganizationR\forganization\x12\x1a\n" +
+	"\baudience\x18\b \x01(\tR\baudience\x123\n" +
+	"\asubject\x18\t \x01(\v2\x19.protoauthz.v1.IdentifierR\asubject\x121\n" +
+	"\x06client\x18\n" +
+	" \x01(\v2\x19.protoauthz.v1.IdentifierR\x06clientJ\x04\b\x01\x10\x02J\x04\b\v\x10\fR\x06publicR\falternatives\"\x96\x01\n" +
 	"\vServiceRule\x12*\n" +
 	"\x05model\x18\x01 \x01(\x0e2\x14.protoauthz.v1.ModelR\x05model\x12?\n" +
 	"\forganization\x18\x02 \x01(\v2\x1b.protoauthz.v1.OrganizationR\forganization\x12\x1a\n" +
@@ -541,7 +805,11 @@ const file_protoauthz_v1_authz_proto_rawDesc = "" +
 	"\x05token\x18\x03 \x01(\bH\x00R\x05token\x12\x18\n" +
 	"\apattern\x18\x04 \x01(\tR\apatternB\n" +
 	"\n" +
-	"\blocation*r\n" +
+	"\blocation\"<\n" +
+	"\n" +
+	"Identifier\x12\x14\n" +
+	"\x05field\x18\x01 \x01(\tR\x05field\x12\x18\n" +
+	"\apattern\x18\x02 \x01(\tR\apattern*r\n" +
 	"\x05Model\x12\x15\n" +
 	"\x11MODEL_UNSPECIFIED\x10\x00\x12\x19\n" +
 	"\x15MODEL_GLOBAL_RESOURCE\x10\x01\x12\x16\n" +
@@ -568,31 +836,41 @@ func file_protoauthz_v1_authz_proto_rawDescGZIP() []byte {
 }
 
 var file_protoauthz_v1_authz_proto_enumTypes = make([]protoimpl.EnumInfo, 2)
-var file_protoauthz_v1_authz_proto_msgTypes = make([]protoimpl.MessageInfo, 3)
+var file_protoauthz_v1_authz_proto_msgTypes = make([]protoimpl.MessageInfo, 5)
 var file_protoauthz_v1_authz_proto_goTypes = []any{
 	(Model)(0),                          // 0: protoauthz.v1.Model
 	(Caller)(0),                         // 1: protoauthz.v1.Caller
 	(*MethodRule)(nil),                  // 2: protoauthz.v1.MethodRule
-	(*ServiceRule)(nil),                 // 3: protoauthz.v1.ServiceRule
-	(*Organization)(nil),                // 4: protoauthz.v1.Organization
-	(*descriptorpb.MethodOptions)(nil),  // 5: google.protobuf.MethodOptions
-	(*descriptorpb.ServiceOptions)(nil), // 6: google.protobuf.ServiceOptions
+	(*Alternative)(nil),                 // 3: protoauthz.v1.Alternative
+	(*ServiceRule)(nil),                 // 4: protoauthz.v1.ServiceRule
+	(*Organization)(nil),                // 5: protoauthz.v1.Organization
+	(*Identifier)(nil),                  // 6: protoauthz.v1.Identifier
+	(*descriptorpb.MethodOptions)(nil),  // 7: google.protobuf.MethodOptions
+	(*descriptorpb.ServiceOptions)(nil), // 8: google.protobuf.ServiceOptions
 }
 var file_protoauthz_v1_authz_proto_depIdxs = []int32{
-	1, // 0: protoauthz.v1.MethodRule.caller:type_name -> protoauthz.v1.Caller
-	0, // 1: protoauthz.v1.MethodRule.model:type_name -> protoauthz.v1.Model
-	4, // 2: protoauthz.v1.MethodRule.organization:type_name -> protoauthz.v1.Organization
-	0, // 3: protoauthz.v1.ServiceRule.model:type_name -> protoauthz.v1.Model
-	4, // 4: protoauthz.v1.ServiceRule.organization:type_name -> protoauthz.v1.Organization
-	5, // 5: protoauthz.v1.method:extendee -> google.protobuf.MethodOptions
-	6, // 6: protoauthz.v1.service:extendee -> google.protobuf.ServiceOptions
-	2, // 7: protoauthz.v1.method:type_name -> protoauthz.v1.MethodRule
-	3, // 8: protoauthz.v1.service:type_name -> protoauthz.v1.ServiceRule
-	9, // [9:9] is the sub-list for method output_type
-	9, // [9:9] is the sub-list for method input_type
-	7, // [7:9] is the sub-list for extension type_name
-	5, // [5:7] is the sub-list for extension extendee
-	0, // [0:5] is the sub-list for field type_name
+	1,  // 0: protoauthz.v1.MethodRule.caller:type_name -> protoauthz.v1.Caller
+	0,  // 1: protoauthz.v1.MethodRule.model:type_name -> protoauthz.v1.Model
+	5,  // 2: protoauthz.v1.MethodRule.organization:type_name -> protoauthz.v1.Organization
+	6,  // 3: protoauthz.v1.MethodRule.subject:type_name -> protoauthz.v1.Identifier
+	6,  // 4: protoauthz.v1.MethodRule.client:type_name -> protoauthz.v1.Identifier
+	3,  // 5: protoauthz.v1.MethodRule.alternatives:type_name -> protoauthz.v1.Alternative
+	1,  // 6: protoauthz.v1.Alternative.caller:type_name -> protoauthz.v1.Caller
+	0,  // 7: protoauthz.v1.Alternative.model:type_name -> protoauthz.v1.Model
+	5,  // 8: protoauthz.v1.Alternative.organization:type_name -> protoauthz.v1.Organization
+	6,  // 9: protoauthz.v1.Alternative.subject:type_name -> protoauthz.v1.Identifier
+	6,  // 10: protoauthz.v1.Alternative.client:type_name -> protoauthz.v1.Identifier
+	0,  // 11: protoauthz.v1.ServiceRule.model:type_name -> protoauthz.v1.Model
+	5,  // 12: protoauthz.v1.ServiceRule.organization:type_name -> protoauthz.v1.Organization
+	7,  // 13: protoauthz.v1.method:extendee -> google.protobuf.MethodOptions
+	8,  // 14: protoauthz.v1.service:extendee -> google.protobuf.ServiceOptions
+	2,  // 15: protoauthz.v1.method:type_name -> protoauthz.v1.MethodRule
+	4,  // 16: protoauthz.v1.service:type_name -> protoauthz.v1.ServiceRule
+	17, // [17:17] is the sub-list for method output_type
+	17, // [17:17] is the sub-list for method input_type
+	15, // [15:17] is the sub-list for extension type_name
+	13, // [13:15] is the sub-list for extension extendee
+	0,  // [0:13] is the sub-list for field type_name
 }
 
 func init() { file_protoauthz_v1_authz_proto_init() }
@@ -600,7 +878,7 @@ func file_protoauthz_v1_authz_proto_init() {
 	if File_protoauthz_v1_authz_proto != nil {
 		return
 	}
-	file_protoauthz_v1_authz_proto_msgTypes[2].OneofWrappers = []any{
+	file_protoauthz_v1_authz_proto_msgTypes[3].OneofWrappers = []any{
 		(*Organization_Field)(nil),
 		(*Organization_Header)(nil),
 		(*Organization_Token)(nil),
@@ -611,7 +889,7 @@ func file_protoauthz_v1_authz_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_protoauthz_v1_authz_proto_rawDesc), len(file_protoauthz_v1_authz_proto_rawDesc)),
 			NumEnums:      2,
-			NumMessages:   3,
+			NumMessages:   5,
 			NumExtensions: 2,
 			NumServices:   0,
 		},
