@@ -58,42 +58,43 @@ func organizationAbsentCause(claims *token.Claims) string {
 	return "the token has no organization claim" + request + ", and token.Issuer.OrganizationClaim must name the claim"
 }
 
-// missingScopes names the scopes that a token lacks.
+// missingScopes names the scopes that a token lacks. They are found only if a log asks for them: each
+// call by another way makes a denial that nobody reads.
 type missingScopes struct {
-	all []string // required by the rule
-	any []string // one of these would do
-
-	claims *token.Claims // of the token
+	way    *policy.Way
+	claims *token.Claims
 }
 
-func scopesMissing(way *policy.Way, claims *token.Claims) *missingScopes {
-	missing := &missingScopes{all: slices.DeleteFunc(slices.Clone(way.Scopes), claims.HasScope), claims: claims}
-	if !slices.ContainsFunc(way.AnyScopes, claims.HasScope) {
-		missing.any = way.AnyScopes
+// find returns the scopes that the way requires, and the scopes of which one would do.
+func (m *missingScopes) find() (all, any []string) {
+	all = slices.DeleteFunc(slices.Clone(m.way.Scopes), m.claims.HasScope)
+	if !slices.ContainsFunc(m.way.AnyScopes, m.claims.HasScope) {
+		any = slices.Clone(m.way.AnyScopes)
 	}
-	return missing
+	return all, any
 }
 
-// Error names the scopes. The text is made only if a log asks for it.
+// Error names the scopes.
 func (m *missingScopes) Error() string {
+	all, any := m.find()
 	var missing []string
-	if len(m.all) > 0 {
-		missing = append(missing, "the "+scopeList(m.all))
+	if len(all) > 0 {
+		missing = append(missing, "the "+scopeList(all))
 	}
-	switch len(m.any) {
+	switch len(any) {
 	case 0:
 	case 1:
-		missing = append(missing, "the "+scopeList(m.any))
+		missing = append(missing, "the "+scopeList(any))
 	default:
-		missing = append(missing, "each of the "+scopeList(m.any)+", of which one is enough")
+		missing = append(missing, "each of the "+scopeList(any)+", of which one is enough")
 	}
 	request := "it"
 	switch {
-	case len(m.any) > 1 && len(m.all) > 0:
-		request = strings.Join(m.all, " ") + " and one of " + strings.Join(m.any, " ")
-	case len(m.any) > 1:
+	case len(any) > 1 && len(all) > 0:
+		request = strings.Join(all, " ") + " and one of " + strings.Join(any, " ")
+	case len(any) > 1:
 		request = "one of them"
-	case len(m.any)+len(m.all) > 1:
+	case len(any)+len(all) > 1:
 		request = "them"
 	}
 	return "the token lacks " + strings.Join(missing, " and ") +

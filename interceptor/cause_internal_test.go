@@ -18,10 +18,10 @@ func TestRareCauses(t *testing.T) {
 	)
 	for name, test := range map[string]struct{ got, want string }{
 		"one scope, as the only alternative": {
-			(&missingScopes{any: []string{"a"}}).Error(), "the token lacks the scope a: the client must request it" + remedy,
+			(&missingScopes{way: &policy.Way{AnyScopes: []string{"a"}}}).Error(), "the token lacks the scope a: the client must request it" + remedy,
 		},
 		"a scope, and an only alternative": {
-			(&missingScopes{all: []string{"a"}, any: []string{"b"}}).Error(), "the token lacks the scope a and the scope b: the client must request them" + remedy,
+			(&missingScopes{way: &policy.Way{Scopes: []string{"a"}, AnyScopes: []string{"b"}}}).Error(), "the token lacks the scope a and the scope b: the client must request them" + remedy,
 		},
 		"no organization, by claims without an issuer": {
 			organizationAbsentCause(nil), "the token has no organization claim, and the method is for an organization: the client must request a token for an organization, and token.Issuer.OrganizationClaim must name the claim",

@@ -57,7 +57,7 @@ var causes = []struct {
 	{"C7 a message that is not set", "/test.v1.Nested/Unary", inAcme, nil, naming(acme), `the request names no organization: the field "document" is not set: the client must set "document.name" to the organization of its token`},
 	{"C7 a message in the message", "/test.v1.Nested/Unary", inAcme, nil, &message{Document: new(document)}, `the request names no organization: the field "document.name" is empty: the client must set "document.name" to the organization of its token`},
 	{"C7 another type", "ListDocuments", inAcme, nil, get("acme"), `the message has no field "organization_id" as the rule knows it: compile the rules from the version of the .proto file that the server is built from`},
-	{"C7 no message of Protobuf", "ListDocuments", inAcme, nil, acme, `the message is not a proto.Message, so its organization cannot be read: the server's code must give the guard messages of Protobuf`},
+	{"C7 no message of Protobuf", "ListDocuments", inAcme, nil, acme, `the message is not a proto.Message, so its fields cannot be read: the server's code must give the guard messages of Protobuf`},
 
 	{"C7 no header", "UpdateSettings", inAcme, nil, nil, `the request names no organization: the header x-organization-id is absent: the client must send it once, with the organization of its token`},
 	{"C7 empty header", "UpdateSettings", inAcme, named(""), nil, `the request names no organization: the header x-organization-id is empty: the client must send it once, with the organization of its token`},

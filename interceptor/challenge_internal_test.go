@@ -173,7 +173,7 @@ func realmOf(audience string) (realm string) {
 
 // errorsOf are the errors of challenges. A reason that is absent has no challenge.
 var errorsOf = map[Reason]string{
-	ReasonTokenMissing: "", ReasonSchemeUnsupported: "", ReasonModelMismatch: "", ReasonOrganizationMismatch: "", ReasonCallerNotAllowed: "",
+	ReasonTokenMissing: "", ReasonSchemeUnsupported: "", ReasonModelMismatch: "", ReasonOrganizationMismatch: "", ReasonSubjectMismatch: "", ReasonCallerNotAllowed: "",
 	ReasonTokenMalformed: "invalid_token", ReasonTokenInvalid: "invalid_token", ReasonTokenExpired: "invalid_token",
 	ReasonTokenNotYetValid: "invalid_token", ReasonAudienceMismatch: "invalid_token",
 	ReasonScopeInsufficient: "insufficient_scope",

@@ -19,7 +19,7 @@ func decide(way *policy.Way, claims *token.Claims) (organization string, denial 
 		return "", deny(ReasonCallerNotAllowed, callerCause(way.Caller, claims.Caller()))
 	}
 	if !scopesGranted(way, claims) {
-		return "", &Denial{reason: ReasonScopeInsufficient, scopes: way.Scopes, anyScopes: way.AnyScopes, cause: scopesMissing(way, claims)}
+		return "", &Denial{reason: ReasonScopeInsufficient, scopes: way.Scopes, anyScopes: way.AnyScopes, cause: &missingScopes{way, claims}}
 	}
 	return organization, nil
 }

@@ -146,12 +146,14 @@ func details(event Event) []slog.Attr {
 	add("subject", event.Claims.Subject())
 	add("client", event.Claims.ClientID())
 	add("token_organization", event.Claims.OrganizationID())
-	missing, ok := errors.AsType[*missingScopes](event.Denial.Unwrap())
-	if ok && len(missing.all) > 0 {
-		attributes = append(attributes, slog.Any("missing_scopes", missing.all))
-	}
-	if ok && len(missing.any) > 0 {
-		attributes = append(attributes, slog.Any("missing_any_scopes", missing.any))
+	if missing, ok := errors.AsType[*missingScopes](event.Denial.Unwrap()); ok {
+		all, any := missing.find()
+		if len(all) > 0 {
+			attributes = append(attributes, slog.Any("missing_scopes", all))
+		}
+		if len(any) > 0 {
+			attributes = append(attributes, slog.Any("missing_any_scopes", any))
+		}
 	}
 	return attributes
 }
