@@ -23,7 +23,7 @@ type Header interface {
 
 // A Call is what the header of a request has proved. Adapters to RPC frameworks must have the messages
 // of the call judged too, also in public methods: by one of Judge, ServeUnary and Serve, called
-// once. A message must be a [proto.Message] of the method's input: anything else names no organization.
+// once. A message must be a [proto.Message] of the method's input: anything else names nobody.
 type Call struct {
 	ctx          context.Context // a *renewal if the claims may end before their token
 	claims       *token.Claims   // nil if no token was verified
@@ -54,7 +54,7 @@ func (g *Guard) admitFrom(ctx context.Context, procedure string, header Header, 
 	case denial != nil:
 	case c.rule.judged != nil: // not enforced, and observed as such
 		return c, nil
-	case c.AwaitsMessage(): // decided, and observed, when a message names the organization
+	case c.AwaitsMessage(): // decided, and observed, when a message is judged
 		return c, nil
 	}
 	if denial = g.observe(ctx, c, decision{rule: c.rule, left: c.left(), denial: denial, peer: peer}); denial != nil {
@@ -147,8 +147,8 @@ func (c *Call) judgeUnary(ctx context.Context, message any, peer connect.Peer) *
 		denial = c.inRealm(c.judge(message))
 	}
 	c.shadowJudge(ctx, message, denial != nil, peer)
-	if !awaited {
-		return denial // decided, and observed, when the call was admitted
+	if !awaited && denial == nil {
+		return nil // decided, and observed, when the call was admitted
 	}
 	return c.observe(ctx, denial, peer)
 }

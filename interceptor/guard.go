@@ -42,8 +42,8 @@ type options struct {
 
 // WithObserver calls a function with every decision: once when a call is let in, and once when a call
 // is refused. A call that was let in may be refused later, when its token expires or when a message of
-// its stream names another organization. A call that fails for another reason before its
-// message has named an organization, as with a message that cannot be decoded, is not observed.
+// its stream names another organization, user or client. A call that fails for another reason before the
+// message that decides was judged, as with a message that cannot be decoded, is not observed.
 // [Event.Shadow] tells decisions that do not count.
 //
 // The function must return quickly, be safe for concurrent use, and not use the connection of the

@@ -18,7 +18,7 @@ import (
 // ServeUnary panic.
 //
 // The adapter keeps the header and the trailer of the handler until Header and Trailer are called. Both
-// are called only after a message has named the organization, if one has to, and never once the call
+// are called only after a message was judged, if the call awaits a message, and never once the call
 // is refused. At most one goroutine at a time calls Receive, and at most one Send or SendHeader. A
 // goroutine that the handler has left behind may call these after Serve has returned.
 type Transport struct {
@@ -133,8 +133,7 @@ func (s *Stream) Receive(message any) error {
 	return s.release(message)
 }
 
-// release lets the client see the header and the messages of the handler, since a message has named the
-// organization.
+// release lets the client see the header and the messages of the handler, since a message leaves a way.
 func (s *Stream) release(message any) error {
 	if s.released.Load() {
 		return nil
@@ -166,8 +165,7 @@ func forget(message any) {
 	}
 }
 
-// Send sends a message, unless the call was refused, its token has expired, or no message has named the
-// organization yet.
+// Send sends a message, unless the call was refused, its token has expired, or the call awaits a message.
 func (s *Stream) Send(message any) error {
 	s.sending.Lock()
 	defer s.sending.Unlock()
@@ -181,7 +179,7 @@ func (s *Stream) Send(message any) error {
 	return s.transport.Send(message)
 }
 
-// SendHeader sends the header, if a message has to name the organization as soon as one has. It does
+// SendHeader sends the header. If the call awaits a message, the header goes out once a message was judged. It does
 // nothing if the header was sent before.
 func (s *Stream) SendHeader() error {
 	s.headerWanted.Store(true)

@@ -29,7 +29,7 @@ func (s *guardedStream) Send(message any) error { return s.messages.Send(message
 func (s *guardedStream) SendHeaders() error { return s.messages.SendHeader() }
 
 // serve runs the handler, on a goroutine of its own if the call is a stream. The handler gets a CallInfo of
-// its own if the handler may outlive its call, or may set a header before the organization is proved.
+// its own if the handler may outlive its call, or may set a header before a message was judged.
 func (s *guardedStream) serve(call *interceptor.Call, connection *callctx.Connection, next connect.ServerFunc, nextWithInfo func(context.Context, *guardedStream) error) error {
 	transport := interceptor.Transport{
 		Receive: func(message any) error {

@@ -14,9 +14,9 @@ import (
 // chains are made by hand. Without [Unary] beside it, all unary calls are open. As with [Unary], an
 // interceptor that runs before the guard acts on calls that the guard has not judged.
 //
-// The guard holds back the header and the trailer that a handler sets until a message has named the
-// organization. A handler cannot call [grpc.SetSendCompressor] for a method whose messages name the
-// organization, nor after the end of its context.
+// If the call awaits a message, the guard holds back the header and the trailer that a handler sets until a
+// message was judged: see [interceptor.Call.AwaitsMessage]. The handler of such a call cannot call
+// [grpc.SetSendCompressor]. No handler can after the end of its context.
 //
 // A handler runs on a goroutine of its own and should end soon after its call: see
 // [interceptor.Call.Serve]. [grpc.WaitForHandlers] and [grpc.MaxConcurrentStreams] do not count the
