@@ -40,6 +40,10 @@ type Call struct {
 // [Guard.HandlerOption] is for connect-go, and packages grpcguard and connectv2guard for grpc-go and
 // connect-go v2.
 //
+// A rule may have several ways in: see [policy.Rule.Ways]. The call keeps the ways that its header meets, and each
+// message that is judged takes away the ways that the message does not meet. A call without a way left is refused. So
+// an adapter must have every message judged, also if [Call.AwaitsMessage] reports false.
+//
 // The Header may have a method Peer() [connect.Peer], which tells the address and the protocol of the client. Events
 // then hold both.
 func (g *Guard) Admit(ctx context.Context, procedure string, header Header) (*Call, *Denial) {

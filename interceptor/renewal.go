@@ -107,8 +107,9 @@ func (r *renewal) verify(ctx context.Context, c *Call) (denial *Denial) {
 		return denyCredentials(r.authorization(), err)
 	}
 	organization, left, denial := c.rule.renew(c.left(), claims)
+	proved := c.proved()
 	switch {
-	case denial != nil && (left == 0 || c.proved() != 0 && c.proved()&left == 0):
+	case left == 0, proved != 0 && proved&left == 0: // the handler may have sent already, by a way that is gone
 		return denial
 	case organization != c.organization, claims.Issuer() != c.claims.Issuer(), claims.Subject() != c.claims.Subject(), claims.ClientID() != c.claims.ClientID():
 		return denyToken(errOtherParty)
