@@ -181,8 +181,8 @@ func (c *comparison) scopes() {
 		c.add(ChangeMadeAuthenticated, c.new.FieldPlace("authenticated"), "any token of the model will do; it took %s", takes(c.old))
 		return
 	}
-	c.lost(c.old, c.new, ChangeScopeRemoved, ChangeAlternativeAdded, "%s not required any more", "%s enough now")
-	c.lost(c.new, c.old, ChangeScopeAdded, ChangeAlternativeRemoved, "%s required now", "%s not enough any more")
+	c.lost(c.old, c.new, ChangeScopeRemoved, ChangeAnyScopeAdded, "%s not required any more", "%s enough now")
+	c.lost(c.new, c.old, ChangeScopeAdded, ChangeAnyScopeRemoved, "%s required now", "%s not enough any more")
 }
 
 // lost adds a change for each scope that one rule asks for and the other rule does not imply.
