@@ -18,8 +18,8 @@ const (
 	// ChangeScopeRemoved means that a scope, or a choice of scopes, is not required any
 	// more.
 	ChangeScopeRemoved ChangeKind = "SCOPE_REMOVED"
-	// ChangeAlternativeAdded means that one more scope is enough.
-	ChangeAlternativeAdded ChangeKind = "ALTERNATIVE_ADDED"
+	// ChangeAnyScopeAdded means that one more scope is enough.
+	ChangeAnyScopeAdded ChangeKind = "ANY_SCOPE_ADDED"
 	// ChangeModel means that a method takes tokens of another permission model.
 	ChangeModel ChangeKind = "MODEL_CHANGED"
 	// ChangeAudience means that a method takes tokens of another audience.
@@ -29,6 +29,14 @@ const (
 	ChangeOrganizationLoosened ChangeKind = "ORGANIZATION_LOOSENED"
 	// ChangeCallerLoosened means that a kind of caller may call that could not before.
 	ChangeCallerLoosened ChangeKind = "CALLER_LOOSENED"
+	// ChangeSubjectLoosened means that the user is not checked any more where the user was
+	// checked before. The user may be checked elsewhere.
+	ChangeSubjectLoosened ChangeKind = "SUBJECT_LOOSENED"
+	// ChangeClientLoosened means that the client is not checked any more where the client was
+	// checked before. The client may be checked elsewhere.
+	ChangeClientLoosened ChangeKind = "CLIENT_LOOSENED"
+	// ChangeAlternativeAdded means that a method has one more way in.
+	ChangeAlternativeAdded ChangeKind = "ALTERNATIVE_ADDED"
 )
 
 // The kinds of change that only refuse calls that were let in before.
@@ -39,13 +47,21 @@ const (
 	ChangeEnforcementAdded ChangeKind = "ENFORCEMENT_ADDED"
 	// ChangeScopeAdded means that a scope, or a choice of scopes, is required now.
 	ChangeScopeAdded ChangeKind = "SCOPE_ADDED"
-	// ChangeAlternativeRemoved means that a scope is not enough any more.
-	ChangeAlternativeRemoved ChangeKind = "ALTERNATIVE_REMOVED"
+	// ChangeAnyScopeRemoved means that a scope is not enough any more.
+	ChangeAnyScopeRemoved ChangeKind = "ANY_SCOPE_REMOVED"
 	// ChangeOrganizationTightened means that an organization is checked in one more place,
 	// or in a narrower form.
 	ChangeOrganizationTightened ChangeKind = "ORGANIZATION_TIGHTENED"
 	// ChangeCallerTightened means that a kind of caller may not call any more.
 	ChangeCallerTightened ChangeKind = "CALLER_TIGHTENED"
+	// ChangeSubjectTightened means that the user is checked in one more place, or in a
+	// narrower form.
+	ChangeSubjectTightened ChangeKind = "SUBJECT_TIGHTENED"
+	// ChangeClientTightened means that the client is checked in one more place, or in a
+	// narrower form.
+	ChangeClientTightened ChangeKind = "CLIENT_TIGHTENED"
+	// ChangeAlternativeRemoved means that a method has one way in less.
+	ChangeAlternativeRemoved ChangeKind = "ALTERNATIVE_REMOVED"
 	// ChangeMethodRemoved means that a procedure has no rule any more, or that its method
 	// has no annotation any more and is refused (see [policy.WithUnannotatedRefused]).
 	ChangeMethodRemoved ChangeKind = "METHOD_REMOVED"
@@ -58,8 +74,8 @@ const ChangeMethodAdded ChangeKind = "METHOD_ADDED"
 // Looser reports whether a change of the kind may let in a call that was refused before.
 func (k ChangeKind) Looser() bool {
 	switch k {
-	case ChangeMadePublic, ChangeEnforcementDropped, ChangeMadeAuthenticated, ChangeScopeRemoved, ChangeAlternativeAdded, ChangeModel,
-		ChangeAudience, ChangeOrganizationLoosened, ChangeCallerLoosened:
+	case ChangeMadePublic, ChangeEnforcementDropped, ChangeMadeAuthenticated, ChangeScopeRemoved, ChangeAnyScopeAdded, ChangeModel,
+		ChangeAudience, ChangeOrganizationLoosened, ChangeCallerLoosened, ChangeSubjectLoosened, ChangeClientLoosened, ChangeAlternativeAdded:
 		return true
 	default:
 		return false

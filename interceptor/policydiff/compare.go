@@ -11,9 +11,6 @@ import (
 	"slices"
 	"strings"
 
-	"google.golang.org/protobuf/reflect/protoreflect"
-
-	authzv1 "github.com/protoauthz/protoauthz/gen/protoauthz/v1"
 	"github.com/protoauthz/protoauthz/interceptor/policy"
 )
 
@@ -92,15 +89,33 @@ func takes(rule *policy.Rule) string {
 		return "no call"
 	case rule.Public:
 		return "no token"
-	case authenticated(rule):
-		return "any token of the model"
-	default:
-		return rule.Needs()
 	}
+	var ways []string
+	for _, w := range rule.Ways() {
+		if needs := takesWay(w); !slices.Contains(ways, needs) {
+			ways = append(ways, needs)
+		}
+	}
+	return strings.Join(ways, " or ")
 }
 
-// authenticated reports whether a rule that is not public needs no scope.
-func authenticated(rule *policy.Rule) bool { return len(rule.Scopes)+len(rule.AnyScopes) == 0 }
+// takesWay returns what a call needs for a way, as the object of a sentence.
+func takesWay(w *policy.Way) string {
+	needs := w.Needs()
+	if authenticated(w) {
+		needs = "any token of the model"
+	}
+	if w.Subject != nil {
+		needs += ", with the subject in " + w.Subject.String()
+	}
+	if w.Client != nil {
+		needs += ", with the client in " + w.Client.String()
+	}
+	return needs
+}
+
+// authenticated reports whether a way needs no scope.
+func authenticated(w *policy.Way) bool { return len(w.Scopes)+len(w.AnyScopes) == 0 }
 
 // A comparison compares two rules at a time, and collects the changes.
 type comparison struct {
@@ -135,134 +150,6 @@ func (c *comparison) rule(before, after *policy.Rule) {
 	case before.Public:
 		c.add(ChangePublicDropped, after.FieldPlace("public"), "anybody could call; it takes %s", takes(after))
 	default:
-		c.model()
-		c.caller()
-		c.scopes()
-		c.organization()
+		c.ways(waysOf(before, true), waysOf(after, false))
 	}
-}
-
-func (c *comparison) model() {
-	if was, is := modelName(c.old.Model), modelName(c.new.Model); was != is {
-		c.add(ChangeModel, c.new.FieldPlace("model"), "the model is %s, and was %s", is, was)
-	}
-	// The audience of an organization token is the organization. An empty audience is not known.
-	if c.old.Audience != "" && c.old.Model != authzv1.Model_MODEL_ORGANIZATION && c.new.Model != authzv1.Model_MODEL_ORGANIZATION && c.old.Audience != c.new.Audience {
-		c.add(ChangeAudience, c.new.FieldPlace("audience"), "the audience is %q, and was %q", c.new.Audience, c.old.Audience)
-	}
-}
-
-func modelName(model authzv1.Model) string {
-	return strings.ToLower(strings.TrimPrefix(model.String(), "MODEL_"))
-}
-
-func (c *comparison) caller() {
-	if c.old.Caller == c.new.Caller {
-		return
-	}
-	kind := ChangeCallerLoosened
-	if c.old.Caller == authzv1.Caller_CALLER_ANY {
-		kind = ChangeCallerTightened
-	}
-	c.add(kind, c.new.FieldPlace("caller"), "%s may call; %s could", whichCaller(c.new.Caller), whichCaller(c.old.Caller))
-}
-
-func whichCaller(caller authzv1.Caller) string {
-	if caller == authzv1.Caller_CALLER_ANY {
-		return "any caller"
-	}
-	return "only a " + strings.ToLower(strings.TrimPrefix(caller.String(), "CALLER_"))
-}
-
-// scopes compares both lists of scopes together: a scope may move from one list to the other
-// and be required as before.
-func (c *comparison) scopes() {
-	if !authenticated(c.old) && authenticated(c.new) {
-		c.add(ChangeMadeAuthenticated, c.new.FieldPlace("authenticated"), "any token of the model will do; it took %s", takes(c.old))
-		return
-	}
-	c.lost(c.old, c.new, ChangeScopeRemoved, ChangeAlternativeAdded, "%s not required any more", "%s enough now")
-	c.lost(c.new, c.old, ChangeScopeAdded, ChangeAlternativeRemoved, "%s required now", "%s not enough any more")
-}
-
-// lost adds a change for each scope that one rule asks for and the other rule does not imply.
-func (c *comparison) lost(rule, other *policy.Rule, scope, alternative ChangeKind, scopeText, alternativeText string) {
-	for _, s := range rule.Scopes {
-		if !requires(other, s) {
-			c.add(scope, c.new.ScopePlace(s), scopeText, fmt.Sprintf("scope %q is", s))
-		}
-	}
-	if len(rule.AnyScopes) == 0 || requires(other, rule.AnyScopes...) {
-		return
-	}
-	if len(other.AnyScopes) == 0 {
-		c.add(scope, c.new.FieldPlace("any_scopes"), scopeText, fmt.Sprintf("one of the scopes %q is", rule.AnyScopes))
-		return
-	}
-	for _, s := range other.AnyScopes {
-		if slices.Contains(rule.AnyScopes, s) {
-			continue
-		}
-		place := c.new.ScopePlace(s)
-		if other != c.new {
-			place = c.new.FieldPlace("any_scopes")
-		}
-		c.add(alternative, place, alternativeText, fmt.Sprintf("scope %q is", s))
-	}
-}
-
-// requires reports whether the rule refuses each token that has none of the given scopes.
-func requires(rule *policy.Rule, anyOf ...string) bool {
-	given := func(scope string) bool { return slices.Contains(anyOf, scope) }
-	if slices.ContainsFunc(rule.Scopes, given) {
-		return true
-	}
-	return len(rule.AnyScopes) > 0 && !slices.ContainsFunc(rule.AnyScopes, func(scope string) bool { return !given(scope) })
-}
-
-func (c *comparison) organization() {
-	was, is := c.old.Organization, c.new.Organization
-	if was == nil || is == nil {
-		return // neither has an organization, or the models differ
-	}
-	place := c.new.FieldPlace("organization")
-	switch same := was.String() == is.String(); {
-	case same && reads(is, was) && reads(was, is):
-	case same && implies(is, was):
-		c.add(ChangeOrganizationTightened, place, "%s is a list, and each element must name the organization", is)
-	case same:
-		c.add(ChangeOrganizationLoosened, place, "%s is another field than it was, or no list any more", is)
-	case implies(is, was):
-		c.add(ChangeOrganizationTightened, place, "the organization is taken from %s, and was taken from %s", is, was)
-	default:
-		c.add(ChangeOrganizationLoosened, place, "the organization is taken from %s, and %s is not checked any more", is, was)
-	}
-}
-
-// reads reports whether one organization finds all values in each encoded request that another
-// organization finds. Of a list that is read as a single field, only the last element counts.
-func reads(one, another *policy.Organization) bool {
-	return slices.EqualFunc(one.Path(), another.Path(), func(a, b protoreflect.FieldDescriptor) bool {
-		return a.Number() == b.Number() && a.Kind() == b.Kind() && (a.IsList() || !b.IsList())
-	})
-}
-
-// implies reports whether each request that passes the check of one organization passes the
-// check of another organization too.
-func implies(one, another *policy.Organization) bool {
-	switch {
-	case another.Location == policy.LocationToken:
-		return true
-	case one.Location != another.Location || one.Name != another.Name || !reads(one, another):
-		return false
-	case one.Pattern == another.Pattern:
-		return true
-	case another.Pattern == "":
-		return one.Pattern == "{organization}"
-	}
-	// Without a pattern there is one segment, which is empty. No pattern has an empty segment.
-	narrow, wide := strings.Split(one.Pattern, "/"), strings.Split(another.Pattern, "/")
-	return slices.EqualFunc(narrow, wide, func(narrow, wide string) bool {
-		return narrow == wide || wide == "*"
-	})
 }

@@ -76,9 +76,9 @@ func TestCompare(t *testing.T) {
 		{"scope added", method(`scopes: ["a"]`), method(`scopes: ["a", "b"]`), []string{`SCOPE_ADDED at "b`}},
 		{"scope replaced", method(`scopes: ["a"]`), method(`scopes: ["b"]`), []string{`SCOPE_REMOVED at "b`, `SCOPE_ADDED at "b`}},
 		{"scope made an alternative", method(`scopes: ["a", "b"]`), method(`scopes: ["a"] any_scopes: ["b", "c"]`), []string{`SCOPE_REMOVED at "b`}},
-		{"alternative added", method(`any_scopes: ["a"]`), method(`any_scopes: ["a", "b"]`), []string{`ALTERNATIVE_ADDED at "b`}},
-		{"another alternative added", method(`any_scopes: ["a", "b"]`), method(`any_scopes: ["a", "b", "c"]`), []string{`ALTERNATIVE_ADDED at "c`}},
-		{"alternative removed", method(`any_scopes: ["a", "b", "c"]`), method(`any_scopes: ["a", "b"]`), []string{`ALTERNATIVE_REMOVED at "a`}},
+		{"alternative added", method(`any_scopes: ["a"]`), method(`any_scopes: ["a", "b"]`), []string{`ANY_SCOPE_ADDED at "b`}},
+		{"another alternative added", method(`any_scopes: ["a", "b"]`), method(`any_scopes: ["a", "b", "c"]`), []string{`ANY_SCOPE_ADDED at "c`}},
+		{"alternative removed", method(`any_scopes: ["a", "b", "c"]`), method(`any_scopes: ["a", "b"]`), []string{`ANY_SCOPE_REMOVED at "a`}},
 		{"choice removed", method(`scopes: ["c"] any_scopes: ["a", "b"]`), method(`scopes: ["c"]`), []string{"SCOPE_REMOVED at option"}},
 		{"choice added", method(`scopes: ["c"]`), method(`scopes: ["c"] any_scopes: ["a", "b"]`), []string{`SCOPE_ADDED at "a`}},
 		{"choice made", method(`any_scopes: ["a", "b"]`), method(`scopes: ["a"]`), []string{`SCOPE_ADDED at "a`}},
@@ -240,8 +240,8 @@ func TestChangeKinds(t *testing.T) {
 		}
 	}
 	want := []string{
-		"MADE_PUBLIC", "ENFORCEMENT_DROPPED", "MADE_AUTHENTICATED", "SCOPE_REMOVED", "ALTERNATIVE_ADDED", "MODEL_CHANGED", "AUDIENCE_CHANGED",
-		"ORGANIZATION_LOOSENED", "CALLER_LOOSENED",
+		"MADE_PUBLIC", "ENFORCEMENT_DROPPED", "MADE_AUTHENTICATED", "SCOPE_REMOVED", "ANY_SCOPE_ADDED", "MODEL_CHANGED", "AUDIENCE_CHANGED",
+		"ORGANIZATION_LOOSENED", "CALLER_LOOSENED", "SUBJECT_LOOSENED", "CLIENT_LOOSENED", "ALTERNATIVE_ADDED",
 	}
 	if !slices.Equal(looser, want) {
 		t.Errorf("looser kinds are %q, want %q", looser, want)

@@ -96,7 +96,7 @@
 //	PROTOAUTHZ_MADE_PUBLIC              Checks that no method stops asking for a token.
 //	PROTOAUTHZ_MADE_AUTHENTICATED       Checks that no method stops asking for scopes.
 //	PROTOAUTHZ_SCOPE_REMOVED            Checks that no scope stops being required.
-//	PROTOAUTHZ_ALTERNATIVE_ADDED        Checks that no further scope becomes enough.
+//	PROTOAUTHZ_ANY_SCOPE_ADDED          Checks that no further scope becomes enough.
 //	PROTOAUTHZ_MODEL_CHANGED            Checks that no method takes tokens of another permission model.
 //	PROTOAUTHZ_AUDIENCE_CHANGED         Checks that no method takes tokens of another audience.
 //	PROTOAUTHZ_ORGANIZATION_LOOSENED    Checks that an organization is still checked where it was.
@@ -108,7 +108,7 @@
 //
 //	PROTOAUTHZ_PUBLIC_DROPPED           Checks that no method starts asking for a token.
 //	PROTOAUTHZ_SCOPE_ADDED              Checks that no further scope becomes required.
-//	PROTOAUTHZ_ALTERNATIVE_REMOVED      Checks that no scope stops being enough.
+//	PROTOAUTHZ_ANY_SCOPE_REMOVED        Checks that no scope stops being enough.
 //	PROTOAUTHZ_ORGANIZATION_TIGHTENED   Checks that an organization is checked in no further place.
 //	PROTOAUTHZ_CALLER_TIGHTENED         Checks that no kind of caller is locked out.
 //

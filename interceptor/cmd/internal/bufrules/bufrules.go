@@ -56,7 +56,7 @@ var Looser = []Rule{
 	{ID(policydiff.ChangeMadePublic), "Checks that no method stops asking for a token."},
 	{ID(policydiff.ChangeMadeAuthenticated), "Checks that no method stops asking for scopes."},
 	{ID(policydiff.ChangeScopeRemoved), "Checks that no scope stops being required."},
-	{ID(policydiff.ChangeAlternativeAdded), "Checks that no further scope becomes enough."},
+	{ID(policydiff.ChangeAnyScopeAdded), "Checks that no further scope becomes enough."},
 	{ID(policydiff.ChangeModel), "Checks that no method takes tokens of another permission model."},
 	{ID(policydiff.ChangeAudience), "Checks that no method takes tokens of another audience."},
 	{ID(policydiff.ChangeOrganizationLoosened), "Checks that an organization is still checked where it was."},
@@ -68,7 +68,7 @@ var Looser = []Rule{
 var Tighter = []Rule{
 	{ID(policydiff.ChangePublicDropped), "Checks that no method starts asking for a token."},
 	{ID(policydiff.ChangeScopeAdded), "Checks that no further scope becomes required."},
-	{ID(policydiff.ChangeAlternativeRemoved), "Checks that no scope stops being enough."},
+	{ID(policydiff.ChangeAnyScopeRemoved), "Checks that no scope stops being enough."},
 	{ID(policydiff.ChangeOrganizationTightened), "Checks that an organization is checked in no further place."},
 	{ID(policydiff.ChangeCallerTightened), "Checks that no kind of caller is locked out."},
 }
