@@ -1,30 +1,59 @@
 package policy
 
-import authzv1 "github.com/protoauthz/protoauthz/gen/protoauthz/v1"
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	authzv1 "github.com/protoauthz/protoauthz/gen/protoauthz/v1"
+)
 
 // maxAlternatives bounds the alternatives of a rule: a guard keeps the ways that a call has
 // left in one word.
 const maxAlternatives = 15
 
-// together checks the ways of a rule together. Each way for itself has no fault.
-func (c *compiler) together(rule *Rule) {
-	name := string(rule.Method.FullName())
-	seen := map[string]bool{}
-	for _, way := range rule.Ways() {
-		if seen[way.String()] { // for one request, ways with the same text are the same
-			c.faultAt(way.option, FaultRuleConflict, name, "the alternative is the same as a way before it: remove the alternative, or change one of the two")
+// together checks the ways of a rule together. A way with a fault of its own is incomplete, so that only the ways of a
+// sound rule are compared.
+func (c *compiler) together(rule *Rule, sound bool) {
+	if n := len(rule.Alternatives); n > maxAlternatives {
+		c.faultAt(rule.Alternatives[maxAlternatives].option, FaultRuleConflict, string(rule.Method.FullName()),
+			"%d alternatives are given, and a rule has at most %d: make two methods of this one", n, maxAlternatives)
+	}
+	if sound {
+		seen := map[string]string{}
+		for _, way := range rule.Ways() {
+			key := way.key()
+			if before, ok := seen[key]; ok {
+				c.wayFault(way, way.option, FaultRuleConflict, "the way is the same as %s: remove the alternative, or change one of the two", before)
+			} else {
+				seen[key] = way.name()
+			}
 		}
-		seen[way.String()] = true
 	}
 	switch varying := rule.organizationVaries(); {
 	case varying != nil && !rule.OrganizationOptional:
-		c.faultAt(varying.option, FaultOrganizationOptional, name,
+		c.wayFault(varying, varying.option, FaultOrganizationOptional,
 			"one way takes the organization from the token, and another way has none: a handler that takes no organization for all organizations would answer with the data of all: "+
 				"name the organization by a field or a header of the request, or set organization_optional if the handler copes")
-	case varying == nil && rule.OrganizationOptional:
-		c.faultAt(rule.FieldPlace("organization_optional"), FaultRuleConflict, name,
+	case varying == nil && rule.OrganizationOptional && sound:
+		c.wayFault(&rule.Way, rule.FieldPlace("organization_optional"), FaultRuleConflict,
 			"organization_optional is set without need: no way takes the organization from the token while another way has none: remove organization_optional")
 	}
+}
+
+// key returns a text that two ways share if they let in the same calls by the same parts.
+func (w *Way) key() string {
+	columns := w.columns()
+	columns[needsColumn] = fmt.Sprintf("%q %q", slices.Sorted(slices.Values(w.Scopes)), slices.Sorted(slices.Values(w.AnyScopes)))
+	return strings.Join(columns, " ")
+}
+
+// name names a way of a method in a fault.
+func (w *Way) name() string {
+	if w.number > 0 {
+		return fmt.Sprintf("alternatives[%d]", w.number-1)
+	}
+	return "the method's own way"
 }
 
 // organizationVaries returns the first way with which a rule has a way that takes the

@@ -4,8 +4,6 @@ import (
 	"cmp"
 	"fmt"
 	"strings"
-	"unicode"
-	"unicode/utf8"
 
 	authzv1 "github.com/protoauthz/protoauthz/gen/protoauthz/v1"
 )
@@ -31,22 +29,21 @@ func WithAudience(audience string) Option {
 }
 
 func (c *compiler) audienceOf(way *Way, about Place, option wayOption, service *authzv1.ServiceRule) {
-	name := c.nameOf(way)
 	way.Audience = cmp.Or(option.GetAudience(), service.GetAudience(), c.audience)
 	if option.GetAudience() == "" && service.GetAudience() != "" {
 		way.inherited = append(way.inherited, "audience")
 	}
 	if way.Model == authzv1.Model_MODEL_ORGANIZATION && option.GetAudience() != "" {
-		c.faultAt(way.FieldPlace("audience"), FaultRuleConflict, name, "audience is set beside MODEL_ORGANIZATION, whose audience is the organization: remove audience")
+		c.wayFault(way, way.FieldPlace("audience"), FaultRuleConflict, "audience is set beside MODEL_ORGANIZATION, whose audience is the organization: remove audience")
 	}
 	switch {
 	case way.Audience != "":
 		// The audience of the service or of WithAudience is checked once, not for each method.
 		if err := checkAudience(way.Audience); err != nil && option.GetAudience() != "" {
-			c.faultAt(way.FieldPlace("audience"), FaultAudienceInvalid, name, "%v", err)
+			c.wayFault(way, way.FieldPlace("audience"), FaultAudienceInvalid, "%v", err)
 		}
 	case way.Model != authzv1.Model_MODEL_ORGANIZATION && !c.audienceEmpty:
-		c.faultAt(about, FaultAudienceMissing, name, "no audience: set it in the annotation or with WithAudience")
+		c.wayFault(way, about, FaultAudienceMissing, "no audience: set it in the annotation or with WithAudience")
 	}
 }
 
@@ -55,8 +52,7 @@ const logtoNamespace = "urn:logto:"
 
 // checkAudience returns an error unless an audience, or the empty string, can belong to an API.
 func checkAudience(audience string) error {
-	strange := func(c rune) bool { return c == ' ' || !unicode.IsPrint(c) }
-	if !utf8.ValidString(audience) || strings.ContainsFunc(audience, strange) {
+	if strange(audience) {
 		return fmt.Errorf("audience %q has a space, or a character that cannot be printed: give the API's resource indicator as the issuer has it", audience)
 	}
 	// The scheme and the namespace of a URN have no case (RFC 8141 section 3.1).

@@ -110,6 +110,19 @@ func (c *compiler) faultAt(place Place, kind FaultKind, subject, format string, 
 	c.faults = append(c.faults, &Fault{Kind: kind, Subject: subject, Detail: fmt.Sprintf(format, args...), Place: place})
 }
 
+// wayFault adds a fault of a way. Its text names the alternative, as a server knows no positions.
+func (c *compiler) wayFault(way *Way, place Place, kind FaultKind, format string, args ...any) {
+	if way.number > 0 {
+		format = fmt.Sprintf("alternatives[%d]: ", way.number-1) + format
+	}
+	c.faultAt(place, kind, string(way.method.FullName()), format, args...)
+}
+
+// sound reports whether a rule with these faults can be compared: perhaps only the server has the audience.
+func sound(faults []*Fault) bool {
+	return !slices.ContainsFunc(faults, func(fault *Fault) bool { return fault.Kind != FaultAudienceMissing })
+}
+
 func (c *compiler) service(service protoreflect.ServiceDescriptor) {
 	seen := c.declared.find(service.ParentFile())
 	option, err := serviceRule(service, seen)
@@ -126,7 +139,7 @@ func (c *compiler) service(service protoreflect.ServiceDescriptor) {
 		names[method.Name()] = true
 		before := len(c.faults)
 		rule := c.method(method, option, seen)
-		if !slices.ContainsFunc(c.faults[before:], func(fault *Fault) bool { return fault.Kind != FaultAudienceMissing }) {
+		if sound(c.faults[before:]) {
 			c.table.rules[rule.Procedure] = rule
 		}
 		if rule != nil {
@@ -159,7 +172,7 @@ func (c *compiler) method(method protoreflect.MethodDescriptor, service *authzv1
 	rule := &Rule{Procedure: procedure(method), Method: method, Public: option.GetPublic(), OrganizationOptional: option.GetOrganizationOptional()}
 	place := methodOption(method)
 	before := len(c.faults)
-	rule.Way = c.way(method, place, option, service, option.GetPublic())
+	rule.Way = c.way(&Way{method: method, option: place}, option, service, option.GetPublic())
 	if rule.Public {
 		if restricted(option) {
 			c.faultAt(methodOption(method, "public"), FaultRuleConflict, name, "public is set beside a restriction, which would not be checked: remove one of the two")
@@ -168,15 +181,10 @@ func (c *compiler) method(method protoreflect.MethodDescriptor, service *authzv1
 	}
 	alternatives := place.below(ruleField("alternatives"))
 	for i, alternative := range option.GetAlternatives() {
-		rule.Alternatives = append(rule.Alternatives, c.way(method, alternatives.below(int32(i)), alternative, service, false)) //nolint:gosec // the index in a list
+		way := &Way{method: method, number: i + 1, option: alternatives.below(int32(i))}
+		rule.Alternatives = append(rule.Alternatives, c.way(way, alternative, service, false))
 	}
-	if n := len(rule.Alternatives); n > maxAlternatives {
-		c.faultAt(rule.Alternatives[maxAlternatives].option, FaultRuleConflict, name,
-			"%d alternatives are given, and a rule has at most %d: make two methods of this one", n, maxAlternatives)
-	}
-	if len(c.faults) == before {
-		c.together(rule)
-	}
+	c.together(rule, sound(c.faults[before:]))
 	return rule
 }
 
@@ -200,40 +208,33 @@ type wayOption interface {
 	GetClient() *authzv1.Identifier
 }
 
-// way compiles one way of a method, whose annotation is at a place. All faults of the way are found.
-func (c *compiler) way(method protoreflect.MethodDescriptor, place Place, option wayOption, service *authzv1.ServiceRule, public bool) Way {
-	way := &Way{
-		Scopes: option.GetScopes(), AnyScopes: option.GetAnyScopes(), Caller: option.GetCaller(),
-		method: method, option: place,
-	}
+// way compiles one way, which has its method and place. All faults of the way are found.
+func (c *compiler) way(way *Way, option wayOption, service *authzv1.ServiceRule, public bool) Way {
+	way.Scopes, way.AnyScopes, way.Caller = option.GetScopes(), option.GetAnyScopes(), option.GetCaller()
 	c.access(way, option, public)
 	if public {
 		return *way
 	}
 	// A fault of a missing field is placed where the model is, or should be.
-	about := place
+	about := way.option
 	if way.Model = option.GetModel(); way.Model == authzv1.Model_MODEL_UNSPECIFIED {
-		about = serviceOption(method.Parent())
+		about = serviceOption(way.method.Parent())
 		way.Model = service.GetModel()
 		way.inherited = append(way.inherited, "model")
 	}
 	if way.Model == authzv1.Model_MODEL_UNSPECIFIED {
-		c.faultAt(about, FaultModelMissing, c.nameOf(way), "no permission model: set model in option (protoauthz.v1.service)")
-		return *way
+		c.wayFault(way, about, FaultModelMissing, "no permission model: set model in option (protoauthz.v1.service)")
+	} else {
+		c.audienceOf(way, about, option, service)
+		c.organization(way, about, option, service)
 	}
-	c.audienceOf(way, about, option, service)
-	c.organization(way, about, option, service)
 	c.identifiers(way, option)
 	return *way
 }
 
-// nameOf returns the name of the way's method, for a fault.
-func (c *compiler) nameOf(way *Way) string { return string(way.method.FullName()) }
-
 // access checks that a way is exactly one of public, authenticated and scoped, and checks
 // its scopes.
 func (c *compiler) access(way *Way, option wayOption, public bool) {
-	name := c.nameOf(way)
 	scoped := len(way.Scopes)+len(way.AnyScopes) > 0
 	given := 0
 	for _, is := range []bool{public, option.GetAuthenticated(), scoped} {
@@ -242,16 +243,20 @@ func (c *compiler) access(way *Way, option wayOption, public bool) {
 		}
 	}
 	if given != 1 {
-		c.faultAt(way.option, FaultRuleConflict, name, "%d of public, authenticated and scopes are given: give exactly one", given)
+		choices := "public, authenticated and scopes"
+		if way.number > 0 {
+			choices = "authenticated and scopes"
+		}
+		c.wayFault(way, way.option, FaultRuleConflict, "%d of %s are given: give exactly one", given, choices)
 	}
 	seen := map[string]bool{}
 	for _, list := range way.scopeLists() {
 		for i, scope := range list.scopes {
 			if err := checkScope(scope); err != nil {
-				c.faultAt(way.scopePlace(list.name, i), FaultScopeInvalid, name, "%v", err)
+				c.wayFault(way, way.scopePlace(list.name, i), FaultScopeInvalid, "%v", err)
 			}
 			if seen[scope] {
-				c.faultAt(way.scopePlace(list.name, i), FaultScopeInvalid, name, "scope %q is given twice", scope)
+				c.wayFault(way, way.scopePlace(list.name, i), FaultScopeInvalid, "scope %q is given twice", scope)
 			}
 			seen[scope] = true
 		}
@@ -259,7 +264,6 @@ func (c *compiler) access(way *Way, option wayOption, public bool) {
 }
 
 func (c *compiler) organization(way *Way, about Place, option wayOption, service *authzv1.ServiceRule) {
-	name := c.nameOf(way)
 	named := option.GetOrganization()
 	overridden := option.GetModel() != authzv1.Model_MODEL_UNSPECIFIED
 	// A way that overrides the model with the global one does not inherit an organization.
@@ -270,14 +274,14 @@ func (c *compiler) organization(way *Way, about Place, option wayOption, service
 	}
 	switch global := way.Model == authzv1.Model_MODEL_GLOBAL_RESOURCE; {
 	case global && named != nil:
-		c.faultAt(way.FieldPlace("organization"), FaultOrganizationUnexpected, name, "organization is set beside MODEL_GLOBAL_RESOURCE, which has none: remove organization, or choose an organization model")
+		c.wayFault(way, way.FieldPlace("organization"), FaultOrganizationUnexpected, "organization is set beside MODEL_GLOBAL_RESOURCE, which has none: remove organization, or choose an organization model")
 	case global:
 	case named == nil:
-		c.faultAt(about, FaultOrganizationMissing, name, "no organization: set organization.field, organization.header or organization.token")
+		c.wayFault(way, about, FaultOrganizationMissing, "no organization: set organization.field, organization.header or organization.token")
 	default:
 		organization, kind, err := compileOrganization(named, way.method.Input())
 		if err != nil {
-			c.faultAt(way.organizationPlace(kind), kind, name, "%v", err)
+			c.wayFault(way, way.organizationPlace(kind), kind, "%v", err)
 		}
 		way.Organization = organization
 	}

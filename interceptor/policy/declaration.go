@@ -189,12 +189,42 @@ func difference(theirs, ours protoreflect.ExtensionDescriptor) string {
 	case theirs.Kind() != ours.Kind() || theirs.Cardinality() != ours.Cardinality() || theirs.Message().FullName() != ours.Message().FullName():
 		return "with another type"
 	}
-	fields := ours.Message().Fields()
-	for i := range fields.Len() {
-		// An older version may lack the field.
-		our := fields.Get(i)
-		if their := theirs.Message().Fields().ByNumber(our.Number()); their != nil && their.Name() != our.Name() {
-			return fmt.Sprintf("with the field %s in place of %s", their.Name(), our.Name())
+	return messageDifference(theirs.Message(), ours.Message())
+}
+
+// messageDifference returns how a message of a declaration differs from ours, or "". The wire has numbers alone: a
+// field of another name or type, or a value of another name, would be read as ours. An older version may lack fields
+// and values, and a newer version may have more.
+func messageDifference(theirs, ours protoreflect.MessageDescriptor) (why string) {
+	for i := range ours.Fields().Len() {
+		our := ours.Fields().Get(i)
+		their := theirs.Fields().ByNumber(our.Number())
+		if their == nil {
+			continue
+		}
+		switch {
+		case their.Name() != our.Name():
+			return fmt.Sprintf("with the field %s in place of %s", their.FullName(), our.Name())
+		case their.Kind() != our.Kind() || their.Cardinality() != our.Cardinality(),
+			our.Message() != nil && their.Message().FullName() != our.Message().FullName():
+			return fmt.Sprintf("with another type of the field %s", their.FullName())
+		case our.Kind() == protoreflect.EnumKind:
+			why = enumDifference(their.Enum(), our.Enum())
+		case our.Kind() == protoreflect.MessageKind:
+			why = messageDifference(their.Message(), our.Message())
+		}
+		if why != "" {
+			return why
+		}
+	}
+	return ""
+}
+
+func enumDifference(theirs, ours protoreflect.EnumDescriptor) string {
+	for i := range ours.Values().Len() {
+		our := ours.Values().Get(i)
+		if their := theirs.Values().ByNumber(our.Number()); their != nil && their.Name() != our.Name() {
+			return fmt.Sprintf("with the value %s in place of %s", their.Name(), our.Name())
 		}
 	}
 	return ""

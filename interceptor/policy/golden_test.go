@@ -98,6 +98,11 @@ func (a *archive) compile(t testing.TB, form form) (*policy.Table, error) {
 				arguments = unquoted
 			}
 			options = append(options, policy.WithAudience(arguments))
+		case "subject-issuer": // one, which may be quoted
+			if unquoted, err := strconv.Unquote(arguments); err == nil {
+				arguments = unquoted
+			}
+			options = append(options, policy.WithSubjectIssuer(arguments))
 		case "public":
 			options = append(options, policy.WithPublic(strings.Fields(arguments)...))
 		case "shadow":

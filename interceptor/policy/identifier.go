@@ -1,8 +1,10 @@
 package policy
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
+	"strings"
 
 	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/reflect/protoreflect"
@@ -42,7 +44,7 @@ func (i *Identifier) Path() []protoreflect.FieldDescriptor { return slices.Clone
 //
 // The error is for logs, as the error of [Organization.Check] is.
 func (i *Identifier) Check(message proto.Message, id string) error {
-	f := field{i.noun, i.Name, i.Pattern, i.path}
+	f := field{cmp.Or(i.noun, "identifier"), i.Name, i.Pattern, i.path}
 	return f.check(message, id)
 }
 
@@ -56,10 +58,14 @@ func WithSubjectIssuer(issuer string) Option {
 		switch {
 		case issuer == "":
 			c.argumentFault(Place{}, "WithSubjectIssuer", "", "issuer is empty: give the issuer's iss, or leave the option out")
+		case strange(issuer):
+			c.argumentFault(Place{}, "WithSubjectIssuer", issuer, "issuer %q has a space, or a character that cannot be printed: give the issuer's iss as its tokens have it", issuer)
+		case strings.ContainsAny(issuer, "{}"):
+			c.argumentFault(Place{}, "WithSubjectIssuer", issuer, "issuer %q has a placeholder, and tokens have none: give the iss of one tenant, as its tokens have it", issuer)
 		case c.subjectIssuer != "" && c.subjectIssuer != issuer:
 			c.argumentFault(Place{}, "WithSubjectIssuer", issuer, "given twice, as %q and %q: give one issuer", c.subjectIssuer, issuer)
 		}
-		c.subjectIssuer = issuer
+		c.subjectIssuer = cmp.Or(c.subjectIssuer, issuer)
 	}
 }
 
@@ -68,7 +74,7 @@ func (c *compiler) identifiers(way *Way, option wayOption) {
 	way.Subject = c.identifier(way, subjectNoun, option.GetSubject())
 	way.Client = c.identifier(way, clientNoun, option.GetClient())
 	if way.Subject != nil && way.Caller == authzv1.Caller_CALLER_CLIENT {
-		c.faultAt(way.FieldPlace("subject"), FaultRuleConflict, c.nameOf(way), "subject is set beside CALLER_CLIENT, and names a user: set client in its place, or remove caller")
+		c.wayFault(way, way.FieldPlace("subject"), FaultRuleConflict, "subject is set beside CALLER_CLIENT, and names a user: set client in its place, or remove caller")
 	}
 	for _, pair := range [][2]*field{
 		{way.Organization.field(), way.Subject.field()},
@@ -76,7 +82,7 @@ func (c *compiler) identifiers(way *Way, option wayOption) {
 		{way.Subject.field(), way.Client.field()},
 	} {
 		if !compatible(pair[0], pair[1]) {
-			c.faultAt(way.FieldPlace(protoreflect.Name(pair[1].noun)), FaultRuleConflict, c.nameOf(way),
+			c.wayFault(way, way.FieldPlace(protoreflect.Name(pair[1].noun)), FaultRuleConflict,
 				"%s and %s name the same field %q, and no value can name both: give both a pattern, with the same segments", pair[0].noun, pair[1].noun, pair[1].name)
 		}
 	}
@@ -89,7 +95,7 @@ func (c *compiler) identifier(way *Way, noun noun, option *authzv1.Identifier) *
 	}
 	fault := func(part string, kind FaultKind, err error) *Identifier {
 		number := option.ProtoReflect().Descriptor().Fields().ByName(protoreflect.Name(part)).Number()
-		c.faultAt(way.FieldPlace(protoreflect.Name(noun)).below(int32(number)), kind, c.nameOf(way), "%v", err)
+		c.wayFault(way, way.FieldPlace(protoreflect.Name(noun)).below(int32(number)), kind, "%v", err)
 		return nil
 	}
 	if option.GetField() == "" {

@@ -5,11 +5,12 @@ import (
 	"slices"
 	"strings"
 	"unicode"
+	"unicode/utf8"
 )
 
 // checkPattern returns what is wrong with the pattern of a resource name that names a noun, or nil.
 func checkPattern(pattern string, noun noun) error {
-	if strings.ContainsFunc(pattern, func(c rune) bool { return c == ' ' || !unicode.IsPrint(c) }) {
+	if strange(pattern) {
 		return fmt.Errorf("pattern %q has a space, or a character that cannot be printed", pattern)
 	}
 	named := 0
@@ -29,6 +30,11 @@ func checkPattern(pattern string, noun noun) error {
 		return fmt.Errorf("pattern %q has %d segments %s: write exactly one", pattern, named, noun.segment())
 	}
 	return nil
+}
+
+// strange reports whether a text has a space, or a character that cannot be printed.
+func strange(text string) bool {
+	return !utf8.ValidString(text) || strings.ContainsFunc(text, func(c rune) bool { return c == ' ' || !unicode.IsPrint(c) })
 }
 
 // isDots reports whether a segment is a step in a path. With such a segment, a handler that

@@ -43,12 +43,12 @@ func (c *compiler) scopesShared() {
 		model           authzv1.Model
 		audience, scope string
 	}
-	first := map[use]string{}
+	first := map[use]string{} // what needs it, for the fault
 	for _, rule := range c.rules {
 		for _, way := range rule.Ways() {
 			for _, scope := range slices.Concat(way.Scopes, way.AnyScopes) {
 				key := use{way.Model, way.Audience, scope}
-				first[key] = cmp.Or(first[key], rule.Procedure)
+				first[key] = cmp.Or(first[key], way.withLevel())
 			}
 		}
 	}
@@ -60,16 +60,24 @@ func (c *compiler) scopesShared() {
 			}
 			scopes := slices.Concat(way.Scopes, way.AnyScopes)
 			for i, scope := range scopes {
-				procedure, shared := first[use{other, way.Audience, scope}]
+				leak, shared := first[use{other, way.Audience, scope}]
 				if !shared || slices.Contains(c.sharedScopes, scope) || slices.Contains(scopes[:i], scope) {
 					continue
 				}
-				c.faultAt(way.ScopePlace(scope), FaultScopeShared, c.nameOf(way),
-					"the %s method %s of the same audience needs scope %q too, and a user's global token may carry the scope from any organization: "+
-						"choose another scope, or accept the scope with WithSharedScopes", levels[other], procedure, scope)
+				c.wayFault(way, way.ScopePlace(scope), FaultScopeShared,
+					"the %s of the same audience needs scope %q too, and a user's global token may carry the scope from any organization: "+
+						"choose another scope, or accept the scope with WithSharedScopes", leak, scope)
 			}
 		}
 	}
+}
+
+// withLevel names a way with its level, as in "global method /pkg.Service/Method".
+func (w *Way) withLevel() string {
+	if w.number > 0 {
+		return levels[w.Model] + " way " + w.name() + " of " + procedure(w.method)
+	}
+	return levels[w.Model] + " method " + procedure(w.method)
 }
 
 // checkScope returns an error unless the scope is a scope-token of RFC 6749 section 3.3.

@@ -36,6 +36,7 @@ type Way struct {
 	Client *Identifier
 
 	method    protoreflect.MethodDescriptor
+	number    int                 // the index in Rule.Ways
 	option    Place               // of the fields: the option of the method, or an alternative in it
 	inherited []protoreflect.Name // the fields that come from the service
 }
@@ -89,6 +90,9 @@ func (w *Way) Needs() string {
 
 // String returns the way in one line, as [Table.String] does.
 func (w *Way) String() string { return strings.Join(w.columns(), " ") }
+
+// needsColumn is the index of the scopes in the columns.
+const needsColumn = 2
 
 func (w *Way) columns() []string {
 	audience := w.Audience

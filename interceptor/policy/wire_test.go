@@ -1,6 +1,7 @@
 package policy_test
 
 import (
+	"cmp"
 	"slices"
 	"strings"
 	"testing"
@@ -43,6 +44,7 @@ func fileWith(t testing.TB, method, service []byte) protoreflect.FileDescriptor 
 		MessageType: []*descriptorpb.DescriptorProto{{Name: proto.String("Request"), Field: []*descriptorpb.FieldDescriptorProto{
 			field("organization_id", 1, text, one), field("names", 2, text, many), field("id", 3, text, one),
 			field("tenant", 4, message, one), field("tenants", 5, message, many), field("parents", 6, message, many),
+			field("user_id", 7, text, one), field("name", 8, text, one),
 		}}},
 		Service: []*descriptorpb.ServiceDescriptorProto{{
 			Name:    proto.String("Service"),
@@ -235,10 +237,11 @@ func FuzzCompile(f *testing.F) {
 		if err := proto.Unmarshal(service, &inherited); err != nil {
 			t.Fatalf("compiled, but the service's cannot be decoded: %v", err)
 		}
-		if rule.Public != said.GetPublic() || rule.Caller != said.GetCaller() ||
-			!slices.Equal(rule.Scopes, said.GetScopes()) || !slices.Equal(rule.AnyScopes, said.GetAnyScopes()) ||
-			!rule.Public && rule.Model != said.GetModel() && rule.Model != inherited.GetModel() {
+		if rule.Public != said.GetPublic() || rule.OrganizationOptional != said.GetOrganizationOptional() || len(rule.Alternatives) != len(said.GetAlternatives()) {
 			t.Fatalf("%v became %v", &said, rule)
+		}
+		for i, way := range rule.Ways() {
+			checkSaid(t, way, append([]wayOption{&said}, alternativesOf(&said)...)[i], &inherited)
 		}
 
 		again, err := policy.Compile(policy.Files{fileWith(t, option(encode(t, annotationOf(rule))), nil)})
@@ -251,30 +254,95 @@ func FuzzCompile(f *testing.F) {
 	})
 }
 
+// A wayOption is a way as its annotation has it.
+type wayOption interface {
+	GetScopes() []string
+	GetAnyScopes() []string
+	GetCaller() authzv1.Caller
+	GetModel() authzv1.Model
+	GetOrganization() *authzv1.Organization
+	GetAudience() string
+	GetSubject() *authzv1.Identifier
+	GetClient() *authzv1.Identifier
+}
+
+func alternativesOf(said *authzv1.MethodRule) (options []wayOption) {
+	for _, alternative := range said.GetAlternatives() {
+		options = append(options, alternative)
+	}
+	return options
+}
+
+// checkSaid compares a way with its annotation, and with the annotation of its service.
+func checkSaid(t testing.TB, way *policy.Way, said wayOption, inherited *authzv1.ServiceRule) {
+	t.Helper()
+	same := func(got *policy.Identifier, want *authzv1.Identifier) bool {
+		if got == nil || want == nil {
+			return got == nil && want == nil
+		}
+		return got.Name == want.GetField() && got.Pattern == want.GetPattern() && got.Issuer == "" && len(got.Path()) > 0
+	}
+	if way.Caller != said.GetCaller() ||
+		!slices.Equal(way.Scopes, said.GetScopes()) || !slices.Equal(way.AnyScopes, said.GetAnyScopes()) ||
+		way.Model != cmp.Or(said.GetModel(), inherited.GetModel()) ||
+		way.Audience != cmp.Or(said.GetAudience(), inherited.GetAudience(), "https://api.example.com") ||
+		!same(way.Subject, said.GetSubject()) || !same(way.Client, said.GetClient()) {
+		t.Fatalf("%v became %v", said, way)
+	}
+	organization := said.GetOrganization()
+	if organization == nil {
+		organization = inherited.GetOrganization()
+	}
+	if o := way.Organization; o != nil && (o.Pattern != organization.GetPattern() || o.Location == policy.LocationField && o.Name != organization.GetField()) {
+		t.Fatalf("%v became %v", said, way)
+	}
+}
+
 func checkComplete(t testing.TB, rule *policy.Rule) {
 	t.Helper()
-	global := rule.Model == authzv1.Model_MODEL_GLOBAL_RESOURCE
-	organization := rule.Model == authzv1.Model_MODEL_ORGANIZATION
-	resource := rule.Model == authzv1.Model_MODEL_ORGANIZATION_RESOURCE
 	if rule.Public {
-		if rule.Model != 0 || rule.Caller != 0 || rule.Scopes != nil || rule.AnyScopes != nil || rule.Audience != "" || rule.Organization != nil {
+		if rule.Model != 0 || rule.Caller != 0 || rule.Scopes != nil || rule.AnyScopes != nil || rule.Audience != "" || rule.Organization != nil ||
+			rule.Subject != nil || rule.Client != nil || rule.Alternatives != nil || rule.OrganizationOptional || rule.Ways() != nil {
 			t.Fatalf("public, and restricted: %+v", rule)
 		}
 		return
 	}
+	ways := rule.Ways()
+	if len(ways) != 1+len(rule.Alternatives) || len(ways) > 16 {
+		t.Fatalf("%d ways, with %d alternatives: %+v", len(ways), len(rule.Alternatives), rule)
+	}
+	fromToken, without := false, false
+	for _, way := range ways {
+		checkWay(t, way)
+		fromToken = fromToken || way.Organization != nil && way.Organization.Location == policy.LocationToken
+		without = without || way.Organization == nil
+	}
+	if rule.OrganizationOptional != (fromToken && without) {
+		t.Fatalf("organization_optional is %t: %+v", rule.OrganizationOptional, rule)
+	}
+}
+
+func checkWay(t testing.TB, way *policy.Way) {
+	t.Helper()
+	global := way.Model == authzv1.Model_MODEL_GLOBAL_RESOURCE
+	organization := way.Model == authzv1.Model_MODEL_ORGANIZATION
+	resource := way.Model == authzv1.Model_MODEL_ORGANIZATION_RESOURCE
 	if !global && !organization && !resource {
-		t.Fatalf("neither public nor of a model: %+v", rule)
+		t.Fatalf("neither public nor of a model: %+v", way)
 	}
-	if global != (rule.Organization == nil) {
-		t.Fatalf("organization and model contradict each other: %+v", rule)
+	if global != (way.Organization == nil) {
+		t.Fatalf("organization and model contradict each other: %+v", way)
 	}
-	if rule.Audience == "" && !organization {
-		t.Fatalf("no audience: %+v", rule)
+	if way.Audience == "" && !organization {
+		t.Fatalf("no audience: %+v", way)
 	}
-	if rule.Organization != nil && rule.Organization.Location == 0 {
-		t.Fatalf("no source of the organization: %+v", rule)
+	if way.Organization != nil && way.Organization.Location == 0 {
+		t.Fatalf("no source of the organization: %+v", way)
 	}
-	for _, scope := range slices.Concat(rule.Scopes, rule.AnyScopes) {
+	if way.Subject != nil && way.Caller == authzv1.Caller_CALLER_CLIENT {
+		t.Fatalf("a subject that nobody can meet: %+v", way)
+	}
+	for _, scope := range slices.Concat(way.Scopes, way.AnyScopes) {
 		if scope == "" || strings.ContainsFunc(scope, func(c rune) bool { return c <= ' ' || c > '~' || c == '"' || c == '\\' }) {
 			t.Fatalf("not a scope-token: %q", scope)
 		}
@@ -283,18 +351,33 @@ func checkComplete(t testing.TB, rule *policy.Rule) {
 
 // annotationOf returns an annotation that compiles to the rule, for any service.
 func annotationOf(rule *policy.Rule) *authzv1.MethodRule {
-	annotation := &authzv1.MethodRule{
-		Public:        rule.Public,
-		Authenticated: !rule.Public && len(rule.Scopes)+len(rule.AnyScopes) == 0,
-		Scopes:        rule.Scopes,
-		AnyScopes:     rule.AnyScopes,
-		Caller:        rule.Caller,
-		Model:         rule.Model,
+	annotation := &authzv1.MethodRule{Public: rule.Public, OrganizationOptional: rule.OrganizationOptional}
+	if rule.Public {
+		return annotation
 	}
-	if rule.Model != authzv1.Model_MODEL_ORGANIZATION {
-		annotation.Audience = rule.Audience
+	ways := rule.Ways()
+	own := alternativeOf(ways[0])
+	annotation.Authenticated, annotation.Scopes, annotation.AnyScopes, annotation.Caller = own.GetAuthenticated(), own.GetScopes(), own.GetAnyScopes(), own.GetCaller()
+	annotation.Model, annotation.Audience, annotation.Organization = own.GetModel(), own.GetAudience(), own.GetOrganization()
+	annotation.Subject, annotation.Client = own.GetSubject(), own.GetClient()
+	for _, way := range ways[1:] {
+		annotation.Alternatives = append(annotation.Alternatives, alternativeOf(way))
 	}
-	if o := rule.Organization; o != nil {
+	return annotation
+}
+
+func alternativeOf(way *policy.Way) *authzv1.Alternative {
+	annotation := &authzv1.Alternative{
+		Authenticated: len(way.Scopes)+len(way.AnyScopes) == 0,
+		Scopes:        way.Scopes,
+		AnyScopes:     way.AnyScopes,
+		Caller:        way.Caller,
+		Model:         way.Model,
+	}
+	if way.Model != authzv1.Model_MODEL_ORGANIZATION {
+		annotation.Audience = way.Audience
+	}
+	if o := way.Organization; o != nil {
 		annotation.Organization = &authzv1.Organization{Pattern: o.Pattern}
 		switch o.Location {
 		case policy.LocationField:
@@ -304,6 +387,12 @@ func annotationOf(rule *policy.Rule) *authzv1.MethodRule {
 		case policy.LocationToken:
 			annotation.Organization.Location = &authzv1.Organization_Token{Token: true}
 		}
+	}
+	if i := way.Subject; i != nil {
+		annotation.Subject = &authzv1.Identifier{Field: i.Name, Pattern: i.Pattern}
+	}
+	if i := way.Client; i != nil {
+		annotation.Client = &authzv1.Identifier{Field: i.Name, Pattern: i.Pattern}
 	}
 	return annotation
 }

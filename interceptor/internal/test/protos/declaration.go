@@ -104,6 +104,27 @@ func DeclarationCases(edition descriptorpb.Edition) []DeclarationCase {
 		}), serving(optionNumber, "posing.proto")}, Fault: unreadable, Says: []string{again}},
 		{Name: "our name, another field", Files: []*file{posing(func(_ *descriptorpb.FieldDescriptorProto, f *file) { rename(f) }), serving(optionNumber, "posing.proto")}, Fault: unreadable, Says: []string{again}},
 
+		differing("MethodRule", "subject", "a string", func(field *descriptorpb.FieldDescriptorProto) {
+			field.Type, field.TypeName = descriptorpb.FieldDescriptorProto_TYPE_STRING.Enum(), nil
+		}),
+		differing("MethodRule", "client", "another message", func(field *descriptorpb.FieldDescriptorProto) {
+			field.TypeName = proto.String(".protoauthz.v1.Organization")
+		}),
+		differing("MethodRule", "alternatives", "one", func(field *descriptorpb.FieldDescriptorProto) {
+			field.Label = descriptorpb.FieldDescriptorProto_LABEL_OPTIONAL.Enum()
+		}),
+		differing("MethodRule", "alternatives", "another name", func(field *descriptorpb.FieldDescriptorProto) { field.Name = proto.String("denied") }),
+		differing("Alternative", "scopes", "another name", func(field *descriptorpb.FieldDescriptorProto) { field.Name = proto.String("hints") }),
+		differing("Identifier", "pattern", "another name", func(field *descriptorpb.FieldDescriptorProto) { field.Name = proto.String("comment") }),
+		differing("Organization", "token", "another name", func(field *descriptorpb.FieldDescriptorProto) { field.Name = proto.String("cookie") }),
+		{Name: "our name, another value of Caller", Files: []*file{posing(func(_ *descriptorpb.FieldDescriptorProto, f *file) {
+			for _, enum := range f.GetEnumType() {
+				if values := enum.GetValue(); enum.GetName() == "Caller" {
+					values[1].Number, values[2].Number = values[2].Number, values[1].Number
+				}
+			}
+		}), serving(optionNumber, "posing.proto")}, Fault: unreadable, Says: []string{again, "with the value CALLER_CLIENT in place of CALLER_USER"}},
+
 		{Name: "missing", Files: []*file{serving(optionNumber, "gone.proto")}, Fault: unreadable, Says: []string{image, `"gone.proto"`}},
 		{Name: "missing for options only", Files: []*file{serving(optionNumber, "option gone.proto")}, Fault: unreadable, Says: []string{image, `"gone.proto"`}},
 		{Name: "missing by a public import", Files: []*file{importing("b.proto", "b", "public gone.proto"), serving(optionNumber, "b.proto")}, Fault: unreadable, Says: []string{image, `"gone.proto"`}},
@@ -173,6 +194,25 @@ func posing(edit func(method *descriptorpb.FieldDescriptorProto, f *file)) *file
 	f := ours("posing.proto")
 	edit(f.GetExtension()[0], f)
 	return f
+}
+
+// differing is a case of the project's file with an edited field of a message.
+func differing(message, field, what string, edit func(*descriptorpb.FieldDescriptorProto)) DeclarationCase {
+	file := posing(func(_ *descriptorpb.FieldDescriptorProto, f *file) {
+		for _, m := range f.GetMessageType() {
+			for _, d := range m.GetField() {
+				if m.GetName() == message && d.GetName() == field {
+					d.JsonName = nil
+					edit(d)
+				}
+			}
+		}
+	})
+	return DeclarationCase{
+		Name:  "our name, " + what + " as " + message + "." + field,
+		Files: []*descriptorpb.FileDescriptorProto{file, serving(optionNumber, "posing.proto")},
+		Fault: "RULE_UNREADABLE", Says: []string{"vendor it again", "protoauthz.v1." + message},
+	}
 }
 
 // importing is a file with imports. An import may have "public " or "option " before it.
