@@ -66,15 +66,15 @@ func WithoutStreamExpiry() Option {
 
 // New makes a guard that admits a call if the verifier accepts its token and the token satisfies the
 // rule of the procedure in the table. The guard keeps a copy of the table. New panics if the verifier,
-// the table or an option is nil. New logs what the guard does not enforce.
+// the table or an option is nil, and if a rule of a table, also of [WithShadow], names a subject or a client and
+// nobody has told of which issuer: see [Check]. New logs what the guard does not enforce, and whether there is a rule
+// that no token can meet.
 func New(verifier Verifier, table *policy.Table, opts ...Option) *Guard {
-	v, ok := verifier.(*token.Verifier)
-	introspector, isIntrospector := verifier.(*token.Introspector)
-	if verifier == nil || ok && v == nil || isIntrospector && introspector == nil || table == nil {
+	if isNil(verifier) || table == nil {
 		panic("interceptor: New needs a verifier and a table: check the errors of NewVerifier and Compile")
 	}
 	g := &Guard{authenticator: checkedVerifier{verifier}, options: options{streamExpiry: true}}
-	if ok { // the type itself: a type that embeds it may have its own Verify
+	if v, ok := verifier.(*token.Verifier); ok { // the type itself: a type that embeds it may have its own Verify
 		g.authenticator = v
 	}
 	ruleless() // now, and not at the first refusal
@@ -87,11 +87,20 @@ func New(verifier Verifier, table *policy.Table, opts ...Option) *Guard {
 	if g.log == nil && len(g.observers) == 0 {
 		g.log = new(refusalLog)
 	}
+	for _, each := range []*policy.Table{table, g.shadowTable} {
+		if each == nil {
+			continue
+		}
+		if err := untold(verifier, each); err != nil {
+			panic(err.Error())
+		}
+	}
 	g.rules = g.rulesOf(table, true)
 	if g.shadowTable != nil {
 		g.shadowRules = g.rulesOf(g.shadowTable, false)
 	}
 	g.logNotEnforced(table)
+	g.logUnmet(verifier, table, g.shadowTable)
 	return g
 }
 

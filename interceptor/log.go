@@ -27,7 +27,7 @@ import (
 //   - help: the URL of the documentation about the reason.
 //
 // The logger gets the context of the call, from which its handler may take attributes. The call waits for the logger,
-// and panics of the logger are dropped. [New] logs what the guard does not enforce.
+// and panics of the logger are dropped. [New] logs what the guard does not enforce, and whether no token can meet a rule.
 //
 // A reason has at most one line in a second. Its count is the number of calls that the line stands for: the call of the
 // line, and the calls since the line before. other_procedures are procedures of these calls, ten at most. To learn of
@@ -177,13 +177,18 @@ func messageOf(event Event) string {
 	}
 }
 
+// startLog returns the logger of what a guard says at start.
+func (g *Guard) startLog() *slog.Logger {
+	if g.log != nil && g.log.logger != nil {
+		return g.log.logger
+	}
+	return slog.Default()
+}
+
 // logNotEnforced says once, at start, what the guard does not enforce.
 func (g *Guard) logNotEnforced(table *policy.Table) {
 	defer func() { _ = recover() }()
-	logger := slog.Default()
-	if g.log != nil && g.log.logger != nil {
-		logger = g.log.logger
-	}
+	logger := g.startLog()
 	services := map[bool][]string{} // by whether they are open
 	for _, rule := range table.Rules() {
 		service, _, _ := strings.Cut(rule.Procedure[1:], "/")

@@ -9,6 +9,7 @@ const page = "https://github.com/protoauthz/protoauthz/blob/main/interceptor/doc
 const (
 	KeysUnavailable = "keys_unavailable"
 	EveryCallLetIn  = "every-call-is-let-in"
+	NoTokenCanMeet  = "no-token-can-meet-a-rule"
 )
 
 // Attr returns the attribute "help": the URL of a section, which is named by the anchor of its heading.
