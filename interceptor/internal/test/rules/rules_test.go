@@ -7,7 +7,10 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"os"
+	"path/filepath"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -38,8 +41,8 @@ const (
 type row struct{ section, caller, request, answer string }
 
 var (
-	heading   = regexp.MustCompile(`(?m)^## (.*)$`)
-	cells     = regexp.MustCompile(`(?m)^\| (.+) \| (.+) \| (.+) \|$`)
+	heading   = regexp.MustCompile(`^## (.*)\n$`)
+	cells     = regexp.MustCompile(`^\| (.+) \| (.+) \| (.+) \|\n$`)
 	rpc       = regexp.MustCompile(`rpc (\w+)\((?:stream )?(\w+)\) returns \((?:stream )?(\w+)\)`)
 	numbered  = regexp.MustCompile(`^\d+\. `)
 	requested = regexp.MustCompile("^`(?:([A-Z]\\w*) )?(\\{.*\\})`$")
@@ -79,23 +82,23 @@ func newGuide(t *testing.T) *guide {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, document := range all {
-		if document.Path != documents.Rules {
+	text, err := os.ReadFile(filepath.Join(root, documents.Rules))
+	if err != nil {
+		t.Fatal(err)
+	}
+	section := ""
+	for line := range strings.Lines(string(text)) {
+		if match := heading.FindStringSubmatch(line); match != nil {
+			section = match[1]
+		}
+		if !numbered.MatchString(section) || !strings.HasPrefix(line, "| ") || line == "| caller | request | answer |\n" {
 			continue
 		}
-		starts := heading.FindAllStringSubmatchIndex(document.Text, -1)
-		for n, start := range starts {
-			end := len(document.Text)
-			if n+1 < len(starts) {
-				end = starts[n+1][0]
-			}
-			section := document.Text[start[2]:start[3]]
-			for _, match := range cells.FindAllStringSubmatch(document.Text[start[1]:end], -1) {
-				if numbered.MatchString(section) && match[1] != "caller" && match[1] != "---" {
-					g.rows = append(g.rows, row{section, match[1], match[2], match[3]})
-				}
-			}
+		match := cells.FindStringSubmatch(line)
+		if match == nil {
+			t.Fatalf("%s: the row %q does not have three cells", section, line)
 		}
+		g.rows = append(g.rows, row{section, match[1], match[2], match[3]})
 	}
 	return g
 }
@@ -187,7 +190,7 @@ func (g *guide) run(t *testing.T, r row, entered func(context.Context)) string {
 		if denial = admitted.Judge(c.message(t, messages[0])); denial != nil {
 			c.refused(denial)
 		} else {
-			c.in(t, admitted.Context())
+			c.in(admitted.Context(), t)
 		}
 	}
 	return strings.Join(c.answers, ", then ")
@@ -201,7 +204,9 @@ func (c *call) stream(t *testing.T, admitted *interceptor.Call, messages []strin
 			if len(messages) == 0 {
 				return io.EOF
 			}
-			proto.Merge(into.(proto.Message), c.message(t, messages[0])) //nolint:forcetypeassert // the handler below receives
+			if message, ok := into.(proto.Message); ok {
+				proto.Merge(message, c.message(t, messages[0]))
+			}
 			messages = messages[1:]
 			return nil
 		},
@@ -217,7 +222,7 @@ func (c *call) stream(t *testing.T, admitted *interceptor.Call, messages []strin
 			if err != nil {
 				return err
 			}
-			c.in(t, ctx)
+			c.in(ctx, t)
 		}
 	})
 	if denial := interceptor.DenialFrom(err); denial != nil {
@@ -237,7 +242,7 @@ func (c *call) message(t *testing.T, text string) proto.Message {
 }
 
 // in notes that a message was let in, and by which way.
-func (c *call) in(t *testing.T, ctx context.Context) {
+func (c *call) in(ctx context.Context, t *testing.T) {
 	t.Helper()
 	way, ok := interceptor.WayFromContext(ctx)
 	answer := "in"
@@ -251,6 +256,9 @@ func (c *call) in(t *testing.T, ctx context.Context) {
 	}
 	if !ok {
 		t.Error("the context has no way")
+	}
+	if ways := c.events[0].Ways; len(c.rule.Alternatives) > 0 && !slices.Contains(ways, way.Number) || len(c.rule.Alternatives) == 0 && ways != nil {
+		t.Errorf("the event of the call has the ways %d, and the call goes by way %d", ways, way.Number)
 	}
 	if c.entered != nil {
 		c.entered(ctx)
