@@ -124,9 +124,9 @@ func (r *guardRule) noteOrganization(denial *Denial, header Header) *Denial {
 // claims in the context, also before Judge. Serve and ServeUnary give their handler another context.
 func (c *Call) Context() context.Context { return (*callContext)(c) }
 
-// AwaitsMessage reports whether a message has to name the organization, the user or the client, as far
-// as the header has left no way that needs no message. Until a message has done so, nothing of the handler
-// may reach the client. A message must be judged in any case: it may take away other ways.
+// AwaitsMessage reports whether each way that the header has left needs a message, which names the
+// organization, the user or the client. Until a message has met a way, nothing of the handler may reach the
+// client. A message does not change the result. A message must be judged in any case: it may take away ways.
 func (c *Call) AwaitsMessage() bool { return c.rule.ways != nil && c.left()&c.rule.free == 0 }
 
 // Judge is the second step of a unary call whose framework reads the message before the handler runs.

@@ -27,18 +27,28 @@
 // # What is checked, and when
 //
 // The guard admits a call before a byte of the request's body is read. It looks up the rule of the
-// procedure and verifies the bearer token. By the rule it checks the audience and the permission
-// model of the token, the kind of caller, the scopes, and the organization if a header or the token
-// itself names the organization. A procedure without a rule is refused. A call of a public method is
+// procedure and verifies the bearer token. By the rule it checks the permission model and the audience
+// of the token, the kind of caller, the scopes, and the organization if a header or the token itself
+// names the organization. A procedure without a rule is refused. A call of a public method is
 // admitted, and its token is not read unless a second table asks for it. (grpc-go reads the message of
 // a unary call earlier: see package grpcguard.)
 //
-// The guard judges a message as soon as the message has been read: the field that the rule names must
-// hold the organization of the token. The message of a unary call is judged before the handler runs.
-// On a stream every message is judged before the handler sees it. Until one message has named the
-// right organization, the handler can send nothing. After a message with another organization the
-// call fails, whatever the handler returns. An error that the handler itself returns goes out in any
-// case.
+// The guard judges a message as soon as the message has been read: the fields that the rule names must
+// hold the organization, the user or the client of the token. The message of a unary call is judged
+// before the handler runs. On a stream every message is judged before the handler sees it. Until one
+// message has named what the rule asks for, the handler can send nothing. After a message that names
+// another organization, user or client the call fails, whatever the handler returns. An error that the
+// handler itself returns goes out in any case.
+//
+// # Several ways
+//
+// A rule has one or more ways (see [policy.Rule.Ways]), and a call must meet all of one way. The header
+// leaves ways, and each message takes away the ways that it does not meet: no message gives a way back.
+// The handler can send as soon as a message meets a way, or at once if a way that is left needs no
+// message. A call without a way left is refused with the denial of the way that came furthest in the
+// order of the checks (model, audience, caller, scopes, organization, subject and client), the first of
+// equals. [WayFromContext] tells the handler the way, and [Event.Ways] an observer. The page
+// interceptor/docs/rules.md has ten rules, and who gets in by them.
 //
 // # Streams end when their token expires
 //
@@ -110,7 +120,8 @@
 // answers. [Call.Judge] judges the message of a unary call that the framework has read, and
 // [Call.HandlerError] converts the error of its handler. [Call.Serve] runs the handler of a stream
 // over a [Transport], a table of functions, and [Call.ServeUnary] a unary handler that reads the
-// message itself. Packages grpcguard and connectv2guard do nothing else. The adapter must dispatch
+// message itself. Every message must be judged, also if [Call.AwaitsMessage] reports false: a message
+// may take away a way. Packages grpcguard and connectv2guard do nothing else. The adapter must dispatch
 // the procedure that it gives to Admit. If it answers over HTTP, it sends the challenge of a
 // [Denial] and Cache-Control. Packages guardtest and grpcguardtest call servers of Connect and gRPC
 // alone.

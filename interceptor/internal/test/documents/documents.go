@@ -14,12 +14,13 @@ import (
 )
 
 // Two documents show example modules: Start shows each file of StartModule, and Production shows what ShopModule has
-// beside its services.
+// beside its services. The test of interceptor/internal/test/rules compiles the rules of Rules.
 const (
 	Start       = "interceptor/docs/start.md"
 	StartModule = "interceptor/internal/dev/start"
 	Production  = "interceptor/docs/production.md"
 	ShopModule  = "interceptor/internal/dev/shop"
+	Rules       = "interceptor/docs/rules.md"
 )
 
 // The end-to-end tests run the commands of these documents, each in a shell of its own, and compare the output that
