@@ -65,7 +65,7 @@ func measuredCall(tb testing.TB, name string) func() {
 	guard := interceptor.New(verifierFunc(func(context.Context, string) (*token.Claims, error) { return claims, nil }), table)
 	header, message := http.Header{"Authorization": {"Bearer any"}}, &samplev1.ListDocumentsRequest{OrganizationId: acme}
 	return func() {
-		call, denial := guard.Admit(context.Background(), "/measured.v1.Service/"+name, header)
+		call, denial := guard.Admit(tb.Context(), "/measured.v1.Service/"+name, header)
 		if denial != nil {
 			tb.Fatal(denial.Unwrap())
 		}
