@@ -18,6 +18,7 @@ const (
 	ScopeNaming          = "PROTOAUTHZ_SCOPE_NAMING"
 	PublicComment        = "PROTOAUTHZ_PUBLIC_COMMENT"
 	OrganizationRequired = "PROTOAUTHZ_ORGANIZATION_REQUIRED"
+	SubjectRequired      = "PROTOAUTHZ_SUBJECT_REQUIRED"
 	Unannotated          = "PROTOAUTHZ_UNANNOTATED"
 	Lost                 = "PROTOAUTHZ_RULE_LOST"
 )
@@ -45,10 +46,14 @@ var Lint = []Rule{
 	{ID(policy.FaultOrganizationField), "Checks that an organization's field path leads to a string."},
 	{ID(policy.FaultOrganizationHeader), "Checks that an organization's header can carry it."},
 	{ID(policy.FaultOrganizationPattern), "Checks that an organization's pattern is well formed."},
+	{ID(policy.FaultOrganizationOptional), "Checks that no caller lacks an organization that a handler may expect."},
+	{ID(policy.FaultSubjectField), "Checks that the field path of a subject or client leads to a string."},
+	{ID(policy.FaultSubjectPattern), "Checks that the pattern of a subject or client is well formed."},
 	{ID(policy.FaultOption), "Checks that the options fit the services that they name."},
 	{ScopeNaming, "Checks that scopes follow the pattern of the option scope_pattern."},
 	{PublicComment, "Checks that a comment gives the reason why a method is public."},
 	{OrganizationRequired, "Checks that protovalidate refuses a request whose organization is empty."},
+	{SubjectRequired, "Checks that protovalidate refuses a request whose subject or client is empty."},
 }
 
 // Looser are the rules of [CategoryLooser], which check that no call is let in that was refused.
