@@ -113,6 +113,9 @@
 //	PROTOAUTHZ_AUDIENCE_CHANGED         Checks that no method takes tokens of another audience.
 //	PROTOAUTHZ_ORGANIZATION_LOOSENED    Checks that an organization is still checked where it was.
 //	PROTOAUTHZ_CALLER_LOOSENED          Checks that no further kind of caller is let in.
+//	PROTOAUTHZ_SUBJECT_LOOSENED         Checks that a user is still checked where it was.
+//	PROTOAUTHZ_CLIENT_LOOSENED          Checks that a client is still checked where it was.
+//	PROTOAUTHZ_ALTERNATIVE_ADDED        Checks that no further way in is added.
 //	PROTOAUTHZ_RULE_LOST                Checks that no method loses its rule, or has one that cannot be compared.
 //
 // The rules of the category PROTOAUTHZ_TIGHTER, which are off unless "use" lists them. A
@@ -123,6 +126,9 @@
 //	PROTOAUTHZ_ANY_SCOPE_REMOVED        Checks that no scope stops being enough.
 //	PROTOAUTHZ_ORGANIZATION_TIGHTENED   Checks that an organization is checked in no further place.
 //	PROTOAUTHZ_CALLER_TIGHTENED         Checks that no kind of caller is locked out.
+//	PROTOAUTHZ_SUBJECT_TIGHTENED        Checks that a user is checked in no further place.
+//	PROTOAUTHZ_CLIENT_TIGHTENED         Checks that a client is checked in no further place.
+//	PROTOAUTHZ_ALTERNATIVE_REMOVED      Checks that no way in is removed.
 //
 // No comment silences a finding of "buf breaking". An intended change passes with
 // "ignore_only" in buf.yaml until it is merged:

@@ -66,6 +66,9 @@ var Looser = []Rule{
 	{ID(policydiff.ChangeAudience), "Checks that no method takes tokens of another audience."},
 	{ID(policydiff.ChangeOrganizationLoosened), "Checks that an organization is still checked where it was."},
 	{ID(policydiff.ChangeCallerLoosened), "Checks that no further kind of caller is let in."},
+	{ID(policydiff.ChangeSubjectLoosened), "Checks that a user is still checked where it was."},
+	{ID(policydiff.ChangeClientLoosened), "Checks that a client is still checked where it was."},
+	{ID(policydiff.ChangeAlternativeAdded), "Checks that no further way in is added."},
 	{Lost, "Checks that no method loses its rule, or has one that cannot be compared."},
 }
 
@@ -76,4 +79,7 @@ var Tighter = []Rule{
 	{ID(policydiff.ChangeAnyScopeRemoved), "Checks that no scope stops being enough."},
 	{ID(policydiff.ChangeOrganizationTightened), "Checks that an organization is checked in no further place."},
 	{ID(policydiff.ChangeCallerTightened), "Checks that no kind of caller is locked out."},
+	{ID(policydiff.ChangeSubjectTightened), "Checks that a user is checked in no further place."},
+	{ID(policydiff.ChangeClientTightened), "Checks that a client is checked in no further place."},
+	{ID(policydiff.ChangeAlternativeRemoved), "Checks that no way in is removed."},
 }
