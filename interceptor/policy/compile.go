@@ -3,6 +3,7 @@ package policy
 import (
 	"fmt"
 	"slices"
+	"strings"
 
 	"google.golang.org/protobuf/reflect/protoreflect"
 
@@ -110,12 +111,19 @@ func (c *compiler) faultAt(place Place, kind FaultKind, subject, format string, 
 	c.faults = append(c.faults, &Fault{Kind: kind, Subject: subject, Detail: fmt.Sprintf(format, args...), Place: place})
 }
 
-// wayFault adds a fault of a way. Its text names the alternative, as a server knows no positions.
+// wayFault adds a fault of a way. Its text names the alternative, as a server knows no positions. The first of several
+// ways that lack the same thing of the service has the fault.
 func (c *compiler) wayFault(way *Way, place Place, kind FaultKind, format string, args ...any) {
-	if way.number > 0 {
-		format = fmt.Sprintf("alternatives[%d]: ", way.number-1) + format
+	subject, detail := string(way.method.FullName()), fmt.Sprintf(format, args...)
+	for i := len(c.faults) - 1; i >= 0 && c.faults[i].Subject == subject; i-- {
+		if other := c.faults[i]; other.Kind == kind && strings.HasSuffix(other.Detail, detail) && slices.Equal(other.Place.Path, place.Path) {
+			return
+		}
 	}
-	c.faultAt(place, kind, string(way.method.FullName()), format, args...)
+	if way.number > 0 {
+		detail = fmt.Sprintf("alternatives[%d]: %s", way.number-1, detail)
+	}
+	c.faultAt(place, kind, subject, "%s", detail)
 }
 
 // sound reports whether a rule with these faults can be compared: perhaps only the server has the audience.

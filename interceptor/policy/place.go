@@ -143,7 +143,7 @@ var organizationFields = map[FaultKind]protoreflect.Name{
 func (w *Way) organizationPlace(kind FaultKind) Place {
 	// The field path of the service may fit its other methods.
 	if kind == FaultOrganizationField && slices.Contains(w.inherited, "organization") {
-		return w.option
+		return methodOption(w.method)
 	}
 	field := new(authzv1.Organization).ProtoReflect().Descriptor().Fields().ByName(organizationFields[kind])
 	if field == nil {

@@ -13,6 +13,13 @@ import (
 	plugin "github.com/protoauthz/protoauthz/interceptor/cmd/buf-plugin-protoauthz"
 )
 
+// pair returns two versions of rules with subjects, clients and ways. Each finding of a version is a change from the
+// other version.
+func pair(t testing.TB) (strict, loose *checktest.ProtoFileSpec) {
+	t.Helper()
+	return source(t, "testdata/strict", protosDir), source(t, "testdata/loose", protosDir)
+}
+
 // looser and tighter are new versions of the fixture before, with their options.
 func looser(t testing.TB) (*checktest.ProtoFileSpec, map[string]any) {
 	t.Helper()
@@ -29,6 +36,7 @@ func TestBreaking(t *testing.T) {
 	before := source(t, "testdata/before", protosDir)
 	loosened, loosenedOptions := looser(t)
 	tightened, tightenedOptions := tighter(t)
+	strict, loose := pair(t)
 	older, newer := source(t, "testdata/older", protosDir), source(t, "testdata/newer")
 	lost := wanted(t, newer)
 	for i, line := range lost {
@@ -47,7 +55,12 @@ func TestBreaking(t *testing.T) {
 		{"tighter", before, tightened, tightenedOptions, ids("PROTOAUTHZ_TIGHTER"), wanted(t, tightened)},
 		{"tighter, for the other rules", before, tightened, tightenedOptions, ids("PROTOAUTHZ_LOOSER"), nil},
 		{"unchanged", before, before, audience, both, nil},
-		{"unreadable before", newer, older, nil, both, []string{"newer.proto:13:38: PROTOAUTHZ_RULE_LOST", "newer.proto:19:38: PROTOAUTHZ_RULE_LOST"}},
+		{"looser ways", strict, loose, audience, ids("PROTOAUTHZ_LOOSER"), wanted(t, loose)},
+		{"looser ways, for the other rules", strict, loose, audience, ids("PROTOAUTHZ_TIGHTER"), nil},
+		{"tighter ways", loose, strict, audience, ids("PROTOAUTHZ_TIGHTER"), wanted(t, strict)},
+		{"tighter ways, for the other rules", loose, strict, audience, ids("PROTOAUTHZ_LOOSER"), nil},
+		{"unchanged ways", loose, loose, audience, both, nil},
+		{"unreadable before", newer, older, nil, both, []string{"newer.proto:13:38: PROTOAUTHZ_RULE_LOST", "newer.proto:16:38: PROTOAUTHZ_RULE_LOST", "newer.proto:22:38: PROTOAUTHZ_RULE_LOST"}},
 		{"without a rule before", declaring(t, "S", ""), declaring(t, "S", scopedMethod), audience, both, nil},
 		{"unreadable now", older, newer, nil, both, lost},
 	} {
@@ -59,10 +72,10 @@ func TestBreaking(t *testing.T) {
 
 	// The cases try every rule.
 	for _, id := range ids("PROTOAUTHZ_LOOSER") {
-		without(t, wanted(t, loosened), id)
+		without(t, append(wanted(t, loosened), wanted(t, loose)...), id)
 	}
 	for _, id := range ids("PROTOAUTHZ_TIGHTER") {
-		without(t, wanted(t, tightened), id)
+		without(t, append(wanted(t, tightened), wanted(t, strict)...), id)
 	}
 }
 
@@ -83,9 +96,16 @@ func TestBreakingDefault(t *testing.T) {
 func TestBreakingAgainst(t *testing.T) {
 	t.Parallel()
 	before := source(t, "testdata/before", protosDir)
+	after, options := looser(t)
+	against(t, before, after, options)
+	strict, loose := pair(t)
+	against(t, strict, loose, audience)
+}
+
+func against(t *testing.T, before, after *checktest.ProtoFileSpec, options map[string]any) {
+	t.Helper()
 	sources := lines(t, before, before.FilePaths[0])
-	files, options := looser(t)
-	annotations, err := run(t, &checktest.RequestSpec{Files: files, AgainstFiles: before, Options: options, RuleIDs: ids("PROTOAUTHZ_LOOSER")})
+	annotations, err := run(t, &checktest.RequestSpec{Files: after, AgainstFiles: before, Options: options, RuleIDs: ids("PROTOAUTHZ_LOOSER")})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -165,7 +185,7 @@ func TestBreakingOpenedUnread(t *testing.T) {
 		got = append(got, a.RuleID()+" "+name)
 	}
 	slices.Sort(got)
-	if want := []string{"PROTOAUTHZ_RULE_LOST newer.Methods.Newer", "PROTOAUTHZ_RULE_LOST newer.Service"}; !slices.Equal(got, want) {
+	if want := []string{"PROTOAUTHZ_RULE_LOST newer.Methods.Newer", "PROTOAUTHZ_RULE_LOST newer.Methods.Ways", "PROTOAUTHZ_RULE_LOST newer.Service"}; !slices.Equal(got, want) {
 		t.Errorf("got %q, want %q", got, want)
 	}
 }

@@ -20,9 +20,11 @@ func (f findings) conventions(r ruleset, c config) {
 			continue
 		}
 		name := rule.Method.FullName()
-		for _, scope := range slices.Concat(rule.Scopes, rule.AnyScopes) {
-			if !c.scope.MatchString(scope) {
-				f.add(bufrules.ScopeNaming, rule.ScopePlace(scope), fmt.Sprintf("%s: scope %q does not match %s, the option %s of this plugin in buf.yaml, whose default is the form verb:noun", name, scope, c.scopePattern, optionScopePattern))
+		for _, way := range rule.Ways() {
+			for _, scope := range slices.Concat(way.Scopes, way.AnyScopes) {
+				if !c.scope.MatchString(scope) {
+					f.add(bufrules.ScopeNaming, way.ScopePlace(scope), fmt.Sprintf("%s: scope %q does not match %s, the option %s of this plugin in buf.yaml, whose default is the form verb:noun", name, scope, c.scopePattern, optionScopePattern))
+				}
 			}
 		}
 		if place := rule.FieldPlace("public"); rule.Public && !saysWhy(rule.Method, place) {

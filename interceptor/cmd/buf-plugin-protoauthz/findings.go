@@ -34,7 +34,7 @@ func findingsOf(request check.Request) (findings, error) {
 	}
 	found.conventions(now, config)
 	found.unannotated(now)
-	if err := found.organizationRequired(now); err != nil {
+	if err := found.required(now); err != nil {
 		return nil, err
 	}
 	if files := request.AgainstFileDescriptors(); len(files) > 0 {

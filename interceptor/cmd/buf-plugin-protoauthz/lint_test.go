@@ -55,8 +55,8 @@ func TestLintOptions(t *testing.T) {
 		{"audience", "https://api.example.com", without(t, all, "PROTOAUTHZ_AUDIENCE_MISSING")},
 		{"shared_scopes", []string{"read:shared"}, without(t, all, "PROTOAUTHZ_SCOPE_SHARED")},
 		{"shared_scopes", []string{"read:other"}, all},
-		{"scope_pattern", "(?i)[a-z:_2-]*", without(t, all, "PROTOAUTHZ_SCOPE_NAMING")},
-		{"scope_pattern", "x|[A-Za-z_:2-]*", without(t, all, "PROTOAUTHZ_SCOPE_NAMING")},
+		{"scope_pattern", "(?i)[a-z:_0-9-]*", without(t, all, "PROTOAUTHZ_SCOPE_NAMING")},
+		{"scope_pattern", "x|[A-Za-z_:0-9-]*", without(t, all, "PROTOAUTHZ_SCOPE_NAMING")},
 	} {
 		changed := maps.Clone(options)
 		changed[c.key] = c.value
@@ -82,7 +82,7 @@ func importing(t testing.TB, content string) *checktest.ProtoFileSpec {
 }
 
 // TestLintImportedField shows that a finding about another module's field stands at the
-// rule that names the field.
+// annotation that names the field.
 func TestLintImportedField(t *testing.T) {
 	t.Parallel()
 	files := importing(t, `import "request.proto";
@@ -95,6 +95,13 @@ service S {
     option (protoauthz.v1.method) = {
       authenticated: true
       organization: {field: "free"} // want PROTOAUTHZ_ORGANIZATION_REQUIRED:7
+    };
+  }
+  rpc Caller(faults.Fields) returns (faults.Fields) {
+    option (protoauthz.v1.method) = {
+      authenticated: true
+      subject: {field: "long"} // want PROTOAUTHZ_SUBJECT_REQUIRED:7
+      client: {field: "optional"} // want PROTOAUTHZ_SUBJECT_REQUIRED:7
     };
   }
 }`)

@@ -43,7 +43,7 @@
 //
 // # Lint
 //
-// The rules of the category PROTOAUTHZ. All but the last three stand for the kinds of
+// The rules of the category PROTOAUTHZ. All but the last four stand for the kinds of
 // policy.Fault:
 //
 //	PROTOAUTHZ_RULE_MISSING             Checks that every method has a rule.
@@ -59,10 +59,14 @@
 //	PROTOAUTHZ_ORGANIZATION_FIELD       Checks that an organization's field path leads to a string.
 //	PROTOAUTHZ_ORGANIZATION_HEADER      Checks that an organization's header can carry it.
 //	PROTOAUTHZ_ORGANIZATION_PATTERN     Checks that an organization's pattern is well formed.
+//	PROTOAUTHZ_ORGANIZATION_OPTIONAL    Checks that no caller lacks an organization that a handler may expect.
+//	PROTOAUTHZ_SUBJECT_FIELD            Checks that the field path of a subject or client leads to a string.
+//	PROTOAUTHZ_SUBJECT_PATTERN          Checks that the pattern of a subject or client is well formed.
 //	PROTOAUTHZ_OPTION                   Checks that the options fit the services that they name.
 //	PROTOAUTHZ_SCOPE_NAMING             Checks that scopes follow the pattern of the option scope_pattern.
 //	PROTOAUTHZ_PUBLIC_COMMENT           Checks that a comment gives the reason why a method is public.
 //	PROTOAUTHZ_ORGANIZATION_REQUIRED    Checks that protovalidate refuses a request whose organization is empty.
+//	PROTOAUTHZ_SUBJECT_REQUIRED         Checks that protovalidate refuses a request whose subject or client is empty.
 //
 // PROTOAUTHZ_UNANNOTATED belongs to no category, and is off unless "use" lists it. The rule
 // lists the methods of unannotated_refused and unannotated_open that lack an annotation, so
@@ -76,13 +80,21 @@
 // comment.
 //
 // PROTOAUTHZ_ORGANIZATION_REQUIRED looks at the fields of organization.field in files
-// that import buf/validate/validate.proto. Protovalidate must refuse a message without
-// the field: by "required", "string.min_len", "string.uuid" or a rule in CEL, for
-// example. The messages around the field may be left out. The guard refuses an empty
-// organization in any case, but protovalidate tells the client why.
+// that import buf/validate/validate.proto. PROTOAUTHZ_SUBJECT_REQUIRED does the same for
+// subject.field and client.field. Protovalidate must refuse a message without the field:
+// by "required", "string.min_len", "string.uuid" or a rule in CEL, for example. The
+// messages around the field may be left out. The guard refuses an empty organization,
+// subject or client in any case, but protovalidate tells the client why. A field is not a
+// finding if a way in of its method does not read the field: the caller by that way need
+// not set it.
+//
+// Buf knows one line for a list in brackets: the line where the list begins. So a finding
+// in "alternatives: [{...}, {...}]" stands there. Write "alternatives: {...}" for each
+// alternative to have a finding at the line of the alternative.
 //
 // A comment at the method or the service silences a finding. For
-// PROTOAUTHZ_ORGANIZATION_REQUIRED, the comment stands at the field or the message:
+// PROTOAUTHZ_ORGANIZATION_REQUIRED and PROTOAUTHZ_SUBJECT_REQUIRED, the comment stands at
+// the field or the message:
 //
 //	// buf:lint:ignore PROTOAUTHZ_SCOPE_NAMING
 //
@@ -101,6 +113,9 @@
 //	PROTOAUTHZ_AUDIENCE_CHANGED         Checks that no method takes tokens of another audience.
 //	PROTOAUTHZ_ORGANIZATION_LOOSENED    Checks that an organization is still checked where it was.
 //	PROTOAUTHZ_CALLER_LOOSENED          Checks that no further kind of caller is let in.
+//	PROTOAUTHZ_SUBJECT_LOOSENED         Checks that a user is still checked where it was.
+//	PROTOAUTHZ_CLIENT_LOOSENED          Checks that a client is still checked where it was.
+//	PROTOAUTHZ_ALTERNATIVE_ADDED        Checks that no further way in is added.
 //	PROTOAUTHZ_RULE_LOST                Checks that no method loses its rule, or has one that cannot be compared.
 //
 // The rules of the category PROTOAUTHZ_TIGHTER, which are off unless "use" lists them. A
@@ -111,6 +126,9 @@
 //	PROTOAUTHZ_ANY_SCOPE_REMOVED        Checks that no scope stops being enough.
 //	PROTOAUTHZ_ORGANIZATION_TIGHTENED   Checks that an organization is checked in no further place.
 //	PROTOAUTHZ_CALLER_TIGHTENED         Checks that no kind of caller is locked out.
+//	PROTOAUTHZ_SUBJECT_TIGHTENED        Checks that a user is checked in no further place.
+//	PROTOAUTHZ_CLIENT_TIGHTENED         Checks that a client is checked in no further place.
+//	PROTOAUTHZ_ALTERNATIVE_REMOVED      Checks that no way in is removed.
 //
 // No comment silences a finding of "buf breaking". An intended change passes with
 // "ignore_only" in buf.yaml until it is merged:

@@ -21,7 +21,7 @@ type bufFile struct {
 }
 
 // conventions are rules of lint without which no call is let in.
-var conventions = []string{bufrules.ScopeNaming, bufrules.PublicComment, bufrules.OrganizationRequired}
+var conventions = []string{bufrules.ScopeNaming, bufrules.PublicComment, bufrules.OrganizationRequired, bufrules.SubjectRequired}
 
 // at returns the place of a line.
 func (b *bufFile) at(line int) string { return lineOf(b.name, line) }

@@ -154,7 +154,8 @@ var checkCases = []checkCase{
 	{name: "the document in YAML", files: []edit{{"authz.json", "", "audience: https://shop.example.com\npublic:\n  - grpc.health.v1.Health\n  - legacy.v1.LegacyService\nsharedScopes: ['read:carts']\n" +
 		"shadow: [shop.v1.CartService]\nunannotatedRefused: [shop.v1.StockService]\nunannotatedOpen:\n  - shop.v1.NewsService\nissuers:\n  - preset: [logto, 'https://tenant.logto.app']\n"}}, args: folder, want: "authz.json:1: the document is YAML"},
 	{name: "rules by name", files: []edit{{"buf.yaml", "- PROTOAUTHZ_LOOSER", "- PROTOAUTHZ_MADE_PUBLIC\n    - PROTOAUTHZ_MADE_AUTHENTICATED\n    - PROTOAUTHZ_SCOPE_REMOVED\n    - PROTOAUTHZ_ANY_SCOPE_ADDED\n" +
-		"    - PROTOAUTHZ_MODEL_CHANGED\n    - PROTOAUTHZ_AUDIENCE_CHANGED\n    - PROTOAUTHZ_ORGANIZATION_LOOSENED\n    - PROTOAUTHZ_CALLER_LOOSENED\n    - PROTOAUTHZ_RULE_LOST"}}, args: folder},
+		"    - PROTOAUTHZ_MODEL_CHANGED\n    - PROTOAUTHZ_AUDIENCE_CHANGED\n    - PROTOAUTHZ_ORGANIZATION_LOOSENED\n    - PROTOAUTHZ_CALLER_LOOSENED\n" +
+		"    - PROTOAUTHZ_SUBJECT_LOOSENED\n    - PROTOAUTHZ_CLIENT_LOOSENED\n    - PROTOAUTHZ_ALTERNATIVE_ADDED\n    - PROTOAUTHZ_RULE_LOST"}}, args: folder},
 	{name: "no lists, so that all rules are on", files: []edit{{"buf.yaml", "lint:\n  use: [STANDARD, PROTOAUTHZ]\nbreaking:\n  use:\n    - FILE\n    - PROTOAUTHZ_LOOSER\n", ""}}, args: folder},
 	{name: "an empty list of a module takes the list at the top", files: []edit{{"buf.yaml", "path: legacy", "path: legacy\n    lint: {}\n    breaking: {use: []}"}}, args: folder},
 	{name: "a list of a module with annotations alone", files: []edit{{"buf.yaml", "path: annotations", "path: annotations\n    lint: {use: [STANDARD]}"}}, args: folder},

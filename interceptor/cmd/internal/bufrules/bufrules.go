@@ -18,6 +18,7 @@ const (
 	ScopeNaming          = "PROTOAUTHZ_SCOPE_NAMING"
 	PublicComment        = "PROTOAUTHZ_PUBLIC_COMMENT"
 	OrganizationRequired = "PROTOAUTHZ_ORGANIZATION_REQUIRED"
+	SubjectRequired      = "PROTOAUTHZ_SUBJECT_REQUIRED"
 	Unannotated          = "PROTOAUTHZ_UNANNOTATED"
 	Lost                 = "PROTOAUTHZ_RULE_LOST"
 )
@@ -45,10 +46,14 @@ var Lint = []Rule{
 	{ID(policy.FaultOrganizationField), "Checks that an organization's field path leads to a string."},
 	{ID(policy.FaultOrganizationHeader), "Checks that an organization's header can carry it."},
 	{ID(policy.FaultOrganizationPattern), "Checks that an organization's pattern is well formed."},
+	{ID(policy.FaultOrganizationOptional), "Checks that no caller lacks an organization that a handler may expect."},
+	{ID(policy.FaultSubjectField), "Checks that the field path of a subject or client leads to a string."},
+	{ID(policy.FaultSubjectPattern), "Checks that the pattern of a subject or client is well formed."},
 	{ID(policy.FaultOption), "Checks that the options fit the services that they name."},
 	{ScopeNaming, "Checks that scopes follow the pattern of the option scope_pattern."},
 	{PublicComment, "Checks that a comment gives the reason why a method is public."},
 	{OrganizationRequired, "Checks that protovalidate refuses a request whose organization is empty."},
+	{SubjectRequired, "Checks that protovalidate refuses a request whose subject or client is empty."},
 }
 
 // Looser are the rules of [CategoryLooser], which check that no call is let in that was refused.
@@ -61,6 +66,9 @@ var Looser = []Rule{
 	{ID(policydiff.ChangeAudience), "Checks that no method takes tokens of another audience."},
 	{ID(policydiff.ChangeOrganizationLoosened), "Checks that an organization is still checked where it was."},
 	{ID(policydiff.ChangeCallerLoosened), "Checks that no further kind of caller is let in."},
+	{ID(policydiff.ChangeSubjectLoosened), "Checks that a user is still checked where it was."},
+	{ID(policydiff.ChangeClientLoosened), "Checks that a client is still checked where it was."},
+	{ID(policydiff.ChangeAlternativeAdded), "Checks that no further way in is added."},
 	{Lost, "Checks that no method loses its rule, or has one that cannot be compared."},
 }
 
@@ -71,4 +79,7 @@ var Tighter = []Rule{
 	{ID(policydiff.ChangeAnyScopeRemoved), "Checks that no scope stops being enough."},
 	{ID(policydiff.ChangeOrganizationTightened), "Checks that an organization is checked in no further place."},
 	{ID(policydiff.ChangeCallerTightened), "Checks that no kind of caller is locked out."},
+	{ID(policydiff.ChangeSubjectTightened), "Checks that a user is checked in no further place."},
+	{ID(policydiff.ChangeClientTightened), "Checks that a client is checked in no further place."},
+	{ID(policydiff.ChangeAlternativeRemoved), "Checks that no way in is removed."},
 }

@@ -208,26 +208,68 @@ func TestBufLintOptions(t *testing.T) {
 	}
 }
 
+// Buf knows one line for a list in brackets, and one for each alternative that stands by itself.
+func TestBufLintBrackets(t *testing.T) {
+	t.Parallel()
+	protos := t.TempDir()
+	content := `syntax = "proto3";
+package brackets;
+import "protoauthz/v1/authz.proto";
+service Ways {
+  option (protoauthz.v1.service) = {model: MODEL_GLOBAL_RESOURCE audience: "https://api.example.com"};
+  rpc List(Request) returns (Request) {
+    option (protoauthz.v1.method) = {
+      scopes: "read:list"
+      alternatives: [ // want PROTOAUTHZ_SUBJECT_FIELD
+        {scopes: "write:list"},
+        {authenticated: true, subject: {field: "none"}}
+      ]
+    };
+  }
+  rpc Apart(Request) returns (Request) {
+    option (protoauthz.v1.method) = {
+      scopes: "read:apart"
+      alternatives: {
+        scopes: "write:apart"
+      }
+      alternatives: { // want PROTOAUTHZ_SUBJECT_FIELD
+        authenticated: true
+        subject: {field: "none"}
+      }
+    };
+  }
+}
+message Request {}
+`
+	if err := os.WriteFile(filepath.Join(protos, "brackets.proto"), []byte(content), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	l := newLinter(t)
+	compareFindings(t, l.findings(t, l.workspace(t, protos), "lint"), wantedFindings(t, protos))
+}
+
 func TestBufBreaking(t *testing.T) {
 	t.Parallel()
 	l := newLinter(t)
 	audience := "audience: https://api.example.com"
-	image := filepath.Join(t.TempDir(), "before.binpb")
-	if out, stderr, status := l.run(t, l.workspace(t, fixturesFolder+"before", audience), "build", "proto", "-o", image); status != 0 {
-		t.Fatalf("buf build: exit status %d\n%s%s", status, out, stderr)
-	}
 	for _, c := range []struct {
-		name    string
-		options []string
-		want    []string
+		before, after string
+		options       []string
+		want          []string
 	}{
-		{"before", []string{audience}, nil},
-		{"looser", []string{audience, "public: [change.Opened]"}, wantedFindings(t, fixturesFolder+"looser")},
-		{"tighter", []string{audience}, nil},
+		{"before", "before", []string{audience}, nil},
+		{"before", "looser", []string{audience, "public: [change.Opened]"}, wantedFindings(t, fixturesFolder+"looser")},
+		{"before", "tighter", []string{audience}, nil},
+		{"strict", "loose", []string{audience}, wantedFindings(t, fixturesFolder+"loose")},
+		{"loose", "strict", []string{audience}, nil},
 	} {
-		t.Run(c.name, func(t *testing.T) {
+		t.Run(c.before+" and "+c.after, func(t *testing.T) {
 			t.Parallel()
-			compareFindings(t, l.findings(t, l.workspace(t, fixturesFolder+c.name, c.options...), "breaking", "proto", "--against", image), c.want)
+			image := filepath.Join(t.TempDir(), "before.binpb")
+			if out, stderr, status := l.run(t, l.workspace(t, fixturesFolder+c.before, audience), "build", "proto", "-o", image); status != 0 {
+				t.Fatalf("buf build: exit status %d\n%s%s", status, out, stderr)
+			}
+			compareFindings(t, l.findings(t, l.workspace(t, fixturesFolder+c.after, c.options...), "breaking", "proto", "--against", image), c.want)
 		})
 	}
 }

@@ -15,39 +15,74 @@ import (
 	"github.com/protoauthz/protoauthz/interceptor/policy"
 )
 
-// organizationRequired adds the fields of organizations that protovalidate lets a request
-// leave out.
-func (f findings) organizationRequired(r ruleset) error {
+// required adds the fields of organizations, subjects and clients that protovalidate lets a request leave out. A request
+// may leave out a field that some way of the rule does not read.
+func (f findings) required(r ruleset) error {
 	seen := map[protoreflect.FieldDescriptor]bool{}
 	var validator protovalidator
 	for _, rule := range r.rules {
-		if rule.Organization == nil || rule.Organization.Location != policy.LocationField {
-			continue
-		}
-		path := rule.Organization.Path()
-		field := path[len(path)-1]
-		if seen[field] || !usesProtovalidate(field.ParentFile()) {
-			continue
-		}
-		seen[field] = true
-		refused, err := validator.refusesEmpty(field)
-		if err != nil {
-			return err
-		}
-		if !refused {
-			f.add(bufrules.OrganizationRequired, r.fieldPlace(field, rule), fmt.Sprintf("%s: protovalidate accepts a request that leaves out %s: "+
-				"set (buf.validate.field).required", rule.Method.FullName(), field.FullName()))
+		for _, named := range namedFields(rule) {
+			field := named.path[len(named.path)-1]
+			if seen[field] || !usesProtovalidate(field.ParentFile()) {
+				continue
+			}
+			seen[field] = true
+			refused, err := validator.refusesEmpty(field)
+			if err != nil {
+				return err
+			}
+			if !refused {
+				f.add(named.id, r.fieldPlace(field, named.place), fmt.Sprintf("%s: protovalidate accepts a request that leaves out %s, which names the %s: "+
+					"set (buf.validate.field).required", rule.Method.FullName(), field.FullName(), named.part))
+			}
 		}
 	}
 	return nil
 }
 
-// fieldPlace returns the place of a field or, if the field belongs to another module, of the
-// rule's organization.
-func (r ruleset) fieldPlace(field protoreflect.FieldDescriptor, rule *policy.Rule) policy.Place {
+// A namedField is a field of a request that must name the organization, the subject or the client.
+type namedField struct {
+	id    string            // of the rule of lint
+	part  protoreflect.Name // the field of the annotation
+	place policy.Place      // of the annotation
+	path  []protoreflect.FieldDescriptor
+}
+
+// namedFields returns the fields that each way of a rule reads, as its first way names them.
+func namedFields(rule *policy.Rule) []namedField {
+	var common []namedField
+	for i, way := range rule.Ways() {
+		fields := fieldsOf(way)
+		if i == 0 {
+			common = fields
+			continue
+		}
+		common = slices.DeleteFunc(common, func(named namedField) bool {
+			return !slices.ContainsFunc(fields, func(other namedField) bool { return slices.Equal(named.path, other.path) })
+		})
+	}
+	return common
+}
+
+func fieldsOf(way *policy.Way) []namedField {
+	var fields []namedField
+	if way.Organization != nil && way.Organization.Location == policy.LocationField {
+		fields = append(fields, namedField{bufrules.OrganizationRequired, "organization", way.FieldPlace("organization"), way.Organization.Path()})
+	}
+	if way.Subject != nil {
+		fields = append(fields, namedField{bufrules.SubjectRequired, "subject", way.FieldPlace("subject"), way.Subject.Path()})
+	}
+	if way.Client != nil {
+		fields = append(fields, namedField{bufrules.SubjectRequired, "client", way.FieldPlace("client"), way.Client.Path()})
+	}
+	return fields
+}
+
+// fieldPlace returns the place of a field or, if the field belongs to another module, of the annotation that names it.
+func (r ruleset) fieldPlace(field protoreflect.FieldDescriptor, annotation policy.Place) policy.Place {
 	file := field.ParentFile()
 	if !slices.Contains(r.own, file) {
-		return rule.FieldPlace("organization")
+		return annotation
 	}
 	return policy.Place{File: file, Path: file.SourceLocations().ByDescriptor(field).Path}
 }
