@@ -22,6 +22,8 @@ func TestBadCommandLines(t *testing.T) {
 	t.Parallel()
 	p := startProcess(t)
 	defer p.end(t)
+	foreign := startProcess(t, "-issuer", "https://tenant.logto.app")
+	defer foreign.end(t)
 	token := func(args ...string) []string { return append([]string{"token", "-server", p.url}, args...) }
 	for _, c := range []struct {
 		args   []string
@@ -93,6 +95,13 @@ func TestBadCommandLines(t *testing.T) {
 		{token("-client", "acme-admin", "-organization", "unknown"), exitFailed, "-organization"},
 		{token("-client", "no-roles", "-organization", "acme"), exitFailed, "-organization"},
 		{token("-client", "acme-admin", "-resource", "https://other.example.com"), exitFailed, "-resource"},
+		{token("-user", "nobody"), exitFailed, "-user: the issuer refused with status 400: invalid_user: no such user: "},
+		{token("-user", "acme-admin"), exitFailed, "-user: "},
+		{token("-user", "alice", "-organization", "globex"), exitFailed, "-organization: "},
+		{token("-user", "alice", "-resource", "https://other.example.com"), exitFailed, "-resource: "},
+		{token("-user", "alice", "-client", "acme-admin"), exitUsage, "-user: the token is the user's alone: leave out -client and -secret"},
+		{token("-user", "alice", "-secret", "x"), exitUsage, "-user: the token is the user's alone: leave out -client and -secret"},
+		{[]string{"token", "-server", foreign.url, "-user", "alice"}, exitFailed, "-user: the sample has no embedded issuer: log in at the sample's issuer"},
 		{token("-client", "acme-admin", "-server", "127.0.0.1"), exitUsage, "-server"},
 		{token("-client", "acme-admin", "-server", "ftp://127.0.0.1"), exitUsage, "-server"},
 		{token("-client", "acme-admin", "-server", "http://127.0.0.1:1"), exitFailed, "-server"},

@@ -3,7 +3,11 @@ package main
 import (
 	"fmt"
 	"io"
+
+	"github.com/protoauthz/protoauthz/interceptor/devissuer"
 )
+
+const curl = "curl -i -H 'Content-Type: application/json'"
 
 // greet prints the server's URL and commands to paste. The commands hold a token if the server has the
 // embedded issuer.
@@ -15,11 +19,16 @@ func (s *server) greet(stdout io.Writer) error {
 		if err != nil {
 			return err
 		}
+		alice, _, err := s.issuer.Grant(devissuer.Request{Subject: "alice", Resource: s.audience})
+		if err != nil {
+			return err
+		}
 		bearer, about = minted, ""
-		more = "\n# Another token, for the organization acme (more: go run ./sample token -h):\n" +
+		more = "\n# 200, as alice names herself:\n" + getAccount(s.url(), alice, "alice") +
+			"\n# 403, as alice names another user:\n" + getAccount(s.url(), alice, "bob") +
+			"\n# Another token, for the organization acme (more: go run ./sample token -h):\n" +
 			"go run ./sample token -server " + s.url() + " -client acme-admin -scope invite:member -organization acme\n"
 	}
-	const curl = "curl -i -H 'Content-Type: application/json'"
 	_, err := fmt.Fprintf(stdout, `Listening on %[1]s
 %[4]s
 # 200, a call that is answered:
@@ -35,4 +44,9 @@ func (s *server) greet(stdout io.Writer) error {
 buf curl --http2-prior-knowledge --protocol grpc -H "Authorization: Bearer %[3]s" -d '{}' %[1]s/sample.v1.CatalogService/WhoAmI
 %[5]s`, s.url(), curl, bearer, about, more)
 	return err
+}
+
+// getAccount is a command that reads the account of a user.
+func getAccount(url, bearer, user string) string {
+	return fmt.Sprintf("%s -H \"Authorization: Bearer %s\" -d '{\"userId\": %q}' %s/sample.v1.AccountService/GetAccount\n", curl, bearer, user, url)
 }

@@ -40,6 +40,7 @@ func newHandler(d deployment.Deployment, origins []string, logger *slog.Logger) 
 		samplev1connect.CatalogServiceName,
 		samplev1connect.MemberServiceName,
 		samplev1connect.DocumentServiceName,
+		samplev1connect.AccountServiceName,
 	}
 	reflector := grpcreflect.NewStaticReflector(names...)
 	organizations := seedOrganizations()
@@ -50,6 +51,7 @@ func newHandler(d deployment.Deployment, origins []string, logger *slog.Logger) 
 	}, options))
 	mux.Handle(samplev1connect.NewMemberServiceHandler(&memberService{organizations: organizations}, options))
 	mux.Handle(samplev1connect.NewDocumentServiceHandler(&documentService{organizations: organizations}, options))
+	mux.Handle(samplev1connect.NewAccountServiceHandler(&accountService{accounts: seedAccounts()}, options))
 	mux.Handle(grpchealth.NewHandler(probe.Checker(verifier, probe.WithServices(names...)), options))
 	mux.Handle(grpcreflect.NewHandlerV1(reflector, options))
 	mux.Handle(grpcreflect.NewHandlerV1Alpha(reflector, options))

@@ -90,7 +90,7 @@ func TestEveryHandlerIsGuarded(t *testing.T) {
 func TestReflectionAndHealthArePublic(t *testing.T) {
 	t.Parallel()
 	s := startSample(t)
-	want := []string{"sample.v1.CatalogService", "sample.v1.DocumentService", "sample.v1.MemberService"}
+	want := []string{"sample.v1.AccountService", "sample.v1.CatalogService", "sample.v1.DocumentService", "sample.v1.MemberService"}
 
 	reflection := grpcreflect.NewClient(s.client, s.url(), connect.WithGRPC()).NewStream(ending(t))
 	names, err := reflection.ListServices()

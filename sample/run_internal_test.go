@@ -130,6 +130,8 @@ func TestGreeting(t *testing.T) {
 		{http.StatusUnauthorized, `"reason":"TOKEN_MISSING"`},
 		{http.StatusOK, `{"auth":{"sub":"acme-admin","clientId":"acme-admin","organizationId":"",` +
 			`"scopes":["read:products"],"audience":["https://api.example.com"]}}`},
+		{http.StatusOK, `{"account":{"userId":"alice","organizationId":"acme","email":"alice@acme.example"}}`},
+		{http.StatusForbidden, `"reason":"SUBJECT_MISMATCH"`},
 	}
 	if len(got) != len(want) {
 		t.Fatalf("%d lines to paste, want %d:\n%s", len(got), len(want), p.greeting)

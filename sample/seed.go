@@ -1,6 +1,8 @@
 package main
 
 import (
+	"slices"
+
 	samplev1 "github.com/protoauthz/protoauthz/gen/sample/v1"
 	"github.com/protoauthz/protoauthz/interceptor/devissuer"
 )
@@ -27,12 +29,22 @@ func seedOrganizations() *organizations {
 	return organizations
 }
 
+// seedAccounts are the accounts of the users of the embedded issuer.
+func seedAccounts() *accounts {
+	return newAccounts(
+		&samplev1.Account{UserId: "alice", OrganizationId: "acme", Email: "alice@acme.example"},
+		&samplev1.Account{UserId: "bob", OrganizationId: "globex", Email: "bob@globex.example"},
+		&samplev1.Account{UserId: "sam", Email: "sam@sample.example"},
+	)
+}
+
 // seedIssuer is the tenant of the embedded issuer. A scope belongs to one permission model: it is a scope of the
-// API for everything (global), a scope of the API in one organization (data), or a scope of an organization
-// itself (organization).
+// API for everything (global, or staff for users alone), a scope of the API in one organization (data), or a scope of
+// an organization itself (organization).
 func seedIssuer(audience string) devissuer.Config {
 	global := []string{"read:products", "write:products", "write:orders"}
-	data := []string{"read:data", "write:data", "write:settings"}
+	staff := []string{"read:accounts", "support:accounts"}
+	data := []string{"read:data", "write:data", "write:settings", "list:accounts"}
 	organization := []string{"invite:member", "manage:members", "manage:billing"}
 
 	api := func(scopes ...string) map[string][]string {
@@ -61,9 +73,14 @@ func seedIssuer(audience string) devissuer.Config {
 		clients[i].Secret = clients[i].ID + "-secret"
 	}
 	return devissuer.Config{
-		Resources:          api(append(global, data...)...),
+		Resources:          api(slices.Concat(global, staff, data)...),
 		OrganizationScopes: organization,
 		Organizations:      []string{"acme", "globex"},
 		Clients:            clients,
+		Users: []devissuer.User{
+			{ID: "alice", Organizations: map[string]devissuer.Membership{"acme": {Scopes: api("read:data", "list:accounts")}}},
+			{ID: "bob", Organizations: map[string]devissuer.Membership{"globex": {Scopes: api("read:data", "list:accounts")}}},
+			{ID: "sam", Scopes: api(staff...)},
+		},
 	}
 }

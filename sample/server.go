@@ -94,6 +94,7 @@ func (s *server) handler(c config, logger *slog.Logger) (http.Handler, error) {
 	mux := http.NewServeMux()
 	mux.Handle("/", services)
 	mux.Handle("/oidc/", issuer)
+	mux.Handle("POST "+userTokenPath, serveUserTokens(issuer))
 	return mux, nil
 }
 

@@ -11,7 +11,7 @@ import (
 	"github.com/protoauthz/protoauthz/gen/sample/v1/samplev1connect"
 )
 
-// TestToken gets every kind of token for every client by command line, and calls the methods that the token
+// TestToken gets every kind of token for every client and user by command line, and calls the methods that the token
 // grants.
 func TestToken(t *testing.T) {
 	t.Parallel()
@@ -22,11 +22,12 @@ func TestToken(t *testing.T) {
 	global := []string{"-scope", "read:products write:products write:orders read:data"}
 	member := []string{"-scope", "invite:member manage:members manage:billing"}
 	data := []string{"-scope", "read:data write:data write:settings read:products", "-resource", audience}
+	staff := []string{"-scope", "read:accounts support:accounts list:accounts"}
 	of := func(organization string, flags []string) []string {
 		return append([]string{"-organization", organization}, flags...)
 	}
 	for _, c := range []struct {
-		client string
+		caller string // "-user" before the id of a user
 		flags  []string
 		scopes string
 	}{
@@ -41,15 +42,26 @@ func TestToken(t *testing.T) {
 		{"globex-admin", of("globex", data), "read:data write:data write:settings"},
 		{"no-roles", global, ""},
 		{"no-roles", nil, ""},
+		{"-user alice", nil, ""},
+		{"-user alice", staff, ""},
+		{"-user alice", of("acme", data), "read:data"},
+		{"-user alice", of("acme", member), ""},
+		{"-user bob", of("globex", data), "read:data"},
+		{"-user sam", staff, "read:accounts support:accounts"},
 	} {
-		status, stdout, stderr := runOnce(t, append([]string{"token", "-server", p.url, "-client", c.client}, c.flags...)...)
+		flag, subject := "-client", c.caller
+		wantClient := c.caller
+		if user, ok := strings.CutPrefix(c.caller, "-user "); ok {
+			flag, subject, wantClient = "-user", user, "devissuer"
+		}
+		status, stdout, stderr := runOnce(t, append([]string{"token", "-server", p.url, flag, subject}, c.flags...)...)
 		if status != exitOK || stderr != "" || strings.Count(stdout, "\n") != 1 {
-			t.Errorf("%s %s: status %d, stdout %q, stderr %q", c.client, c.flags, status, stdout, stderr)
+			t.Errorf("%s %s: status %d, stdout %q, stderr %q", c.caller, c.flags, status, stdout, stderr)
 			continue
 		}
 		claims := payload(t, stdout)
-		if claims.Scope != c.scopes || claims.ClientID != c.client {
-			t.Errorf("%s %s: got %+v, want scopes %q", c.client, c.flags, claims, c.scopes)
+		if claims.Scope != c.scopes || claims.Subject != subject || claims.ClientID != wantClient {
+			t.Errorf("%s %s: got %+v, want scopes %q", c.caller, c.flags, claims, c.scopes)
 		}
 		wantAudience, wantOrganization := audience, ""
 		if c.flags != nil && c.flags[0] == "-organization" {
@@ -59,7 +71,7 @@ func TestToken(t *testing.T) {
 		}
 		if claims.Audience != wantAudience || claims.OrganizationID != wantOrganization {
 			t.Errorf("%s %s: got %+v, want audience %q and organization %q",
-				c.client, c.flags, claims, wantAudience, wantOrganization)
+				c.caller, c.flags, claims, wantAudience, wantOrganization)
 		}
 	}
 
@@ -72,6 +84,7 @@ func TestToken(t *testing.T) {
 // tokenClaims are the claims that TestToken compares.
 type tokenClaims struct {
 	Audience       string `json:"aud"`
+	Subject        string `json:"sub"`
 	ClientID       string `json:"client_id"`
 	OrganizationID string `json:"organization_id"`
 	Scope          string `json:"scope"`

@@ -11,7 +11,9 @@ import (
 
 func TestLinked(t *testing.T) {
 	t.Parallel()
-	want := policy.Files{samplev1.File_sample_v1_catalog_proto, samplev1.File_sample_v1_document_proto, samplev1.File_sample_v1_member_proto}
+	want := policy.Files{
+		samplev1.File_sample_v1_account_proto, samplev1.File_sample_v1_catalog_proto, samplev1.File_sample_v1_document_proto, samplev1.File_sample_v1_member_proto,
+	}
 	for _, packages := range [][]string{{"sample"}, {"sample."}, {"sample.v1"}, {"sample.v1.", "sample", "sample"}} {
 		files := policy.Linked(packages...)
 		if !slices.Equal(files, want) {

@@ -103,7 +103,7 @@ func TestSampleWithout(t *testing.T) {
 			})
 		}
 	}
-	if tried["method"] != 15 || tried["service"] != 3 {
-		t.Errorf("tried %v, want all 15 methods and 3 services", tried)
+	if tried["method"] != 20 || tried["service"] != 4 {
+		t.Errorf("tried %v, want all 20 methods and 4 services", tried)
 	}
 }

@@ -22,6 +22,7 @@ const (
 	catalog   = "sample.v1.CatalogService"
 	members   = "sample.v1.MemberService"
 	documents = "sample.v1.DocumentService"
+	accounts  = "sample.v1.AccountService"
 
 	api = "https://api.example.com"
 )
@@ -74,6 +75,8 @@ func newCases(t *testing.T, s *e2e.Sample) []testCase {
 	buyer := s.Token(t, "-client", "acme-admin", "-scope", "write:orders")
 	member := s.Token(t, "-client", "acme-admin", "-scope", "invite:member", "-organization", "acme")
 	editor := s.Token(t, "-client", "acme-admin", "-scope", "read:data write:data write:settings", "-organization", "acme", "-resource", api)
+	lister := s.Token(t, "-user", "alice", "-scope", "list:accounts", "-organization", "acme", "-resource", api)
+	user, staff := s.Token(t, "-user", "alice"), s.Token(t, "-user", "sam", "-scope", "read:accounts support:accounts")
 
 	// Only the sample has the key of its issuer, so another key signs these tokens. The expiry of a token is
 	// checked before its signature.
@@ -94,6 +97,8 @@ func newCases(t *testing.T, s *e2e.Sample) []testCase {
 		tea, coffee = `{"product": {"id": "tea", "title": "Green tea"}}`, `{"product": {"id": "coffee", "title": "Coffee beans"}}`
 		roadmap     = `{"document": {"name": "roadmap", "text": "Acme sells anvils."}}`
 		ofAcme      = `{"organizationId": "acme", "document": {"name": "roadmap", "text": "Acme sells anvils."}}`
+		alice       = `{"account": {"userId": "alice", "organizationId": "acme", "email": "alice@acme.example"}}`
+		bob         = `{"account": {"userId": "bob", "organizationId": "globex", "email": "bob@globex.example"}}`
 		ofGlobex    = `{"organizationId": "globex", "document": {"name": "roadmap", "text": "Globex sells weather."}}`
 	)
 	info := fmt.Sprintf(`{"name": "protoauthz sample", "issuer": "%s/oidc", "audience": "%s"}`, s.URL, api)
@@ -128,6 +133,19 @@ func newCases(t *testing.T, s *e2e.Sample) []testCase {
 			granted(`{"settings": {"theme": "dark"}}`)},
 		{"other organization in a header", call{documents, "UpdateSettings", inHeader("globex"), raw(`{}`), 0}, denied("ORGANIZATION_MISMATCH")},
 
+		{"own account", call{accounts, "GetAccount", bearer(user), raw(`{"userId": "alice"}`), 0}, granted(alice)},
+		{"other account", call{accounts, "GetAccount", bearer(user), raw(`{"userId": "bob"}`), 0}, denied("SUBJECT_MISMATCH")},
+		{"other account, staff", call{accounts, "GetAccount", bearer(staff), raw(`{"userId": "alice"}`), 0}, granted(alice)},
+		{"own account in a name", call{accounts, "UpdatePreferences", bearer(user), raw(`{"name": "users/alice/preferences", "preferences": {"theme": "dark"}}`), 0},
+			granted(`{"preferences": {"theme": "dark"}}`)},
+		{"other account in a name, staff", call{accounts, "UpdatePreferences", bearer(staff), raw(`{"name": "users/alice/preferences"}`), 0}, denied("SUBJECT_MISMATCH")},
+		{"organization's accounts", call{accounts, "ListAccounts", bearer(lister), raw(`{"organizationId": "acme"}`), 0},
+			granted(`{"accounts": [{"userId": "alice", "organizationId": "acme", "email": "alice@acme.example"}]}`)},
+		{"other organization's accounts", call{accounts, "ListAccounts", bearer(lister), raw(`{"organizationId": "globex"}`), 0}, denied("ORGANIZATION_MISMATCH")},
+		{"other organization's accounts, support", call{accounts, "ListAccounts", bearer(staff), raw(`{"organizationId": "globex"}`), 0},
+			granted(`{"accounts": [{"userId": "bob", "organizationId": "globex", "email": "bob@globex.example"}]}`)},
+		{"other client", call{accounts, "RotateKey", bearer(buyer), raw(`{"clientId": "globex-admin"}`), 0}, denied("SUBJECT_MISMATCH")},
+
 		{"good token", call{catalog, "WatchProducts", bearer(viewer), raw(`{}`), 2}, granted(tea, coffee)},
 		{"no token", call{catalog, "WatchProducts", nil, raw(`{}`), 2}, unauthenticated("TOKEN_MISSING")},
 		{"expired token", call{catalog, "WatchProducts", bearer(expired), raw(`{}`), 2}, unauthenticated("TOKEN_EXPIRED")},
@@ -143,5 +161,9 @@ func newCases(t *testing.T, s *e2e.Sample) []testCase {
 			raw(ofAcme), 0}, requires("read:data write:data")},
 		{"other organization in the second message", call{documents, "SyncDocuments", bearer(editor), raw(ofAcme, ofGlobex), 0},
 			answer{Code: connect.CodePermissionDenied, Reason: "ORGANIZATION_MISMATCH", Challenge: realm, Messages: raw(roadmap)}},
+
+		{"any account, staff", call{accounts, "ReadAccounts", bearer(staff), raw(`{"userId": "alice"}`, `{"userId": "bob"}`), 0}, granted(alice, bob)},
+		{"other account in the second message", call{accounts, "ReadAccounts", bearer(user), raw(`{"userId": "alice"}`, `{"userId": "bob"}`), 0},
+			answer{Code: connect.CodePermissionDenied, Reason: "SUBJECT_MISMATCH", Challenge: realm, Messages: raw(alice)}},
 	}
 }

@@ -67,6 +67,7 @@ func (g goClient) call(client *http.Client, url string, options ...connect.Clien
 	catalog := samplev1connect.NewCatalogServiceClient(client, url, options...)
 	members := samplev1connect.NewMemberServiceClient(client, url, options...)
 	documents := samplev1connect.NewDocumentServiceClient(client, url, options...)
+	accounts := samplev1connect.NewAccountServiceClient(client, url, options...)
 	switch g.c.Method {
 	case "GetInfo":
 		return unary(g, catalog.GetInfo)
@@ -80,12 +81,22 @@ func (g goClient) call(client *http.Client, url string, options ...connect.Clien
 		return unary(g, documents.ListDocuments)
 	case "UpdateSettings":
 		return unary(g, documents.UpdateSettings)
+	case "GetAccount":
+		return unary(g, accounts.GetAccount)
+	case "UpdatePreferences":
+		return unary(g, accounts.UpdatePreferences)
+	case "ListAccounts":
+		return unary(g, accounts.ListAccounts)
+	case "RotateKey":
+		return unary(g, accounts.RotateKey)
 	case "WatchProducts":
 		return serverStream(g, catalog.WatchProducts)
 	case "ImportProducts":
 		return clientStream(g, catalog.ImportProducts)
 	case "SyncDocuments":
 		return bidiStream(g, documents.SyncDocuments)
+	case "ReadAccounts":
+		return bidiStream(g, accounts.ReadAccounts)
 	}
 	g.t.Fatalf("%s is called by nobody here", g.c.procedure())
 	return nil, nil

@@ -26,7 +26,7 @@ func bundle(t *testing.T, modules, script string, flags ...string) string {
 	buf := e2e.Tool(t, "buf")
 	dir := t.TempDir()
 	image, err := proto.Marshal(&descriptorpb.FileDescriptorSet{File: withImports(
-		map[string]bool{}, samplev1.File_sample_v1_catalog_proto, samplev1.File_sample_v1_member_proto,
+		map[string]bool{}, samplev1.File_sample_v1_account_proto, samplev1.File_sample_v1_catalog_proto, samplev1.File_sample_v1_member_proto,
 		samplev1.File_sample_v1_document_proto, errdetails.File_google_rpc_error_details_proto,
 	)})
 	if err != nil {

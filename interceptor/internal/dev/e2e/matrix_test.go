@@ -40,15 +40,17 @@ func TestMatrixPage(t *testing.T) {
 		fields map[string]string
 		want   view
 	}{
-		{map[string]string{}, view{Count: "15 of 15", Services: []string{"sample.v1.CatalogService", "sample.v1.DocumentService", "sample.v1.MemberService"}}},
-		{map[string]string{"q": "read:PRODUCTS"}, view{Count: "3 of 15", Methods: []string{"ImportProducts", "ListProducts", "WatchProducts"}, Services: []string{"sample.v1.CatalogService"}}},
-		{map[string]string{"q": "products read:products w"}, view{Count: "2 of 15", Methods: []string{"ImportProducts", "WatchProducts"}, Services: []string{"sample.v1.CatalogService"}}},
-		{map[string]string{"q": "/sample.v1.DocumentService/GetDocument"}, view{Count: "1 of 15", Methods: []string{"GetDocument"}, Services: []string{"sample.v1.DocumentService"}}},
-		{map[string]string{"q": "nobody has this"}, view{Count: "0 of 15", None: true}},
-		{map[string]string{"q": "", "model": "organization"}, view{Count: "3 of 15", Methods: []string{"InviteMember", "ListMembers", "UpdateBilling"}, Services: []string{"sample.v1.MemberService"}}},
-		{map[string]string{"model": "organization", "access": "public"}, view{Count: "0 of 15", None: true}},
-		{map[string]string{"model": "", "access": "public"}, view{Count: "1 of 15", Methods: []string{"GetInfo"}, Services: []string{"sample.v1.CatalogService"}}},
-		{map[string]string{"access": "authenticated", "caller": "any"}, view{Count: "1 of 15", Methods: []string{"WhoAmI"}, Services: []string{"sample.v1.CatalogService"}}},
+		{map[string]string{}, view{Count: "20 of 20", Services: []string{"sample.v1.AccountService", "sample.v1.CatalogService", "sample.v1.DocumentService", "sample.v1.MemberService"}}},
+		{map[string]string{"q": "read:PRODUCTS"}, view{Count: "3 of 20", Methods: []string{"ImportProducts", "ListProducts", "WatchProducts"}, Services: []string{"sample.v1.CatalogService"}}},
+		{map[string]string{"q": "products read:products w"}, view{Count: "2 of 20", Methods: []string{"ImportProducts", "WatchProducts"}, Services: []string{"sample.v1.CatalogService"}}},
+		{map[string]string{"q": "/sample.v1.DocumentService/GetDocument"}, view{Count: "1 of 20", Methods: []string{"GetDocument"}, Services: []string{"sample.v1.DocumentService"}}},
+		{map[string]string{"q": "nobody has this"}, view{Count: "0 of 20", None: true}},
+		{map[string]string{"q": "", "model": "organization"}, view{Count: "3 of 20", Methods: []string{"InviteMember", "ListMembers", "UpdateBilling"}, Services: []string{"sample.v1.MemberService"}}},
+		{map[string]string{"model": "organization", "access": "public"}, view{Count: "0 of 20", None: true}},
+		{map[string]string{"model": "", "access": "public"}, view{Count: "1 of 20", Methods: []string{"GetInfo"}, Services: []string{"sample.v1.CatalogService"}}},
+		{map[string]string{"access": "authenticated", "caller": "any"}, view{
+			Count: "4 of 20", Methods: []string{"GetAccount", "ReadAccounts", "UpdatePreferences", "WhoAmI"}, Services: []string{"sample.v1.AccountService", "sample.v1.CatalogService"},
+		}},
 	}
 	input := struct {
 		Chromium string              `json:"chromium"`
@@ -88,17 +90,17 @@ func TestMatrixPage(t *testing.T) {
 	if hash := got.Seen[1].Hash; hash != "#q=read%3APRODUCTS" {
 		t.Errorf("a search is %s in the address", hash)
 	}
-	if got.Cleared.Count != "15 of 15" || len(got.Cleared.Methods) != 15 {
+	if got.Cleared.Count != "20 of 20" || len(got.Cleared.Methods) != 20 {
 		t.Errorf("after Clear: %+v", got.Cleared)
 	}
-	if got.Linked.Count != "1 of 15" || !slices.Equal(got.Linked.Methods, []string{"InviteMember"}) {
+	if got.Linked.Count != "1 of 20" || !slices.Equal(got.Linked.Methods, []string{"InviteMember"}) {
 		t.Errorf("by a link: %+v", got.Linked)
 	}
 	if got.Light.Background == got.Dark.Background {
 		t.Errorf("it is as bright in the dark: %s", got.Dark.Background)
 	}
 	for name, seen := range map[string]view{"light": got.Light, "dark": got.Dark, "phone": got.Phone, "narrow": got.Narrow} {
-		if seen.Overflows || seen.Count != "15 of 15" || len(seen.Methods) != 15 {
+		if seen.Overflows || seen.Count != "20 of 20" || len(seen.Methods) != 20 {
 			t.Errorf("%s: %+v", name, seen)
 		}
 	}

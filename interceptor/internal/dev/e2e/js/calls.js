@@ -2,12 +2,13 @@
 import { createRegistry, fromJson, toJson } from "@bufbuild/protobuf";
 import { Code, ConnectError, createClient } from "@connectrpc/connect";
 import { ErrorInfoSchema } from "gen/google/rpc/error_details_pb.js";
+import { file_sample_v1_account } from "gen/sample/v1/account_pb.js";
 import { file_sample_v1_catalog } from "gen/sample/v1/catalog_pb.js";
 import { file_sample_v1_document } from "gen/sample/v1/document_pb.js";
 import { file_sample_v1_member } from "gen/sample/v1/member_pb.js";
 import { patience } from "./patience.js";
 
-const registry = createRegistry(file_sample_v1_catalog, file_sample_v1_document, file_sample_v1_member);
+const registry = createRegistry(file_sample_v1_account, file_sample_v1_catalog, file_sample_v1_document, file_sample_v1_member);
 
 // call makes one call and returns its answer, in the form of answer in call_test.go.
 export async function call(transport, { service: typeName, method: name, header, requests, take }) {
