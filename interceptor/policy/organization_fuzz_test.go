@@ -261,7 +261,7 @@ type matchSeed struct {
 
 func matchSeeds(t testing.TB) (seeds []matchSeed) {
 	t.Helper()
-	table := compileTable(t, policy.Files{compileMatch(t, matchSources(t))})
+	table := compileTable(t, policy.Files{compileMatch(t, matchSources(t, "organization"))})
 	for _, c := range matchCases {
 		if o := organizationOf(t, table, "/match.v1.MatchService/"+c.method); o.Location == policy.LocationField {
 			seeds = append(seeds, matchSeed{"Request", o.Name, o.Pattern, []string{c.request}, nil, c.id, c.want})
