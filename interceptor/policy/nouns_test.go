@@ -7,6 +7,7 @@ import (
 	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/reflect/protoreflect"
 
+	authzv1 "github.com/protoauthz/protoauthz/gen/protoauthz/v1"
 	"github.com/protoauthz/protoauthz/interceptor/policy"
 )
 
@@ -52,4 +53,19 @@ func matchSources(t testing.TB, noun string) map[string]string {
 		).Replace(sources["match/match.proto"])
 	}
 	return sources
+}
+
+// naming returns a rule whose requests name the noun in a field.
+func naming(noun, field, pattern string) *authzv1.MethodRule {
+	rule := &authzv1.MethodRule{Authenticated: true, Model: authzv1.Model_MODEL_ORGANIZATION}
+	rule.Organization = &authzv1.Organization{Location: &authzv1.Organization_Token{Token: true}}
+	switch identifier := (&authzv1.Identifier{Field: field, Pattern: pattern}); noun {
+	case "subject":
+		rule.Subject = identifier
+	case "client":
+		rule.Client = identifier
+	default:
+		rule.Organization = &authzv1.Organization{Location: &authzv1.Organization_Field{Field: field}, Pattern: pattern}
+	}
+	return rule
 }
