@@ -15,15 +15,13 @@ import (
 
 // The form of a pattern, by other means than in the package.
 var (
-	patternForms   = map[string]*regexp.Regexp{}
+	patternForms   = map[string]*regexp.Regexp{"organization": patternForm("organization"), "subject": patternForm("subject"), "client": patternForm("client")}
 	steps          = regexp.MustCompile(`(?:\A|/)\.\.?(?:/|\z)`) // of a path
 	patternLetters = regexp.MustCompile(`\A[\pL\pM\pN\pP\pS]*\z`)
 )
 
-func init() {
-	for _, noun := range nouns {
-		patternForms[noun] = regexp.MustCompile(`\A(?:(?:\*|[^/{}*]+)/)*\{` + noun + `\}(?:/(?:\*|[^/{}*]+))*\z`)
-	}
+func patternForm(noun string) *regexp.Regexp {
+	return regexp.MustCompile(`\A(?:(?:\*|[^/{}*]+)/)*\{` + noun + `\}(?:/(?:\*|[^/{}*]+))*\z`)
 }
 
 // fieldFault and patternFault are the kinds of fault of a bad path and a bad pattern.

@@ -87,7 +87,7 @@ func bufLocations() (locations []*descriptorpb.SourceCodeInfo_Location) {
 			[][]int32{{}, {2}, {11, 0}, {11, 1}},
 		},
 	} {
-		at := []int32{2, int32(i)} //nolint:gosec // three
+		at := []int32{2, int32(i)}
 		add([]int32{rpc.start - 1, 2, rpc.end + 1, 3}, at...)
 		add([]int32{rpc.start, 4, rpc.end, 55}, append(at, 4)...)
 		for j, path := range rpc.destination {
