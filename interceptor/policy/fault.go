@@ -14,7 +14,8 @@ const (
 	// [WithUnannotatedRefused] nor [WithUnannotatedOpen] names its service.
 	FaultRuleMissing FaultKind = "RULE_MISSING"
 	// FaultRuleConflict means that a rule contradicts itself: it is not exactly one of
-	// public, authenticated and scoped, or it has a field that would not be checked.
+	// public, authenticated and scoped, it has a field that would not be checked, or it has a
+	// way that nobody can meet, or that is there twice.
 	FaultRuleConflict FaultKind = "RULE_CONFLICT"
 	// FaultRuleUnreadable means that an option cannot be decoded, has a field or a value
 	// that this version does not know, or may belong to another package: its file sees

@@ -81,9 +81,8 @@ func (c *compiler) identifiers(way *Way, option wayOption) {
 		{way.Organization.field(), way.Client.field()},
 		{way.Subject.field(), way.Client.field()},
 	} {
-		if !compatible(pair[0], pair[1]) {
-			c.wayFault(way, way.FieldPlace(protoreflect.Name(pair[1].noun)), FaultRuleConflict,
-				"%s and %s name the same field %q, and no value can name both: give both a pattern, with the same segments", pair[0].noun, pair[1].noun, pair[1].name)
+		if why := contradiction(pair[0], pair[1]); why != "" {
+			c.wayFault(way, way.FieldPlace(protoreflect.Name(pair[1].noun)), FaultRuleConflict, "%s", why)
 		}
 	}
 }

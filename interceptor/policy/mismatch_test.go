@@ -7,12 +7,10 @@ import (
 	"github.com/protoauthz/protoauthz/interceptor/policy"
 )
 
-// TestOutsideCheck compares the errors for messages that do not name the organization, for paths of
+// TestOutsideCheck compares the errors for messages that do not name the noun, for paths of
 // each kind. No error holds a value of a message.
 func TestOutsideCheck(t *testing.T) {
 	t.Parallel()
-	file := compileMatch(t, matchSources(t))
-	table := compileTable(t, policy.Files{file})
 	const (
 		inEach  = ", in every element, to the organization of its token"
 		another = "the request names another organization than the token, in the field "
@@ -37,13 +35,19 @@ func TestOutsideCheck(t *testing.T) {
 	} {
 		t.Run("C7 "+test.name, func(t *testing.T) {
 			t.Parallel()
-			organization := organizationOf(t, table, "/match.v1.MatchService/"+test.method)
-			got := ""
-			if err := organization.Check(dynamicMessage(t, file, "Request", test.request), "acme"); err != nil {
-				got = err.Error()
-			}
-			if got != test.want || strings.Contains(got, "acme") || strings.Contains(got, "globex") {
-				t.Errorf("it is logged as\n     %s\nwant %s", got, test.want)
+			for _, noun := range nouns {
+				file := compileMatch(t, matchSources(t, noun))
+				named := checkerOf(t, compileTable(t, policy.Files{file}), "/match.v1.MatchService/"+test.method, noun)
+				got, want := "", of(noun, test.want)
+				if named.String() == new(policy.Identifier).String() { // of the header's rule
+					want = of("identifier", test.want)
+				}
+				if err := named.Check(dynamicMessage(t, file, "Request", test.request), "acme"); err != nil {
+					got = err.Error()
+				}
+				if got != want || strings.Contains(got, "acme") || strings.Contains(got, "globex") {
+					t.Errorf("it is logged as\n     %s\nwant %s", got, want)
+				}
 			}
 		})
 	}

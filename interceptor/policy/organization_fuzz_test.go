@@ -69,8 +69,8 @@ func (s shape) decode(wire []byte) (messages []proto.Message) {
 	return messages
 }
 
-// ruleOn compiles a rule on requests of a type.
-func ruleOn(t testing.TB, request protoreflect.MessageDescriptor, path, pattern string) (*policy.Organization, error) {
+// ruleOn compiles a rule on requests of a type, and returns where they name the noun.
+func ruleOn(t testing.TB, request protoreflect.MessageDescriptor, noun, path, pattern string) (checker, error) {
 	t.Helper()
 	files := new(protoregistry.Files)
 	if err := files.RegisterFile(request.ParentFile()); err != nil {
@@ -87,11 +87,7 @@ func ruleOn(t testing.TB, request protoreflect.MessageDescriptor, path, pattern 
 			Method: []*descriptorpb.MethodDescriptorProto{{Name: proto.String("Call"), InputType: &name, OutputType: &name, Options: new(descriptorpb.MethodOptions)}},
 		}},
 	}
-	file.Service[0].Method[0].Options.ProtoReflect().SetUnknown(option(encode(t, &authzv1.MethodRule{
-		Authenticated: true,
-		Model:         authzv1.Model_MODEL_ORGANIZATION,
-		Organization:  &authzv1.Organization{Location: &authzv1.Organization_Field{Field: path}, Pattern: pattern},
-	})))
+	file.Service[0].Method[0].Options.ProtoReflect().SetUnknown(option(encode(t, naming(noun, path, pattern))))
 	// The annotations are linked, and not among the files.
 	descriptor, err := protodesc.FileOptions{AllowUnresolvable: true}.New(file, files)
 	if err != nil {
@@ -101,7 +97,7 @@ func ruleOn(t testing.TB, request protoreflect.MessageDescriptor, path, pattern 
 	if err != nil {
 		return nil, err
 	}
-	return organizationOf(t, table, "/rule.v1.Service/Call"), nil
+	return checkerOf(t, table, "/rule.v1.Service/Call", noun), nil
 }
 
 // follow takes one field for each step, up to a field without fields. It reports
@@ -237,11 +233,11 @@ func rename(t testing.TB, message protoreflect.MessageDescriptor, path []string,
 	return renamed
 }
 
-// namesOnly reports whether all values name the organization id.
-func namesOnly(values []string, pattern, id string) bool {
+// namesOnly reports whether all values name the noun's id.
+func namesOnly(values []string, noun, pattern, id string) bool {
 	return id != "" && !slices.ContainsFunc(values, func(value string) bool {
 		if pattern != "" {
-			value = organizationIn(pattern, value)
+			value = nameIn(noun, pattern, value)
 		}
 		return value != id
 	})
@@ -261,7 +257,7 @@ type matchSeed struct {
 
 func matchSeeds(t testing.TB) (seeds []matchSeed) {
 	t.Helper()
-	table := compileTable(t, policy.Files{compileMatch(t, matchSources(t))})
+	table := compileTable(t, policy.Files{compileMatch(t, matchSources(t, nouns[0]))})
 	for _, c := range matchCases {
 		if o := organizationOf(t, table, "/match.v1.MatchService/"+c.method); o.Location == policy.LocationField {
 			seeds = append(seeds, matchSeed{"Request", o.Name, o.Pattern, []string{c.request}, nil, c.id, c.want})
@@ -363,7 +359,7 @@ var badPaths = map[protoreflect.Name][]string{
 	"FileDescriptorProto": {"public_dependency", "options.deprecated"},
 }
 
-// FuzzMatch compares the organization of a request with the values on the wire,
+// FuzzMatch compares the organization, the subject or the client of a request with the values on the wire,
 // for all paths of several types of requests.
 func FuzzMatch(f *testing.F) {
 	shapes := shapes(f)
@@ -388,7 +384,7 @@ func FuzzMatch(f *testing.F) {
 		if shapes[n].decode(wire) == nil {
 			f.Fatalf("%v cannot be decoded", seed)
 		}
-		if got := namesOnly(named(f, request, strings.Split(seed.path, "."), wire), seed.pattern, seed.id); got != seed.want {
+		if got := namesOnly(named(f, request, strings.Split(seed.path, "."), wire), nouns[0], seed.pattern, seed.id); got != seed.want {
 			f.Fatalf("the oracle says %t of %v", got, seed)
 		}
 		if seed.want {
@@ -396,33 +392,35 @@ func FuzzMatch(f *testing.F) {
 		} else {
 			failing[n]++
 		}
-		f.Add(uint8(n), stepsOf(f, request, seed.path), seed.pattern, wire, seed.id)
+		for i, noun := range nouns {
+			f.Add(uint8(n), uint8(i), stepsOf(f, request, seed.path), of(noun, seed.pattern), wire, seed.id)
+		}
 	}
 	if slices.Min(matching) == 0 || slices.Min(failing) == 0 {
 		f.Fatalf("%v matching and %v failing seeds: too few", matching, failing)
 	}
 	for name, paths := range badPaths {
 		n := indexOf(name)
-		f.Add(uint8(n), []byte(nil), "", []byte(nil), "acme")
+		f.Add(uint8(n), uint8(n), []byte(nil), "", []byte(nil), "acme")
 		for _, path := range paths {
-			f.Add(uint8(n), stepsOf(f, shapes[n].copies[0], path), "", []byte(nil), "acme")
+			f.Add(uint8(n), uint8(n), stepsOf(f, shapes[n].copies[0], path), "", []byte(nil), "acme")
 		}
 	}
-	f.Fuzz(func(t *testing.T, n uint8, steps []byte, pattern string, wire []byte, id string) {
+	f.Fuzz(func(t *testing.T, n, i uint8, steps []byte, pattern string, wire []byte, id string) {
 		if len(steps) > 16 || !utf8.ValidString(pattern) || strings.ContainsRune(pattern, utf8.RuneError) {
 			return // the last of which a regular expression takes for any byte that is no UTF-8
 		}
-		shape := shapes[int(n)%len(shapes)]
+		shape, noun := shapes[int(n)%len(shapes)], nouns[int(i)%len(nouns)]
 		path, ok := follow(shape.copies[0], steps)
-		var rules []*policy.Organization
+		var rules []checker
 		for _, request := range shape.copies {
-			rule, err := ruleOn(t, request, strings.Join(path, "."), pattern)
+			rule, err := ruleOn(t, request, noun, strings.Join(path, "."), pattern)
 			switch {
-			case !ok && (err == nil || faultsOf(t, err)[0].Kind != policy.FaultOrganizationField):
+			case !ok && (err == nil || faultsOf(t, err)[0].Kind != fieldFault(noun)):
 				t.Fatalf("path %q of %s: %v", path, request.Name(), err)
 			case !ok:
 				return
-			case pattern != "" && (!patternForm.MatchString(pattern) || !patternLetters.MatchString(pattern)):
+			case pattern != "" && (!patternForms[noun].MatchString(pattern) || !patternLetters.MatchString(pattern)):
 				return // as FuzzPattern makes sure
 			case err != nil:
 				t.Fatalf("path %q of %s: %v", path, request.Name(), err)
@@ -431,14 +429,14 @@ func FuzzMatch(f *testing.F) {
 		}
 		check := func(wire []byte, id string) (want bool) {
 			values := named(t, shape.copies[0], path, wire)
-			want = namesOnly(values, pattern, id)
+			want = namesOnly(values, noun, pattern, id)
 			for _, message := range shape.decode(wire) {
 				for _, rule := range rules {
 					if got := rule.Check(message, id) == nil; got != want {
-						t.Errorf("%T {%v}, path %q, pattern %q, values %q name only %q: got %t, want %t", message, message, path, pattern, values, id, got, want)
+						t.Errorf("%T {%v}, path %q, pattern %q, values %q name only the %s %q: got %t, want %t", message, message, path, pattern, values, noun, id, got, want)
 					}
 					if rule.Check(message, "") == nil {
-						t.Errorf("%T {%v}, path %q, pattern %q names the empty organization", message, message, path, pattern)
+						t.Errorf("%T {%v}, path %q, pattern %q names the empty %s", message, message, path, pattern, noun)
 					}
 				}
 			}
@@ -452,7 +450,7 @@ func FuzzMatch(f *testing.F) {
 		// The same request with one name throughout, and with another in one place.
 		name := id
 		if pattern != "" {
-			name = strings.NewReplacer("{organization}", id, "*", "x").Replace(pattern)
+			name = strings.NewReplacer("{"+noun+"}", id, "*", "x").Replace(pattern)
 		}
 		places := 0
 		same := rename(t, shape.copies[0], path, wire, func() string { places++; return name })

@@ -30,11 +30,6 @@ func readSources(t testing.TB, root string, names ...string) map[string]string {
 	return sources
 }
 
-func matchSources(t testing.TB) map[string]string {
-	t.Helper()
-	return readSources(t, "testdata", "match/match.proto", "match/defaults.proto")
-}
-
 func compileMatch(t testing.TB, sources map[string]string) protoreflect.FileDescriptor {
 	t.Helper()
 	return compileSources(t, sources, "match/match.proto")[0]
@@ -144,6 +139,17 @@ var matchCases = []matchCase{
 	{"Group", `defaults: {Nested {organization_id: "acme"}}`, "acme", true},
 	{"Group", `defaults: {Nested {}}`, "acme", false},
 
+	{"Wrapper", `wrapped_id: {value: "acme"}`, "acme", true},
+	{"Wrapper", `wrapped_id: {value: "globex"}`, "acme", false},
+	{"Wrapper", `wrapped_id: {}`, "acme", false},
+	{"Wrapper", `wrapped_id: {}`, "", false},
+	{"Wrapper", ``, "acme", false},
+	{"Wrapper", `organization_id: "acme"`, "acme", false},
+	{"WrapperInList", `wrapped_ids: [{value: "acme"}, {value: "acme"}]`, "acme", true},
+	{"WrapperInList", `wrapped_ids: [{value: "acme"}, {}]`, "acme", false},
+	{"WrapperInList", `wrapped_ids: [{value: "globex"}, {value: "acme"}]`, "acme", false},
+	{"WrapperInList", ``, "acme", false},
+
 	{"Pattern", `organization_id: "organizations/acme/documents/1"`, "acme", true},
 	{"Pattern", `organization_id: "organizations/acme/documents/*"`, "acme", true},
 	{"Pattern", `organization_id: "organizations/acme/documents/{organization}"`, "acme", true},
@@ -195,8 +201,15 @@ var matchCases = []matchCase{
 // organization, not even an empty one.
 func TestUnsetPath(t *testing.T) {
 	t.Parallel()
-	file := compileMatch(t, matchSources(t))
-	table := compileTable(t, policy.Files{file})
+	type tried struct {
+		file  protoreflect.FileDescriptor
+		table *policy.Table
+	}
+	compiled := map[string]tried{}
+	for _, noun := range nouns {
+		file := compileMatch(t, matchSources(t, noun))
+		compiled[noun] = tried{file, compileTable(t, policy.Files{file})}
+	}
 	for _, c := range []struct{ name, method, request string }{
 		{"message empty", "Nested", ``},
 		{"tenant empty", "Nested", `tenant: {}`},
@@ -213,10 +226,12 @@ func TestUnsetPath(t *testing.T) {
 	} {
 		t.Run("D50/"+c.name, func(t *testing.T) {
 			t.Parallel()
-			organization := organizationOf(t, table, "/match.v1.MatchService/"+c.method)
-			for _, id := range []string{"acme", ""} {
-				if organization.Check(dynamicMessage(t, file, "Request", c.request), id) == nil {
-					t.Errorf("{%s} names %q", c.request, id)
+			for noun, tried := range compiled {
+				for _, id := range []string{"acme", ""} {
+					request := dynamicMessage(t, tried.file, "Request", c.request)
+					if checkerOf(t, tried.table, "/match.v1.MatchService/"+c.method, noun).Check(request, id) == nil {
+						t.Errorf("{%s} names the %s %q", c.request, noun, id)
+					}
 				}
 			}
 		})
@@ -227,48 +242,55 @@ func TestUnsetPath(t *testing.T) {
 // from, and of other copies of these descriptors.
 func TestMatch(t *testing.T) {
 	t.Parallel()
-	original := compileMatch(t, matchSources(t))
-	var files []protoreflect.FileDescriptor
-	for _, form := range forms() {
-		files = append(files, form.convert(t, []protoreflect.FileDescriptor{original})...)
-	}
-	for _, rules := range files {
-		table := compileTable(t, policy.Files{rules})
-		for _, messages := range files {
-			for _, c := range matchCases {
-				organization := organizationOf(t, table, "/match.v1.MatchService/"+c.method)
-				request := dynamicMessage(t, messages, "Request", c.request)
-				if got := organization.Check(request, c.id) == nil; got != c.want {
-					t.Errorf("%s {%s} names %q: got %t, want %t (same descriptor: %t)",
-						c.method, c.request, c.id, got, c.want, rules == messages)
+	for _, noun := range nouns {
+		t.Run(noun, func(t *testing.T) {
+			t.Parallel()
+			original := compileMatch(t, matchSources(t, noun))
+			var files []protoreflect.FileDescriptor
+			for _, form := range forms() {
+				files = append(files, form.convert(t, []protoreflect.FileDescriptor{original})...)
+			}
+			for _, rules := range files {
+				table := compileTable(t, policy.Files{rules})
+				for _, messages := range files {
+					for _, c := range matchCases {
+						named := checkerOf(t, table, "/match.v1.MatchService/"+c.method, noun)
+						request := dynamicMessage(t, messages, "Request", c.request)
+						if got := named.Check(request, c.id) == nil; got != c.want {
+							t.Errorf("%s {%s} names %q: got %t, want %t (same descriptor: %t)",
+								c.method, c.request, c.id, got, c.want, rules == messages)
+						}
+					}
 				}
 			}
-		}
+		})
 	}
 }
 
 // TestPath compares the fields of paths. Other locations have no path.
 func TestPath(t *testing.T) {
 	t.Parallel()
-	table := compileTable(t, policy.Files{compileMatch(t, matchSources(t))}, policy.WithAudience("https://api.example.com"))
-	for method, want := range map[string][]protoreflect.FullName{
-		"Top":                {"match.v1.Request.organization_id"},
-		"Deep":               {"match.v1.Request.tenant", "match.v1.Tenant.parent", "match.v1.Tenant.parent", "match.v1.Tenant.id"},
-		"RepeatedInRepeated": {"match.v1.Request.tenants", "match.v1.Tenant.children", "match.v1.Tenant.aliases"},
-		"Header":             nil,
-		"Token":              nil,
-	} {
-		organization := organizationOf(t, table, "/match.v1.MatchService/"+method)
-		var got []protoreflect.FullName
-		for _, field := range organization.Path() {
-			got = append(got, field.FullName())
-		}
-		if !slices.Equal(got, want) {
-			t.Errorf("%s: the path is %q, want %q", method, got, want)
-		}
-		if path := organization.Path(); len(path) > 0 {
-			if path[0] = nil; organization.Path()[0] == nil {
-				t.Errorf("%s: the path is shared", method)
+	for _, noun := range nouns {
+		table := compileTable(t, policy.Files{compileMatch(t, matchSources(t, noun))}, policy.WithAudience("https://api.example.com"))
+		for method, want := range map[string][]protoreflect.FullName{
+			"Top":                {"match.v1.Request.organization_id"},
+			"Deep":               {"match.v1.Request.tenant", "match.v1.Tenant.parent", "match.v1.Tenant.parent", "match.v1.Tenant.id"},
+			"RepeatedInRepeated": {"match.v1.Request.tenants", "match.v1.Tenant.children", "match.v1.Tenant.aliases"},
+			"Header":             nil,
+			"Token":              nil,
+		} {
+			named := checkerOf(t, table, "/match.v1.MatchService/"+method, noun)
+			var got []protoreflect.FullName
+			for _, field := range named.Path() {
+				got = append(got, field.FullName())
+			}
+			if !slices.Equal(got, want) {
+				t.Errorf("%s of %s: the path is %q, want %q", noun, method, got, want)
+			}
+			if path := named.Path(); len(path) > 0 {
+				if path[0] = nil; named.Path()[0] == nil {
+					t.Errorf("%s of %s: the path is shared", noun, method)
+				}
 			}
 		}
 	}
@@ -278,7 +300,10 @@ func TestPath(t *testing.T) {
 // is refused, and does not cause a panic.
 func TestMatchOtherVersion(t *testing.T) {
 	t.Parallel()
-	table := compileTable(t, policy.Files{compileMatch(t, matchSources(t))})
+	tables := map[string]*policy.Table{}
+	for _, noun := range nouns {
+		tables[noun] = compileTable(t, policy.Files{compileMatch(t, matchSources(t, noun))})
+	}
 	for _, c := range []struct {
 		name, method, was, is, request, id string
 		want                               bool
@@ -301,16 +326,18 @@ func TestMatchOtherVersion(t *testing.T) {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
 			// The rules of the other version may be faulty: only its messages count.
-			sources := matchSources(t)
+			sources := matchSources(t, "organization")
 			_, messages, _ := strings.Cut(sources["match/match.proto"], "message Request {")
 			if strings.Count(messages, c.was) == 0 {
 				t.Fatalf("no %q to replace", c.was)
 			}
-			sources["match/match.proto"] = `syntax = "proto3"; package match.v1; import "match/defaults.proto"; message Request {` +
+			sources["match/match.proto"] = `syntax = "proto3"; package match.v1; import "google/protobuf/wrappers.proto"; import "match/defaults.proto"; message Request {` +
 				strings.Replace(messages, c.was, c.is, 1)
 			request := dynamicMessage(t, compileMatch(t, sources), "Request", c.request)
-			if got := organizationOf(t, table, "/match.v1.MatchService/"+c.method).Check(request, c.id) == nil; got != c.want {
-				t.Errorf("got %t, want %t", got, c.want)
+			for noun, table := range tables {
+				if got := checkerOf(t, table, "/match.v1.MatchService/"+c.method, noun).Check(request, c.id) == nil; got != c.want {
+					t.Errorf("%s: got %t, want %t", noun, got, c.want)
+				}
 			}
 		})
 	}
@@ -385,7 +412,7 @@ func TestMatchNothing(t *testing.T) {
 	type item = samplev1.BatchGetDocumentsRequest_Request
 	for _, c := range []struct {
 		name         string
-		organization *policy.Organization
+		organization checker
 		request      proto.Message
 		id           string
 	}{
@@ -398,6 +425,9 @@ func TestMatchNothing(t *testing.T) {
 		{"not compiled", made, &samplev1.ListDocumentsRequest{OrganizationId: "acme"}, "acme"},
 		{"no longer a field", &moved, &samplev1.ListDocumentsRequest{OrganizationId: "acme"}, "acme"},
 		{"zero", &policy.Organization{}, &samplev1.ListDocumentsRequest{OrganizationId: "acme"}, "acme"},
+		{"an identifier that is not compiled", &policy.Identifier{Name: "organization_id"}, &samplev1.ListDocumentsRequest{OrganizationId: "acme"}, "acme"},
+		{"the zero identifier", &policy.Identifier{}, &samplev1.ListDocumentsRequest{OrganizationId: "acme"}, "acme"},
+		{"the zero identifier, of nothing", &policy.Identifier{}, nil, ""},
 	} {
 		if c.organization.Check(c.request, c.id) == nil {
 			t.Errorf("%s: matches", c.name)

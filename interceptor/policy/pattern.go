@@ -63,15 +63,25 @@ func matchPattern(pattern string, noun noun, value, id string) bool {
 	}
 }
 
-// compatible reports whether one value can name what two fields ask for. Either may be nil.
-func compatible(a, b *field) bool {
-	switch {
-	case a == nil || b == nil || !slices.Equal(a.path, b.path):
-		return true
-	case a.pattern == "" || b.pattern == "":
-		return false // the whole value would have to be two identifiers
+// contradiction returns why no message can name what two fields ask for, and what to do, or "". Either may be nil.
+func contradiction(a, b *field) string {
+	if a == nil || b == nil {
+		return ""
 	}
-	return slices.EqualFunc(strings.Split(a.pattern, "/"), strings.Split(b.pattern, "/"), func(one, other string) bool {
+	for i, step := range a.path { // both paths end in a string, so that neither leads on from the other
+		if other := b.path[i]; other != step {
+			oneof := step.ContainingOneof()
+			if oneof == nil || oneof != other.ContainingOneof() {
+				return ""
+			}
+			return fmt.Sprintf("%s and %s name fields of the oneof %s, of which a message has one: give each a way of its own", a.noun, b.noun, oneof.FullName())
+		}
+	}
+	// Without a pattern, the whole value would have to be two names.
+	if a.pattern != "" && b.pattern != "" && slices.EqualFunc(strings.Split(a.pattern, "/"), strings.Split(b.pattern, "/"), func(one, other string) bool {
 		return one == "*" || other == "*" || one == other
-	})
+	}) {
+		return ""
+	}
+	return fmt.Sprintf("%s and %s name the same field %q, and no value can name both: give both a pattern, with the same segments", a.noun, b.noun, b.name)
 }
