@@ -12,8 +12,8 @@ import (
 	"github.com/protoauthz/protoauthz/interceptor/policy"
 )
 
-// ownRules compiles a service whose methods have these annotations. The names of the methods are Call0 and on.
-func ownRules(t *testing.T, methods []string, options ...policy.Option) *policy.Table {
+// ownFiles returns the file of a service whose methods have these annotations. The names of the methods are Call0 and on.
+func ownFiles(t testing.TB, methods []string) policy.Files {
 	t.Helper()
 	var source strings.Builder
 	source.WriteString(`syntax = "proto3"; package own.v1; import "protoauthz/v1/authz.proto";
@@ -27,7 +27,13 @@ func ownRules(t *testing.T, methods []string, options ...policy.Option) *policy.
 	if err != nil {
 		t.Fatal(err)
 	}
-	table, err := policy.Compile(policy.Files(files), append(options, policy.WithAudience(tokens.API))...)
+	return files
+}
+
+// ownRules compiles the file of ownFiles.
+func ownRules(t testing.TB, methods []string, options ...policy.Option) *policy.Table {
+	t.Helper()
+	table, err := policy.Compile(ownFiles(t, methods), append(options, policy.WithAudience(tokens.API))...)
 	if err != nil {
 		t.Fatal(err)
 	}
