@@ -78,15 +78,15 @@ type Way struct {
 
 // WayFromContext returns the first way that the request meets, as far as its messages were judged: the
 // messages of a stream take ways away one by one. It reports false if the method is public or in shadow,
-// or no guard has admitted the call of the context. In a context of [ContextWithClaims], the way has the number
-// 0 and the organization of the claims.
+// or no guard has admitted the call of the context. In a context of [ContextWithClaims] or
+// [ContextWithWay], the way has the organization of the claims.
 func WayFromContext(ctx context.Context) (Way, bool) {
 	c := callFrom(ctx)
 	switch {
 	case c == nil || c.claims == nil:
 		return Way{}, false
 	case c.rule == nil: // for a test of a handler
-		return Way{Organization: c.claims.OrganizationID()}, true
+		return Way{bits.TrailingZeros32(c.state.Load()), c.claims.OrganizationID()}, true
 	}
 	proved := c.proved()
 	return Way{bits.TrailingZeros32(uint32(proved)), c.organization}, proved != 0
@@ -104,7 +104,18 @@ func own[T any](shared *T) *T {
 
 // ContextWithClaims returns a context in which [ClaimsFromContext] finds the claims, for a test of a
 // handler. Package guardtest makes claims for such a test. The context admits no call: a Guard verifies
-// the token of every call.
+// the token of every call. [WayFromContext] finds the rule's own way.
 func ContextWithClaims(ctx context.Context, claims *token.Claims) context.Context {
-	return (&Call{ctx: ctx, claims: claims}).Context()
+	return ContextWithWay(ctx, claims, 0)
+}
+
+// ContextWithWay is [ContextWithClaims] for the test of a handler that asks for its way: [WayFromContext] finds the way
+// with the number, from 0 to 15. ContextWithWay panics for any other number.
+func ContextWithWay(ctx context.Context, claims *token.Claims, number int) context.Context {
+	if number < 0 || !allWays.has(number) {
+		panic("interceptor: ContextWithWay needs a number from 0 to 15: 0 is the rule's own way, and 1 its first alternative")
+	}
+	c := &Call{ctx: ctx, claims: claims}
+	c.state.Store(1 << number)
+	return c.Context()
 }

@@ -285,3 +285,28 @@ func TestClients(t *testing.T) {
 		}
 	}
 }
+
+// TestContextWithWay makes sure that a test can give a handler its way.
+func TestContextWithWay(t *testing.T) {
+	t.Parallel()
+	claims, err := shared(t).verifier.Verify(t.Context(), shared(t).good.Token(t, resource(acme, "read:data")))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for number, ctx := range map[int]context.Context{
+		0: interceptor.ContextWithClaims(t.Context(), claims), 1: interceptor.ContextWithWay(t.Context(), claims, 1), 15: interceptor.ContextWithWay(t.Context(), claims, 15),
+	} {
+		if way, ok := interceptor.WayFromContext(ctx); !ok || way != (interceptor.Way{Number: number, Organization: acme}) || interceptor.ClaimsFromContext(ctx).OrganizationID() != acme {
+			t.Errorf("%d: %+v, %t", number, way, ok)
+		}
+	}
+	if way, ok := interceptor.WayFromContext(interceptor.ContextWithWay(t.Context(), nil, 1)); ok {
+		t.Errorf("no claims: %+v", way)
+	}
+	const want = "interceptor: ContextWithWay needs a number from 0 to 15: 0 is the rule's own way, and 1 its first alternative"
+	for _, number := range []int{-1, 16, 1 << 20} {
+		if got := recovered(func() { interceptor.ContextWithWay(t.Context(), claims, number) }); got != want {
+			t.Errorf("%d: panics with %v", number, got)
+		}
+	}
+}

@@ -30,8 +30,10 @@ import (
 	"reflect"
 	"strings"
 
+	"github.com/protoauthz/protoauthz/interceptor/internal/compiling"
 	"github.com/protoauthz/protoauthz/interceptor/internal/document"
 	"github.com/protoauthz/protoauthz/interceptor/internal/endpoint"
+	"github.com/protoauthz/protoauthz/interceptor/policy"
 	"github.com/protoauthz/protoauthz/interceptor/token"
 )
 
@@ -59,8 +61,14 @@ type Deployment struct {
 	// issuers apart: see [token.WithIssuer].
 	Issuers []token.Issuer
 
-	name  string // of the file
-	lines *document.Lines
+	name     string // of the file
+	lines    *document.Lines
+	compiled func(policy.Files, []policy.Option) // for package guardtest, or nil
+}
+
+// init gives package guardtest what the public API of this package does not have.
+func init() {
+	compiling.Observe = func(d *Deployment, compiled func(policy.Files, []policy.Option)) { d.compiled = compiled }
 }
 
 // Parse returns the deployment that a JSON document (RFC 8259) describes. The document has a member for each field of

@@ -30,6 +30,9 @@ func (d *Deployment) Compile(files policy.Files, options ...policy.Option) (*pol
 		policy.WithUnannotatedOpen(d.here(d.UnannotatedOpen, files)...),
 	}, options...)...)
 	found, ok := errors.AsType[*policy.Error](err)
+	if err == nil && d.compiled != nil {
+		d.compiled(files, options)
+	}
 	if !ok {
 		return table, err
 	}

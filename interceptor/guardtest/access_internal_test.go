@@ -27,7 +27,7 @@ func TestLateDecision(t *testing.T) {
 			return claims, nil
 		}))
 		rule, ok := table.Lookup("/test.v1.Read/Unary")
-		if got := decider.decide(t.Context(), rule, "alice", claims); !ok || got != "yes" || calls.Load() != 2 {
+		if got := decider.decide(t.Context(), call{rule, "alice", claims}); !ok || got != "yes" || calls.Load() != 2 {
 			t.Errorf("%q after %d calls", got, calls.Load())
 		}
 		time.Sleep(time.Second) // the bubble's clock: the verifier returns

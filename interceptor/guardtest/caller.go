@@ -19,7 +19,10 @@ import (
 //
 // Each method returns a changed copy, so a Caller may be shared and is safe for concurrent use. For claims of other
 // names, as a handler decodes them, see [Claims].
-type Caller struct{ values token.ClaimValues }
+type Caller struct {
+	values token.ClaimValues
+	way    int
+}
 
 // User returns a user with a subject.
 func User(subject string) Caller { return newCaller(token.CallerUser, subject, "") }
@@ -28,7 +31,7 @@ func User(subject string) Caller { return newCaller(token.CallerUser, subject, "
 func Client(id string) Caller { return newCaller(token.CallerClient, id, id) }
 
 func newCaller(kind token.Caller, subject, clientID string) Caller {
-	return Caller{token.ClaimValues{Issuer: "https://issuer.example.com", Subject: subject, ClientID: clientID, Caller: kind}}
+	return Caller{values: token.ClaimValues{Issuer: "https://issuer.example.com", Subject: subject, ClientID: clientID, Caller: kind}}
 }
 
 // Issuer sets the issuer.
@@ -73,6 +76,13 @@ func (c Caller) Expiry(at time.Time) Caller {
 	return c
 }
 
+// Way sets the way that [interceptor.WayFromContext] finds in [Caller.Context], by its number: 0 is the rule's own way,
+// which is the default, and 1 is the rule's first alternative.
+func (c Caller) Way(number int) Caller {
+	c.way = number
+	return c
+}
+
 // Claims returns the claims. The test fails at once if a value cannot be a claim: see [token.NewClaims].
 func (c Caller) Claims(t testing.TB) *token.Claims {
 	t.Helper()
@@ -86,8 +96,9 @@ func (c Caller) Claims(t testing.TB) *token.Claims {
 	return claims
 }
 
-// Context returns the context of the test in which [interceptor.ClaimsFromContext] finds the claims.
+// Context returns the context of the test in which [interceptor.ClaimsFromContext] finds the claims. It panics if
+// [Caller.Way] has set a number that is not from 0 to 15.
 func (c Caller) Context(t testing.TB) context.Context {
 	t.Helper()
-	return interceptor.ContextWithClaims(t.Context(), c.Claims(t))
+	return interceptor.ContextWithWay(t.Context(), c.Claims(t), c.way)
 }

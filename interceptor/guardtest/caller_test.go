@@ -59,6 +59,13 @@ func TestCaller(t *testing.T) {
 				}
 			}
 		}
+		for want, caller := range map[interceptor.Way]guardtest.Caller{
+			{Organization: "acme"}: alice.Organization("acme"), {Number: 2}: alice.Way(2), {}: alice,
+		} {
+			if got, ok := interceptor.WayFromContext(caller.Context(t)); !ok || got != want {
+				t.Errorf("the way is %+v, %t, want %+v", got, ok, want)
+			}
+		}
 		if alice.Context(t).Done() != t.Context().Done() {
 			t.Error("the context is not of the test")
 		}

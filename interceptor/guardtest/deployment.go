@@ -8,7 +8,10 @@ import (
 	"google.golang.org/protobuf/reflect/protoreflect"
 	"google.golang.org/protobuf/reflect/protoregistry"
 
+	"github.com/protoauthz/protoauthz/interceptor"
 	"github.com/protoauthz/protoauthz/interceptor/deployment"
+	"github.com/protoauthz/protoauthz/interceptor/internal/compiling"
+	"github.com/protoauthz/protoauthz/interceptor/policy"
 	"github.com/protoauthz/protoauthz/interceptor/token"
 )
 
@@ -18,6 +21,9 @@ import (
 //
 //	issuer := devissuer.Start(t, devissuer.Config{})
 //	d := guardtest.Deployment(t, "authz.json", token.Logto(issuer.URL()))
+//
+// The test fails for each way of a rule that no token of the document's own issuers can meet, as [interceptor.Check]
+// finds it, when [deployment.Deployment.Compile] compiles the rule.
 //
 // Without issuers, the issuers of the document stay. So do the services of UnannotatedOpen: see [NotEnforced]. The test
 // fails at once if the document has a fault, or if no linked service has a name of the document's shadow: a server would
@@ -42,9 +48,35 @@ func Deployment(t testing.TB, name string, issuers ...token.Issuer) *deployment.
 	for n, service := range d.Shadow {
 		t.Logf("guardtest: %s: shadow[%d]: this test enforces the rules of %s, and a server does not", d.Place(fmt.Sprintf("shadow[%d]", n)), n, service)
 	}
+	checkCompiled(t, d)
 	d.Shadow = nil
 	if len(issuers) > 0 {
 		d.Issuers = issuers
 	}
 	return d
+}
+
+// observe has a function called with the arguments of each call of Compile that returns a table. A program does not start
+// if package deployment has another type.
+var observe = compiling.Observe.(func(*deployment.Deployment, func(policy.Files, []policy.Option))) //nolint:errcheck // see above
+
+// checkCompiled fails the test for the rules that a test compiles by a deployment, and that no token can meet in production.
+func checkCompiled(t testing.TB, d *deployment.Deployment) {
+	t.Helper()
+	production := *d
+	if len(production.Issuers) == 0 { // the document is of tests alone
+		return
+	}
+	observe(d, func(files policy.Files, options []policy.Option) {
+		t.Helper()
+		verifier, verifierErr := production.NewVerifier()
+		table, tableErr := production.Compile(files, options...)
+		if err := errors.Join(verifierErr, tableErr); err != nil {
+			t.Errorf("guardtest: %v", err)
+			return
+		}
+		if err := interceptor.Check(verifier, table); err != nil {
+			t.Errorf("guardtest: %s: the issuers do not fit the rules: %v", production.Place("issuers"), err)
+		}
+	})
 }

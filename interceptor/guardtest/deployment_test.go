@@ -75,3 +75,33 @@ func TestDeploymentTells(t *testing.T) {
 		t.Errorf("the log is %q, want %q", l.lines, want)
 	}
 }
+
+// TestDeploymentChecks makes sure that a test fails if the issuers of the document, which a test may replace, can meet a
+// rule of the server by no token.
+func TestDeploymentChecks(t *testing.T) {
+	t.Parallel()
+	const (
+		subject = `authenticated: true, subject: {field: "user_id"}`
+		kinds   = `, "userTokens": {"sub": ["*"]}`
+		lack    = `:2: the issuers do not fit the rules: interceptor: /own.v1.Own/Call0: no token can meet the rule: "https://a.test": no token tells a user from a client`
+	)
+	for name, test := range map[string]struct{ more, want string }{
+		"no kinds": {"", lack}, "users": {kinds, ""},
+	} {
+		file := filepath.Join(t.TempDir(), "authz.json")
+		text := `{"audience": "https://api.test",` + "\n" + `"issuers": [{"url": "https://a.test", "algorithms": ["ES256"]` + test.more + `}]}`
+		if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		for _, issuers := range [][]token.Issuer{nil, {token.Logto("https://b.test")}} {
+			faults := faultsOf(t, func(t testing.TB) {
+				if _, err := guardtest.Deployment(t, file, issuers...).Compile(ownFiles(t, []string{subject})); err != nil {
+					t.Error(err)
+				}
+			})
+			if test.want == "" && len(faults) != 1 || test.want != "" && (len(faults) != 2 || !strings.Contains(faults[0], "guardtest: "+file+test.want)) {
+				t.Errorf("%s, with %d issuers of the test: %q", name, len(issuers), faults)
+			}
+		}
+	}
+}

@@ -71,6 +71,8 @@ var rules = []imports.Rule{
 	{From: "./interceptor/internal/jose", Ban: "./...", Why: "it is a leaf: form does not depend on who is trusted"},
 	{From: "./interceptor/internal/jose", Ban: "testing", Why: "code in production must not know when it is tested"},
 
+	{From: "./interceptor/internal/traits", Ban: "./...", Why: "it is a leaf, since package token imports it"},
+	{From: "./interceptor/internal/compiling", Ban: "./...", Why: "it is a leaf, since package deployment imports it"},
 	{From: "./interceptor/internal/help", Ban: "./...", Why: "it is a leaf, for the logs of decisions and of keys alike"},
 	{From: "./interceptor/internal/document", Ban: "./...", Why: "it is a leaf: servers and tools read all kinds of configuration"},
 	{From: "./interceptor/internal/document", Ban: "testing", Why: "code in production must not know when it is tested"},

@@ -169,7 +169,11 @@ func ended(err error) error {
 
 // asking makes a unary call with a client of connect-go.
 func asking(ctx context.Context, client *http.Client, url string, header http.Header, organization string, options ...connect.ClientOption) error {
-	request := connect.NewRequest(&message{OrganizationId: organization})
+	return sending(ctx, client, url, header, &message{OrganizationId: organization}, options...)
+}
+
+func sending(ctx context.Context, client *http.Client, url string, header http.Header, sent *message, options ...connect.ClientOption) error {
+	request := connect.NewRequest(sent)
 	merge(request.Header(), header)
 	_, err := connect.NewClient[message, answer](client, url, options...).CallUnary(ctx, request)
 	return err

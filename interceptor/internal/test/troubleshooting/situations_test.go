@@ -41,6 +41,7 @@ type situation struct {
 	header http.Header
 	method catalogue.Method // zero: catalogue.Unary
 	named  []string         // the organization of each message; nil: none in a message
+	owner  string           // whom the document of a unary call names
 }
 
 // carrying is the header of a request with a token.

@@ -46,6 +46,7 @@ const (
 	browser  = "A browser reports a CORS error: Failed to fetch"
 	silent   = "The client sees a code, and the log has no line"
 	letIn    = "Every call is let in"
+	unmet    = "No token can meet a rule"
 	notReady = "The probe answers 503 or NOT_SERVING"
 )
 
@@ -222,6 +223,27 @@ func checked(service string) func(*testing.T, *token.Verifier) string {
 	}
 }
 
+// unmetBy returns the symptom of a server whose token.Issuer names neither kinds of callers nor organizations, and the
+// first line of its log, about a rule.
+func unmetBy(rule string, of claims) func(*testing.T, *lockedText) symptom {
+	return func(t *testing.T, text *lockedText) symptom {
+		const endpoint = "http://" + closed
+		issuer := issuing(t, endpoint)
+		keys := token.WithTransport(harness.ServeInProcess(issuer, new(harness.Records)).HTTP1.Transport)
+		verifier, err := token.NewVerifier(token.Issuer{URL: endpoint + "/oidc", Algorithms: []string{"ES256"}}, keys)
+		if err != nil {
+			t.Fatal(err)
+		}
+		table, err := compile(t, ofOrders(readsA, `option (protoauthz.v1.method) = {authenticated: true, `+rule+`};`), policy.WithAudience(api))
+		if err != nil {
+			t.Fatal(err)
+		}
+		server := harness.ServePiped(t, handlers{}.mux(interceptor.New(verifier, table).HandlerOption()))
+		line := logged(t, text)[0]
+		return symptom{printed(asking(t.Context(), server.HTTP2, server.URL+orderCall, carrying(issuer.Token(t, of)), "")), line}
+	}
+}
+
 // programSituations are situations in which no call has a reason.
 var programSituations = []programSituation{
 	{noStart, "a method has no annotation", starting(compiling(ofOrders(readsA, " "), policy.WithAudience(api)))},
@@ -246,6 +268,14 @@ var programSituations = []programSituation{
 	{noStart, "the issuer is plain http on another host", starting(notVerifying(token.Logto("http://idp.internal:3001")))},
 	{noStart, "the issuer has no algorithms", starting(notVerifying(token.Issuer{URL: "https://idp.example.com"}))},
 	{noStart, "an error of NewVerifier or Compile was dropped", starting(func(*testing.T) string { return fmt.Sprint(recovered(func() { interceptor.New(nil, nil) })) })},
+
+	{noStart, "a rule names a user, and two issuers have users", starting(func(t *testing.T) string {
+		verifier, err := token.NewVerifier(token.Logto("https://one.example.com"), token.WithIssuer(token.Logto("https://two.example.com")))
+		if err != nil {
+			t.Fatal(err)
+		}
+		return fmt.Sprint(recovered(func() { interceptor.New(verifier, identifying(t, ofSubject)) }))
+	})},
 
 	{conflict, "your module has generated code of the annotations, too", starting(registering("protoauthz/v1/authz.proto"))},
 	{conflict, "the generated code has the annotations under another path", starting(registering("third_party/protoauthz/v1/authz.proto"))},
@@ -309,6 +339,9 @@ var programSituations = []programSituation{
 	{silent, "a proxy in front of the server has refused", asks(func(*testing.T) http.Handler {
 		return http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusUnauthorized) })
 	}, read)},
+
+	{unmet, "no token tells a user from a client", unmetBy(`caller: CALLER_USER`, claims{"aud": api, "sub": "user"})},
+	{unmet, "no token has an organization", unmetBy(`model: MODEL_ORGANIZATION_RESOURCE, organization: {token: true}`, resource("acme", "read:data"))},
 
 	{letIn, "the handler was registered without the guard", asks(func(*testing.T) http.Handler { return handlers{}.mux() }, read)},
 	{letIn, "the service is in shadow", asks(guarded(harness.ShadowRules), read)},

@@ -14,6 +14,7 @@ import (
 	"sync"
 	"testing"
 
+	samplev1 "github.com/protoauthz/protoauthz/gen/sample/v1"
 	"github.com/protoauthz/protoauthz/interceptor"
 	"github.com/protoauthz/protoauthz/interceptor/internal/test/catalogue"
 	"github.com/protoauthz/protoauthz/interceptor/internal/test/harness"
@@ -111,7 +112,8 @@ func (c callSituation) observe(t *testing.T, text *lockedText) symptom {
 	}
 	var err error
 	if method == catalogue.Unary {
-		err = asking(t.Context(), server.HTTP2, server.URL+called, in.header, strings.Join(in.named, ""))
+		sent := &message{OrganizationId: strings.Join(in.named, ""), Document: &samplev1.Document{Name: in.owner}}
+		err = sending(t.Context(), server.HTTP2, server.URL+called, in.header, sent)
 	} else {
 		err = streaming(t.Context(), server.HTTP2, server.URL+called, in.header, in.named...)
 	}
@@ -157,7 +159,7 @@ func TestTroubleshooting(t *testing.T) { //nolint:paralleltest // it replaces th
 		}
 		delete(rows, place)
 	}
-	for _, situation := range slices.Concat(tokenSituations, ruleSituations, keySituations) {
+	for _, situation := range slices.Concat(tokenSituations, ruleSituations, subjectSituations, keySituations) {
 		place := row{string(situation.reason), situation.name}
 		run := func(t *testing.T) { check(t, place, situation.observe(t, text)) }
 		if reason := situation.reason; reason == interceptor.ReasonTokenExpired || reason == interceptor.ReasonTokenNotYetValid {

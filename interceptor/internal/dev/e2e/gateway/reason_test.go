@@ -7,8 +7,13 @@ import (
 	"testing"
 
 	"github.com/grpc-ecosystem/grpc-gateway/v2/runtime"
+	"google.golang.org/protobuf/proto"
+	"google.golang.org/protobuf/reflect/protodesc"
+	"google.golang.org/protobuf/reflect/protoregistry"
 
+	authzv1 "github.com/protoauthz/protoauthz/gen/protoauthz/v1"
 	"github.com/protoauthz/protoauthz/interceptor"
+	ledgerv1 "github.com/protoauthz/protoauthz/interceptor/internal/dev/e2e/gateway/gen/ledger/v1"
 	"github.com/protoauthz/protoauthz/interceptor/policy"
 )
 
@@ -72,6 +77,32 @@ func TestReasons(t *testing.T) {
 	unruled := inProcess(t, guarded(new(policy.Table)), runtime.WithErrorHandler(challenge))
 	c := call{"no rule", list, bearer("acme"), "", 403, "", refusal(t, 7, "the method has no authorization rule", interceptor.ReasonRuleMissing, map[string]string{})}
 	c.check(t, unruled)
+
+	identified := inProcess(t, guarded(ofSubject(t)), runtime.WithErrorHandler(challenge))
+	c = call{"another user", list, bearer("user"), "", 403, realm, refusal(t, 7, "the request is not for this caller", interceptor.ReasonSubjectMismatch, map[string]string{"challenge": realm})}
+	c.check(t, identified)
+}
+
+// ofSubject returns rules by which the path of ListAccounts names a user.
+func ofSubject(t *testing.T) *policy.Table {
+	t.Helper()
+	file := protodesc.ToFileDescriptorProto(ledgerv1.File_ledger_v1_ledger_proto)
+	for _, method := range file.GetService()[0].GetMethod() {
+		if method.GetName() == "ListAccounts" {
+			proto.SetExtension(method.GetOptions(), authzv1.E_Method, &authzv1.MethodRule{
+				Model: authzv1.Model_MODEL_GLOBAL_RESOURCE, Authenticated: true, Subject: &authzv1.Identifier{Field: "organization_id"},
+			})
+		}
+	}
+	changed, err := protodesc.NewFile(file, protoregistry.GlobalFiles)
+	if err != nil {
+		t.Fatal(err)
+	}
+	table, err := policy.Compile(policy.Files{changed}, policy.WithAudience(api), policy.WithSubjectIssuer("https://issuer.example.test/oidc"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return table
 }
 
 // TestDocumentation makes sure that the code in the documentation of package grpcguard compiles here.
