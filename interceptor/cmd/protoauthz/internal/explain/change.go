@@ -163,6 +163,8 @@ func (o *outcome) field(name string, path []protoreflect.FieldDescriptor, resour
 // another returns what other token to use if no message can name the caller of this one, or else "".
 func (o *outcome) another() string {
 	switch {
+	case o.Subject != nil && o.claims.Caller() == token.CallerUnknown:
+		return "set ClientTokens or UserTokens of the issuer, so that its tokens tell a user from a client"
 	case o.Subject != nil && o.claims.Caller() != token.CallerUser:
 		return "use the token of a user who has signed in: the request names the user of the token"
 	case o.Subject != nil && o.Subject.Issuer != "" && o.claims.Issuer() != o.Subject.Issuer:
