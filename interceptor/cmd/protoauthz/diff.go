@@ -36,8 +36,8 @@ OLD and NEW are each an INPUT. One of them may be -. The flags are for both. A s
 -unannotated-refused or -unannotated-open is a fault only if neither version needs the flag.
 
 With -old-authz, -authz is the deployment of NEW alone. What NEW's deployment opens has its place there.
-Standard error tells which issuers, subject issuer and shared scopes differ: they are not rules, and never
-looser.
+Standard error tells which issuers and shared scopes differ: they are not rules, and never looser. It tells
+where the documents name another subjectIssuer, which the changes of subjects and clients tell, too.
 
 Formats:
    text       for reading

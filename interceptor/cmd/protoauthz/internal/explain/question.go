@@ -9,6 +9,7 @@ import (
 	"google.golang.org/protobuf/proto"
 
 	"github.com/protoauthz/protoauthz/interceptor"
+	"github.com/protoauthz/protoauthz/interceptor/internal/traits"
 	"github.com/protoauthz/protoauthz/interceptor/policy"
 	"github.com/protoauthz/protoauthz/interceptor/token"
 )
@@ -66,9 +67,21 @@ func (q *Question) ask(ctx context.Context) answer {
 	return q.askBy(ctx, q.Verifier, q.Table)
 }
 
+// An anyIssuer is a verifier whose issuers fit all rules: interceptor.New panics or warns if they do not, and the call may
+// have nothing to do with that.
+type anyIssuer struct{ interceptor.Verifier }
+
+// Traits implements traits.Teller.
+func (anyIssuer) Traits() []traits.Issuer {
+	return []traits.Issuer{{
+		Single: true, Accepts: func(string) bool { return true },
+		Users: true, Clients: true, Kinds: true, Client: true, OrganizationClaim: "any", OrganizationAudience: true,
+	}}
+}
+
 // askBy asks a guard with the given verifier and table.
 func (q *Question) askBy(ctx context.Context, verifier interceptor.Verifier, table *policy.Table) (a answer) {
-	guard := interceptor.New(verifier, table, interceptor.WithoutStreamExpiry(),
+	guard := interceptor.New(anyIssuer{verifier}, table, interceptor.WithoutStreamExpiry(),
 		interceptor.WithObserver(func(_ context.Context, event interceptor.Event) {
 			a.claims, a.way = event.Claims, 0
 			if len(event.Ways) > 0 {
