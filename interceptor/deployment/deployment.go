@@ -57,6 +57,9 @@ type Deployment struct {
 	// UnannotatedOpen are services whose methods without annotation everybody may call: see
 	// [policy.WithUnannotatedOpen].
 	UnannotatedOpen []string
+	// SubjectIssuer is the issuer whose users and clients the requests name, as its iss has it: see
+	// [policy.WithSubjectIssuer]. With one issuer it may be empty.
+	SubjectIssuer string
 	// Issuers are the authorization servers whose tokens are accepted. A server needs one at least. Rules do not tell
 	// issuers apart: see [token.WithIssuer].
 	Issuers []token.Issuer
@@ -96,6 +99,11 @@ func Parse(name string, text []byte) (*Deployment, error) {
 	if len(faults) == 0 && len(d.Issuers) > 0 { // two issuers may not fit together
 		if _, err := d.NewVerifier(); err != nil {
 			faults = append(faults, err)
+		}
+	}
+	if len(faults) == 0 {
+		for _, fault := range d.issuerFaults() {
+			faults = append(faults, fmt.Errorf("%s: %s", fault.Subject, fault.Detail))
 		}
 	}
 	if len(faults) > 0 {

@@ -26,6 +26,7 @@ const whole = `{
   "sharedScopes": ["read:documents"],
   "shadow": ["sample.v1.DocumentService",
     "sample.v1.MemberService"],
+  "subjectIssuer": "https://b.test",
   "issuers": [
     {"url": "https://a.test", "algorithms": ["RS256"]},
     {"url": "https://b.test", "algorithms": ["ES256"]}
@@ -35,7 +36,8 @@ const whole = `{
 func wholeDeployment() *deployment.Deployment {
 	return &deployment.Deployment{
 		Audience: "https://api.test", Public: []string{"grpc.health.v1.Health"}, SharedScopes: []string{"read:documents"}, Shadow: []string{"sample.v1.DocumentService", "sample.v1.MemberService"},
-		Issuers: []token.Issuer{{URL: "https://a.test", Algorithms: []string{"RS256"}}, {URL: "https://b.test", Algorithms: []string{"ES256"}}},
+		SubjectIssuer: "https://b.test",
+		Issuers:       []token.Issuer{{URL: "https://a.test", Algorithms: []string{"RS256"}}, {URL: "https://b.test", Algorithms: []string{"ES256"}}},
 	}
 }
 
@@ -51,7 +53,7 @@ func write(t *testing.T, text string) string {
 
 // plain is a deployment without what it remembers of its document.
 func plain(d *deployment.Deployment) deployment.Deployment {
-	return deployment.Deployment{Audience: d.Audience, Public: d.Public, SharedScopes: d.SharedScopes, Shadow: d.Shadow, UnannotatedRefused: d.UnannotatedRefused, UnannotatedOpen: d.UnannotatedOpen, Issuers: d.Issuers}
+	return deployment.Deployment{Audience: d.Audience, Public: d.Public, SharedScopes: d.SharedScopes, Shadow: d.Shadow, UnannotatedRefused: d.UnannotatedRefused, UnannotatedOpen: d.UnannotatedOpen, SubjectIssuer: d.SubjectIssuer, Issuers: d.Issuers}
 }
 
 func TestRead(t *testing.T) {
@@ -72,8 +74,8 @@ func TestRead(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		want, err := policy.Compile(policy.Linked("sample"), policy.WithAudience(d.Audience), policy.WithPublic(d.Public...), policy.WithSharedScopes(d.SharedScopes...), policy.WithShadow(d.Shadow...))
-		if err != nil || table.String() != want.String() {
+		want, err := policy.Compile(policy.Linked("sample"), policy.WithAudience(d.Audience), policy.WithPublic(d.Public...), policy.WithSharedScopes(d.SharedScopes...), policy.WithShadow(d.Shadow...), policy.WithSubjectIssuer("https://b.test"))
+		if err != nil || table.String() != want.String() || table.SubjectIssuer() != want.SubjectIssuer() {
 			t.Errorf("the table is\n%s\nwant\n%s, %v", table, want, err)
 		}
 	}
@@ -192,7 +194,7 @@ func TestCompileFaults(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := parsed.NewVerifier(token.WithLeeway(-1)); err == nil || err.Error() != "deployment: line 8: issuers: token: WithLeeway: -1ns is not between 0 and 5m0s" {
+	if _, err := parsed.NewVerifier(token.WithLeeway(-1)); err == nil || err.Error() != "deployment: line 9: issuers: token: WithLeeway: -1ns is not between 0 and 5m0s" {
 		t.Error(err)
 	}
 	checkFaults(t, wholeDeployment(), policy.Files{nil}, nil, "Compile: file 0 is nil (OPTION)")
@@ -266,7 +268,7 @@ func TestSchema(t *testing.T) {
 	}
 	for name, want := range map[string]string{
 		"$schema": "string", "audience": "string", "public": "#/$defs/services", "sharedScopes": "array", "shadow": "#/$defs/services",
-		"unannotatedRefused": "#/$defs/services", "unannotatedOpen": "#/$defs/services", "issuers": "array../token/issuer.schema.json",
+		"unannotatedRefused": "#/$defs/services", "unannotatedOpen": "#/$defs/services", "subjectIssuer": "string", "issuers": "array../token/issuer.schema.json",
 	} {
 		if got := schema.Properties[name]; got.Type+got.Ref+got.Items.Ref != want || got.Description == "" {
 			t.Errorf("%s is %+v, want %s with a description", name, got, want)
@@ -284,7 +286,7 @@ func TestSchema(t *testing.T) {
 		t.Error(err)
 	}
 	_, err = deployment.Parse("", []byte(`{"a": 1}`))
-	if want := "the members are audience, public, sharedScopes, shadow, unannotatedRefused, unannotatedOpen, issuers"; err == nil || !strings.HasSuffix(err.Error(), want) {
+	if want := "the members are audience, public, sharedScopes, shadow, unannotatedRefused, unannotatedOpen, subjectIssuer, issuers"; err == nil || !strings.HasSuffix(err.Error(), want) {
 		t.Errorf("%v, want %s", err, want)
 	}
 }

@@ -21,26 +21,40 @@ import (
 // UnannotatedOpen that is linked, and that the given files do not declare, belongs to another table, and causes no fault.
 // The services in Public are public in every table.
 func (d *Deployment) Compile(files policy.Files, options ...policy.Option) (*policy.Table, error) {
-	table, err := policy.Compile(files, append([]policy.Option{
+	own := []policy.Option{
 		policy.WithAudience(d.Audience),
 		policy.WithPublic(d.Public...),
 		policy.WithSharedScopes(d.SharedScopes...),
 		policy.WithShadow(d.here(d.Shadow, files)...),
 		policy.WithUnannotatedRefused(d.here(d.UnannotatedRefused, files)...),
 		policy.WithUnannotatedOpen(d.here(d.UnannotatedOpen, files)...),
-	}, options...)...)
+	}
+	if d.SubjectIssuer != "" {
+		own = append(own, policy.WithSubjectIssuer(d.SubjectIssuer))
+	}
+	table, err := policy.Compile(files, append(own, options...)...)
 	found, ok := errors.AsType[*policy.Error](err)
-	if err == nil && d.compiled != nil {
+	switch {
+	case ok:
+	case err != nil:
+		return nil, err
+	default:
+		found = &policy.Error{Rules: table.Rules()}
+	}
+	faults := d.issuerFaults()
+	for _, fault := range found.Faults {
+		faults = append(faults, d.fault(*fault))
+	}
+	if fault := d.subjectFault(found.Rules); fault != nil {
+		faults = append(faults, fault)
+	}
+	if len(faults) > 0 {
+		return nil, &policy.Error{Faults: faults, Rules: found.Rules}
+	}
+	if d.compiled != nil {
 		d.compiled(files, options)
 	}
-	if !ok {
-		return table, err
-	}
-	faults := make([]*policy.Fault, len(found.Faults))
-	for n, fault := range found.Faults {
-		faults[n] = d.fault(*fault)
-	}
-	return nil, &policy.Error{Faults: faults, Rules: found.Rules}
+	return table, nil
 }
 
 // here returns the services without the ones that belong to another table.
@@ -74,14 +88,20 @@ var members = []struct {
 	{"WithShadow", "shadow", func(d *Deployment) []string { return d.Shadow }},
 	{"WithUnannotatedRefused", "unannotatedRefused", func(d *Deployment) []string { return d.UnannotatedRefused }},
 	{"WithUnannotatedOpen", "unannotatedOpen", func(d *Deployment) []string { return d.UnannotatedOpen }},
+	{"WithSubjectIssuer", subjectMember, func(d *Deployment) []string {
+		return slices.DeleteFunc([]string{d.SubjectIssuer}, func(issuer string) bool { return issuer == "" })
+	}},
 }
+
+// single are the members that are not lists.
+var single = []string{"audience", subjectMember}
 
 // fault returns a fault of package policy in the words of the document. The fault of another option keeps its subject.
 func (d *Deployment) fault(fault policy.Fault) *policy.Fault {
 	for _, m := range members {
 		if n := slices.Index(m.names(d), fault.Argument); n >= 0 && fault.Subject == m.option {
 			member := m.member
-			if member != "audience" {
+			if !slices.Contains(single, member) {
 				member = fmt.Sprintf("%s[%d]", member, n)
 			}
 			fault.Subject = d.subject(member)

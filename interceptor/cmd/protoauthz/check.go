@@ -22,7 +22,8 @@ const checkHelp = `Compares the files and servers that must agree, and prints ea
                                   services that a module or a server has
    buf.yaml                       has buf run the plugin's rules, for all modules and services
    protoauthz/v1/authz.proto      agrees with the text of this command: see protoauthz vendor
-   each running server            agrees with the deployment: all services have rules, which compile
+   each running server            agrees with the deployment: all services have rules, which compile, and
+                                  with several issuers subjectIssuer names the issuer of subjects
    INPUT, an image of buf         agrees with the deployment and the servers: all is deployed
 
 A server must have reflection. Reflection tells names and rules. This command calls reflection and

@@ -241,7 +241,7 @@ var checkCases = []checkCase{
 
 	{name: "annotations with another number", files: []edit{{authzProto, "MethodRule method = 404209324", "MethodRule method = 91731"}}, args: folder, want: authzProto + ":34: "},
 	{name: "old annotations with another number", files: []edit{{authzProto, "  repeated string any_scopes = 4;\n", ""}, {authzProto, "ServiceRule service = 404209324", "ServiceRule service = 91731"}, {authzProto, "package protoauthz.v1;", "package protoauthz.v1; option java_package = \"a\";"}}, args: folder, want: authzProto + ":40: the annotations differ from the annotations of this command: the extension number is 91731, not 404209324"},
-	{name: "old annotations", files: []edit{{authzProto, "  repeated string any_scopes = 4;\n", ""}, {authzProto, "  CALLER_CLIENT = 2;\n", ""}}, args: folder, want: authzProto + ":64: "},
+	{name: "old annotations", files: []edit{{authzProto, "  repeated string any_scopes = 4;\n", ""}, {authzProto, "  CALLER_CLIENT = 2;\n", ""}}, args: folder, want: authzProto + ":68: "},
 	{name: "newer annotations", files: []edit{{authzProto, "  string audience = 8;", "  string audience = 8;\n  bool fresh = 9;"}}, args: folder, want: authzProto + ":"},
 	{name: "annotations with more at the end", files: []edit{{authzProto, "", annotations.Authz + "message More {}"}}, args: folder, want: authzProto + ":"},
 	{name: "annotations that are cut off", files: []edit{{authzProto, "", annotations.Authz[:len(annotations.Authz)/2]}}, args: folder, want: authzProto + ":"},

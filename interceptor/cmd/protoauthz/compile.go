@@ -71,6 +71,7 @@ func compileSome(in *input, s *selection) (*compiled, error) {
 func compileOne(in *input, s *selection, rule *policy.Rule) (*policy.Table, error) {
 	one := &selection{hasAudience: s.hasAudience}
 	one.deployment.Audience, one.deployment.SharedScopes, one.deployment.Public = s.deployment.Audience, s.deployment.SharedScopes, s.deployment.Public
+	one.deployment.SubjectIssuer = s.deployment.SubjectIssuer
 	switch {
 	case rule.Unannotated && rule.Public: // which is a fault beside no annotated method
 		service := string(rule.Method.Parent().FullName())

@@ -36,7 +36,8 @@ OLD and NEW are each an INPUT. One of them may be -. The flags are for both. A s
 -unannotated-refused or -unannotated-open is a fault only if neither version needs the flag.
 
 With -old-authz, -authz is the deployment of NEW alone. What NEW's deployment opens has its place there.
-Standard error tells which issuers and shared scopes differ: they are not rules, and never looser.
+Standard error tells which issuers and shared scopes differ: they are not rules, and never looser. It tells
+where the documents name another subjectIssuer, which the changes of subjects and clients tell, too.
 
 Formats:
    text       for reading
@@ -253,7 +254,16 @@ func summary(rule *policy.Rule) string {
 	if rule == nil {
 		return "–"
 	}
-	r := newRow(rule)
+	ways := newRow(rule).ways()
+	all := make([]string, len(ways))
+	for n, way := range ways {
+		all[n] = way.summary()
+	}
+	return strings.Join(all, " **or** ")
+}
+
+// summary returns a way in Markdown.
+func (r *wayRow) summary() string {
 	parts := []string{markdownNeeds(r)}
 	if r.Model != "" {
 		parts = append(parts, r.Model)
@@ -266,6 +276,9 @@ func summary(rule *policy.Rule) string {
 	}
 	if r.Caller == "user" || r.Caller == "client" {
 		parts = append(parts, r.Caller+"s only")
+	}
+	if names := r.names(); names != "" {
+		parts = append(parts, code(names))
 	}
 	return strings.Join(parts, ", ")
 }

@@ -126,7 +126,7 @@ func (v *versions) member(change *policydiff.Change) string {
 		member, olds, news = "unannotatedOpen", was.UnannotatedOpen, is.UnannotatedOpen
 	case rule.Public:
 		member, olds, news = "public", was.Public, is.Public
-	case change.Kind == policydiff.ChangeAudience && change.Old.Audience == was.Audience && rule.Audience == is.Audience:
+	case change.Kind == policydiff.ChangeAudience && was.Audience != is.Audience && hasAudience(change.Old, was.Audience) && hasAudience(rule, is.Audience):
 		return "audience"
 	}
 	service, _, _ := strings.Cut(rule.Procedure[1:], "/")
@@ -134,6 +134,11 @@ func (v *versions) member(change *policydiff.Change) string {
 		return fmt.Sprintf("%s[%d]", member, n)
 	}
 	return ""
+}
+
+// hasAudience reports whether a way of a rule has an audience.
+func hasAudience(rule *policy.Rule, audience string) bool {
+	return slices.ContainsFunc(rule.Ways(), func(way *policy.Way) bool { return way.Audience == audience })
 }
 
 // note tells what differs between the documents and is not in the rules.
@@ -146,6 +151,9 @@ func (v *versions) note(stderr io.Writer) {
 		if path := fmt.Sprintf("sharedScopes[%d]", n); !slices.Contains(v.old.deployment.SharedScopes, scope) {
 			complain(stderr, fmt.Sprintf("note: %s: %s: %s does not share scope %q: a user's global token may carry the scope from any organization", is.Place(path), path, v.old.file, scope))
 		}
+	}
+	if was.SubjectIssuer != is.SubjectIssuer {
+		complain(stderr, fmt.Sprintf("note: %s: subjectIssuer: it is %q, and %q in %s: the requests name the users and clients of another issuer", is.Place("subjectIssuer"), is.SubjectIssuer, was.SubjectIssuer, v.old.file))
 	}
 	if differences := issuerDifferences(was.Issuers, is.Issuers); len(differences) > 0 {
 		complain(stderr, fmt.Sprintf("note: %s: issuers: the issuers of %s are others, and so are the tokens that are let in: %s", is.Place("issuers"), v.old.file, strings.Join(differences, ", ")))

@@ -11,6 +11,7 @@ import (
 	"github.com/protoauthz/protoauthz/interceptor"
 	"github.com/protoauthz/protoauthz/interceptor/cmd/protoauthz/internal/explain"
 	"github.com/protoauthz/protoauthz/interceptor/cmd/protoauthz/internal/terminal"
+	"github.com/protoauthz/protoauthz/interceptor/policy"
 )
 
 const explainHelp = `Makes the checks of the guard for one call, in their order. Prints which check refuses the call, and
@@ -105,6 +106,9 @@ func runExplain(ctx context.Context, c *cli.Command) error {
 	}
 	if n := len(a.missing()); n > 0 {
 		complain(c.Root().ErrWriter, fmt.Sprintf("note: %s: %s: see protoauthz matrix", in.name, count(n, "other method has a fault", "other methods have faults")))
+	}
+	if lackingIssuer(s.document, []*policy.Rule{rule}) != "" {
+		complain(c.Root().ErrWriter, "note: a server with this document does not start: "+s.document.Place("issuers")+": "+lackText(rule.Procedure))
 	}
 	q.Shadow = rule.Shadow
 	if q.Table = a.table; q.Table == nil || q.Shadow {

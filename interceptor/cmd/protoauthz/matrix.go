@@ -26,9 +26,11 @@ Formats:
              access (public, authenticated, scopes, or refused without annotation), enforced, unannotated
              (true for the methods of -unannotated-refused and -unannotated-open), model (global_resource, organization,
              organization_resource), audience, scopes (all are needed), anyScopes (one is needed, unless
-             empty), caller (any, user, client), organization (null, or location, name and pattern) and
-             place. A value that does not apply is "". Missing are the procedures that have faults. Names
-             and values are stable; fields may be added.
+             empty), caller (any, user, client), organization (null, or location, name and pattern), subject
+             and client (null, or name, pattern and issuer), place, alternatives and organizationOptional.
+             An alternative is a further way in, and has the members from access to client. A value that does
+             not apply is "". Missing are the procedures that have faults. Names and values are stable; fields
+             may be added.
    html      for searching: one page that needs no network
 
 Examples:
@@ -79,9 +81,22 @@ func matrixText(w io.Writer, all []*group, missing []string, painter terminal.Pa
 		_, _ = fmt.Fprintf(w, "%s the rules of %s: %s\n", painter.Paint(terminal.Red, "NOT ENFORCED:"), count(len(notEnforced), "method", "methods"), some(notEnforced, ", "))
 	}
 	header := []string{"METHOD", "NEEDS", "MODEL", "ORGANIZATION", "CALLER", "AUDIENCE"}
-	cells := func(r *row) []string {
-		_, method := r.split()
-		return []string{method, r.needs + r.Notes, r.Model, r.where(), r.Caller, r.aud()}
+	named := slices.ContainsFunc(all, (*group).names)
+	if named {
+		header = append(header, "SUBJECT, CLIENT")
+	}
+	lines := func(r *row) (lines [][]string) {
+		for n, way := range r.ways() {
+			line := []string{r.title(n), way.needs + way.Notes, way.Model, way.where(), way.Caller, way.aud()}
+			if named {
+				line = append(line, way.names())
+			}
+			if n > 0 {
+				line[0] = "  " + line[0]
+			}
+			lines = append(lines, line)
+		}
+		return lines
 	}
 	widths := make([]int, len(header))
 	widen := func(line []string) {
@@ -92,7 +107,9 @@ func matrixText(w io.Writer, all []*group, missing []string, painter terminal.Pa
 	widen(header)
 	for _, g := range all {
 		for _, r := range g.Rows {
-			widen(cells(r))
+			for _, line := range lines(r) {
+				widen(line)
+			}
 		}
 	}
 	printRow := func(line []string, styles ...terminal.Style) {
@@ -115,14 +132,17 @@ func matrixText(w io.Writer, all []*group, missing []string, painter terminal.Pa
 	for _, g := range all {
 		_, _ = fmt.Fprintf(w, "%s\n", painter.Paint(terminal.Bold, g.Service))
 		for _, r := range g.Rows {
-			style := terminal.Plain
-			switch {
-			case !r.Enforced:
-				style = terminal.Red
-			case r.Access == accessPublic, r.Access == accessAuthenticated: // no scope is needed
-				style = terminal.Yellow
+			ways := r.ways()
+			for n, line := range lines(r) {
+				style := terminal.Plain
+				switch access := ways[n].Access; {
+				case !r.Enforced:
+					style = terminal.Red
+				case access == accessPublic, access == accessAuthenticated: // no scope is needed
+					style = terminal.Yellow
+				}
+				printRow(line, terminal.Plain, style)
 			}
-			printRow(cells(r), terminal.Plain, style)
 		}
 	}
 }
@@ -137,20 +157,31 @@ func matrixMarkdown(w io.Writer, all []*group, missing []string) {
 	}
 	for _, g := range all {
 		_, _ = fmt.Fprintf(w, "\n## %s\n\n", code(g.Service))
-		_, _ = fmt.Fprint(w, "| Method | Needs | Model | Organization | Caller | Audience |\n|---|---|---|---|---|---|\n")
+		header, named := []string{"Method", "Needs", "Model", "Organization", "Caller", "Audience"}, g.names()
+		if named {
+			header = append(header, "Subject, client")
+		}
+		_, _ = fmt.Fprintf(w, "| %s |\n%s|\n", strings.Join(header, " | "), strings.Repeat("|---", len(header)))
 		for _, r := range g.Rows {
-			_, method := r.split()
-			audience := code(r.Audience)
-			if audience == "" {
-				audience = r.aud()
+			for n, way := range r.ways() {
+				title, audience := "or", code(way.Audience)
+				if n == 0 {
+					title = code(r.title(n))
+				}
+				if audience == "" {
+					audience = way.aud()
+				}
+				line := []string{title, markdownNeeds(way), way.Model, code(way.where()), way.Caller, audience}
+				if named {
+					line = append(line, code(way.names()))
+				}
+				_, _ = fmt.Fprintf(w, "| %s |\n", strings.Join(line, " | "))
 			}
-			line := []string{code(method), markdownNeeds(r), r.Model, code(r.where()), r.Caller, audience}
-			_, _ = fmt.Fprintf(w, "| %s |\n", strings.Join(line, " | "))
 		}
 	}
 }
 
-func markdownNeeds(r *row) string {
+func markdownNeeds(r *wayRow) string {
 	var needs []string
 	if len(r.Scopes) > 0 {
 		needs = append(needs, "all of "+codes(r.Scopes))

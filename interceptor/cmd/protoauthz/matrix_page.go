@@ -27,8 +27,9 @@ var (
 // network, and every script and style but the page's own.
 func matrixHTML(w io.Writer, all []*group, missing []string) error {
 	type line struct {
-		*row
-		Method, Where, Aud, Place string
+		*wayRow
+		Title, Where, Aud, Names, Place string
+		Further                         bool // a further way in of the method above
 	}
 	type service struct {
 		Name string
@@ -41,11 +42,13 @@ func matrixHTML(w io.Writer, all []*group, missing []string) error {
 	for _, g := range all {
 		one := service{Name: g.Service}
 		for _, r := range g.Rows {
-			_, method := r.split()
+			total++
 			refused = refused || r.Access == accessRefused
-			one.Rows = append(one.Rows, line{r, method, r.where(), r.aud(), terminal.Escape(r.Place)})
-			if total++; r.Model != "" {
-				models[r.Model], callers[r.Caller] = true, true
+			for n, way := range r.ways() {
+				one.Rows = append(one.Rows, line{way, r.title(n), way.where(), way.aud(), way.names(), terminal.Escape(r.Place), n > 0})
+				if way.Model != "" {
+					models[way.Model], callers[way.Caller] = true, true
+				}
 			}
 		}
 		services = append(services, one)
@@ -56,6 +59,7 @@ func matrixHTML(w io.Writer, all []*group, missing []string) error {
 		"Style":            template.CSS(pageStyle), //nolint:gosec // our own
 		"Script":           template.JS(pageScript), //nolint:gosec // our own
 		"Services":         services,
+		"Named":            slices.ContainsFunc(all, (*group).names),
 		"Total":            total,
 		"NotEnforced":      notEnforced,
 		"NotEnforcedCount": count(len(notEnforced), "method", "methods"),

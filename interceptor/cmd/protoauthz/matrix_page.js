@@ -4,16 +4,20 @@
 const form = document.querySelector("form");
 const output = document.querySelector("output");
 const none = document.querySelector(".none");
-const services = [...document.querySelectorAll("tbody")].map((body) => ({
-  body,
-  rules: [...body.querySelectorAll(".rule")].map((row) => ({
-    row,
-    data: row.dataset,
-    text: ("/" + row.dataset.service + "/" + [...row.children].map((cell) => cell.textContent).join("\n")).toLowerCase(),
-  })),
-}));
+const services = [...document.querySelectorAll("tbody")].map((body) => ({ body, rules: rulesOf(body) }));
 
-// show hides what is not asked for: all words must be in a row, in any order.
+// rulesOf returns the rules of a service: each has a row for each way in, and the text of a way has the method's name.
+function rulesOf(body) {
+  const rules = [];
+  for (const row of body.querySelectorAll(".rule")) {
+    if (!row.classList.contains("further")) rules.push({ name: "/" + row.dataset.service + "/" + row.firstElementChild.textContent, ways: [] });
+    const { name, ways } = rules[rules.length - 1];
+    ways.push({ row, data: row.dataset, text: [name, ...[...row.children].slice(1).map((cell) => cell.textContent)].join("\n").toLowerCase() });
+  }
+  return rules;
+}
+
+// show hides what is not asked for: all words must be in one way of a rule, in any order. All ways of the rule are shown.
 function show() {
   const words = form.q.value.toLowerCase().split(/\s+/).filter(Boolean);
   const chosen = ["access", "model", "caller"].filter((name) => form[name].value);
@@ -21,9 +25,9 @@ function show() {
   let shown = 0;
   for (const { body, rules } of services) {
     let some = false;
-    for (const { row, data, text } of rules) {
-      const hit = chosen.every((name) => data[name] === form[name].value) && words.every((word) => text.includes(word));
-      if (row.hidden === hit) row.hidden = !hit;
+    for (const { ways } of rules) {
+      const hit = ways.some(({ data, text }) => chosen.every((name) => data[name] === form[name].value) && words.every((word) => text.includes(word)));
+      for (const { row } of ways) if (row.hidden === hit) row.hidden = !hit;
       total++;
       if (hit) { shown++; some = true; }
     }

@@ -26,13 +26,14 @@ has no line numbers. Give the options of the server's policy.Compile as flags, o
 // policyFlags are the flags of all commands that read rules.
 func policyFlags() []cli.Flag {
 	return []cli.Flag{
-		&cli.StringFlag{Name: "authz", Usage: "the `FILE` of the server's deployment, in JSON or YAML, such as authz.json: -audience, -public, -shared-scope, -shadow, -unannotated-refused and -unannotated-open add to it"},
+		&cli.StringFlag{Name: "authz", Usage: "the `FILE` of the server's deployment, in JSON or YAML, such as authz.json: -audience, -public, -shared-scope, -shadow, -unannotated-refused, -unannotated-open and -subject-issuer add to it"},
 		&cli.StringFlag{Name: "audience", Usage: "the `RESOURCE` indicator of methods without an audience, as in policy.WithAudience"},
 		&cli.StringSliceFlag{Name: "public", Usage: "a `SERVICE` without annotations that is public, as in policy.WithPublic; may be repeated"},
 		&cli.StringSliceFlag{Name: "shared-scope", Usage: "a `SCOPE` that methods of two models may share, as in policy.WithSharedScopes; may be repeated"},
 		&cli.StringSliceFlag{Name: "shadow", Usage: "a `SERVICE` whose rules are not enforced, as in policy.WithShadow; may be repeated"},
 		&cli.StringSliceFlag{Name: "unannotated-refused", Usage: "a `SERVICE` whose methods without annotation are refused, as in policy.WithUnannotatedRefused; may be repeated"},
 		&cli.StringSliceFlag{Name: "unannotated-open", Usage: "a `SERVICE` whose methods without annotation are public, as in policy.WithUnannotatedOpen; may be repeated"},
+		&cli.StringFlag{Name: "subject-issuer", Usage: "the `ISSUER` whose users and clients the requests name, as in policy.WithSubjectIssuer"},
 		&cli.StringSliceFlag{Name: "only", Usage: "the `NAME` of a service, or of a package with the packages below it, that the answer is about; may be repeated"},
 		&cli.StringSliceFlag{Name: "skip", Usage: "the `NAME` of a service, or of a package with the packages below it, that the answer leaves out; may be repeated"},
 		&cli.StringSliceFlag{Name: "reflect-header", Usage: "'`NAME: VALUE`' to send to a server with reflection, over https:// or on this machine; may be repeated"},

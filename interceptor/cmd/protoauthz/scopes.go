@@ -94,18 +94,19 @@ func inventory(rules []*policy.Rule) []*scopeGroup {
 	}
 	groups := map[key]*scopeGroup{}
 	for _, rule := range rules {
-		if rule.Public || rule.Unannotated {
-			continue
-		}
-		k := key{rule.Model, rule.Audience}
-		if k.model == authzv1.Model_MODEL_ORGANIZATION {
-			k.audience = ""
-		}
-		if groups[k] == nil {
-			groups[k] = &scopeGroup{k.model, k.audience, map[string][]string{}}
-		}
-		for _, scope := range slices.Concat(rule.Scopes, rule.AnyScopes) {
-			groups[k].procedures[scope] = append(groups[k].procedures[scope], rule.Procedure)
+		for _, way := range rule.Ways() {
+			k := key{way.Model, way.Audience}
+			if k.model == authzv1.Model_MODEL_ORGANIZATION {
+				k.audience = ""
+			}
+			if groups[k] == nil {
+				groups[k] = &scopeGroup{k.model, k.audience, map[string][]string{}}
+			}
+			for _, scope := range slices.Concat(way.Scopes, way.AnyScopes) {
+				if procedures := groups[k].procedures; !slices.Contains(procedures[scope], rule.Procedure) {
+					procedures[scope] = append(procedures[scope], rule.Procedure)
+				}
+			}
 		}
 	}
 	return slices.SortedFunc(maps.Values(groups), func(a, b *scopeGroup) int {
@@ -232,7 +233,7 @@ const descriptionLength = 250
 // description returns the names of the methods, as in "OrderService: GetOrder, ListOrders", up to
 // the limit.
 func description(procedures []string) string {
-	procedures = slices.Sorted(slices.Values(procedures))
+	procedures = slices.Compact(slices.Sorted(slices.Values(procedures))) // two models may share a scope
 	short := func(service string) string { return service[strings.LastIndexByte(service, '.')+1:] }
 	full := map[string]map[string]bool{} // by short name, such as OrderService of v1 and of v2
 	for _, procedure := range procedures {

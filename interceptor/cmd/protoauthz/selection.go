@@ -52,6 +52,15 @@ func newSelection(c *cli.Command, authz string) (*selection, error) {
 		}
 		s.deployment.Audience, s.hasAudience = audience, true
 	}
+	switch issuer := c.String("subject-issuer"); {
+	case !c.IsSet("subject-issuer"):
+	case issuer == "":
+		return nil, errors.New("-subject-issuer is empty: give the iss whose users and clients the requests name, or leave the flag out")
+	case s.deployment.SubjectIssuer != "" && s.deployment.SubjectIssuer != issuer:
+		return nil, fmt.Errorf("-subject-issuer %q: %s has %q: leave the flag out, or change the document", issuer, s.document.Place("subjectIssuer"), s.document.SubjectIssuer)
+	default:
+		s.deployment.SubjectIssuer = issuer
+	}
 	for flag, names := range map[string][]string{"-only": s.only, "-skip": s.skip} {
 		for _, name := range names {
 			if !protoreflect.FullName(name).IsValid() {
@@ -87,6 +96,9 @@ func (s *selection) options() (all []policy.Option) {
 	}
 	if s.hasAudience {
 		all = append(all, policy.WithAudience(s.deployment.Audience))
+	}
+	if s.deployment.SubjectIssuer != "" {
+		all = append(all, policy.WithSubjectIssuer(s.deployment.SubjectIssuer))
 	}
 	return all
 }

@@ -26,11 +26,12 @@ const (
 	CheckCaller        Check = "caller"
 	CheckScopes        Check = "scopes"
 	CheckOrganization  Check = "organization"
+	CheckSubject       Check = "subject" // and the client
 )
 
 var checks = []Check{
 	CheckRule, CheckAuthorization, CheckForm, CheckHeader, CheckTime, CheckSignature, CheckClaims,
-	CheckModel, CheckCaller, CheckScopes, CheckOrganization,
+	CheckModel, CheckCaller, CheckScopes, CheckOrganization, CheckSubject,
 }
 
 // A Status is the outcome of a check.
@@ -40,7 +41,7 @@ type Status string
 const (
 	StatusPassed  Status = "passed"
 	StatusRefused Status = "refused"
-	// StatusNotReached means that an earlier check has refused the call.
+	// StatusNotReached means that another check has refused the call first.
 	StatusNotReached Status = "not_reached"
 	// StatusNotMade means that only a server can make the check.
 	StatusNotMade Status = "not_made"
@@ -82,6 +83,8 @@ func (q *Question) refusing(denial *interceptor.Denial) Check {
 		return CheckScopes
 	case interceptor.ReasonOrganizationMismatch:
 		return CheckOrganization
+	case interceptor.ReasonSubjectMismatch:
+		return CheckSubject
 	case interceptor.ReasonKeysUnavailable, interceptor.ReasonVerifierUnavailable, interceptor.ReasonVerifierBusy, interceptor.ReasonGuardFailed:
 		return CheckSignature
 	default:
@@ -90,15 +93,18 @@ func (q *Question) refusing(denial *interceptor.Denial) Check {
 }
 
 // steps returns the outcome of all checks.
-func (q *Question) steps(a answer) []Step {
-	rule, _ := q.Table.Lookup(q.Procedure)
+func (q *Question) steps(a answer, d *outcomes) []Step {
+	rule, way := d.rule, d.way()
 	refusing, cause, remedy := Check(""), "", ""
 	switch {
 	case rule != nil && rule.Unannotated && !rule.Public:
 		rule, refusing, cause, remedy = nil, CheckRule, "the method has no annotation", "annotate the method with (protoauthz.v1.method)"
 	case a.denial != nil:
 		refusing, cause = q.refusing(a.denial), why(a.denial)
-		remedy = q.change(rule, a, refusing)
+		if way == nil {
+			way = &outcome{answer: a}
+		}
+		remedy = q.change(d, way, refusing)
 	}
 	steps, status := make([]Step, 0, len(checks)), StatusPassed
 	for _, check := range checks {
@@ -112,17 +118,19 @@ func (q *Question) steps(a answer) []Step {
 		case rule.Public && check != CheckRule:
 			step.Status, step.About = StatusNotNeeded, "the method is public"
 		default:
-			step.About = about(rule, check)
+			step.About = about(rule, way, check)
 			switch {
 			case status != StatusPassed:
 			case refusing == CheckSignature && a.denial.Reason() == interceptor.ReasonGuardFailed && check != CheckRule && check != CheckAuthorization:
 				step.Status = StatusNotReached // nobody knows where the verifier has failed
-			case !needs(rule, check):
+			case !needs(way, check):
 				step.Status = StatusNotNeeded
+			case check == CheckOrganization && refusing == CheckSubject && way.byField() && way.another() != "":
+				step.Status = StatusNotReached // the token is refused before its first message
 			case check == CheckSignature && q.Verifier == nil:
 				step.Status, step.About = StatusNotMade, "not verified: anybody can have written this token"
-			case check == CheckOrganization && a.awaits:
-				step.Status, step.About = StatusNotMade, "not known: "+naming(rule, a)
+			case a.awaits && (check == CheckOrganization && way.byField() || check == CheckSubject):
+				step.Status, step.About = StatusNotMade, "not known: "+way.naming()
 			}
 		}
 		steps = append(steps, step)
@@ -130,22 +138,26 @@ func (q *Question) steps(a answer) []Step {
 	return steps
 }
 
-// needs reports whether a rule needs a check.
-func needs(rule *policy.Rule, check Check) bool {
-	switch check {
-	case CheckCaller:
-		return rule.Caller != authzv1.Caller_CALLER_ANY
-	case CheckScopes:
-		return len(rule.Scopes)+len(rule.AnyScopes) > 0
-	case CheckOrganization:
-		return rule.Organization != nil
+// needs reports whether a way needs a check. There is no way if the method is public.
+func needs(way *outcome, check Check) bool {
+	switch {
+	case way == nil:
+		return true
+	case check == CheckCaller:
+		return way.Caller != authzv1.Caller_CALLER_ANY
+	case check == CheckScopes:
+		return len(way.Scopes)+len(way.AnyScopes) > 0
+	case check == CheckOrganization:
+		return way.Organization != nil
+	case check == CheckSubject:
+		return way.Subject != nil || way.Client != nil
 	default:
 		return true
 	}
 }
 
 // about returns what a check is about.
-func about(rule *policy.Rule, check Check) string {
+func about(rule *policy.Rule, way *outcome, check Check) string {
 	switch check {
 	case CheckRule:
 		switch {
@@ -168,32 +180,44 @@ func about(rule *policy.Rule, check Check) string {
 	case CheckClaims:
 		return "the claims are of the right types, without control characters"
 	case CheckModel:
-		if isOrganization(rule) {
+		if isOrganization(way.Way) {
 			return "the token is for one organization, and not for an API"
 		}
-		return fmt.Sprintf("a token of model %s, for the API %s", model(rule), rule.Audience)
+		return fmt.Sprintf("a token of model %s, for the API %s", model(way.Way), way.Audience)
 	case CheckCaller:
-		if rule.Caller == authzv1.Caller_CALLER_ANY {
+		if way.Caller == authzv1.Caller_CALLER_ANY {
 			return "any kind of caller will do"
 		}
-		return "the caller is a " + strings.ToLower(strings.TrimPrefix(rule.Caller.String(), "CALLER_"))
+		return "the caller is a " + strings.ToLower(strings.TrimPrefix(way.Caller.String(), "CALLER_"))
 	case CheckScopes:
-		if !needs(rule, check) {
+		if !needs(way, check) {
 			return "no scope is needed"
 		}
-		return rule.Needs()
+		return way.Needs()
 	case CheckOrganization:
-		if rule.Organization == nil {
-			return "the method has no organization"
+		if way.Organization == nil {
+			return "the " + way.noun() + " has no organization"
 		}
-		return "the request names the organization: " + rule.Organization.String()
+		return "the request names the organization: " + way.Organization.String()
+	case CheckSubject:
+		var names []string
+		if way.Subject != nil {
+			names = append(names, "the user: "+way.Subject.String())
+		}
+		if way.Client != nil {
+			names = append(names, "the client: "+way.Client.String())
+		}
+		if len(names) == 0 {
+			return "the request need not name the caller"
+		}
+		return "the request names " + strings.Join(names, ", and ")
 	default:
 		return ""
 	}
 }
 
-func model(rule *policy.Rule) string {
-	return strings.ToLower(strings.TrimPrefix(rule.Model.String(), "MODEL_"))
+func model(way *policy.Way) string {
+	return strings.ToLower(strings.TrimPrefix(way.Model.String(), "MODEL_"))
 }
 
 // why returns the cause of a denial, which has no value of the token.

@@ -30,22 +30,31 @@ type Explanation struct {
 	Message int `json:"message,omitempty"`
 	// Organization is the organization of the token.
 	Organization string `json:"organization,omitempty"`
-	Steps        []Step `json:"steps"`
+	// Way is the number of the way that the last steps are about, from the check of the model: the
+	// way that lets the call in, or else the way that came nearest.
+	Way   int    `json:"way"`
+	Steps []Step `json:"steps"`
+	// Ways are all ways in, if the rule has several.
+	Ways []Way `json:"ways,omitempty"`
 	// Token is the content of the token, verified or not. It is nil if the token is malformed.
 	Token *Token `json:"token,omitempty"`
 
-	keyless bool // no signature can be verified
+	keyless bool   // no signature can be verified
+	awaited string // what the messages must name
 }
 
 // Explain asks the guard for a decision, and finds the check that refuses the call.
 func Explain(ctx context.Context, q Question) *Explanation {
 	a := q.ask(ctx)
+	d := q.outcomes(ctx, a)
 	e := &Explanation{
 		Procedure:    q.Procedure,
 		Decision:     Allowed,
 		Enforced:     true,
 		Organization: a.claims.OrganizationID(),
-		Steps:        q.steps(a),
+		Steps:        q.steps(a, d),
+		Way:          d.number(),
+		Ways:         q.ways(d),
 		Token:        q.read(),
 		keyless:      q.Verifier == nil,
 	}
@@ -63,7 +72,7 @@ func Explain(ctx context.Context, q Question) *Explanation {
 		e.Scopes, e.AnyScopes = a.denial.Scopes(), a.denial.AnyScopes()
 		e.Message = a.messages
 	case a.awaits:
-		e.Decision = Awaits
+		e.Decision, e.awaited = Awaits, d.awaited()
 	}
 	return e
 }

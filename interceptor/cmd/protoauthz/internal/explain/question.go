@@ -9,6 +9,7 @@ import (
 	"google.golang.org/protobuf/proto"
 
 	"github.com/protoauthz/protoauthz/interceptor"
+	"github.com/protoauthz/protoauthz/interceptor/internal/traits"
 	"github.com/protoauthz/protoauthz/interceptor/policy"
 	"github.com/protoauthz/protoauthz/interceptor/token"
 )
@@ -44,8 +45,8 @@ type Decision string
 const (
 	Allowed Decision = "allowed"
 	Refused Decision = "refused"
-	// Awaits means that the call is let in once each message names the organization of the
-	// token. The messages are not known.
+	// Awaits means that the call is let in once each message names the organization, the user or
+	// the client of the token. The messages are not known.
 	Awaits Decision = "awaits_message"
 )
 
@@ -53,18 +54,40 @@ const (
 type answer struct {
 	denial   *interceptor.Denial // nil unless the call is refused
 	claims   *token.Claims       // nil unless the token was accepted
-	awaits   bool                // the messages are not known, and must name the organization
+	awaits   bool                // the messages are not known, and must name something of the token
 	messages int                 // how many messages were judged
+	way      int                 // whose denial it is, for a rule with several ways
 }
 
 // ask asks a guard for its decision.
-func (q *Question) ask(ctx context.Context) (a answer) {
-	verifier := q.Verifier
-	if verifier == nil {
-		verifier = inspector(q.Inspect)
+func (q *Question) ask(ctx context.Context) answer {
+	if q.Verifier == nil {
+		return q.askBy(ctx, inspector(q.Inspect), q.Table)
 	}
-	guard := interceptor.New(verifier, q.Table, interceptor.WithoutStreamExpiry(),
-		interceptor.WithObserver(func(_ context.Context, event interceptor.Event) { a.claims = event.Claims }))
+	return q.askBy(ctx, q.Verifier, q.Table)
+}
+
+// An anyIssuer is a verifier whose issuers fit all rules: interceptor.New panics or warns if they do not, and the call may
+// have nothing to do with that.
+type anyIssuer struct{ interceptor.Verifier }
+
+// Traits implements traits.Teller.
+func (anyIssuer) Traits() []traits.Issuer {
+	return []traits.Issuer{{
+		Single: true, Accepts: func(string) bool { return true },
+		Users: true, Clients: true, Kinds: true, Client: true, OrganizationClaim: "any", OrganizationAudience: true,
+	}}
+}
+
+// askBy asks a guard with the given verifier and table.
+func (q *Question) askBy(ctx context.Context, verifier interceptor.Verifier, table *policy.Table) (a answer) {
+	guard := interceptor.New(anyIssuer{verifier}, table, interceptor.WithoutStreamExpiry(),
+		interceptor.WithObserver(func(_ context.Context, event interceptor.Event) {
+			a.claims, a.way = event.Claims, 0
+			if len(event.Ways) > 0 {
+				a.way = event.Ways[0]
+			}
+		}))
 	header := q.Header.Clone()
 	if header == nil {
 		header = http.Header{}

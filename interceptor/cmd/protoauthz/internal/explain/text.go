@@ -36,7 +36,7 @@ func (e *Explanation) WriteText(w io.Writer, painter terminal.Painter) error {
 			_, _ = fmt.Fprintf(&out, ", at message %d", e.Message)
 		}
 	case Awaits:
-		out.WriteString(painter.Paint(terminal.Green, "let in") + " once its message names the organization " + terminal.Escape(e.Organization))
+		out.WriteString(painter.Paint(terminal.Green, "let in") + " once its message names " + terminal.Escape(e.awaited))
 	case Allowed:
 		out.WriteString(painter.Paint(terminal.Green, "let in"))
 	}
@@ -44,7 +44,9 @@ func (e *Explanation) WriteText(w io.Writer, painter terminal.Painter) error {
 		out.WriteString("; " + painter.Paint(terminal.Yellow, "the rule is not enforced"))
 	}
 	out.WriteString("\n")
-	if e.Rule != "" {
+	if len(e.Ways) > 0 {
+		e.writeWays(&out, painter)
+	} else if e.Rule != "" {
 		out.WriteString("rule: " + terminal.Escape(e.Rule) + "\n")
 	}
 	public := e.status(CheckSignature) == StatusNotNeeded
@@ -52,6 +54,9 @@ func (e *Explanation) WriteText(w io.Writer, painter terminal.Painter) error {
 		out.WriteString(painter.Paint(terminal.Yellow, "THE SIGNATURE IS NOT VERIFIED: a server may refuse what is let in here. Give -issuer-file FILE, or -issuer URL for Logto, Auth0 and AuthAction, to verify it.") + "\n")
 	}
 	out.WriteString("\n")
+	if len(e.Ways) > 0 && e.Ways[0].Status != StatusNotReached {
+		_, _ = fmt.Fprintf(&out, "way %d, which %s:\n", e.Way, map[Decision]string{Refused: "came nearest", Allowed: "lets the call in", Awaits: "awaits the message"}[e.Decision])
+	}
 	for _, step := range e.Steps {
 		if public && step.Status == StatusNotNeeded {
 			continue
@@ -79,6 +84,23 @@ func (e *Explanation) WriteText(w io.Writer, painter terminal.Painter) error {
 	}
 	_, err := io.WriteString(w, out.String())
 	return err
+}
+
+// writeWays writes the ways in, with the check that each does not pass.
+func (e *Explanation) writeWays(out *strings.Builder, painter terminal.Painter) {
+	_, _ = fmt.Fprintf(out, "rule: %d ways in\n", len(e.Ways))
+	for _, way := range e.Ways {
+		mark := marks[way.Status]
+		_, _ = fmt.Fprintf(out, "  %2d  %s%s\n", way.Number, painter.Paint(mark.style, mark.text+strings.Repeat(" ", 9-len(mark.text))), terminal.Escape(way.Rule))
+		if way.Status != StatusRefused {
+			continue
+		}
+		at := ""
+		if way.Message > 0 {
+			at = fmt.Sprintf(" at message %d", way.Message)
+		}
+		_, _ = fmt.Fprintf(out, "%sby the check of the %s%s; to change: %s\n", strings.Repeat(" ", 2+2+2+9), way.Check, at, terminal.Escape(way.Change))
+	}
 }
 
 func (e *Explanation) status(check Check) Status {

@@ -26,7 +26,7 @@ async function open(options, path = "") {
 function look(page) {
   return page.evaluate(() => ({
     count: document.querySelector("output").textContent,
-    methods: [...document.querySelectorAll(".rule th")].filter((cell) => cell.checkVisibility()).map((cell) => cell.textContent),
+    methods: [...document.querySelectorAll(".rule:not(.further) th")].filter((cell) => cell.checkVisibility()).map((cell) => cell.textContent),
     services: [...document.querySelectorAll(".service th")].filter((cell) => cell.checkVisibility()).map((cell) => cell.textContent),
     none: document.querySelector(".none").checkVisibility(),
     overflows: document.documentElement.scrollWidth > document.documentElement.clientWidth,
