@@ -9,6 +9,7 @@ import (
 
 	"connectrpc.com/connect"
 	"go.uber.org/goleak"
+	"google.golang.org/protobuf/proto"
 
 	samplev1 "github.com/protoauthz/protoauthz/gen/sample/v1"
 	"github.com/protoauthz/protoauthz/interceptor/devissuer"
@@ -161,39 +162,61 @@ func withCall(ctx context.Context) (context.Context, *call) {
 	return harness.NewContext(ctx, c), c
 }
 
-// Handlers of each kind. A nil handler echoes.
-type handlers struct {
-	unary  func(context.Context, *connect.Request[message]) (*connect.Response[answer], error)
-	server func(context.Context, *connect.Request[message], *connect.ServerStream[answer]) error
-	client func(context.Context, *connect.ClientStream[message]) (*connect.Response[answer], error)
-	bidi   func(context.Context, *connect.BidiStream[message, answer]) error
+// Handlers of each kind for requests of a type. A nil handler echoes.
+type handlersOf[M any] struct {
+	unary  func(context.Context, *connect.Request[M]) (*connect.Response[answer], error)
+	server func(context.Context, *connect.Request[M], *connect.ServerStream[answer]) error
+	client func(context.Context, *connect.ClientStream[M]) (*connect.Response[answer], error)
+	bidi   func(context.Context, *connect.BidiStream[M, answer]) error
 }
 
-// said is the organization that a message names, in the form of catalogue.Message.
-func said(m *message) string { return m.GetOrganizationId() + m.GetDocument().GetName() }
+type handlers = handlersOf[message]
+
+// said is the text of a message, in the form of catalogue.Message.
+func said[M any](m *M) string { return catalogue.Said(tokens.As[proto.Message](m)) }
 
 func text(organization string) *answer {
 	return &answer{Document: &document{Text: organization}}
 }
 
-// mux serves all services with these handlers.
-func (h handlers) mux(options ...connect.HandlerOption) *http.ServeMux {
+// mux serves all services. Services of catalogue.Rich have handlers that echo, and the others have these handlers.
+func (h handlersOf[M]) mux(options ...connect.HandlerOption) *http.ServeMux {
+	mux := http.NewServeMux()
+	options = append(options, connect.WithIdempotency(connect.IdempotencyNoSideEffects))
+	names := []string{unruled, opened}
+	for name := range catalogue.Services {
+		names = append(names, name)
+	}
+	rich := handlersOf[catalogue.Request]{}.echoing()
+	h = h.echoing()
+	for _, name := range names {
+		if catalogue.Rich(name) {
+			rich.register(mux, name, options...)
+		} else {
+			h.register(mux, name, options...)
+		}
+	}
+	return mux
+}
+
+// echoing returns the handlers, and echoing handlers for those that are nil.
+func (h handlersOf[M]) echoing() handlersOf[M] {
 	if h.unary == nil {
-		h.unary = func(ctx context.Context, request *connect.Request[message]) (*connect.Response[answer], error) {
+		h.unary = func(ctx context.Context, request *connect.Request[M]) (*connect.Response[answer], error) {
 			harness.Handled(ctx)
 			harness.Saw(ctx, said(request.Msg))
 			return connect.NewResponse(text(said(request.Msg))), nil
 		}
 	}
 	if h.server == nil {
-		h.server = func(ctx context.Context, request *connect.Request[message], stream *connect.ServerStream[answer]) error {
+		h.server = func(ctx context.Context, request *connect.Request[M], stream *connect.ServerStream[answer]) error {
 			harness.Handled(ctx)
 			harness.Saw(ctx, said(request.Msg))
 			return stream.Send(text(said(request.Msg)))
 		}
 	}
 	if h.client == nil {
-		h.client = func(ctx context.Context, stream *connect.ClientStream[message]) (*connect.Response[answer], error) {
+		h.client = func(ctx context.Context, stream *connect.ClientStream[M]) (*connect.Response[answer], error) {
 			harness.Handled(ctx)
 			last := ""
 			for stream.Receive() {
@@ -207,7 +230,7 @@ func (h handlers) mux(options ...connect.HandlerOption) *http.ServeMux {
 		}
 	}
 	if h.bidi == nil {
-		h.bidi = func(ctx context.Context, stream *connect.BidiStream[message, answer]) error {
+		h.bidi = func(ctx context.Context, stream *connect.BidiStream[M, answer]) error {
 			harness.Handled(ctx)
 			for {
 				message, err := stream.Receive()
@@ -224,21 +247,17 @@ func (h handlers) mux(options ...connect.HandlerOption) *http.ServeMux {
 			}
 		}
 	}
-	mux := http.NewServeMux()
-	options = append(options, connect.WithIdempotency(connect.IdempotencyNoSideEffects))
-	names := []string{unruled, opened}
-	for name := range catalogue.Services {
-		names = append(names, name)
-	}
-	for _, name := range names {
-		path := procedure(name, connect.StreamTypeUnary)
-		mux.Handle(path, connect.NewUnaryHandler(path, h.unary, options...))
-		path = procedure(name, connect.StreamTypeServer)
-		mux.Handle(path, connect.NewServerStreamHandler(path, h.server, options...))
-		path = procedure(name, connect.StreamTypeClient)
-		mux.Handle(path, connect.NewClientStreamHandler(path, h.client, options...))
-		path = procedure(name, connect.StreamTypeBidi)
-		mux.Handle(path, connect.NewBidiStreamHandler(path, h.bidi, options...))
-	}
-	return mux
+	return h
+}
+
+// register serves one service.
+func (h handlersOf[M]) register(mux *http.ServeMux, name string, options ...connect.HandlerOption) {
+	path := procedure(name, connect.StreamTypeUnary)
+	mux.Handle(path, connect.NewUnaryHandler(path, h.unary, options...))
+	path = procedure(name, connect.StreamTypeServer)
+	mux.Handle(path, connect.NewServerStreamHandler(path, h.server, options...))
+	path = procedure(name, connect.StreamTypeClient)
+	mux.Handle(path, connect.NewClientStreamHandler(path, h.client, options...))
+	path = procedure(name, connect.StreamTypeBidi)
+	mux.Handle(path, connect.NewBidiStreamHandler(path, h.bidi, options...))
 }

@@ -62,6 +62,11 @@ func http2() []wire {
 }
 
 func (s server) connect(w wire, procedure string) *connect.Client[message, answer] {
+	return clientOf[message](s, w, procedure)
+}
+
+// clientOf returns a client whose requests are of a type.
+func clientOf[M any](s server, w wire, procedure string) *connect.Client[M, answer] {
 	client := s.HTTP2
 	if w.http1 {
 		client = s.HTTP1
@@ -71,7 +76,7 @@ func (s server) connect(w wire, procedure string) *connect.Client[message, answe
 		// Answers can be read as they come, and the race detector makes compression slow.
 		connect.WithAcceptCompression("gzip", nil, nil),
 	}, w.options...)
-	return connect.NewClient[message, answer](client, s.URL+procedure, options...)
+	return connect.NewClient[M, answer](client, s.URL+procedure, options...)
 }
 
 func naming(organization string) *message { return &message{OrganizationId: organization} }
@@ -83,12 +88,12 @@ func (s server) do(ctx context.Context, w wire, service string, kind connect.Str
 	for n, organization := range organizations {
 		messages[n] = naming(organization)
 	}
-	return s.send(ctx, w, service, kind, header, messages...)
+	return send(ctx, s, w, service, kind, header, messages...)
 }
 
 // send makes one call, and returns the texts in its answers.
-func (s server) send(ctx context.Context, w wire, service string, kind connect.StreamType, header http.Header, messages ...*message) ([]string, error) {
-	client := s.connect(w, procedure(service, kind))
+func send[M any](ctx context.Context, s server, w wire, service string, kind connect.StreamType, header http.Header, messages ...*M) ([]string, error) {
+	client := clientOf[M](s, w, procedure(service, kind))
 	switch kind {
 	case connect.StreamTypeUnary:
 		request := connect.NewRequest(messages[0])

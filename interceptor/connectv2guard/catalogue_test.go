@@ -14,7 +14,6 @@ import (
 	"connectrpc.com/connect/v2/connectproto"
 	"google.golang.org/genproto/googleapis/rpc/errdetails"
 
-	samplev1 "github.com/protoauthz/protoauthz/gen/sample/v1"
 	"github.com/protoauthz/protoauthz/interceptor"
 	"github.com/protoauthz/protoauthz/interceptor/internal/test/catalogue"
 	"github.com/protoauthz/protoauthz/interceptor/internal/test/harness"
@@ -113,7 +112,7 @@ func exchange(ctx context.Context, client *connect.Client, c *catalogue.Case, me
 	spec := specOf(c.Service, method)
 	if method == catalogue.Unary {
 		response := new(answer)
-		if err := client.CallUnary(ctx, spec, newMessage(c.Messages[0]), response); err != nil {
+		if err := client.CallUnary(ctx, spec, c.Messages[0].Proto(c.Service), response); err != nil {
 			return nil, err
 		}
 		return []string{response.GetDocument().GetText()}, nil
@@ -128,7 +127,7 @@ func exchange(ctx context.Context, client *connect.Client, c *catalogue.Case, me
 	defer func() { _ = stream.Close() }()
 	sending.Go(func() { // in process, each message waits for its reader
 		for _, m := range c.Messages {
-			if stream.Send(newMessage(m)) != nil {
+			if stream.Send(m.Proto(c.Service)) != nil {
 				break // Receive returns the cause
 			}
 		}
@@ -144,14 +143,6 @@ func exchange(ctx context.Context, client *connect.Client, c *catalogue.Case, me
 		}
 		texts = append(texts, response.GetDocument().GetText())
 	}
-}
-
-func newMessage(m catalogue.Message) *message {
-	made := &message{OrganizationId: m.Organization}
-	if m.Document != nil {
-		made.Document = &samplev1.Document{Name: *m.Document}
-	}
-	return made
 }
 
 // answerOf is the answer in an error.

@@ -30,9 +30,6 @@ type (
 	answer  = samplev1.SyncDocumentsResponse
 )
 
-// said is the text of a message, as catalogue.Message.String makes it.
-func said(m *message) string { return m.GetOrganizationId() + m.GetDocument().GetName() }
-
 func text(organization string) *answer {
 	return &answer{Document: &samplev1.Document{Text: organization}}
 }
@@ -51,19 +48,20 @@ func specOf(service string, method catalogue.Method) connect.Spec {
 
 // echo is the handler of all methods.
 func echo(ctx context.Context, spec connect.Spec, stream connect.ServerStream) error {
+	service := catalogue.ServiceOf(spec.Procedure)
 	if spec.StreamType&connect.StreamTypeClient == 0 {
-		request := new(message)
+		request := catalogue.NewRequest(service)
 		if err := stream.Receive(request); err != nil {
 			return err // as generated code does before it calls the handler
 		}
 		harness.Handled(ctx)
-		harness.Saw(ctx, said(request))
-		return stream.Send(text(said(request)))
+		harness.Saw(ctx, catalogue.Said(request))
+		return stream.Send(text(catalogue.Said(request)))
 	}
 	harness.Handled(ctx)
 	last := ""
 	for {
-		request := new(message)
+		request := catalogue.NewRequest(service)
 		err := stream.Receive(request)
 		switch {
 		case err == nil:
@@ -75,7 +73,7 @@ func echo(ctx context.Context, spec connect.Spec, stream connect.ServerStream) e
 		default:
 			return err
 		}
-		last = said(request)
+		last = catalogue.Said(request)
 		harness.Saw(ctx, last)
 		if spec.StreamType == connect.StreamTypeBidi {
 			if err := stream.Send(text(last)); err != nil {

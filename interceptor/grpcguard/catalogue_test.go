@@ -14,7 +14,6 @@ import (
 	"google.golang.org/grpc/status"
 	"google.golang.org/protobuf/proto"
 
-	samplev1 "github.com/protoauthz/protoauthz/gen/sample/v1"
 	"github.com/protoauthz/protoauthz/interceptor"
 	"github.com/protoauthz/protoauthz/interceptor/grpcguard"
 	"github.com/protoauthz/protoauthz/interceptor/internal/test/catalogue"
@@ -72,14 +71,6 @@ func travels(c *catalogue.Case) bool {
 	return c.Travels()
 }
 
-func newMessage(m catalogue.Message) *message {
-	made := &message{OrganizationId: m.Organization}
-	if m.Document != nil {
-		made.Document = &samplev1.Document{Name: *m.Document}
-	}
-	return made
-}
-
 // call makes one call over a connection.
 func call(ctx context.Context, records *harness.Records, conn *grpc.ClientConn, c *catalogue.Case, method catalogue.Method) (harness.Answer, []string) {
 	md, _ := metadata.FromOutgoingContext(ctx)
@@ -94,7 +85,7 @@ func exchange(ctx context.Context, conn *grpc.ClientConn, c *catalogue.Case, met
 	path := catalogue.Procedure(c.Service, method)
 	if method == catalogue.Unary {
 		response := new(answer)
-		if err := conn.Invoke(ctx, path, newMessage(c.Messages[0]), response, grpc.Header(header), grpc.Trailer(trailer)); err != nil {
+		if err := conn.Invoke(ctx, path, c.Messages[0].Proto(c.Service), response, grpc.Header(header), grpc.Trailer(trailer)); err != nil {
 			return nil, err
 		}
 		return []string{response.GetDocument().GetText()}, nil
@@ -104,7 +95,7 @@ func exchange(ctx context.Context, conn *grpc.ClientConn, c *catalogue.Case, met
 		return nil, err
 	}
 	for _, m := range c.Messages {
-		if stream.SendMsg(newMessage(m)) != nil {
+		if stream.SendMsg(m.Proto(c.Service)) != nil {
 			break // RecvMsg returns the cause
 		}
 	}
@@ -148,14 +139,14 @@ func answerOf(err error) harness.Answer {
 func callInProcess(ctx context.Context, records *harness.Records, guard *interceptor.Guard, c *catalogue.Case, method catalogue.Method) (harness.Answer, []string) {
 	ctx, path := recorded(ctx, records), catalogue.Procedure(c.Service, method)
 	if method == catalogue.Unary {
-		response, err := grpcguard.Unary(guard)(ctx, newMessage(c.Messages[0]), &grpc.UnaryServerInfo{FullMethod: path}, unary)
+		response, err := grpcguard.Unary(guard)(ctx, c.Messages[0].Proto(c.Service), &grpc.UnaryServerInfo{FullMethod: path}, unary)
 		if err != nil {
 			return answerOf(err), nil
 		}
 		return answerOf(nil), []string{tokens.As[*answer](response).GetDocument().GetText()}
 	}
-	stream := &fakeStream{ctx: ctx, messages: c.Messages}
-	err := grpcguard.Stream(guard)(nil, stream, &grpc.StreamServerInfo{FullMethod: path}, streaming(method))
+	stream := &fakeStream{ctx: ctx, service: c.Service, messages: c.Messages}
+	err := grpcguard.Stream(guard)(nil, stream, &grpc.StreamServerInfo{FullMethod: path}, streaming(c.Service, method))
 	return answerOf(err), stream.texts
 }
 
@@ -163,6 +154,7 @@ func callInProcess(ctx context.Context, records *harness.Records, guard *interce
 type fakeStream struct {
 	grpc.ServerStream
 	ctx      context.Context //nolint:containedctx // as a stream of grpc-go does
+	service  string
 	messages []catalogue.Message
 	texts    []string
 }
@@ -173,7 +165,7 @@ func (s *fakeStream) RecvMsg(into any) error {
 	if len(s.messages) == 0 {
 		return io.EOF
 	}
-	proto.Merge(tokens.As[*message](into), newMessage(s.messages[0]))
+	proto.Merge(tokens.As[proto.Message](into), s.messages[0].Proto(s.service))
 	s.messages = s.messages[1:]
 	return nil
 }

@@ -27,7 +27,7 @@ func TestDenial(t *testing.T) {
 	t.Parallel()
 	guard := harness.Expiring(t, time.Hour)
 	_, unaryErr := grpcguard.Unary(guard)(t.Context(), new(message), &grpc.UnaryServerInfo{FullMethod: catalogue.Procedure("Field", catalogue.Unary)}, unary)
-	streamErr := grpcguard.Stream(guard)(nil, &fakeStream{ctx: t.Context()}, &grpc.StreamServerInfo{FullMethod: catalogue.Procedure("Field", catalogue.Bidi)}, streaming(catalogue.Bidi))
+	streamErr := grpcguard.Stream(guard)(nil, &fakeStream{ctx: t.Context()}, &grpc.StreamServerInfo{FullMethod: catalogue.Procedure("Field", catalogue.Bidi)}, streaming("Field", catalogue.Bidi))
 	var handlerErr error
 	ctx := metadata.NewIncomingContext(t.Context(), metadata.Pairs("authorization", "Bearer any"))
 	elsewhere := &fakeStream{ctx: ctx, messages: []catalogue.Message{{Organization: "globex"}}}

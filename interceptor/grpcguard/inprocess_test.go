@@ -298,7 +298,7 @@ func TestInProcessWaits(t *testing.T) {
 		var sent atomic.Int64
 		chunk := text(strings.Repeat("x", 64<<10))
 		server := grpc.NewServer(grpcguard.ServerOptions(harness.Expiring(t, time.Hour))...)
-		register(server, unary, func(catalogue.Method) grpc.StreamHandler {
+		register(server, unary, func(string, catalogue.Method) grpc.StreamHandler {
 			return func(_ any, stream grpc.ServerStream) error {
 				for range count {
 					if err := stream.SendMsg(chunk); err != nil {

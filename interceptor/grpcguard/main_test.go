@@ -16,6 +16,7 @@ import (
 	"google.golang.org/grpc/credentials/insecure"
 	"google.golang.org/grpc/metadata"
 	"google.golang.org/grpc/stats"
+	"google.golang.org/protobuf/proto"
 
 	samplev1 "github.com/protoauthz/protoauthz/gen/sample/v1"
 	"github.com/protoauthz/protoauthz/interceptor"
@@ -35,9 +36,6 @@ type (
 	answer  = samplev1.SyncDocumentsResponse
 )
 
-// said is the text of a message, as catalogue.Message.String makes it.
-func said(m *message) string { return m.GetOrganizationId() + m.GetDocument().GetName() }
-
 func text(organization string) *answer {
 	return &answer{Document: &samplev1.Document{Text: organization}}
 }
@@ -45,27 +43,27 @@ func text(organization string) *answer {
 // unary is the handler of all unary methods, and streaming the handler of all streams. They echo.
 func unary(ctx context.Context, request any) (any, error) {
 	harness.Handled(ctx)
-	said := said(tokens.As[*message](request))
+	said := catalogue.Said(tokens.As[proto.Message](request))
 	harness.Saw(ctx, said)
 	return text(said), nil
 }
 
-func streaming(method catalogue.Method) grpc.StreamHandler {
+func streaming(service string, method catalogue.Method) grpc.StreamHandler {
 	return func(_ any, stream grpc.ServerStream) error {
 		ctx := stream.Context()
 		if method == catalogue.Server {
-			request := new(message)
+			request := catalogue.NewRequest(service)
 			if err := stream.RecvMsg(request); err != nil {
 				return err // as generated code does before it calls the handler
 			}
 			harness.Handled(ctx)
-			harness.Saw(ctx, said(request))
-			return stream.SendMsg(text(said(request)))
+			harness.Saw(ctx, catalogue.Said(request))
+			return stream.SendMsg(text(catalogue.Said(request)))
 		}
 		harness.Handled(ctx)
 		last := ""
 		for {
-			request := new(message)
+			request := catalogue.NewRequest(service)
 			err := stream.RecvMsg(request)
 			switch {
 			case err == nil:
@@ -77,7 +75,7 @@ func streaming(method catalogue.Method) grpc.StreamHandler {
 			default:
 				return err
 			}
-			last = said(request)
+			last = catalogue.Said(request)
 			harness.Saw(ctx, last)
 			if method == catalogue.Bidi {
 				if err := stream.SendMsg(text(last)); err != nil {
@@ -89,13 +87,13 @@ func streaming(method catalogue.Method) grpc.StreamHandler {
 }
 
 // register registers all services with these handlers.
-func register(server grpc.ServiceRegistrar, unary grpc.UnaryHandler, streaming func(catalogue.Method) grpc.StreamHandler) {
+func register(server grpc.ServiceRegistrar, unary grpc.UnaryHandler, streaming func(string, catalogue.Method) grpc.StreamHandler) {
 	for _, name := range append(slices.Collect(maps.Keys(catalogue.Services)), catalogue.Unruled, catalogue.Opened) {
 		path := catalogue.Procedure(name, catalogue.Unary)
 		desc := &grpc.ServiceDesc{ServiceName: service(name), HandlerType: (*any)(nil), Methods: []grpc.MethodDesc{{
 			MethodName: catalogue.Unary.Name,
 			Handler: func(_ any, ctx context.Context, decode func(any) error, interceptor grpc.UnaryServerInterceptor) (any, error) {
-				request := new(message)
+				request := catalogue.NewRequest(name)
 				if err := decode(request); err != nil {
 					return nil, err
 				}
@@ -103,7 +101,7 @@ func register(server grpc.ServiceRegistrar, unary grpc.UnaryHandler, streaming f
 			},
 		}}}
 		for _, method := range catalogue.Methods[1:] {
-			desc.Streams = append(desc.Streams, *streamDesc(method, streaming(method)))
+			desc.Streams = append(desc.Streams, *streamDesc(method, streaming(name, method)))
 		}
 		server.RegisterService(desc, struct{}{})
 	}

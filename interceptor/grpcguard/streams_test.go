@@ -39,7 +39,7 @@ func framework() harness.Framework {
 				return wire.Run(stream.Context(), nil, func(ctx context.Context) error { return next(server, wiredStream{stream, ctx, wire}) })
 			}
 			server := grpc.NewServer(grpc.ChainStreamInterceptor(wiring, grpcguard.Stream(guard)))
-			register(server, unary, func(catalogue.Method) grpc.StreamHandler {
+			register(server, unary, func(string, catalogue.Method) grpc.StreamHandler {
 				return func(_ any, stream grpc.ServerStream) error { return handler(stream.Context(), serverStream{stream}) }
 			})
 			client := dial(t, server)

@@ -9,7 +9,6 @@ import (
 
 	"connectrpc.com/connect"
 
-	samplev1 "github.com/protoauthz/protoauthz/gen/sample/v1"
 	"github.com/protoauthz/protoauthz/interceptor"
 	"github.com/protoauthz/protoauthz/interceptor/internal/test/catalogue"
 	"github.com/protoauthz/protoauthz/interceptor/internal/test/harness"
@@ -68,11 +67,7 @@ func (b *backend) call(t *testing.T, guard *interceptor.Guard, c *catalogue.Case
 	header.Header["Authorization"] = c.Authorization
 	admitted, denial := guard.Admit(ctx, catalogue.Procedure(c.Service, catalogue.Unary), header)
 	if denial == nil {
-		message := &samplev1.SyncDocumentsRequest{OrganizationId: c.Messages[0].Organization}
-		if name := c.Messages[0].Document; name != nil {
-			message.Document = &samplev1.Document{Name: *name}
-		}
-		_ = admitted.Judge(message)
+		_ = admitted.Judge(c.Messages[0].Proto(c.Service))
 	}
 	span.End()
 

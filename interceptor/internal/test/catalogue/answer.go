@@ -67,6 +67,7 @@ var (
 	Audience     = denied("AUDIENCE_MISMATCH", "the token is for another audience", invalidChallenge)
 	Model        = denied("MODEL_MISMATCH", "the token is of another permission model", plainChallenge)
 	Organization = denied("ORGANIZATION_MISMATCH", "the token is not for this organization", plainChallenge)
+	Subject      = denied("SUBJECT_MISMATCH", "the request is not for this caller", plainChallenge)
 	Caller       = denied("CALLER_NOT_ALLOWED", "this kind of caller is not allowed", plainChallenge)
 	Ruleless     = denied("RULE_MISSING", "the method has no authorization rule", "")
 	Unavailable  = Answer{
@@ -93,6 +94,13 @@ func denied(reason, text, challenge string) Answer {
 func Insufficient(required string, alternatives ...string) Answer {
 	answer := denied("SCOPE_INSUFFICIENT", "a required scope is missing", scopeChallenge+`, scope="`+required+`"`)
 	answer.Required, answer.Any = required, strings.Join(alternatives, " ")
+	return answer
+}
+
+// elsewhere returns a refusal with the challenge of a way for another API.
+func elsewhere(answer Answer) Answer {
+	answer.Challenge = strings.Replace(answer.Challenge, tokens.API, staffAPI, 1)
+	answer.Told = answer.Challenge
 	return answer
 }
 

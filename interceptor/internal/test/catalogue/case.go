@@ -36,6 +36,12 @@ type Case struct {
 	Cause error
 	// Seen are the messages that are let in before another message is refused.
 	Seen []string
+	// ByHeader says that the header alone refuses a call of a method whose messages count.
+	ByHeader bool
+	// Ways are the ways in the event of each decision. Nil means that no event has ways.
+	Ways [][]int
+	// Told are the ways that the handler is told with each message that it sees. Nil means the rule's own way.
+	Told []int
 }
 
 // A Message is a request message.
@@ -44,14 +50,20 @@ type Message struct {
 	Organization string
 	// Document is the field document.name, and nil if there is no document.
 	Document *string
+	// JSON are further fields of a [Request].
+	JSON string
 }
 
 // String is the text of a message that handlers note and echo.
 func (m Message) String() string {
-	if m.Document == nil {
+	switch {
+	case m.JSON != "":
+		return m.Organization + note(m.JSON)
+	case m.Document != nil:
+		return m.Organization + *m.Document
+	default:
 		return m.Organization
 	}
-	return m.Organization + *m.Document
 }
 
 func naming(organizations ...string) []Message {
@@ -118,7 +130,7 @@ func (c *Case) Outcome(method Method) Outcome {
 		outcome.Decisions = []string{"", c.Want.Reason}
 	}
 	// A handler that receives its messages itself runs before the first message, which names the organization.
-	if method.ClientStreams && c.namesInMessage() && c.Want.Reason == Organization.Reason {
+	if method.ClientStreams && !c.ByHeader && c.messagesCount() && (c.Want.Reason == Organization.Reason || c.Want.Reason == Subject.Reason) {
 		outcome.Handled = 1
 	}
 	if method == Bidi {
@@ -127,9 +139,17 @@ func (c *Case) Outcome(method Method) Outcome {
 	return outcome
 }
 
-// namesInMessage reports whether a message names the organization.
-func (c *Case) namesInMessage() bool {
-	return Services[c.Service].GetOrganization().GetField() != ""
+// Open reports whether the method of the case is public.
+func (c *Case) Open() bool { return c.Service == Opened || Services[c.Service].GetPublic() }
+
+// messagesCount reports whether a way of the rule needs a message.
+func (c *Case) messagesCount() bool {
+	rule := Services[c.Service]
+	counts := rule.GetOrganization().GetField() != "" || rule.GetSubject() != nil || rule.GetClient() != nil
+	for _, way := range rule.GetAlternatives() {
+		counts = counts || way.GetOrganization().GetField() != "" || way.GetSubject() != nil || way.GetClient() != nil
+	}
+	return counts
 }
 
 // A forge makes the catalogue's tokens. The algorithm is ES256 unless a case is about algorithms: the others take

@@ -18,6 +18,8 @@ func Cases(attacker string) []Case {
 		f.carried(), f.schemes(), f.issuers(), f.audiences(), f.scopes(), f.otherScopeClaims(), f.callers(),
 		f.globals(), f.resources(), f.members(), f.confusions(), f.streams(), f.nested(), f.otherPlaces(),
 		f.anywhere(), f.ruleless(), f.publics(), f.reasons(), f.secrets(), f.verifiers(), f.trials(),
+		f.subjects(), f.subjectPaths(), f.subjectNames(), f.clients(), f.subjectsIn(), f.subjectStreams(), f.twoIssuers(),
+		f.waysOfTwo(), f.places(), f.waysOfThree(), f.wayStreams(),
 	)
 	for n := range cases {
 		c := &cases[n]

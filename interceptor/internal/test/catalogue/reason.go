@@ -19,6 +19,7 @@ func (f forge) reasons() []Case {
 		{Service: "Read", Authorization: f.good("aud", tokens.OtherAPI), Want: Audience},
 		{Service: "Read", Authorization: f.resource(orgA, "read:a"), Want: Model},
 		{Service: "Field", Authorization: f.resource(orgB, "read:data"), Want: Organization},
+		{Service: "Own", Authorization: f.good(), Want: Subject},
 		{Service: "Any", Authorization: f.global("read:a"), Want: Insufficient("read:a sell buy", "sell", "buy")},
 		{Service: "Client", Authorization: f.good(), Want: Caller},
 		{Service: Unruled, Want: Ruleless},

@@ -128,9 +128,12 @@ func collect(found map[string]bool, value any) {
 // publicText is the text that answers and errors may hold: the rules and the configuration of the server.
 func publicText() string {
 	var text strings.Builder
-	_, _ = fmt.Fprintln(&text, tokens.I1.URL, tokens.I2.URL, down, tokens.API, tokens.Algorithms(), "at+jwt", "read:a write:b", invalidChallenge)
+	_, _ = fmt.Fprintln(&text, tokens.I1.URL, tokens.I2.URL, down, tokens.API, tokens.Algorithms(), "at+jwt", "read:a write:b", invalidChallenge, elsewhere(Invalid).Challenge, "{subject}")
 	for name, rule := range Services {
 		_, _ = fmt.Fprintln(&text, name, `"`+strings.Join(slices.Concat(rule.GetScopes(), rule.GetAnyScopes()), " ")+`"`)
+		for _, way := range rule.GetAlternatives() {
+			_, _ = fmt.Fprintln(&text, name, `"`+strings.Join(slices.Concat(way.GetScopes(), way.GetAnyScopes()), " ")+`"`)
+		}
 	}
 	return text.String()
 }

@@ -1,20 +1,32 @@
 package catalogue
 
 import (
+	"maps"
+	"strings"
+
 	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/reflect/protodesc"
-	"google.golang.org/protobuf/reflect/protoreflect"
-	"google.golang.org/protobuf/reflect/protoregistry"
 	"google.golang.org/protobuf/types/descriptorpb"
 
 	authzv1 "github.com/protoauthz/protoauthz/gen/protoauthz/v1"
+	samplev1 "github.com/protoauthz/protoauthz/gen/sample/v1"
 	"github.com/protoauthz/protoauthz/interceptor/internal/test/tokens"
 	"github.com/protoauthz/protoauthz/interceptor/policy"
 )
 
 // Services are the tests' services by name. All methods of a service have its rule. Each service has all
 // [Methods].
-var Services = map[string]*authzv1.MethodRule{
+var Services = together(plainServices, streamServices, richServices)
+
+func together(all ...map[string]*authzv1.MethodRule) map[string]*authzv1.MethodRule {
+	services := map[string]*authzv1.MethodRule{}
+	for _, some := range all {
+		maps.Copy(services, some)
+	}
+	return services
+}
+
+var plainServices = map[string]*authzv1.MethodRule{
 	"Public":        {Public: true},
 	"Authenticated": {Model: authzv1.Model_MODEL_GLOBAL_RESOURCE, Authenticated: true},
 	"Read":          {Model: authzv1.Model_MODEL_GLOBAL_RESOURCE, Scopes: []string{"read:a"}},
@@ -81,8 +93,14 @@ func Procedure(service string, method Method) string {
 	return "/" + pkg + "." + service + "/" + method.Name
 }
 
-// Compile compiles the rules of [Services]. All methods have the messages of the sample's SyncDocuments, which
-// the program must link.
+// ServiceOf returns the service of the path of a method.
+func ServiceOf(procedure string) string {
+	service, _, _ := strings.Cut(strings.TrimPrefix(procedure, "/"+pkg+"."), "/")
+	return service
+}
+
+// Compile compiles the rules of [Services]. All methods have the messages of the sample's SyncDocuments, apart from the
+// requests of services that are [Rich].
 func Compile() (*policy.Table, error) { return compile(Services) }
 
 // CompileShadow compiles the rules of [Services], and none of them is enforced.
@@ -106,24 +124,24 @@ func CompilePublic() (*policy.Table, error) {
 }
 
 func compile(services map[string]*authzv1.MethodRule, options ...policy.Option) (*policy.Table, error) {
-	input, err := protoregistry.GlobalFiles.FindDescriptorByName(request)
-	if err != nil {
-		return nil, err
-	}
 	file := &descriptorpb.FileDescriptorProto{
 		Name:       proto.String("test/v1/test.proto"),
 		Package:    proto.String(pkg),
 		Syntax:     proto.String("proto3"),
-		Dependency: []string{input.ParentFile().Path(), authzv1.File_protoauthz_v1_authz_proto.Path()},
+		Dependency: []string{samplev1.File_sample_v1_document_proto.Path(), edition.GetName(), authzv1.File_protoauthz_v1_authz_proto.Path()},
 	}
 	for name, rule := range services {
 		service := &descriptorpb.ServiceDescriptorProto{Name: proto.String(name)}
+		input := request
+		if Rich(name) {
+			input = pkg + ".Request"
+		}
 		for _, method := range Methods {
 			options := new(descriptorpb.MethodOptions)
 			proto.SetExtension(options, authzv1.E_Method, rule)
 			service.Method = append(service.Method, &descriptorpb.MethodDescriptorProto{
 				Name:            proto.String(method.Name),
-				InputType:       proto.String("." + request),
+				InputType:       proto.String("." + input),
 				OutputType:      proto.String("." + response),
 				ClientStreaming: proto.Bool(method.ClientStreams),
 				ServerStreaming: proto.Bool(method.ServerStreams),
@@ -132,10 +150,10 @@ func compile(services map[string]*authzv1.MethodRule, options ...policy.Option) 
 		}
 		file.Service = append(file.Service, service)
 	}
-	var descriptor protoreflect.FileDescriptor
-	if descriptor, err = protodesc.NewFile(file, protoregistry.GlobalFiles); err != nil {
+	descriptor, err := protodesc.NewFile(file, requests())
+	if err != nil {
 		return nil, err
 	}
-	options = append(options, policy.WithAudience(tokens.API), policy.WithPublic(pkg+"."+Opened))
+	options = append(options, policy.WithAudience(tokens.API), policy.WithSubjectIssuer(SubjectIssuer), policy.WithPublic(pkg+"."+Opened))
 	return policy.Compile(policy.Files{descriptor}, options...)
 }

@@ -228,6 +228,7 @@ func testCall(t *testing.T, way *Way, c *catalogue.Case, method catalogue.Method
 	if !slices.Equal(shadow, want.shadow) {
 		t.Errorf("%s: the decisions in shadow are %q, want %q", where, shadow, want.shadow)
 	}
+	checkWays(t, where, c, record, want)
 	for n, event := range record.Events() {
 		checkEvent(t, where, event)
 		if event.Shadow != "" && event.Denial != nil && event.RefusedAnyway != want.anyway {

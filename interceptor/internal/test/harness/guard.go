@@ -46,7 +46,7 @@ const Acme = "acme"
 func Expiring(t testing.TB, in time.Duration, options ...interceptor.Option) *interceptor.Guard {
 	t.Helper()
 	verify := func(context.Context, string) (*token.Claims, error) {
-		return unverified.Claims(token.Logto("https://issuer.example"), `{"sub": "a", "aud": "`+tokens.API+
+		return unverified.Claims(token.Logto(tokens.I1.URL), `{"sub": "a", "client_id": "c", "aud": "`+tokens.API+
 			`", "scope": "read:data", "organization_id": "`+Acme+`", "exp": `+strconv.FormatInt(time.Now().Add(in).Unix(), 10)+`}`)
 	}
 	return interceptor.New(VerifierFunc(verify), Rules(t), append([]interceptor.Option{interceptor.WithObserver(Observe)}, options...)...)

@@ -19,6 +19,7 @@ type Record struct {
 	mu       sync.Mutex
 	handled  int      // how often a handler was called
 	messages []string // the texts of the messages that handlers saw
+	told     []Told   // the way in, with each message
 	events   []interceptor.Event
 	received strings.Builder // everything that the client received
 	status   int             // of HTTP
@@ -55,7 +56,16 @@ func Saw(ctx context.Context, message string) {
 		r.mu.Lock()
 		defer r.mu.Unlock()
 		r.messages = append(r.messages, message)
+		way, ok := interceptor.WayFromContext(ctx)
+		r.told = append(r.told, Told{way, ok})
 	}
+}
+
+// Told is the way in that a handler is told, or is not told.
+type Told struct {
+	interceptor.Way
+
+	OK bool
 }
 
 // Swallows reports whether the handler of a call must ignore the error of a Receive.
@@ -101,6 +111,13 @@ func (r *Record) Seen() (times int, messages []string) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	return r.handled, slices.Clone(r.messages)
+}
+
+// Told returns the way in that handlers were told with each message.
+func (r *Record) Told() []Told {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return slices.Clone(r.told)
 }
 
 // Denial returns the denial of the last event, or nil.

@@ -24,6 +24,7 @@ type expectation struct {
 	outcome catalogue.Outcome
 	shadow  []string // the decisions in shadow
 	anyway  bool     // all refusals in shadow are refusals of the enforced rule
+	open    bool     // no rule is enforced: the handler is not told a way
 }
 
 // enforced is the mode in which the rules of the catalogue are enforced.
@@ -33,7 +34,7 @@ var enforced = mode{
 		return interceptor.New(trust, Rules(t), interceptor.WithObserver(Observe))
 	},
 	want: func(c *catalogue.Case, method catalogue.Method) expectation {
-		return expectation{answer: c.Want, outcome: c.Outcome(method)}
+		return expectation{answer: c.Want, outcome: c.Outcome(method), open: c.Open()}
 	},
 }
 
@@ -43,7 +44,7 @@ func letIn(c *catalogue.Case, method catalogue.Method) expectation {
 	open.Want, open.Seen = catalogue.Answer{}, nil
 	outcome := open.Outcome(method)
 	outcome.Decisions = nil
-	return expectation{outcome: outcome}
+	return expectation{outcome: outcome, open: true}
 }
 
 // late reports whether a decision in shadow is that the verifier has not answered in time: on a busy machine, the call
@@ -92,7 +93,7 @@ func ShadowCatalogue(t *testing.T, transports Transports) {
 				return interceptor.New(trust, ShadowRules(t), interceptor.WithObserver(Observe))
 			},
 			want: func(c *catalogue.Case, method catalogue.Method) expectation {
-				want := expectation{answer: c.Want, outcome: c.Outcome(method)}
+				want := enforced.want(c, method)
 				if rule := catalogue.Services[c.Service]; rule != nil && !rule.GetPublic() {
 					want = letIn(c, method)
 					want.shadow = c.Outcome(method).Decisions
@@ -122,7 +123,7 @@ func ShadowCatalogue(t *testing.T, transports Transports) {
 				return interceptor.New(trust, Rules(t), interceptor.WithObserver(Observe), interceptor.WithShadow(Rules(t)))
 			},
 			want: func(c *catalogue.Case, method catalogue.Method) expectation {
-				want := expectation{answer: c.Want, outcome: c.Outcome(method)}
+				want := enforced.want(c, method)
 				if c.Service != catalogue.Unruled {
 					want.shadow, want.anyway = want.outcome.Decisions, true
 				}

@@ -119,7 +119,7 @@ func (c *streamCase) fits(framework *Framework, method catalogue.Method) bool {
 }
 
 func streamCases() []streamCase {
-	return slices.Concat(judgeCases(), releaseCases(), expiryCases(), renewalCases(), sendCases(), panicCases())
+	return slices.Concat(judgeCases(), releaseCases(), expiryCases(), renewalCases(), sendCases(), panicCases(), waysCases())
 }
 
 // Streams makes sure that an adapter guards streams. The client sees no message, header or trailer before a message

@@ -34,7 +34,7 @@ type askedIssuer struct {
 func (i *askedIssuer) verifier(t testing.TB) interceptor.Verifier {
 	t.Helper()
 	i.held, i.release = make(chan struct{}), make(chan struct{})
-	issuer := token.Logto("https://issuer.example")
+	issuer := token.Logto(tokens.I1.URL)
 	issuer.IntrospectionURL = "https://issuer.example/introspection"
 	introspector, err := token.NewIntrospector(issuer, token.Introspection{Client: token.ClientSecretBasic("api", "hunter2")}, token.WithLeeway(0), token.WithTransport(i))
 	if err != nil {
@@ -96,6 +96,9 @@ func then(times int, later string) *askedIssuer {
 func refusedAs(want catalogue.Answer) []interceptor.Reason {
 	return []interceptor.Reason{"", interceptor.Reason(want.Reason)}
 }
+
+// A renewingCase makes a case about claims that end before their token.
+type renewingCase func(name string, issuer *askedIssuer, took time.Duration, want catalogue.Answer, handler func(*serving) error, changes ...func(*streamCase)) streamCase
 
 // renewalCases are about claims that end before their token: the guard has the token verified again, and the stream
 // goes on unless the verifier refuses the token.
@@ -255,7 +258,7 @@ func renewalCases() []streamCase {
 	cases = append(cases, renewing("then more scopes", more, 2*time.Minute+1, catalogue.Answer{}, goesOn(more, 3, 2*time.Minute+1), texts))
 	// The order of cases is the same every time: see Streams.
 	sortByName(cases)
-	return slices.Concat(cases, heldCases(renewing), ownVerifierCases())
+	return slices.Concat(cases, heldCases(renewing), waysRenewals(renewing), ownVerifierCases())
 }
 
 func sortByName(cases []streamCase) {

@@ -15,7 +15,7 @@ import (
 
 // heldCases are about a Send and a Receive while the issuer has not answered again: nothing passes before, and all that
 // wait take the same answer.
-func heldCases(renewing func(string, *askedIssuer, time.Duration, catalogue.Answer, func(*serving) error, ...func(*streamCase)) streamCase) []streamCase {
+func heldCases(renewing renewingCase) []streamCase {
 	// passes makes sure that a step does not pass while the issuer has not answered.
 	passes := func(s *serving, i *askedIssuer, step func() error) error {
 		<-i.held

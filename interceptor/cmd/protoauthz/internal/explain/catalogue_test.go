@@ -49,7 +49,7 @@ var inspectors = map[string]func(string) (*token.Claims, error){
 func question(table *policy.Table, c *catalogue.Case, method catalogue.Method) explain.Question {
 	messages := make([]proto.Message, len(c.Messages))
 	for n, m := range c.Messages {
-		messages[n] = newMessage(m)
+		messages[n] = m.Proto(c.Service)
 	}
 	return explain.Question{
 		Table: table, Inspect: inspectors[c.Trust], Procedure: catalogue.Procedure(c.Service, method),
