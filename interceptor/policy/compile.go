@@ -116,7 +116,7 @@ func (c *compiler) faultAt(place Place, kind FaultKind, subject, format string, 
 func (c *compiler) wayFault(way *Way, place Place, kind FaultKind, format string, args ...any) {
 	subject, detail := string(way.method.FullName()), fmt.Sprintf(format, args...)
 	for i := len(c.faults) - 1; i >= 0 && c.faults[i].Subject == subject; i-- {
-		if other := c.faults[i]; other.Kind == kind && strings.HasSuffix(other.Detail, detail) && slices.Equal(other.Place.Path, place.Path) {
+		if other := c.faults[i]; strings.HasSuffix(other.Detail, detail) && slices.Equal(other.Place.Path, place.Path) {
 			return
 		}
 	}

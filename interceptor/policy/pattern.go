@@ -77,8 +77,8 @@ func contradiction(a, b *field) string {
 			return fmt.Sprintf("%s and %s name fields of the oneof %s, of which a message has one: give each a way of its own", a.noun, b.noun, oneof.FullName())
 		}
 	}
-	// Without a pattern, the whole value would have to be two names.
-	if a.pattern != "" && b.pattern != "" && slices.EqualFunc(strings.Split(a.pattern, "/"), strings.Split(b.pattern, "/"), func(one, other string) bool {
+	// Without a pattern, the whole value would have to be two names. The segments differ if only one has a pattern.
+	if a.pattern != "" && slices.EqualFunc(strings.Split(a.pattern, "/"), strings.Split(b.pattern, "/"), func(one, other string) bool {
 		return one == "*" || other == "*" || one == other
 	}) {
 		return ""
