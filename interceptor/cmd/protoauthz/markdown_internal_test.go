@@ -157,7 +157,7 @@ func TestJSONHasNoNullLists(t *testing.T) {
 		args []string
 		want string
 	}{
-		{[]string{"matrix", "-format", "json"}, `{"procedures":[{"procedure":"/order.v1.OrderService/Get","access":"public","enforced":true,"unannotated":false,"model":"","audience":"","scopes":[],"anyScopes":[],"caller":"","organization":null,"place":"order.proto:5:1"}],"missing":[]}`},
+		{[]string{"matrix", "-format", "json"}, `{"procedures":[{"procedure":"/order.v1.OrderService/Get","access":"public","enforced":true,"unannotated":false,"model":"","audience":"","scopes":[],"anyScopes":[],"caller":"","organization":null,"subject":null,"client":null,"alternatives":[],"organizationOptional":false,"place":"order.proto:5:1"}],"missing":[]}`},
 		{[]string{"scopes"}, `{"groups":[],"missing":[]}`},
 		{[]string{"scopes", "-format", "logto"}, `{"resources":[],"organizationScopes":[],"missing":[]}`},
 		{[]string{"scopes", "-format", "auth0"}, `{"resourceServers":[]}`},

@@ -156,7 +156,7 @@ func resources(found []*scopeGroup) (apis []*resource, organization map[string][
 		}
 		for scope, procedures := range g.procedures {
 			all := apis[len(apis)-1].procedures
-			all[scope] = append(all[scope], procedures...)
+			all[scope] = slices.Compact(slices.Sorted(slices.Values(append(all[scope], procedures...)))) // two ways of a method may share a scope
 		}
 	}
 	return apis, organization
@@ -233,7 +233,7 @@ const descriptionLength = 250
 // description returns the names of the methods, as in "OrderService: GetOrder, ListOrders", up to
 // the limit.
 func description(procedures []string) string {
-	procedures = slices.Compact(slices.Sorted(slices.Values(procedures))) // two models may share a scope
+	procedures = slices.Sorted(slices.Values(procedures))
 	short := func(service string) string { return service[strings.LastIndexByte(service, '.')+1:] }
 	full := map[string]map[string]bool{} // by short name, such as OrderService of v1 and of v2
 	for _, procedure := range procedures {
