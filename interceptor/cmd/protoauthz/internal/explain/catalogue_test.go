@@ -172,7 +172,7 @@ func (s *seen) check(t *testing.T, name string, c *catalogue.Case, p printed) {
 		case status == explain.StatusRefused && refused == "" && step.About != "" && step.Change != "":
 			refused = step.Check
 		case status == explain.StatusNotReached && (refused != "" || p.Reason == catalogue.Failed.Reason):
-		case status == explain.StatusNotReached && step.Check == "organization" && p.Reason == "SUBJECT_MISMATCH": // the token is refused before its first message
+		case status == explain.StatusNotReached && step.Check == "organization" && p.Reason == catalogue.Subject.Reason: // the token is refused before its first message
 		case status == explain.StatusNotNeeded && refused == "":
 		case status == explain.StatusPassed && refused == "":
 		case status == explain.StatusNotMade && refused == "" && step.Check == "signature" && !p.Verified:

@@ -72,6 +72,7 @@ var steps = func() map[string]bool {
 		explain.CheckCaller:        {catalogue.Caller},
 		explain.CheckScopes:        {catalogue.Insufficient("")},
 		explain.CheckOrganization:  {catalogue.Organization},
+		explain.CheckSubject:       {catalogue.Subject},
 	} {
 		for _, answer := range reasons {
 			steps[string(check)+" "+answer.Reason] = true
