@@ -2,13 +2,16 @@ package guardtest
 
 import (
 	"context"
+	"net/http"
 	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
 
 	"github.com/protoauthz/protoauthz/interceptor/internal/test/harness"
+	"github.com/protoauthz/protoauthz/interceptor/internal/test/protos"
 	"github.com/protoauthz/protoauthz/interceptor/internal/test/tokens"
+	"github.com/protoauthz/protoauthz/interceptor/policy"
 	"github.com/protoauthz/protoauthz/interceptor/token"
 )
 
@@ -32,4 +35,21 @@ func TestLateDecision(t *testing.T) {
 		}
 		time.Sleep(time.Second) // the bubble's clock: the verifier returns
 	})
+}
+
+// TestChallenging makes sure that a test gets challenges for rules that name a user, whose issuer no test knows.
+func TestChallenging(t *testing.T) {
+	t.Parallel()
+	files, err := protos.Compile(t.Context(), "../../proto", map[string]string{"order.proto": protos.OrderService(`option (protoauthz.v1.service) = {model: MODEL_GLOBAL_RESOURCE};`,
+		`option (protoauthz.v1.method) = {authenticated: true, subject: {field: "a"}};`)}, "order.proto")
+	if err != nil {
+		t.Fatal(err)
+	}
+	table, err := policy.Compile(files, policy.WithAudience(tokens.API))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, denial := challenging(table).Admit(t.Context(), "/order.v1.OrderService/Call0", http.Header{}); denial.Challenge() != `Bearer realm="`+tokens.API+`"` {
+		t.Errorf("the challenge is %s", denial.Challenge())
+	}
 }

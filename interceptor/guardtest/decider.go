@@ -43,10 +43,7 @@ func (n named) Traits() []traits.Issuer {
 	}
 	var issuers []traits.Issuer
 	for url := range urls {
-		issuers = append(issuers, traits.Issuer{
-			URL: url, Single: true, Accepts: func(string) bool { return true },
-			Kinds: true, Users: true, Clients: true, Client: true, OrganizationClaim: "organization", OrganizationAudience: true,
-		})
+		issuers = append(issuers, traits.Any(url))
 	}
 	slices.SortFunc(issuers, func(a, b traits.Issuer) int { return strings.Compare(a.URL, b.URL) })
 	return issuers

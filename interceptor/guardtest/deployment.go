@@ -3,6 +3,7 @@ package guardtest
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"testing"
 
 	"google.golang.org/protobuf/reflect/protoreflect"
@@ -16,7 +17,7 @@ import (
 )
 
 // Deployment reads the document of a deployment for a test. The given issuers take the place of the issuers in the
-// document. No service is in shadow, since in shadow no test can tell a handler behind the guard from one without. The
+// document, and the first of them the place of its subjectIssuer, unless that is one of them. No service is in shadow, since in shadow no test can tell a handler behind the guard from one without. The
 // log of the test names the services that the document has in shadow: a server does not enforce their rules.
 //
 //	issuer := devissuer.Start(t, devissuer.Config{})
@@ -52,6 +53,9 @@ func Deployment(t testing.TB, name string, issuers ...token.Issuer) *deployment.
 	d.Shadow = nil
 	if len(issuers) > 0 {
 		d.Issuers = issuers
+		if isOf := func(issuer token.Issuer) bool { return issuer.URL == d.SubjectIssuer }; d.SubjectIssuer != "" && !slices.ContainsFunc(issuers, isOf) {
+			d.SubjectIssuer = issuers[0].URL
+		}
 	}
 	return d
 }

@@ -105,3 +105,28 @@ func TestDeploymentChecks(t *testing.T) {
 		}
 	}
 }
+
+// TestDeploymentSubjectIssuer makes sure that the requests of a test name users of an issuer of the test.
+func TestDeploymentSubjectIssuer(t *testing.T) {
+	t.Parallel()
+	one, two, test := token.Logto("https://one.test"), token.Logto("https://two.test"), token.Logto("https://test.test")
+	file := filepath.Join(t.TempDir(), "authz.json")
+	const issuers = `"issuers": [{"preset": ["logto", "https://one.test"]}, {"preset": ["logto", "https://two.test"]}]`
+	const told = `"subjectIssuer": "https://two.test/oidc", `
+	for name, c := range map[string]struct {
+		told, want string
+		issuers    []token.Issuer
+	}{
+		"the document's":     {told, two.URL, nil},
+		"others":             {told, test.URL, []token.Issuer{test, one}},
+		"others and the one": {told, two.URL, []token.Issuer{test, two}},
+		"untold":             {"", "", []token.Issuer{test}},
+	} {
+		if err := os.WriteFile(file, []byte(`{"audience": "https://api.test", `+c.told+issuers+"}"), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		if d := guardtest.Deployment(t, file, c.issuers...); d.SubjectIssuer != c.want {
+			t.Errorf("%s: %q, want %q", name, d.SubjectIssuer, c.want)
+		}
+	}
+}

@@ -12,6 +12,7 @@ import (
 	"testing"
 
 	"github.com/protoauthz/protoauthz/interceptor"
+	"github.com/protoauthz/protoauthz/interceptor/internal/traits"
 	"github.com/protoauthz/protoauthz/interceptor/internal/unguarded"
 	"github.com/protoauthz/protoauthz/interceptor/policy"
 )
@@ -41,12 +42,9 @@ import (
 // not answer within five seconds is open; after three such methods, the rest is not called.
 func AssertRESTGuarded(t testing.TB, handler http.Handler, table *policy.Table, options ...Option) {
 	t.Helper()
-	silent := interceptor.WithObserver(func(context.Context, interceptor.Event) {}) // in place of the log
 	caller := restCaller{
 		handler: handler, table: table, unknown: map[string]page{},
-		guard: sync.OnceValue(func() *interceptor.Guard {
-			return interceptor.New(struct{ interceptor.Verifier }{}, table, silent)
-		}),
+		guard: sync.OnceValue(func() *interceptor.Guard { return challenging(table) }),
 	}
 	unguarded.Server{
 		Package:      "guardtest",
@@ -62,6 +60,18 @@ func AssertRESTGuarded(t testing.TB, handler http.Handler, table *policy.Table, 
 
 const restRemedy = "guard the handler of the method, or the server behind the gateway; for grpc-gateway, register it with RegisterXHandler and the connection of " +
 	"grpcguard.InProcess(server), as RegisterXHandlerServer calls the implementation past all interceptors"
+
+// challenging returns a guard with a table, for its challenges.
+func challenging(table *policy.Table) *interceptor.Guard {
+	silent := interceptor.WithObserver(func(context.Context, interceptor.Event) {}) // in place of the log
+	return interceptor.New(uncalled{}, table, silent)
+}
+
+// An uncalled verifier is never called. Its issuers fit all rules.
+type uncalled struct{ interceptor.Verifier }
+
+// Traits implements [traits.Teller].
+func (uncalled) Traits() []traits.Issuer { return []traits.Issuer{traits.Any("")} }
 
 // A restCaller calls the routes of a REST API.
 type restCaller struct {

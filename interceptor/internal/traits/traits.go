@@ -25,6 +25,14 @@ type Issuer struct {
 	OrganizationAudience bool
 }
 
+// Any returns an issuer that fits all rules, for the verifier of a test or a tool.
+func Any(url string) Issuer {
+	return Issuer{
+		URL: url, Single: true, Accepts: func(string) bool { return true },
+		Users: true, Clients: true, Kinds: true, Client: true, OrganizationClaim: "any", OrganizationAudience: true,
+	}
+}
+
 // Of returns the issuers of a *token.Verifier or a *token.Introspector. It reports false for any other value. Package
 // token sets it before main runs.
 var Of func(verifier any) (issuers []Issuer, known bool)
