@@ -89,7 +89,10 @@ func WayFromContext(ctx context.Context) (Way, bool) {
 		return Way{bits.TrailingZeros32(c.state.Load()), c.claims.OrganizationID()}, true
 	}
 	proved := c.proved()
-	return Way{bits.TrailingZeros32(uint32(proved)), c.organization}, proved != 0
+	if proved == 0 {
+		return Way{}, false
+	}
+	return Way{bits.TrailingZeros32(uint32(proved)), c.organization}, true
 }
 
 // own returns a copy, or nil for nil. A user may overwrite claims, denials and details, which serve other

@@ -36,7 +36,7 @@ func rowsOf(text string) map[string][]string {
 func TestAccess(t *testing.T) {
 	t.Parallel()
 	user := guardtest.User("alice").Audience(tokens.API)
-	got := rowsOf(guardtest.Access(t, harness.Rules(t), guardtest.Callers{
+	got := rowsOf(guardtest.Access(t, harness.PlainRules(t), guardtest.Callers{
 		"global":  user.Scopes("read:a", "sell").Claims(t),
 		"acme":    guardtest.Client("worker").Audience(tokens.API).Scopes("read:data").Organization("acme").Claims(t),
 		"member":  user.OrganizationToken("acme").Scopes("invite:member").Claims(t),
@@ -128,7 +128,7 @@ func TestAccessFaults(t *testing.T) {
 	}{
 		"no table":  {nil, nil, "guardtest: the table has no rules: give the table that policy.Compile returns for the services of the server"},
 		"no rules":  {new(policy.Table), nil, "guardtest: the table has no rules: give the table that policy.Compile returns for the services of the server"},
-		"no claims": {harness.Rules(t), guardtest.Callers{"alice": nil}, `guardtest: the caller "alice" has no claims: give claims, and check the error of what makes them`},
+		"no claims": {harness.PlainRules(t), guardtest.Callers{"alice": nil}, `guardtest: the caller "alice" has no claims: give claims, and check the error of what makes them`},
 	} {
 		if got := faultsOf(t, func(t testing.TB) { guardtest.Access(t, test.table, test.callers) }); !slices.Equal(got, []string{test.want}) {
 			t.Errorf("%s: %q", name, got)

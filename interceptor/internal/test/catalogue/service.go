@@ -101,7 +101,11 @@ func ServiceOf(procedure string) string {
 
 // Compile compiles the rules of [Services]. All methods have the messages of the sample's SyncDocuments, apart from the
 // requests of services that are [Rich].
-func Compile() (*policy.Table, error) { return compile(Services) }
+func Compile() (*policy.Table, error) { return compile(Services, told()) }
+
+// CompilePlain compiles the rules of [Services] that name neither a user nor a client, and that have one way in. A
+// verifier of any issuer goes with them.
+func CompilePlain() (*policy.Table, error) { return compile(plainServices) }
 
 // CompileShadow compiles the rules of [Services], and none of them is enforced.
 func CompileShadow() (*policy.Table, error) {
@@ -111,7 +115,7 @@ func CompileShadow() (*policy.Table, error) {
 			names = append(names, pkg+"."+name)
 		}
 	}
-	return compile(Services, policy.WithShadow(names...))
+	return compile(Services, told(), policy.WithShadow(names...))
 }
 
 // CompilePublic compiles rules that make all services of [Services] public.
@@ -122,6 +126,8 @@ func CompilePublic() (*policy.Table, error) {
 	}
 	return compile(public)
 }
+
+func told() policy.Option { return policy.WithSubjectIssuer(SubjectIssuer) }
 
 func compile(services map[string]*authzv1.MethodRule, options ...policy.Option) (*policy.Table, error) {
 	file := &descriptorpb.FileDescriptorProto{
@@ -154,6 +160,6 @@ func compile(services map[string]*authzv1.MethodRule, options ...policy.Option) 
 	if err != nil {
 		return nil, err
 	}
-	options = append(options, policy.WithAudience(tokens.API), policy.WithSubjectIssuer(SubjectIssuer), policy.WithPublic(pkg+"."+Opened))
+	options = append(options, policy.WithAudience(tokens.API), policy.WithPublic(pkg+"."+Opened))
 	return policy.Compile(policy.Files{descriptor}, options...)
 }

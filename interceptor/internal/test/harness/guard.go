@@ -17,17 +17,22 @@ import (
 	"github.com/protoauthz/protoauthz/interceptor/token"
 )
 
-var compiled = sync.OnceValues(catalogue.Compile)
+var (
+	compiled      = sync.OnceValues(catalogue.Compile)
+	compiledPlain = sync.OnceValues(catalogue.CompilePlain)
+)
 
 // Rules returns the rules of catalogue's services. They are compiled once, outside of a bubble of
 // testing/synctest: call Rules before the first bubble.
 func Rules(t testing.TB) *policy.Table {
 	t.Helper()
-	table, err := compiled()
-	if err != nil {
-		t.Fatal(err)
-	}
-	return table
+	return must(t, compiled)
+}
+
+// PlainRules returns the rules of [catalogue.CompilePlain]: see [Rules].
+func PlainRules(t testing.TB) *policy.Table {
+	t.Helper()
+	return must(t, compiledPlain)
 }
 
 // A VerifierFunc is a verifier that is not a token.Verifier.

@@ -159,7 +159,7 @@ func printed(err error) string {
 // reached returns the symptom of a good server, and a client that is made for another one.
 func reached(call func(t *testing.T, plain, secure string) string) func(*testing.T, *lockedText) symptom {
 	return func(t *testing.T, text *lockedText) symptom {
-		mux := guarded(harness.Rules)(t)
+		mux := guarded(harness.PlainRules)(t)
 		plain := httptest.NewServer(mux) // HTTP/1.1 alone
 		defer plain.Close()
 		secure := httptest.NewUnstartedServer(mux)
@@ -174,7 +174,7 @@ func reached(call func(t *testing.T, plain, secure string) string) func(*testing
 func sends(method, path, contentType string, wrap func(http.Handler) http.Handler) func(*testing.T, *lockedText) symptom {
 	return func(t *testing.T, text *lockedText) symptom {
 		issuer, verifier := trusting(t)
-		var handler http.Handler = handlers{}.mux(interceptor.New(verifier, harness.Rules(t)).HandlerOption())
+		var handler http.Handler = handlers{}.mux(interceptor.New(verifier, harness.PlainRules(t)).HandlerOption())
 		if wrap != nil {
 			handler = wrap(handler)
 		}
@@ -284,7 +284,7 @@ var programSituations = []programSituation{
 	{notFound, "curl: PUT in place of POST", sends(http.MethodPut, "/test.v1.Read/Unary", "application/json", nil)},
 	{notFound, "curl: the content type is absent", sends(http.MethodPost, "/test.v1.Read/Unary", "application/x-www-form-urlencoded", nil)},
 	{notFound, "curl: a stream", sends(http.MethodPost, "/test.v1.Read/Server", "application/json", nil)},
-	{notFound, "a client: no handler has the path", asks(guarded(harness.Rules), "/test.v1.Raed/Unary")},
+	{notFound, "a client: no handler has the path", asks(guarded(harness.PlainRules), "/test.v1.Raed/Unary")},
 
 	{noAnswer, "nobody listens at the address", reached(func(t *testing.T, _, _ string) string {
 		return calling(t, "http://"+closed)
@@ -311,18 +311,18 @@ var programSituations = []programSituation{
 		request := httptest.NewRequestWithContext(t.Context(), http.MethodPost, public, strings.NewReader(`{"organizationId": 1}`))
 		request.Header.Set("Content-Type", "application/json")
 		recorder := httptest.NewRecorder()
-		guarded(harness.Rules)(t).ServeHTTP(recorder, request)
+		guarded(harness.PlainRules)(t).ServeHTTP(recorder, request)
 		var refused struct{ Code, Message string }
 		if err := json.Unmarshal(recorder.Body.Bytes(), &refused); err != nil || recorder.Code != http.StatusBadRequest {
 			t.Error(recorder.Code, err)
 		}
 		return symptom{refused.Code + ": " + refused.Message, logged(t, text)[0]}
 	}},
-	{silent, "an observer turns the default log off", asks(guarded(harness.Rules, interceptor.WithObserver(func(context.Context, interceptor.Event) {})), read)},
-	{silent, "the level of the logger leaves warnings out", asks(guarded(harness.Rules, interceptor.WithLogger(slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: slog.LevelError})))), read)},
+	{silent, "an observer turns the default log off", asks(guarded(harness.PlainRules, interceptor.WithObserver(func(context.Context, interceptor.Event) {})), read)},
+	{silent, "the level of the logger leaves warnings out", asks(guarded(harness.PlainRules, interceptor.WithLogger(slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: slog.LevelError})))), read)},
 	{silent, "a line of the same second stands for the call", func(t *testing.T, text *lockedText) (got symptom) {
 		bubble(t, "in a second", func(t *testing.T) {
-			server := harness.ServePiped(t, guarded(harness.Rules)(t))
+			server := harness.ServePiped(t, guarded(harness.PlainRules)(t))
 			for range 2 {
 				_ = text.take()
 				got = symptom{printed(asking(t.Context(), server.HTTP2, server.URL+read, nil, "")), logged(t, text)[0]}
@@ -334,7 +334,7 @@ var programSituations = []programSituation{
 		refuse := func(context.Context, *connect.Request[message]) (*connect.Response[answer], error) {
 			return nil, connect.NewError(connect.CodePermissionDenied, errors.New("the order is of another customer"))
 		}
-		return handlers{unary: refuse}.mux(interceptor.New(tokenless, harness.Rules(t)).HandlerOption())
+		return handlers{unary: refuse}.mux(interceptor.New(tokenless, harness.PlainRules(t)).HandlerOption())
 	}, public)},
 	{silent, "a proxy in front of the server has refused", asks(func(*testing.T) http.Handler {
 		return http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusUnauthorized) })
@@ -348,7 +348,7 @@ var programSituations = []programSituation{
 	{letIn, "the methods without annotation are open", asks(func(t *testing.T) http.Handler {
 		return handlers{}.mux(interceptor.New(tokenless, unannotated(t, policy.WithUnannotatedOpen(orders))).HandlerOption())
 	}, orderCall)},
-	{letIn, "the method is public", asks(guarded(harness.Rules), public)},
+	{letIn, "the method is public", asks(guarded(harness.PlainRules), public)},
 	{letIn, "the test calls the implementation, and not the server", func(t *testing.T, text *lockedText) symptom {
 		_, err := answering(t.Context(), connect.NewRequest(new(message)))
 		return symptom{printed(err), logged(t, text)[0]}
@@ -362,7 +362,7 @@ var programSituations = []programSituation{
 	{notReady, "the keys cannot be fetched: a probe of gRPC", probed(checked(""))},
 	{notReady, "the probe asks for a service that it does not know", probed(checked("shop.v1.OrderService"))},
 	{notReady, "the health service is not public", asks(func(t *testing.T) http.Handler {
-		_, health := grpchealth.NewHandler(grpchealth.NewStaticChecker(), interceptor.New(tokenless, harness.Rules(t)).HandlerOption())
+		_, health := grpchealth.NewHandler(grpchealth.NewStaticChecker(), interceptor.New(tokenless, harness.PlainRules(t)).HandlerOption())
 		return health
 	}, "/grpc.health.v1.Health/Check")},
 }
@@ -374,7 +374,7 @@ func TestPrintedForms(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	handler := guarded(harness.Rules)(t)
+	handler := guarded(harness.PlainRules)(t)
 	server := harness.ServePiped(t, handler)
 	err = asking(t.Context(), server.HTTP2, server.URL+read, nil, "", connect.WithProtoJSON())
 	request := httptest.NewRequestWithContext(t.Context(), http.MethodPost, read, strings.NewReader("{}"))

@@ -102,7 +102,7 @@ func (c callSituation) observe(t *testing.T, text *lockedText) symptom {
 	t.Helper()
 	in := c.setup(t)
 	if in.table == nil {
-		in.table = harness.Rules(t)
+		in.table = harness.PlainRules(t)
 	}
 	_ = text.take()
 	server := harness.ServePiped(t, in.handlers.mux(interceptor.New(in.verifier, in.table, in.options...).HandlerOption()))
@@ -149,7 +149,7 @@ func TestTroubleshooting(t *testing.T) { //nolint:paralleltest // it replaces th
 	_ = harness.Logged(t) // which puts the logger of the process back
 	text := new(lockedText)
 	slog.SetDefault(slog.New(slog.NewJSONHandler(text, nil)))
-	_ = harness.Rules(t) // which belong to no bubble
+	_ = harness.PlainRules(t) // which belong to no bubble
 	rows := symptoms(t)
 	check := func(t *testing.T, place row, got symptom) {
 		t.Helper()
