@@ -260,6 +260,7 @@ func everyCall(t *testing.T) []header {
 	} {
 		for _, caller := range []token.ClaimValues{
 			{Caller: token.CallerUser, Subject: "sam"}, {Caller: token.CallerUser, Subject: "sam", ClientID: "cli"}, {Caller: token.CallerUser, Subject: "s/t", ClientID: "c/d"},
+			{Caller: token.CallerUser, Subject: "s/t", ClientID: "cli"}, {Caller: token.CallerUser, Subject: "sam", ClientID: "c/d"},
 			{Caller: token.CallerClient, Subject: "cli", ClientID: "cli"}, {Caller: token.CallerClient, Subject: "c/d", ClientID: "c/d"},
 			{Subject: "sam"}, {Subject: "sam", ClientID: "cli"},
 		} {
