@@ -220,19 +220,23 @@ func (d *difference) identifier(meets condition, noun protoreflect.Name, was, is
 // named compares where a request names the organization, the subject or the client. It takes a text for each
 // version, which is empty if nothing is named.
 func (d *difference) named(meets condition, noun protoreflect.Name, was, is string, looser, tighter ChangeKind) {
+	loosened, tightened := !meets(d.was, d.is.calls[0]), !meets(d.is, d.was.calls[0])
+	if !loosened && !tightened {
+		return
+	}
 	place := d.is.FieldPlace(noun)
-	switch loosened, tightened := !meets(d.was, d.is.calls[0]), !meets(d.is, d.was.calls[0]); {
+	switch {
 	case loosened && is == "":
 		d.add(looser, place, "the %s is not checked any more, and was taken from %s", noun, was)
 	case loosened && was == is:
 		d.add(looser, place, "%s is another field than it was, or no list any more", is)
 	case loosened:
 		d.add(looser, place, "the %s is taken from %s, and %s is not checked any more", noun, is, was)
-	case tightened && was == "":
+	case was == "":
 		d.add(tighter, place, "the %s is taken from %s, and was not checked", noun, is)
-	case tightened && was == is:
+	case was == is:
 		d.add(tighter, place, "%s is a list, and each element must name the %s", is, noun)
-	case tightened:
+	default:
 		d.add(tighter, place, "the %s is taken from %s, and was taken from %s", noun, is, was)
 	}
 }
