@@ -38,8 +38,6 @@ func TestWays(t *testing.T) {
 		{"client's pattern narrowed", `authenticated: true; client: {field: "a" pattern: "*/{client}"}`, `authenticated: true; client: {field: "a" pattern: "c/{client}"}`, []string{`CLIENT_TIGHTENED at client: the client is taken from field:a=c/{client}, and was taken from field:a=*/{client}`}},
 		{"two patterns that say what one said", `authenticated: true; subject: {field: "a" pattern: "u/{subject}/*"}; client: {field: "a" pattern: "u/*/{client}"}`, `authenticated: true; subject: {field: "a" pattern: "*/{subject}/*"}; client: {field: "a" pattern: "u/*/{client}"}`, nil},
 		{"the pattern of the other dropped", `authenticated: true; subject: {field: "a" pattern: "*/{subject}/*"}; client: {field: "a" pattern: "u/*/{client}"}`, `authenticated: true; subject: {field: "a" pattern: "*/{subject}/*"}`, []string{`CLIENT_LOOSENED at option: the client is not checked any more, and was taken from field:a=u/*/{client}`}},
-		{"fields of one oneof", `authenticated: true; subject: {field: "a"}; client: {field: "b"}`, `authenticated: true; subject: {field: "a"}; client: {field: "b"}|oneof c { string a = 1; string b = 2; }`, []string{`ALTERNATIVE_REMOVED at option: the rule's own way is gone; it took any token of the model, with the subject in field:a, with the client in field:b`}},
-		{"fields of a oneof no more", `authenticated: true; subject: {field: "a"}; client: {field: "b"}|oneof c { string a = 1; string b = 2; }`, `authenticated: true; subject: {field: "a"}; client: {field: "b"}`, []string{`ALTERNATIVE_ADDED at authenticated: the rule's own way is one more way in, and takes any token of the model, with the subject in field:a, with the client in field:b`}},
 		{"fields of two oneofs", `authenticated: true; subject: {field: "a"}; client: {field: "b"}`, `authenticated: true; subject: {field: "a"}; client: {field: "b"}|oneof c { string a = 1; } oneof d { string b = 2; }`, nil},
 		{"alternative added", `authenticated: true; subject: {field: "a"}`, `authenticated: true; subject: {field: "a"}; alternatives: [{scopes: ["staff"]; caller: CALLER_USER}]`, []string{`ALTERNATIVE_ADDED at "staff: alternative 1 is one more way in, and takes all of staff`}},
 		{"authenticated alternative added", `scopes: ["staff"]`, `scopes: ["staff"]; alternatives: [{authenticated: true; subject: {field: "a"}}]`, []string{`ALTERNATIVE_ADDED at authenticated: alternative 1 is one more way in, and takes any token of the model, with the subject in field:a`}},
@@ -60,6 +58,15 @@ func TestWays(t *testing.T) {
 		{"alternative replaced", `authenticated: true; subject: {field: "a"}; alternatives: [{scopes: ["staff"]}]`, `authenticated: true; subject: {field: "a"}; alternatives: [{scopes: ["admin"]}]`, []string{`SCOPE_REMOVED at "admin: alternative 1: scope "staff" is not required any more`, `SCOPE_ADDED at "admin: alternative 1: scope "admin" is required now`}},
 		{"way narrowed to a part of another", `scopes: ["a"]; alternatives: [{scopes: ["b"]}]`, `scopes: ["a"]; alternatives: [{scopes: ["a", "c"]}]`, []string{`ALTERNATIVE_REMOVED at {scopes: alternative 1 is gone; it took all of b`}},
 		{"same number before a lower one", `scopes: ["a"]; alternatives: [{scopes: ["b"]}]`, `scopes: ["c"]; alternatives: [{scopes: ["d"]}]`, []string{`SCOPE_REMOVED at "c: scope "a" is not required any more`, `SCOPE_ADDED at "c: scope "c" is required now`, `SCOPE_REMOVED at "d: alternative 1: scope "b" is not required any more`, `SCOPE_ADDED at "d: alternative 1: scope "d" is required now`}},
+		{"nearest by what is looser", `authenticated: true; subject: {field: "a"}; alternatives: [{scopes: ["staff"]; caller: CALLER_USER}]`, `authenticated: true; subject: {field: "a"}; alternatives: [{authenticated: true}; {scopes: ["other"]; caller: CALLER_USER}]`, []string{`ALTERNATIVE_ADDED at authenticated: alternative 1 is one more way in, and takes any token of the model`, `SCOPE_REMOVED at "other: alternative 2: scope "staff" is not required any more`}},
+		{"nearest by what is tighter", `authenticated: true; subject: {field: "a"}; alternatives: [{scopes: ["staff"]}]`, `authenticated: true; subject: {field: "a"}; alternatives: [{scopes: ["staff", "admin"]; caller: CALLER_USER}; {scopes: ["other"]}]`, []string{`SCOPE_REMOVED at "other: alternative 2: scope "staff" is not required any more`, `SCOPE_ADDED at "other: alternative 2: scope "other" is required now`}},
+		{"alternative of another audience removed", `scopes: ["staff"]; alternatives: [{scopes: ["staff"]; audience: "https://b.example.com"}]`, `scopes: ["staff"]`, []string{`ALTERNATIVE_REMOVED at option: alternative 1 is gone; it took all of staff`}},
+		{"alternative for users that added nobody", `scopes: ["staff"]; caller: CALLER_USER; alternatives: [{scopes: ["staff", "admin"]; caller: CALLER_USER}]`, `scopes: ["staff"]; caller: CALLER_USER`, nil},
+		{"alternative for users beside all", `scopes: ["staff"]; alternatives: [{scopes: ["staff"]; caller: CALLER_USER}]`, `scopes: ["staff"]`, nil},
+		{"header of another model", `scopes: ["staff"]; model: MODEL_ORGANIZATION_RESOURCE; organization: {header: "x-a"}`, `scopes: ["staff"]; model: MODEL_ORGANIZATION_RESOURCE; organization: {header: "x-a"}; alternatives: [{scopes: ["admin"]}]`, []string{`ALTERNATIVE_ADDED at "admin: alternative 1 is one more way in, and takes all of admin`}},
+		{"field of another name", `authenticated: true; subject: {field: "a"}`, `authenticated: true; subject: {field: "c"}|string c = 1;`, []string{`SUBJECT_LOOSENED at subject: the subject is taken from field:c, and field:a is not checked any more`}},
+		{"alternative that others made up for", `scopes: ["a"]; alternatives: [{scopes: ["a"]; caller: CALLER_USER}]`, `scopes: ["a"]; alternatives: [{scopes: ["b"]}]`, []string{`CALLER_LOOSENED at {scopes: alternative 1: any caller may call; only a user could`, `SCOPE_REMOVED at "b: alternative 1: scope "a" is not required any more`}},
+		{"two ways made one", `scopes: ["a"]; alternatives: [{scopes: ["b"]}]`, `scopes: ["c"]`, []string{`SCOPE_REMOVED at "c: scope "a" is not required any more`, `SCOPE_ADDED at "c: scope "c" is required now`, `ALTERNATIVE_REMOVED at option: alternative 1 is gone; it took all of b`}},
 		{"opened", `authenticated: true; subject: {field: "a"}; alternatives: [{scopes: ["staff"]}; {scopes: ["admin"]; client: {field: "b"}}]`, `public: true`, []string{`MADE_PUBLIC at public: anybody may call; it took any token of the model, with the subject in field:a; or all of staff; or all of admin, with the client in field:b`}},
 		{"alternative alike", `scopes: ["staff"]; alternatives: [{scopes: ["staff"]; audience: "https://b.example.com"}]`, `public: true`, []string{`MADE_PUBLIC at public: anybody may call; it took all of staff`}},
 	} {
@@ -85,6 +92,18 @@ func waysIn(rule string) string {
 		source = strings.Replace(source, "string a = 1; string b = 2;", fields, 1)
 	}
 	return source
+}
+
+// TestAudienceOfWaysUnknown makes sure that a way is not missed whose calls another way lets in, if the audience
+// was not known.
+func TestAudienceOfWaysUnknown(t *testing.T) {
+	t.Parallel()
+	const procedure = "/order.v1.OrderService/Call0"
+	before := &policy.Rule{Procedure: procedure, Way: policy.Way{Scopes: []string{"a"}}, Alternatives: []policy.Way{{Scopes: []string{"a", "b"}}}}
+	after := &policy.Rule{Procedure: procedure, Way: policy.Way{Scopes: []string{"a"}, Audience: "https://api.example.com"}}
+	for _, change := range policydiff.Compare([]*policy.Rule{before}, []*policy.Rule{after}) {
+		t.Errorf("%s: %s", change.Kind, change.Detail)
+	}
 }
 
 // TestSubjectIssuer compares rules whose subjects are of two issuers.
