@@ -39,7 +39,7 @@ func everyRule(t *testing.T) []*policy.Rule {
 	t.Helper()
 	variants := append(plain(), identifying()...)
 	variants = append(variants, variant{rule: &authzv1.MethodRule{Public: true}}, variant{})
-	table, err := policy.Compile(policy.Files{fileOf(t, variants)}, policy.WithSharedScopes("a", "b", "c"), policy.WithUnannotatedOpen("compare.v1.Service"))
+	table, err := policy.Compile(policy.Files{fileOfVariants(t, variants)}, policy.WithSharedScopes("a", "b", "c"), policy.WithUnannotatedOpen("compare.v1.Service"))
 	rules := []*policy.Rule(nil)
 	if compileErr, ok := errors.AsType[*policy.Error](err); ok {
 		for _, fault := range compileErr.Faults { // no value fits two patterns, or a client has no subject
@@ -205,9 +205,18 @@ func identifying() []variant {
 	return variants
 }
 
-// fileOf declares a method for each rule, without annotation for nil. The request has two fields, a and b. Field a of
-// the other request is a list.
-func fileOf(t *testing.T, variants []variant) protoreflect.FileDescriptor {
+// fileOf declares a method for each rule, without annotation for nil. The request has two fields, a and b.
+func fileOf(t *testing.T, rules []*authzv1.MethodRule) protoreflect.FileDescriptor {
+	t.Helper()
+	variants := make([]variant, len(rules))
+	for i, rule := range rules {
+		variants[i].rule = rule
+	}
+	return fileOfVariants(t, variants)
+}
+
+// fileOfVariants is as fileOf, but some requests have a list as field a.
+func fileOfVariants(t *testing.T, variants []variant) protoreflect.FileDescriptor {
 	t.Helper()
 	field := func(name string, number int32, label descriptorpb.FieldDescriptorProto_Label) *descriptorpb.FieldDescriptorProto {
 		return &descriptorpb.FieldDescriptorProto{Name: &name, Number: &number, Type: descriptorpb.FieldDescriptorProto_TYPE_STRING.Enum(), Label: &label}
@@ -260,6 +269,7 @@ func everyCall(t *testing.T) []header {
 	} {
 		for _, caller := range []token.ClaimValues{
 			{Caller: token.CallerUser, Subject: "sam"}, {Caller: token.CallerUser, Subject: "sam", ClientID: "cli"}, {Caller: token.CallerUser, Subject: "s/t", ClientID: "c/d"},
+			{Caller: token.CallerUser, Subject: "s/t", ClientID: "cli"}, {Caller: token.CallerUser, Subject: "sam", ClientID: "c/d"},
 			{Caller: token.CallerClient, Subject: "cli", ClientID: "cli"}, {Caller: token.CallerClient, Subject: "c/d", ClientID: "c/d"},
 			{Subject: "sam"}, {Subject: "sam", ClientID: "cli"},
 		} {

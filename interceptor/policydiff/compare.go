@@ -18,7 +18,12 @@ import (
 // rules are the result of [policy.Table.Rules], or the Rules of a [policy.Error] if not all
 // rules compile. A change is looser exactly if it may let in a call that was refused before.
 // A change that lets in some calls and refuses others is looser too. Compare does not
-// compare an audience that is empty before (see [policy.Error]).
+// compare an audience that is empty before (see [policy.Error]). An empty issuer of a subject
+// or a client stands for any issuer.
+//
+// A rule lets in what one of its ways lets in. Compare pairs the ways that differ least, and
+// finds the changes of each pair. The order of the ways is no change, nor is a way whose
+// calls other ways let in.
 //
 // A rule in shadow lets in every call, so that Compare finds no change between two rules in
 // shadow. A method that is refused for want of an annotation counts as a method without a
@@ -96,7 +101,7 @@ func takes(rule *policy.Rule) string {
 			ways = append(ways, needs)
 		}
 	}
-	return strings.Join(ways, " or ")
+	return strings.Join(ways, "; or ")
 }
 
 // takesWay returns what a call needs for a way, as the object of a sentence.

@@ -39,7 +39,7 @@ type field struct {
 	segments   []string // of the pattern: none if the field holds the name and nothing else
 }
 
-// waysOf returns the ways of a rule that let in any call.
+// waysOf returns the ways of a rule.
 func waysOf(rule *policy.Rule, old bool) []*way {
 	var ways []*way
 	for number, of := range rule.Ways() {
@@ -52,9 +52,6 @@ func waysOf(rule *policy.Rule, old bool) []*way {
 		}
 		if c := of.Client; c != nil {
 			w.fields[2] = fieldOf("client", c.Name, c.Pattern, c.Path())
-		}
-		if exclude(w.fields[0], w.fields[1]) || exclude(w.fields[0], w.fields[2]) || exclude(w.fields[1], w.fields[2]) {
-			continue
 		}
 		for _, scope := range of.AnyScopes {
 			w.calls = append(w.calls, call{w, append(slices.Clip(of.Scopes), scope)})
@@ -73,17 +70,6 @@ func fieldOf(noun, name, pattern string, path []protoreflect.FieldDescriptor) fi
 		f.segments = strings.Split(pattern, "/")
 	}
 	return f
-}
-
-// exclude reports whether no message can fill both fields, as they are in one oneof.
-func exclude(a, b field) bool {
-	for i := range min(len(a.path), len(b.path)) {
-		if a.path[i] != b.path[i] {
-			oneof := a.path[i].ContainingOneof()
-			return oneof != nil && oneof == b.path[i].ContainingOneof()
-		}
-	}
-	return false
 }
 
 // covered reports whether the ways of the other version let in each call of the way.
@@ -118,7 +104,7 @@ func (w *way) meetsModel(c call) bool { return c.Model == w.Model }
 // organization token is the organization.
 func (w *way) meetsAudience(c call) bool {
 	const organization = authzv1.Model_MODEL_ORGANIZATION
-	unknown := w.old && w.Audience == "" || c.old && c.Audience == ""
+	unknown := w.Audience == "" || c.old && c.Audience == ""
 	return unknown || w.Model == organization || c.Model == organization || c.Audience == w.Audience
 }
 
@@ -168,7 +154,7 @@ func (c call) issuedBy(issuer string) bool {
 func (c call) fills(want field) bool {
 	var same []field // fields with one value, which fits the patterns of all
 	for _, f := range c.fields {
-		if f.name != "" && f.name == want.name && reads(f.path, want.path) {
+		if f.name == want.name && reads(f.path, want.path) {
 			same = append(same, f)
 		}
 	}

@@ -18,22 +18,17 @@ type pair struct {
 	distance int
 }
 
-// ways compares the ways of two rules. A change that lets in more calls is left out if other ways let in the
-// calls before, and a change that lets in fewer is left out if other ways let in the calls after.
+// ways compares the ways of two rules. A change that lets in fewer calls is left out if other ways let in the
+// calls of the way before.
 func (c *comparison) ways(olds, news []*way) {
 	became, came := match(olds, news)
 	for _, is := range news {
-		gained := !is.covered(olds...)
-		was := came[is]
-		if was == nil {
-			if gained {
-				c.add(ChangeAlternativeAdded, accessPlace(is), "%s is one more way in, and takes %s", is.title(), takesWay(is.Way))
-			}
-			continue
+		if was := came[is]; was != nil {
+			d := &difference{rule: c, was: was, is: is, lost: !was.covered(news...)}
+			d.compare()
+		} else if !is.covered(olds...) {
+			c.add(ChangeAlternativeAdded, accessPlace(is), "%s is one more way in, and takes %s", is.title(), takesWay(is.Way))
 		}
-		lost := !was.covered(news...)
-		d := &difference{rule: c, was: was, is: is, keeps: func(kind ChangeKind) bool { return kind.Looser() && gained || !kind.Looser() && lost }}
-		d.compare()
 	}
 	for _, was := range olds {
 		if became[was] == nil && !was.covered(news...) {
@@ -93,7 +88,7 @@ func accessPlace(w *way) policy.Place {
 type difference struct {
 	rule    *comparison
 	was, is *way
-	keeps   func(ChangeKind) bool
+	lost    bool // no way lets in what the way before let in
 }
 
 func (d *difference) compare() {
@@ -105,9 +100,10 @@ func (d *difference) compare() {
 	d.identifier((*way).meetsClient, "client", d.was.Client, d.is.Client, ChangeClientLoosened, ChangeClientTightened)
 }
 
-// add adds a change, unless other ways make up for it.
+// add adds a change, unless other ways make up for it. A way that lets in nothing more has no looser change, as
+// it is a part of the way before: see [match].
 func (d *difference) add(kind ChangeKind, place policy.Place, format string, args ...any) {
-	if !d.keeps(kind) {
+	if !kind.Looser() && !d.lost {
 		return
 	}
 	if d.is.number > 0 {
@@ -156,12 +152,12 @@ func (d *difference) scopes() {
 		d.add(ChangeMadeAuthenticated, d.is.FieldPlace("authenticated"), "any token of the model will do; it took %s", takesWay(d.was.Way))
 		return
 	}
-	d.lost(d.was, d.is, ChangeScopeRemoved, ChangeAnyScopeAdded, "%s not required any more", "%s enough now")
-	d.lost(d.is, d.was, ChangeScopeAdded, ChangeAnyScopeRemoved, "%s required now", "%s not enough any more")
+	d.missing(d.was, d.is, ChangeScopeRemoved, ChangeAnyScopeAdded, "%s not required any more", "%s enough now")
+	d.missing(d.is, d.was, ChangeScopeAdded, ChangeAnyScopeRemoved, "%s required now", "%s not enough any more")
 }
 
-// lost adds a change for each scope that one way asks for and the other way does not imply.
-func (d *difference) lost(w, other *way, scope, anyScope ChangeKind, scopeText, anyScopeText string) {
+// missing adds a change for each scope that one way asks for and the other way does not imply.
+func (d *difference) missing(w, other *way, scope, anyScope ChangeKind, scopeText, anyScopeText string) {
 	for _, s := range w.Scopes {
 		if !requires(other, s) {
 			d.add(scope, d.is.ScopePlace(s), scopeText, fmt.Sprintf("scope %q is", s))
@@ -220,19 +216,23 @@ func (d *difference) identifier(meets condition, noun protoreflect.Name, was, is
 // named compares where a request names the organization, the subject or the client. It takes a text for each
 // version, which is empty if nothing is named.
 func (d *difference) named(meets condition, noun protoreflect.Name, was, is string, looser, tighter ChangeKind) {
+	loosened, tightened := !meets(d.was, d.is.calls[0]), !meets(d.is, d.was.calls[0])
+	if !loosened && !tightened {
+		return
+	}
 	place := d.is.FieldPlace(noun)
-	switch loosened, tightened := !meets(d.was, d.is.calls[0]), !meets(d.is, d.was.calls[0]); {
-	case loosened && is == "":
+	switch {
+	case is == "":
 		d.add(looser, place, "the %s is not checked any more, and was taken from %s", noun, was)
+	case was == "":
+		d.add(tighter, place, "the %s is taken from %s, and was not checked", noun, is)
 	case loosened && was == is:
 		d.add(looser, place, "%s is another field than it was, or no list any more", is)
 	case loosened:
 		d.add(looser, place, "the %s is taken from %s, and %s is not checked any more", noun, is, was)
-	case tightened && was == "":
-		d.add(tighter, place, "the %s is taken from %s, and was not checked", noun, is)
-	case tightened && was == is:
+	case was == is:
 		d.add(tighter, place, "%s is a list, and each element must name the %s", is, noun)
-	case tightened:
+	default:
 		d.add(tighter, place, "the %s is taken from %s, and was taken from %s", noun, is, was)
 	}
 }
