@@ -49,7 +49,7 @@ func ruleOf(t *testing.T, options []policy.Option, ways ...string) *guardRule {
 	if err != nil {
 		t.Fatal(err)
 	}
-	table, err := policy.Compile(policy.Files{fileOf(t, []variant{{rule: rule}})}, append(options, policy.WithAudience(testAPI), policy.WithSharedScopes("staff", "read"))...)
+	table, err := policy.Compile(policy.Files{fileOf(t, []*authzv1.MethodRule{rule})}, append(options, policy.WithAudience(testAPI), policy.WithSharedScopes("staff", "read"))...)
 	if err != nil {
 		t.Fatal(err)
 	}
