@@ -17,7 +17,7 @@ func ownFiles(t testing.TB, methods []string) policy.Files {
 	t.Helper()
 	var source strings.Builder
 	source.WriteString(`syntax = "proto3"; package own.v1; import "protoauthz/v1/authz.proto";
-		message Request { string user_id = 1; string name = 2; repeated Request items = 3; repeated string users = 4; string org = 5; oneof one { string first = 6; string second = 7; } }
+		message Request { string user_id = 1; string name = 2; repeated Request items = 3; repeated string users = 4; string org = 5; }
 		service Own { option (protoauthz.v1.service) = {model: MODEL_GLOBAL_RESOURCE};`)
 	for n, method := range methods {
 		_, _ = fmt.Fprintf(&source, "rpc Call%d(Request) returns (Request) { option (protoauthz.v1.method) = {%s}; }\n", n, method)
@@ -75,14 +75,6 @@ func TestAccessWays(t *testing.T) {
 		{ // two fields of one element
 			`authenticated: true, ` + inOrganization + `{field: "items.org"}, subject: {field: "items.items.user_id"}`,
 			"TOKEN_MISSING", "yes, for acme, user alice", "MODEL_MISMATCH", "MODEL_MISMATCH", "MODEL_MISMATCH", "MODEL_MISMATCH",
-		},
-		{ // no request can name both
-			`authenticated: true, subject: {field: "first"}, client: {field: "second"}`,
-			"TOKEN_MISSING", "MODEL_MISMATCH", subjectNone, subjectNone, subjectNone, subjectNone,
-		},
-		{ // nor here, where another way is left
-			`authenticated: true, subject: {field: "first"}, client: {field: "second"}, alternatives: [{scopes: ["read:a"]}]`,
-			"TOKEN_MISSING", "MODEL_MISMATCH (way 0)", "SUBJECT_MISMATCH (way 0)", "yes (way 1)", "SUBJECT_MISMATCH (way 0)", "SUBJECT_MISMATCH (way 0)",
 		},
 		{
 			`scopes: ["read:a"], alternatives: [{authenticated: true, caller: CALLER_CLIENT}, {any_scopes: ["read:a", "read:b"], client: {field: "name"}}]`,
