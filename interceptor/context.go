@@ -68,7 +68,7 @@ func (c *Call) hidesClaims() bool {
 
 // A Way is the way in of a call: see [policy.Rule.Ways].
 type Way struct {
-	// Number is 0 for the rule's own way, and n for the alternative n of the rule, counted from 1.
+	// Number is 0 for the rule's own way, 1 for the rule's first alternative, and so on.
 	Number int
 	// Organization is the organization of the token, which the request has named unless the way takes
 	// the organization from the token alone. It is empty for a way of MODEL_GLOBAL_RESOURCE: the

@@ -20,13 +20,13 @@ func (c *compiler) together(rule *Rule, sound bool) {
 			"%d alternatives are given, and a rule has at most %d: make two methods of this one", n, maxAlternatives)
 	}
 	if sound {
-		seen := map[string]string{}
+		seen := map[string]*Way{}
 		for _, way := range rule.Ways() {
 			key := way.key()
 			if before, ok := seen[key]; ok {
-				c.wayFault(way, way.option, FaultRuleConflict, "the way is the same as %s: remove the alternative, or change one of the two", before)
+				c.wayFault(way, way.option, FaultRuleConflict, "the way is the same as %s: remove the alternative, or change one of the two", before.name())
 			} else {
-				seen[key] = way.name()
+				seen[key] = way
 			}
 		}
 	}
@@ -48,13 +48,8 @@ func (w *Way) key() string {
 	return strings.Join(columns, " ")
 }
 
-// name names a way of a method in a fault.
-func (w *Way) name() string {
-	if w.number > 0 {
-		return fmt.Sprintf("alternatives[%d]", w.number-1)
-	}
-	return "the method's own way"
-}
+// name returns the name of a way in a fault.
+func (w *Way) name() string { return fmt.Sprintf("way %d", w.number) }
 
 // organizationVaries returns the first way with which a rule has a way that takes the
 // organization from the token, and a way that has none. It returns nil if the rule lacks one

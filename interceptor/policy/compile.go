@@ -111,8 +111,8 @@ func (c *compiler) faultAt(place Place, kind FaultKind, subject, format string, 
 	c.faults = append(c.faults, &Fault{Kind: kind, Subject: subject, Detail: fmt.Sprintf(format, args...), Place: place})
 }
 
-// wayFault adds a fault of a way. Its text names the alternative, as a server knows no positions. The first of several
-// ways that lack the same thing of the service has the fault.
+// wayFault adds a fault of a way. The text has the number of an alternative, as a server knows no positions. If several
+// ways lack the same thing of the service, the first has the fault.
 func (c *compiler) wayFault(way *Way, place Place, kind FaultKind, format string, args ...any) {
 	subject, detail := string(way.method.FullName()), fmt.Sprintf(format, args...)
 	for i := len(c.faults) - 1; i >= 0 && c.faults[i].Subject == subject; i-- {
@@ -121,7 +121,7 @@ func (c *compiler) wayFault(way *Way, place Place, kind FaultKind, format string
 		}
 	}
 	if way.number > 0 {
-		detail = fmt.Sprintf("alternatives[%d]: %s", way.number-1, detail)
+		detail = way.name() + ": " + detail
 	}
 	c.faultAt(place, kind, subject, "%s", detail)
 }

@@ -24,8 +24,8 @@ const (
 	// FaultScopeInvalid means that a scope is not a scope-token (RFC 6749 section 3.3), or
 	// is given twice.
 	FaultScopeInvalid FaultKind = "SCOPE_INVALID"
-	// FaultScopeShared means that a global method and a method of an organization, with the same
-	// audience, need the same scope. Each of these methods has the fault.
+	// FaultScopeShared means that a global way and a way of an organization, with the same audience,
+	// need the same scope. The method of each of these ways has the fault.
 	FaultScopeShared FaultKind = "SCOPE_SHARED"
 	// FaultModelMissing means that a method has no permission model.
 	FaultModelMissing FaultKind = "MODEL_MISSING"
@@ -64,10 +64,11 @@ type Fault struct {
 	// Subject is the full name of the method or service, as in "pkg.Service.Method", the
 	// name of an option, or "Compile".
 	Subject string
-	// Argument is the service, scope or audience that the fault is about, as it was given to the
-	// option of the Subject. It is empty for any other Subject.
+	// Argument is the service, scope, audience or issuer that the fault is about, as it was given to
+	// the option of the Subject. It is empty for any other Subject.
 	Argument string
-	// Detail is what is wrong and what to write instead, for people.
+	// Detail is what is wrong and what to write instead, for people. The Detail of an alternative begins with the
+	// number of the way, as in "way 1: ": see [Rule.Ways].
 	Detail string
 	// Place is where the mistake is, for tools. It may be zero if the Subject is an option or
 	// "Compile".

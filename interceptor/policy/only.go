@@ -1,8 +1,8 @@
 package policy
 
-// Only returns a table with one rule, which has one way in: the way of the rule of a procedure with the given number (see
-// [Rule.Ways]). It returns an empty table if there is no such way. It is for tools: the decision by the table is the
-// decision on that way alone.
+// Only returns a table with one rule of one way: the way with the given number (see [Rule.Ways]) of the rule of a
+// procedure. Without such a way, the table is empty. Only is for tools: a guard with the table decides by that way
+// alone.
 func (t *Table) Only(procedure string, way int) *Table {
 	only := &Table{audience: t.audience, subjectIssuer: t.subjectIssuer}
 	rule, ok := t.Lookup(procedure)

@@ -60,7 +60,7 @@ type Table struct {
 }
 
 // Audience returns the resource indicator of [WithAudience], or "" without the option.
-// The audience that a rule requires is [Rule.Audience].
+// The audience that a way requires is [Way.Audience].
 func (t *Table) Audience() string { return t.audience }
 
 // SubjectIssuer returns the issuer of [WithSubjectIssuer], or "" without the option.
@@ -94,7 +94,7 @@ func (t *Table) Rules() []*Rule {
 }
 
 // String returns one line for each procedure, sorted, for people who review and
-// compare rules. Each of the rule's Alternatives has a line below, which begins with "or".
+// compare rules. Each of the Alternatives of a rule has a line below, which begins with "or".
 func (t *Table) String() string {
 	var out strings.Builder
 	w := tabwriter.NewWriter(&out, 0, 0, 2, ' ', 0)
@@ -155,9 +155,9 @@ func (r *Rule) rows() [][]string {
 	return rows
 }
 
-// Needs returns the scopes that a token must have: see [Way.Needs]. It joins the ways by
-// "or". It returns "public" if a call needs no token. For an Unannotated rule, it returns
-// "public (no annotation)" or "refused (no annotation)".
+// Needs returns the scopes that a token must have, for each way: see [Way.Needs]. The word
+// "or" stands between the ways. Needs returns "public" if a call needs no token. For an
+// Unannotated rule, Needs returns "public (no annotation)" or "refused (no annotation)".
 func (r *Rule) Needs() string {
 	switch {
 	case r.Unannotated && r.Public:

@@ -75,7 +75,7 @@ func (c *compiler) scopesShared() {
 // withLevel names a way with its level, as in "global method /pkg.Service/Method".
 func (w *Way) withLevel() string {
 	if w.number > 0 {
-		return levels[w.Model] + " way " + w.name() + " of " + procedure(w.method)
+		return levels[w.Model] + " " + w.name() + " of " + procedure(w.method)
 	}
 	return levels[w.Model] + " method " + procedure(w.method)
 }

@@ -42,8 +42,9 @@ type Way struct {
 }
 
 // Ways returns the ways in, in the order in which the guard tries them: the rule's own, and
-// its Alternatives. A way that is changed changes the rule. The number of a way is its index.
-// A rule that is Public or Unannotated has no way.
+// its Alternatives. A change of a way changes the rule. The number of a way is the index: 0 for
+// the rule's own, and 1 for the first alternative. A rule that is Public or Unannotated has no
+// way.
 func (r *Rule) Ways() []*Way {
 	if r.Public || r.Unannotated {
 		return nil

@@ -64,13 +64,8 @@ func match(olds, news []*way) (became, came map[*way]*way) {
 // apart is 0 for ways with the same number, and else 1.
 func (p pair) apart() int { return min(1, max(p.was.number-p.is.number, p.is.number-p.was.number)) }
 
-// title returns what a way is called.
-func (w *way) title() string {
-	if w.number == 0 {
-		return "the rule's own way"
-	}
-	return fmt.Sprintf("alternative %d", w.number)
-}
+// title returns the name of a way in a text.
+func (w *way) title() string { return fmt.Sprintf("way %d", w.number) }
 
 // accessPlace returns the place of the field that each way has.
 func accessPlace(w *way) policy.Place {

@@ -89,8 +89,9 @@
 // not set it.
 //
 // Buf knows one line for a list in brackets: the line where the list begins. So a finding
-// in "alternatives: [{...}, {...}]" stands there. Write "alternatives: {...}" for each
-// alternative to have a finding at the line of the alternative.
+// in "alternatives: [{...}, {...}]" stands there, and its text names the alternative by
+// number: "way 1" is the first. Write "alternatives: {...}" for each alternative to have a
+// finding at the line of the alternative.
 //
 // A comment at the method or the service silences a finding. For
 // PROTOAUTHZ_ORGANIZATION_REQUIRED and PROTOAUTHZ_SUBJECT_REQUIRED, the comment stands at
