@@ -71,7 +71,7 @@ func challenging(table *policy.Table) *interceptor.Guard {
 type uncalled struct{ interceptor.Verifier }
 
 // Traits implements [traits.Teller].
-func (uncalled) Traits() []traits.Issuer { return []traits.Issuer{traits.Any("uncalled")} }
+func (uncalled) Traits() []traits.Issuer { return []traits.Issuer{traits.Any("")} }
 
 // A restCaller calls the routes of a REST API.
 type restCaller struct {

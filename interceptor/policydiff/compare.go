@@ -18,7 +18,8 @@ import (
 // rules are the result of [policy.Table.Rules], or the Rules of a [policy.Error] if not all
 // rules compile. A change is looser exactly if it may let in a call that was refused before.
 // A change that lets in some calls and refuses others is looser too. Compare does not
-// compare an audience that is empty before (see [policy.Error]).
+// compare an audience that is empty before (see [policy.Error]), and takes it for one audience: a further way
+// for another audience is looser.
 //
 // A rule in shadow lets in every call, so that Compare finds no change between two rules in
 // shadow. A method that is refused for want of an annotation counts as a method without a

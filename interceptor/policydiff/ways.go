@@ -21,6 +21,7 @@ type pair struct {
 // ways compares the ways of two rules. A change that lets in more calls is left out if other ways let in the
 // calls before, and a change that lets in fewer is left out if other ways let in the calls after.
 func (c *comparison) ways(olds, news []*way) {
+	sameAudience(olds, news)
 	became, came := match(olds, news)
 	for _, is := range news {
 		gained := !is.covered(olds...)

@@ -2,6 +2,8 @@
 // outside of the public API.
 package traits
 
+import "cmp"
+
 // An Issuer is what the tokens of one issuer can be, by the settings of the issuer.
 type Issuer struct {
 	// URL is the token.Issuer.URL.
@@ -29,7 +31,7 @@ type Issuer struct {
 // Any returns an issuer that fits all rules, for the verifier of a test or a tool.
 func Any(url string) Issuer {
 	return Issuer{
-		URL: url, Only: url, Accepts: func(string) bool { return true },
+		URL: url, Only: cmp.Or(url, "any"), Accepts: func(string) bool { return true },
 		Users: true, Clients: true, Kinds: true, Client: true, OrganizationClaim: "any", OrganizationAudience: true,
 	}
 }
