@@ -65,15 +65,17 @@ func untold(verifier Verifier, table *policy.Table) error {
 		return nil
 	}
 	issuers, known := issuersOf(verifier)
-	urls := urlsOf(issuers)
+	urls, only := urlsOf(issuers), onlyOf(issuers)
 	why := ""
 	switch {
 	case !known:
 		why = "the issuers of a verifier of your own are not known"
 	case len(urls) > 1:
 		why = fmt.Sprintf("the verifier accepts the issuers %q", urls)
-	case len(urls) == 1 && !issuers[0].Single:
+	case slices.Contains(only, ""):
 		why = fmt.Sprintf("the issuer %q stands for several", urls[0])
+	case len(only) > 1: // of one template
+		why = fmt.Sprintf("the verifier accepts the issuers %q", only)
 	default:
 		return nil
 	}
@@ -96,6 +98,16 @@ func urlsOf(issuers []traits.Issuer) (urls []string) {
 		}
 	}
 	return urls
+}
+
+// onlyOf returns the identifiers of issuers, each once. One of a template that makes several is empty.
+func onlyOf(issuers []traits.Issuer) (only []string) {
+	for _, issuer := range issuers {
+		if !slices.Contains(only, issuer.Only) {
+			only = append(only, issuer.Only)
+		}
+	}
+	return only
 }
 
 // unmet returns a fault for each way that no issuer can satisfy.

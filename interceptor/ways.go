@@ -75,7 +75,8 @@ func (r *guardRule) judge(left waySet, organization string, claims *token.Claims
 	return left, denial
 }
 
-// renew returns the ways that new claims of the token leave, out of the ways that are left.
+// renew returns the ways that new claims of the token leave, out of the ways that are left. With no way left, there is a
+// denial: another goroutine may have taken the last way, and not refused the call yet.
 func (r *guardRule) renew(left waySet, claims *token.Claims) (organization string, still waySet, denial *Denial) {
 	for n := range r.ways {
 		way := &r.ways[n]
@@ -92,12 +93,19 @@ func (r *guardRule) renew(left waySet, claims *token.Claims) (organization strin
 		}
 		organization, still = found, still|1<<n
 	}
+	if left == 0 {
+		denial = denyToken(errOtherParty)
+	}
 	return organization, still, denial
 }
 
-// unproved refuses a call in which no message has named what the ways that are left ask for.
+// unproved refuses a call in which no message has named what the ways that are left ask for. There is a denial also with
+// no way left: see [guardRule.renew].
 func (r *guardRule) unproved(left waySet, cause string) *Denial {
 	var denial *Denial
+	if left == 0 {
+		denial = denyToken(errOtherParty)
+	}
 	for n := range r.ways {
 		if way := &r.ways[n]; left.has(n) {
 			denial = further(denial, way.denies(way.unproved(cause)))

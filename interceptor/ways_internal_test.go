@@ -1,7 +1,10 @@
 package interceptor
 
 import (
+	"context"
+	"errors"
 	"fmt"
+	"io"
 	"net/http"
 	"slices"
 	"strconv"
@@ -9,6 +12,7 @@ import (
 	"testing"
 	"time"
 
+	"connectrpc.com/connect"
 	"google.golang.org/protobuf/encoding/prototext"
 	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/reflect/protoreflect"
@@ -283,3 +287,51 @@ func TestWaysTaken(t *testing.T) {
 		t.Errorf("the state is %b", c.state.Load())
 	}
 }
+
+// TestNoWayLeft makes sure that nothing passes, and that nobody hears of a call that is let in, between the moment in
+// which two goroutines have taken the last ways and the refusal.
+func TestNoWayLeft(t *testing.T) {
+	t.Parallel()
+	rule := ruleOf(t, nil, `model: MODEL_GLOBAL_RESOURCE authenticated: true subject {field: "a"}`)
+	rule.guard = New(nobody{}, new(policy.Table), WithObserver(func(_ context.Context, event Event) {
+		if event.Denial == nil {
+			t.Error("an observer hears that the call is let in")
+		}
+	}))
+	claims := theTokens(t)[1]
+	for name, step := range map[string]func(*Call, *Stream) error{
+		"send":    func(_ *Call, s *Stream) error { return s.Send(nil) },
+		"receive": func(_ *Call, s *Stream) error { return s.Receive(nil) },
+		"return":  func(_ *Call, s *Stream) error { return s.finish(nil) },
+		"renew": func(c *Call, _ *Stream) error {
+			c.ctx = newRenewal(t.Context(), claims, []string{"Bearer key"})
+			if denial := c.renewal().verify(t.Context(), c); denial != nil {
+				return denial
+			}
+			return nil
+		},
+	} {
+		c, denial := admitted(rule, claims, nil)
+		if denial != nil {
+			t.Fatal(denial.Unwrap())
+		}
+		s := c.newStream(t.Context(), Transport{
+			Receive: func(any) error { return io.EOF },
+			Send:    func(any) error { t.Error("a message is sent"); return nil },
+			Refuse:  func(denial *Denial) error { return denial },
+		}, connect.Peer{})
+		c.keep(0)
+		rule.guard.authenticator = checkedVerifier{verified{claims}}
+		if _, ok := errors.AsType[*Denial](step(c, s)); !ok {
+			t.Errorf("%s: the call is not refused", name)
+		}
+	}
+}
+
+type nobody struct{}
+
+func (nobody) Verify(context.Context, string) (*token.Claims, error) { return nil, token.ErrInvalid }
+
+type verified struct{ claims *token.Claims }
+
+func (v verified) Verify(context.Context, string) (*token.Claims, error) { return v.claims, nil }

@@ -18,8 +18,8 @@ import (
 // rules are the result of [policy.Table.Rules], or the Rules of a [policy.Error] if not all
 // rules compile. A change is looser exactly if it may let in a call that was refused before.
 // A change that lets in some calls and refuses others is looser too. Compare does not
-// compare an audience that is empty before (see [policy.Error]). An empty issuer of a subject
-// or a client stands for any issuer.
+// compare an audience that is empty before (see [policy.Error]), and takes it for one audience: a further way
+// for another audience is looser. An empty issuer of a subject or a client stands for any issuer.
 //
 // A rule lets in what one of its ways lets in. Compare pairs the ways that differ least, and
 // finds the changes of each pair. The order of the ways is no change, nor is a way whose

@@ -280,3 +280,37 @@ func TestAudienceUnknown(t *testing.T) {
 		}
 	}
 }
+
+// TestAudienceUnknownWays makes sure that an audience that is not known before is one audience, and not each.
+func TestAudienceUnknownWays(t *testing.T) {
+	t.Parallel()
+	rules := func(rule string) []*policy.Rule {
+		table, err := policy.Compile(compile(t, protos.OrderService(global, "option (protoauthz.v1.method) = {"+rule+"};")))
+		if found, ok := errors.AsType[*policy.Error](err); ok {
+			return found.Rules
+		}
+		return table.Rules()
+	}
+	const own, x, y = `scopes: ["a"]`, `scopes: ["a"], audience: "https://x.example.com"`, `scopes: ["a"], audience: "https://y.example.com"`
+	ways := func(first, second string) string { return first + ", alternatives: [{" + second + "}]" }
+	for _, test := range []struct {
+		before, after string
+		want          []policydiff.ChangeKind
+	}{
+		{own, x, nil},
+		{own, ways(own, x), []policydiff.ChangeKind{policydiff.ChangeAlternativeAdded}},
+		{own, ways(x, y), []policydiff.ChangeKind{policydiff.ChangeAlternativeAdded}},
+		{ways(own, x), ways(x, y), nil},
+		{ways(own, x), ways(own, y), []policydiff.ChangeKind{policydiff.ChangeAudience}},
+		{ways(own, x), own, []policydiff.ChangeKind{policydiff.ChangeAlternativeRemoved}},
+		{ways(own, x), x, nil},
+	} {
+		var got []policydiff.ChangeKind
+		for _, change := range policydiff.Compare(rules(test.before), rules(test.after)) {
+			got = append(got, change.Kind)
+		}
+		if !slices.Equal(got, test.want) {
+			t.Errorf("from %s to %s: got %v, want %v", test.before, test.after, got, test.want)
+		}
+	}
+}

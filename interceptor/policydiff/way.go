@@ -14,10 +14,11 @@ import (
 type way struct {
 	*policy.Way
 
-	number int
-	old    bool
-	fields [3]field // which the messages must fill: the organization, the subject and the client, if a field names them
-	calls  []call
+	number   int
+	old      bool
+	audience string   // which another version may have taken from elsewhere: see sameAudience
+	fields   [3]field // which the messages must fill: the organization, the subject and the client, if a field names them
+	calls    []call
 }
 
 // A call is the poorest call that a way lets in: the call has what the way asks for, and nothing else. The
@@ -43,7 +44,7 @@ type field struct {
 func waysOf(rule *policy.Rule, old bool) []*way {
 	var ways []*way
 	for number, of := range rule.Ways() {
-		w := &way{Way: of, number: number, old: old}
+		w := &way{Way: of, number: number, old: old, audience: of.Audience}
 		if o := of.Organization; o != nil && o.Location == policy.LocationField {
 			w.fields[0] = fieldOf("organization", o.Name, o.Pattern, o.Path())
 		}
@@ -100,12 +101,38 @@ func (w *way) distance(other *way) int {
 
 func (w *way) meetsModel(c call) bool { return c.Model == w.Model }
 
-// meetsAudience takes an audience that is empty before for any: it is not known. The audience of an
-// organization token is the organization.
+// sameAudience finds the audience that is empty before, which is not known. All ways without an audience have one and
+// the same. So it is empty after, too, if a way after has none. Otherwise it is the first audience that no way before
+// names. It stays empty, and is taken for any, if there is no such audience.
+func sameAudience(olds, news []*way) {
+	named := func(ways []*way, audience string) bool {
+		return slices.ContainsFunc(ways, func(w *way) bool { return w.byAudience() && w.Audience == audience })
+	}
+	const server = "the server's" // an audience has no space
+	unknown := ""
+	for _, w := range news {
+		switch {
+		case !w.byAudience():
+		case named(news, ""):
+			unknown = server
+		case unknown == "" && !named(olds, w.Audience):
+			unknown = w.Audience
+		}
+	}
+	for _, w := range slices.Concat(olds, news) {
+		if w.Audience == "" && (w.old || unknown == server) {
+			w.audience = unknown
+		}
+	}
+}
+
+// byAudience reports whether the audience of a way counts. The audience of an organization token is the organization.
+func (w *way) byAudience() bool { return w.Model != authzv1.Model_MODEL_ORGANIZATION }
+
+// meetsAudience takes an audience that is empty before for any.
 func (w *way) meetsAudience(c call) bool {
-	const organization = authzv1.Model_MODEL_ORGANIZATION
-	unknown := w.Audience == "" || c.old && c.Audience == ""
-	return unknown || w.Model == organization || c.Model == organization || c.Audience == w.Audience
+	unknown := w.old && w.audience == "" || c.old && c.audience == ""
+	return unknown || !w.byAudience() || !c.byAudience() || c.audience == w.audience
 }
 
 func (w *way) meetsCaller(c call) bool {

@@ -21,6 +21,7 @@ type pair struct {
 // ways compares the ways of two rules. A change that lets in fewer calls is left out if other ways let in the
 // calls of the way before.
 func (c *comparison) ways(olds, news []*way) {
+	sameAudience(olds, news)
 	became, came := match(olds, news)
 	for _, is := range news {
 		if was := came[is]; was != nil {

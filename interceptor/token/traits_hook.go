@@ -38,14 +38,16 @@ func (i *Introspector) traits() []traits.Issuer {
 func (r *reader) traits() traits.Issuer {
 	templates := r.templates()
 	t := traits.Issuer{
-		URL:    r.URL,
-		Single: len(templates) == 1 && templates[0].placeholder == "",
+		URL: r.URL,
 		Accepts: func(iss string) bool {
 			return slices.ContainsFunc(templates, func(t template) bool { return t.makes(iss) })
 		},
 		Kinds:                len(r.clientTokens)+len(r.userTokens) > 0,
 		Client:               slices.ContainsFunc(r.clients, func(f field) bool { return r.presence(f.slot) != claimAbsent }),
 		OrganizationAudience: r.OrganizationAudience != "",
+	}
+	if len(templates) == 1 && templates[0].placeholder == "" {
+		t.Only = templates[0].before
 	}
 	if r.organization != nil && r.presence(r.organization.slot) != claimAbsent {
 		t.OrganizationClaim, t.OrganizationRequired = r.organization.text, r.presence(r.organization.slot) == claimPresent

@@ -146,7 +146,7 @@ func TestTraitsIdentifiers(t *testing.T) {
 			t.Fatal(err)
 		}
 		all, known := traits.Of(v)
-		if !known || len(all) != 1 || all[0].Single != test.single || !all[0].Accepts(test.accepts) || all[0].Accepts(test.denies) || all[0].URL != test.issuer.URL {
+		if !known || len(all) != 1 || (all[0].Only != "") != test.single || !all[0].Accepts(test.accepts) || all[0].Accepts(test.denies) || all[0].URL != test.issuer.URL {
 			t.Errorf("%s: %+v", name, all)
 		}
 	}

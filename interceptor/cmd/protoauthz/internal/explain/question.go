@@ -74,7 +74,7 @@ type anyIssuer struct{ interceptor.Verifier }
 // Traits implements traits.Teller.
 func (anyIssuer) Traits() []traits.Issuer {
 	return []traits.Issuer{{
-		Single: true, Accepts: func(string) bool { return true },
+		Only: "any", Accepts: func(string) bool { return true },
 		Users: true, Clients: true, Kinds: true, Client: true, OrganizationClaim: "any", OrganizationAudience: true,
 	}}
 }
