@@ -19,6 +19,7 @@ import (
 // repair ("internal") is an error. The attributes are
 //
 //   - procedure, reason, cause and count, and shadow if the call goes on;
+//   - way: the number of the way that the reason is of, if the rule has alternatives (see [Event.Ways]);
 //   - peer and protocol: the address of the client, and how it has called;
 //   - organization: the organization that the request names;
 //   - issuer, subject, client (its id) and token_organization, of a verified token, escaped and cut off as
@@ -42,7 +43,7 @@ func WithLogger(logger *slog.Logger) Option {
 	return func(o *options) { o.log = &refusalLog{logger: logger} }
 }
 
-// WithDefaultLog logs procedure, reason, cause, count, other_procedures, shadow and help to [log/slog.Default], also
+// WithDefaultLog logs procedure, reason, way, cause, count, other_procedures, shadow and help to [log/slog.Default], also
 // beside an observer, and nothing of any claims. [WithLogger] takes the place of the default log.
 func WithDefaultLog() Option {
 	return func(o *options) {
@@ -90,9 +91,11 @@ func (l *refusalLog) refused(ctx context.Context, event Event) {
 	attributes := []slog.Attr{
 		slog.String("procedure", event.Procedure),
 		slog.String("reason", string(event.Denial.Reason())),
-		slog.String("cause", event.Denial.Unwrap().Error()),
-		slog.Int("count", count),
 	}
+	if len(event.Ways) > 0 {
+		attributes = append(attributes, slog.Int("way", event.Ways[0]))
+	}
+	attributes = append(attributes, slog.String("cause", event.Denial.Unwrap().Error()), slog.Int("count", count))
 	if len(others) > 0 {
 		attributes = append(attributes, slog.Any("other_procedures", others))
 	}

@@ -337,3 +337,15 @@ func TestLoggedTextIsPrintable(t *testing.T) {
 		}
 	}
 }
+
+// TestLoggedWay makes sure that a line names the way that its reason is of, if the rule has several.
+func TestLoggedWay(t *testing.T) {
+	t.Parallel()
+	for name, want := range map[string]string{"Organization": "", "ThreeWays": ` way=0`, "LastWay": ` way=1`} {
+		var text bytes.Buffer
+		admit := measuredAdmission(t, name, nil, interceptor.WithLogger(untimed(&text)))
+		if denial := admit(); denial == nil || !strings.Contains(text.String(), ` reason=SCOPE_INSUFFICIENT`+want+` cause=`) {
+			t.Errorf("%s: %v is logged as %s", name, denial, text.String())
+		}
+	}
+}

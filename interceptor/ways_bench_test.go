@@ -27,6 +27,8 @@ var measured = map[string]string{
 		alternatives {model: MODEL_GLOBAL_RESOURCE scopes: "staff"}
 		alternatives {model: MODEL_ORGANIZATION_RESOURCE scopes: "read" organization {field: "organization_id"}}
 		organization_optional: true`,
+	"LastWay": `model: MODEL_ORGANIZATION_RESOURCE scopes: "read" caller: CALLER_CLIENT organization {token: true}
+		alternatives {model: MODEL_ORGANIZATION_RESOURCE scopes: "read" organization {field: "organization_id"}}`,
 	"FirstWay": `model: MODEL_ORGANIZATION_RESOURCE scopes: "read" organization {field: "organization_id"}
 		alternatives {model: MODEL_GLOBAL_RESOURCE scopes: "staff"}
 		alternatives {model: MODEL_ORGANIZATION_RESOURCE scopes: "staff" organization {field: "organization_id"}}`,
@@ -34,6 +36,17 @@ var measured = map[string]string{
 
 // measuredCall returns a call of a rule in measured, by a token that the rule lets in.
 func measuredCall(tb testing.TB, name string) func() {
+	tb.Helper()
+	admit := measuredAdmission(tb, name, []string{"read"})
+	return func() {
+		if denial := admit(); denial != nil {
+			tb.Fatal(denial.Unwrap())
+		}
+	}
+}
+
+// measuredAdmission returns a call of a rule in measured, by a token with these scopes.
+func measuredAdmission(tb testing.TB, name string, scopes []string, opts ...interceptor.Option) func() *interceptor.Denial {
 	tb.Helper()
 	rule, input := new(authzv1.MethodRule), new(samplev1.ListDocumentsRequest).ProtoReflect().Descriptor()
 	if err := prototext.Unmarshal([]byte(measured[name]), rule); err != nil {
@@ -56,22 +69,20 @@ func measuredCall(tb testing.TB, name string) func() {
 		tb.Fatal(err)
 	}
 	claims, err := token.NewClaims(token.ClaimValues{
-		Issuer: issuerEndpoint, Subject: acme, OrganizationID: acme, Caller: token.CallerUser, Audience: []string{api}, Scopes: []string{"read"},
+		Issuer: issuerEndpoint, Subject: acme, OrganizationID: acme, Caller: token.CallerUser, Audience: []string{api}, Scopes: scopes,
 		Expiry: time.Unix(4102444800, 0),
 	})
 	if err != nil {
 		tb.Fatal(err)
 	}
-	guard := interceptor.New(verifierFunc(func(context.Context, string) (*token.Claims, error) { return claims, nil }), table)
+	guard := interceptor.New(verifierFunc(func(context.Context, string) (*token.Claims, error) { return claims, nil }), table, opts...)
 	header, message := http.Header{"Authorization": {"Bearer any"}}, &samplev1.ListDocumentsRequest{OrganizationId: acme}
-	return func() {
+	return func() *interceptor.Denial {
 		call, denial := guard.Admit(tb.Context(), "/measured.v1.Service/"+name, header)
 		if denial != nil {
-			tb.Fatal(denial.Unwrap())
+			return denial
 		}
-		if denial := call.Judge(message); denial != nil {
-			tb.Fatal(denial.Unwrap())
-		}
+		return call.Judge(message)
 	}
 }
 
@@ -79,7 +90,7 @@ func measuredCall(tb testing.TB, name string) func() {
 // the call does not take.
 func TestAllocationsOfWays(t *testing.T) { //nolint:paralleltest // memory is counted for the whole process
 	organization, _ := perCall(measuredCall(t, "Organization"))
-	for name, more := range map[string]uint64{"Subject": 0, "ThreeWays": 4, "FirstWay": 4} {
+	for name, more := range map[string]uint64{"Subject": 0, "ThreeWays": 4, "FirstWay": 4, "LastWay": 2} {
 		if allocations, size := perCall(measuredCall(t, name)); allocations > organization+more {
 			t.Errorf("%s: %d allocations of %d bytes in all, and %d with an organization alone", name, allocations, size, organization)
 		}

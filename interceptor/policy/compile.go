@@ -288,7 +288,11 @@ func (c *compiler) organization(way *Way, about Place, option wayOption, service
 		c.wayFault(way, about, FaultOrganizationMissing, "no organization: set organization.field, organization.header or organization.token")
 	default:
 		organization, kind, err := compileOrganization(named, way.method.Input())
-		if err != nil {
+		switch {
+		case err == nil:
+		case way.number > 0 && slices.Contains(way.inherited, "organization"):
+			c.wayFault(way, way.organizationPlace(kind), kind, "%v: the way takes the organization from its service: set organization in the way, or model: MODEL_GLOBAL_RESOURCE for no organization", err)
+		default:
 			c.wayFault(way, way.organizationPlace(kind), kind, "%v", err)
 		}
 		way.Organization = organization
