@@ -116,7 +116,8 @@ func (c *compiler) faultAt(place Place, kind FaultKind, subject, format string, 
 func (c *compiler) wayFault(way *Way, place Place, kind FaultKind, format string, args ...any) {
 	subject, detail := string(way.method.FullName()), fmt.Sprintf(format, args...)
 	for i := len(c.faults) - 1; i >= 0 && c.faults[i].Subject == subject; i-- {
-		if other := c.faults[i]; strings.HasSuffix(other.Detail, detail) && slices.Equal(other.Place.Path, place.Path) {
+		same := strings.HasSuffix(c.faults[i].Detail, detail) || strings.HasPrefix(detail, c.faults[i].Detail)
+		if same && slices.Equal(c.faults[i].Place.Path, place.Path) {
 			return
 		}
 	}
