@@ -233,6 +233,10 @@ func read(root tokens.Tree, issuer token.Issuer) *reading {
 			r.caller = token.CallerUnknown
 		}
 	}
+	plain := func(name string) string { return strings.TrimPrefix(name, "/") }
+	if plain(append(issuer.SubjectClaims, "sub")[0]) == plain(append(issuer.ClientClaims, "client_id")[0]) && r.caller == token.CallerUser {
+		r.caller = token.CallerUnknown
+	}
 	r.readOrganization(issuer.OrganizationClaim)
 	names := issuer.ScopeClaims
 	if names == nil {

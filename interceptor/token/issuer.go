@@ -106,7 +106,8 @@ type Issuer struct {
 	// What the claims are called:
 
 	// SubjectClaims are the claims that may hold the subject, a string. The first one that a token has
-	// counts. The default is "sub". A token without a subject is refused.
+	// counts. The default is "sub". A token without a subject is refused. If the claim that counts is one of ClientClaims,
+	// the token is never a user's: a rule with a subject refuses such a token.
 	SubjectClaims []string
 	// ScopeClaims are the claims that may hold the scopes. Only the first claim that a token has counts,
 	// unless UniteScopes is set. The claim is a string of scopes separated by spaces or, unless its name is

@@ -87,7 +87,8 @@ func (r *reader) claims(segment, issuer string, p payload, deadline time.Time, l
 		c.issuer = strings.Clone(issuer)
 	}
 	var err error
-	if c.subject, err = r.subject(p); err != nil {
+	var namesClient bool
+	if c.subject, namesClient, err = r.subject(p); err != nil {
 		return nil, err
 	}
 	if c.id, _, err = p.identity("jti", slotJTI); err != nil {
@@ -98,6 +99,9 @@ func (r *reader) claims(segment, issuer string, p payload, deadline time.Time, l
 	}
 	if c.caller, err = r.caller(p, c.clientID); err != nil {
 		return nil, err
+	}
+	if namesClient && c.caller == CallerUser {
+		c.caller = CallerUnknown // a client's identifier must not pass for a user's
 	}
 	if err := r.readAudience(c, p); err != nil {
 		return nil, err
@@ -194,19 +198,24 @@ func checkIdentity(name, value string) error {
 	return nil
 }
 
-// subject reads the first subject claim that the token has.
-func (r *reader) subject(p payload) (string, error) {
+// subject reads the first subject claim that the token has, and reports whether the claim names a client.
+func (r *reader) subject(p payload) (subject string, namesClient bool, err error) {
 	for _, f := range r.subjects {
 		switch subject, ok, err := p.identity(f.text, f.slot); {
 		case err != nil:
-			return "", err
+			return "", false, err
 		case ok && subject == "":
-			return "", invalid("%s is empty", f.text)
+			return "", false, invalid("%s is empty", f.text)
 		case ok:
-			return subject, nil
+			return subject, r.namesClient(f), nil
 		}
 	}
-	return "", invalid("%s is missing", r.subjects[0].text)
+	return "", false, invalid("%s is missing", r.subjects[0].text)
+}
+
+// namesClient reports whether a claim is one of the client claims.
+func (r *reader) namesClient(f field) bool {
+	return slices.ContainsFunc(r.clients, func(client field) bool { return client.slot == f.slot })
 }
 
 // client reads the client claims, which must be equal.

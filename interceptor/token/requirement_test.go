@@ -233,6 +233,30 @@ func TestSubjectClaims(t *testing.T) {
 	}
 }
 
+// TestSubjectOfClient makes sure that the identifier of a client never passes for a user's.
+func TestSubjectOfClient(t *testing.T) {
+	t.Parallel()
+	several := []string{"sub", "client_id"}
+	for _, test := range []struct {
+		claims  []string
+		payload string
+		want    token.Caller
+	}{
+		{several, `"sub":"alice","client_id":"app"`, token.CallerUser},
+		{several, `"sub":"app","client_id":"app"`, token.CallerUser}, // the issuer says so
+		{several, `"client_id":"alice"`, token.CallerUnknown},
+		{several, `"client_id":"alice","kind":"client"`, token.CallerClient},
+		{[]string{"client_id"}, `"sub":"bob","client_id":"alice"`, token.CallerUnknown},
+	} {
+		claims, err := unverified.Claims(configured(func(i *token.Issuer) {
+			i.SubjectClaims, i.ClientTokens = test.claims, lists{"kind": {"client"}}
+		}), `{"exp":4102444800,`+test.payload+"}")
+		if err != nil || claims.Caller() != test.want {
+			t.Errorf("%q: {%s}: %q, %v", test.claims, test.payload, claims.Caller(), err)
+		}
+	}
+}
+
 // TestRequiredHeader has members of the JOSE header, which Verify judges before it caches a token.
 func TestRequiredHeader(t *testing.T) {
 	t.Parallel()

@@ -62,6 +62,7 @@ func (r *reader) traits() traits.Issuer {
 	default:
 		t.Users, t.Clients = users.some && clients.others, clients.some && users.others
 	}
+	t.Users = t.Users && slices.ContainsFunc(r.subjects, func(subject field) bool { return !r.namesClient(subject) })
 	return t
 }
 
