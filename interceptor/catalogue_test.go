@@ -21,22 +21,22 @@ import (
 // answer is the same everywhere, and holds nothing of the token.
 func TestCatalogue(t *testing.T) {
 	t.Parallel()
-	harness.Catalogue(t, waysTo)
+	harness.Catalogue(t, routesTo)
 }
 
 // TestOpaqueCatalogue makes the calls whose claims decide with opaque tokens.
 func TestOpaqueCatalogue(t *testing.T) {
 	t.Parallel()
-	harness.OpaqueCatalogue(t, waysTo)
+	harness.OpaqueCatalogue(t, routesTo)
 }
 
 // TestShadowCatalogue makes all calls while the rules are judged and not enforced.
 func TestShadowCatalogue(t *testing.T) {
 	t.Parallel()
-	harness.ShadowCatalogue(t, waysTo)
+	harness.ShadowCatalogue(t, routesTo)
 }
 
-func waysTo(t *testing.T, _ *catalogue.Trust, guard *interceptor.Guard) (ways []harness.Way) {
+func routesTo(t *testing.T, _ *catalogue.Trust, guard *interceptor.Guard) (routes []harness.Route) {
 	t.Helper()
 	for installed, option := range map[string]connect.HandlerOption{
 		"HandlerOption": guard.HandlerOption(), "WithInterceptors": connect.WithInterceptors(guard.Interceptor()),
@@ -45,15 +45,15 @@ func waysTo(t *testing.T, _ *catalogue.Trust, guard *interceptor.Guard) (ways []
 		served := serve(t, mux)
 		inProcess := server{harness.ServeInProcess(mux, served.Records)}
 		for _, wire := range wires {
-			ways = append(ways, transport(wire, installed, served, inProcess))
+			routes = append(routes, transport(wire, installed, served, inProcess))
 		}
 	}
-	return ways
+	return routes
 }
 
 // transport is a wire to a server of all services.
-func transport(wire wire, installed string, served, inProcess server) harness.Way {
-	return harness.Way{
+func transport(wire wire, installed string, served, inProcess server) harness.Route {
+	return harness.Route{
 		Name:    installed + ", " + wire.name,
 		Carries: func(method catalogue.Method) bool { return wire.can(kindOf(method)) },
 		ShowsHTTP: func(method catalogue.Method) bool {

@@ -37,12 +37,12 @@ const (
 	// ReasonOrganizationMismatch: the request names another organization than the token, or none
 	// (permission_denied).
 	ReasonOrganizationMismatch Reason = "ORGANIZATION_MISMATCH"
-	// ReasonSubjectMismatch: the request names another user or client than the token, or none
-	// (permission_denied).
+	// ReasonSubjectMismatch: the request names another user or client than the token, or none, or the
+	// token has no user or client that a request can name (permission_denied).
 	ReasonSubjectMismatch Reason = "SUBJECT_MISMATCH"
 	// ReasonScopeInsufficient: the token lacks a required scope (permission_denied). The metadata of
-	// the ErrorInfo holds all scopes of the rule in "required_scopes", separated by spaces. If the
-	// rule requires one scope of several, the metadata holds these several in "any_scopes", too.
+	// the ErrorInfo holds all scopes of the way in "required_scopes", separated by spaces. If the way
+	// requires one scope of several, the metadata holds these several in "any_scopes", too.
 	ReasonScopeInsufficient Reason = "SCOPE_INSUFFICIENT"
 	// ReasonCallerNotAllowed: the method is for users or for clients only (permission_denied).
 	ReasonCallerNotAllowed Reason = "CALLER_NOT_ALLOWED"
@@ -95,6 +95,9 @@ var meanings = []meaning{
 // A Denial tells why a [Guard] has refused a call. Only a Guard of this process and [DenialFrom] make a
 // Denial. Outside of the guard, [errors.As] finds the Denial in the error of a refused call.
 //
+// If the rule has several ways (see [policy.Rule.Ways]), the Denial is of the way that came furthest: see
+// [Event.Ways]. If the token was refused, the Denial is of no way.
+//
 // A Denial is immutable and safe for concurrent use. The zero Denial and a nil Denial are refusals with
 // [ReasonGuardFailed].
 //
@@ -107,7 +110,7 @@ var meanings = []meaning{
 // client gets its tokens from package clientauth: its NewInterceptor tells what becomes of a refusal.
 type Denial struct {
 	reason             Reason
-	scopes, anyScopes  []string // the slices of the rule
+	scopes, anyScopes  []string // the slices of the way
 	cause              error
 	realm              *realm    // of the rule or way, or nil: then there is no challenge
 	way                *guardWay // that came furthest, or nil
@@ -120,10 +123,10 @@ type Denial struct {
 // Reason returns the reason that the client reads.
 func (d *Denial) Reason() Reason { return d.meaning().reason }
 
-// Scopes returns a copy of all scopes that the rule requires, with [ReasonScopeInsufficient] alone.
+// Scopes returns a copy of all scopes that the way requires, with [ReasonScopeInsufficient] alone.
 func (d *Denial) Scopes() []string { return slices.Clone(d.orZero().scopes) }
 
-// AnyScopes returns a copy of the scopes of which the rule requires one, with [ReasonScopeInsufficient]
+// AnyScopes returns a copy of the scopes of which the way requires one, with [ReasonScopeInsufficient]
 // alone.
 func (d *Denial) AnyScopes() []string { return slices.Clone(d.orZero().anyScopes) }
 
@@ -145,7 +148,7 @@ func (d *Denial) Code() connect.Code { return d.meaning().code }
 // Every refusal with the code unauthenticated has a challenge, and every refusal with
 // permission_denied except [ReasonRuleMissing].
 //
-// The realm is the audience that the rule requires, for MODEL_ORGANIZATION the audience of
+// The realm is the audience that the way requires, for MODEL_ORGANIZATION the audience of
 // [policy.WithAudience], and "protoauthz" without an audience. Bytes of an audience that are not
 // printable ASCII are percent-encoded. The error is
 //
@@ -153,7 +156,7 @@ func (d *Denial) Code() connect.Code { return d.meaning().code }
 //     fields or in one;
 //   - "invalid_token" for any other token that is not valid, and with [ReasonAudienceMismatch]
 //     (RFC 9068 section 4);
-//   - "insufficient_scope" with [ReasonScopeInsufficient], beside all scopes of the rule.
+//   - "insufficient_scope" with [ReasonScopeInsufficient], beside all scopes of the way.
 //
 // The challenge has no error if the client has sent no token (section 3.1), or if the token is valid and
 // another token of the same caller would not help.

@@ -66,9 +66,9 @@ func WithoutStreamExpiry() Option {
 
 // New makes a guard that admits a call if the verifier accepts its token and the token satisfies the
 // rule of the procedure in the table. The guard keeps a copy of the table. New panics if the verifier,
-// the table or an option is nil, and if a rule of a table, also of [WithShadow], names a subject or a client and
-// nobody has told of which issuer: see [Check]. New logs what the guard does not enforce, and whether there is a rule
-// that no token can meet.
+// the table or an option is nil. New also panics if a rule of the table, or of the table of [WithShadow],
+// names a subject or a client, and neither the verifier nor [policy.WithSubjectIssuer] tells the issuer of
+// these: see [Check]. New logs what the guard does not enforce, and whether no token can meet a rule.
 func New(verifier Verifier, table *policy.Table, opts ...Option) *Guard {
 	if isNil(verifier) || table == nil {
 		panic("interceptor: New needs a verifier and a table: check the errors of NewVerifier and Compile")

@@ -46,7 +46,7 @@ func (r *guardRule) admit(claims *token.Claims, header Header) (organization str
 			denial = further(denial, way.denies(refused))
 			continue
 		}
-		organization, left = found, left|1<<n // a token has the same organization for all ways that it opens
+		organization, left = found, left|1<<n // a token has the same organization for all ways that it meets
 	}
 	if left != 0 {
 		denial = nil
@@ -125,7 +125,7 @@ func (w *guardWay) unproved(cause string) *Denial {
 	}
 }
 
-// denies notes on a denial the way that it is of.
+// denies notes the way on a denial, and returns the denial.
 func (w *guardWay) denies(denial *Denial) *Denial {
 	denial.way, denial.realm = w, w.realm
 	return denial

@@ -7,7 +7,7 @@ import (
 	samplev1 "github.com/protoauthz/protoauthz/gen/sample/v1"
 )
 
-// Accounts hold the data of users, and the keys of clients. It is safe for concurrent use; an account is never
+// Accounts hold the data of users, and the keys of clients. They are safe for concurrent use; an account is never
 // modified once it is in.
 type accounts struct {
 	mu          sync.Mutex

@@ -1,6 +1,6 @@
 // Sample is a server that protoauthz guards: three small services, one for each permission model, and a
-// fourth for the accounts of users, with their rules in .proto files. A development issuer is embedded, so that the sample runs without an identity
-// provider.
+// fourth for the accounts of users, with their rules in .proto files. A development issuer is embedded, so
+// that the sample runs without an identity provider.
 //
 //	go run ./sample
 //	go run ./sample token -client acme-admin -scope read:products

@@ -42,28 +42,28 @@ var wires = []wire{
 // every wire and in process.
 func TestCatalogue(t *testing.T) {
 	t.Parallel()
-	harness.Catalogue(t, waysTo)
+	harness.Catalogue(t, routesTo)
 }
 
 // TestOpaqueCatalogue makes the calls whose claims decide with opaque tokens.
 func TestOpaqueCatalogue(t *testing.T) {
 	t.Parallel()
-	harness.OpaqueCatalogue(t, waysTo)
+	harness.OpaqueCatalogue(t, routesTo)
 }
 
 // TestShadowCatalogue makes all calls while the rules are judged and not enforced.
 func TestShadowCatalogue(t *testing.T) {
 	t.Parallel()
-	harness.ShadowCatalogue(t, waysTo)
+	harness.ShadowCatalogue(t, routesTo)
 }
 
-func waysTo(t *testing.T, _ *catalogue.Trust, guard *interceptor.Guard) (ways []harness.Way) {
+func routesTo(t *testing.T, _ *catalogue.Trust, guard *interceptor.Guard) (routes []harness.Route) {
 	t.Helper()
 	handler := interceptor.DeadlineHandler(mount(newServer(guard, echo)))
 	served := harness.Serve(t, handler)
 	odd := harness.ServeInProcess(handler, served.Records)
 	for _, wire := range wires {
-		ways = append(ways, harness.Way{
+		routes = append(routes, harness.Route{
 			Name: "v2 " + wire.name,
 			Carries: func(method catalogue.Method) bool {
 				return (!wire.get || method == catalogue.Unary) && (!wire.http1 || method != catalogue.Bidi)
@@ -88,7 +88,7 @@ func waysTo(t *testing.T, _ *catalogue.Trust, guard *interceptor.Guard) (ways []
 	}
 	records := new(harness.Records)
 	inProcess := connect.NewClient(connectinprocess.New(newServer(guard, echo)))
-	return append(ways, harness.Way{
+	return append(routes, harness.Route{
 		Name:    "v2 in process",
 		Records: records,
 		Call: func(ctx context.Context, c *catalogue.Case, method catalogue.Method, header http.Header) (harness.Answer, []string) {

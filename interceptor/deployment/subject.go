@@ -31,8 +31,8 @@ func (d *Deployment) issuerFaults() []*policy.Fault {
 	return []*policy.Fault{fault}
 }
 
-// subjectFault returns the fault that rules name the subject or the client of a token, and that tokens of several issuers
-// may have the same, or nil.
+// subjectFault returns the fault of a missing SubjectIssuer, or nil: a rule has a subject or a client, and tokens of
+// several issuers are accepted.
 func (d *Deployment) subjectFault(rules []*policy.Rule) *policy.Fault {
 	if len(d.Issuers) < 2 && !slices.ContainsFunc(d.Issuers, func(issuer token.Issuer) bool { return strings.Contains(issuer.URL, "{") }) {
 		return nil

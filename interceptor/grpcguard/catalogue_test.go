@@ -24,26 +24,26 @@ import (
 // TestCatalogue makes all calls of the catalogue with a client of grpc-go to a server of grpc-go.
 func TestCatalogue(t *testing.T) {
 	t.Parallel()
-	harness.Catalogue(t, waysTo)
+	harness.Catalogue(t, routesTo)
 }
 
 // TestOpaqueCatalogue makes the calls whose claims decide with opaque tokens.
 func TestOpaqueCatalogue(t *testing.T) {
 	t.Parallel()
-	harness.OpaqueCatalogue(t, waysTo)
+	harness.OpaqueCatalogue(t, routesTo)
 }
 
 // TestShadowCatalogue makes all calls while the rules are judged and not enforced.
 func TestShadowCatalogue(t *testing.T) {
 	t.Parallel()
-	harness.ShadowCatalogue(t, waysTo)
+	harness.ShadowCatalogue(t, routesTo)
 }
 
-func waysTo(t *testing.T, _ *catalogue.Trust, guard *interceptor.Guard) []harness.Way {
+func routesTo(t *testing.T, _ *catalogue.Trust, guard *interceptor.Guard) []harness.Route {
 	t.Helper()
 	records := new(harness.Records)
 	client := serve(t, records, guard)
-	return []harness.Way{{
+	return []harness.Route{{
 		Name:    "grpc-go",
 		Records: records,
 		Call: func(ctx context.Context, c *catalogue.Case, method catalogue.Method, header http.Header) (harness.Answer, []string) {

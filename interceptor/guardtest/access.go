@@ -27,7 +27,7 @@ type Callers map[string]*token.Claims
 //   - or the [interceptor.Reason] of the refusal, with the scopes that the token lacks.
 //
 // If a rule has alternatives, the cell has each way that lets the caller in, with its number, such as
-// "yes, for user alice (way 0); yes (way 1)", or the reason of the way that came nearest.
+// "yes, for user alice (way 0); yes (way 1)", or the reason of the way that came furthest, with the number of the way.
 //
 // An [interceptor.Guard] for the table decides each cell. Where the request has to name an organization, a user or a
 // client, it names the organization, the subject or the client of the token. Claims that have expired are refused. A

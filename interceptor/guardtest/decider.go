@@ -88,8 +88,8 @@ func (d *decider) decide(ctx context.Context, c call) string {
 			letIn = append(letIn, fmt.Sprintf("%s (way %d)", c.letIn(way), number))
 		case denial != nil && refusal == "":
 			refusal = c.reasonOf(denial)
-			for _, nearest := range d.event.Ways {
-				refusal += fmt.Sprintf(" (way %d)", nearest)
+			for _, furthest := range d.event.Ways {
+				refusal += fmt.Sprintf(" (way %d)", furthest)
 			}
 		}
 	}

@@ -17,14 +17,15 @@ import (
 )
 
 // Deployment reads the document of a deployment for a test. The given issuers take the place of the issuers in the
-// document, and the first of them the place of its subjectIssuer, unless that is one of them. No service is in shadow, since in shadow no test can tell a handler behind the guard from one without. The
-// log of the test names the services that the document has in shadow: a server does not enforce their rules.
+// document. The first given issuer takes the place of the document's subjectIssuer, unless subjectIssuer is a given
+// issuer. No service is in shadow, since in shadow no test can tell a handler behind the guard from one without. The log
+// of the test names the services that the document has in shadow: a server does not enforce their rules.
 //
 //	issuer := devissuer.Start(t, devissuer.Config{})
 //	d := guardtest.Deployment(t, "authz.json", token.Logto(issuer.URL()))
 //
-// The test fails for each way of a rule that no token of the document's own issuers can meet, as [interceptor.Check]
-// finds it, when [deployment.Deployment.Compile] compiles the rule.
+// When [deployment.Deployment.Compile] compiles the rules, the test fails for each way that no token of the document's own
+// issuers can meet: see [interceptor.Check].
 //
 // Without issuers, the issuers of the document stay. So do the services of UnannotatedOpen: see [NotEnforced]. The test
 // fails at once if the document has a fault, or if no linked service has a name of the document's shadow: a server would

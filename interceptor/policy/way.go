@@ -29,8 +29,8 @@ type Way struct {
 	// is nil exactly if the way is of MODEL_GLOBAL_RESOURCE, or the rule is Public or
 	// Unannotated.
 	Organization *Organization
-	// Subject is where the request must name the user of the token, or nil. The token of a
-	// client of its own does not meet it, nor does a token of unknown kind.
+	// Subject is where the request must name the user of the token, or nil. A client's own
+	// token does not meet a Subject, nor does a token of unknown kind (RFC 9068 section 5).
 	Subject *Identifier
 	// Client is where the request must name the client of the token, or nil.
 	Client *Identifier
@@ -125,9 +125,10 @@ func lowerName(enum, prefix string) string {
 }
 
 // FieldPlace returns the place of a field of the way, by its name in
-// protoauthz.v1.Alternative, such as "model": at the service if the way has inherited the
-// field. Its position is the option's if the annotation does not set the field. The place
-// is zero if the way is of no method. FieldPlace panics if there is no such field.
+// protoauthz.v1.Alternative, such as "model". The place is at the service if the way has
+// inherited the field, and has the position of the option if the annotation does not set the
+// field. The place is zero for a way without a method. FieldPlace panics if no field has the
+// name.
 func (w *Way) FieldPlace(field protoreflect.Name) Place {
 	switch {
 	case w.method == nil:

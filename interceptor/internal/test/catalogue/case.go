@@ -26,8 +26,8 @@ type Case struct {
 	Messages []Message
 	// Swallow makes the handler of a stream ignore the error of a Receive.
 	Swallow bool
-	// Everywhere makes the call in all ways also under the race detector and with -short, where the other
-	// cases of a row take turns with the ways. The first case of a row is always called everywhere.
+	// Everywhere makes the call by all routes also under the race detector and with -short, where the other
+	// cases of a row take turns with the routes. The first case of a row is always called everywhere.
 	Everywhere bool
 
 	// Want is the answer. The zero Answer means that the call is let in.

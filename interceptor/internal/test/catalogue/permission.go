@@ -2,6 +2,7 @@ package catalogue
 
 import (
 	"fmt"
+	"strings"
 
 	"github.com/protoauthz/protoauthz/interceptor/internal/test/tokens"
 )
@@ -121,4 +122,34 @@ func (f forge) callers() []Case {
 		{Name: "nobody knows who for clients", Service: "Client", Authorization: f.good("client_id", tokens.Absent{}), Want: Caller},
 		{Name: "nobody knows who for users", Service: "User", Authorization: f.good("client_id", tokens.Absent{}), Want: Caller},
 	}
+}
+
+// twoIssuers are tokens of two issuers with the same user and client. The rules name users and clients of
+// the first issuer.
+func (f forge) twoIssuers() []Case {
+	theirs := func(changes ...any) []string { return bearer(f.Token(tokens.I2.ES256, changes...)) }
+	in := user(userID)
+	in.Organization = orgB
+	cases := []Case{
+		{Name: "I1, the user", Authorization: f.good(), Messages: []Message{user(userID)}},
+		{Name: "I2, the same user", Authorization: theirs(), Messages: []Message{user(userID)}, Want: Subject},
+		{Name: "I2, another user", Authorization: theirs("sub", otherUser), Messages: []Message{user(otherUser)}, Want: Subject},
+		{Name: "I2, nobody", Authorization: theirs(), Messages: []Message{user("")}, Want: Subject},
+		{Name: "I2, as I1", Authorization: theirs("iss", tokens.I1.URL), Messages: []Message{user(userID)}, Want: Invalid},
+		{Name: "I1, the client", Service: "OwnClient", Authorization: f.good(), Messages: []Message{client(clientID)}},
+		{Name: "I2, the same client", Service: "OwnClient", Authorization: theirs(), Messages: []Message{client(clientID)}, Want: Subject},
+		{Name: "I2, the same client's own token", Service: "OwnClient", Authorization: theirs("sub", clientID), Messages: []Message{client(clientID)}, Want: Subject},
+		{Name: "I2, the same name", Service: "OwnName", Authorization: theirs(), Messages: bodies(`{"name":"users/user_1/settings"}`), Want: Subject},
+		{Name: "I2, the same user in another organization", Service: "OwnIn", Authorization: theirs("scope", "read:data", "organization_id", orgA), Messages: []Message{in}, Want: Subject},
+		{Name: "I2, no scope", Service: "OwnIn", Authorization: theirs("scope", "", "organization_id", orgA), Messages: []Message{in}, Want: Insufficient("read:data")},
+		{Name: "I2, as staff", Service: "SelfOrStaff", Authorization: theirs("scope", "read:accounts"), Messages: []Message{user(userID)}, Ways: [][]int{{1}}, Told: []int{1}},
+		{Name: "I2, neither self nor staff", Service: "SelfOrStaff", Authorization: theirs("scope", ""), Messages: []Message{user(userID)}, Ways: [][]int{{0}}, Want: Subject},
+		{Name: "I2, user and client", Service: "SelfOrClient", Authorization: theirs(), Messages: bodies(`{"userId":"user_1","clientId":"app_1"}`), Ways: [][]int{{0}}, Want: Subject},
+		{Name: "I2, an issuer alone", Trust: Alone, Authorization: theirs(), Messages: []Message{user(userID)}, Want: Invalid},
+		{Name: "I1, an issuer alone", Trust: Alone, Authorization: f.good(), Messages: []Message{user(userID)}},
+	}
+	for n := range cases {
+		cases[n].ByHeader = strings.HasPrefix(cases[n].Name, "I2") && cases[n].Want == Subject
+	}
+	return everywhere(inRow("D60", "Own", cases))
 }

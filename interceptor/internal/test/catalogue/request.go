@@ -1,6 +1,7 @@
 package catalogue
 
 import (
+	"encoding/json"
 	"fmt"
 	"hash/crc32"
 	"sync"
@@ -78,6 +79,14 @@ func Said(message proto.Message) string {
 	plain, _ := message.(*samplev1.SyncDocumentsRequest)
 	return plain.GetOrganizationId() + plain.GetDocument().GetName()
 }
+
+// body is a message with fields of a [Request].
+func body(format string, values ...any) Message { return Message{JSON: fmt.Sprintf(format, values...)} }
+
+func bodies(format string, values ...any) []Message { return []Message{body(format, values...)} }
+
+// quoted is a text in JSON.
+func quoted(text string) string { return string(tokens.Must(json.Marshal(text))) }
 
 // note stands for the content of a message.
 func note(json string) string { return fmt.Sprintf("%08x", crc32.ChecksumIEEE([]byte(json))) }

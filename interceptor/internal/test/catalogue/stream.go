@@ -1,5 +1,7 @@
 package catalogue
 
+import "slices"
+
 // streams are calls with several messages, or none.
 func (f forge) streams() []Case {
 	inA := f.resource(orgA, "read:data")
@@ -53,4 +55,41 @@ func (f forge) nested() []Case {
 		nested("A", Answer{}, document(orgA)),
 		later, neither, empty,
 	})
+}
+
+// subjectStreams are streams that name another user later.
+func (f forge) subjectStreams() []Case {
+	mine, inA := f.good(), f.resource(orgA, "read:data")
+	stream := func(name string, later Message, after int, more ...Message) Case {
+		messages := slices.Repeat([]Message{user(userID)}, after)
+		c := Case{Name: name, Authorization: mine, Messages: slices.Concat(messages, []Message{later}, more), Want: Subject}
+		for _, m := range messages {
+			c.Seen = append(c.Seen, m.String())
+		}
+		return c
+	}
+	in := func(organization, userID string) Message {
+		m := user(userID)
+		m.Organization = organization
+		return m
+	}
+	swallowed := stream("another user in message 2, swallowed", user(otherUser), 1, user(userID))
+	swallowed.Swallow = true
+	long := stream("300 messages", user(userID), 299)
+	long.Seen, long.Want = nil, Answer{}
+	return everywhere(slices.Concat(inRow("D58", "Own", []Case{
+		stream("another user in message 1", user(otherUser), 0, user(userID)), stream("another user in message 2", user(otherUser), 1),
+		stream("another user in message 2, then the user", user(otherUser), 1, user(userID), user(userID)), swallowed,
+		stream("nobody in message 2", user(""), 1), stream("nobody in message 3", body(`{}`), 2),
+		stream("another user in message 300", user(otherUser), 299), stream("nobody in message 300", body(`{}`), 299), long,
+		{Name: "no message", Authorization: mine, Messages: naming(), Want: Subject},
+		{Name: "no message, swallowed", Authorization: mine, Messages: naming(), Want: Subject, Swallow: true},
+	}), inRow("D58", "OwnIn", []Case{
+		{Name: "another user later", Authorization: inA, Messages: []Message{in(orgA, userID), in(orgA, otherUser)}, Seen: []string{in(orgA, userID).String()}, Want: Subject},
+		{Name: "another organization later", Authorization: inA, Messages: []Message{in(orgA, userID), in(orgB, userID)}, Seen: []string{in(orgA, userID).String()}, Want: Organization},
+		{Name: "no message, in an organization", Authorization: inA, Messages: naming(), Want: Organization},
+	}), inRow("D58", "OwnClient", []Case{
+		{Name: "another client later", Authorization: mine, Messages: []Message{client(clientID), client(otherClient)}, Seen: []string{client(clientID).String()}, Want: Subject},
+		{Name: "no message, by its client", Authorization: mine, Messages: naming(), Want: Subject},
+	})))
 }

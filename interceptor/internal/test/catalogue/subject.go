@@ -4,18 +4,9 @@ import (
 	"encoding/json"
 	"fmt"
 	"slices"
-	"strings"
 
 	"github.com/protoauthz/protoauthz/interceptor/internal/test/tokens"
 )
-
-// body is a message with fields of a [Request].
-func body(format string, values ...any) Message { return Message{JSON: fmt.Sprintf(format, values...)} }
-
-func bodies(format string, values ...any) []Message { return []Message{body(format, values...)} }
-
-// quoted is a text in JSON.
-func quoted(text string) string { return string(tokens.Must(json.Marshal(text))) }
 
 // user is a message that names a user, and client a message that names a client.
 func user(id string) Message { return body(`{"userId":%s}`, quoted(id)) }
@@ -304,70 +295,4 @@ func (f forge) subjectsIn() []Case {
 	more[0].Authorization, more[1].Authorization, more[2].Authorization = f.resource(orgA, ""), f.global("read:data"), f.member(orgA, "read:data")
 	return slices.Concat(all("", "OwnIn", inA, nil), inRow("D58", "OwnIn", more),
 		all("by its token, ", "OwnMember", memberA, nil), all("by the header, ", "OwnInHeader", f.resource(orgA, ""), []string{}))
-}
-
-// subjectStreams are streams that name another user later.
-func (f forge) subjectStreams() []Case {
-	mine, inA := f.good(), f.resource(orgA, "read:data")
-	stream := func(name string, later Message, after int, more ...Message) Case {
-		messages := slices.Repeat([]Message{user(userID)}, after)
-		c := Case{Name: name, Authorization: mine, Messages: slices.Concat(messages, []Message{later}, more), Want: Subject}
-		for _, m := range messages {
-			c.Seen = append(c.Seen, m.String())
-		}
-		return c
-	}
-	in := func(organization, userID string) Message {
-		m := user(userID)
-		m.Organization = organization
-		return m
-	}
-	swallowed := stream("another user in message 2, swallowed", user(otherUser), 1, user(userID))
-	swallowed.Swallow = true
-	long := stream("300 messages", user(userID), 299)
-	long.Seen, long.Want = nil, Answer{}
-	return everywhere(slices.Concat(inRow("D58", "Own", []Case{
-		stream("another user in message 1", user(otherUser), 0, user(userID)), stream("another user in message 2", user(otherUser), 1),
-		stream("another user in message 2, then the user", user(otherUser), 1, user(userID), user(userID)), swallowed,
-		stream("nobody in message 2", user(""), 1), stream("nobody in message 3", body(`{}`), 2),
-		stream("another user in message 300", user(otherUser), 299), stream("nobody in message 300", body(`{}`), 299), long,
-		{Name: "no message", Authorization: mine, Messages: naming(), Want: Subject},
-		{Name: "no message, swallowed", Authorization: mine, Messages: naming(), Want: Subject, Swallow: true},
-	}), inRow("D58", "OwnIn", []Case{
-		{Name: "another user later", Authorization: inA, Messages: []Message{in(orgA, userID), in(orgA, otherUser)}, Seen: []string{in(orgA, userID).String()}, Want: Subject},
-		{Name: "another organization later", Authorization: inA, Messages: []Message{in(orgA, userID), in(orgB, userID)}, Seen: []string{in(orgA, userID).String()}, Want: Organization},
-		{Name: "no message, in an organization", Authorization: inA, Messages: naming(), Want: Organization},
-	}), inRow("D58", "OwnClient", []Case{
-		{Name: "another client later", Authorization: mine, Messages: []Message{client(clientID), client(otherClient)}, Seen: []string{client(clientID).String()}, Want: Subject},
-		{Name: "no message, by its client", Authorization: mine, Messages: naming(), Want: Subject},
-	})))
-}
-
-// twoIssuers are tokens of two issuers with the same user and client. The rules name those of the first issuer.
-func (f forge) twoIssuers() []Case {
-	theirs := func(changes ...any) []string { return bearer(f.Token(tokens.I2.ES256, changes...)) }
-	in := user(userID)
-	in.Organization = orgB
-	cases := []Case{
-		{Name: "I1, the user", Authorization: f.good(), Messages: []Message{user(userID)}},
-		{Name: "I2, the same user", Authorization: theirs(), Messages: []Message{user(userID)}, Want: Subject},
-		{Name: "I2, another user", Authorization: theirs("sub", otherUser), Messages: []Message{user(otherUser)}, Want: Subject},
-		{Name: "I2, nobody", Authorization: theirs(), Messages: []Message{user("")}, Want: Subject},
-		{Name: "I2, as I1", Authorization: theirs("iss", tokens.I1.URL), Messages: []Message{user(userID)}, Want: Invalid},
-		{Name: "I1, the client", Service: "OwnClient", Authorization: f.good(), Messages: []Message{client(clientID)}},
-		{Name: "I2, the same client", Service: "OwnClient", Authorization: theirs(), Messages: []Message{client(clientID)}, Want: Subject},
-		{Name: "I2, the same client's own token", Service: "OwnClient", Authorization: theirs("sub", clientID), Messages: []Message{client(clientID)}, Want: Subject},
-		{Name: "I2, the same name", Service: "OwnName", Authorization: theirs(), Messages: bodies(`{"name":"users/user_1/settings"}`), Want: Subject},
-		{Name: "I2, the same user in another organization", Service: "OwnIn", Authorization: theirs("scope", "read:data", "organization_id", orgA), Messages: []Message{in}, Want: Subject},
-		{Name: "I2, no scope", Service: "OwnIn", Authorization: theirs("scope", "", "organization_id", orgA), Messages: []Message{in}, Want: Insufficient("read:data")},
-		{Name: "I2, as staff", Service: "SelfOrStaff", Authorization: theirs("scope", "read:accounts"), Messages: []Message{user(userID)}, Ways: [][]int{{1}}, Told: []int{1}},
-		{Name: "I2, neither self nor staff", Service: "SelfOrStaff", Authorization: theirs("scope", ""), Messages: []Message{user(userID)}, Ways: [][]int{{0}}, Want: Subject},
-		{Name: "I2, user and client", Service: "SelfOrClient", Authorization: theirs(), Messages: bodies(`{"userId":"user_1","clientId":"app_1"}`), Ways: [][]int{{0}}, Want: Subject},
-		{Name: "I2, an issuer alone", Trust: Alone, Authorization: theirs(), Messages: []Message{user(userID)}, Want: Invalid},
-		{Name: "I1, an issuer alone", Trust: Alone, Authorization: f.good(), Messages: []Message{user(userID)}},
-	}
-	for n := range cases {
-		cases[n].ByHeader = strings.HasPrefix(cases[n].Name, "I2") && cases[n].Want == Subject
-	}
-	return everywhere(inRow("D60", "Own", cases))
 }

@@ -16,11 +16,11 @@ import (
 	"github.com/protoauthz/protoauthz/interceptor/internal/test/catalogue"
 )
 
-// A Way is a way to call all services of a guarded server.
-type Way struct {
+// A Route is a way to call all services of a guarded server.
+type Route struct {
 	// Name is the same for every trust.
 	Name string
-	// Carries reports whether the way can call a method. Nil means all methods.
+	// Carries reports whether the route can call a method. Nil means all methods.
 	Carries func(catalogue.Method) bool
 	// ShowsHTTP reports whether a client of the method sees the HTTP status of an answer and its challenge.
 	// Nil means never: the status is 200, if the client sees a status.
@@ -43,10 +43,10 @@ type Answer struct {
 	Error  error
 }
 
-// Transports returns the ways to call the services behind a guard, whose verifier is the trust.
-type Transports func(t *testing.T, trust *catalogue.Trust, guard *interceptor.Guard) []Way
+// Transports returns the routes to the services behind a guard, whose verifier is the trust.
+type Transports func(t *testing.T, trust *catalogue.Trust, guard *interceptor.Guard) []Route
 
-// Catalogue makes all calls of the catalogue in the ways that a function returns for each trust.
+// Catalogue makes all calls of the catalogue by the routes that a function returns for each trust.
 func Catalogue(t *testing.T, transports Transports) {
 	t.Helper()
 	trusts, err := catalogue.NewTrusts()
@@ -76,11 +76,11 @@ func OpaqueCatalogue(t *testing.T, transports Transports) {
 // calls makes the calls of cases. Nothing may hold a secret of the cases in secret.
 func calls(t *testing.T, attacker *attacker, cases, secret []catalogue.Case, trusts map[string]*catalogue.Trust, transports Transports, m mode) {
 	t.Helper()
-	ways := map[string][]Way{}
-	var some []Way
+	routes := map[string][]Route{}
+	var some []Route
 	for name, trust := range trusts {
-		ways[name] = transports(t, trust, m.guard(t, trust))
-		some = ways[name]
+		routes[name] = transports(t, trust, m.guard(t, trust))
+		some = routes[name]
 	}
 	rows := map[string][]catalogue.Case{}
 	for _, c := range cases {
@@ -103,12 +103,12 @@ func calls(t *testing.T, attacker *attacker, cases, secret []catalogue.Case, tru
 			if strays := trust.Strays(); len(strays) > 0 {
 				t.Errorf("%s: requests to %q, which are not the URLs of an issuer", name, strays)
 			}
-			for _, way := range ways[name] {
-				if way.Logged == nil {
+			for _, route := range routes[name] {
+				if route.Logged == nil {
 					continue
 				}
-				if log := way.Logged(); log != "" {
-					t.Errorf("%s, %s: the server logged:\n%s", name, way.Name, log)
+				if log := route.Logged(); log != "" {
+					t.Errorf("%s, %s: the server logged:\n%s", name, route.Name, log)
 				}
 			}
 		}
@@ -124,7 +124,7 @@ func calls(t *testing.T, attacker *attacker, cases, secret []catalogue.Case, tru
 				t.Parallel()
 			}
 			for n := range row {
-				t.Run(row[n].Name, func(t *testing.T) { seen.run(t, ways[row[n].Trust], &row[n], n, m) })
+				t.Run(row[n].Name, func(t *testing.T) { seen.run(t, routes[row[n].Trust], &row[n], n, m) })
 			}
 		})
 	}
@@ -133,8 +133,8 @@ func calls(t *testing.T, attacker *attacker, cases, secret []catalogue.Case, tru
 // Racing is true under the race detector, which makes each call take six times as long.
 var Racing = false
 
-// casesPerCall is how many cases of a row take turns with the ways to call, apart from cases that go everywhere. Each
-// case takes at least one way.
+// casesPerCall is how many cases of a row take turns with the routes, apart from cases that go everywhere. Each
+// case takes at least one route.
 func casesPerCall() int {
 	if Racing || testing.Short() {
 		return 7
@@ -142,26 +142,26 @@ func casesPerCall() int {
 	return 1
 }
 
-// fits reports whether the way can make the call of a case with a method.
-func (w *Way) fits(c *catalogue.Case, method catalogue.Method) bool {
-	return (w.Carries == nil || w.Carries(method)) && c.Fits(method)
+// fits reports whether the route can make the call of a case with a method.
+func (r *Route) fits(c *catalogue.Case, method catalogue.Method) bool {
+	return (r.Carries == nil || r.Carries(method)) && c.Fits(method)
 }
 
 // run makes all calls of the nth case of a row.
-func (s *sighting) run(t *testing.T, ways []Way, c *catalogue.Case, n int, m mode) {
+func (s *sighting) run(t *testing.T, routes []Route, c *catalogue.Case, n int, m mode) {
 	t.Helper()
 	s.mu.Lock()
 	s.cases++
 	s.mu.Unlock()
 	type call struct {
-		way    *Way
+		route  *Route
 		method catalogue.Method
 	}
 	var calls []call
-	for w := range ways {
+	for w := range routes {
 		for _, method := range catalogue.Methods {
-			if ways[w].fits(c, method) {
-				calls = append(calls, call{&ways[w], method})
+			if routes[w].fits(c, method) {
+				calls = append(calls, call{&routes[w], method})
 			}
 		}
 	}
@@ -175,10 +175,10 @@ func (s *sighting) run(t *testing.T, ways []Way, c *catalogue.Case, n int, m mod
 			continue
 		}
 		called = true
-		record, answer := testCall(t, call.way, c, call.method, m)
-		s.note(c, call.way.Name+", "+call.method.Name, record, answer.Error)
+		record, answer := testCall(t, call.route, c, call.method, m)
+		s.note(c, call.route.Name+", "+call.method.Name, record, answer.Error)
 		if t.Failed() {
-			t.FailNow() // The other ways would fail alike.
+			t.FailNow() // The other routes would fail alike.
 		}
 	}
 	if !called {
@@ -187,7 +187,7 @@ func (s *sighting) run(t *testing.T, ways []Way, c *catalogue.Case, n int, m mod
 }
 
 // testCall makes one call and compares everything that comes of it.
-func testCall(t *testing.T, way *Way, c *catalogue.Case, method catalogue.Method, m mode) (*Record, Answer) {
+func testCall(t *testing.T, route *Route, c *catalogue.Case, method catalogue.Method, m mode) (*Record, Answer) {
 	t.Helper()
 	header := c.Header.Clone()
 	if header == nil {
@@ -196,14 +196,14 @@ func testCall(t *testing.T, way *Way, c *catalogue.Case, method catalogue.Method
 	if c.Authorization != nil {
 		header["Authorization"] = slices.Clone(c.Authorization)
 	}
-	where := way.Name + ", " + method.Name
-	record, answer, texts := way.make(t, c, method, header)
+	where := route.Name + ", " + method.Name
+	record, answer, texts := route.make(t, c, method, header)
 	for m.shadow != "" && record.late() {
-		record, answer, texts = way.make(t, c, method, header)
+		record, answer, texts = route.make(t, c, method, header)
 	}
 	want, shadow := m.want(c, method), []string(nil)
 	wantAnswer, wantStatus := want.answer, http.StatusOK
-	if way.ShowsHTTP != nil && way.ShowsHTTP(method) {
+	if route.ShowsHTTP != nil && route.ShowsHTTP(method) {
 		wantStatus = want.answer.HTTPStatus()
 	} else {
 		wantAnswer.Challenge = ""
@@ -254,12 +254,12 @@ func textsOf(reasons []interceptor.Reason) (texts []string) {
 }
 
 // make makes one call.
-func (w *Way) make(t *testing.T, c *catalogue.Case, method catalogue.Method, header http.Header) (*Record, Answer, []string) {
+func (r *Route) make(t *testing.T, c *catalogue.Case, method catalogue.Method, header http.Header) (*Record, Answer, []string) {
 	t.Helper()
-	record, id := w.Records.New()
+	record, id := r.Records.New()
 	header.Set(Field, id)
 	record.swallow = c.Swallow
-	answer, texts := w.Call(t.Context(), c, method, header)
+	answer, texts := r.Call(t.Context(), c, method, header)
 	return record, answer, texts
 }
 

@@ -18,15 +18,15 @@ import (
 type sighting struct {
 	mu           sync.Mutex
 	cases        int
-	combinations int                        // of case, way and method
+	combinations int                        // of case, route and method
 	calls        int                        // the combinations that were called
 	bare         int                        // the calls without a token
 	answers      map[string]string          // the texts that a client or an observer got, each with its call
-	covered      map[string]map[string]bool // the ways in which each row was called
+	covered      map[string]map[string]bool // the routes by which each row was called
 }
 
 // note keeps the texts of a call: to the client, and to the observer, which may log them.
-func (s *sighting) note(c *catalogue.Case, way string, record *Record, err error) {
+func (s *sighting) note(c *catalogue.Case, route string, record *Record, err error) {
 	denial := record.Denial()
 	var told []string
 	if _, seen := record.Seen(); len(seen) == 0 { // else it is an echo of the request
@@ -50,9 +50,9 @@ func (s *sighting) note(c *catalogue.Case, way string, record *Record, err error
 	if s.covered[c.Row] == nil {
 		s.covered[c.Row] = map[string]bool{}
 	}
-	s.covered[c.Row][way] = true
+	s.covered[c.Row][route] = true
 	for _, text := range told {
-		s.answers[text] = c.Row + "/" + c.Name + ", " + way
+		s.answers[text] = c.Row + "/" + c.Name + ", " + route
 	}
 }
 
@@ -103,20 +103,20 @@ func (s *sighting) checkSecrets(t *testing.T, cases []catalogue.Case) {
 	}
 }
 
-// checkCoverage makes sure that each row was called in all ways.
-func (s *sighting) checkCoverage(t *testing.T, rows map[string][]catalogue.Case, ways []Way) {
+// checkCoverage makes sure that each row was called by all routes.
+func (s *sighting) checkCoverage(t *testing.T, rows map[string][]catalogue.Case, routes []Route) {
 	t.Helper()
 	for id, row := range rows {
 		want := map[string]bool{}
-		for w := range ways {
+		for n := range routes {
 			for _, method := range catalogue.Methods {
-				if slices.ContainsFunc(row, func(c catalogue.Case) bool { return ways[w].fits(&c, method) }) {
-					want[ways[w].Name+", "+method.Name] = true
+				if slices.ContainsFunc(row, func(c catalogue.Case) bool { return routes[n].fits(&c, method) }) {
+					want[routes[n].Name+", "+method.Name] = true
 				}
 			}
 		}
 		if got := s.covered[id]; !maps.Equal(got, want) {
-			t.Errorf("%s: called in %d ways of %d", id, len(got), len(want))
+			t.Errorf("%s: called by %d routes of %d", id, len(got), len(want))
 		}
 	}
 }

@@ -124,13 +124,13 @@ func TestCatalogue(t *testing.T) {
 		}
 		t.Logf("%d cases, %d calls explained; refused at %v", len(s.cases), s.calls, s.refusals)
 	})
-	harness.Catalogue(t, func(t *testing.T, trust *catalogue.Trust, guard *interceptor.Guard) []harness.Way {
+	harness.Catalogue(t, func(t *testing.T, trust *catalogue.Trust, guard *interceptor.Guard) []harness.Route {
 		t.Helper()
 		table := harness.Rules(t)
 		handler := services(guard.HandlerOption())
 		served := harness.Serve(t, handler)
 		odd := harness.ServeInProcess(handler, served.Records)
-		return []harness.Way{{
+		return []harness.Route{{
 			Name: "explained", Records: served.Records, Logged: served.Logged,
 			Call: func(ctx context.Context, c *catalogue.Case, method catalogue.Method, header http.Header) (harness.Answer, []string) {
 				to := served

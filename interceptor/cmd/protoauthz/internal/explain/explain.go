@@ -31,7 +31,7 @@ type Explanation struct {
 	// Organization is the organization of the token.
 	Organization string `json:"organization,omitempty"`
 	// Way is the number of the way that the last steps are about, from the check of the model: the
-	// way that lets the call in, or else the way that came nearest.
+	// way that lets the call in, or else the way that came furthest.
 	Way   int    `json:"way"`
 	Steps []Step `json:"steps"`
 	// Ways are all ways in, if the rule has several.
@@ -53,7 +53,7 @@ func Explain(ctx context.Context, q Question) *Explanation {
 		Enforced:     true,
 		Organization: a.claims.OrganizationID(),
 		Steps:        q.steps(a, d),
-		Way:          d.number(),
+		Way:          d.shown,
 		Ways:         q.ways(d),
 		Token:        q.read(),
 		keyless:      q.Verifier == nil,

@@ -72,12 +72,7 @@ func (q *Question) ask(ctx context.Context) answer {
 type anyIssuer struct{ interceptor.Verifier }
 
 // Traits implements traits.Teller.
-func (anyIssuer) Traits() []traits.Issuer {
-	return []traits.Issuer{{
-		Only: "any", Accepts: func(string) bool { return true },
-		Users: true, Clients: true, Kinds: true, Client: true, OrganizationClaim: "any", OrganizationAudience: true,
-	}}
-}
+func (anyIssuer) Traits() []traits.Issuer { return []traits.Issuer{traits.Any("")} }
 
 // askBy asks a guard with the given verifier and table.
 func (q *Question) askBy(ctx context.Context, verifier interceptor.Verifier, table *policy.Table) (a answer) {

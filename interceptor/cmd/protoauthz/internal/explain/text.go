@@ -55,7 +55,7 @@ func (e *Explanation) WriteText(w io.Writer, painter terminal.Painter) error {
 	}
 	out.WriteString("\n")
 	if len(e.Ways) > 0 && e.Ways[0].Status != StatusNotReached {
-		_, _ = fmt.Fprintf(&out, "way %d, which %s:\n", e.Way, map[Decision]string{Refused: "came nearest", Allowed: "lets the call in", Awaits: "awaits the message"}[e.Decision])
+		_, _ = fmt.Fprintf(&out, "way %d, which %s:\n", e.Way, map[Decision]string{Refused: "came furthest", Allowed: "lets the call in", Awaits: "awaits the message"}[e.Decision])
 	}
 	for _, step := range e.Steps {
 		if public && step.Status == StatusNotNeeded {

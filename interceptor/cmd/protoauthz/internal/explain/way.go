@@ -30,7 +30,7 @@ type Way struct {
 type outcomes struct {
 	rule  *policy.Rule
 	ways  []outcome
-	shown int // the index of the way that the steps are about
+	shown int // the number of the way that the steps are about
 }
 
 // An outcome is the decision on a call by one way alone.
@@ -65,18 +65,12 @@ func (q *Question) outcomes(ctx context.Context, whole answer) *outcomes {
 		}
 		d.ways = append(d.ways, one)
 	}
-	lets := func(one outcome) bool { return one.denial == nil && one.awaits == whole.awaits }
-	switch {
-	case whole.denial != nil:
-		d.shown = whole.way
-	default:
+	if d.shown = whole.way; whole.denial == nil {
+		lets := func(one outcome) bool { return one.denial == nil && one.awaits == whole.awaits }
 		d.shown = max(0, slices.IndexFunc(d.ways, lets))
 	}
 	return d
 }
-
-// number returns the number of the way that the steps are about.
-func (d *outcomes) number() int { return d.shown }
 
 // way returns the way that the steps are about, or nil for a public method.
 func (d *outcomes) way() *outcome {

@@ -80,7 +80,7 @@ func explanation(e *explain.Explanation) (step explain.Step, ways []string) {
 	return step, ways
 }
 
-// TestWays compares which way came nearest, and what must change.
+// TestWays compares which way came furthest, and what must change.
 func TestWays(t *testing.T) {
 	t.Parallel()
 	table := waysTable(t, tokens.I1.URL)
@@ -154,9 +154,9 @@ func TestWays(t *testing.T) {
 	}
 }
 
-// TestNearest makes sure that the way that came nearest is the first of those that fell last and passed most checks, and
+// TestFurthest makes sure that the way that came furthest is the first of those that fell last and passed most checks, and
 // that a call is let in exactly if one way alone lets it in.
-func TestNearest(t *testing.T) {
+func TestFurthest(t *testing.T) {
 	t.Parallel()
 	table := waysTable(t, tokens.I1.URL)
 	order := []explain.Check{explain.CheckModel, explain.CheckCaller, explain.CheckScopes, explain.CheckOrganization, explain.CheckSubject}
@@ -183,15 +183,15 @@ func TestNearest(t *testing.T) {
 				for _, first := range texts {
 					for _, second := range texts[:3] {
 						e := explain.Explain(t.Context(), way(t, table, method, raw, first, second))
-						nearest, in := 0, e.Ways[0].Status == explain.StatusPassed
+						furthest, in := 0, e.Ways[0].Status == explain.StatusPassed
 						for n, way := range e.Ways[1:] {
-							best := e.Ways[nearest]
+							best := e.Ways[furthest]
 							if in = in || way.Status == explain.StatusPassed; way.Message > best.Message || way.Message == best.Message && slices.Index(order, way.Check) > slices.Index(order, best.Check) {
-								nearest = n + 1
+								furthest = n + 1
 							}
 						}
 						step, ways := explanation(e)
-						if in != (e.Decision == explain.Allowed) || !in && (e.Way != nearest || e.Ways[nearest].Check != step.Check || e.Ways[nearest].Change != step.Change || e.Ways[nearest].Message != e.Message) {
+						if in != (e.Decision == explain.Allowed) || !in && (e.Way != furthest || e.Ways[furthest].Check != step.Check || e.Ways[furthest].Change != step.Change || e.Ways[furthest].Message != e.Message) {
 							t.Fatalf("%s by %v, %s, %s: %s, way %d, refused by %s at message %d; ways %q", method, changes, first, second, e.Decision, e.Way, step.Check, e.Message, ways)
 						}
 						judged++
