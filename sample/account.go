@@ -67,13 +67,14 @@ func (s *accountService) UpdatePreferences(
 	}), nil
 }
 
-// ListAccounts goes by the organization of the way. Support acts for no organization, so its request decides.
+// ListAccounts goes by the organization of the way. Support acts for no organization, so its request decides. A call
+// without a way, as in shadow, has no organization.
 func (s *accountService) ListAccounts(
 	ctx context.Context, request *connect.Request[samplev1.ListAccountsRequest],
 ) (*connect.Response[samplev1.ListAccountsResponse], error) {
-	way, _ := interceptor.WayFromContext(ctx)
+	way, ok := interceptor.WayFromContext(ctx)
 	organization := way.Organization
-	if way.Number == waySupport {
+	if ok && way.Number == waySupport {
 		organization = request.Msg.GetOrganizationId()
 	}
 	if organization == "" {

@@ -75,7 +75,6 @@ func (s *documentService) GetUsage(
 func (s *documentService) SyncDocuments(
 	ctx context.Context, stream *connect.BidiStream[samplev1.SyncDocumentsRequest, samplev1.SyncDocumentsResponse],
 ) error {
-	organization := s.organizations.ofCaller(ctx)
 	for {
 		request, err := stream.Receive()
 		if errors.Is(err, io.EOF) {
@@ -88,7 +87,7 @@ func (s *documentService) SyncDocuments(
 		if document.GetName() == "" {
 			return invalid("document must have a name")
 		}
-		organization.putDocument(document)
+		s.organizations.ofCaller(ctx).putDocument(document) // a call has a way after its first message
 		if err := stream.Send(&samplev1.SyncDocumentsResponse{Document: document}); err != nil {
 			return err
 		}

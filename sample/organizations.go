@@ -17,10 +17,11 @@ type organizations struct {
 	byID map[string]*organization
 }
 
-// ofCaller returns the organization in the caller's token. A request may name the organization too, but only
-// the token proves it.
+// ofCaller returns the organization of the call's way, which is the organization of the caller's token. A request may
+// name the organization too, but only the token proves it. Without a way, the organization has no id.
 func (o *organizations) ofCaller(ctx context.Context) *organization {
-	return o.get(interceptor.ClaimsFromContext(ctx).OrganizationID())
+	way, _ := interceptor.WayFromContext(ctx)
+	return o.get(way.Organization)
 }
 
 // get returns the organization with an id. A new organization has no data: the issuer decides which

@@ -43,6 +43,7 @@ func TestPrintedByTools(t *testing.T) {
 	for name, command := range map[string]string{
 		"the shell does not look into the folder":      "protoauthz dev-issuer",
 		"buf does not look into the folder":            "buf lint",
+		"`buf curl`: the server has no reflection":     "buf curl -d '{}' " + server.URL + "/order.v1.OrderService/ListOrders",
 		"curl: nobody listens at the address":          "curl -sS http://127.0.0.1:1",
 		"curl: https in the URL, a server without TLS": "curl -sS " + strings.Replace(server.URL, "http:", "https:", 1),
 	} {

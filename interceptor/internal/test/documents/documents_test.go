@@ -65,6 +65,18 @@ func TestLinks(t *testing.T) {
 	}
 }
 
+// TestTables makes sure that each row of a table is shown as a row: GitHub ends a table at an empty line, and begins one
+// with a head and a line of dashes.
+func TestTables(t *testing.T) {
+	t.Parallel()
+	lost := regexp.MustCompile(`(?m)^\n(\|.*)\n(?:[^|]|\|[^-])`)
+	for _, document := range load(t) {
+		for _, row := range lost.FindAllStringSubmatch(document.Text, -1) {
+			t.Errorf("%s: no table has the row %s", document.Path, row[1])
+		}
+	}
+}
+
 func follow(all []documents.Document, from documents.Document, link string) (fault string) {
 	target, err := url.Parse(link)
 	switch {

@@ -15,7 +15,7 @@ var expiry = time.Now().Add(time.Hour)
 
 // shownTo is what a handler shows to the owner of an account, and to staff.
 func shownTo(ctx context.Context) string {
-	if way, _ := interceptor.WayFromContext(ctx); way.Number == 0 {
+	if way, ok := interceptor.WayFromContext(ctx); ok && way.Number == 0 {
 		return "the whole account" // the owner calls
 	}
 	return "the account without its secrets"
@@ -24,7 +24,7 @@ func shownTo(ctx context.Context) string {
 // plansFor are what a handler lists for a caller with or without an organization.
 func plansFor(ctx context.Context) []string {
 	plans := []string{"free", "pro"}
-	if way, _ := interceptor.WayFromContext(ctx); way.Organization != "" {
+	if way, ok := interceptor.WayFromContext(ctx); ok && way.Organization != "" {
 		plans = append(plans, "contract of "+way.Organization)
 	}
 	return plans
@@ -51,5 +51,12 @@ func TestHandlers(t *testing.T) {
 		if got != test.want {
 			t.Errorf("%s, %s: %s", test.section, test.caller, got)
 		}
+	}
+	// A call in shadow has no way.
+	if got := shownTo(t.Context()); got != "the account without its secrets" {
+		t.Errorf("without a way: %s", got)
+	}
+	if got := plansFor(t.Context()); len(got) != 2 {
+		t.Errorf("without a way: %q", got)
 	}
 }

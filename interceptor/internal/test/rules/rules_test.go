@@ -50,6 +50,7 @@ var (
 
 // A guide is the document, with its rules compiled.
 type guide struct {
+	files   policy.Files
 	table   *policy.Table
 	methods map[string][]string // the procedures of each section
 	rows    []row
@@ -78,6 +79,7 @@ func newGuide(t *testing.T) *guide {
 	if err != nil {
 		t.Fatal(err)
 	}
+	g.files = files
 	g.table, err = policy.Compile(files, policy.WithAudience(api), policy.WithSubjectIssuer(issuer))
 	if err != nil {
 		t.Fatal(err)

@@ -14,13 +14,18 @@ const (
 	ofClient  = `client: {field: "document.name", pattern: "clients/{client}"}`
 )
 
+// naming returns a service whose request names a user or a client.
+func naming(identifier string) map[string]string {
+	return map[string]string{"order.proto": `syntax = "proto3"; package order.v1;
+		import "protoauthz/v1/authz.proto"; import "sample/v1/document.proto";
+		service OrderService { rpc Call1(sample.v1.SyncDocumentsRequest) returns (sample.v1.SyncDocumentsResponse) {
+			option (protoauthz.v1.method) = {model: MODEL_GLOBAL_RESOURCE, authenticated: true, ` + identifier + `}; } }`}
+}
+
 // identifying returns the rules of a service whose request names a user or a client.
 func identifying(t *testing.T, identifier string, options ...policy.Option) *policy.Table {
 	t.Helper()
-	table, err := compile(t, map[string]string{"order.proto": `syntax = "proto3"; package order.v1;
-		import "protoauthz/v1/authz.proto"; import "sample/v1/document.proto";
-		service OrderService { rpc Call1(sample.v1.SyncDocumentsRequest) returns (sample.v1.SyncDocumentsResponse) {
-			option (protoauthz.v1.method) = {model: MODEL_GLOBAL_RESOURCE, authenticated: true, ` + identifier + `}; } }`}, append(options, policy.WithAudience(api))...)
+	table, err := compile(t, naming(identifier), append(options, policy.WithAudience(api))...)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -32,6 +32,7 @@ import (
 	"github.com/protoauthz/protoauthz/interceptor/deployment"
 	"github.com/protoauthz/protoauthz/interceptor/internal/test/catalogue"
 	"github.com/protoauthz/protoauthz/interceptor/internal/test/harness"
+	"github.com/protoauthz/protoauthz/interceptor/internal/test/protos"
 	"github.com/protoauthz/protoauthz/interceptor/policy"
 	"github.com/protoauthz/protoauthz/interceptor/probe"
 	"github.com/protoauthz/protoauthz/interceptor/token"
@@ -269,7 +270,20 @@ var programSituations = []programSituation{
 	{noStart, "the issuer has no algorithms", starting(notVerifying(token.Issuer{URL: "https://idp.example.com"}))},
 	{noStart, "an error of NewVerifier or Compile was dropped", starting(func(*testing.T) string { return fmt.Sprint(recovered(func() { interceptor.New(nil, nil) })) })},
 
-	{noStart, "a rule names a user, and two issuers have users", starting(func(t *testing.T) string {
+	{noStart, "a rule names a user, and authz.json has two issuers", starting(func(t *testing.T) string {
+		const issuers = `[{"preset": ["logto", "https://one.example.com"]}, {"preset": ["logto", "https://two.example.com"]}]`
+		d, err := deployment.Parse("authz.json", []byte("{\n\"audience\": \""+api+"\",\n\"issuers\": "+issuers+"\n}"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		files, err := protos.Compile(t.Context(), root+"/proto", naming(ofSubject), "order.proto")
+		if err != nil {
+			t.Fatal(err)
+		}
+		_, err = d.Compile(files)
+		return fmt.Sprint(err)
+	})},
+	{noStart, "a rule names a user, and two issuers have users, without authz.json", starting(func(t *testing.T) string {
 		verifier, err := token.NewVerifier(token.Logto("https://one.example.com"), token.WithIssuer(token.Logto("https://two.example.com")))
 		if err != nil {
 			t.Fatal(err)

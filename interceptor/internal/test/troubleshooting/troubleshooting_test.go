@@ -139,6 +139,7 @@ func (c callSituation) observe(t *testing.T, text *lockedText) symptom {
 var heldElsewhere = map[string]string{
 	"`buf lint` says nothing":                                   "TestLintSaysNothing",
 	"A tool is not found":                                       "TestPrintedByTools",
+	notFound + ", `buf curl`: the server has no reflection":     "TestPrintedByTools",
 	noAnswer + ", curl: nobody listens at the address":          "TestPrintedByTools",
 	noAnswer + ", curl: https in the URL, a server without TLS": "TestPrintedByTools",
 }
