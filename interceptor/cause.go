@@ -66,35 +66,35 @@ type missingScopes struct {
 }
 
 // find returns the scopes that the way requires, and the scopes of which one would do.
-func (m *missingScopes) find() (all, any []string) {
+func (m *missingScopes) find() (all, anyOf []string) {
 	all = slices.DeleteFunc(slices.Clone(m.way.Scopes), m.claims.HasScope)
 	if !slices.ContainsFunc(m.way.AnyScopes, m.claims.HasScope) {
-		any = slices.Clone(m.way.AnyScopes)
+		anyOf = slices.Clone(m.way.AnyScopes)
 	}
-	return all, any
+	return all, anyOf
 }
 
 // Error names the scopes.
 func (m *missingScopes) Error() string {
-	all, any := m.find()
+	all, anyOf := m.find()
 	var missing []string
 	if len(all) > 0 {
 		missing = append(missing, "the "+scopeList(all))
 	}
-	switch len(any) {
+	switch len(anyOf) {
 	case 0:
 	case 1:
-		missing = append(missing, "the "+scopeList(any))
+		missing = append(missing, "the "+scopeList(anyOf))
 	default:
-		missing = append(missing, "each of the "+scopeList(any)+", of which one is enough")
+		missing = append(missing, "each of the "+scopeList(anyOf)+", of which one is enough")
 	}
 	request := "it"
 	switch {
-	case len(any) > 1 && len(all) > 0:
-		request = strings.Join(all, " ") + " and one of " + strings.Join(any, " ")
-	case len(any) > 1:
+	case len(anyOf) > 1 && len(all) > 0:
+		request = strings.Join(all, " ") + " and one of " + strings.Join(anyOf, " ")
+	case len(anyOf) > 1:
 		request = "one of them"
-	case len(any)+len(all) > 1:
+	case len(anyOf)+len(all) > 1:
 		request = "them"
 	}
 	return "the token lacks " + strings.Join(missing, " and ") +

@@ -150,12 +150,12 @@ func details(event Event) []slog.Attr {
 	add("client", event.Claims.ClientID())
 	add("token_organization", event.Claims.OrganizationID())
 	if missing, ok := errors.AsType[*missingScopes](event.Denial.Unwrap()); ok {
-		all, any := missing.find()
+		all, anyOf := missing.find()
 		if len(all) > 0 {
 			attributes = append(attributes, slog.Any("missing_scopes", all))
 		}
-		if len(any) > 0 {
-			attributes = append(attributes, slog.Any("missing_any_scopes", any))
+		if len(anyOf) > 0 {
+			attributes = append(attributes, slog.Any("missing_any_scopes", anyOf))
 		}
 	}
 	return attributes

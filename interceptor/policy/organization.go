@@ -84,6 +84,35 @@ func (o *Organization) field() *field {
 	return &field{organizationNoun, o.Name, o.Pattern, o.path}
 }
 
+// organization compiles where the request of a way names its organization.
+func (c *compiler) organization(way *Way, about Place, option wayOption, service *authzv1.ServiceRule) {
+	named := option.GetOrganization()
+	overridden := option.GetModel() != authzv1.Model_MODEL_UNSPECIFIED
+	// A way that overrides the model with the global one does not inherit an organization.
+	if named == nil && (!overridden || way.Model != authzv1.Model_MODEL_GLOBAL_RESOURCE) {
+		if named = service.GetOrganization(); named != nil {
+			way.inherited = append(way.inherited, "organization")
+		}
+	}
+	switch global := way.Model == authzv1.Model_MODEL_GLOBAL_RESOURCE; {
+	case global && named != nil:
+		c.wayFault(way, way.FieldPlace("organization"), FaultOrganizationUnexpected, "organization is set beside MODEL_GLOBAL_RESOURCE, which has none: remove organization, or choose an organization model")
+	case global:
+	case named == nil:
+		c.wayFault(way, about, FaultOrganizationMissing, "no organization: set organization.field, organization.header or organization.token")
+	default:
+		organization, kind, err := compileOrganization(named, way.method.Input())
+		switch {
+		case err == nil:
+		case way.number > 0 && slices.Contains(way.inherited, "organization"):
+			c.wayFault(way, way.organizationPlace(kind), kind, "%v: the way takes the organization from its service: set organization in the way, or model: MODEL_GLOBAL_RESOURCE for no organization", err)
+		default:
+			c.wayFault(way, way.organizationPlace(kind), kind, "%v", err)
+		}
+		way.Organization = organization
+	}
+}
+
 // compileOrganization compiles the organization of an annotation. With an error, it returns
 // the kind of fault.
 func compileOrganization(option *authzv1.Organization, input protoreflect.MessageDescriptor) (*Organization, FaultKind, error) {
