@@ -199,9 +199,25 @@ func (c call) fills(want field) bool {
 }
 
 // reads reports whether one path finds all values in each encoded request that another path
-// finds. Of a list that is read as a single field, only the last element counts.
+// finds. Of a list that is read as a single field, only the last element counts. A field of a oneof is lost if another
+// field of the oneof follows.
 func reads(one, another []protoreflect.FieldDescriptor) bool {
 	return slices.EqualFunc(one, another, func(a, b protoreflect.FieldDescriptor) bool {
-		return a.Number() == b.Number() && a.Kind() == b.Kind() && (a.IsList() || !b.IsList())
+		return a.Number() == b.Number() && a.Kind() == b.Kind() && (a.IsList() || !b.IsList()) && rulesOut(a, b)
 	})
+}
+
+// rulesOut reports whether one field rules out each field that another field rules out, as both are in one oneof.
+func rulesOut(one, another protoreflect.FieldDescriptor) bool {
+	oneof := another.ContainingOneof()
+	if oneof == nil {
+		return true
+	}
+	for i := range oneof.Fields().Len() {
+		number := oneof.Fields().Get(i).Number()
+		if in := one.ContainingOneof(); number != another.Number() && (in == nil || in.Fields().ByNumber(number) == nil) {
+			return false
+		}
+	}
+	return true
 }

@@ -223,11 +223,11 @@ func (d *difference) named(meets condition, noun protoreflect.Name, was, is stri
 	case was == "":
 		d.add(tighter, place, "the %s is taken from %s, and was not checked", noun, is)
 	case loosened && was == is:
-		d.add(looser, place, "%s is another field than it was, or no list any more", is)
+		d.add(looser, place, "%s is another field than it was, or no list or not in its oneof any more", is)
 	case loosened:
 		d.add(looser, place, "the %s is taken from %s, and %s is not checked any more", noun, is, was)
 	case was == is:
-		d.add(tighter, place, "%s is a list, and each element must name the %s", is, noun)
+		d.add(tighter, place, "%s is a list, or in a oneof, and the client must name the %s in all of the field", is, noun)
 	default:
 		d.add(tighter, place, "the %s is taken from %s, and was taken from %s", noun, is, was)
 	}
