@@ -18,18 +18,18 @@ import (
 
 const checkHelp = `Compares the files and servers that must agree, and prints each difference with its place.
 
-   the deployment, authz.json     agrees with the options of buf-plugin-protoauthz in buf.yaml, and names
-                                  services that a module or a server has
+   the deployment, authz.json     agrees with the options of buf-plugin-protoauthz in buf.yaml, names
+                                  services that a module or a server has, and has subjectIssuer if it has
+                                  several issuers and a rule of a module or a server has a subject or a client
    buf.yaml                       has buf run the plugin's rules, for all modules and services
    protoauthz/v1/authz.proto      agrees with the text of this command: see protoauthz vendor
-   each running server            agrees with the deployment: all services have rules, which compile, and
-                                  with several issuers subjectIssuer names the issuer of subjects
+   each running server            agrees with the deployment: all services have rules, which compile
    INPUT, an image of buf         agrees with the deployment and the servers: all is deployed
 
 A server must have reflection. Reflection tells names and rules. This command calls reflection and
 grpc.health.v1.Health alone. Whether a guard stands before a service, package guardtest proves in a test.
 Several servers share a deployment: a name needs to be in one of them. A service in public that no module
-declares need not stand in buf.yaml. The plugin's conventions, such as the form of scopes, may be off. A
+declares need not stand in buf.yaml. Rules of a module in deps are read from a server or from INPUT alone. The plugin's conventions, such as the form of scopes, may be off. A
 line with "note:" is not a difference. This command reads a deployment in YAML, too, but a server does not:
 that is a difference.
 
@@ -70,6 +70,7 @@ func check(ctx context.Context, c *cli.Command) error {
 	b, bufErr := f.checkBuf(c)
 	servers, serversErr := f.checkServers(ctx, c.StringSlice("server"), c.StringSlice("reflect-header"))
 	input, inputErr := f.checkInput(c)
+	f.checkSubjectIssuer(b, servers, input)
 	if serversErr == nil { // else a server that was not read may have the names
 		f.checkNames(b, servers, input)
 	}

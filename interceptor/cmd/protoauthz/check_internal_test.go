@@ -124,6 +124,11 @@ func protosOf(files map[string]string) map[string]string {
 	return sources
 }
 
+// moreIssuers and namingRule make subjectIssuer necessary.
+const moreIssuers = `["logto", "https://tenant.logto.app"]}, {"preset": ["logto", "https://other.logto.app"]}`
+
+var namingRule = edit{shopProto, `{scopes: ["write:orders"]}`, `{scopes: ["write:orders"], subject: {field: "organization_id"}}`}
+
 // A checkCase is a folder, a server and an image, with what differs.
 type checkCase struct {
 	name    string
@@ -153,6 +158,12 @@ var checkCases = []checkCase{
 	{name: "no buf.yaml beside a server", args: []string{"-authz", "DIR/authz.json", "-server", "SERVER"}},
 	{name: "the document in YAML", files: []edit{{"authz.json", "", "audience: https://shop.example.com\npublic:\n  - grpc.health.v1.Health\n  - legacy.v1.LegacyService\nsharedScopes: ['read:carts']\n" +
 		"shadow: [shop.v1.CartService]\nunannotatedRefused: [shop.v1.StockService]\nunannotatedOpen:\n  - shop.v1.NewsService\nissuers:\n  - preset: [logto, 'https://tenant.logto.app']\n"}}, args: folder, want: "authz.json:1: the document is YAML"},
+	{name: "several issuers, and the rules name no user", files: []edit{{"authz.json", `["logto", "https://tenant.logto.app"]}`, moreIssuers}}, args: built},
+	{name: "several issuers, and a rule names a user", files: []edit{{"authz.json", `["logto", "https://tenant.logto.app"]}`, moreIssuers}, namingRule}, args: folder, want: "authz.json:8: subjectIssuer: it is missing, and requests of /shop.v1.OrderService/PlaceOrder name"},
+	{name: "several issuers, and a rule of all names a user", files: []edit{{"authz.json", `["logto", "https://tenant.logto.app"]}`, moreIssuers}, namingRule}, server: []edit{namingRule}, image: []edit{namingRule}, args: built, want: "authz.json:8: subjectIssuer: it is missing"},
+	{name: "several issuers, and a rule of the server names a user", files: []edit{{"authz.json", `["logto", "https://tenant.logto.app"]}`, moreIssuers}}, server: []edit{namingRule}, args: running, want: "authz.json:8: subjectIssuer: it is missing"},
+	{name: "one issuer, and a rule names a user", files: []edit{namingRule}, args: folder},
+	{name: "a chosen issuer, and a rule names a user", files: []edit{{"authz.json", `["logto", "https://tenant.logto.app"]}`, moreIssuers}, {"authz.json", "\n}", ",\n  \"subjectIssuer\": \"https://tenant.logto.app/oidc\"\n}"}, namingRule}, args: folder},
 	{name: "rules by name", files: []edit{{"buf.yaml", "- PROTOAUTHZ_LOOSER", "- PROTOAUTHZ_MADE_PUBLIC\n    - PROTOAUTHZ_MADE_AUTHENTICATED\n    - PROTOAUTHZ_SCOPE_REMOVED\n    - PROTOAUTHZ_ANY_SCOPE_ADDED\n" +
 		"    - PROTOAUTHZ_MODEL_CHANGED\n    - PROTOAUTHZ_AUDIENCE_CHANGED\n    - PROTOAUTHZ_ORGANIZATION_LOOSENED\n    - PROTOAUTHZ_CALLER_LOOSENED\n" +
 		"    - PROTOAUTHZ_SUBJECT_LOOSENED\n    - PROTOAUTHZ_CLIENT_LOOSENED\n    - PROTOAUTHZ_ALTERNATIVE_ADDED\n    - PROTOAUTHZ_RULE_LOST"}}, args: folder},

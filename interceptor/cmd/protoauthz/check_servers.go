@@ -108,9 +108,6 @@ func (f *findings) checkSide(s *side, verb string) {
 	for _, u := range s.compiled.unknown {
 		f.addUnruled(s.name, verb, u.service, "without a descriptor")
 	}
-	if procedure := lackingIssuer(f.document, s.compiled.rules); procedure != "" {
-		f.add(f.document.Place("issuers"), "%s: see %s", lackText(procedure), s.name)
-	}
 	bare := s.compiled.bare()
 	for _, service := range slices.Sorted(maps.Keys(bare)) {
 		if !s.open || !strings.HasPrefix(service, reflectionPackage) {

@@ -51,20 +51,29 @@ func compile(in *input, s *selection) (*compiled, error) {
 	if err != nil {
 		return nil, err
 	}
+	a.dropFaulty()
+	return a, nil
+}
+
+// dropFaulty drops the rules of methods with faults, and all rules if an option has a fault.
+func (a *compiled) dropFaulty() {
 	ofOption := func(fault *policy.Fault) bool { return fault.Kind == policy.FaultOption }
 	if a.rules = slices.DeleteFunc(a.rules, a.isFaulty); slices.ContainsFunc(a.faults, ofOption) {
 		a.rules = nil
 	}
-	return a, nil
 }
 
-// compileSome is compile, and fails if nothing compiles.
+// compileSome is compile, and fails if nothing compiles, or if the document lacks subjectIssuer.
 func compileSome(in *input, s *selection) (*compiled, error) {
-	a, err := compile(in, s)
-	if err == nil && len(a.rules) == 0 {
-		err = a.err()
+	a, err := compileAll(in, s)
+	if err != nil {
+		return nil, err
 	}
-	return a, err
+	a.addLackingIssuer()
+	if a.dropFaulty(); len(a.rules) == 0 {
+		return a, a.err()
+	}
+	return a, nil
 }
 
 // compileOne compiles the rule of one method without a fault, as if there were no other methods and no shadow.

@@ -37,7 +37,8 @@ OLD and NEW are each an INPUT. One of them may be -. The flags are for both. A s
 
 With -old-authz, -authz is the deployment of NEW alone. What NEW's deployment opens has its place there.
 Standard error tells which issuers and shared scopes differ: they are not rules, and never looser. It tells
-where the documents name another subjectIssuer, which the changes of subjects and clients tell, too.
+where the documents name another subjectIssuer, which the changes of subjects and clients tell, too. If one
+document alone names it, the only issuer of the other document counts as its subjectIssuer.
 
 Formats:
    text       for reading

@@ -37,7 +37,9 @@ func newVersions(c *cli.Command) (*versions, error) {
 		return nil, err
 	}
 	old.met, old.other, s.other = s.met, s, old
-	return &versions{old, s}, nil
+	v := &versions{old, s}
+	v.nameOnlyIssuers()
+	return v, nil
 }
 
 // readable returns the rules of OLD that have no fault, or only lack an audience or share a scope.
@@ -47,6 +49,7 @@ func (v *versions) readable(c *cli.Command, in *input) ([]*policy.Rule, error) {
 		return nil, err
 	}
 	a.faults = slices.DeleteFunc(a.faults, v.staleChoice)
+	a.addLackingIssuer()
 	unreadable := func(fault *policy.Fault) bool { return fault.Kind == policy.FaultRuleUnreadable }
 	if len(a.unknown) > 0 || slices.ContainsFunc(a.faults, unreadable) { // these rules may be stricter
 		title := "OLD cannot be read, so nothing was compared"
@@ -104,13 +107,13 @@ func (v *versions) staleChoice(fault *policy.Fault) bool {
 // place returns the place of a change: the member of NEW's document that made it, or else the place in the .proto file.
 func (v *versions) place(change *policydiff.Change) string {
 	if member := v.member(change); member != "" {
-		return v.new.document.Place(member) + ": " + member
+		return placeIn(v.new.document, member) + ": " + member
 	}
 	return change.Place.String()
 }
 
-// member returns the member of NEW's document that opens a method, or gives it another audience, if OLD's document does
-// not have the same, or "".
+// member returns the member of NEW's document that opens a method, or gives it another audience or another issuer of
+// users and clients, if OLD's document does not have the same, or "".
 func (v *versions) member(change *policydiff.Change) string {
 	rule := change.New
 	if v.old == v.new || rule == nil {
@@ -128,6 +131,8 @@ func (v *versions) member(change *policydiff.Change) string {
 		member, olds, news = "public", was.Public, is.Public
 	case change.Kind == policydiff.ChangeAudience && was.Audience != is.Audience && hasAudience(change.Old, was.Audience) && hasAudience(rule, is.Audience):
 		return "audience"
+	case v.byIssuer(change):
+		return subjectMember
 	}
 	service, _, _ := strings.Cut(rule.Procedure[1:], "/")
 	if n := slices.Index(news, service); n >= 0 && !slices.Contains(olds, service) {
@@ -152,8 +157,8 @@ func (v *versions) note(stderr io.Writer) {
 			complain(stderr, fmt.Sprintf("note: %s: %s: %s does not share scope %q: a user's global token may carry the scope from any organization", is.Place(path), path, v.old.file, scope))
 		}
 	}
-	if was.SubjectIssuer != is.SubjectIssuer {
-		complain(stderr, fmt.Sprintf("note: %s: subjectIssuer: it is %q, and %q in %s: the requests name the users and clients of another issuer", is.Place("subjectIssuer"), is.SubjectIssuer, was.SubjectIssuer, v.old.file))
+	if by, before := v.new.deployment.SubjectIssuer, v.old.deployment.SubjectIssuer; by != before {
+		complain(stderr, fmt.Sprintf("note: %s: %s: the requests name the users and clients of %s, and of %s by %s", placeIn(is, subjectMember), subjectMember, issuerText(by), issuerText(before), v.old.file))
 	}
 	if differences := issuerDifferences(was.Issuers, is.Issuers); len(differences) > 0 {
 		complain(stderr, fmt.Sprintf("note: %s: issuers: the issuers of %s are others, and so are the tokens that are let in: %s", is.Place("issuers"), v.old.file, strings.Join(differences, ", ")))

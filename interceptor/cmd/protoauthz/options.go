@@ -38,16 +38,23 @@ func flagOf(subject string) string {
 			return "-" + o.flag
 		}
 	}
-	if subject == "WithAudience" {
+	switch subject {
+	case "WithAudience":
 		return "-audience"
+	case subjectOption:
+		return "-subject-issuer"
+	default:
+		return subject
 	}
-	return subject
 }
 
 // memberOf returns the member of a document that a fault of an option is about, or "" if the document does not have it.
 func memberOf(document *deployment.Deployment, fault *policy.Fault) string {
 	if fault.Subject == "WithAudience" && fault.Argument == document.Audience {
 		return "audience"
+	}
+	if fault.Subject == subjectOption && fault.Argument == document.SubjectIssuer {
+		return subjectMember
 	}
 	for _, o := range options {
 		if n := slices.Index(*o.list(document), fault.Argument); n >= 0 && fault.Subject == o.name {
@@ -59,7 +66,7 @@ func memberOf(document *deployment.Deployment, fault *policy.Fault) string {
 
 // inDocument replaces the names of policy's options by the members of a deployment.
 var inDocument = func() *strings.Replacer {
-	names := []string{"WithAudience", "audience"}
+	names := []string{"WithAudience", "audience", subjectOption, subjectMember}
 	for _, o := range options {
 		names = append(names, "policy."+o.name, o.member, o.name, o.member)
 	}

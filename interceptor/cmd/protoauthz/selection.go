@@ -113,7 +113,7 @@ func (s *selection) subject(fault *policy.Fault) string {
 	if member == "" {
 		return ""
 	}
-	return s.document.Place(member) + ": " + member
+	return placeIn(s.document, member) + ": " + member
 }
 
 // chosen reports whether the flags choose a service. Without a flag for the service, it returns the

@@ -42,12 +42,20 @@ func TestWays(t *testing.T) {
 	t.Parallel()
 	const several = `{"audience": "https://api.example.com",
 "issuers": [{"url": "https://a.test", "algorithms": ["RS256"]}, {"url": "https://b.test", "algorithms": ["RS256"]}]`
+	const only = `{"audience": "https://api.example.com",
+"issuers": [{"url": `
 	tr := &transcript{names: map[string]string{
 		"IMAGE":    write(t, "image.binpb", waysImage(t)),
 		"OLD":      write(t, "old.binpb", waysImage(t, `, subject: {field: "user_id"}`, "", `alternatives: [{scopes: ["support:orders"]}]`, "", `"app"`, `"app", "cli"`, `/settings"}`, `/*"}`)),
 		"SHARED":   write(t, "shared.binpb", waysImage(t, "support:orders", "read:orders")),
 		"SEVERAL":  write(t, "several.json", []byte(several+"}")),
 		"DECIDED":  write(t, "decided.json", []byte(several+",\n\"subjectIssuer\": \"https://b.test\"}")),
+		"FIRST":    write(t, "first.json", []byte(several+",\n\"subjectIssuer\": \"https://a.test\"}")),
+		"ONLY":     write(t, "only.json", []byte(only+"\"https://a.test\", \"algorithms\": [\"RS256\"]}]}")),
+		"OTHER":    write(t, "other.json", []byte(only+"\"https://b.test\", \"algorithms\": [\"RS256\"]}]}")),
+		"TENANTS":  write(t, "tenants.json", []byte(only+"\"https://login.test/{tenant}\", \"keySetURL\": \"https://login.test/keys\", \"algorithms\": [\"RS256\"], \"requiredClaims\": {\"tenant\": [\"a\", \"b\"]}}]}")),
+		"CHOSEN":   write(t, "chosen.json", []byte(only+"\"https://a.test\", \"algorithms\": [\"RS256\"]}],\n\"subjectIssuer\": \"https://a.test\"}")),
+		"SPACE":    write(t, "space.json", []byte("{\"audience\": \"https://api.example.com\",\n\"subjectIssuer\": \"https://a.test \"}")),
 		"NOBODY'S": write(t, "nobodys.json", []byte(several+",\n\"subjectIssuer\": \"https://c.test\"}")),
 	}}
 	for _, c := range []struct{ about, line string }{
@@ -64,6 +72,21 @@ func TestWays(t *testing.T) {
 		{"the flag contradicts the document", "matrix -authz DECIDED -subject-issuer https://a.test IMAGE"},
 		{"the flag is empty", "matrix -subject-issuer= IMAGE"},
 		{"an issuer of no token", "matrix -authz NOBODY'S IMAGE"},
+		{"no issuer, of several", "matrix -authz SEVERAL IMAGE"},
+		{"no issuer, of several tenants", "matrix -authz TENANTS -only account.v1.AccountService IMAGE"},
+		{"the flag names the issuer of one of the tenants", "matrix -authz TENANTS -subject-issuer https://login.test/a -only account.v1.AccountService IMAGE"},
+		{"scopes of a server that does not start", "scopes -authz SEVERAL IMAGE"},
+		{"an issuer that is none", "matrix -authz SPACE IMAGE"},
+		{"no change, and a server that does not start", "diff -authz SEVERAL IMAGE IMAGE"},
+		{"one more issuer, and no issuer is named", "diff -old-authz ONLY -authz SEVERAL IMAGE IMAGE"},
+		{"the only issuer is named", "diff -old-authz ONLY -authz CHOSEN IMAGE IMAGE"},
+		{"the only issuer is named no more", "diff -old-authz CHOSEN -authz ONLY IMAGE IMAGE"},
+		{"one more issuer", "diff -old-authz ONLY -authz FIRST IMAGE IMAGE"},
+		{"one more issuer, which the requests name", "diff -old-authz ONLY -authz DECIDED IMAGE IMAGE"},
+		{"one more issuer, and the .proto file loosens subjects", "diff -old-authz ONLY -authz DECIDED IMAGE OLD"},
+		{"a template is no only issuer", "diff -old-authz TENANTS -authz DECIDED -only account.v1.AccountService IMAGE IMAGE"},
+		{"another only issuer", "diff -old-authz ONLY -authz OTHER IMAGE IMAGE"},
+		{"another chosen issuer, for a pull request", "diff -old-authz FIRST -authz DECIDED -format markdown -only account.v1.AccountService IMAGE IMAGE"},
 		{"another issuer", "diff -old-authz SEVERAL -authz DECIDED IMAGE IMAGE"},
 		{"a call of a server that does not start", "explain -authz SEVERAL -method account.v1.AccountService/GetAccount IMAGE"},
 		{"no issuer any more", "diff -old-authz DECIDED -authz SEVERAL IMAGE IMAGE"},

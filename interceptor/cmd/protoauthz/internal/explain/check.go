@@ -129,6 +129,8 @@ func (q *Question) steps(a answer, d *outcomes) []Step {
 				step.Status = StatusNotReached // the token is refused before its first message
 			case check == CheckSignature && q.Verifier == nil:
 				step.Status, step.About = StatusNotMade, "not verified: anybody can have written this token"
+			case a.awaits && check == CheckSubject && way.byField():
+				step.Status, step.About = StatusNotMade, "not known: see "+string(CheckOrganization)
 			case a.awaits && (check == CheckOrganization && way.byField() || check == CheckSubject):
 				step.Status, step.About = StatusNotMade, "not known: "+way.naming()
 			}

@@ -124,6 +124,7 @@ func TestWays(t *testing.T) {
 		{"another organization", "Across", table, with(user, "scope", "read", "organization_id", "acme"), `organization: "globex" user: "alice"`, 0, "organization", "name the organization acme in the field organization of every message", "refused organization 1; refused model; refused organization"},
 		{"another user", "Across", table, with(user, "scope", "read", "organization_id", "acme"), `organization: "acme" user: "bob"`, 0, "subject", "name the user alice in the field user of every message", "refused subject 1; refused model; refused organization"},
 		{"a client in an organization", "Across", table, with(client, "scope", "read", "organization_id", "acme"), `organization: "acme" user: "bob"`, 0, "subject", "use the token of a user who has signed in", "refused subject; refused model; refused organization"},
+		{"two, not known, in one text", "Across", table, with(user, "scope", "read", "organization_id", "acme"), "", 0, "", "  ?        subject        not known: see organization\n", "not_made; refused model; refused organization"},
 		{"two, not known", "Across", table, with(user, "scope", "read", "organization_id", "acme"), "", 0, "", "let in once its message names the organization acme and the user alice", "not_made; refused model; refused organization"},
 		{"malformed", "Across", table, with(user, "exp", 1), "", 0, "time", "ask the issuer for a new token", "not_reached; not_reached; not_reached"},
 	} {

@@ -1,4 +1,5 @@
-// Package sources finds what the .proto files of modules declare and import, without compiling the files.
+// Package sources finds what the .proto files of modules declare and import, and which rules name users or clients,
+// without compiling the files.
 package sources
 
 import (
@@ -24,6 +25,7 @@ type File struct {
 	Services []string       // full names
 	Imports  map[string]int // the line of each imported path
 	Ignores  []bufyaml.Text // the rules of comments such as "buf:lint:ignore SERVICE_SUFFIX"
+	Naming   []bufyaml.Text // the procedures whose rules have a subject or a client, each once
 	Text     string
 }
 
@@ -142,19 +144,22 @@ func ignores(text string) (rules []bufyaml.Text) {
 	return rules
 }
 
-// scan finds the package, the imports and the services of a file. It knows no more of the language than strings,
-// comments and braces, so that it reads all editions. What is not a .proto file declares nothing.
+// scan finds the package, the imports, the services and the naming rules of a file. It knows no more of the language than
+// strings, comments and braces, so that it reads all editions. What is not a .proto file declares nothing.
 func scan(text string) *File {
 	file := &File{Imports: map[string]int{}, Ignores: ignores(text), Text: text}
 	s := NewScanner(text)
 	depth, begins := 0, true // a statement begins
+	service, method := "", ""
 	for token := s.Scan(); token != scanner.EOF; token = s.Scan() {
 		word := s.TokenText()
 		switch {
 		case token == '{':
 			depth++
 		case token == '}':
-			depth--
+			if depth--; depth == 0 {
+				service = ""
+			}
 		case depth == 0 && begins && word == "import":
 			line := s.Line
 			for token = s.Scan(); token == scanner.Ident; token = s.Scan() { // public, weak, option
@@ -168,15 +173,50 @@ func scan(text string) *File {
 			}
 		case depth == 0 && begins && word == "service":
 			if s.Scan() == scanner.Ident {
-				file.Services = append(file.Services, s.TokenText())
+				service = s.TokenText()
+				file.Services = append(file.Services, service)
 			}
+		case depth == 1 && begins && service != "" && word == "rpc":
+			s.Scan()
+			method = s.TokenText()
+		case depth == 2 && begins && service != "" && word == "option":
+			line := naming(s)
+			if n := len(file.Naming); line > 0 && (n == 0 || file.Naming[n-1].Value != service+"/"+method) {
+				file.Naming = append(file.Naming, bufyaml.Text{Value: service + "/" + method, Line: line})
+			}
+			token = ';'
 		}
-		begins = token == ';' || token == '}'
+		begins = token == ';' || token == '}' || token == '{'
 	}
-	for n, service := range file.Services {
-		if file.Package != "" {
+	if file.Package != "" {
+		for n, service := range file.Services {
 			file.Services[n] = file.Package + "." + service
+		}
+		for n := range file.Naming {
+			file.Naming[n].Value = file.Package + "." + file.Naming[n].Value
 		}
 	}
 	return file
+}
+
+// naming reads the rest of an option, and returns the line of the subject or the client if the option is a rule with one,
+// or else 0. No value of a rule has one of these words outside of a string.
+func naming(s *scanner.Scanner) (line int) {
+	isRule, name, depth := false, "", 0
+	for token := s.Scan(); token != scanner.EOF && (token != ';' || depth > 0); token = s.Scan() {
+		switch word := s.TokenText(); token {
+		case '{', '[', '<':
+			depth++
+		case '}', ']', '>':
+			depth--
+		case ')':
+			isRule = isRule || strings.Trim(name, "(.") == "protoauthz.v1.method"
+		default:
+			if isRule && line == 0 && (word == "subject" || word == "client") {
+				line = s.Line
+			}
+			name += word
+		}
+	}
+	return line
 }

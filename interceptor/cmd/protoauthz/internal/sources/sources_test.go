@@ -48,6 +48,36 @@ func TestRead(t *testing.T) {
 	}
 }
 
+// TestNaming finds the rules that have a subject or a client.
+func TestNaming(t *testing.T) {
+	t.Parallel()
+	for _, test := range []struct {
+		name, text string
+		want       []bufyaml.Text
+	}{
+		{"a subject", "package a; service S {\n rpc Do(M) returns (M) {\n option (protoauthz.v1.method) = {authenticated: true\n subject: {field: \"id\"}}; } }", []bufyaml.Text{{Value: "a.S/Do", Line: 4}}},
+		{"a client of an alternative, in angle brackets", "service S { rpc Other(M) returns (M); rpc Do(M) returns (stream M) { option (.protoauthz.v1.method) = {scopes: ['a']; alternatives: [{scopes: ['b'] client < field: 'id' >}] }; } }", []bufyaml.Text{{Value: "S/Do", Line: 1}}},
+		{"an option for each field", "package a; service S { rpc Do(M) returns (M) { option deprecated = true; option (protoauthz.v1.method).authenticated = true;\n option (protoauthz.v1.method).subject.field = 'id';\n option (protoauthz.v1.method).client.field = 'id'; } }", []bufyaml.Text{{Value: "a.S/Do", Line: 2}}},
+		{"all services", "package a; service S { rpc Do(M) returns (M) { option (protoauthz . v1 . method) = {client {field: 'c'}}; } rpc Be(M) returns (M) { option (protoauthz.v1.method) = {subject {field: 'c'}}; } } message M {}\nservice T { option (o) = {a: 1}; rpc Do(M) returns (M) { option (protoauthz.v1.method) = {subject: {}}; } }", []bufyaml.Text{{Value: "a.S/Do", Line: 1}, {Value: "a.S/Be", Line: 1}, {Value: "a.T/Do", Line: 2}}},
+		{"other options", "service S { rpc Do(M) returns (M) { option (other.v1.method) = {subject: {a: 'protoauthz.v1.method'; b: ')'}}; option (protoauthz.v1.methods) = {client: 1}; } }", nil},
+		{"texts and comments", "service S { rpc Do(M) returns (M) { option (protoauthz.v1.method) = {scopes: ['subject', \"client\"] /* subject: {} */}; // client: {}\n } }", nil},
+		{"messages and fields", "message M { string subject = 1; M client = 2; option (protoauthz.v1.method) = {subject: {}}; message I { option (protoauthz.v1.method) = {subject: {}}; } }", nil},
+		{"an end too early", "service S { rpc Do(M) returns (M) { option (protoauthz.v1.method) = {", nil},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			t.Parallel()
+			dir := t.TempDir()
+			if err := os.WriteFile(filepath.Join(dir, "a.proto"), []byte(test.text), 0o600); err != nil {
+				t.Fatal(err)
+			}
+			files, err := sources.Read(dir, []bufyaml.Module{{Path: "."}})
+			if err != nil || len(files) != 1 || !slices.Equal(files[0].Naming, test.want) {
+				t.Errorf("got %+v, %v", files[0].Naming, err)
+			}
+		})
+	}
+}
+
 // TestLinks follows links to folders, also if a link leads back, and passes over a link that leads nowhere.
 func TestLinks(t *testing.T) {
 	t.Parallel()
