@@ -12,6 +12,7 @@ import (
 	"sync/atomic"
 	"testing"
 
+	"connectrpc.com/connect"
 	"connectrpc.com/grpcreflect"
 	"google.golang.org/protobuf/encoding/protowire"
 	"google.golang.org/protobuf/proto"
@@ -35,9 +36,9 @@ func TestReflectionSum(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
+			options := new(descriptorpb.FileOptions) // of all files
+			options.ProtoReflect().SetUnknown(protowire.AppendBytes(protowire.AppendTag(nil, 60000, protowire.BytesType), make([]byte, test.size)))
 			file := func(n int) (protoreflect.FileDescriptor, error) {
-				options := new(descriptorpb.FileOptions)
-				options.ProtoReflect().SetUnknown(protowire.AppendBytes(protowire.AppendTag(nil, 60000, protowire.BytesType), make([]byte, test.size)))
 				return protodesc.FileOptions{AllowUnresolvable: true}.New(&descriptorpb.FileDescriptorProto{
 					Name: proto.String(strconv.Itoa(n)), Package: proto.String("a"), Dependency: []string{strconv.Itoa(n + 1)}, Options: options,
 					Service: []*descriptorpb.ServiceDescriptorProto{{Name: proto.String("S" + strconv.Itoa(n))}},
@@ -53,7 +54,8 @@ func TestReflectionSum(t *testing.T) {
 				},
 				services: []string{"a.S0"},
 			}
-			path, handler := grpcreflect.NewHandlerV1(grpcreflect.NewReflector(server, grpcreflect.WithDescriptorResolver(server)))
+			// To compress takes most of the time that a server has, under the race detector on a busy machine.
+			path, handler := grpcreflect.NewHandlerV1(grpcreflect.NewReflector(server, grpcreflect.WithDescriptorResolver(server)), connect.WithCompressMinBytes(64<<20))
 			mux := http.NewServeMux()
 			mux.Handle(path, handler)
 			got := execute(t, nil, "matrix", "-audience", audience, serve(t, mux).URL)
