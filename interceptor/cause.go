@@ -120,12 +120,12 @@ func scopeList(scopes []string) string {
 
 // callerCause tells why the caller's kind does not satisfy the rule.
 func callerCause(want authzv1.Caller, is token.Caller) string {
-	method := map[authzv1.Caller]string{
-		authzv1.Caller_CALLER_USER:   "the method is for users only",
-		authzv1.Caller_CALLER_CLIENT: "the method is for clients only",
-	}[want]
+	method := "the method is for users only"
+	if want == authzv1.Caller_CALLER_CLIENT {
+		method = "the method is for clients only"
+	}
 	switch {
-	case method == "":
+	case want != authzv1.Caller_CALLER_USER && want != authzv1.Caller_CALLER_CLIENT:
 		return "the rule asks for a kind of caller that this version of protoauthz does not know: the server must update protoauthz"
 	case is == token.CallerUnknown:
 		return method + ", and the token does not tell a user from a client: the server must set ClientTokens or UserTokens of its token.Issuer, or the rule must have CALLER_ANY"

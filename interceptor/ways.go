@@ -40,20 +40,32 @@ func (w *guardWay) awaitsMessage() bool {
 // token. If no way is left, admit returns the denial of the way that came furthest.
 func (r *guardRule) admit(claims *token.Claims, header Header) (organization string, left waySet, denial *Denial) {
 	for n := range r.ways {
-		way := &r.ways[n]
-		found, refused := decideHeader(way.Way, claims, header)
-		if refused != nil {
-			denial = further(denial, way.denies(refused))
+		way := r.ways[n].Way
+		// A call goes by one way of several as a rule: nobody would read the denials of the others.
+		if !callerAllowed(way.Caller, claims.Caller()) || !scopesGranted(way, claims) {
 			continue
 		}
-		organization, left = found, left|1<<n // a token has the same organization for all ways that it meets
+		if found, refused := decideHeader(way, claims, header); refused == nil {
+			organization, left = found, left|1<<n // a token has the same organization for all ways that it opens
+		}
 	}
-	if left != 0 {
-		denial = nil
-	} else if denial == nil {
-		denial = deny(ReasonRuleMissing, unknownModel)
+	if left == 0 {
+		denial = r.furthest(claims, header)
 	}
 	return organization, left, denial
+}
+
+// furthest returns the denial of the way that came furthest, for a call whose header leaves no way.
+func (r *guardRule) furthest(claims *token.Claims, header Header) (denial *Denial) {
+	for n := range r.ways {
+		if _, refused := decideHeader(r.ways[n].Way, claims, header); refused != nil {
+			denial = further(denial, r.ways[n].denies(refused))
+		}
+	}
+	if denial == nil {
+		denial = deny(ReasonRuleMissing, unknownModel)
+	}
+	return denial
 }
 
 // judge returns the ways that a message leaves, out of the ways that are left. If no way is left, judge
