@@ -22,8 +22,8 @@ import (
 // for another audience is looser. An empty issuer of a subject or a client stands for any issuer.
 //
 // A rule lets in what one of its ways lets in. Compare pairs the ways that differ least, and
-// finds the changes of each pair. The order of the ways is no change, nor is a way whose
-// calls other ways let in.
+// finds the changes of each pair. Compare reports neither another order of the ways,
+// nor a way whose calls other ways let in.
 //
 // A rule in shadow lets in every call, so that Compare finds no change between two rules in
 // shadow. A method that is refused for want of an annotation counts as a method without a

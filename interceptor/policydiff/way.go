@@ -103,7 +103,7 @@ func (w *way) meetsModel(c call) bool { return c.Model == w.Model }
 
 // sameAudience finds the audience that is empty before, which is not known. All ways without an audience have one and
 // the same. So it is empty after, too, if a way after has none. Otherwise it is the first audience that no way before
-// names. It stays empty, and is taken for any, if there is no such audience.
+// names. It stays empty, and is taken for any, if the ways before name each audience.
 func sameAudience(olds, news []*way) {
 	named := func(ways []*way, audience string) bool {
 		return slices.ContainsFunc(ways, func(w *way) bool { return w.byAudience() && w.Audience == audience })

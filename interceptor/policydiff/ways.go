@@ -38,8 +38,8 @@ func (c *comparison) ways(olds, news []*way) {
 	}
 }
 
-// match pairs the ways that differ least, and of equals the ways with the same number. A way that lets
-// in nothing more, and is no part of the way before, has not come of it.
+// match pairs the ways that differ least, and of equals the ways with the same number. A way
+// comes of a way before only if the way lets in more, or lets in a part of the calls of the way before.
 func match(olds, news []*way) (became, came map[*way]*way) {
 	var pairs []pair
 	for _, is := range news {

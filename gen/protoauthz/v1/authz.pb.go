@@ -204,9 +204,9 @@ type MethodRule struct {
 	// A `sub` is unique within its issuer alone. A server that accepts several issuers
 	// must name one in `policy.WithSubjectIssuer`.
 	Subject *Identifier `protobuf:"bytes,9,opt,name=subject,proto3" json:"subject,omitempty"`
-	// Where the request names the client that calls: the client of the token, whoever the
-	// user is, if there is a user. A client is unique within its issuer alone, as a
-	// `sub` is.
+	// Where the request names the client that calls: the client of the token. The user of
+	// the token, if there is a user, does not matter. A client is unique within its issuer
+	// alone, as a `sub` is.
 	Client *Identifier `protobuf:"bytes,10,opt,name=client,proto3" json:"client,omitempty"`
 	// Further ways in. Each is complete: it takes from its service what it does not name,
 	// as a method does, and nothing from the fields above. Must not be set beside

@@ -84,7 +84,7 @@ func TestWays(t *testing.T) {
 		{"one more issuer", "diff -old-authz ONLY -authz FIRST IMAGE IMAGE"},
 		{"one more issuer, which the requests name", "diff -old-authz ONLY -authz DECIDED IMAGE IMAGE"},
 		{"one more issuer, and the .proto file loosens subjects", "diff -old-authz ONLY -authz DECIDED IMAGE OLD"},
-		{"a template is no only issuer", "diff -old-authz TENANTS -authz DECIDED -only account.v1.AccountService IMAGE IMAGE"},
+		{"a template stands for several issuers", "diff -old-authz TENANTS -authz DECIDED -only account.v1.AccountService IMAGE IMAGE"},
 		{"another only issuer", "diff -old-authz ONLY -authz OTHER IMAGE IMAGE"},
 		{"another chosen issuer, for a pull request", "diff -old-authz FIRST -authz DECIDED -format markdown -only account.v1.AccountService IMAGE IMAGE"},
 		{"another issuer", "diff -old-authz SEVERAL -authz DECIDED IMAGE IMAGE"},
