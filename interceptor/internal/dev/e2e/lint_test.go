@@ -183,7 +183,7 @@ func TestBufLintIgnore(t *testing.T) {
 		{"  rpc ListProducts(", 2},
 		{"service CatalogService {", 0},
 	} {
-		dir := l.workspace(t, protosFolder, "audience: https://api.example.com", "scope_pattern: 'write:.*|read:data|invite:member|manage:.*'")
+		dir := l.workspace(t, protosFolder, "audience: https://api.example.com", "scope_pattern: 'write:.*|read:data|invite:member|manage:.*|.*:accounts'")
 		path := filepath.Join(dir, "proto/sample/v1/catalog.proto")
 		content, err := os.ReadFile(path)
 		if err != nil {
