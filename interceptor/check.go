@@ -38,7 +38,7 @@ func asList(err error) []error {
 	return []error{err}
 }
 
-// isNil reports whether there is no verifier.
+// isNil reports whether a verifier is missing.
 func isNil(verifier Verifier) bool {
 	v, ok := verifier.(*token.Verifier)
 	introspector, isIntrospector := verifier.(*token.Introspector)

@@ -112,7 +112,7 @@ type Denial struct {
 	reason             Reason
 	scopes, anyScopes  []string // the slices of the way
 	cause              error
-	realm              *realm    // of the rule or way, or nil: then there is no challenge
+	realm              *realm    // of the rule or way; a refusal without a realm has no challenge
 	way                *guardWay // that came furthest, or nil
 	severalCredentials bool      // the request has more than one credential
 	named              string    // the organization that the request names, if a message or a header has named one

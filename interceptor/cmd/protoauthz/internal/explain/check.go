@@ -140,7 +140,7 @@ func (q *Question) steps(a answer, d *outcomes) []Step {
 	return steps
 }
 
-// needs reports whether a way needs a check. There is no way if the method is public.
+// needs reports whether a way needs a check. A public method has none.
 func needs(way *outcome, check Check) bool {
 	switch {
 	case way == nil:
