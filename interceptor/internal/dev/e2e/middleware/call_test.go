@@ -17,16 +17,32 @@ import (
 	"github.com/protoauthz/protoauthz/interceptor/internal/test/harness"
 )
 
-// clientOf makes a client of one version of HTTP.
-func clientOf(server *harness.Server, version int) *http.Client {
-	return map[int]*http.Client{1: server.HTTP1, 2: server.HTTP2}[version]
+// clientOf makes a client of one version of HTTP. A connection of HTTP/2 stands before the client is used: the server of
+// net/http ends a connection whose client has not sent its settings after two seconds, and on a busy machine some have
+// not.
+func clientOf(t *testing.T, server *harness.Server, version int) *http.Client {
+	if version == 1 {
+		return server.HTTP1
+	}
+	for deadline := time.Now().Add(patience); time.Now().Before(deadline); {
+		request, err := http.NewRequestWithContext(t.Context(), http.MethodOptions, server.URL, http.NoBody)
+		if err != nil {
+			t.Error(err)
+			break
+		}
+		if response, err := server.HTTP2.Do(request); err == nil {
+			_ = response.Body.Close()
+			break
+		}
+	}
+	return server.HTTP2
 }
 
 // idle makes a call that ends with its token, while the client sends nothing.
 func (s setup) idle(t *testing.T, version int) {
 	handler, returned := returning(s.serve(harness.Expiring(t, 2*time.Second)))
 	server := harness.Serve(t, handler)
-	stream := connect.NewClient[message, answer](clientOf(server, version), server.URL+s.prefix+client).CallClientStream(t.Context())
+	stream := connect.NewClient[message, answer](clientOf(t, server, version), server.URL+s.prefix+client).CallClientStream(t.Context())
 	stream.RequestHeader().Set("Authorization", "Bearer any")
 	if err := stream.Send(&message{OrganizationId: harness.Acme}); err != nil && !errors.Is(err, io.EOF) { // it has ended by now, where all processors are busy
 		t.Errorf("%s, HTTP/%d: %v", s.name, version, err)
@@ -69,7 +85,7 @@ func (s setup) refused(t *testing.T, version int, procedure string) {
 	if version == 2 {
 		request.Header.Set("Expect", "100-continue")
 	}
-	response, err := clientOf(server, version).Do(request)
+	response, err := clientOf(t, server, version).Do(request)
 	if err != nil {
 		t.Errorf("%s, HTTP/%d, %s: no answer: %v", s.name, version, procedure, err)
 		return

@@ -70,11 +70,13 @@ func mux2(guard *interceptor.Guard) http.Handler {
 	return mux
 }
 
-// returning tells when a handler has returned.
+// returning tells when a handler of a POST has returned.
 func returning(handler http.Handler) (http.Handler, <-chan struct{}) {
 	returned := make(chan struct{})
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		defer close(returned)
+		if r.Method == http.MethodPost {
+			defer close(returned)
+		}
 		handler.ServeHTTP(w, r)
 	}), returned
 }
