@@ -155,6 +155,6 @@ func (c *comparison) rule(before, after *policy.Rule) {
 	case before.Public:
 		c.add(ChangePublicDropped, after.FieldPlace("public"), "anybody could call; it takes %s", takes(after))
 	default:
-		c.ways(waysOf(before, true), waysOf(after, false))
+		c.ways(waysOf(before), waysOf(after))
 	}
 }

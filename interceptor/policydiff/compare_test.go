@@ -296,25 +296,31 @@ func TestAudienceUnknownWays(t *testing.T) {
 		return table.Rules()
 	}
 	const own, x, y = `scopes: ["a"]`, `scopes: ["a"], audience: "https://x.example.com"`, `scopes: ["a"], audience: "https://y.example.com"`
+	const xb, organization = `scopes: ["b"], audience: "https://x.example.com"`, `scopes: ["a"], model: MODEL_ORGANIZATION, organization: {field: "a"}`
 	ways := func(first, second string) string { return first + ", alternatives: [{" + second + "}]" }
 	for _, test := range []struct {
 		before, after string
-		want          []policydiff.ChangeKind
+		want          []string
 	}{
 		{own, x, nil},
-		{own, ways(own, x), []policydiff.ChangeKind{policydiff.ChangeAlternativeAdded}},
-		{own, ways(x, y), []policydiff.ChangeKind{policydiff.ChangeAlternativeAdded}},
+		{own, ways(own, x), []string{"ALTERNATIVE_ADDED: way 1 is one more way in, and takes all of a"}},
+		{own, ways(x, own), []string{"ALTERNATIVE_ADDED: way 0 is one more way in, and takes all of a"}},
+		{own, ways(x, y), []string{"ALTERNATIVE_ADDED: way 1 is one more way in, and takes all of a"}},
 		{ways(own, x), ways(x, y), nil},
-		{ways(own, x), ways(own, y), []policydiff.ChangeKind{policydiff.ChangeAudience}},
-		{ways(own, x), own, []policydiff.ChangeKind{policydiff.ChangeAlternativeRemoved}},
+		{ways(own, x), ways(y, x), nil},
+		{ways(own, x), ways(own, y), []string{`AUDIENCE_CHANGED: way 1: the audience is "https://y.example.com", and was "https://x.example.com"`}},
+		{ways(own, x), own, []string{"ALTERNATIVE_REMOVED: way 1 is gone; it took all of a"}},
 		{ways(own, x), x, nil},
+		{ways(own, xb), x, []string{"ALTERNATIVE_REMOVED: way 1 is gone; it took all of b"}},
+		{ways(organization, own), ways(organization, x), nil},
+		{ways(organization, x), ways(organization, own), []string{`AUDIENCE_CHANGED: way 1: the audience is "", and was "https://x.example.com"`}},
 	} {
-		var got []policydiff.ChangeKind
+		var got []string
 		for _, change := range policydiff.Compare(rules(test.before), rules(test.after)) {
-			got = append(got, change.Kind)
+			got = append(got, fmt.Sprintf("%s: %s", change.Kind, change.Detail))
 		}
 		if !slices.Equal(got, test.want) {
-			t.Errorf("from %s to %s: got %v, want %v", test.before, test.after, got, test.want)
+			t.Errorf("from %s to %s: got %q, want %q", test.before, test.after, got, test.want)
 		}
 	}
 }

@@ -15,7 +15,6 @@ type way struct {
 	*policy.Way
 
 	number   int
-	old      bool
 	audience string   // which another version may have taken from elsewhere: see sameAudience
 	fields   [3]field // which the messages must fill: the organization, the subject and the client, if a field names them
 	calls    []call
@@ -41,10 +40,10 @@ type field struct {
 }
 
 // waysOf returns the ways of a rule.
-func waysOf(rule *policy.Rule, old bool) []*way {
+func waysOf(rule *policy.Rule) []*way {
 	var ways []*way
 	for number, of := range rule.Ways() {
-		w := &way{Way: of, number: number, old: old, audience: of.Audience}
+		w := &way{Way: of, number: number, audience: of.Audience}
 		if o := of.Organization; o != nil && o.Location == policy.LocationField {
 			w.fields[0] = fieldOf("organization", o.Name, o.Pattern, o.Path())
 		}
@@ -120,7 +119,7 @@ func sameAudience(olds, news []*way) {
 		}
 	}
 	for _, w := range slices.Concat(olds, news) {
-		if w.Audience == "" && (w.old || unknown == server) {
+		if w.Audience == "" {
 			w.audience = unknown
 		}
 	}
@@ -129,9 +128,9 @@ func sameAudience(olds, news []*way) {
 // byAudience reports whether the audience of a way counts. The audience of an organization token is the organization.
 func (w *way) byAudience() bool { return w.Model != authzv1.Model_MODEL_ORGANIZATION }
 
-// meetsAudience takes an audience that is empty before for any.
+// meetsAudience takes an empty audience for any.
 func (w *way) meetsAudience(c call) bool {
-	unknown := w.old && w.audience == "" || c.old && c.audience == ""
+	unknown := w.audience == "" || c.audience == ""
 	return unknown || !w.byAudience() || !c.byAudience() || c.audience == w.audience
 }
 
