@@ -1,6 +1,7 @@
 package policydiff_test
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"os"
@@ -121,6 +122,7 @@ func TestCompare(t *testing.T) {
 		{"field out of its oneof", request(`oneof c { string a = 1; string b = 2; }`), request(`string a = 1; string b = 2;`), []string{"ORGANIZATION_LOOSENED at organization"}},
 		{"a field out of the oneof beside", request(`oneof c { string a = 1; string b = 2; }`), request(`oneof c { string a = 1; } string b = 2;`), []string{"ORGANIZATION_LOOSENED at organization"}},
 		{"field into a oneof", request(`string a = 1; string b = 2;`), request(`oneof c { string a = 1; string b = 2; }`), []string{"ORGANIZATION_TIGHTENED at organization"}},
+		{"oneof as it was", request(`oneof c { string a = 1; string b = 2; }`), request(`oneof c { string a = 1; string b = 2; }`), nil},
 		{"oneof of one field", request(`oneof c { string a = 1; }`), request(`string a = 1;`), nil},
 		{"still a list", request(`repeated string a = 1;`), request(`repeated string a = 1;`), nil},
 		{"message encoded otherwise", nested(``), nested(`[features.message_encoding = DELIMITED]`), []string{"ORGANIZATION_LOOSENED at organization"}},
@@ -288,8 +290,8 @@ func TestAudienceUnknown(t *testing.T) {
 // TestAudienceUnknownWays makes sure that an audience that is not known before is one audience, and not each.
 func TestAudienceUnknownWays(t *testing.T) {
 	t.Parallel()
-	rules := func(rule string) []*policy.Rule {
-		table, err := policy.Compile(compile(t, protos.OrderService(global, "option (protoauthz.v1.method) = {"+rule+"};")))
+	rules := func(service, rule string) []*policy.Rule {
+		table, err := policy.Compile(compile(t, protos.OrderService(service, "option (protoauthz.v1.method) = {"+rule+"};")))
 		if found, ok := errors.AsType[*policy.Error](err); ok {
 			return found.Rules
 		}
@@ -299,24 +301,28 @@ func TestAudienceUnknownWays(t *testing.T) {
 	const xb, organization = `scopes: ["b"], audience: "https://x.example.com"`, `scopes: ["a"], model: MODEL_ORGANIZATION, organization: {field: "a"}`
 	ways := func(first, second string) string { return first + ", alternatives: [{" + second + "}]" }
 	for _, test := range []struct {
-		before, after string
-		want          []string
+		before, after, service string // service is the option after, if another
+		want                   []string
 	}{
-		{own, x, nil},
-		{own, ways(own, x), []string{"ALTERNATIVE_ADDED: way 1 is one more way in, and takes all of a"}},
-		{own, ways(x, own), []string{"ALTERNATIVE_ADDED: way 0 is one more way in, and takes all of a"}},
-		{own, ways(x, y), []string{"ALTERNATIVE_ADDED: way 1 is one more way in, and takes all of a"}},
-		{ways(own, x), ways(x, y), nil},
-		{ways(own, x), ways(y, x), nil},
-		{ways(own, x), ways(own, y), []string{`AUDIENCE_CHANGED: way 1: the audience is "https://y.example.com", and was "https://x.example.com"`}},
-		{ways(own, x), own, []string{"ALTERNATIVE_REMOVED: way 1 is gone; it took all of a"}},
-		{ways(own, x), x, nil},
-		{ways(own, xb), x, []string{"ALTERNATIVE_REMOVED: way 1 is gone; it took all of b"}},
-		{ways(organization, own), ways(organization, x), nil},
-		{ways(organization, x), ways(organization, own), []string{`AUDIENCE_CHANGED: way 1: the audience is "", and was "https://x.example.com"`}},
+		{own, x, "", nil},
+		{own, ways(own, x), "", []string{"ALTERNATIVE_ADDED: way 1 is one more way in, and takes all of a"}},
+		{own, ways(x, own), "", []string{"ALTERNATIVE_ADDED: way 0 is one more way in, and takes all of a"}},
+		{own, ways(x, y), "", []string{"ALTERNATIVE_ADDED: way 1 is one more way in, and takes all of a"}},
+		{ways(own, x), ways(x, y), "", nil},
+		{ways(own, x), ways(y, x), "", nil},
+		{ways(own, x), ways(own, y), "", []string{`AUDIENCE_CHANGED: way 1: the audience is "https://y.example.com", and was "https://x.example.com"`}},
+		{ways(own, x), own, "", []string{"ALTERNATIVE_REMOVED: way 1 is gone; it took all of a"}},
+		{ways(own, x), x, "", nil},
+		{ways(own, xb), x, "", []string{"ALTERNATIVE_REMOVED: way 1 is gone; it took all of b"}},
+		{ways(organization, own), ways(organization, x), "", nil},
+		{ways(organization, x), ways(organization, own), "", []string{`AUDIENCE_CHANGED: way 1: the audience is "", and was "https://x.example.com"`}},
+		{
+			ways(organization, own), ways(organization, x),
+			`option (protoauthz.v1.service) = {model: MODEL_GLOBAL_RESOURCE, audience: "https://y.example.com"};`, nil,
+		},
 	} {
 		var got []string
-		for _, change := range policydiff.Compare(rules(test.before), rules(test.after)) {
+		for _, change := range policydiff.Compare(rules(global, test.before), rules(cmp.Or(test.service, global), test.after)) {
 			got = append(got, fmt.Sprintf("%s: %s", change.Kind, change.Detail))
 		}
 		if !slices.Equal(got, test.want) {
