@@ -19,8 +19,8 @@ import (
 // procedure, the way if the rule has several, and what to change. A way is a fault also if the rule has other ways.
 //
 // A subject or a client is unique within its issuer alone. If a rule names one and the verifier accepts several issuers,
-// [policy.WithSubjectIssuer] must name one of them, whose tokens alone can then meet such a way. [New] panics if the
-// option is absent, and logs the other faults.
+// or a template of issuers as in [token.EntraTenants], [policy.WithSubjectIssuer] must name one of them, whose tokens
+// alone can then meet such a way. [New] panics if the option is absent, and logs the other faults.
 //
 // The issuers of a verifier of your own are not known: if a rule names a subject or a client, the option must name the
 // issuer of the verifier's claims, and Check finds nothing else.
@@ -65,17 +65,15 @@ func untold(verifier Verifier, table *policy.Table) error {
 		return nil
 	}
 	issuers, known := issuersOf(verifier)
-	urls, only := urlsOf(issuers), onlyOf(issuers)
+	urls := urlsOf(issuers)
 	why := ""
 	switch {
 	case !known:
 		why = "the issuers of a verifier of your own are not known"
 	case len(urls) > 1:
 		why = fmt.Sprintf("the verifier accepts the issuers %q", urls)
-	case slices.Contains(only, ""):
-		why = fmt.Sprintf("the issuer %q stands for several", urls[0])
-	case len(only) > 1: // of one template
-		why = fmt.Sprintf("the verifier accepts the issuers %q", only)
+	case len(urls) == 1 && strings.Contains(urls[0], "{"):
+		why = fmt.Sprintf("the issuer %q is a template", urls[0])
 	default:
 		return nil
 	}
@@ -98,16 +96,6 @@ func urlsOf(issuers []traits.Issuer) (urls []string) {
 		}
 	}
 	return urls
-}
-
-// onlyOf returns the identifiers of issuers, each once. One of a template that makes several is empty.
-func onlyOf(issuers []traits.Issuer) (only []string) {
-	for _, issuer := range issuers {
-		if !slices.Contains(only, issuer.Only) {
-			only = append(only, issuer.Only)
-		}
-	}
-	return only
 }
 
 // unmet returns a fault for each way that no issuer can satisfy.

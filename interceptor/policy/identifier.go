@@ -50,9 +50,9 @@ func (i *Identifier) Check(message proto.Message, id string) error {
 
 // WithSubjectIssuer names the issuer whose users and clients the requests name, as `iss` has
 // it byte for byte. A subject or client of a token is unique within its issuer alone (OpenID
-// Connect Core section 5.7), so that a server which accepts several issuers must choose one:
-// the tokens of the others do not meet a subject or client of a rule. Without the option, the
-// server must accept one issuer.
+// Connect Core section 5.7), so that a server which accepts several issuers, or a template of
+// issuers, must choose one: the tokens of the others do not meet a subject or client of a rule.
+// Without the option, the server must accept one issuer.
 func WithSubjectIssuer(issuer string) Option {
 	return func(c *compiler) {
 		switch {

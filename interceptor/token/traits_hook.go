@@ -46,9 +46,6 @@ func (r *reader) traits() traits.Issuer {
 		Client:               slices.ContainsFunc(r.clients, func(f field) bool { return r.presence(f.slot) != claimAbsent }),
 		OrganizationAudience: r.OrganizationAudience != "",
 	}
-	if len(templates) == 1 && templates[0].placeholder == "" {
-		t.Only = templates[0].before
-	}
 	if r.organization != nil && r.presence(r.organization.slot) != claimAbsent {
 		t.OrganizationClaim, t.OrganizationRequired = r.organization.text, r.presence(r.organization.slot) == claimPresent
 	}

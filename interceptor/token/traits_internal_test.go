@@ -126,27 +126,26 @@ func differs(issuer Issuer) bool {
 	return true
 }
 
-// TestTraitsIdentifiers makes sure that the traits tell which `iss` an issuer accepts, and whether that is one.
+// TestTraitsIdentifiers makes sure that the traits tell which `iss` an issuer accepts.
 func TestTraitsIdentifiers(t *testing.T) {
 	t.Parallel()
 	const tenant, other = "00000000-0000-4000-8000-000000000001", "00000000-0000-4000-8000-000000000002"
 	of := func(tenant string) string { return "https://login.microsoftonline.com/" + tenant + "/v2.0" }
 	for name, test := range map[string]struct {
 		issuer          Issuer
-		single          bool
 		accepts, denies string
 	}{
-		"a URL":       {Logto("https://a.test"), true, "https://a.test/oidc", "https://a.test/oidc/"},
-		"a tenant":    {EntraTenants(tenant), true, of(tenant), of("{tid}")},
-		"two tenants": {EntraTenants(tenant, other), false, of(other), of("00000000-0000-4000-8000-000000000003")},
-		"any tenant":  {EntraAnyTenant(), false, of(other), of("{tid}")},
+		"a URL":       {Logto("https://a.test"), "https://a.test/oidc", "https://a.test/oidc/"},
+		"a tenant":    {EntraTenants(tenant), of(tenant), of("{tid}")},
+		"two tenants": {EntraTenants(tenant, other), of(other), of("00000000-0000-4000-8000-000000000003")},
+		"any tenant":  {EntraAnyTenant(), of(other), of("{tid}")},
 	} {
 		v, err := NewVerifier(test.issuer)
 		if err != nil {
 			t.Fatal(err)
 		}
 		all, known := traits.Of(v)
-		if !known || len(all) != 1 || (all[0].Only != "") != test.single || !all[0].Accepts(test.accepts) || all[0].Accepts(test.denies) || all[0].URL != test.issuer.URL {
+		if !known || len(all) != 1 || !all[0].Accepts(test.accepts) || all[0].Accepts(test.denies) || all[0].URL != test.issuer.URL {
 			t.Errorf("%s: %+v", name, all)
 		}
 	}

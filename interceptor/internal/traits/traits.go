@@ -2,15 +2,10 @@
 // outside of the public API.
 package traits
 
-import "cmp"
-
 // An Issuer is what the tokens of one issuer can be, by the settings of the issuer.
 type Issuer struct {
 	// URL is the token.Issuer.URL.
 	URL string
-	// Only is the `iss` of all tokens: the URL, or the only identifier that a template makes. It is empty if a template
-	// makes several.
-	Only string
 	// Accepts reports whether a token can have an `iss`.
 	Accepts func(iss string) bool
 	// Users and Clients say that a token can be of a user, and that a token can be a client's own. An issuer that tells
@@ -31,7 +26,7 @@ type Issuer struct {
 // Any returns an issuer that fits all rules, for the verifier of a test or a tool.
 func Any(url string) Issuer {
 	return Issuer{
-		URL: url, Only: cmp.Or(url, "any"), Accepts: func(string) bool { return true },
+		URL: url, Accepts: func(string) bool { return true },
 		Users: true, Clients: true, Kinds: true, Client: true, OrganizationClaim: "any", OrganizationAudience: true,
 	}
 }
