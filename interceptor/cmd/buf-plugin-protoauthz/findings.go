@@ -33,6 +33,7 @@ func findingsOf(request check.Request) (findings, error) {
 		return nil, pluginrpc.NewError(pluginrpc.CodeInvalidArgument, err)
 	}
 	found.conventions(now, config)
+	found.ways(now)
 	found.unannotated(now)
 	if err := found.required(now); err != nil {
 		return nil, err

@@ -17,6 +17,8 @@ const (
 const (
 	ScopeNaming          = "PROTOAUTHZ_SCOPE_NAMING"
 	PublicComment        = "PROTOAUTHZ_PUBLIC_COMMENT"
+	WayCovered           = "PROTOAUTHZ_WAY_COVERED"
+	OrganizationPlaces   = "PROTOAUTHZ_ORGANIZATION_PLACES"
 	OrganizationRequired = "PROTOAUTHZ_ORGANIZATION_REQUIRED"
 	SubjectRequired      = "PROTOAUTHZ_SUBJECT_REQUIRED"
 	Unannotated          = "PROTOAUTHZ_UNANNOTATED"
@@ -52,6 +54,8 @@ var Lint = []Rule{
 	{ID(policy.FaultOption), "Checks that the options fit the services that they name."},
 	{ScopeNaming, "Checks that scopes follow the pattern of the option scope_pattern."},
 	{PublicComment, "Checks that a comment gives the reason why a method is public."},
+	{WayCovered, "Checks that each way in lets in a call that the other ways refuse."},
+	{OrganizationPlaces, "Checks that all ways in find the organization in one place."},
 	{OrganizationRequired, "Checks that protovalidate refuses a request whose organization is empty."},
 	{SubjectRequired, "Checks that protovalidate refuses a request whose subject or client is empty."},
 }
