@@ -87,6 +87,38 @@ func TestEvents(t *testing.T) {
 	}
 }
 
+// TestEventOrganization makes sure that an event has the organization that a request names, and of a call that is let
+// in the organization of the token.
+func TestEventOrganization(t *testing.T) {
+	t.Parallel()
+	var got []string
+	guard := interceptor.New(shared(t).verifier, rules(t), interceptor.WithObserver(func(_ context.Context, event interceptor.Event) {
+		got = append(got, event.Organization)
+	}))
+	mux := handlers{}.mux(guard.HandlerOption())
+	for _, test := range []struct{ service, header, body, want string }{
+		{"Field", "", `{"organizationId": "globex"}`, globex},
+		{"Field", "", `{"organizationId": "acme"}`, acme},
+		{"Field", globex, `{"organizationId": ""}`, ""},
+		{"Field", "", `{"organizationId": "glo\nbex"}`, `glo\nbex`},
+		{"Header", globex, `{"organizationId": "acme"}`, globex},
+		{"Header", "", `{"organizationId": "globex"}`, ""},
+		{"Token", globex, `{"organizationId": "globex"}`, acme},
+	} {
+		got = nil
+		request := httptest.NewRequestWithContext(t.Context(), http.MethodPost, procedure(test.service, connect.StreamTypeUnary), strings.NewReader(test.body))
+		request.Header = bearer(t, resource(acme, "read:data"))
+		request.Header.Set("Content-Type", "application/json")
+		if test.header != "" {
+			request.Header.Set("X-Organization-Id", test.header)
+		}
+		mux.ServeHTTP(httptest.NewRecorder(), request)
+		if !slices.Equal(got, []string{test.want}) {
+			t.Errorf("%s, %q, %s: got %q, want %q", test.service, test.header, test.body, got, test.want)
+		}
+	}
+}
+
 // TestPanickingObserver makes sure that a call is refused if its observer panics, and that a refused call
 // stays refused for its own reason.
 func TestPanickingObserver(t *testing.T) {

@@ -191,8 +191,8 @@ func judge(way *policy.Way, organization string, claims *token.Claims, message a
 	if way.Organization != nil && way.Organization.Location == policy.LocationField {
 		if err := way.Organization.Check(m, organization); err != nil {
 			denial := &Denial{reason: ReasonOrganizationMismatch, cause: err}
-			if mismatch, ok := errors.AsType[namedOrganization](err); ok {
-				denial.named = mismatch.NamedOrganization()
+			if mismatch, ok := errors.AsType[namer](err); ok {
+				denial.named = mismatch.Named()
 			}
 			return denial
 		}
@@ -210,10 +210,10 @@ func judge(way *policy.Way, organization string, claims *token.Claims, message a
 	return nil
 }
 
-// A namedOrganization is an error of [policy.Organization.Check].
-type namedOrganization interface {
+// A namer is an error of [policy.Organization.Check] that has what the field at fault names.
+type namer interface {
 	error
-	NamedOrganization() string
+	Named() string
 }
 
 // left returns the ways that a call has left.

@@ -25,14 +25,9 @@ const (
 	mismatchNoElement = "has no elements"
 )
 
-// NamedOrganization returns the value of the field at fault, or "" if the field names no organization. The value is
-// text of the client, and the text of the error never holds it. Package interceptor finds the method by its name.
-func (m *mismatch) NamedOrganization() string {
-	if m.rule.noun != organizationNoun {
-		return ""
-	}
-	return m.named
-}
+// Named returns the value of the field at fault. The value is text of the client, and the text of the error never holds
+// it. Package interceptor finds the method by its name.
+func (m *mismatch) Named() string { return m.named }
 
 // within puts the name of an outer field in front of m's field. It returns m, which may be nil.
 func (m *mismatch) within(outer string) *mismatch {

@@ -58,6 +58,7 @@ service Plain {
   rpc List(M) returns (M) {
     option (protoauthz.v1.method).scopes = "list";
   }
+  rpc Bare(M) returns (M);
   rpc Deep(M) returns (M) {
     option (protoauthz.v1.method).organization.token = true;
     option (protoauthz.v1.method).model = MODEL_ORGANIZATION;
@@ -65,7 +66,7 @@ service Plain {
   }
 }`
 	files := compileSources(t, map[string]string{"a.proto": source}, "a.proto")
-	table := compileTable(t, policy.Files(files), policy.WithAudience("https://api.example.com"), policy.WithPublic("unknown.Service"))
+	table := compileTable(t, policy.Files(files), policy.WithAudience("https://api.example.com"), policy.WithPublic("unknown.Service"), policy.WithUnannotatedRefused("Plain"))
 	lines := strings.Split(source, "\n")
 	at := func(place policy.Place) string {
 		position, ok := place.Position()
@@ -94,6 +95,7 @@ service Plain {
 		{"/Plain/Call", "audience", "option (protoauthz.v1.method).authenticated"},
 		{"/Plain/Call", "organization", "option (protoauthz.v1.method).authenticated"},
 		{"/Plain/List", "caller", "option (protoauthz.v1.method).scopes"},
+		{"/Plain/Bare", "public", "rpc Bare"},
 		{"/Plain/Deep", "organization", "option (protoauthz.v1.method).organization.token"},
 		{"/unknown.Service/*", "", "nowhere"},
 		{"/unknown.Service/*", "public", "nowhere"},
@@ -106,6 +108,9 @@ service Plain {
 		if got := at(place); !strings.HasPrefix(got, test.want) {
 			t.Errorf("%s, field %q: got %q, want %q", test.procedure, test.field, got, test.want)
 		}
+	}
+	if place := new(policy.Way).FieldPlace("model"); place.File != nil || place.Path != nil {
+		t.Errorf("a way without a method is at %v", place)
 	}
 	rule := ruleOf(t, table, "/Inheriting/Call")
 	for scope, want := range map[string]string{"a": `"a", "b"]`, "b": `"b"]`, "c": `"a", "b"]`} {

@@ -58,10 +58,9 @@ func (c *compiler) scopesShared() {
 			if !leaks {
 				continue
 			}
-			scopes := slices.Concat(way.Scopes, way.AnyScopes)
-			for i, scope := range scopes {
+			for _, scope := range slices.Concat(way.Scopes, way.AnyScopes) {
 				leak, shared := first[use{other, way.Audience, scope}]
-				if !shared || slices.Contains(c.sharedScopes, scope) || slices.Contains(scopes[:i], scope) {
+				if !shared || slices.Contains(c.sharedScopes, scope) {
 					continue
 				}
 				c.wayFault(way, way.ScopePlace(scope), FaultScopeShared,
