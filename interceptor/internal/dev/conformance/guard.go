@@ -43,8 +43,8 @@ func newHandler(service protoreflect.ServiceDescriptor, m mode, counts *tally, o
 		return nil, err
 	}
 	options = append([]connect.HandlerOption{guard.HandlerOption(), compressions()}, options...)
-	if m == inOrganization {
-		options = append([]connect.HandlerOption{connect.WithInterceptors(naming{})}, options...)
+	if names := m.names(); names != nil {
+		options = append([]connect.HandlerOption{connect.WithInterceptors(names)}, options...)
 	}
 	handler := interceptor.DeadlineHandler(halfDuplex(newService(service, counts.handled, options...)))
 	if m != withoutTokens {

@@ -182,7 +182,7 @@ func serveInterop(t *testing.T) *interopServer {
 	files := make([]protoreflect.FileDescriptor, 2)
 	for n, file := range []protoreflect.FileDescriptor{grpc_testing.File_grpc_testing_test_proto, orcaservicev3.File_xds_service_orca_v3_orca_proto} {
 		var err error
-		if files[n], err = withRules(file, globalRule); err != nil {
+		if files[n], err = withRules(file, withTokens); err != nil {
 			t.Fatal(err)
 		}
 	}

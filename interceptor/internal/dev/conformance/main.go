@@ -1,7 +1,7 @@
 // Command conformance shows that a guard does not change the protocols: it runs connectconformance
 // against a guarded server. With tokens, every case must pass. Without tokens, no call may reach a
-// handler. A third run has an organization in each message. The tests of this package do the same with
-// gRPC's interoperability tests. This is a module of its own, so that its dependencies are not
+// handler. A third run has an organization in each message, and a fourth has rules with several ways in.
+// The tests of this package do the same with gRPC's interoperability tests. This is a module of its own, so that its dependencies are not
 // dependencies of users.
 //
 //	conformance -runner .tmp/bin/connectconformance-1.0.6

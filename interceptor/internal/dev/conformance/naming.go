@@ -4,15 +4,16 @@ import (
 	"context"
 
 	"connectrpc.com/connect"
+	"google.golang.org/protobuf/reflect/protoreflect"
 	"google.golang.org/protobuf/types/dynamicpb"
 )
 
-// naming is an interceptor that names the organization in every request, as a client would.
-type naming struct{}
+// naming is an interceptor that sets fields in every request, as a client would.
+type naming map[protoreflect.Name]string
 
-func (naming) WrapUnary(next connect.UnaryFunc) connect.UnaryFunc {
+func (n naming) WrapUnary(next connect.UnaryFunc) connect.UnaryFunc {
 	return func(ctx context.Context, request connect.AnyRequest) (connect.AnyResponse, error) {
-		name(request.Any())
+		n.name(request.Any())
 		return next(ctx, request)
 	}
 }
@@ -21,24 +22,30 @@ func (naming) WrapStreamingClient(next connect.StreamingClientFunc) connect.Stre
 	return next
 }
 
-func (naming) WrapStreamingHandler(next connect.StreamingHandlerFunc) connect.StreamingHandlerFunc {
+func (n naming) WrapStreamingHandler(next connect.StreamingHandlerFunc) connect.StreamingHandlerFunc {
 	return func(ctx context.Context, conn connect.StreamingHandlerConn) error {
-		return next(ctx, &namingConn{conn})
+		return next(ctx, &namingConn{conn, n})
 	}
 }
 
-type namingConn struct{ connect.StreamingHandlerConn }
+type namingConn struct {
+	connect.StreamingHandlerConn
+
+	naming naming
+}
 
 func (c *namingConn) Receive(request any) error {
 	err := c.StreamingHandlerConn.Receive(request)
 	if err == nil {
-		name(request)
+		c.naming.name(request)
 	}
 	return err
 }
 
-func name(request any) {
+func (n naming) name(request any) {
 	if dynamic, ok := request.(*dynamicpb.Message); ok {
-		message{dynamic}.set(organizationField, organization)
+		for field, value := range n {
+			message{dynamic}.set(field, value)
+		}
 	}
 }

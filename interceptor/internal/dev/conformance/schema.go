@@ -26,10 +26,17 @@ const (
 	audience     = "https://conformance.example.com"
 	unaryScope   = "call:unary"
 	streamScope  = "call:stream"
+	missingScope = "call:nothing"
 	organization = "conformance"
+	user         = "alice"
 )
 
-const organizationField = "organization_id"
+// The fields that requests get.
+const (
+	organizationField = "organization_id"
+	userField         = "user_id"
+	clientField       = "client_id"
+)
 
 // The rules for services: a token grants the whole service, or the service in one organization.
 var (
@@ -42,7 +49,7 @@ var (
 
 // loadSchema compiles the suite's .proto files in a directory, gives the methods rules, and registers
 // the types: codecs look up the types of messages in an Any.
-func loadSchema(ctx context.Context, dir string, rule *authzv1.ServiceRule) (protoreflect.ServiceDescriptor, error) {
+func loadSchema(ctx context.Context, dir string, m mode) (protoreflect.ServiceDescriptor, error) {
 	compiler := protocompile.Compiler{
 		Resolver: protocompile.WithStandardImports(&protocompile.SourceResolver{ImportPaths: []string{dir}}),
 	}
@@ -53,7 +60,7 @@ func loadSchema(ctx context.Context, dir string, rule *authzv1.ServiceRule) (pro
 	}
 	var service protoreflect.ServiceDescriptor
 	for _, file := range files {
-		file, err := withRules(file, rule)
+		file, err := withRules(file, m)
 		if err != nil {
 			return nil, err
 		}
@@ -86,28 +93,30 @@ func registerTypes(messages protoreflect.MessageDescriptors) error {
 }
 
 // withRules copies a file, gives its services a rule and the methods rules of every kind except public,
-// and gives requests a field for their organization.
-func withRules(file protoreflect.FileDescriptor, rule *authzv1.ServiceRule) (protoreflect.FileDescriptor, error) {
+// and gives requests fields for their organization, their user and their client.
+func withRules(file protoreflect.FileDescriptor, m mode) (protoreflect.FileDescriptor, error) {
 	described := protodesc.ToFileDescriptorProto(file)
 	described.Dependency = append(described.Dependency, authzv1.File_protoauthz_v1_authz_proto.Path())
 	for _, message := range described.GetMessageType() {
 		if strings.HasSuffix(message.GetName(), "Request") {
-			message.Field = append(message.Field, &descriptorpb.FieldDescriptorProto{
-				Name: proto.String(organizationField), Number: proto.Int32(1000),
-				Label: descriptorpb.FieldDescriptorProto_LABEL_OPTIONAL.Enum(), Type: descriptorpb.FieldDescriptorProto_TYPE_STRING.Enum(),
-			})
+			for number, name := range []string{organizationField, userField, clientField} {
+				message.Field = append(message.Field, &descriptorpb.FieldDescriptorProto{
+					Name: proto.String(name), Number: proto.Int32(int32(1000 + number)),
+					Label: descriptorpb.FieldDescriptorProto_LABEL_OPTIONAL.Enum(), Type: descriptorpb.FieldDescriptorProto_TYPE_STRING.Enum(),
+				})
+			}
 		}
 	}
 	for _, service := range described.GetService() {
 		service.Options = new(descriptorpb.ServiceOptions)
-		proto.SetExtension(service.Options, authzv1.E_Service, rule)
+		proto.SetExtension(service.Options, authzv1.E_Service, m.rule())
 		for _, method := range service.GetMethod() {
 			rule := new(authzv1.MethodRule)
 			switch {
 			case method.GetClientStreaming():
 				rule.Scopes = []string{streamScope}
 			case method.GetServerStreaming():
-				rule.AnyScopes = []string{streamScope, "call:nothing"}
+				rule.AnyScopes = []string{streamScope, missingScope}
 			case method.GetOptions().GetIdempotencyLevel() == descriptorpb.MethodOptions_NO_SIDE_EFFECTS:
 				rule.Authenticated = true
 			default:
@@ -116,7 +125,7 @@ func withRules(file protoreflect.FileDescriptor, rule *authzv1.ServiceRule) (pro
 			if method.Options == nil {
 				method.Options = new(descriptorpb.MethodOptions)
 			}
-			proto.SetExtension(method.Options, authzv1.E_Method, rule)
+			proto.SetExtension(method.Options, authzv1.E_Method, m.ways(rule))
 		}
 	}
 	return protodesc.NewFile(described, protoregistry.GlobalFiles)

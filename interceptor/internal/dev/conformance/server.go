@@ -16,7 +16,7 @@ import (
 // serve is the server under test: it reads its setup from in, writes its address to out, and serves until
 // the context ends. Then it writes its tally to notes, as JSON.
 func serve(ctx context.Context, protos string, m mode, in io.Reader, out, notes io.Writer) error {
-	service, err := loadSchema(ctx, protos, m.rule())
+	service, err := loadSchema(ctx, protos, m)
 	if err != nil {
 		return err
 	}
