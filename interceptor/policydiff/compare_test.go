@@ -298,7 +298,7 @@ func TestAudienceUnknownWays(t *testing.T) {
 		return table.Rules()
 	}
 	const own, x, y = `scopes: ["a"]`, `scopes: ["a"], audience: "https://x.example.com"`, `scopes: ["a"], audience: "https://y.example.com"`
-	const xb, organization = `scopes: ["b"], audience: "https://x.example.com"`, `scopes: ["a"], model: MODEL_ORGANIZATION, organization: {field: "a"}`
+	const xb, yc, organization = `scopes: ["b"], audience: "https://x.example.com"`, `scopes: ["c"], audience: "https://y.example.com"`, `scopes: ["a"], model: MODEL_ORGANIZATION, organization: {field: "a"}`
 	ways := func(first, second string) string { return first + ", alternatives: [{" + second + "}]" }
 	for _, test := range []struct {
 		before, after, service string // service is the option after, if another
@@ -314,6 +314,9 @@ func TestAudienceUnknownWays(t *testing.T) {
 		{ways(own, x), own, "", []string{"ALTERNATIVE_REMOVED: way 1 is gone; it took all of a"}},
 		{ways(own, x), x, "", nil},
 		{ways(own, xb), x, "", []string{"ALTERNATIVE_REMOVED: way 1 is gone; it took all of b"}},
+		{own + ", alternatives: [{" + xb + "}, {" + yc + "}]", ways(x, y), "", []string{
+			`SCOPE_REMOVED: way 1: scope "c" is not required any more`, `SCOPE_ADDED: way 1: scope "a" is required now`, "ALTERNATIVE_REMOVED: way 1 is gone; it took all of b",
+		}},
 		{ways(organization, own), ways(organization, x), "", nil},
 		{ways(organization, x), ways(organization, own), "", []string{`AUDIENCE_CHANGED: way 1: the audience is "", and was "https://x.example.com"`}},
 		{

@@ -1,6 +1,7 @@
 package policydiff
 
 import (
+	"cmp"
 	"slices"
 	"strings"
 
@@ -101,37 +102,37 @@ func (w *way) distance(other *way) int {
 func (w *way) meetsModel(c call) bool { return c.Model == w.Model }
 
 // sameAudience finds the audience that is empty before, which is not known. All ways without an audience have one and
-// the same. So it is empty after, too, if a way after has none. Otherwise it is the first audience that no way before
-// names. It stays empty, and is taken for any, if the ways before name each audience.
+// the same. So it is empty after, too, if a way after has none. Otherwise it is the audience of a way after by which the
+// fewest ways let in more.
 func sameAudience(olds, news []*way) {
-	named := func(ways []*way, audience string) bool {
-		return slices.ContainsFunc(ways, func(w *way) bool { return w.byAudience() && w.Audience == audience })
-	}
-	const server = "the server's" // an audience has no space
-	unknown := ""
-	for _, w := range news {
-		switch {
-		case !w.byAudience():
-		case named(news, ""):
-			unknown = server
-		case unknown == "" && !named(olds, w.Audience):
-			unknown = w.Audience
+	best, fewest := "the server's", len(news)+1 // an audience has no space
+	unnamed := func(w *way) bool { return w.byAudience() && w.Audience == "" }
+	if slices.ContainsFunc(olds, unnamed) && !slices.ContainsFunc(news, unnamed) {
+		for _, w := range news {
+			if !w.byAudience() {
+				continue
+			}
+			takeAudience(w.Audience, olds, news)
+			if looser := len(slices.DeleteFunc(slices.Clone(news), func(w *way) bool { return w.covered(olds...) })); looser < fewest {
+				best, fewest = w.Audience, looser
+			}
 		}
 	}
+	takeAudience(best, olds, news)
+}
+
+// takeAudience gives an audience to the ways that have none.
+func takeAudience(audience string, olds, news []*way) {
 	for _, w := range slices.Concat(olds, news) {
-		if w.Audience == "" {
-			w.audience = unknown
-		}
+		w.audience = cmp.Or(w.Audience, audience)
 	}
 }
 
 // byAudience reports whether the audience of a way counts. The audience of an organization token is the organization.
 func (w *way) byAudience() bool { return w.Model != authzv1.Model_MODEL_ORGANIZATION }
 
-// meetsAudience takes an empty audience for any.
 func (w *way) meetsAudience(c call) bool {
-	unknown := w.audience == "" || c.audience == ""
-	return unknown || !w.byAudience() || !c.byAudience() || c.audience == w.audience
+	return !w.byAudience() || !c.byAudience() || c.audience == w.audience
 }
 
 func (w *way) meetsCaller(c call) bool {
