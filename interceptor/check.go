@@ -28,14 +28,7 @@ func Check(verifier Verifier, table *policy.Table) error {
 	if isNil(verifier) || table == nil {
 		return errors.New("interceptor: Check needs a verifier and a table: check the errors of NewVerifier and Compile")
 	}
-	return errors.Join(append(asList(untold(verifier, table)), unmet(verifier, table)...)...)
-}
-
-func asList(err error) []error {
-	if err == nil {
-		return nil
-	}
-	return []error{err}
+	return errors.Join(append([]error{untold(verifier, table)}, unmet(verifier, table)...)...)
 }
 
 // isNil reports whether a verifier is missing.
@@ -73,7 +66,7 @@ func untold(verifier Verifier, table *policy.Table) error {
 	case len(urls) > 1:
 		why = fmt.Sprintf("the verifier accepts the issuers %q", urls)
 	case len(urls) == 1 && strings.Contains(urls[0], "{"):
-		why = fmt.Sprintf("the issuer %q is a template", urls[0])
+		why = fmt.Sprintf("the issuer %q is a template, in which the tenant must be named", urls[0])
 	default:
 		return nil
 	}

@@ -87,7 +87,7 @@ func TestCheck(t *testing.T) {
 	clientless := literal(a, func(i *token.Issuer) { i.RequiredClaims = map[string][]string{"client_id": {token.NoValue}} })
 	entra := token.EntraTenants("00000000-0000-4000-8000-000000000001", "00000000-0000-4000-8000-000000000002")
 	tenants := []token.Issuer{token.EntraTenants("00000000-0000-4000-8000-000000000001"), token.EntraTenants("00000000-0000-4000-8000-000000000002")}
-	const template = `the issuer "https://login.microsoftonline.com/{tid}/v2.0" is a template`
+	const template = `the issuer "https://login.microsoftonline.com/{tid}/v2.0" is a template, in which the tenant must be named`
 	const tenant = "https://login.microsoftonline.com/00000000-0000-4000-8000-000000000002/v2.0"
 	logto := token.Logto(a)
 	for name, test := range map[string]struct {

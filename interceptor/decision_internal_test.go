@@ -469,6 +469,37 @@ func TestNamesOrganization(t *testing.T) {
 	}
 }
 
+// TestNotedOrganization makes sure that the refusal of a call whose token was not verified has the organization of the
+// first way whose header names one.
+func TestNotedOrganization(t *testing.T) {
+	t.Parallel()
+	of := func(location policy.Location, name string) guardWay {
+		return guardWay{Way: &policy.Way{Organization: &policy.Organization{Location: location, Name: name}}}
+	}
+	ways := map[string]guardWay{
+		"none": {Way: new(policy.Way)}, "field": of(policy.LocationField, "x-field"), "token": of(policy.LocationToken, ""), "one": of(policy.LocationHeader, "x-one"), "two": of(policy.LocationHeader, "x-two"),
+	}
+	for _, test := range []struct {
+		ways   []string
+		header http.Header
+		want   string
+	}{
+		{nil, http.Header{"X-One": {"1"}}, ""},
+		{[]string{"none", "field", "token"}, http.Header{"X-Field": {"0"}, "": {"0"}}, ""},
+		{[]string{"one"}, http.Header{"X-One": {"1", "2"}}, "1, 2"},
+		{[]string{"one", "two"}, http.Header{"X-One": {"1"}, "X-Two": {"2"}}, "1"},
+		{[]string{"none", "field", "one", "two"}, http.Header{"X-Field": {"0"}, "X-Two": {"2"}}, "2"},
+	} {
+		var rule guardRule
+		for _, name := range test.ways {
+			rule.ways = append(rule.ways, ways[name])
+		}
+		if got := rule.noteOrganization(new(Denial), test.header).named; got != test.want {
+			t.Errorf("%q, %v: got %q, want %q", test.ways, test.header, got, test.want)
+		}
+	}
+}
+
 // ruleWith returns a rule as a guard has it, without realms.
 func ruleWith(rule *policy.Rule) *guardRule {
 	r := &guardRule{Rule: rule}

@@ -191,7 +191,7 @@ func judge(way *policy.Way, organization string, claims *token.Claims, message a
 	if way.Organization != nil && way.Organization.Location == policy.LocationField {
 		if err := way.Organization.Check(m, organization); err != nil {
 			denial := &Denial{reason: ReasonOrganizationMismatch, cause: err}
-			if mismatch, ok := errors.AsType[namer](err); ok {
+			if mismatch, ok := errors.AsType[namingError](err); ok {
 				denial.named = mismatch.Named()
 			}
 			return denial
@@ -210,8 +210,8 @@ func judge(way *policy.Way, organization string, claims *token.Claims, message a
 	return nil
 }
 
-// A namer is an error of [policy.Organization.Check] that has what the field at fault names.
-type namer interface {
+// A namingError is an error of [policy.Organization.Check] that has the value of the field at fault.
+type namingError interface {
 	error
 	Named() string
 }

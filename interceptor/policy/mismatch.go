@@ -26,7 +26,7 @@ const (
 )
 
 // Named returns the value of the field at fault. The value is text of the client, and the text of the error never holds
-// it. Package interceptor finds the method by its name.
+// the value. Package interceptor finds the method by its name.
 func (m *mismatch) Named() string { return m.named }
 
 // within puts the name of an outer field in front of m's field. It returns m, which may be nil.

@@ -25,7 +25,7 @@ func Entra(tenantID string) Issuer {
 
 // EntraTenants is [Entra] for several tenants, given their ids. The organization of
 // MODEL_ORGANIZATION_RESOURCE is the tenant (`tid`). Keys of other tenants, and of personal accounts, verify
-// nothing.
+// nothing. Rules with a subject or a client need policy.WithSubjectIssuer, even for a single tenant.
 func EntraTenants(tenantIDs ...string) Issuer {
 	issuer := EntraAnyTenant()
 	issuer.RequiredClaims["tid"] = slices.Clone(tenantIDs)

@@ -130,6 +130,41 @@ func TestLintHints(t *testing.T) {
 	}
 }
 
+// TestLintWays compares what is found in the ways of a rule.
+func TestLintWays(t *testing.T) {
+	t.Parallel()
+	files, options := faults(t)
+	annotations, err := run(t, &checktest.RequestSpec{Files: files, Options: options, RuleIDs: []string{"PROTOAUTHZ_WAY_COVERED", "PROTOAUTHZ_ORGANIZATION_PLACES"}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var got []string
+	for _, a := range annotations {
+		text, _, _ := strings.Cut(strings.TrimPrefix(a.Message(), "faults.Beside."), ": name one place for all ways, or ")
+		got = append(got, text)
+	}
+	slices.Sort(got)
+	const remedy = ", since the ways before let in all its calls: remove the way, or have a way before ask for more"
+	want := []string{
+		"Covered: no call goes by way 1" + remedy,
+		"Covered: no call goes by way 2" + remedy,
+		"CoveredTogether: no call goes by way 2" + remedy,
+		"CoveredTwice: no call goes by way 1" + remedy,
+		"OwnPlace: way 3 takes the organization from field name, and way 1 from segment 2 of field name: " +
+			"a caller by way 3 may name any organization in segment 2 of field name, and a caller by way 1 may name any organization in field name",
+		"Places: way 1 takes the organization from the token, and way 0 from field organization_id: a caller by way 1 may name any organization in field organization_id",
+		"Places: way 2 takes the organization from header x-tenant, and way 0 from field organization_id: " +
+			"a caller by way 2 may name any organization in field organization_id, and a caller by way 0 may name any organization in header x-tenant",
+		"Places: way 3 takes the organization from header x-tenant, and way 0 from field organization_id: " +
+			"a caller by way 3 may name any organization in field organization_id, and a caller by way 0 may name any organization in header x-tenant",
+		"Places: way 4 takes the organization from field name, and way 0 from field organization_id: " +
+			"a caller by way 4 may name any organization in field organization_id, and a caller by way 0 may name any organization in field name",
+	}
+	if !slices.Equal(got, want) {
+		t.Errorf("got\n%s\nwant\n%s", strings.Join(got, "\n"), strings.Join(want, "\n"))
+	}
+}
+
 // scoped has a method for each scope, the first of them on line 7.
 func scoped(t testing.TB, scopes ...string) *checktest.ProtoFileSpec {
 	t.Helper()

@@ -65,7 +65,7 @@
 //	PROTOAUTHZ_OPTION                   Checks that the options fit the services that they name.
 //	PROTOAUTHZ_SCOPE_NAMING             Checks that scopes follow the pattern of the option scope_pattern.
 //	PROTOAUTHZ_PUBLIC_COMMENT           Checks that a comment gives the reason why a method is public.
-//	PROTOAUTHZ_WAY_COVERED              Checks that each way in lets in a call that the other ways refuse.
+//	PROTOAUTHZ_WAY_COVERED              Checks that the ways before a way do not let in all its calls.
 //	PROTOAUTHZ_ORGANIZATION_PLACES      Checks that all ways in find the organization in one place.
 //	PROTOAUTHZ_ORGANIZATION_REQUIRED    Checks that protovalidate refuses a request whose organization is empty.
 //	PROTOAUTHZ_SUBJECT_REQUIRED         Checks that protovalidate refuses a request whose subject or client is empty.
@@ -90,14 +90,15 @@
 // finding if a way in of its method does not read the field: the caller by that way need
 // not set it.
 //
-// PROTOAUTHZ_WAY_COVERED looks at rules with alternatives. A way that asks for all that
-// another way asks for lets nobody in, such as "{authenticated: true, subject: ...}" beside
-// "{authenticated: true}": perhaps the other way was meant to ask for more.
+// PROTOAUTHZ_WAY_COVERED looks at rules with alternatives. A call goes by the first way that
+// lets the call in. So no call goes by "{authenticated: true, subject: ...}" behind
+// "{authenticated: true}": perhaps the first way was meant to ask for more.
 //
 // PROTOAUTHZ_ORGANIZATION_PLACES looks at rules with several ways that have an
-// organization. A caller by one way may name any organization in the place of the other
-// way. So a handler must not read the organization from the request, and takes the
-// organization from interceptor.WayFromContext. Silence the finding if the handler does so.
+// organization, such as a field in one way and a header in another. A caller by the header
+// may name any organization in the field. A handler that takes the organization from the
+// field would serve this caller. The handler must take the organization from
+// interceptor.WayFromContext. Silence the finding if the handler does so.
 //
 // Buf knows one line for a list in brackets: the line where the list begins. So a finding
 // in "alternatives: [{...}, {...}]" stands there, and its text names the alternative by

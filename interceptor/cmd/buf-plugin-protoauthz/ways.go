@@ -3,68 +3,80 @@ package main
 import (
 	"fmt"
 	"slices"
+	"strings"
 
 	"github.com/protoauthz/protoauthz/interceptor/cmd/internal/bufrules"
 	"github.com/protoauthz/protoauthz/interceptor/policy"
 	"github.com/protoauthz/protoauthz/interceptor/policydiff"
 )
 
-// ways adds the ways of sound rules that let in no call which the other ways refuse, and the ways that take the
-// organization from another place than a way before.
+// ways adds the ways by which no call goes, since the ways before let in all calls of the way. And it adds the ways that
+// take the organization from another place than the first way with an organization. The findings stand at the scopes of
+// a way, or at the way if it has none.
 func (f findings) ways(r ruleset) {
 	for _, rule := range r.rules {
-		if len(rule.Alternatives) == 0 || r.faultOf(rule.Method) != nil {
+		if len(rule.Alternatives) == 0 {
 			continue
 		}
 		name, ways := rule.Method.FullName(), rule.Ways()
-		for _, number := range covered(rule) {
-			f.add(bufrules.WayCovered, ways[number].FieldPlace("scopes"), fmt.Sprintf("%s: way %d lets in no call that the other ways refuse: "+
-				"remove the way, or have another way ask for more", name, number))
-		}
-		first := slices.IndexFunc(ways, namesOrganization)
+		first := slices.IndexFunc(ways, func(way *policy.Way) bool { return way.Organization != nil })
 		for number, way := range ways {
-			if namesOrganization(way) && organizationPlace(way) != organizationPlace(ways[first]) {
-				f.add(bufrules.OrganizationPlaces, way.FieldPlace("scopes"), fmt.Sprintf("%s: way %d takes the organization from %s, and way %d from %s: "+
-					"a caller by one way may name any organization in the place of the other: name one place, or have the handler take the organization from "+
-					"interceptor.WayFromContext and say so beside a comment buf:lint:ignore", name, number, organizationPlace(way), first, organizationPlace(ways[first])))
+			if covered(rule, number) {
+				f.add(bufrules.WayCovered, way.FieldPlace("scopes"), fmt.Sprintf("%s: no call goes by way %d, since the ways before let in all its calls: "+
+					"remove the way, or have a way before ask for more", name, number))
+				continue
+			}
+			if way.Organization == nil {
+				continue
+			}
+			if is, was := placeOf(way.Organization), placeOf(ways[first].Organization); is != was {
+				f.add(bufrules.OrganizationPlaces, way.FieldPlace("scopes"), fmt.Sprintf("%s: way %d takes the organization from %s, and way %d from %s: %s: "+
+					"name one place for all ways, or have the handler take the organization from interceptor.WayFromContext and silence %s",
+					name, number, is, first, was, unchecked(number, is, first, was), bufrules.OrganizationPlaces))
 			}
 		}
 	}
 }
 
-func namesOrganization(way *policy.Way) bool { return way.Organization != nil }
+// covered reports whether the ways before a way let in all calls of the way.
+func covered(rule *policy.Rule, number int) bool {
+	if number == 0 {
+		return false
+	}
+	before, with := *rule, *rule
+	before.Alternatives, with.Alternatives = rule.Alternatives[:number-1], rule.Alternatives[:number]
+	changes := policydiff.Compare([]*policy.Rule{&before}, []*policy.Rule{&with})
+	return !slices.ContainsFunc(changes, func(change *policydiff.Change) bool { return change.Kind.Looser() })
+}
 
-// organizationPlace tells where a way finds the organization.
-func organizationPlace(way *policy.Way) string {
-	switch o := way.Organization; o.Location {
+const tokenPlace = "the token"
+
+// placeOf tells where a way finds the organization.
+func placeOf(organization *policy.Organization) string {
+	switch organization.Location {
 	case policy.LocationToken:
-		return "the token"
+		return tokenPlace
 	case policy.LocationHeader:
-		return "header " + o.Name
-	default:
-		return "field " + o.Name
+		return "header " + organization.Name
 	}
+	for number, segment := range strings.Split(organization.Pattern, "/") {
+		if segment == "{organization}" && number > 0 {
+			return fmt.Sprintf("segment %d of field %s", number+1, organization.Name)
+		}
+	}
+	return "field " + organization.Name
 }
 
-// covered returns the numbers of the ways without which a rule lets in the same calls, the last first. Of ways that cover
-// each other it returns all but the first.
-func covered(rule *policy.Rule) (numbers []int) {
-	ways := rule.Ways()
-	left := slices.Clone(ways)
-	for number := len(ways) - 1; number >= 0 && len(left) > 1; number-- {
-		without := *rule
-		without.Alternatives = nil
-		others := slices.DeleteFunc(slices.Clone(left), func(way *policy.Way) bool { return way == ways[number] })
-		for i, way := range others {
-			if i == 0 {
-				without.Way = *way
-			} else {
-				without.Alternatives = append(without.Alternatives, *way)
-			}
-		}
-		if !slices.ContainsFunc(policydiff.Compare([]*policy.Rule{&without}, []*policy.Rule{rule}), func(change *policydiff.Change) bool { return change.Kind.Looser() }) {
-			numbers, left = append(numbers, number), others
+// unchecked tells which place each of two ways leaves to the client.
+func unchecked(number int, place string, first int, other string) string {
+	var free []string
+	for _, way := range []struct {
+		number int
+		other  string
+	}{{number, other}, {first, place}} {
+		if way.other != tokenPlace {
+			free = append(free, fmt.Sprintf("a caller by way %d may name any organization in %s", way.number, way.other))
 		}
 	}
-	return numbers
+	return strings.Join(free, ", and ")
 }

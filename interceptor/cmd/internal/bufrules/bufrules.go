@@ -54,7 +54,7 @@ var Lint = []Rule{
 	{ID(policy.FaultOption), "Checks that the options fit the services that they name."},
 	{ScopeNaming, "Checks that scopes follow the pattern of the option scope_pattern."},
 	{PublicComment, "Checks that a comment gives the reason why a method is public."},
-	{WayCovered, "Checks that each way in lets in a call that the other ways refuse."},
+	{WayCovered, "Checks that the ways before a way do not let in all its calls."},
 	{OrganizationPlaces, "Checks that all ways in find the organization in one place."},
 	{OrganizationRequired, "Checks that protovalidate refuses a request whose organization is empty."},
 	{SubjectRequired, "Checks that protovalidate refuses a request whose subject or client is empty."},
