@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"github.com/protoauthz/protoauthz/interceptor"
+	"github.com/protoauthz/protoauthz/interceptor/internal/traits"
 	"github.com/protoauthz/protoauthz/interceptor/policy"
 	"github.com/protoauthz/protoauthz/interceptor/token"
 )
@@ -77,6 +78,11 @@ const (
 
 func fill(text, value string) string { return strings.ReplaceAll(text, "%", value) }
 
+// teller is a verifier that tells its issuers, as the verifiers of the project's tools do.
+type teller struct{ interceptor.Verifier }
+
+func (teller) Traits() []traits.Issuer { return []traits.Issuer{traits.Any("https://a.test")} }
+
 // TestCheck makes sure that Check finds each way that no token can meet, and no other.
 func TestCheck(t *testing.T) {
 	t.Parallel()
@@ -130,6 +136,8 @@ func TestCheck(t *testing.T) {
 		"an introspector: a user":    {introspecting(t, nobody), byUser, "", []string{at + `"https://a.test": ` + noUserKind}},
 		"an introspector: a subject": {introspecting(t, users), ofSubject, "", nil},
 		"a verifier of one's own":    {unverified("{}"), byUser, "", nil},
+		"a teller: a subject":        {teller{unverified("{}")}, ofSubject, "", nil},
+		"none: a subject":            {new(token.Verifier), ofSubject, "", []string{"interceptor: the verifier has no issuer: make it with NewVerifier or NewIntrospector"}},
 		"none: the zero Verifier":    {new(token.Verifier), byUser, "", []string{"interceptor: the verifier has no issuer: make it with NewVerifier or NewIntrospector"}},
 
 		"two issuers: anybody":                  {checker(t, users, clients), anybody, "", nil},
