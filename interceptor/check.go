@@ -189,7 +189,6 @@ func callerLack(way *policy.Way, issuer *traits.Issuer) string {
 
 // logUnmet says once, at start, which rules no token can meet.
 func (g *Guard) logUnmet(verifier Verifier, tables ...*policy.Table) {
-	defer func() { _ = recover() }()
 	var faults []error
 	for _, table := range tables {
 		if table != nil {
@@ -197,7 +196,7 @@ func (g *Guard) logUnmet(verifier Verifier, tables ...*policy.Table) {
 		}
 	}
 	if len(faults) > 0 {
-		g.startLog().Warn("protoauthz: no token can meet a rule: interceptor.Check names every such rule",
+		g.logAtStart(slog.LevelWarn, "protoauthz: no token can meet a rule: interceptor.Check names every such rule",
 			slog.String("cause", strings.TrimPrefix(faults[0].Error(), "interceptor: ")), slog.Int("rules", len(faults)), help.Attr(help.NoTokenCanMeet))
 	}
 }

@@ -133,6 +133,7 @@ func TestCheck(t *testing.T) {
 		"a tenant in each of two: members": {checker(t, tenants...), ofMembers, "", []string{at + `"https://login.microsoftonline.com/{tid}/v2.0": ` + noAudience}},
 		"any tenant: its organization":     {checker(t, token.EntraAnyTenant()), inTenant, "", nil},
 		"no client: a client field":        {checker(t, clientless), ofClient, "", []string{at + `"https://a.test": ` + noClientID}},
+		"no client: anybody":               {checker(t, clientless), anybody, "", nil},
 
 		"an introspector: a user":    {introspecting(t, nobody), byUser, "", []string{at + `"https://a.test": ` + noUserKind}},
 		"an introspector: a subject": {introspecting(t, users), ofSubject, "", nil},

@@ -180,18 +180,18 @@ func messageOf(event Event) string {
 	}
 }
 
-// startLog returns the logger of what a guard says at start.
-func (g *Guard) startLog() *slog.Logger {
+// logAtStart logs what a guard says at start. A logger that panics does not stop the program.
+func (g *Guard) logAtStart(level slog.Level, message string, attributes ...any) {
+	defer func() { _ = recover() }()
+	logger := slog.Default()
 	if g.log != nil && g.log.logger != nil {
-		return g.log.logger
+		logger = g.log.logger
 	}
-	return slog.Default()
+	logger.Log(context.Background(), level, message, attributes...)
 }
 
 // logNotEnforced says once, at start, what the guard does not enforce.
 func (g *Guard) logNotEnforced(table *policy.Table) {
-	defer func() { _ = recover() }()
-	logger := g.startLog()
 	services := map[bool][]string{} // by whether they are open
 	for _, rule := range table.Rules() {
 		service, _, _ := strings.Cut(rule.Procedure[1:], "/")
@@ -200,12 +200,12 @@ func (g *Guard) logNotEnforced(table *policy.Table) {
 		}
 	}
 	if len(services[false]) > 0 {
-		logger.Warn("protoauthz: not enforced: policy.WithShadow, or shadow in authz.json, lets in every call of these services", "services", services[false], help.Attr(help.EveryCallLetIn))
+		g.logAtStart(slog.LevelWarn, "protoauthz: not enforced: policy.WithShadow, or shadow in authz.json, lets in every call of these services", "services", services[false], help.Attr(help.EveryCallLetIn))
 	}
 	if len(services[true]) > 0 {
-		logger.Warn("protoauthz: not enforced: policy.WithUnannotatedOpen, or unannotatedOpen in authz.json, lets everybody call the methods without annotation of these services", "services", services[true], help.Attr(help.EveryCallLetIn))
+		g.logAtStart(slog.LevelWarn, "protoauthz: not enforced: policy.WithUnannotatedOpen, or unannotatedOpen in authz.json, lets everybody call the methods without annotation of these services", "services", services[true], help.Attr(help.EveryCallLetIn))
 	}
 	if g.shadowTable != nil {
-		logger.Info("protoauthz: not enforced: interceptor.WithShadow judges by a second table beside the first", help.Attr(help.EveryCallLetIn))
+		g.logAtStart(slog.LevelInfo, "protoauthz: not enforced: interceptor.WithShadow judges by a second table beside the first", help.Attr(help.EveryCallLetIn))
 	}
 }
