@@ -114,10 +114,7 @@ func (r *guardRule) renew(left waySet, claims *token.Claims) (organization strin
 // unproved refuses a call in which no message has named what the ways that are left ask for. There is a denial also with
 // no way left: see [guardRule.renew].
 func (r *guardRule) unproved(left waySet, cause string) *Denial {
-	var denial *Denial
-	if left == 0 {
-		denial = denyToken(errOtherParty)
-	}
+	denial := denyToken(errOtherParty) // each way that is left came further
 	for n := range r.ways {
 		if way := &r.ways[n]; left.has(n) {
 			denial = further(denial, way.denies(way.unproved(cause)))

@@ -328,6 +328,42 @@ func TestNoWayLeft(t *testing.T) {
 	}
 }
 
+// TestWaysAtTheirLimits tries what no guard does with the ways of a rule, or only if an adapter is at fault.
+func TestWaysAtTheirLimits(t *testing.T) {
+	t.Parallel()
+	claims := theTokens(t)[13] // of alice, in acme
+	rule := ruleOf(t, nil, `model: MODEL_ORGANIZATION_RESOURCE authenticated: true organization {token: true}`,
+		`model: MODEL_ORGANIZATION_RESOURCE authenticated: true organization {header: "x-org"}`)
+
+	if _, left, denial := new(guardRule).admit(claims, http.Header{}); left != 0 || denial == nil || denial.reason != ReasonRuleMissing {
+		t.Errorf("a rule without a way: %b, %v", left, denial)
+	}
+	turning := turningHeader{"other", "other", "other", "acme"}
+	only := ruleOf(t, nil, `model: MODEL_ORGANIZATION_RESOURCE authenticated: true organization {header: "x-org"}`)
+	if _, left, denial := only.admit(claims, &turning); left != 0 || denial == nil || denial.reason != ReasonRuleMissing || len(turning) > 1 {
+		t.Errorf("a header that changes: %b, %v, %q", left, denial, turning)
+	}
+	if left, denial := rule.judge(0b11, "acme", claims, "no message"); left != 0b11 || denial != nil {
+		t.Errorf("a message that no way awaits: %b, %v", left, denial)
+	}
+	if organization, left, denial := rule.renew(0b10, claims); organization != "acme" || left != 0b10 || denial != nil {
+		t.Errorf("a way that was taken is back: %q, %b, %v", organization, left, denial)
+	}
+	ofUser := ruleOf(t, nil, `model: MODEL_GLOBAL_RESOURCE authenticated: true subject {field: "a"}`)
+	if _, left, denial := ofUser.renew(1, theTokens(t)[2]); left != 0 || denial == nil || denial.reason != ReasonSubjectMismatch {
+		t.Errorf("new claims that are of a client: %b, %v", left, denial)
+	}
+}
+
+// A turningHeader has the next value each time, and keeps the last.
+type turningHeader []string
+
+func (h *turningHeader) Values(string) []string {
+	value := (*h)[0]
+	*h = (*h)[min(1, len(*h)-1):]
+	return []string{value}
+}
+
 type nobody struct{}
 
 func (nobody) Verify(context.Context, string) (*token.Claims, error) { return nil, token.ErrInvalid }
