@@ -58,6 +58,7 @@ func placeOf(organization *policy.Organization) string {
 		return tokenPlace
 	case policy.LocationHeader:
 		return "header " + organization.Name
+	case policy.LocationField:
 	}
 	for number, segment := range strings.Split(organization.Pattern, "/") {
 		if segment == "{organization}" && number > 0 {

@@ -43,6 +43,7 @@ func (m mode) claims() map[string]any {
 		return map[string]any{"organization_id": organization}
 	case inSeveralWays:
 		return map[string]any{"organization_id": organization, "sub": user}
+	case withTokens, withoutTokens:
 	}
 	return nil
 }
@@ -54,6 +55,7 @@ func (m mode) names() naming {
 		return naming{organizationField: organization}
 	case inSeveralWays:
 		return naming{organizationField: organization, userField: user, clientField: "another"}
+	case withTokens, withoutTokens:
 	}
 	return nil
 }
