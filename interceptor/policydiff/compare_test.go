@@ -299,6 +299,7 @@ func TestAudienceUnknownWays(t *testing.T) {
 	}
 	const own, x, y = `scopes: ["a"]`, `scopes: ["a"], audience: "https://x.example.com"`, `scopes: ["a"], audience: "https://y.example.com"`
 	const xb, yc, organization = `scopes: ["b"], audience: "https://x.example.com"`, `scopes: ["c"], audience: "https://y.example.com"`, `scopes: ["a"], model: MODEL_ORGANIZATION, organization: {field: "a"}`
+	const anybody = `authenticated: true, audience: "https://x.example.com"`
 	ways := func(first, second string) string { return first + ", alternatives: [{" + second + "}]" }
 	for _, test := range []struct {
 		before, after, service string // service is the option after, if another
@@ -318,6 +319,7 @@ func TestAudienceUnknownWays(t *testing.T) {
 			`SCOPE_REMOVED: way 1: scope "c" is not required any more`, `SCOPE_ADDED: way 1: scope "a" is required now`, "ALTERNATIVE_REMOVED: way 1 is gone; it took all of b",
 		}},
 		{ways(organization, own), ways(organization, x), "", nil},
+		{ways(organization, own), ways(organization, anybody), "", []string{"MADE_AUTHENTICATED: way 1: any token of the model will do; it took all of a"}},
 		{ways(organization, x), ways(organization, own), "", []string{`AUDIENCE_CHANGED: way 1: the audience is "", and was "https://x.example.com"`}},
 		{
 			ways(organization, own), ways(organization, x),

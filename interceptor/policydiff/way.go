@@ -107,7 +107,7 @@ func (w *way) meetsModel(c call) bool { return c.Model == w.Model }
 func sameAudience(olds, news []*way) {
 	best, fewest := "the server's", len(news)+1 // an audience has no space
 	unnamed := func(w *way) bool { return w.byAudience() && w.Audience == "" }
-	if slices.ContainsFunc(olds, unnamed) && !slices.ContainsFunc(news, unnamed) {
+	if !slices.ContainsFunc(news, unnamed) {
 		for _, w := range news {
 			if !w.byAudience() {
 				continue
