@@ -94,11 +94,11 @@ const emptyCases = 12
 // call with a broken first message is neither let in nor refused.
 func checkInOrganization(r *result) error {
 	var failed, others []string
-	for name, said := range r.failed {
+	for name, reason := range r.failed {
 		if !emptyCase.MatchString(name) {
-			failed = append(failed, name+":\n"+said)
-		} else if !strings.Contains(said, `code: 7 (permission_denied), message: "the token is not for this organization"`) {
-			others = append(others, name+":\n"+said)
+			failed = append(failed, name+":\n"+reason)
+		} else if !strings.Contains(reason, `code: 7 (permission_denied), message: "the token is not for this organization"`) {
+			others = append(others, name+":\n"+reason)
 		}
 	}
 	mismatches := r.tally.Refused[interceptor.ReasonOrganizationMismatch]
