@@ -38,6 +38,8 @@ const (
 	clientField       = "client_id"
 )
 
+var addedFields = []protoreflect.Name{organizationField, userField, clientField}
+
 // The rules for services: a token grants the whole service, or the service in one organization.
 var (
 	globalRule       = &authzv1.ServiceRule{Model: authzv1.Model_MODEL_GLOBAL_RESOURCE}
@@ -99,9 +101,9 @@ func withRules(file protoreflect.FileDescriptor, m mode) (protoreflect.FileDescr
 	described.Dependency = append(described.Dependency, authzv1.File_protoauthz_v1_authz_proto.Path())
 	for _, message := range described.GetMessageType() {
 		if strings.HasSuffix(message.GetName(), "Request") {
-			for number, name := range []string{organizationField, userField, clientField} {
+			for number, name := range addedFields {
 				message.Field = append(message.Field, &descriptorpb.FieldDescriptorProto{
-					Name: proto.String(name), Number: proto.Int32(int32(1000 + number)),
+					Name: proto.String(string(name)), Number: proto.Int32(int32(1000 + number)),
 					Label: descriptorpb.FieldDescriptorProto_LABEL_OPTIONAL.Enum(), Type: descriptorpb.FieldDescriptorProto_TYPE_STRING.Enum(),
 				})
 			}

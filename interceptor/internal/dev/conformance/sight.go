@@ -21,7 +21,9 @@ type sight struct {
 
 // add adds a request, as the client has sent it.
 func (s *sight) add(request *dynamicpb.Message) error {
-	message{request}.clear(organizationField)
+	for _, field := range addedFields {
+		message{request}.clear(field)
+	}
 	packed, err := anypb.New(request)
 	s.requests = append(s.requests, packed)
 	return err
