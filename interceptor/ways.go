@@ -33,7 +33,12 @@ type guardWay struct {
 
 // awaitsMessage reports whether a message has to name the organization, the user or the client.
 func (w *guardWay) awaitsMessage() bool {
-	return w.Subject != nil || w.Client != nil || w.Organization != nil && w.Organization.Location == policy.LocationField
+	return w.Subject != nil || w.Client != nil || inMessage(w.Organization)
+}
+
+// inMessage reports whether a message has to name the organization.
+func inMessage(organization *policy.Organization) bool {
+	return organization != nil && organization.Location == policy.LocationField
 }
 
 // admit returns the ways that the claims and the header of a call leave, and the organization of the
@@ -125,7 +130,7 @@ func (r *guardRule) unproved(left waySet, cause string) *Denial {
 
 func (w *guardWay) unproved(cause string) *Denial {
 	switch {
-	case w.Organization != nil && w.Organization.Location == policy.LocationField:
+	case inMessage(w.Organization):
 		return deny(ReasonOrganizationMismatch, fmt.Sprintf(cause, "organization", w.Organization.Name))
 	case w.Subject != nil:
 		return deny(ReasonSubjectMismatch, fmt.Sprintf(cause, "subject", w.Subject.Name))
@@ -180,12 +185,12 @@ func decideHeader(way *policy.Way, claims *token.Claims, header Header) (organiz
 func judge(way *policy.Way, organization string, claims *token.Claims, message any) *Denial {
 	m, ok := message.(proto.Message)
 	switch {
-	case !ok && way.Organization != nil:
+	case !ok && inMessage(way.Organization):
 		return deny(ReasonOrganizationMismatch, notProto)
 	case !ok:
 		return deny(ReasonSubjectMismatch, notProto)
 	}
-	if way.Organization != nil && way.Organization.Location == policy.LocationField {
+	if inMessage(way.Organization) {
 		if err := way.Organization.Check(m, organization); err != nil {
 			denial := &Denial{reason: ReasonOrganizationMismatch, cause: err}
 			if mismatch, ok := errors.AsType[namingError](err); ok {
@@ -219,10 +224,8 @@ func (c *Call) left() waySet { return waySet(c.state.Load()) & allWays }
 // keep leaves the given ways, and no others. It reports false if no way is left then: two goroutines
 // may have taken the last ways at once.
 func (c *Call) keep(ways waySet) bool {
-	if c.left()&^ways != 0 {
-		c.state.And(uint32(ways) | ^uint32(allWays))
-	}
-	return c.left() != 0
+	before := waySet(c.state.And(uint32(ways) | ^uint32(allWays)))
+	return before&ways != 0
 }
 
 // proved returns the ways that are left and that need nothing more of the message.
@@ -253,8 +256,6 @@ func (c *Call) judge(message any) *Denial {
 	if !c.keep(left) {
 		return denyToken(errOtherParty)
 	}
-	if c.state.Load()&judgedBit == 0 {
-		c.state.Or(judgedBit)
-	}
+	c.state.Or(judgedBit)
 	return nil
 }

@@ -346,6 +346,16 @@ func TestWaysAtTheirLimits(t *testing.T) {
 	if left, denial := rule.judge(0b11, "acme", claims, "no message"); left != 0b11 || denial != nil {
 		t.Errorf("a message that no way awaits: %b, %v", left, denial)
 	}
+	for way, want := range map[string]Reason{
+		`model: MODEL_ORGANIZATION_RESOURCE authenticated: true organization {field: "b"} subject {field: "a"}`:     ReasonOrganizationMismatch,
+		`model: MODEL_ORGANIZATION_RESOURCE authenticated: true organization {token: true} subject {field: "a"}`:    ReasonSubjectMismatch,
+		`model: MODEL_ORGANIZATION_RESOURCE authenticated: true organization {header: "x-org"} client {field: "a"}`: ReasonSubjectMismatch,
+		`model: MODEL_GLOBAL_RESOURCE authenticated: true subject {field: "a"}`:                                     ReasonSubjectMismatch,
+	} {
+		if left, denial := ruleOf(t, nil, way).judge(1, "acme", claims, "no message"); left != 0 || denial == nil || denial.reason != want || denial.cause.Error() != notProto {
+			t.Errorf("%s: no message: %b, %v", way, left, denial)
+		}
+	}
 	if organization, left, denial := rule.renew(0b10, claims); organization != "acme" || left != 0b10 || denial != nil {
 		t.Errorf("a way that was taken is back: %q, %b, %v", organization, left, denial)
 	}
