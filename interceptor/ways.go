@@ -3,6 +3,7 @@ package interceptor
 import (
 	"errors"
 	"fmt"
+	"slices"
 
 	"google.golang.org/protobuf/proto"
 
@@ -155,19 +156,12 @@ func further(first, second *Denial) *Denial {
 }
 
 // stages are the checks of a way in their order, by the reasons with which they refuse.
-var stages = [...]Reason{
+var stages = []Reason{
 	ReasonModelMismatch, ReasonAudienceMismatch, ReasonCallerNotAllowed, ReasonScopeInsufficient, ReasonOrganizationMismatch, ReasonSubjectMismatch,
 }
 
-// stage returns how far a way came that was refused with a reason.
-func stage(reason Reason) int {
-	for n, known := range stages {
-		if known == reason {
-			return n
-		}
-	}
-	return -1
-}
+// stage returns how far a way came that was refused with a reason: -1 for a reason that is of no way.
+func stage(reason Reason) int { return slices.Index(stages, reason) }
 
 // decideHeader applies a way to the claims and the header of a call.
 func decideHeader(way *policy.Way, claims *token.Claims, header Header) (organization string, denial *Denial) {
@@ -224,8 +218,10 @@ func (c *Call) left() waySet { return waySet(c.state.Load()) & allWays }
 // keep leaves the given ways, and no others. It reports false if no way is left then: two goroutines
 // may have taken the last ways at once.
 func (c *Call) keep(ways waySet) bool {
-	before := waySet(c.state.And(uint32(ways) | ^uint32(allWays)))
-	return before&ways != 0
+	if c.left()&^ways != 0 { // most messages take no way, and a read costs less than a write
+		c.state.And(uint32(ways) | ^uint32(allWays))
+	}
+	return c.left() != 0
 }
 
 // proved returns the ways that are left and that need nothing more of the message.
@@ -256,6 +252,8 @@ func (c *Call) judge(message any) *Denial {
 	if !c.keep(left) {
 		return denyToken(errOtherParty)
 	}
-	c.state.Or(judgedBit)
+	if c.state.Load()&judgedBit == 0 {
+		c.state.Or(judgedBit)
+	}
 	return nil
 }

@@ -3,6 +3,7 @@ package policy
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -32,7 +33,7 @@ func (n noun) segment() string {
 	}
 }
 
-// A field is a field of the request that must name one of the nouns.
+// A field is a field of the request that must name one of the nouns. It does not change.
 type field struct {
 	noun    noun
 	name    string // the dotted path
@@ -40,11 +41,21 @@ type field struct {
 	path    []protoreflect.FieldDescriptor
 }
 
+var errNoField = errors.New("nothing can be looked for in this message: the server must call Check with a message, " +
+	"with an id that is not empty, and for a rule that names a field")
+
+// pathCopy returns a copy of the path, which is empty for nil.
+func (f *field) pathCopy() []protoreflect.FieldDescriptor {
+	if f == nil {
+		return nil
+	}
+	return slices.Clone(f.path)
+}
+
 // check returns nil if a message names id, and nothing else, in the field.
 func (f *field) check(message proto.Message, id string) error {
-	if len(f.path) == 0 || id == "" || message == nil {
-		return errors.New("no " + string(f.noun) + " can be looked for in this message: " +
-			"the server must call Check with a message and the " + string(f.noun) + " of a token, and for a rule that names a field")
+	if f == nil || id == "" || message == nil {
+		return errNoField
 	}
 	if m := f.match(message.ProtoReflect(), f.path, id); m != nil {
 		return m
@@ -55,14 +66,14 @@ func (f *field) check(message proto.Message, id string) error {
 func (f *field) match(message protoreflect.Message, path []protoreflect.FieldDescriptor, id string) *mismatch {
 	step := fieldOf(message.Descriptor(), path[0])
 	if step == nil {
-		return &mismatch{what: mismatchType, rule: *f}
+		return &mismatch{what: mismatchType, rule: f}
 	}
 	name, rest := string(step.Name()), path[1:]
 	if !step.IsList() {
 		// The client did not send a field's default value (proto2). The default of a field
 		// without presence is empty, and names nothing.
 		if step.HasPresence() && !message.Has(step) {
-			return &mismatch{what: mismatchUnset, field: name, rule: *f}
+			return &mismatch{what: mismatchUnset, field: name, rule: f}
 		}
 		return f.value(message.Get(step), rest, id).within(name)
 	}
@@ -73,7 +84,7 @@ func (f *field) match(message protoreflect.Message, path []protoreflect.FieldDes
 		}
 	}
 	if list.Len() == 0 {
-		return &mismatch{what: mismatchNoElement, field: name, rule: *f}
+		return &mismatch{what: mismatchNoElement, field: name, rule: f}
 	}
 	return nil
 }
@@ -92,11 +103,11 @@ func (f *field) value(value protoreflect.Value, rest []protoreflect.FieldDescrip
 	case names:
 		return nil
 	case text == "":
-		return &mismatch{what: mismatchEmpty, rule: *f}
+		return &mismatch{what: mismatchEmpty, rule: f}
 	case f.pattern != "" && !matchPattern(strings.ReplaceAll(f.pattern, f.noun.segment(), "*"), f.noun, text, ""):
-		return &mismatch{what: mismatchForm, named: text, rule: *f}
+		return &mismatch{what: mismatchForm, named: text, rule: f}
 	default:
-		return &mismatch{what: mismatchOther, named: text, rule: *f}
+		return &mismatch{what: mismatchOther, named: text, rule: f}
 	}
 }
 

@@ -3,7 +3,6 @@ package policy
 import (
 	"cmp"
 	"fmt"
-	"slices"
 	"strings"
 
 	"google.golang.org/protobuf/proto"
@@ -23,8 +22,7 @@ type Identifier struct {
 	// is empty without the option.
 	Issuer string
 
-	noun noun
-	path []protoreflect.FieldDescriptor
+	where *field
 }
 
 // String returns the field, as in "field:user_id" or "field:name=users/{subject}".
@@ -36,7 +34,7 @@ func (i *Identifier) String() string {
 }
 
 // Path returns a copy of the field path, whose last field holds the identifier.
-func (i *Identifier) Path() []protoreflect.FieldDescriptor { return slices.Clone(i.path) }
+func (i *Identifier) Path() []protoreflect.FieldDescriptor { return i.where.pathCopy() }
 
 // Check returns nil if a request message names id, and nobody else, in the field of i. Each
 // element of a repeated field must name id. Check returns an error if the message names
@@ -44,8 +42,7 @@ func (i *Identifier) Path() []protoreflect.FieldDescriptor { return slices.Clone
 //
 // The error is for logs, as the error of [Organization.Check] is.
 func (i *Identifier) Check(message proto.Message, id string) error {
-	f := field{cmp.Or(i.noun, "identifier"), i.Name, i.Pattern, i.path}
-	return f.check(message, id)
+	return i.where.check(message, id)
 }
 
 // WithSubjectIssuer names the issuer whose users and clients the requests name, as `iss` has
@@ -109,7 +106,8 @@ func (c *compiler) identifier(way *Way, noun noun, option *authzv1.Identifier) *
 			return fault("pattern", FaultSubjectPattern, err)
 		}
 	}
-	return &Identifier{Name: option.GetField(), Pattern: option.GetPattern(), Issuer: c.subjectIssuer, noun: noun, path: path}
+	where := &field{noun, option.GetField(), option.GetPattern(), path}
+	return &Identifier{Name: where.name, Pattern: where.pattern, Issuer: c.subjectIssuer, where: where}
 }
 
 // field returns the field of an identifier, or nil for nil.
@@ -117,5 +115,5 @@ func (i *Identifier) field() *field {
 	if i == nil {
 		return nil
 	}
-	return &field{i.noun, i.Name, i.Pattern, i.path}
+	return i.where
 }

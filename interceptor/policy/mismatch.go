@@ -13,7 +13,7 @@ type mismatch struct {
 	what  string // one of the constants below
 	field string // the path to the field at fault, with the indices of elements
 	named string // the value of the field
-	rule  field
+	rule  *field
 }
 
 const (

@@ -31,7 +31,7 @@ func TestOutsideCheck(t *testing.T) {
 		{"another alias", "RepeatedInRepeated", `tenants: {children: {aliases: "acme"}} tenants: {children: {aliases: ["acme", "globex"]}}`, another + `"tenants[1].children[0].aliases[1]"` + set + `"tenants.children.aliases"` + inEach + meant},
 		{"another name of a pattern", "PatternRepeated", `names: ["acme/1", "globex/2"]`, another + `"names[1]"` + set + `"names", in every element, to {organization}/* with the organization of its token` + meant},
 		{"another form of a pattern", "PatternRepeated", `names: ["acme/1", "acme"]`, none + `"names[1]" does not have the form {organization}/* (or a segment is empty, . or ..): the client must set "names", in every element, to {organization}/* with the organization of its token`},
-		{"a header's rule", "Header", `organization_id: "acme"`, `no organization can be looked for in this message: the server must call Check with a message and the organization of a token, and for a rule that names a field`},
+		{"a header's rule", "Header", `organization_id: "acme"`, `nothing can be looked for in this message: the server must call Check with a message, with an id that is not empty, and for a rule that names a field`},
 	} {
 		t.Run("C7 "+test.name, func(t *testing.T) {
 			t.Parallel()

@@ -36,7 +36,7 @@ type Organization struct {
 	// holds the organization and nothing else.
 	Pattern string
 
-	path []protoreflect.FieldDescriptor
+	where *field // nil for other locations
 }
 
 // String returns the location and the name, as in "field:organization_id".
@@ -58,7 +58,7 @@ func (o *Organization) String() string {
 
 // Path returns a copy of the field path for LocationField, whose last field holds the
 // organization. For other locations, the path is empty.
-func (o *Organization) Path() []protoreflect.FieldDescriptor { return slices.Clone(o.path) }
+func (o *Organization) Path() []protoreflect.FieldDescriptor { return o.where.pathCopy() }
 
 // Check returns nil if a request message names the organization id, and no other
 // organization, in the field of o. Each element of a repeated field must name id. Check
@@ -69,19 +69,18 @@ func (o *Organization) Path() []protoreflect.FieldDescriptor { return slices.Clo
 // organization, names the field, and ends in what the client must do. The text holds
 // neither id nor a value of the message.
 func (o *Organization) Check(message proto.Message, id string) error {
-	f := field{noun: organizationNoun, name: o.Name, pattern: o.Pattern}
-	if o.Location == LocationField {
-		f.path = o.path
+	if o.Location != LocationField {
+		return errNoField
 	}
-	return f.check(message, id)
+	return o.where.check(message, id)
 }
 
 // field returns the field of an organization, or nil for nil and for another location.
 func (o *Organization) field() *field {
-	if o == nil || o.Location != LocationField {
+	if o == nil {
 		return nil
 	}
-	return &field{organizationNoun, o.Name, o.Pattern, o.path}
+	return o.where
 }
 
 // organization compiles where the request of a way names its organization.
@@ -117,13 +116,14 @@ func (c *compiler) organization(way *Way, about Place, option wayOption, service
 // the kind of fault.
 func compileOrganization(option *authzv1.Organization, input protoreflect.MessageDescriptor) (*Organization, FaultKind, error) {
 	organization := &Organization{Pattern: option.GetPattern()}
-	var err error
 	switch location := option.GetLocation().(type) {
 	case *authzv1.Organization_Field:
 		organization.Location, organization.Name = LocationField, location.Field
-		if organization.path, err = compilePath(input, location.Field); err != nil {
+		path, err := compilePath(input, location.Field)
+		if err != nil {
 			return nil, FaultOrganizationField, err
 		}
+		organization.where = &field{organizationNoun, location.Field, organization.Pattern, path}
 	case *authzv1.Organization_Header:
 		organization.Location, organization.Name = LocationHeader, strings.ToLower(location.Header)
 		if err := checkHeader(location.Header); err != nil {

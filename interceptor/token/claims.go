@@ -212,9 +212,12 @@ func (c *Claims) MarshalJSON() ([]byte, error) {
 	}{c.Subject(), c.ClientID(), c.OrganizationID(), append([]string{}, set.scopes...), append([]string{}, set.audience...)})
 }
 
+// noClaims is shared, so that the frames of callers need no space for a set of their own.
+var noClaims = new(claimSet)
+
 func (c *Claims) get() *claimSet {
 	if c == nil || c.claimSet == nil {
-		return new(claimSet)
+		return noClaims
 	}
 	return c.claimSet
 }
